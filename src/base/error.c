@@ -1,0 +1,39 @@
+/* Formats error messages; see error.h. */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+status error_set(error *err, status code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(err->message, sizeof err->message, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+status error_prefix(error *err, status code, const char *format, ...)
+{
+    char prefix[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(prefix, sizeof prefix, format, arguments);
+    va_end(arguments);
+
+    size_t length = strlen(prefix) + strlen(": ");
+    size_t kept = strlen(err->message);
+    if (kept + length >= sizeof err->message)
+        kept = sizeof err->message - length - 1;
+    memmove(err->message + length, err->message, kept);
+    err->message[length + kept] = '\0';
+    memcpy(err->message, prefix, strlen(prefix));
+    memcpy(err->message + strlen(prefix), ": ", strlen(": "));
+    return code;
+}
+
+status error_memory(error *err, const char *what)
+{
+    return error_set(err, STATUS_FAILED, "out of memory for %s", what);
+}

@@ -1,0 +1,48 @@
+/* Errors are values: every function that can fail returns a status and fills the error it was
+ * handed. Nothing here prints or exits; the commands decide what a person sees. */
+#ifndef HCNN_BASE_ERROR_H
+#define HCNN_BASE_ERROR_H
+
+/* The values are the program's exit codes, so a command can return what it was given. */
+typedef enum status {
+    STATUS_OK = 0,
+    STATUS_FAILED = 1,        /* the work failed */
+    STATUS_USAGE = 2,         /* the command line, or the choice of device, was wrong */
+    STATUS_INTERRUPTED = 130, /* stopped by the user after saving */
+} status;
+
+enum { ERROR_CAPACITY = 8192 }; /* a compiler's log has to fit */
+
+/* What went wrong, where, and what to do about it, as one text. */
+typedef struct error {
+    char message[ERROR_CAPACITY];
+} error;
+
+/* Formats the message (truncating what does not fit) and returns code. */
+status error_set(error *err, status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Puts "context: " before the message that err holds, and returns code. */
+status error_prefix(error *err, status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The message for an allocation of `what` that failed. */
+status error_memory(error *err, const char *what);
+
+/* Returns from the calling function with the status of expression unless it is STATUS_OK. */
+#define TRY(expression)                                                                            \
+    do {                                                                                           \
+        status try_status_ = (expression);                                                         \
+        if (try_status_ != STATUS_OK)                                                              \
+            return try_status_;                                                                    \
+    } while (0)
+
+/* The same for functions with one way out: stores the status in `result` and jumps to `done`. */
+#define TRY_OR_DONE(expression)                                                                    \
+    do {                                                                                           \
+        result = (expression);                                                                     \
+        if (result != STATUS_OK)                                                                   \
+            goto done;                                                                             \
+    } while (0)
+
+#endif

@@ -1,0 +1,244 @@
+/* Whole files, atomic replacement, directories; see file.h. */
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+status file_read(const char *path, size_t limit, unsigned char **data, size_t *size, error *err)
+{
+    *data = NULL;
+    *size = 0;
+    FILE *stream = fopen(path, "rb");
+    if (!stream)
+        return error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", path, strerror(errno));
+
+    status result = STATUS_OK;
+    unsigned char *bytes = NULL;
+    struct stat info;
+    if (fstat(fileno(stream), &info) != 0 || !S_ISREG(info.st_mode)) {
+        result = error_set(err, STATUS_FAILED, "%s: is not a regular file", path);
+        goto done;
+    }
+    if ((unsigned long long)info.st_size > limit) {
+        result = error_set(err, STATUS_FAILED, "%s: is %lld bytes, more than the %zu expected here",
+                           path, (long long)info.st_size, limit);
+        goto done;
+    }
+    size_t length = (size_t)info.st_size;
+    bytes = malloc(length + 1);
+    if (!bytes) {
+        result = error_memory(err, path);
+        goto done;
+    }
+    if (fread(bytes, 1, length, stream) != length) {
+        result = error_set(err, STATUS_FAILED, "%s: cannot be read: %s", path,
+                           ferror(stream) ? strerror(errno) : "it became shorter meanwhile");
+        goto done;
+    }
+    bytes[length] = '\0';
+    *data = bytes;
+    *size = length;
+    bytes = NULL;
+done:
+    free(bytes);
+    fclose(stream);
+    return result;
+}
+
+status file_writer_open(file_writer *writer, const char *path, error *err)
+{
+    *writer = (file_writer){0};
+    writer->path = file_path("%s", path);
+    writer->temporary = file_path("%s.tmp-%ld", path, (long)getpid());
+    if (!writer->path || !writer->temporary) {
+        file_writer_abort(writer);
+        return error_memory(err, path);
+    }
+    writer->stream = fopen(writer->temporary, "wb");
+    if (!writer->stream) {
+        status result = error_set(err, STATUS_FAILED, "%s: cannot be written: %s",
+                                  writer->temporary, strerror(errno));
+        file_writer_abort(writer);
+        return result;
+    }
+    return STATUS_OK;
+}
+
+status file_writer_put(file_writer *writer, const void *data, size_t size, error *err)
+{
+    if (size == 0 || fwrite(data, 1, size, writer->stream) == size)
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED, "%s: cannot be written: %s", writer->path,
+                     strerror(errno));
+}
+
+/* The directory part of a path, "." when it has none. */
+static char *parent_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return file_path(".");
+    if (slash == path)
+        return file_path("/");
+    return file_path("%.*s", (int)(slash - path), path);
+}
+
+status file_writer_commit(file_writer *writer, error *err)
+{
+    status result = STATUS_OK;
+    char *parent = parent_of(writer->path);
+    int failed = fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0;
+    int reason = errno;
+    if (fclose(writer->stream) != 0 && !failed) {
+        failed = 1;
+        reason = errno;
+    }
+    writer->stream = NULL;
+    if (!failed && rename(writer->temporary, writer->path) != 0) {
+        failed = 1;
+        reason = errno;
+    }
+    if (failed) {
+        unlink(writer->temporary);
+        result = error_set(err, STATUS_FAILED, "%s: cannot be written: %s", writer->path,
+                           strerror(reason));
+    } else if (!parent) {
+        result = error_memory(err, writer->path);
+    } else {
+        result = file_sync_directory(parent, err);
+    }
+    free(parent);
+    free(writer->temporary);
+    free(writer->path);
+    *writer = (file_writer){0};
+    return result;
+}
+
+void file_writer_abort(file_writer *writer)
+{
+    if (writer->stream) {
+        fclose(writer->stream);
+        unlink(writer->temporary);
+    }
+    free(writer->temporary);
+    free(writer->path);
+    *writer = (file_writer){0};
+}
+
+status file_write(const char *path, const void *data, size_t size, error *err)
+{
+    file_writer writer;
+    TRY(file_writer_open(&writer, path, err));
+    status result = file_writer_put(&writer, data, size, err);
+    if (result == STATUS_OK)
+        return file_writer_commit(&writer, err);
+    file_writer_abort(&writer);
+    return result;
+}
+
+bool file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+bool file_is_directory(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+status file_make_directory(const char *path, error *err)
+{
+    char *copy = file_path("%s", path);
+    if (!copy)
+        return error_memory(err, path);
+    status result = STATUS_OK;
+    for (char *at = copy + 1;; at++) {
+        if (*at != '/' && *at != '\0')
+            continue;
+        char kept = *at;
+        *at = '\0';
+        if (mkdir(copy, 0777) != 0 && !file_is_directory(copy)) {
+            result = error_set(err, STATUS_FAILED, "%s: directory cannot be made: %s", copy,
+                               strerror(errno));
+            break;
+        }
+        *at = kept;
+        if (kept == '\0')
+            break;
+    }
+    free(copy);
+    return result;
+}
+
+status file_remove_tree(const char *path, error *err)
+{
+    DIR *directory = opendir(path);
+    if (!directory)
+        return error_set(err, STATUS_FAILED, "%s: cannot be removed: %s", path, strerror(errno));
+    status result = STATUS_OK;
+    struct dirent *entry;
+    while (result == STATUS_OK && (entry = readdir(directory)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        char *child = file_path("%s/%s", path, entry->d_name);
+        struct stat info;
+        if (!child)
+            result = error_memory(err, path);
+        else if (lstat(child, &info) == 0 && S_ISDIR(info.st_mode))
+            result = file_remove_tree(child, err);
+        else if (unlink(child) != 0)
+            result = error_set(err, STATUS_FAILED, "%s: cannot be removed: %s", child,
+                               strerror(errno));
+        free(child);
+    }
+    closedir(directory);
+    if (result == STATUS_OK && rmdir(path) != 0)
+        result = error_set(err, STATUS_FAILED, "%s: cannot be removed: %s", path, strerror(errno));
+    return result;
+}
+
+status file_sync_directory(const char *path, error *err)
+{
+    int descriptor = open(path, O_RDONLY | O_DIRECTORY);
+    if (descriptor < 0)
+        return error_set(err, STATUS_FAILED, "%s: cannot be synced: %s", path, strerror(errno));
+    /* Some file systems cannot sync a directory (EINVAL); the rename itself is still atomic. */
+    int failed = fsync(descriptor) != 0 && errno != EINVAL;
+    int reason = errno;
+    close(descriptor);
+    if (failed)
+        return error_set(err, STATUS_FAILED, "%s: cannot be synced: %s", path, strerror(reason));
+    return STATUS_OK;
+}
+
+char *file_path(const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    char *path = length < 0 ? NULL : malloc((size_t)length + 1);
+    if (path)
+        vsnprintf(path, (size_t)length + 1, format, again);
+    va_end(again);
+    va_end(arguments);
+    return path;
+}
+
+char *file_cache_directory(void)
+{
+    const char *cache = getenv("XDG_CACHE_HOME");
+    if (cache && cache[0] == '/')
+        return file_path("%s/hcnn-cl", cache);
+    const char *home = getenv("HOME");
+    if (home && home[0] == '/')
+        return file_path("%s/.cache/hcnn-cl", home);
+    return NULL;
+}

@@ -1,0 +1,50 @@
+/* Files: reading whole ones, writing so that a reader sees the old content or the new and never a
+ * part, and paths. */
+#ifndef HCNN_BASE_FILE_H
+#define HCNN_BASE_FILE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* Reads a whole file into *data (freed by the caller; one zero byte is put behind it, so text can
+ * be used as a string). A file larger than limit bytes is an error. */
+status file_read(const char *path, size_t limit, unsigned char **data, size_t *size, error *err);
+
+/* A file under construction: it lives under a temporary name beside `path` until committed. */
+typedef struct file_writer {
+    FILE *stream;
+    char *path;
+    char *temporary;
+} file_writer;
+
+status file_writer_open(file_writer *writer, const char *path, error *err);
+status file_writer_put(file_writer *writer, const void *data, size_t size, error *err);
+/* Flushes, syncs the file, renames it to its path and syncs the directory. On failure the
+ * temporary file is removed and the old file is untouched. Either way the writer is closed. */
+status file_writer_commit(file_writer *writer, error *err);
+/* Closes and removes the temporary file. Harmless after commit or a failed open. */
+void file_writer_abort(file_writer *writer);
+
+/* Open, put, commit in one call. */
+status file_write(const char *path, const void *data, size_t size, error *err);
+
+bool file_exists(const char *path);
+bool file_is_directory(const char *path);
+
+/* Makes the directory and its parents; one that is there already is fine. */
+status file_make_directory(const char *path, error *err);
+/* Removes a directory with everything in it; symbolic links are removed, not followed. */
+status file_remove_tree(const char *path, error *err);
+/* Makes a rename in the directory survive a crash of the machine. */
+status file_sync_directory(const char *path, error *err);
+
+/* printf into a fresh string; NULL when memory is out. */
+char *file_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* $XDG_CACHE_HOME/hcnn-cl, else ~/.cache/hcnn-cl, else NULL; not created. Freed by the caller. */
+char *file_cache_directory(void);
+
+#endif

@@ -1,0 +1,56 @@
+/* The command line of one command, as a table: each row names an option, where its value goes and
+ * its line of help. "--batch-size" and "--batch_size" are the same option, "--lr 1" and "--lr=1"
+ * too. */
+#ifndef HCNN_BASE_OPTIONS_H
+#define HCNN_BASE_OPTIONS_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+typedef enum option_kind {
+    OPTION_FLAG,   /* bool, set true when given */
+    OPTION_INT,    /* int */
+    OPTION_U64,    /* uint64_t, for seeds */
+    OPTION_DOUBLE, /* double */
+    OPTION_STRING, /* const char *, points into argv */
+    OPTION_CHOICE, /* const char *, one of the words in `choices` ("sgd|adam") */
+} option_kind;
+
+typedef struct option_spec {
+    const char *name;    /* without the dashes, words joined by '-' */
+    const char *alias;   /* another spelling, or NULL */
+    option_kind kind;
+    void *target;        /* its value before parsing is the default that help shows */
+    const char *argument; /* what help calls the value: "N", "FILE"; NULL for a flag */
+    const char *help;
+    const char *choices; /* OPTION_CHOICE only */
+    double min, max;     /* OPTION_INT and OPTION_DOUBLE: inclusive bounds; both 0: none */
+    bool *given;         /* set true when the option was on the command line; may be NULL */
+} option_spec;
+
+typedef struct command_line {
+    const char *usage;    /* "train [OPTION]..." */
+    const char *summary;  /* one paragraph */
+    const char *example;  /* one command with its purpose */
+    const option_spec *options; /* ends with a row whose name is NULL */
+    bool takes_operands;
+} command_line;
+
+typedef struct operands {
+    const char **values; /* point into argv; the array is freed by options_free */
+    int count;
+    bool help; /* --help was given: options_help has been asked for, nothing else is to be done */
+} operands;
+
+/* Parses argv[1..argc); argv[0] is the command's name. An unknown option, a missing or malformed
+ * value, one out of bounds or an operand that is not taken is STATUS_USAGE, the message naming the
+ * option and, for an unknown one, the nearest known. "--" ends the options. */
+status options_parse(const command_line *line, int argc, char **argv, operands *rest, error *err);
+void options_free(operands *rest);
+
+/* Prints usage, summary, each option with its default, and the example. */
+void options_help(const command_line *line, FILE *stream);
+
+#endif

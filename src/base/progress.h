@@ -1,0 +1,30 @@
+/* A line on the terminal that is redrawn in place, and nothing at all where there is no terminal. */
+#ifndef HCNN_BASE_PROGRESS_H
+#define HCNN_BASE_PROGRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+typedef struct progress {
+    FILE *stream;
+    bool terminal; /* stream is a terminal that can redraw a line (not TERM=dumb) */
+    int columns;
+    bool drawn;
+    double started, last; /* seconds, monotonic clock */
+} progress;
+
+/* Starts at now; reads the terminal's width. */
+void progress_begin(progress *bar, FILE *stream);
+/* Redraws "label [#####    ] 12/40 text  0:31 left", cut to the terminal's width, at most ten
+ * times a second unless done == total. Does nothing without a terminal. */
+void progress_draw(progress *bar, const char *label, size_t done, size_t total, const char *text);
+/* Wipes the line, so that ordinary output can follow. */
+void progress_clear(progress *bar);
+
+/* Seconds on the monotonic clock. */
+double progress_now(void);
+/* "0:31", "12:05", "3:07:41" into text. */
+void progress_duration(double seconds, char *text, size_t capacity);
+
+#endif

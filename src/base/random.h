@@ -1,0 +1,31 @@
+/* Random numbers that are a function of (seed, stream, index) and nothing else: there is no state
+ * to save, threads cannot disturb each other, and a resumed run draws what an unbroken one would.
+ * The generator is Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+ * SC 2011); kernels/initialize.cl holds the same one for the device. */
+#ifndef HCNN_BASE_RANDOM_H
+#define HCNN_BASE_RANDOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Each use draws from a stream of its own, so that adding one never shifts another. */
+enum random_stream {
+    RANDOM_SPLIT = 1,   /* validation and test halves */
+    RANDOM_ORDER = 2,   /* order of the training images; index holds the epoch */
+    RANDOM_AUGMENT = 3, /* rotation and flip; index holds epoch and position */
+    RANDOM_WEIGHTS = 4, /* initial weights; index holds the parameter */
+    RANDOM_SAMPLE = 5,  /* the drawn sample's pictures */
+    RANDOM_TEST = 6,    /* tests */
+};
+
+/* Four independent words for one (seed, stream, index). */
+void random_block(uint64_t seed, uint32_t stream, uint64_t index, uint32_t words[4]);
+
+/* Uniform in [0, 1), from the first word of the block. */
+double random_uniform(uint64_t seed, uint32_t stream, uint64_t index);
+
+/* Fills order[0..count) with a permutation of 0..count-1; `turn` (an epoch) picks which one. */
+void random_permutation(uint64_t seed, uint32_t stream, uint32_t turn, uint32_t *order,
+                        size_t count);
+
+#endif

@@ -1,0 +1,64 @@
+/* The safetensors file format (https://github.com/huggingface/safetensors, "Format"): u64 LE length
+ * of a JSON header, the header {"name": {"dtype", "shape", "data_offsets"}, "__metadata__":
+ * {string: string}}, then the tensors' bytes, little endian, row major. */
+#ifndef HCNN_BASE_SAFETENSORS_H
+#define HCNN_BASE_SAFETENSORS_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SAFETENSORS_MAX_RANK = 8 };
+
+typedef enum safetensors_type {
+    SAFETENSORS_F32,
+    SAFETENSORS_F16,
+    SAFETENSORS_BF16,
+    SAFETENSORS_I64,
+    SAFETENSORS_OTHER, /* listed, but safetensors_read_f32 refuses it */
+} safetensors_type;
+
+typedef struct safetensors_entry {
+    char *name;
+    safetensors_type type;
+    char type_name[16];
+    int rank;
+    int64_t shape[SAFETENSORS_MAX_RANK];
+    uint64_t begin, end; /* bytes from the end of the header */
+} safetensors_entry;
+
+typedef struct safetensors_file safetensors_file;
+
+/* Opens and checks: header length within the file, JSON well formed, offsets inside the file, not
+ * overlapping, each of the size that dtype and shape make. Errors name file, tensor and remedy. */
+status safetensors_open(const char *path, safetensors_file **opened, error *err);
+void safetensors_close(safetensors_file *file);
+size_t safetensors_count(const safetensors_file *file);
+const safetensors_entry *safetensors_at(const safetensors_file *file, size_t index);
+/* NULL when there is none of that name. */
+const safetensors_entry *safetensors_find(const safetensors_file *file, const char *name);
+/* The value of a metadata key, or NULL. */
+const char *safetensors_metadata(const safetensors_file *file, const char *key);
+/* Reads a tensor as fp32, converting F16 and BF16; values has the entry's element count. */
+status safetensors_read_f32(safetensors_file *file, const safetensors_entry *entry, float *values,
+                            error *err);
+status safetensors_read_i64(safetensors_file *file, const safetensors_entry *entry,
+                            int64_t *values, error *err);
+/* Elements of an entry (1 for rank 0). */
+size_t safetensors_elements(const safetensors_entry *entry);
+
+/* Writing: describe every tensor, then hand over their bytes in that order, then commit. The file
+ * appears whole or not at all (file.h). */
+typedef struct safetensors_writer safetensors_writer;
+status safetensors_create(const char *path, safetensors_writer **created, error *err);
+status safetensors_describe(safetensors_writer *writer, const char *name, safetensors_type type,
+                            int rank, const int64_t *shape, error *err);
+status safetensors_set_metadata(safetensors_writer *writer, const char *key, const char *value,
+                                error *err);
+/* The bytes of the next described tensor, all of them. */
+status safetensors_append(safetensors_writer *writer, const void *bytes, size_t size, error *err);
+status safetensors_commit(safetensors_writer *writer, error *err); /* frees the writer */
+void safetensors_abort(safetensors_writer *writer);                /* frees it too; NULL is fine */
+
+#endif

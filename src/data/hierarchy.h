@@ -1,0 +1,27 @@
+/* The tree of classes: coarse classes, and fine classes that each have one coarse parent. Branches
+ * may have any number of children. */
+#ifndef HCNN_DATA_HIERARCHY_H
+#define HCNN_DATA_HIERARCHY_H
+
+#include "base/error.h"
+
+typedef struct hierarchy {
+    int coarse_count, fine_count;
+    char **coarse_names; /* [coarse_count] */
+    char **fine_names;   /* [fine_count] */
+    int *parents;        /* [fine_count], the coarse class of each fine class */
+} hierarchy;
+
+/* Copies names (NULL: "coarse 0", "fine 0", ...) and parents; checks that every parent exists. */
+status hierarchy_create(hierarchy *tree, int coarse_count, const char *const *coarse_names,
+                        int fine_count, const char *const *fine_names, const int *parents,
+                        error *err);
+status hierarchy_copy(hierarchy *tree, const hierarchy *from, error *err);
+void hierarchy_free(hierarchy *tree);
+
+/* STATUS_FAILED with the first difference in the message when the two differ in a count, a name or
+ * a parent. */
+status hierarchy_compare(const hierarchy *a, const char *a_name, const hierarchy *b,
+                         const char *b_name, error *err);
+
+#endif

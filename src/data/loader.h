@@ -1,0 +1,61 @@
+/* Batches of undecoded-to-decoded pixels, made by threads ahead of the step that uses them. Which
+ * image is in which batch, and how it is augmented, is a function of seed, epoch and position
+ * alone, whatever the number of threads. */
+#ifndef HCNN_DATA_LOADER_H
+#define HCNN_DATA_LOADER_H
+
+#include "data/dataset.h"
+
+#include <stdint.h>
+
+/* One image of a batch as the input kernel reads it: 8 ints, the same struct as in
+ * kernels/input.cl. */
+typedef struct batch_image {
+    int32_t offset; /* of its first byte in batch.pixels */
+    int32_t width, height;
+    int32_t layout;    /* enum pixel_layout */
+    float sine, cosine; /* of the rotation's angle, anticlockwise; 0, 1 for none */
+    int32_t flip;      /* mirror left to right, after the rotation */
+    int32_t reserved;  /* keeps the struct at 32 bytes */
+} batch_image;
+
+typedef struct batch {
+    int count;
+    unsigned char *pixels;
+    size_t pixel_bytes;
+    batch_image *images; /* [count] */
+    int32_t *coarse;     /* [count] */
+    int32_t *fine;       /* [count] */
+    size_t position;     /* of its first image in the epoch */
+} batch;
+
+typedef struct loader_options {
+    int batch_size;
+    int threads;   /* at least 1 */
+    uint64_t seed;
+    bool shuffle;  /* permute the images each epoch */
+    bool augment;  /* rotate within 20 degrees, flip with probability 1/2 */
+} loader_options;
+
+typedef struct loader loader;
+
+/* A loader over images `indices[0..count)` of set (NULL: all of it, in order); both must outlive
+ * it. */
+status loader_create(const image_set *set, const unsigned *indices, size_t count,
+                     const loader_options *options, loader **created, error *err);
+/* Stops the threads and frees all. NULL is fine. */
+void loader_free(loader *from);
+
+/* Starts epoch `epoch` at batch `first_batch` (to resume in the middle of one). */
+status loader_start(loader *from, uint32_t epoch, size_t first_batch, error *err);
+/* Batches in an epoch; the last one may be short. */
+size_t loader_batches(const loader *from);
+/* The next batch, or NULL in *next after the last. It stays valid until loader_recycle. An image
+ * that cannot be decoded is an error naming its file. */
+status loader_next(loader *from, const batch **next, error *err);
+/* Hands a batch back to be filled again. */
+void loader_recycle(loader *from, const batch *used);
+/* The most bytes of pixels that a batch can hold. For files: from their headers. */
+size_t loader_pixel_capacity(const loader *from);
+
+#endif

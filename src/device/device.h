@@ -1,0 +1,80 @@
+/* The OpenCL device: which one, what it can do, its one in-order queue. Everything above works on
+ * `struct device *` and never asks for a vendor. */
+#ifndef HCNN_DEVICE_DEVICE_H
+#define HCNN_DEVICE_DEVICE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifndef CL_TARGET_OPENCL_VERSION
+#define CL_TARGET_OPENCL_VERSION 120
+#endif
+#include <CL/cl.h>
+
+/* What a device reports of itself. */
+typedef struct device_info {
+    int platform_index, device_index; /* HCNN_DEVICE=platform:device */
+    cl_platform_id platform;
+    cl_device_id id;
+    cl_device_type type;
+    char platform_name[128];
+    char name[256];
+    char vendor[128];
+    char version[128]; /* OpenCL version string */
+    char driver[128];
+    unsigned compute_units;
+    unsigned clock_mhz;
+    uint64_t memory_bytes;
+    uint64_t max_allocation_bytes;
+    uint64_t local_memory_bytes;
+    size_t max_group_size;
+    unsigned vector_width; /* native floats in one vector */
+    unsigned align_bytes;  /* of a sub-buffer's origin */
+    bool fp16;             /* cl_khr_fp16 */
+    bool available;
+} device_info;
+
+typedef struct device_list {
+    device_info *devices; /* in platform, device order */
+    int count;
+    int platform_count;
+} device_list;
+
+typedef struct device {
+    device_info info;
+    cl_context context;
+    cl_command_queue queue; /* in order */
+    int vec;                /* floats a work-item handles at once: -DVEC of every program */
+    struct program_table *programs;
+} device;
+
+/* Every device of every platform. No platform at all is an empty list, not an error. */
+status device_list_all(device_list *list, error *err);
+void device_list_free(device_list *list);
+
+/* The index in list that `spec` names: "gpu", "cpu", "accelerator", "P:D", or a case-insensitive
+ * part of a device's or platform's name; NULL or "" means the first GPU, else the first CPU, else
+ * the first device. No match is STATUS_USAGE, with the list and what to install in the message. */
+status device_choose(const device_list *list, const char *spec, int *index, error *err);
+
+/* "gpu", "cpu" or "accelerator". */
+const char *device_type_name(cl_device_type type);
+
+/* Opens the device that HCNN_DEVICE names. */
+status device_open(device **opened, error *err);
+/* Opens this one. */
+status device_open_info(const device_info *info, device **opened, error *err);
+/* Waits for the queue and releases all. NULL is fine. */
+void device_close(device *dev);
+
+/* Waits until the queue is empty. */
+status device_finish(device *dev, error *err);
+
+/* The name of an OpenCL error code, "CL_OUT_OF_RESOURCES". */
+const char *device_error_name(cl_int code);
+/* A failed OpenCL call: "CL_OUT_OF_RESOURCES while WHAT on DEVICE". */
+status device_error(const device *dev, error *err, cl_int code, const char *what);
+
+#endif

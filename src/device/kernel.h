@@ -1,0 +1,52 @@
+/* Launching: LAUNCH(dev, "batchnorm", "batchnorm_normalise", RANGE_1D(n), ARG_BUFFER(x), ...).
+ * Programs are built on first use and kept (see program.h); kernels are created once. */
+#ifndef HCNN_DEVICE_KERNEL_H
+#define HCNN_DEVICE_KERNEL_H
+
+#include "device/device.h"
+
+#include <stddef.h>
+
+typedef struct kernel_argument {
+    size_t size;
+    union {
+        cl_mem buffer;
+        cl_int integer;
+        cl_uint word;
+        cl_ulong wide;
+        cl_float real;
+    } value;
+    bool local; /* `size` bytes of local memory */
+} kernel_argument;
+
+#define ARG_BUFFER(b) ((kernel_argument){.size = sizeof(cl_mem), .value.buffer = (b)})
+#define ARG_INT(i)    ((kernel_argument){.size = sizeof(cl_int), .value.integer = (cl_int)(i)})
+#define ARG_UINT(u)   ((kernel_argument){.size = sizeof(cl_uint), .value.word = (cl_uint)(u)})
+#define ARG_ULONG(u)  ((kernel_argument){.size = sizeof(cl_ulong), .value.wide = (cl_ulong)(u)})
+#define ARG_FLOAT(f)  ((kernel_argument){.size = sizeof(cl_float), .value.real = (cl_float)(f)})
+#define ARG_LOCAL(n)  ((kernel_argument){.size = (n), .local = true})
+
+/* The work-items of a launch: as many as `global` says, in groups of `local`. local[0] == 0 lets
+ * the runtime choose groups, for kernels without local memory or barriers. A global size is
+ * rounded up to a multiple of local, so such a kernel checks its bounds. */
+typedef struct launch_range {
+    unsigned dimensions;
+    size_t global[3];
+    size_t local[3];
+} launch_range;
+
+#define RANGE_1D(x)         ((launch_range){1, {(x), 1, 1}, {0, 0, 0}})
+#define RANGE_2D(x, y)      ((launch_range){2, {(x), (y), 1}, {0, 0, 0}})
+#define RANGE_3D(x, y, z)   ((launch_range){3, {(x), (y), (z)}, {0, 0, 0}})
+#define RANGE_GROUPS(x, lx) ((launch_range){1, {(x), 1, 1}, {(lx), 1, 1}})
+
+/* Enqueues the kernel `kernel` of kernels/PROGRAM.cl. A range with no items does nothing. Errors
+ * name the kernel: a build failure with the compiler's log, a refused launch with its code. */
+status kernel_launch(device *dev, const char *program, const char *kernel, launch_range range,
+                     const kernel_argument *arguments, size_t count, error *err);
+
+#define LAUNCH(dev, program, kernel, range, err, ...)                                              \
+    kernel_launch(dev, program, kernel, range, (const kernel_argument[]){__VA_ARGS__},             \
+                  sizeof((const kernel_argument[]){__VA_ARGS__}) / sizeof(kernel_argument), err)
+
+#endif
