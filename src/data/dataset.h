@@ -3,15 +3,11 @@
 #ifndef HCNN_DATA_DATASET_H
 #define HCNN_DATA_DATASET_H
 
+#include "base/pixels.h"
 #include "data/hierarchy.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-enum pixel_layout {
-    PIXELS_PLANAR,      /* all red, all green, all blue: CIFAR's */
-    PIXELS_INTERLEAVED, /* RGB RGB ..., what an image decoder gives */
-};
 
 /* One part of a data set. Either every image is `width` x `height` and lies in `pixels` one after
  * the other, or each is a file that loader threads decode. */

@@ -1,4 +1,4 @@
-/* Batches of undecoded-to-decoded pixels, made by threads ahead of the step that uses them. Which
+/* Batches of raw pixels and their labels, made by threads ahead of the step that uses them. Which
  * image is in which batch, and how it is augmented, is a function of seed, epoch and position
  * alone, whatever the number of threads. */
 #ifndef HCNN_DATA_LOADER_H
@@ -8,22 +8,11 @@
 
 #include <stdint.h>
 
-/* One image of a batch as the input kernel reads it: 8 ints, the same struct as in
- * kernels/input.cl. */
-typedef struct batch_image {
-    int32_t offset; /* of its first byte in batch.pixels */
-    int32_t width, height;
-    int32_t layout;    /* enum pixel_layout */
-    float sine, cosine; /* of the rotation's angle, anticlockwise; 0, 1 for none */
-    int32_t flip;      /* mirror left to right, after the rotation */
-    int32_t reserved;  /* keeps the struct at 32 bytes */
-} batch_image;
-
 typedef struct batch {
     int count;
     unsigned char *pixels;
     size_t pixel_bytes;
-    batch_image *images; /* [count] */
+    pixel_source *images; /* [count] */
     int32_t *coarse;     /* [count] */
     int32_t *fine;       /* [count] */
     size_t position;     /* of its first image in the epoch */

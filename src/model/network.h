@@ -1,0 +1,132 @@
+/* A network on a device: its parameters, its memory, one step at a time. Built from options, not
+ * from a file; weights.h moves parameters between it and files. */
+#ifndef HCNN_MODEL_NETWORK_H
+#define HCNN_MODEL_NETWORK_H
+
+#include "base/pixels.h"
+#include "device/device.h"
+
+#include <stdint.h>
+
+enum stem {
+    STEM_IMAGENET, /* 7x7 stride 2, then max pool 3x3 stride 2 */
+    STEM_CIFAR,    /* 3x3 stride 1, no pool */
+};
+
+typedef struct network_options {
+    const char *backbone; /* a name in model/backbones.c's table: "wide_resnet_50", and "tiny" for
+                             tests */
+    enum stem stem;
+    bool only_fine;     /* fine backbone and classifier alone */
+    int coarse_classes; /* unused with only_fine */
+    int fine_classes;
+    int image_size; /* square input, pixels */
+    int batch_size; /* the most images of a step */
+    bool training;  /* with gradients; false: forward only, less memory */
+    size_t pixel_capacity; /* bytes of the largest batch's raw pixels */
+} network_options;
+
+/* How a parameter lies in files (PyTorch's layouts) and on the device. */
+enum parameter_kind {
+    PARAMETER_CONVOLUTION, /* files [out][in][kh][kw]; device [kh][kw][in][out] */
+    PARAMETER_LINEAR,      /* files [out][in]; device [in][out] */
+    PARAMETER_VECTOR,      /* [count] in both: bias, gamma, beta */
+    PARAMETER_STATISTIC,   /* [count] in both: running mean, running variance; not trained */
+    PARAMETER_COUNTER,     /* int64 scalar on the host: num_batches_tracked; not trained */
+};
+
+typedef struct parameter {
+    char *name; /* the original's state-dict name, "fine_backbone.layer4.2.bn3.running_var" */
+    enum parameter_kind kind;
+    int rank;
+    int64_t shape[4]; /* as in files */
+    size_t count;     /* elements */
+    bool frozen;      /* no gradient, no update */
+    cl_mem value;     /* device layout; NULL for a counter */
+    cl_mem gradient;  /* NULL when frozen, not trained or a network without training */
+    int64_t counter;  /* PARAMETER_COUNTER */
+} parameter;
+
+/* What the last step said of each image, per head. */
+typedef struct head_result {
+    float loss;     /* cross entropy of this image, unweighted */
+    int32_t rank;   /* classes with a higher logit than the true one (ties: a lower index counts as
+                       higher): 0 is top-1 right, < 5 top-5 right */
+    int32_t guess;  /* the class with the highest logit */
+    int32_t label;
+} head_result;
+
+/* The results of one batch, filled by the device some time after network_step returned. */
+typedef struct step_results {
+    int count;
+    head_result *coarse; /* [count]; NULL with only_fine */
+    head_result *fine;   /* [count] */
+} step_results;
+
+typedef struct network network;
+
+/* The memory that the options need, and the largest batch that the device could take with the
+ * other options unchanged (0: not even one). */
+status network_measure(device *dev, const network_options *options, uint64_t *bytes,
+                       int *largest_batch, error *err);
+/* Builds it; parameters are undefined until network_initialize or weights are loaded. A batch that
+ * does not fit is STATUS_FAILED, naming the largest that does. */
+status network_create(device *dev, const network_options *options, network **created, error *err);
+void network_free(network *net); /* NULL is fine */
+
+const network_options *network_get_options(const network *net);
+device *network_device(const network *net);
+uint64_t network_memory_bytes(const network *net); /* all device memory that it holds */
+
+/* Parameters in state-dict order. */
+size_t network_parameter_count(const network *net);
+parameter *network_parameter(network *net, size_t index);
+/* NULL when there is none. */
+parameter *network_find(network *net, const char *name);
+/* Trained elements in all: the number that papers report. */
+size_t network_size(const network *net);
+
+/* The original's initialisation, a function of seed and the parameter's name. */
+status network_initialize(network *net, uint64_t seed, error *err);
+
+/* Freezes what lies in the coarse backbone before layer3 ("default"), nothing ("none"), or every
+ * parameter whose name starts with one of the comma-separated prefixes. Called before the first
+ * step. A prefix that fits nothing is STATUS_USAGE. */
+status network_freeze(network *net, const char *what, error *err);
+
+/* Blocking copies between a parameter and host values in file layout. Not for counters. */
+status network_parameter_read(network *net, const parameter *p, float *values, error *err);
+status network_parameter_write(network *net, parameter *p, const float *values, error *err);
+status network_gradient_read(network *net, const parameter *p, float *values, error *err);
+
+/* A batch as network_step takes it; read until the next but one step, so the caller keeps two. */
+typedef struct network_batch {
+    int count;
+    const unsigned char *pixels;
+    size_t pixel_bytes;
+    const pixel_source *images; /* [count] */
+    const int32_t *coarse;      /* [count]; NULL when there are no labels */
+    const int32_t *fine;
+} network_batch;
+
+enum step_mode {
+    STEP_TRAIN,    /* batch statistics, running ones moved, gradients computed */
+    STEP_EVALUATE, /* running statistics, losses */
+};
+
+/* Enqueues one step: upload, input, forward, losses and, with STEP_TRAIN, gradients of
+ * coarse_weight * coarse loss + fine_weight * fine loss (each a mean over the batch). Does not wait
+ * for the device. *ticket names its results; at most two tickets may be open. */
+status network_step(network *net, const network_batch *batch, enum step_mode mode,
+                    float coarse_weight, float fine_weight, int *ticket, error *err);
+/* Waits for the ticket's results; they stay valid until the second network_step after. After this
+ * the batch's host memory is free. */
+status network_wait(network *net, int ticket, const step_results **results, error *err);
+/* Probabilities [count][classes] of the last STEP_EVALUATE, blocking. coarse may be NULL. */
+status network_probabilities(network *net, int count, float *coarse, float *fine, error *err);
+
+/* The network's input of the last step, NHWC, and the logits; blocking, for tests. */
+status network_read_input(network *net, float *values, error *err);
+status network_read_logits(network *net, float *coarse, float *fine, error *err);
+
+#endif

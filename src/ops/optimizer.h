@@ -1,0 +1,23 @@
+/* One step of an optimizer on one parameter, in place; PyTorch's formulas (torch.optim.SGD, Adam).
+ * kernels/optimizer.cl. */
+#ifndef HCNN_OPS_OPTIMIZER_H
+#define HCNN_OPS_OPTIMIZER_H
+
+#include "device/device.h"
+
+#include <stddef.h>
+
+/* g = gradient + weight_decay * value;
+ * momentum != 0: buffer = first ? g : momentum * buffer + g; g = nesterov ? g + momentum * buffer
+ * : buffer; value -= lr * g. buffer may be NULL when momentum is 0. All of `count` floats. */
+status sgd_step(device *dev, size_t count, cl_mem value, cl_mem gradient, cl_mem buffer, float lr,
+                float momentum, float weight_decay, bool nesterov, bool first, error *err);
+
+/* g = gradient + weight_decay * value; m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g g;
+ * value -= lr / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon). step counts from
+ * 1. */
+status adam_step(device *dev, size_t count, cl_mem value, cl_mem gradient, cl_mem m, cl_mem v,
+                 float lr, float beta1, float beta2, float epsilon, float weight_decay, int step,
+                 error *err);
+
+#endif
