@@ -194,8 +194,8 @@ status file_remove_tree(const char *path, error *err)
         else if (lstat(child, &info) == 0 && S_ISDIR(info.st_mode))
             result = file_remove_tree(child, err);
         else if (unlink(child) != 0)
-            result = error_set(err, STATUS_FAILED, "%s: cannot be removed: %s", child,
-                               strerror(errno));
+            result =
+                error_set(err, STATUS_FAILED, "%s: cannot be removed: %s", child, strerror(errno));
         free(child);
     }
     closedir(directory);

@@ -19,10 +19,10 @@ typedef enum option_kind {
 } option_kind;
 
 typedef struct option_spec {
-    const char *name;    /* without the dashes, words joined by '-' */
-    const char *alias;   /* another spelling, or NULL */
+    const char *name;  /* without the dashes, words joined by '-' */
+    const char *alias; /* another spelling, or NULL */
     option_kind kind;
-    void *target;        /* its value before parsing is the default that help shows */
+    void *target;         /* its value before parsing is the default that help shows */
     const char *argument; /* what help calls the value: "N", "FILE"; NULL for a flag */
     const char *help;
     const char *choices; /* OPTION_CHOICE only */
@@ -31,9 +31,9 @@ typedef struct option_spec {
 } option_spec;
 
 typedef struct command_line {
-    const char *usage;    /* "train [OPTION]..." */
-    const char *summary;  /* one paragraph */
-    const char *example;  /* one command with its purpose */
+    const char *usage;          /* "train [OPTION]..." */
+    const char *summary;        /* one paragraph */
+    const char *example;        /* one command with its purpose */
     const option_spec *options; /* ends with a row whose name is NULL */
     bool takes_operands;
 } command_line;

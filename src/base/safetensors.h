@@ -43,8 +43,8 @@ const char *safetensors_metadata(const safetensors_file *file, const char *key);
 /* Reads a tensor as fp32, converting F16 and BF16; values has the entry's element count. */
 status safetensors_read_f32(safetensors_file *file, const safetensors_entry *entry, float *values,
                             error *err);
-status safetensors_read_i64(safetensors_file *file, const safetensors_entry *entry,
-                            int64_t *values, error *err);
+status safetensors_read_i64(safetensors_file *file, const safetensors_entry *entry, int64_t *values,
+                            error *err);
 /* Elements of an entry (1 for rank 0). */
 size_t safetensors_elements(const safetensors_entry *entry);
 

@@ -13,17 +13,17 @@ typedef struct batch {
     unsigned char *pixels;
     size_t pixel_bytes;
     pixel_source *images; /* [count] */
-    int32_t *coarse;     /* [count] */
-    int32_t *fine;       /* [count] */
-    size_t position;     /* of its first image in the epoch */
+    int32_t *coarse;      /* [count] */
+    int32_t *fine;        /* [count] */
+    size_t position;      /* of its first image in the epoch */
 } batch;
 
 typedef struct loader_options {
     int batch_size;
-    int threads;   /* at least 1 */
+    int threads; /* at least 1 */
     uint64_t seed;
-    bool shuffle;  /* permute the images each epoch */
-    bool augment;  /* rotate within 20 degrees, flip with probability 1/2 */
+    bool shuffle; /* permute the images each epoch */
+    bool augment; /* rotate within 20 degrees, flip with probability 1/2 */
 } loader_options;
 
 typedef struct loader loader;

@@ -17,12 +17,11 @@ void buffer_release(cl_mem *buffer);
 /* Blocking copies, after all that is in the queue. Offsets and sizes in bytes. */
 status buffer_write(device *dev, cl_mem buffer, size_t offset, const void *host, size_t bytes,
                     error *err);
-status buffer_read(device *dev, cl_mem buffer, size_t offset, void *host, size_t bytes,
-                   error *err);
+status buffer_read(device *dev, cl_mem buffer, size_t offset, void *host, size_t bytes, error *err);
 /* Enqueue only; *done (may be NULL) is an event the caller waits for and releases. host stays
  * untouched until then. */
-status buffer_write_later(device *dev, cl_mem buffer, size_t offset, const void *host,
-                          size_t bytes, cl_event *done, error *err);
+status buffer_write_later(device *dev, cl_mem buffer, size_t offset, const void *host, size_t bytes,
+                          cl_event *done, error *err);
 status buffer_read_later(device *dev, cl_mem buffer, size_t offset, void *host, size_t bytes,
                          cl_event *done, error *err);
 /* Waits for *event and releases it; NULL is fine. */

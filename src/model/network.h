@@ -20,9 +20,9 @@ typedef struct network_options {
     bool only_fine;     /* fine backbone and classifier alone */
     int coarse_classes; /* unused with only_fine */
     int fine_classes;
-    int image_size; /* square input, pixels */
-    int batch_size; /* the most images of a step */
-    bool training;  /* with gradients; false: forward only, less memory */
+    int image_size;        /* square input, pixels */
+    int batch_size;        /* the most images of a step */
+    bool training;         /* with gradients; false: forward only, less memory */
     size_t pixel_capacity; /* bytes of the largest batch's raw pixels */
 } network_options;
 
@@ -49,10 +49,10 @@ typedef struct parameter {
 
 /* What the last step said of each image, per head. */
 typedef struct head_result {
-    float loss;     /* cross entropy of this image, unweighted */
-    int32_t rank;   /* classes with a higher logit than the true one (ties: a lower index counts as
-                       higher): 0 is top-1 right, < 5 top-5 right */
-    int32_t guess;  /* the class with the highest logit */
+    float loss;    /* cross entropy of this image, unweighted */
+    int32_t rank;  /* classes with a higher logit than the true one (ties: a lower index counts as
+                      higher): 0 is top-1 right, < 5 top-5 right */
+    int32_t guess; /* the class with the highest logit */
     int32_t label;
 } head_result;
 

@@ -1,0 +1,116 @@
+/* Device memory; see buffer.h. */
+#include "device/buffer.h"
+
+#include <stdio.h>
+
+status buffer_create(device *dev, size_t bytes, cl_mem *created, error *err)
+{
+    cl_int code;
+    *created = clCreateBuffer(dev->context, CL_MEM_READ_WRITE, bytes > 0 ? bytes : 1, NULL, &code);
+    if (code == CL_SUCCESS)
+        return STATUS_OK;
+    *created = NULL;
+    char what[64];
+    snprintf(what, sizeof what, "allocating %zu bytes", bytes);
+    return device_error(dev, err, code, what);
+}
+
+status buffer_view(device *dev, cl_mem parent, size_t offset, size_t bytes, cl_mem *created,
+                   error *err)
+{
+    cl_int code;
+    const cl_buffer_region region = {offset, bytes};
+    *created =
+        clCreateSubBuffer(parent, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+    if (code == CL_SUCCESS)
+        return STATUS_OK;
+    *created = NULL;
+    char what[96];
+    snprintf(what, sizeof what, "making a view of %zu bytes at %zu", bytes, offset);
+    return device_error(dev, err, code, what);
+}
+
+void buffer_release(cl_mem *buffer)
+{
+    if (*buffer)
+        clReleaseMemObject(*buffer);
+    *buffer = NULL;
+}
+
+static status enqueue_write(device *dev, cl_mem buffer, cl_bool blocking, size_t offset,
+                            const void *host, size_t bytes, cl_event *done, error *err)
+{
+    if (done)
+        *done = NULL;
+    if (bytes == 0)
+        return STATUS_OK;
+    cl_int code =
+        clEnqueueWriteBuffer(dev->queue, buffer, blocking, offset, bytes, host, 0, NULL, done);
+    return code == CL_SUCCESS ? STATUS_OK
+                              : device_error(dev, err, code, "writing to device memory");
+}
+
+static status enqueue_read(device *dev, cl_mem buffer, cl_bool blocking, size_t offset, void *host,
+                           size_t bytes, cl_event *done, error *err)
+{
+    if (done)
+        *done = NULL;
+    if (bytes == 0)
+        return STATUS_OK;
+    cl_int code =
+        clEnqueueReadBuffer(dev->queue, buffer, blocking, offset, bytes, host, 0, NULL, done);
+    return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "reading device memory");
+}
+
+status buffer_write(device *dev, cl_mem buffer, size_t offset, const void *host, size_t bytes,
+                    error *err)
+{
+    return enqueue_write(dev, buffer, CL_TRUE, offset, host, bytes, NULL, err);
+}
+
+status buffer_read(device *dev, cl_mem buffer, size_t offset, void *host, size_t bytes, error *err)
+{
+    return enqueue_read(dev, buffer, CL_TRUE, offset, host, bytes, NULL, err);
+}
+
+status buffer_write_later(device *dev, cl_mem buffer, size_t offset, const void *host, size_t bytes,
+                          cl_event *done, error *err)
+{
+    return enqueue_write(dev, buffer, CL_FALSE, offset, host, bytes, done, err);
+}
+
+status buffer_read_later(device *dev, cl_mem buffer, size_t offset, void *host, size_t bytes,
+                         cl_event *done, error *err)
+{
+    return enqueue_read(dev, buffer, CL_FALSE, offset, host, bytes, done, err);
+}
+
+status buffer_wait(device *dev, cl_event *event, error *err)
+{
+    if (!*event)
+        return STATUS_OK;
+    cl_int code = clWaitForEvents(1, event);
+    clReleaseEvent(*event);
+    *event = NULL;
+    return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "waiting for a copy");
+}
+
+status buffer_copy(device *dev, cl_mem from, size_t from_offset, cl_mem to, size_t to_offset,
+                   size_t bytes, error *err)
+{
+    if (bytes == 0)
+        return STATUS_OK;
+    cl_int code =
+        clEnqueueCopyBuffer(dev->queue, from, to, from_offset, to_offset, bytes, 0, NULL, NULL);
+    return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "copying device memory");
+}
+
+status buffer_zero(device *dev, cl_mem buffer, size_t offset, size_t bytes, error *err)
+{
+    if (bytes == 0)
+        return STATUS_OK;
+    const cl_uint zero = 0;
+    cl_int code = clEnqueueFillBuffer(dev->queue, buffer, &zero, bytes % sizeof zero ? 1 : 4,
+                                      offset, bytes, 0, NULL, NULL);
+    return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "zeroing device memory");
+}

@@ -1,0 +1,340 @@
+/* Finds, chooses and opens devices; see device.h. */
+#include "device/device.h"
+#include "device/program.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char install_hint[] =
+    "Install an OpenCL driver: for any CPU `apt install pocl-opencl-icd`, for a GPU its vendor's "
+    "(NVIDIA: the driver's libnvidia-opencl, AMD: rocm-opencl-icd or mesa-opencl-icd, Intel: "
+    "intel-opencl-icd).";
+
+static const struct {
+    cl_int code;
+    const char *name;
+} error_names[] = {
+    {CL_DEVICE_NOT_FOUND, "CL_DEVICE_NOT_FOUND"},
+    {CL_DEVICE_NOT_AVAILABLE, "CL_DEVICE_NOT_AVAILABLE"},
+    {CL_COMPILER_NOT_AVAILABLE, "CL_COMPILER_NOT_AVAILABLE"},
+    {CL_MEM_OBJECT_ALLOCATION_FAILURE, "CL_MEM_OBJECT_ALLOCATION_FAILURE"},
+    {CL_OUT_OF_RESOURCES, "CL_OUT_OF_RESOURCES"},
+    {CL_OUT_OF_HOST_MEMORY, "CL_OUT_OF_HOST_MEMORY"},
+    {CL_BUILD_PROGRAM_FAILURE, "CL_BUILD_PROGRAM_FAILURE"},
+    {CL_MISALIGNED_SUB_BUFFER_OFFSET, "CL_MISALIGNED_SUB_BUFFER_OFFSET"},
+    {CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST, "CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST"},
+    {CL_INVALID_VALUE, "CL_INVALID_VALUE"},
+    {CL_INVALID_DEVICE, "CL_INVALID_DEVICE"},
+    {CL_INVALID_CONTEXT, "CL_INVALID_CONTEXT"},
+    {CL_INVALID_COMMAND_QUEUE, "CL_INVALID_COMMAND_QUEUE"},
+    {CL_INVALID_MEM_OBJECT, "CL_INVALID_MEM_OBJECT"},
+    {CL_INVALID_BINARY, "CL_INVALID_BINARY"},
+    {CL_INVALID_BUILD_OPTIONS, "CL_INVALID_BUILD_OPTIONS"},
+    {CL_INVALID_PROGRAM, "CL_INVALID_PROGRAM"},
+    {CL_INVALID_PROGRAM_EXECUTABLE, "CL_INVALID_PROGRAM_EXECUTABLE"},
+    {CL_INVALID_KERNEL_NAME, "CL_INVALID_KERNEL_NAME"},
+    {CL_INVALID_KERNEL_DEFINITION, "CL_INVALID_KERNEL_DEFINITION"},
+    {CL_INVALID_KERNEL, "CL_INVALID_KERNEL"},
+    {CL_INVALID_ARG_INDEX, "CL_INVALID_ARG_INDEX"},
+    {CL_INVALID_ARG_VALUE, "CL_INVALID_ARG_VALUE"},
+    {CL_INVALID_ARG_SIZE, "CL_INVALID_ARG_SIZE"},
+    {CL_INVALID_KERNEL_ARGS, "CL_INVALID_KERNEL_ARGS"},
+    {CL_INVALID_WORK_DIMENSION, "CL_INVALID_WORK_DIMENSION"},
+    {CL_INVALID_WORK_GROUP_SIZE, "CL_INVALID_WORK_GROUP_SIZE"},
+    {CL_INVALID_WORK_ITEM_SIZE, "CL_INVALID_WORK_ITEM_SIZE"},
+    {CL_INVALID_GLOBAL_OFFSET, "CL_INVALID_GLOBAL_OFFSET"},
+    {CL_INVALID_EVENT_WAIT_LIST, "CL_INVALID_EVENT_WAIT_LIST"},
+    {CL_INVALID_EVENT, "CL_INVALID_EVENT"},
+    {CL_INVALID_OPERATION, "CL_INVALID_OPERATION"},
+    {CL_INVALID_BUFFER_SIZE, "CL_INVALID_BUFFER_SIZE"},
+    {CL_INVALID_GLOBAL_WORK_SIZE, "CL_INVALID_GLOBAL_WORK_SIZE"},
+    {-1001, "CL_PLATFORM_NOT_FOUND_KHR"},
+};
+
+const char *device_error_name(cl_int code)
+{
+    for (size_t i = 0; i < sizeof error_names / sizeof error_names[0]; i++)
+        if (error_names[i].code == code)
+            return error_names[i].name;
+    return "unknown OpenCL error";
+}
+
+status device_error(const device *dev, error *err, cl_int code, const char *what)
+{
+    const char *advice = code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES ||
+                                 code == CL_OUT_OF_HOST_MEMORY
+                             ? "; a smaller --batch-size or --image-size needs less memory"
+                             : "";
+    return error_set(err, STATUS_FAILED, "%s (%d) while %s on %s%s", device_error_name(code), code,
+                     what, dev->info.name, advice);
+}
+
+const char *device_type_name(cl_device_type type)
+{
+    if (type & CL_DEVICE_TYPE_GPU)
+        return "gpu";
+    if (type & CL_DEVICE_TYPE_ACCELERATOR)
+        return "accelerator";
+    return "cpu";
+}
+
+static void read_text(cl_device_id id, cl_device_info what, char *text, size_t capacity)
+{
+    char value[1024] = "";
+    if (clGetDeviceInfo(id, what, sizeof value - 1, value, NULL) != CL_SUCCESS)
+        value[0] = '\0';
+    /* Vendors pad names with spaces. */
+    const char *start = value;
+    while (isspace((unsigned char)*start))
+        start++;
+    size_t length = strlen(start);
+    while (length > 0 && isspace((unsigned char)start[length - 1]))
+        length--;
+    if (length >= capacity)
+        length = capacity - 1;
+    memcpy(text, start, length);
+    text[length] = '\0';
+}
+
+static void read_info(device_info *info)
+{
+    cl_device_id id = info->id;
+    cl_uint units = 0, clock = 0, width = 0, align_bits = 0;
+    cl_ulong memory = 0, allocation = 0, local = 0;
+    cl_bool available = CL_FALSE, compiler = CL_FALSE;
+    char extensions[8192] = "";
+    clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof info->type, &info->type, NULL);
+    read_text(id, CL_DEVICE_NAME, info->name, sizeof info->name);
+    read_text(id, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
+    read_text(id, CL_DEVICE_VERSION, info->version, sizeof info->version);
+    read_text(id, CL_DRIVER_VERSION, info->driver, sizeof info->driver);
+    clGetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_MAX_CLOCK_FREQUENCY, sizeof clock, &clock, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof allocation, &allocation, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof info->max_group_size,
+                    &info->max_group_size, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof align_bits, &align_bits, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_AVAILABLE, sizeof available, &available, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, sizeof extensions - 1, extensions, NULL);
+    info->compute_units = units;
+    info->clock_mhz = clock;
+    info->memory_bytes = memory;
+    info->max_allocation_bytes = allocation;
+    info->local_memory_bytes = local;
+    info->vector_width = width > 0 ? width : 1;
+    info->align_bytes = align_bits >= 8 ? align_bits / 8 : 128;
+    info->fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
+    info->available = available && compiler;
+}
+
+static status append_platform(device_list *list, cl_platform_id platform, int platform_index,
+                              error *err)
+{
+    cl_uint count = 0;
+    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count) != CL_SUCCESS || count == 0)
+        return STATUS_OK; /* a driver without its hardware */
+    cl_device_id *ids = calloc(count, sizeof *ids);
+    device_info *grown =
+        realloc(list->devices, ((size_t)list->count + count) * sizeof *list->devices);
+    if (grown)
+        list->devices = grown;
+    if (!ids || !grown) {
+        free(ids);
+        return error_memory(err, "the list of devices");
+    }
+    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, count, ids, NULL) != CL_SUCCESS)
+        count = 0;
+    for (cl_uint i = 0; i < count; i++) {
+        device_info *info = &list->devices[list->count++];
+        *info = (device_info){
+            .platform_index = platform_index,
+            .device_index = (int)i,
+            .platform = platform,
+            .id = ids[i],
+        };
+        clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof info->platform_name - 1,
+                          info->platform_name, NULL);
+        read_info(info);
+    }
+    free(ids);
+    return STATUS_OK;
+}
+
+status device_list_all(device_list *list, error *err)
+{
+    *list = (device_list){0};
+    cl_uint count = 0;
+    /* The ICD loader reports "no platform" as an error of its own. */
+    if (clGetPlatformIDs(0, NULL, &count) != CL_SUCCESS || count == 0)
+        return STATUS_OK;
+    cl_platform_id *platforms = calloc(count, sizeof *platforms);
+    if (!platforms)
+        return error_memory(err, "the list of platforms");
+    status result = STATUS_OK;
+    if (clGetPlatformIDs(count, platforms, NULL) == CL_SUCCESS) {
+        list->platform_count = (int)count;
+        for (cl_uint i = 0; i < count && result == STATUS_OK; i++)
+            result = append_platform(list, platforms[i], (int)i, err);
+    }
+    free(platforms);
+    if (result != STATUS_OK)
+        device_list_free(list);
+    return result;
+}
+
+void device_list_free(device_list *list)
+{
+    free(list->devices);
+    *list = (device_list){0};
+}
+
+static bool contains_ignoring_case(const char *text, const char *part)
+{
+    size_t length = strlen(part);
+    for (; *text; text++) {
+        size_t i = 0;
+        while (i < length && text[i] &&
+               tolower((unsigned char)text[i]) == tolower((unsigned char)part[i]))
+            i++;
+        if (i == length)
+            return true;
+    }
+    return false;
+}
+
+static int first_of_type(const device_list *list, cl_device_type type)
+{
+    for (int i = 0; i < list->count; i++)
+        if (list->devices[i].available && (list->devices[i].type & type))
+            return i;
+    return -1;
+}
+
+static int find_device(const device_list *list, const char *spec)
+{
+    if (!spec || !*spec) {
+        int found = first_of_type(list, CL_DEVICE_TYPE_GPU);
+        if (found < 0)
+            found = first_of_type(list, CL_DEVICE_TYPE_CPU);
+        return found < 0 ? first_of_type(list, CL_DEVICE_TYPE_ALL) : found;
+    }
+    if (strcmp(spec, "gpu") == 0)
+        return first_of_type(list, CL_DEVICE_TYPE_GPU);
+    if (strcmp(spec, "cpu") == 0)
+        return first_of_type(list, CL_DEVICE_TYPE_CPU);
+    if (strcmp(spec, "accelerator") == 0)
+        return first_of_type(list, CL_DEVICE_TYPE_ACCELERATOR);
+    int platform, index, end = 0;
+    if (sscanf(spec, "%d:%d%n", &platform, &index, &end) == 2 && spec[end] == '\0') {
+        for (int i = 0; i < list->count; i++)
+            if (list->devices[i].platform_index == platform &&
+                list->devices[i].device_index == index)
+                return i;
+        return -1;
+    }
+    for (int i = 0; i < list->count; i++)
+        if (contains_ignoring_case(list->devices[i].name, spec))
+            return i;
+    for (int i = 0; i < list->count; i++)
+        if (contains_ignoring_case(list->devices[i].platform_name, spec))
+            return i;
+    return -1;
+}
+
+status device_choose(const device_list *list, const char *spec, int *index, error *err)
+{
+    *index = find_device(list, spec);
+    if (*index >= 0 && list->devices[*index].available)
+        return STATUS_OK;
+    if (list->count == 0)
+        return error_set(err, STATUS_USAGE, "no OpenCL device on this machine. %s", install_hint);
+    if (*index >= 0)
+        return error_set(err, STATUS_USAGE,
+                         "the device %s is there but not available; another one "
+                         "can be chosen with HCNN_DEVICE (see `hcnn-cl devices`)",
+                         list->devices[*index].name);
+
+    char lines[4096] = "";
+    size_t used = 0;
+    for (int i = 0; i < list->count && used < sizeof lines; i++) {
+        const device_info *info = &list->devices[i];
+        used += (size_t)snprintf(lines + used, sizeof lines - used, "  %d:%d  %-11s %s (%s)\n",
+                                 info->platform_index, info->device_index,
+                                 device_type_name(info->type), info->name, info->platform_name);
+    }
+    return error_set(err, STATUS_USAGE,
+                     "HCNN_DEVICE=%s fits no device. It may be gpu, cpu, accelerator, "
+                     "PLATFORM:DEVICE or a part of a name. There are:\n%s%s",
+                     spec ? spec : "", lines, install_hint);
+}
+
+/* The widest vector worth giving to one work-item: a CPU's registers; on a GPU the lanes are the
+ * work-items, and four floats make one memory transaction. */
+static int choose_vec(const device_info *info)
+{
+    if (info->type & CL_DEVICE_TYPE_CPU)
+        return info->vector_width >= 16 ? 16 : info->vector_width >= 8 ? 8 : 4;
+    return 4;
+}
+
+status device_open_info(const device_info *info, device **opened, error *err)
+{
+    *opened = NULL;
+    device *dev = calloc(1, sizeof *dev);
+    if (!dev)
+        return error_memory(err, "the device");
+    dev->info = *info;
+    dev->vec = choose_vec(info);
+    cl_int code;
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
+                                                (cl_context_properties)info->platform, 0};
+    dev->context = clCreateContext(properties, 1, &info->id, NULL, NULL, &code);
+    if (code == CL_SUCCESS)
+        dev->queue = clCreateCommandQueue(dev->context, info->id, 0, &code);
+    if (code != CL_SUCCESS) {
+        status result = device_error(dev, err, code, "opening the device");
+        device_close(dev);
+        return result;
+    }
+    *opened = dev;
+    return STATUS_OK;
+}
+
+status device_open(device **opened, error *err)
+{
+    *opened = NULL;
+    device_list list;
+    TRY(device_list_all(&list, err));
+    int index;
+    status result = device_choose(&list, getenv("HCNN_DEVICE"), &index, err);
+    if (result == STATUS_OK)
+        result = device_open_info(&list.devices[index], opened, err);
+    device_list_free(&list);
+    return result;
+}
+
+void device_close(device *dev)
+{
+    if (!dev)
+        return;
+    if (dev->queue)
+        clFinish(dev->queue);
+    program_release_all(dev);
+    if (dev->queue)
+        clReleaseCommandQueue(dev->queue);
+    if (dev->context)
+        clReleaseContext(dev->context);
+    free(dev);
+}
+
+status device_finish(device *dev, error *err)
+{
+    cl_int code = clFinish(dev->queue);
+    return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "finishing the queue");
+}

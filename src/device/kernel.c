@@ -1,0 +1,46 @@
+/* Launching kernels; see kernel.h. */
+#include "device/kernel.h"
+#include "device/program.h"
+
+#include <stdio.h>
+
+static status set_arguments(device *dev, cl_kernel kernel, const char *name,
+                            const kernel_argument *arguments, size_t count, error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        const kernel_argument *a = &arguments[i];
+        /* A missing buffer is passed as NULL, which a kernel may compare with 0. */
+        const void *value = a->local ? NULL : &a->value;
+        cl_int code = clSetKernelArg(kernel, (cl_uint)i, a->size, value);
+        if (code != CL_SUCCESS) {
+            char what[128];
+            snprintf(what, sizeof what, "setting argument %zu of kernel %s", i, name);
+            return device_error(dev, err, code, what);
+        }
+    }
+    return STATUS_OK;
+}
+
+status kernel_launch(device *dev, const char *program, const char *kernel, launch_range range,
+                     const kernel_argument *arguments, size_t count, error *err)
+{
+    bool grouped = range.local[0] != 0;
+    for (unsigned i = 0; i < range.dimensions; i++) {
+        if (range.global[i] == 0)
+            return STATUS_OK;
+        if (grouped) {
+            size_t groups = (range.global[i] + range.local[i] - 1) / range.local[i];
+            range.global[i] = groups * range.local[i];
+        }
+    }
+    cl_kernel handle;
+    TRY(program_kernel(dev, program, kernel, &handle, err));
+    TRY(set_arguments(dev, handle, kernel, arguments, count, err));
+    cl_int code = clEnqueueNDRangeKernel(dev->queue, handle, range.dimensions, NULL, range.global,
+                                         grouped ? range.local : NULL, 0, NULL, NULL);
+    if (code == CL_SUCCESS)
+        return STATUS_OK;
+    char what[128];
+    snprintf(what, sizeof what, "launching kernel %s of kernels/%s.cl", kernel, program);
+    return device_error(dev, err, code, what);
+}

@@ -1,0 +1,270 @@
+/* Builds programs and keeps their binaries on disk; see program.h.
+ *
+ * A cache entry is a file named by a hash of its key. It holds the key itself (device, driver,
+ * options, source), so a collision or a stale entry is noticed by comparing, and a checksum of the
+ * binary, so a damaged one is too. Any doubt means building from source again. */
+#include "device/program.h"
+#include "base/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_PROGRAMS = 64, MAX_KERNELS = 256 };
+
+typedef struct cached_kernel {
+    const char *program, *name;
+    cl_kernel kernel;
+} cached_kernel;
+
+typedef struct cached_program {
+    const char *name;
+    cl_program program;
+} cached_program;
+
+struct program_table {
+    int program_count, kernel_count;
+    cached_program programs[MAX_PROGRAMS];
+    cached_kernel kernels[MAX_KERNELS];
+};
+
+/* The head of a cache file, followed by the key's text and the binary. */
+typedef struct entry_head {
+    char magic[8];
+    uint64_t key_bytes, binary_bytes, checksum;
+} entry_head;
+
+static const char entry_magic[8] = "hcnncl1";
+
+enum { MAX_ENTRY_BYTES = 256 << 20 };
+
+/* FNV-1a, 64 bits. */
+static uint64_t hash_bytes(const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+static char *make_key(const device *dev, const char *source, const char *options)
+{
+    const device_info *info = &dev->info;
+    return file_path("%s\n%s\n%s\n%s\n%s\n%s", info->platform_name, info->name, info->version,
+                     info->driver, options, source);
+}
+
+/* NULL where there is no place for a cache. */
+static char *entry_path(const char *program, const char *key)
+{
+    char *directory = file_cache_directory();
+    if (!directory)
+        return NULL;
+    char *path = file_path("%s/%s-%016llx.bin", directory, program,
+                           (unsigned long long)hash_bytes(key, strlen(key)));
+    free(directory);
+    return path;
+}
+
+static bool entry_is_sound(const unsigned char *data, size_t size, const char *key)
+{
+    entry_head head;
+    if (size < sizeof head)
+        return false;
+    memcpy(&head, data, sizeof head);
+    size_t rest = size - sizeof head, key_bytes = strlen(key);
+    if (memcmp(head.magic, entry_magic, sizeof head.magic) != 0 || head.key_bytes != key_bytes ||
+        key_bytes > rest || head.binary_bytes != rest - key_bytes)
+        return false;
+    const unsigned char *stored_key = data + sizeof head;
+    return memcmp(stored_key, key, key_bytes) == 0 &&
+           hash_bytes(stored_key + key_bytes, head.binary_bytes) == head.checksum;
+}
+
+/* The program from the cache, or NULL for any reason at all. */
+static cl_program load_entry(device *dev, const char *path, const char *key, const char *options)
+{
+    error ignored;
+    unsigned char *data;
+    size_t size;
+    if (!path || file_read(path, MAX_ENTRY_BYTES, &data, &size, &ignored) != STATUS_OK)
+        return NULL;
+    cl_program program = NULL;
+    if (entry_is_sound(data, size, key)) {
+        const unsigned char *binary = data + sizeof(entry_head) + strlen(key);
+        size_t length = size - sizeof(entry_head) - strlen(key);
+        cl_int code, binary_code;
+        program = clCreateProgramWithBinary(dev->context, 1, &dev->info.id, &length, &binary,
+                                            &binary_code, &code);
+        if (code != CL_SUCCESS)
+            program = NULL;
+        if (program &&
+            (binary_code != CL_SUCCESS ||
+             clBuildProgram(program, 1, &dev->info.id, options, NULL, NULL) != CL_SUCCESS)) {
+            clReleaseProgram(program);
+            program = NULL;
+        }
+    }
+    free(data);
+    return program;
+}
+
+/* Keeps the program's binary. Failure to write costs the next start some seconds and is no error
+ * of this one. */
+static void store_entry(const char *path, const char *key, cl_program program)
+{
+    size_t length = 0;
+    if (!path ||
+        clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof length, &length, NULL) !=
+            CL_SUCCESS ||
+        length == 0 || length > MAX_ENTRY_BYTES / 2)
+        return;
+    size_t key_bytes = strlen(key), size = sizeof(entry_head) + key_bytes + length;
+    unsigned char *data = malloc(size);
+    char *directory = file_cache_directory();
+    if (data && directory) {
+        unsigned char *binary = data + sizeof(entry_head) + key_bytes;
+        error ignored;
+        if (clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) ==
+                CL_SUCCESS &&
+            file_make_directory(directory, &ignored) == STATUS_OK) {
+            entry_head head = {.key_bytes = key_bytes,
+                               .binary_bytes = length,
+                               .checksum = hash_bytes(binary, length)};
+            memcpy(head.magic, entry_magic, sizeof head.magic);
+            memcpy(data, &head, sizeof head);
+            memcpy(data + sizeof head, key, key_bytes);
+            file_write(path, data, size, &ignored);
+        }
+    }
+    free(directory);
+    free(data);
+}
+
+static status build_failure(device *dev, cl_program program, const char *name, cl_int code,
+                            error *err)
+{
+    char log[ERROR_CAPACITY - 512] = "";
+    if (clGetProgramBuildInfo(program, dev->info.id, CL_PROGRAM_BUILD_LOG, sizeof log - 1, log,
+                              NULL) != CL_SUCCESS)
+        snprintf(log, sizeof log, "(the compiler's log is longer than %zu bytes)", sizeof log);
+    return error_set(err, STATUS_FAILED, "kernels/%s.cl does not build on %s: %s (%d)\n%s", name,
+                     dev->info.name, device_error_name(code), code, log);
+}
+
+static status build_source(device *dev, const char *name, const char *source, const char *options,
+                           cl_program *built, error *err)
+{
+    cl_int code;
+    cl_program program = clCreateProgramWithSource(dev->context, 1, &source, NULL, &code);
+    if (code != CL_SUCCESS)
+        return device_error(dev, err, code, "creating a program");
+    code = clBuildProgram(program, 1, &dev->info.id, options, NULL, NULL);
+    if (code != CL_SUCCESS) {
+        status result = build_failure(dev, program, name, code, err);
+        clReleaseProgram(program);
+        return result;
+    }
+    *built = program;
+    return STATUS_OK;
+}
+
+status program_build(device *dev, const char *program, const char *source, const char *options,
+                     cl_program *built, error *err)
+{
+    char *key = make_key(dev, source, options);
+    if (!key)
+        return error_memory(err, "a program's key");
+    char *path = entry_path(program, key);
+    status result = STATUS_OK;
+    *built = load_entry(dev, path, key, options);
+    if (!*built) {
+        result = build_source(dev, program, source, options, built, err);
+        if (result == STATUS_OK)
+            store_entry(path, key, *built);
+    }
+    free(path);
+    free(key);
+    return result;
+}
+
+static const char *find_source(const char *name)
+{
+    for (const kernel_source *source = kernel_sources; source->name; source++)
+        if (strcmp(source->name, name) == 0)
+            return source->text;
+    return NULL;
+}
+
+static status build_embedded(device *dev, const char *name, cl_program *built, error *err)
+{
+    const char *common = find_source("common"), *own = find_source(name);
+    if (!common || !own)
+        return error_set(err, STATUS_FAILED, "kernels/%s.cl is not part of this program", name);
+    char *source = file_path("%s\n#line 1 \"%s.cl\"\n%s", common, name, own);
+    if (!source)
+        return error_memory(err, name);
+    char options[128];
+    snprintf(options, sizeof options, "-cl-std=CL1.2 -DVEC=%d -DON_CPU=%d", dev->vec,
+             (dev->info.type & CL_DEVICE_TYPE_CPU) != 0);
+    status result = program_build(dev, name, source, options, built, err);
+    free(source);
+    return result;
+}
+
+static status find_program(device *dev, const char *name, cl_program *program, error *err)
+{
+    struct program_table *table = dev->programs;
+    for (int i = 0; i < table->program_count; i++)
+        if (strcmp(table->programs[i].name, name) == 0) {
+            *program = table->programs[i].program;
+            return STATUS_OK;
+        }
+    if (table->program_count == MAX_PROGRAMS)
+        return error_set(err, STATUS_FAILED, "more than %d programs", MAX_PROGRAMS);
+    TRY(build_embedded(dev, name, program, err));
+    table->programs[table->program_count++] = (cached_program){name, *program};
+    return STATUS_OK;
+}
+
+status program_kernel(device *dev, const char *program, const char *name, cl_kernel *kernel,
+                      error *err)
+{
+    if (!dev->programs && !(dev->programs = calloc(1, sizeof *dev->programs)))
+        return error_memory(err, "the table of programs");
+    struct program_table *table = dev->programs;
+    for (int i = 0; i < table->kernel_count; i++)
+        /* Names are literals, so the pointers nearly always agree already. */
+        if ((table->kernels[i].name == name || strcmp(table->kernels[i].name, name) == 0) &&
+            (table->kernels[i].program == program ||
+             strcmp(table->kernels[i].program, program) == 0)) {
+            *kernel = table->kernels[i].kernel;
+            return STATUS_OK;
+        }
+    if (table->kernel_count == MAX_KERNELS)
+        return error_set(err, STATUS_FAILED, "more than %d kernels", MAX_KERNELS);
+    cl_program built;
+    TRY(find_program(dev, program, &built, err));
+    cl_int code;
+    cl_kernel made = clCreateKernel(built, name, &code);
+    if (code != CL_SUCCESS)
+        return error_set(err, STATUS_FAILED, "%s (%d) while creating kernel %s of kernels/%s.cl",
+                         device_error_name(code), code, name, program);
+    table->kernels[table->kernel_count++] = (cached_kernel){program, name, made};
+    *kernel = made;
+    return STATUS_OK;
+}
+
+void program_release_all(device *dev)
+{
+    struct program_table *table = dev->programs;
+    if (!table)
+        return;
+    for (int i = 0; i < table->kernel_count; i++)
+        clReleaseKernel(table->kernels[i].kernel);
+    for (int i = 0; i < table->program_count; i++)
+        clReleaseProgram(table->programs[i].program);
+    free(table);
+    dev->programs = NULL;
+}
