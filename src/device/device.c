@@ -338,3 +338,8 @@ status device_finish(device *dev, error *err)
     cl_int code = clFinish(dev->queue);
     return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "finishing the queue");
 }
+
+size_t device_vectors(const device *dev, int length)
+{
+    return (size_t)((length + dev->vec - 1) / dev->vec);
+}

@@ -72,6 +72,9 @@ void device_close(device *dev);
 /* Waits until the queue is empty. */
 status device_finish(device *dev, error *err);
 
+/* Work-items for a row of `length` floats: vectors of dev->vec, the last one perhaps a part. */
+size_t device_vectors(const device *dev, int length);
+
 /* The name of an OpenCL error code, "CL_OUT_OF_RESOURCES". */
 const char *device_error_name(cl_int code);
 /* A failed OpenCL call: "CL_OUT_OF_RESOURCES while WHAT on DEVICE". */

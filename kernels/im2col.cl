@@ -1,0 +1,66 @@
+// im2col unrolls the windows of a convolution into the rows of a matrix, col2im adds such rows back
+// onto the image; both for NHWC, where the taps of one window row are neighbours in memory:
+//
+//   cols[(n, oy, ox)][ky][kx][c] = x[n][oy * stride - pad + ky][ox * stride - pad + kx][c]
+//
+// for ky in [ky0, ky0 + rows) and kx in [kx0, kx0 + taps): the host leaves out taps that meet only
+// padding.
+
+// One work-item copies VEC floats of one window row of `taps * c` floats.
+kernel void im2col(global const float *x, global float *cols, int h, int w, int c, int oh, int ow,
+                   int ky0, int rows, int kx0, int taps, int stride, int pad)
+{
+    const int row_length = taps * c;
+    const int at = get_global_id(0) * VEC;
+    const int row = get_global_id(1);
+    const size_t pixel = get_global_id(2);
+    const int ox = pixel % ow;
+    const int oy = pixel / ow % oh;
+    const size_t n = pixel / ((size_t)oh * ow);
+
+    const int y = oy * stride - pad + ky0 + row;
+    // In floats from the start of the image's row; outside [0, w * c) lies padding.
+    const int from = (ox * stride - pad + kx0) * c + at;
+    const int left = min(VEC, row_length - at);
+    global float *out = cols + (pixel * rows + row) * row_length + at;
+
+    if (y < 0 || y >= h) {
+        vec_store_part((vec)(0.0f), out, left);
+        return;
+    }
+    global const float *in = x + (n * h + y) * (size_t)w * c;
+    if (left == VEC && from >= 0 && from + VEC <= w * c) {
+        vec_store(vec_load(in + from), out);
+        return;
+    }
+    for (int i = 0; i < left; i++)
+        out[i] = from + i >= 0 && from + i < w * c ? in[from + i] : 0.0f;
+}
+
+// One work-item sums VEC channels of one pixel over the windows that hold it.
+kernel void col2im(global const float *cols, global float *x, int h, int w, int c, int oh, int ow,
+                   int ky0, int rows, int kx0, int taps, int stride, int pad, int accumulate)
+{
+    const int channel = get_global_id(0) * VEC;
+    const size_t pixel = get_global_id(1);
+    const int ix = pixel % w;
+    const int iy = pixel / w % h;
+    const size_t n = pixel / ((size_t)h * w);
+    const int left = c - channel;
+    global float *out = x + pixel * c + channel;
+
+    vec sum = accumulate ? vec_load_part(out, left) : (vec)(0.0f);
+    for (int row = 0; row < rows; row++) {
+        const int sy = iy + pad - ky0 - row;
+        if (sy < 0 || sy % stride || sy / stride >= oh)
+            continue;
+        for (int tap = 0; tap < taps; tap++) {
+            const int sx = ix + pad - kx0 - tap;
+            if (sx < 0 || sx % stride || sx / stride >= ow)
+                continue;
+            const size_t window = (n * oh + sy / stride) * ow + sx / stride;
+            sum += vec_load_part(cols + ((window * rows + row) * taps + tap) * c + channel, left);
+        }
+    }
+    vec_store_part(sum, out, left);
+}

@@ -1,0 +1,12 @@
+/* A bias per channel, added in place, and its gradient. kernels/bias.cl. */
+#ifndef HCNN_OPS_BIAS_H
+#define HCNN_OPS_BIAS_H
+
+#include "ops/tensor.h"
+
+/* y[n][h][w][c] += bias[c]. */
+status bias_forward(device *dev, tensor y, cl_mem bias, error *err);
+/* dbias[c] = the sum of dy over n, h and w. */
+status bias_backward(device *dev, tensor dy, cl_mem dbias, error *err);
+
+#endif
