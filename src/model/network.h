@@ -5,6 +5,7 @@
 
 #include "base/pixels.h"
 #include "device/device.h"
+#include "ops/cross_entropy.h"
 
 #include <stdint.h>
 
@@ -14,7 +15,7 @@ enum stem {
 };
 
 typedef struct network_options {
-    const char *backbone; /* a name in model/backbones.c's table: "wide_resnet_50", and "tiny" for
+    const char *backbone; /* a name in model/wide_resnet.c's table: "wide_resnet_50", and "tiny" for
                              tests */
     enum stem stem;
     bool only_fine;     /* fine backbone and classifier alone */
@@ -35,6 +36,13 @@ enum parameter_kind {
     PARAMETER_COUNTER,     /* int64 scalar on the host: num_batches_tracked; not trained */
 };
 
+/* How a parameter starts. */
+enum parameter_start {
+    START_CONSTANT, /* scale */
+    START_NORMAL,   /* deviation scale */
+    START_UNIFORM,  /* within -scale .. scale */
+};
+
 typedef struct parameter {
     char *name; /* the original's state-dict name, "fine_backbone.layer4.2.bn3.running_var" */
     enum parameter_kind kind;
@@ -45,16 +53,9 @@ typedef struct parameter {
     cl_mem value;     /* device layout; NULL for a counter */
     cl_mem gradient;  /* NULL when frozen, not trained or a network without training */
     int64_t counter;  /* PARAMETER_COUNTER */
+    enum parameter_start start;
+    float scale;
 } parameter;
-
-/* What the last step said of each image, per head. */
-typedef struct head_result {
-    float loss;    /* cross entropy of this image, unweighted */
-    int32_t rank;  /* classes with a higher logit than the true one (ties: a lower index counts as
-                      higher): 0 is top-1 right, < 5 top-5 right */
-    int32_t guess; /* the class with the highest logit */
-    int32_t label;
-} head_result;
 
 /* The results of one batch, filled by the device some time after network_step returned. */
 typedef struct step_results {
@@ -69,8 +70,9 @@ typedef struct network network;
  * other options unchanged (0: not even one). */
 status network_measure(device *dev, const network_options *options, uint64_t *bytes,
                        int *largest_batch, error *err);
-/* Builds it; parameters are undefined until network_initialize or weights are loaded. A batch that
- * does not fit is STATUS_FAILED, naming the largest that does. */
+/* Builds it; a freeze prefix that fits no parameter is STATUS_USAGE. Parameters are undefined until
+ * network_initialize or weights are loaded. A batch that does not fit is STATUS_FAILED, naming the
+ * largest that does. */
 status network_create(device *dev, const network_options *options, network **created, error *err);
 void network_free(network *net); /* NULL is fine */
 
@@ -88,11 +90,6 @@ size_t network_size(const network *net);
 
 /* The original's initialisation, a function of seed and the parameter's name. */
 status network_initialize(network *net, uint64_t seed, error *err);
-
-/* Freezes what lies in the coarse backbone before layer3 ("default"), nothing ("none"), or every
- * parameter whose name starts with one of the comma-separated prefixes. Called before the first
- * step. A prefix that fits nothing is STATUS_USAGE. */
-status network_freeze(network *net, const char *what, error *err);
 
 /* Blocking copies between a parameter and host values in file layout. Not for counters. */
 status network_parameter_read(network *net, const parameter *p, float *values, error *err);
