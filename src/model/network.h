@@ -102,7 +102,8 @@ typedef struct network_batch {
     const unsigned char *pixels;
     size_t pixel_bytes;
     const pixel_source *images; /* [count] */
-    const int32_t *coarse;      /* [count]; NULL when there are no labels */
+    const int32_t *coarse;      /* [count]; both NULL when there are no labels: no losses then, and
+                                   results that say nothing */
     const int32_t *fine;
 } network_batch;
 
@@ -122,7 +123,8 @@ status network_wait(network *net, int ticket, const step_results **results, erro
 /* Probabilities [count][classes] of the last STEP_EVALUATE, blocking. coarse may be NULL. */
 status network_probabilities(network *net, int count, float *coarse, float *fine, error *err);
 
-/* The network's input of the last step, NHWC, and the logits; blocking, for tests. */
+/* The input, NHWC, of the last step if that was a training step, and the logits of the last step;
+ * blocking, for tests. */
 status network_read_input(network *net, float *values, error *err);
 status network_read_logits(network *net, float *coarse, float *fine, error *err);
 
