@@ -1,0 +1,140 @@
+/* See support.h. */
+#include "support.h"
+#include "base/random.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int support_open_device(void **state)
+{
+    error err;
+    device *dev;
+    if (device_open(&dev, &err) != STATUS_OK) {
+        print_error("%s\n", err.message);
+        return -1;
+    }
+    *state = dev;
+    return 0;
+}
+
+int support_close_device(void **state)
+{
+    device_close(*state);
+    return 0;
+}
+
+void *support_memory(size_t count, size_t size)
+{
+    void *memory = calloc(count > 0 ? count : 1, size);
+    assert_non_null(memory);
+    return memory;
+}
+
+void support_fill(float *values, size_t count, uint64_t seed, double low, double high)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(low + (high - low) * random_uniform(seed, RANDOM_TEST, i));
+}
+
+float *support_random(size_t count, uint64_t seed, double low, double high)
+{
+    float *values = support_memory(count, sizeof *values);
+    support_fill(values, count, seed, low, high);
+    return values;
+}
+
+int support_pick(uint64_t seed, uint64_t draw, int low, int high)
+{
+    return low + (int)((high - low + 1) * random_uniform(~seed, RANDOM_TEST, draw));
+}
+
+double *support_widen(const float *values, size_t count)
+{
+    double *wide = support_memory(count, sizeof *wide);
+    for (size_t i = 0; i < count; i++)
+        wide[i] = values[i];
+    return wide;
+}
+
+cl_mem support_buffer(device *dev, size_t count, const float *values)
+{
+    error err;
+    cl_mem buffer;
+    assert_ok(buffer_create(dev, count * sizeof(float), &buffer, &err), &err);
+    float *poison = NULL;
+    if (!values) {
+        values = poison = support_memory(count, sizeof *poison);
+        for (size_t i = 0; i < count; i++)
+            poison[i] = NAN;
+    }
+    assert_ok(buffer_write(dev, buffer, 0, values, count * sizeof(float), &err), &err);
+    free(poison);
+    return buffer;
+}
+
+float *support_read_buffer(device *dev, cl_mem buffer, size_t count)
+{
+    error err;
+    float *values = support_memory(count, sizeof *values);
+    assert_ok(buffer_read(dev, buffer, 0, values, count * sizeof(float), &err), &err);
+    return values;
+}
+
+tensor support_tensor(device *dev, int n, int h, int w, int c, const float *values)
+{
+    tensor t = {NULL, n, h, w, c};
+    t.buffer = support_buffer(dev, tensor_size(t), values);
+    return t;
+}
+
+float *support_read(device *dev, tensor t)
+{
+    return support_read_buffer(dev, t.buffer, tensor_size(t));
+}
+
+void support_assert_ok(status result, const error *err, const char *file, int line)
+{
+    if (result == STATUS_OK)
+        return;
+    print_error("%s\n", err->message);
+    _fail(file, line);
+}
+
+void support_assert_close(const char *what, const float *got, const double *want, size_t count,
+                          double relative, double absolute, const char *file, int line)
+{
+    size_t worst = 0, wrong = 0;
+    double worst_excess = 0;
+    for (size_t i = 0; i < count; i++) {
+        double difference = fabs(got[i] - want[i]);
+        double excess = difference / (absolute + relative * fabs(want[i]));
+        if (got[i] == want[i] || (isnan(got[i]) && isnan(want[i])) || excess <= 1)
+            continue;
+        wrong++;
+        /* A NaN compares with nothing, and is the worst there is. */
+        if (wrong == 1 || !(excess <= worst_excess)) {
+            worst = i;
+            worst_excess = isnan(excess) ? INFINITY : excess;
+        }
+    }
+    if (wrong == 0)
+        return;
+    print_error("%s: %zu of %zu differ; the worst is [%zu]: %.9g, expected %.9g (off by %.3g, "
+                "%.3g times the tolerance)\n",
+                what, wrong, count, worst, got[worst], want[worst], fabs(got[worst] - want[worst]),
+                worst_excess);
+    _fail(file, line);
+}
+
+void support_assert_same_bits(const char *what, const float *a, const float *b, size_t count,
+                              const char *file, int line)
+{
+    if (memcmp(a, b, count * sizeof *a) == 0)
+        return;
+    size_t i = 0;
+    while (memcmp(&a[i], &b[i], sizeof *a) == 0)
+        i++;
+    print_error("%s: other bits at [%zu] of %zu: %.9g and %.9g\n", what, i, count, a[i], b[i]);
+    _fail(file, line);
+}

@@ -1,0 +1,56 @@
+/* What the tests of operations share: a device for the group, tensors from random numbers, and
+ * comparing with a reference that was computed in double precision. Everything here fails the
+ * running test when something goes wrong. */
+#ifndef HCNN_TESTS_SUPPORT_H
+#define HCNN_TESTS_SUPPORT_H
+
+#include "ops/tensor.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+/* Setup and teardown of a group: *state is the device that HCNN_DEVICE names. */
+int support_open_device(void **state);
+int support_close_device(void **state);
+
+/* Zeroed memory, freed by the caller. */
+void *support_memory(size_t count, size_t size);
+
+/* Uniform in [low, high), a function of seed and position. */
+void support_fill(float *values, size_t count, uint64_t seed, double low, double high);
+/* New memory with such numbers. */
+float *support_random(size_t count, uint64_t seed, double low, double high);
+/* An integer in [low, high]; `draw` tells the draws of one seed apart. */
+int support_pick(uint64_t seed, uint64_t draw, int low, int high);
+/* The same values as doubles, in new memory. */
+double *support_widen(const float *values, size_t count);
+
+/* A tensor that holds values or, where they are NULL, NaNs: what a kernel leaves out is noticed. */
+tensor support_tensor(device *dev, int n, int h, int w, int c, const float *values);
+/* The values of a tensor in new memory. */
+float *support_read(device *dev, tensor t);
+/* `count` floats, or NaNs. */
+cl_mem support_buffer(device *dev, size_t count, const float *values);
+float *support_read_buffer(device *dev, cl_mem buffer, size_t count);
+
+/* Fails with the error's message unless the call returned STATUS_OK. */
+#define assert_ok(expression, err) support_assert_ok((expression), (err), __FILE__, __LINE__)
+/* |got - want| <= absolute + relative * |want| for every element; prints the worst one. A NaN on
+ * one side only is a difference. */
+#define assert_close(got, want, count, relative, absolute)                                         \
+    support_assert_close(#got, (got), (want), (count), (relative), (absolute), __FILE__, __LINE__)
+#define assert_same_bits(a, b, count)                                                              \
+    support_assert_same_bits(#a, (a), (b), (count), __FILE__, __LINE__)
+
+void support_assert_ok(status result, const error *err, const char *file, int line);
+void support_assert_close(const char *what, const float *got, const double *want, size_t count,
+                          double relative, double absolute, const char *file, int line);
+void support_assert_same_bits(const char *what, const float *a, const float *b, size_t count,
+                              const char *file, int line);
+
+#endif

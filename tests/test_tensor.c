@@ -1,0 +1,58 @@
+/* Tests of src/ops/tensor.c. */
+#include "support.h"
+
+#include <stdlib.h>
+
+static void test_sizes(void **state)
+{
+    (void)state;
+    tensor t = {NULL, 2, 3, 5, 7};
+    assert_int_equal(tensor_pixels(t), 30);
+    assert_int_equal(tensor_size(t), 210);
+    /* More elements than an int counts. */
+    tensor large = {NULL, 1 << 10, 1 << 10, 1 << 10, 1 << 6};
+    assert_true(tensor_size(large) == (size_t)1 << 36);
+}
+
+static void test_same_shape(void **state)
+{
+    (void)state;
+    tensor t = {NULL, 2, 3, 5, 7};
+    assert_true(tensor_same_shape(t, t));
+    assert_false(tensor_same_shape(t, (tensor){NULL, 3, 3, 5, 7}));
+    assert_false(tensor_same_shape(t, (tensor){NULL, 2, 2, 5, 7}));
+    assert_false(tensor_same_shape(t, (tensor){NULL, 2, 3, 4, 7}));
+    assert_false(tensor_same_shape(t, (tensor){NULL, 2, 3, 5, 8}));
+}
+
+static void test_write_and_read(void **state)
+{
+    device *dev = *state;
+    error err;
+    tensor t;
+    assert_ok(tensor_create(dev, 2, 3, 5, 7, &t, &err), &err);
+    assert_int_equal(t.n, 2);
+    assert_int_equal(t.h, 3);
+    assert_int_equal(t.w, 5);
+    assert_int_equal(t.c, 7);
+    float *values = support_random(tensor_size(t), 1, -1, 1);
+    assert_ok(tensor_write(dev, t, values, &err), &err);
+    float *back = support_memory(tensor_size(t), sizeof *back);
+    assert_ok(tensor_read(dev, t, back, &err), &err);
+    assert_same_bits(back, values, tensor_size(t));
+    free(back);
+    free(values);
+    tensor_release(&t);
+    assert_null(t.buffer);
+    tensor_release(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_same_shape),
+        cmocka_unit_test(test_write_and_read),
+    };
+    return cmocka_run_group_tests_name("tensor", tests, support_open_device, support_close_device);
+}
