@@ -64,16 +64,15 @@ static status forward_convolution(const pass *p, const node *n, tensor y, error 
 /* gamma, beta, running mean and variance, counter: declared in this order. */
 enum { NORM_GAMMA, NORM_BETA, NORM_MEAN, NORM_VARIANCE, NORM_COUNTER };
 
-static batchnorm_parameters norm_parameters(const pass *p, const node *n)
+static batchnorm_layer norm_layer(const pass *p, const node *n)
 {
-    return (batchnorm_parameters){
+    return (batchnorm_layer){
         .gamma = weight_of(p, n->weight + NORM_GAMMA),
         .beta = weight_of(p, n->weight + NORM_BETA),
         .running_mean = weight_of(p, n->weight + NORM_MEAN),
         .running_variance = weight_of(p, n->weight + NORM_VARIANCE),
-        .saved = n->saved,
-        .scratch = p->scratch,
-        .relu = n->relu,
+        .mean = n->mean,
+        .inverse_deviation = n->inverse_deviation,
     };
 }
 
@@ -81,11 +80,11 @@ static status forward_batchnorm(const pass *p, const node *n, tensor y, error *e
 {
     tensor x = value_of(p, n->input);
     tensor residual = n->second == GRAPH_NONE ? (tensor){0} : value_of(p, n->second);
-    batchnorm_parameters parameters = norm_parameters(p, n);
+    batchnorm_layer layer = norm_layer(p, n);
     if (!p->train)
-        return batchnorm_evaluate(p->dev, &parameters, x, residual, y, err);
+        return batchnorm_evaluate(p->dev, x, &layer, residual, n->relu, y, p->scratch, err);
     p->g->parameters[n->weight + NORM_COUNTER].counter++;
-    return batchnorm_forward(p->dev, &parameters, x, residual, y, err);
+    return batchnorm_forward(p->dev, x, &layer, residual, n->relu, y, p->scratch, err);
 }
 
 static status forward_node(const pass *p, const node *n, error *err)
@@ -101,7 +100,7 @@ static status forward_node(const pass *p, const node *n, error *err)
         return forward_batchnorm(p, n, y, err);
     case NODE_MAX_POOL:
         return max_pool_forward(p->dev, value_of(p, n->input), n->shape.kernel, n->shape.stride,
-                                n->shape.pad, y, n->saved, err);
+                                n->shape.pad, y, n->maxima, err);
     case NODE_AVERAGE_POOL:
         return average_pool_forward(p->dev, value_of(p, n->input), y, err);
     case NODE_CONCAT:
@@ -135,17 +134,17 @@ static status backward_convolution(const pass *p, const node *n, tensor dy, erro
 
 static status backward_batchnorm(const pass *p, const node *n, tensor dy, error *err)
 {
-    batchnorm_parameters parameters = norm_parameters(p, n);
+    batchnorm_layer layer = norm_layer(p, n);
     batchnorm_gradients gradients = {
-        .dgamma = weight_gradient(p, n->weight + NORM_GAMMA),
-        .dbeta = weight_gradient(p, n->weight + NORM_BETA),
-        .dx = gradient_to(p, n, n->input),
-        .dresidual = gradient_to(p, n, n->second),
-        .accumulate_dx = n->accumulate_input,
-        .accumulate_dresidual = n->accumulate_second,
+        .gamma = weight_gradient(p, n->weight + NORM_GAMMA),
+        .beta = weight_gradient(p, n->weight + NORM_BETA),
+        .x = gradient_to(p, n, n->input),
+        .residual = gradient_to(p, n, n->second),
+        .accumulate_x = n->accumulate_input,
+        .accumulate_residual = n->accumulate_second,
     };
-    return batchnorm_backward(p->dev, &parameters, value_of(p, n->input),
-                              for_count(n->value, p->count), dy, &gradients, err);
+    return batchnorm_backward(p->dev, value_of(p, n->input), &layer, n->relu,
+                              for_count(n->value, p->count), dy, &gradients, p->scratch, err);
 }
 
 static status backward_node(const pass *p, const node *n, error *err)
@@ -161,9 +160,10 @@ static status backward_node(const pass *p, const node *n, error *err)
     case NODE_BATCHNORM:
         return backward_batchnorm(p, n, dy, err);
     case NODE_MAX_POOL:
-        return dx.buffer ? max_pool_backward(p->dev, dy, n->saved, n->shape.kernel, n->shape.stride,
-                                             n->shape.pad, dx, n->accumulate_input, err)
-                         : STATUS_OK;
+        return dx.buffer
+                   ? max_pool_backward(p->dev, dy, n->maxima, n->shape.kernel, n->shape.stride,
+                                       n->shape.pad, dx, n->accumulate_input, err)
+                   : STATUS_OK;
     case NODE_AVERAGE_POOL:
         return dx.buffer ? average_pool_backward(p->dev, dy, dx, n->accumulate_input, err)
                          : STATUS_OK;

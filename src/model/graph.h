@@ -33,7 +33,8 @@ typedef struct node {
     bool accumulate_input, accumulate_second; /* another node writes that gradient before it */
     /* Set by the plan: */
     tensor value, gradient;
-    cl_mem saved; /* batchnorm: mean and deviation; max pool: where the maxima were */
+    cl_mem mean, inverse_deviation; /* batchnorm: of the batch */
+    cl_mem maxima;                  /* max pool: where they were */
 } node;
 
 /* One output: logits, and what the loss needs. */

@@ -10,7 +10,15 @@
 
 #include <stdlib.h>
 
-enum piece_kind { PIECE_VALUE, PIECE_GRADIENT, PIECE_SAVED, PIECE_COLUMNS, PIECE_SCRATCH };
+enum piece_kind {
+    PIECE_VALUE,
+    PIECE_GRADIENT,
+    PIECE_MEAN,
+    PIECE_DEVIATION,
+    PIECE_MAXIMA,
+    PIECE_COLUMNS,
+    PIECE_SCRATCH,
+};
 
 typedef struct piece {
     enum piece_kind kind;
@@ -32,7 +40,7 @@ struct plan {
     cl_mem columns, scratch;
 };
 
-enum { PIECES_PER_NODE = 3, PIECES_SHARED = 2 };
+enum { PIECES_PER_NODE = 4, PIECES_SHARED = 2 };
 
 static int forward_time(int node)
 {
@@ -107,13 +115,20 @@ static int first_gradient_time(const graph *g, int index)
     return g->count;
 }
 
-static uint64_t saved_bytes(const node *n, int batch)
+/* What a node's forward keeps for its backward beside values. */
+static void add_saved(plan *p, device *dev, const graph *g, int index)
 {
-    if (n->kind == NODE_BATCHNORM)
-        return 2 * (uint64_t)n->c * sizeof(float);
-    if (n->kind == NODE_MAX_POOL && n->has_gradient && !n->detached)
-        return max_pool_index_bytes(shape_of(n, batch));
-    return 0;
+    const node *n = &g->nodes[index];
+    int first = forward_time(index);
+    int last = n->has_gradient ? backward_time(g, index) : first;
+    uint64_t channel_bytes = (uint64_t)n->c * sizeof(float);
+    if (n->kind == NODE_BATCHNORM) {
+        add_piece(p, dev, PIECE_MEAN, index, channel_bytes, first, last);
+        add_piece(p, dev, PIECE_DEVIATION, index, channel_bytes, first, last);
+    }
+    if (n->kind == NODE_MAX_POOL)
+        add_piece(p, dev, PIECE_MAXIMA, index, max_pool_index_bytes(shape_of(n, p->batch)), first,
+                  last);
 }
 
 static status node_workspace(device *dev, const graph *g, const node *n, int batch, size_t *columns,
@@ -141,8 +156,7 @@ static status list_pieces(plan *p, device *dev, const graph *g, int batch, error
         if (n->has_gradient)
             add_piece(p, dev, PIECE_GRADIENT, i, bytes, first_gradient_time(g, i),
                       backward_time(g, i));
-        add_piece(p, dev, PIECE_SAVED, i, saved_bytes(n, batch), forward_time(i),
-                  n->has_gradient ? backward_time(g, i) : forward_time(i));
+        add_saved(p, dev, g, i);
         size_t columns_here, scratch_here;
         TRY(node_workspace(dev, g, n, batch, &columns_here, &scratch_here, err));
         columns = columns_here > columns ? columns_here : columns;
@@ -242,23 +256,32 @@ uint64_t plan_largest(const plan *p)
 
 static void point_node(plan *p, graph *g, const piece *placed, cl_mem view)
 {
-    if (placed->kind == PIECE_COLUMNS) {
-        p->columns = view;
-        return;
-    }
-    if (placed->kind == PIECE_SCRATCH) {
-        p->scratch = view;
-        return;
-    }
-    node *n = &g->nodes[placed->node];
-    tensor t = shape_of(n, p->batch);
+    node *n = placed->node == GRAPH_NONE ? NULL : &g->nodes[placed->node];
+    tensor t = n ? shape_of(n, p->batch) : (tensor){0};
     t.buffer = view;
-    if (placed->kind == PIECE_VALUE)
+    switch (placed->kind) {
+    case PIECE_VALUE:
         n->value = t;
-    else if (placed->kind == PIECE_GRADIENT)
+        break;
+    case PIECE_GRADIENT:
         n->gradient = t;
-    else
-        n->saved = view;
+        break;
+    case PIECE_MEAN:
+        n->mean = view;
+        break;
+    case PIECE_DEVIATION:
+        n->inverse_deviation = view;
+        break;
+    case PIECE_MAXIMA:
+        n->maxima = view;
+        break;
+    case PIECE_COLUMNS:
+        p->columns = view;
+        break;
+    case PIECE_SCRATCH:
+        p->scratch = view;
+        break;
+    }
 }
 
 status plan_allocate(device *dev, plan *p, graph *g, error *err)
