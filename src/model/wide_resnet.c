@@ -8,7 +8,7 @@
 
 static const backbone backbones[] = {
     {"wide_resnet_50", 64, {64, 128, 256, 512}, {3, 4, 6, 3}},
-    {"tiny", 4, {4, 8, 16, 32}, {1, 1, 1, 1}},
+    {"tiny", 4, {2, 4, 8, 16}, {1, 1, 1, 1}},
 };
 
 const backbone *backbone_find(const char *name)
