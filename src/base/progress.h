@@ -1,5 +1,4 @@
-/* A line on the terminal that is redrawn in place; nothing at all where there is no terminal. */
-* /
+/* A line on a terminal that is redrawn in place; nothing at all where there is no terminal. */
 #ifndef HCNN_BASE_PROGRESS_H
 #define HCNN_BASE_PROGRESS_H
 
@@ -7,7 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-    typedef struct progress {
+typedef struct progress {
     FILE *stream;
     bool terminal; /* stream is a terminal that can redraw a line (not TERM=dumb) */
     int columns;
