@@ -5,6 +5,7 @@
 
 #include "base/pixels.h"
 #include "device/device.h"
+#include "ops/cross_entropy.h"
 
 #include <stdint.h>
 
@@ -46,15 +47,6 @@ typedef struct parameter {
     cl_mem gradient;  /* NULL when frozen, not trained or a network without training */
     int64_t counter;  /* PARAMETER_COUNTER */
 } parameter;
-
-/* What the last step said of each image, per head. */
-typedef struct head_result {
-    float loss;    /* cross entropy of this image, unweighted */
-    int32_t rank;  /* classes with a higher logit than the true one (ties: a lower index counts as
-                      higher): 0 is top-1 right, < 5 top-5 right */
-    int32_t guess; /* the class with the highest logit */
-    int32_t label;
-} head_result;
 
 /* The results of one batch, filled by the device some time after network_step returned. */
 typedef struct step_results {
