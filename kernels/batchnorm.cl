@@ -1,0 +1,219 @@
+// Batch normalisation, NHWC: x[pixels][c], statistics per channel over all pixels.
+//
+// A work-item handles a tile: a run of `run` pixels (the last run may be shorter) by `width`
+// channels, a multiple of VEC. A CPU's tiles are whole rows, so that memory is read from end to
+// end; a GPU's are one vector wide, and its neighbours read the rest of the row.
+//
+// Statistics are made in two stages, both in a fixed order: the tiles' sums, in
+// partials[runs][2][c], and then the runs' sums for each vector of channels, one after the other.
+// In a tile the sums are kept in registers for `group` rows at a time.
+
+// Zero where v <= 0; a NaN stays.
+inline vec relu_of(vec v)
+{
+    return select(v, (vec)(0.0f), v <= 0.0f);
+}
+
+// dy where y came through the ReLU; without one y is NULL.
+inline vec load_masked(global const float *dy, global const float *y, size_t at, int left)
+{
+    const vec d = vec_load_part(dy + at, left);
+    return y ? select(d, (vec)(0.0f), vec_load_part(y + at, left) <= 0.0f) : d;
+}
+
+// Forward, stage one: partials[r][0][c] = mean of run r, [1][c] = sum of squared deviations from
+// it. Sums are of differences from the run's first pixel, so that a mean that is large beside the
+// deviation costs no digits.
+kernel void batchnorm_sums(global const float *x, global float *partials, int pixels, int c,
+                           int width, int run, int group)
+{
+    const int begin = get_global_id(0) * width, end = min(c, begin + width);
+    const int first = get_global_id(1) * run, last = min(pixels, first + run);
+    global const float *shifts = x + first * (size_t)c;
+    global float *sums = partials + get_global_id(1) * (size_t)2 * c;
+    const float scale = 1.0f / (last - first);
+
+    for (int row = first; row < last; row += group) {
+        const int stop = min(last, row + group);
+        for (int at = begin; at < end; at += VEC) {
+            const int left = c - at;
+            const vec shift = vec_load_part(shifts + at, left);
+            vec sum = (vec)(0.0f), squares = (vec)(0.0f);
+            if (row > first) {
+                sum = vec_load_part(sums + at, left);
+                squares = vec_load_part(sums + c + at, left);
+            }
+            for (int pixel = row; pixel < stop; pixel++) {
+                const vec d = vec_load_part(x + pixel * (size_t)c + at, left) - shift;
+                sum += d;
+                squares += d * d;
+            }
+            if (stop == last) {
+                squares = relu_of(squares - sum * sum * scale);
+                sum = shift + sum * scale;
+            }
+            vec_store_part(sum, sums + at, left);
+            vec_store_part(squares, sums + c + at, left);
+        }
+    }
+}
+
+// Forward, stage two: (count, mean, squared deviations) of the runs combined by Chan's formula,
+// the means again as differences from the first. Running statistics move by momentum, the
+// variance's towards the unbiased one. One work-item for VEC channels.
+kernel void batchnorm_statistics(global const float *partials, global float *mean,
+                                 global float *inverse_deviation, global float *running_mean,
+                                 global float *running_variance, int pixels, int c, int run,
+                                 float momentum, float epsilon)
+{
+    const int at = get_global_id(0) * VEC;
+    const int left = c - at;
+    vec m = (vec)(0.0f), squares = (vec)(0.0f);
+    global const float *in = partials + at;
+    const vec shift = vec_load_part(in, left);
+    for (int first = 0; first < pixels; first += run, in += 2 * c) {
+        const int count = min(run, pixels - first);
+        const float part = (float)count / (first + count);
+        const vec delta = vec_load_part(in, left) - shift - m;
+        m += delta * part;
+        squares += vec_load_part(in + c, left) + delta * delta * (part * first);
+    }
+    m += shift;
+    vec_store_part(m, mean + at, left);
+    vec_store_part(1.0f / sqrt(squares / pixels + epsilon), inverse_deviation + at, left);
+    const vec old_mean = vec_load_part(running_mean + at, left);
+    const vec old_variance = vec_load_part(running_variance + at, left);
+    const vec unbiased = squares / max(1, pixels - 1);
+    vec_store_part((1.0f - momentum) * old_mean + momentum * m, running_mean + at, left);
+    vec_store_part((1.0f - momentum) * old_variance + momentum * unbiased, running_variance + at,
+                   left);
+}
+
+// Evaluation has its statistics already: inverse_deviation[c] of a variance[c].
+kernel void batchnorm_inverse(global const float *variance, global float *inverse_deviation, int c,
+                              float epsilon)
+{
+    const int at = get_global_id(0) * VEC;
+    const vec v = vec_load_part(variance + at, c - at);
+    vec_store_part(1.0f / sqrt(v + epsilon), inverse_deviation + at, c - at);
+}
+
+// y = relu?(gamma * (x - mean) * inverse_deviation + beta [+ residual])
+kernel void batchnorm_normalise(global const float *x, global const float *mean,
+                                global const float *inverse_deviation, global const float *gamma,
+                                global const float *beta, global const float *residual, int relu,
+                                global float *y, int pixels, int c, int width, int run)
+{
+    const int begin = get_global_id(0) * width, end = min(c, begin + width);
+    const int first = get_global_id(1) * run, last = min(pixels, first + run);
+    for (int pixel = first; pixel < last; pixel++)
+        for (int at = begin; at < end; at += VEC) {
+            const int left = c - at;
+            const size_t i = pixel * (size_t)c + at;
+            const vec scale =
+                vec_load_part(gamma + at, left) * vec_load_part(inverse_deviation + at, left);
+            vec v = (vec_load_part(x + i, left) - vec_load_part(mean + at, left)) * scale +
+                    vec_load_part(beta + at, left);
+            if (residual)
+                v += vec_load_part(residual + i, left);
+            vec_store_part(relu ? relu_of(v) : v, y + i, left);
+        }
+}
+
+// Backward, stage one: partials[r][0][c] = sum of dy, [1][c] = sum of dy * (x - mean), dy being
+// masked by the ReLU.
+kernel void batchnorm_gradient_sums(global const float *x, global const float *mean,
+                                    global const float *y, global const float *dy,
+                                    global float *partials, int pixels, int c, int width, int run,
+                                    int group)
+{
+    const int begin = get_global_id(0) * width, end = min(c, begin + width);
+    const int first = get_global_id(1) * run, last = min(pixels, first + run);
+    global float *sums = partials + get_global_id(1) * (size_t)2 * c;
+
+    for (int row = first; row < last; row += group) {
+        const int stop = min(last, row + group);
+        for (int at = begin; at < end; at += VEC) {
+            const int left = c - at;
+            const vec m = vec_load_part(mean + at, left);
+            vec sum = (vec)(0.0f), product = (vec)(0.0f);
+            if (row > first) {
+                sum = vec_load_part(sums + at, left);
+                product = vec_load_part(sums + c + at, left);
+            }
+            for (int pixel = row; pixel < stop; pixel++) {
+                const size_t i = pixel * (size_t)c + at;
+                const vec d = load_masked(dy, y, i, left);
+                sum += d;
+                product += d * (vec_load_part(x + i, left) - m);
+            }
+            vec_store_part(sum, sums + at, left);
+            vec_store_part(product, sums + c + at, left);
+        }
+    }
+}
+
+// Backward, stage two: dbeta = the sum of dy, dgamma = the sum of dy * (x - mean) *
+// inverse_deviation, either of which may be NULL; and for the pass over the pixels, behind the
+// partials, sums[0][c] = dbeta / pixels and sums[1][c] = dgamma * inverse_deviation / pixels. One
+// work-item for VEC channels.
+kernel void batchnorm_gradient_parameters(global float *partials,
+                                          global const float *inverse_deviation,
+                                          global float *dgamma, global float *dbeta, int pixels,
+                                          int c, int runs)
+{
+    const int at = get_global_id(0) * VEC;
+    const int left = c - at;
+    vec sum = (vec)(0.0f), product = (vec)(0.0f);
+    for (int r = 0; r < runs; r++) {
+        global const float *in = partials + r * (size_t)2 * c + at;
+        sum += vec_load_part(in, left);
+        product += vec_load_part(in + c, left);
+    }
+    const vec inverse = vec_load_part(inverse_deviation + at, left);
+    product *= inverse;
+    if (dgamma)
+        vec_store_part(product, dgamma + at, left);
+    if (dbeta)
+        vec_store_part(sum, dbeta + at, left);
+    global float *sums = partials + runs * (size_t)2 * c + at;
+    vec_store_part(sum / pixels, sums, left);
+    vec_store_part(product * inverse / pixels, sums + c, left);
+}
+
+// Backward, the pass over the pixels, with the sums behind the partials:
+//   dx = gamma * inverse_deviation * (dy - sums[0] - (x - mean) * sums[1]), dresidual = dy,
+// dy being masked by the ReLU. Either may be NULL; each is read and written at the same place as
+// dy, by the same work-item, so one of them may share its buffer.
+kernel void batchnorm_gradient(global const float *x, global const float *mean,
+                               global const float *inverse_deviation, global const float *gamma,
+                               global const float *y, global const float *dy,
+                               global const float *partials, int runs, global float *dx,
+                               int accumulate_x, global float *dresidual, int accumulate_residual,
+                               int pixels, int c, int width, int run)
+{
+    const int begin = get_global_id(0) * width, end = min(c, begin + width);
+    const int first = get_global_id(1) * run, last = min(pixels, first + run);
+    global const float *sums = partials + runs * (size_t)2 * c;
+    for (int pixel = first; pixel < last; pixel++)
+        for (int at = begin; at < end; at += VEC) {
+            const int left = c - at;
+            const size_t i = pixel * (size_t)c + at;
+            vec d = load_masked(dy, y, i, left);
+            if (dx) {
+                const vec scale =
+                    vec_load_part(gamma + at, left) * vec_load_part(inverse_deviation + at, left);
+                const vec centred = vec_load_part(x + i, left) - vec_load_part(mean + at, left);
+                vec v = scale * (d - vec_load_part(sums + at, left) -
+                                 centred * vec_load_part(sums + c + at, left));
+                if (accumulate_x)
+                    v += vec_load_part(dx + i, left);
+                vec_store_part(v, dx + i, left);
+            }
+            if (dresidual) {
+                if (accumulate_residual)
+                    d += vec_load_part(dresidual + i, left);
+                vec_store_part(d, dresidual + i, left);
+            }
+        }
+}

@@ -1,0 +1,137 @@
+/* Launches kernels/batchnorm.cl; see batchnorm.h. */
+#include "ops/batchnorm.h"
+#include "device/kernel.h"
+
+enum {
+    CPU_ITEMS = 64,         /* tiles wanted per compute unit: smaller ones stay in cache better */
+    CPU_VECTORS = 8,        /* the narrowest tile of a CPU, in vectors */
+    CPU_GROUP = 4,          /* rows that a CPU sums at a time, at least */
+    CPU_CACHED = 64,        /* vectors in such a group of rows, where they are narrow */
+    CPU_PASS_FLOATS = 8192, /* in a tile where nothing is summed */
+    GPU_ITEMS = 512,        /* as CPU_ITEMS; it takes many threads to keep the memory busy */
+    GPU_PASS_RUN = 4,       /* pixels in a tile where nothing is summed */
+    SHORTEST_RUN = 16,      /* below this the second stage costs more than the first gains */
+    MOST_RUNS = 256,        /* the second stage walks over them one by one */
+};
+
+/* How the work is cut into tiles; see the kernels. */
+typedef struct tiling {
+    int pixels, width;
+    int run, runs, group;
+    int pass_run;
+    launch_range sums;     /* tiles of `run` pixels */
+    launch_range pass;     /* tiles of `pass_run` pixels */
+    launch_range channels; /* vectors */
+} tiling;
+
+static size_t ceil_divide(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static size_t at_least(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t at_most(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static tiling make_tiling(const device *dev, tensor x)
+{
+    bool cpu = (dev->info.type & CL_DEVICE_TYPE_CPU) != 0;
+    size_t pixels = tensor_pixels(x), vectors = device_vectors(dev, x.c);
+    size_t wanted = (size_t)dev->info.compute_units * (cpu ? CPU_ITEMS : GPU_ITEMS);
+    size_t parts = cpu ? 1 : vectors; /* of a row */
+    size_t runs = at_most(ceil_divide(wanted, parts), MOST_RUNS);
+    size_t run = at_least(ceil_divide(pixels, runs), SHORTEST_RUN);
+    runs = ceil_divide(pixels, run);
+    if (cpu) /* few pixels: cut the rows as well */
+        parts = at_most(ceil_divide(wanted, runs), ceil_divide(vectors, CPU_VECTORS));
+    size_t width = ceil_divide(vectors, parts);
+    parts = ceil_divide(vectors, width);
+    size_t pass_run = cpu ? ceil_divide(CPU_PASS_FLOATS, (size_t)x.c) : GPU_PASS_RUN;
+    return (tiling){
+        .pixels = (int)pixels,
+        .width = (int)width * dev->vec,
+        .run = (int)run,
+        .runs = (int)runs,
+        .group = (int)(cpu ? at_least(CPU_CACHED / width, CPU_GROUP) : run),
+        .pass_run = (int)pass_run,
+        .sums = RANGE_2D(parts, runs),
+        .pass = RANGE_2D(parts, ceil_divide(pixels, pass_run)),
+        .channels = RANGE_1D(vectors),
+    };
+}
+
+size_t batchnorm_workspace(const device *dev, tensor x)
+{
+    return ((size_t)make_tiling(dev, x).runs + 1) * 2 * (size_t)x.c * sizeof(float);
+}
+
+static const float momentum = 0.1f;
+static const float epsilon = 1e-5f;
+
+static status normalise(device *dev, const tiling *t, tensor x, cl_mem mean, cl_mem inverse,
+                        const batchnorm_layer *layer, tensor residual, bool relu, tensor y,
+                        error *err)
+{
+    return LAUNCH(dev, "batchnorm", "batchnorm_normalise", t->pass, err, ARG_BUFFER(x.buffer),
+                  ARG_BUFFER(mean), ARG_BUFFER(inverse), ARG_BUFFER(layer->gamma),
+                  ARG_BUFFER(layer->beta), ARG_BUFFER(residual.buffer), ARG_INT(relu),
+                  ARG_BUFFER(y.buffer), ARG_INT(t->pixels), ARG_INT(x.c), ARG_INT(t->width),
+                  ARG_INT(t->pass_run));
+}
+
+status batchnorm_forward(device *dev, tensor x, const batchnorm_layer *layer, tensor residual,
+                         bool relu, tensor y, cl_mem workspace, error *err)
+{
+    tiling t = make_tiling(dev, x);
+    TRY(LAUNCH(dev, "batchnorm", "batchnorm_sums", t.sums, err, ARG_BUFFER(x.buffer),
+               ARG_BUFFER(workspace), ARG_INT(t.pixels), ARG_INT(x.c), ARG_INT(t.width),
+               ARG_INT(t.run), ARG_INT(t.group)));
+    TRY(LAUNCH(dev, "batchnorm", "batchnorm_statistics", t.channels, err, ARG_BUFFER(workspace),
+               ARG_BUFFER(layer->mean), ARG_BUFFER(layer->inverse_deviation),
+               ARG_BUFFER(layer->running_mean), ARG_BUFFER(layer->running_variance),
+               ARG_INT(t.pixels), ARG_INT(x.c), ARG_INT(t.run), ARG_FLOAT(momentum),
+               ARG_FLOAT(epsilon)));
+    return normalise(dev, &t, x, layer->mean, layer->inverse_deviation, layer, residual, relu, y,
+                     err);
+}
+
+status batchnorm_evaluate(device *dev, tensor x, const batchnorm_layer *layer, tensor residual,
+                          bool relu, tensor y, cl_mem workspace, error *err)
+{
+    tiling t = make_tiling(dev, x);
+    TRY(LAUNCH(dev, "batchnorm", "batchnorm_inverse", t.channels, err,
+               ARG_BUFFER(layer->running_variance), ARG_BUFFER(workspace), ARG_INT(x.c),
+               ARG_FLOAT(epsilon)));
+    return normalise(dev, &t, x, layer->running_mean, workspace, layer, residual, relu, y, err);
+}
+
+status batchnorm_backward(device *dev, tensor x, const batchnorm_layer *layer, bool relu, tensor y,
+                          tensor dy, const batchnorm_gradients *gradients, cl_mem workspace,
+                          error *err)
+{
+    tiling t = make_tiling(dev, x);
+    cl_mem mask = relu ? y.buffer : NULL;
+    TRY(LAUNCH(dev, "batchnorm", "batchnorm_gradient_sums", t.sums, err, ARG_BUFFER(x.buffer),
+               ARG_BUFFER(layer->mean), ARG_BUFFER(mask), ARG_BUFFER(dy.buffer),
+               ARG_BUFFER(workspace), ARG_INT(t.pixels), ARG_INT(x.c), ARG_INT(t.width),
+               ARG_INT(t.run), ARG_INT(t.group)));
+    TRY(LAUNCH(dev, "batchnorm", "batchnorm_gradient_parameters", t.channels, err,
+               ARG_BUFFER(workspace), ARG_BUFFER(layer->inverse_deviation),
+               ARG_BUFFER(gradients->gamma), ARG_BUFFER(gradients->beta), ARG_INT(t.pixels),
+               ARG_INT(x.c), ARG_INT(t.runs)));
+    if (!gradients->x.buffer && !gradients->residual.buffer)
+        return STATUS_OK;
+    return LAUNCH(dev, "batchnorm", "batchnorm_gradient", t.pass, err, ARG_BUFFER(x.buffer),
+                  ARG_BUFFER(layer->mean), ARG_BUFFER(layer->inverse_deviation),
+                  ARG_BUFFER(layer->gamma), ARG_BUFFER(mask), ARG_BUFFER(dy.buffer),
+                  ARG_BUFFER(workspace), ARG_INT(t.runs), ARG_BUFFER(gradients->x.buffer),
+                  ARG_INT(gradients->accumulate_x), ARG_BUFFER(gradients->residual.buffer),
+                  ARG_INT(gradients->accumulate_residual), ARG_INT(t.pixels), ARG_INT(x.c),
+                  ARG_INT(t.width), ARG_INT(t.pass_run));
+}

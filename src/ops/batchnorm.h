@@ -1,0 +1,49 @@
+/* Batch normalisation over n, h and w, with the residual add and the ReLU that follow it in a
+ * residual block fused in: there is no ReLU and no add anywhere else. kernels/batchnorm.cl.
+ *
+ *   y = relu?(gamma * (x - mean) / sqrt(variance + eps) + beta [+ residual])
+ *
+ * As torch.nn.BatchNorm2d: eps 1e-5, momentum 0.1, normalised by the biased variance, while the
+ * running variance moves towards the unbiased one. A NaN passes through the ReLU. */
+#ifndef HCNN_OPS_BATCHNORM_H
+#define HCNN_OPS_BATCHNORM_H
+
+#include "ops/tensor.h"
+
+/* The buffers of one layer, [c] floats each. */
+typedef struct batchnorm_layer {
+    cl_mem gamma, beta;
+    cl_mem running_mean, running_variance;
+    cl_mem mean, inverse_deviation; /* of the batch: training writes them, backward reads them */
+} batchnorm_layer;
+
+/* Bytes of scratch that any of the functions below needs for an input of this shape. */
+size_t batchnorm_workspace(const device *dev, tensor x);
+
+/* Training: normalises with the batch's own statistics, keeps them in layer->mean and
+ * layer->inverse_deviation and moves the running ones. With one value per channel (n * h * w == 1)
+ * the variance is 0 and counts as unbiased. residual.buffer may be NULL. y may share the buffer of
+ * residual; not that of x, which backward reads. */
+status batchnorm_forward(device *dev, tensor x, const batchnorm_layer *layer, tensor residual,
+                         bool relu, tensor y, cl_mem workspace, error *err);
+
+/* Normalises with the running statistics and changes nothing but y, which may share the buffer of
+ * x or of residual. layer->mean and layer->inverse_deviation may be NULL. */
+status batchnorm_evaluate(device *dev, tensor x, const batchnorm_layer *layer, tensor residual,
+                          bool relu, tensor y, cl_mem workspace, error *err);
+
+/* Where the gradients go; a NULL buffer is a gradient that nobody wants. */
+typedef struct batchnorm_gradients {
+    cl_mem gamma, beta; /* [c] */
+    tensor x;
+    tensor residual;                        /* dy where the ReLU let it pass */
+    bool accumulate_x, accumulate_residual; /* add to what is there instead of replacing it */
+} batchnorm_gradients;
+
+/* After batchnorm_forward with the same x, relu and y. y is read only with relu. gradients->x and
+ * gradients->residual may each share the buffer of dy, but not one with the other. */
+status batchnorm_backward(device *dev, tensor x, const batchnorm_layer *layer, bool relu, tensor y,
+                          tensor dy, const batchnorm_gradients *gradients, cl_mem workspace,
+                          error *err);
+
+#endif

@@ -1,0 +1,549 @@
+/* Tests of src/ops/batchnorm.c against the formulas in double precision, whose gradients are
+ * themselves checked by central differences. */
+#include "ops/batchnorm.h"
+#include "support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double epsilon = 1e-5;
+
+typedef struct shape {
+    int n, h, w, c;
+} shape;
+
+/* 1x1 maps, odd sizes, one channel, batch 1, channels that fill no vector, one value per channel,
+ * and one large enough for several runs with a short last one. */
+static const shape shapes[] = {
+    {1, 1, 1, 1},  {1, 1, 1, 5},  {2, 1, 1, 16}, {3, 1, 1, 33},  {1, 5, 7, 1},    {2, 3, 5, 3},
+    {3, 4, 4, 17}, {2, 7, 1, 64}, {1, 9, 9, 48}, {4, 13, 11, 5}, {2, 31, 33, 19}, {2, 6, 6, 300},
+};
+
+/* One case: what goes in, and the reference of what comes out, all [pixels][c] or [c]. */
+typedef struct reference {
+    size_t pixels, c, size;
+    bool relu;
+    const double *x, *gamma, *beta, *residual; /* residual may be NULL */
+    double *mean, *variance, *y;
+} reference;
+
+static void reference_statistics(reference *r)
+{
+    for (size_t k = 0; k < r->c; k++) {
+        double sum = 0, squares = 0;
+        for (size_t i = k; i < r->size; i += r->c)
+            sum += r->x[i];
+        r->mean[k] = sum / (double)r->pixels;
+        for (size_t i = k; i < r->size; i += r->c)
+            squares += (r->x[i] - r->mean[k]) * (r->x[i] - r->mean[k]);
+        r->variance[k] = squares / (double)r->pixels;
+    }
+}
+
+static void reference_normalise(reference *r)
+{
+    for (size_t i = 0; i < r->size; i++) {
+        size_t k = i % r->c;
+        double v = r->gamma[k] * (r->x[i] - r->mean[k]) / sqrt(r->variance[k] + epsilon) +
+                   r->beta[k] + (r->residual ? r->residual[i] : 0);
+        r->y[i] = r->relu && v <= 0 ? 0 : v;
+    }
+}
+
+typedef struct reference_gradients {
+    double *x, *residual, *gamma, *beta;
+} reference_gradients;
+
+/* y is the kernel's, so that both agree on what the ReLU let through. */
+static void reference_backward(const reference *r, const double *y, const double *dy,
+                               reference_gradients *g)
+{
+    for (size_t k = 0; k < r->c; k++) {
+        double inverse = 1 / sqrt(r->variance[k] + epsilon), sum = 0, product = 0;
+        for (size_t i = k; i < r->size; i += r->c) {
+            g->residual[i] = r->relu && y[i] <= 0 ? 0 : dy[i];
+            sum += g->residual[i];
+            product += g->residual[i] * (r->x[i] - r->mean[k]) * inverse;
+        }
+        g->beta[k] = sum;
+        g->gamma[k] = product;
+        for (size_t i = k; i < r->size; i += r->c) {
+            double normalised = (r->x[i] - r->mean[k]) * inverse;
+            g->x[i] = r->gamma[k] * inverse *
+                      (g->residual[i] - (sum + normalised * product) / (double)r->pixels);
+        }
+    }
+}
+
+/* Host and device sides of a case. */
+typedef struct fixture {
+    device *dev;
+    size_t size, c;
+    tensor x, residual, y;
+    batchnorm_layer layer;
+    cl_mem workspace;
+    float *running_mean, *running_variance; /* before */
+    float *values[4];                       /* x, gamma, beta, residual */
+    double *wide[4];
+    double *mean, *variance, *expected;
+    reference reference;
+} fixture;
+
+static fixture fixture_open(device *dev, shape s, uint64_t seed, bool relu, bool residual,
+                            double offset)
+{
+    fixture f = {.dev = dev, .c = (size_t)s.c};
+    f.size = (size_t)(s.n * s.h * s.w) * f.c;
+    size_t sizes[4] = {f.size, f.c, f.c, f.size};
+    double low[4] = {offset - 2, 0.5, -0.5, -1}, high[4] = {offset + 2, 1.5, 0.5, 1};
+    for (int i = 0; i < 4; i++) {
+        f.values[i] = support_random(sizes[i], seed * 10 + (uint64_t)i, low[i], high[i]);
+        f.wide[i] = support_widen(f.values[i], sizes[i]);
+    }
+    f.running_mean = support_random(f.c, seed * 10 + 5, -1, 1);
+    f.running_variance = support_random(f.c, seed * 10 + 6, 0.5, 2);
+    f.x = support_tensor(dev, s.n, s.h, s.w, s.c, f.values[0]);
+    f.y = support_tensor(dev, s.n, s.h, s.w, s.c, NULL);
+    f.residual = (tensor){NULL, s.n, s.h, s.w, s.c};
+    if (residual)
+        f.residual = support_tensor(dev, s.n, s.h, s.w, s.c, f.values[3]);
+    f.layer = (batchnorm_layer){
+        .gamma = support_buffer(dev, f.c, f.values[1]),
+        .beta = support_buffer(dev, f.c, f.values[2]),
+        .running_mean = support_buffer(dev, f.c, f.running_mean),
+        .running_variance = support_buffer(dev, f.c, f.running_variance),
+        .mean = support_buffer(dev, f.c, NULL),
+        .inverse_deviation = support_buffer(dev, f.c, NULL),
+    };
+    f.workspace = support_buffer(dev, batchnorm_workspace(dev, f.x) / sizeof(float), NULL);
+    f.mean = support_memory(f.c, sizeof(double));
+    f.variance = support_memory(f.c, sizeof(double));
+    f.expected = support_memory(f.size, sizeof(double));
+    f.reference = (reference){
+        f.size / f.c, f.c,        f.size,     relu,
+        f.wide[0],    f.wide[1],  f.wide[2],  residual ? f.wide[3] : NULL,
+        f.mean,       f.variance, f.expected,
+    };
+    return f;
+}
+
+static void fixture_close(fixture *f)
+{
+    for (int i = 0; i < 4; i++) {
+        free(f->values[i]);
+        free(f->wide[i]);
+    }
+    free(f->running_mean);
+    free(f->running_variance);
+    free(f->mean);
+    free(f->variance);
+    free(f->expected);
+    tensor_release(&f->x);
+    tensor_release(&f->y);
+    tensor_release(&f->residual);
+    buffer_release(&f->layer.gamma);
+    buffer_release(&f->layer.beta);
+    buffer_release(&f->layer.running_mean);
+    buffer_release(&f->layer.running_variance);
+    buffer_release(&f->layer.mean);
+    buffer_release(&f->layer.inverse_deviation);
+    buffer_release(&f->workspace);
+}
+
+static void expect_buffer(device *dev, cl_mem buffer, const double *want, size_t count,
+                          double relative, double absolute)
+{
+    float *got = support_read_buffer(dev, buffer, count);
+    assert_close(got, want, count, relative, absolute);
+    free(got);
+}
+
+static void run_forward(fixture *f)
+{
+    error err;
+    assert_ok(batchnorm_forward(f->dev, f->x, &f->layer, f->residual, f->reference.relu, f->y,
+                                f->workspace, &err),
+              &err);
+}
+
+static void expect_statistics(const fixture *f)
+{
+    const reference *r = &f->reference;
+    double *inverse = support_memory(f->c, sizeof *inverse);
+    double *running_mean = support_memory(f->c, sizeof *running_mean);
+    double *running_variance = support_memory(f->c, sizeof *running_variance);
+    double unbiased = r->pixels > 1 ? (double)r->pixels / (double)(r->pixels - 1) : 1;
+    for (size_t k = 0; k < f->c; k++) {
+        inverse[k] = 1 / sqrt(r->variance[k] + epsilon);
+        running_mean[k] = 0.9 * f->running_mean[k] + 0.1 * r->mean[k];
+        running_variance[k] = 0.9 * f->running_variance[k] + 0.1 * unbiased * r->variance[k];
+    }
+    expect_buffer(f->dev, f->layer.mean, r->mean, f->c, 1e-6, 1e-6);
+    expect_buffer(f->dev, f->layer.inverse_deviation, inverse, f->c, 2e-6, 0);
+    expect_buffer(f->dev, f->layer.running_mean, running_mean, f->c, 1e-6, 1e-6);
+    expect_buffer(f->dev, f->layer.running_variance, running_variance, f->c, 1e-6, 1e-6);
+    free(inverse);
+    free(running_mean);
+    free(running_variance);
+}
+
+/* Every shape, with and without ReLU and residual. */
+static void for_each_case(device *dev, void (*check)(fixture *))
+{
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        for (unsigned flags = 0; flags < 4; flags++) {
+            fixture f = fixture_open(dev, shapes[i], 1 + i * 4 + flags, flags & 1, flags & 2, 0.3);
+            check(&f);
+            fixture_close(&f);
+        }
+}
+
+static void check_forward(fixture *f)
+{
+    reference_statistics(&f->reference);
+    reference_normalise(&f->reference);
+    run_forward(f);
+    expect_statistics(f);
+    /* With two values per channel close to each other the deviation is far below the values, and
+     * divides their rounding: hence an absolute term above the floats' own 1e-7. */
+    expect_buffer(f->dev, f->y.buffer, f->expected, f->size, 1e-5, 2e-6);
+}
+
+static void test_forward(void **state)
+{
+    for_each_case(*state, check_forward);
+}
+
+static void check_evaluate(fixture *f)
+{
+    error err;
+    for (size_t k = 0; k < f->c; k++) {
+        f->mean[k] = f->running_mean[k];
+        f->variance[k] = f->running_variance[k];
+    }
+    reference_normalise(&f->reference);
+    f->layer.mean = (buffer_release(&f->layer.mean), NULL);
+    f->layer.inverse_deviation = (buffer_release(&f->layer.inverse_deviation), NULL);
+    assert_ok(batchnorm_evaluate(f->dev, f->x, &f->layer, f->residual, f->reference.relu, f->y,
+                                 f->workspace, &err),
+              &err);
+    expect_buffer(f->dev, f->y.buffer, f->expected, f->size, 1e-6, 1e-6);
+    float *mean = support_read_buffer(f->dev, f->layer.running_mean, f->c);
+    float *variance = support_read_buffer(f->dev, f->layer.running_variance, f->c);
+    assert_same_bits(mean, f->running_mean, f->c);
+    assert_same_bits(variance, f->running_variance, f->c);
+    free(mean);
+    free(variance);
+    /* In place. */
+    assert_ok(batchnorm_evaluate(f->dev, f->x, &f->layer, f->residual, f->reference.relu, f->x,
+                                 f->workspace, &err),
+              &err);
+    expect_buffer(f->dev, f->x.buffer, f->expected, f->size, 1e-6, 1e-6);
+}
+
+static void test_evaluate(void **state)
+{
+    for_each_case(*state, check_evaluate);
+}
+
+/* The gradients of one case: reference and kernel, into poisoned or given tensors. */
+typedef struct backward_case {
+    float *dy;
+    double *wide_dy;
+    reference_gradients want;
+    tensor device_dy;
+} backward_case;
+
+static backward_case backward_open(fixture *f)
+{
+    backward_case b;
+    b.dy = support_random(f->size, 77, -1, 1);
+    b.wide_dy = support_widen(b.dy, f->size);
+    b.want.x = support_memory(f->size, sizeof(double));
+    b.want.residual = support_memory(f->size, sizeof(double));
+    b.want.gamma = support_memory(f->c, sizeof(double));
+    b.want.beta = support_memory(f->c, sizeof(double));
+    b.device_dy = support_tensor(f->dev, f->x.n, f->x.h, f->x.w, f->x.c, b.dy);
+    reference_statistics(&f->reference);
+    run_forward(f);
+    float *y = support_read(f->dev, f->y);
+    double *wide_y = support_widen(y, f->size);
+    reference_backward(&f->reference, wide_y, b.wide_dy, &b.want);
+    free(y);
+    free(wide_y);
+    return b;
+}
+
+static void backward_close(backward_case *b)
+{
+    free(b->dy);
+    free(b->wide_dy);
+    free(b->want.x);
+    free(b->want.residual);
+    free(b->want.gamma);
+    free(b->want.beta);
+    tensor_release(&b->device_dy);
+}
+
+/* Sums of up to some thousand terms around 1, and an inverse deviation that may be large where a
+ * channel has two values: relative to the largest value that a channel can make. */
+static double gradient_tolerance(const fixture *f)
+{
+    double largest = 1;
+    for (size_t k = 0; k < f->c; k++)
+        largest = fmax(largest, 1 / sqrt(f->variance[k] + epsilon));
+    return 2e-6 * largest;
+}
+
+static void run_backward(fixture *f, backward_case *b, const batchnorm_gradients *g)
+{
+    error err;
+    assert_ok(batchnorm_backward(f->dev, f->x, &f->layer, f->reference.relu, f->y, b->device_dy, g,
+                                 f->workspace, &err),
+              &err);
+}
+
+static void check_backward(fixture *f)
+{
+    backward_case b = backward_open(f);
+    batchnorm_gradients g = {
+        .gamma = support_buffer(f->dev, f->c, NULL),
+        .beta = support_buffer(f->dev, f->c, NULL),
+        .x = support_tensor(f->dev, f->x.n, f->x.h, f->x.w, f->x.c, NULL),
+        .residual = support_tensor(f->dev, f->x.n, f->x.h, f->x.w, f->x.c, NULL),
+    };
+    run_backward(f, &b, &g);
+    double tolerance = gradient_tolerance(f);
+    expect_buffer(f->dev, g.beta, b.want.beta, f->c, 1e-5, 1e-5);
+    expect_buffer(f->dev, g.gamma, b.want.gamma, f->c, 1e-5, 1e-5);
+    expect_buffer(f->dev, g.x.buffer, b.want.x, f->size, 1e-5, tolerance);
+    expect_buffer(f->dev, g.residual.buffer, b.want.residual, f->size, 0, 0);
+
+    /* Again, added to what is there. */
+    g.accumulate_x = g.accumulate_residual = true;
+    float *before = support_random(f->size, 78, -1, 1);
+    error err;
+    assert_ok(tensor_write(f->dev, g.x, before, &err), &err);
+    assert_ok(tensor_write(f->dev, g.residual, before, &err), &err);
+    run_backward(f, &b, &g);
+    for (size_t i = 0; i < f->size; i++) {
+        b.want.x[i] += before[i];
+        b.want.residual[i] += before[i];
+    }
+    expect_buffer(f->dev, g.x.buffer, b.want.x, f->size, 1e-5, tolerance);
+    expect_buffer(f->dev, g.residual.buffer, b.want.residual, f->size, 1e-6, 1e-7);
+    free(before);
+    buffer_release(&g.gamma);
+    buffer_release(&g.beta);
+    tensor_release(&g.x);
+    tensor_release(&g.residual);
+    backward_close(&b);
+}
+
+static void test_backward(void **state)
+{
+    for_each_case(*state, check_backward);
+}
+
+/* Each gradient alone, and dx in the buffer of dy, give the same bits as all together. */
+static void check_optional(fixture *f)
+{
+    backward_case b = backward_open(f);
+    tensor none = {NULL, f->x.n, f->x.h, f->x.w, f->x.c};
+    batchnorm_gradients all = {
+        .gamma = support_buffer(f->dev, f->c, NULL),
+        .beta = support_buffer(f->dev, f->c, NULL),
+        .x = support_tensor(f->dev, f->x.n, f->x.h, f->x.w, f->x.c, NULL),
+        .residual = support_tensor(f->dev, f->x.n, f->x.h, f->x.w, f->x.c, NULL),
+    };
+    run_backward(f, &b, &all);
+    float *want[4] = {support_read_buffer(f->dev, all.gamma, f->c),
+                      support_read_buffer(f->dev, all.beta, f->c), support_read(f->dev, all.x),
+                      support_read(f->dev, all.residual)};
+    cl_mem outputs[4] = {all.gamma, all.beta, all.x.buffer, all.residual.buffer};
+    for (int only = 0; only < 4; only++) {
+        size_t count = only < 2 ? f->c : f->size;
+        error err;
+        assert_ok(buffer_zero(f->dev, outputs[only], 0, count * sizeof(float), &err), &err);
+        batchnorm_gradients one = {only == 0 ? all.gamma : NULL,
+                                   only == 1 ? all.beta : NULL,
+                                   only == 2 ? all.x : none,
+                                   only == 3 ? all.residual : none,
+                                   false,
+                                   false};
+        run_backward(f, &b, &one);
+        float *got = support_read_buffer(f->dev, outputs[only], count);
+        assert_same_bits(got, want[only], count);
+        free(got);
+    }
+    batchnorm_gradients in_place = {NULL, NULL, b.device_dy, all.residual, false, false};
+    run_backward(f, &b, &in_place);
+    float *dx = support_read(f->dev, b.device_dy);
+    assert_same_bits(dx, want[2], f->size);
+    free(dx);
+    float *masked = support_read(f->dev, all.residual);
+    assert_same_bits(masked, want[3], f->size);
+    free(masked);
+    for (int i = 0; i < 4; i++)
+        free(want[i]);
+    buffer_release(&all.gamma);
+    buffer_release(&all.beta);
+    tensor_release(&all.x);
+    tensor_release(&all.residual);
+    backward_close(&b);
+}
+
+static void test_optional(void **state)
+{
+    for_each_case(*state, check_optional);
+}
+
+/* Sum of weights * y, as a function of x, gamma, beta and residual. */
+static double reference_loss(reference *r, const double *weights)
+{
+    reference_statistics(r);
+    reference_normalise(r);
+    double loss = 0;
+    for (size_t i = 0; i < r->size; i++)
+        loss += weights[i] * r->y[i];
+    return loss;
+}
+
+static void compare_differences(reference *r, const double *weights, double *values, size_t count,
+                                const double *gradient)
+{
+    const double step = 1e-5;
+    for (size_t i = 0; i < count; i++) {
+        double value = values[i];
+        values[i] = value + step;
+        double above = reference_loss(r, weights);
+        values[i] = value - step;
+        double below = reference_loss(r, weights);
+        values[i] = value;
+        double difference = (above - below) / (2 * step);
+        assert_true(fabs(difference - gradient[i]) <= 1e-6 + 1e-6 * fabs(gradient[i]));
+    }
+}
+
+/* The reference's own gradients are the slopes of its forward pass. */
+static void test_reference(void **state)
+{
+    for (unsigned flags = 0; flags < 4; flags++) {
+        fixture f =
+            fixture_open(*state, (shape){2, 3, 2, 3}, 900 + flags, flags & 1, flags & 2, 0.3);
+        reference *r = &f.reference;
+        float *weights = support_random(f.size, 901, -1, 1);
+        double *wide = support_widen(weights, f.size);
+        double g_x[36], g_residual[36], g_gamma[3], g_beta[3];
+        reference_gradients g = {g_x, g_residual, g_gamma, g_beta};
+        reference_loss(r, wide);
+        double *y = support_memory(f.size, sizeof *y);
+        memcpy(y, r->y, f.size * sizeof *y);
+        reference_backward(r, y, wide, &g);
+        compare_differences(r, wide, f.wide[0], f.size, g.x);
+        compare_differences(r, wide, f.wide[1], f.c, g.gamma);
+        compare_differences(r, wide, f.wide[2], f.c, g.beta);
+        if (r->residual)
+            compare_differences(r, wide, f.wide[3], f.size, g.residual);
+        free(y);
+        free(wide);
+        free(weights);
+        fixture_close(&f);
+    }
+}
+
+/* A mean a thousand times the deviation: sums of squares would lose every digit of the variance
+ * (1e6 * 6e-8 * sqrt(n) against a variance of 1.3). What remains is the input's own rounding. */
+static void test_large_mean(void **state)
+{
+    fixture f = fixture_open(*state, (shape){4, 16, 16, 20}, 33, false, false, 1000);
+    reference_statistics(&f.reference);
+    reference_normalise(&f.reference);
+    run_forward(&f);
+    double *inverse = support_memory(f.c, sizeof *inverse);
+    for (size_t k = 0; k < f.c; k++)
+        inverse[k] = 1 / sqrt(f.variance[k] + epsilon);
+    /* The runs' means are floats near 1000, where half an ulp is 3e-5: so far off are the
+     * differences between them, and the mean itself. */
+    expect_buffer(f.dev, f.layer.inverse_deviation, inverse, f.c, 1e-5, 0);
+    expect_buffer(f.dev, f.y.buffer, f.expected, f.size, 1e-5, 1.5e-4);
+    free(inverse);
+    fixture_close(&f);
+}
+
+static void test_constant_channel(void **state)
+{
+    device *dev = *state;
+    fixture f = fixture_open(dev, (shape){3, 5, 5, 7}, 40, true, false, 0);
+    error err;
+    for (size_t i = 0; i < f.size; i++)
+        f.values[0][i] = 0.1f * (float)(i % f.c);
+    assert_ok(tensor_write(dev, f.x, f.values[0], &err), &err);
+    run_forward(&f);
+    float *y = support_read(dev, f.y), *mean = support_read_buffer(dev, f.layer.mean, f.c);
+    assert_same_bits(mean, f.values[0], f.c);
+    for (size_t i = 0; i < f.size; i++)
+        assert_true(y[i] == fmaxf(0, f.values[2][i % f.c]));
+    free(mean);
+    free(y);
+    fixture_close(&f);
+}
+
+/* A NaN must reach the loss, which is where a run notices it. */
+static void test_nan_passes(void **state)
+{
+    device *dev = *state;
+    fixture f = fixture_open(dev, (shape){2, 3, 3, 5}, 41, true, true, 0);
+    error err;
+    f.values[0][2] = NAN;
+    assert_ok(tensor_write(dev, f.x, f.values[0], &err), &err);
+    run_forward(&f);
+    float *y = support_read(dev, f.y);
+    for (size_t i = 0; i < f.size; i++)
+        assert_true(isnan(y[i]) == (i % f.c == 2));
+    free(y);
+    fixture_close(&f);
+}
+
+static void test_same_bits_again(void **state)
+{
+    float *first[3] = {0};
+    for (int turn = 0; turn < 2; turn++) {
+        fixture f = fixture_open(*state, (shape){8, 21, 19, 35}, 50, true, true, 0);
+        backward_case b = backward_open(&f);
+        batchnorm_gradients g = {
+            .gamma = support_buffer(f.dev, f.c, NULL),
+            .x = support_tensor(f.dev, f.x.n, f.x.h, f.x.w, f.x.c, NULL),
+        };
+        run_backward(&f, &b, &g);
+        float *results[3] = {support_read(f.dev, f.y), support_read(f.dev, g.x),
+                             support_read_buffer(f.dev, g.gamma, f.c)};
+        for (int i = 0; i < 3; i++) {
+            if (turn == 0) {
+                first[i] = results[i];
+                continue;
+            }
+            assert_same_bits(results[i], first[i], i < 2 ? f.size : f.c);
+            free(results[i]);
+            free(first[i]);
+        }
+        buffer_release(&g.gamma);
+        tensor_release(&g.x);
+        backward_close(&b);
+        fixture_close(&f);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reference),        cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_evaluate),         cmocka_unit_test(test_backward),
+        cmocka_unit_test(test_optional),         cmocka_unit_test(test_large_mean),
+        cmocka_unit_test(test_constant_channel), cmocka_unit_test(test_nan_passes),
+        cmocka_unit_test(test_same_bits_again),
+    };
+    return cmocka_run_group_tests_name("batchnorm", tests, support_open_device,
+                                       support_close_device);
+}

@@ -1,0 +1,271 @@
+/* Tests of src/ops/cross_entropy.c against the formulas in double precision. */
+#include "ops/cross_entropy.h"
+#include "support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct outcome {
+    head_result *results;
+    float *gradient; /* NULL when not asked for */
+} outcome;
+
+static cl_mem label_buffer(device *dev, const int32_t *labels, size_t count)
+{
+    error err;
+    cl_mem buffer;
+    assert_ok(buffer_create(dev, count * sizeof *labels, &buffer, &err), &err);
+    assert_ok(buffer_write(dev, buffer, 0, labels, count * sizeof *labels, &err), &err);
+    return buffer;
+}
+
+/* labels may be NULL. */
+static outcome run(device *dev, const float *logits, int n, int classes, const int32_t *labels,
+                   float weight, bool want_gradient)
+{
+    error err;
+    size_t count = (size_t)n;
+    tensor t = support_tensor(dev, n, 1, 1, classes, logits);
+    tensor gradient = {NULL, n, 1, 1, classes};
+    if (want_gradient)
+        gradient = support_tensor(dev, n, 1, 1, classes, NULL);
+    cl_mem device_labels = labels ? label_buffer(dev, labels, count) : NULL;
+    cl_mem results;
+    assert_ok(buffer_create(dev, count * sizeof(head_result), &results, &err), &err);
+    assert_ok(cross_entropy_forward(dev, t, device_labels, results, gradient, weight, &err), &err);
+    outcome o = {support_memory(count, sizeof(head_result)), NULL};
+    assert_ok(buffer_read(dev, results, 0, o.results, count * sizeof(head_result), &err), &err);
+    if (want_gradient)
+        o.gradient = support_read(dev, gradient);
+    tensor_release(&t);
+    tensor_release(&gradient);
+    buffer_release(&device_labels);
+    buffer_release(&results);
+    return o;
+}
+
+static void outcome_free(outcome *o)
+{
+    free(o->results);
+    free(o->gradient);
+}
+
+static double reference_loss(const double *logits, int classes, int label)
+{
+    double top = -INFINITY, sum = 0;
+    for (int j = 0; j < classes; j++)
+        top = fmax(top, logits[j]);
+    for (int j = 0; j < classes; j++)
+        sum += exp(logits[j] - top);
+    return log(sum) + top - logits[label];
+}
+
+static void reference_softmax(const double *logits, int classes, double *probabilities)
+{
+    for (int j = 0; j < classes; j++)
+        probabilities[j] = exp(-reference_loss(logits, classes, j));
+}
+
+static void expect_case(device *dev, int n, int classes, double spread, uint64_t seed)
+{
+    size_t size = (size_t)n * (size_t)classes;
+    float *logits = support_random(size, seed, -spread, spread);
+    double *wide = support_widen(logits, size), *want = support_memory(size, sizeof *want);
+    double *losses = support_memory((size_t)n, sizeof *losses);
+    float *got_losses = support_memory((size_t)n, sizeof *got_losses);
+    int32_t *labels = support_memory((size_t)n, sizeof *labels);
+    const double weight = 1.75;
+    for (int i = 0; i < n; i++)
+        labels[i] = support_pick(seed, (uint64_t)i, 0, classes - 1);
+    outcome o = run(dev, logits, n, classes, labels, (float)weight, true);
+    for (int i = 0; i < n; i++) {
+        const double *row = wide + (size_t)i * (size_t)classes;
+        double *slope = want + (size_t)i * (size_t)classes;
+        int rank = 0, guess = 0;
+        reference_softmax(row, classes, slope);
+        for (int j = 0; j < classes; j++) {
+            rank += row[j] > row[labels[i]];
+            guess = row[j] > row[guess] ? j : guess;
+            slope[j] = weight / n * (slope[j] - (j == labels[i]));
+        }
+        losses[i] = reference_loss(row, classes, labels[i]);
+        got_losses[i] = o.results[i].loss;
+        assert_int_equal(o.results[i].rank, rank);
+        assert_int_equal(o.results[i].guess, guess);
+        assert_int_equal(o.results[i].label, labels[i]);
+    }
+    /* logit - top rounds to half an ulp of the spread, and exp makes a relative error of it. */
+    double tolerance = 2e-6 + 1e-7 * spread;
+    assert_close(got_losses, losses, (size_t)n, tolerance, tolerance);
+    assert_close(o.gradient, want, size, tolerance, tolerance * weight / n);
+    outcome_free(&o);
+
+    outcome without = run(dev, logits, n, classes, labels, 1, false);
+    for (int i = 0; i < n; i++)
+        assert_true(without.results[i].loss == got_losses[i]);
+    outcome_free(&without);
+    free(logits);
+    free(wide);
+    free(want);
+    free(losses);
+    free(got_losses);
+    free(labels);
+}
+
+static void test_random(void **state)
+{
+    const int counts[] = {1, 2, 7, 32}, classes[] = {1, 2, 3, 5, 16, 17, 20, 33, 100, 1000};
+    uint64_t seed = 1;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        for (size_t j = 0; j < sizeof classes / sizeof *classes; j++)
+            for (double spread = 0.1; spread < 1000; spread *= 10)
+                expect_case(*state, counts[i], classes[j], spread, seed++);
+}
+
+/* The gradient formula that expect_case uses is the slope of the reference's loss. */
+static void test_reference(void **state)
+{
+    (void)state;
+    double logits[5] = {0.3, -1.2, 2.0, 0.0, 1.1}, probabilities[5];
+    const double step = 1e-6;
+    reference_softmax(logits, 5, probabilities);
+    for (int label = 0; label < 5; label++)
+        for (int j = 0; j < 5; j++) {
+            double value = logits[j];
+            logits[j] = value + step;
+            double above = reference_loss(logits, 5, label);
+            logits[j] = value - step;
+            double below = reference_loss(logits, 5, label);
+            logits[j] = value;
+            double slope = (above - below) / (2 * step);
+            assert_true(fabs(slope - (probabilities[j] - (j == label))) < 1e-8);
+        }
+}
+
+static void test_ties(void **state)
+{
+    const float logits[] = {1, 3, 3, 2, 3};
+    const int32_t ranks[] = {4, 0, 1, 3, 2};
+    for (int32_t label = 0; label < 5; label++) {
+        outcome o = run(*state, logits, 1, 5, &label, 1, false);
+        assert_int_equal(o.results[0].rank, ranks[label]);
+        assert_int_equal(o.results[0].guess, 1);
+        outcome_free(&o);
+    }
+}
+
+/* exp(1e30) and exp(-1e30) are no floats, but the loss is one. */
+static void test_huge_logits(void **state)
+{
+    const float logits[] = {1e30f, -1e30f, 0, 1e30f};
+    int32_t label = 3;
+    outcome o = run(*state, logits, 1, 4, &label, 1, true);
+    assert_true(fabs(o.results[0].loss - log(2)) < 1e-6);
+    const double want[] = {0.5, 0, 0, -0.5};
+    assert_close(o.gradient, want, 4, 1e-6, 0);
+    outcome_free(&o);
+    label = 1;
+    o = run(*state, logits, 1, 4, &label, 1, false);
+    assert_true(o.results[0].loss > 1e30f);
+    assert_int_equal(o.results[0].rank, 3);
+    outcome_free(&o);
+}
+
+static void test_nan(void **state)
+{
+    const float logits[][3] = {{NAN, NAN, NAN}, {5, NAN, 1}, {NAN, 5, 1}, {5, 1, NAN}};
+    const int32_t labels[] = {0, 0, 0, 2};
+    const int32_t ranks[] = {INT32_MAX, 1, INT32_MAX, INT32_MAX};
+    const int32_t guesses[] = {0, 1, 0, 2};
+    outcome o = run(*state, logits[0], 4, 3, labels, 1, true);
+    for (int i = 0; i < 4; i++) {
+        assert_true(isnan(o.results[i].loss));
+        assert_int_equal(o.results[i].rank, ranks[i]);
+        assert_int_equal(o.results[i].guess, guesses[i]);
+    }
+    for (int i = 0; i < 12; i++)
+        assert_true(isnan(o.gradient[i]));
+    outcome_free(&o);
+    const float infinite[] = {INFINITY, 0, 1};
+    o = run(*state, infinite, 1, 3, labels, 1, false);
+    assert_false(isfinite(o.results[0].loss));
+    outcome_free(&o);
+}
+
+static void test_no_label(void **state)
+{
+    const float logits[] = {1, 4, 2, 9, 4, 2};
+    const int32_t labels[] = {-1, 3};
+    outcome o = run(*state, logits, 2, 3, labels, 1, true);
+    outcome missing = run(*state, logits, 2, 3, NULL, 1, false);
+    for (int i = 0; i < 2; i++) {
+        assert_true(isnan(o.results[i].loss) && isnan(missing.results[i].loss));
+        assert_int_equal(o.results[i].rank, INT32_MAX);
+        assert_int_equal(missing.results[i].rank, INT32_MAX);
+        assert_int_equal(o.results[i].guess, i == 0);
+        assert_int_equal(missing.results[i].guess, i == 0);
+        assert_int_equal(o.results[i].label, labels[i]);
+        assert_int_equal(missing.results[i].label, -1);
+    }
+    for (int i = 0; i < 6; i++)
+        assert_true(isnan(o.gradient[i]));
+    outcome_free(&o);
+    outcome_free(&missing);
+}
+
+static void test_softmax(void **state)
+{
+    device *dev = *state;
+    error err;
+    const int classes[] = {1, 3, 20, 100};
+    for (uint64_t i = 0; i < 4; i++) {
+        int n = 5, c = classes[i];
+        size_t size = (size_t)(n * c);
+        float *logits = support_random(size, 70 + i, -20, 20);
+        double *wide = support_widen(logits, size), *want = support_memory(size, sizeof *want);
+        for (int image = 0; image < n; image++)
+            reference_softmax(wide + image * c, c, want + image * c);
+        tensor t = support_tensor(dev, n, 1, 1, c, logits);
+        tensor p = support_tensor(dev, n, 1, 1, c, NULL);
+        assert_ok(softmax_forward(dev, t, p, &err), &err);
+        float *got = support_read(dev, p);
+        assert_close(got, want, size, 1e-5, 1e-12);
+        assert_ok(softmax_forward(dev, t, t, &err), &err);
+        float *in_place = support_read(dev, t);
+        assert_same_bits(in_place, got, size);
+        free(in_place);
+        free(got);
+        free(want);
+        free(wide);
+        free(logits);
+        tensor_release(&t);
+        tensor_release(&p);
+    }
+}
+
+static void test_same_bits_again(void **state)
+{
+    enum { N = 9, CLASSES = 101 };
+    float *logits = support_random(N * CLASSES, 80, -5, 5);
+    int32_t labels[N] = {0, 100, 3, 50, 7, 7, 99, 1, 2};
+    outcome a = run(*state, logits, N, CLASSES, labels, 2, true);
+    outcome b = run(*state, logits, N, CLASSES, labels, 2, true);
+    assert_memory_equal(a.results, b.results, N * sizeof(head_result));
+    assert_same_bits(a.gradient, b.gradient, N * CLASSES);
+    outcome_free(&a);
+    outcome_free(&b);
+    free(logits);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reference), cmocka_unit_test(test_random),
+        cmocka_unit_test(test_ties),      cmocka_unit_test(test_huge_logits),
+        cmocka_unit_test(test_nan),       cmocka_unit_test(test_no_label),
+        cmocka_unit_test(test_softmax),   cmocka_unit_test(test_same_bits_again),
+    };
+    return cmocka_run_group_tests_name("cross_entropy", tests, support_open_device,
+                                       support_close_device);
+}
