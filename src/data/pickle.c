@@ -198,7 +198,7 @@ static status push_marked(pickle *p, enum pickle_kind kind, error *err)
 
 static status add_one(pickle *p, enum pickle_kind kind, size_t items, error *err)
 {
-    pickle_value *container, *item;
+    pickle_value *container, *item = NULL;
     TRY(top(p, items, &container, err));
     if (container->kind != kind)
         return fail(p, "values without a container", err);
