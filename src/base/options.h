@@ -22,7 +22,8 @@ typedef struct option_spec {
     const char *name;  /* without the dashes, words joined by '-' */
     const char *alias; /* another spelling, or NULL */
     option_kind kind;
-    void *target;         /* its value before parsing is the default that help shows */
+    void *target;         /* its value before parsing is the default that help shows; a number out
+                             of bounds or a NULL string means that there is none to show */
     const char *argument; /* what help calls the value: "N", "FILE"; NULL for a flag */
     const char *help;
     const char *choices; /* OPTION_CHOICE only */
@@ -46,11 +47,22 @@ typedef struct operands {
 
 /* Parses argv[1..argc); argv[0] is the command's name. An unknown option, a missing or malformed
  * value, one out of bounds or an operand that is not taken is STATUS_USAGE, the message naming the
- * option and, for an unknown one, the nearest known. "--" ends the options. */
+ * option and, for an unknown one, the nearest known. "--" ends the options. A value that starts
+ * with "--" has to be joined with '='. --help anywhere before "--" wins: no target is touched. */
 status options_parse(const command_line *line, int argc, char **argv, operands *rest, error *err);
-void options_free(operands *rest);
+void options_free(operands *rest); /* harmless after a failed options_parse */
 
 /* Prints usage, summary, each option with its default, and the example. */
 void options_help(const command_line *line, FILE *stream);
+
+/* The known word that a mistyped one comes closest to; start with best = NULL and show it each
+ * known word in turn. */
+typedef struct options_guess {
+    const char *best; /* NULL: nothing that a slip of the fingers explains */
+    unsigned distance;
+} options_guess;
+
+/* Keeps `known` if it is nearer to `word` than the best so far. '-' and '_' are the same. */
+void options_guess_among(options_guess *guess, const char *word, const char *known);
 
 #endif

@@ -1,5 +1,4 @@
-/* A line on the terminal that is redrawn in place, and nothing at all where there is no terminal.
- */
+/* A line on a terminal that is redrawn in place; nothing at all where there is no terminal. */
 #ifndef HCNN_BASE_PROGRESS_H
 #define HCNN_BASE_PROGRESS_H
 

@@ -15,7 +15,7 @@ enum stem {
 };
 
 typedef struct network_options {
-    const char *backbone; /* a name in model/backbones.c's table: "wide_resnet_50", and "tiny" for
+    const char *backbone; /* a name in model/wide_resnet.c's table: "wide_resnet_50", and "tiny" for
                              tests */
     enum stem stem;
     bool only_fine;     /* fine backbone and classifier alone */
@@ -36,6 +36,13 @@ enum parameter_kind {
     PARAMETER_COUNTER,     /* int64 scalar on the host: num_batches_tracked; not trained */
 };
 
+/* How a parameter starts. */
+enum parameter_start {
+    START_CONSTANT, /* scale */
+    START_NORMAL,   /* deviation scale */
+    START_UNIFORM,  /* within -scale .. scale */
+};
+
 typedef struct parameter {
     char *name; /* the original's state-dict name, "fine_backbone.layer4.2.bn3.running_var" */
     enum parameter_kind kind;
@@ -46,6 +53,8 @@ typedef struct parameter {
     cl_mem value;     /* device layout; NULL for a counter */
     cl_mem gradient;  /* NULL when frozen, not trained or a network without training */
     int64_t counter;  /* PARAMETER_COUNTER */
+    enum parameter_start start;
+    float scale;
 } parameter;
 
 /* The results of one batch, filled by the device some time after network_step returned. */
@@ -61,8 +70,9 @@ typedef struct network network;
  * other options unchanged (0: not even one). */
 status network_measure(device *dev, const network_options *options, uint64_t *bytes,
                        int *largest_batch, error *err);
-/* Builds it; parameters are undefined until network_initialize or weights are loaded. A batch that
- * does not fit is STATUS_FAILED, naming the largest that does. */
+/* Builds it; a freeze prefix that fits no parameter is STATUS_USAGE. Parameters are undefined until
+ * network_initialize or weights are loaded. A batch that does not fit is STATUS_FAILED, naming the
+ * largest that does. */
 status network_create(device *dev, const network_options *options, network **created, error *err);
 void network_free(network *net); /* NULL is fine */
 
@@ -81,11 +91,6 @@ size_t network_size(const network *net);
 /* The original's initialisation, a function of seed and the parameter's name. */
 status network_initialize(network *net, uint64_t seed, error *err);
 
-/* Freezes what lies in the coarse backbone before layer3 ("default"), nothing ("none"), or every
- * parameter whose name starts with one of the comma-separated prefixes. Called before the first
- * step. A prefix that fits nothing is STATUS_USAGE. */
-status network_freeze(network *net, const char *what, error *err);
-
 /* Blocking copies between a parameter and host values in file layout. Not for counters. */
 status network_parameter_read(network *net, const parameter *p, float *values, error *err);
 status network_parameter_write(network *net, parameter *p, const float *values, error *err);
@@ -97,7 +102,8 @@ typedef struct network_batch {
     const unsigned char *pixels;
     size_t pixel_bytes;
     const pixel_source *images; /* [count] */
-    const int32_t *coarse;      /* [count]; NULL when there are no labels */
+    const int32_t *coarse;      /* [count]; both NULL when there are no labels: no losses then, and
+                                   results that say nothing */
     const int32_t *fine;
 } network_batch;
 
@@ -117,7 +123,8 @@ status network_wait(network *net, int ticket, const step_results **results, erro
 /* Probabilities [count][classes] of the last STEP_EVALUATE, blocking. coarse may be NULL. */
 status network_probabilities(network *net, int count, float *coarse, float *fine, error *err);
 
-/* The network's input of the last step, NHWC, and the logits; blocking, for tests. */
+/* The input, NHWC, of the last step if that was a training step, and the logits of the last step;
+ * blocking, for tests. */
 status network_read_input(network *net, float *values, error *err);
 status network_read_logits(network *net, float *coarse, float *fine, error *err);
 

@@ -1,0 +1,68 @@
+// Initial weights from Philox4x32-10 (see src/base/random.h): block `index` of a stream is four
+// words, so one work-item fills four neighbouring floats, whatever the device.
+
+inline uint4 random_block(ulong seed, uint stream, ulong index)
+{
+    uint key0 = (uint)seed, key1 = (uint)(seed >> 32);
+    uint4 c = (uint4)((uint)index, (uint)(index >> 32), stream, 0);
+    for (int round = 0; round < 10; round++) {
+        const uint high0 = mul_hi(0xD2511F53u, c.x), low0 = 0xD2511F53u * c.x;
+        const uint high1 = mul_hi(0xCD9E8D57u, c.z), low1 = 0xCD9E8D57u * c.z;
+        c = (uint4)(high1 ^ c.y ^ key0, low1, high0 ^ c.w ^ key1, low0);
+        key0 += 0x9E3779B9u;
+        key1 += 0xBB67AE85u;
+    }
+    return c;
+}
+
+// In (0, 1): the middle of one of 2^24 equal steps, so that its logarithm is finite.
+inline float unit_interval(uint word)
+{
+    return ((float)(word >> 8) + 0.5f) * 0x1p-24f;
+}
+
+inline void store_four(float4 v, global float *values, uint count, uint at)
+{
+    if (at + 4 <= count) {
+        vstore4(v, 0, values + at);
+        return;
+    }
+    const float lanes[4] = {v.x, v.y, v.z, v.w};
+    for (uint i = at; i < count; i++)
+        values[i] = lanes[i - at];
+}
+
+kernel void initialize_words(global uint *words, ulong seed, uint stream, uint id)
+{
+    const uint block = get_global_id(0);
+    vstore4(random_block(seed, stream, (ulong)id << 32 | block), block, words);
+}
+
+// Box and Muller's transform: two normal numbers from two uniform ones.
+kernel void initialize_normal(global float *values, uint count, ulong seed, uint stream, uint id,
+                              float deviation)
+{
+    const uint block = get_global_id(0);
+    const uint4 words = random_block(seed, stream, (ulong)id << 32 | block);
+    const float r0 = sqrt(-2.0f * log(unit_interval(words.x)));
+    const float r1 = sqrt(-2.0f * log(unit_interval(words.z)));
+    const float a0 = 6.28318530718f * unit_interval(words.y);
+    const float a1 = 6.28318530718f * unit_interval(words.w);
+    store_four(deviation * (float4)(r0 * cos(a0), r0 * sin(a0), r1 * cos(a1), r1 * sin(a1)), values,
+               count, block * 4);
+}
+
+kernel void initialize_uniform(global float *values, uint count, ulong seed, uint stream, uint id,
+                               float bound)
+{
+    const uint block = get_global_id(0);
+    const uint4 words = random_block(seed, stream, (ulong)id << 32 | block);
+    const float4 unit = (float4)(unit_interval(words.x), unit_interval(words.y),
+                                 unit_interval(words.z), unit_interval(words.w));
+    store_four((2.0f * unit - 1.0f) * bound, values, count, block * 4);
+}
+
+kernel void initialize_constant(global float *values, float value)
+{
+    values[get_global_id(0)] = value;
+}

@@ -1,0 +1,359 @@
+/* Parses a command line by its table of options and prints the table as help; see options.h. */
+#include "base/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MAX_WORD = 64,    /* the longest name that a guess looks at */
+    HELP_COLUMN = 28, /* where the text of help starts */
+    HELP_WIDTH = 80,
+};
+
+/* '-' and '_' are the same letter in a name. */
+static char fold(char letter)
+{
+    return letter == '_' ? '-' : letter;
+}
+
+static bool same_name(const char *known, const char *given, size_t length)
+{
+    if (!known || strlen(known) != length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (fold(known[i]) != fold(given[i]))
+            return false;
+    return true;
+}
+
+static bool starts_with(const char *known, const char *start)
+{
+    size_t i = 0;
+    while (start[i] && fold(known[i]) == fold(start[i]))
+        i++;
+    return start[i] == '\0';
+}
+
+static unsigned smaller(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+/* Insertions, deletions, replacements and swaps of neighbours that turn one word into the other
+ * (optimal string alignment). */
+static unsigned edit_distance(const char *a, const char *b)
+{
+    size_t rows = strlen(a), columns = strlen(b);
+    if (rows > MAX_WORD || columns > MAX_WORD)
+        return UINT_MAX;
+    unsigned cost[MAX_WORD + 1][MAX_WORD + 1];
+    for (size_t i = 0; i <= rows; i++)
+        cost[i][0] = (unsigned)i;
+    for (size_t j = 0; j <= columns; j++)
+        cost[0][j] = (unsigned)j;
+    for (size_t i = 1; i <= rows; i++)
+        for (size_t j = 1; j <= columns; j++) {
+            unsigned changed = fold(a[i - 1]) != fold(b[j - 1]);
+            unsigned best = smaller(cost[i - 1][j], cost[i][j - 1]) + 1;
+            best = smaller(best, cost[i - 1][j - 1] + changed);
+            bool swapped = i > 1 && j > 1 && fold(a[i - 1]) == fold(b[j - 2]) &&
+                           fold(a[i - 2]) == fold(b[j - 1]);
+            cost[i][j] = swapped ? smaller(best, cost[i - 2][j - 2] + 1) : best;
+        }
+    return cost[rows][columns];
+}
+
+void options_guess_among(options_guess *guess, const char *word, const char *known)
+{
+    size_t length = strlen(word);
+    unsigned distance = edit_distance(word, known);
+    /* A word that was broken off is a likelier slip than one with other letters. */
+    if (length >= 2 && starts_with(known, word))
+        distance = smaller(distance, 1);
+    unsigned allowed = length < 4 ? 1 : length < 8 ? 2 : 3;
+    if (distance > allowed || (guess->best && distance >= guess->distance))
+        return;
+    guess->best = known;
+    guess->distance = distance;
+}
+
+/* The row for a name, which ends at '=' or at its end; NULL when there is none. */
+static const option_spec *find_option(const command_line *line, const char *name)
+{
+    size_t length = strcspn(name, "=");
+    for (const option_spec *row = line->options; row->name; row++)
+        if (same_name(row->name, name, length) || same_name(row->alias, name, length))
+            return row;
+    return NULL;
+}
+
+static status unknown_option(const command_line *line, const char *argument, error *err)
+{
+    int length = (int)strcspn(argument, "=");
+    char word[MAX_WORD + 1];
+    snprintf(word, sizeof word, "%.*s", length, argument);
+    const char *bare = word + strspn(word, "-");
+
+    options_guess guess = {0};
+    for (const option_spec *row = line->options; row->name; row++) {
+        options_guess_among(&guess, bare, row->name);
+        if (row->alias)
+            options_guess_among(&guess, bare, row->alias);
+    }
+    options_guess_among(&guess, bare, "help");
+    if (guess.best)
+        return error_set(err, STATUS_USAGE, "unknown option %.*s; did you mean --%s?", length,
+                         argument, guess.best);
+    return error_set(err, STATUS_USAGE, "unknown option %.*s; --help lists those there are", length,
+                     argument);
+}
+
+static bool has_bounds(const option_spec *row)
+{
+    return row->min != 0 || row->max != 0;
+}
+
+static bool within_bounds(const option_spec *row, double value)
+{
+    return !has_bounds(row) || (value >= row->min && value <= row->max);
+}
+
+static status check_bounds(const option_spec *row, double value, const char *text, error *err)
+{
+    if (within_bounds(row, value))
+        return STATUS_OK;
+    /* A bound at the end of what the type holds is only there because C wants a number. */
+    bool open_above = row->max >= (row->kind == OPTION_INT ? (double)INT_MAX : 1e300);
+    if (open_above)
+        return error_set(err, STATUS_USAGE, "--%s %s: has to be at least %.10g", row->name, text,
+                         row->min);
+    return error_set(err, STATUS_USAGE, "--%s %s: has to be between %.10g and %.10g", row->name,
+                     text, row->min, row->max);
+}
+
+static status parse_int(const option_spec *row, const char *text, error *err)
+{
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end || isspace((unsigned char)*text))
+        return error_set(err, STATUS_USAGE, "--%s '%s': is not a whole number", row->name, text);
+    if (errno == ERANGE || value < INT_MIN || value > INT_MAX)
+        return error_set(err, STATUS_USAGE, "--%s %s: is too large", row->name, text);
+    TRY(check_bounds(row, (double)value, text, err));
+    *(int *)row->target = (int)value;
+    return STATUS_OK;
+}
+
+static status parse_u64(const option_spec *row, const char *text, error *err)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    /* strtoull would take "-1" and make it huge. */
+    if (!isdigit((unsigned char)*text) || *end)
+        return error_set(err, STATUS_USAGE, "--%s '%s': is not a whole number from 0 up", row->name,
+                         text);
+    if (errno == ERANGE || value > UINT64_MAX)
+        return error_set(err, STATUS_USAGE, "--%s %s: does not fit into 64 bits", row->name, text);
+    *(uint64_t *)row->target = value;
+    return STATUS_OK;
+}
+
+static status parse_double(const option_spec *row, const char *text, error *err)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || isspace((unsigned char)*text) || !isfinite(value))
+        return error_set(err, STATUS_USAGE, "--%s '%s': is not a number", row->name, text);
+    TRY(check_bounds(row, value, text, err));
+    *(double *)row->target = value;
+    return STATUS_OK;
+}
+
+/* The word must be one of "a|b|c"; the target gets the caller's text, which equals it. */
+static status parse_choice(const option_spec *row, const char *text, error *err)
+{
+    char words[256];
+    snprintf(words, sizeof words, "%s", row->choices);
+    options_guess guess = {0};
+    char *rest = words;
+    for (char *word; (word = strsep(&rest, "|")) != NULL;) {
+        if (strcmp(word, text) == 0) {
+            *(const char **)row->target = text;
+            return STATUS_OK;
+        }
+        options_guess_among(&guess, text, word);
+    }
+    if (guess.best)
+        return error_set(err, STATUS_USAGE, "--%s '%s': is not one of %s; did you mean %s?",
+                         row->name, text, row->choices, guess.best);
+    return error_set(err, STATUS_USAGE, "--%s '%s': is not one of %s", row->name, text,
+                     row->choices);
+}
+
+static status parse_value(const option_spec *row, const char *text, error *err)
+{
+    switch (row->kind) {
+    case OPTION_FLAG:
+        *(bool *)row->target = true;
+        break;
+    case OPTION_INT:
+        return parse_int(row, text, err);
+    case OPTION_U64:
+        return parse_u64(row, text, err);
+    case OPTION_DOUBLE:
+        return parse_double(row, text, err);
+    case OPTION_STRING:
+        *(const char **)row->target = text;
+        break;
+    case OPTION_CHOICE:
+        return parse_choice(row, text, err);
+    }
+    return STATUS_OK;
+}
+
+/* The option at argv[*at]; moves *at to the value when that is an argument of its own. */
+static status parse_option(const command_line *line, int argc, char **argv, int *at, error *err)
+{
+    const char *argument = argv[*at];
+    bool is_long = argument[1] == '-';
+    const option_spec *row = is_long ? find_option(line, argument + 2) : NULL;
+    if (!row)
+        return unknown_option(line, argument, err);
+
+    const char *value = strchr(argument, '=');
+    if (value)
+        value++;
+    if (row->kind == OPTION_FLAG && value)
+        return error_set(err, STATUS_USAGE, "--%s takes no value", row->name);
+    if (row->kind != OPTION_FLAG && !value) {
+        bool follows = *at + 1 < argc && strncmp(argv[*at + 1], "--", 2) != 0;
+        if (!follows)
+            return error_set(err, STATUS_USAGE, "--%s needs a value: --%s %s", row->name, row->name,
+                             row->kind == OPTION_CHOICE ? row->choices : row->argument);
+        value = argv[++*at];
+    }
+    TRY(parse_value(row, value, err));
+    if (row->given)
+        *row->given = true;
+    return STATUS_OK;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+status options_parse(const command_line *line, int argc, char **argv, operands *rest, error *err)
+{
+    *rest = (operands){.help = asks_for_help(argc, argv)};
+    if (rest->help)
+        return STATUS_OK;
+    rest->values = calloc(argc > 0 ? (size_t)argc : 1, sizeof *rest->values);
+    if (!rest->values)
+        return error_memory(err, "the command line");
+
+    status result = STATUS_OK;
+    bool options_ended = false;
+    for (int i = 1; i < argc; i++) {
+        const char *argument = argv[i];
+        if (!options_ended && strcmp(argument, "--") == 0) {
+            options_ended = true;
+        } else if (!options_ended && argument[0] == '-' && argument[1] != '\0') {
+            TRY_OR_DONE(parse_option(line, argc, argv, &i, err));
+        } else if (line->takes_operands) {
+            rest->values[rest->count++] = argument;
+        } else {
+            result = error_set(err, STATUS_USAGE,
+                               "'%s': takes no such argument; options start "
+                               "with --",
+                               argument);
+            goto done;
+        }
+    }
+done:
+    if (result != STATUS_OK)
+        options_free(rest);
+    return result;
+}
+
+void options_free(operands *rest)
+{
+    free(rest->values);
+    *rest = (operands){0};
+}
+
+/* "" when there is no default to show. */
+static void format_default(const option_spec *row, char *text, size_t capacity)
+{
+    text[0] = '\0';
+    if (row->kind == OPTION_INT && within_bounds(row, *(int *)row->target)) {
+        snprintf(text, capacity, " (default: %d)", *(int *)row->target);
+    } else if (row->kind == OPTION_U64) {
+        snprintf(text, capacity, " (default: %llu)", (unsigned long long)*(uint64_t *)row->target);
+    } else if (row->kind == OPTION_DOUBLE && within_bounds(row, *(double *)row->target)) {
+        snprintf(text, capacity, " (default: %g)", *(double *)row->target);
+    } else if (row->kind == OPTION_STRING || row->kind == OPTION_CHOICE) {
+        const char *value = *(const char **)row->target;
+        if (value)
+            snprintf(text, capacity, " (default: %s)", value);
+    }
+}
+
+/* Prints text from `column` on in lines of HELP_WIDTH that start at `indent`. */
+static void print_wrapped(FILE *stream, const char *text, int indent, int column)
+{
+    bool line_started = false;
+    while (*text) {
+        int word = (int)strcspn(text, " ");
+        if (line_started && column + 1 + word > HELP_WIDTH) {
+            fprintf(stream, "\n%*s", indent, "");
+            column = indent;
+            line_started = false;
+        }
+        fprintf(stream, "%s%.*s", line_started ? " " : "", word, text);
+        column += word + line_started;
+        line_started = true;
+        text += word;
+        text += strspn(text, " ");
+    }
+    fputc('\n', stream);
+}
+
+static void print_row(FILE *stream, const char *head, const char *help)
+{
+    int length = fprintf(stream, "  %s", head);
+    if (length > HELP_COLUMN - 2) {
+        fputc('\n', stream);
+        length = 0;
+    }
+    fprintf(stream, "%*s", HELP_COLUMN - length, "");
+    print_wrapped(stream, help, HELP_COLUMN, HELP_COLUMN);
+}
+
+void options_help(const command_line *line, FILE *stream)
+{
+    fprintf(stream, "Usage: hcnn-cl %s\n\n", line->usage);
+    print_wrapped(stream, line->summary, 0, 0);
+    fprintf(stream, "\nOptions:\n");
+    for (const option_spec *row = line->options; row->name; row++) {
+        char head[128], fallback[256], help[1024];
+        const char *value = row->kind == OPTION_CHOICE ? row->choices : row->argument;
+        snprintf(head, sizeof head, "--%s%s%s", row->name, value ? " " : "", value ? value : "");
+        format_default(row, fallback, sizeof fallback);
+        snprintf(help, sizeof help, "%s%s", row->help, fallback);
+        print_row(stream, head, help);
+    }
+    print_row(stream, "--help", "show this text");
+    if (line->example)
+        fprintf(stream, "\nExample:\n  %s\n", line->example);
+}

@@ -1,0 +1,424 @@
+/* Reading and writing safetensors; see safetensors.h. The header is JSON and comes from whoever
+ * made the file: nothing in it is believed before it has been checked against the file's size. */
+#include "base/safetensors.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { LENGTH_BYTES = 8, MAX_HEADER_BYTES = 100 << 20 };
+
+static const struct {
+    const char *name;
+    safetensors_type type;
+    unsigned bytes;
+} types[] = {
+    {"F32", SAFETENSORS_F32, 4},    {"F16", SAFETENSORS_F16, 2},   {"BF16", SAFETENSORS_BF16, 2},
+    {"I64", SAFETENSORS_I64, 8},    {"F64", SAFETENSORS_OTHER, 8}, {"I32", SAFETENSORS_OTHER, 4},
+    {"I16", SAFETENSORS_OTHER, 2},  {"I8", SAFETENSORS_OTHER, 1},  {"U64", SAFETENSORS_OTHER, 8},
+    {"U32", SAFETENSORS_OTHER, 4},  {"U16", SAFETENSORS_OTHER, 2}, {"U8", SAFETENSORS_OTHER, 1},
+    {"BOOL", SAFETENSORS_OTHER, 1},
+};
+enum { TYPE_COUNT = sizeof types / sizeof types[0] };
+
+struct safetensors_file {
+    char *path;
+    FILE *stream;
+    uint64_t data_start, data_bytes;
+    json_t *header;
+    safetensors_entry *entries; /* in the order of their bytes */
+    size_t count;
+};
+
+static uint64_t read_u64(const unsigned char *bytes)
+{
+    uint64_t value = 0;
+    for (int i = LENGTH_BYTES - 1; i >= 0; i--)
+        value = value << 8 | bytes[i];
+    return value;
+}
+
+static int find_type(const char *name)
+{
+    for (int i = 0; i < TYPE_COUNT; i++)
+        if (strcmp(types[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+size_t safetensors_elements(const safetensors_entry *entry)
+{
+    size_t elements = 1;
+    for (int i = 0; i < entry->rank; i++)
+        elements *= (size_t)entry->shape[i];
+    return elements;
+}
+
+/* Elements times `bytes` without overflow, as far as `limit`. */
+static bool sized(const safetensors_entry *e, unsigned bytes, uint64_t limit, uint64_t *size)
+{
+    uint64_t total = bytes;
+    for (int i = 0; i < e->rank; i++) {
+        uint64_t n = (uint64_t)e->shape[i];
+        if (n != 0 && total > limit / n)
+            return false;
+        total *= n;
+    }
+    *size = total;
+    return true;
+}
+
+static status bad_entry(const safetensors_file *f, const char *name, const char *what, error *err)
+{
+    return error_set(err, STATUS_FAILED,
+                     "%s: tensor '%.200s': %s; the file is damaged or no "
+                     "safetensors file",
+                     f->path, name, what);
+}
+
+static status parse_shape(const safetensors_file *f, safetensors_entry *e, const json_t *shape,
+                          error *err)
+{
+    if (!json_is_array(shape) || json_array_size(shape) > SAFETENSORS_MAX_RANK)
+        return bad_entry(f, e->name, "no shape of at most 8 numbers", err);
+    e->rank = (int)json_array_size(shape);
+    for (int i = 0; i < e->rank; i++) {
+        const json_t *n = json_array_get(shape, (size_t)i);
+        if (!json_is_integer(n) || json_integer_value(n) < 0)
+            return bad_entry(f, e->name, "a shape that is not made of whole numbers", err);
+        e->shape[i] = json_integer_value(n);
+    }
+    return STATUS_OK;
+}
+
+static status parse_entry(const safetensors_file *f, safetensors_entry *e, const char *name,
+                          const json_t *value, error *err)
+{
+    const char *type_name = json_string_value(json_object_get(value, "dtype"));
+    const json_t *offsets = json_object_get(value, "data_offsets");
+    const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
+    e->name = strdup(name);
+    if (!e->name)
+        return error_memory(err, f->path);
+    int type = type_name ? find_type(type_name) : -1;
+    if (type < 0)
+        return bad_entry(f, name, "no dtype that is known here", err);
+    e->type = types[type].type;
+    strcpy(e->type_name, types[type].name);
+    TRY(parse_shape(f, e, json_object_get(value, "shape"), err));
+    if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end) ||
+        json_integer_value(begin) < 0 || json_integer_value(end) < json_integer_value(begin) ||
+        (uint64_t)json_integer_value(end) > f->data_bytes)
+        return bad_entry(f, name, "data_offsets outside the file", err);
+    e->begin = (uint64_t)json_integer_value(begin);
+    e->end = (uint64_t)json_integer_value(end);
+    uint64_t size;
+    if (!sized(e, types[type].bytes, f->data_bytes, &size) || size != e->end - e->begin)
+        return bad_entry(f, name, "dtype, shape and data_offsets do not agree", err);
+    return STATUS_OK;
+}
+
+static int by_begin(const void *a, const void *b)
+{
+    const safetensors_entry *one = a, *two = b;
+    if (one->begin != two->begin)
+        return one->begin < two->begin ? -1 : 1;
+    return one->end < two->end ? -1 : one->end > two->end;
+}
+
+static status parse_entries(safetensors_file *f, error *err)
+{
+    size_t members = json_object_size(f->header);
+    f->entries = calloc(members ? members : 1, sizeof *f->entries);
+    if (!f->entries)
+        return error_memory(err, f->path);
+    const char *name;
+    json_t *value;
+    json_object_foreach(f->header, name, value)
+    {
+        if (strcmp(name, "__metadata__") != 0)
+            TRY(parse_entry(f, &f->entries[f->count++], name, value, err));
+    }
+    qsort(f->entries, f->count, sizeof *f->entries, by_begin);
+    for (size_t i = 1; i < f->count; i++)
+        if (f->entries[i].begin < f->entries[i - 1].end)
+            return bad_entry(f, f->entries[i].name, "its bytes overlap another tensor's", err);
+    return STATUS_OK;
+}
+
+static status read_header(safetensors_file *f, error *err)
+{
+    struct stat info;
+    unsigned char length_bytes[LENGTH_BYTES];
+    if (fstat(fileno(f->stream), &info) != 0 || !S_ISREG(info.st_mode))
+        return error_set(err, STATUS_FAILED, "%s: is not a regular file", f->path);
+    uint64_t size = (uint64_t)info.st_size;
+    if (size < LENGTH_BYTES || fread(length_bytes, 1, LENGTH_BYTES, f->stream) != LENGTH_BYTES)
+        return error_set(err, STATUS_FAILED, "%s: %llu bytes are too few for a safetensors file",
+                         f->path, (unsigned long long)size);
+    uint64_t length = read_u64(length_bytes);
+    if (length > size - LENGTH_BYTES || length > MAX_HEADER_BYTES)
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: its header claims %llu bytes of a file of %llu; it is cut short or no "
+            "safetensors file",
+            f->path, (unsigned long long)length, (unsigned long long)size);
+    f->data_start = LENGTH_BYTES + length;
+    f->data_bytes = size - f->data_start;
+    char *text = malloc(length + 1);
+    if (!text)
+        return error_memory(err, f->path);
+    status result = STATUS_OK;
+    json_error_t fault;
+    if (fread(text, 1, length, f->stream) != length)
+        result = error_set(err, STATUS_FAILED, "%s: its header cannot be read", f->path);
+    else if (!(f->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault)) ||
+             !json_is_object(f->header))
+        result = error_set(err, STATUS_FAILED, "%s: its header is no JSON object (byte %d: %s)",
+                           f->path, f->header ? 0 : fault.position + LENGTH_BYTES,
+                           f->header ? "another value" : fault.text);
+    free(text);
+    return result;
+}
+
+status safetensors_open(const char *path, safetensors_file **opened, error *err)
+{
+    *opened = NULL;
+    safetensors_file *f = calloc(1, sizeof *f);
+    if (!f || !(f->path = strdup(path))) {
+        free(f);
+        return error_memory(err, path);
+    }
+    f->stream = fopen(path, "rb");
+    status result = f->stream ? STATUS_OK
+                              : error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", path,
+                                          strerror(errno));
+    if (result == STATUS_OK)
+        result = read_header(f, err);
+    if (result == STATUS_OK)
+        result = parse_entries(f, err);
+    if (result == STATUS_OK)
+        *opened = f;
+    else
+        safetensors_close(f);
+    return result;
+}
+
+void safetensors_close(safetensors_file *f)
+{
+    if (!f)
+        return;
+    for (size_t i = 0; i < f->count; i++)
+        free(f->entries[i].name);
+    free(f->entries);
+    json_decref(f->header);
+    if (f->stream)
+        fclose(f->stream);
+    free(f->path);
+    free(f);
+}
+
+size_t safetensors_count(const safetensors_file *f)
+{
+    return f->count;
+}
+
+const safetensors_entry *safetensors_at(const safetensors_file *f, size_t index)
+{
+    return &f->entries[index];
+}
+
+const safetensors_entry *safetensors_find(const safetensors_file *f, const char *name)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (strcmp(f->entries[i].name, name) == 0)
+            return &f->entries[i];
+    return NULL;
+}
+
+const char *safetensors_metadata(const safetensors_file *f, const char *key)
+{
+    return json_string_value(json_object_get(json_object_get(f->header, "__metadata__"), key));
+}
+
+static float float_of_bits(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* IEEE 754 binary16. */
+static float float_of_half(uint16_t half)
+{
+    uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
+    uint32_t exponent = half >> 10 & 0x1fu, fraction = half & 0x3ffu;
+    if (exponent == 0x1f)
+        return float_of_bits(sign | 0x7f800000u | fraction << 13);
+    if (exponent != 0)
+        return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
+    float subnormal = (float)fraction * 0x1p-24f;
+    return sign ? -subnormal : subnormal;
+}
+
+static status read_bytes(safetensors_file *f, const safetensors_entry *e, void *bytes, error *err)
+{
+    size_t size = (size_t)(e->end - e->begin);
+    if (fseeko(f->stream, (off_t)(f->data_start + e->begin), SEEK_SET) != 0 ||
+        fread(bytes, 1, size, f->stream) != size)
+        return error_set(err, STATUS_FAILED,
+                         "%s: tensor '%.200s' cannot be read: the file became "
+                         "shorter or the disk failed",
+                         f->path, e->name);
+    return STATUS_OK;
+}
+
+status safetensors_read_f32(safetensors_file *f, const safetensors_entry *e, float *values,
+                            error *err)
+{
+    size_t count = safetensors_elements(e);
+    if (e->type == SAFETENSORS_F32)
+        return read_bytes(f, e, values, err);
+    if (e->type != SAFETENSORS_F16 && e->type != SAFETENSORS_BF16)
+        return error_set(err, STATUS_FAILED,
+                         "%s: tensor '%.200s' is %s; F32, F16 and BF16 can be "
+                         "read as weights",
+                         f->path, e->name, e->type_name);
+    uint16_t *raw = malloc(count ? count * sizeof *raw : 1);
+    if (!raw)
+        return error_memory(err, e->name);
+    status result = read_bytes(f, e, raw, err);
+    for (size_t i = 0; result == STATUS_OK && i < count; i++)
+        values[i] = e->type == SAFETENSORS_F16 ? float_of_half(raw[i])
+                                               : float_of_bits((uint32_t)raw[i] << 16);
+    free(raw);
+    return result;
+}
+
+status safetensors_read_i64(safetensors_file *f, const safetensors_entry *e, int64_t *values,
+                            error *err)
+{
+    if (e->type != SAFETENSORS_I64)
+        return error_set(err, STATUS_FAILED, "%s: tensor '%.200s' is %s, not I64", f->path, e->name,
+                         e->type_name);
+    return read_bytes(f, e, values, err);
+}
+
+struct safetensors_writer {
+    file_writer out;
+    json_t *header, *metadata;
+    uint64_t described, appended; /* bytes */
+    bool started;                 /* the header is written */
+};
+
+status safetensors_create(const char *path, safetensors_writer **created, error *err)
+{
+    *created = NULL;
+    safetensors_writer *w = calloc(1, sizeof *w);
+    if (!w)
+        return error_memory(err, path);
+    w->header = json_object();
+    w->metadata = json_object();
+    status result = file_writer_open(&w->out, path, err);
+    if (result == STATUS_OK && (!w->header || !w->metadata))
+        result = error_memory(err, path);
+    if (result == STATUS_OK)
+        *created = w;
+    else
+        safetensors_abort(w);
+    return result;
+}
+
+static unsigned type_index(safetensors_type type)
+{
+    unsigned i = 0;
+    while (types[i].type != type)
+        i++;
+    return i;
+}
+
+status safetensors_describe(safetensors_writer *w, const char *name, safetensors_type type,
+                            int rank, const int64_t *shape, error *err)
+{
+    unsigned known = type_index(type);
+    uint64_t bytes = types[known].bytes;
+    json_t *dimensions = json_array();
+    for (int i = 0; i < rank; i++) {
+        json_array_append_new(dimensions, json_integer(shape[i]));
+        bytes *= (uint64_t)shape[i];
+    }
+    json_t *entry =
+        json_pack("{s:s, s:o, s:[I,I]}", "dtype", types[known].name, "shape", dimensions,
+                  "data_offsets", (json_int_t)w->described, (json_int_t)(w->described + bytes));
+    w->described += bytes;
+    if (!entry || json_object_set_new(w->header, name, entry) != 0)
+        return error_memory(err, name);
+    return STATUS_OK;
+}
+
+status safetensors_set_metadata(safetensors_writer *w, const char *key, const char *value,
+                                error *err)
+{
+    if (json_object_set_new(w->metadata, key, json_string(value)) != 0)
+        return error_set(err, STATUS_FAILED, "%s: metadata '%s' is no UTF-8 text", w->out.path,
+                         key);
+    return STATUS_OK;
+}
+
+/* The header, padded with spaces so that the data starts at a multiple of 8. */
+static status write_header(safetensors_writer *w, error *err)
+{
+    if (json_object_size(w->metadata) > 0 &&
+        json_object_set(w->header, "__metadata__", w->metadata) != 0)
+        return error_memory(err, w->out.path);
+    char *text = json_dumps(w->header, JSON_COMPACT);
+    if (!text)
+        return error_memory(err, w->out.path);
+    size_t length = strlen(text), padding = (LENGTH_BYTES - length % LENGTH_BYTES) % LENGTH_BYTES;
+    unsigned char length_bytes[LENGTH_BYTES];
+    for (int i = 0; i < LENGTH_BYTES; i++)
+        length_bytes[i] = (unsigned char)((uint64_t)(length + padding) >> (8 * i));
+    status result = file_writer_put(&w->out, length_bytes, sizeof length_bytes, err);
+    if (result == STATUS_OK)
+        result = file_writer_put(&w->out, text, length, err);
+    if (result == STATUS_OK)
+        result = file_writer_put(&w->out, "        ", padding, err);
+    free(text);
+    w->started = result == STATUS_OK;
+    return result;
+}
+
+status safetensors_append(safetensors_writer *w, const void *bytes, size_t size, error *err)
+{
+    if (!w->started)
+        TRY(write_header(w, err));
+    w->appended += size;
+    return file_writer_put(&w->out, bytes, size, err);
+}
+
+status safetensors_commit(safetensors_writer *w, error *err)
+{
+    status result = w->started ? STATUS_OK : write_header(w, err);
+    if (result == STATUS_OK && w->appended != w->described)
+        result = error_set(err, STATUS_FAILED, "%s: %llu bytes of tensors described, %llu written",
+                           w->out.path, (unsigned long long)w->described,
+                           (unsigned long long)w->appended);
+    if (result == STATUS_OK)
+        result = file_writer_commit(&w->out, err);
+    safetensors_abort(w);
+    return result;
+}
+
+void safetensors_abort(safetensors_writer *w)
+{
+    if (!w)
+        return;
+    file_writer_abort(&w->out);
+    json_decref(w->header);
+    json_decref(w->metadata);
+    free(w);
+}

@@ -1,0 +1,29 @@
+/* The commands of the program, one file each. A command reads its options, calls the floors below,
+ * prints, and returns the program's exit code. argv[0] is the command's own name. */
+#ifndef HCNN_COMMANDS_COMMANDS_H
+#define HCNN_COMMANDS_COMMANDS_H
+
+#include "base/error.h"
+#include "base/options.h"
+
+int command_train(int argc, char **argv);
+int command_eval(int argc, char **argv);
+int command_classify(int argc, char **argv);
+int command_preprocess(int argc, char **argv);
+int command_devices(int argc, char **argv);
+
+/* Prints "hcnn-cl: MESSAGE" on standard error and returns code as an exit code. */
+int command_fail(const error *err, status code);
+/* The same for a fault after which the command goes on: prints, returns nothing. */
+void command_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Parses the options. True: go on, and options_free(rest) at the end. False: return *exit_code,
+ * since help was printed or an error. */
+bool command_options(const command_line *line, int argc, char **argv, operands *rest,
+                     int *exit_code);
+
+/* Flushes standard output: a full disk or a closed pipe is a failure, not a success. Every command
+ * that printed what it was asked for returns this. */
+int command_finish(void);
+
+#endif

@@ -1,0 +1,118 @@
+/* `hcnn-cl devices`: every OpenCL device with what matters for training on it, and which one
+ * HCNN_DEVICE chooses. */
+#include "commands/commands.h"
+#include "device/device.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void format_size(uint64_t bytes, char *text, size_t capacity)
+{
+    double mebibytes = (double)bytes / (1 << 20);
+    if (mebibytes < 1024)
+        snprintf(text, capacity, "%.0f MiB", mebibytes);
+    else
+        snprintf(text, capacity, "%.1f GiB", mebibytes / 1024);
+}
+
+/* The one that is chosen carries a star; chosen < 0: none is. */
+static void print_table(const device_list *list, int chosen)
+{
+    printf("  %-6s %-11s %5s  %9s  %9s  %-4s  %s\n", "DEVICE", "TYPE", "UNITS", "MEMORY", "LARGEST",
+           "FP16", "NAME (PLATFORM)");
+    for (int i = 0; i < list->count; i++) {
+        const device_info *info = &list->devices[i];
+        char index[32], memory[32], largest[32];
+        snprintf(index, sizeof index, "%d:%d", info->platform_index, info->device_index);
+        format_size(info->memory_bytes, memory, sizeof memory);
+        format_size(info->max_allocation_bytes, largest, sizeof largest);
+        printf("%c %-6s %-11s %5u  %9s  %9s  %-4s  %s (%s)%s\n", i == chosen ? '*' : ' ', index,
+               device_type_name(info->type), info->compute_units, memory, largest,
+               info->fp16 ? "yes" : "no", info->name, info->platform_name,
+               info->available ? "" : ", not available");
+    }
+    if (chosen >= 0)
+        printf("\n* is used now; HCNN_DEVICE=gpu, cpu, accelerator, %d:%d or a part of a name "
+               "chooses.\n",
+               list->devices[chosen].platform_index, list->devices[chosen].device_index);
+}
+
+static json_t *describe_device(const device_info *info, bool chosen)
+{
+    char index[32];
+    snprintf(index, sizeof index, "%d:%d", info->platform_index, info->device_index);
+    /* Drivers are free to put any bytes into a name; jansson refuses what is not UTF-8. */
+    json_t *name = json_string(info->name);
+    json_t *platform = json_string(info->platform_name);
+    json_t *vendor = json_string(info->vendor);
+    json_t *version = json_string(info->version);
+    json_t *driver = json_string(info->driver);
+    return json_pack("{s:s, s:s, s:o?, s:o?, s:o?, s:o?, s:o?, s:i, s:i, s:I, s:I, s:I, s:I, s:i, "
+                     "s:b, s:b, s:b}",
+                     "device", index, "type", device_type_name(info->type), "name", name,
+                     "platform", platform, "vendor", vendor, "version", version, "driver", driver,
+                     "compute_units", (int)info->compute_units, "clock_mhz", (int)info->clock_mhz,
+                     "memory_bytes", (json_int_t)info->memory_bytes, "max_allocation_bytes",
+                     (json_int_t)info->max_allocation_bytes, "local_memory_bytes",
+                     (json_int_t)info->local_memory_bytes, "max_group_size",
+                     (json_int_t)info->max_group_size, "vector_width", (int)info->vector_width,
+                     "fp16", info->fp16, "available", info->available, "chosen", chosen);
+}
+
+static status print_json(const device_list *list, int chosen, error *err)
+{
+    json_t *devices = json_array();
+    for (int i = 0; i < list->count; i++)
+        json_array_append_new(devices, describe_device(&list->devices[i], i == chosen));
+    char *text = json_dumps(devices, JSON_INDENT(2));
+    json_decref(devices);
+    if (!text)
+        return error_memory(err, "the list of devices");
+    puts(text);
+    free(text);
+    return STATUS_OK;
+}
+
+int command_devices(int argc, char **argv)
+{
+    bool as_json = false;
+    const option_spec options[] = {
+        {.name = "json", .kind = OPTION_FLAG, .target = &as_json, .help = "print JSON"},
+        {0},
+    };
+    const command_line line = {
+        .usage = "devices [OPTION]...",
+        .summary = "Lists every OpenCL device and marks the one that is used: the one that "
+                   "HCNN_DEVICE names, else the first GPU, else the first CPU.",
+        .example = "HCNN_DEVICE=cpu hcnn-cl devices    # which one would \"cpu\" be?",
+        .options = options,
+    };
+    operands rest;
+    int exit_code;
+    if (!command_options(&line, argc, argv, &rest, &exit_code))
+        return exit_code;
+    options_free(&rest);
+
+    error err;
+    device_list list;
+    status result = device_list_all(&list, &err);
+    if (result != STATUS_OK)
+        return command_fail(&err, result);
+    int chosen;
+    status choice = device_choose(&list, getenv("HCNN_DEVICE"), &chosen, &err);
+    if (choice != STATUS_OK)
+        chosen = -1;
+    if (as_json) {
+        error json_error;
+        result = print_json(&list, chosen, &json_error);
+        if (result != STATUS_OK)
+            err = json_error;
+    } else if (choice == STATUS_OK) {
+        print_table(&list, chosen); /* else the message holds the list */
+    }
+    device_list_free(&list);
+    if (result == STATUS_OK)
+        result = choice;
+    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+}

@@ -1,0 +1,51 @@
+/* What the commands have in common: errors on standard error, options, and the end. */
+#include "commands/commands.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int command_fail(const error *err, status code)
+{
+    fflush(stdout);
+    fprintf(stderr, "hcnn-cl: %s\n", err->message);
+    return (int)code;
+}
+
+void command_warn(const char *format, ...)
+{
+    fflush(stdout);
+    fputs("hcnn-cl: ", stderr);
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+bool command_options(const command_line *line, int argc, char **argv, operands *rest,
+                     int *exit_code)
+{
+    error err;
+    status result = options_parse(line, argc, argv, rest, &err);
+    if (result != STATUS_OK) {
+        *exit_code = command_fail(&err, result);
+        return false;
+    }
+    if (rest->help) {
+        options_help(line, stdout);
+        *exit_code = command_finish();
+        return false;
+    }
+    return true;
+}
+
+int command_finish(void)
+{
+    error err;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return STATUS_OK;
+    error_set(&err, STATUS_FAILED, "standard output cannot be written: %s", strerror(errno));
+    return command_fail(&err, STATUS_FAILED);
+}

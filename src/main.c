@@ -1,0 +1,66 @@
+/* The table of commands. */
+#include "commands/commands.h"
+#include "hcnn.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct command {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"devices", "list the OpenCL devices and the one that is used", command_devices},
+};
+
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+static void print_usage(FILE *stream)
+{
+    fputs("Usage: hcnn-cl COMMAND [OPTION]...\n\n"
+          "Trains a coarse/fine Wide ResNet-50 on any OpenCL device.\n\nCommands:\n",
+          stream);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(stream, "  %-12s %s\n", commands[i].name, commands[i].summary);
+    fputs("\n`hcnn-cl COMMAND --help` lists the options of a command.\n"
+          "HCNN_DEVICE chooses the device: gpu, cpu, accelerator, PLATFORM:DEVICE or a part of a "
+          "name.\n"
+          "Exit codes: 0 done, 1 the work failed, 2 the command line or the choice of device was\n"
+          "wrong, 130 interrupted after saving.\n",
+          stream);
+}
+
+static int unknown_command(const char *name)
+{
+    options_guess guess = {0};
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        options_guess_among(&guess, name, commands[i].name);
+    error err;
+    if (guess.best)
+        error_set(&err, STATUS_USAGE, "unknown command '%s'; did you mean %s?", name, guess.best);
+    else
+        error_set(&err, STATUS_USAGE,
+                  "unknown command '%s'; `hcnn-cl --help` lists those there are", name);
+    return command_fail(&err, STATUS_USAGE);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_usage(stderr);
+        return STATUS_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_usage(stdout);
+        return command_finish();
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("hcnn-cl %s\n", hcnn_version());
+        return command_finish();
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    return unknown_command(name);
+}

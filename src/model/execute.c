@@ -1,0 +1,193 @@
+/* One call per node and direction; see execute.h. */
+#include "model/execute.h"
+#include "ops/average_pool.h"
+#include "ops/batchnorm.h"
+#include "ops/bias.h"
+#include "ops/concat.h"
+#include "ops/conv1x1.h"
+#include "ops/max_pool.h"
+
+/* What a node's calls have in common. */
+typedef struct pass {
+    device *dev;
+    graph *g;
+    cl_mem columns, scratch;
+    int count;
+    bool train;
+} pass;
+
+static tensor for_count(tensor t, int count)
+{
+    t.n = count;
+    return t;
+}
+
+static tensor value_of(const pass *p, int index)
+{
+    return for_count(p->g->nodes[index].value, p->count);
+}
+
+/* The gradient that a node sends to `index`; no buffer where none is wanted. */
+static tensor gradient_to(const pass *p, const node *from, int index)
+{
+    if (index == GRAPH_NONE || from->detached || !p->g->nodes[index].has_gradient)
+        return (tensor){0};
+    return for_count(p->g->nodes[index].gradient, p->count);
+}
+
+static cl_mem weight_of(const pass *p, int index)
+{
+    return index == GRAPH_NONE ? NULL : p->g->parameters[index].value;
+}
+
+static cl_mem weight_gradient(const pass *p, int index)
+{
+    return index == GRAPH_NONE ? NULL : p->g->parameters[index].gradient;
+}
+
+static bool is_pointwise(const node *n)
+{
+    return n->shape.kernel == 1 && n->shape.pad == 0;
+}
+
+static status forward_convolution(const pass *p, const node *n, tensor y, error *err)
+{
+    tensor x = value_of(p, n->input);
+    cl_mem weights = weight_of(p, n->weight);
+    if (is_pointwise(n))
+        TRY(conv1x1_forward(p->dev, &n->shape, x, weights, y, p->columns, p->scratch, err));
+    else
+        TRY(convolution_forward(p->dev, &n->shape, x, weights, y, p->columns, p->scratch, err));
+    return n->bias == GRAPH_NONE ? STATUS_OK : bias_forward(p->dev, y, weight_of(p, n->bias), err);
+}
+
+/* gamma, beta, running mean and variance, counter: declared in this order. */
+enum { NORM_GAMMA, NORM_BETA, NORM_MEAN, NORM_VARIANCE, NORM_COUNTER };
+
+static batchnorm_layer norm_layer(const pass *p, const node *n)
+{
+    return (batchnorm_layer){
+        .gamma = weight_of(p, n->weight + NORM_GAMMA),
+        .beta = weight_of(p, n->weight + NORM_BETA),
+        .running_mean = weight_of(p, n->weight + NORM_MEAN),
+        .running_variance = weight_of(p, n->weight + NORM_VARIANCE),
+        .mean = n->mean,
+        .inverse_deviation = n->inverse_deviation,
+    };
+}
+
+static status forward_batchnorm(const pass *p, const node *n, tensor y, error *err)
+{
+    tensor x = value_of(p, n->input);
+    tensor residual = n->second == GRAPH_NONE ? (tensor){0} : value_of(p, n->second);
+    batchnorm_layer layer = norm_layer(p, n);
+    if (!p->train)
+        return batchnorm_evaluate(p->dev, x, &layer, residual, n->relu, y, p->scratch, err);
+    p->g->parameters[n->weight + NORM_COUNTER].counter++;
+    return batchnorm_forward(p->dev, x, &layer, residual, n->relu, y, p->scratch, err);
+}
+
+static status forward_node(const pass *p, const node *n, error *err)
+{
+    tensor y = for_count(n->value, p->count);
+    switch (n->kind) {
+    case NODE_INPUT:
+        return STATUS_OK;
+    case NODE_CONVOLUTION:
+    case NODE_LINEAR:
+        return forward_convolution(p, n, y, err);
+    case NODE_BATCHNORM:
+        return forward_batchnorm(p, n, y, err);
+    case NODE_MAX_POOL:
+        return max_pool_forward(p->dev, value_of(p, n->input), n->shape.kernel, n->shape.stride,
+                                n->shape.pad, y, n->maxima, err);
+    case NODE_AVERAGE_POOL:
+        return average_pool_forward(p->dev, value_of(p, n->input), y, err);
+    case NODE_CONCAT:
+        return concat_forward(p->dev, value_of(p, n->input), value_of(p, n->second), y, err);
+    }
+    return error_set(err, STATUS_FAILED, "node of unknown kind %d", (int)n->kind);
+}
+
+static status backward_convolution(const pass *p, const node *n, tensor dy, error *err)
+{
+    tensor x = value_of(p, n->input), dx = gradient_to(p, n, n->input);
+    cl_mem weights = weight_of(p, n->weight), dweights = weight_gradient(p, n->weight);
+    cl_mem dbias = weight_gradient(p, n->bias);
+    if (dbias)
+        TRY(bias_backward(p->dev, dy, dbias, err));
+    if (is_pointwise(n)) {
+        if (dweights)
+            TRY(conv1x1_backward_weights(p->dev, &n->shape, x, dy, dweights, p->columns, p->scratch,
+                                         err));
+        return dx.buffer ? conv1x1_backward_data(p->dev, &n->shape, dy, weights, dx,
+                                                 n->accumulate_input, p->columns, p->scratch, err)
+                         : STATUS_OK;
+    }
+    if (dweights)
+        TRY(convolution_backward_weights(p->dev, &n->shape, x, dy, dweights, p->columns, p->scratch,
+                                         err));
+    return dx.buffer ? convolution_backward_data(p->dev, &n->shape, dy, weights, dx,
+                                                 n->accumulate_input, p->columns, p->scratch, err)
+                     : STATUS_OK;
+}
+
+static status backward_batchnorm(const pass *p, const node *n, tensor dy, error *err)
+{
+    batchnorm_layer layer = norm_layer(p, n);
+    batchnorm_gradients gradients = {
+        .gamma = weight_gradient(p, n->weight + NORM_GAMMA),
+        .beta = weight_gradient(p, n->weight + NORM_BETA),
+        .x = gradient_to(p, n, n->input),
+        .residual = gradient_to(p, n, n->second),
+        .accumulate_x = n->accumulate_input,
+        .accumulate_residual = n->accumulate_second,
+    };
+    return batchnorm_backward(p->dev, value_of(p, n->input), &layer, n->relu,
+                              for_count(n->value, p->count), dy, &gradients, p->scratch, err);
+}
+
+static status backward_node(const pass *p, const node *n, error *err)
+{
+    tensor dy = for_count(n->gradient, p->count);
+    tensor dx = gradient_to(p, n, n->input);
+    switch (n->kind) {
+    case NODE_INPUT:
+        return STATUS_OK;
+    case NODE_CONVOLUTION:
+    case NODE_LINEAR:
+        return backward_convolution(p, n, dy, err);
+    case NODE_BATCHNORM:
+        return backward_batchnorm(p, n, dy, err);
+    case NODE_MAX_POOL:
+        return dx.buffer
+                   ? max_pool_backward(p->dev, dy, n->maxima, n->shape.kernel, n->shape.stride,
+                                       n->shape.pad, dx, n->accumulate_input, err)
+                   : STATUS_OK;
+    case NODE_AVERAGE_POOL:
+        return dx.buffer ? average_pool_backward(p->dev, dy, dx, n->accumulate_input, err)
+                         : STATUS_OK;
+    case NODE_CONCAT:
+        return concat_backward(p->dev, dy, p->g->nodes[n->input].c, dx,
+                               gradient_to(p, n, n->second), n->accumulate_input,
+                               n->accumulate_second, err);
+    }
+    return error_set(err, STATUS_FAILED, "node of unknown kind %d", (int)n->kind);
+}
+
+status execute_forward(device *dev, graph *g, const plan *p, int count, bool train, error *err)
+{
+    const pass forward = {dev, g, plan_columns(p), plan_scratch(p), count, train};
+    for (int i = 0; i < g->count; i++)
+        TRY(forward_node(&forward, &g->nodes[i], err));
+    return STATUS_OK;
+}
+
+status execute_backward(device *dev, graph *g, const plan *p, int count, error *err)
+{
+    const pass backward = {dev, g, plan_columns(p), plan_scratch(p), count, true};
+    for (int i = g->count - 1; i >= 0; i--)
+        if (g->nodes[i].has_gradient)
+            TRY(backward_node(&backward, &g->nodes[i], err));
+    return STATUS_OK;
+}

@@ -1,0 +1,13 @@
+/* Runs the nodes of a planned graph, forward and backward. */
+#ifndef HCNN_MODEL_EXECUTE_H
+#define HCNN_MODEL_EXECUTE_H
+
+#include "model/plan.h"
+
+/* Forward through every node but the input, which is filled already, for `count` images. With
+ * train, batch normalisation uses the batch's statistics and moves the running ones. */
+status execute_forward(device *dev, graph *g, const plan *p, int count, bool train, error *err);
+/* Backward from the logits' gradients, which are filled already. */
+status execute_backward(device *dev, graph *g, const plan *p, int count, error *err);
+
+#endif

@@ -1,0 +1,217 @@
+/* Building the list of nodes; see graph.h. */
+#include "model/graph.h"
+#include "base/file.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int declare(graph *g, enum parameter_kind kind, const char *name, const char *suffix,
+                   int rank, const int64_t *shape, enum parameter_start start, float scale)
+{
+    if (g->parameter_count == g->parameter_capacity) {
+        size_t capacity = g->parameter_capacity ? 2 * g->parameter_capacity : 64;
+        parameter *grown = realloc(g->parameters, capacity * sizeof *grown);
+        if (!grown) {
+            g->failed = true;
+            return 0;
+        }
+        g->parameters = grown;
+        g->parameter_capacity = capacity;
+    }
+    parameter *p = &g->parameters[g->parameter_count];
+    *p = (parameter){.kind = kind, .rank = rank, .count = 1, .start = start, .scale = scale};
+    for (int i = 0; i < rank; i++) {
+        p->shape[i] = shape[i];
+        p->count *= (size_t)shape[i];
+    }
+    p->name = file_path("%s.%s", name, suffix);
+    g->failed |= !p->name;
+    return (int)g->parameter_count++;
+}
+
+int graph_declare_convolution(graph *g, const char *name, int cin, int cout, int kernel, bool bias)
+{
+    const int64_t shape[] = {cout, cin, kernel, kernel};
+    const int64_t bias_shape[] = {cout};
+    /* A convolution with a bias is the fusion, which keeps PyTorch's default: uniform within
+     * 1 / sqrt(fan in). The others are kaiming normal by fan out, for ReLU. */
+    float bound = 1.0f / sqrtf((float)cin * (float)(kernel * kernel));
+    float deviation = sqrtf(2.0f / ((float)cout * (float)(kernel * kernel)));
+    int first = declare(g, PARAMETER_CONVOLUTION, name, "weight", 4, shape,
+                        bias ? START_UNIFORM : START_NORMAL, bias ? bound : deviation);
+    if (bias)
+        declare(g, PARAMETER_VECTOR, name, "bias", 1, bias_shape, START_UNIFORM, bound);
+    return first;
+}
+
+int graph_declare_batchnorm(graph *g, const char *name, int channels)
+{
+    const int64_t shape[] = {channels};
+    int first = declare(g, PARAMETER_VECTOR, name, "weight", 1, shape, START_CONSTANT, 1.0f);
+    declare(g, PARAMETER_VECTOR, name, "bias", 1, shape, START_CONSTANT, 0.0f);
+    declare(g, PARAMETER_STATISTIC, name, "running_mean", 1, shape, START_CONSTANT, 0.0f);
+    declare(g, PARAMETER_STATISTIC, name, "running_var", 1, shape, START_CONSTANT, 1.0f);
+    declare(g, PARAMETER_COUNTER, name, "num_batches_tracked", 0, NULL, START_CONSTANT, 0.0f);
+    return first;
+}
+
+int graph_declare_linear(graph *g, const char *name, int in, int out)
+{
+    const int64_t shape[] = {out, in};
+    const int64_t bias_shape[] = {out};
+    int first = declare(g, PARAMETER_LINEAR, name, "weight", 2, shape, START_NORMAL,
+                        sqrtf(2.0f / (float)in)); /* kaiming normal by fan in */
+    declare(g, PARAMETER_VECTOR, name, "bias", 1, bias_shape, START_CONSTANT, 0.0f);
+    return first;
+}
+
+static int append(graph *g, node made)
+{
+    if (g->count == g->capacity) {
+        int capacity = g->capacity ? 2 * g->capacity : 64;
+        node *grown = realloc(g->nodes, (size_t)capacity * sizeof *grown);
+        if (!grown) {
+            g->failed = true;
+            return 0;
+        }
+        g->nodes = grown;
+        g->capacity = capacity;
+    }
+    g->nodes[g->count] = made;
+    return g->count++;
+}
+
+/* A node with the shape of `input` and nothing else set. */
+static node node_after(const graph *g, enum node_kind kind, int input)
+{
+    node made = {.kind = kind, .input = input, .second = GRAPH_NONE};
+    made.weight = made.bias = GRAPH_NONE;
+    if (input != GRAPH_NONE && input < g->count) {
+        made.h = g->nodes[input].h;
+        made.w = g->nodes[input].w;
+        made.c = g->nodes[input].c;
+    }
+    return made;
+}
+
+static void slide(node *n)
+{
+    n->h = (n->h + 2 * n->shape.pad - n->shape.kernel) / n->shape.stride + 1;
+    n->w = (n->w + 2 * n->shape.pad - n->shape.kernel) / n->shape.stride + 1;
+}
+
+int graph_input(graph *g, int size)
+{
+    node made = node_after(g, NODE_INPUT, GRAPH_NONE);
+    made.h = made.w = size;
+    made.c = 3;
+    return append(g, made);
+}
+
+int graph_convolution(graph *g, int input, int parameters, bool bias, convolution_shape shape)
+{
+    node made = node_after(g, NODE_CONVOLUTION, input);
+    made.shape = shape;
+    made.weight = parameters;
+    made.bias = bias ? parameters + 1 : GRAPH_NONE;
+    slide(&made);
+    made.c = shape.cout;
+    return append(g, made);
+}
+
+int graph_batchnorm(graph *g, int input, int parameters, bool relu, int residual)
+{
+    node made = node_after(g, NODE_BATCHNORM, input);
+    made.second = residual;
+    made.weight = parameters;
+    made.relu = relu;
+    return append(g, made);
+}
+
+int graph_max_pool(graph *g, int input, int kernel, int stride, int pad, bool detached)
+{
+    node made = node_after(g, NODE_MAX_POOL, input);
+    made.shape = (convolution_shape){made.c, made.c, kernel, stride, pad};
+    made.detached = detached;
+    slide(&made);
+    return append(g, made);
+}
+
+int graph_average_pool(graph *g, int input)
+{
+    node made = node_after(g, NODE_AVERAGE_POOL, input);
+    made.h = made.w = 1;
+    return append(g, made);
+}
+
+int graph_concat(graph *g, int first, int second)
+{
+    node made = node_after(g, NODE_CONCAT, first);
+    made.second = second;
+    made.c += g->nodes[second].c;
+    return append(g, made);
+}
+
+int graph_linear(graph *g, int input, int parameters, int out)
+{
+    node made = node_after(g, NODE_LINEAR, input);
+    made.shape = (convolution_shape){made.c, out, 1, 1, 0};
+    made.weight = parameters;
+    made.bias = parameters + 1;
+    made.c = out;
+    return append(g, made);
+}
+
+static bool is_trained(const graph *g, int parameter)
+{
+    return parameter != GRAPH_NONE && !g->parameters[parameter].frozen;
+}
+
+/* Whether node n sends a gradient to its input or second input. */
+static bool feeds(const graph *g, const node *n, int to)
+{
+    return to != GRAPH_NONE && n->has_gradient && !n->detached && g->nodes[to].has_gradient;
+}
+
+status graph_finish(graph *g, bool training, error *err)
+{
+    if (g->failed)
+        return error_memory(err, "the network");
+    for (int i = 0; i < g->count; i++) {
+        node *n = &g->nodes[i];
+        bool below = n->input != GRAPH_NONE && g->nodes[n->input].has_gradient;
+        below |= n->second != GRAPH_NONE && g->nodes[n->second].has_gradient;
+        /* Weight and bias of a layer are asked apart: a freeze list may name only one. */
+        int last = n->kind == NODE_BATCHNORM ? n->weight + 1 : n->bias;
+        n->trains = training && (is_trained(g, n->weight) || is_trained(g, last));
+        n->has_gradient = n->trains || (training && below && !n->detached);
+        n->accumulate_input = n->accumulate_second = false;
+    }
+    /* Backward runs from the last node to the first: whoever comes first writes, the rest add. */
+    bool *written = calloc((size_t)g->count, sizeof *written);
+    if (!written)
+        return error_memory(err, "the network");
+    for (int i = g->count - 1; i >= 0; i--) {
+        node *n = &g->nodes[i];
+        if (feeds(g, n, n->second)) {
+            n->accumulate_second = written[n->second];
+            written[n->second] = true;
+        }
+        if (feeds(g, n, n->input)) {
+            n->accumulate_input = written[n->input];
+            written[n->input] = true;
+        }
+    }
+    free(written);
+    return STATUS_OK;
+}
+
+void graph_free(graph *g)
+{
+    for (size_t i = 0; i < g->parameter_count; i++)
+        free(g->parameters[i].name);
+    free(g->parameters);
+    free(g->nodes);
+    *g = (graph){0};
+}

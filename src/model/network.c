@@ -1,0 +1,447 @@
+/* A network on a device; see network.h. The graph says what to compute, the plan where it lies,
+ * execute.c runs it; here they are put together and batches go in and results come out. */
+#include "model/network.h"
+#include "model/execute.h"
+#include "model/parameters.h"
+#include "ops/input.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TICKETS = 2 };
+
+/* The results of one step on their way to the host. */
+typedef struct ticket {
+    bool open;
+    int count;
+    head_result *results[HEAD_COUNT];
+    cl_event done[HEAD_COUNT];
+    step_results handed;
+} ticket;
+
+struct network {
+    device *dev;
+    network_options options;
+    char *backbone, *freeze; /* options' own copies */
+    graph g;
+    plan *p;
+    cl_mem pixels, images;
+    ticket tickets[TICKETS];
+    unsigned steps;
+    uint64_t memory_bytes;
+};
+
+static int classes_of(const network_options *options, enum head_index h)
+{
+    return h == HEAD_COARSE ? options->coarse_classes : options->fine_classes;
+}
+
+/* What lies beside the plan: parameters, gradients, optimizer state, the batch and its results. */
+static uint64_t fixed_bytes(const network_options *options, const graph *g)
+{
+    uint64_t gradients = options->training ? parameters_bytes(g, true) : 0;
+    uint64_t heads = 0;
+    for (int h = 0; h < HEAD_COUNT; h++)
+        if (g->heads[h].logits != GRAPH_NONE)
+            heads += sizeof(int32_t) + sizeof(head_result) +
+                     sizeof(float) * (uint64_t)classes_of(options, (enum head_index)h);
+    return parameters_bytes(g, false) + gradients * (1 + (uint64_t)options->solver_slots) +
+           options->pixel_capacity + (uint64_t)options->batch_size * (heads + sizeof(pixel_source));
+}
+
+static status check_options(const network_options *o, error *err)
+{
+    if (o->batch_size < 1 || o->image_size < 1)
+        return error_set(err, STATUS_USAGE,
+                         "a batch of %d images of %d pixels a side: both must be at least 1",
+                         o->batch_size, o->image_size);
+    if (o->fine_classes < 2 || (!o->only_fine && o->coarse_classes < 2))
+        return error_set(err, STATUS_FAILED,
+                         "the data set has %d coarse and %d fine classes; a head needs at least "
+                         "two (--only-fine leaves the coarse one out)",
+                         o->coarse_classes, o->fine_classes);
+    return STATUS_OK;
+}
+
+static status build_graph(const network_options *options, graph *g, error *err)
+{
+    TRY(check_options(options, err));
+    status result = hcnn_build(options, g, err);
+    if (result == STATUS_OK)
+        result = parameters_freeze(g, options->freeze, err);
+    if (result == STATUS_OK)
+        result = graph_finish(g, options->training, err);
+    if (result != STATUS_OK)
+        graph_free(g);
+    return result;
+}
+
+static status bytes_for_batch(device *dev, const network_options *options, const graph *g,
+                              int batch, uint64_t *bytes, bool *fits, error *err)
+{
+    network_options scaled = *options;
+    plan *p;
+    TRY(plan_create(dev, g, batch, &p, err));
+    scaled.pixel_capacity =
+        options->pixel_capacity / (uint64_t)options->batch_size * (uint64_t)batch;
+    scaled.batch_size = batch;
+    *bytes = plan_bytes(p) + fixed_bytes(&scaled, g);
+    *fits = *bytes <= dev->info.memory_bytes && plan_largest(p) <= dev->info.max_allocation_bytes;
+    plan_free(p);
+    return STATUS_OK;
+}
+
+static status find_largest_batch(device *dev, const network_options *options, const graph *g,
+                                 int *largest, error *err)
+{
+    enum { MOST = 1 << 16 };
+    int good = 0, bad = MOST;
+    uint64_t bytes;
+    bool fits;
+    for (int batch = 1; batch < MOST && bad == MOST; batch *= 2) {
+        TRY(bytes_for_batch(dev, options, g, batch, &bytes, &fits, err));
+        *(fits ? &good : &bad) = batch;
+    }
+    while (bad - good > 1) {
+        int middle = good + (bad - good) / 2;
+        TRY(bytes_for_batch(dev, options, g, middle, &bytes, &fits, err));
+        *(fits ? &good : &bad) = middle;
+    }
+    *largest = good;
+    return STATUS_OK;
+}
+
+status network_measure(device *dev, const network_options *options, uint64_t *bytes,
+                       int *largest_batch, error *err)
+{
+    graph g;
+    bool fits;
+    TRY(gemm_prepare(dev, err));
+    TRY(build_graph(options, &g, err));
+    status result = bytes_for_batch(dev, options, &g, options->batch_size, bytes, &fits, err);
+    if (result == STATUS_OK)
+        result = find_largest_batch(dev, options, &g, largest_batch, err);
+    graph_free(&g);
+    return result;
+}
+
+static status refuse_batch(network *net, uint64_t bytes, error *err)
+{
+    int largest;
+    const network_options *o = &net->options;
+    TRY(find_largest_batch(net->dev, o, &net->g, &largest, err));
+    char remedy[160];
+    if (largest > 0)
+        snprintf(remedy, sizeof remedy, "the largest batch that fits is %d (--batch-size %d)",
+                 largest, largest);
+    else
+        snprintf(remedy, sizeof remedy, "not even one image fits; try a smaller --image-size");
+    return error_set(err, STATUS_FAILED,
+                     "a batch of %d images of %dx%d needs %.2f GiB; %s has %.2f GiB, at most %.2f "
+                     "GiB in one piece: %s",
+                     o->batch_size, o->image_size, o->image_size, (double)bytes / (1u << 30),
+                     net->dev->info.name, (double)net->dev->info.memory_bytes / (1u << 30),
+                     (double)net->dev->info.max_allocation_bytes / (1u << 30), remedy);
+}
+
+static status allocate_heads(network *net, error *err)
+{
+    size_t batch = (size_t)net->options.batch_size;
+    for (int h = 0; h < HEAD_COUNT; h++) {
+        head *made = &net->g.heads[h];
+        if (made->logits == GRAPH_NONE)
+            continue;
+        size_t logits = batch * (size_t)net->g.nodes[made->logits].c;
+        TRY(buffer_create(net->dev, batch * sizeof(int32_t), &made->labels, err));
+        TRY(buffer_create(net->dev, batch * sizeof(head_result), &made->results, err));
+        TRY(buffer_create(net->dev, logits * sizeof(float), &made->probabilities, err));
+        for (int t = 0; t < TICKETS; t++) {
+            net->tickets[t].results[h] = calloc(batch, sizeof(head_result));
+            if (!net->tickets[t].results[h])
+                return error_memory(err, "the results of a step");
+        }
+    }
+    return STATUS_OK;
+}
+
+static status fill_network(network *net, error *err)
+{
+    const network_options *o = &net->options;
+    uint64_t bytes;
+    bool fits;
+    TRY(bytes_for_batch(net->dev, o, &net->g, o->batch_size, &bytes, &fits, err));
+    if (!fits)
+        return refuse_batch(net, bytes, err);
+    net->memory_bytes = bytes;
+    TRY(plan_create(net->dev, &net->g, o->batch_size, &net->p, err));
+    TRY(plan_allocate(net->dev, net->p, &net->g, err));
+    TRY(parameters_allocate(net->dev, &net->g, o->training, err));
+    TRY(buffer_create(net->dev, o->pixel_capacity, &net->pixels, err));
+    TRY(buffer_create(net->dev, (size_t)o->batch_size * sizeof(pixel_source), &net->images, err));
+    return allocate_heads(net, err);
+}
+
+status network_create(device *dev, const network_options *options, network **created, error *err)
+{
+    *created = NULL;
+    TRY(gemm_prepare(dev, err));
+    network *net = calloc(1, sizeof *net);
+    if (!net)
+        return error_memory(err, "the network");
+    net->dev = dev;
+    net->options = *options;
+    net->backbone = strdup(options->backbone);
+    net->freeze = strdup(options->freeze ? options->freeze : "none");
+    net->options.backbone = net->backbone;
+    net->options.freeze = net->freeze;
+    status result = net->backbone && net->freeze ? build_graph(options, &net->g, err)
+                                                 : error_memory(err, "the network");
+    if (result == STATUS_OK)
+        result = fill_network(net, err);
+    if (result == STATUS_OK)
+        *created = net;
+    else
+        network_free(net);
+    return result;
+}
+
+void network_free(network *net)
+{
+    if (!net)
+        return;
+    clFinish(net->dev->queue);
+    for (int h = 0; h < HEAD_COUNT; h++) {
+        buffer_release(&net->g.heads[h].labels);
+        buffer_release(&net->g.heads[h].results);
+        buffer_release(&net->g.heads[h].probabilities);
+        for (int t = 0; t < TICKETS; t++) {
+            if (net->tickets[t].done[h])
+                clReleaseEvent(net->tickets[t].done[h]);
+            free(net->tickets[t].results[h]);
+        }
+    }
+    buffer_release(&net->images);
+    buffer_release(&net->pixels);
+    parameters_release(&net->g);
+    plan_free(net->p);
+    graph_free(&net->g);
+    free(net->backbone);
+    free(net->freeze);
+    free(net);
+}
+
+const network_options *network_get_options(const network *net)
+{
+    return &net->options;
+}
+
+device *network_device(const network *net)
+{
+    return net->dev;
+}
+
+uint64_t network_memory_bytes(const network *net)
+{
+    return net->memory_bytes;
+}
+
+size_t network_parameter_count(const network *net)
+{
+    return net->g.parameter_count;
+}
+
+parameter *network_parameter(network *net, size_t index)
+{
+    return &net->g.parameters[index];
+}
+
+parameter *network_find(network *net, const char *name)
+{
+    for (size_t i = 0; i < net->g.parameter_count; i++)
+        if (strcmp(net->g.parameters[i].name, name) == 0)
+            return &net->g.parameters[i];
+    return NULL;
+}
+
+size_t network_size(const network *net)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < net->g.parameter_count; i++) {
+        const parameter *p = &net->g.parameters[i];
+        if (p->kind != PARAMETER_STATISTIC && p->kind != PARAMETER_COUNTER)
+            size += p->count;
+    }
+    return size;
+}
+
+status network_initialize(network *net, uint64_t seed, error *err)
+{
+    for (size_t i = 0; i < net->g.parameter_count; i++)
+        TRY(parameter_initialize(net->dev, &net->g.parameters[i], seed, err));
+    return STATUS_OK;
+}
+
+static status read_layout(network *net, const parameter *p, cl_mem from, float *values, error *err)
+{
+    float *raw = malloc(p->count * sizeof *raw);
+    if (!raw)
+        return error_memory(err, p->name);
+    status result = buffer_read(net->dev, from, 0, raw, p->count * sizeof *raw, err);
+    if (result == STATUS_OK)
+        parameter_to_file_layout(p, raw, values);
+    free(raw);
+    return result;
+}
+
+status network_parameter_read(network *net, const parameter *p, float *values, error *err)
+{
+    return read_layout(net, p, p->value, values, err);
+}
+
+status network_gradient_read(network *net, const parameter *p, float *values, error *err)
+{
+    if (!p->gradient)
+        return error_set(err, STATUS_FAILED, "%s has no gradient: it is not trained", p->name);
+    return read_layout(net, p, p->gradient, values, err);
+}
+
+status network_parameter_write(network *net, parameter *p, const float *values, error *err)
+{
+    float *raw = malloc(p->count * sizeof *raw);
+    if (!raw)
+        return error_memory(err, p->name);
+    parameter_to_device_layout(p, values, raw);
+    status result = buffer_write(net->dev, p->value, 0, raw, p->count * sizeof *raw, err);
+    free(raw);
+    return result;
+}
+
+static status upload(network *net, const network_batch *batch, error *err)
+{
+    size_t count = (size_t)batch->count;
+    const int32_t *labels[HEAD_COUNT] = {batch->coarse, batch->fine};
+    TRY(buffer_write_later(net->dev, net->pixels, 0, batch->pixels, batch->pixel_bytes, NULL, err));
+    TRY(buffer_write_later(net->dev, net->images, 0, batch->images, count * sizeof *batch->images,
+                           NULL, err));
+    for (int h = 0; h < HEAD_COUNT; h++)
+        if (net->g.heads[h].logits != GRAPH_NONE && labels[h])
+            TRY(buffer_write_later(net->dev, net->g.heads[h].labels, 0, labels[h],
+                                   count * sizeof(int32_t), NULL, err));
+    tensor input = net->g.nodes[0].value;
+    input.n = batch->count;
+    return input_forward(net->dev, net->pixels, net->images, input, err);
+}
+
+static status run_losses(network *net, int count, bool train, const float weights[HEAD_COUNT],
+                         error *err)
+{
+    for (int h = 0; h < HEAD_COUNT; h++) {
+        const head *from = &net->g.heads[h];
+        if (from->logits == GRAPH_NONE)
+            continue;
+        const node *n = &net->g.nodes[from->logits];
+        tensor logits = n->value, gradient = n->gradient;
+        logits.n = gradient.n = count;
+        cl_mem dlogits = train && n->has_gradient ? gradient.buffer : NULL;
+        TRY(cross_entropy_run(net->dev, logits, from->labels, weights[h] / (float)count,
+                              from->results, dlogits, err));
+    }
+    return STATUS_OK;
+}
+
+static status fetch_results(network *net, ticket *t, int count, error *err)
+{
+    t->count = count;
+    for (int h = 0; h < HEAD_COUNT; h++)
+        if (net->g.heads[h].logits != GRAPH_NONE)
+            TRY(buffer_read_later(net->dev, net->g.heads[h].results, 0, t->results[h],
+                                  (size_t)count * sizeof(head_result), &t->done[h], err));
+    t->open = true;
+    cl_int code = clFlush(net->dev->queue);
+    return code == CL_SUCCESS ? STATUS_OK : device_error(net->dev, err, code, "starting a step");
+}
+
+static status check_batch(const network *net, const network_batch *batch, error *err)
+{
+    const network_options *o = &net->options;
+    if (batch->count < 1 || batch->count > o->batch_size)
+        return error_set(err, STATUS_FAILED,
+                         "a batch of %d images for a network that takes 1 to %d", batch->count,
+                         o->batch_size);
+    if (batch->pixel_bytes > o->pixel_capacity)
+        return error_set(err, STATUS_FAILED, "a batch of %zu bytes of pixels, %zu were announced",
+                         batch->pixel_bytes, o->pixel_capacity);
+    if (net->tickets[net->steps % TICKETS].open)
+        return error_set(err, STATUS_FAILED, "more than %d steps whose results were not waited for",
+                         TICKETS);
+    return STATUS_OK;
+}
+
+status network_step(network *net, const network_batch *batch, enum step_mode mode,
+                    float coarse_weight, float fine_weight, int *opened, error *err)
+{
+    bool train = mode == STEP_TRAIN;
+    const float weights[HEAD_COUNT] = {coarse_weight, fine_weight};
+    TRY(check_batch(net, batch, err));
+    if (train && !net->options.training)
+        return error_set(err, STATUS_FAILED, "the network was made for evaluation only");
+    if (train && (!batch->fine || (!batch->coarse && !net->options.only_fine)))
+        return error_set(err, STATUS_FAILED, "a training step needs the labels of every head");
+    TRY(upload(net, batch, err));
+    TRY(execute_forward(net->dev, &net->g, net->p, batch->count, train, err));
+    if (batch->fine)
+        TRY(run_losses(net, batch->count, train, weights, err));
+    if (train)
+        TRY(execute_backward(net->dev, &net->g, net->p, batch->count, err));
+    *opened = (int)(net->steps % TICKETS);
+    net->steps++;
+    return fetch_results(net, &net->tickets[*opened], batch->count, err);
+}
+
+status network_wait(network *net, int opened, const step_results **results, error *err)
+{
+    ticket *t = &net->tickets[opened];
+    for (int h = 0; h < HEAD_COUNT; h++)
+        TRY(buffer_wait(net->dev, &t->done[h], err));
+    t->open = false;
+    t->handed = (step_results){t->count, t->results[HEAD_COARSE], t->results[HEAD_FINE]};
+    *results = &t->handed;
+    return STATUS_OK;
+}
+
+status network_probabilities(network *net, int count, float *coarse, float *fine, error *err)
+{
+    float *const wanted[HEAD_COUNT] = {coarse, fine};
+    for (int h = 0; h < HEAD_COUNT; h++) {
+        const head *from = &net->g.heads[h];
+        if (from->logits == GRAPH_NONE || !wanted[h])
+            continue;
+        tensor logits = net->g.nodes[from->logits].value, probabilities = logits;
+        logits.n = probabilities.n = count;
+        probabilities.buffer = from->probabilities;
+        TRY(softmax_forward(net->dev, logits, probabilities, err));
+        TRY(tensor_read(net->dev, probabilities, wanted[h], err));
+    }
+    return STATUS_OK;
+}
+
+static status read_value(network *net, int index, float *values, error *err)
+{
+    if (index == GRAPH_NONE || !values)
+        return STATUS_OK;
+    tensor t = net->g.nodes[index].value;
+    t.n = net->tickets[(net->steps + TICKETS - 1) % TICKETS].count;
+    return tensor_read(net->dev, t, values, err);
+}
+
+status network_read_input(network *net, float *values, error *err)
+{
+    return read_value(net, 0, values, err);
+}
+
+status network_read_logits(network *net, float *coarse, float *fine, error *err)
+{
+    TRY(read_value(net, net->g.heads[HEAD_COARSE].logits, coarse, err));
+    return read_value(net, net->g.heads[HEAD_FINE].logits, fine, err);
+}

@@ -1,0 +1,162 @@
+/* Parameters: freezing, buffers, initial values, layouts; see parameters.h. */
+#include "model/parameters.h"
+#include "device/buffer.h"
+#include "ops/initialize.h"
+
+#include <string.h>
+
+/* The original's loop over requires_grad: everything in the coarse backbone but layer3. Batch
+ * normalisation there goes on using and moving its statistics. */
+static const char default_freeze[] = "coarse_backbone.conv1,coarse_backbone.bn1,"
+                                     "coarse_backbone.layer1,coarse_backbone.layer2";
+
+/* Whether `prefix` of that length is the name or ends at one of its dots. */
+static bool names_it(const char *name, const char *prefix, size_t length)
+{
+    return strncmp(name, prefix, length) == 0 && (name[length] == '.' || name[length] == '\0');
+}
+
+static bool freeze_prefix(graph *g, const char *prefix, size_t length)
+{
+    bool found = false;
+    for (size_t i = 0; i < g->parameter_count; i++)
+        if (names_it(g->parameters[i].name, prefix, length))
+            g->parameters[i].frozen = found = true;
+    return found;
+}
+
+status parameters_freeze(graph *g, const char *what, error *err)
+{
+    if (!what || strcmp(what, "none") == 0)
+        return STATUS_OK;
+    bool by_default = strcmp(what, "default") == 0;
+    const char *at = by_default ? default_freeze : what;
+    while (*at) {
+        size_t length = strcspn(at, ",");
+        /* An only-fine network has no coarse backbone to freeze. */
+        if (!freeze_prefix(g, at, length) && !by_default)
+            return error_set(err, STATUS_USAGE,
+                             "--freeze: no parameter's name starts with '%.*s'; a name is "
+                             "written as in a checkpoint, as fine_backbone.layer1",
+                             (int)length, at);
+        at += length + (at[length] == ',');
+    }
+    return STATUS_OK;
+}
+
+bool parameter_is_trained(const parameter *p)
+{
+    return !p->frozen && p->kind != PARAMETER_STATISTIC && p->kind != PARAMETER_COUNTER;
+}
+
+uint64_t parameters_bytes(const graph *g, bool gradients)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < g->parameter_count; i++) {
+        const parameter *p = &g->parameters[i];
+        if (gradients ? parameter_is_trained(p) : p->kind != PARAMETER_COUNTER)
+            bytes += p->count * sizeof(float);
+    }
+    return bytes;
+}
+
+status parameters_allocate(device *dev, graph *g, bool gradients, error *err)
+{
+    for (size_t i = 0; i < g->parameter_count; i++) {
+        parameter *p = &g->parameters[i];
+        size_t bytes = p->count * sizeof(float);
+        if (p->kind == PARAMETER_COUNTER)
+            continue;
+        TRY(buffer_create(dev, bytes, &p->value, err));
+        if (!gradients || !parameter_is_trained(p))
+            continue;
+        TRY(buffer_create(dev, bytes, &p->gradient, err));
+        TRY(buffer_zero(dev, p->gradient, 0, bytes, err));
+    }
+    return STATUS_OK;
+}
+
+void parameters_release(graph *g)
+{
+    for (size_t i = 0; i < g->parameter_count; i++) {
+        buffer_release(&g->parameters[i].value);
+        buffer_release(&g->parameters[i].gradient);
+    }
+}
+
+/* FNV-1a: a parameter draws its own numbers whatever else the network holds. */
+static uint32_t hash_name(const char *name)
+{
+    uint32_t hash = 0x811c9dc5u;
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * 0x01000193u;
+    return hash;
+}
+
+status parameter_initialize(device *dev, parameter *p, uint64_t seed, error *err)
+{
+    uint32_t id = hash_name(p->name);
+    p->counter = 0;
+    if (p->kind == PARAMETER_COUNTER)
+        return STATUS_OK;
+    if (p->start == START_NORMAL)
+        return initialize_normal(dev, p->value, p->count, seed, id, p->scale, err);
+    if (p->start == START_UNIFORM)
+        return initialize_uniform(dev, p->value, p->count, seed, id, p->scale, err);
+    return initialize_constant(dev, p->value, p->count, p->scale, err);
+}
+
+/* A matrix transposition in tiles that stay in the cache: out[c][r] = in[r][c]. */
+static void transpose(const float *in, size_t rows, size_t columns, float *out)
+{
+    enum { TILE = 16 };
+    for (size_t r0 = 0; r0 < rows; r0 += TILE)
+        for (size_t c0 = 0; c0 < columns; c0 += TILE)
+            for (size_t r = r0; r < rows && r < r0 + TILE; r++)
+                for (size_t c = c0; c < columns && c < c0 + TILE; c++)
+                    out[c * rows + r] = in[r * columns + c];
+}
+
+/* Between [out][in * taps] with the taps inside and [taps][in][out]: rows of `taps` values each
+ * have to be turned over as well. */
+static void convolution_layout(const parameter *p, const float *from, float *to, bool to_device)
+{
+    size_t out = (size_t)p->shape[0], in = (size_t)p->shape[1];
+    size_t taps = (size_t)(p->shape[2] * p->shape[3]);
+    if (taps == 1) {
+        if (to_device)
+            transpose(from, out, in, to);
+        else
+            transpose(from, in, out, to);
+        return;
+    }
+    for (size_t o = 0; o < out; o++)
+        for (size_t i = 0; i < in; i++)
+            for (size_t t = 0; t < taps; t++) {
+                size_t file = (o * in + i) * taps + t, device = (t * in + i) * out + o;
+                if (to_device)
+                    to[device] = from[file];
+                else
+                    to[file] = from[device];
+            }
+}
+
+void parameter_to_device_layout(const parameter *p, const float *file, float *device_values)
+{
+    if (p->kind == PARAMETER_CONVOLUTION)
+        convolution_layout(p, file, device_values, true);
+    else if (p->kind == PARAMETER_LINEAR)
+        transpose(file, (size_t)p->shape[0], (size_t)p->shape[1], device_values);
+    else
+        memcpy(device_values, file, p->count * sizeof(float));
+}
+
+void parameter_to_file_layout(const parameter *p, const float *device_values, float *file)
+{
+    if (p->kind == PARAMETER_CONVOLUTION)
+        convolution_layout(p, device_values, file, false);
+    else if (p->kind == PARAMETER_LINEAR)
+        transpose(device_values, (size_t)p->shape[1], (size_t)p->shape[0], file);
+    else
+        memcpy(file, device_values, p->count * sizeof(float));
+}

@@ -1,0 +1,28 @@
+/* The parameters of a network: which are frozen, their buffers, how they start, and their layouts
+ * in files and on the device. */
+#ifndef HCNN_MODEL_PARAMETERS_H
+#define HCNN_MODEL_PARAMETERS_H
+
+#include "model/graph.h"
+
+/* Marks what network_options.freeze names. */
+status parameters_freeze(graph *g, const char *what, error *err);
+
+/* Whether the optimizer updates it. */
+bool parameter_is_trained(const parameter *p);
+
+/* Bytes of values, and of gradients of what is trained; each is one buffer. */
+uint64_t parameters_bytes(const graph *g, bool gradients);
+
+/* Makes the buffers; gradients start at zero (see convolution.h why). */
+status parameters_allocate(device *dev, graph *g, bool gradients, error *err);
+void parameters_release(graph *g);
+
+/* Fills one on the device, as p->start says; a function of seed and name. Counters become 0. */
+status parameter_initialize(device *dev, parameter *p, uint64_t seed, error *err);
+
+/* From file layout to the device's and back; `count` values each, not the same memory. */
+void parameter_to_device_layout(const parameter *p, const float *file, float *device_values);
+void parameter_to_file_layout(const parameter *p, const float *device_values, float *file);
+
+#endif

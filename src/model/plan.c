@@ -1,0 +1,327 @@
+/* The memory plan; see plan.h.
+ *
+ * Time is the place in a step: node i runs forward at i, the losses at `count`, node i backward at
+ * 2 * count - i. A piece lives from its first writing to its last reading. Pieces are placed
+ * largest first, each at the lowest offset where nothing that lives at the same time lies. */
+#include "model/plan.h"
+#include "ops/batchnorm.h"
+#include "ops/conv1x1.h"
+#include "ops/max_pool.h"
+
+#include <stdlib.h>
+
+enum piece_kind {
+    PIECE_VALUE,
+    PIECE_GRADIENT,
+    PIECE_MEAN,
+    PIECE_DEVIATION,
+    PIECE_MAXIMA,
+    PIECE_COLUMNS,
+    PIECE_SCRATCH,
+};
+
+typedef struct piece {
+    enum piece_kind kind;
+    int node;
+    uint64_t bytes;
+    int first, last; /* both inclusive */
+    int chunk;
+    uint64_t offset;
+} piece;
+
+struct plan {
+    int batch;
+    piece *pieces;
+    int piece_count;
+    uint64_t *chunk_bytes;
+    int chunk_count;
+    uint64_t largest;
+    cl_mem *chunks, *views; /* [chunk_count], [piece_count] */
+    cl_mem columns, scratch;
+};
+
+enum { PIECES_PER_NODE = 4, PIECES_SHARED = 2 };
+
+static int forward_time(int node)
+{
+    return node;
+}
+
+static int backward_time(const graph *g, int node)
+{
+    return 2 * g->count - node;
+}
+
+static tensor shape_of(const node *n, int batch)
+{
+    return (tensor){NULL, batch, n->h, n->w, n->c};
+}
+
+static uint64_t align_up(uint64_t bytes, uint64_t alignment)
+{
+    return (bytes + alignment - 1) / alignment * alignment;
+}
+
+static void add_piece(plan *p, device *dev, enum piece_kind kind, int node, uint64_t bytes,
+                      int first, int last)
+{
+    if (bytes == 0)
+        return;
+    bytes = align_up(bytes, dev->info.align_bytes);
+    p->largest = bytes > p->largest ? bytes : p->largest;
+    p->pieces[p->piece_count++] = (piece){kind, node, bytes, first, last, 0, 0};
+}
+
+/* Whether consumer n reads its input's value again when it runs backward. */
+static bool reads_input_backward(const node *n)
+{
+    return n->has_gradient &&
+           (n->kind == NODE_CONVOLUTION || n->kind == NODE_BATCHNORM || n->kind == NODE_LINEAR);
+}
+
+static int last_use_of_value(const graph *g, int index)
+{
+    int last = forward_time(index);
+    for (int h = 0; h < HEAD_COUNT; h++)
+        if (g->heads[h].logits == index)
+            /* Logits are read after the step, by tests and for probabilities. */
+            last = backward_time(g, 0);
+    for (int i = index + 1; i < g->count; i++) {
+        const node *n = &g->nodes[i];
+        if (n->input != index && n->second != index)
+            continue;
+        int used = forward_time(i);
+        if (n->input == index && reads_input_backward(n))
+            used = backward_time(g, i);
+        last = used > last ? used : last;
+    }
+    const node *n = &g->nodes[index];
+    /* The ReLU's mask is read off its result. */
+    if (n->kind == NODE_BATCHNORM && n->relu && n->has_gradient) {
+        int used = backward_time(g, index);
+        last = used > last ? used : last;
+    }
+    return last;
+}
+
+/* The time of the first writing of a value's gradient: its last consumer, or the loss. */
+static int first_gradient_time(const graph *g, int index)
+{
+    for (int i = g->count - 1; i > index; i--) {
+        const node *n = &g->nodes[i];
+        if (n->has_gradient && !n->detached && (n->input == index || n->second == index))
+            return backward_time(g, i);
+    }
+    return g->count;
+}
+
+/* What a node's forward keeps for its backward beside values. */
+static void add_saved(plan *p, device *dev, const graph *g, int index)
+{
+    const node *n = &g->nodes[index];
+    int first = forward_time(index);
+    int last = n->has_gradient ? backward_time(g, index) : first;
+    uint64_t channel_bytes = (uint64_t)n->c * sizeof(float);
+    if (n->kind == NODE_BATCHNORM) {
+        add_piece(p, dev, PIECE_MEAN, index, channel_bytes, first, last);
+        add_piece(p, dev, PIECE_DEVIATION, index, channel_bytes, first, last);
+    }
+    if (n->kind == NODE_MAX_POOL)
+        add_piece(p, dev, PIECE_MAXIMA, index, max_pool_index_bytes(shape_of(n, p->batch)), first,
+                  last);
+}
+
+static status node_workspace(device *dev, const graph *g, const node *n, int batch, size_t *columns,
+                             size_t *scratch, error *err)
+{
+    *columns = *scratch = 0;
+    if (n->kind == NODE_BATCHNORM)
+        *scratch = batchnorm_workspace(dev, shape_of(n, batch));
+    if (n->kind != NODE_CONVOLUTION && n->kind != NODE_LINEAR)
+        return STATUS_OK;
+    tensor x = shape_of(&g->nodes[n->input], batch);
+    if (n->shape.kernel == 1 && n->shape.pad == 0)
+        return conv1x1_workspace(dev, &n->shape, x, n->has_gradient, columns, scratch, err);
+    return convolution_workspace(dev, &n->shape, x, n->has_gradient, columns, scratch, err);
+}
+
+static status list_pieces(plan *p, device *dev, const graph *g, int batch, error *err)
+{
+    size_t columns = 0, scratch = 0;
+    int end = backward_time(g, 0);
+    for (int i = 0; i < g->count; i++) {
+        const node *n = &g->nodes[i];
+        uint64_t bytes = tensor_size(shape_of(n, batch)) * sizeof(float);
+        add_piece(p, dev, PIECE_VALUE, i, bytes, forward_time(i), last_use_of_value(g, i));
+        if (n->has_gradient)
+            add_piece(p, dev, PIECE_GRADIENT, i, bytes, first_gradient_time(g, i),
+                      backward_time(g, i));
+        add_saved(p, dev, g, i);
+        size_t columns_here, scratch_here;
+        TRY(node_workspace(dev, g, n, batch, &columns_here, &scratch_here, err));
+        columns = columns_here > columns ? columns_here : columns;
+        scratch = scratch_here > scratch ? scratch_here : scratch;
+    }
+    add_piece(p, dev, PIECE_COLUMNS, GRAPH_NONE, columns, 0, end);
+    add_piece(p, dev, PIECE_SCRATCH, GRAPH_NONE, scratch, 0, end);
+    return STATUS_OK;
+}
+
+static int larger_first(const void *a, const void *b)
+{
+    const piece *one = a, *two = b;
+    if (one->bytes != two->bytes)
+        return one->bytes < two->bytes ? 1 : -1;
+    return one->first != two->first ? one->first - two->first : one->node - two->node;
+}
+
+static bool live_together(const piece *a, const piece *b)
+{
+    return a->first <= b->last && b->first <= a->last;
+}
+
+/* The lowest offset in the chunk where piece `index` meets none of those placed before it. */
+static uint64_t lowest_offset(const plan *p, int index, int chunk)
+{
+    const piece *wanted = &p->pieces[index];
+    uint64_t offset = 0;
+    for (int i = 0; i < index; i++) {
+        const piece *other = &p->pieces[i];
+        if (other->chunk == chunk && live_together(wanted, other) &&
+            offset < other->offset + other->bytes && other->offset < offset + wanted->bytes) {
+            offset = other->offset + other->bytes;
+            i = -1; /* moved up: look at all of them again */
+        }
+    }
+    return offset;
+}
+
+static status place_pieces(plan *p, device *dev, error *err)
+{
+    uint64_t limit = dev->info.max_allocation_bytes;
+    qsort(p->pieces, (size_t)p->piece_count, sizeof *p->pieces, larger_first);
+    p->chunk_bytes = calloc((size_t)p->piece_count, sizeof *p->chunk_bytes);
+    if (!p->chunk_bytes)
+        return error_memory(err, "the memory plan");
+    for (int i = 0; i < p->piece_count; i++) {
+        piece *placed = &p->pieces[i];
+        for (placed->chunk = 0;; placed->chunk++) {
+            placed->offset = lowest_offset(p, i, placed->chunk);
+            /* An empty chunk takes anything, so that measuring a batch that is too large ends. */
+            if (placed->offset + placed->bytes <= limit || p->chunk_bytes[placed->chunk] == 0)
+                break;
+        }
+        uint64_t end = placed->offset + placed->bytes;
+        if (end > p->chunk_bytes[placed->chunk])
+            p->chunk_bytes[placed->chunk] = end;
+        if (placed->chunk >= p->chunk_count)
+            p->chunk_count = placed->chunk + 1;
+    }
+    return STATUS_OK;
+}
+
+status plan_create(device *dev, const graph *g, int batch, plan **created, error *err)
+{
+    *created = NULL;
+    plan *p = calloc(1, sizeof *p);
+    if (!p)
+        return error_memory(err, "the memory plan");
+    p->batch = batch;
+    size_t most = (size_t)g->count * PIECES_PER_NODE + PIECES_SHARED;
+    p->pieces = calloc(most, sizeof *p->pieces);
+    status result = p->pieces ? STATUS_OK : error_memory(err, "the memory plan");
+    if (result == STATUS_OK)
+        result = list_pieces(p, dev, g, batch, err);
+    if (result == STATUS_OK)
+        result = place_pieces(p, dev, err);
+    if (result == STATUS_OK)
+        *created = p;
+    else
+        plan_free(p);
+    return result;
+}
+
+uint64_t plan_bytes(const plan *p)
+{
+    uint64_t bytes = 0;
+    for (int i = 0; i < p->chunk_count; i++)
+        bytes += p->chunk_bytes[i];
+    return bytes;
+}
+
+uint64_t plan_largest(const plan *p)
+{
+    return p->largest;
+}
+
+static void point_node(plan *p, graph *g, const piece *placed, cl_mem view)
+{
+    node *n = placed->node == GRAPH_NONE ? NULL : &g->nodes[placed->node];
+    tensor t = n ? shape_of(n, p->batch) : (tensor){0};
+    t.buffer = view;
+    switch (placed->kind) {
+    case PIECE_VALUE:
+        n->value = t;
+        break;
+    case PIECE_GRADIENT:
+        n->gradient = t;
+        break;
+    case PIECE_MEAN:
+        n->mean = view;
+        break;
+    case PIECE_DEVIATION:
+        n->inverse_deviation = view;
+        break;
+    case PIECE_MAXIMA:
+        n->maxima = view;
+        break;
+    case PIECE_COLUMNS:
+        p->columns = view;
+        break;
+    case PIECE_SCRATCH:
+        p->scratch = view;
+        break;
+    }
+}
+
+status plan_allocate(device *dev, plan *p, graph *g, error *err)
+{
+    p->chunks = calloc((size_t)p->chunk_count, sizeof *p->chunks);
+    p->views = calloc((size_t)p->piece_count, sizeof *p->views);
+    if (!p->chunks || !p->views)
+        return error_memory(err, "the memory plan");
+    for (int i = 0; i < p->chunk_count; i++)
+        TRY(buffer_create(dev, p->chunk_bytes[i], &p->chunks[i], err));
+    for (int i = 0; i < p->piece_count; i++) {
+        const piece *placed = &p->pieces[i];
+        TRY(buffer_view(dev, p->chunks[placed->chunk], placed->offset, placed->bytes, &p->views[i],
+                        err));
+        point_node(p, g, placed, p->views[i]);
+    }
+    return STATUS_OK;
+}
+
+void plan_free(plan *p)
+{
+    if (!p)
+        return;
+    for (int i = 0; p->views && i < p->piece_count; i++)
+        buffer_release(&p->views[i]);
+    for (int i = 0; p->chunks && i < p->chunk_count; i++)
+        buffer_release(&p->chunks[i]);
+    free(p->views);
+    free(p->chunks);
+    free(p->chunk_bytes);
+    free(p->pieces);
+    free(p);
+}
+
+cl_mem plan_columns(const plan *p)
+{
+    return p->columns;
+}
+
+cl_mem plan_scratch(const plan *p)
+{
+    return p->scratch;
+}

@@ -1,0 +1,24 @@
+/* Device memory for every value of a graph, settled before the first step: what is not needed at
+ * the same time shares the same bytes. */
+#ifndef HCNN_MODEL_PLAN_H
+#define HCNN_MODEL_PLAN_H
+
+#include "model/graph.h"
+
+typedef struct plan plan;
+
+/* Lays out the graph for `batch` images; makes no buffer yet. */
+status plan_create(device *dev, const graph *g, int batch, plan **created, error *err);
+/* Bytes of the activations, gradients and workspaces, and of the largest single piece. */
+uint64_t plan_bytes(const plan *p);
+uint64_t plan_largest(const plan *p);
+/* Makes the buffers and points the graph's nodes at them. */
+status plan_allocate(device *dev, plan *p, graph *g, error *err);
+void plan_free(plan *p); /* NULL is fine */
+
+/* Workspaces that the operations share: the unrolled windows or gathered pixels, and the
+ * operation's own scratch. */
+cl_mem plan_columns(const plan *p);
+cl_mem plan_scratch(const plan *p);
+
+#endif

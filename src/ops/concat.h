@@ -1,0 +1,13 @@
+/* Concatenation along the channels: y[..., first.c + second.c], first's channels in front.
+ * kernels/concat.cl. */
+#ifndef HCNN_OPS_CONCAT_H
+#define HCNN_OPS_CONCAT_H
+
+#include "ops/tensor.h"
+
+status concat_forward(device *dev, tensor first, tensor second, tensor y, error *err);
+/* Splits dy at channel first_channels; a part without a buffer is left out. */
+status concat_backward(device *dev, tensor dy, int first_channels, tensor dfirst, tensor dsecond,
+                       bool accumulate_first, bool accumulate_second, error *err);
+
+#endif

@@ -1,0 +1,23 @@
+/* Initial values, drawn on the device: a function of seed and id alone (base/random.h, stream
+ * RANDOM_WEIGHTS). kernels/initialize.cl. */
+#ifndef HCNN_OPS_INITIALIZE_H
+#define HCNN_OPS_INITIALIZE_H
+
+#include "device/device.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Normal numbers of mean 0. */
+status initialize_normal(device *dev, cl_mem values, size_t count, uint64_t seed, uint32_t id,
+                         float deviation, error *err);
+/* Uniform in (-bound, bound). */
+status initialize_uniform(device *dev, cl_mem values, size_t count, uint64_t seed, uint32_t id,
+                          float bound, error *err);
+status initialize_constant(device *dev, cl_mem values, size_t count, float value, error *err);
+
+/* The generator's words themselves, four per block, for tests. */
+status initialize_words(device *dev, cl_mem words, size_t blocks, uint64_t seed, uint32_t id,
+                        error *err);
+
+#endif

@@ -1,0 +1,236 @@
+/* Checking a convolution, by whichever path, against sums in double precision, and those sums
+ * against finite differences. */
+#include "convolution_check.h"
+#include "ops/conv1x1.h"
+#include "support.h"
+
+#include <stdlib.h>
+
+/* Sums of up to 7 * 7 * 40 products of numbers below 1: fp32 rounding stays under this. */
+static const double relative = 2e-5, absolute = 5e-5;
+
+static size_t x_at(const problem *p, int n, int y, int x, int c)
+{
+    return (((size_t)n * (size_t)p->h + (size_t)y) * (size_t)p->w + (size_t)x) * (size_t)p->s.cin +
+           (size_t)c;
+}
+
+static size_t y_at(const problem *p, int n, int y, int x, int c)
+{
+    return (((size_t)n * (size_t)p->oh + (size_t)y) * (size_t)p->ow + (size_t)x) *
+               (size_t)p->s.cout +
+           (size_t)c;
+}
+
+static size_t w_at(const problem *p, int ky, int kx, int in, int out)
+{
+    return (((size_t)ky * (size_t)p->s.kernel + (size_t)kx) * (size_t)p->s.cin + (size_t)in) *
+               (size_t)p->s.cout +
+           (size_t)out;
+}
+
+static size_t x_count(const problem *p)
+{
+    return (size_t)p->n * (size_t)p->h * (size_t)p->w * (size_t)p->s.cin;
+}
+
+static size_t y_count(const problem *p)
+{
+    return (size_t)p->n * (size_t)p->oh * (size_t)p->ow * (size_t)p->s.cout;
+}
+
+static size_t w_count(const problem *p)
+{
+    return (size_t)p->s.kernel * (size_t)p->s.kernel * (size_t)p->s.cin * (size_t)p->s.cout;
+}
+
+/* Calls visit for every product x * w that goes into an element of y. */
+typedef void visit_product(void *state, size_t x, size_t w, size_t y);
+
+static void each_window(const problem *p, int n, int oy, int ox, visit_product *visit, void *state)
+{
+    for (int ky = 0; ky < p->s.kernel; ky++)
+        for (int kx = 0; kx < p->s.kernel; kx++) {
+            int y = oy * p->s.stride - p->s.pad + ky, x = ox * p->s.stride - p->s.pad + kx;
+            if (y < 0 || y >= p->h || x < 0 || x >= p->w)
+                continue;
+            for (int in = 0; in < p->s.cin; in++)
+                for (int out = 0; out < p->s.cout; out++)
+                    visit(state, x_at(p, n, y, x, in), w_at(p, ky, kx, in, out),
+                          y_at(p, n, oy, ox, out));
+        }
+}
+
+static void each_product(const problem *p, visit_product *visit, void *state)
+{
+    for (int n = 0; n < p->n; n++)
+        for (int oy = 0; oy < p->oh; oy++)
+            for (int ox = 0; ox < p->ow; ox++)
+                each_window(p, n, oy, ox, visit, state);
+}
+
+typedef struct arrays {
+    const float *x, *w, *dy;
+    double *y, *dx, *dw;
+} arrays;
+
+static void add_products(void *state, size_t x, size_t w, size_t y)
+{
+    arrays *a = state;
+    a->y[y] += (double)a->x[x] * a->w[w];
+    a->dx[x] += (double)a->dy[y] * a->w[w];
+    a->dw[w] += (double)a->dy[y] * a->x[x];
+}
+
+/* Odd cases first, then random ones; kernel 0 draws it. */
+problem convolution_problem(int index, int kernel)
+{
+    static const problem odd[] = {
+        {{1, 1, 3, 1, 1}, 1, 1, 1, 0, 0},   {{5, 3, 3, 2, 1}, 2, 2, 2, 0, 0},
+        {{3, 17, 7, 2, 3}, 1, 9, 11, 0, 0}, {{33, 16, 3, 1, 1}, 3, 1, 1, 0, 0},
+        {{16, 20, 3, 1, 1}, 2, 1, 5, 0, 0}, {{3, 8, 7, 2, 3}, 2, 1, 1, 0, 0},
+    };
+    uint64_t seed = (uint64_t)index + 100u * (uint64_t)kernel;
+    problem p;
+    if (!kernel && (size_t)index < sizeof odd / sizeof odd[0]) {
+        p = odd[index];
+    } else {
+        int k = kernel ? kernel : 2 * support_pick(seed, 0, 1, 3) + 1;
+        p.s = (convolution_shape){support_pick(seed, 1, 1, 40), support_pick(seed, 2, 1, 40), k,
+                                  support_pick(seed, 3, 1, 2), k / 2};
+        p.n = support_pick(seed, 4, 1, 4);
+        p.h = support_pick(seed, 5, 1, 12);
+        p.w = support_pick(seed, 6, 1, 12);
+    }
+    p.oh = (p.h + 2 * p.s.pad - p.s.kernel) / p.s.stride + 1;
+    p.ow = (p.w + 2 * p.s.pad - p.s.kernel) / p.s.stride + 1;
+    return p;
+}
+
+/* The two paths under one roof, for the test that both share. */
+static status workspace(device *dev, const problem *p, tensor x, size_t *cols, size_t *scratch,
+                        error *err)
+{
+    return p->s.kernel == 1 ? conv1x1_workspace(dev, &p->s, x, true, cols, scratch, err)
+                            : convolution_workspace(dev, &p->s, x, true, cols, scratch, err);
+}
+
+typedef struct tensors {
+    tensor x, y, dy, dx;
+    cl_mem w, dw, cols, scratch;
+} tensors;
+
+static void run_all(device *dev, const problem *p, const tensors *t, bool accumulate)
+{
+    error err;
+    const convolution_shape *s = &p->s;
+    bool pointwise = s->kernel == 1;
+    assert_ok(pointwise ? conv1x1_forward(dev, s, t->x, t->w, t->y, t->cols, t->scratch, &err)
+                        : convolution_forward(dev, s, t->x, t->w, t->y, t->cols, t->scratch, &err),
+              &err);
+    assert_ok(
+        pointwise
+            ? conv1x1_backward_weights(dev, s, t->x, t->dy, t->dw, t->cols, t->scratch, &err)
+            : convolution_backward_weights(dev, s, t->x, t->dy, t->dw, t->cols, t->scratch, &err),
+        &err);
+    assert_ok(pointwise ? conv1x1_backward_data(dev, s, t->dy, t->w, t->dx, accumulate, t->cols,
+                                                t->scratch, &err)
+                        : convolution_backward_data(dev, s, t->dy, t->w, t->dx, accumulate, t->cols,
+                                                    t->scratch, &err),
+              &err);
+}
+
+void convolution_check(device *dev, const problem *p, uint64_t seed, bool accumulate)
+{
+    error err;
+    size_t nx = x_count(p), ny = y_count(p), nw = w_count(p);
+    float *x = support_random(nx, seed, -1, 1), *w = support_random(nw, seed + 1, -1, 1);
+    float *dy = support_random(ny, seed + 2, -1, 1), *before = support_random(nx, seed + 3, -1, 1);
+    float *zeros = support_memory(nw, sizeof *zeros);
+    arrays want = {
+        x, w, dy, support_memory(ny, sizeof(double)), NULL, support_memory(nw, sizeof(double))};
+    want.dx = accumulate ? support_widen(before, nx) : support_memory(nx, sizeof(double));
+    each_product(p, add_products, &want);
+
+    tensors t = {.x = support_tensor(dev, p->n, p->h, p->w, p->s.cin, x),
+                 .y = support_tensor(dev, p->n, p->oh, p->ow, p->s.cout, NULL),
+                 .dy = support_tensor(dev, p->n, p->oh, p->ow, p->s.cout, dy),
+                 .dx = support_tensor(dev, p->n, p->h, p->w, p->s.cin, accumulate ? before : NULL),
+                 .w = support_buffer(dev, nw, w),
+                 .dw = support_buffer(dev, nw, zeros)};
+    size_t cols, scratch;
+    assert_ok(workspace(dev, p, t.x, &cols, &scratch, &err), &err);
+    t.cols = support_buffer(dev, cols / sizeof(float) + 1, NULL);
+    t.scratch = support_buffer(dev, scratch / sizeof(float) + 1, NULL);
+    run_all(dev, p, &t, accumulate);
+
+    float *y = support_read(dev, t.y), *dx = support_read(dev, t.dx);
+    float *dw = support_read_buffer(dev, t.dw, nw);
+    assert_close(y, want.y, ny, relative, absolute);
+    assert_close(dx, want.dx, nx, relative, absolute);
+    assert_close(dw, want.dw, nw, relative, absolute);
+
+    float *host[] = {x, w, dy, before, zeros, y, dx, dw};
+    for (size_t i = 0; i < sizeof host / sizeof host[0]; i++)
+        free(host[i]);
+    free(want.y);
+    free(want.dx);
+    free(want.dw);
+    tensor *device_tensors[] = {&t.x, &t.y, &t.dy, &t.dx};
+    for (size_t i = 0; i < sizeof device_tensors / sizeof device_tensors[0]; i++)
+        tensor_release(device_tensors[i]);
+    cl_mem *buffers[] = {&t.w, &t.dw, &t.cols, &t.scratch};
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
+        buffer_release(buffers[i]);
+}
+
+/* The reference's own gradient of sum(y * dy), by central differences in double precision. */
+static void add_forward(void *state, size_t x, size_t w, size_t y)
+{
+    arrays *a = state;
+    a->y[0] += (double)a->x[x] * a->w[w] * a->dy[y];
+}
+
+static double loss_of(const problem *p, const float *x, const float *w, const float *dy)
+{
+    double loss = 0;
+    arrays a = {x, w, dy, &loss, NULL, NULL};
+    each_product(p, add_forward, &a);
+    return loss;
+}
+
+static double slope(const problem *p, const float *x, const float *w, const float *dy, float *moved)
+{
+    float before = *moved;
+    *moved = before + 0.125f; /* the loss is linear in each: any step is exact */
+    double high = loss_of(p, x, w, dy);
+    *moved = before - 0.125f;
+    double low = loss_of(p, x, w, dy);
+    *moved = before;
+    return (high - low) / 0.25;
+}
+
+void convolution_check_reference(void)
+{
+    problem p = {{3, 4, 3, 2, 1}, 2, 5, 4, 3, 2};
+    size_t nx = x_count(&p), nw = w_count(&p), ny = y_count(&p);
+    float *x = support_random(nx, 1, -1, 1), *w = support_random(nw, 2, -1, 1);
+    float *dy = support_random(ny, 3, -1, 1);
+    arrays a = {x,
+                w,
+                dy,
+                support_memory(ny, sizeof(double)),
+                support_memory(nx, sizeof(double)),
+                support_memory(nw, sizeof(double))};
+    each_product(&p, add_products, &a);
+    for (size_t i = 0; i < nx; i++)
+        assert_true(__builtin_fabs(slope(&p, x, w, dy, &x[i]) - a.dx[i]) < 1e-6);
+    for (size_t i = 0; i < nw; i++)
+        assert_true(__builtin_fabs(slope(&p, x, w, dy, &w[i]) - a.dw[i]) < 1e-6);
+    free(x);
+    free(w);
+    free(dy);
+    free(a.y);
+    free(a.dx);
+    free(a.dw);
+}

@@ -1,0 +1,22 @@
+/* What test_convolution.c and test_conv1x1.c share. */
+#ifndef HCNN_TESTS_CONVOLUTION_CHECK_H
+#define HCNN_TESTS_CONVOLUTION_CHECK_H
+
+#include "ops/convolution.h"
+
+#include <stdint.h>
+
+typedef struct problem {
+    convolution_shape s;
+    int n, h, w, oh, ow;
+} problem;
+
+/* A problem by number: odd cases first, then random ones. kernel 0 draws 3, 5 or 7. */
+problem convolution_problem(int index, int kernel);
+/* Runs forward and both backward passes with random numbers and compares them with sums in double
+ * precision. With accumulate the data gradient is added to what is there. */
+void convolution_check(device *dev, const problem *p, uint64_t seed, bool accumulate);
+/* The sums' own gradients against central differences. */
+void convolution_check_reference(void);
+
+#endif

@@ -1,0 +1,67 @@
+# What the script tests share: cases of TAP, and a run of a program with its answers. Sourced.
+#
+#   . "${srcdir:-.}/tests/tap.sh"
+#   run_program devices --json          # sets code; leaves $scratch/out and $scratch/err
+#   check "lists the devices" [ "$code" -eq 0 ]
+#   finish                              # the plan, and the exit code
+
+count=0
+failures=0
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/hcnn-test-XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM
+
+# check NAME COMMAND...: one case, which passes if the command succeeds.
+check() {
+    count=$((count + 1))
+    case_name=$1
+    shift
+    if "$@" >"$scratch/check" 2>&1; then
+        echo "ok $count - $case_name"
+        return 0
+    fi
+    failures=$((failures + 1))
+    echo "not ok $count - $case_name"
+    echo "# failed: $*"
+    sed 's/^/# /' "$scratch/check"
+    [ ! -f "$scratch/err" ] || sed 's/^/# stderr: /' "$scratch/err" | head -n 20
+    return 0
+}
+
+# Runs hcnn-cl; code is its exit code.
+run_program() {
+    code=0
+    "${HCNN_CL:-./hcnn-cl}" "$@" >"$scratch/out" 2>"$scratch/err" || code=$?
+}
+
+# check_run NAME CODE PATTERN ARGUMENT...: hcnn-cl ARGUMENT... exits with CODE, and its two streams
+# together hold the extended regular expression.
+check_run() {
+    run_name=$1
+    run_code=$2
+    run_pattern=$3
+    shift 3
+    run_program "$@"
+    check "$run_name" answered "$run_code" "$run_pattern"
+}
+
+answered() {
+    if [ "$code" -ne "$1" ]; then
+        echo "exit code $code, not $1"
+        return 1
+    fi
+    if ! cat "$scratch/out" "$scratch/err" | grep -Eq -e "$2"; then
+        echo "neither stream holds: $2"
+        cat "$scratch/out"
+        return 1
+    fi
+}
+
+is_empty() {
+    [ ! -s "$1" ]
+}
+
+finish() {
+    echo "1..$count"
+    [ "$failures" -eq 0 ]
+}

@@ -1,0 +1,61 @@
+#!/bin/sh
+# The program from outside: its options, errors and exit codes.
+set -u
+. "${srcdir:-.}/tests/tap.sh"
+
+# ---- Without a command ----
+
+run_program
+check "no command is exit code 2" [ "$code" -eq 2 ]
+check "no command prints nothing on standard output" is_empty "$scratch/out"
+check "no command shows the usage" grep -q '^Usage: hcnn-cl COMMAND' "$scratch/err"
+
+run_program --help
+check "--help succeeds" [ "$code" -eq 0 ]
+check "--help prints nothing on standard error" is_empty "$scratch/err"
+for name in devices; do
+    check "--help lists $name" grep -q "^  $name " "$scratch/out"
+    check_run "$name --help shows its usage" 0 "^Usage: hcnn-cl $name" "$name" --help
+    check_run "$name refuses an unknown option" 2 \
+        "^hcnn-cl: unknown option --no-such-thing; --help lists" "$name" --no-such-thing
+done
+
+check_run "--version names program and version" 0 '^hcnn-cl [0-9]+\.[0-9]+\.[0-9]+$' --version
+check_run "an unknown command" 2 "^hcnn-cl: unknown command 'frobnicate'" frobnicate
+check_run "a mistyped command" 2 "did you mean devices\?" devcies
+
+# A full disk must not look like success.
+if [ -w /dev/full ]; then
+    code=0
+    "${HCNN_CL:-./hcnn-cl}" --help >/dev/full 2>"$scratch/err" || code=$?
+    check "output that cannot be written is exit code 1" answered 1 'standard output cannot be written'
+fi
+
+# ---- devices ----
+
+check_run "devices marks one" 0 '^\* [0-9]+:[0-9]+ ' devices
+check_run "devices --json" 0 '"chosen": true' devices --json
+check_run "devices: a mistyped option" 2 'did you mean --json\?' devices --jsno
+check_run "devices takes no operand" 2 "'0:0': takes no such argument" devices 0:0
+
+device=$HCNN_DEVICE
+export HCNN_DEVICE
+HCNN_DEVICE=nonsense
+check_run "HCNN_DEVICE that fits nothing" 2 'HCNN_DEVICE=nonsense fits no device' devices
+check "... prints the list" grep -Eq '^ +0:0 ' "$scratch/err"
+check_run "... with --json too" 2 '"chosen": false' devices --json
+HCNN_DEVICE=0:0
+check_run "HCNN_DEVICE by index" 0 '^\* 0:0 ' devices
+HCNN_DEVICE=99:0
+check_run "HCNN_DEVICE by an index that is not there" 2 'fits no device' devices
+HCNN_DEVICE=
+check_run "HCNN_DEVICE empty is the default" 0 '^\* ' devices
+HCNN_DEVICE=$device
+
+# The loader reads the drivers' names from this directory; an empty one is a machine without any.
+mkdir "$scratch/vendors"
+export OCL_ICD_VENDORS="$scratch/vendors/" OPENCL_VENDOR_PATH="$scratch/vendors/"
+check_run "no driver at all" 2 'apt install pocl-opencl-icd' devices
+unset OCL_ICD_VENDORS OPENCL_VENDOR_PATH
+
+finish

@@ -1,0 +1,19 @@
+/* The 1x1 path with and without a stride; see convolution_check.h. */
+#include "convolution_check.h"
+#include "support.h"
+
+enum { CASES = 24 };
+
+static void test_conv1x1(void **state)
+{
+    for (int i = 0; i < CASES; i++) {
+        problem p = convolution_problem(i, 1);
+        convolution_check(*state, &p, 7000u + 1000u * (uint64_t)i, i % 2 == 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_conv1x1)};
+    return cmocka_run_group_tests_name("conv1x1", tests, support_open_device, support_close_device);
+}

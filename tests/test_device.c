@@ -1,0 +1,117 @@
+/* Choosing a device, on lists made up here, and opening the one that the tests run on. */
+#include "device/device.h"
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static device_info made_up[] = {
+    {.platform_index = 0,
+     .device_index = 0,
+     .type = CL_DEVICE_TYPE_CPU,
+     .platform_name = "Portable Computing Language",
+     .name = "pthread-zen",
+     .available = true},
+    {.platform_index = 1,
+     .device_index = 0,
+     .type = CL_DEVICE_TYPE_GPU,
+     .platform_name = "Acme OpenCL",
+     .name = "Acme R900",
+     .available = false},
+    {.platform_index = 1,
+     .device_index = 1,
+     .type = CL_DEVICE_TYPE_GPU,
+     .platform_name = "Acme OpenCL",
+     .name = "Acme R950",
+     .available = true},
+    {.platform_index = 2,
+     .device_index = 0,
+     .type = CL_DEVICE_TYPE_ACCELERATOR,
+     .platform_name = "Fabric",
+     .name = "FPGA card",
+     .available = true},
+};
+static const device_list everything = {made_up, 4, 3};
+
+static void expect_choice(const device_list *list, const char *spec, int wanted)
+{
+    error err = {""};
+    int index = -2;
+    status result = device_choose(list, spec, &index, &err);
+    if (result != STATUS_OK)
+        print_error("%s: %s\n", spec ? spec : "(unset)", err.message);
+    assert_int_equal(result, STATUS_OK);
+    assert_int_equal(index, wanted);
+}
+
+static void test_choices(void **state)
+{
+    (void)state;
+    expect_choice(&everything, NULL, 2); /* the first GPU that is available */
+    expect_choice(&everything, "", 2);
+    expect_choice(&everything, "gpu", 2);
+    expect_choice(&everything, "cpu", 0);
+    expect_choice(&everything, "accelerator", 3);
+    expect_choice(&everything, "1:1", 2);
+    expect_choice(&everything, "0:0", 0);
+    expect_choice(&everything, "r95", 2);
+    expect_choice(&everything, "ZEN", 0);
+    expect_choice(&everything, "fabric", 3);
+    expect_choice(&everything, "portable comp", 0);
+    const device_list only_cpu = {made_up, 1, 1}, only_fpga = {made_up + 3, 1, 1};
+    expect_choice(&only_cpu, NULL, 0);
+    expect_choice(&only_fpga, NULL, 0);
+}
+
+static void expect_refusal(const device_list *list, const char *spec, const char *says)
+{
+    error err = {""};
+    int index;
+    assert_int_equal(device_choose(list, spec, &index, &err), STATUS_USAGE);
+    if (!strstr(err.message, says))
+        print_error("'%s' is not in: %s\n", says, err.message);
+    assert_non_null(strstr(err.message, says));
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    expect_refusal(&everything, "nonsense", "HCNN_DEVICE=nonsense");
+    expect_refusal(&everything, "nonsense", "1:1  gpu         Acme R950 (Acme OpenCL)");
+    expect_refusal(&everything, "nonsense", "pocl-opencl-icd");
+    expect_refusal(&everything, "7:0", "HCNN_DEVICE=7:0");
+    expect_refusal(&everything, "1:1x", "HCNN_DEVICE=1:1x");
+    expect_refusal(&everything, "1:0", "not available");
+    const device_list nothing = {NULL, 0, 0}, only_cpu = {made_up, 1, 1};
+    expect_refusal(&nothing, NULL, "pocl-opencl-icd");
+    expect_refusal(&only_cpu, "gpu", "HCNN_DEVICE=gpu");
+}
+
+static void test_open(void **state)
+{
+    const device *dev = *state;
+    assert_true(dev->info.compute_units >= 1);
+    assert_true(dev->info.memory_bytes >= dev->info.max_allocation_bytes);
+    assert_true(dev->info.align_bytes >= 1);
+    assert_true(dev->vec == 4 || dev->vec == 8 || dev->vec == 16);
+    assert_int_equal(device_vectors(dev, 1), 1);
+    assert_int_equal(device_vectors(dev, dev->vec + 1), 2);
+}
+
+static void test_error_names(void **state)
+{
+    (void)state;
+    assert_string_equal(device_error_name(CL_OUT_OF_RESOURCES), "CL_OUT_OF_RESOURCES");
+    assert_string_equal(device_error_name(-9999), "unknown OpenCL error");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_open),
+        cmocka_unit_test(test_error_names),
+    };
+    return cmocka_run_group_tests_name("device", tests, support_open_device, support_close_device);
+}

@@ -1,0 +1,81 @@
+/* error.c: formatting, truncation, prefixes. */
+#include "check.h"
+
+static status fail_at_second(int *reached, error *err)
+{
+    *reached = 1;
+    TRY(STATUS_OK);
+    *reached = 2;
+    TRY(error_set(err, STATUS_FAILED, "stop"));
+    *reached = 3;
+    return STATUS_OK;
+}
+
+static void set_formats(void **state)
+{
+    (void)state;
+    error err;
+    assert_int_equal(error_set(&err, STATUS_USAGE, "%s is %d", "batch", 3), STATUS_USAGE);
+    assert_string_equal(err.message, "batch is 3");
+}
+
+static void set_truncates(void **state)
+{
+    (void)state;
+    static char huge[2 * ERROR_CAPACITY];
+    memset(huge, 'x', sizeof huge - 1);
+    error err;
+    error_set(&err, STATUS_FAILED, "%s", huge);
+    assert_int_equal(strlen(err.message), ERROR_CAPACITY - 1);
+}
+
+static void prefix_comes_first(void **state)
+{
+    (void)state;
+    error err;
+    error_set(&err, STATUS_FAILED, "is truncated");
+    assert_int_equal(error_prefix(&err, STATUS_FAILED, "file %d", 7), STATUS_FAILED);
+    assert_string_equal(err.message, "file 7: is truncated");
+}
+
+static void prefix_keeps_a_full_message_in_bounds(void **state)
+{
+    (void)state;
+    static char huge[ERROR_CAPACITY];
+    memset(huge, 'x', sizeof huge - 1);
+    error err;
+    error_set(&err, STATUS_FAILED, "%s", huge);
+    error_prefix(&err, STATUS_FAILED, "where");
+    assert_int_equal(strlen(err.message), ERROR_CAPACITY - 1);
+    assert_memory_equal(err.message, "where: xxx", 10);
+}
+
+static void memory_names_what(void **state)
+{
+    (void)state;
+    error err;
+    assert_int_equal(error_memory(&err, "the plan"), STATUS_FAILED);
+    assert_non_null(strstr(err.message, "the plan"));
+}
+
+static void try_returns_early(void **state)
+{
+    (void)state;
+    error err;
+    int reached = 0;
+    assert_int_equal(fail_at_second(&reached, &err), STATUS_FAILED);
+    assert_int_equal(reached, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(set_formats),
+        cmocka_unit_test(set_truncates),
+        cmocka_unit_test(prefix_comes_first),
+        cmocka_unit_test(prefix_keeps_a_full_message_in_bounds),
+        cmocka_unit_test(memory_names_what),
+        cmocka_unit_test(try_returns_early),
+    };
+    return cmocka_run_group_tests_name("error", tests, NULL, NULL);
+}

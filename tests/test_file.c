@@ -1,0 +1,181 @@
+/* file.c: reading, atomic writing, directories, the cache's place. */
+#include "base/file.h"
+#include "check.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int make_directory(void **state)
+{
+    *state = check_directory();
+    return 0;
+}
+
+static int remove_directory(void **state)
+{
+    error err;
+    int failed = file_remove_tree(*state, &err) != STATUS_OK;
+    free(*state);
+    return failed;
+}
+
+static void reads_what_was_written(void **state)
+{
+    error err;
+    char *path = file_path("%s/a", (char *)*state);
+    unsigned char *data;
+    size_t size;
+    CHECK_OK(file_write(path, "one\0two", 7, &err));
+    CHECK_OK(file_read(path, 7, &data, &size, &err));
+    assert_int_equal(size, 7);
+    assert_memory_equal(data, "one\0two", 8); /* with the zero byte behind it */
+    free(data);
+    CHECK_OK(file_write(path, "", 0, &err));
+    CHECK_OK(file_read(path, 7, &data, &size, &err));
+    assert_int_equal(size, 0);
+    assert_int_equal(data[0], 0);
+    free(data);
+    free(path);
+}
+
+static void read_errors_name_the_file(void **state)
+{
+    error err;
+    char *path = file_path("%s/b", (char *)*state);
+    unsigned char *data;
+    size_t size;
+    CHECK_FAILS(STATUS_FAILED, path, file_read(path, 10, &data, &size, &err));
+    assert_null(data);
+    CHECK_OK(file_write(path, "0123456789A", 11, &err));
+    CHECK_FAILS(STATUS_FAILED, "more than the 10", file_read(path, 10, &data, &size, &err));
+    CHECK_FAILS(STATUS_FAILED, "not a regular file", file_read(*state, 10, &data, &size, &err));
+    free(path);
+}
+
+static void writer_shows_the_file_only_when_committed(void **state)
+{
+    error err;
+    char *path = file_path("%s/c", (char *)*state);
+    file_writer writer;
+    CHECK_OK(file_write(path, "old", 3, &err));
+    CHECK_OK(file_writer_open(&writer, path, &err));
+    CHECK_OK(file_writer_put(&writer, "ne", 2, &err));
+    CHECK_OK(file_writer_put(&writer, "w", 1, &err));
+
+    unsigned char *data;
+    size_t size;
+    CHECK_OK(file_read(path, 100, &data, &size, &err));
+    assert_string_equal((char *)data, "old");
+    free(data);
+
+    CHECK_OK(file_writer_commit(&writer, &err));
+    CHECK_OK(file_read(path, 100, &data, &size, &err));
+    assert_string_equal((char *)data, "new");
+    free(data);
+    file_writer_abort(&writer);
+    assert_true(file_exists(path));
+    free(path);
+}
+
+static void aborted_writer_leaves_the_old_file(void **state)
+{
+    error err;
+    char *path = file_path("%s/d", (char *)*state);
+    file_writer writer;
+    CHECK_OK(file_write(path, "old", 3, &err));
+    CHECK_OK(file_writer_open(&writer, path, &err));
+    CHECK_OK(file_writer_put(&writer, "new", 3, &err));
+    char *temporary = file_path("%s", writer.temporary);
+    assert_true(file_exists(temporary));
+    file_writer_abort(&writer);
+    assert_false(file_exists(temporary));
+    free(temporary);
+
+    unsigned char *data;
+    size_t size;
+    CHECK_OK(file_read(path, 100, &data, &size, &err));
+    assert_string_equal((char *)data, "old");
+    free(data);
+    free(path);
+}
+
+static void writer_reports_a_missing_directory(void **state)
+{
+    error err;
+    char *path = file_path("%s/none/e", (char *)*state);
+    CHECK_FAILS(STATUS_FAILED, "none/e", file_write(path, "x", 1, &err));
+    free(path);
+}
+
+static void full_disk_is_reported(void **state)
+{
+    (void)state;
+    error err;
+    if (access("/dev/full", W_OK) != 0)
+        skip();
+    file_writer writer = {fopen("/dev/full", "wb"), file_path("/dev/full"),
+                          file_path("/dev/null/x")};
+    assert_non_null(writer.stream);
+    CHECK_OK(file_writer_put(&writer, "x", 1, &err));
+    CHECK_FAILS(STATUS_FAILED, "No space left", file_writer_commit(&writer, &err));
+}
+
+static void makes_and_removes_trees(void **state)
+{
+    error err;
+    char *top = file_path("%s/t", (char *)*state);
+    char *deep = file_path("%s/u/v", top);
+    char *file = file_path("%s/f", deep);
+    char *outside = file_path("%s/kept", (char *)*state);
+    char *link = file_path("%s/link", top);
+    CHECK_OK(file_make_directory(deep, &err));
+    CHECK_OK(file_make_directory(deep, &err));
+    assert_true(file_is_directory(deep));
+    CHECK_OK(file_write(file, "x", 1, &err));
+    assert_false(file_is_directory(file));
+    CHECK_FAILS(STATUS_FAILED, "/f", file_make_directory(file, &err));
+
+    CHECK_OK(file_make_directory(outside, &err));
+    assert_int_equal(symlink(outside, link), 0);
+    CHECK_OK(file_remove_tree(top, &err));
+    assert_false(file_exists(top));
+    assert_true(file_is_directory(outside)); /* the link was not followed */
+    CHECK_FAILS(STATUS_FAILED, top, file_remove_tree(top, &err));
+    free(top);
+    free(deep);
+    free(file);
+    free(outside);
+    free(link);
+}
+
+static void cache_directory_follows_the_environment(void **state)
+{
+    (void)state;
+    setenv("XDG_CACHE_HOME", "/somewhere", 1);
+    char *path = file_cache_directory();
+    assert_string_equal(path, "/somewhere/hcnn-cl");
+    free(path);
+    setenv("XDG_CACHE_HOME", "relative", 1); /* the specification says to ignore it */
+    setenv("HOME", "/home/somebody", 1);
+    path = file_cache_directory();
+    assert_string_equal(path, "/home/somebody/.cache/hcnn-cl");
+    free(path);
+    unsetenv("XDG_CACHE_HOME");
+    unsetenv("HOME");
+    assert_null(file_cache_directory());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_what_was_written),
+        cmocka_unit_test(read_errors_name_the_file),
+        cmocka_unit_test(writer_shows_the_file_only_when_committed),
+        cmocka_unit_test(aborted_writer_leaves_the_old_file),
+        cmocka_unit_test(writer_reports_a_missing_directory),
+        cmocka_unit_test(full_disk_is_reported),
+        cmocka_unit_test(makes_and_removes_trees),
+        cmocka_unit_test(cache_directory_follows_the_environment),
+    };
+    return cmocka_run_group_tests_name("file", tests, make_directory, remove_directory);
+}

@@ -1,0 +1,84 @@
+/* CLBlast behind gemm.h: every transposition, strides and offsets wider than the matrix,
+ * accumulation, against sums in double precision. */
+#include "ops/gemm.h"
+#include "support.h"
+
+#include <stdlib.h>
+
+enum { CASES = 24, MARGIN = 3 };
+
+static int gemm_setup(void **state)
+{
+    error err;
+    int failed = support_open_device(state);
+    return failed ? failed : gemm_prepare(*state, &err) != STATUS_OK;
+}
+
+/* A matrix of rows x columns inside a larger random buffer. */
+static float *make_matrix(device *dev, gemm_matrix *m, size_t rows, size_t columns, bool transposed,
+                          uint64_t seed)
+{
+    size_t stored_rows = transposed ? columns : rows, stored_columns = transposed ? rows : columns;
+    m->offset = (size_t)support_pick(seed, 1, 0, 9);
+    m->stride = stored_columns + (size_t)support_pick(seed, 2, 0, MARGIN);
+    m->transposed = transposed;
+    size_t count = m->offset + stored_rows * m->stride;
+    float *values = support_random(count, seed, -1, 1);
+    m->buffer = support_buffer(dev, count, values);
+    return values;
+}
+
+static double at(const gemm_matrix *m, const float *values, size_t row, size_t column)
+{
+    return values[m->offset +
+                  (m->transposed ? column * m->stride + row : row * m->stride + column)];
+}
+
+static void check_case(device *dev, int index)
+{
+    error err;
+    uint64_t seed = (uint64_t)index * 10 + 3;
+    int most = index % 4 == 3 ? 200 : 40;
+    gemm_problem p = {.m = (size_t)support_pick(seed, 10, 1, most),
+                      .n = (size_t)support_pick(seed, 11, 1, most),
+                      .k = (size_t)support_pick(seed, 12, 1, most),
+                      .accumulate = index & 4};
+    float *a = make_matrix(dev, &p.a, p.m, p.k, index & 1, seed + 1);
+    float *b = make_matrix(dev, &p.b, p.k, p.n, index & 2, seed + 2);
+    float *c = make_matrix(dev, &p.c, p.m, p.n, false, seed + 3);
+    size_t count = p.c.offset + p.m * p.c.stride, bytes;
+    double *want = support_widen(c, count); /* what lies around C must stay as it is */
+    for (size_t i = 0; i < p.m; i++)
+        for (size_t j = 0; j < p.n; j++) {
+            double sum = p.accumulate ? at(&p.c, c, i, j) : 0;
+            for (size_t k = 0; k < p.k; k++)
+                sum += at(&p.a, a, i, k) * at(&p.b, b, k, j);
+            want[p.c.offset + i * p.c.stride + j] = sum;
+        }
+    assert_ok(gemm_workspace(dev, &p, &bytes, &err), &err);
+    cl_mem scratch = support_buffer(dev, bytes / sizeof(float) + 1, NULL);
+    assert_ok(gemm_run(dev, &p, scratch, &err), &err);
+    float *got = support_read_buffer(dev, p.c.buffer, count);
+    assert_close(got, want, count, 1e-5, 1e-5);
+    free(a);
+    free(b);
+    free(c);
+    free(want);
+    free(got);
+    buffer_release(&p.a.buffer);
+    buffer_release(&p.b.buffer);
+    buffer_release(&p.c.buffer);
+    buffer_release(&scratch);
+}
+
+static void test_products(void **state)
+{
+    for (int i = 0; i < CASES; i++)
+        check_case(*state, i);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products)};
+    return cmocka_run_group_tests_name("gemm", tests, gemm_setup, support_close_device);
+}

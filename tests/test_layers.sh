@@ -1,0 +1,95 @@
+#!/bin/sh
+# The house: each floor of src/ includes only what lies below it or on it, and each operation is
+# three files of one name.
+set -u
+. "${srcdir:-.}/tests/tap.sh"
+
+# From the ground up; src/main.c stands on all of them. src/hcnn.c, the public interface, stands
+# beside the commands and does not know them.
+floors="base device ops model track data train commands"
+
+# Prints "FILE:LINE: what is wrong" for every #include below DIRECTORY that points up.
+find_upward_includes() {
+    (cd "$1" && find src -name '*.[ch]' | sort | xargs grep -n '^ *# *include *"' /dev/null) |
+        awk -v floors="$floors" '
+        function height(path, parts) {
+            split(path, parts, "/")
+            return parts[1] in level ? level[parts[1]] : 0
+        }
+        BEGIN {
+            count = split(floors, names, " ")
+            for (i = 1; i <= count; i++)
+                level[names[i]] = i
+        }
+        {
+            file = $0; sub(/:.*/, "", file)
+            line = $0; sub(/^[^:]*:/, "", line); sub(/:.*/, "", line)
+            included = $0; sub(/^[^"]*"/, "", included); sub(/".*/, "", included)
+            from = file; sub(/^src\//, "", from)
+            here = from == "hcnn.c" ? level["commands"] - 0.5 : \
+                   index(from, "/") == 0 ? count + 1 : height(from)
+            there = height(included)
+            if (here == 0)
+                print file ":" line ": is on no floor"
+            else if (included == "hcnn.h" || included == "config.h")
+                next
+            else if (there == 0)
+                print file ":" line ": \"" included "\" does not name its floor"
+            else if (there > here)
+                print file ":" line ": \"" included "\" lies above"
+        }'
+}
+
+# Prints what each kernels/NAME.cl below DIRECTORY lacks.
+find_incomplete_operations() {
+    for path in "$1"/kernels/*.cl; do
+        name=$(basename "$path" .cl)
+        [ "$name" != common ] || continue
+        [ -f "$1/src/ops/$name.c" ] || echo "kernels/$name.cl: there is no src/ops/$name.c"
+        [ -f "$1/tests/test_$name.c" ] || echo "kernels/$name.cl: there is no tests/test_$name.c"
+    done
+}
+
+says_nothing() {
+    answer=$("$@")
+    echo "$answer"
+    [ -z "$answer" ]
+}
+
+says() {
+    expected=$1
+    shift
+    answer=$("$@")
+    echo "expected: $expected"
+    echo "got:      $answer"
+    [ "$answer" = "$expected" ]
+}
+
+root=${srcdir:-.}
+check "no file includes what lies above it" says_nothing find_upward_includes "$root"
+check "each kernel has its operation and its test" says_nothing find_incomplete_operations "$root"
+
+# Both can fail: a small tree with one fault of each kind.
+bad=$scratch/bad
+mkdir -p "$bad/src/base" "$bad/src/ops" "$bad/src/attic" "$bad/kernels" "$bad/tests"
+printf '#include "base/a.h"\n#include <stdio.h>\n#include "device/b.h"\n' >"$bad/src/base/a.c"
+check "an include that points up is found" \
+    says 'src/base/a.c:3: "device/b.h" lies above' find_upward_includes "$bad"
+printf '#include "b.h"\n' >"$bad/src/base/a.c"
+check "an include without its floor is found" \
+    says 'src/base/a.c:1: "b.h" does not name its floor' find_upward_includes "$bad"
+printf '#include "base/a.h"\n' >"$bad/src/base/a.c"
+printf '#include "base/a.h"\n' >"$bad/src/attic/c.c"
+check "a directory that is no floor is found" \
+    says 'src/attic/c.c:1: is on no floor' find_upward_includes "$bad"
+rm "$bad/src/attic/c.c"
+printf '#include "hcnn.h"\n#include "commands/c.h"\n' >"$bad/src/hcnn.c"
+check "the library does not know the commands" \
+    says 'src/hcnn.c:2: "commands/c.h" lies above' find_upward_includes "$bad"
+: >"$bad/kernels/common.cl"
+: >"$bad/kernels/relu.cl"
+: >"$bad/src/ops/relu.c"
+check "a kernel without a test is found" \
+    says 'kernels/relu.cl: there is no tests/test_relu.c' find_incomplete_operations "$bad"
+
+finish

@@ -1,0 +1,385 @@
+/* The network against PyTorch: input, logits, every gradient, running statistics and three steps of
+ * each optimizer, from golden files that tests/golden/make-golden.py computed in double precision.
+ * Also its size, its memory check and freezing. */
+#include "base/safetensors.h"
+#include "model/network.h"
+#include "ops/optimizer.h"
+#include "support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 5, COARSE = 3, FINE = 7, STEPS = 3 };
+
+/* fp32 against double through some 20 layers: errors grow to a few 1e-6 of a tensor's largest
+ * value in the forward pass and a few 1e-5 in the gradients of the first layers. */
+static const double forward_tolerance = 2e-5, gradient_tolerance = 1e-4, weight_tolerance = 2e-5;
+
+typedef struct golden {
+    safetensors_file *file;
+    network_options options;
+    const char *optimizer;
+    int size;
+} golden;
+
+static void open_golden(const char *name, golden *g)
+{
+    const char *source = getenv("srcdir");
+    char path[512];
+    error err;
+    snprintf(path, sizeof path, "%s/tests/golden/network-%s.safetensors", source ? source : ".",
+             name);
+    assert_ok(safetensors_open(path, &g->file, &err), &err);
+    g->size = atoi(safetensors_metadata(g->file, "size"));
+    g->optimizer = safetensors_metadata(g->file, "optimizer");
+    bool cifar = strcmp(safetensors_metadata(g->file, "stem"), "cifar") == 0;
+    g->options = (network_options){
+        .backbone = "tiny",
+        .stem = cifar ? STEM_CIFAR : STEM_IMAGENET,
+        .only_fine = atoi(safetensors_metadata(g->file, "only_fine")),
+        .coarse_classes = COARSE,
+        .fine_classes = FINE,
+        .image_size = g->size,
+        .batch_size = BATCH + 2, /* room to spare: a short batch is no special case */
+        .training = true,
+        .pixel_capacity = (size_t)(BATCH + 2) * 3 * (size_t)(g->size * g->size),
+    };
+}
+
+/* "PREFIX" "NAME" as floats, freed by the caller; the golden file must have it. */
+static float *read_golden(const golden *g, const char *prefix, const char *name, size_t *count)
+{
+    char full[256];
+    error err;
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    const safetensors_entry *entry = safetensors_find(g->file, full);
+    if (!entry)
+        print_error("%s is not in the golden file\n", full);
+    assert_non_null(entry);
+    *count = safetensors_elements(entry);
+    float *values = support_memory(*count, sizeof *values);
+    assert_ok(safetensors_read_f32(g->file, entry, values, &err), &err);
+    return values;
+}
+
+static int64_t *read_integers(const golden *g, const char *name)
+{
+    error err;
+    const safetensors_entry *entry = safetensors_find(g->file, name);
+    assert_non_null(entry);
+    int64_t *values = support_memory(safetensors_elements(entry), sizeof *values);
+    assert_ok(safetensors_read_i64(g->file, entry, values, &err), &err);
+    return values;
+}
+
+/* Within tolerance of the tensor's largest value. */
+static void compare(const golden *g, const char *prefix, const char *name, const float *got,
+                    double tolerance)
+{
+    size_t count;
+    float *want = read_golden(g, prefix, name, &count);
+    double largest = 1e-3, worst = 0; /* gradients that are zero but for rounding */
+    for (size_t i = 0; i < count; i++)
+        largest = fmax(largest, fabs((double)want[i]));
+    for (size_t i = 0; i < count; i++) {
+        double difference = fabs((double)want[i] - got[i]);
+        worst = difference <= worst ? worst : difference; /* a NaN is the worst */
+    }
+    if (!(worst <= tolerance * largest))
+        fail_msg("%s%s: off by %g where the largest value is %g", prefix, name, worst, largest);
+    free(want);
+}
+
+static void load_before(network *net, const golden *g)
+{
+    error err;
+    assert_ok(network_initialize(net, 1, &err), &err);
+    for (size_t i = 0; i < network_parameter_count(net); i++) {
+        parameter *p = network_parameter(net, i);
+        size_t count;
+        if (p->kind == PARAMETER_COUNTER) {
+            char full[256];
+            snprintf(full, sizeof full, "before.%s", p->name);
+            int64_t *counter = read_integers(g, full);
+            p->counter = *counter;
+            free(counter);
+            continue;
+        }
+        float *values = read_golden(g, "before.", p->name, &count);
+        assert_int_equal(count, p->count);
+        assert_ok(network_parameter_write(net, p, values, &err), &err);
+        free(values);
+    }
+}
+
+typedef struct host_batch {
+    network_batch batch;
+    unsigned char *pixels;
+    pixel_source images[BATCH];
+    int32_t coarse[BATCH], fine[BATCH];
+} host_batch;
+
+static void make_batch(const golden *g, host_batch *b)
+{
+    size_t count;
+    float *images = read_golden(g, "", "images", &count);
+    int64_t *coarse = read_integers(g, "coarse"), *fine = read_integers(g, "fine");
+    b->pixels = support_memory(count, 1);
+    for (size_t i = 0; i < count; i++)
+        b->pixels[i] = (unsigned char)images[i];
+    for (int i = 0; i < BATCH; i++) {
+        b->images[i] = (pixel_source){.offset = i * (int)(count / BATCH),
+                                      .width = g->size,
+                                      .height = g->size,
+                                      .layout = PIXELS_PLANAR,
+                                      .cosine = 1};
+        b->coarse[i] = (int32_t)coarse[i];
+        b->fine[i] = (int32_t)fine[i];
+    }
+    b->batch = (network_batch){BATCH, b->pixels, count, b->images, b->coarse, b->fine};
+    free(images);
+    free(coarse);
+    free(fine);
+}
+
+static const step_results *run_step(network *net, const host_batch *b, enum step_mode mode)
+{
+    error err;
+    int ticket;
+    const step_results *results;
+    assert_ok(network_step(net, &b->batch, mode, 1, 2, &ticket, &err), &err);
+    assert_ok(network_wait(net, ticket, &results, &err), &err);
+    return results;
+}
+
+static void compare_logits(network *net, const golden *g, const char *prefix)
+{
+    error err;
+    float coarse[BATCH * COARSE], fine[BATCH * FINE];
+    bool both = !g->options.only_fine;
+    assert_ok(network_read_logits(net, both ? coarse : NULL, fine, &err), &err);
+    compare(g, prefix, "fine", fine, forward_tolerance);
+    if (both)
+        compare(g, prefix, "coarse", coarse, forward_tolerance);
+}
+
+/* The input is NHWC on the device and NCHW in PyTorch. */
+static void compare_input(network *net, const golden *g)
+{
+    error err;
+    size_t area = (size_t)(g->size * g->size), count = BATCH * 3 * area;
+    float *nhwc = support_memory(count, sizeof *nhwc), *nchw = support_memory(count, sizeof *nchw);
+    assert_ok(network_read_input(net, nhwc, &err), &err);
+    for (size_t i = 0; i < count; i++)
+        nchw[(i / (3 * area) * 3 + i % 3) * area + i % (3 * area) / 3] = nhwc[i];
+    compare(g, "", "input", nchw, 1e-6);
+    free(nhwc);
+    free(nchw);
+}
+
+static void compare_parameters(network *net, const golden *g, const char *prefix, bool gradients,
+                               bool statistics, double tolerance)
+{
+    error err;
+    for (size_t i = 0; i < network_parameter_count(net); i++) {
+        parameter *p = network_parameter(net, i);
+        if (p->kind == PARAMETER_COUNTER || (gradients && !p->gradient) ||
+            (statistics && p->kind != PARAMETER_STATISTIC))
+            continue;
+        float *values = support_memory(p->count, sizeof *values);
+        assert_ok(gradients ? network_gradient_read(net, p, values, &err)
+                            : network_parameter_read(net, p, values, &err),
+                  &err);
+        compare(g, prefix, p->name, values, tolerance);
+        free(values);
+    }
+}
+
+static void optimize(device *dev, network *net, const char *name, int step, cl_mem (*state)[2])
+{
+    error err;
+    bool nesterov = strcmp(name, "nesterov") == 0, adam = strcmp(name, "adam") == 0;
+    for (size_t i = 0; i < network_parameter_count(net); i++) {
+        parameter *p = network_parameter(net, i);
+        if (!p->gradient)
+            continue;
+        for (int s = 0; s < 2 && step == 1; s++) {
+            assert_ok(buffer_create(dev, p->count * sizeof(float), &state[i][s], &err), &err);
+            assert_ok(buffer_zero(dev, state[i][s], 0, p->count * sizeof(float), &err), &err);
+        }
+        if (adam)
+            assert_ok(adam_step(dev, p->count, p->value, p->gradient, state[i][0], state[i][1],
+                                1e-3f, 0.9f, 0.999f, 1e-8f, 0, step, &err),
+                      &err);
+        else
+            assert_ok(sgd_step(dev, p->count, p->value, p->gradient, state[i][0],
+                               nesterov ? 0.01f : 0.008f, nesterov ? 0.9f : 0, nesterov ? 1e-3f : 0,
+                               nesterov, step == 1, &err),
+                      &err);
+    }
+}
+
+static void check_golden(device *dev, const char *name)
+{
+    golden g;
+    error err;
+    network *net;
+    host_batch b;
+    open_golden(name, &g);
+    assert_ok(network_create(dev, &g.options, &net, &err), &err);
+    load_before(net, &g);
+    make_batch(&g, &b);
+    run_step(net, &b, STEP_EVALUATE);
+    compare_logits(net, &g, "evaluate.");
+
+    size_t count = network_parameter_count(net);
+    cl_mem(*state)[2] = support_memory(count, sizeof *state);
+    for (int step = 1; step <= STEPS; step++) {
+        run_step(net, &b, STEP_TRAIN);
+        if (step == 1) {
+            compare_input(net, &g);
+            compare_logits(net, &g, "train.");
+            compare_parameters(net, &g, "gradient.", true, false, gradient_tolerance);
+            compare_parameters(net, &g, "running.", false, true, forward_tolerance);
+        }
+        optimize(dev, net, g.optimizer, step, state);
+    }
+    /* Adam divides by the root of a squared gradient: where the gradient is nothing but rounding,
+     * its step is +-lr whatever the sign that rounding took. */
+    bool adam = strcmp(g.optimizer, "adam") == 0;
+    compare_parameters(net, &g, "after.", false, false, adam ? 5e-3 : weight_tolerance);
+    parameter *counter = network_find(net, "fine_backbone.bn1.num_batches_tracked");
+    assert_int_equal(counter->counter, 4 + STEPS);
+
+    for (size_t i = 0; i < count; i++)
+        for (int s = 0; s < 2; s++)
+            buffer_release(&state[i][s]);
+    free(state);
+    free(b.pixels);
+    network_free(net);
+    safetensors_close(g.file);
+}
+
+static void test_imagenet_sgd(void **state)
+{
+    check_golden(*state, "imagenet-sgd");
+}
+
+static void test_cifar_adam(void **state)
+{
+    check_golden(*state, "cifar-adam");
+}
+
+static void test_only_fine_nesterov(void **state)
+{
+    check_golden(*state, "only-fine-nesterov");
+}
+
+static const network_options small = {.backbone = "tiny",
+                                      .coarse_classes = COARSE,
+                                      .fine_classes = FINE,
+                                      .image_size = 16,
+                                      .batch_size = 4,
+                                      .training = true,
+                                      .pixel_capacity = 4 * 3 * 16 * 16};
+
+static void test_freeze(void **state)
+{
+    error err;
+    network *net;
+    network_options o = small;
+    o.freeze = "default";
+    assert_ok(network_create(*state, &o, &net, &err), &err);
+    assert_null(network_find(net, "coarse_backbone.layer2.0.conv1.weight")->gradient);
+    assert_non_null(network_find(net, "coarse_backbone.layer3.0.conv1.weight")->gradient);
+    assert_non_null(network_find(net, "fine_backbone.conv1.weight")->gradient);
+    network_free(net);
+    o.freeze = "fine_backbone,fine_11conv";
+    assert_ok(network_create(*state, &o, &net, &err), &err);
+    assert_null(network_find(net, "fine_backbone.layer4.0.conv1.weight")->gradient);
+    assert_non_null(network_find(net, "fine_classifier.weight")->gradient);
+    network_free(net);
+    o.freeze = "fine_backbone.layer9";
+    assert_int_equal(network_create(*state, &o, &net, &err), STATUS_USAGE);
+    assert_non_null(strstr(err.message, "fine_backbone.layer9"));
+}
+
+/* The network of the paper: never built here, since measuring needs no memory. */
+static void test_measure(void **state)
+{
+    error err;
+    uint64_t bytes, eight;
+    int largest;
+    network_options o = {.backbone = "wide_resnet_50",
+                         .coarse_classes = 20,
+                         .fine_classes = 100,
+                         .image_size = 32,
+                         .batch_size = 8,
+                         .training = true,
+                         .pixel_capacity = 8 * 3072};
+    assert_ok(network_measure(*state, &o, &eight, &largest, &err), &err);
+    assert_true(eight > 2 * 4 * 98215672ull);
+    o.batch_size = 64;
+    o.pixel_capacity = 64 * 3072;
+    assert_ok(network_measure(*state, &o, &bytes, &largest, &err), &err);
+    assert_true(bytes > eight);
+    const device *dev = *state;
+    o.batch_size = 60000;
+    o.pixel_capacity = 60000ull * 3072;
+    assert_ok(network_measure(*state, &o, &bytes, &largest, &err), &err);
+    if (bytes > dev->info.memory_bytes) {
+        network *net;
+        char number[32];
+        assert_true(largest < 60000);
+        assert_int_equal(network_create(*state, &o, &net, &err), STATUS_FAILED);
+        snprintf(number, sizeof number, "--batch-size %d", largest);
+        assert_non_null(strstr(err.message, number));
+    }
+}
+
+static void test_same_seed_same_bits(void **state)
+{
+    error err;
+    float *draws[2];
+    for (int i = 0; i < 2; i++) {
+        network *net;
+        assert_ok(network_create(*state, &small, &net, &err), &err);
+        assert_ok(network_initialize(net, 9, &err), &err);
+        parameter *p = network_find(net, "fine_backbone.layer2.0.conv2.weight");
+        draws[i] = support_memory(p->count, sizeof(float));
+        assert_ok(network_parameter_read(net, p, draws[i], &err), &err);
+        if (i == 1)
+            assert_same_bits(draws[0], draws[1], p->count);
+        network_free(net);
+    }
+    free(draws[0]);
+    free(draws[1]);
+}
+
+static void test_bad_options(void **state)
+{
+    error err;
+    network *net;
+    network_options o = small;
+    o.backbone = "alexnet";
+    assert_int_equal(network_create(*state, &o, &net, &err), STATUS_USAGE);
+    assert_non_null(strstr(err.message, "alexnet"));
+    o = small;
+    o.fine_classes = 1;
+    assert_int_equal(network_create(*state, &o, &net, &err), STATUS_FAILED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_imagenet_sgd),
+        cmocka_unit_test(test_cifar_adam),
+        cmocka_unit_test(test_only_fine_nesterov),
+        cmocka_unit_test(test_freeze),
+        cmocka_unit_test(test_measure),
+        cmocka_unit_test(test_same_seed_same_bits),
+        cmocka_unit_test(test_bad_options),
+    };
+    return cmocka_run_group_tests_name("network", tests, support_open_device, support_close_device);
+}

@@ -1,0 +1,279 @@
+/* options.c: every kind of value, every error, guesses, help. */
+#include "base/options.h"
+#include "check.h"
+
+#include <limits.h>
+
+/* What the table of these tests fills. */
+static struct settings {
+    bool flag, epochs_given;
+    int epochs, size;
+    uint64_t seed;
+    double rate;
+    const char *data, *optimizer;
+} set;
+
+static const option_spec table[] = {
+    {.name = "only-fine", .kind = OPTION_FLAG, .target = &set.flag, .help = "One branch"},
+    {.name = "epochs",
+     .kind = OPTION_INT,
+     .target = &set.epochs,
+     .argument = "N",
+     .help = "Epochs",
+     .min = 1,
+     .max = INT_MAX,
+     .given = &set.epochs_given},
+    {.name = "image-size",
+     .kind = OPTION_INT,
+     .target = &set.size,
+     .argument = "N",
+     .help = "Size of the images, which is explained here at such length that the line is wrapped",
+     .min = 8,
+     .max = 1024},
+    {.name = "seed", .kind = OPTION_U64, .target = &set.seed, .argument = "N", .help = "Seed"},
+    {.name = "lr",
+     .alias = "learning-rate",
+     .kind = OPTION_DOUBLE,
+     .target = &set.rate,
+     .argument = "X",
+     .help = "Rate"},
+    {.name = "data",
+     .alias = "data-path",
+     .kind = OPTION_STRING,
+     .target = &set.data,
+     .argument = "DIR",
+     .help = "Data"},
+    {.name = "optimizer",
+     .kind = OPTION_CHOICE,
+     .target = &set.optimizer,
+     .choices = "sgd|adam",
+     .help = "Optimizer"},
+    {0},
+};
+
+static const command_line closed = {
+    .usage = "train [OPTION]...",
+    .summary = "Trains.",
+    .example = "hcnn-cl train   # on the sample",
+    .options = table,
+};
+static const command_line open_ended = {
+    .usage = "classify FILE...", .summary = "Sorts.", .options = table, .takes_operands = true};
+
+static error err;
+
+/* Parses the words, up to a NULL, with the defaults in place. */
+static status parse(const command_line *line, operands *rest, char **words)
+{
+    int count = 0;
+    while (words[count])
+        count++;
+    set = (struct settings){.epochs = 15, .rate = 8e-3, .optimizer = "sgd"};
+    return options_parse(line, count, words, rest, &err);
+}
+
+#define WORDS(...) ((char *[]){"train", __VA_ARGS__, NULL})
+
+static void expect_ok(char **words)
+{
+    operands rest;
+    CHECK_OK(parse(&closed, &rest, words));
+    options_free(&rest);
+}
+
+static void expect_error(const char *message, char **words)
+{
+    operands rest;
+    assert_int_equal(parse(&closed, &rest, words), STATUS_USAGE);
+    assert_string_equal(err.message, message);
+    options_free(&rest);
+}
+
+static void nothing_keeps_the_defaults(void **state)
+{
+    (void)state;
+    operands rest;
+    CHECK_OK(parse(&closed, &rest, (char *[]){"train", NULL}));
+    assert_int_equal(set.epochs, 15);
+    assert_false(set.flag || set.epochs_given || rest.help);
+    assert_int_equal(rest.count, 0);
+    options_free(&rest);
+}
+
+static void values_reach_their_targets(void **state)
+{
+    (void)state;
+    expect_ok(WORDS("--only-fine", "--epochs", "3", "--seed=18446744073709551615", "--lr", "-1e-3",
+                    "--data", "-x", "--optimizer=adam"));
+    assert_true(set.flag && set.epochs_given);
+    assert_int_equal(set.epochs, 3);
+    assert_true(set.seed == UINT64_MAX);
+    assert_true(set.rate == -1e-3);
+    assert_string_equal(set.data, "-x");
+    assert_string_equal(set.optimizer, "adam");
+}
+
+static void spellings_are_equal(void **state)
+{
+    (void)state;
+    expect_ok(WORDS("--only_fine", "--image_size=32", "--data_path", "x", "--learning_rate=2"));
+    assert_true(set.flag);
+    assert_int_equal(set.size, 32);
+    assert_string_equal(set.data, "x");
+    assert_true(set.rate == 2);
+}
+
+static void a_joined_value_may_be_anything(void **state)
+{
+    (void)state;
+    expect_ok(WORDS("--data=--odd=name"));
+    assert_string_equal(set.data, "--odd=name");
+    expect_ok(WORDS("--data="));
+    assert_string_equal(set.data, "");
+}
+
+static void the_last_one_wins(void **state)
+{
+    (void)state;
+    expect_ok(WORDS("--epochs=3", "--epochs", "4"));
+    assert_int_equal(set.epochs, 4);
+}
+
+static void wrong_names(void **state)
+{
+    (void)state;
+    expect_error("unknown option --epocs; did you mean --epochs?", WORDS("--epocs=3"));
+    expect_error("unknown option --optimzier; did you mean --optimizer?", WORDS("--optimzier"));
+    expect_error("unknown option --image; did you mean --image-size?", WORDS("--image", "3"));
+    expect_error("unknown option --data_pth; did you mean --data-path?", WORDS("--data_pth"));
+    expect_error("unknown option -epochs; did you mean --epochs?", WORDS("-epochs"));
+    expect_error("unknown option --hlep; did you mean --help?", WORDS("--hlep"));
+    expect_error("unknown option --wandb; --help lists those there are", WORDS("--wandb"));
+    expect_error("unknown option --; --help lists those there are", WORDS("--=3"));
+    char long_name[300] = "--";
+    memset(long_name + 2, 'a', sizeof long_name - 3);
+    long_name[sizeof long_name - 1] = '\0';
+    operands rest;
+    assert_int_equal(parse(&closed, &rest, WORDS(long_name)), STATUS_USAGE);
+}
+
+static void missing_and_surplus_values(void **state)
+{
+    (void)state;
+    expect_error("--epochs needs a value: --epochs N", WORDS("--epochs"));
+    expect_error("--data needs a value: --data DIR", WORDS("--data", "--epochs", "3"));
+    expect_error("--optimizer needs a value: --optimizer sgd|adam", WORDS("--optimizer"));
+    expect_error("--only-fine takes no value", WORDS("--only-fine=yes"));
+}
+
+static void malformed_numbers(void **state)
+{
+    (void)state;
+    expect_error("--epochs '3x': is not a whole number", WORDS("--epochs", "3x"));
+    expect_error("--epochs '': is not a whole number", WORDS("--epochs="));
+    expect_error("--epochs ' 3': is not a whole number", WORDS("--epochs", " 3"));
+    expect_error("--epochs '1.5': is not a whole number", WORDS("--epochs", "1.5"));
+    expect_error("--epochs 99999999999: is too large", WORDS("--epochs", "99999999999"));
+    expect_error("--seed '-1': is not a whole number from 0 up", WORDS("--seed", "-1"));
+    expect_error("--seed 18446744073709551616: does not fit into 64 bits",
+                 WORDS("--seed", "18446744073709551616"));
+    expect_error("--lr 'fast': is not a number", WORDS("--lr", "fast"));
+    expect_error("--lr 'nan': is not a number", WORDS("--lr", "nan"));
+    expect_error("--lr '1e999': is not a number", WORDS("--lr", "1e999"));
+}
+
+static void bounds(void **state)
+{
+    (void)state;
+    expect_error("--epochs 0: has to be at least 1", WORDS("--epochs", "0"));
+    expect_error("--image-size 7: has to be between 8 and 1024", WORDS("--image-size", "7"));
+    expect_error("--image-size 1025: has to be between 8 and 1024", WORDS("--image-size=1025"));
+    expect_ok(WORDS("--image-size=8"));
+    expect_ok(WORDS("--image-size=1024"));
+}
+
+static void choices(void **state)
+{
+    (void)state;
+    expect_error("--optimizer 'adm': is not one of sgd|adam; did you mean adam?",
+                 WORDS("--optimizer", "adm"));
+    expect_error("--optimizer 'lamb': is not one of sgd|adam", WORDS("--optimizer", "lamb"));
+}
+
+static void operands_are_kept_in_order(void **state)
+{
+    (void)state;
+    operands rest;
+    CHECK_OK(parse(&open_ended, &rest, WORDS("a", "--epochs", "2", "-", "--", "--seed")));
+    assert_int_equal(rest.count, 3);
+    assert_string_equal(rest.values[0], "a");
+    assert_string_equal(rest.values[1], "-");
+    assert_string_equal(rest.values[2], "--seed");
+    options_free(&rest);
+    expect_error("'a': takes no such argument; options start with --", WORDS("a"));
+}
+
+static void help_wins_over_everything(void **state)
+{
+    (void)state;
+    operands rest;
+    CHECK_OK(parse(&closed, &rest, WORDS("--epochs", "3", "--nonsense", "--help")));
+    assert_true(rest.help);
+    assert_int_equal(set.epochs, 15);
+    CHECK_OK(parse(&open_ended, &rest, WORDS("--", "--help")));
+    assert_false(rest.help);
+    assert_int_equal(rest.count, 1);
+    options_free(&rest);
+}
+
+static void help_shows_defaults(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    assert_non_null(stream);
+    set = (struct settings){.epochs = 15, .rate = 8e-3, .optimizer = "sgd"};
+    options_help(&closed, stream);
+    fclose(stream);
+    static const char expected[] =
+        "Usage: hcnn-cl train [OPTION]...\n"
+        "\n"
+        "Trains.\n"
+        "\n"
+        "Options:\n"
+        "  --only-fine               One branch\n"
+        "  --epochs N                Epochs (default: 15)\n"
+        "  --image-size N            Size of the images, which is explained here at such\n"
+        "                            length that the line is wrapped\n"
+        "  --seed N                  Seed (default: 0)\n"
+        "  --lr X                    Rate (default: 0.008)\n"
+        "  --data DIR                Data\n"
+        "  --optimizer sgd|adam      Optimizer (default: sgd)\n"
+        "  --help                    show this text\n"
+        "\n"
+        "Example:\n"
+        "  hcnn-cl train   # on the sample\n";
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_keeps_the_defaults),
+        cmocka_unit_test(values_reach_their_targets),
+        cmocka_unit_test(spellings_are_equal),
+        cmocka_unit_test(a_joined_value_may_be_anything),
+        cmocka_unit_test(the_last_one_wins),
+        cmocka_unit_test(wrong_names),
+        cmocka_unit_test(missing_and_surplus_values),
+        cmocka_unit_test(malformed_numbers),
+        cmocka_unit_test(bounds),
+        cmocka_unit_test(choices),
+        cmocka_unit_test(operands_are_kept_in_order),
+        cmocka_unit_test(help_wins_over_everything),
+        cmocka_unit_test(help_shows_defaults),
+    };
+    return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}
