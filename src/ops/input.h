@@ -6,6 +6,10 @@
 #include "base/pixels.h"
 #include "ops/tensor.h"
 
+/* CIFAR-100's, of the colours red, green, blue in 0..1: what the original normalises by. */
+extern const float input_mean[3];
+extern const float input_deviation[3];
+
 /* y[n][h][w][3] from n images (pixel_source) of `pixels` (bytes), each as Pillow and torchvision
  * make it, to the bit up to the normalisation:
  * - Image.resize((w, h), BILINEAR): a triangle filter that grows with the reduction, rounded to 8
@@ -14,9 +18,8 @@
  *   by one; here the order is always this.)
  * - Image.rotate(angle, NEAREST): about the centre, anticlockwise, zeros outside;
  * - mirrored left to right where flip is set;
- * - (value / 255 - mean) / deviation, for each of the colours red, green, blue.
+ * - (value / 255 - input_mean) / input_deviation, for each of red, green, blue.
  * An image's larger side times that of y must be below 2^30. */
-status input_forward(device *dev, cl_mem pixels, cl_mem images, const float mean[3],
-                     const float deviation[3], tensor y, error *err);
+status input_forward(device *dev, cl_mem pixels, cl_mem images, tensor y, error *err);
 
 #endif
