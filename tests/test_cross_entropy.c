@@ -22,7 +22,7 @@ static cl_mem label_buffer(device *dev, const int32_t *labels, size_t count)
 
 /* labels may be NULL. */
 static outcome run(device *dev, const float *logits, int n, int classes, const int32_t *labels,
-                   float scale, bool want_gradient)
+                   float weight, bool want_gradient)
 {
     error err;
     size_t count = (size_t)n;
@@ -33,8 +33,7 @@ static outcome run(device *dev, const float *logits, int n, int classes, const i
     cl_mem device_labels = labels ? label_buffer(dev, labels, count) : NULL;
     cl_mem results;
     assert_ok(buffer_create(dev, count * sizeof(head_result), &results, &err), &err);
-    assert_ok(cross_entropy_run(dev, t, device_labels, scale, results, gradient.buffer, &err),
-              &err);
+    assert_ok(cross_entropy_forward(dev, t, device_labels, results, gradient, weight, &err), &err);
     outcome o = {support_memory(count, sizeof(head_result)), NULL};
     assert_ok(buffer_read(dev, results, 0, o.results, count * sizeof(head_result), &err), &err);
     if (want_gradient)
@@ -79,7 +78,7 @@ static void expect_case(device *dev, int n, int classes, double spread, uint64_t
     const double weight = 1.75;
     for (int i = 0; i < n; i++)
         labels[i] = support_pick(seed, (uint64_t)i, 0, classes - 1);
-    outcome o = run(dev, logits, n, classes, labels, (float)(weight / n), true);
+    outcome o = run(dev, logits, n, classes, labels, (float)weight, true);
     for (int i = 0; i < n; i++) {
         const double *row = wide + (size_t)i * (size_t)classes;
         double *slope = want + (size_t)i * (size_t)classes;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As make_input.py's picture(). */
+/* As make-input.py's picture(). */
 static void fill_picture(unsigned char *pixels, size_t count, uint32_t state)
 {
     for (size_t i = 0; i < count; i++) {

@@ -17,12 +17,12 @@ typedef struct head_result {
 } head_result;
 
 /* Fills results[n] (head_result) from the logits and labels[n] (int32), and, unless
- * gradient is NULL, gradient = scale * (softmax(logits) - onehot(labels)); of the weighted mean
- * loss with scale = weight / n. gradient may be the buffer of logits. A label outside of
+ * gradient.buffer is NULL, gradient = weight / n * (softmax(logits) - onehot(labels)): that of
+ * weight * (the mean loss). gradient may share the buffer of logits. A label outside of
  * 0..classes-1, or labels == NULL, gives a loss and gradients of NaN and the rank INT32_MAX; the
  * guess is still right. */
-status cross_entropy_run(device *dev, tensor logits, cl_mem labels, float scale, cl_mem results,
-                         cl_mem gradient, error *err);
+status cross_entropy_forward(device *dev, tensor logits, cl_mem labels, cl_mem results,
+                             tensor gradient, float weight, error *err);
 
 /* probabilities = softmax(logits); they may share a buffer. */
 status softmax_forward(device *dev, tensor logits, tensor probabilities, error *err);

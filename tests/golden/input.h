@@ -1,4 +1,4 @@
-/* Made by make_input.py with Pillow; the columns are explained there. */
+/* Made by make-input.py with Pillow; the columns are explained there. */
 /* clang-format off */
 static const struct golden {
     int width, height, size;

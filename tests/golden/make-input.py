@@ -1,6 +1,6 @@
 """Makes tests/golden/input.h: what Pillow makes of some images, for tests/test_input.c.
 
-    python3 tests/golden/make_input.py > tests/golden/input.h        (needs numpy and Pillow)
+    python3 tests/golden/make-input.py > tests/golden/input.h        (needs numpy and Pillow)
 
 The images themselves are made by a formula that the test repeats. Of large results only some
 rows are kept: a C string has at most 4095 characters."""
@@ -33,7 +33,7 @@ def picture(width, height, seed):
     return numpy.array(values, dtype=numpy.uint8).reshape(height, width, 3)
 
 
-print("/* Made by make_input.py with Pillow; the columns are explained there. */")
+print("/* Made by make-input.py with Pillow; the columns are explained there. */")
 print("/* clang-format off */")
 print("static const struct golden {")
 print("    int width, height, size;")
