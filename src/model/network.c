@@ -343,9 +343,10 @@ static status run_losses(network *net, int count, bool train, const float weight
         const node *n = &net->g.nodes[from->logits];
         tensor logits = n->value, gradient = n->gradient;
         logits.n = gradient.n = count;
-        cl_mem dlogits = train && n->has_gradient ? gradient.buffer : NULL;
-        TRY(cross_entropy_run(net->dev, logits, from->labels, weights[h] / (float)count,
-                              from->results, dlogits, err));
+        if (!train || !n->has_gradient)
+            gradient.buffer = NULL;
+        TRY(cross_entropy_forward(net->dev, logits, from->labels, from->results, gradient,
+                                  weights[h], err));
     }
     return STATUS_OK;
 }

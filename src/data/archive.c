@@ -1,0 +1,97 @@
+/* Archives through libarchive; see archive.h. */
+#include "data/archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_BYTES = 1 << 16 };
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static status damaged(const char *path, struct archive *reader, error *err)
+{
+    const char *reason = archive_error_string(reader);
+    return error_set(err, STATUS_FAILED,
+                     "%s: cannot be read as an archive: %s; fetch it again if it is damaged", path,
+                     reason ? reason : "it is cut short");
+}
+
+static status read_member(const char *path, struct archive *reader, struct archive_entry *entry,
+                          archive_member *member, error *err)
+{
+    la_int64_t size = archive_entry_size(entry);
+    if (!archive_entry_size_is_set(entry) || size < 0 || (unsigned long long)size > member->limit)
+        return error_set(err, STATUS_FAILED, "%s: %s is larger than the %zu bytes expected", path,
+                         member->name, member->limit);
+    /* One byte more, so that text can be used as a string. */
+    member->data = malloc((size_t)size + 1);
+    if (!member->data)
+        return error_memory(err, member->name);
+    while (member->size < (size_t)size) {
+        la_ssize_t got =
+            archive_read_data(reader, member->data + member->size, (size_t)size - member->size);
+        if (got < 0)
+            return damaged(path, reader, err);
+        if (got == 0)
+            return error_set(err, STATUS_FAILED, "%s: %s ends after %zu of %lld bytes", path,
+                             member->name, member->size, (long long)size);
+        member->size += (size_t)got;
+    }
+    member->data[member->size] = '\0';
+    return STATUS_OK;
+}
+
+static status read_all(const char *path, struct archive *reader, archive_member *members, int count,
+                       error *err)
+{
+    int missing = count;
+    struct archive_entry *entry;
+    while (missing > 0) {
+        int code = archive_read_next_header(reader, &entry);
+        if (code == ARCHIVE_EOF)
+            return STATUS_OK;
+        if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
+            return damaged(path, reader, err);
+        const char *name = archive_entry_pathname(entry);
+        if (!name || archive_entry_filetype(entry) != AE_IFREG)
+            continue;
+        for (int i = 0; i < count; i++)
+            if (!members[i].data && strcmp(base_name(name), members[i].name) == 0) {
+                TRY(read_member(path, reader, entry, &members[i], err));
+                missing--;
+                break;
+            }
+    }
+    return STATUS_OK;
+}
+
+status archive_read_members(const char *path, archive_member *members, int count, error *err)
+{
+    for (int i = 0; i < count; i++) {
+        members[i].data = NULL;
+        members[i].size = 0;
+    }
+    struct archive *reader = archive_read_new();
+    if (!reader)
+        return error_memory(err, path);
+    archive_read_support_filter_all(reader);
+    archive_read_support_format_tar(reader);
+    status result = STATUS_OK;
+    if (archive_read_open_filename(reader, path, BLOCK_BYTES) != ARCHIVE_OK)
+        result = damaged(path, reader, err);
+    else
+        result = read_all(path, reader, members, count, err);
+    archive_read_free(reader);
+    for (int i = 0; result != STATUS_OK && i < count; i++) {
+        free(members[i].data);
+        members[i].data = NULL;
+    }
+    return result;
+}

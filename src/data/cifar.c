@@ -1,0 +1,298 @@
+/* CIFAR-100's binary and python versions; see dataset.h.
+ *
+ * Binary: train.bin and test.bin, one record per image, <coarse><fine><3072 bytes, red plane, green
+ * plane, blue plane>; the names in coarse_label_names.txt and fine_label_names.txt, one a line. The
+ * fine labels stay CIFAR's own. Who belongs to whom is read off the records. */
+#include "base/file.h"
+#include "data/archive.h"
+#include "data/dataset.h"
+#include "data/pickle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SIDE = 32,
+    PIXEL_BYTES = 3 * SIDE * SIDE,
+    RECORD_BYTES = 2 + PIXEL_BYTES,
+    COARSE_CLASSES = 20,
+    FINE_CLASSES = 100,
+    MAX_SET_BYTES = 1 << 30,
+    MAX_NAMES_BYTES = 1 << 20,
+};
+
+enum { TRAIN_BIN, TEST_BIN, COARSE_NAMES, FINE_NAMES, BINARY_COUNT };
+enum { PYTHON_TRAIN, PYTHON_TEST, PYTHON_META, PYTHON_COUNT };
+
+static void binary_members(archive_member members[BINARY_COUNT])
+{
+    members[TRAIN_BIN] = (archive_member){.name = "train.bin", .limit = MAX_SET_BYTES};
+    members[TEST_BIN] = (archive_member){.name = "test.bin", .limit = MAX_SET_BYTES};
+    members[COARSE_NAMES] =
+        (archive_member){.name = "coarse_label_names.txt", .limit = MAX_NAMES_BYTES};
+    members[FINE_NAMES] =
+        (archive_member){.name = "fine_label_names.txt", .limit = MAX_NAMES_BYTES};
+}
+
+static void python_members(archive_member members[PYTHON_COUNT])
+{
+    members[PYTHON_TRAIN] = (archive_member){.name = "train", .limit = MAX_SET_BYTES};
+    members[PYTHON_TEST] = (archive_member){.name = "test", .limit = MAX_SET_BYTES};
+    members[PYTHON_META] = (archive_member){.name = "meta", .limit = MAX_NAMES_BYTES};
+}
+
+static status read_directory(const char *path, archive_member *members, int count, error *err)
+{
+    for (int i = 0; i < count; i++) {
+        char *file = file_path("%s/%s", path, members[i].name);
+        if (!file)
+            return error_memory(err, path);
+        status result = STATUS_OK;
+        if (file_exists(file))
+            result = file_read(file, members[i].limit, &members[i].data, &members[i].size, err);
+        free(file);
+        TRY(result);
+    }
+    return STATUS_OK;
+}
+
+static void free_members(archive_member *members, int count)
+{
+    for (int i = 0; i < count; i++)
+        free(members[i].data);
+}
+
+/* Cuts text into lines in place; *names points into it. Empty lines at the end do not count. */
+static status split_lines(const char *path, archive_member *member, int expected,
+                          const char *names[], error *err)
+{
+    int count = 0;
+    char *line = (char *)member->data;
+    while (line && *line) {
+        char *end = strpbrk(line, "\r\n");
+        if (end)
+            *end++ = '\0';
+        if (*line && count < expected)
+            names[count] = line;
+        count += *line != '\0';
+        line = end;
+    }
+    if (count == expected)
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED, "%s: %s has %d names, CIFAR-100 has %d", path,
+                     member->name, count, expected);
+}
+
+/* Room for `count` images of CIFAR's size. */
+static status make_set(image_set *set, size_t count, error *err)
+{
+    *set = (image_set){.count = count, .width = SIDE, .height = SIDE, .layout = PIXELS_PLANAR};
+    set->coarse = malloc(count * sizeof *set->coarse);
+    set->fine = malloc(count * sizeof *set->fine);
+    set->pixels = malloc(count * PIXEL_BYTES);
+    if (!set->coarse || !set->fine || !set->pixels)
+        return error_memory(err, "the images");
+    return STATUS_OK;
+}
+
+/* Takes one image's labels, which tell where its fine class belongs; -1 in parents: not seen. */
+static status take_labels(const char *where, size_t index, int coarse, int fine, image_set *set,
+                          int parents[FINE_CLASSES], error *err)
+{
+    if (coarse < 0 || coarse >= COARSE_CLASSES || fine < 0 || fine >= FINE_CLASSES)
+        return error_set(err, STATUS_FAILED,
+                         "%s: image %zu has coarse label %d and fine label %d; there are %d and "
+                         "%d: the file is damaged or no CIFAR-100",
+                         where, index, coarse, fine, COARSE_CLASSES, FINE_CLASSES);
+    if (parents[fine] >= 0 && parents[fine] != coarse)
+        return error_set(err, STATUS_FAILED,
+                         "%s: image %zu puts fine class %d under coarse class %d, an earlier one "
+                         "under %d: the file is damaged or no CIFAR-100",
+                         where, index, fine, coarse, parents[fine]);
+    parents[fine] = coarse;
+    set->coarse[index] = coarse;
+    set->fine[index] = fine;
+    return STATUS_OK;
+}
+
+static status take_records(const char *path, const archive_member *member, image_set *set,
+                           int parents[FINE_CLASSES], error *err)
+{
+    size_t count = member->size / RECORD_BYTES;
+    char where[512];
+    snprintf(where, sizeof where, "%.400s: %s", path, member->name);
+    if (count == 0 || member->size % RECORD_BYTES != 0)
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: %zu bytes are %zu whole records of %d and %zu bytes more: the file is "
+            "cut short; fetch it again (data/fetch-cifar100)",
+            where, member->size, count, RECORD_BYTES, member->size % RECORD_BYTES);
+    TRY(make_set(set, count, err));
+    for (size_t i = 0; i < count; i++) {
+        const unsigned char *record = member->data + i * RECORD_BYTES;
+        TRY(take_labels(where, i, record[0], record[1], set, parents, err));
+        memcpy(set->pixels + i * PIXEL_BYTES, record + 2, PIXEL_BYTES);
+    }
+    return STATUS_OK;
+}
+
+static status finish_set(dataset *set, const char *const *coarse, const char *const *fine,
+                         int parents[FINE_CLASSES], error *err)
+{
+    /* A subset may lack a class; it then counts as a child of the first coarse one. */
+    for (int i = 0; i < FINE_CLASSES; i++)
+        parents[i] = parents[i] < 0 ? 0 : parents[i];
+    set->native_size = SIDE;
+    return hierarchy_create(&set->classes, COARSE_CLASSES, coarse, FINE_CLASSES, fine, parents,
+                            err);
+}
+
+static void forget_parents(int parents[FINE_CLASSES])
+{
+    for (int i = 0; i < FINE_CLASSES; i++)
+        parents[i] = -1;
+}
+
+static status take_binary(const char *path, archive_member members[BINARY_COUNT], dataset *set,
+                          error *err)
+{
+    const char *coarse[COARSE_CLASSES], *fine[FINE_CLASSES];
+    int parents[FINE_CLASSES];
+    forget_parents(parents);
+    for (int i = 0; i < BINARY_COUNT; i++)
+        if (!members[i].data)
+            return error_set(err, STATUS_FAILED,
+                             "%s: has no %s; CIFAR-100's binary version holds train.bin, test.bin, "
+                             "coarse_label_names.txt and fine_label_names.txt",
+                             path, members[i].name);
+    TRY(split_lines(path, &members[COARSE_NAMES], COARSE_CLASSES, coarse, err));
+    TRY(split_lines(path, &members[FINE_NAMES], FINE_CLASSES, fine, err));
+    TRY(take_records(path, &members[TRAIN_BIN], &set->train, parents, err));
+    TRY(take_records(path, &members[TEST_BIN], &set->test, parents, err));
+    return finish_set(set, coarse, fine, parents, err);
+}
+
+/* The labels or names under `key`: a list of `count` values (0: any number). */
+static status python_list(const char *where, const pickle_value *from, const char *key,
+                          size_t count, const pickle_value **list, error *err)
+{
+    *list = pickle_get(from, key);
+    if (!*list || (*list)->kind != PICKLE_LIST)
+        return error_set(err, STATUS_FAILED, "%s: has no list '%s'; it is no CIFAR-100", where,
+                         key);
+    if (count && (*list)->count != count)
+        return error_set(err, STATUS_FAILED, "%s: '%s' has %zu entries, %zu expected", where, key,
+                         (*list)->count, count);
+    return STATUS_OK;
+}
+
+static int label_at(const pickle_value *list, size_t index)
+{
+    const pickle_value *item = list->items[index];
+    return item->kind == PICKLE_INT && item->integer >= 0 && item->integer < FINE_CLASSES
+               ? (int)item->integer
+               : -1;
+}
+
+static status take_batch(const char *where, const pickle_value *root, image_set *set,
+                         int parents[FINE_CLASSES], error *err)
+{
+    const pickle_value *coarse, *fine, *data = pickle_get(root, "data");
+    if (!data || data->kind != PICKLE_BYTES || data->size == 0 || data->size % PIXEL_BYTES != 0)
+        return error_set(err, STATUS_FAILED,
+                         "%s: 'data' is no array of whole images of %d bytes; it is damaged or no "
+                         "CIFAR-100",
+                         where, PIXEL_BYTES);
+    size_t count = data->size / PIXEL_BYTES;
+    TRY(python_list(where, root, "coarse_labels", count, &coarse, err));
+    TRY(python_list(where, root, "fine_labels", count, &fine, err));
+    TRY(make_set(set, count, err));
+    memcpy(set->pixels, data->bytes, data->size);
+    for (size_t i = 0; i < count; i++)
+        TRY(take_labels(where, i, label_at(coarse, i), label_at(fine, i), set, parents, err));
+    return STATUS_OK;
+}
+
+static status read_batch(const char *path, const archive_member *member, image_set *set,
+                         int parents[FINE_CLASSES], error *err)
+{
+    char where[512];
+    snprintf(where, sizeof where, "%.400s: %s", path, member->name);
+    pickle *parsed;
+    TRY(pickle_parse(where, member->data, member->size, &parsed, err));
+    status result = take_batch(where, pickle_root(parsed), set, parents, err);
+    pickle_free(parsed);
+    return result;
+}
+
+static status take_names(const char *where, const pickle_value *root, const char *key, size_t count,
+                         const char *names[], error *err)
+{
+    const pickle_value *list;
+    TRY(python_list(where, root, key, count, &list, err));
+    for (size_t i = 0; i < count; i++) {
+        if (list->items[i]->kind != PICKLE_BYTES)
+            return error_set(err, STATUS_FAILED, "%s: '%s' holds something else than names", where,
+                             key);
+        names[i] = (const char *)list->items[i]->bytes;
+    }
+    return STATUS_OK;
+}
+
+static status take_python(const char *path, archive_member members[PYTHON_COUNT], dataset *set,
+                          error *err)
+{
+    const char *coarse[COARSE_CLASSES], *fine[FINE_CLASSES];
+    int parents[FINE_CLASSES];
+    char where[512];
+    forget_parents(parents);
+    for (int i = 0; i < PYTHON_COUNT; i++)
+        if (!members[i].data)
+            return error_set(err, STATUS_FAILED,
+                             "%s: has no %s; CIFAR-100's python version holds "
+                             "train, test and meta",
+                             path, members[i].name);
+    TRY(read_batch(path, &members[PYTHON_TRAIN], &set->train, parents, err));
+    TRY(read_batch(path, &members[PYTHON_TEST], &set->test, parents, err));
+    snprintf(where, sizeof where, "%.400s: meta", path);
+    pickle *meta;
+    TRY(pickle_parse(where, members[PYTHON_META].data, members[PYTHON_META].size, &meta, err));
+    const pickle_value *root = pickle_root(meta);
+    status result = take_names(where, root, "coarse_label_names", COARSE_CLASSES, coarse, err);
+    if (result == STATUS_OK)
+        result = take_names(where, root, "fine_label_names", FINE_CLASSES, fine, err);
+    if (result == STATUS_OK)
+        result = finish_set(set, coarse, fine, parents, err);
+    pickle_free(meta);
+    return result;
+}
+
+/* Reads what `path` holds of both versions; whichever has its training set is taken. */
+static status read_members(const char *path, archive_member *all, error *err)
+{
+    int count = BINARY_COUNT + PYTHON_COUNT;
+    return file_is_directory(path) ? read_directory(path, all, count, err)
+                                   : archive_read_members(path, all, count, err);
+}
+
+status cifar_open(const char *path, dataset *opened, error *err)
+{
+    archive_member all[BINARY_COUNT + PYTHON_COUNT];
+    binary_members(all);
+    python_members(all + BINARY_COUNT);
+    status result = read_members(path, all, err);
+    if (result == STATUS_OK) {
+        if (all[TRAIN_BIN].data || all[TEST_BIN].data)
+            result = take_binary(path, all, opened, err);
+        else if (all[BINARY_COUNT + PYTHON_TRAIN].data)
+            result = take_python(path, all + BINARY_COUNT, opened, err);
+        else
+            result = error_set(err, STATUS_FAILED,
+                               "%s: holds neither CIFAR-100's binary version (train.bin, test.bin, "
+                               "...) nor its python version (train, test, meta); "
+                               "data/fetch-cifar100 gets it",
+                               path);
+    }
+    free_members(all, BINARY_COUNT + PYTHON_COUNT);
+    return result;
+}

@@ -1,0 +1,105 @@
+/* The tree of classes; see hierarchy.h. */
+#include "data/hierarchy.h"
+#include "base/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static status copy_names(char ***names, int count, const char *const *from, const char *what,
+                         error *err)
+{
+    *names = calloc((size_t)count, sizeof **names);
+    if (!*names)
+        return error_memory(err, "class names");
+    for (int i = 0; i < count; i++) {
+        (*names)[i] = from ? file_path("%s", from[i]) : file_path("%s %d", what, i);
+        if (!(*names)[i])
+            return error_memory(err, "class names");
+    }
+    return STATUS_OK;
+}
+
+static status fill(hierarchy *tree, const char *const *coarse_names, const char *const *fine_names,
+                   const int *parents, error *err)
+{
+    TRY(copy_names(&tree->coarse_names, tree->coarse_count, coarse_names, "coarse", err));
+    TRY(copy_names(&tree->fine_names, tree->fine_count, fine_names, "fine", err));
+    tree->parents = malloc((size_t)tree->fine_count * sizeof *tree->parents);
+    if (!tree->parents)
+        return error_memory(err, "class names");
+    for (int i = 0; i < tree->fine_count; i++) {
+        if (parents[i] < 0 || parents[i] >= tree->coarse_count)
+            return error_set(err, STATUS_FAILED,
+                             "fine class '%s' has coarse class %d; there are 0 to %d",
+                             tree->fine_names[i], parents[i], tree->coarse_count - 1);
+        tree->parents[i] = parents[i];
+    }
+    return STATUS_OK;
+}
+
+status hierarchy_create(hierarchy *tree, int coarse_count, const char *const *coarse_names,
+                        int fine_count, const char *const *fine_names, const int *parents,
+                        error *err)
+{
+    *tree = (hierarchy){0};
+    if (coarse_count < 1 || fine_count < 1)
+        return error_set(err, STATUS_FAILED, "a tree of %d coarse and %d fine classes",
+                         coarse_count, fine_count);
+    tree->coarse_count = coarse_count;
+    tree->fine_count = fine_count;
+    status result = fill(tree, coarse_names, fine_names, parents, err);
+    if (result != STATUS_OK)
+        hierarchy_free(tree);
+    return result;
+}
+
+status hierarchy_copy(hierarchy *tree, const hierarchy *from, error *err)
+{
+    return hierarchy_create(tree, from->coarse_count, (const char *const *)from->coarse_names,
+                            from->fine_count, (const char *const *)from->fine_names, from->parents,
+                            err);
+}
+
+static void free_names(char **names, int count)
+{
+    for (int i = 0; names && i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
+void hierarchy_free(hierarchy *tree)
+{
+    free_names(tree->coarse_names, tree->coarse_count);
+    free_names(tree->fine_names, tree->fine_count);
+    free(tree->parents);
+    *tree = (hierarchy){0};
+}
+
+static status compare_names(char *const *a, const char *a_name, int a_count, char *const *b,
+                            const char *b_name, int b_count, const char *what, error *err)
+{
+    if (a_count != b_count)
+        return error_set(err, STATUS_FAILED, "%s has %d %s classes, %s has %d", a_name, a_count,
+                         what, b_name, b_count);
+    for (int i = 0; i < a_count; i++)
+        if (strcmp(a[i], b[i]) != 0)
+            return error_set(err, STATUS_FAILED, "%s class %d is '%s' in %s and '%s' in %s", what,
+                             i, a[i], a_name, b[i], b_name);
+    return STATUS_OK;
+}
+
+status hierarchy_compare(const hierarchy *a, const char *a_name, const hierarchy *b,
+                         const char *b_name, error *err)
+{
+    TRY(compare_names(a->coarse_names, a_name, a->coarse_count, b->coarse_names, b_name,
+                      b->coarse_count, "coarse", err));
+    TRY(compare_names(a->fine_names, a_name, a->fine_count, b->fine_names, b_name, b->fine_count,
+                      "fine", err));
+    for (int i = 0; i < a->fine_count; i++)
+        if (a->parents[i] != b->parents[i])
+            return error_set(err, STATUS_FAILED,
+                             "fine class '%s' belongs to '%s' in %s and to '%s' in %s",
+                             a->fine_names[i], a->coarse_names[a->parents[i]], a_name,
+                             b->coarse_names[b->parents[i]], b_name);
+    return STATUS_OK;
+}

@@ -1,0 +1,130 @@
+/* Image files through stb_image; see image.h. */
+#include "data/image.h"
+#include "base/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Inside this file only, and only the formats that are promised. */
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wunknown-warning-option"
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
+#endif
+#define STB_IMAGE_IMPLEMENTATION
+#define STB_IMAGE_STATIC
+#define STBI_ONLY_JPEG
+#define STBI_ONLY_PNG
+#define STBI_ONLY_BMP
+#define STBI_NO_STDIO
+#include <stb/stb_image.h>
+#define STB_IMAGE_WRITE_IMPLEMENTATION
+#define STB_IMAGE_WRITE_STATIC
+#define STBI_WRITE_NO_STDIO
+#include <stb/stb_image_write.h>
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+
+enum { MAX_FILE_BYTES = 256 << 20, MAX_SIDE = 16384, MAX_PIXELS = 100 << 20, CHANNELS = 3 };
+
+static status unreadable(const char *path, error *err)
+{
+    const char *reason = stbi_failure_reason();
+    return error_set(err, STATUS_FAILED, "%s: cannot be decoded as JPEG, PNG or BMP: %s", path,
+                     reason ? reason : "unknown format");
+}
+
+static status check_size(const char *path, const unsigned char *data, size_t size, int *width,
+                         int *height, error *err)
+{
+    int channels;
+    if (!stbi_info_from_memory(data, (int)size, width, height, &channels))
+        return unreadable(path, err);
+    if (*width < 1 || *height < 1 || *width > MAX_SIDE || *height > MAX_SIDE ||
+        (long long)*width * *height > MAX_PIXELS)
+        return error_set(err, STATUS_FAILED, "%s: %dx%d pixels are more than the %d that are read",
+                         path, *width, *height, MAX_PIXELS);
+    return STATUS_OK;
+}
+
+status image_read(const char *path, image *read, error *err)
+{
+    unsigned char *data;
+    size_t size;
+    int channels;
+    *read = (image){0};
+    TRY(file_read(path, MAX_FILE_BYTES, &data, &size, err));
+    status result = check_size(path, data, size, &read->width, &read->height, err);
+    if (result == STATUS_OK) {
+        read->pixels = stbi_load_from_memory(data, (int)size, &read->width, &read->height,
+                                             &channels, CHANNELS);
+        if (!read->pixels)
+            result = unreadable(path, err);
+    }
+    free(data);
+    return result;
+}
+
+status image_read_size(const char *path, int *width, int *height, error *err)
+{
+    unsigned char *data;
+    size_t size;
+    TRY(file_read(path, MAX_FILE_BYTES, &data, &size, err));
+    status result = check_size(path, data, size, width, height, err);
+    free(data);
+    return result;
+}
+
+void image_free(image *i)
+{
+    stbi_image_free(i->pixels);
+    *i = (image){0};
+}
+
+/* What the encoder has said so far. */
+typedef struct sink {
+    file_writer out;
+    status result;
+    error *err;
+} sink;
+
+static void put_bytes(void *context, void *data, int size)
+{
+    sink *s = context;
+    if (s->result == STATUS_OK)
+        s->result = file_writer_put(&s->out, data, (size_t)size, s->err);
+}
+
+static status finish(sink *s, const char *path, int encoded)
+{
+    if (s->result == STATUS_OK && !encoded)
+        s->result = error_memory(s->err, path);
+    if (s->result == STATUS_OK)
+        return file_writer_commit(&s->out, s->err);
+    file_writer_abort(&s->out);
+    return s->result;
+}
+
+status image_write_png(const char *path, const image *i, error *err)
+{
+    sink s = {.err = err};
+    TRY(file_writer_open(&s.out, path, err));
+    int encoded = stbi_write_png_to_func(put_bytes, &s, i->width, i->height, CHANNELS, i->pixels,
+                                         i->width * CHANNELS);
+    return finish(&s, path, encoded);
+}
+
+status image_write_jpeg(const char *path, const image *i, int quality, error *err)
+{
+    sink s = {.err = err};
+    TRY(file_writer_open(&s.out, path, err));
+    int encoded =
+        stbi_write_jpg_to_func(put_bytes, &s, i->width, i->height, CHANNELS, i->pixels, quality);
+    return finish(&s, path, encoded);
+}

@@ -1,0 +1,25 @@
+/* One image in memory, from a JPEG, PNG or BMP file, and to a PNG or JPEG file. */
+#ifndef HCNN_DATA_IMAGE_H
+#define HCNN_DATA_IMAGE_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+
+typedef struct image {
+    int width, height;
+    unsigned char *pixels; /* [height][width][3], RGB */
+} image;
+
+/* Reads a file, grey or with an alpha channel too (which is dropped). The size in the header is
+ * checked before memory is taken. Errors name the file. */
+status image_read(const char *path, image *read, error *err);
+/* The size alone, from the header. */
+status image_read_size(const char *path, int *width, int *height, error *err);
+void image_free(image *i);
+
+/* Writes the file whole or not at all. quality is JPEG's, 1 to 100. */
+status image_write_png(const char *path, const image *i, error *err);
+status image_write_jpeg(const char *path, const image *i, int quality, error *err);
+
+#endif
