@@ -82,7 +82,7 @@ static status take(pickle *p, size_t count, const unsigned char **bytes, error *
 
 static status take_number(pickle *p, size_t count, uint64_t *number, error *err)
 {
-    const unsigned char *bytes = NULL;
+    const unsigned char *bytes;
     TRY(take(p, count, &bytes, err));
     *number = 0;
     for (size_t i = count; i-- > 0;)
@@ -120,7 +120,7 @@ static status push_bytes(pickle *p, enum pickle_kind kind, const unsigned char *
 static status push_counted(pickle *p, size_t length_bytes, error *err)
 {
     uint64_t length;
-    const unsigned char *bytes = NULL;
+    const unsigned char *bytes;
     TRY(take_number(p, length_bytes, &length, err));
     TRY(take(p, (size_t)length, &bytes, err));
     return push_bytes(p, PICKLE_BYTES, bytes, (size_t)length, err);
@@ -198,7 +198,7 @@ static status push_marked(pickle *p, enum pickle_kind kind, error *err)
 
 static status add_one(pickle *p, enum pickle_kind kind, size_t items, error *err)
 {
-    pickle_value *container = NULL, *item = NULL;
+    pickle_value *container, *item = NULL;
     TRY(top(p, items, &container, err));
     if (container->kind != kind)
         return fail(p, "values without a container", err);
@@ -260,7 +260,7 @@ static status decode_latin1(pickle *p, const pickle_value *arguments, error *err
 
 static status reduce(pickle *p, error *err)
 {
-    pickle_value *arguments = NULL, *name = NULL;
+    pickle_value *arguments, *name;
     TRY(top(p, 0, &arguments, err));
     TRY(top(p, 1, &name, err));
     if (name->kind != PICKLE_NAME || arguments->kind != PICKLE_LIST)
@@ -280,7 +280,7 @@ static status reduce(pickle *p, error *err)
 /* The state of an array: (version, shape, dtype, fortran order, contents). */
 static status build(pickle *p, error *err)
 {
-    pickle_value *state = NULL, *object = NULL;
+    pickle_value *state, *object;
     TRY(top(p, 0, &state, err));
     TRY(top(p, 1, &object, err));
     p->depth--;
@@ -422,7 +422,7 @@ static status step(pickle *p, unsigned char opcode, error *err)
 static status run(pickle *p, error *err)
 {
     for (;;) {
-        const unsigned char *opcode = NULL;
+        const unsigned char *opcode;
         TRY(take(p, 1, &opcode, err));
         if (*opcode == '.') /* STOP */
             return pop(p, err);
