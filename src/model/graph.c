@@ -188,6 +188,8 @@ status graph_finish(graph *g, bool training, error *err)
         n->has_gradient = n->trains || (training && below && !n->detached);
         n->accumulate_input = n->accumulate_second = false;
     }
+    if (g->count <= 0)
+        return STATUS_OK;
     /* Backward runs from the last node to the first: whoever comes first writes, the rest add. */
     bool *written = calloc((size_t)g->count, sizeof *written);
     if (!written)
