@@ -79,6 +79,9 @@ status network_measure(device *dev, const network_options *options, uint64_t *by
 status network_create(device *dev, const network_options *options, network **created, error *err);
 void network_free(network *net); /* NULL is fine */
 
+/* Makes room for batches of more raw pixels than pixel_capacity announced; between steps. */
+status network_reserve_pixels(network *net, size_t bytes, error *err);
+
 const network_options *network_get_options(const network *net);
 device *network_device(const network *net);
 uint64_t network_memory_bytes(const network *net); /* all device memory that it holds */
