@@ -1,0 +1,267 @@
+/* Weights from files and to files; see weights.h. */
+#include "model/weights.h"
+#include "base/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const backbone_prefixes[] = {"coarse_backbone.", "fine_backbone."};
+enum { BACKBONES = sizeof backbone_prefixes / sizeof backbone_prefixes[0], SHAPE_TEXT = 200 };
+
+/* One call of weights_load. */
+typedef struct loading {
+    network *net;
+    safetensors_file *file;
+    bool *set; /* by parameter */
+    FILE *text;
+    weights_report *report;
+} loading;
+
+void weights_report_free(weights_report *report)
+{
+    free(report->text);
+    report->text = NULL;
+}
+
+/* "[64, 3, 7, 7]" */
+static const char *shape_text(int rank, const int64_t *shape, char text[SHAPE_TEXT])
+{
+    size_t used = 1;
+    strcpy(text, "[");
+    for (int i = 0; i < rank; i++)
+        used += (size_t)snprintf(text + used, SHAPE_TEXT - used, "%s%lld", i ? ", " : "",
+                                 (long long)shape[i]);
+    snprintf(text + used, SHAPE_TEXT - used, "]");
+    return text;
+}
+
+static const char *without_module(const char *name)
+{
+    return strncmp(name, "module.", 7) == 0 ? name + 7 : name;
+}
+
+static bool same_shape(const parameter *p, const safetensors_entry *e)
+{
+    return p->rank == e->rank &&
+           (p->rank == 0 || memcmp(p->shape, e->shape, (size_t)p->rank * sizeof p->shape[0]) == 0);
+}
+
+/* Whether the tensor can set the parameter; writes the line why not. */
+static bool fits(loading *l, const safetensors_entry *e, const parameter *p)
+{
+    char ours[SHAPE_TEXT], theirs[SHAPE_TEXT];
+    bool counter = p->kind == PARAMETER_COUNTER;
+    bool floating =
+        e->type == SAFETENSORS_F32 || e->type == SAFETENSORS_F16 || e->type == SAFETENSORS_BF16;
+    if (!same_shape(p, e))
+        fprintf(l->text, "%s: is %s in the file, %s is %s in the network\n", e->name,
+                shape_text(e->rank, e->shape, theirs), p->name,
+                shape_text(p->rank, p->shape, ours));
+    else if (counter ? e->type != SAFETENSORS_I64 : !floating)
+        fprintf(l->text, "%s: is %s in the file, %s takes %s\n", e->name, e->type_name, p->name,
+                counter ? "I64" : "F32, F16 and BF16");
+    else
+        return true;
+    return false;
+}
+
+static status set_values(loading *l, const safetensors_entry *e, parameter *p, error *err)
+{
+    if (p->kind == PARAMETER_COUNTER)
+        return safetensors_read_i64(l->file, e, &p->counter, err);
+    float *values = malloc(p->count * sizeof *values);
+    if (!values)
+        return error_memory(err, p->name);
+    status result = safetensors_read_f32(l->file, e, values, err);
+    if (result == STATUS_OK)
+        result = network_parameter_write(l->net, p, values, err);
+    free(values);
+    return result;
+}
+
+/* The parameters that a tensor is for, up to BACKBONES of them. */
+static status find_targets(const loading *l, const safetensors_entry *e,
+                           parameter *targets[BACKBONES], int *count, error *err)
+{
+    const char *name = without_module(e->name);
+    parameter *exact = network_find(l->net, name);
+    *count = 0;
+    if (exact) {
+        targets[(*count)++] = exact;
+        return STATUS_OK;
+    }
+    for (int b = 0; b < BACKBONES; b++) {
+        char *full = file_path("%s%s", backbone_prefixes[b], name);
+        if (!full)
+            return error_memory(err, name);
+        parameter *p = network_find(l->net, full);
+        free(full);
+        if (p)
+            targets[(*count)++] = p;
+    }
+    return STATUS_OK;
+}
+
+static status load_entry(loading *l, const safetensors_entry *e, error *err)
+{
+    parameter *targets[BACKBONES];
+    char shape[SHAPE_TEXT];
+    int count;
+    bool used = false;
+    TRY(find_targets(l, e, targets, &count, err));
+    if (count == 0)
+        fprintf(l->text, "%s: the network has no parameter of that name (it is %s in the file)\n",
+                e->name, shape_text(e->rank, e->shape, shape));
+    for (int i = 0; i < count; i++) {
+        bool *set = &l->set[targets[i] - network_parameter(l->net, 0)];
+        if (*set) {
+            fprintf(l->text, "%s: another tensor of the file has set %s\n", e->name,
+                    targets[i]->name);
+        } else if (fits(l, e, targets[i])) {
+            TRY(set_values(l, e, targets[i], err));
+            used = *set = true;
+        }
+    }
+    if (used)
+        l->report->loaded++;
+    else
+        l->report->skipped++;
+    return STATUS_OK;
+}
+
+static bool in_backbone(const parameter *p)
+{
+    for (int b = 0; b < BACKBONES; b++)
+        if (strncmp(p->name, backbone_prefixes[b], strlen(backbone_prefixes[b])) == 0)
+            return true;
+    return false;
+}
+
+/* The parameters that were not set; how many. */
+static int report_kept(loading *l)
+{
+    int kept = 0;
+    l->report->backbones = true;
+    for (size_t i = 0; i < network_parameter_count(l->net); i++) {
+        const parameter *p = network_parameter(l->net, i);
+        if (l->set[i])
+            continue;
+        fprintf(l->text, "%s: nothing in the file has set it; it kept its value\n", p->name);
+        kept++;
+        /* Files from before PyTorch 0.4.1 have no counters, which evaluate nothing. */
+        if (in_backbone(p) && p->kind != PARAMETER_COUNTER)
+            l->report->backbones = false;
+    }
+    l->report->whole = kept == 0;
+    return kept;
+}
+
+static status load_entries(loading *l, int *kept, error *err)
+{
+    for (size_t i = 0; i < safetensors_count(l->file); i++)
+        TRY(load_entry(l, safetensors_at(l->file, i), err));
+    *kept = report_kept(l);
+    return STATUS_OK;
+}
+
+/* What the outcome means, once every tensor has been tried. */
+static status judge(const weights_report *report, const char *path, bool strict, int kept,
+                    error *err)
+{
+    if (report->loaded == 0)
+        return error_set(err, STATUS_FAILED,
+                         "%s: holds no tensor that fits the network; names are expected as in the "
+                         "original's state dict or in torchvision's wide_resnet50_2:\n%.1000s",
+                         path, report->text);
+    if (strict && (report->skipped > 0 || kept > 0))
+        return error_set(err, STATUS_FAILED,
+                         "%s: is not of this network: %d tensors fit nothing and %d parameters are "
+                         "missing:\n%.1000s",
+                         path, report->skipped, kept, report->text);
+    return STATUS_OK;
+}
+
+static status load_file(network *net, const char *path, bool strict, weights_report *report,
+                        error *err)
+{
+    size_t size;
+    int kept = 0;
+    loading l = {.net = net, .report = report};
+    TRY(safetensors_open(path, &l.file, err));
+    l.set = calloc(network_parameter_count(net), sizeof *l.set);
+    l.text = open_memstream(&report->text, &size);
+    status result = l.set && l.text ? load_entries(&l, &kept, err) : error_memory(err, path);
+    if (l.text && fclose(l.text) != 0 && result == STATUS_OK)
+        result = error_memory(err, path);
+    free(l.set);
+    safetensors_close(l.file);
+    return result == STATUS_OK ? judge(report, path, strict, kept, err) : result;
+}
+
+status weights_load(network *net, const char *path, bool strict, weights_report *report, error *err)
+{
+    weights_report own = {0};
+    if (!report)
+        report = &own;
+    *report = (weights_report){0};
+    status result = load_file(net, path, strict, report, err);
+    weights_report_free(&own);
+    return result;
+}
+
+/* Whether `name` is a weight that every backbone has, behind `prefix`. */
+static bool is_backbone_weight(const char *name, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    return strncmp(name, prefix, length) == 0 &&
+           strcmp(name + length, "layer1.0.conv1.weight") == 0;
+}
+
+status weights_peek(const char *path, bool *has_backbones, error *err)
+{
+    safetensors_file *file;
+    bool plain = false, named[BACKBONES] = {false};
+    TRY(safetensors_open(path, &file, err));
+    for (size_t i = 0; i < safetensors_count(file); i++) {
+        const char *name = without_module(safetensors_at(file, i)->name);
+        plain = plain || is_backbone_weight(name, "");
+        for (int b = 0; b < BACKBONES; b++)
+            named[b] = named[b] || is_backbone_weight(name, backbone_prefixes[b]);
+    }
+    safetensors_close(file);
+    *has_backbones = plain || (named[0] && named[1]);
+    return STATUS_OK;
+}
+
+status weights_describe(network *net, safetensors_writer *writer, error *err)
+{
+    for (size_t i = 0; i < network_parameter_count(net); i++) {
+        const parameter *p = network_parameter(net, i);
+        bool counter = p->kind == PARAMETER_COUNTER;
+        TRY(safetensors_describe(writer, p->name, counter ? SAFETENSORS_I64 : SAFETENSORS_F32,
+                                 p->rank, p->shape, err));
+    }
+    return STATUS_OK;
+}
+
+static status append_one(network *net, const parameter *p, safetensors_writer *writer, error *err)
+{
+    if (p->kind == PARAMETER_COUNTER)
+        return safetensors_append(writer, &p->counter, sizeof p->counter, err);
+    float *values = malloc(p->count * sizeof *values);
+    if (!values)
+        return error_memory(err, p->name);
+    status result = network_parameter_read(net, p, values, err);
+    if (result == STATUS_OK)
+        result = safetensors_append(writer, values, p->count * sizeof *values, err);
+    free(values);
+    return result;
+}
+
+status weights_append(network *net, safetensors_writer *writer, error *err)
+{
+    for (size_t i = 0; i < network_parameter_count(net); i++)
+        TRY(append_one(net, network_parameter(net, i), writer, err));
+    return STATUS_OK;
+}

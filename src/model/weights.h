@@ -1,0 +1,46 @@
+/* Moves a network's parameters between the device and safetensors files: whole state dicts under
+ * the original's names, or torchvision's wide_resnet50_2 for the backbones alone. */
+#ifndef HCNN_MODEL_WEIGHTS_H
+#define HCNN_MODEL_WEIGHTS_H
+
+#include "base/safetensors.h"
+#include "model/network.h"
+
+#include <stdbool.h>
+
+/* What weights_load did. */
+typedef struct weights_report {
+    int loaded;     /* tensors of the file that set a parameter */
+    int skipped;    /* those that set none */
+    char *text;     /* a line "name: why" for every skipped tensor and every parameter that kept the
+                       value it had; "" when there are none */
+    bool whole;     /* every parameter was set */
+    bool backbones; /* every weight and statistic of every backbone of the network was set */
+} weights_report;
+
+/* Frees the text. */
+void weights_report_free(weights_report *report);
+
+/* Sets parameters from a file. A tensor "X" sets the parameter of that name or else both
+ * coarse_backbone.X and fine_backbone.X, as far as they exist: torchvision's names, see
+ * https://github.com/pytorch/vision, torchvision/models/resnet.py. A leading "module." is ignored.
+ * Weights may be F32, F16 or BF16, num_batches_tracked is I64. A tensor of another shape or type,
+ * or of a name that fits nothing, is skipped and reported.
+ *
+ * STATUS_FAILED when the file cannot be read or sets nothing and, with strict (for checkpoints),
+ * when a tensor was skipped or a parameter not set; the message names the first ones. Parameters
+ * may have been overwritten by then. Unless report is NULL it is filled in either case, and
+ * weights_report_free is due. */
+status weights_load(network *net, const char *path, bool strict, weights_report *report,
+                    error *err);
+
+/* Whether the file has weights for both backbones, going by its names: what a network is frozen by
+ * has to be known before it is created. */
+status weights_peek(const char *path, bool *has_backbones, error *err);
+
+/* Writing takes two passes, since a writer wants all descriptions before the first bytes: both go
+ * through the parameters in state-dict order. F32 in PyTorch's layouts, counters I64 of rank 0. */
+status weights_describe(network *net, safetensors_writer *writer, error *err);
+status weights_append(network *net, safetensors_writer *writer, error *err);
+
+#endif
