@@ -73,6 +73,7 @@ static status push_new(pickle *p, enum pickle_kind kind, int64_t integer, error 
 
 static status take(pickle *p, size_t count, const unsigned char **bytes, error *err)
 {
+    *bytes = NULL;
     if (count > p->size - p->at)
         return fail(p, "it ends in the middle", err);
     *bytes = p->data + p->at;
@@ -128,6 +129,7 @@ static status push_counted(pickle *p, size_t length_bytes, error *err)
 
 static status top(pickle *p, size_t below, pickle_value **value, error *err)
 {
+    *value = NULL;
     if (p->depth <= below || p->stack[p->depth - 1 - below]->kind == PICKLE_MARK)
         return fail(p, "it takes more values than there are", err);
     *value = p->stack[p->depth - 1 - below];
@@ -198,7 +200,7 @@ static status push_marked(pickle *p, enum pickle_kind kind, error *err)
 
 static status add_one(pickle *p, enum pickle_kind kind, size_t items, error *err)
 {
-    pickle_value *container, *item = NULL;
+    pickle_value *container, *item;
     TRY(top(p, items, &container, err));
     if (container->kind != kind)
         return fail(p, "values without a container", err);

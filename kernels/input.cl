@@ -1,0 +1,118 @@
+// Raw images to the network's input y[n][h][w][3]. One work-item makes one pixel of y: it looks
+// where that pixel was before mirroring and rotating, and resizes just this one. Everything before
+// the normalisation is integer arithmetic, so every device makes the same pixels, Pillow's.
+
+// pixel_source of src/base/pixels.h
+typedef struct pixel_source {
+    int offset;
+    int width, height;
+    int layout; // 0: planes of red, green, blue; 1: interleaved
+    float sine, cosine;
+    int flip;
+    int reserved;
+} pixel_source;
+
+#define FRACTION_BITS 22 // of a filter's coefficients
+#define KEPT_TAPS     32 // horizontal coefficients kept between rows; others are made again
+
+// Output `at` of an axis of `out` pixels is a weighted mean of inputs [first, end) of `in`. Pixel
+// centres lie at odd multiples of 1 / (2 * in * out); in that unit the triangle reaches
+// 2 * max(in, out) to either side, and a weight is what is left of that at an input's centre.
+typedef struct filter {
+    int in, out, at;
+    int first, end;
+    long sum; // of the weights
+} filter;
+
+inline int filter_weight(const filter f, int x)
+{
+    return 2 * max(f.in, f.out) - abs_diff((2 * x + 1) * f.out, (2 * f.at + 1) * f.in);
+}
+
+inline filter filter_make(int in, int out, int at)
+{
+    filter f = {in, out, at, 0, 0, 0};
+    const int centre = (2 * at + 1) * in, reach = 2 * max(in, out);
+    const int before = centre - reach - out, after = centre + reach - out;
+    f.first = before < 0 ? 0 : before / (2 * out) + 1;
+    f.end = min(in, (after + 2 * out - 1) / (2 * out));
+    for (int x = f.first; x < f.end; x++)
+        f.sum += filter_weight(f, x);
+    return f;
+}
+
+// The share of input x, rounded to FRACTION_BITS.
+inline int filter_coefficient(const filter f, int x)
+{
+    if (f.end - f.first == 1)
+        return 1 << FRACTION_BITS;
+    return (((long)filter_weight(f, x) << (FRACTION_BITS + 1)) + f.sum) / (2 * f.sum);
+}
+
+inline int round_to_byte(int sum)
+{
+    return clamp((sum + (1 << (FRACTION_BITS - 1))) >> FRACTION_BITS, 0, 255);
+}
+
+// The three colours at (x, y) of the image resized to w x h: across each row, then down.
+inline int3 resized_pixel(global const uchar *pixels, const pixel_source image, int w, int h, int x,
+                          int y)
+{
+    const int step = image.layout ? 3 : 1;
+    const int plane = image.layout ? 1 : image.width * image.height;
+    const filter across = filter_make(image.width, w, x), down = filter_make(image.height, h, y);
+    int kept[KEPT_TAPS];
+    for (int i = 0; i < KEPT_TAPS && across.first + i < across.end; i++)
+        kept[i] = filter_coefficient(across, across.first + i);
+
+    int3 column = (int3)(0);
+    for (int row = down.first; row < down.end; row++) {
+        global const uchar *in = pixels + (row * image.width + across.first) * step;
+        int3 sum = (int3)(0);
+        for (int i = 0; across.first + i < across.end; i++, in += step) {
+            const int share =
+                i < KEPT_TAPS ? kept[i] : filter_coefficient(across, across.first + i);
+            sum += share * (int3)(in[0], in[plane], in[2 * plane]);
+        }
+        const int3 rounded =
+            (int3)(round_to_byte(sum.x), round_to_byte(sum.y), round_to_byte(sum.z));
+        column += filter_coefficient(down, row) * rounded;
+    }
+    return (int3)(round_to_byte(column.x), round_to_byte(column.y), round_to_byte(column.z));
+}
+
+// Where pixel (x, y) of a rotated w x h image comes from; 16 bits of fraction, as Pillow's affine
+// transform: the matrix is rounded to them, and the first pixel's place is, and whole steps go
+// from there. The angle's sine and cosine come in with 30 bits.
+inline int2 rotated_from(const pixel_source image, int w, int h, int x, int y)
+{
+    const long sine = convert_long_rte(image.sine * 1073741824.0f);
+    const long cosine = convert_long_rte(image.cosine * 1073741824.0f);
+    const long step_cosine = (cosine + (1 << 13)) >> 14, step_sine = (sine + (1 << 13)) >> 14;
+    const long minus_sine = (-sine + (1 << 13)) >> 14;
+    // Half the size, plus the matrix times half a pixel from the middle of the image.
+    const long start_x =
+        ((long)w << 15) + ((cosine * (1 - w) - sine * (1 - h) + (1 << 14)) >> 15);
+    const long start_y =
+        ((long)h << 15) + ((sine * (1 - w) + cosine * (1 - h) + (1 << 14)) >> 15);
+    return (int2)((int)((start_x + x * step_cosine + y * minus_sine) >> 16),
+                  (int)((start_y + x * step_sine + y * step_cosine) >> 16));
+}
+
+kernel void input(global const uchar *pixels, global const pixel_source *images, global float *out,
+                  int w, int h, float mean_r, float mean_g, float mean_b, float deviation_r,
+                  float deviation_g, float deviation_b)
+{
+    const int x = get_global_id(0), y = get_global_id(1);
+    const size_t n = get_global_id(2);
+    const pixel_source image = images[n];
+    const int2 from = rotated_from(image, w, h, image.flip ? w - 1 - x : x, y);
+
+    int3 value = (int3)(0);
+    if (from.x >= 0 && from.x < w && from.y >= 0 && from.y < h)
+        value = resized_pixel(pixels + image.offset, image, w, h, from.x, from.y);
+    out += ((n * h + y) * w + x) * 3;
+    out[0] = (value.x / 255.0f - mean_r) / deviation_r;
+    out[1] = (value.y / 255.0f - mean_g) / deviation_g;
+    out[2] = (value.z / 255.0f - mean_b) / deviation_b;
+}

@@ -1,0 +1,94 @@
+// Max pooling of x[n][h][w][c] to y[n][oh][ow][c]. One work-item makes VEC channels of one pixel of
+// the output; backward, of the input.
+
+#if VEC == 1
+typedef uchar vec_index;
+#define vec_mask_of(v)  convert_int(v)
+#define vec_index_of(m) convert_uchar(m)
+#else
+typedef JOIN(uchar, VEC) vec_index;
+#define vec_mask_of(v)  JOIN(convert_int, VEC)(v)
+#define vec_index_of(m) JOIN(convert_uchar, VEC)(m)
+#endif
+
+inline vec_mask load_indices(global const uchar *p, int left)
+{
+#if VEC == 1
+    return *p;
+#else
+    if (left >= VEC)
+        return vec_mask_of(JOIN(vload, VEC)(0, p));
+    uchar lanes[VEC];
+    for (int i = 0; i < VEC; i++)
+        lanes[i] = i < left ? p[i] : 0;
+    return vec_mask_of(JOIN(vload, VEC)(0, lanes));
+#endif
+}
+
+inline void store_indices(vec_mask v, global uchar *p, int left)
+{
+#if VEC == 1
+    *p = v;
+#else
+    if (left >= VEC) {
+        JOIN(vstore, VEC)(vec_index_of(v), 0, p);
+        return;
+    }
+    uchar lanes[VEC];
+    JOIN(vstore, VEC)(vec_index_of(v), 0, lanes);
+    for (int i = 0; i < left; i++)
+        p[i] = lanes[i];
+#endif
+}
+
+// maxima (may be NULL) keeps the tap of the largest value, ky * size + kx.
+kernel void max_pool(global const float *x, global float *y, global uchar *maxima, int h, int w,
+                     int c, int oh, int ow, int size, int stride, int pad)
+{
+    const int channel = get_global_id(0) * VEC, left = c - channel;
+    const int ox = get_global_id(1), oy = get_global_id(2) % oh;
+    const size_t n = get_global_id(2) / oh;
+    const int top = oy * stride - pad, side = ox * stride - pad;
+    const int first_y = max(0, top), first_x = max(0, side);
+
+    vec best = (vec)(-INFINITY);
+    vec_mask index = (vec_mask)((first_y - top) * size + first_x - side);
+    for (int iy = first_y; iy < min(h, top + size); iy++)
+        for (int ix = first_x; ix < min(w, side + size); ix++) {
+            const vec v = vec_load_part(x + ((n * h + iy) * w + ix) * c + channel, left);
+            const vec_mask better = v > best || v != v;
+            best = select(best, v, better);
+            index = select(index, (vec_mask)((iy - top) * size + ix - side), better);
+        }
+    const size_t out = ((n * oh + oy) * ow + ox) * c + channel;
+    vec_store_part(best, y + out, left);
+    if (maxima)
+        store_indices(index, maxima + out, left);
+}
+
+// Every input pixel looks into the windows that hold it for those that chose it: no two work-items
+// write to the same place, and the sum has an order.
+kernel void max_pool_gradient(global const float *dy, global const uchar *maxima, global float *dx,
+                              int h, int w, int c, int oh, int ow, int size, int stride, int pad,
+                              int accumulate)
+{
+    const int channel = get_global_id(0) * VEC, left = c - channel;
+    const int ix = get_global_id(1), iy = get_global_id(2) % h;
+    const size_t n = get_global_id(2) / h;
+    // The windows that hold it: o * stride - pad <= i < o * stride - pad + size.
+    const int first_y = max(0, iy + pad - size + stride) / stride;
+    const int first_x = max(0, ix + pad - size + stride) / stride;
+    const int last_y = min(oh - 1, (iy + pad) / stride);
+    const int last_x = min(ow - 1, (ix + pad) / stride);
+
+    global float *out = dx + ((n * h + iy) * w + ix) * c + channel;
+    vec sum = accumulate ? vec_load_part(out, left) : (vec)(0.0f);
+    for (int oy = first_y; oy <= last_y; oy++)
+        for (int ox = first_x; ox <= last_x; ox++) {
+            const int tap = (iy + pad - oy * stride) * size + ix + pad - ox * stride;
+            const size_t at = ((n * oh + oy) * ow + ox) * c + channel;
+            const vec_mask chosen = load_indices(maxima + at, left) == (vec_mask)(tap);
+            sum += select((vec)(0.0f), vec_load_part(dy + at, left), chosen);
+        }
+    vec_store_part(sum, out, left);
+}

@@ -1,0 +1,22 @@
+/* Max pooling; padding counts as minus infinity. kernels/max_pool.cl. */
+#ifndef HCNN_OPS_MAX_POOL_H
+#define HCNN_OPS_MAX_POOL_H
+
+#include "ops/tensor.h"
+
+/* Height or width of the output of a square window: (size + 2 * pad - kernel) / stride + 1. The
+ * kernel is at most 15, and pad at most half of it, so that no window lies in the padding alone. */
+int max_pool_output(int size, int kernel, int stride, int pad);
+/* Bytes of the maxima of an output. */
+size_t max_pool_index_bytes(tensor y);
+
+/* y[n][oh][ow][c] = the largest of its window in x[n][h][w][c]. maxima (may be NULL) gets, one byte
+ * for each element of y, which of the window's taps that was, ky * kernel + kx: the first of equal
+ * ones, the last of NaNs, as PyTorch. */
+status max_pool_forward(device *dev, tensor x, int kernel, int stride, int pad, tensor y,
+                        cl_mem maxima, error *err);
+/* dx = (accumulate ? dx : 0) + what dy brings to the inputs that were largest. */
+status max_pool_backward(device *dev, tensor dy, cl_mem maxima, int kernel, int stride, int pad,
+                         tensor dx, bool accumulate, error *err);
+
+#endif

@@ -1,0 +1,45 @@
+/* Checkpoints: a safetensors file with the original's names, and in its metadata the classes, the
+ * network's options and where training stood. It is written whole or not at all. */
+#ifndef HCNN_TRAIN_CHECKPOINT_H
+#define HCNN_TRAIN_CHECKPOINT_H
+
+#include "data/hierarchy.h"
+#include "model/network.h"
+#include "train/metrics.h"
+#include "train/schedule.h"
+#include "train/solver.h"
+
+/* Where training stands between two steps: with the weights and the optimizer's buffers, all that
+ * the rest of the run depends on. */
+typedef struct training_state {
+    uint64_t step;  /* done */
+    uint32_t epoch; /* the current one, from 0 */
+    uint64_t batch; /* done in it */
+    metrics sums;   /* of them */
+    schedule rate;
+    double best_loss; /* weighted validation loss of the best epoch so far; infinite before it */
+    uint32_t best_epoch;
+    uint64_t metrics_bytes; /* length of the metrics file */
+} training_state;
+
+/* Writes RUN/last.safetensors, the optimizer's state before it, and, with best, makes it
+ * RUN/best.safetensors as well. Kill it anywhere: the last checkpoint that was whole still is, with
+ * the optimizer's state that belongs to it. */
+status checkpoint_save(const char *run, network *net, const hierarchy *classes, solver *s,
+                       const training_state *state, bool best, error *err);
+
+/* What a checkpoint says of itself. */
+typedef struct checkpoint_info {
+    network_options options; /* batch_size 1, training false, pixel_capacity 0 */
+    hierarchy classes;
+    training_state state;
+    char *backbone, *freeze, *optimizer_file; /* options' strings; the file may be NULL */
+} checkpoint_info;
+
+status checkpoint_read_info(const char *path, checkpoint_info *info, error *err);
+void checkpoint_free_info(checkpoint_info *info);
+
+/* Weights, strictly, of a checkpoint into a network of its options. */
+status checkpoint_load(const char *path, network *net, error *err);
+
+#endif

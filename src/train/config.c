@@ -1,0 +1,174 @@
+/* Options to JSON and back, by one table; see config.h. */
+#include "train/config.h"
+#include "base/file.h"
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_CONFIG_BYTES = 1 << 20, INDENT = 2 };
+
+enum field_kind { FIELD_TEXT, FIELD_INT, FIELD_REAL, FIELD_FLAG, FIELD_SEED };
+
+typedef struct field {
+    const char *name;
+    enum field_kind kind;
+    size_t offset;
+} field;
+
+static const field fields[] = {
+    {"data", FIELD_TEXT, offsetof(train_options, data)},
+    {"backbone", FIELD_TEXT, offsetof(train_options, backbone)},
+    {"stem", FIELD_TEXT, offsetof(train_options, stem)},
+    {"only_fine", FIELD_FLAG, offsetof(train_options, only_fine)},
+    {"image_size", FIELD_INT, offsetof(train_options, image_size)},
+    {"epochs", FIELD_INT, offsetof(train_options, epochs)},
+    {"max_steps", FIELD_INT, offsetof(train_options, max_steps)},
+    {"batch_size", FIELD_INT, offsetof(train_options, batch_size)},
+    {"optimizer", FIELD_TEXT, offsetof(train_options, optimizer)},
+    {"lr", FIELD_REAL, offsetof(train_options, lr)},
+    {"momentum", FIELD_REAL, offsetof(train_options, momentum)},
+    {"nesterov", FIELD_FLAG, offsetof(train_options, nesterov)},
+    {"weight_decay", FIELD_REAL, offsetof(train_options, weight_decay)},
+    {"milestones", FIELD_TEXT, offsetof(train_options, milestones)},
+    {"coarse", FIELD_REAL, offsetof(train_options, coarse_weight)},
+    {"fine", FIELD_REAL, offsetof(train_options, fine_weight)},
+    {"augment", FIELD_TEXT, offsetof(train_options, augment)},
+    {"no_shuffle", FIELD_FLAG, offsetof(train_options, no_shuffle)},
+    {"seed", FIELD_SEED, offsetof(train_options, seed)},
+    {"weights", FIELD_TEXT, offsetof(train_options, weights)},
+    {"freeze", FIELD_TEXT, offsetof(train_options, freeze)},
+    {"metrics", FIELD_TEXT, offsetof(train_options, metrics)},
+    {"metrics_every", FIELD_INT, offsetof(train_options, metrics_every)},
+    {"checkpoint_every", FIELD_INT, offsetof(train_options, checkpoint_every)},
+    {"threads", FIELD_INT, offsetof(train_options, threads)},
+};
+enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
+
+train_options train_defaults(void)
+{
+    return (train_options){
+        .backbone = "wide_resnet_50",
+        .stem = "imagenet",
+        .optimizer = "sgd",
+        .augment = "default",
+        .epochs = 15,
+        .batch_size = 32,
+        .lr = 8e-3,
+        .coarse_weight = 1,
+        .fine_weight = 2,
+        .metrics_every = 1,
+        .threads = 2,
+    };
+}
+
+static const void *at(const train_options *options, const field *f)
+{
+    return (const char *)options + f->offset;
+}
+
+static json_t *to_json(const train_options *options, const field *f)
+{
+    const void *value = at(options, f);
+    char seed[24];
+    switch (f->kind) {
+    case FIELD_TEXT: {
+        const char *text = *(const char *const *)value;
+        return text ? json_string(text) : json_null();
+    }
+    case FIELD_INT:
+        return json_integer(*(const int *)value);
+    case FIELD_REAL:
+        return json_real(*(const double *)value);
+    case FIELD_FLAG:
+        return json_boolean(*(const bool *)value);
+    case FIELD_SEED: /* text: JSON's integers end at 2^63 */
+        snprintf(seed, sizeof seed, "%llu", (unsigned long long)*(const uint64_t *)value);
+        return json_string(seed);
+    }
+    return NULL;
+}
+
+status config_write(const char *path, const train_options *options, error *err)
+{
+    json_t *root = json_object();
+    for (int i = 0; i < FIELD_COUNT; i++)
+        json_object_set_new(root, fields[i].name, to_json(options, &fields[i]));
+    char *text = root ? json_dumps(root, JSON_INDENT(INDENT)) : NULL;
+    status result = text ? file_write(path, text, strlen(text), err) : error_memory(err, path);
+    free(text);
+    json_decref(root);
+    return result;
+}
+
+/* False: not of the field's kind. */
+static bool from_json(const json_t *value, const field *f, void *target)
+{
+    char *end;
+    switch (f->kind) {
+    case FIELD_TEXT:
+        *(const char **)target = json_string_value(value);
+        return json_is_string(value) || json_is_null(value);
+    case FIELD_INT:
+        *(int *)target = (int)json_integer_value(value);
+        return json_is_integer(value);
+    case FIELD_REAL:
+        *(double *)target = json_number_value(value);
+        return json_is_number(value);
+    case FIELD_FLAG:
+        *(bool *)target = json_is_true(value);
+        return json_is_boolean(value);
+    case FIELD_SEED:
+        if (!json_is_string(value))
+            return false;
+        *(uint64_t *)target = strtoull(json_string_value(value), &end, 10);
+        return *end == '\0' && end != json_string_value(value);
+    }
+    return false;
+}
+
+static status parse(const char *path, json_t *root, train_options *options, error *err)
+{
+    const char *name;
+    json_t *value;
+    for (int i = 0; i < FIELD_COUNT; i++) {
+        const json_t *found = json_object_get(root, fields[i].name);
+        if (!found || !from_json(found, &fields[i], (char *)options + fields[i].offset))
+            return error_set(err, STATUS_FAILED, "%s: '%s' is %s", path, fields[i].name,
+                             found ? "of another kind than it was written" : "missing");
+    }
+    json_object_foreach(root, name, value)
+    {
+        int i = 0;
+        while (i < FIELD_COUNT && strcmp(fields[i].name, name) != 0)
+            i++;
+        if (i == FIELD_COUNT)
+            return error_set(err, STATUS_FAILED, "%s: '%s' is no option of this version", path,
+                             name);
+    }
+    return STATUS_OK;
+}
+
+status config_read(const char *path, train_config *config, error *err)
+{
+    unsigned char *text;
+    size_t size;
+    json_error_t fault;
+    *config = (train_config){0};
+    TRY(file_read(path, MAX_CONFIG_BYTES, &text, &size, err));
+    config->json = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &fault);
+    free(text);
+    status result = config->json ? parse(path, config->json, &config->options, err)
+                                 : error_set(err, STATUS_FAILED, "%s: line %d: %s", path,
+                                             fault.line, fault.text);
+    if (result != STATUS_OK)
+        config_free(config);
+    return result;
+}
+
+void config_free(train_config *config)
+{
+    json_decref(config->json);
+    *config = (train_config){0};
+}

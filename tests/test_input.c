@@ -1,0 +1,292 @@
+/* Tests of src/ops/input.c: against what Pillow made (golden/input.h), and against Pillow's
+ * algorithm written down again here, in double precision as there. */
+#include "golden/input.h"
+#include "ops/input.h"
+#include "support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* As make-input.py's picture(). */
+static void fill_picture(unsigned char *pixels, size_t count, uint32_t state)
+{
+    for (size_t i = 0; i < count; i++) {
+        state = state * 1664525u + 1013904223u;
+        pixels[i] = (unsigned char)(state >> 24);
+    }
+}
+
+static void to_planar(const unsigned char *interleaved, unsigned char *planar, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t colour = 0; colour < 3; colour++)
+            planar[colour * count + i] = interleaved[i * 3 + colour];
+}
+
+/* Runs the kernel; its output in new memory, [n][h][w][3]. */
+static float *run(device *dev, const unsigned char *pixels, size_t bytes,
+                  const pixel_source *images, int n, int h, int w)
+{
+    error err;
+    cl_mem device_pixels, device_images;
+    size_t image_bytes = (size_t)n * sizeof *images;
+    assert_ok(buffer_create(dev, bytes, &device_pixels, &err), &err);
+    assert_ok(buffer_write(dev, device_pixels, 0, pixels, bytes, &err), &err);
+    assert_ok(buffer_create(dev, image_bytes, &device_images, &err), &err);
+    assert_ok(buffer_write(dev, device_images, 0, images, image_bytes, &err), &err);
+    tensor y = support_tensor(dev, n, h, w, 3, NULL);
+    assert_ok(input_forward(dev, device_pixels, device_images, y, &err), &err);
+    float *values = support_read(dev, y);
+    tensor_release(&y);
+    buffer_release(&device_pixels);
+    buffer_release(&device_images);
+    return values;
+}
+
+/* Whether the values are these bytes, normalised: a byte more or less is a difference of 0.014,
+ * what single precision leaves of the three operations some 1e-7. */
+static void expect_normalised(const float *got, const unsigned char *want, size_t count)
+{
+    double *wide = support_memory(count, sizeof *wide);
+    for (size_t i = 0; i < count; i++)
+        wide[i] = (want[i] / 255.0 - (double)input_mean[i % 3]) / (double)input_deviation[i % 3];
+    assert_close(got, wide, count, 1e-6, 1e-6);
+    free(wide);
+}
+
+static void expect_bytes(device *dev, const unsigned char *pixels, size_t bytes,
+                         const pixel_source *images, int n, int h, int w, const unsigned char *want)
+{
+    float *got = run(dev, pixels, bytes, images, n, h, w);
+    expect_normalised(got, want, (size_t)(n * h * w * 3));
+    free(got);
+}
+
+static unsigned hexadecimal(char digit)
+{
+    return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+}
+
+static void expect_golden(device *dev, const struct golden *g, uint32_t seed, bool planar)
+{
+    const double radians = g->angle * acos(-1) / 180;
+    size_t count = (size_t)(g->width * g->height), bytes = count * 3;
+    unsigned char *picture = support_memory(bytes, 1), *pixels = support_memory(bytes, 1);
+    fill_picture(picture, bytes, seed);
+    if (planar)
+        to_planar(picture, pixels, count);
+    else
+        memcpy(pixels, picture, bytes);
+    const pixel_source image = {.width = g->width,
+                                .height = g->height,
+                                .layout = planar ? PIXELS_PLANAR : PIXELS_INTERLEAVED,
+                                .sine = (float)sin(radians),
+                                .cosine = (float)cos(radians),
+                                .flip = g->flip};
+    float *got = run(dev, pixels, bytes, &image, 1, g->size, g->size);
+    size_t kept = (size_t)(g->rows * g->size * 3);
+    assert_int_equal(strlen(g->values), 2 * kept);
+    unsigned char *want = support_memory(kept, 1);
+    for (size_t i = 0; i < kept; i++)
+        want[i] =
+            (unsigned char)(hexadecimal(g->values[2 * i]) * 16 + hexadecimal(g->values[2 * i + 1]));
+    expect_normalised(got + g->first_row * g->size * 3, want, kept);
+    free(want);
+    free(got);
+    free(pixels);
+    free(picture);
+}
+
+static void test_pillow(void **state)
+{
+    for (uint32_t i = 0; i < sizeof goldens / sizeof *goldens; i++) {
+        expect_golden(*state, &goldens[i], i + 1, false);
+        expect_golden(*state, &goldens[i], i + 1, true);
+    }
+}
+
+/* One pass of Pillow's resize along an axis: `lines` lines of `in` bytes become lines of `out`;
+ * step and stride lead to the next byte of a line and to the next line. */
+static void reference_pass(const unsigned char *from, unsigned char *to, int in, int out, int lines,
+                           int from_step, int from_stride, int to_step, int to_stride)
+{
+    double scale = (double)in / out, reach = scale > 1 ? scale : 1;
+    for (int at = 0; at < out; at++) {
+        double centre = (at + 0.5) * scale, total = 0;
+        int first = (int)fmax(0, floor(centre - reach + 0.5));
+        int end = (int)fmin(in, floor(centre + reach + 0.5));
+        for (int x = first; x < end; x++)
+            total += fmax(0, 1 - fabs((x - centre + 0.5) / reach));
+        for (int line = 0; line < lines; line++) {
+            int sum = 1 << 21;
+            for (int x = first; x < end; x++) {
+                double weight = fmax(0, 1 - fabs((x - centre + 0.5) / reach)) / total;
+                sum += (int)(0.5 + weight * (1 << 22)) * from[line * from_stride + x * from_step];
+            }
+            to[line * to_stride + at * to_step] = (unsigned char)(sum >> 22);
+        }
+    }
+}
+
+static void reference_resize(const unsigned char *picture, int width, int height, int w, int h,
+                             unsigned char *resized)
+{
+    unsigned char *middle = support_memory((size_t)(w * height * 3), 1);
+    for (int colour = 0; colour < 3; colour++) {
+        reference_pass(picture + colour, middle + colour, width, w, height, 3, width * 3, 3, w * 3);
+        reference_pass(middle + colour, resized + colour, height, h, w, w * 3, 3, w * 3, 3);
+    }
+    free(middle);
+}
+
+/* Image.rotate's matrix about the centre, then Pillow's affine transform with 16 bits. */
+static void reference_rotate(const unsigned char *from, int w, int h, double sine, double cosine,
+                             bool flip, unsigned char *to)
+{
+    double left = w / 2.0 - cosine * w / 2.0 + sine * h / 2.0;
+    double top = h / 2.0 - sine * w / 2.0 - cosine * h / 2.0;
+    const double fixed = 65536;
+    long long xx = (long long)floor(cosine * fixed + 0.5),
+              yx = (long long)floor(sine * fixed + 0.5);
+    long long xy = (long long)floor(-sine * fixed + 0.5);
+    long long x0 = (long long)floor((left + cosine * 0.5 - sine * 0.5) * fixed + 0.5);
+    long long y0 = (long long)floor((top + sine * 0.5 + cosine * 0.5) * fixed + 0.5);
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            long long sx = (x0 + x * xx + y * xy) >> 16, sy = (y0 + x * yx + y * xx) >> 16;
+            unsigned char *out = to + (y * w + (flip ? w - 1 - x : x)) * 3;
+            if (sx < 0 || sx >= w || sy < 0 || sy >= h)
+                memset(out, 0, 3);
+            else
+                memcpy(out, from + (sy * w + sx) * 3, 3);
+        }
+}
+
+/* One batch of images that differ in everything, behind each other in memory. */
+static void expect_batch(device *dev, uint64_t seed, int n, int h, int w, int largest)
+{
+    pixel_source images[4];
+    size_t bytes = 0, out_size = (size_t)(h * w * 3);
+    for (int i = 0; i < n; i++) {
+        uint64_t draw = (uint64_t)i * 8;
+        double angle = support_pick(seed, draw, -1800, 1800) / 1800.0 * acos(-1);
+        if (support_pick(seed, draw + 1, 0, 2) == 0)
+            angle = 0;
+        images[i] = (pixel_source){
+            .offset = (int32_t)bytes,
+            .width = support_pick(seed, draw + 2, 1, largest),
+            .height = support_pick(seed, draw + 3, 1, largest),
+            .layout = support_pick(seed, draw + 4, 0, 1),
+            .sine = (float)sin(angle),
+            .cosine = (float)cos(angle),
+            .flip = support_pick(seed, draw + 5, 0, 1),
+        };
+        bytes += (size_t)(images[i].width * images[i].height * 3) + 1;
+    }
+    unsigned char *pixels = support_memory(bytes, 1), *picture = support_memory(bytes, 1);
+    unsigned char *resized = support_memory(out_size, 1);
+    unsigned char *want = support_memory((size_t)n * out_size, 1);
+    for (int i = 0; i < n; i++) {
+        const pixel_source *p = &images[i];
+        size_t count = (size_t)(p->width * p->height);
+        fill_picture(picture, count * 3, (uint32_t)(seed * 16) + (uint32_t)i);
+        if (p->layout == PIXELS_PLANAR)
+            to_planar(picture, pixels + p->offset, count);
+        else
+            memcpy(pixels + p->offset, picture, count * 3);
+        reference_resize(picture, p->width, p->height, w, h, resized);
+        reference_rotate(resized, w, h, p->sine, p->cosine, p->flip, want + (size_t)i * out_size);
+    }
+    expect_bytes(dev, pixels, bytes, images, n, h, w, want);
+    free(pixels);
+    free(picture);
+    free(resized);
+    free(want);
+}
+
+static void test_random(void **state)
+{
+    for (uint64_t seed = 1; seed <= 24; seed++) {
+        int h = support_pick(seed, 1000, 1, 40), w = support_pick(seed, 1001, 1, 40);
+        expect_batch(*state, seed, support_pick(seed, 1002, 1, 4), h, w, 60);
+        expect_batch(*state, seed + 100, 2, h, h, 60);
+    }
+}
+
+/* More taps than the kernel keeps: a large photograph on a few pixels. */
+static void test_large_reduction(void **state)
+{
+    for (uint64_t seed = 201; seed <= 206; seed++)
+        expect_batch(*state, seed, 2, 3, 4, 400);
+}
+
+static void test_identity(void **state)
+{
+    const int w = 13, h = 9;
+    unsigned char picture[13 * 9 * 3];
+    fill_picture(picture, sizeof picture, 5);
+    pixel_source image = {
+        .width = w, .height = h, .layout = PIXELS_INTERLEAVED, .sine = 0, .cosine = 1};
+    expect_bytes(*state, picture, sizeof picture, &image, 1, h, w, picture);
+    /* A quarter turn anticlockwise of a square: what was right is on top. */
+    unsigned char turned[9 * 9 * 3];
+    image.width = 9;
+    image.sine = 1;
+    image.cosine = 0;
+    for (int y = 0; y < 9; y++)
+        for (int x = 0; x < 9; x++)
+            memcpy(turned + (y * 9 + x) * 3, picture + (x * 9 + (8 - y)) * 3, 3);
+    expect_bytes(*state, picture, sizeof picture, &image, 1, 9, 9, turned);
+}
+
+/* The floats are those of (byte / 255 - mean) / deviation in single precision, as PyTorch computes
+ * them, up to the 2.5 ulp that OpenCL lets a division be off. */
+static void test_normalisation(void **state)
+{
+    const double mean[3] = {0.5071, 0.4867, 0.4408}, deviation[3] = {0.2675, 0.2565, 0.2761};
+    unsigned char picture[256 * 3];
+    double want[256 * 3];
+    for (int i = 0; i < 256 * 3; i++) {
+        picture[i] = (unsigned char)(i / 3);
+        want[i] = (picture[i] / 255.0f - (float)mean[i % 3]) / (float)deviation[i % 3];
+    }
+    pixel_source image = {
+        .width = 16, .height = 16, .layout = PIXELS_INTERLEAVED, .sine = 0, .cosine = 1};
+    float *got = run(*state, picture, sizeof picture, &image, 1, 16, 16);
+    assert_close(got, want, 256 * 3, 3e-7, 5e-7);
+    free(got);
+    /* Outside a rotated image lies a black pixel, not a zero of the network. */
+    image.sine = 0.5f;
+    image.cosine = 0.8660254f;
+    float *corner = run(*state, picture, sizeof picture, &image, 1, 16, 16);
+    assert_close(corner, want, 3, 3e-7, 5e-7);
+    free(corner);
+}
+
+static void test_same_bits_again(void **state)
+{
+    unsigned char picture[50 * 37 * 3];
+    fill_picture(picture, sizeof picture, 9);
+    const pixel_source image = {.width = 50,
+                                .height = 37,
+                                .layout = PIXELS_PLANAR,
+                                .sine = -0.2f,
+                                .cosine = 0.9797959f,
+                                .flip = 1};
+    float *first = run(*state, picture, sizeof picture, &image, 1, 61, 61);
+    float *second = run(*state, picture, sizeof picture, &image, 1, 61, 61);
+    assert_same_bits(second, first, 61 * 61 * 3);
+    free(first);
+    free(second);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pillow),          cmocka_unit_test(test_random),
+        cmocka_unit_test(test_large_reduction), cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_normalisation),   cmocka_unit_test(test_same_bits_again),
+    };
+    return cmocka_run_group_tests_name("input", tests, support_open_device, support_close_device);
+}

@@ -1,0 +1,242 @@
+/* Tests of src/ops/max_pool.c. Pooling only copies values, so they have to be equal, not close. */
+#include "ops/max_pool.h"
+#include "support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct pool_window {
+    int kernel, stride, pad;
+} pool_window;
+
+typedef struct pool_case {
+    int n, h, w, c;
+    pool_window window;
+} pool_case;
+
+static const pool_case cases[] = {
+    {1, 1, 1, 1, {3, 2, 1}},  {2, 1, 1, 17, {3, 2, 1}},    {2, 2, 2, 33, {3, 2, 1}},
+    {3, 7, 5, 3, {3, 2, 1}},  {2, 16, 16, 64, {3, 2, 1}},  {1, 9, 1, 5, {3, 2, 1}},
+    {2, 8, 6, 16, {2, 2, 0}}, {1, 5, 7, 20, {3, 1, 1}},    {2, 11, 10, 9, {5, 3, 2}},
+    {1, 6, 6, 1, {1, 2, 0}},  {1, 31, 17, 48, {15, 4, 7}}, {2, 7, 7, 130, {3, 2, 1}},
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+/* The place in x of the largest value of output pixel (n, oy, ox), channel k: the first of equal
+ * ones, the last of NaNs. */
+static size_t reference_place(const pool_case *p, const float *x, int n, int oy, int ox, int k)
+{
+    size_t best = 0;
+    bool found = false;
+    for (int ky = 0; ky < p->window.kernel; ky++)
+        for (int kx = 0; kx < p->window.kernel; kx++) {
+            int y = oy * p->window.stride - p->window.pad + ky;
+            int at = ox * p->window.stride - p->window.pad + kx;
+            if (y < 0 || y >= p->h || at < 0 || at >= p->w)
+                continue;
+            size_t place = (size_t)(((n * p->h + y) * p->w + at) * p->c + k);
+            if (!found || x[place] > x[best] || isnan(x[place]))
+                best = place;
+            found = true;
+        }
+    assert_true(found);
+    return best;
+}
+
+typedef struct fixture {
+    device *dev;
+    const pool_case *p;
+    size_t in, out;
+    float *x, *dy;
+    float *want_y;
+    double *want_dx;
+    tensor device_x, device_y, device_dy, device_dx;
+    cl_mem maxima;
+} fixture;
+
+static int output_of(int size, pool_window window)
+{
+    return max_pool_output(size, window.kernel, window.stride, window.pad);
+}
+
+static fixture fixture_open(device *dev, const pool_case *p, const float *x, uint64_t seed)
+{
+    int oh = output_of(p->h, p->window), ow = output_of(p->w, p->window);
+    fixture f = {.dev = dev,
+                 .p = p,
+                 .in = (size_t)(p->n * p->h * p->w * p->c),
+                 .out = (size_t)(p->n * oh * ow * p->c)};
+    f.x = support_memory(f.in, sizeof *f.x);
+    memcpy(f.x, x, f.in * sizeof *x);
+    f.dy = support_random(f.out, seed + 1000, -1, 1);
+    f.want_y = support_memory(f.out, sizeof *f.want_y);
+    f.want_dx = support_memory(f.in, sizeof *f.want_dx);
+    for (size_t i = 0; i < f.out; i++) {
+        int k = (int)i % p->c, pixel = (int)i / p->c;
+        size_t place = reference_place(p, f.x, pixel / ow / oh, pixel / ow % oh, pixel % ow, k);
+        f.want_y[i] = f.x[place];
+        f.want_dx[place] += f.dy[i];
+    }
+    f.device_x = support_tensor(dev, p->n, p->h, p->w, p->c, f.x);
+    f.device_y = support_tensor(dev, p->n, oh, ow, p->c, NULL);
+    f.device_dy = support_tensor(dev, p->n, oh, ow, p->c, f.dy);
+    f.device_dx = support_tensor(dev, p->n, p->h, p->w, p->c, NULL);
+    error err;
+    assert_ok(buffer_create(dev, max_pool_index_bytes(f.device_y), &f.maxima, &err), &err);
+    return f;
+}
+
+static void fixture_close(fixture *f)
+{
+    free(f->x);
+    free(f->dy);
+    free(f->want_y);
+    free(f->want_dx);
+    tensor_release(&f->device_x);
+    tensor_release(&f->device_y);
+    tensor_release(&f->device_dy);
+    tensor_release(&f->device_dx);
+    buffer_release(&f->maxima);
+}
+
+static void expect_y(fixture *f, cl_mem maxima)
+{
+    error err;
+    assert_ok(max_pool_forward(f->dev, f->device_x, f->p->window.kernel, f->p->window.stride,
+                               f->p->window.pad, f->device_y, maxima, &err),
+              &err);
+    float *y = support_read(f->dev, f->device_y);
+    for (size_t i = 0; i < f->out; i++)
+        assert_true(y[i] == f->want_y[i] || (isnan(y[i]) && isnan(f->want_y[i])));
+    free(y);
+}
+
+static void expect_dx(fixture *f, bool accumulate)
+{
+    error err;
+    assert_ok(max_pool_backward(f->dev, f->device_dy, f->maxima, f->p->window.kernel,
+                                f->p->window.stride, f->p->window.pad, f->device_dx, accumulate,
+                                &err),
+              &err);
+    float *dx = support_read(f->dev, f->device_dx);
+    /* Sums of a few values around 1. */
+    assert_close(dx, f->want_dx, f->in, 1e-6, 1e-6);
+    free(dx);
+}
+
+static void expect_case(fixture *f)
+{
+    expect_y(f, NULL);
+    expect_y(f, f->maxima);
+    expect_dx(f, false);
+    float *before = support_random(f->in, 5, -1, 1);
+    error err;
+    assert_ok(tensor_write(f->dev, f->device_dx, before, &err), &err);
+    for (size_t i = 0; i < f->in; i++)
+        f->want_dx[i] += before[i];
+    expect_dx(f, true);
+    free(before);
+}
+
+static void test_random(void **state)
+{
+    for (uint64_t i = 0; i < CASES; i++) {
+        const pool_case *p = &cases[i];
+        /* All negative: a zero from the padding would be seen. */
+        float *x = support_random((size_t)(p->n * p->h * p->w * p->c), i, -3, -1);
+        fixture f = fixture_open(*state, p, x, i);
+        expect_case(&f);
+        fixture_close(&f);
+        free(x);
+    }
+}
+
+/* After a ReLU most windows hold several zeros. */
+static void test_ties(void **state)
+{
+    for (uint64_t i = 0; i < CASES; i++) {
+        const pool_case *p = &cases[i];
+        size_t size = (size_t)(p->n * p->h * p->w * p->c);
+        float *x = support_random(size, 100 + i, 0, 3);
+        for (size_t k = 0; k < size; k++)
+            x[k] = floorf(x[k]);
+        fixture f = fixture_open(*state, p, x, i);
+        expect_case(&f);
+        fixture_close(&f);
+        free(x);
+    }
+}
+
+static void test_special_values(void **state)
+{
+    const pool_case p = {1, 5, 5, 3, {3, 2, 1}};
+    float x[75];
+    for (int i = 0; i < 75; i++)
+        x[i] = i % 3 == 0 ? -INFINITY : (float)(i % 7);
+    x[1] = x[31] = x[43] = NAN;
+    fixture f = fixture_open(*state, &p, x, 7);
+    expect_case(&f);
+    fixture_close(&f);
+}
+
+/* The reference's gradient is the slope of the reference: it goes where a small change of x changes
+ * y. */
+static void test_reference(void **state)
+{
+    const pool_case p = {2, 5, 4, 3, {3, 2, 1}};
+    float *x = support_random(120, 9, -1, 1);
+    fixture f = fixture_open(*state, &p, x, 9);
+    const float step = 1e-4f;
+    for (size_t i = 0; i < f.in; i++) {
+        double change = 0;
+        x[i] += step;
+        fixture moved = fixture_open(*state, &p, x, 9);
+        for (size_t o = 0; o < f.out; o++)
+            change += f.dy[o] * ((double)moved.want_y[o] - f.want_y[o]) / step;
+        fixture_close(&moved);
+        x[i] = f.x[i];
+        /* x + step is a float: 6e-8 / 1e-4 off, for each of up to four windows. */
+        assert_true(fabs(change - f.want_dx[i]) < 4e-3);
+    }
+    fixture_close(&f);
+    free(x);
+}
+
+static void test_output_size(void **state)
+{
+    (void)state;
+    assert_int_equal(max_pool_output(112, 3, 2, 1), 56);
+    assert_int_equal(max_pool_output(14, 3, 2, 1), 7);
+    assert_int_equal(max_pool_output(1, 3, 2, 1), 1);
+    assert_int_equal(max_pool_output(7, 2, 2, 0), 3);
+}
+
+static void test_same_bits_again(void **state)
+{
+    float *x = support_random(3 * 21 * 19 * 35, 12, -1, 1);
+    const pool_case p = {3, 21, 19, 35, {3, 2, 1}};
+    fixture f = fixture_open(*state, &p, x, 13);
+    expect_y(&f, f.maxima);
+    expect_dx(&f, false);
+    float *first = support_read(f.dev, f.device_dx);
+    expect_y(&f, f.maxima);
+    expect_dx(&f, false);
+    float *second = support_read(f.dev, f.device_dx);
+    assert_same_bits(first, second, f.in);
+    free(first);
+    free(second);
+    fixture_close(&f);
+    free(x);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_output_size),    cmocka_unit_test(test_reference),
+        cmocka_unit_test(test_random),         cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_special_values), cmocka_unit_test(test_same_bits_again),
+    };
+    return cmocka_run_group_tests_name("max_pool", tests, support_open_device,
+                                       support_close_device);
+}
