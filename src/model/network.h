@@ -25,6 +25,9 @@ typedef struct network_options {
     int batch_size;        /* the most images of a step */
     bool training;         /* with gradients; false: forward only, less memory */
     size_t pixel_capacity; /* bytes of the largest batch's raw pixels */
+    int solver_slots;      /* buffers that the optimizer will keep per weight: counted, not made */
+    const char *freeze;    /* NULL or "none": nothing; "default": the coarse backbone before layer3,
+                              as the original; else comma-separated prefixes of parameters' names */
 } network_options;
 
 /* How a parameter lies in files (PyTorch's layouts) and on the device. */
