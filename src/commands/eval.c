@@ -21,23 +21,21 @@ static void draw(void *context, size_t done, size_t total)
     progress_draw(context, "evaluating", done, total, "");
 }
 
-static double percent(uint64_t part, uint64_t count)
+static double percent(const metrics *m, uint64_t hits)
 {
-    return count ? 100.0 * (double)part / (double)count : 0;
+    return 100 * metrics_share(m, hits);
 }
 
 static void print_table(const eval_options *o, const metrics *m, bool only_fine)
 {
-    double count = m->count ? (double)m->count : 1;
     printf("%llu images (%s)\n", (unsigned long long)m->count, o->split);
     if (!only_fine)
-        printf("coarse  loss %.4f  top-1 %6.2f%%  top-5 %6.2f%%\n", m->coarse_loss / count,
-               percent(m->coarse_top1, m->count), percent(m->coarse_top5, m->count));
-    printf("fine    loss %.4f  top-1 %6.2f%%  top-5 %6.2f%%\n", m->fine_loss / count,
-           percent(m->fine_top1, m->count), percent(m->fine_top5, m->count));
+        printf("coarse  loss %.4f  top-1 %6.2f%%  top-5 %6.2f%%\n", metrics_mean_coarse_loss(m),
+               percent(m, m->coarse_top1), percent(m, m->coarse_top5));
+    printf("fine    loss %.4f  top-1 %6.2f%%  top-5 %6.2f%%\n", metrics_mean_fine_loss(m),
+           percent(m, m->fine_top1), percent(m, m->fine_top5));
     if (!only_fine)
-        printf("the fine guess lies in the guessed coarse class: %.2f%%\n",
-               percent(m->agree, m->count));
+        printf("the fine guess lies in the guessed coarse class: %.2f%%\n", percent(m, m->agree));
 }
 
 static status print_json(const eval_options *o, const metrics *m, bool only_fine, error *err)

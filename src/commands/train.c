@@ -25,9 +25,9 @@ typedef struct display {
     progress bar;
 } display;
 
-static double percent(uint64_t part, uint64_t count)
+static double percent(const metrics *m, uint64_t hits)
 {
-    return count ? 100.0 * (double)part / (double)count : 0;
+    return 100 * metrics_share(m, hits);
 }
 
 static void show_note(void *context, const char *text)
@@ -68,10 +68,10 @@ static void show_step(void *context, const train_step *w)
     const metrics *m = &w->so_far;
     if (w->only_fine)
         snprintf(accuracy, sizeof accuracy, "fine %.3f %.1f%%", w->fine_loss,
-                 percent(m->fine_top1, m->count));
+                 percent(m, m->fine_top1));
     else
         snprintf(accuracy, sizeof accuracy, "coarse %.3f %.1f%% fine %.3f %.1f%%", w->coarse_loss,
-                 percent(m->coarse_top1, m->count), w->fine_loss, percent(m->fine_top1, m->count));
+                 percent(m, m->coarse_top1), w->fine_loss, percent(m, m->fine_top1));
     if (w->batch == 1)
         progress_begin(&d->bar, stdout);
     if (d->bar.terminal) {
@@ -99,12 +99,12 @@ static void print_part(const char *name, const metrics *m, double coarse_weight,
 {
     printf("  %-10s loss %.4f", name, metrics_loss(m, coarse_weight, fine_weight));
     if (!only_fine)
-        printf("  coarse top-1 %5.2f%% top-5 %6.2f%%", percent(m->coarse_top1, m->count),
-               percent(m->coarse_top5, m->count));
-    printf("  fine top-1 %5.2f%% top-5 %6.2f%%", percent(m->fine_top1, m->count),
-           percent(m->fine_top5, m->count));
+        printf("  coarse top-1 %5.2f%% top-5 %6.2f%%", percent(m, m->coarse_top1),
+               percent(m, m->coarse_top5));
+    printf("  fine top-1 %5.2f%% top-5 %6.2f%%", percent(m, m->fine_top1),
+           percent(m, m->fine_top5));
     if (!only_fine)
-        printf("  agree %5.2f%%", percent(m->agree, m->count));
+        printf("  agree %5.2f%%", percent(m, m->agree));
     printf("\n");
 }
 

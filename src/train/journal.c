@@ -65,11 +65,6 @@ status journal_step(journal *j, uint64_t step, double loss, double coarse_loss, 
     return put(j, line, err);
 }
 
-static double share(uint64_t part, uint64_t count)
-{
-    return count ? (double)part / (double)count : 0;
-}
-
 json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_weight,
                           bool only_fine)
 {
@@ -77,17 +72,16 @@ json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_we
                           metrics_loss(m, coarse_weight, fine_weight));
     if (!o)
         return NULL;
-    double count = m->count ? (double)m->count : 1;
     if (!only_fine) {
-        json_object_set_new(o, "coarse_loss", json_real(m->coarse_loss / count));
-        json_object_set_new(o, "coarse_top1", json_real(share(m->coarse_top1, m->count)));
-        json_object_set_new(o, "coarse_top5", json_real(share(m->coarse_top5, m->count)));
+        json_object_set_new(o, "coarse_loss", json_real(metrics_mean_coarse_loss(m)));
+        json_object_set_new(o, "coarse_top1", json_real(metrics_share(m, m->coarse_top1)));
+        json_object_set_new(o, "coarse_top5", json_real(metrics_share(m, m->coarse_top5)));
     }
-    json_object_set_new(o, "fine_loss", json_real(m->fine_loss / count));
-    json_object_set_new(o, "fine_top1", json_real(share(m->fine_top1, m->count)));
-    json_object_set_new(o, "fine_top5", json_real(share(m->fine_top5, m->count)));
+    json_object_set_new(o, "fine_loss", json_real(metrics_mean_fine_loss(m)));
+    json_object_set_new(o, "fine_top1", json_real(metrics_share(m, m->fine_top1)));
+    json_object_set_new(o, "fine_top5", json_real(metrics_share(m, m->fine_top5)));
     if (!only_fine)
-        json_object_set_new(o, "agreement", json_real(share(m->agree, m->count)));
+        json_object_set_new(o, "agreement", json_real(metrics_share(m, m->agree)));
     return o;
 }
 

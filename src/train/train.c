@@ -519,7 +519,7 @@ static status check_options(const train_options *o, error *err)
 
 static status start_state(trainer *t, error *err)
 {
-    int milestones[SCHEDULE_MAX_MILESTONES], count = 0;
+    int milestones[SCHEDULE_MILESTONES], count = 0;
     if (t->options->milestones)
         TRY(schedule_parse_milestones(t->options->milestones, milestones, &count, err));
     schedule_start(&t->state.rate, t->options->lr, milestones, count);
