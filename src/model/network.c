@@ -288,10 +288,10 @@ size_t network_size(const network *net)
     return size;
 }
 
-status network_initialize(network *net, uint64_t seed, error *err)
+status network_initialize(network *net, uint64_t seed, bool from_scratch, error *err)
 {
     for (size_t i = 0; i < net->g.parameter_count; i++)
-        TRY(parameter_initialize(net->dev, &net->g.parameters[i], seed, err));
+        TRY(parameter_initialize(net->dev, &net->g.parameters[i], seed, from_scratch, err));
     return STATUS_OK;
 }
 

@@ -94,8 +94,12 @@ parameter *network_find(network *net, const char *name);
 /* Trained elements in all: the number that papers report. */
 size_t network_size(const network *net);
 
-/* The original's initialisation, a function of seed and the parameter's name. */
-status network_initialize(network *net, uint64_t seed, error *err);
+/* The original's initialisation, a function of seed and the parameter's name. It is meant for
+ * backbones whose weights are loaded afterwards: from scratch, the original's learning rate makes
+ * it diverge within ten steps (in PyTorch as well). With from_scratch the last batch normalisation
+ * of each residual block starts at gamma 0 (Goyal et al., "Accurate, large minibatch SGD", 2017)
+ * and the classifiers near 0, which keeps the first steps small. */
+status network_initialize(network *net, uint64_t seed, bool from_scratch, error *err);
 
 /* Blocking copies between a parameter and host values in file layout. Not for counters. */
 status network_parameter_read(network *net, const parameter *p, float *values, error *err);

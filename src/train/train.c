@@ -118,7 +118,7 @@ static status create_network(trainer *t, error *err)
 
 static status load_start(trainer *t, error *err)
 {
-    TRY(network_initialize(t->net, t->options->seed, err));
+    TRY(network_initialize(t->net, t->options->seed, !t->options->weights, err));
     if (!t->options->weights)
         return STATUS_OK;
     weights_report report = {0};
