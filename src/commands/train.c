@@ -209,7 +209,7 @@ int command_train(int argc, char **argv)
          .argument = "X",
          .help = "learning rate",
          .min = 1e-12,
-         .max = 1e6},
+         .max = 1e30},
         {.name = "backbone",
          .kind = OPTION_CHOICE,
          .target = &o.backbone,

@@ -520,8 +520,9 @@ static status check_options(const train_options *o, error *err)
 static status start_state(trainer *t, error *err)
 {
     int milestones[SCHEDULE_MILESTONES], count = 0;
-    if (t->options->milestones)
-        TRY(schedule_parse_milestones(t->options->milestones, milestones, &count, err));
+    if (t->options->milestones &&
+        schedule_parse_milestones(t->options->milestones, milestones, &count, err) != STATUS_OK)
+        return error_prefix(err, STATUS_USAGE, "--milestones");
     schedule_start(&t->state.rate, t->options->lr, milestones, count);
     t->state.best_loss = INFINITY;
     return STATUS_OK;

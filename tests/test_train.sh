@@ -1,0 +1,199 @@
+#!/bin/sh
+# Training from outside, with the tiny backbone on the drawn sample: runs, resuming to the bit,
+# kills, interrupts, weights, evaluation and classification, and what is said of bad input.
+set -u
+. "${srcdir:-.}/tests/tap.sh"
+cd "$scratch" || exit 1
+
+
+tiny="--backbone tiny --batch-size 40 --seed 3"
+
+# The tensors of a checkpoint, without the header, which holds the metrics file's length and so the
+# number of digits in a time.
+tensors() {
+    header=$(od -An -tu8 -N8 "$1" | tr -d ' ')
+    tail -c "+$((header + 9))" "$1"
+}
+same_tensors() {
+    tensors "$1" >"$scratch/a" && tensors "$2" >"$scratch/b" && [ -s "$scratch/a" ] &&
+        cmp "$scratch/a" "$scratch/b"
+}
+differing_tensors() {
+    ! same_tensors "$1" "$2"
+}
+# The losses of steps, one a line.
+step_lines() {
+    grep '^{"step"' "$1"
+}
+same_steps() {
+    step_lines "$1" >"$scratch/a" && step_lines "$2" >"$scratch/b" && cmp "$scratch/a" "$scratch/b"
+}
+
+# ---- A run from start to end ----
+
+check_run "a whole run" 0 'whole test +loss' train $tiny --epochs 2 --run whole
+check "... says that it is the sample, and how to get real data" \
+    answered 0 'data/fetch-cifar100'
+for file in config.json metrics.jsonl last.safetensors best.safetensors; do
+    check "... leaves $file" [ -s "whole/$file" ]
+done
+check "... has a line per step" [ "$(step_lines whole/metrics.jsonl | wc -l)" -eq 60 ]
+check "... has a line per epoch" [ "$(grep -c '^{"epoch"' whole/metrics.jsonl)" -eq 2 ]
+check "... measures the test half and the whole set" \
+    grep -q '"test_half":{"images":200,.*"test_whole":{"images":400,' whole/metrics.jsonl
+check "... leaves nothing temporary" [ -z "$(find whole -name '*tmp*' -o -name '*.new')" ]
+check_run "the run's directory is not used twice" 2 'is there already' \
+    train $tiny --epochs 1 --run whole
+
+# ---- The seed decides, the threads do not ----
+
+check_run "the same seed with other threads" 0 '' \
+    train $tiny --epochs 2 --run again --threads 5
+check "... the same weights to the bit" same_tensors whole/last.safetensors again/last.safetensors
+check "... the same losses" same_steps whole/metrics.jsonl again/metrics.jsonl
+check_run "another seed" 0 '' train --backbone tiny --batch-size 40 --max-steps 1 --run other --seed 4
+check_run "the same seed for as long" 0 '' train $tiny --max-steps 1 --run short
+check "... other weights" differing_tensors other/last.safetensors short/last.safetensors
+
+# ---- Resuming, to the bit ----
+
+for optimizer in "sgd" "sgd --momentum 0.9 --nesterov --weight-decay 1e-4" "adam --lr 1e-3"; do
+    rm -rf once parts
+    check_run "37 steps at once ($optimizer)" 0 'stopped after step 37' \
+        train $tiny --optimizer $optimizer --run once --max-steps 37
+    check_run "... and in parts" 0 'stopped after step 11' \
+        train $tiny --optimizer $optimizer --run parts --max-steps 11
+    check_run "... over the end of an epoch" 0 'stopped after step 33' \
+        train --resume parts --max-steps 33
+    check_run "... to the same step" 0 'stopped after step 37' train --resume parts --max-steps 37
+    check "... the same weights to the bit" same_tensors once/last.safetensors parts/last.safetensors
+    check "... the same losses" same_steps once/metrics.jsonl parts/metrics.jsonl
+    if [ "$optimizer" != sgd ]; then
+        check "... the same optimizer state" \
+            same_tensors once/optimizer-37.safetensors parts/optimizer-37.safetensors
+        check "... and only one of it" [ "$(find parts -name 'optimizer-*' | wc -l)" -eq 1 ]
+    fi
+done
+
+# ---- Killed at any moment ----
+
+# Every start goes on from the last checkpoint; the sum of them ends where an unbroken run does.
+killed() {
+    "${HCNN_CL:-./hcnn-cl}" train $tiny --momentum 0.9 --checkpoint-every 2 --run killed \
+        --epochs 2 --max-steps 40 >/dev/null 2>&1 &
+    victim=$!
+    for delay in 0.7 0.9 1.1 1.3 1.5 1.7 2.1 2.5; do
+        sleep "$delay"
+        kill -KILL "$victim" 2>/dev/null
+        wait "$victim" 2>/dev/null
+        if [ -d killed ]; then
+            "${HCNN_CL:-./hcnn-cl}" eval --checkpoint killed/last.safetensors --json >/dev/null ||
+                return 1
+            "${HCNN_CL:-./hcnn-cl}" train --resume killed --max-steps 40 >/dev/null 2>&1 &
+        else
+            "${HCNN_CL:-./hcnn-cl}" train $tiny --momentum 0.9 --checkpoint-every 2 --run killed \
+                --epochs 2 --max-steps 40 >/dev/null 2>&1 &
+        fi
+        victim=$!
+    done
+    wait "$victim"
+}
+check "every checkpoint loads after SIGKILL" killed
+check_run "an unbroken run" 0 '' train $tiny --momentum 0.9 --run unbroken --epochs 2 --max-steps 40
+check "... the killed one has the same weights" \
+    same_tensors unbroken/last.safetensors killed/last.safetensors
+check "... and every step's line once" same_steps unbroken/metrics.jsonl killed/metrics.jsonl
+
+# ---- Interrupted ----
+
+interrupt() {
+    # A background job of a script ignores SIGINT; SIGTERM is taken alike.
+    "${HCNN_CL:-./hcnn-cl}" train $tiny --epochs 1000 --run interrupted >going.out 2>"$scratch/err" &
+    victim=$!
+    while ! grep -q '^step' going.out 2>/dev/null; do
+        kill -0 "$victim" || return 1
+    done
+    kill -TERM "$victim"
+    code=0
+    wait "$victim" || code=$?
+}
+interrupt
+check "an interrupt saves and is exit code 130" answered 130 'everything is saved: .*--resume interrupted'
+steps=$(step_lines interrupted/metrics.jsonl | wc -l)
+check_run "... the run goes on after the step that was saved" 0 "after step $steps\$" \
+    train --resume interrupted --max-steps $((steps + 1))
+
+# ---- Divergence ----
+
+check_run "a loss that is not finite stops the run" 1 \
+    'the loss of step [0-9]+ is not finite.*lower --lr' \
+    train $tiny --run diverged --lr 1e30 --epochs 1
+check_run "... the last good checkpoint stays" 0 '400 images' eval --checkpoint diverged/last.safetensors
+
+# ---- Weights, freezing, stems, only-fine ----
+
+check_run "start from weights" 0 'tensors loaded' \
+    train $tiny --weights whole/best.safetensors --max-steps 2 --run started --lr 1e-4
+check "... backbone weights freeze the coarse layers before layer3" \
+    grep -q '"freeze": "default"' started/config.json
+check_run "... but not with --freeze none" 0 '' \
+    train $tiny --weights whole/best.safetensors --freeze none --max-steps 1 --run thawed
+check_run "--freeze with a name that is not there" 2 'no_such_layer' \
+    train $tiny --freeze no_such_layer --max-steps 1 --run refused
+check "... leaves no run" [ ! -e refused ]
+check_run "only the fine half, CIFAR's stem, Adam" 0 'stopped after step 2' \
+    train $tiny --only_fine --stem cifar --optimizer adam --lr 1e-3 --max-steps 2 --run fine
+check_run "... has no coarse loss" 0 '"fine_loss"' eval --checkpoint fine/last.safetensors --json
+check "... in its JSON" sh -c "! grep -q coarse '$scratch/out'"
+check_run "a larger input" 0 '48x48 input' train $tiny --image_size 48 --max-steps 1 --run larger
+check_run "milestones" 0 'lr 0.0008 ' train $tiny --epochs 2 --milestones 1 --run milestones
+
+# ---- What is refused ----
+
+check_run "a batch that cannot fit names the largest that does" 1 \
+    'the largest batch that fits is [0-9]+' \
+    train --backbone wide_resnet_50 --image-size 1024 --batch-size 1200 --run huge
+check_run "a last batch of one image" 2 'leave a batch of one image' \
+    train --backbone tiny --batch-size 11 --run one
+check_run "weights that are not there" 1 'no-such-file: cannot be opened' \
+    train $tiny --weights no-such-file --run none
+check_run "weights of another network" 1 'other.safetensors' \
+    train --backbone wide_resnet_50 --weights no-network/other.safetensors --run none
+head -c 1000 whole/last.safetensors >cut.safetensors
+check_run "a checkpoint cut short" 1 'cut.safetensors: .*cut short' eval --checkpoint cut.safetensors
+check_run "data that is not there" 1 'no-such-data: there is no such file' \
+    train --data no-such-data --run none
+check_run "resuming what is no run" 1 'no-run/config.json' train --resume no-run
+check_run "milestones that do not rise" 2 '^hcnn-cl: --milestones: ' train $tiny --milestones 7,3 --run none
+check_run "Nesterov without momentum" 2 'nesterov' train $tiny --nesterov --run none
+check_run "a batch size of nothing" 2 'batch-size' train --batch-size 0
+check_run "an unknown optimizer" 2 'optimizer' train --optimizer rmsprop
+check "... none of them left a run" [ ! -e none ]
+
+# ---- eval and classify ----
+
+check_run "eval" 0 'fine +loss .*top-1 ' eval --checkpoint whole/best.safetensors
+check_run "eval of a half" 0 '"images":200,' \
+    eval --checkpoint whole/best.safetensors --split validation --seed 3 --json
+check_run "eval without a checkpoint" 2 'needs --checkpoint' eval
+
+# A 3x2 picture, by hand: P6 is not read, BMP is.
+bmp() {
+    printf 'BM\116\0\0\0\0\0\0\0\066\0\0\0\050\0\0\0\003\0\0\0\002\0\0\0\001\0\030\0\0\0\0\0\030\0\0\0'
+    printf '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
+    printf '\377\0\0\0\377\0\0\0\377\0\0\0\020\040\060\100\120\140\160\0\0\0\0\0'
+}
+bmp >picture.bmp
+check_run "classify" 0 'picture.bmp' classify --checkpoint whole/best.safetensors picture.bmp
+check "... coarse and fine, with bars" sh -c "grep -q '^  coarse' '$scratch/out' && grep -q '%  [#.]*\$' '$scratch/out'"
+check_run "classify --json" 0 '^{"image":"picture.bmp","coarse":\[{"name":' \
+    classify --checkpoint whole/best.safetensors --json --top 2 picture.bmp
+echo 'no picture' >broken.png
+check_run "a file that cannot be read is an error of its own" 1 'broken.png: cannot be decoded' \
+    classify --checkpoint whole/best.safetensors broken.png missing.jpg picture.bmp
+check "... the missing one too" grep -q 'missing.jpg: cannot be opened' "$scratch/err"
+check "... and the others are still done" grep -q '^picture.bmp' "$scratch/out"
+check_run "classify without an image" 2 'at least one image' \
+    classify --checkpoint whole/best.safetensors
+
+finish
