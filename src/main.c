@@ -10,6 +10,10 @@ static const struct command {
     const char *summary;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    {"train", "train the network, or go on with a run", command_train},
+    {"eval", "measure a checkpoint on a data set", command_eval},
+    {"classify", "guess the classes of images", command_classify},
+    {"preprocess", "write a data set as a tree of image files", command_preprocess},
     {"devices", "list the OpenCL devices and the one that is used", command_devices},
 };
 

@@ -28,7 +28,8 @@ check_run "a mistyped command" 2 "did you mean devices\?" devcies
 if [ -w /dev/full ]; then
     code=0
     "${HCNN_CL:-./hcnn-cl}" --help >/dev/full 2>"$scratch/err" || code=$?
-    check "output that cannot be written is exit code 1" answered 1 'standard output cannot be written'
+    check "output that cannot be written is exit code 1" \
+        answered 1 'standard output cannot be written'
 fi
 
 # ---- devices ----

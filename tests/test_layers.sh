@@ -1,6 +1,6 @@
 #!/bin/sh
-# The house: each floor of src/ includes only what lies below it or on it, and each operation is
-# three files of one name.
+# The house: each floor of src/ includes only what lies below it or on it, each operation is three
+# files of one name, and Makefile.am knows every file.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -50,6 +50,23 @@ find_incomplete_operations() {
     done
 }
 
+# Prints each file below DIRECTORY that its Makefile.am does not name: one that would be neither
+# built nor in the tarball.
+find_unlisted_files() {
+    (
+        cd "$1" || exit 1
+        for path in src/*/*.[ch] kernels/*.cl tests/test_*.c tests/test_*.sh tests/golden/*; do
+            case $path in
+            src/device/kernel_sources.c) continue ;; # made by the build
+            tests/test_*.c) listed=${path%.c} ;;
+            *) listed=$path ;;
+            esac
+            [ ! -f "$path" ] || grep -Eq "^	$listed( |\$)" Makefile.am ||
+                echo "$path is not in Makefile.am"
+        done
+    )
+}
+
 says_nothing() {
     answer=$("$@")
     echo "$answer"
@@ -68,8 +85,9 @@ says() {
 root=${srcdir:-.}
 check "no file includes what lies above it" says_nothing find_upward_includes "$root"
 check "each kernel has its operation and its test" says_nothing find_incomplete_operations "$root"
+check "Makefile.am names every file" says_nothing find_unlisted_files "$root"
 
-# Both can fail: a small tree with one fault of each kind.
+# They can fail: a small tree with one fault of each kind.
 bad=$scratch/bad
 mkdir -p "$bad/src/base" "$bad/src/ops" "$bad/src/attic" "$bad/kernels" "$bad/tests"
 printf '#include "base/a.h"\n#include <stdio.h>\n#include "device/b.h"\n' >"$bad/src/base/a.c"
@@ -91,5 +109,9 @@ check "the library does not know the commands" \
 : >"$bad/src/ops/relu.c"
 check "a kernel without a test is found" \
     says 'kernels/relu.cl: there is no tests/test_relu.c' find_incomplete_operations "$bad"
+printf '\tsrc/ops/relu.c \\\n\tkernels/common.cl\n' >"$bad/Makefile.am"
+rm "$bad/src/base/a.c"
+check "a file that Makefile.am does not name is found" \
+    says 'kernels/relu.cl is not in Makefile.am' find_unlisted_files "$bad"
 
 finish

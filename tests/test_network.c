@@ -95,7 +95,7 @@ static void compare(const golden *g, const char *prefix, const char *name, const
 static void load_before(network *net, const golden *g)
 {
     error err;
-    assert_ok(network_initialize(net, 1, &err), &err);
+    assert_ok(network_initialize(net, 1, false, &err), &err);
     for (size_t i = 0; i < network_parameter_count(net); i++) {
         parameter *p = network_parameter(net, i);
         size_t count;
@@ -346,7 +346,7 @@ static void test_same_seed_same_bits(void **state)
     for (int i = 0; i < 2; i++) {
         network *net;
         assert_ok(network_create(*state, &small, &net, &err), &err);
-        assert_ok(network_initialize(net, 9, &err), &err);
+        assert_ok(network_initialize(net, 9, false, &err), &err);
         parameter *p = network_find(net, "fine_backbone.layer2.0.conv2.weight");
         draws[i] = support_memory(p->count, sizeof(float));
         assert_ok(network_parameter_read(net, p, draws[i], &err), &err);

@@ -204,6 +204,17 @@ status file_remove_tree(const char *path, error *err)
     return result;
 }
 
+status file_rename(const char *from, const char *to, error *err)
+{
+    if (rename(from, to) != 0)
+        return error_set(err, STATUS_FAILED, "%s: cannot be renamed to %s: %s", from, to,
+                         strerror(errno));
+    char *parent = parent_of(to);
+    status result = parent ? file_sync_directory(parent, err) : error_memory(err, to);
+    free(parent);
+    return result;
+}
+
 status file_sync_directory(const char *path, error *err)
 {
     int descriptor = open(path, O_RDONLY | O_DIRECTORY);

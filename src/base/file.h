@@ -38,6 +38,8 @@ bool file_is_directory(const char *path);
 status file_make_directory(const char *path, error *err);
 /* Removes a directory with everything in it; symbolic links are removed, not followed. */
 status file_remove_tree(const char *path, error *err);
+/* Renames and syncs the directory above; `to` must not be a directory that is not empty. */
+status file_rename(const char *from, const char *to, error *err);
 /* Makes a rename in the directory survive a crash of the machine. */
 status file_sync_directory(const char *path, error *err);
 

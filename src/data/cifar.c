@@ -275,7 +275,7 @@ static status read_members(const char *path, archive_member *all, error *err)
                                    : archive_read_members(path, all, count, err);
 }
 
-status cifar_open(const char *path, dataset *opened, error *err)
+static status open_members(const char *path, dataset *opened, error *err)
 {
     archive_member all[BINARY_COUNT + PYTHON_COUNT];
     binary_members(all);
@@ -295,4 +295,27 @@ status cifar_open(const char *path, dataset *opened, error *err)
     }
     free_members(all, BINARY_COUNT + PYTHON_COUNT);
     return result;
+}
+
+static bool holds(const char *directory, const char *name)
+{
+    char *path = file_path("%s/%s", directory, name);
+    bool found = path && file_exists(path);
+    free(path);
+    return found;
+}
+
+/* An archive unpacks to a directory of its own, inside the one that a user may name. */
+status cifar_open(const char *path, dataset *opened, error *err)
+{
+    static const char *const inner[] = {"cifar-100-binary", "cifar-100-python"};
+    bool here = holds(path, "train.bin") || holds(path, "train");
+    for (size_t i = 0; !here && i < sizeof inner / sizeof inner[0]; i++)
+        if (holds(path, inner[i])) {
+            char *below = file_path("%s/%s", path, inner[i]);
+            status result = below ? open_members(below, opened, err) : error_memory(err, path);
+            free(below);
+            return result;
+        }
+    return open_members(path, opened, err);
 }

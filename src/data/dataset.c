@@ -24,15 +24,6 @@ static status open_directory(const char *path, dataset *opened, error *err)
 {
     if (holds(path, "label_map.json"))
         return tree_open(path, opened, err);
-    /* An archive unpacks to a directory of its own inside the one that was named. */
-    static const char *const inner[] = {"cifar-100-binary", "cifar-100-python"};
-    for (size_t i = 0; i < sizeof inner / sizeof inner[0]; i++)
-        if (!holds(path, "train.bin") && !holds(path, "train") && holds(path, inner[i])) {
-            char *below = file_path("%s/%s", path, inner[i]);
-            status result = below ? cifar_open(below, opened, err) : error_memory(err, path);
-            free(below);
-            return result;
-        }
     return cifar_open(path, opened, err);
 }
 

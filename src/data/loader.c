@@ -278,6 +278,11 @@ status loader_start(loader *from, uint32_t epoch, size_t first_batch, error *err
     return STATUS_OK;
 }
 
+size_t loader_images(const loader *from)
+{
+    return from->count;
+}
+
 size_t loader_batches(const loader *from)
 {
     size_t size = (size_t)from->options.batch_size;

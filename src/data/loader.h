@@ -37,7 +37,8 @@ void loader_free(loader *from);
 
 /* Starts epoch `epoch` at batch `first_batch` (to resume in the middle of one). */
 status loader_start(loader *from, uint32_t epoch, size_t first_batch, error *err);
-/* Batches in an epoch; the last one may be short. */
+/* Images, and batches, in an epoch; the last batch may be short. */
+size_t loader_images(const loader *from);
 size_t loader_batches(const loader *from);
 /* The next batch, or NULL in *next after the last. It stays valid until loader_recycle. An image
  * that cannot be decoded is an error naming its file. */

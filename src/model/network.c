@@ -231,6 +231,19 @@ void network_free(network *net)
     free(net);
 }
 
+status network_reserve_pixels(network *net, size_t bytes, error *err)
+{
+    cl_mem larger;
+    if (bytes <= net->options.pixel_capacity)
+        return STATUS_OK;
+    TRY(buffer_create(net->dev, bytes, &larger, err));
+    buffer_release(&net->pixels); /* the runtime keeps it while a step still reads it */
+    net->pixels = larger;
+    net->memory_bytes += bytes - net->options.pixel_capacity;
+    net->options.pixel_capacity = bytes;
+    return STATUS_OK;
+}
+
 const network_options *network_get_options(const network *net)
 {
     return &net->options;
@@ -275,10 +288,10 @@ size_t network_size(const network *net)
     return size;
 }
 
-status network_initialize(network *net, uint64_t seed, error *err)
+status network_initialize(network *net, uint64_t seed, bool from_scratch, error *err)
 {
     for (size_t i = 0; i < net->g.parameter_count; i++)
-        TRY(parameter_initialize(net->dev, &net->g.parameters[i], seed, err));
+        TRY(parameter_initialize(net->dev, &net->g.parameters[i], seed, from_scratch, err));
     return STATUS_OK;
 }
 

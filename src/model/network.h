@@ -79,6 +79,9 @@ status network_measure(device *dev, const network_options *options, uint64_t *by
 status network_create(device *dev, const network_options *options, network **created, error *err);
 void network_free(network *net); /* NULL is fine */
 
+/* Makes room for batches of more raw pixels than pixel_capacity announced; between steps. */
+status network_reserve_pixels(network *net, size_t bytes, error *err);
+
 const network_options *network_get_options(const network *net);
 device *network_device(const network *net);
 uint64_t network_memory_bytes(const network *net); /* all device memory that it holds */
@@ -91,8 +94,12 @@ parameter *network_find(network *net, const char *name);
 /* Trained elements in all: the number that papers report. */
 size_t network_size(const network *net);
 
-/* The original's initialisation, a function of seed and the parameter's name. */
-status network_initialize(network *net, uint64_t seed, error *err);
+/* The original's initialisation, a function of seed and the parameter's name. It is meant for
+ * backbones whose weights are loaded afterwards: from scratch, the original's learning rate makes
+ * it diverge within ten steps (in PyTorch as well). With from_scratch the last batch normalisation
+ * of each residual block starts at gamma 0 (Goyal et al., "Accurate, large minibatch SGD", 2017)
+ * and the classifiers near 0, which keeps the first steps small. */
+status network_initialize(network *net, uint64_t seed, bool from_scratch, error *err);
 
 /* Blocking copies between a parameter and host values in file layout. Not for counters. */
 status network_parameter_read(network *net, const parameter *p, float *values, error *err);

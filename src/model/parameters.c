@@ -93,17 +93,34 @@ static uint32_t hash_name(const char *name)
     return hash;
 }
 
-status parameter_initialize(device *dev, parameter *p, uint64_t seed, error *err)
+static bool ends_with(const char *name, const char *end)
+{
+    size_t length = strlen(name), wanted = strlen(end);
+    return length >= wanted && strcmp(name + length - wanted, end) == 0;
+}
+
+/* How far a parameter starts from 0. */
+static float start_scale(const parameter *p, bool from_scratch)
+{
+    if (from_scratch && ends_with(p->name, ".bn3.weight"))
+        return 0;
+    if (from_scratch && ends_with(p->name, "_classifier.weight"))
+        return 1e-3f;
+    return p->scale;
+}
+
+status parameter_initialize(device *dev, parameter *p, uint64_t seed, bool from_scratch, error *err)
 {
     uint32_t id = hash_name(p->name);
+    float scale = start_scale(p, from_scratch);
     p->counter = 0;
     if (p->kind == PARAMETER_COUNTER)
         return STATUS_OK;
     if (p->start == START_NORMAL)
-        return initialize_normal(dev, p->value, p->count, seed, id, p->scale, err);
+        return initialize_normal(dev, p->value, p->count, seed, id, scale, err);
     if (p->start == START_UNIFORM)
-        return initialize_uniform(dev, p->value, p->count, seed, id, p->scale, err);
-    return initialize_constant(dev, p->value, p->count, p->scale, err);
+        return initialize_uniform(dev, p->value, p->count, seed, id, scale, err);
+    return initialize_constant(dev, p->value, p->count, scale, err);
 }
 
 /* A matrix transposition in tiles that stay in the cache: out[c][r] = in[r][c]. */

@@ -18,8 +18,10 @@ uint64_t parameters_bytes(const graph *g, bool gradients);
 status parameters_allocate(device *dev, graph *g, bool gradients, error *err);
 void parameters_release(graph *g);
 
-/* Fills one on the device, as p->start says; a function of seed and name. Counters become 0. */
-status parameter_initialize(device *dev, parameter *p, uint64_t seed, error *err);
+/* Fills one on the device, as p->start says; a function of seed and name. Counters become 0.
+ * from_scratch: see network_initialize. */
+status parameter_initialize(device *dev, parameter *p, uint64_t seed, bool from_scratch,
+                            error *err);
 
 /* From file layout to the device's and back; `count` values each, not the same memory. */
 void parameter_to_device_layout(const parameter *p, const float *file, float *device_values);

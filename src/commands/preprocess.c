@@ -1,0 +1,249 @@
+/* `hcnn-cl preprocess`: CIFAR-100 as the tree of image files that the original trains on,
+ * one directory a fine class, with label_map.json. */
+#include "base/file.h"
+#include "base/progress.h"
+#include "commands/commands.h"
+#include "data/dataset.h"
+#include "data/image.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { JPEG_QUALITY = 75 }; /* the original's */
+
+typedef struct preprocess_options {
+    const char *dataset, *directory, *out, *types, *format;
+} preprocess_options;
+
+/* A class's name becomes a directory: it must not lead anywhere else. */
+static status check_name(const char *name, error *err)
+{
+    if (*name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED, "the class name '%s' cannot be a directory's name", name);
+}
+
+static status check_names(const hierarchy *tree, error *err)
+{
+    for (int i = 0; i < tree->coarse_count; i++)
+        TRY(check_name(tree->coarse_names[i], err));
+    for (int i = 0; i < tree->fine_count; i++)
+        TRY(check_name(tree->fine_names[i], err));
+    return STATUS_OK;
+}
+
+static status make_directories(const char *out, const char *type, const hierarchy *tree, error *err)
+{
+    for (int i = 0; i < tree->fine_count; i++) {
+        char *path = file_path("%s/%s_images/%s/%s", out, type,
+                               tree->coarse_names[tree->parents[i]], tree->fine_names[i]);
+        status result = path ? file_make_directory(path, err) : error_memory(err, out);
+        free(path);
+        TRY(result);
+    }
+    return STATUS_OK;
+}
+
+/* Planes to RGB RGB ... */
+static void interleave(const unsigned char *planes, image *picture)
+{
+    size_t pixels = (size_t)picture->width * (size_t)picture->height;
+    for (size_t i = 0; i < pixels; i++)
+        for (size_t channel = 0; channel < 3; channel++)
+            picture->pixels[3 * i + channel] = planes[channel * pixels + i];
+}
+
+static status write_image(const preprocess_options *o, const char *type, const hierarchy *tree,
+                          const image_set *set, size_t index, image *picture, error *err)
+{
+    bool jpeg = strcmp(o->format, "jpg") == 0;
+    int fine = set->fine[index];
+    size_t bytes = 3 * (size_t)set->width * (size_t)set->height;
+    char *path = file_path("%s/%s_images/%s/%s/%s_%05zu.%s", o->out, type,
+                           tree->coarse_names[tree->parents[fine]], tree->fine_names[fine], type,
+                           index, o->format);
+    if (!path)
+        return error_memory(err, o->out);
+    interleave(set->pixels + index * bytes, picture);
+    status result = jpeg ? image_write_jpeg(path, picture, JPEG_QUALITY, err)
+                         : image_write_png(path, picture, err);
+    free(path);
+    return result;
+}
+
+static status write_part(const preprocess_options *o, const char *type, const hierarchy *tree,
+                         const image_set *set, error *err)
+{
+    progress bar;
+    image picture = {set->width, set->height, NULL};
+    char label[32];
+    TRY(make_directories(o->out, type, tree, err));
+    picture.pixels = malloc(3 * (size_t)set->width * (size_t)set->height);
+    if (!picture.pixels)
+        return error_memory(err, "an image");
+    snprintf(label, sizeof label, "%s images", type);
+    progress_begin(&bar, stderr);
+    status result = STATUS_OK;
+    for (size_t i = 0; i < set->count && result == STATUS_OK; i++) {
+        result = write_image(o, type, tree, set, i, &picture, err);
+        progress_draw(&bar, label, i + 1, set->count, "");
+    }
+    progress_clear(&bar);
+    free(picture.pixels);
+    if (result == STATUS_OK)
+        printf("%s/%s_images: %zu images\n", o->out, type, set->count);
+    return result;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The sorted fine names of one coarse class. */
+static json_t *children(const hierarchy *tree, int coarse)
+{
+    const char **names = calloc((size_t)tree->fine_count, sizeof *names);
+    json_t *list = json_array();
+    size_t count = 0;
+    for (int i = 0; names && i < tree->fine_count; i++)
+        if (tree->parents[i] == coarse)
+            names[count++] = tree->fine_names[i];
+    if (names)
+        qsort(names, count, sizeof *names, by_name);
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_string(names[i]));
+    free(names);
+    return list;
+}
+
+/* Coarse name to sorted fine names, sorted. Written last: its being there says that the tree is
+ * whole. */
+static status write_map(const preprocess_options *o, const hierarchy *tree, error *err)
+{
+    json_t *map = json_object();
+    for (int i = 0; i < tree->coarse_count; i++)
+        json_object_set_new(map, tree->coarse_names[i], children(tree, i));
+    char *text = json_dumps(map, JSON_INDENT(2) | JSON_SORT_KEYS);
+    char *path = file_path("%s/label_map.json", o->out);
+    status result = text && path ? file_write(path, text, strlen(text), err)
+                                 : error_memory(err, "label_map.json");
+    if (result == STATUS_OK)
+        printf("%s: %d coarse, %d fine classes\n", path, tree->coarse_count, tree->fine_count);
+    free(path);
+    free(text);
+    json_decref(map);
+    return result;
+}
+
+/* Whether `type` is one of the words of a list with commas between. */
+static bool lists(const char *types, const char *type)
+{
+    size_t length = strlen(type);
+    for (const char *at = types; *at;) {
+        size_t word = strcspn(at, ",");
+        if (word == length && strncmp(at, type, length) == 0)
+            return true;
+        at += word + (at[word] == ',');
+    }
+    return false;
+}
+
+static status check_types(const char *types, error *err)
+{
+    for (const char *at = types; *at;) {
+        size_t word = strcspn(at, ",");
+        if (!(word == 5 && strncmp(at, "train", 5) == 0) &&
+            !(word == 4 && strncmp(at, "test", 4) == 0))
+            return error_set(err, STATUS_USAGE, "--types %s: '%.*s' is neither train nor test",
+                             types, (int)word, at);
+        at += word + (at[word] == ',');
+    }
+    return *types ? STATUS_OK : error_set(err, STATUS_USAGE, "--types is empty");
+}
+
+static status write_tree(const preprocess_options *o, const dataset *data, error *err)
+{
+    TRY(check_names(&data->classes, err));
+    if (!data->train.pixels || !data->test.pixels)
+        return error_set(err, STATUS_FAILED, "%s: is a tree of image files already", o->directory);
+    if (lists(o->types, "train"))
+        TRY(write_part(o, "train", &data->classes, &data->train, err));
+    if (lists(o->types, "test"))
+        TRY(write_part(o, "test", &data->classes, &data->test, err));
+    return write_map(o, &data->classes, err);
+}
+
+static status run(preprocess_options *o, error *err)
+{
+    dataset data = {0};
+    if (!o->directory)
+        return error_set(err, STATUS_USAGE,
+                         "preprocess needs --data-dir DIR, where CIFAR-100 lies");
+    TRY(check_types(o->types, err));
+    if (!o->out && !file_is_directory(o->directory))
+        return error_set(err, STATUS_USAGE,
+                         "%s: is no directory to write the tree into; --out DIR names one",
+                         o->directory);
+    o->out = o->out ? o->out : o->directory;
+    status result = cifar_open(o->directory, &data, err);
+    if (result == STATUS_OK)
+        result = write_tree(o, &data, err);
+    dataset_close(&data);
+    return result;
+}
+
+int command_preprocess(int argc, char **argv)
+{
+    preprocess_options o = {.dataset = "cifar100", .types = "train,test", .format = "png"};
+    const option_spec options[] = {
+        {.name = "dataset",
+         .kind = OPTION_CHOICE,
+         .target = &o.dataset,
+         .argument = "NAME",
+         .help = "the data set",
+         .choices = "cifar100"},
+        {.name = "data-dir",
+         .alias = "data-path",
+         .kind = OPTION_STRING,
+         .target = &o.directory,
+         .argument = "DIR",
+         .help = "where CIFAR-100 lies, binary or python version, or its archive"},
+        {.name = "out",
+         .kind = OPTION_STRING,
+         .target = &o.out,
+         .argument = "DIR",
+         .help = "where the tree goes; default: the data's directory"},
+        {.name = "types",
+         .kind = OPTION_STRING,
+         .target = &o.types,
+         .argument = "LIST",
+         .help = "train, test or both with a comma between"},
+        {.name = "format",
+         .kind = OPTION_CHOICE,
+         .target = &o.format,
+         .argument = "NAME",
+         .help = "png loses nothing; jpg is what the original wrote",
+         .choices = "png|jpg"},
+        {0},
+    };
+    const command_line line = {
+        .usage = "preprocess --data-dir DIR [OPTION]...",
+        .summary =
+            "Writes CIFAR-100 as {train,test}_images/COARSE/FINE/* and label_map.json. Such a "
+            "tree can be given to train's --data.",
+        .example =
+            "hcnn-cl preprocess --dataset cifar100 --data-dir cifar-100-python --types train,test",
+        .options = options,
+    };
+    operands rest;
+    int exit_code;
+    error err;
+    if (!command_options(&line, argc, argv, &rest, &exit_code))
+        return exit_code;
+    options_free(&rest);
+    status result = run(&o, &err);
+    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+}

@@ -1,0 +1,31 @@
+/* Measuring a network on part of a data set. */
+#ifndef HCNN_TRAIN_EVALUATE_H
+#define HCNN_TRAIN_EVALUATE_H
+
+#include "data/loader.h"
+#include "model/network.h"
+#include "train/metrics.h"
+
+#include <signal.h>
+
+/* What to tell while it goes on, and when to stop; either may be NULL. */
+typedef struct evaluate_watch {
+    void (*progress)(void *context, size_t done, size_t total); /* images */
+    void *context;
+    const volatile sig_atomic_t *stop;
+} evaluate_watch;
+
+/* Runs every batch of the loader, whose order and augmentation are off, with running statistics.
+ * Stopped: STATUS_INTERRUPTED, and sums that hold what was done. */
+status evaluate_loader(network *net, loader *from, const hierarchy *classes,
+                       const evaluate_watch *watch, metrics *sums, error *err);
+
+/* The same for images indices[0..count) of a set (NULL: all), with a loader of its own. */
+status evaluate_set(network *net, const image_set *set, const unsigned *indices, size_t count,
+                    int threads, const hierarchy *classes, const evaluate_watch *watch,
+                    metrics *sums, error *err);
+
+/* A loader's batch as a network takes it. */
+network_batch batch_for_network(const batch *b);
+
+#endif

@@ -1,0 +1,121 @@
+/* Lines of JSON; see journal.h. */
+#include "train/journal.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Enough digits that a float's value survives. */
+enum { DIGITS = 9 };
+
+static status fail(const journal *j, error *err)
+{
+    return error_set(err, STATUS_FAILED, "%s: cannot be written: %s", j->path, strerror(errno));
+}
+
+status journal_open(journal *j, const char *path, uint64_t bytes, error *err)
+{
+    struct stat info;
+    *j = (journal){.path = file_path("%s", path)};
+    if (!j->path)
+        return error_memory(err, path);
+    j->stream = fopen(path, "ab");
+    if (!j->stream || fstat(fileno(j->stream), &info) != 0)
+        return fail(j, err);
+    /* A pipe or a terminal has no length to cut. */
+    if (S_ISREG(info.st_mode) && (uint64_t)info.st_size > bytes &&
+        ftruncate(fileno(j->stream), (off_t)bytes) != 0)
+        return fail(j, err);
+    return STATUS_OK;
+}
+
+void journal_close(journal *j)
+{
+    if (j->stream)
+        fclose(j->stream);
+    free(j->path);
+    *j = (journal){0};
+}
+
+/* Takes over `line`. */
+static status put(journal *j, json_t *line, error *err)
+{
+    if (!line)
+        return error_memory(err, j->path);
+    bool written =
+        json_dumpf(line, j->stream,
+                   JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(DIGITS)) == 0 &&
+        fputc('\n', j->stream) != EOF && fflush(j->stream) == 0;
+    json_decref(line);
+    return written ? STATUS_OK : fail(j, err);
+}
+
+status journal_step(journal *j, uint64_t step, double loss, double coarse_loss, double fine_loss,
+                    bool only_fine, error *err)
+{
+    json_t *line = json_pack("{s:I, s:f}", "step", (json_int_t)step, "loss", loss);
+    if (line && !only_fine)
+        json_object_set_new(line, "coarse_loss", json_real(coarse_loss));
+    if (line)
+        json_object_set_new(line, "fine_loss", json_real(fine_loss));
+    return put(j, line, err);
+}
+
+json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_weight,
+                          bool only_fine)
+{
+    json_t *o = json_pack("{s:I, s:f}", "images", (json_int_t)m->count, "loss",
+                          metrics_loss(m, coarse_weight, fine_weight));
+    if (!o)
+        return NULL;
+    if (!only_fine) {
+        json_object_set_new(o, "coarse_loss", json_real(metrics_mean_coarse_loss(m)));
+        json_object_set_new(o, "coarse_top1", json_real(metrics_share(m, m->coarse_top1)));
+        json_object_set_new(o, "coarse_top5", json_real(metrics_share(m, m->coarse_top5)));
+    }
+    json_object_set_new(o, "fine_loss", json_real(metrics_mean_fine_loss(m)));
+    json_object_set_new(o, "fine_top1", json_real(metrics_share(m, m->fine_top1)));
+    json_object_set_new(o, "fine_top5", json_real(metrics_share(m, m->fine_top5)));
+    if (!only_fine)
+        json_object_set_new(o, "agreement", json_real(metrics_share(m, m->agree)));
+    return o;
+}
+
+status journal_epoch(journal *j, const train_epoch *w, uint64_t step, error *err)
+{
+    json_t *line = json_pack(
+        "{s:i, s:I, s:f, s:f, s:f, s:b, s:o, s:o}", "epoch", w->epoch, "steps", (json_int_t)step,
+        "lr", w->lr, "seconds", w->seconds, "images_per_second", w->images_per_second, "best",
+        w->best, "train",
+        metrics_to_object(&w->train, w->coarse_weight, w->fine_weight, w->only_fine), "validation",
+        metrics_to_object(&w->validation, w->coarse_weight, w->fine_weight, w->only_fine));
+    return put(j, line, err);
+}
+
+status journal_test(journal *j, const train_finished *w, error *err)
+{
+    json_t *line = json_pack(
+        "{s:i, s:o, s:o}", "best_epoch", w->best_epoch, "test_half",
+        metrics_to_object(&w->test_half, w->coarse_weight, w->fine_weight, w->only_fine),
+        "test_whole",
+        metrics_to_object(&w->test_whole, w->coarse_weight, w->fine_weight, w->only_fine));
+    return put(j, line, err);
+}
+
+status journal_sync(journal *j, uint64_t *bytes, error *err)
+{
+    struct stat info;
+    if (fflush(j->stream) != 0 || fstat(fileno(j->stream), &info) != 0)
+        return fail(j, err);
+    *bytes = 0;
+    if (!S_ISREG(info.st_mode))
+        return STATUS_OK;
+    if (fsync(fileno(j->stream)) != 0)
+        return fail(j, err);
+    *bytes = (uint64_t)info.st_size;
+    return STATUS_OK;
+}

@@ -1,0 +1,70 @@
+/* The training loop. It prints nothing: an observer is told. */
+#ifndef HCNN_TRAIN_TRAIN_H
+#define HCNN_TRAIN_TRAIN_H
+
+#include "train/config.h"
+#include "train/metrics.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+/* What is about to start. Pointers live during the call only. */
+typedef struct train_started {
+    const char *device, *data, *run;
+    bool is_sample, resumed;
+    int coarse_classes, fine_classes, image_size;
+    size_t train_images, validation_images, test_images;
+    size_t parameters, trained_parameters;
+    uint64_t memory_bytes;
+    uint64_t step; /* done already */
+} train_started;
+
+typedef struct train_step {
+    uint64_t step; /* done, from 1 */
+    int epoch, epochs;
+    size_t batch, batches;               /* done in the epoch, of so many */
+    double loss, coarse_loss, fine_loss; /* of this batch */
+    metrics so_far;                      /* of the epoch */
+    double lr, images_per_second;
+    bool only_fine;
+} train_step;
+
+typedef struct train_epoch {
+    int epoch, epochs; /* epoch from 1 */
+    metrics train, validation;
+    double coarse_weight, fine_weight;
+    double lr, seconds, images_per_second;
+    bool best, only_fine;
+} train_epoch;
+
+typedef struct train_finished {
+    uint64_t step;
+    bool tested;                   /* false: stopped by max_steps before the last epoch's end */
+    int best_epoch;                /* from 1 */
+    metrics test_half, test_whole; /* of the best checkpoint */
+    double coarse_weight, fine_weight;
+    bool only_fine;
+    const char *run;
+} train_finished;
+
+typedef struct train_observer {
+    void *context;
+    void (*note)(void *context, const char *text); /* something worth a line */
+    void (*started)(void *context, const train_started *what);
+    void (*step)(void *context, const train_step *what);
+    void (*evaluating)(void *context, const char *what, size_t done, size_t total);
+    void (*epoch)(void *context, const train_epoch *what);
+    void (*finished)(void *context, const train_finished *what);
+    const volatile sig_atomic_t *stop; /* nonzero: finish the step, save, return */
+} train_observer;
+
+/* Trains, in a new run directory (options->run, which must not exist). STATUS_INTERRUPTED after a
+ * stop: the state is saved. */
+status train_start(const train_options *options, const train_observer *observer, error *err);
+
+/* Goes on with a run, to the bit as if it had never stopped. epochs and max_steps 0: as the run's
+ * config.json says, and no limit. threads 0: as the run. */
+status train_resume(const char *run, int epochs, int max_steps, int threads,
+                    const train_observer *observer, error *err);
+
+#endif
