@@ -11,17 +11,21 @@
 #include <sys/stat.h>
 
 enum { LENGTH_BYTES = 8, MAX_HEADER_BYTES = 100 << 20 };
+static const char metadata_key[] = "__metadata__";
 
 static const struct {
     const char *name;
     safetensors_type type;
     unsigned bytes;
 } types[] = {
-    {"F32", SAFETENSORS_F32, 4},    {"F16", SAFETENSORS_F16, 2},   {"BF16", SAFETENSORS_BF16, 2},
-    {"I64", SAFETENSORS_I64, 8},    {"F64", SAFETENSORS_OTHER, 8}, {"I32", SAFETENSORS_OTHER, 4},
-    {"I16", SAFETENSORS_OTHER, 2},  {"I8", SAFETENSORS_OTHER, 1},  {"U64", SAFETENSORS_OTHER, 8},
-    {"U32", SAFETENSORS_OTHER, 4},  {"U16", SAFETENSORS_OTHER, 2}, {"U8", SAFETENSORS_OTHER, 1},
-    {"BOOL", SAFETENSORS_OTHER, 1},
+    {"F32", SAFETENSORS_F32, 4},       {"F16", SAFETENSORS_F16, 2},
+    {"BF16", SAFETENSORS_BF16, 2},     {"I64", SAFETENSORS_I64, 8},
+    {"F64", SAFETENSORS_OTHER, 8},     {"I32", SAFETENSORS_OTHER, 4},
+    {"I16", SAFETENSORS_OTHER, 2},     {"I8", SAFETENSORS_OTHER, 1},
+    {"U64", SAFETENSORS_OTHER, 8},     {"U32", SAFETENSORS_OTHER, 4},
+    {"U16", SAFETENSORS_OTHER, 2},     {"U8", SAFETENSORS_OTHER, 1},
+    {"BOOL", SAFETENSORS_OTHER, 1},    {"C64", SAFETENSORS_OTHER, 8},
+    {"F8_E4M3", SAFETENSORS_OTHER, 1}, {"F8_E5M2", SAFETENSORS_OTHER, 1},
 };
 enum { TYPE_COUNT = sizeof types / sizeof types[0] };
 
@@ -58,15 +62,19 @@ size_t safetensors_elements(const safetensors_entry *entry)
     return elements;
 }
 
-/* Elements times `bytes` without overflow, as far as `limit`. */
-static bool sized(const safetensors_entry *e, unsigned bytes, uint64_t limit, uint64_t *size)
+/* Elements times `bytes` without overflow, as far as `limit`. No elements fit any limit, whatever
+ * the other dimensions are. */
+static bool sized(int rank, const int64_t *shape, unsigned bytes, uint64_t limit, uint64_t *size)
 {
     uint64_t total = bytes;
-    for (int i = 0; i < e->rank; i++) {
-        uint64_t n = (uint64_t)e->shape[i];
-        if (n != 0 && total > limit / n)
+    *size = 0;
+    for (int i = 0; i < rank; i++)
+        if (shape[i] == 0)
+            return true;
+    for (int i = 0; i < rank; i++) {
+        if (shape[i] < 0 || total > limit / (uint64_t)shape[i])
             return false;
-        total *= n;
+        total *= (uint64_t)shape[i];
     }
     *size = total;
     return true;
@@ -117,7 +125,8 @@ static status parse_entry(const safetensors_file *f, safetensors_entry *e, const
     e->begin = (uint64_t)json_integer_value(begin);
     e->end = (uint64_t)json_integer_value(end);
     uint64_t size;
-    if (!sized(e, types[type].bytes, f->data_bytes, &size) || size != e->end - e->begin)
+    if (!sized(e->rank, e->shape, types[type].bytes, f->data_bytes, &size) ||
+        size != e->end - e->begin)
         return bad_entry(f, name, "dtype, shape and data_offsets do not agree", err);
     return STATUS_OK;
 }
@@ -140,7 +149,7 @@ static status parse_entries(safetensors_file *f, error *err)
     json_t *value;
     json_object_foreach(f->header, name, value)
     {
-        if (strcmp(name, "__metadata__") != 0)
+        if (strcmp(name, metadata_key) != 0)
             TRY(parse_entry(f, &f->entries[f->count++], name, value, err));
     }
     qsort(f->entries, f->count, sizeof *f->entries, by_begin);
@@ -242,7 +251,7 @@ const safetensors_entry *safetensors_find(const safetensors_file *f, const char 
 
 const char *safetensors_metadata(const safetensors_file *f, const char *key)
 {
-    return json_string_value(json_object_get(json_object_get(f->header, "__metadata__"), key));
+    return json_string_value(json_object_get(json_object_get(f->header, metadata_key), key));
 }
 
 static float float_of_bits(uint32_t bits)
@@ -345,18 +354,28 @@ status safetensors_describe(safetensors_writer *w, const char *name, safetensors
                             int rank, const int64_t *shape, error *err)
 {
     unsigned known = type_index(type);
-    uint64_t bytes = types[known].bytes;
+    uint64_t bytes;
+    if (w->started || strcmp(name, metadata_key) == 0 || json_object_get(w->header, name))
+        return error_set(err, STATUS_FAILED, "%s: tensor '%.200s' cannot be described: %s",
+                         w->out.path, name,
+                         w->started ? "bytes were written already" : "the name is taken");
+    if (rank < 0 || rank > SAFETENSORS_MAX_RANK ||
+        !sized(rank, shape, types[known].bytes, INT64_MAX - w->described, &bytes))
+        return error_set(err, STATUS_FAILED,
+                         "%s: tensor '%.200s' has a shape that no file can hold", w->out.path,
+                         name);
     json_t *dimensions = json_array();
-    for (int i = 0; i < rank; i++) {
+    for (int i = 0; i < rank; i++)
         json_array_append_new(dimensions, json_integer(shape[i]));
-        bytes *= (uint64_t)shape[i];
-    }
     json_t *entry =
         json_pack("{s:s, s:o, s:[I,I]}", "dtype", types[known].name, "shape", dimensions,
                   "data_offsets", (json_int_t)w->described, (json_int_t)(w->described + bytes));
-    w->described += bytes;
     if (!entry || json_object_set_new(w->header, name, entry) != 0)
-        return error_memory(err, name);
+        return error_set(err, STATUS_FAILED,
+                         "%s: tensor '%.200s' cannot be described: the name is no UTF-8 text, or "
+                         "memory is out",
+                         w->out.path, name);
+    w->described += bytes;
     return STATUS_OK;
 }
 
@@ -373,7 +392,7 @@ status safetensors_set_metadata(safetensors_writer *w, const char *key, const ch
 static status write_header(safetensors_writer *w, error *err)
 {
     if (json_object_size(w->metadata) > 0 &&
-        json_object_set(w->header, "__metadata__", w->metadata) != 0)
+        json_object_set(w->header, metadata_key, w->metadata) != 0)
         return error_memory(err, w->out.path);
     char *text = json_dumps(w->header, JSON_COMPACT);
     if (!text)

@@ -52,6 +52,7 @@ size_t safetensors_elements(const safetensors_entry *entry);
  * appears whole or not at all (file.h). */
 typedef struct safetensors_writer safetensors_writer;
 status safetensors_create(const char *path, safetensors_writer **created, error *err);
+/* STATUS_FAILED for a name given twice, a shape that is no shape, and after the first append. */
 status safetensors_describe(safetensors_writer *writer, const char *name, safetensors_type type,
                             int rank, const int64_t *shape, error *err);
 status safetensors_set_metadata(safetensors_writer *writer, const char *key, const char *value,

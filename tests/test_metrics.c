@@ -1,0 +1,95 @@
+/* metrics.c: sums over batches, means, shares, and results without a coarse part. */
+#include "check.h"
+#include "train/metrics.h"
+
+#include <math.h>
+
+static const int parents[] = {0, 0, 1, 1, 1};
+
+/* loss, rank, guess, label */
+static head_result coarse[] = {{0.5f, 0, 0, 0}, {1.5f, 1, 1, 0}, {2.0f, 5, 0, 1}, {0.25f, 0, 1, 1}};
+static head_result fine[] = {
+    {1.0f, 0, 1, 1}, {2.0f, 4, 0, 1}, {4.0f, 5, 3, 2}, {8.0f, INT32_MAX, 4, 3}};
+
+static metrics add_all(void)
+{
+    metrics sums = {0};
+    step_results first = {.count = 1, .coarse = coarse, .fine = fine};
+    step_results rest = {.count = 3, .coarse = coarse + 1, .fine = fine + 1};
+    metrics_add(&sums, &first, parents);
+    metrics_add(&sums, &rest, parents);
+    return sums;
+}
+
+static void batches_add_up(void **state)
+{
+    (void)state;
+    metrics sums = add_all();
+    assert_int_equal(sums.count, 4);
+    assert_true(sums.coarse_loss == 4.25);
+    assert_true(sums.fine_loss == 15.0);
+    assert_int_equal(sums.coarse_top1, 2);
+    assert_int_equal(sums.coarse_top5, 3);
+    assert_int_equal(sums.fine_top1, 1);
+    assert_int_equal(sums.fine_top5, 2);
+    /* Right or wrong, the first and the last guess go together. */
+    assert_int_equal(sums.agree, 2);
+}
+
+static void means_and_shares(void **state)
+{
+    (void)state;
+    metrics sums = add_all();
+    assert_true(metrics_mean_coarse_loss(&sums) == 1.0625);
+    assert_true(metrics_mean_fine_loss(&sums) == 3.75);
+    assert_true(metrics_loss(&sums, 1.0, 1.0) == 4.8125);
+    assert_true(metrics_loss(&sums, 0.5, 2.0) == 8.03125);
+    assert_true(metrics_loss(&sums, 0.0, 1.0) == 3.75);
+    assert_true(metrics_share(&sums, sums.agree) == 0.5);
+    assert_true(metrics_share(&sums, sums.coarse_top5) == 0.75);
+}
+
+static void only_fine(void **state)
+{
+    (void)state;
+    metrics sums = {0};
+    step_results results = {.count = 4, .fine = fine};
+    metrics_add(&sums, &results, NULL);
+    assert_int_equal(sums.count, 4);
+    assert_int_equal(sums.fine_top5, 2);
+    assert_int_equal(sums.coarse_top5, 0);
+    assert_int_equal(sums.agree, 0);
+    assert_true(metrics_loss(&sums, 1.0, 2.0) == 7.5);
+}
+
+static void nothing_is_zero(void **state)
+{
+    (void)state;
+    metrics sums = {0};
+    step_results none = {.count = 0, .coarse = coarse, .fine = fine};
+    metrics_add(&sums, &none, parents);
+    assert_true(metrics_loss(&sums, 1.0, 1.0) == 0.0);
+    assert_true(metrics_share(&sums, 0) == 0.0);
+}
+
+/* A loss that is not finite shows, unless its weight is 0. */
+static void losses_that_are_not_finite(void **state)
+{
+    (void)state;
+    metrics sums = add_all();
+    sums.coarse_loss = NAN;
+    assert_true(isnan(metrics_loss(&sums, 1.0, 1.0)));
+    assert_true(metrics_loss(&sums, 0.0, 1.0) == 3.75);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batches_add_up),
+        cmocka_unit_test(means_and_shares),
+        cmocka_unit_test(only_fine),
+        cmocka_unit_test(nothing_is_zero),
+        cmocka_unit_test(losses_that_are_not_finite),
+    };
+    return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
+}

@@ -1,0 +1,369 @@
+/* safetensors.c: what is written is read again; half precision; files that lie about themselves. */
+#include "base/file.h"
+#include "base/safetensors.h"
+#include "check.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+typedef struct fixture {
+    char *directory, *path;
+} fixture;
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    if (!f)
+        return -1;
+    f->directory = check_directory();
+    f->path = file_path("%s/file.safetensors", f->directory);
+    *state = f;
+    return f->path ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    error err;
+    file_remove_tree(f->directory, &err);
+    free(f->directory);
+    free(f->path);
+    free(f);
+    return 0;
+}
+
+/* A file of this header, its true length before it, and `size` bytes of data. */
+static void write_raw(const fixture *f, const char *header, const void *data, size_t size)
+{
+    size_t length = strlen(header), total = 8 + length + size;
+    unsigned char *bytes = calloc(total, 1);
+    assert_non_null(bytes);
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)((uint64_t)length >> (8 * i));
+    memcpy(bytes + 8, header, length);
+    if (size > 0)
+        memcpy(bytes + 8 + length, data, size);
+    error err;
+    CHECK_OK(file_write(f->path, bytes, total, &err));
+    free(bytes);
+}
+
+static const float weights[6] = {0.0f, -0.0f, 1.5f, -3.25e-40f, 3.4e38f, INFINITY};
+static const int64_t steps = -(INT64_C(1) << 40);
+
+static void write_sample(const fixture *f)
+{
+    error err;
+    safetensors_writer *w;
+    CHECK_OK(safetensors_create(f->path, &w, &err));
+    CHECK_OK(safetensors_describe(w, "a.weight", SAFETENSORS_F32, 2, (int64_t[]){2, 3}, &err));
+    CHECK_OK(safetensors_describe(w, "a.steps", SAFETENSORS_I64, 0, NULL, &err));
+    CHECK_OK(safetensors_describe(w, "empty", SAFETENSORS_F32, 2, (int64_t[]){3, 0}, &err));
+    CHECK_OK(safetensors_set_metadata(w, "classes", "\"apple\", \xc3\xa4", &err));
+    CHECK_OK(safetensors_append(w, weights, sizeof weights, &err));
+    CHECK_OK(safetensors_append(w, &steps, sizeof steps, &err));
+    CHECK_OK(safetensors_append(w, NULL, 0, &err));
+    CHECK_OK(safetensors_commit(w, &err));
+}
+
+static void round_trip(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    safetensors_file *file;
+    float values[6];
+    int64_t number;
+    write_sample(f);
+    CHECK_OK(safetensors_open(f->path, &file, &err));
+    assert_int_equal(safetensors_count(file), 3);
+    const safetensors_entry *weight = safetensors_find(file, "a.weight");
+    assert_non_null(weight);
+    assert_ptr_equal(weight, safetensors_at(file, 0));
+    assert_int_equal(weight->type, SAFETENSORS_F32);
+    assert_int_equal(weight->rank, 2);
+    assert_int_equal(weight->shape[0], 2);
+    assert_int_equal(weight->shape[1], 3);
+    assert_int_equal(safetensors_elements(weight), 6);
+    CHECK_OK(safetensors_read_f32(file, weight, values, &err));
+    assert_memory_equal(values, weights, sizeof weights);
+    const safetensors_entry *counter = safetensors_find(file, "a.steps");
+    assert_int_equal(counter->rank, 0);
+    assert_int_equal(safetensors_elements(counter), 1);
+    CHECK_OK(safetensors_read_i64(file, counter, &number, &err));
+    assert_true(number == steps);
+    assert_int_equal(safetensors_elements(safetensors_find(file, "empty")), 0);
+    CHECK_OK(safetensors_read_f32(file, safetensors_find(file, "empty"), values, &err));
+    assert_null(safetensors_find(file, "a"));
+    assert_string_equal(safetensors_metadata(file, "classes"), "\"apple\", \xc3\xa4");
+    assert_null(safetensors_metadata(file, "other"));
+    CHECK_FAILS(STATUS_FAILED, "a.steps", safetensors_read_f32(file, counter, values, &err));
+    CHECK_FAILS(STATUS_FAILED, "not I64", safetensors_read_i64(file, weight, &number, &err));
+    safetensors_close(file);
+}
+
+/* Bits of a half and the float that IEEE 754 makes of it. */
+static void halves(void **state)
+{
+    static const uint16_t bits[] = {0x0000, 0x8000, 0x3c00, 0xc000, 0x7bff, 0x0400, 0x03ff,
+                                    0x0001, 0x8001, 0x7c00, 0xfc00, 0x3555, 0x7e01, 0xfe00};
+    static const float want[] = {0.0f,      -0.0f,    1.0f,         -2.0f,
+                                 65504.0f,  0x1p-14f, 0x1.ff8p-15f, 0x1p-24f,
+                                 -0x1p-24f, INFINITY, -INFINITY,    0x1.554p-2f};
+    enum { COUNT = sizeof bits / sizeof bits[0], NUMBERS = sizeof want / sizeof want[0] };
+    const fixture *f = *state;
+    error err;
+    safetensors_file *file;
+    float values[COUNT];
+    write_raw(f, "{\"h\":{\"dtype\":\"F16\",\"shape\":[14],\"data_offsets\":[0,28]}}", bits,
+              sizeof bits);
+    CHECK_OK(safetensors_open(f->path, &file, &err));
+    CHECK_OK(safetensors_read_f32(file, safetensors_at(file, 0), values, &err));
+    assert_memory_equal(values, want, sizeof want);
+    assert_true(isnan(values[NUMBERS]) && isnan(values[NUMBERS + 1]));
+    assert_false(signbit(values[NUMBERS]));
+    assert_true(signbit(values[NUMBERS + 1]));
+    safetensors_close(file);
+}
+
+static void brain_floats(void **state)
+{
+    static const uint16_t bits[] = {0x0000, 0x8000, 0x3f80, 0xc040, 0x0001, 0x7f7f, 0x7f80, 0xff80};
+    static const float want[] = {0.0f,      -0.0f,        1.0f,     -3.0f,
+                                 0x1p-133f, 0x1.fep+127f, INFINITY, -INFINITY};
+    const fixture *f = *state;
+    error err;
+    safetensors_file *file;
+    float values[9];
+    uint16_t data[9];
+    memcpy(data, bits, sizeof bits);
+    data[8] = 0x7fc1;
+    write_raw(f, "{\"b\":{\"dtype\":\"BF16\",\"shape\":[3,3],\"data_offsets\":[0,18]}}", data,
+              sizeof data);
+    CHECK_OK(safetensors_open(f->path, &file, &err));
+    CHECK_OK(safetensors_read_f32(file, safetensors_at(file, 0), values, &err));
+    assert_memory_equal(values, want, sizeof want);
+    assert_true(isnan(values[8]));
+    safetensors_close(file);
+}
+
+/* Types that are not weights are listed all the same. */
+static void other_types(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    safetensors_file *file;
+    float value;
+    write_raw(f,
+              "{\"d\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,8]},"
+              "\"e\":{\"dtype\":\"F8_E4M3\",\"shape\":[2],\"data_offsets\":[8,10]}}",
+              "0123456789", 10);
+    CHECK_OK(safetensors_open(f->path, &file, &err));
+    assert_int_equal(safetensors_find(file, "e")->type, SAFETENSORS_OTHER);
+    CHECK_FAILS(STATUS_FAILED, "F64",
+                safetensors_read_f32(file, safetensors_find(file, "d"), &value, &err));
+    safetensors_close(file);
+}
+
+static void every_truncation_is_found(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    unsigned char *bytes;
+    size_t size;
+    safetensors_file *file;
+    write_sample(f);
+    CHECK_OK(file_read(f->path, 1 << 20, &bytes, &size, &err));
+    for (size_t length = 0; length < size; length++) {
+        CHECK_OK(file_write(f->path, bytes, length, &err));
+        CHECK_FAILS(STATUS_FAILED, f->path, safetensors_open(f->path, &file, &err));
+        assert_null(file);
+    }
+    free(bytes);
+}
+
+/* Any byte of the header changed: an error, or a file whose entries lie inside it. */
+static void changed_bytes_are_survived(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    unsigned char *bytes;
+    size_t size;
+    write_sample(f);
+    CHECK_OK(file_read(f->path, 1 << 20, &bytes, &size, &err));
+    for (size_t at = 0; at < size - sizeof weights - sizeof steps; at++)
+        for (int change = 1; change < 256; change *= 2) {
+            safetensors_file *file;
+            bytes[at] ^= (unsigned char)change;
+            CHECK_OK(file_write(f->path, bytes, size, &err));
+            bytes[at] ^= (unsigned char)change;
+            if (safetensors_open(f->path, &file, &err) != STATUS_OK)
+                continue;
+            for (size_t i = 0; i < safetensors_count(file); i++) {
+                float values[64];
+                const safetensors_entry *e = safetensors_at(file, i);
+                assert_true(safetensors_elements(e) <= 32);
+                if (e->type != SAFETENSORS_OTHER && e->type != SAFETENSORS_I64)
+                    CHECK_OK(safetensors_read_f32(file, e, values, &err));
+            }
+            safetensors_close(file);
+        }
+    free(bytes);
+}
+
+static void headers_that_lie(void **state)
+{
+    static const struct {
+        const char *header, *message;
+    } cases[] = {
+        {"", "JSON"},
+        {"[]", "JSON object"},
+        {"{", "JSON"},
+        {"{}x", "JSON"},
+        {"{\"a\":7}", "dtype"},
+        {"{\"a\":{}}", "dtype"},
+        {"{\"a\":{\"dtype\":\"F99\",\"shape\":[2],\"data_offsets\":[0,8]}}", "dtype"},
+        {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", "shape"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,2],\"data_offsets\":[0,8]}}",
+         "shape"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", "whole numbers"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-1,-2],\"data_offsets\":[0,8]}}", "whole numbers"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2.0],\"data_offsets\":[0,8]}}", "whole numbers"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,8]}}",
+         "JSON"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4611686018427387906],"
+         "\"data_offsets\":[0,8]}}",
+         "do not agree"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,1073741824,2],\"data_offsets\":[0,0]}}",
+         "do not agree"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,8]}}", "do not agree"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", "do not agree"},
+        {"{\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,8]}}", "do not agree"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", "data_offsets"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", "data_offsets"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,\"8\"]}}", "data_offsets"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", "data_offsets"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}}", "data_offsets"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[10,18]}}", "outside"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+         "\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}",
+         "overlap"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+         "\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+         "overlap"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+         "\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]}}",
+         "duplicate"},
+        {"{\"a\\u0000b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", "JSON"},
+    };
+    const fixture *f = *state;
+    error err;
+    safetensors_file *file;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_raw(f, cases[i].header, "0123456789abcdef", 16);
+        CHECK_FAILS(STATUS_FAILED, cases[i].message, safetensors_open(f->path, &file, &err));
+        assert_non_null(strstr(err.message, f->path));
+    }
+}
+
+static void header_lengths_that_lie(void **state)
+{
+    static const uint64_t lengths[] = {3,          1 << 20,        UINT64_C(1) << 32,
+                                       UINT64_MAX, UINT64_MAX - 7, INT64_MAX};
+    const fixture *f = *state;
+    error err;
+    safetensors_file *file;
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        unsigned char bytes[10] = {0};
+        for (int b = 0; b < 8; b++)
+            bytes[b] = (unsigned char)(lengths[i] >> (8 * b));
+        memcpy(bytes + 8, "{}", 2);
+        CHECK_OK(file_write(f->path, bytes, sizeof bytes, &err));
+        CHECK_FAILS(STATUS_FAILED, "claims", safetensors_open(f->path, &file, &err));
+    }
+    CHECK_FAILS(STATUS_FAILED, "regular", safetensors_open(f->directory, &file, &err));
+    CHECK_FAILS(STATUS_FAILED, "opened", safetensors_open("/nonexistent/x", &file, &err));
+}
+
+/* A dimension of 0 makes no bytes, whatever is beside it. */
+static void empty_tensors(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    safetensors_file *file;
+    write_raw(f,
+              "{\"a\":{\"dtype\":\"F32\",\"shape\":[1073741824,0],\"data_offsets\":[0,0]},"
+              "\"b\":{\"dtype\":\"F32\",\"shape\":[0,5],\"data_offsets\":[0,0]}}",
+              NULL, 0);
+    CHECK_OK(safetensors_open(f->path, &file, &err));
+    assert_int_equal(safetensors_elements(safetensors_find(file, "a")), 0);
+    assert_int_equal(safetensors_elements(safetensors_find(file, "b")), 0);
+    safetensors_close(file);
+}
+
+static void writer_holds_to_its_descriptions(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    safetensors_writer *w;
+    for (size_t size = 4; size <= 12; size += 8) {
+        CHECK_OK(safetensors_create(f->path, &w, &err));
+        CHECK_OK(safetensors_describe(w, "a", SAFETENSORS_F32, 1, (int64_t[]){2}, &err));
+        CHECK_OK(safetensors_append(w, weights, size, &err));
+        CHECK_FAILS(STATUS_FAILED, "described", safetensors_commit(w, &err));
+        assert_false(file_exists(f->path));
+    }
+    CHECK_OK(safetensors_create(f->path, &w, &err));
+    CHECK_OK(safetensors_describe(w, "a", SAFETENSORS_F32, 1, (int64_t[]){2}, &err));
+    CHECK_FAILS(STATUS_FAILED, "taken",
+                safetensors_describe(w, "a", SAFETENSORS_F32, 1, (int64_t[]){2}, &err));
+    CHECK_FAILS(STATUS_FAILED, "taken",
+                safetensors_describe(w, "__metadata__", SAFETENSORS_F32, 0, NULL, &err));
+    CHECK_FAILS(STATUS_FAILED, "shape",
+                safetensors_describe(w, "b", SAFETENSORS_F32, 1, (int64_t[]){-2}, &err));
+    CHECK_FAILS(
+        STATUS_FAILED, "shape",
+        safetensors_describe(w, "b", SAFETENSORS_F32, 2, (int64_t[]){INT64_MAX, INT64_MAX}, &err));
+    CHECK_FAILS(STATUS_FAILED, "UTF-8",
+                safetensors_describe(w, "\xff", SAFETENSORS_F32, 0, NULL, &err));
+    CHECK_FAILS(STATUS_FAILED, "UTF-8", safetensors_set_metadata(w, "key", "\xff", &err));
+    CHECK_OK(safetensors_append(w, weights, 8, &err));
+    CHECK_FAILS(STATUS_FAILED, "already",
+                safetensors_describe(w, "b", SAFETENSORS_F32, 0, NULL, &err));
+    safetensors_abort(w);
+    assert_false(file_exists(f->path));
+    safetensors_abort(NULL);
+}
+
+static void nothing_is_a_file_too(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    safetensors_writer *w;
+    safetensors_file *file;
+    CHECK_OK(safetensors_create(f->path, &w, &err));
+    CHECK_OK(safetensors_commit(w, &err));
+    CHECK_OK(safetensors_open(f->path, &file, &err));
+    assert_int_equal(safetensors_count(file), 0);
+    safetensors_close(file);
+    safetensors_close(NULL);
+}
+
+#define WITH_FILES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_FILES(round_trip),
+        WITH_FILES(halves),
+        WITH_FILES(brain_floats),
+        WITH_FILES(other_types),
+        WITH_FILES(every_truncation_is_found),
+        WITH_FILES(changed_bytes_are_survived),
+        WITH_FILES(headers_that_lie),
+        WITH_FILES(header_lengths_that_lie),
+        WITH_FILES(empty_tensors),
+        WITH_FILES(writer_holds_to_its_descriptions),
+        WITH_FILES(nothing_is_a_file_too),
+    };
+    return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);
+}
