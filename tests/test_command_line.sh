@@ -14,7 +14,7 @@ run_program --help
 check "--help succeeds" [ "$code" -eq 0 ]
 check "--help prints nothing on standard error" is_empty "$scratch/err"
 for name in train eval classify preprocess devices; do
-    check "--help lists $name" grep -q "^  $name " "$scratch/out"
+    check_run "--help lists $name" 0 "^  $name " --help
     check_run "$name --help shows its usage" 0 "^Usage: hcnn-cl $name" "$name" --help
     check_run "$name refuses an unknown option" 2 \
         "^hcnn-cl: unknown option --no-such-thing; --help lists" "$name" --no-such-thing
