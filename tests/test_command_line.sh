@@ -20,6 +20,20 @@ for name in train eval classify preprocess devices; do
         "^hcnn-cl: unknown option --no-such-thing; --help lists" "$name" --no-such-thing
 done
 
+# Every option of --help stands in the man page and is used by a test.
+here=${srcdir:-.}
+for name in train eval classify preprocess devices; do
+    run_program "$name" --help
+    for option in $(sed -n 's/^  --\([a-z-]*\).*/\1/p' "$scratch/out"); do
+        escaped=$(echo "$option" | sed 's/-/\\\\-/g')
+        check "the man page has $name --$option" \
+            grep -Eq "(\\\\-){2}$escaped([^a-z\\\\]|\$)" "$here/docs/hcnn-cl.1"
+        check "a test uses $name --$option" \
+            grep -Eq -e "--$(echo "$option" | sed 's/-/[-_]/g')([^a-z_-]|\$)" \
+            "$here/tests/test_train.sh" "$here/tests/test_data.sh" "$here/tests/test_command_line.sh"
+    done
+done
+
 check_run "--version names program and version" 0 '^hcnn-cl [0-9]+\.[0-9]+\.[0-9]+$' --version
 check_run "an unknown command" 2 "^hcnn-cl: unknown command 'frobnicate'" frobnicate
 check_run "a mistyped command" 2 "did you mean devices\?" devcies

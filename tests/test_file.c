@@ -165,6 +165,44 @@ static void cache_directory_follows_the_environment(void **state)
     assert_null(file_cache_directory());
 }
 
+static void test_link(void **state)
+{
+    (void)state;
+    error err;
+    char *directory = check_directory(), *text;
+    char *from = file_path("%s/from", directory), *to = file_path("%s/to", directory);
+    size_t size;
+    CHECK_OK(file_write(to, "old", 3, &err));
+    CHECK_OK(file_write(from, "new", 3, &err));
+    CHECK_OK(file_link(from, to, &err));
+    CHECK_OK(file_link(from, to, &err)); /* twice is harmless */
+    CHECK_OK(file_write(from, "newer", 5, &err));
+    CHECK_OK(file_read(to, 100, (unsigned char **)&text, &size, &err));
+    assert_string_equal(text, "new");
+    free(text);
+    free(from);
+    from = file_path("%s/none", directory);
+    CHECK_FAILS(STATUS_FAILED, from, file_link(from, to, &err));
+    assert_true(file_exists(to));
+    /* Another file system has no hard link to this one: a copy. */
+    free(to);
+    to = strdup("/dev/shm/hcnn-test-XXXXXX");
+    if (mkdtemp(to)) {
+        char *copy = file_path("%s/copy", to);
+        CHECK_OK(file_write(from, "far", 3, &err));
+        CHECK_OK(file_link(from, copy, &err));
+        CHECK_OK(file_read(copy, 100, (unsigned char **)&text, &size, &err));
+        assert_string_equal(text, "far");
+        free(text);
+        free(copy);
+        CHECK_OK(file_remove_tree(to, &err));
+    }
+    CHECK_OK(file_remove_tree(directory, &err));
+    free(directory);
+    free(from);
+    free(to);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +214,7 @@ int main(void)
         cmocka_unit_test(full_disk_is_reported),
         cmocka_unit_test(makes_and_removes_trees),
         cmocka_unit_test(cache_directory_follows_the_environment),
+        cmocka_unit_test(test_link),
     };
     return cmocka_run_group_tests_name("file", tests, make_directory, remove_directory);
 }

@@ -29,6 +29,15 @@ same_steps() {
     step_lines "$1" >"$scratch/a" && step_lines "$2" >"$scratch/b" && cmp "$scratch/a" "$scratch/b"
 }
 
+# loss = 3 coarse + 0.5 fine on every line of step.
+weighted_sum() {
+    step_lines "$1" | tr -d '{}"' | tr ':' ',' | awk -F, '
+        { for (i = 1; i < NF; i += 2) v[$i] = $(i + 1)
+          want = 3 * v["coarse_loss"] + 0.5 * v["fine_loss"]
+          if (v["loss"] < want * 0.99999 || v["loss"] > want * 1.00001) wrong = 1 }
+        END { exit wrong || NR == 0 }'
+}
+
 # ---- A run from start to end ----
 
 check_run "a whole run" 0 'whole test +loss' train $tiny --epochs 2 --run whole
@@ -146,6 +155,11 @@ check_run "only the fine half, CIFAR's stem, Adam" 0 'stopped after step 2' \
 check_run "... has no coarse loss" 0 '"fine_loss"' eval --checkpoint fine/last.safetensors --json
 check "... in its JSON" sh -c "! grep -q coarse '$scratch/out'"
 check_run "a larger input" 0 '48x48 input' train $tiny --image_size 48 --max-steps 1 --run larger
+check_run "weights of the losses, metrics of every second step elsewhere" 0 'stopped after step 5' \
+    train $tiny --coarse 3 --fine 0.5 --metrics elsewhere.jsonl --metrics-every 2 --max-steps 5 \
+    --run weighted
+check "... a line for steps 2 and 4" [ "$(step_lines elsewhere.jsonl | cut -d, -f1 | tr -d '\n')" = '{"step":2{"step":4' ]
+check "... their loss is the weighted sum" weighted_sum elsewhere.jsonl
 check_run "milestones" 0 'lr 0.0008 ' train $tiny --epochs 2 --milestones 1 --run milestones
 
 # ---- What is refused ----
@@ -164,6 +178,8 @@ check_run "a checkpoint cut short" 1 'cut.safetensors: .*cut short' eval --check
 check_run "data that is not there" 1 'no-such-data: there is no such file' \
     train --data no-such-data --run none
 check_run "resuming what is no run" 1 'no-run/config.json' train --resume no-run
+check_run "resuming with other options" 2 '^hcnn-cl: --lr cannot be changed with --resume' \
+    train --resume whole --lr 1e-4
 check_run "milestones that do not rise" 2 '^hcnn-cl: --milestones: ' train $tiny --milestones 7,3 --run none
 check_run "Nesterov without momentum" 2 'nesterov' train $tiny --nesterov --run none
 check_run "a batch size of nothing" 2 'batch-size' train --batch-size 0

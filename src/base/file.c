@@ -142,6 +142,50 @@ status file_write(const char *path, const void *data, size_t size, error *err)
     return result;
 }
 
+static status copy_contents(const char *from, FILE *source, file_writer *writer, error *err)
+{
+    char block[1 << 16];
+    size_t got;
+    while ((got = fread(block, 1, sizeof block, source)) > 0)
+        TRY(file_writer_put(writer, block, got, err));
+    return ferror(source)
+               ? error_set(err, STATUS_FAILED, "%s: cannot be read: %s", from, strerror(errno))
+               : STATUS_OK;
+}
+
+static status copy(const char *from, const char *to, error *err)
+{
+    file_writer writer;
+    FILE *source = fopen(from, "rb");
+    if (!source)
+        return error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", from, strerror(errno));
+    status result = file_writer_open(&writer, to, err);
+    if (result == STATUS_OK) {
+        result = copy_contents(from, source, &writer, err);
+        if (result == STATUS_OK)
+            result = file_writer_commit(&writer, err);
+        else
+            file_writer_abort(&writer);
+    }
+    fclose(source);
+    return result;
+}
+
+status file_link(const char *from, const char *to, error *err)
+{
+    char *temporary = file_path("%s.link", to);
+    if (!temporary)
+        return error_memory(err, to);
+    unlink(temporary);
+    bool linked = link(from, temporary) == 0;
+    status result = linked ? file_rename(temporary, to, err) : copy(from, to, err);
+    /* rename does nothing where both names already are the same file */
+    if (linked)
+        unlink(temporary);
+    free(temporary);
+    return result;
+}
+
 bool file_exists(const char *path)
 {
     return access(path, F_OK) == 0;

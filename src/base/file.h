@@ -31,6 +31,10 @@ void file_writer_abort(file_writer *writer);
 /* Open, put, commit in one call. */
 status file_write(const char *path, const void *data, size_t size, error *err);
 
+/* Makes `to` a second name of the file `from`, or a copy of it where the file system has no hard
+ * links. A file that was `to` stays until the new one has its name. */
+status file_link(const char *from, const char *to, error *err);
+
 bool file_exists(const char *path);
 bool file_is_directory(const char *path);
 

@@ -219,7 +219,8 @@ static status parse_value(const option_spec *row, const char *text, error *err)
 }
 
 /* The option at argv[*at]; moves *at to the value when that is an argument of its own. */
-static status parse_option(const command_line *line, int argc, char **argv, int *at, error *err)
+static status parse_option(const command_line *line, int argc, char **argv, int *at, operands *rest,
+                           error *err)
 {
     const char *argument = argv[*at];
     bool is_long = argument[1] == '-';
@@ -242,6 +243,7 @@ static status parse_option(const command_line *line, int argc, char **argv, int 
     TRY(parse_value(row, value, err));
     if (row->given)
         *row->given = true;
+    rest->given[rest->given_count++] = row;
     return STATUS_OK;
 }
 
@@ -259,17 +261,19 @@ status options_parse(const command_line *line, int argc, char **argv, operands *
     if (rest->help)
         return STATUS_OK;
     rest->values = calloc(argc > 0 ? (size_t)argc : 1, sizeof *rest->values);
-    if (!rest->values)
-        return error_memory(err, "the command line");
-
+    rest->given = calloc(argc > 0 ? (size_t)argc : 1, sizeof *rest->given);
     status result = STATUS_OK;
+    if (!rest->values || !rest->given) {
+        result = error_memory(err, "the command line");
+        goto done;
+    }
     bool options_ended = false;
     for (int i = 1; i < argc; i++) {
         const char *argument = argv[i];
         if (!options_ended && strcmp(argument, "--") == 0) {
             options_ended = true;
         } else if (!options_ended && argument[0] == '-' && argument[1] != '\0') {
-            TRY_OR_DONE(parse_option(line, argc, argv, &i, err));
+            TRY_OR_DONE(parse_option(line, argc, argv, &i, rest, err));
         } else if (line->takes_operands) {
             rest->values[rest->count++] = argument;
         } else {
@@ -289,6 +293,7 @@ done:
 void options_free(operands *rest)
 {
     free(rest->values);
+    free(rest->given);
     *rest = (operands){0};
 }
 

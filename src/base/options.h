@@ -42,6 +42,8 @@ typedef struct command_line {
 typedef struct operands {
     const char **values; /* point into argv; the array is freed by options_free */
     int count;
+    const option_spec **given; /* the options given, in order; freed by options_free */
+    int given_count;
     bool help; /* --help was given: options_help has been asked for, nothing else is to be done */
 } operands;
 

@@ -172,6 +172,23 @@ static status run(train_options *o, const char *resume, bool epochs_given, bool 
     return result;
 }
 
+/* What a run that goes on may have changed; the rest would make it another run. */
+static status check_resume(const operands *line, error *err)
+{
+    static const char *const allowed[] = {"resume", "epochs", "max-steps", "threads"};
+    for (int i = 0; i < line->given_count; i++) {
+        bool found = false;
+        for (size_t j = 0; j < sizeof allowed / sizeof allowed[0]; j++)
+            found |= strcmp(line->given[i]->name, allowed[j]) == 0;
+        if (!found)
+            return error_set(err, STATUS_USAGE,
+                             "--%s cannot be changed with --resume: the run's own options hold, "
+                             "but for --epochs, --max-steps and --threads",
+                             line->given[i]->name);
+    }
+    return STATUS_OK;
+}
+
 int command_train(int argc, char **argv)
 {
     train_options o = train_defaults();
@@ -364,7 +381,11 @@ int command_train(int argc, char **argv)
     int exit_code;
     if (!command_options(&line, argc, argv, &rest, &exit_code))
         return exit_code;
+    error err;
+    status result = resume ? check_resume(&rest, &err) : STATUS_OK;
     options_free(&rest);
+    if (result != STATUS_OK)
+        return command_fail(&err, result);
 
     display d = {0};
     progress_begin(&d.bar, stdout);
@@ -372,10 +393,9 @@ int command_train(int argc, char **argv)
         &d,         show_note,     show_started,    show_step, show_evaluating,
         show_epoch, show_finished, &stop_requested,
     };
-    error err;
     signal(SIGINT, request_stop);
     signal(SIGTERM, request_stop);
-    status result = run(&o, resume, epochs_given, threads_given, &observer, &err);
+    result = run(&o, resume, epochs_given, threads_given, &observer, &err);
     progress_clear(&d.bar);
     return result == STATUS_OK ? command_finish() : command_fail(&err, result);
 }

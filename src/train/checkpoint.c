@@ -6,7 +6,6 @@
 #include "model/weights.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,23 +153,11 @@ static void remove_old_states(const char *run, const char *kept)
         closedir(directory);
 }
 
-/* A second name for the same bytes; the old best stays until the new one has its name. */
 static status name_best(const char *run, const char *last, error *err)
 {
-    char *best = file_path("%s/best.safetensors", run), *temporary = file_path("%s/best.tmp", run);
-    status result = best && temporary ? STATUS_OK : error_memory(err, run);
-    if (result == STATUS_OK) {
-        unlink(temporary);
-        if (link(last, temporary) != 0 || rename(temporary, best) != 0)
-            result = error_set(err, STATUS_FAILED, "%s: cannot be made a name of %s: %s", best,
-                               last, strerror(errno));
-        /* rename does nothing where both names already are the same file */
-        unlink(temporary);
-    }
-    if (result == STATUS_OK)
-        result = file_sync_directory(run, err);
+    char *best = file_path("%s/best.safetensors", run);
+    status result = best ? file_link(last, best, err) : error_memory(err, run);
     free(best);
-    free(temporary);
     return result;
 }
 

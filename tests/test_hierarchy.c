@@ -1,0 +1,90 @@
+/* hierarchy.c: unequal branches, copies, what is refused, what a difference is called. */
+#include "check.h"
+#include "data/hierarchy.h"
+
+static const char *const coarse[] = {"animal", "plant"};
+static const char *const fine[] = {"cat", "oak", "dog", "hen"};
+static const int parents[] = {0, 1, 0, 0};
+
+static void make(hierarchy *tree)
+{
+    error err;
+    CHECK_OK(hierarchy_create(tree, 2, coarse, 4, fine, parents, &err));
+}
+
+static void test_copy_is_equal(void **state)
+{
+    (void)state;
+    error err;
+    hierarchy a, b;
+    make(&a);
+    CHECK_OK(hierarchy_copy(&b, &a, &err));
+    CHECK_OK(hierarchy_compare(&a, "a", &b, "b", &err));
+    assert_ptr_not_equal(a.fine_names[2], b.fine_names[2]);
+    assert_string_equal(b.fine_names[2], "dog");
+    assert_int_equal(b.parents[1], 1);
+    hierarchy_free(&a);
+    hierarchy_free(&b);
+}
+
+static void test_names_by_number(void **state)
+{
+    (void)state;
+    error err;
+    hierarchy tree;
+    CHECK_OK(hierarchy_create(&tree, 2, NULL, 4, NULL, parents, &err));
+    assert_string_equal(tree.coarse_names[1], "coarse 1");
+    assert_string_equal(tree.fine_names[3], "fine 3");
+    hierarchy_free(&tree);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    error err;
+    hierarchy tree;
+    static const int too_high[] = {0, 2, 0, 0}, negative[] = {0, -1, 0, 0};
+    CHECK_FAILS(STATUS_FAILED, "fine class 'oak' has coarse class 2; there are 0 to 1",
+                hierarchy_create(&tree, 2, coarse, 4, fine, too_high, &err));
+    CHECK_FAILS(STATUS_FAILED, "coarse class -1",
+                hierarchy_create(&tree, 2, coarse, 4, fine, negative, &err));
+    CHECK_FAILS(STATUS_FAILED, "0 coarse",
+                hierarchy_create(&tree, 0, NULL, 4, NULL, parents, &err));
+    CHECK_FAILS(STATUS_FAILED, "0 fine", hierarchy_create(&tree, 1, NULL, 0, NULL, parents, &err));
+}
+
+static void expect_difference(int coarse_count, const char *const *coarse_names, int fine_count,
+                              const char *const *fine_names, const int *of, const char *says)
+{
+    error err;
+    hierarchy a, b;
+    make(&a);
+    CHECK_OK(hierarchy_create(&b, coarse_count, coarse_names, fine_count, fine_names, of, &err));
+    CHECK_FAILS(STATUS_FAILED, says, hierarchy_compare(&a, "the data", &b, "the network", &err));
+    hierarchy_free(&a);
+    hierarchy_free(&b);
+}
+
+static void test_differences(void **state)
+{
+    (void)state;
+    static const char *const other[] = {"cat", "oak", "dog", "cow"};
+    static const int moved[] = {0, 1, 1, 0};
+    expect_difference(1, coarse, 2, fine, (const int[]){0, 0},
+                      "the data has 2 coarse classes, the network has 1");
+    expect_difference(2, coarse, 3, fine, parents, "the data has 4 fine classes");
+    expect_difference(2, coarse, 4, other, parents, "fine class 3 is 'hen' in the data");
+    expect_difference(2, coarse, 4, fine, moved,
+                      "'dog' belongs to 'animal' in the data and to 'plant' in the network");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_copy_is_equal),
+        cmocka_unit_test(test_names_by_number),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_differences),
+    };
+    return cmocka_run_group_tests_name("hierarchy", tests, NULL, NULL);
+}

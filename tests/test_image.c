@@ -1,0 +1,172 @@
+/* image.c: what is written comes back, grey and alpha become RGB, and what is no image, cut short
+ * or too large is refused by name. */
+#include "base/file.h"
+#include "check.h"
+#include "data/image.h"
+
+enum { WIDTH = 7, HEIGHT = 5 };
+
+typedef struct fixture {
+    char *directory, *path;
+    image picture;
+} fixture;
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    f->directory = check_directory();
+    f->path = file_path("%s/picture", f->directory);
+    f->picture = (image){WIDTH, HEIGHT, malloc(WIDTH * HEIGHT * 3)};
+    for (int i = 0; i < WIDTH * HEIGHT * 3; i++)
+        f->picture.pixels[i] = (unsigned char)(i * 37);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    error err;
+    file_remove_tree(f->directory, &err);
+    free(f->directory);
+    free(f->path);
+    free(f->picture.pixels);
+    free(f);
+    return 0;
+}
+
+static void test_png(void **state)
+{
+    fixture *f = *state;
+    error err;
+    image read;
+    int width, height;
+    CHECK_OK(image_write_png(f->path, &f->picture, &err));
+    CHECK_OK(image_read_size(f->path, &width, &height, &err));
+    assert_int_equal(width, WIDTH);
+    assert_int_equal(height, HEIGHT);
+    CHECK_OK(image_read(f->path, &read, &err));
+    assert_int_equal(read.width, WIDTH);
+    assert_int_equal(read.height, HEIGHT);
+    assert_memory_equal(read.pixels, f->picture.pixels, WIDTH * HEIGHT * 3);
+    image_free(&read);
+}
+
+static void test_jpeg(void **state)
+{
+    fixture *f = *state;
+    error err;
+    image read;
+    memset(f->picture.pixels, 120, WIDTH * HEIGHT * 3);
+    CHECK_OK(image_write_jpeg(f->path, &f->picture, 95, &err));
+    CHECK_OK(image_read(f->path, &read, &err));
+    assert_int_equal(read.width, WIDTH);
+    for (int i = 0; i < WIDTH * HEIGHT * 3; i++)
+        assert_in_range(read.pixels[i], 118, 122);
+    image_free(&read);
+}
+
+static void test_four_channels(void **state)
+{
+    fixture *f = *state;
+    error err;
+    image read;
+    /* BMP, 1x1, 32 bits: blue 10, green 20, red 30, alpha 40 */
+    static const unsigned char bmp[58] = {
+        'B', 'M', 58, 0, 0, 0, 0, 0, 0,  0, 54, 0, 0, 0, 40, 0,  0,  0,  1, 0,
+        0,   0,   1,  0, 0, 0, 1, 0, 32, 0, 0,  0, 0, 0, 4,  0,  0,  0,  0, 0,
+        0,   0,   0,  0, 0, 0, 0, 0, 0,  0, 0,  0, 0, 0, 10, 20, 30, 40,
+    };
+    CHECK_OK(file_write(f->path, bmp, sizeof bmp, &err));
+    CHECK_OK(image_read(f->path, &read, &err));
+    assert_memory_equal(read.pixels, "\x1e\x14\x0a", 3);
+    image_free(&read);
+}
+
+static void test_cut_at_every_byte(void **state)
+{
+    fixture *f = *state;
+    error err;
+    image read;
+    unsigned char *data;
+    size_t size;
+    CHECK_OK(image_write_png(f->path, &f->picture, &err));
+    CHECK_OK(file_read(f->path, 1 << 20, &data, &size, &err));
+    /* The last chunk, 12 bytes, says nothing but that it is the last. */
+    for (size_t cut = 0; cut + 16 < size; cut++) {
+        CHECK_OK(file_write(f->path, data, cut, &err));
+        CHECK_FAILS(STATUS_FAILED, f->path, image_read(f->path, &read, &err));
+    }
+    free(data);
+}
+
+static void test_every_byte_changed(void **state)
+{
+    fixture *f = *state;
+    error err;
+    image read;
+    unsigned char *data;
+    size_t size;
+    CHECK_OK(image_write_jpeg(f->path, &f->picture, 50, &err));
+    CHECK_OK(file_read(f->path, 1 << 20, &data, &size, &err));
+    for (size_t i = 0; i < size; i++) {
+        data[i] ^= 0x55;
+        CHECK_OK(file_write(f->path, data, size, &err));
+        /* Read or refused, it ends and leaves nothing behind. */
+        if (image_read(f->path, &read, &err) == STATUS_OK)
+            image_free(&read);
+        data[i] ^= 0x55;
+    }
+    free(data);
+}
+
+/* A header may say anything; memory is not taken for it. */
+static void test_huge(void **state)
+{
+    fixture *f = *state;
+    error err;
+    image read;
+    int width, height;
+    static const unsigned char bomb[] =
+        "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x3f\xff\0\0\x3f\xff\x08\2\0\0\0"
+        "\0\0\0\0\0\0\0\0IDAT";
+    CHECK_OK(file_write(f->path, bomb, sizeof bomb - 1, &err));
+    CHECK_FAILS(STATUS_FAILED, "16383x16383 pixels are more than",
+                image_read(f->path, &read, &err));
+    CHECK_FAILS(STATUS_FAILED, f->path, image_read_size(f->path, &width, &height, &err));
+}
+
+static void test_no_image(void **state)
+{
+    fixture *f = *state;
+    error err;
+    image read;
+    CHECK_OK(file_write(f->path, "GIF89a", 6, &err));
+    CHECK_FAILS(STATUS_FAILED, "cannot be decoded as JPEG, PNG or BMP",
+                image_read(f->path, &read, &err));
+    CHECK_FAILS(STATUS_FAILED, f->directory, image_read(f->directory, &read, &err));
+}
+
+static void test_unwritable(void **state)
+{
+    fixture *f = *state;
+    error err;
+    char *path = file_path("%s/no/such/directory", f->directory);
+    CHECK_FAILS(STATUS_FAILED, path, image_write_png(path, &f->picture, &err));
+    free(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_png, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_jpeg, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_four_channels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cut_at_every_byte, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_byte_changed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_huge, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_image, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unwritable, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("image", tests, NULL, NULL);
+}
