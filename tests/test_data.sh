@@ -19,16 +19,18 @@ same_losses() {
 
 mkdir python binary
 tar xzf "$golden/cifar-python.tar.gz" -C python --strip-components=1
-tar xJf "$golden/cifar-binary.tar.xz" -C binary --strip-components=1
+tar xzf "$golden/cifar-binary.tar.gz" -C binary --strip-components=1
 
 check_run "binary version, .tar.xz" 0 '40 training, 10 validation, 20 test images; 20 coarse, 100 fine' \
     train $once --data "$golden/cifar-binary.tar.xz" --run from-binary-archive
+check_run "binary version, .tar.gz" 0 '40 training' \
+    train $once --data "$golden/cifar-binary.tar.gz" --run from-binary-gz
 check_run "binary version, a directory" 0 '40 training' train $once --data binary --run from-binary
 check_run "python version, .tar.gz" 0 '40 training' \
     train $once --data "$golden/cifar-python.tar.gz" --run from-python-archive
 check_run "python version, a directory" 0 '40 training' \
     train $once --data_path python --run from-python
-for form in binary python-archive python; do
+for form in binary-gz binary python-archive python; do
     check "... the same losses" same_losses from-binary-archive from-$form
 done
 mkdir nested

@@ -203,6 +203,37 @@ static void test_link(void **state)
     free(to);
 }
 
+/* A lock is another process's, or another descriptor's of this one. */
+static void test_lock(void **state)
+{
+    (void)state;
+    error err;
+    int first, second;
+    char *directory = check_directory();
+    CHECK_OK(file_lock(directory, &first, &err));
+    CHECK_FAILS(STATUS_FAILED, "another hcnn-cl is working in it",
+                file_lock(directory, &second, &err));
+    assert_int_equal(second, -1);
+    file_unlock(second);
+    file_unlock(first);
+    CHECK_OK(file_lock(directory, &second, &err));
+    file_unlock(second);
+    CHECK_OK(file_remove_tree(directory, &err));
+    CHECK_FAILS(STATUS_FAILED, directory, file_lock(directory, &first, &err));
+    free(directory);
+}
+
+static void test_absolute(void **state)
+{
+    (void)state;
+    char *here = file_absolute("a/b"), *there = file_absolute("/a/b");
+    assert_int_equal(here[0], '/');
+    assert_string_equal(here + strlen(here) - 4, "/a/b");
+    assert_string_equal(there, "/a/b");
+    free(here);
+    free(there);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +246,8 @@ int main(void)
         cmocka_unit_test(makes_and_removes_trees),
         cmocka_unit_test(cache_directory_follows_the_environment),
         cmocka_unit_test(test_link),
+        cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_absolute),
     };
     return cmocka_run_group_tests_name("file", tests, make_directory, remove_directory);
 }

@@ -128,8 +128,13 @@ static void a_joined_value_may_be_anything(void **state)
     (void)state;
     expect_ok(WORDS("--data=--odd=name"));
     assert_string_equal(set.data, "--odd=name");
-    expect_ok(WORDS("--data="));
-    assert_string_equal(set.data, "");
+}
+
+static void an_empty_string_is_refused(void **state)
+{
+    (void)state;
+    expect_error("--data: is empty, expected DIR", WORDS("--data="));
+    expect_error("--data: is empty, expected DIR", WORDS("--data", ""));
 }
 
 static void the_last_one_wins(void **state)
@@ -265,6 +270,7 @@ int main(void)
         cmocka_unit_test(values_reach_their_targets),
         cmocka_unit_test(spellings_are_equal),
         cmocka_unit_test(a_joined_value_may_be_anything),
+        cmocka_unit_test(an_empty_string_is_refused),
         cmocka_unit_test(the_last_one_wins),
         cmocka_unit_test(wrong_names),
         cmocka_unit_test(missing_and_surplus_values),

@@ -108,6 +108,15 @@ killed() {
     wait "$victim"
 }
 check "every checkpoint loads after SIGKILL" killed
+"${HCNN_CL:-./hcnn-cl}" train $tiny --run busy >busy.out 2>&1 &
+busy=$!
+while ! grep -q '^step' busy.out; do
+    kill -0 $busy 2>/dev/null || break
+done
+check_run "two processes cannot work on one run" 1 'busy: another hcnn-cl is working in it' \
+    train --resume busy
+kill $busy
+wait $busy 2>/dev/null
 check_run "an unbroken run" 0 '' train $tiny --momentum 0.9 --run unbroken --epochs 2 --max-steps 40
 check "... the killed one has the same weights" \
     same_tensors unbroken/last.safetensors killed/last.safetensors
@@ -169,6 +178,10 @@ check_run "a batch that cannot fit names the largest that does" 1 \
     train --backbone wide_resnet_50 --image-size 1024 --batch-size 1200 --run huge
 check_run "a last batch of one image" 2 'leave a batch of one image' \
     train --backbone tiny --batch-size 11 --run one
+check_run "metrics that cannot be written" 1 'no-such-directory/m.jsonl' \
+    train $tiny --metrics no-such-directory/m.jsonl --max-steps 1 --run none
+check_run "a run without a name" 2 '^hcnn-cl: --run: is empty' train $tiny --run ''
+check "... leaves nothing half made" [ -z "$(find . -name '*.new')" ]
 check_run "weights that are not there" 1 'no-such-file: cannot be opened' \
     train $tiny --weights no-such-file --run none
 check_run "weights of another network" 1 'other.safetensors' \

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -257,6 +258,34 @@ status file_rename(const char *from, const char *to, error *err)
     status result = parent ? file_sync_directory(parent, err) : error_memory(err, to);
     free(parent);
     return result;
+}
+
+status file_lock(const char *directory, int *lock, error *err)
+{
+    *lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*lock < 0)
+        return error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", directory,
+                         strerror(errno));
+    if (flock(*lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return STATUS_OK;
+    close(*lock);
+    *lock = -1;
+    return error_set(err, STATUS_FAILED,
+                     "%s: another hcnn-cl is working in it; wait for it or stop it", directory);
+}
+
+void file_unlock(int lock)
+{
+    if (lock >= 0)
+        close(lock);
+}
+
+char *file_absolute(const char *path)
+{
+    char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
+    char *absolute = here ? file_path("%s/%s", here, path) : file_path("%s", path);
+    free(here);
+    return absolute;
 }
 
 status file_sync_directory(const char *path, error *err)

@@ -44,6 +44,14 @@ status file_make_directory(const char *path, error *err);
 status file_remove_tree(const char *path, error *err);
 /* Renames and syncs the directory above; `to` must not be a directory that is not empty. */
 status file_rename(const char *from, const char *to, error *err);
+/* Keeps other processes out of a directory until file_unlock or the end of this one: STATUS_FAILED
+ * when another has it. Where the file system has no locks there is none to wait for. */
+status file_lock(const char *directory, int *lock, error *err);
+void file_unlock(int lock); /* -1 is fine */
+
+/* The path from the root, whether there is such a file or not; NULL when memory is out. */
+char *file_absolute(const char *path);
+
 /* Makes a rename in the directory survive a crash of the machine. */
 status file_sync_directory(const char *path, error *err);
 

@@ -210,6 +210,9 @@ static status parse_value(const option_spec *row, const char *text, error *err)
     case OPTION_DOUBLE:
         return parse_double(row, text, err);
     case OPTION_STRING:
+        if (!*text)
+            return error_set(err, STATUS_USAGE, "--%s: is empty, expected %s", row->name,
+                             row->argument);
         *(const char **)row->target = text;
         break;
     case OPTION_CHOICE:

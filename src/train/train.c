@@ -19,6 +19,7 @@ typedef struct trainer {
     const train_options *options;
     const train_observer *observer;
     char *run; /* the run directory */
+    int lock;  /* on it, -1: none */
     device *dev;
     dataset data;
     unsigned *test_order; /* validation first, then test */
@@ -450,6 +451,7 @@ static void close_trainer(trainer *t)
     free(t->test_order);
     dataset_close(&t->data);
     device_close(t->dev);
+    file_unlock(t->lock);
     free(t->freeze);
     free(t->run);
 }
@@ -469,7 +471,10 @@ static status write_config(const trainer *t, const char *directory, error *err)
     /* Absolute, so that the run can be resumed from anywhere. */
     char *data = kept.data ? realpath(kept.data, NULL) : NULL;
     kept.data = data;
+    char *metrics = kept.metrics ? file_absolute(kept.metrics) : NULL;
+    kept.metrics = metrics;
     status result = path ? config_write(path, &kept, err) : error_memory(err, directory);
+    free(metrics);
     free(data);
     free(path);
     return result;
@@ -501,6 +506,10 @@ static status create_run(trainer *t, error *err)
             checkpoint_save(temporary, t->net, &t->data.classes, t->solve, &t->state, false, err);
     if (result == STATUS_OK)
         result = file_rename(temporary, final, err);
+    if (result != STATUS_OK) {
+        error ignored;
+        file_remove_tree(temporary, &ignored);
+    }
     free(temporary);
     return result;
 }
@@ -549,13 +558,19 @@ static status open_journal(trainer *t, error *err)
 
 status train_start(const train_options *options, const train_observer *observer, error *err)
 {
-    trainer t = {.options = options, .observer = observer, .run = file_path("%s", options->run)};
+    trainer t = {
+        .options = options, .observer = observer, .run = file_path("%s", options->run), .lock = -1};
     status result = t.run ? prepare(&t, err) : error_memory(err, options->run);
     if (result == STATUS_OK)
         result = load_start(&t, err);
+    /* A metrics file elsewhere first: when it cannot be written, no run is left behind. */
+    if (result == STATUS_OK && options->metrics)
+        result = open_journal(&t, err);
     if (result == STATUS_OK)
         result = create_run(&t, err);
     if (result == STATUS_OK)
+        result = file_lock(t.run, &t.lock, err);
+    if (result == STATUS_OK && !options->metrics)
         result = open_journal(&t, err);
     if (result == STATUS_OK) {
         announce(&t, false);
@@ -606,8 +621,10 @@ status train_resume(const char *run, int epochs, int max_steps, int threads,
     o->epochs = epochs > 0 ? epochs : o->epochs;
     o->max_steps = max_steps;
     o->threads = threads > 0 ? threads : o->threads;
-    trainer t = {.options = o, .observer = observer, .run = file_path("%s", run)};
-    result = t.run ? prepare(&t, err) : error_memory(err, run);
+    trainer t = {.options = o, .observer = observer, .run = file_path("%s", run), .lock = -1};
+    result = t.run ? file_lock(run, &t.lock, err) : error_memory(err, run);
+    if (result == STATUS_OK)
+        result = prepare(&t, err);
     if (result == STATUS_OK)
         result = load_state(&t, err);
     if (result == STATUS_OK)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes cifar-python.tar.gz and cifar-binary.tar.xz: the same few images in the two forms in which
-CIFAR-100 is given away, for tests/test_data.sh.
+"""Writes cifar-python.tar.gz, cifar-binary.tar.gz and cifar-binary.tar.xz: the same few images in the
+forms in which CIFAR-100 is given away, for tests/test_data.sh.
 
 The python version is pickled as Python 2 did it (protocol 2, byte strings), with the opcodes spelled
 out, since no Python of today writes them. Needs nothing but Python.
@@ -92,6 +92,7 @@ def main():
     binary = tar("cifar-100-binary", lines | {"test.bin": records(TRAIN, TEST),
                                               "train.bin": records(0, TRAIN)})
     (HERE / "cifar-python.tar.gz").write_bytes(gzip.compress(python, mtime=0))
+    (HERE / "cifar-binary.tar.gz").write_bytes(gzip.compress(binary, mtime=0))
     (HERE / "cifar-binary.tar.xz").write_bytes(lzma.compress(binary))
 
 
