@@ -14,6 +14,7 @@ static const struct command {
     {"eval", "measure a checkpoint on a data set", command_eval},
     {"classify", "guess the classes of images", command_classify},
     {"preprocess", "write a data set as a tree of image files", command_preprocess},
+    {"bench", "measure how fast the network trains and runs", command_bench},
     {"devices", "list the OpenCL devices and the one that is used", command_devices},
 };
 

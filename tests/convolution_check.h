@@ -1,4 +1,4 @@
-/* What test_convolution.c and test_conv1x1.c share. */
+/* What the tests of convolution algorithms share. */
 #ifndef HCNN_TESTS_CONVOLUTION_CHECK_H
 #define HCNN_TESTS_CONVOLUTION_CHECK_H
 
@@ -15,7 +15,8 @@ typedef struct problem {
 problem convolution_problem(int index, int kernel);
 /* Runs forward and both backward passes with random numbers and compares them with sums in double
  * precision. With accumulate the data gradient is added to what is there. */
-void convolution_check(device *dev, const problem *p, uint64_t seed, bool accumulate);
+void convolution_check(device *dev, const convolution_algorithm *algorithm, const problem *p,
+                       uint64_t seed, bool accumulate);
 /* The sums' own gradients against central differences. */
 void convolution_check_reference(void);
 

@@ -13,7 +13,7 @@ check "no command shows the usage" grep -q '^Usage: hcnn-cl COMMAND' "$scratch/e
 run_program --help
 check "--help succeeds" [ "$code" -eq 0 ]
 check "--help prints nothing on standard error" is_empty "$scratch/err"
-for name in train eval classify preprocess devices; do
+for name in train eval classify preprocess bench devices; do
     check_run "--help lists $name" 0 "^  $name " --help
     check_run "$name --help shows its usage" 0 "^Usage: hcnn-cl $name" "$name" --help
     check_run "$name refuses an unknown option" 2 \
@@ -22,7 +22,7 @@ done
 
 # Every option of --help stands in the man page and is used by a test.
 here=${srcdir:-.}
-for name in train eval classify preprocess devices; do
+for name in train eval classify preprocess bench devices; do
     run_program "$name" --help
     for option in $(sed -n 's/^  --\([a-z-]*\).*/\1/p' "$scratch/out"); do
         escaped=$(echo "$option" | sed 's/-/\\\\-/g')
@@ -30,7 +30,7 @@ for name in train eval classify preprocess devices; do
             grep -Eq "(\\\\-){2}$escaped([^a-z\\\\]|\$)" "$here/docs/hcnn-cl.1"
         check "a test uses $name --$option" \
             grep -Eq -e "--$(echo "$option" | sed 's/-/[-_]/g')([^a-z_-]|\$)" \
-            "$here/tests/test_train.sh" "$here/tests/test_data.sh" "$here/tests/test_command_line.sh"
+            "$here"/tests/test_*.sh
     done
 done
 

@@ -1,9 +1,7 @@
-/* kernels/im2col.cl and the product on it, as a convolution; see convolution_check.h. */
+/* convolution.c: what is chosen supports the call, for every device and shape; the sums that all
+ * algorithms are compared with. */
 #include "convolution_check.h"
-#include "ops/im2col.h"
 #include "support.h"
-
-enum { CASES = 24 };
 
 static void test_reference_by_differences(void **state)
 {
@@ -11,32 +9,42 @@ static void test_reference_by_differences(void **state)
     convolution_check_reference();
 }
 
-static void test_convolution(void **state)
-{
-    for (int i = 0; i < CASES; i++) {
-        problem p = convolution_problem(i, 0);
-        convolution_check(*state, &p, 1000u * (uint64_t)i, i % 2 == 1);
-    }
-}
-
-static void test_unused_taps_are_left_out(void **state)
+static void test_output_shape(void **state)
 {
     (void)state;
-    window_shape one = window_of(1, 1, 3, 1, 1);
-    assert_int_equal(one.rows * one.taps, 1);
-    assert_int_equal(one.ky0, 1);
-    window_shape two = window_of(2, 2, 3, 2, 1);
-    assert_int_equal(two.rows * two.taps, 4);
-    window_shape all = window_of(8, 8, 3, 1, 1);
-    assert_int_equal(all.rows * all.taps, 9);
+    const tensor x = {NULL, 5, 9, 11, 3};
+    tensor y = convolution_output(&(convolution_shape){3, 17, 7, 2, 3}, x);
+    assert_int_equal(y.n, 5);
+    assert_int_equal(y.h, 5);
+    assert_int_equal(y.w, 6);
+    assert_int_equal(y.c, 17);
+}
+
+/* Every kind of device has an algorithm for every call, and the CPU's own where it applies. */
+static void test_choice(void **state)
+{
+    device dev = **(device **)state;
+    for (int i = 0; i < 20; i++) {
+        problem p = convolution_problem(i, i % 2);
+        convolution_call call = {.shape = p.s, .x = {NULL, p.n, p.h, p.w, p.s.cin}};
+        call.y = convolution_output(&p.s, call.x);
+        for (int direction = 0; direction < CONVOLUTION_DIRECTIONS; direction++) {
+            call.direction = (enum convolution_direction)direction;
+            dev.info.type = CL_DEVICE_TYPE_CPU;
+            assert_ptr_equal(convolution_choose(&dev, &call), &implicit_gemm);
+            dev.info.type = CL_DEVICE_TYPE_GPU;
+            assert_ptr_equal(convolution_choose(&dev, &call),
+                             p.s.kernel == 1 ? &conv1x1_gemm : &im2col_gemm);
+        }
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unused_taps_are_left_out),
         cmocka_unit_test(test_reference_by_differences),
-        cmocka_unit_test(test_convolution),
+        cmocka_unit_test(test_output_shape),
+        cmocka_unit_test(test_choice),
     };
     return cmocka_run_group_tests_name("convolution", tests, support_open_device,
                                        support_close_device);

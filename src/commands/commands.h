@@ -10,6 +10,7 @@ int command_train(int argc, char **argv);
 int command_eval(int argc, char **argv);
 int command_classify(int argc, char **argv);
 int command_preprocess(int argc, char **argv);
+int command_bench(int argc, char **argv);
 int command_devices(int argc, char **argv);
 
 /* Prints "hcnn-cl: MESSAGE" on standard error and returns code as an exit code. */

@@ -1,5 +1,6 @@
 /* Finds, chooses and opens devices; see device.h. */
 #include "device/device.h"
+#include "device/profile.h"
 #include "device/program.h"
 
 #include <ctype.h>
@@ -325,6 +326,7 @@ void device_close(device *dev)
         return;
     if (dev->queue)
         clFinish(dev->queue);
+    profile_free(dev);
     program_release_all(dev);
     if (dev->queue)
         clReleaseCommandQueue(dev->queue);

@@ -48,6 +48,7 @@ typedef struct device {
     cl_command_queue queue; /* in order */
     int vec;                /* floats a work-item handles at once: -DVEC of every program */
     struct program_table *programs;
+    struct profile *profile; /* NULL: no times are kept; profile.h */
 } device;
 
 /* Every device of every platform. No platform at all is an empty list, not an error. */

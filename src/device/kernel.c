@@ -1,5 +1,6 @@
 /* Launching kernels; see kernel.h. */
 #include "device/kernel.h"
+#include "device/profile.h"
 #include "device/program.h"
 
 #include <stdio.h>
@@ -36,8 +37,9 @@ status kernel_launch(device *dev, const char *program, const char *kernel, launc
     cl_kernel handle;
     TRY(program_kernel(dev, program, kernel, &handle, err));
     TRY(set_arguments(dev, handle, kernel, arguments, count, err));
-    cl_int code = clEnqueueNDRangeKernel(dev->queue, handle, range.dimensions, NULL, range.global,
-                                         grouped ? range.local : NULL, 0, NULL, NULL);
+    cl_int code =
+        clEnqueueNDRangeKernel(dev->queue, handle, range.dimensions, NULL, range.global,
+                               grouped ? range.local : NULL, 0, NULL, profile_event(dev, kernel));
     if (code == CL_SUCCESS)
         return STATUS_OK;
     char what[128];

@@ -1,17 +1,17 @@
 /* One call per node and direction; see execute.h. */
 #include "model/execute.h"
+#include "device/profile.h"
 #include "ops/average_pool.h"
 #include "ops/batchnorm.h"
 #include "ops/bias.h"
 #include "ops/concat.h"
-#include "ops/conv1x1.h"
 #include "ops/max_pool.h"
 
 /* What a node's calls have in common. */
 typedef struct pass {
     device *dev;
     graph *g;
-    cl_mem columns, scratch;
+    convolution_memory memory;
     int count;
     bool train;
 } pass;
@@ -45,19 +45,16 @@ static cl_mem weight_gradient(const pass *p, int index)
     return index == GRAPH_NONE ? NULL : p->g->parameters[index].gradient;
 }
 
-static bool is_pointwise(const node *n)
-{
-    return n->shape.kernel == 1 && n->shape.pad == 0;
-}
-
 static status forward_convolution(const pass *p, const node *n, tensor y, error *err)
 {
-    tensor x = value_of(p, n->input);
-    cl_mem weights = weight_of(p, n->weight);
-    if (is_pointwise(n))
-        TRY(conv1x1_forward(p->dev, &n->shape, x, weights, y, p->columns, p->scratch, err));
-    else
-        TRY(convolution_forward(p->dev, &n->shape, x, weights, y, p->columns, p->scratch, err));
+    const convolution_call call = {
+        .direction = CONVOLUTION_FORWARD,
+        .shape = n->shape,
+        .x = value_of(p, n->input),
+        .y = y,
+        .weights = weight_of(p, n->weight),
+    };
+    TRY(convolution_run(p->dev, &call, p->memory, err));
     return n->bias == GRAPH_NONE ? STATUS_OK : bias_forward(p->dev, y, weight_of(p, n->bias), err);
 }
 
@@ -82,9 +79,9 @@ static status forward_batchnorm(const pass *p, const node *n, tensor y, error *e
     tensor residual = n->second == GRAPH_NONE ? (tensor){0} : value_of(p, n->second);
     batchnorm_layer layer = norm_layer(p, n);
     if (!p->train)
-        return batchnorm_evaluate(p->dev, x, &layer, residual, n->relu, y, p->scratch, err);
+        return batchnorm_evaluate(p->dev, x, &layer, residual, n->relu, y, p->memory.scratch, err);
     p->g->parameters[n->weight + NORM_COUNTER].counter++;
-    return batchnorm_forward(p->dev, x, &layer, residual, n->relu, y, p->scratch, err);
+    return batchnorm_forward(p->dev, x, &layer, residual, n->relu, y, p->memory.scratch, err);
 }
 
 static status forward_node(const pass *p, const node *n, error *err)
@@ -111,25 +108,26 @@ static status forward_node(const pass *p, const node *n, error *err)
 
 static status backward_convolution(const pass *p, const node *n, tensor dy, error *err)
 {
-    tensor x = value_of(p, n->input), dx = gradient_to(p, n, n->input);
-    cl_mem weights = weight_of(p, n->weight), dweights = weight_gradient(p, n->weight);
-    cl_mem dbias = weight_gradient(p, n->bias);
+    tensor dx = gradient_to(p, n, n->input);
+    cl_mem dweights = weight_gradient(p, n->weight), dbias = weight_gradient(p, n->bias);
+    convolution_call call = {
+        .direction = CONVOLUTION_BACKWARD_WEIGHTS,
+        .shape = n->shape,
+        .x = value_of(p, n->input),
+        .y = dy,
+        .weights = dweights,
+    };
     if (dbias)
         TRY(bias_backward(p->dev, dy, dbias, err));
-    if (is_pointwise(n)) {
-        if (dweights)
-            TRY(conv1x1_backward_weights(p->dev, &n->shape, x, dy, dweights, p->columns, p->scratch,
-                                         err));
-        return dx.buffer ? conv1x1_backward_data(p->dev, &n->shape, dy, weights, dx,
-                                                 n->accumulate_input, p->columns, p->scratch, err)
-                         : STATUS_OK;
-    }
     if (dweights)
-        TRY(convolution_backward_weights(p->dev, &n->shape, x, dy, dweights, p->columns, p->scratch,
-                                         err));
-    return dx.buffer ? convolution_backward_data(p->dev, &n->shape, dy, weights, dx,
-                                                 n->accumulate_input, p->columns, p->scratch, err)
-                     : STATUS_OK;
+        TRY(convolution_run(p->dev, &call, p->memory, err));
+    if (!dx.buffer)
+        return STATUS_OK;
+    call.direction = CONVOLUTION_BACKWARD_DATA;
+    call.x = dx;
+    call.weights = weight_of(p, n->weight);
+    call.accumulate = n->accumulate_input;
+    return convolution_run(p->dev, &call, p->memory, err);
 }
 
 static status backward_batchnorm(const pass *p, const node *n, tensor dy, error *err)
@@ -144,7 +142,8 @@ static status backward_batchnorm(const pass *p, const node *n, tensor dy, error 
         .accumulate_residual = n->accumulate_second,
     };
     return batchnorm_backward(p->dev, value_of(p, n->input), &layer, n->relu,
-                              for_count(n->value, p->count), dy, &gradients, p->scratch, err);
+                              for_count(n->value, p->count), dy, &gradients, p->memory.scratch,
+                              err);
 }
 
 static status backward_node(const pass *p, const node *n, error *err)
@@ -175,19 +174,31 @@ static status backward_node(const pass *p, const node *n, error *err)
     return error_set(err, STATUS_FAILED, "node of unknown kind %d", (int)n->kind);
 }
 
+/* For profiles: the name of its first parameter, which tells the layer, or its kind. */
+static const char *node_name(const graph *g, const node *n)
+{
+    static const char *const kinds[] = {"input",        "convolution", "batchnorm", "max_pool",
+                                        "average_pool", "concat",      "linear"};
+    return n->weight == GRAPH_NONE ? kinds[n->kind] : g->parameters[n->weight].name;
+}
+
 status execute_forward(device *dev, graph *g, const plan *p, int count, bool train, error *err)
 {
-    const pass forward = {dev, g, plan_columns(p), plan_scratch(p), count, train};
-    for (int i = 0; i < g->count; i++)
+    const pass forward = {dev, g, {plan_columns(p), plan_scratch(p)}, count, train};
+    for (int i = 0; i < g->count; i++) {
+        profile_label(dev, "forward", node_name(g, &g->nodes[i]));
         TRY(forward_node(&forward, &g->nodes[i], err));
+    }
     return STATUS_OK;
 }
 
 status execute_backward(device *dev, graph *g, const plan *p, int count, error *err)
 {
-    const pass backward = {dev, g, plan_columns(p), plan_scratch(p), count, true};
+    const pass backward = {dev, g, {plan_columns(p), plan_scratch(p)}, count, true};
     for (int i = g->count - 1; i >= 0; i--)
-        if (g->nodes[i].has_gradient)
+        if (g->nodes[i].has_gradient) {
+            profile_label(dev, "backward", node_name(g, &g->nodes[i]));
             TRY(backward_node(&backward, &g->nodes[i], err));
+        }
     return STATUS_OK;
 }

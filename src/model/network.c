@@ -1,8 +1,10 @@
 /* A network on a device; see network.h. The graph says what to compute, the plan where it lies,
  * execute.c runs it; here they are put together and batches go in and results come out. */
 #include "model/network.h"
+#include "device/profile.h"
 #include "model/execute.h"
 #include "model/parameters.h"
+#include "ops/gemm.h"
 #include "ops/input.h"
 
 #include <stdio.h>
@@ -334,6 +336,7 @@ static status upload(network *net, const network_batch *batch, error *err)
 {
     size_t count = (size_t)batch->count;
     const int32_t *labels[HEAD_COUNT] = {batch->coarse, batch->fine};
+    profile_label(net->dev, "forward", "input");
     TRY(buffer_write_later(net->dev, net->pixels, 0, batch->pixels, batch->pixel_bytes, NULL, err));
     TRY(buffer_write_later(net->dev, net->images, 0, batch->images, count * sizeof *batch->images,
                            NULL, err));
@@ -349,6 +352,7 @@ static status upload(network *net, const network_batch *batch, error *err)
 static status run_losses(network *net, int count, bool train, const float weights[HEAD_COUNT],
                          error *err)
 {
+    profile_label(net->dev, "forward", "loss");
     for (int h = 0; h < HEAD_COUNT; h++) {
         const head *from = &net->g.heads[h];
         if (from->logits == GRAPH_NONE)
@@ -458,4 +462,36 @@ status network_read_logits(network *net, float *coarse, float *fine, error *err)
 {
     TRY(read_value(net, net->g.heads[HEAD_COARSE].logits, coarse, err));
     return read_value(net, net->g.heads[HEAD_FINE].logits, fine, err);
+}
+
+/* Pairs of an output's place and a tap that meet inside the image, along one side. */
+static double pairs_inside(int size, int out, const convolution_shape *s)
+{
+    int pairs = 0;
+    for (int o = 0; o < out; o++)
+        for (int tap = 0; tap < s->kernel; tap++) {
+            int at = o * s->stride - s->pad + tap;
+            pairs += at >= 0 && at < size;
+        }
+    return pairs;
+}
+
+double network_layer_flops(const network *net, const char *label, const char *phase, int count)
+{
+    for (int i = 0; i < net->g.count; i++) {
+        const node *n = &net->g.nodes[i];
+        if (n->kind != NODE_CONVOLUTION && n->kind != NODE_LINEAR)
+            continue;
+        const parameter *weight = &net->g.parameters[n->weight];
+        if (strcmp(weight->name, label) != 0)
+            continue;
+        const node *from = &net->g.nodes[n->input];
+        double products = pairs_inside(from->h, n->h, &n->shape) *
+                          pairs_inside(from->w, n->w, &n->shape) * n->shape.cin * n->shape.cout;
+        int directions = 1;
+        if (strcmp(phase, "backward") == 0)
+            directions = (weight->gradient != NULL) + (from->has_gradient && !n->detached);
+        return 2.0 * products * directions * count;
+    }
+    return 0;
 }

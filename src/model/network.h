@@ -133,6 +133,11 @@ status network_wait(network *net, int ticket, const step_results **results, erro
 /* Probabilities [count][classes] of the last STEP_EVALUATE, blocking. coarse may be NULL. */
 status network_probabilities(network *net, int count, float *coarse, float *fine, error *err);
 
+/* Operations of a layer for `count` images, by a profile's label (the name of its first parameter)
+ * and phase ("forward", "backward"): what a direct convolution needs, two for each product with a
+ * pixel inside the image. 0 for layers that are no convolution. */
+double network_layer_flops(const network *net, const char *label, const char *phase, int count);
+
 /* The input, NHWC, of the last step if that was a training step, and the logits of the last step;
  * blocking, for tests. */
 status network_read_input(network *net, float *values, error *err);

@@ -105,7 +105,7 @@ static float start_scale(const parameter *p, bool from_scratch)
     if (from_scratch && ends_with(p->name, ".bn3.weight"))
         return 0;
     if (from_scratch && ends_with(p->name, "_classifier.weight"))
-        return 1e-3f;
+        return 1e-2f;
     return p->scale;
 }
 

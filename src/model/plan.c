@@ -5,7 +5,6 @@
  * largest first, each at the lowest offset where nothing that lives at the same time lies. */
 #include "model/plan.h"
 #include "ops/batchnorm.h"
-#include "ops/conv1x1.h"
 #include "ops/max_pool.h"
 
 #include <stdlib.h>
@@ -139,10 +138,17 @@ static status node_workspace(device *dev, const graph *g, const node *n, int bat
         *scratch = batchnorm_workspace(dev, shape_of(n, batch));
     if (n->kind != NODE_CONVOLUTION && n->kind != NODE_LINEAR)
         return STATUS_OK;
-    tensor x = shape_of(&g->nodes[n->input], batch);
-    if (n->shape.kernel == 1 && n->shape.pad == 0)
-        return conv1x1_workspace(dev, &n->shape, x, n->has_gradient, columns, scratch, err);
-    return convolution_workspace(dev, &n->shape, x, n->has_gradient, columns, scratch, err);
+    convolution_call call = {
+        .shape = n->shape, .x = shape_of(&g->nodes[n->input], batch), .y = shape_of(n, batch)};
+    int directions = n->has_gradient ? CONVOLUTION_DIRECTIONS : 1;
+    for (int direction = 0; direction < directions; direction++) {
+        convolution_bytes bytes;
+        call.direction = (enum convolution_direction)direction;
+        TRY(convolution_measure(dev, &call, &bytes, err));
+        *columns = bytes.columns > *columns ? bytes.columns : *columns;
+        *scratch = bytes.scratch > *scratch ? bytes.scratch : *scratch;
+    }
+    return STATUS_OK;
 }
 
 static status list_pieces(plan *p, device *dev, const graph *g, int batch, error *err)

@@ -1,37 +1,66 @@
-/* Square convolutions by im2col and a matrix product: the reference path, right for every shape.
- * 1x1 kernels have a path of their own, conv1x1.h.
+/* Square convolutions. Several algorithms stand behind one interface: each says which calls it
+ * supports and what memory it needs, and convolution_choose picks one.
  *
- * x[n][h][w][cin], y[n][oh][ow][cout]; the weights lie as [kernel][kernel][cin][cout], so that one
- * tap is a [cin][cout] matrix and all of them the [kernel * kernel * cin][cout] factor of the
- * product. */
+ * x[n][h][w][cin], y[n][oh][ow][cout] with oh = (h + 2 * pad - kernel) / stride + 1; the weights
+ * lie as [kernel][kernel][cin][cout], so that one tap is a [cin][cout] matrix. */
 #ifndef HCNN_OPS_CONVOLUTION_H
 #define HCNN_OPS_CONVOLUTION_H
 
-#include "ops/gemm.h"
 #include "ops/tensor.h"
 
 typedef struct convolution_shape {
     int cin, cout, kernel, stride, pad;
 } convolution_shape;
 
-/* Bytes of `cols` (the unrolled windows) and of `scratch` (the product's own) that the calls below
- * need for x's shape. With backward false, forward alone counts. */
-status convolution_workspace(device *dev, const convolution_shape *shape, tensor x, bool backward,
-                             size_t *cols_bytes, size_t *scratch_bytes, error *err);
+enum convolution_direction {
+    CONVOLUTION_FORWARD,          /* y = x * weights */
+    CONVOLUTION_BACKWARD_DATA,    /* x = (accumulate ? x : 0) + the gradient by x; y is the
+                                     gradient by y */
+    CONVOLUTION_BACKWARD_WEIGHTS, /* weights = the gradient by them. Taps that meet only padding are
+                                     not written: their gradient is zero, and stays what the caller
+                                     zeroed once */
+    CONVOLUTION_DIRECTIONS,
+};
 
-/* y = x * weights. */
-status convolution_forward(device *dev, const convolution_shape *shape, tensor x, cl_mem weights,
-                           tensor y, cl_mem cols, cl_mem scratch, error *err);
+typedef struct convolution_call {
+    enum convolution_direction direction;
+    convolution_shape shape;
+    tensor x, y; /* where only shapes are asked for, their buffers may be NULL */
+    cl_mem weights;
+    bool accumulate;
+} convolution_call;
 
-/* dweights = the gradient by the weights. Taps that meet only padding are not written: their
- * gradient is zero, and stays what the caller zeroed once. */
-status convolution_backward_weights(device *dev, const convolution_shape *shape, tensor x,
-                                    tensor dy, cl_mem dweights, cl_mem cols, cl_mem scratch,
-                                    error *err);
+/* Device memory that a call uses while it runs: `columns` for gathered input, `scratch` for the
+ * algorithm's own ends. */
+typedef struct convolution_bytes {
+    size_t columns, scratch;
+} convolution_bytes;
 
-/* dx = (accumulate ? dx : 0) + the gradient by x. */
-status convolution_backward_data(device *dev, const convolution_shape *shape, tensor dy,
-                                 cl_mem weights, tensor dx, bool accumulate, cl_mem cols,
-                                 cl_mem scratch, error *err);
+typedef struct convolution_memory {
+    cl_mem columns, scratch; /* NULL where nothing is needed */
+} convolution_memory;
+
+typedef struct convolution_algorithm {
+    const char *name;
+    bool (*supports)(const device *dev, const convolution_call *call);
+    status (*measure)(device *dev, const convolution_call *call, convolution_bytes *bytes,
+                      error *err);
+    status (*run)(device *dev, const convolution_call *call, convolution_memory memory, error *err);
+} convolution_algorithm;
+
+/* All of them, NULL behind the last. The first that supports a call is the quick choice. */
+extern const convolution_algorithm *const convolution_algorithms[];
+extern const convolution_algorithm conv1x1_gemm, im2col_gemm, implicit_gemm;
+
+/* y's shape for x's; the buffer is NULL. */
+tensor convolution_output(const convolution_shape *shape, tensor x);
+
+const convolution_algorithm *convolution_choose(const device *dev, const convolution_call *call);
+
+/* What the chosen algorithm needs, and runs it. */
+status convolution_measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
+                           error *err);
+status convolution_run(device *dev, const convolution_call *call, convolution_memory memory,
+                       error *err);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/safetensors.h"
 #include "device/buffer.h"
+#include "device/profile.h"
 #include "ops/optimizer.h"
 
 #include <stdlib.h>
@@ -80,6 +81,7 @@ void solver_free(solver *s)
 
 status solver_step(solver *s, double lr, uint64_t step, error *err)
 {
+    profile_label(s->dev, "update", "optimizer");
     for (size_t i = 0; i < network_parameter_count(s->net); i++) {
         const parameter *p = network_parameter(s->net, i);
         if (!p->gradient)

@@ -52,7 +52,7 @@ def start_gently(model):
         if name.endswith("bn3.weight"):
             torch.nn.init.zeros_(value)
         if name.endswith("_classifier.weight"):
-            torch.nn.init.normal_(value, 0, 1e-3)
+            torch.nn.init.normal_(value, 0, 1e-2)
 
 
 def train(options):

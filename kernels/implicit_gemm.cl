@@ -1,0 +1,316 @@
+// Convolutions as matrix products whose factors are gathered while they are multiplied: nothing is
+// unrolled in memory, taps that meet only padding cost nothing, weights stay where they are. For
+// devices that run a work-item on a core with vector registers, which is what a CPU is.
+//
+// A work-item owns a block of `tiles` x `panels` tiles of the result. It copies a chunk of each
+// factor, at most CHUNK steps of the sum, into private arrays that fit the first two caches, and
+// multiplies tile by tile: ROWS x 2 vectors of sums stay in registers. The layout follows Goto and
+// van de Geijn, "Anatomy of high-performance matrix multiplication" (2008); copying makes every
+// later read contiguous and rids the inner loop of borders.
+//
+// Rows of the forward product and of the one for the input's gradient are pixels, ordered by their
+// place in the image first and by image second: rows of one tile then mostly have the same place,
+// and with it the same taps outside of the image, which are left out.
+
+#define INLINE inline __attribute__((always_inline)) // else sums leave the registers
+
+// Sums held in registers: ROWS x 2 vectors, a vector pair of one factor, and one of the other.
+#if VEC == 16
+#define ROWS 12 // of 32 registers
+#else
+#define ROWS 6 // of 16
+#endif
+#define COLUMNS   (2 * VEC)
+#define CHUNK     256
+#define MAX_TILES 8
+#define MAX_ROWS  (MAX_TILES * ROWS)
+// A row of the gathered factor; not a power of two, so that rows do not meet in the same cache set.
+#define ROW_STEP (CHUNK + 16)
+
+typedef struct sums {
+    vec low[ROWS], high[ROWS];
+} sums;
+
+INLINE void copy_floats(const global float *from, float *to, int count)
+{
+    int i = 0;
+    for (; i + VEC <= count; i += VEC)
+        vec_store(vec_load(from + i), to + i);
+    for (; i < count; i++)
+        to[i] = from[i];
+}
+
+// A vector pair of a row of which `left` floats exist.
+INLINE void copy_columns(const global float *from, float *to, int left)
+{
+    vec_store(vec_load_part(from, left), to);
+    vec_store(left > VEC ? vec_load_part(from + VEC, left - VEC) : (vec)(0.0f), to + VEC);
+}
+
+// to[k][column] = from[column * step + k], for k < count and column < columns; zero beyond.
+INLINE void copy_transposed(const global float *from, size_t step, float *to, int count,
+                            int columns)
+{
+    for (int base = 0; base < COLUMNS; base += VEC) {
+        const global float *rows[VEC];
+        for (int i = 0; i < VEC; i++)
+            rows[i] = from + (size_t)min(base + i, columns - 1) * step;
+        int k = 0;
+#if VEC > 1
+        // Perfect shuffles: log2(VEC) rounds of interleaving row i with row i + VEC / 2 transpose.
+        for (; k + VEC <= count && base + VEC <= columns; k += VEC) {
+            vec a[VEC], b[VEC];
+#pragma unroll
+            for (int i = 0; i < VEC; i++)
+                a[i] = vec_load(rows[i] + k);
+#pragma unroll
+            for (int round = 1; round < VEC; round *= 2) {
+#pragma unroll
+                for (int i = 0; i < VEC / 2; i++) {
+                    b[2 * i].even = a[i].lo;
+                    b[2 * i].odd = a[i + VEC / 2].lo;
+                    b[2 * i + 1].even = a[i].hi;
+                    b[2 * i + 1].odd = a[i + VEC / 2].hi;
+                }
+#pragma unroll
+                for (int i = 0; i < VEC; i++)
+                    a[i] = b[i];
+            }
+#pragma unroll
+            for (int i = 0; i < VEC; i++)
+                vec_store(a[i], to + (k + i) * COLUMNS + base);
+        }
+#endif
+        for (; k < count; k++)
+            for (int i = 0; i < VEC; i++)
+                to[k * COLUMNS + base + i] = base + i < columns ? rows[i][k] : 0.0f;
+    }
+}
+
+// sums += a * b; element (row, k) of a at row * row_step + k * k_step, b[k][COLUMNS].
+INLINE void multiply(const float *a, int row_step, int k_step, const float *b, int count, sums *s)
+{
+    for (int k = 0; k < count; k++) {
+        const vec low = vec_load(b + k * COLUMNS), high = vec_load(b + k * COLUMNS + VEC);
+#pragma unroll
+        for (int i = 0; i < ROWS; i++) {
+            const vec factor = (vec)(a[i * row_step + k * k_step]);
+            s->low[i] = fma(factor, low, s->low[i]);
+            s->high[i] = fma(factor, high, s->high[i]);
+        }
+    }
+}
+
+INLINE void load_row(const global float *from, int left, vec *low, vec *high)
+{
+    *low = vec_load_part(from, left);
+    *high = left > VEC ? vec_load_part(from + VEC, left - VEC) : (vec)(0.0f);
+}
+
+INLINE void store_row(vec low, vec high, global float *to, int left)
+{
+    vec_store_part(low, to, left);
+    if (left > VEC)
+        vec_store_part(high, to + VEC, left - VEC);
+}
+
+// The pixels of the source that a result's pixel q = (qy, qx) of the grid meets with tap (ky, kx)
+// lie at q * source_step + offset; the result's own pixel is q * target_step + start.
+typedef struct geometry {
+    int images, grid_h, grid_w;
+    int source_h, source_w, source_c, source_step;
+    int target_h, target_w, target_c, target_step, start_y, start_x;
+} geometry;
+
+// target = (accumulate ? target : 0) + sum over taps of source * weights, for one block of rows and
+// columns. With `transposed` a tap's weights are [target_c][source_c], else [source_c][target_c].
+INLINE void gather_multiply(const global float *source, const global float *weights,
+                            global float *target, const geometry g, int size, int stride, int pad,
+                            int tiles, int panels, int accumulate, bool transposed)
+{
+    float a[MAX_ROWS * ROW_STEP], b[CHUNK * COLUMNS];
+    int from[MAX_ROWS]; // the source's pixel of each row, -1: padding
+    const int first_row = get_global_id(0) * tiles * ROWS;
+    const int first_column = get_global_id(1) * panels * COLUMNS;
+    const int rows = min(tiles * ROWS, g.images * g.grid_h * g.grid_w - first_row);
+    if (rows <= 0)
+        return;
+    const uint all = (1u << (rows + ROWS - 1) / ROWS) - 1;
+    uint written = accumulate ? all : 0; // tiles whose sums so far lie in target
+
+    // Backward, a pixel only meets the taps that a multiple of the stride apart lie over it.
+    const int tap_step = transposed ? stride : 1;
+    const int first_ky = transposed ? (g.start_y + pad) % stride : 0;
+    const int first_kx = transposed ? (g.start_x + pad) % stride : 0;
+
+    for (int ky = first_ky; ky < size; ky += tap_step)
+        for (int kx = first_kx; kx < size; kx += tap_step) {
+            const int offset_y = transposed ? (g.start_y + pad - ky) / stride : ky - pad;
+            const int offset_x = transposed ? (g.start_x + pad - kx) / stride : kx - pad;
+            const size_t tap = (size_t)(ky * size + kx) * g.source_c * g.target_c;
+            uint used = 0; // tiles of which a row lies inside
+            for (int r = 0; r < rows; r++) {
+                const int image = (first_row + r) % g.images, q = (first_row + r) / g.images;
+                const int y = q / g.grid_w * g.source_step + offset_y;
+                const int x = q % g.grid_w * g.source_step + offset_x;
+                const bool inside = y >= 0 && y < g.source_h && x >= 0 && x < g.source_w;
+                from[r] = inside ? (image * g.source_h + y) * g.source_w + x : -1;
+                used |= (uint)inside << r / ROWS;
+            }
+            for (int c = 0; used && c < g.source_c; c += CHUNK) {
+                const int count = min(CHUNK, g.source_c - c);
+                for (int r = 0; r < tiles * ROWS; r++) {
+                    if (!(used >> r / ROWS & 1))
+                        continue;
+                    if (r < rows && from[r] >= 0)
+                        copy_floats(source + (size_t)from[r] * g.source_c + c, a + r * ROW_STEP,
+                                    count);
+                    else
+                        for (int k = 0; k < count; k++)
+                            a[r * ROW_STEP + k] = 0.0f;
+                }
+                for (int p = 0; p < panels; p++) {
+                    const int column = first_column + p * COLUMNS;
+                    const int left = g.target_c - column;
+                    if (left <= 0)
+                        break;
+                    if (transposed)
+                        copy_transposed(weights + tap + (size_t)column * g.source_c + c,
+                                        g.source_c, b, count, min(left, COLUMNS));
+                    else
+                        for (int k = 0; k < count; k++)
+                            copy_columns(weights + tap + (size_t)(c + k) * g.target_c + column,
+                                         b + k * COLUMNS, left);
+                    for (int t = 0; t < tiles; t++) {
+                        if (!(used >> t & 1))
+                            continue;
+                        sums s;
+                        size_t to[ROWS];
+#pragma unroll
+                        for (int i = 0; i < ROWS; i++) {
+                            const int m = first_row + min(t * ROWS + i, rows - 1);
+                            const int q = m / g.images;
+                            const int y = q / g.grid_w * g.target_step + g.start_y;
+                            const int x = q % g.grid_w * g.target_step + g.start_x;
+                            to[i] = (((size_t)(m % g.images) * g.target_h + y) * g.target_w + x) *
+                                        g.target_c +
+                                    column;
+                            s.low[i] = s.high[i] = (vec)(0.0f);
+                        }
+                        if (written >> t & 1) {
+#pragma unroll
+                            for (int i = 0; i < ROWS; i++)
+                                load_row(target + to[i], left, &s.low[i], &s.high[i]);
+                        }
+                        multiply(a + t * ROWS * ROW_STEP, ROW_STEP, 1, b, count, &s);
+#pragma unroll
+                        for (int i = 0; i < ROWS; i++)
+                            if (t * ROWS + i < rows)
+                                store_row(s.low[i], s.high[i], target + to[i], left);
+                    }
+                }
+                written |= used;
+            }
+        }
+
+    // What meets no tap at all: pixels that a stride of 2 steps over.
+    for (int r = 0; r < rows; r++) {
+        if (written >> r / ROWS & 1)
+            continue;
+        const int image = (first_row + r) % g.images, q = (first_row + r) / g.images;
+        const int y = q / g.grid_w * g.target_step + g.start_y;
+        const int x = q % g.grid_w * g.target_step + g.start_x;
+        const size_t to = (((size_t)image * g.target_h + y) * g.target_w + x) * g.target_c;
+        const int end = min(first_column + panels * COLUMNS, g.target_c);
+        for (int column = first_column; column < end; column++)
+            target[to + column] = 0.0f;
+    }
+}
+
+// y[n][oh][ow][cout] = convolution of x[n][h][w][cin] and weights[size][size][cin][cout].
+// One work-item for `tiles` x `panels` tiles.
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+implicit_gemm_forward(global const float *x, global const float *weights, global float *y, int n,
+                      int h, int w, int cin, int oh, int ow, int cout, int size, int stride,
+                      int pad, int tiles, int panels)
+{
+    const geometry g = {n, oh, ow, h, w, cin, stride, oh, ow, cout, 1, 0, 0};
+    gather_multiply(x, weights, y, g, size, stride, pad, tiles, panels, 0, false);
+}
+
+// dx[n][h][w][cin] = (accumulate ? dx : 0) + the gradient by x. The third dimension counts the
+// stride * stride classes of pixels that meet the same taps.
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+implicit_gemm_backward_data(global const float *dy, global const float *weights, global float *dx,
+                            int n, int h, int w, int cin, int oh, int ow, int cout, int size,
+                            int stride, int pad, int tiles, int panels, int accumulate)
+{
+    const int start_y = get_global_id(2) / stride, start_x = get_global_id(2) % stride;
+    const int grid_h = (h - start_y + stride - 1) / stride;
+    const int grid_w = (w - start_x + stride - 1) / stride;
+    const geometry g = {n, grid_h, grid_w, oh, ow, cout, 1, h, w, cin, stride, start_y, start_x};
+    gather_multiply(dy, weights, dx, g, size, stride, pad, tiles, panels, accumulate, true);
+}
+
+// dweights[tap][cin][cout] = sum over pixels of x * dy, for the taps of which a pixel lies inside
+// the image; the third dimension counts the taps. Rows are input channels, and the sum runs over
+// the output's pixels.
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+implicit_gemm_backward_weights(global const float *x, global const float *dy,
+                               global float *dweights, int n, int h, int w, int cin, int oh, int ow,
+                               int cout, int size, int stride, int pad, int tiles, int panels)
+{
+    float a[CHUNK * MAX_ROWS], b[CHUNK * COLUMNS];
+    int from[CHUNK], to[CHUNK];
+    const int first_row = get_global_id(0) * tiles * ROWS;
+    const int first_column = get_global_id(1) * panels * COLUMNS;
+    const int ky = get_global_id(2) / size, kx = get_global_id(2) % size;
+    const int rows = min(tiles * ROWS, cin - first_row);
+    const int pixels = n * oh * ow;
+    global float *result = dweights + (size_t)get_global_id(2) * cin * cout;
+    bool first = true;
+    int pixel = 0;
+    while (pixel < pixels) {
+        int count = 0;
+        for (; pixel < pixels && count < CHUNK; pixel++) {
+            const int iy = pixel / ow % oh * stride - pad + ky, ix = pixel % ow * stride - pad + kx;
+            if (iy < 0 || iy >= h || ix < 0 || ix >= w)
+                continue;
+            from[count] = (pixel / (oh * ow) * h + iy) * w + ix;
+            to[count++] = pixel;
+        }
+        if (count == 0)
+            return;
+        for (int k = 0; k < count; k++) {
+            copy_floats(x + (size_t)from[k] * cin + first_row, a + k * MAX_ROWS, rows);
+            for (int r = rows; r < tiles * ROWS; r++)
+                a[k * MAX_ROWS + r] = 0.0f;
+        }
+        for (int p = 0; p < panels; p++) {
+            const int column = first_column + p * COLUMNS, left = cout - column;
+            if (left <= 0)
+                break;
+            for (int k = 0; k < count; k++)
+                copy_columns(dy + (size_t)to[k] * cout + column, b + k * COLUMNS, left);
+            for (int t = 0; t * ROWS < rows; t++) {
+                sums s;
+                global float *out = result + (size_t)(first_row + t * ROWS) * cout + column;
+#pragma unroll
+                for (int i = 0; i < ROWS; i++)
+                    s.low[i] = s.high[i] = (vec)(0.0f);
+                if (!first) {
+#pragma unroll
+                    for (int i = 0; i < ROWS; i++)
+                        if (t * ROWS + i < rows)
+                            load_row(out + (size_t)i * cout, left, &s.low[i], &s.high[i]);
+                }
+                multiply(a + t * ROWS, 1, MAX_ROWS, b, count, &s);
+#pragma unroll
+                for (int i = 0; i < ROWS; i++)
+                    if (t * ROWS + i < rows)
+                        store_row(s.low[i], s.high[i], out + (size_t)i * cout, left);
+            }
+        }
+        first = false;
+    }
+}

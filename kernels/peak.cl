@@ -1,0 +1,36 @@
+// What the device can do at most: chains of multiply-adds that never leave the registers, and a
+// copy. Every figure of `hcnn-cl bench` is a share of these.
+
+#define CHAINS 12 // enough that no multiply-add waits for the one before
+
+// Each item stores the sum of its chains: item's start times factor^steps, CHAINS of them. With
+// factor 1 and addend 0 the result is CHAINS * start, which the test checks.
+kernel void peak_multiply(global float *sums, int steps, float factor, float addend)
+{
+    vec chain[CHAINS];
+#pragma unroll
+    for (int i = 0; i < CHAINS; i++)
+        chain[i] = (vec)(sums[get_global_id(0)]);
+    for (int step = 0; step < steps; step++) {
+#pragma unroll
+        for (int i = 0; i < CHAINS; i++)
+            chain[i] = fma(chain[i], (vec)(factor), (vec)(addend));
+    }
+    vec total = (vec)(0.0f);
+#pragma unroll
+    for (int i = 0; i < CHAINS; i++)
+        total += chain[i];
+    float lanes[VEC];
+    vec_store(total, lanes);
+    float lowest = lanes[0];
+    for (int i = 1; i < VEC; i++)
+        lowest = min(lowest, lanes[i]);
+    sums[get_global_id(0)] = lowest;
+}
+
+// One work-item copies VEC floats.
+kernel void peak_copy(global const float *from, global float *to)
+{
+    const size_t at = (size_t)get_global_id(0) * VEC;
+    vec_store(vec_load(from + at), to + at);
+}

@@ -1,0 +1,301 @@
+/* `hcnn-cl bench`: images a second, where the time goes, and how far that is from what the device
+ * can do. */
+#include "train/bench.h"
+#include "base/file.h"
+#include "base/progress.h"
+#include "commands/commands.h"
+#include "device/profile.h"
+#include "ops/peak.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct request {
+    bench_options options;
+    const char *mode, *stem, *trace;
+    bool layers, json, cold;
+} request;
+
+/* What is known when all is measured. */
+typedef struct findings {
+    const device_info *device;
+    peak limits;
+    bench_result speed;
+    network *net;
+    bench_layer *layers;
+    size_t layer_count;
+} findings;
+
+static void show_progress(void *context, const char *what, int run, int runs)
+{
+    char label[64];
+    snprintf(label, sizeof label, run ? "%s" : "%s: first step", what);
+    progress_draw(context, label, (size_t)run, (size_t)runs, "");
+}
+
+static json_t *layer_to_json(const bench_layer *l, const peak *limits)
+{
+    json_t *made =
+        json_pack("{s:s, s:s, s:f}", "phase", l->phase, "name", l->name, "seconds", l->seconds);
+    if (l->flops > 0) {
+        json_object_set_new(made, "gflops", json_real(l->flops / l->seconds * 1e-9));
+        json_object_set_new(made, "share_of_peak",
+                            json_real(l->flops / l->seconds / limits->flops));
+    }
+    return made;
+}
+
+static int print_json(const request *r, const findings *f)
+{
+    json_t *root = json_pack("{s:s, s:s, s:i, s:i, s:b, s:f, s:f}", "device", f->device->name,
+                             "backbone", r->options.backbone, "image_size", r->options.image_size,
+                             "batch_size", r->options.batch_size, "only_fine", r->options.only_fine,
+                             "peak_gflops", f->limits.flops * 1e-9, "copy_gigabytes_per_second",
+                             f->limits.bytes_second * 1e-9);
+    if (r->options.train) {
+        json_object_set_new(root, "train_images_per_second",
+                            json_real(f->speed.train_images_per_second));
+        json_object_set_new(root, "train_first_step_seconds", json_real(f->speed.first_train_step));
+        json_object_set_new(root, "train_bytes", json_integer((json_int_t)f->speed.train_bytes));
+    }
+    if (r->options.infer) {
+        json_object_set_new(root, "infer_images_per_second",
+                            json_real(f->speed.infer_images_per_second));
+        json_object_set_new(root, "infer_first_step_seconds", json_real(f->speed.first_infer_step));
+        json_object_set_new(root, "infer_bytes", json_integer((json_int_t)f->speed.infer_bytes));
+    }
+    if (r->layers) {
+        json_t *layers = json_array();
+        for (size_t i = 0; i < f->layer_count; i++)
+            json_array_append_new(layers, layer_to_json(&f->layers[i], &f->limits));
+        json_object_set_new(root, "layers", layers);
+    }
+    json_dumpf(root, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(root);
+    return command_finish();
+}
+
+static void print_speed(const char *name, double images, double first, uint64_t bytes)
+{
+    printf("%-10s %8.1f images/s   first step %6.2f s   %.2f GiB of device memory\n", name, images,
+           first, (double)bytes / (1u << 30));
+}
+
+static void print_layers(const findings *f)
+{
+    double total = 0;
+    for (size_t i = 0; i < f->layer_count; i++)
+        total += f->layers[i].seconds;
+    printf("\n%-9s %-46s %9s %6s %9s %6s\n", "PHASE", "LAYER", "MS", "SHARE", "GFLOP/S", "PEAK");
+    for (size_t i = 0; i < f->layer_count; i++) {
+        const bench_layer *l = &f->layers[i];
+        printf("%-9s %-46s %9.3f %5.1f%%", l->phase, l->name, l->seconds * 1e3,
+               100 * l->seconds / total);
+        if (l->flops > 0)
+            printf(" %9.1f %5.1f%%", l->flops / l->seconds * 1e-9,
+                   100 * l->flops / l->seconds / f->limits.flops);
+        putchar('\n');
+    }
+    printf("%-56s %9.3f\n", "all kernels of a step", total * 1e3);
+}
+
+static int print_table(const request *r, const findings *f)
+{
+    const bench_options *o = &r->options;
+    printf("device     %s, %u units\n", f->device->name, f->device->compute_units);
+    printf("peak       %.0f GFLOP/s, %.1f GB/s copied\n", f->limits.flops * 1e-9,
+           f->limits.bytes_second * 1e-9);
+    printf("network    %s%s, %s stem, %dx%d, batches of %d\n", o->backbone,
+           o->only_fine ? ", only fine" : "", r->stem, o->image_size, o->image_size, o->batch_size);
+    if (o->train)
+        print_speed("training", f->speed.train_images_per_second, f->speed.first_train_step,
+                    f->speed.train_bytes);
+    if (o->infer)
+        print_speed("inference", f->speed.infer_images_per_second, f->speed.first_infer_step,
+                    f->speed.infer_bytes);
+    if (r->layers)
+        print_layers(f);
+    return command_finish();
+}
+
+/* The trace event format that chrome://tracing and Perfetto read: complete events ("X"), times in
+ * microseconds. */
+static status write_trace(device *dev, const char *path, error *err)
+{
+    const profile_record *records;
+    size_t count;
+    TRY(profile_read(dev, &records, &count, err));
+    json_t *events = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const profile_record *r = &records[i];
+        json_array_append_new(events, json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:i, s:{s:s}}",
+                                                "name", r->label, "cat", r->phase, "ph", "X", "ts",
+                                                (double)(r->start - records[0].start) * 1e-3, "dur",
+                                                (double)(r->end - r->start) * 1e-3, "pid", 1, "tid",
+                                                1, "args", "kernel", r->kernel));
+    }
+    json_t *root = json_pack("{s:o, s:s}", "traceEvents", events, "displayTimeUnit", "ms");
+    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    status result = text ? file_write(path, text, strlen(text), err) : error_memory(err, path);
+    free(text);
+    json_decref(root);
+    return result;
+}
+
+/* Speeds first, since keeping times costs some. */
+static status measure(request *r, device *dev, findings *f, error *err)
+{
+    progress bar;
+    progress_begin(&bar, stderr);
+    f->device = &dev->info;
+    status result = peak_measure(dev, &f->limits, err);
+    if (result == STATUS_OK)
+        result = bench_run(dev, &r->options, show_progress, &bar, &f->speed, err);
+    if (result == STATUS_OK && (r->layers || r->trace))
+        result = bench_layers(dev, &r->options, &f->net, &f->layers, &f->layer_count, err);
+    if (result == STATUS_OK && r->trace)
+        result = write_trace(dev, r->trace, err);
+    progress_clear(&bar);
+    return result;
+}
+
+/* Empty caches of our own and of PoCL, whose compiler keeps one too. A driver that has another
+ * cache is not covered: the help says so. */
+static status empty_caches(char **directory, error *err)
+{
+    const char *root = getenv("TMPDIR");
+    *directory = file_path("%s/hcnn-bench-XXXXXX", root && *root ? root : "/tmp");
+    if (!*directory)
+        return error_memory(err, "a cache");
+    if (!mkdtemp(*directory))
+        return error_set(err, STATUS_FAILED, "%s: cannot be made", *directory);
+    setenv("XDG_CACHE_HOME", *directory, 1);
+    setenv("POCL_CACHE_DIR", *directory, 1);
+    return STATUS_OK;
+}
+
+static int run(request *r)
+{
+    device *dev = NULL;
+    findings f = {0};
+    char *caches = NULL;
+    error err, ignored;
+    int code = STATUS_OK;
+    status result = r->cold ? empty_caches(&caches, &err) : STATUS_OK;
+    if (result == STATUS_OK)
+        result = device_open(&dev, &err);
+    if (result == STATUS_OK)
+        result = measure(r, dev, &f, &err);
+    if (result == STATUS_OK)
+        code = r->json ? print_json(r, &f) : print_table(r, &f);
+    free(f.layers);
+    network_free(f.net);
+    device_close(dev);
+    if (caches)
+        file_remove_tree(caches, &ignored);
+    free(caches);
+    return result == STATUS_OK ? code : command_fail(&err, result);
+}
+
+int command_bench(int argc, char **argv)
+{
+    request r = {
+        .options = {.backbone = "wide_resnet_50",
+                    .coarse_classes = 20,
+                    .fine_classes = 100,
+                    .image_size = 32,
+                    .batch_size = 32,
+                    .runs = 5,
+                    .seconds = 1},
+        .mode = "both",
+        .stem = "imagenet",
+    };
+    const option_spec options[] = {
+        {.name = "image-size",
+         .kind = OPTION_INT,
+         .target = &r.options.image_size,
+         .argument = "N",
+         .help = "pixels a side of the input",
+         .min = 1,
+         .max = 4096},
+        {.name = "batch-size",
+         .kind = OPTION_INT,
+         .target = &r.options.batch_size,
+         .argument = "N",
+         .help = "images in a step",
+         .min = 1,
+         .max = 65536},
+        {.name = "mode",
+         .kind = OPTION_CHOICE,
+         .target = &r.mode,
+         .argument = "NAME",
+         .help = "what to measure",
+         .choices = "both|train|infer"},
+        {.name = "backbone",
+         .kind = OPTION_CHOICE,
+         .target = &r.options.backbone,
+         .argument = "NAME",
+         .help = "wide_resnet_50, or tiny, which is for tests",
+         .choices = "wide_resnet_50|tiny"},
+        {.name = "stem",
+         .kind = OPTION_CHOICE,
+         .target = &r.stem,
+         .argument = "NAME",
+         .help = "as train's",
+         .choices = "imagenet|cifar"},
+        {.name = "only-fine",
+         .kind = OPTION_FLAG,
+         .target = &r.options.only_fine,
+         .help = "the fine backbone and classifier alone"},
+        {.name = "runs",
+         .kind = OPTION_INT,
+         .target = &r.options.runs,
+         .argument = "N",
+         .help = "a figure is the median of so many runs",
+         .min = 1,
+         .max = 100},
+        {.name = "seconds",
+         .kind = OPTION_DOUBLE,
+         .target = &r.options.seconds,
+         .argument = "X",
+         .help = "that a run takes at least",
+         .min = 0.01,
+         .max = 3600},
+        {.name = "layers",
+         .kind = OPTION_FLAG,
+         .target = &r.layers,
+         .help = "the time of each layer, of a training step unless --mode infer"},
+        {.name = "profile",
+         .kind = OPTION_STRING,
+         .target = &r.trace,
+         .argument = "FILE",
+         .help = "write the times of every kernel of three steps as a trace for chrome://tracing "
+                 "or Perfetto"},
+        {.name = "cold",
+         .kind = OPTION_FLAG,
+         .target = &r.cold,
+         .help = "start with empty caches of kernels (ours and PoCL's), to see the first step's "
+                 "time on a new machine"},
+        {.name = "json", .kind = OPTION_FLAG, .target = &r.json, .help = "print a line of JSON"},
+        {0},
+    };
+    const command_line line = {
+        .usage = "bench [OPTION]...",
+        .summary = "Measures training and inference on made-up images, the device's peak, and with "
+                   "--layers each layer's share of it.",
+        .example = "hcnn-cl bench --image-size 224 --batch-size 8 --layers",
+        .options = options,
+    };
+    operands rest;
+    int exit_code;
+    if (!command_options(&line, argc, argv, &rest, &exit_code))
+        return exit_code;
+    options_free(&rest);
+    r.options.stem = strcmp(r.stem, "cifar") == 0 ? STEM_CIFAR : STEM_IMAGENET;
+    r.options.train = strcmp(r.mode, "infer") != 0;
+    r.options.infer = strcmp(r.mode, "train") != 0;
+    return run(&r);
+}

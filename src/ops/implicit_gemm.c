@@ -1,0 +1,115 @@
+/* Convolutions whose matrices are gathered while they are multiplied; kernels/implicit_gemm.cl,
+ * which is made for devices that run one work-item on one core. */
+#include "device/kernel.h"
+#include "ops/convolution.h"
+
+/* As in the kernel. */
+enum { MAX_TILES = 8, MAX_PANELS = 8, COLUMN_VECTORS = 2 };
+
+static int rows_of_tile(const device *dev)
+{
+    return dev->vec == 16 ? 12 : 6;
+}
+
+static bool supports(const device *dev, const convolution_call *call)
+{
+    (void)call;
+    return dev->info.type & CL_DEVICE_TYPE_CPU;
+}
+
+static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
+                      error *err)
+{
+    (void)dev;
+    (void)call;
+    (void)err;
+    *bytes = (convolution_bytes){0};
+    return STATUS_OK;
+}
+
+static size_t divide_up(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* Tiles of a block and blocks of the result. */
+typedef struct blocking {
+    size_t tiles, panels, rows, columns;
+} blocking;
+
+/* Blocks as large as they may be, since a factor's chunk is copied once per block, but enough of
+ * them that every core has a few. `repeats` blocks of each place run at the same time. */
+static blocking block(const device *dev, size_t rows, size_t columns, size_t repeats)
+{
+    const size_t wanted = 4 * (size_t)dev->info.compute_units;
+    size_t row_tiles = divide_up(rows, (size_t)rows_of_tile(dev));
+    size_t column_tiles = divide_up(columns, COLUMN_VECTORS * (size_t)dev->vec);
+    blocking b = {MAX_TILES, MAX_PANELS, 0, 0};
+    for (;;) {
+        /* The same number of blocks, evenly filled. */
+        b.rows = divide_up(row_tiles, b.tiles);
+        b.columns = divide_up(column_tiles, b.panels);
+        b.tiles = divide_up(row_tiles, b.rows);
+        b.panels = divide_up(column_tiles, b.columns);
+        if (b.rows * b.columns * repeats >= wanted || (b.panels == 1 && b.tiles == 1))
+            return b;
+        if (b.panels > 1)
+            b.panels = divide_up(b.panels, 2);
+        else
+            b.tiles = divide_up(b.tiles, 2);
+    }
+}
+
+#define ARG_SHAPES(c)                                                                              \
+    ARG_INT((c)->x.n), ARG_INT((c)->x.h), ARG_INT((c)->x.w), ARG_INT((c)->shape.cin),              \
+        ARG_INT((c)->y.h), ARG_INT((c)->y.w), ARG_INT((c)->shape.cout),                            \
+        ARG_INT((c)->shape.kernel), ARG_INT((c)->shape.stride), ARG_INT((c)->shape.pad)
+
+static launch_range blocks(const blocking *b, size_t repeats)
+{
+    return (launch_range){3, {b->rows, b->columns, repeats}, {1, 1, 1}};
+}
+
+static status forward(device *dev, const convolution_call *c, error *err)
+{
+    blocking b = block(dev, tensor_pixels(c->y), (size_t)c->shape.cout, 1);
+    return LAUNCH(dev, "implicit_gemm", "implicit_gemm_forward", blocks(&b, 1), err,
+                  ARG_BUFFER(c->x.buffer), ARG_BUFFER(c->weights), ARG_BUFFER(c->y.buffer),
+                  ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels));
+}
+
+static status backward_data(device *dev, const convolution_call *c, error *err)
+{
+    int stride = c->shape.stride;
+    size_t classes = (size_t)(stride * stride);
+    size_t rows = (size_t)c->x.n * divide_up((size_t)c->x.h, (size_t)stride) *
+                  divide_up((size_t)c->x.w, (size_t)stride);
+    blocking b = block(dev, rows, (size_t)c->shape.cin, classes);
+    return LAUNCH(dev, "implicit_gemm", "implicit_gemm_backward_data", blocks(&b, classes), err,
+                  ARG_BUFFER(c->y.buffer), ARG_BUFFER(c->weights), ARG_BUFFER(c->x.buffer),
+                  ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels), ARG_INT(c->accumulate));
+}
+
+static status backward_weights(device *dev, const convolution_call *c, error *err)
+{
+    size_t taps = (size_t)(c->shape.kernel * c->shape.kernel);
+    blocking b = block(dev, (size_t)c->shape.cin, (size_t)c->shape.cout, taps);
+    return LAUNCH(dev, "implicit_gemm", "implicit_gemm_backward_weights", blocks(&b, taps), err,
+                  ARG_BUFFER(c->x.buffer), ARG_BUFFER(c->y.buffer), ARG_BUFFER(c->weights),
+                  ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels));
+}
+
+static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
+{
+    (void)memory;
+    switch (call->direction) {
+    case CONVOLUTION_FORWARD:
+        return forward(dev, call, err);
+    case CONVOLUTION_BACKWARD_DATA:
+        return backward_data(dev, call, err);
+    default:
+        return backward_weights(dev, call, err);
+    }
+}
+
+const convolution_algorithm implicit_gemm = {"implicit_gemm", supports, measure, run};

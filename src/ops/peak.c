@@ -1,0 +1,82 @@
+/* Times kernels/peak.cl; see peak.h. */
+#include "ops/peak.h"
+#include "base/progress.h"
+#include "device/buffer.h"
+#include "device/kernel.h"
+
+enum {
+    RUNS = 5,
+    CHAINS = 12, /* as in the kernel */
+    STEPS = 20000,
+    ITEMS_A_UNIT = 64,
+    COPY_BYTES = 128 << 20,
+};
+
+status peak_multiply(device *dev, cl_mem sums, size_t items, int steps, float factor, float addend,
+                     error *err)
+{
+    return LAUNCH(dev, "peak", "peak_multiply", RANGE_1D(items), err, ARG_BUFFER(sums),
+                  ARG_INT(steps), ARG_FLOAT(factor), ARG_FLOAT(addend));
+}
+
+status peak_copy(device *dev, cl_mem from, cl_mem to, size_t count, error *err)
+{
+    return LAUNCH(dev, "peak", "peak_copy", RANGE_1D(count / (size_t)dev->vec), err,
+                  ARG_BUFFER(from), ARG_BUFFER(to));
+}
+
+static double best_rate(double amount, double seconds, double best)
+{
+    return amount / seconds > best ? amount / seconds : best;
+}
+
+static status measure_flops(device *dev, double *flops, error *err)
+{
+    cl_mem sums = NULL;
+    /* A GPU hides latency with many items a unit; a CPU runs them one after the other. */
+    bool cpu = dev->info.type & CL_DEVICE_TYPE_CPU;
+    size_t items = (size_t)dev->info.compute_units * ITEMS_A_UNIT * (cpu ? 1 : 32);
+    int steps = cpu ? STEPS : STEPS / 10;
+    double amount = 2.0 * CHAINS * dev->vec * steps * (double)items;
+    TRY(buffer_create(dev, items * sizeof(float), &sums, err));
+    status result = buffer_zero(dev, sums, 0, items * sizeof(float), err);
+    *flops = 0;
+    for (int run = 0; result == STATUS_OK && run <= RUNS; run++) {
+        double start = progress_now();
+        result = peak_multiply(dev, sums, items, steps, 1.0f, 0.0f, err);
+        if (result == STATUS_OK)
+            result = device_finish(dev, err);
+        if (run > 0) /* the first builds the kernel */
+            *flops = best_rate(amount, progress_now() - start, *flops);
+    }
+    buffer_release(&sums);
+    return result;
+}
+
+static status measure_copy(device *dev, double *bytes_second, error *err)
+{
+    cl_mem from = NULL, to = NULL;
+    *bytes_second = 0;
+    status result = buffer_create(dev, COPY_BYTES, &from, err);
+    if (result == STATUS_OK)
+        result = buffer_create(dev, COPY_BYTES, &to, err);
+    if (result == STATUS_OK)
+        result = buffer_zero(dev, from, 0, COPY_BYTES, err);
+    for (int run = 0; result == STATUS_OK && run <= RUNS; run++) {
+        double start = progress_now();
+        result = peak_copy(dev, from, to, COPY_BYTES / sizeof(float), err);
+        if (result == STATUS_OK)
+            result = device_finish(dev, err);
+        if (run > 0)
+            *bytes_second = best_rate(2.0 * COPY_BYTES, progress_now() - start, *bytes_second);
+    }
+    buffer_release(&from);
+    buffer_release(&to);
+    return result;
+}
+
+status peak_measure(device *dev, peak *measured, error *err)
+{
+    TRY(measure_flops(dev, &measured->flops, err));
+    return measure_copy(dev, &measured->bytes_second, err);
+}

@@ -1,0 +1,216 @@
+/* Times steps; see bench.h. */
+#include "train/bench.h"
+#include "base/progress.h"
+#include "device/profile.h"
+#include "train/solver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEED = 1, PROFILED_STEPS = 3, MAX_RUNS = 100 };
+
+/* A network, its optimizer, and one batch that every step uses. */
+typedef struct subject {
+    network *net;
+    solver *optimizer; /* NULL: forward passes only */
+    unsigned char *pixels;
+    pixel_source *images;
+    int32_t *labels;
+    network_batch batch;
+    uint64_t steps;
+} subject;
+
+static status make_batch(subject *s, const bench_options *o, error *err)
+{
+    size_t count = (size_t)o->batch_size;
+    size_t bytes = 3 * (size_t)o->image_size * (size_t)o->image_size;
+    s->pixels = malloc(count * bytes);
+    s->images = calloc(count, sizeof *s->images);
+    s->labels = calloc(2 * count, sizeof *s->labels);
+    if (!s->pixels || !s->images || !s->labels)
+        return error_memory(err, "a batch");
+    for (size_t i = 0; i < count * bytes; i++)
+        s->pixels[i] = (unsigned char)(i * 2654435761u >> 24);
+    for (size_t i = 0; i < count; i++) {
+        s->images[i] = (pixel_source){.offset = (int32_t)(i * bytes),
+                                      .width = o->image_size,
+                                      .height = o->image_size,
+                                      .cosine = 1};
+        s->labels[i] = (int32_t)(i % (size_t)o->coarse_classes);
+        s->labels[count + i] = (int32_t)(i % (size_t)o->fine_classes);
+    }
+    s->batch = (network_batch){.count = o->batch_size,
+                               .pixels = s->pixels,
+                               .pixel_bytes = count * bytes,
+                               .images = s->images,
+                               .coarse = s->labels,
+                               .fine = s->labels + count};
+    return STATUS_OK;
+}
+
+static status make_network(subject *s, device *dev, const bench_options *o, bool train, error *err)
+{
+    const network_options options = {
+        .backbone = o->backbone,
+        .stem = o->stem,
+        .only_fine = o->only_fine,
+        .coarse_classes = o->coarse_classes,
+        .fine_classes = o->fine_classes,
+        .image_size = o->image_size,
+        .batch_size = o->batch_size,
+        .training = train,
+        .pixel_capacity = 3 * (size_t)o->image_size * (size_t)o->image_size * (size_t)o->batch_size,
+    };
+    const train_options defaults = train_defaults();
+    TRY(network_create(dev, &options, &s->net, err)); /* refuses a batch that is too large */
+    TRY(make_batch(s, o, err));
+    TRY(network_initialize(s->net, SEED, true, err));
+    return train ? solver_create(s->net, &defaults, &s->optimizer, err) : STATUS_OK;
+}
+
+static void free_subject(subject *s)
+{
+    solver_free(s->optimizer);
+    network_free(s->net);
+    free(s->pixels);
+    free(s->images);
+    free(s->labels);
+    *s = (subject){0};
+}
+
+static status start_step(subject *s, int *ticket, error *err)
+{
+    enum step_mode mode = s->optimizer ? STEP_TRAIN : STEP_EVALUATE;
+    TRY(network_step(s->net, &s->batch, mode, 1, 2, ticket, err));
+    s->steps++;
+    return s->optimizer ? solver_step(s->optimizer, train_defaults().lr, s->steps, err) : STATUS_OK;
+}
+
+/* One step ahead of the results, as training goes; seconds for `steps` of them. */
+static status run_steps(subject *s, int steps, double *seconds, error *err)
+{
+    const step_results *results;
+    int ticket, before = -1;
+    double start = progress_now();
+    for (int i = 0; i < steps; i++) {
+        TRY(start_step(s, &ticket, err));
+        if (before >= 0)
+            TRY(network_wait(s->net, before, &results, err));
+        before = ticket;
+    }
+    TRY(network_wait(s->net, before, &results, err));
+    TRY(device_finish(network_device(s->net), err)); /* the last update too */
+    *seconds = progress_now() - start;
+    return STATUS_OK;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof *values, ascending);
+    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+static status time_steps(subject *s, const bench_options *o, const char *what, bench_watch *watch,
+                         void *context, double *images_per_second, error *err)
+{
+    double rates[MAX_RUNS], seconds;
+    int runs = o->runs < MAX_RUNS ? o->runs : MAX_RUNS;
+    TRY(run_steps(s, 2, &seconds, err)); /* warms up, and tells how many steps a run needs */
+    int steps = (int)(o->seconds / (seconds / 2)) + 1;
+    steps = steps < 2 ? 2 : steps;
+    for (int run = 0; run < runs; run++) {
+        if (watch)
+            watch(context, what, run + 1, runs);
+        TRY(run_steps(s, steps, &seconds, err));
+        rates[run] = (double)steps * o->batch_size / seconds;
+    }
+    *images_per_second = median(rates, runs);
+    return STATUS_OK;
+}
+
+static status measure(device *dev, const bench_options *o, bool train, bench_watch *watch,
+                      void *context, bench_result *result, error *err)
+{
+    subject s = {0};
+    const char *what = train ? "training" : "inference";
+    double seconds, start = progress_now();
+    if (watch)
+        watch(context, what, 0, o->runs);
+    status done = make_network(&s, dev, o, train, err);
+    if (done == STATUS_OK)
+        done = run_steps(&s, 1, &seconds, err);
+    *(train ? &result->first_train_step : &result->first_infer_step) = progress_now() - start;
+    if (done == STATUS_OK)
+        done = time_steps(
+            &s, o, what, watch, context,
+            train ? &result->train_images_per_second : &result->infer_images_per_second, err);
+    if (done == STATUS_OK)
+        *(train ? &result->train_bytes : &result->infer_bytes) = network_memory_bytes(s.net);
+    free_subject(&s);
+    return done;
+}
+
+status bench_run(device *dev, const bench_options *options, bench_watch *watch, void *context,
+                 bench_result *result, error *err)
+{
+    *result = (bench_result){0};
+    if (options->train)
+        TRY(measure(dev, options, true, watch, context, result, err));
+    return options->infer ? measure(dev, options, false, watch, context, result, err) : STATUS_OK;
+}
+
+static bench_layer *find_layer(bench_layer *layers, size_t *count, const profile_record *r)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(layers[i].phase, r->phase) == 0 && strcmp(layers[i].name, r->label) == 0)
+            return &layers[i];
+    layers[*count] = (bench_layer){.phase = r->phase, .name = r->label};
+    return &layers[(*count)++];
+}
+
+static status sum_layers(subject *s, bench_layer **layers, size_t *count, error *err)
+{
+    const profile_record *records;
+    size_t record_count;
+    TRY(profile_read(network_device(s->net), &records, &record_count, err));
+    *layers = calloc(record_count ? record_count : 1, sizeof **layers);
+    if (!*layers)
+        return error_memory(err, "the layers' times");
+    for (size_t i = 0; i < record_count; i++)
+        find_layer(*layers, count, &records[i])->seconds +=
+            (double)(records[i].end - records[i].start) * 1e-9 / PROFILED_STEPS;
+    for (size_t i = 0; i < *count; i++)
+        (*layers)[i].flops =
+            network_layer_flops(s->net, (*layers)[i].name, (*layers)[i].phase, s->batch.count);
+    return STATUS_OK;
+}
+
+status bench_layers(device *dev, const bench_options *options, network **net, bench_layer **layers,
+                    size_t *count, error *err)
+{
+    subject s = {0};
+    double seconds;
+    *layers = NULL;
+    *count = 0;
+    TRY(profile_start(dev, err));
+    status result = make_network(&s, dev, options, options->train, err);
+    if (result == STATUS_OK)
+        result = run_steps(&s, 1, &seconds, err);
+    profile_clear(dev);
+    if (result == STATUS_OK)
+        result = run_steps(&s, PROFILED_STEPS, &seconds, err);
+    if (result == STATUS_OK)
+        result = sum_layers(&s, layers, count, err);
+    if (result == STATUS_OK) {
+        *net = s.net;
+        s.net = NULL; /* the labels are its strings */
+    }
+    free_subject(&s);
+    return result;
+}

@@ -1,0 +1,47 @@
+/* How fast the network trains and runs on the device, on made-up pixels. */
+#ifndef HCNN_TRAIN_BENCH_H
+#define HCNN_TRAIN_BENCH_H
+
+#include "model/network.h"
+
+#include <stddef.h>
+
+typedef struct bench_options {
+    const char *backbone;
+    enum stem stem;
+    bool only_fine;
+    int coarse_classes, fine_classes;
+    int image_size, batch_size;
+    int runs;       /* each figure is the median of so many */
+    double seconds; /* that a run takes at least; at least two steps */
+    bool train, infer;
+} bench_options;
+
+typedef struct bench_result {
+    double train_images_per_second, infer_images_per_second; /* 0: not asked for */
+    double first_train_step, first_infer_step; /* seconds from making the network to the first
+                                                  step's results, kernels' compilation included */
+    uint64_t train_bytes, infer_bytes;         /* of device memory */
+} bench_result;
+
+/* Told what is measured now, run 0 being the first step; may be NULL. */
+typedef void bench_watch(void *context, const char *what, int run, int runs);
+
+status bench_run(device *dev, const bench_options *options, bench_watch *watch, void *context,
+                 bench_result *result, error *err);
+
+/* Where the time goes: one layer in one direction, over the profile of some steps. */
+typedef struct bench_layer {
+    const char *phase, *name; /* "forward", "fine_backbone.conv1.weight" */
+    double seconds;           /* of a step */
+    double flops;             /* of a step that a direct convolution needs, 0 where that says
+                                 nothing; products with padding are not counted */
+} bench_layer;
+
+/* Profiles some training steps, or, with train false, forward passes. *layers, in the order of
+ * their first kernel, are freed by the caller; their strings live as long as *net, which is freed
+ * by network_free. The device's profile holds the last step's kernels. */
+status bench_layers(device *dev, const bench_options *options, network **net, bench_layer **layers,
+                    size_t *count, error *err);
+
+#endif

@@ -1,0 +1,48 @@
+#!/bin/sh
+# `hcnn-cl bench` on the tiny network: what it prints, and that the figures hang together.
+set -u
+. "${srcdir:-.}/tests/tap.sh"
+cd "$scratch" || exit 1
+
+quick="--backbone tiny --batch-size 8 --image-size 16 --runs 3 --seconds 0.05"
+
+# number KEY: its value in the line of JSON.
+number() {
+    sed 's/.*"'"$1"'":\([0-9.e+-]*\).*/\1/' "$scratch/out"
+}
+above_zero() {
+    awk -v "n=$(number "$1")" 'BEGIN { exit !(n > 0) }'
+}
+
+check_run "a table" 0 '^training +[0-9.]+ images/s' bench $quick
+check "... with inference" grep -q '^inference  *[0-9.]* images/s' "$scratch/out"
+check "... and the peak" grep -Eq '^peak +[0-9]+ GFLOP/s' "$scratch/out"
+check "... shows no layers" sh -c "! grep -q LAYER '$scratch/out'"
+
+check_run "JSON" 0 '^\{"device":' bench $quick --json
+for key in train_images_per_second infer_images_per_second peak_gflops copy_gigabytes_per_second \
+    train_first_step_seconds infer_first_step_seconds train_bytes infer_bytes; do
+    check "... $key" above_zero "$key"
+done
+
+check_run "training alone" 0 '"train_images_per_second"' bench $quick --json --mode train
+check "... says nothing of inference" sh -c "! grep -q infer_ '$scratch/out'"
+check_run "inference alone, only fine, CIFAR's stem" 0 '"infer_images_per_second"' \
+    bench $quick --json --mode infer --only-fine --stem cifar
+
+check_run "layers" 0 '^backward +fine_backbone.layer1.0.conv2.weight .*%$' \
+    bench $quick --layers --profile trace.json
+check "... the update too" grep -q '^update ' "$scratch/out"
+check "the trace is for chrome://tracing" grep -q '^{"traceEvents":\[{"name":' trace.json
+check "... has the kernels" grep -q '"kernel":"batchnorm' trace.json
+check_run "layers of inference" 0 '"phase":"forward","name":"fine_classifier' bench $quick --layers --mode infer --json
+check "... have no backward" sh -c "! grep -q backward '$scratch/out'"
+check_run "a trace that cannot be written" 1 'no-such-directory/trace.json' \
+    bench $quick --mode infer --profile no-such-directory/trace.json
+
+check_run "cold caches" 0 'train_first_step_seconds' bench $quick --mode train --cold --json
+check "... are removed" [ -z "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'hcnn-bench-*' -newer trace.json)" ]
+check_run "a batch that cannot fit" 1 'not even one image fits|largest batch that fits' \
+    bench --image-size 4096 --batch-size 60000 --mode train
+
+finish

@@ -1,0 +1,47 @@
+/* kernels/implicit_gemm.cl with every vector width that a CPU may report; see convolution_check.h.
+ */
+#include "convolution_check.h"
+#include "support.h"
+
+enum { CASES = 24 };
+
+/* A device of its own, since programs are built once per device for its width. */
+static void check_width(int width)
+{
+    void *state;
+    assert_int_equal(support_open_device(&state), 0);
+    device *dev = state;
+    dev->vec = width;
+    for (int i = 0; i < CASES; i++) {
+        problem p = convolution_problem(i, i % 3 == 2);
+        convolution_check(dev, &implicit_gemm, &p, 3000u + 1000u * (uint64_t)i, i % 2 == 1);
+    }
+    support_close_device(&state);
+}
+
+static void test_native_width(void **state)
+{
+    for (int i = 0; i < CASES; i++) {
+        problem p = convolution_problem(i, i % 3 == 2);
+        convolution_check(*state, &implicit_gemm, &p, 1000u * (uint64_t)i, i % 2 == 1);
+        p = convolution_problem(i, 1);
+        convolution_check(*state, &implicit_gemm, &p, 1000u * (uint64_t)i, i % 2 == 1);
+    }
+}
+
+static void test_widths(void **state)
+{
+    (void)state;
+    for (int width = 1; width <= 16; width *= width == 1 ? 4 : 2)
+        check_width(width);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_native_width),
+        cmocka_unit_test(test_widths),
+    };
+    return cmocka_run_group_tests_name("implicit_gemm", tests, support_open_device,
+                                       support_close_device);
+}
