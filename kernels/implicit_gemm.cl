@@ -22,7 +22,7 @@
 #endif
 #define COLUMNS   (2 * VEC)
 #define CHUNK     256
-#define MAX_TILES 8
+#define MAX_TILES 12
 #define MAX_ROWS  (MAX_TILES * ROWS)
 // A row of the gathered factor; not a power of two, so that rows do not meet in the same cache set.
 #define ROW_STEP (CHUNK + 16)
@@ -114,6 +114,26 @@ INLINE void store_row(vec low, vec high, global float *to, int left)
         vec_store_part(high, to + VEC, left - VEC);
 }
 
+// target[to[i]...] = (add ? target : 0) + a * b for `rows` rows and `left` columns of one tile.
+INLINE void multiply_tile(const float *a, const float *b, int count, global float *target,
+                          const size_t *to, int rows, int left, bool add)
+{
+    sums s;
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+        s.low[i] = s.high[i] = (vec)(0.0f);
+    if (add) {
+#pragma unroll
+        for (int i = 0; i < ROWS; i++)
+            load_row(target + to[i], left, &s.low[i], &s.high[i]);
+    }
+    multiply(a, ROW_STEP, 1, b, count, &s);
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+        if (i < rows)
+            store_row(s.low[i], s.high[i], target + to[i], left);
+}
+
 // The pixels of the source that a result's pixel q = (qy, qx) of the grid meets with tap (ky, kx)
 // lie at q * source_step + offset; the result's own pixel is q * target_step + start.
 typedef struct geometry {
@@ -138,6 +158,23 @@ INLINE void gather_multiply(const global float *source, const global float *weig
     const uint all = (1u << (rows + ROWS - 1) / ROWS) - 1;
     uint written = accumulate ? all : 0; // tiles whose sums so far lie in target
 
+    // Of each row, once: divisions cost as much as a dozen multiply-adds of a whole vector.
+    int place_y[MAX_ROWS], place_x[MAX_ROWS], source_image[MAX_ROWS];
+    size_t to[MAX_ROWS];
+    for (int r = 0; r < rows; r++) {
+        const int image = (first_row + r) % g.images, q = (first_row + r) / g.images;
+        const int y = q / g.grid_w, x = q % g.grid_w;
+        place_y[r] = y * g.source_step;
+        place_x[r] = x * g.source_step;
+        source_image[r] = image * g.source_h * g.source_w;
+        to[r] = (((size_t)image * g.target_h + y * g.target_step + g.start_y) * g.target_w +
+                 x * g.target_step + g.start_x) *
+                    g.target_c +
+                first_column;
+    }
+    for (int r = rows; r < tiles * ROWS; r++)
+        to[r] = to[rows - 1];
+
     // Backward, a pixel only meets the taps that a multiple of the stride apart lie over it.
     const int tap_step = transposed ? stride : 1;
     const int first_ky = transposed ? (g.start_y + pad) % stride : 0;
@@ -150,11 +187,9 @@ INLINE void gather_multiply(const global float *source, const global float *weig
             const size_t tap = (size_t)(ky * size + kx) * g.source_c * g.target_c;
             uint used = 0; // tiles of which a row lies inside
             for (int r = 0; r < rows; r++) {
-                const int image = (first_row + r) % g.images, q = (first_row + r) / g.images;
-                const int y = q / g.grid_w * g.source_step + offset_y;
-                const int x = q % g.grid_w * g.source_step + offset_x;
+                const int y = place_y[r] + offset_y, x = place_x[r] + offset_x;
                 const bool inside = y >= 0 && y < g.source_h && x >= 0 && x < g.source_w;
-                from[r] = inside ? (image * g.source_h + y) * g.source_w + x : -1;
+                from[r] = inside ? source_image[r] + y * g.source_w + x : -1;
                 used |= (uint)inside << r / ROWS;
             }
             for (int c = 0; used && c < g.source_c; c += CHUNK) {
@@ -175,56 +210,28 @@ INLINE void gather_multiply(const global float *source, const global float *weig
                     if (left <= 0)
                         break;
                     if (transposed)
-                        copy_transposed(weights + tap + (size_t)column * g.source_c + c,
-                                        g.source_c, b, count, min(left, COLUMNS));
+                        copy_transposed(weights + tap + (size_t)column * g.source_c + c, g.source_c,
+                                        b, count, min(left, COLUMNS));
                     else
                         for (int k = 0; k < count; k++)
                             copy_columns(weights + tap + (size_t)(c + k) * g.target_c + column,
                                          b + k * COLUMNS, left);
-                    for (int t = 0; t < tiles; t++) {
-                        if (!(used >> t & 1))
-                            continue;
-                        sums s;
-                        size_t to[ROWS];
-#pragma unroll
-                        for (int i = 0; i < ROWS; i++) {
-                            const int m = first_row + min(t * ROWS + i, rows - 1);
-                            const int q = m / g.images;
-                            const int y = q / g.grid_w * g.target_step + g.start_y;
-                            const int x = q % g.grid_w * g.target_step + g.start_x;
-                            to[i] = (((size_t)(m % g.images) * g.target_h + y) * g.target_w + x) *
-                                        g.target_c +
-                                    column;
-                            s.low[i] = s.high[i] = (vec)(0.0f);
-                        }
-                        if (written >> t & 1) {
-#pragma unroll
-                            for (int i = 0; i < ROWS; i++)
-                                load_row(target + to[i], left, &s.low[i], &s.high[i]);
-                        }
-                        multiply(a + t * ROWS * ROW_STEP, ROW_STEP, 1, b, count, &s);
-#pragma unroll
-                        for (int i = 0; i < ROWS; i++)
-                            if (t * ROWS + i < rows)
-                                store_row(s.low[i], s.high[i], target + to[i], left);
-                    }
+                    for (int t = 0; t < tiles; t++)
+                        if (used >> t & 1)
+                            multiply_tile(a + t * ROWS * ROW_STEP, b, count, target + p * COLUMNS,
+                                          to + t * ROWS, min(rows - t * ROWS, ROWS), left,
+                                          written >> t & 1);
                 }
                 written |= used;
             }
         }
 
     // What meets no tap at all: pixels that a stride of 2 steps over.
-    for (int r = 0; r < rows; r++) {
-        if (written >> r / ROWS & 1)
-            continue;
-        const int image = (first_row + r) % g.images, q = (first_row + r) / g.images;
-        const int y = q / g.grid_w * g.target_step + g.start_y;
-        const int x = q % g.grid_w * g.target_step + g.start_x;
-        const size_t to = (((size_t)image * g.target_h + y) * g.target_w + x) * g.target_c;
-        const int end = min(first_column + panels * COLUMNS, g.target_c);
-        for (int column = first_column; column < end; column++)
-            target[to + column] = 0.0f;
-    }
+    for (int r = 0; r < rows; r++)
+        if (!(written >> r / ROWS & 1))
+            for (int column = 0; column < min(panels * COLUMNS, g.target_c - first_column);
+                 column++)
+                target[to[r] + column] = 0.0f;
 }
 
 // y[n][oh][ow][cout] = convolution of x[n][h][w][cin] and weights[size][size][cin][cout].

@@ -1,8 +1,8 @@
 /* The table of algorithms; see convolution.h. */
 #include "ops/convolution.h"
 
-const convolution_algorithm *const convolution_algorithms[] = {&implicit_gemm, &conv1x1_gemm,
-                                                               &im2col_gemm, NULL};
+const convolution_algorithm *const convolution_algorithms[] = {&unrolled_gemm, &implicit_gemm,
+                                                               &conv1x1_gemm, &im2col_gemm, NULL};
 
 tensor convolution_output(const convolution_shape *s, tensor x)
 {

@@ -50,7 +50,7 @@ typedef struct convolution_algorithm {
 
 /* All of them, NULL behind the last. The first that supports a call is the quick choice. */
 extern const convolution_algorithm *const convolution_algorithms[];
-extern const convolution_algorithm conv1x1_gemm, im2col_gemm, implicit_gemm;
+extern const convolution_algorithm conv1x1_gemm, im2col_gemm, implicit_gemm, unrolled_gemm;
 
 /* y's shape for x's; the buffer is NULL. */
 tensor convolution_output(const convolution_shape *shape, tensor x);

@@ -4,7 +4,7 @@
 #include "ops/convolution.h"
 
 /* As in the kernel. */
-enum { MAX_TILES = 8, MAX_PANELS = 8, COLUMN_VECTORS = 2 };
+enum { MAX_TILES = 12, MAX_PANELS = 8, COLUMN_VECTORS = 2 };
 
 static int rows_of_tile(const device *dev)
 {

@@ -1,0 +1,46 @@
+/* unrolled_gemm.c on what it supports: few channels, every tap in use; see convolution_check.h. */
+#include "convolution_check.h"
+#include "support.h"
+
+static problem few_channels(int index)
+{
+    problem p = convolution_problem(index, 0);
+    p.s.cin = 1 + index % 3;
+    p.h += p.s.kernel; /* every tap meets a pixel somewhere */
+    p.w += p.s.kernel;
+    p.oh = (p.h + 2 * p.s.pad - p.s.kernel) / p.s.stride + 1;
+    p.ow = (p.w + 2 * p.s.pad - p.s.kernel) / p.s.stride + 1;
+    return p;
+}
+
+static void test_unrolled_gemm(void **state)
+{
+    for (int i = 0; i < 20; i++) {
+        problem p = few_channels(i);
+        convolution_check(*state, &unrolled_gemm, &p, 900u * (uint64_t)i, false);
+    }
+}
+
+static void test_what_it_leaves_to_others(void **state)
+{
+    const device *dev = *state;
+    const convolution_shape s = {3, 8, 3, 1, 1};
+    convolution_call call = {.shape = s, .x = {NULL, 2, 8, 8, 3}};
+    call.y = convolution_output(&s, call.x);
+    assert_true(unrolled_gemm.supports(dev, &call));
+    call.direction = CONVOLUTION_BACKWARD_DATA;
+    assert_false(unrolled_gemm.supports(dev, &call));
+    call.direction = CONVOLUTION_FORWARD;
+    call.x.h = call.x.w = call.y.h = call.y.w = 1; /* taps that meet only padding */
+    assert_false(unrolled_gemm.supports(dev, &call));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_unrolled_gemm),
+        cmocka_unit_test(test_what_it_leaves_to_others),
+    };
+    return cmocka_run_group_tests_name("unrolled_gemm", tests, support_open_device,
+                                       support_close_device);
+}
