@@ -261,11 +261,13 @@ implicit_gemm_backward_data(global const float *dy, global const float *weights,
 
 // dweights[tap][cin][cout] = sum over pixels of x * dy, for the taps of which a pixel lies inside
 // the image; the third dimension counts the taps. Rows are input channels, and the sum runs over
-// the output's pixels.
+// the output's pixels. With `descend`, which needs the whole sum in one chunk, the weights
+// themselves lie there and a step of `rate` down the gradient is taken instead.
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 implicit_gemm_backward_weights(global const float *x, global const float *dy,
                                global float *dweights, int n, int h, int w, int cin, int oh, int ow,
-                               int cout, int size, int stride, int pad, int tiles, int panels)
+                               int cout, int size, int stride, int pad, int tiles, int panels,
+                               int descend, float rate)
 {
     float a[CHUNK * MAX_ROWS], b[CHUNK * COLUMNS];
     int from[CHUNK], to[CHUNK];
@@ -314,8 +316,15 @@ implicit_gemm_backward_weights(global const float *x, global const float *dy,
                 multiply(a + t * ROWS, 1, MAX_ROWS, b, count, &s);
 #pragma unroll
                 for (int i = 0; i < ROWS; i++)
-                    if (t * ROWS + i < rows)
+                    if (t * ROWS + i < rows) {
+                        if (descend) {
+                            vec low, high;
+                            load_row(out + (size_t)i * cout, left, &low, &high);
+                            s.low[i] = low - rate * s.low[i];
+                            s.high[i] = high - rate * s.high[i];
+                        }
                         store_row(s.low[i], s.high[i], out + (size_t)i * cout, left);
+                    }
             }
         }
         first = false;

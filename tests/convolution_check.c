@@ -144,10 +144,19 @@ static void run_call(device *dev, const convolution_algorithm *algorithm,
 static void run_all(device *dev, const convolution_algorithm *algorithm, const problem *p,
                     const tensors *t, bool accumulate)
 {
-    const convolution_call forward = {CONVOLUTION_FORWARD, p->s, t->x, t->y, t->w, false};
-    const convolution_call data = {CONVOLUTION_BACKWARD_DATA, p->s, t->dx, t->dy, t->w, accumulate};
-    const convolution_call weights = {
-        CONVOLUTION_BACKWARD_WEIGHTS, p->s, t->x, t->dy, t->dw, false};
+    const convolution_call forward = {
+        .direction = CONVOLUTION_FORWARD, .shape = p->s, .x = t->x, .y = t->y, .weights = t->w};
+    const convolution_call data = {.direction = CONVOLUTION_BACKWARD_DATA,
+                                   .shape = p->s,
+                                   .x = t->dx,
+                                   .y = t->dy,
+                                   .weights = t->w,
+                                   .accumulate = accumulate};
+    const convolution_call weights = {.direction = CONVOLUTION_BACKWARD_WEIGHTS,
+                                      .shape = p->s,
+                                      .x = t->x,
+                                      .y = t->dy,
+                                      .weights = t->dw};
     run_call(dev, algorithm, &forward);
     run_call(dev, algorithm, &weights);
     run_call(dev, algorithm, &data);

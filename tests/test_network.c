@@ -371,9 +371,58 @@ static void test_bad_options(void **state)
     assert_int_equal(network_create(*state, &o, &net, &err), STATUS_FAILED);
 }
 
+/* A network that takes its steps in the backward pass ends where one with an optimizer does. */
+static void test_descent_in_the_backward_pass(void **state)
+{
+    golden g;
+    error err;
+    network *nets[2];
+    host_batch b;
+    size_t descending = 0;
+    open_golden("imagenet-sgd", &g);
+    make_batch(&g, &b);
+    for (int i = 0; i < 2; i++) {
+        network_options o = g.options;
+        o.descend = i;
+        assert_ok(network_create(*state, &o, &nets[i], &err), &err);
+        load_before(nets[i], &g);
+        network_set_rate(nets[i], 0.008f);
+        cl_mem(*slots)[2] = support_memory(network_parameter_count(nets[i]), sizeof *slots);
+        run_step(nets[i], &b, STEP_TRAIN);
+        optimize(*state, nets[i], "sgd", 1, slots);
+        for (size_t j = 0; j < network_parameter_count(nets[i]); j++)
+            for (int slot = 0; slot < 2; slot++)
+                buffer_release(&slots[j][slot]);
+        free(slots);
+    }
+    assert_true(network_memory_bytes(nets[1]) < network_memory_bytes(nets[0]));
+    for (size_t j = 0; j < network_parameter_count(nets[0]); j++) {
+        parameter *a = network_parameter(nets[0], j), *p = network_parameter(nets[1], j);
+        if (a->kind == PARAMETER_COUNTER)
+            continue;
+        descending += p->descends;
+        assert_false(p->descends && p->gradient);
+        float *want = support_memory(a->count, sizeof *want), *got = support_memory(a->count, 4);
+        assert_ok(network_parameter_read(nets[0], a, want, &err), &err);
+        assert_ok(network_parameter_read(nets[1], p, got, &err), &err);
+        double *wide = support_widen(want, a->count);
+        assert_close(got, wide, a->count, 1e-6, 1e-8);
+        free(wide);
+        free(want);
+        free(got);
+    }
+    if (((device *)*state)->info.type & CL_DEVICE_TYPE_CPU)
+        assert_true(descending > 0);
+    network_free(nets[0]);
+    network_free(nets[1]);
+    free(b.pixels);
+    safetensors_close(g.file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_descent_in_the_backward_pass),
         cmocka_unit_test(test_imagenet_sgd),
         cmocka_unit_test(test_cifar_adam),
         cmocka_unit_test(test_only_fine_nesterov),

@@ -14,6 +14,7 @@ typedef struct pass {
     convolution_memory memory;
     int count;
     bool train;
+    float rate; /* of descending parameters */
 } pass;
 
 static tensor for_count(tensor t, int count)
@@ -106,27 +107,31 @@ static status forward_node(const pass *p, const node *n, error *err)
     return error_set(err, STATUS_FAILED, "node of unknown kind %d", (int)n->kind);
 }
 
+/* The input's gradient first: it needs the weights as they were in the forward pass. */
 static status backward_convolution(const pass *p, const node *n, tensor dy, error *err)
 {
     tensor dx = gradient_to(p, n, n->input);
-    cl_mem dweights = weight_gradient(p, n->weight), dbias = weight_gradient(p, n->bias);
+    const parameter *weight = &p->g->parameters[n->weight];
+    cl_mem dbias = weight_gradient(p, n->bias);
     convolution_call call = {
-        .direction = CONVOLUTION_BACKWARD_WEIGHTS,
+        .direction = CONVOLUTION_BACKWARD_DATA,
         .shape = n->shape,
-        .x = value_of(p, n->input),
+        .x = dx,
         .y = dy,
-        .weights = dweights,
+        .weights = weight->value,
+        .accumulate = n->accumulate_input,
     };
     if (dbias)
         TRY(bias_backward(p->dev, dy, dbias, err));
-    if (dweights)
+    if (dx.buffer)
         TRY(convolution_run(p->dev, &call, p->memory, err));
-    if (!dx.buffer)
+    if (!weight->gradient && !weight->descends)
         return STATUS_OK;
-    call.direction = CONVOLUTION_BACKWARD_DATA;
-    call.x = dx;
-    call.weights = weight_of(p, n->weight);
-    call.accumulate = n->accumulate_input;
+    call.direction = CONVOLUTION_BACKWARD_WEIGHTS;
+    call.x = value_of(p, n->input);
+    call.weights = weight->descends ? weight->value : weight->gradient;
+    call.descend = weight->descends;
+    call.rate = p->rate;
     return convolution_run(p->dev, &call, p->memory, err);
 }
 
@@ -184,7 +189,7 @@ static const char *node_name(const graph *g, const node *n)
 
 status execute_forward(device *dev, graph *g, const plan *p, int count, bool train, error *err)
 {
-    const pass forward = {dev, g, {plan_columns(p), plan_scratch(p)}, count, train};
+    const pass forward = {dev, g, {plan_columns(p), plan_scratch(p)}, count, train, 0};
     for (int i = 0; i < g->count; i++) {
         profile_label(dev, "forward", node_name(g, &g->nodes[i]));
         TRY(forward_node(&forward, &g->nodes[i], err));
@@ -192,9 +197,9 @@ status execute_forward(device *dev, graph *g, const plan *p, int count, bool tra
     return STATUS_OK;
 }
 
-status execute_backward(device *dev, graph *g, const plan *p, int count, error *err)
+status execute_backward(device *dev, graph *g, const plan *p, int count, float rate, error *err)
 {
-    const pass backward = {dev, g, {plan_columns(p), plan_scratch(p)}, count, true};
+    const pass backward = {dev, g, {plan_columns(p), plan_scratch(p)}, count, true, rate};
     for (int i = g->count - 1; i >= 0; i--)
         if (g->nodes[i].has_gradient) {
             profile_label(dev, "backward", node_name(g, &g->nodes[i]));

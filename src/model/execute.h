@@ -7,7 +7,8 @@
 /* Forward through every node but the input, which is filled already, for `count` images. With
  * train, batch normalisation uses the batch's statistics and moves the running ones. */
 status execute_forward(device *dev, graph *g, const plan *p, int count, bool train, error *err);
-/* Backward from the logits' gradients, which are filled already. */
-status execute_backward(device *dev, graph *g, const plan *p, int count, error *err);
+/* Backward from the logits' gradients, which are filled already; parameters that descend take a
+ * step of `rate`. */
+status execute_backward(device *dev, graph *g, const plan *p, int count, float rate, error *err);
 
 #endif

@@ -31,6 +31,7 @@ struct network {
     cl_mem pixels, images;
     ticket tickets[TICKETS];
     unsigned steps;
+    float rate; /* of descending parameters */
     uint64_t memory_bytes;
 };
 
@@ -39,10 +40,36 @@ static int classes_of(const network_options *options, enum head_index h)
     return h == HEAD_COARSE ? options->coarse_classes : options->fine_classes;
 }
 
-/* What lies beside the plan: parameters, gradients, optimizer state, the batch and its results. */
-static uint64_t fixed_bytes(const network_options *options, const graph *g)
+static bool node_descends(const device *dev, const network_options *o, const graph *g,
+                          const node *n, int batch)
 {
-    uint64_t gradients = options->training ? parameters_bytes(g, true) : 0;
+    if (!o->training || !o->descend || (n->kind != NODE_CONVOLUTION && n->kind != NODE_LINEAR) ||
+        !parameter_is_trained(&g->parameters[n->weight]))
+        return false;
+    const node *from = &g->nodes[n->input];
+    const convolution_call call = {
+        .direction = CONVOLUTION_BACKWARD_WEIGHTS,
+        .shape = n->shape,
+        .x = {NULL, batch, from->h, from->w, from->c},
+        .y = {NULL, batch, n->h, n->w, n->c},
+    };
+    return convolution_descends(dev, &call);
+}
+
+static uint64_t gradient_bytes(const device *dev, const network_options *o, const graph *g,
+                               int batch)
+{
+    uint64_t bytes = o->training ? parameters_bytes(g, true) : 0;
+    for (int i = 0; i < g->count; i++)
+        if (node_descends(dev, o, g, &g->nodes[i], batch))
+            bytes -= g->parameters[g->nodes[i].weight].count * sizeof(float);
+    return bytes;
+}
+
+/* What lies beside the plan: parameters, gradients, optimizer state, the batch and its results. */
+static uint64_t fixed_bytes(const device *dev, const network_options *options, const graph *g)
+{
+    uint64_t gradients = gradient_bytes(dev, options, g, options->batch_size);
     uint64_t heads = 0;
     for (int h = 0; h < HEAD_COUNT; h++)
         if (g->heads[h].logits != GRAPH_NONE)
@@ -88,7 +115,7 @@ static status bytes_for_batch(device *dev, const network_options *options, const
     scaled.pixel_capacity =
         options->pixel_capacity / (uint64_t)options->batch_size * (uint64_t)batch;
     scaled.batch_size = batch;
-    *bytes = plan_bytes(p) + fixed_bytes(&scaled, g);
+    *bytes = plan_bytes(p) + fixed_bytes(dev, &scaled, g);
     *fits = *bytes <= dev->info.memory_bytes && plan_largest(p) <= dev->info.max_allocation_bytes;
     plan_free(p);
     return STATUS_OK;
@@ -178,6 +205,9 @@ static status fill_network(network *net, error *err)
     net->memory_bytes = bytes;
     TRY(plan_create(net->dev, &net->g, o->batch_size, &net->p, err));
     TRY(plan_allocate(net->dev, net->p, &net->g, err));
+    for (int i = 0; i < net->g.count; i++)
+        if (node_descends(net->dev, o, &net->g, &net->g.nodes[i], o->batch_size))
+            net->g.parameters[net->g.nodes[i].weight].descends = true;
     TRY(parameters_allocate(net->dev, &net->g, o->training, err));
     TRY(buffer_create(net->dev, o->pixel_capacity, &net->pixels, err));
     TRY(buffer_create(net->dev, (size_t)o->batch_size * sizeof(pixel_source), &net->images, err));
@@ -317,7 +347,8 @@ status network_parameter_read(network *net, const parameter *p, float *values, e
 status network_gradient_read(network *net, const parameter *p, float *values, error *err)
 {
     if (!p->gradient)
-        return error_set(err, STATUS_FAILED, "%s has no gradient: it is not trained", p->name);
+        return error_set(err, STATUS_FAILED, "%s has no gradient: %s", p->name,
+                         p->descends ? "the backward pass updates it" : "it is not trained");
     return read_layout(net, p, p->gradient, values, err);
 }
 
@@ -330,6 +361,11 @@ status network_parameter_write(network *net, parameter *p, const float *values, 
     status result = buffer_write(net->dev, p->value, 0, raw, p->count * sizeof *raw, err);
     free(raw);
     return result;
+}
+
+void network_set_rate(network *net, float rate)
+{
+    net->rate = rate;
 }
 
 static status upload(network *net, const network_batch *batch, error *err)
@@ -411,7 +447,7 @@ status network_step(network *net, const network_batch *batch, enum step_mode mod
     if (batch->fine)
         TRY(run_losses(net, batch->count, train, weights, err));
     if (train)
-        TRY(execute_backward(net->dev, &net->g, net->p, batch->count, err));
+        TRY(execute_backward(net->dev, &net->g, net->p, batch->count, net->rate, err));
     *opened = (int)(net->steps % TICKETS);
     net->steps++;
     return fetch_results(net, &net->tickets[*opened], batch->count, err);
@@ -490,7 +526,8 @@ double network_layer_flops(const network *net, const char *label, const char *ph
                           pairs_inside(from->w, n->w, &n->shape) * n->shape.cin * n->shape.cout;
         int directions = 1;
         if (strcmp(phase, "backward") == 0)
-            directions = (weight->gradient != NULL) + (from->has_gradient && !n->detached);
+            directions = (weight->gradient != NULL || weight->descends) +
+                         (from->has_gradient && !n->detached);
         return 2.0 * products * directions * count;
     }
     return 0;

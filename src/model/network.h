@@ -26,6 +26,9 @@ typedef struct network_options {
     bool training;         /* with gradients; false: forward only, less memory */
     size_t pixel_capacity; /* bytes of the largest batch's raw pixels */
     int solver_slots;      /* buffers that the optimizer will keep per weight: counted, not made */
+    bool descend;          /* the optimizer is gradient descent, no momentum, no decay: where the
+                              backward pass has a weight's whole gradient at hand it takes the step
+                              itself, and no gradient is kept */
     const char *freeze;    /* NULL or "none": nothing; "default": the coarse backbone before layer3,
                               as the original; else comma-separated prefixes of parameters' names */
 } network_options;
@@ -53,8 +56,10 @@ typedef struct parameter {
     int64_t shape[4]; /* as in files */
     size_t count;     /* elements */
     bool frozen;      /* no gradient, no update */
+    bool descends;    /* the backward pass updates it; network_options.descend */
     cl_mem value;     /* device layout; NULL for a counter */
-    cl_mem gradient;  /* NULL when frozen, not trained or a network without training */
+    cl_mem gradient;  /* NULL when frozen, descending, not trained or a network
+                         without training */
     int64_t counter;  /* PARAMETER_COUNTER */
     enum parameter_start start;
     float scale;
@@ -105,6 +110,9 @@ status network_initialize(network *net, uint64_t seed, bool from_scratch, error 
 status network_parameter_read(network *net, const parameter *p, float *values, error *err);
 status network_parameter_write(network *net, parameter *p, const float *values, error *err);
 status network_gradient_read(network *net, const parameter *p, float *values, error *err);
+
+/* The learning rate for descending parameters, from the next step on. */
+void network_set_rate(network *net, float rate);
 
 /* A batch as network_step takes it; read until the next but one step, so the caller keeps two. */
 typedef struct network_batch {

@@ -18,6 +18,12 @@ const convolution_algorithm *convolution_choose(const device *dev, const convolu
     return convolution_algorithms[i];
 }
 
+bool convolution_descends(const device *dev, const convolution_call *call)
+{
+    const convolution_algorithm *chosen = convolution_choose(dev, call);
+    return chosen->descends && chosen->descends(dev, call);
+}
+
 status convolution_measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
                            error *err)
 {

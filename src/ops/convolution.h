@@ -28,6 +28,9 @@ typedef struct convolution_call {
     tensor x, y; /* where only shapes are asked for, their buffers may be NULL */
     cl_mem weights;
     bool accumulate;
+    bool descend; /* BACKWARD_WEIGHTS, where convolution_descends: weights -= rate * gradient, which
+                     is not written then */
+    float rate;
 } convolution_call;
 
 /* Device memory that a call uses while it runs: `columns` for gathered input, `scratch` for the
@@ -46,6 +49,8 @@ typedef struct convolution_algorithm {
     status (*measure)(device *dev, const convolution_call *call, convolution_bytes *bytes,
                       error *err);
     status (*run)(device *dev, const convolution_call *call, convolution_memory memory, error *err);
+    /* Whether a supported BACKWARD_WEIGHTS can take `descend`; NULL: never. */
+    bool (*descends)(const device *dev, const convolution_call *call);
 } convolution_algorithm;
 
 /* All of them, NULL behind the last. The first that supports a call is the quick choice. */
@@ -56,6 +61,10 @@ extern const convolution_algorithm conv1x1_gemm, im2col_gemm, implicit_gemm, unr
 tensor convolution_output(const convolution_shape *shape, tensor x);
 
 const convolution_algorithm *convolution_choose(const device *dev, const convolution_call *call);
+
+/* Whether the chosen algorithm has each gradient whole in its registers, so that a step of plain
+ * gradient descent costs no further traffic. */
+bool convolution_descends(const device *dev, const convolution_call *call);
 
 /* What the chosen algorithm needs, and runs it. */
 status convolution_measure(device *dev, const convolution_call *call, convolution_bytes *bytes,

@@ -4,7 +4,7 @@
 #include "ops/convolution.h"
 
 /* As in the kernel. */
-enum { MAX_TILES = 12, MAX_PANELS = 8, COLUMN_VECTORS = 2 };
+enum { MAX_TILES = 12, MAX_PANELS = 8, COLUMN_VECTORS = 2, CHUNK = 256 };
 
 static int rows_of_tile(const device *dev)
 {
@@ -96,7 +96,15 @@ static status backward_weights(device *dev, const convolution_call *c, error *er
     blocking b = block(dev, (size_t)c->shape.cin, (size_t)c->shape.cout, taps);
     return LAUNCH(dev, "implicit_gemm", "implicit_gemm_backward_weights", blocks(&b, taps), err,
                   ARG_BUFFER(c->x.buffer), ARG_BUFFER(c->y.buffer), ARG_BUFFER(c->weights),
-                  ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels));
+                  ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels), ARG_INT(c->descend),
+                  ARG_FLOAT(c->rate));
+}
+
+/* The sum over pixels is one chunk, so it is whole before it is stored. */
+static bool descends(const device *dev, const convolution_call *call)
+{
+    (void)dev;
+    return tensor_pixels(call->y) <= CHUNK;
 }
 
 static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
@@ -112,4 +120,4 @@ static status run(device *dev, const convolution_call *call, convolution_memory 
     }
 }
 
-const convolution_algorithm implicit_gemm = {"implicit_gemm", supports, measure, run};
+const convolution_algorithm implicit_gemm = {"implicit_gemm", supports, measure, run, descends};

@@ -59,6 +59,7 @@ static status make_network(subject *s, device *dev, const bench_options *o, bool
         .image_size = o->image_size,
         .batch_size = o->batch_size,
         .training = train,
+        .descend = train,
         .pixel_capacity = 3 * (size_t)o->image_size * (size_t)o->image_size * (size_t)o->batch_size,
     };
     const train_options defaults = train_defaults();
@@ -81,6 +82,7 @@ static void free_subject(subject *s)
 static status start_step(subject *s, int *ticket, error *err)
 {
     enum step_mode mode = s->optimizer ? STEP_TRAIN : STEP_EVALUATE;
+    network_set_rate(s->net, (float)train_defaults().lr);
     TRY(network_step(s->net, &s->batch, mode, 1, 2, ticket, err));
     s->steps++;
     return s->optimizer ? solver_step(s->optimizer, train_defaults().lr, s->steps, err) : STATUS_OK;

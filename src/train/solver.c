@@ -31,6 +31,12 @@ int solver_slots(const train_options *options)
     return options->momentum != 0;
 }
 
+bool solver_is_descent(const train_options *options)
+{
+    return strcmp(options->optimizer, "sgd") == 0 && options->momentum == 0 &&
+           options->weight_decay == 0;
+}
+
 static status create_state(solver *s, error *err)
 {
     size_t count = network_parameter_count(s->net);

@@ -10,6 +10,9 @@ typedef struct solver solver;
 /* Buffers per weight that the options' optimizer keeps, for network_options.solver_slots. */
 int solver_slots(const train_options *options);
 
+/* Whether the backward pass may take the steps: network_options.descend. */
+bool solver_is_descent(const train_options *options);
+
 status solver_create(network *net, const train_options *options, solver **created, error *err);
 void solver_free(solver *s); /* NULL is fine */
 

@@ -109,6 +109,7 @@ static status create_network(trainer *t, error *err)
         .batch_size = o->batch_size,
         .training = true,
         .pixel_capacity = training > validation ? training : validation,
+        .descend = solver_is_descent(o),
         .solver_slots = solver_slots(o),
         .freeze = t->freeze,
     };
@@ -139,7 +140,7 @@ static size_t trained_size(trainer *t)
     size_t size = 0;
     for (size_t i = 0; i < network_parameter_count(t->net); i++) {
         const parameter *p = network_parameter(t->net, i);
-        size += p->gradient ? p->count : 0;
+        size += p->gradient || p->descends ? p->count : 0;
     }
     return size;
 }
@@ -259,6 +260,7 @@ static status start_step(trainer *t, const batch *b, pending *p, error *err)
     const train_options *o = t->options;
     network_batch for_network = batch_for_network(b);
     pending this = {b, 0};
+    network_set_rate(t->net, (float)t->state.rate.lr);
     TRY(network_step(t->net, &for_network, STEP_TRAIN, (float)o->coarse_weight,
                      (float)o->fine_weight, &this.ticket, err));
     status result = solver_step(t->solve, t->state.rate.lr, steps_ahead(t, p) + 1, err);
