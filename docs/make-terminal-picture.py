@@ -4,7 +4,7 @@
     pip install pyte
     docs/make-terminal-picture.py SECONDS FILE.svg COMMAND [ARGUMENT]...
 
-The command runs in a terminal of 112 columns; after SECONDS, or at its end, the screen is drawn as
+The command runs in a terminal of 118 columns; after SECONDS, or at its end, the screen is drawn as
 it stands and the command gets Ctrl-C.
 """
 
@@ -21,7 +21,7 @@ import time
 
 import pyte
 
-COLUMNS, ROWS = 112, 30
+COLUMNS, ROWS = 118, 30
 CELL_WIDTH, CELL_HEIGHT, MARGIN, TITLE = 8.4, 19, 16, 30
 
 

@@ -105,6 +105,8 @@ static void test_best_stays(void **state)
     checkpoint_info info;
     char *best = file_path("%s/best.safetensors", f->run);
     char *old = file_path("%s/optimizer-12345678901.safetensors", f->run);
+    char *left = file_path("%s/last.safetensors.tmp-1", f->run); /* by a kill */
+    CHECK_OK(file_write(left, "half", 4, &err));
     assert_true(file_exists(old));
     f->state.step++;
     CHECK_OK(checkpoint_save(f->run, f->net, &f->classes, f->optimizer, &f->state, false, &err));
@@ -115,6 +117,8 @@ static void test_best_stays(void **state)
     assert_true(info.state.step == f->state.step);
     checkpoint_free_info(&info);
     assert_false(file_exists(old));
+    assert_false(file_exists(left));
+    free(left);
     free(best);
     free(old);
 }

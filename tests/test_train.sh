@@ -84,6 +84,17 @@ for optimizer in "sgd" "sgd --momentum 0.9 --nesterov --weight-decay 1e-4" "adam
     fi
 done
 
+# ---- A limit at an epoch's end saves and validates ----
+
+check_run "as many steps as an epoch has" 0 '^epoch 1/' train $tiny --run edge/ --max-steps 30
+check "... are all in the checkpoint" [ "$(step_lines edge/metrics.jsonl | wc -l)" -eq 30 ]
+check_run "... and the next goes on" 0 'after step 30$' train --resume edge --max-steps 37
+check_run "37 plain steps at once" 0 '' train $tiny --run edge-once --max-steps 37
+check "... the same weights to the bit" same_tensors edge-once/last.safetensors edge/last.safetensors
+echo precious >kept.jsonl
+check_run "a run that is there already" 2 'is there already' train $tiny --run edge --metrics kept.jsonl
+check "... leaves the metrics file alone" grep -q precious kept.jsonl
+
 # ---- Killed at any moment ----
 
 # Every start goes on from the last checkpoint; the sum of them ends where an unbroken run does.

@@ -137,13 +137,15 @@ static status write_checkpoint(const char *path, network *net, const hierarchy *
     return result;
 }
 
-/* The optimizer files that no checkpoint names any more. A left-over costs room, nothing else. */
+/* The optimizer files that no checkpoint names any more, and halves of files that a kill left. A
+ * left-over costs room, nothing else. */
 static void remove_old_states(const char *run, const char *kept)
 {
     DIR *directory = opendir(run);
     for (struct dirent *entry; directory && (entry = readdir(directory));)
-        if (strncmp(entry->d_name, "optimizer-", strlen("optimizer-")) == 0 &&
-            (!kept || strcmp(entry->d_name, kept) != 0)) {
+        if (strstr(entry->d_name, ".safetensors.tmp-") ||
+            (strncmp(entry->d_name, "optimizer-", strlen("optimizer-")) == 0 &&
+             (!kept || strcmp(entry->d_name, kept) != 0))) {
             char *path = file_path("%s/%s", run, entry->d_name);
             if (path)
                 unlink(path);

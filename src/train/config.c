@@ -3,6 +3,7 @@
 #include "base/file.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,34 +16,36 @@ typedef struct field {
     const char *name;
     enum field_kind kind;
     size_t offset;
+    double min;          /* FIELD_INT, FIELD_REAL */
+    const char *choices; /* FIELD_TEXT: one of "a|b", never null; NULL: any text or null */
 } field;
 
 static const field fields[] = {
-    {"data", FIELD_TEXT, offsetof(train_options, data)},
-    {"backbone", FIELD_TEXT, offsetof(train_options, backbone)},
-    {"stem", FIELD_TEXT, offsetof(train_options, stem)},
-    {"only_fine", FIELD_FLAG, offsetof(train_options, only_fine)},
-    {"image_size", FIELD_INT, offsetof(train_options, image_size)},
-    {"epochs", FIELD_INT, offsetof(train_options, epochs)},
-    {"max_steps", FIELD_INT, offsetof(train_options, max_steps)},
-    {"batch_size", FIELD_INT, offsetof(train_options, batch_size)},
-    {"optimizer", FIELD_TEXT, offsetof(train_options, optimizer)},
-    {"lr", FIELD_REAL, offsetof(train_options, lr)},
-    {"momentum", FIELD_REAL, offsetof(train_options, momentum)},
-    {"nesterov", FIELD_FLAG, offsetof(train_options, nesterov)},
-    {"weight_decay", FIELD_REAL, offsetof(train_options, weight_decay)},
-    {"milestones", FIELD_TEXT, offsetof(train_options, milestones)},
-    {"coarse", FIELD_REAL, offsetof(train_options, coarse_weight)},
-    {"fine", FIELD_REAL, offsetof(train_options, fine_weight)},
-    {"augment", FIELD_TEXT, offsetof(train_options, augment)},
-    {"no_shuffle", FIELD_FLAG, offsetof(train_options, no_shuffle)},
-    {"seed", FIELD_SEED, offsetof(train_options, seed)},
-    {"weights", FIELD_TEXT, offsetof(train_options, weights)},
-    {"freeze", FIELD_TEXT, offsetof(train_options, freeze)},
-    {"metrics", FIELD_TEXT, offsetof(train_options, metrics)},
-    {"metrics_every", FIELD_INT, offsetof(train_options, metrics_every)},
-    {"checkpoint_every", FIELD_INT, offsetof(train_options, checkpoint_every)},
-    {"threads", FIELD_INT, offsetof(train_options, threads)},
+    {"data", FIELD_TEXT, offsetof(train_options, data), 0, NULL},
+    {"backbone", FIELD_TEXT, offsetof(train_options, backbone), 0, "wide_resnet_50|tiny"},
+    {"stem", FIELD_TEXT, offsetof(train_options, stem), 0, "imagenet|cifar"},
+    {"only_fine", FIELD_FLAG, offsetof(train_options, only_fine), 0, NULL},
+    {"image_size", FIELD_INT, offsetof(train_options, image_size), 1, NULL},
+    {"epochs", FIELD_INT, offsetof(train_options, epochs), 1, NULL},
+    {"max_steps", FIELD_INT, offsetof(train_options, max_steps), 0, NULL},
+    {"batch_size", FIELD_INT, offsetof(train_options, batch_size), 1, NULL},
+    {"optimizer", FIELD_TEXT, offsetof(train_options, optimizer), 0, "sgd|adam"},
+    {"lr", FIELD_REAL, offsetof(train_options, lr), 0, NULL},
+    {"momentum", FIELD_REAL, offsetof(train_options, momentum), 0, NULL},
+    {"nesterov", FIELD_FLAG, offsetof(train_options, nesterov), 0, NULL},
+    {"weight_decay", FIELD_REAL, offsetof(train_options, weight_decay), 0, NULL},
+    {"milestones", FIELD_TEXT, offsetof(train_options, milestones), 0, NULL},
+    {"coarse", FIELD_REAL, offsetof(train_options, coarse_weight), 0, NULL},
+    {"fine", FIELD_REAL, offsetof(train_options, fine_weight), 0, NULL},
+    {"augment", FIELD_TEXT, offsetof(train_options, augment), 0, "default|none"},
+    {"no_shuffle", FIELD_FLAG, offsetof(train_options, no_shuffle), 0, NULL},
+    {"seed", FIELD_SEED, offsetof(train_options, seed), 0, NULL},
+    {"weights", FIELD_TEXT, offsetof(train_options, weights), 0, NULL},
+    {"freeze", FIELD_TEXT, offsetof(train_options, freeze), 0, NULL},
+    {"metrics", FIELD_TEXT, offsetof(train_options, metrics), 0, NULL},
+    {"metrics_every", FIELD_INT, offsetof(train_options, metrics_every), 1, NULL},
+    {"checkpoint_every", FIELD_INT, offsetof(train_options, checkpoint_every), 0, NULL},
+    {"threads", FIELD_INT, offsetof(train_options, threads), 1, NULL},
 };
 enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
 
@@ -102,20 +105,35 @@ status config_write(const char *path, const train_options *options, error *err)
     return result;
 }
 
-/* False: not of the field's kind. */
+/* Whether word is one of "a|b|c". */
+static bool is_choice(const char *choices, const char *word)
+{
+    size_t length = word ? strlen(word) : 0;
+    for (const char *at = choices; *at && length > 0;) {
+        size_t choice = strcspn(at, "|");
+        if (choice == length && strncmp(at, word, length) == 0)
+            return true;
+        at += choice + (at[choice] == '|');
+    }
+    return false;
+}
+
+/* False: not of the field's kind, or out of its bounds. */
 static bool from_json(const json_t *value, const field *f, void *target)
 {
     char *end;
     switch (f->kind) {
     case FIELD_TEXT:
         *(const char **)target = json_string_value(value);
-        return json_is_string(value) || json_is_null(value);
+        return f->choices ? is_choice(f->choices, json_string_value(value))
+                          : json_is_string(value) || json_is_null(value);
     case FIELD_INT:
         *(int *)target = (int)json_integer_value(value);
-        return json_is_integer(value);
+        return json_is_integer(value) && json_integer_value(value) >= f->min &&
+               json_integer_value(value) <= INT_MAX;
     case FIELD_REAL:
         *(double *)target = json_number_value(value);
-        return json_is_number(value);
+        return json_is_number(value) && json_number_value(value) >= f->min;
     case FIELD_FLAG:
         *(bool *)target = json_is_true(value);
         return json_is_boolean(value);
@@ -136,7 +154,7 @@ static status parse(const char *path, json_t *root, train_options *options, erro
         const json_t *found = json_object_get(root, fields[i].name);
         if (!found || !from_json(found, &fields[i], (char *)options + fields[i].offset))
             return error_set(err, STATUS_FAILED, "%s: '%s' is %s", path, fields[i].name,
-                             found ? "of another kind than it was written" : "missing");
+                             found ? "not what this version writes there" : "missing");
     }
     json_object_foreach(root, name, value)
     {

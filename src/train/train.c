@@ -217,8 +217,9 @@ static status take_results(trainer *t, const step_results *results, error *err)
     double loss = o->fine_weight * fine + (o->only_fine ? 0 : o->coarse_weight * coarse);
     if (!isfinite(loss))
         return error_set(err, STATUS_FAILED,
-                         "the loss of step %llu is not finite: training diverged; go on from the "
-                         "last checkpoint in %s with a lower --lr (now %g)",
+                         "the loss of step %llu is not finite: training diverged; start a run with "
+                         "--weights %s/last.safetensors, the last checkpoint, and a lower --lr "
+                         "(now %g)",
                          (unsigned long long)t->state.step + 1, t->run, t->state.rate.lr);
     t->state.step++;
     t->state.batch++;
@@ -292,8 +293,10 @@ static status run_steps(trainer *t, pending *p, bool *ended, error *err)
         if (!has_to_rest(t, steps_ahead(t, p)))
             continue;
         TRY(finish_step(t, p, err));
-        if (t->state.batch == loader_batches(t->train))
-            continue; /* the epoch's end saves, and notices the stop */
+        if (t->state.batch == loader_batches(t->train)) {
+            *ended = true; /* the epoch's end saves, and notices stop and limit */
+            return STATUS_OK;
+        }
         TRY(save(t, false, err));
         if (stop_wanted(t) || limit_reached(t, t->state.step))
             return STATUS_OK;
@@ -360,7 +363,8 @@ static status end_epoch(trainer *t, error *err)
         return error_set(
             err, STATUS_FAILED,
             "the validation loss of epoch %d (step %llu) is not finite: training "
-            "diverged; go on from the last checkpoint in %s with a lower --lr (now %g)",
+            "diverged; start a run with --weights %s/last.safetensors, the last checkpoint, and a "
+            "lower --lr (now %g)",
             what.epoch, (unsigned long long)t->state.step, t->run, t->state.rate.lr);
     what.best = loss < t->state.best_loss;
     TRY(journal_epoch(&t->log, &what, t->state.step, err));
@@ -471,7 +475,7 @@ static status write_config(const trainer *t, const char *directory, error *err)
     kept.image_size = network_get_options(t->net)->image_size;
     char *path = file_path("%s/config.json", directory);
     /* Absolute, so that the run can be resumed from anywhere. */
-    char *data = kept.data ? realpath(kept.data, NULL) : NULL;
+    char *data = dataset_is_sample(&t->data) ? NULL : realpath(t->data.source, NULL);
     kept.data = data;
     char *metrics = kept.metrics ? file_absolute(kept.metrics) : NULL;
     kept.metrics = metrics;
@@ -489,13 +493,6 @@ static status create_run(trainer *t, error *err)
     char *final = t->run, *temporary = file_path("%s.new", final);
     if (!temporary)
         return error_memory(err, final);
-    if (file_exists(final)) {
-        free(temporary);
-        return error_set(err, STATUS_USAGE,
-                         "%s: is there already; --resume %s goes on with it, another --run starts "
-                         "a new one",
-                         final, final);
-    }
     status result = STATUS_OK;
     if (file_exists(temporary)) /* left by a start that was killed */
         result = file_remove_tree(temporary, err);
@@ -514,6 +511,25 @@ static status create_run(trainer *t, error *err)
     }
     free(temporary);
     return result;
+}
+
+/* Before anything is loaded or opened, so that a command given twice costs nothing. */
+static status check_run_is_new(const char *run, error *err)
+{
+    if (!file_exists(run))
+        return STATUS_OK;
+    return error_set(err, STATUS_USAGE,
+                     "%s: is there already; --resume %s goes on with it, another --run starts a "
+                     "new one",
+                     run, run);
+}
+
+/* "runs/first/" is "runs/first". */
+static void cut_slashes(char *path)
+{
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        path[--length] = '\0';
 }
 
 static status check_options(const train_options *o, error *err)
@@ -562,7 +578,11 @@ status train_start(const train_options *options, const train_observer *observer,
 {
     trainer t = {
         .options = options, .observer = observer, .run = file_path("%s", options->run), .lock = -1};
-    status result = t.run ? prepare(&t, err) : error_memory(err, options->run);
+    if (t.run)
+        cut_slashes(t.run);
+    status result = t.run ? check_run_is_new(t.run, err) : error_memory(err, options->run);
+    if (result == STATUS_OK)
+        result = prepare(&t, err);
     if (result == STATUS_OK)
         result = load_start(&t, err);
     /* A metrics file elsewhere first: when it cannot be written, no run is left behind. */
