@@ -79,6 +79,20 @@ static void test_good(void **state)
     dataset_close(&set);
 }
 
+/* Only a directory that is not there is a class without images. */
+static void test_unreadable_class(void **state)
+{
+    (void)state;
+    error err;
+    dataset set;
+    char *path = file_path("%s/train_images/animal/hen", directory);
+    put_map("{\"animal\": [\"cat\", \"dog\", \"hen\"], \"plant\": [\"oak\"]}");
+    CHECK_OK(file_write(path, "a file", 6, &err));
+    CHECK_FAILS(STATUS_FAILED, "animal/hen: cannot be listed", dataset_open(directory, &set, &err));
+    assert_int_equal(remove(path), 0);
+    free(path);
+}
+
 static void test_refused_maps(void **state)
 {
     (void)state;
@@ -109,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
+        cmocka_unit_test(test_unreadable_class),
         cmocka_unit_test(test_refused_maps),
     };
     return cmocka_run_group_tests_name("tree", tests, make_tree, remove_tree);

@@ -6,6 +6,7 @@
 #include "data/image.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,8 +118,11 @@ static status list_class(image_set *set, size_t *capacity, const char *directory
 {
     struct dirent **entries;
     int count = scandir(directory, &entries, plain_file, by_bytes);
-    if (count < 0)
+    if (count < 0 && errno == ENOENT)
         return STATUS_OK; /* a class without images in this part */
+    if (count < 0)
+        return error_set(err, STATUS_FAILED, "%s: cannot be listed: %s", directory,
+                         strerror(errno));
     status result = STATUS_OK;
     for (int i = 0; i < count; i++) {
         if (result == STATUS_OK)

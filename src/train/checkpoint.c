@@ -155,10 +155,16 @@ static void remove_old_states(const char *run, const char *kept)
         closedir(directory);
 }
 
-static status name_best(const char *run, const char *last, error *err)
+/* The best one under its own name first, then as the last: killed between, the run goes on from the
+ * checkpoint before and comes to the same best again. */
+static status write_best(const char *run, const char *last, network *net, const hierarchy *classes,
+                         const training_state *state, const char *optimizer_file, error *err)
 {
     char *best = file_path("%s/best.safetensors", run);
-    status result = best ? file_link(last, best, err) : error_memory(err, run);
+    status result = best ? write_checkpoint(best, net, classes, state, optimizer_file, err)
+                         : error_memory(err, run);
+    if (result == STATUS_OK)
+        result = file_link(best, last, err);
     free(best);
     return result;
 }
@@ -173,12 +179,12 @@ status checkpoint_save(const char *run, network *net, const hierarchy *classes, 
     status result = name && path && last ? STATUS_OK : error_memory(err, run);
     if (result == STATUS_OK && stateful)
         result = solver_save(s, path, err);
+    const char *optimizer_file = stateful ? name : NULL;
     if (result == STATUS_OK)
-        result = write_checkpoint(last, net, classes, state, stateful ? name : NULL, err);
+        result = best ? write_best(run, last, net, classes, state, optimizer_file, err)
+                      : write_checkpoint(last, net, classes, state, optimizer_file, err);
     if (result == STATUS_OK)
-        remove_old_states(run, stateful ? name : NULL);
-    if (result == STATUS_OK && best)
-        result = name_best(run, last, err);
+        remove_old_states(run, optimizer_file);
     free(name);
     free(path);
     free(last);

@@ -22,9 +22,9 @@ typedef struct training_state {
     uint64_t metrics_bytes; /* length of the metrics file */
 } training_state;
 
-/* Writes RUN/last.safetensors, the optimizer's state before it, and, with best, makes it
- * RUN/best.safetensors as well. Kill it anywhere: the last checkpoint that was whole still is, with
- * the optimizer's state that belongs to it. */
+/* Writes RUN/last.safetensors, the optimizer's state before it, and, with best,
+ * RUN/best.safetensors before both names are of one file. Kill it anywhere: the last checkpoint
+ * that was whole still is, with the optimizer's state that belongs to it. */
 status checkpoint_save(const char *run, network *net, const hierarchy *classes, solver *s,
                        const training_state *state, bool best, error *err);
 
