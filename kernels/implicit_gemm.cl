@@ -235,34 +235,45 @@ INLINE void gather_multiply(const global float *source, const global float *weig
 }
 
 // y[n][oh][ow][cout] = convolution of x[n][h][w][cin] and weights[size][size][cin][cout].
-// One work-item for `tiles` x `panels` tiles.
+// One work-item for `tiles` x `panels` tiles. The third dimension counts convolutions of this
+// shape, which follow each other in each buffer.
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 implicit_gemm_forward(global const float *x, global const float *weights, global float *y, int n,
                       int h, int w, int cin, int oh, int ow, int cout, int size, int stride,
                       int pad, int tiles, int panels)
 {
     const geometry g = {n, oh, ow, h, w, cin, stride, oh, ow, cout, 1, 0, 0};
+    const size_t which = get_global_id(2);
+    x += which * n * h * w * cin;
+    weights += which * size * size * cin * cout;
+    y += which * n * oh * ow * cout;
     gather_multiply(x, weights, y, g, size, stride, pad, tiles, panels, 0, false);
 }
 
 // dx[n][h][w][cin] = (accumulate ? dx : 0) + the gradient by x. The third dimension counts the
-// stride * stride classes of pixels that meet the same taps.
+// stride * stride classes of pixels that meet the same taps, of one convolution after the other.
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 implicit_gemm_backward_data(global const float *dy, global const float *weights, global float *dx,
                             int n, int h, int w, int cin, int oh, int ow, int cout, int size,
                             int stride, int pad, int tiles, int panels, int accumulate)
 {
-    const int start_y = get_global_id(2) / stride, start_x = get_global_id(2) % stride;
+    const int place = get_global_id(2) % (stride * stride);
+    const int start_y = place / stride, start_x = place % stride;
+    const size_t which = get_global_id(2) / (stride * stride);
     const int grid_h = (h - start_y + stride - 1) / stride;
     const int grid_w = (w - start_x + stride - 1) / stride;
     const geometry g = {n, grid_h, grid_w, oh, ow, cout, 1, h, w, cin, stride, start_y, start_x};
+    dy += which * n * oh * ow * cout;
+    weights += which * size * size * cin * cout;
+    dx += which * n * h * w * cin;
     gather_multiply(dy, weights, dx, g, size, stride, pad, tiles, panels, accumulate, true);
 }
 
 // dweights[tap][cin][cout] = sum over pixels of x * dy, for the taps of which a pixel lies inside
-// the image; the third dimension counts the taps. Rows are input channels, and the sum runs over
-// the output's pixels. With `descend`, which needs the whole sum in one chunk, the weights
-// themselves lie there and a step of `rate` down the gradient is taken instead.
+// the image; the third dimension counts the taps of one convolution after the other. Rows are input
+// channels, and the sum runs over the output's pixels. With `descend`, which needs the whole sum in
+// one chunk, the weights themselves lie there and a step of `rate` down the gradient is taken
+// instead.
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 implicit_gemm_backward_weights(global const float *x, global const float *dy,
                                global float *dweights, int n, int h, int w, int cin, int oh, int ow,
@@ -273,10 +284,13 @@ implicit_gemm_backward_weights(global const float *x, global const float *dy,
     int from[CHUNK], to[CHUNK];
     const int first_row = get_global_id(0) * tiles * ROWS;
     const int first_column = get_global_id(1) * panels * COLUMNS;
-    const int ky = get_global_id(2) / size, kx = get_global_id(2) % size;
+    const int ky = get_global_id(2) / size % size, kx = get_global_id(2) % size;
+    const size_t which = get_global_id(2) / (size * size);
     const int rows = min(tiles * ROWS, cin - first_row);
     const int pixels = n * oh * ow;
     global float *result = dweights + (size_t)get_global_id(2) * cin * cout;
+    x += which * n * h * w * cin;
+    dy += which * n * oh * ow * cout;
     bool first = true;
     int pixel = 0;
     while (pixel < pixels) {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* Sums of up to a few thousand products of numbers below 1: fp32 rounding stays under this. */
-static const double relative = 2e-5, absolute = 5e-5;
+const tolerance convolution_tolerance = {2e-5, 5e-5};
 
 static size_t x_at(const problem *p, int n, int y, int x, int c)
 {
@@ -131,13 +131,16 @@ static void run_call(device *dev, const convolution_algorithm *algorithm,
         algorithm = &im2col_gemm;
     assert_true(algorithm->supports(dev, call));
     assert_ok(algorithm->measure(dev, call, &bytes, &err), &err);
-    convolution_memory memory = {NULL, NULL};
+    convolution_memory memory = {0};
     if (bytes.columns)
         memory.columns = support_buffer(dev, bytes.columns / sizeof(float), NULL);
+    if (bytes.weights)
+        memory.weights = support_buffer(dev, bytes.weights / sizeof(float), NULL);
     if (bytes.scratch)
         memory.scratch = support_buffer(dev, bytes.scratch / sizeof(float), NULL);
     assert_ok(algorithm->run(dev, call, memory, &err), &err);
     buffer_release(&memory.columns);
+    buffer_release(&memory.weights);
     buffer_release(&memory.scratch);
 }
 
@@ -163,7 +166,7 @@ static void run_all(device *dev, const convolution_algorithm *algorithm, const p
 }
 
 void convolution_check(device *dev, const convolution_algorithm *algorithm, const problem *p,
-                       uint64_t seed, bool accumulate)
+                       uint64_t seed, bool accumulate, tolerance within)
 {
     size_t nx = x_count(p), ny = y_count(p), nw = w_count(p);
     float *x = support_random(nx, seed, -1, 1), *w = support_random(nw, seed + 1, -1, 1);
@@ -184,9 +187,9 @@ void convolution_check(device *dev, const convolution_algorithm *algorithm, cons
 
     float *y = support_read(dev, t.y), *dx = support_read(dev, t.dx);
     float *dw = support_read_buffer(dev, t.dw, nw);
-    assert_close(y, want.y, ny, relative, absolute);
-    assert_close(dx, want.dx, nx, relative, absolute);
-    assert_close(dw, want.dw, nw, relative, absolute);
+    assert_close(y, want.y, ny, within.relative, within.absolute);
+    assert_close(dx, want.dx, nx, within.relative, within.absolute);
+    assert_close(dw, want.dw, nw, within.relative, within.absolute);
 
     float *host[] = {x, w, dy, before, zeros, y, dx, dw};
     for (size_t i = 0; i < sizeof host / sizeof host[0]; i++)

@@ -3,6 +3,9 @@
 #include "convolution_check.h"
 #include "support.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static void test_reference_by_differences(void **state)
 {
     (void)state;
@@ -33,12 +36,35 @@ static void test_choice(void **state)
             dev.info.type = CL_DEVICE_TYPE_CPU;
             const convolution_algorithm *chosen = convolution_choose(&dev, &call);
             assert_true(chosen->supports(&dev, &call));
-            assert_true(chosen == &implicit_gemm || chosen == &unrolled_gemm);
+            assert_string_not_equal(chosen->family, "im2col");
             dev.info.type = CL_DEVICE_TYPE_GPU;
             assert_ptr_equal(convolution_choose(&dev, &call),
                              p.s.kernel == 1 ? &conv1x1_gemm : &im2col_gemm);
         }
     }
+}
+
+/* HCNN_CONV's family is taken wherever it can be, and refused by name where there is none. */
+static void test_forced(void **state)
+{
+    static const char *const families[] = {"im2col", "gemm", "winograd"};
+    device *dev = *state;
+    error err;
+    for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
+        setenv("HCNN_CONV", families[f], 1);
+        assert_ok(convolution_prepare(dev, &err), &err);
+        convolution_call call = {.shape = {8, 8, 3, 1, 1}, .x = {NULL, 1, 9, 9, 8}};
+        call.y = convolution_output(&call.shape, call.x);
+        assert_string_equal(convolution_choose(dev, &call)->family, families[f]);
+        call.shape.stride = 2; /* not for Winograd: the quick choice */
+        call.y = convolution_output(&call.shape, call.x);
+        assert_true(convolution_choose(dev, &call)->supports(dev, &call));
+    }
+    setenv("HCNN_CONV", "fast", 1);
+    assert_int_equal(convolution_prepare(dev, &err), STATUS_USAGE);
+    assert_non_null(strstr(err.message, "winograd"));
+    unsetenv("HCNN_CONV");
+    assert_ok(convolution_prepare(dev, &err), &err);
 }
 
 int main(void)
@@ -47,6 +73,7 @@ int main(void)
         cmocka_unit_test(test_reference_by_differences),
         cmocka_unit_test(test_output_shape),
         cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_forced),
     };
     return cmocka_run_group_tests_name("convolution", tests, support_open_device,
                                        support_close_device);

@@ -9,7 +9,8 @@ static void test_im2col_gemm(void **state)
 {
     for (int i = 0; i < CASES; i++) {
         problem p = convolution_problem(i, 0);
-        convolution_check(*state, &im2col_gemm, &p, 1000u * (uint64_t)i, i % 2 == 1);
+        convolution_check(*state, &im2col_gemm, &p, 1000u * (uint64_t)i, i % 2 == 1,
+                          convolution_tolerance);
     }
 }
 

@@ -14,7 +14,8 @@ static void check_width(int width)
     dev->vec = width;
     for (int i = 0; i < CASES; i++) {
         problem p = convolution_problem(i, i % 3 == 2);
-        convolution_check(dev, &implicit_gemm, &p, 3000u + 1000u * (uint64_t)i, i % 2 == 1);
+        convolution_check(dev, &implicit_gemm, &p, 3000u + 1000u * (uint64_t)i, i % 2 == 1,
+                          convolution_tolerance);
     }
     support_close_device(&state);
 }
@@ -23,9 +24,11 @@ static void test_native_width(void **state)
 {
     for (int i = 0; i < CASES; i++) {
         problem p = convolution_problem(i, i % 3 == 2);
-        convolution_check(*state, &implicit_gemm, &p, 1000u * (uint64_t)i, i % 2 == 1);
+        convolution_check(*state, &implicit_gemm, &p, 1000u * (uint64_t)i, i % 2 == 1,
+                          convolution_tolerance);
         p = convolution_problem(i, 1);
-        convolution_check(*state, &implicit_gemm, &p, 1000u * (uint64_t)i, i % 2 == 1);
+        convolution_check(*state, &implicit_gemm, &p, 1000u * (uint64_t)i, i % 2 == 1,
+                          convolution_tolerance);
     }
 }
 

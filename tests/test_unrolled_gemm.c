@@ -17,7 +17,8 @@ static void test_unrolled_gemm(void **state)
 {
     for (int i = 0; i < 20; i++) {
         problem p = few_channels(i);
-        convolution_check(*state, &unrolled_gemm, &p, 900u * (uint64_t)i, false);
+        convolution_check(*state, &unrolled_gemm, &p, 900u * (uint64_t)i, false,
+                          convolution_tolerance);
     }
 }
 

@@ -45,8 +45,9 @@ typedef struct device_list {
 typedef struct device {
     device_info info;
     cl_context context;
-    cl_command_queue queue; /* in order */
-    int vec;                /* floats a work-item handles at once: -DVEC of every program */
+    cl_command_queue queue;      /* in order */
+    int vec;                     /* floats a work-item handles at once: -DVEC of every program */
+    char forced_convolution[16]; /* "": none; ops/convolution.h */
     struct program_table *programs;
     struct profile *profile; /* NULL: no times are kept; profile.h */
 } device;

@@ -55,7 +55,7 @@ static status forward_convolution(const pass *p, const node *n, tensor y, error 
         .y = y,
         .weights = weight_of(p, n->weight),
     };
-    TRY(convolution_run(p->dev, &call, p->memory, err));
+    TRY(n->algorithms[CONVOLUTION_FORWARD]->run(p->dev, &call, p->memory, err));
     return n->bias == GRAPH_NONE ? STATUS_OK : bias_forward(p->dev, y, weight_of(p, n->bias), err);
 }
 
@@ -124,7 +124,7 @@ static status backward_convolution(const pass *p, const node *n, tensor dy, erro
     if (dbias)
         TRY(bias_backward(p->dev, dy, dbias, err));
     if (dx.buffer)
-        TRY(convolution_run(p->dev, &call, p->memory, err));
+        TRY(n->algorithms[CONVOLUTION_BACKWARD_DATA]->run(p->dev, &call, p->memory, err));
     if (!weight->gradient && !weight->descends)
         return STATUS_OK;
     call.direction = CONVOLUTION_BACKWARD_WEIGHTS;
@@ -132,7 +132,7 @@ static status backward_convolution(const pass *p, const node *n, tensor dy, erro
     call.weights = weight->descends ? weight->value : weight->gradient;
     call.descend = weight->descends;
     call.rate = p->rate;
-    return convolution_run(p->dev, &call, p->memory, err);
+    return n->algorithms[CONVOLUTION_BACKWARD_WEIGHTS]->run(p->dev, &call, p->memory, err);
 }
 
 static status backward_batchnorm(const pass *p, const node *n, tensor dy, error *err)
@@ -189,7 +189,7 @@ static const char *node_name(const graph *g, const node *n)
 
 status execute_forward(device *dev, graph *g, const plan *p, int count, bool train, error *err)
 {
-    const pass forward = {dev, g, {plan_columns(p), plan_scratch(p)}, count, train, 0};
+    const pass forward = {dev, g, plan_memory(p), count, train, 0};
     for (int i = 0; i < g->count; i++) {
         profile_label(dev, "forward", node_name(g, &g->nodes[i]));
         TRY(forward_node(&forward, &g->nodes[i], err));
@@ -199,7 +199,7 @@ status execute_forward(device *dev, graph *g, const plan *p, int count, bool tra
 
 status execute_backward(device *dev, graph *g, const plan *p, int count, float rate, error *err)
 {
-    const pass backward = {dev, g, {plan_columns(p), plan_scratch(p)}, count, true, rate};
+    const pass backward = {dev, g, plan_memory(p), count, true, rate};
     for (int i = g->count - 1; i >= 0; i--)
         if (g->nodes[i].has_gradient) {
             profile_label(dev, "backward", node_name(g, &g->nodes[i]));

@@ -32,6 +32,7 @@ typedef struct node {
     bool trains;                              /* its own parameters get a gradient */
     bool accumulate_input, accumulate_second; /* another node writes that gradient before it */
     /* Set by the plan: */
+    const convolution_algorithm *algorithms[CONVOLUTION_DIRECTIONS];
     tensor value, gradient;
     cl_mem mean, inverse_deviation; /* batchnorm: of the batch */
     cl_mem maxima;                  /* max pool: where they were */

@@ -46,14 +46,9 @@ static bool node_descends(const device *dev, const network_options *o, const gra
     if (!o->training || !o->descend || (n->kind != NODE_CONVOLUTION && n->kind != NODE_LINEAR) ||
         !parameter_is_trained(&g->parameters[n->weight]))
         return false;
-    const node *from = &g->nodes[n->input];
-    const convolution_call call = {
-        .direction = CONVOLUTION_BACKWARD_WEIGHTS,
-        .shape = n->shape,
-        .x = {NULL, batch, from->h, from->w, from->c},
-        .y = {NULL, batch, n->h, n->w, n->c},
-    };
-    return convolution_descends(dev, &call);
+    const convolution_call call = plan_convolution(g, n, batch, CONVOLUTION_BACKWARD_WEIGHTS);
+    const convolution_algorithm *chosen = convolution_choose(dev, &call);
+    return chosen->descends && chosen->descends(dev, &call);
 }
 
 static uint64_t gradient_bytes(const device *dev, const network_options *o, const graph *g,
@@ -147,6 +142,7 @@ status network_measure(device *dev, const network_options *options, uint64_t *by
     graph g;
     bool fits;
     TRY(gemm_prepare(dev, err));
+    TRY(convolution_prepare(dev, err));
     TRY(build_graph(options, &g, err));
     status result = bytes_for_batch(dev, options, &g, options->batch_size, bytes, &fits, err);
     if (result == STATUS_OK)
@@ -218,6 +214,7 @@ status network_create(device *dev, const network_options *options, network **cre
 {
     *created = NULL;
     TRY(gemm_prepare(dev, err));
+    TRY(convolution_prepare(dev, err));
     network *net = calloc(1, sizeof *net);
     if (!net)
         return error_memory(err, "the network");
@@ -500,18 +497,6 @@ status network_read_logits(network *net, float *coarse, float *fine, error *err)
     return read_value(net, net->g.heads[HEAD_FINE].logits, fine, err);
 }
 
-/* Pairs of an output's place and a tap that meet inside the image, along one side. */
-static double pairs_inside(int size, int out, const convolution_shape *s)
-{
-    int pairs = 0;
-    for (int o = 0; o < out; o++)
-        for (int tap = 0; tap < s->kernel; tap++) {
-            int at = o * s->stride - s->pad + tap;
-            pairs += at >= 0 && at < size;
-        }
-    return pairs;
-}
-
 double network_layer_flops(const network *net, const char *label, const char *phase, int count)
 {
     for (int i = 0; i < net->g.count; i++) {
@@ -522,13 +507,12 @@ double network_layer_flops(const network *net, const char *label, const char *ph
         if (strcmp(weight->name, label) != 0)
             continue;
         const node *from = &net->g.nodes[n->input];
-        double products = pairs_inside(from->h, n->h, &n->shape) *
-                          pairs_inside(from->w, n->w, &n->shape) * n->shape.cin * n->shape.cout;
+        const convolution_call call = plan_convolution(&net->g, n, count, CONVOLUTION_FORWARD);
         int directions = 1;
         if (strcmp(phase, "backward") == 0)
             directions = (weight->gradient != NULL || weight->descends) +
                          (from->has_gradient && !n->detached);
-        return 2.0 * products * directions * count;
+        return 2.0 * convolution_products(&call) * directions;
     }
     return 0;
 }

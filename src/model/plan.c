@@ -16,6 +16,7 @@ enum piece_kind {
     PIECE_DEVIATION,
     PIECE_MAXIMA,
     PIECE_COLUMNS,
+    PIECE_WEIGHTS,
     PIECE_SCRATCH,
 };
 
@@ -36,10 +37,10 @@ struct plan {
     int chunk_count;
     uint64_t largest;
     cl_mem *chunks, *views; /* [chunk_count], [piece_count] */
-    cl_mem columns, scratch;
+    convolution_memory shared;
 };
 
-enum { PIECES_PER_NODE = 4, PIECES_SHARED = 2 };
+enum { PIECES_PER_NODE = 4, PIECES_SHARED = 3 };
 
 static int forward_time(int node)
 {
@@ -130,30 +131,46 @@ static void add_saved(plan *p, device *dev, const graph *g, int index)
                   last);
 }
 
-static status node_workspace(device *dev, const graph *g, const node *n, int batch, size_t *columns,
-                             size_t *scratch, error *err)
+static void raise(size_t *most, size_t bytes)
 {
-    *columns = *scratch = 0;
+    *most = bytes > *most ? bytes : *most;
+}
+
+convolution_call plan_convolution(const graph *g, const node *n, int batch,
+                                  enum convolution_direction direction)
+{
+    return (convolution_call){.direction = direction,
+                              .shape = n->shape,
+                              .x = shape_of(&g->nodes[n->input], batch),
+                              .y = shape_of(n, batch)};
+}
+
+static bool is_convolution(const node *n)
+{
+    return n->kind == NODE_CONVOLUTION || n->kind == NODE_LINEAR;
+}
+
+/* Raises `most` to what the node's operations need. */
+static status node_workspace(device *dev, const graph *g, const node *n, int batch,
+                             convolution_bytes *most, error *err)
+{
     if (n->kind == NODE_BATCHNORM)
-        *scratch = batchnorm_workspace(dev, shape_of(n, batch));
-    if (n->kind != NODE_CONVOLUTION && n->kind != NODE_LINEAR)
-        return STATUS_OK;
-    convolution_call call = {
-        .shape = n->shape, .x = shape_of(&g->nodes[n->input], batch), .y = shape_of(n, batch)};
-    int directions = n->has_gradient ? CONVOLUTION_DIRECTIONS : 1;
-    for (int direction = 0; direction < directions; direction++) {
+        raise(&most->scratch, batchnorm_workspace(dev, shape_of(n, batch)));
+    int directions = !is_convolution(n) ? 0 : n->has_gradient ? CONVOLUTION_DIRECTIONS : 1;
+    for (int i = 0; i < directions; i++) {
         convolution_bytes bytes;
-        call.direction = (enum convolution_direction)direction;
-        TRY(convolution_measure(dev, &call, &bytes, err));
-        *columns = bytes.columns > *columns ? bytes.columns : *columns;
-        *scratch = bytes.scratch > *scratch ? bytes.scratch : *scratch;
+        const convolution_call call = plan_convolution(g, n, batch, (enum convolution_direction)i);
+        TRY(convolution_choose(dev, &call)->measure(dev, &call, &bytes, err));
+        raise(&most->columns, bytes.columns);
+        raise(&most->weights, bytes.weights);
+        raise(&most->scratch, bytes.scratch);
     }
     return STATUS_OK;
 }
 
 static status list_pieces(plan *p, device *dev, const graph *g, int batch, error *err)
 {
-    size_t columns = 0, scratch = 0;
+    convolution_bytes shared = {0};
     int end = backward_time(g, 0);
     for (int i = 0; i < g->count; i++) {
         const node *n = &g->nodes[i];
@@ -163,13 +180,11 @@ static status list_pieces(plan *p, device *dev, const graph *g, int batch, error
             add_piece(p, dev, PIECE_GRADIENT, i, bytes, first_gradient_time(g, i),
                       backward_time(g, i));
         add_saved(p, dev, g, i);
-        size_t columns_here, scratch_here;
-        TRY(node_workspace(dev, g, n, batch, &columns_here, &scratch_here, err));
-        columns = columns_here > columns ? columns_here : columns;
-        scratch = scratch_here > scratch ? scratch_here : scratch;
+        TRY(node_workspace(dev, g, n, batch, &shared, err));
     }
-    add_piece(p, dev, PIECE_COLUMNS, GRAPH_NONE, columns, 0, end);
-    add_piece(p, dev, PIECE_SCRATCH, GRAPH_NONE, scratch, 0, end);
+    add_piece(p, dev, PIECE_COLUMNS, GRAPH_NONE, shared.columns, 0, end);
+    add_piece(p, dev, PIECE_WEIGHTS, GRAPH_NONE, shared.weights, 0, end);
+    add_piece(p, dev, PIECE_SCRATCH, GRAPH_NONE, shared.scratch, 0, end);
     return STATUS_OK;
 }
 
@@ -282,16 +297,30 @@ static void point_node(plan *p, graph *g, const piece *placed, cl_mem view)
         n->maxima = view;
         break;
     case PIECE_COLUMNS:
-        p->columns = view;
+        p->shared.columns = view;
+        break;
+    case PIECE_WEIGHTS:
+        p->shared.weights = view;
         break;
     case PIECE_SCRATCH:
-        p->scratch = view;
+        p->shared.scratch = view;
         break;
     }
 }
 
+static void settle_algorithms(device *dev, const plan *p, graph *g)
+{
+    for (int i = 0; i < g->count; i++)
+        for (int d = 0; d < CONVOLUTION_DIRECTIONS && is_convolution(&g->nodes[i]); d++) {
+            const convolution_call call =
+                plan_convolution(g, &g->nodes[i], p->batch, (enum convolution_direction)d);
+            g->nodes[i].algorithms[d] = convolution_choose(dev, &call);
+        }
+}
+
 status plan_allocate(device *dev, plan *p, graph *g, error *err)
 {
+    settle_algorithms(dev, p, g);
     p->chunks = calloc((size_t)p->chunk_count, sizeof *p->chunks);
     p->views = calloc((size_t)p->piece_count, sizeof *p->views);
     if (!p->chunks || !p->views)
@@ -322,12 +351,7 @@ void plan_free(plan *p)
     free(p);
 }
 
-cl_mem plan_columns(const plan *p)
+convolution_memory plan_memory(const plan *p)
 {
-    return p->columns;
-}
-
-cl_mem plan_scratch(const plan *p)
-{
-    return p->scratch;
+    return p->shared;
 }

@@ -12,13 +12,15 @@ status plan_create(device *dev, const graph *g, int batch, plan **created, error
 /* Bytes of the activations, gradients and workspaces, and of the largest single piece. */
 uint64_t plan_bytes(const plan *p);
 uint64_t plan_largest(const plan *p);
-/* Makes the buffers and points the graph's nodes at them. */
+/* Makes the buffers, points the graph's nodes at them and settles their algorithms. */
 status plan_allocate(device *dev, plan *p, graph *g, error *err);
 void plan_free(plan *p); /* NULL is fine */
 
-/* Workspaces that the operations share: the unrolled windows or gathered pixels, and the
- * operation's own scratch. */
-cl_mem plan_columns(const plan *p);
-cl_mem plan_scratch(const plan *p);
+/* A convolution's or linear node's call for `batch` images, without buffers. */
+convolution_call plan_convolution(const graph *g, const node *n, int batch,
+                                  enum convolution_direction direction);
+
+/* Workspaces that the operations share. */
+convolution_memory plan_memory(const plan *p);
 
 #endif

@@ -1,8 +1,13 @@
-/* The table of algorithms; see convolution.h. */
+/* The table of algorithms, and the choice among them; see convolution.h. */
 #include "ops/convolution.h"
 
-const convolution_algorithm *const convolution_algorithms[] = {&unrolled_gemm, &implicit_gemm,
-                                                               &conv1x1_gemm, &im2col_gemm, NULL};
+#include <stdlib.h>
+#include <string.h>
+
+const convolution_algorithm *const convolution_algorithms[] = {
+    &unrolled_gemm, &winograd4, &winograd2, &implicit_gemm, &conv1x1_gemm, &im2col_gemm, NULL};
+
+static const char families[] = "im2col, gemm and winograd";
 
 tensor convolution_output(const convolution_shape *s, tensor x)
 {
@@ -10,28 +15,56 @@ tensor convolution_output(const convolution_shape *s, tensor x)
                     (x.w + 2 * s->pad - s->kernel) / s->stride + 1, s->cout};
 }
 
+/* Pairs of an output's place and a tap that meet inside the image, along one side. */
+static double pairs_inside(int size, int out, const convolution_shape *s)
+{
+    int pairs = 0;
+    for (int o = 0; o < out; o++)
+        for (int tap = 0; tap < s->kernel; tap++) {
+            int at = o * s->stride - s->pad + tap;
+            pairs += at >= 0 && at < size;
+        }
+    return pairs;
+}
+
+double convolution_products(const convolution_call *call)
+{
+    const convolution_shape *s = &call->shape;
+    return pairs_inside(call->x.h, call->y.h, s) * pairs_inside(call->x.w, call->y.w, s) *
+           call->x.n * s->cin * s->cout;
+}
+
+static bool is_family(const char *name)
+{
+    for (int i = 0; convolution_algorithms[i]; i++)
+        if (strcmp(convolution_algorithms[i]->family, name) == 0)
+            return true;
+    return false;
+}
+
+status convolution_prepare(device *dev, error *err)
+{
+    const char *forced = getenv("HCNN_CONV");
+    dev->forced_convolution[0] = '\0';
+    if (!forced || !*forced)
+        return STATUS_OK;
+    if (!is_family(forced) || strlen(forced) >= sizeof dev->forced_convolution)
+        return error_set(err, STATUS_USAGE, "HCNN_CONV=%s: there are %s", forced, families);
+    strcpy(dev->forced_convolution, forced);
+    return STATUS_OK;
+}
+
 const convolution_algorithm *convolution_choose(const device *dev, const convolution_call *call)
 {
+    for (int i = 0; dev->forced_convolution[0] && convolution_algorithms[i]; i++) {
+        const convolution_algorithm *a = convolution_algorithms[i];
+        if (strcmp(a->family, dev->forced_convolution) == 0 && a->supports(dev, call))
+            return a;
+    }
     int i = 0;
-    while (!convolution_algorithms[i]->supports(dev, call))
-        i++; /* the last supports everything */
-    return convolution_algorithms[i];
-}
-
-bool convolution_descends(const device *dev, const convolution_call *call)
-{
-    const convolution_algorithm *chosen = convolution_choose(dev, call);
-    return chosen->descends && chosen->descends(dev, call);
-}
-
-status convolution_measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
-                           error *err)
-{
-    return convolution_choose(dev, call)->measure(dev, call, bytes, err);
-}
-
-status convolution_run(device *dev, const convolution_call *call, convolution_memory memory,
-                       error *err)
-{
-    return convolution_choose(dev, call)->run(dev, call, memory, err);
+    for (;; i++) { /* the last supports everything */
+        const convolution_algorithm *a = convolution_algorithms[i];
+        if (a->supports(dev, call) && (!a->suits || a->suits(dev, call)))
+            return a;
+    }
 }

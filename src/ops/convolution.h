@@ -28,24 +28,28 @@ typedef struct convolution_call {
     tensor x, y; /* where only shapes are asked for, their buffers may be NULL */
     cl_mem weights;
     bool accumulate;
-    bool descend; /* BACKWARD_WEIGHTS, where convolution_descends: weights -= rate * gradient, which
-                     is not written then */
+    bool descend; /* BACKWARD_WEIGHTS, where the algorithm descends: weights -= rate * gradient,
+                     which is not written then */
     float rate;
 } convolution_call;
 
-/* Device memory that a call uses while it runs: `columns` for gathered input, `scratch` for the
- * algorithm's own ends. */
+/* Device memory that a call uses while it runs: `columns` for gathered or transformed input,
+ * `weights` for transformed weights, `scratch` for the algorithm's own ends. */
 typedef struct convolution_bytes {
-    size_t columns, scratch;
+    size_t columns, weights, scratch;
 } convolution_bytes;
 
 typedef struct convolution_memory {
-    cl_mem columns, scratch; /* NULL where nothing is needed */
+    cl_mem columns, weights, scratch; /* NULL where nothing is needed */
 } convolution_memory;
 
 typedef struct convolution_algorithm {
-    const char *name;
+    const char *name;   /* one word, for reports and the files of choices */
+    const char *family; /* "im2col", "gemm" or "winograd": HCNN_CONV's names */
     bool (*supports)(const device *dev, const convolution_call *call);
+    /* Whether the quick choice, which measures nothing, takes it for a supported call; NULL:
+     * always. */
+    bool (*suits)(const device *dev, const convolution_call *call);
     status (*measure)(device *dev, const convolution_call *call, convolution_bytes *bytes,
                       error *err);
     status (*run)(device *dev, const convolution_call *call, convolution_memory memory, error *err);
@@ -53,23 +57,23 @@ typedef struct convolution_algorithm {
     bool (*descends)(const device *dev, const convolution_call *call);
 } convolution_algorithm;
 
-/* All of them, NULL behind the last. The first that supports a call is the quick choice. */
+/* All of them, NULL behind the last, the most special first; the last supports every call. */
 extern const convolution_algorithm *const convolution_algorithms[];
-extern const convolution_algorithm conv1x1_gemm, im2col_gemm, implicit_gemm, unrolled_gemm;
+extern const convolution_algorithm conv1x1_gemm, im2col_gemm, implicit_gemm, unrolled_gemm,
+    winograd2, winograd4;
 
 /* y's shape for x's; the buffer is NULL. */
 tensor convolution_output(const convolution_shape *shape, tensor x);
 
+/* The algorithm for a call, made once per layer and direction with the largest batch's shapes: all
+ * smaller batches then run by the same one. HCNN_CONV may force a family, which is taken wherever
+ * one of it supports the call; else the first in the table that suits. */
 const convolution_algorithm *convolution_choose(const device *dev, const convolution_call *call);
 
-/* Whether the chosen algorithm has each gradient whole in its registers, so that a step of plain
- * gradient descent costs no further traffic. */
-bool convolution_descends(const device *dev, const convolution_call *call);
+/* Reads HCNN_CONV. A name that is no family is STATUS_USAGE. Once per device, before a choice. */
+status convolution_prepare(device *dev, error *err);
 
-/* What the chosen algorithm needs, and runs it. */
-status convolution_measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
-                           error *err);
-status convolution_run(device *dev, const convolution_call *call, convolution_memory memory,
-                       error *err);
+/* The multiplications of a call, counted without those by padding. */
+double convolution_products(const convolution_call *call);
 
 #endif

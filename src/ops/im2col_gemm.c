@@ -86,4 +86,4 @@ static status run(device *dev, const convolution_call *call, convolution_memory 
     return STATUS_OK;
 }
 
-const convolution_algorithm im2col_gemm = {"im2col", supports, measure, run, NULL};
+const convolution_algorithm im2col_gemm = {"im2col", "im2col", supports, NULL, measure, run, NULL};

@@ -1,7 +1,7 @@
 /* Convolutions whose matrices are gathered while they are multiplied; kernels/implicit_gemm.cl,
  * which is made for devices that run one work-item on one core. */
+#include "ops/implicit_gemm.h"
 #include "device/kernel.h"
-#include "ops/convolution.h"
 
 /* As in the kernel. */
 enum { MAX_TILES = 12, MAX_PANELS = 8, COLUMN_VECTORS = 2, CHUNK = 256 };
@@ -70,18 +70,18 @@ static launch_range blocks(const blocking *b, size_t repeats)
     return (launch_range){3, {b->rows, b->columns, repeats}, {1, 1, 1}};
 }
 
-static status forward(device *dev, const convolution_call *c, error *err)
+static status forward(device *dev, const convolution_call *c, size_t batch, error *err)
 {
-    blocking b = block(dev, tensor_pixels(c->y), (size_t)c->shape.cout, 1);
-    return LAUNCH(dev, "implicit_gemm", "implicit_gemm_forward", blocks(&b, 1), err,
+    blocking b = block(dev, tensor_pixels(c->y), (size_t)c->shape.cout, batch);
+    return LAUNCH(dev, "implicit_gemm", "implicit_gemm_forward", blocks(&b, batch), err,
                   ARG_BUFFER(c->x.buffer), ARG_BUFFER(c->weights), ARG_BUFFER(c->y.buffer),
                   ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels));
 }
 
-static status backward_data(device *dev, const convolution_call *c, error *err)
+static status backward_data(device *dev, const convolution_call *c, size_t batch, error *err)
 {
     int stride = c->shape.stride;
-    size_t classes = (size_t)(stride * stride);
+    size_t classes = (size_t)(stride * stride) * batch;
     size_t rows = (size_t)c->x.n * divide_up((size_t)c->x.h, (size_t)stride) *
                   divide_up((size_t)c->x.w, (size_t)stride);
     blocking b = block(dev, rows, (size_t)c->shape.cin, classes);
@@ -90,9 +90,9 @@ static status backward_data(device *dev, const convolution_call *c, error *err)
                   ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels), ARG_INT(c->accumulate));
 }
 
-static status backward_weights(device *dev, const convolution_call *c, error *err)
+static status backward_weights(device *dev, const convolution_call *c, size_t batch, error *err)
 {
-    size_t taps = (size_t)(c->shape.kernel * c->shape.kernel);
+    size_t taps = (size_t)(c->shape.kernel * c->shape.kernel) * batch;
     blocking b = block(dev, (size_t)c->shape.cin, (size_t)c->shape.cout, taps);
     return LAUNCH(dev, "implicit_gemm", "implicit_gemm_backward_weights", blocks(&b, taps), err,
                   ARG_BUFFER(c->x.buffer), ARG_BUFFER(c->y.buffer), ARG_BUFFER(c->weights),
@@ -107,17 +107,23 @@ static bool descends(const device *dev, const convolution_call *call)
     return tensor_pixels(call->y) <= CHUNK;
 }
 
-static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
+status implicit_gemm_batch(device *dev, const convolution_call *call, int batch, error *err)
 {
-    (void)memory;
     switch (call->direction) {
     case CONVOLUTION_FORWARD:
-        return forward(dev, call, err);
+        return forward(dev, call, (size_t)batch, err);
     case CONVOLUTION_BACKWARD_DATA:
-        return backward_data(dev, call, err);
+        return backward_data(dev, call, (size_t)batch, err);
     default:
-        return backward_weights(dev, call, err);
+        return backward_weights(dev, call, (size_t)batch, err);
     }
 }
 
-const convolution_algorithm implicit_gemm = {"implicit_gemm", supports, measure, run, descends};
+static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
+{
+    (void)memory;
+    return implicit_gemm_batch(dev, call, 1, err);
+}
+
+const convolution_algorithm implicit_gemm = {"implicit_gemm", "gemm", supports, NULL,
+                                             measure,         run,    descends};

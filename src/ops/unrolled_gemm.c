@@ -44,4 +44,5 @@ static status run(device *dev, const convolution_call *call, convolution_memory 
     return implicit_gemm.run(dev, &product, memory, err);
 }
 
-const convolution_algorithm unrolled_gemm = {"unrolled_gemm", supports, measure, run, NULL};
+const convolution_algorithm unrolled_gemm = {"unrolled_gemm", "gemm", supports, NULL,
+                                             measure,         run,    NULL};

@@ -1,0 +1,341 @@
+// Winograd's minimal filtering for 3x3 convolutions of stride 1: Lavin and Gray, "Fast Algorithms
+// for Convolutional Neural Networks" (2016). F(M x M): a tile of M x M results comes from a window
+// of A x A inputs, A = M + 2, by A * A products instead of 9 * M * M:
+//
+//   y = AT [(G w GT) * (BT x B)] A
+//
+// where * is by element, and so, over channels, A * A independent matrix products. These kernels
+// are what surrounds the products: the transforms of input, weights and results, and the adjoints
+// of two of them for the gradient by the weights. Points 0, 1, -1 and infinity for M = 2; also 2
+// and -2 for M = 4.
+//
+// Transformed data lies [A * A][tiles or cin][channels]. A work-item handles one tile, or one
+// input channel of the weights, for `width` of the channels of a row.
+
+#define INLINE inline __attribute__((always_inline))
+#define MOST   6 // A for M = 4
+
+// Vectors of one window, row by row.
+typedef struct window {
+    vec at[MOST][MOST];
+} window;
+
+// BT: A inputs to A.
+INLINE void input_line(vec *d, int m)
+{
+    const vec a = d[0], b = d[1], c = d[2], e = d[3];
+    if (m == 2) {
+        d[0] = a - c;
+        d[1] = b + c;
+        d[2] = c - b;
+        d[3] = b - e;
+    } else {
+        const vec f = d[4], g = d[5];
+        const vec even = f - 4.0f * c, odd = e - 4.0f * b;
+        const vec half_even = f - c, half_odd = 2.0f * (e - b);
+        d[0] = 4.0f * a - 5.0f * c + f;
+        d[1] = even + odd;
+        d[2] = even - odd;
+        d[3] = half_even + half_odd;
+        d[4] = half_even - half_odd;
+        d[5] = 4.0f * b - 5.0f * e + g;
+    }
+}
+
+// G: 3 weights to A.
+INLINE void weights_line(vec *d, int m)
+{
+    const vec a = d[0], b = d[1], c = d[2];
+    if (m == 2) {
+        const vec outer = 0.5f * (a + c), inner = 0.5f * b;
+        d[1] = outer + inner;
+        d[2] = outer - inner;
+        d[3] = c;
+    } else {
+        const vec outer = (a + c) * (-1.0f / 6), inner = b * (1.0f / 6);
+        const vec far = a * (1.0f / 24) + c * (1.0f / 6), far_inner = b * (1.0f / 12);
+        d[0] = 0.25f * a;
+        d[1] = outer - inner;
+        d[2] = outer + inner;
+        d[3] = far + far_inner;
+        d[4] = far - far_inner;
+        d[5] = c;
+    }
+}
+
+// AT: A products to M results.
+INLINE void output_line(vec *d, int m)
+{
+    const vec sum = d[1] + d[2], difference = d[1] - d[2];
+    if (m == 2) {
+        d[0] = d[0] + sum;
+        d[1] = difference - d[3];
+    } else {
+        const vec far_sum = d[3] + d[4], far_difference = d[3] - d[4];
+        d[0] = d[0] + sum + far_sum;
+        d[1] = difference + 2.0f * far_difference;
+        d[2] = sum + 4.0f * far_sum;
+        d[3] = difference + 8.0f * far_difference + d[5];
+    }
+}
+
+// A: M gradients to A, the adjoint of output_line.
+INLINE void output_adjoint_line(vec *d, int m)
+{
+    const vec a = d[0], b = d[1];
+    if (m == 2) {
+        d[1] = a + b;
+        d[2] = a - b;
+        d[3] = -b;
+    } else {
+        const vec c = d[2], e = d[3];
+        const vec even = a + c, odd = b + e;
+        const vec far_even = a + 4.0f * c, far_odd = 2.0f * b + 8.0f * e;
+        d[1] = even + odd;
+        d[2] = even - odd;
+        d[3] = far_even + far_odd;
+        d[4] = far_even - far_odd;
+        d[5] = e;
+    }
+}
+
+// GT: A to 3 weights, the adjoint of weights_line.
+INLINE void weights_adjoint_line(vec *d, int m)
+{
+    const vec sum = d[1] + d[2], difference = d[1] - d[2];
+    if (m == 2) {
+        d[0] = d[0] + 0.5f * sum;
+        d[1] = 0.5f * difference;
+        d[2] = 0.5f * sum + d[3];
+    } else {
+        const vec far_sum = d[3] + d[4], far_difference = d[3] - d[4];
+        d[0] = 0.25f * d[0] - sum * (1.0f / 6) + far_sum * (1.0f / 24);
+        d[1] = far_difference * (1.0f / 12) - difference * (1.0f / 6);
+        d[2] = (far_sum - sum) * (1.0f / 6) + d[5];
+    }
+}
+
+enum transform { INPUT, WEIGHTS, OUTPUT, OUTPUT_ADJOINT, WEIGHTS_ADJOINT };
+
+INLINE void transform_line(vec *d, int m, enum transform which)
+{
+    if (which == INPUT)
+        input_line(d, m);
+    else if (which == WEIGHTS)
+        weights_line(d, m);
+    else if (which == OUTPUT)
+        output_line(d, m);
+    else if (which == OUTPUT_ADJOINT)
+        output_adjoint_line(d, m);
+    else
+        weights_adjoint_line(d, m);
+}
+
+// Of the `from` x `from` vectors of a window, its columns first and then its rows, which are `to`
+// by then.
+INLINE void transform_window(window *d, int m, int from, int to, enum transform which)
+{
+#pragma unroll
+    for (int x = 0; x < from; x++) {
+        vec line[MOST];
+#pragma unroll
+        for (int y = 0; y < from; y++)
+            line[y] = d->at[y][x];
+        transform_line(line, m, which);
+#pragma unroll
+        for (int y = 0; y < to; y++)
+            d->at[y][x] = line[y];
+    }
+#pragma unroll
+    for (int y = 0; y < to; y++)
+        transform_line(d->at[y], m, which);
+}
+
+// Where tile `index` of maps of h x w begins: image, and the place of its first result.
+typedef struct place {
+    int image, y, x;
+} place;
+
+INLINE place place_of(int index, int h, int w, int m)
+{
+    const int across = (w + m - 1) / m, down = (h + m - 1) / m;
+    const place p = {index / (across * down), index / across % down * m, index % across * m};
+    return p;
+}
+
+// out[A * A][tiles][c] = BT window B of x[n][h][w][c]. The windows are those of results of
+// oh x ow, and begin `pad` before them.
+INLINE void input_tile(global const float *x, global float *out, int tiles, int h, int w, int c,
+                       int oh, int ow, int pad, int width, int m)
+{
+    const int tile = get_global_id(1), begin = get_global_id(0) * width;
+    const place p = place_of(tile, oh, ow, m);
+    const int size = m + 2;
+    for (int channel = begin; channel < min(c, begin + width); channel += VEC) {
+        const int left = c - channel;
+        window d;
+#pragma unroll
+        for (int i = 0; i < size; i++)
+#pragma unroll
+            for (int j = 0; j < size; j++) {
+                const int y = p.y + i - pad, across = p.x + j - pad;
+                d.at[i][j] = (vec)(0.0f);
+                if (y >= 0 && y < h && across >= 0 && across < w)
+                    d.at[i][j] = vec_load_part(
+                        x + (((size_t)p.image * h + y) * w + across) * c + channel, left);
+            }
+        transform_window(&d, m, size, size, INPUT);
+#pragma unroll
+        for (int i = 0; i < size; i++)
+#pragma unroll
+            for (int j = 0; j < size; j++)
+                vec_store_part(d.at[i][j],
+                               out + ((size_t)(i * size + j) * tiles + tile) * c + channel, left);
+    }
+}
+
+// out[A * A][cin][cout] = G w GT of w[3][3][cin][cout], which `flip` turns by half a circle: so the
+// gradient by the input is a convolution of the gradient by the result.
+INLINE void weights_tile(global const float *weights, global float *out, int cin, int cout,
+                         int flip, int width, int m)
+{
+    const int row = get_global_id(1), begin = get_global_id(0) * width, size = m + 2;
+    for (int channel = begin; channel < min(cout, begin + width); channel += VEC) {
+        const int left = cout - channel;
+        window d;
+#pragma unroll
+        for (int i = 0; i < 3; i++)
+#pragma unroll
+            for (int j = 0; j < 3; j++) {
+                const int tap = flip ? 8 - (i * 3 + j) : i * 3 + j;
+                d.at[i][j] = vec_load_part(
+                    weights + ((size_t)tap * cin + row) * cout + channel, left);
+            }
+        transform_window(&d, m, 3, size, WEIGHTS);
+#pragma unroll
+        for (int i = 0; i < size; i++)
+#pragma unroll
+            for (int j = 0; j < size; j++)
+                vec_store_part(d.at[i][j],
+                               out + ((size_t)(i * size + j) * cin + row) * cout + channel, left);
+    }
+}
+
+// y[n][h][w][c] = (accumulate ? y : 0) + AT products A of products[A * A][tiles][c].
+INLINE void output_tile(global const float *products, global float *y, int tiles, int h, int w,
+                        int c, int accumulate, int width, int m)
+{
+    const int tile = get_global_id(1), begin = get_global_id(0) * width;
+    const place p = place_of(tile, h, w, m);
+    const int size = m + 2;
+    for (int channel = begin; channel < min(c, begin + width); channel += VEC) {
+        const int left = c - channel;
+        window d;
+#pragma unroll
+        for (int i = 0; i < size; i++)
+#pragma unroll
+            for (int j = 0; j < size; j++)
+                d.at[i][j] = vec_load_part(
+                    products + ((size_t)(i * size + j) * tiles + tile) * c + channel, left);
+        transform_window(&d, m, size, m, OUTPUT);
+#pragma unroll
+        for (int i = 0; i < m; i++)
+#pragma unroll
+            for (int j = 0; j < m; j++)
+                if (p.y + i < h && p.x + j < w) {
+                    global float *to =
+                        y + (((size_t)p.image * h + p.y + i) * w + p.x + j) * c + channel;
+                    const vec before = accumulate ? vec_load_part(to, left) : (vec)(0.0f);
+                    vec_store_part(before + d.at[i][j], to, left);
+                }
+    }
+}
+
+// out[A * A][tiles][c] = A dy AT of dy[n][h][w][c].
+INLINE void output_adjoint_tile(global const float *dy, global float *out, int tiles, int h, int w,
+                                int c, int width, int m)
+{
+    const int tile = get_global_id(1), begin = get_global_id(0) * width;
+    const place p = place_of(tile, h, w, m);
+    const int size = m + 2;
+    for (int channel = begin; channel < min(c, begin + width); channel += VEC) {
+        const int left = c - channel;
+        window d;
+#pragma unroll
+        for (int i = 0; i < m; i++)
+#pragma unroll
+            for (int j = 0; j < m; j++) {
+                d.at[i][j] = (vec)(0.0f);
+                if (p.y + i < h && p.x + j < w)
+                    d.at[i][j] = vec_load_part(
+                        dy + (((size_t)p.image * h + p.y + i) * w + p.x + j) * c + channel, left);
+            }
+        transform_window(&d, m, m, size, OUTPUT_ADJOINT);
+#pragma unroll
+        for (int i = 0; i < size; i++)
+#pragma unroll
+            for (int j = 0; j < size; j++)
+                vec_store_part(d.at[i][j],
+                               out + ((size_t)(i * size + j) * tiles + tile) * c + channel, left);
+    }
+}
+
+// dweights[3][3][cin][cout] = GT sums G of sums[A * A][cin][cout]. With `descend` the weights
+// themselves lie there and a step of `rate` down the gradient is taken instead.
+INLINE void weights_adjoint_tile(global const float *sums, global float *dweights, int cin,
+                                 int cout, int descend, float rate, int width, int m)
+{
+    const int row = get_global_id(1), begin = get_global_id(0) * width, size = m + 2;
+    for (int channel = begin; channel < min(cout, begin + width); channel += VEC) {
+        const int left = cout - channel;
+        window d;
+#pragma unroll
+        for (int i = 0; i < size; i++)
+#pragma unroll
+            for (int j = 0; j < size; j++)
+                d.at[i][j] = vec_load_part(
+                    sums + ((size_t)(i * size + j) * cin + row) * cout + channel, left);
+        transform_window(&d, m, size, 3, WEIGHTS_ADJOINT);
+#pragma unroll
+        for (int i = 0; i < 3; i++)
+#pragma unroll
+            for (int j = 0; j < 3; j++) {
+                global float *to =
+                    dweights + ((size_t)(i * 3 + j) * cin + row) * cout + channel;
+                vec_store_part(descend ? vec_load_part(to, left) - rate * d.at[i][j] : d.at[i][j],
+                               to, left);
+            }
+    }
+}
+
+// Every kernel for both sizes of tile, so that loops and branches over m vanish.
+#define KERNELS(M)                                                                                 \
+    kernel void winograd##M##_input(global const float *x, global float *out, int tiles, int h,    \
+                                    int w, int c, int oh, int ow, int pad, int width)              \
+    {                                                                                              \
+        input_tile(x, out, tiles, h, w, c, oh, ow, pad, width, M);                                 \
+    }                                                                                              \
+    kernel void winograd##M##_weights(global const float *weights, global float *out, int cin,     \
+                                      int cout, int flip, int width)                               \
+    {                                                                                              \
+        weights_tile(weights, out, cin, cout, flip, width, M);                                     \
+    }                                                                                              \
+    kernel void winograd##M##_output(global const float *products, global float *y, int tiles,     \
+                                     int h, int w, int c, int accumulate, int width)               \
+    {                                                                                              \
+        output_tile(products, y, tiles, h, w, c, accumulate, width, M);                            \
+    }                                                                                              \
+    kernel void winograd##M##_output_adjoint(global const float *dy, global float *out, int tiles, \
+                                             int h, int w, int c, int width)                       \
+    {                                                                                              \
+        output_adjoint_tile(dy, out, tiles, h, w, c, width, M);                                    \
+    }                                                                                              \
+    kernel void winograd##M##_weights_adjoint(global const float *sums, global float *dweights,    \
+                                              int cin, int cout, int descend, float rate,          \
+                                              int width)                                           \
+    {                                                                                              \
+        weights_adjoint_tile(sums, dweights, cin, cout, descend, rate, width, M);                  \
+    }
+
+KERNELS(2)
+KERNELS(4)

@@ -1,0 +1,210 @@
+/* 3x3 convolutions of stride 1 by Winograd's minimal filtering, kernels/winograd.cl: transforms,
+ * and between them one matrix product for each element of a tile's window. Tiles of 4x4 results
+ * need a quarter of the direct method's multiplications and tiles of 2x2 four ninths, and lose
+ * about 10 and 2 times its rounding error (tests/test_winograd.c states both). */
+#include "device/kernel.h"
+#include "ops/implicit_gemm.h"
+
+/* How a call is cut. */
+typedef struct tiling {
+    int m;        /* results on a tile's side */
+    int products; /* (m + 2) squared */
+    tensor from;  /* what windows are taken of: x, or dy for the gradient by x */
+    tensor to;    /* what tiles cover: y, or dx */
+    int tiles, pad;
+} tiling;
+
+static int tiles_along(int length, int m)
+{
+    return (length + m - 1) / m;
+}
+
+static tiling cut(const convolution_call *call, int m)
+{
+    bool back = call->direction == CONVOLUTION_BACKWARD_DATA;
+    tiling t = {.m = m,
+                .products = (m + 2) * (m + 2),
+                .from = back ? call->y : call->x,
+                .to = back ? call->x : call->y,
+                .pad = back ? 2 - call->shape.pad : call->shape.pad};
+    t.tiles = t.to.n * tiles_along(t.to.h, m) * tiles_along(t.to.w, m);
+    return t;
+}
+
+static bool supports(const device *dev, const convolution_call *call)
+{
+    const convolution_shape *s = &call->shape;
+    return s->kernel == 3 && s->stride == 1 && s->pad <= 2 && implicit_gemm.supports(dev, call);
+}
+
+static size_t transformed_bytes(const tiling *t, int rows, int c)
+{
+    return (size_t)t->products * (size_t)rows * (size_t)c * sizeof(float);
+}
+
+static status measure(const convolution_call *call, int m, convolution_bytes *bytes)
+{
+    tiling t = cut(call, m);
+    *bytes = (convolution_bytes){
+        .columns = transformed_bytes(&t, t.tiles, t.from.c),
+        .scratch = transformed_bytes(&t, t.tiles, t.to.c),
+        .weights = transformed_bytes(&t, call->shape.cin, call->shape.cout),
+    };
+    return STATUS_OK;
+}
+
+/* Estimated time in multiply-adds. A float that goes through memory between the transforms and the
+ * products costs as much as FLOAT_COST of them on the machines that were measured. */
+static double cost_of(const convolution_call *call, int m)
+{
+    enum { FLOAT_COST = 12 };
+    tiling t = cut(call, m);
+    double weights = (double)call->shape.cin * call->shape.cout;
+    double moved = t.tiles * (double)(t.from.c + t.to.c) + weights;
+    return t.products * (t.tiles * weights + moved * 2 * FLOAT_COST);
+}
+
+static bool suits2(const device *dev, const convolution_call *call)
+{
+    (void)dev;
+    return cost_of(call, 2) < convolution_products(call);
+}
+
+static bool suits4(const device *dev, const convolution_call *call)
+{
+    (void)dev;
+    double cost = cost_of(call, 4);
+    return cost < cost_of(call, 2) && cost < convolution_products(call);
+}
+
+/* A CPU's work-item takes a whole row of channels, a GPU's one vector of it. */
+static int width_of(const device *dev, int channels)
+{
+    return dev->info.type & CL_DEVICE_TYPE_CPU ? channels : dev->vec;
+}
+
+static launch_range items(const device *dev, int channels, int rows)
+{
+    int width = width_of(dev, channels);
+    return RANGE_2D((size_t)((channels + width - 1) / width), (size_t)rows);
+}
+
+static const char *name_of(int m, const char *two, const char *four)
+{
+    return m == 2 ? two : four;
+}
+
+#define NAME(m, kernel) name_of(m, "winograd2_" kernel, "winograd4_" kernel)
+
+static status transform_input(device *dev, const tiling *t, cl_mem out, error *err)
+{
+    return LAUNCH(dev, "winograd", NAME(t->m, "input"), items(dev, t->from.c, t->tiles), err,
+                  ARG_BUFFER(t->from.buffer), ARG_BUFFER(out), ARG_INT(t->tiles),
+                  ARG_INT(t->from.h), ARG_INT(t->from.w), ARG_INT(t->from.c), ARG_INT(t->to.h),
+                  ARG_INT(t->to.w), ARG_INT(t->pad), ARG_INT(width_of(dev, t->from.c)));
+}
+
+static status transform_weights(device *dev, const convolution_call *c, int m, cl_mem out,
+                                error *err)
+{
+    int cin = c->shape.cin, cout = c->shape.cout;
+    return LAUNCH(dev, "winograd", NAME(m, "weights"), items(dev, cout, cin), err,
+                  ARG_BUFFER(c->weights), ARG_BUFFER(out), ARG_INT(cin), ARG_INT(cout),
+                  ARG_INT(c->direction == CONVOLUTION_BACKWARD_DATA), ARG_INT(width_of(dev, cout)));
+}
+
+static status transform_output(device *dev, const tiling *t, cl_mem products, bool accumulate,
+                               error *err)
+{
+    return LAUNCH(dev, "winograd", NAME(t->m, "output"), items(dev, t->to.c, t->tiles), err,
+                  ARG_BUFFER(products), ARG_BUFFER(t->to.buffer), ARG_INT(t->tiles),
+                  ARG_INT(t->to.h), ARG_INT(t->to.w), ARG_INT(t->to.c), ARG_INT(accumulate),
+                  ARG_INT(width_of(dev, t->to.c)));
+}
+
+static status transform_output_gradient(device *dev, const tiling *t, cl_mem out, error *err)
+{
+    return LAUNCH(dev, "winograd", NAME(t->m, "output_adjoint"), items(dev, t->to.c, t->tiles), err,
+                  ARG_BUFFER(t->to.buffer), ARG_BUFFER(out), ARG_INT(t->tiles), ARG_INT(t->to.h),
+                  ARG_INT(t->to.w), ARG_INT(t->to.c), ARG_INT(width_of(dev, t->to.c)));
+}
+
+static status transform_weights_gradient(device *dev, const convolution_call *c, int m, cl_mem sums,
+                                         error *err)
+{
+    int cin = c->shape.cin, cout = c->shape.cout;
+    return LAUNCH(dev, "winograd", NAME(m, "weights_adjoint"), items(dev, cout, cin), err,
+                  ARG_BUFFER(sums), ARG_BUFFER(c->weights), ARG_INT(cin), ARG_INT(cout),
+                  ARG_INT(c->descend), ARG_FLOAT(c->rate), ARG_INT(width_of(dev, cout)));
+}
+
+/* The products between the transforms, as a 1x1 convolution of tiles. */
+static status multiply(device *dev, const convolution_call *call, const tiling *t,
+                       convolution_memory memory, error *err)
+{
+    tensor from = {memory.columns, t->tiles, 1, 1, t->from.c};
+    tensor to = {memory.scratch, t->tiles, 1, 1, t->to.c};
+    bool back = call->direction == CONVOLUTION_BACKWARD_DATA;
+    const convolution_call product = {
+        .direction = call->direction,
+        .shape = {call->shape.cin, call->shape.cout, 1, 1, 0},
+        .x = back ? to : from,
+        .y = back ? from : to,
+        .weights = memory.weights,
+    };
+    return implicit_gemm_batch(dev, &product, t->products, err);
+}
+
+static status run(device *dev, const convolution_call *call, int m, convolution_memory memory,
+                  error *err)
+{
+    tiling t = cut(call, m);
+    TRY(transform_input(dev, &t, memory.columns, err));
+    if (call->direction == CONVOLUTION_BACKWARD_WEIGHTS) {
+        TRY(transform_output_gradient(dev, &t, memory.scratch, err));
+        TRY(multiply(dev, call, &t, memory, err));
+        return transform_weights_gradient(dev, call, m, memory.weights, err);
+    }
+    TRY(transform_weights(dev, call, m, memory.weights, err));
+    TRY(multiply(dev, call, &t, memory, err));
+    return transform_output(dev, &t, memory.scratch, call->accumulate, err);
+}
+
+static status measure2(device *dev, const convolution_call *call, convolution_bytes *bytes,
+                       error *err)
+{
+    (void)dev;
+    (void)err;
+    return measure(call, 2, bytes);
+}
+
+static status measure4(device *dev, const convolution_call *call, convolution_bytes *bytes,
+                       error *err)
+{
+    (void)dev;
+    (void)err;
+    return measure(call, 4, bytes);
+}
+
+static status run2(device *dev, const convolution_call *call, convolution_memory memory, error *err)
+{
+    return run(dev, call, 2, memory, err);
+}
+
+static status run4(device *dev, const convolution_call *call, convolution_memory memory, error *err)
+{
+    return run(dev, call, 4, memory, err);
+}
+
+/* The gradient by the weights is whole before it is transformed back. */
+static bool descends(const device *dev, const convolution_call *call)
+{
+    (void)dev;
+    (void)call;
+    return true;
+}
+
+const convolution_algorithm winograd2 = {"winograd2x2", "winograd", supports, suits2,
+                                         measure2,      run2,       descends};
+const convolution_algorithm winograd4 = {"winograd4x4", "winograd", supports, suits4,
+                                         measure4,      run4,       descends};

@@ -1,0 +1,151 @@
+/* kernels/winograd.cl: both sizes of tile against sums in double precision, and the rounding error
+ * that winograd.c states; see convolution_check.h. */
+#include "convolution_check.h"
+#include "support.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { CASES = 20 };
+
+/* Maps that fit no tile, one pixel, one channel, and every padding. */
+static problem draw(int index)
+{
+    static const problem odd[] = {
+        {{1, 1, 3, 1, 1}, 1, 1, 1, 0, 0},    {{33, 16, 3, 1, 1}, 3, 1, 1, 0, 0},
+        {{16, 20, 3, 1, 1}, 2, 1, 5, 0, 0},  {{300, 70, 3, 1, 1}, 3, 2, 2, 0, 0},
+        {{5, 37, 3, 1, 1}, 2, 13, 11, 0, 0}, {{7, 3, 3, 1, 0}, 2, 3, 9, 0, 0},
+        {{9, 30, 3, 1, 2}, 1, 4, 7, 0, 0},   {{64, 64, 3, 1, 1}, 2, 8, 8, 0, 0},
+    };
+    uint64_t seed = 77u + (uint64_t)index;
+    problem p = {{support_pick(seed, 0, 1, 40), support_pick(seed, 1, 1, 40), 3, 1,
+                  support_pick(seed, 2, 0, 2)},
+                 support_pick(seed, 3, 1, 4),
+                 support_pick(seed, 4, 3, 14),
+                 support_pick(seed, 5, 3, 14),
+                 0,
+                 0};
+    if ((size_t)index < sizeof odd / sizeof odd[0])
+        p = odd[index];
+    p.oh = p.h + 2 * p.s.pad - 2;
+    p.ow = p.w + 2 * p.s.pad - 2;
+    return p;
+}
+
+static void check(device *dev, const convolution_algorithm *algorithm, tolerance within)
+{
+    for (int i = 0; i < CASES; i++) {
+        problem p = draw(i);
+        convolution_check(dev, algorithm, &p, 5000u + 1000u * (uint64_t)i, i % 2 == 1, within);
+    }
+}
+
+static void test_tiles_of_2(void **state)
+{
+    check(*state, &winograd2, (tolerance){2e-5, 5e-5});
+}
+
+/* Constants of up to 8 in the transforms: a digit is lost. */
+static void test_tiles_of_4(void **state)
+{
+    check(*state, &winograd4, (tolerance){2e-5, 5e-4});
+}
+
+static void test_widths(void **state)
+{
+    (void)state;
+    for (int width = 1; width <= 16; width *= width == 1 ? 4 : 2) {
+        void *opened;
+        assert_int_equal(support_open_device(&opened), 0);
+        device *dev = opened;
+        dev->vec = width;
+        check(dev, &winograd2, (tolerance){2e-5, 5e-5});
+        check(dev, &winograd4, (tolerance){2e-5, 5e-4});
+        support_close_device(&opened);
+    }
+}
+
+/* A layer of the network's shape, 3 rows of it, and its results in double precision. */
+enum { CHANNELS = 128, SIDE = 12 };
+
+static double *reference(const float *x, const float *w)
+{
+    double *y = support_memory((size_t)SIDE * SIDE * CHANNELS, sizeof *y);
+    for (int at = 0; at < SIDE * SIDE * 9; at++) {
+        int tap = at % 9, oy = at / 9 / SIDE, ox = at / 9 % SIDE;
+        int iy = oy + tap / 3 - 1, ix = ox + tap % 3 - 1;
+        if (iy < 0 || iy >= SIDE || ix < 0 || ix >= SIDE)
+            continue;
+        for (int in = 0; in < CHANNELS; in++)
+            for (int out = 0; out < CHANNELS; out++)
+                y[(oy * SIDE + ox) * CHANNELS + out] +=
+                    (double)x[(iy * SIDE + ix) * CHANNELS + in] *
+                    w[(tap * CHANNELS + in) * CHANNELS + out];
+    }
+    return y;
+}
+
+/* Root mean square of the error over that of the result. */
+static double error_of(device *dev, const convolution_algorithm *algorithm, const float *x,
+                       const float *w, const double *want)
+{
+    size_t count = (size_t)SIDE * SIDE * CHANNELS;
+    error err;
+    convolution_call call = {.direction = CONVOLUTION_FORWARD,
+                             .shape = {CHANNELS, CHANNELS, 3, 1, 1},
+                             .x = support_tensor(dev, 1, SIDE, SIDE, CHANNELS, x),
+                             .y = support_tensor(dev, 1, SIDE, SIDE, CHANNELS, NULL),
+                             .weights = support_buffer(dev, 9u * CHANNELS * CHANNELS, w)};
+    convolution_bytes bytes;
+    assert_ok(algorithm->measure(dev, &call, &bytes, &err), &err);
+    convolution_memory memory = {
+        support_buffer(dev, bytes.columns / sizeof(float) + 1, NULL),
+        support_buffer(dev, bytes.weights / sizeof(float) + 1, NULL),
+        support_buffer(dev, bytes.scratch / sizeof(float) + 1, NULL),
+    };
+    assert_ok(algorithm->run(dev, &call, memory, &err), &err);
+    float *got = support_read(dev, call.y);
+    double errors = 0, squares = 0;
+    for (size_t i = 0; i < count; i++) {
+        errors += (got[i] - want[i]) * (got[i] - want[i]);
+        squares += want[i] * want[i];
+    }
+    free(got);
+    tensor_release(&call.x);
+    tensor_release(&call.y);
+    buffer_release(&call.weights);
+    buffer_release(&memory.columns);
+    buffer_release(&memory.weights);
+    buffer_release(&memory.scratch);
+    return sqrt(errors / squares);
+}
+
+static void test_error(void **state)
+{
+    float *x = support_random((size_t)SIDE * SIDE * CHANNELS, 1, 0, 1); /* as behind a ReLU */
+    float *w = support_random(9u * CHANNELS * CHANNELS, 2, -1, 1);
+    double *want = reference(x, w);
+    double direct = error_of(*state, &implicit_gemm, x, w, want);
+    double two = error_of(*state, &winograd2, x, w, want);
+    double four = error_of(*state, &winograd4, x, w, want);
+    print_message("relative rms error: direct %.2g, tiles of 2 %.2g, of 4 %.2g\n", direct, two,
+                  four);
+    assert_true(direct > 0 && direct < 1e-6);
+    assert_true(two > 0 && two < 1e-6);
+    assert_true(four > 0 && four < 5e-6);
+    free(x);
+    free(w);
+    free(want);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tiles_of_2),
+        cmocka_unit_test(test_tiles_of_4),
+        cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_error),
+    };
+    return cmocka_run_group_tests_name("winograd", tests, support_open_device,
+                                       support_close_device);
+}
