@@ -1,6 +1,7 @@
 /* Checking a convolution, by whichever path, against sums in double precision, and those sums
  * against finite differences. */
 #include "convolution_check.h"
+#include "ops/batchnorm.h"
 #include "support.h"
 
 #include <stdlib.h>
@@ -165,6 +166,98 @@ static void run_all(device *dev, const convolution_algorithm *algorithm, const p
     run_call(dev, algorithm, &data);
 }
 
+/* The forward pass with an ending: a scale or none, a residual or none, a ReLU or none, by seed. */
+static void check_finish(device *dev, const convolution_algorithm *algorithm, const problem *p,
+                         const tensors *t, const double *plain, uint64_t seed, tolerance within)
+{
+    size_t ny = y_count(p), c = (size_t)p->s.cout;
+    bool relu = seed / 1000 % 2, scaled = seed / 1000 % 3, added = seed / 1000 % 5 < 3;
+    float *scale = support_random(c, seed + 4, -2, 2), *shift = support_random(c, seed + 5, -2, 2);
+    float *residual = support_random(ny, seed + 6, -1, 1);
+    double *want = support_memory(ny, sizeof *want);
+    for (size_t i = 0; i < ny; i++) {
+        want[i] = plain[i] * (scaled ? (double)scale[i % c] : 1) + (double)shift[i % c] +
+                  (added ? (double)residual[i] : 0);
+        want[i] = relu && want[i] < 0 ? 0 : want[i];
+    }
+    convolution_finish finish = {.scale = scaled ? support_buffer(dev, c, scale) : NULL,
+                                 .shift = support_buffer(dev, c, shift),
+                                 .residual = added ? support_buffer(dev, ny, residual) : NULL,
+                                 .relu = relu};
+    const convolution_call call = {.direction = CONVOLUTION_FORWARD,
+                                   .shape = p->s,
+                                   .x = t->x,
+                                   .y = t->y,
+                                   .weights = t->w,
+                                   .finish = finish};
+    run_call(dev, algorithm, &call);
+    float *y = support_read(dev, t->y);
+    assert_close(y, want, ny, within.relative, 2 * within.absolute); /* scales of up to 2 */
+    buffer_release(&finish.scale);
+    buffer_release(&finish.shift);
+    buffer_release(&finish.residual);
+    free(scale);
+    free(shift);
+    free(residual);
+    free(want);
+    free(y);
+}
+
+/* Mean and squared deviations of each channel, from those of its runs. */
+static void combine_runs(const float *sums, size_t runs, size_t c, double *mean, double *squares,
+                         size_t *pixels)
+{
+    const cl_int *counts = (const cl_int *)(sums + runs * 2 * c);
+    *pixels = 0;
+    for (size_t r = 0; r < runs; r++) {
+        assert_true(counts[r] > 0);
+        for (size_t i = 0; i < c; i++) {
+            double delta = sums[2 * r * c + i] - mean[i];
+            double both = (double)*pixels + counts[r];
+            mean[i] += delta * counts[r] / both;
+            squares[i] +=
+                sums[(2 * r + 1) * c + i] + delta * delta * (double)*pixels * counts[r] / both;
+        }
+        *pixels += (size_t)counts[r];
+    }
+}
+
+/* The forward pass with statistics, in a buffer of just as many runs as it announces. */
+static void check_sums(device *dev, const convolution_algorithm *algorithm, const problem *p,
+                       const tensors *t, const double *plain, tolerance within)
+{
+    size_t ny = y_count(p), c = (size_t)p->s.cout, pixels;
+    error err;
+    convolution_call call = {
+        .direction = CONVOLUTION_FORWARD, .shape = p->s, .x = t->x, .y = t->y, .weights = t->w};
+    size_t runs = algorithm->sum_runs(dev, &call);
+    size_t floats = batchnorm_sums_bytes(runs, p->s.cout) / sizeof(float);
+    convolution_bytes bytes;
+    assert_ok(algorithm->measure(dev, &call, &bytes, &err), &err);
+    assert_true(runs > 0 && floats * sizeof(float) <= bytes.sums);
+    call.sums = support_buffer(dev, floats, NULL);
+    run_call(dev, algorithm, &call);
+
+    float *sums = support_read_buffer(dev, call.sums, floats);
+    double *mean = support_memory(c, sizeof *mean), *squares = support_memory(c, sizeof *squares);
+    combine_runs(sums, runs, c, mean, squares, &pixels);
+    assert_int_equal(pixels, ny / c);
+    for (size_t i = 0; i < c; i++) {
+        double want = 0, deviation = 0;
+        for (size_t at = i; at < ny; at += c)
+            want += plain[at] / (double)pixels;
+        for (size_t at = i; at < ny; at += c)
+            deviation += (plain[at] - want) * (plain[at] - want);
+        assert_true(__builtin_fabs(mean[i] - want) <= within.absolute);
+        assert_true(__builtin_fabs(squares[i] - deviation) <=
+                    within.absolute * (double)pixels + 1e-4 * deviation);
+    }
+    buffer_release(&call.sums);
+    free(sums);
+    free(mean);
+    free(squares);
+}
+
 void convolution_check(device *dev, const convolution_algorithm *algorithm, const problem *p,
                        uint64_t seed, bool accumulate, tolerance within)
 {
@@ -190,6 +283,11 @@ void convolution_check(device *dev, const convolution_algorithm *algorithm, cons
     assert_close(y, want.y, ny, within.relative, within.absolute);
     assert_close(dx, want.dx, nx, within.relative, within.absolute);
     assert_close(dw, want.dw, nw, within.relative, within.absolute);
+
+    if (algorithm->finishes)
+        check_finish(dev, algorithm, p, &t, want.y, seed, within);
+    if (algorithm->sum_runs)
+        check_sums(dev, algorithm, p, &t, want.y, within);
 
     float *host[] = {x, w, dy, before, zeros, y, dx, dw};
     for (size_t i = 0; i < sizeof host / sizeof host[0]; i++)

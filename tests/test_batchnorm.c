@@ -162,8 +162,8 @@ static void expect_buffer(device *dev, cl_mem buffer, const double *want, size_t
 static void run_forward(fixture *f)
 {
     error err;
-    assert_ok(batchnorm_forward(f->dev, f->x, &f->layer, f->residual, f->reference.relu, f->y,
-                                f->workspace, &err),
+    assert_ok(batchnorm_forward(f->dev, f->x, &f->layer, (batchnorm_sums){0}, f->residual,
+                                f->reference.relu, f->y, f->workspace, &err),
               &err);
 }
 

@@ -99,9 +99,9 @@ static double error_of(device *dev, const convolution_algorithm *algorithm, cons
     convolution_bytes bytes;
     assert_ok(algorithm->measure(dev, &call, &bytes, &err), &err);
     convolution_memory memory = {
-        support_buffer(dev, bytes.columns / sizeof(float) + 1, NULL),
-        support_buffer(dev, bytes.weights / sizeof(float) + 1, NULL),
-        support_buffer(dev, bytes.scratch / sizeof(float) + 1, NULL),
+        .columns = support_buffer(dev, bytes.columns / sizeof(float) + 1, NULL),
+        .weights = support_buffer(dev, bytes.weights / sizeof(float) + 1, NULL),
+        .scratch = support_buffer(dev, bytes.scratch / sizeof(float) + 1, NULL),
     };
     assert_ok(algorithm->run(dev, &call, memory, &err), &err);
     float *got = support_read(dev, call.y);
