@@ -26,9 +26,10 @@ typedef struct option_spec {
                              of bounds or a NULL string means that there is none to show */
     const char *argument; /* what help calls the value: "N", "FILE"; NULL for a flag */
     const char *help;
-    const char *choices; /* OPTION_CHOICE only */
-    double min, max;     /* OPTION_INT and OPTION_DOUBLE: inclusive bounds; both 0: none */
-    bool *given;         /* set true when the option was on the command line; may be NULL */
+    const char *choices;  /* OPTION_CHOICE only */
+    double min, max;      /* OPTION_INT and OPTION_DOUBLE: inclusive bounds; both 0: none */
+    const char *fallback; /* what help shows as the default in place of the target's value */
+    bool *given;          /* set true when the option was on the command line; may be NULL */
 } option_spec;
 
 typedef struct command_line {

@@ -1,6 +1,5 @@
 /* `hcnn-cl train`: the options, and what a person sees while it goes on. */
 #include "train/train.h"
-#include "base/file.h"
 #include "base/progress.h"
 #include "commands/commands.h"
 
@@ -8,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A handler can reach nothing but a global. */
@@ -137,21 +135,6 @@ static void show_finished(void *context, const train_finished *w)
     }
 }
 
-/* runs/20261124-101500, and -2, -3 behind it when that is taken. Freed by the caller. */
-static char *new_run_name(void)
-{
-    char stamp[32];
-    time_t now = time(NULL);
-    struct tm local;
-    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", localtime_r(&now, &local));
-    char *name = file_path("runs/%s", stamp);
-    for (int i = 2; name && file_exists(name); i++) {
-        free(name);
-        name = file_path("runs/%s-%d", stamp, i);
-    }
-    return name;
-}
-
 static int processors(void)
 {
     long count = sysconf(_SC_NPROCESSORS_ONLN);
@@ -164,12 +147,7 @@ static status run(train_options *o, const char *resume, bool epochs_given, bool 
     if (resume)
         return train_resume(resume, epochs_given ? o->epochs : 0, o->max_steps,
                             threads_given ? o->threads : 0, observer, err);
-    char *name = o->run ? NULL : new_run_name();
-    if (name)
-        o->run = name;
-    status result = o->run ? train_start(o, observer, err) : error_memory(err, "the run's name");
-    free(name);
-    return result;
+    return train_start(o, observer, err);
 }
 
 /* What a run that goes on may have changed; the rest would make it another run. */
@@ -333,7 +311,8 @@ int command_train(int argc, char **argv)
          .kind = OPTION_STRING,
          .target = &o.run,
          .argument = "DIR",
-         .help = "directory of the run, a new one; default: runs/DATE-TIME"},
+         .help = "directory of the run, a new one",
+         .fallback = "runs/DATE-TIME"},
         {.name = "resume",
          .kind = OPTION_STRING,
          .target = &resume,
@@ -344,7 +323,8 @@ int command_train(int argc, char **argv)
          .kind = OPTION_STRING,
          .target = &o.metrics,
          .argument = "FILE",
-         .help = "where the JSON lines of steps and epochs go; default: RUN/metrics.jsonl"},
+         .help = "where the JSON lines of steps and epochs go, a new file",
+         .fallback = "RUN/metrics.jsonl"},
         {.name = "metrics-every",
          .kind = OPTION_INT,
          .target = &o.metrics_every,
