@@ -119,6 +119,7 @@ killed() {
     wait "$victim"
 }
 check "every checkpoint loads after SIGKILL" killed
+: >busy.out
 "${HCNN_CL:-./hcnn-cl}" train $tiny --run busy >busy.out 2>&1 &
 busy=$!
 while ! grep -q '^step' busy.out; do
