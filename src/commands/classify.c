@@ -172,22 +172,10 @@ int command_classify(int argc, char **argv)
 {
     classify_options o = {.top = 5};
     const option_spec options[] = {
-        {.name = "checkpoint",
-         .kind = OPTION_STRING,
-         .target = &o.checkpoint,
-         .argument = "FILE",
-         .help = "RUN/best.safetensors or RUN/last.safetensors"},
-        {.name = "top",
-         .kind = OPTION_INT,
-         .target = &o.top,
-         .argument = "N",
-         .help = "guesses of each head",
-         .min = 1,
-         .max = 1000},
-        {.name = "json",
-         .kind = OPTION_FLAG,
-         .target = &o.json,
-         .help = "print a line of JSON for each image"},
+        OPTION_ROW_STRING("checkpoint", &o.checkpoint, "FILE",
+                          "RUN/best.safetensors or RUN/last.safetensors"),
+        OPTION_ROW_INT("top", &o.top, 1, 1000, "guesses of each head"),
+        OPTION_ROW_FLAG("json", &o.json, "print a line of JSON for each image"),
         {0},
     };
     const command_line line = {
