@@ -195,6 +195,7 @@ int command_train(int argc, char **argv)
     const char *resume = NULL;
     bool epochs_given = false, threads_given = false;
     o.threads = processors();
+    o.program = command_program();
     const option_spec options[] = {
         {.name = "data",
          .alias = "data-path",
@@ -329,6 +330,10 @@ int command_train(int argc, char **argv)
          .help = "stop and save after so many steps in all; 0: no limit",
          .min = 0,
          .max = 2e9},
+        {.name = "tune",
+         .kind = OPTION_FLAG,
+         .target = &o.tune,
+         .help = "first `hcnn-cl tune` what is not tuned yet"},
         {.name = "run",
          .kind = OPTION_STRING,
          .target = &o.run,
