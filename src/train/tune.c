@@ -263,12 +263,13 @@ static void confirm(trial *t, tune_row *row)
     }
 }
 
-static status choose(trial *t, tune_row *row, error *err)
+static status choose(trial *t, const convolution_algorithm *const *algorithms, tune_row *row,
+                     error *err)
 {
     row->chosen = row->quick;
     row->seconds = row->quick_seconds = time_algorithm(t, row->quick, INFINITY);
-    for (int i = 0; convolution_algorithms[i]; i++) {
-        const convolution_algorithm *a = convolution_algorithms[i];
+    for (int i = 0; algorithms[i]; i++) {
+        const convolution_algorithm *a = algorithms[i];
         double seconds =
             a == row->quick ? INFINITY : time_algorithm(t, a, hopeless_factor * row->seconds);
         if (seconds < row->seconds) {
@@ -286,7 +287,8 @@ static status choose(trial *t, tune_row *row, error *err)
     return STATUS_OK;
 }
 
-static status tune_call(device *dev, const tune_observer *observer, tune_row *row, error *err)
+static status tune_call(device *dev, const tune_options *o, const tune_observer *observer,
+                        tune_row *row, error *err)
 {
     trial t = {.dev = dev, .observer = observer, .call = row->call};
     row->quick = convolution_choose_quickly(dev, &row->call);
@@ -294,7 +296,7 @@ static status tune_call(device *dev, const tune_observer *observer, tune_row *ro
     if (result == STATUS_OK)
         result = run_reference(&t, err);
     if (result == STATUS_OK)
-        result = choose(&t, row, err);
+        result = choose(&t, o->algorithms ? o->algorithms : convolution_algorithms, row, err);
     free_trial(&t);
     TRY(result);
     TRY(choices_put(dev, &row->call, row->chosen, row->seconds, err));
@@ -323,7 +325,7 @@ static status tune_convolutions(device *dev, const tune_options *o, convolution_
         if (observer->progress)
             observer->progress(observer->context, "tuning convolutions", i, count);
         report->rows[i].call = calls[i];
-        TRY(tune_call(dev, observer, &report->rows[i], err));
+        TRY(tune_call(dev, o, observer, &report->rows[i], err));
         report->count++;
     }
     return STATUS_OK;

@@ -13,6 +13,8 @@ typedef struct tune_options {
                             NULL: all, but only where the quick choices use CLBlast */
     const char *program; /* started again to try each set, since one may end the process; NULL:
                             none is tried */
+    /* What is tried, NULL behind the last; NULL: convolution_algorithms, as always but in tests. */
+    const convolution_algorithm *const *algorithms;
 } tune_options;
 
 typedef struct tune_observer {
