@@ -293,6 +293,13 @@ static void test_parameters(void **state)
     assert_non_null(strstr(notes, "gpu_32x32 are not chosen: its answer was not understood"));
     assert_non_null(strstr(notes, "gpu_128x64 are not chosen: it failed with exit code 3"));
     assert_non_null(strstr(notes, "gpu_128x128 are not chosen: its products are off by"));
+    /* Faster by chance, the first time only. */
+    assert_string_equal(
+        search(dev,
+               "seen=${0%/*}/seen-$2\nif [ $2 = cpu_tall ] && [ ! -e $seen ]; then\n"
+               ": >$seen; echo 0.5 0; else echo 1 0; fi",
+               "all", STATUS_OK, &err),
+        first);
     assert_null(search(dev, "exit 1", "all", STATUS_OK, &err));
     assert_null(search(dev, good, "cpu,fast", STATUS_USAGE, &err));
     assert_non_null(strstr(err.message, "'fast'"));
