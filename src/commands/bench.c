@@ -178,17 +178,6 @@ static status write_trace(device *dev, const char *path, error *err)
     return result;
 }
 
-/* The peak again at the end: another program may have been at work the first time. */
-static status measure_peak_again(device *dev, peak *limits, error *err)
-{
-    peak again;
-    TRY(peak_measure(dev, &again, err));
-    limits->flops = again.flops > limits->flops ? again.flops : limits->flops;
-    if (again.bytes_second > limits->bytes_second)
-        limits->bytes_second = again.bytes_second;
-    return STATUS_OK;
-}
-
 static status tune(const request *r, device *dev, progress *bar, error *err)
 {
     const bench_options *b = &r->options;
@@ -217,7 +206,7 @@ static status measure(request *r, device *dev, findings *f, error *err)
     if (result == STATUS_OK && r->trace)
         result = write_trace(dev, r->trace, err);
     if (result == STATUS_OK)
-        result = measure_peak_again(dev, &f->limits, err);
+        result = peak_measure_again(dev, &f->limits, err);
     progress_clear(&bar);
     return result;
 }

@@ -127,6 +127,8 @@ static status measure(const request *r, findings *f, error *err)
     status result = peak_measure(f->dev, &f->limits, err);
     if (result == STATUS_OK)
         result = tune_run(f->dev, &r->options, &observer, &f->report, err);
+    if (result == STATUS_OK)
+        result = peak_measure_again(f->dev, &f->limits, err);
     progress_clear(&bar);
     TRY(result);
     f->path = choices_path(f->dev);
