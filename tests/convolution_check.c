@@ -205,6 +205,40 @@ void convolution_check(device *dev, const convolution_algorithm *algorithm, cons
         buffer_release(buffers[i]);
 }
 
+void convolution_check_descent(device *dev, const convolution_algorithm *algorithm,
+                               const problem *p, uint64_t seed)
+{
+    const float rate = 0.25f;
+    size_t nx = x_count(p), ny = y_count(p), nw = w_count(p);
+    float *x = support_random(nx, seed, -1, 1), *dy = support_random(ny, seed + 1, -1, 1);
+    float *w = support_random(nw, seed + 2, -1, 1), *zeros = support_memory(nw, sizeof *zeros);
+    convolution_call call = {.direction = CONVOLUTION_BACKWARD_WEIGHTS,
+                             .shape = p->s,
+                             .x = support_tensor(dev, p->n, p->h, p->w, p->s.cin, x),
+                             .y = support_tensor(dev, p->n, p->oh, p->ow, p->s.cout, dy),
+                             .weights = support_buffer(dev, nw, zeros)};
+    assert_true(algorithm->descends(dev, &call));
+    run_call(dev, algorithm, &call);
+    float *gradient = support_read_buffer(dev, call.weights, nw);
+    buffer_release(&call.weights);
+    call.weights = support_buffer(dev, nw, w);
+    call.descend = true;
+    call.rate = rate;
+    run_call(dev, algorithm, &call);
+    float *got = support_read_buffer(dev, call.weights, nw);
+    double *want = support_widen(w, nw);
+    for (size_t i = 0; i < nw; i++)
+        want[i] -= rate * (double)gradient[i];
+    assert_close(got, want, nw, 1e-6, 1e-6);
+    tensor_release(&call.x);
+    tensor_release(&call.y);
+    buffer_release(&call.weights);
+    float *host[] = {x, dy, w, zeros, gradient, got};
+    for (size_t i = 0; i < sizeof host / sizeof host[0]; i++)
+        free(host[i]);
+    free(want);
+}
+
 /* The reference's own gradient of sum(y * dy), by central differences in double precision. */
 static void add_forward(void *state, size_t x, size_t w, size_t y)
 {

@@ -47,7 +47,7 @@ static void test_choice(void **state)
 /* HCNN_CONV's family is taken wherever it can be, and refused by name where there is none. */
 static void test_forced(void **state)
 {
-    static const char *const families[] = {"im2col", "gemm", "winograd"};
+    static const char *const families[] = {"direct", "gemm", "im2col", "winograd"};
     device *dev = *state;
     error err;
     for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {

@@ -5,9 +5,10 @@
 #include <string.h>
 
 const convolution_algorithm *const convolution_algorithms[] = {
-    &unrolled_gemm, &winograd4, &winograd2, &implicit_gemm, &conv1x1_gemm, &im2col_gemm, NULL};
+    &unrolled_gemm, &winograd4,          &winograd2,   &implicit_gemm,
+    &conv1x1_gemm,  &direct_convolution, &im2col_gemm, NULL};
 
-static const char families[] = "im2col, gemm and winograd";
+static const char families[] = "direct, gemm, im2col and winograd";
 
 tensor convolution_output(const convolution_shape *s, tensor x)
 {

@@ -45,7 +45,7 @@ typedef struct convolution_memory {
 
 typedef struct convolution_algorithm {
     const char *name;   /* one word, for reports and the files of choices */
-    const char *family; /* "im2col", "gemm" or "winograd": HCNN_CONV's names */
+    const char *family; /* "direct", "gemm", "im2col" or "winograd": HCNN_CONV's names */
     bool (*supports)(const device *dev, const convolution_call *call);
     /* Whether the quick choice, which measures nothing, takes it for a supported call; NULL:
      * always. */
@@ -59,8 +59,8 @@ typedef struct convolution_algorithm {
 
 /* All of them, NULL behind the last, the most special first; the last supports every call. */
 extern const convolution_algorithm *const convolution_algorithms[];
-extern const convolution_algorithm conv1x1_gemm, im2col_gemm, implicit_gemm, unrolled_gemm,
-    winograd2, winograd4;
+extern const convolution_algorithm conv1x1_gemm, direct_convolution, im2col_gemm, implicit_gemm,
+    unrolled_gemm, winograd2, winograd4;
 
 /* y's shape for x's; the buffer is NULL. */
 tensor convolution_output(const convolution_shape *shape, tensor x);
@@ -75,5 +75,12 @@ status convolution_prepare(device *dev, error *err);
 
 /* The multiplications of a call, counted without those by padding. */
 double convolution_products(const convolution_call *call);
+
+/* The shapes of a call as a kernel's arguments (device/kernel.h): n, h, w, cin, oh, ow, cout, size,
+ * stride, pad. */
+#define ARG_SHAPES(call)                                                                           \
+    ARG_INT((call)->x.n), ARG_INT((call)->x.h), ARG_INT((call)->x.w), ARG_INT((call)->shape.cin),  \
+        ARG_INT((call)->y.h), ARG_INT((call)->y.w), ARG_INT((call)->shape.cout),                   \
+        ARG_INT((call)->shape.kernel), ARG_INT((call)->shape.stride), ARG_INT((call)->shape.pad)
 
 #endif

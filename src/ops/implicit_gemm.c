@@ -60,11 +60,6 @@ static blocking block(const device *dev, size_t rows, size_t columns, size_t rep
     }
 }
 
-#define ARG_SHAPES(c)                                                                              \
-    ARG_INT((c)->x.n), ARG_INT((c)->x.h), ARG_INT((c)->x.w), ARG_INT((c)->shape.cin),              \
-        ARG_INT((c)->y.h), ARG_INT((c)->y.w), ARG_INT((c)->shape.cout),                            \
-        ARG_INT((c)->shape.kernel), ARG_INT((c)->shape.stride), ARG_INT((c)->shape.pad)
-
 static launch_range blocks(const blocking *b, size_t repeats)
 {
     return (launch_range){3, {b->rows, b->columns, repeats}, {1, 1, 1}};
