@@ -3,6 +3,7 @@
 #include "convolution_check.h"
 #include "support.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Sums of up to a few thousand products of numbers below 1: fp32 rounding stays under this. */
@@ -115,6 +116,29 @@ problem convolution_problem(int index, int kernel)
     return p;
 }
 
+/* Behind each result, so that a kernel that writes beyond it is noticed. */
+enum { GUARD = 4096 };
+static const float guard = 77;
+
+static cl_mem guarded_buffer(device *dev, size_t count, const float *values)
+{
+    float *all = support_memory(count + GUARD, sizeof *all);
+    for (size_t i = 0; i < count + GUARD; i++)
+        all[i] = i >= count ? guard : values ? values[i] : NAN;
+    cl_mem buffer = support_buffer(dev, count + GUARD, all);
+    free(all);
+    return buffer;
+}
+
+static void assert_guarded(device *dev, cl_mem buffer, size_t count)
+{
+    float *all = support_read_buffer(dev, buffer, count + GUARD);
+    for (size_t i = count; i < count + GUARD; i++)
+        if (all[i] != guard)
+            fail_msg("%zu floats behind the end is %g", i - count, all[i]);
+    free(all);
+}
+
 typedef struct tensors {
     tensor x, y, dy, dx;
     cl_mem w, dw;
@@ -177,13 +201,17 @@ void convolution_check(device *dev, const convolution_algorithm *algorithm, cons
     want.dx = accumulate ? support_widen(before, nx) : support_memory(nx, sizeof(double));
     each_product(p, add_products, &want);
 
-    tensors t = {.x = support_tensor(dev, p->n, p->h, p->w, p->s.cin, x),
-                 .y = support_tensor(dev, p->n, p->oh, p->ow, p->s.cout, NULL),
-                 .dy = support_tensor(dev, p->n, p->oh, p->ow, p->s.cout, dy),
-                 .dx = support_tensor(dev, p->n, p->h, p->w, p->s.cin, accumulate ? before : NULL),
-                 .w = support_buffer(dev, nw, w),
-                 .dw = support_buffer(dev, nw, zeros)};
+    tensors t = {
+        .x = support_tensor(dev, p->n, p->h, p->w, p->s.cin, x),
+        .y = {guarded_buffer(dev, ny, NULL), p->n, p->oh, p->ow, p->s.cout},
+        .dy = support_tensor(dev, p->n, p->oh, p->ow, p->s.cout, dy),
+        .dx = {guarded_buffer(dev, nx, accumulate ? before : NULL), p->n, p->h, p->w, p->s.cin},
+        .w = support_buffer(dev, nw, w),
+        .dw = guarded_buffer(dev, nw, zeros)};
     run_all(dev, algorithm, p, &t, accumulate);
+    assert_guarded(dev, t.y.buffer, ny);
+    assert_guarded(dev, t.dx.buffer, nx);
+    assert_guarded(dev, t.dw, nw);
 
     float *y = support_read(dev, t.y), *dx = support_read(dev, t.dx);
     float *dw = support_read_buffer(dev, t.dw, nw);

@@ -45,7 +45,7 @@ typedef struct convolution_memory {
 
 typedef struct convolution_algorithm {
     const char *name;   /* one word, for reports and the files of choices */
-    const char *family; /* "direct", "gemm", "im2col" or "winograd": HCNN_CONV's names */
+    const char *family; /* "direct", "gemm", "im2col", "tensor" or "winograd": HCNN_CONV's names */
     bool (*supports)(const device *dev, const convolution_call *call);
     /* Whether the quick choice, which measures nothing, takes it for a supported call; NULL:
      * always. */
@@ -60,7 +60,7 @@ typedef struct convolution_algorithm {
 /* All of them, NULL behind the last, the most special first; the last supports every call. */
 extern const convolution_algorithm *const convolution_algorithms[];
 extern const convolution_algorithm conv1x1_gemm, direct_convolution, im2col_gemm, implicit_gemm,
-    unrolled_gemm, winograd2, winograd4;
+    tensor_gemm, tiled_gemm, unrolled_gemm, winograd2, winograd4;
 
 /* y's shape for x's; the buffer is NULL. */
 tensor convolution_output(const convolution_shape *shape, tensor x);
@@ -70,7 +70,9 @@ tensor convolution_output(const convolution_shape *shape, tensor x);
  * one of it supports the call; else the first in the table that suits. */
 const convolution_algorithm *convolution_choose(const device *dev, const convolution_call *call);
 
-/* Reads HCNN_CONV. A name that is no family is STATUS_USAGE. Once per device, before a choice. */
+/* Reads HCNN_CONV, and HCNN_TF32, which is 1 where products may round their factors
+ * (tensor_gemm.h). A name that is no family, or another number, is STATUS_USAGE. Once per device,
+ * before a choice. */
 status convolution_prepare(device *dev, error *err);
 
 /* The multiplications of a call, counted without those by padding. */

@@ -4,6 +4,7 @@
  * about 10 and 2 times its rounding error (tests/test_winograd.c states both). */
 #include "device/kernel.h"
 #include "ops/implicit_gemm.h"
+#include "ops/tiled_gemm.h"
 
 /* How a call is cut. */
 typedef struct tiling {
@@ -34,7 +35,8 @@ static tiling cut(const convolution_call *call, int m)
 static bool supports(const device *dev, const convolution_call *call)
 {
     const convolution_shape *s = &call->shape;
-    return s->kernel == 3 && s->stride == 1 && s->pad <= 2 && implicit_gemm.supports(dev, call);
+    return s->kernel == 3 && s->stride == 1 && s->pad <= 2 &&
+           (implicit_gemm.supports(dev, call) || tiled_gemm.supports(dev, call));
 }
 
 static size_t transformed_bytes(const tiling *t, int rows, int c)
@@ -42,13 +44,34 @@ static size_t transformed_bytes(const tiling *t, int rows, int c)
     return (size_t)t->products * (size_t)rows * (size_t)c * sizeof(float);
 }
 
-static status measure(const convolution_call *call, int m, convolution_bytes *bytes)
+/* The products between the transforms, as a 1x1 convolution of tiles. */
+static convolution_call product_of(const convolution_call *call, const tiling *t,
+                                   convolution_memory memory)
+{
+    tensor from = {memory.columns, t->tiles, 1, 1, t->from.c};
+    tensor to = {memory.scratch, t->tiles, 1, 1, t->to.c};
+    bool back = call->direction == CONVOLUTION_BACKWARD_DATA;
+    return (convolution_call){
+        .direction = call->direction,
+        .shape = {call->shape.cin, call->shape.cout, 1, 1, 0},
+        .x = back ? to : from,
+        .y = back ? from : to,
+        .weights = memory.weights,
+    };
+}
+
+/* The gradient by transformed weights may be summed in parts, the first where the sum will be. */
+static status measure(const device *dev, const convolution_call *call, int m,
+                      convolution_bytes *bytes)
 {
     tiling t = cut(call, m);
+    const convolution_call product = product_of(call, &t, (convolution_memory){0});
+    int parts =
+        implicit_gemm.supports(dev, &product) ? 1 : tiled_gemm_parts(dev, &product, t.products);
     *bytes = (convolution_bytes){
         .columns = transformed_bytes(&t, t.tiles, t.from.c),
         .scratch = transformed_bytes(&t, t.tiles, t.to.c),
-        .weights = transformed_bytes(&t, call->shape.cin, call->shape.cout),
+        .weights = (size_t)parts * transformed_bytes(&t, call->shape.cin, call->shape.cout),
     };
     return STATUS_OK;
 }
@@ -138,21 +161,13 @@ static status transform_weights_gradient(device *dev, const convolution_call *c,
                   ARG_INT(c->descend), ARG_FLOAT(c->rate), ARG_INT(width_of(dev, cout)));
 }
 
-/* The products between the transforms, as a 1x1 convolution of tiles. */
 static status multiply(device *dev, const convolution_call *call, const tiling *t,
                        convolution_memory memory, error *err)
 {
-    tensor from = {memory.columns, t->tiles, 1, 1, t->from.c};
-    tensor to = {memory.scratch, t->tiles, 1, 1, t->to.c};
-    bool back = call->direction == CONVOLUTION_BACKWARD_DATA;
-    const convolution_call product = {
-        .direction = call->direction,
-        .shape = {call->shape.cin, call->shape.cout, 1, 1, 0},
-        .x = back ? to : from,
-        .y = back ? from : to,
-        .weights = memory.weights,
-    };
-    return implicit_gemm_batch(dev, &product, t->products, err);
+    const convolution_call product = product_of(call, t, memory);
+    if (implicit_gemm.supports(dev, &product))
+        return implicit_gemm_batch(dev, &product, t->products, err);
+    return tiled_gemm_batch(dev, &product, t->products, memory.weights, err);
 }
 
 static status run(device *dev, const convolution_call *call, int m, convolution_memory memory,
@@ -173,17 +188,15 @@ static status run(device *dev, const convolution_call *call, int m, convolution_
 static status measure2(device *dev, const convolution_call *call, convolution_bytes *bytes,
                        error *err)
 {
-    (void)dev;
     (void)err;
-    return measure(call, 2, bytes);
+    return measure(dev, call, 2, bytes);
 }
 
 static status measure4(device *dev, const convolution_call *call, convolution_bytes *bytes,
                        error *err)
 {
-    (void)dev;
     (void)err;
-    return measure(call, 4, bytes);
+    return measure(dev, call, 4, bytes);
 }
 
 static status run2(device *dev, const convolution_call *call, convolution_memory memory, error *err)
