@@ -1,12 +1,12 @@
-// kernels/tiled_gemm.cl with its tiles multiplied by the tensor cores of NVIDIA's devices of compute
-// capability 8.0 and above: factors are rounded to TF32, which has single precision's range and ten
-// bits of mantissa, and their products summed in single precision.
+// kernels/tiled_gemm.cl with its tiles multiplied by the tensor cores of NVIDIA's devices of
+// compute capability 8.0 and above: factors are rounded to TF32, which has single precision's range
+// and ten bits of mantissa, and their products summed in single precision.
 //
 // The instructions are reached through inline PTX, where NV_PTX is defined. Everywhere else their
 // effect on a warp is acted out through local memory, slowly: so that tests on any device cover all
-// but the two PTX statements. Those have been assembled, but not yet run: no such device was at hand
-// when they were written. src/ops/tensor_gemm.c therefore offers none of this before the device
-// itself has multiplied a problem right.
+// but the two PTX statements. Those have been assembled, but not yet run: no such device was at
+// hand when they were written. src/ops/tensor_gemm.c therefore offers none of this before the
+// device itself has multiplied a problem right.
 //
 // The instruction and its fragments: PTX ISA, "Matrix Fragments for mma.m16n8k8". A warp's items,
 // 32 neighbours of a group, hold a[16][8] * b[8][8] together. With group = lane / 4 and

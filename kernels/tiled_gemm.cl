@@ -10,8 +10,8 @@
 // place in the image first and by image second: rows of one tile then mostly have the same place,
 // and with it the same taps outside of the image.
 //
-// No kernel here returns early from before a barrier, uniform though the condition would be: PoCL 3.1
-// then takes the first item's branches for all of the group in what follows the last barrier.
+// No kernel here returns early from before a barrier, uniform though the condition would be: PoCL
+// 3.1 then takes the first item's branches for all of the group in what follows the last barrier.
 //
 // A file that includes this one may bring its own product, as kernels/tensor_gemm.cl does. It then
 // defines OWN_PRODUCT and everything of the next section.
@@ -161,8 +161,8 @@ INLINE void clear(piece *sums)
         sums[i] = (piece)(0.0f);
 }
 
-// Where a piece of the result goes: target = (keep ? target : 0) + scale * sum for the piece's first
-// `left` columns.
+// Where a piece of the result goes: target = (keep ? target : 0) + scale * sum for the piece's
+// first `left` columns.
 INLINE void store_piece(piece sum, float scale, bool keep, global float *target, int left)
 {
     float lanes[PIECE];
@@ -181,8 +181,8 @@ INLINE void store_piece(piece sum, float scale, bool keep, global float *target,
 // ---- Forward, and the gradient by the input ----
 
 // The pixel of the source that a result's pixel q = (qy, qx) of the grid meets with tap (ky, kx)
-// lies at q * source_step + offset; the result's own pixel is q * target_step + start. The taps that
-// a pixel meets are tap_step apart, from the first on.
+// lies at q * source_step + offset; the result's own pixel is q * target_step + start. The taps
+// that a pixel meets are tap_step apart, from the first on.
 typedef struct geometry {
     int images, grid_h, grid_w;
     int source_h, source_w, source_c, source_step;
@@ -336,7 +336,8 @@ INLINE void gather_multiply(const global float *source, const global float *weig
                             global float *target, const geometry *g, int accumulate,
                             bool transposed, local float *tiles)
 {
-    const int first_row = get_group_id(1) * TILE_ROWS, first_column = get_group_id(0) * TILE_COLUMNS;
+    const int first_row = get_group_id(1) * TILE_ROWS;
+    const int first_column = get_group_id(0) * TILE_COLUMNS;
     const int count = g->images * g->grid_h * g->grid_w;
     const bool some = first_row < count; // fewer rows than the largest class of pixels, or none
     const bounds reach = some ? bounds_of_tile(g, first_row, count) : (bounds){0, 0, 0, 0};
@@ -415,8 +416,8 @@ INLINE span span_of_tap(int k, int length, int out, int stride, int pad)
     return (span){first, room < 0 ? 0 : max(0, min(out - 1, room / stride) - first + 1)};
 }
 
-// The pixels of one sum: those of the output whose tap (ky, kx) lies inside the image. Of x, `h` and
-// `w`; of dy, `oh` and `ow`.
+// The pixels of one sum: those of the output whose tap (ky, kx) lies inside the image. Of x, `h`
+// and `w`; of dy, `oh` and `ow`.
 typedef struct field {
     span y, x;
     int h, w, oh, ow, ky, kx, stride, pad;
@@ -484,7 +485,8 @@ tiled_gemm_backward_weights(global const float *x, global const float *dy, globa
     local float4 memory[LOCAL_FLOATS / 4];
     local int table[2][TILE_STEPS];
     local float *tiles = (local float *)memory;
-    const int first_row = get_group_id(1) * TILE_ROWS, first_column = get_group_id(0) * TILE_COLUMNS;
+    const int first_row = get_group_id(1) * TILE_ROWS;
+    const int first_column = get_group_id(0) * TILE_COLUMNS;
     const int part = get_group_id(2) % parts, matrix = get_group_id(2) / parts;
     const int ky = matrix / size % size, kx = matrix % size;
     const size_t which = matrix / (size * size), matrices = get_num_groups(2) / parts;

@@ -2,8 +2,8 @@
 # Writes the C source of the table kernel_sources (program.h) from OpenCL C files.
 # Usage: embed-kernels.sh DIRECTORY FILE.cl... > kernel_sources.c; FILEs are relative to DIRECTORY.
 # The texts become arrays of numbers: a string literal may not be longer than 4095 characters in
-# portable C. A line `#include "NAME.cl"` is replaced by kernels/NAME.cl, since a compiler of OpenCL C
-# may have no files to look for it in.
+# portable C. A line `#include "NAME.cl"` is replaced by kernels/NAME.cl, since a compiler of OpenCL
+# C may have no files to look for it in.
 set -eu
 
 directory=$1
@@ -17,7 +17,7 @@ expand() {
             gsub(/"/, "", included)
             path = directory "/" included
             if ((getline line <path) < 0) {
-                print "embed-kernels.sh: " name " includes " path ", which cannot be read" >"/dev/stderr"
+                print "embed-kernels.sh: " name ": cannot read " path >"/dev/stderr"
                 exit 1
             }
             printf "#line 1 \"%s\"\n", included
