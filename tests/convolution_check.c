@@ -4,6 +4,7 @@
 #include "ops/batchnorm.h"
 #include "support.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Sums of up to a few thousand products of numbers below 1: fp32 rounding stays under this. */
@@ -114,6 +115,29 @@ problem convolution_problem(int index, int kernel)
     p.oh = (p.h + 2 * p.s.pad - p.s.kernel) / p.s.stride + 1;
     p.ow = (p.w + 2 * p.s.pad - p.s.kernel) / p.s.stride + 1;
     return p;
+}
+
+/* Behind each result, so that a kernel that writes beyond it is noticed. */
+enum { GUARD = 4096 };
+static const float guard = 77;
+
+static cl_mem guarded_buffer(device *dev, size_t count, const float *values)
+{
+    float *all = support_memory(count + GUARD, sizeof *all);
+    for (size_t i = 0; i < count + GUARD; i++)
+        all[i] = i >= count ? guard : values ? values[i] : NAN;
+    cl_mem buffer = support_buffer(dev, count + GUARD, all);
+    free(all);
+    return buffer;
+}
+
+static void assert_guarded(device *dev, cl_mem buffer, size_t count)
+{
+    float *all = support_read_buffer(dev, buffer, count + GUARD);
+    for (size_t i = count; i < count + GUARD; i++)
+        if (all[i] != guard)
+            fail_msg("%zu floats behind the end is %g", i - count, all[i]);
+    free(all);
 }
 
 typedef struct tensors {
@@ -231,10 +255,12 @@ static void check_sums(device *dev, const convolution_algorithm *algorithm, cons
     convolution_call call = {
         .direction = CONVOLUTION_FORWARD, .shape = p->s, .x = t->x, .y = t->y, .weights = t->w};
     size_t runs = algorithm->sum_runs(dev, &call);
+    if (runs == 0)
+        return;
     size_t floats = batchnorm_sums_bytes(runs, p->s.cout) / sizeof(float);
     convolution_bytes bytes;
     assert_ok(algorithm->measure(dev, &call, &bytes, &err), &err);
-    assert_true(runs > 0 && floats * sizeof(float) <= bytes.sums);
+    assert_true(floats * sizeof(float) <= bytes.sums);
     call.sums = support_buffer(dev, floats, NULL);
     run_call(dev, algorithm, &call);
 
@@ -270,13 +296,17 @@ void convolution_check(device *dev, const convolution_algorithm *algorithm, cons
     want.dx = accumulate ? support_widen(before, nx) : support_memory(nx, sizeof(double));
     each_product(p, add_products, &want);
 
-    tensors t = {.x = support_tensor(dev, p->n, p->h, p->w, p->s.cin, x),
-                 .y = support_tensor(dev, p->n, p->oh, p->ow, p->s.cout, NULL),
-                 .dy = support_tensor(dev, p->n, p->oh, p->ow, p->s.cout, dy),
-                 .dx = support_tensor(dev, p->n, p->h, p->w, p->s.cin, accumulate ? before : NULL),
-                 .w = support_buffer(dev, nw, w),
-                 .dw = support_buffer(dev, nw, zeros)};
+    tensors t = {
+        .x = support_tensor(dev, p->n, p->h, p->w, p->s.cin, x),
+        .y = {guarded_buffer(dev, ny, NULL), p->n, p->oh, p->ow, p->s.cout},
+        .dy = support_tensor(dev, p->n, p->oh, p->ow, p->s.cout, dy),
+        .dx = {guarded_buffer(dev, nx, accumulate ? before : NULL), p->n, p->h, p->w, p->s.cin},
+        .w = support_buffer(dev, nw, w),
+        .dw = guarded_buffer(dev, nw, zeros)};
     run_all(dev, algorithm, p, &t, accumulate);
+    assert_guarded(dev, t.y.buffer, ny);
+    assert_guarded(dev, t.dx.buffer, nx);
+    assert_guarded(dev, t.dw, nw);
 
     float *y = support_read(dev, t.y), *dx = support_read(dev, t.dx);
     float *dw = support_read_buffer(dev, t.dw, nw);
@@ -301,6 +331,40 @@ void convolution_check(device *dev, const convolution_algorithm *algorithm, cons
     cl_mem *buffers[] = {&t.w, &t.dw};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         buffer_release(buffers[i]);
+}
+
+void convolution_check_descent(device *dev, const convolution_algorithm *algorithm,
+                               const problem *p, uint64_t seed)
+{
+    const float rate = 0.25f;
+    size_t nx = x_count(p), ny = y_count(p), nw = w_count(p);
+    float *x = support_random(nx, seed, -1, 1), *dy = support_random(ny, seed + 1, -1, 1);
+    float *w = support_random(nw, seed + 2, -1, 1), *zeros = support_memory(nw, sizeof *zeros);
+    convolution_call call = {.direction = CONVOLUTION_BACKWARD_WEIGHTS,
+                             .shape = p->s,
+                             .x = support_tensor(dev, p->n, p->h, p->w, p->s.cin, x),
+                             .y = support_tensor(dev, p->n, p->oh, p->ow, p->s.cout, dy),
+                             .weights = support_buffer(dev, nw, zeros)};
+    assert_true(algorithm->descends(dev, &call));
+    run_call(dev, algorithm, &call);
+    float *gradient = support_read_buffer(dev, call.weights, nw);
+    buffer_release(&call.weights);
+    call.weights = support_buffer(dev, nw, w);
+    call.descend = true;
+    call.rate = rate;
+    run_call(dev, algorithm, &call);
+    float *got = support_read_buffer(dev, call.weights, nw);
+    double *want = support_widen(w, nw);
+    for (size_t i = 0; i < nw; i++)
+        want[i] -= rate * (double)gradient[i];
+    assert_close(got, want, nw, 1e-6, 1e-6);
+    tensor_release(&call.x);
+    tensor_release(&call.y);
+    buffer_release(&call.weights);
+    float *host[] = {x, dy, w, zeros, gradient, got};
+    for (size_t i = 0; i < sizeof host / sizeof host[0]; i++)
+        free(host[i]);
+    free(want);
 }
 
 /* The reference's own gradient of sum(y * dy), by central differences in double precision. */

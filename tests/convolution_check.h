@@ -24,6 +24,9 @@ problem convolution_problem(int index, int kernel);
  * them. With accumulate the data gradient is added to what is there. */
 void convolution_check(device *dev, const convolution_algorithm *algorithm, const problem *p,
                        uint64_t seed, bool accumulate, tolerance within);
+/* With `descend`, the weights are those without it less rate times the gradient. */
+void convolution_check_descent(device *dev, const convolution_algorithm *algorithm,
+                               const problem *p, uint64_t seed);
 /* The sums' own gradients against central differences. */
 void convolution_check_reference(void);
 

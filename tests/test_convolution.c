@@ -23,7 +23,18 @@ static void test_output_shape(void **state)
     assert_int_equal(y.c, 17);
 }
 
-/* Every kind of device has an algorithm for every call, and the CPU's own where it applies. */
+/* The quick choice on a GPU: what a small first layer, Winograd and the rest have. */
+static void check_gpu_choice(const device *dev, const convolution_call *call)
+{
+    const convolution_algorithm *chosen = convolution_choose(dev, call);
+    if (unrolled_gemm.supports(dev, call))
+        assert_ptr_equal(chosen, &unrolled_gemm);
+    else if (chosen != &winograd2 && chosen != &winograd4)
+        assert_ptr_equal(chosen, &tiled_gemm);
+    assert_true(chosen->supports(dev, call));
+}
+
+/* Every kind of device has an algorithm for every call, its own where that applies. */
 static void test_choice(void **state)
 {
     device dev = **(device **)state;
@@ -38,16 +49,34 @@ static void test_choice(void **state)
             assert_true(chosen->supports(&dev, &call));
             assert_string_not_equal(chosen->family, "im2col");
             dev.info.type = CL_DEVICE_TYPE_GPU;
-            assert_ptr_equal(convolution_choose(&dev, &call),
-                             p.s.kernel == 1 ? &conv1x1_gemm : &im2col_gemm);
+            check_gpu_choice(&dev, &call);
         }
     }
+}
+
+static void test_gpu_layers(void **state)
+{
+    device dev = **(device **)state;
+    dev.info.type = CL_DEVICE_TYPE_GPU;
+    dev.vec = 4;
+    convolution_call call = {.shape = {3, 64, 7, 2, 3}, .x = {NULL, 32, 224, 224, 3}};
+    call.y = convolution_output(&call.shape, call.x);
+    assert_ptr_equal(convolution_choose(&dev, &call), &unrolled_gemm);
+    call.shape = (convolution_shape){128, 128, 3, 1, 1};
+    call.x = call.y = (tensor){NULL, 32, 56, 56, 128};
+    assert_ptr_equal(convolution_choose(&dev, &call), &winograd4);
+    call.shape = (convolution_shape){128, 128, 1, 1, 0};
+    assert_ptr_equal(convolution_choose(&dev, &call), &tiled_gemm);
+    dev.info.max_group_size = 1; /* too small for tiles: CLBlast */
+    assert_ptr_equal(convolution_choose(&dev, &call), &conv1x1_gemm);
+    call.shape = (convolution_shape){128, 128, 3, 1, 1};
+    assert_ptr_equal(convolution_choose(&dev, &call), &im2col_gemm);
 }
 
 /* HCNN_CONV's family is taken wherever it can be, and refused by name where there is none. */
 static void test_forced(void **state)
 {
-    static const char *const families[] = {"im2col", "gemm", "winograd"};
+    static const char *const families[] = {"direct", "gemm", "im2col", "winograd"};
     device *dev = *state;
     error err;
     for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
@@ -73,6 +102,7 @@ int main(void)
         cmocka_unit_test(test_reference_by_differences),
         cmocka_unit_test(test_output_shape),
         cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_gpu_layers),
         cmocka_unit_test(test_forced),
     };
     return cmocka_run_group_tests_name("convolution", tests, support_open_device,

@@ -139,6 +139,21 @@ static void test_build_failure(void **state)
     assert_non_null(strstr(err.message, "undeclared_thing"));
 }
 
+/* Definitions make a program of its own. */
+static void test_variants(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    cl_kernel plain, same, other;
+    assert_ok(program_kernel(f->dev, "bias", "bias_add", &plain, &err), &err);
+    assert_ok(program_kernel(f->dev, "bias", "bias_add", &same, &err), &err);
+    assert_ok(program_kernel(f->dev, "bias -DSMALL", "bias_add", &other, &err), &err);
+    assert_ptr_equal(plain, same);
+    assert_ptr_not_equal(plain, other);
+    /* The definition reaches the compiler: this one leaves a kernel of another name. */
+    assert_ok(program_kernel(f->dev, "bias -Dbias_add=renamed", "renamed", &other, &err), &err);
+}
+
 static void test_unknown_kernel(void **state)
 {
     fixture *f = *state;
@@ -168,7 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cache_heals),    cmocka_unit_test(test_no_cache_directory),
         cmocka_unit_test(test_build_failure),  cmocka_unit_test(test_unknown_kernel),
-        cmocka_unit_test(test_launch_reports),
+        cmocka_unit_test(test_launch_reports), cmocka_unit_test(test_variants),
     };
     return cmocka_run_group_tests_name("program", tests, program_setup, program_teardown);
 }

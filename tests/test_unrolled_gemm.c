@@ -22,6 +22,24 @@ static void test_unrolled_gemm(void **state)
     }
 }
 
+/* The product is kernels/tiled_gemm.cl's. */
+static void test_on_a_gpu(void **state)
+{
+    (void)state;
+    void *opened;
+    assert_int_equal(support_open_device(&opened), 0);
+    device *dev = opened;
+    dev->info.type = CL_DEVICE_TYPE_GPU;
+    dev->info.compute_units = 1000; /* sums in parts */
+    dev->vec = 4;
+    for (int i = 0; i < 4; i++) {
+        problem p = few_channels(i);
+        convolution_check(dev, &unrolled_gemm, &p, 700u * (uint64_t)i, false,
+                          convolution_tolerance);
+    }
+    support_close_device(&opened);
+}
+
 static void test_what_it_leaves_to_others(void **state)
 {
     const device *dev = *state;
@@ -40,6 +58,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unrolled_gemm),
+        cmocka_unit_test(test_on_a_gpu),
         cmocka_unit_test(test_what_it_leaves_to_others),
     };
     return cmocka_run_group_tests_name("unrolled_gemm", tests, support_open_device,

@@ -65,6 +65,32 @@ static void test_widths(void **state)
     }
 }
 
+/* The products of kernels/tiled_gemm.cl, whose sums over tiles are in parts where units are many.
+ */
+static void check_on_a_gpu(unsigned units)
+{
+    static const problem many_tiles = {{40, 33, 3, 1, 1}, 2, 37, 41, 37, 41};
+    const problem odd = draw(5);
+    void *opened;
+    assert_int_equal(support_open_device(&opened), 0);
+    device *dev = opened;
+    dev->info.type = CL_DEVICE_TYPE_GPU;
+    dev->info.compute_units = units;
+    dev->vec = 4;
+    convolution_check(dev, &winograd2, &many_tiles, 1, false, (tolerance){2e-5, 2e-4});
+    convolution_check(dev, &winograd4, &many_tiles, 2, true, (tolerance){2e-5, 2e-3});
+    convolution_check(dev, &winograd2, &odd, 3, true, (tolerance){2e-5, 5e-5});
+    convolution_check_descent(dev, &winograd2, &many_tiles, 4);
+    support_close_device(&opened);
+}
+
+static void test_on_a_gpu(void **state)
+{
+    (void)state;
+    check_on_a_gpu(1);
+    check_on_a_gpu(1000);
+}
+
 /* A layer of the network's shape, 3 rows of it, and its results in double precision. */
 enum { CHANNELS = 128, SIDE = 12 };
 
@@ -153,7 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tiles_of_2), cmocka_unit_test(test_tiles_of_4),
         cmocka_unit_test(test_widths),     cmocka_unit_test(test_many_tiles),
-        cmocka_unit_test(test_error),
+        cmocka_unit_test(test_on_a_gpu),   cmocka_unit_test(test_error),
     };
     return cmocka_run_group_tests_name("winograd", tests, support_open_device,
                                        support_close_device);

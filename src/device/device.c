@@ -99,6 +99,19 @@ static void read_text(cl_device_id id, cl_device_info what, char *text, size_t c
     text[length] = '\0';
 }
 
+/* From cl_nv_device_attribute_query, whose header not every system has. */
+enum { NV_CAPABILITY_MAJOR = 0x4000, NV_CAPABILITY_MINOR = 0x4001 };
+
+static unsigned read_nv_capability(cl_device_id id, const char *extensions)
+{
+    cl_uint major = 0, minor = 0;
+    if (!strstr(extensions, "cl_nv_device_attribute_query") ||
+        clGetDeviceInfo(id, NV_CAPABILITY_MAJOR, sizeof major, &major, NULL) != CL_SUCCESS ||
+        clGetDeviceInfo(id, NV_CAPABILITY_MINOR, sizeof minor, &minor, NULL) != CL_SUCCESS)
+        return 0;
+    return 10 * major + minor;
+}
+
 static void read_info(device_info *info)
 {
     cl_device_id id = info->id;
@@ -131,6 +144,7 @@ static void read_info(device_info *info)
     info->vector_width = width > 0 ? width : 1;
     info->align_bytes = align_bits >= 8 ? align_bits / 8 : 128;
     info->fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
+    info->nv_capability = read_nv_capability(id, extensions);
     info->available = available && compiler;
 }
 

@@ -30,9 +30,10 @@ typedef struct device_info {
     uint64_t max_allocation_bytes;
     uint64_t local_memory_bytes;
     size_t max_group_size;
-    unsigned vector_width; /* native floats in one vector */
-    unsigned align_bytes;  /* of a sub-buffer's origin */
-    bool fp16;             /* cl_khr_fp16 */
+    unsigned vector_width;  /* native floats in one vector */
+    unsigned align_bytes;   /* of a sub-buffer's origin */
+    bool fp16;              /* cl_khr_fp16 */
+    unsigned nv_capability; /* NVIDIA's compute capability: 10 * major + minor; 0 elsewhere */
     bool available;
 } device_info;
 
@@ -49,6 +50,8 @@ typedef struct device {
     int vec;                     /* floats a work-item handles at once: -DVEC of every program */
     char forced_convolution[16]; /* "": none; ops/convolution.h */
     struct choices *choices;     /* one allocation; NULL until loaded: ops/choices.h */
+    bool tf32;                   /* products may round their factors; ops/tensor_gemm.h */
+    char tf32_note[256];         /* where they were to and cannot: why; "" elsewhere */
     struct program_table *programs;
     struct profile *profile; /* NULL: no times are kept; profile.h */
 } device;

@@ -40,8 +40,9 @@ typedef struct launch_range {
 #define RANGE_3D(x, y, z)   ((launch_range){3, {(x), (y), (z)}, {0, 0, 0}})
 #define RANGE_GROUPS(x, lx) ((launch_range){1, {(x), 1, 1}, {(lx), 1, 1}})
 
-/* Enqueues the kernel `kernel` of kernels/PROGRAM.cl. A range with no items does nothing. Errors
- * name the kernel: a build failure with the compiler's log, a refused launch with its code. */
+/* Enqueues the kernel `kernel` of kernels/PROGRAM.cl (program.h). A range with no items does
+ * nothing. Errors name the kernel: a build failure with the compiler's log, a refused launch with
+ * its code. */
 status kernel_launch(device *dev, const char *program, const char *kernel, launch_range range,
                      const kernel_argument *arguments, size_t count, error *err);
 

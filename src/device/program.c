@@ -193,8 +193,12 @@ static const char *find_source(const char *name)
     return NULL;
 }
 
-static status build_embedded(device *dev, const char *name, cl_program *built, error *err)
+/* `variant` is a name, and behind a space the definitions that it is built with. */
+static status build_embedded(device *dev, const char *variant, cl_program *built, error *err)
 {
+    char name[64];
+    int length = (int)strcspn(variant, " ");
+    snprintf(name, sizeof name, "%.*s", length, variant);
     const char *common = find_source("common"), *own = find_source(name);
     if (!common || !own)
         return error_set(err, STATUS_FAILED, "kernels/%s.cl is not part of this program", name);
@@ -202,8 +206,8 @@ static status build_embedded(device *dev, const char *name, cl_program *built, e
     if (!source)
         return error_memory(err, name);
     char options[128];
-    snprintf(options, sizeof options, "-cl-std=CL1.2 -DVEC=%d -DON_CPU=%d", dev->vec,
-             (dev->info.type & CL_DEVICE_TYPE_CPU) != 0);
+    snprintf(options, sizeof options, "-cl-std=CL1.2 -DVEC=%d -DON_CPU=%d%s", dev->vec,
+             (dev->info.type & CL_DEVICE_TYPE_CPU) != 0, variant + length);
     status result = program_build(dev, name, source, options, built, err);
     free(source);
     return result;

@@ -1,14 +1,16 @@
 /* The table of algorithms, and the choice among them; see convolution.h. */
 #include "ops/convolution.h"
 #include "ops/choices.h"
+#include "ops/tensor_gemm.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 const convolution_algorithm *const convolution_algorithms[] = {
-    &unrolled_gemm, &winograd4, &winograd2, &implicit_gemm, &conv1x1_gemm, &im2col_gemm, NULL};
+    &tensor_gemm, &unrolled_gemm, &winograd4,          &winograd2,   &implicit_gemm,
+    &tiled_gemm,  &conv1x1_gemm,  &direct_convolution, &im2col_gemm, NULL};
 
-static const char families[] = "im2col, gemm and winograd";
+static const char families[] = "direct, gemm, im2col, tensor and winograd";
 
 const char *const convolution_direction_names[CONVOLUTION_DIRECTIONS] = {"forward", "data",
                                                                          "weights"};
@@ -54,8 +56,22 @@ static bool is_family(const char *name)
     return false;
 }
 
+static status prepare_tf32(device *dev, error *err)
+{
+    const char *asked = getenv("HCNN_TF32");
+    dev->tf32 = false;
+    dev->tf32_note[0] = '\0';
+    if (!asked || !*asked || strcmp(asked, "0") == 0)
+        return STATUS_OK;
+    if (strcmp(asked, "1") != 0)
+        return error_set(err, STATUS_USAGE, "HCNN_TF32=%s: it may be 0 or 1", asked);
+    tensor_gemm_prepare(dev);
+    return STATUS_OK;
+}
+
 status convolution_prepare(device *dev, error *err)
 {
+    TRY(prepare_tf32(dev, err));
     const char *forced = getenv("HCNN_CONV");
     TRY(choices_load(dev, err));
     dev->forced_convolution[0] = '\0';

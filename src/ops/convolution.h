@@ -63,7 +63,7 @@ typedef struct convolution_memory {
 
 typedef struct convolution_algorithm {
     const char *name;   /* one word, for reports and the files of choices */
-    const char *family; /* "im2col", "gemm" or "winograd": HCNN_CONV's names */
+    const char *family; /* "direct", "gemm", "im2col", "tensor" or "winograd": HCNN_CONV's names */
     bool (*supports)(const device *dev, const convolution_call *call);
     /* Whether the quick choice, which measures nothing, takes it for a supported call; NULL:
      * always. */
@@ -74,14 +74,14 @@ typedef struct convolution_algorithm {
     /* Whether a supported BACKWARD_WEIGHTS can take `descend`; NULL: never. */
     bool (*descends)(const device *dev, const convolution_call *call);
     bool finishes; /* takes `finish` */
-    /* Runs in a supported FORWARD's sums; NULL: it makes none. */
+    /* Runs in a supported FORWARD's sums; NULL, or 0: it makes none. */
     size_t (*sum_runs)(const device *dev, const convolution_call *call);
 } convolution_algorithm;
 
 /* All of them, NULL behind the last, the most special first; the last supports every call. */
 extern const convolution_algorithm *const convolution_algorithms[];
-extern const convolution_algorithm conv1x1_gemm, im2col_gemm, implicit_gemm, unrolled_gemm,
-    winograd2, winograd4;
+extern const convolution_algorithm conv1x1_gemm, direct_convolution, im2col_gemm, implicit_gemm,
+    tensor_gemm, tiled_gemm, unrolled_gemm, winograd2, winograd4;
 
 /* The algorithm of that name, or NULL. */
 const convolution_algorithm *convolution_find(const char *name);
@@ -97,11 +97,24 @@ const convolution_algorithm *convolution_choose(const device *dev, const convolu
 const convolution_algorithm *convolution_choose_quickly(const device *dev,
                                                         const convolution_call *call);
 
-/* Reads HCNN_CONV and what is remembered of the device. A name that is no family is STATUS_USAGE.
- * Once per device, before a choice. */
+/* Reads HCNN_CONV, HCNN_TF32, which is 1 where products may round their factors (tensor_gemm.h),
+ * and what is remembered of the device. A name that is no family, or another number, is
+ * STATUS_USAGE. Once per device, before a choice. */
 status convolution_prepare(device *dev, error *err);
 
 /* The multiplications of a call, counted without those by padding. */
 double convolution_products(const convolution_call *call);
+
+/* The shapes of a call as a kernel's arguments (device/kernel.h): n, h, w, cin, oh, ow, cout, size,
+ * stride, pad. */
+#define ARG_SHAPES(call)                                                                           \
+    ARG_INT((call)->x.n), ARG_INT((call)->x.h), ARG_INT((call)->x.w), ARG_INT((call)->shape.cin),  \
+        ARG_INT((call)->y.h), ARG_INT((call)->y.w), ARG_INT((call)->shape.cout),                   \
+        ARG_INT((call)->shape.kernel), ARG_INT((call)->shape.stride), ARG_INT((call)->shape.pad)
+
+/* A forward call's finish. */
+#define ARG_FINISH(c)                                                                              \
+    ARG_BUFFER((c)->finish.scale), ARG_BUFFER((c)->finish.shift),                                  \
+        ARG_BUFFER((c)->finish.residual), ARG_INT((c)->finish.relu)
 
 #endif

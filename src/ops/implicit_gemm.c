@@ -61,11 +61,6 @@ static blocking block(const device *dev, size_t rows, size_t columns, size_t rep
     }
 }
 
-#define ARG_SHAPES(c)                                                                              \
-    ARG_INT((c)->x.n), ARG_INT((c)->x.h), ARG_INT((c)->x.w), ARG_INT((c)->shape.cin),              \
-        ARG_INT((c)->y.h), ARG_INT((c)->y.w), ARG_INT((c)->shape.cout),                            \
-        ARG_INT((c)->shape.kernel), ARG_INT((c)->shape.stride), ARG_INT((c)->shape.pad)
-
 static launch_range blocks(const blocking *b, size_t classes, size_t repeats)
 {
     return (launch_range){3, {b->rows * classes, b->columns, repeats}, {1, 1, 1}};
@@ -82,11 +77,9 @@ static blocking block_forward(const device *dev, const convolution_call *c, size
 static status forward(device *dev, const convolution_call *c, size_t batch, error *err)
 {
     blocking b = block_forward(dev, c, batch);
-    const convolution_finish *f = &c->finish;
     return LAUNCH(dev, "implicit_gemm", "implicit_gemm_forward", blocks(&b, 1, batch), err,
                   ARG_BUFFER(c->x.buffer), ARG_BUFFER(c->weights), ARG_BUFFER(c->y.buffer),
-                  ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels), ARG_BUFFER(f->scale),
-                  ARG_BUFFER(f->shift), ARG_BUFFER(f->residual), ARG_INT(f->relu),
+                  ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels), ARG_FINISH(c),
                   ARG_BUFFER(c->sums));
 }
 

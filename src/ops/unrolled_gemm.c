@@ -1,5 +1,6 @@
 /* The first layer, whose three channels fill no vector: its windows are unrolled once, and the
- * product over them runs as the 1x1 convolution that it then is; see implicit_gemm.c. */
+ * product over them runs as the 1x1 convolution that it then is; see implicit_gemm.c and
+ * tiled_gemm.c. */
 #include "ops/convolution.h"
 #include "ops/im2col.h"
 
@@ -9,9 +10,20 @@ static window_shape windows_of(const convolution_call *call)
     return window_of(call->x.h, call->x.w, s->kernel, s->stride, s->pad);
 }
 
-static int unrolled_channels(const convolution_shape *s)
+/* The 1x1 convolution of the unrolled windows. */
+static convolution_call product_of(const convolution_call *call, cl_mem columns)
 {
-    return s->kernel * s->kernel * s->cin;
+    int channels = call->shape.kernel * call->shape.kernel * call->shape.cin;
+    convolution_call product = *call;
+    product.shape = (convolution_shape){channels, call->shape.cout, 1, 1, 0};
+    product.x = (tensor){columns, call->y.n, call->y.h, call->y.w, channels};
+    return product;
+}
+
+/* What multiplies on this device. */
+static const convolution_algorithm *gemm_of(const device *dev, const convolution_call *call)
+{
+    return implicit_gemm.supports(dev, call) ? &implicit_gemm : &tiled_gemm;
 }
 
 /* With taps left out the weights of those that remain would not be contiguous. */
@@ -19,25 +31,16 @@ static bool supports(const device *dev, const convolution_call *call)
 {
     const convolution_shape *s = &call->shape;
     window_shape w = windows_of(call);
-    return implicit_gemm.supports(dev, call) && call->direction != CONVOLUTION_BACKWARD_DATA &&
-           s->kernel > 1 && s->cin < dev->vec && w.rows == s->kernel && w.taps == s->kernel;
-}
-
-/* The 1x1 convolution over windows that lie in `columns`. */
-static convolution_call product_of(const convolution_call *call, cl_mem columns)
-{
-    int channels = unrolled_channels(&call->shape);
-    convolution_call product = *call;
-    product.shape = (convolution_shape){channels, call->shape.cout, 1, 1, 0};
-    product.x = (tensor){columns, call->y.n, call->y.h, call->y.w, channels};
-    return product;
+    return gemm_of(dev, call)->supports(dev, call) &&
+           call->direction != CONVOLUTION_BACKWARD_DATA && s->kernel > 1 && s->cin < dev->vec &&
+           w.rows == s->kernel && w.taps == s->kernel;
 }
 
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
                       error *err)
 {
     const convolution_call product = product_of(call, NULL);
-    TRY(implicit_gemm.measure(dev, &product, bytes, err));
+    TRY(gemm_of(dev, call)->measure(dev, &product, bytes, err));
     bytes->columns = tensor_size(product.x) * sizeof(float);
     return STATUS_OK;
 }
@@ -47,13 +50,14 @@ static status run(device *dev, const convolution_call *call, convolution_memory 
     window_shape windows = windows_of(call);
     const convolution_call product = product_of(call, memory.columns);
     TRY(im2col_run(dev, call->x, &windows, memory.columns, err));
-    return implicit_gemm.run(dev, &product, memory, err);
+    return gemm_of(dev, call)->run(dev, &product, memory, err);
 }
 
 static size_t sum_runs(const device *dev, const convolution_call *call)
 {
     const convolution_call product = product_of(call, NULL);
-    return implicit_gemm.sum_runs(dev, &product);
+    const convolution_algorithm *gemm = gemm_of(dev, call);
+    return gemm->sum_runs ? gemm->sum_runs(dev, &product) : 0;
 }
 
 const convolution_algorithm unrolled_gemm = {.name = "unrolled_gemm",

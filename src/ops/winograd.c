@@ -5,6 +5,7 @@
 #include "device/kernel.h"
 #include "ops/batchnorm.h"
 #include "ops/implicit_gemm.h"
+#include "ops/tiled_gemm.h"
 
 /* How a call is cut. */
 typedef struct tiling {
@@ -35,7 +36,8 @@ static tiling cut(const convolution_call *call, int m)
 static bool supports(const device *dev, const convolution_call *call)
 {
     const convolution_shape *s = &call->shape;
-    return s->kernel == 3 && s->stride == 1 && s->pad <= 2 && implicit_gemm.supports(dev, call);
+    return s->kernel == 3 && s->stride == 1 && s->pad <= 2 &&
+           (implicit_gemm.supports(dev, call) || tiled_gemm.supports(dev, call));
 }
 
 static size_t transformed_bytes(const tiling *t, int rows, int c)
@@ -52,13 +54,34 @@ static size_t runs_of(const tiling *t)
     return ((size_t)t->tiles + RUN - 1) / RUN;
 }
 
-static status measure(const convolution_call *call, int m, convolution_bytes *bytes)
+/* The products between the transforms, as a 1x1 convolution of tiles. */
+static convolution_call product_of(const convolution_call *call, const tiling *t,
+                                   convolution_memory memory)
+{
+    tensor from = {memory.columns, t->tiles, 1, 1, t->from.c};
+    tensor to = {memory.scratch, t->tiles, 1, 1, t->to.c};
+    bool back = call->direction == CONVOLUTION_BACKWARD_DATA;
+    return (convolution_call){
+        .direction = call->direction,
+        .shape = {call->shape.cin, call->shape.cout, 1, 1, 0},
+        .x = back ? to : from,
+        .y = back ? from : to,
+        .weights = memory.weights,
+    };
+}
+
+/* The gradient by transformed weights may be summed in parts, the first where the sum will be. */
+static status measure(const device *dev, const convolution_call *call, int m,
+                      convolution_bytes *bytes)
 {
     tiling t = cut(call, m);
+    const convolution_call product = product_of(call, &t, (convolution_memory){0});
+    int parts =
+        implicit_gemm.supports(dev, &product) ? 1 : tiled_gemm_parts(dev, &product, t.products);
     *bytes = (convolution_bytes){
         .columns = transformed_bytes(&t, t.tiles, t.from.c),
         .scratch = transformed_bytes(&t, t.tiles, t.to.c),
-        .weights = transformed_bytes(&t, call->shape.cin, call->shape.cout),
+        .weights = (size_t)parts * transformed_bytes(&t, call->shape.cin, call->shape.cout),
         .sums = batchnorm_sums_bytes(runs_of(&t), call->shape.cout),
     };
     return STATUS_OK;
@@ -132,13 +155,11 @@ static status transform_weights(device *dev, const convolution_call *c, int m, c
 static status transform_output(device *dev, const tiling *t, const convolution_call *c,
                                cl_mem products, error *err)
 {
-    const convolution_finish *f = &c->finish;
     launch_range range = items(dev, t->to.c, c->sums ? (int)runs_of(t) : t->tiles);
     return LAUNCH(dev, "winograd", NAME(t->m, "output"), range, err, ARG_BUFFER(products),
                   ARG_BUFFER(t->to.buffer), ARG_INT(t->tiles), ARG_INT(t->to.h), ARG_INT(t->to.w),
                   ARG_INT(t->to.c), ARG_INT(c->accumulate), ARG_INT(width_of(dev, t->to.c)),
-                  ARG_INT(c->sums ? RUN : 1), ARG_BUFFER(f->scale), ARG_BUFFER(f->shift),
-                  ARG_BUFFER(f->residual), ARG_INT(f->relu), ARG_BUFFER(c->sums));
+                  ARG_INT(c->sums ? RUN : 1), ARG_FINISH(c), ARG_BUFFER(c->sums));
 }
 
 static status transform_output_gradient(device *dev, const tiling *t, cl_mem out, error *err)
@@ -157,21 +178,13 @@ static status transform_weights_gradient(device *dev, const convolution_call *c,
                   ARG_INT(c->descend), ARG_FLOAT(c->rate), ARG_INT(width_of(dev, cout)));
 }
 
-/* The products between the transforms, as a 1x1 convolution of tiles. */
 static status multiply(device *dev, const convolution_call *call, const tiling *t,
                        convolution_memory memory, error *err)
 {
-    tensor from = {memory.columns, t->tiles, 1, 1, t->from.c};
-    tensor to = {memory.scratch, t->tiles, 1, 1, t->to.c};
-    bool back = call->direction == CONVOLUTION_BACKWARD_DATA;
-    const convolution_call product = {
-        .direction = call->direction,
-        .shape = {call->shape.cin, call->shape.cout, 1, 1, 0},
-        .x = back ? to : from,
-        .y = back ? from : to,
-        .weights = memory.weights,
-    };
-    return implicit_gemm_batch(dev, &product, t->products, err);
+    const convolution_call product = product_of(call, t, memory);
+    if (implicit_gemm.supports(dev, &product))
+        return implicit_gemm_batch(dev, &product, t->products, err);
+    return tiled_gemm_batch(dev, &product, t->products, memory.weights, err);
 }
 
 static status run(device *dev, const convolution_call *call, int m, convolution_memory memory,
@@ -192,17 +205,15 @@ static status run(device *dev, const convolution_call *call, int m, convolution_
 static status measure2(device *dev, const convolution_call *call, convolution_bytes *bytes,
                        error *err)
 {
-    (void)dev;
     (void)err;
-    return measure(call, 2, bytes);
+    return measure(dev, call, 2, bytes);
 }
 
 static status measure4(device *dev, const convolution_call *call, convolution_bytes *bytes,
                        error *err)
 {
-    (void)dev;
     (void)err;
-    return measure(call, 4, bytes);
+    return measure(dev, call, 4, bytes);
 }
 
 static status run2(device *dev, const convolution_call *call, convolution_memory memory, error *err)

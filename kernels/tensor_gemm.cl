@@ -1,0 +1,177 @@
+// kernels/tiled_gemm.cl with its tiles multiplied by the tensor cores of NVIDIA's devices of
+// compute capability 8.0 and above: factors are rounded to TF32, which has single precision's range
+// and ten bits of mantissa, and their products summed in single precision.
+//
+// The instructions are reached through inline PTX, where NV_PTX is defined. Everywhere else their
+// effect on a warp is acted out through local memory, slowly: so that tests on any device cover all
+// but the two PTX statements. Those have been assembled, but not yet run: no such device was at
+// hand when they were written. src/ops/tensor_gemm.c therefore offers none of this before the
+// device itself has multiplied a problem right.
+//
+// The instruction and its fragments: PTX ISA, "Matrix Fragments for mma.m16n8k8". A warp's items,
+// 32 neighbours of a group, hold a[16][8] * b[8][8] together. With group = lane / 4 and
+// third = lane % 4, an item has
+//   a[group][third], a[group + 8][third], a[group][third + 4], a[group + 8][third + 4],
+//   b[third][group], b[third + 4][group],
+//   and of the sums c[group][2 * third], its right neighbour, and both 8 rows further down.
+
+#define OWN_PRODUCT
+#define INLINE inline __attribute__((always_inline)) // else sums leave the registers
+
+#ifdef SMALL_TILES
+#define TILE_ROWS 64
+#define WARP_ROWS 32 // a warp's share of the tile
+#define TILE_COLUMNS 32
+#else
+#define TILE_ROWS 128
+#define WARP_ROWS 64
+#define TILE_COLUMNS 64
+#endif
+#define WARP_COLUMNS 32
+#define WARP         32 // items
+#define WARPS_ALONG  (TILE_COLUMNS / WARP_COLUMNS)
+#define TILE_STEPS   16
+#define ITEMS        (WARP * (TILE_ROWS / WARP_ROWS) * WARPS_ALONG)
+
+// Four steps of eight neighbouring rows, which a warp reads at once, lie in 32 different banks.
+#define A_STRIDE (TILE_ROWS + 8)
+#define B_STRIDE (TILE_COLUMNS + 8)
+#define B_AT     (TILE_STEPS * A_STRIDE)
+
+// One instruction's factors, for each warp, where it is acted out.
+#define EXCHANGE_AT (B_AT + TILE_STEPS * B_STRIDE)
+#define EXCHANGE_B  (16 * 8)
+#define EXCHANGE    (EXCHANGE_B + 8 * 8)
+#ifdef NV_PTX
+#define LOCAL_FLOATS EXCHANGE_AT
+#else
+#define LOCAL_FLOATS (EXCHANGE_AT + ITEMS / WARP * EXCHANGE)
+#endif
+
+// An item's sums: two neighbours of a row in each half of an instruction's result.
+typedef float2 piece;
+#define PIECE        2
+#define ROW_STEPS    (WARP_ROWS / 16)
+#define COLUMN_STEPS (WARP_COLUMNS / 8)
+#define PIECES       (ROW_STEPS * COLUMN_STEPS * 2)
+
+INLINE int lane_group(void)
+{
+    return (int)get_local_id(0) % WARP / 4;
+}
+
+INLINE int lane_third(void)
+{
+    return (int)get_local_id(0) % 4;
+}
+
+INLINE int warp_row(void)
+{
+    return (int)get_local_id(0) / WARP / WARPS_ALONG * WARP_ROWS;
+}
+
+INLINE int warp_column(void)
+{
+    return (int)get_local_id(0) / WARP % WARPS_ALONG * WARP_COLUMNS;
+}
+
+INLINE int piece_row(int i)
+{
+    return warp_row() + i / 2 / COLUMN_STEPS * 16 + i % 2 * 8 + lane_group();
+}
+
+INLINE int piece_column(int i)
+{
+    return warp_column() + i / 2 % COLUMN_STEPS * 8 + 2 * lane_third();
+}
+
+#ifdef NV_PTX
+
+// To the nearest, ties away from zero.
+INLINE float round_to_tf32(float value)
+{
+    uint rounded;
+    __asm__("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(value));
+    return as_float(rounded);
+}
+
+// c += a * b, by the whole warp.
+INLINE void multiply_fragments(const float *a, const float *b, piece *c, local float *tiles)
+{
+    float c0 = c[0].x, c1 = c[0].y, c2 = c[1].x, c3 = c[1].y;
+    __asm__ volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+                     "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                     : "+f"(c0), "+f"(c1), "+f"(c2), "+f"(c3)
+                     : "r"(as_uint(a[0])), "r"(as_uint(a[1])), "r"(as_uint(a[2])),
+                       "r"(as_uint(a[3])), "r"(as_uint(b[0])), "r"(as_uint(b[1])));
+    c[0] = (piece)(c0, c1);
+    c[1] = (piece)(c2, c3);
+}
+
+#else
+
+INLINE float round_to_tf32(float value)
+{
+    return isnan(value) ? value : as_float((as_uint(value) + 0x1000u) & 0xffffe000u);
+}
+
+INLINE float sum_of_products(const local float *a_row, const local float *b_column, float sum)
+{
+    for (int k = 0; k < 8; k++)
+        sum = fma(a_row[k], b_column[8 * k], sum);
+    return sum;
+}
+
+INLINE void multiply_fragments(const float *a, const float *b, piece *c, local float *tiles)
+{
+    const int group = lane_group(), third = lane_third();
+    local float *all_a = tiles + EXCHANGE_AT + get_local_id(0) / WARP * EXCHANGE;
+    local float *all_b = all_a + EXCHANGE_B;
+    all_a[8 * group + third] = a[0];
+    all_a[8 * (group + 8) + third] = a[1];
+    all_a[8 * group + third + 4] = a[2];
+    all_a[8 * (group + 8) + third + 4] = a[3];
+    all_b[8 * third + group] = b[0];
+    all_b[8 * (third + 4) + group] = b[1];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int low = 0; low < 2; low++) {
+        const local float *row = all_a + 8 * (group + 8 * low);
+        c[low].x = sum_of_products(row, all_b + 2 * third, c[low].x);
+        c[low].y = sum_of_products(row, all_b + 2 * third + 1, c[low].y);
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+}
+
+#endif
+
+// What a float becomes on its way into a tile.
+INLINE float4 as_factor(float4 values)
+{
+    return (float4)(round_to_tf32(values.s0), round_to_tf32(values.s1), round_to_tf32(values.s2),
+                    round_to_tf32(values.s3));
+}
+
+// sums += a * b, of the whole local tiles.
+INLINE void multiply_tiles(local float *tiles, piece *sums)
+{
+    const local float *a = tiles + lane_third() * A_STRIDE + warp_row() + lane_group();
+    const local float *b = tiles + B_AT + lane_third() * B_STRIDE + warp_column() + lane_group();
+    for (int k = 0; k < TILE_STEPS; k += 8) {
+        float right[COLUMN_STEPS][2];
+#pragma unroll
+        for (int j = 0; j < COLUMN_STEPS; j++) {
+            right[j][0] = b[k * B_STRIDE + 8 * j];
+            right[j][1] = b[(k + 4) * B_STRIDE + 8 * j];
+        }
+#pragma unroll
+        for (int i = 0; i < ROW_STEPS; i++) {
+            const local float *rows = a + k * A_STRIDE + 16 * i;
+            const float left[4] = {rows[0], rows[8], rows[4 * A_STRIDE], rows[4 * A_STRIDE + 8]};
+#pragma unroll
+            for (int j = 0; j < COLUMN_STEPS; j++)
+                multiply_fragments(left, right[j], sums + 2 * (i * COLUMN_STEPS + j), tiles);
+        }
+    }
+}
+
+#include "tiled_gemm.cl"

@@ -1,0 +1,567 @@
+// Convolutions as matrix products for devices whose work-items run in groups around a local memory,
+// which is what a GPU is: nothing is unrolled in global memory, taps that meet only padding cost
+// nothing, weights stay where they are.
+//
+// A group owns a tile of TILE_ROWS x TILE_COLUMNS of the result. TILE_STEPS steps of the sum at a
+// time, it gathers the two factors' tiles into local memory, and each item multiplies its share of
+// them in registers. While it does, the next tiles are already on their way into other registers.
+//
+// Rows of the forward product and of the one for the input's gradient are pixels, ordered by their
+// place in the image first and by image second: rows of one tile then mostly have the same place,
+// and with it the same taps outside of the image.
+//
+// No kernel here returns early from before a barrier, uniform though the condition would be: PoCL
+// 3.1 then takes the first item's branches for all of the group in what follows the last barrier.
+//
+// A file that includes this one may bring its own product, as kernels/tensor_gemm.cl does. It then
+// defines OWN_PRODUCT and everything of the next section.
+
+#ifndef OWN_PRODUCT
+
+// ---- The product of two tiles in single precision ----
+
+#define INLINE inline __attribute__((always_inline)) // else sums leave the registers
+
+#ifdef SMALL_TILES
+#define TILE_ROWS    32
+#define TILE_COLUMNS 32
+#define ITEM_ROWS    4 // an item's share of the tile
+#define ITEM_COLUMNS 4
+#else
+#define TILE_ROWS    128
+#define TILE_COLUMNS 64
+#define ITEM_ROWS    8
+#define ITEM_COLUMNS 8
+#endif
+#define TILE_STEPS 16
+#define ITEMS      (TILE_ROWS / ITEM_ROWS * (TILE_COLUMNS / ITEM_COLUMNS)) // in a group
+
+// Floats from one step of a local tile to the next. Four more than needed, so that rows that are
+// stored across steps meet fewer equal banks, and whole vectors stay aligned.
+#define A_STRIDE (TILE_ROWS + 4)
+#define B_STRIDE (TILE_COLUMNS + 4)
+
+// Local memory: a[TILE_STEPS][A_STRIDE], b[TILE_STEPS][B_STRIDE], and what the product needs.
+#define B_AT         (TILE_STEPS * A_STRIDE)
+#define LOCAL_FLOATS (B_AT + TILE_STEPS * B_STRIDE)
+
+// An item's sums are vectors of a row, `piece`s. Its rows and columns come in groups of four that
+// lie evenly over the tile, so that neighbouring items read neighbouring vectors.
+typedef float4 piece;
+#define PIECE         4
+#define ROW_GROUPS    (ITEM_ROWS / 4)
+#define COLUMN_GROUPS (ITEM_COLUMNS / 4)
+#define PIECES        (ITEM_ROWS * COLUMN_GROUPS)
+#define ITEMS_ALONG   (TILE_COLUMNS / ITEM_COLUMNS) // items side by side in a row
+
+INLINE int piece_row(int i)
+{
+    const int row = i / COLUMN_GROUPS, step = TILE_ROWS / ROW_GROUPS;
+    return row / 4 * step + (int)get_local_id(0) / ITEMS_ALONG * 4 + row % 4;
+}
+
+INLINE int piece_column(int i)
+{
+    const int step = TILE_COLUMNS / COLUMN_GROUPS;
+    return i % COLUMN_GROUPS * step + (int)get_local_id(0) % ITEMS_ALONG * 4;
+}
+
+// What a float becomes on its way into a tile.
+#define as_factor(values) (values)
+
+// sums += a * b, of the whole local tiles.
+INLINE void multiply_tiles(local float *tiles, piece *sums)
+{
+    const local float *a = tiles + piece_row(0), *b = tiles + B_AT + piece_column(0);
+    for (int k = 0; k < TILE_STEPS; k++) {
+        float left[ITEM_ROWS];
+        float4 right[COLUMN_GROUPS];
+#pragma unroll
+        for (int g = 0; g < ROW_GROUPS; g++)
+            vstore4(*(const local float4 *)(a + k * A_STRIDE + g * (TILE_ROWS / ROW_GROUPS)), g,
+                    left);
+#pragma unroll
+        for (int g = 0; g < COLUMN_GROUPS; g++)
+            right[g] =
+                *(const local float4 *)(b + k * B_STRIDE + g * (TILE_COLUMNS / COLUMN_GROUPS));
+#pragma unroll
+        for (int i = 0; i < PIECES; i++)
+            sums[i] = fma((float4)(left[i / COLUMN_GROUPS]), right[i % COLUMN_GROUPS], sums[i]);
+    }
+}
+
+#endif
+
+// ---- From global memory into local tiles ----
+
+// The lines of a tile, rows of a or columns of b, are either copied along their steps of the sum
+// ("along"), where these are contiguous in global memory, or a few lines of one step at a time
+// ("across"), where those are. An item moves A_LOADS and B_LOADS vectors of four floats.
+#define A_LOADS     (TILE_ROWS * TILE_STEPS / 4 / ITEMS)
+#define B_LOADS     (TILE_COLUMNS * TILE_STEPS / 4 / ITEMS)
+#define STEP_GROUPS (TILE_STEPS / 4)
+
+INLINE int along_line(int load)
+{
+    return (int)get_local_id(0) / STEP_GROUPS + load * (ITEMS / STEP_GROUPS);
+}
+
+INLINE int along_step(void)
+{
+    return (int)get_local_id(0) % STEP_GROUPS * 4;
+}
+
+INLINE int across_line(int lines)
+{
+    return (int)get_local_id(0) % (lines / 4) * 4;
+}
+
+INLINE int across_step(int load, int lines)
+{
+    return (int)get_local_id(0) / (lines / 4) + load * (ITEMS / (lines / 4));
+}
+
+// min(left, 4) floats, zero beyond. With `whole` the row that they are of has a multiple of four,
+// so that every vector of it is aligned and none is cut.
+INLINE float4 load_vector(const global float *from, int left, bool whole)
+{
+    if (left <= 0)
+        return (float4)(0.0f);
+    if (whole)
+        return *(const global float4 *)from;
+    return (float4)(from[0], left > 1 ? from[1] : 0.0f, left > 2 ? from[2] : 0.0f,
+                    left > 3 ? from[3] : 0.0f);
+}
+
+INLINE void put_along(float4 values, local float *tile, int stride, int load)
+{
+    local float *to = tile + along_step() * stride + along_line(load);
+    values = as_factor(values);
+    to[0] = values.s0;
+    to[stride] = values.s1;
+    to[2 * stride] = values.s2;
+    to[3 * stride] = values.s3;
+}
+
+INLINE void put_across(float4 values, local float *tile, int stride, int load, int lines)
+{
+    *(local float4 *)(tile + across_step(load, lines) * stride + across_line(lines)) =
+        as_factor(values);
+}
+
+// The vectors of the next tiles.
+typedef struct loads {
+    float4 a[A_LOADS], b[B_LOADS];
+} loads;
+
+INLINE void clear(piece *sums)
+{
+#pragma unroll
+    for (int i = 0; i < PIECES; i++)
+        sums[i] = (piece)(0.0f);
+}
+
+// Where a piece of the result goes: target = (keep ? target : 0) + scale * sum for the piece's
+// first `left` columns.
+INLINE void store_piece(piece sum, float scale, bool keep, global float *target, int left)
+{
+    float lanes[PIECE];
+    sum *= scale;
+    if (left >= PIECE) {
+        JOIN(vstore, PIECE)(keep ? sum + JOIN(vload, PIECE)(0, target) : sum, 0, target);
+        return;
+    }
+    JOIN(vstore, PIECE)(sum, 0, lanes);
+#pragma unroll
+    for (int i = 0; i < PIECE; i++)
+        if (i < left)
+            target[i] = keep ? target[i] + lanes[i] : lanes[i];
+}
+
+// ---- Forward, and the gradient by the input ----
+
+// The pixel of the source that a result's pixel q = (qy, qx) of the grid meets with tap (ky, kx)
+// lies at q * source_step + offset; the result's own pixel is q * target_step + start. The taps
+// that a pixel meets are tap_step apart, from the first on.
+typedef struct geometry {
+    int images, grid_h, grid_w;
+    int source_h, source_w, source_c, source_step;
+    int target_h, target_w, target_c, target_step, start_y, start_x;
+    int size, pad, tap_step, first_ky, first_kx;
+} geometry;
+
+// A pixel of the result: its place in the grid and its image.
+typedef struct row_place {
+    int y, x, image;
+} row_place;
+
+INLINE row_place place_of_row(const geometry *g, int row)
+{
+    const int q = row / g->images;
+    return (row_place){q / g->grid_w, q % g->grid_w, row % g->images};
+}
+
+// The places of all rows of the group's tile lie within these.
+typedef struct bounds {
+    int first_y, last_y, first_x, last_x;
+} bounds;
+
+INLINE bounds bounds_of_tile(const geometry *g, int first_row, int rows)
+{
+    const row_place first = place_of_row(g, first_row);
+    const row_place last = place_of_row(g, min(first_row + TILE_ROWS, rows) - 1);
+    const bool one_line = first.y == last.y;
+    return (bounds){first.y, last.y, one_line ? first.x : 0, one_line ? last.x : g->grid_w - 1};
+}
+
+// A step of the sum: a tap, the source's place for it, and the first of TILE_STEPS channels.
+typedef struct walk {
+    int ky, kx, channel, offset_y, offset_x;
+} walk;
+
+INLINE void place_tap(walk *at, const geometry *g, bool transposed)
+{
+    at->offset_y = transposed ? (g->start_y + g->pad - at->ky) / g->tap_step : at->ky - g->pad;
+    at->offset_x = transposed ? (g->start_x + g->pad - at->kx) / g->tap_step : at->kx - g->pad;
+}
+
+// False where all that the tile's rows meet is padding.
+INLINE bool tap_counts(const walk *at, const geometry *g, const bounds *b)
+{
+    const int step = g->source_step;
+    return b->last_y * step + at->offset_y >= 0 &&
+           b->first_y * step + at->offset_y < g->source_h &&
+           b->last_x * step + at->offset_x >= 0 && b->first_x * step + at->offset_x < g->source_w;
+}
+
+// Before the first step.
+INLINE walk walk_start(const geometry *g)
+{
+    return (walk){g->first_ky, g->first_kx - g->tap_step, g->source_c, 0, 0};
+}
+
+// To the next step; false behind the last.
+INLINE bool walk_on(walk *at, const geometry *g, const bounds *b, bool transposed)
+{
+    at->channel += TILE_STEPS;
+    if (at->channel < g->source_c)
+        return true;
+    at->channel = 0;
+    do {
+        at->kx += g->tap_step;
+        if (at->kx >= g->size) {
+            at->kx = g->first_kx;
+            at->ky += g->tap_step;
+        }
+        if (at->ky >= g->size || g->first_kx >= g->size)
+            return false;
+        place_tap(at, g, transposed);
+    } while (!tap_counts(at, g, b));
+    return true;
+}
+
+INLINE float4 load_pixel(const global float *source, const geometry *g, const walk *at,
+                         row_place row)
+{
+    const int y = row.y * g->source_step + at->offset_y, x = row.x * g->source_step + at->offset_x;
+    const bool inside = row.image < g->images && y >= 0 && y < g->source_h && x >= 0 &&
+                        x < g->source_w;
+    const int channel = at->channel + along_step();
+    const size_t pixel = inside ? ((size_t)row.image * g->source_h + y) * g->source_w + x : 0;
+    return load_vector(source + pixel * g->source_c + channel, inside ? g->source_c - channel : 0,
+                       g->source_c % 4 == 0);
+}
+
+// With `transposed` a tap's weights are [target_c][source_c], else [source_c][target_c].
+INLINE float4 load_weights(const global float *weights, const geometry *g, const walk *at,
+                           int first_column, int load, bool transposed)
+{
+    weights += (size_t)(at->ky * g->size + at->kx) * g->source_c * g->target_c;
+    if (transposed) {
+        const int column = first_column + along_line(load), channel = at->channel + along_step();
+        return load_vector(weights + (size_t)column * g->source_c + channel,
+                           column < g->target_c ? g->source_c - channel : 0,
+                           g->source_c % 4 == 0);
+    }
+    const int column = first_column + across_line(TILE_COLUMNS);
+    const int channel = at->channel + across_step(load, TILE_COLUMNS);
+    return load_vector(weights + (size_t)channel * g->target_c + column,
+                       channel < g->source_c ? g->target_c - column : 0, g->target_c % 4 == 0);
+}
+
+INLINE void load_tiles(const global float *source, const global float *weights, const geometry *g,
+                       const walk *at, const row_place *rows, int first_column, bool transposed,
+                       loads *next)
+{
+#pragma unroll
+    for (int i = 0; i < A_LOADS; i++)
+        next->a[i] = load_pixel(source, g, at, rows[i]);
+#pragma unroll
+    for (int i = 0; i < B_LOADS; i++)
+        next->b[i] = load_weights(weights, g, at, first_column, i, transposed);
+}
+
+INLINE void put_tiles(const loads *next, local float *tiles, bool transposed)
+{
+#pragma unroll
+    for (int i = 0; i < A_LOADS; i++)
+        put_along(next->a[i], tiles, A_STRIDE, i);
+#pragma unroll
+    for (int i = 0; i < B_LOADS; i++)
+        if (transposed)
+            put_along(next->b[i], tiles + B_AT, B_STRIDE, i);
+        else
+            put_across(next->b[i], tiles + B_AT, B_STRIDE, i, TILE_COLUMNS);
+}
+
+// A piece that begins at this channel, finished: as finish_vec, but a piece has its own width.
+INLINE piece finish_piece(piece sum, const ending *e, int channel, size_t at, int left)
+{
+    float lanes[PIECE];
+    JOIN(vstore, PIECE)(sum, 0, lanes);
+#pragma unroll
+    for (int i = 0; i < PIECE; i++)
+        if (i < left) {
+            float v = e->scale ? e->scale[channel + i] * lanes[i] : lanes[i];
+            v += e->shift[channel + i];
+            v += e->residual ? e->residual[at + i] : 0.0f;
+            lanes[i] = e->relu && v <= 0.0f ? 0.0f : v; // a NaN stays
+        }
+    return JOIN(vload, PIECE)(0, lanes);
+}
+
+// One place for all that is done to a result of these two directions.
+INLINE void store_pixels(const piece *sums, const geometry *g, int first_row, int rows,
+                         int first_column, int accumulate, const ending *e, global float *target)
+{
+#pragma unroll
+    for (int i = 0; i < PIECES; i++) {
+        const int row = first_row + piece_row(i), column = first_column + piece_column(i);
+        if (row >= rows || column >= g->target_c)
+            continue;
+        const row_place p = place_of_row(g, row);
+        const int y = p.y * g->target_step + g->start_y, x = p.x * g->target_step + g->start_x;
+        const size_t pixel = ((size_t)p.image * g->target_h + y) * g->target_w + x;
+        const size_t at = pixel * g->target_c + column;
+        const int left = g->target_c - column;
+        store_piece(e->shift ? finish_piece(sums[i], e, column, at, left) : sums[i], 1.0f,
+                    accumulate, target + at, left);
+    }
+}
+
+// target = (accumulate ? target : 0) + sum over taps of source * weights, for the group's tile.
+INLINE void gather_multiply(const global float *source, const global float *weights,
+                            global float *target, const geometry *g, int accumulate,
+                            bool transposed, const ending *e, local float *tiles)
+{
+    const int first_row = get_group_id(1) * TILE_ROWS;
+    const int first_column = get_group_id(0) * TILE_COLUMNS;
+    const int count = g->images * g->grid_h * g->grid_w;
+    const bool some = first_row < count; // fewer rows than the largest class of pixels, or none
+    const bounds reach = some ? bounds_of_tile(g, first_row, count) : (bounds){0, 0, 0, 0};
+    row_place rows[A_LOADS];
+    for (int i = 0; i < A_LOADS; i++) {
+        const int row = first_row + along_line(i);
+        rows[i] = row < count ? place_of_row(g, row) : (row_place){0, 0, g->images};
+    }
+    piece sums[PIECES];
+    clear(sums);
+    loads next;
+    walk at = walk_start(g);
+    bool more = some && walk_on(&at, g, &reach, transposed);
+    if (more)
+        load_tiles(source, weights, g, &at, rows, first_column, transposed, &next);
+    while (more) {
+        put_tiles(&next, tiles, transposed);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        more = walk_on(&at, g, &reach, transposed);
+        if (more)
+            load_tiles(source, weights, g, &at, rows, first_column, transposed, &next);
+        multiply_tiles(tiles, sums);
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    store_pixels(sums, g, first_row, count, first_column, accumulate, e, target);
+}
+
+// y[n][oh][ow][cout] = convolution of x[n][h][w][cin] and weights[size][size][cin][cout].
+// Groups count tiles of columns, tiles of rows, and convolutions of this shape, which follow each
+// other in each buffer. The last arguments are an ending's.
+kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
+tiled_gemm_forward(global const float *x, global const float *weights, global float *y, int n,
+                   int h, int w, int cin, int oh, int ow, int cout, int size, int stride, int pad,
+                   global const float *scale, global const float *shift,
+                   global const float *residual, int relu)
+{
+    local float4 tiles[LOCAL_FLOATS / 4];
+    const ending e = {scale, shift, residual, relu, 0};
+    const geometry g = {n, oh, ow, h, w, cin, stride, oh, ow, cout, 1, 0, 0, size, pad, 1, 0, 0};
+    const size_t which = get_group_id(2);
+    x += which * n * h * w * cin;
+    weights += which * size * size * cin * cout;
+    y += which * n * oh * ow * cout;
+    gather_multiply(x, weights, y, &g, 0, false, &e, (local float *)tiles);
+}
+
+// dx[n][h][w][cin] = (accumulate ? dx : 0) + the gradient by x. The third dimension counts the
+// stride * stride classes of pixels that meet the same taps, of one convolution after the other.
+kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
+tiled_gemm_backward_data(global const float *dy, global const float *weights, global float *dx,
+                         int n, int h, int w, int cin, int oh, int ow, int cout, int size,
+                         int stride, int pad, int accumulate)
+{
+    local float4 tiles[LOCAL_FLOATS / 4];
+    const ending none = {0, 0, 0, 0, 0};
+    const int place = get_group_id(2) % (stride * stride);
+    const int start_y = place / stride, start_x = place % stride;
+    const size_t which = get_group_id(2) / (stride * stride);
+    const int grid_h = (h - start_y + stride - 1) / stride;
+    const int grid_w = (w - start_x + stride - 1) / stride;
+    const int first_ky = (start_y + pad) % stride, first_kx = (start_x + pad) % stride;
+    const geometry g = {n,   grid_h, grid_w,  oh,      ow,   cout, 1,      h,        w,
+                        cin, stride, start_y, start_x, size, pad,  stride, first_ky, first_kx};
+    dy += which * n * oh * ow * cout;
+    weights += which * size * size * cin * cout;
+    dx += which * n * h * w * cin;
+    gather_multiply(dy, weights, dx, &g, accumulate, true, &none, (local float *)tiles);
+}
+
+// ---- The gradient by the weights ----
+
+// The output's places along one side whose tap k lies inside the image.
+typedef struct span {
+    int first, count;
+} span;
+
+INLINE span span_of_tap(int k, int length, int out, int stride, int pad)
+{
+    const int first = max(0, (pad - k + stride - 1) / stride), room = length - 1 + pad - k;
+    return (span){first, room < 0 ? 0 : max(0, min(out - 1, room / stride) - first + 1)};
+}
+
+// The pixels of one sum: those of the output whose tap (ky, kx) lies inside the image. Of x, `h`
+// and `w`; of dy, `oh` and `ow`.
+typedef struct field {
+    span y, x;
+    int h, w, oh, ow, ky, kx, stride, pad;
+} field;
+
+// Writes, for TILE_STEPS steps of the sum from `step` on, the pixels of x and dy into table[0] and
+// table[1]; -1 from `end` on.
+INLINE void tabulate(const field *f, int step, int end, local int (*table)[TILE_STEPS])
+{
+    const int k = get_local_id(0), at = step + k;
+    int from = -1, to = -1;
+    if (at < end) {
+        const int image = at / (f->y.count * f->x.count);
+        const int y = at / f->x.count % f->y.count + f->y.first, x = at % f->x.count + f->x.first;
+        const int iy = y * f->stride - f->pad + f->ky, ix = x * f->stride - f->pad + f->kx;
+        from = (image * f->h + iy) * f->w + ix;
+        to = (image * f->oh + y) * f->ow + x;
+    }
+    if (k < TILE_STEPS) {
+        table[0][k] = from;
+        table[1][k] = to;
+    }
+}
+
+INLINE float4 load_channels(const global float *from, int pixel, int channel, int channels)
+{
+    return load_vector(from + (size_t)max(pixel, 0) * channels + channel,
+                       pixel >= 0 ? channels - channel : 0, channels % 4 == 0);
+}
+
+INLINE void load_gradient_tiles(const global float *x, const global float *dy, int first_row,
+                                int first_column, int cin, int cout,
+                                const local int (*table)[TILE_STEPS], loads *next)
+{
+#pragma unroll
+    for (int i = 0; i < A_LOADS; i++)
+        next->a[i] = load_channels(x, table[0][across_step(i, TILE_ROWS)],
+                                   first_row + across_line(TILE_ROWS), cin);
+#pragma unroll
+    for (int i = 0; i < B_LOADS; i++)
+        next->b[i] = load_channels(dy, table[1][across_step(i, TILE_COLUMNS)],
+                                   first_column + across_line(TILE_COLUMNS), cout);
+}
+
+INLINE void put_gradient_tiles(const loads *next, local float *tiles)
+{
+#pragma unroll
+    for (int i = 0; i < A_LOADS; i++)
+        put_across(next->a[i], tiles, A_STRIDE, i, TILE_ROWS);
+#pragma unroll
+    for (int i = 0; i < B_LOADS; i++)
+        put_across(next->b[i], tiles + B_AT, B_STRIDE, i, TILE_COLUMNS);
+}
+
+// dweights[part][tap][cin][cout] = sum over the part's pixels of x * dy, for the taps of which a
+// pixel lies inside the image. The third dimension counts `parts` of the sum over pixels, then the
+// taps, then convolutions of this shape; these follow each other within a part. Rows are input
+// channels. With `descend`, which needs the whole sum in one part, the weights themselves lie there
+// and a step of `rate` down the gradient is taken instead.
+kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
+tiled_gemm_backward_weights(global const float *x, global const float *dy, global float *dweights,
+                            int n, int h, int w, int cin, int oh, int ow, int cout, int size,
+                            int stride, int pad, int parts, int descend, float rate)
+{
+    local float4 memory[LOCAL_FLOATS / 4];
+    local int table[2][TILE_STEPS];
+    local float *tiles = (local float *)memory;
+    const int first_row = get_group_id(1) * TILE_ROWS;
+    const int first_column = get_group_id(0) * TILE_COLUMNS;
+    const int part = get_group_id(2) % parts, matrix = get_group_id(2) / parts;
+    const int ky = matrix / size % size, kx = matrix % size;
+    const size_t which = matrix / (size * size), matrices = get_num_groups(2) / parts;
+    const field f = {span_of_tap(ky, h, oh, stride, pad), span_of_tap(kx, w, ow, stride, pad),
+                     h, w, oh, ow, ky, kx, stride, pad};
+    const int pixels = n * f.y.count * f.x.count;
+    x += which * n * h * w * cin;
+    dy += which * n * oh * ow * cout;
+    dweights += (part * matrices + matrix) * cin * cout;
+
+    const int steps = (pixels + TILE_STEPS - 1) / TILE_STEPS;
+    const int share = (steps + parts - 1) / parts * TILE_STEPS; // pixels of a part
+    const int end = min(pixels, (part + 1) * share);
+    piece sums[PIECES];
+    clear(sums);
+    loads next;
+    tabulate(&f, part * share, end, table);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    load_gradient_tiles(x, dy, first_row, first_column, cin, cout, table, &next);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int step = part * share; step < end; step += TILE_STEPS) {
+        put_gradient_tiles(&next, tiles);
+        tabulate(&f, step + TILE_STEPS, end, table);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        load_gradient_tiles(x, dy, first_row, first_column, cin, cout, table, &next);
+        multiply_tiles(tiles, sums);
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+#pragma unroll
+    for (int i = 0; i < PIECES; i++) {
+        const int row = first_row + piece_row(i), column = first_column + piece_column(i);
+        if (pixels > 0 && row < cin && column < cout)
+            store_piece(sums[i], descend ? -rate : 1.0f, descend,
+                        dweights + (size_t)row * cout + column, cout - column);
+    }
+}
+
+// dweights = the sum of `parts` such gradients of `count` weights, which follow each other and the
+// first of which may be dweights itself; with `descend` a step down it. One item for a weight.
+kernel void tiled_gemm_add_parts(global const float *sums, global float *dweights, int n, int h,
+                                 int w, int cin, int oh, int ow, int cout, int size, int stride,
+                                 int pad, ulong count, int parts, int descend, float rate)
+{
+    const size_t at = get_global_id(0);
+    if (at >= count)
+        return;
+    const int matrix = at / ((size_t)cin * cout);
+    const span y = span_of_tap(matrix / size % size, h, oh, stride, pad);
+    const span x = span_of_tap(matrix % size, w, ow, stride, pad);
+    if (y.count == 0 || x.count == 0)
+        return;
+    float sum = 0.0f;
+    for (int part = 0; part < parts; part++)
+        sum += sums[part * count + at];
+    dweights[at] = descend ? dweights[at] - rate * sum : sum;
+}

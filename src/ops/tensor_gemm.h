@@ -1,0 +1,17 @@
+/* Convolutions by NVIDIA's tensor cores, kernels/tensor_gemm.cl. Factors are rounded to TF32, ten
+ * bits of mantissa, so they are for whoever asks for them: HCNN_TF32=1. */
+#ifndef HCNN_OPS_TENSOR_GEMM_H
+#define HCNN_OPS_TENSOR_GEMM_H
+
+#include "ops/convolution.h"
+
+/* Sets dev->tf32, and tensor_gemm then supports every call, where the device has such cores, builds
+ * the kernels and passes tensor_gemm_self_test; else dev->tf32_note says why not. Once per device,
+ * for whoever asked; blocking. */
+void tensor_gemm_prepare(device *dev);
+
+/* Multiplies matrices of random numbers, by each tile; every sum of theirs is exact in TF32, so a
+ * single wrong bit is an error, which says where. */
+status tensor_gemm_self_test(device *dev, error *err);
+
+#endif

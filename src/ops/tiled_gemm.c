@@ -1,0 +1,204 @@
+/* Convolutions as matrix products by groups of work-items around local memory,
+ * kernels/tiled_gemm.cl: what a GPU runs. */
+#include "ops/tiled_gemm.h"
+#include "device/kernel.h"
+
+/* As in the kernel. */
+static const tile_set plain_tiles = {{"tiled_gemm", 128, 64, 128, 13 << 10},
+                                     {"tiled_gemm -DSMALL_TILES", 32, 32, 64, 5 << 10}};
+
+enum {
+    GROUPS_PER_UNIT = 4, /* so that a compute unit has work while some of its groups wait */
+    PART_PIXELS = 256,   /* of a sum, at least: below that the parts' traffic outweighs the gain */
+};
+
+static size_t divide_up(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static bool fits(const device *dev, const tile_shape *tile)
+{
+    return dev->info.max_group_size >= (size_t)tile->items &&
+           dev->info.local_memory_bytes >= tile->local_bytes;
+}
+
+bool tile_set_fits(const device *dev, const tile_set *tiles)
+{
+    return fits(dev, &tiles->small);
+}
+
+/* The matrix products that make a call. */
+typedef struct extent {
+    size_t rows, columns;
+    size_t products;   /* that run at the same time */
+    size_t most_parts; /* into which their sums may be cut */
+} extent;
+
+static extent extent_of(const convolution_call *c, int batch)
+{
+    size_t n = (size_t)batch, stride = (size_t)c->shape.stride;
+    size_t taps = (size_t)c->shape.kernel * (size_t)c->shape.kernel;
+    size_t cin = (size_t)c->shape.cin, cout = (size_t)c->shape.cout;
+    switch (c->direction) {
+    case CONVOLUTION_FORWARD:
+        return (extent){tensor_pixels(c->y), cout, n, 1};
+    case CONVOLUTION_BACKWARD_DATA: /* a product for each class of pixels that meet the same taps */
+        return (extent){(size_t)c->x.n * divide_up((size_t)c->x.h, stride) *
+                            divide_up((size_t)c->x.w, stride),
+                        cin, n * stride * stride, 1};
+    default:
+        return (extent){cin, cout, n * taps, divide_up(tensor_pixels(c->y), PART_PIXELS)};
+    }
+}
+
+static launch_range groups_of(const tile_shape *tile, extent e, size_t parts)
+{
+    size_t items = (size_t)tile->items;
+    return (launch_range){3,
+                          {divide_up(e.columns, (size_t)tile->columns) * items,
+                           divide_up(e.rows, (size_t)tile->rows), e.products * parts},
+                          {items, 1, 1}};
+}
+
+static size_t count_groups(const tile_shape *tile, extent e)
+{
+    launch_range r = groups_of(tile, e, 1);
+    return r.global[0] / r.local[0] * r.global[1] * r.global[2];
+}
+
+static size_t wanted_groups(const device *dev)
+{
+    return GROUPS_PER_UNIT * (size_t)dev->info.compute_units;
+}
+
+static int parts_of(const device *dev, const tile_shape *tile, const convolution_call *call,
+                    int batch)
+{
+    extent e = extent_of(call, batch);
+    size_t wanted = divide_up(wanted_groups(dev), count_groups(tile, e));
+    return (int)(wanted < e.most_parts ? wanted : e.most_parts);
+}
+
+static status backward_weights(device *dev, const tile_shape *tile, const convolution_call *c,
+                               int batch, cl_mem parts, error *err)
+{
+    extent e = extent_of(c, batch);
+    int count = parts_of(dev, tile, c, batch);
+    bool whole = count == 1;
+    TRY(LAUNCH(dev, tile->program, "tiled_gemm_backward_weights", groups_of(tile, e, (size_t)count),
+               err, ARG_BUFFER(c->x.buffer), ARG_BUFFER(c->y.buffer),
+               ARG_BUFFER(whole ? c->weights : parts), ARG_SHAPES(c), ARG_INT(count),
+               ARG_INT(whole && c->descend), ARG_FLOAT(c->rate)));
+    if (whole)
+        return STATUS_OK;
+    size_t weights = e.products * e.rows * e.columns;
+    return LAUNCH(dev, tile->program, "tiled_gemm_add_parts",
+                  RANGE_GROUPS(weights, (size_t)tile->items), err, ARG_BUFFER(parts),
+                  ARG_BUFFER(c->weights), ARG_SHAPES(c), ARG_ULONG(weights), ARG_INT(count),
+                  ARG_INT(c->descend), ARG_FLOAT(c->rate));
+}
+
+status tile_run(device *dev, const tile_shape *tile, const convolution_call *c, int batch,
+                cl_mem parts, error *err)
+{
+    launch_range groups = groups_of(tile, extent_of(c, batch), 1);
+    switch (c->direction) {
+    case CONVOLUTION_FORWARD:
+        return LAUNCH(dev, tile->program, "tiled_gemm_forward", groups, err,
+                      ARG_BUFFER(c->x.buffer), ARG_BUFFER(c->weights), ARG_BUFFER(c->y.buffer),
+                      ARG_SHAPES(c), ARG_FINISH(c));
+    case CONVOLUTION_BACKWARD_DATA:
+        return LAUNCH(dev, tile->program, "tiled_gemm_backward_data", groups, err,
+                      ARG_BUFFER(c->y.buffer), ARG_BUFFER(c->weights), ARG_BUFFER(c->x.buffer),
+                      ARG_SHAPES(c), ARG_INT(c->accumulate));
+    default:
+        return backward_weights(dev, tile, c, batch, parts, err);
+    }
+}
+
+/* Large tiles unless they would be mostly empty, or too few. */
+static const tile_shape *choose_tile(const device *dev, const tile_set *tiles,
+                                     const convolution_call *call, int batch)
+{
+    const tile_shape *large = &tiles->large;
+    extent e = extent_of(call, batch);
+    bool filled = 2 * e.rows > (size_t)large->rows && 2 * e.columns > (size_t)large->columns;
+    bool enough = count_groups(large, e) * e.most_parts >= wanted_groups(dev);
+    return filled && enough && fits(dev, large) ? large : &tiles->small;
+}
+
+int tile_set_parts(const device *dev, const tile_set *tiles, const convolution_call *call,
+                   int batch)
+{
+    return parts_of(dev, choose_tile(dev, tiles, call, batch), call, batch);
+}
+
+status tile_set_run(device *dev, const tile_set *tiles, const convolution_call *call, int batch,
+                    cl_mem parts, error *err)
+{
+    return tile_run(dev, choose_tile(dev, tiles, call, batch), call, batch, parts, err);
+}
+
+convolution_bytes tile_set_bytes(const device *dev, const tile_set *tiles,
+                                 const convolution_call *call)
+{
+    const convolution_shape *s = &call->shape;
+    size_t weights = (size_t)(s->kernel * s->kernel) * (size_t)s->cin * (size_t)s->cout;
+    size_t parts = (size_t)tile_set_parts(dev, tiles, call, 1);
+    return (convolution_bytes){.scratch = parts > 1 ? parts * weights * sizeof(float) : 0};
+}
+
+int tiled_gemm_parts(const device *dev, const convolution_call *call, int batch)
+{
+    return tile_set_parts(dev, &plain_tiles, call, batch);
+}
+
+status tiled_gemm_batch(device *dev, const convolution_call *call, int batch, cl_mem parts,
+                        error *err)
+{
+    return tile_set_run(dev, &plain_tiles, call, batch, parts, err);
+}
+
+static bool supports(const device *dev, const convolution_call *call)
+{
+    (void)call;
+    return tile_set_fits(dev, &plain_tiles);
+}
+
+/* A CPU runs the items of a group one after the other, and its local memory is memory. */
+static bool suits(const device *dev, const convolution_call *call)
+{
+    (void)call;
+    return !(dev->info.type & CL_DEVICE_TYPE_CPU);
+}
+
+static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
+                      error *err)
+{
+    (void)err;
+    *bytes = tile_set_bytes(dev, &plain_tiles, call);
+    return STATUS_OK;
+}
+
+static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
+{
+    return tiled_gemm_batch(dev, call, 1, memory.scratch, err);
+}
+
+/* A weight's sum is whole before it is stored, in its parts' last step if not in one. */
+static bool descends(const device *dev, const convolution_call *call)
+{
+    (void)dev;
+    (void)call;
+    return true;
+}
+
+const convolution_algorithm tiled_gemm = {.name = "tiled_gemm",
+                                          .family = "gemm",
+                                          .supports = supports,
+                                          .suits = suits,
+                                          .measure = measure,
+                                          .run = run,
+                                          .descends = descends,
+                                          .finishes = true};

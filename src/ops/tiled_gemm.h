@@ -1,0 +1,50 @@
+/* Matrix products by groups of work-items around local memory, kernels/tiled_gemm.cl: as a
+ * convolution in convolution.h's table, for algorithms that prepare their factors themselves, and
+ * for those that bring a product of their own. */
+#ifndef HCNN_OPS_TILED_GEMM_H
+#define HCNN_OPS_TILED_GEMM_H
+
+#include "ops/convolution.h"
+
+/* A build of kernels/tiled_gemm.cl, or of a file that includes it, and what it takes. */
+typedef struct tile_shape {
+    const char *program; /* as LAUNCH's */
+    int rows, columns;   /* of the result, for one group */
+    int items;           /* in a group */
+    size_t local_bytes;
+} tile_shape;
+
+/* Large tiles read each factor fewer times; small ones make groups enough of a small result, and
+ * fit the least of devices. */
+typedef struct tile_set {
+    tile_shape large, small;
+} tile_set;
+
+/* Whether the device has the local memory, and takes the groups, of the small tile. */
+bool tile_set_fits(const device *dev, const tile_set *tiles);
+
+/* `batch` convolutions of the same shape, whose x, y and weights follow each other in their
+ * buffers.
+ *
+ * The sum over pixels of a BACKWARD_WEIGHTS may be cut, so that there are groups enough for the
+ * device: `parts` then holds tile_set_parts times the weights of the whole batch. It may be the
+ * weights' own buffer, which is then as large, where the call does not descend. With one part, and
+ * for other directions, it is not used. */
+int tile_set_parts(const device *dev, const tile_set *tiles, const convolution_call *call,
+                   int batch);
+status tile_set_run(device *dev, const tile_set *tiles, const convolution_call *call, int batch,
+                    cl_mem parts, error *err);
+/* By a certain tile. */
+status tile_run(device *dev, const tile_shape *tile, const convolution_call *call, int batch,
+                cl_mem parts, error *err);
+
+/* The memory of one convolution: its scratch are the parts. */
+convolution_bytes tile_set_bytes(const device *dev, const tile_set *tiles,
+                                 const convolution_call *call);
+
+/* In single precision. */
+int tiled_gemm_parts(const device *dev, const convolution_call *call, int batch);
+status tiled_gemm_batch(device *dev, const convolution_call *call, int batch, cl_mem parts,
+                        error *err);
+
+#endif

@@ -1,0 +1,45 @@
+/* kernels/direct.cl with every vector width that a device may report; see convolution_check.h. */
+#include "convolution_check.h"
+#include "support.h"
+
+enum { CASES = 24 };
+
+static void check_all(device *dev)
+{
+    for (int i = 0; i < CASES; i++) {
+        problem p = convolution_problem(i, i % 3 == 2);
+        convolution_check(dev, &direct_convolution, &p, 2000u + 1000u * (uint64_t)i, i % 2 == 1,
+                          convolution_tolerance);
+    }
+}
+
+/* A device of its own for each, since programs are built once per device for its width. */
+static void test_widths(void **state)
+{
+    (void)state;
+    for (int width = 1; width <= 16; width *= width == 1 ? 4 : 2) {
+        void *opened;
+        assert_int_equal(support_open_device(&opened), 0);
+        device *dev = opened;
+        dev->vec = width;
+        check_all(dev);
+        support_close_device(&opened);
+    }
+}
+
+static void test_descent(void **state)
+{
+    for (int i = 0; i < CASES; i++) {
+        problem p = convolution_problem(i, i % 3 == 2);
+        convolution_check_descent(*state, &direct_convolution, &p, 70u * (uint64_t)i);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_descent),
+    };
+    return cmocka_run_group_tests_name("direct", tests, support_open_device, support_close_device);
+}

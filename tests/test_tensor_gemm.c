@@ -1,0 +1,105 @@
+/* kernels/tensor_gemm.cl with its instructions acted out, which any device can; see
+ * convolution_check.h. The PTX itself is tested where it runs, by tensor_gemm_self_test. */
+#include "convolution_check.h"
+#include "ops/tensor_gemm.h"
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CASES = 14 };
+
+/* Factors of up to 1 lose up to 2^-11 of themselves; sums of up to a few thousand products of them
+ * stay well below this, and a product in the wrong place does not. */
+static const tolerance tf32_tolerance = {1e-3, 3e-2};
+
+static const problem several_tiles = {{70, 75, 3, 1, 1}, 2, 12, 13, 12, 13};
+
+/* With few units large tiles, with many small ones and sums in parts. */
+static void check_with_units(device *dev, unsigned units)
+{
+    dev->info.compute_units = units;
+    for (int i = 0; i < CASES; i++) {
+        problem p = convolution_problem(i, i % 3 == 2);
+        convolution_check(dev, &tensor_gemm, &p, 4000u + 1000u * (uint64_t)i, i % 2 == 1,
+                          tf32_tolerance);
+    }
+    convolution_check(dev, &tensor_gemm, &several_tiles, 1, true, tf32_tolerance);
+    convolution_check_descent(dev, &tensor_gemm, &several_tiles, 2);
+}
+
+static void test_tensor_gemm(void **state)
+{
+    device *dev = *state;
+    const device_info info = dev->info;
+    dev->tf32 = true;
+    check_with_units(dev, 1);
+    check_with_units(dev, 1000);
+    dev->info = info;
+    dev->tf32 = false;
+}
+
+static void test_self_test(void **state)
+{
+    error err;
+    assert_ok(tensor_gemm_self_test(*state, &err), &err);
+}
+
+/* y = x * 1 of one pixel and channel is what x is rounded to: to ten bits, to the nearest, halves
+ * away from zero. */
+static void test_rounding(void **state)
+{
+    static const float values[] = {
+        1.0f,          1.0f + 0x1p-11f, 1.0f + 0x1.ffep-12f, -1.0f - 0x1p-11f, -1.0f - 0x1.8p-10f,
+        0x1.ffep-100f, 0x1.fffp+5f};
+    static const float rounded[] = {
+        1.0f, 1.0f + 0x1p-10f, 1.0f, -1.0f - 0x1p-10f, -1.0f - 0x1p-9f, 0x1p-99f, 0x1p+6f};
+    enum { COUNT = sizeof values / sizeof values[0] };
+    device *dev = *state;
+    error err;
+    const float one = 1;
+    convolution_call call = {.shape = {1, 1, 1, 1, 0},
+                             .x = support_tensor(dev, COUNT, 1, 1, 1, values),
+                             .y = support_tensor(dev, COUNT, 1, 1, 1, NULL),
+                             .weights = support_buffer(dev, 1, &one)};
+    assert_ok(tensor_gemm.run(dev, &call, (convolution_memory){0}, &err), &err);
+    float *got = support_read(dev, call.y);
+    assert_same_bits(got, rounded, COUNT);
+    free(got);
+    tensor_release(&call.x);
+    tensor_release(&call.y);
+    buffer_release(&call.weights);
+}
+
+/* Offered to nobody who did not ask, and nowhere without the cores; the reason is at hand. */
+static void test_opt_in(void **state)
+{
+    device *dev = *state;
+    const convolution_call call = {.shape = {8, 8, 1, 1, 0}, .x = {NULL, 1, 4, 4, 8}};
+    error err;
+    unsetenv("HCNN_TF32");
+    assert_ok(convolution_prepare(dev, &err), &err);
+    assert_false(tensor_gemm.supports(dev, &call));
+    assert_string_equal(dev->tf32_note, "");
+    setenv("HCNN_TF32", "1", 1);
+    assert_ok(convolution_prepare(dev, &err), &err);
+    if (dev->info.nv_capability < 80)
+        assert_non_null(strstr(dev->tf32_note, "compute capability 8.0"));
+    assert_true(dev->tf32 == (dev->tf32_note[0] == '\0'));
+    setenv("HCNN_TF32", "fast", 1);
+    assert_int_equal(convolution_prepare(dev, &err), STATUS_USAGE);
+    unsetenv("HCNN_TF32");
+    assert_ok(convolution_prepare(dev, &err), &err);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_self_test),
+        cmocka_unit_test(test_rounding),
+        cmocka_unit_test(test_tensor_gemm),
+        cmocka_unit_test(test_opt_in),
+    };
+    return cmocka_run_group_tests_name("tensor_gemm", tests, support_open_device,
+                                       support_close_device);
+}

@@ -1,0 +1,91 @@
+/* kernels/tiled_gemm.cl with either size of tile, and sums over pixels in one part and in several;
+ * see convolution_check.h. */
+#include "convolution_check.h"
+#include "ops/tiled_gemm.h"
+#include "support.h"
+
+enum { CASES = 24 };
+
+/* Results that no tile covers on either side, and sums over more pixels than one part must have. */
+static const problem several_tiles[] = {
+    {{70, 75, 3, 1, 1}, 2, 12, 13, 12, 13},
+    {{132, 68, 1, 1, 0}, 3, 10, 11, 10, 11},
+    {{40, 140, 3, 2, 1}, 3, 19, 21, 10, 11},
+    {{39, 33, 1, 1, 0}, 2, 20, 20, 20, 20},
+};
+
+static void check_all(device *dev)
+{
+    for (int i = 0; i < CASES; i++) {
+        problem p = convolution_problem(i, i % 3 == 2);
+        convolution_check(dev, &tiled_gemm, &p, 3000u + 1000u * (uint64_t)i, i % 2 == 1,
+                          convolution_tolerance);
+        convolution_check_descent(dev, &tiled_gemm, &p, 60u * (uint64_t)i);
+    }
+    for (size_t i = 0; i < sizeof several_tiles / sizeof several_tiles[0]; i++) {
+        convolution_check(dev, &tiled_gemm, &several_tiles[i], 9000u + i, i % 2 == 1,
+                          convolution_tolerance);
+        convolution_check_descent(dev, &tiled_gemm, &several_tiles[i], 8000u + i);
+    }
+}
+
+static int parts_of(const device *dev, const problem *p)
+{
+    const convolution_call call = {.direction = CONVOLUTION_BACKWARD_WEIGHTS,
+                                   .shape = p->s,
+                                   .x = {NULL, p->n, p->h, p->w, p->s.cin},
+                                   .y = {NULL, p->n, p->oh, p->ow, p->s.cout}};
+    return tiled_gemm_parts(dev, &call, 1);
+}
+
+/* One unit is soon full: large tiles where the result fills them, every sum in one part. */
+static void test_few_units(void **state)
+{
+    device *dev = *state;
+    unsigned units = dev->info.compute_units;
+    dev->info.compute_units = 1;
+    assert_int_equal(parts_of(dev, &several_tiles[0]), 1);
+    check_all(dev);
+    dev->info.compute_units = units;
+}
+
+/* Never full: small tiles, and sums in as many parts as there may be. */
+static void test_many_units(void **state)
+{
+    device *dev = *state;
+    unsigned units = dev->info.compute_units;
+    dev->info.compute_units = 1000;
+    assert_int_equal(parts_of(dev, &several_tiles[0]), 2);
+    check_all(dev);
+    dev->info.compute_units = units;
+}
+
+/* Small groups, or little local memory, leave the small tile, and less than that nothing. */
+static void test_small_devices(void **state)
+{
+    device *dev = *state;
+    const device_info info = dev->info;
+    const convolution_call call = {.shape = {1, 1, 1, 1, 0}, .x = {NULL, 1, 1, 1, 1}};
+    dev->info.compute_units = 1;
+    dev->info.max_group_size = 64;
+    dev->info.local_memory_bytes = 8 << 10;
+    assert_true(tiled_gemm.supports(dev, &call));
+    convolution_check(dev, &tiled_gemm, &several_tiles[0], 1, false, convolution_tolerance);
+    dev->info.max_group_size = 32;
+    assert_false(tiled_gemm.supports(dev, &call));
+    dev->info.max_group_size = 64;
+    dev->info.local_memory_bytes = 1 << 10;
+    assert_false(tiled_gemm.supports(dev, &call));
+    dev->info = info;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_few_units),
+        cmocka_unit_test(test_many_units),
+        cmocka_unit_test(test_small_devices),
+    };
+    return cmocka_run_group_tests_name("tiled_gemm", tests, support_open_device,
+                                       support_close_device);
+}
