@@ -9,8 +9,8 @@
 // of two of them for the gradient by the weights. Points 0, 1, -1 and infinity for M = 2; also 2
 // and -2 for M = 4.
 //
-// Transformed data lies [A * A][tiles or cin][channels]. A work-item handles one tile, or one
-// input channel of the weights, for `width` of the channels of a row.
+// Transformed data lies [A * A][tiles or cin][channels], as floats. A work-item handles one tile, or
+// one input channel of the weights, for `width` of the channels of a row.
 
 #define INLINE inline __attribute__((always_inline))
 #define MOST   6 // A for M = 4
@@ -165,7 +165,7 @@ INLINE place place_of(int index, int h, int w, int m)
 
 // out[A * A][tiles][c] = BT window B of x[n][h][w][c]. The windows are those of results of
 // oh x ow, and begin `pad` before them.
-INLINE void input_tile(global const float *x, global float *out, int tiles, int h, int w, int c,
+INLINE void input_tile(global const real *x, global float *out, int tiles, int h, int w, int c,
                        int oh, int ow, int pad, int width, int m)
 {
     const int tile = get_global_id(1), begin = get_global_id(0) * width;
@@ -181,7 +181,7 @@ INLINE void input_tile(global const float *x, global float *out, int tiles, int 
                 const int y = p.y + i - pad, across = p.x + j - pad;
                 d.at[i][j] = (vec)(0.0f);
                 if (y >= 0 && y < h && across >= 0 && across < w)
-                    d.at[i][j] = vec_load_part(
+                    d.at[i][j] = real_load_part(
                         x + (((size_t)p.image * h + y) * w + across) * c + channel, left);
             }
         transform_window(&d, m, size, size, INPUT);
@@ -222,7 +222,7 @@ INLINE void weights_tile(global const float *weights, global float *out, int cin
 }
 
 // y[n][h][w][c] = (accumulate ? y : 0) + AT products A of products[A * A][tiles][c].
-INLINE void output_tile(global const float *products, global float *y, int tiles, int h, int w,
+INLINE void output_tile(global const float *products, global real *y, int tiles, int h, int w,
                         int c, int accumulate, int width, int m)
 {
     const int tile = get_global_id(1), begin = get_global_id(0) * width;
@@ -243,16 +243,16 @@ INLINE void output_tile(global const float *products, global float *y, int tiles
 #pragma unroll
             for (int j = 0; j < m; j++)
                 if (p.y + i < h && p.x + j < w) {
-                    global float *to =
+                    global real *to =
                         y + (((size_t)p.image * h + p.y + i) * w + p.x + j) * c + channel;
-                    const vec before = accumulate ? vec_load_part(to, left) : (vec)(0.0f);
-                    vec_store_part(before + d.at[i][j], to, left);
+                    const vec before = accumulate ? real_load_part(to, left) : (vec)(0.0f);
+                    real_store_part(before + d.at[i][j], to, left);
                 }
     }
 }
 
 // out[A * A][tiles][c] = A dy AT of dy[n][h][w][c].
-INLINE void output_adjoint_tile(global const float *dy, global float *out, int tiles, int h, int w,
+INLINE void output_adjoint_tile(global const real *dy, global float *out, int tiles, int h, int w,
                                 int c, int width, int m)
 {
     const int tile = get_global_id(1), begin = get_global_id(0) * width;
@@ -267,7 +267,7 @@ INLINE void output_adjoint_tile(global const float *dy, global float *out, int t
             for (int j = 0; j < m; j++) {
                 d.at[i][j] = (vec)(0.0f);
                 if (p.y + i < h && p.x + j < w)
-                    d.at[i][j] = vec_load_part(
+                    d.at[i][j] = real_load_part(
                         dy + (((size_t)p.image * h + p.y + i) * w + p.x + j) * c + channel, left);
             }
         transform_window(&d, m, m, size, OUTPUT_ADJOINT);
@@ -310,7 +310,7 @@ INLINE void weights_adjoint_tile(global const float *sums, global float *dweight
 
 // Every kernel for both sizes of tile, so that loops and branches over m vanish.
 #define KERNELS(M)                                                                                 \
-    kernel void winograd##M##_input(global const float *x, global float *out, int tiles, int h,    \
+    kernel void winograd##M##_input(global const real *x, global float *out, int tiles, int h,    \
                                     int w, int c, int oh, int ow, int pad, int width)              \
     {                                                                                              \
         input_tile(x, out, tiles, h, w, c, oh, ow, pad, width, M);                                 \
@@ -320,12 +320,12 @@ INLINE void weights_adjoint_tile(global const float *sums, global float *dweight
     {                                                                                              \
         weights_tile(weights, out, cin, cout, flip, width, M);                                     \
     }                                                                                              \
-    kernel void winograd##M##_output(global const float *products, global float *y, int tiles,     \
+    kernel void winograd##M##_output(global const float *products, global real *y, int tiles,     \
                                      int h, int w, int c, int accumulate, int width)               \
     {                                                                                              \
         output_tile(products, y, tiles, h, w, c, accumulate, width, M);                            \
     }                                                                                              \
-    kernel void winograd##M##_output_adjoint(global const float *dy, global float *out, int tiles, \
+    kernel void winograd##M##_output_adjoint(global const real *dy, global float *out, int tiles, \
                                              int h, int w, int c, int width)                       \
     {                                                                                              \
         output_adjoint_tile(dy, out, tiles, h, w, c, width, M);                                    \

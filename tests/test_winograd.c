@@ -141,10 +141,9 @@ static void test_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tiles_of_2),
-        cmocka_unit_test(test_tiles_of_4),
-        cmocka_unit_test(test_widths),
-        cmocka_unit_test(test_error),
+        cmocka_unit_test(test_tiles_of_2),  cmocka_unit_test(test_tiles_of_4),
+        support_half_test(test_tiles_of_2), support_half_test(test_tiles_of_4),
+        cmocka_unit_test(test_widths),      cmocka_unit_test(test_error),
     };
     return cmocka_run_group_tests_name("winograd", tests, support_open_device,
                                        support_close_device);

@@ -11,7 +11,7 @@
 enum { BAR_WIDTH = 24 };
 
 typedef struct classify_options {
-    const char *checkpoint;
+    const char *checkpoint, *precision;
     int top;
     bool json;
 } classify_options;
@@ -150,7 +150,9 @@ static status run(const classify_options *o, const operands *images, error *err)
     device *dev;
     session s = {.options = o};
     TRY(device_open(&dev, err));
-    status result = classifier_open(dev, o->checkpoint, &s.from, err);
+    status result = device_set_precision(dev, o->precision, err);
+    if (result == STATUS_OK)
+        result = classifier_open(dev, o->checkpoint, &s.from, err);
     if (result == STATUS_OK) {
         s.classes = classifier_classes(s.from);
         int coarse = s.classes->coarse_count, fine = s.classes->fine_count;
@@ -170,7 +172,7 @@ static status run(const classify_options *o, const operands *images, error *err)
 
 int command_classify(int argc, char **argv)
 {
-    classify_options o = {.top = 5};
+    classify_options o = {.precision = "fp32", .top = 5};
     const option_spec options[] = {
         {.name = "checkpoint",
          .kind = OPTION_STRING,
@@ -184,6 +186,12 @@ int command_classify(int argc, char **argv)
          .help = "guesses of each head",
          .min = 1,
          .max = 1000},
+        {.name = "precision",
+         .kind = OPTION_CHOICE,
+         .target = &o.precision,
+         .argument = "NAME",
+         .help = "as train's",
+         .choices = "fp32|fp16"},
         {.name = "json",
          .kind = OPTION_FLAG,
          .target = &o.json,

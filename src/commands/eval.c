@@ -10,7 +10,7 @@
 #include <string.h>
 
 typedef struct eval_options {
-    const char *checkpoint, *data, *split;
+    const char *checkpoint, *data, *split, *precision;
     int batch_size;
     uint64_t seed;
     bool json;
@@ -114,6 +114,8 @@ static status run(const eval_options *o, error *err)
     if (result == STATUS_OK) {
         result = device_open(&dev, err);
         if (result == STATUS_OK)
+            result = device_set_precision(dev, o->precision, err);
+        if (result == STATUS_OK)
             result = measure(o, dev, &data, &info, &sums, err);
         device_close(dev);
         dataset_close(&data);
@@ -128,7 +130,7 @@ static status run(const eval_options *o, error *err)
 
 int command_eval(int argc, char **argv)
 {
-    eval_options o = {.split = "all", .batch_size = 32};
+    eval_options o = {.split = "all", .precision = "fp32", .batch_size = 32};
     const option_spec options[] = {
         {.name = "checkpoint",
          .kind = OPTION_STRING,
@@ -159,6 +161,12 @@ int command_eval(int argc, char **argv)
          .help = "images at a time",
          .min = 1,
          .max = 65536},
+        {.name = "precision",
+         .kind = OPTION_CHOICE,
+         .target = &o.precision,
+         .argument = "NAME",
+         .help = "as train's; a checkpoint of either may be measured in both",
+         .choices = "fp32|fp16"},
         {.name = "json", .kind = OPTION_FLAG, .target = &o.json, .help = "print a line of JSON"},
         {0},
     };

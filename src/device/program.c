@@ -199,16 +199,20 @@ static const char *find_source(const char *name)
 
 static status build_embedded(device *dev, const char *name, cl_program *built, error *err)
 {
-    const char *common = find_source("common"), *own = find_source(name);
+    char stem[64]; /* of the file: without ":fp32" */
+    size_t length = strcspn(name, ":");
+    snprintf(stem, sizeof stem, "%.*s", (int)length, name);
+    const char *common = find_source("common"), *own = find_source(stem);
     if (!common || !own)
-        return error_set(err, STATUS_FAILED, "kernels/%s.cl is not part of this program", name);
-    char *source = file_path("%s\n#line 1 \"%s.cl\"\n%s", common, name, own);
+        return error_set(err, STATUS_FAILED, "kernels/%s.cl is not part of this program", stem);
+    char *source = file_path("%s\n#line 1 \"%s.cl\"\n%s", common, stem, own);
     if (!source)
         return error_memory(err, name);
+    bool half = dev->precision == PRECISION_FP16 && name[length] == '\0';
     char options[128];
-    snprintf(options, sizeof options, "-cl-std=CL1.2 -DVEC=%d -DON_CPU=%d", dev->vec,
-             (dev->info.type & CL_DEVICE_TYPE_CPU) != 0);
-    status result = program_build(dev, name, source, options, built, err);
+    snprintf(options, sizeof options, "-cl-std=CL1.2 -DVEC=%d -DON_CPU=%d%s", dev->vec,
+             (dev->info.type & CL_DEVICE_TYPE_CPU) != 0, half ? " -DHALF_STORAGE" : "");
+    status result = program_build(dev, stem, source, options, built, err);
     free(source);
     return result;
 }

@@ -174,7 +174,7 @@ static status list_pieces(plan *p, device *dev, const graph *g, int batch, error
     int end = backward_time(g, 0);
     for (int i = 0; i < g->count; i++) {
         const node *n = &g->nodes[i];
-        uint64_t bytes = tensor_size(shape_of(n, batch)) * sizeof(float);
+        uint64_t bytes = tensor_bytes(dev, shape_of(n, batch));
         add_piece(p, dev, PIECE_VALUE, i, bytes, forward_time(i), last_use_of_value(g, i));
         if (n->has_gradient)
             add_piece(p, dev, PIECE_GRADIENT, i, bytes, first_gradient_time(g, i),

@@ -57,7 +57,8 @@ typedef struct convolution_algorithm {
     bool (*descends)(const device *dev, const convolution_call *call);
 } convolution_algorithm;
 
-/* All of them, NULL behind the last, the most special first; the last supports every call. */
+/* All of them, NULL behind the last, the most special first; the last supports every
+ * call in fp32. */
 extern const convolution_algorithm *const convolution_algorithms[];
 extern const convolution_algorithm conv1x1_gemm, im2col_gemm, implicit_gemm, unrolled_gemm,
     winograd2, winograd4;
@@ -70,7 +71,8 @@ tensor convolution_output(const convolution_shape *shape, tensor x);
  * one of it supports the call; else the first in the table that suits. */
 const convolution_algorithm *convolution_choose(const device *dev, const convolution_call *call);
 
-/* Reads HCNN_CONV. A name that is no family is STATUS_USAGE. Once per device, before a choice. */
+/* Reads HCNN_CONV. A name that is no family is STATUS_USAGE, and so is a device that no algorithm
+ * runs on in its precision. Once per device, before a choice. */
 status convolution_prepare(device *dev, error *err);
 
 /* The multiplications of a call, counted without those by padding. */

@@ -26,10 +26,10 @@ static bool supports(const device *dev, const convolution_call *call)
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
                       error *err)
 {
-    (void)dev;
     (void)err;
-    size_t columns = (size_t)unrolled_channels(&call->shape);
-    *bytes = (convolution_bytes){.columns = tensor_pixels(call->y) * columns * sizeof(float)};
+    tensor columns = call->y;
+    columns.c = unrolled_channels(&call->shape);
+    *bytes = (convolution_bytes){.columns = tensor_bytes(dev, columns)};
     return STATUS_OK;
 }
 

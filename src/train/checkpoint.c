@@ -94,13 +94,31 @@ static schedule schedule_from_json(const json_t *j)
     return s;
 }
 
+static json_t *scaling_to_json(const loss_scale *s)
+{
+    return json_pack("{s:o, s:I, s:[b, b]}", "scale", exact(s->scale), "good_steps",
+                     (json_int_t)s->good_steps, "overflowed", s->overflowed[0], s->overflowed[1]);
+}
+
+static loss_scale scaling_from_json(const json_t *j)
+{
+    const json_t *overflowed = json_object_get(j, "overflowed");
+    return (loss_scale){
+        .scale = exact_value(json_object_get(j, "scale")),
+        .good_steps = (uint32_t)whole(j, "good_steps"),
+        .overflowed = {json_is_true(json_array_get(overflowed, 0)),
+                       json_is_true(json_array_get(overflowed, 1))},
+    };
+}
+
 static json_t *state_to_json(const training_state *s, const char *optimizer_file)
 {
-    return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:s?}", "step", (json_int_t)s->step,
-                     "epoch", (json_int_t)s->epoch, "batch", (json_int_t)s->batch, "sums",
-                     metrics_to_json(&s->sums), "schedule", schedule_to_json(&s->rate), "best_loss",
-                     exact(s->best_loss), "best_epoch", (json_int_t)s->best_epoch, "metrics_bytes",
-                     (json_int_t)s->metrics_bytes, "optimizer_file", optimizer_file);
+    return json_pack(
+        "{s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:s?}", "step", (json_int_t)s->step, "epoch",
+        (json_int_t)s->epoch, "batch", (json_int_t)s->batch, "sums", metrics_to_json(&s->sums),
+        "schedule", schedule_to_json(&s->rate), "loss_scale", scaling_to_json(&s->scaling),
+        "best_loss", exact(s->best_loss), "best_epoch", (json_int_t)s->best_epoch, "metrics_bytes",
+        (json_int_t)s->metrics_bytes, "optimizer_file", optimizer_file);
 }
 
 /* Takes over `value`. */
@@ -281,6 +299,7 @@ static status state_from_json(const char *path, const json_t *j, checkpoint_info
         .batch = whole(j, "batch"),
         .sums = metrics_from_json(json_object_get(j, "sums")),
         .rate = schedule_from_json(json_object_get(j, "schedule")),
+        .scaling = scaling_from_json(json_object_get(j, "loss_scale")),
         .best_loss = exact_value(json_object_get(j, "best_loss")),
         .best_epoch = (uint32_t)whole(j, "best_epoch"),
         .metrics_bytes = whole(j, "metrics_bytes"),

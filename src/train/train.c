@@ -171,6 +171,7 @@ static void announce(trainer *t, bool resumed)
 static status save(trainer *t, bool best, error *err)
 {
     TRY(journal_sync(&t->log, &t->state.metrics_bytes, err));
+    TRY(solver_get_loss_scale(t->solve, &t->state.scaling, err));
     return checkpoint_save(t->run, t->net, &t->data.classes, t->solve, &t->state, best, err);
 }
 
@@ -219,8 +220,9 @@ static status take_results(trainer *t, const step_results *results, error *err)
         return error_set(err, STATUS_FAILED,
                          "the loss of step %llu is not finite: training diverged; start a run with "
                          "--weights %s/last.safetensors, the last checkpoint, and a lower --lr "
-                         "(now %g)",
-                         (unsigned long long)t->state.step + 1, t->run, t->state.rate.lr);
+                         "(now %g)%s",
+                         (unsigned long long)t->state.step + 1, t->run, t->state.rate.lr,
+                         t->dev->precision == PRECISION_FP16 ? " or --precision fp32" : "");
     t->state.step++;
     t->state.batch++;
     t->images_since += (uint64_t)results->count;
@@ -261,10 +263,12 @@ static status start_step(trainer *t, const batch *b, pending *p, error *err)
     const train_options *o = t->options;
     network_batch for_network = batch_for_network(b);
     pending this = {b, 0};
+    uint64_t step = steps_ahead(t, p) + 1;
     network_set_rate(t->net, (float)t->state.rate.lr);
+    TRY(solver_begin(t->solve, step, err));
     TRY(network_step(t->net, &for_network, STEP_TRAIN, (float)o->coarse_weight,
                      (float)o->fine_weight, &this.ticket, err));
-    status result = solver_step(t->solve, t->state.rate.lr, steps_ahead(t, p) + 1, err);
+    status result = solver_step(t->solve, t->state.rate.lr, step, err);
     if (result == STATUS_OK)
         result = finish_step(t, p, err);
     *p = this;
@@ -561,6 +565,7 @@ static status prepare(trainer *t, error *err)
     TRY(start_state(t, err));
     TRY(choose_freeze(t, err));
     TRY(device_open(&t->dev, err));
+    TRY(device_set_precision(t->dev, t->options->precision, err));
     TRY(open_data(t, err));
     return create_network(t, err);
 }
@@ -625,6 +630,7 @@ static status load_state(trainer *t, error *err)
                 : error_set(err, STATUS_FAILED, "%s: names no file of the optimizer's state", last);
     }
     t->state = info.state;
+    solver_set_loss_scale(t->solve, &t->state.scaling);
     free(state);
     checkpoint_free_info(&info);
     free(last);
