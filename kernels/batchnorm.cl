@@ -6,13 +6,8 @@
 //
 // Statistics are made in two stages, both in a fixed order: the tiles' sums, in
 // partials[runs][2][c], and then the runs' sums for each vector of channels, one after the other.
+// A convolution may have made the first stage of its own results already.
 // In a tile the sums are kept in registers for `group` rows at a time.
-
-// Zero where v <= 0; a NaN stays.
-inline vec relu_of(vec v)
-{
-    return select(v, (vec)(0.0f), v <= 0.0f);
-}
 
 // dy where y came through the ReLU; without one y is NULL.
 inline vec load_masked(global const real *dy, global const real *y, size_t at, int left)
@@ -56,24 +51,27 @@ kernel void batchnorm_sums(global const real *x, global float *partials, int pix
             vec_store_part(squares, sums + c + at, left);
         }
     }
+    if (begin == 0)
+        SUM_COUNTS(partials, get_global_size(1), c)[get_global_id(1)] = last - first;
 }
 
 // Forward, stage two: (count, mean, squared deviations) of the runs combined by Chan's formula,
 // the means again as differences from the first. Running statistics move by momentum, the
 // variance's towards the unbiased one. One work-item for VEC channels.
-kernel void batchnorm_statistics(global const float *partials, global float *mean,
+kernel void batchnorm_statistics(global const float *partials, int runs, global float *mean,
                                  global float *inverse_deviation, global float *running_mean,
-                                 global float *running_variance, int pixels, int c, int run,
+                                 global float *running_variance, int pixels, int c,
                                  float momentum, float epsilon)
 {
+    global const int *counts = SUM_COUNTS(partials, runs, c);
     const int at = get_global_id(0) * VEC;
     const int left = c - at;
     vec m = (vec)(0.0f), squares = (vec)(0.0f);
     global const float *in = partials + at;
     const vec shift = vec_load_part(in, left);
-    for (int first = 0; first < pixels; first += run, in += 2 * c) {
-        const int count = min(run, pixels - first);
-        const float part = (float)count / (first + count);
+    int first = 0;
+    for (int r = 0; r < runs; first += counts[r++], in += 2 * c) {
+        const float part = (float)counts[r] / (first + counts[r]);
         const vec delta = vec_load_part(in, left) - shift - m;
         m += delta * part;
         squares += vec_load_part(in + c, left) + delta * delta * (part * first);
@@ -87,6 +85,20 @@ kernel void batchnorm_statistics(global const float *partials, global float *mea
     vec_store_part((1.0f - momentum) * old_mean + momentum * m, running_mean + at, left);
     vec_store_part((1.0f - momentum) * old_variance + momentum * unbiased, running_variance + at,
                    left);
+}
+
+// Fixed statistics as a factor and a term, for convolutions that apply them to their results.
+kernel void batchnorm_fold(global const float *mean, global const float *variance,
+                           global const float *gamma, global const float *beta,
+                           global float *scale, global float *shift, int c, float epsilon)
+{
+    const int at = get_global_id(0) * VEC;
+    const int left = c - at;
+    const vec factor =
+        vec_load_part(gamma + at, left) / sqrt(vec_load_part(variance + at, left) + epsilon);
+    vec_store_part(factor, scale + at, left);
+    vec_store_part(vec_load_part(beta + at, left) - vec_load_part(mean + at, left) * factor,
+                   shift + at, left);
 }
 
 // Evaluation has its statistics already: inverse_deviation[c] of a variance[c].

@@ -20,14 +20,16 @@ typedef JOIN(int, VEC) vec_mask;
 #endif
 
 // Loads min(VEC, left) floats, the rest zero; for the last vector of a row whose length is no
-// multiple of VEC.
+// multiple of VEC. The loop stays one: it is seldom run but stands in every kernel dozens of times.
 inline vec vec_load_part(const global float *p, int left)
 {
     if (left >= VEC)
         return vec_load(p);
     float lanes[VEC];
-    for (int i = 0; i < VEC; i++)
-        lanes[i] = i < left ? p[i] : 0.0f;
+    vec_store((vec)(0.0f), lanes);
+#pragma unroll 1
+    for (int i = 0; i < left; i++)
+        lanes[i] = p[i];
     return vec_load(lanes);
 }
 
@@ -40,6 +42,7 @@ inline void vec_store_part(vec v, global float *p, int left)
     }
     float lanes[VEC];
     vec_store(v, lanes);
+#pragma unroll 1
     for (int i = 0; i < left; i++)
         p[i] = lanes[i];
 }
@@ -109,3 +112,34 @@ typedef float real;
 #define real_load_part(p, left)     vec_load_part(p, left)
 #define real_store_part(v, p, left) vec_store_part(v, p, left)
 #endif
+
+// Zero where v <= 0; a NaN stays.
+inline vec relu_of(vec v)
+{
+    return select(v, (vec)(0.0f), v <= 0.0f);
+}
+
+// A batch's statistics in parts: sums[runs][2][c] hold each run's mean and sum of squared
+// deviations from it, and behind them lies how many pixels each run had.
+#define SUM_COUNTS(sums, runs, c) ((global int *)((sums) + (runs) * (size_t)2 * (c)))
+
+// What a convolution does to its results while they are at hand: src/ops/convolution.h's finish
+// (without a shift, nothing), and the first stage of their statistics.
+typedef struct ending {
+    global const float *scale, *shift;
+    global const real *residual;
+    int relu;
+    global float *sums;
+} ending;
+
+// relu?(scale * v + shift [+ residual]) for the vector of channels from `channel` on, of which
+// `left` exist; `at` is its place in the result.
+inline vec finish_vec(vec v, const ending e, int channel, size_t at, int left)
+{
+    if (e.scale)
+        v *= vec_load_part(e.scale + channel, left);
+    v += vec_load_part(e.shift + channel, left);
+    if (e.residual)
+        v += real_load_part(e.residual + at, left);
+    return e.relu ? relu_of(v) : v;
+}

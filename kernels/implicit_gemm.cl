@@ -16,13 +16,13 @@
 
 // Sums held in registers: ROWS x 2 vectors, a vector pair of one factor, and one of the other.
 #if VEC == 16
-#define ROWS 12 // of 32 registers
+#define ROWS 8 // of 32 registers: a divisor of usual batches and maps, where 12 leaves more over
 #else
 #define ROWS 6 // of 16
 #endif
 #define COLUMNS    (2 * VEC)
 #define CHUNK      256
-#define MAX_TILES  12
+#define MAX_TILES  18
 #define MAX_PANELS 8
 #define MAX_ROWS   (MAX_TILES * ROWS)
 // A row of the gathered factor; not a power of two, so that rows do not meet in the same cache set.
@@ -164,6 +164,41 @@ INLINE void multiply_tile(const float *a, const float *b, int count, PARTIAL flo
             store_partial(s.low[i], s.high[i], target + to[i], left);
 }
 
+// A block's results, finished: `rows` rows that begin at to[...], `columns` of them from channel
+// `first` on.
+INLINE void finish_block(global real *y, const size_t *to, int rows, int first, int columns,
+                         const ending e)
+{
+    for (int r = 0; r < rows; r++)
+        for (int at = 0; at < columns; at += VEC) {
+            const int left = columns - at;
+            global real *here = y + to[r] + at;
+            real_store_part(finish_vec(real_load_part(here, left), e, first + at, to[r] + at, left),
+                            here, left);
+        }
+}
+
+// The block's part of a batch's statistics: means[columns] and, c further on, sums of squared
+// deviations from them. The sums are of differences from the first row, so that a mean that is
+// large beside the deviation costs no digits.
+INLINE void sum_block(const global real *y, const size_t *to, int rows, int columns,
+                      global float *means, int c)
+{
+    for (int at = 0; at < columns; at += VEC) {
+        const int left = columns - at;
+        const vec shift = real_load_part(y + to[0] + at, left);
+        vec sum = (vec)(0.0f), squares = (vec)(0.0f);
+        for (int r = 1; r < rows; r++) {
+            const vec d = real_load_part(y + to[r] + at, left) - shift;
+            sum += d;
+            squares += d * d;
+        }
+        const vec mean = sum / (float)rows;
+        vec_store_part(shift + mean, means + at, left);
+        vec_store_part(relu_of(squares - sum * mean), means + c + at, left);
+    }
+}
+
 // The pixels of the source that a result's pixel q = (qy, qx) of the grid meets with tap (ky, kx)
 // lie at q * source_step + offset; the result's own pixel is q * target_step + start.
 typedef struct geometry {
@@ -176,14 +211,16 @@ typedef struct geometry {
 // columns. With `transposed` a tap's weights are [target_c][source_c], else [source_c][target_c].
 INLINE void gather_multiply(const global real *source, const global float *weights,
                             global real *target, const geometry g, int size, int stride, int pad,
-                            int tiles, int panels, int accumulate, bool transposed)
+                            int row_block, int tiles, int panels, int accumulate, bool transposed,
+                            const ending e)
 {
     float a[MAX_ROWS * ROW_STEP], b[CHUNK * COLUMNS];
     int from[MAX_ROWS]; // the source's pixel of each row, -1: padding
-    const int first_row = get_global_id(0) * tiles * ROWS;
+    const int first_row = row_block * tiles * ROWS;
     const int first_column = get_global_id(1) * panels * COLUMNS;
     const int rows = min(tiles * ROWS, g.images * g.grid_h * g.grid_w - first_row);
-    if (rows <= 0)
+    const int columns = min(panels * COLUMNS, g.target_c - first_column);
+    if (rows <= 0 || columns <= 0)
         return;
 
     // Of each row, once: divisions cost as much as a dozen multiply-adds of a whole vector.
@@ -268,7 +305,6 @@ INLINE void gather_multiply(const global real *source, const global float *weigh
         }
 
     // Pixels that a stride of 2 steps over meet no tap at all.
-    const int columns = min(panels * COLUMNS, g.target_c - first_column);
 #ifdef HALF_STORAGE
     for (int r = 0; r < rows; r++)
         for (int column = 0; column < columns; column += VEC) {
@@ -286,41 +322,58 @@ INLINE void gather_multiply(const global real *source, const global float *weigh
             for (int column = 0; column < columns; column++)
                 target[to[r] + column] = 0.0f;
 #endif
+
+    if (e.shift)
+        finish_block(target, to, rows, first_column, columns, e);
+    if (e.sums) {
+        sum_block(target, to, rows, columns,
+                  e.sums + row_block * (size_t)2 * g.target_c + first_column, g.target_c);
+        if (first_column == 0)
+            SUM_COUNTS(e.sums, get_global_size(0), g.target_c)[row_block] = rows;
+    }
 }
 
 // y[n][oh][ow][cout] = convolution of x[n][h][w][cin] and weights[size][size][cin][cout].
 // One work-item for `tiles` x `panels` tiles. The third dimension counts convolutions of this
-// shape, which follow each other in each buffer.
+// shape, which follow each other in each buffer. The other arguments are an ending's.
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 implicit_gemm_forward(global const real *x, global const float *weights, global real *y, int n,
                       int h, int w, int cin, int oh, int ow, int cout, int size, int stride,
-                      int pad, int tiles, int panels)
+                      int pad, int tiles, int panels, global const float *scale,
+                      global const float *shift, global const real *residual, int relu,
+                      global float *sums)
 {
+    const ending e = {scale, shift, residual, relu, sums};
     const geometry g = {n, oh, ow, h, w, cin, stride, oh, ow, cout, 1, 0, 0};
     const size_t which = get_global_id(2);
     x += which * n * h * w * cin;
     weights += which * size * size * cin * cout;
     y += which * n * oh * ow * cout;
-    gather_multiply(x, weights, y, g, size, stride, pad, tiles, panels, 0, false);
+    gather_multiply(x, weights, y, g, size, stride, pad, get_global_id(0), tiles, panels, 0, false,
+                    e);
 }
 
-// dx[n][h][w][cin] = (accumulate ? dx : 0) + the gradient by x. The third dimension counts the
-// stride * stride classes of pixels that meet the same taps, of one convolution after the other.
+// dx[n][h][w][cin] = (accumulate ? dx : 0) + the gradient by x. A block's rows are of one of the
+// stride * stride classes of pixels that meet the same taps. Classes differ in work and follow each
+// other in the first dimension: a runtime that gives each core a range of work-items gives each
+// some of every class.
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 implicit_gemm_backward_data(global const real *dy, global const float *weights, global real *dx,
                             int n, int h, int w, int cin, int oh, int ow, int cout, int size,
                             int stride, int pad, int tiles, int panels, int accumulate)
 {
-    const int place = get_global_id(2) % (stride * stride);
+    const int place = get_global_id(0) % (stride * stride);
     const int start_y = place / stride, start_x = place % stride;
-    const size_t which = get_global_id(2) / (stride * stride);
+    const size_t which = get_global_id(2);
+    const ending none = {0, 0, 0, 0, 0};
     const int grid_h = (h - start_y + stride - 1) / stride;
     const int grid_w = (w - start_x + stride - 1) / stride;
     const geometry g = {n, grid_h, grid_w, oh, ow, cout, 1, h, w, cin, stride, start_y, start_x};
     dy += which * n * oh * ow * cout;
     weights += which * size * size * cin * cout;
     dx += which * n * h * w * cin;
-    gather_multiply(dy, weights, dx, g, size, stride, pad, tiles, panels, accumulate, true);
+    gather_multiply(dy, weights, dx, g, size, stride, pad, get_global_id(0) / (stride * stride),
+                    tiles, panels, accumulate, true, none);
 }
 
 // dweights[tap][cin][cout] = sum over pixels of x * dy, for the taps of which a pixel lies inside

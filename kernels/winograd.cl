@@ -15,7 +15,10 @@
 #define INLINE inline __attribute__((always_inline))
 #define MOST   6 // A for M = 4
 
-// Vectors of one window, row by row.
+// Vectors of one window, row by row, in memory; a line of it is transformed in registers. Loops over
+// windows stay loops: unrolled, each with its borders, they would be thousands of instructions that
+// take a minute to compile.
+#define LOOP _Pragma("unroll 1") for
 typedef struct window {
     vec at[MOST][MOST];
 } window;
@@ -135,8 +138,7 @@ INLINE void transform_line(vec *d, int m, enum transform which)
 // by then.
 INLINE void transform_window(window *d, int m, int from, int to, enum transform which)
 {
-#pragma unroll
-    for (int x = 0; x < from; x++) {
+    LOOP(int x = 0; x < from; x++) {
         vec line[MOST];
 #pragma unroll
         for (int y = 0; y < from; y++)
@@ -146,8 +148,7 @@ INLINE void transform_window(window *d, int m, int from, int to, enum transform 
         for (int y = 0; y < to; y++)
             d->at[y][x] = line[y];
     }
-#pragma unroll
-    for (int y = 0; y < to; y++)
+    LOOP(int y = 0; y < to; y++)
         transform_line(d->at[y], m, which);
 }
 
@@ -174,10 +175,8 @@ INLINE void input_tile(global const real *x, global float *out, int tiles, int h
     for (int channel = begin; channel < min(c, begin + width); channel += VEC) {
         const int left = c - channel;
         window d;
-#pragma unroll
-        for (int i = 0; i < size; i++)
-#pragma unroll
-            for (int j = 0; j < size; j++) {
+        LOOP(int i = 0; i < size; i++)
+            LOOP(int j = 0; j < size; j++) {
                 const int y = p.y + i - pad, across = p.x + j - pad;
                 d.at[i][j] = (vec)(0.0f);
                 if (y >= 0 && y < h && across >= 0 && across < w)
@@ -185,10 +184,8 @@ INLINE void input_tile(global const real *x, global float *out, int tiles, int h
                         x + (((size_t)p.image * h + y) * w + across) * c + channel, left);
             }
         transform_window(&d, m, size, size, INPUT);
-#pragma unroll
-        for (int i = 0; i < size; i++)
-#pragma unroll
-            for (int j = 0; j < size; j++)
+        LOOP(int i = 0; i < size; i++)
+            LOOP(int j = 0; j < size; j++)
                 vec_store_part(d.at[i][j],
                                out + ((size_t)(i * size + j) * tiles + tile) * c + channel, left);
     }
@@ -203,52 +200,100 @@ INLINE void weights_tile(global const float *weights, global float *out, int cin
     for (int channel = begin; channel < min(cout, begin + width); channel += VEC) {
         const int left = cout - channel;
         window d;
-#pragma unroll
-        for (int i = 0; i < 3; i++)
-#pragma unroll
-            for (int j = 0; j < 3; j++) {
+        LOOP(int i = 0; i < 3; i++)
+            LOOP(int j = 0; j < 3; j++) {
                 const int tap = flip ? 8 - (i * 3 + j) : i * 3 + j;
                 d.at[i][j] = vec_load_part(
                     weights + ((size_t)tap * cin + row) * cout + channel, left);
             }
         transform_window(&d, m, 3, size, WEIGHTS);
-#pragma unroll
-        for (int i = 0; i < size; i++)
-#pragma unroll
-            for (int j = 0; j < size; j++)
+        LOOP(int i = 0; i < size; i++)
+            LOOP(int j = 0; j < size; j++)
                 vec_store_part(d.at[i][j],
                                out + ((size_t)(i * size + j) * cin + row) * cout + channel, left);
     }
 }
 
-// y[n][h][w][c] = (accumulate ? y : 0) + AT products A of products[A * A][tiles][c].
-INLINE void output_tile(global const float *products, global real *y, int tiles, int h, int w,
-                        int c, int accumulate, int width, int m)
+// How many of a tile's m x m results lie inside the map.
+typedef struct extent {
+    int down, across;
+} extent;
+
+// Adds one tile's results to its run's statistics. In between, the sums are of differences from the
+// run's first result, so that a mean that is large beside the deviation costs no digits; the run's
+// last tile, when `count` results have been added in all, turns them into the mean and the squared
+// deviations from it.
+INLINE void sum_tile(const window *d, extent inside, vec shift, bool first, int count,
+                     global float *mean, global float *squares, int left)
 {
-    const int tile = get_global_id(1), begin = get_global_id(0) * width;
-    const place p = place_of(tile, h, w, m);
-    const int size = m + 2;
-    for (int channel = begin; channel < min(c, begin + width); channel += VEC) {
-        const int left = c - channel;
-        window d;
-#pragma unroll
-        for (int i = 0; i < size; i++)
-#pragma unroll
-            for (int j = 0; j < size; j++)
-                d.at[i][j] = vec_load_part(
-                    products + ((size_t)(i * size + j) * tiles + tile) * c + channel, left);
-        transform_window(&d, m, size, m, OUTPUT);
-#pragma unroll
-        for (int i = 0; i < m; i++)
-#pragma unroll
-            for (int j = 0; j < m; j++)
-                if (p.y + i < h && p.x + j < w) {
-                    global real *to =
-                        y + (((size_t)p.image * h + p.y + i) * w + p.x + j) * c + channel;
-                    const vec before = accumulate ? real_load_part(to, left) : (vec)(0.0f);
-                    real_store_part(before + d.at[i][j], to, left);
-                }
+    vec sum = (vec)(0.0f), square = (vec)(0.0f);
+    if (!first) {
+        sum = vec_load_part(mean, left);
+        square = vec_load_part(squares, left);
     }
+    LOOP(int i = 0; i < inside.down; i++)
+        LOOP(int j = 0; j < inside.across; j++) {
+            const vec difference = d->at[i][j] - shift;
+            sum += difference;
+            square += difference * difference;
+        }
+    if (count > 0) {
+        square = relu_of(square - sum * sum / (float)count);
+        sum = shift + sum / (float)count;
+    }
+    vec_store_part(sum, mean, left);
+    vec_store_part(square, squares, left);
+}
+
+// Stores them from y[at] on, pixels c and rows w * c apart.
+INLINE void store_tile(window *d, extent inside, global real *y, size_t at, int w, int c,
+                       int accumulate, const ending e, int channel)
+{
+    LOOP(int i = 0; i < inside.down; i++)
+        LOOP(int j = 0; j < inside.across; j++) {
+            const size_t here = at + ((size_t)i * w + j) * c;
+            vec v = d->at[i][j];
+            if (accumulate)
+                v += real_load_part(y + here, c - channel);
+            if (e.shift)
+                v = finish_vec(v, e, channel, here, c - channel);
+            d->at[i][j] = v;
+            real_store_part(v, y + here, c - channel);
+        }
+}
+
+// y[n][h][w][c] = (accumulate ? y : 0) + AT products A of products[A * A][tiles][c], and an ending.
+// A work-item handles a run of `run` tiles.
+INLINE void output_tiles(global const float *products, global real *y, int tiles, int h, int w,
+                         int c, int accumulate, int width, int run, int m, const ending e)
+{
+    const int begin = get_global_id(0) * width, size = m + 2;
+    const int first = get_global_id(1) * run, last = min(tiles, first + run);
+    const place start = place_of(first, h, w, m);
+    const size_t shifts = (((size_t)start.image * h + start.y) * w + start.x) * c;
+    global float *means = e.sums + get_global_id(1) * (size_t)2 * c;
+    int count = 0;
+    for (int tile = first; tile < last; tile++) {
+        const place p = place_of(tile, h, w, m);
+        const extent inside = {min(m, h - p.y), min(m, w - p.x)};
+        count += inside.down * inside.across;
+        for (int channel = begin; channel < min(c, begin + width); channel += VEC) {
+            const int left = c - channel;
+            window d;
+            LOOP(int i = 0; i < size; i++)
+                LOOP(int j = 0; j < size; j++)
+                    d.at[i][j] = vec_load_part(
+                        products + ((size_t)(i * size + j) * tiles + tile) * c + channel, left);
+            transform_window(&d, m, size, m, OUTPUT);
+            store_tile(&d, inside, y, (((size_t)p.image * h + p.y) * w + p.x) * c + channel, w, c,
+                       accumulate, e, channel);
+            if (e.sums)
+                sum_tile(&d, inside, real_load_part(y + shifts + channel, left), tile == first,
+                         tile + 1 == last ? count : 0, means + channel, means + c + channel, left);
+        }
+    }
+    if (e.sums && begin == 0)
+        SUM_COUNTS(e.sums, get_global_size(1), c)[get_global_id(1)] = count;
 }
 
 // out[A * A][tiles][c] = A dy AT of dy[n][h][w][c].
@@ -261,20 +306,16 @@ INLINE void output_adjoint_tile(global const real *dy, global float *out, int ti
     for (int channel = begin; channel < min(c, begin + width); channel += VEC) {
         const int left = c - channel;
         window d;
-#pragma unroll
-        for (int i = 0; i < m; i++)
-#pragma unroll
-            for (int j = 0; j < m; j++) {
+        LOOP(int i = 0; i < m; i++)
+            LOOP(int j = 0; j < m; j++) {
                 d.at[i][j] = (vec)(0.0f);
                 if (p.y + i < h && p.x + j < w)
                     d.at[i][j] = real_load_part(
                         dy + (((size_t)p.image * h + p.y + i) * w + p.x + j) * c + channel, left);
             }
         transform_window(&d, m, m, size, OUTPUT_ADJOINT);
-#pragma unroll
-        for (int i = 0; i < size; i++)
-#pragma unroll
-            for (int j = 0; j < size; j++)
+        LOOP(int i = 0; i < size; i++)
+            LOOP(int j = 0; j < size; j++)
                 vec_store_part(d.at[i][j],
                                out + ((size_t)(i * size + j) * tiles + tile) * c + channel, left);
     }
@@ -289,17 +330,13 @@ INLINE void weights_adjoint_tile(global const float *sums, global float *dweight
     for (int channel = begin; channel < min(cout, begin + width); channel += VEC) {
         const int left = cout - channel;
         window d;
-#pragma unroll
-        for (int i = 0; i < size; i++)
-#pragma unroll
-            for (int j = 0; j < size; j++)
+        LOOP(int i = 0; i < size; i++)
+            LOOP(int j = 0; j < size; j++)
                 d.at[i][j] = vec_load_part(
                     sums + ((size_t)(i * size + j) * cin + row) * cout + channel, left);
         transform_window(&d, m, size, 3, WEIGHTS_ADJOINT);
-#pragma unroll
-        for (int i = 0; i < 3; i++)
-#pragma unroll
-            for (int j = 0; j < 3; j++) {
+        LOOP(int i = 0; i < 3; i++)
+            LOOP(int j = 0; j < 3; j++) {
                 global float *to =
                     dweights + ((size_t)(i * 3 + j) * cin + row) * cout + channel;
                 vec_store_part(descend ? vec_load_part(to, left) - rate * d.at[i][j] : d.at[i][j],
@@ -320,10 +357,13 @@ INLINE void weights_adjoint_tile(global const float *sums, global float *dweight
     {                                                                                              \
         weights_tile(weights, out, cin, cout, flip, width, M);                                     \
     }                                                                                              \
-    kernel void winograd##M##_output(global const float *products, global real *y, int tiles,     \
-                                     int h, int w, int c, int accumulate, int width)               \
+    kernel void winograd##M##_output(                                                              \
+        global const float *products, global real *y, int tiles, int h, int w, int c,              \
+        int accumulate, int width, int run, global const float *scale, global const float *shift,  \
+        global const real *residual, int relu, global float *sums)                                 \
     {                                                                                              \
-        output_tile(products, y, tiles, h, w, c, accumulate, width, M);                            \
+        const ending e = {scale, shift, residual, relu, sums};                                     \
+        output_tiles(products, y, tiles, h, w, c, accumulate, width, run, M, e);                   \
     }                                                                                              \
     kernel void winograd##M##_output_adjoint(global const real *dy, global float *out, int tiles, \
                                              int h, int w, int c, int width)                       \

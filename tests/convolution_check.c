@@ -1,6 +1,7 @@
 /* Checking a convolution, by whichever path, against sums in double precision, and those sums
  * against finite differences. */
 #include "convolution_check.h"
+#include "ops/batchnorm.h"
 #include "support.h"
 
 #include <stdlib.h>
@@ -120,6 +121,12 @@ typedef struct tensors {
     cl_mem w, dw;
 } tensors;
 
+/* Halves may leave half a float. */
+static size_t floats_in(size_t bytes)
+{
+    return (bytes + sizeof(float) - 1) / sizeof(float);
+}
+
 /* One direction, in memory of just the size that the algorithm asked for. */
 static void run_call(device *dev, const convolution_algorithm *algorithm,
                      const convolution_call *call)
@@ -133,11 +140,11 @@ static void run_call(device *dev, const convolution_algorithm *algorithm,
     assert_ok(algorithm->measure(dev, call, &bytes, &err), &err);
     convolution_memory memory = {0};
     if (bytes.columns)
-        memory.columns = support_buffer(dev, bytes.columns / sizeof(float), NULL);
+        memory.columns = support_buffer(dev, floats_in(bytes.columns), NULL);
     if (bytes.weights)
-        memory.weights = support_buffer(dev, bytes.weights / sizeof(float), NULL);
+        memory.weights = support_buffer(dev, floats_in(bytes.weights), NULL);
     if (bytes.scratch)
-        memory.scratch = support_buffer(dev, bytes.scratch / sizeof(float), NULL);
+        memory.scratch = support_buffer(dev, floats_in(bytes.scratch), NULL);
     assert_ok(algorithm->run(dev, call, memory, &err), &err);
     buffer_release(&memory.columns);
     buffer_release(&memory.weights);
@@ -163,6 +170,114 @@ static void run_all(device *dev, const convolution_algorithm *algorithm, const p
     run_call(dev, algorithm, &forward);
     run_call(dev, algorithm, &weights);
     run_call(dev, algorithm, &data);
+}
+
+static double largest_of(const double *values, size_t count)
+{
+    double largest = 0;
+    for (size_t i = 0; i < count; i++)
+        largest = __builtin_fmax(largest, __builtin_fabs(values[i]));
+    return largest;
+}
+
+/* The forward pass with an ending: a scale or none, a residual or none, a ReLU or none, by seed. */
+static void check_finish(device *dev, const convolution_algorithm *algorithm, const problem *p,
+                         const tensors *t, const double *plain, uint64_t seed, tolerance within)
+{
+    size_t ny = y_count(p), c = (size_t)p->s.cout;
+    bool relu = seed / 1000 % 2, scaled = seed / 1000 % 3, added = seed / 1000 % 5 < 3;
+    float *scale = support_random(c, seed + 4, -2, 2), *shift = support_random(c, seed + 5, -2, 2);
+    float *residual = support_activations(dev, ny, seed + 6, -1, 1);
+    double *want = support_memory(ny, sizeof *want);
+    for (size_t i = 0; i < ny; i++) {
+        want[i] = plain[i] * (scaled ? (double)scale[i % c] : 1) + (double)shift[i % c] +
+                  (added ? (double)residual[i] : 0);
+        want[i] = relu && want[i] < 0 ? 0 : want[i];
+    }
+    tensor added_tensor = {0};
+    if (added)
+        added_tensor = support_tensor(dev, p->n, p->oh, p->ow, p->s.cout, residual);
+    convolution_finish finish = {.scale = scaled ? support_buffer(dev, c, scale) : NULL,
+                                 .shift = support_buffer(dev, c, shift),
+                                 .residual = added_tensor.buffer,
+                                 .relu = relu};
+    const convolution_call call = {.direction = CONVOLUTION_FORWARD,
+                                   .shape = p->s,
+                                   .x = t->x,
+                                   .y = t->y,
+                                   .weights = t->w,
+                                   .finish = finish};
+    run_call(dev, algorithm, &call);
+    float *y = support_read(dev, t->y);
+    /* Scales of up to 2, of what may have been stored before. */
+    double rounding = support_rounding(dev), stored = rounding * largest_of(plain, ny);
+    assert_close(y, want, ny, within.relative + rounding, 2 * (within.absolute + stored));
+    buffer_release(&finish.scale);
+    buffer_release(&finish.shift);
+    tensor_release(&added_tensor);
+    free(scale);
+    free(shift);
+    free(residual);
+    free(want);
+    free(y);
+}
+
+/* Mean and squared deviations of each channel, from those of its runs. */
+static void combine_runs(const float *sums, size_t runs, size_t c, double *mean, double *squares,
+                         size_t *pixels)
+{
+    const cl_int *counts = (const cl_int *)(sums + runs * 2 * c);
+    *pixels = 0;
+    for (size_t r = 0; r < runs; r++) {
+        assert_true(counts[r] > 0);
+        for (size_t i = 0; i < c; i++) {
+            double delta = sums[2 * r * c + i] - mean[i];
+            double both = (double)*pixels + counts[r];
+            mean[i] += delta * counts[r] / both;
+            squares[i] +=
+                sums[(2 * r + 1) * c + i] + delta * delta * (double)*pixels * counts[r] / both;
+        }
+        *pixels += (size_t)counts[r];
+    }
+}
+
+/* The forward pass with statistics, in a buffer of just as many runs as it announces. */
+static void check_sums(device *dev, const convolution_algorithm *algorithm, const problem *p,
+                       const tensors *t, const double *plain, tolerance within)
+{
+    size_t ny = y_count(p), c = (size_t)p->s.cout, pixels;
+    error err;
+    convolution_call call = {
+        .direction = CONVOLUTION_FORWARD, .shape = p->s, .x = t->x, .y = t->y, .weights = t->w};
+    size_t runs = algorithm->sum_runs(dev, &call);
+    size_t floats = batchnorm_sums_bytes(runs, p->s.cout) / sizeof(float);
+    convolution_bytes bytes;
+    assert_ok(algorithm->measure(dev, &call, &bytes, &err), &err);
+    assert_true(runs > 0 && floats * sizeof(float) <= bytes.sums);
+    call.sums = support_buffer(dev, floats, NULL);
+    run_call(dev, algorithm, &call);
+
+    float *sums = support_read_buffer(dev, call.sums, floats);
+    double *mean = support_memory(c, sizeof *mean), *squares = support_memory(c, sizeof *squares);
+    combine_runs(sums, runs, c, mean, squares, &pixels);
+    assert_int_equal(pixels, ny / c);
+    double stored = support_rounding(dev) * largest_of(plain, ny); /* of one result */
+    for (size_t i = 0; i < c; i++) {
+        double want = 0, deviation = 0;
+        for (size_t at = i; at < ny; at += c)
+            want += plain[at] / (double)pixels;
+        for (size_t at = i; at < ny; at += c)
+            deviation += (plain[at] - want) * (plain[at] - want);
+        double turned = 2 * stored * __builtin_sqrt(deviation * (double)pixels) +
+                        stored * stored * (double)pixels;
+        assert_true(__builtin_fabs(mean[i] - want) <= within.absolute + stored);
+        assert_true(__builtin_fabs(squares[i] - deviation) <=
+                    within.absolute * (double)pixels + 1e-4 * deviation + turned);
+    }
+    buffer_release(&call.sums);
+    free(sums);
+    free(mean);
+    free(squares);
 }
 
 void convolution_check(device *dev, const convolution_algorithm *algorithm, const problem *p,
@@ -192,6 +307,11 @@ void convolution_check(device *dev, const convolution_algorithm *algorithm, cons
     assert_close(y, want.y, ny, stored, within.absolute);
     assert_close(dx, want.dx, nx, stored, within.absolute);
     assert_close(dw, want.dw, nw, within.relative, within.absolute);
+
+    if (algorithm->finishes)
+        check_finish(dev, algorithm, p, &t, want.y, seed, within);
+    if (algorithm->sum_runs)
+        check_sums(dev, algorithm, p, &t, want.y, within);
 
     float *host[] = {x, w, dy, before, zeros, y, dx, dw};
     for (size_t i = 0; i < sizeof host / sizeof host[0]; i++)

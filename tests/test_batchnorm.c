@@ -172,8 +172,8 @@ static void expect_tensor(device *dev, tensor t, const double *want, size_t coun
 static void run_forward(fixture *f)
 {
     error err;
-    assert_ok(batchnorm_forward(f->dev, f->x, &f->layer, f->residual, f->reference.relu, f->y,
-                                f->workspace, &err),
+    assert_ok(batchnorm_forward(f->dev, f->x, &f->layer, (batchnorm_sums){0}, f->residual,
+                                f->reference.relu, f->y, f->workspace, &err),
               &err);
 }
 

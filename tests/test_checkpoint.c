@@ -48,9 +48,11 @@ static int set_up(void **state)
     f->state = (training_state){.step = 12345678901,
                                 .epoch = 7,
                                 .batch = 3,
+                                .scaling = {0.1, 1234, {false, true}},
                                 .best_loss = 0.1,
                                 .best_epoch = 2,
-                                .metrics_bytes = 99};
+                                .metrics_bytes = 99,
+                                .terms = {UINT64_MAX, 0.1, 3}};
     f->state.sums = (metrics){.count = 64, .fine_loss = 1.0 / 3, .agree = 5};
     schedule_start(&f->state.rate, 0.3, (const int[]){7, 13}, 2);
     CHECK_OK(checkpoint_save(f->run, f->net, &f->classes, f->optimizer, &f->state, true, &err));
@@ -91,6 +93,10 @@ static void test_round_trip(void **state)
     assert_int_equal(info.state.sums.agree, 5);
     assert_true(info.state.rate.lr == 0.3);
     assert_true(isinf(info.state.rate.best));
+    assert_true(info.state.scaling.scale == 0.1);
+    assert_int_equal(info.state.scaling.good_steps, 1234);
+    assert_false(info.state.scaling.overflowed[0]);
+    assert_true(info.state.scaling.overflowed[1]);
     assert_int_equal(info.state.rate.milestones[1], 13);
     assert_string_equal(info.optimizer_file, "optimizer-12345678901.safetensors");
     checkpoint_free_info(&info);
@@ -161,42 +167,183 @@ static void test_damaged(void **state)
     free(data);
 }
 
-/* A file with these pieces of metadata instead of ours. */
-static void expect_refusal(const fixture *f, const char *classes, const char *net,
-                           const char *training, const char *says)
+/* The metadata of a good checkpoint, piece by piece. */
+enum { CLASSES, NETWORK, STATE, RUN, PIECES };
+static const char *const names[PIECES] = {"hcnn.classes", "hcnn.network", "hcnn.state", "hcnn.run"};
+static const char *const good[PIECES] = {
+    "{\"coarse\":[\"a\"],\"fine\":[\"x\"],\"parents\":[0]}",
+    "{\"backbone\":\"tiny\",\"stem\":\"cifar\",\"only_fine\":false,\"image_size\":8,"
+    "\"freeze\":\"none\"}",
+    "{\"step\":7,\"epoch\":1,\"batch\":2,\"sums\":{\"count\":4,\"coarse_loss\":\"0x1p+0\","
+    "\"fine_loss\":\"0x1p+1\",\"coarse_top1\":1,\"coarse_top5\":2,\"fine_top1\":3,"
+    "\"fine_top5\":4,\"agree\":0},\"schedule\":{\"lr\":\"0x1p-7\",\"best\":\"inf\","
+    "\"bad_epochs\":0,\"epoch\":1,\"milestones\":[7,13]},\"best_loss\":\"inf\","
+    "\"best_epoch\":0,\"metrics_bytes\":99,\"optimizer_file\":null}",
+    "{\"seed\":\"18446744073709551615\",\"coarse_weight\":\"0x1p-1\","
+    "\"fine_weight\":\"0x1.8p+1\"}",
+};
+
+/* A file with these pieces of metadata, NULL ones left out. */
+static status read_pieces(const fixture *f, const char *format, const char *const pieces[PIECES],
+                          checkpoint_info *info, error *err)
 {
-    error err;
     safetensors_writer *writer;
-    checkpoint_info info;
     char *path = file_path("%s/foreign.safetensors", f->run);
-    CHECK_OK(safetensors_create(path, &writer, &err));
-    CHECK_OK(safetensors_set_metadata(writer, "hcnn.format", "1", &err));
-    if (classes)
-        CHECK_OK(safetensors_set_metadata(writer, "hcnn.classes", classes, &err));
-    CHECK_OK(safetensors_set_metadata(writer, "hcnn.network", net, &err));
-    CHECK_OK(safetensors_set_metadata(writer, "hcnn.state", training, &err));
-    CHECK_OK(safetensors_commit(writer, &err));
-    CHECK_FAILS(STATUS_FAILED, says, checkpoint_read_info(path, &info, &err));
-    assert_non_null(strstr(err.message, path));
+    assert_ok(safetensors_create(path, &writer, err), err);
+    if (format)
+        assert_ok(safetensors_set_metadata(writer, "hcnn.format", format, err), err);
+    for (int i = 0; i < PIECES; i++)
+        if (pieces[i])
+            assert_ok(safetensors_set_metadata(writer, names[i], pieces[i], err), err);
+    assert_ok(safetensors_commit(writer, err), err);
+    status result = checkpoint_read_info(path, info, err);
+    if (result != STATUS_OK)
+        assert_non_null(strstr(err->message, path));
     free(path);
+    return result;
+}
+
+/* The good file but for one piece (NULL: without it). */
+static status read_with(const fixture *f, int piece, const char *text, checkpoint_info *info,
+                        error *err)
+{
+    const char *pieces[PIECES];
+    memcpy(pieces, good, sizeof pieces);
+    pieces[piece] = text;
+    return read_pieces(f, "1", pieces, info, err);
+}
+
+static void test_terms(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    checkpoint_info info;
+    CHECK_OK(checkpoint_read_info(f->last, &info, &err));
+    assert_true(info.state.terms.seed == UINT64_MAX);
+    assert_true(info.state.terms.coarse_weight == 0.1);
+    assert_true(info.state.terms.fine_weight == 3);
+    checkpoint_free_info(&info);
+    CHECK_OK(read_with(f, RUN, good[RUN], &info, &err));
+    assert_true(info.state.terms.seed == UINT64_MAX);
+    assert_true(info.state.terms.coarse_weight == 0.5 && info.state.terms.fine_weight == 3);
+    checkpoint_free_info(&info);
+    /* Written before they were kept. */
+    CHECK_OK(read_with(f, RUN, NULL, &info, &err));
+    assert_true(info.state.terms.seed == 0);
+    assert_true(info.state.terms.coarse_weight == 1 && info.state.terms.fine_weight == 2);
+    assert_int_equal(info.state.step, 7);
+    assert_int_equal(info.state.rate.milestones[1], 13);
+    checkpoint_free_info(&info);
+}
+
+static void test_missing_pieces(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    checkpoint_info info;
+    CHECK_FAILS(STATUS_FAILED, "hcnn.format", read_pieces(f, NULL, good, &info, &err));
+    CHECK_FAILS(STATUS_FAILED, "format 2", read_pieces(f, "2", good, &info, &err));
+    for (int i = 0; i < PIECES; i++) {
+        if (i != RUN)
+            CHECK_FAILS(STATUS_FAILED, names[i], read_with(f, i, NULL, &info, &err));
+        CHECK_FAILS(STATUS_FAILED, names[i], read_with(f, i, "[", &info, &err));
+        CHECK_FAILS(STATUS_FAILED, names[i], read_with(f, i, "[]", &info, &err));
+        CHECK_FAILS(STATUS_FAILED, names[i], read_with(f, i, "{}", &info, &err));
+    }
+}
+
+/* Every key of every piece, renamed, is missed by its name. */
+static void test_missing_keys(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    checkpoint_info info;
+    int count = 0;
+    for (int i = 0; i < PIECES; i++)
+        for (const char *end = good[i]; (end = strstr(end, "\":")); end++, count++) {
+            char key[32], *changed = strdup(good[i]), *says;
+            const char *start = end;
+            while (start[-1] != '"')
+                start--;
+            snprintf(key, sizeof key, "%.*s", (int)(end - start), start);
+            changed[start - good[i]] = '~';
+            says = file_path("'%s' is missing", key);
+            CHECK_FAILS(STATUS_FAILED, says, read_with(f, i, changed, &info, &err));
+            assert_non_null(strstr(err.message, names[i]));
+            free(says);
+            free(changed);
+        }
+    assert_int_equal(count, 3 + 5 + 9 + 8 + 5 + 3);
 }
 
 static void test_foreign(void **state)
 {
+    static const struct {
+        int piece;
+        const char *from, *to, *says;
+    } cases[] = {
+        {CLASSES, "[\"a\"]", "[]", "0 coarse"},
+        {CLASSES, "[\"a\"]", "\"a\"", "'coarse' is not"},
+        {CLASSES, "[\"x\"]", "[1]", "'fine' is not"},
+        {CLASSES, "[0]", "[]", "'parents' is not"},
+        {CLASSES, "[0]", "[4294967296]", "'parents' is not"},
+        {CLASSES, "[0]", "[\"0\"]", "'parents' is not"},
+        {CLASSES, "[0]", "[1]", "coarse class 1"},
+        {NETWORK, "\"tiny\"", "\"huge\"", "'backbone' is not"},
+        {NETWORK, "\"cifar\"", "\"mnist\"", "'stem' is not"},
+        {NETWORK, "false", "0", "'only_fine' is not"},
+        {NETWORK, "8", "0", "'image_size' is not"},
+        {NETWORK, "8", "8.5", "'image_size' is not"},
+        {NETWORK, "8", "3000000000", "'image_size' is not"},
+        {NETWORK, "\"none\"", "null", "'freeze' is not"},
+        {STATE, "7", "-7", "'step' is not"},
+        {STATE, "\"epoch\":1", "\"epoch\":4294967296", "'epoch' is not"},
+        {STATE, "\"batch\":2", "\"batch\":true", "'batch' is not"},
+        {STATE, "\"batch\":2", "\"batch\":2,\"batch\":3", "hcnn.state"},
+        {STATE, "0x1p+0", "0x1p+0 ", "'coarse_loss' is not"},
+        {STATE, "\"0x1p+0\"", "1", "'coarse_loss' is not"},
+        {STATE, "0x1p+1", "nan", "'fine_loss' is not"},
+        {STATE, "0x1p+1", "inf", "'fine_loss' is not"},
+        {STATE, "\"agree\":0", "\"agree\":null", "'agree' is not"},
+        {STATE, "0x1p-7", "", "'lr' is not"},
+        {STATE, "0x1p-7", "0x0p+0", "'lr' is not"},
+        {STATE, "\"best\":\"inf\"", "\"best\":\"-inf\"", "'best' is not"},
+        {STATE, "\"bad_epochs\":0", "\"bad_epochs\":-1", "'bad_epochs' is not"},
+        {STATE, "[7,13]", "[7,\"13\"]", "'milestones' is not"},
+        {STATE, "[7,13]", "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]", "'milestones' is not"},
+        {STATE, "[7,13]", "{}", "'milestones' is not"},
+        {STATE, "null", "1", "'optimizer_file' is not"},
+        {STATE, "null", "\"../../secret\"", "outside the run's directory"},
+        {RUN, "18446744073709551615", "18446744073709551616", "'seed' is not"},
+        {RUN, "18446744073709551615", "-1", "'seed' is not"},
+        {RUN, "0x1p-1", "-0x1p-1", "'coarse_weight' is not"},
+        {RUN, "0x1.8p+1", "much", "'fine_weight' is not"},
+    };
     const fixture *f = *state;
-    static const char classes[] = "{\"coarse\":[\"a\"],\"fine\":[\"x\"],\"parents\":[0]}";
-    static const char net[] = "{\"backbone\":\"tiny\",\"stem\":\"cifar\",\"only_fine\":false,"
-                              "\"image_size\":8,\"freeze\":\"none\"}";
-    expect_refusal(f, NULL, net, "{}", "hcnn.classes");
-    expect_refusal(f, "[", net, "{}", "hcnn.classes");
-    expect_refusal(f, "{}", net, "{}", "hcnn.classes");
-    expect_refusal(f, "{\"coarse\":[\"a\"],\"fine\":[\"x\"],\"parents\":[1]}", net, "{}",
-                   "coarse class 1");
-    expect_refusal(f, "{\"coarse\":[\"a\"],\"fine\":[\"x\"],\"parents\":[]}", net, "{}",
-                   "hcnn.classes");
-    expect_refusal(f, classes, "{}", "{}", "hcnn.network");
-    expect_refusal(f, classes, net, "{\"optimizer_file\":\"../../secret\"}",
-                   "outside its directory");
+    error err;
+    checkpoint_info info;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *text = good[cases[i].piece], *at = strstr(text, cases[i].from);
+        assert_non_null(at);
+        char *changed =
+            file_path("%.*s%s%s", (int)(at - text), text, cases[i].to, at + strlen(cases[i].from));
+        CHECK_FAILS(STATUS_FAILED, cases[i].says,
+                    read_with(f, cases[i].piece, changed, &info, &err));
+        assert_non_null(strstr(err.message, names[cases[i].piece]));
+        free(changed);
+    }
+}
+
+/* A class whose name JSON cannot hold is an error, not a checkpoint without it. */
+static void test_unwritable_name(void **state)
+{
+    fixture *f = *state;
+    error err;
+    hierarchy_free(&f->classes);
+    CHECK_OK(hierarchy_create(&f->classes, 1, (const char *[]){"a"}, 1, (const char *[]){"caf\xe9"},
+                              (const int[]){0}, &err));
+    CHECK_FAILS(STATUS_FAILED, "not UTF-8",
+                checkpoint_save(f->run, f->net, &f->classes, f->optimizer, &f->state, false, &err));
 }
 
 int main(void)
@@ -205,7 +352,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_best_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_terms, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_missing_pieces, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_missing_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unwritable_name, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("checkpoint", tests, NULL, NULL);
 }

@@ -115,6 +115,27 @@ static void test_refused(void **state)
     }
 }
 
+/* JSON is UTF-8: other text is refused by its option's name, and nothing is written without it. */
+static void test_not_utf8(void **state)
+{
+    (void)state;
+    static const char foreign[] = "caf\xe9";
+    error err;
+    train_options good = train_defaults();
+    good.data = "caf\xc3\xa9";
+    CHECK_OK(config_check(&good, &err));
+    train_options data = good, weights = good, metrics = good, run = good;
+    data.data = weights.weights = metrics.metrics = run.run = foreign;
+    CHECK_FAILS(STATUS_USAGE, "--data: 'caf\xe9' is not UTF-8", config_check(&data, &err));
+    CHECK_FAILS(STATUS_USAGE, "--weights: ", config_check(&weights, &err));
+    CHECK_FAILS(STATUS_USAGE, "--metrics: ", config_check(&metrics, &err));
+    CHECK_FAILS(STATUS_USAGE, "--run: ", config_check(&run, &err));
+    char *none = file_path("%s/none.json", directory);
+    CHECK_FAILS(STATUS_USAGE, "--data: ", config_write(none, &data, &err));
+    assert_false(file_exists(none));
+    free(none);
+}
+
 static void test_missing(void **state)
 {
     (void)state;
@@ -128,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_not_utf8),
         cmocka_unit_test(test_missing),
     };
     return cmocka_run_group_tests_name("config", tests, set_up, tear_down);

@@ -42,7 +42,8 @@ static const option_spec table[] = {
      .kind = OPTION_STRING,
      .target = &set.data,
      .argument = "DIR",
-     .help = "Data"},
+     .help = "Data",
+     .fallback = "the run's"},
     {.name = "optimizer",
      .kind = OPTION_CHOICE,
      .target = &set.optimizer,
@@ -253,7 +254,7 @@ static void help_shows_defaults(void **state)
         "                            length that the line is wrapped\n"
         "  --seed N                  Seed (default: 0)\n"
         "  --lr X                    Rate (default: 0.008)\n"
-        "  --data DIR                Data\n"
+        "  --data DIR                Data (default: the run's)\n"
         "  --optimizer sgd|adam      Optimizer (default: sgd)\n"
         "  --help                    show this text\n"
         "\n"

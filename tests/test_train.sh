@@ -3,8 +3,8 @@
 # kills, interrupts, weights, evaluation and classification, and what is said of bad input.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
+golden=$(cd "${srcdir:-.}/tests/golden" && pwd)
 cd "$scratch" || exit 1
-
 
 tiny="--backbone tiny --batch-size 40 --seed 3"
 
@@ -50,7 +50,7 @@ check "... has a line per step" [ "$(step_lines whole/metrics.jsonl | wc -l)" -e
 check "... has a line per epoch" [ "$(grep -c '^{"epoch"' whole/metrics.jsonl)" -eq 2 ]
 check "... measures the test half and the whole set" \
     grep -q '"test_half":{"images":200,.*"test_whole":{"images":400,' whole/metrics.jsonl
-check "... leaves nothing temporary" [ -z "$(find whole -name '*tmp*' -o -name '*.new')" ]
+check "... leaves nothing temporary" [ -z "$(find . -name '*tmp*' -o -name '*.new-*')" ]
 check_run "the run's directory is not used twice" 2 'is there already' \
     train $tiny --epochs 1 --run whole
 
@@ -120,6 +120,7 @@ killed() {
     wait "$victim"
 }
 check "every checkpoint loads after SIGKILL" killed
+: >busy.out
 "${HCNN_CL:-./hcnn-cl}" train $tiny --run busy >busy.out 2>&1 &
 busy=$!
 while ! grep -q '^step' busy.out; do
@@ -133,6 +134,28 @@ check_run "an unbroken run" 0 '' train $tiny --momentum 0.9 --run unbroken --epo
 check "... the killed one has the same weights" \
     same_tensors unbroken/last.safetensors killed/last.safetensors
 check "... and every step's line once" same_steps unbroken/metrics.jsonl killed/metrics.jsonl
+
+# ---- Started twice at the same moment ----
+
+# Which of the two makes it is open.
+start_twice() {
+    for each in 0 1; do
+        (
+            code=0
+            "${HCNN_CL:-./hcnn-cl}" train $tiny --max-steps 5 --run twice >out.$each 2>err.$each ||
+                code=$?
+            echo $code >code.$each
+        ) &
+    done
+    wait
+    [ "$(cat code.0 code.1 | sort | tr -d '\n')" = 02 ]
+}
+mkdir twice.new-999999-0 && echo '{}' >twice.new-999999-0/config.json # by a start that was killed
+check "of two starts with one name one trains" start_twice
+check "... the other says what to do" grep -Eq 'hcnn-cl: twice: .*another --run' err.0 err.1
+check "... nothing is left beside the run" [ "$(echo twice*)" = twice ]
+check "... the run is whole" [ "$(step_lines twice/metrics.jsonl | wc -l)" -eq 5 ]
+check_run "... and goes on" 0 'after step 5$' train --resume twice --max-steps 6
 
 # ---- Interrupted ----
 
@@ -183,6 +206,21 @@ check "... a line for steps 2 and 4" [ "$(step_lines elsewhere.jsonl | cut -d, -
 check "... their loss is the weighted sum" weighted_sum elsewhere.jsonl
 check_run "milestones" 0 'lr 0.0008 ' train $tiny --epochs 2 --milestones 1 --run milestones
 
+# ---- Metrics elsewhere ----
+
+echo precious >kept.jsonl
+check_run "a metrics file that holds something is no new run's" 2 'kept.jsonl: holds 9 bytes already' \
+    train $tiny --max-steps 1 --run none --metrics kept.jsonl
+check "... and is left alone" grep -qx precious kept.jsonl
+mv elsewhere.jsonl own.jsonl
+cp kept.jsonl elsewhere.jsonl
+check_run "a run does not go on with another's" 1 'elsewhere.jsonl: is not the metrics file' \
+    train --resume weighted --max-steps 6
+check "... which is left alone, too" cmp kept.jsonl elsewhere.jsonl
+mv own.jsonl elsewhere.jsonl
+check_run "a run goes on with its own" 0 '' train --resume weighted --max-steps 6
+check "... behind its lines" [ "$(step_lines elsewhere.jsonl | wc -l)" -eq 3 ]
+
 # ---- What is refused ----
 
 check_run "a batch that cannot fit names the largest that does" 1 \
@@ -193,7 +231,7 @@ check_run "a last batch of one image" 2 'leave a batch of one image' \
 check_run "metrics that cannot be written" 1 'no-such-directory/m.jsonl' \
     train $tiny --metrics no-such-directory/m.jsonl --max-steps 1 --run none
 check_run "a run without a name" 2 '^hcnn-cl: --run: is empty' train $tiny --run ''
-check "... leaves nothing half made" [ -z "$(find . -name '*.new')" ]
+check "... leaves nothing half made" [ -z "$(find . -name '*.new-*')" ]
 check_run "weights that are not there" 1 'no-such-file: cannot be opened' \
     train $tiny --weights no-such-file --run none
 check_run "weights of another network" 1 'other.safetensors' \
@@ -202,6 +240,17 @@ head -c 1000 whole/last.safetensors >cut.safetensors
 check_run "a checkpoint cut short" 1 'cut.safetensors: .*cut short' eval --checkpoint cut.safetensors
 check_run "data that is not there" 1 'no-such-data: there is no such file' \
     train --data no-such-data --run none
+LC_ALL=C # for grep: what follows is no text in any other
+export LC_ALL
+foreign=$(printf 'caf\351')
+mkdir "$foreign"
+check_run "data whose path is not UTF-8" 2 '^hcnn-cl: --data: .* is not UTF-8' \
+    train $tiny --data "$foreign" --run none
+check_run "a run's name that is not" 2 '^hcnn-cl: --run: .* is not UTF-8' train $tiny --run "$foreign/none"
+cp "$golden/cifar-binary.tar.gz" "$foreign"
+ln -s "$foreign" linked
+check_run "data whose path from the root is not" 2 '^hcnn-cl: --data: .* is not UTF-8' \
+    train --backbone tiny --batch-size 4 --data linked/cifar-binary.tar.gz --run none
 check_run "resuming what is no run" 1 'no-run/config.json' train --resume no-run
 check_run "resuming with other options" 2 '^hcnn-cl: --lr cannot be changed with --resume' \
     train --resume whole --lr 1e-4
@@ -214,8 +263,21 @@ check "... none of them left a run" [ ! -e none ]
 # ---- eval and classify ----
 
 check_run "eval" 0 'fine +loss .*top-1 ' eval --checkpoint whole/best.safetensors
+# The last epoch's validation as the run's metrics have it, and eval's answer, which adds the split.
+validation() {
+    grep '^{"epoch"' "$1" | tail -n 1 | sed 's/.*"validation":{\(.*\)}}$/\1/'
+}
+measured() {
+    sed 's/^{\(.*\),"split":"validation"}$/\1/' "$scratch/out"
+}
+check_run "another seed and other weights of the losses" 0 '' \
+    train $tiny --coarse 3 --fine 0.5 --epochs 1 --run terms
 check_run "eval of a half" 0 '"images":200,' \
-    eval --checkpoint whole/best.safetensors --split validation --seed 3 --json
+    eval --checkpoint terms/last.safetensors --split validation --json
+check "... halves and weighs as the run did" [ "$(measured)" = "$(validation terms/metrics.jsonl)" ]
+check_run "... --seed wins" 0 '"images":200,' \
+    eval --checkpoint terms/last.safetensors --split validation --seed 4 --json
+check "... and takes another half" [ "$(measured)" != "$(validation terms/metrics.jsonl)" ]
 check_run "eval without a checkpoint" 2 'needs --checkpoint' eval
 
 # A 3x2 picture, by hand: P6 is not read, BMP is.

@@ -79,8 +79,7 @@ status file_writer_put(file_writer *writer, const void *data, size_t size, error
                      strerror(errno));
 }
 
-/* The directory part of a path, "." when it has none. */
-static char *parent_of(const char *path)
+char *file_parent(const char *path)
 {
     const char *slash = strrchr(path, '/');
     if (!slash)
@@ -93,7 +92,7 @@ static char *parent_of(const char *path)
 status file_writer_commit(file_writer *writer, error *err)
 {
     status result = STATUS_OK;
-    char *parent = parent_of(writer->path);
+    char *parent = file_parent(writer->path);
     int failed = fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0;
     int reason = errno;
     if (fclose(writer->stream) != 0 && !failed) {
@@ -254,7 +253,7 @@ status file_rename(const char *from, const char *to, error *err)
     if (rename(from, to) != 0)
         return error_set(err, STATUS_FAILED, "%s: cannot be renamed to %s: %s", from, to,
                          strerror(errno));
-    char *parent = parent_of(to);
+    char *parent = file_parent(to);
     status result = parent ? file_sync_directory(parent, err) : error_memory(err, to);
     free(parent);
     return result;
@@ -272,6 +271,16 @@ status file_lock(const char *directory, int *lock, error *err)
     *lock = -1;
     return error_set(err, STATUS_FAILED,
                      "%s: another hcnn-cl is working in it; wait for it or stop it", directory);
+}
+
+bool file_try_lock(const char *directory, int *lock)
+{
+    *lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (*lock >= 0 && flock(*lock, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    file_unlock(*lock);
+    *lock = -1;
+    return false;
 }
 
 void file_unlock(int lock)

@@ -47,7 +47,13 @@ status file_rename(const char *from, const char *to, error *err);
 /* Keeps other processes out of a directory until file_unlock or the end of this one: STATUS_FAILED
  * when another has it. Where the file system has no locks there is none to wait for. */
 status file_lock(const char *directory, int *lock, error *err);
+/* True: the directory, which is no symbolic link, is locked for certain. False: another has it, or
+ * nobody can tell. */
+bool file_try_lock(const char *directory, int *lock);
 void file_unlock(int lock); /* -1 is fine */
+
+/* The directory part of a path, "." when it has none; NULL when memory is out. */
+char *file_parent(const char *path);
 
 /* The path from the root, whether there is such a file or not; NULL when memory is out. */
 char *file_absolute(const char *path);

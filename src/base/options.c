@@ -304,7 +304,9 @@ void options_free(operands *rest)
 static void format_default(const option_spec *row, char *text, size_t capacity)
 {
     text[0] = '\0';
-    if (row->kind == OPTION_INT && within_bounds(row, *(int *)row->target)) {
+    if (row->fallback) {
+        snprintf(text, capacity, " (default: %s)", row->fallback);
+    } else if (row->kind == OPTION_INT && within_bounds(row, *(int *)row->target)) {
         snprintf(text, capacity, " (default: %d)", *(int *)row->target);
     } else if (row->kind == OPTION_U64) {
         snprintf(text, capacity, " (default: %llu)", (unsigned long long)*(uint64_t *)row->target);

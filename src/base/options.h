@@ -26,10 +26,43 @@ typedef struct option_spec {
                              of bounds or a NULL string means that there is none to show */
     const char *argument; /* what help calls the value: "N", "FILE"; NULL for a flag */
     const char *help;
-    const char *choices; /* OPTION_CHOICE only */
-    double min, max;     /* OPTION_INT and OPTION_DOUBLE: inclusive bounds; both 0: none */
-    bool *given;         /* set true when the option was on the command line; may be NULL */
+    const char *choices;  /* OPTION_CHOICE only */
+    double min, max;      /* OPTION_INT and OPTION_DOUBLE: inclusive bounds; both 0: none */
+    const char *fallback; /* what help shows as the default in place of the target's value */
+    bool *given;          /* set true when the option was on the command line; may be NULL */
 } option_spec;
+
+/* Rows of a table. What follows the bounds or the target is the help and, behind it, any other
+ * field: OPTION_ROW_INT("epochs", &n, 1, 100, "passes over the images", .given = &given). */
+#define OPTION_ROW_FLAG(name_, target_, ...)                                                       \
+    {                                                                                              \
+        .name = (name_), .kind = OPTION_FLAG, .target = (target_), .help = __VA_ARGS__             \
+    }
+#define OPTION_ROW_INT(name_, target_, min_, max_, ...)                                            \
+    {                                                                                              \
+        .name = (name_), .kind = OPTION_INT, .target = (target_), .argument = "N", .min = (min_),  \
+        .max = (max_), .help = __VA_ARGS__                                                         \
+    }
+#define OPTION_ROW_U64(name_, target_, ...)                                                        \
+    {                                                                                              \
+        .name = (name_), .kind = OPTION_U64, .target = (target_), .argument = "N",                 \
+        .help = __VA_ARGS__                                                                        \
+    }
+#define OPTION_ROW_DOUBLE(name_, target_, min_, max_, ...)                                         \
+    {                                                                                              \
+        .name = (name_), .kind = OPTION_DOUBLE, .target = (target_), .argument = "X",              \
+        .min = (min_), .max = (max_), .help = __VA_ARGS__                                          \
+    }
+#define OPTION_ROW_STRING(name_, target_, argument_, ...)                                          \
+    {                                                                                              \
+        .name = (name_), .kind = OPTION_STRING, .target = (target_), .argument = (argument_),      \
+        .help = __VA_ARGS__                                                                        \
+    }
+#define OPTION_ROW_CHOICE(name_, target_, choices_, ...)                                           \
+    {                                                                                              \
+        .name = (name_), .kind = OPTION_CHOICE, .target = (target_), .choices = (choices_),        \
+        .help = __VA_ARGS__                                                                        \
+    }
 
 typedef struct command_line {
     const char *usage;          /* "train [OPTION]..." */

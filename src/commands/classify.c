@@ -174,28 +174,11 @@ int command_classify(int argc, char **argv)
 {
     classify_options o = {.precision = "fp32", .top = 5};
     const option_spec options[] = {
-        {.name = "checkpoint",
-         .kind = OPTION_STRING,
-         .target = &o.checkpoint,
-         .argument = "FILE",
-         .help = "RUN/best.safetensors or RUN/last.safetensors"},
-        {.name = "top",
-         .kind = OPTION_INT,
-         .target = &o.top,
-         .argument = "N",
-         .help = "guesses of each head",
-         .min = 1,
-         .max = 1000},
-        {.name = "precision",
-         .kind = OPTION_CHOICE,
-         .target = &o.precision,
-         .argument = "NAME",
-         .help = "as train's",
-         .choices = "fp32|fp16"},
-        {.name = "json",
-         .kind = OPTION_FLAG,
-         .target = &o.json,
-         .help = "print a line of JSON for each image"},
+        OPTION_ROW_STRING("checkpoint", &o.checkpoint, "FILE",
+                          "RUN/best.safetensors or RUN/last.safetensors"),
+        OPTION_ROW_INT("top", &o.top, 1, 1000, "guesses of each head"),
+        OPTION_ROW_CHOICE("precision", &o.precision, "fp32|fp16", "as train's"),
+        OPTION_ROW_FLAG("json", &o.json, "print a line of JSON for each image"),
         {0},
     };
     const command_line line = {

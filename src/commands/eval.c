@@ -13,7 +13,7 @@ typedef struct eval_options {
     const char *checkpoint, *data, *split, *precision;
     int batch_size;
     uint64_t seed;
-    bool json;
+    bool seed_given, json;
 } eval_options;
 
 static void draw(void *context, size_t done, size_t total)
@@ -38,9 +38,12 @@ static void print_table(const eval_options *o, const metrics *m, bool only_fine)
         printf("the fine guess lies in the guessed coarse class: %.2f%%\n", percent(m, m->agree));
 }
 
-static status print_json(const eval_options *o, const metrics *m, bool only_fine, error *err)
+/* The loss is weighted as the run's, so that it is the one that training reported. */
+static status print_json(const eval_options *o, const metrics *m, const run_terms *terms,
+                         bool only_fine, error *err)
 {
-    json_t *line = metrics_to_object(m, only_fine ? 0 : 1, only_fine ? 1 : 2, only_fine);
+    json_t *line =
+        metrics_to_object(m, only_fine ? 0 : terms->coarse_weight, terms->fine_weight, only_fine);
     if (line)
         json_object_set_new(line, "split", json_string(o->split));
     char *text =
@@ -102,7 +105,7 @@ static status measure(const eval_options *o, device *dev, const dataset *data,
     return result;
 }
 
-static status run(const eval_options *o, error *err)
+static status run(eval_options *o, error *err)
 {
     checkpoint_info info;
     dataset data;
@@ -110,6 +113,9 @@ static status run(const eval_options *o, error *err)
     metrics sums;
     TRY(checkpoint_read_info(o->checkpoint, &info, err));
     bool only_fine = info.options.only_fine;
+    const run_terms terms = info.state.terms;
+    if (!o->seed_given)
+        o->seed = terms.seed;
     status result = dataset_open(o->data, &data, err);
     if (result == STATUS_OK) {
         result = device_open(&dev, err);
@@ -123,7 +129,7 @@ static status run(const eval_options *o, error *err)
     checkpoint_free_info(&info);
     TRY(result);
     if (o->json)
-        return print_json(o, &sums, only_fine, err);
+        return print_json(o, &sums, &terms, only_fine, err);
     print_table(o, &sums, only_fine);
     return STATUS_OK;
 }
@@ -132,42 +138,17 @@ int command_eval(int argc, char **argv)
 {
     eval_options o = {.split = "all", .precision = "fp32", .batch_size = 32};
     const option_spec options[] = {
-        {.name = "checkpoint",
-         .kind = OPTION_STRING,
-         .target = &o.checkpoint,
-         .argument = "FILE",
-         .help = "RUN/best.safetensors or RUN/last.safetensors"},
-        {.name = "data",
-         .alias = "data-path",
-         .kind = OPTION_STRING,
-         .target = &o.data,
-         .argument = "PATH",
-         .help = "as train's"},
-        {.name = "split",
-         .kind = OPTION_CHOICE,
-         .target = &o.split,
-         .argument = "NAME",
-         .help = "all of the test set, or one of the halves that training makes of it",
-         .choices = "all|validation|test"},
-        {.name = "seed",
-         .kind = OPTION_U64,
-         .target = &o.seed,
-         .argument = "N",
-         .help = "the run's, which decides the halves"},
-        {.name = "batch-size",
-         .kind = OPTION_INT,
-         .target = &o.batch_size,
-         .argument = "N",
-         .help = "images at a time",
-         .min = 1,
-         .max = 65536},
-        {.name = "precision",
-         .kind = OPTION_CHOICE,
-         .target = &o.precision,
-         .argument = "NAME",
-         .help = "as train's; a checkpoint of either may be measured in both",
-         .choices = "fp32|fp16"},
-        {.name = "json", .kind = OPTION_FLAG, .target = &o.json, .help = "print a line of JSON"},
+        OPTION_ROW_STRING("checkpoint", &o.checkpoint, "FILE",
+                          "RUN/best.safetensors or RUN/last.safetensors"),
+        OPTION_ROW_STRING("data", &o.data, "PATH", "as train's", .alias = "data-path"),
+        OPTION_ROW_CHOICE("split", &o.split, "all|validation|test",
+                          "all of the test set, or one of the halves that training makes of it"),
+        OPTION_ROW_U64("seed", &o.seed, "which decides the halves", .fallback = "the run's",
+                       .given = &o.seed_given),
+        OPTION_ROW_INT("batch-size", &o.batch_size, 1, 65536, "images at a time"),
+        OPTION_ROW_CHOICE("precision", &o.precision, "fp32|fp16",
+                          "as train's; a checkpoint of either can be measured in both"),
+        OPTION_ROW_FLAG("json", &o.json, "print a line of JSON"),
         {0},
     };
     const command_line line = {

@@ -1,6 +1,5 @@
 /* `hcnn-cl train`: the options, and what a person sees while it goes on. */
 #include "train/train.h"
-#include "base/file.h"
 #include "base/progress.h"
 #include "commands/commands.h"
 
@@ -8,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A handler can reach nothing but a global. */
@@ -137,38 +135,27 @@ static void show_finished(void *context, const train_finished *w)
     }
 }
 
-/* runs/20261124-101500, and -2, -3 behind it when that is taken. Freed by the caller. */
-static char *new_run_name(void)
-{
-    char stamp[32];
-    time_t now = time(NULL);
-    struct tm local;
-    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", localtime_r(&now, &local));
-    char *name = file_path("runs/%s", stamp);
-    for (int i = 2; name && file_exists(name); i++) {
-        free(name);
-        name = file_path("runs/%s-%d", stamp, i);
-    }
-    return name;
-}
-
 static int processors(void)
 {
     long count = sysconf(_SC_NPROCESSORS_ONLN);
     return count < 1 ? 1 : count > 16 ? 16 : (int)count;
 }
 
-static status run(train_options *o, const char *resume, bool epochs_given, bool threads_given,
-                  const train_observer *observer, error *err)
+static status run(const train_options *o, const char *resume, bool epochs_given, bool threads_given,
+                  error *err)
 {
-    if (resume)
-        return train_resume(resume, epochs_given ? o->epochs : 0, o->max_steps,
-                            threads_given ? o->threads : 0, observer, err);
-    char *name = o->run ? NULL : new_run_name();
-    if (name)
-        o->run = name;
-    status result = o->run ? train_start(o, observer, err) : error_memory(err, "the run's name");
-    free(name);
+    display d = {0};
+    progress_begin(&d.bar, stdout);
+    const train_observer observer = {
+        &d,         show_note,     show_started,    show_step, show_evaluating,
+        show_epoch, show_finished, &stop_requested,
+    };
+    signal(SIGINT, request_stop);
+    signal(SIGTERM, request_stop);
+    status result = resume ? train_resume(resume, epochs_given ? o->epochs : 0, o->max_steps,
+                                          threads_given ? o->threads : 0, &observer, err)
+                           : train_start(o, &observer, err);
+    progress_clear(&d.bar);
     return result;
 }
 
@@ -196,190 +183,73 @@ int command_train(int argc, char **argv)
     bool epochs_given = false, threads_given = false;
     o.threads = processors();
     const option_spec options[] = {
-        {.name = "data",
-         .alias = "data-path",
-         .kind = OPTION_STRING,
-         .target = &o.data,
-         .argument = "PATH",
-         .help = "CIFAR-100 (binary or python version, a directory or .tar.gz/"
-                 ".tar.xz) or a tree that `hcnn-cl preprocess` made; default: CIFAR-100 under "
-                 "data/, else "
-                 "a drawn sample"},
-        {.name = "epochs",
-         .kind = OPTION_INT,
-         .target = &o.epochs,
-         .argument = "N",
-         .help = "passes over the training images",
-         .min = 1,
-         .max = 1000000,
-         .given = &epochs_given},
-        {.name = "batch-size",
-         .kind = OPTION_INT,
-         .target = &o.batch_size,
-         .argument = "N",
-         .help = "images in a step",
-         .min = 1,
-         .max = 65536},
-        {.name = "lr",
-         .kind = OPTION_DOUBLE,
-         .target = &o.lr,
-         .argument = "X",
-         .help = "learning rate",
-         .min = 1e-12,
-         .max = 1e30},
-        {.name = "backbone",
-         .kind = OPTION_CHOICE,
-         .target = &o.backbone,
-         .argument = "NAME",
-         .help = "wide_resnet_50, or tiny, which is for tests",
-         .choices = "wide_resnet_50|tiny"},
-        {.name = "stem",
-         .kind = OPTION_CHOICE,
-         .target = &o.stem,
-         .argument = "NAME",
-         .help = "imagenet: 7x7 stride 2 and max pool; cifar: 3x3 stride 1, for small images",
-         .choices = "imagenet|cifar"},
-        {.name = "precision",
-         .kind = OPTION_CHOICE,
-         .target = &o.precision,
-         .argument = "NAME",
-         .help = "of activations and their gradients in memory; arithmetic and weights are fp32",
-         .choices = "fp32|fp16"},
-        {.name = "image-size",
-         .kind = OPTION_INT,
-         .target = &o.image_size,
-         .argument = "N",
-         .help = "pixels a side of the input; default: the data's own size (the original: 224)",
-         .min = 1,
-         .max = 4096},
-        {.name = "optimizer",
-         .kind = OPTION_CHOICE,
-         .target = &o.optimizer,
-         .argument = "NAME",
-         .help = "sgd or adam",
-         .choices = "sgd|adam"},
-        {.name = "momentum",
-         .kind = OPTION_DOUBLE,
-         .target = &o.momentum,
-         .argument = "X",
-         .help = "of SGD",
-         .min = 0,
-         .max = 0.9999},
-        {.name = "nesterov",
-         .kind = OPTION_FLAG,
-         .target = &o.nesterov,
-         .help = "Nesterov's momentum"},
-        {.name = "weight-decay",
-         .kind = OPTION_DOUBLE,
-         .target = &o.weight_decay,
-         .argument = "X",
-         .help = "added to the gradient, times the weight",
-         .min = 0,
-         .max = 1e3},
-        {.name = "milestones",
-         .kind = OPTION_STRING,
-         .target = &o.milestones,
-         .argument = "A,B",
-         .help = "epochs after which the learning rate falls to a tenth; default: when the "
-                 "validation loss has not fallen for three epochs"},
-        {.name = "coarse",
-         .kind = OPTION_DOUBLE,
-         .target = &o.coarse_weight,
-         .argument = "X",
-         .help = "weight of the coarse loss",
-         .min = 0,
-         .max = 1e6},
-        {.name = "fine",
-         .kind = OPTION_DOUBLE,
-         .target = &o.fine_weight,
-         .argument = "X",
-         .help = "weight of the fine loss",
-         .min = 0,
-         .max = 1e6},
-        {.name = "only-fine",
-         .kind = OPTION_FLAG,
-         .target = &o.only_fine,
-         .help = "the fine backbone and classifier alone"},
-        {.name = "weights",
-         .kind = OPTION_STRING,
-         .target = &o.weights,
-         .argument = "FILE",
-         .help = "start from a safetensors file: a whole network's, or torchvision's "
-                 "wide_resnet50_2 for both backbones"},
-        {.name = "freeze",
-         .kind = OPTION_STRING,
-         .target = &o.freeze,
-         .argument = "NAMES",
-         .help =
-             "what does not learn: none, default (the coarse backbone before layer3), or names "
-             "of layers with commas between; default: default with backbone --weights, else none"},
-        {.name = "augment",
-         .kind = OPTION_CHOICE,
-         .target = &o.augment,
-         .argument = "NAME",
-         .help = "default: rotation within 20 degrees and mirroring; none",
-         .choices = "default|none"},
-        {.name = "no-shuffle",
-         .kind = OPTION_FLAG,
-         .target = &o.no_shuffle,
-         .help = "take the images in file order"},
-        {.name = "seed",
-         .kind = OPTION_U64,
-         .target = &o.seed,
-         .argument = "N",
-         .help = "of initial weights, split, order and augmentation"},
-        {.name = "max-steps",
-         .kind = OPTION_INT,
-         .target = &o.max_steps,
-         .argument = "N",
-         .help = "stop and save after so many steps in all; 0: no limit",
-         .min = 0,
-         .max = 2e9},
-        {.name = "run",
-         .kind = OPTION_STRING,
-         .target = &o.run,
-         .argument = "DIR",
-         .help = "directory of the run, a new one; default: runs/DATE-TIME"},
-        {.name = "resume",
-         .kind = OPTION_STRING,
-         .target = &resume,
-         .argument = "RUN",
-         .help = "go on with a run; its own options hold, but for --epochs, --max-steps and "
-                 "--threads"},
-        {.name = "metrics",
-         .kind = OPTION_STRING,
-         .target = &o.metrics,
-         .argument = "FILE",
-         .help = "where the JSON lines of steps and epochs go; default: RUN/metrics.jsonl"},
-        {.name = "metrics-every",
-         .kind = OPTION_INT,
-         .target = &o.metrics_every,
-         .argument = "N",
-         .help = "steps from one line to the next",
-         .min = 1,
-         .max = 1000000},
-        {.name = "checkpoint-every",
-         .kind = OPTION_INT,
-         .target = &o.checkpoint_every,
-         .argument = "N",
-         .help = "save every so many steps, too; 0: at each epoch's end",
-         .min = 0,
-         .max = 1000000},
-        {.name = "threads",
-         .alias = "num-workers",
-         .kind = OPTION_INT,
-         .target = &o.threads,
-         .argument = "N",
-         .help = "that prepare images; they change nothing in the result",
-         .min = 1,
-         .max = 256,
-         .given = &threads_given},
+        OPTION_ROW_STRING(
+            "data", &o.data, "PATH",
+            "CIFAR-100 (binary or python version, a directory or .tar.gz/.tar.xz) or a tree that "
+            "`hcnn-cl preprocess` made",
+            .alias = "data-path", .fallback = "CIFAR-100 under data/, else a drawn sample"),
+        OPTION_ROW_INT("epochs", &o.epochs, 1, 1000000, "passes over the training images",
+                       .given = &epochs_given),
+        OPTION_ROW_INT("batch-size", &o.batch_size, 1, 65536, "images in a step"),
+        OPTION_ROW_DOUBLE("lr", &o.lr, 1e-12, 1e30, "learning rate"),
+        OPTION_ROW_CHOICE("backbone", &o.backbone, "wide_resnet_50|tiny",
+                          "wide_resnet_50, or tiny, which is for tests"),
+        OPTION_ROW_CHOICE(
+            "stem", &o.stem, "imagenet|cifar",
+            "imagenet: 7x7 stride 2 and max pool; cifar: 3x3 stride 1, for small images"),
+        OPTION_ROW_CHOICE(
+            "precision", &o.precision, "fp32|fp16",
+            "of activations and their gradients in memory; arithmetic and weights are fp32"),
+        OPTION_ROW_INT("image-size", &o.image_size, 1, 4096,
+                       "pixels a side of the input (the original's: 224)",
+                       .fallback = "the data's own size"),
+        OPTION_ROW_CHOICE("optimizer", &o.optimizer, "sgd|adam", "sgd or adam"),
+        OPTION_ROW_DOUBLE("momentum", &o.momentum, 0, 0.9999, "of SGD"),
+        OPTION_ROW_FLAG("nesterov", &o.nesterov, "Nesterov's momentum"),
+        OPTION_ROW_DOUBLE("weight-decay", &o.weight_decay, 0, 1e3,
+                          "added to the gradient, times the weight"),
+        OPTION_ROW_STRING("milestones", &o.milestones, "A,B",
+                          "epochs after which the learning rate falls to a tenth",
+                          .fallback = "when the validation loss has not fallen for three epochs"),
+        OPTION_ROW_DOUBLE("coarse", &o.coarse_weight, 0, 1e6, "weight of the coarse loss"),
+        OPTION_ROW_DOUBLE("fine", &o.fine_weight, 0, 1e6, "weight of the fine loss"),
+        OPTION_ROW_FLAG("only-fine", &o.only_fine, "the fine backbone and classifier alone"),
+        OPTION_ROW_STRING("weights", &o.weights, "FILE",
+                          "start from a safetensors file: a whole network's, or torchvision's "
+                          "wide_resnet50_2 for both backbones"),
+        OPTION_ROW_STRING(
+            "freeze", &o.freeze, "NAMES",
+            "what does not learn: none, default (the coarse backbone before layer3), or names of "
+            "layers with commas between",
+            .fallback = "default with backbone --weights, else none"),
+        OPTION_ROW_CHOICE("augment", &o.augment, "default|none",
+                          "default: rotation within 20 degrees and mirroring; none"),
+        OPTION_ROW_FLAG("no-shuffle", &o.no_shuffle, "take the images in file order"),
+        OPTION_ROW_U64("seed", &o.seed, "of initial weights, split, order and augmentation"),
+        OPTION_ROW_INT("max-steps", &o.max_steps, 0, 2e9,
+                       "stop and save after so many steps in all; 0: no limit"),
+        OPTION_ROW_STRING("run", &o.run, "DIR", "directory of the run, a new one",
+                          .fallback = "runs/DATE-TIME"),
+        OPTION_ROW_STRING(
+            "resume", &resume, "RUN",
+            "go on with a run; its own options hold, but for --epochs, --max-steps and --threads"),
+        OPTION_ROW_STRING("metrics", &o.metrics, "FILE",
+                          "where the JSON lines of steps and epochs go, a new file",
+                          .fallback = "RUN/metrics.jsonl"),
+        OPTION_ROW_INT("metrics-every", &o.metrics_every, 1, 1000000,
+                       "steps from one line to the next"),
+        OPTION_ROW_INT("checkpoint-every", &o.checkpoint_every, 0, 1000000,
+                       "save every so many steps, too; 0: at each epoch's end"),
+        OPTION_ROW_INT("threads", &o.threads, 1, 256,
+                       "that prepare images; they change nothing in the result",
+                       .alias = "num-workers", .given = &threads_given),
         {0},
     };
     const command_line line = {
         .usage = "train [OPTION]...",
-        .summary = "Trains the coarse/fine network. Ctrl-C finishes the step, saves and exits with "
-                   "130; --resume goes on from there.",
+        .summary =
+            "Trains the coarse/fine network. Ctrl-C finishes the batch, saves and exits with "
+            "130; --resume goes on from there.",
         .example = "hcnn-cl train --data cifar-100-binary.tar.gz --image-size 32 --batch-size 64",
         .options = options,
     };
@@ -390,18 +260,7 @@ int command_train(int argc, char **argv)
     error err;
     status result = resume ? check_resume(&rest, &err) : STATUS_OK;
     options_free(&rest);
-    if (result != STATUS_OK)
-        return command_fail(&err, result);
-
-    display d = {0};
-    progress_begin(&d.bar, stdout);
-    const train_observer observer = {
-        &d,         show_note,     show_started,    show_step, show_evaluating,
-        show_epoch, show_finished, &stop_requested,
-    };
-    signal(SIGINT, request_stop);
-    signal(SIGTERM, request_stop);
-    result = run(&o, resume, epochs_given, threads_given, &observer, &err);
-    progress_clear(&d.bar);
+    if (result == STATUS_OK)
+        result = run(&o, resume, epochs_given, threads_given, &err);
     return result == STATUS_OK ? command_finish() : command_fail(&err, result);
 }

@@ -46,19 +46,6 @@ static cl_mem weight_gradient(const pass *p, int index)
     return index == GRAPH_NONE ? NULL : p->g->parameters[index].gradient;
 }
 
-static status forward_convolution(const pass *p, const node *n, tensor y, error *err)
-{
-    const convolution_call call = {
-        .direction = CONVOLUTION_FORWARD,
-        .shape = n->shape,
-        .x = value_of(p, n->input),
-        .y = y,
-        .weights = weight_of(p, n->weight),
-    };
-    TRY(n->algorithms[CONVOLUTION_FORWARD]->run(p->dev, &call, p->memory, err));
-    return n->bias == GRAPH_NONE ? STATUS_OK : bias_forward(p->dev, y, weight_of(p, n->bias), err);
-}
-
 /* gamma, beta, running mean and variance, counter: declared in this order. */
 enum { NORM_GAMMA, NORM_BETA, NORM_MEAN, NORM_VARIANCE, NORM_COUNTER };
 
@@ -74,15 +61,74 @@ static batchnorm_layer norm_layer(const pass *p, const node *n)
     };
 }
 
+/* The value that a node adds, if any. */
+static tensor residual_of(const pass *p, const node *n)
+{
+    return n->second == GRAPH_NONE ? (tensor){0} : value_of(p, n->second);
+}
+
+/* Whether the convolution writes its batchnorm's value: its statistics are fixed. */
+static bool takes_norm(const pass *p, const node *n)
+{
+    return n->kind == NODE_CONVOLUTION && n->norm != GRAPH_NONE && !p->train &&
+           n->algorithms[CONVOLUTION_FORWARD]->finishes;
+}
+
+static status take_norm(const pass *p, const node *norm, convolution_call *call, error *err)
+{
+    batchnorm_layer layer = norm_layer(p, norm);
+    call->y = for_count(norm->value, p->count);
+    call->finish = (convolution_finish){.scale = norm->mean,
+                                        .shift = norm->inverse_deviation,
+                                        .residual = residual_of(p, norm).buffer,
+                                        .relu = norm->relu};
+    return batchnorm_fold(p->dev, &layer, norm->c, norm->mean, norm->inverse_deviation, err);
+}
+
+static status forward_convolution(const pass *p, const node *n, tensor y, error *err)
+{
+    const convolution_algorithm *algorithm = n->algorithms[CONVOLUTION_FORWARD];
+    cl_mem bias = weight_of(p, n->bias);
+    convolution_call call = {
+        .direction = CONVOLUTION_FORWARD,
+        .shape = n->shape,
+        .x = value_of(p, n->input),
+        .y = y,
+        .weights = weight_of(p, n->weight),
+    };
+    if (takes_norm(p, n))
+        TRY(take_norm(p, &p->g->nodes[n->norm], &call, err));
+    else if (bias && algorithm->finishes)
+        call.finish.shift = bias;
+    else if (p->train && n->norm != GRAPH_NONE && algorithm->sum_runs)
+        call.sums = p->memory.sums;
+    TRY(algorithm->run(p->dev, &call, p->memory, err));
+    return bias && !algorithm->finishes ? bias_forward(p->dev, y, bias, err) : STATUS_OK;
+}
+
+/* The statistics that the convolution before has left, if it is this batchnorm's own and does. */
+static batchnorm_sums sums_from(const pass *p, const node *n)
+{
+    const node *from = &p->g->nodes[n->input];
+    if (from->kind != NODE_CONVOLUTION || from->norm == GRAPH_NONE ||
+        !from->algorithms[CONVOLUTION_FORWARD]->sum_runs)
+        return (batchnorm_sums){0};
+    const convolution_call call = plan_convolution(p->g, from, p->count, CONVOLUTION_FORWARD);
+    return (batchnorm_sums){p->memory.sums,
+                            from->algorithms[CONVOLUTION_FORWARD]->sum_runs(p->dev, &call)};
+}
+
 static status forward_batchnorm(const pass *p, const node *n, tensor y, error *err)
 {
-    tensor x = value_of(p, n->input);
-    tensor residual = n->second == GRAPH_NONE ? (tensor){0} : value_of(p, n->second);
+    tensor x = value_of(p, n->input), residual = residual_of(p, n);
     batchnorm_layer layer = norm_layer(p, n);
+    if (takes_norm(p, &p->g->nodes[n->input]))
+        return STATUS_OK;
     if (!p->train)
         return batchnorm_evaluate(p->dev, x, &layer, residual, n->relu, y, p->memory.scratch, err);
     p->g->parameters[n->weight + NORM_COUNTER].counter++;
-    return batchnorm_forward(p->dev, x, &layer, residual, n->relu, y, p->memory.scratch, err);
+    return batchnorm_forward(p->dev, x, &layer, sums_from(p, n), residual, n->relu, y,
+                             p->memory.scratch, err);
 }
 
 static status forward_node(const pass *p, const node *n, error *err)

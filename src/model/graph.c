@@ -174,10 +174,26 @@ static bool feeds(const graph *g, const node *n, int to)
     return to != GRAPH_NONE && n->has_gradient && !n->detached && g->nodes[to].has_gradient;
 }
 
+/* Convolutions and the batchnorms that take them over: the next node, and the only reader. */
+static void pair_norms(graph *g)
+{
+    for (int i = 0; i < g->count; i++) {
+        const node *next = &g->nodes[i + 1 < g->count ? i + 1 : i];
+        int readers = 0;
+        for (int j = i + 1; j < g->count; j++)
+            readers += (g->nodes[j].input == i) + (g->nodes[j].second == i);
+        bool paired = g->nodes[i].kind == NODE_CONVOLUTION && next->kind == NODE_BATCHNORM &&
+                      next->input == i && readers == 1;
+        g->nodes[i].norm = paired ? i + 1 : GRAPH_NONE;
+    }
+}
+
 status graph_finish(graph *g, bool training, error *err)
 {
     if (g->failed)
         return error_memory(err, "the network");
+    g->training = training;
+    pair_norms(g);
     for (int i = 0; i < g->count; i++) {
         node *n = &g->nodes[i];
         bool below = n->input != GRAPH_NONE && g->nodes[n->input].has_gradient;

@@ -28,6 +28,7 @@ typedef struct node {
     bool relu;
     bool detached; /* sends no gradient to its input */
     /* Set by graph_finish: */
+    int norm; /* the batchnorm behind a convolution that nothing else reads; GRAPH_NONE: none */
     bool has_gradient;                        /* a gradient of its value is computed */
     bool trains;                              /* its own parameters get a gradient */
     bool accumulate_input, accumulate_second; /* another node writes that gradient before it */
@@ -52,7 +53,8 @@ typedef struct graph {
     parameter *parameters;
     size_t parameter_count, parameter_capacity;
     head heads[HEAD_COUNT];
-    bool failed; /* memory ran out while building; graph_finish reports it */
+    bool training; /* set by graph_finish */
+    bool failed;   /* memory ran out while building; graph_finish reports it */
 } graph;
 
 /* Parameters are declared in state-dict order, which is not always forward order. Each returns the

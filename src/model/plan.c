@@ -18,6 +18,7 @@ enum piece_kind {
     PIECE_COLUMNS,
     PIECE_WEIGHTS,
     PIECE_SCRATCH,
+    PIECE_SUMS,
 };
 
 typedef struct piece {
@@ -40,7 +41,7 @@ struct plan {
     convolution_memory shared;
 };
 
-enum { PIECES_PER_NODE = 4, PIECES_SHARED = 3 };
+enum { PIECES_PER_NODE = 4, PIECES_SHARED = 4 };
 
 static int forward_time(int node)
 {
@@ -115,12 +116,13 @@ static int first_gradient_time(const graph *g, int index)
     return g->count;
 }
 
-/* What a node's forward keeps for its backward beside values. */
+/* What a node's forward keeps for its backward beside values. A batchnorm's two vectors also hold
+ * what its convolution applies in its stead, so they live from there on. */
 static void add_saved(plan *p, device *dev, const graph *g, int index)
 {
     const node *n = &g->nodes[index];
-    int first = forward_time(index);
-    int last = n->has_gradient ? backward_time(g, index) : first;
+    int first = forward_time(n->kind == NODE_BATCHNORM ? n->input : index);
+    int last = n->has_gradient ? backward_time(g, index) : forward_time(index);
     uint64_t channel_bytes = (uint64_t)n->c * sizeof(float);
     if (n->kind == NODE_BATCHNORM) {
         add_piece(p, dev, PIECE_MEAN, index, channel_bytes, first, last);
@@ -160,12 +162,37 @@ static status node_workspace(device *dev, const graph *g, const node *n, int bat
     for (int i = 0; i < directions; i++) {
         convolution_bytes bytes;
         const convolution_call call = plan_convolution(g, n, batch, (enum convolution_direction)i);
-        TRY(convolution_choose(dev, &call)->measure(dev, &call, &bytes, err));
+        const convolution_algorithm *chosen = convolution_choose(dev, &call);
+        TRY(chosen->measure(dev, &call, &bytes, err));
         raise(&most->columns, bytes.columns);
         raise(&most->weights, bytes.weights);
         raise(&most->scratch, bytes.scratch);
+        if (g->training && n->norm != GRAPH_NONE && chosen->sum_runs)
+            raise(&most->sums, bytes.sums);
     }
     return STATUS_OK;
+}
+
+/* Whether the node is a convolution that writes its batchnorm's value when statistics are fixed. */
+static bool writes_norm(const plan *p, const device *dev, const graph *g, int index)
+{
+    const node *n = &g->nodes[index];
+    if (n->kind != NODE_CONVOLUTION || n->norm == GRAPH_NONE)
+        return false;
+    const convolution_call call = plan_convolution(g, n, p->batch, CONVOLUTION_FORWARD);
+    return convolution_choose(dev, &call)->finishes;
+}
+
+static void add_value(plan *p, device *dev, const graph *g, int index)
+{
+    const node *n = &g->nodes[index];
+    int first = forward_time(index);
+    if (!g->training && writes_norm(p, dev, g, index))
+        return; /* it has none of its own */
+    if (n->kind == NODE_BATCHNORM && writes_norm(p, dev, g, n->input))
+        first = forward_time(n->input);
+    add_piece(p, dev, PIECE_VALUE, index, tensor_bytes(dev, shape_of(n, p->batch)), first,
+              last_use_of_value(g, index));
 }
 
 static status list_pieces(plan *p, device *dev, const graph *g, int batch, error *err)
@@ -175,7 +202,7 @@ static status list_pieces(plan *p, device *dev, const graph *g, int batch, error
     for (int i = 0; i < g->count; i++) {
         const node *n = &g->nodes[i];
         uint64_t bytes = tensor_bytes(dev, shape_of(n, batch));
-        add_piece(p, dev, PIECE_VALUE, i, bytes, forward_time(i), last_use_of_value(g, i));
+        add_value(p, dev, g, i);
         if (n->has_gradient)
             add_piece(p, dev, PIECE_GRADIENT, i, bytes, first_gradient_time(g, i),
                       backward_time(g, i));
@@ -185,6 +212,7 @@ static status list_pieces(plan *p, device *dev, const graph *g, int batch, error
     add_piece(p, dev, PIECE_COLUMNS, GRAPH_NONE, shared.columns, 0, end);
     add_piece(p, dev, PIECE_WEIGHTS, GRAPH_NONE, shared.weights, 0, end);
     add_piece(p, dev, PIECE_SCRATCH, GRAPH_NONE, shared.scratch, 0, end);
+    add_piece(p, dev, PIECE_SUMS, GRAPH_NONE, shared.sums, 0, end);
     return STATUS_OK;
 }
 
@@ -304,6 +332,9 @@ static void point_node(plan *p, graph *g, const piece *placed, cl_mem view)
         break;
     case PIECE_SCRATCH:
         p->shared.scratch = view;
+        break;
+    case PIECE_SUMS:
+        p->shared.sums = view;
         break;
     }
 }

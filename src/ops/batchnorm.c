@@ -66,9 +66,14 @@ static tiling make_tiling(const device *dev, tensor x)
     };
 }
 
+size_t batchnorm_sums_bytes(size_t runs, int channels)
+{
+    return runs * (2 * (size_t)channels * sizeof(float) + sizeof(cl_int));
+}
+
 size_t batchnorm_workspace(const device *dev, tensor x)
 {
-    return ((size_t)make_tiling(dev, x).runs + 1) * 2 * (size_t)x.c * sizeof(float);
+    return batchnorm_sums_bytes((size_t)make_tiling(dev, x).runs + 1, x.c);
 }
 
 static const float momentum = 0.1f;
@@ -85,20 +90,36 @@ static status normalise(device *dev, const tiling *t, tensor x, cl_mem mean, cl_
                   ARG_INT(t->pass_run));
 }
 
-status batchnorm_forward(device *dev, tensor x, const batchnorm_layer *layer, tensor residual,
-                         bool relu, tensor y, cl_mem workspace, error *err)
+static status sum_runs(device *dev, const tiling *t, tensor x, cl_mem workspace, error *err)
+{
+    return LAUNCH(dev, "batchnorm", "batchnorm_sums", t->sums, err, ARG_BUFFER(x.buffer),
+                  ARG_BUFFER(workspace), ARG_INT(t->pixels), ARG_INT(x.c), ARG_INT(t->width),
+                  ARG_INT(t->run), ARG_INT(t->group));
+}
+
+status batchnorm_forward(device *dev, tensor x, const batchnorm_layer *layer, batchnorm_sums sums,
+                         tensor residual, bool relu, tensor y, cl_mem workspace, error *err)
 {
     tiling t = make_tiling(dev, x);
-    TRY(LAUNCH(dev, "batchnorm", "batchnorm_sums", t.sums, err, ARG_BUFFER(x.buffer),
-               ARG_BUFFER(workspace), ARG_INT(t.pixels), ARG_INT(x.c), ARG_INT(t.width),
-               ARG_INT(t.run), ARG_INT(t.group)));
-    TRY(LAUNCH(dev, "batchnorm", "batchnorm_statistics", t.channels, err, ARG_BUFFER(workspace),
-               ARG_BUFFER(layer->mean), ARG_BUFFER(layer->inverse_deviation),
+    if (sums.runs == 0) {
+        TRY(sum_runs(dev, &t, x, workspace, err));
+        sums = (batchnorm_sums){workspace, (size_t)t.runs};
+    }
+    TRY(LAUNCH(dev, "batchnorm", "batchnorm_statistics", t.channels, err, ARG_BUFFER(sums.buffer),
+               ARG_INT(sums.runs), ARG_BUFFER(layer->mean), ARG_BUFFER(layer->inverse_deviation),
                ARG_BUFFER(layer->running_mean), ARG_BUFFER(layer->running_variance),
-               ARG_INT(t.pixels), ARG_INT(x.c), ARG_INT(t.run), ARG_FLOAT(momentum),
-               ARG_FLOAT(epsilon)));
+               ARG_INT(t.pixels), ARG_INT(x.c), ARG_FLOAT(momentum), ARG_FLOAT(epsilon)));
     return normalise(dev, &t, x, layer->mean, layer->inverse_deviation, layer, residual, relu, y,
                      err);
+}
+
+status batchnorm_fold(device *dev, const batchnorm_layer *layer, int channels, cl_mem scale,
+                      cl_mem shift, error *err)
+{
+    return LAUNCH(dev, "batchnorm", "batchnorm_fold", RANGE_1D(device_vectors(dev, channels)), err,
+                  ARG_BUFFER(layer->running_mean), ARG_BUFFER(layer->running_variance),
+                  ARG_BUFFER(layer->gamma), ARG_BUFFER(layer->beta), ARG_BUFFER(scale),
+                  ARG_BUFFER(shift), ARG_INT(channels), ARG_FLOAT(epsilon));
 }
 
 status batchnorm_evaluate(device *dev, tensor x, const batchnorm_layer *layer, tensor residual,

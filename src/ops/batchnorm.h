@@ -17,20 +17,34 @@ typedef struct batchnorm_layer {
     cl_mem mean, inverse_deviation; /* of the batch: training writes them, backward reads them */
 } batchnorm_layer;
 
+/* The first stage of a batch's statistics: of each of `runs` runs of pixels the mean and the sum of
+ * squared deviations from it, float [runs][2][c], and behind them its pixels, int [runs]. A
+ * convolution may make it of its own results (convolution_call.sums). */
+typedef struct batchnorm_sums {
+    cl_mem buffer;
+    size_t runs; /* 0: not made yet */
+} batchnorm_sums;
+size_t batchnorm_sums_bytes(size_t runs, int channels);
+
 /* Bytes of scratch that any of the functions below needs for an input of this shape. */
 size_t batchnorm_workspace(const device *dev, tensor x);
 
-/* Training: normalises with the batch's own statistics, keeps them in layer->mean and
- * layer->inverse_deviation and moves the running ones. With one value per channel (n * h * w == 1)
- * the variance is 0 and counts as unbiased. residual.buffer may be NULL. y may share the buffer of
- * residual; not that of x, which backward reads. */
-status batchnorm_forward(device *dev, tensor x, const batchnorm_layer *layer, tensor residual,
-                         bool relu, tensor y, cl_mem workspace, error *err);
+/* Training: normalises with the batch's own statistics, from x unless sums has them, keeps them in
+ * layer->mean and layer->inverse_deviation and moves the running ones. With one value per channel
+ * (n * h * w == 1) the variance is 0 and counts as unbiased. residual.buffer may be NULL. y may
+ * share the buffer of residual; not that of x, which backward reads. */
+status batchnorm_forward(device *dev, tensor x, const batchnorm_layer *layer, batchnorm_sums sums,
+                         tensor residual, bool relu, tensor y, cl_mem workspace, error *err);
 
 /* Normalises with the running statistics and changes nothing but y, which may share the buffer of
  * x or of residual. layer->mean and layer->inverse_deviation may be NULL. */
 status batchnorm_evaluate(device *dev, tensor x, const batchnorm_layer *layer, tensor residual,
                           bool relu, tensor y, cl_mem workspace, error *err);
+
+/* The running statistics as what a convolution of `channels` channels can apply to its results
+ * (convolution_finish): [channels] floats each. */
+status batchnorm_fold(device *dev, const batchnorm_layer *layer, int channels, cl_mem scale,
+                      cl_mem shift, error *err);
 
 /* Where the gradients go; a NULL buffer is a gradient that nobody wants. */
 typedef struct batchnorm_gradients {

@@ -68,5 +68,5 @@ static status run(device *dev, const convolution_call *call, convolution_memory 
     return STATUS_OK;
 }
 
-const convolution_algorithm conv1x1_gemm = {"conv1x1", "im2col", supports, NULL,
-                                            measure,   run,      NULL};
+const convolution_algorithm conv1x1_gemm = {
+    .name = "conv1x1", .family = "im2col", .supports = supports, .measure = measure, .run = run};

@@ -22,11 +22,23 @@ enum convolution_direction {
     CONVOLUTION_DIRECTIONS,
 };
 
+/* What a forward pass does to its results before they leave the cache: a bias, or a batch
+ * normalisation whose statistics are fixed, y = relu?(scale * y + shift [+ residual]). */
+typedef struct convolution_finish {
+    cl_mem scale;    /* [cout]; NULL: 1 */
+    cl_mem shift;    /* [cout]; NULL: nothing is done at all */
+    cl_mem residual; /* y's shape, not its buffer; NULL: none */
+    bool relu;
+} convolution_finish;
+
 typedef struct convolution_call {
     enum convolution_direction direction;
     convolution_shape shape;
     tensor x, y; /* where only shapes are asked for, their buffers may be NULL */
     cl_mem weights;
+    convolution_finish finish; /* FORWARD, where the algorithm finishes */
+    cl_mem sums;               /* FORWARD, where the algorithm has sum_runs: each run's statistics
+                                  of what was stored, as batchnorm_forward takes them, or NULL */
     bool accumulate;
     bool descend; /* BACKWARD_WEIGHTS, where the algorithm descends: weights -= rate * gradient,
                      which is not written then */
@@ -34,13 +46,16 @@ typedef struct convolution_call {
 } convolution_call;
 
 /* Device memory that a call uses while it runs: `columns` for gathered or transformed input,
- * `weights` for transformed weights, `scratch` for the algorithm's own ends. */
+ * `weights` for transformed weights, `scratch` for the algorithm's own ends. And the most that the
+ * sums of a call for as many images or fewer take. */
 typedef struct convolution_bytes {
     size_t columns, weights, scratch;
+    size_t sums;
 } convolution_bytes;
 
 typedef struct convolution_memory {
     cl_mem columns, weights, scratch; /* NULL where nothing is needed */
+    cl_mem sums;                      /* for the caller's convolution_call.sums */
 } convolution_memory;
 
 typedef struct convolution_algorithm {
@@ -55,6 +70,9 @@ typedef struct convolution_algorithm {
     status (*run)(device *dev, const convolution_call *call, convolution_memory memory, error *err);
     /* Whether a supported BACKWARD_WEIGHTS can take `descend`; NULL: never. */
     bool (*descends)(const device *dev, const convolution_call *call);
+    bool finishes; /* takes `finish` */
+    /* Runs in a supported FORWARD's sums; NULL: it makes none. */
+    size_t (*sum_runs)(const device *dev, const convolution_call *call);
 } convolution_algorithm;
 
 /* All of them, NULL behind the last, the most special first; the last supports every

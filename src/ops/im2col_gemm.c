@@ -85,4 +85,5 @@ static status run(device *dev, const convolution_call *call, convolution_memory 
     return STATUS_OK;
 }
 
-const convolution_algorithm im2col_gemm = {"im2col", "im2col", supports, NULL, measure, run, NULL};
+const convolution_algorithm im2col_gemm = {
+    .name = "im2col", .family = "im2col", .supports = supports, .measure = measure, .run = run};

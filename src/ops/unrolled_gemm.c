@@ -23,26 +23,43 @@ static bool supports(const device *dev, const convolution_call *call)
            s->kernel > 1 && s->cin < dev->vec && w.rows == s->kernel && w.taps == s->kernel;
 }
 
+/* The 1x1 convolution over windows that lie in `columns`. */
+static convolution_call product_of(const convolution_call *call, cl_mem columns)
+{
+    int channels = unrolled_channels(&call->shape);
+    convolution_call product = *call;
+    product.shape = (convolution_shape){channels, call->shape.cout, 1, 1, 0};
+    product.x = (tensor){columns, call->y.n, call->y.h, call->y.w, channels};
+    return product;
+}
+
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
                       error *err)
 {
-    (void)err;
-    tensor columns = call->y;
-    columns.c = unrolled_channels(&call->shape);
-    *bytes = (convolution_bytes){.columns = tensor_bytes(dev, columns)};
+    const convolution_call product = product_of(call, NULL);
+    TRY(implicit_gemm.measure(dev, &product, bytes, err));
+    bytes->columns = tensor_bytes(dev, product.x);
     return STATUS_OK;
 }
 
 static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
 {
     window_shape windows = windows_of(call);
-    int channels = unrolled_channels(&call->shape);
-    convolution_call product = *call;
-    product.shape = (convolution_shape){channels, call->shape.cout, 1, 1, 0};
-    product.x = (tensor){memory.columns, call->y.n, call->y.h, call->y.w, channels};
+    const convolution_call product = product_of(call, memory.columns);
     TRY(im2col_run(dev, call->x, &windows, memory.columns, err));
     return implicit_gemm.run(dev, &product, memory, err);
 }
 
-const convolution_algorithm unrolled_gemm = {"unrolled_gemm", "gemm", supports, NULL,
-                                             measure,         run,    NULL};
+static size_t sum_runs(const device *dev, const convolution_call *call)
+{
+    const convolution_call product = product_of(call, NULL);
+    return implicit_gemm.sum_runs(dev, &product);
+}
+
+const convolution_algorithm unrolled_gemm = {.name = "unrolled_gemm",
+                                             .family = "gemm",
+                                             .supports = supports,
+                                             .measure = measure,
+                                             .run = run,
+                                             .finishes = true,
+                                             .sum_runs = sum_runs};

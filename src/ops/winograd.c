@@ -3,6 +3,7 @@
  * need a quarter of the direct method's multiplications and tiles of 2x2 four ninths, and lose
  * about 10 and 2 times its rounding error (tests/test_winograd.c states both). */
 #include "device/kernel.h"
+#include "ops/batchnorm.h"
 #include "ops/implicit_gemm.h"
 
 /* How a call is cut. */
@@ -42,6 +43,15 @@ static size_t transformed_bytes(const tiling *t, int rows, int c)
     return (size_t)t->products * (size_t)rows * (size_t)c * sizeof(float);
 }
 
+/* Tiles whose statistics one work-item makes: few enough for many cores, and enough that the sums
+ * are little beside the results. */
+enum { RUN = 8 };
+
+static size_t runs_of(const tiling *t)
+{
+    return ((size_t)t->tiles + RUN - 1) / RUN;
+}
+
 static status measure(const convolution_call *call, int m, convolution_bytes *bytes)
 {
     tiling t = cut(call, m);
@@ -49,6 +59,7 @@ static status measure(const convolution_call *call, int m, convolution_bytes *by
         .columns = transformed_bytes(&t, t.tiles, t.from.c),
         .scratch = transformed_bytes(&t, t.tiles, t.to.c),
         .weights = transformed_bytes(&t, call->shape.cin, call->shape.cout),
+        .sums = batchnorm_sums_bytes(runs_of(&t), call->shape.cout),
     };
     return STATUS_OK;
 }
@@ -113,13 +124,16 @@ static status transform_weights(device *dev, const convolution_call *c, int m, c
                   ARG_INT(c->direction == CONVOLUTION_BACKWARD_DATA), ARG_INT(width_of(dev, cout)));
 }
 
-static status transform_output(device *dev, const tiling *t, cl_mem products, bool accumulate,
-                               error *err)
+static status transform_output(device *dev, const tiling *t, const convolution_call *c,
+                               cl_mem products, error *err)
 {
-    return LAUNCH(dev, "winograd", NAME(t->m, "output"), items(dev, t->to.c, t->tiles), err,
-                  ARG_BUFFER(products), ARG_BUFFER(t->to.buffer), ARG_INT(t->tiles),
-                  ARG_INT(t->to.h), ARG_INT(t->to.w), ARG_INT(t->to.c), ARG_INT(accumulate),
-                  ARG_INT(width_of(dev, t->to.c)));
+    const convolution_finish *f = &c->finish;
+    launch_range range = items(dev, t->to.c, c->sums ? (int)runs_of(t) : t->tiles);
+    return LAUNCH(dev, "winograd", NAME(t->m, "output"), range, err, ARG_BUFFER(products),
+                  ARG_BUFFER(t->to.buffer), ARG_INT(t->tiles), ARG_INT(t->to.h), ARG_INT(t->to.w),
+                  ARG_INT(t->to.c), ARG_INT(c->accumulate), ARG_INT(width_of(dev, t->to.c)),
+                  ARG_INT(c->sums ? RUN : 1), ARG_BUFFER(f->scale), ARG_BUFFER(f->shift),
+                  ARG_BUFFER(f->residual), ARG_INT(f->relu), ARG_BUFFER(c->sums));
 }
 
 static status transform_output_gradient(device *dev, const tiling *t, cl_mem out, error *err)
@@ -167,7 +181,7 @@ static status run(device *dev, const convolution_call *call, int m, convolution_
     }
     TRY(transform_weights(dev, call, m, memory.weights, err));
     TRY(multiply(dev, call, &t, memory, err));
-    return transform_output(dev, &t, memory.scratch, call->accumulate, err);
+    return transform_output(dev, &t, call, memory.scratch, err);
 }
 
 static status measure2(device *dev, const convolution_call *call, convolution_bytes *bytes,
@@ -204,7 +218,35 @@ static bool descends(const device *dev, const convolution_call *call)
     return true;
 }
 
-const convolution_algorithm winograd2 = {"winograd2x2", "winograd", supports, suits2,
-                                         measure2,      run2,       descends};
-const convolution_algorithm winograd4 = {"winograd4x4", "winograd", supports, suits4,
-                                         measure4,      run4,       descends};
+static size_t sum_runs2(const device *dev, const convolution_call *call)
+{
+    (void)dev;
+    const tiling t = cut(call, 2);
+    return runs_of(&t);
+}
+
+static size_t sum_runs4(const device *dev, const convolution_call *call)
+{
+    (void)dev;
+    const tiling t = cut(call, 4);
+    return runs_of(&t);
+}
+
+const convolution_algorithm winograd2 = {.name = "winograd2x2",
+                                         .family = "winograd",
+                                         .supports = supports,
+                                         .suits = suits2,
+                                         .measure = measure2,
+                                         .run = run2,
+                                         .descends = descends,
+                                         .finishes = true,
+                                         .sum_runs = sum_runs2};
+const convolution_algorithm winograd4 = {.name = "winograd4x4",
+                                         .family = "winograd",
+                                         .supports = supports,
+                                         .suits = suits4,
+                                         .measure = measure4,
+                                         .run = run4,
+                                         .descends = descends,
+                                         .finishes = true,
+                                         .sum_runs = sum_runs4};

@@ -9,6 +9,14 @@
 #include "train/schedule.h"
 #include "train/solver.h"
 
+/* The options of the run that whoever measures it later needs: the seed halves the test set, the
+ * weights make the loss. Files from before they were kept have seed 0 and weights of 1 and 2 (with
+ * only_fine: fine 1), which eval took for every run. */
+typedef struct run_terms {
+    uint64_t seed;
+    double coarse_weight, fine_weight;
+} run_terms;
+
 /* Where training stands between two steps: with the weights and the optimizer's buffers, all that
  * the rest of the run depends on. */
 typedef struct training_state {
@@ -21,6 +29,7 @@ typedef struct training_state {
     double best_loss; /* weighted validation loss of the best epoch so far; infinite before it */
     uint32_t best_epoch;
     uint64_t metrics_bytes; /* length of the metrics file */
+    run_terms terms;
 } training_state;
 
 /* Writes RUN/last.safetensors, the optimizer's state before it, and, with best,

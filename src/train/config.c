@@ -95,8 +95,28 @@ static json_t *to_json(const train_options *options, const field *f)
     return NULL;
 }
 
+static status check_text(const char *option, const char *text, error *err)
+{
+    json_t *value = text ? json_string(text) : json_null();
+    json_decref(value);
+    return value ? STATUS_OK
+                 : error_set(err, STATUS_USAGE,
+                             "--%s: '%s' is not UTF-8, and the run's JSON files hold nothing else; "
+                             "rename it",
+                             option, text);
+}
+
+status config_check(const train_options *options, error *err)
+{
+    for (int i = 0; i < FIELD_COUNT; i++)
+        if (fields[i].kind == FIELD_TEXT)
+            TRY(check_text(fields[i].name, *(const char *const *)at(options, &fields[i]), err));
+    return check_text("run", options->run, err);
+}
+
 status config_write(const char *path, const train_options *options, error *err)
 {
+    TRY(config_check(options, err));
     json_t *root = json_object();
     for (int i = 0; i < FIELD_COUNT; i++)
         json_object_set_new(root, fields[i].name, to_json(options, &fields[i]));

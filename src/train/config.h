@@ -9,7 +9,7 @@
 
 typedef struct train_options {
     const char *data;    /* NULL: see dataset_open */
-    const char *run;     /* the run directory */
+    const char *run;     /* the run directory; NULL: runs/DATE-TIME */
     const char *metrics; /* where the metrics go; NULL: RUN/metrics.jsonl */
     const char *backbone, *stem, *optimizer, *augment;
     const char *precision; /* device_set_precision */
@@ -36,6 +36,10 @@ typedef struct train_config {
     struct json_t *json;
 } train_config;
 
+/* STATUS_USAGE names the option whose text is not UTF-8: no JSON could hold it. */
+status config_check(const train_options *options, error *err);
+
+/* Refuses what config_check does. */
 status config_write(const char *path, const train_options *options, error *err);
 /* Every option must be there and of its kind; the error names file, place and option. */
 status config_read(const char *path, train_config *config, error *err);

@@ -33,6 +33,9 @@ static status run_batches(network *net, loader *from, const hierarchy *classes,
     const batch *next;
     size_t total = loader_images(from);
     for (;;) {
+        if (watch && watch->stop && *watch->stop)
+            return error_set(err, STATUS_INTERRUPTED, "stopped after %llu of %zu images",
+                             (unsigned long long)sums->count, total);
         TRY(loader_next(from, &next, err));
         if (!next)
             return STATUS_OK;
@@ -44,9 +47,6 @@ static status run_batches(network *net, loader *from, const hierarchy *classes,
         TRY(result);
         if (watch && watch->progress)
             watch->progress(watch->context, (size_t)sums->count, total);
-        if (watch && watch->stop && *watch->stop)
-            return error_set(err, STATUS_INTERRUPTED, "stopped after %llu of %zu images",
-                             (unsigned long long)sums->count, total);
     }
 }
 

@@ -16,7 +16,8 @@ typedef struct evaluate_watch {
 } evaluate_watch;
 
 /* Runs every batch of the loader, whose order and augmentation are off, with running statistics.
- * Stopped: STATUS_INTERRUPTED, and sums that hold what was done. */
+ * Stopped, which is noticed before every batch: STATUS_INTERRUPTED, and sums that hold what was
+ * done. */
 status evaluate_loader(network *net, loader *from, const hierarchy *classes,
                        const evaluate_watch *watch, metrics *sums, error *err);
 

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,20 +18,70 @@ static status fail(const journal *j, error *err)
     return error_set(err, STATUS_FAILED, "%s: cannot be written: %s", j->path, strerror(errno));
 }
 
-status journal_open(journal *j, const char *path, uint64_t bytes, error *err)
+static status check_empty(const char *path, const struct stat *info, error *err)
+{
+    if (!S_ISREG(info->st_mode) || info->st_size == 0)
+        return STATUS_OK;
+    return error_set(err, STATUS_USAGE,
+                     "%s: holds %lld bytes already, and a run's metrics replace nothing; name "
+                     "another --metrics or move this file away",
+                     path, (long long)info->st_size);
+}
+
+status journal_check_new(const char *path, error *err)
 {
     struct stat info;
+    return stat(path, &info) == 0 ? check_empty(path, &info, err) : STATUS_OK;
+}
+
+/* For appending. Only files have a length and are worth a lock; some file systems have none. */
+static status open_locked(journal *j, const char *path, struct stat *info, error *err)
+{
     *j = (journal){.path = file_path("%s", path)};
     if (!j->path)
         return error_memory(err, path);
     j->stream = fopen(path, "ab");
-    if (!j->stream || fstat(fileno(j->stream), &info) != 0)
+    if (!j->stream || fstat(fileno(j->stream), info) != 0)
         return fail(j, err);
-    /* A pipe or a terminal has no length to cut. */
-    if (S_ISREG(info.st_mode) && (uint64_t)info.st_size > bytes &&
-        ftruncate(fileno(j->stream), (off_t)bytes) != 0)
-        return fail(j, err);
+    if (S_ISREG(info->st_mode) && flock(fileno(j->stream), LOCK_EX | LOCK_NB) != 0 &&
+        errno == EWOULDBLOCK)
+        return error_set(err, STATUS_FAILED,
+                         "%s: another hcnn-cl writes its metrics there; wait for it or name "
+                         "another --metrics",
+                         path);
     return STATUS_OK;
+}
+
+status journal_create(journal *j, const char *path, error *err)
+{
+    struct stat info;
+    TRY(open_locked(j, path, &info, err));
+    return check_empty(path, &info, err);
+}
+
+/* Whether the byte before `bytes` ends a line. */
+static bool ends_line(const char *path, uint64_t bytes)
+{
+    FILE *file = fopen(path, "rb");
+    bool ends = bytes == 0 ||
+                (file && fseeko(file, (off_t)bytes - 1, SEEK_SET) == 0 && fgetc(file) == '\n');
+    if (file)
+        fclose(file);
+    return ends;
+}
+
+status journal_resume(journal *j, const char *path, uint64_t bytes, error *err)
+{
+    struct stat info;
+    TRY(open_locked(j, path, &info, err));
+    if (!S_ISREG(info.st_mode) || info.st_size == 0)
+        return STATUS_OK;
+    if ((uint64_t)info.st_size < bytes || !ends_line(path, bytes))
+        return error_set(err, STATUS_FAILED,
+                         "%s: is not the metrics file that the run left, whose first %llu bytes "
+                         "are lines of it; put that one back, or move this one away to begin anew",
+                         path, (unsigned long long)bytes);
+    return ftruncate(fileno(j->stream), (off_t)bytes) == 0 ? STATUS_OK : fail(j, err);
 }
 
 void journal_close(journal *j)

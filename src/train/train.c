@@ -10,7 +10,9 @@
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/journal.h"
+#include "train/run_directory.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +20,7 @@
 typedef struct trainer {
     const train_options *options;
     const train_observer *observer;
-    char *run; /* the run directory */
-    int lock;  /* on it, -1: none */
+    run_directory run;
     device *dev;
     dataset data;
     unsigned *test_order; /* validation first, then test */
@@ -150,7 +151,7 @@ static void announce(trainer *t, bool resumed)
     const train_started what = {
         .device = t->dev->info.name,
         .data = t->data.source,
-        .run = t->run,
+        .run = t->run.path,
         .is_sample = dataset_is_sample(&t->data),
         .resumed = resumed,
         .coarse_classes = t->data.classes.coarse_count,
@@ -172,7 +173,7 @@ static status save(trainer *t, bool best, error *err)
 {
     TRY(journal_sync(&t->log, &t->state.metrics_bytes, err));
     TRY(solver_get_loss_scale(t->solve, &t->state.scaling, err));
-    return checkpoint_save(t->run, t->net, &t->data.classes, t->solve, &t->state, best, err);
+    return checkpoint_save(t->run.path, t->net, &t->data.classes, t->solve, &t->state, best, err);
 }
 
 /* A step whose results are still on the device. */
@@ -221,7 +222,7 @@ static status take_results(trainer *t, const step_results *results, error *err)
                          "the loss of step %llu is not finite: training diverged; start a run with "
                          "--weights %s/last.safetensors, the last checkpoint, and a lower --lr "
                          "(now %g)%s",
-                         (unsigned long long)t->state.step + 1, t->run, t->state.rate.lr,
+                         (unsigned long long)t->state.step + 1, t->run.path, t->state.rate.lr,
                          t->dev->precision == PRECISION_FP16 ? " or --precision fp32" : "");
     t->state.step++;
     t->state.batch++;
@@ -258,21 +259,27 @@ static bool limit_reached(const trainer *t, uint64_t steps)
     return t->options->max_steps > 0 && steps >= (uint64_t)t->options->max_steps;
 }
 
+/* Starts a step and takes the results of the one before, which ran whatever becomes of this one.
+ * Afterwards *p is this step, if it got so far that it has results. */
 static status start_step(trainer *t, const batch *b, pending *p, error *err)
 {
     const train_options *o = t->options;
+    error ignored;
     network_batch for_network = batch_for_network(b);
     pending this = {b, 0};
     uint64_t step = steps_ahead(t, p) + 1;
     network_set_rate(t->net, (float)t->state.rate.lr);
     TRY(solver_begin(t->solve, step, err));
-    TRY(network_step(t->net, &for_network, STEP_TRAIN, (float)o->coarse_weight,
-                     (float)o->fine_weight, &this.ticket, err));
-    status result = solver_step(t->solve, t->state.rate.lr, step, err);
-    if (result == STATUS_OK)
-        result = finish_step(t, p, err);
-    *p = this;
-    return result;
+    status result = network_step(t->net, &for_network, STEP_TRAIN, (float)o->coarse_weight,
+                                 (float)o->fine_weight, &this.ticket, err);
+    bool started = result == STATUS_OK;
+    if (started)
+        result = solver_step(t->solve, t->state.rate.lr, step, err);
+    status before = finish_step(t, p, result == STATUS_OK ? err : &ignored);
+    /* Else the device may still read the batch: it stays taken until the network is freed. */
+    if (started)
+        *p = this;
+    return result == STATUS_OK ? before : result;
 }
 
 /* Whether the loop has to let the device come to rest before the next step. */
@@ -317,7 +324,7 @@ static status run_epoch(trainer *t, bool *ended, error *err)
     t->images_since = 0;
     TRY(loader_start(t->train, t->state.epoch, (size_t)t->state.batch, err));
     status result = run_steps(t, &p, ended, err);
-    if (p.b) { /* after an error: the device still reads the batch */
+    if (p.b) { /* after an error: its update is not whole, so it does not count */
         network_wait(t->net, p.ticket, &results, &ignored);
         loader_recycle(t->train, p.b);
     }
@@ -337,11 +344,24 @@ static void pass_on(void *context, size_t done, size_t total)
         e->t->observer->evaluating(e->t->observer->context, e->what, done, total);
 }
 
+static status interrupted(const trainer *t, error *err)
+{
+    return error_set(err, STATUS_INTERRUPTED,
+                     "stopped after step %llu; everything is saved: hcnn-cl train --resume %s",
+                     (unsigned long long)t->state.step, t->run.path);
+}
+
+/* Stopped, the run is saved as it stands: with all of the epoch's steps done, so that a resumed one
+ * begins with this validation. */
 static status validate(trainer *t, metrics *sums, error *err)
 {
     evaluating context = {t, "validation"};
-    const evaluate_watch watch = {pass_on, &context, NULL};
-    return evaluate_loader(t->net, t->validate, &t->data.classes, &watch, sums, err);
+    const evaluate_watch watch = {pass_on, &context, t->observer->stop};
+    status result = evaluate_loader(t->net, t->validate, &t->data.classes, &watch, sums, err);
+    if (result != STATUS_INTERRUPTED)
+        return result;
+    TRY(save(t, false, err));
+    return interrupted(t, err);
 }
 
 /* Validation, the schedule, the epoch's line and its checkpoint. */
@@ -369,7 +389,7 @@ static status end_epoch(trainer *t, error *err)
             "the validation loss of epoch %d (step %llu) is not finite: training "
             "diverged; start a run with --weights %s/last.safetensors, the last checkpoint, and a "
             "lower --lr (now %g)",
-            what.epoch, (unsigned long long)t->state.step, t->run, t->state.rate.lr);
+            what.epoch, (unsigned long long)t->state.step, t->run.path, t->state.rate.lr);
     what.best = loss < t->state.best_loss;
     TRY(journal_epoch(&t->log, &what, t->state.step, err));
     if (what.best) {
@@ -389,9 +409,9 @@ static status end_epoch(trainer *t, error *err)
 /* The best checkpoint on the half of the test set that validation did not see, and on all of it. */
 static status measure_best(trainer *t, train_finished *what, error *err)
 {
-    char *best = file_path("%s/best.safetensors", t->run);
+    char *best = file_path("%s/best.safetensors", t->run.path);
     if (!best)
-        return error_memory(err, t->run);
+        return error_memory(err, t->run.path);
     status result = checkpoint_load(best, t->net, err);
     free(best);
     TRY(result);
@@ -417,20 +437,17 @@ static status finish(trainer *t, bool complete, error *err)
         .coarse_weight = t->options->only_fine ? 0 : t->options->coarse_weight,
         .fine_weight = t->options->fine_weight,
         .only_fine = t->options->only_fine,
-        .run = t->run,
+        .run = t->run.path,
     };
+    status result = STATUS_OK;
     if (complete && isfinite(t->state.best_loss))
-        TRY(measure_best(t, &what, err));
+        result = measure_best(t, &what, err);
+    if (result == STATUS_INTERRUPTED) /* the last epoch's end has saved: a resumed run measures */
+        return interrupted(t, err);
+    TRY(result);
     if (t->observer->finished)
         t->observer->finished(t->observer->context, &what);
     return STATUS_OK;
-}
-
-static status interrupted(const trainer *t, error *err)
-{
-    return error_set(err, STATUS_INTERRUPTED,
-                     "stopped after step %llu; everything is saved: hcnn-cl train --resume %s",
-                     (unsigned long long)t->state.step, t->run);
 }
 
 static status run_epochs(trainer *t, error *err)
@@ -461,15 +478,8 @@ static void close_trainer(trainer *t)
     free(t->test_order);
     dataset_close(&t->data);
     device_close(t->dev);
-    file_unlock(t->lock);
+    run_directory_close(&t->run);
     free(t->freeze);
-    free(t->run);
-}
-
-static char *metrics_path(const trainer *t, const char *run)
-{
-    return t->options->metrics ? file_path("%s", t->options->metrics)
-                               : file_path("%s/metrics.jsonl", run);
 }
 
 static status write_config(const trainer *t, const char *directory, error *err)
@@ -477,63 +487,35 @@ static status write_config(const trainer *t, const char *directory, error *err)
     train_options kept = *t->options;
     kept.freeze = t->freeze;
     kept.image_size = network_get_options(t->net)->image_size;
+    bool sample = dataset_is_sample(&t->data);
     char *path = file_path("%s/config.json", directory);
     /* Absolute, so that the run can be resumed from anywhere. */
-    char *data = dataset_is_sample(&t->data) ? NULL : realpath(t->data.source, NULL);
+    char *data = sample ? NULL : realpath(t->data.source, NULL);
     kept.data = data;
     char *metrics = kept.metrics ? file_absolute(kept.metrics) : NULL;
     kept.metrics = metrics;
-    status result = path ? config_write(path, &kept, err) : error_memory(err, directory);
+    status result;
+    if (!data && !sample)
+        result = error_set(err, STATUS_FAILED, "%s: its path from the root cannot be found: %s",
+                           t->data.source, strerror(errno));
+    else if (!path || (t->options->metrics && !metrics))
+        result = error_memory(err, directory);
+    else
+        result = config_write(path, &kept, err);
     free(metrics);
     free(data);
     free(path);
     return result;
 }
 
-/* Everything under a temporary name, which becomes the run's own when the first checkpoint is
- * whole: a run directory never lacks one. */
+/* The directory gets its name when the first checkpoint in it is whole. */
 static status create_run(trainer *t, error *err)
 {
-    char *final = t->run, *temporary = file_path("%s.new", final);
-    if (!temporary)
-        return error_memory(err, final);
-    status result = STATUS_OK;
-    if (file_exists(temporary)) /* left by a start that was killed */
-        result = file_remove_tree(temporary, err);
-    if (result == STATUS_OK)
-        result = file_make_directory(temporary, err);
-    if (result == STATUS_OK)
-        result = write_config(t, temporary, err);
-    if (result == STATUS_OK)
-        result =
-            checkpoint_save(temporary, t->net, &t->data.classes, t->solve, &t->state, false, err);
-    if (result == STATUS_OK)
-        result = file_rename(temporary, final, err);
-    if (result != STATUS_OK) {
-        error ignored;
-        file_remove_tree(temporary, &ignored);
-    }
-    free(temporary);
-    return result;
-}
-
-/* Before anything is loaded or opened, so that a command given twice costs nothing. */
-static status check_run_is_new(const char *run, error *err)
-{
-    if (!file_exists(run))
-        return STATUS_OK;
-    return error_set(err, STATUS_USAGE,
-                     "%s: is there already; --resume %s goes on with it, another --run starts a "
-                     "new one",
-                     run, run);
-}
-
-/* "runs/first/" is "runs/first". */
-static void cut_slashes(char *path)
-{
-    size_t length = strlen(path);
-    while (length > 1 && path[length - 1] == '/')
-        path[--length] = '\0';
+    TRY(run_directory_begin(&t->run, err));
+    TRY(write_config(t, t->run.temporary, err));
+    TRY(checkpoint_save(t->run.temporary, t->net, &t->data.classes, t->solve, &t->state, false,
+                        err));
+    return run_directory_commit(&t->run, err);
 }
 
 static status check_options(const train_options *o, error *err)
@@ -548,6 +530,11 @@ static status check_options(const train_options *o, error *err)
     return STATUS_OK;
 }
 
+static run_terms terms_of(const train_options *o)
+{
+    return (run_terms){o->seed, o->coarse_weight, o->fine_weight};
+}
+
 static status start_state(trainer *t, error *err)
 {
     int milestones[SCHEDULE_MILESTONES], count = 0;
@@ -556,6 +543,8 @@ static status start_state(trainer *t, error *err)
         return error_prefix(err, STATUS_USAGE, "--milestones");
     schedule_start(&t->state.rate, t->options->lr, milestones, count);
     t->state.best_loss = INFINITY;
+    t->state.scaling = loss_scale_start();
+    t->state.terms = terms_of(t->options);
     return STATUS_OK;
 }
 
@@ -570,35 +559,47 @@ static status prepare(trainer *t, error *err)
     return create_network(t, err);
 }
 
-static status open_journal(trainer *t, error *err)
+/* Before anything is loaded or opened: what is refused later has cost the user a minute. */
+static status check_start(trainer *t, error *err)
 {
-    char *path = metrics_path(t, t->run);
-    status result =
-        path ? journal_open(&t->log, path, t->state.metrics_bytes, err) : error_memory(err, t->run);
+    const train_options *o = t->options;
+    TRY(config_check(o, err));
+    TRY(run_directory_name(&t->run, o->run, err));
+    return o->metrics ? journal_check_new(o->metrics, err) : STATUS_OK;
+}
+
+/* The metrics file, its place chosen by the options or in the run's directory. */
+static status open_journal(trainer *t, bool resumed, error *err)
+{
+    const char *chosen = t->options->metrics;
+    char *path = chosen ? file_path("%s", chosen) : file_path("%s/metrics.jsonl", t->run.path);
+    status result;
+    if (!path)
+        result = error_memory(err, t->run.path);
+    else if (resumed)
+        result = journal_resume(&t->log, path, t->state.metrics_bytes, err);
+    else
+        result = journal_create(&t->log, path, err);
     free(path);
     return result;
 }
 
+static status begin_run(trainer *t, error *err)
+{
+    TRY(check_start(t, err));
+    TRY(prepare(t, err));
+    TRY(load_start(t, err));
+    /* A metrics file elsewhere first: when it cannot be written, no run is left behind. */
+    if (t->options->metrics)
+        TRY(open_journal(t, false, err));
+    TRY(create_run(t, err));
+    return t->options->metrics ? STATUS_OK : open_journal(t, false, err);
+}
+
 status train_start(const train_options *options, const train_observer *observer, error *err)
 {
-    trainer t = {
-        .options = options, .observer = observer, .run = file_path("%s", options->run), .lock = -1};
-    if (t.run)
-        cut_slashes(t.run);
-    status result = t.run ? check_run_is_new(t.run, err) : error_memory(err, options->run);
-    if (result == STATUS_OK)
-        result = prepare(&t, err);
-    if (result == STATUS_OK)
-        result = load_start(&t, err);
-    /* A metrics file elsewhere first: when it cannot be written, no run is left behind. */
-    if (result == STATUS_OK && options->metrics)
-        result = open_journal(&t, err);
-    if (result == STATUS_OK)
-        result = create_run(&t, err);
-    if (result == STATUS_OK)
-        result = file_lock(t.run, &t.lock, err);
-    if (result == STATUS_OK && !options->metrics)
-        result = open_journal(&t, err);
+    trainer t = {.options = options, .observer = observer};
+    status result = begin_run(&t, err);
     if (result == STATUS_OK) {
         announce(&t, false);
         result = run_epochs(&t, err);
@@ -607,34 +608,45 @@ status train_start(const train_options *options, const train_observer *observer,
     return result;
 }
 
+/* The optimizer's state that belongs to the checkpoint `last`. */
+static status load_solver(trainer *t, const char *last, const char *name, error *err)
+{
+    if (!solver_has_state(t->solve))
+        return STATUS_OK;
+    if (!name)
+        return error_set(err, STATUS_FAILED, "%s: names no file of the optimizer's state", last);
+    char *path = file_path("%s/%s", t->run.path, name);
+    status result = path ? solver_load(t->solve, path, err) : error_memory(err, name);
+    free(path);
+    return result;
+}
+
 static status load_state(trainer *t, error *err)
 {
-    checkpoint_info info;
-    char *last = file_path("%s/last.safetensors", t->run), *state = NULL;
-    if (!last)
-        return error_memory(err, t->run);
-    status result = checkpoint_read_info(last, &info, err);
-    if (result != STATUS_OK) {
-        free(last);
-        return result;
-    }
-    result = hierarchy_compare(&info.classes, last, &t->data.classes, "the data set", err);
+    checkpoint_info info = {0};
+    char *last = file_path("%s/last.safetensors", t->run.path);
+    status result = last ? checkpoint_read_info(last, &info, err) : error_memory(err, t->run.path);
+    if (result == STATUS_OK)
+        result = hierarchy_compare(&info.classes, last, &t->data.classes, "the data set", err);
     if (result == STATUS_OK)
         result = checkpoint_load(last, t->net, err);
-    if (result == STATUS_OK && solver_has_state(t->solve)) {
-        state = file_path("%s/%s", t->run, info.optimizer_file ? info.optimizer_file : "");
-        result =
-            !state ? error_memory(err, t->run)
-            : info.optimizer_file
-                ? solver_load(t->solve, state, err)
-                : error_set(err, STATUS_FAILED, "%s: names no file of the optimizer's state", last);
-    }
+    if (result == STATUS_OK)
+        result = load_solver(t, last, info.optimizer_file, err);
     t->state = info.state;
     solver_set_loss_scale(t->solve, &t->state.scaling);
-    free(state);
+    /* A checkpoint from before these were kept does not know them; config.json does. */
+    t->state.terms = terms_of(t->options);
     checkpoint_free_info(&info);
     free(last);
     return result;
+}
+
+static status reopen_run(trainer *t, const char *run, error *err)
+{
+    TRY(run_directory_open(&t->run, run, err));
+    TRY(prepare(t, err));
+    TRY(load_state(t, err));
+    return open_journal(t, true, err);
 }
 
 status train_resume(const char *run, int epochs, int max_steps, int threads,
@@ -649,14 +661,8 @@ status train_resume(const char *run, int epochs, int max_steps, int threads,
     o->epochs = epochs > 0 ? epochs : o->epochs;
     o->max_steps = max_steps;
     o->threads = threads > 0 ? threads : o->threads;
-    trainer t = {.options = o, .observer = observer, .run = file_path("%s", run), .lock = -1};
-    result = t.run ? file_lock(run, &t.lock, err) : error_memory(err, run);
-    if (result == STATUS_OK)
-        result = prepare(&t, err);
-    if (result == STATUS_OK)
-        result = load_state(&t, err);
-    if (result == STATUS_OK)
-        result = open_journal(&t, err);
+    trainer t = {.options = o, .observer = observer};
+    result = reopen_run(&t, run, err);
     if (result == STATUS_OK) {
         announce(&t, true);
         result = run_epochs(&t, err);

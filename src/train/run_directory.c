@@ -1,0 +1,202 @@
+/* Making, naming and locking a run's directory; see run_directory.h.
+ *
+ * The lock belongs to the directory, not to its name, so it holds through the rename. A start that
+ * is killed leaves a directory RUN.new-PROCESS-NUMBER without a lock, which the next start with
+ * that name takes away. */
+#include "train/run_directory.h"
+#include "base/file.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_ATTEMPTS = 100 };
+
+static const char temporary_mark[] = ".new-";
+
+/* "runs/first/" is "runs/first". */
+static void cut_slashes(char *path)
+{
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        path[--length] = '\0';
+}
+
+static char *dated_name(void)
+{
+    char stamp[32];
+    time_t now = time(NULL);
+    struct tm local;
+    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", localtime_r(&now, &local));
+    return file_path("runs/%s", stamp);
+}
+
+status run_directory_name(run_directory *d, const char *name, error *err)
+{
+    *d = (run_directory){
+        .path = name ? file_path("%s", name) : dated_name(), .lock = -1, .own_name = !name};
+    if (!d->path)
+        return error_memory(err, "the run's name");
+    cut_slashes(d->path);
+    if (d->own_name || !file_exists(d->path))
+        return STATUS_OK;
+    return error_set(err, STATUS_USAGE,
+                     "%s: is there already; --resume %s goes on with it, another --run starts a "
+                     "new one",
+                     d->path, d->path);
+}
+
+/* Whether the name is "RUN.new-PROCESS-NUMBER", RUN being `run`. */
+static bool is_temporary_name(const char *name, const char *run)
+{
+    size_t length = strlen(run), mark = strlen(temporary_mark);
+    if (strncmp(name, run, length) != 0 || strncmp(name + length, temporary_mark, mark) != 0)
+        return false;
+    const char *process = name + length + mark;
+    const char *number = process + strspn(process, "0123456789");
+    return number > process && *number == '-' && isdigit((unsigned char)number[1]) &&
+           number[1 + strspn(number + 1, "0123456789")] == '\0';
+}
+
+/* Removes a directory that nobody holds and that holds nothing or a run: its configuration is the
+ * first file that is put there. What cannot be removed costs room, nothing else. */
+static void remove_abandoned(const char *directory)
+{
+    int lock;
+    error ignored;
+    if (!file_try_lock(directory, &lock))
+        return;
+    char *config = file_path("%s/config.json", directory);
+    if (rmdir(directory) != 0 && config && file_exists(config))
+        file_remove_tree(directory, &ignored);
+    free(config);
+    file_unlock(lock);
+}
+
+static void remove_leftovers(const char *run, const char *parent)
+{
+    const char *slash = strrchr(run, '/');
+    const char *name = slash ? slash + 1 : run;
+    DIR *directory = opendir(parent);
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        if (!is_temporary_name(entry->d_name, name))
+            continue;
+        char *path = file_path("%s/%s", parent, entry->d_name);
+        if (path)
+            remove_abandoned(path);
+        free(path);
+    }
+    if (directory)
+        closedir(directory);
+}
+
+/* Whether the locked directory still is the one of this name: between its making and its locking
+ * another start could take it for a leftover. */
+static bool is_at(int lock, const char *path)
+{
+    struct stat locked, named;
+    return fstat(lock, &locked) == 0 && stat(path, &named) == 0 && locked.st_ino == named.st_ino &&
+           locked.st_dev == named.st_dev;
+}
+
+/* mkdir, not mkdtemp, whose directories are closed to the group whatever the umask says. */
+static bool make_locked(run_directory *d, error *err)
+{
+    if (mkdir(d->temporary, 0777) != 0) {
+        error_set(err, STATUS_FAILED, "%s: directory cannot be made: %s", d->temporary,
+                  strerror(errno));
+        return false;
+    }
+    if (file_lock(d->temporary, &d->lock, err) != STATUS_OK)
+        return false;
+    if (is_at(d->lock, d->temporary))
+        return true;
+    error_set(err, STATUS_FAILED, "%s: was removed by another process", d->temporary);
+    file_unlock(d->lock);
+    d->lock = -1;
+    return false;
+}
+
+status run_directory_begin(run_directory *d, error *err)
+{
+    char *parent = file_parent(d->path);
+    status result = parent ? file_make_directory(parent, err) : error_memory(err, d->path);
+    if (result == STATUS_OK)
+        remove_leftovers(d->path, parent);
+    free(parent);
+    TRY(result);
+    for (int number = 0; number < MOST_ATTEMPTS; number++) {
+        d->temporary = file_path("%s%s%ld-%d", d->path, temporary_mark, (long)getpid(), number);
+        if (!d->temporary)
+            return error_memory(err, d->path);
+        if (make_locked(d, err))
+            return STATUS_OK;
+        free(d->temporary);
+        d->temporary = NULL;
+    }
+    return STATUS_FAILED; /* err: why the last attempt failed */
+}
+
+/* "runs/DATE-TIME-2" and so on, after the first that was taken. */
+static status next_name(run_directory *d, const char *first, int number, error *err)
+{
+    char *next = file_path("%s-%d", first, number);
+    if (!next)
+        return error_memory(err, first);
+    free(d->path);
+    d->path = next;
+    return STATUS_OK;
+}
+
+static status rename_to_free_name(run_directory *d, const char *first, error *err)
+{
+    /* rename puts a directory over nothing but an empty one. */
+    status result = file_rename(d->temporary, d->path, err);
+    for (int number = 2; result != STATUS_OK && d->own_name && file_exists(d->path); number++) {
+        TRY(next_name(d, first, number, err));
+        result = file_rename(d->temporary, d->path, err);
+    }
+    return result;
+}
+
+status run_directory_commit(run_directory *d, error *err)
+{
+    char *first = file_path("%s", d->path);
+    status result = first ? rename_to_free_name(d, first, err) : error_memory(err, d->path);
+    free(first);
+    if (result == STATUS_OK) {
+        free(d->temporary);
+        d->temporary = NULL;
+        return result;
+    }
+    if (!file_exists(d->path))
+        return result;
+    return error_set(err, STATUS_USAGE,
+                     "%s: another start made it meanwhile; --resume %s goes on with that run, "
+                     "another --run starts a new one",
+                     d->path, d->path);
+}
+
+status run_directory_open(run_directory *d, const char *path, error *err)
+{
+    *d = (run_directory){.path = file_path("%s", path), .lock = -1};
+    return d->path ? file_lock(path, &d->lock, err) : error_memory(err, path);
+}
+
+void run_directory_close(run_directory *d)
+{
+    error ignored;
+    if (!d->path)
+        return;
+    if (d->temporary)
+        file_remove_tree(d->temporary, &ignored);
+    file_unlock(d->lock);
+    free(d->temporary);
+    free(d->path);
+    *d = (run_directory){0};
+}

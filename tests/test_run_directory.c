@@ -1,0 +1,221 @@
+/* run_directory.c: of two starts with one name exactly one gets it and neither harms the other, and
+ * what a killed start left is removed, but nothing that somebody holds. */
+#include "base/file.h"
+#include "check.h"
+#include "train/run_directory.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct fixture {
+    char *directory, *run;
+} fixture;
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    f->directory = check_directory();
+    f->run = file_path("%s/parent/first", f->directory);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    error err;
+    file_remove_tree(f->directory, &err);
+    free(f->directory);
+    free(f->run);
+    free(f);
+    return 0;
+}
+
+/* A directory beside the run, with a file in it unless that is NULL. */
+static char *put_beside(const fixture *f, const char *suffix, const char *file)
+{
+    error err;
+    char *path = file_path("%s%s", f->run, suffix);
+    CHECK_OK(file_make_directory(path, &err));
+    if (file) {
+        char *inside = file_path("%s/%s", path, file);
+        CHECK_OK(file_write(inside, "{}", 2, &err));
+        free(inside);
+    }
+    return path;
+}
+
+static bool holds(const char *directory, const char *name)
+{
+    char *path = file_path("%s/%s", directory, name);
+    bool found = file_exists(path);
+    free(path);
+    return found;
+}
+
+static void put_file(const char *directory, const char *name)
+{
+    error err;
+    char *path = file_path("%s/%s", directory, name);
+    CHECK_OK(file_write(path, name, strlen(name), &err));
+    free(path);
+}
+
+static void test_one_start(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    int lock;
+    struct stat plain, made;
+    run_directory d, other;
+    char *name = file_path("%s//", f->run);
+    char *beside = put_beside(f, "-beside", NULL);
+    CHECK_OK(run_directory_name(&d, name, &err));
+    assert_string_equal(d.path, f->run);
+    CHECK_OK(run_directory_begin(&d, &err));
+    assert_false(file_exists(f->run));
+    put_file(d.temporary, "config.json");
+    CHECK_FAILS(STATUS_FAILED, "another hcnn-cl", file_lock(d.temporary, &lock, &err));
+    CHECK_OK(run_directory_commit(&d, &err));
+    assert_null(d.temporary);
+    assert_true(holds(f->run, "config.json"));
+    /* The lock goes with it, and so do the permissions of every other directory. */
+    CHECK_FAILS(STATUS_FAILED, "another hcnn-cl", run_directory_open(&other, f->run, &err));
+    run_directory_close(&other);
+    assert_int_equal(stat(beside, &plain), 0);
+    assert_int_equal(stat(f->run, &made), 0);
+    assert_int_equal(made.st_mode, plain.st_mode);
+    run_directory_close(&d);
+    CHECK_OK(run_directory_open(&other, f->run, &err));
+    run_directory_close(&other);
+    assert_true(holds(f->run, "config.json"));
+    CHECK_FAILS(STATUS_USAGE, "--resume", run_directory_name(&other, f->run, &err));
+    run_directory_close(&other);
+    free(name);
+    free(beside);
+}
+
+static void test_two_starts(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    run_directory winner, loser;
+    CHECK_OK(run_directory_name(&winner, f->run, &err));
+    CHECK_OK(run_directory_name(&loser, f->run, &err));
+    CHECK_OK(run_directory_begin(&winner, &err));
+    put_file(winner.temporary, "config.json");
+    CHECK_OK(run_directory_begin(&loser, &err));
+    put_file(loser.temporary, "config.json");
+    put_file(loser.temporary, "loser");
+    put_file(winner.temporary, "winner");
+    CHECK_OK(run_directory_commit(&winner, &err));
+    CHECK_FAILS(STATUS_USAGE, "another start", run_directory_commit(&loser, &err));
+    assert_non_null(strstr(err.message, f->run));
+    assert_non_null(strstr(err.message, "another --run"));
+    char *left = file_path("%s", loser.temporary);
+    run_directory_close(&loser);
+    assert_false(file_exists(left));
+    assert_true(holds(f->run, "winner") && holds(f->run, "config.json"));
+    assert_false(holds(f->run, "loser"));
+    run_directory_close(&winner);
+    free(left);
+}
+
+/* Two starts without a name in the same second. */
+static void test_own_names(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    run_directory d[3];
+    char *here = getcwd(NULL, 0);
+    assert_int_equal(chdir(f->directory), 0);
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(run_directory_name(&d[i], NULL, &err));
+        free(d[i].path);
+        d[i].path = file_path("runs/20260101-000000");
+    }
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(run_directory_begin(&d[i], &err));
+        put_file(d[i].temporary, "config.json");
+    }
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(run_directory_commit(&d[i], &err));
+    assert_string_equal(d[0].path, "runs/20260101-000000");
+    assert_string_equal(d[1].path, "runs/20260101-000000-2");
+    assert_string_equal(d[2].path, "runs/20260101-000000-3");
+    for (int i = 0; i < 3; i++) {
+        assert_true(holds(d[i].path, "config.json"));
+        run_directory_close(&d[i]);
+    }
+    assert_int_equal(chdir(here), 0);
+    free(here);
+}
+
+static void test_leftovers(void **state)
+{
+    const fixture *f = *state;
+    static const struct {
+        const char *suffix, *file;
+        bool removed;
+    } cases[] = {
+        {".new-123-0", "config.json", true},   {".new-4-15", NULL, true},
+        {".new-123-1", "thesis.tex", false},   {".new-123", "config.json", false},
+        {".new-123-", "config.json", false},   {".new-a-0", "config.json", false},
+        {".new-123-0x", "config.json", false}, {"-2.new-123-0", "config.json", false},
+        {".new--0", "config.json", false},     {".new", "config.json", false},
+    };
+    enum { CASES = sizeof cases / sizeof cases[0] };
+    error err;
+    int lock;
+    char *paths[CASES];
+    run_directory d;
+    for (int i = 0; i < CASES; i++)
+        paths[i] = put_beside(f, cases[i].suffix, cases[i].file);
+    char *held = put_beside(f, ".new-77-0", "config.json");
+    char *linked = file_path("%s.new-88-0", f->run);
+    assert_int_equal(symlink(paths[CASES - 1], linked), 0);
+    assert_true(file_try_lock(held, &lock));
+    CHECK_OK(run_directory_name(&d, f->run, &err));
+    CHECK_OK(run_directory_begin(&d, &err));
+    for (int i = 0; i < CASES; i++) {
+        if (file_exists(paths[i]) == cases[i].removed)
+            fail_msg("%s was %s", paths[i], cases[i].removed ? "left" : "removed");
+        free(paths[i]);
+    }
+    assert_true(holds(held, "config.json"));
+    assert_true(file_exists(linked));
+    run_directory_close(&d);
+    file_unlock(lock);
+    CHECK_OK(run_directory_name(&d, f->run, &err));
+    CHECK_OK(run_directory_begin(&d, &err));
+    assert_false(file_exists(held));
+    run_directory_close(&d);
+    free(held);
+    free(linked);
+}
+
+static void test_refused(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    run_directory d;
+    put_file(f->directory, "parent"); /* a file where a directory has to be */
+    CHECK_OK(run_directory_name(&d, f->run, &err));
+    CHECK_FAILS(STATUS_FAILED, "parent: directory cannot be made", run_directory_begin(&d, &err));
+    run_directory_close(&d);
+    CHECK_FAILS(STATUS_FAILED, "no-such-run", run_directory_open(&d, "no-such-run", &err));
+    run_directory_close(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_one_start, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_two_starts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_own_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_leftovers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("run directory", tests, NULL, NULL);
+}
