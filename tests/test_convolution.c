@@ -37,6 +37,11 @@ static void test_choice(void **state)
             const convolution_algorithm *chosen = convolution_choose(&dev, &call);
             assert_true(chosen->supports(&dev, &call));
             assert_string_not_equal(chosen->family, "im2col");
+            dev.precision = PRECISION_FP16;
+            chosen = convolution_choose(&dev, &call);
+            assert_true(chosen->supports(&dev, &call));
+            assert_string_not_equal(chosen->family, "im2col");
+            dev.precision = PRECISION_FP32;
             dev.info.type = CL_DEVICE_TYPE_GPU;
             assert_ptr_equal(convolution_choose(&dev, &call),
                              p.s.kernel == 1 ? &conv1x1_gemm : &im2col_gemm);
