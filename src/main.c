@@ -15,7 +15,9 @@ static const struct command {
     {"classify", "guess the classes of images", command_classify},
     {"preprocess", "write a data set as a tree of image files", command_preprocess},
     {"bench", "measure how fast the network trains and runs", command_bench},
+    {"tune", "measure which algorithms are fastest here, and remember them", command_tune},
     {"devices", "list the OpenCL devices and the one that is used", command_devices},
+    {"tune-gemm", NULL, command_tune_gemm}, /* for `tune` alone; in no list */
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
@@ -26,7 +28,8 @@ static void print_usage(FILE *stream)
           "Trains a coarse/fine Wide ResNet-50 on any OpenCL device.\n\nCommands:\n",
           stream);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(stream, "  %-12s %s\n", commands[i].name, commands[i].summary);
+        if (commands[i].summary)
+            fprintf(stream, "  %-12s %s\n", commands[i].name, commands[i].summary);
     fputs("\n`hcnn-cl COMMAND --help` lists the options of a command.\n"
           "HCNN_DEVICE chooses the device: gpu, cpu, accelerator, PLATFORM:DEVICE or a part of a "
           "name.\n"
@@ -39,7 +42,8 @@ static int unknown_command(const char *name)
 {
     options_guess guess = {0};
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        options_guess_among(&guess, name, commands[i].name);
+        if (commands[i].summary)
+            options_guess_among(&guess, name, commands[i].name);
     error err;
     if (guess.best)
         error_set(&err, STATUS_USAGE, "unknown command '%s'; did you mean %s?", name, guess.best);

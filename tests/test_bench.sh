@@ -31,12 +31,14 @@ check "... says nothing of inference" sh -c "! grep -q infer_ '$scratch/out'"
 check_run "inference alone, only fine, CIFAR's stem" 0 '"infer_images_per_second"' \
     bench $quick --json --mode infer --only-fine --stem cifar
 
-check_run "layers" 0 '^backward +fine_backbone.layer1.0.conv2.weight .*%$' \
+check_run "layers" 0 '^backward +fine_backbone.layer1.0.conv2.weight .*% +[a-z0-9_]+/[a-z0-9_]+$' \
     bench $quick --layers --profile trace.json
 check "... the update too" grep -q '^update ' "$scratch/out"
 check "the trace is for chrome://tracing" grep -q '^{"traceEvents":\[{"name":' trace.json
 check "... has the kernels" grep -q '"kernel":"batchnorm' trace.json
-check_run "layers of inference" 0 '"phase":"forward","name":"fine_classifier' bench $quick --layers --mode infer --json
+check_run "layers of inference" 0 \
+    '"phase":"forward","name":"fine_classifier[^}]*"algorithms":\{"forward":"[a-z0-9_]+"\}' \
+    bench $quick --layers --mode infer --json
 check "... have no backward" sh -c "! grep -q backward '$scratch/out'"
 check_run "a trace that cannot be written" 1 'no-such-directory/trace.json' \
     bench $quick --mode infer --profile no-such-directory/trace.json

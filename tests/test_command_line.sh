@@ -13,7 +13,7 @@ check "no command shows the usage" grep -q '^Usage: hcnn-cl COMMAND' "$scratch/e
 run_program --help
 check "--help succeeds" [ "$code" -eq 0 ]
 check "--help prints nothing on standard error" is_empty "$scratch/err"
-for name in train eval classify preprocess bench devices; do
+for name in train eval classify preprocess bench tune devices; do
     check_run "--help lists $name" 0 "^  $name " --help
     check_run "$name --help shows its usage" 0 "^Usage: hcnn-cl $name" "$name" --help
     check_run "$name refuses an unknown option" 2 \
@@ -22,7 +22,7 @@ done
 
 # Every option of --help stands in the man page and is used by a test.
 here=${srcdir:-.}
-for name in train eval classify preprocess bench devices; do
+for name in train eval classify preprocess bench tune devices; do
     run_program "$name" --help
     for option in $(sed -n 's/^  --\([a-z-]*\).*/\1/p' "$scratch/out"); do
         escaped=$(echo "$option" | sed 's/-/\\\\-/g')
@@ -37,6 +37,11 @@ done
 check_run "--version names program and version" 0 '^hcnn-cl [0-9]+\.[0-9]+\.[0-9]+$' --version
 check_run "an unknown command" 2 "^hcnn-cl: unknown command 'frobnicate'" frobnicate
 check_run "a mistyped command" 2 "did you mean devices\?" devcies
+
+run_program --help
+check "--help keeps quiet about tune-gemm" sh -c "! grep -q tune-gemm '$scratch/out'"
+check_run "... which wants a set and sizes" 2 'started by `hcnn-cl tune`' tune-gemm cpu
+check_run "... of that form" 2 '8x8 is no MxNxK' tune-gemm cpu 8x8
 
 # A full disk must not look like success.
 if [ -w /dev/full ]; then

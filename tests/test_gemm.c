@@ -77,8 +77,51 @@ static void test_products(void **state)
         check_case(*state, i);
 }
 
+/* What CLBlast asks of a set, which it does not check itself. */
+static void test_parameters(void **state)
+{
+    enum {
+        GEMMK,
+        KREG,
+        KWG,
+        KWI,
+        MDIMA,
+        MDIMC,
+        MWG,
+        NDIMB,
+        NDIMC,
+        NWG,
+        SA,
+        SB,
+        STRM,
+        STRN,
+        VWM,
+        VWN
+    };
+    for (const gemm_parameters *set = gemm_parameter_sets; set->name; set++) {
+        const size_t *v = set->values;
+        assert_ptr_equal(gemm_find_parameters(set->name), set);
+        if (v[KWG] == 0) /* CLBlast's own */
+            continue;
+        size_t items = v[MDIMC] * v[NDIMC];
+        assert_int_equal(v[GEMMK], 0);
+        assert_int_equal(v[KREG], 1);
+        assert_int_equal(v[KWG] % v[KWI], 0);
+        assert_int_equal(v[MWG] % (v[MDIMC] * v[VWM]), 0);
+        assert_int_equal(v[MWG] % (v[MDIMA] * v[VWM]), 0);
+        assert_int_equal(v[NWG] % (v[NDIMC] * v[VWN]), 0);
+        assert_int_equal(v[NWG] % (v[NDIMB] * v[VWN]), 0);
+        assert_int_equal(items % v[MDIMA] + items % v[NDIMB], 0);
+        assert_int_equal(v[KWG] % (items / v[MDIMA]), 0);
+        assert_int_equal(v[KWG] % (items / v[NDIMB]), 0);
+    }
+    assert_null(gemm_find_parameters("none"));
+    assert_non_null(gemm_default_parameters(*state));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products),
+                                       cmocka_unit_test(test_parameters)};
     return cmocka_run_group_tests_name("gemm", tests, gemm_setup, support_close_device);
 }

@@ -121,6 +121,16 @@ static double error_of(device *dev, const convolution_algorithm *algorithm, cons
     return sqrt(errors / squares);
 }
 
+/* As many tiles as a layer of a large image has, and a number that divides well: a runtime left to
+ * choose might put thousands of work-items and their private arrays into one group. */
+static void test_many_tiles(void **state)
+{
+    const problem p = {{4, 4, 3, 1, 1}, 32, 56, 56, 56, 56};
+    const tolerance within = {1e-4, 1e-2}; /* of sums over 100,000 pixels */
+    convolution_check(*state, &winograd2, &p, 1, false, within);
+    convolution_check(*state, &winograd4, &p, 2, false, within);
+}
+
 static void test_error(void **state)
 {
     float *x = support_random((size_t)SIDE * SIDE * CHANNELS, 1, 0, 1); /* as behind a ReLU */
@@ -144,7 +154,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tiles_of_2),  cmocka_unit_test(test_tiles_of_4),
         support_half_test(test_tiles_of_2), support_half_test(test_tiles_of_4),
-        cmocka_unit_test(test_widths),      cmocka_unit_test(test_error),
+        cmocka_unit_test(test_widths),      cmocka_unit_test(test_many_tiles),
+        cmocka_unit_test(test_error),
     };
     return cmocka_run_group_tests_name("winograd", tests, support_open_device,
                                        support_close_device);

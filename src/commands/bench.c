@@ -6,6 +6,7 @@
 #include "commands/commands.h"
 #include "device/profile.h"
 #include "ops/peak.h"
+#include "train/tune.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 typedef struct request {
     bench_options options;
     const char *mode, *stem, *precision, *trace;
-    bool layers, json, cold;
+    bool layers, json, cold, tune;
 } request;
 
 /* What is known when all is measured. */
@@ -35,6 +36,19 @@ static void show_progress(void *context, const char *what, int run, int runs)
     progress_draw(context, label, (size_t)run, (size_t)runs, "");
 }
 
+/* {"forward": "winograd4x4"}, or "data" and "weights"; NULL where it is no convolution. */
+static json_t *algorithms_to_json(const bench_layer *l)
+{
+    json_t *made = NULL;
+    for (int d = 0; d < CONVOLUTION_DIRECTIONS; d++) {
+        if (!l->algorithms[d])
+            continue;
+        made = made ? made : json_object();
+        json_object_set_new(made, convolution_direction_names[d], json_string(l->algorithms[d]));
+    }
+    return made;
+}
+
 static json_t *layer_to_json(const bench_layer *l, const peak *limits)
 {
     json_t *made =
@@ -44,6 +58,9 @@ static json_t *layer_to_json(const bench_layer *l, const peak *limits)
         json_object_set_new(made, "share_of_peak",
                             json_real(l->flops / l->seconds / limits->flops));
     }
+    json_t *algorithms = algorithms_to_json(l);
+    if (algorithms)
+        json_object_set_new(made, "algorithms", algorithms);
     return made;
 }
 
@@ -84,19 +101,35 @@ static void print_speed(const char *name, double images, double first, uint64_t 
            first, (double)bytes / (1u << 30));
 }
 
+/* "winograd4x4" of a forward pass, "winograd4x4/implicit_gemm" of a backward one: the gradient by
+ * data before the one by weights, "-" for one that is not needed. */
+static void name_algorithms(const bench_layer *l, char *text, size_t capacity)
+{
+    const char *data = l->algorithms[CONVOLUTION_BACKWARD_DATA];
+    const char *weights = l->algorithms[CONVOLUTION_BACKWARD_WEIGHTS];
+    if (data || weights)
+        snprintf(text, capacity, "%s/%s", data ? data : "-", weights ? weights : "-");
+    else
+        snprintf(text, capacity, "%s", l->algorithms[CONVOLUTION_FORWARD]);
+}
+
 static void print_layers(const findings *f)
 {
     double total = 0;
     for (size_t i = 0; i < f->layer_count; i++)
         total += f->layers[i].seconds;
-    printf("\n%-9s %-46s %9s %6s %9s %6s\n", "PHASE", "LAYER", "MS", "SHARE", "GFLOP/S", "PEAK");
+    printf("\n%-9s %-46s %9s %6s %9s %6s  %s\n", "PHASE", "LAYER", "MS", "SHARE", "GFLOP/S", "PEAK",
+           "ALGORITHM");
     for (size_t i = 0; i < f->layer_count; i++) {
         const bench_layer *l = &f->layers[i];
         printf("%-9s %-46s %9.3f %5.1f%%", l->phase, l->name, l->seconds * 1e3,
                100 * l->seconds / total);
-        if (l->flops > 0)
-            printf(" %9.1f %5.1f%%", l->flops / l->seconds * 1e-9,
-                   100 * l->flops / l->seconds / f->limits.flops);
+        if (l->flops > 0) {
+            char names[96];
+            name_algorithms(l, names, sizeof names);
+            printf(" %9.1f %5.1f%%  %s", l->flops / l->seconds * 1e-9,
+                   100 * l->flops / l->seconds / f->limits.flops, names);
+        }
         putchar('\n');
     }
     printf("%-56s %9.3f\n", "all kernels of a step", total * 1e3);
@@ -146,15 +179,16 @@ static status write_trace(device *dev, const char *path, error *err)
     return result;
 }
 
-/* The peak again at the end: another program may have been at work the first time. */
-static status measure_peak_again(device *dev, peak *limits, error *err)
+static status tune(const request *r, device *dev, progress *bar, error *err)
 {
-    peak again;
-    TRY(peak_measure(dev, &again, err));
-    limits->flops = again.flops > limits->flops ? again.flops : limits->flops;
-    if (again.bytes_second > limits->bytes_second)
-        limits->bytes_second = again.bytes_second;
-    return STATUS_OK;
+    const bench_options *b = &r->options;
+    const tune_options o = {
+        .network = bench_network(b, b->train), .only_missing = true, .program = command_program()};
+    const tune_observer observer = {bar, command_tune_progress, command_tune_note};
+    tune_report report;
+    status result = tune_run(dev, &o, &observer, &report, err);
+    tune_free(&report);
+    return result;
 }
 
 /* Speeds first, since keeping times costs some. */
@@ -164,6 +198,8 @@ static status measure(request *r, device *dev, findings *f, error *err)
     progress_begin(&bar, stderr);
     f->device = &dev->info;
     status result = peak_measure(dev, &f->limits, err);
+    if (result == STATUS_OK && r->tune)
+        result = tune(r, dev, &bar, err);
     if (result == STATUS_OK)
         result = bench_run(dev, &r->options, show_progress, &bar, &f->speed, err);
     if (result == STATUS_OK && (r->layers || r->trace))
@@ -171,7 +207,7 @@ static status measure(request *r, device *dev, findings *f, error *err)
     if (result == STATUS_OK && r->trace)
         result = write_trace(dev, r->trace, err);
     if (result == STATUS_OK)
-        result = measure_peak_again(dev, &f->limits, err);
+        result = peak_measure_again(dev, &f->limits, err);
     progress_clear(&bar);
     return result;
 }
@@ -302,6 +338,10 @@ int command_bench(int argc, char **argv)
          .target = &r.cold,
          .help = "start with empty caches of kernels (ours and PoCL's), to see the first step's "
                  "time on a new machine"},
+        {.name = "tune",
+         .kind = OPTION_FLAG,
+         .target = &r.tune,
+         .help = "first `hcnn-cl tune` what is not tuned yet"},
         {.name = "json", .kind = OPTION_FLAG, .target = &r.json, .help = "print a line of JSON"},
         {0},
     };

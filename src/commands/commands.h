@@ -6,12 +6,24 @@
 #include "base/error.h"
 #include "base/options.h"
 
+#include <stddef.h>
+
 int command_train(int argc, char **argv);
 int command_eval(int argc, char **argv);
 int command_classify(int argc, char **argv);
 int command_preprocess(int argc, char **argv);
 int command_bench(int argc, char **argv);
 int command_devices(int argc, char **argv);
+int command_tune(int argc, char **argv);
+int command_tune_gemm(int argc, char **argv);
+
+/* What a tune_observer shows of `tune` and of --tune: its context is a progress (base/progress.h).
+ */
+void command_tune_progress(void *context, const char *what, size_t done, size_t total);
+void command_tune_note(void *context, const char *text);
+
+/* A path by which this program can be started again, or NULL. */
+const char *command_program(void);
 
 /* Prints "hcnn-cl: MESSAGE" on standard error and returns code as an exit code. */
 int command_fail(const error *err, status code);

@@ -1,4 +1,5 @@
 /* What the commands have in common: errors on standard error, options, and the end. */
+#include "base/file.h"
 #include "commands/commands.h"
 
 #include <errno.h>
@@ -39,6 +40,12 @@ bool command_options(const command_line *line, int argc, char **argv, operands *
         return false;
     }
     return true;
+}
+
+const char *command_program(void)
+{
+    static const char self[] = "/proc/self/exe"; /* Linux */
+    return file_exists(self) ? self : NULL;
 }
 
 int command_finish(void)

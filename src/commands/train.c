@@ -182,6 +182,7 @@ int command_train(int argc, char **argv)
     const char *resume = NULL;
     bool epochs_given = false, threads_given = false;
     o.threads = processors();
+    o.program = command_program();
     const option_spec options[] = {
         OPTION_ROW_STRING(
             "data", &o.data, "PATH",
@@ -228,6 +229,7 @@ int command_train(int argc, char **argv)
         OPTION_ROW_U64("seed", &o.seed, "of initial weights, split, order and augmentation"),
         OPTION_ROW_INT("max-steps", &o.max_steps, 0, 2e9,
                        "stop and save after so many steps in all; 0: no limit"),
+        OPTION_ROW_FLAG("tune", &o.tune, "first `hcnn-cl tune` what is not tuned yet"),
         OPTION_ROW_STRING("run", &o.run, "DIR", "directory of the run, a new one",
                           .fallback = "runs/DATE-TIME"),
         OPTION_ROW_STRING(

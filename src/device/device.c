@@ -328,6 +328,7 @@ void device_close(device *dev)
         clFinish(dev->queue);
     profile_free(dev);
     program_release_all(dev);
+    free(dev->choices);
     if (dev->queue)
         clReleaseCommandQueue(dev->queue);
     if (dev->context)

@@ -55,6 +55,7 @@ typedef struct device {
     cl_command_queue queue;      /* in order */
     int vec;                     /* floats a work-item handles at once: -DVEC of every program */
     char forced_convolution[16]; /* "": none; ops/convolution.h */
+    struct choices *choices;     /* one allocation; NULL until loaded: ops/choices.h */
     struct program_table *programs;
     struct profile *profile; /* NULL: no times are kept; profile.h */
 } device;

@@ -5,6 +5,7 @@
  * binary, so a damaged one is too. Any doubt means building from source again. */
 #include "device/program.h"
 #include "base/file.h"
+#include "base/hash.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,14 +39,9 @@ static const char entry_magic[8] = "hcnncl1";
 
 enum { MAX_ENTRY_BYTES = 256 << 20 };
 
-/* FNV-1a, 64 bits. */
 static uint64_t hash_bytes(const void *data, size_t size)
 {
-    const unsigned char *bytes = data;
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    return hash;
+    return hash_more(HASH_START, data, size);
 }
 
 static char *make_key(const device *dev, const char *source, const char *options)

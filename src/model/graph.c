@@ -225,6 +225,17 @@ status graph_finish(graph *g, bool training, error *err)
     return STATUS_OK;
 }
 
+bool graph_convolves(const graph *g, const node *n, enum convolution_direction direction)
+{
+    if (n->kind != NODE_CONVOLUTION && n->kind != NODE_LINEAR)
+        return false;
+    if (direction == CONVOLUTION_FORWARD)
+        return true;
+    if (direction == CONVOLUTION_BACKWARD_DATA)
+        return feeds(g, n, n->input);
+    return n->trains && is_trained(g, n->weight);
+}
+
 void graph_free(graph *g)
 {
     for (size_t i = 0; i < g->parameter_count; i++)

@@ -76,6 +76,9 @@ int graph_linear(graph *g, int input, int parameters, int out);
 status graph_finish(graph *g, bool training, error *err);
 void graph_free(graph *g);
 
+/* Whether node n, of a finished graph, runs a convolution in that direction. */
+bool graph_convolves(const graph *g, const node *n, enum convolution_direction direction);
+
 /* The network of the options: model/hcnn.c. */
 status hcnn_build(const network_options *options, graph *g, error *err);
 

@@ -4,6 +4,7 @@
 #include "device/profile.h"
 #include "model/execute.h"
 #include "model/parameters.h"
+#include "ops/choices.h"
 #include "ops/gemm.h"
 #include "ops/input.h"
 
@@ -139,6 +140,18 @@ static status find_largest_batch(device *dev, const network_options *options, co
     return STATUS_OK;
 }
 
+/* The options' own batch. What tuning chose for speed may need more memory than the quick choices,
+ * which are then taken instead: choices stay ignored until the caller is done. */
+static status bytes_for_options(device *dev, const network_options *o, const graph *g,
+                                uint64_t *bytes, bool *fits, error *err)
+{
+    TRY(bytes_for_batch(dev, o, g, o->batch_size, bytes, fits, err));
+    if (*fits)
+        return STATUS_OK;
+    choices_ignore(dev, true);
+    return bytes_for_batch(dev, o, g, o->batch_size, bytes, fits, err);
+}
+
 status network_measure(device *dev, const network_options *options, uint64_t *bytes,
                        int *largest_batch, error *err)
 {
@@ -147,9 +160,48 @@ status network_measure(device *dev, const network_options *options, uint64_t *by
     TRY(gemm_prepare(dev, err));
     TRY(convolution_prepare(dev, err));
     TRY(build_graph(options, &g, err));
-    status result = bytes_for_batch(dev, options, &g, options->batch_size, bytes, &fits, err);
+    status result = bytes_for_options(dev, options, &g, bytes, &fits, err);
     if (result == STATUS_OK)
         result = find_largest_batch(dev, options, &g, largest_batch, err);
+    choices_ignore(dev, false);
+    graph_free(&g);
+    return result;
+}
+
+static void add_distinct(convolution_call *calls, size_t *count, const convolution_call *call)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (choices_same_call(&calls[i], call))
+            return;
+    calls[(*count)++] = *call;
+}
+
+static status list_convolutions(const graph *g, int batch, convolution_call **calls, size_t *count,
+                                error *err)
+{
+    *count = 0;
+    *calls = calloc((size_t)g->count * CONVOLUTION_DIRECTIONS, sizeof **calls);
+    if (!*calls)
+        return error_memory(err, "the list of convolutions");
+    for (int d = 0; d < CONVOLUTION_DIRECTIONS; d++)
+        for (int i = 0; i < g->count; i++) {
+            const node *n = &g->nodes[i];
+            if (!graph_convolves(g, n, (enum convolution_direction)d))
+                continue;
+            const convolution_call call =
+                plan_convolution(g, n, batch, (enum convolution_direction)d);
+            add_distinct(*calls, count, &call);
+        }
+    return STATUS_OK;
+}
+
+status network_convolutions(const network_options *options, convolution_call **calls, size_t *count,
+                            error *err)
+{
+    graph g;
+    *calls = NULL;
+    TRY(build_graph(options, &g, err));
+    status result = list_convolutions(&g, options->batch_size, calls, count, err);
     graph_free(&g);
     return result;
 }
@@ -198,7 +250,7 @@ static status fill_network(network *net, error *err)
     const network_options *o = &net->options;
     uint64_t bytes;
     bool fits;
-    TRY(bytes_for_batch(net->dev, o, &net->g, o->batch_size, &bytes, &fits, err));
+    TRY(bytes_for_options(net->dev, o, &net->g, &bytes, &fits, err));
     if (!fits)
         return refuse_batch(net, bytes, err);
     net->memory_bytes = bytes;
@@ -232,6 +284,7 @@ status network_create(device *dev, const network_options *options, network **cre
                                                  : error_memory(err, "the network");
     if (result == STATUS_OK)
         result = fill_network(net, err);
+    choices_ignore(dev, false); /* the algorithms are settled */
     if (result == STATUS_OK)
         *created = net;
     else
@@ -506,22 +559,33 @@ status network_read_logits(network *net, float *coarse, float *fine, error *err)
     return read_value(net, net->g.heads[HEAD_FINE].logits, fine, err);
 }
 
-double network_layer_flops(const network *net, const char *label, const char *phase, int count)
+static const node *find_convolution(const network *net, const char *label)
 {
     for (int i = 0; i < net->g.count; i++) {
         const node *n = &net->g.nodes[i];
-        if (n->kind != NODE_CONVOLUTION && n->kind != NODE_LINEAR)
-            continue;
-        const parameter *weight = &net->g.parameters[n->weight];
-        if (strcmp(weight->name, label) != 0)
-            continue;
-        const node *from = &net->g.nodes[n->input];
-        const convolution_call call = plan_convolution(&net->g, n, count, CONVOLUTION_FORWARD);
-        int directions = 1;
-        if (strcmp(phase, "backward") == 0)
-            directions = (weight->gradient != NULL || weight->descends) +
-                         (from->has_gradient && !n->detached);
-        return 2.0 * convolution_products(&call) * directions;
+        if (graph_convolves(&net->g, n, CONVOLUTION_FORWARD) &&
+            strcmp(net->g.parameters[n->weight].name, label) == 0)
+            return n;
     }
-    return 0;
+    return NULL;
+}
+
+double network_layer_flops(const network *net, const char *label, const char *phase, int count)
+{
+    const node *n = find_convolution(net, label);
+    if (!n)
+        return 0;
+    const convolution_call call = plan_convolution(&net->g, n, count, CONVOLUTION_FORWARD);
+    int directions = 1;
+    if (strcmp(phase, "backward") == 0)
+        directions = graph_convolves(&net->g, n, CONVOLUTION_BACKWARD_DATA) +
+                     graph_convolves(&net->g, n, CONVOLUTION_BACKWARD_WEIGHTS);
+    return 2.0 * convolution_products(&call) * directions;
+}
+
+const char *network_layer_algorithm(const network *net, const char *label,
+                                    enum convolution_direction direction)
+{
+    const node *n = find_convolution(net, label);
+    return n && graph_convolves(&net->g, n, direction) ? n->algorithms[direction]->name : NULL;
 }

@@ -5,6 +5,7 @@
 
 #include "base/pixels.h"
 #include "device/device.h"
+#include "ops/convolution.h"
 #include "ops/cross_entropy.h"
 
 #include <stdint.h>
@@ -78,9 +79,16 @@ typedef struct network network;
  * other options unchanged (0: not even one). */
 status network_measure(device *dev, const network_options *options, uint64_t *bytes,
                        int *largest_batch, error *err);
+/* The distinct convolutions (choices.h says what tells two apart) that a network of these options
+ * runs, without buffers: those of its training with options->training, else forward ones alone. By
+ * direction, then in the order of the layers; freed by the caller. */
+status network_convolutions(const network_options *options, convolution_call **calls, size_t *count,
+                            error *err);
+
 /* Builds it; a freeze prefix that fits no parameter is STATUS_USAGE. Parameters are undefined until
  * network_initialize or weights are loaded. A batch that does not fit is STATUS_FAILED, naming the
- * largest that does. */
+ * largest that does; before that, one that does not fit with the device's tuned choices is tried
+ * with the quick ones, which may need less. */
 status network_create(device *dev, const network_options *options, network **created, error *err);
 void network_free(network *net); /* NULL is fine */
 
@@ -149,6 +157,11 @@ status network_probabilities(network *net, int count, float *coarse, float *fine
  * and phase ("forward", "backward"): what a direct convolution needs, two for each product with a
  * pixel inside the image. 0 for layers that are no convolution. */
 double network_layer_flops(const network *net, const char *label, const char *phase, int count);
+
+/* The name of the algorithm that a layer, by the same label, runs by; NULL where it is no
+ * convolution or does not run in that direction. */
+const char *network_layer_algorithm(const network *net, const char *label,
+                                    enum convolution_direction direction);
 
 /* The input, NHWC, of the last step if that was a training step, and the logits of the last step;
  * blocking, for tests. */

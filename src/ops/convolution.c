@@ -1,5 +1,6 @@
 /* The table of algorithms, and the choice among them; see convolution.h. */
 #include "ops/convolution.h"
+#include "ops/choices.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,17 @@ const convolution_algorithm *const convolution_algorithms[] = {
     &unrolled_gemm, &winograd4, &winograd2, &implicit_gemm, &conv1x1_gemm, &im2col_gemm, NULL};
 
 static const char families[] = "im2col, gemm and winograd";
+
+const char *const convolution_direction_names[CONVOLUTION_DIRECTIONS] = {"forward", "data",
+                                                                         "weights"};
+
+const convolution_algorithm *convolution_find(const char *name)
+{
+    for (int i = 0; convolution_algorithms[i]; i++)
+        if (strcmp(convolution_algorithms[i]->name, name) == 0)
+            return convolution_algorithms[i];
+    return NULL;
+}
 
 tensor convolution_output(const convolution_shape *s, tensor x)
 {
@@ -56,6 +68,7 @@ static bool has_general_algorithm(const device *dev)
 status convolution_prepare(device *dev, error *err)
 {
     const char *forced = getenv("HCNN_CONV");
+    TRY(choices_load(dev, err));
     dev->forced_convolution[0] = '\0';
     if (!has_general_algorithm(dev))
         return error_set(err, STATUS_USAGE,
@@ -69,6 +82,16 @@ status convolution_prepare(device *dev, error *err)
     return STATUS_OK;
 }
 
+const convolution_algorithm *convolution_choose_quickly(const device *dev,
+                                                        const convolution_call *call)
+{
+    for (int i = 0;; i++) { /* the last supports everything */
+        const convolution_algorithm *a = convolution_algorithms[i];
+        if (a->supports(dev, call) && (!a->suits || a->suits(dev, call)))
+            return a;
+    }
+}
+
 const convolution_algorithm *convolution_choose(const device *dev, const convolution_call *call)
 {
     for (int i = 0; dev->forced_convolution[0] && convolution_algorithms[i]; i++) {
@@ -76,10 +99,8 @@ const convolution_algorithm *convolution_choose(const device *dev, const convolu
         if (strcmp(a->family, dev->forced_convolution) == 0 && a->supports(dev, call))
             return a;
     }
-    int i = 0;
-    for (;; i++) { /* convolution_prepare found one that supports everything */
-        const convolution_algorithm *a = convolution_algorithms[i];
-        if (a->supports(dev, call) && (!a->suits || a->suits(dev, call)))
-            return a;
-    }
+    const choice *remembered = choices_find(dev, call);
+    if (remembered && remembered->algorithm->supports(dev, call))
+        return remembered->algorithm;
+    return convolution_choose_quickly(dev, call);
 }

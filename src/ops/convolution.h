@@ -31,6 +31,9 @@ typedef struct convolution_finish {
     bool relu;
 } convolution_finish;
 
+/* "forward", "data" and "weights", for reports and the files of choices. */
+extern const char *const convolution_direction_names[CONVOLUTION_DIRECTIONS];
+
 typedef struct convolution_call {
     enum convolution_direction direction;
     convolution_shape shape;
@@ -81,16 +84,22 @@ extern const convolution_algorithm *const convolution_algorithms[];
 extern const convolution_algorithm conv1x1_gemm, im2col_gemm, implicit_gemm, unrolled_gemm,
     winograd2, winograd4;
 
+/* The algorithm of that name, or NULL. */
+const convolution_algorithm *convolution_find(const char *name);
+
 /* y's shape for x's; the buffer is NULL. */
 tensor convolution_output(const convolution_shape *shape, tensor x);
 
 /* The algorithm for a call, made once per layer and direction with the largest batch's shapes: all
  * smaller batches then run by the same one. HCNN_CONV may force a family, which is taken wherever
- * one of it supports the call; else the first in the table that suits. */
+ * one of it supports the call; else what `hcnn-cl tune` found (choices.h); else the quick choice,
+ * the first in the table that suits. */
 const convolution_algorithm *convolution_choose(const device *dev, const convolution_call *call);
+const convolution_algorithm *convolution_choose_quickly(const device *dev,
+                                                        const convolution_call *call);
 
-/* Reads HCNN_CONV. A name that is no family is STATUS_USAGE, and so is a device that no algorithm
- * runs on in its precision. Once per device, before a choice. */
+/* Reads HCNN_CONV and what is remembered of the device. A name that is no family is STATUS_USAGE,
+ * and so is a device that no algorithm runs on in its precision. Once per device, before a choice. */
 status convolution_prepare(device *dev, error *err);
 
 /* The multiplications of a call, counted without those by padding. */

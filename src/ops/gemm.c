@@ -2,38 +2,87 @@
  * gemm.h. */
 #include "ops/gemm.h"
 #include "device/profile.h"
+#include "ops/choices.h"
 
 #include <clblast_c.h>
-#include <stdio.h>
+#include <string.h>
 
-/* CLBlast knows no good parameters for PoCL: its default runs everything through the kernel for
- * small matrices at some 25 GFLOP/s where these reach 100 to 180 (two cores with AVX-512; a search
- * over a few dozen sets at this network's shapes). One work-item of a 2 x 8 group owns a 16 x 8
- * tile and there is no local memory, which on a CPU is only a copy. */
-static status use_cpu_parameters(device *dev, error *err)
+static const char *const parameter_names[GEMM_PARAMETERS] = {
+    "GEMMK", "KREG", "KWG", "KWI", "MDIMA", "MDIMC", "MWG", "NDIMB",
+    "NDIMC", "NWG",  "SA",  "SB",  "STRM",  "STRN",  "VWM", "VWN"};
+
+static const char clblast_own[] = "clblast", cpu_default[] = "cpu";
+
+/* Two halves: what a CPU likes, without local memory, which there is only a copy; and what GPUs
+ * like, small tiles to large.
+ *
+ * A work-group of MDIMC x NDIMC owns a tile of MWG x NWG and takes KWG products at a time, through
+ * local memory where SA and SB say so. CLBlast asks that KWG be a multiple of KWI, of MDIMC * NDIMC
+ * / MDIMA and of MDIMC * NDIMC / NDIMB; MWG of MDIMC * VWM and of MDIMA * VWM; NWG of NDIMC * VWN
+ * and of NDIMB * VWN; and KREG be 1 where GEMMK is 0. */
+const gemm_parameters gemm_parameter_sets[] = {
+    /*                GEMMK KREG KWG KWI MDIMA MDIMC MWG NDIMB NDIMC NWG SA SB STRM STRN VWM VWN */
+    {cpu_default, {0, 1, 64, 4, 2, 2, 32, 8, 8, 64, 0, 0, 0, 0, 8, 4}},
+    {"cpu_tall", {0, 1, 64, 4, 4, 4, 128, 8, 8, 64, 0, 0, 0, 0, 8, 4}},
+    {"cpu_wide_vectors", {0, 1, 64, 4, 2, 2, 32, 8, 8, 64, 0, 0, 0, 0, 16, 4}},
+    {"cpu_small_groups", {0, 1, 64, 4, 1, 1, 16, 4, 4, 32, 0, 0, 0, 0, 16, 8}},
+    {clblast_own, {0}},
+    {"gpu_32x32", {0, 1, 32, 2, 8, 8, 32, 8, 8, 32, 1, 1, 0, 0, 2, 2}},
+    {"gpu_64x64", {0, 1, 16, 2, 16, 16, 64, 16, 16, 64, 1, 1, 0, 0, 2, 2}},
+    {"gpu_64x64_small_groups", {0, 1, 32, 2, 8, 8, 64, 8, 8, 64, 1, 1, 0, 0, 4, 4}},
+    {"gpu_64x64_no_local", {0, 1, 32, 2, 8, 8, 64, 8, 8, 64, 0, 0, 0, 0, 4, 4}},
+    {"gpu_128x64", {0, 1, 32, 2, 16, 16, 128, 8, 8, 64, 1, 1, 0, 0, 4, 4}},
+    {"gpu_128x128", {0, 1, 16, 2, 16, 16, 128, 16, 16, 128, 1, 1, 0, 0, 4, 4}},
+    {"gpu_128x128_strided", {0, 1, 32, 2, 16, 16, 128, 16, 16, 128, 1, 1, 1, 1, 4, 4}},
+    {NULL, {0}},
+};
+
+const gemm_parameters *gemm_find_parameters(const char *name)
 {
-    const char *names[] = {"GEMMK", "KREG", "KWG", "KWI", "MDIMA", "MDIMC", "MWG", "NDIMB",
-                           "NDIMC", "NWG",  "SA",  "SB",  "STRM",  "STRN",  "VWM", "VWN"};
-    const size_t values[] = {0, 1, 64, 4, 2, 2, 32, 8, 8, 64, 0, 0, 0, 0, 8, 4};
-    const char *routine_names[] = {"XGEMM_MIN_INDIRECT_SIZE"};
-    const size_t routine_values[] = {1};
+    for (const gemm_parameters *set = gemm_parameter_sets; set->name; set++)
+        if (strcmp(set->name, name) == 0)
+            return set;
+    return NULL;
+}
+
+/* CLBlast knows no good parameters for PoCL: its own run everything through the kernel for small
+ * matrices at some 25 GFLOP/s where "cpu" reaches 100 to 180 (two cores with AVX-512; a search over
+ * a few dozen sets at this network's shapes). */
+const gemm_parameters *gemm_default_parameters(const device *dev)
+{
+    return gemm_find_parameters(dev->info.type & CL_DEVICE_TYPE_CPU ? cpu_default : clblast_own);
+}
+
+static status override(device *dev, const char *kernel, size_t count, const char *const *names,
+                       const size_t *values, error *err)
+{
     CLBlastStatusCode code =
-        CLBlastOverrideParameters(dev->info.id, "Xgemm", CLBlastPrecisionSingle,
-                                  sizeof values / sizeof values[0], names, values);
-    if (code == CLBlastSuccess)
-        code = CLBlastOverrideParameters(dev->info.id, "GemmRoutine", CLBlastPrecisionSingle, 1,
-                                         routine_names, routine_values);
+        CLBlastOverrideParameters(dev->info.id, kernel, CLBlastPrecisionSingle, count,
+                                  (const char **)names, values); /* it only reads them */
     if (code == CLBlastSuccess)
         return STATUS_OK;
-    return error_set(err, STATUS_FAILED, "CLBlast refused its parameters for %s (code %d)",
-                     dev->info.name, (int)code);
+    return error_set(err, STATUS_FAILED, "CLBlast refused its %s parameters for %s (code %d)",
+                     kernel, dev->info.name, (int)code);
+}
+
+status gemm_use_parameters(device *dev, const gemm_parameters *set, error *err)
+{
+    static const char *const smallest[] = {"XGEMM_MIN_INDIRECT_SIZE"};
+    static const size_t always[] = {1};
+    if (set->name == clblast_own)
+        return STATUS_OK;
+    /* The kernel for small matrices has parameters of its own, and they do not suit a CPU. */
+    if (dev->info.type & CL_DEVICE_TYPE_CPU)
+        TRY(override(dev, "GemmRoutine", 1, smallest, always, err));
+    return override(dev, "Xgemm", GEMM_PARAMETERS, parameter_names, set->values, err);
 }
 
 status gemm_prepare(device *dev, error *err)
 {
-    if (dev->info.type & CL_DEVICE_TYPE_CPU)
-        return use_cpu_parameters(dev, err);
-    return STATUS_OK;
+    TRY(choices_load(dev, err));
+    const char *name = choices_gemm(dev);
+    const gemm_parameters *remembered = name ? gemm_find_parameters(name) : NULL;
+    return gemm_use_parameters(dev, remembered ? remembered : gemm_default_parameters(dev), err);
 }
 
 static CLBlastTranspose transpose_of(gemm_matrix matrix)

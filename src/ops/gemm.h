@@ -20,8 +20,27 @@ typedef struct gemm_problem {
     bool accumulate;
 } gemm_problem;
 
-/* Gives CLBlast parameters that suit the device where its own are known to be poor. Once per
- * device, before the first product. */
+/* Parameters for CLBlast's Xgemm kernel, in the order of their names: GEMMK KREG KWG KWI MDIMA
+ * MDIMC MWG NDIMB NDIMC NWG SA SB STRM STRN VWM VWN. All zero: what CLBlast has for the device
+ * itself. */
+enum { GEMM_PARAMETERS = 16 };
+typedef struct gemm_parameters {
+    const char *name; /* one word, for reports and the files of choices */
+    size_t values[GEMM_PARAMETERS];
+} gemm_parameters;
+
+/* What may be used, ending with a NULL name. */
+extern const gemm_parameters gemm_parameter_sets[];
+/* The set of that name, or NULL. */
+const gemm_parameters *gemm_find_parameters(const char *name);
+/* The one that a device uses when none is remembered (choices.h). */
+const gemm_parameters *gemm_default_parameters(const device *dev);
+/* Makes CLBlast use the set from its next product on. It does not test what it is given: a set that
+ * the device cannot run may end the process. Its own does not come back in a process that used
+ * another. */
+status gemm_use_parameters(device *dev, const gemm_parameters *set, error *err);
+/* Uses the set that is remembered of the device, else the default. Once per device, before the
+ * first product. */
 status gemm_prepare(device *dev, error *err);
 
 /* Bytes of scratch memory that gemm_run needs for the problem (its buffers may be NULL). */

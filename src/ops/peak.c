@@ -82,3 +82,14 @@ status peak_measure(device *dev, peak *measured, error *err)
     TRY(measure_flops(dev, &measured->flops, err));
     return measure_copy(dev, &measured->bytes_second, err);
 }
+
+status peak_measure_again(device *dev, peak *measured, error *err)
+{
+    peak again;
+    TRY(peak_measure(dev, &again, err));
+    if (again.flops > measured->flops)
+        measured->flops = again.flops;
+    if (again.bytes_second > measured->bytes_second)
+        measured->bytes_second = again.bytes_second;
+    return STATUS_OK;
+}

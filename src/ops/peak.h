@@ -12,6 +12,9 @@ typedef struct peak {
 /* Blocking; takes about a second and, while it runs, 256 MiB of device memory. The best of several
  * runs, since a peak is what nothing disturbs. */
 status peak_measure(device *dev, peak *measured, error *err);
+/* Measures again and keeps the better of each figure: another program may have been at work the
+ * first time. */
+status peak_measure_again(device *dev, peak *measured, error *err);
 
 /* The kernels alone, for the test: sums[items] as in kernels/peak.cl, and count floats, which is a
  * multiple of dev->vec. */

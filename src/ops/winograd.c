@@ -94,10 +94,15 @@ static int width_of(const device *dev, int channels)
     return dev->info.type & CL_DEVICE_TYPE_CPU ? channels : dev->vec;
 }
 
+/* On a CPU each work-item is a group: left to choose, PoCL makes groups of thousands, whose private
+ * arrays together overflow a thread's stack. */
 static launch_range items(const device *dev, int channels, int rows)
 {
     int width = width_of(dev, channels);
-    return RANGE_2D((size_t)((channels + width - 1) / width), (size_t)rows);
+    launch_range range = RANGE_2D((size_t)((channels + width - 1) / width), (size_t)rows);
+    if (dev->info.type & CL_DEVICE_TYPE_CPU)
+        range.local[0] = range.local[1] = 1;
+    return range;
 }
 
 static const char *name_of(int m, const char *two, const char *four)

@@ -3,6 +3,7 @@
 #include "base/progress.h"
 #include "device/profile.h"
 #include "train/solver.h"
+#include "train/timing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,9 +49,9 @@ static status make_batch(subject *s, const bench_options *o, error *err)
     return STATUS_OK;
 }
 
-static status make_network(subject *s, device *dev, const bench_options *o, bool train, error *err)
+network_options bench_network(const bench_options *o, bool train)
 {
-    const network_options options = {
+    return (network_options){
         .backbone = o->backbone,
         .stem = o->stem,
         .only_fine = o->only_fine,
@@ -62,6 +63,11 @@ static status make_network(subject *s, device *dev, const bench_options *o, bool
         .descend = train,
         .pixel_capacity = 3 * (size_t)o->image_size * (size_t)o->image_size * (size_t)o->batch_size,
     };
+}
+
+static status make_network(subject *s, device *dev, const bench_options *o, bool train, error *err)
+{
+    const network_options options = bench_network(o, train);
     const train_options defaults = train_defaults();
     TRY(network_create(dev, &options, &s->net, err)); /* refuses a batch that is too large */
     TRY(make_batch(s, o, err));
@@ -108,18 +114,6 @@ static status run_steps(subject *s, int steps, double *seconds, error *err)
     return STATUS_OK;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, int count)
-{
-    qsort(values, (size_t)count, sizeof *values, ascending);
-    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 static status time_steps(subject *s, const bench_options *o, const char *what, bench_watch *watch,
                          void *context, double *images_per_second, error *err)
 {
@@ -134,7 +128,7 @@ static status time_steps(subject *s, const bench_options *o, const char *what, b
         TRY(run_steps(s, steps, &seconds, err));
         rates[run] = (double)steps * o->batch_size / seconds;
     }
-    *images_per_second = median(rates, runs);
+    *images_per_second = timing_median(rates, (size_t)runs);
     return STATUS_OK;
 }
 
@@ -178,6 +172,17 @@ static bench_layer *find_layer(bench_layer *layers, size_t *count, const profile
     return &layers[(*count)++];
 }
 
+static void describe_layer(const network *net, int count, bench_layer *l)
+{
+    bool forward = strcmp(l->phase, "forward") == 0, backward = strcmp(l->phase, "backward") == 0;
+    l->flops = network_layer_flops(net, l->name, l->phase, count);
+    for (int i = 0; i < CONVOLUTION_DIRECTIONS; i++) {
+        enum convolution_direction d = (enum convolution_direction)i;
+        if (d == CONVOLUTION_FORWARD ? forward : backward)
+            l->algorithms[d] = network_layer_algorithm(net, l->name, d);
+    }
+}
+
 static status sum_layers(subject *s, bench_layer **layers, size_t *count, error *err)
 {
     const profile_record *records;
@@ -190,8 +195,7 @@ static status sum_layers(subject *s, bench_layer **layers, size_t *count, error 
         find_layer(*layers, count, &records[i])->seconds +=
             (double)(records[i].end - records[i].start) * 1e-9 / PROFILED_STEPS;
     for (size_t i = 0; i < *count; i++)
-        (*layers)[i].flops =
-            network_layer_flops(s->net, (*layers)[i].name, (*layers)[i].phase, s->batch.count);
+        describe_layer(s->net, s->batch.count, &(*layers)[i]);
     return STATUS_OK;
 }
 

@@ -27,6 +27,9 @@ typedef struct bench_result {
 /* Told what is measured now, run 0 being the first step; may be NULL. */
 typedef void bench_watch(void *context, const char *what, int run, int runs);
 
+/* The network that is measured. */
+network_options bench_network(const bench_options *options, bool train);
+
 status bench_run(device *dev, const bench_options *options, bench_watch *watch, void *context,
                  bench_result *result, error *err);
 
@@ -36,6 +39,8 @@ typedef struct bench_layer {
     double seconds;           /* of a step */
     double flops;             /* of a step that a direct convolution needs, 0 where that says
                                  nothing; products with padding are not counted */
+    /* By direction, of a convolution; NULL where it is none or not of this phase. */
+    const char *algorithms[CONVOLUTION_DIRECTIONS];
 } bench_layer;
 
 /* Profiles some training steps, or, with train false, forward passes. *layers, in the order of

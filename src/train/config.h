@@ -25,6 +25,8 @@ typedef struct train_options {
     double coarse_weight, fine_weight;
     bool nesterov, only_fine, no_shuffle;
     uint64_t seed;
+    bool tune;           /* first measure what is not tuned yet (tune.h); not kept in config.json */
+    const char *program; /* tune_options.program; not kept either */
 } train_options;
 
 /* The original's: plain SGD at 0.008, 15 epochs of batches of 32, coarse 1, fine 2. */

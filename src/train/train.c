@@ -11,6 +11,7 @@
 #include "train/evaluate.h"
 #include "train/journal.h"
 #include "train/run_directory.h"
+#include "train/tune.h"
 
 #include <errno.h>
 #include <math.h>
@@ -95,6 +96,28 @@ static status choose_freeze(trainer *t, error *err)
     return t->freeze ? STATUS_OK : error_memory(err, "the options");
 }
 
+static void show_tuning(void *context, const char *what, size_t done, size_t total)
+{
+    const trainer *t = context;
+    if (t->observer->evaluating)
+        t->observer->evaluating(t->observer->context, what, done, total);
+}
+
+static void note_tuning(void *context, const char *text)
+{
+    note(context, text);
+}
+
+static status tune(trainer *t, const network_options *n, error *err)
+{
+    const tune_options o = {.network = *n, .only_missing = true, .program = t->options->program};
+    const tune_observer observer = {t, show_tuning, note_tuning};
+    tune_report report;
+    status result = tune_run(t->dev, &o, &observer, &report, err);
+    tune_free(&report);
+    return result;
+}
+
 static status create_network(trainer *t, error *err)
 {
     const train_options *o = t->options;
@@ -115,6 +138,8 @@ static status create_network(trainer *t, error *err)
         .freeze = t->freeze,
     };
     TRY(check_last_batch(t, &n, err));
+    if (o->tune)
+        TRY(tune(t, &n, err));
     TRY(network_create(t->dev, &n, &t->net, err));
     return solver_create(t->net, o, &t->solve, err);
 }

@@ -52,7 +52,7 @@ typedef struct train_observer {
     void (*note)(void *context, const char *text); /* something worth a line */
     void (*started)(void *context, const train_started *what);
     void (*step)(void *context, const train_step *what);
-    void (*evaluating)(void *context, const char *what, size_t done, size_t total);
+    void (*evaluating)(void *context, const char *what, size_t done, size_t total); /* or tuning */
     void (*epoch)(void *context, const train_epoch *what);
     void (*finished)(void *context, const train_finished *what);
     const volatile sig_atomic_t *stop; /* nonzero: finish the step, save, return */

@@ -1,0 +1,230 @@
+/* `hcnn-cl tune`: measures the algorithms of every convolution, remembers the fastest, and prints
+ * both. */
+#include "train/tune.h"
+#include "base/progress.h"
+#include "commands/commands.h"
+#include "ops/choices.h"
+#include "ops/peak.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct request {
+    tune_options options;
+    const char *mode, *stem;
+    bool json;
+} request;
+
+/* What is known when all is measured. */
+typedef struct findings {
+    device *dev;
+    peak limits;
+    tune_report report;
+    char *path; /* of the device's file */
+} findings;
+
+void command_tune_progress(void *context, const char *what, size_t done, size_t total)
+{
+    progress_draw(context, what, done, total, "");
+}
+
+void command_tune_note(void *context, const char *text)
+{
+    progress_clear(context);
+    command_warn("%s", text);
+}
+
+static double flops_of(const tune_row *row)
+{
+    return 2 * convolution_products(&row->call);
+}
+
+static json_t *row_to_json(const tune_row *row, const peak *limits)
+{
+    const convolution_call *c = &row->call;
+    const convolution_shape *s = &c->shape;
+    double rate = flops_of(row) / row->seconds;
+    json_t *made = json_pack(
+        "{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:s}", "direction",
+        convolution_direction_names[c->direction], "cin", s->cin, "cout", s->cout, "kernel",
+        s->kernel, "stride", s->stride, "pad", s->pad, "n", c->x.n, "h", c->x.h, "w", c->x.w,
+        "algorithm", row->chosen->name, "seconds", row->seconds, "gflops", rate * 1e-9,
+        "share_of_peak", rate / limits->flops, "quick", row->quick->name);
+    json_object_set_new(made, "quick_seconds",
+                        isinf(row->quick_seconds) ? json_null() : json_real(row->quick_seconds));
+    return made;
+}
+
+static int print_json(const request *r, const findings *f)
+{
+    const network_options *n = &r->options.network;
+    const tune_report *t = &f->report;
+    json_t *root = json_pack("{s:s, s:s, s:i, s:i, s:b, s:f, s:s}", "device", f->dev->info.name,
+                             "backbone", n->backbone, "image_size", n->image_size, "batch_size",
+                             n->batch_size, "only_fine", n->only_fine, "peak_gflops",
+                             f->limits.flops * 1e-9, "file", f->path);
+    if (t->gemm)
+        json_object_set_new(
+            root, "gemm",
+            json_pack("{s:s, s:f}", "parameters", t->gemm->name, "seconds", t->gemm_seconds));
+    json_t *rows = json_array();
+    for (size_t i = 0; i < t->count; i++)
+        json_array_append_new(rows, row_to_json(&t->rows[i], &f->limits));
+    json_object_set_new(root, "convolutions", rows);
+    json_dumpf(root, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(root);
+    return command_finish();
+}
+
+static void print_row(const tune_row *row, const peak *limits)
+{
+    const convolution_call *c = &row->call;
+    const convolution_shape *s = &c->shape;
+    char window[32], channels[32], image[32];
+    snprintf(window, sizeof window, "%dx%d/%d", s->kernel, s->kernel, s->stride);
+    snprintf(channels, sizeof channels, "%d>%d", s->cin, s->cout);
+    snprintf(image, sizeof image, "%dx%d", c->x.h, c->x.w);
+    double rate = flops_of(row) / row->seconds;
+    printf("%-9s %-6s %-11s %-9s %-15s %9.3f %9.1f %5.1f%%  %-15s %9.3f\n",
+           convolution_direction_names[c->direction], window, channels, image, row->chosen->name,
+           row->seconds * 1e3, rate * 1e-9, 100 * rate / limits->flops, row->quick->name,
+           row->quick_seconds * 1e3);
+}
+
+static int print_table(const request *r, const findings *f)
+{
+    const network_options *n = &r->options.network;
+    const tune_report *t = &f->report;
+    double chosen = 0, quick = 0;
+    printf("device     %s, %u units\n", f->dev->info.name, f->dev->info.compute_units);
+    printf("peak       %.0f GFLOP/s\n", f->limits.flops * 1e-9);
+    printf("network    %s%s, %s stem, %dx%d, batches of %d\n", n->backbone,
+           n->only_fine ? ", only fine" : "", r->stem, n->image_size, n->image_size, n->batch_size);
+    if (t->gemm)
+        printf("CLBlast    parameters %s, %.3f ms where the default takes %.3f\n", t->gemm->name,
+               t->gemm_seconds * 1e3, t->gemm_default_seconds * 1e3);
+    printf("\n%-9s %-6s %-11s %-9s %-15s %9s %9s %6s  %-15s %9s\n", "DIRECTION", "WINDOW",
+           "CHANNELS", "IMAGE", "CHOSEN", "MS", "GFLOP/S", "PEAK", "QUICK CHOICE", "MS");
+    for (size_t i = 0; i < t->count; i++) {
+        print_row(&t->rows[i], &f->limits);
+        chosen += t->rows[i].seconds;
+        quick += t->rows[i].quick_seconds;
+    }
+    printf("%-54s %9.3f %34s %9.3f\n", "each of them once", chosen * 1e3, "", quick * 1e3);
+    printf("\nremembered in %s\n", f->path);
+    return command_finish();
+}
+
+static status measure(const request *r, findings *f, error *err)
+{
+    progress bar;
+    progress_begin(&bar, stderr);
+    const tune_observer observer = {&bar, command_tune_progress, command_tune_note};
+    status result = peak_measure(f->dev, &f->limits, err);
+    if (result == STATUS_OK)
+        result = tune_run(f->dev, &r->options, &observer, &f->report, err);
+    if (result == STATUS_OK)
+        result = peak_measure_again(f->dev, &f->limits, err);
+    progress_clear(&bar);
+    TRY(result);
+    f->path = choices_path(f->dev);
+    return f->path ? STATUS_OK : error_memory(err, "a path");
+}
+
+static int run(const request *r)
+{
+    findings f = {0};
+    error err;
+    int code = STATUS_OK;
+    status result = device_open(&f.dev, &err);
+    if (result == STATUS_OK)
+        result = measure(r, &f, &err);
+    if (result == STATUS_OK)
+        code = r->json ? print_json(r, &f) : print_table(r, &f);
+    tune_free(&f.report);
+    free(f.path);
+    device_close(f.dev);
+    return result == STATUS_OK ? code : command_fail(&err, result);
+}
+
+int command_tune(int argc, char **argv)
+{
+    request r = {
+        .options = {.network = {.backbone = "wide_resnet_50",
+                                .coarse_classes = 20,
+                                .fine_classes = 100,
+                                .image_size = 32,
+                                .batch_size = 32},
+                    .program = command_program()},
+        .mode = "both",
+        .stem = "imagenet",
+    };
+    network_options *n = &r.options.network;
+    const option_spec options[] = {
+        {.name = "image-size",
+         .kind = OPTION_INT,
+         .target = &n->image_size,
+         .argument = "N",
+         .help = "pixels a side of the input",
+         .min = 1,
+         .max = 4096},
+        {.name = "batch-size",
+         .kind = OPTION_INT,
+         .target = &n->batch_size,
+         .argument = "N",
+         .help = "images in a step; each size is tuned by itself",
+         .min = 1,
+         .max = 65536},
+        {.name = "mode",
+         .kind = OPTION_CHOICE,
+         .target = &r.mode,
+         .argument = "NAME",
+         .help = "infer leaves the backward passes out",
+         .choices = "both|train|infer"},
+        {.name = "backbone",
+         .kind = OPTION_CHOICE,
+         .target = &n->backbone,
+         .argument = "NAME",
+         .help = "wide_resnet_50, or tiny, which is for tests",
+         .choices = "wide_resnet_50|tiny"},
+        {.name = "stem",
+         .kind = OPTION_CHOICE,
+         .target = &r.stem,
+         .argument = "NAME",
+         .help = "as train's",
+         .choices = "imagenet|cifar"},
+        {.name = "only-fine",
+         .kind = OPTION_FLAG,
+         .target = &n->only_fine,
+         .help = "the fine backbone and classifier alone"},
+        {.name = "gemm",
+         .kind = OPTION_STRING,
+         .target = &r.options.gemm,
+         .argument = "NAMES",
+         .help = "try CLBlast's parameters too, by name with commas between, or all (ten seconds "
+                 "and more each on a CPU); done without asking on devices whose quick choices use "
+                 "CLBlast: all but CPUs"},
+        {.name = "json", .kind = OPTION_FLAG, .target = &r.json, .help = "print a line of JSON"},
+        {0},
+    };
+    const command_line line = {
+        .usage = "tune [OPTION]...",
+        .summary = "Times every algorithm for every convolution of the network on the device, "
+                   "compares its result with im2col's, and remembers the fastest for all later "
+                   "starts. HCNN_CONV still overrides.",
+        .example = "hcnn-cl tune --image-size 224 --batch-size 8",
+        .options = options,
+    };
+    operands rest;
+    int exit_code;
+    if (!command_options(&line, argc, argv, &rest, &exit_code))
+        return exit_code;
+    options_free(&rest);
+    n->stem = strcmp(r.stem, "cifar") == 0 ? STEM_CIFAR : STEM_IMAGENET;
+    n->training = strcmp(r.mode, "infer") != 0;
+    return run(&r);
+}

@@ -1,0 +1,52 @@
+/* What `hcnn-cl tune` measured on a device, remembered on disk: the fastest algorithm of each
+ * convolution, and CLBlast's parameters. What to do with them is convolution.c's and gemm.c's.
+ *
+ * The file is $XDG_CACHE_HOME/hcnn-cl/tune-HASH.json, HASH of the device and its driver:
+ *
+ *   {"format": 1,
+ *    "made_for": {"platform", "device", "version", "driver": texts as OpenCL reports them,
+ *                 "units": compute units, "program": hcnn-cl's version,
+ *                 "kernels": hash of kernels/, so that faster ones are measured again},
+ *    "gemm": {"parameters": name of a set in gemm.c, "seconds": S},      (only when searched)
+ *    "convolutions": [{"direction": "forward" | "data" | "weights",
+ *                      "cin", "cout", "kernel", "stride", "pad", "n", "h", "w": the input's,
+ *                      "algorithm": its name, "seconds": of one call}, ...]}
+ *
+ * A file that is missing, damaged or made for something else is as good as none. */
+#ifndef HCNN_OPS_CHOICES_H
+#define HCNN_OPS_CHOICES_H
+
+#include "ops/convolution.h"
+
+typedef struct choice {
+    enum convolution_direction direction;
+    convolution_shape shape;
+    int n, h, w; /* of x */
+    const convolution_algorithm *algorithm;
+    double seconds;
+} choice;
+
+/* Reads the device's file, once per device: a later call does nothing. */
+status choices_load(device *dev, error *err);
+/* Writes all that is known of the device; entries of other shapes stay. */
+status choices_save(device *dev, error *err);
+/* Where it is; NULL where there is no place for a cache. Freed by the caller. */
+char *choices_path(const device *dev);
+
+/* The entry for a call, NULL when there is none or they are ignored. It may name an algorithm that
+ * does not support the call. Valid until the next choices_put. */
+const choice *choices_find(const device *dev, const convolution_call *call);
+status choices_put(device *dev, const convolution_call *call,
+                   const convolution_algorithm *algorithm, double seconds, error *err);
+
+/* The name of CLBlast's parameter set, NULL when none is remembered; gemm.h. */
+const char *choices_gemm(const device *dev);
+status choices_put_gemm(device *dev, const char *name, double seconds, error *err);
+
+/* While true, choices_find finds nothing: for a network that has no memory for the fastest. */
+void choices_ignore(device *dev, bool ignore);
+
+/* Whether two calls share an entry. */
+bool choices_same_call(const convolution_call *a, const convolution_call *b);
+
+#endif

@@ -1,0 +1,326 @@
+/* tune.c and tune_gemm.c (test_tune.sh is the command's): what is measured, that a wrong or greedy
+ * algorithm is never chosen, and that a child process which misbehaves is left out. */
+#include "base/file.h"
+#include "check.h"
+#include "ops/choices.h"
+#include "support.h"
+#include "train/tune.h"
+
+#include <math.h>
+#include <sys/stat.h>
+
+static char *directory, *notes;
+
+static int set_up(void **state)
+{
+    directory = check_directory();
+    setenv("XDG_CACHE_HOME", directory, 1);
+    return support_open_device(state);
+}
+
+static int tear_down(void **state)
+{
+    error err;
+    file_remove_tree(directory, &err);
+    free(directory);
+    free(notes);
+    return support_close_device(state);
+}
+
+static void keep_note(void *context, const char *text)
+{
+    (void)context;
+    char *longer = file_path("%s%s\n", notes ? notes : "", text);
+    free(notes);
+    notes = longer;
+}
+
+static const tune_observer observer = {NULL, NULL, keep_note};
+
+static void forget_all(device *dev)
+{
+    char *path = choices_path(dev);
+    remove(path);
+    free(path);
+    free(dev->choices);
+    dev->choices = NULL;
+    free(notes);
+    notes = NULL;
+}
+
+static tune_options small_options(bool training)
+{
+    return (tune_options){.network = {.backbone = "tiny",
+                                      .only_fine = true,
+                                      .fine_classes = 10,
+                                      .image_size = 9,
+                                      .batch_size = 3,
+                                      .training = training}};
+}
+
+/* Distinct, of the batch's size, and backward ones only for training. */
+static void test_convolutions(void **state)
+{
+    (void)state;
+    error err;
+    convolution_call *forward, *all;
+    size_t forward_count, count, by_direction[CONVOLUTION_DIRECTIONS] = {0};
+    tune_options o = small_options(false);
+    CHECK_OK(network_convolutions(&o.network, &forward, &forward_count, &err));
+    o.network.training = true;
+    CHECK_OK(network_convolutions(&o.network, &all, &count, &err));
+    for (size_t i = 0; i < count; i++) {
+        by_direction[all[i].direction]++;
+        assert_int_equal(all[i].x.n, 3);
+        for (size_t j = 0; j < i; j++)
+            assert_false(choices_same_call(&all[i], &all[j]));
+    }
+    assert_true(forward_count > 10);
+    assert_int_equal(by_direction[CONVOLUTION_FORWARD], forward_count);
+    assert_int_equal(by_direction[CONVOLUTION_BACKWARD_WEIGHTS], forward_count);
+    /* The first layer's input is the image. */
+    assert_int_equal(by_direction[CONVOLUTION_BACKWARD_DATA], forward_count - 1);
+    free(forward);
+    free(all);
+}
+
+static void test_remembers(void **state)
+{
+    device *dev = *state;
+    error err;
+    tune_report report;
+    tune_options o = small_options(true);
+    forget_all(dev);
+    CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
+    assert_null(notes);
+    assert_true(report.count > 20);
+    free(dev->choices);
+    dev->choices = NULL;
+    CHECK_OK(choices_load(dev, &err));
+    for (size_t i = 0; i < report.count; i++) {
+        const tune_row *row = &report.rows[i];
+        const choice *c = choices_find(dev, &row->call);
+        assert_non_null(c);
+        assert_ptr_equal(c->algorithm, row->chosen);
+        assert_ptr_equal(convolution_choose(dev, &row->call), row->chosen);
+        assert_true(row->seconds > 0 && row->seconds <= row->quick_seconds);
+    }
+    tune_free(&report);
+    o.only_missing = true;
+    CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
+    assert_int_equal(report.count, 0);
+    tune_free(&report);
+    o.network.batch_size = 2;
+    o.network.training = false;
+    CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
+    assert_true(report.count > 10);
+    tune_free(&report);
+}
+
+static bool supports_all(const device *dev, const convolution_call *call)
+{
+    (void)dev;
+    (void)call;
+    return true;
+}
+
+static status needs_nothing(device *dev, const convolution_call *call, convolution_bytes *bytes,
+                            error *err)
+{
+    (void)dev;
+    (void)call;
+    (void)err;
+    *bytes = (convolution_bytes){0};
+    return STATUS_OK;
+}
+
+static status needs_all(device *dev, const convolution_call *call, convolution_bytes *bytes,
+                        error *err)
+{
+    (void)call;
+    (void)err;
+    *bytes = (convolution_bytes){.scratch = (size_t)dev->info.memory_bytes};
+    return STATUS_OK;
+}
+
+static status does_nothing(device *dev, const convolution_call *call, convolution_memory memory,
+                           error *err)
+{
+    (void)dev;
+    (void)call;
+    (void)memory;
+    (void)err;
+    return STATUS_OK;
+}
+
+static status fails(device *dev, const convolution_call *call, convolution_memory memory,
+                    error *err)
+{
+    (void)dev;
+    (void)call;
+    (void)memory;
+    return error_set(err, STATUS_FAILED, "out of order");
+}
+
+/* All three would be the fastest by far. */
+static const convolution_algorithm wrong = {
+    .name = "wrong", .supports = supports_all, .measure = needs_nothing, .run = does_nothing};
+static const convolution_algorithm broken = {
+    .name = "broken", .supports = supports_all, .measure = needs_nothing, .run = fails};
+static const convolution_algorithm greedy = {
+    .name = "greedy", .supports = supports_all, .measure = needs_all, .run = does_nothing};
+
+static void test_never_chosen(void **state)
+{
+    static const convolution_algorithm *const table[] = {&wrong, &broken, &greedy, NULL};
+    device *dev = *state;
+    error err;
+    tune_report report;
+    tune_options o = small_options(true);
+    forget_all(dev);
+    o.algorithms = table;
+    CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
+    for (size_t i = 0; i < report.count; i++)
+        assert_ptr_equal(report.rows[i].chosen, report.rows[i].quick);
+    assert_non_null(strstr(notes, "wrong is not chosen for forward 7x7"));
+    assert_non_null(strstr(notes, "wrong is not chosen for weights 1x1"));
+    assert_non_null(strstr(notes, "differs from im2col"));
+    assert_non_null(strstr(notes, "broken is not chosen for data 3x3"));
+    assert_non_null(strstr(notes, "out of order"));
+    assert_null(strstr(notes, "greedy"));
+    tune_free(&report);
+}
+
+/* im2col unrolls every window, so it needs more memory than what the quick choice takes: where that
+ * does not fit, the network falls back on the quick choices and says nothing. */
+static void test_choices_that_do_not_fit(void **state)
+{
+    device *dev = *state;
+    error err;
+    convolution_call *calls;
+    size_t count;
+    uint64_t quick_bytes, tuned_bytes, bytes;
+    int largest;
+    network *net;
+    network_options o = small_options(true).network;
+    o.image_size = 32;
+    o.batch_size = 64;
+    if (!(dev->info.type & CL_DEVICE_TYPE_CPU))
+        skip(); /* its quick choices are im2col */
+    forget_all(dev);
+    CHECK_OK(network_measure(dev, &o, &quick_bytes, &largest, &err));
+    CHECK_OK(network_convolutions(&o, &calls, &count, &err));
+    for (size_t i = 0; i < count; i++)
+        CHECK_OK(choices_put(dev, &calls[i], &im2col_gemm, 1, &err));
+    CHECK_OK(network_measure(dev, &o, &tuned_bytes, &largest, &err));
+    assert_true(tuned_bytes > quick_bytes);
+
+    uint64_t memory = dev->info.memory_bytes;
+    dev->info.memory_bytes = tuned_bytes - 1;
+    CHECK_OK(network_measure(dev, &o, &bytes, &largest, &err));
+    assert_int_equal(bytes, quick_bytes);
+    CHECK_OK(network_create(dev, &o, &net, &err));
+    assert_int_equal(network_memory_bytes(net), quick_bytes);
+    const char *label = "fine_backbone.layer1.0.conv2.weight";
+    assert_string_not_equal(network_layer_algorithm(net, label, CONVOLUTION_FORWARD), "im2col");
+    network_free(net);
+
+    dev->info.memory_bytes = memory;
+    CHECK_OK(network_create(dev, &o, &net, &err));
+    assert_string_equal(network_layer_algorithm(net, label, CONVOLUTION_FORWARD), "im2col");
+    label = "fine_backbone.conv1.weight";
+    assert_null(network_layer_algorithm(net, label, CONVOLUTION_BACKWARD_DATA));
+    assert_null(network_layer_algorithm(net, "concat", CONVOLUTION_FORWARD));
+    network_free(net);
+    free(calls);
+}
+
+/* A program in place of hcnn-cl, which is asked about sets of parameters. */
+static char *make_program(const char *script)
+{
+    error err;
+    char *path = file_path("%s/program", directory), *text = file_path("#!/bin/sh\n%s\n", script);
+    CHECK_OK(file_write(path, text, strlen(text), &err));
+    assert_int_equal(chmod(path, 0700), 0);
+    free(text);
+    return path;
+}
+
+/* The set that the search ends with; NULL when it is none. */
+static const char *search(device *dev, const char *script, const char *names, status expected,
+                          error *err)
+{
+    char *program = make_program(script);
+    convolution_call *calls;
+    size_t count;
+    tune_report report = {0};
+    tune_options o = small_options(false);
+    forget_all(dev);
+    o.program = program;
+    o.gemm = names;
+    assert_ok(choices_load(dev, err), err);
+    assert_ok(network_convolutions(&o.network, &calls, &count, err), err);
+    assert_int_equal(tune_gemm(dev, &o, calls, count, &observer, &report, err), expected);
+    free(calls);
+    free(program);
+    if (!report.gemm)
+        assert_null(choices_gemm(dev));
+    else
+        assert_string_equal(choices_gemm(dev), report.gemm->name);
+    return report.gemm ? report.gemm->name : NULL;
+}
+
+static void test_parameters(void **state)
+{
+    device *dev = *state;
+    error err;
+    const char *first = gemm_default_parameters(dev)->name;
+    const char *good = "case $2 in cpu_tall) echo 0.5 1e-6 ;; *) echo 1.0 1e-6 ;; esac";
+    assert_string_equal(search(dev, good, "all", STATUS_OK, &err), "cpu_tall");
+    assert_null(notes);
+    assert_string_equal(search(dev, good, "cpu,gpu_64x64", STATUS_OK, &err), first);
+    /* Less than 3 % is no reason. */
+    assert_string_equal(
+        search(dev, "[ $2 = cpu_tall ] && echo 0.98 0 || echo 1 0", "all", STATUS_OK, &err), first);
+    assert_string_equal(search(dev,
+                               "case $2 in cpu_tall) echo 0.1 0.5 ;; gpu_64x64) kill -SEGV $$ ;;\n"
+                               "gpu_32x32) echo what ;; gpu_128x64) echo 0.1 0; exit 3 ;;\n"
+                               "gpu_128x128) echo 0.1 nan ;; *) echo 1.0 1e-6 ;; esac",
+                               "all", STATUS_OK, &err),
+                        first);
+    assert_non_null(strstr(notes, "cpu_tall are not chosen: its products are off by 5.0e-01"));
+    assert_non_null(strstr(notes, "gpu_64x64 are not chosen: signal 11 ended it"));
+    assert_non_null(strstr(notes, "gpu_32x32 are not chosen: its answer was not understood"));
+    assert_non_null(strstr(notes, "gpu_128x64 are not chosen: it failed with exit code 3"));
+    assert_non_null(strstr(notes, "gpu_128x128 are not chosen: its products are off by"));
+    /* Faster by chance, the first time only. */
+    assert_string_equal(
+        search(dev,
+               "seen=${0%/*}/seen-$2\nif [ $2 = cpu_tall ] && [ ! -e $seen ]; then\n"
+               ": >$seen; echo 0.5 0; else echo 1 0; fi",
+               "all", STATUS_OK, &err),
+        first);
+    assert_null(search(dev, "exit 1", "all", STATUS_OK, &err));
+    assert_null(search(dev, good, "cpu,fast", STATUS_USAGE, &err));
+    assert_non_null(strstr(err.message, "'fast'"));
+}
+
+/* On a CPU nothing quick uses CLBlast: it is searched when asked for only. */
+static void test_parameters_unasked(void **state)
+{
+    device *dev = *state;
+    error err;
+    bool cpu = dev->info.type & CL_DEVICE_TYPE_CPU;
+    const char *found = search(dev, "echo 1.0 0", NULL, STATUS_OK, &err);
+    assert_true(cpu == (found == NULL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_convolutions), cmocka_unit_test(test_remembers),
+        cmocka_unit_test(test_never_chosen), cmocka_unit_test(test_choices_that_do_not_fit),
+        cmocka_unit_test(test_parameters),   cmocka_unit_test(test_parameters_unasked),
+    };
+    return cmocka_run_group_tests_name("tuning", tests, set_up, tear_down);
+}
