@@ -1,6 +1,6 @@
 // The weight updates of torch.optim.SGD and torch.optim.Adam; one work-item owns VEC weights.
-// Gradients are multiplied by `factor` first. Where *overflow is not 0 nothing is done at all; it may
-// be NULL.
+// Gradients are multiplied by `factor` first. Where *overflow is not 0 nothing is done; it may be
+// NULL.
 
 // *overflow becomes 1 where a gradient is infinite or NaN. Several work-items may write it, all the
 // same.

@@ -9,8 +9,8 @@
 // of two of them for the gradient by the weights. Points 0, 1, -1 and infinity for M = 2; also 2
 // and -2 for M = 4.
 //
-// Transformed data lies [A * A][tiles or cin][channels], as floats. A work-item handles one tile, or
-// one input channel of the weights, for `width` of the channels of a row.
+// Transformed data lies [A * A][tiles or cin][channels], as floats. A work-item handles one tile,
+// or one input channel of the weights, for `width` of the channels of a row.
 
 #define INLINE inline __attribute__((always_inline))
 #define MOST   6 // A for M = 4
