@@ -10,21 +10,21 @@
 // In a tile the sums are kept in registers for `group` rows at a time.
 
 // dy where y came through the ReLU; without one y is NULL.
-inline vec load_masked(global const float *dy, global const float *y, size_t at, int left)
+inline vec load_masked(global const real *dy, global const real *y, size_t at, int left)
 {
-    const vec d = vec_load_part(dy + at, left);
-    return y ? select(d, (vec)(0.0f), vec_load_part(y + at, left) <= 0.0f) : d;
+    const vec d = real_load_part(dy + at, left);
+    return y ? select(d, (vec)(0.0f), real_load_part(y + at, left) <= 0.0f) : d;
 }
 
 // Forward, stage one: partials[r][0][c] = mean of run r, [1][c] = sum of squared deviations from
 // it. Sums are of differences from the run's first pixel, so that a mean that is large beside the
 // deviation costs no digits.
-kernel void batchnorm_sums(global const float *x, global float *partials, int pixels, int c,
+kernel void batchnorm_sums(global const real *x, global float *partials, int pixels, int c,
                            int width, int run, int group)
 {
     const int begin = get_global_id(0) * width, end = min(c, begin + width);
     const int first = get_global_id(1) * run, last = min(pixels, first + run);
-    global const float *shifts = x + first * (size_t)c;
+    global const real *shifts = x + first * (size_t)c;
     global float *sums = partials + get_global_id(1) * (size_t)2 * c;
     const float scale = 1.0f / (last - first);
 
@@ -32,14 +32,14 @@ kernel void batchnorm_sums(global const float *x, global float *partials, int pi
         const int stop = min(last, row + group);
         for (int at = begin; at < end; at += VEC) {
             const int left = c - at;
-            const vec shift = vec_load_part(shifts + at, left);
+            const vec shift = real_load_part(shifts + at, left);
             vec sum = (vec)(0.0f), squares = (vec)(0.0f);
             if (row > first) {
                 sum = vec_load_part(sums + at, left);
                 squares = vec_load_part(sums + c + at, left);
             }
             for (int pixel = row; pixel < stop; pixel++) {
-                const vec d = vec_load_part(x + pixel * (size_t)c + at, left) - shift;
+                const vec d = real_load_part(x + pixel * (size_t)c + at, left) - shift;
                 sum += d;
                 squares += d * d;
             }
@@ -111,10 +111,10 @@ kernel void batchnorm_inverse(global const float *variance, global float *invers
 }
 
 // y = relu?(gamma * (x - mean) * inverse_deviation + beta [+ residual])
-kernel void batchnorm_normalise(global const float *x, global const float *mean,
+kernel void batchnorm_normalise(global const real *x, global const float *mean,
                                 global const float *inverse_deviation, global const float *gamma,
-                                global const float *beta, global const float *residual, int relu,
-                                global float *y, int pixels, int c, int width, int run)
+                                global const float *beta, global const real *residual, int relu,
+                                global real *y, int pixels, int c, int width, int run)
 {
     const int begin = get_global_id(0) * width, end = min(c, begin + width);
     const int first = get_global_id(1) * run, last = min(pixels, first + run);
@@ -124,18 +124,18 @@ kernel void batchnorm_normalise(global const float *x, global const float *mean,
             const size_t i = pixel * (size_t)c + at;
             const vec scale =
                 vec_load_part(gamma + at, left) * vec_load_part(inverse_deviation + at, left);
-            vec v = (vec_load_part(x + i, left) - vec_load_part(mean + at, left)) * scale +
+            vec v = (real_load_part(x + i, left) - vec_load_part(mean + at, left)) * scale +
                     vec_load_part(beta + at, left);
             if (residual)
-                v += vec_load_part(residual + i, left);
-            vec_store_part(relu ? relu_of(v) : v, y + i, left);
+                v += real_load_part(residual + i, left);
+            real_store_part(relu ? relu_of(v) : v, y + i, left);
         }
 }
 
 // Backward, stage one: partials[r][0][c] = sum of dy, [1][c] = sum of dy * (x - mean), dy being
 // masked by the ReLU.
-kernel void batchnorm_gradient_sums(global const float *x, global const float *mean,
-                                    global const float *y, global const float *dy,
+kernel void batchnorm_gradient_sums(global const real *x, global const float *mean,
+                                    global const real *y, global const real *dy,
                                     global float *partials, int pixels, int c, int width, int run,
                                     int group)
 {
@@ -157,7 +157,7 @@ kernel void batchnorm_gradient_sums(global const float *x, global const float *m
                 const size_t i = pixel * (size_t)c + at;
                 const vec d = load_masked(dy, y, i, left);
                 sum += d;
-                product += d * (vec_load_part(x + i, left) - m);
+                product += d * (real_load_part(x + i, left) - m);
             }
             vec_store_part(sum, sums + at, left);
             vec_store_part(product, sums + c + at, left);
@@ -197,11 +197,11 @@ kernel void batchnorm_gradient_parameters(global float *partials,
 //   dx = gamma * inverse_deviation * (dy - sums[0] - (x - mean) * sums[1]), dresidual = dy,
 // dy being masked by the ReLU. Either may be NULL; each is read and written at the same place as
 // dy, by the same work-item, so one of them may share its buffer.
-kernel void batchnorm_gradient(global const float *x, global const float *mean,
+kernel void batchnorm_gradient(global const real *x, global const float *mean,
                                global const float *inverse_deviation, global const float *gamma,
-                               global const float *y, global const float *dy,
-                               global const float *partials, int runs, global float *dx,
-                               int accumulate_x, global float *dresidual, int accumulate_residual,
+                               global const real *y, global const real *dy,
+                               global const float *partials, int runs, global real *dx,
+                               int accumulate_x, global real *dresidual, int accumulate_residual,
                                int pixels, int c, int width, int run)
 {
     const int begin = get_global_id(0) * width, end = min(c, begin + width);
@@ -215,17 +215,17 @@ kernel void batchnorm_gradient(global const float *x, global const float *mean,
             if (dx) {
                 const vec scale =
                     vec_load_part(gamma + at, left) * vec_load_part(inverse_deviation + at, left);
-                const vec centred = vec_load_part(x + i, left) - vec_load_part(mean + at, left);
+                const vec centred = real_load_part(x + i, left) - vec_load_part(mean + at, left);
                 vec v = scale * (d - vec_load_part(sums + at, left) -
                                  centred * vec_load_part(sums + c + at, left));
                 if (accumulate_x)
-                    v += vec_load_part(dx + i, left);
-                vec_store_part(v, dx + i, left);
+                    v += real_load_part(dx + i, left);
+                real_store_part(v, dx + i, left);
             }
             if (dresidual) {
                 if (accumulate_residual)
-                    d += vec_load_part(dresidual + i, left);
-                vec_store_part(d, dresidual + i, left);
+                    d += real_load_part(dresidual + i, left);
+                real_store_part(d, dresidual + i, left);
             }
         }
 }

@@ -1,19 +1,19 @@
 // y[rows][c] += bias[c]; one work-item adds to VEC channels of one row.
-kernel void bias_add(global float *y, global const float *bias, int c)
+kernel void bias_add(global real *y, global const float *bias, int c)
 {
     const int channel = get_global_id(0) * VEC;
     const int left = c - channel;
-    global float *out = y + get_global_id(1) * (size_t)c + channel;
-    vec_store_part(vec_load_part(out, left) + vec_load_part(bias + channel, left), out, left);
+    global real *out = y + get_global_id(1) * (size_t)c + channel;
+    real_store_part(real_load_part(out, left) + vec_load_part(bias + channel, left), out, left);
 }
 
 // dbias[c] = the sum of dy[rows][c] over the rows, in their order.
-kernel void bias_gradient(global const float *dy, global float *dbias, int rows, int c)
+kernel void bias_gradient(global const real *dy, global float *dbias, int rows, int c)
 {
     const int channel = get_global_id(0) * VEC;
     const int left = c - channel;
     vec sum = (vec)(0.0f);
     for (int row = 0; row < rows; row++)
-        sum += vec_load_part(dy + row * (size_t)c + channel, left);
+        sum += real_load_part(dy + row * (size_t)c + channel, left);
     vec_store_part(sum, dbias + channel, left);
 }

@@ -47,6 +47,72 @@ inline void vec_store_part(vec v, global float *p, int left)
         p[i] = lanes[i];
 }
 
+// A `real` is how activations and their gradients lie in memory: float, or with HALF_STORAGE half,
+// which is loaded and stored but not computed with. vload_half and vstore_half are in every OpenCL,
+// cl_khr_fp16 or not; stores round to the nearest, ties to even. real_get and real_set move one,
+// the others what their vec_ sisters move.
+#ifdef HALF_STORAGE
+typedef half real;
+#define real_get(p)    vload_half(0, (p))
+#define real_set(v, p) vstore_half_rte((v), 0, (p))
+#if VEC == 1
+#define real_load(p)     real_get(p)
+#define real_store(v, p) real_set(v, p)
+#elif ON_CPU
+// PoCL 3.1 takes it that vload_half16 and vstore_half16 are given aligned addresses, and its
+// vstore16 of ushorts stores them one by one. A packed struct is moved whole from and to anywhere.
+typedef struct __attribute__((packed)) halves {
+    JOIN(ushort, VEC) bits;
+} halves;
+
+inline vec real_load(const global real *p)
+{
+    const JOIN(ushort, VEC) bits = ((const global halves *)p)->bits;
+    return JOIN(vloada_half, VEC)(0, (const half *)&bits);
+}
+
+inline void real_store(vec v, global real *p)
+{
+    JOIN(ushort, VEC) bits;
+    JOIN(JOIN(vstorea_half, VEC), _rte)(v, 0, (half *)&bits);
+    ((global halves *)p)->bits = bits;
+}
+#else
+#define real_load(p)     JOIN(vload_half, VEC)(0, (p))
+#define real_store(v, p) JOIN(JOIN(vstore_half, VEC), _rte)((v), 0, (p))
+#endif
+
+inline vec real_load_part(const global real *p, int left)
+{
+    if (left >= VEC)
+        return real_load(p);
+    float lanes[VEC];
+    for (int i = 0; i < VEC; i++)
+        lanes[i] = i < left ? real_get(p + i) : 0.0f;
+    return vec_load(lanes);
+}
+
+inline void real_store_part(vec v, global real *p, int left)
+{
+    if (left >= VEC) {
+        real_store(v, p);
+        return;
+    }
+    float lanes[VEC];
+    vec_store(v, lanes);
+    for (int i = 0; i < left; i++)
+        real_set(lanes[i], p + i);
+}
+#else
+typedef float real;
+#define real_get(p)                 (*(p))
+#define real_set(v, p)              (*(p) = (v))
+#define real_load(p)                vec_load(p)
+#define real_store(v, p)            vec_store(v, p)
+#define real_load_part(p, left)     vec_load_part(p, left)
+#define real_store_part(v, p, left) vec_store_part(v, p, left)
+#endif
+
 // Zero where v <= 0; a NaN stays.
 inline vec relu_of(vec v)
 {
@@ -60,7 +126,8 @@ inline vec relu_of(vec v)
 // What a convolution does to its results while they are at hand: src/ops/convolution.h's finish
 // (without a shift, nothing), and the first stage of their statistics.
 typedef struct ending {
-    global const float *scale, *shift, *residual;
+    global const float *scale, *shift;
+    global const real *residual;
     int relu;
     global float *sums;
 } ending;
@@ -73,6 +140,6 @@ inline vec finish_vec(vec v, const ending e, int channel, size_t at, int left)
         v *= vec_load_part(e.scale + channel, left);
     v += vec_load_part(e.shift + channel, left);
     if (e.residual)
-        v += vec_load_part(e.residual + at, left);
+        v += real_load_part(e.residual + at, left);
     return e.relu ? relu_of(v) : v;
 }

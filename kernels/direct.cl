@@ -6,15 +6,6 @@
 #define PIXELS   4                                     // rows of an item's tile
 #define CHANNELS 4 // columns of the tile, or rows, where they are not a vector
 
-// Where a vector of the result goes: target = (keep ? target : 0) + scale * sum for `left` lanes.
-INLINE void store_result(vec sum, float scale, bool keep, global float *target, int left)
-{
-    sum *= scale;
-    if (keep)
-        sum += vec_load_part(target, left);
-    vec_store_part(sum, target, left);
-}
-
 // The pixel of x that the output's pixel meets with tap (ky, kx); -1: padding, or no such pixel.
 INLINE int pixel_of_x(int pixel, int ky, int kx, int n, int h, int w, int oh, int ow, int stride,
                       int pad)
@@ -38,10 +29,10 @@ INLINE int pixel_of_y(int pixel, int ky, int kx, int n, int h, int w, int oh, in
 
 // y[n][oh][ow][cout] = convolution of x[n][h][w][cin] and weights[size][size][cin][cout]. One item
 // for PIXELS pixels and a vector of output channels. The last arguments are an ending's.
-kernel void direct_forward(global const float *x, global const float *weights, global float *y,
+kernel void direct_forward(global const real *x, global const float *weights, global real *y,
                            int n, int h, int w, int cin, int oh, int ow, int cout, int size,
                            int stride, int pad, global const float *scale,
-                           global const float *shift, global const float *residual, int relu)
+                           global const float *shift, global const real *residual, int relu)
 {
     const ending e = {scale, shift, residual, relu, 0};
     const int column = get_global_id(0) * VEC, left = cout - column;
@@ -61,15 +52,14 @@ kernel void direct_forward(global const float *x, global const float *weights, g
             const vec factor = vec_load_part(tap_weights + (size_t)c * cout, left);
 #pragma unroll
             for (int i = 0; i < PIXELS; i++) {
-                const float value = from[i] >= 0 ? x[(size_t)from[i] * cin + c] : 0.0f;
+                const float value = from[i] >= 0 ? real_get(x + (size_t)from[i] * cin + c) : 0.0f;
                 sums[i] = fma((vec)(value), factor, sums[i]);
             }
         }
     }
     for (int i = 0; i < PIXELS && first + i < n * oh * ow; i++) {
         const size_t at = (size_t)(first + i) * cout + column;
-        const vec result = e.shift ? finish_vec(sums[i], e, column, at, left) : sums[i];
-        store_result(result, 1.0f, false, y + at, left);
+        real_store_part(e.shift ? finish_vec(sums[i], e, column, at, left) : sums[i], y + at, left);
     }
 }
 
@@ -82,9 +72,9 @@ INLINE float sum_of_lanes(vec v)
     return sum;
 }
 
-// Both matrices have rows of cout floats here, so a vector runs along the sum, and its lanes are
+// Both matrices have rows of cout values here, so a vector runs along the sum, and its lanes are
 // added at the end.
-INLINE void add_tap(const global float *dy, const global float *tap_weights, const int *from,
+INLINE void add_tap(const global real *dy, const global float *tap_weights, const int *from,
                     int channels, int cout, vec sums[PIXELS][CHANNELS])
 {
     for (int c = 0; c < cout; c += VEC) {
@@ -95,7 +85,7 @@ INLINE void add_tap(const global float *dy, const global float *tap_weights, con
         for (int i = 0; i < PIXELS; i++) {
             if (from[i] < 0)
                 continue;
-            const vec value = vec_load_part(dy + (size_t)from[i] * cout + c, cout - c);
+            const vec value = real_load_part(dy + (size_t)from[i] * cout + c, cout - c);
             for (int k = 0; k < CHANNELS; k++)
                 sums[i][k] = fma(value, factors[k], sums[i][k]);
         }
@@ -104,8 +94,8 @@ INLINE void add_tap(const global float *dy, const global float *tap_weights, con
 
 // dx[n][h][w][cin] = (accumulate ? dx : 0) + the gradient by x. One item for PIXELS pixels and
 // CHANNELS input channels.
-kernel void direct_backward_data(global const float *dy, global const float *weights,
-                                 global float *dx, int n, int h, int w, int cin, int oh, int ow,
+kernel void direct_backward_data(global const real *dy, global const float *weights,
+                                 global real *dx, int n, int h, int w, int cin, int oh, int ow,
                                  int cout, int size, int stride, int pad, int accumulate)
 {
     const int column = get_global_id(0) * CHANNELS, channels = min(CHANNELS, cin - column);
@@ -126,15 +116,16 @@ kernel void direct_backward_data(global const float *dy, global const float *wei
     }
     for (int i = 0; i < PIXELS && first + i < n * h * w; i++)
         for (int k = 0; k < channels; k++) {
-            global float *target = dx + (size_t)(first + i) * cin + column + k;
-            *target = (accumulate ? *target : 0.0f) + sum_of_lanes(sums[i][k]);
+            global real *target = dx + (size_t)(first + i) * cin + column + k;
+            const float before = accumulate ? real_get(target) : 0.0f;
+            real_set(before + sum_of_lanes(sums[i][k]), target);
         }
 }
 
 // dweights[tap][cin][cout] = sum over pixels of x * dy, for the taps of which a pixel lies inside
 // the image; with `descend` the weights themselves lie there and a step of `rate` down the gradient
 // is taken instead. One item for a tap, CHANNELS input channels and a vector of output channels.
-kernel void direct_backward_weights(global const float *x, global const float *dy,
+kernel void direct_backward_weights(global const real *x, global const real *dy,
                                     global float *dweights, int n, int h, int w, int cin, int oh,
                                     int ow, int cout, int size, int stride, int pad, int descend,
                                     float rate)
@@ -152,14 +143,16 @@ kernel void direct_backward_weights(global const float *x, global const float *d
         if (from < 0)
             continue;
         used = true;
-        const vec gradient = vec_load_part(dy + (size_t)pixel * cout + column, left);
+        const vec gradient = real_load_part(dy + (size_t)pixel * cout + column, left);
 #pragma unroll
         for (int k = 0; k < CHANNELS; k++) {
-            const float value = k < channels ? x[(size_t)from * cin + row + k] : 0.0f;
+            const float value = k < channels ? real_get(x + (size_t)from * cin + row + k) : 0.0f;
             sums[k] = fma((vec)(value), gradient, sums[k]);
         }
     }
-    for (int k = 0; used && k < channels; k++)
-        store_result(sums[k], descend ? -rate : 1.0f, descend,
-                     dweights + ((size_t)tap * cin + row + k) * cout + column, left);
+    for (int k = 0; used && k < channels; k++) {
+        global float *target = dweights + ((size_t)tap * cin + row + k) * cout + column;
+        const vec stepped = descend ? vec_load_part(target, left) - rate * sums[k] : sums[k];
+        vec_store_part(stepped, target, left);
+    }
 }

@@ -7,7 +7,7 @@
 // padding.
 
 // One work-item copies VEC floats of one window row of `taps * c` floats.
-kernel void im2col(global const float *x, global float *cols, int h, int w, int c, int oh, int ow,
+kernel void im2col(global const real *x, global real *cols, int h, int w, int c, int oh, int ow,
                    int ky0, int rows, int kx0, int taps, int stride, int pad)
 {
     const int row_length = taps * c;
@@ -22,23 +22,23 @@ kernel void im2col(global const float *x, global float *cols, int h, int w, int 
     // In floats from the start of the image's row; outside [0, w * c) lies padding.
     const int from = (ox * stride - pad + kx0) * c + at;
     const int left = min(VEC, row_length - at);
-    global float *out = cols + (pixel * rows + row) * row_length + at;
+    global real *out = cols + (pixel * rows + row) * row_length + at;
 
     if (y < 0 || y >= h) {
-        vec_store_part((vec)(0.0f), out, left);
+        real_store_part((vec)(0.0f), out, left);
         return;
     }
-    global const float *in = x + (n * h + y) * (size_t)w * c;
+    global const real *in = x + (n * h + y) * (size_t)w * c;
     if (left == VEC && from >= 0 && from + VEC <= w * c) {
-        vec_store(vec_load(in + from), out);
+        real_store(real_load(in + from), out);
         return;
     }
     for (int i = 0; i < left; i++)
-        out[i] = from + i >= 0 && from + i < w * c ? in[from + i] : 0.0f;
+        real_set(from + i >= 0 && from + i < w * c ? real_get(in + from + i) : 0.0f, out + i);
 }
 
 // One work-item sums VEC channels of one pixel over the windows that hold it.
-kernel void col2im(global const float *cols, global float *x, int h, int w, int c, int oh, int ow,
+kernel void col2im(global const real *cols, global real *x, int h, int w, int c, int oh, int ow,
                    int ky0, int rows, int kx0, int taps, int stride, int pad, int accumulate)
 {
     const int channel = get_global_id(0) * VEC;
@@ -47,9 +47,9 @@ kernel void col2im(global const float *cols, global float *x, int h, int w, int 
     const int iy = pixel / w % h;
     const size_t n = pixel / ((size_t)h * w);
     const int left = c - channel;
-    global float *out = x + pixel * c + channel;
+    global real *out = x + pixel * c + channel;
 
-    vec sum = accumulate ? vec_load_part(out, left) : (vec)(0.0f);
+    vec sum = accumulate ? real_load_part(out, left) : (vec)(0.0f);
     for (int row = 0; row < rows; row++) {
         const int sy = iy + pad - ky0 - row;
         if (sy < 0 || sy % stride || sy / stride >= oh)
@@ -59,8 +59,8 @@ kernel void col2im(global const float *cols, global float *x, int h, int w, int 
             if (sx < 0 || sx % stride || sx / stride >= ow)
                 continue;
             const size_t window = (n * oh + sy / stride) * ow + sx / stride;
-            sum += vec_load_part(cols + ((window * rows + row) * taps + tap) * c + channel, left);
+            sum += real_load_part(cols + ((window * rows + row) * taps + tap) * c + channel, left);
         }
     }
-    vec_store_part(sum, out, left);
+    real_store_part(sum, out, left);
 }

@@ -20,10 +20,11 @@
 #else
 #define ROWS 6 // of 16
 #endif
-#define COLUMNS   (2 * VEC)
-#define CHUNK     256
-#define MAX_TILES 18
-#define MAX_ROWS  (MAX_TILES * ROWS)
+#define COLUMNS    (2 * VEC)
+#define CHUNK      256
+#define MAX_TILES  18
+#define MAX_PANELS 8
+#define MAX_ROWS   (MAX_TILES * ROWS)
 // A row of the gathered factor; not a power of two, so that rows do not meet in the same cache set.
 #define ROW_STEP (CHUNK + 16)
 
@@ -31,13 +32,13 @@ typedef struct sums {
     vec low[ROWS], high[ROWS];
 } sums;
 
-INLINE void copy_floats(const global float *from, float *to, int count)
+INLINE void copy_reals(const global real *from, float *to, int count)
 {
     int i = 0;
     for (; i + VEC <= count; i += VEC)
-        vec_store(vec_load(from + i), to + i);
+        vec_store(real_load(from + i), to + i);
     for (; i < count; i++)
-        to[i] = from[i];
+        to[i] = real_get(from + i);
 }
 
 // A vector pair of a row of which `left` floats exist.
@@ -50,6 +51,12 @@ INLINE void copy_columns(const global float *from, float *to, int left)
     }
     vec_store(vec_load_part(from, left), to);
     vec_store(left > VEC ? vec_load_part(from + VEC, left - VEC) : (vec)(0.0f), to + VEC);
+}
+
+INLINE void copy_real_columns(const global real *from, float *to, int left)
+{
+    vec_store(real_load_part(from, left), to);
+    vec_store(left > VEC ? real_load_part(from + VEC, left - VEC) : (vec)(0.0f), to + VEC);
 }
 
 // to[k][column] = from[column * step + k], for k < count and column < columns; zero beyond.
@@ -142,8 +149,31 @@ INLINE void store_row(vec low, vec high, global float *to, int left)
         vec_store_part(high, to + VEC, left - VEC);
 }
 
+// Sums that are not whole yet are floats. Where the target is too, they lie there; else, with rows
+// of PARTIAL_STEP, in private memory, since a half would round them at every chunk.
+#ifdef HALF_STORAGE
+#define PARTIAL private
+#define PARTIAL_STEP (MAX_PANELS * COLUMNS)
+
+INLINE void load_partial(const float *from, int left, vec *low, vec *high)
+{
+    *low = vec_load(from);
+    *high = vec_load(from + VEC);
+}
+
+INLINE void store_partial(vec low, vec high, float *to, int left)
+{
+    vec_store(low, to);
+    vec_store(high, to + VEC);
+}
+#else
+#define PARTIAL global
+#define load_partial(from, left, low, high) load_row(from, left, low, high)
+#define store_partial(low, high, to, left)  store_row(low, high, to, left)
+#endif
+
 // target[to[i]...] = (add ? target : 0) + a * b for `rows` rows and `left` columns of one tile.
-INLINE void multiply_tile(const float *a, const float *b, int count, global float *target,
+INLINE void multiply_tile(const float *a, const float *b, int count, PARTIAL float *target,
                           const size_t *to, int rows, int left, bool add)
 {
     sums s;
@@ -153,41 +183,41 @@ INLINE void multiply_tile(const float *a, const float *b, int count, global floa
     if (add) {
 #pragma unroll
         for (int i = 0; i < ROWS; i++)
-            load_row(target + to[i], left, &s.low[i], &s.high[i]);
+            load_partial(target + to[i], left, &s.low[i], &s.high[i]);
     }
     multiply(a, ROW_STEP, 1, b, count, &s);
 #pragma unroll
     for (int i = 0; i < ROWS; i++)
         if (i < rows)
-            store_row(s.low[i], s.high[i], target + to[i], left);
+            store_partial(s.low[i], s.high[i], target + to[i], left);
 }
 
 // A block's results, finished: `rows` rows that begin at to[...], `columns` of them from channel
 // `first` on.
-INLINE void finish_block(global float *y, const size_t *to, int rows, int first, int columns,
+INLINE void finish_block(global real *y, const size_t *to, int rows, int first, int columns,
                          const ending e)
 {
     for (int r = 0; r < rows; r++)
         for (int at = 0; at < columns; at += VEC) {
             const int left = columns - at;
-            global float *here = y + to[r] + at;
-            vec_store_part(finish_vec(vec_load_part(here, left), e, first + at, to[r] + at, left),
-                           here, left);
+            global real *here = y + to[r] + at;
+            real_store_part(finish_vec(real_load_part(here, left), e, first + at, to[r] + at, left),
+                            here, left);
         }
 }
 
 // The block's part of a batch's statistics: means[columns] and, c further on, sums of squared
 // deviations from them. The sums are of differences from the first row, so that a mean that is
 // large beside the deviation costs no digits.
-INLINE void sum_block(const global float *y, const size_t *to, int rows, int columns,
+INLINE void sum_block(const global real *y, const size_t *to, int rows, int columns,
                       global float *means, int c)
 {
     for (int at = 0; at < columns; at += VEC) {
         const int left = columns - at;
-        const vec shift = vec_load_part(y + to[0] + at, left);
+        const vec shift = real_load_part(y + to[0] + at, left);
         vec sum = (vec)(0.0f), squares = (vec)(0.0f);
         for (int r = 1; r < rows; r++) {
-            const vec d = vec_load_part(y + to[r] + at, left) - shift;
+            const vec d = real_load_part(y + to[r] + at, left) - shift;
             sum += d;
             squares += d * d;
         }
@@ -222,8 +252,8 @@ INLINE panel panel_of(const global float *tap, const geometry g, int c, int colu
 
 // target = (accumulate ? target : 0) + sum over taps of source * weights, for one block of rows and
 // columns.
-INLINE void gather_multiply(const global float *source, const global float *weights,
-                            global float *target, const geometry g, int size, int stride, int pad,
+INLINE void gather_multiply(const global real *source, const global float *weights,
+                            global real *target, const geometry g, int size, int stride, int pad,
                             int row_block, int tiles, int panels, int accumulate, bool transposed,
                             const ending e)
 {
@@ -235,8 +265,6 @@ INLINE void gather_multiply(const global float *source, const global float *weig
     const int columns = min(panels * COLUMNS, g.target_c - first_column);
     if (rows <= 0 || columns <= 0)
         return;
-    const uint all = (1u << (rows + ROWS - 1) / ROWS) - 1;
-    uint written = accumulate ? all : 0; // tiles whose sums so far lie in target
 
     // Of each row, once: divisions cost as much as a dozen multiply-adds of a whole vector.
     int place_y[MAX_ROWS], place_x[MAX_ROWS], source_image[MAX_ROWS];
@@ -254,6 +282,19 @@ INLINE void gather_multiply(const global float *source, const global float *weig
     }
     for (int r = rows; r < tiles * ROWS; r++)
         to[r] = to[rows - 1];
+
+    // Where each row's sums lie, and of which tiles there are any.
+#ifdef HALF_STORAGE
+    float partial[MAX_ROWS * PARTIAL_STEP];
+    size_t at[MAX_ROWS];
+    for (int r = 0; r < tiles * ROWS; r++)
+        at[r] = r * PARTIAL_STEP;
+    uint written = 0;
+#else
+    global float *const partial = target;
+    const size_t *const at = to;
+    uint written = accumulate ? (1u << (rows + ROWS - 1) / ROWS) - 1 : 0;
+#endif
 
     // Backward, a pixel only meets the taps that a multiple of the stride apart lie over it.
     const int tap_step = transposed ? stride : 1;
@@ -278,7 +319,7 @@ INLINE void gather_multiply(const global float *source, const global float *weig
                     if (!(used >> r / ROWS & 1))
                         continue;
                     if (r < rows && from[r] >= 0)
-                        copy_floats(source + (size_t)from[r] * g.source_c + c, a + r * ROW_STEP,
+                        copy_reals(source + (size_t)from[r] * g.source_c + c, a + r * ROW_STEP,
                                     count);
                     else
                         for (int k = 0; k < count; k++)
@@ -312,8 +353,8 @@ INLINE void gather_multiply(const global float *source, const global float *weig
                             prefetch_lines(next, lines * done / tiles_used,
                                            lines * (done + 1) / tiles_used);
                             done++;
-                            multiply_tile(a + t * ROWS * ROW_STEP, b, count, target + p * COLUMNS,
-                                          to + t * ROWS, min(rows - t * ROWS, ROWS), left,
+                            multiply_tile(a + t * ROWS * ROW_STEP, b, count, partial + p * COLUMNS,
+                                          at + t * ROWS, min(rows - t * ROWS, ROWS), left,
                                           written >> t & 1);
                         }
                 }
@@ -321,11 +362,24 @@ INLINE void gather_multiply(const global float *source, const global float *weig
             }
         }
 
-    // What meets no tap at all: pixels that a stride of 2 steps over.
+    // Pixels that a stride of 2 steps over meet no tap at all.
+#ifdef HALF_STORAGE
+    for (int r = 0; r < rows; r++)
+        for (int column = 0; column < columns; column += VEC) {
+            global real *out = target + to[r] + column;
+            vec sum = (vec)(0.0f);
+            if (written >> r / ROWS & 1)
+                sum = vec_load(partial + at[r] + column);
+            if (accumulate)
+                sum += real_load_part(out, columns - column);
+            real_store_part(sum, out, columns - column);
+        }
+#else
     for (int r = 0; r < rows; r++)
         if (!(written >> r / ROWS & 1))
             for (int column = 0; column < columns; column++)
                 target[to[r] + column] = 0.0f;
+#endif
 
     if (e.shift)
         finish_block(target, to, rows, first_column, columns, e);
@@ -341,10 +395,10 @@ INLINE void gather_multiply(const global float *source, const global float *weig
 // One work-item for `tiles` x `panels` tiles. The third dimension counts convolutions of this
 // shape, which follow each other in each buffer. The other arguments are an ending's.
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-implicit_gemm_forward(global const float *x, global const float *weights, global float *y, int n,
+implicit_gemm_forward(global const real *x, global const float *weights, global real *y, int n,
                       int h, int w, int cin, int oh, int ow, int cout, int size, int stride,
                       int pad, int tiles, int panels, global const float *scale,
-                      global const float *shift, global const float *residual, int relu,
+                      global const float *shift, global const real *residual, int relu,
                       global float *sums)
 {
     const ending e = {scale, shift, residual, relu, sums};
@@ -362,7 +416,7 @@ implicit_gemm_forward(global const float *x, global const float *weights, global
 // other in the first dimension: a runtime that gives each core a range of work-items gives each
 // some of every class.
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-implicit_gemm_backward_data(global const float *dy, global const float *weights, global float *dx,
+implicit_gemm_backward_data(global const real *dy, global const float *weights, global real *dx,
                             int n, int h, int w, int cin, int oh, int ow, int cout, int size,
                             int stride, int pad, int tiles, int panels, int accumulate)
 {
@@ -386,7 +440,7 @@ implicit_gemm_backward_data(global const float *dy, global const float *weights,
 // one chunk, the weights themselves lie there and a step of `rate` down the gradient is taken
 // instead.
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-implicit_gemm_backward_weights(global const float *x, global const float *dy,
+implicit_gemm_backward_weights(global const real *x, global const real *dy,
                                global float *dweights, int n, int h, int w, int cin, int oh, int ow,
                                int cout, int size, int stride, int pad, int tiles, int panels,
                                int descend, float rate)
@@ -416,7 +470,7 @@ implicit_gemm_backward_weights(global const float *x, global const float *dy,
         if (count == 0)
             return;
         for (int k = 0; k < count; k++) {
-            copy_floats(x + (size_t)from[k] * cin + first_row, a + k * MAX_ROWS, rows);
+            copy_reals(x + (size_t)from[k] * cin + first_row, a + k * MAX_ROWS, rows);
             for (int r = rows; r < tiles * ROWS; r++)
                 a[k * MAX_ROWS + r] = 0.0f;
         }
@@ -425,7 +479,7 @@ implicit_gemm_backward_weights(global const float *x, global const float *dy,
             if (left <= 0)
                 break;
             for (int k = 0; k < count; k++)
-                copy_columns(dy + (size_t)to[k] * cout + column, b + k * COLUMNS, left);
+                copy_real_columns(dy + (size_t)to[k] * cout + column, b + k * COLUMNS, left);
             for (int t = 0; t * ROWS < rows; t++) {
                 sums s;
                 global float *out = result + (size_t)(first_row + t * ROWS) * cout + column;

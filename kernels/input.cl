@@ -99,7 +99,7 @@ inline int2 rotated_from(const pixel_source image, int w, int h, int x, int y)
                   (int)((start_y + x * step_sine + y * step_cosine) >> 16));
 }
 
-kernel void input(global const uchar *pixels, global const pixel_source *images, global float *out,
+kernel void input(global const uchar *pixels, global const pixel_source *images, global real *out,
                   int w, int h, float mean_r, float mean_g, float mean_b, float deviation_r,
                   float deviation_g, float deviation_b)
 {
@@ -112,7 +112,7 @@ kernel void input(global const uchar *pixels, global const pixel_source *images,
     if (from.x >= 0 && from.x < w && from.y >= 0 && from.y < h)
         value = resized_pixel(pixels + image.offset, image, w, h, from.x, from.y);
     out += ((n * h + y) * w + x) * 3;
-    out[0] = (value.x / 255.0f - mean_r) / deviation_r;
-    out[1] = (value.y / 255.0f - mean_g) / deviation_g;
-    out[2] = (value.z / 255.0f - mean_b) / deviation_b;
+    real_set((value.x / 255.0f - mean_r) / deviation_r, out);
+    real_set((value.y / 255.0f - mean_g) / deviation_g, out + 1);
+    real_set((value.z / 255.0f - mean_b) / deviation_b, out + 2);
 }

@@ -42,7 +42,7 @@ inline void store_indices(vec_mask v, global uchar *p, int left)
 }
 
 // maxima (may be NULL) keeps the tap of the largest value, ky * size + kx.
-kernel void max_pool(global const float *x, global float *y, global uchar *maxima, int h, int w,
+kernel void max_pool(global const real *x, global real *y, global uchar *maxima, int h, int w,
                      int c, int oh, int ow, int size, int stride, int pad)
 {
     const int channel = get_global_id(0) * VEC, left = c - channel;
@@ -55,20 +55,20 @@ kernel void max_pool(global const float *x, global float *y, global uchar *maxim
     vec_mask index = (vec_mask)((first_y - top) * size + first_x - side);
     for (int iy = first_y; iy < min(h, top + size); iy++)
         for (int ix = first_x; ix < min(w, side + size); ix++) {
-            const vec v = vec_load_part(x + ((n * h + iy) * w + ix) * c + channel, left);
+            const vec v = real_load_part(x + ((n * h + iy) * w + ix) * c + channel, left);
             const vec_mask better = v > best || v != v;
             best = select(best, v, better);
             index = select(index, (vec_mask)((iy - top) * size + ix - side), better);
         }
     const size_t out = ((n * oh + oy) * ow + ox) * c + channel;
-    vec_store_part(best, y + out, left);
+    real_store_part(best, y + out, left);
     if (maxima)
         store_indices(index, maxima + out, left);
 }
 
 // Every input pixel looks into the windows that hold it for those that chose it: no two work-items
 // write to the same place, and the sum has an order.
-kernel void max_pool_gradient(global const float *dy, global const uchar *maxima, global float *dx,
+kernel void max_pool_gradient(global const real *dy, global const uchar *maxima, global real *dx,
                               int h, int w, int c, int oh, int ow, int size, int stride, int pad,
                               int accumulate)
 {
@@ -81,14 +81,14 @@ kernel void max_pool_gradient(global const float *dy, global const uchar *maxima
     const int last_y = min(oh - 1, (iy + pad) / stride);
     const int last_x = min(ow - 1, (ix + pad) / stride);
 
-    global float *out = dx + ((n * h + iy) * w + ix) * c + channel;
-    vec sum = accumulate ? vec_load_part(out, left) : (vec)(0.0f);
+    global real *out = dx + ((n * h + iy) * w + ix) * c + channel;
+    vec sum = accumulate ? real_load_part(out, left) : (vec)(0.0f);
     for (int oy = first_y; oy <= last_y; oy++)
         for (int ox = first_x; ox <= last_x; ox++) {
             const int tap = (iy + pad - oy * stride) * size + ix + pad - ox * stride;
             const size_t at = ((n * oh + oy) * ow + ox) * c + channel;
             const vec_mask chosen = load_indices(maxima + at, left) == (vec_mask)(tap);
-            sum += select((vec)(0.0f), vec_load_part(dy + at, left), chosen);
+            sum += select((vec)(0.0f), real_load_part(dy + at, left), chosen);
         }
-    vec_store_part(sum, out, left);
+    real_store_part(sum, out, left);
 }

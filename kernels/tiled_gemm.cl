@@ -133,6 +133,21 @@ INLINE float4 load_vector(const global float *from, int left, bool whole)
                     left > 3 ? from[3] : 0.0f);
 }
 
+// The same of activations, as floats.
+#ifdef HALF_STORAGE
+INLINE float4 load_reals(const global real *from, int left, bool whole)
+{
+    if (left <= 0)
+        return (float4)(0.0f);
+    if (whole)
+        return vload_half4(0, from);
+    return (float4)(real_get(from), left > 1 ? real_get(from + 1) : 0.0f,
+                    left > 2 ? real_get(from + 2) : 0.0f, left > 3 ? real_get(from + 3) : 0.0f);
+}
+#else
+#define load_reals load_vector
+#endif
+
 INLINE void put_along(float4 values, local float *tile, int stride, int load)
 {
     local float *to = tile + along_step() * stride + along_line(load);
@@ -161,7 +176,7 @@ INLINE void clear(piece *sums)
         sums[i] = (piece)(0.0f);
 }
 
-// Where a piece of the result goes: target = (keep ? target : 0) + scale * sum for the piece's
+// Where a piece of weights goes: target = (keep ? target : 0) + scale * sum for the piece's
 // first `left` columns.
 INLINE void store_piece(piece sum, float scale, bool keep, global float *target, int left)
 {
@@ -177,6 +192,21 @@ INLINE void store_piece(piece sum, float scale, bool keep, global float *target,
         if (i < left)
             target[i] = keep ? target[i] + lanes[i] : lanes[i];
 }
+
+// Where a piece of activations goes.
+#ifdef HALF_STORAGE
+INLINE void store_reals(piece sum, bool keep, global real *target, int left)
+{
+    float lanes[PIECE];
+    JOIN(vstore, PIECE)(sum, 0, lanes);
+#pragma unroll
+    for (int i = 0; i < PIECE; i++)
+        if (i < left)
+            real_set(keep ? real_get(target + i) + lanes[i] : lanes[i], target + i);
+}
+#else
+#define store_reals(sum, keep, target, left) store_piece(sum, 1.0f, keep, target, left)
+#endif
 
 // ---- Forward, and the gradient by the input ----
 
@@ -260,7 +290,7 @@ INLINE bool walk_on(walk *at, const geometry *g, const bounds *b, bool transpose
     return true;
 }
 
-INLINE float4 load_pixel(const global float *source, const geometry *g, const walk *at,
+INLINE float4 load_pixel(const global real *source, const geometry *g, const walk *at,
                          row_place row)
 {
     const int y = row.y * g->source_step + at->offset_y, x = row.x * g->source_step + at->offset_x;
@@ -268,8 +298,8 @@ INLINE float4 load_pixel(const global float *source, const geometry *g, const wa
                         x < g->source_w;
     const int channel = at->channel + along_step();
     const size_t pixel = inside ? ((size_t)row.image * g->source_h + y) * g->source_w + x : 0;
-    return load_vector(source + pixel * g->source_c + channel, inside ? g->source_c - channel : 0,
-                       g->source_c % 4 == 0);
+    return load_reals(source + pixel * g->source_c + channel, inside ? g->source_c - channel : 0,
+                      g->source_c % 4 == 0);
 }
 
 // With `transposed` a tap's weights are [target_c][source_c], else [source_c][target_c].
@@ -289,7 +319,7 @@ INLINE float4 load_weights(const global float *weights, const geometry *g, const
                        channel < g->source_c ? g->target_c - column : 0, g->target_c % 4 == 0);
 }
 
-INLINE void load_tiles(const global float *source, const global float *weights, const geometry *g,
+INLINE void load_tiles(const global real *source, const global float *weights, const geometry *g,
                        const walk *at, const row_place *rows, int first_column, bool transposed,
                        loads *next)
 {
@@ -324,7 +354,7 @@ INLINE piece finish_piece(piece sum, const ending *e, int channel, size_t at, in
         if (i < left) {
             float v = e->scale ? e->scale[channel + i] * lanes[i] : lanes[i];
             v += e->shift[channel + i];
-            v += e->residual ? e->residual[at + i] : 0.0f;
+            v += e->residual ? real_get(e->residual + at + i) : 0.0f;
             lanes[i] = e->relu && v <= 0.0f ? 0.0f : v; // a NaN stays
         }
     return JOIN(vload, PIECE)(0, lanes);
@@ -332,7 +362,7 @@ INLINE piece finish_piece(piece sum, const ending *e, int channel, size_t at, in
 
 // One place for all that is done to a result of these two directions.
 INLINE void store_pixels(const piece *sums, const geometry *g, int first_row, int rows,
-                         int first_column, int accumulate, const ending *e, global float *target)
+                         int first_column, int accumulate, const ending *e, global real *target)
 {
 #pragma unroll
     for (int i = 0; i < PIECES; i++) {
@@ -344,14 +374,14 @@ INLINE void store_pixels(const piece *sums, const geometry *g, int first_row, in
         const size_t pixel = ((size_t)p.image * g->target_h + y) * g->target_w + x;
         const size_t at = pixel * g->target_c + column;
         const int left = g->target_c - column;
-        store_piece(e->shift ? finish_piece(sums[i], e, column, at, left) : sums[i], 1.0f,
-                    accumulate, target + at, left);
+        store_reals(e->shift ? finish_piece(sums[i], e, column, at, left) : sums[i], accumulate,
+                    target + at, left);
     }
 }
 
 // target = (accumulate ? target : 0) + sum over taps of source * weights, for the group's tile.
-INLINE void gather_multiply(const global float *source, const global float *weights,
-                            global float *target, const geometry *g, int accumulate,
+INLINE void gather_multiply(const global real *source, const global float *weights,
+                            global real *target, const geometry *g, int accumulate,
                             bool transposed, const ending *e, local float *tiles)
 {
     const int first_row = get_group_id(1) * TILE_ROWS;
@@ -387,10 +417,10 @@ INLINE void gather_multiply(const global float *source, const global float *weig
 // Groups count tiles of columns, tiles of rows, and convolutions of this shape, which follow each
 // other in each buffer. The last arguments are an ending's.
 kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
-tiled_gemm_forward(global const float *x, global const float *weights, global float *y, int n,
+tiled_gemm_forward(global const real *x, global const float *weights, global real *y, int n,
                    int h, int w, int cin, int oh, int ow, int cout, int size, int stride, int pad,
                    global const float *scale, global const float *shift,
-                   global const float *residual, int relu)
+                   global const real *residual, int relu)
 {
     local float4 tiles[LOCAL_FLOATS / 4];
     const ending e = {scale, shift, residual, relu, 0};
@@ -405,7 +435,7 @@ tiled_gemm_forward(global const float *x, global const float *weights, global fl
 // dx[n][h][w][cin] = (accumulate ? dx : 0) + the gradient by x. The third dimension counts the
 // stride * stride classes of pixels that meet the same taps, of one convolution after the other.
 kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
-tiled_gemm_backward_data(global const float *dy, global const float *weights, global float *dx,
+tiled_gemm_backward_data(global const real *dy, global const float *weights, global real *dx,
                          int n, int h, int w, int cin, int oh, int ow, int cout, int size,
                          int stride, int pad, int accumulate)
 {
@@ -464,13 +494,13 @@ INLINE void tabulate(const field *f, int step, int end, local int (*table)[TILE_
     }
 }
 
-INLINE float4 load_channels(const global float *from, int pixel, int channel, int channels)
+INLINE float4 load_channels(const global real *from, int pixel, int channel, int channels)
 {
-    return load_vector(from + (size_t)max(pixel, 0) * channels + channel,
-                       pixel >= 0 ? channels - channel : 0, channels % 4 == 0);
+    return load_reals(from + (size_t)max(pixel, 0) * channels + channel,
+                      pixel >= 0 ? channels - channel : 0, channels % 4 == 0);
 }
 
-INLINE void load_gradient_tiles(const global float *x, const global float *dy, int first_row,
+INLINE void load_gradient_tiles(const global real *x, const global real *dy, int first_row,
                                 int first_column, int cin, int cout,
                                 const local int (*table)[TILE_STEPS], loads *next)
 {
@@ -500,7 +530,7 @@ INLINE void put_gradient_tiles(const loads *next, local float *tiles)
 // channels. With `descend`, which needs the whole sum in one part, the weights themselves lie there
 // and a step of `rate` down the gradient is taken instead.
 kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
-tiled_gemm_backward_weights(global const float *x, global const float *dy, global float *dweights,
+tiled_gemm_backward_weights(global const real *x, global const real *dy, global float *dweights,
                             int n, int h, int w, int cin, int oh, int ow, int cout, int size,
                             int stride, int pad, int parts, int descend, float rate)
 {

@@ -9,8 +9,8 @@
 // of two of them for the gradient by the weights. Points 0, 1, -1 and infinity for M = 2; also 2
 // and -2 for M = 4.
 //
-// Transformed data lies [A * A][tiles or cin][channels]. A work-item handles one tile, or one
-// input channel of the weights, for `width` of the channels of a row.
+// Transformed data lies [A * A][tiles or cin][channels], as floats. A work-item handles one tile,
+// or one input channel of the weights, for `width` of the channels of a row.
 
 #define INLINE inline __attribute__((always_inline))
 #define MOST   6 // A for M = 4
@@ -166,7 +166,7 @@ INLINE place place_of(int index, int h, int w, int m)
 
 // out[A * A][tiles][c] = BT window B of x[n][h][w][c]. The windows are those of results of
 // oh x ow, and begin `pad` before them.
-INLINE void input_tile(global const float *x, global float *out, int tiles, int h, int w, int c,
+INLINE void input_tile(global const real *x, global float *out, int tiles, int h, int w, int c,
                        int oh, int ow, int pad, int width, int m)
 {
     const int tile = get_global_id(1), begin = get_global_id(0) * width;
@@ -180,7 +180,7 @@ INLINE void input_tile(global const float *x, global float *out, int tiles, int 
                 const int y = p.y + i - pad, across = p.x + j - pad;
                 d.at[i][j] = (vec)(0.0f);
                 if (y >= 0 && y < h && across >= 0 && across < w)
-                    d.at[i][j] = vec_load_part(
+                    d.at[i][j] = real_load_part(
                         x + (((size_t)p.image * h + y) * w + across) * c + channel, left);
             }
         transform_window(&d, m, size, size, INPUT);
@@ -246,7 +246,7 @@ INLINE void sum_tile(const window *d, extent inside, vec shift, bool first, int 
 }
 
 // Stores them from y[at] on, pixels c and rows w * c apart.
-INLINE void store_tile(window *d, extent inside, global float *y, size_t at, int w, int c,
+INLINE void store_tile(window *d, extent inside, global real *y, size_t at, int w, int c,
                        int accumulate, const ending e, int channel)
 {
     LOOP(int i = 0; i < inside.down; i++)
@@ -254,17 +254,17 @@ INLINE void store_tile(window *d, extent inside, global float *y, size_t at, int
             const size_t here = at + ((size_t)i * w + j) * c;
             vec v = d->at[i][j];
             if (accumulate)
-                v += vec_load_part(y + here, c - channel);
+                v += real_load_part(y + here, c - channel);
             if (e.shift)
                 v = finish_vec(v, e, channel, here, c - channel);
             d->at[i][j] = v;
-            vec_store_part(v, y + here, c - channel);
+            real_store_part(v, y + here, c - channel);
         }
 }
 
 // y[n][h][w][c] = (accumulate ? y : 0) + AT products A of products[A * A][tiles][c], and an ending.
 // A work-item handles a run of `run` tiles.
-INLINE void output_tiles(global const float *products, global float *y, int tiles, int h, int w,
+INLINE void output_tiles(global const float *products, global real *y, int tiles, int h, int w,
                          int c, int accumulate, int width, int run, int m, const ending e)
 {
     const int begin = get_global_id(0) * width, size = m + 2;
@@ -288,7 +288,7 @@ INLINE void output_tiles(global const float *products, global float *y, int tile
             store_tile(&d, inside, y, (((size_t)p.image * h + p.y) * w + p.x) * c + channel, w, c,
                        accumulate, e, channel);
             if (e.sums)
-                sum_tile(&d, inside, vec_load_part(y + shifts + channel, left), tile == first,
+                sum_tile(&d, inside, real_load_part(y + shifts + channel, left), tile == first,
                          tile + 1 == last ? count : 0, means + channel, means + c + channel, left);
         }
     }
@@ -297,7 +297,7 @@ INLINE void output_tiles(global const float *products, global float *y, int tile
 }
 
 // out[A * A][tiles][c] = A dy AT of dy[n][h][w][c].
-INLINE void output_adjoint_tile(global const float *dy, global float *out, int tiles, int h, int w,
+INLINE void output_adjoint_tile(global const real *dy, global float *out, int tiles, int h, int w,
                                 int c, int width, int m)
 {
     const int tile = get_global_id(1), begin = get_global_id(0) * width;
@@ -310,7 +310,7 @@ INLINE void output_adjoint_tile(global const float *dy, global float *out, int t
             LOOP(int j = 0; j < m; j++) {
                 d.at[i][j] = (vec)(0.0f);
                 if (p.y + i < h && p.x + j < w)
-                    d.at[i][j] = vec_load_part(
+                    d.at[i][j] = real_load_part(
                         dy + (((size_t)p.image * h + p.y + i) * w + p.x + j) * c + channel, left);
             }
         transform_window(&d, m, m, size, OUTPUT_ADJOINT);
@@ -347,7 +347,7 @@ INLINE void weights_adjoint_tile(global const float *sums, global float *dweight
 
 // Every kernel for both sizes of tile, so that loops and branches over m vanish.
 #define KERNELS(M)                                                                                 \
-    kernel void winograd##M##_input(global const float *x, global float *out, int tiles, int h,    \
+    kernel void winograd##M##_input(global const real *x, global float *out, int tiles, int h,    \
                                     int w, int c, int oh, int ow, int pad, int width)              \
     {                                                                                              \
         input_tile(x, out, tiles, h, w, c, oh, ow, pad, width, M);                                 \
@@ -358,14 +358,14 @@ INLINE void weights_adjoint_tile(global const float *sums, global float *dweight
         weights_tile(weights, out, cin, cout, flip, width, M);                                     \
     }                                                                                              \
     kernel void winograd##M##_output(                                                              \
-        global const float *products, global float *y, int tiles, int h, int w, int c,             \
+        global const float *products, global real *y, int tiles, int h, int w, int c,              \
         int accumulate, int width, int run, global const float *scale, global const float *shift,  \
-        global const float *residual, int relu, global float *sums)                                \
+        global const real *residual, int relu, global float *sums)                                 \
     {                                                                                              \
         const ending e = {scale, shift, residual, relu, sums};                                     \
         output_tiles(products, y, tiles, h, w, c, accumulate, width, run, M, e);                   \
     }                                                                                              \
-    kernel void winograd##M##_output_adjoint(global const float *dy, global float *out, int tiles, \
+    kernel void winograd##M##_output_adjoint(global const real *dy, global float *out, int tiles, \
                                              int h, int w, int c, int width)                       \
     {                                                                                              \
         output_adjoint_tile(dy, out, tiles, h, w, c, width, M);                                    \

@@ -20,8 +20,9 @@ extern const tolerance convolution_tolerance; /* what plain fp32 sums keep */
 /* A problem by number: odd cases first, then random ones. kernel 0 draws 3, 5 or 7. */
 problem convolution_problem(int index, int kernel);
 /* Runs forward and both backward passes with random numbers and compares them with sums in double
- * precision; and forward again with a random ending and with statistics, where the algorithm has
- * them. With accumulate the data gradient is added to what is there. */
+ * precision, `within` and, for y and dx, the rounding of what is stored; and forward again with a
+ * random ending and with statistics, where the algorithm has them. With accumulate the data
+ * gradient is added to what is there. */
 void convolution_check(device *dev, const convolution_algorithm *algorithm, const problem *p,
                        uint64_t seed, bool accumulate, tolerance within);
 /* With `descend`, the weights are those without it less rate times the gradient. */

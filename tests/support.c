@@ -1,5 +1,6 @@
 /* See support.h. */
 #include "support.h"
+#include "base/half.h"
 #include "base/random.h"
 
 #include <math.h>
@@ -15,6 +16,15 @@ int support_open_device(void **state)
         return -1;
     }
     *state = dev;
+    return 0;
+}
+
+int support_open_half_device(void **state)
+{
+    error err;
+    if (support_open_device(state) != 0)
+        return -1;
+    assert_ok(device_set_precision(*state, "fp16", &err), &err);
     return 0;
 }
 
@@ -44,6 +54,24 @@ float *support_random(size_t count, uint64_t seed, double low, double high)
     return values;
 }
 
+float *support_activations(const device *dev, size_t count, uint64_t seed, double low, double high)
+{
+    float *values = support_random(count, seed, low, high);
+    for (size_t i = 0; i < count && dev->precision == PRECISION_FP16; i++)
+        values[i] = half_to_float(half_from_float(values[i]));
+    return values;
+}
+
+double support_rounding(const device *dev)
+{
+    return dev->precision == PRECISION_FP16 ? 0x1p-11 : 0;
+}
+
+double support_smallest(const device *dev)
+{
+    return dev->precision == PRECISION_FP16 ? 0x1p-25 : 0;
+}
+
 int support_pick(uint64_t seed, uint64_t draw, int low, int high)
 {
     return low + (int)((high - low + 1) * random_uniform(~seed, RANDOM_TEST, draw));
@@ -57,17 +85,22 @@ double *support_widen(const float *values, size_t count)
     return wide;
 }
 
+static float *poisoned(size_t count)
+{
+    float *poison = support_memory(count, sizeof *poison);
+    for (size_t i = 0; i < count; i++)
+        poison[i] = NAN;
+    return poison;
+}
+
 cl_mem support_buffer(device *dev, size_t count, const float *values)
 {
     error err;
     cl_mem buffer;
     assert_ok(buffer_create(dev, count * sizeof(float), &buffer, &err), &err);
     float *poison = NULL;
-    if (!values) {
-        values = poison = support_memory(count, sizeof *poison);
-        for (size_t i = 0; i < count; i++)
-            poison[i] = NAN;
-    }
+    if (!values)
+        values = poison = poisoned(count);
     assert_ok(buffer_write(dev, buffer, 0, values, count * sizeof(float), &err), &err);
     free(poison);
     return buffer;
@@ -83,14 +116,23 @@ float *support_read_buffer(device *dev, cl_mem buffer, size_t count)
 
 tensor support_tensor(device *dev, int n, int h, int w, int c, const float *values)
 {
-    tensor t = {NULL, n, h, w, c};
-    t.buffer = support_buffer(dev, tensor_size(t), values);
+    error err;
+    tensor t;
+    float *poison = NULL;
+    assert_ok(tensor_create(dev, n, h, w, c, &t, &err), &err);
+    if (!values)
+        values = poison = poisoned(tensor_size(t));
+    assert_ok(tensor_write(dev, t, values, &err), &err);
+    free(poison);
     return t;
 }
 
 float *support_read(device *dev, tensor t)
 {
-    return support_read_buffer(dev, t.buffer, tensor_size(t));
+    error err;
+    float *values = support_memory(tensor_size(t), sizeof *values);
+    assert_ok(tensor_read(dev, t, values, &err), &err);
+    return values;
 }
 
 void support_assert_ok(status result, const error *err, const char *file, int line)

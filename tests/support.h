@@ -17,6 +17,12 @@
 /* Setup and teardown of a group: *state is the device that HCNN_DEVICE names. */
 int support_open_device(void **state);
 int support_close_device(void **state);
+/* The same for one test, in a precision of its own. */
+int support_open_half_device(void **state);
+#define support_half_test(test)                                                                    \
+    {                                                                                              \
+#test "_fp16", test, support_open_half_device, support_close_device, NULL                  \
+    }
 
 /* Zeroed memory, freed by the caller. */
 void *support_memory(size_t count, size_t size);
@@ -25,6 +31,12 @@ void *support_memory(size_t count, size_t size);
 void support_fill(float *values, size_t count, uint64_t seed, double low, double high);
 /* New memory with such numbers. */
 float *support_random(size_t count, uint64_t seed, double low, double high);
+/* New memory with such numbers, rounded to what the device's activations can hold. */
+float *support_activations(const device *dev, size_t count, uint64_t seed, double low, double high);
+/* What storing rounds an activation by, relative: 0 in fp32, where it is part of the arithmetic,
+ * else 2^-11; and, below half's normal numbers, absolute. */
+double support_rounding(const device *dev);
+double support_smallest(const device *dev);
 /* An integer in [low, high]; `draw` tells the draws of one seed apart. */
 int support_pick(uint64_t seed, uint64_t draw, int low, int high);
 /* The same values as doubles, in new memory. */

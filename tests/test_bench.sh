@@ -25,6 +25,7 @@ for key in train_images_per_second infer_images_per_second peak_gflops copy_giga
     check "... $key" above_zero "$key"
 done
 
+check_run "half precision" 0 '"precision":"fp16"' bench $quick --json --precision fp16
 check_run "training alone" 0 '"train_images_per_second"' bench $quick --json --mode train
 check "... says nothing of inference" sh -c "! grep -q infer_ '$scratch/out'"
 check_run "inference alone, only fine, CIFAR's stem" 0 '"infer_images_per_second"' \

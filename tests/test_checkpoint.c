@@ -48,6 +48,7 @@ static int set_up(void **state)
     f->state = (training_state){.step = 12345678901,
                                 .epoch = 7,
                                 .batch = 3,
+                                .scaling = {0.1, 1234, {false, true}},
                                 .best_loss = 0.1,
                                 .best_epoch = 2,
                                 .metrics_bytes = 99,
@@ -92,6 +93,10 @@ static void test_round_trip(void **state)
     assert_int_equal(info.state.sums.agree, 5);
     assert_true(info.state.rate.lr == 0.3);
     assert_true(isinf(info.state.rate.best));
+    assert_true(info.state.scaling.scale == 0.1);
+    assert_int_equal(info.state.scaling.good_steps, 1234);
+    assert_false(info.state.scaling.overflowed[0]);
+    assert_true(info.state.scaling.overflowed[1]);
     assert_int_equal(info.state.rate.milestones[1], 13);
     assert_string_equal(info.optimizer_file, "optimizer-12345678901.safetensors");
     checkpoint_free_info(&info);

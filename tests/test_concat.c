@@ -21,7 +21,8 @@ static void check_case(device *dev, uint64_t seed)
     int h = support_pick(seed, 2, 1, 5), w = support_pick(seed, 3, 1, 5);
     size_t pixels = (size_t)(n * h * w);
     size_t na = pixels * (size_t)a, nb = pixels * (size_t)b, nw = na + nb;
-    float *first = support_random(na, seed, -1, 1), *second = support_random(nb, seed + 1, -1, 1);
+    float *first = support_activations(dev, na, seed, -1, 1);
+    float *second = support_activations(dev, nb, seed + 1, -1, 1);
     double *whole = support_memory(nw, sizeof *whole), *twice = support_widen(second, nb);
     for (size_t p = 0; p < pixels; p++) {
         for (int c = 0; c < a; c++)
@@ -61,6 +62,7 @@ static void test_concat(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_concat)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_concat),
+                                       support_half_test(test_concat)};
     return cmocka_run_group_tests_name("concat", tests, support_open_device, support_close_device);
 }

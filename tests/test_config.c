@@ -44,6 +44,7 @@ static void test_round_trip(void **state)
     o.only_fine = o.nesterov = true;
     o.momentum = 0.9;
     o.image_size = 224;
+    o.precision = "fp16";
     CHECK_OK(config_write(path, &o, &err));
     CHECK_OK(config_read(path, &read, &err));
     const train_options *r = &read.options;
@@ -51,6 +52,7 @@ static void test_round_trip(void **state)
     assert_text(r->milestones, o.milestones);
     assert_text(r->weights, NULL);
     assert_text(r->backbone, o.backbone);
+    assert_text(r->precision, "fp16");
     assert_true(r->lr == o.lr);
     assert_true(r->momentum == o.momentum);
     assert_true(r->fine_weight == o.fine_weight);
@@ -98,6 +100,7 @@ static void test_refused(void **state)
         {"\"stem\": \"imagenet\"", "\"stem\": null", "'stem' is not what"},
         {"\"stem\": \"imagenet\"", "\"stem\": \"image\"", "'stem' is not what"},
         {"\"optimizer\": \"sgd\"", "\"optimizer\": null", "'optimizer' is not what"},
+        {"\"precision\": \"fp32\"", "\"precision\": \"fp8\"", "'precision' is not what"},
         {"\"seed\": \"0\"", "\"seed\": \"zero\"", "'seed' is not what"},
         {"\"lr\": ", "\"future\": 1, \"lr\": ", "'future' is no option of this version"},
         {"\"lr\": ", "\"lr\": 1, \"lr\": ", "line 1"},

@@ -48,6 +48,11 @@ static void test_choice(void **state)
             const convolution_algorithm *chosen = convolution_choose(&dev, &call);
             assert_true(chosen->supports(&dev, &call));
             assert_string_not_equal(chosen->family, "im2col");
+            dev.precision = PRECISION_FP16;
+            chosen = convolution_choose(&dev, &call);
+            assert_true(chosen->supports(&dev, &call));
+            assert_string_not_equal(chosen->family, "im2col");
+            dev.precision = PRECISION_FP32;
             dev.info.type = CL_DEVICE_TYPE_GPU;
             check_gpu_choice(&dev, &call);
         }

@@ -35,10 +35,16 @@ static void test_descent(void **state)
     }
 }
 
+static void test_native_width(void **state)
+{
+    check_all(*state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_widths),
+        support_half_test(test_native_width),
         cmocka_unit_test(test_descent),
     };
     return cmocka_run_group_tests_name("direct", tests, support_open_device, support_close_device);

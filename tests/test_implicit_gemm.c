@@ -6,13 +6,13 @@
 enum { CASES = 24 };
 
 /* A device of its own, since programs are built once per device for its width. */
-static void check_width(int width)
+static void check_width(int width, int (*open_device)(void **), int cases)
 {
     void *state;
-    assert_int_equal(support_open_device(&state), 0);
+    assert_int_equal(open_device(&state), 0);
     device *dev = state;
     dev->vec = width;
-    for (int i = 0; i < CASES; i++) {
+    for (int i = 0; i < cases; i++) {
         problem p = convolution_problem(i, i % 3 == 2);
         convolution_check(dev, &implicit_gemm, &p, 3000u + 1000u * (uint64_t)i, i % 2 == 1,
                           convolution_tolerance);
@@ -36,7 +36,14 @@ static void test_widths(void **state)
 {
     (void)state;
     for (int width = 1; width <= 16; width *= width == 1 ? 4 : 2)
-        check_width(width);
+        check_width(width, support_open_device, CASES);
+}
+
+static void test_widths_fp16(void **state)
+{
+    (void)state;
+    for (int width = 1; width <= 16; width *= width == 1 ? 4 : 2)
+        check_width(width, support_open_half_device, CASES / 2);
 }
 
 int main(void)
@@ -44,6 +51,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_native_width),
         cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_widths_fp16),
     };
     return cmocka_run_group_tests_name("implicit_gemm", tests, support_open_device,
                                        support_close_device);

@@ -197,6 +197,8 @@ static void compare_parameters(network *net, const golden *g, const char *prefix
     }
 }
 
+static const unscaling unscaled = {1, NULL};
+
 static void optimize(device *dev, network *net, const char *name, int step, cl_mem (*state)[2])
 {
     error err;
@@ -211,10 +213,10 @@ static void optimize(device *dev, network *net, const char *name, int step, cl_m
         }
         if (adam)
             assert_ok(adam_step(dev, p->count, p->value, p->gradient, state[i][0], state[i][1],
-                                1e-3f, 0.9f, 0.999f, 1e-8f, 0, step, &err),
+                                unscaled, 1e-3f, 0.9f, 0.999f, 1e-8f, 0, step, &err),
                       &err);
         else
-            assert_ok(sgd_step(dev, p->count, p->value, p->gradient, state[i][0],
+            assert_ok(sgd_step(dev, p->count, p->value, p->gradient, state[i][0], unscaled,
                                nesterov ? 0.01f : 0.008f, nesterov ? 0.9f : 0, nesterov ? 1e-3f : 0,
                                nesterov, step == 1, &err),
                       &err);

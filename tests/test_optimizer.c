@@ -3,10 +3,13 @@
 #include "ops/optimizer.h"
 #include "support.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { STEPS = 4 };
+static const unscaling unscaled = {1, NULL};
 static const size_t counts[] = {1, 3, 16, 17, 1000};
 
 typedef struct state {
@@ -59,8 +62,8 @@ static void run_sgd(device *dev, size_t count, double momentum, double decay, bo
             }
             s.w[i] -= 0.1 * d;
         }
-        assert_ok(sgd_step(dev, count, s.value, gradient, momentum != 0 ? s.first : NULL, 0.1f,
-                           (float)momentum, (float)decay, nesterov, step == 0, &err),
+        assert_ok(sgd_step(dev, count, s.value, gradient, momentum != 0 ? s.first : NULL, unscaled,
+                           0.1f, (float)momentum, (float)decay, nesterov, step == 0, &err),
                   &err);
         device_finish(dev, &err);
         free(g);
@@ -94,8 +97,9 @@ static void test_adam(void **dev)
                 s.w[i] -= lr / (1 - pow(b1, step)) * s.m[i] /
                           (sqrt(s.v[i]) / sqrt(1 - pow(b2, step)) + epsilon);
             }
-            assert_ok(adam_step(*dev, s.count, s.value, gradient, s.first, s.second, (float)lr,
-                                (float)b1, (float)b2, (float)epsilon, (float)decay, step, &err),
+            assert_ok(adam_step(*dev, s.count, s.value, gradient, s.first, s.second, unscaled,
+                                (float)lr, (float)b1, (float)b2, (float)epsilon, (float)decay, step,
+                                &err),
                       &err);
             device_finish(*dev, &err);
             free(g);
@@ -105,9 +109,101 @@ static void test_adam(void **dev)
     }
 }
 
+static bool overflows(device *dev, const float *values, size_t count, cl_int before)
+{
+    error err;
+    cl_mem gradient = support_buffer(dev, count, values), flag;
+    cl_int found = before;
+    assert_ok(buffer_create(dev, sizeof found, &flag, &err), &err);
+    assert_ok(buffer_write(dev, flag, 0, &found, sizeof found, &err), &err);
+    assert_ok(find_overflow(dev, count, gradient, flag, &err), &err);
+    assert_ok(buffer_read(dev, flag, 0, &found, sizeof found, &err), &err);
+    buffer_release(&gradient);
+    buffer_release(&flag);
+    return found != 0;
+}
+
+static void test_find_overflow(void **dev)
+{
+    const float bad[] = {INFINITY, -INFINITY, NAN};
+    for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+        size_t count = counts[c];
+        float *values = support_random(count, c, -FLT_MAX, FLT_MAX);
+        assert_false(overflows(*dev, values, count, 0));
+        assert_true(overflows(*dev, values, count, 1));
+        for (size_t i = 0; i < 3; i++) {
+            size_t at = i * (count - 1) / 2;
+            float kept = values[at];
+            values[at] = bad[i];
+            assert_true(overflows(*dev, values, count, 0));
+            values[at] = kept;
+        }
+        free(values);
+    }
+}
+
+enum { COUNT = 37, BUFFERS = 3 };
+
+/* One step of either optimizer from the same values; what is in value and state afterwards. */
+static void take_step(device *dev, bool adam, float multiple, cl_int flag, float *results[BUFFERS])
+{
+    error err;
+    float *gradient = support_random(COUNT, 1, -1, 1);
+    for (int i = 0; i < COUNT; i++)
+        gradient[i] *= multiple;
+    cl_mem g = support_buffer(dev, COUNT, gradient), buffers[BUFFERS];
+    for (int i = 0; i < BUFFERS; i++) {
+        float *start = support_random(COUNT, 2 + (uint64_t)i, 0, 1);
+        buffers[i] = support_buffer(dev, COUNT, start);
+        free(start);
+    }
+    unscaling unscale = {.factor = 1 / multiple};
+    assert_ok(buffer_create(dev, sizeof flag, &unscale.overflow, &err), &err);
+    assert_ok(buffer_write(dev, unscale.overflow, 0, &flag, sizeof flag, &err), &err);
+    if (adam)
+        assert_ok(adam_step(dev, COUNT, buffers[0], g, buffers[1], buffers[2], unscale, 0.1f, 0.9f,
+                            0.999f, 1e-8f, 0.01f, 3, &err),
+                  &err);
+    else
+        assert_ok(sgd_step(dev, COUNT, buffers[0], g, buffers[1], unscale, 0.1f, 0.9f, 0.01f, true,
+                           false, &err),
+                  &err);
+    for (int i = 0; i < BUFFERS; i++) {
+        results[i] = support_read_buffer(dev, buffers[i], COUNT);
+        buffer_release(&buffers[i]);
+    }
+    buffer_release(&unscale.overflow);
+    buffer_release(&g);
+    free(gradient);
+}
+
+/* A power of two of the gradient, undone, takes the same step to the bit; an overflow takes none.
+ */
+static void test_unscaling(void **dev)
+{
+    for (int adam = 0; adam < 2; adam++) {
+        float *plain[BUFFERS], *scaled[BUFFERS], *skipped[BUFFERS];
+        take_step(*dev, adam, 1, 0, plain);
+        take_step(*dev, adam, 4096, 0, scaled);
+        take_step(*dev, adam, 4096, 1, skipped);
+        for (int i = 0; i < BUFFERS; i++) {
+            float *start = support_random(COUNT, 2 + (uint64_t)i, 0, 1);
+            assert_same_bits(scaled[i], plain[i], COUNT);
+            assert_same_bits(skipped[i], start, COUNT);
+            assert_int_equal(memcmp(plain[i], start, COUNT * sizeof *start) != 0, adam || i < 2);
+            free(start);
+            free(plain[i]);
+            free(scaled[i]);
+            free(skipped[i]);
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sgd), cmocka_unit_test(test_adam)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sgd), cmocka_unit_test(test_adam),
+                                       cmocka_unit_test(test_find_overflow),
+                                       cmocka_unit_test(test_unscaling)};
     return cmocka_run_group_tests_name("optimizer", tests, support_open_device,
                                        support_close_device);
 }

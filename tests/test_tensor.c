@@ -47,12 +47,30 @@ static void test_write_and_read(void **state)
     tensor_release(&t);
 }
 
+/* Halves on the device, floats on the host: what a half holds comes back, the rest rounded. */
+static void test_write_and_read_halves(void **state)
+{
+    device *dev = *state;
+    error err;
+    tensor t;
+    const float values[] = {1, -0.5f, 65504, 0x1p-24f, 1 + 0x1p-10f, 1 + 0x1p-11f, 1 + 0x1.8p-10f};
+    const float want[] = {1, -0.5f, 65504, 0x1p-24f, 1 + 0x1p-10f, 1, 1 + 0x1p-9f};
+    float back[7];
+    assert_ok(tensor_create(dev, 1, 1, 1, 7, &t, &err), &err);
+    assert_int_equal(tensor_bytes(dev, t), 14);
+    assert_ok(tensor_write(dev, t, values, &err), &err);
+    assert_ok(tensor_read(dev, t, back, &err), &err);
+    assert_same_bits(back, want, 7);
+    tensor_release(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_same_shape),
         cmocka_unit_test(test_write_and_read),
+        support_half_test(test_write_and_read_halves),
     };
     return cmocka_run_group_tests_name("tensor", tests, support_open_device, support_close_device);
 }

@@ -66,7 +66,8 @@ check "... other weights" differing_tensors other/last.safetensors short/last.sa
 
 # ---- Resuming, to the bit ----
 
-for optimizer in "sgd" "sgd --momentum 0.9 --nesterov --weight-decay 1e-4" "adam --lr 1e-3"; do
+for optimizer in "sgd" "sgd --momentum 0.9 --nesterov --weight-decay 1e-4" "adam --lr 1e-3" \
+    "sgd --momentum 0.9 --precision fp16"; do
     rm -rf once parts
     check_run "37 steps at once ($optimizer)" 0 'stopped after step 37' \
         train $tiny --optimizer $optimizer --run once --max-steps 37
@@ -256,6 +257,7 @@ check_run "resuming with other options" 2 '^hcnn-cl: --lr cannot be changed with
 check_run "milestones that do not rise" 2 '^hcnn-cl: --milestones: ' train $tiny --milestones 7,3 --run none
 check_run "Nesterov without momentum" 2 'nesterov' train $tiny --nesterov --run none
 check_run "a batch size of nothing" 2 'batch-size' train --batch-size 0
+check_run "an unknown precision" 2 'precision' train --precision fp8 --run none
 check_run "an unknown optimizer" 2 'optimizer' train --optimizer rmsprop
 check "... none of them left a run" [ ! -e none ]
 
@@ -277,6 +279,8 @@ check "... halves and weighs as the run did" [ "$(measured)" = "$(validation ter
 check_run "... --seed wins" 0 '"images":200,' \
     eval --checkpoint terms/last.safetensors --split validation --seed 4 --json
 check "... and takes another half" [ "$(measured)" != "$(validation terms/metrics.jsonl)" ]
+check_run "eval in half precision" 0 'fine +loss .*top-1 ' \
+    eval --checkpoint whole/best.safetensors --precision fp16
 check_run "eval without a checkpoint" 2 'needs --checkpoint' eval
 
 # A 3x2 picture, by hand: P6 is not read, BMP is.

@@ -84,4 +84,11 @@ check "... is remembered" grep -q '"parameters": "' "$(choices)"
 check_run "a set that is not there" 2 "no such set" tune $quick --gemm quickest
 check_run "one trial" 0 '^[0-9.e-]+ [0-9.]+e-0[678]$' tune-gemm cpu 33x17x65 64x64x64
 
+# ---- Half precision ----
+
+before=$(choices | wc -l)
+check_run "half precision" 0 '"precision":"fp16"' tune $quick --precision fp16 --json
+check "... every algorithm is right in it" sh -c "! grep 'is not chosen' '$scratch/err'"
+check "... it has a file of its own" [ "$(choices | wc -l)" -eq $((before + 1)) ]
+
 finish

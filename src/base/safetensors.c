@@ -2,6 +2,7 @@
  * made the file: nothing in it is believed before it has been checked against the file's size. */
 #include "base/safetensors.h"
 #include "base/file.h"
+#include "base/half.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -261,19 +262,6 @@ static float float_of_bits(uint32_t bits)
     return value;
 }
 
-/* IEEE 754 binary16. */
-static float float_of_half(uint16_t half)
-{
-    uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
-    uint32_t exponent = half >> 10 & 0x1fu, fraction = half & 0x3ffu;
-    if (exponent == 0x1f)
-        return float_of_bits(sign | 0x7f800000u | fraction << 13);
-    if (exponent != 0)
-        return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
-    float subnormal = (float)fraction * 0x1p-24f;
-    return sign ? -subnormal : subnormal;
-}
-
 static status read_bytes(safetensors_file *f, const safetensors_entry *e, void *bytes, error *err)
 {
     size_t size = (size_t)(e->end - e->begin);
@@ -302,7 +290,7 @@ status safetensors_read_f32(safetensors_file *f, const safetensors_entry *e, flo
         return error_memory(err, e->name);
     status result = read_bytes(f, e, raw, err);
     for (size_t i = 0; result == STATUS_OK && i < count; i++)
-        values[i] = e->type == SAFETENSORS_F16 ? float_of_half(raw[i])
+        values[i] = e->type == SAFETENSORS_F16 ? half_to_float(raw[i])
                                                : float_of_bits((uint32_t)raw[i] << 16);
     free(raw);
     return result;

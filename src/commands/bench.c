@@ -15,7 +15,7 @@
 
 typedef struct request {
     bench_options options;
-    const char *mode, *stem, *trace;
+    const char *mode, *stem, *precision, *trace;
     bool layers, json, cold, tune;
 } request;
 
@@ -66,11 +66,11 @@ static json_t *layer_to_json(const bench_layer *l, const peak *limits)
 
 static int print_json(const request *r, const findings *f)
 {
-    json_t *root = json_pack("{s:s, s:s, s:i, s:i, s:b, s:f, s:f}", "device", f->device->name,
-                             "backbone", r->options.backbone, "image_size", r->options.image_size,
-                             "batch_size", r->options.batch_size, "only_fine", r->options.only_fine,
-                             "peak_gflops", f->limits.flops * 1e-9, "copy_gigabytes_per_second",
-                             f->limits.bytes_second * 1e-9);
+    json_t *root = json_pack(
+        "{s:s, s:s, s:s, s:i, s:i, s:b, s:f, s:f}", "device", f->device->name, "backbone",
+        r->options.backbone, "precision", r->precision, "image_size", r->options.image_size,
+        "batch_size", r->options.batch_size, "only_fine", r->options.only_fine, "peak_gflops",
+        f->limits.flops * 1e-9, "copy_gigabytes_per_second", f->limits.bytes_second * 1e-9);
     if (r->options.train) {
         json_object_set_new(root, "train_images_per_second",
                             json_real(f->speed.train_images_per_second));
@@ -141,8 +141,9 @@ static int print_table(const request *r, const findings *f)
     printf("device     %s, %u units\n", f->device->name, f->device->compute_units);
     printf("peak       %.0f GFLOP/s, %.1f GB/s copied\n", f->limits.flops * 1e-9,
            f->limits.bytes_second * 1e-9);
-    printf("network    %s%s, %s stem, %dx%d, batches of %d\n", o->backbone,
-           o->only_fine ? ", only fine" : "", r->stem, o->image_size, o->image_size, o->batch_size);
+    printf("network    %s%s, %s stem, %dx%d, batches of %d, %s\n", o->backbone,
+           o->only_fine ? ", only fine" : "", r->stem, o->image_size, o->image_size, o->batch_size,
+           r->precision);
     if (o->train)
         print_speed("training", f->speed.train_images_per_second, f->speed.first_train_step,
                     f->speed.train_bytes);
@@ -237,6 +238,8 @@ static int run(request *r)
     if (result == STATUS_OK)
         result = device_open(&dev, &err);
     if (result == STATUS_OK)
+        result = device_set_precision(dev, r->precision, &err);
+    if (result == STATUS_OK)
         result = measure(r, dev, &f, &err);
     if (result == STATUS_OK)
         code = r->json ? print_json(r, &f) : print_table(r, &f);
@@ -261,6 +264,7 @@ int command_bench(int argc, char **argv)
                     .seconds = 1},
         .mode = "both",
         .stem = "imagenet",
+        .precision = "fp32",
     };
     const option_spec options[] = {
         {.name = "image-size",
@@ -295,6 +299,12 @@ int command_bench(int argc, char **argv)
          .argument = "NAME",
          .help = "as train's",
          .choices = "imagenet|cifar"},
+        {.name = "precision",
+         .kind = OPTION_CHOICE,
+         .target = &r.precision,
+         .argument = "NAME",
+         .help = "as train's",
+         .choices = "fp32|fp16"},
         {.name = "only-fine",
          .kind = OPTION_FLAG,
          .target = &r.options.only_fine,

@@ -11,7 +11,7 @@
 enum { BAR_WIDTH = 24 };
 
 typedef struct classify_options {
-    const char *checkpoint;
+    const char *checkpoint, *precision;
     int top;
     bool json;
 } classify_options;
@@ -150,7 +150,9 @@ static status run(const classify_options *o, const operands *images, error *err)
     device *dev;
     session s = {.options = o};
     TRY(device_open(&dev, err));
-    status result = classifier_open(dev, o->checkpoint, &s.from, err);
+    status result = device_set_precision(dev, o->precision, err);
+    if (result == STATUS_OK)
+        result = classifier_open(dev, o->checkpoint, &s.from, err);
     if (result == STATUS_OK) {
         s.classes = classifier_classes(s.from);
         int coarse = s.classes->coarse_count, fine = s.classes->fine_count;
@@ -170,11 +172,12 @@ static status run(const classify_options *o, const operands *images, error *err)
 
 int command_classify(int argc, char **argv)
 {
-    classify_options o = {.top = 5};
+    classify_options o = {.precision = "fp32", .top = 5};
     const option_spec options[] = {
         OPTION_ROW_STRING("checkpoint", &o.checkpoint, "FILE",
                           "RUN/best.safetensors or RUN/last.safetensors"),
         OPTION_ROW_INT("top", &o.top, 1, 1000, "guesses of each head"),
+        OPTION_ROW_CHOICE("precision", &o.precision, "fp32|fp16", "as train's"),
         OPTION_ROW_FLAG("json", &o.json, "print a line of JSON for each image"),
         {0},
     };

@@ -10,7 +10,7 @@
 #include <string.h>
 
 typedef struct eval_options {
-    const char *checkpoint, *data, *split;
+    const char *checkpoint, *data, *split, *precision;
     int batch_size;
     uint64_t seed;
     bool seed_given, json;
@@ -120,6 +120,8 @@ static status run(eval_options *o, error *err)
     if (result == STATUS_OK) {
         result = device_open(&dev, err);
         if (result == STATUS_OK)
+            result = device_set_precision(dev, o->precision, err);
+        if (result == STATUS_OK)
             result = measure(o, dev, &data, &info, &sums, err);
         device_close(dev);
         dataset_close(&data);
@@ -134,7 +136,7 @@ static status run(eval_options *o, error *err)
 
 int command_eval(int argc, char **argv)
 {
-    eval_options o = {.split = "all", .batch_size = 32};
+    eval_options o = {.split = "all", .precision = "fp32", .batch_size = 32};
     const option_spec options[] = {
         OPTION_ROW_STRING("checkpoint", &o.checkpoint, "FILE",
                           "RUN/best.safetensors or RUN/last.safetensors"),
@@ -144,6 +146,8 @@ int command_eval(int argc, char **argv)
         OPTION_ROW_U64("seed", &o.seed, "which decides the halves", .fallback = "the run's",
                        .given = &o.seed_given),
         OPTION_ROW_INT("batch-size", &o.batch_size, 1, 65536, "images at a time"),
+        OPTION_ROW_CHOICE("precision", &o.precision, "fp32|fp16",
+                          "as train's; a checkpoint of either can be measured in both"),
         OPTION_ROW_FLAG("json", &o.json, "print a line of JSON"),
         {0},
     };

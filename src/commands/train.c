@@ -198,6 +198,9 @@ int command_train(int argc, char **argv)
         OPTION_ROW_CHOICE(
             "stem", &o.stem, "imagenet|cifar",
             "imagenet: 7x7 stride 2 and max pool; cifar: 3x3 stride 1, for small images"),
+        OPTION_ROW_CHOICE(
+            "precision", &o.precision, "fp32|fp16",
+            "of activations and their gradients in memory; arithmetic and weights are fp32"),
         OPTION_ROW_INT("image-size", &o.image_size, 1, 4096,
                        "pixels a side of the input (the original's: 224)",
                        .fallback = "the data's own size"),

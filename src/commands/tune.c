@@ -14,7 +14,7 @@
 
 typedef struct request {
     tune_options options;
-    const char *mode, *stem;
+    const char *mode, *stem, *precision;
     bool json;
 } request;
 
@@ -62,10 +62,10 @@ static int print_json(const request *r, const findings *f)
 {
     const network_options *n = &r->options.network;
     const tune_report *t = &f->report;
-    json_t *root = json_pack("{s:s, s:s, s:i, s:i, s:b, s:f, s:s}", "device", f->dev->info.name,
-                             "backbone", n->backbone, "image_size", n->image_size, "batch_size",
-                             n->batch_size, "only_fine", n->only_fine, "peak_gflops",
-                             f->limits.flops * 1e-9, "file", f->path);
+    json_t *root = json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:f, s:s}", "device",
+                             f->dev->info.name, "backbone", n->backbone, "precision", r->precision,
+                             "image_size", n->image_size, "batch_size", n->batch_size, "only_fine",
+                             n->only_fine, "peak_gflops", f->limits.flops * 1e-9, "file", f->path);
     if (t->gemm)
         json_object_set_new(
             root, "gemm",
@@ -102,8 +102,9 @@ static int print_table(const request *r, const findings *f)
     double chosen = 0, quick = 0;
     printf("device     %s, %u units\n", f->dev->info.name, f->dev->info.compute_units);
     printf("peak       %.0f GFLOP/s\n", f->limits.flops * 1e-9);
-    printf("network    %s%s, %s stem, %dx%d, batches of %d\n", n->backbone,
-           n->only_fine ? ", only fine" : "", r->stem, n->image_size, n->image_size, n->batch_size);
+    printf("network    %s%s, %s stem, %dx%d, batches of %d, %s\n", n->backbone,
+           n->only_fine ? ", only fine" : "", r->stem, n->image_size, n->image_size, n->batch_size,
+           r->precision);
     if (t->gemm)
         printf("CLBlast    parameters %s, %.3f ms where the default takes %.3f\n", t->gemm->name,
                t->gemm_seconds * 1e3, t->gemm_default_seconds * 1e3);
@@ -142,6 +143,8 @@ static int run(const request *r)
     int code = STATUS_OK;
     status result = device_open(&f.dev, &err);
     if (result == STATUS_OK)
+        result = device_set_precision(f.dev, r->precision, &err);
+    if (result == STATUS_OK)
         result = measure(r, &f, &err);
     if (result == STATUS_OK)
         code = r->json ? print_json(r, &f) : print_table(r, &f);
@@ -162,6 +165,7 @@ int command_tune(int argc, char **argv)
                     .program = command_program()},
         .mode = "both",
         .stem = "imagenet",
+        .precision = "fp32",
     };
     network_options *n = &r.options.network;
     const option_spec options[] = {
@@ -197,6 +201,12 @@ int command_tune(int argc, char **argv)
          .argument = "NAME",
          .help = "as train's",
          .choices = "imagenet|cifar"},
+        {.name = "precision",
+         .kind = OPTION_CHOICE,
+         .target = &r.precision,
+         .argument = "NAME",
+         .help = "as train's; each is tuned by itself",
+         .choices = "fp32|fp16"},
         {.name = "only-fine",
          .kind = OPTION_FLAG,
          .target = &n->only_fine,

@@ -350,6 +350,19 @@ void device_close(device *dev)
     free(dev);
 }
 
+status device_set_precision(device *dev, const char *name, error *err)
+{
+    if (strcmp(name, "fp32") != 0 && strcmp(name, "fp16") != 0)
+        return error_set(err, STATUS_USAGE, "the precision '%s': there are fp32 and fp16", name);
+    dev->precision = strcmp(name, "fp16") == 0 ? PRECISION_FP16 : PRECISION_FP32;
+    return STATUS_OK;
+}
+
+size_t device_real_bytes(const device *dev)
+{
+    return dev->precision == PRECISION_FP16 ? sizeof(uint16_t) : sizeof(float);
+}
+
 status device_finish(device *dev, error *err)
 {
     cl_int code = clFinish(dev->queue);

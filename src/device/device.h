@@ -43,8 +43,15 @@ typedef struct device_list {
     int platform_count;
 } device_list;
 
+/* How activations and their gradients are kept. Parameters and all arithmetic are fp32. */
+enum precision {
+    PRECISION_FP32,
+    PRECISION_FP16, /* IEEE 754 binary16: 11 significant bits, at most 65504 */
+};
+
 typedef struct device {
     device_info info;
+    enum precision precision; /* `real` of kernels/common.cl; device_set_precision */
     cl_context context;
     cl_command_queue queue;      /* in order */
     int vec;                     /* floats a work-item handles at once: -DVEC of every program */
@@ -74,6 +81,12 @@ status device_open(device **opened, error *err);
 status device_open_info(const device_info *info, device **opened, error *err);
 /* Waits for the queue and releases all. NULL is fine. */
 void device_close(device *dev);
+
+/* "fp32", which a device starts with, or "fp16"; before the first kernel runs, since programs are
+ * built for one precision. Any other name is STATUS_USAGE. */
+status device_set_precision(device *dev, const char *name, error *err);
+/* Bytes of one stored element of an activation. */
+size_t device_real_bytes(const device *dev);
 
 /* Waits until the queue is empty. */
 status device_finish(device *dev, error *err);

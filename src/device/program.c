@@ -193,21 +193,25 @@ static const char *find_source(const char *name)
     return NULL;
 }
 
-/* `variant` is a name, and behind a space the definitions that it is built with. */
+/* `variant` is a name as program.h has it: NAME[:fp32][ DEFINITIONS]. */
 static status build_embedded(device *dev, const char *variant, cl_program *built, error *err)
 {
-    char name[64];
-    int length = (int)strcspn(variant, " ");
-    snprintf(name, sizeof name, "%.*s", length, variant);
+    char name[64]; /* of the file */
+    size_t length = strcspn(variant, ": ");
+    snprintf(name, sizeof name, "%.*s", (int)length, variant);
+    const char *rest = variant + length;
+    bool fp32 = strncmp(rest, ":fp32", 5) == 0;
     const char *common = find_source("common"), *own = find_source(name);
     if (!common || !own)
         return error_set(err, STATUS_FAILED, "kernels/%s.cl is not part of this program", name);
     char *source = file_path("%s\n#line 1 \"%s.cl\"\n%s", common, name, own);
     if (!source)
         return error_memory(err, name);
+    bool half = dev->precision == PRECISION_FP16 && !fp32;
     char options[128];
-    snprintf(options, sizeof options, "-cl-std=CL1.2 -DVEC=%d -DON_CPU=%d%s", dev->vec,
-             (dev->info.type & CL_DEVICE_TYPE_CPU) != 0, variant + length);
+    snprintf(options, sizeof options, "-cl-std=CL1.2 -DVEC=%d -DON_CPU=%d%s%s", dev->vec,
+             (dev->info.type & CL_DEVICE_TYPE_CPU) != 0, half ? " -DHALF_STORAGE" : "",
+             rest + (fp32 ? 5 : 0));
     status result = program_build(dev, name, source, options, built, err);
     free(source);
     return result;

@@ -14,7 +14,9 @@ typedef struct kernel_source {
 extern const kernel_source kernel_sources[];
 
 /* The kernel NAME of kernels/PROGRAM.cl, built with kernels/common.cl before it; owned by dev. A
- * program may be built in several ways: "PROGRAM -DSMALL" is one with that definition. */
+ * program may be built in several ways: "PROGRAM:fp32" is one whose `real` is float whatever the
+ * device's precision, for activations that an algorithm made itself, and "PROGRAM -DSMALL" one with
+ * that definition. */
 status program_kernel(device *dev, const char *program, const char *name, cl_kernel *kernel,
                       error *err);
 /* Builds a source that is not in the table, for tests and generated code. `program` is its name in

@@ -32,7 +32,8 @@ struct network {
     cl_mem pixels, images;
     ticket tickets[TICKETS];
     unsigned steps;
-    float rate; /* of descending parameters */
+    float rate;       /* of descending parameters */
+    float loss_scale; /* of gradients */
     uint64_t memory_bytes;
 };
 
@@ -44,7 +45,9 @@ static int classes_of(const network_options *options, enum head_index h)
 static bool node_descends(const device *dev, const network_options *o, const graph *g,
                           const node *n, int batch)
 {
-    if (!o->training || !o->descend || (n->kind != NODE_CONVOLUTION && n->kind != NODE_LINEAR) ||
+    /* Whether a step in fp16 is to be taken is known when every gradient is. */
+    if (!o->training || !o->descend || dev->precision == PRECISION_FP16 ||
+        (n->kind != NODE_CONVOLUTION && n->kind != NODE_LINEAR) ||
         !parameter_is_trained(&g->parameters[n->weight]))
         return false;
     const convolution_call call = plan_convolution(g, n, batch, CONVOLUTION_BACKWARD_WEIGHTS);
@@ -272,6 +275,7 @@ status network_create(device *dev, const network_options *options, network **cre
         return error_memory(err, "the network");
     net->dev = dev;
     net->options = *options;
+    net->loss_scale = 1;
     net->backbone = strdup(options->backbone);
     net->freeze = strdup(options->freeze ? options->freeze : "none");
     net->options.backbone = net->backbone;
@@ -418,6 +422,11 @@ void network_set_rate(network *net, float rate)
     net->rate = rate;
 }
 
+void network_set_loss_scale(network *net, float scale)
+{
+    net->loss_scale = scale;
+}
+
 static status upload(network *net, const network_batch *batch, error *err)
 {
     size_t count = (size_t)batch->count;
@@ -449,7 +458,7 @@ static status run_losses(network *net, int count, bool train, const float weight
         if (!train || !n->has_gradient)
             gradient.buffer = NULL;
         TRY(cross_entropy_forward(net->dev, logits, from->labels, from->results, gradient,
-                                  weights[h], err));
+                                  weights[h] * net->loss_scale, err));
     }
     return STATUS_OK;
 }
@@ -521,11 +530,11 @@ status network_probabilities(network *net, int count, float *coarse, float *fine
         const head *from = &net->g.heads[h];
         if (from->logits == GRAPH_NONE || !wanted[h])
             continue;
-        tensor logits = net->g.nodes[from->logits].value, probabilities = logits;
-        logits.n = probabilities.n = count;
-        probabilities.buffer = from->probabilities;
-        TRY(softmax_forward(net->dev, logits, probabilities, err));
-        TRY(tensor_read(net->dev, probabilities, wanted[h], err));
+        tensor logits = net->g.nodes[from->logits].value;
+        logits.n = count;
+        TRY(softmax_forward(net->dev, logits, from->probabilities, err));
+        TRY(buffer_read(net->dev, from->probabilities, 0, wanted[h],
+                        tensor_size(logits) * sizeof(float), err));
     }
     return STATUS_OK;
 }

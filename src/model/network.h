@@ -29,7 +29,7 @@ typedef struct network_options {
     int solver_slots;      /* buffers that the optimizer will keep per weight: counted, not made */
     bool descend;          /* the optimizer is gradient descent, no momentum, no decay: where the
                               backward pass has a weight's whole gradient at hand it takes the step
-                              itself, and no gradient is kept */
+                              itself, and no gradient is kept. Not in fp16 */
     const char *freeze;    /* NULL or "none": nothing; "default": the coarse backbone before layer3,
                               as the original; else comma-separated prefixes of parameters' names */
 } network_options;
@@ -121,6 +121,10 @@ status network_gradient_read(network *net, const parameter *p, float *values, er
 
 /* The learning rate for descending parameters, from the next step on. */
 void network_set_rate(network *net, float rate);
+
+/* What gradients are multiplied by, from the next step on; 1 at first. In fp16 it keeps small ones
+ * from being rounded to 0. */
+void network_set_loss_scale(network *net, float scale);
 
 /* A batch as network_step takes it; read until the next but one step, so the caller keeps two. */
 typedef struct network_batch {

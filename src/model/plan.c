@@ -191,7 +191,7 @@ static void add_value(plan *p, device *dev, const graph *g, int index)
         return; /* it has none of its own */
     if (n->kind == NODE_BATCHNORM && writes_norm(p, dev, g, n->input))
         first = forward_time(n->input);
-    add_piece(p, dev, PIECE_VALUE, index, tensor_size(shape_of(n, p->batch)) * sizeof(float), first,
+    add_piece(p, dev, PIECE_VALUE, index, tensor_bytes(dev, shape_of(n, p->batch)), first,
               last_use_of_value(g, index));
 }
 
@@ -201,7 +201,7 @@ static status list_pieces(plan *p, device *dev, const graph *g, int batch, error
     int end = backward_time(g, 0);
     for (int i = 0; i < g->count; i++) {
         const node *n = &g->nodes[i];
-        uint64_t bytes = tensor_size(shape_of(n, batch)) * sizeof(float);
+        uint64_t bytes = tensor_bytes(dev, shape_of(n, batch));
         add_value(p, dev, g, i);
         if (n->has_gradient)
             add_piece(p, dev, PIECE_GRADIENT, i, bytes, first_gradient_time(g, i),

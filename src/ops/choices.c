@@ -131,6 +131,9 @@ char *choices_path(const device *dev)
     hash = hash_text(hash, info->version);
     hash = hash_text(hash, info->driver);
     hash = hash_more(hash, &info->compute_units, sizeof info->compute_units);
+    /* A file for each precision: their times have little to do with each other. */
+    if (dev->precision == PRECISION_FP16)
+        hash = hash_text(hash, "fp16");
     char *path = file_path("%s/tune-%016llx.json", directory, (unsigned long long)hash);
     free(directory);
     return path;

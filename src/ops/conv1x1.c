@@ -23,8 +23,7 @@ static gemm_problem problem_of(const convolution_call *call, cl_mem x)
 
 static bool supports(const device *dev, const convolution_call *call)
 {
-    (void)dev;
-    return call->shape.kernel == 1 && call->shape.pad == 0;
+    return dev->precision == PRECISION_FP32 && call->shape.kernel == 1 && call->shape.pad == 0;
 }
 
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,

@@ -69,12 +69,27 @@ static status prepare_tf32(device *dev, error *err)
     return STATUS_OK;
 }
 
+/* Whether some algorithm has no preference as to shapes: a map of 2x2, 5x5 taps, stride 3. */
+static bool has_general_algorithm(const device *dev)
+{
+    convolution_call call = {.shape = {1, 1, 5, 3, 2}, .x = {NULL, 1, 2, 2, 1}};
+    call.y = convolution_output(&call.shape, call.x);
+    for (int i = 0; convolution_algorithms[i]; i++)
+        if (convolution_algorithms[i]->supports(dev, &call))
+            return true;
+    return false;
+}
+
 status convolution_prepare(device *dev, error *err)
 {
     TRY(prepare_tf32(dev, err));
     const char *forced = getenv("HCNN_CONV");
     TRY(choices_load(dev, err));
     dev->forced_convolution[0] = '\0';
+    if (!has_general_algorithm(dev))
+        return error_set(err, STATUS_USAGE,
+                         "--precision fp16: no convolution for it on %s; use fp32, or a CPU",
+                         dev->info.name);
     if (!forced || !*forced)
         return STATUS_OK;
     if (!is_family(forced) || strlen(forced) >= sizeof dev->forced_convolution)

@@ -78,7 +78,8 @@ typedef struct convolution_algorithm {
     size_t (*sum_runs)(const device *dev, const convolution_call *call);
 } convolution_algorithm;
 
-/* All of them, NULL behind the last, the most special first; the last supports every call. */
+/* All of them, NULL behind the last, the most special first; the last supports every
+ * call in fp32. */
 extern const convolution_algorithm *const convolution_algorithms[];
 extern const convolution_algorithm conv1x1_gemm, direct_convolution, im2col_gemm, implicit_gemm,
     tensor_gemm, tiled_gemm, unrolled_gemm, winograd2, winograd4;
@@ -99,7 +100,8 @@ const convolution_algorithm *convolution_choose_quickly(const device *dev,
 
 /* Reads HCNN_CONV, HCNN_TF32, which is 1 where products may round their factors (tensor_gemm.h),
  * and what is remembered of the device. A name that is no family, or another number, is
- * STATUS_USAGE. Once per device, before a choice. */
+ * STATUS_USAGE, and so is a device that no algorithm runs on in its precision. Once per device,
+ * before a choice. */
 status convolution_prepare(device *dev, error *err);
 
 /* The multiplications of a call, counted without those by padding. */

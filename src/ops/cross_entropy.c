@@ -11,8 +11,8 @@ status cross_entropy_forward(device *dev, tensor logits, cl_mem labels, cl_mem r
                   ARG_INT(logits.c));
 }
 
-status softmax_forward(device *dev, tensor logits, tensor probabilities, error *err)
+status softmax_forward(device *dev, tensor logits, cl_mem probabilities, error *err)
 {
     return LAUNCH(dev, "cross_entropy", "softmax", RANGE_1D((size_t)logits.n), err,
-                  ARG_BUFFER(logits.buffer), ARG_BUFFER(probabilities.buffer), ARG_INT(logits.c));
+                  ARG_BUFFER(logits.buffer), ARG_BUFFER(probabilities), ARG_INT(logits.c));
 }

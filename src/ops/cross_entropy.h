@@ -24,7 +24,7 @@ typedef struct head_result {
 status cross_entropy_forward(device *dev, tensor logits, cl_mem labels, cl_mem results,
                              tensor gradient, float weight, error *err);
 
-/* probabilities = softmax(logits); they may share a buffer. */
-status softmax_forward(device *dev, tensor logits, tensor probabilities, error *err);
+/* probabilities[n][classes] = softmax(logits); floats whatever the logits' precision. */
+status softmax_forward(device *dev, tensor logits, cl_mem probabilities, error *err);
 
 #endif

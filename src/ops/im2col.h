@@ -15,7 +15,7 @@ typedef struct window_shape {
 
 window_shape window_of(int h, int w, int kernel, int stride, int pad);
 
-/* cols[n * oh * ow][rows * taps * c] from x[n][h][w][c]. */
+/* cols[n * oh * ow][rows * taps * c] from x[n][h][w][c], in the precision of x. */
 status im2col_run(device *dev, tensor x, const window_shape *windows, cl_mem cols, error *err);
 /* x[n][h][w][c] = (accumulate ? x : 0) + the sum of the rows onto the pixels they came from. */
 status col2im_run(device *dev, cl_mem cols, const window_shape *windows, tensor x, bool accumulate,

@@ -1,5 +1,5 @@
 /* Convolution as a CLBlast product over unrolled windows: the reference, right for every shape and
- * device.
+ * device, in fp32.
  *
  * With every tap in use it is one product. Where taps are left out (window_of), those that remain
  * are contiguous weights only within a kernel row, so there is one product per row. */
@@ -53,9 +53,8 @@ static gemm_problem slice_problem(const convolution_call *call, const slices *c,
 
 static bool supports(const device *dev, const convolution_call *call)
 {
-    (void)dev;
     (void)call;
-    return true;
+    return dev->precision == PRECISION_FP32;
 }
 
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,

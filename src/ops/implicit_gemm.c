@@ -74,34 +74,37 @@ static blocking block_forward(const device *dev, const convolution_call *c, size
     return block(dev, tensor_pixels(c->y), (size_t)c->shape.cout, batch, SHARE);
 }
 
-static status forward(device *dev, const convolution_call *c, size_t batch, error *err)
+static status forward(device *dev, const char *program, const convolution_call *c, size_t batch,
+                      error *err)
 {
     blocking b = block_forward(dev, c, batch);
-    return LAUNCH(dev, "implicit_gemm", "implicit_gemm_forward", blocks(&b, 1, batch), err,
+    return LAUNCH(dev, program, "implicit_gemm_forward", blocks(&b, 1, batch), err,
                   ARG_BUFFER(c->x.buffer), ARG_BUFFER(c->weights), ARG_BUFFER(c->y.buffer),
                   ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels), ARG_FINISH(c),
                   ARG_BUFFER(c->sums));
 }
 
-static status backward_data(device *dev, const convolution_call *c, size_t batch, error *err)
+static status backward_data(device *dev, const char *program, const convolution_call *c,
+                            size_t batch, error *err)
 {
     int stride = c->shape.stride;
     size_t classes = (size_t)(stride * stride);
     size_t rows = (size_t)c->x.n * divide_up((size_t)c->x.h, (size_t)stride) *
                   divide_up((size_t)c->x.w, (size_t)stride);
     blocking b = block(dev, rows, (size_t)c->shape.cin, classes * batch, SHARE);
-    return LAUNCH(dev, "implicit_gemm", "implicit_gemm_backward_data", blocks(&b, classes, batch),
-                  err, ARG_BUFFER(c->y.buffer), ARG_BUFFER(c->weights), ARG_BUFFER(c->x.buffer),
+    return LAUNCH(dev, program, "implicit_gemm_backward_data", blocks(&b, classes, batch), err,
+                  ARG_BUFFER(c->y.buffer), ARG_BUFFER(c->weights), ARG_BUFFER(c->x.buffer),
                   ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels), ARG_INT(c->accumulate));
 }
 
 /* Blocks are alike and long here, and each reads its rows of x and columns of dy from memory: one
  * for each core. */
-static status backward_weights(device *dev, const convolution_call *c, size_t batch, error *err)
+static status backward_weights(device *dev, const char *program, const convolution_call *c,
+                               size_t batch, error *err)
 {
     size_t taps = (size_t)(c->shape.kernel * c->shape.kernel) * batch;
     blocking b = block(dev, (size_t)c->shape.cin, (size_t)c->shape.cout, taps, 1);
-    return LAUNCH(dev, "implicit_gemm", "implicit_gemm_backward_weights", blocks(&b, 1, taps), err,
+    return LAUNCH(dev, program, "implicit_gemm_backward_weights", blocks(&b, 1, taps), err,
                   ARG_BUFFER(c->x.buffer), ARG_BUFFER(c->y.buffer), ARG_BUFFER(c->weights),
                   ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels), ARG_INT(c->descend),
                   ARG_FLOAT(c->rate));
@@ -119,22 +122,29 @@ static bool descends(const device *dev, const convolution_call *call)
     return tensor_pixels(call->y) <= CHUNK;
 }
 
-status implicit_gemm_batch(device *dev, const convolution_call *call, int batch, error *err)
+static status run_batch(device *dev, const char *program, const convolution_call *call,
+                        size_t batch, error *err)
 {
     switch (call->direction) {
     case CONVOLUTION_FORWARD:
-        return forward(dev, call, (size_t)batch, err);
+        return forward(dev, program, call, batch, err);
     case CONVOLUTION_BACKWARD_DATA:
-        return backward_data(dev, call, (size_t)batch, err);
+        return backward_data(dev, program, call, batch, err);
     default:
-        return backward_weights(dev, call, (size_t)batch, err);
+        return backward_weights(dev, program, call, batch, err);
     }
+}
+
+status implicit_gemm_batch(device *dev, const convolution_call *call, int batch, error *err)
+{
+    bool half = dev->precision == PRECISION_FP16;
+    return run_batch(dev, half ? "implicit_gemm:fp32" : "implicit_gemm", call, (size_t)batch, err);
 }
 
 static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
 {
     (void)memory;
-    return implicit_gemm_batch(dev, call, 1, err);
+    return run_batch(dev, "implicit_gemm", call, 1, err);
 }
 
 const convolution_algorithm implicit_gemm = {.name = "implicit_gemm",

@@ -6,7 +6,7 @@
 #include "ops/convolution.h"
 
 /* `batch` convolutions of the same shape, whose x, y and weights follow each other in their
- * buffers. */
+ * buffers; floats, whatever the device's precision. */
 status implicit_gemm_batch(device *dev, const convolution_call *call, int batch, error *err);
 
 #endif

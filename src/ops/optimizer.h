@@ -7,17 +7,28 @@
 
 #include <stddef.h>
 
-/* g = gradient + weight_decay * value;
+/* How the gradients of a scaled loss come in. {1, NULL}: the loss was not scaled. */
+typedef struct unscaling {
+    float factor;    /* of the gradient, before all else: 1 / the loss's scale */
+    cl_mem overflow; /* int; where it is not 0 the step is not taken. NULL: it always is */
+} unscaling;
+
+/* overflow (int) becomes 1 if one of `count` gradients is infinite or NaN, and stays what it was
+ * otherwise. */
+status find_overflow(device *dev, size_t count, cl_mem gradient, cl_mem overflow, error *err);
+
+/* g = factor * gradient + weight_decay * value;
  * momentum != 0: buffer = first ? g : momentum * buffer + g; g = nesterov ? g + momentum * buffer
  * : buffer; value -= lr * g. buffer may be NULL when momentum is 0. All of `count` floats. */
-status sgd_step(device *dev, size_t count, cl_mem value, cl_mem gradient, cl_mem buffer, float lr,
-                float momentum, float weight_decay, bool nesterov, bool first, error *err);
+status sgd_step(device *dev, size_t count, cl_mem value, cl_mem gradient, cl_mem buffer,
+                unscaling unscale, float lr, float momentum, float weight_decay, bool nesterov,
+                bool first, error *err);
 
-/* g = gradient + weight_decay * value; m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g g;
- * value -= lr / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon). step counts from
- * 1. */
+/* g = factor * gradient + weight_decay * value; m = beta1 m + (1 - beta1) g; v = beta2 v + (1 -
+ * beta2) g g; value -= lr / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon). step
+ * counts from 1. */
 status adam_step(device *dev, size_t count, cl_mem value, cl_mem gradient, cl_mem m, cl_mem v,
-                 float lr, float beta1, float beta2, float epsilon, float weight_decay, int step,
-                 error *err);
+                 unscaling unscale, float lr, float beta1, float beta2, float epsilon,
+                 float weight_decay, int step, error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* What an operation works on: a piece of device memory and its shape. Activations are NHWC fp32; a
- * matrix is {rows, 1, 1, columns}. */
+/* What an operation works on: a piece of device memory and its shape. Activations are NHWC, in the
+ * device's precision; a matrix is {rows, 1, 1, columns}. */
 #ifndef HCNN_OPS_TENSOR_H
 #define HCNN_OPS_TENSOR_H
 
@@ -7,7 +7,7 @@
 #include "device/device.h"
 
 typedef struct tensor {
-    cl_mem buffer; /* floats from its start on */
+    cl_mem buffer; /* elements from its start on: `real` of kernels/common.cl */
     int n, h, w, c;
 } tensor;
 
@@ -15,12 +15,15 @@ typedef struct tensor {
 size_t tensor_size(tensor t);
 size_t tensor_pixels(tensor t);
 bool tensor_same_shape(tensor a, tensor b);
+/* Of device memory. */
+size_t tensor_bytes(const device *dev, tensor t);
 
 /* A tensor with a buffer of its own; contents undefined. Released by tensor_release. */
 status tensor_create(device *dev, int n, int h, int w, int c, tensor *created, error *err);
 void tensor_release(tensor *t);
 
-/* Blocking copies of tensor_size(t) floats. */
+/* Blocking copies of tensor_size(t) floats, which are converted where the device keeps halves: to
+ * the nearest, ties to even. */
 status tensor_write(device *dev, tensor t, const float *host, error *err);
 status tensor_read(device *dev, tensor t, float *host, error *err);
 

@@ -6,6 +6,9 @@
 /* As in the kernel. */
 static const tile_set plain_tiles = {{"tiled_gemm", 128, 64, 128, 13 << 10},
                                      {"tiled_gemm -DSMALL_TILES", 32, 32, 64, 5 << 10}};
+/* On floats, whatever activations are stored as. */
+static const tile_set float_tiles = {{"tiled_gemm:fp32", 128, 64, 128, 13 << 10},
+                                     {"tiled_gemm:fp32 -DSMALL_TILES", 32, 32, 64, 5 << 10}};
 
 enum {
     GROUPS_PER_UNIT = 4, /* so that a compute unit has work while some of its groups wait */
@@ -157,7 +160,8 @@ int tiled_gemm_parts(const device *dev, const convolution_call *call, int batch)
 status tiled_gemm_batch(device *dev, const convolution_call *call, int batch, cl_mem parts,
                         error *err)
 {
-    return tile_set_run(dev, &plain_tiles, call, batch, parts, err);
+    bool half = dev->precision == PRECISION_FP16;
+    return tile_set_run(dev, half ? &float_tiles : &plain_tiles, call, batch, parts, err);
 }
 
 static bool supports(const device *dev, const convolution_call *call)
@@ -183,7 +187,7 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
 
 static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
 {
-    return tiled_gemm_batch(dev, call, 1, memory.scratch, err);
+    return tile_set_run(dev, &plain_tiles, call, 1, memory.scratch, err);
 }
 
 /* A weight's sum is whole before it is stored, in its parts' last step if not in one. */

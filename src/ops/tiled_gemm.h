@@ -42,7 +42,8 @@ status tile_run(device *dev, const tile_shape *tile, const convolution_call *cal
 convolution_bytes tile_set_bytes(const device *dev, const tile_set *tiles,
                                  const convolution_call *call);
 
-/* In single precision. */
+/* In single precision, on factors and results that are floats on every device: what an algorithm
+ * prepares for itself. */
 int tiled_gemm_parts(const device *dev, const convolution_call *call, int batch);
 status tiled_gemm_batch(device *dev, const convolution_call *call, int batch, cl_mem parts,
                         error *err);

@@ -41,7 +41,7 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
 {
     const convolution_call product = product_of(call, NULL);
     TRY(gemm_of(dev, call)->measure(dev, &product, bytes, err));
-    bytes->columns = tensor_size(product.x) * sizeof(float);
+    bytes->columns = tensor_bytes(dev, product.x);
     return STATUS_OK;
 }
 

@@ -89,6 +89,8 @@ static status start_step(subject *s, int *ticket, error *err)
 {
     enum step_mode mode = s->optimizer ? STEP_TRAIN : STEP_EVALUATE;
     network_set_rate(s->net, (float)train_defaults().lr);
+    if (s->optimizer)
+        TRY(solver_begin(s->optimizer, s->steps + 1, err));
     TRY(network_step(s->net, &s->batch, mode, 1, 2, ticket, err));
     s->steps++;
     return s->optimizer ? solver_step(s->optimizer, train_defaults().lr, s->steps, err) : STATUS_OK;

@@ -25,6 +25,7 @@ typedef struct training_state {
     uint64_t batch; /* done in it */
     metrics sums;   /* of them */
     schedule rate;
+    loss_scale scaling;
     double best_loss; /* weighted validation loss of the best epoch so far; infinite before it */
     uint32_t best_epoch;
     uint64_t metrics_bytes; /* length of the metrics file */

@@ -24,6 +24,7 @@ static const field fields[] = {
     {"data", FIELD_TEXT, offsetof(train_options, data), 0, NULL},
     {"backbone", FIELD_TEXT, offsetof(train_options, backbone), 0, "wide_resnet_50|tiny"},
     {"stem", FIELD_TEXT, offsetof(train_options, stem), 0, "imagenet|cifar"},
+    {"precision", FIELD_TEXT, offsetof(train_options, precision), 0, "fp32|fp16"},
     {"only_fine", FIELD_FLAG, offsetof(train_options, only_fine), 0, NULL},
     {"image_size", FIELD_INT, offsetof(train_options, image_size), 1, NULL},
     {"epochs", FIELD_INT, offsetof(train_options, epochs), 1, NULL},
@@ -54,6 +55,7 @@ train_options train_defaults(void)
     return (train_options){
         .backbone = "wide_resnet_50",
         .stem = "imagenet",
+        .precision = "fp32",
         .optimizer = "sgd",
         .augment = "default",
         .epochs = 15,

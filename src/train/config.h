@@ -12,8 +12,9 @@ typedef struct train_options {
     const char *run;     /* the run directory; NULL: runs/DATE-TIME */
     const char *metrics; /* where the metrics go; NULL: RUN/metrics.jsonl */
     const char *backbone, *stem, *optimizer, *augment;
-    const char *weights; /* safetensors to start from, or NULL */
-    const char *freeze;  /* network_options.freeze; NULL: "default" when weights hold backbones */
+    const char *precision; /* device_set_precision */
+    const char *weights;   /* safetensors to start from, or NULL */
+    const char *freeze;    /* network_options.freeze; NULL: "default" when weights hold backbones */
     const char *milestones;             /* "7,13"; NULL: reduce on plateau */
     int epochs, batch_size, image_size; /* image_size 0: the data's own */
     int max_steps;                      /* 0: no limit */

@@ -82,6 +82,13 @@ static json_t *state_to_json(const training_state *s, const char *optimizer_file
                      (json_int_t)s->metrics_bytes, "optimizer_file", optimizer_file);
 }
 
+static json_t *scaling_to_json(const loss_scale *s)
+{
+    return json_pack("{s:o, s:I, s:b, s:b}", "scale", exact(s->scale), "good_steps",
+                     (json_int_t)s->good_steps, "even_overflowed", s->overflowed[0],
+                     "odd_overflowed", s->overflowed[1]);
+}
+
 /* Takes over `value`. */
 static status put(safetensors_writer *writer, const char *piece, json_t *value, error *err)
 {
@@ -103,6 +110,7 @@ status metadata_write(safetensors_writer *writer, const network_options *options
     TRY(put(writer, "hcnn.classes", classes_to_json(classes), err));
     TRY(put(writer, "hcnn.network", network_to_json(options), err));
     TRY(put(writer, "hcnn.run", terms_to_json(&state->terms), err));
+    TRY(put(writer, "hcnn.loss_scale", scaling_to_json(&state->scaling), err));
     return put(writer, "hcnn.state", state_to_json(state, optimizer_file), err);
 }
 
@@ -278,6 +286,18 @@ static status read_terms(const reader *r, checkpoint_info *info, error *err)
     return *r->result;
 }
 
+static status read_scaling(const reader *r, checkpoint_info *info, error *err)
+{
+    (void)err;
+    info->state.scaling = (loss_scale){
+        .scale = read_real(r, "scale", false),
+        .good_steps = (uint32_t)read_whole(r, "good_steps", 0, LOSS_SCALE_INTERVAL - 1),
+        .overflowed = {read_flag(r, "even_overflowed"), read_flag(r, "odd_overflowed")},
+    };
+    expect(r, info->state.scaling.scale > 0, "scale");
+    return *r->result;
+}
+
 static status read_network(const reader *r, checkpoint_info *info, error *err)
 {
     const char *backbone = read_text(r, "backbone"), *stem = read_text(r, "stem"),
@@ -383,6 +403,9 @@ status metadata_read(const char *path, const safetensors_file *file, checkpoint_
     TRY(get(path, file, "hcnn.classes", read_classes, info, err));
     TRY(get(path, file, "hcnn.network", read_network, info, err));
     TRY(get(path, file, "hcnn.state", read_state, info, err));
+    info->state.scaling = loss_scale_start();
+    if (safetensors_metadata(file, "hcnn.loss_scale"))
+        TRY(get(path, file, "hcnn.loss_scale", read_scaling, info, err));
     if (safetensors_metadata(file, "hcnn.run"))
         return get(path, file, "hcnn.run", read_terms, info, err);
     info->state.terms = (run_terms){0, 1, info->options.only_fine ? 1 : 2};

@@ -13,7 +13,8 @@ status metadata_write(safetensors_writer *writer, const network_options *options
                       const char *optimizer_file, error *err);
 
 /* Nothing is guessed: a key that is missing or holds what metadata_write never puts there is
- * STATUS_FAILED, naming file, piece and key. Only the piece of run_terms may be missing. After a
+ * STATUS_FAILED, naming file, piece and key. Only the pieces of run_terms and loss_scale may be
+ * missing. After a
  * failure info holds what was read so far, for checkpoint_free_info. */
 status metadata_read(const char *path, const safetensors_file *file, checkpoint_info *info,
                      error *err);

@@ -21,6 +21,11 @@ struct solver {
     float momentum, weight_decay;
     bool nesterov;
     int slots;
+    bool scales; /* the loss: in fp16 */
+    loss_scale scaling;
+    cl_mem overflow;      /* int: of the step that runs */
+    cl_int overflowed[2]; /* of the last two, by their parity, when `known` is complete */
+    cl_event known[2];
     cl_mem (*state)[MAX_SLOTS]; /* [parameters] */
 };
 
@@ -66,7 +71,11 @@ status solver_create(network *net, const train_options *options, solver **create
     s->weight_decay = (float)options->weight_decay;
     s->nesterov = options->nesterov;
     s->slots = solver_slots(options);
+    s->scales = s->dev->precision == PRECISION_FP16;
+    s->scaling = loss_scale_start();
     status result = create_state(s, err);
+    if (result == STATUS_OK && s->scales)
+        result = buffer_create(s->dev, sizeof(cl_int), &s->overflow, err);
     if (result == STATUS_OK)
         *created = s;
     else
@@ -82,23 +91,77 @@ void solver_free(solver *s)
         for (int slot = 0; slot < MAX_SLOTS; slot++)
             buffer_release(&s->state[i][slot]);
     free(s->state);
+    error ignored;
+    for (int i = 0; i < 2; i++)
+        buffer_wait(s->dev, &s->known[i], &ignored); /* the device writes into *s until then */
+    buffer_release(&s->overflow);
     free(s);
+}
+
+/* Takes over what the device said of the step of that parity, if that is not done yet. */
+static status learn_overflow(solver *s, int parity, error *err)
+{
+    if (!s->known[parity])
+        return STATUS_OK;
+    TRY(buffer_wait(s->dev, &s->known[parity], err));
+    s->scaling.overflowed[parity] = s->overflowed[parity] != 0;
+    return STATUS_OK;
+}
+
+status solver_begin(solver *s, uint64_t step, error *err)
+{
+    if (!s->scales)
+        return STATUS_OK;
+    TRY(learn_overflow(s, (int)(step % 2), err));
+    TRY(loss_scale_advance(&s->scaling, step, err));
+    network_set_loss_scale(s->net, (float)s->scaling.scale);
+    return STATUS_OK;
+}
+
+status solver_get_loss_scale(solver *s, loss_scale *scale, error *err)
+{
+    for (int parity = 0; parity < 2; parity++)
+        TRY(learn_overflow(s, parity, err));
+    *scale = s->scaling;
+    return STATUS_OK;
+}
+
+void solver_set_loss_scale(solver *s, const loss_scale *scale)
+{
+    s->scaling = *scale;
+}
+
+/* Whether any gradient overflowed: into s->overflow, and on its way to the host. */
+static status check_gradients(solver *s, uint64_t step, error *err)
+{
+    int parity = (int)(step % 2);
+    TRY(buffer_zero(s->dev, s->overflow, 0, sizeof(cl_int), err));
+    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
+        const parameter *p = network_parameter(s->net, i);
+        if (p->gradient)
+            TRY(find_overflow(s->dev, p->count, p->gradient, s->overflow, err));
+    }
+    return buffer_read_later(s->dev, s->overflow, 0, &s->overflowed[parity], sizeof(cl_int),
+                             &s->known[parity], err);
 }
 
 status solver_step(solver *s, double lr, uint64_t step, error *err)
 {
+    const unscaling unscale = {s->scales ? (float)(1 / s->scaling.scale) : 1, s->overflow};
     profile_label(s->dev, "update", "optimizer");
+    if (s->scales)
+        TRY(check_gradients(s, step, err));
     for (size_t i = 0; i < network_parameter_count(s->net); i++) {
         const parameter *p = network_parameter(s->net, i);
         if (!p->gradient)
             continue;
         if (s->adam)
             TRY(adam_step(s->dev, p->count, p->value, p->gradient, s->state[i][0], s->state[i][1],
-                          (float)lr, adam_beta1, adam_beta2, adam_epsilon, s->weight_decay,
+                          unscale, (float)lr, adam_beta1, adam_beta2, adam_epsilon, s->weight_decay,
                           (int)step, err));
         else
-            TRY(sgd_step(s->dev, p->count, p->value, p->gradient, s->state[i][0], (float)lr,
-                         s->momentum, s->weight_decay, s->nesterov, step == 1, err));
+            TRY(sgd_step(s->dev, p->count, p->value, p->gradient, s->state[i][0], unscale,
+                         (float)lr, s->momentum, s->weight_decay, s->nesterov, step == 1, err));
     }
     return STATUS_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "model/network.h"
 #include "train/config.h"
+#include "train/loss_scale.h"
 
 typedef struct solver solver;
 
@@ -16,8 +17,17 @@ bool solver_is_descent(const train_options *options);
 status solver_create(network *net, const train_options *options, solver **created, error *err);
 void solver_free(solver *s); /* NULL is fine */
 
-/* Enqueues one update of every trained parameter; `step` counts from 1. */
+/* Before the network's step `step`, which counts from 1: settles what the loss is multiplied by, on
+ * a device with fp16. Waits for the step before the last. */
+status solver_begin(solver *s, uint64_t step, error *err);
+/* After it: enqueues one update of every trained parameter. In fp16 the device leaves the update
+ * out where a gradient is not finite; such a step counts in Adam's bias correction, unlike in
+ * PyTorch, since the host does not know of it yet. */
 status solver_step(solver *s, double lr, uint64_t step, error *err);
+
+/* The loss's scale and what it depends on, for checkpoints; waits for the last step. */
+status solver_get_loss_scale(solver *s, loss_scale *scale, error *err);
+void solver_set_loss_scale(solver *s, const loss_scale *scale);
 
 /* Whether it keeps anything between steps that a checkpoint has to hold. */
 bool solver_has_state(const solver *s);

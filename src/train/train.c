@@ -197,6 +197,7 @@ static void announce(trainer *t, bool resumed)
 static status save(trainer *t, bool best, error *err)
 {
     TRY(journal_sync(&t->log, &t->state.metrics_bytes, err));
+    TRY(solver_get_loss_scale(t->solve, &t->state.scaling, err));
     return checkpoint_save(t->run.path, t->net, &t->data.classes, t->solve, &t->state, best, err);
 }
 
@@ -245,8 +246,9 @@ static status take_results(trainer *t, const step_results *results, error *err)
         return error_set(err, STATUS_FAILED,
                          "the loss of step %llu is not finite: training diverged; start a run with "
                          "--weights %s/last.safetensors, the last checkpoint, and a lower --lr "
-                         "(now %g)",
-                         (unsigned long long)t->state.step + 1, t->run.path, t->state.rate.lr);
+                         "(now %g)%s",
+                         (unsigned long long)t->state.step + 1, t->run.path, t->state.rate.lr,
+                         t->dev->precision == PRECISION_FP16 ? " or --precision fp32" : "");
     t->state.step++;
     t->state.batch++;
     t->images_since += (uint64_t)results->count;
@@ -290,12 +292,14 @@ static status start_step(trainer *t, const batch *b, pending *p, error *err)
     error ignored;
     network_batch for_network = batch_for_network(b);
     pending this = {b, 0};
+    uint64_t step = steps_ahead(t, p) + 1;
     network_set_rate(t->net, (float)t->state.rate.lr);
+    TRY(solver_begin(t->solve, step, err));
     status result = network_step(t->net, &for_network, STEP_TRAIN, (float)o->coarse_weight,
                                  (float)o->fine_weight, &this.ticket, err);
     bool started = result == STATUS_OK;
     if (started)
-        result = solver_step(t->solve, t->state.rate.lr, steps_ahead(t, p) + 1, err);
+        result = solver_step(t->solve, t->state.rate.lr, step, err);
     status before = finish_step(t, p, result == STATUS_OK ? err : &ignored);
     /* Else the device may still read the batch: it stays taken until the network is freed. */
     if (started)
@@ -564,6 +568,7 @@ static status start_state(trainer *t, error *err)
         return error_prefix(err, STATUS_USAGE, "--milestones");
     schedule_start(&t->state.rate, t->options->lr, milestones, count);
     t->state.best_loss = INFINITY;
+    t->state.scaling = loss_scale_start();
     t->state.terms = terms_of(t->options);
     return STATUS_OK;
 }
@@ -574,6 +579,7 @@ static status prepare(trainer *t, error *err)
     TRY(start_state(t, err));
     TRY(choose_freeze(t, err));
     TRY(device_open(&t->dev, err));
+    TRY(device_set_precision(t->dev, t->options->precision, err));
     TRY(open_data(t, err));
     return create_network(t, err);
 }
@@ -652,6 +658,7 @@ static status load_state(trainer *t, error *err)
     if (result == STATUS_OK)
         result = load_solver(t, last, info.optimizer_file, err);
     t->state = info.state;
+    solver_set_loss_scale(t->solve, &t->state.scaling);
     /* A checkpoint from before these were kept does not know them; config.json does. */
     t->state.terms = terms_of(t->options);
     checkpoint_free_info(&info);

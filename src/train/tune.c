@@ -1,9 +1,10 @@
 /* Tries every algorithm on every convolution of a network; see tune.h.
  *
- * Each works on the same random numbers, and its result is compared with im2col's before its time
- * counts. A weight's gradient is timed with the plain SGD step that follows it, in one where the
- * algorithm can: else one that saves the optimizer a pass would look no better than one that does
- * not. What is in caches differs from a network's step, where other layers have been in between. */
+ * Each works on the same random numbers, and its result is compared with the reference's (im2col's,
+ * in fp32) before its time counts. A weight's gradient is timed with the plain SGD step that
+ * follows it, in one where the algorithm can: else one that saves the optimizer a pass would look
+ * no better than one that does not. What is in caches differs from a network's step, where other
+ * layers have been in between. */
 #include "train/tune.h"
 #include "ops/choices.h"
 #include "ops/initialize.h"
@@ -19,6 +20,8 @@ enum { SEED = 1, CONFIRMATIONS = 2 };
 
 const double tune_tolerance = 1e-4;
 const double tune_worth_changing = 0.97;
+/* Two results whose elements are each off by 2^-12 of themselves on average. */
+static const double half_tolerance = 1e-3;
 /* After one run, a candidate that took this much longer than the best is left. */
 static const double hopeless_factor = 3;
 
@@ -27,10 +30,11 @@ typedef struct trial {
     device *dev;
     const tune_observer *observer;
     convolution_call call; /* with buffers of random numbers */
-    cl_mem updated;        /* of a gradient by weights: those that the step changes */
-    uint64_t bytes;        /* of all these */
-    int check_batch;       /* images that are compared: those that im2col has memory for */
-    size_t count;          /* elements of a whole result */
+    const convolution_algorithm *reference;
+    cl_mem updated;  /* of a gradient by weights: those that the step changes */
+    uint64_t bytes;  /* of all these */
+    int check_batch; /* images that are compared: those that im2col has memory for */
+    size_t count;    /* elements of a whole result */
     float *want, *got;
 } trial;
 
@@ -99,12 +103,33 @@ static status make_random(trial *t, size_t count, uint32_t id, cl_mem *made, err
     return initialize_uniform(t->dev, *made, count, SEED, id, 1, err);
 }
 
+/* The same numbers as activations, rounded where the device keeps halves. */
+static status make_activation(trial *t, tensor *a, uint32_t id, error *err)
+{
+    if (t->dev->precision == PRECISION_FP32)
+        return make_random(t, tensor_size(*a), id, &a->buffer, err);
+    cl_mem floats = NULL;
+    size_t bytes = tensor_size(*a) * sizeof(float);
+    float *values = malloc(bytes);
+    status result = values ? make_random(t, tensor_size(*a), id, &floats, err)
+                           : error_memory(err, "the input of a convolution");
+    if (result == STATUS_OK)
+        result = buffer_read(t->dev, floats, 0, values, bytes, err);
+    if (result == STATUS_OK)
+        result = buffer_create(t->dev, tensor_bytes(t->dev, *a), &a->buffer, err);
+    if (result == STATUS_OK)
+        result = tensor_write(t->dev, *a, values, err);
+    buffer_release(&floats);
+    free(values);
+    return result;
+}
+
 static status make_trial(trial *t, error *err)
 {
     convolution_call *c = &t->call;
     size_t weights = weight_count(&c->shape);
-    TRY(make_random(t, tensor_size(c->x), 0, &c->x.buffer, err));
-    TRY(make_random(t, tensor_size(c->y), 1, &c->y.buffer, err));
+    TRY(make_activation(t, &c->x, 0, err));
+    TRY(make_activation(t, &c->y, 1, err));
     TRY(make_random(t, weights, 2, &c->weights, err));
     if (c->direction == CONVOLUTION_BACKWARD_WEIGHTS)
         TRY(make_random(t, weights, 3, &t->updated, err));
@@ -131,10 +156,13 @@ static status run_checked(candidate *c, float *result, error *err)
 {
     trial *t = c->t;
     const convolution_call call = with_batch(t->call, t->check_batch);
-    size_t bytes = result_count(&call) * sizeof(float);
+    bool weights = call.direction == CONVOLUTION_BACKWARD_WEIGHTS;
+    tensor activation = call.direction == CONVOLUTION_FORWARD ? call.y : call.x;
+    size_t bytes = weights ? result_count(&call) * sizeof(float) : tensor_bytes(t->dev, activation);
     TRY(buffer_zero(t->dev, result_buffer(&call), 0, bytes, err));
     TRY(c->algorithm->run(t->dev, &call, c->memory, err));
-    return buffer_read(t->dev, result_buffer(&call), 0, result, bytes, err);
+    return weights ? buffer_read(t->dev, call.weights, 0, result, bytes, err)
+                   : tensor_read(t->dev, activation, result, err);
 }
 
 /* im2col unrolls its whole input, so that the largest batches have no memory for it. */
@@ -142,7 +170,7 @@ static status find_check_batch(trial *t, convolution_bytes *bytes, error *err)
 {
     for (t->check_batch = t->call.x.n;; t->check_batch /= 2) {
         const convolution_call call = with_batch(t->call, t->check_batch);
-        TRY(im2col_gemm.measure(t->dev, &call, bytes, err));
+        TRY(t->reference->measure(t->dev, &call, bytes, err));
         if (t->check_batch == 1 || fits(t, *bytes))
             return STATUS_OK;
     }
@@ -150,7 +178,7 @@ static status find_check_batch(trial *t, convolution_bytes *bytes, error *err)
 
 static status run_reference(trial *t, error *err)
 {
-    candidate reference = {t, &im2col_gemm, {0}};
+    candidate reference = {t, t->reference, {0}};
     convolution_bytes bytes;
     TRY(find_check_batch(t, &bytes, err));
     status result = make_workspace(t->dev, bytes, &reference.memory, err);
@@ -183,13 +211,15 @@ static status run_timed(void *context, error *err)
     if (call.direction != CONVOLUTION_BACKWARD_WEIGHTS)
         return c->algorithm->run(t->dev, &call, c->memory, err);
     /* A rate of 0 keeps the numbers as they are, however often it runs. */
-    if (c->algorithm->descends && c->algorithm->descends(t->dev, &call)) {
+    if (t->dev->precision == PRECISION_FP32 && c->algorithm->descends &&
+        c->algorithm->descends(t->dev, &call)) {
         call.descend = true;
         call.weights = t->updated;
         return c->algorithm->run(t->dev, &call, c->memory, err);
     }
     TRY(c->algorithm->run(t->dev, &call, c->memory, err));
-    return sgd_step(t->dev, t->count, t->updated, call.weights, NULL, 0, 0, 0, false, false, err);
+    return sgd_step(t->dev, t->count, t->updated, call.weights, NULL, (unscaling){1, NULL}, 0, 0, 0,
+                    false, false, err);
 }
 
 static void note(const trial *t, const convolution_algorithm *a, const char *what)
@@ -212,9 +242,10 @@ static status run_candidate(candidate *c, double hopeless, double *seconds, erro
     TRY(run_checked(c, t->got, err));
     const convolution_call checked = with_batch(t->call, t->check_batch);
     double apart = difference(t->got, t->want, result_count(&checked));
-    if (!(apart < tune_tolerance)) {
-        snprintf(text, sizeof text, "it differs from im2col's result by %.1e (relative rms)",
-                 apart);
+    bool half = t->dev->precision == PRECISION_FP16;
+    if (!(apart < (half ? half_tolerance : tune_tolerance))) {
+        snprintf(text, sizeof text, "it differs from %s's result by %.1e (relative rms)",
+                 t->reference->name, apart);
         note(t, c->algorithm, text);
         return STATUS_OK;
     }
@@ -287,11 +318,22 @@ static status choose(trial *t, const convolution_algorithm *const *algorithms, t
     return STATUS_OK;
 }
 
+/* The most general one, which is the last: im2col, in fp32. */
+static const convolution_algorithm *reference_for(const device *dev, const convolution_call *call)
+{
+    const convolution_algorithm *last = NULL;
+    for (int i = 0; convolution_algorithms[i]; i++)
+        if (convolution_algorithms[i]->supports(dev, call))
+            last = convolution_algorithms[i];
+    return last;
+}
+
 static status tune_call(device *dev, const tune_options *o, const tune_observer *observer,
                         tune_row *row, error *err)
 {
     trial t = {.dev = dev, .observer = observer, .call = row->call};
     row->quick = convolution_choose_quickly(dev, &row->call);
+    t.reference = reference_for(dev, &row->call);
     status result = make_trial(&t, err);
     if (result == STATUS_OK)
         result = run_reference(&t, err);

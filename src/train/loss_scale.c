@@ -1,0 +1,34 @@
+/* See loss_scale.h. */
+#include "train/loss_scale.h"
+
+static const double first_scale = 65536, growth = 2, backoff = 0.5;
+
+/* Below this the loss's own gradients, which are at most its weights, no longer are the cause. */
+static const double least_scale = 0x1p-24;
+
+loss_scale loss_scale_start(void)
+{
+    return (loss_scale){.scale = first_scale};
+}
+
+status loss_scale_advance(loss_scale *s, uint64_t step, error *err)
+{
+    if (step <= 2)
+        return STATUS_OK;
+    if (!s->overflowed[step % 2]) {
+        s->good_steps++;
+        if (s->good_steps == LOSS_SCALE_INTERVAL) {
+            s->scale *= growth;
+            s->good_steps = 0;
+        }
+        return STATUS_OK;
+    }
+    s->scale *= backoff;
+    s->good_steps = 0;
+    if (s->scale >= least_scale)
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED,
+                     "the gradients of step %llu are no finite numbers however small the loss is "
+                     "scaled: training diverged, or needs --precision fp32",
+                     (unsigned long long)step - 2);
+}
