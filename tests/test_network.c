@@ -397,7 +397,6 @@ static void test_descent_in_the_backward_pass(void **state)
                 buffer_release(&slots[j][slot]);
         free(slots);
     }
-    assert_true(network_memory_bytes(nets[1]) < network_memory_bytes(nets[0]));
     for (size_t j = 0; j < network_parameter_count(nets[0]); j++) {
         parameter *a = network_parameter(nets[0], j), *p = network_parameter(nets[1], j);
         if (a->kind == PARAMETER_COUNTER)
@@ -413,8 +412,10 @@ static void test_descent_in_the_backward_pass(void **state)
         free(want);
         free(got);
     }
-    if (((device *)*state)->info.type & CL_DEVICE_TYPE_CPU)
-        assert_true(descending > 0);
+    /* CLBlast's products cannot, and every gradient that is not kept is memory saved. */
+    const char *forced = getenv("HCNN_CONV");
+    assert_int_equal(descending > 0, !forced || strcmp(forced, "im2col") != 0);
+    assert_int_equal(network_memory_bytes(nets[1]) < network_memory_bytes(nets[0]), descending > 0);
     network_free(nets[0]);
     network_free(nets[1]);
     free(b.pixels);
