@@ -187,7 +187,7 @@ static void run_call(device *dev, const convolution_algorithm *algorithm,
     convolution_bytes bytes;
     /* What it leaves to others is filled by the reference, so that the comparison still holds. */
     if (call->direction == CONVOLUTION_BACKWARD_DATA && !algorithm->supports(dev, call))
-        algorithm = dev->precision == PRECISION_FP16 ? &implicit_gemm : &im2col_gemm;
+        algorithm = &direct_convolution;
     assert_true(algorithm->supports(dev, call));
     assert_ok(algorithm->measure(dev, call, &bytes, &err), &err);
     convolution_memory memory = {0};
@@ -201,6 +201,25 @@ static void run_call(device *dev, const convolution_algorithm *algorithm,
     buffer_release(&memory.columns);
     buffer_release(&memory.weights);
     buffer_release(&memory.scratch);
+}
+
+/* Memory for a batch is enough for every smaller one. */
+static void check_smaller_batches(device *dev, const convolution_algorithm *algorithm,
+                                  const convolution_call *largest)
+{
+    error err;
+    convolution_bytes most, bytes;
+    if (!algorithm->supports(dev, largest))
+        return;
+    assert_ok(algorithm->measure(dev, largest, &most, &err), &err);
+    for (int n = 1; n < largest->x.n; n++) {
+        convolution_call call = *largest;
+        call.x.n = call.y.n = n;
+        assert_true(algorithm->supports(dev, &call));
+        assert_ok(algorithm->measure(dev, &call, &bytes, &err), &err);
+        assert_true(bytes.columns <= most.columns && bytes.weights <= most.weights);
+        assert_true(bytes.scratch <= most.scratch && bytes.sums <= most.sums);
+    }
 }
 
 static void run_all(device *dev, const convolution_algorithm *algorithm, const problem *p,
@@ -219,9 +238,11 @@ static void run_all(device *dev, const convolution_algorithm *algorithm, const p
                                       .x = t->x,
                                       .y = t->dy,
                                       .weights = t->dw};
-    run_call(dev, algorithm, &forward);
-    run_call(dev, algorithm, &weights);
-    run_call(dev, algorithm, &data);
+    const convolution_call *const calls[] = {&forward, &weights, &data};
+    for (int i = 0; i < CONVOLUTION_DIRECTIONS; i++) {
+        run_call(dev, algorithm, calls[i]);
+        check_smaller_batches(dev, algorithm, calls[i]);
+    }
 }
 
 static double largest_of(const double *values, size_t count)
@@ -230,6 +251,17 @@ static double largest_of(const double *values, size_t count)
     for (size_t i = 0; i < count; i++)
         largest = __builtin_fmax(largest, __builtin_fabs(values[i]));
     return largest;
+}
+
+/* An activation of NaNs before a pass, so that what the pass leaves out is noticed. */
+static void forget(device *dev, tensor t)
+{
+    error err;
+    float *values = support_memory(tensor_size(t), sizeof *values);
+    for (size_t i = 0; i < tensor_size(t); i++)
+        values[i] = NAN;
+    assert_ok(tensor_write(dev, t, values, &err), &err);
+    free(values);
 }
 
 /* The forward pass with an ending: a scale or none, a residual or none, a ReLU or none, by seed. */
@@ -259,7 +291,9 @@ static void check_finish(device *dev, const convolution_algorithm *algorithm, co
                                    .y = t->y,
                                    .weights = t->w,
                                    .finish = finish};
+    forget(dev, t->y);
     run_call(dev, algorithm, &call);
+    assert_guarded_tensor(dev, t->y);
     float *y = support_read(dev, t->y);
     /* Scales of up to 2, of what may have been stored before. */
     double rounding = support_rounding(dev), stored = rounding * largest_of(plain, ny);
@@ -308,8 +342,11 @@ static void check_sums(device *dev, const convolution_algorithm *algorithm, cons
     convolution_bytes bytes;
     assert_ok(algorithm->measure(dev, &call, &bytes, &err), &err);
     assert_true(floats * sizeof(float) <= bytes.sums);
-    call.sums = support_buffer(dev, floats, NULL);
+    call.sums = guarded_buffer(dev, floats, NULL);
+    forget(dev, t->y);
     run_call(dev, algorithm, &call);
+    assert_guarded(dev, call.sums, floats);
+    assert_guarded_tensor(dev, t->y);
 
     float *sums = support_read_buffer(dev, call.sums, floats);
     double *mean = support_memory(c, sizeof *mean), *squares = support_memory(c, sizeof *squares);

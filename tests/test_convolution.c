@@ -101,6 +101,19 @@ static void test_forced(void **state)
     assert_ok(convolution_prepare(dev, &err), &err);
 }
 
+/* A GPU with too little for tiled_gemm, and halves, which CLBlast does not take. */
+static void test_last_resort(void **state)
+{
+    device dev = **(device **)state;
+    convolution_call call = {.shape = {8, 8, 5, 3, 2}, .x = {NULL, 1, 9, 9, 8}};
+    call.y = convolution_output(&call.shape, call.x);
+    dev.choices = NULL;
+    dev.info.type = CL_DEVICE_TYPE_GPU;
+    dev.info.local_memory_bytes = 1 << 10;
+    dev.precision = PRECISION_FP16;
+    assert_ptr_equal(convolution_choose(&dev, &call), &direct_convolution);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +122,7 @@ int main(void)
         cmocka_unit_test(test_choice),
         cmocka_unit_test(test_gpu_layers),
         cmocka_unit_test(test_forced),
+        cmocka_unit_test(test_last_resort),
     };
     return cmocka_run_group_tests_name("convolution", tests, support_open_device,
                                        support_close_device);

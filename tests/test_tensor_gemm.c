@@ -71,7 +71,7 @@ static void test_rounding(void **state)
     buffer_release(&call.weights);
 }
 
-/* Offered to nobody who did not ask, and nowhere without the cores; the reason is at hand. */
+/* Offered to nobody who did not ask; refused, with the reason, where there are no such cores. */
 static void test_opt_in(void **state)
 {
     device *dev = *state;
@@ -80,12 +80,18 @@ static void test_opt_in(void **state)
     unsetenv("HCNN_TF32");
     assert_ok(convolution_prepare(dev, &err), &err);
     assert_false(tensor_gemm.supports(dev, &call));
-    assert_string_equal(dev->tf32_note, "");
     setenv("HCNN_TF32", "1", 1);
-    assert_ok(convolution_prepare(dev, &err), &err);
-    if (dev->info.nv_capability < 80)
-        assert_non_null(strstr(dev->tf32_note, "compute capability 8.0"));
-    assert_true(dev->tf32 == (dev->tf32_note[0] == '\0'));
+    if (dev->info.nv_capability < 80) {
+        assert_int_equal(convolution_prepare(dev, &err), STATUS_USAGE);
+        assert_non_null(strstr(err.message, "compute capability 8.0"));
+    } else {
+        assert_ok(convolution_prepare(dev, &err), &err);
+        assert_true(tensor_gemm.supports(dev, &call));
+        dev->tf32 = false;
+        dev->precision = PRECISION_FP16;
+        assert_int_equal(convolution_prepare(dev, &err), STATUS_USAGE);
+        dev->precision = PRECISION_FP32;
+    }
     setenv("HCNN_TF32", "fast", 1);
     assert_int_equal(convolution_prepare(dev, &err), STATUS_USAGE);
     unsetenv("HCNN_TF32");

@@ -58,7 +58,6 @@ typedef struct device {
     char forced_convolution[16]; /* "": none; ops/convolution.h */
     struct choices *choices;     /* one allocation; NULL until loaded: ops/choices.h */
     bool tf32;                   /* products may round their factors; ops/tensor_gemm.h */
-    char tf32_note[256];         /* where they were to and cannot: why; "" elsewhere */
     struct program_table *programs;
     struct profile *profile; /* NULL: no times are kept; profile.h */
 } device;

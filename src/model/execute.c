@@ -74,6 +74,13 @@ static bool takes_norm(const pass *p, const node *n)
            n->algorithms[CONVOLUTION_FORWARD]->finishes;
 }
 
+/* Whether the convolution leaves its batchnorm the first stage of the statistics. */
+static bool makes_sums(const pass *p, const node *n)
+{
+    return n->kind == NODE_CONVOLUTION && n->norm != GRAPH_NONE && n->bias == GRAPH_NONE &&
+           p->train && n->algorithms[CONVOLUTION_FORWARD]->sum_runs;
+}
+
 static status take_norm(const pass *p, const node *norm, convolution_call *call, error *err)
 {
     batchnorm_layer layer = norm_layer(p, norm);
@@ -100,7 +107,7 @@ static status forward_convolution(const pass *p, const node *n, tensor y, error 
         TRY(take_norm(p, &p->g->nodes[n->norm], &call, err));
     else if (bias && algorithm->finishes)
         call.finish.shift = bias;
-    else if (p->train && n->norm != GRAPH_NONE && algorithm->sum_runs)
+    else if (makes_sums(p, n))
         call.sums = p->memory.sums;
     TRY(algorithm->run(p->dev, &call, p->memory, err));
     return bias && !algorithm->finishes ? bias_forward(p->dev, y, bias, err) : STATUS_OK;
@@ -110,8 +117,7 @@ static status forward_convolution(const pass *p, const node *n, tensor y, error 
 static batchnorm_sums sums_from(const pass *p, const node *n)
 {
     const node *from = &p->g->nodes[n->input];
-    if (from->kind != NODE_CONVOLUTION || from->norm == GRAPH_NONE ||
-        !from->algorithms[CONVOLUTION_FORWARD]->sum_runs)
+    if (!makes_sums(p, from))
         return (batchnorm_sums){0};
     const convolution_call call = plan_convolution(p->g, from, p->count, CONVOLUTION_FORWARD);
     return (batchnorm_sums){p->memory.sums,

@@ -147,20 +147,16 @@ convolution_call plan_convolution(const graph *g, const node *n, int batch,
                               .y = shape_of(n, batch)};
 }
 
-static bool is_convolution(const node *n)
-{
-    return n->kind == NODE_CONVOLUTION || n->kind == NODE_LINEAR;
-}
-
 /* Raises `most` to what the node's operations need. */
 static status node_workspace(device *dev, const graph *g, const node *n, int batch,
                              convolution_bytes *most, error *err)
 {
     if (n->kind == NODE_BATCHNORM)
         raise(&most->scratch, batchnorm_workspace(dev, shape_of(n, batch)));
-    int directions = !is_convolution(n) ? 0 : n->has_gradient ? CONVOLUTION_DIRECTIONS : 1;
-    for (int i = 0; i < directions; i++) {
+    for (int i = 0; i < CONVOLUTION_DIRECTIONS; i++) {
         convolution_bytes bytes;
+        if (!graph_convolves(g, n, (enum convolution_direction)i))
+            continue;
         const convolution_call call = plan_convolution(g, n, batch, (enum convolution_direction)i);
         const convolution_algorithm *chosen = convolution_choose(dev, &call);
         TRY(chosen->measure(dev, &call, &bytes, err));
@@ -342,10 +338,13 @@ static void point_node(plan *p, graph *g, const piece *placed, cl_mem view)
 static void settle_algorithms(device *dev, const plan *p, graph *g)
 {
     for (int i = 0; i < g->count; i++)
-        for (int d = 0; d < CONVOLUTION_DIRECTIONS && is_convolution(&g->nodes[i]); d++) {
-            const convolution_call call =
-                plan_convolution(g, &g->nodes[i], p->batch, (enum convolution_direction)d);
-            g->nodes[i].algorithms[d] = convolution_choose(dev, &call);
+        for (int d = 0; d < CONVOLUTION_DIRECTIONS; d++) {
+            enum convolution_direction direction = (enum convolution_direction)d;
+            node *n = &g->nodes[i];
+            if (!graph_convolves(g, n, direction))
+                continue;
+            const convolution_call call = plan_convolution(g, n, p->batch, direction);
+            n->algorithms[d] = convolution_choose(dev, &call);
         }
 }
 

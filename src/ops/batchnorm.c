@@ -24,11 +24,6 @@ typedef struct tiling {
     launch_range channels; /* vectors */
 } tiling;
 
-static size_t ceil_divide(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static size_t at_least(size_t a, size_t b)
 {
     return a > b ? a : b;
@@ -45,14 +40,14 @@ static tiling make_tiling(const device *dev, tensor x)
     size_t pixels = tensor_pixels(x), vectors = device_vectors(dev, x.c);
     size_t wanted = (size_t)dev->info.compute_units * (cpu ? CPU_ITEMS : GPU_ITEMS);
     size_t parts = cpu ? 1 : vectors; /* of a row */
-    size_t runs = at_most(ceil_divide(wanted, parts), MOST_RUNS);
-    size_t run = at_least(ceil_divide(pixels, runs), SHORTEST_RUN);
-    runs = ceil_divide(pixels, run);
+    size_t runs = at_most(divide_up(wanted, parts), MOST_RUNS);
+    size_t run = at_least(divide_up(pixels, runs), SHORTEST_RUN);
+    runs = divide_up(pixels, run);
     if (cpu) /* few pixels: cut the rows as well */
-        parts = at_most(ceil_divide(wanted, runs), ceil_divide(vectors, CPU_VECTORS));
-    size_t width = ceil_divide(vectors, parts);
-    parts = ceil_divide(vectors, width);
-    size_t pass_run = cpu ? ceil_divide(CPU_PASS_FLOATS, (size_t)x.c) : GPU_PASS_RUN;
+        parts = at_most(divide_up(wanted, runs), divide_up(vectors, CPU_VECTORS));
+    size_t width = divide_up(vectors, parts);
+    parts = divide_up(vectors, width);
+    size_t pass_run = cpu ? divide_up(CPU_PASS_FLOATS, (size_t)x.c) : GPU_PASS_RUN;
     return (tiling){
         .pixels = (int)pixels,
         .width = (int)width * dev->vec,
@@ -61,7 +56,7 @@ static tiling make_tiling(const device *dev, tensor x)
         .group = (int)(cpu ? at_least(CPU_CACHED / width, CPU_GROUP) : run),
         .pass_run = (int)pass_run,
         .sums = RANGE_2D(parts, runs),
-        .pass = RANGE_2D(parts, ceil_divide(pixels, pass_run)),
+        .pass = RANGE_2D(parts, divide_up(pixels, pass_run)),
         .channels = RANGE_1D(vectors),
     };
 }

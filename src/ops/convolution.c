@@ -59,25 +59,12 @@ static bool is_family(const char *name)
 static status prepare_tf32(device *dev, error *err)
 {
     const char *asked = getenv("HCNN_TF32");
+    if (asked && strcmp(asked, "1") == 0)
+        return tensor_gemm_prepare(dev, err);
     dev->tf32 = false;
-    dev->tf32_note[0] = '\0';
     if (!asked || !*asked || strcmp(asked, "0") == 0)
         return STATUS_OK;
-    if (strcmp(asked, "1") != 0)
-        return error_set(err, STATUS_USAGE, "HCNN_TF32=%s: it may be 0 or 1", asked);
-    tensor_gemm_prepare(dev);
-    return STATUS_OK;
-}
-
-/* Whether some algorithm has no preference as to shapes: a map of 2x2, 5x5 taps, stride 3. */
-static bool has_general_algorithm(const device *dev)
-{
-    convolution_call call = {.shape = {1, 1, 5, 3, 2}, .x = {NULL, 1, 2, 2, 1}};
-    call.y = convolution_output(&call.shape, call.x);
-    for (int i = 0; convolution_algorithms[i]; i++)
-        if (convolution_algorithms[i]->supports(dev, &call))
-            return true;
-    return false;
+    return error_set(err, STATUS_USAGE, "HCNN_TF32=%s: it may be 0 or 1", asked);
 }
 
 status convolution_prepare(device *dev, error *err)
@@ -86,10 +73,6 @@ status convolution_prepare(device *dev, error *err)
     const char *forced = getenv("HCNN_CONV");
     TRY(choices_load(dev, err));
     dev->forced_convolution[0] = '\0';
-    if (!has_general_algorithm(dev))
-        return error_set(err, STATUS_USAGE,
-                         "--precision fp16: no convolution for it on %s; use fp32, or a CPU",
-                         dev->info.name);
     if (!forced || !*forced)
         return STATUS_OK;
     if (!is_family(forced) || strlen(forced) >= sizeof dev->forced_convolution)
@@ -101,11 +84,12 @@ status convolution_prepare(device *dev, error *err)
 const convolution_algorithm *convolution_choose_quickly(const device *dev,
                                                         const convolution_call *call)
 {
-    for (int i = 0;; i++) { /* the last supports everything */
+    for (int i = 0; convolution_algorithms[i]; i++) {
         const convolution_algorithm *a = convolution_algorithms[i];
         if (a->supports(dev, call) && (!a->suits || a->suits(dev, call)))
             return a;
     }
+    return &direct_convolution; /* suits nothing and supports everything */
 }
 
 const convolution_algorithm *convolution_choose(const device *dev, const convolution_call *call)

@@ -41,7 +41,8 @@ typedef struct convolution_call {
     cl_mem weights;
     convolution_finish finish; /* FORWARD, where the algorithm finishes */
     cl_mem sums;               /* FORWARD, where the algorithm has sum_runs: each run's statistics
-                                  of what was stored, as batchnorm_forward takes them, or NULL */
+                                  of the results, as batchnorm_forward takes them, or NULL. In fp16
+                                  they may be those before storing rounds */
     bool accumulate;
     bool descend; /* BACKWARD_WEIGHTS, where the algorithm descends: weights -= rate * gradient,
                      which is not written then */
@@ -78,8 +79,8 @@ typedef struct convolution_algorithm {
     size_t (*sum_runs)(const device *dev, const convolution_call *call);
 } convolution_algorithm;
 
-/* All of them, NULL behind the last, the most special first; the last supports every
- * call in fp32. */
+/* All of them, NULL behind the last, the most special first. im2col_gemm, the reference, supports
+ * every call in fp32, direct_convolution every call. */
 extern const convolution_algorithm *const convolution_algorithms[];
 extern const convolution_algorithm conv1x1_gemm, direct_convolution, im2col_gemm, implicit_gemm,
     tensor_gemm, tiled_gemm, unrolled_gemm, winograd2, winograd4;
@@ -100,8 +101,7 @@ const convolution_algorithm *convolution_choose_quickly(const device *dev,
 
 /* Reads HCNN_CONV, HCNN_TF32, which is 1 where products may round their factors (tensor_gemm.h),
  * and what is remembered of the device. A name that is no family, or another number, is
- * STATUS_USAGE, and so is a device that no algorithm runs on in its precision. Once per device,
- * before a choice. */
+ * STATUS_USAGE, and so is TF32 where there is none. Before a choice. */
 status convolution_prepare(device *dev, error *err);
 
 /* The multiplications of a call, counted without those by padding. */

@@ -31,11 +31,6 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
     return STATUS_OK;
 }
 
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* Groups as the runtime likes on a GPU; of one item on a CPU, where an item fills a core and PoCL
  * compiles a kernel again for every size of group. */
 static launch_range items(const device *dev, size_t x, size_t y, size_t z)

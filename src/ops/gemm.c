@@ -90,12 +90,14 @@ static CLBlastTranspose transpose_of(gemm_matrix matrix)
     return matrix.transposed ? CLBlastTransposeYes : CLBlastTransposeNo;
 }
 
+/* One more on each side is asked about: CLBlast copies no matrix whose sides its tiles divide, and
+ * a smaller product, whose sides they do not divide, must find room as well. */
 status gemm_workspace(device *dev, const gemm_problem *p, size_t *bytes, error *err)
 {
-    CLBlastStatusCode code =
-        CLBlastSGemmTempBufferSize(CLBlastLayoutRowMajor, transpose_of(p->a), transpose_of(p->b),
-                                   p->m, p->n, p->k, p->a.offset, p->a.stride, p->b.offset,
-                                   p->b.stride, p->c.offset, p->c.stride, &dev->queue, bytes);
+    CLBlastStatusCode code = CLBlastSGemmTempBufferSize(
+        CLBlastLayoutRowMajor, transpose_of(p->a), transpose_of(p->b), p->m + 1, p->n + 1, p->k + 1,
+        p->a.offset, p->a.stride + 1, p->b.offset, p->b.stride + 1, p->c.offset, p->c.stride + 1,
+        &dev->queue, bytes);
     if (code == CLBlastSuccess)
         return STATUS_OK;
     return error_set(err, STATUS_FAILED, "CLBlast code %d while sizing a %zux%zux%zu product on %s",

@@ -43,7 +43,8 @@ status gemm_use_parameters(device *dev, const gemm_parameters *set, error *err);
  * first product. */
 status gemm_prepare(device *dev, error *err);
 
-/* Bytes of scratch memory that gemm_run needs for the problem (its buffers may be NULL). */
+/* Bytes of scratch memory that gemm_run needs for the problem (its buffers may be NULL), or for one
+ * that is smaller in any of its sizes. */
 status gemm_workspace(device *dev, const gemm_problem *problem, size_t *bytes, error *err);
 
 /* Enqueues the product. workspace holds at least gemm_workspace bytes; NULL when that is 0. */

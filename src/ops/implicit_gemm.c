@@ -18,11 +18,6 @@ static bool supports(const device *dev, const convolution_call *call)
     return dev->info.type & CL_DEVICE_TYPE_CPU;
 }
 
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* The most sums that a call, or one for fewer images, makes: one for each tile. */
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
                       error *err)

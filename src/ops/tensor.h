@@ -11,6 +11,12 @@ typedef struct tensor {
     int n, h, w, c;
 } tensor;
 
+/* How many pieces of `b` cover `a`. */
+static inline size_t divide_up(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
 /* Elements, and pixels (n * h * w). */
 size_t tensor_size(tensor t);
 size_t tensor_pixels(tensor t);

@@ -4,9 +4,7 @@
 #include "base/random.h"
 #include "ops/tiled_gemm.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { NEEDED_CAPABILITY = 80 }; /* the first with TF32 */
 
@@ -121,24 +119,27 @@ done:
     return result;
 }
 
-/* The first line of a message; a compiler's log would follow it. */
-static void note(device *dev, const char *message)
+status tensor_gemm_prepare(device *dev, error *err)
 {
-    snprintf(dev->tf32_note, sizeof dev->tf32_note, "%.*s", (int)strcspn(message, "\n"), message);
-}
-
-void tensor_gemm_prepare(device *dev)
-{
-    error err;
-    dev->tf32 = false;
-    dev->tf32_note[0] = '\0';
+    if (dev->tf32)
+        return STATUS_OK;
     if (dev->info.nv_capability < NEEDED_CAPABILITY)
-        note(dev, "TF32 needs an NVIDIA device of compute capability 8.0 or above");
-    else if (dev->info.max_group_size < (size_t)ptx_tiles.large.items ||
-             dev->info.local_memory_bytes < ptx_tiles.large.local_bytes)
-        note(dev, "TF32 needs groups of 128 work-items and 14 KiB of local memory");
-    else if (tensor_gemm_self_test(dev, &err) != STATUS_OK)
-        note(dev, err.message);
-    else
-        dev->tf32 = true;
+        return error_set(err, STATUS_USAGE,
+                         "HCNN_TF32=1 needs an NVIDIA device of compute capability 8.0 or above, "
+                         "which %s is not; leave it unset for single precision",
+                         dev->info.name);
+    if (dev->precision != PRECISION_FP32)
+        return error_set(err, STATUS_USAGE,
+                         "HCNN_TF32=1 and --precision fp16: one or the other, not both");
+    if (dev->info.max_group_size < (size_t)ptx_tiles.large.items ||
+        dev->info.local_memory_bytes < ptx_tiles.large.local_bytes)
+        return error_set(err, STATUS_USAGE,
+                         "HCNN_TF32=1 needs groups of 128 work-items and 14 KiB of local memory, "
+                         "which %s does not have",
+                         dev->info.name);
+    status result = tensor_gemm_self_test(dev, err);
+    if (result != STATUS_OK)
+        return error_prefix(err, result, "HCNN_TF32=1 (unset, single precision is used)");
+    dev->tf32 = true;
+    return STATUS_OK;
 }

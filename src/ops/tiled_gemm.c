@@ -15,11 +15,6 @@ enum {
     PART_PIXELS = 256,   /* of a sum, at least: below that the parts' traffic outweighs the gain */
 };
 
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static bool fits(const device *dev, const tile_shape *tile)
 {
     return dev->info.max_group_size >= (size_t)tile->items &&

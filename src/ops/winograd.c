@@ -18,7 +18,7 @@ typedef struct tiling {
 
 static int tiles_along(int length, int m)
 {
-    return (length + m - 1) / m;
+    return (int)divide_up((size_t)length, (size_t)m);
 }
 
 static tiling cut(const convolution_call *call, int m)
@@ -51,7 +51,7 @@ enum { RUN = 8 };
 
 static size_t runs_of(const tiling *t)
 {
-    return ((size_t)t->tiles + RUN - 1) / RUN;
+    return divide_up((size_t)t->tiles, RUN);
 }
 
 /* The products between the transforms, as a 1x1 convolution of tiles. */
@@ -122,7 +122,7 @@ static int width_of(const device *dev, int channels)
 static launch_range items(const device *dev, int channels, int rows)
 {
     int width = width_of(dev, channels);
-    launch_range range = RANGE_2D((size_t)((channels + width - 1) / width), (size_t)rows);
+    launch_range range = RANGE_2D(divide_up((size_t)channels, (size_t)width), (size_t)rows);
     if (dev->info.type & CL_DEVICE_TYPE_CPU)
         range.local[0] = range.local[1] = 1;
     return range;
