@@ -38,18 +38,32 @@ kernel void initialize_words(global uint *words, ulong seed, uint stream, uint i
     vstore4(random_block(seed, stream, (ulong)id << 32 | block), block, words);
 }
 
-// Box and Muller's transform: two normal numbers from two uniform ones.
+// Box and Muller's transform: two normal numbers from two uniform ones. One work-item for four
+// blocks, so that the logarithms and angles fill vectors.
 kernel void initialize_normal(global float *values, uint count, ulong seed, uint stream, uint id,
                               float deviation)
 {
-    const uint block = get_global_id(0);
-    const uint4 words = random_block(seed, stream, (ulong)id << 32 | block);
-    const float r0 = sqrt(-2.0f * log(unit_interval(words.x)));
-    const float r1 = sqrt(-2.0f * log(unit_interval(words.z)));
-    const float a0 = 6.28318530718f * unit_interval(words.y);
-    const float a1 = 6.28318530718f * unit_interval(words.w);
-    store_four(deviation * (float4)(r0 * cos(a0), r0 * sin(a0), r1 * cos(a1), r1 * sin(a1)), values,
-               count, block * 4);
+    const uint at = get_global_id(0) * 16;
+    float radii[8], turns[8], lanes[16];
+    for (uint i = 0; i < 4; i++) {
+        const uint4 words = random_block(seed, stream, (ulong)id << 32 | (at / 4 + i));
+        radii[2 * i] = unit_interval(words.x);
+        turns[2 * i] = unit_interval(words.y);
+        radii[2 * i + 1] = unit_interval(words.z);
+        turns[2 * i + 1] = unit_interval(words.w);
+    }
+    const float8 r = deviation * sqrt(-2.0f * log(vload8(0, radii)));
+    const float8 angle = 6.28318530718f * vload8(0, turns);
+    float16 v;
+    v.even = r * cos(angle);
+    v.odd = r * sin(angle);
+    if (at + 16 <= count) {
+        vstore16(v, 0, values + at);
+        return;
+    }
+    vstore16(v, 0, lanes);
+    for (uint i = at; i < count; i++)
+        values[i] = lanes[i - at];
 }
 
 kernel void initialize_uniform(global float *values, uint count, ulong seed, uint stream, uint id,

@@ -11,9 +11,9 @@ static launch_range blocks_of(size_t count)
 status initialize_normal(device *dev, cl_mem values, size_t count, uint64_t seed, uint32_t id,
                          float deviation, error *err)
 {
-    return LAUNCH(dev, "initialize", "initialize_normal", blocks_of(count), err, ARG_BUFFER(values),
-                  ARG_UINT(count), ARG_ULONG(seed), ARG_UINT(RANDOM_WEIGHTS), ARG_UINT(id),
-                  ARG_FLOAT(deviation));
+    return LAUNCH(dev, "initialize", "initialize_normal", RANGE_1D((count + 15) / 16), err,
+                  ARG_BUFFER(values), ARG_UINT(count), ARG_ULONG(seed), ARG_UINT(RANDOM_WEIGHTS),
+                  ARG_UINT(id), ARG_FLOAT(deviation));
 }
 
 status initialize_uniform(device *dev, cl_mem values, size_t count, uint64_t seed, uint32_t id,
