@@ -247,12 +247,67 @@ static void test_no_place(void **state)
     free(home);
 }
 
+/* Two processes that tune at once: each keeps its own measurements, and neither loses the other's.
+ */
+static void test_two_at_once(void **state)
+{
+    device *dev = *state;
+    error err;
+    const convolution_call both = make_call(0, 16, 4), mine = make_call(0, 17, 4);
+    const convolution_call theirs = make_call(0, 18, 4);
+    forget_all(dev);
+    CHECK_OK(choices_put(dev, &both, &im2col_gemm, 1, &err));
+    CHECK_OK(choices_put(dev, &mine, &im2col_gemm, 1, &err));
+    struct choices *first = dev->choices;
+    dev->choices = NULL;
+    CHECK_OK(choices_put(dev, &both, &implicit_gemm, 2, &err));
+    CHECK_OK(choices_put(dev, &theirs, &implicit_gemm, 2, &err));
+    CHECK_OK(choices_put_gemm(dev, "cpu_tall", 1, &err));
+    CHECK_OK(choices_save(dev, &err));
+    free(dev->choices);
+    dev->choices = first;
+    CHECK_OK(choices_save(dev, &err));
+    start_again(dev);
+    assert_ptr_equal(choices_find(dev, &both)->algorithm, &im2col_gemm);
+    assert_ptr_equal(choices_find(dev, &mine)->algorithm, &im2col_gemm);
+    assert_ptr_equal(choices_find(dev, &theirs)->algorithm, &implicit_gemm);
+    assert_string_equal(choices_gemm(dev), "cpu_tall");
+    forget_all(dev);
+}
+
+/* What is read before TF32 is known is not taken for it. */
+static void test_tf32_apart(void **state)
+{
+    device *dev = *state;
+    error err;
+    const convolution_call call = make_call(0, 16, 4);
+    forget_all(dev);
+    CHECK_OK(choices_put(dev, &call, &im2col_gemm, 1, &err));
+    CHECK_OK(choices_save(dev, &err));
+    char *without = choices_path(dev);
+    dev->tf32 = true;
+    char *with = choices_path(dev);
+    assert_string_not_equal(with, without);
+    CHECK_OK(choices_load(dev, &err));
+    assert_null(choices_find(dev, &call));
+    CHECK_OK(choices_put(dev, &call, &implicit_gemm, 1, &err));
+    CHECK_OK(choices_save(dev, &err));
+    dev->tf32 = false;
+    CHECK_OK(choices_load(dev, &err));
+    assert_ptr_equal(choices_find(dev, &call)->algorithm, &im2col_gemm);
+    remove(with);
+    free(with);
+    free(without);
+    forget_all(dev);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_each_part_of_a_call_counts),
-        cmocka_unit_test(test_choosing),   cmocka_unit_test(test_strangers),
-        cmocka_unit_test(test_damage),     cmocka_unit_test(test_no_place),
+        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_each_part_of_a_call_counts),
+        cmocka_unit_test(test_choosing),    cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_damage),      cmocka_unit_test(test_no_place),
+        cmocka_unit_test(test_two_at_once), cmocka_unit_test(test_tf32_apart),
     };
     return cmocka_run_group_tests_name("choices", tests, set_up, tear_down);
 }

@@ -3,6 +3,8 @@
 #include "check.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int make_directory(void **state)
@@ -223,6 +225,37 @@ static void test_lock(void **state)
     free(directory);
 }
 
+/* Another process has it for a while, and makes a file before its end lets go. */
+static void test_wait_lock(void **state)
+{
+    (void)state;
+    error err;
+    int lock, ends[2];
+    char *directory = check_directory(), *late = file_path("%s/late", directory), ready;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        bool locked = file_wait_lock(directory, &lock, &err) == STATUS_OK;
+        locked = write(ends[1], "", 1) == 1 && locked;
+        nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+        _exit(locked && file_write(late, "", 0, &err) == STATUS_OK ? 0 : 1);
+    }
+    assert_true(child > 0);
+    assert_int_equal(read(ends[0], &ready, 1), 1);
+    CHECK_OK(file_wait_lock(directory, &lock, &err));
+    assert_true(file_exists(late));
+    int code;
+    assert_int_equal(waitpid(child, &code, 0), child);
+    assert_int_equal(code, 0);
+    file_unlock(lock);
+    close(ends[0]);
+    close(ends[1]);
+    CHECK_OK(file_remove_tree(directory, &err));
+    CHECK_FAILS(STATUS_FAILED, directory, file_wait_lock(directory, &lock, &err));
+    free(directory);
+    free(late);
+}
+
 static void test_absolute(void **state)
 {
     (void)state;
@@ -247,6 +280,7 @@ int main(void)
         cmocka_unit_test(cache_directory_follows_the_environment),
         cmocka_unit_test(test_link),
         cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_wait_lock),
         cmocka_unit_test(test_absolute),
     };
     return cmocka_run_group_tests_name("file", tests, make_directory, remove_directory);

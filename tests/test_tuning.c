@@ -35,7 +35,7 @@ static void keep_note(void *context, const char *text)
     notes = longer;
 }
 
-static const tune_observer observer = {NULL, NULL, keep_note};
+static const tune_observer observer = {.note = keep_note};
 
 static void forget_all(device *dev)
 {
@@ -162,17 +162,41 @@ static status fails(device *dev, const convolution_call *call, convolution_memor
     return error_set(err, STATUS_FAILED, "out of order");
 }
 
-/* All three would be the fastest by far. */
-static const convolution_algorithm wrong = {
-    .name = "wrong", .supports = supports_all, .measure = needs_nothing, .run = does_nothing};
-static const convolution_algorithm broken = {
-    .name = "broken", .supports = supports_all, .measure = needs_nothing, .run = fails};
-static const convolution_algorithm greedy = {
-    .name = "greedy", .supports = supports_all, .measure = needs_all, .run = does_nothing};
+static status needs_all_for_sums(device *dev, const convolution_call *call,
+                                 convolution_bytes *bytes, error *err)
+{
+    (void)call;
+    (void)err;
+    *bytes = (convolution_bytes){.sums = (size_t)dev->info.memory_bytes};
+    return STATUS_OK;
+}
+
+/* All of these would be the fastest by far. */
+static const convolution_algorithm wrong = {.name = "wrong",
+                                            .family = "gemm",
+                                            .supports = supports_all,
+                                            .measure = needs_nothing,
+                                            .run = does_nothing};
+static const convolution_algorithm broken = {.name = "broken",
+                                             .family = "gemm",
+                                             .supports = supports_all,
+                                             .measure = needs_nothing,
+                                             .run = fails};
+static const convolution_algorithm greedy = {.name = "greedy",
+                                             .family = "gemm",
+                                             .supports = supports_all,
+                                             .measure = needs_all,
+                                             .run = does_nothing};
+static const convolution_algorithm greedy_sums = {.name = "greedy_sums",
+                                                  .family = "gemm",
+                                                  .supports = supports_all,
+                                                  .measure = needs_all_for_sums,
+                                                  .run = does_nothing};
 
 static void test_never_chosen(void **state)
 {
-    static const convolution_algorithm *const table[] = {&wrong, &broken, &greedy, NULL};
+    static const convolution_algorithm *const table[] = {&wrong, &broken, &greedy, &greedy_sums,
+                                                         NULL};
     device *dev = *state;
     error err;
     tune_report report;
@@ -189,6 +213,151 @@ static void test_never_chosen(void **state)
     assert_non_null(strstr(notes, "out of order"));
     assert_null(strstr(notes, "greedy"));
     tune_free(&report);
+}
+
+static status measure_im2col(device *dev, const convolution_call *call, convolution_bytes *bytes,
+                             error *err)
+{
+    return im2col_gemm.measure(dev, call, bytes, err);
+}
+
+/* im2col's result, all of it too large by a share: its difference from the right one. */
+static status run_enlarged(device *dev, const convolution_call *call, convolution_memory memory,
+                           float share, error *err)
+{
+    bool weights = call->direction == CONVOLUTION_BACKWARD_WEIGHTS;
+    tensor activation = call->direction == CONVOLUTION_FORWARD ? call->y : call->x;
+    const convolution_shape *s = &call->shape;
+    size_t count =
+        weights ? (size_t)(s->kernel * s->kernel * s->cin * s->cout) : tensor_size(activation);
+    cl_mem result = weights ? call->weights : activation.buffer;
+    float *values = malloc(count * sizeof *values);
+    assert_non_null(values);
+    assert_false(call->descend); /* one choice is for every optimizer */
+    assert_ok(im2col_gemm.run(dev, call, memory, err), err);
+    assert_ok(buffer_read(dev, result, 0, values, count * sizeof *values, err), err);
+    for (size_t i = 0; i < count; i++)
+        values[i] *= 1 + share;
+    assert_ok(buffer_write(dev, result, 0, values, count * sizeof *values, err), err);
+    free(values);
+    return STATUS_OK;
+}
+
+static status run_rounded(device *dev, const convolution_call *call, convolution_memory memory,
+                          error *err)
+{
+    return run_enlarged(dev, call, memory, 3e-4f, err);
+}
+
+static status run_too_rounded(device *dev, const convolution_call *call, convolution_memory memory,
+                              error *err)
+{
+    return run_enlarged(dev, call, memory, 3e-3f, err);
+}
+
+/* What TF32 rounds off is no mistake of an algorithm that has it, and is one of any other. */
+static void test_tolerance(void **state)
+{
+    static const convolution_algorithm made[] = {
+        {.name = "tf32", .family = "tensor", .run = run_rounded},
+        {.name = "bad_tf32", .family = "tensor", .run = run_too_rounded},
+        {.name = "bad_fp32", .family = "gemm", .run = run_rounded},
+    };
+    convolution_algorithm whole[3];
+    const convolution_algorithm *table[4] = {NULL};
+    device *dev = *state;
+    error err;
+    tune_report report;
+    tune_options o = small_options(true);
+    for (int i = 0; i < 3; i++) {
+        whole[i] = made[i];
+        whole[i].supports = whole[i].descends = supports_all;
+        whole[i].measure = measure_im2col;
+        table[i] = &whole[i];
+    }
+    forget_all(dev);
+    o.algorithms = table;
+    CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
+    assert_non_null(strstr(notes, "bad_tf32 is not chosen for weights 1x1"));
+    assert_non_null(strstr(notes, "bad_fp32 is not chosen for data 3x3"));
+    assert_non_null(strstr(notes, "3.0e-04"));
+    assert_null(strstr(notes, "\ntf32 is not chosen"));
+    assert_false(strncmp(notes, "tf32", 4) == 0);
+    tune_free(&report);
+}
+
+/* All that the buffers of halves of a call leave. */
+static status needs_the_rest(device *dev, const convolution_call *call, convolution_bytes *bytes,
+                             error *err)
+{
+    (void)err;
+    const convolution_shape *s = &call->shape;
+    size_t weights = (size_t)(s->kernel * s->kernel * s->cin * s->cout) * sizeof(float);
+    size_t used = tensor_bytes(dev, call->x) + tensor_bytes(dev, call->y) + weights;
+    *bytes = (convolution_bytes){.scratch = (size_t)dev->info.memory_bytes - used};
+    return STATUS_OK;
+}
+
+/* In fp16 a call's floats are there for a moment only: what takes the rest is tried. */
+static void test_memory_of_halves(void **state)
+{
+    static const convolution_algorithm snug = {.name = "snug",
+                                               .family = "gemm",
+                                               .supports = supports_all,
+                                               .measure = needs_the_rest,
+                                               .run = does_nothing};
+    static const convolution_algorithm *const table[] = {&snug, NULL};
+    (void)state;
+    error err;
+    device *dev;
+    tune_report report;
+    tune_options o = small_options(false);
+    CHECK_OK(device_open(&dev, &err));
+    CHECK_OK(device_set_precision(dev, "fp16", &err));
+    dev->info.memory_bytes = 16 << 20;
+    forget_all(dev);
+    o.algorithms = table;
+    CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
+    for (size_t i = 0; i < report.count; i++)
+        assert_ptr_equal(report.rows[i].chosen, report.rows[i].quick);
+    assert_non_null(notes);
+    size_t noted = 0;
+    for (const char *at = notes; (at = strstr(at, "snug is not chosen")) != NULL; at++)
+        noted++;
+    assert_int_equal(noted, report.count);
+    tune_free(&report);
+    device_close(dev);
+}
+
+static volatile sig_atomic_t stop;
+
+static void stop_at_third(void *context, const char *what, size_t done, size_t total)
+{
+    (void)context;
+    (void)what;
+    (void)total;
+    stop = done == 2;
+}
+
+/* The one that is measured is finished, and all are remembered; the rest comes later. */
+static void test_stop(void **state)
+{
+    device *dev = *state;
+    error err;
+    tune_report report;
+    tune_options o = small_options(false);
+    const tune_observer stopping = {NULL, stop_at_third, keep_note, &stop};
+    forget_all(dev);
+    assert_int_equal(tune_run(dev, &o, &stopping, &report, &err), STATUS_INTERRUPTED);
+    assert_non_null(strstr(err.message, "after 3 of"));
+    assert_int_equal(report.count, 3);
+    free(dev->choices);
+    dev->choices = NULL;
+    CHECK_OK(choices_load(dev, &err));
+    for (int i = 0; i < 3; i++)
+        assert_non_null(choices_find(dev, &report.rows[i].call));
+    tune_free(&report);
+    stop = 0;
 }
 
 /* im2col unrolls every window, so it needs more memory than what the quick choice takes: where that
@@ -258,6 +427,7 @@ static const char *search(device *dev, const char *script, const char *names, st
     forget_all(dev);
     o.program = program;
     o.gemm = names;
+    o.patience = 2;
     assert_ok(choices_load(dev, err), err);
     assert_ok(network_convolutions(&o.network, &calls, &count, err), err);
     assert_int_equal(tune_gemm(dev, &o, calls, count, &observer, &report, err), expected);
@@ -300,6 +470,14 @@ static void test_parameters(void **state)
                ": >$seen; echo 0.5 0; else echo 1 0; fi",
                "all", STATUS_OK, &err),
         first);
+    /* One that hangs, before its answer or, in its driver's exit, after it. */
+    assert_null(search(dev, "exec sleep 60", first, STATUS_OK, &err));
+    assert_non_null(strstr(notes, "it gave no answer in 2 seconds"));
+    assert_null(search(dev, "echo 1 0; exec sleep 60 >&-", first, STATUS_OK, &err));
+    assert_non_null(strstr(notes, "it did not end in 2 seconds"));
+    /* Ctrl-C ends the child too: that is nothing of the set's. */
+    assert_null(search(dev, "kill -INT $$; sleep 60", "all", STATUS_INTERRUPTED, &err));
+    assert_null(notes);
     assert_null(search(dev, "exit 1", "all", STATUS_OK, &err));
     assert_null(search(dev, good, "cpu,fast", STATUS_USAGE, &err));
     assert_non_null(strstr(err.message, "'fast'"));
@@ -318,9 +496,15 @@ static void test_parameters_unasked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_convolutions), cmocka_unit_test(test_remembers),
-        cmocka_unit_test(test_never_chosen), cmocka_unit_test(test_choices_that_do_not_fit),
-        cmocka_unit_test(test_parameters),   cmocka_unit_test(test_parameters_unasked),
+        cmocka_unit_test(test_convolutions),
+        cmocka_unit_test(test_remembers),
+        cmocka_unit_test(test_never_chosen),
+        cmocka_unit_test(test_tolerance),
+        cmocka_unit_test(test_memory_of_halves),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_choices_that_do_not_fit),
+        cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_parameters_unasked),
     };
     return cmocka_run_group_tests_name("tuning", tests, set_up, tear_down);
 }

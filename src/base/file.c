@@ -259,18 +259,31 @@ status file_rename(const char *from, const char *to, error *err)
     return result;
 }
 
+static status open_directory(const char *directory, int *opened, error *err)
+{
+    *opened = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return *opened >= 0 ? STATUS_OK
+                        : error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", directory,
+                                    strerror(errno));
+}
+
 status file_lock(const char *directory, int *lock, error *err)
 {
-    *lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (*lock < 0)
-        return error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", directory,
-                         strerror(errno));
+    TRY(open_directory(directory, lock, err));
     if (flock(*lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
         return STATUS_OK;
     close(*lock);
     *lock = -1;
     return error_set(err, STATUS_FAILED,
                      "%s: another hcnn-cl is working in it; wait for it or stop it", directory);
+}
+
+status file_wait_lock(const char *directory, int *lock, error *err)
+{
+    TRY(open_directory(directory, lock, err));
+    while (flock(*lock, LOCK_EX) != 0 && errno == EINTR)
+        ;
+    return STATUS_OK;
 }
 
 bool file_try_lock(const char *directory, int *lock)

@@ -47,6 +47,8 @@ status file_rename(const char *from, const char *to, error *err);
 /* Keeps other processes out of a directory until file_unlock or the end of this one: STATUS_FAILED
  * when another has it. Where the file system has no locks there is none to wait for. */
 status file_lock(const char *directory, int *lock, error *err);
+/* As file_lock, but waits while another has it: for what is held for moments. */
+status file_wait_lock(const char *directory, int *lock, error *err);
 /* True: the directory, which is no symbolic link, is locked for certain. False: another has it, or
  * nobody can tell. */
 bool file_try_lock(const char *directory, int *lock);

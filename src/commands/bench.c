@@ -184,9 +184,11 @@ static status tune(const request *r, device *dev, progress *bar, error *err)
     const bench_options *b = &r->options;
     const tune_options o = {
         .network = bench_network(b, b->train), .only_missing = true, .program = command_program()};
-    const tune_observer observer = {bar, command_tune_progress, command_tune_note};
+    const tune_observer observer = {bar, command_tune_progress, command_tune_note,
+                                    command_catch_stop()};
     tune_report report;
     status result = tune_run(dev, &o, &observer, &report, err);
+    command_release_stop();
     tune_free(&report);
     return result;
 }
@@ -267,82 +269,29 @@ int command_bench(int argc, char **argv)
         .precision = "fp32",
     };
     const option_spec options[] = {
-        {.name = "image-size",
-         .kind = OPTION_INT,
-         .target = &r.options.image_size,
-         .argument = "N",
-         .help = "pixels a side of the input",
-         .min = 1,
-         .max = 4096},
-        {.name = "batch-size",
-         .kind = OPTION_INT,
-         .target = &r.options.batch_size,
-         .argument = "N",
-         .help = "images in a step",
-         .min = 1,
-         .max = 65536},
-        {.name = "mode",
-         .kind = OPTION_CHOICE,
-         .target = &r.mode,
-         .argument = "NAME",
-         .help = "what to measure",
-         .choices = "both|train|infer"},
-        {.name = "backbone",
-         .kind = OPTION_CHOICE,
-         .target = &r.options.backbone,
-         .argument = "NAME",
-         .help = "wide_resnet_50, or tiny, which is for tests",
-         .choices = "wide_resnet_50|tiny"},
-        {.name = "stem",
-         .kind = OPTION_CHOICE,
-         .target = &r.stem,
-         .argument = "NAME",
-         .help = "as train's",
-         .choices = "imagenet|cifar"},
-        {.name = "precision",
-         .kind = OPTION_CHOICE,
-         .target = &r.precision,
-         .argument = "NAME",
-         .help = "as train's",
-         .choices = "fp32|fp16"},
-        {.name = "only-fine",
-         .kind = OPTION_FLAG,
-         .target = &r.options.only_fine,
-         .help = "the fine backbone and classifier alone"},
-        {.name = "runs",
-         .kind = OPTION_INT,
-         .target = &r.options.runs,
-         .argument = "N",
-         .help = "a figure is the median of so many runs",
-         .min = 1,
-         .max = 100},
-        {.name = "seconds",
-         .kind = OPTION_DOUBLE,
-         .target = &r.options.seconds,
-         .argument = "X",
-         .help = "that a run takes at least",
-         .min = 0.01,
-         .max = 3600},
-        {.name = "layers",
-         .kind = OPTION_FLAG,
-         .target = &r.layers,
-         .help = "the time of each layer, of a training step unless --mode infer"},
-        {.name = "profile",
-         .kind = OPTION_STRING,
-         .target = &r.trace,
-         .argument = "FILE",
-         .help = "write the times of every kernel of three steps as a trace for chrome://tracing "
-                 "or Perfetto"},
-        {.name = "cold",
-         .kind = OPTION_FLAG,
-         .target = &r.cold,
-         .help = "start with empty caches of kernels (ours and PoCL's), to see the first step's "
-                 "time on a new machine"},
-        {.name = "tune",
-         .kind = OPTION_FLAG,
-         .target = &r.tune,
-         .help = "first `hcnn-cl tune` what is not tuned yet"},
-        {.name = "json", .kind = OPTION_FLAG, .target = &r.json, .help = "print a line of JSON"},
+        OPTION_ROW_INT("image-size", &r.options.image_size, 1, 4096, "pixels a side of the input"),
+        OPTION_ROW_INT("batch-size", &r.options.batch_size, 1, 65536, "images in a step"),
+        OPTION_ROW_CHOICE("mode", &r.mode, "both|train|infer", "what to measure"),
+        OPTION_ROW_CHOICE("backbone", &r.options.backbone, "wide_resnet_50|tiny",
+                          "wide_resnet_50, or tiny, which is for tests"),
+        OPTION_ROW_CHOICE("stem", &r.stem, "imagenet|cifar", "as train's"),
+        OPTION_ROW_CHOICE("precision", &r.precision, "fp32|fp16", "as train's"),
+        OPTION_ROW_FLAG("only-fine", &r.options.only_fine,
+                        "the fine backbone and classifier alone"),
+        OPTION_ROW_INT("runs", &r.options.runs, 1, 100, "a figure is the median of so many runs"),
+        OPTION_ROW_DOUBLE("seconds", &r.options.seconds, 0.01, 3600, "that a run takes at least"),
+        OPTION_ROW_FLAG("layers", &r.layers,
+                        "the time of each layer, of a training step unless --mode infer"),
+        OPTION_ROW_STRING(
+            "profile", &r.trace, "FILE",
+            "write the times of every kernel of three steps as a trace for chrome://tracing "
+            "or Perfetto"),
+        OPTION_ROW_FLAG(
+            "cold", &r.cold,
+            "start with empty caches of kernels (ours and PoCL's), to see the first step's "
+            "time on a new machine"),
+        OPTION_ROW_FLAG("tune", &r.tune, "first `hcnn-cl tune` what is not tuned yet"),
+        OPTION_ROW_FLAG("json", &r.json, "print a line of JSON"),
         {0},
     };
     const command_line line = {

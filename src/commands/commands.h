@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/options.h"
 
+#include <signal.h>
 #include <stddef.h>
 
 int command_train(int argc, char **argv);
@@ -21,6 +22,11 @@ int command_tune_gemm(int argc, char **argv);
  */
 void command_tune_progress(void *context, const char *what, size_t done, size_t total);
 void command_tune_note(void *context, const char *text);
+
+/* From here on SIGINT and SIGTERM set the flag that is returned and nothing else, until
+ * command_release_stop has them end the program again. */
+const volatile sig_atomic_t *command_catch_stop(void);
+void command_release_stop(void);
 
 /* A path by which this program can be started again, or NULL. */
 const char *command_program(void);

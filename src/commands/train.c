@@ -3,20 +3,10 @@
 #include "base/progress.h"
 #include "commands/commands.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* A handler can reach nothing but a global. */
-static volatile sig_atomic_t stop_requested;
-
-static void request_stop(int signal_number)
-{
-    stop_requested = 1;
-    signal(signal_number, SIG_DFL); /* a second Ctrl-C ends it at once */
-}
 
 /* What the callbacks draw with. */
 typedef struct display {
@@ -147,11 +137,9 @@ static status run(const train_options *o, const char *resume, bool epochs_given,
     display d = {0};
     progress_begin(&d.bar, stdout);
     const train_observer observer = {
-        &d,         show_note,     show_started,    show_step, show_evaluating,
-        show_epoch, show_finished, &stop_requested,
+        &d,         show_note,     show_started,         show_step, show_evaluating,
+        show_epoch, show_finished, command_catch_stop(),
     };
-    signal(SIGINT, request_stop);
-    signal(SIGTERM, request_stop);
     status result = resume ? train_resume(resume, epochs_given ? o->epochs : 0, o->max_steps,
                                           threads_given ? o->threads : 0, &observer, err)
                            : train_start(o, &observer, err);

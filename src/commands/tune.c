@@ -124,10 +124,12 @@ static status measure(const request *r, findings *f, error *err)
 {
     progress bar;
     progress_begin(&bar, stderr);
-    const tune_observer observer = {&bar, command_tune_progress, command_tune_note};
+    const tune_observer observer = {&bar, command_tune_progress, command_tune_note,
+                                    command_catch_stop()};
     status result = peak_measure(f->dev, &f->limits, err);
     if (result == STATUS_OK)
         result = tune_run(f->dev, &r->options, &observer, &f->report, err);
+    command_release_stop();
     if (result == STATUS_OK)
         result = peak_measure_again(f->dev, &f->limits, err);
     progress_clear(&bar);
@@ -169,63 +171,31 @@ int command_tune(int argc, char **argv)
     };
     network_options *n = &r.options.network;
     const option_spec options[] = {
-        {.name = "image-size",
-         .kind = OPTION_INT,
-         .target = &n->image_size,
-         .argument = "N",
-         .help = "pixels a side of the input",
-         .min = 1,
-         .max = 4096},
-        {.name = "batch-size",
-         .kind = OPTION_INT,
-         .target = &n->batch_size,
-         .argument = "N",
-         .help = "images in a step; each size is tuned by itself",
-         .min = 1,
-         .max = 65536},
-        {.name = "mode",
-         .kind = OPTION_CHOICE,
-         .target = &r.mode,
-         .argument = "NAME",
-         .help = "infer leaves the backward passes out",
-         .choices = "both|train|infer"},
-        {.name = "backbone",
-         .kind = OPTION_CHOICE,
-         .target = &n->backbone,
-         .argument = "NAME",
-         .help = "wide_resnet_50, or tiny, which is for tests",
-         .choices = "wide_resnet_50|tiny"},
-        {.name = "stem",
-         .kind = OPTION_CHOICE,
-         .target = &r.stem,
-         .argument = "NAME",
-         .help = "as train's",
-         .choices = "imagenet|cifar"},
-        {.name = "precision",
-         .kind = OPTION_CHOICE,
-         .target = &r.precision,
-         .argument = "NAME",
-         .help = "as train's; each is tuned by itself",
-         .choices = "fp32|fp16"},
-        {.name = "only-fine",
-         .kind = OPTION_FLAG,
-         .target = &n->only_fine,
-         .help = "the fine backbone and classifier alone"},
-        {.name = "gemm",
-         .kind = OPTION_STRING,
-         .target = &r.options.gemm,
-         .argument = "NAMES",
-         .help = "try CLBlast's parameters too, by name with commas between, or all (ten seconds "
-                 "and more each on a CPU); done without asking on devices whose quick choices use "
-                 "CLBlast: all but CPUs"},
-        {.name = "json", .kind = OPTION_FLAG, .target = &r.json, .help = "print a line of JSON"},
+        OPTION_ROW_INT("image-size", &n->image_size, 1, 4096, "pixels a side of the input"),
+        OPTION_ROW_INT("batch-size", &n->batch_size, 1, 65536,
+                       "images in a step; each size is tuned by itself"),
+        OPTION_ROW_CHOICE("mode", &r.mode, "both|train|infer",
+                          "infer leaves the backward passes out"),
+        OPTION_ROW_CHOICE("backbone", &n->backbone, "wide_resnet_50|tiny",
+                          "wide_resnet_50, or tiny, which is for tests"),
+        OPTION_ROW_CHOICE("stem", &r.stem, "imagenet|cifar", "as train's"),
+        OPTION_ROW_CHOICE("precision", &r.precision, "fp32|fp16",
+                          "as train's; each is tuned by itself"),
+        OPTION_ROW_FLAG("only-fine", &n->only_fine, "the fine backbone and classifier alone"),
+        OPTION_ROW_STRING(
+            "gemm", &r.options.gemm, "NAMES",
+            "try CLBlast's parameters too, by name with commas between, or all (ten seconds "
+            "and more each on a CPU); done without asking on devices whose quick choices use "
+            "CLBlast: all but CPUs"),
+        OPTION_ROW_FLAG("json", &r.json, "print a line of JSON"),
         {0},
     };
     const command_line line = {
         .usage = "tune [OPTION]...",
         .summary = "Times every algorithm for every convolution of the network on the device, "
-                   "compares its result with im2col's, and remembers the fastest for all later "
-                   "starts. HCNN_CONV still overrides.",
+                   "compares its result with im2col's (in fp16 direct's), and remembers the "
+                   "fastest for all later starts. HCNN_CONV still overrides. Ctrl-C exits with 130 "
+                   "and keeps what is measured.",
         .example = "hcnn-cl tune --image-size 224 --batch-size 8",
         .options = options,
     };

@@ -14,6 +14,9 @@ enum { FORMAT = 1, MAX_FILE_BYTES = 16 << 20, FIRST_CAPACITY = 64, GEMM_NAME = 3
 
 struct choices {
     bool ignored;
+    enum precision precision; /* these two: what the file was read for */
+    bool tf32;
+    bool gemm_measured;   /* as choice.measured */
     char gemm[GEMM_NAME]; /* "": none */
     double gemm_seconds;
     size_t count, capacity;
@@ -131,9 +134,12 @@ char *choices_path(const device *dev)
     hash = hash_text(hash, info->version);
     hash = hash_text(hash, info->driver);
     hash = hash_more(hash, &info->compute_units, sizeof info->compute_units);
-    /* A file for each precision: their times have little to do with each other. */
+    /* A file for each precision, with TF32 and without: their times have little to do with each
+     * other. */
     if (dev->precision == PRECISION_FP16)
         hash = hash_text(hash, "fp16");
+    if (dev->tf32)
+        hash = hash_text(hash, "tf32");
     char *path = file_path("%s/tune-%016llx.json", directory, (unsigned long long)hash);
     free(directory);
     return path;
@@ -180,42 +186,66 @@ static void take_gemm(struct choices *table, json_t *from)
 {
     const char *name;
     double seconds;
-    if (json_unpack(from, "{s:s, s:F}", "parameters", &name, "seconds", &seconds) != 0 ||
+    if (table->gemm_measured ||
+        json_unpack(from, "{s:s, s:F}", "parameters", &name, "seconds", &seconds) != 0 ||
         strlen(name) >= sizeof table->gemm)
         return;
     strcpy(table->gemm, name);
     table->gemm_seconds = seconds;
 }
 
-static status take_file(device *dev, json_t *root, error *err)
+static status take_entry(device *dev, json_t *from, error *err)
+{
+    choice c = {0};
+    if (!entry_from_json(from, &c))
+        return STATUS_OK;
+    const choice *known = find(dev->choices, &c);
+    return known && known->measured ? STATUS_OK : put(dev, &c, err);
+}
+
+static status take_all(device *dev, json_t *root, error *err)
 {
     size_t index;
     json_t *entry;
     take_gemm(dev->choices, json_object_get(root, "gemm"));
     json_array_foreach(json_object_get(root, "convolutions"), index, entry)
-    {
-        choice c;
-        if (entry_from_json(entry, &c))
-            TRY(put(dev, &c, err));
-    }
+        TRY(take_entry(dev, entry, err));
     return STATUS_OK;
 }
 
-status choices_load(device *dev, error *err)
+/* Into the table, but for what this process has measured itself. */
+static status read_choices(device *dev, const char *path, error *err)
 {
     unsigned char *data = NULL;
     size_t size;
     error ignored;
-    if (dev->choices)
-        return STATUS_OK;
-    TRY(reserve(dev, 1, err));
-    char *path = choices_path(dev);
     json_t *root = NULL;
-    if (path && file_read(path, MAX_FILE_BYTES, &data, &size, &ignored) == STATUS_OK)
+    if (file_read(path, MAX_FILE_BYTES, &data, &size, &ignored) == STATUS_OK)
         root = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
-    status result = root && is_ours(dev, root) ? take_file(dev, root, err) : STATUS_OK;
+    status result = root && is_ours(dev, root) ? take_all(dev, root, err) : STATUS_OK;
     json_decref(root);
     free(data);
+    return result;
+}
+
+/* gemm_prepare reads before convolution_prepare knows whether TF32 is on. */
+static bool is_loaded(const device *dev)
+{
+    const struct choices *table = dev->choices;
+    return table && table->precision == dev->precision && table->tf32 == dev->tf32;
+}
+
+status choices_load(device *dev, error *err)
+{
+    if (is_loaded(dev))
+        return STATUS_OK;
+    free(dev->choices);
+    dev->choices = NULL;
+    TRY(reserve(dev, 1, err));
+    dev->choices->precision = dev->precision;
+    dev->choices->tf32 = dev->tf32;
+    char *path = choices_path(dev);
+    status result = path ? read_choices(dev, path, err) : STATUS_OK;
     free(path);
     return result;
 }
@@ -237,27 +267,40 @@ static char *to_text(const device *dev)
     return made;
 }
 
-static status write_file(const device *dev, const char *path, error *err)
+static status write_choices(const device *dev, const char *path, error *err)
 {
-    char *directory = file_cache_directory(), *made = to_text(dev);
-    status result = directory && made ? file_make_directory(directory, err)
-                                      : error_memory(err, "the tuned choices");
-    if (result == STATUS_OK)
-        result = file_write(path, made, strlen(made), err);
+    char *made = to_text(dev);
+    status result =
+        made ? file_write(path, made, strlen(made), err) : error_memory(err, "the tuned choices");
     free(made);
-    free(directory);
+    return result;
+}
+
+/* Read again and written under one lock: of two processes that tune at once, neither loses what the
+ * other found. */
+static status merge(device *dev, const char *directory, const char *path, error *err)
+{
+    int lock;
+    TRY(file_make_directory(directory, err));
+    TRY(file_wait_lock(directory, &lock, err));
+    status result = read_choices(dev, path, err);
+    if (result == STATUS_OK)
+        result = write_choices(dev, path, err);
+    file_unlock(lock);
     return result;
 }
 
 status choices_save(device *dev, error *err)
 {
     TRY(choices_load(dev, err));
-    char *path = choices_path(dev);
-    if (!path)
-        return error_set(err, STATUS_FAILED,
-                         "there is no directory to remember choices in; set XDG_CACHE_HOME or HOME "
-                         "to an absolute path");
-    status result = write_file(dev, path, err);
+    char *directory = file_cache_directory(), *path = choices_path(dev);
+    status result =
+        directory && path
+            ? merge(dev, directory, path, err)
+            : error_set(err, STATUS_FAILED,
+                        "there is no directory to remember choices in; set XDG_CACHE_HOME or HOME "
+                        "to an absolute path");
+    free(directory);
     free(path);
     return result;
 }
@@ -276,6 +319,7 @@ status choices_put(device *dev, const convolution_call *call,
     choice entry = key_of(call);
     entry.algorithm = algorithm;
     entry.seconds = seconds;
+    entry.measured = true;
     TRY(choices_load(dev, err));
     return put(dev, &entry, err);
 }
@@ -290,6 +334,7 @@ status choices_put_gemm(device *dev, const char *name, double seconds, error *er
     TRY(choices_load(dev, err));
     snprintf(dev->choices->gemm, sizeof dev->choices->gemm, "%s", name);
     dev->choices->gemm_seconds = seconds;
+    dev->choices->gemm_measured = true;
     return STATUS_OK;
 }
 

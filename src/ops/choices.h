@@ -1,7 +1,8 @@
 /* What `hcnn-cl tune` measured on a device, remembered on disk: the fastest algorithm of each
  * convolution, and CLBlast's parameters. What to do with them is convolution.c's and gemm.c's.
  *
- * The file is $XDG_CACHE_HOME/hcnn-cl/tune-HASH.json, HASH of the device and its driver:
+ * The file is $XDG_CACHE_HOME/hcnn-cl/tune-HASH.json, HASH of the device, its driver, the precision
+ * and whether TF32 is on, since what is fastest depends on all four:
  *
  *   {"format": 1,
  *    "made_for": {"platform", "device", "version", "driver": texts as OpenCL reports them,
@@ -24,11 +25,13 @@ typedef struct choice {
     int n, h, w; /* of x */
     const convolution_algorithm *algorithm;
     double seconds;
+    bool measured; /* by this process: it wins over what others wrote */
 } choice;
 
-/* Reads the device's file, once per device: a later call does nothing. */
+/* Reads the device's file. A later call does nothing, unless the precision or TF32, and with them
+ * the file, have changed: then what was known is forgotten. */
 status choices_load(device *dev, error *err);
-/* Writes all that is known of the device; entries of other shapes stay. */
+/* Writes all that is known of the device, and what other processes have written meanwhile. */
 status choices_save(device *dev, error *err);
 /* Where it is; NULL where there is no place for a cache. Freed by the caller. */
 char *choices_path(const device *dev);

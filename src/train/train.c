@@ -111,7 +111,7 @@ static void note_tuning(void *context, const char *text)
 static status tune(trainer *t, const network_options *n, error *err)
 {
     const tune_options o = {.network = *n, .only_missing = true, .program = t->options->program};
-    const tune_observer observer = {t, show_tuning, note_tuning};
+    const tune_observer observer = {t, show_tuning, note_tuning, t->observer->stop};
     tune_report report;
     status result = tune_run(t->dev, &o, &observer, &report, err);
     tune_free(&report);

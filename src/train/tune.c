@@ -1,14 +1,13 @@
 /* Tries every algorithm on every convolution of a network; see tune.h.
  *
  * Each works on the same random numbers, and its result is compared with the reference's (im2col's,
- * in fp32) before its time counts. A weight's gradient is timed with the plain SGD step that
- * follows it, in one where the algorithm can: else one that saves the optimizer a pass would look
- * no better than one that does not. What is in caches differs from a network's step, where other
- * layers have been in between. */
+ * in fp32) before its time counts. A weight's gradient is timed by itself, without the step of
+ * plain SGD that some algorithms can take along: one choice serves every optimizer, and a time that
+ * holds for one of them only would mislead the others. What is in caches differs from a network's
+ * step, where other layers have been in between. */
 #include "train/tune.h"
 #include "ops/choices.h"
 #include "ops/initialize.h"
-#include "ops/optimizer.h"
 #include "train/timing.h"
 
 #include <math.h>
@@ -20,8 +19,9 @@ enum { SEED = 1, CONFIRMATIONS = 2 };
 
 const double tune_tolerance = 1e-4;
 const double tune_worth_changing = 0.97;
-/* Two results whose elements are each off by 2^-12 of themselves on average. */
-static const double half_tolerance = 1e-3;
+/* Where fp16 rounds two results, each element of them by up to 2^-11 of itself, or TF32 the factors
+ * of one by as much: that makes 2e-4 to 3e-4, and a mistake still more than this. */
+static const double rounded_tolerance = 1e-3;
 /* After one run, a candidate that took this much longer than the best is left. */
 static const double hopeless_factor = 3;
 
@@ -31,8 +31,7 @@ typedef struct trial {
     const tune_observer *observer;
     convolution_call call; /* with buffers of random numbers */
     const convolution_algorithm *reference;
-    cl_mem updated;  /* of a gradient by weights: those that the step changes */
-    uint64_t bytes;  /* of all these */
+    uint64_t bytes;  /* of these buffers */
     int check_batch; /* images that are compared: those that im2col has memory for */
     size_t count;    /* elements of a whole result */
     float *want, *got;
@@ -72,11 +71,12 @@ static convolution_call with_batch(convolution_call call, int batch)
 
 /* ---- Memory ---- */
 
+/* With the sums, which a network has beside the call and the measurement has not. */
 static bool fits(const trial *t, convolution_bytes b)
 {
     uint64_t most = t->dev->info.max_allocation_bytes;
-    return b.columns <= most && b.weights <= most && b.scratch <= most &&
-           t->bytes + b.columns + b.weights + b.scratch <= t->dev->info.memory_bytes;
+    return b.columns <= most && b.weights <= most && b.scratch <= most && b.sums <= most &&
+           t->bytes + b.columns + b.weights + b.scratch + b.sums <= t->dev->info.memory_bytes;
 }
 
 static void release_workspace(convolution_memory *memory)
@@ -98,7 +98,6 @@ static status make_workspace(device *dev, convolution_bytes b, convolution_memor
 
 static status make_random(trial *t, size_t count, uint32_t id, cl_mem *made, error *err)
 {
-    t->bytes += count * sizeof(float);
     TRY(buffer_create(t->dev, count * sizeof(float), made, err));
     return initialize_uniform(t->dev, *made, count, SEED, id, 1, err);
 }
@@ -106,6 +105,7 @@ static status make_random(trial *t, size_t count, uint32_t id, cl_mem *made, err
 /* The same numbers as activations, rounded where the device keeps halves. */
 static status make_activation(trial *t, tensor *a, uint32_t id, error *err)
 {
+    t->bytes += tensor_bytes(t->dev, *a);
     if (t->dev->precision == PRECISION_FP32)
         return make_random(t, tensor_size(*a), id, &a->buffer, err);
     cl_mem floats = NULL;
@@ -115,11 +115,11 @@ static status make_activation(trial *t, tensor *a, uint32_t id, error *err)
                            : error_memory(err, "the input of a convolution");
     if (result == STATUS_OK)
         result = buffer_read(t->dev, floats, 0, values, bytes, err);
+    buffer_release(&floats);
     if (result == STATUS_OK)
         result = buffer_create(t->dev, tensor_bytes(t->dev, *a), &a->buffer, err);
     if (result == STATUS_OK)
         result = tensor_write(t->dev, *a, values, err);
-    buffer_release(&floats);
     free(values);
     return result;
 }
@@ -130,9 +130,8 @@ static status make_trial(trial *t, error *err)
     size_t weights = weight_count(&c->shape);
     TRY(make_activation(t, &c->x, 0, err));
     TRY(make_activation(t, &c->y, 1, err));
+    t->bytes += weights * sizeof(float);
     TRY(make_random(t, weights, 2, &c->weights, err));
-    if (c->direction == CONVOLUTION_BACKWARD_WEIGHTS)
-        TRY(make_random(t, weights, 3, &t->updated, err));
     t->count = result_count(c);
     t->want = malloc(t->count * sizeof *t->want);
     t->got = malloc(t->count * sizeof *t->got);
@@ -144,7 +143,6 @@ static void free_trial(trial *t)
     tensor_release(&t->call.x);
     tensor_release(&t->call.y);
     buffer_release(&t->call.weights);
-    buffer_release(&t->updated);
     free(t->want);
     free(t->got);
 }
@@ -202,24 +200,10 @@ static double difference(const float *got, const float *want, size_t count)
 
 /* ---- Times ---- */
 
-/* The call as a training step has it. */
 static status run_timed(void *context, error *err)
 {
     candidate *c = context;
-    trial *t = c->t;
-    convolution_call call = t->call;
-    if (call.direction != CONVOLUTION_BACKWARD_WEIGHTS)
-        return c->algorithm->run(t->dev, &call, c->memory, err);
-    /* A rate of 0 keeps the numbers as they are, however often it runs. */
-    if (t->dev->precision == PRECISION_FP32 && c->algorithm->descends &&
-        c->algorithm->descends(t->dev, &call)) {
-        call.descend = true;
-        call.weights = t->updated;
-        return c->algorithm->run(t->dev, &call, c->memory, err);
-    }
-    TRY(c->algorithm->run(t->dev, &call, c->memory, err));
-    return sgd_step(t->dev, t->count, t->updated, call.weights, NULL, (unscaling){1, NULL}, 0, 0, 0,
-                    false, false, err);
+    return c->algorithm->run(c->t->dev, &c->t->call, c->memory, err);
 }
 
 static void note(const trial *t, const convolution_algorithm *a, const char *what)
@@ -234,6 +218,12 @@ static void note(const trial *t, const convolution_algorithm *a, const char *wha
         t->observer->note(t->observer->context, text);
 }
 
+static double tolerance_for(const device *dev, const convolution_algorithm *a)
+{
+    bool rounds = dev->precision == PRECISION_FP16 || strcmp(a->family, "tensor") == 0;
+    return rounds ? rounded_tolerance : tune_tolerance;
+}
+
 /* Checks, warms up and times; *seconds stays as it is when the result is wrong. */
 static status run_candidate(candidate *c, double hopeless, double *seconds, error *err)
 {
@@ -242,8 +232,7 @@ static status run_candidate(candidate *c, double hopeless, double *seconds, erro
     TRY(run_checked(c, t->got, err));
     const convolution_call checked = with_batch(t->call, t->check_batch);
     double apart = difference(t->got, t->want, result_count(&checked));
-    bool half = t->dev->precision == PRECISION_FP16;
-    if (!(apart < (half ? half_tolerance : tune_tolerance))) {
+    if (!(apart < tolerance_for(t->dev, c->algorithm))) {
         snprintf(text, sizeof text, "it differs from %s's result by %.1e (relative rms)",
                  t->reference->name, apart);
         note(t, c->algorithm, text);
@@ -354,6 +343,20 @@ static void leave_out_known(const device *dev, convolution_call *calls, size_t *
     *count = kept;
 }
 
+bool tune_stop_wanted(const tune_observer *observer)
+{
+    return observer->stop && *observer->stop;
+}
+
+static status interrupted(size_t done, size_t count, error *err)
+{
+    return error_set(
+        err, STATUS_INTERRUPTED,
+        "tuning stopped after %zu of %zu convolutions, which are remembered; --tune of "
+        "train or bench measures the others",
+        done, count);
+}
+
 static status tune_convolutions(device *dev, const tune_options *o, convolution_call *calls,
                                 size_t count, const tune_observer *observer, tune_report *report,
                                 error *err)
@@ -364,13 +367,16 @@ static status tune_convolutions(device *dev, const tune_options *o, convolution_
     if (!report->rows)
         return error_memory(err, "the measured convolutions");
     for (size_t i = 0; i < count; i++) {
+        if (tune_stop_wanted(observer))
+            return interrupted(i, count, err);
         if (observer->progress)
             observer->progress(observer->context, "tuning convolutions", i, count);
         report->rows[i].call = calls[i];
         TRY(tune_call(dev, o, observer, &report->rows[i], err));
         report->count++;
     }
-    return STATUS_OK;
+    /* A stop during the last one is meant for what the caller would go on with, too. */
+    return tune_stop_wanted(observer) ? interrupted(count, count, err) : STATUS_OK;
 }
 
 status tune_run(device *dev, const tune_options *options, const tune_observer *observer,

@@ -6,6 +6,8 @@
 #include "model/network.h"
 #include "ops/gemm.h"
 
+#include <signal.h>
+
 typedef struct tune_options {
     network_options network; /* with training its backward passes too */
     bool only_missing;       /* what is remembered already is not measured again */
@@ -15,12 +17,14 @@ typedef struct tune_options {
                             none is tried */
     /* What is tried, NULL behind the last; NULL: convolution_algorithms, as always but in tests. */
     const convolution_algorithm *const *algorithms;
+    int patience; /* seconds for a process of a set; 0: 300, as always but in tests */
 } tune_options;
 
 typedef struct tune_observer {
     void *context;
     void (*progress)(void *context, const char *what, size_t done, size_t total);
     void (*note)(void *context, const char *text); /* an algorithm that fails or is wrong */
+    const volatile sig_atomic_t *stop; /* nonzero: finish the measurement, return; NULL: never */
 } tune_observer;
 
 /* What was measured of one call. */
@@ -37,8 +41,8 @@ typedef struct tune_report {
     double gemm_seconds, gemm_default_seconds;
 } tune_report;
 
-/* Tunes, and writes the device's file after each call, so that nothing is lost when it is stopped.
- * Before the device's first network. */
+/* Tunes, and writes the device's file after each call, so that nothing is lost when it is stopped:
+ * STATUS_INTERRUPTED then. Before the device's first network. */
 status tune_run(device *dev, const tune_options *options, const tune_observer *observer,
                 tune_report *report, error *err);
 void tune_free(tune_report *report);
@@ -48,6 +52,9 @@ void tune_free(tune_report *report);
  * as "SECONDS DIFFERENCE". */
 status tune_gemm(device *dev, const tune_options *options, const convolution_call *calls,
                  size_t count, const tune_observer *observer, tune_report *report, error *err);
+
+/* Whether the observer's stop is set. */
+bool tune_stop_wanted(const tune_observer *observer);
 
 typedef struct gemm_size {
     size_t m, n, k;

@@ -2,6 +2,7 @@
  *
  * A set of parameters that a device cannot run ends in an exception, a crash or a wrong product. So
  * each is tried by a child process, and one that does not answer as it should is left out. */
+#include "base/progress.h"
 #include "ops/choices.h"
 #include "ops/initialize.h"
 #include "train/timing.h"
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -27,6 +29,7 @@ enum {
     CHECKED = 4096, /* elements of each product that are compared */
     ANSWER = 256,   /* bytes of a child's answer */
     PATIENCE = 300, /* seconds for a child, compilation included */
+    GLANCE = 50,    /* milliseconds from one look at a child, and at a wish to stop, to the next */
     MOST_SETS = 64,
 };
 
@@ -211,39 +214,71 @@ static status start_child(const char *program, const gemm_parameters *set, const
     return error_set(err, STATUS_FAILED, "%s cannot be started: %s", program, strerror(code));
 }
 
-/* What the child writes until it ends; false when it takes too long. */
-static bool read_answer(int from, char text[ANSWER])
+/* A process that tries a set. */
+typedef struct trier {
+    pid_t process;
+    int answer; /* its standard output */
+    const tune_observer *observer;
+    double deadline; /* as progress_now has it */
+} trier;
+
+static bool may_go_on(const trier *t)
 {
-    size_t used = 0;
-    struct pollfd ready = {.fd = from, .events = POLLIN};
-    for (;;) {
-        int events = poll(&ready, 1, PATIENCE * 1000);
-        if (events < 0 && errno == EINTR)
-            continue;
-        ssize_t got = events > 0 ? read(from, text + used, ANSWER - 1 - used) : -1;
-        if (got <= 0) {
-            text[used] = '\0';
-            return got == 0;
-        }
-        used += (size_t)got;
-    }
+    return progress_now() < t->deadline && !tune_stop_wanted(t->observer);
 }
 
-/* Ends the child if it did not, and says in text what is wrong with its answer; else its figures
- * are set. */
-static bool judge_child(pid_t child, int answer, double *seconds, char *text, size_t capacity)
+/* What it writes until it closes its output; false when that takes too long. */
+static bool read_answer(const trier *t, char text[ANSWER])
+{
+    size_t used = 0;
+    ssize_t got = -1;
+    struct pollfd ready = {.fd = t->answer, .events = POLLIN};
+    while (got != 0 && may_go_on(t)) {
+        if (poll(&ready, 1, GLANCE) <= 0)
+            continue;
+        got = read(t->answer, text + used, ANSWER - 1 - used);
+        if (got < 0 && errno != EINTR)
+            break;
+        used += got > 0 ? (size_t)got : 0;
+    }
+    text[used] = '\0';
+    return got == 0;
+}
+
+/* Waits for its end, and brings that about when it takes too long: a driver may hang after the
+ * answer. False: it was ended so. */
+static bool await_end(const trier *t, bool patient, int *code)
+{
+    pid_t ended;
+    while ((ended = waitpid(t->process, code, WNOHANG)) == 0 && patient && may_go_on(t))
+        nanosleep(&(struct timespec){.tv_nsec = GLANCE * 1000000L}, NULL);
+    if (ended != 0)
+        return true;
+    kill(t->process, SIGKILL);
+    while (waitpid(t->process, code, 0) < 0 && errno == EINTR)
+        ;
+    return false;
+}
+
+typedef enum verdict { WORKS, IS_BAD, WAS_STOPPED } verdict;
+
+/* Sets its figures, or says in text what is wrong with its answer. The Ctrl-C that stops the search
+ * reaches the child as well, perhaps earlier. */
+static verdict judge_child(const trier *t, int patience, double *seconds, char *text,
+                           size_t capacity)
 {
     char said[ANSWER];
     double difference;
     int code = 0;
-    bool ended = read_answer(answer, said);
-    if (!ended)
-        kill(child, SIGKILL);
-    close(answer);
-    while (waitpid(child, &code, 0) < 0 && errno == EINTR)
-        ;
-    if (!ended)
-        snprintf(text, capacity, "it gave no answer in %d seconds", PATIENCE);
+    bool answered = read_answer(t, said);
+    close(t->answer);
+    bool ended = await_end(t, answered, &code);
+    if (tune_stop_wanted(t->observer) || (WIFSIGNALED(code) && WTERMSIG(code) == SIGINT))
+        return WAS_STOPPED;
+    if (!answered)
+        snprintf(text, capacity, "it gave no answer in %d seconds", patience);
+    else if (!ended)
+        snprintf(text, capacity, "it did not end in %d seconds", patience);
     else if (WIFSIGNALED(code))
         snprintf(text, capacity, "signal %d ended it", WTERMSIG(code));
     else if (WEXITSTATUS(code) != 0)
@@ -253,20 +288,25 @@ static bool judge_child(pid_t child, int answer, double *seconds, char *text, si
     else if (!(difference < tune_tolerance))
         snprintf(text, capacity, "its products are off by %.1e (relative rms)", difference);
     else
-        return true;
-    return false;
+        return WORKS;
+    return IS_BAD;
 }
 
 /* Seconds of a set, INFINITY where it does not work. */
 static status time_set(const tune_options *o, const gemm_parameters *set, const gemm_size *sizes,
                        size_t count, const tune_observer *observer, double *seconds, error *err)
 {
-    pid_t child;
-    int answer = -1;
+    int patience = o->patience ? o->patience : PATIENCE;
+    trier t = {.answer = -1, .observer = observer, .deadline = progress_now() + patience};
     char why[96], text[256];
-    TRY(start_child(o->program, set, sizes, count, &child, &answer, err));
-    if (judge_child(child, answer, seconds, why, sizeof why))
+    TRY(start_child(o->program, set, sizes, count, &t.process, &t.answer, err));
+    verdict found = judge_child(&t, patience, seconds, why, sizeof why);
+    if (found == WORKS)
         return STATUS_OK;
+    if (found == WAS_STOPPED)
+        return error_set(err, STATUS_INTERRUPTED,
+                         "tuning stopped while CLBlast's parameters were tried, of which none are "
+                         "remembered yet");
     *seconds = INFINITY;
     snprintf(text, sizeof text, "CLBlast's parameters %s are not chosen: %s", set->name, why);
     if (observer->note)

@@ -1,0 +1,24 @@
+/* Ctrl-C and SIGTERM as a flag, for commands that finish a piece of work before they end. */
+#include "commands/commands.h"
+
+/* A handler can reach nothing but a global. */
+static volatile sig_atomic_t stop_requested;
+
+static void request_stop(int signal_number)
+{
+    (void)signal_number;
+    stop_requested = 1;
+}
+
+const volatile sig_atomic_t *command_catch_stop(void)
+{
+    signal(SIGINT, request_stop);
+    signal(SIGTERM, request_stop);
+    return &stop_requested;
+}
+
+void command_release_stop(void)
+{
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+}
