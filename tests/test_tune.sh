@@ -84,6 +84,25 @@ check "... is remembered" grep -q '"parameters": "' "$(choices)"
 check_run "a set that is not there" 2 "no such set" tune $quick --gemm quickest
 check_run "one trial" 0 '^[0-9.e-]+ [0-9.]+e-0[678]$' tune-gemm cpu 33x17x65 64x64x64
 
+# ---- Interrupted ----
+
+interrupt() {
+    # A background job of a script ignores SIGINT; SIGTERM is taken alike.
+    "${HCNN_CL:-./hcnn-cl}" tune --backbone tiny --batch-size 24 --image-size 64 \
+        >"$scratch/out" 2>"$scratch/err" &
+    victim=$!
+    while ! grep -q '"n": 24' "$(choices)"; do
+        kill -0 "$victim" || return 1
+    done
+    kill -TERM "$victim"
+    code=0
+    wait "$victim" || code=$?
+}
+interrupt
+check "an interrupt is exit code 130" answered 130 'tuning stopped after [0-9]+ of [0-9]+ convolutions'
+check "... what is measured stays" grep -q '"n": 24' "$(choices)"
+check "... and so does what was known" grep -q '"n": 40' "$(choices)"
+
 # ---- Half precision ----
 
 before=$(choices | wc -l)
