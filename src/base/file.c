@@ -15,7 +15,8 @@ status file_read(const char *path, size_t limit, unsigned char **data, size_t *s
 {
     *data = NULL;
     *size = 0;
-    FILE *stream = fopen(path, "rb");
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would wait for ever */
+    FILE *stream = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
     if (!stream)
         return error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", path, strerror(errno));
 
