@@ -7,6 +7,8 @@
 #include "ops/implicit_gemm.h"
 #include "ops/tiled_gemm.h"
 
+#include <limits.h>
+
 /* How a call is cut. */
 typedef struct tiling {
     int m;        /* results on a tile's side */
@@ -29,7 +31,8 @@ static tiling cut(const convolution_call *call, int m)
                 .from = back ? call->y : call->x,
                 .to = back ? call->x : call->y,
                 .pad = back ? 2 - call->shape.pad : call->shape.pad};
-    t.tiles = t.to.n * tiles_along(t.to.h, m) * tiles_along(t.to.w, m);
+    size_t tiles = (size_t)t.to.n * (size_t)tiles_along(t.to.h, m) * (size_t)tiles_along(t.to.w, m);
+    t.tiles = tiles < INT_MAX ? (int)tiles : INT_MAX; /* a batch that is refused for its size */
     return t;
 }
 
