@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "train/evaluate.h"
+#include "train/recipe.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -159,22 +160,22 @@ status train_start(const train_options *options, const train_observer *observer,
 status train_resume(const char *run, int epochs, int max_steps, int threads,
                     const train_observer *observer, error *err)
 {
-    train_config config;
+    train_options o = train_defaults();
+    recipe kept = {0};
     char *path = file_path("%s/config.json", run);
-    status result = path ? config_read(path, &config, err) : error_memory(err, run);
+    status result = path ? recipe_load_file(path, &o, &kept, err) : error_memory(err, run);
     free(path);
-    TRY(result);
-    train_options *o = &config.options;
-    o->epochs = epochs > 0 ? epochs : o->epochs;
-    o->max_steps = max_steps;
-    o->threads = threads > 0 ? threads : o->threads;
-    trainer t = {.options = o, .observer = observer};
-    result = trainer_reopen(&t, run, err);
+    o.epochs = epochs > 0 ? epochs : o.epochs;
+    o.max_steps = max_steps;
+    o.threads = threads > 0 ? threads : o.threads;
+    trainer t = {.options = &o, .observer = observer};
+    if (result == STATUS_OK)
+        result = trainer_reopen(&t, run, err);
     if (result == STATUS_OK) {
         trainer_announce(&t, true);
         result = run_epochs(&t, err);
     }
     trainer_close(&t);
-    config_free(&config);
+    recipe_free(&kept);
     return result;
 }
