@@ -154,6 +154,8 @@ status journal_test(journal *j, const train_finished *w, error *err)
         metrics_to_object(&w->test_half, w->coarse_weight, w->fine_weight, w->only_fine),
         "test_whole",
         metrics_to_object(&w->test_whole, w->coarse_weight, w->fine_weight, w->only_fine));
+    if (line && w->stopped_early > 0)
+        json_object_set_new(line, "stopped_early", json_integer(w->stopped_early));
     return put(j, line, err);
 }
 
