@@ -147,17 +147,12 @@ static status print_level(const head_scores *h, const naming *n, int most, error
     return STATUS_OK;
 }
 
-static void print_loss(const metrics *sums, double coarse_weight, double fine_weight,
-                       bool only_fine)
+static void print_loss(const eval_table *t)
 {
-    double fine = metrics_mean_fine_loss(sums);
-    if (only_fine)
-        printf("loss %.4f = %g * fine %.4f\n", metrics_loss(sums, 0, fine_weight), fine_weight,
-               fine);
-    else
-        printf("loss %.4f = %g * coarse %.4f + %g * fine %.4f\n",
-               metrics_loss(sums, coarse_weight, fine_weight), coarse_weight,
-               metrics_mean_coarse_loss(sums), fine_weight, fine);
+    printf("loss %.4f", metrics_loss(t->sums, t->coarse_weight, t->fine_weight));
+    if (t->scores->has_coarse_head)
+        printf(", coarse %.4f", metrics_mean_coarse_loss(t->sums));
+    printf(", fine %.4f\n", metrics_mean_fine_loss(t->sums));
 }
 
 status eval_print_table(const eval_table *t, error *err)
@@ -166,7 +161,7 @@ status eval_print_table(const eval_table *t, error *err)
     const naming coarse = name_level(s->classes, false), fine = name_level(s->classes, true);
     printf("%llu images (%s), decision %s\n", (unsigned long long)s->fine.images, t->split,
            t->decision);
-    print_loss(t->sums, t->coarse_weight, t->fine_weight, !s->has_coarse_head);
+    print_loss(t);
     printf("\n%-10s %8s %8s %9s %8s %8s %8s\n", "", "top-1", "top-5", "macro F1", "NLL", "ECE",
            "MCE");
     print_head(s->has_coarse_head ? "coarse" : "from fine", &s->coarse);
