@@ -128,7 +128,9 @@ static void decide_fine(decider *d)
     ranking *r = &d->fine;
     for (int i = 0; i < r->count; i++)
         d->logits[i] = d->how->logit(d, i);
-    r->decided = softmax(d->logits, r->count, r->probabilities);
+    /* A coarse class without children is in no product, but what is said of it has to be sound. */
+    bool sound = !d->how->needs_coarse_head || d->coarse_guess >= 0;
+    r->decided = sound && softmax(d->logits, r->count, r->probabilities);
     if (!r->decided)
         return;
     for (int i = 0; i < d->classes->coarse_count; i++)
