@@ -338,25 +338,20 @@ static void nothing_has_no_scores(void **state)
     scores_free(&s);
 }
 
-/* A certain answer belongs to the last bin. */
+/* All three classes are among the first five: heights 0, 1, 2 and 2, 2, 0. */
 static void no_mistakes_have_no_severity(void **state)
 {
     (void)state;
     const float sure[][3] = {{0, -900, -900}, {-900, -900, 0}};
     const int labels[] = {0, 2};
     scores s = score(2, NULL, sure, labels);
-    const double fine[] = {1, 1, 1, 0, 0, 0}, tree[] = {NAN, 1, 1, NAN, NAN, NAN, NAN, 0, 1};
+    const double fine[] = {1, 1, 1, 0, 0, 0};
+    const double tree[] = {NAN, 1, 1, NAN, NAN, NAN, NAN, 0, 7.0 / 6};
     check_summary(&s.fine, fine);
     check_summary(&s.coarse, fine);
-    assert_int_equal(s.fine.bins[SCORES_BINS - 1].images, 2);
+    check_tree(&s, tree);
     assert_near(scores_class(&s.fine, 1).precision, NAN, 0);
     assert_near(scores_class(&s.fine, 1).recall, NAN, 0);
-    tree_summary got = scores_tree(&s);
-    assert_near(got.mistake_severity, NAN, 0);
-    assert_near(got.mistakes_within, NAN, 0);
-    /* All three classes are among the first five: heights 0, 1, 2 and 2, 2, 0. */
-    assert_near(got.distance_at_5, 7.0 / 6, 1e-12);
-    assert_near(got.coarse_from_fine, tree[1], 0);
     scores_free(&s);
 }
 
@@ -384,32 +379,46 @@ static void what_is_not_finite_is_wrong(void **state)
     scores_free(&s);
 }
 
-/* Class 0 is right twice of three and never taken in vain, 1 is never answered right, 2 has neither
- * images nor answers. */
+/* A third is the upper end of the fifth bin of fifteen, and a sure answer that of the last. */
+static void bins_hold_their_upper_ends(void **state)
+{
+    (void)state;
+    const float fine[][3] = {{0, 0, 0}, {0, -900, -900}};
+    const int labels[] = {2, 0};
+    scores s = score(2, NULL, fine, labels);
+    assert_int_equal(s.fine.bins[4].images, 1);
+    assert_int_equal(s.fine.bins[5].images, 0);
+    assert_int_equal(s.fine.bins[SCORES_BINS - 1].images, 1);
+    assert_near(scores_head(&s.fine).ece, 1.0 / 6, 1e-12);
+    assert_near(scores_head(&s.fine).mce, 1.0 / 3, 1e-12);
+    scores_free(&s);
+}
+
+/* Class 0 has neither images nor answers, 1 is right twice of three and never taken in vain, 2 is
+ * never answered right. */
 static void rankings_of_classes(void **state)
 {
     (void)state;
-    const float fine[][3] = {{3, 0, 0}, {3, 0, 0}, {0, 3, 0}, {3, 0, 0}};
-    const int labels[] = {0, 0, 0, 1};
+    const float fine[][3] = {{0, 3, 0}, {0, 3, 0}, {0, 0, 3}, {0, 3, 0}};
+    const int labels[] = {1, 1, 1, 2};
     int order[3];
     confused_pair pairs[4];
     scores s = score(4, NULL, fine, labels);
     scores_worst_first(&s.fine, order);
-    assert_int_equal(order[0], 1);
-    assert_int_equal(order[1], 0);
-    assert_int_equal(order[2], 2);
+    assert_int_equal(order[0], 2);
+    assert_int_equal(order[1], 1);
+    assert_int_equal(order[2], 0);
     assert_int_equal(scores_confused(&s.fine, pairs, 4), 2);
-    assert_int_equal(pairs[0].label, 0);
-    assert_int_equal(pairs[0].answer, 1);
-    assert_int_equal(pairs[1].label, 1);
-    assert_int_equal(pairs[1].answer, 0);
-    s.fine.confusion[1 * 3 + 2] = 5;
-    s.fine.confusion[2 * 3 + 0] = 5;
-    assert_int_equal(scores_confused(&s.fine, pairs, 3), 3);
     assert_int_equal(pairs[0].label, 1);
     assert_int_equal(pairs[0].answer, 2);
     assert_int_equal(pairs[1].label, 2);
-    assert_int_equal(pairs[2].label, 0);
+    assert_int_equal(pairs[1].answer, 1);
+    s.fine.confusion[2 * 3 + 0] = 5;
+    s.fine.confusion[2 * 3 + 1] = 5;
+    assert_int_equal(scores_confused(&s.fine, pairs, 3), 3);
+    assert_int_equal(pairs[0].answer, 0);
+    assert_int_equal(pairs[1].answer, 1);
+    assert_int_equal(pairs[2].label, 1);
     assert_int_equal(pairs[2].images, 1);
     assert_int_equal(scores_confused(&s.fine, pairs, 0), 0);
     scores_free(&s);
@@ -423,6 +432,7 @@ int main(void)
         cmocka_unit_test(nothing_has_no_scores),
         cmocka_unit_test(no_mistakes_have_no_severity),
         cmocka_unit_test(what_is_not_finite_is_wrong),
+        cmocka_unit_test(bins_hold_their_upper_ends),
         cmocka_unit_test(rankings_of_classes),
     };
     return cmocka_run_group_tests_name("scores", tests, NULL, NULL);

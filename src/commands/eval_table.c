@@ -40,13 +40,13 @@ static void print_head(const char *name, const head_scores *h)
 static void print_share(const char *what, double share)
 {
     char cell[CELL];
-    printf("  %-38s %8s\n", what, percent(cell, share));
+    printf("  %-36s %8s\n", what, percent(cell, share));
 }
 
 static void print_height(const char *what, double height)
 {
     char cell[CELL];
-    printf("  %-38s %8s\n", what, decimal(cell, height));
+    printf("  %-36s %8s\n", what, decimal(cell, height));
 }
 
 static void print_tree(const scores *s)
@@ -61,11 +61,11 @@ static void print_tree(const scores *s)
         print_share("the heads' own guesses agree", t.agreement);
         print_share("coarse and fine answer both right", t.both_right);
     }
-    puts("wrong fine answers");
-    print_height("mean height (1 same coarse class, 2 not)", t.mistake_severity);
-    print_share("within the right coarse class", t.mistakes_within);
-    print_height("mean height of all answers", t.distance_at_1);
-    print_height("mean height of the first five", t.distance_at_5);
+    puts("height of the fine answer: 0 right, 1 in the right coarse class, 2 in another");
+    print_height("mean of the wrong ones", t.mistake_severity);
+    print_share("wrong ones of height 1", t.mistakes_within);
+    print_height("mean of all", t.distance_at_1);
+    print_height("mean of the first five of each image", t.distance_at_5);
 }
 
 /* The names of one level, and the width of their column. */
@@ -124,11 +124,12 @@ static status print_classes(const head_scores *h, const naming *n, int most, err
     return STATUS_OK;
 }
 
-static void print_confused(const head_scores *h, const naming *n)
+/* As many as classes are listed, and CONFUSED_PAIRS at most: there can be thousands. */
+static void print_confused(const head_scores *h, const naming *n, int most)
 {
     confused_pair pairs[CONFUSED_PAIRS];
     char label[NAME_LIMIT], answer[NAME_LIMIT];
-    int count = scores_confused(h, pairs, CONFUSED_PAIRS);
+    int count = scores_confused(h, pairs, most < CONFUSED_PAIRS ? most : CONFUSED_PAIRS);
     if (count == 0)
         return;
     printf("\n%s classes most often taken for another\n", n->fine ? "fine" : "coarse");
@@ -143,7 +144,7 @@ static void print_confused(const head_scores *h, const naming *n)
 static status print_level(const head_scores *h, const naming *n, int most, error *err)
 {
     TRY(print_classes(h, n, most, err));
-    print_confused(h, n);
+    print_confused(h, n, most);
     return STATUS_OK;
 }
 

@@ -122,8 +122,7 @@ void scores_add(scores *s, const decider *d, int coarse_label, int fine_label)
     add_answer(&s->fine, fine, fine_label);
     add_heights(s, fine, fine_label);
     s->coarse_head += d->coarse_guess == coarse_label;
-    s->agree +=
-        d->coarse_guess >= 0 && d->fine_guess >= 0 && parents[d->fine_guess] == d->coarse_guess;
+    s->agree += d->fine_guess >= 0 && parents[d->fine_guess] == d->coarse_guess;
     if (!fine->decided)
         return;
     s->coarse_from_fine += parents[fine->order[0]] == coarse_label;
