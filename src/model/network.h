@@ -176,9 +176,10 @@ double network_layer_flops(const network *net, const char *label, const char *ph
 const char *network_layer_algorithm(const network *net, const char *label,
                                     enum convolution_direction direction);
 
-/* The input, NHWC, of the last step if that was a training step, and the logits of the last step;
- * blocking, for tests. */
+/* The input, NHWC, of the last step if that was a training step; blocking, for tests. */
 status network_read_input(network *net, float *values, error *err);
+/* The logits [count][classes] of the last step, blocking; either may be NULL, and coarse is not
+ * touched with only_fine. */
 status network_read_logits(network *net, float *coarse, float *fine, error *err);
 
 #endif
