@@ -1,17 +1,21 @@
-/* `hcnn-cl eval`: a checkpoint's accuracy on a data set. */
+/* `hcnn-cl eval`: a checkpoint's scores on a data set. */
 #include "base/progress.h"
 #include "commands/commands.h"
+#include "commands/eval_table.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
-#include "train/journal.h"
+#include "train/scores_output.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct eval_options {
-    const char *checkpoint, *data, *split, *precision;
+    const char *checkpoint, *data, *split, *precision, *decision, *classes, *confusion;
     int batch_size;
+    int most_classes; /* what `classes` says */
     uint64_t seed;
     bool seed_given, json;
 } eval_options;
@@ -21,31 +25,26 @@ static void draw(void *context, size_t done, size_t total)
     progress_draw(context, "evaluating", done, total, "");
 }
 
-static double percent(const metrics *m, uint64_t hits)
+/* What is measured. */
+typedef struct measured {
+    metrics sums; /* the device's own, for the losses */
+    decider decide;
+    scores scores;
+} measured;
+
+static void take(void *context, const batch *b, const float *coarse, const float *fine)
 {
-    return 100 * metrics_share(m, hits);
+    measured *m = context;
+    const hierarchy *c = m->scores.classes;
+    for (int i = 0; i < b->count; i++) {
+        decider_decide(&m->decide, coarse ? coarse + (size_t)i * (size_t)c->coarse_count : NULL,
+                       fine + (size_t)i * (size_t)c->fine_count);
+        scores_add(&m->scores, &m->decide, b->coarse[i], b->fine[i]);
+    }
 }
 
-static void print_table(const eval_options *o, const metrics *m, bool only_fine)
+static status print_json(json_t *line, error *err)
 {
-    printf("%llu images (%s)\n", (unsigned long long)m->count, o->split);
-    if (!only_fine)
-        printf("coarse  loss %.4f  top-1 %6.2f%%  top-5 %6.2f%%\n", metrics_mean_coarse_loss(m),
-               percent(m, m->coarse_top1), percent(m, m->coarse_top5));
-    printf("fine    loss %.4f  top-1 %6.2f%%  top-5 %6.2f%%\n", metrics_mean_fine_loss(m),
-           percent(m, m->fine_top1), percent(m, m->fine_top5));
-    if (!only_fine)
-        printf("the fine guess lies in the guessed coarse class: %.2f%%\n", percent(m, m->agree));
-}
-
-/* The loss is weighted as the run's, so that it is the one that training reported. */
-static status print_json(const eval_options *o, const metrics *m, const run_terms *terms,
-                         bool only_fine, error *err)
-{
-    json_t *line =
-        metrics_to_object(m, only_fine ? 0 : terms->coarse_weight, terms->fine_weight, only_fine);
-    if (line)
-        json_object_set_new(line, "split", json_string(o->split));
     char *text =
         line ? json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(line);
@@ -54,6 +53,26 @@ static status print_json(const eval_options *o, const metrics *m, const run_term
     puts(text);
     free(text);
     return STATUS_OK;
+}
+
+/* The loss is weighted as the run's, so that it is the one that training reported. The file comes
+ * last: where it cannot be written, the answer is there all the same. */
+static status print(const eval_options *o, const measured *m, const run_terms *terms, error *err)
+{
+    const eval_table table = {.scores = &m->scores,
+                              .sums = &m->sums,
+                              .coarse_weight = m->scores.has_coarse_head ? terms->coarse_weight : 0,
+                              .fine_weight = terms->fine_weight,
+                              .split = o->split,
+                              .decision = decider_name(&m->decide),
+                              .most_classes = o->most_classes};
+    if (o->json)
+        TRY(print_json(scores_to_object(&m->scores, &m->decide, &m->sums, table.coarse_weight,
+                                        table.fine_weight, o->split),
+                       err));
+    else
+        TRY(eval_print_table(&table, err));
+    return o->confusion ? scores_write_confusion(&m->scores, o->confusion, err) : STATUS_OK;
 }
 
 /* The images of the split: indices of the test part. */
@@ -72,7 +91,7 @@ static void choose_split(const eval_options *o, const unsigned *order, size_t va
 }
 
 static status measure(const eval_options *o, device *dev, const dataset *data,
-                      const checkpoint_info *info, metrics *sums, error *err)
+                      const checkpoint_info *info, measured *m, error *err)
 {
     network_options options = info->options;
     network *net = NULL;
@@ -82,6 +101,7 @@ static status measure(const eval_options *o, device *dev, const dataset *data,
     size_t validation, count;
     progress bar;
     const evaluate_watch watch = {draw, &bar, NULL};
+    const evaluate_sink sink = {take, m};
     const loader_options plain = {.batch_size = o->batch_size, .threads = 2};
     TRY(hierarchy_compare(&info->classes, o->checkpoint, &data->classes, "the data set", err));
     TRY(dataset_split(&data->test, o->seed, &order, &validation, err));
@@ -96,7 +116,7 @@ static status measure(const eval_options *o, device *dev, const dataset *data,
         result = checkpoint_load(o->checkpoint, net, err);
     if (result == STATUS_OK) {
         progress_begin(&bar, stderr);
-        result = evaluate_loader(net, from, &data->classes, &watch, sums, err);
+        result = evaluate_logits(net, from, &data->classes, &watch, &sink, &m->sums, err);
         progress_clear(&bar);
     }
     network_free(net);
@@ -105,38 +125,72 @@ static status measure(const eval_options *o, device *dev, const dataset *data,
     return result;
 }
 
-static status run(eval_options *o, error *err)
+static status measure_and_print(const eval_options *o, const checkpoint_info *info, error *err)
 {
-    checkpoint_info info;
     dataset data;
     device *dev = NULL;
-    metrics sums;
-    TRY(checkpoint_read_info(o->checkpoint, &info, err));
-    bool only_fine = info.options.only_fine;
-    const run_terms terms = info.state.terms;
-    if (!o->seed_given)
-        o->seed = terms.seed;
+    measured m = {0};
+    bool has_coarse = !info->options.only_fine;
+    TRY(decider_create(&m.decide, o->decision, &info->classes, has_coarse, err));
     status result = dataset_open(o->data, &data, err);
     if (result == STATUS_OK) {
-        result = device_open(&dev, err);
+        result = scores_create(&m.scores, &info->classes, has_coarse, err);
+        if (result == STATUS_OK)
+            result = device_open(&dev, err);
         if (result == STATUS_OK)
             result = device_set_precision(dev, o->precision, err);
         if (result == STATUS_OK)
-            result = measure(o, dev, &data, &info, &sums, err);
+            result = measure(o, dev, &data, info, &m, err);
         device_close(dev);
         dataset_close(&data);
     }
-    checkpoint_free_info(&info);
-    TRY(result);
-    if (o->json)
-        return print_json(o, &sums, &terms, only_fine, err);
-    print_table(o, &sums, only_fine);
+    if (result == STATUS_OK)
+        result = print(o, &m, &info->state.terms, err);
+    scores_free(&m.scores);
+    decider_free(&m.decide);
+    return result;
+}
+
+/* --classes: a number, or "all". */
+static status read_classes(eval_options *o, error *err)
+{
+    char *end;
+    o->most_classes = INT_MAX;
+    if (strcmp(o->classes, "all") == 0)
+        return STATUS_OK;
+    errno = 0;
+    long number = strtol(o->classes, &end, 10);
+    if (errno != 0 || end == o->classes || *end || number < 0 || number > INT_MAX)
+        return error_set(err, STATUS_USAGE, "--classes: '%s' is neither a number nor all",
+                         o->classes);
+    o->most_classes = (int)number;
     return STATUS_OK;
+}
+
+static status run(eval_options *o, error *err)
+{
+    checkpoint_info info;
+    if (!o->checkpoint)
+        return error_set(err, STATUS_USAGE,
+                         "eval needs --checkpoint FILE, as RUN/best.safetensors of a training run");
+    TRY(read_classes(o, err));
+    TRY(checkpoint_read_info(o->checkpoint, &info, err));
+    if (!o->seed_given)
+        o->seed = info.state.terms.seed;
+    status result = measure_and_print(o, &info, err);
+    checkpoint_free_info(&info);
+    return result;
 }
 
 int command_eval(int argc, char **argv)
 {
-    eval_options o = {.split = "all", .precision = "fp32", .batch_size = 32};
+    eval_options o = {.split = "all",
+                      .precision = "fp32",
+                      .decision = "argmax",
+                      .classes = "10",
+                      .batch_size = 32};
+    char decisions[64];
+    decision_choices(decisions, sizeof decisions);
     const option_spec options[] = {
         OPTION_ROW_STRING("checkpoint", &o.checkpoint, "FILE",
                           "RUN/best.safetensors or RUN/last.safetensors"),
@@ -148,6 +202,13 @@ int command_eval(int argc, char **argv)
         OPTION_ROW_INT("batch-size", &o.batch_size, 1, 65536, "images at a time"),
         OPTION_ROW_CHOICE("precision", &o.precision, "fp32|fp16",
                           "as train's; a checkpoint of either can be measured in both"),
+        OPTION_ROW_CHOICE("decision", &o.decision, decisions,
+                          "how an image's classes are chosen: each head's likeliest, the likeliest "
+                          "pair, or the least expected distance in the tree of classes"),
+        OPTION_ROW_STRING("classes", &o.classes, "N|all",
+                          "list so many classes of each level, the worst first"),
+        OPTION_ROW_STRING("confusion", &o.confusion, "FILE",
+                          "write both confusion matrices as CSV"),
         OPTION_ROW_FLAG("json", &o.json, "print a line of JSON"),
         {0},
     };
@@ -163,9 +224,6 @@ int command_eval(int argc, char **argv)
     if (!command_options(&line, argc, argv, &rest, &exit_code))
         return exit_code;
     options_free(&rest);
-    status result = o.checkpoint ? run(&o, &err)
-                                 : error_set(&err, STATUS_USAGE,
-                                             "eval needs --checkpoint FILE, as "
-                                             "RUN/best.safetensors of a training run");
+    status result = run(&o, &err);
     return result == STATUS_OK ? command_finish() : command_fail(&err, result);
 }

@@ -12,10 +12,12 @@ typedef struct train_options {
     const char *run;     /* the run directory; NULL: runs/DATE-TIME */
     const char *metrics; /* where the metrics go; NULL: RUN/metrics.jsonl */
     const char *backbone, *stem, *optimizer, *augment;
-    const char *precision; /* device_set_precision */
-    const char *weights;   /* safetensors to start from, or NULL */
-    const char *freeze;    /* network_options.freeze; NULL: "default" when weights hold backbones */
-    const char *schedule;  /* NULL: multistep with milestones, else plateau */
+    const char *fusion;       /* network_options.fusion */
+    const char *coarse_depth; /* "layer3" or "layer4"; NULL: "layer3" */
+    const char *precision;    /* device_set_precision */
+    const char *weights;      /* safetensors to start from, or NULL */
+    const char *freeze;   /* network_options.freeze; NULL: "default" when weights hold backbones */
+    const char *schedule; /* NULL: multistep with milestones, else plateau */
     const char *milestones;             /* "7,13" or NULL */
     int epochs, batch_size, image_size; /* image_size 0: the data's own */
     int max_steps;                      /* 0: no limit */
@@ -29,7 +31,7 @@ typedef struct train_options {
     double clip_norm;      /* of all gradients together; 0: not clipped */
     double ema;            /* decay of the weights' average; 0: none is kept */
     double coarse_weight, fine_weight;
-    bool nesterov, no_norm_decay, only_fine, no_shuffle;
+    bool nesterov, no_norm_decay, only_fine, no_shuffle, shared_trunk;
     uint64_t seed;
     bool tune;           /* first measure what is not tuned yet (tune.h); not kept in config.json */
     const char *program; /* tune_options.program; not kept either */
