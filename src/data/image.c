@@ -2,6 +2,7 @@
 #include "data/image.h"
 #include "base/file.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,44 +37,65 @@ static status unreadable(const char *path, error *err)
                      reason ? reason : "unknown format");
 }
 
-static status check_size(const char *path, const unsigned char *data, size_t size, int *width,
-                         int *height, error *err)
+static status check_size(const char *path, int width, int height, error *err)
+{
+    if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE ||
+        (long long)width * height > MAX_PIXELS)
+        return error_set(err, STATUS_FAILED, "%s: %dx%d pixels are more than the %d that are read",
+                         path, width, height, MAX_PIXELS);
+    return STATUS_OK;
+}
+
+static status decode(const char *path, const unsigned char *data, size_t size, image *read,
+                     error *err)
 {
     int channels;
-    if (!stbi_info_from_memory(data, (int)size, width, height, &channels))
+    if (!stbi_info_from_memory(data, (int)size, &read->width, &read->height, &channels))
         return unreadable(path, err);
-    if (*width < 1 || *height < 1 || *width > MAX_SIDE || *height > MAX_SIDE ||
-        (long long)*width * *height > MAX_PIXELS)
-        return error_set(err, STATUS_FAILED, "%s: %dx%d pixels are more than the %d that are read",
-                         path, *width, *height, MAX_PIXELS);
-    return STATUS_OK;
+    TRY(check_size(path, read->width, read->height, err));
+    read->pixels =
+        stbi_load_from_memory(data, (int)size, &read->width, &read->height, &channels, CHANNELS);
+    return read->pixels ? STATUS_OK : unreadable(path, err);
 }
 
 status image_read(const char *path, image *read, error *err)
 {
     unsigned char *data;
     size_t size;
-    int channels;
     *read = (image){0};
     TRY(file_read(path, MAX_FILE_BYTES, &data, &size, err));
-    status result = check_size(path, data, size, &read->width, &read->height, err);
-    if (result == STATUS_OK) {
-        read->pixels = stbi_load_from_memory(data, (int)size, &read->width, &read->height,
-                                             &channels, CHANNELS);
-        if (!read->pixels)
-            result = unreadable(path, err);
-    }
+    status result = decode(path, data, size, read, err);
     free(data);
     return result;
 }
 
+/* A file, for stb_image to read as much of as it needs. */
+static int read_some(void *stream, char *data, int size)
+{
+    return (int)fread(data, 1, (size_t)size, stream);
+}
+
+static void skip_some(void *stream, int count)
+{
+    if (fseek(stream, count, SEEK_CUR) != 0)
+        fseek(stream, 0, SEEK_END);
+}
+
+static int at_end(void *stream)
+{
+    return feof((FILE *)stream) || ferror((FILE *)stream);
+}
+
 status image_read_size(const char *path, int *width, int *height, error *err)
 {
-    unsigned char *data;
+    static const stbi_io_callbacks callbacks = {read_some, skip_some, at_end};
+    FILE *stream;
     size_t size;
-    TRY(file_read(path, MAX_FILE_BYTES, &data, &size, err));
-    status result = check_size(path, data, size, width, height, err);
-    free(data);
+    int channels;
+    TRY(file_open(path, &stream, &size, err));
+    int known = stbi_info_from_callbacks(&callbacks, stream, width, height, &channels);
+    status result = known ? check_size(path, *width, *height, err) : unreadable(path, err);
+    fclose(stream);
     return result;
 }
 

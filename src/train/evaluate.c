@@ -41,6 +41,7 @@ static status run_batches(network *net, loader *from, const hierarchy *classes,
             return STATUS_OK;
         network_batch b = batch_for_network(next);
         pending this = {next, 0};
+        TRY(network_reserve_pixels(net, next->pixel_bytes, err));
         TRY(network_step(net, &b, STEP_EVALUATE, 1, 1, &this.ticket, err));
         status result = finish_batch(net, from, last, classes, sums, err);
         *last = this;
@@ -62,17 +63,4 @@ status evaluate_loader(network *net, loader *from, const hierarchy *classes,
     status waited =
         finish_batch(net, from, &last, classes, sums, result == STATUS_OK ? err : &ignored);
     return result == STATUS_OK ? waited : result;
-}
-
-status evaluate_set(network *net, const image_set *set, const unsigned *indices, size_t count,
-                    int threads, const hierarchy *classes, const evaluate_watch *watch,
-                    metrics *sums, error *err)
-{
-    const loader_options options = {.batch_size = network_get_options(net)->batch_size,
-                                    .threads = threads};
-    loader *from;
-    TRY(loader_create(set, indices, count, &options, &from, err));
-    status result = evaluate_loader(net, from, classes, watch, sums, err);
-    loader_free(from);
-    return result;
 }

@@ -6,6 +6,7 @@
 #include "train/train.h"
 #include "base/file.h"
 #include "base/progress.h"
+#include "data/division.h"
 #include "model/weights.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
@@ -25,8 +26,8 @@ typedef struct trainer {
     run_directory run;
     device *dev;
     dataset data;
-    unsigned *test_order; /* validation first, then test */
-    size_t validation_count;
+    dataset_division parts;
+    bad_images *bad;
     loader *train, *validate;
     network *net;
     solver *solve;
@@ -43,25 +44,54 @@ static void note(const trainer *t, const char *text)
         t->observer->note(t->observer->context, text);
 }
 
+/* note, for those who take a callback. */
+static void pass_note(void *context, const char *text)
+{
+    note(context, text);
+}
+
 static bool stop_wanted(const trainer *t)
 {
     return t->observer->stop && *t->observer->stop;
+}
+
+/* Measuring: images in order, as they are. */
+static loader_options plain_options(const trainer *t)
+{
+    return (loader_options){.batch_size = t->options->batch_size,
+                            .threads = t->options->threads,
+                            .crop = t->options->crop_boxes,
+                            .bad = t->bad};
+}
+
+static status open_part(const image_subset *part, const loader_options *options, loader **opened,
+                        error *err)
+{
+    return loader_create(part->set, part->indices, part->count, options, opened, err);
 }
 
 static status open_data(trainer *t, error *err)
 {
     const train_options *o = t->options;
     TRY(dataset_open(o->data, &t->data, err));
-    TRY(dataset_split(&t->data.test, o->seed, &t->test_order, &t->validation_count, err));
+    if (o->crop_boxes && !t->data.train.boxes)
+        return error_set(err, STATUS_USAGE,
+                         "--crop-boxes: %s has no boxes; DeepFashion's Anno/list_bbox.txt has",
+                         dataset_is_sample(&t->data) ? "the sample" : t->data.source);
+    TRY(dataset_divide(&t->data, o->seed, &t->parts, err));
+    TRY(bad_images_create(o->max_bad, pass_note, t, &t->bad, err));
     const loader_options training = {.batch_size = o->batch_size,
                                      .threads = o->threads,
                                      .seed = o->seed,
                                      .shuffle = !o->no_shuffle,
-                                     .augment = strcmp(o->augment, "none") != 0};
-    const loader_options plain = {.batch_size = o->batch_size, .threads = o->threads};
-    TRY(loader_create(&t->data.train, NULL, t->data.train.count, &training, &t->train, err));
-    return loader_create(&t->data.test, t->test_order, t->validation_count, &plain, &t->validate,
-                         err);
+                                     .augment = strcmp(o->augment, "none") != 0,
+                                     .balance = o->balance,
+                                     .crop = o->crop_boxes,
+                                     .bad = t->bad,
+                                     .replace = true};
+    const loader_options plain = plain_options(t);
+    TRY(open_part(&t->parts.train, &training, &t->train, err));
+    return open_part(&t->parts.validation, &plain, &t->validate, err);
 }
 
 /* The side of the last feature map: the stem and three stages halve it, rounding up. */
@@ -75,14 +105,14 @@ static int last_map(int size, enum stem stem)
 /* Batch normalisation has no variance to divide by when a batch is one value per channel. */
 static status check_last_batch(const trainer *t, const network_options *n, error *err)
 {
-    size_t rest = t->data.train.count % (size_t)n->batch_size;
+    size_t rest = t->parts.train.count % (size_t)n->batch_size;
     if (last_map(n->image_size, n->stem) > 1 || (n->batch_size > 1 && rest != 1))
         return STATUS_OK;
     return error_set(err, STATUS_USAGE,
                      "%zu training images in batches of %d leave a batch of one image, whose last "
                      "feature map is one pixel: batch normalisation needs more than one value; "
                      "choose another --batch-size or a larger --image-size",
-                     t->data.train.count, n->batch_size);
+                     t->parts.train.count, n->batch_size);
 }
 
 static status choose_freeze(trainer *t, error *err)
@@ -104,15 +134,10 @@ static void show_tuning(void *context, const char *what, size_t done, size_t tot
         t->observer->evaluating(t->observer->context, what, done, total);
 }
 
-static void note_tuning(void *context, const char *text)
-{
-    note(context, text);
-}
-
 static status tune(trainer *t, const network_options *n, error *err)
 {
     const tune_options o = {.network = *n, .only_missing = true, .program = t->options->program};
-    const tune_observer observer = {t, show_tuning, note_tuning, t->observer->stop};
+    const tune_observer observer = {t, show_tuning, pass_note, t->observer->stop};
     tune_report report;
     status result = tune_run(t->dev, &o, &observer, &report, err);
     tune_free(&report);
@@ -183,9 +208,10 @@ static void announce(trainer *t, bool resumed)
         .coarse_classes = t->data.classes.coarse_count,
         .fine_classes = t->data.classes.fine_count,
         .image_size = network_get_options(t->net)->image_size,
-        .train_images = t->data.train.count,
-        .validation_images = t->validation_count,
-        .test_images = t->data.test.count,
+        .train_images = t->parts.train.count,
+        .validation_images = t->parts.validation.count,
+        .test_images = t->parts.whole_test.count,
+        .held_out = t->parts.rule == DIVISION_HELD_OUT,
         .parameters = network_size(t->net),
         .trained_parameters = trained_size(t),
         .memory_bytes = network_memory_bytes(t->net),
@@ -294,6 +320,7 @@ static status start_step(trainer *t, const batch *b, pending *p, error *err)
     network_batch for_network = batch_for_network(b);
     pending this = {b, 0};
     uint64_t step = steps_ahead(t, p) + 1;
+    TRY(network_reserve_pixels(t->net, b->pixel_bytes, err));
     network_set_rate(t->net, (float)t->state.rate.lr);
     TRY(solver_begin(t->solve, step, err));
     status result = network_step(t->net, &for_network, STEP_TRAIN, (float)o->coarse_weight,
@@ -432,7 +459,22 @@ static status end_epoch(trainer *t, error *err)
     return STATUS_OK;
 }
 
-/* The best checkpoint on the half of the test set that validation did not see, and on all of it. */
+static status measure_part(trainer *t, const image_subset *part, const char *name, metrics *sums,
+                           error *err)
+{
+    loader *from;
+    evaluating context = {t, name};
+    const evaluate_watch watch = {pass_on, &context, t->observer->stop};
+    const loader_options plain = plain_options(t);
+    if (part->count == 0)
+        return STATUS_OK;
+    TRY(open_part(part, &plain, &from, err));
+    status result = evaluate_loader(t->net, from, &t->data.classes, &watch, sums, err);
+    loader_free(from);
+    return result;
+}
+
+/* The best checkpoint on the test set and, when one half of that validated, on the other. */
 static status measure_best(trainer *t, train_finished *what, error *err)
 {
     char *best = file_path("%s/best.safetensors", t->run.path);
@@ -441,16 +483,9 @@ static status measure_best(trainer *t, train_finished *what, error *err)
     status result = checkpoint_load(best, t->net, err);
     free(best);
     TRY(result);
-    const train_options *o = t->options;
-    evaluating half = {t, "test half"}, whole = {t, "whole test set"};
-    const evaluate_watch watch_half = {pass_on, &half, t->observer->stop};
-    const evaluate_watch watch_whole = {pass_on, &whole, t->observer->stop};
-    size_t rest = t->data.test.count - t->validation_count;
-    if (rest > 0)
-        TRY(evaluate_set(t->net, &t->data.test, t->test_order + t->validation_count, rest,
-                         o->threads, &t->data.classes, &watch_half, &what->test_half, err));
-    TRY(evaluate_set(t->net, &t->data.test, NULL, t->data.test.count, o->threads, &t->data.classes,
-                     &watch_whole, &what->test_whole, err));
+    if (t->parts.rule == DIVISION_HALVED)
+        TRY(measure_part(t, &t->parts.test, "test half", &what->test_half, err));
+    TRY(measure_part(t, &t->parts.whole_test, "whole test set", &what->test_whole, err));
     what->tested = true;
     return journal_test(&t->log, what, err);
 }
@@ -501,7 +536,8 @@ static void close_trainer(trainer *t)
     network_free(t->net);
     loader_free(t->train);
     loader_free(t->validate);
-    free(t->test_order);
+    bad_images_free(t->bad);
+    dataset_division_free(&t->parts);
     dataset_close(&t->data);
     device_close(t->dev);
     run_directory_close(&t->run);
@@ -546,6 +582,9 @@ static status create_run(trainer *t, error *err)
 
 static status check_options(const train_options *o, error *err)
 {
+    if (o->balance && o->no_shuffle)
+        return error_set(err, STATUS_USAGE,
+                         "--balance draws the images by lot, --no-shuffle takes them in order");
     bool adam = strcmp(o->optimizer, "adam") == 0;
     if (o->nesterov && (o->momentum <= 0 || adam))
         return error_set(err, STATUS_USAGE, "--nesterov needs --optimizer sgd and a --momentum");
@@ -558,7 +597,7 @@ static status check_options(const train_options *o, error *err)
 
 static run_terms terms_of(const train_options *o)
 {
-    return (run_terms){o->seed, o->coarse_weight, o->fine_weight};
+    return (run_terms){o->seed, o->coarse_weight, o->fine_weight, o->crop_boxes};
 }
 
 static status start_state(trainer *t, error *err)
