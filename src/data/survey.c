@@ -106,6 +106,8 @@ static status run_threads(work *w, size_t before, size_t total, error *err)
     watch(w, before, total);
     for (int i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
+    if (w->options->progress)
+        w->options->progress(w->options->context, before + w->done, total);
     return w->memory_out ? error_memory(err, "the list of images") : STATUS_OK;
 }
 
