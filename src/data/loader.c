@@ -117,9 +117,12 @@ static status put_box(slot *s, const image *from, pixel_box box, pixel_source *s
     return STATUS_OK;
 }
 
-/* Takes note of an image that cannot be read; err says why. */
+/* Takes note, once a batch, of an image that cannot be read; err says why. */
 static status add_bad(slot *s, size_t index, error *err)
 {
+    for (int i = 0; i < s->bad_count; i++)
+        if (s->bad[i].index == index)
+            return STATUS_OK;
     bad_image *grown = realloc(s->bad, ((size_t)s->bad_count + 1) * sizeof *grown);
     s->bad = grown ? grown : s->bad;
     char *message = grown ? strdup(err->message) : NULL;
