@@ -60,11 +60,8 @@ static loader *make_loader(const image_set *set, int threads, bool shuffle, bool
 {
     error err;
     loader *made;
-    const loader_options options = {.batch_size = BATCH,
-                                    .threads = threads,
-                                    .seed = 7,
-                                    .shuffle = shuffle,
-                                    .augment = augment};
+    const loader_options options = {
+        .batch_size = BATCH, .threads = threads, .seed = 7, .shuffle = shuffle, .augment = augment};
     CHECK_OK(loader_create(set, NULL, set->count, &options, &made, &err));
     assert_int_equal(loader_batches(made), BATCHES);
     return made;

@@ -2,6 +2,7 @@
 #include "data/image.h"
 #include "base/file.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,28 @@ static status check_size(const char *path, int width, int height, error *err)
     return STATUS_OK;
 }
 
+static size_t little_endian(const unsigned char *bytes, int count)
+{
+    size_t value = 0;
+    while (count-- > 0)
+        value = value << 8 | bytes[count];
+    return value;
+}
+
+/* Whether a BMP file, which is not compressed, has all of its rows: stb_image makes up what is
+ * missing. The last row may lack its padding. */
+static bool bmp_is_whole(const unsigned char *data, size_t size, int width, int height)
+{
+    enum { PIXELS_AT = 10, HEADER_AT = 14, OS2_HEADER = 12, OS2_DEPTH_AT = 24, DEPTH_AT = 28 };
+    if (size <= DEPTH_AT + 1)
+        return false;
+    bool os2 = little_endian(data + HEADER_AT, 4) == OS2_HEADER;
+    size_t bits = (size_t)width * little_endian(data + (os2 ? OS2_DEPTH_AT : DEPTH_AT), 2);
+    size_t rows = (size_t)height - 1;
+    return size >=
+           little_endian(data + PIXELS_AT, 4) + rows * ((bits + 31) / 32 * 4) + (bits + 7) / 8;
+}
+
 static status decode(const char *path, const unsigned char *data, size_t size, image *read,
                      error *err)
 {
@@ -53,6 +76,9 @@ static status decode(const char *path, const unsigned char *data, size_t size, i
     if (!stbi_info_from_memory(data, (int)size, &read->width, &read->height, &channels))
         return unreadable(path, err);
     TRY(check_size(path, read->width, read->height, err));
+    if (size > 2 && data[0] == 'B' && data[1] == 'M' &&
+        !bmp_is_whole(data, size, read->width, read->height))
+        return error_set(err, STATUS_FAILED, "%s: is cut short", path);
     read->pixels =
         stbi_load_from_memory(data, (int)size, &read->width, &read->height, &channels, CHANNELS);
     return read->pixels ? STATUS_OK : unreadable(path, err);
