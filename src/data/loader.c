@@ -43,6 +43,7 @@ struct loader {
     balance *even; /* NULL unless options.balance */
     uint32_t epoch;
     size_t claimed, taken, batches; /* numbers of batches in this epoch */
+    bool empty;                     /* begun at its start and nothing handed out so far */
     unsigned filling;
     bool stopping;
     slot slots[SLOTS];
@@ -398,6 +399,7 @@ status loader_start(loader *from, uint32_t epoch, size_t first_batch, error *err
         for (size_t i = 0; i < from->count; i++)
             from->order[i] = (uint32_t)i;
     from->claimed = from->taken = first_batch;
+    from->empty = first_batch == 0 && batches > 0;
     from->batches = batches;
     pthread_cond_broadcast(&from->changed);
     pthread_mutex_unlock(&from->lock);
@@ -452,11 +454,15 @@ status loader_next(loader *from, const batch **next, error *err)
             return s->result;
         }
         if (s->b.count > 0) {
+            from->empty = false;
             *next = &s->b;
             return STATUS_OK;
         }
         loader_recycle(from, &s->b);
     }
+    if (from->empty)
+        return error_set(err, STATUS_FAILED, "none of the %zu images can be read, as the last: %s",
+                         from->count, from->set->paths[index_at(from, from->count - 1)]);
     return STATUS_OK;
 }
 

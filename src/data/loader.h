@@ -51,7 +51,7 @@ status loader_start(loader *from, uint32_t epoch, size_t first_batch, error *err
 size_t loader_images(const loader *from);
 size_t loader_batches(const loader *from);
 /* The next batch, or NULL in *next after the last. It stays valid until loader_recycle. A batch of
- * which nothing is left is passed over. */
+ * which nothing is left is passed over; an epoch of which nothing is left is an error. */
 status loader_next(loader *from, const batch **next, error *err);
 /* Hands a batch back to be filled again. */
 void loader_recycle(loader *from, const batch *used);
