@@ -23,9 +23,10 @@ typedef struct train_options {
     int metrics_every;                  /* a line every so many steps */
     int checkpoint_every;               /* steps; 0: at the end of each epoch only */
     int threads;
+    int max_bad; /* image files that may be broken */
     double lr, momentum, weight_decay;
     double coarse_weight, fine_weight;
-    bool nesterov, only_fine, no_shuffle, shared_trunk;
+    bool nesterov, only_fine, no_shuffle, shared_trunk, balance, crop_boxes;
     uint64_t seed;
     bool tune;           /* first measure what is not tuned yet (tune.h); not kept in config.json */
     const char *program; /* tune_options.program; not kept either */

@@ -96,6 +96,7 @@ static status start_step(trainer *t, const batch *b, pending *p, error *err)
     network_batch for_network = batch_for_network(b);
     pending this = {b, 0};
     uint64_t step = steps_ahead(t, p) + 1;
+    TRY(network_reserve_pixels(t->net, b->pixel_bytes, err));
     network_set_rate(t->net, (float)t->state.rate.lr);
     TRY(solver_begin(t->solve, step, err));
     status result = network_step(t->net, &for_network, STEP_TRAIN, (float)o->coarse_weight,
