@@ -107,8 +107,8 @@ static void warn(void *context, const char *text)
 }
 
 static status measure_parts(const eval_options *o, device *dev, const dataset *data,
-                            const dataset_division *parts, const checkpoint_info *info,
-                            measured *m, error *err)
+                            const dataset_division *parts, const checkpoint_info *info, measured *m,
+                            error *err)
 {
     network_options options = info->options;
     network *net = NULL;
