@@ -284,7 +284,8 @@ static status push_name(pickle *p, const unsigned char *module, size_t module_le
     for (size_t i = 0; fits && i < p->rules->name_count; i++)
         if (strcmp(full, p->rules->names[i].name) == 0) {
             TRY(push_bytes(p, PICKLE_NAME, (const unsigned char *)full, strlen(full), err));
-            p->stack[p->depth - 1]->tag = (int)i;
+            p->stack[p->depth - 1]->tag = p->rules->names[i].tag;
+            p->stack[p->depth - 1]->integer = (int64_t)i;
             return STATUS_OK;
         }
     for (char *c = full; fits && *c; c++)
@@ -296,7 +297,7 @@ static status push_name(pickle *p, const unsigned char *module, size_t module_le
 
 static status push_global(pickle *p, error *err)
 {
-    const unsigned char *module, *name;
+    const unsigned char *module = NULL, *name = NULL;
     size_t module_length = 0, name_length = 0;
     TRY(take_line(p, &module, &module_length, err));
     TRY(take_line(p, &name, &name_length, err));
@@ -320,7 +321,7 @@ static status reduce(pickle *p, error *err)
     TRY(pop(p, &name, err));
     if (name->kind != PICKLE_NAME || arguments->kind != PICKLE_LIST)
         return pickle_fail(p, "a call that is not read here", err);
-    const pickle_name *called = &p->rules->names[name->tag];
+    const pickle_name *called = &p->rules->names[name->integer];
     if (called->call) {
         TRY(called->call(p, arguments, &made, err));
         return push(p, made, err);
@@ -517,6 +518,16 @@ status pickle_parse(const char *where, const unsigned char *data, size_t size,
 const pickle_value *pickle_root(const pickle *parsed)
 {
     return parsed->root;
+}
+
+size_t pickle_count(const pickle *parsed)
+{
+    return parsed->value_count;
+}
+
+const pickle_value *pickle_at(const pickle *parsed, size_t index)
+{
+    return parsed->values[index];
 }
 
 size_t pickle_size(const pickle *parsed)

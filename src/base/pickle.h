@@ -19,7 +19,7 @@ enum pickle_kind {
     PICKLE_BYTES,      /* a string, or bytes */
     PICKLE_LIST,       /* and tuples */
     PICKLE_DICT,       /* items: key, value, key, value, ... */
-    PICKLE_NAME,       /* of a class or function; tag as in the table */
+    PICKLE_NAME,       /* of a class or function; tag is the table's */
     PICKLE_OBJECT,     /* what calling a name makes: items are the arguments, tag is the name's */
     PICKLE_PERSISTENT, /* what lies outside the pickle: its one item says where */
     PICKLE_MARK,
@@ -61,6 +61,9 @@ typedef struct pickle_rules {
 status pickle_parse(const char *where, const unsigned char *data, size_t size,
                     const pickle_rules *rules, pickle **parsed, error *err);
 const pickle_value *pickle_root(const pickle *parsed);
+/* Every value that was made, also inside others. */
+size_t pickle_count(const pickle *parsed);
+const pickle_value *pickle_at(const pickle *parsed, size_t index);
 /* Bytes up to the end of the pickle; others may follow. */
 size_t pickle_size(const pickle *parsed);
 void pickle_free(pickle *parsed); /* NULL is fine */

@@ -12,7 +12,7 @@ enum { BACKBONES = sizeof backbone_prefixes / sizeof backbone_prefixes[0], SHAPE
 /* One call of weights_load. */
 typedef struct loading {
     network *net;
-    safetensors_file *file;
+    tensor_file *file;
     bool *set; /* by parameter */
     FILE *text;
     weights_report *report;
@@ -41,39 +41,37 @@ static const char *without_module(const char *name)
     return strncmp(name, "module.", 7) == 0 ? name + 7 : name;
 }
 
-static bool same_shape(const parameter *p, const safetensors_entry *e)
+static bool same_shape(const parameter *p, const tensor_entry *e)
 {
     return p->rank == e->rank &&
            (p->rank == 0 || memcmp(p->shape, e->shape, (size_t)p->rank * sizeof p->shape[0]) == 0);
 }
 
 /* Whether the tensor can set the parameter; writes the line why not. */
-static bool fits(loading *l, const safetensors_entry *e, const parameter *p)
+static bool fits(loading *l, const tensor_entry *e, const parameter *p)
 {
     char ours[SHAPE_TEXT], theirs[SHAPE_TEXT];
     bool counter = p->kind == PARAMETER_COUNTER;
-    bool floating =
-        e->type == SAFETENSORS_F32 || e->type == SAFETENSORS_F16 || e->type == SAFETENSORS_BF16;
     if (!same_shape(p, e))
         fprintf(l->text, "%s: is %s in the file, %s is %s in the network\n", e->name,
                 shape_text(e->rank, e->shape, theirs), p->name,
                 shape_text(p->rank, p->shape, ours));
-    else if (counter ? e->type != SAFETENSORS_I64 : !floating)
+    else if (counter ? e->type != SAFETENSORS_I64 : !tensor_is_floating(e))
         fprintf(l->text, "%s: is %s in the file, %s takes %s\n", e->name, e->type_name, p->name,
-                counter ? "I64" : "F32, F16 and BF16");
+                counter ? "I64" : "F32, F16, BF16 and F64");
     else
         return true;
     return false;
 }
 
-static status set_values(loading *l, const safetensors_entry *e, parameter *p, error *err)
+static status set_values(loading *l, const tensor_entry *e, parameter *p, error *err)
 {
     if (p->kind == PARAMETER_COUNTER)
-        return safetensors_read_i64(l->file, e, &p->counter, err);
+        return tensor_file_read_i64(l->file, e, &p->counter, err);
     float *values = malloc(p->count * sizeof *values);
     if (!values)
         return error_memory(err, p->name);
-    status result = safetensors_read_f32(l->file, e, values, err);
+    status result = tensor_file_read_f32(l->file, e, values, err);
     if (result == STATUS_OK)
         result = network_parameter_write(l->net, p, values, err);
     free(values);
@@ -81,8 +79,8 @@ static status set_values(loading *l, const safetensors_entry *e, parameter *p, e
 }
 
 /* The parameters that a tensor is for, up to BACKBONES of them. */
-static status find_targets(const loading *l, const safetensors_entry *e,
-                           parameter *targets[BACKBONES], int *count, error *err)
+static status find_targets(const loading *l, const tensor_entry *e, parameter *targets[BACKBONES],
+                           int *count, error *err)
 {
     const char *name = without_module(e->name);
     parameter *exact = network_find(l->net, name);
@@ -103,7 +101,7 @@ static status find_targets(const loading *l, const safetensors_entry *e,
     return STATUS_OK;
 }
 
-static status load_entry(loading *l, const safetensors_entry *e, error *err)
+static status load_entry(loading *l, const tensor_entry *e, error *err)
 {
     parameter *targets[BACKBONES];
     char shape[SHAPE_TEXT];
@@ -159,8 +157,8 @@ static int report_kept(loading *l)
 
 static status load_entries(loading *l, int *kept, error *err)
 {
-    for (size_t i = 0; i < safetensors_count(l->file); i++)
-        TRY(load_entry(l, safetensors_at(l->file, i), err));
+    for (size_t i = 0; i < tensor_file_count(l->file); i++)
+        TRY(load_entry(l, tensor_file_at(l->file, i), err));
     *kept = report_kept(l);
     return STATUS_OK;
 }
@@ -188,14 +186,14 @@ static status load_file(network *net, const char *path, bool strict, weights_rep
     size_t size;
     int kept = 0;
     loading l = {.net = net, .report = report};
-    TRY(safetensors_open(path, &l.file, err));
+    TRY(tensor_file_open(path, &l.file, err));
     l.set = calloc(network_parameter_count(net), sizeof *l.set);
     l.text = open_memstream(&report->text, &size);
     status result = l.set && l.text ? load_entries(&l, &kept, err) : error_memory(err, path);
     if (l.text && fclose(l.text) != 0 && result == STATUS_OK)
         result = error_memory(err, path);
     free(l.set);
-    safetensors_close(l.file);
+    tensor_file_close(l.file);
     return result == STATUS_OK ? judge(report, path, strict, kept, err) : result;
 }
 
@@ -220,16 +218,16 @@ static bool is_backbone_weight(const char *name, const char *prefix)
 
 status weights_peek(const char *path, bool *has_backbones, error *err)
 {
-    safetensors_file *file;
+    tensor_file *file;
     bool plain = false, named[BACKBONES] = {false};
-    TRY(safetensors_open(path, &file, err));
-    for (size_t i = 0; i < safetensors_count(file); i++) {
-        const char *name = without_module(safetensors_at(file, i)->name);
+    TRY(tensor_file_open(path, &file, err));
+    for (size_t i = 0; i < tensor_file_count(file); i++) {
+        const char *name = without_module(tensor_file_at(file, i)->name);
         plain = plain || is_backbone_weight(name, "");
         for (int b = 0; b < BACKBONES; b++)
             named[b] = named[b] || is_backbone_weight(name, backbone_prefixes[b]);
     }
-    safetensors_close(file);
+    tensor_file_close(file);
     *has_backbones = plain || (named[0] && named[1]);
     return STATUS_OK;
 }
