@@ -83,10 +83,10 @@ void options_guess_among(options_guess *guess, const char *word, const char *kno
 }
 
 /* The row for a name, which ends at '=' or at its end; NULL when there is none. */
-static const option_spec *find_option(const command_line *line, const char *name)
+const option_spec *options_find(const option_spec *rows, const char *name)
 {
     size_t length = strcspn(name, "=");
-    for (const option_spec *row = line->options; row->name; row++)
+    for (const option_spec *row = rows; row->name; row++)
         if (same_name(row->name, name, length) || same_name(row->alias, name, length))
             return row;
     return NULL;
@@ -197,11 +197,14 @@ static status parse_choice(const option_spec *row, const char *text, error *err)
                      row->choices);
 }
 
-static status parse_value(const option_spec *row, const char *text, error *err)
+status options_set(const option_spec *row, const char *text, error *err)
 {
     switch (row->kind) {
     case OPTION_FLAG:
-        *(bool *)row->target = true;
+        if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+            return error_set(err, STATUS_USAGE, "--%s '%s': is neither true nor false", row->name,
+                             text);
+        *(bool *)row->target = strcmp(text, "true") == 0;
         break;
     case OPTION_INT:
         return parse_int(row, text, err);
@@ -227,7 +230,7 @@ static status parse_option(const command_line *line, int argc, char **argv, int 
 {
     const char *argument = argv[*at];
     bool is_long = argument[1] == '-';
-    const option_spec *row = is_long ? find_option(line, argument + 2) : NULL;
+    const option_spec *row = is_long ? options_find(line->options, argument + 2) : NULL;
     if (!row)
         return unknown_option(line, argument, err);
 
@@ -243,7 +246,7 @@ static status parse_option(const command_line *line, int argc, char **argv, int 
                              row->kind == OPTION_CHOICE ? row->choices : row->argument);
         value = argv[++*at];
     }
-    TRY(parse_value(row, value, err));
+    TRY(options_set(row, row->kind == OPTION_FLAG ? "true" : value, err));
     if (row->given)
         *row->given = true;
     rest->given[rest->given_count++] = row;

@@ -87,6 +87,12 @@ typedef struct operands {
 status options_parse(const command_line *line, int argc, char **argv, operands *rest, error *err);
 void options_free(operands *rest); /* harmless after a failed options_parse */
 
+/* The row that a name, without dashes, means; NULL when there is none. */
+const option_spec *options_find(const option_spec *rows, const char *name);
+/* Sets a row's target from text as the command line would; a flag's text is "true" or "false". The
+ * target of a string is the text itself. */
+status options_set(const option_spec *row, const char *text, error *err);
+
 /* Prints usage, summary, each option with its default, and the example. */
 void options_help(const command_line *line, FILE *stream);
 

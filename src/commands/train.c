@@ -2,6 +2,7 @@
 #include "train/train.h"
 #include "base/progress.h"
 #include "commands/commands.h"
+#include "train/recipe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,6 +132,14 @@ static int processors(void)
     return count < 1 ? 1 : count > 16 ? 16 : (int)count;
 }
 
+static train_options command_defaults(void)
+{
+    train_options o = train_defaults();
+    o.threads = processors();
+    o.program = command_program();
+    return o;
+}
+
 static status run(const train_options *o, const char *resume, bool epochs_given, bool threads_given,
                   error *err)
 {
@@ -145,6 +154,14 @@ static status run(const train_options *o, const char *resume, bool epochs_given,
                            : train_start(o, &observer, err);
     progress_clear(&d.bar);
     return result;
+}
+
+static bool was_given(const operands *line, const char *name)
+{
+    for (int i = 0; i < line->given_count; i++)
+        if (strcmp(line->given[i]->name, name) == 0)
+            return true;
+    return false;
 }
 
 /* What a run that goes on may have changed; the rest would make it another run. */
@@ -164,77 +181,36 @@ static status check_resume(const operands *line, error *err)
     return STATUS_OK;
 }
 
+/* The recipe's options in place of the defaults, and the command line's in place of those. */
+static status apply_recipe(const char *name, const command_line *line, int argc, char **argv,
+                           train_options *o, recipe *r, error *err)
+{
+    operands again;
+    *o = command_defaults();
+    TRY(recipe_load(name, o, r, err));
+    TRY(options_parse(line, argc, argv, &again, err));
+    options_free(&again);
+    return STATUS_OK;
+}
+
 int command_train(int argc, char **argv)
 {
-    train_options o = train_defaults();
-    const char *resume = NULL;
-    bool epochs_given = false, threads_given = false;
-    o.threads = processors();
-    o.program = command_program();
-    const option_spec options[] = {
-        OPTION_ROW_STRING(
-            "data", &o.data, "PATH",
-            "CIFAR-100 (binary or python version, a directory or .tar.gz/.tar.xz) or a tree that "
-            "`hcnn-cl preprocess` made",
-            .alias = "data-path", .fallback = "CIFAR-100 under data/, else a drawn sample"),
-        OPTION_ROW_INT("epochs", &o.epochs, 1, 1000000, "passes over the training images",
-                       .given = &epochs_given),
-        OPTION_ROW_INT("batch-size", &o.batch_size, 1, 65536, "images in a step"),
-        OPTION_ROW_DOUBLE("lr", &o.lr, 1e-12, 1e30, "learning rate"),
-        OPTION_ROW_CHOICE("backbone", &o.backbone, "wide_resnet_50|tiny",
-                          "wide_resnet_50, or tiny, which is for tests"),
-        OPTION_ROW_CHOICE(
-            "stem", &o.stem, "imagenet|cifar",
-            "imagenet: 7x7 stride 2 and max pool; cifar: 3x3 stride 1, for small images"),
-        OPTION_ROW_CHOICE(
-            "precision", &o.precision, "fp32|fp16",
-            "of activations and their gradients in memory; arithmetic and weights are fp32"),
-        OPTION_ROW_INT("image-size", &o.image_size, 1, 4096,
-                       "pixels a side of the input (the original's: 224)",
-                       .fallback = "the data's own size"),
-        OPTION_ROW_CHOICE("optimizer", &o.optimizer, "sgd|adam", "sgd or adam"),
-        OPTION_ROW_DOUBLE("momentum", &o.momentum, 0, 0.9999, "of SGD"),
-        OPTION_ROW_FLAG("nesterov", &o.nesterov, "Nesterov's momentum"),
-        OPTION_ROW_DOUBLE("weight-decay", &o.weight_decay, 0, 1e3,
-                          "added to the gradient, times the weight"),
-        OPTION_ROW_STRING("milestones", &o.milestones, "A,B",
-                          "epochs after which the learning rate falls to a tenth",
-                          .fallback = "when the validation loss has not fallen for three epochs"),
-        OPTION_ROW_DOUBLE("coarse", &o.coarse_weight, 0, 1e6, "weight of the coarse loss"),
-        OPTION_ROW_DOUBLE("fine", &o.fine_weight, 0, 1e6, "weight of the fine loss"),
-        OPTION_ROW_FLAG("only-fine", &o.only_fine, "the fine backbone and classifier alone"),
-        OPTION_ROW_STRING("weights", &o.weights, "FILE",
-                          "start from a safetensors file: a whole network's, or torchvision's "
-                          "wide_resnet50_2 for both backbones"),
-        OPTION_ROW_STRING(
-            "freeze", &o.freeze, "NAMES",
-            "what does not learn: none, default (the coarse backbone before layer3), or names of "
-            "layers with commas between",
-            .fallback = "default with backbone --weights, else none"),
-        OPTION_ROW_CHOICE("augment", &o.augment, "default|none",
-                          "default: rotation within 20 degrees and mirroring; none"),
-        OPTION_ROW_FLAG("no-shuffle", &o.no_shuffle, "take the images in file order"),
-        OPTION_ROW_U64("seed", &o.seed, "of initial weights, split, order and augmentation"),
-        OPTION_ROW_INT("max-steps", &o.max_steps, 0, 2e9,
-                       "stop and save after so many steps in all; 0: no limit"),
+    train_options o = command_defaults();
+    const char *resume = NULL, *recipe_name = NULL;
+    const option_spec own[] = {
+        OPTION_ROW_STRING("recipe", &recipe_name, "NAME",
+                          "options from a recipe: original, modern or a YAML file, such as a run's "
+                          "config.json; the command line wins"),
         OPTION_ROW_FLAG("tune", &o.tune, "first `hcnn-cl tune` what is not tuned yet"),
         OPTION_ROW_STRING("run", &o.run, "DIR", "directory of the run, a new one",
                           .fallback = "runs/DATE-TIME"),
         OPTION_ROW_STRING(
             "resume", &resume, "RUN",
             "go on with a run; its own options hold, but for --epochs, --max-steps and --threads"),
-        OPTION_ROW_STRING("metrics", &o.metrics, "FILE",
-                          "where the JSON lines of steps and epochs go, a new file",
-                          .fallback = "RUN/metrics.jsonl"),
-        OPTION_ROW_INT("metrics-every", &o.metrics_every, 1, 1000000,
-                       "steps from one line to the next"),
-        OPTION_ROW_INT("checkpoint-every", &o.checkpoint_every, 0, 1000000,
-                       "save every so many steps, too; 0: at each epoch's end"),
-        OPTION_ROW_INT("threads", &o.threads, 1, 256,
-                       "that prepare images; they change nothing in the result",
-                       .alias = "num-workers", .given = &threads_given),
         {0},
     };
+    option_spec options[CONFIG_ROWS + sizeof own / sizeof own[0]];
+    memcpy(options + config_rows(&o, options), own, sizeof own);
     const command_line line = {
         .usage = "train [OPTION]...",
         .summary =
@@ -244,13 +220,17 @@ int command_train(int argc, char **argv)
         .options = options,
     };
     operands rest;
+    recipe kept = {0};
     int exit_code;
     if (!command_options(&line, argc, argv, &rest, &exit_code))
         return exit_code;
     error err;
     status result = resume ? check_resume(&rest, &err) : STATUS_OK;
-    options_free(&rest);
+    if (result == STATUS_OK && recipe_name)
+        result = apply_recipe(recipe_name, &line, argc, argv, &o, &kept, &err);
     if (result == STATUS_OK)
-        result = run(&o, resume, epochs_given, threads_given, &err);
+        result = run(&o, resume, was_given(&rest, "epochs"), was_given(&rest, "threads"), &err);
+    options_free(&rest);
+    recipe_free(&kept);
     return result == STATUS_OK ? command_finish() : command_fail(&err, result);
 }

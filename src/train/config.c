@@ -1,54 +1,12 @@
-/* Options to JSON and back, by one table; see config.h. */
+/* The table of a run's options, and config.json; see config.h. */
 #include "train/config.h"
 #include "base/file.h"
 
 #include <jansson.h>
-#include <limits.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_CONFIG_BYTES = 1 << 20, INDENT = 2 };
-
-enum field_kind { FIELD_TEXT, FIELD_INT, FIELD_REAL, FIELD_FLAG, FIELD_SEED };
-
-typedef struct field {
-    const char *name;
-    enum field_kind kind;
-    size_t offset;
-    double min;          /* FIELD_INT, FIELD_REAL */
-    const char *choices; /* FIELD_TEXT: one of "a|b", never null; NULL: any text or null */
-} field;
-
-static const field fields[] = {
-    {"data", FIELD_TEXT, offsetof(train_options, data), 0, NULL},
-    {"backbone", FIELD_TEXT, offsetof(train_options, backbone), 0, "wide_resnet_50|tiny"},
-    {"stem", FIELD_TEXT, offsetof(train_options, stem), 0, "imagenet|cifar"},
-    {"precision", FIELD_TEXT, offsetof(train_options, precision), 0, "fp32|fp16"},
-    {"only_fine", FIELD_FLAG, offsetof(train_options, only_fine), 0, NULL},
-    {"image_size", FIELD_INT, offsetof(train_options, image_size), 1, NULL},
-    {"epochs", FIELD_INT, offsetof(train_options, epochs), 1, NULL},
-    {"max_steps", FIELD_INT, offsetof(train_options, max_steps), 0, NULL},
-    {"batch_size", FIELD_INT, offsetof(train_options, batch_size), 1, NULL},
-    {"optimizer", FIELD_TEXT, offsetof(train_options, optimizer), 0, "sgd|adam"},
-    {"lr", FIELD_REAL, offsetof(train_options, lr), 0, NULL},
-    {"momentum", FIELD_REAL, offsetof(train_options, momentum), 0, NULL},
-    {"nesterov", FIELD_FLAG, offsetof(train_options, nesterov), 0, NULL},
-    {"weight_decay", FIELD_REAL, offsetof(train_options, weight_decay), 0, NULL},
-    {"milestones", FIELD_TEXT, offsetof(train_options, milestones), 0, NULL},
-    {"coarse", FIELD_REAL, offsetof(train_options, coarse_weight), 0, NULL},
-    {"fine", FIELD_REAL, offsetof(train_options, fine_weight), 0, NULL},
-    {"augment", FIELD_TEXT, offsetof(train_options, augment), 0, "default|none"},
-    {"no_shuffle", FIELD_FLAG, offsetof(train_options, no_shuffle), 0, NULL},
-    {"seed", FIELD_SEED, offsetof(train_options, seed), 0, NULL},
-    {"weights", FIELD_TEXT, offsetof(train_options, weights), 0, NULL},
-    {"freeze", FIELD_TEXT, offsetof(train_options, freeze), 0, NULL},
-    {"metrics", FIELD_TEXT, offsetof(train_options, metrics), 0, NULL},
-    {"metrics_every", FIELD_INT, offsetof(train_options, metrics_every), 1, NULL},
-    {"checkpoint_every", FIELD_INT, offsetof(train_options, checkpoint_every), 0, NULL},
-    {"threads", FIELD_INT, offsetof(train_options, threads), 1, NULL},
-};
-enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
+enum { INDENT = 2 };
 
 train_options train_defaults(void)
 {
@@ -68,29 +26,95 @@ train_options train_defaults(void)
     };
 }
 
-static const void *at(const train_options *options, const field *f)
+size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
 {
-    return (const char *)options + f->offset;
+    const option_spec table[] = {
+        OPTION_ROW_STRING(
+            "data", &o->data, "PATH",
+            "CIFAR-100 (binary or python version, a directory or .tar.gz/.tar.xz) or a tree that "
+            "`hcnn-cl preprocess` made",
+            .alias = "data-path", .fallback = "CIFAR-100 under data/, else a drawn sample"),
+        OPTION_ROW_INT("epochs", &o->epochs, 1, 1000000, "passes over the training images"),
+        OPTION_ROW_INT("batch-size", &o->batch_size, 1, 65536, "images in a step"),
+        OPTION_ROW_DOUBLE("lr", &o->lr, 1e-12, 1e30, "learning rate"),
+        OPTION_ROW_CHOICE("backbone", &o->backbone, "wide_resnet_50|tiny",
+                          "wide_resnet_50, or tiny, which is for tests"),
+        OPTION_ROW_CHOICE(
+            "stem", &o->stem, "imagenet|cifar",
+            "imagenet: 7x7 stride 2 and max pool; cifar: 3x3 stride 1, for small images"),
+        OPTION_ROW_CHOICE(
+            "precision", &o->precision, "fp32|fp16",
+            "of activations and their gradients in memory; arithmetic and weights are fp32"),
+        OPTION_ROW_INT("image-size", &o->image_size, 1, 4096,
+                       "pixels a side of the input (the original's: 224)",
+                       .fallback = "the data's own size"),
+        OPTION_ROW_CHOICE("optimizer", &o->optimizer, "sgd|adam", "sgd or adam"),
+        OPTION_ROW_DOUBLE("momentum", &o->momentum, 0, 0.9999, "of SGD"),
+        OPTION_ROW_FLAG("nesterov", &o->nesterov, "Nesterov's momentum"),
+        OPTION_ROW_DOUBLE("weight-decay", &o->weight_decay, 0, 1e3,
+                          "added to the gradient, times the weight"),
+        OPTION_ROW_STRING("milestones", &o->milestones, "A,B",
+                          "epochs after which the learning rate falls to a tenth",
+                          .fallback = "when the validation loss has not fallen for three epochs"),
+        OPTION_ROW_DOUBLE("coarse", &o->coarse_weight, 0, 1e6, "weight of the coarse loss"),
+        OPTION_ROW_DOUBLE("fine", &o->fine_weight, 0, 1e6, "weight of the fine loss"),
+        OPTION_ROW_FLAG("only-fine", &o->only_fine, "the fine backbone and classifier alone"),
+        OPTION_ROW_STRING("weights", &o->weights, "FILE",
+                          "start from a safetensors file: a whole network's, or torchvision's "
+                          "wide_resnet50_2 for both backbones"),
+        OPTION_ROW_STRING(
+            "freeze", &o->freeze, "NAMES",
+            "what does not learn: none, default (the coarse backbone before layer3), or names of "
+            "layers with commas between",
+            .fallback = "default with backbone --weights, else none"),
+        OPTION_ROW_CHOICE("augment", &o->augment, "default|none",
+                          "default: rotation within 20 degrees and mirroring; none"),
+        OPTION_ROW_FLAG("no-shuffle", &o->no_shuffle, "take the images in file order"),
+        OPTION_ROW_U64("seed", &o->seed, "of initial weights, split, order and augmentation"),
+        OPTION_ROW_INT("max-steps", &o->max_steps, 0, 2e9,
+                       "stop and save after so many steps in all; 0: no limit"),
+        OPTION_ROW_STRING("metrics", &o->metrics, "FILE",
+                          "where the JSON lines of steps and epochs go, a new file",
+                          .fallback = "RUN/metrics.jsonl"),
+        OPTION_ROW_INT("metrics-every", &o->metrics_every, 1, 1000000,
+                       "steps from one line to the next"),
+        OPTION_ROW_INT("checkpoint-every", &o->checkpoint_every, 0, 1000000,
+                       "save every so many steps, too; 0: at each epoch's end"),
+        OPTION_ROW_INT("threads", &o->threads, 1, 256,
+                       "that prepare images; they change nothing in the result",
+                       .alias = "num-workers"),
+        {0},
+    };
+    enum { COUNT = sizeof table / sizeof table[0] };
+    _Static_assert((int)COUNT <= (int)CONFIG_ROWS, "CONFIG_ROWS has to grow");
+    memcpy(rows, table, sizeof table);
+    return COUNT - 1;
 }
 
-static json_t *to_json(const train_options *options, const field *f)
+/* The key of a row in JSON: its name with '_' for '-'. */
+static void key_of(const option_spec *row, char key[64])
 {
-    const void *value = at(options, f);
-    char seed[24];
-    switch (f->kind) {
-    case FIELD_TEXT: {
-        const char *text = *(const char *const *)value;
+    snprintf(key, 64, "%s", row->name);
+    for (char *at = key; *at; at++)
+        *at = *at == '-' ? '_' : *at;
+}
+
+static json_t *to_json(const option_spec *row)
+{
+    const char *text;
+    switch (row->kind) {
+    case OPTION_FLAG:
+        return json_boolean(*(const bool *)row->target);
+    case OPTION_INT:
+        return json_integer(*(const int *)row->target);
+    case OPTION_U64: /* text: JSON's integers end at 2^63 */
+        return json_sprintf("%llu", (unsigned long long)*(const uint64_t *)row->target);
+    case OPTION_DOUBLE:
+        return json_real(*(const double *)row->target);
+    case OPTION_STRING:
+    case OPTION_CHOICE:
+        text = *(const char *const *)row->target;
         return text ? json_string(text) : json_null();
-    }
-    case FIELD_INT:
-        return json_integer(*(const int *)value);
-    case FIELD_REAL:
-        return json_real(*(const double *)value);
-    case FIELD_FLAG:
-        return json_boolean(*(const bool *)value);
-    case FIELD_SEED: /* text: JSON's integers end at 2^63 */
-        snprintf(seed, sizeof seed, "%llu", (unsigned long long)*(const uint64_t *)value);
-        return json_string(seed);
     }
     return NULL;
 }
@@ -108,107 +132,30 @@ static status check_text(const char *option, const char *text, error *err)
 
 status config_check(const train_options *options, error *err)
 {
-    for (int i = 0; i < FIELD_COUNT; i++)
-        if (fields[i].kind == FIELD_TEXT)
-            TRY(check_text(fields[i].name, *(const char *const *)at(options, &fields[i]), err));
+    option_spec rows[CONFIG_ROWS];
+    train_options copy = *options;
+    size_t count = config_rows(&copy, rows);
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].kind == OPTION_STRING)
+            TRY(check_text(rows[i].name, *(const char *const *)rows[i].target, err));
     return check_text("run", options->run, err);
 }
 
 status config_write(const char *path, const train_options *options, error *err)
 {
+    option_spec rows[CONFIG_ROWS];
+    char key[64];
+    train_options copy = *options;
+    size_t count = config_rows(&copy, rows);
     TRY(config_check(options, err));
     json_t *root = json_object();
-    for (int i = 0; i < FIELD_COUNT; i++)
-        json_object_set_new(root, fields[i].name, to_json(options, &fields[i]));
+    for (size_t i = 0; i < count; i++) {
+        key_of(&rows[i], key);
+        json_object_set_new(root, key, to_json(&rows[i]));
+    }
     char *text = root ? json_dumps(root, JSON_INDENT(INDENT)) : NULL;
     status result = text ? file_write(path, text, strlen(text), err) : error_memory(err, path);
     free(text);
     json_decref(root);
     return result;
-}
-
-/* Whether word is one of "a|b|c". */
-static bool is_choice(const char *choices, const char *word)
-{
-    size_t length = word ? strlen(word) : 0;
-    for (const char *at = choices; *at && length > 0;) {
-        size_t choice = strcspn(at, "|");
-        if (choice == length && strncmp(at, word, length) == 0)
-            return true;
-        at += choice + (at[choice] == '|');
-    }
-    return false;
-}
-
-/* False: not of the field's kind, or out of its bounds. */
-static bool from_json(const json_t *value, const field *f, void *target)
-{
-    char *end;
-    switch (f->kind) {
-    case FIELD_TEXT:
-        *(const char **)target = json_string_value(value);
-        return f->choices ? is_choice(f->choices, json_string_value(value))
-                          : json_is_string(value) || json_is_null(value);
-    case FIELD_INT:
-        *(int *)target = (int)json_integer_value(value);
-        return json_is_integer(value) && json_integer_value(value) >= f->min &&
-               json_integer_value(value) <= INT_MAX;
-    case FIELD_REAL:
-        *(double *)target = json_number_value(value);
-        return json_is_number(value) && json_number_value(value) >= f->min;
-    case FIELD_FLAG:
-        *(bool *)target = json_is_true(value);
-        return json_is_boolean(value);
-    case FIELD_SEED:
-        if (!json_is_string(value))
-            return false;
-        *(uint64_t *)target = strtoull(json_string_value(value), &end, 10);
-        return *end == '\0' && end != json_string_value(value);
-    }
-    return false;
-}
-
-static status parse(const char *path, json_t *root, train_options *options, error *err)
-{
-    const char *name;
-    json_t *value;
-    for (int i = 0; i < FIELD_COUNT; i++) {
-        const json_t *found = json_object_get(root, fields[i].name);
-        if (!found || !from_json(found, &fields[i], (char *)options + fields[i].offset))
-            return error_set(err, STATUS_FAILED, "%s: '%s' is %s", path, fields[i].name,
-                             found ? "not what this version writes there" : "missing");
-    }
-    json_object_foreach(root, name, value)
-    {
-        int i = 0;
-        while (i < FIELD_COUNT && strcmp(fields[i].name, name) != 0)
-            i++;
-        if (i == FIELD_COUNT)
-            return error_set(err, STATUS_FAILED, "%s: '%s' is no option of this version", path,
-                             name);
-    }
-    return STATUS_OK;
-}
-
-status config_read(const char *path, train_config *config, error *err)
-{
-    unsigned char *text;
-    size_t size;
-    json_error_t fault;
-    *config = (train_config){0};
-    TRY(file_read(path, MAX_CONFIG_BYTES, &text, &size, err));
-    config->json = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &fault);
-    free(text);
-    status result = config->json ? parse(path, config->json, &config->options, err)
-                                 : error_set(err, STATUS_FAILED, "%s: line %d: %s", path,
-                                             fault.line, fault.text);
-    if (result != STATUS_OK)
-        config_free(config);
-    return result;
-}
-
-void config_free(train_config *config)
-{
-    json_decref(config->json);
-    *config = (train_config){0};
 }

@@ -1,10 +1,10 @@
-/* The options of a training run, and config.json, which keeps them beside its checkpoints. */
+/* The options of a training run: one table, from which the command line, recipes (recipe.h) and a
+ * run's config.json are read. */
 #ifndef HCNN_TRAIN_CONFIG_H
 #define HCNN_TRAIN_CONFIG_H
 
-#include "base/error.h"
+#include "base/options.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct train_options {
@@ -32,19 +32,16 @@ typedef struct train_options {
 /* The original's: plain SGD at 0.008, 15 epochs of batches of 32, coarse 1, fine 2. */
 train_options train_defaults(void);
 
-/* Options read from a file; their strings live as long as it. */
-typedef struct train_config {
-    train_options options;
-    struct json_t *json;
-} train_config;
+/* The rows of the options that make a run what it is, with their targets in *options; ends with a
+ * row without a name. How many there are, without that one. */
+enum { CONFIG_ROWS = 64 };
+size_t config_rows(train_options *options, option_spec rows[CONFIG_ROWS]);
 
 /* STATUS_USAGE names the option whose text is not UTF-8: no JSON could hold it. */
 status config_check(const train_options *options, error *err);
 
-/* Refuses what config_check does. */
+/* Writes config.json: every row's name, with '_' for '-', and its value. Refuses what config_check
+ * does. Read back by recipe_load. */
 status config_write(const char *path, const train_options *options, error *err);
-/* Every option must be there and of its kind; the error names file, place and option. */
-status config_read(const char *path, train_config *config, error *err);
-void config_free(train_config *config);
 
 #endif

@@ -10,6 +10,7 @@
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/journal.h"
+#include "train/recipe.h"
 #include "train/run_directory.h"
 #include "train/tune.h"
 
@@ -677,22 +678,22 @@ static status reopen_run(trainer *t, const char *run, error *err)
 status train_resume(const char *run, int epochs, int max_steps, int threads,
                     const train_observer *observer, error *err)
 {
-    train_config config;
+    train_options o = train_defaults();
+    recipe kept = {0};
     char *path = file_path("%s/config.json", run);
-    status result = path ? config_read(path, &config, err) : error_memory(err, run);
+    status result = path ? recipe_load_file(path, &o, &kept, err) : error_memory(err, run);
     free(path);
-    TRY(result);
-    train_options *o = &config.options;
-    o->epochs = epochs > 0 ? epochs : o->epochs;
-    o->max_steps = max_steps;
-    o->threads = threads > 0 ? threads : o->threads;
-    trainer t = {.options = o, .observer = observer};
-    result = reopen_run(&t, run, err);
+    o.epochs = epochs > 0 ? epochs : o.epochs;
+    o.max_steps = max_steps;
+    o.threads = threads > 0 ? threads : o.threads;
+    trainer t = {.options = &o, .observer = observer};
+    if (result == STATUS_OK)
+        result = reopen_run(&t, run, err);
     if (result == STATUS_OK) {
         announce(&t, true);
         result = run_epochs(&t, err);
     }
     close_trainer(&t);
-    config_free(&config);
+    recipe_free(&kept);
     return result;
 }

@@ -6,28 +6,34 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-BACKBONES = {  # stem channels, planes, blocks
-    "wide_resnet_50": (64, (64, 128, 256, 512), (3, 4, 6, 3)),
-    "tiny": (4, (2, 4, 8, 16), (1, 1, 1, 1)),
+BACKBONES = {  # block, widening, stem channels, planes, blocks
+    "wide_resnet_50": ("bottleneck", 2, 64, (64, 128, 256, 512), (3, 4, 6, 3)),
+    "resnet50": ("bottleneck", 1, 64, (64, 128, 256, 512), (3, 4, 6, 3)),
+    "resnet18": ("basic", 1, 64, (64, 128, 256, 512), (2, 2, 2, 2)),
+    "tiny": ("bottleneck", 2, 4, (2, 4, 8, 16), (1, 1, 1, 1)),
 }
 MEAN = (0.5071, 0.4867, 0.4408)
 DEVIATION = (0.2675, 0.2565, 0.2761)
 
 
+def shortcut_of(cin, cout, stride):
+    return nn.Sequential(nn.Conv2d(cin, cout, 1, stride, bias=False), nn.BatchNorm2d(cout))
+
+
 class Bottleneck(nn.Module):
-    def __init__(self, cin, planes, stride, downsample):
+    expansion = 4
+
+    def __init__(self, cin, planes, widening, stride):
         super().__init__()
-        width, cout = 2 * planes, 4 * planes
+        width, cout = widening * planes, self.expansion * planes
         self.conv1 = nn.Conv2d(cin, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, cout, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(cout)
-        if downsample:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(cin, cout, 1, stride, bias=False), nn.BatchNorm2d(cout)
-            )
+        if stride != 1 or cin != cout:
+            self.downsample = shortcut_of(cin, cout, stride)
 
     def forward(self, x):
         shortcut = self.downsample(x) if hasattr(self, "downsample") else x
@@ -36,10 +42,33 @@ class Bottleneck(nn.Module):
         return F.relu(self.bn3(self.conv3(x)) + shortcut)
 
 
+class BasicBlock(nn.Module):
+    expansion = 1
+
+    def __init__(self, cin, planes, widening, stride):
+        super().__init__()
+        cout = widening * planes
+        self.conv1 = nn.Conv2d(cin, cout, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(cout)
+        self.conv2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(cout)
+        if stride != 1 or cin != cout:
+            self.downsample = shortcut_of(cin, cout, stride)
+
+    def forward(self, x):
+        shortcut = self.downsample(x) if hasattr(self, "downsample") else x
+        x = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(x)) + shortcut)
+
+
+BLOCKS = {"bottleneck": Bottleneck, "basic": BasicBlock}
+
+
 class Backbone(nn.Module):
     def __init__(self, name, stem, stages):
         super().__init__()
-        channels, planes, blocks = BACKBONES[name]
+        kind, widening, channels, planes, blocks = BACKBONES[name]
+        block_of = BLOCKS[kind]
         self.pooled = stem == "imagenet"
         self.conv1 = (
             nn.Conv2d(3, channels, 7, 2, 3, bias=False)
@@ -52,8 +81,8 @@ class Backbone(nn.Module):
             layer = []
             for block in range(blocks[stage]):
                 stride = 2 if block == 0 and stage > 0 else 1
-                layer.append(Bottleneck(channels, planes[stage], stride, block == 0))
-                channels = 4 * planes[stage]
+                layer.append(block_of(channels, planes[stage], widening, stride))
+                channels = block_of.expansion * planes[stage]
             setattr(self, f"layer{stage + 1}", nn.Sequential(*layer))
         self.channels = channels
 

@@ -1,0 +1,145 @@
+/* recipe.c: what YAML says arrives in the options, and what is wrong is named by file and line. */
+#include "base/file.h"
+#include "check.h"
+#include "train/recipe.h"
+
+static char *directory, *path;
+
+static int set_up(void **state)
+{
+    (void)state;
+    directory = check_directory();
+    path = file_path("%s/recipe.yaml", directory);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    error err;
+    file_remove_tree(directory, &err);
+    free(directory);
+    free(path);
+    return 0;
+}
+
+static void put(const char *text)
+{
+    error err;
+    CHECK_OK(file_write(path, text, strlen(text), &err));
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    error err;
+    recipe r;
+    train_options o = train_defaults();
+    o.weights = "before";
+    put("# a comment\n"
+        "lr: 0.1\n"
+        "batch-size: 64\n"
+        "weight_decay: 5e-4\n"
+        "optimizer: \"adam\"\n"
+        "milestones: [7, 13]\n"
+        "only_fine: true\n"
+        "weights: null\n"
+        "seed: 18446744073709551615\n"
+        "data: 'a: b'\n");
+    CHECK_OK(recipe_load(path, &o, &r, &err));
+    assert_true(o.lr == 0.1);
+    assert_int_equal(o.batch_size, 64);
+    assert_true(o.weight_decay == 5e-4);
+    assert_string_equal(o.optimizer, "adam");
+    assert_string_equal(o.milestones, "7,13");
+    assert_true(o.only_fine);
+    assert_null(o.weights);
+    assert_true(o.seed == UINT64_MAX);
+    assert_string_equal(o.data, "a: b");
+    assert_int_equal(o.epochs, train_defaults().epochs);
+    recipe_free(&r);
+}
+
+/* JSON is YAML: also a line, braces and escapes. */
+static void test_json(void **state)
+{
+    (void)state;
+    error err;
+    recipe r;
+    train_options o = train_defaults();
+    put("{\"lr\": 0.25, \"data\": \"d\\u00e9j\\u00e0\\\\vu \\\"\", \"nesterov\": false}");
+    CHECK_OK(recipe_load(path, &o, &r, &err));
+    assert_true(o.lr == 0.25);
+    assert_string_equal(o.data, "d\xc3\xa9j\xc3\xa0\\vu \"");
+    recipe_free(&r);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
+        {"lr: 0.1\nlr: 0.2\n", "line 2: 'lr' is given twice"},
+        {"lr: 0.1\nepoch: 3\n", "line 2: 'epoch' is no option of a run; did you mean epochs?"},
+        {"lr: high\n", "line 1: --lr 'high': is not a number"},
+        {"epochs: 1.5\n", "line 1: --epochs '1.5': is not a whole number"},
+        {"epochs: 99999999999\n", "line 1: --epochs 99999999999: is too large"},
+        {"batch_size: 0\n", "line 1: --batch-size 0: has to be between"},
+        {"stem: null\n", "line 1: --stem 'null': is not one of"},
+        {"stem: image\n", "line 1: --stem 'image': is not one of imagenet|cifar"},
+        {"nesterov: 1\n", "line 1: --nesterov '1': is neither true nor false"},
+        {"seed: -1\n", "line 1: --seed '-1': is not a whole number from 0 up"},
+        {"data: ''\n", "line 1: --data: is empty"},
+        {"\n\nlr: {a: 1}\n", "line 3: expected lines of"},
+        {"lr: [[1]]\n", "line 1: expected lines of"},
+        {"lr: &a 1\nmomentum: *a\n", "line 2: expected lines of"},
+        {"? [a]\n: 1\n", "line 1: expected lines of"},
+        {"data: \"a\\0b\"\n", "line 1: expected lines of"},
+        {"- lr\n", "line 1: holds no options"},
+        {"", "holds no options"},
+        {"lr: 1\n---\nlr: 2\n", "line 2: holds more than one document"},
+        {"lr: [1\n", "is no YAML: "},
+        {"lr: \xff\n", "is no YAML: "},
+        {"run: elsewhere\n", "'run' is no option of a run"},
+    };
+    error err;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        recipe r;
+        train_options o = train_defaults();
+        put(bad[i].text);
+        CHECK_FAILS(STATUS_FAILED, bad[i].message, recipe_load(path, &o, &r, &err));
+        assert_non_null(strstr(err.message, path));
+        recipe_free(&r);
+    }
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    error err;
+    recipe r;
+    train_options o = train_defaults();
+    o.lr = 7;
+    CHECK_OK(recipe_load("original", &o, &r, &err));
+    assert_true(o.lr == train_defaults().lr);
+    recipe_free(&r);
+    CHECK_OK(recipe_load("modern", &o, &r, &err));
+    assert_true(o.momentum == 0.9);
+    recipe_free(&r);
+    CHECK_FAILS(STATUS_USAGE, "--recipe no-such: is neither", recipe_load("no-such", &o, &r, &err));
+    recipe_free(&r);
+    CHECK_FAILS(STATUS_FAILED, "no-such.json", recipe_load_file("no-such.json", &o, &r, &err));
+    recipe_free(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_names),
+    };
+    return cmocka_run_group_tests_name("recipe", tests, set_up, tear_down);
+}

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Recipes from outside: a file's options, the command line over them, a run's own config.json.
+set -u
+. "${srcdir:-.}/tests/tap.sh"
+cd "$scratch" || exit 1
+
+steps() {
+    grep '^{"step"' "$1"
+}
+same_steps() {
+    steps "$1" >"$scratch/a" && steps "$2" >"$scratch/b" && [ -s "$scratch/a" ] &&
+        cmp "$scratch/a" "$scratch/b"
+}
+
+cat >small.yaml <<'END'
+backbone: tiny
+batch-size: 40
+epochs: 1
+max-steps: 3
+lr: 0.02
+seed: 5
+END
+check_run "a recipe" 0 'lr 0.02 ' train --recipe small.yaml --run first
+check_run "the command line wins" 0 'lr 0.03 ' train --recipe small.yaml --run second --lr 0.03
+check "... over the recipe alone" grep -q '"seed": "5"' second/config.json
+check_run "a run's config.json is a recipe" 0 '' train --recipe first/config.json --run third
+check "... for the same steps" same_steps first/metrics.jsonl third/metrics.jsonl
+check_run "the original's recipe" 0 'lr 0.008 ' \
+    train --recipe original --backbone tiny --max-steps 1 --run original
+check_run "the modern recipe" 0 '' \
+    train --recipe modern --backbone tiny --max-steps 1 --run modern
+echo 'lr: fast' >bad.yaml
+check_run "a value that is wrong" 1 "bad.yaml: line 1: --lr 'fast'" \
+    train --recipe bad.yaml --run bad
+check "... leaves no run" [ ! -e bad ]
+check_run "a recipe that is not there" 2 '--recipe nowhere: is neither' \
+    train --recipe nowhere --run bad
+finish
