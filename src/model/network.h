@@ -16,10 +16,14 @@ enum stem {
 };
 
 typedef struct network_options {
-    const char *backbone; /* a name in model/wide_resnet.c's table: "wide_resnet_50", and "tiny" for
-                             tests */
+    const char *backbone; /* a name in model/backbone.c's table: "wide_resnet_50" */
     enum stem stem;
     bool only_fine;     /* fine backbone and classifier alone */
+    bool shared_trunk;  /* one backbone for both heads, and no fusion */
+    const char *fusion; /* a name in model/fusion.c's table; NULL: "concat". Where there is nothing
+                           to fuse it has to be NULL */
+    int coarse_stages;  /* stages that the coarse head stands on; 0: 3, the original's. With
+                           only_fine it has to be 0 */
     int coarse_classes; /* unused with only_fine */
     int fine_classes;
     int image_size;        /* square input, pixels */
@@ -30,8 +34,9 @@ typedef struct network_options {
     bool descend;          /* the optimizer is gradient descent, no momentum, no decay: where the
                               backward pass has a weight's whole gradient at hand it takes the step
                               itself, and no gradient is kept. Not in fp16 */
-    const char *freeze;    /* NULL or "none": nothing; "default": the coarse backbone before layer3,
-                              as the original; else comma-separated prefixes of parameters' names */
+    const char *freeze;    /* NULL or "none": nothing; "default": the coarse backbone before its
+                              last stage, as the original; else comma-separated prefixes of
+                              parameters' names */
 } network_options;
 
 /* How a parameter lies in files (PyTorch's layouts) and on the device. */
@@ -56,6 +61,7 @@ typedef struct parameter {
     int rank;
     int64_t shape[4]; /* as in files */
     size_t count;     /* elements */
+    bool early;       /* freeze's "default" takes it in */
     bool frozen;      /* no gradient, no update */
     bool descends;    /* the backward pass updates it; network_options.descend */
     cl_mem value;     /* device layout; NULL for a counter */
@@ -64,6 +70,7 @@ typedef struct parameter {
     int64_t counter;  /* PARAMETER_COUNTER */
     enum parameter_start start;
     float scale;
+    bool zero_from_scratch; /* network_initialize */
 } parameter;
 
 /* The results of one batch, filled by the device some time after network_step returned. */
@@ -84,6 +91,10 @@ status network_measure(device *dev, const network_options *options, uint64_t *by
  * direction, then in the order of the layers; freed by the caller. */
 status network_convolutions(const network_options *options, convolution_call **calls, size_t *count,
                             error *err);
+
+/* Whether some batch normalisation of it would see one value per channel when a batch is a single
+ * image: there is no variance then, and no training. */
+status network_needs_two(const network_options *options, bool *needs, error *err);
 
 /* Builds it; a freeze prefix that fits no parameter is STATUS_USAGE. Parameters are undefined until
  * network_initialize or weights are loaded. A batch that does not fit is STATUS_FAILED, naming the
@@ -111,7 +122,9 @@ size_t network_size(const network *net);
  * backbones whose weights are loaded afterwards: from scratch, the original's learning rate makes
  * it diverge within ten steps (in PyTorch as well). With from_scratch the last batch normalisation
  * of each residual block starts at gamma 0 (Goyal et al., "Accurate, large minibatch SGD", 2017)
- * and the classifiers near 0, which keeps the first steps small. */
+ * and the classifiers near 0, which keeps the first steps small. BiT's blocks end with a
+ * convolution by standardised weights, which no scale of them makes small: they start as they are.
+ */
 status network_initialize(network *net, uint64_t seed, bool from_scratch, error *err);
 
 /* Blocking copies between a parameter and host values in file layout. Not for counters. */

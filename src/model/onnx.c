@@ -3,6 +3,8 @@
 #include "model/onnx.h"
 #include "model/onnx_message.h"
 #include "ops/batchnorm.h"
+#include "ops/group_norm.h"
+#include "ops/weight_standardise.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,9 +33,14 @@ static void layer_name(const exporter *e, int parameter, char name[NAME_BYTES])
 static void value_name(const exporter *e, int index, char name[NAME_BYTES])
 {
     static const char *const kinds[] = {
-        [NODE_INPUT] = "image",    [NODE_CONVOLUTION] = "convolution",
-        [NODE_BATCHNORM] = "norm", [NODE_MAX_POOL] = "max_pool",
-        [NODE_CONCAT] = "concat",  [NODE_AVERAGE_POOL] = "average_pool",
+        [NODE_CONVOLUTION] = "convolution",
+        [NODE_BATCHNORM] = "norm",
+        [NODE_GROUP_NORM] = "group_norm",
+        [NODE_MAX_POOL] = "max_pool",
+        [NODE_AVERAGE_POOL] = "average_pool",
+        [NODE_CONCAT] = "concat",
+        [NODE_ADD] = "add",
+        [NODE_GATE] = "gate",
         [NODE_LINEAR] = "linear",
     };
     const node *n = &e->g->nodes[index];
@@ -46,6 +53,18 @@ static void value_name(const exporter *e, int index, char name[NAME_BYTES])
     for (int h = 0; h < HEAD_COUNT; h++)
         if (e->g->heads[h].logits == index)
             snprintf(name, NAME_BYTES, "%s%s", head_names[h], e->softmax ? "_logits" : "");
+}
+
+/* "VALUE.PART": of what goes into a value. */
+typedef struct part {
+    char name[NAME_BYTES + 16];
+} part;
+
+static part part_of(const char *value, const char *name)
+{
+    part made;
+    snprintf(made.name, sizeof made.name, "%.*s.%s", NAME_BYTES - 1, value, name);
+    return made;
 }
 
 static void emit(const exporter *e, const char *operator_name, const char *input,
@@ -82,6 +101,24 @@ static void fold(const exporter *e, const node *convolution, const node *norm, f
     }
 }
 
+/* Makes w the standardised weights: see ops/weight_standardise.h. */
+static void standardise(const exporter *e, const node *n)
+{
+    const struct parameter *p = &e->g->parameters[n->weight];
+    size_t fan_in = p->count / (size_t)p->shape[0];
+    for (size_t o = 0; o < (size_t)p->shape[0]; o++) {
+        float *w = e->s->values[n->weight] + o * fan_in;
+        double mean = 0, squares = 0;
+        for (size_t i = 0; i < fan_in; i++)
+            mean += w[i] / (double)fan_in;
+        for (size_t i = 0; i < fan_in; i++)
+            squares += (w[i] - mean) * (w[i] - mean);
+        double scale = 1 / sqrt(squares / (double)fan_in + (double)weight_standardise_epsilon);
+        for (size_t i = 0; i < fan_in; i++)
+            w[i] = (float)((w[i] - mean) * scale);
+    }
+}
+
 /* The bias, fresh memory; zeros where the convolution has none. */
 static float *copy_bias(const exporter *e, const node *n)
 {
@@ -103,12 +140,12 @@ static void set_window(const exporter *e, convolution_shape s)
 /* What a batch normalisation does behind its sums: from -> [+ residual] -> [ReLU] -> value. */
 static void emit_tail(const exporter *e, const node *norm, const char *from, const char *value)
 {
-    char sum[NAME_BYTES + 8], residual[NAME_BYTES];
+    char residual[NAME_BYTES];
+    const part sum = part_of(value, "sum");
     if (norm->second != GRAPH_NONE) {
         value_name(e, norm->second, residual);
-        snprintf(sum, sizeof sum, "%s%s", value, norm->relu ? ".sum" : "");
-        emit(e, "Add", from, residual, sum);
-        from = sum;
+        emit(e, "Add", from, residual, norm->relu ? sum.name : value);
+        from = sum.name;
     }
     if (norm->relu)
         emit(e, "Relu", from, NULL, value);
@@ -125,12 +162,14 @@ static void emit_convolution(const exporter *e, int index)
     const node *n = &e->g->nodes[index];
     const node *norm = n->norm != GRAPH_NONE ? &e->g->nodes[n->norm] : NULL;
     const struct parameter *weight = &e->g->parameters[n->weight];
-    char input[NAME_BYTES], output[NAME_BYTES], value[NAME_BYTES], bias_name[NAME_BYTES + 8];
+    char input[NAME_BYTES], output[NAME_BYTES], value[NAME_BYTES];
     const int64_t cout = n->shape.cout;
     float *bias = copy_bias(e, n);
     value_name(e, n->input, input);
     value_name(e, index, output);
-    snprintf(bias_name, sizeof bias_name, "%s.bias", output);
+    const part bias_name = part_of(output, "bias");
+    if (n->standardised)
+        standardise(e, n);
     if (norm) {
         value_name(e, n->norm, value);
         if (!has_tail(norm))
@@ -138,13 +177,13 @@ static void emit_convolution(const exporter *e, int index)
         if (bias)
             fold(e, n, norm, bias);
     }
-    const char *const inputs[] = {input, weight->name, bias_name};
+    const char *const inputs[] = {input, weight->name, bias_name.name};
     bool biased = norm || n->bias != GRAPH_NONE;
     onnx_message_node(e->m, "Conv", biased ? 3 : 2, inputs, output);
     set_window(e, n->shape);
     emit_parameter(e, n->weight);
     if (biased)
-        onnx_message_floats(e->m, bias_name, 1, &cout, bias);
+        onnx_message_floats(e->m, bias_name.name, 1, &cout, bias);
     else
         free(bias);
     if (norm)
@@ -156,10 +195,11 @@ static void emit_batchnorm(const exporter *e, int index)
 {
     const node *n = &e->g->nodes[index];
     const struct parameter *p = &e->g->parameters[n->weight];
-    char input[NAME_BYTES], value[NAME_BYTES], output[NAME_BYTES + 8];
+    char input[NAME_BYTES], value[NAME_BYTES];
     value_name(e, n->input, input);
     value_name(e, index, value);
-    snprintf(output, sizeof output, "%s%s", value, has_tail(n) ? ".norm" : "");
+    const part even = part_of(value, "even");
+    const char *output = has_tail(n) ? even.name : value;
     const char *const inputs[] = {input, p[0].name, p[1].name, p[2].name, p[3].name};
     onnx_message_node(e->m, "BatchNormalization", 5, inputs, output);
     onnx_message_float(e->m, "epsilon", batchnorm_epsilon);
@@ -170,16 +210,88 @@ static void emit_batchnorm(const exporter *e, int index)
 
 /* ---- The other nodes ---- */
 
+/* A constant of `count` equal numbers. */
+static void emit_constant(const exporter *e, const char *name, int64_t count, float number)
+{
+    float *values = malloc((size_t)count * sizeof *values);
+    for (int64_t i = 0; values && i < count; i++)
+        values[i] = number;
+    onnx_message_floats(e->m, name, 1, &count, values);
+}
+
+/* A parameter of one value per channel, shaped to meet a map's channels. */
+static void emit_per_channel(const exporter *e, int parameter)
+{
+    const struct parameter *p = &e->g->parameters[parameter];
+    const int64_t shape[] = {p->shape[0], 1, 1};
+    onnx_message_floats(e->m, p->name, 3, shape, e->s->values[parameter]);
+    e->s->values[parameter] = NULL;
+}
+
+/* The operators of set 17 know no groups: each becomes a channel, which instance normalisation
+ * takes, and the map its old shape again. */
+static void emit_group_norm(const exporter *e, int index)
+{
+    const node *n = &e->g->nodes[index];
+    const int64_t grouped_shape[] = {0, n->groups, -1}, shape[] = {0, n->c, n->h, n->w};
+    char input[NAME_BYTES], value[NAME_BYTES];
+    value_name(e, n->input, input);
+    value_name(e, index, value);
+    const part groups = part_of(value, "groups"), grouped = part_of(value, "grouped"),
+               ones = part_of(value, "ones"), zeros = part_of(value, "zeros"),
+               even = part_of(value, "even"), map = part_of(value, "shape"),
+               back = part_of(value, "back"), scaled = part_of(value, "scaled"),
+               sum = part_of(value, "sum");
+    const char *const to_normalise[] = {grouped.name, ones.name, zeros.name};
+    onnx_message_counts(e->m, groups.name, 3, grouped_shape);
+    onnx_message_counts(e->m, map.name, 4, shape);
+    emit_constant(e, ones.name, n->groups, 1);
+    emit_constant(e, zeros.name, n->groups, 0);
+    emit_per_channel(e, n->weight);
+    emit_per_channel(e, n->bias);
+    emit(e, "Reshape", input, groups.name, grouped.name);
+    onnx_message_node(e->m, "InstanceNormalization", 3, to_normalise, even.name);
+    onnx_message_float(e->m, "epsilon", group_norm_epsilon);
+    emit(e, "Reshape", even.name, map.name, back.name);
+    emit(e, "Mul", back.name, e->g->parameters[n->weight].name, scaled.name);
+    emit(e, "Add", scaled.name, e->g->parameters[n->bias].name, n->relu ? sum.name : value);
+    if (n->relu)
+        emit(e, "Relu", sum.name, NULL, value);
+}
+
+/* ONNX's pads by minus infinity; where zeros are asked for they are put there before. */
+static void emit_max_pool(const exporter *e, const node *n, const char *input, const char *value)
+{
+    convolution_shape window = n->shape;
+    const part padded = part_of(value, "padded"), pads_name = part_of(value, "pads");
+    if (n->padding == MAX_POOL_ZEROS && window.pad > 0) {
+        const int64_t pads[] = {0, 0, window.pad, window.pad, 0, 0, window.pad, window.pad};
+        onnx_message_counts(e->m, pads_name.name, 8, pads);
+        emit(e, "Pad", input, pads_name.name, padded.name);
+        input = padded.name;
+        window.pad = 0;
+    }
+    emit(e, "MaxPool", input, NULL, value);
+    set_window(e, window);
+}
+
+static void emit_gate(const exporter *e, const char *input, const char *gate, const char *value)
+{
+    const part open = part_of(value, "open");
+    emit(e, "Sigmoid", gate, NULL, open.name);
+    emit(e, "Mul", input, open.name, value);
+}
+
 static void emit_linear(const exporter *e, int index)
 {
     const node *n = &e->g->nodes[index];
-    char input[NAME_BYTES], flat[NAME_BYTES + 8], value[NAME_BYTES];
+    char input[NAME_BYTES], value[NAME_BYTES];
     value_name(e, n->input, input);
     value_name(e, index, value);
-    snprintf(flat, sizeof flat, "%s_flat", value);
-    emit(e, "Flatten", input, NULL, flat);
+    const part flat = part_of(value, "flat");
+    emit(e, "Flatten", input, NULL, flat.name);
     onnx_message_int(e->m, "axis", 1);
-    const char *const inputs[] = {flat, e->g->parameters[n->weight].name,
+    const char *const inputs[] = {flat.name, e->g->parameters[n->weight].name,
                                   e->g->parameters[n->bias].name};
     onnx_message_node(e->m, "Gemm", 3, inputs, value);
     onnx_message_int(e->m, "transB", 1);
@@ -208,9 +320,11 @@ static void emit_node(const exporter *e, int index)
         if (index == 0 || e->g->nodes[index - 1].norm != index)
             emit_batchnorm(e, index);
         break;
+    case NODE_GROUP_NORM:
+        emit_group_norm(e, index);
+        break;
     case NODE_MAX_POOL:
-        emit(e, "MaxPool", input, NULL, value);
-        set_window(e, n->shape);
+        emit_max_pool(e, n, input, value);
         break;
     case NODE_AVERAGE_POOL:
         emit(e, "GlobalAveragePool", input, NULL, value);
@@ -218,6 +332,12 @@ static void emit_node(const exporter *e, int index)
     case NODE_CONCAT:
         emit(e, "Concat", input, second, value);
         onnx_message_int(e->m, "axis", 1);
+        break;
+    case NODE_ADD:
+        emit(e, "Add", input, second, value);
+        break;
+    case NODE_GATE:
+        emit_gate(e, input, second, value);
         break;
     case NODE_LINEAR:
         emit_linear(e, index);

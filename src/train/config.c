@@ -1,6 +1,8 @@
 /* The table of a run's options, and config.json; see config.h. */
 #include "train/config.h"
 #include "base/file.h"
+#include "model/backbone.h"
+#include "model/fusion.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -37,8 +39,8 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
         OPTION_ROW_INT("epochs", &o->epochs, 1, 1000000, "passes over the training images"),
         OPTION_ROW_INT("batch-size", &o->batch_size, 1, 65536, "images in a step"),
         OPTION_ROW_DOUBLE("lr", &o->lr, 1e-12, 1e30, "learning rate"),
-        OPTION_ROW_CHOICE("backbone", &o->backbone, "wide_resnet_50|tiny",
-                          "wide_resnet_50, or tiny, which is for tests"),
+        OPTION_ROW_CHOICE("backbone", &o->backbone, backbone_choices,
+                          "of both branches; the tiny ones are for tests"),
         OPTION_ROW_CHOICE(
             "stem", &o->stem, "imagenet|cifar",
             "imagenet: 7x7 stride 2 and max pool; cifar: 3x3 stride 1, for small images"),
@@ -59,14 +61,20 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
         OPTION_ROW_DOUBLE("coarse", &o->coarse_weight, 0, 1e6, "weight of the coarse loss"),
         OPTION_ROW_DOUBLE("fine", &o->fine_weight, 0, 1e6, "weight of the fine loss"),
         OPTION_ROW_FLAG("only-fine", &o->only_fine, "the fine backbone and classifier alone"),
+        OPTION_ROW_CHOICE("fusion", &o->fusion, fusion_choices,
+                          "how the coarse features join the fine ones", .fallback = "concat"),
+        OPTION_ROW_CHOICE("coarse-depth", &o->coarse_depth, "layer3|layer4",
+                          "the layer that the coarse classifier stands on", .fallback = "layer3"),
+        OPTION_ROW_FLAG("shared-trunk", &o->shared_trunk,
+                        "one backbone for both classifiers, and no fusion: half the cost"),
         OPTION_ROW_STRING("weights", &o->weights, "FILE",
                           "start from a safetensors file: a whole network's, or torchvision's "
                           "wide_resnet50_2 for both backbones"),
-        OPTION_ROW_STRING(
-            "freeze", &o->freeze, "NAMES",
-            "what does not learn: none, default (the coarse backbone before layer3), or names of "
-            "layers with commas between",
-            .fallback = "default with backbone --weights, else none"),
+        OPTION_ROW_STRING("freeze", &o->freeze, "NAMES",
+                          "what does not learn: none, default (the coarse backbone before its last "
+                          "layer), or names of "
+                          "layers with commas between",
+                          .fallback = "default with backbone --weights, else none"),
         OPTION_ROW_CHOICE("augment", &o->augment, "default|none",
                           "default: rotation within 20 degrees and mirroring; none"),
         OPTION_ROW_FLAG("no-shuffle", &o->no_shuffle, "take the images in file order"),

@@ -1,6 +1,7 @@
 /* A checkpoint's metadata, to JSON and back; see metadata.h. */
 #include "train/metadata.h"
-#include "model/graph.h"
+#include "model/backbone.h"
+#include "model/fusion.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -42,9 +43,10 @@ static json_t *classes_to_json(const hierarchy *tree)
 
 static json_t *network_to_json(const network_options *o)
 {
-    return json_pack("{s:s, s:s, s:b, s:i, s:s}", "backbone", o->backbone, "stem",
+    return json_pack("{s:s, s:s, s:b, s:i, s:s, s:b, s:i, s:s*}", "backbone", o->backbone, "stem",
                      o->stem == STEM_CIFAR ? "cifar" : "imagenet", "only_fine", o->only_fine,
-                     "image_size", o->image_size, "freeze", o->freeze);
+                     "image_size", o->image_size, "freeze", o->freeze, "shared_trunk",
+                     o->shared_trunk, "coarse_stages", o->coarse_stages, "fusion", o->fusion);
 }
 
 static json_t *terms_to_json(const run_terms *terms)
@@ -298,6 +300,20 @@ static status read_scaling(const reader *r, checkpoint_info *info, error *err)
     return *r->result;
 }
 
+/* Keys that older versions did not write: what they meant is the default. */
+static void read_shape(const reader *r, network_options *o)
+{
+    if (json_object_get(r->object, "shared_trunk"))
+        o->shared_trunk = read_flag(r, "shared_trunk");
+    if (json_object_get(r->object, "coarse_stages"))
+        o->coarse_stages = (int)read_whole(r, "coarse_stages", 0, BACKBONE_STAGES);
+    if (json_object_get(r->object, "fusion")) {
+        const fusion *f = fusion_find(read_text(r, "fusion"));
+        expect(r, f, "fusion");
+        o->fusion = f ? f->name : NULL;
+    }
+}
+
 static status read_network(const reader *r, checkpoint_info *info, error *err)
 {
     const char *backbone = read_text(r, "backbone"), *stem = read_text(r, "stem"),
@@ -313,6 +329,7 @@ static status read_network(const reader *r, checkpoint_info *info, error *err)
         .image_size = (int)read_whole(r, "image_size", 1, INT_MAX),
         .batch_size = 1,
     };
+    read_shape(r, &info->options);
     TRY(*r->result);
     info->options.backbone = info->backbone = strdup(backbone);
     info->options.freeze = info->freeze = strdup(freeze);

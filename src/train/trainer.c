@@ -31,24 +31,20 @@ static status open_data(trainer *t, error *err)
                          err);
 }
 
-/* The side of the last feature map: the stem and three stages halve it, rounding up. */
-static int last_map(int size, enum stem stem)
-{
-    for (int halvings = stem == STEM_IMAGENET ? 5 : 3; halvings > 0; halvings--)
-        size = (size + 1) / 2;
-    return size;
-}
-
 /* Batch normalisation has no variance to divide by when a batch is one value per channel. */
 static status check_last_batch(const trainer *t, const network_options *n, error *err)
 {
     size_t rest = t->data.train.count % (size_t)n->batch_size;
-    if (last_map(n->image_size, n->stem) > 1 || (n->batch_size > 1 && rest != 1))
+    bool needs_two = false;
+    if (n->batch_size == 1 || rest == 1)
+        TRY(network_needs_two(n, &needs_two, err));
+    if (!needs_two)
         return STATUS_OK;
     return error_set(err, STATUS_USAGE,
                      "%zu training images in batches of %d leave a batch of one image, whose last "
                      "feature map is one pixel: batch normalisation needs more than one value; "
-                     "choose another --batch-size or a larger --image-size",
+                     "choose another --batch-size, a larger --image-size or --backbone bit_r50x1, "
+                     "which has none",
                      t->data.train.count, n->batch_size);
 }
 
@@ -86,6 +82,12 @@ static status tune(trainer *t, const network_options *n, error *err)
     return result;
 }
 
+/* 0 where nothing is said: with --only-fine there may be none. */
+static int coarse_stages_of(const char *depth)
+{
+    return depth ? depth[strlen("layer")] - '0' : 0;
+}
+
 static status create_network(trainer *t, error *err)
 {
     const train_options *o = t->options;
@@ -95,6 +97,9 @@ static status create_network(trainer *t, error *err)
         .backbone = o->backbone,
         .stem = strcmp(o->stem, "cifar") == 0 ? STEM_CIFAR : STEM_IMAGENET,
         .only_fine = o->only_fine,
+        .shared_trunk = o->shared_trunk,
+        .fusion = o->fusion,
+        .coarse_stages = coarse_stages_of(o->coarse_depth),
         .coarse_classes = t->data.classes.coarse_count,
         .fine_classes = t->data.classes.fine_count,
         .image_size = o->image_size ? o->image_size : t->data.native_size,
