@@ -19,6 +19,14 @@ typedef struct tensor_entry {
     int64_t shape[SAFETENSORS_MAX_RANK];
 } tensor_entry;
 
+enum { TENSOR_SHAPE_BYTES = 200 };
+
+/* "[64, 3, 7, 7]", in `text`. */
+const char *tensor_shape_text(int rank, const int64_t *shape, char text[TENSOR_SHAPE_BYTES]);
+/* Whether two shapes are the same but for dimensions of 1 at their ends: PyTorch keeps a linear
+ * layer as [out, in], or as a convolution [out, in, 1, 1]. */
+bool tensor_shapes_fit(int rank, const int64_t *shape, int other_rank, const int64_t *other);
+
 typedef struct tensor_file tensor_file;
 
 /* Opens a file and reads what it says of its tensors; sizes are checked against the file's. */
@@ -41,5 +49,34 @@ status tensor_file_read_f32(tensor_file *file, const tensor_entry *entry, float 
                             error *err);
 status tensor_file_read_i64(tensor_file *file, const tensor_entry *entry, int64_t *values,
                             error *err);
+
+/* ---- Writing: describe every tensor, then hand over their bytes in that order, then commit ----
+ */
+
+typedef struct tensor_writer tensor_writer;
+
+/* Whether the name asks for PyTorch's format: it ends in .pth or .pt. */
+bool tensor_name_is_torch(const char *path);
+/* PyTorch's format if the name asks for it, else safetensors. */
+status tensor_writer_create(const char *path, tensor_writer **created, error *err);
+/* F32 and I64. */
+status tensor_writer_describe(tensor_writer *writer, const char *name, safetensors_type type,
+                              int rank, const int64_t *shape, error *err);
+status tensor_writer_append(tensor_writer *writer, const void *bytes, size_t size, error *err);
+/* For metadata, before the first bytes; NULL for PyTorch's format. */
+safetensors_writer *tensor_writer_safetensors(tensor_writer *writer);
+status tensor_writer_commit(tensor_writer *writer, error *err); /* frees the writer */
+void tensor_writer_abort(tensor_writer *writer);                /* frees it too; NULL is fine */
+
+/* A tensor of a file, and what it is called in another. */
+typedef struct tensor_copy {
+    const tensor_entry *from;
+    char *name;
+    int rank; /* of the copy: trailing dimensions of 1 left out or put behind */
+} tensor_copy;
+
+/* Describes and appends the copies: weights as F32, whole numbers as I64. */
+status tensor_writer_copy(tensor_writer *writer, tensor_file *file, const tensor_copy *copies,
+                          size_t count, error *err);
 
 #endif
