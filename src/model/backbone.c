@@ -31,7 +31,7 @@ static const backbone backbones[] = {
      32},
     {"tiny", &resnet_bottleneck, 4, {4, 8, 16, 32}, {8, 16, 32, 64}, {1, 1, 1, 1}, 0},
     {"tiny_basic", &resnet_basic, 4, {4, 6, 8, 12}, {4, 6, 8, 12}, {1, 2, 1, 1}, 0},
-    {"tiny_bit", &bit_bottleneck, 4, {2, 4, 6, 8}, {8, 16, 24, 32}, {1, 2, 1, 1}, 2},
+    {"tiny_bit", &bit_bottleneck, 4, {4, 4, 6, 8}, {16, 16, 24, 32}, {1, 2, 1, 1}, 2},
 };
 
 const char backbone_choices[] =

@@ -2,9 +2,12 @@
 #include "ops/gate.h"
 #include "device/kernel.h"
 
+/* One size of group for all tensors: PoCL compiles a kernel for each. Beyond the end a work-item
+ * loads and stores nothing. */
 static launch_range vectors_of(const device *dev, tensor t)
 {
-    return RANGE_1D(divide_up(tensor_size(t), (size_t)dev->vec));
+    enum { GROUP = 64 };
+    return RANGE_GROUPS(divide_up(tensor_size(t), (size_t)dev->vec), GROUP);
 }
 
 status gate_forward(device *dev, tensor x, tensor gate, tensor y, error *err)
