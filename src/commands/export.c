@@ -3,6 +3,7 @@
 #include "base/tensor_file.h"
 #include "commands/commands.h"
 #include "hcnn.h"
+#include "model/backbone.h"
 #include "model/onnx.h"
 #include "ops/input.h"
 #include "train/checkpoint.h"
@@ -44,17 +45,35 @@ static status add_all(const options *o, const graph *g, copying *c, error *err)
     return STATUS_OK;
 }
 
-/* One backbone without what stands before its names and, where it stands on nothing else, the fine
- * classifier as torchvision's "fc"; timm's BiT has it as a convolution, "head.fc". */
+/* The classifier that stands on all four stages of the backbone and nothing else, as torchvision's
+ * does; NULL: it has none. */
+static const char *classifier_of(const network_options *n, bool fine)
+{
+    if (fine)
+        return n->only_fine || n->shared_trunk ? "fine_classifier" : NULL;
+    return n->coarse_stages == BACKBONE_STAGES ? "coarse_classifier" : NULL;
+}
+
+/* As torchvision's "fc"; timm's BiT has it as a convolution, "head.fc". */
+static status add_classifier(const options *o, const char *name, bool bit, copying *c, error *err)
+{
+    char weight[64], bias[64];
+    snprintf(weight, sizeof weight, "%s.weight", name);
+    snprintf(bias, sizeof bias, "%s.bias", name);
+    TRY(add(o, c, weight, bit ? "head.fc.weight" : "fc.weight", bit ? 4 : 2, err));
+    return add(o, c, bias, bit ? "head.fc.bias" : "fc.bias", 1, err);
+}
+
+/* One backbone without what stands before its names. */
 static status add_backbone(const options *o, const network_options *n, const graph *g, copying *c,
                            error *err)
 {
-    bool fine = strcmp(o->backbone, "fine") == 0, classified = n->only_fine || n->shared_trunk;
+    bool fine = strcmp(o->backbone, "fine") == 0, bit = false;
     const char *prefix = n->shared_trunk ? "backbone."
                          : fine          ? "fine_backbone."
                                          : "coarse_backbone.";
+    const char *classifier = classifier_of(n, fine);
     size_t length = strlen(prefix);
-    bool bit = false;
     for (size_t i = 0; i < g->parameter_count; i++) {
         const parameter *p = &g->parameters[i];
         if (strncmp(p->name, prefix, length) != 0)
@@ -64,17 +83,13 @@ static status add_backbone(const options *o, const network_options *n, const gra
     }
     if (c->count == 0)
         return error_set(err, STATUS_USAGE,
-                         "%s: was trained with --only-fine and has no %s "
-                         "backbone",
-                         o->file, o->backbone);
-    if (!fine || !classified) {
-        printf("without a classifier: the %s one stands on something else than this backbone\n",
-               o->backbone);
-        return STATUS_OK;
-    }
-    TRY(add(o, c, "fine_classifier.weight", bit ? "head.fc.weight" : "fc.weight", bit ? 4 : 2,
-            err));
-    return add(o, c, "fine_classifier.bias", bit ? "head.fc.bias" : "fc.bias", 1, err);
+                         "%s: was trained with --only-fine and has no %s backbone", o->file,
+                         o->backbone);
+    if (classifier)
+        return add_classifier(o, classifier, bit, c, err);
+    printf("without a classifier: the %s one stands %s\n", o->backbone,
+           fine ? "behind the fusion" : "on an earlier layer");
+    return STATUS_OK;
 }
 
 static status write_copies(const options *o, copying *c, error *err)
