@@ -2,6 +2,7 @@
 #include "base/progress.h"
 #include "commands/commands.h"
 #include "commands/eval_table.h"
+#include "data/division.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/scores_output.h"
@@ -14,10 +15,10 @@
 
 typedef struct eval_options {
     const char *checkpoint, *data, *split, *precision, *decision, *classes, *confusion;
-    int batch_size;
+    int batch_size, max_bad;
     int most_classes; /* what `classes` says */
     uint64_t seed;
-    bool seed_given, json;
+    bool seed_given, json, crop_boxes;
 } eval_options;
 
 static void draw(void *context, size_t done, size_t total)
@@ -75,38 +76,50 @@ static status print(const eval_options *o, const measured *m, const run_terms *t
     return o->confusion ? scores_write_confusion(&m->scores, o->confusion, err) : STATUS_OK;
 }
 
-/* The images of the split: indices of the test part. */
-static void choose_split(const eval_options *o, const unsigned *order, size_t validation,
-                         size_t all, const unsigned **indices, size_t *count)
+static const image_subset *choose_split(const eval_options *o, const dataset_division *parts)
 {
-    *indices = NULL;
-    *count = all;
-    if (strcmp(o->split, "validation") == 0) {
-        *indices = order;
-        *count = validation;
-    } else if (strcmp(o->split, "test") == 0) {
-        *indices = order + validation;
-        *count = all - validation;
-    }
+    return strcmp(o->split, "validation") == 0 ? &parts->validation
+           : strcmp(o->split, "test") == 0     ? &parts->test
+                                               : &parts->whole_test;
 }
 
-static status measure(const eval_options *o, device *dev, const dataset *data,
-                      const checkpoint_info *info, measured *m, error *err)
+/* A loader for the split. */
+static status open_split(const eval_options *o, const dataset *data, const dataset_division *parts,
+                         bad_images *bad, loader **from, error *err)
+{
+    const image_subset *split = choose_split(o, parts);
+    const loader_options plain = {
+        .batch_size = o->batch_size, .threads = 2, .crop = o->crop_boxes, .bad = bad};
+    if (split->count == 0)
+        return error_set(err, STATUS_FAILED,
+                         "%s: has no images for --split %s: there is no part test; --split "
+                         "validation measures what training validated with",
+                         data->source, o->split);
+    if (o->crop_boxes && !split->set->boxes)
+        return error_set(err, STATUS_USAGE, "--crop-boxes: the data set has no boxes");
+    return loader_create(split->set, split->indices, split->count, &plain, from, err);
+}
+
+static void warn(void *context, const char *text)
+{
+    progress_clear(context);
+    command_warn("%s", text);
+}
+
+static status measure_parts(const eval_options *o, device *dev, const dataset *data,
+                            const dataset_division *parts, const checkpoint_info *info, measured *m,
+                            error *err)
 {
     network_options options = info->options;
     network *net = NULL;
     loader *from = NULL;
-    unsigned *order;
-    const unsigned *indices;
-    size_t validation, count;
+    bad_images *bad;
     progress bar;
     const evaluate_watch watch = {draw, &bar, NULL};
     const evaluate_sink sink = {take, m};
-    const loader_options plain = {.batch_size = o->batch_size, .threads = 2};
-    TRY(hierarchy_compare(&info->classes, o->checkpoint, &data->classes, "the data set", err));
-    TRY(dataset_split(&data->test, o->seed, &order, &validation, err));
-    choose_split(o, order, validation, data->test.count, &indices, &count);
-    status result = loader_create(&data->test, indices, count, &plain, &from, err);
+    progress_begin(&bar, stderr);
+    TRY(bad_images_create(o->max_bad, warn, &bar, &bad, err));
+    status result = open_split(o, data, parts, bad, &from, err);
     if (result == STATUS_OK) {
         options.batch_size = o->batch_size;
         options.pixel_capacity = loader_pixel_capacity(from);
@@ -121,7 +134,18 @@ static status measure(const eval_options *o, device *dev, const dataset *data,
     }
     network_free(net);
     loader_free(from);
-    free(order);
+    bad_images_free(bad);
+    return result;
+}
+
+static status measure(const eval_options *o, device *dev, const dataset *data,
+                      const checkpoint_info *info, measured *m, error *err)
+{
+    dataset_division parts;
+    TRY(hierarchy_compare(&info->classes, o->checkpoint, &data->classes, "the data set", err));
+    TRY(dataset_divide(data, o->seed, &parts, err));
+    status result = measure_parts(o, dev, data, &parts, info, m, err);
+    dataset_division_free(&parts);
     return result;
 }
 
@@ -177,6 +201,7 @@ static status run(eval_options *o, error *err)
     TRY(checkpoint_read_info(o->checkpoint, &info, err));
     if (!o->seed_given)
         o->seed = info.state.terms.seed;
+    o->crop_boxes |= info.state.terms.crop_boxes;
     status result = measure_and_print(o, &info, err);
     checkpoint_free_info(&info);
     return result;
@@ -188,7 +213,8 @@ int command_eval(int argc, char **argv)
                       .precision = "fp32",
                       .decision = "argmax",
                       .classes = "10",
-                      .batch_size = 32};
+                      .batch_size = 32,
+                      .max_bad = 10};
     char decisions[64];
     decision_choices(decisions, sizeof decisions);
     const option_spec options[] = {
@@ -196,7 +222,10 @@ int command_eval(int argc, char **argv)
                           "RUN/best.safetensors or RUN/last.safetensors"),
         OPTION_ROW_STRING("data", &o.data, "PATH", "as train's", .alias = "data-path"),
         OPTION_ROW_CHOICE("split", &o.split, "all|validation|test",
-                          "all of the test set, or one of the halves that training makes of it"),
+                          "all of the test set, what training validated with, or what of the "
+                          "test set it did not see"),
+        OPTION_ROW_FLAG("crop-boxes", &o.crop_boxes, "as train's; so if the run did"),
+        OPTION_ROW_INT("max-bad", &o.max_bad, 0, 2e9, "as train's"),
         OPTION_ROW_U64("seed", &o.seed, "which decides the halves", .fallback = "the run's",
                        .given = &o.seed_given),
         OPTION_ROW_INT("batch-size", &o.batch_size, 1, 65536, "images at a time"),

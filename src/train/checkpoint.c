@@ -6,6 +6,7 @@
 #include "train/metadata.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -89,6 +90,20 @@ status checkpoint_save(const char *run, network *net, const hierarchy *classes, 
     free(path);
     free(last);
     return result;
+}
+
+status checkpoint_describe(safetensors_writer *writer, const network_options *options,
+                           const hierarchy *classes, error *err)
+{
+    network_options o = *options;
+    const training_state state = {
+        .rate = {.lr = 8e-3, .best = INFINITY},
+        .scaling = loss_scale_start(),
+        .best_loss = INFINITY,
+        .terms = {.coarse_weight = 1, .fine_weight = o.only_fine ? 1 : 2},
+    };
+    o.freeze = o.freeze ? o.freeze : "none";
+    return metadata_write(writer, &o, classes, &state, NULL, err);
 }
 
 status checkpoint_read_info(const char *path, checkpoint_info *info, error *err)

@@ -26,6 +26,7 @@ train_options train_defaults(void)
         .fine_weight = 2,
         .metrics_every = 1,
         .threads = 2,
+        .max_bad = 10,
     };
 }
 
@@ -34,8 +35,8 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
     const option_spec table[] = {
         OPTION_ROW_STRING(
             "data", &o->data, "PATH",
-            "CIFAR-100 (binary or python version, a directory or .tar.gz/.tar.xz) or a tree that "
-            "`hcnn-cl preprocess` made",
+            "CIFAR-100 (binary or python version, a directory or .tar.gz/.tar.xz), a tree "
+            "{train,valid,test}/COARSE/FINE/*.jpg, a .csv file or DeepFashion",
             .alias = "data-path", .fallback = "CIFAR-100 under data/, else a drawn sample"),
         OPTION_ROW_INT("epochs", &o->epochs, 1, 1000000, "passes over the training images"),
         OPTION_ROW_INT("batch-size", &o->batch_size, 1, 65536, "images in a step"),
@@ -101,6 +102,14 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
         OPTION_ROW_CHOICE("augment", &o->augment, "default|none",
                           "default: rotation within 20 degrees and mirroring; none"),
         OPTION_ROW_FLAG("no-shuffle", &o->no_shuffle, "take the images in file order"),
+        OPTION_ROW_FLAG("balance", &o->balance,
+                        "train on each fine class equally often; an epoch has as many images as "
+                        "without"),
+        OPTION_ROW_FLAG("crop-boxes", &o->crop_boxes,
+                        "of each image, only what is in its box (DeepFashion's), padded by 10 "
+                        "pixels"),
+        OPTION_ROW_INT("max-bad", &o->max_bad, 0, 2e9,
+                       "image files that may be broken: they are skipped; one more ends the run"),
         OPTION_ROW_U64("seed", &o->seed, "of initial weights, split, order and augmentation"),
         OPTION_ROW_INT("max-steps", &o->max_steps, 0, 2e9,
                        "stop and save after so many steps in all; 0: no limit"),

@@ -58,6 +58,7 @@ static status run_batches(pass *p, error *err)
         if (!next)
             return STATUS_OK;
         network_batch b = batch_for_network(next);
+        TRY(network_reserve_pixels(p->net, next->pixel_bytes, err));
         TRY(network_step(p->net, &b, STEP_EVALUATE, 1, 1, &ticket, err));
         status result = finish_batch(p, true, err);
         p->last = next;
@@ -104,18 +105,5 @@ status evaluate_logits(network *net, loader *from, const hierarchy *classes,
                                                          : error_memory(err, "a batch's logits");
     free(p.coarse);
     free(p.fine);
-    return result;
-}
-
-status evaluate_set(network *net, const image_set *set, const unsigned *indices, size_t count,
-                    int threads, const hierarchy *classes, const evaluate_watch *watch,
-                    metrics *sums, error *err)
-{
-    const loader_options options = {.batch_size = network_get_options(net)->batch_size,
-                                    .threads = threads};
-    loader *from;
-    TRY(loader_create(set, indices, count, &options, &from, err));
-    status result = evaluate_loader(net, from, classes, watch, sums, err);
-    loader_free(from);
     return result;
 }

@@ -2,6 +2,7 @@
 #ifndef HCNN_TRAIN_EVALUATE_H
 #define HCNN_TRAIN_EVALUATE_H
 
+#include "data/hierarchy.h"
 #include "data/loader.h"
 #include "model/network.h"
 #include "train/metrics.h"
@@ -33,12 +34,6 @@ status evaluate_loader(network *net, loader *from, const hierarchy *classes,
 status evaluate_logits(network *net, loader *from, const hierarchy *classes,
                        const evaluate_watch *watch, const evaluate_sink *sink, metrics *sums,
                        error *err);
-
-/* The same as evaluate_loader for images indices[0..count) of a set (NULL: all), with a loader of
- * its own. */
-status evaluate_set(network *net, const image_set *set, const unsigned *indices, size_t count,
-                    int threads, const hierarchy *classes, const evaluate_watch *watch,
-                    metrics *sums, error *err);
 
 /* A loader's batch as a network takes it. */
 network_batch batch_for_network(const batch *b);

@@ -153,13 +153,18 @@ status journal_epoch(journal *j, const train_epoch *w, uint64_t step, error *err
     return put(j, line, err);
 }
 
+static void add_part(json_t *line, const char *name, const metrics *m, const train_finished *w)
+{
+    if (line && m->count > 0)
+        json_object_set_new(line, name,
+                            metrics_to_object(m, w->coarse_weight, w->fine_weight, w->only_fine));
+}
+
 status journal_test(journal *j, const train_finished *w, error *err)
 {
-    json_t *line = json_pack(
-        "{s:i, s:o, s:o}", "best_epoch", w->best_epoch, "test_half",
-        metrics_to_object(&w->test_half, w->coarse_weight, w->fine_weight, w->only_fine),
-        "test_whole",
-        metrics_to_object(&w->test_whole, w->coarse_weight, w->fine_weight, w->only_fine));
+    json_t *line = json_pack("{s:i}", "best_epoch", w->best_epoch);
+    add_part(line, "test_half", &w->test_half, w);
+    add_part(line, "test_whole", &w->test_whole, w);
     if (line && w->stopped_early > 0)
         json_object_set_new(line, "stopped_early", json_integer(w->stopped_early));
     return put(j, line, err);

@@ -40,6 +40,7 @@ void journal_close(journal *j);
 status journal_step(journal *j, uint64_t step, double loss, double coarse_loss, double fine_loss,
                     bool only_fine, error *err);
 status journal_epoch(journal *j, const train_epoch *what, uint64_t step, error *err);
+/* {"best_epoch":1,"test_half":{..},"test_whole":{..}}, without a part that has no images. */
 status journal_test(journal *j, const train_finished *what, error *err);
 
 /* Brings the file to the disk; *bytes is its length. */

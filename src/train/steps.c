@@ -150,6 +150,7 @@ static status start_batch(stepping *s, const batch *b, error *err)
     error ignored;
     network_batch for_network = batch_for_network(b);
     pending this = {b, 0, place_of(s->t, s->batches)};
+    TRY(network_reserve_pixels(s->t->net, b->pixel_bytes, err));
     if (this.at.index == 0)
         TRY(begin_step(s, err));
     status result =

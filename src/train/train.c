@@ -89,7 +89,21 @@ static status end_epoch(trainer *t, error *err)
     return STATUS_OK;
 }
 
-/* The best checkpoint on the half of the test set that validation did not see, and on all of it. */
+static status measure_part(trainer *t, const image_subset *part, const char *name, metrics *sums,
+                           error *err)
+{
+    loader *from;
+    evaluating context = {t, name};
+    const evaluate_watch watch = {pass_on, &context, t->observer->stop};
+    if (part->count == 0)
+        return STATUS_OK;
+    TRY(trainer_open_part(t, part, &from, err));
+    status result = evaluate_loader(t->net, from, &t->data.classes, &watch, sums, err);
+    loader_free(from);
+    return result;
+}
+
+/* The best checkpoint on the test set and, when one half of that validated, on the other. */
 static status measure_best(trainer *t, train_finished *what, error *err)
 {
     char *best = file_path("%s/best.safetensors", t->run.path);
@@ -98,16 +112,9 @@ static status measure_best(trainer *t, train_finished *what, error *err)
     status result = checkpoint_load(best, t->net, err);
     free(best);
     TRY(result);
-    const train_options *o = t->options;
-    evaluating half = {t, "test half"}, whole = {t, "whole test set"};
-    const evaluate_watch watch_half = {pass_on, &half, t->observer->stop};
-    const evaluate_watch watch_whole = {pass_on, &whole, t->observer->stop};
-    size_t rest = t->data.test.count - t->validation_count;
-    if (rest > 0)
-        TRY(evaluate_set(t->net, &t->data.test, t->test_order + t->validation_count, rest,
-                         o->threads, &t->data.classes, &watch_half, &what->test_half, err));
-    TRY(evaluate_set(t->net, &t->data.test, NULL, t->data.test.count, o->threads, &t->data.classes,
-                     &watch_whole, &what->test_whole, err));
+    if (t->parts.rule == DIVISION_HALVED)
+        TRY(measure_part(t, &t->parts.test, "test half", &what->test_half, err));
+    TRY(measure_part(t, &t->parts.whole_test, "whole test set", &what->test_whole, err));
     what->tested = true;
     return journal_test(&t->log, what, err);
 }
