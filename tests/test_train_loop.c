@@ -154,6 +154,8 @@ static status start(fixture *f, const char *run, witness *w, error *err)
     return train_start(&f->options, &observer, err);
 }
 
+static const train_changes unchanged = {.max_bad = -1};
+
 static void assert_same_tensors(const char *a_path, const char *b_path)
 {
     error err;
@@ -253,7 +255,7 @@ static void expect_same_end(fixture *f, const char *what, uint64_t steps, uint64
     assert_int_equal(saved.state.step, steps);
     assert_int_equal(saved.state.epoch, epoch);
     checkpoint_free_info(&saved);
-    CHECK_OK(train_resume(f->stopped, 0, 0, 0, &observer, &err));
+    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
     assert_same_runs(f);
 }
 
@@ -288,7 +290,7 @@ static void test_failing_update(void **state)
     /* The run goes on from its last checkpoint as if nothing had been. */
     const train_observer observer = observer_of(&w);
     failing_step = 0;
-    CHECK_OK(train_resume(f->stopped, 0, 0, 0, &observer, &err));
+    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
     CHECK_OK(start(f, f->whole, &w, &err));
     assert_same_runs(f);
 }
@@ -318,7 +320,7 @@ static void expect_same_after(fixture *f, uint64_t step)
     CHECK_OK(start(f, f->whole, &unbroken, &err));
     CHECK_FAILS(STATUS_INTERRUPTED, "everything is saved", start(f, f->stopped, &first, &err));
     assert_true(first.steps <= step + 1);
-    CHECK_OK(train_resume(f->stopped, 0, 0, 0, &observer, &err));
+    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
     assert_true(unbroken.steps == 8 && second.steps == 8);
     for (uint64_t i = first.steps + 1; i <= 8; i++)
         assert_true(second.rates[i] == unbroken.rates[i]);
@@ -420,7 +422,7 @@ static void test_accumulation(void **state)
     CHECK_OK(start(f, f->stopped, &w, &err));
     assert_true(w.steps == 2 && w.batches == 8);
     const train_observer observer = observer_of(&w);
-    CHECK_OK(train_resume(f->stopped, 0, 0, 0, &observer, &err));
+    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
     assert_true(w.steps == 3 && w.batches == 10);
 }
 
@@ -442,7 +444,7 @@ static void test_rates(void **state)
         assert_true(w.rates[step] == schedule_rate(&s, step));
     assert_true(w.rates[1] == 0.25e-3 && w.rates[4] == 1e-3 && w.rates[10] < 0.1e-3);
     const train_observer observer = observer_of(&w);
-    CHECK_OK(train_resume(f->whole, 2, 0, 0, &observer, &err));
+    CHECK_OK(train_resume(f->whole, &(train_changes){.epochs = 2, .max_bad = -1}, &observer, &err));
     schedule_span(&s, 2, 10);
     for (uint64_t step = 11; step <= 20; step++)
         assert_true(w.rates[step] == schedule_rate(&s, step));
@@ -471,7 +473,8 @@ static void test_early_stop(void **state)
     /* Resumed, also with more epochs, it is measured again and nothing else. */
     const train_observer observer = observer_of(&w);
     w = (witness){0};
-    CHECK_OK(train_resume(f->whole, 20, 0, 0, &observer, &err));
+    CHECK_OK(
+        train_resume(f->whole, &(train_changes){.epochs = 20, .max_bad = -1}, &observer, &err));
     assert_true(w.steps == 0);
     assert_int_equal(w.stopped_early, 6);
     char *again = read_metrics(f->whole);
