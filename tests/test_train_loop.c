@@ -31,6 +31,7 @@ status __wrap_evaluate_loader(network *net, loader *from, const hierarchy *class
 static const char watched_name[] = "fine_backbone.bn1.weight";
 enum { WATCHED = 4 };
 static const double *validation_losses; /* of the epochs to come; NULL: what they are */
+static const char *evaluated;           /* what an observer was last told of */
 static float watched[WATCHED];          /* the head of that parameter in the last validation */
 
 status __wrap_evaluate_loader(network *net, loader *from, const hierarchy *classes,
@@ -42,7 +43,7 @@ status __wrap_evaluate_loader(network *net, loader *from, const hierarchy *class
     TRY(network_parameter_read(net, p, values, err));
     memcpy(watched, values, sizeof watched);
     TRY(__real_evaluate_loader(net, from, classes, watch, sums, err));
-    if (validation_losses) {
+    if (validation_losses && evaluated && strcmp(evaluated, "validation") == 0) {
         sums->coarse_loss = 0;
         sums->fine_loss = *validation_losses++ * (double)sums->count;
     }
@@ -90,6 +91,7 @@ static void saw_evaluating(void *context, const char *what, size_t done, size_t 
     witness *w = context;
     (void)done;
     (void)total;
+    evaluated = what;
     w->batches_after += w->stop != 0;
     if (w->stop_at && strcmp(what, w->stop_at) == 0)
         w->stop = 1;
