@@ -33,7 +33,11 @@ static outcome run(device *dev, const float *logits, int n, int classes, const i
     cl_mem device_labels = labels ? label_buffer(dev, labels, count) : NULL;
     cl_mem results;
     assert_ok(buffer_create(dev, count * sizeof(head_result), &results, &err), &err);
-    assert_ok(cross_entropy_forward(dev, t, device_labels, results, gradient, weight, &err), &err);
+    const target_terms plain = {0};
+    const marginal_terms none = {0};
+    assert_ok(cross_entropy_forward(dev, t, device_labels, plain, none, results, gradient, weight,
+                                    &err),
+              &err);
     outcome o = {support_memory(count, sizeof(head_result)), NULL};
     assert_ok(buffer_read(dev, results, 0, o.results, count * sizeof(head_result), &err), &err);
     if (want_gradient)

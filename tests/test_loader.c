@@ -60,7 +60,9 @@ static loader *make_loader(const image_set *set, int threads, bool shuffle, bool
 {
     error err;
     loader *made;
-    const loader_options options = {BATCH, threads, 7, shuffle, augment};
+    loader_options options = {
+        .batch_size = BATCH, .threads = threads, .seed = 7, .shuffle = shuffle, .image_size = 4};
+    CHECK_OK(augment_parse(augment ? "default" : "none", &options.augment, &err));
     CHECK_OK(loader_create(set, NULL, set->count, &options, &made, &err));
     assert_int_equal(loader_batches(made), BATCHES);
     return made;
@@ -156,7 +158,7 @@ static void test_missing_file(void **state)
     char *paths[] = {"no-such-image.png"};
     int label = 0;
     const image_set set = {.count = 1, .coarse = &label, .fine = &label, .paths = paths};
-    const loader_options options = {1, 1, 0, false, false};
+    const loader_options options = {.batch_size = 1, .threads = 1};
     loader *from;
     assert_int_equal(loader_create(&set, NULL, 1, &options, &from, &err), STATUS_FAILED);
     assert_non_null(strstr(err.message, "no-such-image.png"));

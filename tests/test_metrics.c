@@ -6,10 +6,11 @@
 
 static const int parents[] = {0, 0, 1, 1, 1};
 
-/* loss, rank, guess, label */
-static head_result coarse[] = {{0.5f, 0, 0, 0}, {1.5f, 1, 1, 0}, {2.0f, 5, 0, 1}, {0.25f, 0, 1, 1}};
+/* loss, rank, guess, label, marginal loss */
+static head_result coarse[] = {
+    {0.5f, 0, 0, 0, 0}, {1.5f, 1, 1, 0, 0}, {2.0f, 5, 0, 1, 0}, {0.25f, 0, 1, 1, 0}};
 static head_result fine[] = {
-    {1.0f, 0, 1, 1}, {2.0f, 4, 0, 1}, {4.0f, 5, 3, 2}, {8.0f, INT32_MAX, 4, 3}};
+    {1.0f, 0, 1, 1, 0}, {2.0f, 4, 0, 1, 0}, {4.0f, 5, 3, 2, 0}, {8.0f, INT32_MAX, 4, 3, 0}};
 
 static metrics add_all(void)
 {

@@ -42,8 +42,7 @@ static void print_table(const eval_options *o, const metrics *m, bool only_fine)
 static status print_json(const eval_options *o, const metrics *m, const run_terms *terms,
                          bool only_fine, error *err)
 {
-    json_t *line =
-        metrics_to_object(m, only_fine ? 0 : terms->coarse_weight, terms->fine_weight, only_fine);
+    json_t *line = metrics_to_object(m, terms->coarse_weight, terms->fine_weight, only_fine);
     if (line)
         json_object_set_new(line, "split", json_string(o->split));
     char *text =

@@ -4,6 +4,7 @@
 #ifndef HCNN_DATA_LOADER_H
 #define HCNN_DATA_LOADER_H
 
+#include "data/augment.h"
 #include "data/dataset.h"
 
 #include <stdint.h>
@@ -15,7 +16,8 @@ typedef struct batch {
     pixel_source *images; /* [count] */
     int32_t *coarse;      /* [count] */
     int32_t *fine;        /* [count] */
-    size_t position;      /* of its first image in the epoch */
+    batch_mix mix;
+    size_t position; /* of its first image in the epoch */
 } batch;
 
 typedef struct loader_options {
@@ -23,7 +25,8 @@ typedef struct loader_options {
     int threads; /* at least 1 */
     uint64_t seed;
     bool shuffle; /* permute the images each epoch */
-    bool augment; /* rotate within 20 degrees, flip with probability 1/2 */
+    augment_list augment;
+    int image_size; /* a side of the network's input; unused without augmentation */
 } loader_options;
 
 typedef struct loader loader;

@@ -16,6 +16,7 @@ train_options train_defaults(void)
         .precision = "fp32",
         .optimizer = "sgd",
         .augment = "default",
+        .coarse_loss = "head",
         .epochs = 15,
         .batch_size = 32,
         .lr = 8e-3,
@@ -58,6 +59,15 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
                           .fallback = "when the validation loss has not fallen for three epochs"),
         OPTION_ROW_DOUBLE("coarse", &o->coarse_weight, 0, 1e6, "weight of the coarse loss"),
         OPTION_ROW_DOUBLE("fine", &o->fine_weight, 0, 1e6, "weight of the fine loss"),
+        OPTION_ROW_CHOICE("coarse-loss", &o->coarse_loss, "head|marginal",
+                          "head: of the coarse head; marginal: beside it that of the fine head's "
+                          "probabilities, summed up by coarse class"),
+        OPTION_ROW_STRING("loss-schedule", &o->loss_schedule, "E:C:F,...",
+                          "from epoch E on, counted from 1, weights of C for the coarse loss and F "
+                          "for the fine one",
+                          .fallback = "--coarse and --fine in every epoch"),
+        OPTION_ROW_DOUBLE("label-smoothing", &o->label_smoothing, 0, 0.999,
+                          "the share of a training label that is spread over all classes"),
         OPTION_ROW_FLAG("only-fine", &o->only_fine, "the fine backbone and classifier alone"),
         OPTION_ROW_STRING("weights", &o->weights, "FILE",
                           "start from a safetensors file: a whole network's, or torchvision's "
@@ -67,8 +77,10 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
             "what does not learn: none, default (the coarse backbone before layer3), or names of "
             "layers with commas between",
             .fallback = "default with backbone --weights, else none"),
-        OPTION_ROW_CHOICE("augment", &o->augment, "default|none",
-                          "default: rotation within 20 degrees and mirroring; none"),
+        OPTION_ROW_STRING("augment", &o->augment, "LIST",
+                          "default (rotate=20,flip), none, or a list with commas between of "
+                          "resized-crop=AREA, rotate=DEGREES, crop=PADDING, flip, cutout=SIDE, "
+                          "mixup=ALPHA, cutmix=ALPHA"),
         OPTION_ROW_FLAG("no-shuffle", &o->no_shuffle, "take the images in file order"),
         OPTION_ROW_U64("seed", &o->seed, "of initial weights, split, order and augmentation"),
         OPTION_ROW_INT("max-steps", &o->max_steps, 0, 2e9,

@@ -23,6 +23,9 @@ typedef struct train_options {
     int threads;
     double lr, momentum, weight_decay;
     double coarse_weight, fine_weight;
+    double label_smoothing;
+    const char *coarse_loss;   /* "head" or "marginal" */
+    const char *loss_schedule; /* loss_schedule_parse's text, or NULL */
     bool nesterov, only_fine, no_shuffle;
     uint64_t seed;
     bool tune;           /* first measure what is not tuned yet (tune.h); not kept in config.json */

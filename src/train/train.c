@@ -10,6 +10,7 @@
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/journal.h"
+#include "train/loss_schedule.h"
 #include "train/recipe.h"
 #include "train/run_directory.h"
 #include "train/tune.h"
@@ -33,6 +34,9 @@ typedef struct trainer {
     journal log;
     training_state state;
     char *freeze;
+    augment_list augment;
+    loss_schedule weights;
+    bool marginal; /* --coarse-loss marginal */
     double epoch_started;
     uint64_t images_since; /* since epoch_started */
 } trainer;
@@ -48,6 +52,27 @@ static bool stop_wanted(const trainer *t)
     return t->observer->stop && *t->observer->stop;
 }
 
+/* A side of the network's input. */
+static int input_size(const trainer *t)
+{
+    return t->options->image_size ? t->options->image_size : t->data.native_size;
+}
+
+/* The weights of the epoch's losses, the coarse one 0 where there is no such loss. */
+static loss_weights weights_now(const trainer *t)
+{
+    loss_weights w = loss_schedule_at(&t->weights, t->state.epoch);
+    w.coarse = t->options->only_fine && !t->marginal ? 0 : w.coarse;
+    return w;
+}
+
+/* Those of the validation loss, so that epochs can be compared: the same in all of them. */
+static loss_weights run_weights(const trainer *t)
+{
+    const train_options *o = t->options;
+    return (loss_weights){o->only_fine && !t->marginal ? 0 : o->coarse_weight, o->fine_weight};
+}
+
 static status open_data(trainer *t, error *err)
 {
     const train_options *o = t->options;
@@ -57,7 +82,8 @@ static status open_data(trainer *t, error *err)
                                      .threads = o->threads,
                                      .seed = o->seed,
                                      .shuffle = !o->no_shuffle,
-                                     .augment = strcmp(o->augment, "none") != 0};
+                                     .augment = t->augment,
+                                     .image_size = input_size(t)};
     const loader_options plain = {.batch_size = o->batch_size, .threads = o->threads};
     TRY(loader_create(&t->data.train, NULL, t->data.train.count, &training, &t->train, err));
     return loader_create(&t->data.test, t->test_order, t->validation_count, &plain, &t->validate,
@@ -130,18 +156,20 @@ static status create_network(trainer *t, error *err)
         .only_fine = o->only_fine,
         .coarse_classes = t->data.classes.coarse_count,
         .fine_classes = t->data.classes.fine_count,
-        .image_size = o->image_size ? o->image_size : t->data.native_size,
+        .image_size = input_size(t),
         .batch_size = o->batch_size,
         .training = true,
         .pixel_capacity = training > validation ? training : validation,
         .descend = solver_is_descent(o),
         .solver_slots = solver_slots(o),
+        .marginal_parents = t->marginal ? t->data.classes.parents : NULL,
         .freeze = t->freeze,
     };
     TRY(check_last_batch(t, &n, err));
     if (o->tune)
         TRY(tune(t, &n, err));
     TRY(network_create(t->dev, &n, &t->net, err));
+    network_set_smoothing(t->net, (float)o->label_smoothing);
     return solver_create(t->net, o, &t->solve, err);
 }
 
@@ -208,6 +236,14 @@ typedef struct pending {
     int ticket;
 } pending;
 
+static double mean_marginal_loss(const head_result *results, int count)
+{
+    double sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += results[i].marginal_loss;
+    return sum / count;
+}
+
 static double mean_loss(const head_result *results, int count)
 {
     double sum = 0;
@@ -242,7 +278,9 @@ static status take_results(trainer *t, const step_results *results, error *err)
     const train_options *o = t->options;
     double coarse = mean_loss(results->coarse, results->count);
     double fine = mean_loss(results->fine, results->count);
-    double loss = o->fine_weight * fine + (o->only_fine ? 0 : o->coarse_weight * coarse);
+    double marginal = mean_marginal_loss(results->fine, results->count);
+    const loss_weights w = weights_now(t);
+    double loss = w.fine * fine + (w.coarse != 0 ? w.coarse * (coarse + marginal) : 0);
     if (!isfinite(loss))
         return error_set(err, STATUS_FAILED,
                          "the loss of step %llu is not finite: training diverged; start a run with "
@@ -289,15 +327,15 @@ static bool limit_reached(const trainer *t, uint64_t steps)
  * Afterwards *p is this step, if it got so far that it has results. */
 static status start_step(trainer *t, const batch *b, pending *p, error *err)
 {
-    const train_options *o = t->options;
     error ignored;
     network_batch for_network = batch_for_network(b);
     pending this = {b, 0};
     uint64_t step = steps_ahead(t, p) + 1;
     network_set_rate(t->net, (float)t->state.rate.lr);
     TRY(solver_begin(t->solve, step, err));
-    status result = network_step(t->net, &for_network, STEP_TRAIN, (float)o->coarse_weight,
-                                 (float)o->fine_weight, &this.ticket, err);
+    const loss_weights w = weights_now(t);
+    status result = network_step(t->net, &for_network, STEP_TRAIN, (float)w.coarse, (float)w.fine,
+                                 &this.ticket, err);
     bool started = result == STATUS_OK;
     if (started)
         result = solver_step(t->solve, t->state.rate.lr, step, err);
@@ -395,20 +433,22 @@ static status end_epoch(trainer *t, error *err)
 {
     const train_options *o = t->options;
     double seconds = progress_now() - t->epoch_started;
-    double coarse_weight = o->only_fine ? 0 : o->coarse_weight;
+    const loss_weights now = weights_now(t), all = run_weights(t);
     train_epoch what = {
         .epoch = (int)t->state.epoch + 1,
         .epochs = o->epochs,
         .train = t->state.sums,
-        .coarse_weight = coarse_weight,
-        .fine_weight = o->fine_weight,
+        .coarse_weight = now.coarse,
+        .fine_weight = now.fine,
+        .run_coarse_weight = all.coarse,
+        .run_fine_weight = all.fine,
         .lr = t->state.rate.lr,
         .seconds = seconds,
         .images_per_second = seconds > 0 ? (double)t->images_since / seconds : 0,
         .only_fine = o->only_fine,
     };
     TRY(validate(t, &what.validation, err));
-    double loss = metrics_loss(&what.validation, coarse_weight, o->fine_weight);
+    double loss = metrics_loss(&what.validation, all.coarse, all.fine);
     if (!isfinite(loss))
         return error_set(
             err, STATUS_FAILED,
@@ -460,7 +500,7 @@ static status finish(trainer *t, bool complete, error *err)
     train_finished what = {
         .step = t->state.step,
         .best_epoch = (int)t->state.best_epoch + 1,
-        .coarse_weight = t->options->only_fine ? 0 : t->options->coarse_weight,
+        .coarse_weight = run_weights(t).coarse,
         .fine_weight = t->options->fine_weight,
         .only_fine = t->options->only_fine,
         .run = t->run.path,
@@ -574,9 +614,21 @@ static status start_state(trainer *t, error *err)
     return STATUS_OK;
 }
 
+static status parse_options(trainer *t, error *err)
+{
+    const train_options *o = t->options;
+    t->marginal = strcmp(o->coarse_loss, "marginal") == 0;
+    const loss_weights weights = {o->coarse_weight, o->fine_weight};
+    if (loss_schedule_parse(o->loss_schedule, weights, !o->only_fine || t->marginal, &t->weights,
+                            err) != STATUS_OK)
+        return error_prefix(err, STATUS_USAGE, "--loss-schedule");
+    return augment_parse(o->augment, &t->augment, err);
+}
+
 static status prepare(trainer *t, error *err)
 {
     TRY(check_options(t->options, err));
+    TRY(parse_options(t, err));
     TRY(start_state(t, err));
     TRY(choose_freeze(t, err));
     TRY(device_open(&t->dev, err));
