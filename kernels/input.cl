@@ -119,13 +119,15 @@ inline bool is_cut(const pixel_source image, int x, int y)
 }
 
 kernel void input(global const uchar *pixels, global const pixel_source *images, global real *out,
-                  int w, int h, float mean_r, float mean_g, float mean_b, float deviation_r,
-                  float deviation_g, float deviation_b)
+                  ulong pixels_out, int w, int h, float mean_r, float mean_g, float mean_b,
+                  float deviation_r, float deviation_g, float deviation_b)
 {
-    const int x = get_global_id(0), y = get_global_id(1);
-    const size_t n = get_global_id(2);
-    const pixel_source image = images[n];
-    out += ((n * h + y) * w + x) * 3;
+    const size_t at = get_global_id(0);
+    if (at >= pixels_out)
+        return;
+    const int x = (int)(at % w), y = (int)(at / w % h);
+    const pixel_source image = images[at / w / h];
+    out += at * 3;
     if (is_cut(image, x, y)) {
         for (int colour = 0; colour < 3; colour++)
             real_set(0.0f, out + colour);
@@ -134,7 +136,8 @@ kernel void input(global const uchar *pixels, global const pixel_source *images,
     const int2 turned = (int2)((image.flip ? w - 1 - x : x) + image.shift_x, y + image.shift_y);
     int3 value = (int3)(0);
     if (is_inside(turned, w, h)) {
-        const int2 from = rotated_from(image, w, h, turned.x, turned.y);
+        const bool upright = image.sine == 0.0f && image.cosine == 1.0f;
+        const int2 from = upright ? turned : rotated_from(image, w, h, turned.x, turned.y);
         if (is_inside(from, w, h))
             value = resized_pixel(pixels + image.offset, image, w, h, from.x, from.y);
     }

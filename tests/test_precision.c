@@ -62,7 +62,12 @@ static subject *open_subject(const char *precision, const char *optimizer)
         s->coarse[i] = i % COARSE;
         s->fine[i] = i % FINE;
     }
-    s->batch = (network_batch){BATCH, s->pixels, sizeof s->pixels, s->images, s->coarse, s->fine};
+    s->batch = (network_batch){.count = BATCH,
+                               .pixels = s->pixels,
+                               .pixel_bytes = sizeof s->pixels,
+                               .images = s->images,
+                               .coarse = s->coarse,
+                               .fine = s->fine};
     return s;
 }
 

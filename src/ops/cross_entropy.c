@@ -35,6 +35,7 @@ status cross_entropy_forward(device *dev, tensor logits, cl_mem labels, target_t
                              marginal_terms marginal, cl_mem results, tensor gradient, float weight,
                              error *err)
 {
+    /* Groups of one: the images spread over the device, and PoCL compiles for one size only. */
     float images = (float)logits.n;
     /* The arguments of both kernels; the simpler one takes the first eight. */
     const kernel_argument arguments[] = {
@@ -51,9 +52,9 @@ status cross_entropy_forward(device *dev, tensor logits, cl_mem labels, target_t
         ARG_FLOAT(marginal.weight / images),
     };
     enum { ALL = sizeof arguments / sizeof arguments[0], PLAIN = 8 };
-    return kernel_launch(dev, "cross_entropy",
-                         marginal.tree ? "cross_entropy_marginal" : "cross_entropy",
-                         RANGE_1D((size_t)logits.n), arguments, marginal.tree ? ALL : PLAIN, err);
+    return kernel_launch(
+        dev, "cross_entropy", marginal.tree ? "cross_entropy_marginal" : "cross_entropy",
+        RANGE_GROUPS((size_t)logits.n, 1), arguments, marginal.tree ? ALL : PLAIN, err);
 }
 
 status softmax_forward(device *dev, tensor logits, cl_mem probabilities, error *err)

@@ -2,20 +2,23 @@
 #include "ops/mix.h"
 #include "device/kernel.h"
 
+/* Always groups of one size: PoCL compiles a kernel anew for each, and every box is another. */
+enum { GROUP = 64 };
+
 static status mixup(device *dev, tensor y, float partner_share, error *err)
 {
     size_t size = (size_t)y.h * (size_t)y.w * (size_t)y.c;
     size_t vectors = (size + (size_t)dev->vec - 1) / (size_t)dev->vec;
-    return LAUNCH(dev, "mix", "mixup", RANGE_2D(vectors, (size_t)y.n / 2), err,
+    return LAUNCH(dev, "mix", "mixup", RANGE_GROUPS(vectors * (size_t)(y.n / 2), GROUP), err,
                   ARG_BUFFER(y.buffer), ARG_INT(y.n), ARG_UINT(size), ARG_FLOAT(partner_share));
 }
 
 static status cutmix(device *dev, tensor y, const batch_mix *m, error *err)
 {
-    size_t width = (size_t)(m->right - m->left), height = (size_t)(m->bottom - m->top);
-    return LAUNCH(dev, "mix", "cutmix", RANGE_3D(width * (size_t)y.c, height, (size_t)y.n / 2), err,
+    size_t box = (size_t)(m->right - m->left) * (size_t)(m->bottom - m->top) * (size_t)y.c;
+    return LAUNCH(dev, "mix", "cutmix", RANGE_GROUPS(box * (size_t)(y.n / 2), GROUP), err,
                   ARG_BUFFER(y.buffer), ARG_INT(y.n), ARG_INT(y.h), ARG_INT(y.w), ARG_INT(m->left),
-                  ARG_INT(m->top));
+                  ARG_INT(m->top), ARG_INT(m->right), ARG_INT(m->bottom));
 }
 
 status mix_forward(device *dev, tensor y, const batch_mix *mix, error *err)
