@@ -9,13 +9,6 @@
 // A convolution may have made the first stage of its own results already.
 // In a tile the sums are kept in registers for `group` rows at a time.
 
-// dy where y came through the ReLU; without one y is NULL.
-inline vec load_masked(global const real *dy, global const real *y, size_t at, int left)
-{
-    const vec d = real_load_part(dy + at, left);
-    return y ? select(d, (vec)(0.0f), real_load_part(y + at, left) <= 0.0f) : d;
-}
-
 // Forward, stage one: partials[r][0][c] = mean of run r, [1][c] = sum of squared deviations from
 // it. Sums are of differences from the run's first pixel, so that a mean that is large beside the
 // deviation costs no digits.

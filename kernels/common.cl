@@ -119,6 +119,13 @@ inline vec relu_of(vec v)
     return select(v, (vec)(0.0f), v <= 0.0f);
 }
 
+// The gradient dy where y came through the ReLU; without one y is NULL.
+inline vec load_masked(global const real *dy, global const real *y, size_t at, int left)
+{
+    const vec d = real_load_part(dy + at, left);
+    return y ? select(d, (vec)(0.0f), real_load_part(y + at, left) <= 0.0f) : d;
+}
+
 // A batch's statistics in parts: sums[runs][2][c] hold each run's mean and sum of squared
 // deviations from it, and behind them lies how many pixels each run had.
 #define SUM_COUNTS(sums, runs, c) ((global int *)((sums) + (runs) * (size_t)2 * (c)))

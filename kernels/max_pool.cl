@@ -41,21 +41,27 @@ inline void store_indices(vec_mask v, global uchar *p, int left)
 #endif
 }
 
-// maxima (may be NULL) keeps the tap of the largest value, ky * size + kx.
+// maxima (may be NULL) keeps the tap of the largest value, ky * size + kx. With zeros the padding
+// counts as 0 and its taps may be the largest; else it is left out.
 kernel void max_pool(global const real *x, global real *y, global uchar *maxima, int h, int w,
-                     int c, int oh, int ow, int size, int stride, int pad)
+                     int c, int oh, int ow, int size, int stride, int pad, int zeros)
 {
     const int channel = get_global_id(0) * VEC, left = c - channel;
     const int ox = get_global_id(1), oy = get_global_id(2) % oh;
     const size_t n = get_global_id(2) / oh;
     const int top = oy * stride - pad, side = ox * stride - pad;
-    const int first_y = max(0, top), first_x = max(0, side);
+    const int first_y = zeros ? top : max(0, top), first_x = zeros ? side : max(0, side);
+    const int last_y = zeros ? top + size : min(h, top + size);
+    const int last_x = zeros ? side + size : min(w, side + size);
 
     vec best = (vec)(-INFINITY);
     vec_mask index = (vec_mask)((first_y - top) * size + first_x - side);
-    for (int iy = first_y; iy < min(h, top + size); iy++)
-        for (int ix = first_x; ix < min(w, side + size); ix++) {
-            const vec v = real_load_part(x + ((n * h + iy) * w + ix) * c + channel, left);
+    for (int iy = first_y; iy < last_y; iy++)
+        for (int ix = first_x; ix < last_x; ix++) {
+            const int inside = iy >= 0 && iy < h && ix >= 0 && ix < w;
+            const vec v =
+                inside ? real_load_part(x + ((n * h + iy) * w + ix) * c + channel, left)
+                       : (vec)(0.0f);
             const vec_mask better = v > best || v != v;
             best = select(best, v, better);
             index = select(index, (vec_mask)((iy - top) * size + ix - side), better);

@@ -8,7 +8,10 @@
 
 typedef struct pool_window {
     int kernel, stride, pad;
+    enum max_pool_padding padding;
 } pool_window;
+
+#define PADDING ((size_t)-1) /* a place that is none of x */
 
 typedef struct pool_case {
     int n, h, w, c;
@@ -16,15 +19,22 @@ typedef struct pool_case {
 } pool_case;
 
 static const pool_case cases[] = {
-    {1, 1, 1, 1, {3, 2, 1}},  {2, 1, 1, 17, {3, 2, 1}},    {2, 2, 2, 33, {3, 2, 1}},
-    {3, 7, 5, 3, {3, 2, 1}},  {2, 16, 16, 64, {3, 2, 1}},  {1, 9, 1, 5, {3, 2, 1}},
-    {2, 8, 6, 16, {2, 2, 0}}, {1, 5, 7, 20, {3, 1, 1}},    {2, 11, 10, 9, {5, 3, 2}},
-    {1, 6, 6, 1, {1, 2, 0}},  {1, 31, 17, 48, {15, 4, 7}}, {2, 7, 7, 130, {3, 2, 1}},
+    {1, 1, 1, 1, {3, 2, 1, MAX_POOL_NOTHING}},     {2, 1, 1, 17, {3, 2, 1, MAX_POOL_NOTHING}},
+    {2, 2, 2, 33, {3, 2, 1, MAX_POOL_NOTHING}},    {3, 7, 5, 3, {3, 2, 1, MAX_POOL_NOTHING}},
+    {2, 16, 16, 64, {3, 2, 1, MAX_POOL_NOTHING}},  {1, 9, 1, 5, {3, 2, 1, MAX_POOL_NOTHING}},
+    {2, 8, 6, 16, {2, 2, 0, MAX_POOL_NOTHING}},    {1, 5, 7, 20, {3, 1, 1, MAX_POOL_NOTHING}},
+    {2, 11, 10, 9, {5, 3, 2, MAX_POOL_NOTHING}},   {1, 6, 6, 1, {1, 2, 0, MAX_POOL_NOTHING}},
+    {1, 31, 17, 48, {15, 4, 7, MAX_POOL_NOTHING}}, {2, 7, 7, 130, {3, 2, 1, MAX_POOL_NOTHING}},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
-/* The place in x of the largest value of output pixel (n, oy, ox), channel k: the first of equal
- * ones, the last of NaNs. */
+static float value_at(const float *x, size_t place)
+{
+    return place == PADDING ? 0 : x[place];
+}
+
+/* The place in x of the largest value of output pixel (n, oy, ox), channel k, or PADDING: the first
+ * of equal ones, the last of NaNs. */
 static size_t reference_place(const pool_case *p, const float *x, int n, int oy, int ox, int k)
 {
     size_t best = 0;
@@ -33,10 +43,12 @@ static size_t reference_place(const pool_case *p, const float *x, int n, int oy,
         for (int kx = 0; kx < p->window.kernel; kx++) {
             int y = oy * p->window.stride - p->window.pad + ky;
             int at = ox * p->window.stride - p->window.pad + kx;
-            if (y < 0 || y >= p->h || at < 0 || at >= p->w)
+            bool inside = y >= 0 && y < p->h && at >= 0 && at < p->w;
+            if (!inside && p->window.padding != MAX_POOL_ZEROS)
                 continue;
-            size_t place = (size_t)(((n * p->h + y) * p->w + at) * p->c + k);
-            if (!found || x[place] > x[best] || isnan(x[place]))
+            size_t place = inside ? (size_t)(((n * p->h + y) * p->w + at) * p->c + k) : PADDING;
+            float value = value_at(x, place);
+            if (!found || value > value_at(x, best) || isnan(value))
                 best = place;
             found = true;
         }
@@ -75,8 +87,9 @@ static fixture fixture_open(device *dev, const pool_case *p, const float *x, uin
     for (size_t i = 0; i < f.out; i++) {
         int k = (int)i % p->c, pixel = (int)i / p->c;
         size_t place = reference_place(p, f.x, pixel / ow / oh, pixel / ow % oh, pixel % ow, k);
-        f.want_y[i] = f.x[place];
-        f.want_dx[place] += f.dy[i];
+        f.want_y[i] = value_at(f.x, place);
+        if (place != PADDING)
+            f.want_dx[place] += f.dy[i];
     }
     f.device_x = support_tensor(dev, p->n, p->h, p->w, p->c, f.x);
     f.device_y = support_tensor(dev, p->n, oh, ow, p->c, NULL);
@@ -104,7 +117,7 @@ static void expect_y(fixture *f, cl_mem maxima)
 {
     error err;
     assert_ok(max_pool_forward(f->dev, f->device_x, f->p->window.kernel, f->p->window.stride,
-                               f->p->window.pad, f->device_y, maxima, &err),
+                               f->p->window.pad, f->p->window.padding, f->device_y, maxima, &err),
               &err);
     float *y = support_read(f->dev, f->device_y);
     for (size_t i = 0; i < f->out; i++)
@@ -168,9 +181,30 @@ static void test_ties(void **state)
     }
 }
 
+/* Padding that counts as zero is the largest of a window of negative values, and takes the gradient
+ * with it. */
+static void test_zeros_around(void **state)
+{
+    for (uint64_t i = 0; i < CASES; i++) {
+        pool_case p = cases[i];
+        size_t size = (size_t)(p.n * p.h * p.w * p.c);
+        p.window.padding = MAX_POOL_ZEROS;
+        float *x = support_activations(*state, size, 200 + i, -3, 1);
+        fixture f = fixture_open(*state, &p, x, i);
+        expect_case(&f);
+        fixture_close(&f);
+        for (size_t k = 0; k < size; k++)
+            x[k] = floorf(x[k]);
+        f = fixture_open(*state, &p, x, i);
+        expect_case(&f);
+        fixture_close(&f);
+        free(x);
+    }
+}
+
 static void test_special_values(void **state)
 {
-    const pool_case p = {1, 5, 5, 3, {3, 2, 1}};
+    const pool_case p = {1, 5, 5, 3, {3, 2, 1, MAX_POOL_NOTHING}};
     float x[75];
     for (int i = 0; i < 75; i++)
         x[i] = i % 3 == 0 ? -INFINITY : (float)(i % 7);
@@ -184,7 +218,7 @@ static void test_special_values(void **state)
  * y. */
 static void test_reference(void **state)
 {
-    const pool_case p = {2, 5, 4, 3, {3, 2, 1}};
+    const pool_case p = {2, 5, 4, 3, {3, 2, 1, MAX_POOL_NOTHING}};
     float *x = support_random(120, 9, -1, 1);
     fixture f = fixture_open(*state, &p, x, 9);
     const float step = 1e-4f;
@@ -215,7 +249,7 @@ static void test_output_size(void **state)
 static void test_same_bits_again(void **state)
 {
     float *x = support_random(3 * 21 * 19 * 35, 12, -1, 1);
-    const pool_case p = {3, 21, 19, 35, {3, 2, 1}};
+    const pool_case p = {3, 21, 19, 35, {3, 2, 1, MAX_POOL_NOTHING}};
     fixture f = fixture_open(*state, &p, x, 13);
     expect_y(&f, f.maxima);
     expect_dx(&f, false);
@@ -237,7 +271,8 @@ int main(void)
         cmocka_unit_test(test_random),          cmocka_unit_test(test_ties),
         cmocka_unit_test(test_special_values),  cmocka_unit_test(test_same_bits_again),
         support_half_test(test_random),         support_half_test(test_ties),
-        support_half_test(test_special_values),
+        support_half_test(test_special_values), cmocka_unit_test(test_zeros_around),
+        support_half_test(test_zeros_around),
     };
     return cmocka_run_group_tests_name("max_pool", tests, support_open_device,
                                        support_close_device);

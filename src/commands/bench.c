@@ -5,6 +5,7 @@
 #include "base/progress.h"
 #include "commands/commands.h"
 #include "device/profile.h"
+#include "model/backbone.h"
 #include "ops/peak.h"
 #include "train/tune.h"
 
@@ -272,8 +273,7 @@ int command_bench(int argc, char **argv)
         OPTION_ROW_INT("image-size", &r.options.image_size, 1, 4096, "pixels a side of the input"),
         OPTION_ROW_INT("batch-size", &r.options.batch_size, 1, 65536, "images in a step"),
         OPTION_ROW_CHOICE("mode", &r.mode, "both|train|infer", "what to measure"),
-        OPTION_ROW_CHOICE("backbone", &r.options.backbone, "wide_resnet_50|tiny",
-                          "wide_resnet_50, or tiny, which is for tests"),
+        OPTION_ROW_CHOICE("backbone", &r.options.backbone, backbone_choices, "as train's"),
         OPTION_ROW_CHOICE("stem", &r.stem, "imagenet|cifar", "as train's"),
         OPTION_ROW_CHOICE("precision", &r.precision, "fp32|fp16", "as train's"),
         OPTION_ROW_FLAG("only-fine", &r.options.only_fine,

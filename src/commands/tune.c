@@ -3,6 +3,7 @@
 #include "train/tune.h"
 #include "base/progress.h"
 #include "commands/commands.h"
+#include "model/backbone.h"
 #include "ops/choices.h"
 #include "ops/peak.h"
 
@@ -176,8 +177,7 @@ int command_tune(int argc, char **argv)
                        "images in a step; each size is tuned by itself"),
         OPTION_ROW_CHOICE("mode", &r.mode, "both|train|infer",
                           "infer leaves the backward passes out"),
-        OPTION_ROW_CHOICE("backbone", &n->backbone, "wide_resnet_50|tiny",
-                          "wide_resnet_50, or tiny, which is for tests"),
+        OPTION_ROW_CHOICE("backbone", &n->backbone, backbone_choices, "as train's"),
         OPTION_ROW_CHOICE("stem", &r.stem, "imagenet|cifar", "as train's"),
         OPTION_ROW_CHOICE("precision", &r.precision, "fp32|fp16",
                           "as train's; each is tuned by itself"),

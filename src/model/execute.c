@@ -1,17 +1,21 @@
 /* One call per node and direction; see execute.h. */
 #include "model/execute.h"
+#include "device/buffer.h"
 #include "device/profile.h"
+#include "ops/add.h"
 #include "ops/average_pool.h"
 #include "ops/batchnorm.h"
 #include "ops/bias.h"
 #include "ops/concat.h"
-#include "ops/max_pool.h"
+#include "ops/gate.h"
+#include "ops/group_norm.h"
+#include "ops/weight_standardise.h"
 
 /* What a node's calls have in common. */
 typedef struct pass {
     device *dev;
     graph *g;
-    convolution_memory memory;
+    plan_workspace memory;
     int count;
     bool train;
     float rate; /* of descending parameters */
@@ -28,12 +32,18 @@ static tensor value_of(const pass *p, int index)
     return for_count(p->g->nodes[index].value, p->count);
 }
 
-/* The gradient that a node sends to `index`; no buffer where none is wanted. */
-static tensor gradient_to(const pass *p, const node *from, int index)
+/* The gradients that a node sends to its input and to its second; no buffer where none is wanted.
+ */
+static tensor gradient_to_input(const pass *p, const node *n)
 {
-    if (index == GRAPH_NONE || from->detached || !p->g->nodes[index].has_gradient)
-        return (tensor){0};
-    return for_count(p->g->nodes[index].gradient, p->count);
+    return graph_feeds_input(p->g, n) ? for_count(p->g->nodes[n->input].gradient, p->count)
+                                      : (tensor){0};
+}
+
+static tensor gradient_to_second(const pass *p, const node *n)
+{
+    return graph_feeds_second(p->g, n) ? for_count(p->g->nodes[n->second].gradient, p->count)
+                                       : (tensor){0};
 }
 
 static cl_mem weight_of(const pass *p, int index)
@@ -92,6 +102,32 @@ static status take_norm(const pass *p, const node *norm, convolution_call *call,
     return batchnorm_fold(p->dev, &layer, norm->c, norm->mean, norm->inverse_deviation, err);
 }
 
+static weight_standardise_layer standardised_layer(const pass *p, const node *n)
+{
+    return (weight_standardise_layer){
+        .rows = n->shape.kernel * n->shape.kernel * n->shape.cin,
+        .c = n->shape.cout,
+        .weights = weight_of(p, n->weight),
+        .mean = n->mean,
+        .inverse_deviation = n->inverse_deviation,
+    };
+}
+
+/* The weights that a node multiplies by: its own or, made anew for each direction, since they have
+ * one place for all nodes, what standardising makes of them. */
+static status prepare_weights(const pass *p, const node *n, bool measure, cl_mem *weights,
+                              error *err)
+{
+    *weights = weight_of(p, n->weight);
+    if (!n->standardised)
+        return STATUS_OK;
+    weight_standardise_layer layer = standardised_layer(p, n);
+    *weights = p->memory.standardised;
+    if (measure)
+        TRY(weight_standardise_measure(p->dev, &layer, p->memory.convolution.scratch, err));
+    return weight_standardise_apply(p->dev, &layer, *weights, err);
+}
+
 static status forward_convolution(const pass *p, const node *n, tensor y, error *err)
 {
     const convolution_algorithm *algorithm = n->algorithms[CONVOLUTION_FORWARD];
@@ -101,15 +137,15 @@ static status forward_convolution(const pass *p, const node *n, tensor y, error 
         .shape = n->shape,
         .x = value_of(p, n->input),
         .y = y,
-        .weights = weight_of(p, n->weight),
     };
+    TRY(prepare_weights(p, n, true, &call.weights, err));
     if (takes_norm(p, n))
         TRY(take_norm(p, &p->g->nodes[n->norm], &call, err));
     else if (bias && algorithm->finishes)
         call.finish.shift = bias;
     else if (makes_sums(p, n))
-        call.sums = p->memory.sums;
-    TRY(algorithm->run(p->dev, &call, p->memory, err));
+        call.sums = p->memory.convolution.sums;
+    TRY(algorithm->run(p->dev, &call, p->memory.convolution, err));
     return bias && !algorithm->finishes ? bias_forward(p->dev, y, bias, err) : STATUS_OK;
 }
 
@@ -120,7 +156,7 @@ static batchnorm_sums sums_from(const pass *p, const node *n)
     if (!makes_sums(p, from))
         return (batchnorm_sums){0};
     const convolution_call call = plan_convolution(p->g, from, p->count, CONVOLUTION_FORWARD);
-    return (batchnorm_sums){p->memory.sums,
+    return (batchnorm_sums){p->memory.convolution.sums,
                             from->algorithms[CONVOLUTION_FORWARD]->sum_runs(p->dev, &call)};
 }
 
@@ -131,10 +167,29 @@ static status forward_batchnorm(const pass *p, const node *n, tensor y, error *e
     if (takes_norm(p, &p->g->nodes[n->input]))
         return STATUS_OK;
     if (!p->train)
-        return batchnorm_evaluate(p->dev, x, &layer, residual, n->relu, y, p->memory.scratch, err);
+        return batchnorm_evaluate(p->dev, x, &layer, residual, n->relu, y,
+                                  p->memory.convolution.scratch, err);
     p->g->parameters[n->weight + NORM_COUNTER].counter++;
     return batchnorm_forward(p->dev, x, &layer, sums_from(p, n), residual, n->relu, y,
-                             p->memory.scratch, err);
+                             p->memory.convolution.scratch, err);
+}
+
+static group_norm_layer group_layer(const pass *p, const node *n)
+{
+    return (group_norm_layer){
+        .groups = n->groups,
+        .gamma = weight_of(p, n->weight),
+        .beta = weight_of(p, n->bias),
+        .mean = n->mean,
+        .inverse_deviation = n->inverse_deviation,
+    };
+}
+
+static status forward_group_norm(const pass *p, const node *n, tensor y, error *err)
+{
+    group_norm_layer layer = group_layer(p, n);
+    return group_norm_forward(p->dev, value_of(p, n->input), &layer, n->relu, y,
+                              p->memory.convolution.scratch, err);
 }
 
 static status forward_node(const pass *p, const node *n, error *err)
@@ -148,21 +203,49 @@ static status forward_node(const pass *p, const node *n, error *err)
         return forward_convolution(p, n, y, err);
     case NODE_BATCHNORM:
         return forward_batchnorm(p, n, y, err);
+    case NODE_GROUP_NORM:
+        return forward_group_norm(p, n, y, err);
     case NODE_MAX_POOL:
         return max_pool_forward(p->dev, value_of(p, n->input), n->shape.kernel, n->shape.stride,
-                                n->shape.pad, y, n->maxima, err);
+                                n->shape.pad, n->padding, y, n->maxima, err);
     case NODE_AVERAGE_POOL:
         return average_pool_forward(p->dev, value_of(p, n->input), y, err);
     case NODE_CONCAT:
         return concat_forward(p->dev, value_of(p, n->input), value_of(p, n->second), y, err);
+    case NODE_ADD:
+        return add_forward(p->dev, value_of(p, n->input), value_of(p, n->second), y, err);
+    case NODE_GATE:
+        return gate_forward(p->dev, value_of(p, n->input), value_of(p, n->second), y, err);
     }
     return error_set(err, STATUS_FAILED, "node of unknown kind %d", (int)n->kind);
+}
+
+/* The gradient by the weights as the optimizer has them, into theirs; or the step by it. */
+static status backward_weights(const pass *p, const node *n, convolution_call call, error *err)
+{
+    const parameter *weight = &p->g->parameters[n->weight];
+    const convolution_algorithm *algorithm = n->algorithms[CONVOLUTION_BACKWARD_WEIGHTS];
+    call.direction = CONVOLUTION_BACKWARD_WEIGHTS;
+    call.x = value_of(p, n->input);
+    call.weights = weight->descends ? weight->value : weight->gradient;
+    call.descend = weight->descends;
+    call.rate = p->rate;
+    if (!n->standardised)
+        return algorithm->run(p->dev, &call, p->memory.convolution, err);
+    weight_standardise_layer layer = standardised_layer(p, n);
+    call.weights = p->memory.standardised_gradient;
+    /* The algorithms leave out taps that meet only padding, and another node was here before. */
+    if (n->shape.pad > 0)
+        TRY(buffer_zero(p->dev, call.weights, 0, weight->count * sizeof(float), err));
+    TRY(algorithm->run(p->dev, &call, p->memory.convolution, err));
+    return weight_standardise_backward(p->dev, &layer, call.weights, weight->gradient,
+                                       p->memory.convolution.scratch, err);
 }
 
 /* The input's gradient first: it needs the weights as they were in the forward pass. */
 static status backward_convolution(const pass *p, const node *n, tensor dy, error *err)
 {
-    tensor dx = gradient_to(p, n, n->input);
+    tensor dx = gradient_to_input(p, n);
     const parameter *weight = &p->g->parameters[n->weight];
     cl_mem dbias = weight_gradient(p, n->bias);
     convolution_call call = {
@@ -170,21 +253,16 @@ static status backward_convolution(const pass *p, const node *n, tensor dy, erro
         .shape = n->shape,
         .x = dx,
         .y = dy,
-        .weights = weight->value,
         .accumulate = n->accumulate_input,
     };
     if (dbias)
         TRY(bias_backward(p->dev, dy, dbias, err));
-    if (dx.buffer)
-        TRY(n->algorithms[CONVOLUTION_BACKWARD_DATA]->run(p->dev, &call, p->memory, err));
-    if (!weight->gradient && !weight->descends)
-        return STATUS_OK;
-    call.direction = CONVOLUTION_BACKWARD_WEIGHTS;
-    call.x = value_of(p, n->input);
-    call.weights = weight->descends ? weight->value : weight->gradient;
-    call.descend = weight->descends;
-    call.rate = p->rate;
-    return n->algorithms[CONVOLUTION_BACKWARD_WEIGHTS]->run(p->dev, &call, p->memory, err);
+    if (dx.buffer) {
+        TRY(prepare_weights(p, n, false, &call.weights, err));
+        TRY(n->algorithms[CONVOLUTION_BACKWARD_DATA]->run(p->dev, &call, p->memory.convolution,
+                                                          err));
+    }
+    return weight->gradient || weight->descends ? backward_weights(p, n, call, err) : STATUS_OK;
 }
 
 static status backward_batchnorm(const pass *p, const node *n, tensor dy, error *err)
@@ -193,20 +271,34 @@ static status backward_batchnorm(const pass *p, const node *n, tensor dy, error 
     batchnorm_gradients gradients = {
         .gamma = weight_gradient(p, n->weight + NORM_GAMMA),
         .beta = weight_gradient(p, n->weight + NORM_BETA),
-        .x = gradient_to(p, n, n->input),
-        .residual = gradient_to(p, n, n->second),
+        .x = gradient_to_input(p, n),
+        .residual = gradient_to_second(p, n),
         .accumulate_x = n->accumulate_input,
         .accumulate_residual = n->accumulate_second,
     };
     return batchnorm_backward(p->dev, value_of(p, n->input), &layer, n->relu,
-                              for_count(n->value, p->count), dy, &gradients, p->memory.scratch,
-                              err);
+                              for_count(n->value, p->count), dy, &gradients,
+                              p->memory.convolution.scratch, err);
+}
+
+static status backward_group_norm(const pass *p, const node *n, tensor dy, error *err)
+{
+    group_norm_layer layer = group_layer(p, n);
+    group_norm_gradients gradients = {
+        .gamma = weight_gradient(p, n->weight),
+        .beta = weight_gradient(p, n->bias),
+        .x = gradient_to_input(p, n),
+        .accumulate_x = n->accumulate_input,
+    };
+    return group_norm_backward(p->dev, value_of(p, n->input), &layer, n->relu,
+                               for_count(n->value, p->count), dy, &gradients,
+                               p->memory.convolution.scratch, err);
 }
 
 static status backward_node(const pass *p, const node *n, error *err)
 {
     tensor dy = for_count(n->gradient, p->count);
-    tensor dx = gradient_to(p, n, n->input);
+    tensor dx = gradient_to_input(p, n), second = gradient_to_second(p, n);
     switch (n->kind) {
     case NODE_INPUT:
         return STATUS_OK;
@@ -215,6 +307,8 @@ static status backward_node(const pass *p, const node *n, error *err)
         return backward_convolution(p, n, dy, err);
     case NODE_BATCHNORM:
         return backward_batchnorm(p, n, dy, err);
+    case NODE_GROUP_NORM:
+        return backward_group_norm(p, n, dy, err);
     case NODE_MAX_POOL:
         return dx.buffer
                    ? max_pool_backward(p->dev, dy, n->maxima, n->shape.kernel, n->shape.stride,
@@ -224,9 +318,13 @@ static status backward_node(const pass *p, const node *n, error *err)
         return dx.buffer ? average_pool_backward(p->dev, dy, dx, n->accumulate_input, err)
                          : STATUS_OK;
     case NODE_CONCAT:
-        return concat_backward(p->dev, dy, p->g->nodes[n->input].c, dx,
-                               gradient_to(p, n, n->second), n->accumulate_input,
+        return concat_backward(p->dev, dy, p->g->nodes[n->input].c, dx, second, n->accumulate_input,
                                n->accumulate_second, err);
+    case NODE_ADD:
+        return add_backward(p->dev, dy, dx, second, n->accumulate_input, n->accumulate_second, err);
+    case NODE_GATE:
+        return gate_backward(p->dev, value_of(p, n->input), value_of(p, n->second), dy, dx, second,
+                             n->accumulate_input, n->accumulate_second, err);
     }
     return error_set(err, STATUS_FAILED, "node of unknown kind %d", (int)n->kind);
 }
@@ -234,8 +332,13 @@ static status backward_node(const pass *p, const node *n, error *err)
 /* For profiles: the name of its first parameter, which tells the layer, or its kind. */
 static const char *node_name(const graph *g, const node *n)
 {
-    static const char *const kinds[] = {"input",        "convolution", "batchnorm", "max_pool",
-                                        "average_pool", "concat",      "linear"};
+    static const char *const kinds[] = {
+        [NODE_INPUT] = "input",         [NODE_CONVOLUTION] = "convolution",
+        [NODE_BATCHNORM] = "batchnorm", [NODE_GROUP_NORM] = "group_norm",
+        [NODE_MAX_POOL] = "max_pool",   [NODE_AVERAGE_POOL] = "average_pool",
+        [NODE_CONCAT] = "concat",       [NODE_ADD] = "add",
+        [NODE_GATE] = "gate",           [NODE_LINEAR] = "linear",
+    };
     return n->weight == GRAPH_NONE ? kinds[n->kind] : g->parameters[n->weight].name;
 }
 

@@ -56,6 +56,14 @@ int graph_declare_batchnorm(graph *g, const char *name, int channels)
     return first;
 }
 
+int graph_declare_group_norm(graph *g, const char *name, int channels)
+{
+    const int64_t shape[] = {channels};
+    int first = declare(g, PARAMETER_VECTOR, name, "weight", 1, shape, START_CONSTANT, 1.0f);
+    declare(g, PARAMETER_VECTOR, name, "bias", 1, shape, START_CONSTANT, 0.0f);
+    return first;
+}
+
 int graph_declare_linear(graph *g, const char *name, int in, int out)
 {
     const int64_t shape[] = {out, in};
@@ -64,6 +72,12 @@ int graph_declare_linear(graph *g, const char *name, int in, int out)
                         sqrtf(2.0f / (float)in)); /* kaiming normal by fan in */
     declare(g, PARAMETER_VECTOR, name, "bias", 1, bias_shape, START_CONSTANT, 0.0f);
     return first;
+}
+
+void graph_start_at_zero(graph *g, int parameter)
+{
+    if (!g->failed)
+        g->parameters[parameter].zero_from_scratch = true;
 }
 
 static int append(graph *g, node made)
@@ -120,6 +134,13 @@ int graph_convolution(graph *g, int input, int parameters, bool bias, convolutio
     return append(g, made);
 }
 
+int graph_standardised_convolution(graph *g, int input, int parameters, convolution_shape shape)
+{
+    int made = graph_convolution(g, input, parameters, false, shape);
+    g->nodes[made].standardised = true;
+    return made;
+}
+
 int graph_batchnorm(graph *g, int input, int parameters, bool relu, int residual)
 {
     node made = node_after(g, NODE_BATCHNORM, input);
@@ -129,11 +150,22 @@ int graph_batchnorm(graph *g, int input, int parameters, bool relu, int residual
     return append(g, made);
 }
 
-int graph_max_pool(graph *g, int input, int kernel, int stride, int pad, bool detached)
+int graph_group_norm(graph *g, int input, int parameters, int groups, bool relu)
+{
+    node made = node_after(g, NODE_GROUP_NORM, input);
+    made.weight = parameters;
+    made.bias = parameters + 1;
+    made.groups = groups;
+    made.relu = relu;
+    return append(g, made);
+}
+
+int graph_max_pool(graph *g, int input, int kernel, int stride, int pad,
+                   enum max_pool_padding padding)
 {
     node made = node_after(g, NODE_MAX_POOL, input);
     made.shape = (convolution_shape){made.c, made.c, kernel, stride, pad};
-    made.detached = detached;
+    made.padding = padding;
     slide(&made);
     return append(g, made);
 }
@@ -153,6 +185,27 @@ int graph_concat(graph *g, int first, int second)
     return append(g, made);
 }
 
+int graph_add(graph *g, int first, int second)
+{
+    node made = node_after(g, NODE_ADD, first);
+    made.second = second;
+    return append(g, made);
+}
+
+int graph_gate(graph *g, int input, int gate)
+{
+    node made = node_after(g, NODE_GATE, input);
+    made.second = gate;
+    return append(g, made);
+}
+
+void graph_detach(graph *g, int to, int from)
+{
+    node *n = &g->nodes[to];
+    n->detached |= n->input == from;
+    n->second_detached |= n->second == from;
+}
+
 int graph_linear(graph *g, int input, int parameters, int out)
 {
     node made = node_after(g, NODE_LINEAR, input);
@@ -168,10 +221,20 @@ static bool is_trained(const graph *g, int parameter)
     return parameter != GRAPH_NONE && !g->parameters[parameter].frozen;
 }
 
-/* Whether node n sends a gradient to its input or second input. */
-static bool feeds(const graph *g, const node *n, int to)
+/* Whether what an edge comes from wants a gradient by it. */
+static bool wants_gradient(const graph *g, int from, bool detached)
 {
-    return to != GRAPH_NONE && n->has_gradient && !n->detached && g->nodes[to].has_gradient;
+    return from != GRAPH_NONE && !detached && g->nodes[from].has_gradient;
+}
+
+bool graph_feeds_input(const graph *g, const node *n)
+{
+    return n->has_gradient && wants_gradient(g, n->input, n->detached);
+}
+
+bool graph_feeds_second(const graph *g, const node *n)
+{
+    return n->has_gradient && wants_gradient(g, n->second, n->second_detached);
 }
 
 /* Convolutions and the batchnorms that take them over: the next node, and the only reader. */
@@ -196,12 +259,12 @@ status graph_finish(graph *g, bool training, error *err)
     pair_norms(g);
     for (int i = 0; i < g->count; i++) {
         node *n = &g->nodes[i];
-        bool below = n->input != GRAPH_NONE && g->nodes[n->input].has_gradient;
-        below |= n->second != GRAPH_NONE && g->nodes[n->second].has_gradient;
+        bool below = wants_gradient(g, n->input, n->detached) ||
+                     wants_gradient(g, n->second, n->second_detached);
         /* Weight and bias of a layer are asked apart: a freeze list may name only one. */
         int last = n->kind == NODE_BATCHNORM ? n->weight + 1 : n->bias;
         n->trains = training && (is_trained(g, n->weight) || is_trained(g, last));
-        n->has_gradient = n->trains || (training && below && !n->detached);
+        n->has_gradient = n->trains || (training && below);
         n->accumulate_input = n->accumulate_second = false;
     }
     if (g->count <= 0)
@@ -212,11 +275,11 @@ status graph_finish(graph *g, bool training, error *err)
         return error_memory(err, "the network");
     for (int i = g->count - 1; i >= 0; i--) {
         node *n = &g->nodes[i];
-        if (feeds(g, n, n->second)) {
+        if (graph_feeds_second(g, n)) {
             n->accumulate_second = written[n->second];
             written[n->second] = true;
         }
-        if (feeds(g, n, n->input)) {
+        if (graph_feeds_input(g, n)) {
             n->accumulate_input = written[n->input];
             written[n->input] = true;
         }
@@ -232,7 +295,7 @@ bool graph_convolves(const graph *g, const node *n, enum convolution_direction d
     if (direction == CONVOLUTION_FORWARD)
         return true;
     if (direction == CONVOLUTION_BACKWARD_DATA)
-        return feeds(g, n, n->input);
+        return graph_feeds_input(g, n);
     return n->trains && is_trained(g, n->weight);
 }
 

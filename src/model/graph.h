@@ -1,10 +1,11 @@
-/* The network as a list of nodes in forward order. Built once per shape of network; plan.c gives
- * its values memory, execute.c runs it. */
+/* The network as a list of nodes in forward order, one mathematical operation each. Built once per
+ * shape of network; plan.c gives its values memory, execute.c runs it. */
 #ifndef HCNN_MODEL_GRAPH_H
 #define HCNN_MODEL_GRAPH_H
 
 #include "model/network.h"
 #include "ops/convolution.h"
+#include "ops/max_pool.h"
 #include "ops/tensor.h"
 
 enum { GRAPH_NONE = -1 };
@@ -12,21 +13,29 @@ enum { GRAPH_NONE = -1 };
 enum node_kind {
     NODE_INPUT,
     NODE_CONVOLUTION,
-    NODE_BATCHNORM, /* with the ReLU and residual add that follow it */
+    NODE_BATCHNORM,  /* with the ReLU and residual add that follow it */
+    NODE_GROUP_NORM, /* with the ReLU that follows it */
     NODE_MAX_POOL,
     NODE_AVERAGE_POOL,
     NODE_CONCAT,
+    NODE_ADD,
+    NODE_GATE, /* input * sigmoid(second) */
     NODE_LINEAR,
 };
 
 typedef struct node {
     enum node_kind kind;
-    int input, second;       /* nodes; second: a batchnorm's residual, a concat's second part */
+    int input, second;       /* nodes; second: a batchnorm's residual (or GRAPH_NONE), the second
+                                part of a concat or an add, a gate */
     int h, w, c;             /* of its value, for one image */
     convolution_shape shape; /* convolutions; pools use kernel, stride and pad */
-    int weight, bias;        /* parameters; a batchnorm's five follow each other from `weight` on */
+    int weight, bias;        /* parameters; a batchnorm's five follow each other from `weight` on,
+                                a group norm's gamma and beta are weight and bias */
     bool relu;
-    bool detached; /* sends no gradient to its input */
+    bool standardised; /* a convolution by its standardised weights (ops/weight_standardise.h) */
+    int groups;        /* of a group norm */
+    enum max_pool_padding padding;  /* of a max pool */
+    bool detached, second_detached; /* sends no gradient to its input, to its second */
     /* Set by graph_finish: */
     int norm; /* the batchnorm behind a convolution that nothing else reads; GRAPH_NONE: none */
     bool has_gradient;                        /* a gradient of its value is computed */
@@ -35,7 +44,8 @@ typedef struct node {
     /* Set by the plan: */
     const convolution_algorithm *algorithms[CONVOLUTION_DIRECTIONS];
     tensor value, gradient;
-    cl_mem mean, inverse_deviation; /* batchnorm: of the batch */
+    cl_mem mean, inverse_deviation; /* batchnorm: of the batch; group norm: of each image's groups;
+                                       standardised convolution: of its weights */
     cl_mem maxima;                  /* max pool: where they were */
 } node;
 
@@ -61,39 +71,40 @@ typedef struct graph {
  * index of the first one. */
 int graph_declare_convolution(graph *g, const char *name, int cin, int cout, int kernel, bool bias);
 int graph_declare_batchnorm(graph *g, const char *name, int channels);
+int graph_declare_group_norm(graph *g, const char *name, int channels);
 int graph_declare_linear(graph *g, const char *name, int in, int out);
+/* A network from scratch starts that parameter at 0. */
+void graph_start_at_zero(graph *g, int parameter);
 
 /* Nodes; each returns its index. */
 int graph_input(graph *g, int size);
 int graph_convolution(graph *g, int input, int parameters, bool bias, convolution_shape shape);
+int graph_standardised_convolution(graph *g, int input, int parameters, convolution_shape shape);
 int graph_batchnorm(graph *g, int input, int parameters, bool relu, int residual);
-int graph_max_pool(graph *g, int input, int kernel, int stride, int pad, bool detached);
+int graph_group_norm(graph *g, int input, int parameters, int groups, bool relu);
+int graph_max_pool(graph *g, int input, int kernel, int stride, int pad,
+                   enum max_pool_padding padding);
 int graph_average_pool(graph *g, int input);
 int graph_concat(graph *g, int first, int second);
+int graph_add(graph *g, int first, int second);
+int graph_gate(graph *g, int input, int gate);
 int graph_linear(graph *g, int input, int parameters, int out);
+
+/* Node `to` sends no gradient to `from`, one of those it reads. */
+void graph_detach(graph *g, int to, int from);
 
 /* Settles who needs gradients, after parameters have been frozen or thawed. */
 status graph_finish(graph *g, bool training, error *err);
 void graph_free(graph *g);
+
+/* Whether node n, of a finished graph, sends its input a gradient; its second. */
+bool graph_feeds_input(const graph *g, const node *n);
+bool graph_feeds_second(const graph *g, const node *n);
 
 /* Whether node n, of a finished graph, runs a convolution in that direction. */
 bool graph_convolves(const graph *g, const node *n, enum convolution_direction direction);
 
 /* The network of the options: model/hcnn.c. */
 status hcnn_build(const network_options *options, graph *g, error *err);
-
-/* Backbones: model/wide_resnet.c. Builds stages 1..stages behind the input and returns the last
- * node. */
-typedef struct backbone {
-    const char *name;
-    int stem_channels;
-    int planes[4], blocks[4];
-} backbone;
-
-enum { BACKBONE_EXPANSION = 4, BACKBONE_WIDENING = 2 };
-
-const backbone *backbone_find(const char *name);
-int backbone_build(graph *g, const backbone *b, const char *prefix, enum stem stem, int input,
-                   int stages);
 
 #endif

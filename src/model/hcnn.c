@@ -1,50 +1,114 @@
-/* The coarse/fine network: a coarse backbone without its last stage, a fine one with it, the coarse
- * features beside the fine ones, and a linear head on each. */
-#include "model/graph.h"
+/* The coarse/fine network: backbones, a linear head for each set of classes, and the fusion that
+ * puts the coarse features beside the fine ones. Three shapes of it: two backbones, the original's;
+ * the fine one alone; one trunk with both heads. */
+#include "model/backbone.h"
+#include "model/fusion.h"
 
-enum { COARSE_STAGES = 3, FINE_STAGES = 4 };
+enum { DEFAULT_COARSE_STAGES = 3 };
 
-/* The coarse features, without a way back for gradients, pooled to the fine map's size and put
- * behind the fine channels; then a 1x1 convolution back to the fine width, of which the head takes
- * the average. Both are linear and the convolution mixes no pixels, so the average comes first: the
- * same function and gradients, one pixel to convolve. */
-static int build_fusion(graph *g, int fine, int coarse, int parameters)
+static int coarse_stages(const network_options *o)
 {
-    int width = g->nodes[fine].c;
-    int pooled = graph_average_pool(g, graph_max_pool(g, coarse, 3, 2, 1, true));
-    int both = graph_concat(g, graph_average_pool(g, fine), pooled);
-    convolution_shape shape = {g->nodes[both].c, width, 1, 1, 0};
-    return graph_convolution(g, both, parameters, true, shape);
+    return o->coarse_stages ? o->coarse_stages : DEFAULT_COARSE_STAGES;
+}
+
+static void set_head(graph *g, enum head_index head, const char *name, int features, int classes)
+{
+    int classifier = graph_declare_linear(g, name, g->nodes[features].c, classes);
+    g->heads[head].logits = graph_linear(g, features, classifier, classes);
+}
+
+/* The original's loop over requires_grad, for any backbone and depth: what comes before the coarse
+ * backbone's last stage. Batch normalisation there goes on using and moving its statistics. */
+static void mark_early(graph *g, size_t first, int end)
+{
+    for (size_t i = first; i < (size_t)end && i < g->parameter_count; i++)
+        g->parameters[i].early = true;
+}
+
+/* Returns the coarse features. */
+static int build_coarse(graph *g, const backbone *b, const network_options *o, int input)
+{
+    backbone_stage made[BACKBONE_STAGES];
+    int stages = coarse_stages(o);
+    size_t first = g->parameter_count;
+    b->build->stages(g, b, "coarse_backbone", o->stem, input, stages, made);
+    mark_early(g, first, made[stages - 1].parameters);
+    int coarse =
+        backbone_features(g, b, "coarse_backbone", "coarse_norm", stages, made[stages - 1].value);
+    set_head(g, HEAD_COARSE, "coarse_classifier", graph_average_pool(g, coarse), o->coarse_classes);
+    return coarse;
+}
+
+static void build_two(graph *g, const backbone *b, const fusion *f, const network_options *o,
+                      int input)
+{
+    backbone_stage made[BACKBONE_STAGES];
+    int coarse = o->only_fine ? GRAPH_NONE : build_coarse(g, b, o, input);
+    b->build->stages(g, b, "fine_backbone", o->stem, input, BACKBONE_STAGES, made);
+    int fine = backbone_features(g, b, "fine_backbone", NULL, BACKBONE_STAGES,
+                                 made[BACKBONE_STAGES - 1].value);
+    /* The state dict has the classifier before the fusion. */
+    int classifier = graph_declare_linear(g, "fine_classifier", g->nodes[fine].c, o->fine_classes);
+    int fused = o->only_fine ? graph_average_pool(g, fine) : f->build(g, fine, coarse);
+    g->heads[HEAD_FINE].logits = graph_linear(g, fused, classifier, o->fine_classes);
+}
+
+/* Both losses teach the trunk; there is nothing to fuse, since the fine features come from the
+ * coarse ones. */
+static void build_shared(graph *g, const backbone *b, const network_options *o, int input)
+{
+    backbone_stage made[BACKBONE_STAGES];
+    int stages = coarse_stages(o);
+    b->build->stages(g, b, "backbone", o->stem, input, BACKBONE_STAGES, made);
+    int fine =
+        backbone_features(g, b, "backbone", NULL, BACKBONE_STAGES, made[BACKBONE_STAGES - 1].value);
+    int coarse = fine;
+    if (stages < BACKBONE_STAGES)
+        coarse = backbone_features(g, b, "backbone", "coarse_norm", stages, made[stages - 1].value);
+    set_head(g, HEAD_COARSE, "coarse_classifier", graph_average_pool(g, coarse), o->coarse_classes);
+    set_head(g, HEAD_FINE, "fine_classifier", graph_average_pool(g, fine), o->fine_classes);
+}
+
+static status check_shape(const network_options *o, error *err)
+{
+    if (o->shared_trunk && o->only_fine)
+        return error_set(
+            err, STATUS_USAGE,
+            "--shared-trunk and --only-fine: the trunk is shared with the coarse head; "
+            "leave one of them out");
+    if (o->fusion && (o->shared_trunk || o->only_fine))
+        return error_set(err, STATUS_USAGE,
+                         "--fusion %s with %s: there is no coarse backbone to fuse; leave one of "
+                         "them out",
+                         o->fusion, o->shared_trunk ? "--shared-trunk" : "--only-fine");
+    if (o->coarse_stages && o->only_fine)
+        return error_set(err, STATUS_USAGE,
+                         "--coarse-depth with --only-fine: there is no coarse head; leave one of "
+                         "them out");
+    if (o->coarse_stages < 0 || o->coarse_stages > BACKBONE_STAGES)
+        return error_set(err, STATUS_USAGE,
+                         "a coarse head behind stage %d of a backbone: there are 1 to %d",
+                         o->coarse_stages, BACKBONE_STAGES);
+    return STATUS_OK;
 }
 
 status hcnn_build(const network_options *options, graph *g, error *err)
 {
     *g = (graph){.heads = {{.logits = GRAPH_NONE}, {.logits = GRAPH_NONE}}};
     const backbone *b = backbone_find(options->backbone);
+    const fusion *f = fusion_find(options->fusion);
     if (!b)
-        return error_set(err, STATUS_USAGE,
-                         "unknown backbone '%s'; there are wide_resnet_50 and tiny",
-                         options->backbone);
+        return error_set(err, STATUS_USAGE, "unknown backbone '%s'; there are %s",
+                         options->backbone, backbone_choices);
+    if (!f)
+        return error_set(err, STATUS_USAGE, "unknown fusion '%s'; there are %s", options->fusion,
+                         fusion_choices);
+    TRY(check_shape(options, err));
     int input = graph_input(g, options->image_size);
-    int coarse = GRAPH_NONE;
-    if (!options->only_fine) {
-        coarse = backbone_build(g, b, "coarse_backbone", options->stem, input, COARSE_STAGES);
-        int classifier = graph_declare_linear(g, "coarse_classifier", g->nodes[coarse].c,
-                                              options->coarse_classes);
-        g->heads[HEAD_COARSE].logits =
-            graph_linear(g, graph_average_pool(g, coarse), classifier, options->coarse_classes);
-    }
-    int fine = backbone_build(g, b, "fine_backbone", options->stem, input, FINE_STAGES);
-    int width = g->nodes[fine].c;
-    int classifier = graph_declare_linear(g, "fine_classifier", width, options->fine_classes);
-    if (coarse != GRAPH_NONE) {
-        int both = width + g->nodes[coarse].c;
-        int fusion = graph_declare_convolution(g, "fine_11conv", both, width, 1, true);
-        fine = build_fusion(g, fine, coarse, fusion);
-    } else {
-        fine = graph_average_pool(g, fine);
-    }
-    g->heads[HEAD_FINE].logits = graph_linear(g, fine, classifier, options->fine_classes);
+    if (options->shared_trunk)
+        build_shared(g, b, options, input);
+    else
+        build_two(g, b, f, options, input);
     if (g->failed)
         return error_memory(err, "the network");
     return STATUS_OK;

@@ -3,6 +3,7 @@
 #include "model/network.h"
 #include "device/profile.h"
 #include "model/execute.h"
+#include "model/fusion.h"
 #include "model/parameters.h"
 #include "ops/choices.h"
 #include "ops/gemm.h"
@@ -50,7 +51,7 @@ static bool node_descends(const device *dev, const network_options *o, const gra
 {
     /* Whether a step in fp16 is to be taken is known when every gradient is. */
     if (!o->training || !o->descend || dev->precision == PRECISION_FP16 ||
-        (n->kind != NODE_CONVOLUTION && n->kind != NODE_LINEAR) ||
+        (n->kind != NODE_CONVOLUTION && n->kind != NODE_LINEAR) || n->standardised ||
         !parameter_is_trained(&g->parameters[n->weight]))
         return false;
     const convolution_call call = plan_convolution(g, n, batch, CONVOLUTION_BACKWARD_WEIGHTS);
@@ -177,6 +178,17 @@ status network_measure(device *dev, const network_options *options, uint64_t *by
     return result;
 }
 
+status network_needs_two(const network_options *options, bool *needs, error *err)
+{
+    graph g;
+    TRY(build_graph(options, &g, err));
+    *needs = false;
+    for (int i = 0; i < g.count; i++)
+        *needs |= g.nodes[i].kind == NODE_BATCHNORM && g.nodes[i].h * g.nodes[i].w == 1;
+    graph_free(&g);
+    return STATUS_OK;
+}
+
 static void add_distinct(convolution_call *calls, size_t *count, const convolution_call *call)
 {
     for (size_t i = 0; i < *count; i++)
@@ -292,6 +304,8 @@ status network_create(device *dev, const network_options *options, network **cre
     net->freeze = strdup(options->freeze ? options->freeze : "none");
     net->options.backbone = net->backbone;
     net->options.freeze = net->freeze;
+    if (options->fusion && fusion_find(options->fusion))
+        net->options.fusion = fusion_find(options->fusion)->name; /* the caller's may go */
     status result = net->backbone && net->freeze ? build_graph(options, &net->g, err)
                                                  : error_memory(err, "the network");
     if (result == STATUS_OK)

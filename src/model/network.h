@@ -16,10 +16,14 @@ enum stem {
 };
 
 typedef struct network_options {
-    const char *backbone; /* a name in model/wide_resnet.c's table: "wide_resnet_50", and "tiny" for
-                             tests */
+    const char *backbone; /* a name in model/backbone.c's table: "wide_resnet_50" */
     enum stem stem;
     bool only_fine;     /* fine backbone and classifier alone */
+    bool shared_trunk;  /* one backbone for both heads, and no fusion */
+    const char *fusion; /* a name in model/fusion.c's table; NULL: "concat". Where there is nothing
+                           to fuse it has to be NULL */
+    int coarse_stages;  /* stages that the coarse head stands on; 0: 3, the original's. With
+                           only_fine it has to be 0 */
     int coarse_classes; /* with only_fine, those of marginal_parents, else unused */
     int fine_classes;
     int image_size;        /* square input, pixels */
@@ -32,8 +36,9 @@ typedef struct network_options {
                               itself, and no gradient is kept. Not in fp16 */
     const int *marginal_parents; /* [fine_classes], the coarse class of each: the coarse loss on the
                                     fine head's probabilities is added. NULL: it is not */
-    const char *freeze; /* NULL or "none": nothing; "default": the coarse backbone before layer3,
-                           as the original; else comma-separated prefixes of parameters' names */
+    const char *freeze; /* NULL or "none": nothing; "default": the coarse backbone before its
+                           last stage, as the original; else comma-separated prefixes of
+                           parameters' names */
 } network_options;
 
 /* How a parameter lies in files (PyTorch's layouts) and on the device. */
@@ -58,6 +63,7 @@ typedef struct parameter {
     int rank;
     int64_t shape[4]; /* as in files */
     size_t count;     /* elements */
+    bool early;       /* freeze's "default" takes it in */
     bool frozen;      /* no gradient, no update */
     bool descends;    /* the backward pass updates it; network_options.descend */
     cl_mem value;     /* device layout; NULL for a counter */
@@ -66,6 +72,7 @@ typedef struct parameter {
     int64_t counter;  /* PARAMETER_COUNTER */
     enum parameter_start start;
     float scale;
+    bool zero_from_scratch; /* network_initialize */
 } parameter;
 
 /* The results of one batch, filled by the device some time after network_step returned. */
@@ -86,6 +93,10 @@ status network_measure(device *dev, const network_options *options, uint64_t *by
  * direction, then in the order of the layers; freed by the caller. */
 status network_convolutions(const network_options *options, convolution_call **calls, size_t *count,
                             error *err);
+
+/* Whether some batch normalisation of it would see one value per channel when a batch is a single
+ * image: there is no variance then, and no training. */
+status network_needs_two(const network_options *options, bool *needs, error *err);
 
 /* Builds it; a freeze prefix that fits no parameter is STATUS_USAGE. Parameters are undefined until
  * network_initialize or weights are loaded. A batch that does not fit is STATUS_FAILED, naming the
@@ -113,7 +124,9 @@ size_t network_size(const network *net);
  * backbones whose weights are loaded afterwards: from scratch, the original's learning rate makes
  * it diverge within ten steps (in PyTorch as well). With from_scratch the last batch normalisation
  * of each residual block starts at gamma 0 (Goyal et al., "Accurate, large minibatch SGD", 2017)
- * and the classifiers near 0, which keeps the first steps small. */
+ * and the classifiers near 0, which keeps the first steps small. BiT's blocks end with a
+ * convolution by standardised weights, which no scale of them makes small: they start as they are.
+ */
 status network_initialize(network *net, uint64_t seed, bool from_scratch, error *err);
 
 /* Blocking copies between a parameter and host values in file layout. Not for counters. */
@@ -170,9 +183,10 @@ double network_layer_flops(const network *net, const char *label, const char *ph
 const char *network_layer_algorithm(const network *net, const char *label,
                                     enum convolution_direction direction);
 
-/* The input, NHWC, of the last step if that was a training step, and the logits of the last step;
- * blocking, for tests. */
+/* The input, NHWC, of the last step if that was a training step; blocking, for tests. */
 status network_read_input(network *net, float *values, error *err);
+/* The logits [count][classes] of the last step, blocking; either may be NULL, and coarse is not
+ * touched with only_fine. */
 status network_read_logits(network *net, float *coarse, float *fine, error *err);
 
 #endif

@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-/* The original's loop over requires_grad: everything in the coarse backbone but layer3. Batch
- * normalisation there goes on using and moving its statistics. */
-static const char default_freeze[] = "coarse_backbone.conv1,coarse_backbone.bn1,"
-                                     "coarse_backbone.layer1,coarse_backbone.layer2";
-
 /* Whether `prefix` of that length is the name or ends at one of its dots. */
 static bool names_it(const char *name, const char *prefix, size_t length)
 {
@@ -29,12 +24,14 @@ status parameters_freeze(graph *g, const char *what, error *err)
 {
     if (!what || strcmp(what, "none") == 0)
         return STATUS_OK;
-    bool by_default = strcmp(what, "default") == 0;
-    const char *at = by_default ? default_freeze : what;
-    while (*at) {
+    if (strcmp(what, "default") == 0) {
+        for (size_t i = 0; i < g->parameter_count; i++)
+            g->parameters[i].frozen = g->parameters[i].early;
+        return STATUS_OK;
+    }
+    for (const char *at = what; *at;) {
         size_t length = strcspn(at, ",");
-        /* An only-fine network has no coarse backbone to freeze. */
-        if (!freeze_prefix(g, at, length) && !by_default)
+        if (!freeze_prefix(g, at, length))
             return error_set(err, STATUS_USAGE,
                              "--freeze: no parameter's name starts with '%.*s'; a name is "
                              "written as in a checkpoint, as fine_backbone.layer1",
@@ -102,7 +99,7 @@ static bool ends_with(const char *name, const char *end)
 /* How far a parameter starts from 0. */
 static float start_scale(const parameter *p, bool from_scratch)
 {
-    if (from_scratch && ends_with(p->name, ".bn3.weight"))
+    if (from_scratch && p->zero_from_scratch)
         return 0;
     if (from_scratch && ends_with(p->name, "_classifier.weight"))
         return 1e-2f;

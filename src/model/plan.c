@@ -5,7 +5,9 @@
  * largest first, each at the lowest offset where nothing that lives at the same time lies. */
 #include "model/plan.h"
 #include "ops/batchnorm.h"
+#include "ops/group_norm.h"
 #include "ops/max_pool.h"
+#include "ops/weight_standardise.h"
 
 #include <stdlib.h>
 
@@ -19,6 +21,8 @@ enum piece_kind {
     PIECE_WEIGHTS,
     PIECE_SCRATCH,
     PIECE_SUMS,
+    PIECE_STANDARDISED,
+    PIECE_STANDARDISED_GRADIENT,
 };
 
 typedef struct piece {
@@ -38,10 +42,10 @@ struct plan {
     int chunk_count;
     uint64_t largest;
     cl_mem *chunks, *views; /* [chunk_count], [piece_count] */
-    convolution_memory shared;
+    plan_workspace shared;
 };
 
-enum { PIECES_PER_NODE = 4, PIECES_SHARED = 4 };
+enum { PIECES_PER_NODE = 4, PIECES_SHARED = 6 };
 
 static int forward_time(int node)
 {
@@ -73,11 +77,23 @@ static void add_piece(plan *p, device *dev, enum piece_kind kind, int node, uint
     p->pieces[p->piece_count++] = (piece){kind, node, bytes, first, last, 0, 0};
 }
 
-/* Whether consumer n reads its input's value again when it runs backward. */
+/* Whether consumer n reads its input's value again when it runs backward; its second's. */
 static bool reads_input_backward(const node *n)
 {
     return n->has_gradient &&
-           (n->kind == NODE_CONVOLUTION || n->kind == NODE_BATCHNORM || n->kind == NODE_LINEAR);
+           (n->kind == NODE_CONVOLUTION || n->kind == NODE_BATCHNORM ||
+            n->kind == NODE_GROUP_NORM || n->kind == NODE_GATE || n->kind == NODE_LINEAR);
+}
+
+static bool reads_second_backward(const node *n)
+{
+    return n->has_gradient && n->kind == NODE_GATE;
+}
+
+/* Whether its gradient is masked by its own value: the ReLU's mask is read off its result. */
+static bool reads_value_backward(const node *n)
+{
+    return n->has_gradient && n->relu;
 }
 
 static int last_use_of_value(const graph *g, int index)
@@ -92,13 +108,12 @@ static int last_use_of_value(const graph *g, int index)
         if (n->input != index && n->second != index)
             continue;
         int used = forward_time(i);
-        if (n->input == index && reads_input_backward(n))
+        if ((n->input == index && reads_input_backward(n)) ||
+            (n->second == index && reads_second_backward(n)))
             used = backward_time(g, i);
         last = used > last ? used : last;
     }
-    const node *n = &g->nodes[index];
-    /* The ReLU's mask is read off its result. */
-    if (n->kind == NODE_BATCHNORM && n->relu && n->has_gradient) {
+    if (reads_value_backward(&g->nodes[index])) {
         int used = backward_time(g, index);
         last = used > last ? used : last;
     }
@@ -110,10 +125,19 @@ static int first_gradient_time(const graph *g, int index)
 {
     for (int i = g->count - 1; i > index; i--) {
         const node *n = &g->nodes[i];
-        if (n->has_gradient && !n->detached && (n->input == index || n->second == index))
+        if ((n->input == index && graph_feeds_input(g, n)) ||
+            (n->second == index && graph_feeds_second(g, n)))
             return backward_time(g, i);
     }
     return g->count;
+}
+
+/* Channels of the two vectors of statistics that a node keeps; 0: none. */
+static size_t statistics_of(const node *n, int batch)
+{
+    if (n->kind == NODE_GROUP_NORM)
+        return (size_t)batch * (size_t)n->c;
+    return n->kind == NODE_BATCHNORM || n->standardised ? (size_t)n->c : 0;
 }
 
 /* What a node's forward keeps for its backward beside values. A batchnorm's two vectors also hold
@@ -123,11 +147,9 @@ static void add_saved(plan *p, device *dev, const graph *g, int index)
     const node *n = &g->nodes[index];
     int first = forward_time(n->kind == NODE_BATCHNORM ? n->input : index);
     int last = n->has_gradient ? backward_time(g, index) : forward_time(index);
-    uint64_t channel_bytes = (uint64_t)n->c * sizeof(float);
-    if (n->kind == NODE_BATCHNORM) {
-        add_piece(p, dev, PIECE_MEAN, index, channel_bytes, first, last);
-        add_piece(p, dev, PIECE_DEVIATION, index, channel_bytes, first, last);
-    }
+    uint64_t bytes = statistics_of(n, p->batch) * sizeof(float);
+    add_piece(p, dev, PIECE_MEAN, index, bytes, first, last);
+    add_piece(p, dev, PIECE_DEVIATION, index, bytes, first, last);
     if (n->kind == NODE_MAX_POOL)
         add_piece(p, dev, PIECE_MAXIMA, index, max_pool_index_bytes(shape_of(n, p->batch)), first,
                   last);
@@ -147,12 +169,33 @@ convolution_call plan_convolution(const graph *g, const node *n, int batch,
                               .y = shape_of(n, batch)};
 }
 
-/* Raises `most` to what the node's operations need. */
-static status node_workspace(device *dev, const graph *g, const node *n, int batch,
-                             convolution_bytes *most, error *err)
+/* The most bytes that a node's operations need of each workspace. */
+typedef struct workspace_bytes {
+    convolution_bytes convolution;
+    size_t standardised, standardised_gradient;
+} workspace_bytes;
+
+static void standardise_workspace(const graph *g, const node *n, workspace_bytes *most)
 {
+    int rows = n->shape.kernel * n->shape.kernel * n->shape.cin, c = n->shape.cout;
+    size_t bytes = (size_t)rows * (size_t)c * sizeof(float);
+    raise(&most->convolution.scratch, weight_standardise_workspace(rows, c));
+    raise(&most->standardised, bytes);
+    if (graph_convolves(g, n, CONVOLUTION_BACKWARD_WEIGHTS))
+        raise(&most->standardised_gradient, bytes);
+}
+
+/* Raises `all` to what the node's operations need. */
+static status node_workspace(device *dev, const graph *g, const node *n, int batch,
+                             workspace_bytes *all, error *err)
+{
+    convolution_bytes *most = &all->convolution;
     if (n->kind == NODE_BATCHNORM)
         raise(&most->scratch, batchnorm_workspace(dev, shape_of(n, batch)));
+    if (n->kind == NODE_GROUP_NORM)
+        raise(&most->scratch, group_norm_workspace(dev, shape_of(n, batch)));
+    if (n->standardised)
+        standardise_workspace(g, n, all);
     for (int i = 0; i < CONVOLUTION_DIRECTIONS; i++) {
         convolution_bytes bytes;
         if (!graph_convolves(g, n, (enum convolution_direction)i))
@@ -193,7 +236,7 @@ static void add_value(plan *p, device *dev, const graph *g, int index)
 
 static status list_pieces(plan *p, device *dev, const graph *g, int batch, error *err)
 {
-    convolution_bytes shared = {0};
+    workspace_bytes shared = {0};
     int end = backward_time(g, 0);
     for (int i = 0; i < g->count; i++) {
         const node *n = &g->nodes[i];
@@ -205,10 +248,13 @@ static status list_pieces(plan *p, device *dev, const graph *g, int batch, error
         add_saved(p, dev, g, i);
         TRY(node_workspace(dev, g, n, batch, &shared, err));
     }
-    add_piece(p, dev, PIECE_COLUMNS, GRAPH_NONE, shared.columns, 0, end);
-    add_piece(p, dev, PIECE_WEIGHTS, GRAPH_NONE, shared.weights, 0, end);
-    add_piece(p, dev, PIECE_SCRATCH, GRAPH_NONE, shared.scratch, 0, end);
-    add_piece(p, dev, PIECE_SUMS, GRAPH_NONE, shared.sums, 0, end);
+    add_piece(p, dev, PIECE_COLUMNS, GRAPH_NONE, shared.convolution.columns, 0, end);
+    add_piece(p, dev, PIECE_WEIGHTS, GRAPH_NONE, shared.convolution.weights, 0, end);
+    add_piece(p, dev, PIECE_SCRATCH, GRAPH_NONE, shared.convolution.scratch, 0, end);
+    add_piece(p, dev, PIECE_SUMS, GRAPH_NONE, shared.convolution.sums, 0, end);
+    add_piece(p, dev, PIECE_STANDARDISED, GRAPH_NONE, shared.standardised, 0, end);
+    add_piece(p, dev, PIECE_STANDARDISED_GRADIENT, GRAPH_NONE, shared.standardised_gradient, 0,
+              end);
     return STATUS_OK;
 }
 
@@ -321,16 +367,22 @@ static void point_node(plan *p, graph *g, const piece *placed, cl_mem view)
         n->maxima = view;
         break;
     case PIECE_COLUMNS:
-        p->shared.columns = view;
+        p->shared.convolution.columns = view;
         break;
     case PIECE_WEIGHTS:
-        p->shared.weights = view;
+        p->shared.convolution.weights = view;
         break;
     case PIECE_SCRATCH:
-        p->shared.scratch = view;
+        p->shared.convolution.scratch = view;
         break;
     case PIECE_SUMS:
-        p->shared.sums = view;
+        p->shared.convolution.sums = view;
+        break;
+    case PIECE_STANDARDISED:
+        p->shared.standardised = view;
+        break;
+    case PIECE_STANDARDISED_GRADIENT:
+        p->shared.standardised_gradient = view;
         break;
     }
 }
@@ -381,7 +433,7 @@ void plan_free(plan *p)
     free(p);
 }
 
-convolution_memory plan_memory(const plan *p)
+plan_workspace plan_memory(const plan *p)
 {
     return p->shared;
 }

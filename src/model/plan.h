@@ -20,7 +20,12 @@ void plan_free(plan *p); /* NULL is fine */
 convolution_call plan_convolution(const graph *g, const node *n, int batch,
                                   enum convolution_direction direction);
 
-/* Workspaces that the operations share. */
-convolution_memory plan_memory(const plan *p);
+/* Workspaces that the operations share; NULL where none needs it. */
+typedef struct plan_workspace {
+    convolution_memory convolution; /* its scratch is other operations' as well */
+    cl_mem standardised;            /* weights, of one convolution at a time */
+    cl_mem standardised_gradient;   /* the gradient by them */
+} plan_workspace;
+plan_workspace plan_memory(const plan *p);
 
 #endif

@@ -1,12 +1,13 @@
 /* Weights from files and to files; see weights.h. */
 #include "model/weights.h"
 #include "base/file.h"
+#include "model/backbone.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const backbone_prefixes[] = {"coarse_backbone.", "fine_backbone."};
+static const char *const backbone_prefixes[] = {"coarse_backbone.", "fine_backbone.", "backbone."};
 enum { BACKBONES = sizeof backbone_prefixes / sizeof backbone_prefixes[0], SHAPE_TEXT = 200 };
 
 /* One call of weights_load. */
@@ -210,12 +211,16 @@ status weights_load(network *net, const char *path, bool strict, weights_report 
     return result;
 }
 
-/* Whether `name` is a weight that every backbone has, behind `prefix`. */
+/* Whether `name` is a weight that every backbone of some build has, behind `prefix`. */
 static bool is_backbone_weight(const char *name, const char *prefix)
 {
     size_t length = strlen(prefix);
-    return strncmp(name, prefix, length) == 0 &&
-           strcmp(name + length, "layer1.0.conv1.weight") == 0;
+    if (strncmp(name, prefix, length) != 0)
+        return false;
+    for (size_t i = 0; backbone_at(i); i++)
+        if (strcmp(name + length, backbone_at(i)->build->first_weight) == 0)
+            return true;
+    return false;
 }
 
 status weights_peek(const char *path, bool *has_backbones, error *err)
@@ -230,7 +235,7 @@ status weights_peek(const char *path, bool *has_backbones, error *err)
             named[b] = named[b] || is_backbone_weight(name, backbone_prefixes[b]);
     }
     safetensors_close(file);
-    *has_backbones = plain || (named[0] && named[1]);
+    *has_backbones = plain || (named[0] && named[1]) || named[2];
     return STATUS_OK;
 }
 

@@ -18,13 +18,13 @@ static launch_range range_of(const device *dev, tensor t)
     return RANGE_3D(device_vectors(dev, t.c), (size_t)t.w, (size_t)t.n * (size_t)t.h);
 }
 
-status max_pool_forward(device *dev, tensor x, int kernel, int stride, int pad, tensor y,
-                        cl_mem maxima, error *err)
+status max_pool_forward(device *dev, tensor x, int kernel, int stride, int pad,
+                        enum max_pool_padding padding, tensor y, cl_mem maxima, error *err)
 {
     return LAUNCH(dev, "max_pool", "max_pool", range_of(dev, y), err, ARG_BUFFER(x.buffer),
                   ARG_BUFFER(y.buffer), ARG_BUFFER(maxima), ARG_INT(x.h), ARG_INT(x.w),
                   ARG_INT(x.c), ARG_INT(y.h), ARG_INT(y.w), ARG_INT(kernel), ARG_INT(stride),
-                  ARG_INT(pad));
+                  ARG_INT(pad), ARG_INT(padding == MAX_POOL_ZEROS));
 }
 
 status max_pool_backward(device *dev, tensor dy, cl_mem maxima, int kernel, int stride, int pad,

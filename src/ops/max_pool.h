@@ -1,4 +1,4 @@
-/* Max pooling; padding counts as minus infinity. kernels/max_pool.cl. */
+/* Max pooling. kernels/max_pool.cl. */
 #ifndef HCNN_OPS_MAX_POOL_H
 #define HCNN_OPS_MAX_POOL_H
 
@@ -10,11 +10,15 @@ int max_pool_output(int size, int kernel, int stride, int pad);
 /* Bytes of the maxima of an output. */
 size_t max_pool_index_bytes(tensor y);
 
+/* What the padding counts as: minus infinity, as in torch.nn.MaxPool2d, or 0, as where the input is
+ * padded by zeros before it is pooled (BiT's stem). */
+enum max_pool_padding { MAX_POOL_NOTHING, MAX_POOL_ZEROS };
+
 /* y[n][oh][ow][c] = the largest of its window in x[n][h][w][c]. maxima (may be NULL) gets, one byte
  * for each element of y, which of the window's taps that was, ky * kernel + kx: the first of equal
  * ones, the last of NaNs, as PyTorch. */
-status max_pool_forward(device *dev, tensor x, int kernel, int stride, int pad, tensor y,
-                        cl_mem maxima, error *err);
+status max_pool_forward(device *dev, tensor x, int kernel, int stride, int pad,
+                        enum max_pool_padding padding, tensor y, cl_mem maxima, error *err);
 /* dx = (accumulate ? dx : 0) + what dy brings to the inputs that were largest. */
 status max_pool_backward(device *dev, tensor dy, cl_mem maxima, int kernel, int stride, int pad,
                          tensor dx, bool accumulate, error *err);

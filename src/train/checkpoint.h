@@ -15,6 +15,7 @@
 typedef struct run_terms {
     uint64_t seed;
     double coarse_weight, fine_weight;
+    bool crop_boxes; /* of each image only its box was looked at */
 } run_terms;
 
 /* Where training stands between two steps: with the weights and the optimizer's buffers, all that

@@ -1,6 +1,8 @@
 /* The table of a run's options, and config.json; see config.h. */
 #include "train/config.h"
 #include "base/file.h"
+#include "model/backbone.h"
+#include "model/fusion.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -24,6 +26,7 @@ train_options train_defaults(void)
         .fine_weight = 2,
         .metrics_every = 1,
         .threads = 2,
+        .max_bad = 10,
     };
 }
 
@@ -32,14 +35,14 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
     const option_spec table[] = {
         OPTION_ROW_STRING(
             "data", &o->data, "PATH",
-            "CIFAR-100 (binary or python version, a directory or .tar.gz/.tar.xz) or a tree that "
-            "`hcnn-cl preprocess` made",
+            "CIFAR-100 (binary or python version, a directory or .tar.gz/.tar.xz), a tree "
+            "{train,valid,test}/COARSE/FINE/*.jpg, a .csv file or DeepFashion",
             .alias = "data-path", .fallback = "CIFAR-100 under data/, else a drawn sample"),
         OPTION_ROW_INT("epochs", &o->epochs, 1, 1000000, "passes over the training images"),
         OPTION_ROW_INT("batch-size", &o->batch_size, 1, 65536, "images in a step"),
         OPTION_ROW_DOUBLE("lr", &o->lr, 1e-12, 1e30, "learning rate"),
-        OPTION_ROW_CHOICE("backbone", &o->backbone, "wide_resnet_50|tiny",
-                          "wide_resnet_50, or tiny, which is for tests"),
+        OPTION_ROW_CHOICE("backbone", &o->backbone, backbone_choices,
+                          "of both branches; the tiny ones are for tests"),
         OPTION_ROW_CHOICE(
             "stem", &o->stem, "imagenet|cifar",
             "imagenet: 7x7 stride 2 and max pool; cifar: 3x3 stride 1, for small images"),
@@ -69,19 +72,33 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
         OPTION_ROW_DOUBLE("label-smoothing", &o->label_smoothing, 0, 0.999,
                           "the share of a training label that is spread over all classes"),
         OPTION_ROW_FLAG("only-fine", &o->only_fine, "the fine backbone and classifier alone"),
+        OPTION_ROW_CHOICE("fusion", &o->fusion, fusion_choices,
+                          "how the coarse features join the fine ones", .fallback = "concat"),
+        OPTION_ROW_CHOICE("coarse-depth", &o->coarse_depth, "layer3|layer4",
+                          "the layer that the coarse classifier stands on", .fallback = "layer3"),
+        OPTION_ROW_FLAG("shared-trunk", &o->shared_trunk,
+                        "one backbone for both classifiers, and no fusion: half the cost"),
         OPTION_ROW_STRING("weights", &o->weights, "FILE",
                           "start from a safetensors file: a whole network's, or torchvision's "
                           "wide_resnet50_2 for both backbones"),
-        OPTION_ROW_STRING(
-            "freeze", &o->freeze, "NAMES",
-            "what does not learn: none, default (the coarse backbone before layer3), or names of "
-            "layers with commas between",
-            .fallback = "default with backbone --weights, else none"),
+        OPTION_ROW_STRING("freeze", &o->freeze, "NAMES",
+                          "what does not learn: none, default (the coarse backbone before its last "
+                          "layer), or names of "
+                          "layers with commas between",
+                          .fallback = "default with backbone --weights, else none"),
         OPTION_ROW_STRING("augment", &o->augment, "LIST",
                           "default (rotate=20,flip), none, or a list with commas between of "
                           "resized-crop=AREA, rotate=DEGREES, crop=PADDING, flip, cutout=SIDE, "
                           "mixup=ALPHA, cutmix=ALPHA"),
         OPTION_ROW_FLAG("no-shuffle", &o->no_shuffle, "take the images in file order"),
+        OPTION_ROW_FLAG("balance", &o->balance,
+                        "train on each fine class equally often; an epoch has as many images as "
+                        "without"),
+        OPTION_ROW_FLAG("crop-boxes", &o->crop_boxes,
+                        "of each image, only what is in its box (DeepFashion's), padded by 10 "
+                        "pixels"),
+        OPTION_ROW_INT("max-bad", &o->max_bad, 0, 2e9,
+                       "image files that may be broken: they are skipped; one more ends the run"),
         OPTION_ROW_U64("seed", &o->seed, "of initial weights, split, order and augmentation"),
         OPTION_ROW_INT("max-steps", &o->max_steps, 0, 2e9,
                        "stop and save after so many steps in all; 0: no limit"),

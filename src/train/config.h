@@ -12,21 +12,24 @@ typedef struct train_options {
     const char *run;     /* the run directory; NULL: runs/DATE-TIME */
     const char *metrics; /* where the metrics go; NULL: RUN/metrics.jsonl */
     const char *backbone, *stem, *optimizer, *augment;
-    const char *precision; /* device_set_precision */
-    const char *weights;   /* safetensors to start from, or NULL */
-    const char *freeze;    /* network_options.freeze; NULL: "default" when weights hold backbones */
+    const char *fusion;       /* network_options.fusion */
+    const char *coarse_depth; /* "layer3" or "layer4"; NULL: "layer3" */
+    const char *precision;    /* device_set_precision */
+    const char *weights;      /* safetensors to start from, or NULL */
+    const char *freeze; /* network_options.freeze; NULL: "default" when weights hold backbones */
     const char *milestones;             /* "7,13"; NULL: reduce on plateau */
     int epochs, batch_size, image_size; /* image_size 0: the data's own */
     int max_steps;                      /* 0: no limit */
     int metrics_every;                  /* a line every so many steps */
     int checkpoint_every;               /* steps; 0: at the end of each epoch only */
     int threads;
+    int max_bad; /* image files that may be broken */
     double lr, momentum, weight_decay;
     double coarse_weight, fine_weight;
     double label_smoothing;
     const char *coarse_loss;   /* "head" or "marginal" */
     const char *loss_schedule; /* loss_schedule_parse's text, or NULL */
-    bool nesterov, only_fine, no_shuffle;
+    bool nesterov, only_fine, no_shuffle, shared_trunk, balance, crop_boxes;
     uint64_t seed;
     bool tune;           /* first measure what is not tuned yet (tune.h); not kept in config.json */
     const char *program; /* tune_options.program; not kept either */

@@ -1,6 +1,7 @@
 /* A checkpoint's metadata, to JSON and back; see metadata.h. */
 #include "train/metadata.h"
-#include "model/graph.h"
+#include "model/backbone.h"
+#include "model/fusion.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -42,18 +43,20 @@ static json_t *classes_to_json(const hierarchy *tree)
 
 static json_t *network_to_json(const network_options *o)
 {
-    return json_pack("{s:s, s:s, s:b, s:i, s:s, s:s}", "backbone", o->backbone, "stem",
-                     o->stem == STEM_CIFAR ? "cifar" : "imagenet", "only_fine", o->only_fine,
-                     "image_size", o->image_size, "freeze", o->freeze, "coarse_loss",
-                     o->marginal_parents ? "marginal" : "head");
+    return json_pack("{s:s, s:s, s:b, s:i, s:s, s:b, s:i, s:s*, s:s}", "backbone", o->backbone,
+                     "stem", o->stem == STEM_CIFAR ? "cifar" : "imagenet", "only_fine",
+                     o->only_fine, "image_size", o->image_size, "freeze", o->freeze, "shared_trunk",
+                     o->shared_trunk, "coarse_stages", o->coarse_stages, "fusion", o->fusion,
+                     "coarse_loss", o->marginal_parents ? "marginal" : "head");
 }
 
 static json_t *terms_to_json(const run_terms *terms)
 {
     /* The seed as text: JSON's integers end at 2^63. */
-    return json_pack("{s:o, s:o, s:o}", "seed",
+    return json_pack("{s:o, s:o, s:o, s:b}", "seed",
                      json_sprintf("%llu", (unsigned long long)terms->seed), "coarse_weight",
-                     exact(terms->coarse_weight), "fine_weight", exact(terms->fine_weight));
+                     exact(terms->coarse_weight), "fine_weight", exact(terms->fine_weight),
+                     "crop_boxes", terms->crop_boxes);
 }
 
 static json_t *sums_to_json(const metrics *m)
@@ -291,6 +294,8 @@ static status read_terms(const reader *r, checkpoint_info *info, error *err)
         .seed = read_seed(r, "seed"),
         .coarse_weight = read_real(r, "coarse_weight", false),
         .fine_weight = read_real(r, "fine_weight", false),
+        /* Files from before there were boxes do not say. */
+        .crop_boxes = json_object_get(r->object, "crop_boxes") && read_flag(r, "crop_boxes"),
     };
     return *r->result;
 }
@@ -305,6 +310,20 @@ static status read_scaling(const reader *r, checkpoint_info *info, error *err)
     };
     expect(r, info->state.scaling.scale > 0, "scale");
     return *r->result;
+}
+
+/* Keys that older versions did not write: what they meant is the default. */
+static void read_shape(const reader *r, network_options *o)
+{
+    if (json_object_get(r->object, "shared_trunk"))
+        o->shared_trunk = read_flag(r, "shared_trunk");
+    if (json_object_get(r->object, "coarse_stages"))
+        o->coarse_stages = (int)read_whole(r, "coarse_stages", 0, BACKBONE_STAGES);
+    if (json_object_get(r->object, "fusion")) {
+        const fusion *f = fusion_find(read_text(r, "fusion"));
+        expect(r, f, "fusion");
+        o->fusion = f ? f->name : NULL;
+    }
 }
 
 static status read_network(const reader *r, checkpoint_info *info, error *err)
@@ -325,6 +344,7 @@ static status read_network(const reader *r, checkpoint_info *info, error *err)
         .batch_size = 1,
         .marginal_parents = marginal ? info->classes.parents : NULL,
     };
+    read_shape(r, &info->options);
     TRY(*r->result);
     info->options.backbone = info->backbone = strdup(backbone);
     info->options.freeze = info->freeze = strdup(freeze);
@@ -420,6 +440,6 @@ status metadata_read(const char *path, const safetensors_file *file, checkpoint_
         TRY(get(path, file, "hcnn.loss_scale", read_scaling, info, err));
     if (safetensors_metadata(file, "hcnn.run"))
         return get(path, file, "hcnn.run", read_terms, info, err);
-    info->state.terms = (run_terms){0, 1, info->options.only_fine ? 1 : 2};
+    info->state.terms = (run_terms){0, 1, info->options.only_fine ? 1 : 2, false};
     return STATUS_OK;
 }

@@ -11,7 +11,7 @@
 /* What is about to start. Pointers live during the call only. */
 typedef struct train_started {
     const char *device, *data, *run;
-    bool is_sample, resumed;
+    bool is_sample, resumed, held_out; /* validation and test are tenths of the training images */
     int coarse_classes, fine_classes, image_size;
     size_t train_images, validation_images, test_images;
     size_t parameters, trained_parameters;
@@ -40,9 +40,11 @@ typedef struct train_epoch {
 
 typedef struct train_finished {
     uint64_t step;
-    bool tested;                   /* false: stopped by max_steps before the last epoch's end */
-    int best_epoch;                /* from 1 */
-    metrics test_half, test_whole; /* of the best checkpoint */
+    bool tested;    /* false: stopped by max_steps before the last epoch's end */
+    int best_epoch; /* from 1 */
+    /* Of the best checkpoint; without images where the data set has no test part, the half also
+     * where it is not the other one that validated. */
+    metrics test_half, test_whole;
     double coarse_weight, fine_weight;
     bool only_fine;
     const char *run;

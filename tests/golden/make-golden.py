@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Makes network-*.safetensors, what test_network.c compares with.
 
-Needs torch and safetensors (pip install torch safetensors). Each file holds, for the backbone
-"tiny" in double precision: images (uint8 as float), labels, the state dict before ("before."),
+Needs torch and safetensors (pip install torch safetensors). Names of cases as arguments make only
+those. Each file holds, for a tiny backbone in double precision: images (uint8 as float), labels, the state dict before ("before."),
 the logits in training and in evaluation mode, every gradient ("gradient."), the state dict after
 one training step's forward ("running.", statistics only) and after three optimizer steps on the same
 batch ("after."). The metadata says which options.
 """
 import os
+import sys
 
 import torch
 from safetensors.torch import save_file
@@ -15,10 +16,25 @@ from safetensors.torch import save_file
 from network import HCNN, losses, normalise
 
 COARSE, FINE, BATCH = 3, 7, 5
-CASES = [  # name, stem, only_fine, optimizer, image size
-    ("imagenet-sgd", "imagenet", False, "sgd", 40),
-    ("cifar-adam", "cifar", False, "adam", 11),
-    ("only-fine-nesterov", "cifar", True, "nesterov", 10),
+CASES = [  # name, stem, optimizer, image size, backbone, what else HCNN takes
+    ("imagenet-sgd", "imagenet", "sgd", 40, "tiny", {}),
+    ("cifar-adam", "cifar", "adam", 11, "tiny", {}),
+    ("only-fine-nesterov", "cifar", "nesterov", 10, "tiny", {"only_fine": True}),
+    ("basic-add", "imagenet", "sgd", 33, "tiny_basic", {"fusion": "add"}),
+    ("basic-shared", "cifar", "sgd", 13, "tiny_basic", {"shared_trunk": True}),
+    ("basic-concat-bn-relu", "cifar", "sgd", 13, "tiny_basic", {"fusion": "concat-bn-relu"}),
+    ("basic-layer4", "cifar", "sgd", 9, "tiny_basic", {"coarse_stages": 4}),
+    (
+        "basic-layer4-concat-bn-relu",
+        "cifar",
+        "sgd",
+        17,
+        "tiny_basic",
+        {"coarse_stages": 4, "fusion": "concat-bn-relu"},
+    ),
+    ("bit-gate", "imagenet", "sgd", 33, "tiny_bit", {"fusion": "gate"}),
+    ("bit-concat", "cifar", "nesterov", 11, "tiny_bit", {}),
+    ("bit-shared-layer4", "cifar", "adam", 8, "tiny_bit", {"shared_trunk": True, "coarse_stages": 4}),
 ]
 COARSE_WEIGHT, FINE_WEIGHT = 1.0, 2.0
 
@@ -33,9 +49,10 @@ def make_optimizer(name, model):
     return torch.optim.Adam(model.parameters(), lr=1e-3)
 
 
-def make_case(name, stem, only_fine, optimizer_name, size):
+def make_case(name, stem, optimizer_name, size, backbone, shape):
     torch.manual_seed(len(name))
-    model = HCNN("tiny", stem, COARSE, FINE, only_fine)
+    model = HCNN(backbone, stem, COARSE, FINE, **shape)
+    only_fine = model.only_fine
     for module in model.modules():  # nothing at the value it starts with, so nothing is missed
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -43,6 +60,9 @@ def make_case(name, stem, only_fine, optimizer_name, size):
             torch.nn.init.uniform_(module.running_mean, -0.5, 0.5)
             torch.nn.init.uniform_(module.running_var, 0.5, 2)
             module.num_batches_tracked.fill_(4)
+        if isinstance(module, torch.nn.GroupNorm):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.uniform_(module.bias, -0.2, 0.2)
     out = {f"before.{k}": v.clone() for k, v in model.state_dict().items()}
     pixels = torch.randint(0, 256, (BATCH, 3, size, size), dtype=torch.uint8)
     coarse, fine = torch.randint(0, COARSE, (BATCH,)), torch.randint(0, FINE, (BATCH,))
@@ -83,6 +103,10 @@ def make_case(name, stem, only_fine, optimizer_name, size):
     metadata = {
         "stem": stem,
         "only_fine": str(int(only_fine)),
+        "backbone": backbone,
+        "fusion": shape.get("fusion", ""),
+        "coarse_stages": str(shape.get("coarse_stages", 0)),
+        "shared_trunk": str(int(model.shared_trunk)),
         "optimizer": optimizer_name,
         "size": str(size),
     }
@@ -93,4 +117,5 @@ def make_case(name, stem, only_fine, optimizer_name, size):
 
 if __name__ == "__main__":
     for case in CASES:
-        make_case(*case)
+        if len(sys.argv) < 2 or case[0] in sys.argv[1:]:
+            make_case(*case)

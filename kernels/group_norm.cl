@@ -1,0 +1,212 @@
+// Group normalisation, NHWC: x[n][pixels][c], statistics per image and group of c / groups
+// neighbouring channels, over all pixels of the image.
+//
+// Sums are made as kernels/batchnorm.cl makes them, in a fixed order: a work-item sums each channel
+// of a tile, a run of `run` pixels of one image (the last run may be shorter) by `width` channels,
+// into partials[n][runs][2][c], keeping them in registers for `rows` pixels at a time; then the
+// runs and channels of a group are combined. What is found per group is written once per channel,
+// [n][c], so that the passes over the pixels read it as vectors.
+
+// Forward, stage one: [0][c] = the mean of the run, [1][c] = the sum of squared deviations from it,
+// by differences from the run's first pixel.
+kernel void group_norm_sums(global const real *x, global float *partials, int pixels, int c,
+                            int width, int run, int rows)
+{
+    const size_t n = get_global_id(2);
+    const int begin = get_global_id(0) * width, end = min(c, begin + width);
+    const int first = get_global_id(1) * run, last = min(pixels, first + run);
+    global float *sums = partials + (n * get_global_size(1) + get_global_id(1)) * 2 * c;
+    const float scale = 1.0f / (last - first);
+    x += n * pixels * c;
+    for (int row = first; row < last; row += rows) {
+        const int stop = min(last, row + rows);
+        for (int at = begin; at < end; at += VEC) {
+            const int left = c - at;
+            const vec shift = real_load_part(x + first * (size_t)c + at, left);
+            vec sum = (vec)(0.0f), squares = (vec)(0.0f);
+            if (row > first) {
+                sum = vec_load_part(sums + at, left);
+                squares = vec_load_part(sums + c + at, left);
+            }
+            for (int pixel = row; pixel < stop; pixel++) {
+                const vec d = real_load_part(x + pixel * (size_t)c + at, left) - shift;
+                sum += d;
+                squares += d * d;
+            }
+            if (stop == last) {
+                squares = relu_of(squares - sum * sum * scale);
+                sum = shift + sum * scale;
+            }
+            vec_store_part(sum, sums + at, left);
+            vec_store_part(squares, sums + c + at, left);
+        }
+    }
+}
+
+// Forward, stage two: the group's mean, as differences from the first run's first channel's, then
+// the squared deviations from it. One work-item for a group of an image.
+kernel void group_norm_statistics(global const float *partials, global float *mean,
+                                  global float *inverse_deviation, int pixels, int c, int channels,
+                                  int run, int runs, float epsilon)
+{
+    const int begin = get_global_id(0) * channels;
+    const size_t n = get_global_id(1);
+    const float count = (float)pixels * channels;
+    global const float *sums = partials + n * runs * 2 * c + begin;
+    const float shift = sums[0];
+    float m = 0.0f, squares = 0.0f;
+    for (int r = 0; r < runs; r++) {
+        const float part = min(run, pixels - r * run) / count;
+        for (int i = 0; i < channels; i++)
+            m += (sums[r * (size_t)2 * c + i] - shift) * part;
+    }
+    for (int r = 0; r < runs; r++) {
+        global const float *in = sums + r * (size_t)2 * c;
+        const float part = min(run, pixels - r * run);
+        for (int i = 0; i < channels; i++) {
+            const float d = in[i] - shift - m;
+            squares += in[c + i] + d * d * part;
+        }
+    }
+    const float inverse = 1.0f / sqrt(squares / count + epsilon);
+    for (int i = 0; i < channels; i++) {
+        mean[n * c + begin + i] = shift + m;
+        inverse_deviation[n * c + begin + i] = inverse;
+    }
+}
+
+// y = relu?((x - mean) * inverse_deviation * gamma + beta). One work-item for a tile.
+kernel void group_norm_normalise(global const real *x, global const float *mean,
+                                 global const float *inverse_deviation, global const float *gamma,
+                                 global const float *beta, int relu, global real *y, int pixels,
+                                 int c, int width, int run)
+{
+    const size_t n = get_global_id(2);
+    const int begin = get_global_id(0) * width, end = min(c, begin + width);
+    const int first = get_global_id(1) * run, last = min(pixels, first + run);
+    mean += n * c;
+    inverse_deviation += n * c;
+    for (int pixel = first; pixel < last; pixel++)
+        for (int at = begin; at < end; at += VEC) {
+            const int left = c - at;
+            const size_t i = (n * pixels + pixel) * c + at;
+            const vec scale =
+                vec_load_part(gamma + at, left) * vec_load_part(inverse_deviation + at, left);
+            const vec v = (real_load_part(x + i, left) - vec_load_part(mean + at, left)) * scale +
+                          vec_load_part(beta + at, left);
+            real_store_part(relu ? relu_of(v) : v, y + i, left);
+        }
+}
+
+// Backward, stage one: [0][c] = the run's sum of dy, [1][c] = of dy * (x - mean), dy being masked
+// by the ReLU.
+kernel void group_norm_gradient_sums(global const real *x, global const float *mean,
+                                     global const real *y, global const real *dy,
+                                     global float *partials, int pixels, int c, int width, int run,
+                                     int rows)
+{
+    const size_t n = get_global_id(2);
+    const int begin = get_global_id(0) * width, end = min(c, begin + width);
+    const int first = get_global_id(1) * run, last = min(pixels, first + run);
+    global float *sums = partials + (n * get_global_size(1) + get_global_id(1)) * 2 * c;
+    mean += n * c;
+    for (int row = first; row < last; row += rows) {
+        const int stop = min(last, row + rows);
+        for (int at = begin; at < end; at += VEC) {
+            const int left = c - at;
+            const vec m = vec_load_part(mean + at, left);
+            vec sum = (vec)(0.0f), product = (vec)(0.0f);
+            if (row > first) {
+                sum = vec_load_part(sums + at, left);
+                product = vec_load_part(sums + c + at, left);
+            }
+            for (int pixel = row; pixel < stop; pixel++) {
+                const size_t i = (n * pixels + pixel) * c + at;
+                const vec d = load_masked(dy, y, i, left);
+                sum += d;
+                product += d * (real_load_part(x + i, left) - m);
+            }
+            vec_store_part(sum, sums + at, left);
+            vec_store_part(product, sums + c + at, left);
+        }
+    }
+}
+
+// dbeta = the sum over images and runs of dy, dgamma = that of dy * (x - mean) * inverse_deviation;
+// either may be NULL. One work-item for VEC channels.
+kernel void group_norm_gradient_parameters(global const float *partials,
+                                           global const float *inverse_deviation,
+                                           global float *dgamma, global float *dbeta, int images,
+                                           int c, int runs)
+{
+    const int at = get_global_id(0) * VEC, left = c - at;
+    vec dg = (vec)(0.0f), db = (vec)(0.0f);
+    for (int n = 0; n < images; n++) {
+        vec product = (vec)(0.0f);
+        for (int r = 0; r < runs; r++) {
+            global const float *in = partials + ((size_t)n * runs + r) * 2 * c + at;
+            db += vec_load_part(in, left);
+            product += vec_load_part(in + c, left);
+        }
+        dg += product * vec_load_part(inverse_deviation + (size_t)n * c + at, left);
+    }
+    if (dgamma)
+        vec_store_part(dg, dgamma + at, left);
+    if (dbeta)
+        vec_store_part(db, dbeta + at, left);
+}
+
+// Backward, stage two, for the pass over the pixels: averages over the group, behind the partials,
+// means[n][2][c]: [0] of gamma * dy, [1] of gamma * dy * (x - mean) * inverse_deviation^2. One
+// work-item for a group of an image.
+kernel void group_norm_gradient_means(global float *partials, global const float *gamma,
+                                      global const float *inverse_deviation, int pixels, int c,
+                                      int channels, int runs)
+{
+    const int begin = get_global_id(0) * channels;
+    const size_t n = get_global_id(1), images = get_global_size(1);
+    global const float *sums = partials + n * runs * 2 * c + begin;
+    global float *means = partials + (images * runs + n) * 2 * c + begin;
+    const float count = (float)pixels * channels;
+    const float inverse = inverse_deviation[n * c + begin];
+    float sum = 0.0f, product = 0.0f;
+    for (int r = 0; r < runs; r++) {
+        global const float *in = sums + r * (size_t)2 * c;
+        for (int i = 0; i < channels; i++) {
+            sum += gamma[begin + i] * in[i];
+            product += gamma[begin + i] * in[c + i];
+        }
+    }
+    for (int i = 0; i < channels; i++) {
+        means[i] = sum / count;
+        means[c + i] = product * inverse * inverse / count;
+    }
+}
+
+// dx = (accumulate ? dx : 0) + inverse_deviation * (gamma * dy - means[0] - (x - mean) * means[1]),
+// dy being masked by the ReLU. dx may be dy: each place is read and written by one work-item.
+kernel void group_norm_gradient(global const real *x, global const float *mean,
+                                global const float *inverse_deviation, global const float *gamma,
+                                global const real *y, global const real *dy,
+                                global const float *partials, int runs, global real *dx,
+                                int accumulate, int pixels, int c, int width, int run)
+{
+    const size_t n = get_global_id(2), images = get_global_size(2);
+    const int begin = get_global_id(0) * width, end = min(c, begin + width);
+    const int first = get_global_id(1) * run, last = min(pixels, first + run);
+    global const float *means = partials + (images * runs + n) * 2 * c;
+    mean += n * c;
+    inverse_deviation += n * c;
+    for (int pixel = first; pixel < last; pixel++)
+        for (int at = begin; at < end; at += VEC) {
+            const int left = c - at;
+            const size_t i = (n * pixels + pixel) * c + at;
+            const vec centred = real_load_part(x + i, left) - vec_load_part(mean + at, left);
+            vec v = vec_load_part(gamma + at, left) * load_masked(dy, y, i, left) -
+                    vec_load_part(means + at, left) - centred * vec_load_part(means + c + at, left);
+            v *= vec_load_part(inverse_deviation + at, left);
+            if (accumulate)
+                v += real_load_part(dx + i, left);
+            real_store_part(v, dx + i, left);
+        }
+}

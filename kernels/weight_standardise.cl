@@ -1,0 +1,111 @@
+// Weight standardisation: each output channel of a convolution's weights [rows][c], rows being all
+// taps and input channels, by its own mean and deviation. Weights are floats in every precision.
+//
+// A work-item handles a run of `run` rows (the last may be shorter) of VEC channels. Sums are made
+// in two stages, both in a fixed order: partials[runs][2][c], and then over the runs.
+
+// [0][c] = the mean of the run, [1][c] = the sum of squared deviations from it, by differences from
+// its first row.
+kernel void weight_standardise_sums(global const float *w, global float *partials, int rows, int c,
+                                    int run)
+{
+    const int at = get_global_id(0) * VEC, left = c - at;
+    const int first = get_global_id(1) * run, last = min(rows, first + run);
+    global float *sums = partials + get_global_id(1) * (size_t)2 * c + at;
+    const float scale = 1.0f / (last - first);
+    const vec shift = vec_load_part(w + first * (size_t)c + at, left);
+    vec sum = (vec)(0.0f), squares = (vec)(0.0f);
+    for (int row = first; row < last; row++) {
+        const vec d = vec_load_part(w + row * (size_t)c + at, left) - shift;
+        sum += d;
+        squares += d * d;
+    }
+    vec_store_part(shift + sum * scale, sums, left);
+    vec_store_part(relu_of(squares - sum * sum * scale), sums + c, left);
+}
+
+// The runs combined: the mean, as differences from the first run's, and 1 / sqrt(variance +
+// epsilon), the variance being the biased one. One work-item for VEC channels.
+kernel void weight_standardise_statistics(global const float *partials, global float *mean,
+                                          global float *inverse_deviation, int rows, int c,
+                                          int run, int runs, float epsilon)
+{
+    const int at = get_global_id(0) * VEC, left = c - at;
+    const vec shift = vec_load_part(partials + at, left);
+    vec m = (vec)(0.0f), squares = (vec)(0.0f);
+    for (int r = 0; r < runs; r++) {
+        const float part = (float)min(run, rows - r * run) / rows;
+        m += (vec_load_part(partials + r * (size_t)2 * c + at, left) - shift) * part;
+    }
+    for (int r = 0; r < runs; r++) {
+        global const float *in = partials + r * (size_t)2 * c + at;
+        const vec d = vec_load_part(in, left) - shift - m;
+        squares += vec_load_part(in + c, left) + d * d * (float)min(run, rows - r * run);
+    }
+    vec_store_part(shift + m, mean + at, left);
+    vec_store_part(1.0f / sqrt(squares / rows + epsilon), inverse_deviation + at, left);
+}
+
+// standard = (w - mean) * inverse_deviation.
+kernel void weight_standardise_apply(global const float *w, global const float *mean,
+                                     global const float *inverse_deviation,
+                                     global float *standard, int rows, int c, int run)
+{
+    const int at = get_global_id(0) * VEC, left = c - at;
+    const int first = get_global_id(1) * run, last = min(rows, first + run);
+    const vec m = vec_load_part(mean + at, left);
+    const vec inverse = vec_load_part(inverse_deviation + at, left);
+    for (int row = first; row < last; row++) {
+        const size_t i = row * (size_t)c + at;
+        vec_store_part((vec_load_part(w + i, left) - m) * inverse, standard + i, left);
+    }
+}
+
+// Backward, stage one: [0][c] = the run's sum of g, the gradient by the standardised weights,
+// [1][c] = of g * (w - mean).
+kernel void weight_standardise_gradient_sums(global const float *w, global const float *mean,
+                                             global const float *g, global float *partials,
+                                             int rows, int c, int run)
+{
+    const int at = get_global_id(0) * VEC, left = c - at;
+    const int first = get_global_id(1) * run, last = min(rows, first + run);
+    global float *sums = partials + get_global_id(1) * (size_t)2 * c + at;
+    const vec m = vec_load_part(mean + at, left);
+    vec sum = (vec)(0.0f), product = (vec)(0.0f);
+    for (int row = first; row < last; row++) {
+        const size_t i = row * (size_t)c + at;
+        const vec d = vec_load_part(g + i, left);
+        sum += d;
+        product += d * (vec_load_part(w + i, left) - m);
+    }
+    vec_store_part(sum, sums, left);
+    vec_store_part(product, sums + c, left);
+}
+
+// Backward, stage two: with v = (w - mean) * inverse_deviation and averages over the rows,
+// dw = inverse_deviation * (g - average(g) - v * average(g * v)). Each work-item adds the runs'
+// sums for itself.
+kernel void weight_standardise_gradient(global const float *w, global const float *mean,
+                                        global const float *inverse_deviation,
+                                        global const float *g, global const float *partials,
+                                        int runs, global float *dw, int rows, int c, int run)
+{
+    const int at = get_global_id(0) * VEC, left = c - at;
+    const int first = get_global_id(1) * run, last = min(rows, first + run);
+    const vec m = vec_load_part(mean + at, left);
+    const vec inverse = vec_load_part(inverse_deviation + at, left);
+    vec sum = (vec)(0.0f), product = (vec)(0.0f);
+    for (int r = 0; r < runs; r++) {
+        global const float *in = partials + r * (size_t)2 * c + at;
+        sum += vec_load_part(in, left);
+        product += vec_load_part(in + c, left);
+    }
+    sum /= rows;
+    product *= inverse * inverse / rows;
+    for (int row = first; row < last; row++) {
+        const size_t i = row * (size_t)c + at;
+        const vec v = vec_load_part(g + i, left) - sum -
+                      (vec_load_part(w + i, left) - m) * product;
+        vec_store_part(inverse * v, dw + i, left);
+    }
+}

@@ -1,0 +1,55 @@
+/* Backbones by name: from an image to feature maps. A table in backbone.c has a line for each, a
+ * file here for each way to build one: resnet.c, bit.c. */
+#ifndef HCNN_MODEL_BACKBONE_H
+#define HCNN_MODEL_BACKBONE_H
+
+#include "model/graph.h"
+
+enum { BACKBONE_STAGES = 4 };
+
+typedef struct backbone backbone;
+
+/* What a stage ends with, and where it began. */
+typedef struct backbone_stage {
+    int value;      /* its last node */
+    int parameters; /* the index of its first parameter */
+} backbone_stage;
+
+/* A way to build one. */
+typedef struct backbone_build {
+    /* Appends the stem and `stages` stages, under parameters called PREFIX.*, in the order of the
+     * state dict. */
+    void (*stages)(graph *g, const backbone *b, const char *prefix, enum stem stem, int input,
+                   int stages, backbone_stage made[BACKBONE_STAGES]);
+    /* What heads and fusions take instead of a stage's value; NULL: the value itself. Its
+     * parameters are called NAME.*. */
+    int (*finish)(graph *g, const backbone *b, const char *name, int value);
+    const char *first_weight; /* the name, inside a backbone, of one that each of these has */
+} backbone_build;
+
+struct backbone {
+    const char *name; /* --backbone */
+    const backbone_build *build;
+    int stem_channels;
+    int widths[BACKBONE_STAGES];   /* channels inside a block */
+    int channels[BACKBONE_STAGES]; /* of a stage's value */
+    int blocks[BACKBONE_STAGES];
+    int groups; /* of group normalisations */
+};
+
+extern const backbone_build resnet_basic, resnet_bottleneck, bit_bottleneck;
+
+/* The names with '|' between, as an option's choices. */
+extern const char backbone_choices[];
+
+const backbone *backbone_find(const char *name); /* or NULL */
+/* NULL behind the last. */
+const backbone *backbone_at(size_t index);
+
+/* The features that heads and fusions take, from the value of stage 1 .. BACKBONE_STAGES. Only the
+ * last stage's norm is one of the published network, PREFIX.norm; an earlier one's is the caller's,
+ * `own`. */
+int backbone_features(graph *g, const backbone *b, const char *prefix, const char *own, int stage,
+                      int value);
+
+#endif

@@ -1,0 +1,49 @@
+/* The table of fusions and what they share; see fusion.h. */
+#include "model/fusion.h"
+
+#include <string.h>
+
+static const fusion *const fusions[] = {&fusion_concat, &fusion_concat_bn_relu, &fusion_add,
+                                        &fusion_gate};
+
+const char fusion_choices[] = "concat|concat-bn-relu|add|gate";
+const char fusion_default[] = "concat";
+
+const fusion *fusion_at(size_t index)
+{
+    return index < sizeof fusions / sizeof fusions[0] ? fusions[index] : NULL;
+}
+
+const fusion *fusion_find(const char *name)
+{
+    for (size_t i = 0; fusion_at(i); i++)
+        if (strcmp(fusions[i]->name, name ? name : fusion_default) == 0)
+            return fusions[i];
+    return NULL;
+}
+
+/* The original's pool, which halves a map as the missing stage would. */
+int fusion_coarse_map(graph *g, int fine, int coarse)
+{
+    if (g->nodes[coarse].h == g->nodes[fine].h)
+        return coarse;
+    int pooled = graph_max_pool(g, coarse, 3, 2, 1, MAX_POOL_NOTHING);
+    graph_detach(g, pooled, coarse);
+    return pooled;
+}
+
+int fusion_coarse_average(graph *g, int fine, int coarse)
+{
+    int map = fusion_coarse_map(g, fine, coarse);
+    int average = graph_average_pool(g, map);
+    graph_detach(g, average, map);
+    return average;
+}
+
+int fusion_project(graph *g, const char *name, int input, int channels)
+{
+    int cin = g->nodes[input].c;
+    int parameters = graph_declare_convolution(g, name, cin, channels, 1, true);
+    return graph_convolution(g, input, parameters, true,
+                             (convolution_shape){cin, channels, 1, 1, 0});
+}

@@ -1,0 +1,35 @@
+/* How coarse and fine features become what the fine classifier takes. A table in fusion.c has a
+ * line for each, found by the name that --fusion takes, and a file each: fusion_NAME.c.
+ *
+ * The coarse features are always detached: the fine loss sends no gradient into the coarse
+ * backbone. */
+#ifndef HCNN_MODEL_FUSION_H
+#define HCNN_MODEL_FUSION_H
+
+#include "model/graph.h"
+
+typedef struct fusion {
+    const char *name;
+    /* Declares its parameters and appends its nodes behind two feature maps; the node that it
+     * returns is one pixel of as many channels as the fine map has. */
+    int (*build)(graph *g, int fine, int coarse);
+} fusion;
+
+extern const fusion fusion_add, fusion_concat, fusion_concat_bn_relu, fusion_gate;
+
+/* The names with '|' between, as an option's choices; the default one. */
+extern const char fusion_choices[], fusion_default[];
+
+const fusion *fusion_find(const char *name); /* or NULL; a NULL name is the default's */
+/* NULL behind the last. */
+const fusion *fusion_at(size_t index);
+
+/* For the fusions: the coarse map, detached, pooled to the fine one's size where it is larger (its
+ * backbone then lacks one stage), for node `to` to read. */
+int fusion_coarse_map(graph *g, int fine, int coarse);
+/* The average of that map, detached: one pixel. */
+int fusion_coarse_average(graph *g, int fine, int coarse);
+/* A 1x1 convolution with a bias, under parameters called NAME.*. */
+int fusion_project(graph *g, const char *name, int input, int channels);
+
+#endif

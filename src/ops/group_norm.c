@@ -1,0 +1,115 @@
+/* Launches kernels/group_norm.cl; see group_norm.h. */
+#include "ops/group_norm.h"
+#include "device/kernel.h"
+
+enum {
+    CPU_ITEMS = 8,          /* tiles wanted per compute unit */
+    CPU_ROWS = 4,           /* pixels that a CPU sums at a time */
+    CPU_PASS_FLOATS = 8192, /* in a tile where nothing is summed */
+    GPU_ITEMS = 512,        /* as CPU_ITEMS; it takes many threads to keep the memory busy */
+    GPU_PASS_RUN = 4,       /* pixels in a tile where nothing is summed */
+    SHORTEST_RUN = 16,      /* below this the second stage costs more than the first gains */
+    MOST_RUNS = 64,         /* the second stage walks over them one by one */
+};
+
+static const float epsilon = 1e-5f;
+
+/* How the work is cut into tiles; see the kernels. */
+typedef struct tiling {
+    int pixels, width;
+    int run, runs, rows;
+    int pass_run;
+    launch_range sums;     /* tiles of `run` pixels */
+    launch_range pass;     /* tiles of `pass_run` pixels */
+    launch_range channels; /* vectors */
+} tiling;
+
+/* A CPU's tiles are large, and PoCL compiles a kernel for each size of group: they are one each. */
+static launch_range items(const device *dev, size_t x, size_t y, size_t z)
+{
+    size_t group = (dev->info.type & CL_DEVICE_TYPE_CPU) != 0;
+    return (launch_range){3, {x, y, z}, {group, group, group}};
+}
+
+static size_t clamp(size_t value, size_t least, size_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* Made from one image's shape, so that a short batch sums as a whole one does. */
+static tiling make_tiling(const device *dev, tensor x)
+{
+    bool cpu = (dev->info.type & CL_DEVICE_TYPE_CPU) != 0;
+    size_t pixels = (size_t)x.h * (size_t)x.w, vectors = device_vectors(dev, x.c);
+    size_t parts = cpu ? 1 : vectors; /* of a row */
+    size_t wanted = (size_t)dev->info.compute_units * (cpu ? CPU_ITEMS : GPU_ITEMS);
+    size_t run = divide_up(pixels, clamp(divide_up(wanted, parts), 1, MOST_RUNS));
+    run = clamp(run, SHORTEST_RUN, pixels > SHORTEST_RUN ? pixels : SHORTEST_RUN);
+    size_t runs = divide_up(pixels, run);
+    size_t pass_run = cpu ? divide_up(CPU_PASS_FLOATS, (size_t)x.c) : GPU_PASS_RUN;
+    return (tiling){
+        .pixels = (int)pixels,
+        .width = (int)divide_up(vectors, parts) * dev->vec,
+        .run = (int)run,
+        .runs = (int)runs,
+        .rows = (int)(cpu ? CPU_ROWS : run),
+        .pass_run = (int)pass_run,
+        .sums = items(dev, parts, runs, (size_t)x.n),
+        .pass = items(dev, parts, divide_up(pixels, pass_run), (size_t)x.n),
+        .channels = items(dev, vectors, 1, 1),
+    };
+}
+
+size_t group_norm_workspace(const device *dev, tensor x)
+{
+    size_t runs = (size_t)make_tiling(dev, x).runs;
+    return (size_t)x.n * (runs + 1) * 2 * (size_t)x.c * sizeof(float);
+}
+
+status group_norm_forward(device *dev, tensor x, const group_norm_layer *layer, bool relu, tensor y,
+                          cl_mem workspace, error *err)
+{
+    tiling t = make_tiling(dev, x);
+    launch_range groups = items(dev, (size_t)layer->groups, (size_t)x.n, 1);
+    TRY(LAUNCH(dev, "group_norm", "group_norm_sums", t.sums, err, ARG_BUFFER(x.buffer),
+               ARG_BUFFER(workspace), ARG_INT(t.pixels), ARG_INT(x.c), ARG_INT(t.width),
+               ARG_INT(t.run), ARG_INT(t.rows)));
+    TRY(LAUNCH(dev, "group_norm", "group_norm_statistics", groups, err, ARG_BUFFER(workspace),
+               ARG_BUFFER(layer->mean), ARG_BUFFER(layer->inverse_deviation), ARG_INT(t.pixels),
+               ARG_INT(x.c), ARG_INT(x.c / layer->groups), ARG_INT(t.run), ARG_INT(t.runs),
+               ARG_FLOAT(epsilon)));
+    return LAUNCH(dev, "group_norm", "group_norm_normalise", t.pass, err, ARG_BUFFER(x.buffer),
+                  ARG_BUFFER(layer->mean), ARG_BUFFER(layer->inverse_deviation),
+                  ARG_BUFFER(layer->gamma), ARG_BUFFER(layer->beta), ARG_INT(relu),
+                  ARG_BUFFER(y.buffer), ARG_INT(t.pixels), ARG_INT(x.c), ARG_INT(t.width),
+                  ARG_INT(t.pass_run));
+}
+
+status group_norm_backward(device *dev, tensor x, const group_norm_layer *layer, bool relu,
+                           tensor y, tensor dy, const group_norm_gradients *gradients,
+                           cl_mem workspace, error *err)
+{
+    tiling t = make_tiling(dev, x);
+    cl_mem mask = relu ? y.buffer : NULL;
+    TRY(LAUNCH(dev, "group_norm", "group_norm_gradient_sums", t.sums, err, ARG_BUFFER(x.buffer),
+               ARG_BUFFER(layer->mean), ARG_BUFFER(mask), ARG_BUFFER(dy.buffer),
+               ARG_BUFFER(workspace), ARG_INT(t.pixels), ARG_INT(x.c), ARG_INT(t.width),
+               ARG_INT(t.run), ARG_INT(t.rows)));
+    if (gradients->gamma || gradients->beta)
+        TRY(LAUNCH(dev, "group_norm", "group_norm_gradient_parameters", t.channels, err,
+                   ARG_BUFFER(workspace), ARG_BUFFER(layer->inverse_deviation),
+                   ARG_BUFFER(gradients->gamma), ARG_BUFFER(gradients->beta), ARG_INT(x.n),
+                   ARG_INT(x.c), ARG_INT(t.runs)));
+    if (!gradients->x.buffer)
+        return STATUS_OK;
+    TRY(LAUNCH(dev, "group_norm", "group_norm_gradient_means",
+               items(dev, (size_t)layer->groups, (size_t)x.n, 1), err, ARG_BUFFER(workspace),
+               ARG_BUFFER(layer->gamma), ARG_BUFFER(layer->inverse_deviation), ARG_INT(t.pixels),
+               ARG_INT(x.c), ARG_INT(x.c / layer->groups), ARG_INT(t.runs)));
+    return LAUNCH(dev, "group_norm", "group_norm_gradient", t.pass, err, ARG_BUFFER(x.buffer),
+                  ARG_BUFFER(layer->mean), ARG_BUFFER(layer->inverse_deviation),
+                  ARG_BUFFER(layer->gamma), ARG_BUFFER(mask), ARG_BUFFER(dy.buffer),
+                  ARG_BUFFER(workspace), ARG_INT(t.runs), ARG_BUFFER(gradients->x.buffer),
+                  ARG_INT(gradients->accumulate_x), ARG_INT(t.pixels), ARG_INT(x.c),
+                  ARG_INT(t.width), ARG_INT(t.pass_run));
+}

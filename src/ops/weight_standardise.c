@@ -1,0 +1,72 @@
+/* Launches kernels/weight_standardise.cl; see weight_standardise.h. */
+#include "ops/weight_standardise.h"
+#include "device/kernel.h"
+#include "ops/tensor.h"
+
+enum {
+    SHORTEST_RUN = 64, /* rows; below this combining the runs costs more than they gain */
+    MOST_RUNS = 32,
+};
+
+const float weight_standardise_epsilon = 1e-8f;
+
+static size_t run_of(int rows)
+{
+    size_t run = divide_up((size_t)rows, MOST_RUNS);
+    return run > SHORTEST_RUN ? run : SHORTEST_RUN;
+}
+
+static size_t runs_of(int rows)
+{
+    return divide_up((size_t)rows, run_of(rows));
+}
+
+size_t weight_standardise_workspace(int rows, int c)
+{
+    return runs_of(rows) * 2 * (size_t)c * sizeof(float);
+}
+
+/* Tiles are long, and PoCL compiles a kernel for each size of group: on a CPU they are one each. */
+static launch_range items(const device *dev, int channels, size_t runs)
+{
+    size_t group = (dev->info.type & CL_DEVICE_TYPE_CPU) != 0;
+    return (launch_range){2, {device_vectors(dev, channels), runs, 1}, {group, group, group}};
+}
+
+static launch_range tiles_of(const device *dev, const weight_standardise_layer *l)
+{
+    return items(dev, l->c, runs_of(l->rows));
+}
+
+status weight_standardise_measure(device *dev, const weight_standardise_layer *l, cl_mem workspace,
+                                  error *err)
+{
+    TRY(LAUNCH(dev, "weight_standardise", "weight_standardise_sums", tiles_of(dev, l), err,
+               ARG_BUFFER(l->weights), ARG_BUFFER(workspace), ARG_INT(l->rows), ARG_INT(l->c),
+               ARG_INT(run_of(l->rows))));
+    return LAUNCH(dev, "weight_standardise", "weight_standardise_statistics", items(dev, l->c, 1),
+                  err, ARG_BUFFER(workspace), ARG_BUFFER(l->mean), ARG_BUFFER(l->inverse_deviation),
+                  ARG_INT(l->rows), ARG_INT(l->c), ARG_INT(run_of(l->rows)),
+                  ARG_INT(runs_of(l->rows)), ARG_FLOAT(weight_standardise_epsilon));
+}
+
+status weight_standardise_apply(device *dev, const weight_standardise_layer *l, cl_mem standardised,
+                                error *err)
+{
+    return LAUNCH(dev, "weight_standardise", "weight_standardise_apply", tiles_of(dev, l), err,
+                  ARG_BUFFER(l->weights), ARG_BUFFER(l->mean), ARG_BUFFER(l->inverse_deviation),
+                  ARG_BUFFER(standardised), ARG_INT(l->rows), ARG_INT(l->c),
+                  ARG_INT(run_of(l->rows)));
+}
+
+status weight_standardise_backward(device *dev, const weight_standardise_layer *l, cl_mem g,
+                                   cl_mem dw, cl_mem workspace, error *err)
+{
+    TRY(LAUNCH(dev, "weight_standardise", "weight_standardise_gradient_sums", tiles_of(dev, l), err,
+               ARG_BUFFER(l->weights), ARG_BUFFER(l->mean), ARG_BUFFER(g), ARG_BUFFER(workspace),
+               ARG_INT(l->rows), ARG_INT(l->c), ARG_INT(run_of(l->rows))));
+    return LAUNCH(dev, "weight_standardise", "weight_standardise_gradient", tiles_of(dev, l), err,
+                  ARG_BUFFER(l->weights), ARG_BUFFER(l->mean), ARG_BUFFER(l->inverse_deviation),
+                  ARG_BUFFER(g), ARG_BUFFER(workspace), ARG_INT(runs_of(l->rows)), ARG_BUFFER(dw),
+                  ARG_INT(l->rows), ARG_INT(l->c), ARG_INT(run_of(l->rows)));
+}

@@ -1,0 +1,419 @@
+/* A run is set up, resumed and closed; see trainer.h. */
+#include "train/trainer.h"
+#include "base/file.h"
+#include "model/weights.h"
+#include "train/tune.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void note(const trainer *t, const char *text)
+{
+    if (t->observer->note)
+        t->observer->note(t->observer->context, text);
+}
+
+/* note, for those who take a callback. */
+static void pass_note(void *context, const char *text)
+{
+    note(context, text);
+}
+
+static status open_part(const image_subset *part, const loader_options *options, loader **opened,
+                        error *err)
+{
+    return loader_create(part->set, part->indices, part->count, options, opened, err);
+}
+
+status trainer_open_part(trainer *t, const image_subset *part, loader **opened, error *err)
+{
+    const loader_options plain = {.batch_size = t->options->batch_size,
+                                  .threads = t->options->threads,
+                                  .crop = t->options->crop_boxes,
+                                  .bad = t->bad};
+    return open_part(part, &plain, opened, err);
+}
+
+/* A side of the network's input. */
+static int input_size(const trainer *t)
+{
+    return t->options->image_size ? t->options->image_size : t->data.native_size;
+}
+
+static loss_weights existing(const trainer *t, loss_weights w)
+{
+    return (loss_weights){t->options->only_fine && !t->marginal ? 0 : w.coarse, w.fine};
+}
+
+loss_weights trainer_weights(const trainer *t)
+{
+    return existing(t, loss_schedule_at(&t->weights, t->state.epoch));
+}
+
+loss_weights trainer_run_weights(const trainer *t)
+{
+    return existing(t, (loss_weights){t->options->coarse_weight, t->options->fine_weight});
+}
+
+static status open_data(trainer *t, error *err)
+{
+    const train_options *o = t->options;
+    TRY(dataset_open(o->data, &t->data, err));
+    if (o->crop_boxes && !t->data.train.boxes)
+        return error_set(err, STATUS_USAGE,
+                         "--crop-boxes: %s has no boxes; DeepFashion's Anno/list_bbox.txt has",
+                         dataset_is_sample(&t->data) ? "the sample" : t->data.source);
+    TRY(dataset_divide(&t->data, o->seed, &t->parts, err));
+    TRY(bad_images_create(o->max_bad, pass_note, t, &t->bad, err));
+    const loader_options training = {.batch_size = o->batch_size,
+                                     .threads = o->threads,
+                                     .seed = o->seed,
+                                     .shuffle = !o->no_shuffle,
+                                     .augment = t->augment,
+                                     .image_size = input_size(t),
+                                     .balance = o->balance,
+                                     .crop = o->crop_boxes,
+                                     .bad = t->bad,
+                                     .replace = true};
+    TRY(open_part(&t->parts.train, &training, &t->train, err));
+    return trainer_open_part(t, &t->parts.validation, &t->validate, err);
+}
+
+/* Batch normalisation has no variance to divide by when a batch is one value per channel. */
+static status check_last_batch(const trainer *t, const network_options *n, error *err)
+{
+    size_t rest = t->parts.train.count % (size_t)n->batch_size;
+    bool needs_two = false;
+    if (n->batch_size == 1 || rest == 1)
+        TRY(network_needs_two(n, &needs_two, err));
+    if (!needs_two)
+        return STATUS_OK;
+    return error_set(err, STATUS_USAGE,
+                     "%zu training images in batches of %d leave a batch of one image, whose last "
+                     "feature map is one pixel: batch normalisation needs more than one value; "
+                     "choose another --batch-size, a larger --image-size or --backbone bit_r50x1, "
+                     "which has none",
+                     t->parts.train.count, n->batch_size);
+}
+
+static status choose_freeze(trainer *t, error *err)
+{
+    const char *freeze = t->options->freeze;
+    bool has_backbones = false;
+    if (!freeze && t->options->weights)
+        TRY(weights_peek(t->options->weights, &has_backbones, err));
+    if (!freeze)
+        freeze = has_backbones && !t->options->only_fine ? "default" : "none";
+    t->freeze = file_path("%s", freeze);
+    return t->freeze ? STATUS_OK : error_memory(err, "the options");
+}
+
+static void show_tuning(void *context, const char *what, size_t done, size_t total)
+{
+    const trainer *t = context;
+    if (t->observer->evaluating)
+        t->observer->evaluating(t->observer->context, what, done, total);
+}
+
+static status tune(trainer *t, const network_options *n, error *err)
+{
+    const tune_options o = {.network = *n, .only_missing = true, .program = t->options->program};
+    const tune_observer observer = {t, show_tuning, pass_note, t->observer->stop};
+    tune_report report;
+    status result = tune_run(t->dev, &o, &observer, &report, err);
+    tune_free(&report);
+    return result;
+}
+
+/* 0 where nothing is said: with --only-fine there may be none. */
+static int coarse_stages_of(const char *depth)
+{
+    return depth ? depth[strlen("layer")] - '0' : 0;
+}
+
+static status create_network(trainer *t, error *err)
+{
+    const train_options *o = t->options;
+    size_t training = loader_pixel_capacity(t->train);
+    size_t validation = loader_pixel_capacity(t->validate);
+    network_options n = {
+        .backbone = o->backbone,
+        .stem = strcmp(o->stem, "cifar") == 0 ? STEM_CIFAR : STEM_IMAGENET,
+        .only_fine = o->only_fine,
+        .shared_trunk = o->shared_trunk,
+        .fusion = o->fusion,
+        .coarse_stages = coarse_stages_of(o->coarse_depth),
+        .coarse_classes = t->data.classes.coarse_count,
+        .fine_classes = t->data.classes.fine_count,
+        .image_size = input_size(t),
+        .batch_size = o->batch_size,
+        .training = true,
+        .pixel_capacity = training > validation ? training : validation,
+        .descend = solver_is_descent(o),
+        .solver_slots = solver_slots(o),
+        .marginal_parents = t->marginal ? t->data.classes.parents : NULL,
+        .freeze = t->freeze,
+    };
+    TRY(check_last_batch(t, &n, err));
+    if (o->tune)
+        TRY(tune(t, &n, err));
+    TRY(network_create(t->dev, &n, &t->net, err));
+    network_set_smoothing(t->net, (float)o->label_smoothing);
+    return solver_create(t->net, o, &t->solve, err);
+}
+
+static status load_start(trainer *t, error *err)
+{
+    TRY(network_initialize(t->net, t->options->seed, !t->options->weights, err));
+    if (!t->options->weights)
+        return STATUS_OK;
+    weights_report report = {0};
+    TRY(weights_load(t->net, t->options->weights, false, &report, err));
+    char *text = file_path("%s: %d tensors loaded%s%s", t->options->weights, report.loaded,
+                           report.text && *report.text ? "; not loaded:\n" : "",
+                           report.text ? report.text : "");
+    if (text)
+        note(t, text);
+    free(text);
+    weights_report_free(&report);
+    return STATUS_OK;
+}
+
+static size_t trained_size(trainer *t)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < network_parameter_count(t->net); i++) {
+        const parameter *p = network_parameter(t->net, i);
+        size += p->gradient || p->descends ? p->count : 0;
+    }
+    return size;
+}
+
+void trainer_announce(trainer *t, bool resumed)
+{
+    const train_started what = {
+        .device = t->dev->info.name,
+        .data = t->data.source,
+        .run = t->run.path,
+        .is_sample = dataset_is_sample(&t->data),
+        .resumed = resumed,
+        .coarse_classes = t->data.classes.coarse_count,
+        .fine_classes = t->data.classes.fine_count,
+        .image_size = network_get_options(t->net)->image_size,
+        .train_images = t->parts.train.count,
+        .validation_images = t->parts.validation.count,
+        .test_images = t->parts.whole_test.count,
+        .held_out = t->parts.rule == DIVISION_HELD_OUT,
+        .parameters = network_size(t->net),
+        .trained_parameters = trained_size(t),
+        .memory_bytes = network_memory_bytes(t->net),
+        .step = t->state.step,
+    };
+    if (t->observer->started)
+        t->observer->started(t->observer->context, &what);
+}
+
+bool trainer_stop_wanted(const trainer *t)
+{
+    return t->observer->stop && *t->observer->stop;
+}
+
+bool trainer_limit_reached(const trainer *t, uint64_t steps)
+{
+    return t->options->max_steps > 0 && steps >= (uint64_t)t->options->max_steps;
+}
+
+status trainer_save(trainer *t, bool best, error *err)
+{
+    TRY(journal_sync(&t->log, &t->state.metrics_bytes, err));
+    TRY(solver_get_loss_scale(t->solve, &t->state.scaling, err));
+    return checkpoint_save(t->run.path, t->net, &t->data.classes, t->solve, &t->state, best, err);
+}
+
+void trainer_close(trainer *t)
+{
+    journal_close(&t->log);
+    if (t->net)
+        solver_free(t->solve);
+    network_free(t->net);
+    loader_free(t->train);
+    loader_free(t->validate);
+    bad_images_free(t->bad);
+    dataset_division_free(&t->parts);
+    dataset_close(&t->data);
+    device_close(t->dev);
+    run_directory_close(&t->run);
+    free(t->freeze);
+}
+
+static status write_config(const trainer *t, const char *directory, error *err)
+{
+    train_options kept = *t->options;
+    kept.freeze = t->freeze;
+    kept.image_size = network_get_options(t->net)->image_size;
+    bool sample = dataset_is_sample(&t->data);
+    char *path = file_path("%s/config.json", directory);
+    /* Absolute, so that the run can be resumed from anywhere. */
+    char *data = sample ? NULL : realpath(t->data.source, NULL);
+    kept.data = data;
+    char *metrics = kept.metrics ? file_absolute(kept.metrics) : NULL;
+    kept.metrics = metrics;
+    status result;
+    if (!data && !sample)
+        result = error_set(err, STATUS_FAILED, "%s: its path from the root cannot be found: %s",
+                           t->data.source, strerror(errno));
+    else if (!path || (t->options->metrics && !metrics))
+        result = error_memory(err, directory);
+    else
+        result = config_write(path, &kept, err);
+    free(metrics);
+    free(data);
+    free(path);
+    return result;
+}
+
+/* The directory gets its name when the first checkpoint in it is whole. */
+static status create_run(trainer *t, error *err)
+{
+    TRY(run_directory_begin(&t->run, err));
+    TRY(write_config(t, t->run.temporary, err));
+    TRY(checkpoint_save(t->run.temporary, t->net, &t->data.classes, t->solve, &t->state, false,
+                        err));
+    return run_directory_commit(&t->run, err);
+}
+
+static status check_options(const train_options *o, error *err)
+{
+    if (o->balance && o->no_shuffle)
+        return error_set(err, STATUS_USAGE,
+                         "--balance draws the images by lot, --no-shuffle takes them in order");
+    bool adam = strcmp(o->optimizer, "adam") == 0;
+    if (o->nesterov && (o->momentum <= 0 || adam))
+        return error_set(err, STATUS_USAGE, "--nesterov needs --optimizer sgd and a --momentum");
+    if (adam && o->momentum != 0)
+        return error_set(err, STATUS_USAGE, "--momentum is SGD's; Adam has its own");
+    if (!o->only_fine && o->coarse_weight == 0 && o->fine_weight == 0)
+        return error_set(err, STATUS_USAGE, "--coarse 0 and --fine 0 leave nothing to learn");
+    return STATUS_OK;
+}
+
+static run_terms terms_of(const train_options *o)
+{
+    return (run_terms){o->seed, o->coarse_weight, o->fine_weight, o->crop_boxes};
+}
+
+static status start_state(trainer *t, error *err)
+{
+    int milestones[SCHEDULE_MILESTONES], count = 0;
+    if (t->options->milestones &&
+        schedule_parse_milestones(t->options->milestones, milestones, &count, err) != STATUS_OK)
+        return error_prefix(err, STATUS_USAGE, "--milestones");
+    schedule_start(&t->state.rate, t->options->lr, milestones, count);
+    t->state.best_loss = INFINITY;
+    t->state.scaling = loss_scale_start();
+    t->state.terms = terms_of(t->options);
+    return STATUS_OK;
+}
+
+static status parse_options(trainer *t, error *err)
+{
+    const train_options *o = t->options;
+    t->marginal = strcmp(o->coarse_loss, "marginal") == 0;
+    const loss_weights weights = {o->coarse_weight, o->fine_weight};
+    if (loss_schedule_parse(o->loss_schedule, weights, !o->only_fine || t->marginal, &t->weights,
+                            err) != STATUS_OK)
+        return error_prefix(err, STATUS_USAGE, "--loss-schedule");
+    return augment_parse(o->augment, &t->augment, err);
+}
+
+static status prepare(trainer *t, error *err)
+{
+    TRY(check_options(t->options, err));
+    TRY(parse_options(t, err));
+    TRY(start_state(t, err));
+    TRY(choose_freeze(t, err));
+    TRY(device_open(&t->dev, err));
+    TRY(device_set_precision(t->dev, t->options->precision, err));
+    TRY(open_data(t, err));
+    return create_network(t, err);
+}
+
+/* Before anything is loaded or opened: what is refused later has cost the user a minute. */
+static status check_start(trainer *t, error *err)
+{
+    const train_options *o = t->options;
+    TRY(config_check(o, err));
+    TRY(run_directory_name(&t->run, o->run, err));
+    return o->metrics ? journal_check_new(o->metrics, err) : STATUS_OK;
+}
+
+/* The metrics file, its place chosen by the options or in the run's directory. */
+static status open_journal(trainer *t, bool resumed, error *err)
+{
+    const char *chosen = t->options->metrics;
+    char *path = chosen ? file_path("%s", chosen) : file_path("%s/metrics.jsonl", t->run.path);
+    status result;
+    if (!path)
+        result = error_memory(err, t->run.path);
+    else if (resumed)
+        result = journal_resume(&t->log, path, t->state.metrics_bytes, err);
+    else
+        result = journal_create(&t->log, path, err);
+    free(path);
+    return result;
+}
+
+status trainer_begin(trainer *t, error *err)
+{
+    TRY(check_start(t, err));
+    TRY(prepare(t, err));
+    TRY(load_start(t, err));
+    /* A metrics file elsewhere first: when it cannot be written, no run is left behind. */
+    if (t->options->metrics)
+        TRY(open_journal(t, false, err));
+    TRY(create_run(t, err));
+    return t->options->metrics ? STATUS_OK : open_journal(t, false, err);
+}
+
+/* The optimizer's state that belongs to the checkpoint `last`. */
+static status load_solver(trainer *t, const char *last, const char *name, error *err)
+{
+    if (!solver_has_state(t->solve))
+        return STATUS_OK;
+    if (!name)
+        return error_set(err, STATUS_FAILED, "%s: names no file of the optimizer's state", last);
+    char *path = file_path("%s/%s", t->run.path, name);
+    status result = path ? solver_load(t->solve, path, err) : error_memory(err, name);
+    free(path);
+    return result;
+}
+
+static status load_state(trainer *t, error *err)
+{
+    checkpoint_info info = {0};
+    char *last = file_path("%s/last.safetensors", t->run.path);
+    status result = last ? checkpoint_read_info(last, &info, err) : error_memory(err, t->run.path);
+    if (result == STATUS_OK)
+        result = hierarchy_compare(&info.classes, last, &t->data.classes, "the data set", err);
+    if (result == STATUS_OK)
+        result = checkpoint_load(last, t->net, err);
+    if (result == STATUS_OK)
+        result = load_solver(t, last, info.optimizer_file, err);
+    t->state = info.state;
+    solver_set_loss_scale(t->solve, &t->state.scaling);
+    /* A checkpoint from before these were kept does not know them; config.json does. */
+    t->state.terms = terms_of(t->options);
+    checkpoint_free_info(&info);
+    free(last);
+    return result;
+}
+
+status trainer_reopen(trainer *t, const char *run, error *err)
+{
+    TRY(run_directory_open(&t->run, run, err));
+    TRY(prepare(t, err));
+    TRY(load_state(t, err));
+    return open_journal(t, true, err);
+}

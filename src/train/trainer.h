@@ -1,0 +1,64 @@
+/* A run while it goes on: what trainer.c opens and restores, steps.c moves on step by step and
+ * train.c epoch by epoch. Nothing outside these three needs it. */
+#ifndef HCNN_TRAIN_TRAINER_H
+#define HCNN_TRAIN_TRAINER_H
+
+#include "data/division.h"
+#include "data/loader.h"
+#include "train/checkpoint.h"
+#include "train/journal.h"
+#include "train/loss_schedule.h"
+#include "train/run_directory.h"
+#include "train/train.h"
+
+typedef struct trainer {
+    const train_options *options;
+    const train_observer *observer;
+    run_directory run;
+    device *dev;
+    dataset data;
+    dataset_division parts;
+    bad_images *bad; /* in all of them */
+    loader *train, *validate;
+    network *net;
+    solver *solve;
+    journal log;
+    training_state state;
+    char *freeze;
+    augment_list augment;
+    loss_schedule weights;
+    bool marginal; /* --coarse-loss marginal */
+    double epoch_started;
+    uint64_t images_since; /* since epoch_started */
+} trainer;
+
+/* A new run: its data, network, directory and first checkpoint. */
+status trainer_begin(trainer *t, error *err);
+/* One that is there, as its last checkpoint left it. */
+status trainer_reopen(trainer *t, const char *run, error *err);
+/* Also after a failure of the two above. */
+void trainer_close(trainer *t);
+
+/* Tells the observer what is about to start. */
+void trainer_announce(trainer *t, bool resumed);
+bool trainer_stop_wanted(const trainer *t);
+/* Whether so many steps are all that options->max_steps allows. */
+bool trainer_limit_reached(const trainer *t, uint64_t steps);
+
+/* The weights of the current epoch's losses; the coarse one is 0 where there is no such loss. */
+loss_weights trainer_weights(const trainer *t);
+/* Those of the validation loss: the run's own, the same in every epoch, so that epochs can be
+ * compared. */
+loss_weights trainer_run_weights(const trainer *t);
+
+/* A loader of images to measure on, in order and as they are. */
+status trainer_open_part(trainer *t, const image_subset *part, loader **opened, error *err);
+
+/* Writes a checkpoint of where the run stands, between two steps. */
+status trainer_save(trainer *t, bool best, error *err);
+
+/* steps.c: trains on the rest of the epoch. *ended is false when it was left early, for a stop or
+ * max_steps, after saving. */
+status trainer_run_epoch(trainer *t, bool *ended, error *err);
+
+#endif
