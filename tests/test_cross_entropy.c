@@ -169,6 +169,8 @@ static void test_reference(void **state)
 
 /* ---- Smoothed and mixed targets, and the loss of the parents ---- */
 
+enum { MOST_CLASSES = 40 };
+
 /* One batch in double precision. */
 typedef struct problem {
     int n, classes;
@@ -184,18 +186,19 @@ static double target_of(const problem *p, int i, int j)
     return (1 - s) * one_hot + s / p->classes;
 }
 
-static double reference_target_loss(const problem *p, const double *row, int i)
+/* Of losses[classes], minus the logarithms of the probabilities. */
+static double reference_target_loss(const problem *p, const double *losses, int i)
 {
     double loss = 0;
     for (int j = 0; j < p->classes; j++)
         if (target_of(p, i, j) != 0)
-            loss += target_of(p, i, j) * reference_loss(row, p->classes, j);
+            loss += target_of(p, i, j) * losses[j];
     return loss;
 }
 
 /* -sum of target * log(probability) over the parents, each a sum over its children; the logarithm
  * of a sum of exponentials beside its largest term, since it may lie below what a double holds. */
-static double reference_marginal_loss(const problem *p, const double *row, int i)
+static double reference_marginal_loss(const problem *p, const double *losses, int i)
 {
     double loss = 0;
     for (int parent = 0; parent < p->also.parent_count; parent++) {
@@ -203,22 +206,33 @@ static double reference_marginal_loss(const problem *p, const double *row, int i
         for (int j = 0; j < p->classes; j++)
             if (p->also.parents[j] == parent) {
                 target += target_of(p, i, j);
-                least = fmin(least, reference_loss(row, p->classes, j));
+                least = fmin(least, losses[j]);
             }
         for (int j = 0; j < p->classes; j++)
             if (p->also.parents[j] == parent)
-                sum += exp(least - reference_loss(row, p->classes, j));
+                sum += exp(least - losses[j]);
         if (target != 0)
             loss += target * (least - log(sum));
     }
     return loss;
 }
 
+static void reference_losses(const problem *p, const double *row, int i, double *loss,
+                             double *marginal)
+{
+    double losses[MOST_CLASSES];
+    losses[0] = reference_loss(row, p->classes, 0);
+    for (int j = 1; j < p->classes; j++)
+        losses[j] = losses[0] + row[0] - row[j];
+    *loss = reference_target_loss(p, losses, i);
+    *marginal = p->also.parents ? reference_marginal_loss(p, losses, i) : 0;
+}
+
 static double reference_whole(const problem *p, const double *row, int i)
 {
-    double marginal = p->also.parents ? reference_marginal_loss(p, row, i) : 0;
-    return p->weight / p->n * reference_target_loss(p, row, i) +
-           (double)p->also.marginal_weight / p->n * marginal;
+    double loss, marginal;
+    reference_losses(p, row, i, &loss, &marginal);
+    return p->weight / p->n * loss + (double)p->also.marginal_weight / p->n * marginal;
 }
 
 /* The slope by finite differences, so that no formula is trusted. */
@@ -246,8 +260,7 @@ static void expect_results(const problem *p, double *wide, const outcome *o)
             rank += row[j] > row[dominant] || (row[j] == row[dominant] && j < dominant);
         assert_int_equal(o->results[i].label, dominant);
         assert_int_equal(o->results[i].rank, rank);
-        losses[2 * i] = reference_target_loss(p, row, i);
-        losses[2 * i + 1] = p->also.parents ? reference_marginal_loss(p, row, i) : 0;
+        reference_losses(p, row, i, &losses[2 * i], &losses[2 * i + 1]);
         got[2 * i] = o->results[i].loss;
         got[2 * i + 1] = o->results[i].marginal_loss;
     }
@@ -257,10 +270,10 @@ static void expect_results(const problem *p, double *wide, const outcome *o)
 }
 
 /* Any tree: parents without children, with one, with most of them. */
-static void draw_problem(uint64_t seed, problem *p, int parents[40], int32_t labels[7])
+static void draw_problem(uint64_t seed, problem *p, int parents[MOST_CLASSES], int32_t labels[7])
 {
     *p = (problem){.n = support_pick(seed, 0, 1, 7),
-                   .classes = support_pick(seed, 1, 2, 40),
+                   .classes = support_pick(seed, 1, 2, MOST_CLASSES),
                    .labels = labels,
                    .weight = 1.75};
     p->also.targets.smoothing = support_pick(seed, 2, 0, 1) ? 0.1f : 0;
@@ -276,7 +289,7 @@ static void draw_problem(uint64_t seed, problem *p, int parents[40], int32_t lab
 
 static void expect_terms(device *dev, uint64_t seed, double spread)
 {
-    int parents[40];
+    int parents[MOST_CLASSES];
     int32_t labels[7];
     problem p;
     draw_problem(seed, &p, parents, labels);
@@ -299,7 +312,7 @@ static void expect_terms(device *dev, uint64_t seed, double spread)
 
 static void test_terms(void **state)
 {
-    for (uint64_t seed = 500; seed < 620; seed++)
+    for (uint64_t seed = 500; seed < 580; seed++)
         expect_terms(*state, seed, seed % 3 == 0 ? 20 : 2);
 }
 
