@@ -1,7 +1,7 @@
 /* The pickle reader: what CIFAR's files are made of, cut short at every byte, and what it refuses.
  */
 #include "check.h"
-#include "data/pickle.h"
+#include "data/numpy.h"
 
 /* {'data': array([[1, 2, 3], [4, 5, 6]], uint8), 'labels': [7, 300, -1]} as Python 2 wrote it. */
 static const char good[] =
@@ -15,7 +15,7 @@ static const char good[] =
 
 static status parse(const char *text, size_t size, pickle **parsed, error *err)
 {
-    return pickle_parse("here", (const unsigned char *)text, size, parsed, err);
+    return pickle_parse("here", (const unsigned char *)text, size, &numpy_rules, parsed, err);
 }
 
 static void test_good(void **state)

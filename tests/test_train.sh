@@ -85,6 +85,30 @@ for optimizer in "sgd" "sgd --momentum 0.9 --nesterov --weight-decay 1e-4" "adam
     fi
 done
 
+# ---- All that a recipe may ask for, to the bit ----
+
+# 30 batches an epoch are steps of 4 and one of 2.
+everything="--optimizer adamw --lr 1e-3 --weight-decay 0.05 --no-norm-decay --clip-norm 1
+    --accumulate 4 --ema 0.9 --schedule cosine --min-lr 1e-5 --warmup 0.5 --early-stop 3"
+check_run "10 steps of accumulated batches" 0 'stopped after step 10' \
+    train $tiny $everything --run all-once --max-steps 10
+check "... of which 8 are an epoch" grep -q '^{"epoch":1,"steps":8,' all-once/metrics.jsonl
+check_run "... in parts" 0 'stopped after step 3' train $tiny $everything --run all-parts --max-steps 3
+check_run "... to the same step" 0 'stopped after step 10' train --resume all-parts --max-steps 10
+for file in last best optimizer-10; do
+    check "... the same $file to the bit" \
+        same_tensors all-once/$file.safetensors all-parts/$file.safetensors
+done
+check "... the same losses" same_steps all-once/metrics.jsonl all-parts/metrics.jsonl
+check "... the best is the average, not the last" \
+    differing_tensors all-once/best.safetensors all-once/last.safetensors
+check_run "a schedule that is none" 2 \
+    'schedule step: is none of plateau, multistep, cosine, one-cycle' train $tiny --schedule step
+check_run "a floor for a schedule that takes none" 2 'schedule one-cycle takes no --min-lr' \
+    train $tiny --schedule one-cycle --min-lr 1e-5
+check_run "a warm-up as long as the run" 2 'warmup 2 leaves nothing of --epochs 2' \
+    train $tiny --epochs 2 --warmup 2
+
 # ---- A limit at an epoch's end saves and validates ----
 
 check_run "as many steps as an epoch has" 0 '^epoch 1/' train $tiny --run edge/ --max-steps 30

@@ -397,6 +397,72 @@ static void odd_tensors_are_skipped(void **state)
     network_free(net);
 }
 
+/* A classifier of as many classes sets the fine one where that stands on the backbone itself. */
+static void a_head_that_fits_is_taken(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    for (int kind = 0; kind < 3; kind++) {
+        weights_report report;
+        size_t count;
+        network_options o = options;
+        o.fine_classes = 10; /* write_plain's */
+        o.only_fine = kind == 0;
+        o.shared_trunk = kind == 1;
+        network *from = make_network(f, &options, 1), *net = make_network(f, &o, 2);
+        write_plain(f, from, (changes){"", "", NULL, true, true});
+        float *before = read_parameter(net, "fine_classifier.weight", &count);
+        CHECK_OK(weights_load(net, f->path, false, &report, &err));
+        if (kind < 2) {
+            assert_pattern(net, "fine_classifier.weight");
+            assert_non_null(strstr(report.text, "fine_classifier.bias: nothing"));
+        } else {
+            float *after = read_parameter(net, "fine_classifier.weight", &count);
+            assert_same_bits(before, after, count);
+            assert_non_null(strstr(report.text, "fc.weight: the network has no"));
+            free(after);
+        }
+        weights_report_free(&report);
+        free(before);
+        network_free(from);
+        network_free(net);
+    }
+}
+
+/* PyTorch's own container; which it is, the content tells. */
+static void pytorchs_files_are_read(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    weights_report report;
+    bool backbones = false;
+    tensor_file *file;
+    tensor_writer *w;
+    network *from = make_network(f, &options, 1), *to = make_network(f, &options, 2);
+    char *path = file_path("%s/w.pth", f->directory);
+    save(f, from);
+    CHECK_OK(tensor_file_open(f->path, &file, &err));
+    CHECK_OK(tensor_writer_create(path, &w, &err));
+    tensor_copy *copies = support_memory(tensor_file_count(file), sizeof *copies);
+    for (size_t i = 0; i < tensor_file_count(file); i++) {
+        const tensor_entry *e = tensor_file_at(file, i);
+        copies[i] = (tensor_copy){e, (char *)e->name, e->rank};
+    }
+    CHECK_OK(tensor_writer_copy(w, file, copies, tensor_file_count(file), &err));
+    CHECK_OK(tensor_writer_commit(w, &err));
+    CHECK_OK(weights_peek(path, &backbones, &err));
+    assert_true(backbones);
+    CHECK_OK(weights_load(to, path, true, &report, &err));
+    assert_true(report.whole);
+    assert_same_network(from, to);
+    weights_report_free(&report);
+    tensor_file_close(file);
+    free(copies);
+    free(path);
+    network_free(from);
+    network_free(to);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +475,8 @@ int main(void)
         cmocka_unit_test(strict_wants_all_and_nothing_else),
         cmocka_unit_test(nothing_loaded_is_an_error),
         cmocka_unit_test(odd_tensors_are_skipped),
+        cmocka_unit_test(a_head_that_fits_is_taken),
+        cmocka_unit_test(pytorchs_files_are_read),
     };
     return cmocka_run_group_tests_name("weights", tests, set_up, tear_down);
 }

@@ -224,13 +224,24 @@ status options_set(const option_spec *row, const char *text, error *err)
     return STATUS_OK;
 }
 
+/* The row of "-o" or "-o=VALUE"; NULL when there is none. */
+static const option_spec *find_letter(const option_spec *rows, const char *argument)
+{
+    for (; rows->name; rows++)
+        if (rows->letter && argument[1] == rows->letter &&
+            (argument[2] == '\0' || argument[2] == '='))
+            return rows;
+    return NULL;
+}
+
 /* The option at argv[*at]; moves *at to the value when that is an argument of its own. */
 static status parse_option(const command_line *line, int argc, char **argv, int *at, operands *rest,
                            error *err)
 {
     const char *argument = argv[*at];
     bool is_long = argument[1] == '-';
-    const option_spec *row = is_long ? options_find(line->options, argument + 2) : NULL;
+    const option_spec *row =
+        is_long ? options_find(line->options, argument + 2) : find_letter(line->options, argument);
     if (!row)
         return unknown_option(line, argument, err);
 
@@ -361,7 +372,9 @@ void options_help(const command_line *line, FILE *stream)
     for (const option_spec *row = line->options; row->name; row++) {
         char head[128], fallback[256], help[1024];
         const char *value = row->kind == OPTION_CHOICE ? row->choices : row->argument;
-        snprintf(head, sizeof head, "--%s%s%s", row->name, value ? " " : "", value ? value : "");
+        char letter[] = {',', ' ', '-', row->letter, '\0'};
+        snprintf(head, sizeof head, "--%s%s%s%s", row->name, row->letter ? letter : "",
+                 value ? " " : "", value ? value : "");
         format_default(row, fallback, sizeof fallback);
         snprintf(help, sizeof help, "%s%s", row->help, fallback);
         print_row(stream, head, help);

@@ -21,6 +21,7 @@ typedef enum option_kind {
 typedef struct option_spec {
     const char *name;  /* without the dashes, words joined by '-' */
     const char *alias; /* another spelling, or NULL */
+    char letter;       /* 'o': -o is a third one; 0: there is none */
     option_kind kind;
     void *target;         /* its value before parsing is the default that help shows; a number out
                              of bounds or a NULL string means that there is none to show */

@@ -21,7 +21,7 @@ static const struct {
 } types[] = {
     {"F32", SAFETENSORS_F32, 4},       {"F16", SAFETENSORS_F16, 2},
     {"BF16", SAFETENSORS_BF16, 2},     {"I64", SAFETENSORS_I64, 8},
-    {"F64", SAFETENSORS_OTHER, 8},     {"I32", SAFETENSORS_OTHER, 4},
+    {"F64", SAFETENSORS_F64, 8},       {"I32", SAFETENSORS_OTHER, 4},
     {"I16", SAFETENSORS_OTHER, 2},     {"I8", SAFETENSORS_OTHER, 1},
     {"U64", SAFETENSORS_OTHER, 8},     {"U32", SAFETENSORS_OTHER, 4},
     {"U16", SAFETENSORS_OTHER, 2},     {"U8", SAFETENSORS_OTHER, 1},
@@ -274,24 +274,36 @@ static status read_bytes(safetensors_file *f, const safetensors_entry *e, void *
     return STATUS_OK;
 }
 
+static float float_of(const unsigned char *bytes, safetensors_type type)
+{
+    uint16_t half;
+    double real;
+    memcpy(&half, bytes, sizeof half);
+    if (type == SAFETENSORS_F16)
+        return half_to_float(half);
+    if (type == SAFETENSORS_BF16)
+        return float_of_bits((uint32_t)half << 16);
+    memcpy(&real, bytes, sizeof real);
+    return (float)real;
+}
+
 status safetensors_read_f32(safetensors_file *f, const safetensors_entry *e, float *values,
                             error *err)
 {
-    size_t count = safetensors_elements(e);
+    size_t count = safetensors_elements(e), item = e->type == SAFETENSORS_F64 ? 8 : 2;
     if (e->type == SAFETENSORS_F32)
         return read_bytes(f, e, values, err);
-    if (e->type != SAFETENSORS_F16 && e->type != SAFETENSORS_BF16)
+    if (e->type != SAFETENSORS_F16 && e->type != SAFETENSORS_BF16 && e->type != SAFETENSORS_F64)
         return error_set(err, STATUS_FAILED,
-                         "%s: tensor '%.200s' is %s; F32, F16 and BF16 can be "
+                         "%s: tensor '%.200s' is %s; F32, F16, BF16 and F64 can be "
                          "read as weights",
                          f->path, e->name, e->type_name);
-    uint16_t *raw = malloc(count ? count * sizeof *raw : 1);
+    unsigned char *raw = malloc(count ? count * item : 1);
     if (!raw)
         return error_memory(err, e->name);
     status result = read_bytes(f, e, raw, err);
     for (size_t i = 0; result == STATUS_OK && i < count; i++)
-        values[i] = e->type == SAFETENSORS_F16 ? half_to_float(raw[i])
-                                               : float_of_bits((uint32_t)raw[i] << 16);
+        values[i] = float_of(raw + i * item, e->type);
     free(raw);
     return result;
 }

@@ -15,6 +15,7 @@ typedef enum safetensors_type {
     SAFETENSORS_F32,
     SAFETENSORS_F16,
     SAFETENSORS_BF16,
+    SAFETENSORS_F64,
     SAFETENSORS_I64,
     SAFETENSORS_OTHER, /* listed, but safetensors_read_f32 refuses it */
 } safetensors_type;
@@ -40,7 +41,8 @@ const safetensors_entry *safetensors_at(const safetensors_file *file, size_t ind
 const safetensors_entry *safetensors_find(const safetensors_file *file, const char *name);
 /* The value of a metadata key, or NULL. */
 const char *safetensors_metadata(const safetensors_file *file, const char *key);
-/* Reads a tensor as fp32, converting F16 and BF16; values has the entry's element count. */
+/* Reads a tensor as fp32, converting F16 and BF16 and rounding F64; values has the entry's element
+ * count. */
 status safetensors_read_f32(safetensors_file *file, const safetensors_entry *entry, float *values,
                             error *err);
 status safetensors_read_i64(safetensors_file *file, const safetensors_entry *entry, int64_t *values,

@@ -14,6 +14,8 @@ int command_eval(int argc, char **argv);
 int command_classify(int argc, char **argv);
 int command_data(int argc, char **argv);
 int command_preprocess(int argc, char **argv);
+int command_import(int argc, char **argv);
+int command_export(int argc, char **argv);
 int command_bench(int argc, char **argv);
 int command_devices(int argc, char **argv);
 int command_tune(int argc, char **argv);

@@ -11,6 +11,7 @@
 /* What the callbacks draw with. */
 typedef struct display {
     progress bar;
+    int epoch; /* whose steps it shows */
 } display;
 
 static double percent(const metrics *m, uint64_t hits)
@@ -63,8 +64,9 @@ static void show_step(void *context, const train_step *w)
     else
         snprintf(accuracy, sizeof accuracy, "coarse %.3f %.1f%% fine %.3f %.1f%%", w->coarse_loss,
                  percent(m, m->coarse_top1), w->fine_loss, percent(m, m->fine_top1));
-    if (w->batch == 1)
+    if (w->epoch != d->epoch)
         progress_begin(&d->bar, stdout);
+    d->epoch = w->epoch;
     if (d->bar.terminal) {
         char label[48];
         snprintf(text, sizeof text, "loss %.3f %s lr %g %.1f/s", w->loss, accuracy, w->lr,

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "data/archive.h"
 #include "data/dataset.h"
-#include "data/pickle.h"
+#include "data/numpy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -219,7 +219,7 @@ static status read_batch(const char *path, const archive_member *member, image_s
     char where[512];
     snprintf(where, sizeof where, "%.400s: %s", path, member->name);
     pickle *parsed;
-    TRY(pickle_parse(where, member->data, member->size, &parsed, err));
+    TRY(pickle_parse(where, member->data, member->size, &numpy_rules, &parsed, err));
     status result = take_batch(where, pickle_root(parsed), set, parents, err);
     pickle_free(parsed);
     return result;
@@ -256,7 +256,8 @@ static status take_python(const char *path, archive_member members[PYTHON_COUNT]
     TRY(read_batch(path, &members[PYTHON_TEST], &set->test, parents, err));
     snprintf(where, sizeof where, "%.400s: meta", path);
     pickle *meta;
-    TRY(pickle_parse(where, members[PYTHON_META].data, members[PYTHON_META].size, &meta, err));
+    TRY(pickle_parse(where, members[PYTHON_META].data, members[PYTHON_META].size, &numpy_rules,
+                     &meta, err));
     const pickle_value *root = pickle_root(meta);
     status result = take_names(where, root, "coarse_label_names", COARSE_CLASSES, coarse, err);
     if (result == STATUS_OK)

@@ -31,11 +31,14 @@ typedef struct network_options {
     bool training;         /* with gradients; false: forward only, less memory */
     size_t pixel_capacity; /* bytes of the largest batch's raw pixels */
     int solver_slots;      /* buffers that the optimizer will keep per weight: counted, not made */
-    bool descend;          /* the optimizer is gradient descent, no momentum, no decay: where the
-                              backward pass has a weight's whole gradient at hand it takes the step
-                              itself, and no gradient is kept. Not in fp16 */
-    const int *marginal_parents; /* [fine_classes], the coarse class of each: the coarse loss on the
-                                    fine head's probabilities is added. NULL: it is not */
+    bool averaged; /* the optimizer will keep an average of all that a step changes: counted,
+                      not made */
+    bool descend;  /* the optimizer is gradient descent, no momentum, no decay: where the
+                      backward pass has a weight's whole gradient at hand it takes the step
+                      itself, and no gradient is kept. Not in fp16 */
+    const int *marginal_parents; /* [fine_classes], the coarse class of each, kept by the caller:
+                                    the coarse loss on the fine head's probabilities is added. NULL:
+                                    it is not */
     const char *freeze; /* NULL or "none": nothing; "default": the coarse backbone before its
                            last stage, as the original; else comma-separated prefixes of
                            parameters' names */

@@ -8,12 +8,12 @@
 #include <string.h>
 
 static const char *const backbone_prefixes[] = {"coarse_backbone.", "fine_backbone.", "backbone."};
-enum { BACKBONES = sizeof backbone_prefixes / sizeof backbone_prefixes[0], SHAPE_TEXT = 200 };
+enum { BACKBONES = sizeof backbone_prefixes / sizeof backbone_prefixes[0] };
 
 /* One call of weights_load. */
 typedef struct loading {
     network *net;
-    safetensors_file *file;
+    tensor_file *file;
     bool *set; /* by parameter */
     FILE *text;
     weights_report *report;
@@ -25,67 +25,64 @@ void weights_report_free(weights_report *report)
     report->text = NULL;
 }
 
-/* "[64, 3, 7, 7]" */
-static const char *shape_text(int rank, const int64_t *shape, char text[SHAPE_TEXT])
-{
-    size_t used = 1;
-    strcpy(text, "[");
-    for (int i = 0; i < rank; i++)
-        used += (size_t)snprintf(text + used, SHAPE_TEXT - used, "%s%lld", i ? ", " : "",
-                                 (long long)shape[i]);
-    snprintf(text + used, SHAPE_TEXT - used, "]");
-    return text;
-}
-
 static const char *without_module(const char *name)
 {
     return strncmp(name, "module.", 7) == 0 ? name + 7 : name;
 }
 
-static bool same_shape(const parameter *p, const safetensors_entry *e)
-{
-    return p->rank == e->rank &&
-           (p->rank == 0 || memcmp(p->shape, e->shape, (size_t)p->rank * sizeof p->shape[0]) == 0);
-}
-
 /* Whether the tensor can set the parameter; writes the line why not. */
-static bool fits(loading *l, const safetensors_entry *e, const parameter *p)
+static bool fits(loading *l, const tensor_entry *e, const parameter *p)
 {
-    char ours[SHAPE_TEXT], theirs[SHAPE_TEXT];
+    char ours[TENSOR_SHAPE_BYTES], theirs[TENSOR_SHAPE_BYTES];
     bool counter = p->kind == PARAMETER_COUNTER;
-    bool floating =
-        e->type == SAFETENSORS_F32 || e->type == SAFETENSORS_F16 || e->type == SAFETENSORS_BF16;
-    if (!same_shape(p, e))
+    if (!tensor_shapes_fit(p->rank, p->shape, e->rank, e->shape))
         fprintf(l->text, "%s: is %s in the file, %s is %s in the network\n", e->name,
-                shape_text(e->rank, e->shape, theirs), p->name,
-                shape_text(p->rank, p->shape, ours));
-    else if (counter ? e->type != SAFETENSORS_I64 : !floating)
+                tensor_shape_text(e->rank, e->shape, theirs), p->name,
+                tensor_shape_text(p->rank, p->shape, ours));
+    else if (counter ? e->type != SAFETENSORS_I64 : !tensor_is_floating(e))
         fprintf(l->text, "%s: is %s in the file, %s takes %s\n", e->name, e->type_name, p->name,
-                counter ? "I64" : "F32, F16 and BF16");
+                counter ? "I64" : "F32, F16, BF16 and F64");
     else
         return true;
     return false;
 }
 
-static status set_values(loading *l, const safetensors_entry *e, parameter *p, error *err)
+static status set_values(loading *l, const tensor_entry *e, parameter *p, error *err)
 {
     if (p->kind == PARAMETER_COUNTER)
-        return safetensors_read_i64(l->file, e, &p->counter, err);
+        return tensor_file_read_i64(l->file, e, &p->counter, err);
     float *values = malloc(p->count * sizeof *values);
     if (!values)
         return error_memory(err, p->name);
-    status result = safetensors_read_f32(l->file, e, values, err);
+    status result = tensor_file_read_f32(l->file, e, values, err);
     if (result == STATUS_OK)
         result = network_parameter_write(l->net, p, values, err);
     free(values);
     return result;
 }
 
-/* The parameters that a tensor is for, up to BACKBONES of them. */
-static status find_targets(const loading *l, const safetensors_entry *e,
-                           parameter *targets[BACKBONES], int *count, error *err)
+/* What torchvision calls the classifier, or timm BiT's, is the fine one's where that stands on the
+ * backbone itself: only there does it mean the same. */
+static const char *alias(const loading *l, const char *name)
 {
-    const char *name = without_module(e->name);
+    static const char *const aliases[][2] = {
+        {"fc.weight", "fine_classifier.weight"},
+        {"fc.bias", "fine_classifier.bias"},
+        {"head.fc.weight", "fine_classifier.weight"},
+        {"head.fc.bias", "fine_classifier.bias"},
+    };
+    const network_options *o = network_get_options(l->net);
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
+        if ((o->only_fine || o->shared_trunk) && strcmp(name, aliases[i][0]) == 0)
+            return aliases[i][1];
+    return name;
+}
+
+/* The parameters that a tensor is for, up to BACKBONES of them. */
+static status find_targets(const loading *l, const tensor_entry *e, parameter *targets[BACKBONES],
+                           int *count, error *err)
+{
+    const char *name = alias(l, without_module(e->name));
     parameter *exact = network_find(l->net, name);
     *count = 0;
     if (exact) {
@@ -104,16 +101,16 @@ static status find_targets(const loading *l, const safetensors_entry *e,
     return STATUS_OK;
 }
 
-static status load_entry(loading *l, const safetensors_entry *e, error *err)
+static status load_entry(loading *l, const tensor_entry *e, error *err)
 {
     parameter *targets[BACKBONES];
-    char shape[SHAPE_TEXT];
+    char shape[TENSOR_SHAPE_BYTES];
     int count;
     bool used = false;
     TRY(find_targets(l, e, targets, &count, err));
     if (count == 0)
         fprintf(l->text, "%s: the network has no parameter of that name (it is %s in the file)\n",
-                e->name, shape_text(e->rank, e->shape, shape));
+                e->name, tensor_shape_text(e->rank, e->shape, shape));
     for (int i = 0; i < count; i++) {
         bool *set = &l->set[targets[i] - network_parameter(l->net, 0)];
         if (*set) {
@@ -160,8 +157,8 @@ static int report_kept(loading *l)
 
 static status load_entries(loading *l, int *kept, error *err)
 {
-    for (size_t i = 0; i < safetensors_count(l->file); i++)
-        TRY(load_entry(l, safetensors_at(l->file, i), err));
+    for (size_t i = 0; i < tensor_file_count(l->file); i++)
+        TRY(load_entry(l, tensor_file_at(l->file, i), err));
     *kept = report_kept(l);
     return STATUS_OK;
 }
@@ -171,10 +168,11 @@ static status judge(const weights_report *report, const char *path, bool strict,
                     error *err)
 {
     if (report->loaded == 0)
-        return error_set(err, STATUS_FAILED,
-                         "%s: holds no tensor that fits the network; names are expected as in the "
-                         "original's state dict or in torchvision's wide_resnet50_2:\n%.1000s",
-                         path, report->text);
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: holds no tensor that fits the network; names are expected as in the "
+            "original's state dict or, for a backbone, in torchvision's and timm's:\n%.1000s",
+            path, report->text);
     if (strict && (report->skipped > 0 || kept > 0))
         return error_set(err, STATUS_FAILED,
                          "%s: is not of this network: %d tensors fit nothing and %d parameters are "
@@ -189,14 +187,14 @@ static status load_file(network *net, const char *path, bool strict, weights_rep
     size_t size;
     int kept = 0;
     loading l = {.net = net, .report = report};
-    TRY(safetensors_open(path, &l.file, err));
+    TRY(tensor_file_open(path, &l.file, err));
     l.set = calloc(network_parameter_count(net), sizeof *l.set);
     l.text = open_memstream(&report->text, &size);
     status result = l.set && l.text ? load_entries(&l, &kept, err) : error_memory(err, path);
     if (l.text && fclose(l.text) != 0 && result == STATUS_OK)
         result = error_memory(err, path);
     free(l.set);
-    safetensors_close(l.file);
+    tensor_file_close(l.file);
     return result == STATUS_OK ? judge(report, path, strict, kept, err) : result;
 }
 
@@ -225,16 +223,16 @@ static bool is_backbone_weight(const char *name, const char *prefix)
 
 status weights_peek(const char *path, bool *has_backbones, error *err)
 {
-    safetensors_file *file;
+    tensor_file *file;
     bool plain = false, named[BACKBONES] = {false};
-    TRY(safetensors_open(path, &file, err));
-    for (size_t i = 0; i < safetensors_count(file); i++) {
-        const char *name = without_module(safetensors_at(file, i)->name);
+    TRY(tensor_file_open(path, &file, err));
+    for (size_t i = 0; i < tensor_file_count(file); i++) {
+        const char *name = without_module(tensor_file_at(file, i)->name);
         plain = plain || is_backbone_weight(name, "");
         for (int b = 0; b < BACKBONES; b++)
             named[b] = named[b] || is_backbone_weight(name, backbone_prefixes[b]);
     }
-    safetensors_close(file);
+    tensor_file_close(file);
     *has_backbones = plain || (named[0] && named[1]) || named[2];
     return STATUS_OK;
 }

@@ -1,9 +1,11 @@
-/* Moves a network's parameters between the device and safetensors files: whole state dicts under
- * the original's names, or torchvision's wide_resnet50_2 for the backbones alone. */
+/* Moves a network's parameters between the device and files: whole state dicts under the original's
+ * names, or torchvision's names for the backbones alone. Written are safetensors files; read are
+ * PyTorch's own, too. */
 #ifndef HCNN_MODEL_WEIGHTS_H
 #define HCNN_MODEL_WEIGHTS_H
 
 #include "base/safetensors.h"
+#include "base/tensor_file.h"
 #include "model/network.h"
 
 #include <stdbool.h>
@@ -23,9 +25,10 @@ void weights_report_free(weights_report *report);
 
 /* Sets parameters from a file. A tensor "X" sets the parameter of that name or else both
  * coarse_backbone.X and fine_backbone.X, as far as they exist: torchvision's names, see
- * https://github.com/pytorch/vision, torchvision/models/resnet.py. A leading "module." is ignored.
- * Weights may be F32, F16 or BF16, num_batches_tracked is I64. A tensor of another shape or type,
- * or of a name that fits nothing, is skipped and reported.
+ * https://github.com/pytorch/vision, torchvision/models/resnet.py. Its classifier "fc", or BiT's
+ * "head.fc", sets the fine one where nothing stands between backbone and classifier. A leading
+ * "module." is ignored. Weights may be F32, F16, BF16 or F64, num_batches_tracked is I64. A tensor
+ * of another shape or type, or of a name that fits nothing, is skipped and reported.
  *
  * STATUS_FAILED when the file cannot be read or sets nothing and, with strict (for checkpoints),
  * when a tensor was skipped or a parameter not set; the message names the first ones. Parameters

@@ -72,7 +72,7 @@ size_t batchnorm_workspace(const device *dev, tensor x)
 }
 
 static const float momentum = 0.1f;
-static const float epsilon = 1e-5f;
+const float batchnorm_epsilon = 1e-5f;
 
 static status normalise(device *dev, const tiling *t, tensor x, cl_mem mean, cl_mem inverse,
                         const batchnorm_layer *layer, tensor residual, bool relu, tensor y,
@@ -103,7 +103,7 @@ status batchnorm_forward(device *dev, tensor x, const batchnorm_layer *layer, ba
     TRY(LAUNCH(dev, "batchnorm", "batchnorm_statistics", t.channels, err, ARG_BUFFER(sums.buffer),
                ARG_INT(sums.runs), ARG_BUFFER(layer->mean), ARG_BUFFER(layer->inverse_deviation),
                ARG_BUFFER(layer->running_mean), ARG_BUFFER(layer->running_variance),
-               ARG_INT(t.pixels), ARG_INT(x.c), ARG_FLOAT(momentum), ARG_FLOAT(epsilon)));
+               ARG_INT(t.pixels), ARG_INT(x.c), ARG_FLOAT(momentum), ARG_FLOAT(batchnorm_epsilon)));
     return normalise(dev, &t, x, layer->mean, layer->inverse_deviation, layer, residual, relu, y,
                      err);
 }
@@ -114,7 +114,7 @@ status batchnorm_fold(device *dev, const batchnorm_layer *layer, int channels, c
     return LAUNCH(dev, "batchnorm", "batchnorm_fold", RANGE_1D(device_vectors(dev, channels)), err,
                   ARG_BUFFER(layer->running_mean), ARG_BUFFER(layer->running_variance),
                   ARG_BUFFER(layer->gamma), ARG_BUFFER(layer->beta), ARG_BUFFER(scale),
-                  ARG_BUFFER(shift), ARG_INT(channels), ARG_FLOAT(epsilon));
+                  ARG_BUFFER(shift), ARG_INT(channels), ARG_FLOAT(batchnorm_epsilon));
 }
 
 status batchnorm_evaluate(device *dev, tensor x, const batchnorm_layer *layer, tensor residual,
@@ -123,7 +123,7 @@ status batchnorm_evaluate(device *dev, tensor x, const batchnorm_layer *layer, t
     tiling t = make_tiling(dev, x);
     TRY(LAUNCH(dev, "batchnorm", "batchnorm_inverse", t.channels, err,
                ARG_BUFFER(layer->running_variance), ARG_BUFFER(workspace), ARG_INT(x.c),
-               ARG_FLOAT(epsilon)));
+               ARG_FLOAT(batchnorm_epsilon)));
     return normalise(dev, &t, x, layer->running_mean, workspace, layer, residual, relu, y, err);
 }
 

@@ -10,6 +10,8 @@
 
 #include "ops/tensor.h"
 
+extern const float batchnorm_epsilon;
+
 /* The buffers of one layer, [c] floats each. */
 typedef struct batchnorm_layer {
     cl_mem gamma, beta;

@@ -12,7 +12,7 @@ enum {
     MOST_RUNS = 64,         /* the second stage walks over them one by one */
 };
 
-static const float epsilon = 1e-5f;
+const float group_norm_epsilon = 1e-5f;
 
 /* How the work is cut into tiles; see the kernels. */
 typedef struct tiling {
@@ -77,7 +77,7 @@ status group_norm_forward(device *dev, tensor x, const group_norm_layer *layer, 
     TRY(LAUNCH(dev, "group_norm", "group_norm_statistics", groups, err, ARG_BUFFER(workspace),
                ARG_BUFFER(layer->mean), ARG_BUFFER(layer->inverse_deviation), ARG_INT(t.pixels),
                ARG_INT(x.c), ARG_INT(x.c / layer->groups), ARG_INT(t.run), ARG_INT(t.runs),
-               ARG_FLOAT(epsilon)));
+               ARG_FLOAT(group_norm_epsilon)));
     return LAUNCH(dev, "group_norm", "group_norm_normalise", t.pass, err, ARG_BUFFER(x.buffer),
                   ARG_BUFFER(layer->mean), ARG_BUFFER(layer->inverse_deviation),
                   ARG_BUFFER(layer->gamma), ARG_BUFFER(layer->beta), ARG_INT(relu),

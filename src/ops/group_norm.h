@@ -11,6 +11,8 @@
 
 #include "ops/tensor.h"
 
+extern const float group_norm_epsilon;
+
 typedef struct group_norm_layer {
     int groups;                     /* divides c */
     cl_mem gamma, beta;             /* [c] */

@@ -3,6 +3,7 @@
 #ifndef HCNN_TRAIN_CHECKPOINT_H
 #define HCNN_TRAIN_CHECKPOINT_H
 
+#include "base/safetensors.h"
 #include "data/hierarchy.h"
 #include "model/network.h"
 #include "train/metrics.h"
@@ -34,10 +35,16 @@ typedef struct training_state {
 } training_state;
 
 /* Writes RUN/last.safetensors, the optimizer's state before it, and, with best,
- * RUN/best.safetensors before both names are of one file. Kill it anywhere: the last checkpoint
+ * RUN/best.safetensors: the same file under both names or, where the solver keeps an average of the
+ * weights, one of that. Kill it anywhere: the last checkpoint
  * that was whole still is, with the optimizer's state that belongs to it. */
 status checkpoint_save(const char *run, network *net, const hierarchy *classes, solver *s,
                        const training_state *state, bool best, error *err);
+
+/* Metadata for weights that no run of ours has trained, so that they are a checkpoint of a network
+ * of these options and classes: training has not begun. */
+status checkpoint_describe(safetensors_writer *writer, const network_options *options,
+                           const hierarchy *classes, error *err);
 
 /* What a checkpoint says of itself. */
 typedef struct checkpoint_info {

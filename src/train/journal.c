@@ -168,6 +168,8 @@ status journal_test(journal *j, const train_finished *w, error *err)
     json_t *line = json_pack("{s:i}", "best_epoch", w->best_epoch);
     add_part(line, "test_half", &w->test_half, w);
     add_part(line, "test_whole", &w->test_whole, w);
+    if (line && w->stopped_early > 0)
+        json_object_set_new(line, "stopped_early", json_integer(w->stopped_early));
     return put(j, line, err);
 }
 

@@ -35,7 +35,8 @@ status journal_create(journal *j, const char *path, error *err);
 status journal_resume(journal *j, const char *path, uint64_t bytes, error *err);
 void journal_close(journal *j);
 
-/* {"step":1,"loss":..,"coarse_loss":..,"fine_loss":..}, losses being means over the batch. */
+/* {"step":1,"loss":..,"coarse_loss":..,"fine_loss":..}, losses being means over the step's
+ * batches. */
 status journal_step(journal *j, uint64_t step, double loss, double coarse_loss, double fine_loss,
                     bool only_fine, error *err);
 status journal_epoch(journal *j, const train_epoch *what, uint64_t step, error *err);

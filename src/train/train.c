@@ -29,13 +29,17 @@ static status interrupted(const trainer *t, error *err)
                      (unsigned long long)t->state.step, t->run.path);
 }
 
-/* Stopped, the run is saved as it stands: with all of the epoch's steps done, so that a resumed one
- * begins with this validation. */
+/* By the average of the weights, where one is kept. Stopped, the run is saved as it stands: with
+ * all of the epoch's steps done, so that a resumed one begins with this validation. */
 static status validate(trainer *t, metrics *sums, error *err)
 {
     evaluating context = {t, "validation"};
     const evaluate_watch watch = {pass_on, &context, t->observer->stop};
+    if (solver_averages(t->solve))
+        solver_exchange(t->solve);
     status result = evaluate_loader(t->net, t->validate, &t->data.classes, &watch, sums, err);
+    if (solver_averages(t->solve))
+        solver_exchange(t->solve);
     if (result != STATUS_INTERRUPTED)
         return result;
     TRY(trainer_save(t, false, err));
@@ -48,6 +52,7 @@ static status end_epoch(trainer *t, error *err)
     const train_options *o = t->options;
     double seconds = progress_now() - t->epoch_started;
     const loss_weights now = trainer_weights(t), all = trainer_run_weights(t);
+    double lr = schedule_rate(&t->state.rate, t->state.step); /* the last step's */
     train_epoch what = {
         .epoch = (int)t->state.epoch + 1,
         .epochs = o->epochs,
@@ -56,7 +61,7 @@ static status end_epoch(trainer *t, error *err)
         .fine_weight = now.fine,
         .run_coarse_weight = all.coarse,
         .run_fine_weight = all.fine,
-        .lr = t->state.rate.lr,
+        .lr = lr,
         .seconds = seconds,
         .images_per_second = seconds > 0 ? (double)t->images_since / seconds : 0,
         .only_fine = o->only_fine,
@@ -69,7 +74,7 @@ static status end_epoch(trainer *t, error *err)
             "the validation loss of epoch %d (step %llu) is not finite: training "
             "diverged; start a run with --weights %s/last.safetensors, the last checkpoint, and a "
             "lower --lr (now %g)",
-            what.epoch, (unsigned long long)t->state.step, t->run.path, t->state.rate.lr);
+            what.epoch, (unsigned long long)t->state.step, t->run.path, lr);
     what.best = loss < t->state.best_loss;
     TRY(journal_epoch(&t->log, &what, t->state.step, err));
     if (what.best) {
@@ -116,6 +121,25 @@ static status measure_best(trainer *t, train_finished *what, error *err)
     return journal_test(&t->log, what, err);
 }
 
+/* Whether the validation loss has not fallen for as long as --early-stop bears. Known from the
+ * state alone, so that a run that was stopped early stays so. */
+static bool stalled(const trainer *t)
+{
+    uint32_t bearable = (uint32_t)t->options->early_stop;
+    return bearable > 0 && t->state.epoch > t->state.best_epoch && isfinite(t->state.best_loss) &&
+           t->state.epoch - t->state.best_epoch - 1 >= bearable;
+}
+
+static void note_stalled(const trainer *t)
+{
+    char *text = file_path("stopped early, after epoch %u: the validation loss has not fallen for "
+                           "%d epochs",
+                           (unsigned)t->state.epoch, t->options->early_stop);
+    if (text)
+        trainer_note(t, text);
+    free(text);
+}
+
 static status finish(trainer *t, bool complete, error *err)
 {
     train_finished what = {
@@ -127,6 +151,10 @@ static status finish(trainer *t, bool complete, error *err)
         .run = t->run.path,
     };
     status result = STATUS_OK;
+    if (complete && stalled(t)) {
+        what.stopped_early = (int)t->state.epoch;
+        note_stalled(t);
+    }
     if (complete && isfinite(t->state.best_loss))
         result = measure_best(t, &what, err);
     if (result == STATUS_INTERRUPTED) /* the last epoch's end has saved: a resumed run measures */
@@ -137,9 +165,14 @@ static status finish(trainer *t, bool complete, error *err)
     return STATUS_OK;
 }
 
+static bool epochs_left(const trainer *t)
+{
+    return t->state.epoch < (uint32_t)t->options->epochs && !stalled(t);
+}
+
 static status run_epochs(trainer *t, error *err)
 {
-    while (t->state.epoch < (uint32_t)t->options->epochs) {
+    while (epochs_left(t)) {
         if (trainer_stop_wanted(t))
             return interrupted(t, err);
         if (trainer_limit_reached(t, t->state.step))

@@ -9,16 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void note(const trainer *t, const char *text)
+void trainer_note(const trainer *t, const char *text)
 {
     if (t->observer->note)
         t->observer->note(t->observer->context, text);
 }
 
-/* note, for those who take a callback. */
+/* trainer_note, for those who take a callback. */
 static void pass_note(void *context, const char *text)
 {
-    note(context, text);
+    trainer_note(context, text);
 }
 
 static status open_part(const image_subset *part, const loader_options *options, loader **opened,
@@ -153,6 +153,7 @@ static status create_network(trainer *t, error *err)
         .pixel_capacity = training > validation ? training : validation,
         .descend = solver_is_descent(o),
         .solver_slots = solver_slots(o),
+        .averaged = o->ema > 0,
         .marginal_parents = t->marginal ? t->data.classes.parents : NULL,
         .freeze = t->freeze,
     };
@@ -175,7 +176,7 @@ static status load_start(trainer *t, error *err)
                            report.text && *report.text ? "; not loaded:\n" : "",
                            report.text ? report.text : "");
     if (text)
-        note(t, text);
+        trainer_note(t, text);
     free(text);
     weights_report_free(&report);
     return STATUS_OK;
@@ -286,12 +287,15 @@ static status create_run(trainer *t, error *err)
 
 static status check_options(const train_options *o, error *err)
 {
+    bool adam = strcmp(o->optimizer, "sgd") != 0;
     if (o->balance && o->no_shuffle)
         return error_set(err, STATUS_USAGE,
                          "--balance draws the images by lot, --no-shuffle takes them in order");
-    bool adam = strcmp(o->optimizer, "adam") == 0;
     if (o->nesterov && (o->momentum <= 0 || adam))
         return error_set(err, STATUS_USAGE, "--nesterov needs --optimizer sgd and a --momentum");
+    if (o->warmup > 0 && o->warmup >= o->epochs)
+        return error_set(err, STATUS_USAGE, "--warmup %g leaves nothing of --epochs %d", o->warmup,
+                         o->epochs);
     if (adam && o->momentum != 0)
         return error_set(err, STATUS_USAGE, "--momentum is SGD's; Adam has its own");
     if (!o->only_fine && o->coarse_weight == 0 && o->fine_weight == 0)
@@ -306,15 +310,19 @@ static run_terms terms_of(const train_options *o)
 
 static status start_state(trainer *t, error *err)
 {
-    int milestones[SCHEDULE_MILESTONES], count = 0;
-    if (t->options->milestones &&
-        schedule_parse_milestones(t->options->milestones, milestones, &count, err) != STATUS_OK)
-        return error_prefix(err, STATUS_USAGE, "--milestones");
-    schedule_start(&t->state.rate, t->options->lr, milestones, count);
+    const train_options *o = t->options;
+    const schedule_terms terms = {o->schedule, o->lr, o->min_lr, o->warmup, o->milestones};
     t->state.best_loss = INFINITY;
     t->state.scaling = loss_scale_start();
-    t->state.terms = terms_of(t->options);
-    return STATUS_OK;
+    t->state.terms = terms_of(o);
+    return schedule_start(&t->state.rate, &terms, err);
+}
+
+/* The schedule counts steps, of which the last of an epoch may have fewer batches. */
+static void span_schedule(trainer *t)
+{
+    uint64_t whole = (uint64_t)t->options->accumulate, batches = loader_batches(t->train);
+    schedule_span(&t->state.rate, t->options->epochs, (batches + whole - 1) / whole);
 }
 
 static status parse_options(trainer *t, error *err)
@@ -337,6 +345,7 @@ static status prepare(trainer *t, error *err)
     TRY(device_open(&t->dev, err));
     TRY(device_set_precision(t->dev, t->options->precision, err));
     TRY(open_data(t, err));
+    span_schedule(t);
     return create_network(t, err);
 }
 
@@ -401,7 +410,10 @@ static status load_state(trainer *t, error *err)
         result = checkpoint_load(last, t->net, err);
     if (result == STATUS_OK)
         result = load_solver(t, last, info.optimizer_file, err);
+    const schedule fresh = t->state.rate;
     t->state = info.state;
+    t->state.rate = fresh;
+    schedule_restore(&t->state.rate, &info.state.rate);
     solver_set_loss_scale(t->solve, &t->state.scaling);
     /* A checkpoint from before these were kept does not know them; config.json does. */
     t->state.terms = terms_of(t->options);

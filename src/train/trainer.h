@@ -41,6 +41,8 @@ void trainer_close(trainer *t);
 
 /* Tells the observer what is about to start. */
 void trainer_announce(trainer *t, bool resumed);
+/* Something worth a line. */
+void trainer_note(const trainer *t, const char *text);
 bool trainer_stop_wanted(const trainer *t);
 /* Whether so many steps are all that options->max_steps allows. */
 bool trainer_limit_reached(const trainer *t, uint64_t steps);

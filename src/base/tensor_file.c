@@ -1,0 +1,241 @@
+/* One interface to both formats; see tensor_file.h. */
+#include "base/tensor_file.h"
+#include "base/torch_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct tensor_file {
+    safetensors_file *safetensors;
+    torch_file *torch; /* or this */
+    tensor_entry *entries;
+    size_t count;
+};
+
+const char *tensor_shape_text(int rank, const int64_t *shape, char text[TENSOR_SHAPE_BYTES])
+{
+    size_t used = 1;
+    strcpy(text, "[");
+    for (int i = 0; i < rank; i++)
+        used += (size_t)snprintf(text + used, TENSOR_SHAPE_BYTES - used, "%s%lld", i ? ", " : "",
+                                 (long long)shape[i]);
+    snprintf(text + used, TENSOR_SHAPE_BYTES - used, "]");
+    return text;
+}
+
+bool tensor_shapes_fit(int rank, const int64_t *shape, int other_rank, const int64_t *other)
+{
+    for (int i = 0; i < rank || i < other_rank; i++)
+        if ((i < rank ? shape[i] : 1) != (i < other_rank ? other[i] : 1))
+            return false;
+    return true;
+}
+
+static bool begins_as_torch(const char *path)
+{
+    unsigned char bytes[TORCH_MAGIC_BYTES];
+    FILE *stream = fopen(path, "rb");
+    bool is =
+        stream && fread(bytes, 1, sizeof bytes, stream) == sizeof bytes && torch_file_begins(bytes);
+    if (stream)
+        fclose(stream);
+    return is;
+}
+
+static tensor_entry entry_of(const safetensors_entry *e)
+{
+    tensor_entry entry = {e->name, e->type, e->type_name, e->rank, {0}};
+    memcpy(entry.shape, e->shape, sizeof entry.shape);
+    return entry;
+}
+
+static status list_entries(tensor_file *f, const char *path, error *err)
+{
+    f->count = f->torch ? torch_file_count(f->torch) : safetensors_count(f->safetensors);
+    f->entries = calloc(f->count + 1, sizeof *f->entries);
+    if (!f->entries)
+        return error_memory(err, path);
+    for (size_t i = 0; i < f->count; i++)
+        f->entries[i] =
+            f->torch ? torch_file_at(f->torch, i) : entry_of(safetensors_at(f->safetensors, i));
+    return STATUS_OK;
+}
+
+status tensor_file_open(const char *path, tensor_file **opened, error *err)
+{
+    *opened = NULL;
+    tensor_file *f = calloc(1, sizeof *f);
+    if (!f)
+        return error_memory(err, path);
+    status result = begins_as_torch(path) ? torch_file_open(path, &f->torch, err)
+                                          : safetensors_open(path, &f->safetensors, err);
+    if (result == STATUS_OK)
+        result = list_entries(f, path, err);
+    if (result == STATUS_OK)
+        *opened = f;
+    else
+        tensor_file_close(f);
+    return result;
+}
+
+void tensor_file_close(tensor_file *f)
+{
+    if (!f)
+        return;
+    safetensors_close(f->safetensors);
+    torch_file_close(f->torch);
+    free(f->entries);
+    free(f);
+}
+
+size_t tensor_file_count(const tensor_file *f)
+{
+    return f->count;
+}
+
+const tensor_entry *tensor_file_at(const tensor_file *f, size_t index)
+{
+    return &f->entries[index];
+}
+
+const tensor_entry *tensor_file_find(const tensor_file *f, const char *name)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (strcmp(f->entries[i].name, name) == 0)
+            return &f->entries[i];
+    return NULL;
+}
+
+const safetensors_file *tensor_file_safetensors(const tensor_file *f)
+{
+    return f->safetensors;
+}
+
+size_t tensor_elements(const tensor_entry *entry)
+{
+    size_t elements = 1;
+    for (int i = 0; i < entry->rank; i++)
+        elements *= (size_t)entry->shape[i];
+    return elements;
+}
+
+bool tensor_is_floating(const tensor_entry *entry)
+{
+    return entry->type == SAFETENSORS_F32 || entry->type == SAFETENSORS_F16 ||
+           entry->type == SAFETENSORS_BF16 || entry->type == SAFETENSORS_F64;
+}
+
+status tensor_file_read_f32(tensor_file *f, const tensor_entry *e, float *values, error *err)
+{
+    size_t index = (size_t)(e - f->entries);
+    return f->torch ? torch_file_read_f32(f->torch, index, values, err)
+                    : safetensors_read_f32(f->safetensors, safetensors_at(f->safetensors, index),
+                                           values, err);
+}
+
+status tensor_file_read_i64(tensor_file *f, const tensor_entry *e, int64_t *values, error *err)
+{
+    size_t index = (size_t)(e - f->entries);
+    return f->torch ? torch_file_read_i64(f->torch, index, values, err)
+                    : safetensors_read_i64(f->safetensors, safetensors_at(f->safetensors, index),
+                                           values, err);
+}
+
+/* ---- Writing ---- */
+
+struct tensor_writer {
+    safetensors_writer *safetensors;
+    torch_writer *torch; /* or this */
+};
+
+bool tensor_name_is_torch(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot && (strcmp(dot, ".pth") == 0 || strcmp(dot, ".pt") == 0);
+}
+
+status tensor_writer_create(const char *path, tensor_writer **created, error *err)
+{
+    tensor_writer *w = calloc(1, sizeof *w);
+    *created = NULL;
+    if (!w)
+        return error_memory(err, path);
+    status result = tensor_name_is_torch(path) ? torch_writer_create(path, &w->torch, err)
+                                               : safetensors_create(path, &w->safetensors, err);
+    if (result == STATUS_OK)
+        *created = w;
+    else
+        free(w);
+    return result;
+}
+
+status tensor_writer_describe(tensor_writer *w, const char *name, safetensors_type type, int rank,
+                              const int64_t *shape, error *err)
+{
+    return w->torch ? torch_writer_describe(w->torch, name, type, rank, shape, err)
+                    : safetensors_describe(w->safetensors, name, type, rank, shape, err);
+}
+
+status tensor_writer_append(tensor_writer *w, const void *bytes, size_t size, error *err)
+{
+    return w->torch ? torch_writer_append(w->torch, bytes, size, err)
+                    : safetensors_append(w->safetensors, bytes, size, err);
+}
+
+safetensors_writer *tensor_writer_safetensors(tensor_writer *w)
+{
+    return w->safetensors;
+}
+
+status tensor_writer_commit(tensor_writer *w, error *err)
+{
+    status result =
+        w->torch ? torch_writer_commit(w->torch, err) : safetensors_commit(w->safetensors, err);
+    free(w);
+    return result;
+}
+
+void tensor_writer_abort(tensor_writer *w)
+{
+    if (!w)
+        return;
+    torch_writer_abort(w->torch);
+    safetensors_abort(w->safetensors);
+    free(w);
+}
+
+static status describe_copy(tensor_writer *w, const tensor_copy *c, error *err)
+{
+    int64_t shape[SAFETENSORS_MAX_RANK];
+    const tensor_entry *e = c->from;
+    for (int i = 0; i < c->rank; i++)
+        shape[i] = i < e->rank ? e->shape[i] : 1;
+    return tensor_writer_describe(
+        w, c->name, tensor_is_floating(e) ? SAFETENSORS_F32 : SAFETENSORS_I64, c->rank, shape, err);
+}
+
+static status append_copy(tensor_writer *w, tensor_file *file, const tensor_entry *e, error *err)
+{
+    bool floating = tensor_is_floating(e);
+    size_t size = tensor_elements(e) * (floating ? sizeof(float) : sizeof(int64_t));
+    void *values = malloc(size ? size : 1);
+    if (!values)
+        return error_memory(err, e->name);
+    status result = floating ? tensor_file_read_f32(file, e, values, err)
+                             : tensor_file_read_i64(file, e, values, err);
+    if (result == STATUS_OK)
+        result = tensor_writer_append(w, values, size, err);
+    free(values);
+    return result;
+}
+
+status tensor_writer_copy(tensor_writer *w, tensor_file *file, const tensor_copy *copies,
+                          size_t count, error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        TRY(describe_copy(w, &copies[i], err));
+    for (size_t i = 0; i < count; i++)
+        TRY(append_copy(w, file, copies[i].from, err));
+    return STATUS_OK;
+}

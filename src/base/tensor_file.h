@@ -1,0 +1,82 @@
+/* Files of named tensors, whichever program wrote them: safetensors (safetensors.h) and what
+ * PyTorch's torch.save writes (torch_file.h). The content tells them apart, not the name. */
+#ifndef HCNN_BASE_TENSOR_FILE_H
+#define HCNN_BASE_TENSOR_FILE_H
+
+#include "base/error.h"
+#include "base/safetensors.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Types go by safetensors' names in either format. */
+typedef struct tensor_entry {
+    const char *name;
+    safetensors_type type;
+    const char *type_name;
+    int rank;
+    int64_t shape[SAFETENSORS_MAX_RANK];
+} tensor_entry;
+
+enum { TENSOR_SHAPE_BYTES = 200 };
+
+/* "[64, 3, 7, 7]", in `text`. */
+const char *tensor_shape_text(int rank, const int64_t *shape, char text[TENSOR_SHAPE_BYTES]);
+/* Whether two shapes are the same but for dimensions of 1 at their ends: PyTorch keeps a linear
+ * layer as [out, in], or as a convolution [out, in, 1, 1]. */
+bool tensor_shapes_fit(int rank, const int64_t *shape, int other_rank, const int64_t *other);
+
+typedef struct tensor_file tensor_file;
+
+/* Opens a file and reads what it says of its tensors; sizes are checked against the file's. */
+status tensor_file_open(const char *path, tensor_file **opened, error *err);
+void tensor_file_close(tensor_file *file); /* NULL is fine */
+size_t tensor_file_count(const tensor_file *file);
+/* In the order of a safetensors file's bytes, or of a state dict. */
+const tensor_entry *tensor_file_at(const tensor_file *file, size_t index);
+/* NULL when there is none of that name. */
+const tensor_entry *tensor_file_find(const tensor_file *file, const char *name);
+/* The safetensors file behind it, for its metadata; NULL for PyTorch's, which have none. */
+const safetensors_file *tensor_file_safetensors(const tensor_file *file);
+/* Elements of an entry (1 for rank 0). */
+size_t tensor_elements(const tensor_entry *entry);
+/* Whether it can be read as fp32: F32, F16, BF16 and F64. */
+bool tensor_is_floating(const tensor_entry *entry);
+/* Reads an entry of this file, tensor_elements values, row major. STATUS_FAILED for a type that is
+ * not of the kind. F64 is rounded to the nearest fp32. */
+status tensor_file_read_f32(tensor_file *file, const tensor_entry *entry, float *values,
+                            error *err);
+status tensor_file_read_i64(tensor_file *file, const tensor_entry *entry, int64_t *values,
+                            error *err);
+
+/* ---- Writing: describe every tensor, then hand over their bytes in that order, then commit ----
+ */
+
+typedef struct tensor_writer tensor_writer;
+
+/* Whether the name asks for PyTorch's format: it ends in .pth or .pt. */
+bool tensor_name_is_torch(const char *path);
+/* PyTorch's format if the name asks for it, else safetensors. */
+status tensor_writer_create(const char *path, tensor_writer **created, error *err);
+/* F32 and I64. */
+status tensor_writer_describe(tensor_writer *writer, const char *name, safetensors_type type,
+                              int rank, const int64_t *shape, error *err);
+status tensor_writer_append(tensor_writer *writer, const void *bytes, size_t size, error *err);
+/* For metadata, before the first bytes; NULL for PyTorch's format. */
+safetensors_writer *tensor_writer_safetensors(tensor_writer *writer);
+status tensor_writer_commit(tensor_writer *writer, error *err); /* frees the writer */
+void tensor_writer_abort(tensor_writer *writer);                /* frees it too; NULL is fine */
+
+/* A tensor of a file, and what it is called in another. */
+typedef struct tensor_copy {
+    const tensor_entry *from;
+    char *name;
+    int rank; /* of the copy: trailing dimensions of 1 left out or put behind */
+} tensor_copy;
+
+/* Describes and appends the copies: weights as F32, whole numbers as I64. */
+status tensor_writer_copy(tensor_writer *writer, tensor_file *file, const tensor_copy *copies,
+                          size_t count, error *err);
+
+#endif

@@ -1,0 +1,209 @@
+/* Zip archives through libarchive, which reads them in the order of their members; see zip.h. */
+#include "base/zip.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    BLOCK_BYTES = 1 << 16,
+    MAX_MEMBERS = 1 << 18,
+    MAX_RATIO = 1032, /* deflate makes no more bytes of one */
+};
+
+struct zip_file {
+    char *path;
+    struct archive *reader;
+    size_t next;   /* place of the member that the reader's next header is of */
+    uint64_t at;   /* bytes read of the member before it */
+    uint64_t most; /* bytes that a member can have, going by the file's size */
+    zip_member *members;
+    size_t count;
+};
+
+static status damaged(const zip_file *z, error *err)
+{
+    const char *reason = z->reader ? archive_error_string(z->reader) : NULL;
+    return error_set(err, STATUS_FAILED,
+                     "%s: cannot be read as a zip archive: %s; fetch it again if it is damaged",
+                     z->path, reason ? reason : "it is cut short");
+}
+
+/* A reader before the first member. */
+static status rewind_reader(zip_file *z, error *err)
+{
+    archive_read_free(z->reader);
+    z->next = 0;
+    z->reader = archive_read_new();
+    if (!z->reader)
+        return error_memory(err, z->path);
+    archive_read_support_format_zip_seekable(z->reader);
+    return archive_read_open_filename(z->reader, z->path, BLOCK_BYTES) == ARCHIVE_OK
+               ? STATUS_OK
+               : damaged(z, err);
+}
+
+/* *entry is NULL at the end. */
+static status next_header(zip_file *z, struct archive_entry **entry, error *err)
+{
+    int code = archive_read_next_header(z->reader, entry);
+    z->next++;
+    z->at = 0;
+    if (code == ARCHIVE_EOF)
+        *entry = NULL;
+    else if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
+        return damaged(z, err);
+    return STATUS_OK;
+}
+
+static status append_member(zip_file *z, struct archive_entry *entry, size_t *capacity, error *err)
+{
+    const char *name = archive_entry_pathname(entry);
+    la_int64_t size = archive_entry_size(entry);
+    size_t place = z->next - 1;
+    if (!name || archive_entry_filetype(entry) != AE_IFREG)
+        return STATUS_OK;
+    if (!archive_entry_size_is_set(entry) || size < 0 || (uint64_t)size > z->most)
+        return error_set(err, STATUS_FAILED,
+                         "%s: %s claims %lld bytes, more than the file can hold; it is damaged",
+                         z->path, name, (long long)size);
+    if (z->count == *capacity) {
+        *capacity = *capacity ? 2 * *capacity : 64;
+        zip_member *grown = realloc(z->members, *capacity * sizeof *grown);
+        if (!grown)
+            return error_memory(err, z->path);
+        z->members = grown;
+    }
+    zip_member *m = &z->members[z->count];
+    *m = (zip_member){.name = strdup(name), .size = (uint64_t)size, .place = place};
+    z->count += m->name != NULL;
+    return m->name ? STATUS_OK : error_memory(err, z->path);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const zip_member *)a)->name, ((const zip_member *)b)->name);
+}
+
+static status list_members(zip_file *z, error *err)
+{
+    struct archive_entry *entry;
+    size_t capacity = 0;
+    TRY(rewind_reader(z, err));
+    for (;;) {
+        TRY(next_header(z, &entry, err));
+        if (!entry)
+            break;
+        if (z->next > MAX_MEMBERS)
+            return error_set(err, STATUS_FAILED, "%s: has more than %d members", z->path,
+                             MAX_MEMBERS);
+        TRY(append_member(z, entry, &capacity, err));
+    }
+    if (z->count > 0)
+        qsort(z->members, z->count, sizeof *z->members, by_name);
+    for (size_t i = 1; i < z->count; i++)
+        if (strcmp(z->members[i - 1].name, z->members[i].name) == 0)
+            return error_set(err, STATUS_FAILED, "%s: has two members %s; it is damaged", z->path,
+                             z->members[i].name);
+    return rewind_reader(z, err);
+}
+
+status zip_open(const char *path, zip_file **opened, error *err)
+{
+    struct stat info;
+    *opened = NULL;
+    zip_file *z = calloc(1, sizeof *z);
+    if (!z || !(z->path = strdup(path))) {
+        free(z);
+        return error_memory(err, path);
+    }
+    status result = STATUS_OK;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        result = error_set(err, STATUS_FAILED, "%s: is not a regular file", path);
+    else
+        z->most = (uint64_t)info.st_size * MAX_RATIO;
+    if (result == STATUS_OK)
+        result = list_members(z, err);
+    if (result == STATUS_OK)
+        *opened = z;
+    else
+        zip_close(z);
+    return result;
+}
+
+void zip_close(zip_file *z)
+{
+    if (!z)
+        return;
+    archive_read_free(z->reader);
+    for (size_t i = 0; i < z->count; i++)
+        free(z->members[i].name);
+    free(z->members);
+    free(z->path);
+    free(z);
+}
+
+size_t zip_count(const zip_file *z)
+{
+    return z->count;
+}
+
+const zip_member *zip_at(const zip_file *z, size_t index)
+{
+    return &z->members[index];
+}
+
+const zip_member *zip_find(const zip_file *z, const char *name)
+{
+    const zip_member key = {.name = (char *)name};
+    return z->count ? bsearch(&key, z->members, z->count, sizeof key, by_name) : NULL;
+}
+
+static status read_on(zip_file *z, const zip_member *m, size_t size, void *bytes, error *err)
+{
+    unsigned char *to = bytes;
+    while (size > 0) {
+        la_ssize_t got = archive_read_data(z->reader, to, size);
+        if (got < 0)
+            return damaged(z, err);
+        if (got == 0)
+            return error_set(err, STATUS_FAILED, "%s: %s ends after %llu of %llu bytes", z->path,
+                             m->name, (unsigned long long)z->at, (unsigned long long)m->size);
+        to += got;
+        size -= (size_t)got;
+        z->at += (uint64_t)got;
+    }
+    return STATUS_OK;
+}
+
+static status skip_to(zip_file *z, const zip_member *m, uint64_t begin, error *err)
+{
+    unsigned char skipped[4096];
+    struct archive_entry *entry;
+    if (z->next > m->place + 1 || (z->next == m->place + 1 && z->at > begin))
+        TRY(rewind_reader(z, err));
+    while (z->next <= m->place) {
+        TRY(next_header(z, &entry, err));
+        if (!entry)
+            return error_set(err, STATUS_FAILED, "%s: changed while it was read", z->path);
+    }
+    while (z->at < begin) {
+        uint64_t left = begin - z->at;
+        TRY(read_on(z, m, left < sizeof skipped ? (size_t)left : sizeof skipped, skipped, err));
+    }
+    return STATUS_OK;
+}
+
+status zip_read(zip_file *z, const zip_member *m, uint64_t begin, size_t size, void *bytes,
+                error *err)
+{
+    unsigned char beyond;
+    TRY(skip_to(z, m, begin, err));
+    TRY(read_on(z, m, size, bytes, err));
+    /* libarchive compares the checksum when it is asked for more than there is. */
+    if (z->at == m->size && archive_read_data(z->reader, &beyond, 1) < 0)
+        return damaged(z, err);
+    return STATUS_OK;
+}

@@ -1,0 +1,293 @@
+/* `hcnn-cl export`: a checkpoint for other programs. */
+#include "base/file.h"
+#include "base/tensor_file.h"
+#include "commands/commands.h"
+#include "hcnn.h"
+#include "model/backbone.h"
+#include "model/onnx.h"
+#include "ops/input.h"
+#include "train/checkpoint.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct options {
+    const char *file, *out, *format, *backbone;
+    bool softmax;
+} options;
+
+/* ---- State dicts ---- */
+
+typedef struct copying {
+    tensor_file *file;
+    tensor_copy *copies;
+    size_t count;
+} copying;
+
+static status add(const options *o, copying *c, const char *name, const char *new_name, int rank,
+                  error *err)
+{
+    const tensor_entry *e = tensor_file_find(c->file, name);
+    if (!e)
+        return error_set(err, STATUS_FAILED, "%s: %s is missing; the checkpoint is damaged",
+                         o->file, name);
+    c->copies[c->count] = (tensor_copy){e, strdup(new_name), rank};
+    return c->copies[c->count++].name ? STATUS_OK : error_memory(err, name);
+}
+
+/* Everything, as it is called. */
+static status add_all(const options *o, const graph *g, copying *c, error *err)
+{
+    for (size_t i = 0; i < g->parameter_count; i++)
+        TRY(add(o, c, g->parameters[i].name, g->parameters[i].name, g->parameters[i].rank, err));
+    return STATUS_OK;
+}
+
+/* The classifier that stands on all four stages of the backbone and nothing else, as torchvision's
+ * does; NULL: it has none. */
+static const char *classifier_of(const network_options *n, bool fine)
+{
+    if (fine)
+        return n->only_fine || n->shared_trunk ? "fine_classifier" : NULL;
+    return n->coarse_stages == BACKBONE_STAGES ? "coarse_classifier" : NULL;
+}
+
+/* As torchvision's "fc"; timm's BiT has it as a convolution, "head.fc". */
+static status add_classifier(const options *o, const char *name, bool bit, copying *c, error *err)
+{
+    char weight[64], bias[64];
+    snprintf(weight, sizeof weight, "%s.weight", name);
+    snprintf(bias, sizeof bias, "%s.bias", name);
+    TRY(add(o, c, weight, bit ? "head.fc.weight" : "fc.weight", bit ? 4 : 2, err));
+    return add(o, c, bias, bit ? "head.fc.bias" : "fc.bias", 1, err);
+}
+
+/* One backbone without what stands before its names. */
+static status add_backbone(const options *o, const network_options *n, const graph *g, copying *c,
+                           error *err)
+{
+    bool fine = strcmp(o->backbone, "fine") == 0, bit = false;
+    const char *prefix = n->shared_trunk ? "backbone."
+                         : fine          ? "fine_backbone."
+                                         : "coarse_backbone.";
+    const char *classifier = classifier_of(n, fine);
+    size_t length = strlen(prefix);
+    for (size_t i = 0; i < g->parameter_count; i++) {
+        const parameter *p = &g->parameters[i];
+        if (strncmp(p->name, prefix, length) != 0)
+            continue;
+        TRY(add(o, c, p->name, p->name + length, p->rank, err));
+        bit |= strcmp(p->name + length, "stem.conv.weight") == 0;
+    }
+    if (c->count == 0)
+        return error_set(err, STATUS_USAGE,
+                         "%s: was trained with --only-fine and has no %s backbone", o->file,
+                         o->backbone);
+    if (classifier)
+        return add_classifier(o, classifier, bit, c, err);
+    printf("without a classifier: the %s one stands %s\n", o->backbone,
+           fine ? "behind the fusion" : "on an earlier layer");
+    return STATUS_OK;
+}
+
+static status write_copies(const options *o, copying *c, error *err)
+{
+    tensor_writer *writer;
+    TRY(tensor_writer_create(o->out, &writer, err));
+    safetensors_writer *plain = tensor_writer_safetensors(writer);
+    status result = plain ? safetensors_set_metadata(plain, "format", "pt", err) : STATUS_OK;
+    if (result == STATUS_OK)
+        result = tensor_writer_copy(writer, c->file, c->copies, c->count, err);
+    if (result == STATUS_OK)
+        return tensor_writer_commit(writer, err);
+    tensor_writer_abort(writer);
+    return result;
+}
+
+static status export_tensors(const options *o, const network_options *n, const graph *g, error *err)
+{
+    copying c = {0};
+    TRY(tensor_file_open(o->file, &c.file, err));
+    c.copies = calloc(g->parameter_count + 2, sizeof *c.copies);
+    status result = c.copies ? STATUS_OK : error_memory(err, o->file);
+    if (result == STATUS_OK)
+        result = strcmp(o->format, "torchvision") == 0 ? add_backbone(o, n, g, &c, err)
+                                                       : add_all(o, g, &c, err);
+    if (result == STATUS_OK)
+        result = write_copies(o, &c, err);
+    if (result == STATUS_OK)
+        printf("%s: %zu tensors\n", o->out, c.count);
+    for (size_t i = 0; i < c.count; i++)
+        free(c.copies[i].name);
+    free(c.copies);
+    tensor_file_close(c.file);
+    return result;
+}
+
+/* ---- ONNX ---- */
+
+enum { PROPERTIES = 6 };
+
+static char *dump(json_t *value)
+{
+    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+    json_decref(value);
+    return text;
+}
+
+/* NULL when a name is not UTF-8. */
+static char *dump_names(char *const *names, int count)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < count; i++)
+        if (json_array_append_new(list, json_string(names[i])) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return dump(list);
+}
+
+static char *dump_parents(const hierarchy *classes)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < classes->fine_count; i++)
+        json_array_append_new(list, json_integer(classes->parents[i]));
+    return dump(list);
+}
+
+/* Three decimal numbers, as they are written in the sources. */
+static char *dump_colours(const float colours[3])
+{
+    return file_path("[%.4g,%.4g,%.4g]", (double)colours[0], (double)colours[1],
+                     (double)colours[2]);
+}
+
+/* What whoever runs the model needs to know, as JSON texts. */
+static status export_onnx(const options *o, const checkpoint_info *info, graph *g, error *err)
+{
+    const hierarchy *classes = &info->classes;
+    char *texts[PROPERTIES] = {
+        dump_names(classes->coarse_names, classes->coarse_count),
+        dump_names(classes->fine_names, classes->fine_count),
+        dump_parents(classes),
+        dump_colours(input_mean),
+        dump_colours(input_deviation),
+        file_path("%d", info->options.image_size),
+    };
+    const onnx_property properties[PROPERTIES] = {
+        {"coarse_classes", texts[0]}, {"fine_classes", texts[1]}, {"fine_parents", texts[2]},
+        {"mean", texts[3]},           {"deviation", texts[4]},    {"image_size", texts[5]},
+    };
+    const onnx_options how = {o->softmax, properties, PROPERTIES, hcnn_version()};
+    state values = {0};
+    status result = STATUS_OK;
+    for (int i = 0; i < PROPERTIES; i++)
+        if (!texts[i])
+            result = error_set(err, STATUS_FAILED,
+                               "%s: a class's name is not UTF-8, or memory is out", o->out);
+    if (result == STATUS_OK)
+        result = graph_finish(g, false, err);
+    if (result == STATUS_OK)
+        result = state_read(g, o->file, &values, err);
+    if (result == STATUS_OK)
+        result = onnx_write(o->out, g, &values, &how, err);
+    if (result == STATUS_OK)
+        printf("%s: input image [batch, 3, %d, %d], %s %s\n", o->out, info->options.image_size,
+               info->options.image_size, o->softmax ? "probabilities" : "logits",
+               info->options.only_fine ? "fine" : "coarse and fine");
+    state_free(&values);
+    for (int i = 0; i < PROPERTIES; i++)
+        free(texts[i]);
+    return result;
+}
+
+/* ---- The command ---- */
+
+static const char *format_of(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    if (tensor_name_is_torch(path))
+        return "pth";
+    if (dot && strcmp(dot, ".onnx") == 0)
+        return "onnx";
+    return dot && strcmp(dot, ".safetensors") == 0 ? "safetensors" : NULL;
+}
+
+static status check(options *o, error *err)
+{
+    if (!o->out)
+        return error_set(err, STATUS_USAGE, "export needs -o FILE, where it goes");
+    const char *by_name = format_of(o->out);
+    if (!o->format)
+        o->format = by_name;
+    if (!o->format)
+        return error_set(err, STATUS_USAGE,
+                         "%s: the name says no format: end it in .safetensors, .pth or .onnx, or "
+                         "give --format",
+                         o->out);
+    bool torchvision = strcmp(o->format, "torchvision") == 0;
+    bool fits = torchvision ? !by_name || strcmp(by_name, "onnx") != 0
+                            : !by_name || strcmp(by_name, o->format) == 0;
+    if (!fits || (strcmp(o->format, "pth") == 0 && !by_name))
+        return error_set(err, STATUS_USAGE, "%s: the name is not of --format %s", o->out,
+                         o->format);
+    if (o->backbone && !torchvision)
+        return error_set(err, STATUS_USAGE, "--backbone is for --format torchvision");
+    if (o->softmax && strcmp(o->format, "onnx") != 0)
+        return error_set(err, STATUS_USAGE, "--softmax is for --format onnx");
+    if (!o->backbone)
+        o->backbone = "fine";
+    return STATUS_OK;
+}
+
+static status run(options *o, error *err)
+{
+    checkpoint_info info;
+    graph g;
+    TRY(check(o, err));
+    TRY(checkpoint_read_info(o->file, &info, err));
+    status result = hcnn_build(&info.options, &g, err);
+    if (result == STATUS_OK) {
+        result = strcmp(o->format, "onnx") == 0 ? export_onnx(o, &info, &g, err)
+                                                : export_tensors(o, &info.options, &g, err);
+        graph_free(&g);
+    }
+    checkpoint_free_info(&info);
+    return result;
+}
+
+int command_export(int argc, char **argv)
+{
+    options o = {0};
+    const option_spec rows[] = {
+        OPTION_ROW_STRING("out", &o.out, "FILE", "where it goes", .letter = 'o'),
+        OPTION_ROW_CHOICE("format", &o.format, "safetensors|pth|torchvision|onnx",
+                          "a state dict under the original's names, in either container; one "
+                          "backbone under torchvision's; or a model for ONNX runtimes",
+                          .fallback = "by the suffix of -o"),
+        OPTION_ROW_CHOICE("backbone", &o.backbone, "coarse|fine", "which, with torchvision",
+                          .fallback = "fine"),
+        OPTION_ROW_FLAG("softmax", &o.softmax, "with onnx: probabilities instead of logits"),
+        {0},
+    };
+    const command_line line = {
+        .usage = "export CHECKPOINT -o FILE [OPTION]...",
+        .summary = "Writes a checkpoint for other programs.",
+        .example = "hcnn-cl export runs/first/best.safetensors -o network.onnx",
+        .options = rows,
+        .takes_operands = true,
+    };
+    operands rest;
+    int exit_code;
+    error err;
+    if (!command_options(&line, argc, argv, &rest, &exit_code))
+        return exit_code;
+    o.file = rest.count == 1 ? rest.values[0] : NULL;
+    options_free(&rest);
+    status result = o.file ? run(&o, &err)
+                           : error_set(&err, STATUS_USAGE,
+                                       "export needs one checkpoint, as RUN/best.safetensors");
+    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+}

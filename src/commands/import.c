@@ -1,0 +1,132 @@
+/* `hcnn-cl import`: weights of torchvision, timm or the original as a file under our names. */
+#include "model/import.h"
+#include "commands/commands.h"
+#include "data/dataset.h"
+#include "train/checkpoint.h"
+
+#include <stdio.h>
+
+typedef struct options {
+    const char *file, *out, *backbone, *prefix, *data;
+    int image_size;
+} options;
+
+static void report(const options *o, const import_plan *plan)
+{
+    const network_options *n = &plan->options;
+    printf("%s: %s %s, %s stem", o->file, plan->whole ? "a network of" : "backbone", n->backbone,
+           n->stem == STEM_CIFAR ? "cifar" : "imagenet");
+    if (plan->whole && !n->only_fine)
+        printf(", %d coarse classes", n->coarse_classes);
+    if (plan->whole)
+        printf(", %d fine classes", n->fine_classes);
+    printf("\n%d tensors taken, %d skipped, %d missing\n%s", plan->taken, plan->skipped,
+           plan->missing, plan->text);
+}
+
+/* The classes of the data set make the file a checkpoint. */
+static status describe_classes(const options *o, const import_plan *plan,
+                               safetensors_writer *writer, error *err)
+{
+    dataset data = {0};
+    network_options n = plan->options;
+    TRY(dataset_open(o->data, &data, err));
+    status result = STATUS_OK;
+    if (n.fine_classes != data.classes.fine_count ||
+        (!n.only_fine && n.coarse_classes != data.classes.coarse_count))
+        result = error_set(err, STATUS_FAILED,
+                           "%s has %d coarse and %d fine classes, the network in %s has %d and %d",
+                           o->data, data.classes.coarse_count, data.classes.fine_count, o->file,
+                           n.only_fine ? 0 : n.coarse_classes, n.fine_classes);
+    n.coarse_classes = data.classes.coarse_count;
+    n.image_size = o->image_size;
+    if (result == STATUS_OK)
+        result = checkpoint_describe(writer, &n, &data.classes, err);
+    dataset_close(&data);
+    return result;
+}
+
+static status write_file(const options *o, import_plan *plan, error *err)
+{
+    tensor_writer *writer;
+    TRY(tensor_writer_create(o->out, &writer, err));
+    safetensors_writer *plain = tensor_writer_safetensors(writer);
+    status result = plain ? safetensors_set_metadata(plain, "format", "pt", err) : STATUS_OK;
+    if (result == STATUS_OK && o->data)
+        result = describe_classes(o, plan, plain, err);
+    if (result == STATUS_OK)
+        result = tensor_writer_copy(writer, plan->file, plan->copies, (size_t)plan->taken, err);
+    if (result == STATUS_OK)
+        return tensor_writer_commit(writer, err);
+    tensor_writer_abort(writer);
+    return result;
+}
+
+static status run(const options *o, error *err)
+{
+    const import_options how = {o->backbone, o->prefix};
+    import_plan plan;
+    if (!o->out)
+        return error_set(err, STATUS_USAGE, "import needs -o FILE, where the weights go");
+    if (o->data && tensor_name_is_torch(o->out))
+        return error_set(err, STATUS_USAGE,
+                         "%s: a checkpoint is a safetensors file; give it that suffix, or leave "
+                         "--data out",
+                         o->out);
+    TRY(import_open(o->file, &how, &plan, err));
+    status result = STATUS_OK;
+    if (o->data && !plan.whole)
+        result = error_set(err, STATUS_USAGE,
+                           "%s: is of a backbone alone, which has no classes: leave --data out",
+                           o->file);
+    if (result == STATUS_OK)
+        report(o, &plan);
+    if (result == STATUS_OK)
+        result = write_file(o, &plan, err);
+    if (result == STATUS_OK)
+        printf("%s written\n", o->out);
+    import_close(&plan);
+    return result;
+}
+
+int command_import(int argc, char **argv)
+{
+    options o = {.image_size = 224};
+    const option_spec rows[] = {
+        OPTION_ROW_STRING("out", &o.out, "FILE",
+                          "where the weights go: .safetensors, or .pth and .pt for PyTorch",
+                          .letter = 'o'),
+        OPTION_ROW_STRING("backbone", &o.backbone, "NAME", "what it is of, or of a part of which",
+                          .fallback = "whatever all of it fits"),
+        OPTION_ROW_STRING("prefix", &o.prefix, "TEXT",
+                          "take only tensors whose names begin so, and drop that",
+                          .fallback = "drop module., _orig_mod. and model."),
+        OPTION_ROW_STRING("data", &o.data, "PATH",
+                          "the data set that a whole network was trained on: with its classes the "
+                          "file is a checkpoint for eval and classify",
+                          .alias = "data-path"),
+        OPTION_ROW_INT("image-size", &o.image_size, 1, 4096,
+                       "pixels a side that it was trained at, with --data"),
+        {0},
+    };
+    const command_line line = {
+        .usage = "import FILE -o FILE [OPTION]...",
+        .summary = "Reads weights as torchvision, timm or the original saved them, .safetensors or "
+                   ".pth, recognises what they are of, and writes them as fp32 under the names "
+                   "that train --weights takes.",
+        .example = "hcnn-cl import wide_resnet50_2-95faca4d.pth -o wide_resnet_50.safetensors",
+        .options = rows,
+        .takes_operands = true,
+    };
+    operands rest;
+    int exit_code;
+    error err;
+    if (!command_options(&line, argc, argv, &rest, &exit_code))
+        return exit_code;
+    o.file = rest.count == 1 ? rest.values[0] : NULL;
+    options_free(&rest);
+    status result = o.file ? run(&o, &err)
+                           : error_set(&err, STATUS_USAGE,
+                                       "import needs one file of weights: import FILE -o FILE");
+    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+}

@@ -1,0 +1,280 @@
+/* Recognising what a file of weights is of; see import.h. Every network that can be built is
+ * compared with the file by its parameters' names and shapes: nothing here knows a backbone. */
+#include "model/import.h"
+#include "model/backbone.h"
+#include "model/fusion.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NEAREST_TEXT = 1000, NATIVE_IMAGE = 224 };
+
+static const char fine_prefix[] = "fine_backbone.";
+
+/* One call of import_open. */
+typedef struct search {
+    const char *path;
+    const import_options *options;
+    import_plan *plan;
+    const char **names; /* of the file's tensors, without what is dropped; NULL: not asked for */
+    bool *used;         /* by tensor */
+    graph best;         /* the network that fits, or comes nearest */
+    network_options best_options;
+    size_t best_found, best_wanted;
+} search;
+
+/* ---- Names ---- */
+
+static const char *strip(const char *name, const char *prefix)
+{
+    static const char *const wrappers[] = {"module.", "_orig_mod.", "model."};
+    if (prefix)
+        return strncmp(name, prefix, strlen(prefix)) == 0 ? name + strlen(prefix) : NULL;
+    for (size_t i = 0; i < sizeof wrappers / sizeof wrappers[0];)
+        if (strncmp(name, wrappers[i], strlen(wrappers[i])) == 0) {
+            name += strlen(wrappers[i]);
+            i = 0;
+        } else {
+            i++;
+        }
+    return name;
+}
+
+/* NULL when there is none. */
+static const tensor_entry *find_tensor(const search *s, const char *name)
+{
+    for (size_t i = 0; i < tensor_file_count(s->plan->file); i++)
+        if (s->names[i] && strcmp(s->names[i], name) == 0)
+            return tensor_file_at(s->plan->file, i);
+    return NULL;
+}
+
+/* The name to look for: inside a backbone's file there is no prefix. NULL: not of a backbone. */
+static const char *wanted_name(const search *s, const parameter *p)
+{
+    if (s->plan->whole)
+        return p->name;
+    bool inside = strncmp(p->name, fine_prefix, strlen(fine_prefix)) == 0;
+    return inside ? p->name + strlen(fine_prefix) : NULL;
+}
+
+static const tensor_entry *find_parameter(const search *s, const parameter *p)
+{
+    const char *name = wanted_name(s, p);
+    const tensor_entry *e = name ? find_tensor(s, name) : NULL;
+    bool counter = p->kind == PARAMETER_COUNTER;
+    bool fits = e && tensor_shapes_fit(p->rank, p->shape, e->rank, e->shape) &&
+                (counter ? e->type == SAFETENSORS_I64 : tensor_is_floating(e));
+    return fits ? e : NULL;
+}
+
+/* ---- Comparing ---- */
+
+/* Keeps the network if more of it is in the file than of the best so far. */
+static status try_network(search *s, network_options options, error *err)
+{
+    graph g;
+    size_t found = 0, wanted = 0;
+    TRY(hcnn_build(&options, &g, err));
+    for (size_t i = 0; i < g.parameter_count; i++) {
+        const parameter *p = &g.parameters[i];
+        if (p->kind == PARAMETER_COUNTER || !wanted_name(s, p))
+            continue;
+        wanted++;
+        found += find_parameter(s, p) != NULL;
+    }
+    bool fits = found == wanted, fitted = s->best_found == s->best_wanted;
+    if (s->best_wanted == 0 || fits > fitted || (fits == fitted && found > s->best_found)) {
+        graph_free(&s->best);
+        s->best = g;
+        s->best_options = options;
+        s->best_found = found;
+        s->best_wanted = wanted;
+    } else {
+        graph_free(&g);
+    }
+    return STATUS_OK;
+}
+
+/* The ways to put a coarse and a fine branch together. */
+static status try_shapes(search *s, network_options o, error *err)
+{
+    if (o.only_fine || o.shared_trunk) {
+        int stages = o.only_fine ? 0 : BACKBONE_STAGES - 1;
+        for (; stages <= (o.only_fine ? 0 : BACKBONE_STAGES); stages++) {
+            o.coarse_stages = stages;
+            TRY(try_network(s, o, err));
+        }
+        return STATUS_OK;
+    }
+    for (size_t i = 0; fusion_at(i); i++)
+        for (int stages = BACKBONE_STAGES - 1; stages <= BACKBONE_STAGES; stages++) {
+            o.fusion = fusion_at(i)->name;
+            o.coarse_stages = stages;
+            TRY(try_network(s, o, err));
+        }
+    return STATUS_OK;
+}
+
+static status try_all(search *s, network_options o, error *err)
+{
+    for (size_t i = 0; backbone_at(i); i++) {
+        o.backbone = backbone_at(i)->name;
+        if (s->options->backbone && strcmp(s->options->backbone, o.backbone) != 0)
+            continue;
+        for (int stem = STEM_IMAGENET; stem <= STEM_CIFAR; stem++) {
+            o.stem = (enum stem)stem;
+            TRY(try_shapes(s, o, err));
+        }
+    }
+    return STATUS_OK;
+}
+
+static int classes_of(const tensor_entry *classifier)
+{
+    bool sane = classifier && classifier->rank == 2 && classifier->shape[0] > 0 &&
+                classifier->shape[0] <= 1 << 24;
+    return sane ? (int)classifier->shape[0] : 1;
+}
+
+/* What the names alone tell. */
+static network_options outline(search *s)
+{
+    const tensor_entry *fine = find_tensor(s, "fine_classifier.weight");
+    const tensor_entry *coarse = find_tensor(s, "coarse_classifier.weight");
+    network_options o = {.image_size = NATIVE_IMAGE, .batch_size = 1, .only_fine = true};
+    bool trunk = false;
+    for (size_t i = 0; i < tensor_file_count(s->plan->file); i++)
+        trunk |= s->names[i] && strncmp(s->names[i], "backbone.", strlen("backbone.")) == 0;
+    s->plan->whole = fine != NULL;
+    o.fine_classes = classes_of(fine);
+    if (fine && coarse) {
+        o.only_fine = false;
+        o.shared_trunk = trunk;
+        o.coarse_classes = classes_of(coarse);
+    }
+    return o;
+}
+
+/* ---- The plan ---- */
+
+static status take(search *s, const tensor_entry *e, const char *name, int rank, error *err)
+{
+    tensor_copy *c = &s->plan->copies[s->plan->taken];
+    *c = (tensor_copy){e, strdup(name), rank};
+    if (!c->name)
+        return error_memory(err, name);
+    s->plan->taken++;
+    s->used[e - tensor_file_at(s->plan->file, 0)] = true;
+    return STATUS_OK;
+}
+
+/* A backbone's own classifier, which a network of as many classes can take: torchvision's "fc" or
+ * timm BiT's, which is a convolution there. */
+static status take_classifier(search *s, error *err)
+{
+    static const char *const names[][2] = {{"fc.weight", "fc.bias"},
+                                           {"head.fc.weight", "head.fc.bias"}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const tensor_entry *weight = find_tensor(s, names[i][0]);
+        const tensor_entry *bias = find_tensor(s, names[i][1]);
+        if (!weight || !bias || !tensor_is_floating(weight) || !tensor_is_floating(bias) ||
+            weight->rank < 2 || bias->rank != 1 || weight->shape[0] != bias->shape[0] ||
+            !tensor_shapes_fit(2, weight->shape, weight->rank, weight->shape))
+            continue;
+        TRY(take(s, weight, "fc.weight", 2, err));
+        return take(s, bias, "fc.bias", 1, err);
+    }
+    return STATUS_OK;
+}
+
+static status take_tensors(search *s, FILE *text, error *err)
+{
+    char shape[TENSOR_SHAPE_BYTES];
+    for (size_t i = 0; i < s->best.parameter_count; i++) {
+        const parameter *p = &s->best.parameters[i];
+        const char *name = wanted_name(s, p);
+        const tensor_entry *e = find_parameter(s, p);
+        if (e)
+            TRY(take(s, e, name, p->rank, err));
+        else if (name && p->kind != PARAMETER_COUNTER) {
+            fprintf(text, "%s: missing; %s has one of %s\n", name, s->best_options.backbone,
+                    tensor_shape_text(p->rank, p->shape, shape));
+            s->plan->missing++;
+        }
+    }
+    if (!s->plan->whole)
+        TRY(take_classifier(s, err));
+    for (size_t i = 0; i < tensor_file_count(s->plan->file); i++) {
+        const tensor_entry *e = tensor_file_at(s->plan->file, i);
+        if (s->used[i])
+            continue;
+        if (s->names[i])
+            fprintf(text, "%s: skipped; %s has none of %s\n", e->name, s->best_options.backbone,
+                    tensor_shape_text(e->rank, e->shape, shape));
+        s->plan->skipped++;
+    }
+    return STATUS_OK;
+}
+
+static status judge(const search *s, error *err)
+{
+    bool partly = s->options->backbone && !s->plan->whole && s->best_found > 0;
+    if (s->plan->missing == 0 || partly)
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED,
+                     "%s: is of no network that is known here; nearest is %s, of which it has %zu "
+                     "of %zu weights and statistics (--backbone NAME takes a part of one, --prefix "
+                     "TEXT drops what stands before its names):\n%.*s",
+                     s->path, s->best_options.backbone, s->best_found, s->best_wanted, NEAREST_TEXT,
+                     s->plan->text);
+}
+
+static status decide(search *s, error *err)
+{
+    size_t size, count = tensor_file_count(s->plan->file);
+    s->names = calloc(count + 1, sizeof *s->names);
+    s->used = calloc(count + 1, sizeof *s->used);
+    s->plan->copies = calloc(count + 1, sizeof *s->plan->copies);
+    if (!s->names || !s->used || !s->plan->copies)
+        return error_memory(err, s->path);
+    for (size_t i = 0; i < count; i++)
+        s->names[i] = strip(tensor_file_at(s->plan->file, i)->name, s->options->prefix);
+    TRY(try_all(s, outline(s), err));
+    s->plan->options = s->best_options;
+    FILE *text = open_memstream(&s->plan->text, &size);
+    if (!text)
+        return error_memory(err, s->path);
+    status result = take_tensors(s, text, err);
+    if (fclose(text) != 0 && result == STATUS_OK)
+        result = error_memory(err, s->path);
+    return result == STATUS_OK ? judge(s, err) : result;
+}
+
+status import_open(const char *path, const import_options *options, import_plan *plan, error *err)
+{
+    search s = {.path = path, .options = options, .plan = plan};
+    *plan = (import_plan){0};
+    if (options->backbone && !backbone_find(options->backbone))
+        return error_set(err, STATUS_USAGE, "unknown backbone '%s'; there are %s",
+                         options->backbone, backbone_choices);
+    TRY(tensor_file_open(path, &plan->file, err));
+    status result = decide(&s, err);
+    graph_free(&s.best);
+    free(s.names);
+    free(s.used);
+    if (result != STATUS_OK)
+        import_close(plan);
+    return result;
+}
+
+void import_close(import_plan *plan)
+{
+    for (int i = 0; plan->copies && i < plan->taken; i++)
+        free(plan->copies[i].name);
+    free(plan->copies);
+    free(plan->text);
+    tensor_file_close(plan->file);
+    *plan = (import_plan){0};
+}

@@ -1,0 +1,314 @@
+/* ONNX's messages through protobuf-c; see onnx_message.h. Everything in them is malloc'ed, so that
+ * one call frees it. */
+#include "model/onnx_message.h"
+#include "base/file.h"
+#include "model/onnx.pb-c.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct onnx_message {
+    Onnx__Model *model;
+    Onnx__Graph *graph; /* the model's */
+    bool failed;
+};
+
+static char *copy_text(onnx_message *m, const char *text)
+{
+    char *copy = strdup(text);
+    m->failed |= !copy;
+    return copy;
+}
+
+/* A zeroed block at the end of a repeated field; NULL when memory is out. */
+static void *append(onnx_message *m, size_t *count, void *field, size_t size)
+{
+    void ***array = field;
+    void **grown = realloc(*array, (*count + 1) * sizeof *grown);
+    void *made = calloc(1, size);
+    if (grown)
+        *array = grown;
+    if (!grown || !made) {
+        free(made);
+        m->failed = true;
+        return NULL;
+    }
+    (*array)[(*count)++] = made;
+    return made;
+}
+
+static void append_text(onnx_message *m, size_t *count, char ***field, const char *text)
+{
+    char **grown = realloc(*field, (*count + 1) * sizeof *grown);
+    char *copy = copy_text(m, text);
+    if (grown)
+        *field = grown;
+    if (!grown || !copy) {
+        free(copy);
+        m->failed = true;
+        return;
+    }
+    grown[(*count)++] = copy;
+}
+
+static int64_t *copy_counts(onnx_message *m, int count, const int64_t *values)
+{
+    int64_t *copy = malloc(((size_t)count + 1) * sizeof *copy);
+    m->failed |= !copy;
+    if (copy && count > 0)
+        memcpy(copy, values, (size_t)count * sizeof *copy);
+    return copy;
+}
+
+static status start(onnx_message *m)
+{
+    m->model = malloc(sizeof *m->model);
+    m->graph = malloc(sizeof *m->graph);
+    if (!m->model || !m->graph) {
+        free(m->model);
+        free(m->graph);
+        m->model = NULL;
+        return STATUS_FAILED;
+    }
+    onnx__model__init(m->model);
+    onnx__graph__init(m->graph);
+    m->model->graph = m->graph;
+    return STATUS_OK;
+}
+
+onnx_message *onnx_message_create(const char *name, const char *producer, const char *version)
+{
+    onnx_message *m = calloc(1, sizeof *m);
+    if (!m || start(m) != STATUS_OK) {
+        onnx_message_free(m);
+        return NULL;
+    }
+    m->model->has_ir_version = true;
+    m->model->ir_version = ONNX_IR_VERSION;
+    m->model->producer_name = copy_text(m, producer);
+    m->model->producer_version = copy_text(m, version);
+    m->graph->name = copy_text(m, name);
+    Onnx__OperatorSet *set =
+        append(m, &m->model->n_opset_import, &m->model->opset_import, sizeof *set);
+    if (set) {
+        onnx__operator_set__init(set);
+        set->domain = copy_text(m, "");
+        set->has_version = true;
+        set->version = ONNX_OPERATORS;
+    }
+    return m;
+}
+
+void onnx_message_free(onnx_message *m)
+{
+    if (!m)
+        return;
+    if (m->model)
+        onnx__model__free_unpacked(m->model, NULL);
+    free(m);
+}
+
+/* ---- Nodes ---- */
+
+void onnx_message_node(onnx_message *m, const char *operator_name, int input_count,
+                       const char *const *inputs, const char *output)
+{
+    Onnx__Node *n = append(m, &m->graph->n_node, &m->graph->node, sizeof *n);
+    if (!n)
+        return;
+    onnx__node__init(n);
+    n->op_type = copy_text(m, operator_name);
+    n->name = copy_text(m, output);
+    for (int i = 0; i < input_count; i++)
+        append_text(m, &n->n_input, &n->input, inputs[i]);
+    append_text(m, &n->n_output, &n->output, output);
+}
+
+static Onnx__Attribute *attribute(onnx_message *m, const char *name, int type)
+{
+    Onnx__Node *n = m->graph->n_node ? m->graph->node[m->graph->n_node - 1] : NULL;
+    Onnx__Attribute *a = n ? append(m, &n->n_attribute, &n->attribute, sizeof *a) : NULL;
+    if (!a)
+        return NULL;
+    onnx__attribute__init(a);
+    a->name = copy_text(m, name);
+    a->has_type = true;
+    a->type = type;
+    return a;
+}
+
+void onnx_message_int(onnx_message *m, const char *name, int64_t value)
+{
+    Onnx__Attribute *a = attribute(m, name, ONNX_ATTRIBUTE_INT);
+    if (a) {
+        a->has_i = true;
+        a->i = value;
+    }
+}
+
+void onnx_message_ints(onnx_message *m, const char *name, int count, const int64_t *values)
+{
+    Onnx__Attribute *a = attribute(m, name, ONNX_ATTRIBUTE_INTS);
+    if (a) {
+        a->ints = copy_counts(m, count, values);
+        a->n_ints = a->ints ? (size_t)count : 0;
+    }
+}
+
+void onnx_message_float(onnx_message *m, const char *name, float value)
+{
+    Onnx__Attribute *a = attribute(m, name, ONNX_ATTRIBUTE_FLOAT);
+    if (a) {
+        a->has_f = true;
+        a->f = value;
+    }
+}
+
+void onnx_message_text(onnx_message *m, const char *name, const char *value)
+{
+    Onnx__Attribute *a = attribute(m, name, ONNX_ATTRIBUTE_TEXT);
+    char *copy = a ? copy_text(m, value) : NULL;
+    if (copy) {
+        a->has_s = true;
+        a->s = (ProtobufCBinaryData){strlen(copy), (uint8_t *)copy};
+    }
+}
+
+/* ---- Constants, inputs, outputs ---- */
+
+/* Takes over `bytes`. */
+static void constant(onnx_message *m, const char *name, int type, int rank, const int64_t *shape,
+                     void *bytes, size_t size)
+{
+    Onnx__Tensor *t = append(m, &m->graph->n_initializer, &m->graph->initializer, sizeof *t);
+    m->failed |= !bytes;
+    if (!t) {
+        free(bytes);
+        return;
+    }
+    onnx__tensor__init(t);
+    t->name = copy_text(m, name);
+    t->has_data_type = true;
+    t->data_type = type;
+    t->dims = copy_counts(m, rank, shape);
+    t->n_dims = t->dims ? (size_t)rank : 0;
+    t->has_raw_data = bytes != NULL;
+    t->raw_data = (ProtobufCBinaryData){size, bytes};
+}
+
+void onnx_message_floats(onnx_message *m, const char *name, int rank, const int64_t *shape,
+                         float *values)
+{
+    size_t size = sizeof *values;
+    for (int i = 0; i < rank; i++)
+        size *= (size_t)shape[i];
+    constant(m, name, ONNX_FLOAT, rank, shape, values, size);
+}
+
+void onnx_message_counts(onnx_message *m, const char *name, int count, const int64_t *values)
+{
+    const int64_t shape[] = {count};
+    constant(m, name, ONNX_INT64, 1, shape, copy_counts(m, count, values),
+             (size_t)count * sizeof *values);
+}
+
+static Onnx__Shape *make_shape(onnx_message *m, int rank, const int64_t *lengths)
+{
+    Onnx__Shape *shape = malloc(sizeof *shape);
+    m->failed |= !shape;
+    if (!shape)
+        return NULL;
+    onnx__shape__init(shape);
+    for (int i = 0; i < rank; i++) {
+        Onnx__Dimension *d = append(m, &shape->n_dim, &shape->dim, sizeof *d);
+        if (!d)
+            break;
+        onnx__dimension__init(d);
+        d->has_dim_value = lengths[i] != ONNX_BATCH;
+        d->dim_value = lengths[i];
+        if (!d->has_dim_value)
+            d->dim_param = copy_text(m, "batch");
+    }
+    return shape;
+}
+
+static void value_info(onnx_message *m, size_t *count, Onnx__ValueInfo ***field, const char *name,
+                       int rank, const int64_t *lengths)
+{
+    Onnx__ValueInfo *v = append(m, count, field, sizeof *v);
+    if (!v)
+        return;
+    onnx__value_info__init(v);
+    v->name = copy_text(m, name);
+    v->type = malloc(sizeof *v->type);
+    m->failed |= !v->type;
+    if (!v->type)
+        return;
+    onnx__type__init(v->type);
+    Onnx__TensorType *type = v->type->tensor_type = malloc(sizeof *type);
+    m->failed |= !type;
+    if (!type)
+        return;
+    onnx__tensor_type__init(type);
+    type->has_elem_type = true;
+    type->elem_type = ONNX_FLOAT;
+    type->shape = make_shape(m, rank, lengths);
+}
+
+void onnx_message_input(onnx_message *m, const char *name, int rank, const int64_t *shape)
+{
+    value_info(m, &m->graph->n_input, &m->graph->input, name, rank, shape);
+}
+
+void onnx_message_output(onnx_message *m, const char *name, int rank, const int64_t *shape)
+{
+    value_info(m, &m->graph->n_output, &m->graph->output, name, rank, shape);
+}
+
+void onnx_message_property(onnx_message *m, const char *key, const char *value)
+{
+    Onnx__Property *p =
+        append(m, &m->model->n_metadata_props, &m->model->metadata_props, sizeof *p);
+    if (!p)
+        return;
+    onnx__property__init(p);
+    p->key = copy_text(m, key);
+    p->value = copy_text(m, value);
+}
+
+/* ---- The file ---- */
+
+/* What the library packs into: its first field is the function that takes bytes. */
+typedef struct sink {
+    ProtobufCBuffer base;
+    file_writer out;
+    error *err;
+    status result;
+} sink;
+
+static void sink_append(ProtobufCBuffer *buffer, size_t size, const uint8_t *bytes)
+{
+    sink *s = (sink *)buffer;
+    if (s->result == STATUS_OK)
+        s->result = file_writer_put(&s->out, bytes, size, s->err);
+}
+
+status onnx_message_write(const onnx_message *m, const char *path, error *err)
+{
+    sink s = {.base = {sink_append}, .err = err};
+    if (m->failed)
+        return error_memory(err, path);
+    size_t size = onnx__model__get_packed_size(m->model);
+    if (size > INT_MAX)
+        return error_set(err, STATUS_FAILED,
+                         "%s: the model takes %zu bytes, and an ONNX file holds 2 GiB", path, size);
+    TRY(file_writer_open(&s.out, path, err));
+    onnx__model__pack_to_buffer(m->model, &s.base);
+    if (s.result == STATUS_OK)
+        s.result = file_writer_commit(&s.out, err);
+    else
+        file_writer_abort(&s.out);
+    return s.result;
+}

@@ -1,0 +1,18 @@
+/* The parameters of a network in host memory, read from a file without a device. */
+#ifndef HCNN_MODEL_STATE_H
+#define HCNN_MODEL_STATE_H
+
+#include "model/graph.h"
+
+typedef struct state {
+    float **values; /* by parameter of the graph, in PyTorch's layout; NULL for counters. Who takes
+                       one over puts NULL here */
+    size_t count;
+} state;
+
+/* Every parameter of the graph from the tensor of its name, which must have its shape; whatever
+ * else the file holds is left alone. Counters are not read. */
+status state_read(const graph *g, const char *path, state *s, error *err);
+void state_free(state *s);
+
+#endif

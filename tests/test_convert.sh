@@ -1,0 +1,120 @@
+#!/bin/sh
+# import and export from outside: a golden network becomes a checkpoint, goes out in every format and
+# comes back as it was.
+set -u
+. "${srcdir:-.}/tests/tap.sh"
+
+golden=${srcdir:-.}/tests/golden/network-imagenet-sgd.safetensors
+fine=${srcdir:-.}/tests/golden/network-only-fine-nesterov.safetensors
+
+# A picture of 2x2 pixels, blue, green, red and white.
+make_picture() {
+    {
+        printf 'BM\106\0\0\0\0\0\0\0\066\0\0\0\050\0\0\0\2\0\0\0\2\0\0\0\1\0\030\0\0\0\0\0'
+        printf '\020\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
+        printf '\377\0\0\0\377\0\0\0\0\0\377\377\377\377\0\0'
+    } >"$1"
+}
+
+# A tree of three coarse and seven fine classes, as the golden networks have.
+tree=$scratch/tree
+make_class() {
+    for part in train test; do
+        mkdir -p "$tree/${part}_images/$1/$2"
+        make_picture "$tree/${part}_images/$1/$2/0.bmp"
+    done
+}
+for class in ant bee; do make_class insect $class; done
+for class in oak elm fir; do make_class tree $class; done
+for class in cod eel; do make_class fish $class; done
+echo '{"fish": ["cod", "eel"], "insect": ["ant", "bee"], "tree": ["elm", "fir", "oak"]}' \
+    >"$tree/label_map.json"
+
+# ---- A whole network ----
+
+network=$scratch/network.safetensors
+check_run "a whole network is recognised" 0 'a network of tiny, imagenet stem, 3 coarse' \
+    import "$golden" --prefix before. -o "$network" --data "$tree" --image-size 40
+check "... and taken whole" grep -Eq '^186 tensors taken, [0-9]+ skipped, 0 missing$' "$scratch/out"
+check_run "with classes it is a checkpoint" 0 '^7 images' \
+    eval --checkpoint "$network" --data "$tree"
+check_run "... that classifies" 0 '\((insect|tree|fish)\)' \
+    classify --checkpoint "$network" "$tree/test_images/tree/oak/0.bmp"
+
+check_run "export as safetensors" 0 'plain.safetensors: 186 tensors' \
+    export "$network" -o "$scratch/plain.safetensors"
+check_run "export for torch.load" 0 'out.pth: 186 tensors' export "$network" --out "$scratch/out.pth"
+check_run "PyTorch's file comes back" 0 '^186 tensors taken, 0 skipped, 0 missing$' \
+    import "$scratch/out.pth" -o="$scratch/back.safetensors"
+check "... bit by bit" cmp "$scratch/back.safetensors" "$scratch/plain.safetensors"
+check_run "training starts from PyTorch's file" 0 '186 tensors loaded' \
+    train --weights "$scratch/out.pth" --backbone tiny --data "$tree" --image-size 40 \
+    --batch-size 7 --max-steps 1 --run "$scratch/run"
+
+# ---- One backbone ----
+
+check_run "the fine backbone under torchvision's names" 0 'tv.pth: 102 tensors' \
+    export "$network" --format torchvision --backbone fine -o "$scratch/tv.pth"
+check "... without a classifier that means something else" \
+    grep -q 'the fine one stands behind the fusion' "$scratch/out"
+check_run "... is one for import" 0 'backbone tiny, imagenet stem' \
+    import "$scratch/tv.pth" -o "$scratch/tv.safetensors"
+check_run "the coarse backbone" 0 'coarse.safetensors: 78 tensors' \
+    export "$network" --format torchvision --backbone coarse -o "$scratch/coarse.safetensors"
+check_run "... is a part of one" 1 'nearest is tiny, of which it has 65 of 85' \
+    import "$scratch/coarse.safetensors" -o "$scratch/part.safetensors"
+check_run "... which has to be named" 0 '^78 tensors taken, 0 skipped, 20 missing$' \
+    import "$scratch/coarse.safetensors" -o "$scratch/part.safetensors" --backbone tiny
+
+alone=$scratch/alone.safetensors
+run_program import "$fine" --prefix before. -o "$alone" --data "$tree" --image-size 10
+check_run "an only-fine network has its classifier with it" 0 'fc.pth: 104 tensors' \
+    export "$alone" --format torchvision -o "$scratch/fc.pth"
+check_run "... which import keeps" 0 '^104 tensors taken, 0 skipped, 0 missing$' \
+    import "$scratch/fc.pth" -o "$scratch/fc.safetensors"
+check_run "... and training takes" 0 '104 tensors loaded$' \
+    train --weights "$scratch/fc.safetensors" --backbone tiny --stem cifar --only-fine \
+    --data "$tree" --image-size 10 --batch-size 7 --max-steps 1 --run "$scratch/run-fine"
+check_run "it has no coarse backbone" 2 'was trained with --only-fine and has no coarse' \
+    export "$alone" --format torchvision --backbone coarse -o "$scratch/none.pth"
+
+# ---- ONNX ----
+
+check_run "export as ONNX" 0 'image \[batch, 3, 40, 40\], logits coarse and fine' \
+    export "$network" -o "$scratch/n.onnx"
+check "... with the names of the classes" grep -aq '\["cod","eel","ant","bee","elm","fir","oak"\]' \
+    "$scratch/n.onnx"
+check "... and what the input is normalised by" grep -aq '\[0.5071,0.4867,0.4408\]' "$scratch/n.onnx"
+check_run "probabilities on demand" 0 'probabilities fine' \
+    export "$alone" -o "$scratch/n.onnx" --softmax --format onnx
+check "... through a softmax" grep -aq Softmax "$scratch/n.onnx"
+
+# ---- What is refused ----
+
+check_run "import without a file" 2 'one file of weights' import -o "$scratch/x.safetensors"
+check_run "import without a place" 2 'needs -o FILE' import "$golden"
+check_run "a name that no network begins with" 1 'is of no network that is known here' \
+    import "$golden" --prefix gradient. -o "$scratch/x.safetensors"
+check_run "classes for a backbone" 2 'leave --data out' \
+    import "$scratch/tv.pth" -o "$scratch/x.safetensors" --data "$tree"
+check_run "a checkpoint as .pth" 2 'a checkpoint is a safetensors file' \
+    import "$golden" --prefix before. -o "$scratch/x.pth" --data "$tree"
+make_class fish ray
+echo '{"fish": ["cod", "eel", "ray"], "insect": ["ant", "bee"], "tree": ["elm", "fir", "oak"]}' \
+    >"$tree/label_map.json"
+check_run "other classes" 1 'has 3 coarse and 8 fine classes, the network' \
+    import "$golden" --prefix before. -o "$scratch/x.safetensors" --data "$tree"
+check_run "export without a checkpoint" 2 'needs one checkpoint' export -o "$scratch/x.onnx"
+check_run "export without a place" 2 'needs -o FILE' export "$network"
+check_run "weights that are no checkpoint" 1 'no checkpoint' \
+    export "$scratch/plain.safetensors" -o "$scratch/x.onnx"
+check_run "a name without a format" 2 'says no format' export "$network" -o "$scratch/x"
+check_run "a name of another format" 2 'is not of --format onnx' \
+    export "$network" -o "$scratch/x.pth" --format onnx
+check_run "a backbone elsewhere" 2 'is for --format torchvision' \
+    export "$network" -o "$scratch/x.pth" --backbone fine
+check_run "a softmax elsewhere" 2 'is for --format onnx' \
+    export "$network" -o "$scratch/x.pth" --softmax
+check "nothing was written on the way" sh -c "! ls '$scratch'/x.* '$scratch'/*tmp* 2>/dev/null"
+
+finish

@@ -1,0 +1,206 @@
+/* import.c recognises networks and backbones by what tests/golden holds of each kind, and says what
+ * is skipped and missing. */
+#include "base/file.h"
+#include "check.h"
+#include "model/import.h"
+
+typedef struct fixture {
+    char *directory, *path;
+} fixture;
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    f->directory = check_directory();
+    f->path = file_path("%s/w.safetensors", f->directory);
+    *state = f;
+    return f->path ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    error err;
+    file_remove_tree(f->directory, &err);
+    free(f->directory);
+    free(f->path);
+    free(f);
+    return 0;
+}
+
+static char *golden_path(const char *name)
+{
+    const char *source = getenv("srcdir");
+    char *path = file_path("%s/tests/golden/network-%s.safetensors", source ? source : ".", name);
+    assert_non_null(path);
+    return path;
+}
+
+typedef struct golden {
+    const char *name, *backbone, *fusion;
+    enum stem stem;
+    bool only_fine, shared_trunk;
+    int coarse_stages;
+} golden;
+
+static void check_network(const golden *g)
+{
+    const import_options options = {NULL, "before."};
+    import_plan plan;
+    error err;
+    char *path = golden_path(g->name);
+    CHECK_OK(import_open(path, &options, &plan, &err));
+    assert_true(plan.whole);
+    assert_string_equal(plan.options.backbone, g->backbone);
+    assert_int_equal(plan.options.stem, g->stem);
+    assert_int_equal(plan.options.only_fine, g->only_fine);
+    assert_int_equal(plan.options.shared_trunk, g->shared_trunk);
+    assert_int_equal(plan.options.coarse_stages, g->coarse_stages);
+    assert_int_equal(plan.options.fine_classes, 7);
+    if (g->fusion)
+        assert_string_equal(plan.options.fusion, g->fusion);
+    else
+        assert_null(plan.options.fusion);
+    assert_int_equal(plan.missing, 0);
+    assert_string_equal(plan.text, ""); /* what does not begin with "before." is not listed ... */
+    assert_true(plan.skipped > 0);      /* ... but counted */
+    import_close(&plan);
+    free(path);
+}
+
+static void golden_networks(void **state)
+{
+    (void)state;
+    static const golden all[] = {
+        {"imagenet-sgd", "tiny", "concat", STEM_IMAGENET, false, false, 3},
+        {"cifar-adam", "tiny", "concat", STEM_CIFAR, false, false, 3},
+        {"only-fine-nesterov", "tiny", NULL, STEM_CIFAR, true, false, 0},
+        {"basic-add", "tiny_basic", "add", STEM_IMAGENET, false, false, 3},
+        {"basic-layer4-concat-bn-relu", "tiny_basic", "concat-bn-relu", STEM_CIFAR, false, false,
+         4},
+        {"basic-shared", "tiny_basic", NULL, STEM_CIFAR, false, true, 3},
+        {"bit-gate", "tiny_bit", "gate", STEM_IMAGENET, false, false, 3},
+        {"bit-shared-layer4", "tiny_bit", NULL, STEM_CIFAR, false, true, 4},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        check_network(&all[i]);
+}
+
+/* A backbone of a golden network with other tensors beside it, as a file of its own. */
+static void write_backbone(const fixture *f, const char *golden, const char *from,
+                           const char *prefix, bool head_as_convolution)
+{
+    const int64_t head[] = {9, 2, 1, 1};
+    static const float numbers[18] = {1, 2, 3};
+    error err;
+    char *path = golden_path(golden);
+    tensor_file *file;
+    tensor_writer *w;
+    CHECK_OK(tensor_file_open(path, &file, &err));
+    CHECK_OK(tensor_writer_create(f->path, &w, &err));
+    tensor_copy *copies = calloc(tensor_file_count(file), sizeof *copies);
+    size_t count = 0, length = strlen(from);
+    for (size_t i = 0; i < tensor_file_count(file); i++) {
+        const tensor_entry *e = tensor_file_at(file, i);
+        if (strncmp(e->name, from, length) == 0)
+            copies[count++] =
+                (tensor_copy){e, file_path("%s%s", prefix, e->name + length), e->rank};
+    }
+    char *names[] = {
+        file_path("%s%s", prefix, head_as_convolution ? "head.fc.weight" : "fc.weight"),
+        file_path("%s%s", prefix, head_as_convolution ? "head.fc.bias" : "fc.bias"),
+        file_path("%sodd", prefix)};
+    /* tensor_writer_copy appends at once: describe the others first. */
+    CHECK_OK(tensor_writer_describe(w, names[0], SAFETENSORS_F32, head_as_convolution ? 4 : 2, head,
+                                    &err));
+    CHECK_OK(tensor_writer_describe(w, names[1], SAFETENSORS_F32, 1, head, &err));
+    CHECK_OK(tensor_writer_describe(w, names[2], SAFETENSORS_F32, 1, head, &err));
+    for (size_t i = 0; i < count; i++)
+        CHECK_OK(tensor_writer_describe(w, copies[i].name,
+                                        copies[i].from->type == SAFETENSORS_I64 ? SAFETENSORS_I64
+                                                                                : SAFETENSORS_F32,
+                                        copies[i].rank, copies[i].from->shape, &err));
+    CHECK_OK(tensor_writer_append(w, numbers, 18 * sizeof *numbers, &err));
+    CHECK_OK(tensor_writer_append(w, numbers, 9 * sizeof *numbers, &err));
+    CHECK_OK(tensor_writer_append(w, numbers, 9 * sizeof *numbers, &err));
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes = tensor_elements(copies[i].from) *
+                       (copies[i].from->type == SAFETENSORS_I64 ? sizeof(int64_t) : sizeof(float));
+        void *zeros = calloc(1, bytes + 1);
+        CHECK_OK(tensor_writer_append(w, zeros, bytes, &err));
+        free(zeros);
+        free(copies[i].name);
+    }
+    CHECK_OK(tensor_writer_commit(w, &err));
+    for (int i = 0; i < 3; i++)
+        free(names[i]);
+    free(copies);
+    tensor_file_close(file);
+    free(path);
+}
+
+static const tensor_copy *find_copy(const import_plan *plan, const char *name)
+{
+    for (int i = 0; i < plan->taken; i++)
+        if (strcmp(plan->copies[i].name, name) == 0)
+            return &plan->copies[i];
+    return NULL;
+}
+
+static void backbones_and_their_heads(void **state)
+{
+    const fixture *f = *state;
+    static const char *const prefixes[] = {"", "module.", "module.model."};
+    const import_options options = {NULL, NULL};
+    error err;
+    for (int i = 0; i < 6; i++) {
+        import_plan plan;
+        bool bit = i >= 3;
+        write_backbone(f, bit ? "bit-gate" : "imagenet-sgd", "before.fine_backbone.",
+                       prefixes[i % 3], bit);
+        CHECK_OK(import_open(f->path, &options, &plan, &err));
+        assert_false(plan.whole);
+        assert_string_equal(plan.options.backbone, bit ? "tiny_bit" : "tiny");
+        assert_int_equal(plan.skipped, 1);
+        assert_int_equal(plan.missing, 0);
+        assert_non_null(strstr(plan.text, "odd: skipped; tiny"));
+        assert_non_null(strstr(plan.text, "[9]"));
+        assert_non_null(find_copy(&plan, bit ? "stem.conv.weight" : "conv1.weight"));
+        const tensor_copy *head = find_copy(&plan, "fc.weight");
+        assert_non_null(head);
+        assert_int_equal(head->rank, 2);
+        assert_non_null(find_copy(&plan, "fc.bias"));
+        import_close(&plan);
+    }
+}
+
+/* The coarse backbone has no last stage: it is taken only as a part of what is named. */
+static void a_part_has_to_be_asked_for(void **state)
+{
+    const fixture *f = *state;
+    const import_options plain = {NULL, NULL}, named = {"tiny", NULL}, other = {"resnet18", NULL},
+                         wrong = {"resnet99", NULL};
+    import_plan plan;
+    error err;
+    write_backbone(f, "imagenet-sgd", "before.coarse_backbone.", "", false);
+    CHECK_FAILS(STATUS_FAILED, "nearest is tiny", import_open(f->path, &plain, &plan, &err));
+    assert_non_null(
+        strstr(err.message, "layer4.0.conv1.weight: missing; tiny has one of [32, 32, 1, 1]"));
+    CHECK_OK(import_open(f->path, &named, &plan, &err));
+    assert_int_equal(plan.missing, 20); /* four convolutions, and four values of each norm */
+    assert_non_null(find_copy(&plan, "layer3.0.conv3.weight"));
+    import_close(&plan);
+    CHECK_FAILS(STATUS_FAILED, "nearest is resnet18", import_open(f->path, &other, &plan, &err));
+    CHECK_FAILS(STATUS_USAGE, "resnet99", import_open(f->path, &wrong, &plan, &err));
+    CHECK_FAILS(STATUS_FAILED, "cannot be opened", import_open("/nowhere", &plain, &plan, &err));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(golden_networks),
+        cmocka_unit_test(backbones_and_their_heads),
+        cmocka_unit_test(a_part_has_to_be_asked_for),
+    };
+    return cmocka_run_group_tests_name("import", tests, set_up, tear_down);
+}

@@ -1,0 +1,404 @@
+/* PyTorch's files through the one interface: golden files of both containers, what the writer
+ * wrote, and files that are damaged or mean harm. */
+#include "base/file.h"
+#include "base/tensor_file.h"
+#include "base/torch_file.h"
+#include "check.h"
+
+#include <unistd.h>
+
+static const char magic[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+static const char preamble[] = "\x80\x02M\xe9\x03.\x80\x02}X\x0d\0\0\0little_endian\x88s.";
+
+typedef struct fixture {
+    char *directory, *path;
+} fixture;
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    f->directory = check_directory();
+    f->path = file_path("%s/t.pth", f->directory);
+    *state = f;
+    return f->path ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    error err;
+    file_remove_tree(f->directory, &err);
+    free(f->directory);
+    free(f->path);
+    free(f);
+    return 0;
+}
+
+/* Without the sync of file_write, and to a new file, since some file systems sync one that replaces
+ * its content: thousands are written here. */
+static void write_bytes(const char *path, const void *bytes, size_t size)
+{
+    unlink(path);
+    FILE *stream = fopen(path, "wb");
+    assert_non_null(stream);
+    assert_int_equal(fwrite(bytes, 1, size, stream), size);
+    assert_int_equal(fclose(stream), 0);
+}
+
+static char *golden_path(const char *name)
+{
+    const char *source = getenv("srcdir");
+    char *path = file_path("%s/tests/golden/%s", source ? source : ".", name);
+    assert_non_null(path);
+    return path;
+}
+
+/* ---- Golden files ---- */
+
+typedef struct expected {
+    const char *name, *type;
+    int rank;
+    int64_t shape[3];
+} expected;
+
+/* As in golden/make-torch.py. */
+static const expected all[] = {
+    {"f32", "F32", 3, {2, 3, 1}},     {"f16", "F16", 1, {5}},
+    {"bf16", "BF16", 2, {3, 2}},      {"f64", "F64", 1, {4}},
+    {"i64", "I64", 1, {3}},           {"scalar", "I64", 0, {0}},
+    {"i32", "I32", 1, {2}},           {"transposed", "F32", 2, {3, 4}},
+    {"stepped", "F32", 3, {2, 3, 4}}, {"whole", "F32", 1, {12}},
+    {"part", "F32", 1, {5}},          {"empty", "F32", 2, {0, 4}},
+    {"parameter", "F32", 1, {6}},
+};
+enum { ALL = sizeof all / sizeof all[0], MOST = 24 };
+
+static void check_entry(tensor_file *file, const expected *e)
+{
+    error err;
+    float values[MOST];
+    int64_t counts[MOST];
+    const tensor_entry *entry = tensor_file_find(file, e->name);
+    assert_non_null(entry);
+    assert_string_equal(entry->type_name, e->type);
+    assert_int_equal(entry->rank, e->rank);
+    for (int i = 0; i < e->rank; i++)
+        assert_int_equal(entry->shape[i], e->shape[i]);
+    size_t count = tensor_elements(entry);
+    if (tensor_is_floating(entry)) {
+        CHECK_OK(tensor_file_read_f32(file, entry, values, &err));
+        for (int i = 0; i < (int)count; i++)
+            assert_true(values[i] == (float)(7 * i % 31 - 15) / 4);
+        CHECK_FAILS(STATUS_FAILED, e->type, tensor_file_read_i64(file, entry, counts, &err));
+        return;
+    }
+    CHECK_FAILS(STATUS_FAILED, e->type, tensor_file_read_f32(file, entry, values, &err));
+    if (entry->type != SAFETENSORS_I64)
+        return;
+    CHECK_OK(tensor_file_read_i64(file, entry, counts, &err));
+    for (int i = 0; i < (int)count; i++)
+        assert_true(counts[i] == i * (INT64_C(1) << 33) - 5);
+}
+
+static void golden_files_are_read(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"torch-zip.pth", "torch-legacy.pth", "torch-deflated.pth",
+                                        "torch-protocol-4.pth"};
+    error err;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        tensor_file *file;
+        char *path = golden_path(names[i]);
+        CHECK_OK(tensor_file_open(path, &file, &err));
+        assert_int_equal(tensor_file_count(file), ALL);
+        assert_string_equal(tensor_file_at(file, 0)->name, "f32");
+        assert_null(tensor_file_find(file, "epoch"));
+        assert_null(tensor_file_safetensors(file));
+        for (int e = 0; e < ALL; e++)
+            check_entry(file, &all[e]);
+        for (int e = ALL; e-- > 0;) /* backwards through the archive, too */
+            check_entry(file, &all[e]);
+        tensor_file_close(file);
+        free(path);
+    }
+}
+
+/* ---- What was written ---- */
+
+static void what_was_written_is_read(void **state)
+{
+    const fixture *f = *state;
+    static const int64_t shape[] = {2, 1, 3}, none[] = {0, 2};
+    static const float values[] = {1.5f, -2, 3e-40f, 4, 5, 1e38f};
+    static const int64_t count = -7;
+    float read[6];
+    int64_t number;
+    error err;
+    torch_writer *w;
+    tensor_file *file;
+    CHECK_OK(torch_writer_create(f->path, &w, &err));
+    CHECK_OK(torch_writer_describe(w, "a.weight", SAFETENSORS_F32, 3, shape, &err));
+    CHECK_OK(torch_writer_describe(w, "a.count", SAFETENSORS_I64, 0, NULL, &err));
+    CHECK_OK(torch_writer_describe(w, "empty", SAFETENSORS_F32, 2, none, &err));
+    CHECK_FAILS(STATUS_FAILED, "half",
+                torch_writer_describe(w, "half", SAFETENSORS_F16, 3, shape, &err));
+    CHECK_OK(torch_writer_append(w, values, sizeof values, &err));
+    CHECK_FAILS(STATUS_FAILED, "another size", torch_writer_append(w, values, 4, &err));
+    CHECK_OK(torch_writer_append(w, &count, sizeof count, &err));
+    CHECK_OK(torch_writer_append(w, values, 0, &err));
+    CHECK_OK(torch_writer_commit(w, &err));
+    CHECK_OK(tensor_file_open(f->path, &file, &err));
+    assert_int_equal(tensor_file_count(file), 3);
+    assert_string_equal(tensor_file_at(file, 1)->name, "a.count");
+    CHECK_OK(tensor_file_read_f32(file, tensor_file_find(file, "a.weight"), read, &err));
+    assert_memory_equal(read, values, sizeof values);
+    CHECK_OK(tensor_file_read_i64(file, tensor_file_find(file, "a.count"), &number, &err));
+    assert_true(number == count);
+    tensor_file_close(file);
+}
+
+static void an_unfinished_file_does_not_appear(void **state)
+{
+    const fixture *f = *state;
+    static const int64_t shape[] = {2};
+    error err;
+    torch_writer *w;
+    char *path = file_path("%s/unfinished.pth", f->directory);
+    CHECK_OK(torch_writer_create(path, &w, &err));
+    CHECK_OK(torch_writer_describe(w, "a", SAFETENSORS_F32, 1, shape, &err));
+    CHECK_FAILS(STATUS_FAILED, "1 tensors described, 0 written", torch_writer_commit(w, &err));
+    assert_false(file_exists(path));
+    free(path);
+}
+
+/* ---- Damage ---- */
+
+/* Good or bad, it ends, touches no memory but its own and leaves nothing behind. */
+static status open_and_read(const char *path, error *err)
+{
+    float values[MOST];
+    tensor_file *file;
+    status result = tensor_file_open(path, &file, err);
+    if (result != STATUS_OK)
+        return result;
+    for (size_t i = 0; result == STATUS_OK && i < tensor_file_count(file); i++) {
+        const tensor_entry *e = tensor_file_at(file, i);
+        if (tensor_is_floating(e) && tensor_elements(e) <= MOST)
+            result = tensor_file_read_f32(file, e, values, err);
+    }
+    tensor_file_close(file);
+    return result;
+}
+
+static void damage_is_found(void **state)
+{
+    const fixture *f = *state;
+    static const char *const names[] = {"torch-zip.pth", "torch-legacy.pth", "torch-deflated.pth"};
+    error err;
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        unsigned char *bytes;
+        size_t size;
+        char *path = golden_path(names[n]);
+        CHECK_OK(file_read(path, 1 << 20, &bytes, &size, &err));
+        for (size_t cut = 0; cut < size; cut += 1 + cut % 7) {
+            write_bytes(f->path, bytes, cut);
+            assert_int_equal(open_and_read(f->path, &err), STATUS_FAILED);
+            assert_non_null(strstr(err.message, f->path));
+        }
+        for (size_t i = 0; i < size; i += 3) {
+            bytes[i] ^= 1u << i % 8;
+            write_bytes(f->path, bytes, size);
+            (void)open_and_read(f->path, &err);
+            bytes[i] ^= 1u << i % 8;
+        }
+        free(bytes);
+        free(path);
+    }
+}
+
+/* A byte of a stored weight in a zip archive: its checksum tells. */
+static void a_changed_weight_is_found(void **state)
+{
+    const fixture *f = *state;
+    static const float wanted[] = {-15 / 4.0f, -8 / 4.0f, -1 / 4.0f,
+                                   6 / 4.0f,   13 / 4.0f, -11 / 4.0f}; /* f32 */
+    error err;
+    unsigned char *bytes;
+    size_t size, at = 0;
+    char *path = golden_path("torch-zip.pth");
+    CHECK_OK(file_read(path, 1 << 20, &bytes, &size, &err));
+    while (at + sizeof wanted < size && memcmp(bytes + at, wanted, sizeof wanted) != 0)
+        at++;
+    assert_true(at + sizeof wanted < size);
+    bytes[at] ^= 1;
+    write_bytes(f->path, bytes, size);
+    CHECK_FAILS(STATUS_FAILED, "CRC", open_and_read(f->path, &err));
+    free(bytes);
+    free(path);
+}
+
+/* ---- Harm ---- */
+
+typedef struct text {
+    char *bytes;
+    size_t size;
+    FILE *stream;
+} text;
+
+/* A file of the container before zip, up to where its state dict begins. */
+static void begin_file(text *t)
+{
+    t->stream = open_memstream(&t->bytes, &t->size);
+    assert_non_null(t->stream);
+    fwrite(magic, 1, sizeof magic - 1, t->stream);
+    fwrite(preamble, 1, sizeof preamble - 1, t->stream);
+}
+
+static status finish_file(const fixture *f, text *t, error *err)
+{
+    fclose(t->stream);
+    write_bytes(f->path, t->bytes, t->size);
+    free(t->bytes);
+    return open_and_read(f->path, err);
+}
+
+static void nothing_is_run(void **state)
+{
+    const fixture *f = *state;
+    static const char *const bad[][2] = {
+        {"cos\nsystem\nU\x09touch /x;\x85R.", "os.system"},
+        {"cposix\nsystem\nU\x01x\x85R.", "posix.system"},
+        {"c__builtin__\neval\nU\x01x\x85R.", "__builtin__.eval"},
+        {"ctorch\nload\n.", "torch.load"},
+        {"ccollections\nOrderedDict\nX", "ends in the middle"},
+        {"U\x02osU\x06system\x93.", "os.system"},
+        {"ios\nsystem\n(t.", "opcode"},
+        {"}U\x05modelcos\nsystem\ns.", "os.system"},
+        {"cbuiltins\ngetattr\n.", "byte"},
+        {"c\x01\x1b[31m\nx\n.", "names ??[31m.x"},
+    };
+    error err;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        text t;
+        begin_file(&t);
+        fprintf(t.stream, "\x80\x02%s", bad[i][0]);
+        assert_int_equal(finish_file(f, &t, &err), STATUS_FAILED);
+        if (!strstr(err.message, bad[i][1]) || !strstr(err.message, ": byte "))
+            fail_msg("case %zu: %s", i, err.message);
+    }
+}
+
+static void depth_is_no_danger(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    text t;
+    begin_file(&t);
+    fputs("\x80\x02", t.stream);
+    for (int i = 0; i < 900000; i++)
+        putc(i % 2 ? '(' : ']', t.stream);
+    for (int i = 0; i < 450000; i++)
+        putc('t', t.stream);
+    putc('.', t.stream);
+    CHECK_FAILS(STATUS_FAILED, "no dictionary of tensors", finish_file(f, &t, &err));
+    begin_file(&t);
+    /* A dictionary that holds itself. */
+    fputs("\x80\x02}q", t.stream);
+    fwrite("\0U\x05modelh\0s.", 1, 12, t.stream);
+    CHECK_FAILS(STATUS_FAILED, "no dictionary of tensors", finish_file(f, &t, &err));
+}
+
+/* {"w": a tensor} with these numbers in its description, then `bytes` zeros of storage. */
+static status open_tensor(const fixture *f, uint64_t claimed, int64_t first, int64_t length,
+                          int64_t stride, size_t bytes, error *err)
+{
+    text t;
+    begin_file(&t);
+    fputs("\x80\x02}U\x01wctorch._utils\n_rebuild_tensor_v2\n((U\x07storage"
+          "ctorch\nFloatStorage\nU\x01kU\x03"
+          "cpu",
+          t.stream);
+    const int64_t numbers[] = {(int64_t)claimed, first, length, stride};
+    static const char *const behind[] = {"NtQ", "", "\x85", "\x85"};
+    for (int i = 0; i < 4; i++) {
+        fputs("\x8a\x08", t.stream);
+        fwrite(&numbers[i], 1, 8, t.stream);
+        fputs(behind[i], t.stream);
+    }
+    fputs("\x89}tRs.\x80\x02]U\x01ka.", t.stream);
+    fwrite(&claimed, 1, 8, t.stream);
+    for (size_t i = 0; i < bytes; i++)
+        putc(0, t.stream);
+    return finish_file(f, &t, err);
+}
+
+static void sizes_are_checked(void **state)
+{
+    const fixture *f = *state;
+    const int64_t huge = INT64_MAX;
+    error err;
+    CHECK_OK(open_tensor(f, 6, 0, 6, 1, 24, &err));
+    CHECK_OK(open_tensor(f, 6, 1, 3, 2, 24, &err));
+    CHECK_OK(open_tensor(f, 6, 7, 0, 1, 24, &err)); /* of no elements, anywhere */
+    static const struct {
+        uint64_t claimed;
+        int64_t first, length, stride;
+        const char *message;
+    } bad[] = {
+        {7, 0, 7, 1, "not whole"},
+        {1u << 30, 0, 1, 1, "not whole"},
+        {6, 1, 6, 1, "larger than"},
+        {6, 0, 7, 1, "larger than"},
+        {6, 0, 7, 0, "larger than"},
+        {6, 0, huge, 0, "larger than"},
+        {6, 0, 2, huge, "larger than"},
+        {6, huge, 2, 1, "larger than"},
+        {6, 0, 3, 3, "larger than"},
+        {6, 0, -1, 1, "no counts"},
+        {6, 0, 2, -1, "no counts"},
+        {6, -1, 2, 1, "not read here"},
+        {UINT64_MAX, 0, 2, 1, "not read"},
+        {INT64_MAX, 0, 2, 1, "not whole"},
+        {1ull << 62, 0, huge, 1, "larger than"},
+        {6, 6, 1, 1, "larger than"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(
+            open_tensor(f, bad[i].claimed, bad[i].first, bad[i].length, bad[i].stride, 24, &err),
+            STATUS_FAILED);
+        if (!strstr(err.message, bad[i].message))
+            fail_msg("case %zu: %s", i, err.message);
+    }
+}
+
+static void other_files_are_refused(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    tensor_file *file;
+    char *path = file_path("%s/none.pth", f->directory);
+    CHECK_FAILS(STATUS_FAILED, path, tensor_file_open(path, &file, &err));
+    assert_null(file);
+    write_bytes(f->path, "PK\3\4 no archive at all", 23);
+    CHECK_FAILS(STATUS_FAILED, "zip archive", tensor_file_open(f->path, &file, &err));
+    write_bytes(f->path, "", 0);
+    CHECK_FAILS(STATUS_FAILED, "too few", tensor_file_open(f->path, &file, &err));
+    CHECK_FAILS(STATUS_FAILED, "regular", tensor_file_open(f->directory, &file, &err));
+    free(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(golden_files_are_read),
+        cmocka_unit_test(what_was_written_is_read),
+        cmocka_unit_test(an_unfinished_file_does_not_appear),
+        cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(a_changed_weight_is_found),
+        cmocka_unit_test(nothing_is_run),
+        cmocka_unit_test(depth_is_no_danger),
+        cmocka_unit_test(sizes_are_checked),
+        cmocka_unit_test(other_files_are_refused),
+    };
+    return cmocka_run_group_tests_name("tensor_file", tests, set_up, tear_down);
+}
