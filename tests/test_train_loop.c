@@ -13,10 +13,29 @@
 status __real_solver_step(solver *s, double lr, uint64_t step, error *err);
 status __wrap_solver_step(solver *s, double lr, uint64_t step, error *err);
 
-static uint64_t failing_step; /* 0: none */
+status __real_network_step(network *net, const network_batch *batch, enum step_mode mode,
+                           float coarse_weight, float fine_weight, int *ticket, error *err);
+status __wrap_network_step(network *net, const network_batch *batch, enum step_mode mode,
+                           float coarse_weight, float fine_weight, int *ticket, error *err);
 
+static uint64_t failing_step;             /* 0: none */
+static double coarse_weight, fine_weight; /* of the batches since the last step */
+
+status __wrap_network_step(network *net, const network_batch *batch, enum step_mode mode,
+                           float coarse, float fine, int *ticket, error *err)
+{
+    if (mode == STEP_TRAIN) {
+        coarse_weight += coarse;
+        fine_weight += fine;
+    }
+    return __real_network_step(net, batch, mode, coarse, fine, ticket, err);
+}
+
+/* However many batches a step has, their losses' weights add up to the defaults'. */
 status __wrap_solver_step(solver *s, double lr, uint64_t step, error *err)
 {
+    assert_true(fabs(coarse_weight - 1) < 1e-6 && fabs(fine_weight - 2) < 1e-6);
+    coarse_weight = fine_weight = 0;
     if (step == failing_step)
         return error_set(err, STATUS_FAILED, "the update of step %llu fails, as the test wants",
                          (unsigned long long)step);
@@ -131,6 +150,7 @@ static int set_up(void **state)
     f->options.momentum = 0.9;
     f->options.seed = 5;
     failing_step = 0;
+    coarse_weight = fine_weight = 0;
     validation_losses = NULL;
     *state = f;
     return 0;
@@ -500,6 +520,27 @@ static void test_rates(void **state)
         assert_true(w.rates[step] == schedule_rate(&s, step));
 }
 
+/* The epochs that plateau has counted survive a stop among them. */
+static void test_plateau(void **state)
+{
+    static const double losses[] = {1, 2, 2, 2, 2, 2};
+    fixture *f = *state;
+    error err;
+    witness unbroken = {0}, first = {.stop_after = 7}, second = {0};
+    const train_observer observer = observer_of(&second);
+    f->options.epochs = 6;
+    f->options.accumulate = 5; /* two steps an epoch */
+    validation_losses = losses;
+    CHECK_OK(start(f, f->whole, &unbroken, &err));
+    validation_losses = losses;
+    CHECK_FAILS(STATUS_INTERRUPTED, "everything is saved", start(f, f->stopped, &first, &err));
+    CHECK_OK(train_resume(f->stopped, 0, 0, 0, &observer, &err));
+    assert_true(unbroken.rates[8] == 1e-3 && unbroken.rates[9] == 1e-3 * 0.1);
+    for (uint64_t step = 9; step <= 12; step++)
+        assert_true(second.rates[step] == unbroken.rates[step]);
+    assert_same_runs(f);
+}
+
 /* Two epochs without a lower loss end the run, which counts as finished. */
 static void test_early_stop(void **state)
 {
@@ -554,6 +595,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_average, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_accumulation, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rates, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_plateau, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_early_stop, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("training loop", tests, NULL, NULL);
