@@ -1,6 +1,6 @@
-// The weight updates of torch.optim.SGD and torch.optim.Adam; one work-item owns VEC weights.
-// Gradients are multiplied by `factor` first. Where *overflow is not 0 nothing is done; it may be
-// NULL.
+// The weight updates of torch.optim.SGD, Adam and AdamW; one work-item owns VEC weights. Gradients
+// are multiplied by `factor` and *clip first. Where *overflow is not 0 nothing is done. Either of
+// clip and overflow may be NULL.
 
 // *overflow becomes 1 where a gradient is infinite or NaN. Several work-items may write it, all the
 // same.
@@ -16,14 +16,16 @@ kernel void find_overflow(global const float *gradient, uint count, global int *
 }
 
 kernel void sgd_step(global float *value, global const float *gradient, global float *buffer,
-                     uint count, float factor, global const int *overflow, float lr, float momentum,
-                     float weight_decay, int nesterov, int first)
+                     uint count, float factor, global const float *clip, global const int *overflow,
+                     float lr, float momentum, float weight_decay, int nesterov, int first)
 {
     if (overflow && *overflow)
         return;
     const size_t at = (size_t)get_global_id(0) * VEC;
     const int left = min((size_t)VEC, count - at);
     const vec w = vec_load_part(value + at, left);
+    if (clip)
+        factor *= *clip;
     vec g = factor * vec_load_part(gradient + at, left) + weight_decay * w;
     if (momentum != 0.0f) {
         const vec m = first ? g : momentum * vec_load_part(buffer + at, left) + g;
@@ -33,17 +35,20 @@ kernel void sgd_step(global float *value, global const float *gradient, global f
     vec_store_part(w - lr * g, value + at, left);
 }
 
+// The weights are multiplied by `shrink` first: Adam's is 1, AdamW's 1 - lr * weight decay.
 // `rate` is lr / (1 - beta1^step) and `root` is sqrt(1 - beta2^step), from the host in double.
 kernel void adam_step(global float *value, global const float *gradient, global float *first_moment,
                       global float *second_moment, uint count, float factor,
-                      global const int *overflow, float rate, float root, float beta1, float beta2,
-                      float epsilon, float weight_decay)
+                      global const float *clip, global const int *overflow, float rate, float root,
+                      float beta1, float beta2, float epsilon, float weight_decay, float shrink)
 {
     if (overflow && *overflow)
         return;
     const size_t at = (size_t)get_global_id(0) * VEC;
     const int left = min((size_t)VEC, count - at);
-    const vec w = vec_load_part(value + at, left);
+    const vec w = shrink * vec_load_part(value + at, left);
+    if (clip)
+        factor *= *clip;
     const vec g = factor * vec_load_part(gradient + at, left) + weight_decay * w;
     const vec m = beta1 * vec_load_part(first_moment + at, left) + (1.0f - beta1) * g;
     const vec v = beta2 * vec_load_part(second_moment + at, left) + (1.0f - beta2) * g * g;

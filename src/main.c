@@ -13,6 +13,7 @@ static const struct command {
     {"train", "train the network, or go on with a run", command_train},
     {"eval", "measure a checkpoint on a data set", command_eval},
     {"classify", "guess the classes of images", command_classify},
+    {"data", "show what a data set holds, and find its broken files", command_data},
     {"preprocess", "write a data set as a tree of image files", command_preprocess},
     {"import", "take weights of torchvision, timm or the original", command_import},
     {"export", "write a checkpoint for PyTorch, torchvision or ONNX", command_export},

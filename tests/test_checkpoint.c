@@ -54,7 +54,8 @@ static int set_up(void **state)
                                 .metrics_bytes = 99,
                                 .terms = {UINT64_MAX, 0.1, 3}};
     f->state.sums = (metrics){.count = 64, .fine_loss = 1.0 / 3, .agree = 5};
-    schedule_start(&f->state.rate, 0.3, (const int[]){7, 13}, 2);
+    const schedule_terms terms = {.lr = 0.3, .milestones = "7,13"};
+    CHECK_OK(schedule_start(&f->state.rate, &terms, &err));
     CHECK_OK(checkpoint_save(f->run, f->net, &f->classes, f->optimizer, &f->state, true, &err));
     *state = f;
     return 0;
@@ -296,6 +297,9 @@ static void test_foreign(void **state)
         {NETWORK, "8", "8.5", "'image_size' is not"},
         {NETWORK, "8", "3000000000", "'image_size' is not"},
         {NETWORK, "\"none\"", "null", "'freeze' is not"},
+        {NETWORK, "\"none\"", "\"none\",\"fusion\":\"sum\"", "'fusion' is not"},
+        {NETWORK, "\"none\"", "\"none\",\"shared_trunk\":1", "'shared_trunk' is not"},
+        {NETWORK, "\"none\"", "\"none\",\"coarse_stages\":5", "'coarse_stages' is not"},
         {STATE, "7", "-7", "'step' is not"},
         {STATE, "\"epoch\":1", "\"epoch\":4294967296", "'epoch' is not"},
         {STATE, "\"batch\":2", "\"batch\":true", "'batch' is not"},

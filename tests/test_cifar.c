@@ -138,23 +138,6 @@ static void test_no_archive(void **state)
     free(path);
 }
 
-static void test_split(void **state)
-{
-    (void)state;
-    error err;
-    const image_set test = {.count = 7};
-    unsigned *order;
-    size_t validation;
-    int seen[7] = {0};
-    CHECK_OK(dataset_split(&test, 5, &order, &validation, &err));
-    assert_int_equal(validation, 4);
-    for (int i = 0; i < 7; i++)
-        seen[order[i]]++;
-    for (int i = 0; i < 7; i++)
-        assert_int_equal(seen[i], 1);
-    free(order);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,7 +146,6 @@ int main(void)
         cmocka_unit_test_setup(test_bad_labels, write_good),
         cmocka_unit_test_setup(test_missing, write_good),
         cmocka_unit_test_setup(test_no_archive, write_good),
-        cmocka_unit_test(test_split),
     };
     return cmocka_run_group_tests_name("cifar", tests, make_directory, remove_directory);
 }

@@ -47,6 +47,8 @@ static void test_round_trip(void **state)
     o.momentum = 0.9;
     o.image_size = 224;
     o.precision = "fp16";
+    o.coarse_depth = "layer4";
+    o.shared_trunk = true;
     CHECK_OK(config_write(path, &o, &err));
     CHECK_OK(recipe_load_file(path, &read, &texts, &err));
     const train_options *r = &read;
@@ -59,7 +61,9 @@ static void test_round_trip(void **state)
     assert_true(r->momentum == o.momentum);
     assert_true(r->fine_weight == o.fine_weight);
     assert_true(r->seed == o.seed);
-    assert_true(r->only_fine && r->nesterov);
+    assert_true(r->only_fine && r->nesterov && r->shared_trunk);
+    assert_text(r->coarse_depth, "layer4");
+    assert_text(r->fusion, NULL);
     assert_false(r->no_shuffle);
     assert_int_equal(r->image_size, 224);
     assert_int_equal(r->epochs, o.epochs);

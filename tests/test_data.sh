@@ -1,6 +1,7 @@
 #!/bin/sh
 # Data sets from outside: the forms CIFAR-100 comes in hold the same images, `preprocess` and the
-# tree that it makes, damaged and missing files.
+# tree that it makes, other trees, CSV and DeepFashion, `data`, --balance and --crop-boxes, damaged
+# and missing files.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 golden=$(cd "${srcdir:-.}/tests/golden" && pwd)
@@ -63,6 +64,114 @@ check_run "only one part" 0 'test_images: 20 images' \
 check "... and no other" [ ! -e half/train_images ]
 check "... as JPEG" [ "$(find half -name '*.jpg' | wc -l)" -eq 20 ]
 check_run "half a tree is refused" 1 'half/train_images: holds no image' train $once --data half
+
+# ---- Other trees and CSV: the same images give the same losses ----
+
+mkdir plain
+cp -r tree/train_images plain/train
+cp -r tree/test_images plain/val
+check_run "a tree of train and val" 0 '40 training, 20 validation, 0 test images; 20 coarse, 100' \
+    train $once --data plain --run from-plain
+check "... the same losses" same_losses from-tree from-plain
+check_run "eval has nothing to test on there" 1 'no images for --split all.*--split validation' \
+    eval --checkpoint from-plain/last.safetensors --data plain
+check_run "eval on what validated" 0 '"images":20,.*"split":"validation"' \
+    eval --checkpoint from-plain/last.safetensors --data plain --split validation --json
+mkdir plain/test
+cp -r plain/val/* plain/test
+find plain/test -name '*1.png' -exec rm {} +
+check_run "a tree of three parts" 0 '40 training, 20 validation, 1[0-9] test images' \
+    train $once --max-steps 1 --data plain --run from-three
+rm -r plain/test
+
+# Rows PATH,COARSE,FINE,SPLIT of the files below a directory, in the tree's order.
+rows() {
+    find "$1" -name '*.png' | LC_ALL=C sort | awk -F/ -v OFS=, -v part="$2" '
+        { print "\"" $0 "\"", $(NF - 2), $(NF - 1), part }'
+}
+{
+    echo image,coarse,fine,split
+    rows plain/train train
+    rows plain/val test
+} >images.csv
+sed 's/,[a-z]*$//' images.csv | head -n 31 >train.csv
+# A class without images is in the tree alone.
+check_run "a CSV file" 0 '40 training, 10 validation, 20 test images; 20 coarse, [0-9]+ fine' \
+    train $once --only-fine --data images.csv --run from-csv
+check_run "... whose test half and whole are measured" 0 'whole test' \
+    train $once --epochs 1 --max-steps 0 --data images.csv --run csv-tested
+check_run "a CSV file without a split" 0 '24 training, 3 validation, 3 test.*' \
+    train $once --max-steps 1 --data train.csv --run from-train-csv
+check "... says what it holds out" grep -q 'a tenth, by --seed, validates' "$scratch/out"
+echo 'plain/x.png,a,b,dev' >>images.csv
+check_run "a CSV file with a fault" 1 'images.csv: line 62: the split is .dev.' train --data images.csv
+
+# ---- data ----
+
+check_run "data shows the form and the classes" 0 '^plain: tree; 20 coarse, 100 fine classes, 40 of' \
+    data plain
+check "... as a tree with counts" grep -Eq '^  thing_00 +1 +0 +0$' "$scratch/out"
+check "... the sizes" grep -q 'width 32 to 32, median 32' "$scratch/out"
+check "... and no bad file" grep -q '^bad files: 0 of 60' "$scratch/out"
+check_run "data without a path shows the sample" 0 '^drawn sample: sample; 4 coarse, 10 fine' data
+check_run "data --json" 0 '^{"source":"plain","form":"tree","train":40,"valid":20,"test":0,' \
+    data --json --threads 2 plain
+check "... with the classes" \
+    grep -q '{"class":0,"name":"kind a","train":2,"valid":1,"test":0,"fine":\[{"class":0,' "$scratch/out"
+check "... and the sizes" grep -q '"width":{"min":32,"median":32,"max":32}' "$scratch/out"
+check_run "data takes one path" 2 'takes one PATH' data a b
+check_run "data of what is none" 1 'known here; --data takes:' data half/test_images
+
+# ---- --balance ----
+
+check_run "--balance" 0 '40 training' \
+    train --backbone tiny --batch-size 10 --data plain --balance --epochs 2 --run balanced
+check_run "--balance, stopped in an epoch" 0 'stopped after step 6' \
+    train --backbone tiny --batch-size 10 --data plain --balance --epochs 2 --max-steps 6 --run half-balanced
+check_run "... and resumed" 0 'best checkpoint' train --resume half-balanced
+check "... the same losses" same_losses balanced half-balanced
+check_run "--balance and --no-shuffle" 2 '--balance draws' train $once --balance --data plain
+
+# ---- DeepFashion, with CIFAR's pictures ----
+
+mkdir -p fashion/Anno fashion/Eval fashion/Img/img/Things
+cp plain/train/*/*/*.png plain/val/*/*/*.png fashion/Img/img/Things
+names=$(cd fashion/Img && LC_ALL=C ls img/Things/*.png)
+# list FILE HEADER VALUES: a row for each image
+list() {
+    {
+        echo "$names" | wc -l
+        echo "image_name $2"
+        echo "$names" | awk -v values="$3" '{
+            gsub(/.*_0*|.png/, "", $2)
+            print $1 "    " (values == "label" ? NR % 3 + 1 : \
+                             values == "part" ? (NR <= 30 ? "train" : NR <= 45 ? "val" : "test") : values)
+        }'
+    } >"fashion/$1"
+}
+printf '4\ncategory_name category_type\nTee 1\nJeans 2\nSkirt 2\nCape 3\n' \
+    >fashion/Anno/list_category_cloth.txt
+list Anno/list_category_img.txt category_label label
+list Eval/list_eval_partition.txt evaluation_status part
+check_run "DeepFashion" 0 '30 training, 15 validation, 15 test images; 3 coarse, 4 fine classes' \
+    train $once --max-steps 2 --data fashion --run from-fashion
+check_run "--crop-boxes where there are none" 2 'fashion has no boxes' \
+    train $once --crop-boxes --data fashion
+list Anno/list_bbox.txt 'x_1 y_1 x_2 y_2' '012 014 018 016'
+check_run "--crop-boxes" 0 '30 training' \
+    train $once --max-steps 2 --crop-boxes --data fashion --run cropped
+check "... trains on something else" sh -c "! cmp -s from-fashion/metrics.jsonl cropped/metrics.jsonl"
+check_run "eval crops as the run did" 0 '"images":15' \
+    eval --checkpoint cropped/last.safetensors --data fashion --json
+cp "$scratch/out" cropped-eval
+check_run "... or as it is told" 0 '"images":15' \
+    eval --checkpoint cropped/last.safetensors --data fashion --json --crop-boxes
+check "... the same figures" cmp "$scratch/out" cropped-eval
+check_run "data tells of the boxes and the class without images" 0 'Cape +0 +0 +0' data fashion
+check "..." grep -q '^boxes: one for each image' "$scratch/out"
+rm fashion/Anno/list_bbox.txt
+check_run "eval without the boxes that the run had" 2 '--crop-boxes: the data set has no boxes' \
+    eval --checkpoint cropped/last.safetensors --data fashion
 check_run "a type that is none" 2 "'valid' is neither train nor test" \
     preprocess --data-dir python --types train,valid
 check_run "a data set that is not known" 2 'cifar100' preprocess --dataset mnist --data-dir python
@@ -76,8 +185,21 @@ check_run "a checkpoint and data of other classes" 1 "class 0 is 'kind t'.*and '
 
 damaged=tree/train_images/'kind t'/thing_00/train_00000.png
 head -c 100 "$damaged" >cut && mv cut "$damaged"
-check_run "a broken image stops the run, by name" 1 'train_00000.png: cannot be decoded' \
+check_run "a broken image is skipped, by name" 0 \
+    'skipped, 1 of at most 10 images: .*train_00000.png: cannot be decoded' \
     train $once --data tree --run broken
+check_run "... unless none is allowed" 1 '1 images cannot be read, and --max-bad allows 0' \
+    train $once --data tree --max-bad 0 --run broken-too
+check_run "data does not see a picture that is cut short by its header" 0 'bad files: 0 of 60' data tree
+check_run "... but with --check" 1 'bad files: 1 of 60' data --check tree
+check "... names it" grep -q 'train_00000.png: cannot be decoded' "$scratch/out"
+check_run "... and tells scripts" 1 '"decoded":true,"bad":\[{"part":"train","image":"tree/train_im' \
+    data --check --json tree
+for bad in tree/test_images/*/*/*.png; do : >"$bad"; done
+check_run "eval allows no more than it is told" 1 '4 images cannot be read, and --max-bad allows 3' \
+    eval --checkpoint from-tree/last.safetensors --data tree --max-bad 3
+check_run "... and names those it skips" 1 'skipped, 1 of at most 10 images' \
+    eval --checkpoint from-tree/last.safetensors --data tree
 rm "$damaged"
 for size in 0 10 1000 6000; do
     head -c "$size" "$golden/cifar-binary.tar.xz" >cut.tar.xz

@@ -271,9 +271,22 @@ static void test_absolute(void **state)
     free(there);
 }
 
+static void test_path_leaves(void **state)
+{
+    (void)state;
+    static const char *const stay[] = {"",    "a",     "a/..",     "./a/../b", "a/b/../../c",
+                                       "...", "..a/b", "a/.../..", "a//.."};
+    static const char *const leave[] = {"..", "../a", "a/../..", "a/../../b", "./..", "a//../.."};
+    for (size_t i = 0; i < sizeof stay / sizeof stay[0]; i++)
+        assert_false(file_path_leaves(stay[i]));
+    for (size_t i = 0; i < sizeof leave / sizeof leave[0]; i++)
+        assert_true(file_path_leaves(leave[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_path_leaves),
         cmocka_unit_test(reads_what_was_written),
         cmocka_unit_test(read_errors_name_the_file),
         cmocka_unit_test(writer_shows_the_file_only_when_committed),

@@ -1,7 +1,7 @@
 /* Batches: the same bits for any number of threads, in order, resumable in the middle of an epoch.
  */
-#include "check.h"
 #include "data/loader.h"
+#include "image_files.h"
 
 enum { IMAGES = 23, BATCH = 5, BATCHES = 5 };
 
@@ -60,7 +60,8 @@ static loader *make_loader(const image_set *set, int threads, bool shuffle, bool
 {
     error err;
     loader *made;
-    const loader_options options = {BATCH, threads, 7, shuffle, augment};
+    const loader_options options = {
+        .batch_size = BATCH, .threads = threads, .seed = 7, .shuffle = shuffle, .augment = augment};
     CHECK_OK(loader_create(set, NULL, set->count, &options, &made, &err));
     assert_int_equal(loader_batches(made), BATCHES);
     return made;
@@ -149,18 +150,276 @@ static void test_leave_early(void **state)
     free_set(&set);
 }
 
+/* ---- Files ---- */
+
+enum { FILES = 9 };
+
+/* Pictures 0 to 8, of 4 + i by 3 pixels, each a fine class; picture i begins with the value i. */
+typedef struct files {
+    char *directory;
+    image_set set;
+} files;
+
+static int make_files(void **state)
+{
+    static files f;
+    error err;
+    char name[32];
+    f = (files){.directory = check_directory()};
+    for (int i = 0; i < FILES; i++) {
+        snprintf(name, sizeof name, "%d.png", i);
+        image_files_put(f.directory, name, i, 4 + i, 3);
+        const pixel_box box = {i % 2, 1 - 10 * (i % 3), 3 + 10 * (i % 2), 3};
+        CHECK_OK(image_set_append(&f.set, file_path("%s/%s", f.directory, name), 0, i, &box, &err));
+    }
+    *state = &f;
+    return 0;
+}
+
+static int remove_files(void **state)
+{
+    files *f = *state;
+    error err;
+    image_set_free(&f->set);
+    status removed = file_remove_tree(f->directory, &err);
+    free(f->directory);
+    return removed != STATUS_OK;
+}
+
+static void break_files(const files *f, const char *names)
+{
+    char name[] = "0.png";
+    for (const char *at = names; *at; at++) {
+        name[0] = *at;
+        image_files_text(f->directory, name, "");
+    }
+}
+
+/* The labels of an epoch as text, batches apart: "012 345". */
+static status read_labels(loader *from, uint32_t epoch, size_t first, char *text, error *err)
+{
+    const batch *b;
+    TRY(loader_start(from, epoch, first, err));
+    for (*text = '\0';;) {
+        TRY(loader_next(from, &b, err));
+        if (!b)
+            return STATUS_OK;
+        if (*text)
+            strcat(text, " ");
+        for (int i = 0; i < b->count; i++) {
+            char digit[] = {(char)('0' + b->fine[i]), '\0'};
+            strcat(text, digit);
+            assert_int_equal(b->images[i].width, 4 + b->fine[i]);
+            assert_int_equal(b->pixels[b->images[i].offset], b->fine[i]);
+        }
+        loader_recycle(from, b);
+    }
+}
+
+static void take_note(void *context, const char *text)
+{
+    const char *dot = strstr(text, ".png");
+    char name[] = {dot[-1], '\0'};
+    strcat(context, name);
+}
+
+typedef struct broken_case {
+    const char *broken; /* besides those of the cases before */
+    int limit;
+    bool replace;
+    const char *labels, *notes;
+} broken_case;
+
+/* In file order and batches of four, with any number of threads. */
+static void test_broken_files(void **state)
+{
+    static const broken_case cases[] = {
+        {"", 0, true, "0123 4567 8", ""},
+        {"2", 3, true, "0133 4567 8", "2"},
+        {"3", 3, true, "0144 4567 8", "23"},
+        {"8", 3, true, "0144 4567 0", "238"},
+        {"", 3, false, "01 4567", "238"},
+        {"01", 5, false, "4567", "01238"},
+        {"567", 8, true, "4444 4444 4", "01235678"},
+    };
+    files *f = *state;
+    error err;
+    loader *from;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const broken_case *c = &cases[i];
+        char labels[64], notes[64] = "";
+        bad_images *bad;
+        break_files(f, c->broken);
+        CHECK_OK(bad_images_create(c->limit, take_note, notes, &bad, &err));
+        const loader_options options = {
+            .batch_size = 4, .threads = 1 + 2 * (int)i, .bad = bad, .replace = c->replace};
+        CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
+        for (uint32_t epoch = 0; epoch < 3; epoch++) {
+            CHECK_OK(read_labels(from, epoch, 0, labels, &err));
+            assert_string_equal(labels, c->labels);
+            assert_string_equal(notes, c->notes); /* once each */
+        }
+        loader_free(from);
+        bad_images_free(bad);
+    }
+}
+
+/* The run ends at the batch that has one too many, whichever thread filled which. */
+static void test_too_many_broken(void **state)
+{
+    files *f = *state;
+    error err;
+    loader *from;
+    const batch *b;
+    bad_images *bad;
+    char notes[16] = "";
+    break_files(f, "1678");
+    for (int threads = 1; threads < 6; threads++) {
+        notes[0] = '\0';
+        CHECK_OK(bad_images_create(2, take_note, notes, &bad, &err));
+        const loader_options options = {
+            .batch_size = 3, .threads = threads, .bad = bad, .replace = threads % 2};
+        CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
+        CHECK_OK(loader_start(from, 0, 0, &err));
+        for (int i = 0; i < 2; i++) {
+            CHECK_OK(loader_next(from, &b, &err));
+            loader_recycle(from, b);
+        }
+        CHECK_FAILS(STATUS_FAILED, "3 images cannot be read, and --max-bad allows 2",
+                    loader_next(from, &b, &err));
+        assert_non_null(strstr(err.message, "/7.png"));
+        assert_string_equal(notes, "16");
+        loader_free(from);
+        bad_images_free(bad);
+    }
+}
+
+static void test_all_broken(void **state)
+{
+    files *f = *state;
+    error err;
+    loader *from;
+    const batch *b;
+    bad_images *bad;
+    break_files(f, "012345678");
+    CHECK_OK(bad_images_create(100, NULL, NULL, &bad, &err));
+    loader_options options = {.batch_size = 4, .threads = 2, .bad = bad, .replace = true};
+    CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
+    CHECK_OK(loader_start(from, 0, 0, &err));
+    CHECK_FAILS(STATUS_FAILED, "none of the 9 images can be read", loader_next(from, &b, &err));
+    loader_free(from);
+    options.replace = false;
+    CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
+    CHECK_OK(loader_start(from, 0, 0, &err));
+    CHECK_FAILS(STATUS_FAILED, "none of the 9 images can be read", loader_next(from, &b, &err));
+    loader_free(from);
+    bad_images_free(bad);
+}
+
+/* Where no list of broken images is kept. */
 static void test_missing_file(void **state)
 {
-    (void)state;
+    files *f = *state;
     error err;
-    char *paths[] = {"no-such-image.png"};
-    int label = 0;
-    const image_set set = {.count = 1, .coarse = &label, .fine = &label, .paths = paths};
-    const loader_options options = {1, 1, 0, false, false};
     loader *from;
-    assert_int_equal(loader_create(&set, NULL, 1, &options, &from, &err), STATUS_FAILED);
-    assert_non_null(strstr(err.message, "no-such-image.png"));
+    const batch *b;
+    const loader_options options = {.batch_size = 4, .threads = 1};
+    assert_int_equal(remove(f->set.paths[5]), 0);
+    CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
+    CHECK_OK(loader_start(from, 0, 0, &err));
+    CHECK_OK(loader_next(from, &b, &err));
+    CHECK_FAILS(STATUS_FAILED, "/5.png: cannot be opened", loader_next(from, &b, &err));
+    loader_free(from);
 }
+
+/* Picture i's box begins at column i % 2 and at row 1, 0 (cut off: -9) or 0 (-19), and ends at
+ * column 3 or, cut off, at the last one. */
+static void test_boxes(void **state)
+{
+    files *f = *state;
+    error err;
+    loader *from;
+    const batch *b;
+    const loader_options options = {.batch_size = FILES, .threads = 1, .crop = true};
+    CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
+    CHECK_OK(loader_start(from, 0, 0, &err));
+    CHECK_OK(loader_next(from, &b, &err));
+    size_t bytes = 0;
+    for (int i = 0; i < FILES; i++) {
+        const pixel_source *got = &b->images[i];
+        int left = i % 2, top = i % 3 == 0, right = i % 2 ? 4 + i : 3;
+        assert_int_equal(got->width, right - left);
+        assert_int_equal(got->height, 3 - top);
+        assert_int_equal(got->offset, bytes);
+        for (int y = 0; y < got->height; y++)
+            for (int x = 0; x < got->width; x++, bytes += 3)
+                assert_int_equal(b->pixels[bytes], i + left + x + 16 * (top + y));
+    }
+    assert_int_equal(b->pixel_bytes, bytes);
+    loader_free(from);
+}
+
+static void test_box_outside(void **state)
+{
+    files *f = *state;
+    error err;
+    loader *from;
+    const batch *b;
+    const loader_options options = {.batch_size = 1, .threads = 1, .crop = true};
+    f->set.boxes[0] = (pixel_box){4, 0, 20, 3}; /* the picture is four wide */
+    CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
+    CHECK_OK(loader_start(from, 0, 0, &err));
+    CHECK_FAILS(STATUS_FAILED, "/0.png: its box, columns 4 to 20 and rows 0 to 3, holds nothing",
+                loader_next(from, &b, &err));
+    loader_free(from);
+}
+
+/* Resumed in the middle of an epoch, and with files that break. */
+static void test_balanced(void **state)
+{
+    files *f = *state;
+    error err;
+    loader *from, *again;
+    bad_images *bad;
+    char whole[64], tail[64];
+    const int fine[FILES] = {0, 0, 0, 0, 0, 0, 0, 1, 1};
+    int got[2] = {0};
+    break_files(f, "4");
+    CHECK_OK(bad_images_create(1, NULL, NULL, &bad, &err));
+    memcpy(f->set.coarse, fine, sizeof fine); /* read_labels wants to know the pictures apart */
+    image_set set = f->set;
+    set.fine = f->set.coarse;
+    const loader_options options = {
+        .batch_size = 2, .threads = 3, .seed = 3, .balance = true, .bad = bad, .replace = true};
+    CHECK_OK(loader_create(&set, NULL, FILES, &options, &from, &err));
+    for (uint32_t epoch = 0; epoch < 2; epoch++) { /* 18 images: nine of either class */
+        const batch *b;
+        CHECK_OK(loader_start(from, epoch, 0, &err));
+        for (;;) {
+            CHECK_OK(loader_next(from, &b, &err));
+            if (!b)
+                break;
+            for (int i = 0; i < b->count; i++)
+                got[b->images[i].width >= 4 + 7]++;
+            loader_recycle(from, b);
+        }
+    }
+    assert_in_range(got[0], 8, 10); /* the broken one's place goes to its neighbour in the order */
+    assert_int_equal(got[0] + got[1], 2 * FILES);
+    loader_free(from);
+    /* All fine classes differ here, so an epoch holds each picture once. */
+    CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
+    CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &again, &err));
+    CHECK_OK(read_labels(from, 0, 0, tail, &err));
+    CHECK_OK(read_labels(from, 1, 0, whole, &err));
+    CHECK_OK(read_labels(again, 1, 2, tail, &err));
+    assert_string_equal(tail, whole + 6);
+    loader_free(from);
+    loader_free(again);
+    bad_images_free(bad);
+}
+
+#define files_test(test) cmocka_unit_test_setup_teardown(test, make_files, remove_files)
 
 int main(void)
 {
@@ -170,7 +429,13 @@ int main(void)
         cmocka_unit_test(test_plain_order),
         cmocka_unit_test(test_resume_in_the_middle),
         cmocka_unit_test(test_leave_early),
-        cmocka_unit_test(test_missing_file),
+        files_test(test_broken_files),
+        files_test(test_too_many_broken),
+        files_test(test_all_broken),
+        files_test(test_missing_file),
+        files_test(test_boxes),
+        files_test(test_box_outside),
+        files_test(test_balanced),
     };
     return cmocka_run_group_tests_name("loader", tests, NULL, NULL);
 }

@@ -201,7 +201,7 @@ static void compare_parameters(network *net, const golden *g, const char *prefix
     }
 }
 
-static const unscaling unscaled = {1, NULL};
+static const unscaling unscaled = {.factor = 1};
 
 static void optimize(device *dev, network *net, const char *name, int step, cl_mem (*state)[2])
 {
@@ -217,7 +217,7 @@ static void optimize(device *dev, network *net, const char *name, int step, cl_m
         }
         if (adam)
             assert_ok(adam_step(dev, p->count, p->value, p->gradient, state[i][0], state[i][1],
-                                unscaled, 1e-3f, 0.9f, 0.999f, 1e-8f, 0, step, &err),
+                                unscaled, 1e-3f, 0.9f, 0.999f, 1e-8f, 0, false, step, &err),
                       &err);
         else
             assert_ok(sgd_step(dev, p->count, p->value, p->gradient, state[i][0], unscaled,

@@ -1,5 +1,7 @@
-/* SGD and Adam against their formulas in double precision, over several steps; the golden files of
- * test_network.c hold PyTorch's own. */
+/* SGD, Adam and AdamW against their formulas in double precision, over several steps, and against
+ * PyTorch's own, gradients clipped as well; the golden files of test_network.c hold more of them.
+ */
+#include "ops/gradients.h"
 #include "ops/optimizer.h"
 #include "support.h"
 
@@ -8,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEPS = 4 };
-static const unscaling unscaled = {1, NULL};
+#include "golden/optimizer.h"
+
+enum { STEPS = 4, GOLDEN_CASES = sizeof golden_cases / sizeof golden_cases[0] };
+static const unscaling unscaled = {.factor = 1};
 static const size_t counts[] = {1, 3, 16, 17, 1000};
 
 typedef struct state {
@@ -81,32 +85,112 @@ static void test_sgd(void **dev)
     }
 }
 
-static void test_adam(void **dev)
+static void run_adam(device *dev, size_t count, bool decoupled)
 {
     const double b1 = 0.9, b2 = 0.999, epsilon = 1e-8, decay = 0.01, lr = 0.05;
     error err;
-    for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
-        state s = make_state(*dev, counts[c]);
-        for (int step = 1; step <= STEPS; step++) {
-            float *g = support_random(s.count, s.count + 9u * (unsigned)step, -1, 1);
-            cl_mem gradient = support_buffer(*dev, s.count, g);
-            for (size_t i = 0; i < s.count; i++) {
-                double d = g[i] + decay * s.w[i];
-                s.m[i] = b1 * s.m[i] + (1 - b1) * d;
-                s.v[i] = b2 * s.v[i] + (1 - b2) * d * d;
-                s.w[i] -= lr / (1 - pow(b1, step)) * s.m[i] /
-                          (sqrt(s.v[i]) / sqrt(1 - pow(b2, step)) + epsilon);
-            }
-            assert_ok(adam_step(*dev, s.count, s.value, gradient, s.first, s.second, unscaled,
-                                (float)lr, (float)b1, (float)b2, (float)epsilon, (float)decay, step,
+    state s = make_state(dev, count);
+    for (int step = 1; step <= STEPS; step++) {
+        float *g = support_random(count, count + 9u * (unsigned)step, -1, 1);
+        cl_mem gradient = support_buffer(dev, count, g);
+        for (size_t i = 0; i < count; i++) {
+            double d = decoupled ? g[i] : g[i] + decay * s.w[i];
+            s.w[i] *= decoupled ? 1 - lr * decay : 1;
+            s.m[i] = b1 * s.m[i] + (1 - b1) * d;
+            s.v[i] = b2 * s.v[i] + (1 - b2) * d * d;
+            s.w[i] -= lr / (1 - pow(b1, step)) * s.m[i] /
+                      (sqrt(s.v[i]) / sqrt(1 - pow(b2, step)) + epsilon);
+        }
+        assert_ok(adam_step(dev, count, s.value, gradient, s.first, s.second, unscaled, (float)lr,
+                            (float)b1, (float)b2, (float)epsilon, (float)decay, decoupled, step,
+                            &err),
+                  &err);
+        device_finish(dev, &err);
+        free(g);
+        buffer_release(&gradient);
+    }
+    check_state(dev, &s);
+}
+
+static void test_adam(void **dev)
+{
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        run_adam(*dev, counts[i], false);
+        run_adam(*dev, counts[i], true);
+    }
+}
+
+/* Two parameters in buffers of their own. */
+typedef struct pair {
+    cl_mem value[2], first[2], second[2];
+} pair;
+
+static const size_t pair_at[] = {0, GOLDEN_FIRST},
+                    pair_count[] = {GOLDEN_FIRST, GOLDEN_ALL - GOLDEN_FIRST};
+
+static void golden_step(device *dev, const struct golden_case *g, pair *p, int step, cl_mem sums,
+                        cl_mem gathered, cl_mem clip)
+{
+    error err;
+    cl_mem gradient[2];
+    unscaling unscale = {.factor = 1, .clip = g->clip_norm > 0 ? clip : NULL};
+    for (int i = 0; i < 2; i++) {
+        gradient[i] = support_buffer(dev, pair_count[i],
+                                     golden_gradients + (step - 1) * GOLDEN_ALL + pair_at[i]);
+        assert_int_equal(gradients_parts(dev, pair_count[i]), 1);
+        assert_ok(gradients_squares(dev, pair_count[i], gradient[i], 1, sums, (size_t)i, &err),
+                  &err);
+    }
+    assert_ok(gradients_clip(dev, sums, 2, gathered, g->clip_norm, clip, &err), &err);
+    for (int i = 0; i < 2; i++) {
+        if (strcmp(g->optimizer, "sgd") == 0)
+            assert_ok(sgd_step(dev, pair_count[i], p->value[i], gradient[i], p->first[i], unscale,
+                               (float)golden_lr, 0.9f, (float)golden_decay, true, step == 1, &err),
+                      &err);
+        else
+            assert_ok(adam_step(dev, pair_count[i], p->value[i], gradient[i], p->first[i],
+                                p->second[i], unscale, (float)golden_lr, 0.9f, 0.999f, 1e-8f,
+                                (float)golden_decay, strcmp(g->optimizer, "adamw") == 0, step,
                                 &err),
                       &err);
-            device_finish(*dev, &err);
-            free(g);
-            buffer_release(&gradient);
-        }
-        check_state(*dev, &s);
     }
+    device_finish(dev, &err);
+    buffer_release(&gradient[0]);
+    buffer_release(&gradient[1]);
+}
+
+static void run_golden(device *dev, int index, cl_mem sums, cl_mem gathered, cl_mem clip)
+{
+    const float zeros[GOLDEN_ALL] = {0};
+    pair p;
+    for (int i = 0; i < 2; i++) {
+        p.value[i] = support_buffer(dev, pair_count[i], golden_start + pair_at[i]);
+        p.first[i] = support_buffer(dev, pair_count[i], zeros);
+        p.second[i] = support_buffer(dev, pair_count[i], zeros);
+    }
+    for (int step = 1; step <= GOLDEN_STEPS; step++)
+        golden_step(dev, &golden_cases[index], &p, step, sums, gathered, clip);
+    for (int i = 0; i < 2; i++) {
+        float *got = support_read_buffer(dev, p.value[i], pair_count[i]);
+        double *want = support_widen(golden_ends + index * GOLDEN_ALL + pair_at[i], pair_count[i]);
+        assert_close(got, want, pair_count[i], 2e-6, 1e-6);
+        free(got);
+        free(want);
+        buffer_release(&p.value[i]);
+        buffer_release(&p.first[i]);
+        buffer_release(&p.second[i]);
+    }
+}
+
+static void test_as_in_torch(void **dev)
+{
+    cl_mem sums = support_buffer(*dev, 2, NULL), clip = support_buffer(*dev, 1, NULL);
+    cl_mem gathered = support_buffer(*dev, GRADIENTS_GATHERED, NULL);
+    for (int i = 0; i < GOLDEN_CASES; i++)
+        run_golden(*dev, i, sums, gathered, clip);
+    buffer_release(&sums);
+    buffer_release(&gathered);
+    buffer_release(&clip);
 }
 
 static bool overflows(device *dev, const float *values, size_t count, cl_int before)
@@ -145,7 +229,8 @@ static void test_find_overflow(void **dev)
 enum { COUNT = 37, BUFFERS = 3 };
 
 /* One step of either optimizer from the same values; what is in value and state afterwards. */
-static void take_step(device *dev, bool adam, float multiple, cl_int flag, float *results[BUFFERS])
+static void take_step(device *dev, bool adam, float multiple, const float *clip, cl_int flag,
+                      float *results[BUFFERS])
 {
     error err;
     float *gradient = support_random(COUNT, 1, -1, 1);
@@ -160,9 +245,10 @@ static void take_step(device *dev, bool adam, float multiple, cl_int flag, float
     unscaling unscale = {.factor = 1 / multiple};
     assert_ok(buffer_create(dev, sizeof flag, &unscale.overflow, &err), &err);
     assert_ok(buffer_write(dev, unscale.overflow, 0, &flag, sizeof flag, &err), &err);
+    unscale.clip = clip ? support_buffer(dev, 1, clip) : NULL;
     if (adam)
         assert_ok(adam_step(dev, COUNT, buffers[0], g, buffers[1], buffers[2], unscale, 0.1f, 0.9f,
-                            0.999f, 1e-8f, 0.01f, 3, &err),
+                            0.999f, 1e-8f, 0.01f, false, 3, &err),
                   &err);
     else
         assert_ok(sgd_step(dev, COUNT, buffers[0], g, buffers[1], unscale, 0.1f, 0.9f, 0.01f, true,
@@ -173,27 +259,37 @@ static void take_step(device *dev, bool adam, float multiple, cl_int flag, float
         buffer_release(&buffers[i]);
     }
     buffer_release(&unscale.overflow);
+    buffer_release(&unscale.clip);
     buffer_release(&g);
     free(gradient);
 }
 
-/* A power of two of the gradient, undone, takes the same step to the bit; an overflow takes none.
- */
+/* A power of two of the gradient, undone by the factor or by clipping, takes the same step to the
+ * bit; an overflow takes none. */
 static void test_unscaling(void **dev)
 {
+    const float one = 1, sixteenth = 1.0f / 16;
     for (int adam = 0; adam < 2; adam++) {
-        float *plain[BUFFERS], *scaled[BUFFERS], *skipped[BUFFERS];
-        take_step(*dev, adam, 1, 0, plain);
-        take_step(*dev, adam, 4096, 0, scaled);
-        take_step(*dev, adam, 4096, 1, skipped);
+        float *plain[BUFFERS], *scaled[BUFFERS], *clipped[BUFFERS], *less[BUFFERS],
+            *skipped[BUFFERS];
+        take_step(*dev, adam, 1, NULL, 0, plain);
+        take_step(*dev, adam, 4096, NULL, 0, scaled);
+        take_step(*dev, adam, 4096, &one, 0, clipped);
+        take_step(*dev, adam, 4096, &sixteenth, 0, less);
+        take_step(*dev, adam, 4096, &one, 1, skipped);
         for (int i = 0; i < BUFFERS; i++) {
             float *start = support_random(COUNT, 2 + (uint64_t)i, 0, 1);
+            bool changes = adam || i < 2;
             assert_same_bits(scaled[i], plain[i], COUNT);
+            assert_same_bits(clipped[i], plain[i], COUNT);
             assert_same_bits(skipped[i], start, COUNT);
-            assert_int_equal(memcmp(plain[i], start, COUNT * sizeof *start) != 0, adam || i < 2);
+            assert_int_equal(memcmp(plain[i], start, COUNT * sizeof *start) != 0, changes);
+            assert_int_equal(memcmp(less[i], plain[i], COUNT * sizeof *start) != 0, changes);
             free(start);
             free(plain[i]);
             free(scaled[i]);
+            free(clipped[i]);
+            free(less[i]);
             free(skipped[i]);
         }
     }
@@ -201,9 +297,9 @@ static void test_unscaling(void **dev)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sgd), cmocka_unit_test(test_adam),
-                                       cmocka_unit_test(test_find_overflow),
-                                       cmocka_unit_test(test_unscaling)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sgd), cmocka_unit_test(test_adam), cmocka_unit_test(test_as_in_torch),
+        cmocka_unit_test(test_find_overflow), cmocka_unit_test(test_unscaling)};
     return cmocka_run_group_tests_name("optimizer", tests, support_open_device,
                                        support_close_device);
 }

@@ -40,13 +40,14 @@ static train_options options_for(const char *optimizer)
     return o;
 }
 
-static subject *open_subject(const char *precision, const char *optimizer)
+static subject *open_network(const network_options *made, const char *precision,
+                             const char *optimizer)
 {
     error err;
     void *state;
     subject *s = support_memory(1, sizeof *s);
     const train_options o = options_for(optimizer);
-    network_options n = shape;
+    network_options n = *made;
     n.descend = solver_is_descent(&o);
     assert_int_equal(support_open_device(&state), 0);
     s->dev = state;
@@ -64,6 +65,11 @@ static subject *open_subject(const char *precision, const char *optimizer)
     }
     s->batch = (network_batch){BATCH, s->pixels, sizeof s->pixels, s->images, s->coarse, s->fine};
     return s;
+}
+
+static subject *open_subject(const char *precision, const char *optimizer)
+{
+    return open_network(&shape, precision, optimizer);
 }
 
 static void close_subject(subject *s)
@@ -124,11 +130,12 @@ static void write_all(subject *s, const float *values)
 
 /* What is stored is off by 2^-12 of itself on average; through some 20 layers and 12 steps that
  * makes a hundredth of the loss at most, which falls to a fraction meanwhile. */
-static void follow(const char *optimizer)
+static void follow(const network_options *made, const char *optimizer)
 {
     enum { STEPS = 12 };
     const double bound = 0.01;
-    subject *exact = open_subject("fp32", optimizer), *half = open_subject("fp16", optimizer);
+    subject *exact = open_network(made, "fp32", optimizer);
+    subject *half = open_network(made, "fp16", optimizer);
     double first = 0, last = 0, worst = 0;
     for (int i = 0; i < STEPS; i++) {
         double want = step(exact, optimizer), got = step(half, optimizer);
@@ -137,7 +144,8 @@ static void follow(const char *optimizer)
         first = i == 0 ? want : first;
         last = want;
     }
-    print_message("%s: loss from %.3f to %.3f, off by %.2g of it\n", optimizer, first, last, worst);
+    print_message("%s, %s: loss from %.3f to %.3f, off by %.2g of it\n", made->backbone, optimizer,
+                  first, last, worst);
     assert_true(last < 0.9 * first);
     assert_true(worst > 0 && worst < bound);
     loss_scale scale;
@@ -152,13 +160,22 @@ static void follow(const char *optimizer)
 static void test_follows_momentum(void **state)
 {
     (void)state;
-    follow("momentum");
+    follow(&shape, "momentum");
+}
+
+/* Group normalisation, standardised weights and adds. */
+static void test_bit_follows(void **state)
+{
+    (void)state;
+    network_options n = shape;
+    n.backbone = "tiny_bit";
+    follow(&n, "momentum");
 }
 
 static void test_follows_adam(void **state)
 {
     (void)state;
-    follow("adam");
+    follow(&shape, "adam");
 }
 
 /* A scale at which every gradient overflows: nothing learns, and it is halved until it fits. */
@@ -271,9 +288,10 @@ static void test_unknown_precision(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_follows_momentum), cmocka_unit_test(test_follows_adam),
-        cmocka_unit_test(test_overflow),         cmocka_unit_test(test_resumes),
-        cmocka_unit_test(test_memory),           cmocka_unit_test(test_unknown_precision),
+        cmocka_unit_test(test_follows_momentum),  cmocka_unit_test(test_follows_adam),
+        cmocka_unit_test(test_bit_follows),       cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_resumes),           cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_unknown_precision),
     };
     return cmocka_run_group_tests_name("precision", tests, support_open_device,
                                        support_close_device);

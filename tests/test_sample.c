@@ -8,7 +8,7 @@ static int open_sample(void **state)
 {
     static dataset set;
     error err;
-    CHECK_OK(sample_open(&set, &err));
+    CHECK_OK(sample_open(NULL, &set, &err));
     *state = &set;
     return 0;
 }

@@ -6,7 +6,20 @@
 
 #include "golden/schedule.h"
 
-enum { PLATEAUS = sizeof plateaus / sizeof plateaus[0], STEPS = sizeof steps / sizeof steps[0] };
+enum {
+    PLATEAUS = sizeof plateaus / sizeof plateaus[0],
+    STEPS = sizeof steps / sizeof steps[0],
+    FLOORS = sizeof floors / sizeof floors[0],
+    CURVES = sizeof curves / sizeof curves[0],
+};
+
+static schedule start(schedule_terms terms)
+{
+    error err;
+    schedule s;
+    CHECK_OK(schedule_start(&s, &terms, &err));
+    return s;
+}
 
 static void check_rates(const struct golden *g, schedule s)
 {
@@ -22,37 +35,113 @@ static void plateaus_as_in_torch(void **state)
 {
     (void)state;
     for (int i = 0; i < PLATEAUS; i++) {
-        schedule s;
-        schedule_start(&s, plateaus[i].lr, NULL, 0);
+        schedule s = start((schedule_terms){.lr = plateaus[i].lr});
         assert_true(s.lr == plateaus[i].lr);
         check_rates(&plateaus[i], s);
+        check_rates(&plateaus[i], start((schedule_terms){.name = "plateau", .lr = plateaus[i].lr}));
     }
 }
 
 static void milestones_as_in_torch(void **state)
 {
     (void)state;
-    error err;
     for (int i = 0; i < STEPS; i++) {
-        int milestones[SCHEDULE_MILESTONES], count;
-        schedule s;
-        CHECK_OK(schedule_parse_milestones(steps[i].name, milestones, &count, &err));
-        schedule_start(&s, steps[i].lr, milestones, count);
-        check_rates(&steps[i], s);
+        check_rates(&steps[i],
+                    start((schedule_terms){.lr = steps[i].lr, .milestones = steps[i].name}));
+        check_rates(&steps[i],
+                    start((schedule_terms){
+                        .name = "multistep", .lr = steps[i].lr, .milestones = steps[i].name}));
     }
+}
+
+static void floors_as_in_torch(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FLOORS; i++) {
+        const struct golden_floor *g = &floors[i];
+        schedule s = start((schedule_terms){.lr = g->lr, .min_lr = g->min_lr});
+        for (int e = 0; e < EPOCHS; e++) {
+            schedule_epoch(&s, g->losses[e]);
+            if (s.lr != g->rates[e])
+                fail_msg("%s: after epoch %d %.17g instead of %.17g", g->name, e, s.lr,
+                         g->rates[e]);
+        }
+    }
+}
+
+/* PyTorch computes a cosine's step from the one before, so its own rounding grows with the steps.
+ */
+static void check_rate(const char *name, uint64_t step, double rate, double expected, double lr)
+{
+    if (!(fabs(rate - expected) <= 1e-12 * lr))
+        fail_msg("%s: step %llu %.17g instead of %.17g", name, (unsigned long long)step, rate,
+                 expected);
+}
+
+static void curves_as_in_torch(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CURVES; i++) {
+        const struct golden_curve *g = &curves[i];
+        uint64_t last = (uint64_t)g->epochs * STEPS_PER_EPOCH;
+        schedule s = start((schedule_terms){
+            .name = g->name, .lr = g->lr, .min_lr = g->min_lr, .warmup = g->warmup});
+        schedule_span(&s, g->epochs, STEPS_PER_EPOCH);
+        for (uint64_t step = 1; step <= last; step++) {
+            check_rate(g->name, step, schedule_rate(&s, step), g->rates[step - 1], g->lr);
+            if (step % STEPS_PER_EPOCH == 0)
+                schedule_epoch(&s, sin((double)step)); /* changes nothing */
+        }
+        assert_true(schedule_rate(&s, last + 7) == schedule_rate(&s, last));
+    }
+}
+
+/* Plateau and multistep rise to what they would be without a warm-up. */
+static void warm_up_of_epochs(void **state)
+{
+    (void)state;
+    schedule s = start((schedule_terms){.lr = 0.3, .warmup = 1.5, .milestones = "1,2"});
+    schedule_span(&s, 4, 4);
+    for (uint64_t step = 1; step <= 16; step++) {
+        double lr = step <= 4 ? 0.3 : step <= 8 ? 0.3 * 0.1 : 0.3 * 0.1 * 0.1;
+        check_rate("multistep", step, schedule_rate(&s, step),
+                   step < 6 ? lr * (double)step / 6 : lr, 0.3);
+        if (step % 4 == 0)
+            schedule_epoch(&s, 0);
+    }
+}
+
+/* Without a warm-up the rate is what the epochs made of it, to the bit. */
+static void rates_of_epochs(void **state)
+{
+    (void)state;
+    schedule s = start((schedule_terms){.lr = 0.008});
+    schedule_span(&s, EPOCHS, 3);
+    for (uint64_t epoch = 0; epoch < EPOCHS; epoch++) {
+        for (uint64_t step = 1; step <= 3; step++)
+            assert_true(schedule_rate(&s, 3 * epoch + step) == s.lr);
+        schedule_epoch(&s, 2);
+    }
+    assert_true(s.lr < 1e-7);
 }
 
 /* A schedule that was stored and read again goes on as if nothing had been. */
 static void copies_go_on(void **state)
 {
     (void)state;
-    schedule one, other;
-    schedule_start(&one, 0.5, NULL, 0);
+    schedule one = start((schedule_terms){.lr = 0.5}), other = one;
+    schedule fresh = one;
     for (int e = 0; e < EPOCHS; e++) {
         memcpy(&other, &one, sizeof one);
         schedule_epoch(&one, sin(e));
         schedule_epoch(&other, sin(e));
         assert_memory_equal(&one, &other, sizeof one);
+        /* And so does one of the same terms that takes over what was saved. */
+        schedule restored = fresh;
+        schedule_restore(&restored, &other);
+        assert_true(restored.lr == one.lr && restored.best == one.best);
+        assert_int_equal(restored.bad_epochs, one.bad_epochs);
+        assert_int_equal(restored.epoch, one.epoch);
     }
 }
 
@@ -93,12 +182,39 @@ static void wrong_milestones(void **state)
                 schedule_parse_milestones("7,7", milestones, &count, &err));
 }
 
+static void expect_refused(schedule_terms terms, const char *part)
+{
+    error err;
+    schedule s;
+    CHECK_FAILS(STATUS_USAGE, part, schedule_start(&s, &terms, &err));
+}
+
+static void wrong_terms(void **state)
+{
+    (void)state;
+    expect_refused((schedule_terms){.name = "step", .lr = 1},
+                   "--schedule step: is none of plateau, multistep, cosine, one-cycle");
+    expect_refused((schedule_terms){.name = "", .lr = 1}, "is none of");
+    expect_refused((schedule_terms){.name = "multistep", .lr = 1}, "needs --milestones");
+    expect_refused((schedule_terms){.name = "cosine", .lr = 1, .milestones = "3"},
+                   "--schedule cosine takes no --milestones");
+    expect_refused((schedule_terms){.name = "one-cycle", .lr = 1, .min_lr = 0.1},
+                   "--schedule one-cycle takes no --min-lr");
+    expect_refused((schedule_terms){.lr = 1, .milestones = "3", .min_lr = 0.1},
+                   "--schedule multistep takes no --min-lr");
+    expect_refused((schedule_terms){.name = "cosine", .lr = 1, .min_lr = 2},
+                   "--min-lr 2 is above --lr 1");
+    expect_refused((schedule_terms){.lr = 1, .milestones = "3,"}, "--milestones: '3,': expected");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plateaus_as_in_torch), cmocka_unit_test(milestones_as_in_torch),
+        cmocka_unit_test(floors_as_in_torch),   cmocka_unit_test(curves_as_in_torch),
+        cmocka_unit_test(warm_up_of_epochs),    cmocka_unit_test(rates_of_epochs),
         cmocka_unit_test(copies_go_on),         cmocka_unit_test(milestones_from_text),
-        cmocka_unit_test(wrong_milestones),
+        cmocka_unit_test(wrong_milestones),     cmocka_unit_test(wrong_terms),
     };
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
 }

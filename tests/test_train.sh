@@ -1,6 +1,6 @@
 #!/bin/sh
 # Training from outside, with the tiny backbone on the drawn sample: runs, resuming to the bit,
-# kills, interrupts, weights, evaluation and classification, and what is said of bad input.
+# kills, interrupts, weights, and what is said of bad input.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 golden=$(cd "${srcdir:-.}/tests/golden" && pwd)
@@ -84,6 +84,30 @@ for optimizer in "sgd" "sgd --momentum 0.9 --nesterov --weight-decay 1e-4" "adam
         check "... and only one of it" [ "$(find parts -name 'optimizer-*' | wc -l)" -eq 1 ]
     fi
 done
+
+# ---- All that a recipe may ask for, to the bit ----
+
+# 30 batches an epoch are steps of 4 and one of 2.
+everything="--optimizer adamw --lr 1e-3 --weight-decay 0.05 --no-norm-decay --clip-norm 1
+    --accumulate 4 --ema 0.9 --schedule cosine --min-lr 1e-5 --warmup 0.5 --early-stop 3"
+check_run "10 steps of accumulated batches" 0 'stopped after step 10' \
+    train $tiny $everything --run all-once --max-steps 10
+check "... of which 8 are an epoch" grep -q '^{"epoch":1,"steps":8,' all-once/metrics.jsonl
+check_run "... in parts" 0 'stopped after step 3' train $tiny $everything --run all-parts --max-steps 3
+check_run "... to the same step" 0 'stopped after step 10' train --resume all-parts --max-steps 10
+for file in last best optimizer-10; do
+    check "... the same $file to the bit" \
+        same_tensors all-once/$file.safetensors all-parts/$file.safetensors
+done
+check "... the same losses" same_steps all-once/metrics.jsonl all-parts/metrics.jsonl
+check "... the best is the average, not the last" \
+    differing_tensors all-once/best.safetensors all-once/last.safetensors
+check_run "a schedule that is none" 2 \
+    'schedule step: is none of plateau, multistep, cosine, one-cycle' train $tiny --schedule step
+check_run "a floor for a schedule that takes none" 2 'schedule one-cycle takes no --min-lr' \
+    train $tiny --schedule one-cycle --min-lr 1e-5
+check_run "a warm-up as long as the run" 2 'warmup 2 leaves nothing of --epochs 2' \
+    train $tiny --epochs 2 --warmup 2
 
 # ---- A limit at an epoch's end saves and validates ----
 
@@ -197,7 +221,7 @@ check "... leaves no run" [ ! -e refused ]
 check_run "only the fine half, CIFAR's stem, Adam" 0 'stopped after step 2' \
     train $tiny --only_fine --stem cifar --optimizer adam --lr 1e-3 --max-steps 2 --run fine
 check_run "... has no coarse loss" 0 '"fine_loss"' eval --checkpoint fine/last.safetensors --json
-check "... in its JSON" sh -c "! grep -q coarse '$scratch/out'"
+check "... in its JSON" sh -c "! grep -q coarse_loss '$scratch/out'"
 check_run "a larger input" 0 '48x48 input' train $tiny --image_size 48 --max-steps 1 --run larger
 check_run "weights of the losses, metrics of every second step elsewhere" 0 'stopped after step 5' \
     train $tiny --coarse 3 --fine 0.5 --metrics elsewhere.jsonl --metrics-every 2 --max-steps 5 \
@@ -260,46 +284,5 @@ check_run "a batch size of nothing" 2 'batch-size' train --batch-size 0
 check_run "an unknown precision" 2 'precision' train --precision fp8 --run none
 check_run "an unknown optimizer" 2 'optimizer' train --optimizer rmsprop
 check "... none of them left a run" [ ! -e none ]
-
-# ---- eval and classify ----
-
-check_run "eval" 0 'fine +loss .*top-1 ' eval --checkpoint whole/best.safetensors
-# The last epoch's validation as the run's metrics have it, and eval's answer, which adds the split.
-validation() {
-    grep '^{"epoch"' "$1" | tail -n 1 | sed 's/.*"validation":{\(.*\)}}$/\1/'
-}
-measured() {
-    sed 's/^{\(.*\),"split":"validation"}$/\1/' "$scratch/out"
-}
-check_run "another seed and other weights of the losses" 0 '' \
-    train $tiny --coarse 3 --fine 0.5 --epochs 1 --run terms
-check_run "eval of a half" 0 '"images":200,' \
-    eval --checkpoint terms/last.safetensors --split validation --json
-check "... halves and weighs as the run did" [ "$(measured)" = "$(validation terms/metrics.jsonl)" ]
-check_run "... --seed wins" 0 '"images":200,' \
-    eval --checkpoint terms/last.safetensors --split validation --seed 4 --json
-check "... and takes another half" [ "$(measured)" != "$(validation terms/metrics.jsonl)" ]
-check_run "eval in half precision" 0 'fine +loss .*top-1 ' \
-    eval --checkpoint whole/best.safetensors --precision fp16
-check_run "eval without a checkpoint" 2 'needs --checkpoint' eval
-
-# A 3x2 picture, by hand: P6 is not read, BMP is.
-bmp() {
-    printf 'BM\116\0\0\0\0\0\0\0\066\0\0\0\050\0\0\0\003\0\0\0\002\0\0\0\001\0\030\0\0\0\0\0\030\0\0\0'
-    printf '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
-    printf '\377\0\0\0\377\0\0\0\377\0\0\0\020\040\060\100\120\140\160\0\0\0\0\0'
-}
-bmp >picture.bmp
-check_run "classify" 0 'picture.bmp' classify --checkpoint whole/best.safetensors picture.bmp
-check "... coarse and fine, with bars" sh -c "grep -q '^  coarse' '$scratch/out' && grep -q '%  [#.]*\$' '$scratch/out'"
-check_run "classify --json" 0 '^{"image":"picture.bmp","coarse":\[{"name":' \
-    classify --checkpoint whole/best.safetensors --json --top 2 picture.bmp
-echo 'no picture' >broken.png
-check_run "a file that cannot be read is an error of its own" 1 'broken.png: cannot be decoded' \
-    classify --checkpoint whole/best.safetensors broken.png missing.jpg picture.bmp
-check "... the missing one too" grep -q 'missing.jpg: cannot be opened' "$scratch/err"
-check "... and the others are still done" grep -q '^picture.bmp' "$scratch/out"
-check_run "classify without an image" 2 'at least one image' \
-    classify --checkpoint whole/best.safetensors
 
 finish

@@ -1,12 +1,15 @@
-/* train.c from inside, where a test decides at which batch a stop arrives or a step fails. What the
- * program does from outside is in test_train.sh. */
+/* train.c from inside, where a test decides at which batch a stop arrives, a step fails or how the
+ * validation ends. What the program does from outside is in test_train.sh. */
 #include "base/file.h"
 #include "base/safetensors.h"
 #include "check.h"
 #include "train/checkpoint.h"
+#include "train/evaluate.h"
 #include "train/train.h"
 
-/* The linker puts this in the place of the trainer's solver_step (--wrap in Makefile.am). */
+#include <math.h>
+
+/* The linker puts these in the place of the trainer's calls (--wrap in Makefile.am). */
 status __real_solver_step(solver *s, double lr, uint64_t step, error *err);
 status __wrap_solver_step(solver *s, double lr, uint64_t step, error *err);
 
@@ -20,18 +23,66 @@ status __wrap_solver_step(solver *s, double lr, uint64_t step, error *err)
     return __real_solver_step(s, lr, step, err);
 }
 
+status __real_evaluate_loader(network *net, loader *from, const hierarchy *classes,
+                              const evaluate_watch *watch, metrics *sums, error *err);
+status __wrap_evaluate_loader(network *net, loader *from, const hierarchy *classes,
+                              const evaluate_watch *watch, metrics *sums, error *err);
+
+static const char watched_name[] = "fine_backbone.bn1.weight";
+enum { WATCHED = 4 };
+static const double *validation_losses; /* of the epochs to come; NULL: what they are */
+static float watched[WATCHED];          /* the head of that parameter in the last validation */
+
+status __wrap_evaluate_loader(network *net, loader *from, const hierarchy *classes,
+                              const evaluate_watch *watch, metrics *sums, error *err)
+{
+    float values[1024];
+    const parameter *p = network_find(net, watched_name);
+    assert_true(p && p->count >= WATCHED && p->count <= 1024);
+    TRY(network_parameter_read(net, p, values, err));
+    memcpy(watched, values, sizeof watched);
+    TRY(__real_evaluate_loader(net, from, classes, watch, sums, err));
+    if (validation_losses) {
+        sums->coarse_loss = 0;
+        sums->fine_loss = *validation_losses++ * (double)sums->count;
+    }
+    return STATUS_OK;
+}
+
 /* What an observer saw, and when it asks for a stop. */
 typedef struct witness {
     volatile sig_atomic_t stop;
     const char *stop_at; /* what is being evaluated then; NULL: never */
+    uint64_t stop_after; /* that step; 0: never */
     int batches_after;   /* whose results came in after the stop */
     uint64_t steps;
+    size_t batches;   /* of the last step's epoch, done behind it */
+    double rates[64]; /* of the steps, from 1 */
+    char said[256];   /* the last note */
+    int stopped_early, best_epoch;
 } witness;
 
 static void saw_step(void *context, const train_step *what)
 {
     witness *w = context;
     w->steps = what->step;
+    w->batches = what->batch;
+    assert_true(what->step < 64);
+    w->rates[what->step] = what->lr;
+    w->stop |= what->step == w->stop_after;
+}
+
+static void saw_note(void *context, const char *text)
+{
+    witness *w = context;
+    snprintf(w->said, sizeof w->said, "%s", text);
+}
+
+static void saw_finished(void *context, const train_finished *what)
+{
+    witness *w = context;
+    w->stopped_early = what->stopped_early;
+    w->best_epoch = what->best_epoch;
 }
 
 static void saw_evaluating(void *context, const char *what, size_t done, size_t total)
@@ -46,8 +97,12 @@ static void saw_evaluating(void *context, const char *what, size_t done, size_t 
 
 static train_observer observer_of(witness *w)
 {
-    return (train_observer){
-        .context = w, .step = saw_step, .evaluating = saw_evaluating, .stop = &w->stop};
+    return (train_observer){.context = w,
+                            .note = saw_note,
+                            .step = saw_step,
+                            .evaluating = saw_evaluating,
+                            .finished = saw_finished,
+                            .stop = &w->stop};
 }
 
 typedef struct fixture {
@@ -74,6 +129,7 @@ static int set_up(void **state)
     f->options.momentum = 0.9;
     f->options.seed = 5;
     failing_step = 0;
+    validation_losses = NULL;
     *state = f;
     return 0;
 }
@@ -160,10 +216,12 @@ static char *read_metrics(const char *run)
 /* Both runs came to the same end, to the bit. */
 static void assert_same_runs(const fixture *f)
 {
+    checkpoint_info a = read_info(f->whole), b = read_info(f->stopped);
     assert_same_file(f, "last.safetensors");
     assert_same_file(f, "best.safetensors");
-    assert_same_file(f, "optimizer-20.safetensors");
-    checkpoint_info a = read_info(f->whole), b = read_info(f->stopped);
+    assert_non_null(a.optimizer_file);
+    assert_same_file(f, a.optimizer_file);
+    assert_true(a.state.step == b.state.step);
     assert_int_equal(a.state.epoch, b.state.epoch);
     assert_int_equal(a.state.best_epoch, b.state.best_epoch);
     assert_true(a.state.best_loss == b.state.best_loss);
@@ -235,6 +293,199 @@ static void test_failing_update(void **state)
     assert_same_runs(f);
 }
 
+/* Every option of the recipe: 10 batches an epoch make steps of 3, 3, 3 and 1. */
+static void all_together(train_options *o)
+{
+    o->optimizer = "adamw";
+    o->momentum = 0;
+    o->weight_decay = 0.05;
+    o->no_norm_decay = true;
+    o->clip_norm = 0.5;
+    o->accumulate = 3;
+    o->ema = 0.9;
+    o->schedule = "cosine";
+    o->warmup = 0.5;
+    o->min_lr = 1e-5;
+    o->early_stop = 2;
+    o->checkpoint_every = 2;
+}
+
+static void expect_same_after(fixture *f, uint64_t step)
+{
+    error err;
+    witness unbroken = {0}, first = {.stop_after = step}, second = {0};
+    const train_observer observer = observer_of(&second);
+    CHECK_OK(start(f, f->whole, &unbroken, &err));
+    CHECK_FAILS(STATUS_INTERRUPTED, "everything is saved", start(f, f->stopped, &first, &err));
+    assert_true(first.steps <= step + 1);
+    CHECK_OK(train_resume(f->stopped, 0, 0, 0, &observer, &err));
+    assert_true(unbroken.steps == 8 && second.steps == 8);
+    for (uint64_t i = first.steps + 1; i <= 8; i++)
+        assert_true(second.rates[i] == unbroken.rates[i]);
+    assert_same_runs(f);
+}
+
+static void test_all_together(void **state)
+{
+    fixture *f = *state;
+    all_together(&f->options);
+    expect_same_after(f, 2);
+}
+
+static void test_all_together_fp16(void **state)
+{
+    fixture *f = *state;
+    all_together(&f->options);
+    f->options.precision = "fp16";
+    f->options.optimizer = "sgd";
+    f->options.momentum = 0.9;
+    expect_same_after(f, 5);
+}
+
+static void test_all_together_in_validation(void **state)
+{
+    fixture *f = *state;
+    all_together(&f->options);
+    expect_same_end(f, "validation", 4, 0);
+}
+
+/* The head of a vector in a file. */
+static void read_vector(const char *run, const char *file, const char *name, float head[WATCHED])
+{
+    error err;
+    safetensors_file *from;
+    float values[1024];
+    char *path = file_path("%s/%s", run, file);
+    CHECK_OK(safetensors_open(path, &from, &err));
+    const safetensors_entry *entry = safetensors_find(from, name);
+    assert_non_null(entry);
+    assert_true(safetensors_elements(entry) <= 1024);
+    CHECK_OK(safetensors_read_f32(from, entry, values, &err));
+    memcpy(head, values, WATCHED * sizeof *head);
+    safetensors_close(from);
+    free(path);
+}
+
+/* The average is what is validated and what best.safetensors holds; last.safetensors holds the
+ * weights. */
+static void test_average(void **state)
+{
+    fixture *f = *state;
+    error err;
+    witness w = {0};
+    float best[WATCHED], last[WATCHED], average[WATCHED];
+    f->options.epochs = 1;
+    f->options.lr = 0.01;
+    f->options.ema = 0.9;
+    CHECK_OK(start(f, f->whole, &w, &err));
+    read_vector(f->whole, "best.safetensors", watched_name, best);
+    read_vector(f->whole, "last.safetensors", watched_name, last);
+    read_vector(f->whole, "optimizer-10.safetensors", "fine_backbone.bn1.weight.average", average);
+    assert_memory_equal(best, average, sizeof best);
+    assert_memory_equal(watched, average, sizeof best);
+    assert_memory_not_equal(last, average, sizeof best);
+    /* Without one, both files hold the weights. */
+    f->options.ema = 0;
+    CHECK_OK(start(f, f->stopped, &w, &err));
+    read_vector(f->stopped, "best.safetensors", watched_name, best);
+    assert_memory_equal(best, last, sizeof best);
+    assert_memory_equal(watched, last, sizeof best);
+}
+
+static double number_after(const char *text, const char *key)
+{
+    const char *at = strstr(text, key);
+    assert_non_null(at);
+    return strtod(at + strlen(key), NULL);
+}
+
+/* All of an epoch's batches make one step, whose loss is the epoch's; and the last step of an epoch
+ * takes what is left. */
+static void test_accumulation(void **state)
+{
+    fixture *f = *state;
+    error err;
+    witness w = {0};
+    f->options.epochs = 1;
+    f->options.accumulate = 10;
+    CHECK_OK(start(f, f->whole, &w, &err));
+    assert_true(w.steps == 1 && w.batches == 10);
+    char *lines = read_metrics(f->whole);
+    double step = number_after(lines, "{\"step\":1,\"loss\":");
+    double epoch = number_after(lines, "\"train\":{\"images\":40,\"loss\":");
+    assert_true(fabs(step - epoch) < 1e-5 * epoch);
+    free(lines);
+    f->options.accumulate = 4;
+    f->options.max_steps = 2;
+    CHECK_OK(start(f, f->stopped, &w, &err));
+    assert_true(w.steps == 2 && w.batches == 8);
+    const train_observer observer = observer_of(&w);
+    CHECK_OK(train_resume(f->stopped, 0, 0, 0, &observer, &err));
+    assert_true(w.steps == 3 && w.batches == 10);
+}
+
+/* A step's rate is the schedule's for it, and more epochs stretch what is left of it. */
+static void test_rates(void **state)
+{
+    fixture *f = *state;
+    error err;
+    witness w = {0};
+    f->options.schedule = "cosine";
+    f->options.warmup = 0.4;
+    f->options.epochs = 1;
+    CHECK_OK(start(f, f->whole, &w, &err));
+    const schedule_terms terms = {"cosine", 1e-3, 0, 0.4, NULL};
+    schedule s;
+    CHECK_OK(schedule_start(&s, &terms, &err));
+    schedule_span(&s, 1, 10);
+    for (uint64_t step = 1; step <= 10; step++)
+        assert_true(w.rates[step] == schedule_rate(&s, step));
+    assert_true(w.rates[1] == 0.25e-3 && w.rates[4] == 1e-3 && w.rates[10] < 0.1e-3);
+    const train_observer observer = observer_of(&w);
+    CHECK_OK(train_resume(f->whole, 2, 0, 0, &observer, &err));
+    schedule_span(&s, 2, 10);
+    for (uint64_t step = 11; step <= 20; step++)
+        assert_true(w.rates[step] == schedule_rate(&s, step));
+}
+
+/* Two epochs without a lower loss end the run, which counts as finished. */
+static void test_early_stop(void **state)
+{
+    static const double losses[] = {3, 2, 2.5, 1.5, 1.5, 1.6, 1, 0.5};
+    fixture *f = *state;
+    error err;
+    witness w = {0};
+    f->options.epochs = 8;
+    f->options.accumulate = 5; /* two steps an epoch */
+    f->options.early_stop = 2;
+    validation_losses = losses;
+    CHECK_OK(start(f, f->whole, &w, &err));
+    assert_true(w.steps == 12);
+    assert_int_equal(w.stopped_early, 6);
+    assert_int_equal(w.best_epoch, 4);
+    assert_non_null(strstr(w.said, "stopped early, after epoch 6: the validation loss has not "
+                                   "fallen for 2 epochs"));
+    char *lines = read_metrics(f->whole);
+    assert_non_null(strstr(lines, "\"test_whole\""));
+    assert_non_null(strstr(lines, "\"stopped_early\":6"));
+    /* Resumed, also with more epochs, it is measured again and nothing else. */
+    const train_observer observer = observer_of(&w);
+    w = (witness){0};
+    CHECK_OK(train_resume(f->whole, 20, 0, 0, &observer, &err));
+    assert_true(w.steps == 0);
+    assert_int_equal(w.stopped_early, 6);
+    char *again = read_metrics(f->whole);
+    assert_string_equal(again, lines);
+    free(lines);
+    free(again);
+    /* Without it the same losses end nothing. */
+    validation_losses = losses;
+    f->options.early_stop = 0;
+    CHECK_OK(start(f, f->stopped, &w, &err));
+    assert_true(w.steps == 16);
+    assert_int_equal(w.stopped_early, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +493,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stop_in_tests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_in_last_tests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failing_update, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_all_together, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_all_together_fp16, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_all_together_in_validation, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_average, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_accumulation, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rates, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_early_stop, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("training loop", tests, NULL, NULL);
 }

@@ -246,6 +246,39 @@ static void torchvision_goes_into_both(void **state)
     }
 }
 
+/* One backbone's names, torchvision's or timm's, set both backbones or the trunk, whose own norm is
+ * the only one that a BiT without its last stage could not have. */
+static void a_backbone_goes_into_every_shape(void **state)
+{
+    const fixture *f = *state;
+    static const char *const builds[] = {"tiny_basic", "tiny_bit"};
+    static const char *const first[] = {"layer3.0.conv1.weight", "stages.2.blocks.0.conv1.weight"};
+    error err;
+    for (int i = 0; i < 2; i++) {
+        network_options o = options;
+        o.backbone = builds[i];
+        network *from = make_network(f, &o, 1);
+        write_plain(f, from, (changes){"", "", NULL, true, false});
+        network_free(from);
+        for (int shared = 0; shared < 2; shared++) {
+            weights_report report;
+            bool backbones = false;
+            o.shared_trunk = shared;
+            network *net = make_network(f, &o, 1);
+            CHECK_OK(weights_peek(f->path, &backbones, &err));
+            assert_true(backbones);
+            CHECK_OK(weights_load(net, f->path, false, &report, &err));
+            assert_true(report.backbones && !report.whole);
+            assert_int_equal(report.skipped, 0);
+            weights_report_free(&report);
+            char *name = file_path("%s%s", shared ? "backbone." : "coarse_backbone.", first[i]);
+            assert_pattern(net, name);
+            free(name);
+            network_free(net);
+        }
+    }
+}
+
 /* Files from before PyTorch 0.4.1. */
 static void counters_may_be_missing(void **state)
 {
@@ -436,6 +469,7 @@ int main(void)
         cmocka_unit_test(same_bits_come_back),
         cmocka_unit_test(files_are_pytorchs),
         cmocka_unit_test(torchvision_goes_into_both),
+        cmocka_unit_test(a_backbone_goes_into_every_shape),
         cmocka_unit_test(counters_may_be_missing),
         cmocka_unit_test(other_shapes_are_skipped),
         cmocka_unit_test(strict_wants_all_and_nothing_else),

@@ -11,44 +11,51 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+status file_open(const char *path, FILE **stream, size_t *size, error *err)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would wait for ever */
+    struct stat info;
+    *stream = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
+    if (!*stream)
+        return error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", path, strerror(errno));
+    if (fstat(fileno(*stream), &info) != 0 || !S_ISREG(info.st_mode)) {
+        fclose(*stream);
+        *stream = NULL;
+        return error_set(err, STATUS_FAILED, "%s: is not a regular file", path);
+    }
+    *size = (size_t)info.st_size;
+    return STATUS_OK;
+}
+
+static status read_stream(const char *path, FILE *stream, size_t size, unsigned char **data,
+                          error *err)
+{
+    unsigned char *bytes = malloc(size + 1);
+    if (!bytes)
+        return error_memory(err, path);
+    if (fread(bytes, 1, size, stream) != size) {
+        free(bytes);
+        return error_set(err, STATUS_FAILED, "%s: cannot be read: %s", path,
+                         ferror(stream) ? strerror(errno) : "it became shorter meanwhile");
+    }
+    bytes[size] = '\0';
+    *data = bytes;
+    return STATUS_OK;
+}
+
 status file_read(const char *path, size_t limit, unsigned char **data, size_t *size, error *err)
 {
+    FILE *stream;
+    size_t length;
     *data = NULL;
     *size = 0;
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would wait for ever */
-    FILE *stream = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
-    if (!stream)
-        return error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", path, strerror(errno));
-
-    status result = STATUS_OK;
-    unsigned char *bytes = NULL;
-    struct stat info;
-    if (fstat(fileno(stream), &info) != 0 || !S_ISREG(info.st_mode)) {
-        result = error_set(err, STATUS_FAILED, "%s: is not a regular file", path);
-        goto done;
-    }
-    if ((unsigned long long)info.st_size > limit) {
-        result = error_set(err, STATUS_FAILED, "%s: is %lld bytes, more than the %zu expected here",
-                           path, (long long)info.st_size, limit);
-        goto done;
-    }
-    size_t length = (size_t)info.st_size;
-    bytes = malloc(length + 1);
-    if (!bytes) {
-        result = error_memory(err, path);
-        goto done;
-    }
-    if (fread(bytes, 1, length, stream) != length) {
-        result = error_set(err, STATUS_FAILED, "%s: cannot be read: %s", path,
-                           ferror(stream) ? strerror(errno) : "it became shorter meanwhile");
-        goto done;
-    }
-    bytes[length] = '\0';
-    *data = bytes;
-    *size = length;
-    bytes = NULL;
-done:
-    free(bytes);
+    TRY(file_open(path, &stream, &length, err));
+    status result = length > limit ? error_set(err, STATUS_FAILED,
+                                               "%s: is %zu bytes, more than the %zu expected here",
+                                               path, length, limit)
+                                   : read_stream(path, stream, length, data, err);
+    if (result == STATUS_OK)
+        *size = length;
     fclose(stream);
     return result;
 }
@@ -301,6 +308,20 @@ void file_unlock(int lock)
 {
     if (lock >= 0)
         close(lock);
+}
+
+bool file_path_leaves(const char *path)
+{
+    int depth = 0;
+    for (const char *at = path; *at && depth >= 0;) {
+        size_t length = strcspn(at, "/");
+        if (length == 2 && at[0] == '.' && at[1] == '.')
+            depth--;
+        else if (length > 0 && !(length == 1 && at[0] == '.'))
+            depth++;
+        at += length + (at[length] == '/');
+    }
+    return depth < 0;
 }
 
 char *file_absolute(const char *path)

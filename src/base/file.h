@@ -38,6 +38,12 @@ status file_link(const char *from, const char *to, error *err);
 bool file_exists(const char *path);
 bool file_is_directory(const char *path);
 
+/* Opens a regular file for reading; anything else that has the name is an error, not a wait. */
+status file_open(const char *path, FILE **stream, size_t *size, error *err);
+
+/* Whether a path that does not begin at the root leads, by its .., above where it begins. */
+bool file_path_leaves(const char *path);
+
 /* Makes the directory and its parents; one that is there already is fine. */
 status file_make_directory(const char *path, error *err);
 /* Removes a directory with everything in it; symbolic links are removed, not followed. */

@@ -16,6 +16,7 @@ enum random_stream {
     RANDOM_WEIGHTS = 4, /* initial weights; index holds the parameter */
     RANDOM_SAMPLE = 5,  /* the drawn sample's pictures */
     RANDOM_TEST = 6,    /* tests */
+    RANDOM_BALANCE = 7, /* classes and images of a balanced order; see data/balance.h */
 };
 
 /* Four independent words for one (seed, stream, index). */

@@ -2,6 +2,7 @@
 #include "commands/commands.h"
 #include "data/image.h"
 #include "train/classifier.h"
+#include "train/decision.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 enum { BAR_WIDTH = 24 };
 
 typedef struct classify_options {
-    const char *checkpoint, *precision;
+    const char *checkpoint, *precision, *decision;
     int top;
     bool json;
 } classify_options;
@@ -21,72 +22,61 @@ typedef struct session {
     const classify_options *options;
     classifier *from;
     const hierarchy *classes;
-    float *coarse, *fine; /* probabilities */
-    int *order;           /* room for the ranking of either */
+    float *coarse, *fine; /* logits */
+    decider decide;
 } session;
 
-/* The `top` most probable classes into order, ties to the lower index; returns how many. */
-static int rank_classes(const float *probabilities, int count, int top, int *order)
+static void print_bar(const char *name, double probability)
 {
-    top = top < count ? top : count;
-    for (int place = 0; place < top; place++) {
-        int best = -1;
-        for (int i = 0; i < count; i++) {
-            bool taken = false;
-            for (int earlier = 0; earlier < place; earlier++)
-                taken |= order[earlier] == i;
-            if (!taken && (best < 0 || probabilities[i] > probabilities[best]))
-                best = i;
-        }
-        order[place] = best;
-    }
-    return top;
-}
-
-static void print_bar(const char *name, float probability)
-{
-    int filled = (int)(probability * BAR_WIDTH + 0.5f);
-    printf("    %-28s %6.2f%%  ", name, 100.0 * (double)probability);
+    int filled = (int)(probability * BAR_WIDTH + 0.5);
+    printf("    %-28s %6.2f%%  ", name, 100 * probability);
     for (int i = 0; i < BAR_WIDTH; i++)
         fputs(i < filled ? "#" : ".", stdout);
     putchar('\n');
 }
 
-static void print_head(session *s, const char *head, const float *probabilities, int count,
-                       char *const *names, const int *parents)
+/* How many of a ranking's classes are shown; none where logits are not finite. */
+static int places(const session *s, const ranking *r)
 {
-    int top = rank_classes(probabilities, count, s->options->top, s->order);
+    int top = s->options->top < r->count ? s->options->top : r->count;
+    return r->decided ? top : 0;
+}
+
+static void print_head(const session *s, const char *head, const ranking *r, char *const *names,
+                       const int *parents)
+{
     printf("  %s\n", head);
-    for (int i = 0; i < top; i++) {
-        int class = s->order[i];
+    if (!r->decided)
+        puts("    undecided: its logits are not finite");
+    for (int i = 0; i < places(s, r); i++) {
+        int class = r->order[i];
         char name[256];
         if (parents)
             snprintf(name, sizeof name, "%s (%s)", names[class],
                      s->classes->coarse_names[parents[class]]);
         else
             snprintf(name, sizeof name, "%s", names[class]);
-        print_bar(name, probabilities[class]);
+        print_bar(name, r->probabilities[class]);
     }
 }
 
-static void print_guesses(session *s, const char *path)
+static void print_guesses(const session *s, const char *path)
 {
     const hierarchy *c = s->classes;
     printf("%s\n", path);
     if (classifier_has_coarse(s->from))
-        print_head(s, "coarse", s->coarse, c->coarse_count, c->coarse_names, NULL);
-    print_head(s, "fine", s->fine, c->fine_count, c->fine_names, c->parents);
+        print_head(s, "coarse", &s->decide.coarse, c->coarse_names, NULL);
+    print_head(s, "fine", &s->decide.fine, c->fine_names, c->parents);
 }
 
-static json_t *head_to_json(session *s, const float *probabilities, int count, char *const *names,
+static json_t *head_to_json(const session *s, const ranking *r, char *const *names,
                             const int *parents)
 {
     json_t *list = json_array();
-    int top = rank_classes(probabilities, count, s->options->top, s->order);
-    for (int i = 0; i < top; i++) {
-        int class = s->order[i];
+    for (int i = 0; i < places(s, r); i++) {
+        int class = r->order[i];
         json_t *guess = json_pack("{s:s, s:i, s:f}", "name", names[class], "class", class,
-                                  "probability", (double)probabilities[class]);
+                                  "probability", r->probabilities[class]);
         if (guess && parents)
             json_object_set_new(guess, "coarse",
                                 json_string(s->classes->coarse_names[parents[class]]));
@@ -95,16 +85,15 @@ static json_t *head_to_json(session *s, const float *probabilities, int count, c
     return list;
 }
 
-static status print_json(session *s, const char *path, error *err)
+static status print_json(const session *s, const char *path, error *err)
 {
     const hierarchy *c = s->classes;
     json_t *line = json_object(), *name = json_string(path);
     json_object_set_new(line, "image", name ? name : json_string("(no UTF-8 name)"));
     if (classifier_has_coarse(s->from))
         json_object_set_new(line, "coarse",
-                            head_to_json(s, s->coarse, c->coarse_count, c->coarse_names, NULL));
-    json_object_set_new(line, "fine",
-                        head_to_json(s, s->fine, c->fine_count, c->fine_names, c->parents));
+                            head_to_json(s, &s->decide.coarse, c->coarse_names, NULL));
+    json_object_set_new(line, "fine", head_to_json(s, &s->decide.fine, c->fine_names, c->parents));
     char *text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
     json_decref(line);
     if (!text)
@@ -123,6 +112,7 @@ static status classify_image(session *s, const char *path, error *err)
                                    s->coarse, s->fine, err);
     image_free(&picture);
     TRY(result);
+    decider_decide(&s->decide, s->coarse, s->fine);
     if (s->options->json)
         return print_json(s, path, err);
     print_guesses(s, path);
@@ -145,6 +135,16 @@ static status classify_all(session *s, const operands *images, error *err)
     return result;
 }
 
+/* Room for an image's logits and their decision, then every image. */
+static status decide_all(session *s, const operands *images, error *err)
+{
+    const hierarchy *c = s->classes = classifier_classes(s->from);
+    TRY(decider_create(&s->decide, s->options->decision, c, classifier_has_coarse(s->from), err));
+    s->coarse = calloc((size_t)c->coarse_count, sizeof *s->coarse);
+    s->fine = calloc((size_t)c->fine_count, sizeof *s->fine);
+    return s->coarse && s->fine ? classify_all(s, images, err) : error_memory(err, "the logits");
+}
+
 static status run(const classify_options *o, const operands *images, error *err)
 {
     device *dev;
@@ -153,18 +153,11 @@ static status run(const classify_options *o, const operands *images, error *err)
     status result = device_set_precision(dev, o->precision, err);
     if (result == STATUS_OK)
         result = classifier_open(dev, o->checkpoint, &s.from, err);
-    if (result == STATUS_OK) {
-        s.classes = classifier_classes(s.from);
-        int coarse = s.classes->coarse_count, fine = s.classes->fine_count;
-        s.coarse = calloc((size_t)coarse, sizeof *s.coarse);
-        s.fine = calloc((size_t)fine, sizeof *s.fine);
-        s.order = calloc((size_t)(coarse > fine ? coarse : fine), sizeof *s.order);
-        result = s.coarse && s.fine && s.order ? classify_all(&s, images, err)
-                                               : error_memory(err, "the probabilities");
-    }
+    if (result == STATUS_OK)
+        result = decide_all(&s, images, err);
     free(s.coarse);
     free(s.fine);
-    free(s.order);
+    decider_free(&s.decide);
     classifier_close(s.from);
     device_close(dev);
     return result;
@@ -172,12 +165,18 @@ static status run(const classify_options *o, const operands *images, error *err)
 
 int command_classify(int argc, char **argv)
 {
-    classify_options o = {.precision = "fp32", .top = 5};
+    classify_options o = {.precision = "fp32", .decision = "argmax", .top = 5};
+    char decisions[64];
+    decision_choices(decisions, sizeof decisions);
     const option_spec options[] = {
         OPTION_ROW_STRING("checkpoint", &o.checkpoint, "FILE",
                           "RUN/best.safetensors or RUN/last.safetensors"),
         OPTION_ROW_INT("top", &o.top, 1, 1000, "guesses of each head"),
         OPTION_ROW_CHOICE("precision", &o.precision, "fp32|fp16", "as train's"),
+        OPTION_ROW_CHOICE(
+            "decision", &o.decision, decisions,
+            "as eval's; with joint and crm the first coarse class is the parent of the "
+            "first fine one"),
         OPTION_ROW_FLAG("json", &o.json, "print a line of JSON for each image"),
         {0},
     };

@@ -12,6 +12,7 @@
 int command_train(int argc, char **argv);
 int command_eval(int argc, char **argv);
 int command_classify(int argc, char **argv);
+int command_data(int argc, char **argv);
 int command_preprocess(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_export(int argc, char **argv);
@@ -32,6 +33,9 @@ void command_release_stop(void);
 
 /* A path by which this program can be started again, or NULL. */
 const char *command_program(void);
+
+/* The machine's processors, 1 to 16: the threads that prepare images by default. */
+int command_processors(void);
 
 /* Prints "hcnn-cl: MESSAGE" on standard error and returns code as an exit code. */
 int command_fail(const error *err, status code);

@@ -1,19 +1,24 @@
-/* `hcnn-cl eval`: a checkpoint's accuracy on a data set. */
+/* `hcnn-cl eval`: a checkpoint's scores on a data set. */
 #include "base/progress.h"
 #include "commands/commands.h"
+#include "commands/eval_table.h"
+#include "data/division.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
-#include "train/journal.h"
+#include "train/scores_output.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct eval_options {
-    const char *checkpoint, *data, *split, *precision;
-    int batch_size;
+    const char *checkpoint, *data, *split, *precision, *decision, *classes, *confusion;
+    int batch_size, max_bad;
+    int most_classes; /* what `classes` says */
     uint64_t seed;
-    bool seed_given, json;
+    bool seed_given, json, crop_boxes;
 } eval_options;
 
 static void draw(void *context, size_t done, size_t total)
@@ -21,31 +26,26 @@ static void draw(void *context, size_t done, size_t total)
     progress_draw(context, "evaluating", done, total, "");
 }
 
-static double percent(const metrics *m, uint64_t hits)
+/* What is measured. */
+typedef struct measured {
+    metrics sums; /* the device's own, for the losses */
+    decider decide;
+    scores scores;
+} measured;
+
+static void take(void *context, const batch *b, const float *coarse, const float *fine)
 {
-    return 100 * metrics_share(m, hits);
+    measured *m = context;
+    const hierarchy *c = m->scores.classes;
+    for (int i = 0; i < b->count; i++) {
+        decider_decide(&m->decide, coarse ? coarse + (size_t)i * (size_t)c->coarse_count : NULL,
+                       fine + (size_t)i * (size_t)c->fine_count);
+        scores_add(&m->scores, &m->decide, b->coarse[i], b->fine[i]);
+    }
 }
 
-static void print_table(const eval_options *o, const metrics *m, bool only_fine)
+static status print_json(json_t *line, error *err)
 {
-    printf("%llu images (%s)\n", (unsigned long long)m->count, o->split);
-    if (!only_fine)
-        printf("coarse  loss %.4f  top-1 %6.2f%%  top-5 %6.2f%%\n", metrics_mean_coarse_loss(m),
-               percent(m, m->coarse_top1), percent(m, m->coarse_top5));
-    printf("fine    loss %.4f  top-1 %6.2f%%  top-5 %6.2f%%\n", metrics_mean_fine_loss(m),
-           percent(m, m->fine_top1), percent(m, m->fine_top5));
-    if (!only_fine)
-        printf("the fine guess lies in the guessed coarse class: %.2f%%\n", percent(m, m->agree));
-}
-
-/* The loss is weighted as the run's, so that it is the one that training reported. */
-static status print_json(const eval_options *o, const metrics *m, const run_terms *terms,
-                         bool only_fine, error *err)
-{
-    json_t *line =
-        metrics_to_object(m, only_fine ? 0 : terms->coarse_weight, terms->fine_weight, only_fine);
-    if (line)
-        json_object_set_new(line, "split", json_string(o->split));
     char *text =
         line ? json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(line);
@@ -56,37 +56,70 @@ static status print_json(const eval_options *o, const metrics *m, const run_term
     return STATUS_OK;
 }
 
-/* The images of the split: indices of the test part. */
-static void choose_split(const eval_options *o, const unsigned *order, size_t validation,
-                         size_t all, const unsigned **indices, size_t *count)
+/* The loss is weighted as the run's, so that it is the one that training reported. The file comes
+ * last: where it cannot be written, the answer is there all the same. */
+static status print(const eval_options *o, const measured *m, const run_terms *terms, error *err)
 {
-    *indices = NULL;
-    *count = all;
-    if (strcmp(o->split, "validation") == 0) {
-        *indices = order;
-        *count = validation;
-    } else if (strcmp(o->split, "test") == 0) {
-        *indices = order + validation;
-        *count = all - validation;
-    }
+    const eval_table table = {.scores = &m->scores,
+                              .sums = &m->sums,
+                              .coarse_weight = m->scores.has_coarse_head ? terms->coarse_weight : 0,
+                              .fine_weight = terms->fine_weight,
+                              .split = o->split,
+                              .decision = decider_name(&m->decide),
+                              .most_classes = o->most_classes};
+    if (o->json)
+        TRY(print_json(scores_to_object(&m->scores, &m->decide, &m->sums, table.coarse_weight,
+                                        table.fine_weight, o->split),
+                       err));
+    else
+        TRY(eval_print_table(&table, err));
+    return o->confusion ? scores_write_confusion(&m->scores, o->confusion, err) : STATUS_OK;
 }
 
-static status measure(const eval_options *o, device *dev, const dataset *data,
-                      const checkpoint_info *info, metrics *sums, error *err)
+static const image_subset *choose_split(const eval_options *o, const dataset_division *parts)
+{
+    return strcmp(o->split, "validation") == 0 ? &parts->validation
+           : strcmp(o->split, "test") == 0     ? &parts->test
+                                               : &parts->whole_test;
+}
+
+/* A loader for the split. */
+static status open_split(const eval_options *o, const dataset *data, const dataset_division *parts,
+                         bad_images *bad, loader **from, error *err)
+{
+    const image_subset *split = choose_split(o, parts);
+    const loader_options plain = {
+        .batch_size = o->batch_size, .threads = 2, .crop = o->crop_boxes, .bad = bad};
+    if (split->count == 0)
+        return error_set(err, STATUS_FAILED,
+                         "%s: has no images for --split %s: there is no part test; --split "
+                         "validation measures what training validated with",
+                         data->source, o->split);
+    if (o->crop_boxes && !split->set->boxes)
+        return error_set(err, STATUS_USAGE, "--crop-boxes: the data set has no boxes");
+    return loader_create(split->set, split->indices, split->count, &plain, from, err);
+}
+
+static void warn(void *context, const char *text)
+{
+    progress_clear(context);
+    command_warn("%s", text);
+}
+
+static status measure_parts(const eval_options *o, device *dev, const dataset *data,
+                            const dataset_division *parts, const checkpoint_info *info, measured *m,
+                            error *err)
 {
     network_options options = info->options;
     network *net = NULL;
     loader *from = NULL;
-    unsigned *order;
-    const unsigned *indices;
-    size_t validation, count;
+    bad_images *bad;
     progress bar;
     const evaluate_watch watch = {draw, &bar, NULL};
-    const loader_options plain = {.batch_size = o->batch_size, .threads = 2};
-    TRY(hierarchy_compare(&info->classes, o->checkpoint, &data->classes, "the data set", err));
-    TRY(dataset_split(&data->test, o->seed, &order, &validation, err));
-    choose_split(o, order, validation, data->test.count, &indices, &count);
-    status result = loader_create(&data->test, indices, count, &plain, &from, err);
+    const evaluate_sink sink = {take, m};
+    progress_begin(&bar, stderr);
+    TRY(bad_images_create(o->max_bad, warn, &bar, &bad, err));
+    status result = open_split(o, data, parts, bad, &from, err);
     if (result == STATUS_OK) {
         options.batch_size = o->batch_size;
         options.pixel_capacity = loader_pixel_capacity(from);
@@ -96,58 +129,115 @@ static status measure(const eval_options *o, device *dev, const dataset *data,
         result = checkpoint_load(o->checkpoint, net, err);
     if (result == STATUS_OK) {
         progress_begin(&bar, stderr);
-        result = evaluate_loader(net, from, &data->classes, &watch, sums, err);
+        result = evaluate_logits(net, from, &data->classes, &watch, &sink, &m->sums, err);
         progress_clear(&bar);
     }
     network_free(net);
     loader_free(from);
-    free(order);
+    bad_images_free(bad);
     return result;
+}
+
+static status measure(const eval_options *o, device *dev, const dataset *data,
+                      const checkpoint_info *info, measured *m, error *err)
+{
+    dataset_division parts;
+    TRY(hierarchy_compare(&info->classes, o->checkpoint, &data->classes, "the data set", err));
+    TRY(dataset_divide(data, o->seed, &parts, err));
+    status result = measure_parts(o, dev, data, &parts, info, m, err);
+    dataset_division_free(&parts);
+    return result;
+}
+
+static status measure_and_print(const eval_options *o, const checkpoint_info *info, error *err)
+{
+    dataset data;
+    device *dev = NULL;
+    measured m = {0};
+    bool has_coarse = !info->options.only_fine;
+    TRY(decider_create(&m.decide, o->decision, &info->classes, has_coarse, err));
+    status result = dataset_open(o->data, &data, err);
+    if (result == STATUS_OK) {
+        result = scores_create(&m.scores, &info->classes, has_coarse, err);
+        if (result == STATUS_OK)
+            result = device_open(&dev, err);
+        if (result == STATUS_OK)
+            result = device_set_precision(dev, o->precision, err);
+        if (result == STATUS_OK)
+            result = measure(o, dev, &data, info, &m, err);
+        device_close(dev);
+        dataset_close(&data);
+    }
+    if (result == STATUS_OK)
+        result = print(o, &m, &info->state.terms, err);
+    scores_free(&m.scores);
+    decider_free(&m.decide);
+    return result;
+}
+
+/* --classes: a number, or "all". */
+static status read_classes(eval_options *o, error *err)
+{
+    char *end;
+    o->most_classes = INT_MAX;
+    if (strcmp(o->classes, "all") == 0)
+        return STATUS_OK;
+    errno = 0;
+    long number = strtol(o->classes, &end, 10);
+    if (errno != 0 || end == o->classes || *end || number < 0 || number > INT_MAX)
+        return error_set(err, STATUS_USAGE, "--classes: '%s' is neither a number nor all",
+                         o->classes);
+    o->most_classes = (int)number;
+    return STATUS_OK;
 }
 
 static status run(eval_options *o, error *err)
 {
     checkpoint_info info;
-    dataset data;
-    device *dev = NULL;
-    metrics sums;
+    if (!o->checkpoint)
+        return error_set(err, STATUS_USAGE,
+                         "eval needs --checkpoint FILE, as RUN/best.safetensors of a training run");
+    TRY(read_classes(o, err));
     TRY(checkpoint_read_info(o->checkpoint, &info, err));
-    bool only_fine = info.options.only_fine;
-    const run_terms terms = info.state.terms;
     if (!o->seed_given)
-        o->seed = terms.seed;
-    status result = dataset_open(o->data, &data, err);
-    if (result == STATUS_OK) {
-        result = device_open(&dev, err);
-        if (result == STATUS_OK)
-            result = device_set_precision(dev, o->precision, err);
-        if (result == STATUS_OK)
-            result = measure(o, dev, &data, &info, &sums, err);
-        device_close(dev);
-        dataset_close(&data);
-    }
+        o->seed = info.state.terms.seed;
+    o->crop_boxes |= info.state.terms.crop_boxes;
+    status result = measure_and_print(o, &info, err);
     checkpoint_free_info(&info);
-    TRY(result);
-    if (o->json)
-        return print_json(o, &sums, &terms, only_fine, err);
-    print_table(o, &sums, only_fine);
-    return STATUS_OK;
+    return result;
 }
 
 int command_eval(int argc, char **argv)
 {
-    eval_options o = {.split = "all", .precision = "fp32", .batch_size = 32};
+    eval_options o = {.split = "all",
+                      .precision = "fp32",
+                      .decision = "argmax",
+                      .classes = "10",
+                      .batch_size = 32,
+                      .max_bad = 10};
+    char decisions[64];
+    decision_choices(decisions, sizeof decisions);
     const option_spec options[] = {
         OPTION_ROW_STRING("checkpoint", &o.checkpoint, "FILE",
                           "RUN/best.safetensors or RUN/last.safetensors"),
         OPTION_ROW_STRING("data", &o.data, "PATH", "as train's", .alias = "data-path"),
         OPTION_ROW_CHOICE("split", &o.split, "all|validation|test",
-                          "all of the test set, or one of the halves that training makes of it"),
+                          "all of the test set, what training validated with, or what of the "
+                          "test set it did not see"),
+        OPTION_ROW_FLAG("crop-boxes", &o.crop_boxes, "as train's; so if the run did"),
+        OPTION_ROW_INT("max-bad", &o.max_bad, 0, 2e9, "as train's"),
         OPTION_ROW_U64("seed", &o.seed, "which decides the halves", .fallback = "the run's",
                        .given = &o.seed_given),
         OPTION_ROW_INT("batch-size", &o.batch_size, 1, 65536, "images at a time"),
         OPTION_ROW_CHOICE("precision", &o.precision, "fp32|fp16",
                           "as train's; a checkpoint of either can be measured in both"),
+        OPTION_ROW_CHOICE("decision", &o.decision, decisions,
+                          "how an image's classes are chosen: each head's likeliest, the likeliest "
+                          "pair, or the least expected distance in the tree of classes"),
+        OPTION_ROW_STRING("classes", &o.classes, "N|all",
+                          "list so many classes of each level, the worst first"),
+        OPTION_ROW_STRING("confusion", &o.confusion, "FILE",
+                          "write both confusion matrices as CSV"),
         OPTION_ROW_FLAG("json", &o.json, "print a line of JSON"),
         {0},
     };
@@ -163,9 +253,6 @@ int command_eval(int argc, char **argv)
     if (!command_options(&line, argc, argv, &rest, &exit_code))
         return exit_code;
     options_free(&rest);
-    status result = o.checkpoint ? run(&o, &err)
-                                 : error_set(&err, STATUS_USAGE,
-                                             "eval needs --checkpoint FILE, as "
-                                             "RUN/best.safetensors of a training run");
+    status result = run(&o, &err);
     return result == STATUS_OK ? command_finish() : command_fail(&err, result);
 }

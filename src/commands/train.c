@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What the callbacks draw with. */
 typedef struct display {
     progress bar;
+    int epoch; /* whose steps it shows */
 } display;
 
 static double percent(const metrics *m, uint64_t hits)
@@ -39,6 +39,9 @@ static void show_started(void *context, const train_started *w)
            w->is_sample ? "drawn sample" : w->data, w->train_images, w->validation_images,
            w->test_images);
     printf("%d coarse, %d fine classes\n", w->coarse_classes, w->fine_classes);
+    if (w->held_out)
+        printf("         it has neither a part valid nor test: of the training images a tenth, by "
+               "--seed, validates and another tests\n");
     printf("network  %zu parameters, %zu trained; %dx%d input; %.2f GiB of device memory\n",
            w->parameters, w->trained_parameters, w->image_size, w->image_size,
            (double)w->memory_bytes / (1u << 30));
@@ -61,8 +64,9 @@ static void show_step(void *context, const train_step *w)
     else
         snprintf(accuracy, sizeof accuracy, "coarse %.3f %.1f%% fine %.3f %.1f%%", w->coarse_loss,
                  percent(m, m->coarse_top1), w->fine_loss, percent(m, m->fine_top1));
-    if (w->batch == 1)
+    if (w->epoch != d->epoch)
         progress_begin(&d->bar, stdout);
+    d->epoch = w->epoch;
     if (d->bar.terminal) {
         char label[48];
         snprintf(text, sizeof text, "loss %.3f %s lr %g %.1f/s", w->loss, accuracy, w->lr,
@@ -118,7 +122,9 @@ static void show_finished(void *context, const train_finished *w)
         printf("best checkpoint, of epoch %d:\n", w->best_epoch);
         if (w->test_half.count > 0)
             print_part("test half", &w->test_half, w->coarse_weight, w->fine_weight, w->only_fine);
-        print_part("whole test", &w->test_whole, w->coarse_weight, w->fine_weight, w->only_fine);
+        if (w->test_whole.count > 0)
+            print_part(w->test_half.count > 0 ? "whole test" : "test", &w->test_whole,
+                       w->coarse_weight, w->fine_weight, w->only_fine);
         printf("%s/best.safetensors\n", w->run);
     } else {
         printf("stopped after step %llu, as --max-steps says; hcnn-cl train --resume %s goes on\n",
@@ -126,16 +132,10 @@ static void show_finished(void *context, const train_finished *w)
     }
 }
 
-static int processors(void)
-{
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-    return count < 1 ? 1 : count > 16 ? 16 : (int)count;
-}
-
 static train_options command_defaults(void)
 {
     train_options o = train_defaults();
-    o.threads = processors();
+    o.threads = command_processors();
     o.program = command_program();
     return o;
 }

@@ -306,12 +306,30 @@ static bool holds(const char *directory, const char *name)
     return found;
 }
 
-/* An archive unpacks to a directory of its own, inside the one that a user may name. */
+/* What an archive unpacks to, inside the directory that a user may name. */
+static const char *const inner[] = {"cifar-100-binary", "cifar-100-python"};
+enum { INNER_COUNT = sizeof inner / sizeof inner[0] };
+
+/* Any file may be an archive, whatever its name. */
+bool cifar_recognise(const char *path)
+{
+    if (!file_is_directory(path))
+        return file_exists(path);
+    archive_member all[BINARY_COUNT + PYTHON_COUNT];
+    binary_members(all);
+    python_members(all + BINARY_COUNT);
+    bool found = false;
+    for (int i = 0; i < BINARY_COUNT + PYTHON_COUNT; i++)
+        found |= holds(path, all[i].name);
+    for (int i = 0; i < INNER_COUNT; i++)
+        found |= holds(path, inner[i]);
+    return found;
+}
+
 status cifar_open(const char *path, dataset *opened, error *err)
 {
-    static const char *const inner[] = {"cifar-100-binary", "cifar-100-python"};
     bool here = holds(path, "train.bin") || holds(path, "train");
-    for (size_t i = 0; !here && i < sizeof inner / sizeof inner[0]; i++)
+    for (int i = 0; !here && i < INNER_COUNT; i++)
         if (holds(path, inner[i])) {
             char *below = file_path("%s/%s", path, inner[i]);
             status result = below ? open_members(below, opened, err) : error_memory(err, path);

@@ -1,10 +1,35 @@
-/* Opening a data set by what lies at its path; see dataset.h. */
+/* The forms of data sets, and opening one of them; see dataset.h. */
 #include "data/dataset.h"
 #include "base/file.h"
-#include "base/random.h"
+#include "data/image.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Asked in this order: the first that recognises a path opens it. */
+static const struct form {
+    const char *name;
+    const char *what; /* for the error that lists them */
+    bool (*recognise)(const char *path);
+    status (*open)(const char *path, dataset *opened, error *err);
+} forms[] = {
+    {"sample", NULL, sample_recognise, sample_open},
+    {"csv", "a .csv file with the columns image, coarse, fine and, if wanted, split", csv_recognise,
+     csv_open},
+    {"deepfashion",
+     "DeepFashion's Category and Attribute benchmark: a directory with Anno/ (or Anno_coarse/), "
+     "Eval/ and Img/ (or img/)",
+     deepfashion_recognise, deepfashion_open},
+    {"tree",
+     "a tree of image files: train/COARSE/FINE/*.jpg (jpeg, png, bmp) and, beside train/, valid/ "
+     "and test/; or the one that `hcnn-cl preprocess` makes",
+     tree_recognise, tree_open},
+    {"cifar100",
+     "CIFAR-100, binary or python version, a directory or .tar.gz/.tar.xz (data/fetch-cifar100 "
+     "gets it)",
+     cifar_recognise, cifar_open},
+};
+enum { FORM_COUNT = sizeof forms / sizeof forms[0] };
 
 /* Where CIFAR-100 is looked for when no path is given. */
 static const char *const default_paths[] = {
@@ -12,32 +37,42 @@ static const char *const default_paths[] = {
     "data/cifar-100-python", "data/cifar-100-python.tar.gz", "data/cifar-100-python.tar.xz",
 };
 
-static bool holds(const char *directory, const char *name)
+static status unknown(const char *path, error *err)
 {
-    char *path = file_path("%s/%s", directory, name);
-    bool found = path && file_exists(path);
-    free(path);
-    return found;
+    char list[2048] = "";
+    for (int i = 0; i < FORM_COUNT; i++)
+        if (forms[i].what) {
+            size_t length = strlen(list);
+            snprintf(list + length, sizeof list - length, "\n  %s", forms[i].what);
+        }
+    return error_set(err, STATUS_FAILED, "%s: %s; --data takes:%s", path,
+                     file_exists(path) ? "is no data set that is known here"
+                                       : "there is no such file or directory",
+                     list);
 }
 
-static status open_directory(const char *path, dataset *opened, error *err)
+/* What native_size is read from: the first training image whose header can be read. A few may be
+ * broken; that many at the start are another problem. */
+static status measure(dataset *set, error *err)
 {
-    if (holds(path, "label_map.json"))
-        return tree_open(path, opened, err);
-    return cifar_open(path, opened, err);
+    enum { TRIES = 100 };
+    int width = 0, height = 0;
+    status result = STATUS_FAILED;
+    for (size_t i = 0; i < set->train.count && i < TRIES && result != STATUS_OK; i++)
+        result = image_read_size(set->train.paths[i], &width, &height, err);
+    if (result != STATUS_OK)
+        return error_prefix(err, result, "none of the first training images can be read");
+    set->native_size = width > height ? width : height;
+    return STATUS_OK;
 }
 
-static status open_path(const char *path, dataset *opened, error *err)
+static status open_form(const struct form *form, const char *path, dataset *opened, error *err)
 {
-    if (!file_exists(path))
-        return error_set(
-            err, STATUS_FAILED,
-            "%s: there is no such file or directory; --data takes CIFAR-100 (binary or "
-            "python version, a directory or .tar.gz/.tar.xz) or a tree that "
-            "`hcnn-cl preprocess` made; data/fetch-cifar100 gets CIFAR-100",
-            path);
-    return file_is_directory(path) ? open_directory(path, opened, err)
-                                   : cifar_open(path, opened, err);
+    opened->form = form->name;
+    TRY(form->open(path, opened, err));
+    if (path && !(opened->source = file_path("%s", path)))
+        return error_memory(err, path);
+    return opened->train.pixels ? STATUS_OK : measure(opened, err);
 }
 
 status dataset_open(const char *path, dataset *opened, error *err)
@@ -46,28 +81,22 @@ status dataset_open(const char *path, dataset *opened, error *err)
     for (size_t i = 0; !path && i < sizeof default_paths / sizeof default_paths[0]; i++)
         if (file_exists(default_paths[i]))
             path = default_paths[i];
-    status result = path ? open_path(path, opened, err) : sample_open(opened, err);
-    if (result == STATUS_OK && path && !(opened->source = file_path("%s", path)))
-        result = error_memory(err, path);
-    if (result != STATUS_OK)
-        dataset_close(opened);
-    return result;
-}
-
-static void free_set(image_set *set)
-{
-    for (size_t i = 0; set->paths && i < set->count; i++)
-        free(set->paths[i]);
-    free(set->paths);
-    free(set->pixels);
-    free(set->coarse);
-    free(set->fine);
+    for (int i = 0; i < FORM_COUNT; i++) {
+        if (!forms[i].recognise(path))
+            continue;
+        status result = open_form(&forms[i], path, opened, err);
+        if (result != STATUS_OK)
+            dataset_close(opened);
+        return result;
+    }
+    return unknown(path, err);
 }
 
 void dataset_close(dataset *set)
 {
-    free_set(&set->train);
-    free_set(&set->test);
+    image_set_free(&set->train);
+    image_set_free(&set->valid);
+    image_set_free(&set->test);
     hierarchy_free(&set->classes);
     free(set->source);
     *set = (dataset){0};
@@ -78,13 +107,24 @@ bool dataset_is_sample(const dataset *set)
     return set->source == NULL;
 }
 
-status dataset_split(const image_set *test, unsigned long long seed, unsigned **order,
-                     size_t *validation_count, error *err)
+image_set *dataset_part(dataset *set, enum dataset_part part)
 {
-    *order = malloc((test->count ? test->count : 1) * sizeof **order);
-    if (!*order)
-        return error_memory(err, "the test set's order");
-    random_permutation(seed, RANDOM_SPLIT, 0, *order, test->count);
-    *validation_count = (test->count + 1) / 2;
-    return STATUS_OK;
+    return part == PART_TRAIN ? &set->train : part == PART_VALID ? &set->valid : &set->test;
+}
+
+static const char *const part_names[PART_COUNT] = {"train", "valid", "test"};
+
+const char *dataset_part_name(enum dataset_part part)
+{
+    return part_names[part];
+}
+
+enum dataset_part dataset_part_named(const char *word)
+{
+    if (strcmp(word, "val") == 0 || strcmp(word, "validation") == 0)
+        return PART_VALID;
+    int part = 0;
+    while (part < PART_COUNT && strcmp(part_names[part], word) != 0)
+        part++;
+    return (enum dataset_part)part;
 }

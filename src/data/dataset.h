@@ -1,49 +1,52 @@
-/* A labelled set of images in two parts, train and test, with the tree of their classes. Readers
- * (cifar.c, tree.c, sample.c) fill it; loader.c draws batches from it. */
+/* A labelled set of images in up to three parts, with the tree of their classes. Each form that it
+ * comes in has a reader of its own (cifar.c, csv.c, deepfashion.c, sample.c, tree.c) and a line in
+ * the table of dataset.c; division.c decides what is trained on and what measured; loader.c draws
+ * batches. */
 #ifndef HCNN_DATA_DATASET_H
 #define HCNN_DATA_DATASET_H
 
-#include "base/pixels.h"
 #include "data/hierarchy.h"
+#include "data/image_set.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
-/* One part of a data set. Either every image is `width` x `height` and lies in `pixels` one after
- * the other, or each is a file that loader threads decode. */
-typedef struct image_set {
-    size_t count;
-    int *coarse; /* [count] */
-    int *fine;   /* [count] */
-    int width, height;
-    enum pixel_layout layout;
-    unsigned char *pixels; /* [count][3 * width * height], or NULL */
-    char **paths;          /* [count], or NULL */
-} image_set;
+enum dataset_part { PART_TRAIN, PART_VALID, PART_TEST, PART_COUNT };
 
 typedef struct dataset {
-    char *source; /* where it came from, for messages */
+    char *source;     /* where it came from, for messages; NULL: the drawn sample */
+    const char *form; /* the reader's name in the table of forms */
     hierarchy classes;
-    image_set train, test;
+    image_set train, valid, test; /* valid and test may be empty */
+    size_t ignored;               /* files met that are no images by their names */
     int native_size; /* the images' own size, the default of --image-size: the larger side of the
-                        first training image */
+                        first training image that can be read */
 } dataset;
 
-/* Opens what `path` holds: a directory or .tar.gz/.tar.xz/.tar with CIFAR-100's binary or python
- * version, or a tree that `hcnn-cl preprocess` made. NULL: CIFAR-100 under data/ if it is there,
- * else the drawn sample (dataset_source_is_sample tells). Errors name file, place and remedy. */
+/* Opens what `path` holds, in whichever form of the table recognises it. NULL: CIFAR-100 under
+ * data/ if it is there, else the drawn sample (dataset_is_sample tells). Errors name file, place
+ * and remedy; one for a path that no form recognises lists the forms. Image files are not opened
+ * (but for native_size), nor need they be there. */
 status dataset_open(const char *path, dataset *opened, error *err);
 void dataset_close(dataset *set);
 bool dataset_is_sample(const dataset *set);
 
-/* dataset_open's readers; each fills an empty dataset. */
-status cifar_open(const char *path, dataset *opened, error *err);
-status tree_open(const char *path, dataset *opened, error *err);
-status sample_open(dataset *opened, error *err);
+image_set *dataset_part(dataset *set, enum dataset_part part);
+/* "train", "valid" or "test". */
+const char *dataset_part_name(enum dataset_part part);
+/* The part that a word names: train, valid, val, validation or test; PART_COUNT: none. */
+enum dataset_part dataset_part_named(const char *word);
 
-/* The test part's two halves: a permutation of 0..count-1 by seed; the first (count + 1) / 2 are
- * validation, the others test, as the original's random_split halves it. */
-status dataset_split(const image_set *test, unsigned long long seed, unsigned **order,
-                     size_t *validation_count, error *err);
+/* The readers. One that recognises a path says nothing of whether it is whole; each opens into an
+ * empty dataset. NULL is the path of the sample alone. */
+bool cifar_recognise(const char *path);
+status cifar_open(const char *path, dataset *opened, error *err);
+bool csv_recognise(const char *path);
+status csv_open(const char *path, dataset *opened, error *err);
+bool deepfashion_recognise(const char *path);
+status deepfashion_open(const char *path, dataset *opened, error *err);
+bool sample_recognise(const char *path);
+status sample_open(const char *path, dataset *opened, error *err);
+bool tree_recognise(const char *path);
+status tree_open(const char *path, dataset *opened, error *err);
 
 #endif

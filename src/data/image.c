@@ -2,6 +2,8 @@
 #include "data/image.h"
 #include "base/file.h"
 
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,44 +38,90 @@ static status unreadable(const char *path, error *err)
                      reason ? reason : "unknown format");
 }
 
-static status check_size(const char *path, const unsigned char *data, size_t size, int *width,
-                         int *height, error *err)
+static status check_size(const char *path, int width, int height, error *err)
+{
+    if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE ||
+        (long long)width * height > MAX_PIXELS)
+        return error_set(err, STATUS_FAILED, "%s: %dx%d pixels are more than the %d that are read",
+                         path, width, height, MAX_PIXELS);
+    return STATUS_OK;
+}
+
+static size_t little_endian(const unsigned char *bytes, int count)
+{
+    size_t value = 0;
+    while (count-- > 0)
+        value = value << 8 | bytes[count];
+    return value;
+}
+
+/* Whether a BMP file, which is not compressed, has all of its rows: stb_image makes up what is
+ * missing. The last row may lack its padding. */
+static bool bmp_is_whole(const unsigned char *data, size_t size, int width, int height)
+{
+    enum { PIXELS_AT = 10, HEADER_AT = 14, OS2_HEADER = 12, OS2_DEPTH_AT = 24, DEPTH_AT = 28 };
+    if (size <= DEPTH_AT + 1)
+        return false;
+    bool os2 = little_endian(data + HEADER_AT, 4) == OS2_HEADER;
+    size_t bits = (size_t)width * little_endian(data + (os2 ? OS2_DEPTH_AT : DEPTH_AT), 2);
+    size_t rows = (size_t)height - 1;
+    return size >=
+           little_endian(data + PIXELS_AT, 4) + rows * ((bits + 31) / 32 * 4) + (bits + 7) / 8;
+}
+
+static status decode(const char *path, const unsigned char *data, size_t size, image *read,
+                     error *err)
 {
     int channels;
-    if (!stbi_info_from_memory(data, (int)size, width, height, &channels))
+    if (!stbi_info_from_memory(data, (int)size, &read->width, &read->height, &channels))
         return unreadable(path, err);
-    if (*width < 1 || *height < 1 || *width > MAX_SIDE || *height > MAX_SIDE ||
-        (long long)*width * *height > MAX_PIXELS)
-        return error_set(err, STATUS_FAILED, "%s: %dx%d pixels are more than the %d that are read",
-                         path, *width, *height, MAX_PIXELS);
-    return STATUS_OK;
+    TRY(check_size(path, read->width, read->height, err));
+    if (size > 2 && data[0] == 'B' && data[1] == 'M' &&
+        !bmp_is_whole(data, size, read->width, read->height))
+        return error_set(err, STATUS_FAILED, "%s: is cut short", path);
+    read->pixels =
+        stbi_load_from_memory(data, (int)size, &read->width, &read->height, &channels, CHANNELS);
+    return read->pixels ? STATUS_OK : unreadable(path, err);
 }
 
 status image_read(const char *path, image *read, error *err)
 {
     unsigned char *data;
     size_t size;
-    int channels;
     *read = (image){0};
     TRY(file_read(path, MAX_FILE_BYTES, &data, &size, err));
-    status result = check_size(path, data, size, &read->width, &read->height, err);
-    if (result == STATUS_OK) {
-        read->pixels = stbi_load_from_memory(data, (int)size, &read->width, &read->height,
-                                             &channels, CHANNELS);
-        if (!read->pixels)
-            result = unreadable(path, err);
-    }
+    status result = decode(path, data, size, read, err);
     free(data);
     return result;
 }
 
+/* A file, for stb_image to read as much of as it needs. */
+static int read_some(void *stream, char *data, int size)
+{
+    return (int)fread(data, 1, (size_t)size, stream);
+}
+
+static void skip_some(void *stream, int count)
+{
+    if (fseek(stream, count, SEEK_CUR) != 0)
+        fseek(stream, 0, SEEK_END);
+}
+
+static int at_end(void *stream)
+{
+    return feof((FILE *)stream) || ferror((FILE *)stream);
+}
+
 status image_read_size(const char *path, int *width, int *height, error *err)
 {
-    unsigned char *data;
+    static const stbi_io_callbacks callbacks = {read_some, skip_some, at_end};
+    FILE *stream;
     size_t size;
-    TRY(file_read(path, MAX_FILE_BYTES, &data, &size, err));
-    status result = check_size(path, data, size, width, height, err);
-    free(data);
+    int channels;
+    TRY(file_open(path, &stream, &size, err));
+    int known = stbi_info_from_callbacks(&callbacks, stream, width, height, &channels);
+    status result = known ? check_size(path, *width, *height, err) : unreadable(path, err);
+    fclose(stream);
     return result;
 }
 

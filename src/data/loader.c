@@ -5,6 +5,7 @@
  */
 #include "data/loader.h"
 #include "base/random.h"
+#include "data/balance.h"
 #include "data/image.h"
 
 #include <math.h>
@@ -16,12 +17,20 @@ enum { SLOTS = 6, MAX_ANGLE = 20 };
 
 enum slot_state { SLOT_EMPTY, SLOT_FILLING, SLOT_READY, SLOT_TAKEN };
 
+/* An image that could not be read for a batch. */
+typedef struct bad_image {
+    size_t index; /* in the set */
+    char *message;
+} bad_image;
+
 typedef struct slot {
     batch b;
     size_t capacity; /* of b.pixels */
     enum slot_state state;
     status result;
     error err;
+    bad_image *bad; /* [bad_count] */
+    int bad_count;
 } slot;
 
 struct loader {
@@ -31,8 +40,10 @@ struct loader {
     loader_options options;
     size_t pixel_capacity;
     uint32_t *order;
+    balance *even; /* NULL unless options.balance */
     uint32_t epoch;
     size_t claimed, taken, batches; /* numbers of batches in this epoch */
+    bool empty;                     /* begun at its start and nothing handed out so far */
     unsigned filling;
     bool stopping;
     slot slots[SLOTS];
@@ -71,34 +82,142 @@ static status ensure_room(slot *s, size_t bytes, error *err)
     return STATUS_OK;
 }
 
-static status put_pixels(slot *s, const unsigned char *pixels, size_t bytes, pixel_source *image,
-                         error *err)
+/* Room for an image's pixels in the batch; the source says how large it is. */
+static status add_room(slot *s, pixel_source *image, unsigned char **to, error *err)
 {
+    size_t bytes = 3 * (size_t)image->width * (size_t)image->height;
+    if (bytes > INT32_MAX - s->b.pixel_bytes)
+        return error_set(err, STATUS_FAILED,
+                         "the images of one batch take more than 2 GiB; use a smaller "
+                         "--batch-size or smaller images");
     TRY(ensure_room(s, s->b.pixel_bytes + bytes, err));
-    memcpy(s->b.pixels + s->b.pixel_bytes, pixels, bytes);
+    *to = s->b.pixels + s->b.pixel_bytes;
     image->offset = (int32_t)s->b.pixel_bytes;
     s->b.pixel_bytes += bytes;
     return STATUS_OK;
 }
 
-static status load_image(const loader *from, size_t index, slot *s, pixel_source *source,
+/* A box without what lies outside a width x height image; it may have nothing left. */
+static pixel_box clip(pixel_box box, int width, int height)
+{
+    return (pixel_box){box.left > 0 ? box.left : 0, box.top > 0 ? box.top : 0,
+                       box.right < width ? box.right : width,
+                       box.bottom < height ? box.bottom : height};
+}
+
+static status put_box(slot *s, const image *from, pixel_box box, pixel_source *source, error *err)
+{
+    unsigned char *to;
+    source->width = box.right - box.left;
+    source->height = box.bottom - box.top;
+    source->layout = PIXELS_INTERLEAVED;
+    TRY(add_room(s, source, &to, err));
+    size_t row = 3 * (size_t)source->width;
+    for (int y = box.top; y < box.bottom; y++, to += row)
+        memcpy(to, from->pixels + 3 * ((size_t)y * (size_t)from->width + (size_t)box.left), row);
+    return STATUS_OK;
+}
+
+/* Takes note, once a batch, of an image that cannot be read; err says why. */
+static status add_bad(slot *s, size_t index, error *err)
+{
+    for (int i = 0; i < s->bad_count; i++)
+        if (s->bad[i].index == index)
+            return STATUS_OK;
+    bad_image *grown = realloc(s->bad, ((size_t)s->bad_count + 1) * sizeof *grown);
+    s->bad = grown ? grown : s->bad;
+    char *message = grown ? strdup(err->message) : NULL;
+    if (!message)
+        return error_memory(err, "a batch of images");
+    s->bad[s->bad_count++] = (bad_image){index, message};
+    return STATUS_OK;
+}
+
+static void forget_bad(slot *s)
+{
+    for (int i = 0; i < s->bad_count; i++)
+        free(s->bad[i].message);
+    free(s->bad);
+    s->bad = NULL;
+    s->bad_count = 0;
+}
+
+/* Decodes a file and finds what of it is wanted. */
+static status read_image(const loader *from, size_t index, image *decoded, pixel_box *box,
                          error *err)
 {
     const image_set *set = from->set;
+    TRY(image_read(set->paths[index], decoded, err));
+    *box = (pixel_box){0, 0, decoded->width, decoded->height};
+    if (!from->options.crop || !set->boxes)
+        return STATUS_OK;
+    const pixel_box b = set->boxes[index];
+    *box = clip(b, decoded->width, decoded->height);
+    if (box->left < box->right && box->top < box->bottom)
+        return STATUS_OK;
+    status result = error_set(err, STATUS_FAILED,
+                              "%s: its box, columns %d to %d and rows %d to %d, holds nothing of "
+                              "its %dx%d pixels",
+                              set->paths[index], b.left, b.right, b.top, b.bottom, decoded->width,
+                              decoded->height);
+    image_free(decoded);
+    return result;
+}
+
+/* *loaded is false when the file cannot be read and that is noted in the slot. */
+static status load_file(const loader *from, size_t index, slot *s, pixel_source *source,
+                        bool *loaded, error *err)
+{
+    image decoded;
+    pixel_box box;
+    status result = read_image(from, index, &decoded, &box, err);
+    *loaded = result == STATUS_OK;
+    if (!*loaded)
+        return from->options.bad ? add_bad(s, index, err) : result;
+    result = put_box(s, &decoded, box, source, err);
+    image_free(&decoded);
+    return result;
+}
+
+static status load_image(const loader *from, size_t index, slot *s, pixel_source *source,
+                         bool *loaded, error *err)
+{
+    const image_set *set = from->set;
+    unsigned char *to;
+    if (!set->pixels)
+        return load_file(from, index, s, source, loaded, err);
+    *loaded = true;
     source->width = set->width;
     source->height = set->height;
     source->layout = set->layout;
-    if (set->pixels)
-        return put_pixels(s, set->pixels + index * image_bytes(set), image_bytes(set), source, err);
-    image decoded;
-    TRY(image_read(set->paths[index], &decoded, err));
-    source->width = decoded.width;
-    source->height = decoded.height;
-    source->layout = PIXELS_INTERLEAVED;
-    status result = put_pixels(s, decoded.pixels,
-                               3 * (size_t)decoded.width * (size_t)decoded.height, source, err);
-    image_free(&decoded);
-    return result;
+    TRY(add_room(s, source, &to, err));
+    memcpy(to, set->pixels + index * image_bytes(set), image_bytes(set));
+    return STATUS_OK;
+}
+
+static size_t index_at(const loader *from, size_t position)
+{
+    size_t index = from->order[position];
+    return from->indices ? from->indices[index] : index;
+}
+
+/* The image for a position of the epoch, or the one in its place. More bad images than the run
+ * allows need not be counted further: taking note of them ends it. */
+static status load_position(const loader *from, size_t position, slot *s, pixel_source *source,
+                            size_t *index, bool *loaded, error *err)
+{
+    size_t tries = from->options.replace ? from->count : 1;
+    *loaded = false;
+    for (size_t i = 0; i < tries && !*loaded; i++) {
+        if (from->options.bad && s->bad_count > bad_images_limit(from->options.bad))
+            return STATUS_OK;
+        *index = index_at(from, (position + i) % from->count);
+        TRY(load_image(from, *index, s, source, loaded, err));
+    }
+    if (!*loaded && from->options.replace)
+        return error_set(err, STATUS_FAILED, "none of the %zu images can be read; the last: %s",
+                         from->count, s->bad[s->bad_count - 1].message);
+    return STATUS_OK;
 }
 
 static status fill_slot(const loader *from, size_t number, slot *s)
@@ -108,19 +227,20 @@ static status fill_slot(const loader *from, size_t number, slot *s)
     size_t left = from->count - first;
     s->b.position = first;
     s->b.pixel_bytes = 0;
-    s->b.count = (int)(left < size ? left : size);
-    for (int i = 0; i < s->b.count; i++) {
-        size_t position = first + (size_t)i;
-        size_t index = from->order[position];
-        if (from->indices)
-            index = from->indices[index];
-        pixel_source *image = &s->b.images[i];
+    s->b.count = 0;
+    forget_bad(s);
+    for (size_t position = first; position < first + (left < size ? left : size); position++) {
+        size_t index;
+        bool loaded;
+        pixel_source *image = &s->b.images[s->b.count];
         *image = (pixel_source){.cosine = 1};
-        TRY(load_image(from, index, s, image, &s->err));
+        TRY(load_position(from, position, s, image, &index, &loaded, &s->err));
+        if (!loaded)
+            continue;
         if (from->options.augment)
             augment(from, position, image);
-        s->b.coarse[i] = from->set->coarse[index];
-        s->b.fine[i] = from->set->fine[index];
+        s->b.coarse[s->b.count] = from->set->coarse[index];
+        s->b.fine[s->b.count++] = from->set->fine[index];
     }
     return STATUS_OK;
 }
@@ -155,24 +275,24 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* The most bytes a batch can hold: for files, batch_size of the largest. */
-static status measure(loader *from, error *err)
+/* A guess at the bytes of a batch: for files, batch_size of the largest of a few. Their boxes are
+ * not asked, and a broken one does not count. */
+static void measure(loader *from)
 {
-    size_t most = image_bytes(from->set);
-    for (size_t i = 0; !from->set->pixels && i < from->count; i++) {
+    enum { ASKED = 64 };
+    error ignored;
+    size_t most = image_bytes(from->set), step = from->count / ASKED + 1;
+    for (size_t i = 0; !from->set->pixels && i < from->count; i += step) {
         int width, height;
         size_t index = from->indices ? from->indices[i] : i;
-        TRY(image_read_size(from->set->paths[index], &width, &height, err));
+        if (image_read_size(from->set->paths[index], &width, &height, &ignored) != STATUS_OK)
+            continue;
         size_t bytes = 3 * (size_t)width * (size_t)height;
         most = bytes > most ? bytes : most;
     }
-    from->pixel_capacity = most * (size_t)from->options.batch_size;
-    if (from->pixel_capacity > INT32_MAX)
-        return error_set(err, STATUS_FAILED,
-                         "a batch of %d images takes %zu bytes, more than 2 GiB; use a smaller "
-                         "--batch-size",
-                         from->options.batch_size, from->pixel_capacity);
-    return STATUS_OK;
+    size_t size = (size_t)from->options.batch_size;
+    most = most ? most : 1;
+    from->pixel_capacity = most > INT32_MAX / size ? INT32_MAX : most * size;
 }
 
 static status allocate(loader *from, error *err)
@@ -188,7 +308,11 @@ static status allocate(loader *from, error *err)
         b->fine = calloc(size, sizeof *b->fine);
         missing |= !b->images || !b->coarse || !b->fine;
     }
-    return missing ? error_memory(err, "the loader") : STATUS_OK;
+    if (missing)
+        return error_memory(err, "the loader");
+    return from->options.balance
+               ? balance_create(from->set->fine, from->indices, from->count, &from->even, err)
+               : STATUS_OK;
 }
 
 static status start_threads(loader *from, error *err)
@@ -216,9 +340,8 @@ status loader_create(const image_set *set, const unsigned *indices, size_t count
     from->options = *options;
     pthread_mutex_init(&from->lock, NULL);
     pthread_cond_init(&from->changed, NULL);
-    status result = measure(from, err);
-    if (result == STATUS_OK)
-        result = allocate(from, err);
+    measure(from);
+    status result = allocate(from, err);
     if (result == STATUS_OK)
         result = start_threads(from, err);
     if (result == STATUS_OK)
@@ -243,7 +366,9 @@ void loader_free(loader *from)
         free(from->slots[i].b.images);
         free(from->slots[i].b.coarse);
         free(from->slots[i].b.fine);
+        forget_bad(&from->slots[i]);
     }
+    balance_free(from->even);
     pthread_cond_destroy(&from->changed);
     pthread_mutex_destroy(&from->lock);
     free(from->threads);
@@ -266,12 +391,15 @@ status loader_start(loader *from, uint32_t epoch, size_t first_batch, error *err
         return error_set(err, STATUS_FAILED, "batch %zu of an epoch of %zu", first_batch, batches);
     }
     from->epoch = epoch;
-    if (from->options.shuffle)
+    if (from->even)
+        balance_order(from->even, from->options.seed, epoch, from->order);
+    else if (from->options.shuffle)
         random_permutation(from->options.seed, RANDOM_ORDER, epoch, from->order, from->count);
     else
         for (size_t i = 0; i < from->count; i++)
             from->order[i] = (uint32_t)i;
     from->claimed = from->taken = first_batch;
+    from->empty = first_batch == 0 && batches > 0;
     from->batches = batches;
     pthread_cond_broadcast(&from->changed);
     pthread_mutex_unlock(&from->lock);
@@ -289,25 +417,53 @@ size_t loader_batches(const loader *from)
     return (from->count + size - 1) / size;
 }
 
-status loader_next(loader *from, const batch **next, error *err)
+/* The slot of the next batch, when it is filled; NULL: there is no further one. */
+static slot *take_slot(loader *from)
 {
-    *next = NULL;
-    status result = STATUS_OK;
+    slot *taken = NULL;
     pthread_mutex_lock(&from->lock);
     if (from->taken < from->batches) {
-        slot *s = &from->slots[from->taken % SLOTS];
-        while (s->state != SLOT_READY)
+        taken = &from->slots[from->taken % SLOTS];
+        while (taken->state != SLOT_READY)
             pthread_cond_wait(&from->changed, &from->lock);
-        s->state = SLOT_TAKEN;
+        taken->state = SLOT_TAKEN;
         from->taken++;
-        result = s->result;
-        if (result == STATUS_OK)
-            *next = &s->b;
-        else
-            *err = s->err;
     }
     pthread_mutex_unlock(&from->lock);
-    return result;
+    return taken;
+}
+
+/* Here, where batches come one after the other, and not in the threads that fill them: so it does
+ * not depend on these which image is told of first and at which the run ends. */
+static status note_bad(const loader *from, const slot *s, error *err)
+{
+    for (int i = 0; i < s->bad_count; i++)
+        TRY(bad_images_add(from->options.bad, from->set->paths[s->bad[i].index], s->bad[i].message,
+                           err));
+    return STATUS_OK;
+}
+
+status loader_next(loader *from, const batch **next, error *err)
+{
+    slot *s;
+    *next = NULL;
+    while ((s = take_slot(from))) {
+        TRY(note_bad(from, s, err));
+        if (s->result != STATUS_OK) {
+            *err = s->err;
+            return s->result;
+        }
+        if (s->b.count > 0) {
+            from->empty = false;
+            *next = &s->b;
+            return STATUS_OK;
+        }
+        loader_recycle(from, &s->b);
+    }
+    if (from->empty)
+        return error_set(err, STATUS_FAILED, "none of the %zu images can be read, as the last: %s",
+                         from->count, from->set->paths[index_at(from, from->count - 1)]);
+    return STATUS_OK;
 }
 
 void loader_recycle(loader *from, const batch *used)

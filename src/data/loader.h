@@ -1,11 +1,13 @@
 /* Batches of raw pixels and their labels, made by threads ahead of the step that uses them. Which
- * image is in which batch, and how it is augmented, is a function of seed, epoch and position
- * alone, whatever the number of threads. */
+ * image is in which batch, and how it is augmented, is a function of the files, seed, epoch and
+ * position alone, whatever the number of threads. */
 #ifndef HCNN_DATA_LOADER_H
 #define HCNN_DATA_LOADER_H
 
-#include "data/dataset.h"
+#include "data/bad_images.h"
+#include "data/image_set.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct batch {
@@ -24,6 +26,14 @@ typedef struct loader_options {
     uint64_t seed;
     bool shuffle; /* permute the images each epoch */
     bool augment; /* rotate within 20 degrees, flip with probability 1/2 */
+    bool balance; /* each fine class equally often, as data/balance.h tells; shuffles too */
+    bool crop;    /* only what is in the set's boxes */
+    /* What becomes of an image file that cannot be read. NULL: the batch is an error that names it.
+     * Else it is noted there when the batch is handed out, and, with `replace`, its place is taken
+     * by the next image of the epoch's order that can be read (after the last comes the first);
+     * without, the batch is that much shorter. */
+    bad_images *bad;
+    bool replace;
 } loader_options;
 
 typedef struct loader loader;
@@ -40,12 +50,14 @@ status loader_start(loader *from, uint32_t epoch, size_t first_batch, error *err
 /* Images, and batches, in an epoch; the last batch may be short. */
 size_t loader_images(const loader *from);
 size_t loader_batches(const loader *from);
-/* The next batch, or NULL in *next after the last. It stays valid until loader_recycle. An image
- * that cannot be decoded is an error naming its file. */
+/* The next batch, or NULL in *next after the last. It stays valid until loader_recycle. A batch of
+ * which nothing is left is passed over; an epoch of which nothing is left is an error. */
 status loader_next(loader *from, const batch **next, error *err);
 /* Hands a batch back to be filled again. */
 void loader_recycle(loader *from, const batch *used);
-/* The most bytes of pixels that a batch can hold. For files: from their headers. */
+/* How many bytes of pixels a batch is likely to hold. All images in memory have one size, and it is
+ * the most; for files it is batch_size of the largest of a few of them, so whoever takes a batch
+ * has to be ready for a larger one. */
 size_t loader_pixel_capacity(const loader *from);
 
 #endif

@@ -1,17 +1,127 @@
-/* A tree of image files as `hcnn-cl preprocess` makes it: label_map.json, coarse name to its fine
- * names, and {train,test}_images/COARSE/FINE/FILE. A coarse class's number is its place in the map,
- * a fine one's its place in all the lists one after the other, as the original numbers them. */
+/* A tree of image files: PART/COARSE/FINE/FILE, where the directories of a part are called train,
+ * valid (or val) and test, or, as `hcnn-cl preprocess` makes them, train_images and so on.
+ * label_map.json, coarse name to its fine names, numbers the classes where it is there: a coarse
+ * class's number is its place in the map, a fine one's its place in all the lists one after the
+ * other, as the original numbers them. Without it they are numbered by their names. */
 #include "base/file.h"
+#include "data/class_table.h"
 #include "data/dataset.h"
-#include "data/image.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-enum { MAX_MAP_BYTES = 64 << 20 };
+enum { MAX_MAP_BYTES = 64 << 20, PART_SPELLINGS = 4 };
+
+static const char *const part_directories[PART_COUNT][PART_SPELLINGS] = {
+    {"train", "train_images"},
+    {"valid", "val", "valid_images", "val_images"},
+    {"test", "test_images"},
+};
+
+static const char *const extensions[] = {".jpg", ".jpeg", ".png", ".bmp"};
+
+/* ---- Directories ---- */
+
+static bool is_image_name(const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++) {
+        size_t end = strlen(extensions[i]);
+        if (length > end && strcasecmp(name + length - end, extensions[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int is_visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+/* Sorted by bytes, so that the order does not depend on the file system or the locale. */
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* The names in a directory, sorted. */
+typedef struct listing {
+    struct dirent **entries;
+    int count;
+} listing;
+
+static status list_directory(const char *path, listing *names, error *err)
+{
+    names->count = scandir(path, &names->entries, is_visible, by_bytes);
+    if (names->count >= 0)
+        return STATUS_OK;
+    *names = (listing){0};
+    return error_set(err, STATUS_FAILED, "%s: cannot be listed: %s", path, strerror(errno));
+}
+
+static void free_listing(listing *names)
+{
+    for (int i = 0; i < names->count; i++)
+        free(names->entries[i]);
+    free(names->entries);
+}
+
+/* Where images of one class go. */
+typedef struct destination {
+    image_set *set;
+    int coarse, fine;
+    size_t *ignored;
+} destination;
+
+static status list_class(const char *directory, const destination *to, error *err)
+{
+    listing names;
+    TRY(list_directory(directory, &names, err));
+    status result = STATUS_OK;
+    for (int i = 0; i < names.count && result == STATUS_OK; i++) {
+        const char *name = names.entries[i]->d_name;
+        if (is_image_name(name))
+            result = image_set_append(to->set, file_path("%s/%s", directory, name), to->coarse,
+                                      to->fine, NULL, err);
+        else
+            ++*to->ignored;
+    }
+    free_listing(&names);
+    return result;
+}
+
+/* *directory is freed by the caller; NULL: the part is not there. */
+static status find_part(const char *path, enum dataset_part part, char **directory, error *err)
+{
+    *directory = NULL;
+    for (int i = 0; i < PART_SPELLINGS && part_directories[part][i]; i++) {
+        char *tried = file_path("%s/%s", path, part_directories[part][i]);
+        if (!tried)
+            return error_memory(err, path);
+        bool there = file_is_directory(tried);
+        if (there && *directory) {
+            status result = error_set(err, STATUS_FAILED,
+                                      "%s and %s are both there; a data set has one of them: "
+                                      "rename the other",
+                                      *directory, tried);
+            free(tried);
+            free(*directory);
+            *directory = NULL;
+            return result;
+        }
+        if (there)
+            *directory = tried;
+        else
+            free(tried);
+    }
+    return STATUS_OK;
+}
+
+/* ---- Classes by label_map.json ---- */
 
 typedef struct label_map {
     const char **coarse, **fine; /* point into the JSON */
@@ -79,81 +189,6 @@ static void free_map(label_map *map)
     free(map->parents);
 }
 
-static int plain_file(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-static status append_image(image_set *set, size_t *capacity, const char *directory,
-                           const char *file, int coarse, int fine, error *err)
-{
-    if (set->count == *capacity) {
-        *capacity = *capacity ? 2 * *capacity : 256;
-        char **paths = realloc(set->paths, *capacity * sizeof *paths);
-        set->paths = paths ? paths : set->paths;
-        int *coarse_labels = realloc(set->coarse, *capacity * sizeof *coarse_labels);
-        set->coarse = coarse_labels ? coarse_labels : set->coarse;
-        int *fine_labels = realloc(set->fine, *capacity * sizeof *fine_labels);
-        set->fine = fine_labels ? fine_labels : set->fine;
-        if (!paths || !coarse_labels || !fine_labels)
-            return error_memory(err, "the list of images");
-    }
-    char *path = file_path("%s/%s", directory, file);
-    if (!path)
-        return error_memory(err, "the list of images");
-    set->paths[set->count] = path;
-    set->coarse[set->count] = coarse;
-    set->fine[set->count++] = fine;
-    return STATUS_OK;
-}
-
-/* Sorted by bytes, so that the order does not depend on the file system or the locale. */
-static int by_bytes(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static status list_class(image_set *set, size_t *capacity, const char *directory, int coarse,
-                         int fine, error *err)
-{
-    struct dirent **entries;
-    int count = scandir(directory, &entries, plain_file, by_bytes);
-    if (count < 0 && errno == ENOENT)
-        return STATUS_OK; /* a class without images in this part */
-    if (count < 0)
-        return error_set(err, STATUS_FAILED, "%s: cannot be listed: %s", directory,
-                         strerror(errno));
-    status result = STATUS_OK;
-    for (int i = 0; i < count; i++) {
-        if (result == STATUS_OK)
-            result = append_image(set, capacity, directory, entries[i]->d_name, coarse, fine, err);
-        free(entries[i]);
-    }
-    free(entries);
-    return result;
-}
-
-static status list_part(const char *path, const char *part, const hierarchy *classes,
-                        image_set *set, error *err)
-{
-    size_t capacity = 0;
-    for (int fine = 0; fine < classes->fine_count; fine++) {
-        int coarse = classes->parents[fine];
-        char *directory = file_path("%s/%s/%s/%s", path, part, classes->coarse_names[coarse],
-                                    classes->fine_names[fine]);
-        status result = directory ? list_class(set, &capacity, directory, coarse, fine, err)
-                                  : error_memory(err, path);
-        free(directory);
-        TRY(result);
-    }
-    if (set->count == 0)
-        return error_set(err, STATUS_FAILED,
-                         "%s/%s: holds no image of any class in label_map.json; `hcnn-cl "
-                         "preprocess` makes %s/COARSE/FINE/*.png",
-                         path, part, part);
-    return STATUS_OK;
-}
-
 static status read_map(const char *path, json_t **root, error *err)
 {
     unsigned char *text;
@@ -167,35 +202,155 @@ static status read_map(const char *path, json_t **root, error *err)
     return STATUS_OK;
 }
 
-static status open_map(const char *path, hierarchy *classes, error *err)
+static status open_map(const char *file, hierarchy *classes, error *err)
 {
     json_t *root;
     label_map map = {0};
-    char *file = file_path("%s/label_map.json", path);
-    if (!file)
-        return error_memory(err, path);
-    status result = read_map(file, &root, err);
-    if (result == STATUS_OK) {
-        result = count_map(file, root, &map, err);
-        if (result == STATUS_OK)
-            result = fill_map(file, root, &map, err);
-        if (result == STATUS_OK)
-            result = hierarchy_create(classes, map.coarse_count, map.coarse, map.fine_count,
-                                      map.fine, map.parents, err);
-        free_map(&map);
-        json_decref(root);
-    }
-    free(file);
+    TRY(read_map(file, &root, err));
+    status result = count_map(file, root, &map, err);
+    if (result == STATUS_OK)
+        result = fill_map(file, root, &map, err);
+    if (result == STATUS_OK)
+        result = hierarchy_create(classes, map.coarse_count, map.coarse, map.fine_count, map.fine,
+                                  map.parents, err);
+    free_map(&map);
+    json_decref(root);
     return result;
+}
+
+/* A class may lack images in a part; only a directory that is not there says so. */
+static status list_mapped(const char *directory, dataset *opened, image_set *set, error *err)
+{
+    const hierarchy *classes = &opened->classes;
+    for (int fine = 0; fine < classes->fine_count; fine++) {
+        int coarse = classes->parents[fine];
+        const destination to = {set, coarse, fine, &opened->ignored};
+        char *below = file_path("%s/%s/%s", directory, classes->coarse_names[coarse],
+                                classes->fine_names[fine]);
+        status result = STATUS_OK;
+        if (!below)
+            result = error_memory(err, directory);
+        else if (file_exists(below))
+            result = list_class(below, &to, err);
+        free(below);
+        TRY(result);
+    }
+    return STATUS_OK;
+}
+
+/* ---- Classes by their directories ---- */
+
+static status list_coarse(const char *directory, const char *coarse, class_table *table,
+                          const destination *like, error *err)
+{
+    listing names;
+    int classes = 0;
+    TRY(list_directory(directory, &names, err));
+    status result = STATUS_OK;
+    for (int i = 0; i < names.count && result == STATUS_OK; i++) {
+        const char *fine = names.entries[i]->d_name;
+        destination to = *like;
+        char *below = file_path("%s/%s", directory, fine);
+        if (!below) {
+            result = error_memory(err, directory);
+        } else if (file_is_directory(below)) {
+            classes++;
+            result = class_table_add(table, coarse, fine, &to.fine, err);
+            if (result != STATUS_OK)
+                error_prefix(err, result, "%s", below);
+            else
+                result = list_class(below, &to, err);
+        } else {
+            ++*to.ignored;
+        }
+        free(below);
+    }
+    if (result == STATUS_OK && classes == 0)
+        result = error_set(err, STATUS_FAILED,
+                           "%s: holds no directory; a coarse class's holds one for each of its "
+                           "fine classes, and those hold the images: PART/COARSE/FINE/*.jpg",
+                           directory);
+    free_listing(&names);
+    return result;
+}
+
+static status list_named(const char *directory, class_table *table, dataset *opened, image_set *set,
+                         error *err)
+{
+    listing names;
+    TRY(list_directory(directory, &names, err));
+    status result = STATUS_OK;
+    const destination to = {set, 0, 0, &opened->ignored};
+    for (int i = 0; i < names.count && result == STATUS_OK; i++) {
+        char *below = file_path("%s/%s", directory, names.entries[i]->d_name);
+        if (!below)
+            result = error_memory(err, directory);
+        else if (file_is_directory(below))
+            result = list_coarse(below, names.entries[i]->d_name, table, &to, err);
+        else
+            ++opened->ignored;
+        free(below);
+    }
+    free_listing(&names);
+    return result;
+}
+
+/* ---- Both ---- */
+
+/* table: NULL when label_map.json has named the classes. */
+static status list_part(const char *path, enum dataset_part part, class_table *table,
+                        dataset *opened, error *err)
+{
+    char *directory;
+    image_set *set = dataset_part(opened, part);
+    TRY(find_part(path, part, &directory, err));
+    status result = STATUS_OK;
+    if (directory && table)
+        result = list_named(directory, table, opened, set, err);
+    else if (directory)
+        result = list_mapped(directory, opened, set, err);
+    const char *name = directory ? strrchr(directory, '/') + 1 : "train_images";
+    if (result == STATUS_OK && set->count == 0 && (directory || part == PART_TRAIN))
+        result = error_set(err, STATUS_FAILED,
+                           "%s/%s: holds no image of any class%s; they are looked for as "
+                           "%s/COARSE/FINE/*.jpg (jpeg, png, bmp)",
+                           path, name, table ? "" : " in label_map.json", name);
+    free(directory);
+    return result;
+}
+
+static status list_parts(const char *path, class_table *table, dataset *opened, error *err)
+{
+    for (int part = 0; part < PART_COUNT; part++)
+        TRY(list_part(path, (enum dataset_part)part, table, opened, err));
+    return table ? class_table_finish(table, opened, err) : STATUS_OK;
+}
+
+bool tree_recognise(const char *path)
+{
+    error ignored;
+    char *map = file_path("%s/label_map.json", path), *train;
+    bool found = map && file_exists(map);
+    free(map);
+    /* Of several, list_part tells. */
+    if (!found && file_is_directory(path)) {
+        found = find_part(path, PART_TRAIN, &train, &ignored) != STATUS_OK || train;
+        free(train);
+    }
+    return found;
 }
 
 status tree_open(const char *path, dataset *opened, error *err)
 {
-    int width, height;
-    TRY(open_map(path, &opened->classes, err));
-    TRY(list_part(path, "train_images", &opened->classes, &opened->train, err));
-    TRY(list_part(path, "test_images", &opened->classes, &opened->test, err));
-    TRY(image_read_size(opened->train.paths[0], &width, &height, err));
-    opened->native_size = width > height ? width : height;
-    return STATUS_OK;
+    class_table *table = NULL;
+    char *map = file_path("%s/label_map.json", path);
+    if (!map)
+        return error_memory(err, path);
+    status result =
+        file_exists(map) ? open_map(map, &opened->classes, err) : class_table_create(&table, err);
+    if (result == STATUS_OK)
+        result = list_parts(path, table, opened, err);
+    class_table_free(table);
+    free(map);
+    return result;
 }

@@ -70,13 +70,15 @@ static uint64_t gradient_bytes(const device *dev, const network_options *o, cons
 static uint64_t fixed_bytes(const device *dev, const network_options *options, const graph *g)
 {
     uint64_t gradients = gradient_bytes(dev, options, g, options->batch_size);
+    uint64_t average = options->averaged ? parameters_average_bytes(g) : 0;
     uint64_t heads = 0;
     for (int h = 0; h < HEAD_COUNT; h++)
         if (g->heads[h].logits != GRAPH_NONE)
             heads += sizeof(int32_t) + sizeof(head_result) +
                      sizeof(float) * (uint64_t)classes_of(options, (enum head_index)h);
     return parameters_bytes(g, false) + gradients * (1 + (uint64_t)options->solver_slots) +
-           options->pixel_capacity + (uint64_t)options->batch_size * (heads + sizeof(pixel_source));
+           average + options->pixel_capacity +
+           (uint64_t)options->batch_size * (heads + sizeof(pixel_source));
 }
 
 static status check_options(const network_options *o, error *err)

@@ -31,12 +31,14 @@ typedef struct network_options {
     bool training;         /* with gradients; false: forward only, less memory */
     size_t pixel_capacity; /* bytes of the largest batch's raw pixels */
     int solver_slots;      /* buffers that the optimizer will keep per weight: counted, not made */
-    bool descend;          /* the optimizer is gradient descent, no momentum, no decay: where the
-                              backward pass has a weight's whole gradient at hand it takes the step
-                              itself, and no gradient is kept. Not in fp16 */
-    const char *freeze;    /* NULL or "none": nothing; "default": the coarse backbone before its
-                              last stage, as the original; else comma-separated prefixes of
-                              parameters' names */
+    bool averaged;      /* the optimizer will keep an average of all that a step changes: counted,
+                           not made */
+    bool descend;       /* the optimizer is gradient descent, no momentum, no decay: where the
+                           backward pass has a weight's whole gradient at hand it takes the step
+                           itself, and no gradient is kept. Not in fp16 */
+    const char *freeze; /* NULL or "none": nothing; "default": the coarse backbone before its
+                           last stage, as the original; else comma-separated prefixes of
+                           parameters' names */
 } network_options;
 
 /* How a parameter lies in files (PyTorch's layouts) and on the device. */
@@ -176,9 +178,10 @@ double network_layer_flops(const network *net, const char *label, const char *ph
 const char *network_layer_algorithm(const network *net, const char *label,
                                     enum convolution_direction direction);
 
-/* The input, NHWC, of the last step if that was a training step, and the logits of the last step;
- * blocking, for tests. */
+/* The input, NHWC, of the last step if that was a training step; blocking, for tests. */
 status network_read_input(network *net, float *values, error *err);
+/* The logits [count][classes] of the last step, blocking; either may be NULL, and coarse is not
+ * touched with only_fine. */
 status network_read_logits(network *net, float *coarse, float *fine, error *err);
 
 #endif

@@ -46,6 +46,20 @@ bool parameter_is_trained(const parameter *p)
     return !p->frozen && p->kind != PARAMETER_STATISTIC && p->kind != PARAMETER_COUNTER;
 }
 
+bool parameter_moves(const parameter *p)
+{
+    return parameter_is_trained(p) || p->kind == PARAMETER_STATISTIC;
+}
+
+uint64_t parameters_average_bytes(const graph *g)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < g->parameter_count; i++)
+        if (parameter_moves(&g->parameters[i]))
+            bytes += g->parameters[i].count * sizeof(float);
+    return bytes;
+}
+
 uint64_t parameters_bytes(const graph *g, bool gradients)
 {
     uint64_t bytes = 0;

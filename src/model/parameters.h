@@ -10,9 +10,13 @@ status parameters_freeze(graph *g, const char *what, error *err);
 
 /* Whether the optimizer updates it. */
 bool parameter_is_trained(const parameter *p);
+/* Whether training steps change it: it is trained, or a statistic. */
+bool parameter_moves(const parameter *p);
 
 /* Bytes of values, and of gradients of what is trained; each is one buffer. */
 uint64_t parameters_bytes(const graph *g, bool gradients);
+/* Bytes of a copy of all that moves. */
+uint64_t parameters_average_bytes(const graph *g);
 
 /* Makes the buffers; gradients start at zero (see convolution.h why). */
 status parameters_allocate(device *dev, graph *g, bool gradients, error *err);

@@ -52,13 +52,20 @@ static void remove_old_states(const char *run, const char *kept)
 /* The best one under its own name first, then as the last: killed between, the run goes on from the
  * checkpoint before and comes to the same best again. */
 static status write_best(const char *run, const char *last, network *net, const hierarchy *classes,
-                         const training_state *state, const char *optimizer_file, error *err)
+                         solver *s, const training_state *state, const char *optimizer_file,
+                         error *err)
 {
+    bool averages = solver_averages(s);
     char *best = file_path("%s/best.safetensors", run);
+    if (averages)
+        solver_exchange(s);
     status result = best ? write_checkpoint(best, net, classes, state, optimizer_file, err)
                          : error_memory(err, run);
+    if (averages)
+        solver_exchange(s);
     if (result == STATUS_OK)
-        result = file_link(best, last, err);
+        result = averages ? write_checkpoint(last, net, classes, state, optimizer_file, err)
+                          : file_link(best, last, err);
     free(best);
     return result;
 }
@@ -75,7 +82,7 @@ status checkpoint_save(const char *run, network *net, const hierarchy *classes, 
         result = solver_save(s, path, err);
     const char *optimizer_file = stateful ? name : NULL;
     if (result == STATUS_OK)
-        result = best ? write_best(run, last, net, classes, state, optimizer_file, err)
+        result = best ? write_best(run, last, net, classes, s, state, optimizer_file, err)
                       : write_checkpoint(last, net, classes, state, optimizer_file, err);
     if (result == STATUS_OK)
         remove_old_states(run, optimizer_file);

@@ -16,6 +16,7 @@
 typedef struct run_terms {
     uint64_t seed;
     double coarse_weight, fine_weight;
+    bool crop_boxes; /* of each image only its box was looked at */
 } run_terms;
 
 /* Where training stands between two steps: with the weights and the optimizer's buffers, all that
@@ -34,7 +35,8 @@ typedef struct training_state {
 } training_state;
 
 /* Writes RUN/last.safetensors, the optimizer's state before it, and, with best,
- * RUN/best.safetensors before both names are of one file. Kill it anywhere: the last checkpoint
+ * RUN/best.safetensors: the same file under both names or, where the solver keeps an average of the
+ * weights, one of that. Kill it anywhere: the last checkpoint
  * that was whole still is, with the optimizer's state that belongs to it. */
 status checkpoint_save(const char *run, network *net, const hierarchy *classes, solver *s,
                        const training_state *state, bool best, error *err);

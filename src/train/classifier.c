@@ -61,5 +61,5 @@ status classifier_run(classifier *c, const unsigned char *pixels, int width, int
     TRY(network_reserve_pixels(c->net, bytes, err));
     TRY(network_step(c->net, &batch, STEP_EVALUATE, 1, 1, &ticket, err));
     TRY(network_wait(c->net, ticket, &results, err));
-    return network_probabilities(c->net, 1, coarse, fine, err);
+    return network_read_logits(c->net, coarse, fine, err);
 }

@@ -18,8 +18,8 @@ const hierarchy *classifier_classes(const classifier *c);
 /* False: it was trained with --only-fine and has no coarse head. */
 bool classifier_has_coarse(const classifier *c);
 
-/* Probabilities of an image, [height][width][3] RGB bytes of any size: coarse[coarse_count]
- * (untouched without a coarse head; may be NULL) and fine[fine_count]. */
+/* Logits of an image, [height][width][3] RGB bytes of any size: coarse[coarse_count] (untouched
+ * without a coarse head; may be NULL) and fine[fine_count]. decision.h makes answers of them. */
 status classifier_run(classifier *c, const unsigned char *pixels, int width, int height,
                       float *coarse, float *fine, error *err);
 

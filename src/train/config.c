@@ -20,11 +20,13 @@ train_options train_defaults(void)
         .augment = "default",
         .epochs = 15,
         .batch_size = 32,
+        .accumulate = 1,
         .lr = 8e-3,
         .coarse_weight = 1,
         .fine_weight = 2,
         .metrics_every = 1,
         .threads = 2,
+        .max_bad = 10,
     };
 }
 
@@ -33,8 +35,8 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
     const option_spec table[] = {
         OPTION_ROW_STRING(
             "data", &o->data, "PATH",
-            "CIFAR-100 (binary or python version, a directory or .tar.gz/.tar.xz) or a tree that "
-            "`hcnn-cl preprocess` made",
+            "CIFAR-100 (binary or python version, a directory or .tar.gz/.tar.xz), a tree "
+            "{train,valid,test}/COARSE/FINE/*.jpg, a .csv file or DeepFashion",
             .alias = "data-path", .fallback = "CIFAR-100 under data/, else a drawn sample"),
         OPTION_ROW_INT("epochs", &o->epochs, 1, 1000000, "passes over the training images"),
         OPTION_ROW_INT("batch-size", &o->batch_size, 1, 65536, "images in a step"),
@@ -50,14 +52,36 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
         OPTION_ROW_INT("image-size", &o->image_size, 1, 4096,
                        "pixels a side of the input (the original's: 224)",
                        .fallback = "the data's own size"),
-        OPTION_ROW_CHOICE("optimizer", &o->optimizer, "sgd|adam", "sgd or adam"),
+        OPTION_ROW_CHOICE("optimizer", &o->optimizer, "sgd|adam|adamw",
+                          "sgd, adam, or adamw, whose weight decay stands beside the gradient"),
         OPTION_ROW_DOUBLE("momentum", &o->momentum, 0, 0.9999, "of SGD"),
         OPTION_ROW_FLAG("nesterov", &o->nesterov, "Nesterov's momentum"),
         OPTION_ROW_DOUBLE("weight-decay", &o->weight_decay, 0, 1e3,
                           "added to the gradient, times the weight"),
+        OPTION_ROW_FLAG("no-norm-decay", &o->no_norm_decay,
+                        "spare normalisation's parameters and biases the weight decay"),
+        OPTION_ROW_DOUBLE("clip-norm", &o->clip_norm, 0, 1e30,
+                          "scale the gradients down to this norm where theirs, all together, is "
+                          "larger; 0: never"),
+        OPTION_ROW_INT("accumulate", &o->accumulate, 1, 65536,
+                       "batches whose mean gradient makes one step"),
+        OPTION_ROW_DOUBLE("ema", &o->ema, 0, 0.9999999,
+                          "validate and keep the moving average of the weights with this decay; "
+                          "0: the weights themselves"),
+        OPTION_ROW_STRING("schedule", &o->schedule, "NAME",
+                          "of the learning rate: plateau (to a tenth when the validation loss has "
+                          "not fallen for three epochs), multistep, cosine or one-cycle",
+                          .fallback = "multistep with --milestones, else plateau"),
         OPTION_ROW_STRING("milestones", &o->milestones, "A,B",
-                          "epochs after which the learning rate falls to a tenth",
-                          .fallback = "when the validation loss has not fallen for three epochs"),
+                          "epochs after which multistep lowers the learning rate to a tenth",
+                          .fallback = "none"),
+        OPTION_ROW_DOUBLE("warmup", &o->warmup, 0, 1e6,
+                          "epochs, also a part of one, in which the learning rate rises to where "
+                          "the schedule begins"),
+        OPTION_ROW_DOUBLE("min-lr", &o->min_lr, 0, 1e30,
+                          "the lowest learning rate of plateau and cosine"),
+        OPTION_ROW_INT("early-stop", &o->early_stop, 0, 1000000,
+                       "end when the validation loss has not fallen for so many epochs; 0: never"),
         OPTION_ROW_DOUBLE("coarse", &o->coarse_weight, 0, 1e6, "weight of the coarse loss"),
         OPTION_ROW_DOUBLE("fine", &o->fine_weight, 0, 1e6, "weight of the fine loss"),
         OPTION_ROW_FLAG("only-fine", &o->only_fine, "the fine backbone and classifier alone"),
@@ -79,6 +103,14 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
         OPTION_ROW_CHOICE("augment", &o->augment, "default|none",
                           "default: rotation within 20 degrees and mirroring; none"),
         OPTION_ROW_FLAG("no-shuffle", &o->no_shuffle, "take the images in file order"),
+        OPTION_ROW_FLAG("balance", &o->balance,
+                        "train on each fine class equally often; an epoch has as many images as "
+                        "without"),
+        OPTION_ROW_FLAG("crop-boxes", &o->crop_boxes,
+                        "of each image, only what is in its box (DeepFashion's), padded by 10 "
+                        "pixels"),
+        OPTION_ROW_INT("max-bad", &o->max_bad, 0, 2e9,
+                       "image files that may be broken: they are skipped; one more ends the run"),
         OPTION_ROW_U64("seed", &o->seed, "of initial weights, split, order and augmentation"),
         OPTION_ROW_INT("max-steps", &o->max_steps, 0, 2e9,
                        "stop and save after so many steps in all; 0: no limit"),

@@ -15,17 +15,25 @@ typedef struct train_options {
     const char *fusion;       /* network_options.fusion */
     const char *coarse_depth; /* "layer3" or "layer4"; NULL: "layer3" */
     const char *precision;    /* device_set_precision */
-    const char *weights;      /* safetensors to start from, or NULL */
-    const char *freeze; /* network_options.freeze; NULL: "default" when weights hold backbones */
-    const char *milestones;             /* "7,13"; NULL: reduce on plateau */
+    const char *weights;      /* what to start from, or NULL */
+    const char *freeze;   /* network_options.freeze; NULL: "default" when weights hold backbones */
+    const char *schedule; /* NULL: multistep with milestones, else plateau */
+    const char *milestones;             /* "7,13" or NULL */
     int epochs, batch_size, image_size; /* image_size 0: the data's own */
     int max_steps;                      /* 0: no limit */
     int metrics_every;                  /* a line every so many steps */
     int checkpoint_every;               /* steps; 0: at the end of each epoch only */
     int threads;
+    int max_bad;    /* image files that may be broken */
+    int accumulate; /* batches whose gradients make a step */
+    int early_stop; /* epochs without a lower validation loss; 0: never */
     double lr, momentum, weight_decay;
+    double warmup, min_lr; /* schedule_terms */
+    double clip_norm;      /* of all gradients together; 0: not clipped */
+    double ema;            /* decay of the weights' average; 0: none is kept */
     double coarse_weight, fine_weight;
-    bool nesterov, only_fine, no_shuffle, shared_trunk;
+    bool nesterov, no_norm_decay, only_fine, shared_trunk;
+    bool no_shuffle, balance, crop_boxes;
     uint64_t seed;
     bool tune;           /* first measure what is not tuned yet (tune.h); not kept in config.json */
     const char *program; /* tune_options.program; not kept either */

@@ -1,78 +1,109 @@
 /* Forward passes over a set; see evaluate.h. */
 #include "train/evaluate.h"
 
+#include <stdlib.h>
+
 network_batch batch_for_network(const batch *b)
 {
     return (network_batch){b->count, b->pixels, b->pixel_bytes, b->images, b->coarse, b->fine};
 }
 
-/* A batch on the device whose results have not been waited for. */
-typedef struct pending {
-    const batch *b;
+/* One pass over a loader. */
+typedef struct pass {
+    network *net;
+    loader *from;
+    const hierarchy *classes;
+    const evaluate_watch *watch; /* or NULL */
+    const evaluate_sink *sink;   /* or NULL */
+    float *coarse, *fine;        /* logits for it; NULL without a sink, coarse without the head */
+    metrics *sums;
+    /* A batch on the device whose results have not been waited for, or NULL. */
+    const batch *last;
     int ticket;
-} pending;
+} pass;
 
-static status finish_batch(network *net, loader *from, pending *p, const hierarchy *classes,
-                           metrics *sums, error *err)
+/* After a failure the batch's memory has to be freed of the device's hands all the same, but it
+ * has no logits. */
+static status finish_batch(pass *p, bool with_logits, error *err)
 {
     const step_results *results;
-    if (!p->b)
+    const batch *done = p->last;
+    if (!done)
         return STATUS_OK;
-    const batch *done = p->b;
-    p->b = NULL;
-    status result = network_wait(net, p->ticket, &results, err);
-    loader_recycle(from, done);
-    TRY(result);
-    metrics_add(sums, results, network_get_options(net)->only_fine ? NULL : classes->parents);
-    return STATUS_OK;
+    p->last = NULL;
+    status result = network_wait(p->net, p->ticket, &results, err);
+    if (result == STATUS_OK) {
+        metrics_add(p->sums, results,
+                    network_get_options(p->net)->only_fine ? NULL : p->classes->parents);
+        if (p->sink && with_logits)
+            p->sink->take(p->sink->context, done, p->coarse, p->fine);
+    }
+    loader_recycle(p->from, done);
+    return result;
 }
 
-static status run_batches(network *net, loader *from, const hierarchy *classes,
-                          const evaluate_watch *watch, metrics *sums, pending *last, error *err)
+/* The batch before is finished while the device works on the next, whose logits are read after
+ * that. */
+static status run_batches(pass *p, error *err)
 {
-    const batch *next;
-    size_t total = loader_images(from);
+    const evaluate_watch *watch = p->watch;
+    size_t total = loader_images(p->from);
     for (;;) {
+        const batch *next;
+        int ticket;
         if (watch && watch->stop && *watch->stop)
             return error_set(err, STATUS_INTERRUPTED, "stopped after %llu of %zu images",
-                             (unsigned long long)sums->count, total);
-        TRY(loader_next(from, &next, err));
+                             (unsigned long long)p->sums->count, total);
+        TRY(loader_next(p->from, &next, err));
         if (!next)
             return STATUS_OK;
         network_batch b = batch_for_network(next);
-        pending this = {next, 0};
-        TRY(network_step(net, &b, STEP_EVALUATE, 1, 1, &this.ticket, err));
-        status result = finish_batch(net, from, last, classes, sums, err);
-        *last = this;
+        TRY(network_reserve_pixels(p->net, next->pixel_bytes, err));
+        TRY(network_step(p->net, &b, STEP_EVALUATE, 1, 1, &ticket, err));
+        status result = finish_batch(p, true, err);
+        p->last = next;
+        p->ticket = ticket;
         TRY(result);
+        if (p->sink)
+            TRY(network_read_logits(p->net, p->coarse, p->fine, err));
         if (watch && watch->progress)
-            watch->progress(watch->context, (size_t)sums->count, total);
+            watch->progress(watch->context, (size_t)p->sums->count, total);
     }
+}
+
+static status run_pass(pass *p, error *err)
+{
+    error ignored;
+    *p->sums = (metrics){0};
+    TRY(loader_start(p->from, 0, 0, err));
+    status result = run_batches(p, err);
+    /* The device reads the last batch's memory until its results are there. */
+    bool good = result == STATUS_OK || result == STATUS_INTERRUPTED;
+    status waited = finish_batch(p, good, result == STATUS_OK ? err : &ignored);
+    return result == STATUS_OK ? waited : result;
 }
 
 status evaluate_loader(network *net, loader *from, const hierarchy *classes,
                        const evaluate_watch *watch, metrics *sums, error *err)
 {
-    error ignored;
-    pending last = {0};
-    *sums = (metrics){0};
-    TRY(loader_start(from, 0, 0, err));
-    status result = run_batches(net, from, classes, watch, sums, &last, err);
-    /* The device reads the last batch's memory until its results are there. */
-    status waited =
-        finish_batch(net, from, &last, classes, sums, result == STATUS_OK ? err : &ignored);
-    return result == STATUS_OK ? waited : result;
+    pass p = {.net = net, .from = from, .classes = classes, .watch = watch, .sums = sums};
+    return run_pass(&p, err);
 }
 
-status evaluate_set(network *net, const image_set *set, const unsigned *indices, size_t count,
-                    int threads, const hierarchy *classes, const evaluate_watch *watch,
-                    metrics *sums, error *err)
+status evaluate_logits(network *net, loader *from, const hierarchy *classes,
+                       const evaluate_watch *watch, const evaluate_sink *sink, metrics *sums,
+                       error *err)
 {
-    const loader_options options = {.batch_size = network_get_options(net)->batch_size,
-                                    .threads = threads};
-    loader *from;
-    TRY(loader_create(set, indices, count, &options, &from, err));
-    status result = evaluate_loader(net, from, classes, watch, sums, err);
-    loader_free(from);
+    const network_options *o = network_get_options(net);
+    size_t images = (size_t)o->batch_size;
+    pass p = {
+        .net = net, .from = from, .classes = classes, .watch = watch, .sink = sink, .sums = sums};
+    p.fine = malloc(images * (size_t)o->fine_classes * sizeof *p.fine);
+    if (!o->only_fine)
+        p.coarse = malloc(images * (size_t)o->coarse_classes * sizeof *p.coarse);
+    status result = p.fine && (p.coarse || o->only_fine) ? run_pass(&p, err)
+                                                         : error_memory(err, "a batch's logits");
+    free(p.coarse);
+    free(p.fine);
     return result;
 }

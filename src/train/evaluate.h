@@ -2,6 +2,7 @@
 #ifndef HCNN_TRAIN_EVALUATE_H
 #define HCNN_TRAIN_EVALUATE_H
 
+#include "data/hierarchy.h"
 #include "data/loader.h"
 #include "model/network.h"
 #include "train/metrics.h"
@@ -15,16 +16,24 @@ typedef struct evaluate_watch {
     const volatile sig_atomic_t *stop;
 } evaluate_watch;
 
+/* Where the logits of each batch go, in the loader's order; they and the batch are valid during the
+ * call. */
+typedef struct evaluate_sink {
+    void (*take)(void *context, const batch *b, const float *coarse, const float *fine);
+    void *context;
+} evaluate_sink;
+
 /* Runs every batch of the loader, whose order and augmentation are off, with running statistics.
  * Stopped, which is noticed before every batch: STATUS_INTERRUPTED, and sums that hold what was
  * done. */
 status evaluate_loader(network *net, loader *from, const hierarchy *classes,
                        const evaluate_watch *watch, metrics *sums, error *err);
 
-/* The same for images indices[0..count) of a set (NULL: all), with a loader of its own. */
-status evaluate_set(network *net, const image_set *set, const unsigned *indices, size_t count,
-                    int threads, const hierarchy *classes, const evaluate_watch *watch,
-                    metrics *sums, error *err);
+/* The same, and hands the logits to the sink: coarse [count][coarse classes], NULL with only_fine,
+ * and fine [count][fine classes]. Reading them makes the device wait a little between batches. */
+status evaluate_logits(network *net, loader *from, const hierarchy *classes,
+                       const evaluate_watch *watch, const evaluate_sink *sink, metrics *sums,
+                       error *err);
 
 /* A loader's batch as a network takes it. */
 network_batch batch_for_network(const batch *b);

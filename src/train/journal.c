@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -116,19 +117,24 @@ status journal_step(journal *j, uint64_t step, double loss, double coarse_loss, 
     return put(j, line, err);
 }
 
+json_t *number_to_json(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
 json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_weight,
                           bool only_fine)
 {
-    json_t *o = json_pack("{s:I, s:f}", "images", (json_int_t)m->count, "loss",
-                          metrics_loss(m, coarse_weight, fine_weight));
+    json_t *o = json_pack("{s:I, s:o}", "images", (json_int_t)m->count, "loss",
+                          number_to_json(metrics_loss(m, coarse_weight, fine_weight)));
     if (!o)
         return NULL;
     if (!only_fine) {
-        json_object_set_new(o, "coarse_loss", json_real(metrics_mean_coarse_loss(m)));
+        json_object_set_new(o, "coarse_loss", number_to_json(metrics_mean_coarse_loss(m)));
         json_object_set_new(o, "coarse_top1", json_real(metrics_share(m, m->coarse_top1)));
         json_object_set_new(o, "coarse_top5", json_real(metrics_share(m, m->coarse_top5)));
     }
-    json_object_set_new(o, "fine_loss", json_real(metrics_mean_fine_loss(m)));
+    json_object_set_new(o, "fine_loss", number_to_json(metrics_mean_fine_loss(m)));
     json_object_set_new(o, "fine_top1", json_real(metrics_share(m, m->fine_top1)));
     json_object_set_new(o, "fine_top5", json_real(metrics_share(m, m->fine_top5)));
     if (!only_fine)
@@ -147,13 +153,20 @@ status journal_epoch(journal *j, const train_epoch *w, uint64_t step, error *err
     return put(j, line, err);
 }
 
+static void add_part(json_t *line, const char *name, const metrics *m, const train_finished *w)
+{
+    if (line && m->count > 0)
+        json_object_set_new(line, name,
+                            metrics_to_object(m, w->coarse_weight, w->fine_weight, w->only_fine));
+}
+
 status journal_test(journal *j, const train_finished *w, error *err)
 {
-    json_t *line = json_pack(
-        "{s:i, s:o, s:o}", "best_epoch", w->best_epoch, "test_half",
-        metrics_to_object(&w->test_half, w->coarse_weight, w->fine_weight, w->only_fine),
-        "test_whole",
-        metrics_to_object(&w->test_whole, w->coarse_weight, w->fine_weight, w->only_fine));
+    json_t *line = json_pack("{s:i}", "best_epoch", w->best_epoch);
+    add_part(line, "test_half", &w->test_half, w);
+    add_part(line, "test_whole", &w->test_whole, w);
+    if (line && w->stopped_early > 0)
+        json_object_set_new(line, "stopped_early", json_integer(w->stopped_early));
     return put(j, line, err);
 }
 

@@ -8,8 +8,11 @@
 
 #include <jansson.h>
 
+/* A real, or null for what JSON has no word for: NaN and infinity. NULL when memory is out. */
+json_t *number_to_json(double value);
+
 /* Sums as the journal and `eval --json` write them: losses are means over the images, the rest
- * shares of them. NULL when memory is out. */
+ * shares of them; what is not finite is null. NULL when memory is out. */
 json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_weight,
                           bool only_fine);
 
@@ -32,10 +35,12 @@ status journal_create(journal *j, const char *path, error *err);
 status journal_resume(journal *j, const char *path, uint64_t bytes, error *err);
 void journal_close(journal *j);
 
-/* {"step":1,"loss":..,"coarse_loss":..,"fine_loss":..}, losses being means over the batch. */
+/* {"step":1,"loss":..,"coarse_loss":..,"fine_loss":..}, losses being means over the step's
+ * batches. */
 status journal_step(journal *j, uint64_t step, double loss, double coarse_loss, double fine_loss,
                     bool only_fine, error *err);
 status journal_epoch(journal *j, const train_epoch *what, uint64_t step, error *err);
+/* {"best_epoch":1,"test_half":{..},"test_whole":{..}}, without a part that has no images. */
 status journal_test(journal *j, const train_finished *what, error *err);
 
 /* Brings the file to the disk; *bytes is its length. */

@@ -52,9 +52,10 @@ static json_t *network_to_json(const network_options *o)
 static json_t *terms_to_json(const run_terms *terms)
 {
     /* The seed as text: JSON's integers end at 2^63. */
-    return json_pack("{s:o, s:o, s:o}", "seed",
+    return json_pack("{s:o, s:o, s:o, s:b}", "seed",
                      json_sprintf("%llu", (unsigned long long)terms->seed), "coarse_weight",
-                     exact(terms->coarse_weight), "fine_weight", exact(terms->fine_weight));
+                     exact(terms->coarse_weight), "fine_weight", exact(terms->fine_weight),
+                     "crop_boxes", terms->crop_boxes);
 }
 
 static json_t *sums_to_json(const metrics *m)
@@ -284,6 +285,8 @@ static status read_terms(const reader *r, checkpoint_info *info, error *err)
         .seed = read_seed(r, "seed"),
         .coarse_weight = read_real(r, "coarse_weight", false),
         .fine_weight = read_real(r, "fine_weight", false),
+        /* Files from before there were boxes do not say. */
+        .crop_boxes = json_object_get(r->object, "crop_boxes") && read_flag(r, "crop_boxes"),
     };
     return *r->result;
 }
@@ -425,6 +428,6 @@ status metadata_read(const char *path, const safetensors_file *file, checkpoint_
         TRY(get(path, file, "hcnn.loss_scale", read_scaling, info, err));
     if (safetensors_metadata(file, "hcnn.run"))
         return get(path, file, "hcnn.run", read_terms, info, err);
-    info->state.terms = (run_terms){0, 1, info->options.only_fine ? 1 : 2};
+    info->state.terms = (run_terms){0, 1, info->options.only_fine ? 1 : 2, false};
     return STATUS_OK;
 }

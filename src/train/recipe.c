@@ -80,10 +80,13 @@ static char *keep(recipe *r, char *text)
     return r->texts[r->count++] = text;
 }
 
-static bool is_null(const yaml_event_t *event)
+/* Whether the value is none and the option can do without one: a choice with a first word of its
+ * own cannot. */
+static bool is_null(const yaml_event_t *event, const option_spec *row)
 {
     const char *text = (const char *)event->data.scalar.value;
-    return event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+    bool may = row->kind == OPTION_STRING || (row->kind == OPTION_CHOICE && row->fallback);
+    return may && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
            (!*text || strcmp(text, "~") == 0 || strcmp(text, "null") == 0);
 }
 
@@ -128,7 +131,7 @@ static status set_value(reading *from, const option_spec *row, error *err)
         TRY(read_list(from, &text, err));
     } else {
         TRY(check_scalar(from, err));
-        if (row->kind == OPTION_STRING && is_null(&from->event)) {
+        if (is_null(&from->event, row)) {
             *(const char **)row->target = NULL;
             return STATUS_OK;
         }

@@ -1,92 +1,84 @@
-/* The learning rate over the epochs, in PyTorch's arithmetic and order; see schedule.h. */
+/* The table of schedules, and what they have in common; see schedule.h. */
 #include "train/schedule.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <math.h>
-#include <stdbool.h>
-#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
 
-static const double factor = 0.1, threshold = 1e-4, smallest_change = 1e-8;
-enum { PATIENCE = 2 };
+static const schedule_law *const laws[] = {&schedule_plateau, &schedule_multistep, &schedule_cosine,
+                                           &schedule_one_cycle};
+enum { LAW_COUNT = sizeof laws / sizeof laws[0] };
 
-void schedule_start(schedule *s, double lr, const int *milestones, int count)
+static status find_law(const char *name, int *law, error *err)
 {
-    *s = (schedule){.lr = lr, .milestone_count = count, .best = INFINITY};
-    for (int i = 0; i < count; i++)
-        s->milestones[i] = milestones[i];
+    char names[128] = "";
+    for (int i = 0; i < LAW_COUNT; i++) {
+        size_t used = strlen(names);
+        if (strcmp(laws[i]->name, name) == 0) {
+            *law = i;
+            return STATUS_OK;
+        }
+        snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", laws[i]->name);
+    }
+    return error_set(err, STATUS_USAGE, "--schedule %s: is none of %s", name, names);
 }
 
-static void follow_milestones(schedule *s)
+static status check_terms(const schedule_terms *terms, const schedule_law *law, error *err)
 {
-    int reached = 0;
-    for (int i = 0; i < s->milestone_count; i++)
-        reached += s->milestones[i] == s->epoch;
-    if (reached > 0)
-        s->lr *= pow(factor, reached);
+    if (law->takes_milestones != (terms->milestones != NULL))
+        return error_set(err, STATUS_USAGE, "--schedule %s %s --milestones", law->name,
+                         law->takes_milestones ? "needs" : "takes no");
+    if (terms->min_lr > 0 && !law->takes_min_lr)
+        return error_set(err, STATUS_USAGE,
+                         "--schedule %s takes no --min-lr; plateau and cosine do", law->name);
+    if (terms->min_lr > terms->lr)
+        return error_set(err, STATUS_USAGE, "--min-lr %g is above --lr %g", terms->min_lr,
+                         terms->lr);
+    return STATUS_OK;
 }
 
-static void follow_loss(schedule *s, double loss)
+status schedule_start(schedule *s, const schedule_terms *terms, error *err)
 {
-    if (loss < s->best * (1.0 - threshold)) {
-        s->best = loss;
-        s->bad_epochs = 0;
-    } else {
-        s->bad_epochs++;
-    }
-    if (s->bad_epochs > PATIENCE) {
-        double lower = s->lr * factor;
-        if (s->lr - lower > smallest_change)
-            s->lr = lower;
-        s->bad_epochs = 0;
-    }
+    *s = (schedule){
+        .lr = terms->lr, .min_lr = terms->min_lr, .warmup_epochs = terms->warmup, .best = INFINITY};
+    const char *fitting = terms->milestones ? schedule_multistep.name : schedule_plateau.name;
+    TRY(find_law(terms->name ? terms->name : fitting, &s->law, err));
+    TRY(check_terms(terms, laws[s->law], err));
+    if (terms->milestones && schedule_parse_milestones(terms->milestones, s->milestones,
+                                                       &s->milestone_count, err) != STATUS_OK)
+        return error_prefix(err, STATUS_USAGE, "--milestones");
+    return STATUS_OK;
+}
+
+void schedule_span(schedule *s, int epochs, uint64_t steps_per_epoch)
+{
+    s->steps = (uint64_t)epochs * steps_per_epoch;
+    s->warmup = (uint64_t)llround(s->warmup_epochs * (double)steps_per_epoch);
+}
+
+void schedule_restore(schedule *s, const schedule *saved)
+{
+    s->lr = saved->lr;
+    s->best = saved->best;
+    s->bad_epochs = saved->bad_epochs;
+    s->epoch = saved->epoch;
+}
+
+double schedule_rate(const schedule *s, uint64_t step)
+{
+    const schedule_law *law = laws[s->law];
+    uint64_t steps = s->steps > s->warmup ? s->steps - s->warmup : 1;
+    uint64_t done = step > s->warmup + 1 ? step - s->warmup - 1 : 0;
+    if (done > steps - 1)
+        done = steps - 1;
+    double lr = law->rate ? law->rate(s, done, steps) : s->lr;
+    return step < s->warmup ? lr * (double)step / (double)s->warmup : lr;
 }
 
 void schedule_epoch(schedule *s, double validation_loss)
 {
+    const schedule_law *law = laws[s->law];
     s->epoch++;
-    if (s->milestone_count > 0)
-        follow_milestones(s);
-    else
-        follow_loss(s, validation_loss);
-}
-
-/* The number at *text, which moves behind it and the comma after it; 0 if there is none. */
-static int next_epoch(const char **text)
-{
-    char *end;
-    if (**text < '0' || **text > '9')
-        return 0;
-    errno = 0;
-    long value = strtol(*text, &end, 10);
-    /* A comma has to be followed by another number. */
-    bool more = *end == ',' && end[1] != '\0';
-    if (errno != 0 || value > INT_MAX || (*end != '\0' && !more))
-        return 0;
-    *text = end + more;
-    return (int)value;
-}
-
-status schedule_parse_milestones(const char *text, int milestones[SCHEDULE_MILESTONES], int *count,
-                                 error *err)
-{
-    const char *at = text;
-    *count = 0;
-    do {
-        if (*count == SCHEDULE_MILESTONES)
-            return error_set(err, STATUS_USAGE, "'%s': more than %d epochs", text,
-                             SCHEDULE_MILESTONES);
-        const char *start = at;
-        int epoch = next_epoch(&at), before = *count > 0 ? milestones[*count - 1] : 0;
-        if (epoch < 1)
-            return error_set(err, STATUS_USAGE,
-                             "'%s': expected epochs from 1 on with commas between, as 7,13; found "
-                             "'%s'",
-                             text, start);
-        if (epoch <= before)
-            return error_set(err, STATUS_USAGE, "'%s': epochs have to rise, %d comes after %d",
-                             text, epoch, before);
-        milestones[(*count)++] = epoch;
-    } while (*at);
-    return STATUS_OK;
+    if (law->epoch)
+        law->epoch(s, validation_loss);
 }

@@ -1,29 +1,71 @@
-/* The learning rate over the epochs: lowered at given epochs or, without any, when the validation
- * loss stops falling. A schedule has no pointers, so that it can be stored as it is. */
+/* The learning rate over a run. Each schedule is a law of one file, schedule_NAME.c, and a row of
+ * the table in schedule.c; what they share is here. A schedule has no pointers, so that it can be
+ * stored as it is.
+ *
+ * Steps are the optimizer's, from 1. The first W = warm-up's epochs * steps of an epoch, rounded,
+ * are the warm-up: step k of them has k / W of the rate that the law begins with, and the law's own
+ * steps are counted from behind them.
+ *
+ *   plateau     torch.optim.lr_scheduler.ReduceLROnPlateau(mode="min", factor=0.1, patience=2,
+ *               threshold=1e-4, threshold_mode="rel", cooldown=0, min_lr=min_lr, eps=1e-8), on the
+ *               validation loss. A loss that is NaN is a bad one.
+ *   multistep   MultiStepLR(milestones, gamma=0.1), in epochs
+ *   cosine      CosineAnnealingLR(T_max=the steps behind the warm-up, eta_min=min_lr), per step
+ *   one-cycle   OneCycleLR(max_lr=lr, total_steps=those steps), per step, momentum not cycled */
 #ifndef HCNN_TRAIN_SCHEDULE_H
 #define HCNN_TRAIN_SCHEDULE_H
 
 #include "base/error.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 enum { SCHEDULE_MILESTONES = 16 };
 
 typedef struct schedule {
-    double lr; /* for the next step */
+    int law;   /* its place in the table */
+    double lr; /* the law's peak; plateau and multistep lower it epoch by epoch */
+    double min_lr;
+    double warmup_epochs;
+    uint64_t warmup, steps; /* of the warm-up and of the whole run, in steps: schedule_span */
     int milestones[SCHEDULE_MILESTONES];
-    int milestone_count; /* 0: by the validation loss */
-    double best;         /* lowest validation loss, infinite before the first */
-    int bad_epochs;      /* since it */
-    int epoch;           /* epochs done */
+    int milestone_count;
+    double best;    /* plateau: lowest validation loss, infinite before the first */
+    int bad_epochs; /* plateau: since it */
+    int epoch;      /* epochs done */
 } schedule;
 
-/* Before the first epoch. count is at most SCHEDULE_MILESTONES, 0 with milestones NULL or not. */
-void schedule_start(schedule *s, double lr, const int *milestones, int count);
+typedef struct schedule_law {
+    const char *name;
+    /* After an epoch, s->epoch counting it: may lower s->lr. NULL: nothing to do. */
+    void (*epoch)(schedule *s, double validation_loss);
+    /* The rate of a step, from 0, of so many behind the warm-up, at least 1. NULL: s->lr. */
+    double (*rate)(const schedule *s, uint64_t step, uint64_t steps);
+    bool takes_milestones, takes_min_lr;
+} schedule_law;
 
-/* After an epoch, with its validation loss (unused with milestones); sets the lr of the next one.
- *
- * Without milestones as torch.optim.lr_scheduler.ReduceLROnPlateau(mode="min", factor=0.1,
- * patience=2, threshold=1e-4, threshold_mode="rel", cooldown=0, min_lr=0, eps=1e-8); with them as
- * MultiStepLR(milestones, gamma=0.1). A loss that is NaN is a bad one. */
+extern const schedule_law schedule_cosine, schedule_multistep, schedule_one_cycle, schedule_plateau;
+
+/* What a run asks for. */
+typedef struct schedule_terms {
+    const char *name; /* NULL: multistep with milestones, else plateau */
+    double lr, min_lr;
+    double warmup;          /* epochs */
+    const char *milestones; /* as schedule_parse_milestones takes them, or NULL */
+} schedule_terms;
+
+/* Before the first epoch. A name that is none, and terms that the law does not take, are
+ * STATUS_USAGE. */
+status schedule_start(schedule *s, const schedule_terms *terms, error *err);
+/* Lays it over a run: before schedule_rate. */
+void schedule_span(schedule *s, int epochs, uint64_t steps_per_epoch);
+/* Takes over what the epochs up to a checkpoint made of the schedule of the same terms. */
+void schedule_restore(schedule *s, const schedule *saved);
+
+/* The learning rate of a step, from 1 on. Past the run's last step it stays what it was there. */
+double schedule_rate(const schedule *s, uint64_t step);
+
+/* After an epoch, with its validation loss. */
 void schedule_epoch(schedule *s, double validation_loss);
 
 /* Epochs as in "7,13": whole numbers from 1 on, rising. STATUS_USAGE says which one is wrong. */

@@ -1,11 +1,14 @@
-/* SGD or Adam over all parameters; see solver.h. */
+/* The optimizer over all parameters; see solver.h. */
 #include "train/solver.h"
-#include "base/file.h"
-#include "base/safetensors.h"
 #include "device/buffer.h"
 #include "device/profile.h"
+#include "model/parameters.h"
+#include "ops/gradients.h"
+#include "ops/moving_average.h"
 #include "ops/optimizer.h"
+#include "train/state_file.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,48 +17,85 @@ enum { MAX_SLOTS = 2 };
 /* torch.optim.Adam's defaults. */
 static const float adam_beta1 = 0.9f, adam_beta2 = 0.999f, adam_epsilon = 1e-8f;
 
+/* What is kept beside one parameter; NULL where it is not needed. */
+typedef struct companion {
+    cl_mem momenta[MAX_SLOTS];
+    cl_mem average;
+    cl_mem sum; /* of the gradients of batches; between two steps it is worth nothing */
+} companion;
+
 struct solver {
     network *net;
     device *dev;
-    bool adam;
+    bool adam, decoupled; /* decoupled: AdamW */
+    bool nesterov, no_norm_decay;
     float momentum, weight_decay;
-    bool nesterov;
+    float clip_norm; /* 0: off */
+    double decay;    /* of the average; 0: none */
     int slots;
+    bool accumulates;
     bool scales; /* the loss: in fp16 */
     loss_scale scaling;
     cl_mem overflow;      /* int: of the step that runs */
     cl_int overflowed[2]; /* of the last two, by their parity, when `known` is complete */
     cl_event known[2];
-    cl_mem (*state)[MAX_SLOTS]; /* [parameters] */
+    cl_mem squares, gathered, clip; /* gradients.h: the sums, fewer of them, the factor */
+    size_t parts;                   /* sums in `squares` */
+    companion *companions;          /* [parameters] */
+    state_list state;               /* the momenta and averages */
 };
+
+static int momenta_of(const train_options *options)
+{
+    if (strcmp(options->optimizer, "sgd") != 0)
+        return 2;
+    return options->momentum != 0;
+}
 
 int solver_slots(const train_options *options)
 {
-    if (strcmp(options->optimizer, "adam") == 0)
-        return 2;
-    return options->momentum != 0;
+    return momenta_of(options) + (options->accumulate > 1);
 }
 
 bool solver_is_descent(const train_options *options)
 {
     return strcmp(options->optimizer, "sgd") == 0 && options->momentum == 0 &&
-           options->weight_decay == 0;
+           options->weight_decay == 0 && options->accumulate == 1 && options->clip_norm == 0;
 }
 
-static status create_state(solver *s, error *err)
+static status create_companion(solver *s, const parameter *p, companion *c, error *err)
+{
+    static const char *const kinds[MAX_SLOTS] = {"0", "1"};
+    size_t bytes = p->count * sizeof(float);
+    for (int slot = 0; p->gradient && slot < s->slots; slot++)
+        TRY(state_list_add(&s->state, s->dev, p->name, kinds[slot], p->count, &c->momenta[slot],
+                           err));
+    if (s->decay > 0 && parameter_moves(p))
+        TRY(state_list_add(&s->state, s->dev, p->name, "average", p->count, &c->average, err));
+    if (!p->gradient)
+        return STATUS_OK;
+    s->parts += gradients_parts(s->dev, p->count);
+    if (!s->accumulates)
+        return STATUS_OK;
+    TRY(buffer_create(s->dev, bytes, &c->sum, err));
+    return buffer_zero(s->dev, c->sum, 0, bytes, err); /* as the gradients: see convolution.h */
+}
+
+static status create_buffers(solver *s, error *err)
 {
     size_t count = network_parameter_count(s->net);
-    s->state = calloc(count, sizeof *s->state);
-    if (!s->state)
+    s->companions = calloc(count, sizeof *s->companions);
+    if (!s->companions)
         return error_memory(err, "the optimizer");
-    for (size_t i = 0; i < count; i++) {
-        const parameter *p = network_parameter(s->net, i);
-        for (int slot = 0; p->gradient && slot < s->slots; slot++) {
-            TRY(buffer_create(s->dev, p->count * sizeof(float), &s->state[i][slot], err));
-            TRY(buffer_zero(s->dev, s->state[i][slot], 0, p->count * sizeof(float), err));
-        }
-    }
-    return STATUS_OK;
+    for (size_t i = 0; i < count; i++)
+        TRY(create_companion(s, network_parameter(s->net, i), &s->companions[i], err));
+    if (s->scales)
+        TRY(buffer_create(s->dev, sizeof(cl_int), &s->overflow, err));
+    if (s->clip_norm == 0 || s->parts == 0)
+        return STATUS_OK;
+    TRY(buffer_create(s->dev, s->parts * sizeof(float), &s->squares, err));
+    TRY(buffer_create(s->dev, GRADIENTS_GATHERED * sizeof(float), &s->gathered, err));
+    return buffer_create(s->dev, sizeof(float), &s->clip, err);
 }
 
 status solver_create(network *net, const train_options *options, solver **created, error *err)
@@ -66,16 +106,19 @@ status solver_create(network *net, const train_options *options, solver **create
         return error_memory(err, "the optimizer");
     s->net = net;
     s->dev = network_device(net);
-    s->adam = strcmp(options->optimizer, "adam") == 0;
+    s->adam = strcmp(options->optimizer, "sgd") != 0;
+    s->decoupled = strcmp(options->optimizer, "adamw") == 0;
     s->momentum = (float)options->momentum;
     s->weight_decay = (float)options->weight_decay;
     s->nesterov = options->nesterov;
-    s->slots = solver_slots(options);
+    s->no_norm_decay = options->no_norm_decay;
+    s->clip_norm = (float)options->clip_norm;
+    s->decay = options->ema;
+    s->slots = momenta_of(options);
+    s->accumulates = options->accumulate > 1;
     s->scales = s->dev->precision == PRECISION_FP16;
     s->scaling = loss_scale_start();
-    status result = create_state(s, err);
-    if (result == STATUS_OK && s->scales)
-        result = buffer_create(s->dev, sizeof(cl_int), &s->overflow, err);
+    status result = create_buffers(s, err);
     if (result == STATUS_OK)
         *created = s;
     else
@@ -87,14 +130,17 @@ void solver_free(solver *s)
 {
     if (!s)
         return;
-    for (size_t i = 0; s->state && i < network_parameter_count(s->net); i++)
-        for (int slot = 0; slot < MAX_SLOTS; slot++)
-            buffer_release(&s->state[i][slot]);
-    free(s->state);
+    for (size_t i = 0; s->companions && i < network_parameter_count(s->net); i++)
+        buffer_release(&s->companions[i].sum);
+    free(s->companions);
+    state_list_free(&s->state);
     error ignored;
     for (int i = 0; i < 2; i++)
         buffer_wait(s->dev, &s->known[i], &ignored); /* the device writes into *s until then */
     buffer_release(&s->overflow);
+    buffer_release(&s->squares);
+    buffer_release(&s->gathered);
+    buffer_release(&s->clip);
     free(s);
 }
 
@@ -108,13 +154,54 @@ static status learn_overflow(solver *s, int parity, error *err)
     return STATUS_OK;
 }
 
+/* The average of step 1 starts from the weights. */
+static status start_average(solver *s, error *err)
+{
+    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
+        const parameter *p = network_parameter(s->net, i);
+        if (s->companions[i].average)
+            TRY(buffer_copy(s->dev, p->value, 0, s->companions[i].average, 0,
+                            p->count * sizeof(float), err));
+    }
+    return STATUS_OK;
+}
+
 status solver_begin(solver *s, uint64_t step, error *err)
 {
+    if (step == 1)
+        TRY(start_average(s, err));
     if (!s->scales)
         return STATUS_OK;
     TRY(learn_overflow(s, (int)(step % 2), err));
     TRY(loss_scale_advance(&s->scaling, step, err));
     network_set_loss_scale(s->net, (float)s->scaling.scale);
+    return STATUS_OK;
+}
+
+/* The first batch's gradients become the sum as they lie, and the backward pass writes the next
+ * ones into what was the sum before. */
+static void start_sum(parameter *p, companion *c)
+{
+    cl_mem first = p->gradient;
+    p->gradient = c->sum;
+    c->sum = first;
+}
+
+status solver_accumulate(solver *s, int index, int count, error *err)
+{
+    profile_label(s->dev, "update", "accumulation");
+    for (size_t i = 0; count > 1 && i < network_parameter_count(s->net); i++) {
+        parameter *p = network_parameter(s->net, i);
+        companion *c = &s->companions[i];
+        if (!p->gradient)
+            continue;
+        if (index == 0)
+            start_sum(p, c);
+        else if (index < count - 1)
+            TRY(gradients_add(s->dev, p->count, p->gradient, c->sum, err));
+        else
+            TRY(gradients_add(s->dev, p->count, c->sum, p->gradient, err));
+    }
     return STATUS_OK;
 }
 
@@ -145,110 +232,91 @@ static status check_gradients(solver *s, uint64_t step, error *err)
                              &s->known[parity], err);
 }
 
-status solver_step(solver *s, double lr, uint64_t step, error *err)
+/* The factor that clips the gradients, unscaled, into s->clip. */
+static status measure_norm(solver *s, float factor, error *err)
 {
-    const unscaling unscale = {s->scales ? (float)(1 / s->scaling.scale) : 1, s->overflow};
-    profile_label(s->dev, "update", "optimizer");
-    if (s->scales)
-        TRY(check_gradients(s, step, err));
+    size_t first = 0;
     for (size_t i = 0; i < network_parameter_count(s->net); i++) {
         const parameter *p = network_parameter(s->net, i);
         if (!p->gradient)
             continue;
-        if (s->adam)
-            TRY(adam_step(s->dev, p->count, p->value, p->gradient, s->state[i][0], s->state[i][1],
-                          unscale, (float)lr, adam_beta1, adam_beta2, adam_epsilon, s->weight_decay,
-                          (int)step, err));
-        else
-            TRY(sgd_step(s->dev, p->count, p->value, p->gradient, s->state[i][0], unscale,
-                         (float)lr, s->momentum, s->weight_decay, s->nesterov, step == 1, err));
+        TRY(gradients_squares(s->dev, p->count, p->gradient, factor, s->squares, first, err));
+        first += gradients_parts(s->dev, p->count);
+    }
+    return gradients_clip(s->dev, s->squares, s->parts, s->gathered, s->clip_norm, s->clip, err);
+}
+
+static status update(solver *s, const parameter *p, const companion *c, unscaling unscale, float lr,
+                     uint64_t step, error *err)
+{
+    bool spared = s->no_norm_decay && p->kind == PARAMETER_VECTOR;
+    float decay = spared ? 0 : s->weight_decay;
+    if (s->adam)
+        return adam_step(s->dev, p->count, p->value, p->gradient, c->momenta[0], c->momenta[1],
+                         unscale, lr, adam_beta1, adam_beta2, adam_epsilon, decay, s->decoupled,
+                         (int)step, err);
+    return sgd_step(s->dev, p->count, p->value, p->gradient, c->momenta[0], unscale, lr,
+                    s->momentum, decay, s->nesterov, step == 1, err);
+}
+
+static status move_average(solver *s, uint64_t step, error *err)
+{
+    double decay = fmin(s->decay, (1.0 + (double)step) / (10.0 + (double)step));
+    profile_label(s->dev, "update", "average");
+    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
+        const parameter *p = network_parameter(s->net, i);
+        if (s->companions[i].average)
+            TRY(moving_average(s->dev, p->count, p->value, s->companions[i].average,
+                               (float)(1 - decay), err));
     }
     return STATUS_OK;
+}
+
+status solver_step(solver *s, double lr, uint64_t step, error *err)
+{
+    const unscaling unscale = {s->scales ? (float)(1 / s->scaling.scale) : 1, s->clip, s->overflow};
+    profile_label(s->dev, "update", "optimizer");
+    if (s->scales)
+        TRY(check_gradients(s, step, err));
+    if (s->clip)
+        TRY(measure_norm(s, unscale.factor, err));
+    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
+        const parameter *p = network_parameter(s->net, i);
+        if (p->gradient)
+            TRY(update(s, p, &s->companions[i], unscale, (float)lr, step, err));
+    }
+    return s->decay > 0 ? move_average(s, step, err) : STATUS_OK;
+}
+
+bool solver_averages(const solver *s)
+{
+    return s->decay > 0;
+}
+
+void solver_exchange(solver *s)
+{
+    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
+        parameter *p = network_parameter(s->net, i);
+        companion *c = &s->companions[i];
+        if (!c->average)
+            continue;
+        cl_mem weights = p->value;
+        p->value = c->average;
+        c->average = weights;
+    }
 }
 
 bool solver_has_state(const solver *s)
 {
-    return s->slots > 0;
-}
-
-/* "NAME.0", "NAME.1": the buffers as they lie on the device. */
-static char *slot_name(const parameter *p, int slot)
-{
-    return file_path("%s.%d", p->name, slot);
-}
-
-static status describe_state(solver *s, safetensors_writer *writer, error *err)
-{
-    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
-        const parameter *p = network_parameter(s->net, i);
-        const int64_t shape[] = {(int64_t)p->count};
-        for (int slot = 0; p->gradient && slot < s->slots; slot++) {
-            char *name = slot_name(p, slot);
-            status result = name
-                                ? safetensors_describe(writer, name, SAFETENSORS_F32, 1, shape, err)
-                                : error_memory(err, p->name);
-            free(name);
-            TRY(result);
-        }
-    }
-    return STATUS_OK;
-}
-
-/* Moves every buffer of the state through host memory: to the writer, or from the file. */
-static status move_buffer(solver *s, const parameter *p, int slot, cl_mem buffer,
-                          safetensors_writer *to, safetensors_file *from, error *err)
-{
-    size_t bytes = p->count * sizeof(float);
-    float *values = malloc(bytes);
-    char *name = slot_name(p, slot);
-    status result = values && name ? STATUS_OK : error_memory(err, p->name);
-    if (result == STATUS_OK && to) {
-        result = buffer_read(s->dev, buffer, 0, values, bytes, err);
-        if (result == STATUS_OK)
-            result = safetensors_append(to, values, bytes, err);
-    } else if (result == STATUS_OK) {
-        const safetensors_entry *entry = safetensors_find(from, name);
-        if (!entry || safetensors_elements(entry) != p->count)
-            result = error_set(err, STATUS_FAILED,
-                               "the optimizer's state has no '%s' of %zu values", name, p->count);
-        if (result == STATUS_OK)
-            result = safetensors_read_f32(from, entry, values, err);
-        if (result == STATUS_OK)
-            result = buffer_write(s->dev, buffer, 0, values, bytes, err);
-    }
-    free(name);
-    free(values);
-    return result;
-}
-
-static status move_state(solver *s, safetensors_writer *to, safetensors_file *from, error *err)
-{
-    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
-        const parameter *p = network_parameter(s->net, i);
-        for (int slot = 0; p->gradient && slot < s->slots; slot++)
-            TRY(move_buffer(s, p, slot, s->state[i][slot], to, from, err));
-    }
-    return STATUS_OK;
+    return s->state.count > 0;
 }
 
 status solver_save(solver *s, const char *path, error *err)
 {
-    safetensors_writer *writer;
-    TRY(safetensors_create(path, &writer, err));
-    status result = describe_state(s, writer, err);
-    if (result == STATUS_OK)
-        result = move_state(s, writer, NULL, err);
-    if (result == STATUS_OK)
-        return safetensors_commit(writer, err);
-    safetensors_abort(writer);
-    return result;
+    return state_file_save(&s->state, s->dev, path, err);
 }
 
 status solver_load(solver *s, const char *path, error *err)
 {
-    safetensors_file *file;
-    TRY(safetensors_open(path, &file, err));
-    status result = move_state(s, NULL, file, err);
-    safetensors_close(file);
-    return result == STATUS_OK ? result : error_prefix(err, result, "%s", path);
+    return state_file_load(&s->state, s->dev, path, err);
 }

@@ -1,4 +1,6 @@
-/* The optimizer of a run: its state beside every trained parameter, on the device. */
+/* The optimizer of a run: its state beside every trained parameter, on the device, and what stands
+ * between a batch's gradients and a step: adding up over batches, clipping, the moving average of
+ * the weights. */
 #ifndef HCNN_TRAIN_SOLVER_H
 #define HCNN_TRAIN_SOLVER_H
 
@@ -8,7 +10,8 @@
 
 typedef struct solver solver;
 
-/* Buffers per weight that the options' optimizer keeps, for network_options.solver_slots. */
+/* Buffers per trained weight that the options' optimizer keeps, for network_options.solver_slots:
+ * momenta, and with accumulation the sum of the gradients. */
 int solver_slots(const train_options *options);
 
 /* Whether the backward pass may take the steps: network_options.descend. */
@@ -17,13 +20,28 @@ bool solver_is_descent(const train_options *options);
 status solver_create(network *net, const train_options *options, solver **created, error *err);
 void solver_free(solver *s); /* NULL is fine */
 
-/* Before the network's step `step`, which counts from 1: settles what the loss is multiplied by, on
- * a device with fp16. Waits for the step before the last. */
+/* Before the first batch of step `step`, which counts from 1: settles what the loss is multiplied
+ * by, on a device with fp16. Waits for the step before the last. */
 status solver_begin(solver *s, uint64_t step, error *err);
-/* After it: enqueues one update of every trained parameter. In fp16 the device leaves the update
- * out where a gradient is not finite; such a step counts in Adam's bias correction, unlike in
- * PyTorch, since the host does not know of it yet. */
+
+/* After each batch, `index` from 0, of the `count` whose gradients make one step; each batch's loss
+ * was divided by count. Behind the last one the network's gradients are the sum. Needs
+ * options->accumulate above 1 where count is. */
+status solver_accumulate(solver *s, int index, int count, error *err);
+
+/* Then: enqueues one update of every trained parameter, and of the average. In fp16 the device
+ * leaves the update out where a gradient is not finite; such a step counts in Adam's bias
+ * correction and moves the average, unlike in PyTorch, since the host does not know of it yet.
+ *
+ * The average of step k moves by 1 - min(ema, (1 + k) / (10 + k)) of the way to the weights and the
+ * statistics of batch normalisation; it starts from those before step 1. */
 status solver_step(solver *s, double lr, uint64_t step, error *err);
+
+/* Whether an average is kept; solver_exchange puts it in the place of the network's weights, and
+ * those into its own, until it is called again. Steps and checkpoints of the state want the weights
+ * in their place. */
+bool solver_averages(const solver *s);
+void solver_exchange(solver *s);
 
 /* The loss's scale and what it depends on, for checkpoints; waits for the last step. */
 status solver_get_loss_scale(solver *s, loss_scale *scale, error *err);
@@ -32,7 +50,8 @@ void solver_set_loss_scale(solver *s, const loss_scale *scale);
 /* Whether it keeps anything between steps that a checkpoint has to hold. */
 bool solver_has_state(const solver *s);
 
-/* The state as a safetensors file, and back, bit for bit. */
+/* The state as a safetensors file, and back, bit for bit: "NAME.0" and "NAME.1", the momenta of a
+ * parameter, and "NAME.average", as they lie on the device. */
 status solver_save(solver *s, const char *path, error *err);
 status solver_load(solver *s, const char *path, error *err);
 

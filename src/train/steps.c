@@ -9,11 +9,45 @@
 
 #include <math.h>
 
-/* A step whose results are still on the device. */
+/* A batch's place among those whose gradients make one step. */
+typedef struct place {
+    int index, count;
+} place;
+
+/* A batch whose results are still on the device. */
 typedef struct pending {
     const batch *b;
     int ticket;
+    place at;
 } pending;
+
+/* Mean losses over the batches of a step so far, or over the step. */
+typedef struct losses {
+    double coarse, fine;
+} losses;
+
+/* The steps of one call. */
+typedef struct stepping {
+    trainer *t;
+    pending p;        /* the batch on the device; without one p.b is NULL */
+    uint64_t batches; /* of the epoch that were started, */
+    uint64_t steps;   /* and steps of the run, the one on the device too */
+    losses so_far;    /* of the step whose results come in */
+} stepping;
+
+/* The place of batch `index`, from 0, of the epoch, whose last step takes the batches that are
+ * left. */
+static place place_of(const trainer *t, uint64_t index)
+{
+    uint64_t whole = (uint64_t)t->options->accumulate, batches = loader_batches(t->train);
+    uint64_t inside = index % whole, left = batches - (index - inside);
+    return (place){(int)inside, (int)(left < whole ? left : whole)};
+}
+
+static bool ends_step(place at)
+{
+    return at.index == at.count - 1;
+}
 
 static double mean_loss(const head_result *results, int count)
 {
@@ -23,7 +57,7 @@ static double mean_loss(const head_result *results, int count)
     return sum / count;
 }
 
-static void tell_step(const trainer *t, double loss, double coarse, double fine)
+static void tell_step(const trainer *t, double loss, double coarse, double fine, double lr)
 {
     double seconds = progress_now() - t->epoch_started;
     const train_step what = {
@@ -36,7 +70,7 @@ static void tell_step(const trainer *t, double loss, double coarse, double fine)
         .coarse_loss = coarse,
         .fine_loss = fine,
         .so_far = t->state.sums,
-        .lr = t->state.rate.lr,
+        .lr = lr,
         .images_per_second = seconds > 0 ? (double)t->images_since / seconds : 0,
         .only_fine = t->options->only_fine,
     };
@@ -44,95 +78,121 @@ static void tell_step(const trainer *t, double loss, double coarse, double fine)
         t->observer->step(t->observer->context, &what);
 }
 
-static status take_results(trainer *t, const step_results *results, error *err)
+static status end_step(trainer *t, losses mean, error *err)
 {
     const train_options *o = t->options;
-    double coarse = mean_loss(results->coarse, results->count);
-    double fine = mean_loss(results->fine, results->count);
-    double loss = o->fine_weight * fine + (o->only_fine ? 0 : o->coarse_weight * coarse);
+    double loss = o->fine_weight * mean.fine + (o->only_fine ? 0 : o->coarse_weight * mean.coarse);
+    double lr = schedule_rate(&t->state.rate, t->state.step + 1);
     if (!isfinite(loss))
         return error_set(err, STATUS_FAILED,
                          "the loss of step %llu is not finite: training diverged; start a run with "
                          "--weights %s/last.safetensors, the last checkpoint, and a lower --lr "
                          "(now %g)%s",
-                         (unsigned long long)t->state.step + 1, t->run.path, t->state.rate.lr,
+                         (unsigned long long)t->state.step + 1, t->run.path, lr,
                          t->dev->precision == PRECISION_FP16 ? " or --precision fp32" : "");
     t->state.step++;
-    t->state.batch++;
-    t->images_since += (uint64_t)results->count;
-    metrics_add(&t->state.sums, results, o->only_fine ? NULL : t->data.classes.parents);
-    tell_step(t, loss, coarse, fine);
+    tell_step(t, loss, mean.coarse, mean.fine, lr);
     if (t->state.step % (uint64_t)o->metrics_every != 0)
         return STATUS_OK;
-    return journal_step(&t->log, t->state.step, loss, coarse, fine, o->only_fine, err);
+    return journal_step(&t->log, t->state.step, loss, mean.coarse, mean.fine, o->only_fine, err);
 }
 
-static status finish_step(trainer *t, pending *p, error *err)
+static status take_results(stepping *s, place at, const step_results *results, error *err)
+{
+    trainer *t = s->t;
+    if (at.index == 0)
+        s->so_far = (losses){0};
+    s->so_far.coarse += mean_loss(results->coarse, results->count) / at.count;
+    s->so_far.fine += mean_loss(results->fine, results->count) / at.count;
+    t->state.batch++;
+    t->images_since += (uint64_t)results->count;
+    metrics_add(&t->state.sums, results, t->options->only_fine ? NULL : t->data.classes.parents);
+    return ends_step(at) ? end_step(t, s->so_far, err) : STATUS_OK;
+}
+
+static status finish_batch(stepping *s, error *err)
 {
     const step_results *results;
-    if (!p->b)
+    const batch *done = s->p.b;
+    if (!done)
         return STATUS_OK;
-    const batch *done = p->b;
-    p->b = NULL;
-    status result = network_wait(t->net, p->ticket, &results, err);
+    s->p.b = NULL;
+    status result = network_wait(s->t->net, s->p.ticket, &results, err);
     if (result == STATUS_OK)
-        result = take_results(t, results, err);
-    loader_recycle(t->train, done);
+        result = take_results(s, s->p.at, results, err);
+    loader_recycle(s->t->train, done);
     return result;
 }
 
-/* Steps enqueued so far: those done and the one on the device. */
-static uint64_t steps_ahead(const trainer *t, const pending *p)
+/* Before a step's first batch. */
+static status begin_step(stepping *s, error *err)
 {
-    return t->state.step + (p->b != NULL);
+    uint64_t step = s->steps + 1;
+    network_set_rate(s->t->net, (float)schedule_rate(&s->t->state.rate, step));
+    return solver_begin(s->t->solve, step, err);
 }
 
-/* Starts a step and takes the results of the one before, which ran whatever becomes of this one.
- * Afterwards *p is this step, if it got so far that it has results. */
-static status start_step(trainer *t, const batch *b, pending *p, error *err)
+/* Behind each of its batches. */
+static status follow_batch(stepping *s, place at, error *err)
 {
-    const train_options *o = t->options;
+    uint64_t step = s->steps + 1;
+    TRY(solver_accumulate(s->t->solve, at.index, at.count, err));
+    if (!ends_step(at))
+        return STATUS_OK;
+    return solver_step(s->t->solve, schedule_rate(&s->t->state.rate, step), step, err);
+}
+
+/* Starts a batch and takes the results of the one before, which ran whatever becomes of this one.
+ * Afterwards s->p is this batch, if it got so far that it has results. */
+static status start_batch(stepping *s, const batch *b, error *err)
+{
+    const train_options *o = s->t->options;
     error ignored;
     network_batch for_network = batch_for_network(b);
-    pending this = {b, 0};
-    uint64_t step = steps_ahead(t, p) + 1;
-    network_set_rate(t->net, (float)t->state.rate.lr);
-    TRY(solver_begin(t->solve, step, err));
-    status result = network_step(t->net, &for_network, STEP_TRAIN, (float)o->coarse_weight,
-                                 (float)o->fine_weight, &this.ticket, err);
+    pending this = {b, 0, place_of(s->t, s->batches)};
+    TRY(network_reserve_pixels(s->t->net, b->pixel_bytes, err));
+    if (this.at.index == 0)
+        TRY(begin_step(s, err));
+    status result =
+        network_step(s->t->net, &for_network, STEP_TRAIN, (float)(o->coarse_weight / this.at.count),
+                     (float)(o->fine_weight / this.at.count), &this.ticket, err);
     bool started = result == STATUS_OK;
     if (started)
-        result = solver_step(t->solve, t->state.rate.lr, step, err);
-    status before = finish_step(t, p, result == STATUS_OK ? err : &ignored);
+        result = follow_batch(s, this.at, err);
+    status before = finish_batch(s, result == STATUS_OK ? err : &ignored);
     /* Else the device may still read the batch: it stays taken until the network is freed. */
-    if (started)
-        *p = this;
+    if (started) {
+        s->p = this;
+        s->batches++;
+        s->steps += ends_step(this.at);
+    }
     return result == STATUS_OK ? before : result;
 }
 
-/* Whether the loop has to let the device come to rest before the next step. */
-static bool has_to_rest(const trainer *t, uint64_t steps)
+/* Whether the loop has to let the device come to rest: between two steps. */
+static bool has_to_rest(const stepping *s)
 {
-    int every = t->options->checkpoint_every;
-    return trainer_stop_wanted(t) || trainer_limit_reached(t, steps) ||
-           (every > 0 && steps % (uint64_t)every == 0);
+    uint64_t every = (uint64_t)s->t->options->checkpoint_every;
+    return ends_step(s->p.at) &&
+           (trainer_stop_wanted(s->t) || trainer_limit_reached(s->t, s->steps) ||
+            (every > 0 && s->steps % every == 0));
 }
 
-/* Trains on the rest of the epoch; *ended is false when it was left early, after saving. */
-static status run_steps(trainer *t, pending *p, bool *ended, error *err)
+static status run_steps(stepping *s, bool *ended, error *err)
 {
+    trainer *t = s->t;
     const batch *next;
     *ended = false;
-    while (!trainer_limit_reached(t, steps_ahead(t, p))) {
+    while (!trainer_limit_reached(t, s->steps)) {
         TRY(loader_next(t->train, &next, err));
         if (!next) {
             *ended = true;
-            return finish_step(t, p, err);
+            return finish_batch(s, err);
         }
-        TRY(start_step(t, next, p, err));
-        if (!has_to_rest(t, steps_ahead(t, p)))
+        TRY(start_batch(s, next, err));
+        if (!has_to_rest(s))
             continue;
-        TRY(finish_step(t, p, err));
+        TRY(finish_batch(s, err));
         if (t->state.batch == loader_batches(t->train)) {
             *ended = true; /* the epoch's end saves, and notices stop and limit */
             return STATUS_OK;
@@ -148,14 +208,14 @@ status trainer_run_epoch(trainer *t, bool *ended, error *err)
 {
     error ignored;
     const step_results *results;
-    pending p = {0};
+    stepping s = {.t = t, .batches = t->state.batch, .steps = t->state.step};
     t->epoch_started = progress_now();
     t->images_since = 0;
     TRY(loader_start(t->train, t->state.epoch, (size_t)t->state.batch, err));
-    status result = run_steps(t, &p, ended, err);
-    if (p.b) { /* after an error: its update is not whole, so it does not count */
-        network_wait(t->net, p.ticket, &results, &ignored);
-        loader_recycle(t->train, p.b);
+    status result = run_steps(&s, ended, err);
+    if (s.p.b) { /* after an error: its update is not whole, so it does not count */
+        network_wait(t->net, s.p.ticket, &results, &ignored);
+        loader_recycle(t->train, s.p.b);
     }
     return result;
 }

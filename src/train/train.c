@@ -29,13 +29,17 @@ static status interrupted(const trainer *t, error *err)
                      (unsigned long long)t->state.step, t->run.path);
 }
 
-/* Stopped, the run is saved as it stands: with all of the epoch's steps done, so that a resumed one
- * begins with this validation. */
+/* By the average of the weights, where one is kept. Stopped, the run is saved as it stands: with
+ * all of the epoch's steps done, so that a resumed one begins with this validation. */
 static status validate(trainer *t, metrics *sums, error *err)
 {
     evaluating context = {t, "validation"};
     const evaluate_watch watch = {pass_on, &context, t->observer->stop};
+    if (solver_averages(t->solve))
+        solver_exchange(t->solve);
     status result = evaluate_loader(t->net, t->validate, &t->data.classes, &watch, sums, err);
+    if (solver_averages(t->solve))
+        solver_exchange(t->solve);
     if (result != STATUS_INTERRUPTED)
         return result;
     TRY(trainer_save(t, false, err));
@@ -47,6 +51,7 @@ static status end_epoch(trainer *t, error *err)
 {
     const train_options *o = t->options;
     double seconds = progress_now() - t->epoch_started;
+    double lr = schedule_rate(&t->state.rate, t->state.step); /* the last step's */
     double coarse_weight = o->only_fine ? 0 : o->coarse_weight;
     train_epoch what = {
         .epoch = (int)t->state.epoch + 1,
@@ -54,7 +59,7 @@ static status end_epoch(trainer *t, error *err)
         .train = t->state.sums,
         .coarse_weight = coarse_weight,
         .fine_weight = o->fine_weight,
-        .lr = t->state.rate.lr,
+        .lr = lr,
         .seconds = seconds,
         .images_per_second = seconds > 0 ? (double)t->images_since / seconds : 0,
         .only_fine = o->only_fine,
@@ -67,7 +72,7 @@ static status end_epoch(trainer *t, error *err)
             "the validation loss of epoch %d (step %llu) is not finite: training "
             "diverged; start a run with --weights %s/last.safetensors, the last checkpoint, and a "
             "lower --lr (now %g)",
-            what.epoch, (unsigned long long)t->state.step, t->run.path, t->state.rate.lr);
+            what.epoch, (unsigned long long)t->state.step, t->run.path, lr);
     what.best = loss < t->state.best_loss;
     TRY(journal_epoch(&t->log, &what, t->state.step, err));
     if (what.best) {
@@ -84,7 +89,21 @@ static status end_epoch(trainer *t, error *err)
     return STATUS_OK;
 }
 
-/* The best checkpoint on the half of the test set that validation did not see, and on all of it. */
+static status measure_part(trainer *t, const image_subset *part, const char *name, metrics *sums,
+                           error *err)
+{
+    loader *from;
+    evaluating context = {t, name};
+    const evaluate_watch watch = {pass_on, &context, t->observer->stop};
+    if (part->count == 0)
+        return STATUS_OK;
+    TRY(trainer_open_part(t, part, &from, err));
+    status result = evaluate_loader(t->net, from, &t->data.classes, &watch, sums, err);
+    loader_free(from);
+    return result;
+}
+
+/* The best checkpoint on the test set and, when one half of that validated, on the other. */
 static status measure_best(trainer *t, train_finished *what, error *err)
 {
     char *best = file_path("%s/best.safetensors", t->run.path);
@@ -93,18 +112,30 @@ static status measure_best(trainer *t, train_finished *what, error *err)
     status result = checkpoint_load(best, t->net, err);
     free(best);
     TRY(result);
-    const train_options *o = t->options;
-    evaluating half = {t, "test half"}, whole = {t, "whole test set"};
-    const evaluate_watch watch_half = {pass_on, &half, t->observer->stop};
-    const evaluate_watch watch_whole = {pass_on, &whole, t->observer->stop};
-    size_t rest = t->data.test.count - t->validation_count;
-    if (rest > 0)
-        TRY(evaluate_set(t->net, &t->data.test, t->test_order + t->validation_count, rest,
-                         o->threads, &t->data.classes, &watch_half, &what->test_half, err));
-    TRY(evaluate_set(t->net, &t->data.test, NULL, t->data.test.count, o->threads, &t->data.classes,
-                     &watch_whole, &what->test_whole, err));
+    if (t->parts.rule == DIVISION_HALVED)
+        TRY(measure_part(t, &t->parts.test, "test half", &what->test_half, err));
+    TRY(measure_part(t, &t->parts.whole_test, "whole test set", &what->test_whole, err));
     what->tested = true;
     return journal_test(&t->log, what, err);
+}
+
+/* Whether the validation loss has not fallen for as long as --early-stop bears. Known from the
+ * state alone, so that a run that was stopped early stays so. */
+static bool stalled(const trainer *t)
+{
+    uint32_t bearable = (uint32_t)t->options->early_stop;
+    return bearable > 0 && t->state.epoch > t->state.best_epoch && isfinite(t->state.best_loss) &&
+           t->state.epoch - t->state.best_epoch - 1 >= bearable;
+}
+
+static void note_stalled(const trainer *t)
+{
+    char *text = file_path("stopped early, after epoch %u: the validation loss has not fallen for "
+                           "%d epochs",
+                           (unsigned)t->state.epoch, t->options->early_stop);
+    if (text)
+        trainer_note(t, text);
+    free(text);
 }
 
 static status finish(trainer *t, bool complete, error *err)
@@ -118,6 +149,10 @@ static status finish(trainer *t, bool complete, error *err)
         .run = t->run.path,
     };
     status result = STATUS_OK;
+    if (complete && stalled(t)) {
+        what.stopped_early = (int)t->state.epoch;
+        note_stalled(t);
+    }
     if (complete && isfinite(t->state.best_loss))
         result = measure_best(t, &what, err);
     if (result == STATUS_INTERRUPTED) /* the last epoch's end has saved: a resumed run measures */
@@ -128,9 +163,14 @@ static status finish(trainer *t, bool complete, error *err)
     return STATUS_OK;
 }
 
+static bool epochs_left(const trainer *t)
+{
+    return t->state.epoch < (uint32_t)t->options->epochs && !stalled(t);
+}
+
 static status run_epochs(trainer *t, error *err)
 {
-    while (t->state.epoch < (uint32_t)t->options->epochs) {
+    while (epochs_left(t)) {
         if (trainer_stop_wanted(t))
             return interrupted(t, err);
         if (trainer_limit_reached(t, t->state.step))

@@ -11,7 +11,7 @@
 /* What is about to start. Pointers live during the call only. */
 typedef struct train_started {
     const char *device, *data, *run;
-    bool is_sample, resumed;
+    bool is_sample, resumed, held_out; /* validation and test are tenths of the training images */
     int coarse_classes, fine_classes, image_size;
     size_t train_images, validation_images, test_images;
     size_t parameters, trained_parameters;
@@ -20,10 +20,10 @@ typedef struct train_started {
 } train_started;
 
 typedef struct train_step {
-    uint64_t step; /* done, from 1 */
+    uint64_t step; /* the optimizer's, done, from 1; of options->accumulate batches */
     int epoch, epochs;
     size_t batch, batches;               /* done in the epoch, of so many */
-    double loss, coarse_loss, fine_loss; /* of this batch */
+    double loss, coarse_loss, fine_loss; /* of this step's batches */
     metrics so_far;                      /* of the epoch */
     double lr, images_per_second;
     bool only_fine;
@@ -39,9 +39,12 @@ typedef struct train_epoch {
 
 typedef struct train_finished {
     uint64_t step;
-    bool tested;                   /* false: stopped by max_steps before the last epoch's end */
-    int best_epoch;                /* from 1 */
-    metrics test_half, test_whole; /* of the best checkpoint */
+    bool tested;       /* false: stopped by max_steps before the last epoch's end */
+    int stopped_early; /* after that epoch, from 1, by early_stop; 0: it was not */
+    int best_epoch;    /* from 1 */
+    /* Of the best checkpoint; without images where the data set has no test part, the half also
+     * where it is not the other one that validated. */
+    metrics test_half, test_whole;
     double coarse_weight, fine_weight;
     bool only_fine;
     const char *run;
@@ -63,7 +66,8 @@ typedef struct train_observer {
 status train_start(const train_options *options, const train_observer *observer, error *err);
 
 /* Goes on with a run, to the bit as if it had never stopped. epochs and max_steps 0: as the run's
- * config.json says, and no limit. threads 0: as the run. */
+ * config.json says, and no limit. threads 0: as the run. More epochs than before stretch a schedule
+ * that spans the run; a run that early_stop ended stays ended, and is measured again. */
 status train_resume(const char *run, int epochs, int max_steps, int threads,
                     const train_observer *observer, error *err);
 

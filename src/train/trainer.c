@@ -9,32 +9,60 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void note(const trainer *t, const char *text)
+void trainer_note(const trainer *t, const char *text)
 {
     if (t->observer->note)
         t->observer->note(t->observer->context, text);
+}
+
+/* trainer_note, for those who take a callback. */
+static void pass_note(void *context, const char *text)
+{
+    trainer_note(context, text);
+}
+
+static status open_part(const image_subset *part, const loader_options *options, loader **opened,
+                        error *err)
+{
+    return loader_create(part->set, part->indices, part->count, options, opened, err);
+}
+
+status trainer_open_part(trainer *t, const image_subset *part, loader **opened, error *err)
+{
+    const loader_options plain = {.batch_size = t->options->batch_size,
+                                  .threads = t->options->threads,
+                                  .crop = t->options->crop_boxes,
+                                  .bad = t->bad};
+    return open_part(part, &plain, opened, err);
 }
 
 static status open_data(trainer *t, error *err)
 {
     const train_options *o = t->options;
     TRY(dataset_open(o->data, &t->data, err));
-    TRY(dataset_split(&t->data.test, o->seed, &t->test_order, &t->validation_count, err));
+    if (o->crop_boxes && !t->data.train.boxes)
+        return error_set(err, STATUS_USAGE,
+                         "--crop-boxes: %s has no boxes; DeepFashion's Anno/list_bbox.txt has",
+                         dataset_is_sample(&t->data) ? "the sample" : t->data.source);
+    TRY(dataset_divide(&t->data, o->seed, &t->parts, err));
+    TRY(bad_images_create(o->max_bad, pass_note, t, &t->bad, err));
     const loader_options training = {.batch_size = o->batch_size,
                                      .threads = o->threads,
                                      .seed = o->seed,
                                      .shuffle = !o->no_shuffle,
-                                     .augment = strcmp(o->augment, "none") != 0};
-    const loader_options plain = {.batch_size = o->batch_size, .threads = o->threads};
-    TRY(loader_create(&t->data.train, NULL, t->data.train.count, &training, &t->train, err));
-    return loader_create(&t->data.test, t->test_order, t->validation_count, &plain, &t->validate,
-                         err);
+                                     .augment = strcmp(o->augment, "none") != 0,
+                                     .balance = o->balance,
+                                     .crop = o->crop_boxes,
+                                     .bad = t->bad,
+                                     .replace = true};
+    TRY(open_part(&t->parts.train, &training, &t->train, err));
+    return trainer_open_part(t, &t->parts.validation, &t->validate, err);
 }
 
 /* Batch normalisation has no variance to divide by when a batch is one value per channel. */
 static status check_last_batch(const trainer *t, const network_options *n, error *err)
 {
-    size_t rest = t->data.train.count % (size_t)n->batch_size;
+    size_t rest = t->parts.train.count % (size_t)n->batch_size;
     bool needs_two = false;
     if (n->batch_size == 1 || rest == 1)
         TRY(network_needs_two(n, &needs_two, err));
@@ -45,7 +73,7 @@ static status check_last_batch(const trainer *t, const network_options *n, error
                      "feature map is one pixel: batch normalisation needs more than one value; "
                      "choose another --batch-size, a larger --image-size or --backbone bit_r50x1, "
                      "which has none",
-                     t->data.train.count, n->batch_size);
+                     t->parts.train.count, n->batch_size);
 }
 
 static status choose_freeze(trainer *t, error *err)
@@ -67,15 +95,10 @@ static void show_tuning(void *context, const char *what, size_t done, size_t tot
         t->observer->evaluating(t->observer->context, what, done, total);
 }
 
-static void note_tuning(void *context, const char *text)
-{
-    note(context, text);
-}
-
 static status tune(trainer *t, const network_options *n, error *err)
 {
     const tune_options o = {.network = *n, .only_missing = true, .program = t->options->program};
-    const tune_observer observer = {t, show_tuning, note_tuning, t->observer->stop};
+    const tune_observer observer = {t, show_tuning, pass_note, t->observer->stop};
     tune_report report;
     status result = tune_run(t->dev, &o, &observer, &report, err);
     tune_free(&report);
@@ -108,6 +131,7 @@ static status create_network(trainer *t, error *err)
         .pixel_capacity = training > validation ? training : validation,
         .descend = solver_is_descent(o),
         .solver_slots = solver_slots(o),
+        .averaged = o->ema > 0,
         .freeze = t->freeze,
     };
     TRY(check_last_batch(t, &n, err));
@@ -128,7 +152,7 @@ static status load_start(trainer *t, error *err)
                            report.text && *report.text ? "; not loaded:\n" : "",
                            report.text ? report.text : "");
     if (text)
-        note(t, text);
+        trainer_note(t, text);
     free(text);
     weights_report_free(&report);
     return STATUS_OK;
@@ -155,9 +179,10 @@ void trainer_announce(trainer *t, bool resumed)
         .coarse_classes = t->data.classes.coarse_count,
         .fine_classes = t->data.classes.fine_count,
         .image_size = network_get_options(t->net)->image_size,
-        .train_images = t->data.train.count,
-        .validation_images = t->validation_count,
-        .test_images = t->data.test.count,
+        .train_images = t->parts.train.count,
+        .validation_images = t->parts.validation.count,
+        .test_images = t->parts.whole_test.count,
+        .held_out = t->parts.rule == DIVISION_HELD_OUT,
         .parameters = network_size(t->net),
         .trained_parameters = trained_size(t),
         .memory_bytes = network_memory_bytes(t->net),
@@ -192,7 +217,8 @@ void trainer_close(trainer *t)
     network_free(t->net);
     loader_free(t->train);
     loader_free(t->validate);
-    free(t->test_order);
+    bad_images_free(t->bad);
+    dataset_division_free(&t->parts);
     dataset_close(&t->data);
     device_close(t->dev);
     run_directory_close(&t->run);
@@ -237,9 +263,15 @@ static status create_run(trainer *t, error *err)
 
 static status check_options(const train_options *o, error *err)
 {
-    bool adam = strcmp(o->optimizer, "adam") == 0;
+    bool adam = strcmp(o->optimizer, "sgd") != 0;
+    if (o->balance && o->no_shuffle)
+        return error_set(err, STATUS_USAGE,
+                         "--balance draws the images by lot, --no-shuffle takes them in order");
     if (o->nesterov && (o->momentum <= 0 || adam))
         return error_set(err, STATUS_USAGE, "--nesterov needs --optimizer sgd and a --momentum");
+    if (o->warmup > 0 && o->warmup >= o->epochs)
+        return error_set(err, STATUS_USAGE, "--warmup %g leaves nothing of --epochs %d", o->warmup,
+                         o->epochs);
     if (adam && o->momentum != 0)
         return error_set(err, STATUS_USAGE, "--momentum is SGD's; Adam has its own");
     if (!o->only_fine && o->coarse_weight == 0 && o->fine_weight == 0)
@@ -249,20 +281,24 @@ static status check_options(const train_options *o, error *err)
 
 static run_terms terms_of(const train_options *o)
 {
-    return (run_terms){o->seed, o->coarse_weight, o->fine_weight};
+    return (run_terms){o->seed, o->coarse_weight, o->fine_weight, o->crop_boxes};
 }
 
 static status start_state(trainer *t, error *err)
 {
-    int milestones[SCHEDULE_MILESTONES], count = 0;
-    if (t->options->milestones &&
-        schedule_parse_milestones(t->options->milestones, milestones, &count, err) != STATUS_OK)
-        return error_prefix(err, STATUS_USAGE, "--milestones");
-    schedule_start(&t->state.rate, t->options->lr, milestones, count);
+    const train_options *o = t->options;
+    const schedule_terms terms = {o->schedule, o->lr, o->min_lr, o->warmup, o->milestones};
     t->state.best_loss = INFINITY;
     t->state.scaling = loss_scale_start();
-    t->state.terms = terms_of(t->options);
-    return STATUS_OK;
+    t->state.terms = terms_of(o);
+    return schedule_start(&t->state.rate, &terms, err);
+}
+
+/* The schedule counts steps, of which the last of an epoch may have fewer batches. */
+static void span_schedule(trainer *t)
+{
+    uint64_t whole = (uint64_t)t->options->accumulate, batches = loader_batches(t->train);
+    schedule_span(&t->state.rate, t->options->epochs, (batches + whole - 1) / whole);
 }
 
 static status prepare(trainer *t, error *err)
@@ -273,6 +309,7 @@ static status prepare(trainer *t, error *err)
     TRY(device_open(&t->dev, err));
     TRY(device_set_precision(t->dev, t->options->precision, err));
     TRY(open_data(t, err));
+    span_schedule(t);
     return create_network(t, err);
 }
 
@@ -337,7 +374,10 @@ static status load_state(trainer *t, error *err)
         result = checkpoint_load(last, t->net, err);
     if (result == STATUS_OK)
         result = load_solver(t, last, info.optimizer_file, err);
+    const schedule fresh = t->state.rate;
     t->state = info.state;
+    t->state.rate = fresh;
+    schedule_restore(&t->state.rate, &info.state.rate);
     solver_set_loss_scale(t->solve, &t->state.scaling);
     /* A checkpoint from before these were kept does not know them; config.json does. */
     t->state.terms = terms_of(t->options);

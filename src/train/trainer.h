@@ -3,6 +3,7 @@
 #ifndef HCNN_TRAIN_TRAINER_H
 #define HCNN_TRAIN_TRAINER_H
 
+#include "data/division.h"
 #include "data/loader.h"
 #include "train/checkpoint.h"
 #include "train/journal.h"
@@ -15,8 +16,8 @@ typedef struct trainer {
     run_directory run;
     device *dev;
     dataset data;
-    unsigned *test_order; /* validation first, then test */
-    size_t validation_count;
+    dataset_division parts;
+    bad_images *bad; /* in all of them */
     loader *train, *validate;
     network *net;
     solver *solve;
@@ -36,9 +37,14 @@ void trainer_close(trainer *t);
 
 /* Tells the observer what is about to start. */
 void trainer_announce(trainer *t, bool resumed);
+/* Something worth a line. */
+void trainer_note(const trainer *t, const char *text);
 bool trainer_stop_wanted(const trainer *t);
 /* Whether so many steps are all that options->max_steps allows. */
 bool trainer_limit_reached(const trainer *t, uint64_t steps);
+
+/* A loader of images to measure on, in order and as they are. */
+status trainer_open_part(trainer *t, const image_subset *part, loader **opened, error *err);
 
 /* Writes a checkpoint of where the run stands, between two steps. */
 status trainer_save(trainer *t, bool best, error *err);

@@ -1,0 +1,62 @@
+// What happens to gradients between the backward pass and the optimizer: they are added up over
+// batches, and their norm is measured. All sums in a fixed order.
+
+// sum += gradient. One work-item owns VEC values.
+kernel void gradients_add(global const float *gradient, global float *sum, uint count)
+{
+    const size_t at = (size_t)get_global_id(0) * VEC;
+    const int left = min((size_t)VEC, count - at);
+    const vec value = vec_load_part(sum + at, left) + vec_load_part(gradient + at, left);
+    vec_store_part(value, sum + at, left);
+}
+
+inline float sum_of_lanes(vec v)
+{
+    float lanes[VEC], sum = 0.0f;
+    vec_store(v, lanes);
+    for (int i = 0; i < VEC; i++)
+        sum += lanes[i];
+    return sum;
+}
+
+// sums[first + i] = the sum of squares of factor * gradient over part i of `parts`, one work-item
+// each. A CPU's parts are runs, so that each reads memory from end to end; a GPU's take turns
+// vector by vector, so that neighbours read side by side.
+kernel void gradients_squares(global const float *gradient, uint count, float factor, uint parts,
+                              global float *sums, uint first)
+{
+    const uint vectors = (count + VEC - 1) / VEC, part = get_global_id(0);
+#if ON_CPU
+    const uint run = (vectors + parts - 1) / parts, step = 1;
+    const uint begin = min(vectors, part * run), end = min(vectors, begin + run);
+#else
+    const uint begin = part, end = vectors, step = parts;
+#endif
+    vec sum = (vec)(0.0f);
+    for (uint i = begin; i < end; i += step) {
+        const size_t at = (size_t)i * VEC;
+        const vec g = factor * vec_load_part(gradient + at, (int)min((size_t)VEC, count - at));
+        sum += g * g;
+    }
+    sums[first + part] = sum_of_lanes(sum);
+}
+
+// fewer[i] = sums[i] + sums[i + items] + ...; one work-item each.
+kernel void gradients_gather(global const float *sums, uint count, global float *fewer)
+{
+    float sum = 0.0f;
+    for (uint i = get_global_id(0); i < count; i += get_global_size(0))
+        sum += sums[i];
+    fewer[get_global_id(0)] = sum;
+}
+
+// *clip = what brings the norm, the root of the sum of `count` values, down to `most`, but not
+// above 1. A norm that is NaN gives NaN.
+kernel void gradients_clip(global const float *fewer, uint count, float most, global float *clip)
+{
+    float sum = 0.0f;
+    for (uint i = 0; i < count; i++)
+        sum += fewer[i];
+    const float down = most / (sqrt(sum) + 1e-6f);
+    *clip = down >= 1.0f ? 1.0f : down;
+}

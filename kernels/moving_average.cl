@@ -1,0 +1,10 @@
+// average += share * (value - average). A value that stays leaves an average that reached it as it
+// is. One work-item owns VEC values.
+kernel void moving_average(global const float *value, global float *average, uint count,
+                           float share)
+{
+    const size_t at = (size_t)get_global_id(0) * VEC;
+    const int left = min((size_t)VEC, count - at);
+    const vec before = vec_load_part(average + at, left);
+    vec_store_part(before + share * (vec_load_part(value + at, left) - before), average + at, left);
+}

@@ -1,0 +1,291 @@
+/* `hcnn-cl data`: what a data set was understood to hold, and which of its files are broken. */
+#include "base/progress.h"
+#include "commands/commands.h"
+#include "data/division.h"
+#include "data/survey.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAMES_SHOWN = 100 }; /* of broken files, on paper; --json names all */
+
+typedef struct data_options {
+    bool check, json;
+    int threads;
+} data_options;
+
+/* Images of each class in each part. */
+typedef struct counts {
+    size_t *coarse[PART_COUNT], *fine[PART_COUNT];
+} counts;
+
+/* All that is shown. */
+typedef struct description {
+    const data_options *options;
+    dataset *data;
+    dataset_division parts;
+    survey files;
+    counts images;
+    int live; /* fine classes with training images */
+} description;
+
+/* ---- Finding out ---- */
+
+static status count_part(const hierarchy *classes, const image_set *set, size_t **coarse,
+                         size_t **fine, error *err)
+{
+    *coarse = calloc((size_t)classes->coarse_count, sizeof **coarse);
+    *fine = calloc((size_t)classes->fine_count, sizeof **fine);
+    if (!*coarse || !*fine)
+        return error_memory(err, "the counts");
+    for (size_t i = 0; i < set->count; i++) {
+        (*coarse)[set->coarse[i]]++;
+        (*fine)[set->fine[i]]++;
+    }
+    return STATUS_OK;
+}
+
+static status count_classes(description *d, error *err)
+{
+    const hierarchy *classes = &d->data->classes;
+    for (int part = 0; part < PART_COUNT; part++)
+        TRY(count_part(classes, dataset_part(d->data, (enum dataset_part)part),
+                       &d->images.coarse[part], &d->images.fine[part], err));
+    for (int fine = 0; fine < classes->fine_count; fine++)
+        d->live += d->images.fine[PART_TRAIN][fine] > 0;
+    return STATUS_OK;
+}
+
+/* What draws the progress line, and what it says. */
+typedef struct drawing {
+    progress bar;
+    const char *label;
+} drawing;
+
+static void draw(void *context, size_t done, size_t total)
+{
+    drawing *d = context;
+    progress_draw(&d->bar, d->label, done, total, "");
+}
+
+static status look_at_files(description *d, error *err)
+{
+    drawing at = {.label = d->options->check ? "decoding" : "reading headers"};
+    const survey_options options = {d->options->threads, d->options->check, draw, &at};
+    progress_begin(&at.bar, stderr);
+    status result = survey_run(d->data, &options, &d->files, err);
+    progress_clear(&at.bar);
+    return result;
+}
+
+/* ---- For people ---- */
+
+static void print_row(const char *indent, const char *name, size_t *const by_part[PART_COUNT],
+                      int class)
+{
+    printf("%s%-*s", indent, 32 - (int)strlen(indent), name);
+    for (int part = 0; part < PART_COUNT; part++)
+        printf(" %9zu", by_part[part][class]);
+    printf("\n");
+}
+
+static void print_tree(const description *d)
+{
+    const hierarchy *classes = &d->data->classes;
+    printf("%-32s %9s %9s %9s\n", "", "train", "valid", "test");
+    for (int coarse = 0; coarse < classes->coarse_count; coarse++) {
+        print_row("", classes->coarse_names[coarse], d->images.coarse, coarse);
+        for (int fine = 0; fine < classes->fine_count; fine++)
+            if (classes->parents[fine] == coarse)
+                print_row("  ", classes->fine_names[fine], d->images.fine, fine);
+    }
+    printf("%-32s %9zu %9zu %9zu\n", "all", d->data->train.count, d->data->valid.count,
+           d->data->test.count);
+}
+
+static void print_division(const description *d)
+{
+    const dataset_division *p = &d->parts;
+    printf("in training: %zu train, %zu validate, %zu test", p->train.count, p->validation.count,
+           p->test.count);
+    if (p->rule == DIVISION_HALVED)
+        printf("; without a part valid, half of test validates");
+    if (p->rule == DIVISION_HELD_OUT)
+        printf("; without parts valid and test, a tenth of train is held out for either");
+    printf("\n");
+}
+
+static void print_files(const description *d)
+{
+    const survey *s = &d->files;
+    if (s->readable > 0)
+        printf("image sizes: width %d to %d, median %d; height %d to %d, median %d\n", s->width.min,
+               s->width.max, s->width.median, s->height.min, s->height.max, s->height.median);
+    if (d->data->train.boxes)
+        printf("boxes: one for each image; --crop-boxes cuts them out\n");
+    if (d->data->ignored > 0)
+        printf("ignored: %zu files and directories that are no images by their names or places\n",
+               d->data->ignored);
+    if (d->data->train.pixels)
+        return;
+    printf("bad files: %zu of %zu%s\n", s->fault_count, s->images,
+           d->options->check ? "" : ", by their headers; --check decodes all");
+    for (size_t i = 0; i < s->fault_count && i < NAMES_SHOWN; i++)
+        printf("  %s\n", s->faults[i].message);
+    if (s->fault_count > NAMES_SHOWN)
+        printf("  and %zu more; --json names all\n", s->fault_count - NAMES_SHOWN);
+}
+
+static void print_description(const description *d)
+{
+    const hierarchy *classes = &d->data->classes;
+    printf("%s: %s; %d coarse, %d fine classes", d->data->source ? d->data->source : "drawn sample",
+           d->data->form, classes->coarse_count, classes->fine_count);
+    if (d->live < classes->fine_count)
+        printf(", %d of them with training images", d->live);
+    printf("\n\n");
+    print_tree(d);
+    printf("\n");
+    print_division(d);
+    print_files(d);
+}
+
+/* ---- For scripts ---- */
+
+/* A file's name need not be UTF-8; what is not is left out. */
+static json_t *text_to_json(const char *text)
+{
+    json_t *value = json_string(text);
+    return value ? value : json_string("(no UTF-8)");
+}
+
+static json_t *class_to_json(const char *name, int class, size_t *const by_part[PART_COUNT])
+{
+    return json_pack("{s:i, s:s, s:I, s:I, s:I}", "class", class, "name", name, "train",
+                     (json_int_t)by_part[PART_TRAIN][class], "valid",
+                     (json_int_t)by_part[PART_VALID][class], "test",
+                     (json_int_t)by_part[PART_TEST][class]);
+}
+
+static json_t *classes_to_json(const description *d)
+{
+    const hierarchy *classes = &d->data->classes;
+    json_t *list = json_array();
+    for (int coarse = 0; coarse < classes->coarse_count; coarse++) {
+        json_t *one = class_to_json(classes->coarse_names[coarse], coarse, d->images.coarse);
+        json_t *children = json_array();
+        for (int fine = 0; fine < classes->fine_count; fine++)
+            if (classes->parents[fine] == coarse)
+                json_array_append_new(
+                    children, class_to_json(classes->fine_names[fine], fine, d->images.fine));
+        json_object_set_new(one, "fine", children);
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
+static json_t *side_to_json(const survey_side *side)
+{
+    return json_pack("{s:i, s:i, s:i}", "min", side->min, "median", side->median, "max", side->max);
+}
+
+static json_t *faults_to_json(const description *d)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < d->files.fault_count; i++) {
+        const survey_fault *fault = &d->files.faults[i];
+        const image_set *set = dataset_part(d->data, fault->part);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:o, s:o}", "part", dataset_part_name(fault->part),
+                                        "image", text_to_json(set->paths[fault->index]), "error",
+                                        text_to_json(fault->message)));
+    }
+    return list;
+}
+
+static status print_json(const description *d, error *err)
+{
+    const dataset *data = d->data;
+    json_t *line = json_pack(
+        "{s:o?, s:s, s:I, s:I, s:I, s:{s:s, s:I, s:I, s:I}, s:o, s:o, s:o, s:b, s:I, s:b, s:o}",
+        "source", data->source ? text_to_json(data->source) : NULL, "form", data->form, "train",
+        (json_int_t)data->train.count, "valid", (json_int_t)data->valid.count, "test",
+        (json_int_t)data->test.count, "division", "validation", division_rule_name(d->parts.rule),
+        "train", (json_int_t)d->parts.train.count, "valid", (json_int_t)d->parts.validation.count,
+        "test", (json_int_t)d->parts.test.count, "coarse", classes_to_json(d), "width",
+        side_to_json(&d->files.width), "height", side_to_json(&d->files.height), "boxes",
+        data->train.boxes != NULL, "ignored", (json_int_t)data->ignored, "decoded",
+        d->options->check, "bad", faults_to_json(d));
+    char *text = line ? json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+    json_decref(line);
+    if (!text)
+        return error_memory(err, "the description");
+    puts(text);
+    free(text);
+    return STATUS_OK;
+}
+
+/* ---- The command ---- */
+
+static status describe(description *d, error *err)
+{
+    TRY(dataset_divide(d->data, 0, &d->parts, err));
+    TRY(count_classes(d, err));
+    TRY(look_at_files(d, err));
+    if (d->options->json)
+        TRY(print_json(d, err));
+    else
+        print_description(d);
+    if (d->options->check && d->files.fault_count > 0)
+        return error_set(err, STATUS_FAILED, "%zu of %zu images cannot be read",
+                         d->files.fault_count, d->files.images);
+    return STATUS_OK;
+}
+
+static status run(const data_options *o, const char *path, error *err)
+{
+    dataset data;
+    description d = {.options = o, .data = &data};
+    TRY(dataset_open(path, &data, err));
+    status result = describe(&d, err);
+    for (int part = 0; part < PART_COUNT; part++) {
+        free(d.images.coarse[part]);
+        free(d.images.fine[part]);
+    }
+    survey_free(&d.files);
+    dataset_division_free(&d.parts);
+    dataset_close(&data);
+    return result;
+}
+
+int command_data(int argc, char **argv)
+{
+    data_options o = {.threads = command_processors()};
+    const option_spec options[] = {
+        OPTION_ROW_FLAG("check", &o.check,
+                        "decode every image, not only its header; broken ones are exit code 1"),
+        OPTION_ROW_INT("threads", &o.threads, 1, 64, "that read images"),
+        OPTION_ROW_FLAG("json", &o.json, "print a line of JSON"),
+        {0},
+    };
+    const command_line line = {
+        .usage = "data [OPTION]... [PATH]",
+        .summary = "Shows what train would make of a data set: its form, its classes as a tree "
+                   "with the images of each, the images' sizes and the broken files.",
+        .example = "hcnn-cl data photos --check",
+        .options = options,
+        .takes_operands = true,
+    };
+    operands rest;
+    int exit_code;
+    error err;
+    if (!command_options(&line, argc, argv, &rest, &exit_code))
+        return exit_code;
+    status result = rest.count > 1
+                        ? error_set(&err, STATUS_USAGE, "data takes one PATH, as train's --data")
+                        : run(&o, rest.count == 1 ? rest.values[0] : NULL, &err);
+    options_free(&rest);
+    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+}

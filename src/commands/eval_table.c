@@ -1,0 +1,175 @@
+/* What `hcnn-cl eval` prints for people. */
+#include "commands/eval_table.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONFUSED_PAIRS = 10, CELL = 32, NAME_LIMIT = 256 };
+
+/* "12.34%", or "-" where there was nothing to divide by. */
+static const char *percent(char text[CELL], double share)
+{
+    if (isnan(share))
+        return "-";
+    snprintf(text, CELL, "%.2f%%", 100 * share);
+    return text;
+}
+
+static const char *decimal(char text[CELL], double value)
+{
+    if (isnan(value))
+        return "-";
+    snprintf(text, CELL, "%.4f", value);
+    return text;
+}
+
+static void print_head(const char *name, const head_scores *h)
+{
+    char cells[6][CELL];
+    head_summary all = scores_head(h);
+    printf("%-10s %8s %8s %9s %8s %8s %8s\n", name, percent(cells[0], all.top1),
+           percent(cells[1], all.top5), percent(cells[2], all.macro_f1), decimal(cells[3], all.nll),
+           percent(cells[4], all.ece), percent(cells[5], all.mce));
+    if (h->undecided > 0)
+        printf("%10s %llu images have logits that are not finite: wrong in all of these\n", "",
+               (unsigned long long)h->undecided);
+}
+
+static void print_share(const char *what, double share)
+{
+    char cell[CELL];
+    printf("  %-36s %8s\n", what, percent(cell, share));
+}
+
+static void print_height(const char *what, double height)
+{
+    char cell[CELL];
+    printf("  %-36s %8s\n", what, decimal(cell, height));
+}
+
+static void print_tree(const scores *s)
+{
+    tree_summary t = scores_tree(s);
+    puts("\ncoarse class right");
+    if (s->has_coarse_head)
+        print_share("coarse head", t.coarse_head);
+    print_share("parent of the fine answer", t.coarse_from_fine);
+    print_share("largest sum of fine probabilities", t.coarse_marginal);
+    if (s->has_coarse_head) {
+        print_share("the heads' own guesses agree", t.agreement);
+        print_share("coarse and fine answer both right", t.both_right);
+    }
+    puts("height of the fine answer: 0 right, 1 in the right coarse class, 2 in another");
+    print_height("mean of the wrong ones", t.mistake_severity);
+    print_share("wrong ones of height 1", t.mistakes_within);
+    print_height("mean of all", t.distance_at_1);
+    print_height("mean of the first five of each image", t.distance_at_5);
+}
+
+/* The names of one level, and the width of their column. */
+typedef struct naming {
+    const hierarchy *classes;
+    bool fine;
+    int width;
+} naming;
+
+static void write_name(char name[NAME_LIMIT], const naming *n, int class)
+{
+    const hierarchy *c = n->classes;
+    if (n->fine)
+        snprintf(name, NAME_LIMIT, "%s (%s)", c->fine_names[class],
+                 c->coarse_names[c->parents[class]]);
+    else
+        snprintf(name, NAME_LIMIT, "%s", c->coarse_names[class]);
+}
+
+static naming name_level(const hierarchy *classes, bool fine)
+{
+    char name[NAME_LIMIT];
+    naming n = {classes, fine, 0};
+    for (int i = 0; i < (fine ? classes->fine_count : classes->coarse_count); i++) {
+        write_name(name, &n, i);
+        int length = (int)strlen(name);
+        n.width = length > n.width ? length : n.width;
+    }
+    return n;
+}
+
+static void print_class(const head_scores *h, const naming *n, int class)
+{
+    char name[NAME_LIMIT], cells[3][CELL];
+    class_scores c = scores_class(h, class);
+    write_name(name, n, class);
+    printf("  %-*s %7llu %7llu %9s %8s %8s\n", n->width, name, (unsigned long long)c.images,
+           (unsigned long long)c.answers, percent(cells[0], c.precision),
+           percent(cells[1], c.recall), percent(cells[2], c.f1));
+}
+
+static status print_classes(const head_scores *h, const naming *n, int most, error *err)
+{
+    int *order = malloc((size_t)h->classes * sizeof *order);
+    if (!order)
+        return error_memory(err, "the order of classes");
+    int shown = most < h->classes ? most : h->classes;
+    scores_worst_first(h, order);
+    printf("\n%s classes, worst F1 first (%d of %d)\n", n->fine ? "fine" : "coarse", shown,
+           h->classes);
+    printf("  %-*s %7s %7s %9s %8s %8s\n", n->width, "", "images", "answers", "precision", "recall",
+           "F1");
+    for (int i = 0; i < shown; i++)
+        print_class(h, n, order[i]);
+    free(order);
+    return STATUS_OK;
+}
+
+/* As many as classes are listed, and CONFUSED_PAIRS at most: there can be thousands. */
+static void print_confused(const head_scores *h, const naming *n, int most)
+{
+    confused_pair pairs[CONFUSED_PAIRS];
+    char label[NAME_LIMIT], answer[NAME_LIMIT];
+    int count = scores_confused(h, pairs, most < CONFUSED_PAIRS ? most : CONFUSED_PAIRS);
+    if (count == 0)
+        return;
+    printf("\n%s classes most often taken for another\n", n->fine ? "fine" : "coarse");
+    for (int i = 0; i < count; i++) {
+        write_name(label, n, pairs[i].label);
+        write_name(answer, n, pairs[i].answer);
+        printf("  %-*s %7u of %-7llu %s\n", n->width, label, (unsigned)pairs[i].images,
+               (unsigned long long)h->labelled[pairs[i].label], answer);
+    }
+}
+
+static status print_level(const head_scores *h, const naming *n, int most, error *err)
+{
+    TRY(print_classes(h, n, most, err));
+    print_confused(h, n, most);
+    return STATUS_OK;
+}
+
+static void print_loss(const eval_table *t)
+{
+    printf("loss %.4f", metrics_loss(t->sums, t->coarse_weight, t->fine_weight));
+    if (t->scores->has_coarse_head)
+        printf(", coarse %.4f", metrics_mean_coarse_loss(t->sums));
+    printf(", fine %.4f\n", metrics_mean_fine_loss(t->sums));
+}
+
+status eval_print_table(const eval_table *t, error *err)
+{
+    const scores *s = t->scores;
+    const naming coarse = name_level(s->classes, false), fine = name_level(s->classes, true);
+    printf("%llu images (%s), decision %s\n", (unsigned long long)s->fine.images, t->split,
+           t->decision);
+    print_loss(t);
+    printf("\n%-10s %8s %8s %9s %8s %8s %8s\n", "", "top-1", "top-5", "macro F1", "NLL", "ECE",
+           "MCE");
+    print_head(s->has_coarse_head ? "coarse" : "from fine", &s->coarse);
+    print_head("fine", &s->fine);
+    print_tree(s);
+    if (t->most_classes == 0)
+        return STATUS_OK;
+    TRY(print_level(&s->coarse, &coarse, t->most_classes, err));
+    return print_level(&s->fine, &fine, t->most_classes, err);
+}

@@ -1,0 +1,131 @@
+/* Even shares for uneven classes; see balance.h. */
+#include "data/balance.h"
+#include "base/random.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+typedef struct live_class {
+    uint32_t *members; /* its images */
+    uint32_t *order;   /* in which its current pass takes them */
+    uint32_t count;
+    uint64_t pass; /* that order belongs to */
+} live_class;
+
+struct balance {
+    size_t count;
+    live_class *classes; /* those with images, by number */
+    size_t class_count;
+    uint32_t *members, *orders; /* what the classes' arrays are pieces of */
+    uint32_t *round;            /* an order of the classes */
+};
+
+enum { NO_PASS = -1 };
+
+static status allocate(balance *b, size_t classes, error *err)
+{
+    size_t room = b->count ? b->count : 1;
+    b->classes = calloc(classes + 1, sizeof *b->classes);
+    b->members = malloc(room * sizeof *b->members);
+    b->orders = malloc(room * sizeof *b->orders);
+    b->round = malloc((classes + 1) * sizeof *b->round);
+    return b->classes && b->members && b->orders && b->round
+               ? STATUS_OK
+               : error_memory(err, "the balanced order");
+}
+
+/* Counts, gives each class its piece, fills it, and closes the gaps that empty classes leave. */
+static void sort_into_classes(balance *b, const int *fine, const unsigned *indices, size_t classes)
+{
+    size_t start = 0;
+    for (size_t i = 0; i < b->count; i++)
+        b->classes[fine[indices ? indices[i] : i]].count++;
+    for (size_t c = 0; c < classes; c++) {
+        live_class *one = &b->classes[c];
+        one->members = b->members + start;
+        one->order = b->orders + start;
+        one->pass = (uint64_t)NO_PASS;
+        start += one->count;
+        one->count = 0;
+    }
+    for (size_t i = 0; i < b->count; i++) {
+        live_class *one = &b->classes[fine[indices ? indices[i] : i]];
+        one->members[one->count++] = (uint32_t)i;
+    }
+    for (size_t c = 0; c < classes; c++)
+        if (b->classes[c].count > 0)
+            b->classes[b->class_count++] = b->classes[c];
+}
+
+status balance_create(const int *fine, const unsigned *indices, size_t count, balance **created,
+                      error *err)
+{
+    balance *b = calloc(1, sizeof *b);
+    size_t classes = 0;
+    *created = NULL;
+    if (!b)
+        return error_memory(err, "the balanced order");
+    b->count = count;
+    for (size_t i = 0; i < count; i++) {
+        size_t class = (size_t)fine[indices ? indices[i] : i];
+        classes = class >= classes ? class + 1 : classes;
+    }
+    status result = allocate(b, classes, err);
+    if (result != STATUS_OK) {
+        balance_free(b);
+        return result;
+    }
+    sort_into_classes(b, fine, indices, classes);
+    *created = b;
+    return STATUS_OK;
+}
+
+void balance_free(balance *b)
+{
+    if (!b)
+        return;
+    free(b->classes);
+    free(b->members);
+    free(b->orders);
+    free(b->round);
+    free(b);
+}
+
+/* A seed for each pair of numbers, so that each order of each class is a permutation of its own. */
+static uint64_t seed_of(uint64_t seed, uint32_t stream, uint64_t number)
+{
+    uint32_t words[4];
+    random_block(seed, stream, number, words);
+    return (uint64_t)words[1] << 32 | words[0];
+}
+
+static uint32_t take(live_class *one, uint64_t class_seed, uint64_t turn)
+{
+    uint64_t pass = turn / one->count;
+    if (one->pass != pass) {
+        random_permutation(seed_of(class_seed, RANDOM_BALANCE, pass), RANDOM_BALANCE, 0, one->order,
+                           one->count);
+        one->pass = pass;
+    }
+    return one->members[one->order[turn % one->count]];
+}
+
+void balance_order(balance *b, uint64_t seed, uint32_t epoch, uint32_t *order)
+{
+    uint64_t first = (uint64_t)epoch * b->count, round_held = 0;
+    bool held = false;
+    /* What an earlier call left may be of another seed. */
+    for (size_t c = 0; c < b->class_count; c++)
+        b->classes[c].pass = (uint64_t)NO_PASS;
+    for (size_t i = 0; i < b->count; i++) {
+        uint64_t round = (first + i) / b->class_count, place = (first + i) % b->class_count;
+        if (!held || round != round_held)
+            random_permutation(seed_of(seed, RANDOM_BALANCE, round), RANDOM_BALANCE, 1, b->round,
+                               b->class_count);
+        held = true;
+        round_held = round;
+        uint32_t class = b->round[place];
+        order[i] =
+            take(&b->classes[class], seed_of(seed, RANDOM_BALANCE, UINT64_MAX - class), round);
+    }
+}

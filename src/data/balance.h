@@ -1,0 +1,25 @@
+/* The order of an epoch in which every fine class that has images comes equally often.
+ *
+ * Positions are counted from the first epoch on. Each round of as many positions as there are live
+ * classes takes every one of them once, in an order of its own; a class's n-th turn takes the n-th
+ * image of it, and when all have been taken it begins anew in another order. So which image stands
+ * where is a function of seed, epoch and position, with nothing to remember between epochs. */
+#ifndef HCNN_DATA_BALANCE_H
+#define HCNN_DATA_BALANCE_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct balance balance;
+
+/* Over `count` images, image i being of class fine[indices ? indices[i] : i]. */
+status balance_create(const int *fine, const unsigned *indices, size_t count, balance **created,
+                      error *err);
+void balance_free(balance *b); /* NULL is fine */
+
+/* order[0..count): the image at each position of the epoch. */
+void balance_order(balance *b, uint64_t seed, uint32_t epoch, uint32_t *order);
+
+#endif

@@ -1,0 +1,232 @@
+/* A CSV file (RFC 4180) with a header: image, coarse, fine and, if wanted, split, in any order. A
+ * row is an image: its path, from the file's own directory or from the root, and the names of its
+ * classes, which are numbered by name. Without a split every image is for training. */
+#include "base/file.h"
+#include "data/class_table.h"
+#include "data/dataset.h"
+
+#include <csv.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { MAX_CSV_BYTES = 1 << 30 };
+
+enum column { COLUMN_IMAGE, COLUMN_COARSE, COLUMN_FINE, COLUMN_SPLIT, COLUMN_COUNT };
+
+static const char *const column_names[COLUMN_COUNT] = {"image", "coarse", "fine", "split"};
+
+/* What libcsv's callbacks share. After a fault they do nothing more. */
+typedef struct reader {
+    const char *path;
+    char *directory;
+    dataset *opened;
+    class_table *table;
+    size_t line, row_line; /* being parsed; on which the row began */
+    bool in_header;
+    int width, fields;                 /* of the header; of the row so far */
+    enum column columns[COLUMN_COUNT]; /* of each field of the header */
+    char *values[COLUMN_COUNT];        /* of the row, by column */
+    status result;
+    error *err;
+} reader;
+
+static status fault(const reader *r, const char *text, error *err)
+{
+    return error_set(err, STATUS_FAILED, "%s: line %zu: %s", r->path, r->row_line, text);
+}
+
+static status take_header_field(reader *r, const char *name, error *err)
+{
+    int column = 0;
+    while (column < COLUMN_COUNT && strcmp(column_names[column], name) != 0)
+        column++;
+    for (int i = 0; i < r->width && i < COLUMN_COUNT; i++)
+        if ((int)r->columns[i] == column)
+            return error_set(err, STATUS_FAILED, "%s: line %zu: column '%s' is there twice",
+                             r->path, r->row_line, name);
+    if (column == COLUMN_COUNT)
+        return error_set(err, STATUS_FAILED,
+                         "%s: line %zu: there is no column '%s'; the header names image, coarse, "
+                         "fine and, if wanted, split",
+                         r->path, r->row_line, name);
+    r->columns[r->width++] = (enum column)column;
+    return STATUS_OK;
+}
+
+static status take_field(reader *r, const char *text, size_t length, error *err)
+{
+    if (r->fields == 0)
+        r->row_line = r->line;
+    if (strlen(text) != length)
+        return fault(r, "holds a zero byte: it is no text", err);
+    if (r->in_header)
+        return take_header_field(r, text, err);
+    if (r->fields < r->width) {
+        char **value = &r->values[r->columns[r->fields]];
+        free(*value);
+        *value = strdup(text);
+        if (!*value)
+            return error_memory(err, r->path);
+    }
+    r->fields++;
+    return STATUS_OK;
+}
+
+static status finish_header(reader *r, error *err)
+{
+    bool found[COLUMN_COUNT] = {false};
+    for (int i = 0; i < r->width; i++)
+        found[r->columns[i]] = true;
+    for (int column = 0; column < COLUMN_SPLIT; column++)
+        if (!found[column])
+            return error_set(err, STATUS_FAILED,
+                             "%s: line %zu: the header has no column '%s'; it names image, coarse, "
+                             "fine and, if wanted, split",
+                             r->path, r->row_line, column_names[column]);
+    r->in_header = false;
+    return STATUS_OK;
+}
+
+static status image_path(const reader *r, char **path, error *err)
+{
+    const char *image = r->values[COLUMN_IMAGE];
+    if (!*image)
+        return fault(r, "names no image", err);
+    if (image[0] != '/' && file_path_leaves(image))
+        return error_set(err, STATUS_FAILED,
+                         "%s: line %zu: '%s' leads out of the file's directory; write the path "
+                         "from the root, or move the CSV file above the images",
+                         r->path, r->row_line, image);
+    *path = image[0] == '/' ? file_path("%s", image) : file_path("%s/%s", r->directory, image);
+    return *path ? STATUS_OK : error_memory(err, r->path);
+}
+
+static status choose_part(const reader *r, image_set **set, error *err)
+{
+    const char *split = r->values[COLUMN_SPLIT];
+    enum dataset_part part = split ? dataset_part_named(split) : PART_TRAIN;
+    if (part == PART_COUNT)
+        return error_set(err, STATUS_FAILED,
+                         "%s: line %zu: the split is '%s'; it is train, valid (or val, validation) "
+                         "or test",
+                         r->path, r->row_line, split);
+    *set = dataset_part(r->opened, part);
+    return STATUS_OK;
+}
+
+static status finish_row(reader *r, error *err)
+{
+    image_set *set = NULL;
+    char *path;
+    int number;
+    if (r->fields != r->width)
+        return error_set(err, STATUS_FAILED, "%s: line %zu: has %d fields, the header %d", r->path,
+                         r->row_line, r->fields, r->width);
+    TRY(choose_part(r, &set, err));
+    status result =
+        class_table_add(r->table, r->values[COLUMN_COARSE], r->values[COLUMN_FINE], &number, err);
+    if (result != STATUS_OK)
+        return error_prefix(err, result, "%s: line %zu", r->path, r->row_line);
+    TRY(image_path(r, &path, err));
+    r->fields = 0;
+    return image_set_append(set, path, 0, number, NULL, err);
+}
+
+static void on_field(void *text, size_t length, void *context)
+{
+    reader *r = context;
+    if (r->result == STATUS_OK)
+        r->result = take_field(r, text, length, r->err);
+}
+
+static void on_row(int terminator, void *context)
+{
+    reader *r = context;
+    (void)terminator;
+    if (r->result == STATUS_OK)
+        r->result = r->in_header ? finish_header(r, r->err) : finish_row(r, r->err);
+}
+
+/* Of the line at the start of text, its end included: \n, \r\n or \r. */
+static size_t line_length(const char *text, size_t size)
+{
+    size_t length = 0;
+    while (length < size && text[length] != '\n' && text[length] != '\r')
+        length++;
+    length += length < size && text[length] == '\r';
+    length += length < size && text[length] == '\n';
+    return length;
+}
+
+static status parser_fault(reader *r, struct csv_parser *parser, error *err)
+{
+    if (csv_error(parser) != CSV_EPARSE)
+        return error_memory(err, r->path);
+    return error_set(err, STATUS_FAILED,
+                     "%s: line %zu: a quote is not where RFC 4180 has it: a field with commas, "
+                     "quotes or ends of line in it stands in quotes, and its own quotes are "
+                     "doubled",
+                     r->path, r->line);
+}
+
+/* Line by line, so that faults can be placed. */
+static status parse(reader *r, const char *text, size_t size, error *err)
+{
+    struct csv_parser parser;
+    if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL) != 0)
+        return error_memory(err, r->path);
+    status result = STATUS_OK;
+    for (size_t at = 0; at < size && result == STATUS_OK;) {
+        size_t length = line_length(text + at, size - at);
+        r->line++;
+        if (csv_parse(&parser, text + at, length, on_field, on_row, r) != length)
+            result = parser_fault(r, &parser, err);
+        else
+            result = r->result;
+        at += length;
+    }
+    if (result == STATUS_OK && csv_fini(&parser, on_field, on_row, r) != 0)
+        result = parser_fault(r, &parser, err);
+    csv_free(&parser);
+    return result == STATUS_OK ? r->result : result;
+}
+
+static status read_rows(reader *r, error *err)
+{
+    static const char mark[] = "\xEF\xBB\xBF"; /* what Excel puts before UTF-8 */
+    unsigned char *data;
+    size_t size;
+    TRY(file_read(r->path, MAX_CSV_BYTES, &data, &size, err));
+    size_t skipped = size >= 3 && memcmp(data, mark, 3) == 0 ? 3 : 0;
+    status result = parse(r, (const char *)data + skipped, size - skipped, err);
+    free(data);
+    TRY(result);
+    if (r->in_header)
+        return error_set(err, STATUS_FAILED,
+                         "%s: is empty; it begins with the header image,coarse,fine", r->path);
+    if (r->opened->train.count == 0)
+        return error_set(err, STATUS_FAILED, "%s: has no row of a training image", r->path);
+    return class_table_finish(r->table, r->opened, err);
+}
+
+bool csv_recognise(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 4 && strcasecmp(path + length - 4, ".csv") == 0 && file_exists(path) &&
+           !file_is_directory(path);
+}
+
+status csv_open(const char *path, dataset *opened, error *err)
+{
+    reader r = {.path = path, .opened = opened, .in_header = true, .row_line = 1, .err = err};
+    r.directory = file_parent(path);
+    status result = r.directory ? class_table_create(&r.table, err) : error_memory(err, path);
+    if (result == STATUS_OK)
+        result = read_rows(&r, err);
+    for (int column = 0; column < COLUMN_COUNT; column++)
+        free(r.values[column]);
+    class_table_free(r.table);
+    free(r.directory);
+    return result;
+}

@@ -1,0 +1,35 @@
+/* One part of a data set: labelled images, all in memory or each a file. */
+#ifndef HCNN_DATA_IMAGE_SET_H
+#define HCNN_DATA_IMAGE_SET_H
+
+#include "base/error.h"
+#include "base/pixels.h"
+
+#include <stddef.h>
+
+/* The pixels left <= x < right, top <= y < bottom of an image; what lies outside it is cut off. */
+typedef struct pixel_box {
+    int left, top, right, bottom;
+} pixel_box;
+
+/* Either every image is `width` x `height` and lies in `pixels` one after the other, or each is a
+ * file that loader threads decode. */
+typedef struct image_set {
+    size_t count;
+    int *coarse; /* [count] */
+    int *fine;   /* [count] */
+    int width, height;
+    enum pixel_layout layout;
+    unsigned char *pixels; /* [count][3 * width * height], or NULL */
+    char **paths;          /* [count], or NULL */
+    pixel_box *boxes;      /* [count]: what shows the thing, for --crop-boxes; or NULL */
+    size_t capacity;       /* of the arrays that image_set_append grows */
+} image_set;
+
+/* Adds a file. Takes over `path`, also when it fails; NULL is memory that was out. A set has a box
+ * (which is copied) for each image or for none. */
+status image_set_append(image_set *set, char *path, int coarse, int fine, const pixel_box *box,
+                        error *err);
+void image_set_free(image_set *set);
+
+#endif

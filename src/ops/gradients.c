@@ -1,0 +1,40 @@
+/* Launches kernels/gradients.cl; see gradients.h. */
+#include "ops/gradients.h"
+#include "device/kernel.h"
+
+enum { VECTORS_PER_PART = 256, MAX_PARTS = 1024 };
+
+static size_t vectors_of(const device *dev, size_t count)
+{
+    return (count + (size_t)dev->vec - 1) / (size_t)dev->vec;
+}
+
+status gradients_add(device *dev, size_t count, cl_mem gradient, cl_mem sum, error *err)
+{
+    return LAUNCH(dev, "gradients", "gradients_add", RANGE_1D(vectors_of(dev, count)), err,
+                  ARG_BUFFER(gradient), ARG_BUFFER(sum), ARG_UINT(count));
+}
+
+size_t gradients_parts(const device *dev, size_t count)
+{
+    size_t parts = (vectors_of(dev, count) + VECTORS_PER_PART - 1) / VECTORS_PER_PART;
+    return parts < MAX_PARTS ? parts : MAX_PARTS;
+}
+
+status gradients_squares(device *dev, size_t count, cl_mem gradient, float factor, cl_mem sums,
+                         size_t first, error *err)
+{
+    size_t parts = gradients_parts(dev, count);
+    return LAUNCH(dev, "gradients", "gradients_squares", RANGE_1D(parts), err, ARG_BUFFER(gradient),
+                  ARG_UINT(count), ARG_FLOAT(factor), ARG_UINT(parts), ARG_BUFFER(sums),
+                  ARG_UINT(first));
+}
+
+status gradients_clip(device *dev, cl_mem sums, size_t parts, cl_mem gathered, float most,
+                      cl_mem clip, error *err)
+{
+    TRY(LAUNCH(dev, "gradients", "gradients_gather", RANGE_1D(GRADIENTS_GATHERED), err,
+               ARG_BUFFER(sums), ARG_UINT(parts), ARG_BUFFER(gathered)));
+    return LAUNCH(dev, "gradients", "gradients_clip", RANGE_1D(1), err, ARG_BUFFER(gathered),
+                  ARG_UINT(GRADIENTS_GATHERED), ARG_FLOAT(most), ARG_BUFFER(clip));
+}

@@ -1,0 +1,13 @@
+/* A moving average of weights. kernels/moving_average.cl. */
+#ifndef HCNN_OPS_MOVING_AVERAGE_H
+#define HCNN_OPS_MOVING_AVERAGE_H
+
+#include "device/device.h"
+
+#include <stddef.h>
+
+/* average += share * (value - average), both of `count` floats. */
+status moving_average(device *dev, size_t count, cl_mem value, cl_mem average, float share,
+                      error *err);
+
+#endif

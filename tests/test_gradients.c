@@ -1,0 +1,121 @@
+/* Sums of gradients and the factor that clips their norm, against double precision; the factor's
+ * formula is torch.nn.utils.clip_grad_norm_'s. */
+#include "ops/gradients.h"
+#include "support.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* The last has more parts than one per 256 vectors would be, of any width. */
+static const size_t counts[] = {1, 3, 16, 17, 1000, 70001, 5000003};
+enum { COUNTS = sizeof counts / sizeof counts[0] };
+
+static void test_add(void **dev)
+{
+    error err;
+    for (int c = 0; c < COUNTS - 1; c++) {
+        size_t count = counts[c];
+        float *a = support_random(count, 1, -1, 1), *b = support_random(count, 2, -1, 1);
+        cl_mem gradient = support_buffer(*dev, count, a), sum = support_buffer(*dev, count, b);
+        assert_ok(gradients_add(*dev, count, gradient, sum, &err), &err);
+        float *got = support_read_buffer(*dev, sum, count),
+              *kept = support_read_buffer(*dev, gradient, count);
+        assert_same_bits(kept, a, count);
+        for (size_t i = 0; i < count; i++)
+            b[i] += a[i];
+        assert_same_bits(got, b, count);
+        buffer_release(&gradient);
+        buffer_release(&sum);
+        free(a);
+        free(b);
+        free(got);
+        free(kept);
+    }
+}
+
+/* The factor for gradients of all counts[first..last], scaled by `multiple`; *norm is theirs,
+ * unscaled. */
+static float clip_of(device *dev, int first, int last, float multiple, float most, double *norm)
+{
+    error err;
+    size_t parts = 0, at = 0;
+    double sum = 0;
+    cl_mem sums, gathered, clip;
+    for (int c = first; c <= last; c++)
+        parts += gradients_parts(dev, counts[c]);
+    assert_ok(buffer_create(dev, parts * sizeof(float), &sums, &err), &err);
+    assert_ok(buffer_create(dev, GRADIENTS_GATHERED * sizeof(float), &gathered, &err), &err);
+    assert_ok(buffer_create(dev, sizeof(float), &clip, &err), &err);
+    for (int c = first; c <= last; c++) {
+        float *g = support_random(counts[c], 3 + (uint64_t)c, -2, 1);
+        for (size_t i = 0; i < counts[c]; i++) {
+            sum += (double)g[i] * g[i];
+            g[i] *= multiple;
+        }
+        cl_mem gradient = support_buffer(dev, counts[c], g);
+        assert_ok(gradients_squares(dev, counts[c], gradient, 1 / multiple, sums, at, &err), &err);
+        device_finish(dev, &err);
+        at += gradients_parts(dev, counts[c]);
+        buffer_release(&gradient);
+        free(g);
+    }
+    assert_ok(gradients_clip(dev, sums, parts, gathered, most, clip, &err), &err);
+    float *factor = support_read_buffer(dev, clip, 1), got = *factor;
+    free(factor);
+    buffer_release(&sums);
+    buffer_release(&gathered);
+    buffer_release(&clip);
+    *norm = sqrt(sum);
+    return got;
+}
+
+static void check_clip(device *dev, int first, int last, float multiple)
+{
+    double norm;
+    const float most = 0.7f;
+    double got = clip_of(dev, first, last, multiple, most, &norm);
+    double expected = fmin(1, most / (norm + 1e-6));
+    if (fabs(got - expected) > 2e-6 * expected)
+        fail_msg("%d..%d: %.9g instead of %.9g", first, last, got, expected);
+    /* A norm at or below the most is let through as it is. */
+    assert_true(clip_of(dev, first, last, multiple, (float)(norm * 1.001) + 1e-5f, &norm) == 1);
+}
+
+static void test_clip(void **dev)
+{
+    for (int c = 0; c < COUNTS; c++)
+        check_clip(*dev, c, c, 1);
+    check_clip(*dev, 0, COUNTS - 1, 1);
+    check_clip(*dev, 0, COUNTS - 2, 65536);
+}
+
+/* As in PyTorch: an infinite norm clips to 0, NaN stays NaN. */
+static void test_not_finite(void **dev)
+{
+    const float values[] = {INFINITY, NAN};
+    error err;
+    for (int i = 0; i < 2; i++) {
+        const float gradient[] = {1, values[i], 2};
+        cl_mem g = support_buffer(*dev, 3, gradient), sums, gathered, clip;
+        assert_ok(buffer_create(*dev, sizeof(float), &sums, &err), &err);
+        assert_ok(buffer_create(*dev, GRADIENTS_GATHERED * sizeof(float), &gathered, &err), &err);
+        assert_ok(buffer_create(*dev, sizeof(float), &clip, &err), &err);
+        assert_ok(gradients_squares(*dev, 3, g, 1, sums, 0, &err), &err);
+        assert_ok(gradients_clip(*dev, sums, 1, gathered, 1, clip, &err), &err);
+        float *got = support_read_buffer(*dev, clip, 1);
+        assert_true(i == 0 ? *got == 0 : isnan(*got));
+        free(got);
+        buffer_release(&g);
+        buffer_release(&sums);
+        buffer_release(&gathered);
+        buffer_release(&clip);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_add), cmocka_unit_test(test_clip),
+                                       cmocka_unit_test(test_not_finite)};
+    return cmocka_run_group_tests_name("gradients", tests, support_open_device,
+                                       support_close_device);
+}

@@ -1,0 +1,467 @@
+/* What the solver does with a network's gradients beside the optimizer's own formula: whose weights
+ * decay, clipping, adding up over batches, the moving average. */
+#include "base/file.h"
+#include "check.h"
+#include "model/parameters.h"
+#include "support.h"
+#include "train/solver.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 4, SIDE = 16, COARSE = 3, FINE = 5, PIXELS = 3 * SIDE * SIDE, SETS = 3 };
+
+/* A network of its own, its solver, and some batches. */
+typedef struct subject {
+    device *dev;
+    network *net;
+    solver *optimizer;
+    train_options options;
+    unsigned char pixels[SETS][BATCH * PIXELS];
+    pixel_source images[BATCH];
+    int32_t coarse[BATCH], fine[BATCH];
+    uint64_t step;
+} subject;
+
+static train_options plain_options(void)
+{
+    train_options o = train_defaults();
+    o.lr = 0.05;
+    return o;
+}
+
+static subject *open_subject(const char *precision, train_options o)
+{
+    error err;
+    void *state;
+    subject *s = support_memory(1, sizeof *s);
+    const network_options n = {.backbone = "tiny",
+                               .stem = STEM_CIFAR,
+                               .coarse_classes = COARSE,
+                               .fine_classes = FINE,
+                               .image_size = SIDE,
+                               .batch_size = BATCH,
+                               .training = true,
+                               .pixel_capacity = BATCH * PIXELS,
+                               .descend = solver_is_descent(&o),
+                               .freeze = "coarse_backbone.layer1"};
+    assert_int_equal(support_open_device(&state), 0);
+    s->dev = state;
+    s->options = o;
+    CHECK_OK(device_set_precision(s->dev, precision, &err));
+    CHECK_OK(network_create(s->dev, &n, &s->net, &err));
+    CHECK_OK(network_initialize(s->net, 5, true, &err));
+    CHECK_OK(solver_create(s->net, &o, &s->optimizer, &err));
+    for (int set = 0; set < SETS; set++)
+        for (int i = 0; i < BATCH * PIXELS; i++)
+            s->pixels[set][i] =
+                (unsigned char)support_pick(11 + (uint64_t)set, (uint64_t)i, 0, 255);
+    for (int i = 0; i < BATCH; i++) {
+        s->images[i] =
+            (pixel_source){.offset = i * PIXELS, .width = SIDE, .height = SIDE, .cosine = 1};
+        s->coarse[i] = i % COARSE;
+        s->fine[i] = (3 * i) % FINE;
+    }
+    return s;
+}
+
+static void close_subject(subject *s)
+{
+    solver_free(s->optimizer);
+    network_free(s->net);
+    device_close(s->dev);
+    free(s);
+}
+
+/* The gradients of `count` images of a set, the loss divided by `parts`. */
+static void run_batch(subject *s, int set, int count, int parts)
+{
+    error err;
+    int ticket;
+    const step_results *results;
+    const network_batch batch = {count,     s->pixels[set], sizeof s->pixels[set],
+                                 s->images, s->coarse,      s->fine};
+    network_set_rate(s->net, (float)s->options.lr);
+    CHECK_OK(network_step(s->net, &batch, STEP_TRAIN, 1.0f / (float)parts, 2.0f / (float)parts,
+                          &ticket, &err));
+    CHECK_OK(network_wait(s->net, ticket, &results, &err));
+}
+
+/* A whole step of one batch. */
+static void take_step(subject *s, int set)
+{
+    error err;
+    s->step++;
+    CHECK_OK(solver_begin(s->optimizer, s->step, &err));
+    run_batch(s, set, BATCH, 1);
+    CHECK_OK(solver_step(s->optimizer, s->options.lr, s->step, &err));
+}
+
+typedef enum reading { VALUES, GRADIENTS } reading;
+
+/* Of the parameters that have gradients (GRADIENTS), or that training changes (VALUES), behind each
+ * other; freed by the caller. */
+static float *read_all(subject *s, reading what, size_t *count)
+{
+    error err;
+    float *values = NULL;
+    *count = 0;
+    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
+        const parameter *p = network_parameter(s->net, i);
+        if (what == GRADIENTS ? !p->gradient : !parameter_moves(p))
+            continue;
+        values = realloc(values, (*count + p->count) * sizeof *values);
+        assert_non_null(values);
+        if (what == GRADIENTS)
+            CHECK_OK(network_gradient_read(s->net, p, values + *count, &err));
+        else
+            CHECK_OK(network_parameter_read(s->net, p, values + *count, &err));
+        *count += p->count;
+    }
+    return values;
+}
+
+static float *read_one(subject *s, const parameter *p)
+{
+    error err;
+    float *values = support_memory(p->count, sizeof *values);
+    CHECK_OK(network_parameter_read(s->net, p, values, &err));
+    return values;
+}
+
+/* ---- Weight decay ---- */
+
+/* A weight that is 0 has nothing to decay. */
+static bool starts_at_zero(subject *s, const parameter *p)
+{
+    bool zero = true;
+    float *values = read_one(s, p);
+    for (size_t i = 0; i < p->count; i++)
+        zero &= values[i] == 0;
+    free(values);
+    return zero;
+}
+
+/* Whether, after a step, the decay made a difference to parameters of normalisation and biases, and
+ * whether to the others; it does to all of a kind or to none. */
+static void expect_decay(train_options o, bool vectors_too)
+{
+    train_options without = o;
+    without.weight_decay = 0;
+    subject *a = open_subject("fp32", without), *b = open_subject("fp32", o);
+    int seen[2] = {0};
+    bool *zero = support_memory(network_parameter_count(a->net), sizeof *zero);
+    for (size_t i = 0; i < network_parameter_count(a->net); i++)
+        zero[i] = !parameter_is_trained(network_parameter(a->net, i)) ||
+                  starts_at_zero(a, network_parameter(a->net, i));
+    take_step(a, 0);
+    take_step(b, 0);
+    for (size_t i = 0; i < network_parameter_count(a->net); i++) {
+        const parameter *p = network_parameter(a->net, i);
+        if (zero[i])
+            continue;
+        float *plain = read_one(a, p), *decayed = read_one(b, network_parameter(b->net, i));
+        bool differs = memcmp(plain, decayed, p->count * sizeof *plain) != 0;
+        if (differs != (p->kind != PARAMETER_VECTOR || vectors_too))
+            fail_msg("%s %s", p->name, differs ? "decays" : "does not decay");
+        seen[p->kind == PARAMETER_VECTOR]++;
+        free(plain);
+        free(decayed);
+    }
+    assert_true(seen[0] > 0 && seen[1] > 0);
+    free(zero);
+    close_subject(a);
+    close_subject(b);
+}
+
+static void test_decay(void **state)
+{
+    static const char *const optimizers[] = {"sgd", "adam", "adamw"};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        train_options o = plain_options();
+        o.optimizer = optimizers[i];
+        o.weight_decay = 0.1;
+        expect_decay(o, true);
+        o.no_norm_decay = true;
+        expect_decay(o, false);
+    }
+}
+
+/* ---- Clipping ---- */
+
+static double norm_of(const float *values, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)values[i] * values[i];
+    return sqrt(sum);
+}
+
+/* One step of descent, clipped to `share` of the gradients' norm: from which values to which. */
+static void check_clipping(const char *precision, double share)
+{
+    error err;
+    size_t count, moved;
+    train_options o = plain_options();
+    o.clip_norm = 1; /* makes gradients, which plain descent does without */
+    subject *s = open_subject(precision, o);
+    loss_scale scale;
+    CHECK_OK(solver_begin(s->optimizer, 1, &err));
+    run_batch(s, 0, BATCH, 1);
+    CHECK_OK(solver_get_loss_scale(s->optimizer, &scale, &err));
+    double unscale = strcmp(precision, "fp16") == 0 ? 1 / scale.scale : 1;
+    float *gradients = read_all(s, GRADIENTS, &count);
+    double norm = norm_of(gradients, count) * unscale;
+    double *want = support_memory(count, sizeof *want);
+    float *got = support_memory(count, sizeof *got);
+    /* Again, with the clipping asked for: the same gradients, since no step was taken. */
+    solver_free(s->optimizer);
+    o.clip_norm = norm * share;
+    CHECK_OK(solver_create(s->net, &o, &s->optimizer, &err));
+    CHECK_OK(solver_begin(s->optimizer, 1, &err));
+    size_t at = 0;
+    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
+        const parameter *p = network_parameter(s->net, i);
+        if (!p->gradient)
+            continue;
+        float *values = read_one(s, p);
+        for (size_t j = 0; j < p->count; j++, at++)
+            want[at] = values[j] - o.lr * fmin(1, share) * unscale * gradients[at];
+        free(values);
+    }
+    CHECK_OK(solver_step(s->optimizer, o.lr, 1, &err));
+    at = moved = 0;
+    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
+        const parameter *p = network_parameter(s->net, i);
+        if (!p->gradient)
+            continue;
+        CHECK_OK(network_parameter_read(s->net, p, got + at, &err));
+        at += p->count;
+    }
+    assert_close(got, want, count, 1e-6, 1e-7 * norm);
+    free(gradients);
+    free(want);
+    free(got);
+    close_subject(s);
+}
+
+static void test_clipping(void **state)
+{
+    static const char *const precisions[] = {"fp32", "fp16"};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        check_clipping(precisions[i], 0.1);
+        check_clipping(precisions[i], 0.9);
+        check_clipping(precisions[i], 1.5);
+    }
+}
+
+/* ---- Accumulation ---- */
+
+/* The gradients of batches one by one, added up in that order, and what the solver makes of the
+ * same batches. */
+static void check_sum(const char *precision, int batches)
+{
+    error err;
+    size_t count;
+    train_options o = plain_options();
+    o.accumulate = SETS;
+    subject *s = open_subject(precision, o);
+    float *sum = NULL;
+    CHECK_OK(solver_begin(s->optimizer, 1, &err));
+    for (int set = 0; set < batches; set++) {
+        run_batch(s, set, BATCH - set, batches);
+        float *one = read_all(s, GRADIENTS, &count);
+        for (size_t i = 0; sum && i < count; i++)
+            sum[i] += one[i];
+        if (!sum)
+            sum = one;
+        else
+            free(one);
+    }
+    /* Twice: the second step's sum has nothing of the first one's. */
+    for (int again = 0; again < 2; again++) {
+        for (int set = 0; set < batches; set++) {
+            run_batch(s, set, BATCH - set, batches);
+            CHECK_OK(solver_accumulate(s->optimizer, set, batches, &err));
+        }
+        float *got = read_all(s, GRADIENTS, &count);
+        assert_true(norm_of(got, count) > 0);
+        assert_same_bits(got, sum, count);
+        free(got);
+    }
+    free(sum);
+    close_subject(s);
+}
+
+static void test_accumulation(void **state)
+{
+    (void)state;
+    for (int batches = 1; batches <= SETS; batches++) {
+        check_sum("fp32", batches);
+        check_sum("fp16", batches);
+    }
+}
+
+/* A batch whose halves are the same images has the halves' statistics, so that its gradients and
+ * its step are theirs. */
+static void test_batches_as_one(void **state)
+{
+    error err;
+    size_t count;
+    train_options o = plain_options();
+    (void)state;
+    o.accumulate = 2;
+    o.momentum = 0.9;
+    subject *halves = open_subject("fp32", o), *whole = open_subject("fp32", o);
+    size_t half = BATCH / 2 * PIXELS;
+    for (int i = 0; i < BATCH / 2; i++) {
+        whole->coarse[BATCH / 2 + i] = whole->coarse[i];
+        whole->fine[BATCH / 2 + i] = whole->fine[i];
+    }
+    memcpy(whole->pixels[0] + half, whole->pixels[0], half);
+    for (uint64_t step = 1; step <= 2; step++) {
+        CHECK_OK(solver_begin(halves->optimizer, step, &err));
+        CHECK_OK(solver_begin(whole->optimizer, step, &err));
+        run_batch(whole, 0, BATCH, 1);
+        for (int i = 0; i < 2; i++) {
+            run_batch(halves, 0, BATCH / 2, 2);
+            CHECK_OK(solver_accumulate(halves->optimizer, i, 2, &err));
+        }
+        CHECK_OK(solver_step(halves->optimizer, o.lr, step, &err));
+        CHECK_OK(solver_step(whole->optimizer, o.lr, step, &err));
+        float *got = read_all(halves, GRADIENTS, &count), *one = read_all(whole, GRADIENTS, &count);
+        double *want = support_widen(one, count);
+        assert_close(got, want, count, 1e-3, 2e-5 * norm_of(one, count));
+        free(got);
+        free(one);
+        free(want);
+    }
+    close_subject(halves);
+    close_subject(whole);
+}
+
+/* ---- The average ---- */
+
+static void exchange_and_read(subject *s, float **average, size_t *count)
+{
+    solver_exchange(s->optimizer);
+    *average = read_all(s, VALUES, count);
+    solver_exchange(s->optimizer);
+}
+
+static void check_average(train_options o, double decay)
+{
+    enum { STEPS = 5 };
+    error err;
+    size_t count;
+    o.ema = decay;
+    subject *s = open_subject("fp32", o);
+    float *start = read_all(s, VALUES, &count), *average, *weights;
+    double *want = support_widen(start, count);
+    assert_true(solver_averages(s->optimizer));
+    for (int step = 1; step <= STEPS; step++) {
+        take_step(s, step % SETS);
+        weights = read_all(s, VALUES, &count);
+        double d = fmin(decay, (1.0 + step) / (10.0 + step));
+        for (size_t i = 0; i < count; i++)
+            want[i] += (1 - d) * (weights[i] - want[i]);
+        exchange_and_read(s, &average, &count);
+        assert_close(average, want, count, 1e-5, 1e-6);
+        assert_true(memcmp(average, weights, count * sizeof *average) != 0);
+        free(average);
+        /* And the weights are back in their place. */
+        average = read_all(s, VALUES, &count);
+        assert_same_bits(average, weights, count);
+        free(average);
+        free(weights);
+    }
+    /* The state as a file brings average and momenta back. */
+    char *directory = check_directory(), *path = file_path("%s/state.safetensors", directory);
+    float *again;
+    assert_true(solver_has_state(s->optimizer));
+    CHECK_OK(solver_save(s->optimizer, path, &err));
+    exchange_and_read(s, &average, &count);
+    take_step(s, 0);
+    CHECK_OK(solver_load(s->optimizer, path, &err));
+    exchange_and_read(s, &again, &count);
+    assert_same_bits(again, average, count);
+    CHECK_OK(file_remove_tree(directory, &err));
+    free(directory);
+    free(path);
+    free(average);
+    free(again);
+    free(start);
+    free(want);
+    close_subject(s);
+}
+
+/* With plain descent too, where the backward pass takes the steps. */
+static void test_average(void **state)
+{
+    (void)state;
+    train_options o = plain_options();
+    check_average(o, 0.25); /* soon lower than the rising one */
+    check_average(o, 0.999);
+    o.momentum = 0.9;
+    check_average(o, 0.999);
+}
+
+/* What it takes is counted: with momentum and accumulation each gradient has two more beside it. */
+static void test_memory(void **state)
+{
+    (void)state;
+    train_options o = plain_options();
+    assert_int_equal(solver_slots(&o), 0);
+    assert_true(solver_is_descent(&o));
+    o.ema = 0.9;
+    assert_true(solver_is_descent(&o));
+    o.accumulate = 2;
+    assert_int_equal(solver_slots(&o), 1);
+    assert_false(solver_is_descent(&o));
+    o.momentum = 0.9;
+    assert_int_equal(solver_slots(&o), 2);
+    o = plain_options();
+    o.clip_norm = 1;
+    assert_int_equal(solver_slots(&o), 0);
+    assert_false(solver_is_descent(&o));
+    o.optimizer = "adamw";
+    assert_int_equal(solver_slots(&o), 2);
+}
+
+static void test_average_is_counted(void **state)
+{
+    error err;
+    void *opened;
+    uint64_t without, with, moving = 0;
+    int largest;
+    (void)state;
+    subject *s = open_subject("fp32", plain_options());
+    for (size_t i = 0; i < network_parameter_count(s->net); i++)
+        if (parameter_moves(network_parameter(s->net, i)))
+            moving += network_parameter(s->net, i)->count * sizeof(float);
+    network_options n = *network_get_options(s->net);
+    assert_int_equal(support_open_device(&opened), 0);
+    CHECK_OK(network_measure(opened, &n, &without, &largest, &err));
+    n.averaged = true;
+    CHECK_OK(network_measure(opened, &n, &with, &largest, &err));
+    assert_true(with == without + moving);
+    support_close_device(&opened);
+    close_subject(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decay),
+        cmocka_unit_test(test_clipping),
+        cmocka_unit_test(test_accumulation),
+        cmocka_unit_test(test_batches_as_one),
+        cmocka_unit_test(test_average),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_average_is_counted),
+    };
+    return cmocka_run_group_tests_name("solver", tests, NULL, NULL);
+}
