@@ -265,6 +265,7 @@ def main():
         ]
         large = [
             ("resnet18", 64, dict(backbone="resnet18")),
+            ("resnet18 at 224", 224, dict(backbone="resnet18")),
             ("resnet18, only fine", 32, dict(backbone="resnet18", stem="cifar", only_fine=True)),
             ("BiT R50x1, only fine", 64, dict(backbone="bit_r50x1", only_fine=True)),
             ("wide_resnet_50", 64, dict(backbone="wide_resnet_50")),
