@@ -372,6 +372,7 @@ int main(void)
         WITH_FILES(halves),
         WITH_FILES(brain_floats),
         WITH_FILES(other_types),
+        WITH_FILES(doubles_are_rounded),
         WITH_FILES(every_truncation_is_found),
         WITH_FILES(changed_bytes_are_survived),
         WITH_FILES(headers_that_lie),
