@@ -189,7 +189,10 @@ check_run "a broken image is skipped, by name" 0 \
     'skipped, 1 of at most 10 images: .*train_00000.png: cannot be decoded' \
     train $once --data tree --run broken
 check_run "... unless none is allowed" 1 '1 images cannot be read, and --max-bad allows 0' \
-    train $once --data tree --max-bad 0 --run broken-too
+    train $once --data tree --max-bad 0 --checkpoint-every 1 --run broken-too
+check_run "... but the run can go on with more" 0 'skipped, 1 of at most 1 images' \
+    train --resume broken-too --max-steps 4 --max-bad 1
+check "... to the same losses" same_losses broken broken-too
 check_run "data does not see a picture that is cut short by its header" 0 'bad files: 0 of 60' data tree
 check_run "... but with --check" 1 'bad files: 1 of 60' data --check tree
 check "... names it" grep -q 'train_00000.png: cannot be decoded' "$scratch/out"

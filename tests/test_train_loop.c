@@ -31,6 +31,7 @@ status __wrap_evaluate_loader(network *net, loader *from, const hierarchy *class
 static const char watched_name[] = "fine_backbone.bn1.weight";
 enum { WATCHED = 4 };
 static const double *validation_losses; /* of the epochs to come; NULL: what they are */
+static const char *evaluated;           /* what an observer was last told of */
 static float watched[WATCHED];          /* the head of that parameter in the last validation */
 
 status __wrap_evaluate_loader(network *net, loader *from, const hierarchy *classes,
@@ -42,7 +43,7 @@ status __wrap_evaluate_loader(network *net, loader *from, const hierarchy *class
     TRY(network_parameter_read(net, p, values, err));
     memcpy(watched, values, sizeof watched);
     TRY(__real_evaluate_loader(net, from, classes, watch, sums, err));
-    if (validation_losses) {
+    if (validation_losses && evaluated && strcmp(evaluated, "validation") == 0) {
         sums->coarse_loss = 0;
         sums->fine_loss = *validation_losses++ * (double)sums->count;
     }
@@ -90,6 +91,7 @@ static void saw_evaluating(void *context, const char *what, size_t done, size_t 
     witness *w = context;
     (void)done;
     (void)total;
+    evaluated = what;
     w->batches_after += w->stop != 0;
     if (w->stop_at && strcmp(what, w->stop_at) == 0)
         w->stop = 1;
@@ -153,6 +155,8 @@ static status start(fixture *f, const char *run, witness *w, error *err)
     f->options.run = run;
     return train_start(&f->options, &observer, err);
 }
+
+static const train_changes unchanged = {.max_bad = -1};
 
 static void assert_same_tensors(const char *a_path, const char *b_path)
 {
@@ -253,7 +257,7 @@ static void expect_same_end(fixture *f, const char *what, uint64_t steps, uint64
     assert_int_equal(saved.state.step, steps);
     assert_int_equal(saved.state.epoch, epoch);
     checkpoint_free_info(&saved);
-    CHECK_OK(train_resume(f->stopped, 0, 0, 0, &observer, &err));
+    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
     assert_same_runs(f);
 }
 
@@ -288,7 +292,7 @@ static void test_failing_update(void **state)
     /* The run goes on from its last checkpoint as if nothing had been. */
     const train_observer observer = observer_of(&w);
     failing_step = 0;
-    CHECK_OK(train_resume(f->stopped, 0, 0, 0, &observer, &err));
+    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
     CHECK_OK(start(f, f->whole, &w, &err));
     assert_same_runs(f);
 }
@@ -318,7 +322,7 @@ static void expect_same_after(fixture *f, uint64_t step)
     CHECK_OK(start(f, f->whole, &unbroken, &err));
     CHECK_FAILS(STATUS_INTERRUPTED, "everything is saved", start(f, f->stopped, &first, &err));
     assert_true(first.steps <= step + 1);
-    CHECK_OK(train_resume(f->stopped, 0, 0, 0, &observer, &err));
+    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
     assert_true(unbroken.steps == 8 && second.steps == 8);
     for (uint64_t i = first.steps + 1; i <= 8; i++)
         assert_true(second.rates[i] == unbroken.rates[i]);
@@ -420,7 +424,7 @@ static void test_accumulation(void **state)
     CHECK_OK(start(f, f->stopped, &w, &err));
     assert_true(w.steps == 2 && w.batches == 8);
     const train_observer observer = observer_of(&w);
-    CHECK_OK(train_resume(f->stopped, 0, 0, 0, &observer, &err));
+    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
     assert_true(w.steps == 3 && w.batches == 10);
 }
 
@@ -442,7 +446,7 @@ static void test_rates(void **state)
         assert_true(w.rates[step] == schedule_rate(&s, step));
     assert_true(w.rates[1] == 0.25e-3 && w.rates[4] == 1e-3 && w.rates[10] < 0.1e-3);
     const train_observer observer = observer_of(&w);
-    CHECK_OK(train_resume(f->whole, 2, 0, 0, &observer, &err));
+    CHECK_OK(train_resume(f->whole, &(train_changes){.epochs = 2, .max_bad = -1}, &observer, &err));
     schedule_span(&s, 2, 10);
     for (uint64_t step = 11; step <= 20; step++)
         assert_true(w.rates[step] == schedule_rate(&s, step));
@@ -471,7 +475,8 @@ static void test_early_stop(void **state)
     /* Resumed, also with more epochs, it is measured again and nothing else. */
     const train_observer observer = observer_of(&w);
     w = (witness){0};
-    CHECK_OK(train_resume(f->whole, 20, 0, 0, &observer, &err));
+    CHECK_OK(
+        train_resume(f->whole, &(train_changes){.epochs = 20, .max_bad = -1}, &observer, &err));
     assert_true(w.steps == 0);
     assert_int_equal(w.stopped_early, 6);
     char *again = read_metrics(f->whole);

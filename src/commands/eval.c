@@ -62,7 +62,7 @@ static status print(const eval_options *o, const measured *m, const run_terms *t
 {
     const eval_table table = {.scores = &m->scores,
                               .sums = &m->sums,
-                              .coarse_weight = m->scores.has_coarse_head ? terms->coarse_weight : 0,
+                              .coarse_weight = terms->coarse_weight,
                               .fine_weight = terms->fine_weight,
                               .split = o->split,
                               .decision = decider_name(&m->decide),

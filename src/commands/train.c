@@ -140,7 +140,8 @@ static train_options command_defaults(void)
     return o;
 }
 
-static status run(const train_options *o, const char *resume, bool epochs_given, bool threads_given,
+/* Without `resume`, changes mean nothing. */
+static status run(const train_options *o, const char *resume, const train_changes *changes,
                   error *err)
 {
     display d = {0};
@@ -149,9 +150,8 @@ static status run(const train_options *o, const char *resume, bool epochs_given,
         &d,         show_note,     show_started,         show_step, show_evaluating,
         show_epoch, show_finished, command_catch_stop(),
     };
-    status result = resume ? train_resume(resume, epochs_given ? o->epochs : 0, o->max_steps,
-                                          threads_given ? o->threads : 0, &observer, err)
-                           : train_start(o, &observer, err);
+    status result =
+        resume ? train_resume(resume, changes, &observer, err) : train_start(o, &observer, err);
     progress_clear(&d.bar);
     return result;
 }
@@ -167,7 +167,7 @@ static bool was_given(const operands *line, const char *name)
 /* What a run that goes on may have changed; the rest would make it another run. */
 static status check_resume(const operands *line, error *err)
 {
-    static const char *const allowed[] = {"resume", "epochs", "max-steps", "threads"};
+    static const char *const allowed[] = {"resume", "epochs", "max-steps", "threads", "max-bad"};
     for (int i = 0; i < line->given_count; i++) {
         bool found = false;
         for (size_t j = 0; j < sizeof allowed / sizeof allowed[0]; j++)
@@ -175,7 +175,7 @@ static status check_resume(const operands *line, error *err)
         if (!found)
             return error_set(err, STATUS_USAGE,
                              "--%s cannot be changed with --resume: the run's own options hold, "
-                             "but for --epochs, --max-steps and --threads",
+                             "but for --epochs, --max-steps, --threads and --max-bad",
                              line->given[i]->name);
     }
     return STATUS_OK;
@@ -206,7 +206,8 @@ int command_train(int argc, char **argv)
                           .fallback = "runs/DATE-TIME"),
         OPTION_ROW_STRING(
             "resume", &resume, "RUN",
-            "go on with a run; its own options hold, but for --epochs, --max-steps and --threads"),
+            "go on with a run; its own options hold, but for --epochs, --max-steps, --threads and "
+            "--max-bad"),
         {0},
     };
     option_spec options[CONFIG_ROWS + sizeof own / sizeof own[0]];
@@ -228,8 +229,11 @@ int command_train(int argc, char **argv)
     status result = resume ? check_resume(&rest, &err) : STATUS_OK;
     if (result == STATUS_OK && recipe_name)
         result = apply_recipe(recipe_name, &line, argc, argv, &o, &kept, &err);
+    const train_changes changes = {was_given(&rest, "epochs") ? o.epochs : 0, o.max_steps,
+                                   was_given(&rest, "threads") ? o.threads : 0,
+                                   was_given(&rest, "max-bad") ? o.max_bad : -1};
     if (result == STATUS_OK)
-        result = run(&o, resume, was_given(&rest, "epochs"), was_given(&rest, "threads"), &err);
+        result = run(&o, resume, &changes, &err);
     options_free(&rest);
     recipe_free(&kept);
     return result == STATUS_OK ? command_finish() : command_fail(&err, result);

@@ -197,17 +197,18 @@ status train_start(const train_options *options, const train_observer *observer,
     return result;
 }
 
-status train_resume(const char *run, int epochs, int max_steps, int threads,
-                    const train_observer *observer, error *err)
+status train_resume(const char *run, const train_changes *changes, const train_observer *observer,
+                    error *err)
 {
     train_options o = train_defaults();
     recipe kept = {0};
     char *path = file_path("%s/config.json", run);
     status result = path ? recipe_load_file(path, &o, &kept, err) : error_memory(err, run);
     free(path);
-    o.epochs = epochs > 0 ? epochs : o.epochs;
-    o.max_steps = max_steps;
-    o.threads = threads > 0 ? threads : o.threads;
+    o.epochs = changes->epochs > 0 ? changes->epochs : o.epochs;
+    o.max_steps = changes->max_steps;
+    o.threads = changes->threads > 0 ? changes->threads : o.threads;
+    o.max_bad = changes->max_bad >= 0 ? changes->max_bad : o.max_bad;
     trainer t = {.options = &o, .observer = observer};
     if (result == STATUS_OK)
         result = trainer_reopen(&t, run, err);

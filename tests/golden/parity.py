@@ -6,6 +6,9 @@
                                                          --double: in fp64
   parity.py compare OURS THEIRS                          the worst relative difference
   parity.py load CHECKPOINT [--stem S] [--only-fine]     load_state_dict(strict=True)
+  parity.py logits CHECKPOINT IMAGE OURS                 of one image, beside the answer of
+                                                         hcnn-cl classify --json --top 1000
+  parity.py count                                        parameters beside torchvision's and timm's
 
 DATA is CIFAR-100's binary version, a directory or a tar archive. The hcnn-cl side:
 
@@ -18,9 +21,10 @@ import os
 import tarfile
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from network import HCNN, losses
+from network import HCNN, Backbone, Bit, losses, normalise
 
 
 def read_train(path, count):
@@ -48,16 +52,47 @@ def start_gently(model):
     With PyTorch's own start this network at 32x32 and batch 8 is chaotic: one step's gradients in
     fp32 and in fp64 differ by 2 %, so no two implementations could agree.
     """
+    for module in model.modules():
+        if hasattr(module, "bn2"):
+            torch.nn.init.zeros_(module.bn3.weight if hasattr(module, "bn3") else module.bn2.weight)
     for name, value in model.named_parameters():
-        if name.endswith("bn3.weight"):
-            torch.nn.init.zeros_(value)
         if name.endswith("_classifier.weight"):
             torch.nn.init.normal_(value, 0, 1e-2)
 
 
+def start_anywhere(model):
+    """No norm at the value it starts with, so that each tells in the logits; residuals are small.
+
+    Large classifiers spread the logits, of which the JSON's probabilities keep six digits.
+    """
+    for module in model.modules():
+        if isinstance(module, (torch.nn.BatchNorm2d, torch.nn.GroupNorm)):
+            torch.nn.init.uniform_(module.weight, 0.2, 0.6)
+            torch.nn.init.uniform_(module.bias, -0.2, 0.2)
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2)
+        if isinstance(module, torch.nn.Linear):
+            with torch.no_grad():
+                module.weight *= 10
+
+
+def make_model(options, coarse=20, fine=100):
+    return HCNN(
+        options.backbone,
+        options.stem,
+        coarse,
+        fine,
+        options.only_fine,
+        options.fusion,
+        options.coarse_stages,
+        options.shared_trunk,
+    )
+
+
 def train(options):
     pixels, coarse, fine = read_train(options.data, options.steps * options.batch_size)
-    model = HCNN(options.backbone, options.stem, 20, 100, options.only_fine)
+    model = make_model(options)
     model.load_state_dict(load_file(options.weights), strict=True)
     model.train()
     if options.double:
@@ -94,6 +129,70 @@ def compare(options):
     print(f"worst relative difference {worst:.2e} over {len(theirs)} steps")
 
 
+def of_checkpoint(path):
+    """The network that a checkpoint's metadata tells of, with its weights."""
+    with safe_open(path, "pt") as file:
+        shape = json.loads(file.metadata()["hcnn.network"])
+        classes = json.loads(file.metadata()["hcnn.classes"])
+    options = argparse.Namespace(**shape)
+    options.fusion = shape.get("fusion") or "concat"
+    options.coarse_stages = shape.get("coarse_stages") or 3
+    options.shared_trunk = shape.get("shared_trunk", False)
+    model = make_model(options, len(classes["coarse"]), len(classes["fine"]))
+    model.load_state_dict(load_file(path), strict=True)
+    return model.double().eval()
+
+
+def logits(options):
+    """Ours come as probabilities, whose logarithms are the logits up to a constant."""
+    from torchvision.io import ImageReadMode, read_image
+
+    pixels = read_image(options.image, ImageReadMode.RGB)[None]
+    with open(options.ours) as stream:
+        answer = json.loads(stream.readline())
+    with torch.no_grad():
+        theirs = of_checkpoint(options.checkpoint)(normalise(pixels).double())
+    for head, want in zip(("coarse", "fine"), theirs):
+        if want is None:
+            continue
+        got = torch.zeros_like(want[0])
+        for guess in answer[head]:
+            got[guess["class"]] = guess["probability"]
+        got, want = got.log(), want[0].log_softmax(0)
+        got, want = got - got.mean(), want - want.mean()
+        worst = (got - want).abs().max() / want.abs().max()
+        print(f"{head}: logits within {want.abs().max():.3f}, worst relative difference {worst:.2e}")
+
+
+def count(options):
+    import timm
+    import torchvision
+
+    def size(module):
+        return sum(p.numel() for p in module.parameters())
+
+    for name, theirs in (
+        ("wide_resnet_50", "wide_resnet50_2"),
+        ("resnet50", "resnet50"),
+        ("resnet18", "resnet18"),
+    ):
+        model = getattr(torchvision.models, theirs)(weights=None)
+        names = {k for k in model.state_dict() if not k.startswith("fc.")}
+        ours = Backbone(name, "imagenet", 4)
+        same = names == set(ours.state_dict())
+        print(f"{name}: {size(ours)}, torchvision's {size(model) - size(model.fc)}, names {same}")
+    model = timm.create_model("resnetv2_50x1_bit", pretrained=False)
+    ours = Bit("bit_r50x1", "imagenet", 4)
+    state = {k: v for k, v in model.state_dict().items() if not k.startswith("head.")}
+    ours.load_state_dict(state, strict=True)
+    image = torch.rand(1, 3, 224, 224)
+    with torch.no_grad():
+        want = model.double().eval().forward_features(image.double())
+        got = torch.relu(ours.double().norm(ours(image.double())[3]))
+    worst = (got - want).abs().max() / want.abs().max()
+    print(f"bit_r50x1: {size(ours)}, timm's {size(model) - size(model.head)}, off by {worst:.1e}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -109,19 +208,30 @@ def main():
         command.add_argument("--stem", default="imagenet")
         command.add_argument("--backbone", default="wide_resnet_50")
         command.add_argument("--only-fine", action="store_true")
+        command.add_argument("--fusion", default="concat")
+        command.add_argument("--coarse-stages", type=int, default=3)
+        command.add_argument("--shared-trunk", action="store_true")
+        command.add_argument("--coarse-classes", type=int, default=20)
+        command.add_argument("--fine-classes", type=int, default=100)
+        command.add_argument("--anywhere", action="store_true", help="make-weights for logits")
     command = commands.add_parser("compare")
     command.add_argument("ours")
     command.add_argument("theirs")
+    command = commands.add_parser("logits")
+    command.add_argument("checkpoint")
+    command.add_argument("image")
+    command.add_argument("ours")
+    commands.add_parser("count")
     options = parser.parse_args()
     if options.command == "compare":
         compare(options)
-    elif options.command == "train":
-        train(options)
+    elif options.command in ("train", "logits", "count"):
+        {"train": train, "logits": logits, "count": count}[options.command](options)
     else:
         torch.manual_seed(0)
-        model = HCNN(options.backbone, options.stem, 20, 100, options.only_fine)
+        model = make_model(options, options.coarse_classes, options.fine_classes)
         if options.command == "make-weights":
-            start_gently(model)
+            (start_anywhere if options.anywhere else start_gently)(model)
             save_file(model.state_dict(), options.weights)
         else:
             print(model.load_state_dict(load_file(options.weights), strict=True))

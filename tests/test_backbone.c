@@ -1,0 +1,215 @@
+/* The tables of backbones and fusions: their names are the options' choices, the networks have as
+ * many parameters as torchvision's and timm's, and what freezes by default is what comes before the
+ * coarse backbone's last stage. */
+#include "check.h"
+#include "model/backbone.h"
+#include "model/fusion.h"
+#include "model/parameters.h"
+
+static bool is_choice(const char *choices, const char *name)
+{
+    size_t length = strlen(name);
+    const char *at = strstr(choices, name);
+    while (at && ((at > choices && at[-1] != '|') || (at[length] != '|' && at[length] != '\0')))
+        at = strstr(at + 1, name);
+    return at != NULL;
+}
+
+static size_t count_choices(const char *choices)
+{
+    size_t count = 1;
+    for (; *choices; choices++)
+        count += *choices == '|';
+    return count;
+}
+
+static void test_choices(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    for (; backbone_at(count); count++) {
+        assert_true(is_choice(backbone_choices, backbone_at(count)->name));
+        assert_ptr_equal(backbone_find(backbone_at(count)->name), backbone_at(count));
+    }
+    assert_int_equal(count, count_choices(backbone_choices));
+    assert_null(backbone_find("resnet1"));
+    for (count = 0; fusion_at(count); count++) {
+        assert_true(is_choice(fusion_choices, fusion_at(count)->name));
+        assert_ptr_equal(fusion_find(fusion_at(count)->name), fusion_at(count));
+    }
+    assert_int_equal(count, count_choices(fusion_choices));
+    assert_ptr_equal(fusion_find(NULL), &fusion_concat);
+    assert_null(fusion_find("conca"));
+}
+
+static const network_options cifar100 = {.backbone = "wide_resnet_50",
+                                         .coarse_classes = 20,
+                                         .fine_classes = 100,
+                                         .image_size = 224,
+                                         .batch_size = 1};
+
+static void build(const network_options *o, graph *g)
+{
+    error err;
+    CHECK_OK(hcnn_build(o, g, &err));
+}
+
+/* Trained elements of the parameters whose names start so. */
+static size_t size_of(const graph *g, const char *prefix)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < g->parameter_count; i++)
+        if (parameter_is_trained(&g->parameters[i]) &&
+            strncmp(g->parameters[i].name, prefix, strlen(prefix)) == 0)
+            size += g->parameters[i].count;
+    return size;
+}
+
+static void test_sizes(void **state)
+{
+    (void)state;
+    /* Without the classifiers: torchvision's models, and timm's resnetv2_50x1_bit. */
+    static const struct {
+        const char *name;
+        size_t size;
+    } published[] = {{"wide_resnet_50", 66834240},
+                     {"resnet50", 23508032},
+                     {"resnet18", 11176512},
+                     {"bit_r50x1", 23500352}};
+    for (size_t i = 0; i < sizeof published / sizeof published[0]; i++) {
+        graph g;
+        network_options o = cifar100;
+        o.backbone = published[i].name;
+        build(&o, &g);
+        assert_int_equal(size_of(&g, "fine_backbone."), published[i].size);
+        graph_free(&g);
+    }
+}
+
+/* The original's counts, and what other shapes of it come to. */
+static void test_shapes(void **state)
+{
+    (void)state;
+    enum { BODY = 66834240, COARSE_BODY = 24862528, HEADS = 20500 + 204900 };
+    static const struct {
+        network_options o; /* what differs */
+        size_t size;
+    } cases[] = {
+        {{.fusion = NULL}, 98215672},
+        {{.only_fine = true}, 67039140},
+        {{.fusion = "concat-bn-relu"}, BODY + COARSE_BODY + HEADS + 3072 * 2048 + 2 * 2048},
+        {{.fusion = "add"}, BODY + COARSE_BODY + HEADS + 1024 * 2048 + 2048},
+        {{.fusion = "gate"}, BODY + COARSE_BODY + HEADS + 1024 * 2048 + 2048},
+        {{.coarse_stages = 4}, 2 * BODY + HEADS + 20480 + 4096 * 2048 + 2048},
+        {{.shared_trunk = true}, BODY + HEADS},
+        {{.shared_trunk = true, .coarse_stages = 4}, BODY + HEADS + 20480},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        graph g;
+        network_options o = cifar100;
+        o.fusion = cases[i].o.fusion;
+        o.only_fine = cases[i].o.only_fine;
+        o.coarse_stages = cases[i].o.coarse_stages;
+        o.shared_trunk = cases[i].o.shared_trunk;
+        build(&o, &g);
+        assert_int_equal(size_of(&g, ""), cases[i].size);
+        graph_free(&g);
+    }
+}
+
+static bool is_frozen(const graph *g, const char *name)
+{
+    for (size_t i = 0; i < g->parameter_count; i++)
+        if (strcmp(g->parameters[i].name, name) == 0)
+            return g->parameters[i].frozen;
+    fail_msg("there is no %s", name);
+    return false;
+}
+
+static void test_default_freeze(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *backbone;
+        int stages;
+        bool shared;
+        const char *last_frozen, *first_free;
+    } cases[] = {
+        {"wide_resnet_50", 0, false, "coarse_backbone.layer2.3.bn3.bias",
+         "coarse_backbone.layer3.0.conv1.weight"},
+        {"resnet18", 4, false, "coarse_backbone.layer3.1.bn2.bias",
+         "coarse_backbone.layer4.0.conv1.weight"},
+        {"bit_r50x1", 0, false, "coarse_backbone.stages.1.blocks.3.conv3.weight",
+         "coarse_backbone.stages.2.blocks.0.downsample.conv.weight"},
+        {"resnet18", 0, true, NULL, "backbone.conv1.weight"},
+    };
+    error err;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        graph g;
+        network_options o = cifar100;
+        o.backbone = cases[i].backbone;
+        o.coarse_stages = cases[i].stages;
+        o.shared_trunk = cases[i].shared;
+        build(&o, &g);
+        CHECK_OK(parameters_freeze(&g, "default", &err));
+        assert_true(!cases[i].last_frozen || is_frozen(&g, cases[i].last_frozen));
+        assert_false(is_frozen(&g, cases[i].first_free));
+        assert_false(is_frozen(&g, "fine_classifier.weight"));
+        graph_free(&g);
+    }
+}
+
+/* From scratch each residual block of a ResNet starts as its shortcut; BiT's blocks cannot. */
+static void test_zero_start(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *backbone, *last;
+        size_t blocks;
+    } cases[] = {
+        {"resnet18", ".bn2.weight", 8}, {"resnet50", ".bn3.weight", 16}, {"bit_r50x1", "", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        graph g;
+        network_options o = cifar100;
+        o.backbone = cases[i].backbone;
+        o.only_fine = true;
+        build(&o, &g);
+        size_t zero = 0;
+        for (size_t p = 0; p < g.parameter_count; p++)
+            if (g.parameters[p].zero_from_scratch) {
+                assert_non_null(strstr(g.parameters[p].name, cases[i].last));
+                zero++;
+            }
+        assert_int_equal(zero, cases[i].blocks);
+        graph_free(&g);
+    }
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    error err;
+    graph g;
+    network_options o = cifar100;
+    o.backbone = "alexnet";
+    CHECK_FAILS(STATUS_USAGE, "resnet18", hcnn_build(&o, &g, &err));
+    graph_free(&g);
+    o = cifar100;
+    o.fusion = "sum";
+    CHECK_FAILS(STATUS_USAGE, "concat-bn-relu", hcnn_build(&o, &g, &err));
+    graph_free(&g);
+    o = cifar100;
+    o.coarse_stages = 5;
+    CHECK_FAILS(STATUS_USAGE, "stage 5", hcnn_build(&o, &g, &err));
+    graph_free(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_choices),    cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_shapes),     cmocka_unit_test(test_default_freeze),
+        cmocka_unit_test(test_zero_start), cmocka_unit_test(test_refused),
+    };
+    return cmocka_run_group_tests_name("backbone", tests, NULL, NULL);
+}
