@@ -146,6 +146,7 @@ def check_onnx(place, name, model, size, pictures, pixels):
 
 
 def check_network(place, tree, name, size, **shape):
+    torch.manual_seed(len(name))
     model = randomise(HCNN(shape.pop("backbone"), shape.pop("stem", "imagenet"), COARSE, FINE,
                            **shape), len(name))
     before = model.state_dict()
