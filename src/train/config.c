@@ -101,9 +101,10 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
                           "the layer that the coarse classifier stands on", .fallback = "layer3"),
         OPTION_ROW_FLAG("shared-trunk", &o->shared_trunk,
                         "one backbone for both classifiers, and no fusion: half the cost"),
-        OPTION_ROW_STRING("weights", &o->weights, "FILE",
-                          "start from a safetensors file: a whole network's, or torchvision's "
-                          "wide_resnet50_2 for both backbones"),
+        OPTION_ROW_STRING(
+            "weights", &o->weights, "FILE",
+            "start from a safetensors or .pth file: a whole network's, or one backbone's "
+            "of torchvision or timm, for both"),
         OPTION_ROW_STRING("freeze", &o->freeze, "NAMES",
                           "what does not learn: none, default (the coarse backbone before its last "
                           "layer), or names of "
