@@ -1,15 +1,20 @@
 // Raw images to the network's input y[n][h][w][3]. One work-item makes one pixel of y: it looks
-// where that pixel was before mirroring and rotating, and resizes just this one. Everything before
-// the normalisation is integer arithmetic, so every device makes the same pixels, Pillow's.
+// where that pixel was before mirroring, shifting and rotating, and resizes just this one.
+// Everything before the normalisation is integer arithmetic, so every device makes the same pixels,
+// Pillow's.
 
 // pixel_source of src/base/pixels.h
 typedef struct pixel_source {
     int offset;
     int width, height;
     int layout; // 0: planes of red, green, blue; 1: interleaved
+    int left, top;
+    int part_width, part_height;
     float sine, cosine;
+    int shift_x, shift_y;
     int flip;
-    int reserved;
+    int cut_left, cut_top;
+    int cut_side;
 } pixel_source;
 
 #define FRACTION_BITS 22 // of a filter's coefficients
@@ -54,13 +59,16 @@ inline int round_to_byte(int sum)
     return clamp((sum + (1 << (FRACTION_BITS - 1))) >> FRACTION_BITS, 0, 255);
 }
 
-// The three colours at (x, y) of the image resized to w x h: across each row, then down.
+// The three colours at (x, y) of the image's part resized to w x h: across each row, then down.
 inline int3 resized_pixel(global const uchar *pixels, const pixel_source image, int w, int h, int x,
                           int y)
 {
     const int step = image.layout ? 3 : 1;
     const int plane = image.layout ? 1 : image.width * image.height;
-    const filter across = filter_make(image.width, w, x), down = filter_make(image.height, h, y);
+    const bool whole = image.part_width == 0;
+    const filter across = filter_make(whole ? image.width : image.part_width, w, x);
+    const filter down = filter_make(whole ? image.height : image.part_height, h, y);
+    pixels += (image.top * image.width + image.left) * step;
     int kept[KEPT_TAPS];
     for (int i = 0; i < KEPT_TAPS && across.first + i < across.end; i++)
         kept[i] = filter_coefficient(across, across.first + i);
@@ -99,19 +107,40 @@ inline int2 rotated_from(const pixel_source image, int w, int h, int x, int y)
                   (int)((start_y + x * step_sine + y * step_cosine) >> 16));
 }
 
-kernel void input(global const uchar *pixels, global const pixel_source *images, global real *out,
-                  int w, int h, float mean_r, float mean_g, float mean_b, float deviation_r,
-                  float deviation_g, float deviation_b)
+inline bool is_inside(int2 at, int w, int h)
 {
-    const int x = get_global_id(0), y = get_global_id(1);
-    const size_t n = get_global_id(2);
-    const pixel_source image = images[n];
-    const int2 from = rotated_from(image, w, h, image.flip ? w - 1 - x : x, y);
+    return at.x >= 0 && at.x < w && at.y >= 0 && at.y < h;
+}
 
+inline bool is_cut(const pixel_source image, int x, int y)
+{
+    return x >= image.cut_left && x < image.cut_left + image.cut_side && y >= image.cut_top &&
+           y < image.cut_top + image.cut_side;
+}
+
+kernel void input(global const uchar *pixels, global const pixel_source *images, global real *out,
+                  ulong pixels_out, int w, int h, float mean_r, float mean_g, float mean_b,
+                  float deviation_r, float deviation_g, float deviation_b)
+{
+    const size_t at = get_global_id(0);
+    if (at >= pixels_out)
+        return;
+    const int x = (int)(at % w), y = (int)(at / w % h);
+    const pixel_source image = images[at / w / h];
+    out += at * 3;
+    if (is_cut(image, x, y)) {
+        for (int colour = 0; colour < 3; colour++)
+            real_set(0.0f, out + colour);
+        return;
+    }
+    const int2 turned = (int2)((image.flip ? w - 1 - x : x) + image.shift_x, y + image.shift_y);
     int3 value = (int3)(0);
-    if (from.x >= 0 && from.x < w && from.y >= 0 && from.y < h)
-        value = resized_pixel(pixels + image.offset, image, w, h, from.x, from.y);
-    out += ((n * h + y) * w + x) * 3;
+    if (is_inside(turned, w, h)) {
+        const bool upright = image.sine == 0.0f && image.cosine == 1.0f;
+        const int2 from = upright ? turned : rotated_from(image, w, h, turned.x, turned.y);
+        if (is_inside(from, w, h))
+            value = resized_pixel(pixels + image.offset, image, w, h, from.x, from.y);
+    }
     real_set((value.x / 255.0f - mean_r) / deviation_r, out);
     real_set((value.y / 255.0f - mean_g) / deviation_g, out + 1);
     real_set((value.z / 255.0f - mean_b) / deviation_b, out + 2);

@@ -53,7 +53,7 @@ static int set_up(void **state)
                                 .best_epoch = 2,
                                 .metrics_bytes = 99,
                                 .terms = {UINT64_MAX, 0.1, 3}};
-    f->state.sums = (metrics){.count = 64, .fine_loss = 1.0 / 3, .agree = 5};
+    f->state.sums = (metrics){.count = 64, .fine_loss = 1.0 / 3, .marginal_loss = 0.7, .agree = 5};
     const schedule_terms terms = {.lr = 0.3, .milestones = "7,13"};
     CHECK_OK(schedule_start(&f->state.rate, &terms, &err));
     CHECK_OK(checkpoint_save(f->run, f->net, &f->classes, f->optimizer, &f->state, true, &err));
@@ -91,6 +91,8 @@ static void test_round_trip(void **state)
     assert_int_equal(info.state.batch, 3);
     assert_true(info.state.best_loss == 0.1);
     assert_true(info.state.sums.fine_loss == 1.0 / 3);
+    assert_true(info.state.sums.marginal_loss == 0.7);
+    assert_null(info.options.marginal_parents);
     assert_int_equal(info.state.sums.agree, 5);
     assert_true(info.state.rate.lr == 0.3);
     assert_true(isinf(info.state.rate.best));
@@ -224,7 +226,14 @@ static void test_terms(void **state)
     assert_true(info.state.terms.coarse_weight == 0.1);
     assert_true(info.state.terms.fine_weight == 3);
     checkpoint_free_info(&info);
+    CHECK_OK(read_with(f, NETWORK,
+                       "{\"backbone\":\"tiny\",\"stem\":\"cifar\",\"only_fine\":true,"
+                       "\"image_size\":8,\"freeze\":\"none\",\"coarse_loss\":\"marginal\"}",
+                       &info, &err));
+    assert_ptr_equal(info.options.marginal_parents, info.classes.parents);
+    checkpoint_free_info(&info);
     CHECK_OK(read_with(f, RUN, good[RUN], &info, &err));
+    assert_null(info.options.marginal_parents);
     assert_true(info.state.terms.seed == UINT64_MAX);
     assert_true(info.state.terms.coarse_weight == 0.5 && info.state.terms.fine_weight == 3);
     checkpoint_free_info(&info);
@@ -300,6 +309,8 @@ static void test_foreign(void **state)
         {NETWORK, "\"none\"", "\"none\",\"fusion\":\"sum\"", "'fusion' is not"},
         {NETWORK, "\"none\"", "\"none\",\"shared_trunk\":1", "'shared_trunk' is not"},
         {NETWORK, "\"none\"", "\"none\",\"coarse_stages\":5", "'coarse_stages' is not"},
+        {NETWORK, "\"none\"", "\"none\",\"coarse_loss\":\"tail\"", "'coarse_loss' is not"},
+        {STATE, "\"agree\":0", "\"agree\":0,\"marginal_loss\":1", "'marginal_loss' is not"},
         {STATE, "7", "-7", "'step' is not"},
         {STATE, "\"epoch\":1", "\"epoch\":4294967296", "'epoch' is not"},
         {STATE, "\"batch\":2", "\"batch\":true", "'batch' is not"},

@@ -108,6 +108,8 @@ check_run "export without a checkpoint" 2 'needs one checkpoint' export -o "$scr
 check_run "export without a place" 2 'needs -o FILE' export "$network"
 check_run "weights that are no checkpoint" 1 'no checkpoint' \
     export "$scratch/plain.safetensors" -o "$scratch/x.onnx"
+check_run "PyTorch's file as a checkpoint" 1 'hcnn-cl import .* makes it a checkpoint' \
+    eval --checkpoint "$scratch/out.pth" --data "$tree"
 check_run "a name without a format" 2 'says no format' export "$network" -o "$scratch/x"
 check_run "a name of another format" 2 'is not of --format onnx' \
     export "$network" -o "$scratch/x.pth" --format onnx

@@ -20,9 +20,17 @@ static cl_mem label_buffer(device *dev, const int32_t *labels, size_t count)
     return buffer;
 }
 
+/* The losses beside that of the labels as they are. */
+typedef struct terms {
+    target_terms targets;
+    const int *parents; /* NULL: no marginal loss */
+    int parent_count;
+    float marginal_weight;
+} terms;
+
 /* labels may be NULL. */
-static outcome run(device *dev, const float *logits, int n, int classes, const int32_t *labels,
-                   float weight, bool want_gradient)
+static outcome run_terms(device *dev, const float *logits, int n, int classes,
+                         const int32_t *labels, const terms *also, float weight, bool want_gradient)
 {
     error err;
     size_t count = (size_t)n;
@@ -33,7 +41,14 @@ static outcome run(device *dev, const float *logits, int n, int classes, const i
     cl_mem device_labels = labels ? label_buffer(dev, labels, count) : NULL;
     cl_mem results;
     assert_ok(buffer_create(dev, count * sizeof(head_result), &results, &err), &err);
-    assert_ok(cross_entropy_forward(dev, t, device_labels, results, gradient, weight, &err), &err);
+    marginal_terms marginal = {NULL, also->parent_count, also->marginal_weight};
+    if (also->parents)
+        assert_ok(cross_entropy_tree(dev, also->parents, classes, also->parent_count,
+                                     &marginal.tree, &err),
+                  &err);
+    assert_ok(cross_entropy_forward(dev, t, device_labels, also->targets, marginal, results,
+                                    gradient, weight, &err),
+              &err);
     outcome o = {support_memory(count, sizeof(head_result)), NULL};
     assert_ok(buffer_read(dev, results, 0, o.results, count * sizeof(head_result), &err), &err);
     if (want_gradient)
@@ -42,7 +57,15 @@ static outcome run(device *dev, const float *logits, int n, int classes, const i
     tensor_release(&gradient);
     buffer_release(&device_labels);
     buffer_release(&results);
+    buffer_release(&marginal.tree);
     return o;
+}
+
+static outcome run(device *dev, const float *logits, int n, int classes, const int32_t *labels,
+                   float weight, bool want_gradient)
+{
+    const terms plain = {0};
+    return run_terms(dev, logits, n, classes, labels, &plain, weight, want_gradient);
 }
 
 static void outcome_free(outcome *o)
@@ -142,6 +165,204 @@ static void test_reference(void **state)
             double slope = (above - below) / (2 * step);
             assert_true(fabs(slope - (probabilities[j] - (j == label))) < 1e-8);
         }
+}
+
+/* ---- Smoothed and mixed targets, and the loss of the parents ---- */
+
+enum { MOST_CLASSES = 40 };
+
+/* One batch in double precision. */
+typedef struct problem {
+    int n, classes;
+    const int32_t *labels;
+    terms also;
+    double weight;
+} problem;
+
+static double target_of(const problem *p, int i, int j)
+{
+    double s = (double)p->also.targets.smoothing, share = (double)p->also.targets.partner_share;
+    double one_hot = (1 - share) * (p->labels[i] == j) + share * (p->labels[p->n - 1 - i] == j);
+    return (1 - s) * one_hot + s / p->classes;
+}
+
+/* Of losses[classes], minus the logarithms of the probabilities. */
+static double reference_target_loss(const problem *p, const double *losses, int i)
+{
+    double loss = 0;
+    for (int j = 0; j < p->classes; j++)
+        if (target_of(p, i, j) != 0)
+            loss += target_of(p, i, j) * losses[j];
+    return loss;
+}
+
+/* -sum of target * log(probability) over the parents, each a sum over its children; the logarithm
+ * of a sum of exponentials beside its largest term, since it may lie below what a double holds. */
+static double reference_marginal_loss(const problem *p, const double *losses, int i)
+{
+    double loss = 0;
+    for (int parent = 0; parent < p->also.parent_count; parent++) {
+        double target = 0, least = INFINITY, sum = 0;
+        for (int j = 0; j < p->classes; j++)
+            if (p->also.parents[j] == parent) {
+                target += target_of(p, i, j);
+                least = fmin(least, losses[j]);
+            }
+        for (int j = 0; j < p->classes; j++)
+            if (p->also.parents[j] == parent)
+                sum += exp(least - losses[j]);
+        if (target != 0)
+            loss += target * (least - log(sum));
+    }
+    return loss;
+}
+
+static void reference_losses(const problem *p, const double *row, int i, double *loss,
+                             double *marginal)
+{
+    double losses[MOST_CLASSES];
+    losses[0] = reference_loss(row, p->classes, 0);
+    for (int j = 1; j < p->classes; j++)
+        losses[j] = losses[0] + row[0] - row[j];
+    *loss = reference_target_loss(p, losses, i);
+    *marginal = p->also.parents ? reference_marginal_loss(p, losses, i) : 0;
+}
+
+static double reference_whole(const problem *p, const double *row, int i)
+{
+    double loss, marginal;
+    reference_losses(p, row, i, &loss, &marginal);
+    return p->weight / p->n * loss + (double)p->also.marginal_weight / p->n * marginal;
+}
+
+/* The slope by finite differences, so that no formula is trusted. */
+static double reference_slope(const problem *p, double *row, int i, int j)
+{
+    const double step = 1e-5;
+    double value = row[j];
+    row[j] = value + step;
+    double above = reference_whole(p, row, i);
+    row[j] = value - step;
+    double below = reference_whole(p, row, i);
+    row[j] = value;
+    return (above - below) / (2 * step);
+}
+
+static void expect_results(const problem *p, double *wide, const outcome *o)
+{
+    size_t count = (size_t)p->n;
+    double *losses = support_memory(2 * count, sizeof *losses);
+    float *got = support_memory(2 * count, sizeof *got);
+    for (int i = 0; i < p->n; i++) {
+        double *row = wide + (size_t)i * (size_t)p->classes;
+        int dominant = p->labels[p->also.targets.partner_share > 0.5f ? p->n - 1 - i : i], rank = 0;
+        for (int j = 0; j < p->classes; j++)
+            rank += row[j] > row[dominant] || (row[j] == row[dominant] && j < dominant);
+        assert_int_equal(o->results[i].label, dominant);
+        assert_int_equal(o->results[i].rank, rank);
+        reference_losses(p, row, i, &losses[2 * i], &losses[2 * i + 1]);
+        got[2 * i] = o->results[i].loss;
+        got[2 * i + 1] = o->results[i].marginal_loss;
+    }
+    assert_close(got, losses, 2 * count, 5e-6, 5e-6);
+    free(losses);
+    free(got);
+}
+
+/* Any tree: parents without children, with one, with most of them. */
+static void draw_problem(uint64_t seed, problem *p, int parents[MOST_CLASSES], int32_t labels[7])
+{
+    *p = (problem){.n = support_pick(seed, 0, 1, 7),
+                   .classes = support_pick(seed, 1, 2, MOST_CLASSES),
+                   .labels = labels,
+                   .weight = 1.75};
+    p->also.targets.smoothing = support_pick(seed, 2, 0, 1) ? 0.1f : 0;
+    p->also.targets.partner_share = (float)support_pick(seed, 3, 0, 4) / 4;
+    p->also.parent_count = support_pick(seed, 4, 1, 12);
+    p->also.marginal_weight = 0.75f;
+    p->also.parents = support_pick(seed, 5, 0, 2) ? parents : NULL;
+    for (int j = 0; j < p->classes; j++)
+        parents[j] = support_pick(seed, 10 + (uint64_t)j, 0, p->also.parent_count - 1);
+    for (int i = 0; i < p->n; i++)
+        labels[i] = support_pick(seed, 60 + (uint64_t)i, 0, p->classes - 1);
+}
+
+static void expect_terms(device *dev, uint64_t seed, double spread)
+{
+    int parents[MOST_CLASSES];
+    int32_t labels[7];
+    problem p;
+    draw_problem(seed, &p, parents, labels);
+    int classes = p.classes;
+    size_t size = (size_t)(p.n * classes);
+    float *logits = support_activations(dev, size, seed, -spread, spread);
+    double *wide = support_widen(logits, size), *want = support_memory(size, sizeof *want);
+    outcome o = run_terms(dev, logits, p.n, classes, labels, &p.also, (float)p.weight, true);
+    expect_results(&p, wide, &o);
+    for (int i = 0; i < p.n; i++)
+        for (int j = 0; j < classes; j++)
+            want[i * classes + j] = reference_slope(&p, wide + i * classes, i, j);
+    double rounding = support_rounding(dev), smallest = support_smallest(dev);
+    assert_close(o.gradient, want, size, 5e-6 + rounding, 2e-6 + smallest);
+    outcome_free(&o);
+    free(logits);
+    free(wide);
+    free(want);
+}
+
+static void test_terms(void **state)
+{
+    for (uint64_t seed = 500; seed < 580; seed++)
+        expect_terms(*state, seed, seed % 3 == 0 ? 20 : 2);
+}
+
+/* A parent whose probability is no float still has a logarithm and a slope, and the gradient may
+ * take the logits' place. */
+static void test_unlikely_parent(void **state)
+{
+    const float logits[] = {200, 1, 200, 0};
+    const int parents[] = {0, 1, 0, 1};
+    const int32_t label = 3;
+    const terms also = {.parents = parents, .parent_count = 2, .marginal_weight = 2};
+    outcome o = run_terms(*state, logits, 1, 4, &label, &also, 0, true);
+    const double loss = 200 + log(2) - log(exp(1) + 1);
+    assert_true(fabs((double)o.results[0].marginal_loss - loss) < 1e-4);
+    const double up = exp(1) / (exp(1) + 1);
+    const double want[] = {1, -2 * up, 1, -2 * (1 - up)};
+    assert_close(o.gradient, want, 4, 1e-6 + support_rounding(*state), 1e-6);
+    outcome_free(&o);
+    error err;
+    cl_mem tree, labels = label_buffer(*state, &label, 1), results;
+    assert_ok(cross_entropy_tree(*state, parents, 4, 2, &tree, &err), &err);
+    assert_ok(buffer_create(*state, sizeof(head_result), &results, &err), &err);
+    tensor t = support_tensor(*state, 1, 1, 1, 4, logits);
+    const target_terms plain = {0};
+    const marginal_terms marginal = {tree, 2, 2};
+    assert_ok(cross_entropy_forward(*state, t, labels, plain, marginal, results, t, 0, &err), &err);
+    float *got = support_read(*state, t);
+    assert_close(got, want, 4, 1e-6 + support_rounding(*state), 1e-6);
+    free(got);
+    tensor_release(&t);
+    buffer_release(&tree);
+    buffer_release(&labels);
+    buffer_release(&results);
+}
+
+/* A logit without a part in the target may be infinite; a partner's label has to be a class. */
+static void test_absent_partner(void **state)
+{
+    const float logits[] = {-INFINITY, 1, 2, 0, 1, 2};
+    const int32_t labels[] = {2, 7};
+    terms also = {0};
+    outcome o = run_terms(*state, logits, 2, 3, labels, &also, 1, true);
+    assert_true(isfinite(o.results[0].loss) && isnan(o.results[1].loss));
+    outcome_free(&o);
+    also.targets.partner_share = 0.25f;
+    o = run_terms(*state, logits, 2, 3, labels, &also, 1, true);
+    assert_true(isnan(o.results[0].loss) && isnan(o.results[1].loss));
+    for (int i = 0; i < 6; i++)
+        assert_true(isnan(o.gradient[i]));
+    outcome_free(&o);
 }
 
 static void test_ties(void **state)
@@ -258,11 +479,20 @@ static void test_same_bits_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reference), cmocka_unit_test(test_random),
-        cmocka_unit_test(test_ties),      cmocka_unit_test(test_huge_logits),
-        cmocka_unit_test(test_nan),       cmocka_unit_test(test_no_label),
-        cmocka_unit_test(test_softmax),   cmocka_unit_test(test_same_bits_again),
-        support_half_test(test_random),   support_half_test(test_nan),
+        cmocka_unit_test(test_reference),
+        cmocka_unit_test(test_terms),
+        cmocka_unit_test(test_unlikely_parent),
+        cmocka_unit_test(test_absent_partner),
+        support_half_test(test_terms),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_huge_logits),
+        cmocka_unit_test(test_nan),
+        cmocka_unit_test(test_no_label),
+        cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_same_bits_again),
+        support_half_test(test_random),
+        support_half_test(test_nan),
         support_half_test(test_softmax),
     };
     return cmocka_run_group_tests_name("cross_entropy", tests, support_open_device,

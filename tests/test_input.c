@@ -1,5 +1,7 @@
-/* Tests of src/ops/input.c: against what Pillow made (golden/input.h), and against Pillow's
- * algorithm written down again here, in double precision as there. */
+/* Tests of src/ops/input.c: against what Pillow and torchvision made (golden/input.h,
+ * golden/augment.h), and against Pillow's algorithm written down again here, in double precision as
+ * there. */
+#include "golden/augment.h"
 #include "golden/input.h"
 #include "ops/input.h"
 #include "support.h"
@@ -46,12 +48,18 @@ static float *run(device *dev, const unsigned char *pixels, size_t bytes,
 
 /* Whether the values are these bytes, normalised: a byte more or less is a difference of 0.014,
  * what single precision leaves of the three operations some 1e-7. */
-static void expect_normalised(const device *dev, const float *got, const unsigned char *want,
-                              size_t count)
+static double *normalised(const unsigned char *bytes, size_t count)
 {
     double *wide = support_memory(count, sizeof *wide);
     for (size_t i = 0; i < count; i++)
-        wide[i] = (want[i] / 255.0 - (double)input_mean[i % 3]) / (double)input_deviation[i % 3];
+        wide[i] = (bytes[i] / 255.0 - (double)input_mean[i % 3]) / (double)input_deviation[i % 3];
+    return wide;
+}
+
+static void expect_normalised(const device *dev, const float *got, const unsigned char *want,
+                              size_t count)
+{
+    double *wide = normalised(want, count);
     assert_close(got, wide, count, 1e-6 + support_rounding(dev), 1e-6);
     free(wide);
 }
@@ -107,6 +115,39 @@ static void test_pillow(void **state)
     }
 }
 
+static void expect_golden_augment(device *dev, const struct golden_augment *g, uint32_t seed)
+{
+    const double radians = g->angle * acos(-1) / 180;
+    size_t bytes = (size_t)(g->width * g->height * 3), count = (size_t)(g->size * g->size * 3);
+    unsigned char *picture = support_memory(bytes, 1), *want = support_memory(count, 1);
+    fill_picture(picture, bytes, seed);
+    const pixel_source image = {.width = g->width,
+                                .height = g->height,
+                                .layout = PIXELS_INTERLEAVED,
+                                .left = g->part[0],
+                                .top = g->part[1],
+                                .part_width = g->part[2],
+                                .part_height = g->part[3],
+                                .sine = (float)sin(radians),
+                                .cosine = (float)cos(radians),
+                                .shift_x = g->shift_x,
+                                .shift_y = g->shift_y,
+                                .flip = g->flip};
+    assert_int_equal(strlen(g->values), 2 * count);
+    for (size_t i = 0; i < count; i++)
+        want[i] =
+            (unsigned char)(hexadecimal(g->values[2 * i]) * 16 + hexadecimal(g->values[2 * i + 1]));
+    expect_bytes(dev, picture, bytes, &image, 1, g->size, g->size, want);
+    free(want);
+    free(picture);
+}
+
+static void test_torchvision(void **state)
+{
+    for (uint32_t i = 0; i < sizeof golden_augments / sizeof *golden_augments; i++)
+        expect_golden_augment(*state, &golden_augments[i], i + 31);
+}
+
 /* One pass of Pillow's resize along an axis: `lines` lines of `in` bytes become lines of `out`;
  * step and stride lead to the next byte of a line and to the next line. */
 static void reference_pass(const unsigned char *from, unsigned char *to, int in, int out, int lines,
@@ -143,7 +184,7 @@ static void reference_resize(const unsigned char *picture, int width, int height
 
 /* Image.rotate's matrix about the centre, then Pillow's affine transform with 16 bits. */
 static void reference_rotate(const unsigned char *from, int w, int h, double sine, double cosine,
-                             bool flip, unsigned char *to)
+                             unsigned char *to)
 {
     double left = w / 2.0 - cosine * w / 2.0 + sine * h / 2.0;
     double top = h / 2.0 - sine * w / 2.0 - cosine * h / 2.0;
@@ -156,12 +197,72 @@ static void reference_rotate(const unsigned char *from, int w, int h, double sin
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++) {
             long long sx = (x0 + x * xx + y * xy) >> 16, sy = (y0 + x * yx + y * xx) >> 16;
-            unsigned char *out = to + (y * w + (flip ? w - 1 - x : x)) * 3;
+            unsigned char *out = to + (y * w + x) * 3;
             if (sx < 0 || sx >= w || sy < 0 || sy >= h)
                 memset(out, 0, 3);
             else
                 memcpy(out, from + (sy * w + sx) * 3, 3);
         }
+}
+
+static void reference_crop(const unsigned char *from, int w, int h, const pixel_source *p,
+                           unsigned char *to)
+{
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            int sx = x + p->shift_x, sy = y + p->shift_y;
+            unsigned char *out = to + (y * w + (p->flip ? w - 1 - x : x)) * 3;
+            if (sx < 0 || sx >= w || sy < 0 || sy >= h)
+                memset(out, 0, 3);
+            else
+                memcpy(out, from + (sy * w + sx) * 3, 3);
+        }
+}
+
+/* `picture`, interleaved, by all that p says, in new memory. */
+static double *reference_image(const unsigned char *picture, const pixel_source *p, int w, int h)
+{
+    size_t size = (size_t)(w * h * 3);
+    int pw = p->part_width ? p->part_width : p->width;
+    int ph = p->part_width ? p->part_height : p->height;
+    unsigned char *part = support_memory((size_t)(pw * ph * 3), 1);
+    unsigned char *a = support_memory(size, 1), *b = support_memory(size, 1);
+    for (int y = 0; y < ph; y++)
+        memcpy(part + y * pw * 3, picture + ((p->top + y) * p->width + p->left) * 3,
+               (size_t)(pw * 3));
+    reference_resize(part, pw, ph, w, h, a);
+    reference_rotate(a, w, h, p->sine, p->cosine, b);
+    reference_crop(b, w, h, p, a);
+    double *wide = normalised(a, size);
+    for (int y = p->cut_top; y < p->cut_top + p->cut_side; y++)
+        for (int x = p->cut_left; x < p->cut_left + p->cut_side; x++)
+            for (int colour = 0; colour < 3; colour++)
+                if (x >= 0 && x < w && y >= 0 && y < h)
+                    wide[(y * w + x) * 3 + colour] = 0;
+    free(part);
+    free(a);
+    free(b);
+    return wide;
+}
+
+/* A part, a crop and a square cut out, each in one of two images. */
+static void draw_augmentations(pixel_source *p, int w, int h, uint64_t seed, uint64_t draw)
+{
+    if (support_pick(seed, draw, 0, 1)) {
+        p->part_width = support_pick(seed, draw + 1, 1, p->width);
+        p->part_height = support_pick(seed, draw + 2, 1, p->height);
+        p->left = support_pick(seed, draw + 3, 0, p->width - p->part_width);
+        p->top = support_pick(seed, draw + 4, 0, p->height - p->part_height);
+    }
+    if (support_pick(seed, draw + 5, 0, 1)) {
+        p->shift_x = support_pick(seed, draw + 6, -w - 1, w + 1);
+        p->shift_y = support_pick(seed, draw + 7, -4, 4);
+    }
+    if (support_pick(seed, draw + 8, 0, 1)) {
+        p->cut_side = support_pick(seed, draw + 9, 1, w);
+        p->cut_left = support_pick(seed, draw + 10, -p->cut_side, w);
+        p->cut_top = support_pick(seed, draw + 11, -p->cut_side, h);
+    }
 }
 
 /* One batch of images that differ in everything, behind each other in memory. */
@@ -170,7 +271,7 @@ static void expect_batch(device *dev, uint64_t seed, int n, int h, int w, int la
     pixel_source images[4];
     size_t bytes = 0, out_size = (size_t)(h * w * 3);
     for (int i = 0; i < n; i++) {
-        uint64_t draw = (uint64_t)i * 8;
+        uint64_t draw = (uint64_t)i * 24;
         double angle = support_pick(seed, draw, -1800, 1800) / 1800.0 * acos(-1);
         if (support_pick(seed, draw + 1, 0, 2) == 0)
             angle = 0;
@@ -183,11 +284,11 @@ static void expect_batch(device *dev, uint64_t seed, int n, int h, int w, int la
             .cosine = (float)cos(angle),
             .flip = support_pick(seed, draw + 5, 0, 1),
         };
+        draw_augmentations(&images[i], w, h, seed, draw + 8);
         bytes += (size_t)(images[i].width * images[i].height * 3) + 1;
     }
     unsigned char *pixels = support_memory(bytes, 1), *picture = support_memory(bytes, 1);
-    unsigned char *resized = support_memory(out_size, 1);
-    unsigned char *want = support_memory((size_t)n * out_size, 1);
+    double *want[4];
     for (int i = 0; i < n; i++) {
         const pixel_source *p = &images[i];
         size_t count = (size_t)(p->width * p->height);
@@ -196,14 +297,17 @@ static void expect_batch(device *dev, uint64_t seed, int n, int h, int w, int la
             to_planar(picture, pixels + p->offset, count);
         else
             memcpy(pixels + p->offset, picture, count * 3);
-        reference_resize(picture, p->width, p->height, w, h, resized);
-        reference_rotate(resized, w, h, p->sine, p->cosine, p->flip, want + (size_t)i * out_size);
+        want[i] = reference_image(picture, p, w, h);
     }
-    expect_bytes(dev, pixels, bytes, images, n, h, w, want);
+    float *got = run(dev, pixels, bytes, images, n, h, w);
+    for (int i = 0; i < n; i++) {
+        assert_close(got + (size_t)i * out_size, want[i], out_size, 1e-6 + support_rounding(dev),
+                     1e-6);
+        free(want[i]);
+    }
+    free(got);
     free(pixels);
     free(picture);
-    free(resized);
-    free(want);
 }
 
 static void test_random(void **state)
@@ -285,10 +389,11 @@ static void test_same_bits_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pillow),          cmocka_unit_test(test_random),
-        cmocka_unit_test(test_large_reduction), cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_normalisation),   cmocka_unit_test(test_same_bits_again),
-        support_half_test(test_random),         support_half_test(test_normalisation),
+        cmocka_unit_test(test_torchvision),     cmocka_unit_test(test_pillow),
+        cmocka_unit_test(test_random),          cmocka_unit_test(test_large_reduction),
+        cmocka_unit_test(test_identity),        cmocka_unit_test(test_normalisation),
+        cmocka_unit_test(test_same_bits_again), support_half_test(test_random),
+        support_half_test(test_normalisation),
     };
     return cmocka_run_group_tests_name("input", tests, support_open_device, support_close_device);
 }

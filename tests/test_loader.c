@@ -60,8 +60,9 @@ static loader *make_loader(const image_set *set, int threads, bool shuffle, bool
 {
     error err;
     loader *made;
-    const loader_options options = {
-        .batch_size = BATCH, .threads = threads, .seed = 7, .shuffle = shuffle, .augment = augment};
+    loader_options options = {
+        .batch_size = BATCH, .threads = threads, .seed = 7, .shuffle = shuffle, .image_size = 4};
+    CHECK_OK(augment_parse(augment ? "default" : "none", &options.augment, &err));
     CHECK_OK(loader_create(set, NULL, set->count, &options, &made, &err));
     assert_int_equal(loader_batches(made), BATCHES);
     return made;
@@ -80,6 +81,62 @@ static void test_threads_change_nothing(void **state)
     loader_free(one);
     loader_free(many);
     free_set(&set);
+}
+
+/* All that the device is told of an epoch: descriptions of images, and of batches. */
+typedef struct orders {
+    pixel_source images[IMAGES];
+    batch_mix mixes[BATCHES];
+} orders;
+
+static orders record_orders(int threads, const char *augment, uint32_t epoch, size_t first)
+{
+    error err;
+    const batch *b;
+    loader *from;
+    orders o = {0};
+    image_set set = make_set();
+    loader_options options = {.batch_size = BATCH, .threads = threads, .seed = 9, .shuffle = true};
+    options.image_size = 4;
+    CHECK_OK(augment_parse(augment, &options.augment, &err));
+    CHECK_OK(loader_create(&set, NULL, set.count, &options, &from, &err));
+    CHECK_OK(loader_start(from, epoch, first, &err));
+    CHECK_OK(loader_next(from, &b, &err));
+    while (b) {
+        memcpy(&o.images[b->position], b->images, sizeof(pixel_source) * (size_t)b->count);
+        o.mixes[b->position / BATCH] = b->mix;
+        loader_recycle(from, b);
+        CHECK_OK(loader_next(from, &b, &err));
+    }
+    loader_free(from);
+    free_set(&set);
+    return o;
+}
+
+/* The same for any number of threads, and from the middle of an epoch on. */
+static void test_augmentations(void **state)
+{
+    (void)state;
+    static const char all[] = "crop=2,flip,rotate=20,resized-crop=0.1,cutout=2,mixup=0.2,cutmix=1";
+    int mixed = 0, boxed = 0;
+    for (uint32_t epoch = 0; epoch < 20; epoch++) {
+        orders one = record_orders(1, all, epoch, 0), many = record_orders(7, all, epoch, 0);
+        orders tail = record_orders(3, all, epoch, 2);
+        assert_memory_equal(&one, &many, sizeof one);
+        assert_memory_equal(tail.images + 2 * BATCH, one.images + 2 * BATCH,
+                            sizeof(pixel_source) * (IMAGES - 2 * BATCH));
+        assert_memory_equal(tail.mixes + 2, one.mixes + 2, sizeof(batch_mix) * (BATCHES - 2));
+        for (int i = 0; i < IMAGES; i++)
+            assert_true(one.images[i].part_width > 0 && one.images[i].cut_side == 2);
+        for (int i = 0; i < BATCHES; i++) {
+            mixed += one.mixes[i].partner_share > 0 && one.mixes[i].right == 0;
+            boxed += one.mixes[i].right > 0;
+        }
+    }
+    assert_true(mixed > 20 && boxed > 20);
+    orders none = record_orders(2, "none", 0, 0);
+    for (int i = 0; i < BATCHES; i++)
+        assert_true(none.mixes[i].partner_share == 0);
 }
 
 static void test_every_image_once(void **state)
@@ -425,6 +482,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_change_nothing),
+        cmocka_unit_test(test_augmentations),
         cmocka_unit_test(test_every_image_once),
         cmocka_unit_test(test_plain_order),
         cmocka_unit_test(test_resume_in_the_middle),

@@ -6,10 +6,11 @@
 
 static const int parents[] = {0, 0, 1, 1, 1};
 
-/* loss, rank, guess, label */
-static head_result coarse[] = {{0.5f, 0, 0, 0}, {1.5f, 1, 1, 0}, {2.0f, 5, 0, 1}, {0.25f, 0, 1, 1}};
+/* loss, rank, guess, label, marginal loss */
+static head_result coarse[] = {
+    {0.5f, 0, 0, 0, 0}, {1.5f, 1, 1, 0, 0}, {2.0f, 5, 0, 1, 0}, {0.25f, 0, 1, 1, 0}};
 static head_result fine[] = {
-    {1.0f, 0, 1, 1}, {2.0f, 4, 0, 1}, {4.0f, 5, 3, 2}, {8.0f, INT32_MAX, 4, 3}};
+    {1.0f, 0, 1, 1, 0}, {2.0f, 4, 0, 1, 0}, {4.0f, 5, 3, 2, 0}, {8.0f, INT32_MAX, 4, 3, 0}};
 
 static metrics add_all(void)
 {
@@ -72,6 +73,21 @@ static void nothing_is_zero(void **state)
     assert_true(metrics_share(&sums, 0) == 0.0);
 }
 
+/* The coarse weight is that of both coarse losses, of which --only-fine may have one. */
+static void marginal_losses(void **state)
+{
+    (void)state;
+    metrics sums = {0};
+    head_result results[] = {{1.0f, 0, 1, 1, 0.5f}, {3.0f, 4, 0, 1, 2.5f}};
+    step_results step = {.count = 2, .fine = results};
+    metrics_add(&sums, &step, NULL);
+    assert_true(metrics_mean_marginal_loss(&sums) == 1.5);
+    assert_true(metrics_loss(&sums, 3.0, 2.0) == 8.5);
+    assert_true(metrics_loss(&sums, 0.0, 2.0) == 4.0);
+    sums.coarse_loss = 8;
+    assert_true(metrics_loss(&sums, 3.0, 2.0) == 20.5);
+}
+
 /* A loss that is not finite shows, unless its weight is 0. */
 static void losses_that_are_not_finite(void **state)
 {
@@ -85,11 +101,9 @@ static void losses_that_are_not_finite(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(batches_add_up),
-        cmocka_unit_test(means_and_shares),
-        cmocka_unit_test(only_fine),
-        cmocka_unit_test(nothing_is_zero),
-        cmocka_unit_test(losses_that_are_not_finite),
+        cmocka_unit_test(batches_add_up),  cmocka_unit_test(means_and_shares),
+        cmocka_unit_test(only_fine),       cmocka_unit_test(nothing_is_zero),
+        cmocka_unit_test(marginal_losses), cmocka_unit_test(losses_that_are_not_finite),
     };
     return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
 }

@@ -24,14 +24,21 @@ typedef struct golden {
     int size;
 } golden;
 
-static void open_golden(const char *name, golden *g)
+static safetensors_file *open_file(const char *name)
 {
     const char *source = getenv("srcdir");
     char path[512];
     error err;
+    safetensors_file *file;
     snprintf(path, sizeof path, "%s/tests/golden/network-%s.safetensors", source ? source : ".",
              name);
-    assert_ok(safetensors_open(path, &g->file, &err), &err);
+    assert_ok(safetensors_open(path, &file, &err), &err);
+    return file;
+}
+
+static void open_golden(const char *name, golden *g)
+{
+    g->file = open_file(name);
     g->size = atoi(safetensors_metadata(g->file, "size"));
     g->optimizer = safetensors_metadata(g->file, "optimizer");
     const char *fusion = safetensors_metadata(g->file, "fusion");
@@ -142,7 +149,12 @@ static void make_batch(const golden *g, host_batch *b)
         b->coarse[i] = (int32_t)coarse[i];
         b->fine[i] = (int32_t)fine[i];
     }
-    b->batch = (network_batch){BATCH, b->pixels, count, b->images, b->coarse, b->fine};
+    b->batch = (network_batch){.count = BATCH,
+                               .pixels = b->pixels,
+                               .pixel_bytes = count,
+                               .images = b->images,
+                               .coarse = b->coarse,
+                               .fine = b->fine};
     free(images);
     free(coarse);
     free(fine);
@@ -170,7 +182,7 @@ static void compare_logits(network *net, const golden *g, const char *prefix)
 }
 
 /* The input is NHWC on the device and NCHW in PyTorch. */
-static void compare_input(network *net, const golden *g)
+static void compare_input(network *net, const golden *g, const golden *from, const char *prefix)
 {
     error err;
     size_t area = (size_t)(g->size * g->size), count = BATCH * 3 * area;
@@ -178,7 +190,7 @@ static void compare_input(network *net, const golden *g)
     assert_ok(network_read_input(net, nhwc, &err), &err);
     for (size_t i = 0; i < count; i++)
         nchw[(i / (3 * area) * 3 + i % 3) * area + i % (3 * area) / 3] = nhwc[i];
-    compare(g, "", "input", nchw, 1e-6);
+    compare(from, prefix, "input", nchw, 1e-6);
     free(nhwc);
     free(nchw);
 }
@@ -245,7 +257,7 @@ static void check_golden(device *dev, const char *name)
     for (int step = 1; step <= STEPS; step++) {
         run_step(net, &b, STEP_TRAIN);
         if (step == 1) {
-            compare_input(net, &g);
+            compare_input(net, &g, &g, "");
             compare_logits(net, &g, "train.");
             compare_parameters(net, &g, "gradient.", true, false, gradient_tolerance);
             compare_parameters(net, &g, "running.", false, true, forward_tolerance);
@@ -324,6 +336,128 @@ static void test_bit_concat(void **state)
 static void test_bit_shared_layer4(void **state)
 {
     check_golden(*state, "bit-shared-layer4");
+}
+
+/* ---- Smoothed and mixed targets, and the marginal loss: make-mixed.py ---- */
+
+typedef struct mixed_case {
+    const char *name, *network; /* of tensors in network-mixed, of the golden file with the rest */
+    float smoothing;
+    batch_mix mix;
+    bool marginal;
+} mixed_case;
+
+static void set_labels(const golden *mixed, const mixed_case *c, host_batch *b)
+{
+    char name[64];
+    int32_t *const labels[] = {b->coarse, b->fine};
+    static const char *const heads[] = {"coarse", "fine"};
+    for (int h = 0; h < 2; h++) {
+        snprintf(name, sizeof name, "%s.%s", c->name, heads[h]);
+        int64_t *read = read_integers(mixed, name);
+        for (int i = 0; i < BATCH; i++)
+            labels[h][i] = (int32_t)read[i];
+        free(read);
+    }
+    b->batch.mix = c->mix;
+}
+
+static void compare_losses(const golden *mixed, const mixed_case *c, const step_results *r)
+{
+    size_t count;
+    float *want = read_golden(mixed, c->name, ".losses", &count);
+    double got[3] = {0};
+    for (int i = 0; i < BATCH; i++) {
+        got[0] += r->coarse ? (double)r->coarse[i].loss / BATCH : 0;
+        got[1] += (double)r->fine[i].loss / BATCH;
+        got[2] += (double)r->fine[i].marginal_loss / BATCH;
+    }
+    assert_int_equal(count, 3);
+    assert_true((got[2] > 0) == c->marginal);
+    assert_close(want, got, 3, forward_tolerance, forward_tolerance);
+    free(want);
+}
+
+static int compare_kept_gradients(network *net, const golden *mixed, const mixed_case *c)
+{
+    error err;
+    char prefix[64], full[256];
+    int compared = 0;
+    snprintf(prefix, sizeof prefix, "%s.gradient.", c->name);
+    for (size_t i = 0; i < network_parameter_count(net); i++) {
+        parameter *p = network_parameter(net, i);
+        snprintf(full, sizeof full, "%s%s", prefix, p->name);
+        if (!safetensors_find(mixed->file, full))
+            continue;
+        float *values = support_memory(p->count, sizeof *values);
+        assert_ok(network_gradient_read(net, p, values, &err), &err);
+        compare(mixed, prefix, p->name, values, gradient_tolerance);
+        free(values);
+        compared++;
+    }
+    return compared;
+}
+
+static void check_mixed(device *dev, const golden *mixed, const mixed_case *c)
+{
+    static const int parents[FINE] = {0, 1, 2, 0, 1, 2, 1};
+    golden g;
+    error err;
+    network *net;
+    host_batch b;
+    char prefix[64];
+    open_golden(c->network, &g);
+    g.options.marginal_parents = c->marginal ? parents : NULL;
+    assert_ok(network_create(dev, &g.options, &net, &err), &err);
+    load_before(net, &g);
+    make_batch(&g, &b);
+    set_labels(mixed, c, &b);
+    network_set_smoothing(net, c->smoothing);
+    compare_losses(mixed, c, run_step(net, &b, STEP_TRAIN));
+    snprintf(prefix, sizeof prefix, "%s.", c->name);
+    compare_input(net, &g, mixed, prefix);
+    assert_int_equal(compare_kept_gradients(net, mixed, c), g.options.only_fine ? 5 : 9);
+    free(b.pixels);
+    network_free(net);
+    safetensors_close(g.file);
+}
+
+static void test_mixed(void **state)
+{
+    static const mixed_case cases[] = {
+        {"mixup", "cifar-adam", 0.1f, {.partner_share = 0.3f}, true},
+        {"cutmix", "cifar-adam", 0, {56.0f / 121, 2, 3, 9, 11}, false},
+        {"alone", "only-fine-nesterov", 0.2f, {.partner_share = 0.625f}, true},
+        {"smooth", "cifar-adam", 0.25f, {.partner_share = 0}, false},
+    };
+    const golden mixed = {.file = open_file("mixed")};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        check_mixed(*state, &mixed, &cases[i]);
+    safetensors_close(mixed.file);
+}
+
+/* An evaluation is of the labels as they are. */
+static void test_evaluation_is_not_smoothed(void **state)
+{
+    golden g;
+    error err;
+    network *net;
+    host_batch b;
+    double losses[2] = {0};
+    open_golden("only-fine-nesterov", &g);
+    assert_ok(network_create(*state, &g.options, &net, &err), &err);
+    load_before(net, &g);
+    make_batch(&g, &b);
+    for (int i = 0; i < 2; i++) {
+        network_set_smoothing(net, (float)i * 0.5f);
+        const step_results *r = run_step(net, &b, STEP_EVALUATE);
+        for (int j = 0; j < BATCH; j++)
+            losses[i] += (double)r->fine[j].loss;
+    }
+    assert_true(losses[0] > 0 && losses[0] == losses[1]);
+    free(b.pixels);
+    network_free(net);
+    safetensors_close(g.file);
 }
 
 static const network_options small = {.backbone = "tiny",
@@ -484,6 +618,8 @@ int main(void)
         cmocka_unit_test(test_bit_gate),
         cmocka_unit_test(test_bit_concat),
         cmocka_unit_test(test_bit_shared_layer4),
+        cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_evaluation_is_not_smoothed),
         cmocka_unit_test(test_freeze),
         cmocka_unit_test(test_measure),
         cmocka_unit_test(test_same_seed_same_bits),

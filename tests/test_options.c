@@ -39,6 +39,7 @@ static const option_spec table[] = {
      .help = "Rate"},
     {.name = "data",
      .alias = "data-path",
+     .letter = 'd',
      .kind = OPTION_STRING,
      .target = &set.data,
      .argument = "DIR",
@@ -254,7 +255,7 @@ static void help_shows_defaults(void **state)
         "                            length that the line is wrapped\n"
         "  --seed N                  Seed (default: 0)\n"
         "  --lr X                    Rate (default: 0.008)\n"
-        "  --data DIR                Data (default: the run's)\n"
+        "  --data, -d DIR            Data (default: the run's)\n"
         "  --optimizer sgd|adam      Optimizer (default: sgd)\n"
         "  --help                    show this text\n"
         "\n"
@@ -262,6 +263,18 @@ static void help_shows_defaults(void **state)
         "  hcnn-cl train   # on the sample\n";
     assert_string_equal(text, expected);
     free(text);
+}
+
+static void letters_are_a_spelling(void **state)
+{
+    (void)state;
+    expect_ok(WORDS("-d", "here"));
+    assert_string_equal(set.data, "here");
+    expect_ok(WORDS("-d=there", "--only-fine"));
+    assert_string_equal(set.data, "there");
+    operands rest;
+    CHECK_FAILS(STATUS_USAGE, "-dhere", parse(&closed, &rest, WORDS("-dhere")));
+    CHECK_FAILS(STATUS_USAGE, "-x", parse(&closed, &rest, WORDS("-x", "here")));
 }
 
 int main(void)
@@ -281,6 +294,7 @@ int main(void)
         cmocka_unit_test(operands_are_kept_in_order),
         cmocka_unit_test(help_wins_over_everything),
         cmocka_unit_test(help_shows_defaults),
+        cmocka_unit_test(letters_are_a_spelling),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);
 }

@@ -63,7 +63,12 @@ static subject *open_network(const network_options *made, const char *precision,
         s->coarse[i] = i % COARSE;
         s->fine[i] = i % FINE;
     }
-    s->batch = (network_batch){BATCH, s->pixels, sizeof s->pixels, s->images, s->coarse, s->fine};
+    s->batch = (network_batch){.count = BATCH,
+                               .pixels = s->pixels,
+                               .pixel_bytes = sizeof s->pixels,
+                               .images = s->images,
+                               .coarse = s->coarse,
+                               .fine = s->fine};
     return s;
 }
 

@@ -164,6 +164,21 @@ static void other_types(void **state)
     safetensors_close(file);
 }
 
+static void doubles_are_rounded(void **state)
+{
+    const fixture *f = *state;
+    static const double values[] = {0.1, -1e-310, 1.0 + 1e-9};
+    error err;
+    safetensors_file *file;
+    float got[3];
+    write_raw(f, "{\"d\":{\"dtype\":\"F64\",\"shape\":[3],\"data_offsets\":[0,24]}}",
+              (const char *)values, sizeof values);
+    CHECK_OK(safetensors_open(f->path, &file, &err));
+    CHECK_OK(safetensors_read_f32(file, safetensors_find(file, "d"), got, &err));
+    assert_true(got[0] == 0.1f && got[1] == 0 && got[2] == 1);
+    safetensors_close(file);
+}
+
 static void every_truncation_is_found(void **state)
 {
     const fixture *f = *state;
@@ -357,6 +372,7 @@ int main(void)
         WITH_FILES(halves),
         WITH_FILES(brain_floats),
         WITH_FILES(other_types),
+        WITH_FILES(doubles_are_rounded),
         WITH_FILES(every_truncation_is_found),
         WITH_FILES(changed_bytes_are_survived),
         WITH_FILES(headers_that_lie),

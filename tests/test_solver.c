@@ -80,8 +80,12 @@ static void run_batch(subject *s, int set, int count, int parts)
     error err;
     int ticket;
     const step_results *results;
-    const network_batch batch = {count,     s->pixels[set], sizeof s->pixels[set],
-                                 s->images, s->coarse,      s->fine};
+    const network_batch batch = {.count = count,
+                                 .pixels = s->pixels[set],
+                                 .pixel_bytes = sizeof s->pixels[set],
+                                 .images = s->images,
+                                 .coarse = s->coarse,
+                                 .fine = s->fine};
     network_set_rate(s->net, (float)s->options.lr);
     CHECK_OK(network_step(s->net, &batch, STEP_TRAIN, 1.0f / (float)parts, 2.0f / (float)parts,
                           &ticket, &err));

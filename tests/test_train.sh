@@ -230,6 +230,23 @@ check "... a line for steps 2 and 4" [ "$(step_lines elsewhere.jsonl | cut -d, -
 check "... their loss is the weighted sum" weighted_sum elsewhere.jsonl
 check_run "milestones" 0 'lr 0.0008 ' train $tiny --epochs 2 --milestones 1 --run milestones
 
+# ---- Augmentation and losses ----
+
+check_run "every augmentation, smoothed labels, the tree without a coarse half" 0 'stopped after step 4' \
+    train $tiny --only-fine --label-smoothing 0.1 --coarse-loss marginal --max-steps 4 --run mixed \
+    --augment crop=4,flip,rotate=20,resized-crop=0.3,cutout=8,mixup=0.2,cutmix=1
+check_run "... which eval knows of" 0 '"marginal_loss":[0-9.]+,"fine_loss"' \
+    eval --checkpoint mixed/last.safetensors --json
+check_run "other weights for each epoch" 0 'whole test +loss' \
+    train $tiny --epochs 2 --loss-schedule 2:0.5:1 --run staged
+check "... in the epochs' lines" grep -q \
+    '"epoch":2,.*"coarse_weight":0.5,"fine_weight":1.0' staged/metrics.jsonl
+check_run "an augmentation that is not there" 2 \
+    "^hcnn-cl: --augment: there is no 'shear=3'; it is default, none, or a list" \
+    train $tiny --augment flip,shear=3 --run none
+check_run "a schedule of losses that is none" 2 "^hcnn-cl: --loss-schedule: '2:1'" \
+    train $tiny --loss-schedule 2:1 --run none
+
 # ---- Metrics elsewhere ----
 
 echo precious >kept.jsonl

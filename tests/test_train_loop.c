@@ -13,10 +13,29 @@
 status __real_solver_step(solver *s, double lr, uint64_t step, error *err);
 status __wrap_solver_step(solver *s, double lr, uint64_t step, error *err);
 
-static uint64_t failing_step; /* 0: none */
+status __real_network_step(network *net, const network_batch *batch, enum step_mode mode,
+                           float coarse_weight, float fine_weight, int *ticket, error *err);
+status __wrap_network_step(network *net, const network_batch *batch, enum step_mode mode,
+                           float coarse_weight, float fine_weight, int *ticket, error *err);
 
+static uint64_t failing_step;             /* 0: none */
+static double coarse_weight, fine_weight; /* of the batches since the last step */
+
+status __wrap_network_step(network *net, const network_batch *batch, enum step_mode mode,
+                           float coarse, float fine, int *ticket, error *err)
+{
+    if (mode == STEP_TRAIN) {
+        coarse_weight += coarse;
+        fine_weight += fine;
+    }
+    return __real_network_step(net, batch, mode, coarse, fine, ticket, err);
+}
+
+/* However many batches a step has, their losses' weights add up to the defaults'. */
 status __wrap_solver_step(solver *s, double lr, uint64_t step, error *err)
 {
+    assert_true(fabs(coarse_weight - 1) < 1e-6 && fabs(fine_weight - 2) < 1e-6);
+    coarse_weight = fine_weight = 0;
     if (step == failing_step)
         return error_set(err, STATUS_FAILED, "the update of step %llu fails, as the test wants",
                          (unsigned long long)step);
@@ -131,6 +150,7 @@ static int set_up(void **state)
     f->options.momentum = 0.9;
     f->options.seed = 5;
     failing_step = 0;
+    coarse_weight = fine_weight = 0;
     validation_losses = NULL;
     *state = f;
     return 0;
@@ -217,6 +237,16 @@ static char *read_metrics(const char *run)
     return (char *)text;
 }
 
+/* The number behind the first "NAME":. */
+static double value_of(const char *text, const char *name)
+{
+    char key[64];
+    snprintf(key, sizeof key, "\"%s\":", name);
+    const char *at = strstr(text, key);
+    assert_non_null(at);
+    return strtod(at + strlen(key), NULL);
+}
+
 /* Both runs came to the same end, to the bit. */
 static void assert_same_runs(const fixture *f)
 {
@@ -274,6 +304,44 @@ static void test_stop_in_tests(void **state)
 static void test_stop_in_last_tests(void **state)
 {
     expect_same_end(*state, "whole test set", 20, 2);
+}
+
+/* Stopped in the middle of an epoch, with everything that is drawn and every loss there is, and
+ * gone on with by other threads. */
+static void test_stop_augmented(void **state)
+{
+    fixture *f = *state;
+    error err;
+    witness unbroken = {0}, first = {0}, second = {0};
+    const train_observer observer = observer_of(&second);
+    f->options.augment = "crop=4,flip,rotate=20,resized-crop=0.3,cutout=8,mixup=0.2,cutmix=1";
+    f->options.label_smoothing = 0.1;
+    f->options.coarse_loss = "marginal";
+    f->options.loss_schedule = "2:0.25:1.5";
+    f->options.threads = 1;
+    CHECK_OK(start(f, f->whole, &unbroken, &err));
+    f->options.max_steps = 13;
+    CHECK_OK(start(f, f->stopped, &first, &err));
+    assert_int_equal(first.steps, 13);
+    const train_changes more_threads = {.threads = 3, .max_bad = -1};
+    CHECK_OK(train_resume(f->stopped, &more_threads, &observer, &err));
+    assert_same_runs(f);
+    /* The weights of each epoch, and validation losses by those of the run. */
+    char *metrics = read_metrics(f->whole);
+    char *one = strstr(metrics, "{\"epoch\":1,"), *two = strstr(metrics, "{\"epoch\":2,");
+    assert_true(one && two);
+    assert_non_null(strstr(one, "\"coarse_weight\":1.0,\"fine_weight\":2.0,"));
+    assert_non_null(strstr(two, "\"coarse_weight\":0.25,\"fine_weight\":1.5,"));
+    const char *parts[] = {strstr(two, "\"train\":"), strstr(two, "\"validation\":")};
+    for (int i = 0; i < 2; i++) {
+        assert_non_null(parts[i]);
+        double loss = value_of(parts[i], "loss"), coarse = value_of(parts[i], "coarse_loss");
+        double fine = value_of(parts[i], "fine_loss"), tree = value_of(parts[i], "marginal_loss");
+        assert_true(tree > 0);
+        double want = i == 0 ? 0.25 * (coarse + tree) + 1.5 * fine : coarse + tree + 2 * fine;
+        assert_true(fabs(loss - want) < 1e-6);
+    }
+    free(metrics);
 }
 
 /* The steps before the one that fails are told of and written down. */
@@ -452,6 +520,27 @@ static void test_rates(void **state)
         assert_true(w.rates[step] == schedule_rate(&s, step));
 }
 
+/* The epochs that plateau has counted survive a stop among them. */
+static void test_plateau(void **state)
+{
+    static const double losses[] = {1, 2, 2, 2, 2, 2};
+    fixture *f = *state;
+    error err;
+    witness unbroken = {0}, first = {.stop_after = 7}, second = {0};
+    const train_observer observer = observer_of(&second);
+    f->options.epochs = 6;
+    f->options.accumulate = 5; /* two steps an epoch */
+    validation_losses = losses;
+    CHECK_OK(start(f, f->whole, &unbroken, &err));
+    validation_losses = losses;
+    CHECK_FAILS(STATUS_INTERRUPTED, "everything is saved", start(f, f->stopped, &first, &err));
+    CHECK_OK(train_resume(f->stopped, 0, 0, 0, &observer, &err));
+    assert_true(unbroken.rates[8] == 1e-3 && unbroken.rates[9] == 1e-3 * 0.1);
+    for (uint64_t step = 9; step <= 12; step++)
+        assert_true(second.rates[step] == unbroken.rates[step]);
+    assert_same_runs(f);
+}
+
 /* Two epochs without a lower loss end the run, which counts as finished. */
 static void test_early_stop(void **state)
 {
@@ -475,6 +564,7 @@ static void test_early_stop(void **state)
     /* Resumed, also with more epochs, it is measured again and nothing else. */
     const train_observer observer = observer_of(&w);
     w = (witness){0};
+    validation_losses = losses + 6; /* both parts of the test set, as they were */
     CHECK_OK(
         train_resume(f->whole, &(train_changes){.epochs = 20, .max_bad = -1}, &observer, &err));
     assert_true(w.steps == 0);
@@ -497,6 +587,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stop_in_validation, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_in_tests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_in_last_tests, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stop_augmented, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failing_update, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_all_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_all_together_fp16, set_up, tear_down),
@@ -504,6 +595,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_average, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_accumulation, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rates, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_plateau, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_early_stop, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("training loop", tests, NULL, NULL);

@@ -32,7 +32,7 @@ bool tensor_shapes_fit(int rank, const int64_t *shape, int other_rank, const int
     return true;
 }
 
-static bool begins_as_torch(const char *path)
+bool tensor_file_is_torch(const char *path)
 {
     unsigned char bytes[TORCH_MAGIC_BYTES];
     FILE *stream = fopen(path, "rb");
@@ -68,8 +68,8 @@ status tensor_file_open(const char *path, tensor_file **opened, error *err)
     tensor_file *f = calloc(1, sizeof *f);
     if (!f)
         return error_memory(err, path);
-    status result = begins_as_torch(path) ? torch_file_open(path, &f->torch, err)
-                                          : safetensors_open(path, &f->safetensors, err);
+    status result = tensor_file_is_torch(path) ? torch_file_open(path, &f->torch, err)
+                                               : safetensors_open(path, &f->safetensors, err);
     if (result == STATUS_OK)
         result = list_entries(f, path, err);
     if (result == STATUS_OK)

@@ -29,6 +29,8 @@ bool tensor_shapes_fit(int rank, const int64_t *shape, int other_rank, const int
 
 typedef struct tensor_file tensor_file;
 
+/* Whether there is such a file and it is one of PyTorch's. */
+bool tensor_file_is_torch(const char *path);
 /* Opens a file and reads what it says of its tensors; sizes are checked against the file's. */
 status tensor_file_open(const char *path, tensor_file **opened, error *err);
 void tensor_file_close(tensor_file *file); /* NULL is fine */

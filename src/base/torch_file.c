@@ -2,8 +2,7 @@
  * read, and nothing in it is believed before it has been checked against the file's size. */
 #include "base/torch_file.h"
 #include "base/half.h"
-#include "base/pickle.h"
-#include "base/zip.h"
+#include "base/torch_contents.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,273 +10,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_PICKLE_BYTES = 64 << 20, PERSISTENT_ITEMS = 5, MAX_STORAGES = 1 << 16 };
-
-/* Tags of what a file's pickle may name; storages have their index in `types` on top. */
-enum { TENSOR = 1, PARAMETER, STORAGE };
-
-/* What "torch FloatStorage" and its like hold. */
-static const struct {
-    const char *name;
-    safetensors_type type;
-    unsigned bytes;
-} types[] = {
-    {"F32", SAFETENSORS_F32, 4},    {"F16", SAFETENSORS_F16, 2},  {"BF16", SAFETENSORS_BF16, 2},
-    {"F64", SAFETENSORS_F64, 8},    {"I64", SAFETENSORS_I64, 8},  {"I32", SAFETENSORS_OTHER, 4},
-    {"I16", SAFETENSORS_OTHER, 2},  {"I8", SAFETENSORS_OTHER, 1}, {"U8", SAFETENSORS_OTHER, 1},
-    {"BOOL", SAFETENSORS_OTHER, 1},
-};
-
-typedef struct storage {
-    const char *key; /* in the pickle */
-    int type;        /* in `types` */
-    uint64_t count;  /* elements */
-    bool placed;
-    uint64_t begin;           /* legacy: byte of the file */
-    const zip_member *member; /* zip */
-} storage;
-
-typedef struct torch_tensor {
-    tensor_entry entry; /* its name is the pickle's */
-    const storage *storage;
-    uint64_t first; /* element of the storage */
-    int64_t strides[SAFETENSORS_MAX_RANK];
-} torch_tensor;
+enum { MAX_PICKLE_BYTES = 64 << 20 };
 
 struct torch_file {
     char *path;
     uint64_t size;
-    FILE *stream;  /* legacy */
+    FILE *stream;  /* of the container before zip */
     zip_file *zip; /* or this */
     unsigned char *bytes;
-    pickle *parsed; /* of the tensors; names and keys point into it */
-    storage *storages;
-    size_t storage_count;
-    torch_tensor *tensors;
-    size_t count;
+    torch_contents contents;
 };
-
-/* ---- The pickle's objects ---- */
-
-/* collections.OrderedDict(), empty in Python 3; Python 2 passes a list of pairs. */
-static status make_ordered(pickle *p, const pickle_value *arguments, pickle_value **made,
-                           error *err)
-{
-    TRY(pickle_make(p, PICKLE_DICT, made, err));
-    const pickle_value *pairs = arguments->count ? arguments->items[0] : NULL;
-    if (pairs && pairs->kind != PICKLE_LIST)
-        return pickle_fail(p, "a dictionary in a form that is not read here", err);
-    for (size_t i = 0; pairs && i < pairs->count; i++) {
-        const pickle_value *pair = pairs->items[i];
-        if (pair->kind != PICKLE_LIST || pair->count != 2)
-            return pickle_fail(p, "a dictionary in a form that is not read here", err);
-        TRY(pickle_append(p, *made, pair->items[0], err));
-        TRY(pickle_append(p, *made, pair->items[1], err));
-    }
-    return STATUS_OK;
-}
-
-/* A state dict's _metadata, versions of its modules, is the only state there is. */
-static status build(pickle *p, pickle_value *object, const pickle_value *state, error *err)
-{
-    if (object->kind != PICKLE_DICT || state->kind != PICKLE_DICT)
-        return pickle_fail(p, "an object with a state", err);
-    return STATUS_OK;
-}
-
-static const pickle_name names[] = {
-    {"collections OrderedDict", 0, make_ordered},
-    {"torch._utils _rebuild_tensor_v2", TENSOR, NULL},
-    {"torch._utils _rebuild_tensor", TENSOR, NULL},
-    {"torch._utils _rebuild_parameter", PARAMETER, NULL},
-    {"torch FloatStorage", STORAGE + 0, NULL},
-    {"torch HalfStorage", STORAGE + 1, NULL},
-    {"torch BFloat16Storage", STORAGE + 2, NULL},
-    {"torch DoubleStorage", STORAGE + 3, NULL},
-    {"torch LongStorage", STORAGE + 4, NULL},
-    {"torch IntStorage", STORAGE + 5, NULL},
-    {"torch ShortStorage", STORAGE + 6, NULL},
-    {"torch CharStorage", STORAGE + 7, NULL},
-    {"torch ByteStorage", STORAGE + 8, NULL},
-    {"torch BoolStorage", STORAGE + 9, NULL},
-};
-
-static const pickle_rules torch_rules = {
-    .format = "state dict of torch.save",
-    .names = names,
-    .name_count = sizeof names / sizeof names[0],
-    .build = build,
-    .persistent = true,
-};
-
-static status refuse(const torch_file *f, const char *name, const char *what, error *err)
-{
-    return error_set(err, STATUS_FAILED,
-                     "%s: tensor '%.200s': %s; the file is damaged or no state dict of torch.save",
-                     f->path, name, what);
-}
-
-static bool is_text(const pickle_value *v, const char *text)
-{
-    return v->kind == PICKLE_BYTES && strcmp((const char *)v->bytes, text) == 0;
-}
-
-static bool is_count(const pickle_value *v)
-{
-    return v->kind == PICKLE_INT && v->integer >= 0;
-}
-
-/* NULL when the value is no tensor. */
-static const pickle_value *as_tensor(const pickle_value *v)
-{
-    if (v->kind == PICKLE_OBJECT && v->tag == PARAMETER && v->count > 0)
-        v = v->items[0];
-    return v->kind == PICKLE_OBJECT && v->tag == TENSOR ? v : NULL;
-}
-
-static bool holds_tensors(const pickle_value *v)
-{
-    if (v && v->kind == PICKLE_DICT)
-        for (size_t i = 1; i < v->count; i += 2)
-            if (as_tensor(v->items[i]))
-                return true;
-    return false;
-}
-
-static storage *find_storage(const torch_file *f, const pickle_value *key)
-{
-    if (key->kind == PICKLE_BYTES)
-        for (size_t i = f->storage_count; i-- > 0;)
-            if (strcmp(f->storages[i].key, (const char *)key->bytes) == 0)
-                return &f->storages[i];
-    return NULL;
-}
-
-/* ("storage", type, key, device, elements[, view]) */
-static status take_storage(torch_file *f, const pickle_value *id, error *err)
-{
-    if (id->kind != PICKLE_LIST || id->count < PERSISTENT_ITEMS ||
-        !is_text(id->items[0], "storage") || id->items[1]->kind != PICKLE_NAME ||
-        id->items[1]->tag < STORAGE || id->items[2]->kind != PICKLE_BYTES ||
-        !is_count(id->items[4]))
-        return error_set(err, STATUS_FAILED, "%s: a storage in a form that is not read here",
-                         f->path);
-    const storage wanted = {.key = (const char *)id->items[2]->bytes,
-                            .type = id->items[1]->tag - STORAGE,
-                            .count = (uint64_t)id->items[4]->integer};
-    const storage *same = find_storage(f, id->items[2]);
-    if (!same && f->storage_count == MAX_STORAGES)
-        return error_set(err, STATUS_FAILED, "%s: holds more than %d storages", f->path,
-                         MAX_STORAGES);
-    if (same && (same->type != wanted.type || same->count != wanted.count))
-        return error_set(err, STATUS_FAILED,
-                         "%s: storage '%.100s' is described in two ways; the file is damaged",
-                         f->path, wanted.key);
-    if (!same)
-        f->storages[f->storage_count++] = wanted;
-    return STATUS_OK;
-}
-
-/* All of the pickle, whatever the tensor is for: in the container before zip they can only be found
- * one after the other. */
-static status take_storages(torch_file *f, error *err)
-{
-    f->storages = calloc(MAX_STORAGES, sizeof *f->storages);
-    if (!f->storages)
-        return error_memory(err, f->path);
-    for (size_t i = 0; i < pickle_count(f->parsed); i++) {
-        const pickle_value *v = pickle_at(f->parsed, i);
-        if (v->kind == PICKLE_PERSISTENT)
-            TRY(take_storage(f, v->items[0], err));
-    }
-    return STATUS_OK;
-}
-
-/* Sets the tensor's storage. A view, of PyTorch before 0.4 and else None, is (key, first element,
- * elements) of the storage. */
-static status set_storage(torch_file *f, torch_tensor *t, const pickle_value *p, error *err)
-{
-    if (p->kind != PICKLE_PERSISTENT)
-        return refuse(f, t->entry.name, "no storage", err);
-    const pickle_value *id = p->items[0];
-    const pickle_value *view = id->count > PERSISTENT_ITEMS ? id->items[PERSISTENT_ITEMS] : NULL;
-    if (view && view->kind == PICKLE_LIST && view->count == 3 && is_count(view->items[1]))
-        t->first += (uint64_t)view->items[1]->integer;
-    else if (view && view->kind != PICKLE_NONE)
-        return refuse(f, t->entry.name, "a view in a form that is not read here", err);
-    t->storage = find_storage(f, id->items[2]);
-    t->entry.type = types[t->storage->type].type;
-    t->entry.type_name = types[t->storage->type].name;
-    return STATUS_OK;
-}
-
-/* Whether every element lies inside the storage, and there are no more of them than it has: a
- * dimension of stride 0 costs the file nothing. */
-static bool inside(const torch_tensor *t, uint64_t count)
-{
-    uint64_t last = t->first, elements = 1;
-    for (int i = 0; i < t->entry.rank; i++)
-        if (t->entry.shape[i] == 0)
-            return true;
-    if (last >= count)
-        return false;
-    for (int i = 0; i < t->entry.rank; i++) {
-        uint64_t length = (uint64_t)t->entry.shape[i], stride = (uint64_t)t->strides[i];
-        if (length > count / elements)
-            return false;
-        elements *= length;
-        if (stride > 0 && length - 1 > (count - 1 - last) / stride)
-            return false;
-        last += (length - 1) * stride;
-    }
-    return true;
-}
-
-/* _rebuild_tensor_v2(storage, first element, shape, strides, ...). */
-static status take_tensor(torch_file *f, const char *name, const pickle_value *v, error *err)
-{
-    torch_tensor *t = &f->tensors[f->count];
-    t->entry.name = name;
-    if (v->count < 4 || !is_count(v->items[1]) || v->items[2]->kind != PICKLE_LIST ||
-        v->items[3]->kind != PICKLE_LIST || v->items[2]->count != v->items[3]->count ||
-        v->items[2]->count > SAFETENSORS_MAX_RANK)
-        return refuse(f, name, "a form that is not read here", err);
-    t->first = (uint64_t)v->items[1]->integer;
-    t->entry.rank = (int)v->items[2]->count;
-    for (int i = 0; i < t->entry.rank; i++) {
-        if (!is_count(v->items[2]->items[i]) || !is_count(v->items[3]->items[i]))
-            return refuse(f, name, "a shape or strides that are no counts", err);
-        t->entry.shape[i] = v->items[2]->items[i]->integer;
-        t->strides[i] = v->items[3]->items[i]->integer;
-    }
-    TRY(set_storage(f, t, v->items[0], err));
-    if (!inside(t, t->storage->count))
-        return refuse(f, name, "larger than its storage", err);
-    f->count++;
-    return STATUS_OK;
-}
-
-static status take_tensors(torch_file *f, error *err)
-{
-    static const char *const keys[] = {"state_dict", "model_state_dict", "model"};
-    const pickle_value *root = pickle_root(f->parsed), *from = root;
-    for (size_t i = 0; !holds_tensors(from) && i < sizeof keys / sizeof keys[0]; i++)
-        from = pickle_get(root, keys[i]);
-    if (!holds_tensors(from))
-        return error_set(err, STATUS_FAILED,
-                         "%s: holds no dictionary of tensors, neither by itself nor as "
-                         "'state_dict', 'model_state_dict' or 'model'; save model.state_dict()",
-                         f->path);
-    f->tensors = calloc(from->count / 2, sizeof *f->tensors);
-    if (!f->tensors)
-        return error_memory(err, f->path);
-    for (size_t i = 0; i + 1 < from->count; i += 2) {
-        const pickle_value *tensor = as_tensor(from->items[i + 1]);
-        if (tensor && from->items[i]->kind == PICKLE_BYTES)
-            TRY(take_tensor(f, (const char *)from->items[i]->bytes, tensor, err));
-    }
-    return STATUS_OK;
-}
 
 /* ---- The zip container: PREFIX/data.pkl, PREFIX/data/KEY, PREFIX/byteorder ---- */
 
@@ -323,7 +65,7 @@ static status find_beside(const torch_file *f, const zip_member *pickled, const 
     return STATUS_OK;
 }
 
-static status place_member(torch_file *f, const zip_member *pickled, storage *s, error *err)
+static status place_member(torch_file *f, const zip_member *pickled, torch_storage *s, error *err)
 {
     char *name = malloc(strlen(s->key) + sizeof "data/");
     if (!name)
@@ -333,7 +75,7 @@ static status place_member(torch_file *f, const zip_member *pickled, storage *s,
     status result = find_beside(f, pickled, name, &s->member, err);
     free(name);
     TRY(result);
-    if (!s->member || s->member->size / types[s->type].bytes < s->count)
+    if (!s->member || s->member->size / s->item < s->count)
         return error_set(err, STATUS_FAILED,
                          "%s: storage '%.100s' of %llu elements is %s; the file is damaged",
                          f->path, s->key, (unsigned long long)s->count,
@@ -358,11 +100,9 @@ static status open_zip(torch_file *f, error *err)
     if (!f->bytes)
         return error_memory(err, f->path);
     TRY(zip_read(f->zip, pickled, 0, (size_t)pickled->size, f->bytes, err));
-    TRY(pickle_parse(f->path, f->bytes, (size_t)pickled->size, &torch_rules, &f->parsed, err));
-    TRY(take_storages(f, err));
-    TRY(take_tensors(f, err));
-    for (size_t i = 0; i < f->storage_count; i++)
-        TRY(place_member(f, pickled, &f->storages[i], err));
+    TRY(torch_contents_read(f->path, f->bytes, (size_t)pickled->size, &f->contents, err));
+    for (size_t i = 0; i < f->contents.storage_count; i++)
+        TRY(place_member(f, pickled, &f->contents.storages[i], err));
     return STATUS_OK;
 }
 
@@ -407,7 +147,7 @@ static status place_storage(torch_file *f, const pickle_value *key, uint64_t *at
 {
     unsigned char bytes[COUNT_BYTES];
     uint64_t count = 0;
-    storage *s = find_storage(f, key);
+    torch_storage *s = torch_contents_find(&f->contents, key);
     if (!s)
         return error_set(
             err, STATUS_FAILED,
@@ -421,13 +161,13 @@ static status place_storage(torch_file *f, const pickle_value *key, uint64_t *at
     for (int i = COUNT_BYTES; i-- > 0;)
         count = count << 8 | bytes[i];
     s->begin = *at + COUNT_BYTES;
-    if (count != s->count || count > (f->size - s->begin) / types[s->type].bytes)
+    if (count != s->count || count > (f->size - s->begin) / s->item)
         return error_set(err, STATUS_FAILED,
                          "%s: storage '%.100s' of %llu elements is not whole; the file is damaged "
                          "or cut short",
                          f->path, s->key, (unsigned long long)s->count);
     s->placed = true;
-    *at = s->begin + count * types[s->type].bytes;
+    *at = s->begin + count * s->item;
     return STATUS_OK;
 }
 
@@ -438,10 +178,10 @@ static status place_storages(torch_file *f, const pickle_value *keys, uint64_t a
                          f->path, (unsigned long long)at);
     for (size_t i = 0; i < keys->count; i++)
         TRY(place_storage(f, keys->items[i], &at, err));
-    for (size_t i = 0; i < f->storage_count; i++)
-        if (!f->storages[i].placed)
+    for (size_t i = 0; i < f->contents.storage_count; i++)
+        if (!f->contents.storages[i].placed)
             return error_set(err, STATUS_FAILED, "%s: storage '%.100s' is missing; it is damaged",
-                             f->path, f->storages[i].key);
+                             f->path, f->contents.storages[i].key);
     return STATUS_OK;
 }
 
@@ -458,9 +198,8 @@ static status open_legacy(torch_file *f, error *err)
     if (fread(f->bytes, 1, size, f->stream) != size)
         return error_set(err, STATUS_FAILED, "%s: cannot be read", f->path);
     TRY(read_preamble(f, size, &at, err));
-    TRY(next_pickle(f, size, &at, &f->parsed, err));
-    TRY(take_storages(f, err));
-    TRY(take_tensors(f, err));
+    TRY(torch_contents_read(f->path, f->bytes + at, size - at, &f->contents, err));
+    at += pickle_size(f->contents.parsed);
     TRY(next_pickle(f, size, &at, &keys, err));
     status result = place_storages(f, pickle_root(keys), at, err);
     pickle_free(keys);
@@ -519,29 +258,27 @@ void torch_file_close(torch_file *f)
     if (f->stream)
         fclose(f->stream);
     zip_close(f->zip);
-    pickle_free(f->parsed);
+    torch_contents_free(&f->contents);
     free(f->bytes);
-    free(f->storages);
-    free(f->tensors);
     free(f->path);
     free(f);
 }
 
 size_t torch_file_count(const torch_file *f)
 {
-    return f->count;
+    return f->contents.count;
 }
 
 tensor_entry torch_file_at(const torch_file *f, size_t index)
 {
-    return f->tensors[index].entry;
+    return f->contents.tensors[index].entry;
 }
 
 static status read_elements(torch_file *f, const torch_tensor *t, uint64_t count, void *bytes,
                             error *err)
 {
-    const storage *s = t->storage;
-    size_t item = types[s->type].bytes, size = (size_t)count * item;
+    const torch_storage *s = t->storage;
+    size_t item = s->item, size = (size_t)count * item;
     uint64_t begin = t->first * item;
     if (f->zip)
         return zip_read(f->zip, s->member, begin, size, bytes, err);
@@ -604,8 +341,8 @@ static void gather(const torch_tensor *t, const unsigned char *from, size_t item
 
 static status read_values(torch_file *f, size_t index, void *values, error *err)
 {
-    const torch_tensor *t = &f->tensors[index];
-    size_t item = types[t->storage->type].bytes;
+    const torch_tensor *t = &f->contents.tensors[index];
+    size_t item = t->storage->item;
     if (tensor_elements(&t->entry) == 0)
         return STATUS_OK;
     uint64_t count = span(t);
@@ -621,21 +358,21 @@ static status read_values(torch_file *f, size_t index, void *values, error *err)
 
 static status wrong_type(const torch_file *f, size_t index, const char *wanted, error *err)
 {
-    const tensor_entry *e = &f->tensors[index].entry;
+    const tensor_entry *e = &f->contents.tensors[index].entry;
     return error_set(err, STATUS_FAILED, "%s: tensor '%.200s' is %s, not %s", f->path, e->name,
                      e->type_name, wanted);
 }
 
 status torch_file_read_f32(torch_file *f, size_t index, float *values, error *err)
 {
-    if (!tensor_is_floating(&f->tensors[index].entry))
+    if (!tensor_is_floating(&f->contents.tensors[index].entry))
         return wrong_type(f, index, "F32, F16, BF16 or F64", err);
     return read_values(f, index, values, err);
 }
 
 status torch_file_read_i64(torch_file *f, size_t index, int64_t *values, error *err)
 {
-    if (f->tensors[index].entry.type != SAFETENSORS_I64)
+    if (f->contents.tensors[index].entry.type != SAFETENSORS_I64)
         return wrong_type(f, index, "I64", err);
     return read_values(f, index, values, err);
 }

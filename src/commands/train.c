@@ -110,7 +110,8 @@ static void show_epoch(void *context, const train_epoch *w)
     printf("epoch %d/%d  lr %g  %s  %.1f images/s%s\n", w->epoch, w->epochs, w->lr, duration,
            w->images_per_second, w->best ? "  best so far" : "");
     print_part("train", &w->train, w->coarse_weight, w->fine_weight, w->only_fine);
-    print_part("validation", &w->validation, w->coarse_weight, w->fine_weight, w->only_fine);
+    print_part("validation", &w->validation, w->run_coarse_weight, w->run_fine_weight,
+               w->only_fine);
     fflush(stdout);
 }
 

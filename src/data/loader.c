@@ -8,12 +8,11 @@
 #include "data/balance.h"
 #include "data/image.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 6, MAX_ANGLE = 20 };
+enum { SLOTS = 6 };
 
 enum slot_state { SLOT_EMPTY, SLOT_FILLING, SLOT_READY, SLOT_TAKEN };
 
@@ -58,16 +57,10 @@ static size_t image_bytes(const image_set *set)
     return 3 * (size_t)set->width * (size_t)set->height;
 }
 
-/* Rotation and flip of the image at `position` of the epoch. */
-static void augment(const loader *from, size_t position, pixel_source *image)
+static augment_place place_of(const loader *from, size_t position)
 {
-    uint32_t words[4];
-    random_block(from->options.seed, RANDOM_AUGMENT, (uint64_t)from->epoch << 32 | position, words);
-    double unit = words[0] / 4294967296.0;
-    double angle = (2 * unit - 1) * MAX_ANGLE * 3.14159265358979323846 / 180;
-    image->sine = (float)sin(angle);
-    image->cosine = (float)cos(angle);
-    image->flip = words[1] >> 31 != 0;
+    return (augment_place){from->options.seed, from->epoch, (uint32_t)position,
+                           from->options.image_size};
 }
 
 static status ensure_room(slot *s, size_t bytes, error *err)
@@ -227,6 +220,7 @@ static status fill_slot(const loader *from, size_t number, slot *s)
     size_t left = from->count - first;
     s->b.position = first;
     s->b.pixel_bytes = 0;
+    s->b.mix = (batch_mix){0};
     s->b.count = 0;
     forget_bad(s);
     for (size_t position = first; position < first + (left < size ? left : size); position++) {
@@ -237,11 +231,13 @@ static status fill_slot(const loader *from, size_t number, slot *s)
         TRY(load_position(from, position, s, image, &index, &loaded, &s->err));
         if (!loaded)
             continue;
-        if (from->options.augment)
-            augment(from, position, image);
+        const augment_place here = place_of(from, position);
+        augment_image(&from->options.augment, &here, image);
         s->b.coarse[s->b.count] = from->set->coarse[index];
         s->b.fine[s->b.count++] = from->set->fine[index];
     }
+    const augment_place start = place_of(from, first);
+    augment_batch(&from->options.augment, &start, &s->b.mix);
     return STATUS_OK;
 }
 

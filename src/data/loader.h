@@ -4,6 +4,7 @@
 #ifndef HCNN_DATA_LOADER_H
 #define HCNN_DATA_LOADER_H
 
+#include "data/augment.h"
 #include "data/bad_images.h"
 #include "data/image_set.h"
 
@@ -17,7 +18,8 @@ typedef struct batch {
     pixel_source *images; /* [count] */
     int32_t *coarse;      /* [count] */
     int32_t *fine;        /* [count] */
-    size_t position;      /* of its first image in the epoch */
+    batch_mix mix;
+    size_t position; /* of its first image in the epoch */
 } batch;
 
 typedef struct loader_options {
@@ -25,9 +27,10 @@ typedef struct loader_options {
     int threads; /* at least 1 */
     uint64_t seed;
     bool shuffle; /* permute the images each epoch */
-    bool augment; /* rotate within 20 degrees, flip with probability 1/2 */
-    bool balance; /* each fine class equally often, as data/balance.h tells; shuffles too */
-    bool crop;    /* only what is in the set's boxes */
+    augment_list augment;
+    int image_size; /* a side of the network's input; unused without augmentation */
+    bool balance;   /* each fine class equally often, as data/balance.h tells; shuffles too */
+    bool crop;      /* only what is in the set's boxes */
     /* What becomes of an image file that cannot be read. NULL: the batch is an error that names it.
      * Else it is noted there when the batch is handed out, and, with `replace`, its place is taken
      * by the next image of the epoch's order that can be read (after the last comes the first);

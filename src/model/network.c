@@ -8,6 +8,7 @@
 #include "ops/choices.h"
 #include "ops/gemm.h"
 #include "ops/input.h"
+#include "ops/mix.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,8 @@ struct network {
     unsigned steps;
     float rate;       /* of descending parameters */
     float loss_scale; /* of gradients */
+    float smoothing;  /* of targets in training */
+    cl_mem tree;      /* cross_entropy_tree's; NULL without marginal_parents */
     uint64_t memory_bytes;
 };
 
@@ -66,6 +69,11 @@ static uint64_t gradient_bytes(const device *dev, const network_options *o, cons
     return bytes;
 }
 
+static uint64_t tree_bytes(const network_options *o)
+{
+    return o->marginal_parents ? cross_entropy_tree_bytes(o->fine_classes, o->coarse_classes) : 0;
+}
+
 /* What lies beside the plan: parameters, gradients, optimizer state, the batch and its results. */
 static uint64_t fixed_bytes(const device *dev, const network_options *options, const graph *g)
 {
@@ -77,7 +85,7 @@ static uint64_t fixed_bytes(const device *dev, const network_options *options, c
             heads += sizeof(int32_t) + sizeof(head_result) +
                      sizeof(float) * (uint64_t)classes_of(options, (enum head_index)h);
     return parameters_bytes(g, false) + gradients * (1 + (uint64_t)options->solver_slots) +
-           average + options->pixel_capacity +
+           average + options->pixel_capacity + tree_bytes(options) +
            (uint64_t)options->batch_size * (heads + sizeof(pixel_source));
 }
 
@@ -276,6 +284,9 @@ static status fill_network(network *net, error *err)
     TRY(parameters_allocate(net->dev, &net->g, o->training, err));
     TRY(buffer_create(net->dev, o->pixel_capacity, &net->pixels, err));
     TRY(buffer_create(net->dev, (size_t)o->batch_size * sizeof(pixel_source), &net->images, err));
+    if (o->marginal_parents)
+        TRY(cross_entropy_tree(net->dev, o->marginal_parents, o->fine_classes, o->coarse_classes,
+                               &net->tree, err));
     return allocate_heads(net, err);
 }
 
@@ -323,6 +334,7 @@ void network_free(network *net)
             free(net->tickets[t].results[h]);
         }
     }
+    buffer_release(&net->tree);
     buffer_release(&net->images);
     buffer_release(&net->pixels);
     parameters_release(&net->g);
@@ -443,6 +455,11 @@ void network_set_loss_scale(network *net, float scale)
     net->loss_scale = scale;
 }
 
+void network_set_smoothing(network *net, float smoothing)
+{
+    net->smoothing = smoothing;
+}
+
 static status upload(network *net, const network_batch *batch, error *err)
 {
     size_t count = (size_t)batch->count;
@@ -457,12 +474,17 @@ static status upload(network *net, const network_batch *batch, error *err)
                                    count * sizeof(int32_t), NULL, err));
     tensor input = net->g.nodes[0].value;
     input.n = batch->count;
-    return input_forward(net->dev, net->pixels, net->images, input, err);
+    TRY(input_forward(net->dev, net->pixels, net->images, input, err));
+    return mix_forward(net->dev, input, &batch->mix, err);
 }
 
-static status run_losses(network *net, int count, bool train, const float weights[HEAD_COUNT],
-                         error *err)
+static status run_losses(network *net, const network_batch *batch, bool train,
+                         const float weights[HEAD_COUNT], error *err)
 {
+    const target_terms targets = {train ? net->smoothing : 0, batch->mix.partner_share};
+    const marginal_terms marginal = {net->tree, net->options.coarse_classes,
+                                     weights[HEAD_COARSE] * net->loss_scale};
+    const marginal_terms none = {0};
     profile_label(net->dev, "forward", "loss");
     for (int h = 0; h < HEAD_COUNT; h++) {
         const head *from = &net->g.heads[h];
@@ -470,10 +492,11 @@ static status run_losses(network *net, int count, bool train, const float weight
             continue;
         const node *n = &net->g.nodes[from->logits];
         tensor logits = n->value, gradient = n->gradient;
-        logits.n = gradient.n = count;
+        logits.n = gradient.n = batch->count;
         if (!train || !n->has_gradient)
             gradient.buffer = NULL;
-        TRY(cross_entropy_forward(net->dev, logits, from->labels, from->results, gradient,
+        TRY(cross_entropy_forward(net->dev, logits, from->labels, targets,
+                                  h == HEAD_FINE ? marginal : none, from->results, gradient,
                                   weights[h] * net->loss_scale, err));
     }
     return STATUS_OK;
@@ -520,7 +543,7 @@ status network_step(network *net, const network_batch *batch, enum step_mode mod
     TRY(upload(net, batch, err));
     TRY(execute_forward(net->dev, &net->g, net->p, batch->count, train, err));
     if (batch->fine)
-        TRY(run_losses(net, batch->count, train, weights, err));
+        TRY(run_losses(net, batch, train, weights, err));
     if (train)
         TRY(execute_backward(net->dev, &net->g, net->p, batch->count, net->rate, err));
     *opened = (int)(net->steps % TICKETS);

@@ -24,18 +24,21 @@ typedef struct network_options {
                            to fuse it has to be NULL */
     int coarse_stages;  /* stages that the coarse head stands on; 0: 3, the original's. With
                            only_fine it has to be 0 */
-    int coarse_classes; /* unused with only_fine */
+    int coarse_classes; /* with only_fine, those of marginal_parents, else unused */
     int fine_classes;
     int image_size;        /* square input, pixels */
     int batch_size;        /* the most images of a step */
     bool training;         /* with gradients; false: forward only, less memory */
     size_t pixel_capacity; /* bytes of the largest batch's raw pixels */
     int solver_slots;      /* buffers that the optimizer will keep per weight: counted, not made */
-    bool averaged;      /* the optimizer will keep an average of all that a step changes: counted,
-                           not made */
-    bool descend;       /* the optimizer is gradient descent, no momentum, no decay: where the
-                           backward pass has a weight's whole gradient at hand it takes the step
-                           itself, and no gradient is kept. Not in fp16 */
+    bool averaged; /* the optimizer will keep an average of all that a step changes: counted,
+                      not made */
+    bool descend;  /* the optimizer is gradient descent, no momentum, no decay: where the
+                      backward pass has a weight's whole gradient at hand it takes the step
+                      itself, and no gradient is kept. Not in fp16 */
+    const int *marginal_parents; /* [fine_classes], the coarse class of each, kept by the caller:
+                                    the coarse loss on the fine head's probabilities is added. NULL:
+                                    it is not */
     const char *freeze; /* NULL or "none": nothing; "default": the coarse backbone before its
                            last stage, as the original; else comma-separated prefixes of
                            parameters' names */
@@ -141,6 +144,9 @@ void network_set_rate(network *net, float rate);
  * from being rounded to 0. */
 void network_set_loss_scale(network *net, float scale);
 
+/* The label smoothing of training steps (target_terms), from the next one on; 0 at first. */
+void network_set_smoothing(network *net, float smoothing);
+
 /* A batch as network_step takes it; read until the next but one step, so the caller keeps two. */
 typedef struct network_batch {
     int count;
@@ -150,6 +156,7 @@ typedef struct network_batch {
     const int32_t *coarse;      /* [count]; both NULL when there are no labels: no losses then, and
                                    results that say nothing */
     const int32_t *fine;
+    batch_mix mix; /* of the input and the targets */
 } network_batch;
 
 enum step_mode {
@@ -158,8 +165,9 @@ enum step_mode {
 };
 
 /* Enqueues one step: upload, input, forward, losses and, with STEP_TRAIN, gradients of
- * coarse_weight * coarse loss + fine_weight * fine loss (each a mean over the batch). Does not wait
- * for the device. *ticket names its results; at most two tickets may be open. */
+ * coarse_weight * (coarse loss + marginal loss) + fine_weight * fine loss (each a mean over the
+ * batch; the marginal one is in the fine head's results). Does not wait for the device. *ticket
+ * names its results; at most two tickets may be open. */
 status network_step(network *net, const network_batch *batch, enum step_mode mode,
                     float coarse_weight, float fine_weight, int *ticket, error *err);
 /* Waits for the ticket's results; they stay valid until the second network_step after. After this

@@ -1,7 +1,7 @@
 /* Checkpoint files; see checkpoint.h, and metadata.h for what they say of themselves. */
 #include "train/checkpoint.h"
 #include "base/file.h"
-#include "base/safetensors.h"
+#include "base/tensor_file.h"
 #include "model/weights.h"
 #include "train/metadata.h"
 
@@ -110,6 +110,11 @@ status checkpoint_read_info(const char *path, checkpoint_info *info, error *err)
 {
     safetensors_file *file;
     *info = (checkpoint_info){0};
+    if (tensor_file_is_torch(path))
+        return error_set(err, STATUS_FAILED,
+                         "%s: is PyTorch's, without the classes: `hcnn-cl import %s -o FILE --data "
+                         "PATH`, with the data set that it was trained on, makes it a checkpoint",
+                         path, path);
     TRY(safetensors_open(path, &file, err));
     status result = metadata_read(path, file, info, err);
     safetensors_close(file);

@@ -53,7 +53,8 @@ status classifier_run(classifier *c, const unsigned char *pixels, int width, int
     size_t bytes = 3 * (size_t)width * (size_t)height;
     const pixel_source image = {
         .width = width, .height = height, .layout = PIXELS_INTERLEAVED, .cosine = 1};
-    const network_batch batch = {1, pixels, bytes, &image, NULL, NULL};
+    const network_batch batch = {
+        .count = 1, .pixels = pixels, .pixel_bytes = bytes, .images = &image};
     const step_results *results;
     int ticket;
     if (width < 1 || height < 1)

@@ -18,6 +18,7 @@ train_options train_defaults(void)
         .precision = "fp32",
         .optimizer = "sgd",
         .augment = "default",
+        .coarse_loss = "head",
         .epochs = 15,
         .batch_size = 32,
         .accumulate = 1,
@@ -84,6 +85,15 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
                        "end when the validation loss has not fallen for so many epochs; 0: never"),
         OPTION_ROW_DOUBLE("coarse", &o->coarse_weight, 0, 1e6, "weight of the coarse loss"),
         OPTION_ROW_DOUBLE("fine", &o->fine_weight, 0, 1e6, "weight of the fine loss"),
+        OPTION_ROW_CHOICE("coarse-loss", &o->coarse_loss, "head|marginal",
+                          "head: of the coarse head; marginal: beside it that of the fine head's "
+                          "probabilities, summed up by coarse class"),
+        OPTION_ROW_STRING("loss-schedule", &o->loss_schedule, "E:C:F,...",
+                          "from epoch E on, counted from 1, weights of C for the coarse loss and F "
+                          "for the fine one",
+                          .fallback = "--coarse and --fine in every epoch"),
+        OPTION_ROW_DOUBLE("label-smoothing", &o->label_smoothing, 0, 0.999,
+                          "the share of a training label that is spread over all classes"),
         OPTION_ROW_FLAG("only-fine", &o->only_fine, "the fine backbone and classifier alone"),
         OPTION_ROW_CHOICE("fusion", &o->fusion, fusion_choices,
                           "how the coarse features join the fine ones", .fallback = "concat"),
@@ -91,16 +101,19 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
                           "the layer that the coarse classifier stands on", .fallback = "layer3"),
         OPTION_ROW_FLAG("shared-trunk", &o->shared_trunk,
                         "one backbone for both classifiers, and no fusion: half the cost"),
-        OPTION_ROW_STRING("weights", &o->weights, "FILE",
-                          "start from a safetensors file: a whole network's, or torchvision's "
-                          "wide_resnet50_2 for both backbones"),
+        OPTION_ROW_STRING(
+            "weights", &o->weights, "FILE",
+            "start from a safetensors or .pth file: a whole network's, or one backbone's "
+            "of torchvision or timm, for both"),
         OPTION_ROW_STRING("freeze", &o->freeze, "NAMES",
                           "what does not learn: none, default (the coarse backbone before its last "
                           "layer), or names of "
                           "layers with commas between",
                           .fallback = "default with backbone --weights, else none"),
-        OPTION_ROW_CHOICE("augment", &o->augment, "default|none",
-                          "default: rotation within 20 degrees and mirroring; none"),
+        OPTION_ROW_STRING("augment", &o->augment, "LIST",
+                          "default (rotate=20,flip), none, or a list with commas between of "
+                          "resized-crop=AREA, rotate=DEGREES, crop=PADDING, flip, cutout=SIDE, "
+                          "mixup=ALPHA, cutmix=ALPHA"),
         OPTION_ROW_FLAG("no-shuffle", &o->no_shuffle, "take the images in file order"),
         OPTION_ROW_FLAG("balance", &o->balance,
                         "train on each fine class equally often; an epoch has as many images as "

@@ -32,6 +32,9 @@ typedef struct train_options {
     double clip_norm;      /* of all gradients together; 0: not clipped */
     double ema;            /* decay of the weights' average; 0: none is kept */
     double coarse_weight, fine_weight;
+    double label_smoothing;
+    const char *coarse_loss;   /* "head" or "marginal" */
+    const char *loss_schedule; /* loss_schedule_parse's text, or NULL */
     bool nesterov, no_norm_decay, only_fine, shared_trunk;
     bool no_shuffle, balance, crop_boxes;
     uint64_t seed;

@@ -5,7 +5,8 @@
 
 network_batch batch_for_network(const batch *b)
 {
-    return (network_batch){b->count, b->pixels, b->pixel_bytes, b->images, b->coarse, b->fine};
+    return (network_batch){b->count,  b->pixels, b->pixel_bytes, b->images,
+                           b->coarse, b->fine,   b->mix};
 }
 
 /* One pass over a loader. */

@@ -129,6 +129,8 @@ json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_we
                           number_to_json(metrics_loss(m, coarse_weight, fine_weight)));
     if (!o)
         return NULL;
+    if (m->marginal_loss != 0)
+        json_object_set_new(o, "marginal_loss", json_real(metrics_mean_marginal_loss(m)));
     if (!only_fine) {
         json_object_set_new(o, "coarse_loss", number_to_json(metrics_mean_coarse_loss(m)));
         json_object_set_new(o, "coarse_top1", json_real(metrics_share(m, m->coarse_top1)));
@@ -145,11 +147,12 @@ json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_we
 status journal_epoch(journal *j, const train_epoch *w, uint64_t step, error *err)
 {
     json_t *line = json_pack(
-        "{s:i, s:I, s:f, s:f, s:f, s:b, s:o, s:o}", "epoch", w->epoch, "steps", (json_int_t)step,
-        "lr", w->lr, "seconds", w->seconds, "images_per_second", w->images_per_second, "best",
+        "{s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:b, s:o, s:o}", "epoch", w->epoch, "steps",
+        (json_int_t)step, "lr", w->lr, "coarse_weight", w->coarse_weight, "fine_weight",
+        w->fine_weight, "seconds", w->seconds, "images_per_second", w->images_per_second, "best",
         w->best, "train",
         metrics_to_object(&w->train, w->coarse_weight, w->fine_weight, w->only_fine), "validation",
-        metrics_to_object(&w->validation, w->coarse_weight, w->fine_weight, w->only_fine));
+        metrics_to_object(&w->validation, w->run_coarse_weight, w->run_fine_weight, w->only_fine));
     return put(j, line, err);
 }
 

@@ -43,10 +43,11 @@ static json_t *classes_to_json(const hierarchy *tree)
 
 static json_t *network_to_json(const network_options *o)
 {
-    return json_pack("{s:s, s:s, s:b, s:i, s:s, s:b, s:i, s:s*}", "backbone", o->backbone, "stem",
-                     o->stem == STEM_CIFAR ? "cifar" : "imagenet", "only_fine", o->only_fine,
-                     "image_size", o->image_size, "freeze", o->freeze, "shared_trunk",
-                     o->shared_trunk, "coarse_stages", o->coarse_stages, "fusion", o->fusion);
+    return json_pack("{s:s, s:s, s:b, s:i, s:s, s:b, s:i, s:s*, s:s}", "backbone", o->backbone,
+                     "stem", o->stem == STEM_CIFAR ? "cifar" : "imagenet", "only_fine",
+                     o->only_fine, "image_size", o->image_size, "freeze", o->freeze, "shared_trunk",
+                     o->shared_trunk, "coarse_stages", o->coarse_stages, "fusion", o->fusion,
+                     "coarse_loss", o->marginal_parents ? "marginal" : "head");
 }
 
 static json_t *terms_to_json(const run_terms *terms)
@@ -60,11 +61,12 @@ static json_t *terms_to_json(const run_terms *terms)
 
 static json_t *sums_to_json(const metrics *m)
 {
-    return json_pack("{s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "count", (json_int_t)m->count,
+    return json_pack("{s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "count", (json_int_t)m->count,
                      "coarse_loss", exact(m->coarse_loss), "fine_loss", exact(m->fine_loss),
-                     "coarse_top1", (json_int_t)m->coarse_top1, "coarse_top5",
-                     (json_int_t)m->coarse_top5, "fine_top1", (json_int_t)m->fine_top1, "fine_top5",
-                     (json_int_t)m->fine_top5, "agree", (json_int_t)m->agree);
+                     "marginal_loss", exact(m->marginal_loss), "coarse_top1",
+                     (json_int_t)m->coarse_top1, "coarse_top5", (json_int_t)m->coarse_top5,
+                     "fine_top1", (json_int_t)m->fine_top1, "fine_top5", (json_int_t)m->fine_top5,
+                     "agree", (json_int_t)m->agree);
 }
 
 static json_t *schedule_to_json(const schedule *s)
@@ -152,6 +154,12 @@ static const json_t *find(const reader *r, const char *key)
     return value;
 }
 
+/* For keys that files from before them do not have. */
+static bool has(const reader *r, const char *key)
+{
+    return json_object_get(r->object, key) != NULL;
+}
+
 static bool is_whole(const json_t *value, json_int_t least, json_int_t most)
 {
     return json_is_integer(value) && json_integer_value(value) >= least &&
@@ -228,6 +236,7 @@ static metrics read_sums(const reader *r)
         .count = read_count(r, "count"),
         .coarse_loss = read_real(r, "coarse_loss", false),
         .fine_loss = read_real(r, "fine_loss", false),
+        .marginal_loss = has(r, "marginal_loss") ? read_real(r, "marginal_loss", false) : 0,
         .coarse_top1 = read_count(r, "coarse_top1"),
         .coarse_top5 = read_count(r, "coarse_top5"),
         .fine_top1 = read_count(r, "fine_top1"),
@@ -321,9 +330,11 @@ static status read_network(const reader *r, checkpoint_info *info, error *err)
 {
     const char *backbone = read_text(r, "backbone"), *stem = read_text(r, "stem"),
                *freeze = read_text(r, "freeze");
-    bool cifar = strcmp(stem, "cifar") == 0;
+    const char *coarse_loss = has(r, "coarse_loss") ? read_text(r, "coarse_loss") : "head";
+    bool cifar = strcmp(stem, "cifar") == 0, marginal = strcmp(coarse_loss, "marginal") == 0;
     expect(r, backbone_find(backbone) != NULL, "backbone");
     expect(r, cifar || strcmp(stem, "imagenet") == 0, "stem");
+    expect(r, marginal || strcmp(coarse_loss, "head") == 0, "coarse_loss");
     info->options = (network_options){
         .stem = cifar ? STEM_CIFAR : STEM_IMAGENET,
         .only_fine = read_flag(r, "only_fine"),
@@ -331,6 +342,7 @@ static status read_network(const reader *r, checkpoint_info *info, error *err)
         .fine_classes = info->classes.fine_count,
         .image_size = (int)read_whole(r, "image_size", 1, INT_MAX),
         .batch_size = 1,
+        .marginal_parents = marginal ? info->classes.parents : NULL,
     };
     read_shape(r, &info->options);
     TRY(*r->result);

@@ -9,6 +9,7 @@ void metrics_add(metrics *sums, const step_results *results, const int *parents)
     for (int i = 0; i < results->count; i++) {
         const head_result *fine = &results->fine[i];
         sums->fine_loss += fine->loss;
+        sums->marginal_loss += fine->marginal_loss;
         sums->fine_top1 += fine->rank == 0;
         sums->fine_top5 += fine->rank < TOP_5;
         if (!results->coarse)
@@ -28,7 +29,10 @@ static double mean(const metrics *sums, double sum)
 
 double metrics_loss(const metrics *sums, double coarse_weight, double fine_weight)
 {
-    double coarse = coarse_weight != 0.0 ? coarse_weight * metrics_mean_coarse_loss(sums) : 0.0;
+    double coarse =
+        coarse_weight != 0.0
+            ? coarse_weight * (metrics_mean_coarse_loss(sums) + metrics_mean_marginal_loss(sums))
+            : 0.0;
     double fine = fine_weight != 0.0 ? fine_weight * metrics_mean_fine_loss(sums) : 0.0;
     return coarse + fine;
 }
@@ -41,6 +45,11 @@ double metrics_mean_coarse_loss(const metrics *sums)
 double metrics_mean_fine_loss(const metrics *sums)
 {
     return mean(sums, sums->fine_loss);
+}
+
+double metrics_mean_marginal_loss(const metrics *sums)
+{
+    return mean(sums, sums->marginal_loss);
 }
 
 double metrics_share(const metrics *sums, uint64_t hits)

@@ -23,7 +23,7 @@ typedef struct pending {
 
 /* Mean losses over the batches of a step so far, or over the step. */
 typedef struct losses {
-    double coarse, fine;
+    double coarse, fine, marginal;
 } losses;
 
 /* The steps of one call. */
@@ -57,6 +57,14 @@ static double mean_loss(const head_result *results, int count)
     return sum / count;
 }
 
+static double mean_marginal_loss(const head_result *fine, int count)
+{
+    double sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += fine[i].marginal_loss;
+    return sum / count;
+}
+
 static void tell_step(const trainer *t, double loss, double coarse, double fine, double lr)
 {
     double seconds = progress_now() - t->epoch_started;
@@ -81,7 +89,9 @@ static void tell_step(const trainer *t, double loss, double coarse, double fine,
 static status end_step(trainer *t, losses mean, error *err)
 {
     const train_options *o = t->options;
-    double loss = o->fine_weight * mean.fine + (o->only_fine ? 0 : o->coarse_weight * mean.coarse);
+    const loss_weights w = trainer_weights(t);
+    double loss =
+        w.fine * mean.fine + (w.coarse != 0 ? w.coarse * (mean.coarse + mean.marginal) : 0);
     double lr = schedule_rate(&t->state.rate, t->state.step + 1);
     if (!isfinite(loss))
         return error_set(err, STATUS_FAILED,
@@ -104,6 +114,7 @@ static status take_results(stepping *s, place at, const step_results *results, e
         s->so_far = (losses){0};
     s->so_far.coarse += mean_loss(results->coarse, results->count) / at.count;
     s->so_far.fine += mean_loss(results->fine, results->count) / at.count;
+    s->so_far.marginal += mean_marginal_loss(results->fine, results->count) / at.count;
     t->state.batch++;
     t->images_since += (uint64_t)results->count;
     metrics_add(&t->state.sums, results, t->options->only_fine ? NULL : t->data.classes.parents);
@@ -146,16 +157,16 @@ static status follow_batch(stepping *s, place at, error *err)
  * Afterwards s->p is this batch, if it got so far that it has results. */
 static status start_batch(stepping *s, const batch *b, error *err)
 {
-    const train_options *o = s->t->options;
     error ignored;
+    const loss_weights w = trainer_weights(s->t);
     network_batch for_network = batch_for_network(b);
     pending this = {b, 0, place_of(s->t, s->batches)};
     TRY(network_reserve_pixels(s->t->net, b->pixel_bytes, err));
     if (this.at.index == 0)
         TRY(begin_step(s, err));
     status result =
-        network_step(s->t->net, &for_network, STEP_TRAIN, (float)(o->coarse_weight / this.at.count),
-                     (float)(o->fine_weight / this.at.count), &this.ticket, err);
+        network_step(s->t->net, &for_network, STEP_TRAIN, (float)(w.coarse / this.at.count),
+                     (float)(w.fine / this.at.count), &this.ticket, err);
     bool started = result == STATUS_OK;
     if (started)
         result = follow_batch(s, this.at, err);

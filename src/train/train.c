@@ -51,21 +51,23 @@ static status end_epoch(trainer *t, error *err)
 {
     const train_options *o = t->options;
     double seconds = progress_now() - t->epoch_started;
+    const loss_weights now = trainer_weights(t), all = trainer_run_weights(t);
     double lr = schedule_rate(&t->state.rate, t->state.step); /* the last step's */
-    double coarse_weight = o->only_fine ? 0 : o->coarse_weight;
     train_epoch what = {
         .epoch = (int)t->state.epoch + 1,
         .epochs = o->epochs,
         .train = t->state.sums,
-        .coarse_weight = coarse_weight,
-        .fine_weight = o->fine_weight,
+        .coarse_weight = now.coarse,
+        .fine_weight = now.fine,
+        .run_coarse_weight = all.coarse,
+        .run_fine_weight = all.fine,
         .lr = lr,
         .seconds = seconds,
         .images_per_second = seconds > 0 ? (double)t->images_since / seconds : 0,
         .only_fine = o->only_fine,
     };
     TRY(validate(t, &what.validation, err));
-    double loss = metrics_loss(&what.validation, coarse_weight, o->fine_weight);
+    double loss = metrics_loss(&what.validation, all.coarse, all.fine);
     if (!isfinite(loss))
         return error_set(
             err, STATUS_FAILED,
@@ -143,7 +145,7 @@ static status finish(trainer *t, bool complete, error *err)
     train_finished what = {
         .step = t->state.step,
         .best_epoch = (int)t->state.best_epoch + 1,
-        .coarse_weight = t->options->only_fine ? 0 : t->options->coarse_weight,
+        .coarse_weight = trainer_run_weights(t).coarse,
         .fine_weight = t->options->fine_weight,
         .only_fine = t->options->only_fine,
         .run = t->run.path,

@@ -32,7 +32,8 @@ typedef struct train_step {
 typedef struct train_epoch {
     int epoch, epochs; /* epoch from 1 */
     metrics train, validation;
-    double coarse_weight, fine_weight;
+    double coarse_weight, fine_weight;         /* of the training loss, in this epoch */
+    double run_coarse_weight, run_fine_weight; /* of the validation loss, in every epoch */
     double lr, seconds, images_per_second;
     bool best, only_fine;
 } train_epoch;

@@ -36,6 +36,27 @@ status trainer_open_part(trainer *t, const image_subset *part, loader **opened, 
     return open_part(part, &plain, opened, err);
 }
 
+/* A side of the network's input. */
+static int input_size(const trainer *t)
+{
+    return t->options->image_size ? t->options->image_size : t->data.native_size;
+}
+
+static loss_weights existing(const trainer *t, loss_weights w)
+{
+    return (loss_weights){t->options->only_fine && !t->marginal ? 0 : w.coarse, w.fine};
+}
+
+loss_weights trainer_weights(const trainer *t)
+{
+    return existing(t, loss_schedule_at(&t->weights, t->state.epoch));
+}
+
+loss_weights trainer_run_weights(const trainer *t)
+{
+    return existing(t, (loss_weights){t->options->coarse_weight, t->options->fine_weight});
+}
+
 static status open_data(trainer *t, error *err)
 {
     const train_options *o = t->options;
@@ -50,7 +71,8 @@ static status open_data(trainer *t, error *err)
                                      .threads = o->threads,
                                      .seed = o->seed,
                                      .shuffle = !o->no_shuffle,
-                                     .augment = strcmp(o->augment, "none") != 0,
+                                     .augment = t->augment,
+                                     .image_size = input_size(t),
                                      .balance = o->balance,
                                      .crop = o->crop_boxes,
                                      .bad = t->bad,
@@ -125,19 +147,21 @@ static status create_network(trainer *t, error *err)
         .coarse_stages = coarse_stages_of(o->coarse_depth),
         .coarse_classes = t->data.classes.coarse_count,
         .fine_classes = t->data.classes.fine_count,
-        .image_size = o->image_size ? o->image_size : t->data.native_size,
+        .image_size = input_size(t),
         .batch_size = o->batch_size,
         .training = true,
         .pixel_capacity = training > validation ? training : validation,
         .descend = solver_is_descent(o),
         .solver_slots = solver_slots(o),
         .averaged = o->ema > 0,
+        .marginal_parents = t->marginal ? t->data.classes.parents : NULL,
         .freeze = t->freeze,
     };
     TRY(check_last_batch(t, &n, err));
     if (o->tune)
         TRY(tune(t, &n, err));
     TRY(network_create(t->dev, &n, &t->net, err));
+    network_set_smoothing(t->net, (float)o->label_smoothing);
     return solver_create(t->net, o, &t->solve, err);
 }
 
@@ -301,9 +325,21 @@ static void span_schedule(trainer *t)
     schedule_span(&t->state.rate, t->options->epochs, (batches + whole - 1) / whole);
 }
 
+static status parse_options(trainer *t, error *err)
+{
+    const train_options *o = t->options;
+    t->marginal = strcmp(o->coarse_loss, "marginal") == 0;
+    const loss_weights weights = {o->coarse_weight, o->fine_weight};
+    if (loss_schedule_parse(o->loss_schedule, weights, !o->only_fine || t->marginal, &t->weights,
+                            err) != STATUS_OK)
+        return error_prefix(err, STATUS_USAGE, "--loss-schedule");
+    return augment_parse(o->augment, &t->augment, err);
+}
+
 static status prepare(trainer *t, error *err)
 {
     TRY(check_options(t->options, err));
+    TRY(parse_options(t, err));
     TRY(start_state(t, err));
     TRY(choose_freeze(t, err));
     TRY(device_open(&t->dev, err));

@@ -7,6 +7,7 @@
 #include "data/loader.h"
 #include "train/checkpoint.h"
 #include "train/journal.h"
+#include "train/loss_schedule.h"
 #include "train/run_directory.h"
 #include "train/train.h"
 
@@ -24,6 +25,9 @@ typedef struct trainer {
     journal log;
     training_state state;
     char *freeze;
+    augment_list augment;
+    loss_schedule weights;
+    bool marginal; /* --coarse-loss marginal */
     double epoch_started;
     uint64_t images_since; /* since epoch_started */
 } trainer;
@@ -42,6 +46,12 @@ void trainer_note(const trainer *t, const char *text);
 bool trainer_stop_wanted(const trainer *t);
 /* Whether so many steps are all that options->max_steps allows. */
 bool trainer_limit_reached(const trainer *t, uint64_t steps);
+
+/* The weights of the current epoch's losses; the coarse one is 0 where there is no such loss. */
+loss_weights trainer_weights(const trainer *t);
+/* Those of the validation loss: the run's own, the same in every epoch, so that epochs can be
+ * compared. */
+loss_weights trainer_run_weights(const trainer *t);
 
 /* A loader of images to measure on, in order and as they are. */
 status trainer_open_part(trainer *t, const image_subset *part, loader **opened, error *err);

@@ -146,6 +146,7 @@ def check_onnx(place, name, model, size, pictures, pixels):
 
 
 def check_network(place, tree, name, size, **shape):
+    torch.manual_seed(len(name))
     model = randomise(HCNN(shape.pop("backbone"), shape.pop("stem", "imagenet"), COARSE, FINE,
                            **shape), len(name))
     before = model.state_dict()
@@ -265,6 +266,7 @@ def main():
         ]
         large = [
             ("resnet18", 64, dict(backbone="resnet18")),
+            ("resnet18 at 224", 224, dict(backbone="resnet18")),
             ("resnet18, only fine", 32, dict(backbone="resnet18", stem="cifar", only_fine=True)),
             ("BiT R50x1, only fine", 64, dict(backbone="bit_r50x1", only_fine=True)),
             ("wide_resnet_50", 64, dict(backbone="wide_resnet_50")),

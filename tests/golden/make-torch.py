@@ -50,9 +50,13 @@ def make_tensors():
 
 
 def deflate(path, to):
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as new:
+    """The same archive with its members deflated and in the format of large files."""
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(to, "w") as new:
         for name in old.namelist():
-            new.writestr(zipfile.ZipInfo(name), old.read(name), zipfile.ZIP_DEFLATED)
+            member = zipfile.ZipInfo(name)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            with new.open(member, "w", force_zip64=True) as file:
+                file.write(old.read(name))
 
 
 def main():

@@ -1,0 +1,270 @@
+/* The objects of torch.save's pickles; see torch_contents.h. */
+#include "base/torch_contents.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PERSISTENT_ITEMS = 5, MAX_STORAGES = 1 << 16 };
+
+/* Tags of what a file's pickle may name; storages have their index in `types` on top. */
+enum { TENSOR = 1, PARAMETER, STORAGE };
+
+/* What "torch FloatStorage" and its like hold. */
+static const struct {
+    const char *name;
+    safetensors_type type;
+    unsigned bytes;
+} types[] = {
+    {"F32", SAFETENSORS_F32, 4},    {"F16", SAFETENSORS_F16, 2},  {"BF16", SAFETENSORS_BF16, 2},
+    {"F64", SAFETENSORS_F64, 8},    {"I64", SAFETENSORS_I64, 8},  {"I32", SAFETENSORS_OTHER, 4},
+    {"I16", SAFETENSORS_OTHER, 2},  {"I8", SAFETENSORS_OTHER, 1}, {"U8", SAFETENSORS_OTHER, 1},
+    {"BOOL", SAFETENSORS_OTHER, 1},
+};
+
+/* collections.OrderedDict(), empty in Python 3; Python 2 passes a list of pairs. */
+static status make_ordered(pickle *p, const pickle_value *arguments, pickle_value **made,
+                           error *err)
+{
+    TRY(pickle_make(p, PICKLE_DICT, made, err));
+    const pickle_value *pairs = arguments->count ? arguments->items[0] : NULL;
+    if (pairs && pairs->kind != PICKLE_LIST)
+        return pickle_fail(p, "a dictionary in a form that is not read here", err);
+    for (size_t i = 0; pairs && i < pairs->count; i++) {
+        const pickle_value *pair = pairs->items[i];
+        if (pair->kind != PICKLE_LIST || pair->count != 2)
+            return pickle_fail(p, "a dictionary in a form that is not read here", err);
+        TRY(pickle_append(p, *made, pair->items[0], err));
+        TRY(pickle_append(p, *made, pair->items[1], err));
+    }
+    return STATUS_OK;
+}
+
+/* A state dict's _metadata, versions of its modules, is the only state there is. */
+static status build(pickle *p, pickle_value *object, const pickle_value *state, error *err)
+{
+    if (object->kind != PICKLE_DICT || state->kind != PICKLE_DICT)
+        return pickle_fail(p, "an object with a state", err);
+    return STATUS_OK;
+}
+
+static const pickle_name names[] = {
+    {"collections OrderedDict", 0, make_ordered},
+    {"torch._utils _rebuild_tensor_v2", TENSOR, NULL},
+    {"torch._utils _rebuild_tensor", TENSOR, NULL},
+    {"torch._utils _rebuild_parameter", PARAMETER, NULL},
+    {"torch FloatStorage", STORAGE + 0, NULL},
+    {"torch HalfStorage", STORAGE + 1, NULL},
+    {"torch BFloat16Storage", STORAGE + 2, NULL},
+    {"torch DoubleStorage", STORAGE + 3, NULL},
+    {"torch LongStorage", STORAGE + 4, NULL},
+    {"torch IntStorage", STORAGE + 5, NULL},
+    {"torch ShortStorage", STORAGE + 6, NULL},
+    {"torch CharStorage", STORAGE + 7, NULL},
+    {"torch ByteStorage", STORAGE + 8, NULL},
+    {"torch BoolStorage", STORAGE + 9, NULL},
+};
+
+const pickle_rules torch_rules = {
+    .format = "state dict of torch.save",
+    .names = names,
+    .name_count = sizeof names / sizeof names[0],
+    .build = build,
+    .persistent = true,
+};
+
+static status refuse(const torch_contents *c, const char *name, const char *what, error *err)
+{
+    return error_set(err, STATUS_FAILED,
+                     "%s: tensor '%.200s': %s; the file is damaged or no state dict of torch.save",
+                     c->path, name, what);
+}
+
+static bool is_text(const pickle_value *v, const char *text)
+{
+    return v->kind == PICKLE_BYTES && strcmp((const char *)v->bytes, text) == 0;
+}
+
+static bool is_count(const pickle_value *v)
+{
+    return v->kind == PICKLE_INT && v->integer >= 0;
+}
+
+/* NULL when the value is no tensor. */
+static const pickle_value *as_tensor(const pickle_value *v)
+{
+    if (v->kind == PICKLE_OBJECT && v->tag == PARAMETER && v->count > 0)
+        v = v->items[0];
+    return v->kind == PICKLE_OBJECT && v->tag == TENSOR ? v : NULL;
+}
+
+static bool holds_tensors(const pickle_value *v)
+{
+    if (v && v->kind == PICKLE_DICT)
+        for (size_t i = 1; i < v->count; i += 2)
+            if (as_tensor(v->items[i]))
+                return true;
+    return false;
+}
+
+torch_storage *torch_contents_find(const torch_contents *c, const pickle_value *key)
+{
+    if (key->kind == PICKLE_BYTES)
+        for (size_t i = c->storage_count; i-- > 0;)
+            if (strcmp(c->storages[i].key, (const char *)key->bytes) == 0)
+                return &c->storages[i];
+    return NULL;
+}
+
+/* ("storage", type, key, device, elements[, view]) */
+static status take_storage(torch_contents *c, const pickle_value *id, error *err)
+{
+    if (id->kind != PICKLE_LIST || id->count < PERSISTENT_ITEMS ||
+        !is_text(id->items[0], "storage") || id->items[1]->kind != PICKLE_NAME ||
+        id->items[1]->tag < STORAGE || id->items[2]->kind != PICKLE_BYTES ||
+        !is_count(id->items[4]))
+        return error_set(err, STATUS_FAILED, "%s: a storage in a form that is not read here",
+                         c->path);
+    int type = id->items[1]->tag - STORAGE;
+    const torch_storage wanted = {.key = (const char *)id->items[2]->bytes,
+                                  .type = types[type].type,
+                                  .type_name = types[type].name,
+                                  .item = types[type].bytes,
+                                  .count = (uint64_t)id->items[4]->integer};
+    const torch_storage *same = torch_contents_find(c, id->items[2]);
+    if (!same && c->storage_count == MAX_STORAGES)
+        return error_set(err, STATUS_FAILED, "%s: holds more than %d storages", c->path,
+                         MAX_STORAGES);
+    if (same && (same->type_name != wanted.type_name || same->count != wanted.count))
+        return error_set(err, STATUS_FAILED,
+                         "%s: storage '%.100s' is described in two ways; the file is damaged",
+                         c->path, wanted.key);
+    if (!same)
+        c->storages[c->storage_count++] = wanted;
+    return STATUS_OK;
+}
+
+/* All of the pickle, whatever the tensor is for: in the container before zip they can only be found
+ * one after the other. */
+static status take_storages(torch_contents *c, error *err)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < pickle_count(c->parsed); i++)
+        most += pickle_at(c->parsed, i)->kind == PICKLE_PERSISTENT;
+    c->storages = calloc(most + 1, sizeof *c->storages);
+    if (!c->storages)
+        return error_memory(err, c->path);
+    for (size_t i = 0; i < pickle_count(c->parsed); i++) {
+        const pickle_value *v = pickle_at(c->parsed, i);
+        if (v->kind == PICKLE_PERSISTENT)
+            TRY(take_storage(c, v->items[0], err));
+    }
+    return STATUS_OK;
+}
+
+/* Sets the tensor's storage. A view, of PyTorch before 0.4 and else None, is (key, first element,
+ * elements) of the storage. */
+static status set_storage(torch_contents *c, torch_tensor *t, const pickle_value *p, error *err)
+{
+    if (p->kind != PICKLE_PERSISTENT)
+        return refuse(c, t->entry.name, "no storage", err);
+    const pickle_value *id = p->items[0];
+    const pickle_value *view = id->count > PERSISTENT_ITEMS ? id->items[PERSISTENT_ITEMS] : NULL;
+    if (view && view->kind == PICKLE_LIST && view->count == 3 && is_count(view->items[1]))
+        t->first += (uint64_t)view->items[1]->integer;
+    else if (view && view->kind != PICKLE_NONE)
+        return refuse(c, t->entry.name, "a view in a form that is not read here", err);
+    t->storage = torch_contents_find(c, id->items[2]);
+    t->entry.type = t->storage->type;
+    t->entry.type_name = t->storage->type_name;
+    return STATUS_OK;
+}
+
+/* Whether every element lies inside the storage, and there are no more of them than it has: a
+ * dimension of stride 0 costs the file nothing. */
+static bool inside(const torch_tensor *t, uint64_t count)
+{
+    uint64_t last = t->first, elements = 1;
+    for (int i = 0; i < t->entry.rank; i++)
+        if (t->entry.shape[i] == 0)
+            return true;
+    if (last >= count)
+        return false;
+    for (int i = 0; i < t->entry.rank; i++) {
+        uint64_t length = (uint64_t)t->entry.shape[i], stride = (uint64_t)t->strides[i];
+        if (length > count / elements)
+            return false;
+        elements *= length;
+        if (stride > 0 && length - 1 > (count - 1 - last) / stride)
+            return false;
+        last += (length - 1) * stride;
+    }
+    return true;
+}
+
+/* _rebuild_tensor_v2(storage, first element, shape, strides, ...). */
+static status take_tensor(torch_contents *c, const char *name, const pickle_value *v, error *err)
+{
+    torch_tensor *t = &c->tensors[c->count];
+    t->entry.name = name;
+    if (v->count < 4 || !is_count(v->items[1]) || v->items[2]->kind != PICKLE_LIST ||
+        v->items[3]->kind != PICKLE_LIST || v->items[2]->count != v->items[3]->count ||
+        v->items[2]->count > SAFETENSORS_MAX_RANK)
+        return refuse(c, name, "a form that is not read here", err);
+    t->first = (uint64_t)v->items[1]->integer;
+    t->entry.rank = (int)v->items[2]->count;
+    for (int i = 0; i < t->entry.rank; i++) {
+        if (!is_count(v->items[2]->items[i]) || !is_count(v->items[3]->items[i]))
+            return refuse(c, name, "a shape or strides that are no counts", err);
+        t->entry.shape[i] = v->items[2]->items[i]->integer;
+        t->strides[i] = v->items[3]->items[i]->integer;
+    }
+    TRY(set_storage(c, t, v->items[0], err));
+    if (!inside(t, t->storage->count))
+        return refuse(c, name, "larger than its storage", err);
+    c->count++;
+    return STATUS_OK;
+}
+
+static status take_tensors(torch_contents *c, error *err)
+{
+    static const char *const keys[] = {"state_dict", "model_state_dict", "model"};
+    const pickle_value *root = pickle_root(c->parsed), *from = root;
+    for (size_t i = 0; !holds_tensors(from) && i < sizeof keys / sizeof keys[0]; i++)
+        from = pickle_get(root, keys[i]);
+    if (!holds_tensors(from))
+        return error_set(err, STATUS_FAILED,
+                         "%s: holds no dictionary of tensors, neither by itself nor as "
+                         "'state_dict', 'model_state_dict' or 'model'; save model.state_dict()",
+                         c->path);
+    c->tensors = calloc(from->count / 2, sizeof *c->tensors);
+    if (!c->tensors)
+        return error_memory(err, c->path);
+    for (size_t i = 0; i + 1 < from->count; i += 2) {
+        const pickle_value *tensor = as_tensor(from->items[i + 1]);
+        if (tensor && from->items[i]->kind == PICKLE_BYTES)
+            TRY(take_tensor(c, (const char *)from->items[i]->bytes, tensor, err));
+    }
+    return STATUS_OK;
+}
+
+status torch_contents_read(const char *path, const unsigned char *bytes, size_t size,
+                           torch_contents *c, error *err)
+{
+    *c = (torch_contents){.path = path};
+    status result = pickle_parse(path, bytes, size, &torch_rules, &c->parsed, err);
+    if (result == STATUS_OK)
+        result = take_storages(c, err);
+    if (result == STATUS_OK)
+        result = take_tensors(c, err);
+    if (result != STATUS_OK)
+        torch_contents_free(c);
+    return result;
+}
+
+void torch_contents_free(torch_contents *c)
+{
+    pickle_free(c->parsed);
+    free(c->storages);
+    free(c->tensors);
+    *c = (torch_contents){0};
+}

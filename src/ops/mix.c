@@ -1,0 +1,29 @@
+/* Launches kernels/mix.cl; see mix.h. */
+#include "ops/mix.h"
+#include "device/kernel.h"
+
+/* Always groups of one size: PoCL compiles a kernel anew for each, and every box is another. */
+enum { GROUP = 64 };
+
+static status mixup(device *dev, tensor y, float partner_share, error *err)
+{
+    size_t size = (size_t)y.h * (size_t)y.w * (size_t)y.c;
+    size_t vectors = (size + (size_t)dev->vec - 1) / (size_t)dev->vec;
+    return LAUNCH(dev, "mix", "mixup", RANGE_GROUPS(vectors * (size_t)(y.n / 2), GROUP), err,
+                  ARG_BUFFER(y.buffer), ARG_INT(y.n), ARG_UINT(size), ARG_FLOAT(partner_share));
+}
+
+static status cutmix(device *dev, tensor y, const batch_mix *m, error *err)
+{
+    size_t box = (size_t)(m->right - m->left) * (size_t)(m->bottom - m->top) * (size_t)y.c;
+    return LAUNCH(dev, "mix", "cutmix", RANGE_GROUPS(box * (size_t)(y.n / 2), GROUP), err,
+                  ARG_BUFFER(y.buffer), ARG_INT(y.n), ARG_INT(y.h), ARG_INT(y.w), ARG_INT(m->left),
+                  ARG_INT(m->top), ARG_INT(m->right), ARG_INT(m->bottom));
+}
+
+status mix_forward(device *dev, tensor y, const batch_mix *mix, error *err)
+{
+    if (mix->partner_share == 0)
+        return STATUS_OK;
+    return mix->right == 0 ? mixup(dev, y, mix->partner_share, err) : cutmix(dev, y, mix, err);
+}
