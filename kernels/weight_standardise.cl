@@ -46,19 +46,21 @@ kernel void weight_standardise_statistics(global const float *partials, global f
     vec_store_part(1.0f / sqrt(squares / rows + epsilon), inverse_deviation + at, left);
 }
 
-// standard = (w - mean) * inverse_deviation.
+// standard = (w - mean) * inverse_deviation. A work-item's tile is `width` channels wide, a multiple
+// of VEC: on a CPU whole rows, which are memory from end to end.
 kernel void weight_standardise_apply(global const float *w, global const float *mean,
                                      global const float *inverse_deviation,
-                                     global float *standard, int rows, int c, int run)
+                                     global float *standard, int rows, int c, int width, int run)
 {
-    const int at = get_global_id(0) * VEC, left = c - at;
+    const int begin = get_global_id(0) * width, end = min(c, begin + width);
     const int first = get_global_id(1) * run, last = min(rows, first + run);
-    const vec m = vec_load_part(mean + at, left);
-    const vec inverse = vec_load_part(inverse_deviation + at, left);
-    for (int row = first; row < last; row++) {
-        const size_t i = row * (size_t)c + at;
-        vec_store_part((vec_load_part(w + i, left) - m) * inverse, standard + i, left);
-    }
+    for (int row = first; row < last; row++)
+        for (int at = begin; at < end; at += VEC) {
+            const int left = c - at;
+            const size_t i = row * (size_t)c + at;
+            const vec v = vec_load_part(w + i, left) - vec_load_part(mean + at, left);
+            vec_store_part(v * vec_load_part(inverse_deviation + at, left), standard + i, left);
+        }
 }
 
 // Backward, stage one: [0][c] = the run's sum of g, the gradient by the standardised weights,

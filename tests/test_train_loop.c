@@ -534,7 +534,7 @@ static void test_plateau(void **state)
     CHECK_OK(start(f, f->whole, &unbroken, &err));
     validation_losses = losses;
     CHECK_FAILS(STATUS_INTERRUPTED, "everything is saved", start(f, f->stopped, &first, &err));
-    CHECK_OK(train_resume(f->stopped, 0, 0, 0, &observer, &err));
+    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
     assert_true(unbroken.rates[8] == 1e-3 && unbroken.rates[9] == 1e-3 * 0.1);
     for (uint64_t step = 9; step <= 12; step++)
         assert_true(second.rates[step] == unbroken.rates[step]);

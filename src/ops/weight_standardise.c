@@ -53,10 +53,12 @@ status weight_standardise_measure(device *dev, const weight_standardise_layer *l
 status weight_standardise_apply(device *dev, const weight_standardise_layer *l, cl_mem standardised,
                                 error *err)
 {
-    return LAUNCH(dev, "weight_standardise", "weight_standardise_apply", tiles_of(dev, l), err,
-                  ARG_BUFFER(l->weights), ARG_BUFFER(l->mean), ARG_BUFFER(l->inverse_deviation),
-                  ARG_BUFFER(standardised), ARG_INT(l->rows), ARG_INT(l->c),
-                  ARG_INT(run_of(l->rows)));
+    bool cpu = (dev->info.type & CL_DEVICE_TYPE_CPU) != 0;
+    int width = cpu ? (int)device_vectors(dev, l->c) * dev->vec : dev->vec;
+    return LAUNCH(dev, "weight_standardise", "weight_standardise_apply",
+                  items(dev, cpu ? 1 : l->c, runs_of(l->rows)), err, ARG_BUFFER(l->weights),
+                  ARG_BUFFER(l->mean), ARG_BUFFER(l->inverse_deviation), ARG_BUFFER(standardised),
+                  ARG_INT(l->rows), ARG_INT(l->c), ARG_INT(width), ARG_INT(run_of(l->rows)));
 }
 
 status weight_standardise_backward(device *dev, const weight_standardise_layer *l, cl_mem g,

@@ -28,13 +28,13 @@ CASES = [  # name, stem, optimizer, image size, backbone, what else HCNN takes
         "basic-layer4-concat-bn-relu",
         "cifar",
         "sgd",
-        17,
+        15,
         "tiny_basic",
         {"coarse_stages": 4, "fusion": "concat-bn-relu"},
     ),
     ("bit-gate", "imagenet", "sgd", 33, "tiny_bit", {"fusion": "gate"}),
     ("bit-concat", "cifar", "nesterov", 11, "tiny_bit", {}),
-    ("bit-shared-layer4", "cifar", "adam", 8, "tiny_bit", {"shared_trunk": True, "coarse_stages": 4}),
+    ("bit-shared-layer4", "cifar", "sgd", 8, "tiny_bit", {"shared_trunk": True, "coarse_stages": 4}),
 ]
 COARSE_WEIGHT, FINE_WEIGHT = 1.0, 2.0
 
