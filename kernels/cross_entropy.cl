@@ -1,5 +1,5 @@
-// Softmax cross entropy of logits[n][classes] with targets that may be smoothed and mixed; one work-item takes one image, since there are some
-// tens of them and some tens of classes.
+// Softmax cross entropy of logits[n][classes] with targets that may be smoothed and mixed; one
+// work-item takes one image, since there are some tens of them and some tens of classes.
 
 // head_result of src/ops/cross_entropy.h
 typedef struct head_result {

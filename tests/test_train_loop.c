@@ -19,7 +19,6 @@ status __wrap_network_step(network *net, const network_batch *batch, enum step_m
                            float coarse_weight, float fine_weight, int *ticket, error *err);
 
 static uint64_t failing_step;             /* 0: none */
-static const train_options *asked;        /* what the run goes by */
 static double coarse_weight, fine_weight; /* of the batches since the last step */
 
 status __wrap_network_step(network *net, const network_batch *batch, enum step_mode mode,
@@ -32,12 +31,16 @@ status __wrap_network_step(network *net, const network_batch *batch, enum step_m
     return __real_network_step(net, batch, mode, coarse, fine, ticket, err);
 }
 
-/* However many batches a step has, their losses' weights add up to the options'. */
+/* What the weights of a step's losses are to be: the defaults, and others behind a step. */
+static uint64_t staged_after; /* 0: the defaults for all */
+static const double staged_coarse = 0.25, staged_fine = 1.5;
+
+/* However many batches a step has, their losses' weights add up to that. */
 status __wrap_solver_step(solver *s, double lr, uint64_t step, error *err)
 {
-    if (!asked->loss_schedule)
-        assert_true(fabs(coarse_weight - asked->coarse_weight) < 1e-6 &&
-                    fabs(fine_weight - asked->fine_weight) < 1e-6);
+    bool staged = staged_after > 0 && step > staged_after;
+    assert_true(fabs(coarse_weight - (staged ? staged_coarse : 1)) < 1e-6);
+    assert_true(fabs(fine_weight - (staged ? staged_fine : 2)) < 1e-6);
     coarse_weight = fine_weight = 0;
     if (step == failing_step)
         return error_set(err, STATUS_FAILED, "the update of step %llu fails, as the test wants",
@@ -152,8 +155,7 @@ static int set_up(void **state)
     f->options.lr = 1e-3;
     f->options.momentum = 0.9;
     f->options.seed = 5;
-    failing_step = 0;
-    asked = &f->options;
+    failing_step = staged_after = 0;
     coarse_weight = fine_weight = 0;
     validation_losses = NULL;
     *state = f;
@@ -322,6 +324,7 @@ static void test_stop_augmented(void **state)
     f->options.label_smoothing = 0.1;
     f->options.coarse_loss = "marginal";
     f->options.loss_schedule = "2:0.25:1.5";
+    staged_after = 10; /* the first epoch's steps */
     f->options.threads = 1;
     CHECK_OK(start(f, f->whole, &unbroken, &err));
     f->options.max_steps = 13;
