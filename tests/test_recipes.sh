@@ -2,6 +2,7 @@
 # Recipes from outside: a file's options, the command line over them, a run's own config.json.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
+documentation=$(cd "${srcdir:-.}/docs" && pwd)
 cd "$scratch" || exit 1
 
 steps() {
@@ -29,6 +30,8 @@ check_run "the original's recipe" 0 'lr 0.008 ' \
     train --recipe original --backbone tiny --max-steps 1 --run original
 check_run "the modern recipe" 0 '' \
     train --recipe modern --backbone tiny --max-steps 1 --run modern
+check_run "the recipe of the documentation" 0 '' \
+    train --recipe "$documentation/cifar100-short.yaml" --backbone tiny --max-steps 1 --run short
 echo 'lr: fast' >bad.yaml
 check_run "a value that is wrong" 1 "bad.yaml: line 1: --lr 'fast'" \
     train --recipe bad.yaml --run bad

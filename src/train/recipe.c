@@ -13,25 +13,35 @@ enum { MAX_RECIPE_BYTES = 1 << 20 };
 static const struct builtin {
     const char *name, *text;
 } builtins[] = {
-    {"original", "# What the PyTorch project trains with; needs --image-size 224 and ImageNet "
-                 "weights to be it in full.\n"
+    {"original", "# What the PyTorch project trains with, but for --image-size 224 and --weights.\n"
                  "optimizer: sgd\n"
                  "lr: 0.008\n"
                  "momentum: 0\n"
                  "weight_decay: 0\n"
+                 "schedule: plateau\n"
                  "batch_size: 32\n"
                  "epochs: 15\n"
                  "coarse: 1\n"
                  "fine: 2\n"
-                 "augment: default\n"},
-    {"modern", "# From scratch at 32x32: with --weights take a tenth of this lr.\n"
+                 "fusion: concat\n"
+                 "coarse_depth: layer3\n"
+                 "augment: [rotate=20, flip]\n"},
+    {"modern", "# From scratch on small images; with --weights a tenth of this lr and the stem\n"
+               "# that the weights are for.\n"
+               "stem: cifar\n"
                "optimizer: sgd\n"
                "lr: 0.1\n"
                "momentum: 0.9\n"
                "nesterov: true\n"
                "weight_decay: 5e-4\n"
+               "no_norm_decay: true\n"
+               "schedule: cosine\n"
+               "warmup: 5\n"
                "batch_size: 128\n"
-               "epochs: 100\n"},
+               "epochs: 200\n"
+               "label_smoothing: 0.1\n"
+               "augment: [crop=4, flip, mixup=0.2, cutmix=1]\n"
+               "ema: 0.9995\n"},
 };
 
 static const char *find_builtin(const char *name)
