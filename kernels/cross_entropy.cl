@@ -196,13 +196,3 @@ kernel void cross_entropy_marginal(global const real *logits, global const int *
     }
     results[image] = result;
 }
-
-// probabilities[n][classes]
-kernel void softmax(global const real *logits, global float *probabilities, int classes)
-{
-    const size_t at = get_global_id(0) * classes;
-    const float top = largest(logits + at, classes);
-    const float sum = sum_of_exponentials(logits + at, classes, top);
-    for (int j = 0; j < classes; j++)
-        probabilities[at + j] = exp(real_get(logits + at + j) - top) / sum;
-}

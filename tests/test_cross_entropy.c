@@ -436,32 +436,6 @@ static void test_no_label(void **state)
     outcome_free(&missing);
 }
 
-static void test_softmax(void **state)
-{
-    device *dev = *state;
-    error err;
-    const int classes[] = {1, 3, 20, 100};
-    for (uint64_t i = 0; i < 4; i++) {
-        int n = 5, c = classes[i];
-        size_t size = (size_t)(n * c);
-        float *logits = support_activations(dev, size, 70 + i, -20, 20);
-        double *wide = support_widen(logits, size), *want = support_memory(size, sizeof *want);
-        for (int image = 0; image < n; image++)
-            reference_softmax(wide + image * c, c, want + image * c);
-        tensor t = support_tensor(dev, n, 1, 1, c, logits);
-        cl_mem p = support_buffer(dev, size, NULL);
-        assert_ok(softmax_forward(dev, t, p, &err), &err);
-        float *got = support_read_buffer(dev, p, size);
-        assert_close(got, want, size, 1e-5, 1e-12);
-        free(got);
-        free(want);
-        free(wide);
-        free(logits);
-        tensor_release(&t);
-        buffer_release(&p);
-    }
-}
-
 static void test_same_bits_again(void **state)
 {
     enum { N = 9, CLASSES = 101 };
@@ -489,11 +463,9 @@ int main(void)
         cmocka_unit_test(test_huge_logits),
         cmocka_unit_test(test_nan),
         cmocka_unit_test(test_no_label),
-        cmocka_unit_test(test_softmax),
         cmocka_unit_test(test_same_bits_again),
         support_half_test(test_random),
         support_half_test(test_nan),
-        support_half_test(test_softmax),
     };
     return cmocka_run_group_tests_name("cross_entropy", tests, support_open_device,
                                        support_close_device);

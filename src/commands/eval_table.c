@@ -153,7 +153,10 @@ static void print_loss(const eval_table *t)
     printf("loss %.4f", metrics_loss(t->sums, t->coarse_weight, t->fine_weight));
     if (t->scores->has_coarse_head)
         printf(", coarse %.4f", metrics_mean_coarse_loss(t->sums));
-    printf(", fine %.4f\n", metrics_mean_fine_loss(t->sums));
+    printf(", fine %.4f", metrics_mean_fine_loss(t->sums));
+    if (t->sums->marginal_loss != 0)
+        printf(", coarse of the fine head %.4f", metrics_mean_marginal_loss(t->sums));
+    putchar('\n');
 }
 
 status eval_print_table(const eval_table *t, error *err)

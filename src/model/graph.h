@@ -52,7 +52,7 @@ typedef struct node {
 /* One output: logits, and what the loss needs. */
 typedef struct head {
     int logits; /* node, GRAPH_NONE when the network has no such head */
-    cl_mem labels, results, probabilities;
+    cl_mem labels, results;
 } head;
 
 enum head_index { HEAD_COARSE, HEAD_FINE, HEAD_COUNT };

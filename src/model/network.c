@@ -41,11 +41,6 @@ struct network {
     uint64_t memory_bytes;
 };
 
-static int classes_of(const network_options *options, enum head_index h)
-{
-    return h == HEAD_COARSE ? options->coarse_classes : options->fine_classes;
-}
-
 static bool node_descends(const device *dev, const network_options *o, const graph *g,
                           const node *n, int batch)
 {
@@ -82,8 +77,7 @@ static uint64_t fixed_bytes(const device *dev, const network_options *options, c
     uint64_t heads = 0;
     for (int h = 0; h < HEAD_COUNT; h++)
         if (g->heads[h].logits != GRAPH_NONE)
-            heads += sizeof(int32_t) + sizeof(head_result) +
-                     sizeof(float) * (uint64_t)classes_of(options, (enum head_index)h);
+            heads += sizeof(int32_t) + sizeof(head_result);
     return parameters_bytes(g, false) + gradients * (1 + (uint64_t)options->solver_slots) +
            average + options->pixel_capacity + tree_bytes(options) +
            (uint64_t)options->batch_size * (heads + sizeof(pixel_source));
@@ -254,10 +248,8 @@ static status allocate_heads(network *net, error *err)
         head *made = &net->g.heads[h];
         if (made->logits == GRAPH_NONE)
             continue;
-        size_t logits = batch * (size_t)net->g.nodes[made->logits].c;
         TRY(buffer_create(net->dev, batch * sizeof(int32_t), &made->labels, err));
         TRY(buffer_create(net->dev, batch * sizeof(head_result), &made->results, err));
-        TRY(buffer_create(net->dev, logits * sizeof(float), &made->probabilities, err));
         for (int t = 0; t < TICKETS; t++) {
             net->tickets[t].results[h] = calloc(batch, sizeof(head_result));
             if (!net->tickets[t].results[h])
@@ -327,7 +319,6 @@ void network_free(network *net)
     for (int h = 0; h < HEAD_COUNT; h++) {
         buffer_release(&net->g.heads[h].labels);
         buffer_release(&net->g.heads[h].results);
-        buffer_release(&net->g.heads[h].probabilities);
         for (int t = 0; t < TICKETS; t++) {
             if (net->tickets[t].done[h])
                 clReleaseEvent(net->tickets[t].done[h]);
@@ -559,22 +550,6 @@ status network_wait(network *net, int opened, const step_results **results, erro
     t->open = false;
     t->handed = (step_results){t->count, t->results[HEAD_COARSE], t->results[HEAD_FINE]};
     *results = &t->handed;
-    return STATUS_OK;
-}
-
-status network_probabilities(network *net, int count, float *coarse, float *fine, error *err)
-{
-    float *const wanted[HEAD_COUNT] = {coarse, fine};
-    for (int h = 0; h < HEAD_COUNT; h++) {
-        const head *from = &net->g.heads[h];
-        if (from->logits == GRAPH_NONE || !wanted[h])
-            continue;
-        tensor logits = net->g.nodes[from->logits].value;
-        logits.n = count;
-        TRY(softmax_forward(net->dev, logits, from->probabilities, err));
-        TRY(buffer_read(net->dev, from->probabilities, 0, wanted[h],
-                        tensor_size(logits) * sizeof(float), err));
-    }
     return STATUS_OK;
 }
 

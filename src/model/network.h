@@ -173,8 +173,6 @@ status network_step(network *net, const network_batch *batch, enum step_mode mod
 /* Waits for the ticket's results; they stay valid until the second network_step after. After this
  * the batch's host memory is free. */
 status network_wait(network *net, int ticket, const step_results **results, error *err);
-/* Probabilities [count][classes] of the last STEP_EVALUATE, blocking. coarse may be NULL. */
-status network_probabilities(network *net, int count, float *coarse, float *fine, error *err);
 
 /* Operations of a layer for `count` images, by a profile's label (the name of its first parameter)
  * and phase ("forward", "backward"): what a direct convolution needs, two for each product with a

@@ -101,7 +101,7 @@ static int last_use_of_value(const graph *g, int index)
     int last = forward_time(index);
     for (int h = 0; h < HEAD_COUNT; h++)
         if (g->heads[h].logits == index)
-            /* Logits are read after the step, by tests and for probabilities. */
+            /* Logits are read after the step. */
             last = backward_time(g, 0);
     for (int i = index + 1; i < g->count; i++) {
         const node *n = &g->nodes[i];

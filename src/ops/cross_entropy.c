@@ -56,9 +56,3 @@ status cross_entropy_forward(device *dev, tensor logits, cl_mem labels, target_t
         dev, "cross_entropy", marginal.tree ? "cross_entropy_marginal" : "cross_entropy",
         RANGE_GROUPS((size_t)logits.n, 1), arguments, marginal.tree ? ALL : PLAIN, err);
 }
-
-status softmax_forward(device *dev, tensor logits, cl_mem probabilities, error *err)
-{
-    return LAUNCH(dev, "cross_entropy", "softmax", RANGE_1D((size_t)logits.n), err,
-                  ARG_BUFFER(logits.buffer), ARG_BUFFER(probabilities), ARG_INT(logits.c));
-}

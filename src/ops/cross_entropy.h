@@ -1,4 +1,4 @@
-/* Softmax and the cross entropy of integer labels, smoothed and mixed, with what the accuracies are
+/* The softmax cross entropy of integer labels, smoothed and mixed, with what the accuracies are
  * counted from; and the same of the labels' parents. kernels/cross_entropy.cl. Logits are
  * {n, 1, 1, classes}. */
 #ifndef HCNN_OPS_CROSS_ENTROPY_H
@@ -50,8 +50,5 @@ size_t cross_entropy_tree_bytes(int classes, int parent_count);
 status cross_entropy_forward(device *dev, tensor logits, cl_mem labels, target_terms targets,
                              marginal_terms marginal, cl_mem results, tensor gradient, float weight,
                              error *err);
-
-/* probabilities[n][classes] = softmax(logits); floats whatever the logits' precision. */
-status softmax_forward(device *dev, tensor logits, cl_mem probabilities, error *err);
 
 #endif

@@ -130,7 +130,7 @@ json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_we
     if (!o)
         return NULL;
     if (m->marginal_loss != 0)
-        json_object_set_new(o, "marginal_loss", json_real(metrics_mean_marginal_loss(m)));
+        json_object_set_new(o, "marginal_loss", number_to_json(metrics_mean_marginal_loss(m)));
     if (!only_fine) {
         json_object_set_new(o, "coarse_loss", number_to_json(metrics_mean_coarse_loss(m)));
         json_object_set_new(o, "coarse_top1", json_real(metrics_share(m, m->coarse_top1)));
