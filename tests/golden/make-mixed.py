@@ -22,7 +22,7 @@ COARSE_WEIGHT, FINE_WEIGHT = 1.0, 2.0
 CASES = [  # name, network, smoothing, partner's share or cutmix box (left, top, right, bottom), marginal
     ("mixup", "cifar-adam", 0.1, 0.3, True),
     ("cutmix", "cifar-adam", 0.0, (2, 3, 9, 11), False),
-    ("alone", "only-fine-nesterov", 0.2, 0.625, True),
+    ("alone", "only-fine-nesterov", 0.2, 0.6, True),
     ("smooth", "cifar-adam", 0.25, 0.0, False),
 ]
 KEPT = ["coarse_classifier.", "fine_classifier.", "fine_11conv.bias", "coarse_backbone.conv1.",
