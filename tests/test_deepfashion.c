@@ -159,6 +159,8 @@ static void test_refused(void **state)
          "line 3: a name and 1 values"},
         {"Anno/list_category_cloth.txt", classes, "2\nname type\nBlazer 1\n",
          "announces 2 rows, and there are fewer"},
+        {"Anno/list_category_cloth.txt", classes, "2000000000\nname type\nBlazer 1\n",
+         "announces 2000000000 rows, and there are fewer"},
         {"Anno/list_category_cloth.txt", classes, "1\nname type\nBlazer 1\nJeans 2\n",
          "announces 1 rows, and there are more"},
         {"Anno/list_category_img.txt", images, "1\nname label\nimg/Jeans/img_1.jpg 5\n",

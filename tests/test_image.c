@@ -101,6 +101,29 @@ static void test_four_channels(void **state)
     cut_at_every_byte(f, 0);
 }
 
+/* BMP, 1x2, 32 bits, the upper row first: a height of -2. */
+static void test_top_down(void **state)
+{
+    fixture *f = *state;
+    error err;
+    image read;
+    int width, height;
+    static const unsigned char bmp[62] = {
+        'B', 'M',  62,   0,    0,    0, 0, 0,  0, 0, 54, 0, 0,  0,  40, 0,  0,  0,  1,  0,  0,
+        0,   0xfe, 0xff, 0xff, 0xff, 1, 0, 32, 0, 0, 0,  0, 0,  8,  0,  0,  0,  0,  0,  0,  0,
+        0,   0,    0,    0,    0,    0, 0, 0,  0, 0, 0,  0, 10, 20, 30, 40, 50, 60, 70, 80,
+    };
+    CHECK_OK(file_write(f->path, bmp, sizeof bmp, &err));
+    CHECK_OK(image_read_size(f->path, &width, &height, &err));
+    assert_int_equal(width, 1);
+    assert_int_equal(height, 2);
+    CHECK_OK(image_read(f->path, &read, &err));
+    assert_int_equal(read.height, 2);
+    assert_memory_equal(read.pixels, "\x1e\x14\x0a\x46\x3c\x32", 6);
+    image_free(&read);
+    cut_at_every_byte(f, 0);
+}
+
 static void test_cut_at_every_byte(void **state)
 {
     fixture *f = *state;
@@ -183,6 +206,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_png, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_jpeg, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_four_channels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_top_down, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cut_at_every_byte, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_byte_changed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_huge, set_up, tear_down),

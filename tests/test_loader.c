@@ -321,6 +321,29 @@ static void test_broken_files(void **state)
     }
 }
 
+/* A list may name a file several times; broken, it counts once, and the batch is filled behind it.
+ */
+static void test_broken_file_twice(void **state)
+{
+    files *f = *state;
+    error err;
+    loader *from;
+    bad_images *bad;
+    char labels[64], notes[64] = "";
+    static const unsigned indices[] = {2, 4, 5};
+    break_files(f, "2");
+    free(f->set.paths[4]);
+    f->set.paths[4] = file_path("%s", f->set.paths[2]);
+    CHECK_OK(bad_images_create(1, take_note, notes, &bad, &err));
+    const loader_options options = {.batch_size = 3, .threads = 1, .bad = bad, .replace = true};
+    CHECK_OK(loader_create(&f->set, indices, 3, &options, &from, &err));
+    CHECK_OK(read_labels(from, 0, 0, labels, &err));
+    assert_string_equal(labels, "555");
+    assert_string_equal(notes, "2");
+    loader_free(from);
+    bad_images_free(bad);
+}
+
 /* The run ends at the batch that has one too many, whichever thread filled which. */
 static void test_too_many_broken(void **state)
 {
@@ -488,6 +511,7 @@ int main(void)
         cmocka_unit_test(test_resume_in_the_middle),
         cmocka_unit_test(test_leave_early),
         files_test(test_broken_files),
+        files_test(test_broken_file_twice),
         files_test(test_too_many_broken),
         files_test(test_all_broken),
         files_test(test_missing_file),

@@ -90,6 +90,32 @@ static void test_refused(void **state)
     }
 }
 
+/* The memo lets five bytes ask for a call with all of a long text. */
+static void test_copies_without_end(void **state)
+{
+    (void)state;
+    enum { TEXT = 1000, CALLS = 100 };
+    error err;
+    pickle *p;
+    char *bytes;
+    size_t size;
+    FILE *stream = open_memstream(&bytes, &size);
+    fputs("\x80\x02"
+          "c_codecs\nencode\nq\x01X\xe8\x03",
+          stream);
+    fwrite("\0", 1, 2, stream);
+    for (int i = 0; i < TEXT; i++)
+        putc('a', stream);
+    fputs("U\x06latin1\x86q\x02", stream);
+    for (int i = 0; i < CALLS; i++)
+        fputs("h\x01h\x02R", stream);
+    putc('.', stream);
+    fclose(stream);
+    assert_int_equal(parse(bytes, size, &p, &err), STATUS_FAILED);
+    assert_non_null(strstr(err.message, "hold more than it has bytes for"));
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +123,7 @@ int main(void)
         cmocka_unit_test(test_cut_short),
         cmocka_unit_test(test_every_byte_changed),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_copies_without_end),
     };
     return cmocka_run_group_tests_name("pickle", tests, NULL, NULL);
 }

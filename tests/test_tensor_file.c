@@ -308,6 +308,26 @@ static void depth_is_no_danger(void **state)
     CHECK_FAILS(STATUS_FAILED, "no dictionary of tensors", finish_file(f, &t, &err));
 }
 
+/* A list of pairs, of which five bytes of input, through the memo, make a dictionary each. */
+static void copies_are_counted(void **state)
+{
+    const fixture *f = *state;
+    enum { PAIRS = 1000, CALLS = 100 };
+    error err;
+    text t;
+    begin_file(&t);
+    fputs("\x80\x02NN\x86q\x01](", t.stream);
+    for (int i = 0; i < PAIRS; i++)
+        fputs("h\x01", t.stream);
+    fputs("e\x85q\x02"
+          "ccollections\nOrderedDict\nq\x03",
+          t.stream);
+    for (int i = 0; i < CALLS; i++)
+        fputs("h\x03h\x02R", t.stream);
+    putc('.', t.stream);
+    CHECK_FAILS(STATUS_FAILED, "hold more than it has bytes for", finish_file(f, &t, &err));
+}
+
 /* {"w": a tensor} with these numbers in its description, then `bytes` zeros of storage. */
 static status open_tensor(const fixture *f, uint64_t claimed, int64_t first, int64_t length,
                           int64_t stride, size_t bytes, error *err)
@@ -397,6 +417,7 @@ int main(void)
         cmocka_unit_test(a_changed_weight_is_found),
         cmocka_unit_test(nothing_is_run),
         cmocka_unit_test(depth_is_no_danger),
+        cmocka_unit_test(copies_are_counted),
         cmocka_unit_test(sizes_are_checked),
         cmocka_unit_test(other_files_are_refused),
     };

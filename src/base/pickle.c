@@ -1,6 +1,7 @@
 /* The pickle reader; see pickle.h. The opcodes are those of Python's pickletools, protocols 2 to 4,
- * as far as the files read here use them. Nothing recurses, so depth costs memory alone, and each
- * byte of input makes at most one value, so a file cannot ask for more than its size explains. */
+ * as far as the files read here use them. Nothing recurses, so depth costs memory alone. Each byte
+ * of input makes at most one value, and what all values hold is counted (see hold), so a file
+ * cannot ask for more than its size explains. */
 #include "base/pickle.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@ struct pickle {
     size_t size, at;
     pickle_value **values; /* all that were made, to free them */
     size_t value_count, value_capacity;
+    size_t held; /* bytes and items of all values */
     pickle_value **stack;
     size_t depth, stack_capacity;
     pickle_value **memo;
@@ -45,6 +47,17 @@ static bool grow(pickle_value ***array, size_t count, size_t *capacity, size_t m
     return true;
 }
 
+/* Counts bytes or items that a value is to hold. Each stands in the input and is copied once more
+ * at most, by a call; but the memo lets a few bytes of input ask for the same call again and again.
+ */
+static status hold(pickle *p, size_t more, error *err)
+{
+    if (more > 2 * p->size - p->held)
+        return pickle_fail(p, "its values hold more than it has bytes for", err);
+    p->held += more;
+    return STATUS_OK;
+}
+
 status pickle_make(pickle *p, enum pickle_kind kind, pickle_value **made, error *err)
 {
     if (!grow(&p->values, p->value_count, &p->value_capacity, MAX_VALUES))
@@ -60,6 +73,8 @@ status pickle_make(pickle *p, enum pickle_kind kind, pickle_value **made, error 
 status pickle_make_bytes(pickle *p, enum pickle_kind kind, const unsigned char *bytes, size_t size,
                          pickle_value **made, error *err)
 {
+    *made = NULL;
+    TRY(hold(p, size, err));
     TRY(pickle_make(p, kind, made, err));
     unsigned char *copy = malloc(size + 1);
     if (!copy)
@@ -73,6 +88,7 @@ status pickle_make_bytes(pickle *p, enum pickle_kind kind, const unsigned char *
 
 status pickle_append(pickle *p, pickle_value *list, pickle_value *item, error *err)
 {
+    TRY(hold(p, 1, err));
     if (!grow(&list->items, list->count, &list->capacity, MAX_VALUES))
         return pickle_fail(p, "a list is too long", err);
     list->items[list->count++] = item;
@@ -283,9 +299,8 @@ static status push_name(pickle *p, const unsigned char *module, size_t module_le
                  (int)name_length, (const char *)name);
     for (size_t i = 0; fits && i < p->rules->name_count; i++)
         if (strcmp(full, p->rules->names[i].name) == 0) {
-            TRY(push_bytes(p, PICKLE_NAME, (const unsigned char *)full, strlen(full), err));
+            TRY(push_new(p, PICKLE_NAME, (int64_t)i, err));
             p->stack[p->depth - 1]->tag = p->rules->names[i].tag;
-            p->stack[p->depth - 1]->integer = (int64_t)i;
             return STATUS_OK;
         }
     for (char *c = full; fits && *c; c++)

@@ -19,7 +19,7 @@ enum pickle_kind {
     PICKLE_BYTES,      /* a string, or bytes */
     PICKLE_LIST,       /* and tuples */
     PICKLE_DICT,       /* items: key, value, key, value, ... */
-    PICKLE_NAME,       /* of a class or function; tag is the table's */
+    PICKLE_NAME,       /* of a class or function; tag is the table's, integer its place there */
     PICKLE_OBJECT,     /* what calling a name makes: items are the arguments, tag is the name's */
     PICKLE_PERSISTENT, /* what lies outside the pickle: its one item says where */
     PICKLE_MARK,

@@ -167,8 +167,6 @@ static status check_types(const char *types, error *err)
 static status write_tree(const preprocess_options *o, const dataset *data, error *err)
 {
     TRY(check_names(&data->classes, err));
-    if (!data->train.pixels || !data->test.pixels)
-        return error_set(err, STATUS_FAILED, "%s: is a tree of image files already", o->directory);
     if (lists(o->types, "train"))
         TRY(write_part(o, "train", &data->classes, &data->train, err));
     if (lists(o->types, "test"))

@@ -113,7 +113,9 @@ static status take_rows(list *l, int values, error *err)
                          "one",
                          l->path);
     next_line(&at); /* the columns' names */
-    l->rows = calloc((size_t)expected + 1, sizeof *l->rows);
+    /* A row has a byte at least: memory is not taken for more than the file can hold. */
+    size_t left = strlen(at), room = expected < left ? (size_t)expected : left;
+    l->rows = calloc(room + 1, sizeof *l->rows);
     if (!l->rows)
         return error_memory(err, l->path);
     for (size_t number = 3; l->count < expected && (line = next_line(&at)); number++)

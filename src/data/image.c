@@ -42,9 +42,18 @@ static status check_size(const char *path, int width, int height, error *err)
 {
     if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE ||
         (long long)width * height > MAX_PIXELS)
-        return error_set(err, STATUS_FAILED, "%s: %dx%d pixels are more than the %d that are read",
-                         path, width, height, MAX_PIXELS);
+        return error_set(err, STATUS_FAILED,
+                         "%s: %dx%d pixels are more than are read: from 1 to %d a side, %d in all; "
+                         "make the image smaller",
+                         path, width, height, MAX_SIDE, MAX_PIXELS);
     return STATUS_OK;
+}
+
+/* stb_image hands on what stands in the header: for a BMP whose rows go from the top down, that is
+ * less than 0. */
+static int rows_of(int height)
+{
+    return height < 0 && height >= -MAX_SIDE ? -height : height;
 }
 
 static size_t little_endian(const unsigned char *bytes, int count)
@@ -75,6 +84,7 @@ static status decode(const char *path, const unsigned char *data, size_t size, i
     int channels;
     if (!stbi_info_from_memory(data, (int)size, &read->width, &read->height, &channels))
         return unreadable(path, err);
+    read->height = rows_of(read->height);
     TRY(check_size(path, read->width, read->height, err));
     if (size > 2 && data[0] == 'B' && data[1] == 'M' &&
         !bmp_is_whole(data, size, read->width, read->height))
@@ -120,6 +130,8 @@ status image_read_size(const char *path, int *width, int *height, error *err)
     int channels;
     TRY(file_open(path, &stream, &size, err));
     int known = stbi_info_from_callbacks(&callbacks, stream, width, height, &channels);
+    if (known)
+        *height = rows_of(*height);
     status result = known ? check_size(path, *width, *height, err) : unreadable(path, err);
     fclose(stream);
     return result;

@@ -111,11 +111,12 @@ static status put_box(slot *s, const image *from, pixel_box box, pixel_source *s
     return STATUS_OK;
 }
 
-/* Takes note, once a batch, of an image that cannot be read; err says why. */
-static status add_bad(slot *s, size_t index, error *err)
+/* Takes note, once a batch, of a file that cannot be read; err says why. Files are counted, as
+ * bad_images does, and not images: a list may name one file several times. */
+static status add_bad(const loader *from, slot *s, size_t index, error *err)
 {
     for (int i = 0; i < s->bad_count; i++)
-        if (s->bad[i].index == index)
+        if (strcmp(from->set->paths[s->bad[i].index], from->set->paths[index]) == 0)
             return STATUS_OK;
     bad_image *grown = realloc(s->bad, ((size_t)s->bad_count + 1) * sizeof *grown);
     s->bad = grown ? grown : s->bad;
@@ -166,7 +167,7 @@ static status load_file(const loader *from, size_t index, slot *s, pixel_source 
     status result = read_image(from, index, &decoded, &box, err);
     *loaded = result == STATUS_OK;
     if (!*loaded)
-        return from->options.bad ? add_bad(s, index, err) : result;
+        return from->options.bad ? add_bad(from, s, index, err) : result;
     result = put_box(s, &decoded, box, source, err);
     image_free(&decoded);
     return result;
