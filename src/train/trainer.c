@@ -94,7 +94,7 @@ static status check_last_batch(const trainer *t, const network_options *n, error
                      "%zu training images in batches of %d leave a batch of one image, whose last "
                      "feature map is one pixel: batch normalisation needs more than one value; "
                      "choose another --batch-size, a larger --image-size or --backbone bit_r50x1, "
-                     "which has none",
+                     "which has none but in --fusion concat-bn-relu",
                      t->parts.train.count, n->batch_size);
 }
 
