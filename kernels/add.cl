@@ -1,15 +1,24 @@
-// The sum of two values of one shape, and its gradient. One work-item handles VEC elements.
+// The sum of two values of one shape, and its gradient. One work-item handles VEC elements. A large
+// batch's maps may have more elements than an int counts.
 
-kernel void add_forward(global const real *a, global const real *b, global real *y, int count)
+// Elements from `at` on, VEC at most; 0 behind the end.
+inline int left_from(size_t at, ulong count)
 {
-    const int at = get_global_id(0) * VEC, left = count - at;
+    return at < count ? (int)min((ulong)VEC, count - at) : 0;
+}
+
+kernel void add_forward(global const real *a, global const real *b, global real *y, ulong count)
+{
+    const size_t at = get_global_id(0) * VEC;
+    const int left = left_from(at, count);
     real_store_part(real_load_part(a + at, left) + real_load_part(b + at, left), y + at, left);
 }
 
 // dx = (accumulate ? dx : 0) + dy, of one of the two.
-kernel void add_backward(global const real *dy, global real *dx, int count, int accumulate)
+kernel void add_backward(global const real *dy, global real *dx, ulong count, int accumulate)
 {
-    const int at = get_global_id(0) * VEC, left = count - at;
+    const size_t at = get_global_id(0) * VEC;
+    const int left = left_from(at, count);
     const vec d = real_load_part(dy + at, left);
     real_store_part(accumulate ? real_load_part(dx + at, left) + d : d, dx + at, left);
 }

@@ -117,6 +117,29 @@ static void test_shapes(void **state)
     }
 }
 
+/* What two branches meet in has both of one size, from whatever stage the coarse one comes. */
+static void test_maps_meet(void **state)
+{
+    (void)state;
+    static const int sides[] = {16, 32, 100};
+    for (size_t i = 0; i < sizeof sides / sizeof sides[0] * BACKBONE_STAGES; i++)
+        for (size_t f = 0; fusion_at(f); f++) {
+            graph g;
+            network_options o = cifar100;
+            o.backbone = "tiny";
+            o.image_size = sides[i / BACKBONE_STAGES];
+            o.coarse_stages = (int)(i % BACKBONE_STAGES) + 1;
+            o.fusion = fusion_at(f)->name;
+            build(&o, &g);
+            for (int n = 0; n < g.count; n++) {
+                const node *at = &g.nodes[n];
+                if (at->second != GRAPH_NONE)
+                    assert_int_equal(g.nodes[at->second].h, g.nodes[at->input].h);
+            }
+            graph_free(&g);
+        }
+}
+
 static bool is_frozen(const graph *g, const char *name)
 {
     for (size_t i = 0; i < g->parameter_count; i++)
@@ -207,9 +230,10 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_choices),    cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_shapes),     cmocka_unit_test(test_default_freeze),
-        cmocka_unit_test(test_zero_start), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_choices),        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_shapes),         cmocka_unit_test(test_maps_meet),
+        cmocka_unit_test(test_default_freeze), cmocka_unit_test(test_zero_start),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests_name("backbone", tests, NULL, NULL);
 }

@@ -28,6 +28,10 @@ check_run "a run's config.json is a recipe" 0 '' train --recipe first/config.jso
 check "... for the same steps" same_steps first/metrics.jsonl third/metrics.jsonl
 check_run "the original's recipe" 0 'lr 0.008 ' \
     train --recipe original --backbone tiny --max-steps 1 --run original
+check_run "... with the options of the original's own commands" 0 'lr 0.008 ' \
+    train --recipe original --backbone tiny --only-fine --milestones 7,13 --max-steps 1 --run fine
+check_run "... and in one trunk" 0 'lr 0.008 ' \
+    train --recipe original --backbone tiny --shared-trunk --max-steps 1 --run trunk
 check_run "the modern recipe" 0 '' \
     train --recipe modern --backbone tiny --max-steps 1 --run modern
 check_run "the recipe of the documentation" 0 '' \

@@ -222,6 +222,8 @@ check_run "only the fine half, CIFAR's stem, Adam" 0 'stopped after step 2' \
     train $tiny --only_fine --stem cifar --optimizer adam --lr 1e-3 --max-steps 2 --run fine
 check_run "... has no coarse loss" 0 '"fine_loss"' eval --checkpoint fine/last.safetensors --json
 check "... in its JSON" sh -c "! grep -q coarse_loss '$scratch/out'"
+check_run "... nor, without the fine one, anything to learn" 2 'leave nothing to learn' \
+    train $tiny --only-fine --fine 0 --max-steps 1 --run refused
 check_run "a larger input" 0 '48x48 input' train $tiny --image_size 48 --max-steps 1 --run larger
 check_run "weights of the losses, metrics of every second step elsewhere" 0 'stopped after step 5' \
     train $tiny --coarse 3 --fine 0.5 --metrics elsewhere.jsonl --metrics-every 2 --max-steps 5 \

@@ -580,7 +580,17 @@ static void test_early_stop(void **state)
     assert_string_equal(again, lines);
     free(lines);
     free(again);
+    /* Not early where there was nothing left to do. */
+    CHECK_OK(file_remove_tree(f->whole, &err));
+    f->options.epochs = 6;
+    validation_losses = losses;
+    w = (witness){0};
+    CHECK_OK(start(f, f->whole, &w, &err));
+    assert_true(w.steps == 12);
+    assert_int_equal(w.stopped_early, 0);
+    assert_null(strstr(w.said, "stopped early"));
     /* Without it the same losses end nothing. */
+    f->options.epochs = 8;
     validation_losses = losses;
     f->options.early_stop = 0;
     CHECK_OK(start(f, f->stopped, &w, &err));

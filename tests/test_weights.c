@@ -246,19 +246,21 @@ static void torchvision_goes_into_both(void **state)
     }
 }
 
-/* One backbone's names, torchvision's or timm's, set both backbones or the trunk, whose own norm is
- * the only one that a BiT without its last stage could not have. */
+/* One backbone's names, torchvision's or timm's, or a trunk's set both backbones or the trunk,
+ * whose own norm is the only one that a BiT without its last stage could not have. */
 static void a_backbone_goes_into_every_shape(void **state)
 {
     const fixture *f = *state;
     static const char *const builds[] = {"tiny_basic", "tiny_bit"};
     static const char *const first[] = {"layer3.0.conv1.weight", "stages.2.blocks.0.conv1.weight"};
+    static const char *const prefixes[] = {"", "backbone."};
     error err;
-    for (int i = 0; i < 2; i++) {
+    for (int j = 0; j < 4; j++) {
+        int i = j % 2;
         network_options o = options;
         o.backbone = builds[i];
         network *from = make_network(f, &o, 1);
-        write_plain(f, from, (changes){"", "", NULL, true, false});
+        write_plain(f, from, (changes){prefixes[j / 2], "", NULL, true, false});
         network_free(from);
         for (int shared = 0; shared < 2; shared++) {
             weights_report report;

@@ -369,7 +369,7 @@ status device_finish(device *dev, error *err)
     return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "finishing the queue");
 }
 
-size_t device_vectors(const device *dev, int length)
+size_t device_vectors(const device *dev, size_t length)
 {
-    return (size_t)((length + dev->vec - 1) / dev->vec);
+    return (length + (size_t)dev->vec - 1) / (size_t)dev->vec;
 }

@@ -91,7 +91,7 @@ size_t device_real_bytes(const device *dev);
 status device_finish(device *dev, error *err);
 
 /* Work-items for a row of `length` floats: vectors of dev->vec, the last one perhaps a part. */
-size_t device_vectors(const device *dev, int length);
+size_t device_vectors(const device *dev, size_t length);
 
 /* The name of an OpenCL error code, "CL_OUT_OF_RESOURCES". */
 const char *device_error_name(cl_int code);

@@ -22,14 +22,15 @@ const fusion *fusion_find(const char *name)
     return NULL;
 }
 
-/* The original's pool, which halves a map as the missing stage would. */
+/* The original's pool, which halves a map as the missing stage would, for each that is missing. */
 int fusion_coarse_map(graph *g, int fine, int coarse)
 {
-    if (g->nodes[coarse].h == g->nodes[fine].h)
-        return coarse;
-    int pooled = graph_max_pool(g, coarse, 3, 2, 1, MAX_POOL_NOTHING);
-    graph_detach(g, pooled, coarse);
-    return pooled;
+    while (!g->failed && g->nodes[coarse].h > g->nodes[fine].h) {
+        int pooled = graph_max_pool(g, coarse, 3, 2, 1, MAX_POOL_NOTHING);
+        graph_detach(g, pooled, coarse);
+        coarse = pooled;
+    }
+    return coarse;
 }
 
 int fusion_coarse_average(graph *g, int fine, int coarse)

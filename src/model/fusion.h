@@ -24,8 +24,8 @@ const fusion *fusion_find(const char *name); /* or NULL; a NULL name is the defa
 /* NULL behind the last. */
 const fusion *fusion_at(size_t index);
 
-/* For the fusions: the coarse map, detached, pooled to the fine one's size where it is larger (its
- * backbone then lacks one stage), for node `to` to read. */
+/* For the fusions: the coarse map, pooled to the fine one's size where it is larger (its backbone
+ * then lacks stages), and detached there; else it is the caller's to detach. */
 int fusion_coarse_map(graph *g, int fine, int coarse);
 /* The average of that map, detached: one pixel. */
 int fusion_coarse_average(graph *g, int fine, int coarse);

@@ -78,6 +78,13 @@ static const char *alias(const loading *l, const char *name)
     return name;
 }
 
+/* A shared trunk's tensors are for both backbones, as those of a backbone alone are. */
+static const char *without_trunk(const char *name)
+{
+    const char *trunk = backbone_prefixes[BACKBONES - 1];
+    return strncmp(name, trunk, strlen(trunk)) == 0 ? name + strlen(trunk) : name;
+}
+
 /* The parameters that a tensor is for, up to BACKBONES of them. */
 static status find_targets(const loading *l, const tensor_entry *e, parameter *targets[BACKBONES],
                            int *count, error *err)
@@ -89,6 +96,7 @@ static status find_targets(const loading *l, const tensor_entry *e, parameter *t
         targets[(*count)++] = exact;
         return STATUS_OK;
     }
+    name = without_trunk(name);
     for (int b = 0; b < BACKBONES; b++) {
         char *full = file_path("%s%s", backbone_prefixes[b], name);
         if (!full)

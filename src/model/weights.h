@@ -26,9 +26,10 @@ void weights_report_free(weights_report *report);
 /* Sets parameters from a file. A tensor "X" sets the parameter of that name or else both
  * coarse_backbone.X and fine_backbone.X, as far as they exist: torchvision's names, see
  * https://github.com/pytorch/vision, torchvision/models/resnet.py. Its classifier "fc", or BiT's
- * "head.fc", sets the fine one where nothing stands between backbone and classifier. A leading
- * "module." is ignored. Weights may be F32, F16, BF16 or F64, num_batches_tracked is I64. A tensor
- * of another shape or type, or of a name that fits nothing, is skipped and reported.
+ * "head.fc", sets the fine one where nothing stands between backbone and classifier. "backbone.X",
+ * of a shared trunk, is taken as X where the network has none. A leading "module." is ignored.
+ * Weights may be F32, F16, BF16 or F64, num_batches_tracked is I64. A tensor of another shape or
+ * type, or of a name that fits nothing, is skipped and reported.
  *
  * STATUS_FAILED when the file cannot be read or sets nothing and, with strict (for checkpoints),
  * when a tensor was skipped or a parameter not set; the message names the first ones. Parameters

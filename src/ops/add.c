@@ -7,13 +7,13 @@
 static launch_range vectors_of(const device *dev, tensor t)
 {
     enum { GROUP = 64 };
-    return RANGE_GROUPS(divide_up(tensor_size(t), (size_t)dev->vec), GROUP);
+    return RANGE_GROUPS(device_vectors(dev, tensor_size(t)), GROUP);
 }
 
 status add_forward(device *dev, tensor first, tensor second, tensor y, error *err)
 {
     return LAUNCH(dev, "add", "add_forward", vectors_of(dev, y), err, ARG_BUFFER(first.buffer),
-                  ARG_BUFFER(second.buffer), ARG_BUFFER(y.buffer), ARG_INT(tensor_size(y)));
+                  ARG_BUFFER(second.buffer), ARG_BUFFER(y.buffer), ARG_ULONG(tensor_size(y)));
 }
 
 static status send(device *dev, tensor dy, tensor dx, bool accumulate, error *err)
@@ -21,7 +21,7 @@ static status send(device *dev, tensor dy, tensor dx, bool accumulate, error *er
     if (!dx.buffer)
         return STATUS_OK;
     return LAUNCH(dev, "add", "add_backward", vectors_of(dev, dy), err, ARG_BUFFER(dy.buffer),
-                  ARG_BUFFER(dx.buffer), ARG_INT(tensor_size(dy)), ARG_INT(accumulate));
+                  ARG_BUFFER(dx.buffer), ARG_ULONG(tensor_size(dy)), ARG_INT(accumulate));
 }
 
 status add_backward(device *dev, tensor dy, tensor dfirst, tensor dsecond, bool accumulate_first,

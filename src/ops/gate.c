@@ -7,7 +7,7 @@
 static launch_range vectors_of(const device *dev, tensor t)
 {
     enum { GROUP = 64 };
-    return RANGE_GROUPS(divide_up(tensor_size(t), (size_t)dev->vec), GROUP);
+    return RANGE_GROUPS(device_vectors(dev, tensor_size(t)), GROUP);
 }
 
 status gate_forward(device *dev, tensor x, tensor gate, tensor y, error *err)

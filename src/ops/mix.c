@@ -8,7 +8,7 @@ enum { GROUP = 64 };
 static status mixup(device *dev, tensor y, float partner_share, error *err)
 {
     size_t size = (size_t)y.h * (size_t)y.w * (size_t)y.c;
-    size_t vectors = (size + (size_t)dev->vec - 1) / (size_t)dev->vec;
+    size_t vectors = device_vectors(dev, size);
     return LAUNCH(dev, "mix", "mixup", RANGE_GROUPS(vectors * (size_t)(y.n / 2), GROUP), err,
                   ARG_BUFFER(y.buffer), ARG_INT(y.n), ARG_UINT(size), ARG_FLOAT(partner_share));
 }

@@ -5,7 +5,6 @@
 status moving_average(device *dev, size_t count, cl_mem value, cl_mem average, float share,
                       error *err)
 {
-    size_t items = (count + (size_t)dev->vec - 1) / (size_t)dev->vec;
-    return LAUNCH(dev, "moving_average", "moving_average", RANGE_1D(items), err, ARG_BUFFER(value),
-                  ARG_BUFFER(average), ARG_UINT(count), ARG_FLOAT(share));
+    return LAUNCH(dev, "moving_average", "moving_average", RANGE_1D(device_vectors(dev, count)),
+                  err, ARG_BUFFER(value), ARG_BUFFER(average), ARG_UINT(count), ARG_FLOAT(share));
 }

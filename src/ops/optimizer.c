@@ -6,7 +6,7 @@
 
 static launch_range range_of(const device *dev, size_t count)
 {
-    return RANGE_1D((count + (size_t)dev->vec - 1) / (size_t)dev->vec);
+    return RANGE_1D(device_vectors(dev, count));
 }
 
 status find_overflow(device *dev, size_t count, cl_mem gradient, cl_mem overflow, error *err)

@@ -151,7 +151,7 @@ static status finish(trainer *t, bool complete, error *err)
         .run = t->run.path,
     };
     status result = STATUS_OK;
-    if (complete && stalled(t)) {
+    if (complete && stalled(t) && t->state.epoch < (uint32_t)t->options->epochs) {
         what.stopped_early = (int)t->state.epoch;
         note_stalled(t);
     }

@@ -94,7 +94,7 @@ static status check_last_batch(const trainer *t, const network_options *n, error
                      "%zu training images in batches of %d leave a batch of one image, whose last "
                      "feature map is one pixel: batch normalisation needs more than one value; "
                      "choose another --batch-size, a larger --image-size or --backbone bit_r50x1, "
-                     "which has none",
+                     "which has none but in --fusion concat-bn-relu",
                      t->parts.train.count, n->batch_size);
 }
 
@@ -285,6 +285,16 @@ static status create_run(trainer *t, error *err)
     return run_directory_commit(&t->run, err);
 }
 
+static bool is_marginal(const train_options *o)
+{
+    return strcmp(o->coarse_loss, "marginal") == 0;
+}
+
+static bool has_coarse_loss(const train_options *o)
+{
+    return !o->only_fine || is_marginal(o);
+}
+
 static status check_options(const train_options *o, error *err)
 {
     bool adam = strcmp(o->optimizer, "sgd") != 0;
@@ -298,8 +308,9 @@ static status check_options(const train_options *o, error *err)
                          o->epochs);
     if (adam && o->momentum != 0)
         return error_set(err, STATUS_USAGE, "--momentum is SGD's; Adam has its own");
-    if (!o->only_fine && o->coarse_weight == 0 && o->fine_weight == 0)
-        return error_set(err, STATUS_USAGE, "--coarse 0 and --fine 0 leave nothing to learn");
+    if (o->fine_weight == 0 && (o->coarse_weight == 0 || !has_coarse_loss(o)))
+        return error_set(err, STATUS_USAGE, "%s and --fine 0 leave nothing to learn",
+                         has_coarse_loss(o) ? "--coarse 0" : "--only-fine");
     return STATUS_OK;
 }
 
@@ -328,10 +339,10 @@ static void span_schedule(trainer *t)
 static status parse_options(trainer *t, error *err)
 {
     const train_options *o = t->options;
-    t->marginal = strcmp(o->coarse_loss, "marginal") == 0;
+    t->marginal = is_marginal(o);
     const loss_weights weights = {o->coarse_weight, o->fine_weight};
-    if (loss_schedule_parse(o->loss_schedule, weights, !o->only_fine || t->marginal, &t->weights,
-                            err) != STATUS_OK)
+    if (loss_schedule_parse(o->loss_schedule, weights, has_coarse_loss(o), &t->weights, err) !=
+        STATUS_OK)
         return error_prefix(err, STATUS_USAGE, "--loss-schedule");
     return augment_parse(o->augment, &t->augment, err);
 }
