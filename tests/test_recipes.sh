@@ -28,6 +28,12 @@ check_run "a run's config.json is a recipe" 0 '' train --recipe first/config.jso
 check "... for the same steps" same_steps first/metrics.jsonl third/metrics.jsonl
 check_run "the original's recipe" 0 'lr 0.008 ' \
     train --recipe original --backbone tiny --max-steps 1 --run original
+check_run "... with milestones" 0 'lr 0.008 ' \
+    train --recipe original --backbone tiny --max-steps 1 --milestones 7,13 --run milestones
+check_run "... of the fine network alone" 0 'fine [0-9.]+ ' \
+    train --recipe original --backbone tiny --max-steps 1 --only-fine --run fine
+check_run "... on one trunk" 0 'coarse [0-9.]+ ' \
+    train --recipe original --backbone tiny --max-steps 1 --shared-trunk --run trunk
 check_run "the modern recipe" 0 '' \
     train --recipe modern --backbone tiny --max-steps 1 --run modern
 check_run "the recipe of the documentation" 0 '' \

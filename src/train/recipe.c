@@ -13,18 +13,17 @@ enum { MAX_RECIPE_BYTES = 1 << 20 };
 static const struct builtin {
     const char *name, *text;
 } builtins[] = {
+    /* Its plateau, concatenation and layer3 are left to the defaults: said here they would be
+     * refused beside --milestones, --only-fine and --shared-trunk. */
     {"original", "# What the PyTorch project trains with, but for --image-size 224 and --weights.\n"
                  "optimizer: sgd\n"
                  "lr: 0.008\n"
                  "momentum: 0\n"
                  "weight_decay: 0\n"
-                 "schedule: plateau\n"
                  "batch_size: 32\n"
                  "epochs: 15\n"
                  "coarse: 1\n"
                  "fine: 2\n"
-                 "fusion: concat\n"
-                 "coarse_depth: layer3\n"
                  "augment: [rotate=20, flip]\n"},
     {"modern", "# From scratch on small images; with --weights a tenth of this lr and the stem\n"
                "# that the weights are for.\n"
