@@ -58,6 +58,21 @@ static void read_errors_name_the_file(void **state)
     free(path);
 }
 
+static void writer_replaces_files_alone(void **state)
+{
+    error err;
+    struct stat info;
+    char *path = file_path("%s/pipe", (char *)*state);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    CHECK_FAILS(STATUS_FAILED, "a device or a pipe", file_write(path, "x", 1, &err));
+    assert_non_null(strstr(err.message, path));
+    assert_int_equal(lstat(path, &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
+    assert_int_equal(unlink(path), 0);
+    CHECK_FAILS(STATUS_FAILED, "is a directory", file_write(*state, "x", 1, &err));
+    free(path);
+}
+
 static void writer_shows_the_file_only_when_committed(void **state)
 {
     error err;
@@ -289,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_path_leaves),
         cmocka_unit_test(reads_what_was_written),
         cmocka_unit_test(read_errors_name_the_file),
+        cmocka_unit_test(writer_replaces_files_alone),
         cmocka_unit_test(writer_shows_the_file_only_when_committed),
         cmocka_unit_test(aborted_writer_leaves_the_old_file),
         cmocka_unit_test(writer_reports_a_missing_directory),

@@ -60,9 +60,20 @@ status file_read(const char *path, size_t limit, unsigned char **data, size_t *s
     return result;
 }
 
+/* The rename at the end would put a file where a device stands, and root may do that. */
+static status check_replaceable(const char *path, error *err)
+{
+    struct stat info;
+    if (stat(path, &info) != 0 || S_ISREG(info.st_mode))
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED, "%s: is %s, not a file to write; name another", path,
+                     S_ISDIR(info.st_mode) ? "a directory" : "a device or a pipe");
+}
+
 status file_writer_open(file_writer *writer, const char *path, error *err)
 {
     *writer = (file_writer){0};
+    TRY(check_replaceable(path, err));
     writer->path = file_path("%s", path);
     writer->temporary = file_path("%s.tmp-%ld", path, (long)getpid());
     if (!writer->path || !writer->temporary) {

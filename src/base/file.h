@@ -20,6 +20,7 @@ typedef struct file_writer {
     char *temporary;
 } file_writer;
 
+/* What is at `path` and no regular file (a device, a pipe, a directory) is an error. */
 status file_writer_open(file_writer *writer, const char *path, error *err);
 status file_writer_put(file_writer *writer, const void *data, size_t size, error *err);
 /* Flushes, syncs the file, renames it to its path and syncs the directory. On failure the
