@@ -155,6 +155,8 @@ static int report_kept(loading *l)
             continue;
         fprintf(l->text, "%s: nothing in the file has set it; it kept its value\n", p->name);
         kept++;
+        if (p->frozen && p->kind != PARAMETER_COUNTER)
+            l->report->frozen_kept++;
         /* Files from before PyTorch 0.4.1 have no counters, which evaluate nothing. */
         if (in_backbone(p) && p->kind != PARAMETER_COUNTER)
             l->report->backbones = false;

@@ -12,12 +12,13 @@
 
 /* What weights_load did. */
 typedef struct weights_report {
-    int loaded;     /* tensors of the file that set a parameter */
-    int skipped;    /* those that set none */
-    char *text;     /* a line "name: why" for every skipped tensor and every parameter that kept the
-                       value it had; "" when there are none */
-    bool whole;     /* every parameter was set */
-    bool backbones; /* every weight and statistic of every backbone of the network was set */
+    int loaded;  /* tensors of the file that set a parameter */
+    int skipped; /* those that set none */
+    char *text;  /* a line "name: why" for every skipped tensor and every parameter that kept the
+                    value it had; "" when there are none */
+    bool whole;  /* every parameter was set */
+    int frozen_kept; /* frozen weights and statistics that were not */
+    bool backbones;  /* every weight and statistic of every backbone of the network was set */
 } weights_report;
 
 /* Frees the text. */

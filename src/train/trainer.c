@@ -165,6 +165,18 @@ static status create_network(trainer *t, error *err)
     return solver_create(t->net, o, &t->solve, err);
 }
 
+/* Nobody asked for layers that stay as they were drawn. */
+static status check_frozen(const trainer *t, const weights_report *report, error *err)
+{
+    if (t->options->freeze || report->frozen_kept == 0)
+        return STATUS_OK;
+    return error_set(err, STATUS_USAGE,
+                     "%s: does not set %d tensor%s of the layers before the coarse backbone's "
+                     "last, which do not learn: choose the --backbone and --stem that it is of, or "
+                     "--freeze none",
+                     t->options->weights, report->frozen_kept, report->frozen_kept == 1 ? "" : "s");
+}
+
 static status load_start(trainer *t, error *err)
 {
     TRY(network_initialize(t->net, t->options->seed, !t->options->weights, err));
@@ -172,6 +184,7 @@ static status load_start(trainer *t, error *err)
         return STATUS_OK;
     weights_report report = {0};
     TRY(weights_load(t->net, t->options->weights, false, &report, err));
+    status fits = check_frozen(t, &report, err);
     char *text = file_path("%s: %d tensors loaded%s%s", t->options->weights, report.loaded,
                            report.text && *report.text ? "; not loaded:\n" : "",
                            report.text ? report.text : "");
@@ -179,7 +192,7 @@ static status load_start(trainer *t, error *err)
         trainer_note(t, text);
     free(text);
     weights_report_free(&report);
-    return STATUS_OK;
+    return fits;
 }
 
 static size_t trained_size(trainer *t)
