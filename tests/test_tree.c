@@ -86,6 +86,7 @@ static void test_refused_maps(void **state)
         {"{\"animal\": []}", "names no classes"},
         {"{\"animal\": \"cat\"}", "'animal' must be"},
         {"{\"animal\": [7]}", "'animal' lists something else"},
+        {"{\"animal\": [\"cat\", \"dog\", \"cat\"]}", "'animal' lists 'cat' twice"},
         {"{\"..\": [\"cat\"]}", "'..' must be a directory's name"},
         {"{\"animal\": [\"../../etc\"]}", "'animal' lists something else"},
         {"{\"a/b\": [\"cat\"]}", "'a/b' must be"},

@@ -156,11 +156,38 @@ static status count_map(const char *path, const json_t *root, label_map *map, er
     return STATUS_OK;
 }
 
+/* The fine classes of one coarse class. A name that is there twice would be two classes with the
+ * same images. */
+static status fill_fine(const char *path, const char *name, const json_t *list, label_map *map,
+                        int coarse, int *fine, error *err)
+{
+    status result = STATUS_OK;
+    json_t *item, *seen = json_object();
+    size_t i;
+    json_array_foreach(list, i, item)
+    {
+        const char *text = json_string_value(item);
+        if (!is_plain_name(text))
+            result = error_set(err, STATUS_FAILED, "%s: '%s' lists something else than names", path,
+                               name);
+        else if (json_object_get(seen, text))
+            result = error_set(err, STATUS_FAILED, "%s: '%s' lists '%s' twice; take one out", path,
+                               name, text);
+        else if (json_object_set_new(seen, text, json_true()) != 0)
+            result = error_memory(err, path);
+        if (result != STATUS_OK)
+            break;
+        map->fine[*fine] = text;
+        map->parents[(*fine)++] = coarse;
+    }
+    json_decref(seen);
+    return result;
+}
+
 static status fill_map(const char *path, const json_t *root, label_map *map, error *err)
 {
     const char *name;
-    json_t *list, *item;
-    size_t i;
+    json_t *list;
     int coarse = 0, fine = 0;
     map->coarse = calloc((size_t)map->coarse_count, sizeof *map->coarse);
     map->fine = calloc((size_t)map->fine_count, sizeof *map->fine);
@@ -169,14 +196,7 @@ static status fill_map(const char *path, const json_t *root, label_map *map, err
         return error_memory(err, path);
     json_object_foreach((json_t *)root, name, list)
     {
-        json_array_foreach(list, i, item)
-        {
-            if (!is_plain_name(json_string_value(item)))
-                return error_set(err, STATUS_FAILED, "%s: '%s' lists something else than names",
-                                 path, name);
-            map->fine[fine] = json_string_value(item);
-            map->parents[fine++] = coarse;
-        }
+        TRY(fill_fine(path, name, list, map, coarse, &fine, err));
         map->coarse[coarse++] = name;
     }
     return STATUS_OK;
