@@ -165,13 +165,31 @@ static status create_network(trainer *t, error *err)
     return solver_create(t->net, o, &t->solve, err);
 }
 
+/* A frozen layer that the file has nothing for stays as random as it started. */
+static status check_frozen(const trainer *t, const weights_report *report, error *err)
+{
+    if (report->frozen_kept == 0 || strcmp(t->freeze, "default") != 0)
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED,
+                     "%s: has nothing for %d of the parameters that --freeze default does not let "
+                     "learn; is it of another --backbone or --stem? --freeze none trains all:\n"
+                     "%.1000s",
+                     t->options->weights, report->frozen_kept, report->text);
+}
+
 static status load_start(trainer *t, error *err)
 {
     TRY(network_initialize(t->net, t->options->seed, !t->options->weights, err));
     if (!t->options->weights)
         return STATUS_OK;
     weights_report report = {0};
-    TRY(weights_load(t->net, t->options->weights, false, &report, err));
+    status result = weights_load(t->net, t->options->weights, false, &report, err);
+    if (result == STATUS_OK)
+        result = check_frozen(t, &report, err);
+    if (result != STATUS_OK) {
+        weights_report_free(&report);
+        return result;
+    }
     char *text = file_path("%s: %d tensors loaded%s%s", t->options->weights, report.loaded,
                            report.text && *report.text ? "; not loaded:\n" : "",
                            report.text ? report.text : "");
