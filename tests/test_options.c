@@ -132,6 +132,17 @@ static void a_joined_value_may_be_anything(void **state)
     assert_string_equal(set.data, "--odd=name");
 }
 
+static void a_flag_can_be_taken_back(void **state)
+{
+    (void)state;
+    expect_ok(WORDS("--only-fine=true"));
+    assert_true(set.flag);
+    expect_ok(WORDS("--only-fine", "--only-fine=false"));
+    assert_false(set.flag);
+    expect_ok(WORDS("--only-fine", "--epochs", "3")); /* takes no value that follows */
+    assert_true(set.flag);
+}
+
 static void an_empty_string_is_refused(void **state)
 {
     (void)state;
@@ -170,7 +181,7 @@ static void missing_and_surplus_values(void **state)
     expect_error("--epochs needs a value: --epochs N", WORDS("--epochs"));
     expect_error("--data needs a value: --data DIR", WORDS("--data", "--epochs", "3"));
     expect_error("--optimizer needs a value: --optimizer sgd|adam", WORDS("--optimizer"));
-    expect_error("--only-fine takes no value", WORDS("--only-fine=yes"));
+    expect_error("--only-fine 'yes': is neither true nor false", WORDS("--only-fine=yes"));
 }
 
 static void malformed_numbers(void **state)
@@ -284,6 +295,7 @@ int main(void)
         cmocka_unit_test(values_reach_their_targets),
         cmocka_unit_test(spellings_are_equal),
         cmocka_unit_test(a_joined_value_may_be_anything),
+        cmocka_unit_test(a_flag_can_be_taken_back),
         cmocka_unit_test(an_empty_string_is_refused),
         cmocka_unit_test(the_last_one_wins),
         cmocka_unit_test(wrong_names),

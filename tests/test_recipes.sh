@@ -34,6 +34,11 @@ check_run "... and in one trunk" 0 'lr 0.008 ' \
     train --recipe original --backbone tiny --shared-trunk --max-steps 1 --run trunk
 check_run "the modern recipe" 0 '' \
     train --recipe modern --backbone tiny --max-steps 1 --run modern
+check_run "... with another optimizer" 0 '' train --recipe modern --backbone tiny --max-steps 1 \
+    --optimizer adam --momentum 0 --nesterov=false --run adam
+echo 'milestones: [3]' >steps.yaml
+check_run "... with another schedule" 0 '' train --recipe steps.yaml --backbone tiny --max-steps 1 \
+    --schedule cosine --milestones none --run cosine
 check_run "the recipe of the documentation" 0 '' \
     train --recipe "$documentation/cifar100-short.yaml" --backbone tiny --max-steps 1 --run short
 echo 'lr: fast' >bad.yaml

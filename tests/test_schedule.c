@@ -198,6 +198,7 @@ static void wrong_terms(void **state)
     expect_refused((schedule_terms){.name = "multistep", .lr = 1}, "needs --milestones");
     expect_refused((schedule_terms){.name = "cosine", .lr = 1, .milestones = "3"},
                    "--schedule cosine takes no --milestones");
+    start((schedule_terms){.name = "cosine", .lr = 1, .milestones = "none"});
     expect_refused((schedule_terms){.name = "one-cycle", .lr = 1, .min_lr = 0.1},
                    "--schedule one-cycle takes no --min-lr");
     expect_refused((schedule_terms){.lr = 1, .milestones = "3", .min_lr = 0.1},

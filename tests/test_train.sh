@@ -284,6 +284,10 @@ check_run "weights that are not there" 1 'no-such-file: cannot be opened' \
     train $tiny --weights no-such-file --run none
 check_run "weights of another network" 1 'other.safetensors' \
     train --backbone wide_resnet_50 --weights no-network/other.safetensors --run none
+check_run "weights of another backbone, beside layers that are to stay as they are" 1 \
+    'nothing for [0-9]+ of the parameters that --freeze default' \
+    train --backbone tiny_basic --weights whole/best.safetensors --max-steps 1 --run none
+check "... leave no run" [ ! -e none ]
 head -c 1000 whole/last.safetensors >cut.safetensors
 check_run "a checkpoint cut short" 1 'cut.safetensors: .*cut short' eval --checkpoint cut.safetensors
 check_run "data that is not there" 1 'no-such-data: there is no such file' \

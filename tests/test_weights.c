@@ -359,7 +359,7 @@ static void nothing_loaded_is_an_error(void **state)
     bool backbones;
     network *net = make_network(f, &options, 1);
     write_plain(f, net, (changes){"encoder.", "", NULL, true, false});
-    CHECK_FAILS(STATUS_FAILED, "holds no tensor", weights_load(net, f->path, false, &report, &err));
+    CHECK_FAILS(STATUS_FAILED, "holds no weight", weights_load(net, f->path, false, &report, &err));
     assert_int_equal(report.loaded, 0);
     assert_non_null(strstr(report.text, "encoder.conv1.weight: "));
     weights_report_free(&report);
@@ -369,6 +369,22 @@ static void nothing_loaded_is_an_error(void **state)
     CHECK_FAILS(STATUS_FAILED, f->path, weights_load(net, f->path, false, &report, &err));
     weights_report_free(&report);
     CHECK_FAILS(STATUS_FAILED, f->path, weights_peek(f->path, &backbones, &err));
+    network_free(net);
+}
+
+/* Every network with batch normalisation has this name in this shape. */
+static void counters_alone_are_nothing(void **state)
+{
+    const fixture *f = *state;
+    const int64_t steps = 5;
+    error err;
+    safetensors_writer *w;
+    network *net = make_network(f, &options, 1);
+    CHECK_OK(safetensors_create(f->path, &w, &err));
+    CHECK_OK(safetensors_describe(w, "bn1.num_batches_tracked", SAFETENSORS_I64, 0, NULL, &err));
+    CHECK_OK(safetensors_append(w, &steps, sizeof steps, &err));
+    CHECK_OK(safetensors_commit(w, &err));
+    CHECK_FAILS(STATUS_FAILED, "holds no weight", weights_load(net, f->path, false, NULL, &err));
     network_free(net);
 }
 
@@ -476,6 +492,7 @@ int main(void)
         cmocka_unit_test(other_shapes_are_skipped),
         cmocka_unit_test(strict_wants_all_and_nothing_else),
         cmocka_unit_test(nothing_loaded_is_an_error),
+        cmocka_unit_test(counters_alone_are_nothing),
         cmocka_unit_test(odd_tensors_are_skipped),
         cmocka_unit_test(a_head_that_fits_is_taken),
         cmocka_unit_test(pytorchs_files_are_read),

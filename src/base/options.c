@@ -248,8 +248,6 @@ static status parse_option(const command_line *line, int argc, char **argv, int 
     const char *value = strchr(argument, '=');
     if (value)
         value++;
-    if (row->kind == OPTION_FLAG && value)
-        return error_set(err, STATUS_USAGE, "--%s takes no value", row->name);
     if (row->kind != OPTION_FLAG && !value) {
         bool follows = *at + 1 < argc && strncmp(argv[*at + 1], "--", 2) != 0;
         if (!follows)
@@ -257,7 +255,7 @@ static status parse_option(const command_line *line, int argc, char **argv, int 
                              row->kind == OPTION_CHOICE ? row->choices : row->argument);
         value = argv[++*at];
     }
-    TRY(options_set(row, row->kind == OPTION_FLAG ? "true" : value, err));
+    TRY(options_set(row, value ? value : "true", err));
     if (row->given)
         *row->given = true;
     rest->given[rest->given_count++] = row;

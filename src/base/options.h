@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 typedef enum option_kind {
-    OPTION_FLAG,   /* bool, set true when given */
+    OPTION_FLAG,   /* bool, set true when given; "--flag=false" takes back what a recipe set */
     OPTION_INT,    /* int */
     OPTION_U64,    /* uint64_t, for seeds */
     OPTION_DOUBLE, /* double */

@@ -14,7 +14,8 @@ enum { BACKBONES = sizeof backbone_prefixes / sizeof backbone_prefixes[0] };
 typedef struct loading {
     network *net;
     tensor_file *file;
-    bool *set; /* by parameter */
+    bool *set;   /* by parameter */
+    int weights; /* parameters set, counters aside */
     FILE *text;
     weights_report *report;
 } loading;
@@ -127,6 +128,7 @@ static status load_entry(loading *l, const tensor_entry *e, error *err)
         } else if (fits(l, e, targets[i])) {
             TRY(set_values(l, e, targets[i], err));
             used = *set = true;
+            l->weights += targets[i]->kind != PARAMETER_COUNTER;
         }
     }
     if (used)
@@ -155,8 +157,7 @@ static int report_kept(loading *l)
             continue;
         fprintf(l->text, "%s: nothing in the file has set it; it kept its value\n", p->name);
         kept++;
-        if (p->frozen && p->kind != PARAMETER_COUNTER)
-            l->report->frozen_kept++;
+        l->report->frozen_kept += p->frozen && p->kind != PARAMETER_COUNTER;
         /* Files from before PyTorch 0.4.1 have no counters, which evaluate nothing. */
         if (in_backbone(p) && p->kind != PARAMETER_COUNTER)
             l->report->backbones = false;
@@ -173,15 +174,17 @@ static status load_entries(loading *l, int *kept, error *err)
     return STATUS_OK;
 }
 
-/* What the outcome means, once every tensor has been tried. */
-static status judge(const weights_report *report, const char *path, bool strict, int kept,
-                    error *err)
+/* What the outcome means, once every tensor has been tried. A counter alone, which has the shape of
+ * every other network's, is nothing. */
+static status judge(const loading *l, const char *path, bool strict, int kept, error *err)
 {
-    if (report->loaded == 0)
+    const weights_report *report = l->report;
+    if (l->weights == 0)
         return error_set(
             err, STATUS_FAILED,
-            "%s: holds no tensor that fits the network; names are expected as in the "
-            "original's state dict or, for a backbone, in torchvision's and timm's:\n%.1000s",
+            "%s: holds no weight that fits the network; is it of another --backbone? Names are "
+            "expected as in the original's state dict or, for a backbone, in torchvision's and "
+            "timm's:\n%.1000s",
             path, report->text);
     if (strict && (report->skipped > 0 || kept > 0))
         return error_set(err, STATUS_FAILED,
@@ -205,7 +208,7 @@ static status load_file(network *net, const char *path, bool strict, weights_rep
         result = error_memory(err, path);
     free(l.set);
     tensor_file_close(l.file);
-    return result == STATUS_OK ? judge(report, path, strict, kept, err) : result;
+    return result == STATUS_OK ? judge(&l, path, strict, kept, err) : result;
 }
 
 status weights_load(network *net, const char *path, bool strict, weights_report *report, error *err)

@@ -12,13 +12,13 @@
 
 /* What weights_load did. */
 typedef struct weights_report {
-    int loaded;  /* tensors of the file that set a parameter */
-    int skipped; /* those that set none */
-    char *text;  /* a line "name: why" for every skipped tensor and every parameter that kept the
-                    value it had; "" when there are none */
-    bool whole;  /* every parameter was set */
-    int frozen_kept; /* frozen weights and statistics that were not */
-    bool backbones;  /* every weight and statistic of every backbone of the network was set */
+    int loaded;     /* tensors of the file that set a parameter */
+    int skipped;    /* those that set none */
+    char *text;     /* a line "name: why" for every skipped tensor and every parameter that kept the
+                       value it had; "" when there are none */
+    bool whole;     /* every parameter was set */
+    bool backbones; /* every weight and statistic of every backbone of the network was set */
+    int frozen_kept; /* weights and statistics that were not set and cannot learn */
 } weights_report;
 
 /* Frees the text. */
@@ -32,7 +32,7 @@ void weights_report_free(weights_report *report);
  * Weights may be F32, F16, BF16 or F64, num_batches_tracked is I64. A tensor of another shape or
  * type, or of a name that fits nothing, is skipped and reported.
  *
- * STATUS_FAILED when the file cannot be read or sets nothing and, with strict (for checkpoints),
+ * STATUS_FAILED when the file cannot be read or sets no weight and, with strict (for checkpoints),
  * when a tensor was skipped or a parameter not set; the message names the first ones. Parameters
  * may have been overwritten by then. Unless report is NULL it is filled in either case, and
  * weights_report_free is due. */

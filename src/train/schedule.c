@@ -25,9 +25,13 @@ static status find_law(const char *name, int *law, error *err)
 
 static status check_terms(const schedule_terms *terms, const schedule_law *law, error *err)
 {
-    if (law->takes_milestones != (terms->milestones != NULL))
-        return error_set(err, STATUS_USAGE, "--schedule %s %s --milestones", law->name,
-                         law->takes_milestones ? "needs" : "takes no");
+    if (law->takes_milestones && !terms->milestones)
+        return error_set(err, STATUS_USAGE, "--schedule %s needs --milestones", law->name);
+    if (!law->takes_milestones && terms->milestones)
+        return error_set(err, STATUS_USAGE,
+                         "--schedule %s takes no --milestones; leave them out, or say --milestones "
+                         "none where a recipe has them",
+                         law->name);
     if (terms->min_lr > 0 && !law->takes_min_lr)
         return error_set(err, STATUS_USAGE,
                          "--schedule %s takes no --min-lr; plateau and cosine do", law->name);
@@ -37,8 +41,11 @@ static status check_terms(const schedule_terms *terms, const schedule_law *law, 
     return STATUS_OK;
 }
 
-status schedule_start(schedule *s, const schedule_terms *terms, error *err)
+status schedule_start(schedule *s, const schedule_terms *given, error *err)
 {
+    schedule_terms own = *given, *terms = &own;
+    if (terms->milestones && strcmp(terms->milestones, "none") == 0)
+        terms->milestones = NULL;
     *s = (schedule){
         .lr = terms->lr, .min_lr = terms->min_lr, .warmup_epochs = terms->warmup, .best = INFINITY};
     const char *fitting = terms->milestones ? schedule_multistep.name : schedule_plateau.name;

@@ -51,7 +51,8 @@ typedef struct schedule_terms {
     const char *name; /* NULL: multistep with milestones, else plateau */
     double lr, min_lr;
     double warmup;          /* epochs */
-    const char *milestones; /* as schedule_parse_milestones takes them, or NULL */
+    const char *milestones; /* as schedule_parse_milestones takes them; NULL or
+                               "none", which takes back a recipe's: there are none */
 } schedule_terms;
 
 /* Before the first epoch. A name that is none, and terms that the law does not take, are

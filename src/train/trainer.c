@@ -165,16 +165,16 @@ static status create_network(trainer *t, error *err)
     return solver_create(t->net, o, &t->solve, err);
 }
 
-/* Nobody asked for layers that stay as they were drawn. */
+/* A frozen layer that the file has nothing for stays as random as it started. */
 static status check_frozen(const trainer *t, const weights_report *report, error *err)
 {
-    if (t->options->freeze || report->frozen_kept == 0)
+    if (report->frozen_kept == 0 || strcmp(t->freeze, "default") != 0)
         return STATUS_OK;
-    return error_set(err, STATUS_USAGE,
-                     "%s: does not set %d tensor%s of the layers before the coarse backbone's "
-                     "last, which do not learn: choose the --backbone and --stem that it is of, or "
-                     "--freeze none",
-                     t->options->weights, report->frozen_kept, report->frozen_kept == 1 ? "" : "s");
+    return error_set(err, STATUS_FAILED,
+                     "%s: has nothing for %d of the parameters that --freeze default does not let "
+                     "learn; is it of another --backbone or --stem? --freeze none trains all:\n"
+                     "%.1000s",
+                     t->options->weights, report->frozen_kept, report->text);
 }
 
 static status load_start(trainer *t, error *err)
@@ -183,8 +183,13 @@ static status load_start(trainer *t, error *err)
     if (!t->options->weights)
         return STATUS_OK;
     weights_report report = {0};
-    TRY(weights_load(t->net, t->options->weights, false, &report, err));
-    status fits = check_frozen(t, &report, err);
+    status result = weights_load(t->net, t->options->weights, false, &report, err);
+    if (result == STATUS_OK)
+        result = check_frozen(t, &report, err);
+    if (result != STATUS_OK) {
+        weights_report_free(&report);
+        return result;
+    }
     char *text = file_path("%s: %d tensors loaded%s%s", t->options->weights, report.loaded,
                            report.text && *report.text ? "; not loaded:\n" : "",
                            report.text ? report.text : "");
