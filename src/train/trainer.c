@@ -197,7 +197,7 @@ static status load_start(trainer *t, error *err)
         trainer_note(t, text);
     free(text);
     weights_report_free(&report);
-    return fits;
+    return STATUS_OK;
 }
 
 static size_t trained_size(trainer *t)
