@@ -78,6 +78,23 @@ static void test_differences(void **state)
                       "'dog' belongs to 'animal' in the data and to 'plant' in the network");
 }
 
+/* Found when the data are opened, not when the first checkpoint is written. */
+static void test_names_that_are_refused(void **state)
+{
+    (void)state;
+    error err;
+    hierarchy tree;
+    const char *const good[] = {"a", "b"}, *const foreign[] = {"a", "caf\xe9"};
+    const char *const empty[] = {"", "b"};
+    const int parents[] = {0, 1};
+    CHECK_FAILS(STATUS_FAILED, "is not UTF-8",
+                hierarchy_create(&tree, 2, good, 2, foreign, parents, &err));
+    CHECK_FAILS(STATUS_FAILED, "is not UTF-8",
+                hierarchy_create(&tree, 2, foreign, 2, good, parents, &err));
+    CHECK_FAILS(STATUS_FAILED, "empty name",
+                hierarchy_create(&tree, 2, good, 2, empty, parents, &err));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -85,6 +102,7 @@ int main(void)
         cmocka_unit_test(test_names_by_number),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_differences),
+        cmocka_unit_test(test_names_that_are_refused),
     };
     return cmocka_run_group_tests_name("hierarchy", tests, NULL, NULL);
 }

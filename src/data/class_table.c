@@ -1,7 +1,6 @@
 /* Pairs of names to numbers; see class_table.h. */
 #include "data/class_table.h"
 
-#include <jansson.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,19 +55,6 @@ void class_table_free(class_table *table)
     free(table);
 }
 
-static status check_name(const char *name, error *err)
-{
-    json_t *text = json_string(name);
-    json_decref(text);
-    if (!*name)
-        return error_set(err, STATUS_FAILED, "a class has an empty name");
-    return text ? STATUS_OK
-                : error_set(err, STATUS_FAILED,
-                            "the class name '%s' is not UTF-8, and checkpoints hold nothing else; "
-                            "rename it",
-                            name);
-}
-
 static class_entry *append(class_table *table, const char *coarse, const char *fine)
 {
     if (table->count == table->capacity) {
@@ -96,8 +82,8 @@ status class_table_add(class_table *table, const char *coarse, const char *fine,
     class_entry **found = tfind(&wanted, &table->root, by_names);
     class_entry *entry = found ? *found : NULL;
     if (!entry) {
-        TRY(check_name(coarse, err));
-        TRY(check_name(fine, err));
+        TRY(hierarchy_check_name(coarse, err));
+        TRY(hierarchy_check_name(fine, err));
         entry = append(table, coarse, fine);
     }
     if (!entry)

@@ -2,8 +2,22 @@
 #include "data/hierarchy.h"
 #include "base/file.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+
+status hierarchy_check_name(const char *name, error *err)
+{
+    json_t *text = json_string(name);
+    json_decref(text);
+    if (!*name)
+        return error_set(err, STATUS_FAILED, "a class has an empty name");
+    return text ? STATUS_OK
+                : error_set(err, STATUS_FAILED,
+                            "the class name '%s' is not UTF-8, and checkpoints hold nothing else; "
+                            "rename it",
+                            name);
+}
 
 static status copy_names(char ***names, int count, const char *const *from, const char *what,
                          error *err)
@@ -12,6 +26,8 @@ static status copy_names(char ***names, int count, const char *const *from, cons
     if (!*names)
         return error_memory(err, "class names");
     for (int i = 0; i < count; i++) {
+        if (from)
+            TRY(hierarchy_check_name(from[i], err));
         (*names)[i] = from ? file_path("%s", from[i]) : file_path("%s %d", what, i);
         if (!(*names)[i])
             return error_memory(err, "class names");
