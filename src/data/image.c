@@ -42,8 +42,9 @@ static status check_size(const char *path, int width, int height, error *err)
 {
     if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE ||
         (long long)width * height > MAX_PIXELS)
-        return error_set(err, STATUS_FAILED, "%s: %dx%d pixels are more than the %d that are read",
-                         path, width, height, MAX_PIXELS);
+        return error_set(err, STATUS_FAILED,
+                         "%s: %dx%d pixels are too many: a side has at most %d, an image %d", path,
+                         width, height, MAX_SIDE, MAX_PIXELS);
     return STATUS_OK;
 }
 
