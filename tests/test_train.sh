@@ -277,6 +277,8 @@ check_run "weights that are not there" 1 'no-such-file: cannot be opened' \
     train $tiny --weights no-such-file --run none
 check_run "weights of another network" 1 'other.safetensors' \
     train --backbone wide_resnet_50 --weights no-network/other.safetensors --run none
+check_run "losses that teach the fine half nothing" 2 '--fine 0 with --only-fine leaves nothing' \
+    train $tiny --only-fine --fine 0 --max-steps 1 --run none
 check_run "weights of another backbone, beside layers that are to stay as they are" 1 \
     'nothing for [0-9]+ of the parameters that --freeze default' \
     train --backbone tiny_basic --weights whole/best.safetensors --max-steps 1 --run none

@@ -303,6 +303,18 @@ static status create_run(trainer *t, error *err)
     return run_directory_commit(&t->run, err);
 }
 
+static status check_loss(const train_options *o, error *err)
+{
+    bool coarse = !o->only_fine || strcmp(o->coarse_loss, "marginal") == 0;
+    if (o->fine_weight > 0 || (coarse && o->coarse_weight > 0))
+        return STATUS_OK;
+    if (coarse)
+        return error_set(err, STATUS_USAGE, "--coarse 0 and --fine 0 leave nothing to learn");
+    return error_set(err, STATUS_USAGE,
+                     "--fine 0 with --only-fine leaves nothing to learn; --coarse-loss marginal "
+                     "would learn the coarse classes");
+}
+
 static status check_options(const train_options *o, error *err)
 {
     bool adam = strcmp(o->optimizer, "sgd") != 0;
@@ -316,9 +328,7 @@ static status check_options(const train_options *o, error *err)
                          o->epochs);
     if (adam && o->momentum != 0)
         return error_set(err, STATUS_USAGE, "--momentum is SGD's; Adam has its own");
-    if (!o->only_fine && o->coarse_weight == 0 && o->fine_weight == 0)
-        return error_set(err, STATUS_USAGE, "--coarse 0 and --fine 0 leave nothing to learn");
-    return STATUS_OK;
+    return check_loss(o, err);
 }
 
 static run_terms terms_of(const train_options *o)
