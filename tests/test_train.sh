@@ -227,7 +227,7 @@ check_run "only the fine half, CIFAR's stem, Adam" 0 'stopped after step 2' \
     train $tiny --only_fine --stem cifar --optimizer adam --lr 1e-3 --max-steps 2 --run fine
 check_run "... has no coarse loss" 0 '"fine_loss"' eval --checkpoint fine/last.safetensors --json
 check "... in its JSON" sh -c "! grep -q coarse_loss '$scratch/out'"
-check_run "... nor, without the fine one, anything to learn" 2 'leave nothing to learn' \
+check_run "... nor, without the fine one, anything to learn" 2 'leaves* nothing to learn' \
     train $tiny --only-fine --fine 0 --max-steps 1 --run refused
 check_run "a larger input" 0 '48x48 input' train $tiny --image_size 48 --max-steps 1 --run larger
 check_run "weights of the losses, metrics of every second step elsewhere" 0 'stopped after step 5' \
@@ -284,6 +284,8 @@ check_run "weights that are not there" 1 'no-such-file: cannot be opened' \
     train $tiny --weights no-such-file --run none
 check_run "weights of another network" 1 'other.safetensors' \
     train --backbone wide_resnet_50 --weights no-network/other.safetensors --run none
+check_run "losses that teach the fine half nothing" 2 '--fine 0 with --only-fine leaves nothing' \
+    train $tiny --only-fine --fine 0 --max-steps 1 --run none
 check_run "weights of another backbone, beside layers that are to stay as they are" 1 \
     'nothing for [0-9]+ of the parameters that --freeze default' \
     train --backbone tiny_basic --weights whole/best.safetensors --max-steps 1 --run none

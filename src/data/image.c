@@ -43,8 +43,8 @@ static status check_size(const char *path, int width, int height, error *err)
     if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE ||
         (long long)width * height > MAX_PIXELS)
         return error_set(err, STATUS_FAILED,
-                         "%s: %dx%d pixels are more than are read: from 1 to %d a side, %d in all; "
-                         "make the image smaller",
+                         "%s: %dx%d pixels are too many: a side has 1 to %d, an image %d; make it "
+                         "smaller",
                          path, width, height, MAX_SIDE, MAX_PIXELS);
     return STATUS_OK;
 }

@@ -313,6 +313,18 @@ static bool has_coarse_loss(const train_options *o)
     return !o->only_fine || is_marginal(o);
 }
 
+static status check_loss(const train_options *o, error *err)
+{
+    bool coarse = has_coarse_loss(o);
+    if (o->fine_weight > 0 || (coarse && o->coarse_weight > 0))
+        return STATUS_OK;
+    if (coarse)
+        return error_set(err, STATUS_USAGE, "--coarse 0 and --fine 0 leave nothing to learn");
+    return error_set(err, STATUS_USAGE,
+                     "--fine 0 with --only-fine leaves nothing to learn; --coarse-loss marginal "
+                     "would learn the coarse classes");
+}
+
 static status check_options(const train_options *o, error *err)
 {
     bool adam = strcmp(o->optimizer, "sgd") != 0;
@@ -326,10 +338,7 @@ static status check_options(const train_options *o, error *err)
                          o->epochs);
     if (adam && o->momentum != 0)
         return error_set(err, STATUS_USAGE, "--momentum is SGD's; Adam has its own");
-    if (o->fine_weight == 0 && (o->coarse_weight == 0 || !has_coarse_loss(o)))
-        return error_set(err, STATUS_USAGE, "%s and --fine 0 leave nothing to learn",
-                         has_coarse_loss(o) ? "--coarse 0" : "--only-fine");
-    return STATUS_OK;
+    return check_loss(o, err);
 }
 
 static run_terms terms_of(const train_options *o)
