@@ -142,7 +142,8 @@ static status measure(const eval_options *o, device *dev, const dataset *data,
                       const checkpoint_info *info, measured *m, error *err)
 {
     dataset_division parts;
-    TRY(hierarchy_compare(&info->classes, o->checkpoint, &data->classes, "the data set", err));
+    const char *name = o->data ? o->data : "the data set that is taken without --data";
+    TRY(hierarchy_compare(&info->classes, o->checkpoint, &data->classes, name, err));
     TRY(dataset_divide(data, o->seed, &parts, err));
     status result = measure_parts(o, dev, data, &parts, info, m, err);
     dataset_division_free(&parts);

@@ -92,8 +92,9 @@ static status check_options(const network_options *o, error *err)
     if (o->fine_classes < 2 || (!o->only_fine && o->coarse_classes < 2))
         return error_set(err, STATUS_FAILED,
                          "the data set has %d coarse and %d fine classes; a head needs at least "
-                         "two (--only-fine leaves the coarse one out)",
-                         o->coarse_classes, o->fine_classes);
+                         "two%s",
+                         o->coarse_classes, o->fine_classes,
+                         o->fine_classes < 2 ? "" : " (--only-fine leaves the coarse one out)");
     return STATUS_OK;
 }
 
