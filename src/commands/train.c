@@ -215,9 +215,8 @@ int command_train(int argc, char **argv)
     memcpy(options + config_rows(&o, options), own, sizeof own);
     const command_line line = {
         .usage = "train [OPTION]...",
-        .summary =
-            "Trains the coarse/fine network. Ctrl-C finishes the batch, saves and exits with "
-            "130; --resume goes on from there.",
+        .summary = "Trains the coarse/fine network. Ctrl-C finishes the step, saves and exits with "
+                   "130; --resume goes on from there.",
         .example = "hcnn-cl train --data cifar-100-binary.tar.gz --image-size 32 --batch-size 64",
         .options = options,
     };
