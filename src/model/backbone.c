@@ -50,6 +50,39 @@ const backbone *backbone_find(const char *name)
     return NULL;
 }
 
+static int append_stem(graph *g, const backbone *b, const char *prefix, enum stem stem, int input)
+{
+    int channels = b->stem_channels;
+    convolution_shape small = {3, channels, 3, 1, 1}, large = {3, channels, 7, 2, 3};
+    int x = b->build->stem(g, prefix, stem == STEM_CIFAR ? small : large, input);
+    return stem == STEM_IMAGENET ? graph_max_pool(g, x, 3, 2, 1, b->build->pool) : x;
+}
+
+static int append_stage(graph *g, const backbone *b, const char *prefix, int stage, int input)
+{
+    for (int block = 0; block < b->blocks[stage]; block++) {
+        char *name = b->build->block_name(prefix, stage, block);
+        int stride = block == 0 && stage > 0 ? 2 : 1;
+        if (name)
+            input = b->build->block(g, b, name, input, stage, stride);
+        else
+            g->failed = true;
+        free(name);
+    }
+    return input;
+}
+
+void backbone_stages(graph *g, const backbone *b, const char *prefix, enum stem stem, int input,
+                     int stages, backbone_stage made[BACKBONE_STAGES])
+{
+    int x = append_stem(g, b, prefix, stem, input);
+    for (int stage = 0; stage < stages; stage++) {
+        int parameters = (int)g->parameter_count;
+        x = append_stage(g, b, prefix, stage, x);
+        made[stage] = (backbone_stage){x, parameters};
+    }
+}
+
 int backbone_features(graph *g, const backbone *b, const char *prefix, const char *own, int stage,
                       int value)
 {

@@ -17,10 +17,14 @@ typedef struct backbone_stage {
 
 /* A way to build one. */
 typedef struct backbone_build {
-    /* Appends the stem and `stages` stages, under parameters called PREFIX.*, in the order of the
-     * state dict. */
-    void (*stages)(graph *g, const backbone *b, const char *prefix, enum stem stem, int input,
-                   int stages, backbone_stage made[BACKBONE_STAGES]);
+    /* Appends the first convolution and what follows it up to the pool; its parameters are called
+     * PREFIX.*. */
+    int (*stem)(graph *g, const char *prefix, convolution_shape shape, int input);
+    enum max_pool_padding pool; /* of the ImageNet stem's */
+    /* Appends a block of a stage, from 0; its parameters are called NAME.*. */
+    int (*block)(graph *g, const backbone *b, const char *name, int input, int stage, int stride);
+    /* The name of a block, from 0, of a stage; freed by the caller, NULL when memory is out. */
+    char *(*block_name)(const char *prefix, int stage, int block);
     /* What heads and fusions take instead of a stage's value; NULL: the value itself. Its
      * parameters are called NAME.*. */
     int (*finish)(graph *g, const backbone *b, const char *name, int value);
@@ -45,6 +49,11 @@ extern const char backbone_choices[];
 const backbone *backbone_find(const char *name); /* or NULL */
 /* NULL behind the last. */
 const backbone *backbone_at(size_t index);
+
+/* Appends the stem and `stages` stages, under parameters called PREFIX.*, in the order of the state
+ * dict. */
+void backbone_stages(graph *g, const backbone *b, const char *prefix, enum stem stem, int input,
+                     int stages, backbone_stage made[BACKBONE_STAGES]);
 
 /* The features that heads and fusions take, from the value of stage 1 .. BACKBONE_STAGES. Only the
  * last stage's norm is one of the published network, PREFIX.norm; an earlier one's is the caller's,

@@ -54,11 +54,12 @@ static int convolve(graph *g, const backbone *b, unit u, int input)
 }
 
 /* conv3(relu(norm3(conv2(relu(norm2(conv1(a))))))) + shortcut with a = relu(norm1(x)); the
- * shortcut is x or, in a stage's first block, a convolution of a. */
+ * shortcut is x or, where the shape changes, a convolution of a. */
 static int build_block(graph *g, const backbone *b, const char *prefix, int input, int stage,
-                       int stride, bool downsample)
+                       int stride)
 {
     int cin = g->nodes[input].c, width = b->widths[stage], cout = b->channels[stage];
+    bool downsample = stride != 1 || cin != cout;
     convolution_shape down_shape = {cin, cout, 1, stride, 0};
     int down = downsample ? declare_convolution(g, prefix, "downsample.conv", down_shape) : 0;
     unit first =
@@ -76,34 +77,15 @@ static int build_block(graph *g, const backbone *b, const char *prefix, int inpu
     return graph_add(g, x, shortcut);
 }
 
-/* Its pool sees zeros around the map, which has no ReLU behind it: not what torchvision's does. */
-static int build_stem(graph *g, const backbone *b, const char *prefix, enum stem stem, int input)
+static int build_stem(graph *g, const char *prefix, convolution_shape shape, int input)
 {
-    int channels = b->stem_channels;
-    convolution_shape shape = stem == STEM_CIFAR ? (convolution_shape){3, channels, 3, 1, 1}
-                                                 : (convolution_shape){3, channels, 7, 2, 3};
     int weight = declare_convolution(g, prefix, "stem.conv", shape);
-    int x = graph_standardised_convolution(g, input, weight, shape);
-    return stem == STEM_IMAGENET ? graph_max_pool(g, x, 3, 2, 1, MAX_POOL_ZEROS) : x;
+    return graph_standardised_convolution(g, input, weight, shape);
 }
 
-static void build_stages(graph *g, const backbone *b, const char *prefix, enum stem stem, int input,
-                         int stages, backbone_stage made[BACKBONE_STAGES])
+static char *block_name(const char *prefix, int stage, int block)
 {
-    int x = build_stem(g, b, prefix, stem, input);
-    for (int stage = 0; stage < stages; stage++) {
-        made[stage].parameters = (int)g->parameter_count;
-        for (int block = 0; block < b->blocks[stage]; block++) {
-            char *name = file_path("%s.stages.%d.blocks.%d", prefix, stage, block);
-            int stride = block == 0 && stage > 0 ? 2 : 1;
-            if (name)
-                x = build_block(g, b, name, x, stage, stride, block == 0);
-            else
-                g->failed = true;
-            free(name);
-        }
-        made[stage].value = x;
-    }
+    return file_path("%s.stages.%d.blocks.%d", prefix, stage, block);
 }
 
 /* A stage ends with a sum that nothing has normalised. */
@@ -113,5 +95,11 @@ static int finish(graph *g, const backbone *b, const char *name, int value)
     return graph_group_norm(g, value, norm, b->groups, true);
 }
 
-const backbone_build bit_bottleneck = {
-    .stages = build_stages, .finish = finish, .first_weight = "stages.0.blocks.0.conv1.weight"};
+/* The stem's pool sees zeros around the map, which has no ReLU behind it: not what torchvision's
+ * does. */
+const backbone_build bit_bottleneck = {.stem = build_stem,
+                                       .pool = MAX_POOL_ZEROS,
+                                       .block = build_block,
+                                       .block_name = block_name,
+                                       .finish = finish,
+                                       .first_weight = "stages.0.blocks.0.conv1.weight"};

@@ -31,7 +31,7 @@ static int build_coarse(graph *g, const backbone *b, const network_options *o, i
     backbone_stage made[BACKBONE_STAGES];
     int stages = coarse_stages(o);
     size_t first = g->parameter_count;
-    b->build->stages(g, b, "coarse_backbone", o->stem, input, stages, made);
+    backbone_stages(g, b, "coarse_backbone", o->stem, input, stages, made);
     mark_early(g, first, made[stages - 1].parameters);
     int coarse =
         backbone_features(g, b, "coarse_backbone", "coarse_norm", stages, made[stages - 1].value);
@@ -44,7 +44,7 @@ static void build_two(graph *g, const backbone *b, const fusion *f, const networ
 {
     backbone_stage made[BACKBONE_STAGES];
     int coarse = o->only_fine ? GRAPH_NONE : build_coarse(g, b, o, input);
-    b->build->stages(g, b, "fine_backbone", o->stem, input, BACKBONE_STAGES, made);
+    backbone_stages(g, b, "fine_backbone", o->stem, input, BACKBONE_STAGES, made);
     int fine = backbone_features(g, b, "fine_backbone", NULL, BACKBONE_STAGES,
                                  made[BACKBONE_STAGES - 1].value);
     /* The state dict has the classifier before the fusion. */
@@ -59,7 +59,7 @@ static void build_shared(graph *g, const backbone *b, const network_options *o, 
 {
     backbone_stage made[BACKBONE_STAGES];
     int stages = coarse_stages(o);
-    b->build->stages(g, b, "backbone", o->stem, input, BACKBONE_STAGES, made);
+    backbone_stages(g, b, "backbone", o->stem, input, BACKBONE_STAGES, made);
     int fine =
         backbone_features(g, b, "backbone", NULL, BACKBONE_STAGES, made[BACKBONE_STAGES - 1].value);
     int coarse = fine;

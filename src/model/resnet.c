@@ -47,9 +47,10 @@ static int build_shortcut(graph *g, const char *prefix, int input, int cout, int
 }
 
 /* relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut). */
-static int build_basic(graph *g, const char *prefix, int input, int width, int cout, int stride)
+static int build_basic(graph *g, const backbone *b, const char *prefix, int input, int stage,
+                       int stride)
 {
-    int cin = g->nodes[input].c;
+    int cin = g->nodes[input].c, width = b->widths[stage], cout = b->channels[stage];
     unit first =
         declare_unit(g, prefix, "conv1", "bn1", (convolution_shape){cin, width, 3, stride, 1});
     unit second =
@@ -61,10 +62,10 @@ static int build_basic(graph *g, const char *prefix, int input, int width, int c
 }
 
 /* relu(bn3(conv3(relu(bn2(conv2(relu(bn1(conv1(x)))))))) + shortcut). */
-static int build_bottleneck(graph *g, const char *prefix, int input, int width, int cout,
+static int build_bottleneck(graph *g, const backbone *b, const char *prefix, int input, int stage,
                             int stride)
 {
-    int cin = g->nodes[input].c;
+    int cin = g->nodes[input].c, width = b->widths[stage], cout = b->channels[stage];
     unit first = declare_unit(g, prefix, "conv1", "bn1", (convolution_shape){cin, width, 1, 1, 0});
     unit second =
         declare_unit(g, prefix, "conv2", "bn2", (convolution_shape){width, width, 3, stride, 1});
@@ -76,51 +77,25 @@ static int build_bottleneck(graph *g, const char *prefix, int input, int width, 
     return build_unit(g, third, x, true, shortcut);
 }
 
-static int build_stem(graph *g, const backbone *b, const char *prefix, enum stem stem, int input)
+static int build_stem(graph *g, const char *prefix, convolution_shape shape, int input)
 {
-    int channels = b->stem_channels;
-    convolution_shape shape = stem == STEM_CIFAR ? (convolution_shape){3, channels, 3, 1, 1}
-                                                 : (convolution_shape){3, channels, 7, 2, 3};
-    int x = build_unit(g, declare_unit(g, prefix, "conv1", "bn1", shape), input, true, GRAPH_NONE);
-    return stem == STEM_IMAGENET ? graph_max_pool(g, x, 3, 2, 1, MAX_POOL_NOTHING) : x;
+    return build_unit(g, declare_unit(g, prefix, "conv1", "bn1", shape), input, true, GRAPH_NONE);
 }
 
-typedef int block_builder(graph *g, const char *prefix, int input, int width, int cout, int stride);
-
-static void build_stages(graph *g, const backbone *b, const char *prefix, enum stem stem, int input,
-                         int stages, block_builder *build_block,
-                         backbone_stage made[BACKBONE_STAGES])
+static char *block_name(const char *prefix, int stage, int block)
 {
-    int x = build_stem(g, b, prefix, stem, input);
-    for (int stage = 0; stage < stages; stage++) {
-        made[stage].parameters = (int)g->parameter_count;
-        for (int block = 0; block < b->blocks[stage]; block++) {
-            char *name = file_path("%s.layer%d.%d", prefix, stage + 1, block);
-            int stride = block == 0 && stage > 0 ? 2 : 1;
-            if (name)
-                x = build_block(g, name, x, b->widths[stage], b->channels[stage], stride);
-            else
-                g->failed = true;
-            free(name);
-        }
-        made[stage].value = x;
-    }
-}
-
-static void build_basic_stages(graph *g, const backbone *b, const char *prefix, enum stem stem,
-                               int input, int stages, backbone_stage made[BACKBONE_STAGES])
-{
-    build_stages(g, b, prefix, stem, input, stages, build_basic, made);
-}
-
-static void build_bottleneck_stages(graph *g, const backbone *b, const char *prefix, enum stem stem,
-                                    int input, int stages, backbone_stage made[BACKBONE_STAGES])
-{
-    build_stages(g, b, prefix, stem, input, stages, build_bottleneck, made);
+    return file_path("%s.layer%d.%d", prefix, stage + 1, block);
 }
 
 static const char first_weight[] = "layer1.0.conv1.weight";
 
-const backbone_build resnet_basic = {.stages = build_basic_stages, .first_weight = first_weight};
-const backbone_build resnet_bottleneck = {.stages = build_bottleneck_stages,
+const backbone_build resnet_basic = {.stem = build_stem,
+                                     .pool = MAX_POOL_NOTHING,
+                                     .block = build_basic,
+                                     .block_name = block_name,
+                                     .first_weight = first_weight};
+const backbone_build resnet_bottleneck = {.stem = build_stem,
+                                          .pool = MAX_POOL_NOTHING,
+                                          .block = build_bottleneck,
+                                          .block_name = block_name,
                                           .first_weight = first_weight};
