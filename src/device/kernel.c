@@ -5,6 +5,18 @@
 
 #include <stdio.h>
 
+launch_range range_of_vectors(const device *dev, size_t length)
+{
+    enum { GROUP = 64 };
+    return RANGE_GROUPS(device_vectors(dev, length), GROUP);
+}
+
+launch_range range_of_tiles(const device *dev, size_t x, size_t y, size_t z)
+{
+    size_t group = (dev->info.type & CL_DEVICE_TYPE_CPU) != 0;
+    return (launch_range){3, {x, y, z}, {group, group, group}};
+}
+
 static status set_arguments(device *dev, cl_kernel kernel, const char *name,
                             const kernel_argument *arguments, size_t count, error *err)
 {

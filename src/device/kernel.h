@@ -40,6 +40,12 @@ typedef struct launch_range {
 #define RANGE_3D(x, y, z)   ((launch_range){3, {(x), (y), (z)}, {0, 0, 0}})
 #define RANGE_GROUPS(x, lx) ((launch_range){1, {(x), 1, 1}, {(lx), 1, 1}})
 
+/* Ranges with one size of group for all launches of a kernel, since PoCL compiles it for each. The
+ * vectors of `length` elements; beyond the end a kernel loads and stores nothing. */
+launch_range range_of_vectors(const device *dev, size_t length);
+/* Tiles, which are large on a CPU: a group each there. */
+launch_range range_of_tiles(const device *dev, size_t x, size_t y, size_t z);
+
 /* Enqueues the kernel `kernel` of kernels/PROGRAM.cl (program.h). A range with no items does
  * nothing. Errors name the kernel: a build failure with the compiler's log, a refused launch with
  * its code. */

@@ -24,13 +24,6 @@ typedef struct tiling {
     launch_range channels; /* vectors */
 } tiling;
 
-/* A CPU's tiles are large, and PoCL compiles a kernel for each size of group: they are one each. */
-static launch_range items(const device *dev, size_t x, size_t y, size_t z)
-{
-    size_t group = (dev->info.type & CL_DEVICE_TYPE_CPU) != 0;
-    return (launch_range){3, {x, y, z}, {group, group, group}};
-}
-
 static size_t clamp(size_t value, size_t least, size_t most)
 {
     return value < least ? least : value > most ? most : value;
@@ -54,9 +47,9 @@ static tiling make_tiling(const device *dev, tensor x)
         .runs = (int)runs,
         .rows = (int)(cpu ? CPU_ROWS : run),
         .pass_run = (int)pass_run,
-        .sums = items(dev, parts, runs, (size_t)x.n),
-        .pass = items(dev, parts, divide_up(pixels, pass_run), (size_t)x.n),
-        .channels = items(dev, vectors, 1, 1),
+        .sums = range_of_tiles(dev, parts, runs, (size_t)x.n),
+        .pass = range_of_tiles(dev, parts, divide_up(pixels, pass_run), (size_t)x.n),
+        .channels = range_of_tiles(dev, vectors, 1, 1),
     };
 }
 
@@ -70,7 +63,7 @@ status group_norm_forward(device *dev, tensor x, const group_norm_layer *layer, 
                           cl_mem workspace, error *err)
 {
     tiling t = make_tiling(dev, x);
-    launch_range groups = items(dev, (size_t)layer->groups, (size_t)x.n, 1);
+    launch_range groups = range_of_tiles(dev, (size_t)layer->groups, (size_t)x.n, 1);
     TRY(LAUNCH(dev, "group_norm", "group_norm_sums", t.sums, err, ARG_BUFFER(x.buffer),
                ARG_BUFFER(workspace), ARG_INT(t.pixels), ARG_INT(x.c), ARG_INT(t.width),
                ARG_INT(t.run), ARG_INT(t.rows)));
@@ -103,9 +96,10 @@ status group_norm_backward(device *dev, tensor x, const group_norm_layer *layer,
     if (!gradients->x.buffer)
         return STATUS_OK;
     TRY(LAUNCH(dev, "group_norm", "group_norm_gradient_means",
-               items(dev, (size_t)layer->groups, (size_t)x.n, 1), err, ARG_BUFFER(workspace),
-               ARG_BUFFER(layer->gamma), ARG_BUFFER(layer->inverse_deviation), ARG_INT(t.pixels),
-               ARG_INT(x.c), ARG_INT(x.c / layer->groups), ARG_INT(t.runs)));
+               range_of_tiles(dev, (size_t)layer->groups, (size_t)x.n, 1), err,
+               ARG_BUFFER(workspace), ARG_BUFFER(layer->gamma),
+               ARG_BUFFER(layer->inverse_deviation), ARG_INT(t.pixels), ARG_INT(x.c),
+               ARG_INT(x.c / layer->groups), ARG_INT(t.runs)));
     return LAUNCH(dev, "group_norm", "group_norm_gradient", t.pass, err, ARG_BUFFER(x.buffer),
                   ARG_BUFFER(layer->mean), ARG_BUFFER(layer->inverse_deviation),
                   ARG_BUFFER(layer->gamma), ARG_BUFFER(mask), ARG_BUFFER(dy.buffer),

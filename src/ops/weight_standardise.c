@@ -26,16 +26,9 @@ size_t weight_standardise_workspace(int rows, int c)
     return runs_of(rows) * 2 * (size_t)c * sizeof(float);
 }
 
-/* Tiles are long, and PoCL compiles a kernel for each size of group: on a CPU they are one each. */
-static launch_range items(const device *dev, int channels, size_t runs)
-{
-    size_t group = (dev->info.type & CL_DEVICE_TYPE_CPU) != 0;
-    return (launch_range){2, {device_vectors(dev, channels), runs, 1}, {group, group, group}};
-}
-
 static launch_range tiles_of(const device *dev, const weight_standardise_layer *l)
 {
-    return items(dev, l->c, runs_of(l->rows));
+    return range_of_tiles(dev, device_vectors(dev, (size_t)l->c), runs_of(l->rows), 1);
 }
 
 status weight_standardise_measure(device *dev, const weight_standardise_layer *l, cl_mem workspace,
@@ -44,8 +37,9 @@ status weight_standardise_measure(device *dev, const weight_standardise_layer *l
     TRY(LAUNCH(dev, "weight_standardise", "weight_standardise_sums", tiles_of(dev, l), err,
                ARG_BUFFER(l->weights), ARG_BUFFER(workspace), ARG_INT(l->rows), ARG_INT(l->c),
                ARG_INT(run_of(l->rows))));
-    return LAUNCH(dev, "weight_standardise", "weight_standardise_statistics", items(dev, l->c, 1),
-                  err, ARG_BUFFER(workspace), ARG_BUFFER(l->mean), ARG_BUFFER(l->inverse_deviation),
+    return LAUNCH(dev, "weight_standardise", "weight_standardise_statistics",
+                  range_of_tiles(dev, device_vectors(dev, (size_t)l->c), 1, 1), err,
+                  ARG_BUFFER(workspace), ARG_BUFFER(l->mean), ARG_BUFFER(l->inverse_deviation),
                   ARG_INT(l->rows), ARG_INT(l->c), ARG_INT(run_of(l->rows)),
                   ARG_INT(runs_of(l->rows)), ARG_FLOAT(weight_standardise_epsilon));
 }
@@ -55,10 +49,12 @@ status weight_standardise_apply(device *dev, const weight_standardise_layer *l, 
 {
     bool cpu = (dev->info.type & CL_DEVICE_TYPE_CPU) != 0;
     int width = cpu ? (int)device_vectors(dev, l->c) * dev->vec : dev->vec;
-    return LAUNCH(dev, "weight_standardise", "weight_standardise_apply",
-                  items(dev, cpu ? 1 : l->c, runs_of(l->rows)), err, ARG_BUFFER(l->weights),
-                  ARG_BUFFER(l->mean), ARG_BUFFER(l->inverse_deviation), ARG_BUFFER(standardised),
-                  ARG_INT(l->rows), ARG_INT(l->c), ARG_INT(width), ARG_INT(run_of(l->rows)));
+    return LAUNCH(
+        dev, "weight_standardise", "weight_standardise_apply",
+        range_of_tiles(dev, cpu ? 1 : device_vectors(dev, (size_t)l->c), runs_of(l->rows), 1), err,
+        ARG_BUFFER(l->weights), ARG_BUFFER(l->mean), ARG_BUFFER(l->inverse_deviation),
+        ARG_BUFFER(standardised), ARG_INT(l->rows), ARG_INT(l->c), ARG_INT(width),
+        ARG_INT(run_of(l->rows)));
 }
 
 status weight_standardise_backward(device *dev, const weight_standardise_layer *l, cl_mem g,
