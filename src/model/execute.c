@@ -332,14 +332,7 @@ static status backward_node(const pass *p, const node *n, error *err)
 /* For profiles: the name of its first parameter, which tells the layer, or its kind. */
 static const char *node_name(const graph *g, const node *n)
 {
-    static const char *const kinds[] = {
-        [NODE_INPUT] = "input",         [NODE_CONVOLUTION] = "convolution",
-        [NODE_BATCHNORM] = "batchnorm", [NODE_GROUP_NORM] = "group_norm",
-        [NODE_MAX_POOL] = "max_pool",   [NODE_AVERAGE_POOL] = "average_pool",
-        [NODE_CONCAT] = "concat",       [NODE_ADD] = "add",
-        [NODE_GATE] = "gate",           [NODE_LINEAR] = "linear",
-    };
-    return n->weight == GRAPH_NONE ? kinds[n->kind] : g->parameters[n->weight].name;
+    return n->weight == GRAPH_NONE ? node_kind_name(n->kind) : g->parameters[n->weight].name;
 }
 
 status execute_forward(device *dev, graph *g, const plan *p, int count, bool train, error *err)

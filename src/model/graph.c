@@ -6,6 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *node_kind_name(enum node_kind kind)
+{
+    static const char *const kinds[] = {
+        [NODE_INPUT] = "input",         [NODE_CONVOLUTION] = "convolution",
+        [NODE_BATCHNORM] = "batchnorm", [NODE_GROUP_NORM] = "group_norm",
+        [NODE_MAX_POOL] = "max_pool",   [NODE_AVERAGE_POOL] = "average_pool",
+        [NODE_CONCAT] = "concat",       [NODE_ADD] = "add",
+        [NODE_GATE] = "gate",           [NODE_LINEAR] = "linear",
+    };
+    return kinds[kind];
+}
+
 static int declare(graph *g, enum parameter_kind kind, const char *name, const char *suffix,
                    int rank, const int64_t *shape, enum parameter_start start, float scale)
 {

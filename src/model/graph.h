@@ -23,6 +23,9 @@ enum node_kind {
     NODE_LINEAR,
 };
 
+/* "convolution", "max_pool": for profiles and for values that no parameter names. */
+const char *node_kind_name(enum node_kind kind);
+
 typedef struct node {
     enum node_kind kind;
     int input, second;       /* nodes; second: a batchnorm's residual (or GRAPH_NONE), the second

@@ -32,24 +32,13 @@ static void layer_name(const exporter *e, int parameter, char name[NAME_BYTES])
 /* Of the value that others read. */
 static void value_name(const exporter *e, int index, char name[NAME_BYTES])
 {
-    static const char *const kinds[] = {
-        [NODE_CONVOLUTION] = "convolution",
-        [NODE_BATCHNORM] = "norm",
-        [NODE_GROUP_NORM] = "group_norm",
-        [NODE_MAX_POOL] = "max_pool",
-        [NODE_AVERAGE_POOL] = "average_pool",
-        [NODE_CONCAT] = "concat",
-        [NODE_ADD] = "add",
-        [NODE_GATE] = "gate",
-        [NODE_LINEAR] = "linear",
-    };
     const node *n = &e->g->nodes[index];
     if (n->kind == NODE_INPUT)
         snprintf(name, NAME_BYTES, "image");
     else if (n->weight != GRAPH_NONE)
         layer_name(e, n->weight, name);
     else
-        snprintf(name, NAME_BYTES, "%s_%d", kinds[n->kind], index);
+        snprintf(name, NAME_BYTES, "%s_%d", node_kind_name(n->kind), index);
     for (int h = 0; h < HEAD_COUNT; h++)
         if (e->g->heads[h].logits == index)
             snprintf(name, NAME_BYTES, "%s%s", head_names[h], e->softmax ? "_logits" : "");
