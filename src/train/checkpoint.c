@@ -57,12 +57,10 @@ static status write_best(const char *run, const char *last, network *net, const 
 {
     bool averages = solver_averages(s);
     char *best = file_path("%s/best.safetensors", run);
-    if (averages)
-        solver_exchange(s);
+    solver_exchange(s);
     status result = best ? write_checkpoint(best, net, classes, state, optimizer_file, err)
                          : error_memory(err, run);
-    if (averages)
-        solver_exchange(s);
+    solver_exchange(s);
     if (result == STATUS_OK)
         result = averages ? write_checkpoint(last, net, classes, state, optimizer_file, err)
                           : file_link(best, last, err);

@@ -38,8 +38,8 @@ status solver_accumulate(solver *s, int index, int count, error *err);
 status solver_step(solver *s, double lr, uint64_t step, error *err);
 
 /* Whether an average is kept; solver_exchange puts it in the place of the network's weights, and
- * those into its own, until it is called again. Steps and checkpoints of the state want the weights
- * in their place. */
+ * those into its own, until it is called again, and does nothing where there is none. Steps and
+ * checkpoints of the state want the weights in their place. */
 bool solver_averages(const solver *s);
 void solver_exchange(solver *s);
 

@@ -35,11 +35,9 @@ static status validate(trainer *t, metrics *sums, error *err)
 {
     evaluating context = {t, "validation"};
     const evaluate_watch watch = {pass_on, &context, t->observer->stop};
-    if (solver_averages(t->solve))
-        solver_exchange(t->solve);
+    solver_exchange(t->solve);
     status result = evaluate_loader(t->net, t->validate, &t->data.classes, &watch, sums, err);
-    if (solver_averages(t->solve))
-        solver_exchange(t->solve);
+    solver_exchange(t->solve);
     if (result != STATUS_INTERRUPTED)
         return result;
     TRY(trainer_save(t, false, err));

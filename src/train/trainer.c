@@ -42,9 +42,19 @@ static int input_size(const trainer *t)
     return t->options->image_size ? t->options->image_size : t->data.native_size;
 }
 
+static bool is_marginal(const train_options *o)
+{
+    return strcmp(o->coarse_loss, "marginal") == 0;
+}
+
+static bool has_coarse_loss(const train_options *o)
+{
+    return !o->only_fine || is_marginal(o);
+}
+
 static loss_weights existing(const trainer *t, loss_weights w)
 {
-    return (loss_weights){t->options->only_fine && !t->marginal ? 0 : w.coarse, w.fine};
+    return (loss_weights){has_coarse_loss(t->options) ? w.coarse : 0, w.fine};
 }
 
 loss_weights trainer_weights(const trainer *t)
@@ -154,7 +164,7 @@ static status create_network(trainer *t, error *err)
         .descend = solver_is_descent(o),
         .solver_slots = solver_slots(o),
         .averaged = o->ema > 0,
-        .marginal_parents = t->marginal ? t->data.classes.parents : NULL,
+        .marginal_parents = is_marginal(o) ? t->data.classes.parents : NULL,
         .freeze = t->freeze,
     };
     TRY(check_last_batch(t, &n, err));
@@ -303,16 +313,6 @@ static status create_run(trainer *t, error *err)
     return run_directory_commit(&t->run, err);
 }
 
-static bool is_marginal(const train_options *o)
-{
-    return strcmp(o->coarse_loss, "marginal") == 0;
-}
-
-static bool has_coarse_loss(const train_options *o)
-{
-    return !o->only_fine || is_marginal(o);
-}
-
 static status check_loss(const train_options *o, error *err)
 {
     bool coarse = has_coarse_loss(o);
@@ -366,7 +366,6 @@ static void span_schedule(trainer *t)
 static status parse_options(trainer *t, error *err)
 {
     const train_options *o = t->options;
-    t->marginal = is_marginal(o);
     const loss_weights weights = {o->coarse_weight, o->fine_weight};
     if (loss_schedule_parse(o->loss_schedule, weights, has_coarse_loss(o), &t->weights, err) !=
         STATUS_OK)

@@ -27,7 +27,6 @@ typedef struct trainer {
     char *freeze;
     augment_list augment;
     loss_schedule weights;
-    bool marginal; /* --coarse-loss marginal */
     double epoch_started;
     uint64_t images_since; /* since epoch_started */
 } trainer;
