@@ -6,44 +6,16 @@
 //
 // Statistics are made in two stages, both in a fixed order: the tiles' sums, in
 // partials[runs][2][c], and then the runs' sums for each vector of channels, one after the other.
-// A convolution may have made the first stage of its own results already.
-// In a tile the sums are kept in registers for `group` rows at a time.
+// A convolution may have made the first stage of its own results already; else sum_channels makes
+// it, `group` rows at a time.
 
-// Forward, stage one: partials[r][0][c] = mean of run r, [1][c] = sum of squared deviations from
-// it. Sums are of differences from the run's first pixel, so that a mean that is large beside the
-// deviation costs no digits.
+// Forward, stage one: the sums of each run, partials[r].
 kernel void batchnorm_sums(global const real *x, global float *partials, int pixels, int c,
                            int width, int run, int group)
 {
     const int begin = get_global_id(0) * width, end = min(c, begin + width);
     const int first = get_global_id(1) * run, last = min(pixels, first + run);
-    global const real *shifts = x + first * (size_t)c;
-    global float *sums = partials + get_global_id(1) * (size_t)2 * c;
-    const float scale = 1.0f / (last - first);
-
-    for (int row = first; row < last; row += group) {
-        const int stop = min(last, row + group);
-        for (int at = begin; at < end; at += VEC) {
-            const int left = c - at;
-            const vec shift = real_load_part(shifts + at, left);
-            vec sum = (vec)(0.0f), squares = (vec)(0.0f);
-            if (row > first) {
-                sum = vec_load_part(sums + at, left);
-                squares = vec_load_part(sums + c + at, left);
-            }
-            for (int pixel = row; pixel < stop; pixel++) {
-                const vec d = real_load_part(x + pixel * (size_t)c + at, left) - shift;
-                sum += d;
-                squares += d * d;
-            }
-            if (stop == last) {
-                squares = relu_of(squares - sum * sum * scale);
-                sum = shift + sum * scale;
-            }
-            vec_store_part(sum, sums + at, left);
-            vec_store_part(squares, sums + c + at, left);
-        }
-    }
+    sum_channels(x, partials + get_global_id(1) * (size_t)2 * c, first, last, group, begin, end, c);
     if (begin == 0)
         SUM_COUNTS(partials, get_global_size(1), c)[get_global_id(1)] = last - first;
 }
@@ -125,8 +97,7 @@ kernel void batchnorm_normalise(global const real *x, global const float *mean,
         }
 }
 
-// Backward, stage one: partials[r][0][c] = sum of dy, [1][c] = sum of dy * (x - mean), dy being
-// masked by the ReLU.
+// Backward, stage one: the sums of each run, partials[r].
 kernel void batchnorm_gradient_sums(global const real *x, global const float *mean,
                                     global const real *y, global const real *dy,
                                     global float *partials, int pixels, int c, int width, int run,
@@ -134,28 +105,8 @@ kernel void batchnorm_gradient_sums(global const real *x, global const float *me
 {
     const int begin = get_global_id(0) * width, end = min(c, begin + width);
     const int first = get_global_id(1) * run, last = min(pixels, first + run);
-    global float *sums = partials + get_global_id(1) * (size_t)2 * c;
-
-    for (int row = first; row < last; row += group) {
-        const int stop = min(last, row + group);
-        for (int at = begin; at < end; at += VEC) {
-            const int left = c - at;
-            const vec m = vec_load_part(mean + at, left);
-            vec sum = (vec)(0.0f), product = (vec)(0.0f);
-            if (row > first) {
-                sum = vec_load_part(sums + at, left);
-                product = vec_load_part(sums + c + at, left);
-            }
-            for (int pixel = row; pixel < stop; pixel++) {
-                const size_t i = pixel * (size_t)c + at;
-                const vec d = load_masked(dy, y, i, left);
-                sum += d;
-                product += d * (real_load_part(x + i, left) - m);
-            }
-            vec_store_part(sum, sums + at, left);
-            vec_store_part(product, sums + c + at, left);
-        }
-    }
+    sum_channel_gradients(x, mean, y, dy, partials + get_global_id(1) * (size_t)2 * c, first, last,
+                          group, begin, end, c);
 }
 
 // Backward, stage two: dbeta = the sum of dy, dgamma = the sum of dy * (x - mean) *

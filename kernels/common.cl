@@ -126,6 +126,68 @@ inline vec load_masked(global const real *dy, global const real *y, size_t at, i
     return y ? select(d, (vec)(0.0f), real_load_part(y + at, left) <= 0.0f) : d;
 }
 
+// The first stage of a normalisation's sums, over a tile: pixels `first` up to `last` of x[][c] by
+// channels `begin` up to `end`, in registers for `rows` pixels at a time. [0][c] = their mean,
+// [1][c] = the sum of squared deviations from it. Sums are of differences from the first pixel, so
+// that a mean that is large beside the deviation costs no digits.
+inline void sum_channels(global const real *x, global float *sums, int first, int last, int rows,
+                         int begin, int end, int c)
+{
+    global const real *shifts = x + first * (size_t)c;
+    const float scale = 1.0f / (last - first);
+    for (int row = first; row < last; row += rows) {
+        const int stop = min(last, row + rows);
+        for (int at = begin; at < end; at += VEC) {
+            const int left = c - at;
+            const vec shift = real_load_part(shifts + at, left);
+            vec sum = (vec)(0.0f), squares = (vec)(0.0f);
+            if (row > first) {
+                sum = vec_load_part(sums + at, left);
+                squares = vec_load_part(sums + c + at, left);
+            }
+            for (int pixel = row; pixel < stop; pixel++) {
+                const vec d = real_load_part(x + pixel * (size_t)c + at, left) - shift;
+                sum += d;
+                squares += d * d;
+            }
+            if (stop == last) {
+                squares = relu_of(squares - sum * sum * scale);
+                sum = shift + sum * scale;
+            }
+            vec_store_part(sum, sums + at, left);
+            vec_store_part(squares, sums + c + at, left);
+        }
+    }
+}
+
+// The same for the backward pass: [0][c] = the sum of dy, [1][c] = of dy * (x - mean), dy being
+// masked by the ReLU.
+inline void sum_channel_gradients(global const real *x, global const float *mean,
+                                  global const real *y, global const real *dy, global float *sums,
+                                  int first, int last, int rows, int begin, int end, int c)
+{
+    for (int row = first; row < last; row += rows) {
+        const int stop = min(last, row + rows);
+        for (int at = begin; at < end; at += VEC) {
+            const int left = c - at;
+            const vec m = vec_load_part(mean + at, left);
+            vec sum = (vec)(0.0f), product = (vec)(0.0f);
+            if (row > first) {
+                sum = vec_load_part(sums + at, left);
+                product = vec_load_part(sums + c + at, left);
+            }
+            for (int pixel = row; pixel < stop; pixel++) {
+                const size_t i = pixel * (size_t)c + at;
+                const vec d = load_masked(dy, y, i, left);
+                sum += d;
+                product += d * (real_load_part(x + i, left) - m);
+            }
+            vec_store_part(sum, sums + at, left);
+            vec_store_part(product, sums + c + at, left);
+        }
+    }
+}
+
 // A batch's statistics in parts: sums[runs][2][c] hold each run's mean and sum of squared
 // deviations from it, and behind them lies how many pixels each run had.
 #define SUM_COUNTS(sums, runs, c) ((global int *)((sums) + (runs) * (size_t)2 * (c)))

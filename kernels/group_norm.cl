@@ -1,46 +1,21 @@
 // Group normalisation, NHWC: x[n][pixels][c], statistics per image and group of c / groups
 // neighbouring channels, over all pixels of the image.
 //
-// Sums are made as kernels/batchnorm.cl makes them, in a fixed order: a work-item sums each channel
-// of a tile, a run of `run` pixels of one image (the last run may be shorter) by `width` channels,
-// into partials[n][runs][2][c], keeping them in registers for `rows` pixels at a time; then the
-// runs and channels of a group are combined. What is found per group is written once per channel,
-// [n][c], so that the passes over the pixels read it as vectors.
+// Sums are made as kernels/batchnorm.cl makes them, in a fixed order: sum_channels sums each
+// channel of a tile, a run of `run` pixels of one image (the last run may be shorter) by `width`
+// channels, into partials[n][runs][2][c]; then the runs and channels of a group are combined. What is found
+// per group is written once per channel, [n][c], so that the passes over the pixels read it as
+// vectors.
 
-// Forward, stage one: [0][c] = the mean of the run, [1][c] = the sum of squared deviations from it,
-// by differences from the run's first pixel.
+// Forward, stage one: the sums of each run, partials[n][r].
 kernel void group_norm_sums(global const real *x, global float *partials, int pixels, int c,
                             int width, int run, int rows)
 {
     const size_t n = get_global_id(2);
     const int begin = get_global_id(0) * width, end = min(c, begin + width);
     const int first = get_global_id(1) * run, last = min(pixels, first + run);
-    global float *sums = partials + (n * get_global_size(1) + get_global_id(1)) * 2 * c;
-    const float scale = 1.0f / (last - first);
-    x += n * pixels * c;
-    for (int row = first; row < last; row += rows) {
-        const int stop = min(last, row + rows);
-        for (int at = begin; at < end; at += VEC) {
-            const int left = c - at;
-            const vec shift = real_load_part(x + first * (size_t)c + at, left);
-            vec sum = (vec)(0.0f), squares = (vec)(0.0f);
-            if (row > first) {
-                sum = vec_load_part(sums + at, left);
-                squares = vec_load_part(sums + c + at, left);
-            }
-            for (int pixel = row; pixel < stop; pixel++) {
-                const vec d = real_load_part(x + pixel * (size_t)c + at, left) - shift;
-                sum += d;
-                squares += d * d;
-            }
-            if (stop == last) {
-                squares = relu_of(squares - sum * sum * scale);
-                sum = shift + sum * scale;
-            }
-            vec_store_part(sum, sums + at, left);
-            vec_store_part(squares, sums + c + at, left);
-        }
-    }
+    sum_channels(x + n * pixels * c, partials + (n * get_global_size(1) + get_global_id(1)) * 2 * c,
+                 first, last, rows, begin, end, c);
 }
 
 // Forward, stage two: the group's mean, as differences from the first run's first channel's, then
@@ -98,38 +73,18 @@ kernel void group_norm_normalise(global const real *x, global const float *mean,
         }
 }
 
-// Backward, stage one: [0][c] = the run's sum of dy, [1][c] = of dy * (x - mean), dy being masked
-// by the ReLU.
+// Backward, stage one: the sums of each run, partials[n][r].
 kernel void group_norm_gradient_sums(global const real *x, global const float *mean,
                                      global const real *y, global const real *dy,
                                      global float *partials, int pixels, int c, int width, int run,
                                      int rows)
 {
-    const size_t n = get_global_id(2);
+    const size_t n = get_global_id(2), image = n * pixels * c;
     const int begin = get_global_id(0) * width, end = min(c, begin + width);
     const int first = get_global_id(1) * run, last = min(pixels, first + run);
     global float *sums = partials + (n * get_global_size(1) + get_global_id(1)) * 2 * c;
-    mean += n * c;
-    for (int row = first; row < last; row += rows) {
-        const int stop = min(last, row + rows);
-        for (int at = begin; at < end; at += VEC) {
-            const int left = c - at;
-            const vec m = vec_load_part(mean + at, left);
-            vec sum = (vec)(0.0f), product = (vec)(0.0f);
-            if (row > first) {
-                sum = vec_load_part(sums + at, left);
-                product = vec_load_part(sums + c + at, left);
-            }
-            for (int pixel = row; pixel < stop; pixel++) {
-                const size_t i = (n * pixels + pixel) * c + at;
-                const vec d = load_masked(dy, y, i, left);
-                sum += d;
-                product += d * (real_load_part(x + i, left) - m);
-            }
-            vec_store_part(sum, sums + at, left);
-            vec_store_part(product, sums + c + at, left);
-        }
-    }
+    sum_channel_gradients(x + image, mean + n * c, y ? y + image : y, dy + image, sums, first,
+                          last, rows, begin, end, c);
 }
 
 // dbeta = the sum over images and runs of dy, dgamma = that of dy * (x - mean) * inverse_deviation;
