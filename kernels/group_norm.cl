@@ -3,9 +3,9 @@
 //
 // Sums are made as kernels/batchnorm.cl makes them, in a fixed order: sum_channels sums each
 // channel of a tile, a run of `run` pixels of one image (the last run may be shorter) by `width`
-// channels, into partials[n][runs][2][c]; then the runs and channels of a group are combined. What is found
-// per group is written once per channel, [n][c], so that the passes over the pixels read it as
-// vectors.
+// channels, into partials[n][runs][2][c]; then the runs and channels of a group are combined. What
+// is found per group is written once per channel, [n][c], so that the passes over the pixels read
+// it as vectors.
 
 // Forward, stage one: the sums of each run, partials[n][r].
 kernel void group_norm_sums(global const real *x, global float *partials, int pixels, int c,

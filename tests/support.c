@@ -1,7 +1,9 @@
 /* See support.h. */
 #include "support.h"
+#include "base/file.h"
 #include "base/half.h"
 #include "base/random.h"
+#include "check.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -179,4 +181,24 @@ void support_assert_same_bits(const char *what, const float *a, const float *b, 
         i++;
     print_error("%s: other bits at [%zu] of %zu: %.9g and %.9g\n", what, i, count, a[i], b[i]);
     _fail(file, line);
+}
+
+int support_files_set_up(void **state, const char *name)
+{
+    support_files *f = support_memory(1, sizeof *f);
+    f->directory = check_directory();
+    f->path = file_path("%s/%s", f->directory, name);
+    *state = f;
+    return f->path ? 0 : -1;
+}
+
+int support_files_tear_down(void **state)
+{
+    support_files *f = *state;
+    error err;
+    CHECK_OK(file_remove_tree(f->directory, &err));
+    free(f->directory);
+    free(f->path);
+    free(f);
+    return 0;
 }

@@ -65,4 +65,15 @@ void support_assert_close(const char *what, const float *got, const double *want
 void support_assert_same_bits(const char *what, const float *a, const float *b, size_t count,
                               const char *file, int line);
 
+/* The fixture of tests that write files: a fresh directory, and the path of a file in it that is
+ * not there yet. */
+typedef struct support_files {
+    char *directory, *path;
+} support_files;
+
+/* For a cmocka fixture: *state becomes a support_files whose path ends in `name`. */
+int support_files_set_up(void **state, const char *name);
+/* Removes the directory with all that is in it. */
+int support_files_tear_down(void **state);
+
 #endif

@@ -1,27 +1,19 @@
 /* config.c: every option that is written comes back through recipe.c. */
 #include "base/file.h"
 #include "check.h"
+#include "support.h"
 #include "train/config.h"
 #include "train/recipe.h"
 
-static char *directory, *path;
+static const char *directory, *path;
 
 static int set_up(void **state)
 {
-    (void)state;
-    directory = check_directory();
-    path = file_path("%s/config.json", directory);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    error err;
-    file_remove_tree(directory, &err);
-    free(directory);
-    free(path);
-    return 0;
+    int result = support_files_set_up(state, "config.json");
+    const support_files *files = *state;
+    directory = files->directory;
+    path = files->path;
+    return result;
 }
 
 static void assert_text(const char *got, const char *want)
@@ -125,5 +117,5 @@ int main(void)
         cmocka_unit_test(test_every_row),
         cmocka_unit_test(test_not_utf8),
     };
-    return cmocka_run_group_tests_name("config", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("config", tests, set_up, support_files_tear_down);
 }

@@ -3,29 +3,13 @@
 #include "base/file.h"
 #include "check.h"
 #include "model/import.h"
+#include "support.h"
 
-typedef struct fixture {
-    char *directory, *path;
-} fixture;
+typedef support_files fixture;
 
 static int set_up(void **state)
 {
-    fixture *f = calloc(1, sizeof *f);
-    f->directory = check_directory();
-    f->path = file_path("%s/w.safetensors", f->directory);
-    *state = f;
-    return f->path ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    error err;
-    file_remove_tree(f->directory, &err);
-    free(f->directory);
-    free(f->path);
-    free(f);
-    return 0;
+    return support_files_set_up(state, "w.safetensors");
 }
 
 static char *golden_path(const char *name)
@@ -202,5 +186,5 @@ int main(void)
         cmocka_unit_test(backbones_and_their_heads),
         cmocka_unit_test(a_part_has_to_be_asked_for),
     };
-    return cmocka_run_group_tests_name("import", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("import", tests, set_up, support_files_tear_down);
 }

@@ -2,26 +2,17 @@
  * that the checkpoint does not know. */
 #include "base/file.h"
 #include "check.h"
+#include "support.h"
 #include "train/journal.h"
 
-static char *directory, *path;
+static const char *path;
 
 static int set_up(void **state)
 {
-    (void)state;
-    directory = check_directory();
-    path = file_path("%s/metrics.jsonl", directory);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    error err;
-    file_remove_tree(directory, &err);
-    free(directory);
-    free(path);
-    return 0;
+    int result = support_files_set_up(state, "metrics.jsonl");
+    const support_files *files = *state;
+    path = files->path;
+    return result;
 }
 
 static void expect_text(const char *want)
@@ -132,10 +123,10 @@ static void test_resume_foreign(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_new_file, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_full_file, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_resume, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_resume_foreign, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_new_file, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_full_file, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_resume, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_resume_foreign, set_up, support_files_tear_down),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }

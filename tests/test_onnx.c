@@ -6,6 +6,7 @@
 #include "model/onnx.h"
 #include "model/onnx.pb-c.h"
 #include "model/onnx_message.h"
+#include "support.h"
 
 #include <math.h>
 
@@ -346,28 +347,11 @@ static machine *run_model(const Onnx__Model *model, const int64_t shape[RANK], c
 
 /* ---- Golden networks ---- */
 
-typedef struct fixture {
-    char *directory, *path;
-} fixture;
+typedef support_files fixture;
 
 static int set_up(void **state)
 {
-    fixture *f = calloc(1, sizeof *f);
-    f->directory = check_directory();
-    f->path = file_path("%s/n.onnx", f->directory);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    error err;
-    file_remove_tree(f->directory, &err);
-    free(f->directory);
-    free(f->path);
-    free(f);
-    return 0;
+    return support_files_set_up(state, "n.onnx");
 }
 
 static safetensors_file *open_golden(const char *name)
@@ -635,5 +619,5 @@ int main(void)
         cmocka_unit_test(a_batchnorm_alone),
         cmocka_unit_test(a_bad_place_is_an_error),
     };
-    return cmocka_run_group_tests_name("onnx", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("onnx", tests, set_up, support_files_tear_down);
 }

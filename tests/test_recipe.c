@@ -1,26 +1,17 @@
 /* recipe.c: what YAML says arrives in the options, and what is wrong is named by file and line. */
 #include "base/file.h"
 #include "check.h"
+#include "support.h"
 #include "train/recipe.h"
 
-static char *directory, *path;
+static const char *path;
 
 static int set_up(void **state)
 {
-    (void)state;
-    directory = check_directory();
-    path = file_path("%s/recipe.yaml", directory);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    error err;
-    file_remove_tree(directory, &err);
-    free(directory);
-    free(path);
-    return 0;
+    int result = support_files_set_up(state, "recipe.yaml");
+    const support_files *files = *state;
+    path = files->path;
+    return result;
 }
 
 static void put(const char *text)
@@ -141,5 +132,5 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_names),
     };
-    return cmocka_run_group_tests_name("recipe", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("recipe", tests, set_up, support_files_tear_down);
 }

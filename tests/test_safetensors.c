@@ -2,34 +2,16 @@
 #include "base/file.h"
 #include "base/safetensors.h"
 #include "check.h"
+#include "support.h"
 
 #include <math.h>
 #include <stdbool.h>
 
-typedef struct fixture {
-    char *directory, *path;
-} fixture;
+typedef support_files fixture;
 
 static int set_up(void **state)
 {
-    fixture *f = calloc(1, sizeof *f);
-    if (!f)
-        return -1;
-    f->directory = check_directory();
-    f->path = file_path("%s/file.safetensors", f->directory);
-    *state = f;
-    return f->path ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    error err;
-    file_remove_tree(f->directory, &err);
-    free(f->directory);
-    free(f->path);
-    free(f);
-    return 0;
+    return support_files_set_up(state, "file.safetensors");
 }
 
 /* A file of this header, its true length before it, and `size` bytes of data. */
@@ -363,7 +345,7 @@ static void nothing_is_a_file_too(void **state)
     safetensors_close(NULL);
 }
 
-#define WITH_FILES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_FILES(test) cmocka_unit_test_setup_teardown(test, set_up, support_files_tear_down)
 
 int main(void)
 {

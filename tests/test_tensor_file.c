@@ -4,34 +4,18 @@
 #include "base/tensor_file.h"
 #include "base/torch_file.h"
 #include "check.h"
+#include "support.h"
 
 #include <unistd.h>
 
 static const char magic[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 static const char preamble[] = "\x80\x02M\xe9\x03.\x80\x02}X\x0d\0\0\0little_endian\x88s.";
 
-typedef struct fixture {
-    char *directory, *path;
-} fixture;
+typedef support_files fixture;
 
 static int set_up(void **state)
 {
-    fixture *f = calloc(1, sizeof *f);
-    f->directory = check_directory();
-    f->path = file_path("%s/t.pth", f->directory);
-    *state = f;
-    return f->path ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    error err;
-    file_remove_tree(f->directory, &err);
-    free(f->directory);
-    free(f->path);
-    free(f);
-    return 0;
+    return support_files_set_up(state, "t.pth");
 }
 
 /* Without the sync of file_write, and to a new file, since some file systems sync one that replaces
@@ -421,5 +405,5 @@ int main(void)
         cmocka_unit_test(sizes_are_checked),
         cmocka_unit_test(other_files_are_refused),
     };
-    return cmocka_run_group_tests_name("tensor_file", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("tensor_file", tests, set_up, support_files_tear_down);
 }
