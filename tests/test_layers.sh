@@ -6,7 +6,7 @@ set -u
 
 # From the ground up; src/main.c stands on all of them. src/hcnn.c, the public interface, stands
 # beside the commands and does not know them.
-floors="base device ops model track data train commands"
+floors="base device ops model track sweep data train commands"
 
 # Prints "FILE:LINE: what is wrong" for every #include below DIRECTORY that points up.
 find_upward_includes() {

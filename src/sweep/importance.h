@@ -1,0 +1,20 @@
+/* Which parameters the objective of a sweep depended on. */
+#ifndef HCNN_SWEEP_IMPORTANCE_H
+#define HCNN_SWEEP_IMPORTANCE_H
+
+#include "sweep/sampler.h"
+
+/* Of one parameter, over the finished trials. */
+typedef struct importance {
+    double correlation; /* Pearson's, of place and objective; NaN where either does not vary and for
+                           parameters whose values have no order */
+    double share;       /* of the objective's variance that groups of the parameter's value
+                           explain (eta squared of a one-way analysis of variance); NaN below three
+                           trials */
+} importance;
+
+/* [parameter_count]; the objective's sign is as the user logs it. */
+void importance_of(const sweep_file *file, const sampler_trial *trials, size_t count,
+                   importance *found);
+
+#endif

@@ -1,0 +1,41 @@
+/* TensorBoard's event files: records of protobuf messages, appended as they come. */
+#ifndef HCNN_TRACK_EVENT_FILE_H
+#define HCNN_TRACK_EVENT_FILE_H
+
+#include "base/error.h"
+#include "track/histogram.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+typedef struct event_file event_file;
+
+/* Makes DIRECTORY/events.out.tfevents.SECONDS.HOST.PID.NUMBER, a new one each time. */
+status event_file_create(const char *directory, event_file **made, error *err);
+/* Its name within the directory. */
+const char *event_file_name(const event_file *f);
+void event_file_close(event_file *f); /* NULL is fine */
+
+/* Says that a run goes on after `step` steps: readers drop what earlier files hold of later ones.
+ */
+status event_file_resume(event_file *f, uint64_t step, error *err);
+
+status event_file_scalar(event_file *f, uint64_t step, const char *tag, double value, error *err);
+/* A picture as PNG bytes, RGB. */
+status event_file_image(event_file *f, uint64_t step, const char *tag, int width, int height,
+                        const unsigned char *png, size_t size, error *err);
+status event_file_histogram(event_file *f, uint64_t step, const char *tag, const histogram *h,
+                            error *err);
+/* The hyper-parameters of the run, a flat JSON object, for TensorBoard's HParams page; metrics are
+ * the tags that it puts beside them. Null values are left out. */
+status event_file_hyperparameters(event_file *f, const json_t *config, const char *const *metrics,
+                                  size_t metric_count, error *err);
+/* How it ended: shown there too. */
+status event_file_end(event_file *f, int succeeded, error *err);
+
+/* Hands what was written to readers. */
+status event_file_flush(event_file *f, error *err);
+
+#endif

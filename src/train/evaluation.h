@@ -1,0 +1,47 @@
+/* What the network made of each image of a set: the confusion of classes, and the worst mistakes
+ * with their pictures. Kept in the run's directory as validation.json, of the best epoch, and
+ * test.json, of the best checkpoint. */
+#ifndef HCNN_TRAIN_EVALUATION_H
+#define HCNN_TRAIN_EVALUATION_H
+
+#include "data/hierarchy.h"
+#include "data/image_set.h"
+#include "model/network.h"
+
+enum { EVALUATION_MISTAKES = 24 };
+
+/* A wrong fine answer. */
+typedef struct mistake {
+    size_t image; /* its place in the measured subset */
+    int label, answer;
+    float loss;
+} mistake;
+
+typedef struct evaluation {
+    const hierarchy *classes;
+    bool has_coarse;
+    uint64_t images, undecided;         /* undecided: a loss that is not finite; in no matrix */
+    uint32_t *coarse;                   /* [label][answer] of the coarse head; NULL without one */
+    uint32_t *fine;                     /* [label][answer] */
+    mistake worst[EVALUATION_MISTAKES]; /* by falling loss */
+    int worst_count;
+} evaluation;
+
+/* Zeros; the classes must outlive it. */
+status evaluation_create(evaluation *e, const hierarchy *classes, bool has_coarse, error *err);
+void evaluation_free(evaluation *e); /* one of zeros is fine */
+
+/* Adds a batch whose images are `first` and those that follow it in the measured subset. */
+void evaluation_add(evaluation *e, const step_results *results, size_t first);
+
+/* Writes {"set":"validation"|"test","epoch":N,"step":N,"images":N,"undecided":N,
+ * "coarse_classes":[NAME],"fine_classes":[NAME],"parents":[N],
+ * "coarse":[[N]] or null,"fine":[[N]],  counts [label][answer]
+ * "worst":[{"image":PATH or "NUMBER","label":N,"answer":N,"loss":X,"probability":X of the label,
+ *           "picture":"data:image/png;base64,..." or null where it cannot be read}]}.
+ * indices: of the subset's images in the set; NULL: in order. */
+status evaluation_write(const evaluation *e, const char *path, const char *set_name,
+                        const image_set *set, const unsigned *indices, int epoch, uint64_t step,
+                        error *err);
+
+#endif
