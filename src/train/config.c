@@ -131,6 +131,9 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
                           .fallback = "RUN/metrics.jsonl"),
         OPTION_ROW_INT("metrics-every", &o->metrics_every, 1, 1000000,
                        "steps from one line to the next"),
+        OPTION_ROW_INT("histograms", &o->histograms, 0, 1000000,
+                       "every so many epochs put histograms of weights and gradients into "
+                       "TensorBoard's events; 0: never"),
         OPTION_ROW_INT("checkpoint-every", &o->checkpoint_every, 0, 1000000,
                        "save every so many steps, too; 0: at each epoch's end"),
         OPTION_ROW_INT("threads", &o->threads, 1, 256,
