@@ -1,4 +1,4 @@
-/* What a parameter's values are: its distribution or its list, tried on the option that it sets. */
+/* How a parameter is distributed, and whether its option takes what comes of it. */
 #include "base/file.h"
 #include "sweep/sweep_reading.h"
 
@@ -56,23 +56,15 @@ static const struct form_rule {
     [DISTRIBUTION_Q_BETA] = {0, KEY_BETA | KEY_Q},
 };
 
-typedef struct form_reading {
-    sweep_reading *from;
-    const yaml_node_t *body;
-    const option_spec *row;
-    sweep_parameter *p;
-    unsigned given; /* keys */
-} form_reading;
-
-/* Names the parameter. */
-static status fail(const form_reading *r, const yaml_node_t *node, error *err, const char *message)
+status sweep_form_fail(const sweep_form *r, const yaml_node_t *node, error *err,
+                       const char *message)
 {
     return yaml_tree_fail(&r->from->tree, node, err, "'%s': %s", r->p->name, message);
 }
 
 /* ---- Which distribution ---- */
 
-static bool is_whole_bound(const form_reading *r, const char *key)
+static bool is_whole_bound(const sweep_form *r, const char *key)
 {
     double value;
     bool whole = false;
@@ -81,7 +73,7 @@ static bool is_whole_bound(const form_reading *r, const char *key)
 }
 
 /* By the keys that are there, as wandb does. */
-static status infer_kind(form_reading *r, error *err)
+static status infer_kind(sweep_form *r, error *err)
 {
     distribution *form = &r->p->form;
     if (r->given & KEY_VALUE)
@@ -91,8 +83,8 @@ static status infer_kind(form_reading *r, error *err)
     else if (r->given & KEY_VALUES)
         form->kind = DISTRIBUTION_CATEGORICAL;
     else if ((r->given & KEY_BOUNDS) != KEY_BOUNDS)
-        return fail(r, r->body, err,
-                    "needs a value, a list of values, min and max, or a distribution");
+        return sweep_form_fail(r, r->body, err,
+                               "needs a value, a list of values, min and max, or a distribution");
     else if (is_whole_bound(r, "min") && is_whole_bound(r, "max"))
         form->kind = DISTRIBUTION_INT_UNIFORM;
     else
@@ -100,7 +92,7 @@ static status infer_kind(form_reading *r, error *err)
     return STATUS_OK;
 }
 
-static status read_kind(form_reading *r, error *err)
+static status read_kind(sweep_form *r, error *err)
 {
     const char *names[DISTRIBUTION_COUNT + 1] = {NULL};
     int kind = 0;
@@ -125,7 +117,7 @@ static void list_keys(unsigned keys, char *text, size_t capacity)
 }
 
 /* Each key that is needed is there, and no other. */
-static status check_form_keys(const form_reading *r, error *err)
+static status check_form_keys(const sweep_form *r, error *err)
 {
     const distribution_kind kind = r->p->form.kind;
     unsigned allowed = rules[kind].needed | rules[kind].optional;
@@ -146,7 +138,7 @@ static status check_form_keys(const form_reading *r, error *err)
 
 /* ---- Numbers ---- */
 
-static status read_numbers(form_reading *r, error *err)
+static status read_numbers(sweep_form *r, error *err)
 {
     distribution *form = &r->p->form;
     const struct {
@@ -161,172 +153,47 @@ static status read_numbers(form_reading *r, error *err)
     return STATUS_OK;
 }
 
-static status check_bounds(const form_reading *r, error *err)
+static status check_bounds(const sweep_form *r, error *err)
 {
     const distribution *form = &r->p->form;
     if (form->min > form->max)
-        return fail(r, yaml_tree_find(&r->from->tree, r->body, "min"), err,
-                    "min is above max; swap them");
+        return sweep_form_fail(r, yaml_tree_find(&r->from->tree, r->body, "min"), err,
+                               "min is above max; swap them");
     bool values = form->kind == DISTRIBUTION_LOG_UNIFORM_VALUES ||
                   form->kind == DISTRIBUTION_Q_LOG_UNIFORM_VALUES ||
                   form->kind == DISTRIBUTION_INV_LOG_UNIFORM_VALUES;
     if (values && form->min <= 0)
-        return fail(r, yaml_tree_find(&r->from->tree, r->body, "min"), err,
-                    "min has to be above 0, as its logarithm is taken");
+        return sweep_form_fail(r, yaml_tree_find(&r->from->tree, r->body, "min"), err,
+                               "min has to be above 0, as its logarithm is taken");
     if (form->kind == DISTRIBUTION_INT_UNIFORM) {
         if (!is_whole_bound(r, "min") || !is_whole_bound(r, "max"))
-            return fail(r, r->body, err, "min and max of int_uniform have to be whole numbers");
+            return sweep_form_fail(r, r->body, err,
+                                   "min and max of int_uniform have to be whole numbers");
         if (fabs(form->min) > largest_whole || fabs(form->max) > largest_whole)
-            return fail(r, r->body, err, "min and max have to lie within 1e15 of 0");
+            return sweep_form_fail(r, r->body, err, "min and max have to lie within 1e15 of 0");
     }
     return STATUS_OK;
 }
 
-static status check_numbers(const form_reading *r, error *err)
+static status check_numbers(const sweep_form *r, error *err)
 {
     const distribution *form = &r->p->form;
     if (r->given & KEY_BOUNDS)
         TRY(check_bounds(r, err));
     if (form->q <= 0)
-        return fail(r, yaml_tree_find(&r->from->tree, r->body, "q"), err, "q has to be above 0");
+        return sweep_form_fail(r, yaml_tree_find(&r->from->tree, r->body, "q"), err,
+                               "q has to be above 0");
     if (form->sigma <= 0)
-        return fail(r, yaml_tree_find(&r->from->tree, r->body, "sigma"), err,
-                    "sigma has to be above 0; without spread, give a value");
+        return sweep_form_fail(r, yaml_tree_find(&r->from->tree, r->body, "sigma"), err,
+                               "sigma has to be above 0; without spread, give a value");
     if (form->a <= 0 || form->b <= 0 || form->a > largest_beta || form->b > largest_beta)
-        return fail(r, r->body, err, "a and b have to be above 0, and at most 1e6");
-    return STATUS_OK;
-}
-
-/* ---- Texts ---- */
-
-/* A list's texts with commas between, in new memory; NULL when memory is out. */
-static status join_list(const form_reading *r, const yaml_node_t *list, char **text, error *err)
-{
-    yaml_tree *tree = &r->from->tree;
-    *text = NULL;
-    if (yaml_tree_count(list) == 0)
-        return fail(r, list, err, "an empty list is no value");
-    for (size_t i = 0; i < yaml_tree_count(list); i++) {
-        const yaml_node_t *item = yaml_tree_item(tree, list, i);
-        TRY(yaml_tree_expect(tree, item, YAML_SCALAR_NODE, "what a value lists", err));
-        char *longer = file_path("%s%s%s", *text ? *text : "", i ? "," : "", yaml_tree_text(item));
-        free(*text);
-        *text = longer;
-        if (!longer)
-            return error_memory(err, r->from->file->path);
-    }
-    return STATUS_OK;
-}
-
-/* The text of a value as its option takes it. */
-static status read_text(const form_reading *r, const yaml_node_t *node, char **text, error *err)
-{
-    bool flag;
-    *text = NULL;
-    if (node->type == YAML_SEQUENCE_NODE)
-        return join_list(r, node, text, err);
-    if (node->type == YAML_MAPPING_NODE)
-        return fail(r, node, err,
-                    "a value has to be a word, a number or a list; write 'parameters:' above "
-                    "options that are grouped");
-    if (yaml_tree_is_null(node))
-        return fail(r, node, err,
-                    "null is no value; write the word for what it means, as none or default, or "
-                    "leave the parameter out");
-    bool is_flag = r->row->kind == OPTION_FLAG && yaml_tree_is_flag(node, &flag);
-    *text = strdup(!is_flag ? yaml_tree_text(node) : flag ? "true" : "false");
-    return *text ? STATUS_OK : error_memory(err, r->from->file->path);
-}
-
-/* Whether two texts mean the same to the option. */
-static bool same_value(const option_spec *row, const char *a, const char *b)
-{
-    bool number = row->kind == OPTION_DOUBLE || row->kind == OPTION_INT;
-    return strcmp(a, b) == 0 || (number && strtod(a, NULL) == strtod(b, NULL));
-}
-
-static status read_value(const form_reading *r, const yaml_node_t *node, error *err)
-{
-    sweep_parameter *p = r->p;
-    char **text = &p->values[p->form.count++];
-    TRY(read_text(r, node, text, err));
-    if (sweep_try_value(r->row, *text, err) != STATUS_OK)
-        return error_prefix(err, STATUS_FAILED, "%s: line %zu: '%s'", r->from->file->path,
-                            yaml_tree_line(node), p->name);
-    for (size_t i = 0; i + 1 < p->form.count; i++)
-        if (same_value(r->row, p->values[i], *text))
-            return yaml_tree_fail(&r->from->tree, node, err,
-                                  "'%s': the value %s is listed twice; give probabilities to "
-                                  "try one more often",
-                                  p->name, *text);
-    return STATUS_OK;
-}
-
-/* form.count rises with the values, so that what there is can be freed. */
-static status read_values(form_reading *r, error *err)
-{
-    yaml_tree *tree = &r->from->tree;
-    const yaml_node_t *value = yaml_tree_find(tree, r->body, "value");
-    const yaml_node_t *list = value ? NULL : yaml_tree_find(tree, r->body, "values");
-    if (list)
-        TRY(yaml_tree_expect(tree, list, YAML_SEQUENCE_NODE, "values", err));
-    size_t count = list ? yaml_tree_count(list) : 1;
-    if (count == 0)
-        return fail(r, list, err, "values is empty; list what to try");
-    r->p->values = calloc(count, sizeof *r->p->values);
-    if (!r->p->values)
-        return error_memory(err, r->from->file->path);
-    for (size_t i = 0; i < count; i++)
-        TRY(read_value(r, list ? yaml_tree_item(tree, list, i) : value, err));
-    return STATUS_OK;
-}
-
-static status read_probabilities(form_reading *r, error *err)
-{
-    const double slack = 1e-6; /* thirds have to be rounded */
-    yaml_tree *tree = &r->from->tree;
-    sweep_parameter *p = r->p;
-    const yaml_node_t *list = yaml_tree_find(tree, r->body, "probabilities");
-    double sum = 0;
-    TRY(yaml_tree_expect(tree, list, YAML_SEQUENCE_NODE, "probabilities", err));
-    if (yaml_tree_count(list) != p->form.count)
-        return yaml_tree_fail(tree, list, err, "'%s': %zu probabilities for %zu values", p->name,
-                              yaml_tree_count(list), p->form.count);
-    p->probabilities = calloc(p->form.count, sizeof *p->probabilities);
-    if (!p->probabilities)
-        return error_memory(err, r->from->file->path);
-    for (size_t i = 0; i < p->form.count; i++) {
-        const yaml_node_t *item = yaml_tree_item(tree, list, i);
-        if (!yaml_tree_is_number(item, &p->probabilities[i], NULL) || p->probabilities[i] < 0 ||
-            p->probabilities[i] > 1)
-            return fail(r, item, err, "a probability has to be a number from 0 to 1");
-        sum += p->probabilities[i];
-    }
-    if (fabs(sum - 1) > slack)
-        return yaml_tree_fail(tree, list, err, "'%s': the probabilities sum to %g, not to 1",
-                              p->name, sum);
-    p->form.probabilities = p->probabilities;
+        return sweep_form_fail(r, r->body, err, "a and b have to be above 0, and at most 1e6");
     return STATUS_OK;
 }
 
 /* ---- Trying them ---- */
 
-status sweep_try_value(const option_spec *row, const char *text, error *err)
-{
-    union {
-        bool flag;
-        int whole;
-        uint64_t seed;
-        double number;
-        const char *text;
-    } scratch;
-    option_spec copy = *row;
-    copy.target = &scratch;
-    copy.given = NULL;
-    return options_set(&copy, text, err);
-}
-
-static status try_place(const form_reading *r, double u, error *err)
+static status try_place(const sweep_form *r, double u, error *err)
 {
     sweep_parameter *p = r->p;
     char *text = sweep_parameter_text(p, u);
@@ -342,7 +209,7 @@ static status try_place(const form_reading *r, double u, error *err)
 }
 
 /* Both ends; of what has none, four sigma to either side, which one draw in 16000 leaves. */
-static status try_ends(const form_reading *r, error *err)
+static status try_ends(const sweep_form *r, error *err)
 {
     const double tail = distribution_is_endless(r->p->form.kind) ? 3.167e-5 : 0;
     bool number = r->row->kind == OPTION_INT || r->row->kind == OPTION_U64;
@@ -357,29 +224,29 @@ static status try_ends(const form_reading *r, error *err)
 
 /* ---- All of it ---- */
 
-status sweep_read_form(sweep_reading *from, const yaml_node_t *body, const option_spec *row,
-                       sweep_parameter *p, error *err)
+status sweep_read_form(sweep_form *r, error *err)
 {
-    form_reading r = {.from = from, .body = body, .row = row, .p = p};
-    if (body->type != YAML_MAPPING_NODE)
-        return fail(&r, body, err,
-                    "has to say what it is: 'value: X' for a constant, 'values: [X, Y]', or 'min: "
-                    "X' and 'max: Y', below it");
-    TRY(yaml_tree_check_keys(&from->tree, body, form_keys, "a parameter", err));
+    sweep_parameter *p = r->p;
+    yaml_tree *tree = &r->from->tree;
+    if (r->body->type != YAML_MAPPING_NODE)
+        return sweep_form_fail(r, r->body, err,
+                               "has to say what it is: 'value: X' for a constant, 'values: [X, "
+                               "Y]', or 'min: X' and 'max: Y', below it");
+    TRY(yaml_tree_check_keys(tree, r->body, form_keys, "a parameter", err));
     for (size_t i = 0; form_keys[i]; i++)
-        if (yaml_tree_find(&from->tree, body, form_keys[i]))
-            r.given |= 1u << i;
-    TRY(read_kind(&r, err));
-    TRY(check_form_keys(&r, err));
+        if (yaml_tree_find(tree, r->body, form_keys[i]))
+            r->given |= 1u << i;
+    TRY(read_kind(r, err));
+    TRY(check_form_keys(r, err));
     if (distribution_is_listed(p->form.kind)) {
-        TRY(read_values(&r, err));
-        return r.given & KEY_PROBABILITIES ? read_probabilities(&r, err) : STATUS_OK;
+        TRY(sweep_read_values(r, err));
+        return r->given & KEY_PROBABILITIES ? sweep_read_probabilities(r, err) : STATUS_OK;
     }
-    TRY(read_numbers(&r, err));
-    TRY(check_numbers(&r, err));
+    TRY(read_numbers(r, err));
+    TRY(check_numbers(r, err));
     p->whole = p->form.kind == DISTRIBUTION_INT_UNIFORM ||
                (distribution_is_stepped(p->form.kind) && p->form.q == floor(p->form.q));
-    return try_ends(&r, err);
+    return try_ends(r, err);
 }
 
 char *sweep_parameter_text(const sweep_parameter *p, double u)

@@ -98,7 +98,8 @@ static status add_parameter(sweep_reading *from, const yaml_node_t *key, const y
     file->parameters = grown;
     sweep_parameter *p = &grown[file->parameter_count++];
     *p = (sweep_parameter){.name = name, .option = option, .line = (int)yaml_tree_line(key)};
-    TRY(sweep_read_form(from, body, row, p, err));
+    sweep_form form = {.from = from, .body = body, .row = row, .p = p};
+    TRY(sweep_read_form(&form, err));
     return check_grid(from, key, p, err);
 }
 
