@@ -122,6 +122,29 @@ static void test_every_kind(void **state)
         }
 }
 
+/* The middle of the places that lead to a value. */
+static void test_places(void **state)
+{
+    (void)state;
+    static const double weights[] = {0.25, 0.25, 0.5};
+    const struct {
+        distribution d;
+        double value, place;
+    } cases[] = {
+        {{.kind = DISTRIBUTION_CATEGORICAL, .count = 4}, 1, 0.375},
+        {{.kind = DISTRIBUTION_CATEGORICAL_W_PROBABILITIES, .count = 3, .probabilities = weights},
+         1,
+         0.375},
+        {{.kind = DISTRIBUTION_INT_UNIFORM, .min = 2, .max = 5}, 3, 0.375},
+        {{.kind = DISTRIBUTION_Q_UNIFORM, .min = 0, .max = 8, .q = 2}, 4, 0.5},
+        {{.kind = DISTRIBUTION_Q_UNIFORM, .min = 0, .max = 8, .q = 2}, 8, 0.9375},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_true(fabs(distribution_place(&cases[i].d, cases[i].value) - cases[i].place) < 1e-15);
+    /* A value begins where the one before it ends. */
+    assert_true(distribution_value(&cases[1].d, 0.25) == 1);
+}
+
 /* Closed forms. */
 static void test_quantiles(void **state)
 {
@@ -259,9 +282,8 @@ static void test_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_kind),
-        cmocka_unit_test(test_quantiles),
-        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_every_kind), cmocka_unit_test(test_places),
+        cmocka_unit_test(test_quantiles),  cmocka_unit_test(test_samples),
         cmocka_unit_test(test_sizes),
     };
     return cmocka_run_group_tests_name("distribution", tests, NULL, NULL);
