@@ -35,7 +35,7 @@ status sampler_next(const sweep_file *file, const sampler_trial *trials, size_t 
                     uint64_t seed, double *places, bool *exhausted, sampler_advice *advice,
                     error *err);
 
-/* The methods. */
+/* The methods. sampler_next has set *exhausted to false and the advice to NaN. */
 status grid_next(const sweep_file *file, const sampler_trial *trials, size_t count, uint64_t seed,
                  double *places, bool *exhausted, sampler_advice *advice, error *err);
 status random_search_next(const sweep_file *file, const sampler_trial *trials, size_t count,
