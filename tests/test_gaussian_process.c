@@ -149,12 +149,30 @@ static void test_hard(void **state)
     }
 }
 
+/* Less noise than none makes a matrix that has no factor, as rounding might: more is added. */
+static void test_nugget(void **state)
+{
+    (void)state;
+    static const double x[3] = {0.5, 0.5, 0.5}, y[3] = {1, 2, 3}, length = 1;
+    const gaussian_samples from = {3, 1, x, y};
+    const gaussian_terms terms = {&length, 1, -5e-6};
+    double mean, deviation;
+    error err;
+    gaussian_process *g;
+    CHECK_OK(gaussian_process_condition(&from, &terms, &g, &err));
+    assert_true(gaussian_process_terms(g).noise < 0);
+    gaussian_process_predict(g, x, &mean, &deviation);
+    assert_near(mean, 2, 1e-6);
+    assert_near(deviation, 0, 0.01);
+    gaussian_process_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_predictions), cmocka_unit_test(test_fit),
         cmocka_unit_test(test_noise),       cmocka_unit_test(test_pretend),
-        cmocka_unit_test(test_hard),
+        cmocka_unit_test(test_hard),        cmocka_unit_test(test_nugget),
     };
     return cmocka_run_group_tests_name("gaussian_process", tests, NULL, NULL);
 }

@@ -115,6 +115,8 @@ static void test_ties_and_nan(void **state)
         assert_false(hyperband_stops(&every, some, 3, i, &band));
     assert_true(hyperband_stops(&(sweep_hyperband){.given = true, .min_iter = 1, .eta = 4}, some, 3,
                                 0, &band)); /* rank 0 is 2 */
+    sweep_hyperband strict = {.given = true, .min_iter = 1, .eta = 4, .strict = true};
+    assert_true(hyperband_stops(&strict, some, 3, 0, &band));
     const sweep_hyperband third = {.given = true, .min_iter = 1, .eta = 3};
     for (size_t i = 0; i < 4; i++) /* of 4, rank 1 is 3 */
         assert_int_equal(hyperband_stops(&third, some, 4, i, &band), i % 2 == 0);

@@ -204,7 +204,7 @@ static status choose_by_model(search *s, const samples *known, double *places,
         gaussian_process_pretend(s->model, known->points + known->count * known->dimensions,
                                  known->pending);
         s->best = find_best(s->model, known);
-        if (!choose_best(s, best) && find_left(s, best[0].places))
+        if (!choose_best(s, best) && choose_random(s, best[0].places))
             score(s, &best[0]);
         memcpy(places, best[0].places, parameters * sizeof *places);
         advice->predicted = best[0].mean;
