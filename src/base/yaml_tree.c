@@ -156,23 +156,39 @@ static status check_nodes(yaml_tree *tree, error *err)
     return STATUS_OK;
 }
 
+/* With the text at hand. */
+static status build(yaml_tree *tree, error *err)
+{
+    if (strlen(tree->text) != tree->size)
+        return error_set(err, STATUS_FAILED, "%s: holds zero bytes; save it as UTF-8", tree->path);
+    TRY(parse(tree, false, err));
+    TRY(parse(tree, true, err));
+    const yaml_node_t *root = yaml_tree_root(tree);
+    if (!root)
+        return error_set(err, STATUS_FAILED, "%s: line 1: is empty; expected lines of 'key: value'",
+                         tree->path);
+    if (root->type != YAML_MAPPING_NODE)
+        return yaml_tree_fail(tree, root, err, "expected lines of 'key: value'");
+    return check_nodes(tree, err);
+}
+
 status yaml_tree_load(const char *path, yaml_tree *tree, error *err)
 {
     *tree = (yaml_tree){.path = path};
     unsigned char *text;
     TRY(file_read(path, YAML_TREE_BYTES, &text, &tree->size, err));
     tree->text = (char *)text;
-    if (strlen(tree->text) != tree->size)
-        return error_set(err, STATUS_FAILED, "%s: holds zero bytes; save it as UTF-8", path);
-    TRY(parse(tree, false, err));
-    TRY(parse(tree, true, err));
-    const yaml_node_t *root = yaml_tree_root(tree);
-    if (!root)
-        return error_set(err, STATUS_FAILED, "%s: line 1: is empty; expected lines of 'key: value'",
-                         path);
-    if (root->type != YAML_MAPPING_NODE)
-        return yaml_tree_fail(tree, root, err, "expected lines of 'key: value'");
-    return check_nodes(tree, err);
+    return build(tree, err);
+}
+
+status yaml_tree_read(const char *path, const char *text, size_t size, yaml_tree *tree, error *err)
+{
+    *tree = (yaml_tree){.path = path, .text = malloc(size + 1), .size = size};
+    if (!tree->text)
+        return error_memory(err, path);
+    memcpy(tree->text, text, size);
+    tree->text[size] = '\0';
+    return build(tree, err);
 }
 
 void yaml_tree_free(yaml_tree *tree)

@@ -29,6 +29,8 @@ typedef struct yaml_tree {
  * names file, line and what is wrong. path has to live as long as the tree; yaml_tree_free is due
  * whatever came of it. */
 status yaml_tree_load(const char *path, yaml_tree *tree, error *err);
+/* The same from text[0..size), of which a copy is kept; path is what messages call it. */
+status yaml_tree_read(const char *path, const char *text, size_t size, yaml_tree *tree, error *err);
 void yaml_tree_free(yaml_tree *tree);
 
 yaml_node_t *yaml_tree_root(yaml_tree *tree);

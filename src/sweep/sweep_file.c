@@ -206,21 +206,35 @@ static status read_root(sweep_reading *from, error *err)
     return read_idle_keys(from, root, err);
 }
 
-status sweep_file_load(const char *path, const option_spec *rows, const char *const *metrics,
-                       sweep_file *file, error *err)
+/* text NULL: the file's. */
+static status load(const char *path, const char *text, const option_spec *rows,
+                   const char *const *metrics, sweep_file *file, error *err)
 {
     sweep_reading from = {.rows = rows, .metrics = metrics, .file = file};
     *file = (sweep_file){
         .path = strdup(path), .impute = IMPUTE_WORST, .impute_while_running = IMPUTE_NONE};
     if (!file->path)
         return error_memory(err, path);
-    status result = yaml_tree_load(path, &from.tree, err);
+    status result = text ? yaml_tree_read(path, text, strlen(text), &from.tree, err)
+                         : yaml_tree_load(path, &from.tree, err);
     if (result == STATUS_OK)
         result = read_root(&from, err);
     yaml_tree_free(&from.tree);
     if (result != STATUS_OK)
         sweep_file_free(file);
     return result;
+}
+
+status sweep_file_load(const char *path, const option_spec *rows, const char *const *metrics,
+                       sweep_file *file, error *err)
+{
+    return load(path, NULL, rows, metrics, file, err);
+}
+
+status sweep_file_read(const char *path, const char *text, const option_spec *rows,
+                       const char *const *metrics, sweep_file *file, error *err)
+{
+    return load(path, text, rows, metrics, file, err);
 }
 
 /* ---- Freeing ---- */

@@ -57,6 +57,9 @@ typedef struct sweep_file {
  * sweep_file_free is harmless after that. docs/sweeps.md describes the file. */
 status sweep_file_load(const char *path, const option_spec *rows, const char *const *metrics,
                        sweep_file *file, error *err);
+/* The same from a text that was read before. path is what messages call it. */
+status sweep_file_read(const char *path, const char *text, const option_spec *rows,
+                       const char *const *metrics, sweep_file *file, error *err);
 void sweep_file_free(sweep_file *file);
 
 /* The text of a parameter's value at u in [0, 1], as its option takes it: "true" or "false" of a
