@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 status file_open(const char *path, FILE **stream, size_t *size, error *err)
@@ -278,6 +279,9 @@ status file_rename(const char *from, const char *to, error *err)
     return result;
 }
 
+/* How long a lock is asked for: whoever only looks whether it is held has it for a moment. */
+enum { LOCK_NAPS = 10, NAP_MILLISECONDS = 20 };
+
 static status open_directory(const char *directory, int *opened, error *err)
 {
     *opened = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -288,9 +292,13 @@ static status open_directory(const char *directory, int *opened, error *err)
 
 status file_lock(const char *directory, int *lock, error *err)
 {
+    const struct timespec nap = {.tv_nsec = NAP_MILLISECONDS * 1000000L};
     TRY(open_directory(directory, lock, err));
-    if (flock(*lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-        return STATUS_OK;
+    for (int i = 0; i < LOCK_NAPS; i++) {
+        if (flock(*lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+            return STATUS_OK;
+        nanosleep(&nap, NULL);
+    }
     close(*lock);
     *lock = -1;
     return error_set(err, STATUS_FAILED,

@@ -52,7 +52,8 @@ status file_remove_tree(const char *path, error *err);
 /* Renames and syncs the directory above; `to` must not be a directory that is not empty. */
 status file_rename(const char *from, const char *to, error *err);
 /* Keeps other processes out of a directory until file_unlock or the end of this one: STATUS_FAILED
- * when another has it. Where the file system has no locks there is none to wait for. */
+ * when another has it for longer than a moment. Where the file system has no locks there is none to
+ * wait for. */
 status file_lock(const char *directory, int *lock, error *err);
 /* As file_lock, but waits while another has it: for what is held for moments. */
 status file_wait_lock(const char *directory, int *lock, error *err);
