@@ -42,12 +42,17 @@ static status bind(database *db, sqlite3_stmt *statement, const char *kinds, va_
     return code == SQLITE_OK ? STATUS_OK : fail(db, err);
 }
 
+status database_prepare(database *db, sqlite3_stmt **statement, const char *sql, error *err)
+{
+    *statement = NULL;
+    return sqlite3_prepare_v2(db->handle, sql, -1, statement, NULL) == SQLITE_OK ? STATUS_OK
+                                                                                 : fail(db, err);
+}
+
 static status prepare(database *db, sqlite3_stmt **statement, const char *sql, const char *kinds,
                       va_list values, error *err)
 {
-    *statement = NULL;
-    if (sqlite3_prepare_v2(db->handle, sql, -1, statement, NULL) != SQLITE_OK)
-        return fail(db, err);
+    TRY(database_prepare(db, statement, sql, err));
     status result = bind(db, *statement, kinds, values, err);
     if (result != STATUS_OK) {
         sqlite3_finalize(*statement);
@@ -85,6 +90,18 @@ status database_run(database *db, error *err, const char *sql, const char *kinds
         result = database_next(db, statement, &found, err);
     sqlite3_finalize(statement);
     return result;
+}
+
+status database_rerun(database *db, sqlite3_stmt *statement, error *err, const char *kinds, ...)
+{
+    va_list values;
+    bool found;
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    va_start(values, kinds);
+    status result = bind(db, statement, kinds, values, err);
+    va_end(values);
+    return result == STATUS_OK ? database_next(db, statement, &found, err) : result;
 }
 
 status database_each(database *db, status asked, sqlite3_stmt *rows,

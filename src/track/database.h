@@ -32,6 +32,10 @@ void database_close(database *db); /* one of zeros is fine */
  * 'i' int64_t, 'd' double (none where it is not finite), 's' const char * (none where NULL). */
 status database_run(database *db, error *err, const char *sql, const char *kinds, ...);
 
+/* A statement to be run many times, and one such run, which gives no rows. */
+status database_prepare(database *db, sqlite3_stmt **statement, const char *sql, error *err);
+status database_rerun(database *db, sqlite3_stmt *statement, error *err, const char *kinds, ...);
+
 /* A statement that gives rows, with its parameters bound. */
 status database_ask(database *db, sqlite3_stmt **statement, error *err, const char *sql,
                     const char *kinds, ...);

@@ -161,27 +161,37 @@ status run_store_begin(run_store *store, const run_beginning *what, int64_t *run
     return result;
 }
 
-static status put_metric(run_store *store, int64_t run, const run_metric *m, error *err)
+/* With the two statements that a value takes. */
+static status put_values(run_store *store, int64_t run, const run_metric *metrics, size_t count,
+                         sqlite3_stmt *name, sqlite3_stmt *value, error *err)
 {
-    TRY(database_run(&store->db, err, "INSERT OR IGNORE INTO names (name) VALUES (?)", "s",
-                     m->name));
+    uint64_t last = 0;
+    for (size_t i = 0; i < count; i++) {
+        const run_metric *m = &metrics[i];
+        TRY(database_rerun(&store->db, name, err, "s", m->name));
+        TRY(database_rerun(&store->db, value, err, "isid", run, m->name, (int64_t)m->step,
+                           m->value));
+        last = m->step > last ? m->step : last;
+    }
     return database_run(&store->db, err,
-                        "INSERT OR REPLACE INTO metrics (run, name, step, value)"
-                        " VALUES (?, (SELECT id FROM names WHERE name = ?), ?, ?)",
-                        "isid", run, m->name, (int64_t)m->step, m->value);
+                        "UPDATE runs SET updated = ?, step = max(step, ?) WHERE id = ?", "dii",
+                        run_store_now(), (int64_t)last, run);
 }
 
 static status put_metrics(run_store *store, int64_t run, const run_metric *metrics, size_t count,
                           error *err)
 {
-    uint64_t last = 0;
-    for (size_t i = 0; i < count; i++) {
-        TRY(put_metric(store, run, &metrics[i], err));
-        last = metrics[i].step > last ? metrics[i].step : last;
-    }
-    return database_run(&store->db, err,
-                        "UPDATE runs SET updated = ?, step = max(step, ?) WHERE id = ?", "dii",
-                        run_store_now(), (int64_t)last, run);
+    sqlite3_stmt *name, *value = NULL;
+    TRY(database_prepare(&store->db, &name, "INSERT OR IGNORE INTO names (name) VALUES (?)", err));
+    status result = database_prepare(&store->db, &value,
+                                     "INSERT OR REPLACE INTO metrics (run, name, step, value)"
+                                     " VALUES (?, (SELECT id FROM names WHERE name = ?), ?, ?)",
+                                     err);
+    if (result == STATUS_OK)
+        result = put_values(store, run, metrics, count, name, value, err);
+    sqlite3_finalize(name);
+    sqlite3_finalize(value);
+    return result;
 }
 
 status run_store_log(run_store *store, int64_t run, const run_metric *metrics, size_t count,

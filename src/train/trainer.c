@@ -259,7 +259,10 @@ status trainer_save(trainer *t, bool best, error *err)
     TRY(journal_sync(&t->log, &t->state.metrics_bytes, err));
     tracking_flush(t);
     TRY(solver_get_loss_scale(t->solve, &t->state.scaling, err));
-    return checkpoint_save(t->run.path, t->net, &t->data.classes, t->solve, &t->state, best, err);
+    TRY(checkpoint_save(t->run.path, t->net, &t->data.classes, t->solve, &t->state, best, err));
+    if (best)
+        tracking_file(t, "checkpoint", "best.safetensors");
+    return STATUS_OK;
 }
 
 void trainer_close(trainer *t, status result, const error *why)
