@@ -23,6 +23,10 @@ status run_store_open(const char *path, bool create, run_store **opened, error *
 void run_store_close(run_store *store); /* NULL is fine */
 /* The directory that the store is in, without a slash at the end. */
 const char *run_store_directory(const run_store *store);
+/* For those who keep tables of their own in the file. */
+struct database *run_store_database(run_store *store);
+/* Seconds since 1970. */
+double run_store_now(void);
 
 /* ---- Writing: what training does ---- */
 
@@ -32,11 +36,14 @@ typedef struct run_beginning {
     const char *version, *device, *driver, *host;
     json_t *config;  /* as config.json; borrowed */
     json_t *summary; /* facts of its data and network; borrowed */
-    uint64_t step;   /* done: what is stored of later ones is dropped */
+    bool resumed;
+    uint64_t step; /* done: what is stored of later ones is dropped */
 } run_beginning;
 
-/* Stores that it runs. A name that is there goes on, with all that was stored up to `step`. */
-status run_store_begin(run_store *store, const run_beginning *what, int64_t *run, error *err);
+/* Stores that it runs. What an earlier run of that name left is dropped, but for a resumed one,
+ * which keeps what was stored up to `step`; *known says whether there was any such run. */
+status run_store_begin(run_store *store, const run_beginning *what, int64_t *run, bool *known,
+                       error *err);
 
 /* A value that was logged under a name such as "loss" or "validation/fine_top1". Those with a '/'
  * come once an epoch. */
@@ -63,6 +70,8 @@ enum run_state {
     RUN_KILLED, /* never stored: a run that says it is running and that no process holds */
 };
 const char *run_state_name(enum run_state state); /* "running" ... */
+/* False: there is no such state. */
+bool run_state_named(const char *name, enum run_state *state);
 
 /* message: why it failed, or NULL. */
 status run_store_end(run_store *store, int64_t run, enum run_state state, const char *message,

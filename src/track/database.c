@@ -1,0 +1,227 @@
+/* SQLite, checked; see database.h. */
+#include "track/database.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    APPLICATION = 0x48434e4e, /* "HCNN": SQLite's application_id */
+    PATIENCE = 30000,         /* milliseconds to wait for another writer */
+};
+
+static status fail(const database *db, error *err)
+{
+    int code = sqlite3_errcode(db->handle);
+    bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+    return error_set(err, STATUS_FAILED, "%s: %s%s%s", db->path, sqlite3_errmsg(db->handle),
+                     damaged ? "; " : "", damaged ? db->remedy : "");
+}
+
+static status bind(database *db, sqlite3_stmt *statement, const char *kinds, va_list values,
+                   error *err)
+{
+    int code = SQLITE_OK;
+    for (int i = 1; *kinds && code == SQLITE_OK; kinds++, i++) {
+        if (*kinds == 'i') {
+            code = sqlite3_bind_int64(statement, i, va_arg(values, int64_t));
+        } else if (*kinds == 'd') {
+            double value = va_arg(values, double);
+            if (isfinite(value))
+                code = sqlite3_bind_double(statement, i, value);
+        } else {
+            code =
+                sqlite3_bind_text(statement, i, va_arg(values, const char *), -1, SQLITE_TRANSIENT);
+        }
+    }
+    return code == SQLITE_OK ? STATUS_OK : fail(db, err);
+}
+
+static status prepare(database *db, sqlite3_stmt **statement, const char *sql, const char *kinds,
+                      va_list values, error *err)
+{
+    *statement = NULL;
+    if (sqlite3_prepare_v2(db->handle, sql, -1, statement, NULL) != SQLITE_OK)
+        return fail(db, err);
+    status result = bind(db, *statement, kinds, values, err);
+    if (result != STATUS_OK) {
+        sqlite3_finalize(*statement);
+        *statement = NULL;
+    }
+    return result;
+}
+
+status database_ask(database *db, sqlite3_stmt **statement, error *err, const char *sql,
+                    const char *kinds, ...)
+{
+    va_list values;
+    va_start(values, kinds);
+    status result = prepare(db, statement, sql, kinds, values, err);
+    va_end(values);
+    return result;
+}
+
+status database_next(database *db, sqlite3_stmt *statement, bool *found, error *err)
+{
+    int code = sqlite3_step(statement);
+    *found = code == SQLITE_ROW;
+    return *found || code == SQLITE_DONE ? STATUS_OK : fail(db, err);
+}
+
+status database_run(database *db, error *err, const char *sql, const char *kinds, ...)
+{
+    va_list values;
+    sqlite3_stmt *statement;
+    bool found;
+    va_start(values, kinds);
+    status result = prepare(db, &statement, sql, kinds, values, err);
+    va_end(values);
+    if (result == STATUS_OK)
+        result = database_next(db, statement, &found, err);
+    sqlite3_finalize(statement);
+    return result;
+}
+
+status database_each(database *db, status asked, sqlite3_stmt *rows,
+                     status (*take)(void *context, sqlite3_stmt *row, error *err), void *context,
+                     error *err)
+{
+    bool found = true;
+    status result = asked;
+    while (result == STATUS_OK && found) {
+        result = database_next(db, rows, &found, err);
+        if (result == STATUS_OK && found)
+            result = take(context, rows, err);
+    }
+    sqlite3_finalize(rows);
+    return result;
+}
+
+char *database_text(sqlite3_stmt *statement, int column)
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    return text ? strdup((const char *)text) : NULL;
+}
+
+double database_double(sqlite3_stmt *statement, int column)
+{
+    return sqlite3_column_type(statement, column) == SQLITE_NULL
+               ? NAN
+               : sqlite3_column_double(statement, column);
+}
+
+status database_begin(database *db, error *err)
+{
+    return database_run(db, err, "BEGIN IMMEDIATE", "");
+}
+
+status database_end(database *db, status so_far, error *err)
+{
+    error ignored;
+    status result = so_far == STATUS_OK ? database_run(db, err, "COMMIT", "") : so_far;
+    if (result != STATUS_OK && !sqlite3_get_autocommit(db->handle))
+        database_run(db, &ignored, "ROLLBACK", "");
+    return result;
+}
+
+/* ---- Opening ---- */
+
+static status read_number(database *db, const char *sql, int64_t *number, error *err)
+{
+    sqlite3_stmt *statement;
+    bool found;
+    *number = 0;
+    TRY(database_ask(db, &statement, err, sql, ""));
+    status result = database_next(db, statement, &found, err);
+    if (result == STATUS_OK && found)
+        *number = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return result;
+}
+
+static status execute(database *db, const char *sql, error *err)
+{
+    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? STATUS_OK : fail(db, err);
+}
+
+/* Within a transaction, so that of two processes one makes the tables. */
+static status make_tables(database *db, const database_form *form, error *err)
+{
+    char mark[96];
+    int64_t tables;
+    TRY(read_number(db, "SELECT count(*) FROM sqlite_master", &tables, err));
+    if (tables > 0)
+        return STATUS_OK;
+    snprintf(mark, sizeof mark, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+             APPLICATION, form->version);
+    TRY(execute(db, form->schema, err));
+    return execute(db, mark, err);
+}
+
+static status check_form(database *db, const database_form *form, error *err)
+{
+    int64_t application, version;
+    TRY(read_number(db, "PRAGMA application_id", &application, err));
+    TRY(read_number(db, "PRAGMA user_version", &version, err));
+    if (application != APPLICATION)
+        return error_set(err, STATUS_FAILED, "%s: is no file of hcnn-cl's; %s", db->path,
+                         form->remedy);
+    if (version > form->version)
+        return error_set(err, STATUS_FAILED,
+                         "%s: was written by a newer hcnn-cl, in form %lld; this one knows form %d",
+                         db->path, (long long)version, form->version);
+    return STATUS_OK;
+}
+
+/* A journal that readers need not wait for. Where the file system cannot have one SQLite keeps the
+ * other kind, and nothing changes but that they do wait. */
+static status prepare_file(database *db, const database_form *form, bool create, error *err)
+{
+    sqlite3_busy_timeout(db->handle, PATIENCE);
+    if (!create)
+        return check_form(db, form, err);
+    TRY(execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", err));
+    TRY(database_begin(db, err));
+    TRY(database_end(db, make_tables(db, form, err), err));
+    return check_form(db, form, err);
+}
+
+static status check_file(const char *path, bool create, error *err)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return create && errno == ENOENT ? STATUS_OK
+                                         : error_set(err, STATUS_FAILED, "%s: cannot be opened: %s",
+                                                     path, strerror(errno));
+    return S_ISREG(info.st_mode) ? STATUS_OK
+                                 : error_set(err, STATUS_FAILED, "%s: is no regular file", path);
+}
+
+status database_open(const char *path, const database_form *form, bool create, database *db,
+                     error *err)
+{
+    int how = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
+    *db = (database){.path = file_path("%s", path), .remedy = form->remedy};
+    if (!db->path)
+        return error_memory(err, path);
+    status result = check_file(path, create, err);
+    if (result == STATUS_OK && sqlite3_open_v2(path, &db->handle, how, NULL) != SQLITE_OK)
+        result = db->handle ? fail(db, err) : error_memory(err, path);
+    if (result == STATUS_OK)
+        result = prepare_file(db, form, create, err);
+    if (result != STATUS_OK)
+        database_close(db);
+    return result;
+}
+
+void database_close(database *db)
+{
+    sqlite3_close(db->handle);
+    free(db->path);
+    *db = (database){0};
+}

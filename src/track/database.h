@@ -1,0 +1,57 @@
+/* An SQLite file of this program: opened with a check that it is one, shared with other processes,
+ * and asked in statements whose values are bound, never pasted. */
+#ifndef HCNN_TRACK_DATABASE_H
+#define HCNN_TRACK_DATABASE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+
+#include <sqlite3.h>
+
+typedef struct database {
+    sqlite3 *handle;
+    char *path;
+    const char *remedy; /* what to do when it is damaged: a clause for messages */
+} database;
+
+/* What marks a file as this program's, and what is in it. */
+typedef struct database_form {
+    int version;        /* of the schema; a file with a higher one is refused */
+    const char *schema; /* statements that make the tables of an empty file */
+    const char *remedy;
+} database_form;
+
+/* Opens the file, and makes it where `create`. STATUS_FAILED for one that is not there, is of
+ * another program, of a newer version of this one, or damaged. */
+status database_open(const char *path, const database_form *form, bool create, database *db,
+                     error *err);
+void database_close(database *db); /* one of zeros is fine */
+
+/* Runs a statement that gives no rows. Its parameters are bound as `kinds` says, one letter each:
+ * 'i' int64_t, 'd' double (none where it is not finite), 's' const char * (none where NULL). */
+status database_run(database *db, error *err, const char *sql, const char *kinds, ...);
+
+/* A statement that gives rows, with its parameters bound. */
+status database_ask(database *db, sqlite3_stmt **statement, error *err, const char *sql,
+                    const char *kinds, ...);
+/* The next row, or *found false after the last. */
+status database_next(database *db, sqlite3_stmt *statement, bool *found, error *err);
+
+/* Hands each row to `take` and ends the statement; NULL, of a database_ask that failed with
+ * `asked`, is passed on. */
+status database_each(database *db, status asked, sqlite3_stmt *rows,
+                     status (*take)(void *context, sqlite3_stmt *row, error *err), void *context,
+                     error *err);
+
+/* Copies of a row's columns; NULL where there is none or memory is out. */
+char *database_text(sqlite3_stmt *statement, int column);
+/* NaN where there is none. */
+double database_double(sqlite3_stmt *statement, int column);
+
+/* What lies between becomes visible as a whole or not at all. Waits for other writers. */
+status database_begin(database *db, error *err);
+/* Commits if so_far is STATUS_OK, else takes all back and returns it. */
+status database_end(database *db, status so_far, error *err);
+
+#endif

@@ -1,0 +1,215 @@
+/* The store of runs: its form, and what training writes; see run_store.h. Reading is
+ * run_records.c's. */
+#include "track/run_store.h"
+#include "base/file.h"
+#include "track/run_store_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Names of metrics are kept once, and a run's values of one name lie together by step: this is
+ * what a curve reads. Times are seconds since 1970. */
+static const database_form form = {
+    .version = 1,
+    .schema = "CREATE TABLE runs ("
+              "  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, state TEXT NOT NULL,"
+              "  message TEXT, version TEXT, device TEXT, driver TEXT, host TEXT,"
+              "  config TEXT NOT NULL, summary TEXT NOT NULL,"
+              "  started REAL NOT NULL, ended REAL, updated REAL NOT NULL, step INTEGER NOT NULL);"
+              "CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+              "CREATE TABLE metrics ("
+              "  run INTEGER NOT NULL, name INTEGER NOT NULL, step INTEGER NOT NULL, value REAL,"
+              "  PRIMARY KEY (run, name, step)) WITHOUT ROWID;"
+              "CREATE TABLE artifacts ("
+              "  run INTEGER NOT NULL, kind TEXT NOT NULL, file TEXT NOT NULL,"
+              "  PRIMARY KEY (run, file)) WITHOUT ROWID;",
+    .remedy = "move it away: the runs are whole in their directories, and `hcnn-cl runs --add "
+              "RUN...` records them in a new one",
+};
+
+static const char *const state_names[] = {"running", "finished", "stopped", "failed", "killed"};
+
+const char *run_state_name(enum run_state state)
+{
+    return state_names[state];
+}
+
+bool run_state_named(const char *name, enum run_state *state)
+{
+    for (size_t i = 0; i < sizeof state_names / sizeof state_names[0]; i++) {
+        if (strcmp(state_names[i], name) != 0)
+            continue;
+        *state = (enum run_state)i;
+        return true;
+    }
+    return false;
+}
+
+char *run_store_path_of(const char *run)
+{
+    char *parent = file_parent(run);
+    char *path = parent ? file_path("%s/runs.db", parent) : NULL;
+    free(parent);
+    return path;
+}
+
+status run_store_open(const char *path, bool create, run_store **opened, error *err)
+{
+    run_store *store = calloc(1, sizeof *store);
+    *opened = NULL;
+    if (!store)
+        return error_memory(err, path);
+    store->directory = file_parent(path);
+    status result = store->directory ? database_open(path, &form, create, &store->db, err)
+                                     : error_memory(err, path);
+    if (result == STATUS_OK)
+        *opened = store;
+    else
+        run_store_close(store);
+    return result;
+}
+
+void run_store_close(run_store *store)
+{
+    if (!store)
+        return;
+    database_close(&store->db);
+    free(store->directory);
+    free(store);
+}
+
+const char *run_store_directory(const run_store *store)
+{
+    return store->directory;
+}
+
+struct database *run_store_database(run_store *store)
+{
+    return &store->db;
+}
+
+double run_store_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* ---- Writing ---- */
+
+static status find_id(run_store *store, const char *name, int64_t *run, bool *found, error *err)
+{
+    sqlite3_stmt *statement;
+    TRY(database_ask(&store->db, &statement, err, "SELECT id FROM runs WHERE name = ?", "s", name));
+    status result = database_next(&store->db, statement, found, err);
+    *run = *found ? sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_finalize(statement);
+    return result;
+}
+
+static status forget(run_store *store, int64_t run, error *err)
+{
+    TRY(database_run(&store->db, err, "DELETE FROM metrics WHERE run = ?", "i", run));
+    TRY(database_run(&store->db, err, "DELETE FROM artifacts WHERE run = ?", "i", run));
+    return database_run(&store->db, err, "DELETE FROM runs WHERE id = ?", "i", run);
+}
+
+/* Within a transaction, as what follows. The time of the first start stays a resumed run's. */
+static status put_run(run_store *store, const run_beginning *w, const char *config,
+                      const char *summary, int64_t *run, bool *known, error *err)
+{
+    database *db = &store->db;
+    double now = run_store_now();
+    int64_t step = (int64_t)w->step;
+    TRY(find_id(store, w->name, run, known, err));
+    if (*known && !w->resumed)
+        TRY(forget(store, *run, err));
+    if (*known && w->resumed) {
+        TRY(database_run(db, err, "DELETE FROM metrics WHERE run = ? AND step > ?", "ii", *run,
+                         step));
+        return database_run(db, err,
+                            "UPDATE runs SET state = 'running', message = NULL, ended = NULL,"
+                            " version = ?, device = ?, driver = ?, host = ?, config = ?,"
+                            " summary = ?, updated = ?, step = ? WHERE id = ?",
+                            "ssssssdii", w->version, w->device, w->driver, w->host, config, summary,
+                            now, step, *run);
+    }
+    TRY(database_run(db, err,
+                     "INSERT INTO runs (name, state, version, device, driver, host, config,"
+                     " summary, started, updated, step)"
+                     " VALUES (?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                     "sssssssddi", w->name, w->version, w->device, w->driver, w->host, config,
+                     summary, now, now, step));
+    *run = sqlite3_last_insert_rowid(db->handle);
+    return STATUS_OK;
+}
+
+status run_store_begin(run_store *store, const run_beginning *what, int64_t *run, bool *known,
+                       error *err)
+{
+    char *config = json_dumps(what->config, JSON_COMPACT);
+    char *summary = json_dumps(what->summary, JSON_COMPACT);
+    status result =
+        config && summary ? database_begin(&store->db, err) : error_memory(err, store->db.path);
+    if (result == STATUS_OK)
+        result =
+            database_end(&store->db, put_run(store, what, config, summary, run, known, err), err);
+    free(config);
+    free(summary);
+    return result;
+}
+
+static status put_metric(run_store *store, int64_t run, const run_metric *m, error *err)
+{
+    TRY(database_run(&store->db, err, "INSERT OR IGNORE INTO names (name) VALUES (?)", "s",
+                     m->name));
+    return database_run(&store->db, err,
+                        "INSERT OR REPLACE INTO metrics (run, name, step, value)"
+                        " VALUES (?, (SELECT id FROM names WHERE name = ?), ?, ?)",
+                        "isid", run, m->name, (int64_t)m->step, m->value);
+}
+
+static status put_metrics(run_store *store, int64_t run, const run_metric *metrics, size_t count,
+                          error *err)
+{
+    uint64_t last = 0;
+    for (size_t i = 0; i < count; i++) {
+        TRY(put_metric(store, run, &metrics[i], err));
+        last = metrics[i].step > last ? metrics[i].step : last;
+    }
+    return database_run(&store->db, err,
+                        "UPDATE runs SET updated = ?, step = max(step, ?) WHERE id = ?", "dii",
+                        run_store_now(), (int64_t)last, run);
+}
+
+status run_store_log(run_store *store, int64_t run, const run_metric *metrics, size_t count,
+                     error *err)
+{
+    TRY(database_begin(&store->db, err));
+    return database_end(&store->db, put_metrics(store, run, metrics, count, err), err);
+}
+
+status run_store_add_artifact(run_store *store, int64_t run, const char *kind, const char *file,
+                              error *err)
+{
+    return database_run(&store->db, err,
+                        "INSERT OR REPLACE INTO artifacts (run, kind, file) VALUES (?, ?, ?)",
+                        "iss", run, kind, file);
+}
+
+status run_store_end(run_store *store, int64_t run, enum run_state state, const char *message,
+                     error *err)
+{
+    double now = run_store_now();
+    return database_run(&store->db, err,
+                        "UPDATE runs SET state = ?, message = ?, ended = ?, updated = ?"
+                        " WHERE id = ?",
+                        "ssddi", run_state_name(state), message, now, now, run);
+}
+
+status run_store_delete(run_store *store, int64_t run, error *err)
+{
+    TRY(database_begin(&store->db, err));
+    return database_end(&store->db, forget(store, run, err), err);
+}

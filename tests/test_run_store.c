@@ -1,0 +1,334 @@
+/* The store of runs: what is written comes back, goes on after a resume, and is kept apart. */
+#include "base/file.h"
+#include "check.h"
+#include "support.h"
+#include "track/run_store.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *path, *directory;
+
+static int set_up(void **state)
+{
+    int result = support_files_set_up(state, "runs.db");
+    const support_files *files = *state;
+    path = files->path;
+    directory = files->directory;
+    return result;
+}
+
+static run_store *open_store(void)
+{
+    error err;
+    run_store *store;
+    CHECK_OK(run_store_open(path, true, &store, &err));
+    return store;
+}
+
+static int64_t begin(run_store *store, const char *name, bool resumed, uint64_t step,
+                     bool expect_known)
+{
+    error err;
+    int64_t run;
+    bool known;
+    json_t *config = json_pack("{s:f, s:s}", "lr", 0.1, "data", "\"<script>'; DROP TABLE runs");
+    json_t *summary = json_pack("{s:i}", "parameters", 7);
+    const run_beginning what = {name,   "1.2.3", "a device", NULL, "host",
+                                config, summary, resumed,    step};
+    CHECK_OK(run_store_begin(store, &what, &run, &known, &err));
+    assert_int_equal(known, expect_known);
+    json_decref(config);
+    json_decref(summary);
+    return run;
+}
+
+static void log_steps(run_store *store, int64_t run, uint64_t first, uint64_t last)
+{
+    error err;
+    for (uint64_t step = first; step <= last; step++) {
+        const run_metric metrics[] = {{"loss", step, 1.0 / (double)step},
+                                      {"validation/loss", step, NAN}};
+        CHECK_OK(run_store_log(store, run, metrics, 2, &err));
+    }
+}
+
+static void expect_steps(run_store *store, int64_t run, uint64_t count)
+{
+    error err;
+    run_series series;
+    CHECK_OK(run_store_series(store, run, "loss", &series, &err));
+    assert_int_equal(series.count, count);
+    for (uint64_t i = 0; i < count; i++) {
+        assert_int_equal(series.steps[i], i + 1);
+        assert_true(series.values[i] == 1.0 / (double)(i + 1));
+    }
+    run_series_free(&series);
+}
+
+static void test_run(void **state)
+{
+    (void)state;
+    error err;
+    run_record r;
+    run_series none;
+    char **names;
+    size_t count;
+    run_store *store = open_store();
+    int64_t run = begin(store, "a", false, 0, false);
+    log_steps(store, run, 1, 3);
+    CHECK_OK(run_store_end(store, run, RUN_FAILED, "the disk is full", &err));
+    CHECK_OK(run_store_find(store, "a", &r, &err));
+    assert_string_equal(r.name, "a");
+    assert_int_equal(r.state, RUN_FAILED);
+    assert_string_equal(r.message, "the disk is full");
+    assert_string_equal(r.version, "1.2.3");
+    assert_null(r.driver);
+    assert_int_equal(r.step, 3);
+    assert_true(r.ended >= r.started && r.started > 1e9);
+    assert_string_equal(json_string_value(json_object_get(r.config, "data")),
+                        "\"<script>'; DROP TABLE runs");
+    assert_int_equal(json_integer_value(json_object_get(r.summary, "parameters")), 7);
+    run_record_free(&r);
+    expect_steps(store, run, 3);
+    CHECK_OK(run_store_series(store, run, "validation/loss", &none, &err));
+    assert_int_equal(none.count, 3);
+    assert_true(isnan(none.values[1]));
+    run_series_free(&none);
+    CHECK_OK(run_store_series(store, run, "never logged", &none, &err));
+    assert_int_equal(none.count, 0);
+    run_series_free(&none);
+    CHECK_OK(run_store_names(store, run, &names, &count, &err));
+    assert_int_equal(count, 2);
+    assert_string_equal(names[0], "loss");
+    assert_string_equal(names[1], "validation/loss");
+    run_names_free(names, count);
+    run_store_close(store);
+}
+
+/* What a kill undid is not there twice; a run of the same name that is a new one starts afresh. */
+static void test_resume(void **state)
+{
+    (void)state;
+    run_store *store = open_store();
+    int64_t run = begin(store, "a", false, 0, false), other = begin(store, "b", false, 0, false);
+    log_steps(store, run, 1, 9);
+    log_steps(store, other, 1, 5);
+    assert_int_equal(begin(store, "a", true, 4, true), run);
+    expect_steps(store, run, 4);
+    log_steps(store, run, 5, 6);
+    expect_steps(store, run, 6);
+    expect_steps(store, other, 5);
+    run = begin(store, "a", false, 0, true);
+    expect_steps(store, run, 0);
+    expect_steps(store, other, 5);
+    begin(store, "never seen", true, 7, false);
+    run_store_close(store);
+}
+
+static void test_artifacts(void **state)
+{
+    (void)state;
+    error err;
+    run_artifact *files;
+    size_t count;
+    run_store *store = open_store();
+    int64_t run = begin(store, "a", false, 0, false);
+    CHECK_OK(run_store_add_artifact(store, run, "checkpoint", "best.safetensors", &err));
+    CHECK_OK(run_store_add_artifact(store, run, "events", "a.1", &err));
+    CHECK_OK(run_store_add_artifact(store, run, "events", "a.1", &err));
+    CHECK_OK(run_store_artifacts(store, run, &files, &count, &err));
+    assert_int_equal(count, 2);
+    assert_string_equal(files[0].file, "a.1");
+    assert_string_equal(files[1].kind, "checkpoint");
+    run_artifacts_free(files, count);
+    run_store_close(store);
+}
+
+/* A process that trains holds the directory; one that is gone does not. */
+static void test_killed(void **state)
+{
+    (void)state;
+    error err;
+    run_record r;
+    int lock;
+    run_store *store = open_store();
+    char *run = file_path("%s/a", directory);
+    CHECK_OK(file_make_directory(run, &err));
+    begin(store, "a", false, 0, false);
+    CHECK_OK(file_lock(run, &lock, &err));
+    CHECK_OK(run_store_find(store, "a", &r, &err));
+    assert_int_equal(r.state, RUN_RUNNING);
+    assert_string_equal(r.directory, run);
+    run_record_free(&r);
+    file_unlock(lock);
+    CHECK_OK(run_store_find(store, "a", &r, &err));
+    assert_int_equal(r.state, RUN_KILLED);
+    run_record_free(&r);
+    free(run);
+    run_store_close(store);
+}
+
+static void test_list_and_delete(void **state)
+{
+    (void)state;
+    error err;
+    run_list list;
+    run_record r;
+    run_store *store = open_store();
+    begin(store, "b", false, 0, false);
+    int64_t run = begin(store, "a", false, 0, false);
+    log_steps(store, run, 1, 2);
+    CHECK_OK(run_store_list(store, &list, &err));
+    assert_int_equal(list.count, 2);
+    assert_string_equal(list.runs[0].name, "b");
+    run_list_free(&list);
+    CHECK_OK(run_store_delete(store, run, &err));
+    CHECK_FAILS(STATUS_FAILED, "knows no run a", run_store_find(store, "a", &r, &err));
+    expect_steps(store, run, 0);
+    CHECK_OK(run_store_list(store, &list, &err));
+    assert_int_equal(list.count, 1);
+    run_list_free(&list);
+    run_store_close(store);
+}
+
+/* ---- Several writers ---- */
+
+enum { WRITERS = 4, STEPS = 50 };
+
+static void *write_runs(void *argument)
+{
+    const char *name = argument;
+    error err;
+    run_store *store;
+    int64_t run;
+    bool known;
+    json_t *empty = json_object();
+    const run_beginning what = {.name = name, .config = empty, .summary = empty};
+    bool good = run_store_open(path, true, &store, &err) == STATUS_OK &&
+                run_store_begin(store, &what, &run, &known, &err) == STATUS_OK;
+    for (uint64_t step = 1; good && step <= STEPS; step++) {
+        const run_metric m = {"loss", step, 1.0 / (double)step};
+        good = run_store_log(store, run, &m, 1, &err) == STATUS_OK;
+    }
+    run_store_close(store);
+    json_decref(empty);
+    if (!good)
+        print_error("%s\n", err.message);
+    return good ? argument : NULL;
+}
+
+static void test_writers(void **state)
+{
+    (void)state;
+    static char names[WRITERS][2] = {"a", "b", "c", "d"};
+    pthread_t threads[WRITERS];
+    error err;
+    run_list list;
+    for (int i = 0; i < WRITERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, write_runs, names[i]), 0);
+    for (int i = 0; i < WRITERS; i++) {
+        void *good;
+        assert_int_equal(pthread_join(threads[i], &good), 0);
+        assert_non_null(good);
+    }
+    run_store *store = open_store();
+    CHECK_OK(run_store_list(store, &list, &err));
+    assert_int_equal(list.count, WRITERS);
+    for (size_t i = 0; i < list.count; i++)
+        expect_steps(store, list.runs[i].id, STEPS);
+    run_list_free(&list);
+    run_store_close(store);
+}
+
+/* ---- Foreign and damaged files ---- */
+
+static void expect_refused(const char *text)
+{
+    error err;
+    run_store *store;
+    CHECK_FAILS(STATUS_FAILED, text, run_store_open(path, true, &store, &err));
+    assert_null(store);
+}
+
+static void write_bytes(size_t offset, const char *bytes, size_t size)
+{
+    FILE *f = fopen(path, offset ? "r+b" : "wb");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, (long)offset, SEEK_SET), 0);
+    assert_int_equal(fwrite(bytes, 1, size, f), size);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void test_foreign(void **state)
+{
+    (void)state;
+    error err;
+    run_store *store;
+    sqlite3 *other;
+    CHECK_FAILS(STATUS_FAILED, "cannot be opened", run_store_open(path, false, &store, &err));
+    write_bytes(0,
+                "this is a text and no database, long enough to be looked at by SQLite: it "
+                "has a header of a hundred bytes",
+                104);
+    expect_refused("move it away");
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "CREATE TABLE t (x)", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    expect_refused("is no file of hcnn-cl's");
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(mkdir(path, 0777), 0);
+    expect_refused("is no regular file");
+    assert_int_equal(rmdir(path), 0);
+}
+
+static void test_newer(void **state)
+{
+    (void)state;
+    sqlite3 *other;
+    run_store_close(open_store());
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    expect_refused("newer hcnn-cl, in form 99");
+}
+
+/* Pages of zeros behind the header. */
+static void test_damaged(void **state)
+{
+    (void)state;
+    error err;
+    static const char zeros[16384];
+    run_store *store = open_store();
+    run_list list;
+    begin(store, "a", false, 0, false);
+    run_store_close(store);
+    write_bytes(100, zeros, sizeof zeros);
+    if (run_store_open(path, true, &store, &err) == STATUS_OK) {
+        CHECK_FAILS(STATUS_FAILED, "move it away", run_store_list(store, &list, &err));
+        run_store_close(store);
+    } else {
+        assert_non_null(strstr(err.message, "move it away"));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_run, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_resume, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_artifacts, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_killed, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_list_and_delete, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_writers, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_foreign, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_newer, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_damaged, set_up, support_files_tear_down),
+    };
+    return cmocka_run_group_tests_name("run_store", tests, NULL, NULL);
+}
