@@ -54,12 +54,17 @@ function differingOptions(a, b) {
         JSON.stringify(left.get(name)) !== JSON.stringify(right.get(name)));
 }
 
+/* Both kinds of network have this coarse answer; only one has a coarse head. */
+function parentScore(set) {
+    return ({evaluation}) => evaluation && evaluation.set === set
+        ? accuracy(foldMatrix(evaluation), evaluation.undecided) : null;
+}
+
 const COMPARED = [
     ['Validation, fine top-1', run => largest(run, 'validation/fine_top1')],
     ['Test, fine top-1', run => testScore(run, 'fine_top1')],
-    ['Coarse top-1, by the parent of the fine answer',
-     run => run.evaluation ? accuracy(foldMatrix(run.evaluation), run.evaluation.undecided)
-                           : null],
+    ['Validation, coarse top-1 by the parent of the fine answer', parentScore('validation')],
+    ['Test, coarse top-1 by the parent of the fine answer', parentScore('test')],
     ['Validation, coarse top-1 of the coarse head', run => largest(run, 'validation/coarse_top1')],
     ['Test, coarse top-1 of the coarse head', run => testScore(run, 'coarse_top1')],
 ];
@@ -90,7 +95,7 @@ function comparedRow(pair, [title, read]) {
         return null;
     const top = Math.max(...fine, ...both) > 0.5 ? 1 : Math.max(...fine, ...both, 1e-3) * 1.2;
     const difference = fine.length && both.length ? mean(both) - mean(fine) : null;
-    const sign = difference === null ? '' : difference > 0 ? 'better' : 'worse';
+    const sign = difference === null ? '' : difference >= 0 ? 'better' : 'worse';
     return el('div', {class: 'compared'}, el('h4', {}, title),
               el('div', {class: 'sides'}, sideBar('only fine', 'fine', fine, top),
                  sideBar('coarse + fine', 'both', both, top)),
