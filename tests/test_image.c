@@ -54,6 +54,22 @@ static void test_png(void **state)
     image_free(&read);
 }
 
+/* In memory it is what the file is. */
+static void test_encoded(void **state)
+{
+    fixture *f = *state;
+    error err;
+    unsigned char *bytes, *file;
+    size_t size, file_size;
+    CHECK_OK(image_encode_png(&f->picture, &bytes, &size, &err));
+    CHECK_OK(image_write_png(f->path, &f->picture, &err));
+    CHECK_OK(file_read(f->path, 1 << 20, &file, &file_size, &err));
+    assert_int_equal(size, file_size);
+    assert_memory_equal(bytes, file, size);
+    free(file);
+    free(bytes);
+}
+
 static void test_jpeg(void **state)
 {
     fixture *f = *state;
@@ -203,6 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_png, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_encoded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_jpeg, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_four_channels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_top_down, set_up, tear_down),

@@ -296,6 +296,7 @@ static void help_shows_defaults(void **state)
         "  --seed N                  Seed (default: 0)\n"
         "  --lr X                    Rate (default: 0.008)\n"
         "  --data, -d DIR            Data (default: the run's)\n"
+        "  --watch[=N]               Seconds\n"
         "  --optimizer sgd|adam      Optimizer (default: sgd)\n"
         "  --help                    show this text\n"
         "\n"

@@ -167,13 +167,23 @@ static status finish(sink *s, const char *path, int encoded)
     return s->result;
 }
 
+status image_encode_png(const image *i, unsigned char **bytes, size_t *size, error *err)
+{
+    int length = 0;
+    *bytes = stbi_write_png_to_mem(i->pixels, i->width * CHANNELS, i->width, i->height, CHANNELS,
+                                   &length);
+    *size = *bytes ? (size_t)length : 0;
+    return *bytes ? STATUS_OK : error_memory(err, "a PNG image");
+}
+
 status image_write_png(const char *path, const image *i, error *err)
 {
-    sink s = {.err = err};
-    TRY(file_writer_open(&s.out, path, err));
-    int encoded = stbi_write_png_to_func(put_bytes, &s, i->width, i->height, CHANNELS, i->pixels,
-                                         i->width * CHANNELS);
-    return finish(&s, path, encoded);
+    unsigned char *bytes;
+    size_t size;
+    TRY(image_encode_png(i, &bytes, &size, err));
+    status result = file_write(path, bytes, size, err);
+    free(bytes);
+    return result;
 }
 
 status image_write_jpeg(const char *path, const image *i, int quality, error *err)

@@ -1,4 +1,5 @@
-/* One image in memory, from a JPEG, PNG or BMP file, and to a PNG or JPEG file. */
+/* One image in memory, from a JPEG, PNG or BMP file, and to a PNG or JPEG file or
+ * a PNG in memory. */
 #ifndef HCNN_DATA_IMAGE_H
 #define HCNN_DATA_IMAGE_H
 
@@ -17,6 +18,9 @@ status image_read(const char *path, image *read, error *err);
 /* The size alone, from the header. */
 status image_read_size(const char *path, int *width, int *height, error *err);
 void image_free(image *i);
+
+/* The bytes of a PNG file, freed by the caller. */
+status image_encode_png(const image *i, unsigned char **bytes, size_t *size, error *err);
 
 /* Writes the file whole or not at all. quality is JPEG's, 1 to 100. */
 status image_write_png(const char *path, const image *i, error *err);

@@ -184,7 +184,9 @@ double network_layer_flops(const network *net, const char *label, const char *ph
 const char *network_layer_algorithm(const network *net, const char *label,
                                     enum convolution_direction direction);
 
-/* The input, NHWC, of the last step if that was a training step; blocking, for tests. */
+/* The input [count][image_size][image_size][3] of the last step, red, green, blue, as ops/input.h
+ * makes it (augmented and normalised, in fp16 rounded to halves); blocking. For networks with
+ * options.training: without, other values have taken its place by then. */
 status network_read_input(network *net, float *values, error *err);
 /* The logits [count][classes] of the last step, blocking; either may be NULL, and coarse is not
  * touched with only_fine. */

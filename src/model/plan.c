@@ -98,10 +98,10 @@ static bool reads_value_backward(const node *n)
 
 static int last_use_of_value(const graph *g, int index)
 {
-    int last = forward_time(index);
+    /* The input of a training is read after the step, as logits are. */
+    int last = g->training && index == 0 ? backward_time(g, 0) : forward_time(index);
     for (int h = 0; h < HEAD_COUNT; h++)
         if (g->heads[h].logits == index)
-            /* Logits are read after the step. */
             last = backward_time(g, 0);
     for (int i = index + 1; i < g->count; i++) {
         const node *n = &g->nodes[i];

@@ -1,4 +1,6 @@
-/* TensorBoard's event files: records of protobuf messages, appended as they come. */
+/* TensorBoard's event files: records of protobuf messages (track/event.proto), appended as they
+ * come. Records are kept until event_file_flush, or until they are many, and written whole. A write
+ * that fails is STATUS_FAILED, leaves no part of a record, and is tried again with the next one. */
 #ifndef HCNN_TRACK_EVENT_FILE_H
 #define HCNN_TRACK_EVENT_FILE_H
 
@@ -12,11 +14,12 @@
 
 typedef struct event_file event_file;
 
-/* Makes DIRECTORY/events.out.tfevents.SECONDS.HOST.PID.NUMBER, a new one each time. */
+/* Makes DIRECTORY/events.out.tfevents.SECONDS.HOST.PID.NUMBER, a new one each time, whose name
+ * comes behind those that are there: readers go by that. */
 status event_file_create(const char *directory, event_file **made, error *err);
 /* Its name within the directory. */
 const char *event_file_name(const event_file *f);
-void event_file_close(event_file *f); /* NULL is fine */
+void event_file_close(event_file *f); /* flushes what it can; NULL is fine */
 
 /* Says that a run goes on after `step` steps: readers drop what earlier files hold of later ones.
  */
@@ -29,10 +32,11 @@ status event_file_image(event_file *f, uint64_t step, const char *tag, int width
 status event_file_histogram(event_file *f, uint64_t step, const char *tag, const histogram *h,
                             error *err);
 /* The hyper-parameters of the run, a flat JSON object, for TensorBoard's HParams page; metrics are
- * the tags that it puts beside them. Null values are left out. */
+ * the tags that it puts beside them. Null is a text that the run has none of. */
 status event_file_hyperparameters(event_file *f, const json_t *config, const char *const *metrics,
                                   size_t metric_count, error *err);
-/* How it ended: shown there too. */
+/* How it ended: shown there too. Readers keep the first of a run, in whatever file it is, so a run
+ * that may go on says nothing. */
 status event_file_end(event_file *f, int succeeded, error *err);
 
 /* Hands what was written to readers. */

@@ -1,0 +1,10 @@
+/* CRC-32C (Castagnoli), as iSCSI and TensorBoard's event files have it: RFC 3720, appendix B.4. */
+#ifndef HCNN_BASE_CRC32C_H
+#define HCNN_BASE_CRC32C_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint32_t crc32c(const void *data, size_t size);
+
+#endif

@@ -1,0 +1,80 @@
+/* Histograms over limits that grow exponentially; see histogram.h. They are those of TensorFlow's
+ * own summaries: 0, and to both sides 1e-12, growing by a tenth up to 1e20, then the largest
+ * number there is. */
+#include "track/histogram.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+static const double smallest = 1e-12, growth = 1.1, largest = 1e20;
+
+/* The limits from 0 up, in rising order; their number. */
+static size_t positive_limits(double limits[HISTOGRAM_MOST])
+{
+    size_t count = 0;
+    limits[count++] = 0;
+    for (double limit = smallest; limit < largest; limit *= growth)
+        limits[count++] = limit;
+    limits[count++] = DBL_MAX;
+    return count;
+}
+
+/* All of them, in rising order; their number. */
+static size_t all_limits(double limits[HISTOGRAM_MOST])
+{
+    double positive[HISTOGRAM_MOST];
+    size_t half = positive_limits(positive), count = 0;
+    for (size_t i = half - 1; i > 0; i--)
+        limits[count++] = -positive[i];
+    for (size_t i = 0; i < half; i++)
+        limits[count++] = positive[i];
+    return count;
+}
+
+/* The first whose limit is above the value, which is below the last. */
+static size_t find_bucket(const double *limits, size_t count, double value)
+{
+    size_t low = 0, high = count - 1;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (value < limits[middle])
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* Leaves out what is empty before the first bucket and after the last that is not. */
+static void trim(histogram *h)
+{
+    size_t first = 0;
+    while (h->buckets > 0 && h->counts[h->buckets - 1] == 0)
+        h->buckets--;
+    while (first < h->buckets && h->counts[first] == 0)
+        first++;
+    h->buckets -= first;
+    memmove(h->limits, h->limits + first, h->buckets * sizeof *h->limits);
+    memmove(h->counts, h->counts + first, h->buckets * sizeof *h->counts);
+}
+
+void histogram_of(const float *values, size_t count, histogram *h)
+{
+    *h = (histogram){.min = DBL_MAX, .max = -DBL_MAX};
+    h->buckets = all_limits(h->limits);
+    for (size_t i = 0; i < count; i++) {
+        double value = (double)values[i];
+        if (!isfinite(value))
+            continue;
+        h->min = fmin(h->min, value);
+        h->max = fmax(h->max, value);
+        h->count++;
+        h->sum += value;
+        h->sum_squares += value * value;
+        h->counts[find_bucket(h->limits, h->buckets, value)]++;
+    }
+    if (h->count == 0)
+        h->min = h->max = 0;
+    trim(h);
+}

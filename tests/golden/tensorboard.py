@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Runs' event files against their metrics.jsonl, through TensorBoard's own readers.
+
+    pip install tensorboard
+    python3 tests/golden/tensorboard.py RUN...
+
+Every number of metrics.jsonl has to be in the event files under its tag and step, and nothing else
+under these tags; pictures, histograms and hyper-parameters have to decode. Exit code 1 when
+something is missing or differs, with a line for each.
+"""
+import io
+import json
+import math
+import os
+import struct
+import sys
+
+del sys.path[0]  # this directory, where this file stands before the package of its name
+
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.plugins.hparams import metadata
+
+ALL = {kind: 0 for kind in ("scalars", "images", "histograms", "tensors", "distributions")}
+# Half a unit of a float's last place; metrics.jsonl has nine digits.
+BOUND = 2**-23
+STEP = ("loss", "coarse_loss", "fine_loss")
+EPOCH = ("lr", "images_per_second")
+PARTS = {part: part for part in ("train", "validation", "test_half")} | {"test_whole": "test"}
+NOT_LOGGED = ("images",)  # compared where it is there
+failures = 0
+
+
+def report(passed, text):
+    global failures
+    failures += not passed
+    print(("ok      " if passed else "FAILED  ") + text, flush=True)
+
+
+def expected(path):
+    """What metrics.jsonl says: {(tag, step): value}; and what need not be there."""
+    values, optional, last = {}, set(), 0
+    with open(path) as lines:
+        for line in map(json.loads, lines):
+            last = line.get("step", line.get("steps", last))
+            for key in STEP if "step" in line else EPOCH:
+                if key in line:
+                    values[key, last] = line[key]
+            for part, tag in PARTS.items():
+                for key, value in line.get(part, {}).items():
+                    values[f"{tag}/{key}", last] = value
+                    if key in NOT_LOGGED:
+                        optional.add((f"{tag}/{key}", last))
+    optional.update(where for where, value in values.items() if value is None)
+    return values, optional
+
+
+def same(want, got):
+    if want is None:
+        return not math.isfinite(got)
+    want = struct.unpack("f", struct.pack("f", want))[0]
+    return math.isclose(want, got, rel_tol=BOUND, abs_tol=1e-38)
+
+
+def check_scalars(run, events):
+    values, optional = expected(os.path.join(run, "metrics.jsonl"))
+    logged = {}
+    for tag in events.Tags()["scalars"]:
+        for scalar in events.Scalars(tag):
+            logged[tag, scalar.step] = scalar.value  # what was measured again counts last
+    wrong = []
+    for (tag, step), value in values.items():
+        if (tag, step) not in logged:
+            if (tag, step) not in optional:
+                wrong.append(f"{tag} at step {step} is missing: {value}")
+        elif not same(value, logged[tag, step]):
+            wrong.append(f"{tag} at step {step} is {logged[tag, step]}, not {value}")
+    known = {tag for tag, step in values}
+    for tag, step in sorted(set(logged) - set(values)):
+        if tag in known:
+            wrong.append(f"{tag} at step {step} is in no line of metrics.jsonl")
+    report(not wrong, f"{run}: {len(values)} numbers of {len(known)} tags, {len(logged)} logged")
+    for text in wrong:
+        print("        " + text)
+    others = sorted({tag for tag, step in logged} - known)
+    if others:
+        print("        also logged: " + ", ".join(others))
+
+
+def check_order(run):
+    """Each file begins with its version, and steps rise but where a run goes on."""
+    names = sorted(n for n in os.listdir(run) if n.startswith("events.out.tfevents."))
+    report(bool(names), f"{run}: {len(names)} event files")
+    for i, name in enumerate(names):
+        records = list(RawEventFileLoader(os.path.join(run, name)).Load())
+        events = [Event.FromString(record) for record in records]
+        starts = [e.step for e in events if e.session_log.status == SessionLog.START]
+        latest, falls = {}, 0
+        for e in events:
+            for value in e.summary.value:
+                falls += e.step < latest.get(value.tag, 0)
+                latest[value.tag] = e.step
+        report(
+            bool(events) and events[0].file_version == "brain.Event:2" and falls == 0,
+            f"{name}: {len(events)} events" + "".join(f", from step {s} on" for s in starts),
+        )
+        if i > 0:
+            report(len(starts) == 1, f"{name}: says where the run goes on")
+
+
+def check_images(events):
+    for tag in events.Tags()["images"]:
+        pictures = events.Images(tag)
+        sizes = set()
+        for p in pictures:
+            decoded = Image.open(io.BytesIO(p.encoded_image_string))
+            decoded.load()
+            sizes.add((decoded.format, decoded.mode, decoded.size == (p.width, p.height)))
+        report(
+            sizes == {("PNG", "RGB", True)},
+            f"{tag}: {len(pictures)} pictures, the last of {p.width}x{p.height} pixels",
+        )
+
+
+def is_whole(h):
+    limits = list(h.bucket_limit)
+    return (
+        len(limits) == len(h.bucket)
+        and sum(h.bucket) == h.num
+        and limits == sorted(limits)
+        and (h.num == 0 or (h.min <= h.max < limits[-1] and h.bucket[0] > 0 and h.bucket[-1] > 0))
+    )
+
+
+def check_histograms(events):
+    for tag in events.Tags()["histograms"]:
+        all_of_it = events.Histograms(tag)
+        count = all_of_it[-1].histogram_value.num
+        report(
+            all(is_whole(h.histogram_value) for h in all_of_it),
+            f"{tag}: {len(all_of_it)} histograms, the last of {count:g} values",
+        )
+
+
+def plain(value):
+    kind = value.WhichOneof("kind")
+    return None if kind is None else getattr(value, kind)
+
+
+def check_hparams(run, events):
+    try:
+        content = events.PluginTagToContent(metadata.PLUGIN_NAME)
+    except KeyError:
+        report(False, f"{run}: no hyper-parameters")
+        return
+    experiment = metadata.parse_experiment_plugin_data(content[metadata.EXPERIMENT_TAG])
+    start = metadata.parse_session_start_info_plugin_data(content[metadata.SESSION_START_INFO_TAG])
+    named = {info.name: info.type for info in experiment.hparam_infos}
+    values = {key: plain(value) for key, value in start.hparams.items()}
+    metrics = [info.name.tag for info in experiment.metric_infos]
+    report(
+        set(values) <= set(named) and all(named.values()),
+        f"{run}: {len(values)} hyper-parameters beside {', '.join(metrics)}",
+    )
+    config = os.path.join(run, "config.json")
+    if os.path.exists(config):
+        with open(config) as file:
+            want = {k: v for k, v in json.load(file).items() if v is not None}
+        differing = sorted(k for k in set(want) | set(values) if want.get(k) != values.get(k))
+        report(not differing, ", not ".join([f"{run}: they are config.json's", *differing]))
+    if metadata.SESSION_END_INFO_TAG in content:
+        end = metadata.parse_session_end_info_plugin_data(content[metadata.SESSION_END_INFO_TAG])
+        names = {1: "success", 2: "failure"}
+        report(end.status in names, f"{run}: ended with {names.get(end.status, end.status)}")
+
+
+def main():
+    if len(sys.argv) < 2:
+        raise SystemExit(__doc__)
+    for run in sys.argv[1:]:
+        check_order(run)
+        events = EventAccumulator(run, size_guidance=ALL)
+        events.Reload()
+        check_scalars(run, events)
+        check_images(events)
+        check_histograms(events)
+        check_hparams(run, events)
+    print(f"{failures} failed" if failures else "all the same")
+    return failures > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

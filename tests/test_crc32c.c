@@ -1,0 +1,43 @@
+/* crc32c.c: the sums that RFC 3720, appendix B.4, gives, which it writes as bytes from low to high.
+ */
+#include "base/crc32c.h"
+#include "check.h"
+
+enum { BYTES = 32 };
+
+static void test_rfc3720(void **state)
+{
+    (void)state;
+    unsigned char zeros[BYTES] = {0}, ones[BYTES], rising[BYTES], falling[BYTES];
+    /* A SCSI command of iSCSI that reads. */
+    static const unsigned char command[48] = {
+        [0] = 0x01, 0xc0, [16] = 0x14, [22] = 0x04, [27] = 0x14, [31] = 0x18, 0x28, [40] = 0x02,
+    };
+    memset(ones, 0xff, BYTES);
+    for (int i = 0; i < BYTES; i++) {
+        rising[i] = (unsigned char)i;
+        falling[i] = (unsigned char)(BYTES - 1 - i);
+    }
+    assert_int_equal(crc32c(zeros, BYTES), 0x8a9136aa);
+    assert_int_equal(crc32c(ones, BYTES), 0x62a8ab43);
+    assert_int_equal(crc32c(rising, BYTES), 0x46dd794e);
+    assert_int_equal(crc32c(falling, BYTES), 0x113fdb5c);
+    assert_int_equal(crc32c(command, sizeof command), 0xd9963a56);
+}
+
+/* The check value of the catalogues of CRCs. */
+static void test_digits(void **state)
+{
+    (void)state;
+    assert_int_equal(crc32c("123456789", 9), 0xe3069283);
+    assert_int_equal(crc32c("", 0), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rfc3720),
+        cmocka_unit_test(test_digits),
+    };
+    return cmocka_run_group_tests_name("crc32c", tests, NULL, NULL);
+}
