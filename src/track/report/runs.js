@@ -2,9 +2,12 @@
 
 const RUN_COLOURS = 8;
 
-/* Each run's object with its number, its series' statistics at hand. */
+/* Each run's object with its number, and a name that no other one has: runs of several stores may
+ * be called the same. */
 function prepareRuns(runs) {
-    return runs.map((run, index) => ({...run, index, epochSteps: findEpochSteps(run)}));
+    const isTaken = run => runs.some(other => other !== run && other.name === run.name);
+    return runs.map((run, index) => ({...run, index, epochSteps: findEpochSteps(run),
+                                      name: isTaken(run) ? run.directory || run.name : run.name}));
 }
 
 /* The class that gives a run its colour and, beyond eight, its dashes. */
