@@ -149,8 +149,10 @@ def check_zoom(page):
 
 
 def check_zoom_is_kept(page):
+    before = page.ticks()
     page.drag(page.one("#curves .plot"), (-40, 0), (60, 0))
     zoomed = page.ticks()
+    assert zoomed != before, "nothing is zoomed"
     page.browser.refresh()
     assert page.ticks() == zoomed, "a reload lost the zoom"
     page.click("#reset-zoom")
