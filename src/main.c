@@ -18,6 +18,8 @@ static const struct command {
     {"import", "take weights of torchvision, timm or the original", command_import},
     {"export", "write a checkpoint for PyTorch, torchvision or ONNX", command_export},
     {"report", "show runs as one HTML page", command_report},
+    {"runs", "list, compare and delete training runs", command_runs},
+    {"sweep", "search the options of training", command_sweep},
     {"bench", "measure how fast the network trains and runs", command_bench},
     {"tune", "measure which algorithms are fastest here, and remember them", command_tune},
     {"devices", "list the OpenCL devices and the one that is used", command_devices},

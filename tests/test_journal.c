@@ -31,12 +31,14 @@ static void put_text(const char *text)
     CHECK_OK(file_write(path, text, strlen(text), &err));
 }
 
-static const char first_line[] = "{\"step\":1,\"loss\":0.5,\"fine_loss\":0.25}\n";
+static const char first_line[] = "{\"step\":1,\"loss\":0.5,\"fine_loss\":0.25,\"lr\":0.125}\n";
 
 static void put_step(journal *j, uint64_t step)
 {
     error err;
-    CHECK_OK(journal_step(j, step, 0.5, 0, 0.25, true, &err));
+    const train_step what = {
+        .step = step, .loss = 0.5, .fine_loss = 0.25, .lr = 0.125, .only_fine = true};
+    CHECK_OK(journal_step(j, &what, &err));
 }
 
 static void test_new_file(void **state)

@@ -88,6 +88,7 @@ static void test_grids(void **state)
     expect_grid(5, 32, 3 * 66 - 2, 2 * 66 - 2);
     expect_grid(64, 33, 8 * 68 - 2, 8 * 68 - 2);
     expect_grid(100, 65, 8 * 67 - 2, 8 * 67 - 2); /* the first 64 */
+    expect_grid(4, 1023, 2048, 2048);
     expect_grid(20, 700, 2 * 702 - 2, 2 * 702 - 2);
     expect_grid(2, 3000, 3000, 3000);
 }
@@ -137,6 +138,8 @@ static void test_even_brightness(void **state)
             double want = column ? i / 100.0 : 1 - i / 100.0;
             assert_true(fabs(bright - want) < 0.003); /* each colour is rounded to 1/255 */
         }
+    expect(&made, 0, 25 * CELL, 216, 186, 150);
+    expect(&made, 0, 75 * CELL, 39, 69, 105);
     image_free(&made);
 }
 

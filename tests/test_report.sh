@@ -21,12 +21,14 @@ check_run "report of two runs" 0 '^two.html: 2 runs$' report runs/both-1 runs/fi
 check "... has them" has_runs two.html 2
 check "... is of the default title" grep -q '^<title>Runs</title>' two.html
 check "... does not refresh" sh -c "! grep -q 'http-equiv=\"refresh\"' two.html"
-check_run "report of all runs" 0 '^all.html: 4 runs$' report --output all.html --title 'All <b> & more'
+check_run "report of all runs" 0 '^all.html: 4 runs$' \
+    report --output all.html --title 'All <b> & more'
 check "... has them" has_runs all.html 4
 check "... escapes its title" grep -q '^<title>All &lt;b&gt; &amp; more</title>' all.html
 check "... no name is an element" sh -c "! grep -q '<script>alert' all.html"
 check "... names keep their text" grep -q 'u003cscript.u003ealert(1)' all.html
-check "... reaches for nothing" sh -c "! grep -Eq '(src|href)=.?https?:|@import|url\\(.?http' all.html"
+check "... reaches for nothing" \
+    sh -c "! grep -Eq '(src|href)=.?https?:|@import|url\\(.?http' all.html"
 check_run "--store" 0 '^other.html: 4 runs$' report --store runs/runs.db -o other.html
 (
     cd runs/fine-1 || exit 1
@@ -62,7 +64,8 @@ cp whole.json runs/both-1/test.json
 
 # ---- --watch ----
 
-check_run "--watch where no run goes on" 0 '^still.html: 1 run$' report runs/both-1 -o still.html --watch
+check_run "--watch where no run goes on" 0 '^still.html: 1 run$' \
+    report runs/both-1 -o still.html --watch
 check "... does not refresh" sh -c "! grep -q 'http-equiv=\"refresh\"' still.html"
 
 live=runs/going/live

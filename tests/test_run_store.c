@@ -38,8 +38,8 @@ static int64_t begin(run_store *store, const char *name, bool resumed, uint64_t 
     bool known;
     json_t *config = json_pack("{s:f, s:s}", "lr", 0.1, "data", "\"<script>'; DROP TABLE runs");
     json_t *summary = json_pack("{s:i}", "parameters", 7);
-    const run_beginning what = {name,   "1.2.3", "a device", NULL, "host",
-                                config, summary, resumed,    step};
+    const run_beginning what = {name,   "1.2.3", "a device", NULL,    "host",
+                                config, summary, 1.5e9,      resumed, step};
     CHECK_OK(run_store_begin(store, &what, &run, &known, &err));
     assert_int_equal(known, expect_known);
     json_decref(config);
@@ -81,7 +81,7 @@ static void test_run(void **state)
     run_store *store = open_store();
     int64_t run = begin(store, "a", false, 0, false);
     log_steps(store, run, 1, 3);
-    CHECK_OK(run_store_end(store, run, RUN_FAILED, "the disk is full", &err));
+    CHECK_OK(run_store_end(store, run, RUN_FAILED, "the disk is full", 1.6e9, &err));
     CHECK_OK(run_store_find(store, "a", &r, &err));
     assert_string_equal(r.name, "a");
     assert_int_equal(r.state, RUN_FAILED);
@@ -89,7 +89,7 @@ static void test_run(void **state)
     assert_string_equal(r.version, "1.2.3");
     assert_null(r.driver);
     assert_int_equal(r.step, 3);
-    assert_true(r.ended >= r.started && r.started > 1e9);
+    assert_true(r.started == 1.5e9 && r.ended == 1.6e9);
     assert_string_equal(json_string_value(json_object_get(r.config, "data")),
                         "\"<script>'; DROP TABLE runs");
     assert_int_equal(json_integer_value(json_object_get(r.summary, "parameters")), 7);

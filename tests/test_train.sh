@@ -273,7 +273,7 @@ check "... behind its lines" [ "$(step_lines elsewhere.jsonl | wc -l)" -eq 3 ]
 
 check_run "a batch that cannot fit names the largest that does" 1 \
     'the largest batch that fits is [0-9]+' \
-    train --backbone wide_resnet_50 --image-size 1024 --batch-size 1200 --run huge
+    train --backbone wide_resnet_50 --image-size 256 --batch-size 1200 --run huge
 check_run "a last batch of one image" 2 'leave a batch of one image' \
     train --backbone tiny --batch-size 11 --run one
 check_run "metrics that cannot be written" 1 'no-such-directory/m.jsonl' \

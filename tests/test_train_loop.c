@@ -49,9 +49,11 @@ status __wrap_solver_step(solver *s, double lr, uint64_t step, error *err)
 }
 
 status __real_evaluate_loader(network *net, loader *from, const hierarchy *classes,
-                              const evaluate_watch *watch, metrics *sums, error *err);
+                              const evaluate_watch *watch, const evaluate_sink *sink, metrics *sums,
+                              error *err);
 status __wrap_evaluate_loader(network *net, loader *from, const hierarchy *classes,
-                              const evaluate_watch *watch, metrics *sums, error *err);
+                              const evaluate_watch *watch, const evaluate_sink *sink, metrics *sums,
+                              error *err);
 
 static const char watched_name[] = "fine_backbone.bn1.weight";
 enum { WATCHED = 4 };
@@ -60,14 +62,15 @@ static const char *evaluated;           /* what an observer was last told of */
 static float watched[WATCHED];          /* the head of that parameter in the last validation */
 
 status __wrap_evaluate_loader(network *net, loader *from, const hierarchy *classes,
-                              const evaluate_watch *watch, metrics *sums, error *err)
+                              const evaluate_watch *watch, const evaluate_sink *sink, metrics *sums,
+                              error *err)
 {
     float values[1024];
     const parameter *p = network_find(net, watched_name);
     assert_true(p && p->count >= WATCHED && p->count <= 1024);
     TRY(network_parameter_read(net, p, values, err));
     memcpy(watched, values, sizeof watched);
-    TRY(__real_evaluate_loader(net, from, classes, watch, sums, err));
+    TRY(__real_evaluate_loader(net, from, classes, watch, sink, sums, err));
     if (validation_losses && evaluated && strcmp(evaluated, "validation") == 0) {
         sums->coarse_loss = 0;
         sums->fine_loss = *validation_losses++ * (double)sums->count;

@@ -17,6 +17,8 @@ enum random_stream {
     RANDOM_SAMPLE = 5,  /* the drawn sample's pictures */
     RANDOM_TEST = 6,    /* tests */
     RANDOM_BALANCE = 7, /* classes and images of a balanced order; see data/balance.h */
+    RANDOM_SWEEP = 8,   /* points of a sweep; index holds trial and parameter */
+    RANDOM_BAYES = 9,   /* candidates of a sweep; index holds trial, candidate and parameter */
     /* The other augmentations, as RANDOM_AUGMENT; their turns lie in the upper 16 bits. */
     RANDOM_CROP = 16,
     RANDOM_RESIZED_CROP,

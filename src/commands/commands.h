@@ -17,6 +17,8 @@ int command_preprocess(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_report(int argc, char **argv);
+int command_runs(int argc, char **argv);
+int command_sweep(int argc, char **argv);
 int command_bench(int argc, char **argv);
 int command_devices(int argc, char **argv);
 int command_tune(int argc, char **argv);

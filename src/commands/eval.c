@@ -116,7 +116,7 @@ static status measure_parts(const eval_options *o, device *dev, const dataset *d
     bad_images *bad;
     progress bar;
     const evaluate_watch watch = {draw, &bar, NULL};
-    const evaluate_sink sink = {take, m};
+    const evaluate_sink sink = {.logits = take, .context = m};
     progress_begin(&bar, stderr);
     TRY(bad_images_create(o->max_bad, warn, &bar, &bad, err));
     status result = open_split(o, data, parts, bad, &from, err);
@@ -129,7 +129,7 @@ static status measure_parts(const eval_options *o, device *dev, const dataset *d
         result = checkpoint_load(o->checkpoint, net, err);
     if (result == STATUS_OK) {
         progress_begin(&bar, stderr);
-        result = evaluate_logits(net, from, &data->classes, &watch, &sink, &m->sums, err);
+        result = evaluate_loader(net, from, &data->classes, &watch, &sink, &m->sums, err);
         progress_clear(&bar);
     }
     network_free(net);

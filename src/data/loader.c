@@ -234,6 +234,7 @@ static status fill_slot(const loader *from, size_t number, slot *s)
             continue;
         const augment_place here = place_of(from, position);
         augment_image(&from->options.augment, &here, image);
+        s->b.indices[s->b.count] = index;
         s->b.coarse[s->b.count] = from->set->coarse[index];
         s->b.fine[s->b.count++] = from->set->fine[index];
     }
@@ -303,7 +304,8 @@ static status allocate(loader *from, error *err)
         b->images = calloc(size, sizeof *b->images);
         b->coarse = calloc(size, sizeof *b->coarse);
         b->fine = calloc(size, sizeof *b->fine);
-        missing |= !b->images || !b->coarse || !b->fine;
+        b->indices = calloc(size, sizeof *b->indices);
+        missing |= !b->images || !b->coarse || !b->fine || !b->indices;
     }
     if (missing)
         return error_memory(err, "the loader");
@@ -363,6 +365,7 @@ void loader_free(loader *from)
         free(from->slots[i].b.images);
         free(from->slots[i].b.coarse);
         free(from->slots[i].b.fine);
+        free(from->slots[i].b.indices);
         forget_bad(&from->slots[i]);
     }
     balance_free(from->even);

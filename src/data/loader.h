@@ -18,6 +18,7 @@ typedef struct batch {
     pixel_source *images; /* [count] */
     int32_t *coarse;      /* [count] */
     int32_t *fine;        /* [count] */
+    size_t *indices;      /* [count] of the images in their set */
     batch_mix mix;
     size_t position; /* of its first image in the epoch */
 } batch;

@@ -9,8 +9,9 @@ typedef struct importance {
     double correlation; /* Pearson's, of place and objective; NaN where either does not vary and for
                            parameters whose values have no order */
     double share;       /* of the objective's variance that groups of the parameter's value
-                           explain (eta squared of a one-way analysis of variance); NaN below three
-                           trials */
+                           explain (eta squared of a one-way analysis of variance): categories,
+                           else thirds of the places, halves below six trials; 0 for a constant;
+                           NaN below three trials and where the objective does not vary */
 } importance;
 
 /* [parameter_count]; the objective's sign is as the user logs it. */

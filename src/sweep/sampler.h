@@ -35,12 +35,15 @@ status sampler_next(const sweep_file *file, const sampler_trial *trials, size_t 
                     uint64_t seed, double *places, bool *exhausted, sampler_advice *advice,
                     error *err);
 
-/* The methods. */
+/* The methods. sampler_next has set *exhausted to false and the advice to NaN. */
 status grid_next(const sweep_file *file, const sampler_trial *trials, size_t count, uint64_t seed,
                  double *places, bool *exhausted, sampler_advice *advice, error *err);
 status random_search_next(const sweep_file *file, const sampler_trial *trials, size_t count,
                           uint64_t seed, double *places, bool *exhausted, sampler_advice *advice,
                           error *err);
+/* Also whole numbers of int_uniform are counted for *exhausted. The advice is of the model; of a
+ * random point, it is only the probability of success, which is the share of the trials that ended
+ * so far, smoothed. */
 status bayes_next(const sweep_file *file, const sampler_trial *trials, size_t count, uint64_t seed,
                   double *places, bool *exhausted, sampler_advice *advice, error *err);
 

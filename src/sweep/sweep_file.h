@@ -15,7 +15,7 @@ typedef struct sweep_parameter {
     distribution form;
     char **values; /* [form.count] texts of the categorical kinds and of a constant; else NULL */
     double *probabilities; /* [form.count] or NULL */
-    bool whole;            /* values are integers */
+    bool whole;            /* values are integers; of texts, false */
 } sweep_parameter;
 
 enum sweep_method { SWEEP_GRID, SWEEP_RANDOM, SWEEP_BAYES };
@@ -35,13 +35,13 @@ typedef struct sweep_file {
     char *name; /* its key `name`, else the file's name without extension */
     char *text; /* as it was read: what an agent compares */
     enum sweep_method method;
-    char *metric; /* the canonical name, "validation/loss" */
+    char *metric; /* the canonical name, "validation/loss"; NULL: none, which grid and random do
+                     without */
     int metric_line;
     bool maximize, has_target;
     double target;
     enum sweep_impute impute, impute_while_running;
-    int run_cap;  /* 0: none */
-    bool shuffle; /* of a grid */
+    int run_cap; /* 0: none */
     sweep_hyperband hyperband;
     sweep_parameter *parameters;
     size_t parameter_count;
@@ -51,15 +51,19 @@ typedef struct sweep_file {
     size_t note_count;
 } sweep_file;
 
-/* Reads a file. rows: the options of a run, which the parameters set; metrics: the names that a run
- * can log, ends with NULL. STATUS_FAILED names file, line and remedy: an unknown key, a value that
- * an option would not take, a metric that is never logged. */
+/* Reads a file. rows: the options of a run, which the parameters set; their targets stay as they
+ * are. metrics: the names that a run can log, ends with NULL. STATUS_FAILED names file, line and
+ * remedy: an unknown key, a value that an option would not take, a metric that is never logged.
+ * sweep_file_free is harmless after that. docs/sweeps.md describes the file. */
 status sweep_file_load(const char *path, const option_spec *rows, const char *const *metrics,
                        sweep_file *file, error *err);
+/* The same from a text that was read before. path is what messages call it. */
+status sweep_file_read(const char *path, const char *text, const option_spec *rows,
+                       const char *const *metrics, sweep_file *file, error *err);
 void sweep_file_free(sweep_file *file);
 
-/* The text of a parameter's value at u in [0, 1], as its option takes it; freed by the caller, NULL
- * when memory is out. */
+/* The text of a parameter's value at u in [0, 1], as its option takes it: "true" or "false" of a
+ * flag, numbers with 15 digits. Freed by the caller, NULL when memory is out. */
 char *sweep_parameter_text(const sweep_parameter *p, double u);
 
 #endif

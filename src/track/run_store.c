@@ -98,12 +98,13 @@ double run_store_now(void)
 
 /* ---- Writing ---- */
 
-static status find_id(run_store *store, const char *name, int64_t *run, bool *found, error *err)
+status run_store_id(run_store *store, const char *name, int64_t *run, error *err)
 {
     sqlite3_stmt *statement;
+    bool found;
     TRY(database_ask(&store->db, &statement, err, "SELECT id FROM runs WHERE name = ?", "s", name));
-    status result = database_next(&store->db, statement, found, err);
-    *run = *found ? sqlite3_column_int64(statement, 0) : 0;
+    status result = database_next(&store->db, statement, &found, err);
+    *run = found ? sqlite3_column_int64(statement, 0) : 0;
     sqlite3_finalize(statement);
     return result;
 }
@@ -120,9 +121,9 @@ static status put_run(run_store *store, const run_beginning *w, const char *conf
                       const char *summary, int64_t *run, bool *known, error *err)
 {
     database *db = &store->db;
-    double now = run_store_now();
     int64_t step = (int64_t)w->step;
-    TRY(find_id(store, w->name, run, known, err));
+    TRY(run_store_id(store, w->name, run, err));
+    *known = *run != 0;
     if (*known && !w->resumed)
         TRY(forget(store, *run, err));
     if (*known && w->resumed) {
@@ -133,14 +134,14 @@ static status put_run(run_store *store, const run_beginning *w, const char *conf
                             " version = ?, device = ?, driver = ?, host = ?, config = ?,"
                             " summary = ?, updated = ?, step = ? WHERE id = ?",
                             "ssssssdii", w->version, w->device, w->driver, w->host, config, summary,
-                            now, step, *run);
+                            w->at, step, *run);
     }
     TRY(database_run(db, err,
                      "INSERT INTO runs (name, state, version, device, driver, host, config,"
                      " summary, started, updated, step)"
                      " VALUES (?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                      "sssssssddi", w->name, w->version, w->device, w->driver, w->host, config,
-                     summary, now, now, step));
+                     summary, w->at, w->at, step));
     *run = sqlite3_last_insert_rowid(db->handle);
     return STATUS_OK;
 }
@@ -199,13 +200,12 @@ status run_store_add_artifact(run_store *store, int64_t run, const char *kind, c
 }
 
 status run_store_end(run_store *store, int64_t run, enum run_state state, const char *message,
-                     error *err)
+                     double at, error *err)
 {
-    double now = run_store_now();
     return database_run(&store->db, err,
                         "UPDATE runs SET state = ?, message = ?, ended = ?, updated = ?"
                         " WHERE id = ?",
-                        "ssddi", run_state_name(state), message, now, now, run);
+                        "ssddi", run_state_name(state), message, at, at, run);
 }
 
 status run_store_delete(run_store *store, int64_t run, error *err)

@@ -36,6 +36,7 @@ typedef struct run_beginning {
     const char *version, *device, *driver, *host;
     json_t *config;  /* as config.json; borrowed */
     json_t *summary; /* facts of its data and network; borrowed */
+    double at;       /* seconds since 1970 */
     bool resumed;
     uint64_t step; /* done: what is stored of later ones is dropped */
 } run_beginning;
@@ -73,9 +74,9 @@ const char *run_state_name(enum run_state state); /* "running" ... */
 /* False: there is no such state. */
 bool run_state_named(const char *name, enum run_state *state);
 
-/* message: why it failed, or NULL. */
+/* message: why it failed, or NULL. at: seconds since 1970. */
 status run_store_end(run_store *store, int64_t run, enum run_state state, const char *message,
-                     error *err);
+                     double at, error *err);
 
 /* ---- Reading ---- */
 
@@ -99,6 +100,8 @@ typedef struct run_list {
 status run_store_list(run_store *store, run_list *list, error *err);
 /* The one of that name; STATUS_FAILED says which there are. */
 status run_store_find(run_store *store, const char *name, run_record *run, error *err);
+/* The id of the one of that name; 0: there is none. */
+status run_store_id(run_store *store, const char *name, int64_t *run, error *err);
 void run_record_free(run_record *run);
 void run_list_free(run_list *list);
 

@@ -83,8 +83,10 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
                           "the lowest learning rate of plateau and cosine"),
         OPTION_ROW_INT("early-stop", &o->early_stop, 0, 1000000,
                        "end when the validation loss has not fallen for so many epochs; 0: never"),
-        OPTION_ROW_DOUBLE("coarse", &o->coarse_weight, 0, 1e6, "weight of the coarse loss"),
-        OPTION_ROW_DOUBLE("fine", &o->fine_weight, 0, 1e6, "weight of the fine loss"),
+        OPTION_ROW_DOUBLE("coarse", &o->coarse_weight, 0, 1e6, "weight of the coarse loss",
+                          .alias = "coarse-const"),
+        OPTION_ROW_DOUBLE("fine", &o->fine_weight, 0, 1e6, "weight of the fine loss",
+                          .alias = "fine-const"),
         OPTION_ROW_CHOICE("coarse-loss", &o->coarse_loss, "head|marginal",
                           "head: of the coarse head; marginal: beside it that of the fine head's "
                           "probabilities, summed up by coarse class"),
@@ -131,6 +133,9 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
                           .fallback = "RUN/metrics.jsonl"),
         OPTION_ROW_INT("metrics-every", &o->metrics_every, 1, 1000000,
                        "steps from one line to the next"),
+        OPTION_ROW_INT("histograms", &o->histograms, 0, 1000000,
+                       "every so many epochs put histograms of weights and gradients into "
+                       "TensorBoard's events; 0: never"),
         OPTION_ROW_INT("checkpoint-every", &o->checkpoint_every, 0, 1000000,
                        "save every so many steps, too; 0: at each epoch's end"),
         OPTION_ROW_INT("threads", &o->threads, 1, 256,

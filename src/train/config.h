@@ -26,6 +26,7 @@ typedef struct train_options {
     int threads;
     int max_bad;    /* image files that may be broken */
     int accumulate; /* batches whose gradients make a step */
+    int histograms; /* epochs from one set of weights' and gradients' to the next; 0: none */
     int early_stop; /* epochs without a lower validation loss; 0: never */
     double lr, momentum, weight_decay;
     double warmup, min_lr; /* schedule_terms */

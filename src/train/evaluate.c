@@ -16,7 +16,7 @@ typedef struct pass {
     const hierarchy *classes;
     const evaluate_watch *watch; /* or NULL */
     const evaluate_sink *sink;   /* or NULL */
-    float *coarse, *fine;        /* logits for it; NULL without a sink, coarse without the head */
+    float *coarse, *fine; /* logits for it; NULL where it takes none, coarse without the head */
     metrics *sums;
     /* A batch on the device whose results have not been waited for, or NULL. */
     const batch *last;
@@ -36,8 +36,10 @@ static status finish_batch(pass *p, bool with_logits, error *err)
     if (result == STATUS_OK) {
         metrics_add(p->sums, results,
                     network_get_options(p->net)->only_fine ? NULL : p->classes->parents);
-        if (p->sink && with_logits)
-            p->sink->take(p->sink->context, done, p->coarse, p->fine);
+        if (p->sink && p->sink->results)
+            p->sink->results(p->sink->context, done, results);
+        if (p->fine && with_logits)
+            p->sink->logits(p->sink->context, done, p->coarse, p->fine);
     }
     loader_recycle(p->from, done);
     return result;
@@ -65,7 +67,7 @@ static status run_batches(pass *p, error *err)
         p->last = next;
         p->ticket = ticket;
         TRY(result);
-        if (p->sink)
+        if (p->fine)
             TRY(network_read_logits(p->net, p->coarse, p->fine, err));
         if (watch && watch->progress)
             watch->progress(watch->context, (size_t)p->sums->count, total);
@@ -84,26 +86,28 @@ static status run_pass(pass *p, error *err)
     return result == STATUS_OK ? waited : result;
 }
 
-status evaluate_loader(network *net, loader *from, const hierarchy *classes,
-                       const evaluate_watch *watch, metrics *sums, error *err)
+static status make_room_for_logits(pass *p, error *err)
 {
-    pass p = {.net = net, .from = from, .classes = classes, .watch = watch, .sums = sums};
-    return run_pass(&p, err);
+    const network_options *o = network_get_options(p->net);
+    size_t images = (size_t)o->batch_size;
+    p->fine = malloc(images * (size_t)o->fine_classes * sizeof *p->fine);
+    if (!o->only_fine)
+        p->coarse = malloc(images * (size_t)o->coarse_classes * sizeof *p->coarse);
+    return p->fine && (p->coarse || o->only_fine) ? STATUS_OK
+                                                  : error_memory(err, "a batch's logits");
 }
 
-status evaluate_logits(network *net, loader *from, const hierarchy *classes,
+status evaluate_loader(network *net, loader *from, const hierarchy *classes,
                        const evaluate_watch *watch, const evaluate_sink *sink, metrics *sums,
                        error *err)
 {
-    const network_options *o = network_get_options(net);
-    size_t images = (size_t)o->batch_size;
     pass p = {
         .net = net, .from = from, .classes = classes, .watch = watch, .sink = sink, .sums = sums};
-    p.fine = malloc(images * (size_t)o->fine_classes * sizeof *p.fine);
-    if (!o->only_fine)
-        p.coarse = malloc(images * (size_t)o->coarse_classes * sizeof *p.coarse);
-    status result = p.fine && (p.coarse || o->only_fine) ? run_pass(&p, err)
-                                                         : error_memory(err, "a batch's logits");
+    status result = STATUS_OK;
+    if (sink && sink->logits)
+        result = make_room_for_logits(&p, err);
+    if (result == STATUS_OK)
+        result = run_pass(&p, err);
     free(p.coarse);
     free(p.fine);
     return result;

@@ -16,22 +16,20 @@ typedef struct evaluate_watch {
     const volatile sig_atomic_t *stop;
 } evaluate_watch;
 
-/* Where the logits of each batch go, in the loader's order; they and the batch are valid during the
- * call. */
+/* Where what was found of each batch goes, in the loader's order; it and the batch are valid during
+ * the call. Either may be NULL. */
 typedef struct evaluate_sink {
-    void (*take)(void *context, const batch *b, const float *coarse, const float *fine);
+    void (*results)(void *context, const batch *b, const step_results *results);
+    /* coarse [count][coarse classes], NULL with only_fine, and fine [count][fine classes]. Reading
+     * them makes the device wait a little between batches. */
+    void (*logits)(void *context, const batch *b, const float *coarse, const float *fine);
     void *context;
 } evaluate_sink;
 
 /* Runs every batch of the loader, whose order and augmentation are off, with running statistics.
- * Stopped, which is noticed before every batch: STATUS_INTERRUPTED, and sums that hold what was
- * done. */
+ * watch and sink may be NULL. Stopped, which is noticed before every batch: STATUS_INTERRUPTED, and
+ * sums that hold what was done. */
 status evaluate_loader(network *net, loader *from, const hierarchy *classes,
-                       const evaluate_watch *watch, metrics *sums, error *err);
-
-/* The same, and hands the logits to the sink: coarse [count][coarse classes], NULL with only_fine,
- * and fine [count][fine classes]. Reading them makes the device wait a little between batches. */
-status evaluate_logits(network *net, loader *from, const hierarchy *classes,
                        const evaluate_watch *watch, const evaluate_sink *sink, metrics *sums,
                        error *err);
 

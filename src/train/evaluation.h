@@ -5,14 +5,14 @@
 #define HCNN_TRAIN_EVALUATION_H
 
 #include "data/hierarchy.h"
-#include "data/image_set.h"
+#include "data/loader.h"
 #include "model/network.h"
 
 enum { EVALUATION_MISTAKES = 24 };
 
 /* A wrong fine answer. */
 typedef struct mistake {
-    size_t image; /* its place in the measured subset */
+    size_t image; /* its index in the set */
     int label, answer;
     float loss;
 } mistake;
@@ -31,17 +31,16 @@ typedef struct evaluation {
 status evaluation_create(evaluation *e, const hierarchy *classes, bool has_coarse, error *err);
 void evaluation_free(evaluation *e); /* one of zeros is fine */
 
-/* Adds a batch whose images are `first` and those that follow it in the measured subset. */
-void evaluation_add(evaluation *e, const step_results *results, size_t first);
+/* Adds a batch. */
+void evaluation_add(evaluation *e, const batch *b, const step_results *results);
 
-/* Writes {"set":"validation"|"test","epoch":N,"step":N,"images":N,"undecided":N,
+/* Writes {"set":NAME,"epoch":N,"step":N,"images":N,"undecided":N,
  * "coarse_classes":[NAME],"fine_classes":[NAME],"parents":[N],
  * "coarse":[[N]] or null,"fine":[[N]],  counts [label][answer]
  * "worst":[{"image":PATH or "NUMBER","label":N,"answer":N,"loss":X,"probability":X of the label,
- *           "picture":"data:image/png;base64,..." or null where it cannot be read}]}.
- * indices: of the subset's images in the set; NULL: in order. */
+ *           "picture":"data:image/png;base64,..." or null where it cannot be read}]},
+ * what is not finite being null. set: the one that the batches' indices count in. */
 status evaluation_write(const evaluation *e, const char *path, const char *set_name,
-                        const image_set *set, const unsigned *indices, int epoch, uint64_t step,
-                        error *err);
+                        const image_set *set, int epoch, uint64_t step, error *err);
 
 #endif

@@ -102,18 +102,21 @@ static status put(journal *j, json_t *line, error *err)
         json_dumpf(line, j->stream,
                    JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(DIGITS)) == 0 &&
         fputc('\n', j->stream) != EOF && fflush(j->stream) == 0;
+    if (written && j->watch)
+        j->watch(j->context, line);
     json_decref(line);
     return written ? STATUS_OK : fail(j, err);
 }
 
-status journal_step(journal *j, uint64_t step, double loss, double coarse_loss, double fine_loss,
-                    bool only_fine, error *err)
+status journal_step(journal *j, const train_step *w, error *err)
 {
-    json_t *line = json_pack("{s:I, s:f}", "step", (json_int_t)step, "loss", loss);
-    if (line && !only_fine)
-        json_object_set_new(line, "coarse_loss", json_real(coarse_loss));
-    if (line)
-        json_object_set_new(line, "fine_loss", json_real(fine_loss));
+    json_t *line = json_pack("{s:I, s:f}", "step", (json_int_t)w->step, "loss", w->loss);
+    if (line && !w->only_fine)
+        json_object_set_new(line, "coarse_loss", json_real(w->coarse_loss));
+    if (line) {
+        json_object_set_new(line, "fine_loss", json_real(w->fine_loss));
+        json_object_set_new(line, "lr", json_real(w->lr));
+    }
     return put(j, line, err);
 }
 

@@ -19,6 +19,9 @@ json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_we
 typedef struct journal {
     FILE *stream;
     char *path;
+    /* Is told of each line once it is written; may be NULL. */
+    void (*watch)(void *context, const json_t *line);
+    void *context;
 } journal;
 
 /* STATUS_USAGE where the file holds something already: a new run's metrics replace nothing and are
@@ -35,10 +38,9 @@ status journal_create(journal *j, const char *path, error *err);
 status journal_resume(journal *j, const char *path, uint64_t bytes, error *err);
 void journal_close(journal *j);
 
-/* {"step":1,"loss":..,"coarse_loss":..,"fine_loss":..}, losses being means over the step's
+/* {"step":1,"loss":..,"coarse_loss":..,"fine_loss":..,"lr":..}, losses being means over the step's
  * batches. */
-status journal_step(journal *j, uint64_t step, double loss, double coarse_loss, double fine_loss,
-                    bool only_fine, error *err);
+status journal_step(journal *j, const train_step *what, error *err);
 status journal_epoch(journal *j, const train_epoch *what, uint64_t step, error *err);
 /* {"best_epoch":1,"test_half":{..},"test_whole":{..}}, without a part that has no images. */
 status journal_test(journal *j, const train_finished *what, error *err);

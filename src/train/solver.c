@@ -60,7 +60,8 @@ int solver_slots(const train_options *options)
 bool solver_is_descent(const train_options *options)
 {
     return strcmp(options->optimizer, "sgd") == 0 && options->momentum == 0 &&
-           options->weight_decay == 0 && options->accumulate == 1 && options->clip_norm == 0;
+           options->weight_decay == 0 && options->accumulate == 1 && options->clip_norm == 0 &&
+           options->histograms == 0; /* which look at gradients */
 }
 
 static status create_companion(solver *s, const parameter *p, companion *c, error *err)

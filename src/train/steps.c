@@ -5,6 +5,7 @@
  * noticed before its weights could replace good ones. */
 #include "base/progress.h"
 #include "train/evaluate.h"
+#include "train/snapshots.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -65,25 +66,23 @@ static double mean_marginal_loss(const head_result *fine, int count)
     return sum / count;
 }
 
-static void tell_step(const trainer *t, double loss, double coarse, double fine, double lr)
+static train_step describe_step(const trainer *t, double loss, losses mean, double lr)
 {
     double seconds = progress_now() - t->epoch_started;
-    const train_step what = {
+    return (train_step){
         .step = t->state.step,
         .epoch = (int)t->state.epoch + 1,
         .epochs = t->options->epochs,
         .batch = (size_t)t->state.batch,
         .batches = loader_batches(t->train),
         .loss = loss,
-        .coarse_loss = coarse,
-        .fine_loss = fine,
+        .coarse_loss = mean.coarse,
+        .fine_loss = mean.fine,
         .so_far = t->state.sums,
         .lr = lr,
         .images_per_second = seconds > 0 ? (double)t->images_since / seconds : 0,
         .only_fine = t->options->only_fine,
     };
-    if (t->observer->step)
-        t->observer->step(t->observer->context, &what);
 }
 
 static status end_step(trainer *t, losses mean, error *err)
@@ -101,10 +100,11 @@ static status end_step(trainer *t, losses mean, error *err)
                          (unsigned long long)t->state.step + 1, t->run.path, lr,
                          t->dev->precision == PRECISION_FP16 ? " or --precision fp32" : "");
     t->state.step++;
-    tell_step(t, loss, mean.coarse, mean.fine, lr);
-    if (t->state.step % (uint64_t)o->metrics_every != 0)
-        return STATUS_OK;
-    return journal_step(&t->log, t->state.step, loss, mean.coarse, mean.fine, o->only_fine, err);
+    const train_step what = describe_step(t, loss, mean, lr);
+    if (t->observer->step)
+        t->observer->step(t->observer->context, &what);
+    return t->state.step % (uint64_t)o->metrics_every == 0 ? journal_step(&t->log, &what, err)
+                                                           : STATUS_OK;
 }
 
 static status take_results(stepping *s, place at, const step_results *results, error *err)
@@ -173,6 +173,8 @@ static status start_batch(stepping *s, const batch *b, error *err)
     status before = finish_batch(s, result == STATUS_OK ? err : &ignored);
     /* Else the device may still read the batch: it stays taken until the network is freed. */
     if (started) {
+        if (s->steps == 0 && s->batches == 0)
+            snapshots_first_batch(s->t, b->count);
         s->p = this;
         s->batches++;
         s->steps += ends_step(this.at);

@@ -3,7 +3,9 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "train/evaluate.h"
+#include "train/evaluation.h"
 #include "train/recipe.h"
+#include "train/snapshots.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -29,14 +31,26 @@ static status interrupted(const trainer *t, error *err)
                      (unsigned long long)t->state.step, t->run.path);
 }
 
+static void take_results(void *context, const batch *b, const step_results *results)
+{
+    evaluation_add(context, b, results);
+}
+
+static status measure(trainer *t, loader *from, const char *name, metrics *sums, evaluation *seen,
+                      error *err)
+{
+    evaluating context = {t, name};
+    const evaluate_watch watch = {pass_on, &context, t->observer->stop};
+    const evaluate_sink sink = {.results = take_results, .context = seen};
+    return evaluate_loader(t->net, from, &t->data.classes, &watch, seen ? &sink : NULL, sums, err);
+}
+
 /* By the average of the weights, where one is kept. Stopped, the run is saved as it stands: with
  * all of the epoch's steps done, so that a resumed one begins with this validation. */
-static status validate(trainer *t, metrics *sums, error *err)
+static status validate(trainer *t, metrics *sums, evaluation *seen, error *err)
 {
-    evaluating context = {t, "validation"};
-    const evaluate_watch watch = {pass_on, &context, t->observer->stop};
     solver_exchange(t->solve);
-    status result = evaluate_loader(t->net, t->validate, &t->data.classes, &watch, sums, err);
+    status result = measure(t, t->validate, "validation", sums, seen, err);
     solver_exchange(t->solve);
     if (result != STATUS_INTERRUPTED)
         return result;
@@ -44,13 +58,38 @@ static status validate(trainer *t, metrics *sums, error *err)
     return interrupted(t, err);
 }
 
-/* Validation, the schedule, the epoch's line and its checkpoint. */
+/* The validation's line, the schedule, and the epoch's checkpoint. */
+static status close_epoch(trainer *t, train_epoch *what, const evaluation *seen, error *err)
+{
+    double loss = metrics_loss(&what->validation, what->run_coarse_weight, what->run_fine_weight);
+    if (!isfinite(loss))
+        return error_set(
+            err, STATUS_FAILED,
+            "the validation loss of epoch %d (step %llu) is not finite: training "
+            "diverged; start a run with --weights %s/last.safetensors, the last checkpoint, and a "
+            "lower --lr (now %g)",
+            what->epoch, (unsigned long long)t->state.step, t->run.path, what->lr);
+    what->best = loss < t->state.best_loss;
+    TRY(journal_epoch(&t->log, what, t->state.step, err));
+    snapshots_epoch(t, seen);
+    if (what->best) {
+        t->state.best_loss = loss;
+        t->state.best_epoch = t->state.epoch;
+        snapshots_evaluation(t, seen, "validation.json", "validation", t->parts.validation.set,
+                             what->epoch);
+    }
+    schedule_epoch(&t->state.rate, loss);
+    t->state.epoch++;
+    t->state.batch = 0;
+    t->state.sums = (metrics){0};
+    return trainer_save(t, what->best, err);
+}
+
 static status end_epoch(trainer *t, error *err)
 {
     const train_options *o = t->options;
     double seconds = progress_now() - t->epoch_started;
     const loss_weights now = trainer_weights(t), all = trainer_run_weights(t);
-    double lr = schedule_rate(&t->state.rate, t->state.step); /* the last step's */
     train_epoch what = {
         .epoch = (int)t->state.epoch + 1,
         .epochs = o->epochs,
@@ -59,48 +98,47 @@ static status end_epoch(trainer *t, error *err)
         .fine_weight = now.fine,
         .run_coarse_weight = all.coarse,
         .run_fine_weight = all.fine,
-        .lr = lr,
+        .lr = schedule_rate(&t->state.rate, t->state.step), /* the last step's */
         .seconds = seconds,
         .images_per_second = seconds > 0 ? (double)t->images_since / seconds : 0,
         .only_fine = o->only_fine,
     };
-    TRY(validate(t, &what.validation, err));
-    double loss = metrics_loss(&what.validation, all.coarse, all.fine);
-    if (!isfinite(loss))
-        return error_set(
-            err, STATUS_FAILED,
-            "the validation loss of epoch %d (step %llu) is not finite: training "
-            "diverged; start a run with --weights %s/last.safetensors, the last checkpoint, and a "
-            "lower --lr (now %g)",
-            what.epoch, (unsigned long long)t->state.step, t->run.path, lr);
-    what.best = loss < t->state.best_loss;
-    TRY(journal_epoch(&t->log, &what, t->state.step, err));
-    if (what.best) {
-        t->state.best_loss = loss;
-        t->state.best_epoch = t->state.epoch;
-    }
-    schedule_epoch(&t->state.rate, loss);
-    t->state.epoch++;
-    t->state.batch = 0;
-    t->state.sums = (metrics){0};
-    TRY(trainer_save(t, what.best, err));
-    if (t->observer->epoch)
+    evaluation seen;
+    TRY(evaluation_create(&seen, &t->data.classes, !t->options->only_fine, err));
+    status result = validate(t, &what.validation, &seen, err);
+    if (result == STATUS_OK)
+        result = close_epoch(t, &what, &seen, err);
+    evaluation_free(&seen);
+    if (result == STATUS_OK && t->observer->epoch)
         t->observer->epoch(t->observer->context, &what);
-    return STATUS_OK;
+    return result;
 }
 
 static status measure_part(trainer *t, const image_subset *part, const char *name, metrics *sums,
-                           error *err)
+                           evaluation *seen, error *err)
 {
     loader *from;
-    evaluating context = {t, name};
-    const evaluate_watch watch = {pass_on, &context, t->observer->stop};
     if (part->count == 0)
         return STATUS_OK;
     TRY(trainer_open_part(t, part, &from, err));
-    status result = evaluate_loader(t->net, from, &t->data.classes, &watch, sums, err);
+    status result = measure(t, from, name, sums, seen, err);
     loader_free(from);
     return result;
+}
+
+/* What is looked at closely is what the validation did not see. */
+static status measure_test(trainer *t, train_finished *what, evaluation *seen, error *err)
+{
+    const image_subset *half = &t->parts.test, *whole = &t->parts.whole_test;
+    bool halved = t->parts.rule == DIVISION_HALVED;
+    if (halved)
+        TRY(measure_part(t, half, "test half", &what->test_half, seen, err));
+    TRY(measure_part(t, whole, "whole test set", &what->test_whole, halved ? NULL : seen, err));
+    what->tested = true;
+    if (seen->images > 0)
+        snapshots_evaluation(t, seen, "test.json", halved ? "test half" : "test", half->set,
+                             what->best_epoch);
+    return journal_test(&t->log, what, err);
 }
 
 /* The best checkpoint on the test set and, when one half of that validated, on the other. */
@@ -112,11 +150,11 @@ static status measure_best(trainer *t, train_finished *what, error *err)
     status result = checkpoint_load(best, t->net, err);
     free(best);
     TRY(result);
-    if (t->parts.rule == DIVISION_HALVED)
-        TRY(measure_part(t, &t->parts.test, "test half", &what->test_half, err));
-    TRY(measure_part(t, &t->parts.whole_test, "whole test set", &what->test_whole, err));
-    what->tested = true;
-    return journal_test(&t->log, what, err);
+    evaluation seen;
+    TRY(evaluation_create(&seen, &t->data.classes, !t->options->only_fine, err));
+    result = measure_test(t, what, &seen, err);
+    evaluation_free(&seen);
+    return result;
 }
 
 /* Whether the validation loss has not fallen for as long as --early-stop bears. Known from the
@@ -158,6 +196,7 @@ static status finish(trainer *t, bool complete, error *err)
     if (result == STATUS_INTERRUPTED) /* the last epoch's end has saved: a resumed run measures */
         return interrupted(t, err);
     TRY(result);
+    t->complete = complete;
     if (t->observer->finished)
         t->observer->finished(t->observer->context, &what);
     return STATUS_OK;
@@ -193,7 +232,7 @@ status train_start(const train_options *options, const train_observer *observer,
         trainer_announce(&t, false);
         result = run_epochs(&t, err);
     }
-    trainer_close(&t);
+    trainer_close(&t, result, err);
     return result;
 }
 
@@ -216,7 +255,7 @@ status train_resume(const char *run, const train_changes *changes, const train_o
         trainer_announce(&t, true);
         result = run_epochs(&t, err);
     }
-    trainer_close(&t);
+    trainer_close(&t, result, err);
     recipe_free(&kept);
     return result;
 }

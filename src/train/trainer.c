@@ -210,7 +210,7 @@ static status load_start(trainer *t, error *err)
     return STATUS_OK;
 }
 
-static size_t trained_size(trainer *t)
+size_t trainer_trained_size(const trainer *t)
 {
     size_t size = 0;
     for (size_t i = 0; i < network_parameter_count(t->net); i++) {
@@ -236,7 +236,7 @@ void trainer_announce(trainer *t, bool resumed)
         .test_images = t->parts.whole_test.count,
         .held_out = t->parts.rule == DIVISION_HELD_OUT,
         .parameters = network_size(t->net),
-        .trained_parameters = trained_size(t),
+        .trained_parameters = trainer_trained_size(t),
         .memory_bytes = network_memory_bytes(t->net),
         .step = t->state.step,
     };
@@ -257,12 +257,14 @@ bool trainer_limit_reached(const trainer *t, uint64_t steps)
 status trainer_save(trainer *t, bool best, error *err)
 {
     TRY(journal_sync(&t->log, &t->state.metrics_bytes, err));
+    tracking_flush(t);
     TRY(solver_get_loss_scale(t->solve, &t->state.scaling, err));
     return checkpoint_save(t->run.path, t->net, &t->data.classes, t->solve, &t->state, best, err);
 }
 
-void trainer_close(trainer *t)
+void trainer_close(trainer *t, status result, const error *why)
 {
+    tracking_end(t, result, why);
     journal_close(&t->log);
     if (t->net)
         solver_free(t->solve);
@@ -307,6 +309,7 @@ static status write_config(const trainer *t, const char *directory, error *err)
 static status create_run(trainer *t, error *err)
 {
     TRY(run_directory_begin(&t->run, err));
+    TRY(tracking_open(t, t->run.temporary, err));
     TRY(write_config(t, t->run.temporary, err));
     TRY(checkpoint_save(t->run.temporary, t->net, &t->data.classes, t->solve, &t->state, false,
                         err));
@@ -420,7 +423,9 @@ status trainer_begin(trainer *t, error *err)
     if (t->options->metrics)
         TRY(open_journal(t, false, err));
     TRY(create_run(t, err));
-    return t->options->metrics ? STATUS_OK : open_journal(t, false, err);
+    if (!t->options->metrics)
+        TRY(open_journal(t, false, err));
+    return tracking_begin(t, false, err);
 }
 
 /* The optimizer's state that belongs to the checkpoint `last`. */
@@ -462,7 +467,9 @@ static status load_state(trainer *t, error *err)
 status trainer_reopen(trainer *t, const char *run, error *err)
 {
     TRY(run_directory_open(&t->run, run, err));
+    TRY(tracking_open(t, run, err));
     TRY(prepare(t, err));
     TRY(load_state(t, err));
-    return open_journal(t, true, err);
+    TRY(open_journal(t, true, err));
+    return tracking_begin(t, true, err);
 }

@@ -9,6 +9,7 @@
 #include "train/journal.h"
 #include "train/loss_schedule.h"
 #include "train/run_directory.h"
+#include "train/tracking.h"
 #include "train/train.h"
 
 typedef struct trainer {
@@ -23,10 +24,12 @@ typedef struct trainer {
     network *net;
     solver *solve;
     journal log;
+    tracking track;
     training_state state;
     char *freeze;
     augment_list augment;
     loss_schedule weights;
+    bool complete; /* its last epoch is done and its best checkpoint measured */
     double epoch_started;
     uint64_t images_since; /* since epoch_started */
 } trainer;
@@ -35,8 +38,11 @@ typedef struct trainer {
 status trainer_begin(trainer *t, error *err);
 /* One that is there, as its last checkpoint left it. */
 status trainer_reopen(trainer *t, const char *run, error *err);
-/* Also after a failure of the two above. */
-void trainer_close(trainer *t);
+/* After either of the two above, with what became of the run. */
+void trainer_close(trainer *t, status result, const error *why);
+
+/* Elements of the parameters that learn. */
+size_t trainer_trained_size(const trainer *t);
 
 /* Tells the observer what is about to start. */
 void trainer_announce(trainer *t, bool resumed);

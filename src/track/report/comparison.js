@@ -95,7 +95,8 @@ function comparedRow(pair, [title, read]) {
         return null;
     const top = Math.max(...fine, ...both) > 0.5 ? 1 : Math.max(...fine, ...both, 1e-3) * 1.2;
     const difference = fine.length && both.length ? mean(both) - mean(fine) : null;
-    const sign = difference === null ? '' : difference >= 0 ? 'better' : 'worse';
+    const sign = difference === null || Math.abs(difference) < 5e-5
+        ? '' : difference > 0 ? 'better' : 'worse';
     return el('div', {class: 'compared'}, el('h4', {}, title),
               el('div', {class: 'sides'}, sideBar('only fine', 'fine', fine, top),
                  sideBar('coarse + fine', 'both', both, top)),

@@ -41,9 +41,9 @@ function viewOptions(evaluation) {
                 .filter(([parent]) => indicesOf(evaluation, Number(parent)).length)]];
 }
 
-function cellText(cell) {
+function cellText(cell, opens) {
     if (!cell)
-        return ['Point at a cell to read it, click to open its superclass.'];
+        return [`Point at a cell to read it${opens ? ', click to open its superclass' : ''}.`];
     return [el('strong', {}, cell.label), cell.label === cell.answer ? ' answered ' : ' taken for ',
             el('strong', {}, cell.answer), `: ${plural(cell.images, 'image', 'images')}, `,
             `${percent(cell.share, 1)} of the label`];
@@ -62,10 +62,11 @@ function confusionSection(runs) {
         return section('confusion', title, null,
                        emptyLine('No run has left an evaluation yet: training writes one when ' +
                                  'an epoch is the best so far.'));
-    const said = el('p', {class: 'said', role: 'status', id: 'matrix-said'}, cellText(null));
+    const said = el('p', {class: 'said', role: 'status', id: 'matrix-said'}, cellText(null, true));
     const views = el('span', {});
     const back = button('All classes', () => show('fine'), {id: 'matrix-back'});
-    const matrix = new Matrix(cell => said.replaceChildren(...cellText(cell)), view => show(view));
+    const tell = cell => said.replaceChildren(...cellText(cell, matrix.view.kind !== 'block'));
+    const matrix = new Matrix(tell, view => show(view));
     const show = choice => {
         const evaluation = chosenRun(runs).evaluation;
         setState({matrix: choice});
@@ -73,8 +74,8 @@ function confusionSection(runs) {
         views.replaceChildren(selectBox('Part of the matrix', viewOptions(evaluation),
                                         view.kind === 'block' ? choice : view.kind, show));
         back.disabled = view.kind === 'fine';
-        said.replaceChildren(...cellText(null));
         matrix.set(view);
+        tell(null);
     };
     document.addEventListener('run', () => show(state.matrix));
     show(state.matrix);

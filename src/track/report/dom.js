@@ -43,7 +43,8 @@ function emptyLine(text) {
 
 /* What may be wider than the page scrolls by itself, by keys too. */
 function scrollBox(label, content, kind = '') {
-    return el('div', {class: `scroll ${kind}`, role: 'region', tabindex: 0, 'aria-label': label}, content);
+    return el('div', {class: `scroll ${kind}`, role: 'region', tabindex: 0, 'aria-label': label},
+              content);
 }
 
 /* Options are [value, text]; in groups, [label, [options]]. */

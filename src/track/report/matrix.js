@@ -90,7 +90,8 @@ class Matrix {
     /* Strong cells are dark in the light theme and light in the dark one. */
     drawCounts(context) {
         const size = this.size;
-        context.font = `${Math.min(14, size / 2.6)}px ${getComputedStyle(document.body).fontFamily}`;
+        const family = getComputedStyle(document.body).fontFamily;
+        context.font = `${Math.min(14, size / 2.6)}px ${family}`;
         context.textAlign = 'center';
         context.textBaseline = 'middle';
         this.view.counts.forEach((row, r) => row.forEach((images, c) => {
@@ -126,7 +127,8 @@ class Matrix {
         const view = this.view;
         const groups = view.groups.length > 0;
         const names = list => list.map((name, from) => ({name, from, size: 1}));
-        const size = Math.max(8, Math.min(12, this.size * (groups ? view.groups[0].size : 1) - 2.5));
+        const pitch = this.size * (groups ? view.groups[0].size : 1);
+        const size = Math.max(8, Math.min(12, pitch - 2.5));
         context.font = `${size}px ${getComputedStyle(document.body).fontFamily}`;
         context.fillStyle = this.colours.muted;
         context.textBaseline = 'middle';

@@ -7,8 +7,8 @@ function parameterAxis(parameter, trials) {
     const given = texts.filter(text => text !== undefined && text !== null);
     const numeric = given.length > 0 && given.every(text => text !== '' && isFinite(Number(text)));
     return numeric && !parameter.values
-        ? numberAxis(parameter.name, parameter.log, trial => Number(trial.parameters[parameter.name]),
-                     given.map(Number))
+        ? numberAxis(parameter.name, parameter.log,
+                     trial => Number(trial.parameters[parameter.name]), given.map(Number))
         : wordAxis(parameter, given);
 }
 
@@ -20,7 +20,8 @@ function numberAxis(name, logarithmic, read, list) {
     const place = value => log ? Math.log(value / low) / Math.log(high / low)
                                : (value - low) / (high - low);
     const inner = log ? logarithmicTicks(low, high, 5) : linearTicks(low, high, 5);
-    return {name, note: log ? 'log' : '', ticks: inner.map(t => ({at: place(t), text: number(t, 3)})),
+    return {name, note: log ? 'log' : '',
+            ticks: inner.map(tick => ({at: place(tick), text: number(tick, 3)})),
             place: trial => {
                 const value = read(trial);
                 return isNumber(value) ? place(value) : null;

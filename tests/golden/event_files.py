@@ -2,7 +2,7 @@
 """Runs' event files against their metrics.jsonl, through TensorBoard's own readers.
 
     pip install tensorboard
-    python3 tests/golden/tensorboard.py RUN...
+    python3 tests/golden/event_files.py RUN...
 
 Every number of metrics.jsonl has to be in the event files under its tag and step, and nothing else
 under these tags; pictures, histograms and hyper-parameters have to decode. Exit code 1 when

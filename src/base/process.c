@@ -1,0 +1,52 @@
+/* See process.h. */
+#include "base/process.h"
+#include "base/file.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STARTED_FIELD = 22, NAME_FIELD = 2 }; /* of /proc/ID/stat, counted from 1 */
+
+/* The name, in brackets, may hold anything, brackets too: what follows the last one counts. */
+static void read_began(int64_t id, char began[32])
+{
+    char text[1024];
+    char *path = file_path("/proc/%lld/stat", (long long)id);
+    FILE *file = path ? fopen(path, "rb") : NULL;
+    size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    text[size] = '\0';
+    char *at = strrchr(text, ')');
+    for (int field = NAME_FIELD; at && field < STARTED_FIELD; field++)
+        at = strchr(at + 1, ' ');
+    began[0] = '\0';
+    if (at)
+        snprintf(began, 32, "%.*s", (int)strcspn(at + 1, " "), at + 1);
+    if (file)
+        fclose(file);
+    free(path);
+}
+
+process_name process_this(void)
+{
+    process_name p = {.id = getpid()};
+    gethostname(p.host, sizeof p.host - 1);
+    read_began(p.id, p.began);
+    return p;
+}
+
+bool process_lives(const char *host, int64_t id, const char *began, double beat, double now)
+{
+    char found[32];
+    process_name here = process_this();
+    if (!host || !began || id <= 0)
+        return false;
+    if (strcmp(host, here.host) != 0)
+        return now - beat < PROCESS_PATIENCE;
+    if (!*began)
+        return kill((pid_t)id, 0) == 0;
+    read_began(id, found);
+    return strcmp(found, began) == 0;
+}

@@ -1,0 +1,408 @@
+/* Checks a file event by event and has libyaml make its tree; see yaml_tree.h. */
+#include "base/yaml_tree.h"
+#include "base/file.h"
+#include "base/options.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { WORDS = 1024 }; /* bytes of a list of words in a message */
+
+/* ---- Errors ---- */
+
+size_t yaml_tree_line(const yaml_node_t *node)
+{
+    return node->start_mark.line + 1;
+}
+
+status yaml_tree_fail(const yaml_tree *tree, const yaml_node_t *node, error *err,
+                      const char *format, ...)
+{
+    char message[ERROR_CAPACITY];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    return error_set(err, STATUS_FAILED, "%s: line %zu: %s", tree->path, yaml_tree_line(node),
+                     message);
+}
+
+static status fail_parser(const yaml_tree *tree, const yaml_parser_t *parser, error *err)
+{
+    return error_set(err, STATUS_FAILED, "%s: line %zu: is no YAML: %s", tree->path,
+                     parser->problem_mark.line + 1,
+                     parser->problem ? parser->problem : "memory ran out");
+}
+
+/* ---- Loading ---- */
+
+static status fail_event(const yaml_tree *tree, const yaml_event_t *event, const char *message,
+                         error *err)
+{
+    return error_set(err, STATUS_FAILED, "%s: line %zu: %s", tree->path, event->start_mark.line + 1,
+                     message);
+}
+
+/* The anchor or the tag of what an event begins; NULL when it has none. */
+static const yaml_char_t *mark_of(const yaml_event_t *event)
+{
+    switch (event->type) {
+    case YAML_SCALAR_EVENT:
+        return event->data.scalar.anchor ? event->data.scalar.anchor : event->data.scalar.tag;
+    case YAML_SEQUENCE_START_EVENT:
+        return event->data.sequence_start.anchor ? event->data.sequence_start.anchor
+                                                 : event->data.sequence_start.tag;
+    case YAML_MAPPING_START_EVENT:
+        return event->data.mapping_start.anchor ? event->data.mapping_start.anchor
+                                                : event->data.mapping_start.tag;
+    default:
+        return NULL;
+    }
+}
+
+typedef struct event_counts {
+    int documents, depth;
+} event_counts;
+
+static status check_event(const yaml_tree *tree, const yaml_event_t *event, event_counts *counts,
+                          error *err)
+{
+    if (event->type == YAML_ALIAS_EVENT || mark_of(event))
+        return fail_event(tree, event,
+                          "anchors (&), aliases (*) and tags (!) are not supported; write the "
+                          "value itself, in quotes if it begins so",
+                          err);
+    if (event->type == YAML_DOCUMENT_START_EVENT && counts->documents++ == 1)
+        return fail_event(tree, event, "holds more than one document; make them files", err);
+    if (event->type == YAML_SEQUENCE_START_EVENT || event->type == YAML_MAPPING_START_EVENT)
+        counts->depth++;
+    if (event->type == YAML_SEQUENCE_END_EVENT || event->type == YAML_MAPPING_END_EVENT)
+        counts->depth--;
+    if (counts->depth > YAML_TREE_DEPTH)
+        return fail_event(tree, event, "is nested deeper than anything here has to be", err);
+    if (event->type == YAML_SCALAR_EVENT &&
+        strlen((const char *)event->data.scalar.value) != event->data.scalar.length)
+        return fail_event(tree, event, "holds a zero byte", err);
+    return STATUS_OK;
+}
+
+static status check_events(const yaml_tree *tree, yaml_parser_t *parser, error *err)
+{
+    event_counts counts = {0};
+    for (bool ended = false; !ended;) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(parser, &event))
+            return fail_parser(tree, parser, err);
+        status result = check_event(tree, &event, &counts, err);
+        ended = event.type == YAML_STREAM_END_EVENT;
+        yaml_event_delete(&event);
+        TRY(result);
+    }
+    return STATUS_OK;
+}
+
+static status make_document(yaml_tree *tree, yaml_parser_t *parser, error *err)
+{
+    if (!yaml_parser_load(parser, &tree->document))
+        return fail_parser(tree, parser, err);
+    tree->parsed = true;
+    return STATUS_OK;
+}
+
+/* Runs one of the two passes with a parser of its own. */
+static status parse(yaml_tree *tree, bool make, error *err)
+{
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser))
+        return error_memory(err, tree->path);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)tree->text, tree->size);
+    status result = make ? make_document(tree, &parser, err) : check_events(tree, &parser, err);
+    yaml_parser_delete(&parser);
+    return result;
+}
+
+/* A mapping's keys: few enough to compare each with each. */
+static status check_mapping(yaml_tree *tree, const yaml_node_t *mapping, error *err)
+{
+    for (size_t i = 0; i < yaml_tree_count(mapping); i++) {
+        yaml_node_t *key, *other, *value;
+        const char *text = yaml_tree_key(tree, mapping, i, &key, &value);
+        if (!text)
+            return yaml_tree_fail(tree, key, err, "a key has to be a single word");
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(yaml_tree_key(tree, mapping, j, &other, &value), text) == 0)
+                return yaml_tree_fail(tree, key, err, "'%s' is given twice, first in line %zu",
+                                      text, yaml_tree_line(other));
+    }
+    return STATUS_OK;
+}
+
+static status check_nodes(yaml_tree *tree, error *err)
+{
+    yaml_node_t *node;
+    for (int i = 1; (node = yaml_document_get_node(&tree->document, i)) != NULL; i++) {
+        if (node->type == YAML_SCALAR_NODE)
+            continue;
+        if (yaml_tree_count(node) > YAML_TREE_ITEMS)
+            return yaml_tree_fail(tree, node, err, "has %zu entries, more than the %d allowed",
+                                  yaml_tree_count(node), YAML_TREE_ITEMS);
+        if (node->type == YAML_MAPPING_NODE)
+            TRY(check_mapping(tree, node, err));
+    }
+    return STATUS_OK;
+}
+
+/* With the text at hand. */
+static status build(yaml_tree *tree, error *err)
+{
+    if (strlen(tree->text) != tree->size)
+        return error_set(err, STATUS_FAILED, "%s: holds zero bytes; save it as UTF-8", tree->path);
+    TRY(parse(tree, false, err));
+    TRY(parse(tree, true, err));
+    const yaml_node_t *root = yaml_tree_root(tree);
+    if (!root)
+        return error_set(err, STATUS_FAILED, "%s: line 1: is empty; expected lines of 'key: value'",
+                         tree->path);
+    if (root->type != YAML_MAPPING_NODE)
+        return yaml_tree_fail(tree, root, err, "expected lines of 'key: value'");
+    return check_nodes(tree, err);
+}
+
+status yaml_tree_load(const char *path, yaml_tree *tree, error *err)
+{
+    *tree = (yaml_tree){.path = path};
+    unsigned char *text;
+    TRY(file_read(path, YAML_TREE_BYTES, &text, &tree->size, err));
+    tree->text = (char *)text;
+    return build(tree, err);
+}
+
+status yaml_tree_read(const char *path, const char *text, size_t size, yaml_tree *tree, error *err)
+{
+    *tree = (yaml_tree){.path = path, .text = malloc(size + 1), .size = size};
+    if (!tree->text)
+        return error_memory(err, path);
+    memcpy(tree->text, text, size);
+    tree->text[size] = '\0';
+    return build(tree, err);
+}
+
+void yaml_tree_free(yaml_tree *tree)
+{
+    if (tree->parsed)
+        yaml_document_delete(&tree->document);
+    free(tree->text);
+    *tree = (yaml_tree){0};
+}
+
+/* ---- Nodes ---- */
+
+yaml_node_t *yaml_tree_root(yaml_tree *tree)
+{
+    return yaml_document_get_root_node(&tree->document);
+}
+
+size_t yaml_tree_count(const yaml_node_t *node)
+{
+    if (node->type == YAML_MAPPING_NODE)
+        return (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
+    if (node->type == YAML_SEQUENCE_NODE)
+        return (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+    return 0;
+}
+
+const char *yaml_tree_key(yaml_tree *tree, const yaml_node_t *mapping, size_t index,
+                          yaml_node_t **key, yaml_node_t **value)
+{
+    const yaml_node_pair_t *pair = &mapping->data.mapping.pairs.start[index];
+    *key = yaml_document_get_node(&tree->document, pair->key);
+    *value = yaml_document_get_node(&tree->document, pair->value);
+    return (*key)->type == YAML_SCALAR_NODE ? yaml_tree_text(*key) : NULL;
+}
+
+yaml_node_t *yaml_tree_item(yaml_tree *tree, const yaml_node_t *list, size_t index)
+{
+    return yaml_document_get_node(&tree->document, list->data.sequence.items.start[index]);
+}
+
+yaml_node_t *yaml_tree_find(yaml_tree *tree, const yaml_node_t *mapping, const char *key)
+{
+    yaml_node_t *at, *value;
+    for (size_t i = 0; i < yaml_tree_count(mapping); i++)
+        if (strcmp(yaml_tree_key(tree, mapping, i, &at, &value), key) == 0)
+            return value;
+    return NULL;
+}
+
+const char *yaml_tree_text(const yaml_node_t *scalar)
+{
+    return (const char *)scalar->data.scalar.value;
+}
+
+static bool is_plain(const yaml_node_t *node)
+{
+    return node->type == YAML_SCALAR_NODE && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
+
+bool yaml_tree_is_null(const yaml_node_t *node)
+{
+    const char *text = yaml_tree_text(node);
+    return is_plain(node) && (!*text || strcmp(text, "~") == 0 || strcasecmp(text, "null") == 0);
+}
+
+bool yaml_tree_is_number(const yaml_node_t *node, double *value, bool *whole)
+{
+    if (!is_plain(node))
+        return false;
+    const char *text = yaml_tree_text(node);
+    char *end;
+    *value = strtod(text, &end);
+    if (whole)
+        *whole = strspn(text, "+-0123456789") == strlen(text);
+    /* Digits, signs, point and exponent only: strtod also knows words and hexadecimal numbers. */
+    return end != text && !*end && strspn(text, "+-.0123456789eE") == strlen(text) &&
+           isfinite(*value);
+}
+
+bool yaml_tree_is_flag(const yaml_node_t *node, bool *value)
+{
+    if (!is_plain(node))
+        return false;
+    *value = strcasecmp(yaml_tree_text(node), "true") == 0;
+    return *value || strcasecmp(yaml_tree_text(node), "false") == 0;
+}
+
+status yaml_tree_expect(const yaml_tree *tree, const yaml_node_t *node, yaml_node_type_t type,
+                        const char *name, error *err)
+{
+    if (node->type == type)
+        return STATUS_OK;
+    return yaml_tree_fail(tree, node, err, "%s has to be %s", name,
+                          type == YAML_MAPPING_NODE    ? "a mapping, lines of 'key: value' below it"
+                          : type == YAML_SEQUENCE_NODE ? "a list, as [a, b]"
+                                                       : "a single value");
+}
+
+/* "a, b or c". */
+static void join_words(const char *const *words, char text[WORDS])
+{
+    text[0] = '\0';
+    for (size_t i = 0; words[i]; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, WORDS - used, "%s%s",
+                 i == 0         ? ""
+                 : words[i + 1] ? ", "
+                                : " or ",
+                 words[i]);
+    }
+}
+
+/* "'word' is WHAT; did you mean X?", or the known words where none is near. */
+static status fail_word(const yaml_tree *tree, const yaml_node_t *node, const char *what,
+                        const char *const *known, error *err)
+{
+    options_guess guess = {0};
+    char all[WORDS];
+    for (size_t i = 0; known[i]; i++)
+        options_guess_among(&guess, yaml_tree_text(node), known[i]);
+    if (guess.best)
+        return yaml_tree_fail(tree, node, err, "'%s' is %s; did you mean %s?", yaml_tree_text(node),
+                              what, guess.best);
+    join_words(known, all);
+    return yaml_tree_fail(tree, node, err, "'%s' is %s; expected %s", yaml_tree_text(node), what,
+                          all);
+}
+
+static bool find_word(const char *const *words, const char *word, int *index)
+{
+    for (int i = 0; words[i]; i++)
+        if (strcmp(words[i], word) == 0) {
+            *index = i;
+            return true;
+        }
+    return false;
+}
+
+status yaml_tree_check_keys(yaml_tree *tree, const yaml_node_t *mapping, const char *const *known,
+                            const char *of, error *err)
+{
+    for (size_t i = 0; i < yaml_tree_count(mapping); i++) {
+        int index;
+        char what[128];
+        yaml_node_t *key, *value;
+        if (find_word(known, yaml_tree_key(tree, mapping, i, &key, &value), &index))
+            continue;
+        snprintf(what, sizeof what, "no key of %s", of);
+        return fail_word(tree, key, what, known, err);
+    }
+    return STATUS_OK;
+}
+
+/* ---- Values by key ---- */
+
+status yaml_tree_read_text(yaml_tree *tree, const yaml_node_t *mapping, const char *key,
+                           const char **value, error *err)
+{
+    const yaml_node_t *node = yaml_tree_find(tree, mapping, key);
+    if (!node)
+        return STATUS_OK;
+    TRY(yaml_tree_expect(tree, node, YAML_SCALAR_NODE, key, err));
+    if (!*yaml_tree_text(node) || yaml_tree_is_null(node))
+        return yaml_tree_fail(tree, node, err, "%s is empty", key);
+    *value = yaml_tree_text(node);
+    return STATUS_OK;
+}
+
+status yaml_tree_read_number(yaml_tree *tree, const yaml_node_t *mapping, const char *key,
+                             double *value, error *err)
+{
+    const yaml_node_t *node = yaml_tree_find(tree, mapping, key);
+    double number;
+    if (!node)
+        return STATUS_OK;
+    if (!yaml_tree_is_number(node, &number, NULL))
+        return yaml_tree_fail(tree, node, err, "%s has to be a number", key);
+    *value = number;
+    return STATUS_OK;
+}
+
+status yaml_tree_read_count(yaml_tree *tree, const yaml_node_t *mapping, const char *key,
+                            int *value, error *err)
+{
+    const yaml_node_t *node = yaml_tree_find(tree, mapping, key);
+    double number;
+    bool whole;
+    if (!node)
+        return STATUS_OK;
+    if (!yaml_tree_is_number(node, &number, &whole) || !whole || number < 1 || number > INT_MAX)
+        return yaml_tree_fail(tree, node, err, "%s has to be a whole number from 1 up", key);
+    *value = (int)number;
+    return STATUS_OK;
+}
+
+status yaml_tree_read_flag(yaml_tree *tree, const yaml_node_t *mapping, const char *key,
+                           bool *value, error *err)
+{
+    const yaml_node_t *node = yaml_tree_find(tree, mapping, key);
+    if (node && !yaml_tree_is_flag(node, value))
+        return yaml_tree_fail(tree, node, err, "%s has to be true or false", key);
+    return STATUS_OK;
+}
+
+status yaml_tree_read_choice(yaml_tree *tree, const yaml_node_t *mapping, const char *key,
+                             const char *const *words, int *index, error *err)
+{
+    const yaml_node_t *node = yaml_tree_find(tree, mapping, key);
+    char what[128];
+    if (!node)
+        return STATUS_OK;
+    TRY(yaml_tree_expect(tree, node, YAML_SCALAR_NODE, key, err));
+    if (find_word(words, yaml_tree_text(node), index))
+        return STATUS_OK;
+    snprintf(what, sizeof what, "no %s", key);
+    return fail_word(tree, node, what, words, err);
+}

@@ -1,0 +1,275 @@
+/* `hcnn-cl runs`: the store of runs: lists, compares, records, deletes. */
+#include "base/file.h"
+#include "base/words.h"
+#include "commands/commands.h"
+#include "commands/runs_choice.h"
+#include "commands/runs_compare.h"
+#include "commands/runs_table.h"
+#include "track/run_values.h"
+#include "train/record.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char default_columns[] =
+    "name,state,epoch,step,validation/loss,validation/coarse_top1,validation/fine_top1,"
+    "test/coarse_top1,test/fine_top1,seconds,started";
+
+typedef struct runs_options {
+    const char *store, *where, *sort, *columns;
+    int limit;
+    bool json, compare, add, remove, keep_files;
+} runs_options;
+
+/* What the command works on. */
+typedef struct listing {
+    const runs_options *options;
+    run_store *store;
+    runs_choice choice;
+} listing;
+
+/* ---- Listing ---- */
+
+/* A line of JSON: the whole record, and the columns that were asked for. */
+static status print_run(const listing *l, const run_record *r, const words *columns, error *err)
+{
+    bool known;
+    json_t *line = json_pack("{s:s, s:s, s:s, s:f, s:f, s:I, s:O, s:O}", "name", r->name, "state",
+                             run_state_name(r->state), "directory", r->directory, "started",
+                             r->started, "updated", r->updated, "step", (json_int_t)r->step,
+                             "config", r->config, "summary", r->summary);
+    static const char *const texts[] = {"ended", "message", "version", "device", "driver", "host"};
+    status result = line ? STATUS_OK : error_memory(err, r->name);
+    for (size_t i = 0; result == STATUS_OK && i < sizeof texts / sizeof texts[0]; i++) {
+        json_t *value;
+        result = run_value(l->store, r, texts[i], &value, &known, err);
+        json_object_set_new(line, texts[i], result == STATUS_OK ? value : NULL);
+    }
+    for (size_t i = 0; result == STATUS_OK && i < columns->count; i++) {
+        json_t *value;
+        if (json_object_get(line, columns->texts[i]))
+            continue;
+        result = run_value(l->store, r, columns->texts[i], &value, &known, err);
+        json_object_set_new(line, columns->texts[i], result == STATUS_OK ? value : NULL);
+    }
+    if (result == STATUS_OK)
+        runs_print_line(line);
+    json_decref(line);
+    return result;
+}
+
+/* A column that means nothing in any run is a slip. */
+static status check_column(const listing *l, const char *key, bool known, error *err)
+{
+    if (known || l->choice.count == 0 || !l->options->columns)
+        return STATUS_OK;
+    return error_set(err, STATUS_USAGE,
+                     "--columns: '%s' is no fact of these runs, no option and no metric that they "
+                     "logged; --json shows all",
+                     key);
+}
+
+static status print_rows(const listing *l, const words *columns, error *err)
+{
+    size_t total = l->choice.count * columns->count;
+    json_t **cells = calloc(total ? total : 1, sizeof *cells);
+    status result = cells ? STATUS_OK : error_memory(err, "the table of runs");
+    for (size_t c = 0; result == STATUS_OK && c < columns->count; c++) {
+        bool any = false;
+        for (size_t r = 0; result == STATUS_OK && r < l->choice.count; r++) {
+            bool known = false;
+            result = run_value(l->store, l->choice.runs[r], columns->texts[c],
+                               &cells[r * columns->count + c], &known, err);
+            any |= known;
+        }
+        if (result == STATUS_OK)
+            result = check_column(l, columns->texts[c], any, err);
+    }
+    if (result == STATUS_OK && l->choice.count == 0)
+        puts("no runs");
+    else if (result == STATUS_OK)
+        runs_print_table((const char *const *)columns->texts, columns->count, cells,
+                         l->choice.count);
+    runs_free_cells(cells, total);
+    return result;
+}
+
+static status list_runs(const listing *l, error *err)
+{
+    words columns;
+    const char *asked = l->options->columns;
+    TRY(words_split(asked ? asked : default_columns, &columns, err));
+    status result = STATUS_OK;
+    if (l->options->json)
+        for (size_t i = 0; result == STATUS_OK && i < l->choice.count; i++)
+            result = print_run(l, l->choice.runs[i], &columns, err);
+    else
+        result = print_rows(l, &columns, err);
+    words_free(&columns);
+    return result;
+}
+
+/* ---- Deleting and adding ---- */
+
+/* The directory only where it is a run's, and under its lock. */
+static status remove_directory(const run_record *r, error *err)
+{
+    int lock;
+    if (!file_is_directory(r->directory))
+        return STATUS_OK;
+    char *config = file_path("%s/config.json", r->directory);
+    if (!config)
+        return error_memory(err, r->directory);
+    bool is_run = file_exists(config);
+    free(config);
+    if (!is_run)
+        return error_set(err, STATUS_FAILED,
+                         "%s: holds no config.json, so it is no run's directory any more, and "
+                         "stays; --keep-files forgets the run alone",
+                         r->directory);
+    TRY(file_lock(r->directory, &lock, err));
+    status result = file_remove_tree(r->directory, err);
+    file_unlock(lock);
+    return result;
+}
+
+static status delete_runs(const listing *l, error *err)
+{
+    for (size_t i = 0; i < l->choice.count; i++) {
+        const run_record *r = l->choice.runs[i];
+        if (r->state == RUN_RUNNING)
+            return error_set(err, STATUS_FAILED,
+                             "%s: is running; end it first (Ctrl-C, or a TERM signal, saves)",
+                             r->name);
+        if (!l->options->keep_files)
+            TRY(remove_directory(r, err));
+        TRY(run_store_delete(l->store, r->id, err));
+        printf("%s: deleted%s\n", r->name,
+               l->options->keep_files ? " from the store; its files stay" : "");
+    }
+    return STATUS_OK;
+}
+
+static status add_runs(const operands *names, error *err)
+{
+    for (int i = 0; i < names->count; i++) {
+        char *path;
+        TRY(record_run(names->values[i], &path, err));
+        printf("%s: recorded in %s\n", names->values[i], path);
+        free(path);
+    }
+    return STATUS_OK;
+}
+
+/* ---- The command ---- */
+
+static status act(listing *l, const operands *names, error *err)
+{
+    const runs_options *o = l->options;
+    runs_choice *c = &l->choice;
+    TRY(runs_choice_make(l->store, o->store, names, c, err));
+    if (o->remove)
+        return delete_runs(l, err);
+    if (o->where)
+        TRY(runs_choice_filter(c, o->where, err));
+    if (o->sort)
+        TRY(runs_choice_sort(c, o->sort, err));
+    if (o->limit > 0 && c->count > (size_t)o->limit)
+        c->count = (size_t)o->limit;
+    return o->compare ? runs_compare(c, o->json, err) : list_runs(l, err);
+}
+
+static status check(const runs_options *o, const operands *names, error *err)
+{
+    if (o->add + o->remove + o->compare > 1)
+        return error_set(err, STATUS_USAGE, "--add, --delete and --compare exclude each other");
+    if ((o->add || o->remove) && names->count == 0)
+        return error_set(err, STATUS_USAGE, "%s needs the names of runs",
+                         o->add ? "--add" : "--delete");
+    if ((o->add || o->remove) && (o->where || o->sort || o->columns || o->limit))
+        return error_set(err, STATUS_USAGE, "%s takes names of runs and no filter",
+                         o->add ? "--add" : "--delete");
+    if (o->keep_files && !o->remove)
+        return error_set(err, STATUS_USAGE, "--keep-files belongs to --delete");
+    return STATUS_OK;
+}
+
+/* The store that the first operand with a directory stands in, else the usual one. */
+static char *find_store(const runs_options *o, const operands *names)
+{
+    for (int i = 0; !o->store && i < names->count; i++)
+        if (strchr(names->values[i], '/'))
+            return run_store_path_of(names->values[i]);
+    return file_path("%s", o->store ? o->store : "runs/runs.db");
+}
+
+static status run(runs_options *o, const operands *names, error *err)
+{
+    TRY(check(o, names, err));
+    if (o->add)
+        return add_runs(names, err);
+    char *store = find_store(o, names);
+    if (!store)
+        return error_memory(err, "the store's path");
+    o->store = store;
+    listing l = {.options = o};
+    status result =
+        file_exists(store)
+            ? run_store_open(store, false, &l.store, err)
+            : error_set(err, STATUS_FAILED,
+                        "%s: there is no store of runs; a training run makes it, beside "
+                        "its directory; --store names another",
+                        store);
+    if (result == STATUS_OK)
+        result = act(&l, names, err);
+    runs_choice_free(&l.choice);
+    run_store_close(l.store);
+    free(store);
+    return result;
+}
+
+int command_runs(int argc, char **argv)
+{
+    runs_options o = {0};
+    const option_spec options[] = {
+        OPTION_ROW_STRING("store", &o.store, "FILE", "the store",
+                          .fallback = "runs/runs.db, or the one beside the run that is named"),
+        OPTION_ROW_STRING("where", &o.where, "CONDITIONS",
+                          "only runs of which all hold, with commas between: state=finished, "
+                          "lr<0.01, validation/fine_top1>=0.5",
+                          .fallback = "all runs"),
+        OPTION_ROW_STRING("sort", &o.sort, "KEY", "by this value, rising; -KEY: falling",
+                          .fallback = "when they began"),
+        OPTION_ROW_STRING("columns", &o.columns, "KEYS",
+                          "what to show: name, state, step, started, seconds, device, version, "
+                          "options, metrics (their best value), with commas between",
+                          .fallback = "the usual ones"),
+        OPTION_ROW_INT("limit", &o.limit, 0, INT_MAX, "show so many; 0: all"),
+        OPTION_ROW_FLAG("compare", &o.compare,
+                        "show side by side what differs between runs, and their metrics"),
+        OPTION_ROW_FLAG("add", &o.add,
+                        "record runs from their directories, in the place of their records"),
+        OPTION_ROW_FLAG("delete", &o.remove, "delete runs: their records and their directories"),
+        OPTION_ROW_FLAG("keep-files", &o.keep_files, "with --delete: the records alone"),
+        OPTION_ROW_FLAG("json", &o.json, "print lines of JSON"),
+        {0},
+    };
+    const command_line line = {
+        .usage = "runs [OPTION]... [RUN]...",
+        .summary = "Lists training runs with their state and best metrics. A run that says it is "
+                   "running and that no process holds was killed.",
+        .example = "hcnn-cl runs --where 'backbone=resnet18' --sort -validation/fine_top1",
+        .options = options,
+        .takes_operands = true,
+    };
+    operands rest;
+    int exit_code;
+    error err;
+    if (!command_options(&line, argc, argv, &rest, &exit_code))
+        return exit_code;
+    status result = run(&o, &rest, &err);
+    options_free(&rest);
+    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+}

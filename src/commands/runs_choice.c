@@ -1,0 +1,145 @@
+/* See runs_choice.h. */
+#include "commands/runs_choice.h"
+#include "base/words.h"
+#include "track/run_values.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The last part of a path that may end in slashes. */
+static char *name_of(const char *run)
+{
+    size_t length = strlen(run);
+    while (length > 1 && run[length - 1] == '/')
+        length--;
+    const char *start = run + length;
+    while (start > run && start[-1] != '/')
+        start--;
+    return strndup(start, (size_t)(run + length - start));
+}
+
+static status choose_named(runs_choice *l, const char *store_path, const char *operand, error *err)
+{
+    char *name = name_of(operand);
+    if (!name)
+        return error_memory(err, operand);
+    size_t i = 0;
+    while (i < l->all.count && strcmp(l->all.runs[i].name, name) != 0)
+        i++;
+    if (i < l->all.count)
+        l->runs[l->count++] = &l->all.runs[i];
+    free(name);
+    return i < l->all.count
+               ? STATUS_OK
+               : error_set(err, STATUS_FAILED,
+                           "%s: knows no run %s; `hcnn-cl runs` lists those that it knows, and "
+                           "`hcnn-cl runs --add DIRECTORY` records one that has a directory there",
+                           store_path, operand);
+}
+
+static status choose(runs_choice *l, const char *store_path, const operands *names, error *err)
+{
+    size_t most = l->all.count + (size_t)names->count;
+    l->runs = calloc(most ? most : 1, sizeof(run_record *));
+    if (!l->runs)
+        return error_memory(err, "the list of runs");
+    for (size_t i = 0; names->count == 0 && i < l->all.count; i++)
+        l->runs[l->count++] = &l->all.runs[i];
+    for (int i = 0; i < names->count; i++)
+        TRY(choose_named(l, store_path, names->values[i], err));
+    return STATUS_OK;
+}
+
+status runs_choice_make(run_store *store, const char *store_path, const operands *names,
+                        runs_choice *made, error *err)
+{
+    *made = (runs_choice){.store = store};
+    TRY(run_store_list(store, &made->all, err));
+    return choose(made, store_path, names, err);
+}
+
+void runs_choice_free(runs_choice *c)
+{
+    free(c->runs);
+    run_list_free(&c->all);
+    *c = (runs_choice){0};
+}
+
+/* The value by which a run is filtered and ordered; null where it has none. */
+static status value_of(const runs_choice *l, const run_record *run, const char *key, json_t **value,
+                       error *err)
+{
+    bool known;
+    return run_value(l->store, run, key, value, &known, err);
+}
+
+/* Keeps those of which the condition holds. */
+static status keep(runs_choice *l, const run_condition *condition, error *err)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        json_t *value;
+        TRY(value_of(l, l->runs[i], condition->key, &value, err));
+        if (run_condition_holds(condition, value))
+            l->runs[kept++] = l->runs[i];
+        json_decref(value);
+    }
+    l->count = kept;
+    return STATUS_OK;
+}
+
+status runs_choice_filter(runs_choice *l, const char *text, error *err)
+{
+    words conditions = {0};
+    status result = words_split(text, &conditions, err);
+    for (size_t i = 0; result == STATUS_OK && i < conditions.count; i++) {
+        run_condition c;
+        const char *one = conditions.texts[i];
+        result = run_condition_parse(one, strlen(one), &c, err);
+        if (result == STATUS_OK)
+            result = keep(l, &c, err);
+        else
+            result = error_prefix(err, result, "--where");
+        run_condition_free(&c);
+    }
+    words_free(&conditions);
+    return result;
+}
+
+/* A run with what it is ordered by. */
+typedef struct ranked {
+    run_record *run;
+    json_t *value;
+    int sign;
+    size_t place; /* so that equals keep their order */
+} ranked;
+
+/* Those without a value come last in either direction. */
+static int compare_ranked(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    bool none = json_is_null(x->value) || json_is_null(y->value);
+    int order = run_value_compare(x->value, y->value) * (none ? 1 : x->sign);
+    return order ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+status runs_choice_sort(runs_choice *l, const char *key, error *err)
+{
+    int sign = *key == '-' ? -1 : 1;
+    key += *key == '-';
+    ranked *order = calloc(l->count ? l->count : 1, sizeof *order);
+    status result = order ? STATUS_OK : error_memory(err, "the order of runs");
+    for (size_t i = 0; result == STATUS_OK && i < l->count; i++) {
+        order[i] = (ranked){l->runs[i], NULL, sign, i};
+        result = value_of(l, l->runs[i], key, &order[i].value, err);
+    }
+    if (result == STATUS_OK)
+        qsort(order, l->count, sizeof *order, compare_ranked);
+    for (size_t i = 0; order && i < l->count; i++) {
+        if (result == STATUS_OK)
+            l->runs[i] = order[i].run;
+        json_decref(order[i].value);
+    }
+    free(order);
+    return result;
+}

@@ -1,0 +1,95 @@
+/* See runs_compare.h. */
+#include "commands/runs_compare.h"
+#include "base/words.h"
+#include "commands/runs_table.h"
+#include "track/run_values.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Options whose values differ are worth a row; "data" of two machines may, too. */
+static status add_differing(const runs_choice *l, words *keys, error *err)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(l->runs[0]->config, key, value)
+    {
+        bool differs = false;
+        for (size_t i = 1; i < l->count; i++)
+            differs |= !json_equal(value, json_object_get(l->runs[i]->config, key));
+        if (differs)
+            TRY(words_add(keys, key, strlen(key), err));
+    }
+    return STATUS_OK;
+}
+
+/* Each metric that one of them logged, once an epoch. */
+static status add_metrics(const runs_choice *l, words *keys, error *err)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        char **names;
+        size_t count;
+        status result = run_store_names(l->store, l->runs[i]->id, &names, &count, err);
+        for (size_t n = 0; result == STATUS_OK && n < count; n++)
+            if (strchr(names[n], '/') && !words_hold(keys, names[n]))
+                result = words_add(keys, names[n], strlen(names[n]), err);
+        run_names_free(names, count);
+        TRY(result);
+    }
+    return STATUS_OK;
+}
+
+static void print_comparison(const runs_choice *l, bool json, const words *keys,
+                             json_t *const *cells, const char **names)
+{
+    if (!json) {
+        runs_print_comparison(names, l->count, (const char *const *)keys->texts, cells,
+                              keys->count);
+        return;
+    }
+    for (size_t k = 0; k < keys->count; k++) {
+        json_t *values = json_object();
+        for (size_t r = 0; r < l->count; r++)
+            json_object_set(values, names[r], cells[k * l->count + r]);
+        json_t *line = json_pack("{s:s, s:o}", "key", keys->texts[k], "values", values);
+        runs_print_line(line);
+        json_decref(line);
+    }
+}
+
+static status fill_comparison(const runs_choice *l, bool json, const words *keys, error *err)
+{
+    size_t total = keys->count * l->count;
+    json_t **cells = calloc(total ? total : 1, sizeof *cells);
+    bool known;
+    const char **names = calloc(l->count, sizeof *names);
+    status result = cells && names ? STATUS_OK : error_memory(err, "the comparison of runs");
+    for (size_t i = 0; result == STATUS_OK && i < total; i++)
+        result = run_value(l->store, l->runs[i % l->count], keys->texts[i / l->count], &cells[i],
+                           &known, err);
+    for (size_t r = 0; result == STATUS_OK && r < l->count; r++)
+        names[r] = l->runs[r]->name;
+    if (result == STATUS_OK)
+        print_comparison(l, json, keys, cells, names);
+    runs_free_cells(cells, total);
+    free(names);
+    return result;
+}
+
+status runs_compare(const runs_choice *l, bool json, error *err)
+{
+    static const char own[] = "state,step,seconds,device,version";
+    words keys;
+    if (l->count < 2)
+        return error_set(err, STATUS_USAGE, "--compare needs two runs or more; there %s %zu",
+                         l->count == 1 ? "is" : "are", l->count);
+    status result = words_split(own, &keys, err);
+    if (result == STATUS_OK)
+        result = add_differing(l, &keys, err);
+    if (result == STATUS_OK)
+        result = add_metrics(l, &keys, err);
+    if (result == STATUS_OK)
+        result = fill_comparison(l, json, &keys, err);
+    words_free(&keys);
+    return result;
+}

@@ -1,0 +1,11 @@
+/* Runs side by side: the options in which they differ, and their metrics. */
+#ifndef HCNN_COMMANDS_RUNS_COMPARE_H
+#define HCNN_COMMANDS_RUNS_COMPARE_H
+
+#include "commands/runs_choice.h"
+
+/* Prints a table, or with json a line {"key":..,"values":{RUN:..}} for each row of it. Fewer than
+ * two runs are STATUS_USAGE. */
+status runs_compare(const runs_choice *c, bool json, error *err);
+
+#endif

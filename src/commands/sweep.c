@@ -1,0 +1,255 @@
+/* `hcnn-cl sweep`: an agent that works on a sweep, and what the sweep found. */
+#include "base/file.h"
+#include "base/progress.h"
+#include "commands/commands.h"
+#include "commands/sweep_table.h"
+#include "sweep/agent.h"
+#include "sweep/summary.h"
+#include "train/config.h"
+#include "train/metric_lines.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct sweep_options {
+    const char *store, *devices, *name;
+    int count, jobs;
+    uint64_t seed;
+    bool jobs_given, summary, json;
+} sweep_options;
+
+/* All that the command works with. */
+typedef struct session {
+    const sweep_options *options;
+    train_options unused; /* the rows need targets */
+    option_spec rows[CONFIG_ROWS];
+    sweep_file file;
+    words extra;
+    run_store *runs;
+    sweep_store store;
+    progress bar;
+} session;
+
+/* ---- What a person sees ---- */
+
+static void show_began(void *context, const sweep_trial *t, const char *parameters, bool resumed,
+                       const sampler_advice *advice)
+{
+    session *s = context;
+    progress_clear(&s->bar);
+    printf("%s %s  %s", t->run, resumed ? "goes on" : "begins", parameters);
+    if (advice && isfinite(advice->predicted))
+        printf("  (expected %.4g +- %.2g)",
+               s->file.maximize ? -advice->predicted : advice->predicted, advice->deviation);
+    putchar('\n');
+    fflush(stdout);
+}
+
+static void show_ended(void *context, const sweep_trial *t)
+{
+    session *s = context;
+    progress_clear(&s->bar);
+    printf("%s %s", t->run, sweep_trial_state_name(t->state));
+    if (t->has_objective)
+        printf("  %s %g", s->file.metric, s->file.maximize ? -t->objective : t->objective);
+    printf("%s%s\n", t->message ? "  " : "", t->message ? t->message : "");
+    fflush(stdout);
+}
+
+static void show_waiting(void *context, size_t over, size_t begun, size_t most)
+{
+    session *s = context;
+    char text[64];
+    snprintf(text, sizeof text, "%zu going on", begun - over);
+    progress_draw(&s->bar, "runs", over, most ? most : begun + 1, text);
+}
+
+/* ---- Beginning ---- */
+
+/* Words behind FILE go to every run. */
+static status take_words(session *s, const operands *line, error *err)
+{
+    for (int i = 1; i < line->count; i++)
+        TRY(words_add(&s->extra, line->values[i], strlen(line->values[i]), err));
+    return STATUS_OK;
+}
+
+static status set_name(session *s, error *err)
+{
+    if (!s->options->name)
+        return STATUS_OK;
+    free(s->file.name);
+    s->file.name = file_path("%s", s->options->name);
+    return s->file.name ? STATUS_OK : error_memory(err, s->options->name);
+}
+
+/* It becomes a part of directories' names. */
+static status check_name(const char *name, error *err)
+{
+    if (*name && *name != '.' && !strchr(name, '/'))
+        return STATUS_OK;
+    return error_set(err, STATUS_USAGE,
+                     "the sweep's name '%s' cannot be the beginning of its runs' directories; give "
+                     "another --name",
+                     name);
+}
+
+static status open_store(session *s, bool create, error *err)
+{
+    const char *path = s->options->store;
+    char *parent = file_parent(path);
+    status result = parent ? STATUS_OK : error_memory(err, path);
+    if (result == STATUS_OK && create)
+        result = file_make_directory(parent, err);
+    if (result == STATUS_OK)
+        result = run_store_open(path, create, &s->runs, err);
+    free(parent);
+    return result;
+}
+
+static status begin(session *s, const operands *line, error *err)
+{
+    bool joined;
+    TRY(sweep_file_load(line->values[0], s->rows, metric_names, &s->file, err));
+    TRY(set_name(s, err));
+    TRY(check_name(s->file.name, err));
+    TRY(take_words(s, line, err));
+    TRY(open_store(s, true, err));
+    const sweep_terms terms = {s->file.name, s->file.text, &s->extra, s->options->seed};
+    TRY(sweep_store_open(s->runs, &terms, &s->store, &joined, err));
+    for (size_t i = 0; i < s->file.note_count; i++)
+        command_warn("%s: %s", s->file.path, s->file.notes[i]);
+    if (!s->options->json)
+        printf("sweep %s%s in %s\n", s->file.name, joined ? ", which goes on," : "",
+               s->options->store);
+    return STATUS_OK;
+}
+
+/* One that was begun, by its name. */
+static status find(session *s, const char *name, error *err)
+{
+    char *text;
+    TRY(open_store(s, false, err));
+    TRY(sweep_store_find(s->runs, name, &s->store, &text, &s->extra, err));
+    status result = sweep_file_read(name, text, s->rows, metric_names, &s->file, err);
+    free(text);
+    if (result != STATUS_OK)
+        return result;
+    free(s->file.name);
+    s->file.name = file_path("%s", name);
+    return s->file.name ? STATUS_OK : error_memory(err, name);
+}
+
+/* ---- Working ---- */
+
+static status work(session *s, error *err)
+{
+    words devices = {0};
+    const sweep_options *o = s->options;
+    status result = o->devices ? words_split(o->devices, &devices, err) : STATUS_OK;
+    const agent_options options = {
+        .program = command_program(),
+        .devices = (const char *const *)devices.texts,
+        .device_count = (int)devices.count,
+        .jobs = o->jobs_given       ? o->jobs
+                : devices.count > 0 ? (int)devices.count
+                                    : 1,
+        .most = o->count,
+        .extra = &s->extra,
+    };
+    agent_observer observer = {.context = s,
+                               .began = o->json ? NULL : show_began,
+                               .ended = o->json ? NULL : show_ended,
+                               .waiting = show_waiting,
+                               .stop = command_catch_stop()};
+    progress_begin(&s->bar, o->json ? stderr : stdout);
+    if (result == STATUS_OK && !options.program)
+        result = error_set(err, STATUS_FAILED,
+                           "sweep starts this program anew for each run, and cannot find it: "
+                           "/proc/self/exe is not there");
+    if (result == STATUS_OK)
+        result = agent_run(&s->store, &s->file, &options, &observer, err);
+    progress_clear(&s->bar);
+    command_release_stop();
+    words_free(&devices);
+    return result;
+}
+
+static status print_summary(session *s, error *err)
+{
+    json_t *summary;
+    TRY(summary_create(&s->store, &s->file, &s->extra, &summary, err));
+    if (s->options->json)
+        sweep_print_json(summary);
+    else
+        sweep_print_table(summary);
+    json_decref(summary);
+    return STATUS_OK;
+}
+
+static status run(session *s, const operands *line, error *err)
+{
+    if (line->count == 0)
+        return error_set(err, STATUS_USAGE,
+                         "sweep needs a sweep file, or with --summary the name "
+                         "of a sweep");
+    if (s->options->summary) {
+        TRY(find(s, line->values[0], err));
+        return print_summary(s, err);
+    }
+    TRY(begin(s, line, err));
+    TRY(work(s, err));
+    return print_summary(s, err);
+}
+
+int command_sweep(int argc, char **argv)
+{
+    sweep_options o = {.store = "runs/runs.db", .jobs = 1};
+    const option_spec options[] = {
+        OPTION_ROW_INT("count", &o.count, 1, INT_MAX,
+                       "runs of the sweep in all, those that are done among them",
+                       .fallback = "run_cap of the file, else until Ctrl-C"),
+        OPTION_ROW_INT("jobs", &o.jobs, 1, 256, "runs at a time",
+                       .fallback = "one for each of --devices", .given = &o.jobs_given),
+        OPTION_ROW_STRING("devices", &o.devices, "LIST",
+                          "values of HCNN_DEVICE, with commas between, that runs at a time get in "
+                          "turn",
+                          .fallback = "HCNN_DEVICE for all"),
+        OPTION_ROW_STRING("name", &o.name, "NAME",
+                          "what the sweep is called: its runs are NAME-001 "
+                          "and so on",
+                          .fallback = "`name` in the file, else the file's name"),
+        OPTION_ROW_STRING("store", &o.store, "FILE", "the store, beside which the runs stand"),
+        OPTION_ROW_U64("seed", &o.seed, "of the points that are chosen"),
+        OPTION_ROW_FLAG("summary", &o.summary,
+                        "only print what the sweep of that name has found so far"),
+        OPTION_ROW_FLAG("json", &o.json, "print the summary as lines of JSON"),
+        {0},
+    };
+    const command_line line = {
+        .usage = "sweep FILE.yaml [OPTION]... [-- TRAIN_OPTION...]",
+        .summary =
+            "Searches the options of training as a sweep file of wandb's form says, with a "
+            "run of `hcnn-cl train` for each point. Stopped or killed, the same command goes "
+            "on; several may work on one sweep. Options behind -- go to every run.",
+        .example = "hcnn-cl sweep docs/sweep-original.yaml --count 20 -- --data cifar-100-binary",
+        .options = options,
+        .takes_operands = true,
+    };
+    operands rest;
+    int exit_code;
+    error err;
+    if (!command_options(&line, argc, argv, &rest, &exit_code))
+        return exit_code;
+    session s = {.options = &o, .unused = train_defaults()};
+    config_rows(&s.unused, s.rows);
+    status result = run(&s, &rest, &err);
+    sweep_file_free(&s.file);
+    words_free(&s.extra);
+    run_store_close(s.runs);
+    options_free(&rest);
+    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+}

@@ -1,0 +1,124 @@
+/* See sweep_table.h. */
+#include "commands/sweep_table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "-";
+}
+
+static void put_number(const json_t *value)
+{
+    if (json_is_number(value))
+        printf("  %-12.6g", json_number_value(value));
+    else
+        printf("  %-12s", "-");
+}
+
+/* ---- Trials ---- */
+
+/* A trial and how it compares. */
+typedef struct ranked {
+    const json_t *trial;
+    double objective; /* smaller is better */
+    int has;
+} ranked;
+
+static int compare(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    if (x->has != y->has)
+        return y->has - x->has;
+    return (x->objective > y->objective) - (x->objective < y->objective);
+}
+
+static void print_trial(const json_t *trial)
+{
+    const char *name;
+    json_t *value;
+    printf("%-24s %-12s", text_of(trial, "run"), text_of(trial, "state"));
+    put_number(json_object_get(trial, "objective"));
+    json_object_foreach(json_object_get(trial, "parameters"), name, value)
+        printf("  %s=%s", name, json_string_value(value) ? json_string_value(value) : "-");
+    if (json_is_string(json_object_get(trial, "message")))
+        printf("  (%s)", text_of(trial, "message"));
+    putchar('\n');
+}
+
+static void print_trials(const json_t *summary)
+{
+    const json_t *trials = json_object_get(summary, "trials");
+    size_t count = json_array_size(trials);
+    int sign = strcmp(text_of(summary, "goal"), "maximize") == 0 ? -1 : 1;
+    ranked *order = calloc(count + 1, sizeof *order);
+    if (!order)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *trial = json_array_get(trials, i);
+        const json_t *objective = json_object_get(trial, "objective");
+        order[i] = (ranked){trial, sign * json_number_value(objective), json_is_number(objective)};
+    }
+    qsort(order, count, sizeof *order, compare);
+    printf("%-24s %-12s  %s\n", "RUN", "STATE", text_of(summary, "metric"));
+    for (size_t i = 0; i < count; i++)
+        print_trial(order[i].trial);
+    free(order);
+}
+
+/* ---- The rest ---- */
+
+static void print_importance(const json_t *summary)
+{
+    size_t i;
+    json_t *one;
+    printf("\n%-24s  %-12s  %s\n", "PARAMETER", "CORRELATION", "SHARE OF VARIANCE");
+    json_array_foreach(json_object_get(summary, "importance"), i, one)
+    {
+        printf("%-24s", text_of(one, "name"));
+        put_number(json_object_get(one, "correlation"));
+        put_number(json_object_get(one, "share"));
+        putchar('\n');
+    }
+}
+
+void sweep_print_table(const json_t *summary)
+{
+    const json_t *best = json_object_get(summary, "best");
+    print_trials(summary);
+    print_importance(summary);
+    if (json_is_object(best))
+        printf("\nbest: %s, %s %g\n%s\n", text_of(best, "run"), text_of(summary, "metric"),
+               json_number_value(json_object_get(best, "objective")), text_of(best, "command"));
+}
+
+static void print_line(const char *key, const json_t *value)
+{
+    json_t *line = json_pack("{s:O}", key, value);
+    json_dumpf(line, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
+    putchar('\n');
+    json_decref(line);
+}
+
+static void print_lines(const json_t *summary, const char *list, const char *key)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(json_object_get(summary, list), i, one) print_line(key, one);
+}
+
+void sweep_print_json(const json_t *summary)
+{
+    json_t *head = json_copy((json_t *)summary);
+    json_object_del(head, "trials");
+    json_object_del(head, "importance");
+    json_object_del(head, "best");
+    print_line("sweep", head);
+    json_decref(head);
+    print_lines(summary, "trials", "trial");
+    print_lines(summary, "importance", "importance");
+    print_line("best", json_object_get(summary, "best"));
+}

@@ -1,0 +1,14 @@
+/* What `hcnn-cl sweep` prints of a sweep's summary (sweep/summary.h). */
+#ifndef HCNN_COMMANDS_SWEEP_TABLE_H
+#define HCNN_COMMANDS_SWEEP_TABLE_H
+
+#include <jansson.h>
+
+/* For people: the trials, the best first, what mattered, and the best run's command. */
+void sweep_print_table(const json_t *summary);
+
+/* For scripts, lines of JSON: {"sweep":{..}} without the lists, {"trial":{..}} each,
+ * {"importance":{..}} each, {"best":{..} or null}. */
+void sweep_print_json(const json_t *summary);
+
+#endif

@@ -1,0 +1,273 @@
+/* Bayesian optimisation: a Gaussian process is fitted to what was tried, and the next point is
+ * where it expects the greatest improvement. Jones, Schonlau and Welch, "Efficient Global
+ * Optimization of Expensive Black-Box Functions" (1998); running trials take part as in Ginsbourger
+ * and others, "Kriging Is Well-Suited to Parallelize Optimization" (2010). */
+#include "base/random.h"
+#include "sweep/gaussian_process.h"
+#include "sweep/samples.h"
+#include "sweep/search_space.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LEAST_FINISHED = 2, /* below it, points are random */
+    CANDIDATES = 1000,
+    REFINED = 5,      /* best candidates whose neighbourhoods are searched */
+    REFINEMENTS = 40, /* tries for each */
+};
+
+/* How far a refinement goes, at first and in the end. */
+static const double FIRST_RADIUS = 0.1, LAST_RADIUS = 0.001;
+
+/* One choice of a point. */
+typedef struct search {
+    const sweep_file *file;
+    const sampler_trial *trials;
+    size_t count;
+    uint64_t seed;
+    size_t size; /* of the space, 0 when it is not counted */
+    gaussian_process *model;
+    double best;   /* objective to improve on */
+    double *point; /* [dimensions] of the candidate */
+    double *tried; /* [count][parameter_count] in the middle of their bins */
+} search;
+
+/* A point with what the model says. */
+typedef struct candidate {
+    double *places; /* [parameter_count] */
+    double mean, deviation, improvement;
+} candidate;
+
+/* Uniform in (0, 1), a function of the trial, the candidate and the parameter. */
+static double draw(const search *s, size_t number, size_t parameter)
+{
+    uint64_t turn = number * s->file->parameter_count + parameter;
+    return random_uniform(s->seed, RANDOM_BAYES, (uint64_t)s->count << 32 | (uint32_t)turn);
+}
+
+static void place_at_random(const search *s, size_t number, double *places)
+{
+    for (size_t i = 0; i < s->file->parameter_count; i++)
+        places[i] = space_place(&s->file->parameters[i], draw(s, number, i));
+}
+
+static bool was_tried(const search *s, const double *places)
+{
+    size_t parameters = s->file->parameter_count;
+    for (size_t i = 0; i < s->count; i++)
+        if (space_same(s->file, places, s->tried + i * parameters))
+            return true;
+    return false;
+}
+
+/* Candidate `number`: a small space is walked through, of another points are drawn. False when it
+ * was tried or there is none. */
+static bool choose_candidate(const search *s, size_t number, double *places)
+{
+    if (s->size > 0 && s->size <= CANDIDATES) {
+        if (number >= s->size)
+            return false;
+        space_point(s->file, number, places);
+    } else
+        place_at_random(s, number, places);
+    return !was_tried(s, places);
+}
+
+/* The first point of a counted space that was not tried; false when all were. */
+static bool find_left(const search *s, double *places)
+{
+    for (size_t i = 0; i < s->size; i++) {
+        space_point(s->file, i, places);
+        if (!was_tried(s, places))
+            return true;
+    }
+    return false;
+}
+
+/* Random; only where the space has few points left are they looked for in their order. */
+static bool choose_random(const search *s, double *places)
+{
+    for (size_t i = 0; i < CANDIDATES; i++) {
+        place_at_random(s, i, places);
+        if (!was_tried(s, places))
+            return true;
+    }
+    return find_left(s, places);
+}
+
+/* Expected improvement, Jones and others, equation 15. */
+static double improve(double best, double mean, double deviation)
+{
+    double gain = best - mean;
+    if (!(deviation > 0))
+        return fmax(gain, 0);
+    double z = gain / deviation;
+    double density = exp(-z * z / 2) / sqrt(2 * acos(-1));
+    return gain * erfc(-z / sqrt(2)) / 2 + deviation * density;
+}
+
+static void score(const search *s, candidate *c)
+{
+    samples_point(s->file, c->places, s->point);
+    gaussian_process_predict(s->model, s->point, &c->mean, &c->deviation);
+    c->improvement = improve(s->best, c->mean, c->deviation);
+}
+
+/* Puts c among best[REFINED], the best first, where it is better than one of them; the one that
+ * falls out lends its memory. */
+static void keep(candidate *best, candidate *c)
+{
+    size_t place = REFINED;
+    while (place > 0 && c->improvement > best[place - 1].improvement)
+        place--;
+    if (place == REFINED)
+        return;
+    candidate out = best[REFINED - 1];
+    memmove(best + place + 1, best + place, (REFINED - 1 - place) * sizeof *best);
+    best[place] = *c;
+    *c = out;
+}
+
+/* Tries points around c, closer and closer; a parameter moves in every second of them, on the
+ * average, so that some stay where they are. `turn` tells the draws from all others. */
+static void refine(const search *s, size_t turn, candidate *c, candidate *spare)
+{
+    for (size_t i = 0; i < REFINEMENTS; i++) {
+        double radius = FIRST_RADIUS * pow(LAST_RADIUS / FIRST_RADIUS, i / (REFINEMENTS - 1.0));
+        for (size_t k = 0; k < s->file->parameter_count; k++) {
+            double u = 4 * draw(s, turn + i, k) - 2; /* in [-2, 2) */
+            double step = fabs(u) < 1 ? u * radius : 0;
+            spare->places[k] = space_place(&s->file->parameters[k], c->places[k] + step);
+        }
+        if (was_tried(s, spare->places))
+            continue;
+        score(s, spare);
+        if (spare->improvement > c->improvement) {
+            candidate better = *spare;
+            *spare = *c;
+            *c = better;
+        }
+    }
+}
+
+/* The candidate with the greatest expected improvement becomes best[0]; false when none was left.
+ * best has REFINED + 1 elements, the last of them spare. */
+static bool choose_best(const search *s, candidate *best)
+{
+    candidate *spare = &best[REFINED];
+    for (size_t i = 0; i < REFINED; i++)
+        best[i].improvement = -INFINITY;
+    for (size_t i = 0; i < CANDIDATES; i++)
+        if (choose_candidate(s, i, spare->places)) {
+            score(s, spare);
+            keep(best, spare);
+        }
+    for (size_t i = 0; i < REFINED && best[i].improvement >= 0; i++)
+        refine(s, CANDIDATES + i * REFINEMENTS, &best[i], spare);
+    for (size_t i = 1; i < REFINED; i++)
+        if (best[i].improvement > best[0].improvement)
+            best[0] = best[i];
+    return best[0].improvement >= 0;
+}
+
+/* The least mean at a sample: where values are noisy, the least value is partly luck. Pending ones
+ * count too, or one that promises much would be proposed again. */
+static double find_best(const gaussian_process *model, const samples *known)
+{
+    double best = INFINITY, mean, deviation;
+    for (size_t i = 0; i < known->count + known->pending; i++) {
+        gaussian_process_predict(model, known->points + i * known->dimensions, &mean, &deviation);
+        best = fmin(best, mean);
+    }
+    return best;
+}
+
+static status choose_by_model(search *s, const samples *known, double *places,
+                              sampler_advice *advice, error *err)
+{
+    size_t parameters = s->file->parameter_count;
+    candidate best[REFINED + 1];
+    double *memory = calloc(REFINED + 2, (parameters + 1) * sizeof *memory);
+    if (!memory)
+        return error_memory(err, "the candidates of a sweep");
+    for (size_t i = 0; i <= REFINED; i++)
+        best[i] = (candidate){.places = memory + i * parameters};
+    s->point = memory + (REFINED + 1) * parameters;
+    const gaussian_samples from = {.count = known->count,
+                                   .dimensions = known->dimensions,
+                                   .points = known->points,
+                                   .values = known->values};
+    status result = gaussian_process_fit(&from, &s->model, err);
+    if (result == STATUS_OK) {
+        gaussian_process_pretend(s->model, known->points + known->count * known->dimensions,
+                                 known->pending);
+        s->best = find_best(s->model, known);
+        if (!choose_best(s, best) && choose_random(s, best[0].places))
+            score(s, &best[0]);
+        memcpy(places, best[0].places, parameters * sizeof *places);
+        advice->predicted = best[0].mean;
+        advice->deviation = best[0].deviation;
+        advice->expected_improvement = best[0].improvement;
+    }
+    gaussian_process_free(s->model);
+    free(memory);
+    return result;
+}
+
+/* Of a counted space with no more points than trials, all may have been tried. */
+static bool is_exhausted(const search *s, double *places)
+{
+    return s->size > 0 && s->size <= s->count && !find_left(s, places);
+}
+
+static status choose(search *s, const samples *known, double *places, bool *exhausted,
+                     sampler_advice *advice, error *err)
+{
+    size_t parameters = s->file->parameter_count;
+    double *found = calloc(parameters + 1, sizeof *found);
+    status result = STATUS_OK;
+    if (!found)
+        return error_memory(err, "a point of a sweep");
+    *exhausted = is_exhausted(s, found);
+    advice->success_probability = known->success;
+    if (!*exhausted && known->finished < LEAST_FINISHED)
+        choose_random(s, found);
+    else if (!*exhausted)
+        result = choose_by_model(s, known, found, advice, err);
+    if (result == STATUS_OK && !*exhausted)
+        memcpy(places, found, parameters * sizeof *places);
+    free(found);
+    return result;
+}
+
+static void find_tried(search *s)
+{
+    size_t parameters = s->file->parameter_count;
+    for (size_t i = 0; i < s->count; i++)
+        for (size_t k = 0; k < parameters; k++)
+            s->tried[i * parameters + k] =
+                space_place(&s->file->parameters[k], s->trials[i].places[k]);
+}
+
+status bayes_next(const sweep_file *file, const sampler_trial *trials, size_t count, uint64_t seed,
+                  double *places, bool *exhausted, sampler_advice *advice, error *err)
+{
+    search s = {.file = file, .trials = trials, .count = count, .seed = seed};
+    samples known;
+    *advice = (sampler_advice){NAN, NAN, NAN, NAN};
+    *exhausted = false;
+    s.size = space_size(file);
+    s.tried = calloc(count + 1, (file->parameter_count + 1) * sizeof *s.tried);
+    if (!s.tried)
+        return error_memory(err, "the points of a sweep");
+    find_tried(&s);
+    status result = samples_collect(file, trials, count, &known, err);
+    if (result == STATUS_OK) {
+        result = choose(&s, &known, places, exhausted, advice, err);
+        samples_free(&known);
+    }
+    free(s.tried);
+    return result;
+}

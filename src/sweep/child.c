@@ -1,0 +1,130 @@
+/* See child.h. */
+#include "sweep/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+enum { NO_PROGRAM = 127 };
+
+/* In the child, between fork and exec: only calls that are safe there. */
+static void become(const char *program, char *const *arguments, char *const *environment, int log,
+                   pid_t parent)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setpgid(0, 0); /* Ctrl-C at a terminal is the agent's: it decides who ends */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent)
+        _exit(NO_PROGRAM);
+#else
+    (void)parent;
+#endif
+    int nothing = open("/dev/null", O_RDONLY);
+    if (nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 && dup2(log, STDOUT_FILENO) >= 0 &&
+        dup2(log, STDERR_FILENO) >= 0)
+        execve(program, arguments, environment);
+    _exit(NO_PROGRAM);
+}
+
+/* This process's environment with another HCNN_DEVICE; `entry` is that one. */
+static char **environment_with(char *entry)
+{
+    extern char **environ;
+    size_t count = 0, kept = 0;
+    while (environ[count])
+        count++;
+    char **made = calloc(count + 2, sizeof *made);
+    for (size_t i = 0; made && i < count; i++)
+        if (!entry || strncmp(environ[i], "HCNN_DEVICE=", strlen("HCNN_DEVICE=")) != 0)
+            made[kept++] = environ[i];
+    if (made)
+        made[kept] = entry;
+    return made;
+}
+
+static char **arguments_of(const char *program, const words *given)
+{
+    char **made = calloc(given->count + 2, sizeof *made);
+    if (!made)
+        return NULL;
+    made[0] = (char *)program;
+    memcpy(made + 1, given->texts, given->count * sizeof *made);
+    return made;
+}
+
+static status start(const char *program, const words *given, char *entry, int log, child *started,
+                    error *err)
+{
+    char **arguments = arguments_of(program, given), **environment = environment_with(entry);
+    pid_t parent = getpid();
+    status result = arguments && environment ? STATUS_OK : error_memory(err, program);
+    if (result == STATUS_OK) {
+        pid_t process = fork();
+        if (process == 0)
+            become(program, arguments, environment, log, parent);
+        if (process < 0)
+            result = error_set(err, STATUS_FAILED, "a training run cannot be started: %s",
+                               strerror(errno));
+        else
+            started->process = process;
+    }
+    free(arguments);
+    free(environment);
+    return result;
+}
+
+status child_start(const char *program, const words *arguments, const char *device, const char *log,
+                   child *started, error *err)
+{
+    char entry[512];
+    *started = (child){0};
+    int file = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (file < 0)
+        return error_set(err, STATUS_FAILED, "%s: cannot be written: %s", log, strerror(errno));
+    snprintf(entry, sizeof entry, "HCNN_DEVICE=%s", device ? device : "");
+    status result = start(program, arguments, device ? entry : NULL, file, started, err);
+    close(file);
+    return result;
+}
+
+static int code_of(int status)
+{
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+bool child_ended(child *c, int *code)
+{
+    int status;
+    if (waitpid(c->process, &status, WNOHANG) != c->process)
+        return false;
+    *code = code_of(status);
+    c->process = 0;
+    return true;
+}
+
+void child_stop(const child *c)
+{
+    kill(c->process, SIGTERM);
+}
+
+int child_wait(child *c)
+{
+    int status = 0;
+    while (waitpid(c->process, &status, 0) < 0 && errno == EINTR)
+        continue;
+    c->process = 0;
+    return code_of(status);
+}

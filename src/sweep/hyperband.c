@@ -1,0 +1,86 @@
+/* Bands, and who is behind at one; see hyperband.h. The rule is successive halving without waiting:
+ * Li and others, "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization" (2018),
+ * where each run is compared with those that were there before it. */
+#include "sweep/hyperband.h"
+
+#include <limits.h>
+#include <math.h>
+
+/* Adds an iteration below or above all others, unless it is there already. */
+static size_t add_band(int *bands, size_t count, double band)
+{
+    if (!(band >= 1) || band > INT_MAX || (count > 0 && bands[count - 1] == (int)band))
+        return count;
+    bands[count] = (int)band;
+    return count + 1;
+}
+
+static void reverse(int *bands, size_t count)
+{
+    for (size_t i = 0; i < count / 2; i++) {
+        int swapped = bands[i];
+        bands[i] = bands[count - 1 - i];
+        bands[count - 1 - i] = swapped;
+    }
+}
+
+size_t hyperband_bands(const sweep_hyperband *h, int bands[HYPERBAND_MOST])
+{
+    size_t count = 0;
+    double band = h->min_iter;
+    if (!h->given || !(h->eta > 1))
+        return 0;
+    if (h->min_iter > 0) {
+        for (int k = 0; k < HYPERBAND_MOST; k++, band *= h->eta)
+            count = add_band(bands, count, band);
+        return count;
+    }
+    band = h->max_iter;
+    for (int k = 0; k < h->s && k < HYPERBAND_MOST; k++)
+        count = add_band(bands, count, band /= h->eta);
+    reverse(bands, count);
+    return count;
+}
+
+static double or_worst(double value)
+{
+    return isnan(value) ? INFINITY : value;
+}
+
+/* The last band that a run of so many values has reached; 0 below the first. */
+static int find_band(const sweep_hyperband *h, size_t values)
+{
+    int bands[HYPERBAND_MOST], reached = 0;
+    size_t count = hyperband_bands(h, bands);
+    for (size_t i = 0; i < count && (size_t)bands[i] <= values; i++)
+        reached = bands[i];
+    return reached;
+}
+
+static double find_best(const hyperband_history *run)
+{
+    double best = INFINITY;
+    for (size_t i = 0; i < run->count; i++)
+        best = fmin(best, or_worst(run->values[i]));
+    return best;
+}
+
+/* The threshold is the value at rank int(reached / eta), from 0, of all at the band. Being above it
+ * is having more values than the rank below oneself, which needs no sorting. */
+bool hyperband_stops(const sweep_hyperband *h, const hyperband_history *runs, size_t count,
+                     size_t index, int *band)
+{
+    const hyperband_history *run = &runs[index];
+    size_t reached = 0, smaller = 0;
+    *band = find_band(h, run->count);
+    if (*band == 0)
+        return false;
+    double own = h->strict ? or_worst(run->values[*band - 1]) : find_best(run);
+    for (size_t i = 0; i < count; i++) {
+        if (runs[i].count < (size_t)*band)
+            continue;
+        reached++;
+        smaller += or_worst(runs[i].values[*band - 1]) < own;
+    }
+    return smaller > (size_t)((double)reached / h->eta);
+}

@@ -1,0 +1,27 @@
+/* The points of a sweep as a model sees them: places u in [0, 1] of each parameter, where all
+ * places with one value count as one. */
+#ifndef HCNN_SWEEP_SEARCH_SPACE_H
+#define HCNN_SWEEP_SEARCH_SPACE_H
+
+#include "sweep/sweep_file.h"
+
+/* How many values a parameter can take: 1 for a constant; 0 for one whose values are not counted,
+ * which are all but the categorical ones and the whole numbers of int_uniform. */
+size_t space_values(const sweep_parameter *p);
+
+/* The middle of the places that have the same value as u; u itself, away from the ends, for a
+ * parameter whose values are not counted. NaN counts as 0. */
+double space_place(const sweep_parameter *p, double u);
+
+/* The place of a counted parameter's value number `index`, from 0. */
+double space_value_place(const sweep_parameter *p, size_t index);
+
+/* How many points there are: 0 when they are not counted or more than a size_t holds. */
+size_t space_size(const sweep_file *file);
+/* The places of point number `index` of them. */
+void space_point(const sweep_file *file, size_t index, double *places);
+
+/* Whether two points, of places in the middle, are one. */
+bool space_same(const sweep_file *file, const double *a, const double *b);
+
+#endif

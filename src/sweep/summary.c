@@ -1,0 +1,198 @@
+/* See summary.h. */
+#include "sweep/summary.h"
+#include "base/file.h"
+#include "sweep/agent.h"
+#include "sweep/importance.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *text_or_null(const char *text)
+{
+    json_t *value = text ? json_string(text) : json_null();
+    return value ? value : json_null(); /* not UTF-8 */
+}
+
+static json_t *number_or_null(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* ---- Parameters ---- */
+
+static bool is_logarithmic(distribution_kind kind)
+{
+    return strstr(distribution_name(kind), "log_") != NULL;
+}
+
+static json_t *values_of(const sweep_parameter *p)
+{
+    json_t *values = p->values ? json_array() : json_null();
+    for (size_t i = 0; p->values && i < p->form.count; i++)
+        json_array_append_new(values, text_or_null(p->values[i]));
+    return values;
+}
+
+static json_t *parameters_of(const sweep_file *file)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < file->parameter_count; i++) {
+        const sweep_parameter *p = &file->parameters[i];
+        json_array_append_new(array,
+                              json_pack("{s:s, s:b, s:o}", "name", p->name, "log",
+                                        is_logarithmic(p->form.kind), "values", values_of(p)));
+    }
+    return array;
+}
+
+/* ---- Trials ---- */
+
+/* As the user knows it. */
+static double objective_of(const sweep_file *file, const sweep_trial *t)
+{
+    double sign = file->maximize ? -1 : 1;
+    return t->has_objective ? sign * t->objective : NAN;
+}
+
+static json_t *places_of(const sweep_file *file, const sweep_trial *t)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < file->parameter_count; i++) {
+        char *text = sweep_parameter_text(&file->parameters[i], t->places[i]);
+        json_object_set_new(object, file->parameters[i].name, text_or_null(text));
+        free(text);
+    }
+    return object;
+}
+
+static json_t *trials_of(const sweep_file *file, const sweep_trials *trials)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < trials->count; i++) {
+        const sweep_trial *t = &trials->trials[i];
+        json_array_append_new(array,
+                              json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "number", t->number,
+                                        "run", t->run, "state", sweep_trial_state_name(t->state),
+                                        "message", text_or_null(t->message), "objective",
+                                        number_or_null(objective_of(file, t)), "parameters",
+                                        places_of(file, t)));
+    }
+    return array;
+}
+
+/* ---- What mattered ---- */
+
+static status importance_to_json(const sweep_file *file, const sweep_trials *trials, json_t **array,
+                                 error *err)
+{
+    importance *found = calloc(file->parameter_count + 1, sizeof *found);
+    sampler_trial *tried = sweep_trials_for_sampler(trials);
+    *array = json_array();
+    status result = found && tried && *array ? STATUS_OK : error_memory(err, "the summary");
+    if (result == STATUS_OK)
+        importance_of(file, tried, trials->count, found);
+    for (size_t i = 0; result == STATUS_OK && i < file->parameter_count; i++)
+        json_array_append_new(*array, json_pack("{s:s, s:o, s:o}", "name", file->parameters[i].name,
+                                                "correlation", number_or_null(found[i].correlation),
+                                                "share", number_or_null(found[i].share)));
+    free(found);
+    free(tried);
+    return result;
+}
+
+/* ---- The best ---- */
+
+static const sweep_trial *find_best(const sweep_trials *trials)
+{
+    const sweep_trial *best = NULL;
+    for (size_t i = 0; i < trials->count; i++) {
+        const sweep_trial *t = &trials->trials[i];
+        bool counts = t->has_objective && t->state != SWEEP_TRIAL_FAILED;
+        best = counts && (!best || t->objective < best->objective) ? t : best;
+    }
+    return best;
+}
+
+/* A word as a shell takes it: in quotes unless nothing in it means anything there. */
+static char *quote(const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "-_=./:,+@%";
+    if (*word && word[strspn(word, plain)] == '\0')
+        return file_path("%s", word);
+    char *quoted = file_path("'");
+    for (const char *at = word; quoted && *at; at++) {
+        char *longer = *at == '\'' ? file_path("%s'\\''", quoted) : file_path("%s%c", quoted, *at);
+        free(quoted);
+        quoted = longer;
+    }
+    char *whole = quoted ? file_path("%s'", quoted) : NULL;
+    free(quoted);
+    return whole;
+}
+
+static char *command_of(const words *arguments)
+{
+    char *text = file_path("hcnn-cl");
+    for (size_t i = 0; text && i < arguments->count; i++) {
+        char *word = quote(arguments->texts[i]);
+        char *longer = word ? file_path("%s %s", text, word) : NULL;
+        free(word);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static status best_to_json(const sweep_file *file, const words *extra, const sweep_trials *trials,
+                           json_t **best, error *err)
+{
+    const sweep_trial *t = find_best(trials);
+    words arguments = {0};
+    *best = json_null();
+    if (!t)
+        return STATUS_OK;
+    status result = agent_arguments(file, extra, t->places, NULL, &arguments, err);
+    if (result == STATUS_OK) {
+        char *command = command_of(&arguments);
+        *best = json_pack("{s:s, s:o, s:o}", "run", t->run, "objective",
+                          number_or_null(objective_of(file, t)), "command", text_or_null(command));
+        free(command);
+    }
+    words_free(&arguments);
+    return result;
+}
+
+/* ---- All of it ---- */
+
+static status create(const sweep_file *file, const words *extra, const sweep_trials *trials,
+                     json_t **created, error *err)
+{
+    static const char *const methods[] = {"grid", "random", "bayes"};
+    json_t *found = NULL, *best = NULL;
+    status result = importance_to_json(file, trials, &found, err);
+    if (result == STATUS_OK)
+        result = best_to_json(file, extra, trials, &best, err);
+    if (result != STATUS_OK) {
+        json_decref(found);
+        return result;
+    }
+    *created =
+        json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "name", file->name, "method",
+                  methods[file->method], "metric", text_or_null(file->metric), "goal",
+                  file->maximize ? "maximize" : "minimize", "parameters", parameters_of(file),
+                  "trials", trials_of(file, trials), "importance", found, "best", best);
+    return *created ? STATUS_OK : error_memory(err, "the summary");
+}
+
+status summary_create(sweep_store *store, const sweep_file *file, const words *extra,
+                      json_t **created, error *err)
+{
+    sweep_trials trials;
+    *created = NULL;
+    TRY(sweep_store_trials(store, file, &trials, err));
+    status result = create(file, extra, &trials, created, err);
+    sweep_trials_free(&trials);
+    return result;
+}

@@ -1,0 +1,190 @@
+/* The key `command`: wandb's words for starting a program, of which only options stay, since every
+ * trial runs hcnn-cl train. */
+#include "base/file.h"
+#include "sweep/sweep_reading.h"
+
+#include <ctype.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The words that say what to run. */
+static const char *const program_words[] = {
+    "${env}",   "${interpreter}", "${program}", "env",     "*/env", "python",    "python[0-9]*",
+    "*/python", "*/python[0-9]*", "*.py",       "hcnn-cl", "train", "*/hcnn-cl", NULL,
+};
+
+/* Those that stand for the parameters, however they are to be spelled. */
+static const char *const parameter_words[] = {
+    "${args}",      "${args_no_boolean_flags}", "${args_no_hyphens}",
+    "${args_json}", "${args_json_file}",        NULL,
+};
+
+static bool is_among(const char *const *patterns, const char *word)
+{
+    for (size_t i = 0; patterns[i]; i++)
+        if (fnmatch(patterns[i], word, 0) == 0)
+            return true;
+    return false;
+}
+
+/* ---- ${envvar:NAME} ---- */
+
+/* Appends to *text, which is NULL when memory ran out. */
+static void append(char **text, const char *more, size_t length)
+{
+    char *longer = *text ? file_path("%s%.*s", *text, (int)length, more) : NULL;
+    free(*text);
+    *text = longer;
+}
+
+static const char variable_macro[] = "${envvar:";
+
+static status check_macros(sweep_reading *from, const yaml_node_t *node, error *err)
+{
+    const char *text = yaml_tree_text(node);
+    for (const char *at = strstr(text, "${"); at; at = strstr(at + 2, "${"))
+        if (strncmp(at, variable_macro, strlen(variable_macro)) != 0 || !strchr(at, '}'))
+            return yaml_tree_fail(&from->tree, node, err,
+                                  "'%s' holds none of wandb's macros: ${args} and its kin as words "
+                                  "of their own, ${envvar:NAME} anywhere",
+                                  text);
+    return STATUS_OK;
+}
+
+/* The word with each ${envvar:NAME} replaced by that variable's value, in new memory. */
+static status expand(sweep_reading *from, const yaml_node_t *node, char **expanded, error *err)
+{
+    const char *rest = yaml_tree_text(node), *found;
+    TRY(check_macros(from, node, err));
+    *expanded = strdup("");
+    while ((found = strstr(rest, variable_macro)) != NULL) {
+        const char *name = found + strlen(variable_macro), *end = strchr(name, '}');
+        char *variable = strndup(name, (size_t)(end - name));
+        const char *value = variable ? getenv(variable) : NULL;
+        free(variable);
+        if (!value)
+            return yaml_tree_fail(&from->tree, node, err,
+                                  "the environment has no %.*s; set it before the sweep starts",
+                                  (int)(end - name), name);
+        append(expanded, rest, (size_t)(found - rest));
+        append(expanded, value, strlen(value));
+        rest = end + 1;
+    }
+    append(expanded, rest, strlen(rest));
+    return *expanded ? STATUS_OK : error_memory(err, from->file->path);
+}
+
+/* ---- Words ---- */
+
+/* Takes over the word. */
+static status keep(sweep_reading *from, char *word, error *err)
+{
+    sweep_file *file = from->file;
+    char **grown = realloc(file->fixed, (file->fixed_count + 1) * sizeof *grown);
+    if (!grown) {
+        free(word);
+        return error_memory(err, file->path);
+    }
+    file->fixed = grown;
+    grown[file->fixed_count++] = word;
+    return STATUS_OK;
+}
+
+static status check_unset(sweep_reading *from, const yaml_node_t *node, const option_spec *row,
+                          error *err)
+{
+    for (size_t i = 0; i < from->file->parameter_count; i++)
+        if (strcmp(from->file->parameters[i].option, row->name) == 0)
+            return yaml_tree_fail(
+                &from->tree, node, err,
+                "--%s is a parameter of the sweep, in line %d; keep one of the two", row->name,
+                from->file->parameters[i].line);
+    return STATUS_OK;
+}
+
+static status unknown_word(sweep_reading *from, const yaml_node_t *node, const char *word,
+                           error *err)
+{
+    options_guess guess = {0};
+    for (const option_spec *row = from->rows; row->name; row++)
+        options_guess_among(&guess, word + strspn(word, "-"), row->name);
+    return yaml_tree_fail(&from->tree, node, err,
+                          "'%s' is no option of train, which every trial runs; %s%s%s", word,
+                          guess.best ? "did you mean --" : "remove it",
+                          guess.best ? guess.best : "", guess.best ? "?" : "");
+}
+
+/* A word that is passed on. *waiting is the option whose value it has to be, or NULL; and then of
+ * the next word. */
+static status check_word(sweep_reading *from, const yaml_node_t *node, const char *word,
+                         const option_spec **waiting, error *err)
+{
+    const option_spec *row = *waiting;
+    const char *value = word;
+    *waiting = NULL;
+    if (!row) {
+        row = strncmp(word, "--", 2) == 0 ? options_find(from->rows, word + 2) : NULL;
+        if (!row)
+            return unknown_word(from, node, word, err);
+        TRY(check_unset(from, node, row, err));
+        const char *equals = strchr(word, '=');
+        if (!equals && row->kind != OPTION_FLAG) {
+            *waiting = row;
+            return STATUS_OK;
+        }
+        value = equals ? equals + 1 : "true";
+    }
+    if (sweep_try_value(row, value, err) != STATUS_OK)
+        return error_prefix(err, STATUS_FAILED, "%s: line %zu", from->file->path,
+                            yaml_tree_line(node));
+    return STATUS_OK;
+}
+
+/* Adds a word that says what to run to `dropped`, for the note. */
+static void drop(char *dropped, size_t capacity, const char *word)
+{
+    size_t used = strlen(dropped);
+    snprintf(dropped + used, capacity - used, "%s%s", used ? " " : "", word);
+}
+
+static status read_word(sweep_reading *from, const yaml_node_t *node, const option_spec **waiting,
+                        char *dropped, size_t capacity, error *err)
+{
+    TRY(yaml_tree_expect(&from->tree, node, YAML_SCALAR_NODE, "a word of command", err));
+    const char *text = yaml_tree_text(node);
+    if (!*waiting && is_among(parameter_words, text))
+        return STATUS_OK;
+    if (!*waiting && is_among(program_words, text)) {
+        drop(dropped, capacity, text);
+        return STATUS_OK;
+    }
+    char *word = NULL;
+    status result = expand(from, node, &word, err);
+    if (result == STATUS_OK)
+        result = check_word(from, node, word, waiting, err);
+    if (result == STATUS_OK)
+        return keep(from, word, err);
+    free(word);
+    return result;
+}
+
+status sweep_read_command(sweep_reading *from, error *err)
+{
+    const yaml_node_t *list = yaml_tree_find(&from->tree, yaml_tree_root(&from->tree), "command");
+    const option_spec *waiting = NULL;
+    char dropped[512] = "";
+    if (!list)
+        return STATUS_OK;
+    TRY(yaml_tree_expect(&from->tree, list, YAML_SEQUENCE_NODE, "command", err));
+    for (size_t i = 0; i < yaml_tree_count(list); i++)
+        TRY(read_word(from, yaml_tree_item(&from->tree, list, i), &waiting, dropped, sizeof dropped,
+                      err));
+    if (waiting)
+        return yaml_tree_fail(&from->tree, list, err, "--%s, the last word, needs a value",
+                              waiting->name);
+    if (!*dropped)
+        return STATUS_OK;
+    return sweep_note(from, list, err,
+                      "of command, '%s' is left out: each trial runs hcnn-cl train", dropped);
+}

@@ -1,0 +1,266 @@
+/* The keys of a sweep's file; see sweep_file.h. */
+#include "sweep/sweep_file.h"
+#include "base/file.h"
+#include "sweep/sweep_reading.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const root_keys[] = {
+    "method",     "metric",  "parameters", "early_terminate", "run_cap",   "name",
+    "command",    "program", "project",    "entity",          "job",       "image_uri",
+    "controller", "kind",    "apiVersion", "description",     "scheduler", "metrics",
+    NULL,
+};
+
+/* What may stand there for wandb and changes nothing here. */
+static const struct idle_key {
+    const char *name, *reason;
+} idle_keys[] = {
+    {"program", "each trial runs hcnn-cl train"},
+    {"project", "runs lie in a directory"},
+    {"entity", "runs lie in a directory"},
+    {"job", "each trial runs hcnn-cl train"},
+    {"image_uri", "each trial runs hcnn-cl train"},
+    {"apiVersion", "there is one form of the file"},
+    {"kind", "a sweep is all that the file can be"},
+};
+
+status sweep_note(sweep_reading *from, const yaml_node_t *node, error *err, const char *format, ...)
+{
+    sweep_file *file = from->file;
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    char **grown = realloc(file->notes, (file->note_count + 1) * sizeof *grown);
+    if (!grown)
+        return error_memory(err, file->path);
+    file->notes = grown;
+    grown[file->note_count] = file_path("%s: line %zu: %s", file->path, yaml_tree_line(node), text);
+    return grown[file->note_count] ? (file->note_count++, STATUS_OK)
+                                   : error_memory(err, file->path);
+}
+
+/* ---- Keys without meaning here ---- */
+
+static status read_controller(sweep_reading *from, const yaml_node_t *root, error *err)
+{
+    static const char *const keys[] = {"type", NULL}, *const types[] = {"local", "cloud", NULL};
+    const yaml_node_t *node = yaml_tree_find(&from->tree, root, "controller");
+    int type;
+    if (!node)
+        return STATUS_OK;
+    TRY(yaml_tree_expect(&from->tree, node, YAML_MAPPING_NODE, "controller", err));
+    TRY(yaml_tree_check_keys(&from->tree, node, keys, "controller", err));
+    TRY(yaml_tree_read_choice(&from->tree, node, "type", types, &type, err));
+    return sweep_note(from, node, err,
+                      "controller has no meaning here: the sweep's directory is its only one");
+}
+
+static status read_idle_keys(sweep_reading *from, const yaml_node_t *root, error *err)
+{
+    for (size_t i = 0; i < sizeof idle_keys / sizeof idle_keys[0]; i++) {
+        const char *key = idle_keys[i].name, *text;
+        const yaml_node_t *node = yaml_tree_find(&from->tree, root, key);
+        if (!node)
+            continue;
+        TRY(yaml_tree_read_text(&from->tree, root, key, &text, err));
+        TRY(sweep_note(from, node, err, "%s has no meaning here: %s", key, idle_keys[i].reason));
+    }
+    const char *description;
+    TRY(yaml_tree_read_text(&from->tree, root, "description", &description, err));
+    return read_controller(from, root, err);
+}
+
+static status refuse_keys(sweep_reading *from, const yaml_node_t *root, error *err)
+{
+    const yaml_node_t *node = yaml_tree_find(&from->tree, root, "metrics");
+    if (node)
+        return yaml_tree_fail(
+            &from->tree, node, err,
+            "metrics, several objectives at once, are not supported, as no method "
+            "here weighs them; name one under metric");
+    node = yaml_tree_find(&from->tree, root, "scheduler");
+    if (node)
+        return yaml_tree_fail(
+            &from->tree, node, err,
+            "scheduler, an optimizer of your own, is not supported; remove it and "
+            "choose a method: grid, random or bayes");
+    return STATUS_OK;
+}
+
+/* ---- The others ---- */
+
+static status read_method(sweep_reading *from, const yaml_node_t *root, error *err)
+{
+    static const char *const words[] = {"grid", "random", "bayes", NULL};
+    const yaml_node_t *node = yaml_tree_find(&from->tree, root, "method");
+    int method = 0;
+    if (!node)
+        return yaml_tree_fail(&from->tree, root, err,
+                              "method is missing; add 'method: grid', random or bayes");
+    if (node->type == YAML_SCALAR_NODE && strcmp(yaml_tree_text(node), "custom") == 0)
+        return yaml_tree_fail(
+            &from->tree, node, err,
+            "method custom, a controller of your own, is not supported; there are "
+            "grid, random and bayes");
+    TRY(yaml_tree_read_choice(&from->tree, root, "method", words, &method, err));
+    from->file->method = (enum sweep_method)method;
+    return STATUS_OK;
+}
+
+/* Bands begin at min_iter or end at max_iter. */
+static status check_hyperband(sweep_reading *from, const yaml_node_t *node, sweep_hyperband *h,
+                              error *err)
+{
+    if (h->eta <= 1)
+        return yaml_tree_fail(&from->tree, node, err, "eta has to be above 1");
+    if (h->min_iter && h->max_iter)
+        return yaml_tree_fail(
+            &from->tree, node, err,
+            "min_iter and max_iter exclude each other; keep min_iter, or max_iter "
+            "with s");
+    if (!h->min_iter && (!h->max_iter || !h->s))
+        return yaml_tree_fail(&from->tree, node, err,
+                              "needs min_iter, the first epoch to compare at, or max_iter with s");
+    if (h->min_iter && h->s) {
+        h->s = 0;
+        return sweep_note(from, node, err, "s has no meaning beside min_iter");
+    }
+    return STATUS_OK;
+}
+
+static status read_hyperband(sweep_reading *from, const yaml_node_t *root, error *err)
+{
+    static const char *const keys[] = {"type", "min_iter", "max_iter", "s", "eta", "strict", NULL};
+    static const char *const types[] = {"hyperband", NULL};
+    yaml_tree *tree = &from->tree;
+    const yaml_node_t *node = yaml_tree_find(tree, root, "early_terminate");
+    sweep_hyperband *h = &from->file->hyperband;
+    int type = -1;
+    h->eta = 3;
+    if (!node)
+        return STATUS_OK;
+    TRY(yaml_tree_expect(tree, node, YAML_MAPPING_NODE, "early_terminate", err));
+    TRY(yaml_tree_check_keys(tree, node, keys, "early_terminate", err));
+    TRY(yaml_tree_read_choice(tree, node, "type", types, &type, err));
+    if (type < 0)
+        return yaml_tree_fail(tree, node, err, "type is missing; add 'type: hyperband'");
+    TRY(yaml_tree_read_count(tree, node, "min_iter", &h->min_iter, err));
+    TRY(yaml_tree_read_count(tree, node, "max_iter", &h->max_iter, err));
+    TRY(yaml_tree_read_count(tree, node, "s", &h->s, err));
+    TRY(yaml_tree_read_number(tree, node, "eta", &h->eta, err));
+    TRY(yaml_tree_read_flag(tree, node, "strict", &h->strict, err));
+    h->given = true;
+    return check_hyperband(from, node, h, err);
+}
+
+/* Bayes and hyperband compare by it. */
+static status check_metric(sweep_reading *from, const yaml_node_t *root, error *err)
+{
+    const sweep_file *file = from->file;
+    if (file->metric || (file->method != SWEEP_BAYES && !file->hyperband.given))
+        return STATUS_OK;
+    return yaml_tree_fail(&from->tree, root, err,
+                          "metric is missing, by which %s; add 'metric: {name: %s, goal: "
+                          "minimize}'",
+                          file->method == SWEEP_BAYES ? "bayes chooses" : "hyperband compares",
+                          from->metrics[0] ? from->metrics[0] : "NAME");
+}
+
+/* The file's name without directories and extension. */
+static char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
+    size_t length = dot && dot != base ? (size_t)(dot - base) : strlen(base);
+    return strndup(base, length);
+}
+
+static status keep_texts(sweep_reading *from, const yaml_node_t *root, error *err)
+{
+    sweep_file *file = from->file;
+    const char *name = NULL;
+    TRY(yaml_tree_read_text(&from->tree, root, "name", &name, err));
+    file->name = name ? strdup(name) : name_of(file->path);
+    file->text = strdup(from->tree.text);
+    return file->name && file->text ? STATUS_OK : error_memory(err, file->path);
+}
+
+static status read_root(sweep_reading *from, error *err)
+{
+    const yaml_node_t *root = yaml_tree_root(&from->tree);
+    TRY(yaml_tree_check_keys(&from->tree, root, root_keys, "a sweep", err));
+    TRY(refuse_keys(from, root, err));
+    TRY(keep_texts(from, root, err));
+    TRY(read_method(from, root, err));
+    TRY(sweep_read_metric(from, err));
+    TRY(sweep_read_parameters(from, err));
+    TRY(read_hyperband(from, root, err));
+    TRY(check_metric(from, root, err));
+    TRY(yaml_tree_read_count(&from->tree, root, "run_cap", &from->file->run_cap, err));
+    TRY(sweep_read_command(from, err));
+    return read_idle_keys(from, root, err);
+}
+
+/* text NULL: the file's. */
+static status load(const char *path, const char *text, const option_spec *rows,
+                   const char *const *metrics, sweep_file *file, error *err)
+{
+    sweep_reading from = {.rows = rows, .metrics = metrics, .file = file};
+    *file = (sweep_file){
+        .path = strdup(path), .impute = IMPUTE_WORST, .impute_while_running = IMPUTE_NONE};
+    if (!file->path)
+        return error_memory(err, path);
+    status result = text ? yaml_tree_read(path, text, strlen(text), &from.tree, err)
+                         : yaml_tree_load(path, &from.tree, err);
+    if (result == STATUS_OK)
+        result = read_root(&from, err);
+    yaml_tree_free(&from.tree);
+    if (result != STATUS_OK)
+        sweep_file_free(file);
+    return result;
+}
+
+status sweep_file_load(const char *path, const option_spec *rows, const char *const *metrics,
+                       sweep_file *file, error *err)
+{
+    return load(path, NULL, rows, metrics, file, err);
+}
+
+status sweep_file_read(const char *path, const char *text, const option_spec *rows,
+                       const char *const *metrics, sweep_file *file, error *err)
+{
+    return load(path, text, rows, metrics, file, err);
+}
+
+/* ---- Freeing ---- */
+
+static void free_texts(char **texts, size_t count)
+{
+    for (size_t i = 0; texts && i < count; i++)
+        free(texts[i]);
+    free(texts);
+}
+
+void sweep_file_free(sweep_file *file)
+{
+    for (size_t i = 0; i < file->parameter_count; i++) {
+        sweep_parameter *p = &file->parameters[i];
+        free(p->name);
+        free(p->option);
+        free_texts(p->values, p->form.count);
+        free(p->probabilities);
+    }
+    free(file->parameters);
+    free_texts(file->fixed, file->fixed_count);
+    free_texts(file->notes, file->note_count);
+    free(file->path);
+    free(file->name);
+    free(file->text);
+    free(file->metric);
+    *file = (sweep_file){0};
+}

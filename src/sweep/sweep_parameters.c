@@ -1,0 +1,155 @@
+/* The key `parameters`: which options a sweep sets, and from what. */
+#include "base/file.h"
+#include "sweep/sweep_reading.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Names and options ---- */
+
+static bool is_name(const char *text)
+{
+    if (!isalpha((unsigned char)*text) && *text != '_')
+        return false;
+    for (; *text; text++)
+        if (!isalnum((unsigned char)*text) && !strchr("_.-", *text))
+            return false;
+    return true;
+}
+
+static status unknown_option(sweep_reading *from, const yaml_node_t *key, const char *word,
+                             error *err)
+{
+    options_guess guess = {0};
+    for (const option_spec *row = from->rows; row->name; row++) {
+        options_guess_among(&guess, word, row->name);
+        if (row->alias)
+            options_guess_among(&guess, word, row->alias);
+    }
+    if (guess.best)
+        return yaml_tree_fail(&from->tree, key, err, "'%s' is no option of train; did you mean %s?",
+                              word, guess.best);
+    return yaml_tree_fail(&from->tree, key, err,
+                          "'%s' is no option of train; `hcnn-cl train --help` lists those there "
+                          "are",
+                          word);
+}
+
+/* The option that a name sets: that of its last part. Each is set by one parameter. */
+static status find_option(sweep_reading *from, const yaml_node_t *key, const char *name,
+                          const option_spec **row, error *err)
+{
+    const sweep_file *file = from->file;
+    const char *dot = strrchr(name, '.'), *word = dot ? dot + 1 : name;
+    if (!is_name(name) || !*word)
+        return yaml_tree_fail(&from->tree, key, err,
+                              "'%s' is no name of a parameter: letters, digits, '_', '-' and '.', "
+                              "the first no digit",
+                              name);
+    *row = options_find(from->rows, word);
+    if (!*row)
+        return unknown_option(from, key, word, err);
+    for (size_t i = 0; i < file->parameter_count; i++)
+        if (strcmp(file->parameters[i].option, (*row)->name) == 0)
+            return yaml_tree_fail(&from->tree, key, err,
+                                  "'%s' sets --%s, which '%s' in line %d sets already; keep one",
+                                  name, (*row)->name, file->parameters[i].name,
+                                  file->parameters[i].line);
+    return STATUS_OK;
+}
+
+/* ---- Parameters ---- */
+
+static status check_grid(sweep_reading *from, const yaml_node_t *key, const sweep_parameter *p,
+                         error *err)
+{
+    if (from->file->method != SWEEP_GRID)
+        return STATUS_OK;
+    if (p->form.kind == DISTRIBUTION_CATEGORICAL_W_PROBABILITIES)
+        return yaml_tree_fail(
+            &from->tree, key, err,
+            "'%s': a grid tries each value once, whatever its probability; remove "
+            "probabilities or choose method random or bayes",
+            p->name);
+    if (distribution_size(&p->form) == 0)
+        return yaml_tree_fail(&from->tree, key, err,
+                              "'%s': a grid cannot try all values of %s; give values, int_uniform, "
+                              "q_uniform or q_log_uniform, or choose method random or bayes",
+                              p->name, distribution_name(p->form.kind));
+    return STATUS_OK;
+}
+
+/* Takes over the name. */
+static status add_parameter(sweep_reading *from, const yaml_node_t *key, const yaml_node_t *body,
+                            char *name, error *err)
+{
+    sweep_file *file = from->file;
+    const option_spec *row = NULL;
+    status result = find_option(from, key, name, &row, err);
+    char *option = result == STATUS_OK ? strdup(row->name) : NULL;
+    sweep_parameter *grown =
+        option ? realloc(file->parameters, (file->parameter_count + 1) * sizeof *grown) : NULL;
+    if (!grown) {
+        free(option);
+        free(name);
+        return result != STATUS_OK ? result : error_memory(err, file->path);
+    }
+    file->parameters = grown;
+    sweep_parameter *p = &grown[file->parameter_count++];
+    *p = (sweep_parameter){.name = name, .option = option, .line = (int)yaml_tree_line(key)};
+    sweep_form form = {.from = from, .body = body, .row = row, .p = p};
+    TRY(sweep_read_form(&form, err));
+    return check_grid(from, key, p, err);
+}
+
+static status read_group(sweep_reading *from, const yaml_node_t *group, const char *prefix,
+                         error *err);
+
+/* One entry of `parameters`: a parameter, or a group of them. Takes over the name. */
+static status read_entry(sweep_reading *from, const yaml_node_t *key, const yaml_node_t *body,
+                         char *name, error *err)
+{
+    static const char *const group_keys[] = {"parameters", NULL};
+    yaml_node_t *group =
+        body->type == YAML_MAPPING_NODE ? yaml_tree_find(&from->tree, body, "parameters") : NULL;
+    if (!group)
+        return add_parameter(from, key, body, name, err);
+    status result = yaml_tree_check_keys(&from->tree, body, group_keys,
+                                         "a parameter that has parameters below it", err);
+    if (result == STATUS_OK)
+        result = read_group(from, group, name, err);
+    free(name);
+    return result;
+}
+
+/* YAML_TREE_DEPTH bounds the recursion. */
+static status read_group(sweep_reading *from, const yaml_node_t *group, const char *prefix,
+                         error *err)
+{
+    TRY(yaml_tree_expect(&from->tree, group, YAML_MAPPING_NODE, "parameters", err));
+    if (yaml_tree_count(group) == 0)
+        return yaml_tree_fail(&from->tree, group, err,
+                              "parameters are missing; name an option of train and its values, as "
+                              "'lr: {values: [0.1, 0.01]}'");
+    for (size_t i = 0; i < yaml_tree_count(group); i++) {
+        yaml_node_t *key, *body;
+        const char *word = yaml_tree_key(&from->tree, group, i, &key, &body);
+        char *name = file_path("%s%s%s", prefix, *prefix ? "." : "", word);
+        if (!name)
+            return error_memory(err, from->file->path);
+        TRY(read_entry(from, key, body, name, err));
+    }
+    return STATUS_OK;
+}
+
+status sweep_read_parameters(sweep_reading *from, error *err)
+{
+    const yaml_node_t *root = yaml_tree_root(&from->tree);
+    const yaml_node_t *group = yaml_tree_find(&from->tree, root, "parameters");
+    if (!group)
+        return yaml_tree_fail(&from->tree, root, err,
+                              "parameters are missing; add them, as 'parameters: {lr: {values: "
+                              "[0.1, 0.01]}}'");
+    return read_group(from, group, "", err);
+}

@@ -1,0 +1,447 @@
+/* See sweep_store.h. */
+#include "sweep/sweep_store.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "track/database.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An agent is known by its host and process; `began` is the process's start, since numbers come
+ * again. `beat` is its last sign of life, for agents of other hosts. */
+static const char schema[] =
+    "CREATE TABLE IF NOT EXISTS sweeps ("
+    "  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, text TEXT NOT NULL, extra TEXT NOT NULL,"
+    "  seed TEXT NOT NULL, created REAL NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS trials ("
+    "  sweep INTEGER NOT NULL, number INTEGER NOT NULL, run TEXT NOT NULL, state TEXT NOT NULL,"
+    "  places TEXT NOT NULL, message TEXT, host TEXT, process INTEGER, began TEXT, beat REAL,"
+    "  PRIMARY KEY (sweep, number)) WITHOUT ROWID;";
+
+static const char *const state_names[] = {"running", "finished", "ended early", "failed"};
+
+const char *sweep_trial_state_name(enum sweep_trial_state state)
+{
+    return state_names[state];
+}
+
+char *sweep_run_name(const char *sweep, int number)
+{
+    return file_path("%s-%03d", sweep, number);
+}
+
+/* ---- Beginning ---- */
+
+static json_t *words_to_json(const words *w)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < w->count; i++)
+        json_array_append_new(array, json_string(w->texts[i]));
+    return array;
+}
+
+static status words_from_json(const char *text, words *w, error *err)
+{
+    json_t *array = json_loads(text ? text : "", 0, NULL), *word;
+    size_t i;
+    *w = (words){0};
+    status result = json_is_array(array)
+                        ? STATUS_OK
+                        : error_set(err, STATUS_FAILED, "the record of the sweep is damaged");
+    json_array_foreach(array, i, word)
+    {
+        if (result == STATUS_OK && json_is_string(word))
+            result = words_add(w, json_string_value(word), json_string_length(word), err);
+    }
+    json_decref(array);
+    if (result != STATUS_OK)
+        words_free(w);
+    return result;
+}
+
+/* The row of a name, if there is one. */
+static status find_row(database *db, const char *name, sqlite3_stmt **row, bool *found, error *err)
+{
+    TRY(database_ask(db, row, err, "SELECT id, text, extra, seed FROM sweeps WHERE name = ?", "s",
+                     name));
+    status result = database_next(db, *row, found, err);
+    if (result != STATUS_OK) {
+        sqlite3_finalize(*row);
+        *row = NULL;
+    }
+    return result;
+}
+
+static status check_same(sqlite3_stmt *row, const sweep_terms *terms, const char *extra,
+                         const char *seed, error *err)
+{
+    static const char *const what[] = {"", "another file", "other words for its runs",
+                                       "another --seed"};
+    const char *const mine[] = {"", terms->text, extra, seed};
+    for (int i = 1; i < 4; i++) {
+        const char *kept = (const char *)sqlite3_column_text(row, i);
+        if (!kept || strcmp(kept, mine[i]) != 0)
+            return error_set(err, STATUS_USAGE,
+                             "the sweep %s was begun with %s; bring the same to go on with it, or "
+                             "begin another one under another --name",
+                             terms->name, what[i]);
+    }
+    return STATUS_OK;
+}
+
+/* Within a transaction. */
+static status begin_or_join(sweep_store *s, const sweep_terms *terms, const char *extra,
+                            const char *seed, bool *joined, error *err)
+{
+    database *db = run_store_database(s->runs);
+    sqlite3_stmt *row;
+    TRY(find_row(db, terms->name, &row, joined, err));
+    status result = STATUS_OK;
+    if (*joined) {
+        s->id = sqlite3_column_int64(row, 0);
+        result = check_same(row, terms, extra, seed, err);
+    }
+    sqlite3_finalize(row);
+    if (*joined || result != STATUS_OK)
+        return result;
+    TRY(database_run(db, err,
+                     "INSERT INTO sweeps (name, text, extra, seed, created) VALUES (?, ?, ?, ?, ?)",
+                     "ssssd", terms->name, terms->text, extra, seed, run_store_now()));
+    s->id = sqlite3_last_insert_rowid(db->handle);
+    return STATUS_OK;
+}
+
+static status make_tables(database *db, error *err)
+{
+    return sqlite3_exec(db->handle, schema, NULL, NULL, NULL) == SQLITE_OK
+               ? STATUS_OK
+               : error_set(err, STATUS_FAILED, "%s: %s", db->path, sqlite3_errmsg(db->handle));
+}
+
+status sweep_store_open(run_store *runs, const sweep_terms *terms, sweep_store *opened,
+                        bool *joined, error *err)
+{
+    database *db = run_store_database(runs);
+    char seed[32];
+    *opened = (sweep_store){.runs = runs, .seed = terms->seed};
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)terms->seed);
+    json_t *array = words_to_json(terms->extra);
+    char *extra = array ? json_dumps(array, JSON_COMPACT) : NULL;
+    json_decref(array);
+    status result = extra ? database_begin(db, err) : error_memory(err, terms->name);
+    if (result == STATUS_OK) {
+        result = make_tables(db, err);
+        if (result == STATUS_OK)
+            result = begin_or_join(opened, terms, extra, seed, joined, err);
+        result = database_end(db, result, err);
+    }
+    free(extra);
+    return result;
+}
+
+/* ---- Finding ---- */
+
+static status add_name(void *context, sqlite3_stmt *row, error *err)
+{
+    const char *name = (const char *)sqlite3_column_text(row, 0);
+    return words_add(context, name ? name : "", name ? strlen(name) : 0, err);
+}
+
+static status no_such_sweep(database *db, const char *name, error *err)
+{
+    sqlite3_stmt *rows;
+    words names = {0};
+    char *list = NULL;
+    status asked = database_ask(db, &rows, err, "SELECT name FROM sweeps ORDER BY name", "");
+    TRY(database_each(db, asked, rows, add_name, &names, err));
+    for (size_t i = 0; i < names.count; i++) {
+        char *longer = file_path("%s%s%s", list ? list : "", list ? ", " : "", names.texts[i]);
+        free(list);
+        list = longer;
+    }
+    error_set(err, STATUS_FAILED, "%s: knows no sweep %s; there %s", db->path, name,
+              list ? "are: " : "is none");
+    if (list) {
+        size_t used = strlen(err->message);
+        snprintf(err->message + used, sizeof err->message - used, "%s", list);
+    }
+    free(list);
+    words_free(&names);
+    return STATUS_FAILED;
+}
+
+status sweep_store_find(run_store *runs, const char *name, sweep_store *found, char **text,
+                        words *extra, error *err)
+{
+    database *db = run_store_database(runs);
+    sqlite3_stmt *row;
+    bool is_there;
+    *text = NULL;
+    *extra = (words){0};
+    TRY(make_tables(db, err));
+    TRY(find_row(db, name, &row, &is_there, err));
+    status result = is_there ? STATUS_OK : no_such_sweep(db, name, err);
+    if (is_there) {
+        const char *seed = (const char *)sqlite3_column_text(row, 3);
+        *found =
+            (sweep_store){runs, sqlite3_column_int64(row, 0), strtoull(seed ? seed : "", NULL, 10)};
+        *text = database_text(row, 1);
+        result = *text ? words_from_json((const char *)sqlite3_column_text(row, 2), extra, err)
+                       : error_memory(err, name);
+    }
+    sqlite3_finalize(row);
+    return result;
+}
+
+/* ---- Reading trials ---- */
+
+/* Where trials are gathered. */
+typedef struct gathering {
+    const sweep_file *file;
+    sweep_trials *trials;
+} gathering;
+
+static status read_places(sweep_trial *t, const sweep_file *file, const char *text, error *err)
+{
+    json_t *array = json_loads(text ? text : "", 0, NULL);
+    t->places = calloc(file->parameter_count + 1, sizeof *t->places);
+    bool whole = t->places && json_array_size(array) == file->parameter_count;
+    for (size_t i = 0; whole && i < file->parameter_count; i++) {
+        const json_t *place = json_array_get(array, i);
+        whole = json_is_number(place);
+        t->places[i] = json_number_value(place);
+    }
+    json_decref(array);
+    return whole ? STATUS_OK
+                 : error_set(err, STATUS_FAILED,
+                             "trial %d of the sweep is damaged in the store of runs", t->number);
+}
+
+static status read_state(sweep_trial *t, const char *name, error *err)
+{
+    for (size_t i = 0; name && i < sizeof state_names / sizeof state_names[0]; i++) {
+        if (strcmp(state_names[i], name) != 0)
+            continue;
+        t->state = (enum sweep_trial_state)i;
+        return STATUS_OK;
+    }
+    return error_set(err, STATUS_FAILED, "trial %d of the sweep has a state that there is not",
+                     t->number);
+}
+
+static status append_trial(void *context, sqlite3_stmt *row, error *err)
+{
+    const gathering *g = context;
+    sweep_trial *grown = realloc(g->trials->trials, (g->trials->count + 1) * sizeof *grown);
+    if (!grown)
+        return error_memory(err, "the sweep's trials");
+    g->trials->trials = grown;
+    sweep_trial *t = &grown[g->trials->count++];
+    *t = (sweep_trial){.number = (int)sqlite3_column_int64(row, 0),
+                       .run = database_text(row, 1),
+                       .message = database_text(row, 4)};
+    if (!t->run)
+        return error_memory(err, "the sweep's trials");
+    t->owned = process_lives(
+        (const char *)sqlite3_column_text(row, 5), sqlite3_column_int64(row, 6),
+        (const char *)sqlite3_column_text(row, 7), sqlite3_column_double(row, 8), run_store_now());
+    TRY(read_state(t, (const char *)sqlite3_column_text(row, 2), err));
+    return read_places(t, g->file, (const char *)sqlite3_column_text(row, 3), err);
+}
+
+/* What its run logged of the sweep's metric; a run that is not there has logged nothing. */
+static status read_history(sweep_store *s, const sweep_file *file, sweep_trial *t, error *err)
+{
+    run_series series;
+    int64_t run;
+    TRY(run_store_id(s->runs, t->run, &run, err));
+    if (run == 0 || !file->metric)
+        return STATUS_OK;
+    TRY(run_store_series(s->runs, run, file->metric, &series, err));
+    t->history = series.values;
+    t->history_count = series.count;
+    series.values = NULL;
+    run_series_free(&series);
+    t->objective = INFINITY;
+    for (size_t i = 0; i < t->history_count; i++) {
+        if (file->maximize)
+            t->history[i] = -t->history[i];
+        t->has_objective |= isfinite(t->history[i]);
+        if (t->history[i] < t->objective)
+            t->objective = t->history[i];
+    }
+    return STATUS_OK;
+}
+
+status sweep_store_trials(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err)
+{
+    database *db = run_store_database(s->runs);
+    sqlite3_stmt *rows;
+    gathering g = {file, trials};
+    *trials = (sweep_trials){0};
+    status asked = database_ask(db, &rows, err,
+                                "SELECT number, run, state, places, message, host, process, began,"
+                                " beat FROM trials WHERE sweep = ? ORDER BY number",
+                                "i", s->id);
+    status result = database_each(db, asked, rows, append_trial, &g, err);
+    for (size_t i = 0; result == STATUS_OK && i < trials->count; i++)
+        result = read_history(s, file, &trials->trials[i], err);
+    if (result != STATUS_OK)
+        sweep_trials_free(trials);
+    return result;
+}
+
+void sweep_trials_free(sweep_trials *trials)
+{
+    for (size_t i = 0; i < trials->count; i++) {
+        free(trials->trials[i].run);
+        free(trials->trials[i].places);
+        free(trials->trials[i].message);
+        free(trials->trials[i].history);
+    }
+    free(trials->trials);
+    *trials = (sweep_trials){0};
+}
+
+sampler_trial *sweep_trials_for_sampler(const sweep_trials *trials)
+{
+    static const enum trial_state states[] = {TRIAL_RUNNING, TRIAL_FINISHED, TRIAL_FINISHED,
+                                              TRIAL_FAILED};
+    sampler_trial *made = calloc(trials->count + 1, sizeof *made);
+    for (size_t i = 0; made && i < trials->count; i++) {
+        const sweep_trial *t = &trials->trials[i];
+        made[i] = (sampler_trial){
+            .places = t->places,
+            .state = states[t->state],
+            .has_objective = t->has_objective,
+            .objective = t->objective,
+            .latest = t->history_count > 0 ? t->history[t->history_count - 1] : NAN,
+        };
+    }
+    return made;
+}
+
+/* ---- Claiming ---- */
+
+static char *places_to_text(const double *places, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, json_real(places[i]));
+    char *text = array ? json_dumps(array, JSON_COMPACT) : NULL;
+    json_decref(array);
+    return text;
+}
+
+static status begin_trial(sweep_store *s, const sweep_file *file, int number, const double *places,
+                          error *err)
+{
+    process_name me = process_this();
+    char *text = places_to_text(places, file->parameter_count);
+    char *run = sweep_run_name(file->name, number);
+    status result =
+        text && run ? database_run(run_store_database(s->runs), err,
+                                   "INSERT INTO trials (sweep, number, run, state, places, host,"
+                                   " process, began, beat)"
+                                   " VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?)",
+                                   "iisssisd", s->id, (int64_t)number, run, text, me.host, me.id,
+                                   me.began, run_store_now())
+                    : error_memory(err, "a trial");
+    free(text);
+    free(run);
+    return result;
+}
+
+/* Within a transaction. */
+static status claim(sweep_store *s, const sweep_file *file, const sweep_trials *trials, int most,
+                    int *number, bool *exhausted, sampler_advice *advice, error *err)
+{
+    if (most > 0 && trials->count >= (size_t)most)
+        return STATUS_OK;
+    sampler_trial *tried = sweep_trials_for_sampler(trials);
+    double *places = calloc(file->parameter_count + 1, sizeof *places);
+    status result = tried && places ? sampler_next(file, tried, trials->count, s->seed, places,
+                                                   exhausted, advice, err)
+                                    : error_memory(err, "a trial");
+    if (result == STATUS_OK && !*exhausted) {
+        *number = (int)trials->count + 1;
+        result = begin_trial(s, file, *number, places, err);
+    }
+    free(tried);
+    free(places);
+    return result;
+}
+
+status sweep_store_claim(sweep_store *s, const sweep_file *file, int most, int *number,
+                         bool *exhausted, sampler_advice *advice, error *err)
+{
+    database *db = run_store_database(s->runs);
+    sweep_trials trials;
+    *number = 0;
+    *exhausted = false;
+    TRY(database_begin(db, err));
+    status result = sweep_store_trials(s, file, &trials, err);
+    if (result == STATUS_OK) {
+        result = claim(s, file, &trials, most, number, exhausted, advice, err);
+        sweep_trials_free(&trials);
+    }
+    return database_end(db, result, err);
+}
+
+/* Within a transaction: whoever owns it lives. */
+static status read_owner(sweep_store *s, int number, bool *owned, error *err)
+{
+    database *db = run_store_database(s->runs);
+    sqlite3_stmt *row;
+    bool found;
+    TRY(database_ask(db, &row, err,
+                     "SELECT host, process, began, beat FROM trials WHERE sweep = ? AND number = ?"
+                     " AND state = 'running'",
+                     "ii", s->id, (int64_t)number));
+    status result = database_next(db, row, &found, err);
+    *owned = !found ||
+             process_lives((const char *)sqlite3_column_text(row, 0), sqlite3_column_int64(row, 1),
+                           (const char *)sqlite3_column_text(row, 2), sqlite3_column_double(row, 3),
+                           run_store_now());
+    sqlite3_finalize(row);
+    return result;
+}
+
+static status adopt(sweep_store *s, int number, bool *taken, error *err)
+{
+    bool owned;
+    process_name me = process_this();
+    TRY(read_owner(s, number, &owned, err));
+    *taken = !owned;
+    return owned ? STATUS_OK
+                 : database_run(run_store_database(s->runs), err,
+                                "UPDATE trials SET host = ?, process = ?, began = ?, beat = ?"
+                                " WHERE sweep = ? AND number = ?",
+                                "sisdii", me.host, me.id, me.began, run_store_now(), s->id,
+                                (int64_t)number);
+}
+
+status sweep_store_adopt(sweep_store *s, int number, bool *taken, error *err)
+{
+    database *db = run_store_database(s->runs);
+    TRY(database_begin(db, err));
+    return database_end(db, adopt(s, number, taken, err), err);
+}
+
+status sweep_store_beat(sweep_store *s, error *err)
+{
+    process_name me = process_this();
+    return database_run(run_store_database(s->runs), err,
+                        "UPDATE trials SET beat = ? WHERE sweep = ? AND state = 'running'"
+                        " AND host = ? AND process = ? AND began = ?",
+                        "disis", run_store_now(), s->id, me.host, me.id, me.began);
+}
+
+status sweep_store_settle(sweep_store *s, int number, enum sweep_trial_state state,
+                          const char *message, error *err)
+{
+    return database_run(run_store_database(s->runs), err,
+                        "UPDATE trials SET state = ?, message = ? WHERE sweep = ? AND number = ?",
+                        "ssii", sweep_trial_state_name(state), message, s->id, (int64_t)number);
+}

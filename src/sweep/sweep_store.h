@@ -1,0 +1,84 @@
+/* The state of sweeps, in tables of their own beside the runs of a store: several agents may work
+ * on one sweep, and any of them may be killed. */
+#ifndef HCNN_SWEEP_SWEEP_STORE_H
+#define HCNN_SWEEP_SWEEP_STORE_H
+
+#include "base/words.h"
+#include "sweep/sampler.h"
+#include "track/run_store.h"
+
+typedef struct sweep_store {
+    run_store *runs; /* borrowed */
+    int64_t id;
+    uint64_t seed;
+} sweep_store;
+
+/* What a sweep is made of; a second agent has to bring the same. */
+typedef struct sweep_terms {
+    const char *name, *text; /* the sweep file's */
+    const words *extra;      /* words for every run */
+    uint64_t seed;
+} sweep_terms;
+
+/* Begins the sweep or joins it. *joined: it was there. STATUS_USAGE when one of that name was begun
+ * with another file, other words or another seed, with the remedy. */
+status sweep_store_open(run_store *runs, const sweep_terms *terms, sweep_store *opened,
+                        bool *joined, error *err);
+
+/* The text, words and seed that a sweep was begun with, without joining it; all are the caller's.
+ * STATUS_FAILED names the sweeps that there are. */
+status sweep_store_find(run_store *runs, const char *name, sweep_store *found, char **text,
+                        words *extra, error *err);
+
+enum sweep_trial_state {
+    SWEEP_TRIAL_RUNNING, /* or left by an agent that is gone */
+    SWEEP_TRIAL_FINISHED,
+    SWEEP_TRIAL_EARLY, /* ended by hyperband */
+    SWEEP_TRIAL_FAILED,
+};
+const char *sweep_trial_state_name(enum sweep_trial_state state);
+
+typedef struct sweep_trial {
+    int number; /* from 1 */
+    char *run;  /* the run's name */
+    enum sweep_trial_state state;
+    double *places; /* [parameter_count] */
+    char *message;  /* why it failed or ended early, or NULL */
+    bool owned;     /* an agent that lives works on it */
+    /* From what the run logged, smaller is better: negated where the sweep maximises. */
+    double *history; /* [history_count] */
+    size_t history_count;
+    bool has_objective;
+    double objective; /* the smallest of history */
+} sweep_trial;
+
+typedef struct sweep_trials {
+    sweep_trial *trials; /* [count], by number */
+    size_t count;
+} sweep_trials;
+
+status sweep_store_trials(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err);
+void sweep_trials_free(sweep_trials *trials); /* one of zeros is fine */
+
+/* The trials as samplers know them, pointing into `trials`; freed by the caller. NULL when memory
+ * is out. */
+sampler_trial *sweep_trials_for_sampler(const sweep_trials *trials);
+
+/* Asks the sampler for the next point and begins the trial, as one transaction. *number 0: `most`
+ * trials were begun already (0: no limit) or there is nothing left to try (*exhausted). */
+status sweep_store_claim(sweep_store *s, const sweep_file *file, int most, int *number,
+                         bool *exhausted, sampler_advice *advice, error *err);
+
+/* Takes over a trial whose agent is gone. *taken false: another agent was quicker. */
+status sweep_store_adopt(sweep_store *s, int number, bool *taken, error *err);
+
+/* Says that this process lives and works on its trials. */
+status sweep_store_beat(sweep_store *s, error *err);
+
+status sweep_store_settle(sweep_store *s, int number, enum sweep_trial_state state,
+                          const char *message, error *err);
+
+/* "NAME-007". */
+char *sweep_run_name(const char *sweep, int number);
+
+#endif

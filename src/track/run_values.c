@@ -1,0 +1,199 @@
+/* See run_values.h. */
+#include "track/run_values.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- By key ---- */
+
+static bool same_key(const char *a, const char *b)
+{
+    for (; *a && *b; a++, b++)
+        if (*a != *b && !((*a == '-' || *a == '_') && (*b == '-' || *b == '_')))
+            return false;
+    return *a == *b;
+}
+
+/* The member of an object, borrowed, or NULL. */
+static json_t *find_member(const json_t *object, const char *key)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)object, name, value)
+    {
+        if (same_key(name, key))
+            return value;
+    }
+    return NULL;
+}
+
+static json_t *text_or_null(const char *text)
+{
+    json_t *value = text ? json_string(text) : json_null();
+    return value ? value : json_null(); /* not UTF-8 */
+}
+
+static json_t *number_or_null(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* A new reference, or NULL where it is none of these. */
+static json_t *own_value(const run_record *run, const char *key)
+{
+    const struct {
+        const char *key, *text;
+    } texts[] = {{"name", run->name},       {"state", run_state_name(run->state)},
+                 {"version", run->version}, {"device", run->device},
+                 {"driver", run->driver},   {"host", run->host},
+                 {"message", run->message}, {"directory", run->directory}};
+    const struct {
+        const char *key;
+        double value;
+    } numbers[] = {{"started", run->started},
+                   {"ended", run->ended > 0 ? run->ended : NAN},
+                   {"updated", run->updated},
+                   {"seconds", run->updated - run->started}};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (same_key(texts[i].key, key))
+            return text_or_null(texts[i].text);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (same_key(numbers[i].key, key))
+            return number_or_null(numbers[i].value);
+    return same_key("step", key) ? json_integer((json_int_t)run->step) : NULL;
+}
+
+static bool ends_with(const char *text, const char *ending)
+{
+    size_t length = strlen(text), tail = strlen(ending);
+    return length >= tail && strcmp(text + length - tail, ending) == 0;
+}
+
+bool run_metric_rises(const char *name)
+{
+    return ends_with(name, "_top1") || ends_with(name, "_top5") || ends_with(name, "agreement");
+}
+
+static double best_of(const run_series *series)
+{
+    bool rises = run_metric_rises(series->name), falls = ends_with(series->name, "loss");
+    double best = NAN;
+    for (size_t i = 0; i < series->count; i++) {
+        double value = series->values[i];
+        if (isnan(best) || (!rises && !falls) || (rises && value > best) || (falls && value < best))
+            best = value;
+    }
+    return best;
+}
+
+status run_value(run_store *store, const run_record *run, const char *key, json_t **value,
+                 bool *known, error *err)
+{
+    run_series series;
+    *known = true;
+    *value = own_value(run, key);
+    if (*value)
+        return STATUS_OK;
+    json_t *member = find_member(run->config, key);
+    member = member ? member : find_member(run->summary, key);
+    if (member) {
+        *value = json_incref(member);
+        return STATUS_OK;
+    }
+    TRY(run_store_series(store, run->id, key, &series, err));
+    *known = series.count > 0;
+    *value = number_or_null(best_of(&series));
+    run_series_free(&series);
+    return STATUS_OK;
+}
+
+/* ---- Comparing ---- */
+
+/* Whether it is a number or the text of one. */
+static bool read_number(const json_t *value, double *number)
+{
+    char *end;
+    const char *text = json_string_value(value);
+    *number = json_number_value(value);
+    if (text)
+        *number = strtod(text, &end);
+    return text ? *text && *end == '\0' : json_is_number(value);
+}
+
+static const char *text_of(const json_t *value)
+{
+    return json_is_true(value) ? "true" : json_is_false(value) ? "false" : json_string_value(value);
+}
+
+int run_value_compare(const json_t *a, const json_t *b)
+{
+    double x, y;
+    bool first = read_number(a, &x), second = read_number(b, &y);
+    if (first && second)
+        return (x > y) - (x < y);
+    if (first || second)
+        return first ? -1 : 1;
+    const char *s = text_of(a), *t = text_of(b);
+    if (s && t)
+        return strcmp(s, t);
+    return s ? -1 : t != NULL;
+}
+
+static const struct {
+    const char *text;
+    int op;
+} operators[] = {{"!=", CONDITION_NE}, {"<=", CONDITION_LE}, {">=", CONDITION_GE},
+                 {"=", CONDITION_EQ},  {"<", CONDITION_LT},  {">", CONDITION_GT}};
+
+status run_condition_parse(const char *text, size_t length, run_condition *c, error *err)
+{
+    size_t key = strcspn(text, "=!<>");
+    *c = (run_condition){0};
+    for (size_t i = 0; key > 0 && key < length && i < sizeof operators / sizeof operators[0]; i++) {
+        size_t width = strlen(operators[i].text);
+        if (strncmp(text + key, operators[i].text, width) != 0)
+            continue;
+        size_t from = key + width;
+        c->op = operators[i].op;
+        c->key = strndup(text, key);
+        c->value = strndup(text + from, length > from ? length - from : 0);
+        return c->key && c->value ? STATUS_OK : error_memory(err, text);
+    }
+    return error_set(err, STATUS_USAGE,
+                     "'%.*s': is no condition; expected KEY=VALUE or another of != < <= > >=",
+                     (int)length, text);
+}
+
+void run_condition_free(run_condition *c)
+{
+    free(c->key);
+    free(c->value);
+    *c = (run_condition){0};
+}
+
+bool run_condition_holds(const run_condition *c, const json_t *value)
+{
+    json_t *wanted = json_string(c->value);
+    if (!wanted || json_is_null(value)) {
+        json_decref(wanted);
+        return false;
+    }
+    int order = run_value_compare(value, wanted);
+    json_decref(wanted);
+    switch (c->op) {
+    case CONDITION_EQ:
+        return order == 0;
+    case CONDITION_NE:
+        return order != 0;
+    case CONDITION_LT:
+        return order < 0;
+    case CONDITION_LE:
+        return order <= 0;
+    case CONDITION_GT:
+        return order > 0;
+    case CONDITION_GE:
+        return order >= 0;
+    }
+    return false;
+}

@@ -1,0 +1,99 @@
+/* importance.c, against scipy's pearsonr and f_oneway (eta squared from F and its degrees). */
+#include "check.h"
+#include "sweep/importance.h"
+
+#include <math.h>
+
+enum { TRIALS = 8, PARAMETERS = 3 };
+
+/* A continuous one, three categories in the order 0 1 2 0 1 1 2 0, a constant. */
+static const double places[TRIALS][PARAMETERS] = {
+    {0.05, 0.1, 0.5}, {0.15, 0.5, 0.5}, {0.3, 0.9, 0.5},  {0.42, 0.2, 0.5},
+    {0.55, 0.4, 0.5}, {0.61, 0.6, 0.5}, {0.78, 0.7, 0.5}, {0.9, 0.3, 0.5},
+};
+static const double objectives[TRIALS] = {1, 1.5, 0.7, 2.2, 2.0, 3.5, 3.1, 2.9};
+
+static sweep_parameter parameters[PARAMETERS] = {
+    {.form = {.kind = DISTRIBUTION_UNIFORM, .max = 1}},
+    {.form = {.kind = DISTRIBUTION_CATEGORICAL, .count = 3}},
+    {.form = {.kind = DISTRIBUTION_CONSTANT, .count = 1}},
+};
+
+static void fill(sampler_trial *trials, double sign)
+{
+    for (size_t i = 0; i < TRIALS; i++)
+        trials[i] = (sampler_trial){.places = places[i],
+                                    .state = TRIAL_FINISHED,
+                                    .has_objective = true,
+                                    .objective = sign * objectives[i]};
+}
+
+static void assert_near(double got, double want)
+{
+    if (!(fabs(got - want) < 1e-12))
+        fail_msg("%.17g is not %.17g", got, want);
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    const sweep_file file = {.parameters = parameters, .parameter_count = PARAMETERS};
+    sampler_trial trials[TRIALS + 2];
+    importance found[PARAMETERS];
+    fill(trials, 1);
+    /* Without an objective of their own, they are as if not there. */
+    trials[TRIALS] = trials[TRIALS + 1] = trials[0];
+    trials[TRIALS].state = TRIAL_FAILED;
+    trials[TRIALS + 1].objective = NAN;
+    importance_of(&file, trials, TRIALS + 2, found);
+    assert_near(found[0].correlation, 0.8231272506808566);
+    assert_near(found[0].share, 0.7659264440170194);
+    assert_true(isnan(found[1].correlation));
+    assert_near(found[1].share, 0.03572885702628669);
+    assert_true(isnan(found[2].correlation));
+    assert_near(found[2].share, 0);
+}
+
+static void test_sign(void **state)
+{
+    (void)state;
+    const sweep_file file = {
+        .maximize = true, .parameters = parameters, .parameter_count = PARAMETERS};
+    sampler_trial trials[TRIALS];
+    importance found[PARAMETERS];
+    fill(trials, -1);
+    importance_of(&file, trials, TRIALS, found);
+    assert_near(found[0].correlation, 0.8231272506808566);
+    assert_near(found[0].share, 0.7659264440170194);
+}
+
+/* Five trials make two groups; two tell nothing; nor do equal objectives. */
+static void test_few(void **state)
+{
+    (void)state;
+    const sweep_file file = {.parameters = parameters, .parameter_count = PARAMETERS};
+    sampler_trial trials[TRIALS];
+    importance found[PARAMETERS];
+    fill(trials, 1);
+    importance_of(&file, trials, 5, found);
+    assert_near(found[0].correlation, 0.6497653213569186);
+    assert_near(found[0].share, 0.20761670761670753);
+    importance_of(&file, trials, 2, found);
+    assert_true(isnan(found[0].share) && isnan(found[1].share));
+    importance_of(&file, trials, 0, found);
+    assert_true(isnan(found[0].correlation) && isnan(found[0].share));
+    for (size_t i = 0; i < TRIALS; i++)
+        trials[i].objective = 4;
+    importance_of(&file, trials, TRIALS, found);
+    assert_true(isnan(found[0].correlation) && isnan(found[0].share));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_sign),
+        cmocka_unit_test(test_few),
+    };
+    return cmocka_run_group_tests_name("importance", tests, NULL, NULL);
+}

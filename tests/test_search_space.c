@@ -1,0 +1,77 @@
+/* search_space.c: bins of places, counted points. */
+#include "check.h"
+#include "sweep/search_space.h"
+
+#include <math.h>
+
+static const double probabilities[] = {0.5, 0, 0.125, 0.375};
+
+static sweep_parameter parameters[] = {
+    {.form = {.kind = DISTRIBUTION_CATEGORICAL, .count = 4}},
+    {.form = {.kind = DISTRIBUTION_CATEGORICAL_W_PROBABILITIES,
+              .count = 4,
+              .probabilities = probabilities}},
+    {.form = {.kind = DISTRIBUTION_INT_UNIFORM, .min = -1, .max = 3}},
+    {.form = {.kind = DISTRIBUTION_CONSTANT, .count = 1}},
+    {.form = {.kind = DISTRIBUTION_NORMAL, .sigma = 1}},
+};
+enum { COUNTED = 4, PARAMETERS = 5 };
+
+static void test_places(void **state)
+{
+    (void)state;
+    assert_true(space_place(&parameters[0], 0) == 0.125);
+    assert_true(space_place(&parameters[0], 0.25) == 0.375);
+    assert_true(space_place(&parameters[0], 1) == 0.875);
+    assert_true(space_place(&parameters[0], NAN) == 0.125);
+    assert_true(space_place(&parameters[0], 7) == 0.875);
+    assert_true(space_place(&parameters[1], 0.1) == 0.25);
+    assert_true(space_place(&parameters[1], 0.5) == 0.5625); /* never the value of share 0 */
+    assert_true(space_place(&parameters[1], 1) == 0.8125);
+    assert_true(fabs(space_place(&parameters[2], 0.3) - 0.3) < 1e-15);
+    assert_true(space_place(&parameters[3], 0.9) == 0.5);
+    assert_true(space_place(&parameters[4], 0.3) == 0.3);
+    assert_true(space_place(&parameters[4], 0) > 0 && space_place(&parameters[4], 1) < 1);
+}
+
+/* All points differ, and a place in the middle stays where it is. */
+static void test_points(void **state)
+{
+    (void)state;
+    const sweep_file file = {.parameters = parameters, .parameter_count = COUNTED};
+    double points[60][COUNTED];
+    assert_int_equal(space_size(&file), 4 * 3 * 5);
+    for (size_t i = 0; i < 60; i++) {
+        space_point(&file, i, points[i]);
+        for (size_t k = 0; k < COUNTED; k++)
+            assert_true(fabs(space_place(&parameters[k], points[i][k]) - points[i][k]) < 1e-15);
+        for (size_t k = 0; k < i; k++)
+            assert_false(space_same(&file, points[i], points[k]));
+        assert_true(space_same(&file, points[i], points[i]));
+    }
+}
+
+static void test_sizes(void **state)
+{
+    (void)state;
+    const sweep_file endless = {.parameters = parameters, .parameter_count = PARAMETERS};
+    assert_int_equal(space_size(&endless), 0);
+    sweep_parameter large[8];
+    for (size_t i = 0; i < 8; i++)
+        large[i] = (sweep_parameter){
+            .form = {.kind = DISTRIBUTION_INT_UNIFORM, .min = 1, .max = 100000000}};
+    const sweep_file overflowing = {.parameters = large, .parameter_count = 8};
+    assert_int_equal(space_size(&overflowing), 0);
+    large[0].form.max = 1e18;
+    assert_int_equal(space_values(&large[0]), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_points),
+        cmocka_unit_test(test_sizes),
+    };
+    return cmocka_run_group_tests_name("search_space", tests, NULL, NULL);
+}
