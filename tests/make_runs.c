@@ -14,7 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EPOCHS = 10, STEPS = 1200, COARSE = 3, FINE = 9, IMAGES = 40, TRIALS = 12 };
+enum {
+    EPOCHS = 10,
+    STEPS = 1200,
+    COARSE = 3,
+    FINE = 9,
+    IMAGES = 40,
+    TRIALS = 12,
+    BEGUN = 1700000000
+};
 #define SCRIPT  "<script>alert(1)</script>"
 #define ODD_RUN "odd <script>alert(1)<script>"
 
@@ -126,7 +134,8 @@ static status make_run(run_store *store, const char *name, bool only_fine, int s
                                 .driver = "1.2",
                                 .host = "here",
                                 .config = config,
-                                .summary = summary};
+                                .summary = summary,
+                                .at = BEGUN};
     status result = run_store_begin(store, &what, &run, &known, err);
     json_decref(config);
     json_decref(summary);
@@ -137,7 +146,7 @@ static status make_run(run_store *store, const char *name, bool only_fine, int s
     if (result != STATUS_OK || state == RUN_RUNNING)
         return result;
     return run_store_end(store, run, state, state == RUN_FAILED ? "it " SCRIPT " failed" : NULL,
-                         err);
+                         BEGUN + 100, err);
 }
 
 static json_t *make_trials(void)
