@@ -191,7 +191,7 @@ static status write_page(run_store *store, const char *path, error *err)
     }
     run_list_free(&list);
     json_t *document =
-        json_pack("{s:s, s:i, s:s, s:o, s:o}", "title", "Title " SCRIPT, "generated", 1700000000,
+        json_pack("{s:s, s:i, s:s, s:o, s:o}", "title", "Title " SCRIPT, "generated", BEGUN + 200,
                   "version", "0.1.0", "runs", runs, "sweep", make_sweep());
     if (result == STATUS_OK)
         result = report_write(path, document, 0, err);

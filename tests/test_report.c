@@ -74,7 +74,7 @@ static void test_assembly(void **state)
     const run_metric metrics[] = {
         {"loss", 1, 0.5}, {"loss", 2, NAN}, {"validation/fine_top1", 2, 0.25}};
     CHECK_OK(run_store_log(store, run, metrics, 3, &err));
-    CHECK_OK(run_store_end(store, run, RUN_FAILED, "no room", &err));
+    CHECK_OK(run_store_end(store, run, RUN_FAILED, "no room", 1.5e9, &err));
     json_t *made = report(store, "a");
     assert_string_equal(text_of(made, "name"), "a");
     assert_string_equal(text_of(made, "state"), "failed");
