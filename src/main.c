@@ -17,6 +17,7 @@ static const struct command {
     {"preprocess", "write a data set as a tree of image files", command_preprocess},
     {"import", "take weights of torchvision, timm or the original", command_import},
     {"export", "write a checkpoint for PyTorch, torchvision or ONNX", command_export},
+    {"report", "show runs as one HTML page", command_report},
     {"runs", "list, compare and delete training runs", command_runs},
     {"sweep", "search the options of training", command_sweep},
     {"bench", "measure how fast the network trains and runs", command_bench},

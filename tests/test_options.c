@@ -7,7 +7,7 @@
 /* What the table of these tests fills. */
 static struct settings {
     bool flag, epochs_given;
-    int epochs, size;
+    int epochs, size, watch;
     uint64_t seed;
     double rate;
     const char *data, *optimizer;
@@ -45,6 +45,14 @@ static const option_spec table[] = {
      .argument = "DIR",
      .help = "Data",
      .fallback = "the run's"},
+    {.name = "watch",
+     .kind = OPTION_INT,
+     .target = &set.watch,
+     .argument = "N",
+     .help = "Seconds",
+     .min = 1,
+     .max = 60,
+     .bare = "5"},
     {.name = "optimizer",
      .kind = OPTION_CHOICE,
      .target = &set.optimizer,
@@ -123,6 +131,27 @@ static void spellings_are_equal(void **state)
     assert_int_equal(set.size, 32);
     assert_string_equal(set.data, "x");
     assert_true(set.rate == 2);
+}
+
+static void an_option_may_stand_alone(void **state)
+{
+    (void)state;
+    operands rest;
+    expect_ok(WORDS("--watch"));
+    assert_int_equal(set.watch, 5);
+    expect_ok(WORDS("--watch=7", "--epochs", "3"));
+    assert_int_equal(set.watch, 7);
+    CHECK_OK(parse(&open_ended, &rest, WORDS("--watch", "9", "a")));
+    assert_int_equal(set.watch, 9);
+    assert_int_equal(rest.count, 1);
+    options_free(&rest);
+    CHECK_OK(parse(&open_ended, &rest, WORDS("--watch", "9a", "--watch")));
+    assert_int_equal(set.watch, 5);
+    assert_int_equal(rest.count, 1);
+    assert_string_equal(rest.values[0], "9a");
+    options_free(&rest);
+    expect_error("--watch 0: has to be between 1 and 60", WORDS("--watch", "0"));
+    expect_error("--watch '': is not a whole number", WORDS("--watch="));
 }
 
 static void a_joined_value_may_be_anything(void **state)
@@ -267,6 +296,7 @@ static void help_shows_defaults(void **state)
         "  --seed N                  Seed (default: 0)\n"
         "  --lr X                    Rate (default: 0.008)\n"
         "  --data, -d DIR            Data (default: the run's)\n"
+        "  --watch[=N]               Seconds\n"
         "  --optimizer sgd|adam      Optimizer (default: sgd)\n"
         "  --help                    show this text\n"
         "\n"
@@ -294,6 +324,7 @@ int main(void)
         cmocka_unit_test(nothing_keeps_the_defaults),
         cmocka_unit_test(values_reach_their_targets),
         cmocka_unit_test(spellings_are_equal),
+        cmocka_unit_test(an_option_may_stand_alone),
         cmocka_unit_test(a_joined_value_may_be_anything),
         cmocka_unit_test(a_flag_can_be_taken_back),
         cmocka_unit_test(an_empty_string_is_refused),

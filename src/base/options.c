@@ -234,6 +234,27 @@ static const option_spec *find_letter(const option_spec *rows, const char *argum
     return NULL;
 }
 
+static bool is_whole_number(const char *text)
+{
+    return text && *text && text[strspn(text, "0123456789")] == '\0';
+}
+
+/* The value that is an argument of its own, at argv[*at + 1]. */
+static status take_value(const option_spec *row, int argc, char **argv, int *at, const char **value,
+                         error *err)
+{
+    const char *next = *at + 1 < argc ? argv[*at + 1] : NULL;
+    *value = row->bare;
+    if (row->bare && !is_whole_number(next))
+        return STATUS_OK;
+    if (!next || strncmp(next, "--", 2) == 0)
+        return error_set(err, STATUS_USAGE, "--%s needs a value: --%s %s", row->name, row->name,
+                         row->kind == OPTION_CHOICE ? row->choices : row->argument);
+    *value = next;
+    ++*at;
+    return STATUS_OK;
+}
+
 /* The option at argv[*at]; moves *at to the value when that is an argument of its own. */
 static status parse_option(const command_line *line, int argc, char **argv, int *at, operands *rest,
                            error *err)
@@ -248,13 +269,8 @@ static status parse_option(const command_line *line, int argc, char **argv, int 
     const char *value = strchr(argument, '=');
     if (value)
         value++;
-    if (row->kind != OPTION_FLAG && !value) {
-        bool follows = *at + 1 < argc && strncmp(argv[*at + 1], "--", 2) != 0;
-        if (!follows)
-            return error_set(err, STATUS_USAGE, "--%s needs a value: --%s %s", row->name, row->name,
-                             row->kind == OPTION_CHOICE ? row->choices : row->argument);
-        value = argv[++*at];
-    }
+    if (row->kind != OPTION_FLAG && !value)
+        TRY(take_value(row, argc, argv, at, &value, err));
     TRY(options_set(row, value ? value : "true", err));
     if (row->given)
         *row->given = true;
@@ -371,8 +387,11 @@ void options_help(const command_line *line, FILE *stream)
         char head[128], fallback[256], help[1024];
         const char *value = row->kind == OPTION_CHOICE ? row->choices : row->argument;
         char letter[] = {',', ' ', '-', row->letter, '\0'};
-        snprintf(head, sizeof head, "--%s%s%s%s", row->name, row->letter ? letter : "",
-                 value ? " " : "", value ? value : "");
+        snprintf(head, sizeof head, "--%s%s%s%s%s", row->name, row->letter ? letter : "",
+                 !value      ? ""
+                 : row->bare ? "[="
+                             : " ",
+                 value ? value : "", row->bare ? "]" : "");
         format_default(row, fallback, sizeof fallback);
         snprintf(help, sizeof help, "%s%s", row->help, fallback);
         print_row(stream, head, help);

@@ -30,6 +30,8 @@ typedef struct option_spec {
     const char *choices;  /* OPTION_CHOICE only */
     double min, max;      /* OPTION_INT and OPTION_DOUBLE: inclusive bounds; both 0: none */
     const char *fallback; /* what help shows as the default in place of the target's value */
+    const char *bare;     /* not NULL: the value of the option where it stands alone; its own is
+                             joined by '=', or follows if it is a whole number */
     bool *given;          /* set true when the option was on the command line; may be NULL */
 } option_spec;
 

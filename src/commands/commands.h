@@ -16,6 +16,7 @@ int command_data(int argc, char **argv);
 int command_preprocess(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_export(int argc, char **argv);
+int command_report(int argc, char **argv);
 int command_runs(int argc, char **argv);
 int command_sweep(int argc, char **argv);
 int command_bench(int argc, char **argv);

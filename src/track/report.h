@@ -4,14 +4,23 @@
 
 #include "track/run_store.h"
 
+enum { REPORT_POINTS = 5000 };
+
 /* All that the page shows of a run: its record, what it logged, and the evaluation that it left.
- * NULL and err set on failure. {"name","state","message","version","device","driver","host",
- * "started","ended","updated","step","config":{},"summary":{},"series":{NAME:{"step":[],
- * "value":[]}},"evaluation":EVALUATION or null}; train/evaluation.h tells what EVALUATION holds. */
+ * NULL and err set on failure. {"name","directory","state","message","version","device","driver",
+ * "host","started","ended","updated","step","config":{},"summary":{},"series":{NAME:{"step":[],
+ * "value":[],"of":N}},"evaluation":EVALUATION or null}; train/evaluation.h tells what EVALUATION
+ * holds. A series of more than REPORT_POINTS values is thinned to so many of the N that there
+ * are. */
 json_t *report_run(run_store *store, const run_record *run, error *err);
 
 /* Writes the page. document: {"title","generated","version","runs":[...],"sweep":{..} or null}.
- * refresh: seconds after which an open page loads itself anew; 0: never. */
+ * sweep: {"name","method","metric","goal":"minimize" or
+ * "maximize","parameters":[{"name","log":BOOL, "values":[TEXT] or
+ * null}],"trials":[{"number","run","state","objective":X or null,
+ * "parameters":{NAME:TEXT}}],"importance":[{"name","correlation":X or null,"share":X or null}],
+ * "best":{"run","command"} or null}. generated: seconds since 1970. refresh: seconds after which an
+ * open page loads itself anew; 0: never. */
 status report_write(const char *path, const json_t *document, int refresh, error *err);
 
 #endif

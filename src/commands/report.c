@@ -1,0 +1,229 @@
+/* `hcnn-cl report`: runs as one HTML page. */
+#include "track/report.h"
+#include "base/file.h"
+#include "commands/commands.h"
+#include "hcnn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { LONGEST_WATCH = 24 * 60 * 60, NAPS_A_SECOND = 10 };
+#define DEFAULT_STORE "runs/runs.db"
+
+typedef struct report_options {
+    const char *output, *title, *store;
+    int watch; /* seconds; 0: written once */
+} report_options;
+
+/* A page in the making. */
+typedef struct page {
+    json_t *runs;
+    bool going_on; /* one of them */
+} page;
+
+static status add_run(page *p, run_store *store, const run_record *run, error *err)
+{
+    json_t *record = report_run(store, run, err);
+    if (!record)
+        return STATUS_FAILED;
+    p->going_on |= run->state == RUN_RUNNING;
+    return json_array_append_new(p->runs, record) == 0 ? STATUS_OK : error_memory(err, run->name);
+}
+
+/* ---- Which runs ---- */
+
+static status add_store(page *p, const char *path, error *err)
+{
+    run_store *store;
+    run_list list;
+    if (!file_exists(path))
+        return error_set(err, STATUS_FAILED,
+                         "%s: there is no such store of runs; train makes it, `hcnn-cl runs --add "
+                         "RUN` records a run that is there, and --store names another",
+                         path);
+    TRY(run_store_open(path, false, &store, err));
+    status result = run_store_list(store, &list, err);
+    if (result == STATUS_OK) {
+        for (size_t i = 0; i < list.count && result == STATUS_OK; i++)
+            result = add_run(p, store, &list.runs[i], err);
+        run_list_free(&list);
+    }
+    run_store_close(store);
+    return result;
+}
+
+/* The run of that name, from the store at `path`. */
+static status add_from(page *p, const char *path, const char *name, error *err)
+{
+    run_store *store;
+    run_record run = {0};
+    TRY(run_store_open(path, false, &store, err));
+    status result = run_store_find(store, name, &run, err);
+    if (result == STATUS_OK)
+        result = add_run(p, store, &run, err);
+    run_record_free(&run);
+    run_store_close(store);
+    return result;
+}
+
+static status unrecorded(const char *directory, error *err)
+{
+    if (!file_is_directory(directory))
+        return error_set(err, STATUS_FAILED, "%s: there is no such run", directory);
+    return error_set(err, STATUS_FAILED,
+                     "%s: is in no store of runs; `hcnn-cl runs --add %s` records it", directory,
+                     directory);
+}
+
+/* The path without slashes at its end; from the root for "." and "..", which are no names of runs.
+ * NULL when memory is out. */
+static char *name_directory(const char *given)
+{
+    size_t length = strlen(given);
+    while (length > 1 && given[length - 1] == '/')
+        length--;
+    char *directory = strndup(given, length);
+    const char *slash = directory ? strrchr(directory, '/') : NULL;
+    const char *name = slash ? slash + 1 : directory;
+    char *full = name && (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+                     ? realpath(directory, NULL)
+                     : NULL;
+    if (!full)
+        return directory;
+    free(directory);
+    return full;
+}
+
+static status add_directory(page *p, const char *given, error *err)
+{
+    char *directory = name_directory(given);
+    char *store = directory ? run_store_path_of(directory) : NULL;
+    const char *slash = directory ? strrchr(directory, '/') : NULL;
+    status result;
+    if (!store)
+        result = error_memory(err, given);
+    else if (!file_exists(store))
+        result = unrecorded(given, err);
+    else
+        result = add_from(p, store, slash ? slash + 1 : directory, err);
+    free(store);
+    free(directory);
+    return result;
+}
+
+static status collect(page *p, const report_options *o, const operands *runs, error *err)
+{
+    *p = (page){.runs = json_array()};
+    if (!p->runs)
+        return error_memory(err, "the report");
+    if (runs->count == 0)
+        return add_store(p, o->store ? o->store : DEFAULT_STORE, err);
+    for (int i = 0; i < runs->count; i++)
+        TRY(add_directory(p, runs->values[i], err));
+    return STATUS_OK;
+}
+
+/* ---- The file ---- */
+
+static status write_page(const report_options *o, const page *p, int refresh, error *err)
+{
+    json_t *document =
+        json_pack("{s:s, s:I, s:s, s:O, s:n}", "title", o->title, "generated",
+                  (json_int_t)time(NULL), "version", hcnn_version(), "runs", p->runs, "sweep");
+    status result = document ? report_write(o->output, document, refresh, err)
+                             : error_set(err, STATUS_USAGE, "--title: is not UTF-8");
+    json_decref(document);
+    return result;
+}
+
+/* Once; *going_on and *count tell of the runs. Refreshes only while one of them goes on. */
+static status report_once(const report_options *o, const operands *runs, int refresh,
+                          bool *going_on, size_t *count, error *err)
+{
+    page p;
+    status result = collect(&p, o, runs, err);
+    if (result == STATUS_OK)
+        result = write_page(o, &p, p.going_on ? refresh : 0, err);
+    *going_on = p.going_on;
+    *count = json_array_size(p.runs);
+    json_decref(p.runs);
+    return result;
+}
+
+static void nap_until(const volatile sig_atomic_t *stop, int seconds)
+{
+    const struct timespec nap = {.tv_nsec = 1000000000 / NAPS_A_SECOND};
+    for (int i = 0; i < seconds * NAPS_A_SECOND && !*stop; i++)
+        nanosleep(&nap, NULL);
+}
+
+/* Until no run goes on or the user ends it. A last page that does not refresh stays either way. */
+static status watch(const report_options *o, const operands *runs, size_t *count, error *err)
+{
+    const volatile sig_atomic_t *stop = command_catch_stop();
+    bool going_on, said = false;
+    status result;
+    do {
+        result = report_once(o, runs, *stop ? 0 : o->watch, &going_on, count, err);
+        if (*stop || result != STATUS_OK || !going_on)
+            break;
+        if (!said)
+            printf("%s: anew every %d s while a run goes on; Ctrl-C ends it\n", o->output,
+                   o->watch);
+        fflush(stdout);
+        said = true;
+        nap_until(stop, o->watch);
+    } while (true);
+    command_release_stop();
+    return result;
+}
+
+static status run(const report_options *o, const operands *runs, error *err)
+{
+    bool going_on;
+    size_t count;
+    if (!o->output)
+        return error_set(err, STATUS_USAGE, "report needs -o FILE, as report.html");
+    if (o->store && runs->count > 0)
+        return error_set(err, STATUS_USAGE,
+                         "--store takes all of a store's runs: leave it or the RUNs away");
+    TRY(o->watch > 0 ? watch(o, runs, &count, err)
+                     : report_once(o, runs, 0, &going_on, &count, err));
+    printf("%s: %zu run%s\n", o->output, count, count == 1 ? "" : "s");
+    return STATUS_OK;
+}
+
+int command_report(int argc, char **argv)
+{
+    report_options o = {.title = "Runs"};
+    const option_spec options[] = {
+        OPTION_ROW_STRING("output", &o.output, "FILE", "the page that is written", .letter = 'o'),
+        OPTION_ROW_STRING("title", &o.title, "TEXT", "what stands at its head"),
+        OPTION_ROW_STRING("store", &o.store, "FILE", "without RUN: all runs of this store",
+                          .fallback = DEFAULT_STORE),
+        OPTION_ROW_INT("watch", &o.watch, 1, LONGEST_WATCH,
+                       "write it anew every N seconds, 5 if none are given, while any of the runs "
+                       "goes on; an open page follows",
+                       .bare = "5"),
+        {0},
+    };
+    const command_line line = {
+        .usage = "report [RUN]... -o FILE [OPTION]...",
+        .summary = "Writes runs as one HTML page that needs nothing else: scores, the comparison "
+                   "of fine classes alone with coarse and fine ones, curves, confusion, mistakes, "
+                   "options. RUN is a run's directory.",
+        .example = "hcnn-cl report runs/fine runs/both -o report.html --watch",
+        .options = options,
+        .takes_operands = true,
+    };
+    operands rest;
+    int exit_code;
+    error err;
+    if (!command_options(&line, argc, argv, &rest, &exit_code))
+        return exit_code;
+    status result = run(&o, &rest, &err);
+    options_free(&rest);
+    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+}

@@ -1,0 +1,198 @@
+/* What the report tells of a run, and the file that it becomes; see report.h. */
+#include "track/report.h"
+#include "base/file.h"
+#include "track/report_evaluation.h"
+#include "track/report_page.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DIGITS = 7 }; /* of a number on the page: more than a float has */
+
+/* ---- A run ---- */
+
+/* The places that are kept of a series that is too long, in `places`: the first, the last, and of
+ * each of equal stretches between them the least and the largest value. How many these are. */
+static size_t thin(const run_series *series, size_t *places)
+{
+    const double *values = series->values;
+    size_t inner = series->count - 2, stretches = (REPORT_POINTS - 2) / 2, kept = 0;
+    places[kept++] = 0;
+    for (size_t i = 0; i < stretches; i++) {
+        size_t begin = 1 + inner * i / stretches, end = 1 + inner * (i + 1) / stretches;
+        size_t low = begin, high = begin;
+        for (size_t at = begin + 1; at < end; at++) {
+            if (!(values[low] <= values[at]))
+                low = at;
+            if (!(values[high] >= values[at]))
+                high = at;
+        }
+        places[kept++] = low < high ? low : high;
+        if (low != high)
+            places[kept++] = low < high ? high : low;
+    }
+    places[kept++] = series->count - 1;
+    return kept;
+}
+
+static json_t *number_to_json(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* NULL when memory is out. */
+static json_t *series_to_json(const run_series *series)
+{
+    size_t places[REPORT_POINTS];
+    bool whole = series->count <= REPORT_POINTS;
+    size_t kept = whole ? series->count : thin(series, places);
+    json_t *steps = json_array(), *values = json_array();
+    bool full = steps && values;
+    for (size_t i = 0; full && i < kept; i++) {
+        size_t at = whole ? i : places[i];
+        full = json_array_append_new(steps, json_integer((json_int_t)series->steps[at])) == 0 &&
+               json_array_append_new(values, number_to_json(series->values[at])) == 0;
+    }
+    json_t *made = json_pack("{s:o, s:o, s:I}", "step", steps, "value", values, "of",
+                             (json_int_t)series->count);
+    if (full)
+        return made;
+    json_decref(made);
+    return NULL;
+}
+
+static status add_series(run_store *store, const run_record *run, const char *name, json_t *all,
+                         error *err)
+{
+    run_series series;
+    TRY(run_store_series(store, run->id, name, &series, err));
+    json_t *one = series_to_json(&series);
+    run_series_free(&series);
+    return json_object_set_new(all, name, one) == 0 ? STATUS_OK : error_memory(err, run->name);
+}
+
+static status add_all_series(run_store *store, const run_record *run, json_t *all, error *err)
+{
+    char **names;
+    size_t count;
+    TRY(run_store_names(store, run->id, &names, &count, err));
+    status result = STATUS_OK;
+    for (size_t i = 0; i < count && result == STATUS_OK; i++)
+        result = add_series(store, run, names[i], all, err);
+    run_names_free(names, count);
+    return result;
+}
+
+/* What is not UTF-8, as the name of a directory may be, is said to be so. */
+static json_t *text_to_json(const char *text)
+{
+    json_t *value = text ? json_string(text) : json_null();
+    return value ? value : json_string("(no UTF-8)");
+}
+
+static json_t *record_to_json(const run_record *run)
+{
+    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:f, s:I, s:O, s:O, s:{}}",
+                     "name", text_to_json(run->name), "directory", text_to_json(run->directory),
+                     "state", run_state_name(run->state), "message", text_to_json(run->message),
+                     "version", text_to_json(run->version), "device", text_to_json(run->device),
+                     "driver", text_to_json(run->driver), "host", text_to_json(run->host),
+                     "started", run->started, "ended", run->ended, "updated", run->updated, "step",
+                     (json_int_t)run->step, "config", run->config, "summary", run->summary,
+                     "series");
+}
+
+static status complete(run_store *store, const run_record *run, json_t *record, error *err)
+{
+    json_t *evaluation;
+    TRY(add_all_series(store, run, json_object_get(record, "series"), err));
+    TRY(report_evaluation_read(run->directory, &evaluation, err));
+    return json_object_set_new(record, "evaluation", evaluation) == 0
+               ? STATUS_OK
+               : error_memory(err, run->name);
+}
+
+json_t *report_run(run_store *store, const run_record *run, error *err)
+{
+    json_t *record = record_to_json(run);
+    status result = record ? complete(store, run, record, err) : error_memory(err, run->name);
+    if (result == STATUS_OK)
+        return record;
+    json_decref(record);
+    return NULL;
+}
+
+/* ---- The page ---- */
+
+typedef struct page_output {
+    file_writer file;
+    error *err;
+} page_output;
+
+static status put_text(page_output *to, const char *text, error *err)
+{
+    return file_writer_put(&to->file, text, strlen(text), err);
+}
+
+/* The text with each of `special` as its entry of `escapes`. */
+static status put_escaped(page_output *to, const char *text, size_t size, const char *special,
+                          const char *const *escapes, error *err)
+{
+    size_t done = 0;
+    for (size_t i = 0; i < size; i++) {
+        const char *found = text[i] ? strchr(special, text[i]) : NULL;
+        if (!found)
+            continue;
+        TRY(file_writer_put(&to->file, text + done, i - done, err));
+        TRY(put_text(to, escapes[found - special], err));
+        done = i + 1;
+    }
+    return file_writer_put(&to->file, text + done, size - done, err);
+}
+
+/* Within JSON these stand in strings only, which may have them as \u. Without '<' no </script> can
+ * end the document. */
+static int put_json(const char *text, size_t size, void *context)
+{
+    static const char *const escapes[] = {"\\u003c", "\\u003e", "\\u0026"};
+    page_output *to = context;
+    return put_escaped(to, text, size, "<>&", escapes, to->err) == STATUS_OK ? 0 : -1;
+}
+
+static status put_head(page_output *to, const char *title, int refresh, error *err)
+{
+    static const char *const escapes[] = {"&lt;", "&gt;", "&amp;"};
+    char line[80];
+    snprintf(line, sizeof line, "<meta http-equiv=\"refresh\" content=\"%d\">\n", refresh);
+    TRY(put_text(to, refresh > 0 ? line : "", err));
+    TRY(put_text(to, "<title>", err));
+    TRY(put_escaped(to, title, strlen(title), "<>&", escapes, err));
+    return put_text(to, "</title>\n", err);
+}
+
+/* JSON_ENSURE_ASCII writes U+2028 and U+2029, which end a line of JavaScript, as \u, too. */
+static status put_page(page_output *to, const json_t *document, int refresh, error *err)
+{
+    const char *title = json_string_value(json_object_get(document, "title"));
+    TRY(put_text(to, report_page.before_head, err));
+    TRY(put_head(to, title ? title : "hcnn-cl", refresh, err));
+    TRY(put_text(to, report_page.before_document, err));
+    snprintf(err->message, sizeof err->message, "the report cannot be written as JSON");
+    if (json_dump_callback(document, put_json, to,
+                           JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(DIGITS)) != 0)
+        return STATUS_FAILED;
+    return put_text(to, report_page.after_document, err);
+}
+
+status report_write(const char *path, const json_t *document, int refresh, error *err)
+{
+    page_output to = {.err = err};
+    TRY(file_writer_open(&to.file, path, err));
+    status result = put_page(&to, document, refresh, err);
+    if (result == STATUS_OK)
+        result = file_writer_commit(&to.file, err);
+    else
+        file_writer_abort(&to.file);
+    return result;
+}

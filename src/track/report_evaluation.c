@@ -1,0 +1,156 @@
+/* Reads and checks test.json and validation.json; see report_evaluation.h. */
+#include "track/report_evaluation.h"
+#include "base/file.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+enum { MAX_EVALUATION_BYTES = 1 << 28 };
+
+static bool is_list_of_texts(const json_t *list)
+{
+    size_t i;
+    const json_t *value;
+    json_array_foreach(list, i, value)
+    {
+        if (!json_is_string(value))
+            return false;
+    }
+    return json_array_size(list) > 0;
+}
+
+/* A whole number from 0 to below `end`. */
+static bool is_below(const json_t *value, size_t end)
+{
+    return json_is_integer(value) && json_integer_value(value) >= 0 &&
+           (uint64_t)json_integer_value(value) < end;
+}
+
+static bool are_parents(const json_t *list, size_t fine, size_t coarse)
+{
+    size_t i;
+    const json_t *value;
+    json_array_foreach(list, i, value)
+    {
+        if (!is_below(value, coarse))
+            return false;
+    }
+    return json_array_size(list) == fine;
+}
+
+static bool is_row(const json_t *row, size_t size)
+{
+    size_t i;
+    const json_t *images;
+    json_array_foreach(row, i, images)
+    {
+        if (!is_below(images, UINT32_MAX))
+            return false;
+    }
+    return json_array_size(row) == size;
+}
+
+static bool is_square(const json_t *matrix, size_t size)
+{
+    size_t i;
+    const json_t *row;
+    json_array_foreach(matrix, i, row)
+    {
+        if (!is_row(row, size))
+            return false;
+    }
+    return json_array_size(matrix) == size;
+}
+
+static bool are_mistakes(const json_t *list, size_t fine)
+{
+    size_t i;
+    const json_t *one;
+    json_array_foreach(list, i, one)
+    {
+        const json_t *picture = json_object_get(one, "picture");
+        if (!json_is_string(json_object_get(one, "image")) ||
+            !is_below(json_object_get(one, "label"), fine) ||
+            !is_below(json_object_get(one, "answer"), fine) ||
+            !(json_is_null(picture) || json_is_string(picture)))
+            return false;
+    }
+    return json_is_array(list);
+}
+
+/* The first part that is not what it has to be, or NULL. */
+static const char *find_fault(const json_t *e)
+{
+    const json_t *coarse_classes = json_object_get(e, "coarse_classes");
+    const json_t *fine_classes = json_object_get(e, "fine_classes");
+    const json_t *coarse = json_object_get(e, "coarse");
+    size_t coarse_count = json_array_size(coarse_classes);
+    size_t fine_count = json_array_size(fine_classes);
+    if (!json_is_string(json_object_get(e, "set")))
+        return "set";
+    if (!is_list_of_texts(coarse_classes))
+        return "coarse_classes";
+    if (!is_list_of_texts(fine_classes))
+        return "fine_classes";
+    if (!are_parents(json_object_get(e, "parents"), fine_count, coarse_count))
+        return "parents";
+    if (!json_is_null(coarse) && !is_square(coarse, coarse_count))
+        return "coarse";
+    if (!is_square(json_object_get(e, "fine"), fine_count))
+        return "fine";
+    return are_mistakes(json_object_get(e, "worst"), fine_count) ? NULL : "worst";
+}
+
+static status damaged(const char *path, const char *what, error *err)
+{
+    return error_set(err, STATUS_FAILED,
+                     "%s: is damaged: %s; remove it, and the report does without it", path, what);
+}
+
+static status parse(const char *path, const unsigned char *text, size_t size, json_t **evaluation,
+                    error *err)
+{
+    json_error_t where;
+    *evaluation = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &where);
+    if (!*evaluation) {
+        char place[JSON_ERROR_TEXT_LENGTH + 32];
+        snprintf(place, sizeof place, "line %d: %s", where.line, where.text);
+        return damaged(path, place, err);
+    }
+    const char *fault = json_is_object(*evaluation) ? find_fault(*evaluation) : "it is no object";
+    if (!fault)
+        return STATUS_OK;
+    char place[64];
+    snprintf(place, sizeof place, "%s is not what it has to be", fault);
+    return damaged(path, json_is_object(*evaluation) ? place : fault, err);
+}
+
+static status read_file(const char *path, json_t **evaluation, error *err)
+{
+    unsigned char *text;
+    size_t size;
+    TRY(file_read(path, MAX_EVALUATION_BYTES, &text, &size, err));
+    status result = parse(path, text, size, evaluation, err);
+    free(text);
+    if (result != STATUS_OK)
+        json_decref(*evaluation);
+    return result;
+}
+
+status report_evaluation_read(const char *directory, json_t **evaluation, error *err)
+{
+    static const char *const names[] = {"test.json", "validation.json"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char *path = file_path("%s/%s", directory, names[i]);
+        if (!path)
+            return error_memory(err, directory);
+        bool found = file_exists(path);
+        status result = found ? read_file(path, evaluation, err) : STATUS_OK;
+        free(path);
+        if (found)
+            return result;
+    }
+    *evaluation = json_null();
+    return STATUS_OK;
+}

@@ -1,0 +1,12 @@
+/* The page of the report, which the build embeds from src/track/report/. */
+#ifndef HCNN_TRACK_REPORT_PAGE_H
+#define HCNN_TRACK_REPORT_PAGE_H
+
+/* What stands around what belongs to one report: lines of its head, and its document. */
+typedef struct report_page_parts {
+    const char *before_head, *before_document, *after_document;
+} report_page_parts;
+
+extern const report_page_parts report_page;
+
+#endif

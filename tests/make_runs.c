@@ -1,0 +1,255 @@
+/* Makes what the test of the report's page shows: a store of runs with their directories, and the
+ * page of a sweep of them. Names of classes, runs and files are such as would become elements of a
+ * careless page.
+ *
+ *   make_runs DIRECTORY   # DIRECTORY/runs.db, DIRECTORY/RUN/test.json, DIRECTORY/sweep.html;
+ *                         # DIRECTORY/going/runs.db with a run that goes on
+ */
+#include "base/file.h"
+#include "base/random.h"
+#include "track/report.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    EPOCHS = 10,
+    STEPS = 1200,
+    COARSE = 3,
+    FINE = 9,
+    IMAGES = 40,
+    TRIALS = 12,
+    BEGUN = 1700000000
+};
+#define SCRIPT  "<script>alert(1)</script>"
+#define ODD_RUN "odd <script>alert(1)<script>"
+
+/* A picture of one grey pixel. */
+#define PICTURE                                                                                    \
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd"  \
+    "81ytgAAAABJRU5ErkJggg=="
+
+static double draw(uint64_t index)
+{
+    return random_uniform(7, RANDOM_TEST, index);
+}
+
+static void log_one(run_store *store, int64_t run, const char *name, uint64_t step, double value,
+                    status *result, error *err)
+{
+    const run_metric metric = {name, step, value};
+    if (*result == STATUS_OK)
+        *result = run_store_log(store, run, &metric, 1, err);
+}
+
+static status log_values(run_store *store, int64_t run, bool only_fine, int seed, error *err)
+{
+    status result = STATUS_OK;
+    for (uint64_t epoch = 1; epoch <= EPOCHS; epoch++) {
+        uint64_t step = epoch * STEPS / EPOCHS;
+        double right = (only_fine ? 0.70 : 0.74) + 0.004 * seed - 0.5 * exp(-(double)epoch / 3);
+        log_one(store, run, "train/loss", step, 2 - right, &result, err);
+        log_one(store, run, "validation/loss", step, 2.2 - right, &result, err);
+        log_one(store, run, "train/fine_top1", step, right + 0.1, &result, err);
+        log_one(store, run, "validation/fine_top1", step, right, &result, err);
+        log_one(store, run, "images_per_second", step, 900 + 50 * draw(epoch), &result, err);
+        if (!only_fine)
+            log_one(store, run, "validation/coarse_top1", step, right + 0.1, &result, err);
+    }
+    run_metric *losses = calloc(STEPS, sizeof *losses);
+    if (!losses)
+        return error_memory(err, "the losses");
+    for (uint64_t i = 0; i < STEPS; i++)
+        losses[i] = (run_metric){"loss", i + 1, i == 7 ? NAN : 3 * exp(-(double)i / 300) + draw(i)};
+    if (result == STATUS_OK)
+        result = run_store_log(store, run, losses, STEPS, err);
+    free(losses);
+    return result;
+}
+
+/* Counts of which the diagonal is the larger part; `size` classes. */
+static json_t *make_matrix(int size)
+{
+    json_t *rows = json_array();
+    for (int label = 0; label < size; label++) {
+        json_t *row = json_array();
+        for (int answer = 0; answer < size; answer++)
+            json_array_append_new(row,
+                                  json_integer(label == answer           ? IMAGES / 2 + label
+                                               : answer == label / 3 * 3 ? 5
+                                                                         : (label + answer) % 3));
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+static json_t *make_evaluation(bool only_fine)
+{
+    json_t *fine = json_array(), *parents = json_array();
+    for (int i = 0; i < FINE; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "class %c", 'a' + i);
+        json_array_append_new(fine, json_string(i == 1 ? SCRIPT : name));
+        json_array_append_new(parents, json_integer(i / (FINE / COARSE)));
+    }
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:[s, s, s], s:o, s:o, s:o, s:o,"
+                     " s:[{s:s, s:i, s:i, s:f, s:f, s:s}, {s:s, s:i, s:i, s:f, s:f, s:n}]}",
+                     "set", "test", "epoch", 9, "step", STEPS, "images", FINE * IMAGES, "undecided",
+                     1, "coarse_classes", "animals", "plants", "a " SCRIPT, "fine_classes", fine,
+                     "parents", parents, "coarse", only_fine ? json_null() : make_matrix(COARSE),
+                     "fine", make_matrix(FINE), "worst", "image", "images/" SCRIPT ".png", "label",
+                     1, "answer", 4, "loss", 9.5, "probability", 7.5e-5, "picture", PICTURE,
+                     "image", "17", "label", 2, "answer", 0, "loss", 8.0, "probability", 3.4e-4,
+                     "picture");
+}
+
+static status write_evaluation(const char *directory, const char *run, bool only_fine, error *err)
+{
+    char *home = file_path("%s/%s", directory, run), *path = file_path("%s/test.json", home);
+    json_t *evaluation = make_evaluation(only_fine);
+    char *text = evaluation ? json_dumps(evaluation, JSON_COMPACT) : NULL;
+    status result = text && path ? file_make_directory(home, err) : error_memory(err, run);
+    if (result == STATUS_OK)
+        result = file_write(path, text, strlen(text), err);
+    json_decref(evaluation);
+    free(text);
+    free(path);
+    free(home);
+    return result;
+}
+
+static status make_run(run_store *store, const char *name, bool only_fine, int seed,
+                       enum run_state state, error *err)
+{
+    int64_t run;
+    bool known;
+    json_t *config = json_pack("{s:f, s:s, s:b, s:i, s:n}", "lr", 0.1, "data", "data/" SCRIPT,
+                               "only_fine", only_fine, "seed", seed, "milestones");
+    json_t *summary = json_pack("{s:i, s:i}", "parameters", 123456, "memory_bytes", 1 << 28);
+    const run_beginning what = {.name = name,
+                                .version = "0.1.0",
+                                .device = "a device",
+                                .driver = "1.2",
+                                .host = "here",
+                                .config = config,
+                                .summary = summary,
+                                .at = BEGUN};
+    status result = run_store_begin(store, &what, &run, &known, err);
+    json_decref(config);
+    json_decref(summary);
+    if (result == STATUS_OK)
+        result = log_values(store, run, only_fine, seed, err);
+    if (result == STATUS_OK)
+        result = write_evaluation(run_store_directory(store), name, only_fine, err);
+    if (result != STATUS_OK || state == RUN_RUNNING)
+        return result;
+    return run_store_end(store, run, state, state == RUN_FAILED ? "it " SCRIPT " failed" : NULL,
+                         BEGUN + 100, err);
+}
+
+static json_t *make_trials(void)
+{
+    json_t *trials = json_array();
+    for (int i = 0; i < TRIALS; i++) {
+        double rate = pow(10, -4 + 3 * draw((uint64_t)i));
+        char text[32];
+        snprintf(text, sizeof text, "%.3g", rate);
+        bool ended = i < TRIALS - 1;
+        json_array_append_new(
+            trials, json_pack("{s:i, s:s, s:s, s:o, s:{s:s, s:s}}", "number", i + 1, "run", ODD_RUN,
+                              "state", ended ? "finished" : "running", "objective",
+                              ended ? json_real(1 - rate) : json_null(), "parameters", "lr", text,
+                              "optimizer", i % 2 ? "adamw" : "sgd"));
+    }
+    return trials;
+}
+
+static json_t *make_sweep(void)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:[{s:s, s:b, s:n}, {s:s, s:b, s:[s, s]}], s:o,"
+                     " s:[{s:s, s:f, s:f}, {s:s, s:n, s:f}], s:{s:s, s:s}}",
+                     "name", "a sweep " SCRIPT, "method", "random", "metric", "validation/loss",
+                     "goal", "minimize", "parameters", "name", "lr", "log", 1, "values", "name",
+                     "optimizer", "log", 0, "values", "sgd", "adamw", "trials", make_trials(),
+                     "importance", "name", "lr", "correlation", -0.9, "share", 0.8, "name",
+                     "optimizer", "correlation", "share", 0.1, "best", "run", "both-1", "command",
+                     "hcnn-cl train --lr 0.1 --data '" SCRIPT "'");
+}
+
+static status write_page(run_store *store, const char *path, error *err)
+{
+    run_list list;
+    json_t *runs = json_array();
+    TRY(run_store_list(store, &list, err));
+    status result = STATUS_OK;
+    for (size_t i = 0; i < list.count && result == STATUS_OK; i++) {
+        json_t *one = report_run(store, &list.runs[i], err);
+        result = one ? STATUS_OK : STATUS_FAILED;
+        json_array_append_new(runs, one);
+    }
+    run_list_free(&list);
+    json_t *document =
+        json_pack("{s:s, s:i, s:s, s:o, s:o}", "title", "Title " SCRIPT, "generated", BEGUN + 200,
+                  "version", "0.1.0", "runs", runs, "sweep", make_sweep());
+    if (result == STATUS_OK)
+        result = report_write(path, document, 0, err);
+    json_decref(document);
+    return result;
+}
+
+static status make_store(const char *directory, run_store **made, error *err)
+{
+    char *path = file_path("%s/runs.db", directory);
+    status result = path ? file_make_directory(directory, err) : error_memory(err, directory);
+    if (result == STATUS_OK)
+        result = run_store_open(path, true, made, err);
+    free(path);
+    return result;
+}
+
+static status make_ended(const char *directory, error *err)
+{
+    run_store *store;
+    char *page = file_path("%s/sweep.html", directory);
+    TRY(make_store(directory, &store, err));
+    status result = make_run(store, "both-1", false, 1, RUN_FINISHED, err);
+    if (result == STATUS_OK)
+        result = make_run(store, "both-2", false, 2, RUN_FINISHED, err);
+    if (result == STATUS_OK)
+        result = make_run(store, "fine-1", true, 1, RUN_FINISHED, err);
+    if (result == STATUS_OK)
+        result = make_run(store, ODD_RUN, true, 2, RUN_FAILED, err);
+    if (result == STATUS_OK)
+        result = write_page(store, page, err);
+    run_store_close(store);
+    free(page);
+    return result;
+}
+
+/* Whoever locks the directory of this one is taken for its training. */
+static status make_going(const char *directory, error *err)
+{
+    run_store *store;
+    char *going = file_path("%s/going", directory);
+    status result = make_store(going, &store, err);
+    free(going);
+    TRY(result);
+    result = make_run(store, "live", false, 1, RUN_RUNNING, err);
+    run_store_close(store);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    error err;
+    if (argc != 2) {
+        fputs("Usage: make_runs DIRECTORY\n", stderr);
+        return STATUS_USAGE;
+    }
+    if (make_ended(argv[1], &err) == STATUS_OK && make_going(argv[1], &err) == STATUS_OK)
+        return STATUS_OK;
+    fprintf(stderr, "make_runs: %s\n", err.message);
+    return STATUS_FAILED;
+}

@@ -1,0 +1,275 @@
+/* report.c: a run from its store and directory, series that are thinned, damaged evaluations, and a
+ * page that no text can break out of. */
+#include "base/file.h"
+#include "check.h"
+#include "support.h"
+#include "track/report.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { LONG = 20000, SPIKE = 12345, GAP = 700 };
+
+static const char *path, *directory;
+
+static int set_up(void **state)
+{
+    int result = support_files_set_up(state, "runs.db");
+    const support_files *files = *state;
+    path = files->path;
+    directory = files->directory;
+    return result;
+}
+
+static run_store *open_store(void)
+{
+    error err;
+    run_store *store;
+    CHECK_OK(run_store_open(path, true, &store, &err));
+    return store;
+}
+
+static int64_t begin(run_store *store, const char *name)
+{
+    error err;
+    int64_t run;
+    bool known;
+    json_t *config = json_pack("{s:f, s:b}", "lr", 0.1, "only_fine", 1);
+    json_t *summary = json_pack("{s:i}", "parameters", 7);
+    const run_beginning what = {.name = name,
+                                .version = "1.2.3",
+                                .device = "a device",
+                                .config = config,
+                                .summary = summary};
+    CHECK_OK(run_store_begin(store, &what, &run, &known, &err));
+    json_decref(config);
+    json_decref(summary);
+    return run;
+}
+
+/* What report_run makes of the run. */
+static json_t *report(run_store *store, const char *name)
+{
+    error err;
+    run_record run;
+    CHECK_OK(run_store_find(store, name, &run, &err));
+    json_t *made = report_run(store, &run, &err);
+    if (!made)
+        fail_msg("%s", err.message);
+    run_record_free(&run);
+    return made;
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static void test_assembly(void **state)
+{
+    (void)state;
+    error err;
+    run_store *store = open_store();
+    int64_t run = begin(store, "a");
+    const run_metric metrics[] = {
+        {"loss", 1, 0.5}, {"loss", 2, NAN}, {"validation/fine_top1", 2, 0.25}};
+    CHECK_OK(run_store_log(store, run, metrics, 3, &err));
+    CHECK_OK(run_store_end(store, run, RUN_FAILED, "no room", 1.5e9, &err));
+    json_t *made = report(store, "a");
+    assert_string_equal(text_of(made, "name"), "a");
+    assert_string_equal(text_of(made, "state"), "failed");
+    assert_string_equal(text_of(made, "message"), "no room");
+    assert_string_equal(text_of(made, "version"), "1.2.3");
+    assert_true(json_is_null(json_object_get(made, "driver")));
+    assert_int_equal(json_integer_value(json_object_get(made, "step")), 2);
+    assert_true(json_is_true(json_object_get(json_object_get(made, "config"), "only_fine")));
+    assert_true(json_is_null(json_object_get(made, "evaluation")));
+    json_t *expected =
+        json_pack("{s:{s:[i, i], s:[f, n], s:i}, s:{s:[i], s:[f], s:i}}", "loss", "step", 1, 2,
+                  "value", 0.5, "of", 2, "validation/fine_top1", "step", 2, "value", 0.25, "of", 1);
+    assert_true(json_equal(json_object_get(made, "series"), expected));
+    json_decref(expected);
+    json_decref(made);
+    run_store_close(store);
+}
+
+static int64_t step_at(const json_t *series, size_t place)
+{
+    return json_integer_value(json_array_get(json_object_get(series, "step"), place));
+}
+
+/* A long run's loss is thinned, and what stands out of it stays: the first and last value, a
+ * single high one, a single low one. */
+static void test_thinning(void **state)
+{
+    (void)state;
+    error err;
+    run_store *store = open_store();
+    int64_t run = begin(store, "long");
+    run_metric *metrics = support_memory(LONG, sizeof *metrics);
+    for (uint64_t i = 0; i < LONG; i++)
+        metrics[i] = (run_metric){"loss", i + 1,
+                                  i == SPIKE       ? 100
+                                  : i == SPIKE + 1 ? -100
+                                  : i % GAP == 0   ? NAN
+                                                   : sin((double)i)};
+    CHECK_OK(run_store_log(store, run, metrics, LONG, &err));
+    free(metrics);
+    json_t *made = report(store, "long");
+    const json_t *series = json_object_get(json_object_get(made, "series"), "loss");
+    const json_t *values = json_object_get(series, "value");
+    size_t count = json_array_size(values);
+    assert_int_equal(json_integer_value(json_object_get(series, "of")), LONG);
+    assert_in_range(count, REPORT_POINTS / 2, REPORT_POINTS);
+    assert_int_equal(json_array_size(json_object_get(series, "step")), count);
+    assert_int_equal(step_at(series, 0), 1);
+    assert_int_equal(step_at(series, count - 1), LONG);
+    double low = 0, high = 0;
+    for (size_t i = 1; i < count; i++) {
+        double value = json_real_value(json_array_get(values, i));
+        assert_true(step_at(series, i) > step_at(series, i - 1));
+        low = value < low ? value : low;
+        high = value > high ? value : high;
+    }
+    assert_true(low == -100 && high == 100);
+    json_decref(made);
+    run_store_close(store);
+}
+
+#define CLASSES "\"coarse_classes\":[\"a\"],\"fine_classes\":[\"b\",\"c\"],\"parents\":[0,0]"
+#define WHOLE                                                                                      \
+    "{\"set\":\"test\",\"images\":3," CLASSES ",\"coarse\":null,\"fine\":[[1,0],[0,2]],"           \
+    "\"worst\":[]}"
+
+static void put(const char *run, const char *name, const char *text)
+{
+    error err;
+    char *home = file_path("%s/%s", directory, run), *file = file_path("%s/%s", home, name);
+    CHECK_OK(file_make_directory(home, &err));
+    CHECK_OK(file_write(file, text, strlen(text), &err));
+    free(file);
+    free(home);
+}
+
+static void test_evaluation(void **state)
+{
+    (void)state;
+    run_store *store = open_store();
+    begin(store, "evaluated");
+    put("evaluated", "validation.json",
+        "{\"set\":\"validation\"," CLASSES ",\"coarse\":[[3]],"
+        "\"fine\":[[1,0],[0,2]],\"worst\":[]}");
+    json_t *made = report(store, "evaluated");
+    assert_string_equal(text_of(json_object_get(made, "evaluation"), "set"), "validation");
+    json_decref(made);
+    put("evaluated", "test.json", WHOLE);
+    made = report(store, "evaluated");
+    assert_string_equal(text_of(json_object_get(made, "evaluation"), "set"), "test");
+    json_decref(made);
+    run_store_close(store);
+}
+
+static void test_damaged_evaluation(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
+        {"", "line 1"},
+        {"{\"set\":\"test\"", "line 1"},
+        {"[]", "it is no object"},
+        {"{}", "set is not"},
+        {"{\"set\":\"test\",\"coarse_classes\":[]}", "coarse_classes is not"},
+        {"{\"set\":\"test\",\"coarse_classes\":[\"a\"],\"fine_classes\":[1]}", "fine_classes is"},
+        {"{\"set\":\"test\",\"coarse_classes\":[\"a\"],\"fine_classes\":[\"b\"],\"parents\":[1]}",
+         "parents is not"},
+        {"{\"set\":\"test\"," CLASSES ",\"coarse\":[[1,2]]}", "coarse is not"},
+        {"{\"set\":\"test\"," CLASSES ",\"coarse\":null,\"fine\":[[1,0]]}", "fine is not"},
+        {"{\"set\":\"test\"," CLASSES ",\"coarse\":null,\"fine\":[[1,0],[0,-1]]}", "fine is not"},
+        {"{\"set\":\"test\"," CLASSES ",\"coarse\":null,\"fine\":[[1,0],[0,1]],\"worst\":[{"
+         "\"image\":\"x\",\"label\":2,\"answer\":0,\"picture\":null}]}",
+         "worst is not"},
+    };
+    error err;
+    run_record run;
+    run_store *store = open_store();
+    begin(store, "damaged");
+    CHECK_OK(run_store_find(store, "damaged", &run, &err));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        put("damaged", "test.json", bad[i].text);
+        assert_null(report_run(store, &run, &err));
+        if (!strstr(err.message, "/damaged/test.json: is damaged: ") ||
+            !strstr(err.message, bad[i].message) || !strstr(err.message, "remove it"))
+            fail_msg("%s: \"%s\"", bad[i].text, err.message);
+    }
+    run_record_free(&run);
+    run_store_close(store);
+}
+
+/* ---- The page ---- */
+
+static char *write_page(json_t *document, int refresh)
+{
+    error err;
+    unsigned char *text;
+    size_t size;
+    char *page = file_path("%s/page.html", directory);
+    CHECK_OK(report_write(page, document, refresh, &err));
+    CHECK_OK(file_read(page, 1 << 24, &text, &size, &err));
+    assert_int_equal(strlen((char *)text), size);
+    json_decref(document);
+    free(page);
+    return (char *)text;
+}
+
+static void test_escaping(void **state)
+{
+    (void)state;
+    static const char name[] = "</script><!-- & \xe2\x80\xa8\xe2\x80\xa9 \xc3\xa9 \"";
+    char *page = write_page(
+        json_pack("{s:s, s:[{s:s}], s:n}", "title", "<b>&", "runs", "name", name, "sweep"), 0);
+    assert_non_null(strstr(page, "<title>&lt;b&gt;&amp;</title>"));
+    assert_null(strstr(page, "http-equiv=\"refresh\""));
+    const char *document = strstr(page, "id=\"document\">");
+    assert_non_null(document);
+    document += strlen("id=\"document\">");
+    const char *end = strstr(document, "</script>");
+    assert_non_null(end);
+    for (const char *at = document; at < end; at++)
+        assert_true(*at != '<' && *at != '>' && *at != '&' && (unsigned char)*at < 0x80);
+    json_t *read = json_loadb(document, (size_t)(end - document), 0, NULL);
+    assert_non_null(read);
+    assert_string_equal(text_of(json_array_get(json_object_get(read, "runs"), 0), "name"), name);
+    json_decref(read);
+    free(page);
+}
+
+static void test_refresh(void **state)
+{
+    (void)state;
+    char *page = write_page(json_pack("{s:s, s:[], s:n}", "title", "x", "runs", "sweep"), 7);
+    assert_non_null(strstr(page, "<meta http-equiv=\"refresh\" content=\"7\">"));
+    assert_non_null(strstr(page, "content=\"default-src 'none'; script-src 'sha256-"));
+    free(page);
+}
+
+static void test_unwritable(void **state)
+{
+    (void)state;
+    error err;
+    json_t *document = json_pack("{s:s}", "title", "x");
+    CHECK_FAILS(STATUS_FAILED, "no-such-directory/r.html",
+                report_write("no-such-directory/r.html", document, 0, &err));
+    json_decref(document);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_assembly),   cmocka_unit_test(test_thinning),
+        cmocka_unit_test(test_evaluation), cmocka_unit_test(test_damaged_evaluation),
+        cmocka_unit_test(test_escaping),   cmocka_unit_test(test_refresh),
+        cmocka_unit_test(test_unwritable),
+    };
+    return cmocka_run_group_tests_name("report", tests, set_up, support_files_tear_down);
+}
