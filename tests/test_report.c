@@ -74,13 +74,14 @@ static void test_assembly(void **state)
     const run_metric metrics[] = {
         {"loss", 1, 0.5}, {"loss", 2, NAN}, {"validation/fine_top1", 2, 0.25}};
     CHECK_OK(run_store_log(store, run, metrics, 3, &err));
-    CHECK_OK(run_store_end(store, run, RUN_FAILED, "no room", 1.5e9, &err));
+    CHECK_OK(run_store_end(store, run, RUN_FAILED, "no room", 1795648834.9, &err));
     json_t *made = report(store, "a");
     assert_string_equal(text_of(made, "name"), "a");
     assert_string_equal(text_of(made, "state"), "failed");
     assert_string_equal(text_of(made, "message"), "no room");
     assert_string_equal(text_of(made, "version"), "1.2.3");
     assert_true(json_is_null(json_object_get(made, "driver")));
+    assert_int_equal(json_integer_value(json_object_get(made, "ended")), 1795648834);
     assert_int_equal(json_integer_value(json_object_get(made, "step")), 2);
     assert_true(json_is_true(json_object_get(json_object_get(made, "config"), "only_fine")));
     assert_true(json_is_null(json_object_get(made, "evaluation")));

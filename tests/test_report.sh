@@ -62,6 +62,11 @@ check_run "a damaged evaluation" 1 'runs/both-1/test.json: is damaged: line 1: .
 check "... none of them left a page" [ ! -e no.html ]
 cp whole.json runs/both-1/test.json
 
+check_run "a sweep that there is not" 1 'knows no sweep none' \
+    report --sweep none --store runs/runs.db -o no.html
+check_run "a sweep takes its own runs" 2 'sweep takes the runs of the sweep' \
+    report runs/both-1 --sweep none -o no.html
+
 # ---- --watch ----
 
 check_run "--watch where no run goes on" 0 '^still.html: 1 run$' \

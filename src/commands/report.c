@@ -3,6 +3,9 @@
 #include "base/file.h"
 #include "commands/commands.h"
 #include "hcnn.h"
+#include "sweep/summary.h"
+#include "train/config.h"
+#include "train/metric_lines.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,14 +16,15 @@ enum { LONGEST_WATCH = 24 * 60 * 60, NAPS_A_SECOND = 10 };
 #define DEFAULT_STORE "runs/runs.db"
 
 typedef struct report_options {
-    const char *output, *title, *store;
+    const char *output, *title, *store, *sweep;
     int watch; /* seconds; 0: written once */
 } report_options;
 
 /* A page in the making. */
 typedef struct page {
     json_t *runs;
-    bool going_on; /* one of them */
+    json_t *sweep; /* or NULL */
+    bool going_on; /* one of the runs */
 } page;
 
 static status add_run(page *p, run_store *store, const run_record *run, error *err)
@@ -113,11 +117,55 @@ static status add_directory(page *p, const char *given, error *err)
     return result;
 }
 
+/* ---- A sweep ---- */
+
+/* The runs of its trials; one that failed early has none. */
+static status add_trials(page *p, run_store *store, error *err)
+{
+    size_t i;
+    json_t *trial;
+    json_array_foreach(json_object_get(p->sweep, "trials"), i, trial)
+    {
+        int64_t id;
+        run_record run;
+        const char *name = json_string_value(json_object_get(trial, "run"));
+        TRY(run_store_id(store, name, &id, err));
+        if (id == 0)
+            continue;
+        TRY(run_store_find(store, name, &run, err));
+        status result = add_run(p, store, &run, err);
+        run_record_free(&run);
+        TRY(result);
+    }
+    return STATUS_OK;
+}
+
+static status summarise(page *p, run_store *store, const char *name, error *err)
+{
+    train_options unused = train_defaults();
+    option_spec rows[CONFIG_ROWS];
+    config_rows(&unused, rows);
+    return summary_of_name(store, name, rows, metric_names, &p->sweep, err);
+}
+
+static status add_sweep(page *p, const report_options *o, error *err)
+{
+    run_store *store;
+    TRY(run_store_open(o->store ? o->store : DEFAULT_STORE, false, &store, err));
+    status result = summarise(p, store, o->sweep, err);
+    if (result == STATUS_OK)
+        result = add_trials(p, store, err);
+    run_store_close(store);
+    return result;
+}
+
 static status collect(page *p, const report_options *o, const operands *runs, error *err)
 {
     *p = (page){.runs = json_array()};
     if (!p->runs)
         return error_memory(err, "the report");
+    if (o->sweep)
+        return add_sweep(p, o, err);
     if (runs->count == 0)
         return add_store(p, o->store ? o->store : DEFAULT_STORE, err);
     for (int i = 0; i < runs->count; i++)
@@ -130,8 +178,10 @@ static status collect(page *p, const report_options *o, const operands *runs, er
 static status write_page(const report_options *o, const page *p, int refresh, error *err)
 {
     json_t *document =
-        json_pack("{s:s, s:I, s:s, s:O, s:n}", "title", o->title, "generated",
-                  (json_int_t)time(NULL), "version", hcnn_version(), "runs", p->runs, "sweep");
+        json_pack("{s:s, s:I, s:s, s:O}", "title", o->title, "generated", (json_int_t)time(NULL),
+                  "version", hcnn_version(), "runs", p->runs);
+    if (document)
+        json_object_set(document, "sweep", p->sweep ? p->sweep : json_null());
     status result = document ? report_write(o->output, document, refresh, err)
                              : error_set(err, STATUS_USAGE, "--title: is not UTF-8");
     json_decref(document);
@@ -149,6 +199,7 @@ static status report_once(const report_options *o, const operands *runs, int ref
     *going_on = p.going_on;
     *count = json_array_size(p.runs);
     json_decref(p.runs);
+    json_decref(p.sweep);
     return result;
 }
 
@@ -186,6 +237,9 @@ static status run(const report_options *o, const operands *runs, error *err)
     size_t count;
     if (!o->output)
         return error_set(err, STATUS_USAGE, "report needs -o FILE, as report.html");
+    if (o->sweep && runs->count > 0)
+        return error_set(err, STATUS_USAGE,
+                         "--sweep takes the runs of the sweep: leave it or the RUNs away");
     if (o->store && runs->count > 0)
         return error_set(err, STATUS_USAGE,
                          "--store takes all of a store's runs: leave it or the RUNs away");
@@ -201,7 +255,9 @@ int command_report(int argc, char **argv)
     const option_spec options[] = {
         OPTION_ROW_STRING("output", &o.output, "FILE", "the page that is written", .letter = 'o'),
         OPTION_ROW_STRING("title", &o.title, "TEXT", "what stands at its head"),
-        OPTION_ROW_STRING("store", &o.store, "FILE", "without RUN: all runs of this store",
+        OPTION_ROW_STRING("sweep", &o.sweep, "NAME", "the runs of that sweep, with what it found",
+                          .fallback = "none"),
+        OPTION_ROW_STRING("store", &o.store, "FILE", "without RUN: the store to look in",
                           .fallback = DEFAULT_STORE),
         OPTION_ROW_INT("watch", &o.watch, 1, LONGEST_WATCH,
                        "write it anew every N seconds, 5 if none are given, while any of the runs "

@@ -8,7 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { CELL = 64 };
+enum {
+    CELL = 64,
+    RUNS_DIGITS = 12, /* a time in seconds since 1970 keeps its hundredths */
+};
 
 static int is_time(const char *key)
 {
@@ -106,7 +109,7 @@ void runs_print_comparison(const char *const *headings, size_t columns, const ch
 
 void runs_print_line(const json_t *line)
 {
-    json_dumpf(line, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
+    json_dumpf(line, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(RUNS_DIGITS));
     putchar('\n');
 }
 

@@ -128,21 +128,6 @@ static status begin(session *s, const operands *line, error *err)
     return STATUS_OK;
 }
 
-/* One that was begun, by its name. */
-static status find(session *s, const char *name, error *err)
-{
-    char *text;
-    TRY(open_store(s, false, err));
-    TRY(sweep_store_find(s->runs, name, &s->store, &text, &s->extra, err));
-    status result = sweep_file_read(name, text, s->rows, metric_names, &s->file, err);
-    free(text);
-    if (result != STATUS_OK)
-        return result;
-    free(s->file.name);
-    s->file.name = file_path("%s", name);
-    return s->file.name ? STATUS_OK : error_memory(err, name);
-}
-
 /* ---- Working ---- */
 
 static status work(session *s, error *err)
@@ -178,31 +163,33 @@ static status work(session *s, error *err)
     return result;
 }
 
-static status print_summary(session *s, error *err)
+/* Takes over the summary. */
+static void print(const sweep_options *o, json_t *summary)
 {
-    json_t *summary;
-    TRY(summary_create(&s->store, &s->file, &s->extra, &summary, err));
-    if (s->options->json)
+    if (o->json)
         sweep_print_json(summary);
     else
         sweep_print_table(summary);
     json_decref(summary);
-    return STATUS_OK;
 }
 
 static status run(session *s, const operands *line, error *err)
 {
+    json_t *summary;
     if (line->count == 0)
         return error_set(err, STATUS_USAGE,
                          "sweep needs a sweep file, or with --summary the name "
                          "of a sweep");
     if (s->options->summary) {
-        TRY(find(s, line->values[0], err));
-        return print_summary(s, err);
+        TRY(open_store(s, false, err));
+        TRY(summary_of_name(s->runs, line->values[0], s->rows, metric_names, &summary, err));
+    } else {
+        TRY(begin(s, line, err));
+        TRY(work(s, err));
+        TRY(summary_create(&s->store, &s->file, &s->extra, &summary, err));
     }
-    TRY(begin(s, line, err));
-    TRY(work(s, err));
-    return print_summary(s, err);
+    print(s->options, summary);
+    return STATUS_OK;
 }
 
 int command_sweep(int argc, char **argv)

@@ -196,3 +196,32 @@ status summary_create(sweep_store *store, const sweep_file *file, const words *e
     sweep_trials_free(&trials);
     return result;
 }
+
+/* The sweep file as it was when the sweep began, with the sweep's name. */
+static status reread(const char *name, const char *text, const option_spec *rows,
+                     const char *const *metrics, sweep_file *file, error *err)
+{
+    TRY(sweep_file_read(name, text, rows, metrics, file, err));
+    free(file->name);
+    file->name = file_path("%s", name);
+    return file->name ? STATUS_OK : error_memory(err, name);
+}
+
+status summary_of_name(run_store *runs, const char *name, const option_spec *rows,
+                       const char *const *metrics, json_t **created, error *err)
+{
+    sweep_store store;
+    sweep_file file = {0};
+    words extra;
+    char *text;
+    *created = NULL;
+    status result = sweep_store_find(runs, name, &store, &text, &extra, err);
+    if (result == STATUS_OK)
+        result = reread(name, text, rows, metrics, &file, err);
+    if (result == STATUS_OK)
+        result = summary_create(&store, &file, &extra, created, err);
+    sweep_file_free(&file);
+    words_free(&extra);
+    free(text);
+    return result;
+}

@@ -91,16 +91,17 @@ static json_t *text_to_json(const char *text)
     return value ? value : json_string("(no UTF-8)");
 }
 
+/* Times are whole seconds: the page's numbers have fewer digits than a time with parts of one. */
 static json_t *record_to_json(const run_record *run)
 {
-    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:f, s:I, s:O, s:O, s:{}}",
+    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:O, s:O, s:{}}",
                      "name", text_to_json(run->name), "directory", text_to_json(run->directory),
                      "state", run_state_name(run->state), "message", text_to_json(run->message),
                      "version", text_to_json(run->version), "device", text_to_json(run->device),
                      "driver", text_to_json(run->driver), "host", text_to_json(run->host),
-                     "started", run->started, "ended", run->ended, "updated", run->updated, "step",
-                     (json_int_t)run->step, "config", run->config, "summary", run->summary,
-                     "series");
+                     "started", (json_int_t)run->started, "ended", (json_int_t)run->ended,
+                     "updated", (json_int_t)run->updated, "step", (json_int_t)run->step, "config",
+                     run->config, "summary", run->summary, "series");
 }
 
 static status complete(run_store *store, const run_record *run, json_t *record, error *err)

@@ -154,11 +154,27 @@ static status begin_run(trainer *t, json_t *config, bool resumed, bool *known, e
     return result;
 }
 
+/* What was found of a checkpoint that a run which goes on may better. */
+static status remove_test(const trainer *t, error *err)
+{
+    char *path = file_path("%s/test.json", t->run.path);
+    if (!path)
+        return error_memory(err, t->run.path);
+    bool gone = remove(path) == 0 || errno == ENOENT;
+    status result =
+        gone ? STATUS_OK
+             : error_set(err, STATUS_FAILED, "%s: cannot be removed: %s", path, strerror(errno));
+    free(path);
+    return result;
+}
+
 static status begin(trainer *t, json_t *config, bool resumed, error *err)
 {
     tracking *k = &t->track;
     bool known;
     TRY(begin_run(t, config, resumed, &known, err));
+    if (resumed)
+        TRY(remove_test(t, err));
     if (resumed && !known) /* from before there was a store, or it was moved away */
         TRY(record_metrics(k->store, k->run, t->log.path, err));
     tracking_file(t, "config", "config.json");

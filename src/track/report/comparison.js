@@ -69,6 +69,11 @@ const COMPARED = [
     ['Test, coarse top-1 of the coarse head', run => testScore(run, 'coarse_top1')],
 ];
 
+/* A single run has its own colour; several have their side's. */
+function sideClass(runs, kind) {
+    return runs.length === 1 ? runClass(runs[0]) : kind;
+}
+
 /* One side of a row: the bar of the mean, a mark for each seed, the number. */
 function sideBar(name, kind, scores, top) {
     if (!scores.length)
@@ -98,8 +103,8 @@ function comparedRow(pair, [title, read]) {
     const sign = difference === null || Math.abs(difference) < 5e-5
         ? '' : difference > 0 ? 'better' : 'worse';
     return el('div', {class: 'compared'}, el('h4', {}, title),
-              el('div', {class: 'sides'}, sideBar('only fine', 'fine', fine, top),
-                 sideBar('coarse + fine', 'both', both, top)),
+              el('div', {class: 'sides'}, sideBar('only fine', sideClass(pair.fine, 'fine'), fine, top),
+                 sideBar('coarse + fine', sideClass(pair.both, 'both'), both, top)),
               el('p', {class: `difference ${sign}`},
                  difference === null ? NONE : signedPoints(difference),
                  difference !== null && el('span', {}, ' points')));
