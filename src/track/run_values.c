@@ -87,10 +87,28 @@ static double best_of(const run_series *series)
     return best;
 }
 
+/* Names of metrics have no '-'. */
+static status best_value(run_store *store, const run_record *run, const char *key, json_t **value,
+                         bool *known, error *err)
+{
+    run_series series;
+    char *name = strdup(key);
+    if (!name)
+        return error_memory(err, key);
+    for (char *at = name; *at; at++)
+        *at = *at == '-' ? '_' : *at;
+    status result = run_store_series(store, run->id, name, &series, err);
+    free(name);
+    TRY(result);
+    *known = series.count > 0;
+    *value = number_or_null(best_of(&series));
+    run_series_free(&series);
+    return STATUS_OK;
+}
+
 status run_value(run_store *store, const run_record *run, const char *key, json_t **value,
                  bool *known, error *err)
 {
-    run_series series;
     *known = true;
     *value = own_value(run, key);
     if (*value)
@@ -101,11 +119,7 @@ status run_value(run_store *store, const run_record *run, const char *key, json_
         *value = json_incref(member);
         return STATUS_OK;
     }
-    TRY(run_store_series(store, run->id, key, &series, err));
-    *known = series.count > 0;
-    *value = number_or_null(best_of(&series));
-    run_series_free(&series);
-    return STATUS_OK;
+    return best_value(store, run, key, value, known, err);
 }
 
 /* ---- Comparing ---- */

@@ -26,8 +26,8 @@ from tensorboard.plugins.hparams import metadata
 ALL = {kind: 0 for kind in ("scalars", "images", "histograms", "tensors", "distributions")}
 # Half a unit of a float's last place; metrics.jsonl has nine digits.
 BOUND = 2**-23
-STEP = ("loss", "coarse_loss", "fine_loss")
-EPOCH = ("lr", "images_per_second")
+STEP = ("loss", "coarse_loss", "fine_loss", "lr")
+EPOCH = ("epoch", "lr", "seconds", "images_per_second", "coarse_weight", "fine_weight")
 PARTS = {part: part for part in ("train", "validation", "test_half")} | {"test_whole": "test"}
 NOT_LOGGED = ("images",)  # compared where it is there
 failures = 0
