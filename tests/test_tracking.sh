@@ -65,7 +65,7 @@ end_run() {
 }
 # The sum of a matrix of counts: matrix_sum FILE KEY.
 matrix_sum() {
-    sed "s/.*\"$2\":\[\[\([0-9],\[]*[^\"]*\)\]\],\"[a-z].*/\1/" "$1" | tr -d '[]' | tr ',' '\n' |
+    sed "s/.*\"$2\":\[\[//; s/\]\].*//" "$1" | tr -d '[]' | tr ',' '\n' |
         awk '{ sum += $1 } END { print sum }'
 }
 
@@ -192,8 +192,8 @@ check_run "a store that is empty is none of ours" 1 "empty.db: is no file of hcn
 
 check "a condition" are_names "whole killed plain histograms sgd seldom " --where state=finished
 check "several conditions" are_names "histograms sgd " --where 'state=finished,histograms=1,loss<1e3'
-check "a condition that is not equal" are_names "limited ended left right " \
-    --where 'state!=finished,state!=failed'
+check "a condition that is not equal" are_names "limited ended " \
+    --where 'state!=finished,state!=failed,max-steps!=9'
 check "a condition on what few have" are_names "right " --where 'seed>=4'
 check_run "conditions that nothing meets" 0 '^no runs$' runs --where 'seed>4'
 check_run "a condition that is none" 2 "^hcnn-cl: --where: 'seed': is no condition" runs --where seed
@@ -205,6 +205,8 @@ check "... either way" last_without -validation/loss
 check "so many" are_names "whole limited " --limit 2
 check_run "a column that is not there" 2 "^hcnn-cl: --columns: 'los' is no fact of these runs" \
     runs --columns name,los
+check_run "a metric that has not come yet" 0 '^limited +- *$' \
+    runs limited --columns name,validation/loss
 check_run "columns of options, metrics and facts" 0 \
     '^name +batch-size +validation/fine-top1 +parameters +device$' \
     runs whole --columns name,batch-size,validation/fine-top1,parameters,device
@@ -213,10 +215,13 @@ check_run "lines of JSON" 0 '' runs --json
 check "... one object each" [ "$(grep -c '^{"name":"[^"]*","state":.*}$' "$scratch/out")" -eq 11 ]
 check "... and nothing else" [ "$(wc -l <"$scratch/out")" -eq 11 ]
 
+check "... with times to the second" grep -q '"started":[0-9]\{10\},"updated":[0-9]\{10\},' \
+    "$scratch/out"
+
 check_run "two runs side by side" 0 '^ +left +right$' runs left right --compare
 check "... with the option that differs" grep -Eq '^seed +3 +4 *$' "$scratch/out"
 check "... and none that does not" sh -c "! grep -q '^batch-size' '$scratch/out'"
-check_run "... as JSON" 0 '^\{"key":"seed","values":\{"left":3,"right":4\}\}$' \
+check_run "... as JSON" 0 '^\{"key":"seed","values":\{"left":"3","right":"4"\}\}$' \
     runs left right --compare --json
 check_run "one run beside nothing" 2 'compare needs two runs or more; there is 1' runs left --compare
 check_run "comparing and deleting at once" 2 'exclude each other' runs left --compare --delete
@@ -233,7 +238,7 @@ check "... comes back" is_fact 'runs/<script> & "b"' step 1
 check_run "... in the list, too" 0 '^<script> & "b" +stopped' runs '<script> & "b"'
 check_run "a name of control characters" 0 '' train $tiny --max-steps 1 --run "runs/$odd"
 check_run "... does not move the cursor" 0 '^a\?b\?\[1m\? +stopped' runs "$odd"
-check_run "... and is whole in JSON" 0 '"name":"a\\tb\\u001b\[1m' runs "$odd" --json
+check_run "... and is whole in JSON" 0 '"name":"a\\tb\\u001B\[1m' runs "$odd" --json
 check_run "... also beside another" 0 '^ +a\?b\?\[1m\? +left$' runs "$odd" left --compare
 check_run "... and when it is deleted" 0 '^a\?b\?\[1m\?: deleted$' runs --delete "$odd"
 check "... and is gone" [ ! -e "runs/$odd" ]

@@ -39,6 +39,12 @@ static json_t *number_or_null(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+/* Whole seconds: as a real it would be written with too few digits. 0: never. */
+static json_t *time_or_null(double seconds)
+{
+    return seconds > 0 ? json_integer((json_int_t)seconds) : json_null();
+}
+
 /* A new reference, or NULL where it is none of these. */
 static json_t *own_value(const run_record *run, const char *key)
 {
@@ -51,16 +57,15 @@ static json_t *own_value(const run_record *run, const char *key)
     const struct {
         const char *key;
         double value;
-    } numbers[] = {{"started", run->started},
-                   {"ended", run->ended > 0 ? run->ended : NAN},
-                   {"updated", run->updated},
-                   {"seconds", run->updated - run->started}};
+    } times[] = {{"started", run->started}, {"ended", run->ended}, {"updated", run->updated}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (same_key(texts[i].key, key))
             return text_or_null(texts[i].text);
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        if (same_key(numbers[i].key, key))
-            return number_or_null(numbers[i].value);
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
+        if (same_key(times[i].key, key))
+            return time_or_null(times[i].value);
+    if (same_key("seconds", key))
+        return number_or_null(run->updated - run->started);
     return same_key("step", key) ? json_integer((json_int_t)run->step) : NULL;
 }
 
