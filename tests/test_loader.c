@@ -50,6 +50,7 @@ static record run_epoch(loader *from, uint32_t epoch, size_t first)
             r.pixel[r.count] = b->pixels[b->images[i].offset];
             r.flip[r.count] = b->images[i].flip;
             r.sine[r.count] = b->images[i].sine;
+            assert_int_equal(b->indices[i], b->fine[i]);
         }
         r.batches++;
         loader_recycle(from, b);
@@ -267,6 +268,7 @@ static status read_labels(loader *from, uint32_t epoch, size_t first, char *text
             char digit[] = {(char)('0' + b->fine[i]), '\0'};
             strcat(text, digit);
             assert_int_equal(b->images[i].width, 4 + b->fine[i]);
+            assert_int_equal(b->indices[i], b->fine[i]); /* whoever took a broken one's place */
             assert_int_equal(b->pixels[b->images[i].offset], b->fine[i]);
         }
         loader_recycle(from, b);

@@ -10,7 +10,8 @@
 
 enum { STARTED_FIELD = 22, NAME_FIELD = 2 }; /* of /proc/ID/stat, counted from 1 */
 
-/* The name, in brackets, may hold anything, brackets too: what follows the last one counts. */
+/* The name, in brackets, may hold anything, brackets too: what follows the last one counts. "" also
+ * for one that ended and whose parent has not asked for it yet. */
 static void read_began(int64_t id, char began[32])
 {
     char text[1024];
@@ -19,6 +20,8 @@ static void read_began(int64_t id, char began[32])
     size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
     text[size] = '\0';
     char *at = strrchr(text, ')');
+    if (at && strncmp(at, ") Z", 3) == 0)
+        at = NULL;
     for (int field = NAME_FIELD; at && field < STARTED_FIELD; field++)
         at = strchr(at + 1, ' ');
     began[0] = '\0';

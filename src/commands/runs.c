@@ -6,6 +6,7 @@
 #include "commands/runs_compare.h"
 #include "commands/runs_table.h"
 #include "track/run_values.h"
+#include "train/metric_lines.h"
 #include "train/record.h"
 
 #include <limits.h>
@@ -36,11 +37,11 @@ typedef struct listing {
 static status print_run(const listing *l, const run_record *r, const words *columns, error *err)
 {
     bool known;
-    json_t *line = json_pack("{s:s, s:s, s:s, s:f, s:f, s:I, s:O, s:O}", "name", r->name, "state",
-                             run_state_name(r->state), "directory", r->directory, "started",
-                             r->started, "updated", r->updated, "step", (json_int_t)r->step,
-                             "config", r->config, "summary", r->summary);
-    static const char *const texts[] = {"ended", "message", "version", "device", "driver", "host"};
+    json_t *line = json_pack("{s:s, s:s, s:s, s:I, s:O, s:O}", "name", r->name, "state",
+                             run_state_name(r->state), "directory", r->directory, "step",
+                             (json_int_t)r->step, "config", r->config, "summary", r->summary);
+    static const char *const texts[] = {"started", "updated", "ended",  "message",
+                                        "version", "device",  "driver", "host"};
     status result = line ? STATUS_OK : error_memory(err, r->name);
     for (size_t i = 0; result == STATUS_OK && i < sizeof texts / sizeof texts[0]; i++) {
         json_t *value;
@@ -60,10 +61,18 @@ static status print_run(const listing *l, const run_record *r, const words *colu
     return result;
 }
 
-/* A column that means nothing in any run is a slip. */
+static bool is_metric(const char *key)
+{
+    size_t i = 0;
+    while (metric_names[i] && strcmp(metric_names[i], key) != 0)
+        i++;
+    return metric_names[i] != NULL;
+}
+
+/* A column that means nothing in any run is a slip, unless they have not come so far yet. */
 static status check_column(const listing *l, const char *key, bool known, error *err)
 {
-    if (known || l->choice.count == 0 || !l->options->columns)
+    if (known || is_metric(key) || l->choice.count == 0 || !l->options->columns)
         return STATUS_OK;
     return error_set(err, STATUS_USAGE,
                      "--columns: '%s' is no fact of these runs, no option and no metric that they "
@@ -146,8 +155,8 @@ static status delete_runs(const listing *l, error *err)
         if (!l->options->keep_files)
             TRY(remove_directory(r, err));
         TRY(run_store_delete(l->store, r->id, err));
-        printf("%s: deleted%s\n", r->name,
-               l->options->keep_files ? " from the store; its files stay" : "");
+        runs_put_text(r->name);
+        puts(l->options->keep_files ? ": deleted from the store; its files stay" : ": deleted");
     }
     return STATUS_OK;
 }
@@ -157,7 +166,10 @@ static status add_runs(const operands *names, error *err)
     for (int i = 0; i < names->count; i++) {
         char *path;
         TRY(record_run(names->values[i], &path, err));
-        printf("%s: recorded in %s\n", names->values[i], path);
+        runs_put_text(names->values[i]);
+        fputs(": recorded in ", stdout);
+        runs_put_text(path);
+        putchar('\n');
         free(path);
     }
     return STATUS_OK;

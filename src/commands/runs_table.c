@@ -38,8 +38,12 @@ static void show(const char *key, const json_t *value, char text[CELL])
         snprintf(text, CELL, "%.2f%%", 100 * number);
     else
         snprintf(text, CELL, json_is_integer(value) ? "%.0f" : "%.6g", number);
-    for (char *at = text; *at; at++) /* a name must not move the cursor */
-        *at = (unsigned char)*at < ' ' || *at == '\177' ? '?' : *at;
+}
+
+void runs_put_text(const char *text)
+{
+    for (; *text; text++)
+        putchar((unsigned char)*text < ' ' || *text == '\177' ? '?' : *text);
 }
 
 /* Columns that a terminal shows: bytes that do not continue a character. */
@@ -53,7 +57,7 @@ static int width_of(const char *text)
 
 static void put(const char *text, int width, int last)
 {
-    fputs(text, stdout);
+    runs_put_text(text);
     for (int i = width_of(text); !last && i < width + 2; i++)
         putchar(' ');
     if (last)

@@ -6,6 +6,9 @@
 
 #include <jansson.h>
 
+/* Control characters as '?': a name must not move the cursor. */
+void runs_put_text(const char *text);
+
 /* Prints on standard output, columns as wide as they have to be. headings [columns]; cells
  * [rows][columns], borrowed. A column's name says how its values are shown. */
 void runs_print_table(const char *const *headings, size_t columns, json_t *const *cells,

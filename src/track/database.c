@@ -19,8 +19,12 @@ static status fail(const database *db, error *err)
 {
     int code = sqlite3_errcode(db->handle);
     bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+    bool shut = code == SQLITE_CANTOPEN || code == SQLITE_READONLY;
     return error_set(err, STATUS_FAILED, "%s: %s%s%s", db->path, sqlite3_errmsg(db->handle),
-                     damaged ? "; " : "", damaged ? db->remedy : "");
+                     damaged || shut ? "; " : "",
+                     damaged ? db->remedy
+                     : shut  ? "it and its directory have to be writable, to read it too"
+                             : "");
 }
 
 static status bind(database *db, sqlite3_stmt *statement, const char *kinds, va_list values,

@@ -39,6 +39,12 @@ static json_t *number_or_null(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+/* Whole seconds: as a real it would be written with too few digits. 0: never. */
+static json_t *time_or_null(double seconds)
+{
+    return seconds > 0 ? json_integer((json_int_t)seconds) : json_null();
+}
+
 /* A new reference, or NULL where it is none of these. */
 static json_t *own_value(const run_record *run, const char *key)
 {
@@ -51,16 +57,15 @@ static json_t *own_value(const run_record *run, const char *key)
     const struct {
         const char *key;
         double value;
-    } numbers[] = {{"started", run->started},
-                   {"ended", run->ended > 0 ? run->ended : NAN},
-                   {"updated", run->updated},
-                   {"seconds", run->updated - run->started}};
+    } times[] = {{"started", run->started}, {"ended", run->ended}, {"updated", run->updated}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (same_key(texts[i].key, key))
             return text_or_null(texts[i].text);
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        if (same_key(numbers[i].key, key))
-            return number_or_null(numbers[i].value);
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
+        if (same_key(times[i].key, key))
+            return time_or_null(times[i].value);
+    if (same_key("seconds", key))
+        return number_or_null(run->updated - run->started);
     return same_key("step", key) ? json_integer((json_int_t)run->step) : NULL;
 }
 
@@ -87,10 +92,28 @@ static double best_of(const run_series *series)
     return best;
 }
 
+/* Names of metrics have no '-'. */
+static status best_value(run_store *store, const run_record *run, const char *key, json_t **value,
+                         bool *known, error *err)
+{
+    run_series series;
+    char *name = strdup(key);
+    if (!name)
+        return error_memory(err, key);
+    for (char *at = name; *at; at++)
+        *at = *at == '-' ? '_' : *at;
+    status result = run_store_series(store, run->id, name, &series, err);
+    free(name);
+    TRY(result);
+    *known = series.count > 0;
+    *value = number_or_null(best_of(&series));
+    run_series_free(&series);
+    return STATUS_OK;
+}
+
 status run_value(run_store *store, const run_record *run, const char *key, json_t **value,
                  bool *known, error *err)
 {
-    run_series series;
     *known = true;
     *value = own_value(run, key);
     if (*value)
@@ -101,11 +124,7 @@ status run_value(run_store *store, const run_record *run, const char *key, json_
         *value = json_incref(member);
         return STATUS_OK;
     }
-    TRY(run_store_series(store, run->id, key, &series, err));
-    *known = series.count > 0;
-    *value = number_or_null(best_of(&series));
-    run_series_free(&series);
-    return STATUS_OK;
+    return best_value(store, run, key, value, known, err);
 }
 
 /* ---- Comparing ---- */

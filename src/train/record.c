@@ -48,7 +48,7 @@ static status log_values(logging *l, error *err)
 {
     size_t count = l->count;
     l->count = 0;
-    return count ? run_store_log(l->store, l->run, l->values, count, err) : STATUS_OK;
+    return count && l->store ? run_store_log(l->store, l->run, l->values, count, err) : STATUS_OK;
 }
 
 static status log_line(logging *l, const char *text, size_t length, error *err)
@@ -176,8 +176,10 @@ static status record_locked(const char *directory, const char *path, error *err)
     const char *elsewhere = json_string_value(json_object_get(config, "metrics"));
     char *metrics =
         elsewhere ? file_path("%s", elsewhere) : file_path("%s/metrics.jsonl", directory);
-    status result =
-        metrics ? run_store_open(path, true, &store, err) : error_memory(err, directory);
+    /* All of it, before what is recorded gives way. */
+    status result = metrics ? record_metrics(NULL, 0, metrics, err) : error_memory(err, directory);
+    if (result == STATUS_OK)
+        result = run_store_open(path, true, &store, err);
     if (result == STATUS_OK) {
         result = record(store, directory, metrics, config, err);
         run_store_close(store);

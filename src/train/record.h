@@ -8,7 +8,8 @@
 status record_config(const char *run, json_t **config, error *err);
 
 /* Logs the lines of a metrics file; the last line may be cut. STATUS_FAILED names the line that is
- * no JSON. What is no regular file, such as a pipe, holds nothing to log. */
+ * no JSON. What is no regular file, such as a pipe, holds nothing to log. store NULL: only checks.
+ */
 status record_metrics(run_store *store, int64_t run, const char *path, error *err);
 
 /* Records the run in the store beside it, which is made where there is none, in the place of what

@@ -106,9 +106,9 @@ static json_t *summary_of(trainer *t)
                      (json_int_t)network_memory_bytes(t->net));
 }
 
-static status begin_record(trainer *t, const char *name, json_t *config, bool resumed, bool *known,
-                           error *err)
+static status begin_record(trainer *t, const char *name, json_t *config, bool resumed, error *err)
 {
+    bool known;
     char host[HOST_NAME_MAX + 1] = "";
     gethostname(host, sizeof host - 1);
     run_beginning what = {
@@ -125,7 +125,7 @@ static status begin_record(trainer *t, const char *name, json_t *config, bool re
     };
     if (!what.summary)
         return error_memory(err, "the run's record");
-    status result = run_store_begin(t->track.store, &what, &t->track.run, known, err);
+    status result = run_store_begin(t->track.store, &what, &t->track.run, &known, err);
     json_decref(what.summary);
     return result;
 }
@@ -143,13 +143,13 @@ static status begin_events(trainer *t, json_t *config, bool resumed, error *err)
 }
 
 /* The run's name in the store: the last part of its path from the root. */
-static status begin_run(trainer *t, json_t *config, bool resumed, bool *known, error *err)
+static status begin_run(trainer *t, json_t *config, bool resumed, error *err)
 {
     char *path = realpath(t->run.path, NULL);
     if (!path)
         return error_set(err, STATUS_FAILED, "%s: its path from the root cannot be found: %s",
                          t->run.path, strerror(errno));
-    status result = begin_record(t, strrchr(path, '/') + 1, config, resumed, known, err);
+    status result = begin_record(t, strrchr(path, '/') + 1, config, resumed, err);
     free(path);
     return result;
 }
@@ -168,14 +168,27 @@ static status remove_test(const trainer *t, error *err)
     return result;
 }
 
+/* Whether the store holds the steps up to the one that the run goes on from. */
+static status check_history(trainer *t, bool *whole, error *err)
+{
+    run_series losses;
+    uint64_t every = (uint64_t)t->options->metrics_every;
+    TRY(run_store_series(t->track.store, t->track.run, "loss", &losses, err));
+    *whole = losses.count == t->state.step / every;
+    run_series_free(&losses);
+    return STATUS_OK;
+}
+
 static status begin(trainer *t, json_t *config, bool resumed, error *err)
 {
     tracking *k = &t->track;
-    bool known;
-    TRY(begin_run(t, config, resumed, &known, err));
+    bool whole = true;
+    TRY(begin_run(t, config, resumed, err));
     if (resumed)
         TRY(remove_test(t, err));
-    if (resumed && !known) /* from before there was a store, or it was moved away */
+    if (resumed)
+        TRY(check_history(t, &whole, err));
+    if (!whole) /* from before there was a store, it was moved away, or its disk was full */
         TRY(record_metrics(k->store, k->run, t->log.path, err));
     tracking_file(t, "config", "config.json");
     tracking_file(t, "checkpoint", "last.safetensors");

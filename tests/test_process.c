@@ -1,0 +1,120 @@
+/* process.c: which process a name means, and whether it lives. */
+#include "base/process.h"
+#include "check.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { NOW = 1000 };
+
+static bool lives(const process_name *p)
+{
+    return process_lives(p->host, p->id, p->began, NOW, NOW);
+}
+
+static void test_this(void **state)
+{
+    (void)state;
+    process_name here = process_this(), again = process_this();
+    assert_int_equal(here.id, getpid());
+    assert_true(*here.host && *here.began);
+    assert_int_equal(strspn(here.began, "0123456789"), strlen(here.began));
+    assert_string_equal(here.began, again.began);
+    assert_true(lives(&here));
+    assert_true(process_lives(here.host, here.id, here.began, 0, NOW)); /* it is seen to live */
+}
+
+/* The kernel's number comes again: it is another process then. */
+static void test_another_start(void **state)
+{
+    (void)state;
+    process_name p = process_this();
+    p.began[0] = p.began[0] == '9' ? '8' : '9';
+    assert_false(lives(&p));
+}
+
+/* Where the start cannot be known the number alone decides. */
+static void test_unknown_start(void **state)
+{
+    (void)state;
+    process_name p = process_this();
+    p.began[0] = '\0';
+    assert_true(lives(&p));
+}
+
+/* Starts a process that tells its name and then waits, or ends. */
+static pid_t start_child(process_name *child, bool waits)
+{
+    int ready[2];
+    assert_int_equal(pipe(ready), 0);
+    pid_t id = fork();
+    assert_true(id >= 0);
+    if (id == 0) {
+        process_name own = process_this();
+        bool told = write(ready[1], &own, sizeof own) == sizeof own;
+        while (told && waits)
+            pause();
+        _exit(0);
+    }
+    assert_int_equal(read(ready[0], child, sizeof *child), sizeof *child);
+    close(ready[0]);
+    close(ready[1]);
+    assert_int_equal(child->id, id);
+    return id;
+}
+
+static void test_child(void **state)
+{
+    (void)state;
+    process_name child;
+    pid_t id = start_child(&child, true);
+    assert_true(lives(&child));
+    assert_int_equal(kill(id, SIGKILL), 0);
+    assert_int_equal(waitpid(id, NULL, 0), id);
+    assert_false(lives(&child));
+    child.began[0] = '\0';
+    assert_false(lives(&child));
+}
+
+/* One that ended and that its parent has not asked for does nothing any more. */
+static void test_zombie(void **state)
+{
+    (void)state;
+    siginfo_t info;
+    process_name child;
+    pid_t id = start_child(&child, false);
+    assert_int_equal(waitid(P_PID, (id_t)id, &info, WEXITED | WNOWAIT), 0);
+    assert_false(lives(&child));
+    assert_int_equal(waitpid(id, NULL, 0), id);
+}
+
+static void test_other_host(void **state)
+{
+    (void)state;
+    static const char host[] = "no.host.of.that.name.";
+    assert_true(process_lives(host, 1, "1", NOW, NOW));
+    assert_true(process_lives(host, 1, "1", NOW - PROCESS_PATIENCE + 1, NOW));
+    assert_false(process_lives(host, 1, "1", NOW - PROCESS_PATIENCE, NOW));
+}
+
+static void test_nobody(void **state)
+{
+    (void)state;
+    process_name p = process_this();
+    assert_false(process_lives(NULL, p.id, p.began, NOW, NOW));
+    assert_false(process_lives(p.host, p.id, NULL, NOW, NOW));
+    assert_false(process_lives(p.host, 0, p.began, NOW, NOW));
+    assert_false(process_lives(p.host, -1, "", NOW, NOW)); /* kill's -1 is everybody */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_this),          cmocka_unit_test(test_another_start),
+        cmocka_unit_test(test_unknown_start), cmocka_unit_test(test_child),
+        cmocka_unit_test(test_zombie),        cmocka_unit_test(test_other_host),
+        cmocka_unit_test(test_nobody),
+    };
+    return cmocka_run_group_tests_name("process", tests, NULL, NULL);
+}

@@ -1,0 +1,288 @@
+/* record.c: a run's record from its directory alone, whole, damaged or cut. */
+#include "base/file.h"
+#include "check.h"
+#include "support.h"
+#include "train/record.h"
+
+#include <math.h>
+#include <unistd.h>
+
+/* The run is DIRECTORY/run. */
+static const char *directory;
+static char *run;
+
+static const char lines[] =
+    "{\"step\":1,\"loss\":4,\"lr\":0.5}\n"
+    "{\"step\":2,\"loss\":2,\"lr\":0.5}\n"
+    "{\"epoch\":1,\"steps\":2,\"lr\":0.5,\"best\":true,\"validation\":{\"loss\":null}}\n";
+static const char last_line[] = "{\"best_epoch\":1,\"test_whole\":{\"images\":4,\"loss\":3}}\n";
+
+static int set_up(void **state)
+{
+    error err;
+    int result = support_files_set_up(state, "runs.db");
+    const support_files *files = *state;
+    directory = files->directory;
+    run = file_path("%s/run", directory);
+    CHECK_OK(file_make_directory(run, &err));
+    return result;
+}
+
+static int tear_down(void **state)
+{
+    free(run);
+    return support_files_tear_down(state);
+}
+
+static void put(const char *name, const char *text)
+{
+    error err;
+    char *path = file_path("%s/%s", directory, name);
+    CHECK_OK(file_write(path, text, strlen(text), &err));
+    free(path);
+}
+
+static void record_whole(void)
+{
+    error err;
+    char *path;
+    CHECK_OK(record_run(run, &path, &err));
+    assert_non_null(strstr(path, "/runs.db"));
+    free(path);
+}
+
+static void expect_failure(const char *text)
+{
+    error err;
+    char *path = run;
+    CHECK_FAILS(STATUS_FAILED, text, record_run(run, &path, &err));
+    assert_null(path);
+}
+
+static run_store *open_store(void)
+{
+    error err;
+    run_store *store;
+    char *path = file_path("%s/runs.db", directory);
+    CHECK_OK(run_store_open(path, false, &store, &err));
+    free(path);
+    return store;
+}
+
+/* The record, and how many values of the loss there are. */
+static void expect_run(enum run_state state, size_t steps)
+{
+    error err;
+    run_record r;
+    run_series series;
+    run_store *store = open_store();
+    CHECK_OK(run_store_find(store, "run", &r, &err));
+    assert_int_equal(r.state, state);
+    assert_string_equal(json_string_value(json_object_get(r.config, "backbone")), "tiny");
+    CHECK_OK(run_store_series(store, r.id, "loss", &series, &err));
+    assert_int_equal(series.count, steps);
+    for (size_t i = 0; i < steps; i++)
+        assert_true(series.steps[i] == i + 1 && series.values[i] == (i == 0 ? 4 : 2));
+    run_series_free(&series);
+    run_record_free(&r);
+    run_store_close(store);
+}
+
+/* ---- Whole runs ---- */
+
+static void test_stopped(void **state)
+{
+    (void)state;
+    error err;
+    run_store *store;
+    run_series series;
+    int64_t id;
+    put("run/config.json", "{\"backbone\":\"tiny\"}");
+    put("run/metrics.jsonl", lines);
+    record_whole();
+    expect_run(RUN_STOPPED, 2);
+    store = open_store();
+    CHECK_OK(run_store_id(store, "run", &id, &err));
+    CHECK_OK(run_store_series(store, id, "validation/loss", &series, &err));
+    assert_int_equal(series.count, 1);
+    assert_int_equal(series.steps[0], 2);
+    assert_true(isnan(series.values[0]));
+    run_series_free(&series);
+    run_store_close(store);
+}
+
+/* Twice: the second record takes the first one's place. */
+static void test_finished(void **state)
+{
+    (void)state;
+    error err;
+    run_artifact *files;
+    size_t count;
+    int64_t id;
+    put("run/config.json", "{\"backbone\":\"tiny\"}");
+    put("run/metrics.jsonl", lines);
+    put("run/best.safetensors", "");
+    record_whole();
+    char *text = file_path("%s%s", lines, last_line);
+    put("run/metrics.jsonl", text);
+    free(text);
+    record_whole();
+    expect_run(RUN_FINISHED, 2);
+    run_store *store = open_store();
+    CHECK_OK(run_store_id(store, "run", &id, &err));
+    CHECK_OK(run_store_artifacts(store, id, &files, &count, &err));
+    assert_int_equal(count, 3);
+    assert_string_equal(files[0].file, "best.safetensors");
+    assert_string_equal(files[0].kind, "checkpoint");
+    assert_string_equal(files[2].kind, "metrics");
+    run_artifacts_free(files, count);
+    run_store_close(store);
+}
+
+/* Its name is that of the directory, however it is called. */
+static void test_path(void **state)
+{
+    (void)state;
+    error err;
+    char *path, *slashes = file_path("%s/../run//", run);
+    put("run/config.json", "{\"backbone\":\"tiny\"}");
+    put("run/metrics.jsonl", lines);
+    CHECK_OK(record_run(slashes, &path, &err));
+    free(path);
+    free(slashes);
+    expect_run(RUN_STOPPED, 2);
+}
+
+static void test_metrics_elsewhere(void **state)
+{
+    (void)state;
+    char *config =
+        file_path("{\"backbone\":\"tiny\",\"metrics\":\"%s/elsewhere.jsonl\"}", directory);
+    put("run/config.json", config);
+    free(config);
+    put("run/metrics.jsonl", "not this one");
+    put("elsewhere.jsonl", lines);
+    record_whole();
+    expect_run(RUN_STOPPED, 2);
+}
+
+/* What went to a device or a pipe is gone. */
+static void test_metrics_nowhere(void **state)
+{
+    (void)state;
+    put("run/config.json", "{\"backbone\":\"tiny\",\"metrics\":\"/dev/null\"}");
+    record_whole();
+    expect_run(RUN_STOPPED, 0);
+}
+
+/* ---- Damage ---- */
+
+/* A kill left half of a line. */
+static void test_cut(void **state)
+{
+    (void)state;
+    put("run/config.json", "{\"backbone\":\"tiny\"}");
+    char *text = file_path("%s%.*s", lines, 20, last_line);
+    put("run/metrics.jsonl", text);
+    free(text);
+    record_whole();
+    expect_run(RUN_STOPPED, 2);
+    put("run/metrics.jsonl", "");
+    record_whole();
+    expect_run(RUN_STOPPED, 0);
+}
+
+static void test_damaged_metrics(void **state)
+{
+    (void)state;
+    put("run/config.json", "{\"backbone\":\"tiny\"}");
+    expect_failure("run/metrics.jsonl: cannot be read");
+    put("run/metrics.jsonl", "{\"step\":1,\"loss\":4}\n{\"step\":2,\n");
+    expect_failure("run/metrics.jsonl: line 2: is no line of metrics: ");
+    put("run/metrics.jsonl", "{}\n\n{}\n");
+    expect_failure("run/metrics.jsonl: line 2: is no line of metrics: ");
+    put("run/metrics.jsonl", "[1]\n");
+    expect_failure("run/metrics.jsonl: line 1: is no line of metrics: it is no object");
+}
+
+static void test_long_line(void **state)
+{
+    (void)state;
+    enum { LONG = 1 << 20 };
+    char *text = support_memory(LONG + 2, 1);
+    memset(text, ' ', LONG);
+    text[LONG] = '\n';
+    put("run/config.json", "{\"backbone\":\"tiny\"}");
+    put("run/metrics.jsonl", text);
+    free(text);
+    expect_failure("run/metrics.jsonl: line 1: is too long for metrics");
+}
+
+static void test_damaged_config(void **state)
+{
+    (void)state;
+    put("run/metrics.jsonl", lines);
+    expect_failure("run/config.json: is no configuration of a run: ");
+    put("run/config.json", "{\"backbone\":");
+    expect_failure("run/config.json: is no configuration of a run: ");
+    put("run/config.json", "[]");
+    expect_failure("run/config.json: is no configuration of a run: it is no object");
+    char *store = file_path("%s/runs.db", directory);
+    assert_false(file_exists(store)); /* nothing was recorded */
+    free(store);
+}
+
+/* What cannot be recorded leaves the record that there is. */
+static void test_failure_keeps(void **state)
+{
+    (void)state;
+    put("run/config.json", "{\"backbone\":\"tiny\"}");
+    put("run/metrics.jsonl", lines);
+    record_whole();
+    put("run/metrics.jsonl", "{\"step\":1,\"loss\":4}\n{\n");
+    expect_failure("line 2");
+    expect_run(RUN_STOPPED, 2);
+}
+
+static void test_locked(void **state)
+{
+    (void)state;
+    error err;
+    int lock;
+    put("run/config.json", "{\"backbone\":\"tiny\"}");
+    put("run/metrics.jsonl", lines);
+    CHECK_OK(file_lock(run, &lock, &err));
+    expect_failure("another hcnn-cl is working in it");
+    file_unlock(lock);
+    record_whole();
+}
+
+static void test_no_directory(void **state)
+{
+    (void)state;
+    assert_int_equal(rmdir(run), 0);
+    expect_failure("run: cannot be opened: ");
+    error err;
+    CHECK_OK(file_make_directory(run, &err)); /* for the next */
+}
+
+#define record_test(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        record_test(test_stopped),
+        record_test(test_finished),
+        record_test(test_path),
+        record_test(test_metrics_elsewhere),
+        record_test(test_metrics_nowhere),
+        record_test(test_cut),
+        record_test(test_damaged_metrics),
+        record_test(test_long_line),
+        record_test(test_damaged_config),
+        record_test(test_failure_keeps),
+        record_test(test_locked),
+        record_test(test_no_directory),
+    };
+    return cmocka_run_group_tests_name("record", tests, NULL, NULL);
+}

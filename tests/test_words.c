@@ -1,0 +1,52 @@
+/* words.c: what lies between commas, and what is held. */
+#include "base/words.h"
+#include "check.h"
+
+static void expect_split(const char *list, size_t count, const char *const *want)
+{
+    error err;
+    words w;
+    CHECK_OK(words_split(list, &w, &err));
+    assert_int_equal(w.count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(w.texts[i], want[i]);
+    words_free(&w);
+}
+
+static void test_split(void **state)
+{
+    (void)state;
+    expect_split("one", 1, (const char *const[]){"one"});
+    expect_split("a,bc,d e", 3, (const char *const[]){"a", "bc", "d e"});
+    expect_split("", 1, (const char *const[]){""});
+    expect_split(",", 2, (const char *const[]){"", ""});
+    expect_split("a,,b,", 4, (const char *const[]){"a", "", "b", ""});
+}
+
+static void test_add_and_hold(void **state)
+{
+    (void)state;
+    error err;
+    words w = {0};
+    assert_false(words_hold(&w, ""));
+    CHECK_OK(words_add(&w, "lossless", 4, &err));
+    CHECK_OK(words_add(&w, "", 0, &err));
+    assert_int_equal(w.count, 2);
+    assert_true(words_hold(&w, "loss"));
+    assert_true(words_hold(&w, ""));
+    assert_false(words_hold(&w, "lossless"));
+    assert_false(words_hold(&w, "los"));
+    words_free(&w);
+    assert_int_equal(w.count, 0);
+    assert_false(words_hold(&w, "loss"));
+    words_free(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_add_and_hold),
+    };
+    return cmocka_run_group_tests_name("words", tests, NULL, NULL);
+}
