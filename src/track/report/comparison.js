@@ -54,9 +54,10 @@ function differingOptions(a, b) {
         JSON.stringify(left.get(name)) !== JSON.stringify(right.get(name)));
 }
 
-/* Both kinds of network have this coarse answer; only one has a coarse head. */
+/* Both kinds of network have this coarse answer; only one has a coarse head. The set may be a part,
+ * as "test half" is of "test". */
 function parentScore(set) {
-    return ({evaluation}) => evaluation && evaluation.set === set
+    return ({evaluation}) => evaluation && evaluation.set.startsWith(set)
         ? accuracy(foldMatrix(evaluation), evaluation.undecided) : null;
 }
 

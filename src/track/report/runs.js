@@ -107,13 +107,13 @@ function coarseMatrix(evaluation) {
 
 /* fine_top1 or coarse_top1 of the images that decided nothing, if they were measured. */
 function testScore(run, metric) {
-    for (const part of ['test', 'test_half', 'test_whole']) {
+    for (const part of ['test_half', 'test']) { /* a half: the other one decided what is best */
         const value = last(run, `${part}/${metric}`);
         if (value !== null)
             return value;
     }
     const e = run.evaluation;
-    if (!e || e.set !== 'test' || (metric === 'coarse_top1' && !e.coarse))
+    if (!e || !e.set.startsWith('test') || (metric === 'coarse_top1' && !e.coarse))
         return null;
     return accuracy(metric === 'coarse_top1' ? e.coarse : e.fine, e.undecided);
 }

@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Makes docs/report.png, the picture in the README, from a page that `hcnn-cl report` wrote.
+
+    docs/make-report-picture.py report.html
+
+Needs what the page's tests need: Debian's chromium, chromium-driver and python3-selenium. The
+README tells which commands made the page.
+"""
+import argparse
+import pathlib
+
+from selenium import webdriver
+
+WIDTH = 1280
+LAST = "confusion"  # the section that the picture ends with
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("page", type=pathlib.Path)
+    parser.add_argument("--output", type=pathlib.Path,
+                        default=pathlib.Path(__file__).with_name("report.png"))
+    return parser.parse_args()
+
+
+def open_browser():
+    options = webdriver.ChromeOptions()
+    for word in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "hide-scrollbars"):
+        options.add_argument(f"--{word}")
+    return webdriver.Chrome(
+        service=webdriver.chrome.service.Service("/usr/bin/chromedriver"), options=options)
+
+
+def set_size(browser, height):
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+        "width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False})
+
+
+def main():
+    given = arguments()
+    browser = open_browser()
+    try:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+            "features": [{"name": "prefers-color-scheme", "value": "light"}]})
+        set_size(browser, 900)
+        browser.get(given.page.resolve().as_uri())
+        end = browser.execute_script(
+            "return document.getElementById(arguments[0]).getBoundingClientRect().bottom + 16",
+            LAST)
+        set_size(browser, int(end))
+        given.output.write_bytes(browser.get_screenshot_as_png())
+    finally:
+        browser.quit()
+
+
+if __name__ == "__main__":
+    main()
