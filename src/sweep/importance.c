@@ -83,10 +83,26 @@ static double between(const view *v, const sweep_parameter *p, size_t first)
     return sum * sum / members;
 }
 
+/* Whether the parameter had different values in the trials. */
+static bool varies(const view *v, const sweep_parameter *p)
+{
+    double first = NAN;
+    for (size_t i = 0; i < v->count; i++) {
+        if (!is_used(&v->trials[i]))
+            continue;
+        double place = space_place(p, place_of(v, i));
+        if (isnan(first))
+            first = place;
+        else if (place != first)
+            return true;
+    }
+    return false;
+}
+
 static double find_share(const view *v, const sweep_parameter *p)
 {
     double total = 0, explained = 0;
-    if (v->used < LEAST_TRIALS)
+    if (v->used < LEAST_TRIALS || !varies(v, p))
         return NAN;
     for (size_t i = 0; i < v->count; i++) {
         if (!is_used(&v->trials[i]))
