@@ -94,6 +94,24 @@ static void test_original(void **state)
     sweep_file_free(&file);
 }
 
+/* As few digits as make the same float32; of what is none, those of a double. */
+static void test_digits(void **state)
+{
+    (void)state;
+    static const double values[] = {0.0659439612296934, 0.3, 1e-12, 1.7e-50, 2.5e100, 0.9999999};
+    static const char *const texts[] = {"0.06594396", "0.3",      "1e-12",
+                                        "1.7e-50",    "2.5e+100", "0.9999999"};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        const sweep_parameter p = {
+            .form = {.kind = DISTRIBUTION_UNIFORM, .min = values[i], .max = values[i]}};
+        check_text(&p, 0.5, texts[i]);
+        assert_true((float)strtod(texts[i], NULL) == (float)values[i]);
+    }
+    const sweep_parameter tenths = {
+        .form = {.kind = DISTRIBUTION_Q_UNIFORM, .min = 0.3, .max = 0.3, .q = 0.1}};
+    check_text(&tenths, 0.5, "0.3"); /* 3 * 0.1 is 0.30000000000000004 */
+}
+
 static void test_example(void **state)
 {
     (void)state;
@@ -178,11 +196,11 @@ static void test_distributions(void **state)
         {"lr: {min: 0.1, max: 0.5, q: 0.1, distribution: q_uniform}", DISTRIBUTION_Q_UNIFORM, 0.5,
          "0.3"},
         {"lr: {min: -4, max: -2, distribution: log_uniform}", DISTRIBUTION_LOG_UNIFORM, 0.5,
-         "0.0497870683678639"},
+         "0.049787068"},
         {"epochs: {min: 1, max: 3, distribution: q_log_uniform}", DISTRIBUTION_Q_LOG_UNIFORM, 0.5,
          "7"},
         {"lr: {min: 2, max: 4, distribution: inv_log_uniform}", DISTRIBUTION_INV_LOG_UNIFORM, 0.5,
-         "0.0497870683678639"},
+         "0.049787068"},
         {"lr: {min: 1e-4, max: 1e-2, distribution: log_uniform_values}",
          DISTRIBUTION_LOG_UNIFORM_VALUES, 1, "0.01"},
         {"batch_size: {min: 8, max: 128, q: 8, distribution: q_log_uniform_values}",
@@ -421,7 +439,7 @@ static void test_refused_numbers(void **state)
          "line 3: 'epochs' reaches from 0 to 9: --epochs 0: has to be between 1 and"},
         {"  momentum: {min: 0, max: 1.0}\n",
          "line 3: 'momentum' reaches from 0 to 1: --momentum 1"},
-        {"  lr: {distribution: normal}\n", "--lr -4.00000927934: has to be between"},
+        {"  lr: {distribution: normal}\n", "--lr -4.000009: has to be between"},
         {"  momentum: {distribution: beta}\n", "'momentum' reaches from 0 to 1: --momentum 1"},
         {"  nesterov: {min: 0, max: 1}\n", "--nesterov '0': is neither true nor false"},
     };
@@ -479,12 +497,19 @@ static void test_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_original),           cmocka_unit_test(test_example),
-        cmocka_unit_test(test_every_key),          cmocka_unit_test(test_distributions),
-        cmocka_unit_test(test_nested_and_json),    cmocka_unit_test(test_metric_names),
-        cmocka_unit_test(test_refused_keys),       cmocka_unit_test(test_refused_hyperband),
-        cmocka_unit_test(test_refused_parameters), cmocka_unit_test(test_refused_numbers),
-        cmocka_unit_test(test_refused_command),    cmocka_unit_test(test_large),
+        cmocka_unit_test(test_original),
+        cmocka_unit_test(test_example),
+        cmocka_unit_test(test_digits),
+        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_distributions),
+        cmocka_unit_test(test_nested_and_json),
+        cmocka_unit_test(test_metric_names),
+        cmocka_unit_test(test_refused_keys),
+        cmocka_unit_test(test_refused_hyperband),
+        cmocka_unit_test(test_refused_parameters),
+        cmocka_unit_test(test_refused_numbers),
+        cmocka_unit_test(test_refused_command),
+        cmocka_unit_test(test_large),
     };
     return cmocka_run_group_tests_name("sweep_file", tests, set_up, support_files_tear_down);
 }

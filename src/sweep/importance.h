@@ -11,7 +11,7 @@ typedef struct importance {
     double share;       /* of the objective's variance that groups of the parameter's value
                            explain (eta squared of a one-way analysis of variance): categories,
                            else thirds of the places, halves below six trials; NaN below three
-                           trials and where the parameter or the objective does not vary */
+                           trials and where the objective does not vary or all trials are in one group */
 } importance;
 
 /* [parameter_count]; the objective's sign is as the user logs it. */
