@@ -15,7 +15,7 @@ cd "$scratch" || exit 1
 data=$golden/cifar-binary.tar.gz # 40 images
 words="--backbone tiny --data $data"
 short="$words --batch-size 8 --epochs 1"
-long="$words --batch-size 4 --epochs 60" # seconds, and a checkpoint every few hundredths of one
+long="$words --batch-size 4 --epochs 30" # seconds, and a checkpoint every few hundredths of one
 
 rates='parameters:
   lr: {distribution: log_uniform_values, min: 0.001, max: 0.1}'
@@ -115,7 +115,7 @@ check "... its trial is not over" [ "$(trials asked running)" -eq 1 ]
 check "... and its run stopped" grep -q 'everything is saved' runs/asked-001.log
 check_run "... and goes on" 0 '^asked-001 goes on' sweep random.yaml --name asked --count 2 -- $long
 check "... to its end" [ "$(trials asked finished)" -eq 2 ]
-check "... every step once" steps_once runs/asked-001 600
+check "... every step once" steps_once runs/asked-001 300
 
 # The agent's runs.
 children() {
@@ -130,7 +130,7 @@ done
 check_run "agent and child killed at once, three times" 0 '^struck-002 finished' \
     sweep random.yaml --name struck --count 2 -- $long
 check "... two trials, each finished" [ "$(trials struck finished)" -eq 2 ]
-check "... with every step once" steps_once runs/struck-001 600
+check "... with every step once" steps_once runs/struck-001 300
 
 # Whatever killed it, memory running out above all, would come again: it is not begun anew.
 start random.yaml --name lonely --count 2 -- $long
@@ -147,14 +147,14 @@ end TERM
 rm -r runs/removed-001
 check_run "a run whose directory was removed begins anew" 0 '^removed-001 begins' \
     sweep random.yaml --name removed --count 1 -- $long
-check "... whole" steps_once runs/removed-001 600
+check "... whole" steps_once runs/removed-001 300
 
-start random.yaml --name limited --count 1 -- $long --max_steps 300 --checkpoint-every 10
+start random.yaml --name limited --count 1 -- $long --max_steps 200 --checkpoint-every 10
 await runs/limited-001/metrics.jsonl '^{"epoch":2'
 end KILL
 check_run "--max-steps holds for a run that goes on" 0 '^limited-001 finished' \
-    sweep random.yaml --name limited --count 1 -- $long --max_steps 300 --checkpoint-every 10
-check "... as for one that does not" steps_once runs/limited-001 300
+    sweep random.yaml --name limited --count 1 -- $long --max_steps 200 --checkpoint-every 10
+check "... as for one that does not" steps_once runs/limited-001 200
 
 # ---- Two agents ----
 

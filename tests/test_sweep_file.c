@@ -99,7 +99,7 @@ static void test_digits(void **state)
 {
     (void)state;
     static const double values[] = {0.0659439612296934, 0.3, 1e-12, 1.7e-50, 2.5e100, 0.9999999};
-    static const char *const texts[] = {"0.06594396", "0.3",      "1e-12",
+    static const char *const texts[] = {"0.065943961", "0.3",      "1e-12",
                                         "1.7e-50",    "2.5e+100", "0.9999999"};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         const sweep_parameter p = {

@@ -255,7 +255,7 @@ status sweep_read_form(sweep_form *r, error *err)
 static char *number_text(double value)
 {
     char text[32];
-    int digits = fabs(value) >= FLT_MIN && fabs(value) <= FLT_MAX ? 1 : DBL_DIG;
+    int digits = fabs(value) >= FLT_MIN && fabs(value) <= FLT_MAX ? FLT_DIG : DBL_DIG;
     do
         snprintf(text, sizeof text, "%.*g", digits, value);
     while (digits++ < FLT_DECIMAL_DIG && (float)strtod(text, NULL) != (float)value);
