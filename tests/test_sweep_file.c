@@ -1,6 +1,7 @@
 /* sweep_file.c and what reads its keys: the file arrives, and what is wrong is named by file and
  * line. */
 #include "base/file.h"
+#include "base/yaml_tree.h"
 #include "check.h"
 #include "support.h"
 #include "sweep/sweep_file.h"
@@ -94,13 +95,41 @@ static void test_original(void **state)
     sweep_file_free(&file);
 }
 
+/* From a text that was read before, which may go away; the name is what messages call it. */
+static void test_text(void **state)
+{
+    (void)state;
+    error err;
+    sweep_file file;
+    const char *const good = "method: grid\nparameters: {lr: {values: [1]}}\n";
+    char *copy = strdup(good);
+    CHECK_OK(sweep_file_read("kept", copy, rows, metrics, &file, &err));
+    memset(copy, 'x', strlen(copy));
+    free(copy);
+    assert_string_equal(file.text, good);
+    assert_string_equal(file.name, "kept");
+    sweep_file_free(&file);
+    CHECK_FAILS(STATUS_FAILED, "kept: line 2: ",
+                sweep_file_read("kept", "method: grid\nparameters: {lr: {value: x}}\n", rows,
+                                metrics, &file, &err));
+    CHECK_FAILS(STATUS_FAILED, "kept: ", sweep_file_read("kept", "", rows, metrics, &file, &err));
+
+    yaml_tree tree;
+    CHECK_OK(yaml_tree_read("part", "a: 1\nb: }", 4, &tree, &err)); /* no more than `size` */
+    assert_int_equal(yaml_tree_count(yaml_tree_root(&tree)), 1);
+    assert_string_equal(tree.text, "a: 1");
+    yaml_tree_free(&tree);
+    CHECK_FAILS(STATUS_FAILED, "part: ", yaml_tree_read("part", "a: 1\nb: }", 9, &tree, &err));
+    yaml_tree_free(&tree);
+}
+
 /* As few digits as make the same float32; of what is none, those of a double. */
 static void test_digits(void **state)
 {
     (void)state;
     static const double values[] = {0.0659439612296934, 0.3, 1e-12, 1.7e-50, 2.5e100, 0.9999999};
     static const char *const texts[] = {"0.065943961", "0.3",      "1e-12",
-                                        "1.7e-50",    "2.5e+100", "0.9999999"};
+                                        "1.7e-50",     "2.5e+100", "0.9999999"};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         const sweep_parameter p = {
             .form = {.kind = DISTRIBUTION_UNIFORM, .min = values[i], .max = values[i]}};
@@ -500,6 +529,7 @@ int main(void)
         cmocka_unit_test(test_original),
         cmocka_unit_test(test_example),
         cmocka_unit_test(test_digits),
+        cmocka_unit_test(test_text),
         cmocka_unit_test(test_every_key),
         cmocka_unit_test(test_distributions),
         cmocka_unit_test(test_nested_and_json),
