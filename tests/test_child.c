@@ -149,7 +149,7 @@ static void test_orphan(void **state)
         _exit(0);
     }
     bool killed = false, asked = false;
-    for (int i = 0; i < 6000 && !asked; i++) {
+    for (int i = 0; i < 2000 && !asked; i++) {
         pause_shortly();
         if (!killed && logged("ready\n"))
             killed = kill(parent, SIGKILL) == 0;
