@@ -5,6 +5,7 @@
 #include "sweep/sampler.h"
 
 #include <math.h>
+#include <time.h>
 
 enum { TRIALS = 30, SEEDS = 20, MOST_PARAMETERS = 6, MOST_TRIALS = 150 };
 
@@ -369,5 +370,7 @@ int main(void)
         cmocka_unit_test(test_exhaustion), cmocka_unit_test(test_many),
         cmocka_unit_test(test_last_left),
     };
-    return cmocka_run_group_tests_name("bayes", tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("bayes", tests, NULL, NULL);
+    print_message("# %.1f s of CPU time\n", (double)clock() / CLOCKS_PER_SEC);
+    return failed;
 }

@@ -13,7 +13,7 @@ check "no command shows the usage" grep -q '^Usage: hcnn-cl COMMAND' "$scratch/e
 run_program --help
 check "--help succeeds" [ "$code" -eq 0 ]
 check "--help prints nothing on standard error" is_empty "$scratch/err"
-for name in train eval classify data preprocess import export runs report bench tune devices; do
+for name in train eval classify data preprocess import export runs report sweep bench tune devices; do
     check_run "--help lists $name" 0 "^  $name " --help
     check_run "$name --help shows its usage" 0 "^Usage: hcnn-cl $name" "$name" --help
     check_run "$name refuses an unknown option" 2 \
@@ -22,7 +22,7 @@ done
 
 # Every option of --help stands in the man page and is used by a test.
 here=${srcdir:-.}
-for name in train eval classify data preprocess import export runs report bench tune devices; do
+for name in train eval classify data preprocess import export runs report sweep bench tune devices; do
     run_program "$name" --help
     for option in $(sed -n 's/^  --\([a-z-]*\).*/\1/p' "$scratch/out"); do
         escaped=$(echo "$option" | sed 's/-/\\\\-/g')

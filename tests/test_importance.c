@@ -51,7 +51,7 @@ static void test_values(void **state)
     assert_true(isnan(found[1].correlation));
     assert_near(found[1].share, 0.03572885702628669);
     assert_true(isnan(found[2].correlation));
-    assert_near(found[2].share, 0);
+    assert_true(isnan(found[2].share));
 }
 
 static void test_sign(void **state)
@@ -88,12 +88,33 @@ static void test_few(void **state)
     assert_true(isnan(found[0].correlation) && isnan(found[0].share));
 }
 
+/* A parameter that could vary and did not; and of whole numbers, places with one value are one. */
+static void test_unvaried(void **state)
+{
+    (void)state;
+    sweep_parameter could[] = {{.form = {.kind = DISTRIBUTION_UNIFORM, .max = 1}},
+                               {.form = {.kind = DISTRIBUTION_INT_UNIFORM, .min = 1, .max = 4}}};
+    const sweep_file file = {.parameters = could, .parameter_count = 2};
+    const double same[4][2] = {{0.3, 0.3}, {0.3, 0.4}, {0.3, 0.35}, {0.3, 0.49}};
+    sampler_trial trials[4];
+    importance found[2];
+    for (size_t i = 0; i < 4; i++)
+        trials[i] = (sampler_trial){.places = same[i],
+                                    .state = TRIAL_FINISHED,
+                                    .has_objective = true,
+                                    .objective = objectives[i]};
+    importance_of(&file, trials, 4, found);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(isnan(found[i].correlation) && isnan(found[i].share));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_sign),
         cmocka_unit_test(test_few),
+        cmocka_unit_test(test_unvaried),
     };
     return cmocka_run_group_tests_name("importance", tests, NULL, NULL);
 }

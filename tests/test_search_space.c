@@ -51,6 +51,40 @@ static void test_points(void **state)
     }
 }
 
+/* Of the stepped kinds with ends, every value is a point: the middle of what is rounded to it. */
+static void test_stepped(void **state)
+{
+    (void)state;
+    static sweep_parameter stepped[] = {
+        {.form = {.kind = DISTRIBUTION_Q_UNIFORM, .min = 8, .max = 17, .q = 4}},
+        {.form = {.kind = DISTRIBUTION_Q_LOG_UNIFORM_VALUES, .min = 0.1, .max = 1, .q = 0.25}},
+        {.form = {.kind = DISTRIBUTION_Q_LOG_UNIFORM, .min = 0, .max = 2, .q = 1}},
+        {.form = {.kind = DISTRIBUTION_Q_NORMAL, .sigma = 1, .q = 1}},
+        {.form = {.kind = DISTRIBUTION_Q_BETA, .a = 2, .b = 2, .q = 0.5}},
+    };
+    static const size_t sizes[] = {3, 5, 7, 0, 0};
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(space_values(&stepped[i]), sizes[i]);
+        for (double u = 0; u <= 1; u += 1.0 / 512) {
+            double place = space_place(&stepped[i], u);
+            double edge = fmin(fmax(u, 1e-6), 1 - 1e-6);
+            assert_true(distribution_value(&stepped[i].form, place) ==
+                        distribution_value(&stepped[i].form, edge));
+            assert_true(fabs(space_place(&stepped[i], place) - place) < 1e-12);
+        }
+    }
+    const sweep_file file = {.parameters = stepped, .parameter_count = 3};
+    double points[105][3];
+    assert_int_equal(space_size(&file), 105);
+    for (size_t i = 0; i < 105; i++) {
+        space_point(&file, i, points[i]);
+        for (size_t k = 0; k < i; k++)
+            assert_false(space_same(&file, points[i], points[k]));
+        for (size_t k = 0; k < 3; k++)
+            assert_true(fabs(space_place(&stepped[k], points[i][k]) - points[i][k]) < 1e-12);
+    }
+}
+
 static void test_sizes(void **state)
 {
     (void)state;
@@ -71,6 +105,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_points),
+        cmocka_unit_test(test_stepped),
         cmocka_unit_test(test_sizes),
     };
     return cmocka_run_group_tests_name("search_space", tests, NULL, NULL);

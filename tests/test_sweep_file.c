@@ -1,6 +1,7 @@
 /* sweep_file.c and what reads its keys: the file arrives, and what is wrong is named by file and
  * line. */
 #include "base/file.h"
+#include "base/yaml_tree.h"
 #include "check.h"
 #include "support.h"
 #include "sweep/sweep_file.h"
@@ -94,6 +95,52 @@ static void test_original(void **state)
     sweep_file_free(&file);
 }
 
+/* From a text that was read before, which may go away; the name is what messages call it. */
+static void test_text(void **state)
+{
+    (void)state;
+    error err;
+    sweep_file file;
+    const char *const good = "method: grid\nparameters: {lr: {values: [1]}}\n";
+    char *copy = strdup(good);
+    CHECK_OK(sweep_file_read("kept", copy, rows, metrics, &file, &err));
+    memset(copy, 'x', strlen(copy));
+    free(copy);
+    assert_string_equal(file.text, good);
+    assert_string_equal(file.name, "kept");
+    sweep_file_free(&file);
+    CHECK_FAILS(STATUS_FAILED, "kept: line 2: ",
+                sweep_file_read("kept", "method: grid\nparameters: {lr: {value: x}}\n", rows,
+                                metrics, &file, &err));
+    CHECK_FAILS(STATUS_FAILED, "kept: ", sweep_file_read("kept", "", rows, metrics, &file, &err));
+
+    yaml_tree tree;
+    CHECK_OK(yaml_tree_read("part", "a: 1\nb: }", 4, &tree, &err)); /* no more than `size` */
+    assert_int_equal(yaml_tree_count(yaml_tree_root(&tree)), 1);
+    assert_string_equal(tree.text, "a: 1");
+    yaml_tree_free(&tree);
+    CHECK_FAILS(STATUS_FAILED, "part: ", yaml_tree_read("part", "a: 1\nb: }", 9, &tree, &err));
+    yaml_tree_free(&tree);
+}
+
+/* As few digits as make the same float32; of what is none, those of a double. */
+static void test_digits(void **state)
+{
+    (void)state;
+    static const double values[] = {0.0659439612296934, 0.3, 1e-12, 1.7e-50, 2.5e100, 0.9999999};
+    static const char *const texts[] = {"0.065943961", "0.3",      "1e-12",
+                                        "1.7e-50",     "2.5e+100", "0.9999999"};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        const sweep_parameter p = {
+            .form = {.kind = DISTRIBUTION_UNIFORM, .min = values[i], .max = values[i]}};
+        check_text(&p, 0.5, texts[i]);
+        assert_true((float)strtod(texts[i], NULL) == (float)values[i]);
+    }
+    const sweep_parameter tenths = {
+        .form = {.kind = DISTRIBUTION_Q_UNIFORM, .min = 0.3, .max = 0.3, .q = 0.1}};
+    check_text(&tenths, 0.5, "0.3"); /* 3 * 0.1 is 0.30000000000000004 */
+}
+
 static void test_example(void **state)
 {
     (void)state;
@@ -178,11 +225,11 @@ static void test_distributions(void **state)
         {"lr: {min: 0.1, max: 0.5, q: 0.1, distribution: q_uniform}", DISTRIBUTION_Q_UNIFORM, 0.5,
          "0.3"},
         {"lr: {min: -4, max: -2, distribution: log_uniform}", DISTRIBUTION_LOG_UNIFORM, 0.5,
-         "0.0497870683678639"},
+         "0.049787068"},
         {"epochs: {min: 1, max: 3, distribution: q_log_uniform}", DISTRIBUTION_Q_LOG_UNIFORM, 0.5,
          "7"},
         {"lr: {min: 2, max: 4, distribution: inv_log_uniform}", DISTRIBUTION_INV_LOG_UNIFORM, 0.5,
-         "0.0497870683678639"},
+         "0.049787068"},
         {"lr: {min: 1e-4, max: 1e-2, distribution: log_uniform_values}",
          DISTRIBUTION_LOG_UNIFORM_VALUES, 1, "0.01"},
         {"batch_size: {min: 8, max: 128, q: 8, distribution: q_log_uniform_values}",
@@ -421,7 +468,7 @@ static void test_refused_numbers(void **state)
          "line 3: 'epochs' reaches from 0 to 9: --epochs 0: has to be between 1 and"},
         {"  momentum: {min: 0, max: 1.0}\n",
          "line 3: 'momentum' reaches from 0 to 1: --momentum 1"},
-        {"  lr: {distribution: normal}\n", "--lr -4.00000927934: has to be between"},
+        {"  lr: {distribution: normal}\n", "--lr -4.000009: has to be between"},
         {"  momentum: {distribution: beta}\n", "'momentum' reaches from 0 to 1: --momentum 1"},
         {"  nesterov: {min: 0, max: 1}\n", "--nesterov '0': is neither true nor false"},
     };
@@ -479,12 +526,20 @@ static void test_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_original),           cmocka_unit_test(test_example),
-        cmocka_unit_test(test_every_key),          cmocka_unit_test(test_distributions),
-        cmocka_unit_test(test_nested_and_json),    cmocka_unit_test(test_metric_names),
-        cmocka_unit_test(test_refused_keys),       cmocka_unit_test(test_refused_hyperband),
-        cmocka_unit_test(test_refused_parameters), cmocka_unit_test(test_refused_numbers),
-        cmocka_unit_test(test_refused_command),    cmocka_unit_test(test_large),
+        cmocka_unit_test(test_original),
+        cmocka_unit_test(test_example),
+        cmocka_unit_test(test_digits),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_distributions),
+        cmocka_unit_test(test_nested_and_json),
+        cmocka_unit_test(test_metric_names),
+        cmocka_unit_test(test_refused_keys),
+        cmocka_unit_test(test_refused_hyperband),
+        cmocka_unit_test(test_refused_parameters),
+        cmocka_unit_test(test_refused_numbers),
+        cmocka_unit_test(test_refused_command),
+        cmocka_unit_test(test_large),
     };
     return cmocka_run_group_tests_name("sweep_file", tests, set_up, support_files_tear_down);
 }

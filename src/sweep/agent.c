@@ -14,6 +14,7 @@ enum {
     BEAT_LOOKS = 25,         /* from one sign of life to the next */
     HOPELESS = 3,            /* failures, without a success, that end the sweep */
     STOPPED_CODE = 130,
+    UNREADY_CODE = 128 + SIGTERM, /* asked to end before it could save */
 };
 
 /* A run that this agent trains. */
@@ -65,6 +66,38 @@ status agent_arguments(const sweep_file *file, const words *extra, const double 
     for (size_t i = 0; i < file->parameter_count; i++)
         TRY(add_parameter(&file->parameters[i], places[i], arguments, err));
     return directory ? add(arguments, file_path("--run=%s", directory), err) : STATUS_OK;
+}
+
+/* The words that give --max-steps: the one limit that a run does not keep for when it goes on. */
+static status add_limit(const words *all, words *arguments, error *err)
+{
+    static const char dashed[] = "--max-steps", joined[] = "--max_steps";
+    const size_t length = sizeof dashed - 1;
+    for (size_t i = 0; i < all->count; i++) {
+        const char *text = all->texts[i];
+        if (strncmp(text, dashed, length) != 0 && strncmp(text, joined, length) != 0)
+            continue;
+        TRY(add(arguments, file_path("%s", text), err));
+        if (text[length] == '\0' && i + 1 < all->count)
+            TRY(add(arguments, file_path("%s", all->texts[++i]), err));
+    }
+    return STATUS_OK;
+}
+
+/* The arguments of a run that goes on. */
+static status resume_arguments(const agent *a, const double *places, const char *directory,
+                               words *arguments, error *err)
+{
+    words all = {0};
+    status result = agent_arguments(a->file, a->options->extra, places, NULL, &all, err);
+    if (result == STATUS_OK)
+        result = add(arguments, file_path("train"), err);
+    if (result == STATUS_OK)
+        result = add(arguments, file_path("--resume=%s", directory), err);
+    if (result == STATUS_OK)
+        result = add_limit(&all, arguments, err);
+    words_free(&all);
+    return result;
 }
 
 /* "lr=0.01 batch-size=32", for people. */
@@ -134,13 +167,10 @@ static status start_trial(agent *a, slot *s, const sweep_trial *t, const sampler
     char *directory = directory_of(a, t), *text = describe(a->file, t->places);
     bool resumed = directory && was_begun(directory);
     status result = directory && text ? STATUS_OK : error_memory(err, t->run);
-    if (result == STATUS_OK && resumed) {
-        result = add(&arguments, file_path("train"), err);
-        if (result == STATUS_OK)
-            result = add(&arguments, file_path("--resume=%s", directory), err);
-    } else if (result == STATUS_OK) {
-        result = agent_arguments(a->file, a->options->extra, t->places, directory, &arguments, err);
-    }
+    if (result == STATUS_OK)
+        result = resumed ? resume_arguments(a, t->places, directory, &arguments, err)
+                         : agent_arguments(a->file, a->options->extra, t->places, directory,
+                                           &arguments, err);
     *s = (slot){.number = t->number};
     if (result == STATUS_OK)
         result = start_process(a, s, &arguments, directory, err);
@@ -170,7 +200,8 @@ static status never_logged(const agent *a, const sweep_trial *t, error *err)
 {
     return error_set(err, STATUS_FAILED,
                      "%s: line %d: the run %s never logged '%s', so there is nothing to search by; "
-                     "with only_fine there are no coarse metrics",
+                     "with only_fine there are no coarse metrics, and a run that --max-steps ends "
+                     "within its first epoch has no validation",
                      a->file->path, a->file->metric_line, t->run, a->file->metric);
 }
 
@@ -179,7 +210,7 @@ static status never_logged(const agent *a, const sweep_trial *t, error *err)
 static status settle_by_record(agent *a, sweep_trial *t, bool good, error *err)
 {
     run_record r;
-    if (good && a->file->metric && !t->has_objective)
+    if (good && a->file->metric && t->history_count == 0)
         return never_logged(a, t, err);
     if (good)
         return settle(a, t, SWEEP_TRIAL_FINISHED, NULL, err);
@@ -209,7 +240,7 @@ static status take_end(agent *a, const slot *s, sweep_trial *t, int code, error 
 {
     int64_t run;
     TRY(run_store_id(a->store->runs, t->run, &run, err));
-    if (s->given_up && code == STOPPED_CODE)
+    if (s->given_up && (code == STOPPED_CODE || code == UNREADY_CODE))
         return settle(a, t, SWEEP_TRIAL_EARLY, s->reason, err);
     if (is_stopping(a) && code != 0)
         return STATUS_OK;
@@ -304,18 +335,24 @@ static status take_over(agent *a, slot *s, sweep_trial *t, error *err)
     TRY(sweep_store_adopt(a->store, t->number, &taken, err));
     if (!taken)
         return STATUS_OK;
-    return state == RUN_FINISHED ? settle_by_record(a, t, true, err)
-                                 : start_trial(a, s, t, NULL, err);
+    if (state == RUN_FINISHED || state == RUN_FAILED)
+        return settle_by_record(a, t, state == RUN_FINISHED, err);
+    return start_trial(a, s, t, NULL, err);
+}
+
+/* The most trials; 0: no end is known. */
+static int limit_of(const agent *a)
+{
+    int most = a->options->most, cap = a->file->run_cap;
+    return cap > 0 && (most == 0 || cap < most) ? cap : most;
 }
 
 static status claim_new(agent *a, slot *s, error *err)
 {
-    int number, most = a->options->most;
-    int cap = a->file->run_cap;
+    int number;
     sampler_advice advice;
     sweep_trials trials;
-    most = cap > 0 && (most == 0 || cap < most) ? cap : most;
-    TRY(sweep_store_claim(a->store, a->file, most, &number, &a->exhausted, &advice, err));
+    TRY(sweep_store_claim(a->store, a->file, limit_of(a), &number, &a->exhausted, &advice, err));
     a->exhausted |= number == 0;
     if (number == 0)
         return STATUS_OK;
@@ -365,8 +402,8 @@ static status check_hope(const agent *a, const sweep_trials *trials, error *err)
     if (failed < HOPELESS)
         return STATUS_OK;
     return error_set(err, STATUS_FAILED,
-                     "the first %zu runs of the sweep %s failed, and none succeeded; the last, %s: "
-                     "%s",
+                     "the first %zu runs of the sweep %s failed, and none succeeded; mend that and "
+                     "begin it anew under another --name. The last, %s: %s",
                      failed, a->file->name, last->run, last->message ? last->message : "no reason");
 }
 
@@ -409,7 +446,7 @@ static status look(agent *a, bool *done, error *err)
         result = sweep_store_beat(a->store, err);
     if (a->observer->waiting)
         a->observer->waiting(a->observer->context, count_over(&trials), trials.count,
-                             (size_t)(a->options->most ? a->options->most : a->file->run_cap));
+                             (size_t)limit_of(a));
     *done = is_done(a, &trials);
     sweep_trials_free(&trials);
     return result;

@@ -18,6 +18,7 @@ typedef struct view {
     size_t used; /* trials that count */
     double sign; /* -1 where the sweep maximises */
     double mean; /* of the objective */
+    bool varies; /* the objective */
 } view;
 
 static bool is_used(const sampler_trial *t)
@@ -41,23 +42,28 @@ static double objective_of(const view *v, size_t trial)
     return v->sign * v->trials[trial].objective;
 }
 
-static double correlate(const view *v)
+static double correlate(const view *v, const sweep_parameter *p)
 {
-    double mean = 0, xx = 0, yy = 0, xy = 0;
-    if (is_categorical(v->form) || v->form->kind == DISTRIBUTION_CONSTANT)
+    double mean = 0, xx = 0, yy = 0, xy = 0, low = INFINITY, high = -INFINITY;
+    if (!v->varies || is_categorical(v->form))
         return NAN;
-    for (size_t i = 0; i < v->count; i++)
-        if (is_used(&v->trials[i]))
-            mean += place_of(v, i) / (double)v->used;
     for (size_t i = 0; i < v->count; i++) {
         if (!is_used(&v->trials[i]))
             continue;
-        double x = place_of(v, i) - mean, y = objective_of(v, i) - v->mean;
+        double place = space_place(p, place_of(v, i));
+        mean += place / (double)v->used;
+        low = fmin(low, place);
+        high = fmax(high, place);
+    }
+    for (size_t i = 0; i < v->count; i++) {
+        if (!is_used(&v->trials[i]))
+            continue;
+        double x = space_place(p, place_of(v, i)) - mean, y = objective_of(v, i) - v->mean;
         xx += x * x;
         yy += y * y;
         xy += x * y;
     }
-    return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : NAN;
+    return high > low ? xy / sqrt(xx * yy) : NAN;
 }
 
 /* The group of a trial; equal numbers are one group. */
@@ -83,10 +89,26 @@ static double between(const view *v, const sweep_parameter *p, size_t first)
     return sum * sum / members;
 }
 
+/* Whether there are trials of more than one group to compare. */
+static bool has_groups(const view *v, const sweep_parameter *p)
+{
+    double first = NAN;
+    for (size_t i = 0; i < v->count; i++) {
+        if (!is_used(&v->trials[i]))
+            continue;
+        double group = group_of(v, p, i);
+        if (isnan(first))
+            first = group;
+        else if (group != first)
+            return true;
+    }
+    return false;
+}
+
 static double find_share(const view *v, const sweep_parameter *p)
 {
     double total = 0, explained = 0;
-    if (v->used < LEAST_TRIALS)
+    if (v->used < LEAST_TRIALS || !v->varies || !has_groups(v, p))
         return NAN;
     for (size_t i = 0; i < v->count; i++) {
         if (!is_used(&v->trials[i]))
@@ -95,7 +117,7 @@ static double find_share(const view *v, const sweep_parameter *p)
         total += y * y;
         explained += between(v, p, i);
     }
-    return total > 0 ? fmin(explained / total, 1) : NAN;
+    return fmin(explained / total, 1);
 }
 
 void importance_of(const sweep_file *file, const sampler_trial *trials, size_t count,
@@ -104,13 +126,19 @@ void importance_of(const sweep_file *file, const sampler_trial *trials, size_t c
     view v = {.trials = trials, .count = count, .sign = file->maximize ? -1 : 1};
     for (size_t i = 0; i < count; i++)
         v.used += is_used(&trials[i]);
-    for (size_t i = 0; i < count; i++)
-        if (is_used(&trials[i]))
-            v.mean += objective_of(&v, i) / (double)v.used;
+    double low = INFINITY, high = -INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_used(&trials[i]))
+            continue;
+        v.mean += objective_of(&v, i) / (double)v.used;
+        low = fmin(low, objective_of(&v, i));
+        high = fmax(high, objective_of(&v, i));
+    }
+    v.varies = high > low;
     for (size_t k = 0; k < file->parameter_count; k++) {
         v.parameter = k;
         v.form = &file->parameters[k].form;
-        found[k].correlation = correlate(&v);
+        found[k].correlation = correlate(&v, &file->parameters[k]);
         found[k].share = find_share(&v, &file->parameters[k]);
     }
 }

@@ -10,8 +10,8 @@ typedef struct importance {
                            parameters whose values have no order */
     double share;       /* of the objective's variance that groups of the parameter's value
                            explain (eta squared of a one-way analysis of variance): categories,
-                           else thirds of the places, halves below six trials; 0 for a constant;
-                           NaN below three trials and where the objective does not vary */
+                           else thirds of the places, halves below six trials; NaN below three
+                           trials and where the objective does not vary or all trials are in one group */
 } importance;
 
 /* [parameter_count]; the objective's sign is as the user logs it. */

@@ -41,9 +41,9 @@ status grid_next(const sweep_file *file, const sampler_trial *trials, size_t cou
 status random_search_next(const sweep_file *file, const sampler_trial *trials, size_t count,
                           uint64_t seed, double *places, bool *exhausted, sampler_advice *advice,
                           error *err);
-/* Also whole numbers of int_uniform are counted for *exhausted. The advice is of the model; of a
- * random point, it is only the probability of success, which is the share of the trials that ended
- * so far, smoothed. */
+/* *exhausted once all points of a space that can be counted were tried. The advice is of the model;
+ * of a random point, it is only the probability of success, which is the share of the trials that
+ * ended so far, smoothed. */
 status bayes_next(const sweep_file *file, const sampler_trial *trials, size_t count, uint64_t seed,
                   double *places, bool *exhausted, sampler_advice *advice, error *err);
 

@@ -6,68 +6,56 @@
 /* The quantiles of some distributions are infinite at 0 and 1. */
 static const double EDGE = 1e-6;
 
-/* What int_uniform can count to; beyond it, its values are as good as continuous. */
-static const double MOST_VALUES = 1e9;
+/* What is counted to; beyond it, values are as good as continuous. */
+enum { MOST_VALUES = 1000000000 };
 
+/* Whether some of the listed values may have no share, so that they are no values. */
 static bool is_weighted(const distribution *d)
 {
     return d->kind == DISTRIBUTION_CATEGORICAL_W_PROBABILITIES && d->probabilities;
 }
 
-size_t space_values(const sweep_parameter *p)
+static size_t count_possible(const distribution *d)
 {
-    const distribution *d = &p->form;
     size_t possible = 0;
-    switch (d->kind) {
-    case DISTRIBUTION_CONSTANT:
-        return 1;
-    case DISTRIBUTION_CATEGORICAL:
-        return d->count;
-    case DISTRIBUTION_CATEGORICAL_W_PROBABILITIES:
-        if (!is_weighted(d))
-            return d->count;
-        for (size_t i = 0; i < d->count; i++)
-            possible += d->probabilities[i] > 0;
-        return possible;
-    case DISTRIBUTION_INT_UNIFORM:
-        return d->max - d->min < MOST_VALUES ? (size_t)fmax(floor(d->max) - ceil(d->min), 0) + 1
-                                             : 0;
-    default:
-        return 0;
-    }
+    for (size_t i = 0; i < d->count; i++)
+        possible += d->probabilities[i] > 0;
+    return possible;
 }
 
-/* The middle of the bin that u lies in, or of possible bin number `index` where u is NaN. */
-static double weighted_place(const distribution *d, double u, size_t index)
+size_t space_values(const sweep_parameter *p)
 {
-    double begin = 0, middle = 0.5;
-    for (size_t i = 0; i < d->count; i++) {
-        double width = d->probabilities[i];
-        if (!(width > 0))
-            continue;
-        middle = begin + width / 2;
-        begin += width;
-        if (isnan(u) ? index-- == 0 : u < begin)
-            break;
-    }
-    return middle;
+    if (is_weighted(&p->form))
+        return count_possible(&p->form);
+    uint64_t size = distribution_size(&p->form);
+    return size <= MOST_VALUES ? (size_t)size : 0;
+}
+
+/* The value in the list that is number `index` of the possible ones. */
+static size_t find_possible(const distribution *d, size_t index)
+{
+    size_t i = 0;
+    while (i + 1 < d->count && (!(d->probabilities[i] > 0) || index-- > 0))
+        i++;
+    return i;
 }
 
 double space_value_place(const sweep_parameter *p, size_t index)
 {
-    return is_weighted(&p->form) ? weighted_place(&p->form, NAN, index)
-                                 : ((double)index + 0.5) / (double)space_values(p);
+    const distribution *d = &p->form;
+    double value = is_weighted(d) ? (double)find_possible(d, index) : distribution_nth(d, index);
+    return distribution_place(d, value);
 }
 
 double space_place(const sweep_parameter *p, double u)
 {
+    const distribution *d = &p->form;
     size_t values = space_values(p);
-    u = fmin(fmax(u, 0), 1);
-    if (is_weighted(&p->form))
-        return weighted_place(&p->form, u, 0);
-    if (values > 0)
-        return (fmin(floor(u * (double)values), (double)values - 1) + 0.5) / (double)values;
-    return fmin(fmax(u, EDGE), 1 - EDGE);
+    double edge = values > 0 ? 0 : EDGE;
+    u = fmin(fmax(u, edge), 1 - edge);
+    return values > 0 || distribution_is_stepped(d->kind)
+               ? distribution_place(d, distribution_value(d, u))
+               : u;
 }
 
 size_t space_size(const sweep_file *file)

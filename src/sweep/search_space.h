@@ -6,11 +6,11 @@
 #include "sweep/sweep_file.h"
 
 /* How many values a parameter can take: 1 for a constant; 0 for one whose values are not counted,
- * which are all but the categorical ones and the whole numbers of int_uniform. */
+ * since it has no steps or no end, or more than 1e9 of them. Values without a share are none. */
 size_t space_values(const sweep_parameter *p);
 
 /* The middle of the places that have the same value as u; u itself, away from the ends, for a
- * parameter whose values are not counted. NaN counts as 0. */
+ * parameter without steps. NaN counts as 0. */
 double space_place(const sweep_parameter *p, double u);
 
 /* The place of a counted parameter's value number `index`, from 0. */

@@ -63,7 +63,8 @@ status sweep_file_read(const char *path, const char *text, const option_spec *ro
 void sweep_file_free(sweep_file *file);
 
 /* The text of a parameter's value at u in [0, 1], as its option takes it: "true" or "false" of a
- * flag, numbers with 15 digits. Freed by the caller, NULL when memory is out. */
+ * flag, numbers with the fewest digits that read back as the same float32. Freed by the caller,
+ * NULL when memory is out. */
 char *sweep_parameter_text(const sweep_parameter *p, double u);
 
 #endif

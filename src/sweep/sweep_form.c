@@ -2,7 +2,9 @@
 #include "base/file.h"
 #include "sweep/sweep_reading.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -249,10 +251,21 @@ status sweep_read_form(sweep_form *r, error *err)
     return try_ends(r, err);
 }
 
+/* Training computes in float32: the shortest text of the same one. Of what is none, all digits. */
+static char *number_text(double value)
+{
+    char text[32];
+    int digits = fabs(value) >= FLT_MIN && fabs(value) <= FLT_MAX ? FLT_DIG : DBL_DIG;
+    do
+        snprintf(text, sizeof text, "%.*g", digits, value);
+    while (digits++ < FLT_DECIMAL_DIG && (float)strtod(text, NULL) != (float)value);
+    return strdup(text);
+}
+
 char *sweep_parameter_text(const sweep_parameter *p, double u)
 {
     double value = distribution_value(&p->form, u);
     if (p->values)
         return strdup(p->values[(size_t)value]);
-    return file_path(p->whole ? "%.0f" : "%.15g", value);
+    return p->whole ? file_path("%.0f", value) : number_text(value);
 }

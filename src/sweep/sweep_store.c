@@ -41,18 +41,25 @@ static json_t *words_to_json(const words *w)
     return array;
 }
 
+static status damaged_words(error *err)
+{
+    return error_set(err, STATUS_FAILED,
+                     "the sweep's words for its runs are damaged in the store of runs; begin it "
+                     "anew under another --name");
+}
+
 static status words_from_json(const char *text, words *w, error *err)
 {
     json_t *array = json_loads(text ? text : "", 0, NULL), *word;
     size_t i;
     *w = (words){0};
-    status result = json_is_array(array)
-                        ? STATUS_OK
-                        : error_set(err, STATUS_FAILED, "the record of the sweep is damaged");
+    status result = json_is_array(array) ? STATUS_OK : damaged_words(err);
     json_array_foreach(array, i, word)
     {
-        if (result == STATUS_OK && json_is_string(word))
-            result = words_add(w, json_string_value(word), json_string_length(word), err);
+        if (result == STATUS_OK)
+            result = json_is_string(word)
+                         ? words_add(w, json_string_value(word), json_string_length(word), err)
+                         : damaged_words(err);
     }
     json_decref(array);
     if (result != STATUS_OK)
@@ -191,6 +198,10 @@ status sweep_store_find(run_store *runs, const char *name, sweep_store *found, c
                        : error_memory(err, name);
     }
     sqlite3_finalize(row);
+    if (result != STATUS_OK) {
+        free(*text);
+        *text = NULL;
+    }
     return result;
 }
 
@@ -201,6 +212,14 @@ typedef struct gathering {
     const sweep_file *file;
     sweep_trials *trials;
 } gathering;
+
+static status damaged_trial(int number, error *err)
+{
+    return error_set(err, STATUS_FAILED,
+                     "trial %d of the sweep is damaged in the store of runs, or one before it is "
+                     "gone; begin it anew under another --name",
+                     number);
+}
 
 static status read_places(sweep_trial *t, const sweep_file *file, const char *text, error *err)
 {
@@ -213,9 +232,7 @@ static status read_places(sweep_trial *t, const sweep_file *file, const char *te
         t->places[i] = json_number_value(place);
     }
     json_decref(array);
-    return whole ? STATUS_OK
-                 : error_set(err, STATUS_FAILED,
-                             "trial %d of the sweep is damaged in the store of runs", t->number);
+    return whole ? STATUS_OK : damaged_trial(t->number, err);
 }
 
 static status read_state(sweep_trial *t, const char *name, error *err)
@@ -226,8 +243,7 @@ static status read_state(sweep_trial *t, const char *name, error *err)
         t->state = (enum sweep_trial_state)i;
         return STATUS_OK;
     }
-    return error_set(err, STATUS_FAILED, "trial %d of the sweep has a state that there is not",
-                     t->number);
+    return damaged_trial(t->number, err);
 }
 
 static status append_trial(void *context, sqlite3_stmt *row, error *err)
@@ -241,8 +257,8 @@ static status append_trial(void *context, sqlite3_stmt *row, error *err)
     *t = (sweep_trial){.number = (int)sqlite3_column_int64(row, 0),
                        .run = database_text(row, 1),
                        .message = database_text(row, 4)};
-    if (!t->run)
-        return error_memory(err, "the sweep's trials");
+    if (!t->run || t->number != (int)g->trials->count)
+        return damaged_trial(t->number, err);
     t->owned = process_lives(
         (const char *)sqlite3_column_text(row, 5), sqlite3_column_int64(row, 6),
         (const char *)sqlite3_column_text(row, 7), sqlite3_column_double(row, 8), run_store_now());
@@ -267,9 +283,10 @@ static status read_history(sweep_store *s, const sweep_file *file, sweep_trial *
     for (size_t i = 0; i < t->history_count; i++) {
         if (file->maximize)
             t->history[i] = -t->history[i];
-        t->has_objective |= isfinite(t->history[i]);
-        if (t->history[i] < t->objective)
-            t->objective = t->history[i];
+        if (!isfinite(t->history[i]))
+            continue;
+        t->has_objective = true;
+        t->objective = fmin(t->objective, t->history[i]);
     }
     return STATUS_OK;
 }
@@ -334,20 +351,38 @@ static char *places_to_text(const double *places, size_t count)
     return text;
 }
 
+/* A run of that name that is none of the sweep's would be gone on with, or its record lost. */
+static status check_free(sweep_store *s, const char *run, error *err)
+{
+    int64_t id;
+    TRY(run_store_id(s->runs, run, &id, err));
+    char *directory = file_path("%s/%s", run_store_directory(s->runs), run);
+    if (!directory)
+        return error_memory(err, run);
+    status result =
+        id == 0 && !file_exists(directory)
+            ? STATUS_OK
+            : error_set(err, STATUS_FAILED,
+                        "%s: is there already, and no run of this sweep; delete it with `hcnn-cl "
+                        "runs delete`, or begin the sweep under another --name",
+                        directory);
+    free(directory);
+    return result;
+}
+
 static status begin_trial(sweep_store *s, const sweep_file *file, int number, const double *places,
                           error *err)
 {
     process_name me = process_this();
     char *text = places_to_text(places, file->parameter_count);
     char *run = sweep_run_name(file->name, number);
-    status result =
-        text && run ? database_run(run_store_database(s->runs), err,
-                                   "INSERT INTO trials (sweep, number, run, state, places, host,"
-                                   " process, began, beat)"
-                                   " VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?)",
-                                   "iisssisd", s->id, (int64_t)number, run, text, me.host, me.id,
-                                   me.began, run_store_now())
-                    : error_memory(err, "a trial");
+    status result = text && run ? check_free(s, run, err) : error_memory(err, "a trial");
+    if (result == STATUS_OK)
+        result = database_run(run_store_database(s->runs), err,
+                              "INSERT INTO trials (sweep, number, run, state, places, host,"
+                              " process, began, beat) VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?)",
+                              "iisssisd", s->id, (int64_t)number, run, text, me.host, me.id,
+                              me.began, run_store_now());
     free(text);
     free(run);
     return result;

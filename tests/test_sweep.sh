@@ -1,0 +1,342 @@
+#!/bin/sh
+# Sweeps from outside, of runs that take a second: kills at any moment, agents side by side, how
+# sweeps end, what is refused, and what is printed of them.
+set -u
+. "${srcdir:-.}/tests/tap.sh"
+golden=$(cd "${srcdir:-.}/tests/golden" && pwd)
+original=$(cd "${srcdir:-.}/docs" && pwd)/sweep-original.yaml
+case ${HCNN_CL:-./hcnn-cl} in
+/*) program=${HCNN_CL:-./hcnn-cl} ;;
+*) program=$(pwd)/${HCNN_CL:-hcnn-cl} ;;
+esac
+HCNN_CL=$program
+cd "$scratch" || exit 1
+
+data=$golden/cifar-binary.tar.gz # 40 images
+words="--backbone tiny --data $data"
+short="$words --batch-size 8 --epochs 1"
+long="$words --batch-size 4 --epochs 15" # seconds, and a checkpoint every few hundredths of one
+
+rates='parameters:
+  lr: {distribution: log_uniform_values, min: 0.001, max: 0.1}'
+{
+    echo 'method: random'
+    echo 'metric: {name: validation/loss}'
+    echo "$rates"
+} >random.yaml
+{
+    echo 'method: bayes'
+    echo 'metric: {name: train/loss, goal: minimize}'
+    echo "$rates"
+} >bayes.yaml
+
+# How many trials of a sweep have a state: trials SWEEP STATE [STORE].
+trials() {
+    "$program" sweep "$1" --summary --json --store "${3:-runs/runs.db}" 2>/dev/null |
+        grep -c "^{\"trial\":.*\"state\":\"$2"
+}
+# Each number from 1 to $2 once, and no other.
+numbered() {
+    "$program" sweep "$1" --summary --json --store "${3:-runs/runs.db}" |
+        sed -n 's/^{"trial":{"number":\([0-9]*\),.*/\1/p' >numbers
+    seq 1 "$2" | cmp - numbers
+}
+# What training a run again would change: its files' inodes, times and content.
+fingerprint() {
+    for run in "$@"; do
+        ls -li --time-style=full-iso "$run/metrics.jsonl" "$run/best.safetensors"
+        cksum "$run/metrics.jsonl"
+    done
+}
+# Every step of a run has one line, in order.
+steps_once() {
+    grep -o '^{"step":[0-9]*' "$1/metrics.jsonl" | cut -d: -f2 >steps
+    seq 1 "$2" | cmp - steps
+}
+# Waits until a file holds a line.
+await() {
+    for turn in $(seq 600); do
+        grep -q "$2" "$1" 2>/dev/null && return 0
+        sleep 0.1
+    done
+    echo "$1 never held $2"
+    return 1
+}
+start() {
+    "$program" sweep "$@" >agent.out 2>agent.err &
+    agent=$!
+}
+end() {
+    kill "-$1" "$agent" 2>/dev/null
+    code=0
+    wait "$agent" 2>/dev/null || code=$?
+    cp agent.out "$scratch/out"
+    cp agent.err "$scratch/err"
+}
+
+# ---- Killed half-way: the rest is trained, and nothing twice ----
+
+start bayes.yaml --name dozen --count 12 -- $long --epochs 8
+check "five of twelve runs finish" await agent.out '^dozen-005 finished'
+check "... and the next is going on" await runs/dozen-006.log '^step'
+check "... in a directory beside the store" await runs/dozen-006/metrics.jsonl '^{"epoch":2'
+fingerprint runs/dozen-00[1-5] >before
+inode=$(ls -id runs/dozen-006)
+end KILL
+check "... when its agent is killed" [ "$code" -eq 137 ]
+check "what it found so far is there" [ "$(trials dozen finished)" -eq 5 ]
+check_run "the same command goes on" 0 '^dozen-006 goes on' \
+    sweep bayes.yaml --name dozen --count 12 -- $long --epochs 8
+check "... it says that it was begun" answered 0 '^sweep dozen, which goes on,'
+check "... expects something of later runs" answered 0 '^dozen-012 begins .*\(expected [0-9.]+ \+- '
+check "... twelve trials in all" numbered dozen 12
+check "... each finished" [ "$(trials dozen finished)" -eq 12 ]
+fingerprint runs/dozen-00[1-5] >after
+check "... none that had finished was touched" cmp before after
+check "... nor begun again" sh -c "! grep -Eq '^dozen-00[1-5] (begins|goes on)' '$scratch/out'"
+check "... the interrupted one is the same directory" [ "$(ls -id runs/dozen-006)" = "$inode" ]
+check "... whose steps are there once" steps_once runs/dozen-006 80
+check "... and whose log shows both parts" grep -q '^run .*resumed' runs/dozen-006.log
+check_run "once more: there is nothing to do" 0 '^best: dozen-' \
+    sweep bayes.yaml --name dozen --count 12 -- $long --epochs 8
+check "... and nothing is done" sh -c "! grep -Eq '^dozen-0.. (begins|goes on)' '$scratch/out'"
+check_run "--count is a total" 0 '^dozen-013 finished' \
+    sweep bayes.yaml --name dozen --count 13 -- $long --epochs 8
+check "... of thirteen" numbered dozen 13
+
+# ---- Other ends of agents and runs ----
+
+start random.yaml --name asked --count 2 -- $long
+await runs/asked-001/metrics.jsonl '^{"epoch":2'
+end TERM
+check "an agent that is asked to end saves its runs, exit code 130" answered 130 \
+    'the runs of the sweep asked are saved, and the same command goes on'
+check "... its trial is not over" [ "$(trials asked running)" -eq 1 ]
+check "... and its run stopped" grep -q 'everything is saved' runs/asked-001.log
+check_run "... and goes on" 0 '^asked-001 goes on' sweep random.yaml --name asked --count 2 -- $long
+check "... to its end" [ "$(trials asked finished)" -eq 2 ]
+check "... every step once" steps_once runs/asked-001 150
+
+# The agent's runs.
+children() {
+    cat "/proc/$agent/task/$agent/children" 2>/dev/null
+}
+for delay in 0.3 0.9 1.7; do
+    start random.yaml --name struck --count 2 -- $long
+    sleep "$delay"
+    kill -KILL "$agent" $(children) 2>/dev/null
+    wait "$agent" 2>/dev/null
+done
+check_run "agent and child killed at once, three times" 0 '^struck-002 finished' \
+    sweep random.yaml --name struck --count 2 -- $long
+check "... two trials, each finished" [ "$(trials struck finished)" -eq 2 ]
+check "... with every step once" steps_once runs/struck-001 150
+
+# Whatever killed it, memory running out above all, would come again: it is not begun anew.
+start random.yaml --name lonely --count 2 -- $long
+await runs/lonely-001/metrics.jsonl '^{"epoch":2'
+kill -KILL $(children)
+code=0
+wait "$agent" || code=$?
+check "a run that is killed alone is a failed trial" grep -q '^lonely-001 failed .*it was killed' agent.out
+check "... and the sweep goes on" [ "$code" -eq 0 -a "$(trials lonely finished)" -eq 1 ]
+
+start random.yaml --name removed --count 1 -- $long
+await runs/removed-001/metrics.jsonl '^{"epoch":2'
+end TERM
+rm -r runs/removed-001
+check_run "a run whose directory was removed begins anew" 0 '^removed-001 begins' \
+    sweep random.yaml --name removed --count 1 -- $long
+check "... whole" steps_once runs/removed-001 150
+
+start random.yaml --name limited --count 1 -- $long --max_steps 100 --checkpoint-every 10
+await runs/limited-001/metrics.jsonl '^{"epoch":2'
+end KILL
+check_run "--max-steps holds for a run that goes on" 0 '^limited-001 finished' \
+    sweep random.yaml --name limited --count 1 -- $long --max_steps 100 --checkpoint-every 10
+check "... as for one that does not" steps_once runs/limited-001 100
+
+# ---- Two agents ----
+
+"$program" sweep random.yaml --name pair --count 8 --jobs 2 --store pair/runs.db -- $short \
+    >one.out 2>&1 &
+one=$!
+run_program sweep random.yaml --name pair --count 8 --store pair/runs.db -- $short
+wait $one
+check "of two agents both end well" [ "$?" -eq 0 -a "$code" -eq 0 ]
+check "... eight trials, no number twice" numbered pair 8 pair/runs.db
+check "... each finished" [ "$(trials pair finished pair/runs.db)" -eq 8 ]
+check "... each begun by one of them" [ "$(cat one.out "$scratch/out" | grep -c ' begins ')" -eq 8 ]
+check "... by both" grep -q ' begins ' one.out
+check "... really" grep -q ' begins ' "$scratch/out"
+
+# ---- Ends ----
+
+{
+    echo 'method: grid'
+    echo 'name: all of it'
+    echo "command: [python, train.py, --backbone, tiny, --data, $data, --epochs=1, \"\${args}\"]"
+    echo 'parameters: {batch_size: {values: [8, 20]}, lr: {values: [0.1, 0.001]}, seed: {value: 2}}'
+} >grid.yaml
+check_run "a grid goes through all points and ends" 0 '^all of it-004 finished' \
+    sweep grid.yaml --devices cpu,0:0
+check "... of which there are four" numbered "all of it" 4
+check "... the last parameter fastest" answered 0 \
+    '^all of it-002 begins  batch_size=8 lr=0.001 seed=2$'
+check "... says what of \`command\` has no meaning" answered 0 'grid.yaml: line 3: .*left out'
+check "... its fixed words reach the runs" grep -q '"backbone": "tiny"' "runs/all of it-003/config.json"
+check "... without a metric there is no best" sh -c "! grep -q '^best' '$scratch/out'"
+check_run "a device that there is not fails every run" 1 \
+    'the first 3 runs of the sweep nowhere failed.* it could not begin: see .*/nowhere-003.log' \
+    sweep random.yaml --name nowhere --devices 99:0 -- $short
+check "... and stands in their logs" grep -q 'HCNN_DEVICE=99:0 fits no device' runs/nowhere-003.log
+check "... no fourth began" numbered nowhere 3
+
+{
+    cat random.yaml
+    echo 'run_cap: 2'
+} >capped.yaml
+check_run "run_cap ends a sweep" 0 '^capped-002 finished' sweep capped.yaml -- $short
+check "... after two" numbered capped 2
+check_run "... whatever --count says" 0 '' sweep capped.yaml --count 5 -- $short
+check "... still two" numbered capped 2
+sed 's/validation.loss/validation_loss, target: 1000/' random.yaml >target.yaml
+check_run "a target that is reached ends a sweep" 0 '^target-001 finished' sweep target.yaml -- $short
+check "... after one" numbered target 1
+
+# ---- Hyperband ----
+
+{
+    echo 'method: grid'
+    echo 'metric: {name: train/loss}'
+    echo 'early_terminate: {type: hyperband, min_iter: 26, eta: 3}'
+    echo 'parameters: {lr: {values: [0.05, 1.0e-9, 0.04, 1.0e-8]}}'
+} >band.yaml
+check_run "hyperband ends hopeless runs" 0 '^band-004 ended early .*hyperband, at iteration [0-9]+' \
+    sweep band.yaml -- $words --batch-size 4 --epochs 77 # the next band is 78
+check "... both of them" [ "$(trials band 'ended early')" -eq 2 ]
+check "... and no other" [ "$(trials band finished)" -eq 2 ]
+# From the recorded histories, one file a run: where a run is at the band, n have reached it, and
+# the run stops if more than int(n / 3) of their values there are below its best.
+rule_holds() {
+    for run in 1 2 3 4; do
+        sed -n 's/^{"epoch":.*"train":{"images":[0-9]*,"loss":\([0-9.]*\).*/\1/p' \
+            "runs/band-00$run/metrics.jsonl" >"history.$run"
+        grep "^band-00$run .*ended early" "$scratch/band" | sed 's/.*iteration //; s/).*//' |
+            head -n 1 >"stop.$run"
+        [ -s "stop.$run" ] && echo "$run $(cat "stop.$run")" || echo "$run 0"
+    done >stops
+    awk 'FILENAME != "stops" { split(FILENAME, part, "."); v[part[2], ++n[part[2]]] = $1; next }
+        { stopped[$1] = $2 }
+        END {
+            for (k = 1; k <= 4; k++) {
+                band = 26
+                if (stopped[k] && stopped[k] != band) { print k, "stopped at", stopped[k]; exit 1 }
+                if (n[k] < band) { print k, "ends before", band; exit 1 }
+                best = v[k, 1] + 0; reached = 0; below = 0
+                for (i = 2; i <= n[k]; i++) if (v[k, i] + 0 < best) best = v[k, i] + 0
+                for (j = 1; j <= k; j++) if (n[j] >= band) {
+                    reached++
+                    below += (v[j, band] + 0 < best)
+                }
+                print k, n[k], band, reached, below, stopped[k]
+                if ((below > int(reached / 3)) != (stopped[k] > 0)) exit 1
+            }
+        }' history.1 history.2 history.3 history.4 stops
+}
+cp "$scratch/out" "$scratch/band"
+check "... by the rule, from what they logged" rule_holds
+
+# ---- What is refused at the start ----
+
+refused() {
+    name=$1 pattern=$2
+    cat >refused.yaml
+    check_run "$name" 1 "^hcnn-cl: $pattern" sweep refused.yaml --store refused/runs.db -- $short
+}
+sed 's/^method/methode/' random.yaml | refused "an unknown key" 'refused.yaml: line 1: .*methode'
+sed 's/lr:/learning:/' random.yaml | refused "a parameter that is no option" \
+    'refused.yaml: line 4: .*learning'
+sed 's/validation.loss/val_loss/' random.yaml | refused "a metric that no run logs, with those there are" \
+    'refused.yaml: line 2: .*val_loss.*validation/loss'
+sed 's/max: 0.1/max: 1e40/' random.yaml | refused "a value that train refuses" \
+    "refused.yaml: line 4: 'lr' reaches from .*--lr"
+check "... none of them made a store" [ ! -e refused ]
+check_run "no file" 2 'sweep needs a sweep file' sweep
+check_run "a file that is not there" 1 'no-such.yaml' sweep no-such.yaml
+check_run "a name that is no directory's" 2 "'a/b' cannot be the beginning" sweep random.yaml --name a/b
+cp capped.yaml was.yaml
+sed -i 's/max: 0.1/max: 0.2/' capped.yaml
+check_run "another file under the same name" 2 'capped was begun with another file; .*another --name' \
+    sweep capped.yaml -- $short
+mv was.yaml capped.yaml
+check_run "other words for the runs" 2 'capped was begun with other words' sweep capped.yaml -- $words
+check_run "another seed" 2 'capped was begun with another --seed' sweep capped.yaml --seed 2 -- $short
+check_run "the summary of a sweep that there is not" 1 'knows no sweep dozens; there are: all of it, ' \
+    sweep dozens --summary
+mkdir damaged
+head -c 5000 /dev/zero | tr '\0' x >damaged/runs.db
+check_run "a damaged store" 1 'damaged/runs.db: ' sweep random.yaml --store damaged/runs.db -- $short
+check "... which stays as it is" [ "$(wc -c <damaged/runs.db)" -eq 5000 ]
+check_run "a run that is no sweep's" 0 '' train $short --run runs/mine-001
+check_run "... is not taken for one" 1 'mine-001: is there already, and no run of this sweep' \
+    sweep random.yaml --name mine --count 1 -- $short
+sed 's/validation.loss/validation_coarse_acc/' random.yaml >coarse.yaml
+check_run "a metric that only_fine never logs fails after the first run" 1 \
+    "coarse.yaml: line 2: the run coarse-001 never logged 'validation/coarse_top1'.*only_fine" \
+    sweep coarse.yaml --count 3 -- $short --only-fine
+check "... not after more" numbered coarse 1
+check_run "... a second time at once" 1 "the run coarse-001 never logged" \
+    sweep coarse.yaml --count 3 -- $short --only-fine
+
+# ---- What is printed ----
+
+check_run "--json of a new sweep is nothing but its lines" 0 '^{"sweep":' \
+    sweep random.yaml --name "it's \"one\"" --seed 7 --count 3 --json -- $short
+check "... one for the sweep, three trials, a parameter, the best" \
+    [ "$(cut -d: -f1 "$scratch/out" | tr -d '\n')" = \
+    '{"sweep"{"trial"{"trial"{"trial"{"importance"{"best"' ]
+check "... each an object in one line" [ "$(grep -c '^{.*}$' "$scratch/out")" -eq 6 ]
+check "... the sweep's" grep -q '^{"sweep":{"name":"it.s \\"one\\"","method":"random","metric":"validation/loss","goal":"minimize","parameters":\[{"name":"lr","log":true,"values":null}\]}}$' "$scratch/out"
+check "... a trial's" grep -Eq '^{"trial":{"number":2,"run":"it.s \\"one\\"-002","state":"finished","message":null,"objective":[0-9.]+,"parameters":{"lr":"0\.[0-9]+"}}}$' "$scratch/out"
+check "... a parameter's" grep -Eq '^{"importance":{"name":"lr","correlation":-?[0-9.e-]+,"share":([0-9.]+|null)}}$' "$scratch/out"
+check "... the best run's" grep -Eq '^{"best":{"run":"it.s \\"one\\"-00[1-3]","objective":[0-9.]+,"command":"hcnn-cl train .* --lr=0\.[0-9]+"}}$' "$scratch/out"
+cp "$scratch/out" json.out
+check_run "--summary shows the same" 0 '^best: it.s "one"-00' sweep "it's \"one\"" --summary
+command=$(tail -n 1 "$scratch/out")
+# As it would be typed, with this program for hcnn-cl.
+type_it() {
+    mkdir -p bin && ln -sf "$program" bin/hcnn-cl
+    PATH=$PWD/bin:$PATH sh -c "$command --max-steps 1 --run typed"
+}
+check "the best run's command trains" type_it
+check "... with its options" grep -Eq "\"lr\": $(echo "$command" | sed 's/.*--lr=//')" typed/config.json
+
+# ---- The PyTorch project's file, as it is ----
+
+check_run "the original's search, mended" 0 '^original-001 finished  validation/loss' \
+    sweep "$original" --count 1 -- $words
+cat >wandb.yaml <<'END'
+method: bayes
+metric:
+  goal: minimize
+  name: validation_loss
+parameters:
+  batch_size:
+    values: [16, 32]
+  epochs:
+    values: [10, 15]
+  lr:
+    min: .001
+    max: .01
+  fine_const:
+    min: 1.0
+    max: 3.0
+  coarse_const:
+    min: 1.0
+    max: 2.0
+END
+check_run "... and as it was written for wandb" 0 '^wandb-001 finished  validation/loss' \
+    sweep wandb.yaml --count 1 -- $words
+
+finish

@@ -1,0 +1,383 @@
+/* The state of sweeps: begun and joined, points taken by many at once, and what is damaged. */
+#include "check.h"
+#include "support.h"
+#include "sweep/sweep_store.h"
+#include "track/database.h"
+#include "train/config.h"
+#include "train/metric_lines.h"
+
+#include <math.h>
+#include <pthread.h>
+
+static const char *path;
+static train_options options;
+static option_spec rows[CONFIG_ROWS];
+
+static const char text[] = "method: random\n"
+                           "metric: {name: validation/loss}\n"
+                           "parameters:\n"
+                           "  lr: {min: 0.001, max: 0.1}\n"
+                           "  batch_size: {values: [8, 16]}\n";
+
+static int set_up(void **state)
+{
+    int result = support_files_set_up(state, "runs.db");
+    path = ((const support_files *)*state)->path;
+    options = train_defaults();
+    config_rows(&options, rows);
+    return result;
+}
+
+/* One agent's view. */
+typedef struct agent {
+    run_store *runs;
+    sweep_store store;
+    sweep_file file;
+} agent;
+
+static agent begin(const char *file_text, bool expect_joined)
+{
+    error err;
+    bool joined;
+    agent a;
+    const words none = {0};
+    CHECK_OK(sweep_file_read("s.yaml", file_text, rows, metric_names, &a.file, &err));
+    CHECK_OK(run_store_open(path, true, &a.runs, &err));
+    const sweep_terms terms = {a.file.name, a.file.text, &none, 3};
+    CHECK_OK(sweep_store_open(a.runs, &terms, &a.store, &joined, &err));
+    assert_int_equal(joined, expect_joined);
+    return a;
+}
+
+static void end(agent *a)
+{
+    sweep_file_free(&a->file);
+    run_store_close(a->runs);
+}
+
+static int claim(agent *a, int most)
+{
+    error err;
+    int number;
+    bool exhausted;
+    sampler_advice advice;
+    CHECK_OK(sweep_store_claim(&a->store, &a->file, most, &number, &exhausted, &advice, &err));
+    assert_false(exhausted);
+    return number;
+}
+
+static void change(agent *a, const char *sql)
+{
+    error err;
+    CHECK_OK(database_run(run_store_database(a->runs), &err, sql, ""));
+}
+
+static void log_run(agent *a, const char *name, const double *values, size_t count)
+{
+    error err;
+    int64_t run;
+    bool known;
+    json_t *empty = json_object();
+    const run_beginning what = {name, "1", "d", NULL, "h", empty, empty, 1, false, 0};
+    CHECK_OK(run_store_begin(a->runs, &what, &run, &known, &err));
+    for (size_t i = 0; i < count; i++) {
+        const run_metric metric = {"validation/loss", i + 1, values[i]};
+        CHECK_OK(run_store_log(a->runs, run, &metric, 1, &err));
+    }
+    json_decref(empty);
+}
+
+static void test_begin_and_join(void **state)
+{
+    (void)state;
+    error err;
+    bool joined;
+    agent a = begin(text, false), b = begin(text, true);
+    assert_int_equal(a.store.id, b.store.id);
+    char *word = "--epochs=1";
+    const words none = {0}, one = {&word, 1};
+    sweep_store refused;
+    sweep_terms terms = {"s", "method: grid", &none, 3};
+    CHECK_FAILS(STATUS_USAGE, "s was begun with another file",
+                sweep_store_open(a.runs, &terms, &refused, &joined, &err));
+    terms = (sweep_terms){"s", text, &one, 3};
+    CHECK_FAILS(STATUS_USAGE, "other words",
+                sweep_store_open(a.runs, &terms, &refused, &joined, &err));
+    terms = (sweep_terms){"s", text, &none, 4};
+    CHECK_FAILS(STATUS_USAGE, "another --seed",
+                sweep_store_open(a.runs, &terms, &refused, &joined, &err));
+    terms = (sweep_terms){"t", text, &one, UINT64_MAX};
+    CHECK_OK(sweep_store_open(a.runs, &terms, &refused, &joined, &err));
+    assert_false(joined);
+    end(&b);
+    end(&a);
+}
+
+static void test_find(void **state)
+{
+    (void)state;
+    error err;
+    agent a = begin(text, false);
+    char *found_text, *word = "--data=a b";
+    const words one = {&word, 1};
+    words extra;
+    sweep_store found;
+    bool joined;
+    const sweep_terms terms = {"t", text, &one, UINT64_MAX};
+    CHECK_OK(sweep_store_open(a.runs, &terms, &found, &joined, &err));
+    CHECK_OK(sweep_store_find(a.runs, "t", &found, &found_text, &extra, &err));
+    assert_string_equal(found_text, text);
+    assert_true(found.seed == UINT64_MAX);
+    assert_int_equal(extra.count, 1);
+    assert_string_equal(extra.texts[0], word);
+    free(found_text);
+    words_free(&extra);
+    CHECK_FAILS(STATUS_FAILED, "knows no sweep u; there are: s, t",
+                sweep_store_find(a.runs, "u", &found, &found_text, &extra, &err));
+    change(&a, "UPDATE sweeps SET extra = '[3]' WHERE name = 't'");
+    CHECK_FAILS(STATUS_FAILED, "words for its runs are damaged",
+                sweep_store_find(a.runs, "t", &found, &found_text, &extra, &err));
+    assert_null(found_text);
+    end(&a);
+}
+
+/* ---- Claiming ---- */
+
+enum { THREADS = 6, EACH = 8 };
+
+/* An agent in a thread, where no check may fail: it notes what it took, -1 for a failure. */
+typedef struct worker {
+    agent view;
+    int taken[EACH];
+    pthread_t thread;
+} worker;
+
+static void *claim_several(void *context)
+{
+    worker *w = context;
+    error err;
+    bool exhausted;
+    sampler_advice advice;
+    for (int i = 0; i < EACH; i++)
+        if (sweep_store_claim(&w->view.store, &w->view.file, 0, &w->taken[i], &exhausted, &advice,
+                              &err) != STATUS_OK)
+            w->taken[i] = -1;
+    return NULL;
+}
+
+static void test_no_number_twice(void **state)
+{
+    (void)state;
+    static worker workers[THREADS];
+    int times[THREADS * EACH + 1] = {0};
+    agent a = begin(text, false);
+    for (int i = 0; i < THREADS; i++)
+        workers[i].view = begin(text, true);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, claim_several, &workers[i]), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(workers[i].thread, NULL);
+    for (int i = 0; i < THREADS; i++) {
+        for (int k = 0; k < EACH; k++) {
+            assert_in_range(workers[i].taken[k], 1, THREADS * EACH);
+            assert_int_equal(times[workers[i].taken[k]]++, 0);
+        }
+        end(&workers[i].view);
+    }
+    assert_int_equal(claim(&a, THREADS * EACH), 0); /* no more than `most` */
+    assert_int_equal(claim(&a, THREADS * EACH + 1), THREADS * EACH + 1);
+    end(&a);
+}
+
+/* A run of the name that is not the sweep's is not taken for the trial's. */
+static void test_foreign_run(void **state)
+{
+    (void)state;
+    error err;
+    int number;
+    bool exhausted;
+    sampler_advice advice;
+    agent a = begin(text, false);
+    log_run(&a, "s-001", NULL, 0);
+    CHECK_FAILS(STATUS_FAILED, "s-001: is there already",
+                sweep_store_claim(&a.store, &a.file, 0, &number, &exhausted, &advice, &err));
+    sweep_trials trials;
+    CHECK_OK(sweep_store_trials(&a.store, &a.file, &trials, &err));
+    assert_int_equal(trials.count, 0);
+    end(&a);
+}
+
+/* What this process took it owns; what one took that is gone is free for one adopter. */
+static void test_adopt(void **state)
+{
+    (void)state;
+    error err;
+    bool taken;
+    sweep_trials trials;
+    agent a = begin(text, false);
+    claim(&a, 0);
+    claim(&a, 0);
+    CHECK_OK(sweep_store_adopt(&a.store, 1, &taken, &err));
+    assert_false(taken);
+    change(&a, "UPDATE trials SET began = '1' WHERE number = 1");
+    change(&a, "UPDATE trials SET host = 'another', beat = 5 WHERE number = 2");
+    CHECK_OK(sweep_store_trials(&a.store, &a.file, &trials, &err));
+    assert_false(trials.trials[0].owned || trials.trials[1].owned);
+    sweep_trials_free(&trials);
+    for (int number = 1; number <= 2; number++) {
+        CHECK_OK(sweep_store_adopt(&a.store, number, &taken, &err));
+        assert_true(taken);
+        CHECK_OK(sweep_store_adopt(&a.store, number, &taken, &err));
+        assert_false(taken);
+    }
+    change(&a, "UPDATE trials SET began = '1'");
+    CHECK_OK(sweep_store_settle(&a.store, 1, SWEEP_TRIAL_FINISHED, NULL, &err));
+    CHECK_OK(sweep_store_adopt(&a.store, 1, &taken, &err));
+    assert_false(taken); /* it is over */
+    change(&a, "UPDATE trials SET host = 'another', beat = 1e12 WHERE number = 2");
+    CHECK_OK(sweep_store_adopt(&a.store, 2, &taken, &err));
+    assert_false(taken); /* another host's, which gave a sign of life */
+    end(&a);
+}
+
+static void test_beat(void **state)
+{
+    (void)state;
+    error err;
+    sqlite3_stmt *row;
+    bool found;
+    agent a = begin(text, false);
+    claim(&a, 0);
+    claim(&a, 0);
+    change(&a, "UPDATE trials SET beat = 5");
+    change(&a, "UPDATE trials SET process = process + 1 WHERE number = 2");
+    CHECK_OK(sweep_store_beat(&a.store, &err));
+    database *db = run_store_database(a.runs);
+    CHECK_OK(database_ask(db, &row, &err, "SELECT beat FROM trials ORDER BY number", ""));
+    CHECK_OK(database_next(db, row, &found, &err));
+    assert_true(fabs(sqlite3_column_double(row, 0) - run_store_now()) < 60);
+    CHECK_OK(database_next(db, row, &found, &err));
+    assert_true(sqlite3_column_double(row, 0) == 5);
+    sqlite3_finalize(row);
+    end(&a);
+}
+
+/* ---- Histories ---- */
+
+static void check_history(const char *goal, double first, double objective, double latest)
+{
+    error err;
+    char whole[512];
+    sweep_trials trials;
+    const double values[] = {3, NAN, 1, 2};
+    snprintf(whole, sizeof whole,
+             "name: %s\nmethod: random\nmetric: {name: validation/loss, goal: %s}\n"
+             "parameters: {lr: {min: 0.1, max: 0.2}}\n",
+             goal, goal);
+    agent a = begin(whole, false);
+    char *run = sweep_run_name(goal, 1);
+    claim(&a, 0);
+    claim(&a, 0);
+    claim(&a, 0);
+    log_run(&a, run, values, 4);
+    free(run);
+    run = sweep_run_name(goal, 2);
+    log_run(&a, run, values + 1, 1);
+    free(run);
+    CHECK_OK(sweep_store_settle(&a.store, 1, SWEEP_TRIAL_EARLY, "hyperband", &err));
+    CHECK_OK(sweep_store_trials(&a.store, &a.file, &trials, &err));
+    assert_int_equal(trials.count, 3);
+    const sweep_trial *t = &trials.trials[0];
+    assert_int_equal(t->history_count, 4);
+    assert_true(t->history[0] == first && isnan(t->history[1]));
+    assert_true(t->has_objective && t->objective == objective);
+    assert_string_equal(t->message, "hyperband");
+    assert_int_equal(t[1].history_count, 1);
+    assert_false(t[1].has_objective || t[2].has_objective);
+    sampler_trial *tried = sweep_trials_for_sampler(&trials);
+    assert_int_equal(tried[0].state, TRIAL_FINISHED);
+    assert_int_equal(tried[2].state, TRIAL_RUNNING);
+    assert_true(tried[0].objective == objective && tried[0].latest == latest);
+    free(tried);
+    sweep_trials_free(&trials);
+    end(&a);
+}
+
+static void test_history(void **state)
+{
+    (void)state;
+    check_history("minimize", 3, 1, 2);
+    check_history("maximize", -3, -3, -2);
+}
+
+/* ---- Damage ---- */
+
+static void test_damaged(void **state)
+{
+    (void)state;
+    static const char *const damages[] = {
+        "UPDATE trials SET places = '[0.5' WHERE number = 2",
+        "UPDATE trials SET places = '[0.5]' WHERE number = 2",
+        "UPDATE trials SET places = '[0.5, \"x\"]' WHERE number = 2",
+        "UPDATE trials SET places = '{}' WHERE number = 2",
+        "UPDATE trials SET state = 'odd' WHERE number = 2",
+        "DELETE FROM trials WHERE number = 1",
+        "UPDATE trials SET number = -7 WHERE number = 2",
+    };
+    error err;
+    sweep_trials trials;
+    for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
+        agent a = begin(text, i > 0);
+        change(&a, "DELETE FROM trials");
+        claim(&a, 0);
+        claim(&a, 0);
+        change(&a, damages[i]);
+        CHECK_FAILS(STATUS_FAILED, "is damaged in the store of runs",
+                    sweep_store_trials(&a.store, &a.file, &trials, &err));
+        assert_int_equal(trials.count, 0);
+        end(&a);
+    }
+}
+
+/* ---- Methods ---- */
+
+/* What the table of methods chooses, and what grid and bayes say when nothing is left. */
+static void test_methods(void **state)
+{
+    (void)state;
+    static const char *const methods[] = {"grid", "random", "bayes"};
+    error err;
+    for (int i = 0; i < 3; i++) {
+        char whole[256];
+        int number;
+        bool exhausted;
+        sampler_advice advice;
+        snprintf(whole, sizeof whole,
+                 "name: m%d\nmethod: %s\nmetric: {name: loss}\n"
+                 "parameters: {batch_size: {distribution: q_uniform, min: 8, max: 16, q: 4}}\n",
+                 i, methods[i]);
+        agent a = begin(whole, false);
+        for (int k = 1; k <= 3; k++)
+            assert_int_equal(claim(&a, 0), k);
+        CHECK_OK(sweep_store_claim(&a.store, &a.file, 0, &number, &exhausted, &advice, &err));
+        assert_int_equal(exhausted, i != 1);
+        assert_int_equal(number, i == 1 ? 4 : 0);
+        end(&a);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_begin_and_join, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_find, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_no_number_twice, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_foreign_run, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_adopt, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_beat, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_history, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_damaged, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_methods, set_up, support_files_tear_down),
+    };
+    return cmocka_run_group_tests_name("sweep_store", tests, NULL, NULL);
+}
