@@ -209,11 +209,11 @@ check "... after one" numbered target 1
 {
     echo 'method: grid'
     echo 'metric: {name: train/loss}'
-    echo 'early_terminate: {type: hyperband, min_iter: 26, eta: 3}'
+    echo 'early_terminate: {type: hyperband, min_iter: 14, eta: 3}'
     echo 'parameters: {lr: {values: [0.05, 1.0e-9, 0.04, 1.0e-8]}}'
 } >band.yaml
 check_run "hyperband ends hopeless runs" 0 '^band-004 ended early .*hyperband, at iteration [0-9]+' \
-    sweep band.yaml -- $words --batch-size 4 --epochs 77 # the next band is 78
+    sweep band.yaml -- $words --batch-size 4 --epochs 41 # the next band is 42
 check "... both of them" [ "$(trials band 'ended early')" -eq 2 ]
 check "... and no other" [ "$(trials band finished)" -eq 2 ]
 # From the recorded histories, one file a run: where a run is at the band, n have reached it, and
@@ -230,7 +230,7 @@ rule_holds() {
         { stopped[$1] = $2 }
         END {
             for (k = 1; k <= 4; k++) {
-                band = 26
+                band = 14
                 if (stopped[k] && stopped[k] != band) { print k, "stopped at", stopped[k]; exit 1 }
                 if (n[k] < band) { print k, "ends before", band; exit 1 }
                 best = v[k, 1] + 0; reached = 0; below = 0
