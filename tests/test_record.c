@@ -5,6 +5,7 @@
 #include "train/record.h"
 
 #include <math.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The run is DIRECTORY/run. */
@@ -222,7 +223,12 @@ static void test_damaged_config(void **state)
 {
     (void)state;
     put("run/metrics.jsonl", lines);
-    expect_failure("run/config.json: is no configuration of a run: ");
+    expect_failure("run/config.json: cannot be opened");
+    char *pipe = file_path("%s/config.json", run);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    expect_failure("run/config.json: "); /* and does not wait */
+    assert_int_equal(unlink(pipe), 0);
+    free(pipe);
     put("run/config.json", "{\"backbone\":");
     expect_failure("run/config.json: is no configuration of a run: ");
     put("run/config.json", "[]");

@@ -114,6 +114,9 @@ static void test_run(void **state)
 static void test_resume(void **state)
 {
     (void)state;
+    error err;
+    char **names;
+    size_t count;
     run_store *store = open_store();
     int64_t run = begin(store, "a", false, 0, false), other = begin(store, "b", false, 0, false);
     log_steps(store, run, 1, 9);
@@ -127,6 +130,15 @@ static void test_resume(void **state)
     expect_steps(store, run, 0);
     expect_steps(store, other, 5);
     begin(store, "never seen", true, 7, false);
+    /* What was tested is not what goes on. */
+    const run_metric tested[] = {{"test/loss", 2, 1}, {"test_half/loss", 2, 1}, {"loss", 2, 0.5}};
+    CHECK_OK(run_store_log(store, other, tested, 3, &err));
+    assert_int_equal(begin(store, "b", true, 2, true), other);
+    expect_steps(store, other, 2);
+    CHECK_OK(run_store_names(store, other, &names, &count, &err));
+    assert_int_equal(count, 2);
+    assert_string_equal(names[1], "validation/loss");
+    run_names_free(names, count);
     run_store_close(store);
 }
 
@@ -169,6 +181,14 @@ static void test_killed(void **state)
     CHECK_OK(run_store_find(store, "a", &r, &err));
     assert_int_equal(r.state, RUN_KILLED);
     run_record_free(&r);
+    /* A link to the directory is as good. */
+    char *elsewhere = file_path("%s/elsewhere", directory);
+    CHECK_OK(file_rename(run, elsewhere, &err));
+    assert_int_equal(symlink(elsewhere, run), 0);
+    CHECK_OK(run_store_find(store, "a", &r, &err));
+    assert_int_equal(r.state, RUN_KILLED);
+    run_record_free(&r);
+    free(elsewhere);
     free(run);
     run_store_close(store);
 }

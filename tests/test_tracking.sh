@@ -245,6 +245,15 @@ check "... and is gone" [ ! -e "runs/$odd" ]
 
 # ---- Deleting ----
 
+# Two stores with a run of the same name.
+check_run "a run elsewhere" 0 '' train $tiny --max-steps 1 --run other/whole
+check_run "its directory may end in a slash" 0 '^whole +stopped' runs other/whole/ --columns name,state
+check_run "runs of two stores are not deleted at once" 2 'name runs of one store at a time' \
+    runs --delete runs/limited other/whole
+check_run "... nor the other's run by the store's name" 2 'name runs of one store at a time' \
+    runs --store runs/runs.db --delete other/whole
+check "... and all are there" [ -e runs/limited ] && [ -e runs/whole ] && [ -e other/whole ]
+
 rm -rf runs/left
 check_run "a run whose directory is gone is forgotten" 0 '^left: deleted$' runs --delete left
 check_run "... for good" 1 'knows no run left' runs left
@@ -277,7 +286,7 @@ check_run "moved away it hinders nobody" 0 '' train $tiny --max-steps 1 --run ru
 check_run "runs are recorded again" 0 '^runs/whole: recorded in .*runs/runs.db$' runs --add runs/whole
 check "... with the same values" [ "$("$program" runs whole \
     --columns loss,validation/fine_top1,test/loss,state)" = "$best" ]
-check_run "what is no run is not recorded" 1 'sub/config.json: is no configuration' runs --add sub
+check_run "what is no run is not recorded" 1 'sub/config.json: cannot be opened' runs --add sub
 check_run "adding nothing" 2 'add needs the names of runs' runs --add
 check_run "a run goes on without its record" 0 'stopped after step 5' \
     train --resume runs/limited --max-steps 5

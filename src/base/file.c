@@ -323,6 +323,16 @@ bool file_try_lock(const char *directory, int *lock)
     return false;
 }
 
+bool file_is_locked(const char *directory)
+{
+    int opened = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (opened < 0)
+        return false;
+    bool locked = flock(opened, LOCK_EX | LOCK_NB) != 0;
+    close(opened);
+    return locked;
+}
+
 void file_unlock(int lock)
 {
     if (lock >= 0)

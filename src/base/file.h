@@ -60,6 +60,8 @@ status file_wait_lock(const char *directory, int *lock, error *err);
 /* True: the directory, which is no symbolic link, is locked for certain. False: another has it, or
  * nobody can tell. */
 bool file_try_lock(const char *directory, int *lock);
+/* Whether a process has locked the directory; true as well where the file system cannot tell. */
+bool file_is_locked(const char *directory);
 void file_unlock(int lock); /* -1 is fine */
 
 /* The directory part of a path, "." when it has none; NULL when memory is out. */

@@ -31,6 +31,11 @@ static bool same_name(const char *known, const char *given, size_t length)
     return true;
 }
 
+bool options_same_name(const char *a, const char *b)
+{
+    return same_name(a, b, strlen(b));
+}
+
 static bool starts_with(const char *known, const char *start)
 {
     size_t i = 0;

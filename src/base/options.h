@@ -90,6 +90,8 @@ typedef struct operands {
 status options_parse(const command_line *line, int argc, char **argv, operands *rest, error *err);
 void options_free(operands *rest); /* harmless after a failed options_parse */
 
+/* Whether two names are one: '-' and '_' are the same. */
+bool options_same_name(const char *a, const char *b);
 /* The row that a name, without dashes, means; NULL when there is none. */
 const option_spec *options_find(const option_spec *rows, const char *name);
 /* Sets a row's target from text as the command line would; a flag's text is "true" or "false". The

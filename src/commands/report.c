@@ -4,6 +4,7 @@
 #include "commands/commands.h"
 #include "hcnn.h"
 #include "sweep/summary.h"
+#include "track/run_path.h"
 #include "train/config.h"
 #include "train/metric_lines.h"
 
@@ -81,39 +82,13 @@ static status unrecorded(const char *directory, error *err)
                      directory);
 }
 
-/* The path without slashes at its end; from the root for "." and "..", which are no names of runs.
- * NULL when memory is out. */
-static char *name_directory(const char *given)
-{
-    size_t length = strlen(given);
-    while (length > 1 && given[length - 1] == '/')
-        length--;
-    char *directory = strndup(given, length);
-    const char *slash = directory ? strrchr(directory, '/') : NULL;
-    const char *name = slash ? slash + 1 : directory;
-    char *full = name && (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-                     ? realpath(directory, NULL)
-                     : NULL;
-    if (!full)
-        return directory;
-    free(directory);
-    return full;
-}
-
 static status add_directory(page *p, const char *given, error *err)
 {
-    char *directory = name_directory(given);
-    char *store = directory ? run_store_path_of(directory) : NULL;
-    const char *slash = directory ? strrchr(directory, '/') : NULL;
-    status result;
-    if (!store)
-        result = error_memory(err, given);
-    else if (!file_exists(store))
-        result = unrecorded(given, err);
-    else
-        result = add_from(p, store, slash ? slash + 1 : directory, err);
+    char *store, *name;
+    TRY(run_path_split(given, &store, &name, err));
+    status result = file_exists(store) ? add_from(p, store, name, err) : unrecorded(given, err);
     free(store);
-    free(directory);
+    free(name);
     return result;
 }
 

@@ -5,6 +5,7 @@
 #include "commands/runs_choice.h"
 #include "commands/runs_compare.h"
 #include "commands/runs_table.h"
+#include "track/run_path.h"
 #include "track/run_values.h"
 #include "train/metric_lines.h"
 #include "train/record.h"
@@ -110,11 +111,13 @@ static status list_runs(const listing *l, error *err)
     words columns;
     const char *asked = l->options->columns;
     TRY(words_split(asked ? asked : default_columns, &columns, err));
-    status result = STATUS_OK;
-    if (l->options->json)
-        for (size_t i = 0; result == STATUS_OK && i < l->choice.count; i++)
-            result = print_run(l, l->choice.runs[i], &columns, err);
-    else
+    status result = columns.count <= RUNS_COLUMNS
+                        ? STATUS_OK
+                        : error_set(err, STATUS_USAGE, "--columns: %zu are more than %d",
+                                    columns.count, RUNS_COLUMNS);
+    for (size_t i = 0; l->options->json && result == STATUS_OK && i < l->choice.count; i++)
+        result = print_run(l, l->choice.runs[i], &columns, err);
+    if (!l->options->json && result == STATUS_OK)
         result = print_rows(l, &columns, err);
     words_free(&columns);
     return result;
@@ -209,12 +212,18 @@ static status check(const runs_options *o, const operands *names, error *err)
 }
 
 /* The store that the first operand with a directory stands in, else the usual one. */
-static char *find_store(const runs_options *o, const operands *names)
+static status find_store(const runs_options *o, const operands *names, char **store, error *err)
 {
-    for (int i = 0; !o->store && i < names->count; i++)
-        if (strchr(names->values[i], '/'))
-            return run_store_path_of(names->values[i]);
-    return file_path("%s", o->store ? o->store : "runs/runs.db");
+    char *name;
+    for (int i = 0; !o->store && i < names->count; i++) {
+        if (!strchr(names->values[i], '/'))
+            continue;
+        TRY(run_path_split(names->values[i], store, &name, err));
+        free(name);
+        return STATUS_OK;
+    }
+    *store = file_path("%s", o->store ? o->store : "runs/runs.db");
+    return *store ? STATUS_OK : error_memory(err, "the store's path");
 }
 
 static status run(runs_options *o, const operands *names, error *err)
@@ -222,9 +231,8 @@ static status run(runs_options *o, const operands *names, error *err)
     TRY(check(o, names, err));
     if (o->add)
         return add_runs(names, err);
-    char *store = find_store(o, names);
-    if (!store)
-        return error_memory(err, "the store's path");
+    char *store;
+    TRY(find_store(o, names, &store, err));
     o->store = store;
     listing l = {.options = o};
     status result =

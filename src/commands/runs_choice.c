@@ -1,28 +1,44 @@
 /* See runs_choice.h. */
 #include "commands/runs_choice.h"
 #include "base/words.h"
+#include "track/run_path.h"
 #include "track/run_values.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-/* The last part of a path that may end in slashes. */
-static char *name_of(const char *run)
+/* Whether both are the same file. */
+static bool is_same_file(const char *a, const char *b)
 {
-    size_t length = strlen(run);
-    while (length > 1 && run[length - 1] == '/')
-        length--;
-    const char *start = run + length;
-    while (start > run && start[-1] != '/')
-        start--;
-    return strndup(start, (size_t)(run + length - start));
+    struct stat first, second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/* The name in this store of what was named: a directory has to be one beside it. */
+static status name_of(const char *store_path, const char *operand, char **name, error *err)
+{
+    char *store;
+    TRY(run_path_split(operand, &store, name, err));
+    bool fits = !strchr(operand, '/') || is_same_file(store, store_path);
+    status result = fits ? STATUS_OK
+                         : error_set(err, STATUS_USAGE,
+                                     "%s: its store is %s, and this is about the runs of %s; name "
+                                     "runs of one store at a time",
+                                     operand, store, store_path);
+    if (!fits) {
+        free(*name);
+        *name = NULL;
+    }
+    free(store);
+    return result;
 }
 
 static status choose_named(runs_choice *l, const char *store_path, const char *operand, error *err)
 {
-    char *name = name_of(operand);
-    if (!name)
-        return error_memory(err, operand);
+    char *name;
+    TRY(name_of(store_path, operand, &name, err));
     size_t i = 0;
     while (i < l->all.count && strcmp(l->all.runs[i].name, name) != 0)
         i++;

@@ -8,10 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-enum {
-    CELL = 64,
-    RUNS_DIGITS = 12, /* a time in seconds since 1970 keeps its hundredths */
-};
+enum { CELL = 64, DIGITS = 9 };
 
 static int is_time(const char *key)
 {
@@ -78,13 +75,15 @@ void runs_print_table(const char *const *headings, size_t columns, json_t *const
                       size_t rows)
 {
     char text[CELL];
-    for (size_t r = 0; r <= rows; r++) { /* row 0: the headings */
-        for (size_t c = 0; c < columns; c++) {
-            int width = widest(width_of(headings[c]), headings[c], cells + c, rows, columns);
-            if (r > 0)
-                show(headings[c], cells[(r - 1) * columns + c], text);
-            put(r > 0 ? text : headings[c], width, c + 1 == columns);
-        }
+    int widths[RUNS_COLUMNS];
+    for (size_t c = 0; c < columns; c++) {
+        widths[c] = widest(width_of(headings[c]), headings[c], cells + c, rows, columns);
+        put(headings[c], widths[c], c + 1 == columns);
+    }
+    for (size_t i = 0; i < rows * columns; i++) {
+        size_t c = i % columns;
+        show(headings[c], cells[i], text);
+        put(text, widths[c], c + 1 == columns);
     }
 }
 
@@ -113,7 +112,7 @@ void runs_print_comparison(const char *const *headings, size_t columns, const ch
 
 void runs_print_line(const json_t *line)
 {
-    json_dumpf(line, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(RUNS_DIGITS));
+    json_dumpf(line, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(DIGITS));
     putchar('\n');
 }
 

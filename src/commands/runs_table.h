@@ -9,6 +9,8 @@
 /* Control characters as '?': a name must not move the cursor. */
 void runs_put_text(const char *text);
 
+enum { RUNS_COLUMNS = 64 }; /* at most */
+
 /* Prints on standard output, columns as wide as they have to be. headings [columns]; cells
  * [rows][columns], borrowed. A column's name says how its values are shown. */
 void runs_print_table(const char *const *headings, size_t columns, json_t *const *cells,

@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 enum {
     APPLICATION = 0x48434e4e, /* "HCNN": SQLite's application_id */
     PATIENCE = 30000,         /* milliseconds to wait for another writer */
+    NAP = 20,                 /* milliseconds */
 };
 
 static status fail(const database *db, error *err)
@@ -199,6 +201,18 @@ static status check_form(database *db, const database_form *form, error *err)
     return STATUS_OK;
 }
 
+/* SQLite does not wait where several open a fresh file at once. */
+static status choose_journal(database *db, error *err)
+{
+    const struct timespec nap = {.tv_nsec = NAP * 1000000L};
+    for (int waited = 0;; waited += NAP) {
+        status result = execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", err);
+        if (result == STATUS_OK || sqlite3_errcode(db->handle) != SQLITE_BUSY || waited >= PATIENCE)
+            return result;
+        nanosleep(&nap, NULL);
+    }
+}
+
 /* A journal that readers need not wait for. Where the file system cannot have one SQLite keeps the
  * other kind, and nothing changes but that they do wait. */
 static status prepare_file(database *db, const database_form *form, bool create, error *err)
@@ -206,7 +220,7 @@ static status prepare_file(database *db, const database_form *form, bool create,
     sqlite3_busy_timeout(db->handle, PATIENCE);
     if (!create)
         return check_form(db, form, err);
-    TRY(execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", err));
+    TRY(choose_journal(db, err));
     TRY(database_begin(db, err));
     TRY(database_end(db, make_tables(db, form, err), err));
     return check_form(db, form, err);

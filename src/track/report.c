@@ -1,6 +1,7 @@
 /* What the report tells of a run, and the file that it becomes; see report.h. */
 #include "track/report.h"
 #include "base/file.h"
+#include "base/json_values.h"
 #include "track/report_evaluation.h"
 #include "track/report_page.h"
 
@@ -36,11 +37,6 @@ static size_t thin(const run_series *series, size_t *places)
     return kept;
 }
 
-static json_t *number_to_json(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 /* NULL when memory is out. */
 static json_t *series_to_json(const run_series *series)
 {
@@ -72,6 +68,13 @@ static status add_series(run_store *store, const run_record *run, const char *na
     return json_object_set_new(all, name, one) == 0 ? STATUS_OK : error_memory(err, run->name);
 }
 
+static bool is_utf8(const char *text)
+{
+    json_t *value = json_string(text);
+    json_decref(value);
+    return value != NULL;
+}
+
 static status add_all_series(run_store *store, const run_record *run, json_t *all, error *err)
 {
     char **names;
@@ -79,15 +82,16 @@ static status add_all_series(run_store *store, const run_record *run, json_t *al
     TRY(run_store_names(store, run->id, &names, &count, err));
     status result = STATUS_OK;
     for (size_t i = 0; i < count && result == STATUS_OK; i++)
-        result = add_series(store, run, names[i], all, err);
+        if (is_utf8(names[i])) /* no run of ours logs another */
+            result = add_series(store, run, names[i], all, err);
     run_names_free(names, count);
     return result;
 }
 
 /* What is not UTF-8, as the name of a directory may be, is said to be so. */
-static json_t *text_to_json(const char *text)
+static json_t *name_to_json(const char *text)
 {
-    json_t *value = text ? json_string(text) : json_null();
+    json_t *value = json_string(text);
     return value ? value : json_string("(no UTF-8)");
 }
 
@@ -95,7 +99,7 @@ static json_t *text_to_json(const char *text)
 static json_t *record_to_json(const run_record *run)
 {
     return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:O, s:O, s:{}}",
-                     "name", text_to_json(run->name), "directory", text_to_json(run->directory),
+                     "name", name_to_json(run->name), "directory", name_to_json(run->directory),
                      "state", run_state_name(run->state), "message", text_to_json(run->message),
                      "version", text_to_json(run->version), "device", text_to_json(run->device),
                      "driver", text_to_json(run->driver), "host", text_to_json(run->host),

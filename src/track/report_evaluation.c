@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { MAX_EVALUATION_BYTES = 1 << 28 };
+enum { MAX_EVALUATION_BYTES = 1 << 25 }; /* of EVALUATION_CLASSES and more */
 
 static bool is_list_of_texts(const json_t *list)
 {

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The year 5138: times have eleven digits at most. */
+static const double LATEST = 1e11;
+
 #define COLUMNS                                                                                    \
     "SELECT id, name, state, message, version, device, driver, host, config, summary, started,"    \
     " ended, updated, step FROM runs"
@@ -20,16 +23,11 @@ static json_t *read_object(sqlite3_stmt *row, int column)
     return NULL;
 }
 
-/* A process that trains holds its run's directory. */
-static bool is_held(const char *directory)
+/* Seconds since 1970, or 0 for what can be none. */
+static double read_time(sqlite3_stmt *row, int column)
 {
-    int lock;
-    if (!file_is_directory(directory))
-        return false;
-    if (!file_try_lock(directory, &lock))
-        return true;
-    file_unlock(lock);
-    return false;
+    double seconds = database_double(row, column);
+    return seconds > 0 && seconds < LATEST ? seconds : 0;
 }
 
 static status read_state(run_record *run, sqlite3_stmt *row, error *err)
@@ -38,7 +36,7 @@ static status read_state(run_record *run, sqlite3_stmt *row, error *err)
     if (!name || !run_state_named(name, &run->state))
         return error_set(err, STATUS_FAILED, "run %s: has a state that there is not: '%s'",
                          run->name, name ? name : "");
-    if (run->state == RUN_RUNNING && !is_held(run->directory))
+    if (run->state == RUN_RUNNING && !file_is_locked(run->directory))
         run->state = RUN_KILLED;
     return STATUS_OK;
 }
@@ -55,9 +53,9 @@ static status read_run(run_store *store, sqlite3_stmt *row, run_record *run, err
         .host = database_text(row, 7),
         .config = read_object(row, 8),
         .summary = read_object(row, 9),
-        .started = sqlite3_column_double(row, 10),
-        .ended = sqlite3_column_double(row, 11),
-        .updated = sqlite3_column_double(row, 12),
+        .started = read_time(row, 10),
+        .ended = read_time(row, 11),
+        .updated = read_time(row, 12),
         .step = (uint64_t)sqlite3_column_int64(row, 13),
     };
     if (!run->name)

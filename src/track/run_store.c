@@ -89,6 +89,11 @@ struct database *run_store_database(run_store *store)
     return &store->db;
 }
 
+void run_store_set_patience(run_store *store, int milliseconds)
+{
+    sqlite3_busy_timeout(store->db.handle, milliseconds);
+}
+
 double run_store_now(void)
 {
     struct timespec now;
@@ -127,8 +132,11 @@ static status put_run(run_store *store, const run_beginning *w, const char *conf
     if (*known && !w->resumed)
         TRY(forget(store, *run, err));
     if (*known && w->resumed) {
-        TRY(database_run(db, err, "DELETE FROM metrics WHERE run = ? AND step > ?", "ii", *run,
-                         step));
+        /* Nor does a run that goes on have a tested best checkpoint. */
+        TRY(database_run(db, err,
+                         "DELETE FROM metrics WHERE run = ? AND (step > ? OR name IN"
+                         " (SELECT id FROM names WHERE name LIKE 'test%'))",
+                         "ii", *run, step));
         return database_run(db, err,
                             "UPDATE runs SET state = 'running', message = NULL, ended = NULL,"
                             " version = ?, device = ?, driver = ?, host = ?, config = ?,"

@@ -25,6 +25,8 @@ void run_store_close(run_store *store); /* NULL is fine */
 const char *run_store_directory(const run_store *store);
 /* For those who keep tables of their own in the file. */
 struct database *run_store_database(run_store *store);
+/* How long a call waits for another process that writes, before it fails; 30000 after opening. */
+void run_store_set_patience(run_store *store, int milliseconds);
 /* Seconds since 1970. */
 double run_store_now(void);
 

@@ -1,19 +1,13 @@
 /* See run_values.h. */
 #include "track/run_values.h"
+#include "base/json_values.h"
+#include "base/options.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- By key ---- */
-
-static bool same_key(const char *a, const char *b)
-{
-    for (; *a && *b; a++, b++)
-        if (*a != *b && !((*a == '-' || *a == '_') && (*b == '-' || *b == '_')))
-            return false;
-    return *a == *b;
-}
 
 /* The member of an object, borrowed, or NULL. */
 static json_t *find_member(const json_t *object, const char *key)
@@ -22,21 +16,10 @@ static json_t *find_member(const json_t *object, const char *key)
     json_t *value;
     json_object_foreach((json_t *)object, name, value)
     {
-        if (same_key(name, key))
+        if (options_same_name(name, key))
             return value;
     }
     return NULL;
-}
-
-static json_t *text_or_null(const char *text)
-{
-    json_t *value = text ? json_string(text) : json_null();
-    return value ? value : json_null(); /* not UTF-8 */
-}
-
-static json_t *number_or_null(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
 }
 
 /* Whole seconds: as a real it would be written with too few digits. 0: never. */
@@ -59,14 +42,14 @@ static json_t *own_value(const run_record *run, const char *key)
         double value;
     } times[] = {{"started", run->started}, {"ended", run->ended}, {"updated", run->updated}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        if (same_key(texts[i].key, key))
-            return text_or_null(texts[i].text);
+        if (options_same_name(texts[i].key, key))
+            return text_to_json(texts[i].text);
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
-        if (same_key(times[i].key, key))
+        if (options_same_name(times[i].key, key))
             return time_or_null(times[i].value);
-    if (same_key("seconds", key))
-        return number_or_null(run->updated - run->started);
-    return same_key("step", key) ? json_integer((json_int_t)run->step) : NULL;
+    if (options_same_name("seconds", key))
+        return number_to_json(run->updated - run->started);
+    return options_same_name("step", key) ? json_integer((json_int_t)run->step) : NULL;
 }
 
 static bool ends_with(const char *text, const char *ending)
@@ -80,13 +63,16 @@ bool run_metric_rises(const char *name)
     return ends_with(name, "_top1") || ends_with(name, "_top5") || ends_with(name, "agreement");
 }
 
+/* The best of a test would be a choice that the test made. */
 static double best_of(const run_series *series)
 {
+    bool tested = strncmp(series->name, "test", strlen("test")) == 0;
     bool rises = run_metric_rises(series->name), falls = ends_with(series->name, "loss");
     double best = NAN;
     for (size_t i = 0; i < series->count; i++) {
         double value = series->values[i];
-        if (isnan(best) || (!rises && !falls) || (rises && value > best) || (falls && value < best))
+        if (isnan(best) || tested || (!rises && !falls) || (rises && value > best) ||
+            (falls && value < best))
             best = value;
     }
     return best;
@@ -106,7 +92,7 @@ static status best_value(run_store *store, const run_record *run, const char *ke
     free(name);
     TRY(result);
     *known = series.count > 0;
-    *value = number_or_null(best_of(&series));
+    *value = number_to_json(best_of(&series));
     run_series_free(&series);
     return STATUS_OK;
 }

@@ -2,8 +2,8 @@
 #include "train/evaluation.h"
 #include "base/base64.h"
 #include "base/file.h"
+#include "base/json_values.h"
 #include "data/image.h"
-#include "train/journal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include <jansson.h>
 
 enum {
-    PICTURE_SIDE = 96, /* pixels of a mistake's picture at most */
+    MISTAKE_SIDE = 96, /* pixels of a mistake's picture at most */
     DIGITS = 7,
 };
 
@@ -24,6 +24,12 @@ static uint32_t *create_matrix(int classes)
 status evaluation_create(evaluation *e, const hierarchy *classes, bool has_coarse, error *err)
 {
     *e = (evaluation){.classes = classes, .has_coarse = has_coarse};
+    if (classes->fine_count > EVALUATION_CLASSES || classes->coarse_count > EVALUATION_CLASSES)
+        return error_set(
+            err, STATUS_FAILED,
+            "which of %d coarse and %d fine classes were confused is not kept: at most "
+            "of %d",
+            classes->coarse_count, classes->fine_count, EVALUATION_CLASSES);
     e->fine = create_matrix(classes->fine_count);
     e->coarse = has_coarse ? create_matrix(classes->coarse_count) : NULL;
     if (e->fine && (e->coarse || !has_coarse))
@@ -108,11 +114,11 @@ static void mean_of(const image *from, int factor, int x, int y, unsigned char r
     }
 }
 
-/* By a whole factor, to PICTURE_SIDE at most. */
+/* By a whole factor, to MISTAKE_SIDE at most. */
 static status shrink(image *picture, error *err)
 {
     int side = picture->width > picture->height ? picture->width : picture->height;
-    int factor = (side + PICTURE_SIDE - 1) / PICTURE_SIDE;
+    int factor = (side + MISTAKE_SIDE - 1) / MISTAKE_SIDE;
     if (factor <= 1)
         return STATUS_OK;
     image small = {(picture->width + factor - 1) / factor, (picture->height + factor - 1) / factor,

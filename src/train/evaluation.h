@@ -8,7 +8,10 @@
 #include "data/loader.h"
 #include "model/network.h"
 
-enum { EVALUATION_MISTAKES = 24 };
+enum {
+    EVALUATION_MISTAKES = 24,
+    EVALUATION_CLASSES = 2048, /* the most: matrices grow with their square */
+};
 
 /* A wrong fine answer. */
 typedef struct mistake {
@@ -27,7 +30,7 @@ typedef struct evaluation {
     int worst_count;
 } evaluation;
 
-/* Zeros; the classes must outlive it. */
+/* Zeros; the classes must outlive it. STATUS_FAILED for more than EVALUATION_CLASSES. */
 status evaluation_create(evaluation *e, const hierarchy *classes, bool has_coarse, error *err);
 void evaluation_free(evaluation *e); /* one of zeros is fine */
 

@@ -1,6 +1,7 @@
 /* Lines of JSON; see journal.h. */
 #include "train/journal.h"
 #include "base/file.h"
+#include "base/json_values.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -118,11 +119,6 @@ status journal_step(journal *j, const train_step *w, error *err)
         json_object_set_new(line, "lr", json_real(w->lr));
     }
     return put(j, line, err);
-}
-
-json_t *number_to_json(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
 }
 
 json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_weight,

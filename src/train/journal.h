@@ -8,9 +8,6 @@
 
 #include <jansson.h>
 
-/* A real, or null for what JSON has no word for: NaN and infinity. NULL when memory is out. */
-json_t *number_to_json(double value);
-
 /* Sums as the journal and `eval --json` write them: losses are means over the images, the rest
  * shares of them; what is not finite is null. NULL when memory is out. */
 json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_weight,

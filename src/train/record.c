@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 
 enum {
-    MAX_LINE_BYTES = 1 << 20,
+    MAX_CONFIG_BYTES = 1 << 20,
+    MAX_LINE_BYTES = 1 << 16,
     LOGGED_AT_ONCE = 4096, /* values of a transaction */
 };
 
@@ -19,14 +20,18 @@ status record_config(const char *run, json_t **config, error *err)
     char *path = file_path("%s/config.json", run);
     if (!path)
         return error_memory(err, run);
-    *config = json_load_file(path, 0, &fault);
-    status result = STATUS_OK;
-    if (!json_is_object(*config)) {
+    unsigned char *text = NULL;
+    size_t size;
+    *config = NULL;
+    status result = file_read(path, MAX_CONFIG_BYTES, &text, &size, err);
+    json_t *root = result == STATUS_OK ? json_loadb((char *)text, size, 0, &fault) : NULL;
+    if (json_is_object(root))
+        *config = json_incref(root);
+    else if (result == STATUS_OK)
         result = error_set(err, STATUS_FAILED, "%s: is no configuration of a run: %s", path,
-                           *config ? "it is no object" : fault.text);
-        json_decref(*config);
-        *config = NULL;
-    }
+                           root ? "it is no object" : fault.text);
+    json_decref(root);
+    free(text);
     free(path);
     return result;
 }
@@ -56,9 +61,10 @@ static status log_line(logging *l, const char *text, size_t length, error *err)
     json_error_t fault;
     json_t *line = json_loadb(text, length, 0, &fault);
     if (!json_is_object(line)) {
+        error_set(err, STATUS_FAILED, "%s: line %zu: is no line of metrics: %s", l->path, l->line,
+                  line ? "it is no object" : fault.text);
         json_decref(line);
-        return error_set(err, STATUS_FAILED, "%s: line %zu: is no line of metrics: %s", l->path,
-                         l->line, line ? "it is no object" : fault.text);
+        return STATUS_FAILED;
     }
     l->count += metric_line_values(line, &l->step, l->values + l->count);
     json_decref(line);
@@ -67,17 +73,18 @@ static status log_line(logging *l, const char *text, size_t length, error *err)
 
 static status log_lines(logging *l, FILE *file, error *err)
 {
-    char *text = NULL;
-    size_t capacity = 0;
-    ssize_t length;
-    status result = STATUS_OK;
-    while (result == STATUS_OK && (length = getline(&text, &capacity, file)) > 0) {
+    char *text = malloc(MAX_LINE_BYTES);
+    status result = text ? STATUS_OK : error_memory(err, l->path);
+    while (result == STATUS_OK && fgets(text, MAX_LINE_BYTES, file)) {
+        size_t length = strlen(text);
         l->line++;
-        if (text[length - 1] == '\n') /* else a kill cut it */
-            result = length <= MAX_LINE_BYTES
-                         ? log_line(l, text, (size_t)length, err)
-                         : error_set(err, STATUS_FAILED, "%s: line %zu: is too long for metrics",
-                                     l->path, l->line);
+        if (length > 0 && text[length - 1] == '\n')
+            result = log_line(l, text, length, err);
+        else if (!feof(file)) /* else a kill cut it */
+            result = error_set(err, STATUS_FAILED,
+                               "%s: line %zu: is too long for metrics, or holds "
+                               "zero bytes",
+                               l->path, l->line);
     }
     free(text);
     return result == STATUS_OK ? log_values(l, err) : result;

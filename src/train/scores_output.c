@@ -1,6 +1,7 @@
 /* Scores as JSON and CSV; see scores_output.h. */
 #include "train/scores_output.h"
 #include "base/file.h"
+#include "base/json_values.h"
 #include "train/journal.h"
 
 #include <math.h>

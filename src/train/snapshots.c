@@ -58,8 +58,6 @@ static void put_confusion(trainer *t, const char *tag, const uint32_t *counts, i
 {
     error err;
     image picture;
-    if (classes > PICTURE_MOST_CLASSES) /* a picture has to be looked at */
-        return;
     status result = picture_of_confusion(counts, classes, order, groups, &picture, &err);
     if (result == STATUS_OK)
         put_picture(t, tag, &picture);
@@ -142,7 +140,8 @@ void snapshots_epoch(trainer *t, const evaluation *seen)
     error err;
     scratch s = {0};
     int every = t->options->histograms;
-    put_confusions(t, seen);
+    if (seen)
+        put_confusions(t, seen);
     if (every == 0 || (t->state.epoch + 1) % (uint32_t)every != 0)
         return;
     status result = allocate(t, &s, &err);

@@ -12,7 +12,7 @@ struct trainer;
 void snapshots_first_batch(struct trainer *t, int count);
 
 /* An epoch's confusions as pictures and, every --histograms epochs, weights and gradients. Before
- * the next epoch begins. */
+ * the next epoch begins. seen may be NULL. */
 void snapshots_epoch(struct trainer *t, const evaluation *seen);
 
 /* Writes RUN/FILE. set_name says what was measured; epoch, from 1, whose weights it was with. */

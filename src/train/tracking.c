@@ -15,7 +15,10 @@
 
 enum {
     FLUSH_SECONDS = 1,
-    MOST_WAITING = 1 << 20, /* while the store cannot be written: the oldest are dropped */
+    RETRY_SECONDS = 10,     /* behind a flush that failed */
+    PATIENCE = 100,         /* milliseconds that a step waits for another process that writes, */
+    LAST_PATIENCE = 30000,  /* and the end of the run */
+    MOST_WAITING = 1 << 20, /* values, while the store cannot be written; then all are dropped */
 };
 
 /* Beside what a person looks at first. */
@@ -48,6 +51,8 @@ void tracking_flush(trainer *t)
     tracking_check(t, result, &err);
     if (result == STATUS_OK)
         k->count = 0;
+    else
+        k->flushed += RETRY_SECONDS;
     if (k->events)
         tracking_check(t, event_file_flush(k->events, &err), &err);
 }
@@ -197,6 +202,7 @@ static status begin(trainer *t, json_t *config, bool resumed, error *err)
     TRY(begin_events(t, config, resumed, err));
     k->step = t->state.step;
     k->flushed = progress_now();
+    run_store_set_patience(k->store, PATIENCE);
     t->log.watch = take_line;
     t->log.context = t;
     return STATUS_OK;
@@ -246,6 +252,7 @@ void tracking_end(trainer *t, status result, const error *why)
         /* Readers keep the first word on how a run ended: only what is final is said. */
         if (k->events && state == RUN_FINISHED)
             tracking_check(t, event_file_end(k->events, true, &err), &err);
+        run_store_set_patience(k->store, LAST_PATIENCE);
         tracking_flush(t);
         tracking_check(t,
                        run_store_end(k->store, k->run, state,

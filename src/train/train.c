@@ -58,7 +58,17 @@ static status validate(trainer *t, metrics *sums, evaluation *seen, error *err)
     return interrupted(t, err);
 }
 
-/* The validation's line, the schedule, and the epoch's checkpoint. */
+/* Where what the network makes of each image is gathered; NULL, with a note, where there is no room
+ * for that: it is not needed to train. */
+static evaluation *open_evaluation(trainer *t, evaluation *room)
+{
+    error err;
+    status result = evaluation_create(room, &t->data.classes, !t->options->only_fine, &err);
+    tracking_check(t, result, &err);
+    return result == STATUS_OK ? room : NULL;
+}
+
+/* The validation's line, the schedule, and the epoch's checkpoint. seen may be NULL. */
 static status close_epoch(trainer *t, train_epoch *what, const evaluation *seen, error *err)
 {
     double loss = metrics_loss(&what->validation, what->run_coarse_weight, what->run_fine_weight);
@@ -75,9 +85,10 @@ static status close_epoch(trainer *t, train_epoch *what, const evaluation *seen,
     if (what->best) {
         t->state.best_loss = loss;
         t->state.best_epoch = t->state.epoch;
+    }
+    if (what->best && seen)
         snapshots_evaluation(t, seen, "validation.json", "validation", t->parts.validation.set,
                              what->epoch);
-    }
     schedule_epoch(&t->state.rate, loss);
     t->state.epoch++;
     t->state.batch = 0;
@@ -103,12 +114,11 @@ static status end_epoch(trainer *t, error *err)
         .images_per_second = seconds > 0 ? (double)t->images_since / seconds : 0,
         .only_fine = o->only_fine,
     };
-    evaluation seen;
-    TRY(evaluation_create(&seen, &t->data.classes, !t->options->only_fine, err));
-    status result = validate(t, &what.validation, &seen, err);
+    evaluation room, *seen = open_evaluation(t, &room);
+    status result = validate(t, &what.validation, seen, err);
     if (result == STATUS_OK)
-        result = close_epoch(t, &what, &seen, err);
-    evaluation_free(&seen);
+        result = close_epoch(t, &what, seen, err);
+    evaluation_free(&room);
     if (result == STATUS_OK && t->observer->epoch)
         t->observer->epoch(t->observer->context, &what);
     return result;
@@ -135,7 +145,7 @@ static status measure_test(trainer *t, train_finished *what, evaluation *seen, e
         TRY(measure_part(t, half, "test half", &what->test_half, seen, err));
     TRY(measure_part(t, whole, "whole test set", &what->test_whole, halved ? NULL : seen, err));
     what->tested = true;
-    if (seen->images > 0)
+    if (seen && seen->images > 0)
         snapshots_evaluation(t, seen, "test.json", halved ? "test half" : "test", half->set,
                              what->best_epoch);
     return journal_test(&t->log, what, err);
@@ -150,10 +160,9 @@ static status measure_best(trainer *t, train_finished *what, error *err)
     status result = checkpoint_load(best, t->net, err);
     free(best);
     TRY(result);
-    evaluation seen;
-    TRY(evaluation_create(&seen, &t->data.classes, !t->options->only_fine, err));
-    result = measure_test(t, what, &seen, err);
-    evaluation_free(&seen);
+    evaluation room, *seen = open_evaluation(t, &room);
+    result = measure_test(t, what, seen, err);
+    evaluation_free(&room);
     return result;
 }
 

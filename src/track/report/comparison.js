@@ -3,7 +3,7 @@
 
 /* Options that do not change what is learnt, or are what is compared. */
 const ASIDE = ['only_fine', 'seed', 'threads', 'max_bad', 'metrics', 'metrics_every',
-               'checkpoint_every', 'run', 'tune'];
+               'checkpoint_every', 'histograms', 'run', 'tune'];
 
 function otherOptions(run) {
     return Object.entries(run.config).filter(([name]) => !ASIDE.includes(name))

@@ -1,0 +1,13 @@
+/* Values as JSON where it has a word for them. */
+#ifndef HCNN_BASE_JSON_VALUES_H
+#define HCNN_BASE_JSON_VALUES_H
+
+#include <jansson.h>
+
+/* A real, or null for NaN and infinity. NULL when memory is out. */
+json_t *number_to_json(double value);
+
+/* A string, or null for NULL and for bytes that are not UTF-8. NULL when memory is out. */
+json_t *text_to_json(const char *text);
+
+#endif
