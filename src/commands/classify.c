@@ -108,8 +108,8 @@ static status classify_image(session *s, const char *path, error *err)
 {
     image picture;
     TRY(image_read(path, &picture, err));
-    status result = classifier_run(s->from, picture.pixels, picture.width, picture.height,
-                                   s->coarse, s->fine, err);
+    const classifier_image one = {picture.pixels, picture.width, picture.height};
+    status result = classifier_run(s->from, &one, 1, s->coarse, s->fine, err);
     image_free(&picture);
     TRY(result);
     decider_decide(&s->decide, s->coarse, s->fine);
@@ -152,7 +152,7 @@ static status run(const classify_options *o, const operands *images, error *err)
     TRY(device_open(&dev, err));
     status result = device_set_precision(dev, o->precision, err);
     if (result == STATUS_OK)
-        result = classifier_open(dev, o->checkpoint, &s.from, err);
+        result = classifier_open(dev, o->checkpoint, 1, &s.from, err);
     if (result == STATUS_OK)
         result = decide_all(&s, images, err);
     free(s.coarse);

@@ -229,9 +229,10 @@ int command_train(int argc, char **argv)
     status result = resume ? check_resume(&rest, &err) : STATUS_OK;
     if (result == STATUS_OK && recipe_name)
         result = apply_recipe(recipe_name, &line, argc, argv, &o, &kept, &err);
-    const train_changes changes = {was_given(&rest, "epochs") ? o.epochs : 0, o.max_steps,
-                                   was_given(&rest, "threads") ? o.threads : 0,
-                                   was_given(&rest, "max-bad") ? o.max_bad : -1};
+    const train_changes changes = {.epochs = was_given(&rest, "epochs") ? o.epochs : 0,
+                                   .max_steps = o.max_steps,
+                                   .threads = was_given(&rest, "threads") ? o.threads : 0,
+                                   .max_bad = was_given(&rest, "max-bad") ? o.max_bad : -1};
     if (result == STATUS_OK)
         result = run(&o, resume, &changes, &err);
     options_free(&rest);

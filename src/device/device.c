@@ -321,17 +321,22 @@ status device_open_info(const device_info *info, device **opened, error *err)
     return STATUS_OK;
 }
 
-status device_open(device **opened, error *err)
+status device_open_named(const char *spec, device **opened, error *err)
 {
     *opened = NULL;
     device_list list;
     TRY(device_list_all(&list, err));
     int index;
-    status result = device_choose(&list, getenv("HCNN_DEVICE"), &index, err);
+    status result = device_choose(&list, spec, &index, err);
     if (result == STATUS_OK)
         result = device_open_info(&list.devices[index], opened, err);
     device_list_free(&list);
     return result;
+}
+
+status device_open(device **opened, error *err)
+{
+    return device_open_named(getenv("HCNN_DEVICE"), opened, err);
 }
 
 void device_close(device *dev)

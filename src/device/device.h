@@ -74,7 +74,8 @@ status device_choose(const device_list *list, const char *spec, int *index, erro
 /* "gpu", "cpu" or "accelerator". */
 const char *device_type_name(cl_device_type type);
 
-/* Opens the device that HCNN_DEVICE names. */
+/* Opens the device that `spec` names, as device_choose's; or the one that HCNN_DEVICE names. */
+status device_open_named(const char *spec, device **opened, error *err);
 status device_open(device **opened, error *err);
 /* Opens this one. */
 status device_open_info(const device_info *info, device **opened, error *err);

@@ -1,22 +1,27 @@
-/* One image at a time through a checkpoint's network; see classifier.h. */
+/* Images in memory through a checkpoint's network; see classifier.h. */
 #include "train/classifier.h"
 #include "model/network.h"
 #include "train/checkpoint.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+enum { MAX_SIDE = 16384 };
 
 struct classifier {
     checkpoint_info info;
     network *net;
 };
 
-status classifier_open(device *dev, const char *checkpoint, classifier **opened, error *err)
+status classifier_open(device *dev, const char *checkpoint, int batch_size, classifier **opened,
+                       error *err)
 {
     *opened = NULL;
     classifier *c = calloc(1, sizeof *c);
     if (!c)
         return error_memory(err, checkpoint);
     status result = checkpoint_read_info(checkpoint, &c->info, err);
+    c->info.options.batch_size = batch_size;
     if (result == STATUS_OK)
         result = network_create(dev, &c->info.options, &c->net, err);
     if (result == STATUS_OK)
@@ -47,20 +52,82 @@ bool classifier_has_coarse(const classifier *c)
     return !c->info.options.only_fine;
 }
 
-status classifier_run(classifier *c, const unsigned char *pixels, int width, int height,
-                      float *coarse, float *fine, error *err)
+int classifier_batch_size(const classifier *c)
 {
-    size_t bytes = 3 * (size_t)width * (size_t)height;
-    const pixel_source image = {
-        .width = width, .height = height, .layout = PIXELS_INTERLEAVED, .cosine = 1};
+    return c->info.options.batch_size;
+}
+
+/* Images one after the other, as a batch holds them; freed by the caller. */
+typedef struct packed {
+    unsigned char *pixels;
+    size_t bytes;
+    pixel_source *sources;
+} packed;
+
+static status measure(const classifier_image *images, int count, packed *p, error *err)
+{
+    for (int i = 0; i < count; i++) {
+        const classifier_image *image = &images[i];
+        if (!image->pixels || image->width < 1 || image->height < 1 || image->width > MAX_SIDE ||
+            image->height > MAX_SIDE)
+            return error_set(err, STATUS_FAILED,
+                             "image %d: %dx%d pixels; a side has 1 to %d, and there have to be "
+                             "pixels",
+                             i, image->width, image->height, MAX_SIDE);
+        p->bytes += 3 * (size_t)image->width * (size_t)image->height;
+        if (p->bytes > INT32_MAX)
+            return error_set(err, STATUS_FAILED,
+                             "%d images take more than 2 GiB; use fewer at a "
+                             "time",
+                             count);
+    }
+    return STATUS_OK;
+}
+
+static status pack(const classifier_image *images, int count, packed *p, error *err)
+{
+    size_t at = 0;
+    TRY(measure(images, count, p, err));
+    p->pixels = malloc(p->bytes);
+    p->sources = calloc((size_t)count, sizeof *p->sources);
+    if (!p->pixels || !p->sources)
+        return error_memory(err, "the images");
+    for (int i = 0; i < count; i++) {
+        size_t bytes = 3 * (size_t)images[i].width * (size_t)images[i].height;
+        p->sources[i] = (pixel_source){.offset = (int32_t)at,
+                                       .width = images[i].width,
+                                       .height = images[i].height,
+                                       .layout = PIXELS_INTERLEAVED,
+                                       .cosine = 1};
+        memcpy(p->pixels + at, images[i].pixels, bytes);
+        at += bytes;
+    }
+    return STATUS_OK;
+}
+
+static status run(classifier *c, const packed *p, int count, float *coarse, float *fine, error *err)
+{
     const network_batch batch = {
-        .count = 1, .pixels = pixels, .pixel_bytes = bytes, .images = &image};
+        .count = count, .pixels = p->pixels, .pixel_bytes = p->bytes, .images = p->sources};
     const step_results *results;
     int ticket;
-    if (width < 1 || height < 1)
-        return error_set(err, STATUS_FAILED, "an image of %dx%d pixels", width, height);
-    TRY(network_reserve_pixels(c->net, bytes, err));
+    TRY(network_reserve_pixels(c->net, p->bytes, err));
     TRY(network_step(c->net, &batch, STEP_EVALUATE, 1, 1, &ticket, err));
     TRY(network_wait(c->net, ticket, &results, err));
     return network_read_logits(c->net, coarse, fine, err);
+}
+
+status classifier_run(classifier *c, const classifier_image *images, int count, float *coarse,
+                      float *fine, error *err)
+{
+    packed p = {0};
+    if (count < 1 || count > classifier_batch_size(c))
+        return error_set(err, STATUS_FAILED, "%d images; at a time there can be 1 to %d", count,
+                         classifier_batch_size(c));
+    status result = pack(images, count, &p, err);
+    if (result == STATUS_OK)
+        result = run(c, &p, count, coarse, fine, err);
+    free(p.pixels);
+    free(p.sources);
+    return result;
 }

@@ -1,4 +1,4 @@
-/* A trained network for single images. */
+/* A trained network for images in memory. */
 #ifndef HCNN_TRAIN_CLASSIFIER_H
 #define HCNN_TRAIN_CLASSIFIER_H
 
@@ -9,8 +9,17 @@
 
 typedef struct classifier classifier;
 
-/* Loads a checkpoint of hcnn-cl onto the device, which must outlive it. */
-status classifier_open(device *dev, const char *checkpoint, classifier **opened, error *err);
+/* RGB bytes, row by row from the top: [height][width][3]. */
+typedef struct classifier_image {
+    const unsigned char *pixels;
+    int width, height;
+} classifier_image;
+
+/* Loads a checkpoint of hcnn-cl onto the device, which must outlive it. batch_size: the most images
+ * of a classifier_run, at least 1. */
+status classifier_open(device *dev, const char *checkpoint, int batch_size, classifier **opened,
+                       error *err);
+int classifier_batch_size(const classifier *c);
 void classifier_close(classifier *c); /* NULL is fine */
 
 /* The classes it was trained on. */
@@ -18,9 +27,9 @@ const hierarchy *classifier_classes(const classifier *c);
 /* False: it was trained with --only-fine and has no coarse head. */
 bool classifier_has_coarse(const classifier *c);
 
-/* Logits of an image, [height][width][3] RGB bytes of any size: coarse[coarse_count] (untouched
- * without a coarse head; may be NULL) and fine[fine_count]. decision.h makes answers of them. */
-status classifier_run(classifier *c, const unsigned char *pixels, int width, int height,
-                      float *coarse, float *fine, error *err);
+/* Logits of 1 to batch_size images of any sizes: coarse[count][coarse_count] (untouched without a
+ * coarse head; may be NULL) and fine[count][fine_count]. decision.h makes answers of them. */
+status classifier_run(classifier *c, const classifier_image *images, int count, float *coarse,
+                      float *fine, error *err);
 
 #endif

@@ -40,7 +40,8 @@ typedef struct train_options {
     bool no_shuffle, balance, crop_boxes;
     uint64_t seed;
     bool tune;           /* first measure what is not tuned yet (tune.h); not kept in config.json */
-    const char *program; /* tune_options.program; not kept either */
+    const char *program; /* tune_options.program; not kept either, */
+    const char *device;  /* nor device_open_named's; NULL: as HCNN_DEVICE says */
 } train_options;
 
 /* The original's: plain SGD at 0.008, 15 epochs of batches of 32, coarse 1, fine 2. */

@@ -253,6 +253,7 @@ status train_resume(const char *run, const train_changes *changes, const train_o
     char *path = file_path("%s/config.json", run);
     status result = path ? recipe_load_file(path, &o, &kept, err) : error_memory(err, run);
     free(path);
+    o.device = changes->device;
     o.epochs = changes->epochs > 0 ? changes->epochs : o.epochs;
     o.max_steps = changes->max_steps;
     o.threads = changes->threads > 0 ? changes->threads : o.threads;

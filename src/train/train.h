@@ -68,6 +68,7 @@ status train_start(const train_options *options, const train_observer *observer,
 
 /* What may change when a run goes on. */
 typedef struct train_changes {
+    const char *device; /* train_options.device */
     int epochs;    /* 0: as the run's config.json says */
     int max_steps; /* 0: no limit */
     int threads;   /* 0: as the run */

@@ -385,7 +385,8 @@ static status prepare(trainer *t, error *err)
     TRY(parse_options(t, err));
     TRY(start_state(t, err));
     TRY(choose_freeze(t, err));
-    TRY(device_open(&t->dev, err));
+    TRY(t->options->device ? device_open_named(t->options->device, &t->dev, err)
+                           : device_open(&t->dev, err));
     TRY(device_set_precision(t->dev, t->options->precision, err));
     TRY(open_data(t, err));
     span_schedule(t);

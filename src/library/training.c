@@ -1,0 +1,177 @@
+/* hcnn.h: training. */
+#include "base/words.h"
+#include "hcnn.h"
+#include "library/handles.h"
+#include "train/recipe.h"
+#include "train/train.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct hcnn_options {
+    train_options values;
+    words texts;     /* that values point to */
+    recipe *recipes; /* [recipe_count], likewise */
+    size_t recipe_count;
+};
+
+hcnn_options *hcnn_options_create(void)
+{
+    hcnn_options *options = calloc(1, sizeof *options);
+    if (options)
+        options->values = train_defaults();
+    return options;
+}
+
+void hcnn_options_free(hcnn_options *options)
+{
+    if (!options)
+        return;
+    for (size_t i = 0; i < options->recipe_count; i++)
+        recipe_free(&options->recipes[i]);
+    free(options->recipes);
+    words_free(&options->texts);
+    free(options);
+}
+
+/* A copy of the text that lives as long as the options. */
+static status keep(hcnn_options *options, const char *text, const char **kept, error *err)
+{
+    TRY(words_add(&options->texts, text, strlen(text), err));
+    *kept = options->texts.texts[options->texts.count - 1];
+    return STATUS_OK;
+}
+
+static status set(hcnn_options *options, const char *name, const char *value, error *err)
+{
+    option_spec rows[CONFIG_ROWS];
+    const char *kept;
+    TRY(keep(options, value, &kept, err));
+    if (strcmp(name, "run") == 0) {
+        options->values.run = kept;
+        return STATUS_OK;
+    }
+    config_rows(&options->values, rows);
+    const option_spec *row = options_find(rows, name);
+    return row ? options_set(row, kept, err)
+               : error_set(err, STATUS_USAGE,
+                           "'%s' is no option of a training run; `hcnn-cl train "
+                           "--help` lists them",
+                           name);
+}
+
+int hcnn_options_set(hcnn_options *options, const char *name, const char *value, char *message,
+                     size_t capacity)
+{
+    error err;
+    return library_return(set(options, name, value, &err), &err, message, capacity);
+}
+
+static status load(hcnn_options *options, const char *name, error *err)
+{
+    recipe *grown = realloc(options->recipes, (options->recipe_count + 1) * sizeof *grown);
+    if (!grown)
+        return error_memory(err, name);
+    options->recipes = grown;
+    grown[options->recipe_count] = (recipe){0};
+    return recipe_load(name, &options->values, &grown[options->recipe_count++], err);
+}
+
+int hcnn_options_load(hcnn_options *options, const char *name, char *message, size_t capacity)
+{
+    error err;
+    return library_return(load(options, name, &err), &err, message, capacity);
+}
+
+/* ---- Watching ---- */
+
+typedef struct watching {
+    hcnn_watch watch;
+    void *context;
+    volatile sig_atomic_t stop;
+    char *run;
+} watching;
+
+static void tell(watching *w, hcnn_progress *p)
+{
+    p->run = w->run;
+    if (w->watch && w->watch(w->context, p) != 0)
+        w->stop = 1;
+}
+
+static void take_start(void *context, const train_started *what)
+{
+    watching *w = context;
+    free(w->run);
+    w->run = strdup(what->run);
+}
+
+static void take_step(void *context, const train_step *s)
+{
+    hcnn_progress p = {.step = s->step,
+                       .epoch = s->epoch,
+                       .epochs = s->epochs,
+                       .loss = s->loss,
+                       .coarse_loss = s->only_fine ? NAN : s->coarse_loss,
+                       .fine_loss = s->fine_loss,
+                       .lr = s->lr,
+                       .images_per_second = s->images_per_second,
+                       .validation_loss = NAN,
+                       .validation_coarse_top1 = NAN,
+                       .validation_fine_top1 = NAN};
+    tell(context, &p);
+}
+
+static void take_epoch(void *context, const train_epoch *e)
+{
+    const metrics *v = &e->validation;
+    hcnn_progress p = {
+        .epoch = e->epoch,
+        .epochs = e->epochs,
+        .loss = metrics_loss(&e->train, e->coarse_weight, e->fine_weight),
+        .coarse_loss = e->only_fine ? NAN : metrics_mean_coarse_loss(&e->train),
+        .fine_loss = metrics_mean_fine_loss(&e->train),
+        .lr = e->lr,
+        .images_per_second = e->images_per_second,
+        .epoch_ended = 1,
+        .validation_loss = metrics_loss(v, e->run_coarse_weight, e->run_fine_weight),
+        .validation_coarse_top1 = e->only_fine ? NAN : metrics_share(v, v->coarse_top1),
+        .validation_fine_top1 = metrics_share(v, v->fine_top1),
+    };
+    tell(context, &p);
+}
+
+static train_observer observer_of(watching *w)
+{
+    return (train_observer){.context = w,
+                            .started = take_start,
+                            .step = take_step,
+                            .epoch = take_epoch,
+                            .stop = &w->stop};
+}
+
+int hcnn_train(const char *device, const hcnn_options *options, hcnn_watch watch, void *context,
+               char *message, size_t capacity)
+{
+    error err;
+    watching w = {.watch = watch, .context = context};
+    const train_observer observer = observer_of(&w);
+    train_options o = options->values;
+    o.device = device ? device : "";
+    status result = train_start(&o, &observer, &err);
+    free(w.run);
+    return library_return(result, &err, message, capacity);
+}
+
+int hcnn_resume(const char *device, const char *run, int epochs, hcnn_watch watch, void *context,
+                char *message, size_t capacity)
+{
+    error err;
+    watching w = {.watch = watch, .context = context};
+    const train_observer observer = observer_of(&w);
+    const train_changes changes = {.device = device ? device : "", .epochs = epochs, .max_bad = -1};
+    status result = train_resume(run, &changes, &observer, &err);
+    free(w.run);
+    return library_return(result, &err, message, capacity);
+}
