@@ -111,7 +111,8 @@ typedef struct hcnn_progress {
     const char *run; /* the run's directory; valid during the call */
 } hcnn_progress;
 
-/* Called after every step and every epoch; anything but 0 stops training after saving. */
+/* Called after every step and every epoch; anything but 0 stops training: the step that the device
+ * is at is finished, and all is saved. */
 typedef int (*hcnn_watch)(void *context, const hcnn_progress *progress);
 
 /* Trains in a new run directory, on the device of that name (as hcnn_device_open's), and returns

@@ -41,4 +41,129 @@ check "a device that is not there is refused" \
     grep -q '^1 HCNN_DEVICE=nonsense fits no device' "$scratch/out"
 check "the tests' device opens" grep -Eq '^1 [^ ]' "$scratch/out"
 
+# ---- The examples ----
+
+here=$(cd "${srcdir:-.}" && pwd)
+library=$PWD/.libs
+LD_LIBRARY_PATH=$library
+export LD_LIBRARY_PATH
+for name in train classify; do
+    # shellcheck disable=SC2086
+    check "examples/$name.c builds" $HCNN_CC -I"$here/include" "$here/examples/$name.c" \
+        -o "$scratch/$name" -L"$library" -lhcnn -pthread
+done
+cd "$scratch" || exit 1
+
+# run_example NAME ARGUMENT...: as run_program.
+run_example() {
+    code=0
+    "./$@" >out 2>err || code=$?
+}
+
+run_example train backbone=tiny batch_size=40 epochs=1 run=runs/a
+check "the example trains" answered 0 'epoch 1 of 1: validation loss [0-9.]+, [0-9.]+% right'
+check "... a run like any other" [ -s runs/a/best.safetensors ] && [ -s runs/runs.db ]
+run_example train lr=fast
+check "a value that is wrong" answered 2 "--lr 'fast': is not a number"
+run_example train speed=1
+check "an option that there is not" answered 2 "'speed' is no option of a training run"
+run_example classify runs/a/best.safetensors
+check "the example classifies" answered 0 '^[a-z ]+ \([a-z]+\) [0-9.]+%$'
+check "... alike in each of four threads" [ "$(wc -l <out) $(sort -u out | wc -l)" = "4 1" ]
+run_example classify runs/a/config.json
+check "what is no checkpoint" answered 1 'runs/a/config.json: '
+
+# ---- What the examples do not use ----
+
+cat >more.c <<'END'
+#include <hcnn.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char message[4096];
+
+static int stop_after(void *context, const hcnn_progress *p)
+{
+    return !p->epoch_ended && p->step == *(unsigned *)context;
+}
+
+/* Pictures of several sizes, in passes of 2, against one at a time. */
+static int compare(hcnn_device *device, const char *checkpoint)
+{
+    static unsigned char pixels[5][40 * 30 * 3];
+    hcnn_image images[5];
+    hcnn_classifier *two = hcnn_classifier_open(device, checkpoint, 2, message, sizeof message);
+    hcnn_classifier *one = hcnn_classifier_open(device, checkpoint, 1, message, sizeof message);
+    if (!one || !two)
+        return 1;
+    int fines = hcnn_classifier_fine_count(one), coarses = hcnn_classifier_coarse_count(one);
+    float *fine = calloc((size_t)fines * 6, sizeof *fine);
+    float *coarse = calloc((size_t)coarses * 6, sizeof *coarse);
+    int bad = 0;
+    srand(1);
+    for (int i = 0; i < 5; i++) {
+        for (size_t k = 0; k < sizeof pixels[i]; k++)
+            pixels[i][k] = (unsigned char)rand();
+        images[i] = (hcnn_image){pixels[i], 40 - 7 * i, 6 * i + 1};
+    }
+    bad |= hcnn_classify(two, images, 5, coarse, fine, message, sizeof message);
+    for (int i = 0; i < 5; i++) {
+        double sum = 0;
+        bad |= hcnn_classify(one, &images[i], 1, coarse + 5 * coarses, fine + 5 * fines, message,
+                             sizeof message);
+        for (int k = 0; k < fines; k++) {
+            sum += fine[i * fines + k];
+            bad |= fabs(fine[i * fines + k] - fine[5 * fines + k]) > 1e-5;
+        }
+        for (int k = 0; k < coarses; k++)
+            bad |= fabs(coarse[i * coarses + k] - coarse[5 * coarses + k]) > 1e-5;
+        bad |= fabs(sum - 1) > 1e-4;
+    }
+    images[3].width = 0;
+    if (hcnn_classify(two, images, 5, NULL, fine, message, sizeof message) != HCNN_FAILED)
+        bad = 1;
+    hcnn_classifier_close(one);
+    hcnn_classifier_close(two);
+    free(fine);
+    free(coarse);
+    return bad;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned last = 3;
+    char small[8] = "xxxxxxx";
+    hcnn_options *options = hcnn_options_create();
+    int code = hcnn_options_load(options, "original", message, sizeof message);
+    code = code ? code : hcnn_options_set(options, "backbone", "tiny", message, sizeof message);
+    code = code ? code : hcnn_options_set(options, "epochs", "1", message, sizeof message);
+    code = code ? code : hcnn_options_set(options, "run", "runs/stopped", message, sizeof message);
+    printf("options %d\n", code);
+    code = hcnn_train(HCNN_TEST_DEVICE, options, stop_after, &last, message, sizeof message);
+    printf("train %d %s\n", code, message);
+    code = hcnn_resume(HCNN_TEST_DEVICE, "runs/stopped", 0, NULL, NULL, message, sizeof message);
+    printf("resume %d %s\n", code, message);
+    code = hcnn_resume("nonsense", "runs/stopped", 0, NULL, NULL, small, sizeof small);
+    printf("short %d %s\n", code, small);
+    hcnn_options_free(options);
+    hcnn_device *device = hcnn_device_open(HCNN_TEST_DEVICE, message, sizeof message);
+    printf("compare %d\n", compare(device, "runs/stopped/best.safetensors"));
+    printf("none %d\n", hcnn_classifier_open(device, "runs", 0, message, sizeof message) == NULL);
+    hcnn_device_close(device);
+    return argc == 0 || !argv;
+}
+END
+# shellcheck disable=SC2086
+check "another program builds" $HCNN_CC -I"$here/include" -DHCNN_TEST_DEVICE="\"$HCNN_DEVICE\"" \
+    more.c -o more -L"$library" -lhcnn -lm
+run_example more
+check "options from a recipe and by name" answered 0 '^options 0$'
+check "training stops where the callback says so" answered 0 '^train 130 stopped after step [34]; '
+check "... goes on from there to its end" answered 0 '^resume 0 $'
+check "a message that does not fit is cut" answered 0 '^short 2 HCNN_DE$'
+check "batches answer as single images do" answered 0 '^compare 0$'
+check "a batch of none is refused" answered 0 '^none 1$'
+
 finish
