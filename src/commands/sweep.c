@@ -77,7 +77,7 @@ static void show_waiting(void *context, size_t over, size_t begun, size_t most)
 /* ---- Beginning ---- */
 
 /* What train would say of its command line, but for what it finds out with the device and the
- * data. Words behind the file's `command` are in no line of it. */
+ * data. */
 static status check_words(session *s, error *err)
 {
     operands rest;

@@ -340,8 +340,11 @@ static status fill_slots(agent *a, error *err)
         return STATUS_OK;
     for (size_t i = 0; i < a->trials.count && (s = free_slot(a)); i++)
         TRY(take_over(a, s, &a->trials.trials[i], err));
-    while (!a->exhausted && !is_in_doubt(a) && (s = free_slot(a)))
+    while (!a->exhausted && !is_in_doubt(a) && (s = free_slot(a))) {
         TRY(claim_new(a, s, err));
+        if (s->process.process == 0) /* its log is somebody's */
+            break;
+    }
     return STATUS_OK;
 }
 
@@ -375,8 +378,8 @@ static status check_hope(const agent *a, error *err)
         if (a->trials.trials[i].state == SWEEP_TRIAL_FAILED)
             last = &a->trials.trials[i];
     return error_set(err, STATUS_FAILED,
-                     "%zu runs of the sweep %s failed one after the other, and none has succeeded; "
-                     "mend what they have in common. The last, %s: %s",
+                     "%zu runs of the sweep %s failed and none has succeeded; mend what they have "
+                     "in common, and the same command goes on. The last, %s: %s",
                      a->failures, a->file->name, last ? last->run : "",
                      last && last->message ? last->message : "no reason");
 }
