@@ -109,6 +109,13 @@ static void test_text(void **state)
     assert_string_equal(file.text, good);
     assert_string_equal(file.name, "kept");
     sweep_file_free(&file);
+    /* Its words were expanded when the sweep began, perhaps in another environment. */
+    const char *const words = "command: [\"--data=${envvar:HCNN_TEST_UNSET}\"]\n";
+    char both[256];
+    snprintf(both, sizeof both, "%s%s", words, good);
+    CHECK_OK(sweep_file_read("kept", both, rows, metrics, &file, &err));
+    assert_int_equal(file.fixed_count, 0);
+    sweep_file_free(&file);
     CHECK_FAILS(STATUS_FAILED, "kept: line 2: ",
                 sweep_file_read("kept", "method: grid\nparameters: {lr: {value: x}}\n", rows,
                                 metrics, &file, &err));

@@ -2,10 +2,10 @@
 #include "track/report.h"
 #include "base/file.h"
 #include "commands/commands.h"
+#include "commands/sweep_rows.h"
 #include "hcnn.h"
 #include "sweep/summary.h"
 #include "track/run_path.h"
-#include "train/config.h"
 #include "train/metric_lines.h"
 
 #include <stdio.h>
@@ -117,10 +117,9 @@ static status add_trials(page *p, run_store *store, error *err)
 
 static status summarise(page *p, run_store *store, const char *name, error *err)
 {
-    train_options unused = train_defaults();
-    option_spec rows[CONFIG_ROWS];
-    config_rows(&unused, rows);
-    return summary_of_name(store, name, rows, metric_names, &p->sweep, err);
+    sweep_rows options;
+    sweep_rows_fill(&options);
+    return summary_of_name(store, name, options.rows, metric_names, &p->sweep, err);
 }
 
 static status add_sweep(page *p, const report_options *o, error *err)
