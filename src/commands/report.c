@@ -151,8 +151,9 @@ static status collect(page *p, const report_options *o, const operands *runs, er
 
 static status write_page(const report_options *o, const page *p, int refresh, error *err)
 {
+    const char *title = o->title ? o->title : o->sweep ? o->sweep : "Runs";
     json_t *document =
-        json_pack("{s:s, s:I, s:s, s:O}", "title", o->title, "generated", (json_int_t)time(NULL),
+        json_pack("{s:s, s:I, s:s, s:O}", "title", title, "generated", (json_int_t)time(NULL),
                   "version", hcnn_version(), "runs", p->runs);
     if (document)
         json_object_set(document, "sweep", p->sweep ? p->sweep : json_null());
@@ -225,10 +226,11 @@ static status run(const report_options *o, const operands *runs, error *err)
 
 int command_report(int argc, char **argv)
 {
-    report_options o = {.title = "Runs"};
+    report_options o = {0};
     const option_spec options[] = {
         OPTION_ROW_STRING("output", &o.output, "FILE", "the page that is written", .letter = 'o'),
-        OPTION_ROW_STRING("title", &o.title, "TEXT", "what stands at its head"),
+        OPTION_ROW_STRING("title", &o.title, "TEXT", "what stands at its head",
+                          .fallback = "Runs, or the sweep's name"),
         OPTION_ROW_STRING("sweep", &o.sweep, "NAME", "the runs of that sweep, with what it found",
                           .fallback = "none"),
         OPTION_ROW_STRING("store", &o.store, "FILE", "without RUN: the store to look in",

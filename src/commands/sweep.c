@@ -126,7 +126,10 @@ static status check_name(const char *name, error *err)
     if (!text)
         return error_set(err, STATUS_USAGE,
                          "the sweep's name '%s' is not UTF-8; give another --name", name);
-    if (*name && *name != '.' && !strchr(name, '/'))
+    bool plain = *name && *name != '.' && *name != '-' && !strchr(name, '/');
+    for (const char *at = name; *at; at++)
+        plain &= (unsigned char)*at >= ' ' && *at != '\177';
+    if (plain)
         return STATUS_OK;
     return error_set(err, STATUS_USAGE,
                      "the sweep's name '%s' cannot be the beginning of its runs' directories; give "
@@ -165,7 +168,7 @@ static status begin(session *s, const operands *line, error *err)
     const sweep_terms terms = {s->file.name, s->file.text, &s->extra, s->options->seed};
     TRY(sweep_store_open(s->runs, &terms, &s->store, &joined, err));
     for (size_t i = 0; i < s->file.note_count; i++)
-        command_warn("%s: %s", s->file.path, s->file.notes[i]);
+        command_warn("%s", s->file.notes[i]);
     if (!s->options->json)
         show_sweep(s, joined);
     return STATUS_OK;

@@ -159,8 +159,12 @@ static status settle_by_record(agent *a, sweep_trial *t, int code, error *err)
 /* A process that began no run left its reason in the log alone. */
 static status settle_unborn(agent *a, sweep_trial *t, error *err)
 {
-    char *text =
-        file_path("it could not begin: see %s/%s.log", run_store_directory(a->store->runs), t->run);
+    char *log = file_path("%s/%s.log", run_store_directory(a->store->runs), t->run);
+    char *reason = log ? child_last_words(log) : NULL;
+    char *text = reason ? file_path("it could not begin: %s", reason)
+                        : file_path("it could not begin: see %s", log ? log : "its log");
+    free(reason);
+    free(log);
     status result = text ? settle(a, t, SWEEP_TRIAL_FAILED, text, err) : error_memory(err, t->run);
     free(text);
     return result;

@@ -14,7 +14,7 @@
 #include <sys/prctl.h>
 #endif
 
-enum { NO_PROGRAM = 127 };
+enum { NO_PROGRAM = 127, MESSAGE_BYTES = 8192 };
 
 static const char shown_name[] = "hcnn-cl"; /* in lists of processes */
 
@@ -146,4 +146,22 @@ int child_wait(child *c)
     while (ended < 0 && errno == EINTR);
     c->process = 0;
     return ended < 0 ? CHILD_LOST : code_of(status);
+}
+
+char *child_last_words(const char *log)
+{
+    static const char mark[] = "hcnn-cl: ";
+    char line[MESSAGE_BYTES];
+    char *found = NULL;
+    FILE *file = fopen(log, "rb");
+    while (file && fgets(line, sizeof line, file)) {
+        if (strncmp(line, mark, strlen(mark)) != 0)
+            continue;
+        free(found);
+        line[strcspn(line, "\n")] = '\0';
+        found = strdup(line + strlen(mark));
+    }
+    if (file)
+        fclose(file);
+    return found;
 }

@@ -33,4 +33,8 @@ void child_stop(const child *c);
 /* Waits until it ends; its code. */
 int child_wait(child *c);
 
+/* The last line of a log that begins with "hcnn-cl: ", without that: why the child ended. NULL when
+ * there is none. Freed by the caller. */
+char *child_last_words(const char *log);
+
 #endif

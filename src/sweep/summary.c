@@ -1,6 +1,7 @@
 /* See summary.h. */
 #include "sweep/summary.h"
 #include "base/file.h"
+#include "base/json_values.h"
 #include "sweep/importance.h"
 #include "sweep/trial_arguments.h"
 
@@ -30,11 +31,6 @@ static json_t *append(json_t *array, json_t *item)
         return array;
     json_decref(array);
     return NULL;
-}
-
-static json_t *number_or_null(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
 }
 
 /* ---- Parameters ---- */
@@ -95,7 +91,7 @@ static json_t *trials_of(const sweep_file *file, const sweep_trials *trials)
         array = append(array, json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "number", t->number,
                                         "run", t->run, "state", sweep_trial_state_name(t->state),
                                         "message", message_or_null(t->message), "objective",
-                                        number_or_null(objective_of(file, t)), "parameters",
+                                        number_to_json(objective_of(file, t)), "parameters",
                                         places_of(file, t)));
     }
     return array;
@@ -114,8 +110,8 @@ static status importance_to_json(const sweep_file *file, const sweep_trials *tri
         importance_of(file, tried, trials->count, found);
     for (size_t i = 0; result == STATUS_OK && i < file->parameter_count; i++)
         *array = append(*array, json_pack("{s:s, s:o, s:o}", "name", file->parameters[i].name,
-                                          "correlation", number_or_null(found[i].correlation),
-                                          "share", number_or_null(found[i].share)));
+                                          "correlation", number_to_json(found[i].correlation),
+                                          "share", number_to_json(found[i].share)));
     free(found);
     free(tried);
     return result == STATUS_OK && !*array ? error_memory(err, "the summary") : result;
@@ -177,7 +173,7 @@ static status best_to_json(const sweep_file *file, const words *extra, const swe
     if (result == STATUS_OK) {
         char *command = command_of(&arguments);
         *best = json_pack("{s:s, s:o, s:o}", "run", t->run, "objective",
-                          number_or_null(objective_of(file, t)), "command", json_string(command));
+                          number_to_json(objective_of(file, t)), "command", json_string(command));
         free(command);
         if (!*best)
             result = error_set(err, STATUS_FAILED,
