@@ -249,6 +249,7 @@ static void test_distributions(void **state)
         {"lr: {mu: 3, sigma: 0.5, q: 0.5, distribution: q_log_normal}", DISTRIBUTION_Q_LOG_NORMAL,
          0.5, "20"},
         {"coarse: {a: 2, b: 2, distribution: beta}", DISTRIBUTION_BETA, 0.5, "0.5"},
+        {"label_smoothing: {a: 1, b: 30, distribution: beta}", DISTRIBUTION_BETA, 0, "0"},
         {"coarse: {distribution: q_beta, q: 0.25}", DISTRIBUTION_Q_BETA, 0.5, "0.5"},
         {"augment: {values: [[crop=4, flip], none]}", DISTRIBUTION_CATEGORICAL, 0.1, "crop=4,flip"},
         {"milestones: {value: [7, 13]}", DISTRIBUTION_CONSTANT, 0, "7,13"},
@@ -476,7 +477,7 @@ static void test_refused_numbers(void **state)
         {"  momentum: {min: 0, max: 1.0}\n",
          "line 3: 'momentum' reaches from 0 to 1: --momentum 1"},
         {"  lr: {distribution: normal}\n", "--lr -4.000009: has to be between"},
-        {"  momentum: {distribution: beta}\n", "'momentum' reaches from 0 to 1: --momentum 1"},
+        {"  momentum: {distribution: beta}\n", "reaches from 0 to 1: --momentum 0.99996"},
         {"  nesterov: {min: 0, max: 1}\n", "--nesterov '0': is neither true nor false"},
     };
     check_refused("method: random\nparameters:\n", bad, sizeof bad / sizeof bad[0]);
