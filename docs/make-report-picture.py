@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Makes docs/report.png, the picture in the README, from a page that `hcnn-cl report` wrote.
 
     docs/make-report-picture.py report.html

@@ -225,7 +225,7 @@ static void test_advice(void **state)
 
 /* One parameter on a slope, and a failure at its foot: imputed as the worst, it is kept away from;
  * imputed as the best, which is its own objective, it is gone to. */
-static double distance_from_failure(enum sweep_impute how, double objective)
+static double distance_from(enum trial_state state, enum sweep_impute how, double objective)
 {
     static const double u[] = {0.95, 0.7, 0.5, 0.3, 0.1};
     sweep_parameter parameter = uniform();
@@ -235,10 +235,15 @@ static double distance_from_failure(enum sweep_impute how, double objective)
     file.impute = how;
     for (size_t i = 0; i < 5; i++) {
         h.places[i][0] = u[i];
-        add(&h, i == 4 ? TRIAL_FAILED : TRIAL_FINISHED, i == 4 ? objective : u[i]);
+        add(&h, i == 4 ? state : TRIAL_FINISHED, i == 4 ? objective : u[i]);
     }
     ask(&file, &h, 1, &exhausted);
     return fabs(h.places[5][0] - 0.1);
+}
+
+static double distance_from_failure(enum sweep_impute how, double objective)
+{
+    return distance_from(TRIAL_FAILED, how, objective);
 }
 
 static void test_failed(void **state)
@@ -252,6 +257,9 @@ static void test_failed(void **state)
     assert_true(distance_from_failure(IMPUTE_LATEST, 0.1) ==
                 distance_from_failure(IMPUTE_BEST, 0.1));
     assert_true(distance_from_failure(IMPUTE_NONE, 0.1) != worst);
+    /* Nothing is put in for one that finished and whose numbers are gone. */
+    assert_true(distance_from(TRIAL_FINISHED, IMPUTE_WORST, NAN) ==
+                distance_from_failure(IMPUTE_NONE, 0.1));
 }
 
 /* Eight at once after ten finished: no two are close. */

@@ -20,14 +20,25 @@ static int set_up(void **state)
     return result;
 }
 
+static int open_log(void)
+{
+    error err;
+    int log;
+    CHECK_OK(child_open_log(path, &log, &err));
+    return log;
+}
+
 static child start(const char *script, const char *device)
 {
     error err;
     char *texts[] = {"-c", (char *)script};
     const words arguments = {texts, 2};
     child c;
-    CHECK_OK(child_start("/bin/sh", &arguments, device, path, &c, &err));
+    int log = open_log();
+    assert_true(log >= 0);
+    CHECK_OK(child_start("/bin/sh", &arguments, device, log, &c, &err));
     assert_true(c.process > 0);
+    child_close_log(log);
     return c;
 }
 
@@ -82,10 +93,11 @@ static void test_codes(void **state)
     assert_int_equal(end_of(&c), 7);
     assert_int_equal(c.process, 0);
     const words none = {0};
-    CHECK_OK(child_start("/no/such/program", &none, NULL, path, &c, &err));
+    int log = open_log();
+    CHECK_OK(child_start("/no/such/program", &none, NULL, log, &c, &err));
+    child_close_log(log);
     assert_int_equal(child_wait(&c), 127);
-    CHECK_FAILS(STATUS_FAILED, "/no/such/log",
-                child_start("/bin/sh", &none, NULL, "/no/such/log", &c, &err));
+    CHECK_FAILS(STATUS_FAILED, "/no/such/log", child_open_log("/no/such/log", &log, &err));
     assert_int_equal(c.process, 0);
 }
 
@@ -136,6 +148,40 @@ static void test_stop(void **state)
     assert_int_equal(end_of(&c), 128 + SIGTERM);
 }
 
+/* The child's from its beginning to its end, and nobody's after that. */
+static void test_lock(void **state)
+{
+    (void)state;
+    child c = start("exec sleep 60", NULL);
+    assert_int_equal(open_log(), -1);
+    child_stop(&c);
+    child_wait(&c);
+    int log = open_log();
+    assert_true(log >= 0);
+    assert_int_equal(open_log(), -1);
+    child_close_log(log);
+}
+
+static void test_name(void **state)
+{
+    (void)state;
+    assert_int_equal(run("echo $0", NULL), 0);
+    assert_true(logged("hcnn-cl\n"));
+}
+
+/* With SIGCHLD ignored the kernel forgets a child that ends. */
+static void test_lost(void **state)
+{
+    (void)state;
+    void (*handler)(int) = signal(SIGCHLD, SIG_IGN);
+    child ended = start("exit 3", NULL);
+    int code = end_of(&ended);
+    int waited = run("exit 3", NULL);
+    signal(SIGCHLD, handler);
+    assert_int_equal(code, CHILD_LOST);
+    assert_int_equal(waited, CHILD_LOST);
+}
+
 #ifdef __linux__
 /* Starts a child and is killed; the child says so, and ends. */
 static void test_orphan(void **state)
@@ -167,6 +213,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_log, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_environment, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_stop, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_lock, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_name, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_lost, set_up, support_files_tear_down),
 #ifdef __linux__
         cmocka_unit_test_setup_teardown(test_orphan, set_up, support_files_tear_down),
 #endif

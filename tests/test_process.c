@@ -6,11 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { NOW = 1000 };
-
 static bool lives(const process_name *p)
 {
-    return process_lives(p->host, p->id, p->began, NOW, NOW);
+    return process_lives(p->id, p->began);
 }
 
 static void test_this(void **state)
@@ -18,11 +16,10 @@ static void test_this(void **state)
     (void)state;
     process_name here = process_this(), again = process_this();
     assert_int_equal(here.id, getpid());
-    assert_true(*here.host && *here.began);
+    assert_true(*here.began);
     assert_int_equal(strspn(here.began, "0123456789"), strlen(here.began));
     assert_string_equal(here.began, again.began);
     assert_true(lives(&here));
-    assert_true(process_lives(here.host, here.id, here.began, 0, NOW)); /* it is seen to live */
 }
 
 /* The kernel's number comes again: it is another process then. */
@@ -89,23 +86,13 @@ static void test_zombie(void **state)
     assert_int_equal(waitpid(id, NULL, 0), id);
 }
 
-static void test_other_host(void **state)
-{
-    (void)state;
-    static const char host[] = "no.host.of.that.name.";
-    assert_true(process_lives(host, 1, "1", NOW, NOW));
-    assert_true(process_lives(host, 1, "1", NOW - PROCESS_PATIENCE + 1, NOW));
-    assert_false(process_lives(host, 1, "1", NOW - PROCESS_PATIENCE, NOW));
-}
-
 static void test_nobody(void **state)
 {
     (void)state;
     process_name p = process_this();
-    assert_false(process_lives(NULL, p.id, p.began, NOW, NOW));
-    assert_false(process_lives(p.host, p.id, NULL, NOW, NOW));
-    assert_false(process_lives(p.host, 0, p.began, NOW, NOW));
-    assert_false(process_lives(p.host, -1, "", NOW, NOW)); /* kill's -1 is everybody */
+    assert_false(process_lives(p.id, NULL));
+    assert_false(process_lives(0, p.began));
+    assert_false(process_lives(-1, "")); /* kill's -1 is everybody */
 }
 
 int main(void)
@@ -113,8 +100,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_this),          cmocka_unit_test(test_another_start),
         cmocka_unit_test(test_unknown_start), cmocka_unit_test(test_child),
-        cmocka_unit_test(test_zombie),        cmocka_unit_test(test_other_host),
-        cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_zombie),        cmocka_unit_test(test_nobody),
     };
     return cmocka_run_group_tests_name("process", tests, NULL, NULL);
 }

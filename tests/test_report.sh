@@ -67,6 +67,11 @@ check_run "a sweep that there is not" 1 'knows no sweep none' \
 check_run "a sweep takes its own runs" 2 'sweep takes the runs of the sweep' \
     report runs/both-1 --sweep none -o no.html
 
+cp runs/both-1/test.json precious.json
+check_run "a file that is no report stays" 2 'is there already and is no report' \
+    report runs/both-1 -o precious.json
+check "... as it was" cmp precious.json runs/both-1/test.json
+
 # ---- --watch ----
 
 check_run "--watch where no run goes on" 0 '^still.html: 1 run$' \

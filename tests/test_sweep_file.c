@@ -109,6 +109,13 @@ static void test_text(void **state)
     assert_string_equal(file.text, good);
     assert_string_equal(file.name, "kept");
     sweep_file_free(&file);
+    /* Its words were expanded when the sweep began, perhaps in another environment. */
+    const char *const words = "command: [\"--data=${envvar:HCNN_TEST_UNSET}\"]\n";
+    char both[256];
+    snprintf(both, sizeof both, "%s%s", words, good);
+    CHECK_OK(sweep_file_read("kept", both, rows, metrics, &file, &err));
+    assert_int_equal(file.fixed_count, 0);
+    sweep_file_free(&file);
     CHECK_FAILS(STATUS_FAILED, "kept: line 2: ",
                 sweep_file_read("kept", "method: grid\nparameters: {lr: {value: x}}\n", rows,
                                 metrics, &file, &err));
@@ -242,6 +249,7 @@ static void test_distributions(void **state)
         {"lr: {mu: 3, sigma: 0.5, q: 0.5, distribution: q_log_normal}", DISTRIBUTION_Q_LOG_NORMAL,
          0.5, "20"},
         {"coarse: {a: 2, b: 2, distribution: beta}", DISTRIBUTION_BETA, 0.5, "0.5"},
+        {"label_smoothing: {a: 1, b: 30, distribution: beta}", DISTRIBUTION_BETA, 0, "0"},
         {"coarse: {distribution: q_beta, q: 0.25}", DISTRIBUTION_Q_BETA, 0.5, "0.5"},
         {"augment: {values: [[crop=4, flip], none]}", DISTRIBUTION_CATEGORICAL, 0.1, "crop=4,flip"},
         {"milestones: {value: [7, 13]}", DISTRIBUTION_CONSTANT, 0, "7,13"},
@@ -469,7 +477,7 @@ static void test_refused_numbers(void **state)
         {"  momentum: {min: 0, max: 1.0}\n",
          "line 3: 'momentum' reaches from 0 to 1: --momentum 1"},
         {"  lr: {distribution: normal}\n", "--lr -4.000009: has to be between"},
-        {"  momentum: {distribution: beta}\n", "'momentum' reaches from 0 to 1: --momentum 1"},
+        {"  momentum: {distribution: beta}\n", "reaches from 0 to 1: --momentum 0.99996"},
         {"  nesterov: {min: 0, max: 1}\n", "--nesterov '0': is neither true nor false"},
     };
     check_refused("method: random\nparameters:\n", bad, sizeof bad / sizeof bad[0]);

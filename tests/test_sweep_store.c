@@ -109,6 +109,10 @@ static void test_begin_and_join(void **state)
     terms = (sweep_terms){"t", text, &one, UINT64_MAX};
     CHECK_OK(sweep_store_open(a.runs, &terms, &refused, &joined, &err));
     assert_false(joined);
+    word = "--data=\xff";
+    terms.name = "u";
+    CHECK_FAILS(STATUS_USAGE, "the word '--data=\xff' for the runs is not UTF-8",
+                sweep_store_open(a.runs, &terms, &refused, &joined, &err));
     end(&b);
     end(&a);
 }
@@ -220,9 +224,10 @@ static void test_adopt(void **state)
     CHECK_OK(sweep_store_adopt(&a.store, 1, &taken, &err));
     assert_false(taken);
     change(&a, "UPDATE trials SET began = '1' WHERE number = 1");
-    change(&a, "UPDATE trials SET host = 'another', beat = 5 WHERE number = 2");
+    change(&a, "UPDATE trials SET process = 0 WHERE number = 2");
     CHECK_OK(sweep_store_trials(&a.store, &a.file, &trials, &err));
     assert_false(trials.trials[0].owned || trials.trials[1].owned);
+    assert_false(trials.trials[0].mine || trials.trials[1].mine);
     sweep_trials_free(&trials);
     for (int number = 1; number <= 2; number++) {
         CHECK_OK(sweep_store_adopt(&a.store, number, &taken, &err));
@@ -234,31 +239,26 @@ static void test_adopt(void **state)
     CHECK_OK(sweep_store_settle(&a.store, 1, SWEEP_TRIAL_FINISHED, NULL, &err));
     CHECK_OK(sweep_store_adopt(&a.store, 1, &taken, &err));
     assert_false(taken); /* it is over */
-    change(&a, "UPDATE trials SET host = 'another', beat = 1e12 WHERE number = 2");
-    CHECK_OK(sweep_store_adopt(&a.store, 2, &taken, &err));
-    assert_false(taken); /* another host's, which gave a sign of life */
     end(&a);
 }
 
-static void test_beat(void **state)
+/* Another process that lives owns a trial, and it is not this one's. */
+static void test_mine(void **state)
 {
     (void)state;
     error err;
-    sqlite3_stmt *row;
-    bool found;
+    bool taken;
+    sweep_trials trials;
     agent a = begin(text, false);
     claim(&a, 0);
     claim(&a, 0);
-    change(&a, "UPDATE trials SET beat = 5");
-    change(&a, "UPDATE trials SET process = process + 1 WHERE number = 2");
-    CHECK_OK(sweep_store_beat(&a.store, &err));
-    database *db = run_store_database(a.runs);
-    CHECK_OK(database_ask(db, &row, &err, "SELECT beat FROM trials ORDER BY number", ""));
-    CHECK_OK(database_next(db, row, &found, &err));
-    assert_true(fabs(sqlite3_column_double(row, 0) - run_store_now()) < 60);
-    CHECK_OK(database_next(db, row, &found, &err));
-    assert_true(sqlite3_column_double(row, 0) == 5);
-    sqlite3_finalize(row);
+    change(&a, "UPDATE trials SET process = 1, began = '' WHERE number = 2");
+    CHECK_OK(sweep_store_trials(&a.store, &a.file, &trials, &err));
+    assert_true(trials.trials[0].owned && trials.trials[0].mine);
+    assert_true(trials.trials[1].owned && !trials.trials[1].mine);
+    CHECK_OK(sweep_store_adopt(&a.store, 2, &taken, &err));
+    assert_false(taken);
+    sweep_trials_free(&trials);
     end(&a);
 }
 
@@ -308,6 +308,36 @@ static void test_history(void **state)
     (void)state;
     check_history("minimize", 3, 1, 2);
     check_history("maximize", -3, -3, -2);
+}
+
+/* A trial that is over is not read again, one that goes on is, and one that has just ended once. */
+static void test_update(void **state)
+{
+    (void)state;
+    error err;
+    sweep_trials trials = {0};
+    const double values[] = {3, 2, 1};
+    agent a = begin(text, false);
+    for (int i = 0; i < 2; i++)
+        claim(&a, 0);
+    log_run(&a, "s-001", values, 1);
+    log_run(&a, "s-002", values, 1);
+    CHECK_OK(sweep_store_settle(&a.store, 1, SWEEP_TRIAL_FINISHED, NULL, &err));
+    CHECK_OK(sweep_store_update(&a.store, &a.file, &trials, &err));
+    log_run(&a, "s-001", values, 3);
+    log_run(&a, "s-002", values, 2);
+    CHECK_OK(sweep_store_settle(&a.store, 2, SWEEP_TRIAL_FINISHED, NULL, &err));
+    CHECK_OK(sweep_store_update(&a.store, &a.file, &trials, &err));
+    assert_int_equal(trials.trials[0].history_count, 1);
+    assert_int_equal(trials.trials[1].history_count, 2);
+    log_run(&a, "s-002", values, 3);
+    CHECK_OK(sweep_store_update(&a.store, &a.file, &trials, &err));
+    assert_int_equal(trials.trials[1].history_count, 2);
+    assert_true(trials.trials[1].has_objective && trials.trials[1].objective == 2);
+    CHECK_OK(sweep_store_read_history(&a.store, &a.file, &trials.trials[1], &err));
+    assert_true(trials.trials[1].history_count == 3 && trials.trials[1].objective == 1);
+    sweep_trials_free(&trials);
+    end(&a);
 }
 
 /* ---- Damage ---- */
@@ -374,7 +404,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_number_twice, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_run, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_adopt, set_up, support_files_tear_down),
-        cmocka_unit_test_setup_teardown(test_beat, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_mine, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_update, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_history, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_damaged, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_methods, set_up, support_files_tear_down),

@@ -243,6 +243,10 @@ check_run "... also beside another" 0 '^ +a\?b\?\[1m\? +left$' runs "$odd" left 
 check_run "... and when it is deleted" 0 '^a\?b\?\[1m\?: deleted$' runs --delete "$odd"
 check "... and is gone" [ ! -e "runs/$odd" ]
 
+check_run "a condition on what there is not" 2 "where: 'lrr' is no fact" runs --where 'lrr<1'
+check_run "an order by what there is not" 2 "sort: 'lrr' is no fact" runs --sort -lrr
+check_run "adding to a store elsewhere" 2 'leave --store away' runs --add runs/whole --store x.db
+
 # ---- Deleting ----
 
 # Two stores with a run of the same name.

@@ -2,10 +2,10 @@
 #include "track/report.h"
 #include "base/file.h"
 #include "commands/commands.h"
+#include "commands/sweep_rows.h"
 #include "hcnn.h"
 #include "sweep/summary.h"
 #include "track/run_path.h"
-#include "train/config.h"
 #include "train/metric_lines.h"
 
 #include <stdio.h>
@@ -117,10 +117,9 @@ static status add_trials(page *p, run_store *store, error *err)
 
 static status summarise(page *p, run_store *store, const char *name, error *err)
 {
-    train_options unused = train_defaults();
-    option_spec rows[CONFIG_ROWS];
-    config_rows(&unused, rows);
-    return summary_of_name(store, name, rows, metric_names, &p->sweep, err);
+    sweep_rows options;
+    sweep_rows_fill(&options);
+    return summary_of_name(store, name, options.rows, metric_names, &p->sweep, err);
 }
 
 static status add_sweep(page *p, const report_options *o, error *err)
@@ -152,8 +151,9 @@ static status collect(page *p, const report_options *o, const operands *runs, er
 
 static status write_page(const report_options *o, const page *p, int refresh, error *err)
 {
+    const char *title = o->title ? o->title : o->sweep ? o->sweep : "Runs";
     json_t *document =
-        json_pack("{s:s, s:I, s:s, s:O}", "title", o->title, "generated", (json_int_t)time(NULL),
+        json_pack("{s:s, s:I, s:s, s:O}", "title", title, "generated", (json_int_t)time(NULL),
                   "version", hcnn_version(), "runs", p->runs);
     if (document)
         json_object_set(document, "sweep", p->sweep ? p->sweep : json_null());
@@ -226,10 +226,11 @@ static status run(const report_options *o, const operands *runs, error *err)
 
 int command_report(int argc, char **argv)
 {
-    report_options o = {.title = "Runs"};
+    report_options o = {0};
     const option_spec options[] = {
         OPTION_ROW_STRING("output", &o.output, "FILE", "the page that is written", .letter = 'o'),
-        OPTION_ROW_STRING("title", &o.title, "TEXT", "what stands at its head"),
+        OPTION_ROW_STRING("title", &o.title, "TEXT", "what stands at its head",
+                          .fallback = "Runs, or the sweep's name"),
         OPTION_ROW_STRING("sweep", &o.sweep, "NAME", "the runs of that sweep, with what it found",
                           .fallback = "none"),
         OPTION_ROW_STRING("store", &o.store, "FILE", "without RUN: the store to look in",

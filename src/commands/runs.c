@@ -7,7 +7,6 @@
 #include "commands/runs_table.h"
 #include "track/run_path.h"
 #include "track/run_values.h"
-#include "train/metric_lines.h"
 #include "train/record.h"
 
 #include <limits.h>
@@ -62,40 +61,16 @@ static status print_run(const listing *l, const run_record *r, const words *colu
     return result;
 }
 
-static bool is_metric(const char *key)
-{
-    size_t i = 0;
-    while (metric_names[i] && strcmp(metric_names[i], key) != 0)
-        i++;
-    return metric_names[i] != NULL;
-}
-
-/* A column that means nothing in any run is a slip, unless they have not come so far yet. */
-static status check_column(const listing *l, const char *key, bool known, error *err)
-{
-    if (known || is_metric(key) || l->choice.count == 0 || !l->options->columns)
-        return STATUS_OK;
-    return error_set(err, STATUS_USAGE,
-                     "--columns: '%s' is no fact of these runs, no option and no metric that they "
-                     "logged; --json shows all",
-                     key);
-}
-
 static status print_rows(const listing *l, const words *columns, error *err)
 {
     size_t total = l->choice.count * columns->count;
     json_t **cells = calloc(total ? total : 1, sizeof *cells);
     status result = cells ? STATUS_OK : error_memory(err, "the table of runs");
     for (size_t c = 0; result == STATUS_OK && c < columns->count; c++) {
-        bool any = false;
-        for (size_t r = 0; result == STATUS_OK && r < l->choice.count; r++) {
-            bool known = false;
+        bool known;
+        for (size_t r = 0; result == STATUS_OK && r < l->choice.count; r++)
             result = run_value(l->store, l->choice.runs[r], columns->texts[c],
                                &cells[r * columns->count + c], &known, err);
-            any |= known;
-        }
-        if (result == STATUS_OK)
-            result = check_column(l, columns->texts[c], any, err);
     }
     if (result == STATUS_OK && l->choice.count == 0)
         puts("no runs");
@@ -115,6 +90,8 @@ static status list_runs(const listing *l, error *err)
                         ? STATUS_OK
                         : error_set(err, STATUS_USAGE, "--columns: %zu are more than %d",
                                     columns.count, RUNS_COLUMNS);
+    for (size_t i = 0; asked && result == STATUS_OK && i < columns.count; i++)
+        result = runs_choice_check_key(&l->choice, "--columns", columns.texts[i], err);
     for (size_t i = 0; l->options->json && result == STATUS_OK && i < l->choice.count; i++)
         result = print_run(l, l->choice.runs[i], &columns, err);
     if (!l->options->json && result == STATUS_OK)
@@ -164,18 +141,28 @@ static status delete_runs(const listing *l, error *err)
     return STATUS_OK;
 }
 
+/* All that can be; the first that cannot is the command's error, the others are told of before. */
 static status add_runs(const operands *names, error *err)
 {
+    status result = STATUS_OK;
     for (int i = 0; i < names->count; i++) {
         char *path;
-        TRY(record_run(names->values[i], &path, err));
+        error one;
+        if (record_run(names->values[i], &path, &one) != STATUS_OK) {
+            if (result != STATUS_OK)
+                command_warn("%s", one.message);
+            else
+                *err = one;
+            result = STATUS_FAILED;
+            continue;
+        }
         runs_put_text(names->values[i]);
         fputs(": recorded in ", stdout);
         runs_put_text(path);
         putchar('\n');
         free(path);
     }
-    return STATUS_OK;
+    return result;
 }
 
 /* ---- The command ---- */
@@ -206,6 +193,9 @@ static status check(const runs_options *o, const operands *names, error *err)
     if ((o->add || o->remove) && (o->where || o->sort || o->columns || o->limit))
         return error_set(err, STATUS_USAGE, "%s takes names of runs and no filter",
                          o->add ? "--add" : "--delete");
+    if (o->add && o->store)
+        return error_set(err, STATUS_USAGE,
+                         "--add records a run in the store beside it; leave --store away");
     if (o->keep_files && !o->remove)
         return error_set(err, STATUS_USAGE, "--keep-files belongs to --delete");
     return STATUS_OK;

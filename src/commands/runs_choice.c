@@ -1,8 +1,10 @@
 /* See runs_choice.h. */
 #include "commands/runs_choice.h"
+#include "base/options.h"
 #include "base/words.h"
 #include "track/run_path.h"
 #include "track/run_values.h"
+#include "train/metric_lines.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -89,10 +91,35 @@ static status value_of(const runs_choice *l, const run_record *run, const char *
     return run_value(l->store, run, key, value, &known, err);
 }
 
+/* Whether a run could log it, though none of these has yet. */
+static bool is_metric(const char *key)
+{
+    for (size_t i = 0; metric_names[i]; i++)
+        if (options_same_name(metric_names[i], key))
+            return true;
+    return false;
+}
+
+status runs_choice_check_key(const runs_choice *c, const char *option, const char *key, error *err)
+{
+    bool known = is_metric(key) || c->all.count == 0;
+    for (size_t i = 0; !known && i < c->all.count; i++) {
+        json_t *value;
+        TRY(run_value(c->store, &c->all.runs[i], key, &value, &known, err));
+        json_decref(value);
+    }
+    return known ? STATUS_OK
+                 : error_set(err, STATUS_USAGE,
+                             "%s: '%s' is no fact of these runs, no option and no metric that they "
+                             "logged; --json shows all",
+                             option, key);
+}
+
 /* Keeps those of which the condition holds. */
 static status keep(runs_choice *l, const run_condition *condition, error *err)
 {
     size_t kept = 0;
+    TRY(runs_choice_check_key(l, "--where", condition->key, err));
     for (size_t i = 0; i < l->count; i++) {
         json_t *value;
         TRY(value_of(l, l->runs[i], condition->key, &value, err));
@@ -143,6 +170,7 @@ status runs_choice_sort(runs_choice *l, const char *key, error *err)
 {
     int sign = *key == '-' ? -1 : 1;
     key += *key == '-';
+    TRY(runs_choice_check_key(l, "--sort", key, err));
     ranked *order = calloc(l->count ? l->count : 1, sizeof *order);
     status result = order ? STATUS_OK : error_memory(err, "the order of runs");
     for (size_t i = 0; result == STATUS_OK && i < l->count; i++) {

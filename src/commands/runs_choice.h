@@ -17,6 +17,10 @@ status runs_choice_make(run_store *store, const char *store_path, const operands
                         runs_choice *made, error *err);
 void runs_choice_free(runs_choice *c); /* one of zeros is fine */
 
+/* A key that means nothing in any run of the store, and is no metric that one could log, is a slip:
+ * STATUS_USAGE, with the option in the message. */
+status runs_choice_check_key(const runs_choice *c, const char *option, const char *key, error *err);
+
 /* Keeps those of which all conditions hold, with commas between (track/run_values.h). */
 status runs_choice_filter(runs_choice *c, const char *conditions, error *err);
 

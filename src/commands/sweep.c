@@ -2,10 +2,11 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "commands/commands.h"
+#include "commands/runs_table.h"
+#include "commands/sweep_rows.h"
 #include "commands/sweep_table.h"
 #include "sweep/agent.h"
 #include "sweep/summary.h"
-#include "train/config.h"
 #include "train/metric_lines.h"
 
 #include <limits.h>
@@ -24,8 +25,7 @@ typedef struct sweep_options {
 /* All that the command works with. */
 typedef struct session {
     const sweep_options *options;
-    train_options unused; /* the rows need targets */
-    option_spec rows[CONFIG_ROWS];
+    sweep_rows rows;
     sweep_file file;
     words extra;
     run_store *runs;
@@ -40,7 +40,9 @@ static void show_began(void *context, const sweep_trial *t, const char *paramete
 {
     session *s = context;
     progress_clear(&s->bar);
-    printf("%s %s  %s", t->run, resumed ? "goes on" : "begins", parameters);
+    runs_put_text(t->run);
+    printf(" %s  ", resumed ? "goes on" : "begins");
+    runs_put_text(parameters);
     if (advice && isfinite(advice->predicted))
         printf("  (expected %.4g +- %.2g)",
                s->file.maximize ? -advice->predicted : advice->predicted, advice->deviation);
@@ -52,10 +54,15 @@ static void show_ended(void *context, const sweep_trial *t)
 {
     session *s = context;
     progress_clear(&s->bar);
-    printf("%s %s", t->run, sweep_trial_state_name(t->state));
+    runs_put_text(t->run);
+    printf(" %s", sweep_trial_state_name(t->state));
     if (t->has_objective)
         printf("  %s %g", s->file.metric, s->file.maximize ? -t->objective : t->objective);
-    printf("%s%s\n", t->message ? "  " : "", t->message ? t->message : "");
+    if (t->message) {
+        printf("  ");
+        runs_put_text(t->message);
+    }
+    putchar('\n');
     fflush(stdout);
 }
 
@@ -69,12 +76,37 @@ static void show_waiting(void *context, size_t over, size_t begun, size_t most)
 
 /* ---- Beginning ---- */
 
-/* Words behind FILE go to every run. */
+/* What train would say of its command line, but for what it finds out with the device and the
+ * data. */
+static status check_words(session *s, error *err)
+{
+    operands rest;
+    const command_line line = {.options = s->rows.rows};
+    char **arguments = calloc(s->extra.count + 1, sizeof *arguments);
+    if (!arguments)
+        return error_memory(err, "the words for the runs");
+    arguments[0] = "train";
+    for (size_t i = 0; i < s->extra.count; i++)
+        arguments[i + 1] = s->extra.texts[i];
+    status result = options_parse(&line, (int)s->extra.count + 1, arguments, &rest, err);
+    if (result == STATUS_OK && rest.help)
+        result = error_set(err, STATUS_USAGE, "--help: no run could begin with it; remove it");
+    if (result == STATUS_OK)
+        options_free(&rest);
+    else
+        error_prefix(err, result, "the words behind -- and of command, which every run gets");
+    free(arguments);
+    return result;
+}
+
+/* Words of the file's `command` and behind FILE go to every run. */
 static status take_words(session *s, const operands *line, error *err)
 {
+    for (size_t i = 0; i < s->file.fixed_count; i++)
+        TRY(words_add(&s->extra, s->file.fixed[i], strlen(s->file.fixed[i]), err));
     for (int i = 1; i < line->count; i++)
         TRY(words_add(&s->extra, line->values[i], strlen(line->values[i]), err));
-    return STATUS_OK;
+    return check_words(s, err);
 }
 
 static status set_name(session *s, error *err)
@@ -86,10 +118,18 @@ static status set_name(session *s, error *err)
     return s->file.name ? STATUS_OK : error_memory(err, s->options->name);
 }
 
-/* It becomes a part of directories' names. */
+/* It becomes a part of directories' names, and of JSON. */
 static status check_name(const char *name, error *err)
 {
-    if (*name && *name != '.' && !strchr(name, '/'))
+    json_t *text = json_string(name);
+    json_decref(text);
+    if (!text)
+        return error_set(err, STATUS_USAGE,
+                         "the sweep's name '%s' is not UTF-8; give another --name", name);
+    bool plain = *name && *name != '.' && *name != '-' && !strchr(name, '/');
+    for (const char *at = name; *at; at++)
+        plain &= (unsigned char)*at >= ' ' && *at != '\177';
+    if (plain)
         return STATUS_OK;
     return error_set(err, STATUS_USAGE,
                      "the sweep's name '%s' cannot be the beginning of its runs' directories; give "
@@ -110,10 +150,17 @@ static status open_store(session *s, bool create, error *err)
     return result;
 }
 
+static void show_sweep(const session *s, bool joined)
+{
+    printf("sweep ");
+    runs_put_text(s->file.name);
+    printf("%s in %s\n", joined ? ", which goes on," : "", s->options->store);
+}
+
 static status begin(session *s, const operands *line, error *err)
 {
     bool joined;
-    TRY(sweep_file_load(line->values[0], s->rows, metric_names, &s->file, err));
+    TRY(sweep_file_load(line->values[0], s->rows.rows, metric_names, &s->file, err));
     TRY(set_name(s, err));
     TRY(check_name(s->file.name, err));
     TRY(take_words(s, line, err));
@@ -121,10 +168,9 @@ static status begin(session *s, const operands *line, error *err)
     const sweep_terms terms = {s->file.name, s->file.text, &s->extra, s->options->seed};
     TRY(sweep_store_open(s->runs, &terms, &s->store, &joined, err));
     for (size_t i = 0; i < s->file.note_count; i++)
-        command_warn("%s: %s", s->file.path, s->file.notes[i]);
+        command_warn("%s", s->file.notes[i]);
     if (!s->options->json)
-        printf("sweep %s%s in %s\n", s->file.name, joined ? ", which goes on," : "",
-               s->options->store);
+        show_sweep(s, joined);
     return STATUS_OK;
 }
 
@@ -163,14 +209,37 @@ static status work(session *s, error *err)
     return result;
 }
 
-/* Takes over the summary. */
-static void print(const sweep_options *o, json_t *summary)
+static void print(const sweep_options *o, const json_t *summary)
 {
     if (o->json)
         sweep_print_json(summary);
     else
         sweep_print_table(summary);
-    json_decref(summary);
+}
+
+static bool has_state(const json_t *trial, enum sweep_trial_state state)
+{
+    const char *name = json_string_value(json_object_get(trial, "state"));
+    return name && strcmp(name, sweep_trial_state_name(state)) == 0;
+}
+
+/* A sweep of which nothing succeeded is a failure of the command. */
+static status check_success(const json_t *summary, error *err)
+{
+    size_t i;
+    const json_t *trial, *last = NULL;
+    json_array_foreach(json_object_get(summary, "trials"), i, trial)
+    {
+        if (has_state(trial, SWEEP_TRIAL_FINISHED) || has_state(trial, SWEEP_TRIAL_EARLY))
+            return STATUS_OK;
+        if (has_state(trial, SWEEP_TRIAL_FAILED))
+            last = trial;
+    }
+    if (!last)
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED, "no run of the sweep succeeded. The last, %s: %s",
+                     json_string_value(json_object_get(last, "run")),
+                     json_string_value(json_object_get(last, "message")));
 }
 
 static status run(session *s, const operands *line, error *err)
@@ -182,14 +251,16 @@ static status run(session *s, const operands *line, error *err)
                          "of a sweep");
     if (s->options->summary) {
         TRY(open_store(s, false, err));
-        TRY(summary_of_name(s->runs, line->values[0], s->rows, metric_names, &summary, err));
+        TRY(summary_of_name(s->runs, line->values[0], s->rows.rows, metric_names, &summary, err));
     } else {
         TRY(begin(s, line, err));
         TRY(work(s, err));
         TRY(summary_create(&s->store, &s->file, &s->extra, &summary, err));
     }
     print(s->options, summary);
-    return STATUS_OK;
+    status result = s->options->summary ? STATUS_OK : check_success(summary, err);
+    json_decref(summary);
+    return result;
 }
 
 int command_sweep(int argc, char **argv)
@@ -231,8 +302,8 @@ int command_sweep(int argc, char **argv)
     error err;
     if (!command_options(&line, argc, argv, &rest, &exit_code))
         return exit_code;
-    session s = {.options = &o, .unused = train_defaults()};
-    config_rows(&s.unused, s.rows);
+    session s = {.options = &o};
+    sweep_rows_fill(&s.rows);
     status result = run(&s, &rest, &err);
     sweep_file_free(&s.file);
     words_free(&s.extra);

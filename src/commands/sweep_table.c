@@ -1,14 +1,25 @@
 /* See sweep_table.h. */
 #include "commands/sweep_table.h"
+#include "commands/runs_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { NAME_WIDTH = 24 };
+
 static const char *text_of(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : "-";
+}
+
+/* In a column of at least `width` bytes. */
+static void put_text(const char *text, int width)
+{
+    runs_put_text(text);
+    for (int i = (int)strlen(text); i < width; i++)
+        putchar(' ');
 }
 
 static void put_number(const json_t *value)
@@ -36,16 +47,28 @@ static int compare(const void *a, const void *b)
     return (x->objective > y->objective) - (x->objective < y->objective);
 }
 
+static void put_parameter(const char *name, const char *value)
+{
+    printf("  ");
+    runs_put_text(name);
+    putchar('=');
+    runs_put_text(value ? value : "-");
+}
+
 static void print_trial(const json_t *trial)
 {
     const char *name;
     json_t *value;
-    printf("%-24s %-12s", text_of(trial, "run"), text_of(trial, "state"));
+    put_text(text_of(trial, "run"), NAME_WIDTH);
+    printf(" %-12s", text_of(trial, "state"));
     put_number(json_object_get(trial, "objective"));
     json_object_foreach(json_object_get(trial, "parameters"), name, value)
-        printf("  %s=%s", name, json_string_value(value) ? json_string_value(value) : "-");
-    if (json_is_string(json_object_get(trial, "message")))
-        printf("  (%s)", text_of(trial, "message"));
+        put_parameter(name, json_string_value(value));
+    if (json_is_string(json_object_get(trial, "message"))) {
+        printf("  (");
+        runs_put_text(text_of(trial, "message"));
+        putchar(')');
+    }
     putchar('\n');
 }
 
@@ -63,7 +86,7 @@ static void print_trials(const json_t *summary)
         order[i] = (ranked){trial, sign * json_number_value(objective), json_is_number(objective)};
     }
     qsort(order, count, sizeof *order, compare);
-    printf("%-24s %-12s  %s\n", "RUN", "STATE", text_of(summary, "metric"));
+    printf("%-*s %-12s  %s\n", NAME_WIDTH, "RUN", "STATE", text_of(summary, "metric"));
     for (size_t i = 0; i < count; i++)
         print_trial(order[i].trial);
     free(order);
@@ -75,10 +98,10 @@ static void print_importance(const json_t *summary)
 {
     size_t i;
     json_t *one;
-    printf("\n%-24s  %-12s  %s\n", "PARAMETER", "CORRELATION", "SHARE OF VARIANCE");
+    printf("\n%-*s  %-12s  %s\n", NAME_WIDTH, "PARAMETER", "CORRELATION", "SHARE OF VARIANCE");
     json_array_foreach(json_object_get(summary, "importance"), i, one)
     {
-        printf("%-24s", text_of(one, "name"));
+        put_text(text_of(one, "name"), NAME_WIDTH);
         put_number(json_object_get(one, "correlation"));
         put_number(json_object_get(one, "share"));
         putchar('\n');
@@ -90,9 +113,14 @@ void sweep_print_table(const json_t *summary)
     const json_t *best = json_object_get(summary, "best");
     print_trials(summary);
     print_importance(summary);
-    if (json_is_object(best))
-        printf("\nbest: %s, %s %g\n%s\n", text_of(best, "run"), text_of(summary, "metric"),
-               json_number_value(json_object_get(best, "objective")), text_of(best, "command"));
+    if (!json_is_object(best))
+        return;
+    printf("\nbest: ");
+    runs_put_text(text_of(best, "run"));
+    printf(", %s %g\n", text_of(summary, "metric"),
+           json_number_value(json_object_get(best, "objective")));
+    runs_put_text(text_of(best, "command"));
+    putchar('\n');
 }
 
 static void print_line(const char *key, const json_t *value)

@@ -205,10 +205,10 @@ int command_train(int argc, char **argv)
         OPTION_ROW_FLAG("tune", &o.tune, "first `hcnn-cl tune` what is not tuned yet"),
         OPTION_ROW_STRING("run", &o.run, "DIR", "directory of the run, a new one",
                           .fallback = "runs/DATE-TIME"),
-        OPTION_ROW_STRING(
-            "resume", &resume, "RUN",
-            "go on with a run; its own options hold, but for --epochs, --max-steps, --threads and "
-            "--max-bad"),
+        OPTION_ROW_STRING("resume", &resume, "RUN",
+                          "go on with a run; its own options hold, but for --epochs, --threads and "
+                          "--max-bad where "
+                          "they are given, and --max-steps, of which a run keeps none"),
         {0},
     };
     option_spec options[CONFIG_ROWS + sizeof own / sizeof own[0]];

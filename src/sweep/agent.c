@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "sweep/child.h"
 #include "sweep/hyperband.h"
+#include "sweep/trial_arguments.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,7 +12,6 @@
 
 enum {
     LOOK_MILLISECONDS = 200, /* from one look at the runs to the next */
-    BEAT_LOOKS = 25,         /* from one sign of life to the next */
     HOPELESS = 3,            /* failures, without a success, that end the sweep */
     STOPPED_CODE = 130,
     UNREADY_CODE = 128 + SIGTERM, /* asked to end before it could save */
@@ -32,89 +32,11 @@ typedef struct agent {
     const sweep_file *file;
     const agent_options *options;
     const agent_observer *observer;
-    slot *slots;    /* [options->jobs] */
-    bool exhausted; /* no further trial will be begun */
-    unsigned looks;
+    slot *slots;         /* [options->jobs] */
+    sweep_trials trials; /* as they were last looked at */
+    size_t failures;     /* that this agent saw */
+    bool exhausted;      /* no further trial will be begun */
 } agent;
-
-/* ---- What a run is started with ---- */
-
-static status add(words *w, char *text, error *err)
-{
-    status result = text ? words_add(w, text, strlen(text), err) : error_memory(err, "a run");
-    free(text);
-    return result;
-}
-
-static status add_parameter(const sweep_parameter *p, double place, words *arguments, error *err)
-{
-    char *value = sweep_parameter_text(p, place);
-    status result = value ? add(arguments, file_path("--%s=%s", p->option, value), err)
-                          : error_memory(err, "a run");
-    free(value);
-    return result;
-}
-
-status agent_arguments(const sweep_file *file, const words *extra, const double *places,
-                       const char *directory, words *arguments, error *err)
-{
-    TRY(add(arguments, file_path("train"), err));
-    for (size_t i = 0; i < file->fixed_count; i++)
-        TRY(add(arguments, file_path("%s", file->fixed[i]), err));
-    for (size_t i = 0; extra && i < extra->count; i++)
-        TRY(add(arguments, file_path("%s", extra->texts[i]), err));
-    for (size_t i = 0; i < file->parameter_count; i++)
-        TRY(add_parameter(&file->parameters[i], places[i], arguments, err));
-    return directory ? add(arguments, file_path("--run=%s", directory), err) : STATUS_OK;
-}
-
-/* The words that give --max-steps: the one limit that a run does not keep for when it goes on. */
-static status add_limit(const words *all, words *arguments, error *err)
-{
-    static const char dashed[] = "--max-steps", joined[] = "--max_steps";
-    const size_t length = sizeof dashed - 1;
-    for (size_t i = 0; i < all->count; i++) {
-        const char *text = all->texts[i];
-        if (strncmp(text, dashed, length) != 0 && strncmp(text, joined, length) != 0)
-            continue;
-        TRY(add(arguments, file_path("%s", text), err));
-        if (text[length] == '\0' && i + 1 < all->count)
-            TRY(add(arguments, file_path("%s", all->texts[++i]), err));
-    }
-    return STATUS_OK;
-}
-
-/* The arguments of a run that goes on. */
-static status resume_arguments(const agent *a, const double *places, const char *directory,
-                               words *arguments, error *err)
-{
-    words all = {0};
-    status result = agent_arguments(a->file, a->options->extra, places, NULL, &all, err);
-    if (result == STATUS_OK)
-        result = add(arguments, file_path("train"), err);
-    if (result == STATUS_OK)
-        result = add(arguments, file_path("--resume=%s", directory), err);
-    if (result == STATUS_OK)
-        result = add_limit(&all, arguments, err);
-    words_free(&all);
-    return result;
-}
-
-/* "lr=0.01 batch-size=32", for people. */
-static char *describe(const sweep_file *file, const double *places)
-{
-    char *text = file_path("%s", "");
-    for (size_t i = 0; text && i < file->parameter_count; i++) {
-        char *value = sweep_parameter_text(&file->parameters[i], places[i]);
-        char *longer =
-            value ? file_path("%s%s%s=%s", text, *text ? " " : "", file->parameters[i].name, value)
-                  : NULL;
-        free(value);
-        free(text);
-        text = longer;
-    }
-    return text;
-}
 
 /* ---- Starting ---- */
 
@@ -148,32 +70,37 @@ static bool was_begun(const char *directory)
     return begun;
 }
 
-static status start_process(agent *a, slot *s, const words *arguments, const char *directory,
-                            error *err)
+static status open_log(const agent *a, const sweep_trial *t, int *log, error *err)
 {
-    const agent_options *o = a->options;
-    const char *device = o->device_count > 0 ? o->devices[(s - a->slots) % o->device_count] : NULL;
-    char *log = file_path("%s.log", directory);
-    status result = log ? child_start(o->program, arguments, device, log, &s->process, err)
-                        : error_memory(err, directory);
-    free(log);
+    char *path = file_path("%s/%s.log", run_store_directory(a->store->runs), t->run);
+    *log = -1;
+    status result = path ? child_open_log(path, log, err) : error_memory(err, t->run);
+    free(path);
     return result;
 }
 
-static status start_trial(agent *a, slot *s, const sweep_trial *t, const sampler_advice *advice,
-                          error *err)
+static status start_process(agent *a, slot *s, const words *arguments, int log, error *err)
 {
+    const agent_options *o = a->options;
+    const char *device = o->device_count > 0 ? o->devices[(s - a->slots) % o->device_count] : NULL;
+    return child_start(o->program, arguments, device, log, &s->process, err);
+}
+
+static status start_trial(agent *a, slot *s, const sweep_trial *t, int log,
+                          const sampler_advice *advice, error *err)
+{
+    const words *extra = a->options->extra;
     words arguments = {0};
-    char *directory = directory_of(a, t), *text = describe(a->file, t->places);
+    char *directory = directory_of(a, t), *text = trial_describe(a->file, t->places);
     bool resumed = directory && was_begun(directory);
     status result = directory && text ? STATUS_OK : error_memory(err, t->run);
     if (result == STATUS_OK)
-        result = resumed ? resume_arguments(a, t->places, directory, &arguments, err)
-                         : agent_arguments(a->file, a->options->extra, t->places, directory,
-                                           &arguments, err);
+        result = resumed
+                     ? trial_resume_arguments(a->file, extra, t->places, directory, &arguments, err)
+                     : trial_arguments(a->file, extra, t->places, directory, &arguments, err);
     *s = (slot){.number = t->number};
     if (result == STATUS_OK)
-        result = start_process(a, s, &arguments, directory, err);
+        result = start_process(a, s, &arguments, log, err);
     if (result == STATUS_OK && a->observer->began)
         a->observer->began(a->observer->context, t, text, resumed, advice);
     words_free(&arguments);
@@ -189,6 +116,7 @@ static status settle(agent *a, sweep_trial *t, enum sweep_trial_state state, con
 {
     TRY(sweep_store_settle(a->store, t->number, state, message, err));
     t->state = state;
+    a->failures += state == SWEEP_TRIAL_FAILED;
     free(t->message);
     t->message = message ? file_path("%s", message) : NULL;
     if (a->observer->ended)
@@ -196,8 +124,10 @@ static status settle(agent *a, sweep_trial *t, enum sweep_trial_state state, con
     return STATUS_OK;
 }
 
-static status never_logged(const agent *a, const sweep_trial *t, error *err)
+/* It ends the sweep: the others would be as blind. */
+static status never_logged(agent *a, sweep_trial *t, error *err)
 {
+    TRY(settle(a, t, SWEEP_TRIAL_FAILED, "it never logged the metric", err));
     return error_set(err, STATUS_FAILED,
                      "%s: line %d: the run %s never logged '%s', so there is nothing to search by; "
                      "with only_fine there are no coarse metrics, and a run that --max-steps ends "
@@ -205,17 +135,23 @@ static status never_logged(const agent *a, const sweep_trial *t, error *err)
                      a->file->path, a->file->metric_line, t->run, a->file->metric);
 }
 
-/* Of a run that is over. Why it failed stands in the store: what its process printed may be lost.
- */
-static status settle_by_record(agent *a, sweep_trial *t, bool good, error *err)
+static status settle_good(agent *a, sweep_trial *t, error *err)
+{
+    if (a->file->metric && t->history_count == 0)
+        return never_logged(a, t, err);
+    return settle(a, t, SWEEP_TRIAL_FINISHED, NULL, err);
+}
+
+/* Of a run that is over, but for code 0. Why it failed stands in the store: what its process
+ * printed may be lost. */
+static status settle_by_record(agent *a, sweep_trial *t, int code, error *err)
 {
     run_record r;
-    if (good && a->file->metric && t->history_count == 0)
-        return never_logged(a, t, err);
-    if (good)
-        return settle(a, t, SWEEP_TRIAL_FINISHED, NULL, err);
     TRY(run_store_find(a->store->runs, t->run, &r, err));
-    status result = settle(a, t, SWEEP_TRIAL_FAILED, r.message ? r.message : "it was killed", err);
+    status result =
+        code == CHILD_LOST && r.state == RUN_FINISHED
+            ? settle_good(a, t, err)
+            : settle(a, t, SWEEP_TRIAL_FAILED, r.message ? r.message : "it was killed", err);
     run_record_free(&r);
     return result;
 }
@@ -223,8 +159,12 @@ static status settle_by_record(agent *a, sweep_trial *t, bool good, error *err)
 /* A process that began no run left its reason in the log alone. */
 static status settle_unborn(agent *a, sweep_trial *t, error *err)
 {
-    char *text =
-        file_path("it could not begin: see %s/%s.log", run_store_directory(a->store->runs), t->run);
+    char *log = file_path("%s/%s.log", run_store_directory(a->store->runs), t->run);
+    char *reason = log ? child_last_words(log) : NULL;
+    char *text = reason ? file_path("it could not begin: %s", reason)
+                        : file_path("it could not begin: see %s", log ? log : "its log");
+    free(reason);
+    free(log);
     status result = text ? settle(a, t, SWEEP_TRIAL_FAILED, text, err) : error_memory(err, t->run);
     free(text);
     return result;
@@ -248,12 +188,13 @@ static status take_end(agent *a, const slot *s, sweep_trial *t, int code, error 
         return settle_unborn(a, t, err);
     if (code == STOPPED_CODE)
         return settle(a, t, SWEEP_TRIAL_FAILED, "it was stopped by a signal", err);
-    return settle_by_record(a, t, code == 0, err);
+    return code == 0 ? settle_good(a, t, err) : settle_by_record(a, t, code, err);
 }
 
-static sweep_trial *find_trial(sweep_trials *trials, int number)
+static sweep_trial *find_trial(const agent *a, int number)
 {
-    return number >= 1 && (size_t)number <= trials->count ? &trials->trials[number - 1] : NULL;
+    const sweep_trials *all = &a->trials;
+    return number >= 1 && (size_t)number <= all->count ? &all->trials[number - 1] : NULL;
 }
 
 /* Before the trials are read, so that what is read holds all that these runs logged. */
@@ -265,11 +206,11 @@ static void note_ended(agent *a)
     }
 }
 
-static status settle_ended(agent *a, sweep_trials *trials, error *err)
+static status settle_ended(agent *a, error *err)
 {
     for (int i = 0; i < a->options->jobs; i++) {
         slot *s = &a->slots[i];
-        sweep_trial *t = s->over ? find_trial(trials, s->number) : NULL;
+        sweep_trial *t = s->over ? find_trial(a, s->number) : NULL;
         s->over = false;
         if (t)
             TRY(take_end(a, s, t, s->code, err));
@@ -279,9 +220,10 @@ static status settle_ended(agent *a, sweep_trials *trials, error *err)
 
 /* ---- Hyperband ---- */
 
-static status give_up(agent *a, sweep_trials *trials, error *err)
+static status give_up(agent *a, error *err)
 {
     int band;
+    const sweep_trials *trials = &a->trials;
     if (!a->file->hyperband.given)
         return STATUS_OK;
     hyperband_history *runs = calloc(trials->count + 1, sizeof *runs);
@@ -291,7 +233,7 @@ static status give_up(agent *a, sweep_trials *trials, error *err)
         runs[i] = (hyperband_history){trials->trials[i].history, trials->trials[i].history_count};
     for (int i = 0; i < a->options->jobs; i++) {
         slot *s = &a->slots[i];
-        if (s->process.process == 0 || s->given_up || !find_trial(trials, s->number) ||
+        if (s->process.process == 0 || s->given_up || !find_trial(a, s->number) ||
             !hyperband_stops(&a->file->hyperband, runs, trials->count, (size_t)s->number - 1,
                              &band))
             continue;
@@ -321,23 +263,42 @@ static status read_run_state(const agent *a, const sweep_trial *t, enum run_stat
     return STATUS_OK;
 }
 
-/* A trial that nobody works on any more. Its run may still be running: a child of a killed agent on
- * its way to its end. */
-static status take_over(agent *a, slot *s, sweep_trial *t, error *err)
+/* A run that ended without its agent. What it logged may be more than was there at the last look.
+ */
+static status settle_orphan(agent *a, sweep_trial *t, error *err)
+{
+    TRY(sweep_store_read_history(a->store, a->file, t, err));
+    return settle_by_record(a, t, CHILD_LOST, err);
+}
+
+/* With the log's lock nobody else can work on it, but for a person that trains its run on. */
+static status take_over_with(agent *a, slot *s, sweep_trial *t, int log, error *err)
 {
     enum run_state state;
-    bool taken;
-    if (t->state != SWEEP_TRIAL_RUNNING || t->owned || works_on(a, t->number))
-        return STATUS_OK;
+    bool taken = t->mine;
     TRY(read_run_state(a, t, &state, err));
     if (state == RUN_RUNNING)
         return STATUS_OK;
-    TRY(sweep_store_adopt(a->store, t->number, &taken, err));
+    if (!taken)
+        TRY(sweep_store_adopt(a->store, t->number, &taken, err));
     if (!taken)
         return STATUS_OK;
     if (state == RUN_FINISHED || state == RUN_FAILED)
-        return settle_by_record(a, t, state == RUN_FINISHED, err);
-    return start_trial(a, s, t, NULL, err);
+        return settle_orphan(a, t, err);
+    return start_trial(a, s, t, log, NULL, err);
+}
+
+/* A trial that nobody works on any more, or one of this agent's that waited for its log. The run of
+ * a killed agent is still somebody's on its way to its end. */
+static status take_over(agent *a, slot *s, sweep_trial *t, error *err)
+{
+    int log;
+    if (t->state != SWEEP_TRIAL_RUNNING || (t->owned && !t->mine) || works_on(a, t->number))
+        return STATUS_OK;
+    TRY(open_log(a, t, &log, err));
+    status result = log >= 0 ? take_over_with(a, s, t, log, err) : STATUS_OK;
+    child_close_log(log);
+    return result;
 }
 
 /* The most trials; 0: no end is known. */
@@ -349,70 +310,58 @@ static int limit_of(const agent *a)
 
 static status claim_new(agent *a, slot *s, error *err)
 {
-    int number;
+    int number, log;
     sampler_advice advice;
-    sweep_trials trials;
     TRY(sweep_store_claim(a->store, a->file, limit_of(a), &number, &a->exhausted, &advice, err));
     a->exhausted |= number == 0;
     if (number == 0)
         return STATUS_OK;
-    TRY(sweep_store_trials(a->store, a->file, &trials, err));
-    sweep_trial *t = find_trial(&trials, number);
-    status result = t ? start_trial(a, s, t, &advice, err)
-                      : error_set(err, STATUS_FAILED, "trial %d is gone from the store", number);
-    sweep_trials_free(&trials);
+    TRY(sweep_store_update(a->store, a->file, &a->trials, err));
+    const sweep_trial *t = find_trial(a, number);
+    if (!t)
+        return error_set(err, STATUS_FAILED, "trial %d is gone from the store", number);
+    TRY(open_log(a, t, &log, err));
+    status result = log >= 0 ? start_trial(a, s, t, log, &advice, err) : STATUS_OK;
+    child_close_log(log);
     return result;
 }
 
-static status fill_slots(agent *a, sweep_trials *trials, error *err)
+/* Nothing has succeeded so far, and this agent has seen many failures: no more are begun until its
+ * other runs have ended. */
+static bool is_in_doubt(const agent *a)
+{
+    for (size_t i = 0; i < a->trials.count; i++)
+        if (a->trials.trials[i].state == SWEEP_TRIAL_FINISHED ||
+            a->trials.trials[i].state == SWEEP_TRIAL_EARLY)
+            return false;
+    return a->failures >= HOPELESS;
+}
+
+static status fill_slots(agent *a, error *err)
 {
     slot *s;
-    for (size_t i = 0; i < trials->count && (s = free_slot(a)); i++)
-        TRY(take_over(a, s, &trials->trials[i], err));
-    while (!a->exhausted && (s = free_slot(a)))
+    if (is_stopping(a))
+        return STATUS_OK;
+    for (size_t i = 0; i < a->trials.count && (s = free_slot(a)); i++)
+        TRY(take_over(a, s, &a->trials.trials[i], err));
+    while (!a->exhausted && !is_in_doubt(a) && (s = free_slot(a))) {
         TRY(claim_new(a, s, err));
+        if (s->process.process == 0) /* its log is somebody's */
+            break;
+    }
     return STATUS_OK;
 }
 
 /* ---- The end of the sweep ---- */
 
-static bool reached_target(const agent *a, const sweep_trials *trials)
+static bool reached_target(const agent *a)
 {
+    const sweep_trials *all = &a->trials;
     double target = a->file->maximize ? -a->file->target : a->file->target;
-    for (size_t i = 0; a->file->has_target && i < trials->count; i++)
-        if (trials->trials[i].has_objective && trials->trials[i].objective <= target)
+    for (size_t i = 0; a->file->has_target && i < all->count; i++)
+        if (all->trials[i].has_objective && all->trials[i].objective <= target)
             return true;
     return false;
-}
-
-/* Every run fails: the fault is in what they have in common. */
-static status check_hope(const agent *a, const sweep_trials *trials, error *err)
-{
-    size_t failed = 0;
-    const sweep_trial *last = NULL;
-    for (size_t i = 0; i < trials->count; i++) {
-        const sweep_trial *t = &trials->trials[i];
-        if (t->state == SWEEP_TRIAL_FINISHED || t->state == SWEEP_TRIAL_EARLY)
-            return STATUS_OK;
-        if (t->state == SWEEP_TRIAL_FAILED) {
-            failed++;
-            last = t;
-        }
-    }
-    if (failed < HOPELESS)
-        return STATUS_OK;
-    return error_set(err, STATUS_FAILED,
-                     "the first %zu runs of the sweep %s failed, and none succeeded; mend that and "
-                     "begin it anew under another --name. The last, %s: %s",
-                     failed, a->file->name, last->run, last->message ? last->message : "no reason");
-}
-
-static size_t count_over(const sweep_trials *trials)
-{
-    size_t over = 0;
-    for (size_t i = 0; i < trials->count; i++)
-        over += trials->trials[i].state != SWEEP_TRIAL_RUNNING;
-    return over;
 }
 
 static bool is_idle(const agent *a)
@@ -423,33 +372,44 @@ static bool is_idle(const agent *a)
     return true;
 }
 
-/* Nothing of its own, and nobody else's that might be left to it. */
-static bool is_done(const agent *a, const sweep_trials *trials)
+/* Every run fails: the fault is in what they have in common. Those that go on are waited for. */
+static status check_hope(const agent *a, error *err)
 {
-    return a->exhausted && is_idle(a) && count_over(trials) == trials->count;
+    const sweep_trial *last = NULL;
+    if (!is_in_doubt(a) || !is_idle(a))
+        return STATUS_OK;
+    for (size_t i = 0; i < a->trials.count; i++)
+        if (a->trials.trials[i].state == SWEEP_TRIAL_FAILED)
+            last = &a->trials.trials[i];
+    return error_set(err, STATUS_FAILED,
+                     "%zu runs of the sweep %s failed and none has succeeded; mend what they have "
+                     "in common, and the same command goes on. The last, %s: %s",
+                     a->failures, a->file->name, last ? last->run : "",
+                     last && last->message ? last->message : "no reason");
+}
+
+static size_t count_over(const sweep_trials *trials)
+{
+    size_t over = 0;
+    for (size_t i = 0; i < trials->count; i++)
+        over += trials->trials[i].state != SWEEP_TRIAL_RUNNING;
+    return over;
 }
 
 static status look(agent *a, bool *done, error *err)
 {
-    sweep_trials trials;
     note_ended(a);
-    TRY(sweep_store_trials(a->store, a->file, &trials, err));
-    status result = settle_ended(a, &trials, err);
-    if (result == STATUS_OK)
-        result = check_hope(a, &trials, err);
-    if (result == STATUS_OK)
-        result = give_up(a, &trials, err);
-    a->exhausted |= reached_target(a, &trials);
-    if (result == STATUS_OK)
-        result = fill_slots(a, &trials, err);
-    if (result == STATUS_OK && a->looks++ % BEAT_LOOKS == 0)
-        result = sweep_store_beat(a->store, err);
+    TRY(sweep_store_update(a->store, a->file, &a->trials, err));
+    TRY(settle_ended(a, err));
+    TRY(check_hope(a, err));
+    TRY(give_up(a, err));
+    a->exhausted |= reached_target(a);
+    TRY(fill_slots(a, err));
+    size_t over = count_over(&a->trials);
     if (a->observer->waiting)
-        a->observer->waiting(a->observer->context, count_over(&trials), trials.count,
-                             (size_t)limit_of(a));
-    *done = is_done(a, &trials);
-    sweep_trials_free(&trials);
-    return result;
+        a->observer->waiting(a->observer->context, over, a->trials.count, (size_t)limit_of(a));
+    *done = a->exhausted && is_idle(a) && over == a->trials.count;
+    return STATUS_OK;
 }
 
 /* Asks every run to end and waits: each saves first. */
@@ -483,12 +443,15 @@ static status work(agent *a, error *err)
 status agent_run(sweep_store *store, const sweep_file *file, const agent_options *options,
                  const agent_observer *observer, error *err)
 {
-    agent a = {store, file, options, observer, NULL, false, 0};
+    agent a = {.store = store, .file = file, .options = options, .observer = observer};
     a.slots = calloc((size_t)options->jobs, sizeof *a.slots);
     if (!a.slots)
         return error_memory(err, "the agent");
+    void (*before)(int) = signal(SIGCHLD, SIG_DFL); /* ignored, no child's end could be seen */
     status result = work(&a, err);
     stop_runs(&a);
+    signal(SIGCHLD, before);
+    sweep_trials_free(&a.trials);
     free(a.slots);
     return result;
 }

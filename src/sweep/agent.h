@@ -14,7 +14,7 @@ typedef struct agent_options {
     int device_count;
     int jobs;           /* runs at a time */
     int most;           /* trials of the sweep in all; 0: no limit but run_cap */
-    const words *extra; /* words for every run */
+    const words *extra; /* words for every run, as the store has them */
 } agent_options;
 
 /* What an agent tells; pointers live during the call. Any function may be NULL. */
@@ -30,14 +30,10 @@ typedef struct agent_observer {
 } agent_observer;
 
 /* Works until the trials are `most` or run_cap, the points or the target are reached. A metric that
- * a finished run never logged, or three failures without any success, end it with STATUS_FAILED.
- * STATUS_INTERRUPTED after a stop. */
+ * a finished run never logged, or three runs that failed under this agent while none of the sweep's
+ * succeeded, end it with STATUS_FAILED; then the same call tries further points. STATUS_INTERRUPTED
+ * after a stop. SIGCHLD is the default's meanwhile. */
 status agent_run(sweep_store *store, const sweep_file *file, const agent_options *options,
                  const agent_observer *observer, error *err);
-
-/* The arguments of the run of these places: "train", the file's fixed words, the extra ones, an
- * option for each parameter, and, unless NULL, --run DIRECTORY. */
-status agent_arguments(const sweep_file *file, const words *extra, const double *places,
-                       const char *directory, words *arguments, error *err);
 
 #endif

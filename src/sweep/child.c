@@ -7,13 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
 
-enum { NO_PROGRAM = 127 };
+enum { NO_PROGRAM = 127, MESSAGE_BYTES = 8192 };
+
+static const char shown_name[] = "hcnn-cl"; /* in lists of processes */
 
 /* In the child, between fork and exec: only calls that are safe there. */
 static void become(const char *program, char *const *arguments, char *const *environment, int log,
@@ -55,12 +58,12 @@ static char **environment_with(char *entry)
     return made;
 }
 
-static char **arguments_of(const char *program, const words *given)
+static char **arguments_of(const words *given)
 {
     char **made = calloc(given->count + 2, sizeof *made);
     if (!made)
         return NULL;
-    made[0] = (char *)program;
+    made[0] = (char *)shown_name;
     memcpy(made + 1, given->texts, given->count * sizeof *made);
     return made;
 }
@@ -68,7 +71,7 @@ static char **arguments_of(const char *program, const words *given)
 static status start(const char *program, const words *given, char *entry, int log, child *started,
                     error *err)
 {
-    char **arguments = arguments_of(program, given), **environment = environment_with(entry);
+    char **arguments = arguments_of(given), **environment = environment_with(entry);
     pid_t parent = getpid();
     status result = arguments && environment ? STATUS_OK : error_memory(err, program);
     if (result == STATUS_OK) {
@@ -86,18 +89,31 @@ static status start(const char *program, const words *given, char *entry, int lo
     return result;
 }
 
-status child_start(const char *program, const words *arguments, const char *device, const char *log,
+status child_open_log(const char *path, int *log, error *err)
+{
+    *log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (*log < 0)
+        return error_set(err, STATUS_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+    if (flock(*log, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return STATUS_OK; /* where the file system has no locks there is none to wait for */
+    close(*log);
+    *log = -1;
+    return STATUS_OK;
+}
+
+void child_close_log(int log)
+{
+    if (log >= 0)
+        close(log);
+}
+
+status child_start(const char *program, const words *arguments, const char *device, int log,
                    child *started, error *err)
 {
     char entry[512];
     *started = (child){0};
-    int file = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (file < 0)
-        return error_set(err, STATUS_FAILED, "%s: cannot be written: %s", log, strerror(errno));
     snprintf(entry, sizeof entry, "HCNN_DEVICE=%s", device ? device : "");
-    status result = start(program, arguments, device ? entry : NULL, file, started, err);
-    close(file);
-    return result;
+    return start(program, arguments, device ? entry : NULL, log, started, err);
 }
 
 static int code_of(int status)
@@ -108,9 +124,10 @@ static int code_of(int status)
 bool child_ended(child *c, int *code)
 {
     int status;
-    if (waitpid(c->process, &status, WNOHANG) != c->process)
+    pid_t ended = waitpid(c->process, &status, WNOHANG);
+    if (ended != c->process && !(ended < 0 && errno == ECHILD))
         return false;
-    *code = code_of(status);
+    *code = ended == c->process ? code_of(status) : CHILD_LOST;
     c->process = 0;
     return true;
 }
@@ -123,8 +140,28 @@ void child_stop(const child *c)
 int child_wait(child *c)
 {
     int status = 0;
-    while (waitpid(c->process, &status, 0) < 0 && errno == EINTR)
-        continue;
+    pid_t ended;
+    do
+        ended = waitpid(c->process, &status, 0);
+    while (ended < 0 && errno == EINTR);
     c->process = 0;
-    return code_of(status);
+    return ended < 0 ? CHILD_LOST : code_of(status);
+}
+
+char *child_last_words(const char *log)
+{
+    static const char mark[] = "hcnn-cl: ";
+    char line[MESSAGE_BYTES];
+    char *found = NULL;
+    FILE *file = fopen(log, "rb");
+    while (file && fgets(line, sizeof line, file)) {
+        if (strncmp(line, mark, strlen(mark)) != 0)
+            continue;
+        free(found);
+        line[strcspn(line, "\n")] = '\0';
+        found = strdup(line + strlen(mark));
+    }
+    if (file)
+        fclose(file);
+    return found;
 }

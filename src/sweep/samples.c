@@ -75,7 +75,8 @@ static size_t value_trials(const sweep_file *file, const sampler_trial *trials, 
         enum sweep_impute how =
             t->state == TRIAL_RUNNING ? file->impute_while_running : file->impute;
         double value = t->objective;
-        if (!is_pending(file, t) && (has_ended(t) || impute(t, how, worst, &value)))
+        bool lost = t->state == TRIAL_FINISHED; /* without a number, which somebody deleted */
+        if (!is_pending(file, t) && (has_ended(t) || (!lost && impute(t, how, worst, &value))))
             found[n++] = (valued){.value = value, .trial = i};
     }
     return n;

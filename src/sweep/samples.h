@@ -17,7 +17,8 @@ typedef struct samples {
 /* Takes the trials over: those that failed, with what file->impute puts in for an objective,
  * and those that run, with what file->impute_while_running does; IMPUTE_NONE leaves the former out
  * and the latter pending. Worst is the worst objective of a finished trial; best and latest are the
- * trial's own, and worst where a failed one has none. Outliers upwards are lowered. count + pending
+ * trial's own, and worst where a failed one has none. A finished trial without an objective, as of
+ * a run that was deleted, is left out. Outliers upwards are lowered. count + pending
  * is at most GAUSSIAN_PROCESS_MOST: the latest of the pending, up to half, then the best half of
  * the others and the latest of the rest. */
 status samples_collect(const sweep_file *file, const sampler_trial *trials, size_t count,

@@ -1,22 +1,36 @@
 /* See summary.h. */
 #include "sweep/summary.h"
 #include "base/file.h"
-#include "sweep/agent.h"
+#include "base/json_values.h"
 #include "sweep/importance.h"
+#include "sweep/trial_arguments.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* The functions that make a part return NULL when it cannot be made, as json_pack then does in its
+ * turn. */
+
 static json_t *text_or_null(const char *text)
 {
-    json_t *value = text ? json_string(text) : json_null();
-    return value ? value : json_null(); /* not UTF-8 */
+    return text ? json_string(text) : json_null();
 }
 
-static json_t *number_or_null(double value)
+/* A message may name a file by any bytes. */
+static json_t *message_or_null(const char *text)
 {
-    return isfinite(value) ? json_real(value) : json_null();
+    json_t *value = text_or_null(text);
+    return value ? value : json_string("(not UTF-8)");
+}
+
+/* Takes over the item; an array that lacks one is none. */
+static json_t *append(json_t *array, json_t *item)
+{
+    if (json_array_append_new(array, item) == 0)
+        return array;
+    json_decref(array);
+    return NULL;
 }
 
 /* ---- Parameters ---- */
@@ -30,7 +44,7 @@ static json_t *values_of(const sweep_parameter *p)
 {
     json_t *values = p->values ? json_array() : json_null();
     for (size_t i = 0; p->values && i < p->form.count; i++)
-        json_array_append_new(values, text_or_null(p->values[i]));
+        values = append(values, json_string(p->values[i]));
     return values;
 }
 
@@ -39,8 +53,7 @@ static json_t *parameters_of(const sweep_file *file)
     json_t *array = json_array();
     for (size_t i = 0; i < file->parameter_count; i++) {
         const sweep_parameter *p = &file->parameters[i];
-        json_array_append_new(array,
-                              json_pack("{s:s, s:b, s:o}", "name", p->name, "log",
+        array = append(array, json_pack("{s:s, s:b, s:o}", "name", p->name, "log",
                                         is_logarithmic(p->form.kind), "values", values_of(p)));
     }
     return array;
@@ -60,8 +73,12 @@ static json_t *places_of(const sweep_file *file, const sweep_trial *t)
     json_t *object = json_object();
     for (size_t i = 0; i < file->parameter_count; i++) {
         char *text = sweep_parameter_text(&file->parameters[i], t->places[i]);
-        json_object_set_new(object, file->parameters[i].name, text_or_null(text));
+        int failed = json_object_set_new(object, file->parameters[i].name, json_string(text));
         free(text);
+        if (failed) {
+            json_decref(object);
+            return NULL;
+        }
     }
     return object;
 }
@@ -71,11 +88,10 @@ static json_t *trials_of(const sweep_file *file, const sweep_trials *trials)
     json_t *array = json_array();
     for (size_t i = 0; i < trials->count; i++) {
         const sweep_trial *t = &trials->trials[i];
-        json_array_append_new(array,
-                              json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "number", t->number,
+        array = append(array, json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "number", t->number,
                                         "run", t->run, "state", sweep_trial_state_name(t->state),
-                                        "message", text_or_null(t->message), "objective",
-                                        number_or_null(objective_of(file, t)), "parameters",
+                                        "message", message_or_null(t->message), "objective",
+                                        number_to_json(objective_of(file, t)), "parameters",
                                         places_of(file, t)));
     }
     return array;
@@ -93,12 +109,12 @@ static status importance_to_json(const sweep_file *file, const sweep_trials *tri
     if (result == STATUS_OK)
         importance_of(file, tried, trials->count, found);
     for (size_t i = 0; result == STATUS_OK && i < file->parameter_count; i++)
-        json_array_append_new(*array, json_pack("{s:s, s:o, s:o}", "name", file->parameters[i].name,
-                                                "correlation", number_or_null(found[i].correlation),
-                                                "share", number_or_null(found[i].share)));
+        *array = append(*array, json_pack("{s:s, s:o, s:o}", "name", file->parameters[i].name,
+                                          "correlation", number_to_json(found[i].correlation),
+                                          "share", number_to_json(found[i].share)));
     free(found);
     free(tried);
-    return result;
+    return result == STATUS_OK && !*array ? error_memory(err, "the summary") : result;
 }
 
 /* ---- The best ---- */
@@ -153,12 +169,16 @@ static status best_to_json(const sweep_file *file, const words *extra, const swe
     *best = json_null();
     if (!t)
         return STATUS_OK;
-    status result = agent_arguments(file, extra, t->places, NULL, &arguments, err);
+    status result = trial_arguments(file, extra, t->places, NULL, &arguments, err);
     if (result == STATUS_OK) {
         char *command = command_of(&arguments);
         *best = json_pack("{s:s, s:o, s:o}", "run", t->run, "objective",
-                          number_or_null(objective_of(file, t)), "command", text_or_null(command));
+                          number_to_json(objective_of(file, t)), "command", json_string(command));
         free(command);
+        if (!*best)
+            result = error_set(err, STATUS_FAILED,
+                               "the best run's command cannot be shown: a word is not UTF-8, or "
+                               "memory is out");
     }
     words_free(&arguments);
     return result;

@@ -202,7 +202,8 @@ static status read_root(sweep_reading *from, error *err)
     TRY(read_hyperband(from, root, err));
     TRY(check_metric(from, root, err));
     TRY(yaml_tree_read_count(&from->tree, root, "run_cap", &from->file->run_cap, err));
-    TRY(sweep_read_command(from, err));
+    if (!from->again)
+        TRY(sweep_read_command(from, err));
     return read_idle_keys(from, root, err);
 }
 
@@ -210,7 +211,7 @@ static status read_root(sweep_reading *from, error *err)
 static status load(const char *path, const char *text, const option_spec *rows,
                    const char *const *metrics, sweep_file *file, error *err)
 {
-    sweep_reading from = {.rows = rows, .metrics = metrics, .file = file};
+    sweep_reading from = {.rows = rows, .metrics = metrics, .file = file, .again = text != NULL};
     *file = (sweep_file){
         .path = strdup(path), .impute = IMPUTE_WORST, .impute_while_running = IMPUTE_NONE};
     if (!file->path)

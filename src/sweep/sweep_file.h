@@ -57,7 +57,8 @@ typedef struct sweep_file {
  * sweep_file_free is harmless after that. docs/sweeps.md describes the file. */
 status sweep_file_load(const char *path, const option_spec *rows, const char *const *metrics,
                        sweep_file *file, error *err);
-/* The same from a text that was read before. path is what messages call it. */
+/* The same from a text that was read before, and whose `command` is left as it is, since it may
+ * read the environment: its words stand in the store. path is what messages call it. */
 status sweep_file_read(const char *path, const char *text, const option_spec *rows,
                        const char *const *metrics, sweep_file *file, error *err);
 void sweep_file_free(sweep_file *file);

@@ -210,10 +210,17 @@ static status try_place(const sweep_form *r, double u, error *err)
                         distribution_value(&p->form, 1));
 }
 
-/* Both ends; of what has none, four sigma to either side, which one draw in 16000 leaves. */
+/* Whether ends that there may be are hardly ever met. */
+static bool has_thin_ends(distribution_kind kind)
+{
+    return distribution_is_endless(kind) || kind == DISTRIBUTION_BETA ||
+           kind == DISTRIBUTION_Q_BETA;
+}
+
+/* Both ends; where those are thin, what one draw in 16000 leaves on either side: four sigma. */
 static status try_ends(const sweep_form *r, error *err)
 {
-    const double tail = distribution_is_endless(r->p->form.kind) ? 3.167e-5 : 0;
+    const double tail = has_thin_ends(r->p->form.kind) ? 3.167e-5 : 0;
     bool number = r->row->kind == OPTION_INT || r->row->kind == OPTION_U64;
     if (number && !r->p->whole)
         return yaml_tree_fail(&r->from->tree, r->body, err,

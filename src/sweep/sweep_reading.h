@@ -10,6 +10,7 @@ typedef struct sweep_reading {
     const option_spec *rows;
     const char *const *metrics;
     sweep_file *file;
+    bool again; /* from a text that was read before */
 } sweep_reading;
 
 /* Keeps a sentence for the user, with its line in front. */

@@ -8,15 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An agent is known by its host and process; `began` is the process's start, since numbers come
- * again. `beat` is its last sign of life, for agents of other hosts. */
+/* An agent is known by its process; `began` is that one's start, since numbers come again. */
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS sweeps ("
     "  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, text TEXT NOT NULL, extra TEXT NOT NULL,"
     "  seed TEXT NOT NULL, created REAL NOT NULL);"
     "CREATE TABLE IF NOT EXISTS trials ("
     "  sweep INTEGER NOT NULL, number INTEGER NOT NULL, run TEXT NOT NULL, state TEXT NOT NULL,"
-    "  places TEXT NOT NULL, message TEXT, host TEXT, process INTEGER, began TEXT, beat REAL,"
+    "  places TEXT NOT NULL, message TEXT, process INTEGER, began TEXT,"
     "  PRIMARY KEY (sweep, number)) WITHOUT ROWID;";
 
 static const char *const state_names[] = {"running", "finished", "ended early", "failed"};
@@ -33,12 +32,24 @@ char *sweep_run_name(const char *sweep, int number)
 
 /* ---- Beginning ---- */
 
-static json_t *words_to_json(const words *w)
+/* In new memory. */
+static status words_to_json(const words *w, char **text, error *err)
 {
     json_t *array = json_array();
-    for (size_t i = 0; array && i < w->count; i++)
-        json_array_append_new(array, json_string(w->texts[i]));
-    return array;
+    status result = STATUS_OK;
+    *text = NULL;
+    for (size_t i = 0; result == STATUS_OK && i < w->count; i++)
+        if (json_array_append_new(array, json_string(w->texts[i])) != 0)
+            result = error_set(err, STATUS_USAGE,
+                               "the word '%s' for the runs is not UTF-8, and the store of runs "
+                               "holds nothing else; rename what it names",
+                               w->texts[i]);
+    if (result == STATUS_OK) {
+        *text = json_dumps(array, JSON_COMPACT);
+        result = *text ? STATUS_OK : error_memory(err, "the sweep's words");
+    }
+    json_decref(array);
+    return result;
 }
 
 static status damaged_words(error *err)
@@ -133,10 +144,9 @@ status sweep_store_open(run_store *runs, const sweep_terms *terms, sweep_store *
     char seed[32];
     *opened = (sweep_store){.runs = runs, .seed = terms->seed};
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)terms->seed);
-    json_t *array = words_to_json(terms->extra);
-    char *extra = array ? json_dumps(array, JSON_COMPACT) : NULL;
-    json_decref(array);
-    status result = extra ? database_begin(db, err) : error_memory(err, terms->name);
+    char *extra;
+    TRY(words_to_json(terms->extra, &extra, err));
+    status result = database_begin(db, err);
     if (result == STATUS_OK) {
         result = make_tables(db, err);
         if (result == STATUS_OK)
@@ -246,6 +256,13 @@ static status read_state(sweep_trial *t, const char *name, error *err)
     return damaged_trial(t->number, err);
 }
 
+static void read_owner(sweep_trial *t, int64_t process, const char *began)
+{
+    process_name me = process_this();
+    t->owned = process_lives(process, began);
+    t->mine = t->owned && process == me.id && strcmp(began, me.began) == 0;
+}
+
 static status append_trial(void *context, sqlite3_stmt *row, error *err)
 {
     const gathering *g = context;
@@ -259,18 +276,25 @@ static status append_trial(void *context, sqlite3_stmt *row, error *err)
                        .message = database_text(row, 4)};
     if (!t->run || t->number != (int)g->trials->count)
         return damaged_trial(t->number, err);
-    t->owned = process_lives(
-        (const char *)sqlite3_column_text(row, 5), sqlite3_column_int64(row, 6),
-        (const char *)sqlite3_column_text(row, 7), sqlite3_column_double(row, 8), run_store_now());
+    read_owner(t, sqlite3_column_int64(row, 5), (const char *)sqlite3_column_text(row, 6));
     TRY(read_state(t, (const char *)sqlite3_column_text(row, 2), err));
     return read_places(t, g->file, (const char *)sqlite3_column_text(row, 3), err);
 }
 
-/* What its run logged of the sweep's metric; a run that is not there has logged nothing. */
-static status read_history(sweep_store *s, const sweep_file *file, sweep_trial *t, error *err)
+static void forget_history(sweep_trial *t)
+{
+    free(t->history);
+    t->history = NULL;
+    t->history_count = 0;
+    t->has_objective = false;
+}
+
+/* A run that is not there has logged nothing. */
+status sweep_store_read_history(sweep_store *s, const sweep_file *file, sweep_trial *t, error *err)
 {
     run_series series;
     int64_t run;
+    forget_history(t);
     TRY(run_store_id(s->runs, t->run, &run, err));
     if (run == 0 || !file->metric)
         return STATUS_OK;
@@ -291,22 +315,50 @@ static status read_history(sweep_store *s, const sweep_file *file, sweep_trial *
     return STATUS_OK;
 }
 
-status sweep_store_trials(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err)
+static void move_history(sweep_trial *from, sweep_trial *to)
+{
+    to->history = from->history;
+    to->history_count = from->history_count;
+    to->has_objective = from->has_objective;
+    to->objective = from->objective;
+    from->history = NULL;
+}
+
+/* Without histories. */
+static status read_rows(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err)
 {
     database *db = run_store_database(s->runs);
     sqlite3_stmt *rows;
     gathering g = {file, trials};
     *trials = (sweep_trials){0};
     status asked = database_ask(db, &rows, err,
-                                "SELECT number, run, state, places, message, host, process, began,"
-                                " beat FROM trials WHERE sweep = ? ORDER BY number",
+                                "SELECT number, run, state, places, message, process, began"
+                                " FROM trials WHERE sweep = ? ORDER BY number",
                                 "i", s->id);
-    status result = database_each(db, asked, rows, append_trial, &g, err);
-    for (size_t i = 0; result == STATUS_OK && i < trials->count; i++)
-        result = read_history(s, file, &trials->trials[i], err);
+    return database_each(db, asked, rows, append_trial, &g, err);
+}
+
+status sweep_store_update(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err)
+{
+    sweep_trials fresh;
+    status result = read_rows(s, file, &fresh, err);
+    for (size_t i = 0; result == STATUS_OK && i < fresh.count; i++) {
+        if (i < trials->count && trials->trials[i].state != SWEEP_TRIAL_RUNNING)
+            move_history(&trials->trials[i], &fresh.trials[i]);
+        else
+            result = sweep_store_read_history(s, file, &fresh.trials[i], err);
+    }
+    sweep_trials_free(trials);
+    *trials = fresh;
     if (result != STATUS_OK)
         sweep_trials_free(trials);
     return result;
+}
+
+status sweep_store_trials(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err)
+{
+    *trials = (sweep_trials){0};
+    return sweep_store_update(s, file, trials, err);
 }
 
 void sweep_trials_free(sweep_trials *trials)
@@ -379,10 +431,9 @@ static status begin_trial(sweep_store *s, const sweep_file *file, int number, co
     status result = text && run ? check_free(s, run, err) : error_memory(err, "a trial");
     if (result == STATUS_OK)
         result = database_run(run_store_database(s->runs), err,
-                              "INSERT INTO trials (sweep, number, run, state, places, host,"
-                              " process, began, beat) VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?)",
-                              "iisssisd", s->id, (int64_t)number, run, text, me.host, me.id,
-                              me.began, run_store_now());
+                              "INSERT INTO trials (sweep, number, run, state, places, process,"
+                              " began) VALUES (?, ?, ?, 'running', ?, ?, ?)",
+                              "iissis", s->id, (int64_t)number, run, text, me.id, me.began);
     free(text);
     free(run);
     return result;
@@ -425,20 +476,18 @@ status sweep_store_claim(sweep_store *s, const sweep_file *file, int most, int *
 }
 
 /* Within a transaction: whoever owns it lives. */
-static status read_owner(sweep_store *s, int number, bool *owned, error *err)
+static status find_owner(sweep_store *s, int number, bool *owned, error *err)
 {
     database *db = run_store_database(s->runs);
     sqlite3_stmt *row;
     bool found;
     TRY(database_ask(db, &row, err,
-                     "SELECT host, process, began, beat FROM trials WHERE sweep = ? AND number = ?"
+                     "SELECT process, began FROM trials WHERE sweep = ? AND number = ?"
                      " AND state = 'running'",
                      "ii", s->id, (int64_t)number));
     status result = database_next(db, row, &found, err);
     *owned = !found ||
-             process_lives((const char *)sqlite3_column_text(row, 0), sqlite3_column_int64(row, 1),
-                           (const char *)sqlite3_column_text(row, 2), sqlite3_column_double(row, 3),
-                           run_store_now());
+             process_lives(sqlite3_column_int64(row, 0), (const char *)sqlite3_column_text(row, 1));
     sqlite3_finalize(row);
     return result;
 }
@@ -447,14 +496,13 @@ static status adopt(sweep_store *s, int number, bool *taken, error *err)
 {
     bool owned;
     process_name me = process_this();
-    TRY(read_owner(s, number, &owned, err));
+    TRY(find_owner(s, number, &owned, err));
     *taken = !owned;
     return owned ? STATUS_OK
                  : database_run(run_store_database(s->runs), err,
-                                "UPDATE trials SET host = ?, process = ?, began = ?, beat = ?"
+                                "UPDATE trials SET process = ?, began = ?"
                                 " WHERE sweep = ? AND number = ?",
-                                "sisdii", me.host, me.id, me.began, run_store_now(), s->id,
-                                (int64_t)number);
+                                "isii", me.id, me.began, s->id, (int64_t)number);
 }
 
 status sweep_store_adopt(sweep_store *s, int number, bool *taken, error *err)
@@ -462,15 +510,6 @@ status sweep_store_adopt(sweep_store *s, int number, bool *taken, error *err)
     database *db = run_store_database(s->runs);
     TRY(database_begin(db, err));
     return database_end(db, adopt(s, number, taken, err), err);
-}
-
-status sweep_store_beat(sweep_store *s, error *err)
-{
-    process_name me = process_this();
-    return database_run(run_store_database(s->runs), err,
-                        "UPDATE trials SET beat = ? WHERE sweep = ? AND state = 'running'"
-                        " AND host = ? AND process = ? AND began = ?",
-                        "disis", run_store_now(), s->id, me.host, me.id, me.began);
 }
 
 status sweep_store_settle(sweep_store *s, int number, enum sweep_trial_state state,

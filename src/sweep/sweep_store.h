@@ -1,5 +1,5 @@
-/* The state of sweeps, in tables of their own beside the runs of a store: several agents may work
- * on one sweep, and any of them may be killed. */
+/* The state of sweeps, in tables of their own beside the runs of a store: several agents of one
+ * machine may work on one sweep, and any of them may be killed. */
 #ifndef HCNN_SWEEP_SWEEP_STORE_H
 #define HCNN_SWEEP_SWEEP_STORE_H
 
@@ -16,7 +16,7 @@ typedef struct sweep_store {
 /* What a sweep is made of; a second agent has to bring the same. */
 typedef struct sweep_terms {
     const char *name, *text; /* the sweep file's */
-    const words *extra;      /* words for every run */
+    const words *extra;      /* words for every run: of the file's `command`, and others */
     uint64_t seed;
 } sweep_terms;
 
@@ -44,7 +44,8 @@ typedef struct sweep_trial {
     enum sweep_trial_state state;
     double *places; /* [parameter_count] */
     char *message;  /* why it failed or ended early, or NULL */
-    bool owned;     /* an agent that lives works on it */
+    bool owned;     /* by an agent that lives */
+    bool mine;      /* by this process */
     /* From what the run logged, smaller is better: negated where the sweep maximises. */
     double *history; /* [history_count] */
     size_t history_count;
@@ -58,6 +59,11 @@ typedef struct sweep_trials {
 } sweep_trials;
 
 status sweep_store_trials(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err);
+/* Brings trials that were read before, or zeros, up to date. What those that were over had logged
+ * is not read again. After an error there are none. */
+status sweep_store_update(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err);
+/* Reads again what a trial's run logged. */
+status sweep_store_read_history(sweep_store *s, const sweep_file *file, sweep_trial *t, error *err);
 void sweep_trials_free(sweep_trials *trials); /* one of zeros is fine */
 
 /* The trials as samplers know them, pointing into `trials`; freed by the caller. NULL when memory
@@ -71,9 +77,6 @@ status sweep_store_claim(sweep_store *s, const sweep_file *file, int most, int *
 
 /* Takes over a trial whose agent is gone. *taken false: another agent was quicker. */
 status sweep_store_adopt(sweep_store *s, int number, bool *taken, error *err);
-
-/* Says that this process lives and works on its trials. */
-status sweep_store_beat(sweep_store *s, error *err);
 
 status sweep_store_settle(sweep_store *s, int number, enum sweep_trial_state state,
                           const char *message, error *err);

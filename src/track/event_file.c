@@ -48,10 +48,8 @@ static double seconds_now(void)
 
 static status cannot_write(const char *path, error *err)
 {
-    return error_set(err, STATUS_FAILED,
-                     "%s: cannot be written: %s; make room or permit it, or train without event "
-                     "files",
-                     path, strerror(errno));
+    return error_set(err, STATUS_FAILED, "%s: cannot be written: %s; make room or permit it", path,
+                     strerror(errno));
 }
 
 /* ---- Records ---- */

@@ -190,9 +190,28 @@ static status put_page(page_output *to, const json_t *document, int refresh, err
     return put_text(to, report_page.after_document, err);
 }
 
+/* A page replaces a page, and nothing else that somebody might miss. */
+static status check_replaced(const char *path, error *err)
+{
+    static const char mark[] = "content=\"hcnn-cl report\"";
+    char head[1024] = "";
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return STATUS_OK; /* file_writer_open says what is wrong, if anything is */
+    size_t size = fread(head, 1, sizeof head - 1, file);
+    fclose(file);
+    if (size == 0 || strstr(head, mark))
+        return STATUS_OK;
+    return error_set(err, STATUS_USAGE,
+                     "%s: is there already and is no report; name another file, or move it away",
+                     path);
+}
+
 status report_write(const char *path, const json_t *document, int refresh, error *err)
 {
     page_output to = {.err = err};
+    if (file_exists(path) && !file_is_directory(path))
+        TRY(check_replaced(path, err));
     TRY(file_writer_open(&to.file, path, err));
     status result = put_page(&to, document, refresh, err);
     if (result == STATUS_OK)

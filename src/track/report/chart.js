@@ -53,7 +53,8 @@ class Chart {
         const xs = this.lines.map(line => line.xs).filter(list => list.length);
         const least = Math.min(...xs.map(list => list[0]));
         const most = Math.max(...xs.map(list => list[list.length - 1]));
-        this.all = xs.length ? [least, most > least ? most : least + 1] : [0, 1];
+        const single = most > least ? 0 : 1; /* a point stands in the middle */
+        this.all = xs.length ? [least - single, most + single] : [0, 1];
         this.x = this.view.zoom || this.all;
         let [low, high] = [Infinity, -Infinity];
         for (const line of this.lines) {
@@ -105,14 +106,16 @@ class Chart {
     axes() {
         const [right, bottom] = [this.width - MARGIN.right, this.height - MARGIN.bottom];
         const ticks = this.view.logarithmic ? logarithmicTicks : linearTicks;
-        const digits = isShare(this.metric) && this.y[1] - this.y[0] < 0.05 ? 1 : 0;
-        const text = y => isShare(this.metric) ? percent(y, digits) : number(y, 3);
-        const rows = ticks(...this.y, this.innerHeight() / 40).map(y => [
+        const ys = ticks(...this.y, this.innerHeight() / 40);
+        const text = this.view.logarithmic ? y => metricValue(this.metric, y)
+                                           : evenTicks(ys, isShare(this.metric));
+        const rows = ys.map(y => [
             svg('line', {class: 'grid', x1: MARGIN.left, x2: right, y1: this.py(y),
                          y2: this.py(y)}),
             svg('text', {class: 'tick', x: MARGIN.left - 8, y: this.py(y) + 4,
                          'text-anchor': 'end'}, text(y))]);
-        const columns = linearTicks(...this.x, this.innerWidth() / 75).map(x => [
+        const whole = x => this.x[1] - this.x[0] < 1 || Number.isInteger(x);
+        const columns = linearTicks(...this.x, this.innerWidth() / 75).filter(whole).map(x => [
             svg('line', {class: 'stub', x1: this.px(x), x2: this.px(x), y1: bottom,
                          y2: bottom + 4}),
             svg('text', {class: 'tick x-tick', x: this.px(x), y: bottom + 17,

@@ -29,6 +29,16 @@ function number(value, digits = 4) {
     return String(Number(value.toPrecision(digits))).replace('-', '\u2212');
 }
 
+/* How ticks at even distances are written: with as many digits as tell them apart. */
+function evenTicks(ticks, share) {
+    const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) * (share ? 100 : 1) : 1;
+    const digits = Math.min(12, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
+    if (share)
+        return tick => percent(tick, digits);
+    return tick => Math.abs(tick) >= 1e6 || (tick !== 0 && step < 1e-6)
+        ? number(tick) : tick.toFixed(digits).replace('-', '\u2212');
+}
+
 function duration(seconds) {
     if (!isNumber(seconds) || seconds < 0)
         return NONE;

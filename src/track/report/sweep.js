@@ -43,7 +43,7 @@ function trialTable(sweep, trials) {
                             el('td', {class: 'number'},
                                metricValue(sweep.metric, trial.objective)),
                             names.map(name => el('td', {}, trial.parameters[name] ?? NONE)));
-    const head = ['#', 'Run', 'State', sweep.metric, ...names].map(
+    const head = ['#', 'Run', 'State', sweep.metric || 'Metric', ...names].map(
         (text, i) => el('th', {scope: 'col', class: i === 0 || i === 3 ? 'number' : null}, text));
     return el('table', {class: 'trials'}, el('thead', {}, el('tr', {}, head)),
               el('tbody', {}, sortedTrials(sweep, trials).map(row)));
@@ -65,7 +65,8 @@ async function copyText(source, pressed) {
 
 function bestCard(sweep) {
     if (!sweep.best)
-        return emptyLine('No trial has ended with an objective yet.');
+        return emptyLine(sweep.metric ? 'No trial has ended with an objective yet.'
+                                      : 'Without a metric no run is the best.');
     const command = el('code', {tabindex: 0}, sweep.best.command);
     return el('div', {class: 'card best-run'},
               el('p', {}, 'The best run is ', el('strong', {}, sweep.best.run), '. Its command:'),
@@ -74,7 +75,8 @@ function bestCard(sweep) {
 }
 
 function sweepSection(sweep) {
-    const lead = `${sweep.name || 'A sweep'}: ${sweep.method}, to ${sweep.goal} ${sweep.metric}, ` +
+    const aim = sweep.metric ? `, to ${sweep.goal} ${sweep.metric}` : '';
+    const lead = `${sweep.name || 'A sweep'}: ${sweep.method}${aim}, ` +
                  `${plural(sweep.trials.length, 'trial', 'trials')}.`;
     if (!sweep.trials.length)
         return section('sweep', 'Sweep', lead, emptyLine('No trial has begun yet.'));

@@ -1,0 +1,79 @@
+/* See trial_arguments.h. */
+#include "sweep/trial_arguments.h"
+#include "base/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static status add(words *w, char *text, error *err)
+{
+    status result = text ? words_add(w, text, strlen(text), err) : error_memory(err, "a run");
+    free(text);
+    return result;
+}
+
+static status add_parameter(const sweep_parameter *p, double place, words *arguments, error *err)
+{
+    char *value = sweep_parameter_text(p, place);
+    status result = value ? add(arguments, file_path("--%s=%s", p->option, value), err)
+                          : error_memory(err, "a run");
+    free(value);
+    return result;
+}
+
+status trial_arguments(const sweep_file *file, const words *extra, const double *places,
+                       const char *directory, words *arguments, error *err)
+{
+    TRY(add(arguments, file_path("train"), err));
+    for (size_t i = 0; extra && i < extra->count; i++)
+        TRY(add(arguments, file_path("%s", extra->texts[i]), err));
+    for (size_t i = 0; i < file->parameter_count; i++)
+        TRY(add_parameter(&file->parameters[i], places[i], arguments, err));
+    return directory ? add(arguments, file_path("--run=%s", directory), err) : STATUS_OK;
+}
+
+/* The words that give --max-steps: the one limit that a run does not keep for when it goes on. */
+static status add_limit(const words *all, words *arguments, error *err)
+{
+    static const char dashed[] = "--max-steps", joined[] = "--max_steps";
+    const size_t length = sizeof dashed - 1;
+    for (size_t i = 0; i < all->count; i++) {
+        const char *text = all->texts[i];
+        if (strncmp(text, dashed, length) != 0 && strncmp(text, joined, length) != 0)
+            continue;
+        TRY(add(arguments, file_path("%s", text), err));
+        if (text[length] == '\0' && i + 1 < all->count)
+            TRY(add(arguments, file_path("%s", all->texts[++i]), err));
+    }
+    return STATUS_OK;
+}
+
+status trial_resume_arguments(const sweep_file *file, const words *extra, const double *places,
+                              const char *directory, words *arguments, error *err)
+{
+    words all = {0};
+    status result = trial_arguments(file, extra, places, NULL, &all, err);
+    if (result == STATUS_OK)
+        result = add(arguments, file_path("train"), err);
+    if (result == STATUS_OK)
+        result = add(arguments, file_path("--resume=%s", directory), err);
+    if (result == STATUS_OK)
+        result = add_limit(&all, arguments, err);
+    words_free(&all);
+    return result;
+}
+
+char *trial_describe(const sweep_file *file, const double *places)
+{
+    char *text = file_path("%s", "");
+    for (size_t i = 0; text && i < file->parameter_count; i++) {
+        char *value = sweep_parameter_text(&file->parameters[i], places[i]);
+        char *longer =
+            value ? file_path("%s%s%s=%s", text, *text ? " " : "", file->parameters[i].name, value)
+                  : NULL;
+        free(value);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
