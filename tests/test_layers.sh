@@ -110,7 +110,7 @@ check "the library does not know the commands" \
 check "a kernel without a test is found" \
     says 'kernels/relu.cl: there is no tests/test_relu.c' find_incomplete_operations "$bad"
 printf '\tsrc/ops/relu.c \\\n\tkernels/common.cl\n' >"$bad/Makefile.am"
-rm "$bad/src/base/a.c"
+rm -r "$bad/src/base/a.c" "$bad/src/library"
 check "a file that Makefile.am does not name is found" \
     says 'kernels/relu.cl is not in Makefile.am' find_unlisted_files "$bad"
 
