@@ -69,10 +69,10 @@ status train_start(const train_options *options, const train_observer *observer,
 /* What may change when a run goes on. */
 typedef struct train_changes {
     const char *device; /* train_options.device */
-    int epochs;    /* 0: as the run's config.json says */
-    int max_steps; /* 0: no limit */
-    int threads;   /* 0: as the run */
-    int max_bad;   /* -1: as the run */
+    int epochs;         /* 0: as the run's config.json says */
+    int max_steps;      /* 0: no limit */
+    int threads;        /* 0: as the run */
+    int max_bad;        /* -1: as the run */
 } train_changes;
 
 /* Goes on with a run, to the bit as if it had never stopped. More epochs than before stretch a
