@@ -64,7 +64,8 @@ static char **arguments_of(const words *given)
     if (!made)
         return NULL;
     made[0] = (char *)shown_name;
-    memcpy(made + 1, given->texts, given->count * sizeof *made);
+    for (size_t i = 0; i < given->count; i++)
+        made[i + 1] = given->texts[i];
     return made;
 }
 

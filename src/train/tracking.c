@@ -84,7 +84,7 @@ static void take_line(void *context, const json_t *line)
     size_t count = metric_line_values(line, &k->step, values);
     status result = make_room(k, count, &err);
     tracking_check(t, result, &err);
-    if (result == STATUS_OK) {
+    if (result == STATUS_OK && count > 0) {
         memcpy(k->waiting + k->count, values, count * sizeof *values);
         k->count += count;
     }
