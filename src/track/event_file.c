@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "track/event.pb-c.h"
 #include "track/hparams.h"
+#include "track/run_store.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -38,13 +39,6 @@ struct event_file {
     size_t used, capacity;
     off_t written;
 };
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static status cannot_write(const char *path, error *err)
 {
@@ -115,7 +109,7 @@ static status reserve(event_file *f, size_t size, error *err)
 static status put_event(event_file *f, Tb__Event *event, error *err)
 {
     event->has_wall_time = 1;
-    event->wall_time = seconds_now();
+    event->wall_time = run_store_now();
     size_t size = tb__event__get_packed_size(event);
     TRY(reserve(f, size + FRAME_BYTES, err));
     unsigned char *length = f->pending + f->used;
@@ -301,7 +295,7 @@ status event_file_hyperparameters(event_file *f, const json_t *config, const cha
                                   size_t metric_count, error *err)
 {
     hparams_bytes bytes;
-    double now = seconds_now();
+    double now = run_store_now();
     TRY(hparams_pack_experiment(config, metrics, metric_count, now, &bytes, err));
     TRY(put_hparams(f, HPARAMS_EXPERIMENT_TAG, &bytes, err));
     TRY(hparams_pack_start(config, now, &bytes, err));
@@ -311,6 +305,6 @@ status event_file_hyperparameters(event_file *f, const json_t *config, const cha
 status event_file_end(event_file *f, int succeeded, error *err)
 {
     hparams_bytes bytes;
-    TRY(hparams_pack_end(succeeded, seconds_now(), &bytes, err));
+    TRY(hparams_pack_end(succeeded, run_store_now(), &bytes, err));
     return put_hparams(f, HPARAMS_END_TAG, &bytes, err);
 }
