@@ -34,6 +34,9 @@ void command_tune_note(void *context, const char *text);
 const volatile sig_atomic_t *command_catch_stop(void);
 void command_release_stop(void);
 
+/* The store of the runs that `train` makes where it is not told otherwise. */
+#define COMMAND_STORE "runs/runs.db"
+
 /* A path by which this program can be started again, or NULL. */
 const char *command_program(void);
 

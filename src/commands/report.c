@@ -14,7 +14,6 @@
 #include <time.h>
 
 enum { LONGEST_WATCH = 24 * 60 * 60, NAPS_A_SECOND = 10 };
-#define DEFAULT_STORE "runs/runs.db"
 
 typedef struct report_options {
     const char *output, *title, *store, *sweep;
@@ -125,7 +124,7 @@ static status summarise(page *p, run_store *store, const char *name, error *err)
 static status add_sweep(page *p, const report_options *o, error *err)
 {
     run_store *store;
-    TRY(run_store_open(o->store ? o->store : DEFAULT_STORE, false, &store, err));
+    TRY(run_store_open(o->store ? o->store : COMMAND_STORE, false, &store, err));
     status result = summarise(p, store, o->sweep, err);
     if (result == STATUS_OK)
         result = add_trials(p, store, err);
@@ -141,7 +140,7 @@ static status collect(page *p, const report_options *o, const operands *runs, er
     if (o->sweep)
         return add_sweep(p, o, err);
     if (runs->count == 0)
-        return add_store(p, o->store ? o->store : DEFAULT_STORE, err);
+        return add_store(p, o->store ? o->store : COMMAND_STORE, err);
     for (int i = 0; i < runs->count; i++)
         TRY(add_directory(p, runs->values[i], err));
     return STATUS_OK;
@@ -234,7 +233,7 @@ int command_report(int argc, char **argv)
         OPTION_ROW_STRING("sweep", &o.sweep, "NAME", "the runs of that sweep, with what it found",
                           .fallback = "none"),
         OPTION_ROW_STRING("store", &o.store, "FILE", "without RUN: the store to look in",
-                          .fallback = DEFAULT_STORE),
+                          .fallback = COMMAND_STORE),
         OPTION_ROW_INT("watch", &o.watch, 1, LONGEST_WATCH,
                        "write it anew every N seconds, 5 if none are given, while any of the runs "
                        "goes on; an open page follows",

@@ -212,7 +212,7 @@ static status find_store(const runs_options *o, const operands *names, char **st
         free(name);
         return STATUS_OK;
     }
-    *store = file_path("%s", o->store ? o->store : "runs/runs.db");
+    *store = file_path("%s", o->store ? o->store : COMMAND_STORE);
     return *store ? STATUS_OK : error_memory(err, "the store's path");
 }
 

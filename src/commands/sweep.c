@@ -265,7 +265,7 @@ static status run(session *s, const operands *line, error *err)
 
 int command_sweep(int argc, char **argv)
 {
-    sweep_options o = {.store = "runs/runs.db", .jobs = 1};
+    sweep_options o = {.store = COMMAND_STORE, .jobs = 1};
     const option_spec options[] = {
         OPTION_ROW_INT("count", &o.count, 1, INT_MAX,
                        "runs of the sweep in all, those that are done among them",
