@@ -20,16 +20,12 @@ kernel void batchnorm_sums(global const real *x, global float *partials, int pix
         SUM_COUNTS(partials, get_global_size(1), c)[get_global_id(1)] = last - first;
 }
 
-// Forward, stage two: (count, mean, squared deviations) of the runs combined by Chan's formula,
-// the means again as differences from the first. Running statistics move by momentum, the
-// variance's towards the unbiased one. One work-item for VEC channels.
-kernel void batchnorm_statistics(global const float *partials, int runs, global float *mean,
-                                 global float *inverse_deviation, global float *running_mean,
-                                 global float *running_variance, int pixels, int c,
-                                 float momentum, float epsilon)
+// (count, mean, squared deviations) of the runs combined by Chan's formula, the means again as
+// differences from the first, for VEC channels from `at` on. Returns the count.
+inline int merge_runs(global const float *partials, int runs, int c, int at, vec *mean,
+                      vec *squared)
 {
     global const int *counts = SUM_COUNTS(partials, runs, c);
-    const int at = get_global_id(0) * VEC;
     const int left = c - at;
     vec m = (vec)(0.0f), squares = (vec)(0.0f);
     global const float *in = partials + at;
@@ -41,7 +37,33 @@ kernel void batchnorm_statistics(global const float *partials, int runs, global 
         m += delta * part;
         squares += vec_load_part(in + c, left) + delta * delta * (part * first);
     }
-    m += shift;
+    *mean = m + shift;
+    *squared = squares;
+    return first;
+}
+
+// Forward, where ranks share a batch, between the stages: the runs as one, in merged[2][c]. That
+// may be partials[0]: a work-item, for VEC channels, touches no others. The count is left out.
+kernel void batchnorm_merge(global const float *partials, int runs, global float *merged, int c)
+{
+    const int at = get_global_id(0) * VEC;
+    vec m, squares;
+    merge_runs(partials, runs, c, at, &m, &squares);
+    vec_store_part(m, merged + at, c - at);
+    vec_store_part(squares, merged + c + at, c - at);
+}
+
+// Forward, stage two. Running statistics move by momentum, the variance's towards the unbiased one.
+// One work-item for VEC channels.
+kernel void batchnorm_statistics(global const float *partials, int runs, global float *mean,
+                                 global float *inverse_deviation, global float *running_mean,
+                                 global float *running_variance, int c, float momentum,
+                                 float epsilon)
+{
+    const int at = get_global_id(0) * VEC;
+    const int left = c - at;
+    vec m, squares;
+    const int pixels = merge_runs(partials, runs, c, at, &m, &squares);
     vec_store_part(m, mean + at, left);
     vec_store_part(1.0f / sqrt(squares / pixels + epsilon), inverse_deviation + at, left);
     const vec old_mean = vec_load_part(running_mean + at, left);
@@ -111,8 +133,9 @@ kernel void batchnorm_gradient_sums(global const real *x, global const float *me
 
 // Backward, stage two: dbeta = the sum of dy, dgamma = the sum of dy * (x - mean) *
 // inverse_deviation, either of which may be NULL; and for the pass over the pixels, behind the
-// partials, sums[0][c] = dbeta / pixels and sums[1][c] = dgamma * inverse_deviation / pixels. One
-// work-item for VEC channels.
+// partials, sums[0][c] = dbeta / pixels and sums[1][c] = dgamma * inverse_deviation / pixels.
+// Where ranks share a batch, `pixels` is 1 and batchnorm_gradient_means divides. One work-item for
+// VEC channels.
 kernel void batchnorm_gradient_parameters(global float *partials,
                                           global const float *inverse_deviation,
                                           global float *dgamma, global float *dbeta, int pixels,
@@ -135,6 +158,24 @@ kernel void batchnorm_gradient_parameters(global float *partials,
     global float *sums = partials + runs * (size_t)2 * c + at;
     vec_store_part(sum / pixels, sums, left);
     vec_store_part(product * inverse / pixels, sums + c, left);
+}
+
+// Backward, where ranks share a batch: the ranks' sums, in the form of partials with their counts
+// behind, as means over the pixels of all, in place of the first's. One work-item for VEC channels.
+kernel void batchnorm_gradient_means(global float *partials, int ranks, int c)
+{
+    global const int *counts = SUM_COUNTS(partials, ranks, c);
+    const int at = get_global_id(0) * VEC;
+    const int left = c - at;
+    vec sum = (vec)(0.0f), product = (vec)(0.0f);
+    int pixels = 0;
+    for (int r = 0; r < ranks; pixels += counts[r++]) {
+        global const float *in = partials + r * (size_t)2 * c + at;
+        sum += vec_load_part(in, left);
+        product += vec_load_part(in + c, left);
+    }
+    vec_store_part(sum / pixels, partials + at, left);
+    vec_store_part(product / pixels, partials + c + at, left);
 }
 
 // Backward, the pass over the pixels, with the sums behind the partials:

@@ -30,6 +30,16 @@ int support_open_half_device(void **state)
     return 0;
 }
 
+device *support_open_another(const device *dev)
+{
+    error err;
+    device *another;
+    assert_ok(device_open_info(&dev->info, &another, &err), &err);
+    if (dev->precision == PRECISION_FP16)
+        assert_ok(device_set_precision(another, "fp16", &err), &err);
+    return another;
+}
+
 int support_close_device(void **state)
 {
     device_close(*state);

@@ -24,6 +24,9 @@ int support_open_half_device(void **state);
 #test "_fp16", test, support_open_half_device, support_close_device, NULL                  \
     }
 
+/* The same device once more, with a context and a queue of its own, in the same precision. */
+device *support_open_another(const device *dev);
+
 /* Zeroed memory, freed by the caller. */
 void *support_memory(size_t count, size_t size);
 

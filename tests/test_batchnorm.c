@@ -1,8 +1,10 @@
 /* Tests of src/ops/batchnorm.c against the formulas in double precision, whose gradients are
  * themselves checked by central differences. */
 #include "ops/batchnorm.h"
+#include "ranks.h"
 #include "support.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +84,7 @@ typedef struct fixture {
     size_t size, c;
     tensor x, residual, y;
     batchnorm_layer layer;
+    const batchnorm_exchange *sync; /* NULL at first */
     cl_mem workspace;
     float *running_mean, *running_variance; /* before */
     float *values[4];                       /* x, gamma, beta, residual */
@@ -116,7 +119,7 @@ static fixture fixture_open(device *dev, shape s, uint64_t seed, bool relu, bool
         .mean = support_buffer(dev, f.c, NULL),
         .inverse_deviation = support_buffer(dev, f.c, NULL),
     };
-    f.workspace = support_buffer(dev, batchnorm_workspace(dev, f.x) / sizeof(float), NULL);
+    f.workspace = support_buffer(dev, batchnorm_workspace(dev, f.x, NULL) / sizeof(float), NULL);
     f.mean = support_memory(f.c, sizeof(double));
     f.variance = support_memory(f.c, sizeof(double));
     f.expected = support_memory(f.size, sizeof(double));
@@ -173,7 +176,7 @@ static void run_forward(fixture *f)
 {
     error err;
     assert_ok(batchnorm_forward(f->dev, f->x, &f->layer, (batchnorm_sums){0}, f->residual,
-                                f->reference.relu, f->y, f->workspace, &err),
+                                f->reference.relu, f->y, f->sync, f->workspace, &err),
               &err);
 }
 
@@ -310,7 +313,7 @@ static void run_backward(fixture *f, backward_case *b, const batchnorm_gradients
 {
     error err;
     assert_ok(batchnorm_backward(f->dev, f->x, &f->layer, f->reference.relu, f->y, b->device_dy, g,
-                                 f->workspace, &err),
+                                 f->sync, f->workspace, &err),
               &err);
 }
 
@@ -549,6 +552,359 @@ static void test_same_bits_again(void **state)
     }
 }
 
+/* ---- A batch that ranks share ---- */
+
+enum { MOST_RANKS = 4 };
+
+typedef struct shared_case {
+    shape whole;
+    int ranks;
+} shared_case;
+
+/* One value per channel in all ranks, one in each, one channel, one rank, odd sizes, several runs
+ * in each rank, channels that fill no vector. */
+static const shared_case shared_cases[] = {
+    {{1, 1, 1, 5}, 1},   {{2, 1, 1, 3}, 2},    {{4, 1, 1, 1}, 4},
+    {{3, 5, 7, 1}, 3},   {{5, 3, 5, 3}, 2},    {{7, 9, 9, 48}, 4},
+    {{9, 13, 11, 5}, 3}, {{6, 31, 33, 19}, 4}, {{5, 6, 6, 300}, 2},
+};
+
+/* What one rank has: elements [first, first + size) of the batch, on a device of its own. */
+typedef struct share {
+    device *dev;
+    const batchnorm_exchange *sync;
+    size_t first, size;
+    tensor x, residual, y, dy;
+    batchnorm_layer layer;
+    batchnorm_sums sums;
+    batchnorm_gradients gradients;
+    cl_mem workspace;
+    bool relu;
+} share;
+
+typedef struct shared_batch {
+    fixture whole;
+    float *dy;
+    ranks *ranks;
+    int count;
+    share shares[MOST_RANKS];
+} shared_batch;
+
+/* The first stage as a convolution leaves it, in runs of its own choice. */
+static batchnorm_sums make_sums(device *dev, const float *x, size_t pixels, size_t c)
+{
+    enum { RUN = 7 };
+    size_t runs = (pixels + RUN - 1) / RUN;
+    float *sums = support_memory(runs * (2 * c + 1), sizeof *sums);
+    for (size_t r = 0; r < runs; r++) {
+        size_t begin = r * RUN, end = begin + RUN < pixels ? begin + RUN : pixels;
+        const cl_int count = (cl_int)(end - begin);
+        memcpy(sums + runs * 2 * c + r, &count, sizeof count);
+        for (size_t k = 0; k < c; k++) {
+            double mean = 0, squares = 0;
+            for (size_t i = begin; i < end; i++)
+                mean += x[i * c + k] / (double)count;
+            for (size_t i = begin; i < end; i++)
+                squares += (x[i * c + k] - mean) * (x[i * c + k] - mean);
+            sums[r * 2 * c + k] = (float)mean;
+            sums[r * 2 * c + c + k] = (float)squares;
+        }
+    }
+    cl_mem buffer = support_buffer(dev, runs * (2 * c + 1), sums);
+    free(sums);
+    return (batchnorm_sums){buffer, runs};
+}
+
+static share share_open(device *dev, const shared_batch *b, const batchnorm_exchange *sync,
+                        size_t first, int images, bool sums)
+{
+    const fixture *f = &b->whole;
+    int h = f->x.h, w = f->x.w, c = f->x.c;
+    share s = {.dev = dev, .sync = sync, .first = first, .relu = f->reference.relu};
+    s.size = (size_t)(images * h * w * c);
+    s.x = support_tensor(dev, images, h, w, c, f->values[0] + first);
+    s.y = support_tensor(dev, images, h, w, c, NULL);
+    s.dy = support_tensor(dev, images, h, w, c, b->dy + first);
+    if (f->reference.residual)
+        s.residual = support_tensor(dev, images, h, w, c, f->values[3] + first);
+    s.layer = (batchnorm_layer){
+        .gamma = support_buffer(dev, f->c, f->values[1]),
+        .beta = support_buffer(dev, f->c, f->values[2]),
+        .running_mean = support_buffer(dev, f->c, f->running_mean),
+        .running_variance = support_buffer(dev, f->c, f->running_variance),
+        .mean = support_buffer(dev, f->c, NULL),
+        .inverse_deviation = support_buffer(dev, f->c, NULL),
+    };
+    s.gradients = (batchnorm_gradients){
+        .gamma = support_buffer(dev, f->c, NULL),
+        .beta = support_buffer(dev, f->c, NULL),
+        .x = support_tensor(dev, images, h, w, c, NULL),
+        .residual = support_tensor(dev, images, h, w, c, NULL),
+    };
+    s.workspace = support_buffer(dev, batchnorm_workspace(dev, s.x, sync) / sizeof(float), NULL);
+    if (sums)
+        s.sums = make_sums(dev, f->values[0] + first, s.size / f->c, f->c);
+    return s;
+}
+
+static void share_close(share *s)
+{
+    tensor *tensors[] = {&s->x,  &s->residual,    &s->y,
+                         &s->dy, &s->gradients.x, &s->gradients.residual};
+    cl_mem *buffers[] = {&s->layer.gamma,        &s->layer.beta,
+                         &s->layer.running_mean, &s->layer.running_variance,
+                         &s->layer.mean,         &s->layer.inverse_deviation,
+                         &s->gradients.gamma,    &s->gradients.beta,
+                         &s->workspace,          &s->sums.buffer};
+    for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++)
+        tensor_release(tensors[i]);
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
+        buffer_release(buffers[i]);
+}
+
+/* Shares of any size; every second one comes with its sums. */
+static void shared_open(shared_batch *b, device *devices[], const shared_case *c, uint64_t seed,
+                        unsigned flags)
+{
+    b->whole = fixture_open(devices[0], c->whole, seed, flags & 1, flags & 2, 0.3);
+    b->dy = support_activations(devices[0], b->whole.size, seed + 100, -1, 1);
+    b->count = c->ranks;
+    b->ranks = ranks_open(c->ranks);
+    size_t first = 0;
+    int left = c->whole.n;
+    for (int r = 0; r < c->ranks; r++) {
+        int after = c->ranks - r - 1;
+        int images = after ? support_pick(seed, (uint64_t)r, 1, left - after) : left;
+        b->shares[r] = share_open(devices[r], b, ranks_exchange(b->ranks, r), first, images,
+                                  ((unsigned)r + flags) % 2);
+        first += b->shares[r].size;
+        left -= images;
+    }
+    assert_int_equal(first, b->whole.size);
+}
+
+static void shared_close(shared_batch *b)
+{
+    for (int r = 0; r < b->count; r++)
+        share_close(&b->shares[r]);
+    ranks_close(b->ranks);
+    free(b->dy);
+    fixture_close(&b->whole);
+}
+
+static status forward_share(void *context, int rank, error *err)
+{
+    const share *s = &((shared_batch *)context)->shares[rank];
+    return batchnorm_forward(s->dev, s->x, &s->layer, s->sums, s->residual, s->relu, s->y, s->sync,
+                             s->workspace, err);
+}
+
+static status backward_share(void *context, int rank, error *err)
+{
+    const share *s = &((shared_batch *)context)->shares[rank];
+    return batchnorm_backward(s->dev, s->x, &s->layer, s->relu, s->y, s->dy, &s->gradients, s->sync,
+                              s->workspace, err);
+}
+
+static void expect_same_everywhere(const shared_batch *b, cl_mem first, cl_mem other, int rank)
+{
+    float *a = support_read_buffer(b->shares[0].dev, first, b->whole.c);
+    float *z = support_read_buffer(b->shares[rank].dev, other, b->whole.c);
+    assert_same_bits(a, z, b->whole.c);
+    free(a);
+    free(z);
+}
+
+static void check_shared_forward(shared_batch *b)
+{
+    reference_statistics(&b->whole.reference);
+    reference_normalise(&b->whole.reference);
+    ranks_run(b->ranks, forward_share, b);
+    assert_int_equal(ranks_exchanges(b->ranks), 1);
+    const batchnorm_layer *first = &b->shares[0].layer;
+    for (int r = 0; r < b->count; r++) {
+        const share *s = &b->shares[r];
+        fixture own = b->whole;
+        own.dev = s->dev;
+        own.layer = s->layer;
+        expect_statistics(&own);
+        expect_tensor(s->dev, s->y, b->whole.expected + s->first, s->size, 1e-5, 2e-6);
+        expect_same_everywhere(b, first->mean, s->layer.mean, r);
+        expect_same_everywhere(b, first->inverse_deviation, s->layer.inverse_deviation, r);
+        expect_same_everywhere(b, first->running_variance, s->layer.running_variance, r);
+    }
+}
+
+/* The sum over the ranks. */
+static void expect_sum(const shared_batch *b, bool gamma, const double *want)
+{
+    size_t c = b->whole.c;
+    float *sum = support_memory(c, sizeof *sum);
+    for (int r = 0; r < b->count; r++) {
+        const share *s = &b->shares[r];
+        float *own = support_read_buffer(s->dev, gamma ? s->gradients.gamma : s->gradients.beta, c);
+        for (size_t k = 0; k < c; k++)
+            sum[k] += own[k];
+        free(own);
+    }
+    assert_close(sum, want, c, 1e-5, 3e-5);
+    free(sum);
+}
+
+static reference_gradients shared_gradients(const shared_batch *b)
+{
+    const fixture *f = &b->whole;
+    double *wide_dy = support_widen(b->dy, f->size), *y = support_memory(f->size, sizeof *y);
+    reference_gradients want = {
+        support_memory(f->size, sizeof(double)), support_memory(f->size, sizeof(double)),
+        support_memory(f->c, sizeof(double)), support_memory(f->c, sizeof(double))};
+    for (int r = 0; r < b->count; r++) {
+        const share *s = &b->shares[r];
+        float *own = support_read(s->dev, s->y);
+        for (size_t i = 0; i < s->size; i++)
+            y[s->first + i] = own[i];
+        free(own);
+    }
+    reference_backward(&f->reference, y, wide_dy, &want);
+    free(y);
+    free(wide_dy);
+    return want;
+}
+
+static void check_shared_backward(shared_batch *b)
+{
+    reference_statistics(&b->whole.reference);
+    ranks_run(b->ranks, forward_share, b);
+    ranks_run(b->ranks, backward_share, b);
+    assert_int_equal(ranks_exchanges(b->ranks), 2);
+    reference_gradients want = shared_gradients(b);
+    double tolerance = gradient_tolerance(&b->whole);
+    for (int r = 0; r < b->count; r++) {
+        const share *s = &b->shares[r];
+        expect_tensor(s->dev, s->gradients.x, want.x + s->first, s->size, 1e-5, tolerance);
+        expect_tensor(s->dev, s->gradients.residual, want.residual + s->first, s->size, 0, 0);
+    }
+    expect_sum(b, true, want.gamma);
+    expect_sum(b, false, want.beta);
+    free(want.x);
+    free(want.residual);
+    free(want.gamma);
+    free(want.beta);
+}
+
+/* Where nobody wants dx there is nothing to tell the others. */
+static void check_no_exchange(shared_batch *b)
+{
+    ranks_run(b->ranks, forward_share, b);
+    for (int r = 0; r < b->count; r++)
+        tensor_release(&b->shares[r].gradients.x);
+    ranks_run(b->ranks, backward_share, b);
+    assert_int_equal(ranks_exchanges(b->ranks), 1);
+}
+
+static void for_each_shared_case(device *dev, void (*check)(shared_batch *))
+{
+    device *devices[MOST_RANKS];
+    for (int r = 0; r < MOST_RANKS; r++)
+        devices[r] = support_open_another(dev);
+    for (size_t i = 0; i < sizeof shared_cases / sizeof shared_cases[0]; i++)
+        for (unsigned flags = 0; flags < 4; flags++) {
+            shared_batch b = {0};
+            shared_open(&b, devices, &shared_cases[i], 200 + i * 4 + flags, flags);
+            check(&b);
+            shared_close(&b);
+        }
+    for (int r = 0; r < MOST_RANKS; r++)
+        device_close(devices[r]);
+}
+
+static void test_shared_forward(void **state)
+{
+    for_each_shared_case(*state, check_shared_forward);
+}
+
+static void test_shared_backward(void **state)
+{
+    for_each_shared_case(*state, check_shared_backward);
+}
+
+static void test_no_exchange(void **state)
+{
+    for_each_shared_case(*state, check_no_exchange);
+}
+
+/* A rank that is alone computes what a batch without ranks does, to the bit. */
+static void test_one_rank(void **state)
+{
+    float *results[2][4];
+    const shape s = {8, 21, 19, 35};
+    ranks *alone = ranks_open(1);
+    for (int turn = 0; turn < 2; turn++) {
+        fixture f = fixture_open(*state, s, 51, true, true, 0);
+        f.sync = turn ? ranks_exchange(alone, 0) : NULL;
+        backward_case b = backward_open(&f);
+        batchnorm_gradients g = {
+            .gamma = support_buffer(f.dev, f.c, NULL),
+            .x = support_tensor(f.dev, s.n, s.h, s.w, s.c, NULL),
+        };
+        run_backward(&f, &b, &g);
+        float *got[4] = {support_read(f.dev, f.y), support_read(f.dev, g.x),
+                         support_read_buffer(f.dev, g.gamma, f.c),
+                         support_read_buffer(f.dev, f.layer.running_variance, f.c)};
+        memcpy(results[turn], got, sizeof got);
+        buffer_release(&g.gamma);
+        tensor_release(&g.x);
+        backward_close(&b);
+        fixture_close(&f);
+    }
+    for (int i = 0; i < 4; i++) {
+        size_t c = (size_t)s.c, size = (size_t)(s.n * s.h * s.w) * c;
+        assert_same_bits(results[1][i], results[0][i], i < 2 ? size : c);
+        free(results[0][i]);
+        free(results[1][i]);
+    }
+    assert_int_equal(ranks_exchanges(alone), 2);
+    ranks_close(alone);
+}
+
+/* As if the others had as many pixels as fit an int; *context is what the message says of mine. */
+static status gather_too_many(void *context, const float *mine, size_t count, float *all,
+                              error *err)
+{
+    (void)err;
+    const cl_int most = INT_MAX;
+    memcpy(context, mine + count - 1, sizeof(cl_int));
+    memcpy(all, mine, count * sizeof *mine);
+    memcpy(all + count, mine, count * sizeof *mine);
+    memcpy(all + 2 * count - 1, &most, sizeof most);
+    return STATUS_OK;
+}
+
+static status gather_nothing(void *context, const float *mine, size_t count, float *all, error *err)
+{
+    (void)context, (void)mine, (void)count, (void)all;
+    return error_set(err, STATUS_FAILED, "the cable is cut");
+}
+
+static void test_failing_exchange(void **state)
+{
+    error err;
+    cl_int said = 0;
+    fixture f = fixture_open(*state, (shape){3, 5, 7, 6}, 60, false, false, 0);
+    batchnorm_exchange sync = {&said, 2, 0, gather_too_many};
+    assert_int_equal(batchnorm_forward(f.dev, f.x, &f.layer, (batchnorm_sums){0}, f.residual, false,
+                                       f.y, &sync, f.workspace, &err),
+                     STATUS_FAILED);
+    assert_non_null(strstr(err.message, "2147483752 pixels in 2 ranks"));
+    assert_int_equal(said, 3 * 5 * 7);
+    sync.gather = gather_nothing;
+    assert_int_equal(batchnorm_forward(f.dev, f.x, &f.layer, (batchnorm_sums){0}, f.residual, false,
+                                       f.y, &sync, f.workspace, &err),
+                     STATUS_FAILED);
+    assert_string_equal(err.message, "the cable is cut");
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -556,7 +912,11 @@ int main(void)
         cmocka_unit_test(test_evaluate),         cmocka_unit_test(test_backward),
         cmocka_unit_test(test_optional),         cmocka_unit_test(test_large_mean),
         cmocka_unit_test(test_constant_channel), cmocka_unit_test(test_nan_passes),
-        cmocka_unit_test(test_same_bits_again),  support_half_test(test_forward),
+        cmocka_unit_test(test_same_bits_again),  cmocka_unit_test(test_shared_forward),
+        cmocka_unit_test(test_shared_backward),  cmocka_unit_test(test_no_exchange),
+        cmocka_unit_test(test_one_rank),         cmocka_unit_test(test_failing_exchange),
+        support_half_test(test_shared_forward),  support_half_test(test_shared_backward),
+        support_half_test(test_one_rank),        support_half_test(test_forward),
         support_half_test(test_evaluate),        support_half_test(test_backward),
         support_half_test(test_optional),        support_half_test(test_nan_passes),
     };

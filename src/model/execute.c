@@ -16,6 +16,7 @@ typedef struct pass {
     device *dev;
     graph *g;
     plan_workspace memory;
+    const batchnorm_exchange *sync;
     int count;
     bool train;
     float rate; /* of descending parameters */
@@ -170,7 +171,7 @@ static status forward_batchnorm(const pass *p, const node *n, tensor y, error *e
         return batchnorm_evaluate(p->dev, x, &layer, residual, n->relu, y,
                                   p->memory.convolution.scratch, err);
     p->g->parameters[n->weight + NORM_COUNTER].counter++;
-    return batchnorm_forward(p->dev, x, &layer, sums_from(p, n), residual, n->relu, y,
+    return batchnorm_forward(p->dev, x, &layer, sums_from(p, n), residual, n->relu, y, p->sync,
                              p->memory.convolution.scratch, err);
 }
 
@@ -277,7 +278,7 @@ static status backward_batchnorm(const pass *p, const node *n, tensor dy, error 
         .accumulate_residual = n->accumulate_second,
     };
     return batchnorm_backward(p->dev, value_of(p, n->input), &layer, n->relu,
-                              for_count(n->value, p->count), dy, &gradients,
+                              for_count(n->value, p->count), dy, &gradients, p->sync,
                               p->memory.convolution.scratch, err);
 }
 
@@ -337,7 +338,7 @@ static const char *node_name(const graph *g, const node *n)
 
 status execute_forward(device *dev, graph *g, const plan *p, int count, bool train, error *err)
 {
-    const pass forward = {dev, g, plan_memory(p), count, train, 0};
+    const pass forward = {dev, g, plan_memory(p), plan_sync(p), count, train, 0};
     for (int i = 0; i < g->count; i++) {
         profile_label(dev, "forward", node_name(g, &g->nodes[i]));
         TRY(forward_node(&forward, &g->nodes[i], err));
@@ -347,7 +348,7 @@ status execute_forward(device *dev, graph *g, const plan *p, int count, bool tra
 
 status execute_backward(device *dev, graph *g, const plan *p, int count, float rate, error *err)
 {
-    const pass backward = {dev, g, plan_memory(p), count, true, rate};
+    const pass backward = {dev, g, plan_memory(p), plan_sync(p), count, true, rate};
     for (int i = g->count - 1; i >= 0; i--)
         if (g->nodes[i].has_gradient) {
             profile_label(dev, "backward", node_name(g, &g->nodes[i]));

@@ -5,7 +5,8 @@
 #include "model/plan.h"
 
 /* Forward through every node but the input, which is filled already, for `count` images. With
- * train, batch normalisation uses the batch's statistics and moves the running ones. */
+ * train, batch normalisation uses the batch's statistics and moves the running ones; the plan's
+ * sync says whose batch. */
 status execute_forward(device *dev, graph *g, const plan *p, int count, bool train, error *err);
 /* Backward from the logits' gradients, which are filled already; parameters that descend take a
  * step of `rate`. */

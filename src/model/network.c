@@ -44,8 +44,9 @@ struct network {
 static bool node_descends(const device *dev, const network_options *o, const graph *g,
                           const node *n, int batch)
 {
-    /* Whether a step in fp16 is to be taken is known when every gradient is. */
-    if (!o->training || !o->descend || dev->precision == PRECISION_FP16 ||
+    /* Whether a step in fp16 is to be taken is known when every gradient is; ranks add theirs up
+     * before they take it. */
+    if (!o->training || !o->descend || dev->precision == PRECISION_FP16 || o->sync ||
         (n->kind != NODE_CONVOLUTION && n->kind != NODE_LINEAR) || n->standardised ||
         !parameter_is_trained(&g->parameters[n->weight]))
         return false;
@@ -116,7 +117,7 @@ static status bytes_for_batch(device *dev, const network_options *options, const
 {
     network_options scaled = *options;
     plan *p;
-    TRY(plan_create(dev, g, batch, &p, err));
+    TRY(plan_create(dev, g, batch, options->sync, &p, err));
     scaled.pixel_capacity =
         options->pixel_capacity / (uint64_t)options->batch_size * (uint64_t)batch;
     scaled.batch_size = batch;
@@ -269,7 +270,7 @@ static status fill_network(network *net, error *err)
     if (!fits)
         return refuse_batch(net, bytes, err);
     net->memory_bytes = bytes;
-    TRY(plan_create(net->dev, &net->g, o->batch_size, &net->p, err));
+    TRY(plan_create(net->dev, &net->g, o->batch_size, o->sync, &net->p, err));
     TRY(plan_allocate(net->dev, net->p, &net->g, err));
     for (int i = 0; i < net->g.count; i++)
         if (node_descends(net->dev, o, &net->g, &net->g.nodes[i], o->batch_size))

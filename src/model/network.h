@@ -5,6 +5,7 @@
 
 #include "base/pixels.h"
 #include "device/device.h"
+#include "ops/batchnorm.h"
 #include "ops/convolution.h"
 #include "ops/cross_entropy.h"
 
@@ -35,13 +36,16 @@ typedef struct network_options {
                       not made */
     bool descend;  /* the optimizer is gradient descent, no momentum, no decay: where the
                       backward pass has a weight's whole gradient at hand it takes the step
-                      itself, and no gradient is kept. Not in fp16 */
+                      itself, and no gradient is kept. Not in fp16, nor with sync */
     const int *marginal_parents; /* [fine_classes], the coarse class of each, kept by the caller:
                                     the coarse loss on the fine head's probabilities is added. NULL:
                                     it is not */
     const char *freeze; /* NULL or "none": nothing; "default": the coarse backbone before its
                            last stage, as the original; else comma-separated prefixes of
                            parameters' names */
+    const batchnorm_exchange *sync; /* training's batch normalisations are over the images of all
+                                       its ranks; kept by the caller. NULL: each network for
+                                       itself */
 } network_options;
 
 /* How a parameter lies in files (PyTorch's layouts) and on the device. */
@@ -97,8 +101,8 @@ status network_measure(device *dev, const network_options *options, uint64_t *by
 status network_convolutions(const network_options *options, convolution_call **calls, size_t *count,
                             error *err);
 
-/* Whether some batch normalisation of it would see one value per channel when a batch is a single
- * image: there is no variance then, and no training. */
+/* Whether some batch normalisation of it would see one value per channel when a batch, with sync
+ * that of all ranks, is a single image: there is no variance then, and no training. */
 status network_needs_two(const network_options *options, bool *needs, error *err);
 
 /* Builds it; a freeze prefix that fits no parameter is STATUS_USAGE. Parameters are undefined until
@@ -167,7 +171,13 @@ enum step_mode {
 /* Enqueues one step: upload, input, forward, losses and, with STEP_TRAIN, gradients of
  * coarse_weight * (coarse loss + marginal loss) + fine_weight * fine loss (each a mean over the
  * batch; the marginal one is in the fine head's results). Does not wait for the device. *ticket
- * names its results; at most two tickets may be open. */
+ * names its results; at most two tickets may be open.
+ *
+ * With options.sync STEP_TRAIN blocks in every batch normalisation, forward and where its input has
+ * a gradient also backward, until the device has read its sums and all ranks have theirs: each rank
+ * takes the same steps, with as many images as it has. A rank that weighs both losses by its share
+ * of all images has gradients whose sum over the ranks is that of the whole batch's loss; the loss
+ * scale has to be the same on all. */
 status network_step(network *net, const network_batch *batch, enum step_mode mode,
                     float coarse_weight, float fine_weight, int *ticket, error *err);
 /* Waits for the ticket's results; they stay valid until the second network_step after. After this

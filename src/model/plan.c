@@ -36,6 +36,7 @@ typedef struct piece {
 
 struct plan {
     int batch;
+    const batchnorm_exchange *sync;
     piece *pieces;
     int piece_count;
     uint64_t *chunk_bytes;
@@ -186,12 +187,13 @@ static void standardise_workspace(const graph *g, const node *n, workspace_bytes
 }
 
 /* Raises `all` to what the node's operations need. */
-static status node_workspace(device *dev, const graph *g, const node *n, int batch,
+static status node_workspace(const plan *p, device *dev, const graph *g, const node *n,
                              workspace_bytes *all, error *err)
 {
     convolution_bytes *most = &all->convolution;
+    int batch = p->batch;
     if (n->kind == NODE_BATCHNORM)
-        raise(&most->scratch, batchnorm_workspace(dev, shape_of(n, batch)));
+        raise(&most->scratch, batchnorm_workspace(dev, shape_of(n, batch), p->sync));
     if (n->kind == NODE_GROUP_NORM)
         raise(&most->scratch, group_norm_workspace(dev, shape_of(n, batch)));
     if (n->standardised)
@@ -234,19 +236,19 @@ static void add_value(plan *p, device *dev, const graph *g, int index)
               last_use_of_value(g, index));
 }
 
-static status list_pieces(plan *p, device *dev, const graph *g, int batch, error *err)
+static status list_pieces(plan *p, device *dev, const graph *g, error *err)
 {
     workspace_bytes shared = {0};
     int end = backward_time(g, 0);
     for (int i = 0; i < g->count; i++) {
         const node *n = &g->nodes[i];
-        uint64_t bytes = tensor_bytes(dev, shape_of(n, batch));
+        uint64_t bytes = tensor_bytes(dev, shape_of(n, p->batch));
         add_value(p, dev, g, i);
         if (n->has_gradient)
             add_piece(p, dev, PIECE_GRADIENT, i, bytes, first_gradient_time(g, i),
                       backward_time(g, i));
         add_saved(p, dev, g, i);
-        TRY(node_workspace(dev, g, n, batch, &shared, err));
+        TRY(node_workspace(p, dev, g, n, &shared, err));
     }
     add_piece(p, dev, PIECE_COLUMNS, GRAPH_NONE, shared.convolution.columns, 0, end);
     add_piece(p, dev, PIECE_WEIGHTS, GRAPH_NONE, shared.convolution.weights, 0, end);
@@ -311,18 +313,20 @@ static status place_pieces(plan *p, device *dev, error *err)
     return STATUS_OK;
 }
 
-status plan_create(device *dev, const graph *g, int batch, plan **created, error *err)
+status plan_create(device *dev, const graph *g, int batch, const batchnorm_exchange *sync,
+                   plan **created, error *err)
 {
     *created = NULL;
     plan *p = calloc(1, sizeof *p);
     if (!p)
         return error_memory(err, "the memory plan");
     p->batch = batch;
+    p->sync = sync;
     size_t most = (size_t)g->count * PIECES_PER_NODE + PIECES_SHARED;
     p->pieces = calloc(most, sizeof *p->pieces);
     status result = p->pieces ? STATUS_OK : error_memory(err, "the memory plan");
     if (result == STATUS_OK)
-        result = list_pieces(p, dev, g, batch, err);
+        result = list_pieces(p, dev, g, err);
     if (result == STATUS_OK)
         result = place_pieces(p, dev, err);
     if (result == STATUS_OK)
@@ -436,4 +440,9 @@ void plan_free(plan *p)
 plan_workspace plan_memory(const plan *p)
 {
     return p->shared;
+}
+
+const batchnorm_exchange *plan_sync(const plan *p)
+{
+    return p->sync;
 }

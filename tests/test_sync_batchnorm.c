@@ -1,0 +1,285 @@
+/* Networks in several ranks, with batch normalisation over the images of all, against one network
+ * with the whole batch. */
+#include "model/network.h"
+#include "ranks.h"
+#include "support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WHOLE = 7, SIDE = 32, COARSE = 3, FINE = 7, PIXELS = 3 * SIDE * SIDE, STEPS = 2 };
+enum { MOST_RANKS = 3 };
+
+static const float coarse_weight = 1, fine_weight = 2;
+
+/* The last maps are one pixel, so that a rank with one image has one value per channel there. */
+static const network_options shape = {.backbone = "tiny",
+                                      .fusion = "concat-bn-relu",
+                                      .coarse_classes = COARSE,
+                                      .fine_classes = FINE,
+                                      .image_size = SIDE,
+                                      .batch_size = WHOLE,
+                                      .training = true,
+                                      .pixel_capacity = WHOLE * PIXELS};
+
+/* The whole batch. */
+typedef struct images {
+    unsigned char pixels[WHOLE * PIXELS];
+    int32_t coarse[WHOLE], fine[WHOLE];
+} images;
+
+/* One network and the images that it takes of them. */
+typedef struct member {
+    device *dev;
+    network *net;
+    int first, count;
+    pixel_source sources[WHOLE];
+} member;
+
+typedef struct team {
+    images batch;
+    member members[MOST_RANKS];
+} team;
+
+static void make_images(images *made)
+{
+    for (int i = 0; i < WHOLE * PIXELS; i++)
+        made->pixels[i] = (unsigned char)support_pick(21, (uint64_t)i, 0, 255);
+    for (int i = 0; i < WHOLE; i++) {
+        made->coarse[i] = i % COARSE;
+        made->fine[i] = (3 * i + 1) % FINE;
+    }
+}
+
+static void member_open(member *m, device *dev, const network_options *o, int first, int count)
+{
+    error err;
+    *m = (member){.dev = dev, .first = first, .count = count};
+    for (int i = 0; i < count; i++)
+        m->sources[i] =
+            (pixel_source){.offset = i * PIXELS, .width = SIDE, .height = SIDE, .cosine = 1};
+    assert_ok(network_create(dev, o, &m->net, &err), &err);
+    assert_ok(network_initialize(m->net, 5, false, &err), &err);
+}
+
+/* Steps that change nothing but the running statistics; the losses weighted by the share. */
+static status take_steps(const member *m, const images *from, error *err)
+{
+    const network_batch batch = {.count = m->count,
+                                 .pixels = from->pixels + m->first * PIXELS,
+                                 .pixel_bytes = (size_t)(m->count * PIXELS),
+                                 .images = m->sources,
+                                 .coarse = from->coarse + m->first,
+                                 .fine = from->fine + m->first};
+    float share = (float)m->count / WHOLE;
+    for (int i = 0; i < STEPS; i++) {
+        int ticket;
+        const step_results *results;
+        TRY(network_step(m->net, &batch, STEP_TRAIN, share * coarse_weight, share * fine_weight,
+                         &ticket, err));
+        TRY(network_wait(m->net, ticket, &results, err));
+    }
+    return STATUS_OK;
+}
+
+static status run_member(void *context, int rank, error *err)
+{
+    const team *t = context;
+    return take_steps(&t->members[rank], &t->batch, err);
+}
+
+/* The gradient, in the ranks their sum, or, of what is not trained, the value. */
+static float *read_parameter(const member members[], int count, size_t index)
+{
+    error err;
+    const parameter *p = network_parameter(members[0].net, index);
+    float *own = support_memory(p->count, sizeof *own),
+          *sum = support_memory(p->count, sizeof *sum);
+    for (int r = 0; r < count; r++) {
+        const parameter *of = network_parameter(members[r].net, index);
+        if (p->gradient)
+            assert_ok(network_gradient_read(members[r].net, of, own, &err), &err);
+        else
+            assert_ok(network_parameter_read(members[r].net, of, own, &err), &err);
+        /* Statistics are the same everywhere. */
+        if (r > 0 && !p->gradient)
+            assert_same_bits(own, sum, p->count);
+        for (size_t i = 0; i < p->count; i++)
+            sum[i] = p->gradient ? sum[i] + own[i] : own[i];
+    }
+    free(own);
+    return sum;
+}
+
+/* How far the team is from the one network, at worst: relative to the tensor's largest value, or to
+ * 1e-3 where a gradient is nothing but rounding. */
+static double compare_parameter(const member *one, const team *t, int ranks, size_t index)
+{
+    size_t count = network_parameter(one->net, index)->count;
+    float *want = read_parameter(one, 1, index), *got = read_parameter(t->members, ranks, index);
+    double largest = 1e-3, worst = 0;
+    for (size_t i = 0; i < count; i++) {
+        double off = fabs((double)got[i] - want[i]);
+        largest = fmax(largest, fabs((double)want[i]));
+        worst = off <= worst ? worst : off; /* a NaN is the worst */
+    }
+    free(want);
+    free(got);
+    return worst / largest;
+}
+
+static void compare(const member *one, const team *t, int ranks, double gradients,
+                    double statistics)
+{
+    for (size_t i = 0; i < network_parameter_count(one->net); i++) {
+        const parameter *p = network_parameter(one->net, i);
+        if (p->kind == PARAMETER_COUNTER) {
+            assert_int_equal(network_parameter(t->members[0].net, i)->counter, p->counter);
+            continue;
+        }
+        double off = compare_parameter(one, t, ranks, i);
+        if (!(off <= (p->gradient ? gradients : statistics)))
+            fail_msg("%s: off by %g of the largest value", p->name, off);
+    }
+}
+
+/* Both sides round in fp32, each as the networks of tests/test_network.c do against double
+ * precision: its tolerances. In fp16 a statistic that differs in its last bit makes some values
+ * round the other way, by 2^-11 each: through some 20 layers that becomes a hundredth of a gradient
+ * at worst. */
+static double gradient_tolerance(const device *dev)
+{
+    return 1e-4 + 60 * support_rounding(dev);
+}
+
+static double statistics_tolerance(const device *dev)
+{
+    return 2e-5 + 2 * support_rounding(dev);
+}
+
+/* Runs the shares of the batch; returns how many exchanges there were. */
+static int check_team(device *dev, network_options o, const int *shares, int count)
+{
+    error err;
+    static team t;
+    member one;
+    int first = 0;
+    ranks *r = ranks_open(count);
+    make_images(&t.batch);
+    member_open(&one, dev, &o, 0, WHOLE);
+    assert_ok(take_steps(&one, &t.batch, &err), &err);
+    for (int i = 0; i < count; i++) {
+        o.sync = ranks_exchange(r, i);
+        member_open(&t.members[i], support_open_another(dev), &o, first, shares[i]);
+        first += shares[i];
+    }
+    assert_int_equal(first, WHOLE);
+    ranks_run(r, run_member, &t);
+    compare(&one, &t, count, gradient_tolerance(dev), statistics_tolerance(dev));
+    for (int i = 0; i < count; i++) {
+        network_free(t.members[i].net);
+        device_close(t.members[i].dev);
+    }
+    network_free(one.net);
+    int exchanges = ranks_exchanges(r);
+    ranks_close(r);
+    return exchanges;
+}
+
+static int norms_of(device *dev, const network_options *o)
+{
+    error err;
+    network *net;
+    int norms = 0;
+    assert_ok(network_create(dev, o, &net, &err), &err);
+    for (size_t i = 0; i < network_parameter_count(net); i++)
+        norms += network_parameter(net, i)->kind == PARAMETER_COUNTER;
+    network_free(net);
+    return norms;
+}
+
+static void test_two_ranks(void **state)
+{
+    const int shares[] = {3, 4};
+    int exchanges = check_team(*state, shape, shares, 2);
+    assert_int_equal(exchanges, 2 * STEPS * norms_of(*state, &shape));
+}
+
+static void test_one_image_in_a_rank(void **state)
+{
+    const int shares[] = {1, 4, 2};
+    check_team(*state, shape, shares, 3);
+}
+
+/* Convolutions that leave no sums, and such that do. */
+static void test_other_convolutions(void **state)
+{
+    static const char *const families[] = {"direct", "gemm"};
+    const int shares[] = {2, 5};
+    const char *set = getenv("HCNN_CONV");
+    char *before = set ? strdup(set) : NULL;
+    for (int i = 0; i < 2; i++) {
+        setenv("HCNN_CONV", families[i], true);
+        check_team(*state, shape, shares, 2);
+    }
+    if (before)
+        setenv("HCNN_CONV", before, true);
+    else
+        unsetenv("HCNN_CONV");
+    free(before);
+}
+
+/* Frozen batch normalisations still normalise by the batch, of all ranks; backward there is nothing
+ * to exchange. */
+static void test_frozen(void **state)
+{
+    const int shares[] = {4, 3};
+    network_options o = shape;
+    o.freeze = "coarse_backbone,fine_backbone,fine_11conv,fine_bn";
+    assert_int_equal(check_team(*state, o, shares, 2), STEPS * norms_of(*state, &o));
+}
+
+/* Weights whose gradients are still to be added up take no step in the backward pass. */
+static void test_no_descent(void **state)
+{
+    error err;
+    network *net;
+    network_options o = shape;
+    ranks *r = ranks_open(2);
+    o.descend = true;
+    o.sync = ranks_exchange(r, 0);
+    assert_ok(network_create(*state, &o, &net, &err), &err);
+    for (size_t i = 0; i < network_parameter_count(net); i++)
+        assert_false(network_parameter(net, i)->descends);
+    network_free(net);
+    ranks_close(r);
+}
+
+/* The sums of very many ranks need more than a batch's own. */
+static void test_memory_is_counted(void **state)
+{
+    error err;
+    uint64_t alone, together;
+    int largest;
+    network_options o = shape;
+    const batchnorm_exchange sync = {.ranks = 100000};
+    assert_ok(network_measure(*state, &o, &alone, &largest, &err), &err);
+    o.sync = &sync;
+    assert_ok(network_measure(*state, &o, &together, &largest, &err), &err);
+    /* Norms have up to 64 channels. */
+    assert_true(together > alone);
+    assert_true(together >= 100000ull * (2 * 64 + 1) * sizeof(float));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_two_ranks),          cmocka_unit_test(test_one_image_in_a_rank),
+        cmocka_unit_test(test_other_convolutions), cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_no_descent),         cmocka_unit_test(test_memory_is_counted),
+        support_half_test(test_two_ranks),         support_half_test(test_one_image_in_a_rank),
+    };
+    return cmocka_run_group_tests_name("sync_batchnorm", tests, support_open_device,
+                                       support_close_device);
+}
