@@ -1,6 +1,7 @@
 /* The table of commands. */
 #include "commands/commands.h"
 #include "hcnn.h"
+#include "mpi/mpi_ranks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +39,7 @@ static void print_usage(FILE *stream)
             fprintf(stream, "  %-12s %s\n", commands[i].name, commands[i].summary);
     fputs("\n`hcnn-cl COMMAND --help` lists the options of a command.\n"
           "HCNN_DEVICE chooses the device: gpu, cpu, accelerator, PLATFORM:DEVICE or a part of a "
-          "name.\n"
+          "name;\nof several ranks under mpirun, each takes its own of those that fit.\n"
           "Exit codes: 0 done, 1 the work failed, 2 the command line or the choice of device was\n"
           "wrong, 130 interrupted after saving.\n",
           stream);
@@ -59,6 +60,18 @@ static int unknown_command(const char *name)
     return command_fail(&err, STATUS_USAGE);
 }
 
+static int run(const struct command *c, int argc, char **argv)
+{
+    error err;
+    if (mpi_ranks_announced() == 1 || c->run == command_train)
+        return c->run(argc, argv);
+    error_set(&err, STATUS_USAGE,
+              "%s runs in one process, and this is one of the %d of a parallel job; of the "
+              "commands only train works on several",
+              c->name, mpi_ranks_announced());
+    return command_fail(&err, STATUS_USAGE);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -76,6 +89,6 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(name, commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return run(&commands[i], argc - 1, argv + 1);
     return unknown_command(name);
 }

@@ -1,4 +1,5 @@
 /* Choosing a device, on lists made up here, and opening the one that the tests run on. */
+#include "check.h"
 #include "device/device.h"
 #include "support.h"
 
@@ -37,7 +38,7 @@ static void expect_choice(const device_list *list, const char *spec, int wanted)
 {
     error err = {""};
     int index = -2;
-    status result = device_choose(list, spec, &index, &err);
+    status result = device_choose(list, spec, 0, &index, &err);
     if (result != STATUS_OK)
         print_error("%s: %s\n", spec ? spec : "(unset)", err.message);
     assert_int_equal(result, STATUS_OK);
@@ -63,11 +64,60 @@ static void test_choices(void **state)
     expect_choice(&only_fpga, NULL, 0);
 }
 
+static void expect_place(const char *spec, int place, int wanted)
+{
+    error err = {""};
+    int index = -2;
+    CHECK_OK(device_choose(&everything, spec, place, &index, &err));
+    assert_int_equal(index, wanted);
+}
+
+/* Processes of one machine take those that fit in turn. */
+static void test_places(void **state)
+{
+    (void)state;
+    static device_info twins[] = {
+        {.type = CL_DEVICE_TYPE_GPU, .name = "A", .available = true},
+        {.type = CL_DEVICE_TYPE_CPU, .name = "B", .device_index = 1, .available = true},
+        {.type = CL_DEVICE_TYPE_GPU, .name = "A", .device_index = 2, .available = true}};
+    const device_list list = {twins, 3, 1};
+    static const int gpus[] = {0, 2, 0, 2, 0};
+    error err;
+    for (int place = 0; place < 5; place++) {
+        int index;
+        CHECK_OK(device_choose(&list, "gpu", place, &index, &err));
+        assert_int_equal(index, gpus[place]);
+        CHECK_OK(device_choose(&list, NULL, place, &index, &err));
+        assert_int_equal(index, gpus[place]);
+        CHECK_OK(device_choose(&list, "a", place, &index, &err));
+        assert_int_equal(index, gpus[place]);
+        CHECK_OK(device_choose(&list, "0:1", place, &index, &err));
+        assert_int_equal(index, 1);
+    }
+    expect_place("gpu", 3, 2);
+}
+
+/* Lists of devices: each entry in turn. */
+static void test_lists(void **state)
+{
+    (void)state;
+    error err;
+    device *dev;
+    CHECK_OK(device_open_place("cpu,nonsense,cpu", 0, &dev, &err));
+    device_close(dev);
+    CHECK_FAILS(STATUS_USAGE, "HCNN_DEVICE=nonsense fits",
+                device_open_place("cpu,nonsense,cpu", 1, &dev, &err));
+    CHECK_OK(device_open_place("cpu,nonsense,cpu", 2, &dev, &err));
+    device_close(dev);
+    CHECK_FAILS(STATUS_USAGE, "HCNN_DEVICE=nonsense fits",
+                device_open_place("cpu,nonsense", 3, &dev, &err));
+}
+
 static void expect_refusal(const device_list *list, const char *spec, const char *says)
 {
     error err = {""};
     int index;
-    assert_int_equal(device_choose(list, spec, &index, &err), STATUS_USAGE);
+    assert_int_equal(device_choose(list, spec, 0, &index, &err), STATUS_USAGE);
     if (!strstr(err.message, says))
         print_error("'%s' is not in: %s\n", says, err.message);
     assert_non_null(strstr(err.message, says));
@@ -108,10 +158,9 @@ static void test_error_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_choices),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_open),
-        cmocka_unit_test(test_error_names),
+        cmocka_unit_test(test_choices), cmocka_unit_test(test_places),
+        cmocka_unit_test(test_lists),   cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_open),    cmocka_unit_test(test_error_names),
     };
     return cmocka_run_group_tests_name("device", tests, support_open_device, support_close_device);
 }

@@ -5,7 +5,7 @@ set -u
 . "${srcdir:-.}/tests/tap.sh"
 
 # From the ground up; src/main.c stands on all of them. src/library is the public interface.
-floors="base device ops model track sweep data train library commands"
+floors="base device ops model track sweep data train library mpi commands"
 
 # Prints "FILE:LINE: what is wrong" for every #include below DIRECTORY that points up.
 find_upward_includes() {

@@ -503,6 +503,71 @@ static void test_balanced(void **state)
 
 #define files_test(test) cmocka_unit_test_setup_teardown(test, make_files, remove_files)
 
+/* ---- Parts of batches ---- */
+
+/* What the ranks are given, each image at its place of the whole epoch. */
+static void test_shares(void **state)
+{
+    (void)state;
+    enum { RANKS = 2 };
+    static const char *const augments[] = {"default", "flip,rotate=20,mixup=0.5,cutmix=1"};
+    error err;
+    image_set set = make_set();
+    for (int mixed = 0; mixed < 2; mixed++) {
+        loader_options options = {
+            .batch_size = BATCH, .threads = 2, .seed = 9, .shuffle = true, .image_size = 4};
+        CHECK_OK(augment_parse(augments[mixed], &options.augment, &err));
+        assert_int_equal(augment_mixes(&options.augment), mixed);
+        orders whole = record_orders(1, augments[mixed], 3, 0);
+        int seen = 0;
+        for (int rank = 0; rank < RANKS; rank++) {
+            loader *from;
+            const batch *b;
+            size_t given = 0;
+            options.share = (share_of){rank, RANKS, mixed};
+            CHECK_OK(loader_create(&set, NULL, set.count, &options, &from, &err));
+            CHECK_OK(loader_start(from, 3, 0, &err));
+            CHECK_OK(loader_next(from, &b, &err));
+            while (b) {
+                int left = IMAGES - (int)b->position;
+                const share part = share_take(&options.share, left < BATCH ? left : BATCH);
+                assert_int_equal(b->total, left < BATCH ? left : BATCH);
+                assert_int_equal(b->count, part.count);
+                assert_memory_equal(&b->mix, &whole.mixes[b->position / BATCH], sizeof b->mix);
+                for (int i = 0; i < b->count; i++, seen++, given++) {
+                    pixel_source want = whole.images[(int)b->position + share_position(&part, i)];
+                    want.offset = b->images[i].offset;
+                    assert_memory_equal(&b->images[i], &want, sizeof want);
+                }
+                loader_recycle(from, b);
+                CHECK_OK(loader_next(from, &b, &err));
+            }
+            assert_int_equal(given, loader_images(from));
+            loader_free(from);
+        }
+        assert_int_equal(seen, IMAGES);
+    }
+    free_set(&set);
+}
+
+/* A rank that is given nothing has an epoch without batches, not a broken one. */
+static void test_empty_share(void **state)
+{
+    (void)state;
+    error err;
+    loader *from;
+    const batch *b;
+    image_set set = make_set();
+    const loader_options options = {.batch_size = 1, .threads = 1, .share = {0, 2, false}};
+    CHECK_OK(loader_create(&set, NULL, set.count, &options, &from, &err));
+    assert_int_equal(loader_images(from), 0);
+    CHECK_OK(loader_start(from, 0, 0, &err));
+    CHECK_OK(loader_next(from, &b, &err));
+    assert_null(b);
+    loader_free(from);
+    free_set(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -520,6 +585,8 @@ int main(void)
         files_test(test_boxes),
         files_test(test_box_outside),
         files_test(test_balanced),
+        cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_empty_share),
     };
     return cmocka_run_group_tests_name("loader", tests, NULL, NULL);
 }

@@ -29,7 +29,7 @@ int command_tune_gemm(int argc, char **argv);
 void command_tune_progress(void *context, const char *what, size_t done, size_t total);
 void command_tune_note(void *context, const char *text);
 
-/* From here on SIGINT and SIGTERM set the flag that is returned and nothing else, until
+/* From here on SIGINT, SIGTERM and SIGUSR2 set the flag that is returned and nothing else, until
  * command_release_stop has them end the program again. */
 const volatile sig_atomic_t *command_catch_stop(void);
 void command_release_stop(void);

@@ -2,6 +2,7 @@
 #include "train/train.h"
 #include "base/progress.h"
 #include "commands/commands.h"
+#include "mpi/mpi_ranks.h"
 #include "train/recipe.h"
 
 #include <stdio.h>
@@ -45,6 +46,8 @@ static void show_started(void *context, const train_started *w)
     printf("network  %zu parameters, %zu trained; %dx%d input; %.2f GiB of device memory\n",
            w->parameters, w->trained_parameters, w->image_size, w->image_size,
            (double)w->memory_bytes / (1u << 30));
+    if (w->ranks > 1)
+        printf("ranks    %d, each with at most %d images of a batch\n", w->ranks, w->share);
     printf("run      %s%s", w->run, w->resumed ? ", resumed" : "");
     if (w->step > 0)
         printf(" after step %llu", (unsigned long long)w->step);
@@ -141,18 +144,28 @@ static train_options command_defaults(void)
     return o;
 }
 
+/* What another rank than the first has to say: notes are of its own images. */
+static void show_rank_note(void *context, const char *text)
+{
+    const ranks *r = context;
+    command_warn("rank %d: %s", r->rank, text);
+}
+
 /* Without `resume`, changes mean nothing. */
 static status run(const train_options *o, const char *resume, const train_changes *changes,
                   error *err)
 {
     display d = {0};
-    progress_begin(&d.bar, stdout);
-    const train_observer observer = {
+    const train_observer full = {
         &d,         show_note,     show_started,         show_step, show_evaluating,
         show_epoch, show_finished, command_catch_stop(),
     };
+    const train_observer quiet = {
+        .context = (void *)o->ranks, .note = show_rank_note, .stop = full.stop};
+    const train_observer *observer = ranks_lead(o->ranks) ? &full : &quiet;
+    progress_begin(&d.bar, stdout);
     status result =
-        resume ? train_resume(resume, changes, &observer, err) : train_start(o, &observer, err);
+        resume ? train_resume(resume, changes, observer, err) : train_start(o, observer, err);
     progress_clear(&d.bar);
     return result;
 }
@@ -187,16 +200,70 @@ static status apply_recipe(const char *name, const command_line *line, int argc,
                            train_options *o, recipe *r, error *err)
 {
     operands again;
+    const ranks *together = o->ranks;
     *o = command_defaults();
+    o->ranks = together;
     TRY(recipe_load(name, o, r, err));
     TRY(options_parse(line, argc, argv, &again, err));
     options_free(&again);
     return STATUS_OK;
 }
 
+/* Parses the options, of several ranks on the first one alone before the others: what is wrong with
+ * them is said once. As command_options. */
+static bool parse(const command_line *line, int argc, char **argv, const ranks *r, operands *rest,
+                  int *exit_code)
+{
+    enum { GO_ON = -1 };
+    error ignored;
+    int verdict = GO_ON;
+    bool lead = ranks_lead(r);
+    if (lead && !command_options(line, argc, argv, rest, exit_code))
+        verdict = *exit_code;
+    if (ranks_broadcast(r, &verdict, sizeof verdict, &ignored) != STATUS_OK)
+        verdict = STATUS_FAILED;
+    if (verdict == GO_ON)
+        return lead || command_options(line, argc, argv, rest, exit_code);
+    *exit_code = verdict;
+    return false;
+}
+
+/* What a rank whose training failed says last. */
+typedef struct last_word {
+    const error *err;
+    status code;
+    int rank;
+} last_word;
+
+static void say_last(const void *context)
+{
+    const last_word *w = context;
+    if (w->rank == 0)
+        command_fail(w->err, w->code);
+    else
+        command_warn("rank %d: %s", w->rank, w->err->message);
+}
+
+/* All ranks are told of a stop, so they end alike; a failure is one rank's, and ends the others. */
+static int end_together(const ranks *r, status result, const error *err)
+{
+    const last_word word = {err, result, r ? r->rank : 0};
+    if (r && result != STATUS_OK && result != STATUS_INTERRUPTED)
+        mpi_ranks_abort(r, result, say_last, &word);
+    if (result != STATUS_OK && word.rank == 0)
+        command_fail(err, result);
+    mpi_ranks_leave(r);
+    return result == STATUS_OK ? command_finish() : (int)result;
+}
+
 int command_train(int argc, char **argv)
 {
+    error err;
     train_options o = command_defaults();
+    status result = mpi_ranks_join(&o.ranks, &err);
+    if (result != STATUS_OK)
+        return command_fail(&err, result);
+    const ranks *together = o.ranks;
     const char *resume = NULL, *recipe_name = NULL;
     const option_spec own[] = {
         OPTION_ROW_STRING("recipe", &recipe_name, "NAME",
@@ -216,20 +283,23 @@ int command_train(int argc, char **argv)
     const command_line line = {
         .usage = "train [OPTION]...",
         .summary = "Trains the coarse/fine network. Ctrl-C finishes the step, saves and exits with "
-                   "130; --resume goes on from there.",
+                   "130; --resume goes on from there. Under mpirun the ranks train one network "
+                   "together, each with its part of every batch.",
         .example = "hcnn-cl train --data cifar-100-binary.tar.gz --image-size 32 --batch-size 64",
         .options = options,
     };
     operands rest;
     recipe kept = {0};
     int exit_code;
-    if (!command_options(&line, argc, argv, &rest, &exit_code))
+    if (!parse(&line, argc, argv, together, &rest, &exit_code)) {
+        mpi_ranks_leave(together);
         return exit_code;
-    error err;
-    status result = resume ? check_resume(&rest, &err) : STATUS_OK;
+    }
+    result = resume ? check_resume(&rest, &err) : STATUS_OK;
     if (result == STATUS_OK && recipe_name)
         result = apply_recipe(recipe_name, &line, argc, argv, &o, &kept, &err);
-    const train_changes changes = {.epochs = was_given(&rest, "epochs") ? o.epochs : 0,
+    const train_changes changes = {.ranks = together,
+                                   .epochs = was_given(&rest, "epochs") ? o.epochs : 0,
                                    .max_steps = o.max_steps,
                                    .threads = was_given(&rest, "threads") ? o.threads : 0,
                                    .max_bad = was_given(&rest, "max-bad") ? o.max_bad : -1};
@@ -237,5 +307,5 @@ int command_train(int argc, char **argv)
         result = run(&o, resume, &changes, &err);
     options_free(&rest);
     recipe_free(&kept);
-    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+    return end_together(together, result, &err);
 }

@@ -131,6 +131,14 @@ double augment_beta(const augment_place *at, uint32_t stream, double alpha)
     return 1 / (1 + exp(other - own));
 }
 
+bool augment_mixes(const augment_list *list)
+{
+    bool mixes = false;
+    for (int i = 0; augmentations[i]; i++)
+        mixes |= list->chosen[i] && augmentations[i]->draw_batch;
+    return mixes;
+}
+
 void augment_image(const augment_list *list, const augment_place *at, pixel_source *image)
 {
     for (int i = 0; augmentations[i]; i++)

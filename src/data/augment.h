@@ -54,6 +54,9 @@ status augment_parse(const char *text, augment_list *list, error *err);
 void augment_image(const augment_list *list, const augment_place *at, pixel_source *image);
 void augment_batch(const augment_list *list, const augment_place *at, batch_mix *mix);
 
+/* Whether it mixes the images of a batch with each other. */
+bool augment_mixes(const augment_list *list);
+
 /* For the augmentations' files: four words of the place's own in a stream of base/random.h, where
  * `turn`, below 65536, tells several blocks apart; and a word as a number in [0, 1), or one of
  * 0..count-1. */

@@ -219,13 +219,16 @@ static status fill_slot(const loader *from, size_t number, slot *s)
     size_t size = (size_t)from->options.batch_size;
     size_t first = number * size;
     size_t left = from->count - first;
+    int total = (int)(left < size ? left : size);
+    const share part = share_take(&from->options.share, total);
     s->b.position = first;
+    s->b.total = total;
     s->b.pixel_bytes = 0;
     s->b.mix = (batch_mix){0};
     s->b.count = 0;
     forget_bad(s);
-    for (size_t position = first; position < first + (left < size ? left : size); position++) {
-        size_t index;
+    for (int i = 0; i < part.count; i++) {
+        size_t index, position = first + (size_t)share_position(&part, i);
         bool loaded;
         pixel_source *image = &s->b.images[s->b.count];
         *image = (pixel_source){.cosine = 1};
@@ -273,8 +276,15 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* A guess at the bytes of a batch: for files, batch_size of the largest of a few. Their boxes are
- * not asked, and a broken one does not count. */
+/* The most images of a batch's part. */
+static int part_size(const loader *from)
+{
+    int most = share_most(&from->options.share, from->options.batch_size);
+    return most > 0 ? most : 1;
+}
+
+/* A guess at the bytes of a batch: for files, as many of the largest of a few as it holds. Their
+ * boxes are not asked, and a broken one does not count. */
 static void measure(loader *from)
 {
     enum { ASKED = 64 };
@@ -288,14 +298,14 @@ static void measure(loader *from)
         size_t bytes = 3 * (size_t)width * (size_t)height;
         most = bytes > most ? bytes : most;
     }
-    size_t size = (size_t)from->options.batch_size;
+    size_t size = (size_t)part_size(from);
     most = most ? most : 1;
     from->pixel_capacity = most > INT32_MAX / size ? INT32_MAX : most * size;
 }
 
 static status allocate(loader *from, error *err)
 {
-    size_t size = (size_t)from->options.batch_size;
+    size_t size = (size_t)part_size(from);
     from->order = malloc((from->count ? from->count : 1) * sizeof *from->order);
     from->threads = calloc((size_t)from->options.threads, sizeof *from->threads);
     bool missing = !from->order || !from->threads;
@@ -408,7 +418,10 @@ status loader_start(loader *from, uint32_t epoch, size_t first_batch, error *err
 
 size_t loader_images(const loader *from)
 {
-    return from->count;
+    size_t size = (size_t)from->options.batch_size;
+    int whole = share_take(&from->options.share, (int)size).count;
+    int rest = share_take(&from->options.share, (int)(from->count % size)).count;
+    return from->count / size * (size_t)whole + (size_t)rest;
 }
 
 size_t loader_batches(const loader *from)
@@ -458,6 +471,8 @@ status loader_next(loader *from, const batch **next, error *err)
             *next = &s->b;
             return STATUS_OK;
         }
+        if (share_take(&from->options.share, s->b.total).count == 0)
+            from->empty = false;
         loader_recycle(from, &s->b);
     }
     if (from->empty)

@@ -7,6 +7,7 @@
 #include "data/augment.h"
 #include "data/bad_images.h"
 #include "data/image_set.h"
+#include "data/share.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,12 +21,14 @@ typedef struct batch {
     int32_t *fine;        /* [count] */
     size_t *indices;      /* [count] of the images in their set */
     batch_mix mix;
-    size_t position; /* of its first image in the epoch */
+    size_t position; /* of the whole batch's first image in the epoch */
+    int total;       /* images that the whole batch should have, in all ranks' parts */
 } batch;
 
 typedef struct loader_options {
-    int batch_size;
-    int threads; /* at least 1 */
+    int batch_size; /* of whole batches, */
+    share_of share; /* of which only this part is made; zeros: all of it */
+    int threads;    /* at least 1 */
     uint64_t seed;
     bool shuffle; /* permute the images each epoch */
     augment_list augment;
@@ -51,11 +54,12 @@ void loader_free(loader *from);
 
 /* Starts epoch `epoch` at batch `first_batch` (to resume in the middle of one). */
 status loader_start(loader *from, uint32_t epoch, size_t first_batch, error *err);
-/* Images, and batches, in an epoch; the last batch may be short. */
+/* Images, of this rank's parts, and batches in an epoch; the last batch may be short. */
 size_t loader_images(const loader *from);
 size_t loader_batches(const loader *from);
 /* The next batch, or NULL in *next after the last. It stays valid until loader_recycle. A batch of
- * which nothing is left is passed over; an epoch of which nothing is left is an error. */
+ * which nothing is left (or whose part is empty) is passed over; an epoch of which nothing is left
+ * is an error. */
 status loader_next(loader *from, const batch **next, error *err);
 /* Hands a batch back to be filled again. */
 void loader_recycle(loader *from, const batch *used);

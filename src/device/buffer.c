@@ -85,14 +85,40 @@ status buffer_read_later(device *dev, cl_mem buffer, size_t offset, void *host, 
     return enqueue_read(dev, buffer, CL_FALSE, offset, host, bytes, done, err);
 }
 
+void buffer_forget(cl_event *event)
+{
+    if (*event)
+        clReleaseEvent(*event);
+    *event = NULL;
+}
+
 status buffer_wait(device *dev, cl_event *event, error *err)
 {
     if (!*event)
         return STATUS_OK;
     cl_int code = clWaitForEvents(1, event);
-    clReleaseEvent(*event);
-    *event = NULL;
+    buffer_forget(event);
     return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "waiting for a copy");
+}
+
+status buffer_poll(device *dev, cl_event *event, bool *done, error *err)
+{
+    cl_int state = CL_COMPLETE, code = CL_SUCCESS;
+    if (*event)
+        code =
+            clGetEventInfo(*event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
+    if (code == CL_SUCCESS && state < 0)
+        code = state;
+    *done = code == CL_SUCCESS && state == CL_COMPLETE;
+    if (*done || code != CL_SUCCESS)
+        buffer_forget(event);
+    return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "waiting for a copy");
+}
+
+status buffer_flush(device *dev, error *err)
+{
+    cl_int code = clFlush(dev->queue);
+    return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "starting the device");
 }
 
 status buffer_copy(device *dev, cl_mem from, size_t from_offset, cl_mem to, size_t to_offset,

@@ -26,6 +26,12 @@ status buffer_read_later(device *dev, cl_mem buffer, size_t offset, void *host, 
                          cl_event *done, error *err);
 /* Waits for *event and releases it; NULL is fine. */
 status buffer_wait(device *dev, cl_event *event, error *err);
+/* Whether *event has happened (it is released then), without waiting; NULL has. */
+status buffer_poll(device *dev, cl_event *event, bool *done, error *err);
+/* Releases *event, which may not have happened yet; NULL is fine. */
+void buffer_forget(cl_event *event);
+/* Has the device begin with what is in the queue. */
+status buffer_flush(device *dev, error *err);
 status buffer_copy(device *dev, cl_mem from, size_t from_offset, cl_mem to, size_t to_offset,
                    size_t bytes, error *err);
 status buffer_zero(device *dev, cl_mem buffer, size_t offset, size_t bytes, error *err);

@@ -223,48 +223,78 @@ static bool contains_ignoring_case(const char *text, const char *part)
     return false;
 }
 
-static int first_of_type(const device_list *list, cl_device_type type)
+/* Whether a device is what a spec asks for. */
+typedef bool fitting(const device_info *info, const char *spec, cl_device_type type);
+
+static bool is_of_type(const device_info *info, const char *spec, cl_device_type type)
 {
-    for (int i = 0; i < list->count; i++)
-        if (list->devices[i].available && (list->devices[i].type & type))
-            return i;
-    return -1;
+    (void)spec;
+    return info->available && (info->type & type);
 }
 
-static int find_device(const device_list *list, const char *spec)
+static bool is_at(const device_info *info, const char *spec, cl_device_type type)
 {
-    if (!spec || !*spec) {
-        int found = first_of_type(list, CL_DEVICE_TYPE_GPU);
-        if (found < 0)
-            found = first_of_type(list, CL_DEVICE_TYPE_CPU);
-        return found < 0 ? first_of_type(list, CL_DEVICE_TYPE_ALL) : found;
-    }
-    if (strcmp(spec, "gpu") == 0)
-        return first_of_type(list, CL_DEVICE_TYPE_GPU);
-    if (strcmp(spec, "cpu") == 0)
-        return first_of_type(list, CL_DEVICE_TYPE_CPU);
-    if (strcmp(spec, "accelerator") == 0)
-        return first_of_type(list, CL_DEVICE_TYPE_ACCELERATOR);
+    (void)type;
     int platform, index, end = 0;
-    if (sscanf(spec, "%d:%d%n", &platform, &index, &end) == 2 && spec[end] == '\0') {
-        for (int i = 0; i < list->count; i++)
-            if (list->devices[i].platform_index == platform &&
-                list->devices[i].device_index == index)
-                return i;
-        return -1;
-    }
+    return sscanf(spec, "%d:%d%n", &platform, &index, &end) == 2 && spec[end] == '\0' &&
+           info->platform_index == platform && info->device_index == index;
+}
+
+static bool is_named(const device_info *info, const char *spec, cl_device_type type)
+{
+    (void)type;
+    return contains_ignoring_case(info->name, spec);
+}
+
+static bool is_on_platform(const device_info *info, const char *spec, cl_device_type type)
+{
+    (void)type;
+    return contains_ignoring_case(info->platform_name, spec);
+}
+
+/* Of those that fit, in turn by place; -1: there is none. */
+static int pick(const device_list *list, fitting *fits, const char *spec, cl_device_type type,
+                int place)
+{
+    int count = 0;
     for (int i = 0; i < list->count; i++)
-        if (contains_ignoring_case(list->devices[i].name, spec))
-            return i;
-    for (int i = 0; i < list->count; i++)
-        if (contains_ignoring_case(list->devices[i].platform_name, spec))
+        count += fits(&list->devices[i], spec, type);
+    for (int i = 0, left = count > 0 ? place % count : 0; count > 0; i++)
+        if (fits(&list->devices[i], spec, type) && left-- == 0)
             return i;
     return -1;
 }
 
-status device_choose(const device_list *list, const char *spec, int *index, error *err)
+static int find_device(const device_list *list, const char *spec, int place)
 {
-    *index = find_device(list, spec);
+    static const struct {
+        const char *name; /* NULL: nothing is asked for */
+        cl_device_type type;
+    } kinds[] = {{"gpu", CL_DEVICE_TYPE_GPU},
+                 {"cpu", CL_DEVICE_TYPE_CPU},
+                 {"accelerator", CL_DEVICE_TYPE_ACCELERATOR},
+                 {NULL, CL_DEVICE_TYPE_GPU},
+                 {NULL, CL_DEVICE_TYPE_CPU},
+                 {NULL, CL_DEVICE_TYPE_ALL}};
+    bool any = !spec || !*spec;
+    int found = -1;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && found < 0; i++) {
+        if (!any && kinds[i].name && strcmp(spec, kinds[i].name) == 0)
+            return pick(list, is_of_type, spec, kinds[i].type, place);
+        if (any && !kinds[i].name)
+            found = pick(list, is_of_type, spec, kinds[i].type, place);
+    }
+    if (any)
+        return found;
+    static fitting *const ways[] = {is_at, is_named, is_on_platform};
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0] && found < 0; i++)
+        found = pick(list, ways[i], spec, 0, place);
+    return found;
+}
+
+status device_choose(const device_list *list, const char *spec, int place, int *index, error *err)
+{
+    *index = find_device(list, spec, place);
     if (*index >= 0 && list->devices[*index].available)
         return STATUS_OK;
     if (list->count == 0)
@@ -285,7 +315,8 @@ status device_choose(const device_list *list, const char *spec, int *index, erro
     }
     return error_set(err, STATUS_USAGE,
                      "HCNN_DEVICE=%s fits no device. It may be gpu, cpu, accelerator, "
-                     "PLATFORM:DEVICE or a part of a name. There are:\n%s%s",
+                     "PLATFORM:DEVICE, a part of a name, or for several ranks such with commas "
+                     "between. There are:\n%s%s",
                      spec ? spec : "", lines, install_hint);
 }
 
@@ -321,17 +352,47 @@ status device_open_info(const device_info *info, device **opened, error *err)
     return STATUS_OK;
 }
 
-status device_open_named(const char *spec, device **opened, error *err)
+static status open_choice(const char *spec, int place, device **opened, error *err)
 {
-    *opened = NULL;
     device_list list;
     TRY(device_list_all(&list, err));
     int index;
-    status result = device_choose(&list, spec, &index, err);
+    status result = device_choose(&list, spec, place, &index, err);
     if (result == STATUS_OK)
         result = device_open_info(&list.devices[index], opened, err);
     device_list_free(&list);
     return result;
+}
+
+/* The entry of a list with commas between that is `place`'s; *round becomes how often each entry
+ * was taken before. NULL when memory is out. */
+static char *entry_of(const char *spec, int place, int *round)
+{
+    int entries = 1;
+    for (const char *at = spec; *at; at++)
+        entries += *at == ',';
+    *round = place / entries;
+    for (int skip = place % entries; skip > 0; skip--)
+        spec = strchr(spec, ',') + 1;
+    return strndup(spec, strcspn(spec, ","));
+}
+
+status device_open_place(const char *spec, int place, device **opened, error *err)
+{
+    *opened = NULL;
+    if (!spec || !strchr(spec, ','))
+        return open_choice(spec, place, opened, err);
+    int round;
+    char *entry = entry_of(spec, place, &round);
+    status result =
+        entry ? open_choice(entry, round, opened, err) : error_memory(err, "the device's name");
+    free(entry);
+    return result;
+}
+
+status device_open_named(const char *spec, device **opened, error *err)
+{
+    return device_open_place(spec, 0, opened, err);
 }
 
 status device_open(device **opened, error *err)

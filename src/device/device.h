@@ -66,10 +66,11 @@ typedef struct device {
 status device_list_all(device_list *list, error *err);
 void device_list_free(device_list *list);
 
-/* The index in list that `spec` names: "gpu", "cpu", "accelerator", "P:D", or a case-insensitive
+/* The index in list that `spec` names, of several for `place` 0 the first, for 1 the second and so
+ * on, and then anew: "gpu", "cpu", "accelerator", "P:D", or a case-insensitive
  * part of a device's or platform's name; NULL or "" means the first GPU, else the first CPU, else
  * the first device. No match is STATUS_USAGE, with the list and what to install in the message. */
-status device_choose(const device_list *list, const char *spec, int *index, error *err);
+status device_choose(const device_list *list, const char *spec, int place, int *index, error *err);
 
 /* "gpu", "cpu" or "accelerator". */
 const char *device_type_name(cl_device_type type);
@@ -77,6 +78,10 @@ const char *device_type_name(cl_device_type type);
 /* Opens the device that `spec` names, as device_choose's; or the one that HCNN_DEVICE names. */
 status device_open_named(const char *spec, device **opened, error *err);
 status device_open(device **opened, error *err);
+/* Of several processes of one machine each opens one: process `place`, from 0. spec may be a list
+ * with commas between, whose entries they take in turn; a spec that fits several devices gives
+ * those in turn. */
+status device_open_place(const char *spec, int place, device **opened, error *err);
 /* Opens this one. */
 status device_open_info(const device_info *info, device **opened, error *err);
 /* Waits for the queue and releases all. NULL is fine. */

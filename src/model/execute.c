@@ -346,13 +346,31 @@ status execute_forward(device *dev, graph *g, const plan *p, int count, bool tra
     return STATUS_OK;
 }
 
-status execute_backward(device *dev, graph *g, const plan *p, int count, float rate, error *err)
+static status tell(const graph *g, int index, const gradient_watch *watch, error *err)
+{
+    bool learns = index != GRAPH_NONE && g->parameters[index].gradient;
+    return learns ? watch->ready(watch->context, (size_t)index, err) : STATUS_OK;
+}
+
+/* Of the parameters of a node, whose gradients it alone computes. */
+static status tell_of_node(const graph *g, const node *n, const gradient_watch *watch, error *err)
+{
+    if (!watch->ready)
+        return STATUS_OK;
+    bool norm = n->kind == NODE_BATCHNORM;
+    TRY(tell(g, n->weight, watch, err));
+    return tell(g, norm ? n->weight + NORM_BETA : n->bias, watch, err);
+}
+
+status execute_backward(device *dev, graph *g, const plan *p, int count, float rate,
+                        const gradient_watch *watch, error *err)
 {
     const pass backward = {dev, g, plan_memory(p), plan_sync(p), count, true, rate};
     for (int i = g->count - 1; i >= 0; i--)
         if (g->nodes[i].has_gradient) {
             profile_label(dev, "backward", node_name(g, &g->nodes[i]));
             TRY(backward_node(&backward, &g->nodes[i], err));
+            TRY(tell_of_node(g, &g->nodes[i], watch, err));
         }
     return STATUS_OK;
 }

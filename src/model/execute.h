@@ -9,7 +9,8 @@
  * sync says whose batch. */
 status execute_forward(device *dev, graph *g, const plan *p, int count, bool train, error *err);
 /* Backward from the logits' gradients, which are filled already; parameters that descend take a
- * step of `rate`. */
-status execute_backward(device *dev, graph *g, const plan *p, int count, float rate, error *err);
+ * step of `rate`, and `watch` is told of the others. */
+status execute_backward(device *dev, graph *g, const plan *p, int count, float rate,
+                        const gradient_watch *watch, error *err);
 
 #endif

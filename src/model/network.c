@@ -37,7 +37,8 @@ struct network {
     float rate;       /* of descending parameters */
     float loss_scale; /* of gradients */
     float smoothing;  /* of targets in training */
-    cl_mem tree;      /* cross_entropy_tree's; NULL without marginal_parents */
+    gradient_watch watch;
+    cl_mem tree; /* cross_entropy_tree's; NULL without marginal_parents */
     uint64_t memory_bytes;
 };
 
@@ -453,6 +454,11 @@ void network_set_smoothing(network *net, float smoothing)
     net->smoothing = smoothing;
 }
 
+void network_watch_gradients(network *net, gradient_watch watch)
+{
+    net->watch = watch;
+}
+
 static status upload(network *net, const network_batch *batch, error *err)
 {
     size_t count = (size_t)batch->count;
@@ -503,8 +509,7 @@ static status fetch_results(network *net, ticket *t, int count, error *err)
             TRY(buffer_read_later(net->dev, net->g.heads[h].results, 0, t->results[h],
                                   (size_t)count * sizeof(head_result), &t->done[h], err));
     t->open = true;
-    cl_int code = clFlush(net->dev->queue);
-    return code == CL_SUCCESS ? STATUS_OK : device_error(net->dev, err, code, "starting a step");
+    return buffer_flush(net->dev, err);
 }
 
 static status check_batch(const network *net, const network_batch *batch, error *err)
@@ -538,7 +543,7 @@ status network_step(network *net, const network_batch *batch, enum step_mode mod
     if (batch->fine)
         TRY(run_losses(net, batch, train, weights, err));
     if (train)
-        TRY(execute_backward(net->dev, &net->g, net->p, batch->count, net->rate, err));
+        TRY(execute_backward(net->dev, &net->g, net->p, batch->count, net->rate, &net->watch, err));
     *opened = (int)(net->steps % TICKETS);
     net->steps++;
     return fetch_results(net, &net->tickets[*opened], batch->count, err);

@@ -151,6 +151,16 @@ void network_set_loss_scale(network *net, float scale);
 /* The label smoothing of training steps (target_terms), from the next one on; 0 at first. */
 void network_set_smoothing(network *net, float smoothing);
 
+/* Is told, while the backward pass is being enqueued, that all that writes the gradient of a
+ * parameter is in the queue. Parameters come in the same order in every step. */
+typedef struct gradient_watch {
+    void *context;
+    status (*ready)(void *context, size_t parameter, error *err);
+} gradient_watch;
+
+/* From the next step on; one of zeros, as at first: nobody is told. */
+void network_watch_gradients(network *net, gradient_watch watch);
+
 /* A batch as network_step takes it; read until the next but one step, so the caller keeps two. */
 typedef struct network_batch {
     int count;

@@ -28,6 +28,7 @@ train_options train_defaults(void)
         .metrics_every = 1,
         .threads = 2,
         .max_bad = 10,
+        .wire = "fp32",
     };
 }
 
@@ -141,6 +142,11 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
         OPTION_ROW_INT("threads", &o->threads, 1, 256,
                        "that prepare images; they change nothing in the result",
                        .alias = "num-workers"),
+        OPTION_ROW_FLAG("sync-bn", &o->sync_bn,
+                        "with mpirun: batch normalisation by the whole batch, not by each rank's "
+                        "part"),
+        OPTION_ROW_CHOICE("wire", &o->wire, "fp32|fp16",
+                          "with mpirun: how gradients travel between the ranks"),
         {0},
     };
     enum { COUNT = sizeof table / sizeof table[0] };

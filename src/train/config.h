@@ -4,6 +4,7 @@
 #define HCNN_TRAIN_CONFIG_H
 
 #include "base/options.h"
+#include "train/ranks.h"
 
 #include <stdint.h>
 
@@ -38,10 +39,13 @@ typedef struct train_options {
     const char *loss_schedule; /* loss_schedule_parse's text, or NULL */
     bool nesterov, no_norm_decay, only_fine, shared_trunk;
     bool no_shuffle, balance, crop_boxes;
+    bool sync_bn;     /* batch normalisation by the whole batch of all ranks */
+    const char *wire; /* how gradients travel between ranks: "fp32" or "fp16" */
     uint64_t seed;
     bool tune;           /* first measure what is not tuned yet (tune.h); not kept in config.json */
     const char *program; /* tune_options.program; not kept either, */
     const char *device;  /* nor device_open_named's; NULL: as HCNN_DEVICE says */
+    const ranks *ranks;  /* nor who trains together; NULL: this process alone */
 } train_options;
 
 /* The original's: plain SGD at 0.008, 15 epochs of batches of 32, coarse 1, fine 2. */

@@ -45,8 +45,7 @@ void evaluation_free(evaluation *e)
     *e = (evaluation){0};
 }
 
-/* Keeps it if it is among the worst so far; of equal ones the first. */
-static void add_mistake(evaluation *e, mistake m)
+void evaluation_add_mistake(evaluation *e, mistake m)
 {
     int at = e->worst_count;
     while (at > 0 && e->worst[at - 1].loss < m.loss)
@@ -79,7 +78,8 @@ void evaluation_add(evaluation *e, const batch *b, const step_results *results)
         if (coarse)
             count(e->coarse, e->classes->coarse_count, coarse);
         if (fine->guess != fine->label)
-            add_mistake(e, (mistake){b->indices[i], fine->label, fine->guess, fine->loss});
+            evaluation_add_mistake(e,
+                                   (mistake){b->indices[i], fine->label, fine->guess, fine->loss});
     }
 }
 

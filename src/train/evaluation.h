@@ -34,6 +34,8 @@ typedef struct evaluation {
 status evaluation_create(evaluation *e, const hierarchy *classes, bool has_coarse, error *err);
 void evaluation_free(evaluation *e); /* one of zeros is fine */
 
+/* Keeps it if it is among the worst so far; of equal ones the first. */
+void evaluation_add_mistake(evaluation *e, mistake m);
 /* Adds a batch. */
 void evaluation_add(evaluation *e, const batch *b, const step_results *results);
 

@@ -22,6 +22,19 @@ void metrics_add(metrics *sums, const step_results *results, const int *parents)
     }
 }
 
+void metrics_merge(metrics *sums, const metrics *more)
+{
+    sums->count += more->count;
+    sums->coarse_loss += more->coarse_loss;
+    sums->fine_loss += more->fine_loss;
+    sums->marginal_loss += more->marginal_loss;
+    sums->coarse_top1 += more->coarse_top1;
+    sums->coarse_top5 += more->coarse_top5;
+    sums->fine_top1 += more->fine_top1;
+    sums->fine_top5 += more->fine_top5;
+    sums->agree += more->agree;
+}
+
 static double mean(const metrics *sums, double sum)
 {
     return sums->count > 0 ? sum / (double)sums->count : 0.0;

@@ -20,6 +20,9 @@ typedef struct metrics {
  * unused, and NULL is fine, when results have no coarse part. Everything coarse stays 0 then. */
 void metrics_add(metrics *sums, const step_results *results, const int *parents);
 
+/* Adds sums of other images. */
+void metrics_merge(metrics *sums, const metrics *more);
+
 /* All of these are 0 while count is 0. The mean of coarse_weight * (coarse loss + marginal loss) +
  * fine_weight * fine loss; a weight of 0 leaves its part out, even where that is not finite. */
 double metrics_loss(const metrics *sums, double coarse_weight, double fine_weight);

@@ -61,7 +61,7 @@ bool solver_is_descent(const train_options *options)
 {
     return strcmp(options->optimizer, "sgd") == 0 && options->momentum == 0 &&
            options->weight_decay == 0 && options->accumulate == 1 && options->clip_norm == 0 &&
-           options->histograms == 0; /* which look at gradients */
+           options->histograms == 0 && !options->ranks; /* which look at gradients */
 }
 
 static status create_companion(solver *s, const parameter *p, companion *c, error *err)

@@ -5,6 +5,7 @@
  * noticed before its weights could replace good ones. */
 #include "base/progress.h"
 #include "train/evaluate.h"
+#include "train/replicas.h"
 #include "train/snapshots.h"
 #include "train/trainer.h"
 
@@ -50,22 +51,6 @@ static bool ends_step(place at)
     return at.index == at.count - 1;
 }
 
-static double mean_loss(const head_result *results, int count)
-{
-    double sum = 0;
-    for (int i = 0; results && i < count; i++)
-        sum += results[i].loss;
-    return sum / count;
-}
-
-static double mean_marginal_loss(const head_result *fine, int count)
-{
-    double sum = 0;
-    for (int i = 0; i < count; i++)
-        sum += fine[i].marginal_loss;
-    return sum / count;
-}
-
 static train_step describe_step(const trainer *t, double loss, losses mean, double lr)
 {
     double seconds = progress_now() - t->epoch_started;
@@ -103,21 +88,24 @@ static status end_step(trainer *t, losses mean, error *err)
     const train_step what = describe_step(t, loss, mean, lr);
     if (t->observer->step)
         t->observer->step(t->observer->context, &what);
-    return t->state.step % (uint64_t)o->metrics_every == 0 ? journal_step(&t->log, &what, err)
-                                                           : STATUS_OK;
+    bool logged = trainer_leads(t) && t->state.step % (uint64_t)o->metrics_every == 0;
+    return logged ? journal_step(&t->log, &what, err) : STATUS_OK;
 }
 
 static status take_results(stepping *s, place at, const step_results *results, error *err)
 {
     trainer *t = s->t;
+    metrics sums = {0};
+    metrics_add(&sums, results, t->options->only_fine ? NULL : t->data.classes.parents);
+    TRY(replicas_sum_metrics(t->options->ranks, &sums, err));
     if (at.index == 0)
         s->so_far = (losses){0};
-    s->so_far.coarse += mean_loss(results->coarse, results->count) / at.count;
-    s->so_far.fine += mean_loss(results->fine, results->count) / at.count;
-    s->so_far.marginal += mean_marginal_loss(results->fine, results->count) / at.count;
+    s->so_far.coarse += metrics_mean_coarse_loss(&sums) / at.count;
+    s->so_far.fine += metrics_mean_fine_loss(&sums) / at.count;
+    s->so_far.marginal += metrics_mean_marginal_loss(&sums) / at.count;
     t->state.batch++;
-    t->images_since += (uint64_t)results->count;
-    metrics_add(&t->state.sums, results, t->options->only_fine ? NULL : t->data.classes.parents);
+    t->images_since += sums.count;
+    metrics_merge(&t->state.sums, &sums);
     return ends_step(at) ? end_step(t, s->so_far, err) : STATUS_OK;
 }
 
@@ -150,6 +138,8 @@ static status follow_batch(stepping *s, place at, error *err)
     TRY(solver_accumulate(s->t->solve, at.index, at.count, err));
     if (!ends_step(at))
         return STATUS_OK;
+    if (s->t->between)
+        TRY(exchange_finish(s->t->between, err));
     return solver_step(s->t->solve, schedule_rate(&s->t->state.rate, step), step, err);
 }
 
@@ -164,16 +154,20 @@ static status start_batch(stepping *s, const batch *b, error *err)
     TRY(network_reserve_pixels(s->t->net, b->pixel_bytes, err));
     if (this.at.index == 0)
         TRY(begin_step(s, err));
+    /* Each rank's losses are means over its own part: summed, the gradients are the batch's. */
+    double share = (double)b->count / b->total;
+    if (s->t->between && this.at.count == 1)
+        exchange_begin(s->t->between);
     status result =
-        network_step(s->t->net, &for_network, STEP_TRAIN, (float)(w.coarse / this.at.count),
-                     (float)(w.fine / this.at.count), &this.ticket, err);
+        network_step(s->t->net, &for_network, STEP_TRAIN, (float)(w.coarse * share / this.at.count),
+                     (float)(w.fine * share / this.at.count), &this.ticket, err);
     bool started = result == STATUS_OK;
     if (started)
         result = follow_batch(s, this.at, err);
     status before = finish_batch(s, result == STATUS_OK ? err : &ignored);
     /* Else the device may still read the batch: it stays taken until the network is freed. */
     if (started) {
-        if (s->steps == 0 && s->batches == 0)
+        if (s->steps == 0 && s->batches == 0 && trainer_leads(s->t))
             snapshots_first_batch(s->t, b->count);
         s->p = this;
         s->batches++;
@@ -186,9 +180,8 @@ static status start_batch(stepping *s, const batch *b, error *err)
 static bool has_to_rest(const stepping *s)
 {
     uint64_t every = (uint64_t)s->t->options->checkpoint_every;
-    return ends_step(s->p.at) &&
-           (trainer_stop_wanted(s->t) || trainer_limit_reached(s->t, s->steps) ||
-            (every > 0 && s->steps % every == 0));
+    return ends_step(s->p.at) && (s->t->stopping || trainer_limit_reached(s->t, s->steps) ||
+                                  (every > 0 && s->steps % every == 0));
 }
 
 static status run_steps(stepping *s, bool *ended, error *err)
@@ -203,6 +196,7 @@ static status run_steps(stepping *s, bool *ended, error *err)
             return finish_batch(s, err);
         }
         TRY(start_batch(s, next, err));
+        TRY(trainer_ask_stop(t, err));
         if (!has_to_rest(s))
             continue;
         TRY(finish_batch(s, err));
@@ -211,7 +205,7 @@ static status run_steps(stepping *s, bool *ended, error *err)
             return STATUS_OK;
         }
         TRY(trainer_save(t, false, err));
-        if (trainer_stop_wanted(t) || trainer_limit_reached(t, t->state.step))
+        if (t->stopping || trainer_limit_reached(t, t->state.step))
             return STATUS_OK;
     }
     return STATUS_OK;
@@ -226,6 +220,8 @@ status trainer_run_epoch(trainer *t, bool *ended, error *err)
     t->images_since = 0;
     TRY(loader_start(t->train, t->state.epoch, (size_t)t->state.batch, err));
     status result = run_steps(&s, ended, err);
+    if (t->between)
+        exchange_abandon(t->between);
     if (s.p.b) { /* after an error: its update is not whole, so it does not count */
         network_wait(t->net, s.p.ticket, &results, &ignored);
         loader_recycle(t->train, s.p.b);

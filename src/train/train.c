@@ -5,6 +5,7 @@
 #include "train/evaluate.h"
 #include "train/evaluation.h"
 #include "train/recipe.h"
+#include "train/replicas.h"
 #include "train/snapshots.h"
 #include "train/trainer.h"
 
@@ -42,7 +43,17 @@ static status measure(trainer *t, loader *from, const char *name, metrics *sums,
     evaluating context = {t, name};
     const evaluate_watch watch = {pass_on, &context, t->observer->stop};
     const evaluate_sink sink = {.results = take_results, .context = seen};
-    return evaluate_loader(t->net, from, &t->data.classes, &watch, seen ? &sink : NULL, sums, err);
+    const ranks *r = t->options->ranks;
+    status result =
+        evaluate_loader(t->net, from, &t->data.classes, &watch, seen ? &sink : NULL, sums, err);
+    bool stopped = result == STATUS_INTERRUPTED;
+    if (result != STATUS_OK && !stopped)
+        return result;
+    TRY(ranks_any(r, &stopped, err));
+    if (stopped)
+        return error_set(err, STATUS_INTERRUPTED, "stopped while measuring the %s", name);
+    TRY(replicas_sum_metrics(r, sums, err));
+    return replicas_merge_evaluation(r, seen, err);
 }
 
 /* By the average of the weights, where one is kept. Stopped, the run is saved as it stands: with
@@ -58,14 +69,17 @@ static status validate(trainer *t, metrics *sums, evaluation *seen, error *err)
     return interrupted(t, err);
 }
 
-/* Where what the network makes of each image is gathered; NULL, with a note, where there is no room
- * for that: it is not needed to train. */
-static evaluation *open_evaluation(trainer *t, evaluation *room)
+/* Where what the network makes of each image is gathered: *seen is NULL, with a note, where there
+ * is no room for that on some rank. It is not needed to train. */
+static status open_evaluation(trainer *t, evaluation *room, evaluation **seen, error *err)
 {
-    error err;
-    status result = evaluation_create(room, &t->data.classes, !t->options->only_fine, &err);
-    tracking_check(t, result, &err);
-    return result == STATUS_OK ? room : NULL;
+    error why;
+    status result = evaluation_create(room, &t->data.classes, !t->options->only_fine, &why);
+    bool missing = result != STATUS_OK;
+    tracking_check(t, result, &why);
+    TRY(ranks_any(t->options->ranks, &missing, err));
+    *seen = missing ? NULL : room;
+    return STATUS_OK;
 }
 
 /* The validation's line, the schedule, and the epoch's checkpoint. seen may be NULL. */
@@ -80,13 +94,15 @@ static status close_epoch(trainer *t, train_epoch *what, const evaluation *seen,
             "lower --lr (now %g)",
             what->epoch, (unsigned long long)t->state.step, t->run.path, what->lr);
     what->best = loss < t->state.best_loss;
-    TRY(journal_epoch(&t->log, what, t->state.step, err));
-    snapshots_epoch(t, seen);
+    if (trainer_leads(t)) {
+        TRY(journal_epoch(&t->log, what, t->state.step, err));
+        snapshots_epoch(t, seen);
+    }
     if (what->best) {
         t->state.best_loss = loss;
         t->state.best_epoch = t->state.epoch;
     }
-    if (what->best && seen)
+    if (what->best && seen && trainer_leads(t))
         snapshots_evaluation(t, seen, "validation.json", "validation", t->parts.validation.set,
                              what->epoch);
     schedule_epoch(&t->state.rate, loss);
@@ -94,6 +110,18 @@ static status close_epoch(trainer *t, train_epoch *what, const evaluation *seen,
     t->state.batch = 0;
     t->state.sums = (metrics){0};
     return trainer_save(t, what->best, err);
+}
+
+/* The ranks begin an epoch's end with one network. */
+static status align(trainer *t, error *err)
+{
+    bool differed;
+    TRY(replicas_average_statistics(t->options->ranks, t->net, t->solve, err));
+    TRY(replicas_align_weights(t->options->ranks, t->net, &differed, err));
+    if (differed)
+        trainer_note(t, "the ranks' weights differed in some bits, as devices of different kinds "
+                        "may round; all go on with those of rank 0");
+    return STATUS_OK;
 }
 
 static status end_epoch(trainer *t, error *err)
@@ -114,7 +142,9 @@ static status end_epoch(trainer *t, error *err)
         .images_per_second = seconds > 0 ? (double)t->images_since / seconds : 0,
         .only_fine = o->only_fine,
     };
-    evaluation room, *seen = open_evaluation(t, &room);
+    evaluation room, *seen;
+    TRY(align(t, err));
+    TRY(open_evaluation(t, &room, &seen, err));
     status result = validate(t, &what.validation, seen, err);
     if (result == STATUS_OK)
         result = close_epoch(t, &what, seen, err);
@@ -145,6 +175,8 @@ static status measure_test(trainer *t, train_finished *what, evaluation *seen, e
         TRY(measure_part(t, half, "test half", &what->test_half, seen, err));
     TRY(measure_part(t, whole, "whole test set", &what->test_whole, halved ? NULL : seen, err));
     what->tested = true;
+    if (!trainer_leads(t))
+        return STATUS_OK;
     if (seen && seen->images > 0)
         snapshots_evaluation(t, seen, "test.json", halved ? "test half" : "test", half->set,
                              what->best_epoch);
@@ -160,7 +192,8 @@ static status measure_best(trainer *t, train_finished *what, error *err)
     status result = checkpoint_load(best, t->net, err);
     free(best);
     TRY(result);
-    evaluation room, *seen = open_evaluation(t, &room);
+    evaluation room, *seen;
+    TRY(open_evaluation(t, &room, &seen, err));
     result = measure_test(t, what, seen, err);
     evaluation_free(&room);
     return result;
@@ -180,6 +213,23 @@ static void note_stalled(const trainer *t)
     char *text = file_path("stopped early, after epoch %u: the validation loss has not fallen for "
                            "%d epochs",
                            (unsigned)t->state.epoch, t->options->early_stop);
+    if (text)
+        trainer_note(t, text);
+    free(text);
+}
+
+/* What the ranks' talk has cost. */
+static void note_exchange(const trainer *t)
+{
+    enum { MILLION = 1000000, MILLISECONDS = 1000 };
+    const exchange_costs c = exchange_so_far(t->between);
+    if (c.steps == 0)
+        return;
+    double each = MILLISECONDS * c.seconds / (double)c.steps;
+    double exposed = MILLISECONDS * c.exposed_seconds / (double)c.steps;
+    char *text = file_path("gradients: %.3g MB from each of %d ranks at each step; their sums took "
+                           "%.3g ms a step, %.3g ms of it after the backward pass",
+                           (double)c.bytes / MILLION, t->options->ranks->count, each, exposed);
     if (text)
         trainer_note(t, text);
     free(text);
@@ -205,6 +255,8 @@ static status finish(trainer *t, bool complete, error *err)
     if (result == STATUS_INTERRUPTED) /* the last epoch's end has saved: a resumed run measures */
         return interrupted(t, err);
     TRY(result);
+    if (t->between && trainer_leads(t))
+        note_exchange(t);
     t->complete = complete;
     if (t->observer->finished)
         t->observer->finished(t->observer->context, &what);
@@ -219,7 +271,8 @@ static bool epochs_left(const trainer *t)
 static status run_epochs(trainer *t, error *err)
 {
     while (epochs_left(t)) {
-        if (trainer_stop_wanted(t))
+        TRY(trainer_ask_stop(t, err));
+        if (t->stopping)
             return interrupted(t, err);
         if (trainer_limit_reached(t, t->state.step))
             return finish(t, false, err);
@@ -228,7 +281,8 @@ static status run_epochs(trainer *t, error *err)
         if (ended)
             TRY(end_epoch(t, err));
     }
-    if (trainer_stop_wanted(t))
+    TRY(trainer_ask_stop(t, err));
+    if (t->stopping)
         return interrupted(t, err);
     return finish(t, true, err);
 }
@@ -254,6 +308,7 @@ status train_resume(const char *run, const train_changes *changes, const train_o
     status result = path ? recipe_load_file(path, &o, &kept, err) : error_memory(err, run);
     free(path);
     o.device = changes->device;
+    o.ranks = changes->ranks;
     o.epochs = changes->epochs > 0 ? changes->epochs : o.epochs;
     o.max_steps = changes->max_steps;
     o.threads = changes->threads > 0 ? changes->threads : o.threads;

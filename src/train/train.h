@@ -17,6 +17,8 @@ typedef struct train_started {
     size_t parameters, trained_parameters;
     uint64_t memory_bytes;
     uint64_t step; /* done already */
+    int ranks;     /* that train together; 1: this process alone */
+    int share;     /* the most images of a batch that one of them takes */
 } train_started;
 
 typedef struct train_step {
@@ -68,7 +70,8 @@ status train_start(const train_options *options, const train_observer *observer,
 
 /* What may change when a run goes on. */
 typedef struct train_changes {
-    const char *device; /* train_options.device */
+    const char *device; /* train_options.device, */
+    const ranks *ranks; /* and ranks: others than before, or none */
     int epochs;         /* 0: as the run's config.json says */
     int max_steps;      /* 0: no limit */
     int threads;        /* 0: as the run */

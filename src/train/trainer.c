@@ -2,12 +2,17 @@
 #include "train/trainer.h"
 #include "base/file.h"
 #include "model/weights.h"
+#include "train/replicas.h"
 #include "train/tune.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Of gradients that are summed over the ranks at once: large beside what a message costs, small
+ * beside all of them, so that most are under way while the backward pass goes on. */
+enum { BUCKET_BYTES = 4 << 20 };
 
 void trainer_note(const trainer *t, const char *text)
 {
@@ -21,6 +26,23 @@ static void pass_note(void *context, const char *text)
     trainer_note(context, text);
 }
 
+bool trainer_leads(const trainer *t)
+{
+    return ranks_lead(t->options->ranks);
+}
+
+/* mirrored: as what mixes images needs them. */
+static share_of own_share(const trainer *t, bool mirrored)
+{
+    const ranks *r = t->options->ranks;
+    return r ? (share_of){r->rank, r->count, mirrored} : (share_of){0};
+}
+
+static share_of training_share(const trainer *t)
+{
+    return own_share(t, augment_mixes(&t->augment));
+}
+
 static status open_part(const image_subset *part, const loader_options *options, loader **opened,
                         error *err)
 {
@@ -30,6 +52,7 @@ static status open_part(const image_subset *part, const loader_options *options,
 status trainer_open_part(trainer *t, const image_subset *part, loader **opened, error *err)
 {
     const loader_options plain = {.batch_size = t->options->batch_size,
+                                  .share = own_share(t, false),
                                   .threads = t->options->threads,
                                   .crop = t->options->crop_boxes,
                                   .bad = t->bad};
@@ -78,6 +101,7 @@ static status open_data(trainer *t, error *err)
     TRY(dataset_divide(&t->data, o->seed, &t->parts, err));
     TRY(bad_images_create(o->max_bad, pass_note, t, &t->bad, err));
     const loader_options training = {.batch_size = o->batch_size,
+                                     .share = training_share(t),
                                      .threads = o->threads,
                                      .seed = o->seed,
                                      .shuffle = !o->no_shuffle,
@@ -91,21 +115,38 @@ static status open_data(trainer *t, error *err)
     return trainer_open_part(t, &t->parts.validation, &t->validate, err);
 }
 
-/* Batch normalisation has no variance to divide by when a batch is one value per channel. */
-static status check_last_batch(const trainer *t, const network_options *n, error *err)
+/* The fewest images that batch normalisation sees at once in a batch of so many. */
+static int fewest_seen(const trainer *t, int images)
 {
-    size_t rest = t->parts.train.count % (size_t)n->batch_size;
+    const share_of share = training_share(t);
+    return t->options->sync_bn ? images : share_least(&share, images);
+}
+
+/* Every rank needs a part of every batch, and batch normalisation has no variance to divide by when
+ * it sees one value per channel. */
+static status check_batches(const trainer *t, const network_options *n, error *err)
+{
+    int batch = t->options->batch_size, rest = (int)(t->parts.train.count % (size_t)batch);
+    int last = rest > 0 ? rest : batch;
+    const share_of share = training_share(t);
     bool needs_two = false;
-    if (n->batch_size == 1 || rest == 1)
+    if (share_least(&share, last) == 0 || share_least(&share, batch) == 0)
+        return error_set(err, STATUS_USAGE,
+                         "%zu training images in batches of %d: the last batch has %d, and each of "
+                         "%d ranks needs one%s; choose another --batch-size or fewer ranks",
+                         t->parts.train.count, batch, last, ranks_count(t->options->ranks),
+                         share.mirrored ? " pair of those that are mixed" : "");
+    if (fewest_seen(t, batch) == 1 || fewest_seen(t, last) == 1)
         TRY(network_needs_two(n, &needs_two, err));
     if (!needs_two)
         return STATUS_OK;
     return error_set(err, STATUS_USAGE,
-                     "%zu training images in batches of %d leave a batch of one image, whose last "
-                     "feature map is one pixel: batch normalisation needs more than one value; "
-                     "choose another --batch-size, a larger --image-size or --backbone bit_r50x1, "
-                     "which has none but in --fusion concat-bn-relu",
-                     t->parts.train.count, n->batch_size);
+                     "%zu training images in batches of %d%s leave a batch of one image, whose "
+                     "last feature map is one pixel: batch normalisation needs more than one "
+                     "value; choose another --batch-size, a larger --image-size%s or --backbone "
+                     "bit_r50x1, which has none but in --fusion concat-bn-relu",
+                     t->parts.train.count, batch, t->options->ranks ? " for all ranks" : "",
+                     t->options->ranks && !t->options->sync_bn ? ", --sync-bn" : "");
 }
 
 static status choose_freeze(trainer *t, error *err)
@@ -143,9 +184,27 @@ static int coarse_stages_of(const char *depth)
     return depth ? depth[strlen("layer")] - '0' : 0;
 }
 
+/* What the network asks of the other ranks' statistics. */
+static status gather_statistics(void *context, const float *mine, size_t count, float *all,
+                                error *err)
+{
+    return ranks_gather(context, mine, count, all, err);
+}
+
+static const batchnorm_exchange *choose_statistics(trainer *t)
+{
+    const train_options *o = t->options;
+    if (!o->ranks || !o->sync_bn)
+        return NULL;
+    t->statistics =
+        (batchnorm_exchange){(void *)o->ranks, o->ranks->count, o->ranks->rank, gather_statistics};
+    return &t->statistics;
+}
+
 static status create_network(trainer *t, error *err)
 {
     const train_options *o = t->options;
+    const share_of share = training_share(t);
     size_t training = loader_pixel_capacity(t->train);
     size_t validation = loader_pixel_capacity(t->validate);
     network_options n = {
@@ -158,7 +217,7 @@ static status create_network(trainer *t, error *err)
         .coarse_classes = t->data.classes.coarse_count,
         .fine_classes = t->data.classes.fine_count,
         .image_size = input_size(t),
-        .batch_size = o->batch_size,
+        .batch_size = share_most(&share, o->batch_size),
         .training = true,
         .pixel_capacity = training > validation ? training : validation,
         .descend = solver_is_descent(o),
@@ -166,13 +225,18 @@ static status create_network(trainer *t, error *err)
         .averaged = o->ema > 0,
         .marginal_parents = is_marginal(o) ? t->data.classes.parents : NULL,
         .freeze = t->freeze,
+        .sync = choose_statistics(t),
     };
-    TRY(check_last_batch(t, &n, err));
+    TRY(check_batches(t, &n, err));
     if (o->tune)
         TRY(tune(t, &n, err));
     TRY(network_create(t->dev, &n, &t->net, err));
     network_set_smoothing(t->net, (float)o->label_smoothing);
-    return solver_create(t->net, o, &t->solve, err);
+    TRY(solver_create(t->net, o, &t->solve, err));
+    if (!o->ranks)
+        return STATUS_OK;
+    return exchange_create(o->ranks, t->net, strcmp(o->wire, "fp16") == 0, BUCKET_BYTES,
+                           &t->between, err);
 }
 
 /* A frozen layer that the file has nothing for stays as random as it started. */
@@ -239,14 +303,17 @@ void trainer_announce(trainer *t, bool resumed)
         .trained_parameters = trainer_trained_size(t),
         .memory_bytes = network_memory_bytes(t->net),
         .step = t->state.step,
+        .ranks = ranks_count(t->options->ranks),
+        .share = network_get_options(t->net)->batch_size,
     };
     if (t->observer->started)
         t->observer->started(t->observer->context, &what);
 }
 
-bool trainer_stop_wanted(const trainer *t)
+status trainer_ask_stop(trainer *t, error *err)
 {
-    return t->observer->stop && *t->observer->stop;
+    t->stopping = t->observer->stop && *t->observer->stop;
+    return ranks_any(t->options->ranks, &t->stopping, err);
 }
 
 bool trainer_limit_reached(const trainer *t, uint64_t steps)
@@ -256,6 +323,9 @@ bool trainer_limit_reached(const trainer *t, uint64_t steps)
 
 status trainer_save(trainer *t, bool best, error *err)
 {
+    TRY(replicas_average_statistics(t->options->ranks, t->net, t->solve, err));
+    if (!trainer_leads(t))
+        return STATUS_OK;
     TRY(journal_sync(&t->log, &t->state.metrics_bytes, err));
     tracking_flush(t);
     TRY(solver_get_loss_scale(t->solve, &t->state.scaling, err));
@@ -269,6 +339,7 @@ void trainer_close(trainer *t, status result, const error *why)
 {
     tracking_end(t, result, why);
     journal_close(&t->log);
+    exchange_free(t->between);
     if (t->net)
         solver_free(t->solve);
     network_free(t->net);
@@ -342,6 +413,10 @@ static status check_options(const train_options *o, error *err)
     if (o->warmup > 0 && o->warmup >= o->epochs)
         return error_set(err, STATUS_USAGE, "--warmup %g leaves nothing of --epochs %d", o->warmup,
                          o->epochs);
+    if (o->tune && o->ranks)
+        return error_set(err, STATUS_USAGE,
+                         "--tune measures one device alone: run `hcnn-cl tune` on each machine "
+                         "first, with the --batch-size of one rank");
     if (adam && o->momentum != 0)
         return error_set(err, STATUS_USAGE, "--momentum is SGD's; Adam has its own");
     return check_loss(o, err);
@@ -385,8 +460,8 @@ static status prepare(trainer *t, error *err)
     TRY(parse_options(t, err));
     TRY(start_state(t, err));
     TRY(choose_freeze(t, err));
-    TRY(t->options->device ? device_open_named(t->options->device, &t->dev, err)
-                           : device_open(&t->dev, err));
+    TRY(device_open_place(t->options->device ? t->options->device : getenv("HCNN_DEVICE"),
+                          t->options->ranks ? t->options->ranks->place : 0, &t->dev, err));
     TRY(device_set_precision(t->dev, t->options->precision, err));
     TRY(open_data(t, err));
     span_schedule(t);
@@ -418,11 +493,22 @@ static status open_journal(trainer *t, bool resumed, error *err)
     return result;
 }
 
-status trainer_begin(trainer *t, error *err)
+/* Tells the other ranks the run's name, when it has one. */
+static status share_path(trainer *t, error *err)
 {
-    TRY(check_start(t, err));
-    TRY(prepare(t, err));
-    TRY(load_start(t, err));
+    const ranks *r = t->options->ranks;
+    size_t length = t->run.path ? strlen(t->run.path) + 1 : 0;
+    TRY(ranks_broadcast(r, &length, sizeof length, err));
+    if (!trainer_leads(t))
+        t->run = (run_directory){.path = malloc(length), .lock = -1};
+    if (!t->run.path)
+        return error_memory(err, "the run's name");
+    return ranks_broadcast(r, t->run.path, length, err);
+}
+
+/* What the run's first rank writes before the first step. */
+static status begin_files(trainer *t, error *err)
+{
     /* A metrics file elsewhere first: when it cannot be written, no run is left behind. */
     if (t->options->metrics)
         TRY(open_journal(t, false, err));
@@ -430,6 +516,18 @@ status trainer_begin(trainer *t, error *err)
     if (!t->options->metrics)
         TRY(open_journal(t, false, err));
     return tracking_begin(t, false, err);
+}
+
+status trainer_begin(trainer *t, error *err)
+{
+    if (trainer_leads(t))
+        TRY(check_start(t, err));
+    TRY(prepare(t, err));
+    TRY(load_start(t, err));
+    TRY(trainer_ask_stop(t, err)); /* waits: a rank that fails to come so far leaves no run */
+    if (trainer_leads(t))
+        TRY(begin_files(t, err));
+    return share_path(t, err);
 }
 
 /* The optimizer's state that belongs to the checkpoint `last`. */
@@ -470,10 +568,15 @@ static status load_state(trainer *t, error *err)
 
 status trainer_reopen(trainer *t, const char *run, error *err)
 {
-    TRY(run_directory_open(&t->run, run, err));
-    TRY(tracking_open(t, run, err));
+    if (trainer_leads(t)) {
+        TRY(run_directory_open(&t->run, run, err));
+        TRY(tracking_open(t, run, err));
+    }
     TRY(prepare(t, err));
+    TRY(share_path(t, err));
     TRY(load_state(t, err));
+    if (!trainer_leads(t))
+        return STATUS_OK;
     TRY(open_journal(t, true, err));
     return tracking_begin(t, true, err);
 }

@@ -6,6 +6,7 @@
 #include "data/division.h"
 #include "data/loader.h"
 #include "train/checkpoint.h"
+#include "train/exchange.h"
 #include "train/journal.h"
 #include "train/loss_schedule.h"
 #include "train/run_directory.h"
@@ -23,12 +24,15 @@ typedef struct trainer {
     loader *train, *validate;
     network *net;
     solver *solve;
-    journal log;
+    exchange *between;             /* of the gradients of options->ranks; NULL without */
+    batchnorm_exchange statistics; /* of --sync-bn */
+    journal log; /* this and all below that is written: on the leading rank alone */
     tracking track;
     training_state state;
     char *freeze;
     augment_list augment;
     loss_schedule weights;
+    bool stopping; /* as all ranks agreed when they last asked */
     bool complete; /* its last epoch is done and its best checkpoint measured */
     double epoch_started;
     uint64_t images_since; /* since epoch_started */
@@ -48,7 +52,8 @@ size_t trainer_trained_size(const trainer *t);
 void trainer_announce(trainer *t, bool resumed);
 /* Something worth a line. */
 void trainer_note(const trainer *t, const char *text);
-bool trainer_stop_wanted(const trainer *t);
+/* Whether a stop is wanted, on any of the ranks, becomes t->stopping. */
+status trainer_ask_stop(trainer *t, error *err);
 /* Whether so many steps are all that options->max_steps allows. */
 bool trainer_limit_reached(const trainer *t, uint64_t steps);
 
@@ -58,10 +63,15 @@ loss_weights trainer_weights(const trainer *t);
  * compared. */
 loss_weights trainer_run_weights(const trainer *t);
 
-/* A loader of images to measure on, in order and as they are. */
+/* A loader of images to measure on, in order and as they are: of the part, those that are this
+ * rank's. */
 status trainer_open_part(trainer *t, const image_subset *part, loader **opened, error *err);
 
-/* Writes a checkpoint of where the run stands, between two steps. */
+/* Whether this process writes the run's files. */
+bool trainer_leads(const trainer *t);
+
+/* Writes a checkpoint of where the run stands, between two steps. Of ranks the leading one does;
+ * all have to call it. */
 status trainer_save(trainer *t, bool best, error *err);
 
 /* steps.c: trains on the rest of the epoch. *ended is false when it was left early, for a stop or

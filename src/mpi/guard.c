@@ -1,0 +1,84 @@
+/* See guard.h. */
+#include "mpi/guard.h"
+#include "base/error.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+enum { PASSED_ON = sizeof passed_on / sizeof passed_on[0] };
+
+static sigset_t passed_set(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < PASSED_ON; i++)
+        sigaddset(&set, passed_on[i]);
+    sigaddset(&set, SIGCHLD);
+    return set;
+}
+
+static void become_child(const sigset_t *usual, pid_t parent)
+{
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(STATUS_FAILED);
+#else
+    (void)parent;
+#endif
+    sigprocmask(SIG_SETMASK, usual, NULL);
+}
+
+static void end_as(int status, pid_t child)
+{
+    if (WIFEXITED(status))
+        _exit(WEXITSTATUS(status));
+    int number = WTERMSIG(status);
+    fprintf(stderr,
+            "hcnn-cl: process %ld, one of the ranks, was ended by signal %d (%s); so this training "
+            "ends. Its last checkpoint is whole: hcnn-cl train --resume RUN goes on from there\n",
+            (long)child, number, strsignal(number));
+    fflush(stderr);
+    _exit(STATUS_FAILED);
+}
+
+/* The signals are blocked, and come one by one. */
+static void watch_over(pid_t child, const sigset_t *signals)
+{
+    for (;;) {
+        int status, number = 0;
+        pid_t ended = waitpid(child, &status, WNOHANG);
+        if (ended == child)
+            end_as(status, child);
+        if (ended < 0 && errno == ECHILD)
+            _exit(STATUS_FAILED);
+        if (sigwait(signals, &number) == 0 && number != SIGCHLD)
+            kill(child, number);
+    }
+}
+
+void guard_process(void)
+{
+    sigset_t usual;
+    const sigset_t signals = passed_set();
+    pid_t parent = getpid();
+    fflush(NULL);
+    signal(SIGCHLD, SIG_DFL); /* a launcher may have it ignored: then nothing would be told */
+    sigprocmask(SIG_BLOCK, &signals, &usual);
+    pid_t child = fork();
+    if (child > 0)
+        watch_over(child, &signals);
+    if (child == 0)
+        become_child(&usual, parent);
+    else
+        sigprocmask(SIG_SETMASK, &usual, NULL);
+}

@@ -1,0 +1,230 @@
+/* On MPI; see mpi_ranks.h.
+ *
+ * Every wait is a look and a short sleep: an MPI that spins in a blocking call takes the cores that
+ * a CPU device computes on. Each kind of combination has a communicator of its own, since within
+ * one the ranks have to begin in the same order. */
+#include "mpi/mpi_ranks.h"
+#include "base/half.h"
+#include "mpi/guard.h"
+
+#include <limits.h>
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    KINDS = RANKS_MAX_FLOATS + 1,
+    LOOKS = 100, /* before the first sleep */
+};
+
+static const struct timespec nap = {.tv_nsec = 50000};
+static const struct timespec moment = {.tv_sec = 5}; /* in which a launcher ends a job */
+
+typedef struct joined_ranks {
+    ranks r;
+    MPI_Comm common;       /* of what all wait for */
+    MPI_Comm kinds[KINDS]; /* of ranks_begin */
+    MPI_Op sum_of_halves;
+} joined_ranks;
+
+static joined_ranks *of(const ranks *r)
+{
+    return r->context;
+}
+
+static status check(int code, const char *what, error *err)
+{
+    char text[MPI_MAX_ERROR_STRING];
+    int length;
+    if (code == MPI_SUCCESS)
+        return STATUS_OK;
+    if (MPI_Error_string(code, text, &length) != MPI_SUCCESS)
+        strcpy(text, "unknown error");
+    return error_set(err, STATUS_FAILED, "MPI: %s while %s", text, what);
+}
+
+static status wait_for(MPI_Request *request, const char *what, error *err)
+{
+    int done = 0;
+    for (int looks = 0; !done; looks++) {
+        TRY(check(MPI_Test(request, &done, MPI_STATUS_IGNORE), what, err));
+        if (!done && looks >= LOOKS)
+            nanosleep(&nap, NULL);
+    }
+    return STATUS_OK;
+}
+
+/* Counts are ints to MPI. */
+static status check_count(size_t count, error *err)
+{
+    return count <= INT_MAX ? STATUS_OK
+                            : error_set(err, STATUS_FAILED, "%zu values in one message", count);
+}
+
+/* Added up by one rank for all, so that they are the same bits everywhere. */
+static status sum(const ranks *r, double *values, size_t count, error *err)
+{
+    static const char what[] = "adding up over the ranks";
+    MPI_Request request;
+    bool lead = r->rank == 0;
+    TRY(check_count(count, err));
+    TRY(check(MPI_Ireduce(lead ? MPI_IN_PLACE : values, lead ? values : NULL, (int)count,
+                          MPI_DOUBLE, MPI_SUM, 0, of(r)->common, &request),
+              what, err));
+    TRY(wait_for(&request, what, err));
+    TRY(check(MPI_Ibcast(values, (int)count, MPI_DOUBLE, 0, of(r)->common, &request), what, err));
+    return wait_for(&request, what, err);
+}
+
+static status gather(const ranks *r, const float *mine, size_t count, float *all, error *err)
+{
+    static const char what[] = "gathering from the ranks";
+    MPI_Request request;
+    TRY(check_count(count, err));
+    TRY(check(MPI_Iallgather(mine, (int)count, MPI_FLOAT, all, (int)count, MPI_FLOAT, of(r)->common,
+                             &request),
+              what, err));
+    return wait_for(&request, what, err);
+}
+
+static status broadcast(const ranks *r, void *data, size_t bytes, error *err)
+{
+    static const char what[] = "telling the ranks";
+    MPI_Request request;
+    TRY(check_count(bytes, err));
+    TRY(check(MPI_Ibcast(data, (int)bytes, MPI_BYTE, 0, of(r)->common, &request), what, err));
+    return wait_for(&request, what, err);
+}
+
+static void add_halves(void *in, void *in_out, int *count, MPI_Datatype *type)
+{
+    const uint16_t *from = in;
+    uint16_t *to = in_out;
+    (void)type;
+    for (int i = 0; i < *count; i++)
+        to[i] = half_from_float(half_to_float(from[i]) + half_to_float(to[i]));
+}
+
+static status begin(const ranks *r, enum ranks_combination how, void *values, size_t count,
+                    void **request, error *err)
+{
+    const joined_ranks *j = of(r);
+    bool halves = how == RANKS_SUM_HALVES;
+    MPI_Op op = how == RANKS_MAX_FLOATS ? MPI_MAX : halves ? j->sum_of_halves : MPI_SUM;
+    TRY(check_count(count, err));
+    MPI_Request *begun = malloc(sizeof *begun);
+    if (!begun)
+        return error_memory(err, "a message");
+    status result =
+        check(MPI_Iallreduce(MPI_IN_PLACE, values, (int)count, halves ? MPI_UINT16_T : MPI_FLOAT,
+                             op, j->kinds[how], begun),
+              "summing gradients", err);
+    if (result == STATUS_OK)
+        *request = begun;
+    else
+        free(begun);
+    return result;
+}
+
+static status poll(const ranks *r, void **request, bool *done, error *err)
+{
+    int flag = 0;
+    (void)r;
+    status result = check(MPI_Test(*request, &flag, MPI_STATUS_IGNORE), "summing gradients", err);
+    *done = result == STATUS_OK && flag;
+    if (*done || result != STATUS_OK) {
+        free(*request);
+        *request = NULL;
+    }
+    return result;
+}
+
+/* ---- Joining and leaving ---- */
+
+static status copy_world(MPI_Comm *copy, error *err)
+{
+    static const char what[] = "joining the ranks";
+    TRY(check(MPI_Comm_dup(MPI_COMM_WORLD, copy), what, err));
+    return check(MPI_Comm_set_errhandler(*copy, MPI_ERRORS_RETURN), what, err);
+}
+
+/* This rank's number among those of its machine. */
+static status find_place(ranks *r, error *err)
+{
+    static const char what[] = "finding the ranks of this machine";
+    MPI_Comm machine;
+    TRY(check(
+        MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, r->rank, MPI_INFO_NULL, &machine),
+        what, err));
+    status result = check(MPI_Comm_rank(machine, &r->place), what, err);
+    MPI_Comm_free(&machine);
+    return result;
+}
+
+static status fill(joined_ranks *j, error *err)
+{
+    static const char what[] = "joining the ranks";
+    TRY(check(MPI_Comm_rank(MPI_COMM_WORLD, &j->r.rank), what, err));
+    TRY(check(MPI_Comm_size(MPI_COMM_WORLD, &j->r.count), what, err));
+    TRY(find_place(&j->r, err));
+    TRY(copy_world(&j->common, err));
+    for (int kind = 0; kind < KINDS; kind++)
+        TRY(copy_world(&j->kinds[kind], err));
+    return check(MPI_Op_create(add_halves, 1, &j->sum_of_halves), what, err);
+}
+
+static status join(const ranks **joined, error *err)
+{
+    int provided;
+    joined_ranks *j = malloc(sizeof *j);
+    if (!j)
+        return error_memory(err, "the ranks");
+    *j = (joined_ranks){.r = {.sum = sum,
+                              .gather = gather,
+                              .broadcast = broadcast,
+                              .begin = begin,
+                              .poll = poll,
+                              .context = j}};
+    status result = check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided),
+                          "joining the ranks", err);
+    if (result == STATUS_OK)
+        result = fill(j, err);
+    if (result == STATUS_OK)
+        *joined = &j->r;
+    else
+        free(j);
+    return result;
+}
+
+status mpi_ranks_join(const ranks **joined, error *err)
+{
+    *joined = NULL;
+    if (mpi_ranks_announced() <= 1)
+        return STATUS_OK;
+    guard_process();
+    return join(joined, err);
+}
+
+void mpi_ranks_leave(const ranks *r)
+{
+    if (!r)
+        return;
+    joined_ranks *j = of(r);
+    MPI_Op_free(&j->sum_of_halves);
+    MPI_Comm_free(&j->common);
+    for (int kind = 0; kind < KINDS; kind++)
+        MPI_Comm_free(&j->kinds[kind]);
+    MPI_Finalize();
+    free(j);
+}
+
+void mpi_ranks_abort(const ranks *r, int code, void (*say)(const void *context),
+                     const void *context)
+{
+    if (r->rank != 0)
+        nanosleep(&moment, NULL);
+    say(context);
+    MPI_Abort(MPI_COMM_WORLD, code);
+    exit(code); /* MPI_Abort does not return */
+}

@@ -1,0 +1,26 @@
+/* The ranks (train/ranks.h) of processes that mpirun, or another launcher of MPI, has started. Only
+ * the program links it: libhcnn needs no MPI. */
+#ifndef HCNN_MPI_MPI_RANKS_H
+#define HCNN_MPI_MPI_RANKS_H
+
+#include "train/ranks.h"
+
+/* Of how many processes this one is, as the environment that a launcher of Open MPI, MPICH or Slurm
+ * makes tells, without MPI: 1 where there is none. */
+int mpi_ranks_announced(void);
+
+/* Before threads are started and devices opened, once: joins the other processes. *joined is NULL
+ * where this process is alone. Without MPI in this build, being one of several is
+ * STATUS_USAGE. */
+status mpi_ranks_join(const ranks **joined, error *err);
+
+/* The common end of ranks that all come here. NULL is fine. */
+void mpi_ranks_leave(const ranks *r);
+
+/* Ends all ranks, with that exit code, where this one has failed: the launcher kills those that
+ * still run. Does not return. A rank that does not lead waits for a moment, so that where all have
+ * failed alike one of them says so; `say` is called after that. */
+void mpi_ranks_abort(const ranks *r, int code, void (*say)(const void *context),
+                     const void *context) __attribute__((noreturn));
+
+#endif

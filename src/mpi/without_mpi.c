@@ -1,0 +1,29 @@
+/* In a build without MPI; see mpi_ranks.h. */
+#include "mpi/mpi_ranks.h"
+
+#include <stdlib.h>
+
+status mpi_ranks_join(const ranks **joined, error *err)
+{
+    *joined = NULL;
+    if (mpi_ranks_announced() <= 1)
+        return STATUS_OK;
+    return error_set(err, STATUS_USAGE,
+                     "this is one of %d processes of a parallel job, but this hcnn-cl was built "
+                     "without MPI: each would train the same; install Open MPI (on Debian: apt "
+                     "install libopenmpi-dev openmpi-bin), then ./configure && make",
+                     mpi_ranks_announced());
+}
+
+void mpi_ranks_leave(const ranks *r)
+{
+    (void)r;
+}
+
+void mpi_ranks_abort(const ranks *r, int code, void (*say)(const void *context),
+                     const void *context)
+{
+    (void)r;
+    say(context);
+    exit(code);
+}

@@ -1,0 +1,179 @@
+#!/bin/sh
+# Several ranks train one network: the losses of one process, whatever their number; stops, kills
+# and resumes; and that what is said is said once.
+set -u
+. "${srcdir:-.}/tests/tap.sh"
+cd "$scratch" || exit 1
+hcnn_cl=${HCNN_CL:-hcnn-cl}
+
+if ! command -v mpirun >/dev/null; then
+    skip "several ranks" "there is no mpirun"
+    finish
+    exit
+fi
+
+# As root, and with more ranks than cores, mpirun wants to be told that this is meant.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+
+# run_ranks NUMBER ARGUMENT...: as run_program, by so many.
+run_ranks() {
+    ranks=$1
+    shift
+    code=0
+    mpirun -n "$ranks" "$hcnn_cl" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null || code=$?
+}
+# check_ranks NAME CODE PATTERN NUMBER ARGUMENT...
+check_ranks() {
+    ranks_name=$1
+    ranks_code=$2
+    ranks_pattern=$3
+    shift 3
+    run_ranks "$@"
+    check "$ranks_name" answered "$ranks_code" "$ranks_pattern"
+}
+
+run_ranks 2 train --help
+if grep -q 'built without MPI' "$scratch/err"; then
+    skip "several ranks" "hcnn-cl was built without MPI"
+    finish
+    exit
+fi
+check "--help is printed once" [ "$(grep -c '^Usage:' out)" -eq 1 ]
+
+tiny="--backbone tiny --batch-size 32 --seed 3 --momentum 0.9 --threads 1"
+
+losses() {
+    grep '^{"step"' "$1" | sed 's/.*"loss":\([^,]*\),.*/\1/'
+}
+# same_losses RUN RUN TOLERANCE STEPS: as many steps, and no loss further off than that, relative.
+same_losses() {
+    losses "$1/metrics.jsonl" >a.losses
+    losses "$2/metrics.jsonl" >b.losses
+    paste a.losses b.losses | awk -v most="$3" -v steps="$4" '
+        { off = ($1 - $2) / $1; if (off < 0) off = -off; if (off > worst) worst = off }
+        !($1 > 0 && $2 > 0) { wrong = 1 }
+        END { print NR " steps, worst " worst; exit wrong || NR != steps || !(worst <= most) }'
+}
+differing_losses() {
+    ! same_losses "$@"
+}
+
+# ---- The same losses as one process ----
+
+check_run "one process" 0 'stopped after step 20' train $tiny --max-steps 20 --run one
+for n in 2 3; do
+    check_ranks "$n ranks with --sync-bn" 0 "^ranks +$n, each with at most" \
+        $n train $tiny --max-steps 20 --sync-bn --run "sync-$n"
+    check "... have its losses" same_losses one "sync-$n" 1e-3 20
+done
+check "... from 0.132 MB a step" grep -q 'gradients: 0.132 MB from each of 3 ranks' out
+check_ranks "gradients as halves" 0 'gradients: 0.066 MB from each of 2 ranks' \
+    2 train $tiny --max-steps 20 --sync-bn --wire fp16 --run halves
+check "... have its losses, too" same_losses one halves 1e-2 20
+check "... but not to the bit" differing_losses sync-2 halves 0 20
+check_ranks "batch normalisation of each rank's own part" 0 'stopped after step 20' \
+    2 train $tiny --max-steps 20 --run parts
+check "... learns otherwise" differing_losses one parts 1e-3 20
+check "only one rank writes lines of steps" [ "$(grep -c '^{"step"' parts/metrics.jsonl)" -eq 20 ]
+
+mixing="--augment flip,mixup=0.4,cutmix=1 --accumulate 2 --clip-norm 1 --ema 0.9 --optimizer adam"
+mixing="--backbone tiny --batch-size 30 --seed 3 --threads 1 $mixing"
+check_run "mixed images, accumulation, clipping and an average: one process" 0 '' \
+    train $mixing --max-steps 12 --run mixed-one
+check_ranks "... and two ranks" 0 '' 2 train $mixing --max-steps 12 --sync-bn --run mixed-two
+check "... have the same losses" same_losses mixed-one mixed-two 1e-3 12
+
+# ---- A whole run: validation and test are shared out ----
+
+check_ranks "a whole run" 0 'whole test +loss' 2 train $tiny --epochs 1 --run whole
+check "... leaves nothing temporary" [ -z "$(find . -name '*tmp*' -o -name '*.new-*')" ]
+check_run "one process measures its best checkpoint" 0 '"images":400' \
+    eval --checkpoint whole/best.safetensors --json
+shares() {
+    grep -o '"test_whole":{[^}]*}\|"whole":{[^}]*}\|{[^{}]*"images":400[^}]*}' "$1" | head -n 1 |
+        grep -o '"fine_top1":[0-9.]*'
+}
+check "... and finds what the ranks found together" \
+    [ "$(shares out)" = "$(shares whole/metrics.jsonl)" ]
+check "... which is something" [ -n "$(shares out)" ]
+
+# ---- Resuming with another number ----
+
+check_ranks "half the way by two" 0 'stopped after step 10' \
+    2 train $tiny --max-steps 10 --sync-bn --run turns
+check_run "... the rest by one" 0 'stopped after step 20' train --resume turns --max-steps 20
+check "... has the losses of one" same_losses one turns 1e-3 20
+check_ranks "... and further by three" 0 'stopped after step 24' \
+    3 train --resume turns --max-steps 24
+
+# ---- Ends ----
+
+# In the background; waits until some steps are done.
+start_ranks() {
+    mpirun -n 2 "$hcnn_cl" train $tiny --epochs 100000 --checkpoint-every 3 --run "$1" \
+        >"$scratch/out" 2>"$scratch/err" </dev/null &
+    started=$!
+    for _ in $(seq 600); do
+        [ "$(losses "$1/metrics.jsonl" 2>/dev/null | wc -l)" -ge 5 ] && return
+        sleep 0.1
+    done
+}
+end_ranks() {
+    before=$(date +%s)
+    code=0
+    wait "$started" || code=$?
+    seconds=$(($(date +%s) - before))
+}
+# The processes that work, each the child of one that mpirun has started.
+workers() {
+    for launched in $(pgrep -P "$started"); do
+        pgrep -P "$launched"
+    done
+}
+
+start_ranks ranks-killed
+kill -KILL "$(workers | tail -n 1)"
+end_ranks
+check "a rank that is killed ends all, with 1" answered 1 'was ended by signal 9'
+check "... within 10 seconds" [ "$seconds" -le 10 ]
+check "... and leaves no process" [ -z "$(pgrep -f "run ranks-killed")" ]
+check_run "... its checkpoint can be measured" 0 'loss' \
+    eval --checkpoint ranks-killed/last.safetensors --split test
+steps=$(losses ranks-killed/metrics.jsonl | wc -l)
+check_ranks "... and goes on" 0 'resumed after step' \
+    2 train --resume ranks-killed --max-steps $((steps + 3))
+
+start_ranks stopped
+kill -USR2 "$started"
+end_ranks
+check "SIGUSR2 to mpirun stops all between two steps" answered 130 'everything is saved'
+check_ranks "... and the run goes on there" 0 'resumed after step' \
+    2 train --resume stopped --max-steps 1
+check "a stop is told once" [ "$(grep -c 'resumed after' out)" -eq 1 ]
+
+# ---- What is wrong ----
+
+said() {
+    cat out err | grep -c "$1"
+}
+check_ranks "an option that does not exist" 2 "unknown option" 2 train --nonsense
+check "... is told once" [ "$(said '^hcnn-cl:')" -eq 1 ]
+check_ranks "data that is not there" 1 'nowhere' 2 train $tiny --data nowhere --run none
+check "... is told once" [ "$(said '^hcnn-cl:')" -eq 1 ]
+check_ranks "fewer images than ranks" 2 'each of 3 ranks needs one' \
+    3 train $tiny --batch-size 2 --run none
+check_ranks "fewer pairs to mix than ranks" 2 'needs one pair' \
+    2 train $tiny --batch-size 2 --augment mixup=1 --run none
+check_ranks "--tune" 2 'measures one device alone' 2 train $tiny --tune --run none
+check "none of them leaves a run" [ ! -e none ]
+check_ranks "a command that does not train" 2 'devices runs in one process' 2 devices
+HCNN_DEVICE=cpu,nonsense
+export HCNN_DEVICE
+check_ranks "a rank's device that is not there" 2 'rank 1: HCNN_DEVICE=nonsense fits no device' \
+    2 train $tiny --run none
+HCNN_DEVICE=nonsense,cpu
+check_ranks "... also the first one's" 2 'HCNN_DEVICE=nonsense fits no device' \
+    2 train $tiny --run none
+
+finish
