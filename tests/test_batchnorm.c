@@ -1,8 +1,8 @@
 /* Tests of src/ops/batchnorm.c against the formulas in double precision, whose gradients are
  * themselves checked by central differences. */
 #include "ops/batchnorm.h"
-#include "ranks.h"
 #include "support.h"
+#include "thread_ranks.h"
 
 #include <limits.h>
 #include <math.h>
@@ -585,7 +585,7 @@ typedef struct share {
 typedef struct shared_batch {
     fixture whole;
     float *dy;
-    ranks *ranks;
+    thread_ranks *ranks;
     int count;
     share shares[MOST_RANKS];
 } shared_batch;
@@ -669,13 +669,13 @@ static void shared_open(shared_batch *b, device *devices[], const shared_case *c
     b->whole = fixture_open(devices[0], c->whole, seed, flags & 1, flags & 2, 0.3);
     b->dy = support_activations(devices[0], b->whole.size, seed + 100, -1, 1);
     b->count = c->ranks;
-    b->ranks = ranks_open(c->ranks);
+    b->ranks = thread_ranks_open(c->ranks);
     size_t first = 0;
     int left = c->whole.n;
     for (int r = 0; r < c->ranks; r++) {
         int after = c->ranks - r - 1;
         int images = after ? support_pick(seed, (uint64_t)r, 1, left - after) : left;
-        b->shares[r] = share_open(devices[r], b, ranks_exchange(b->ranks, r), first, images,
+        b->shares[r] = share_open(devices[r], b, thread_ranks_exchange(b->ranks, r), first, images,
                                   ((unsigned)r + flags) % 2);
         first += b->shares[r].size;
         left -= images;
@@ -687,7 +687,7 @@ static void shared_close(shared_batch *b)
 {
     for (int r = 0; r < b->count; r++)
         share_close(&b->shares[r]);
-    ranks_close(b->ranks);
+    thread_ranks_close(b->ranks);
     free(b->dy);
     fixture_close(&b->whole);
 }
@@ -719,8 +719,8 @@ static void check_shared_forward(shared_batch *b)
 {
     reference_statistics(&b->whole.reference);
     reference_normalise(&b->whole.reference);
-    ranks_run(b->ranks, forward_share, b);
-    assert_int_equal(ranks_exchanges(b->ranks), 1);
+    thread_ranks_run(b->ranks, forward_share, b);
+    assert_int_equal(thread_ranks_exchanges(b->ranks), 1);
     const batchnorm_layer *first = &b->shares[0].layer;
     for (int r = 0; r < b->count; r++) {
         const share *s = &b->shares[r];
@@ -774,9 +774,9 @@ static reference_gradients shared_gradients(const shared_batch *b)
 static void check_shared_backward(shared_batch *b)
 {
     reference_statistics(&b->whole.reference);
-    ranks_run(b->ranks, forward_share, b);
-    ranks_run(b->ranks, backward_share, b);
-    assert_int_equal(ranks_exchanges(b->ranks), 2);
+    thread_ranks_run(b->ranks, forward_share, b);
+    thread_ranks_run(b->ranks, backward_share, b);
+    assert_int_equal(thread_ranks_exchanges(b->ranks), 2);
     reference_gradients want = shared_gradients(b);
     double tolerance = gradient_tolerance(&b->whole);
     for (int r = 0; r < b->count; r++) {
@@ -795,11 +795,11 @@ static void check_shared_backward(shared_batch *b)
 /* Where nobody wants dx there is nothing to tell the others. */
 static void check_no_exchange(shared_batch *b)
 {
-    ranks_run(b->ranks, forward_share, b);
+    thread_ranks_run(b->ranks, forward_share, b);
     for (int r = 0; r < b->count; r++)
         tensor_release(&b->shares[r].gradients.x);
-    ranks_run(b->ranks, backward_share, b);
-    assert_int_equal(ranks_exchanges(b->ranks), 1);
+    thread_ranks_run(b->ranks, backward_share, b);
+    assert_int_equal(thread_ranks_exchanges(b->ranks), 1);
 }
 
 static void for_each_shared_case(device *dev, void (*check)(shared_batch *))
@@ -838,10 +838,10 @@ static void test_one_rank(void **state)
 {
     float *results[2][4];
     const shape s = {8, 21, 19, 35};
-    ranks *alone = ranks_open(1);
+    thread_ranks *alone = thread_ranks_open(1);
     for (int turn = 0; turn < 2; turn++) {
         fixture f = fixture_open(*state, s, 51, true, true, 0);
-        f.sync = turn ? ranks_exchange(alone, 0) : NULL;
+        f.sync = turn ? thread_ranks_exchange(alone, 0) : NULL;
         backward_case b = backward_open(&f);
         batchnorm_gradients g = {
             .gamma = support_buffer(f.dev, f.c, NULL),
@@ -863,8 +863,8 @@ static void test_one_rank(void **state)
         free(results[0][i]);
         free(results[1][i]);
     }
-    assert_int_equal(ranks_exchanges(alone), 2);
-    ranks_close(alone);
+    assert_int_equal(thread_ranks_exchanges(alone), 2);
+    thread_ranks_close(alone);
 }
 
 /* As if the others had as many pixels as fit an int; *context is what the message says of mine. */

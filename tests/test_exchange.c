@@ -8,7 +8,15 @@
 #include <float.h>
 #include <math.h>
 
-enum { BATCH = 3, SIDE = 8, COARSE = 3, FINE = 5, PIXELS = 3 * SIDE * SIDE, MOST_BYTES = 1 << 20 };
+enum {
+    MOST_RANKS = 3,
+    BATCH = 3,
+    SIDE = 8,
+    COARSE = 3,
+    FINE = 5,
+    PIXELS = 3 * SIDE * SIDE,
+    MOST_BYTES = 1 << 20
+};
 
 /* How the gradients are exchanged. */
 typedef struct manner {
@@ -113,9 +121,17 @@ static status exchange_steps(member *m, exchange *x, error *err)
     return read_gradients(m, m->together, err);
 }
 
-static status work(const ranks *r, void *context, error *err)
+/* Ranks, and who they are. */
+typedef struct team {
+    thread_ranks *all;
+    member *members[MOST_RANKS];
+} team;
+
+static status work(void *context, int rank, error *err)
 {
-    member *m = context;
+    const team *t = context;
+    const ranks *r = thread_ranks_of(t->all, rank);
+    member *m = t->members[rank];
     exchange *x;
     TRY(take_step(m, BATCH, err));
     TRY(read_gradients(m, m->alone, err));
@@ -154,19 +170,31 @@ static void expect_sums(member *const *members, const manner *how)
         assert_same_bits(members[rank]->together, members[0]->together, count);
 }
 
+static team open_team(const manner *how)
+{
+    team t = {.all = thread_ranks_open(how->ranks)};
+    for (int rank = 0; rank < how->ranks; rank++)
+        t.members[rank] = open_member(how, rank);
+    return t;
+}
+
+static void close_team(team *t, int ranks_in_all)
+{
+    for (int rank = 0; rank < ranks_in_all; rank++)
+        close_member(t->members[rank]);
+    thread_ranks_close(t->all);
+}
+
 static void run(const manner *how)
 {
-    member *members[THREAD_RANKS_MOST];
-    for (int rank = 0; rank < how->ranks; rank++)
-        members[rank] = open_member(how, rank);
-    thread_ranks_run(how->ranks, work, (void *const *)members);
-    expect_sums(members, how);
-    const exchange_costs c = members[0]->costs;
+    team t = open_team(how);
+    thread_ranks_run(t.all, work, &t);
+    expect_sums(t.members, how);
+    const exchange_costs c = t.members[0]->costs;
     assert_int_equal(c.steps, 2);
-    assert_int_equal(c.bytes, members[0]->count * (how->halves ? 2 : 4));
+    assert_int_equal(c.bytes, t.members[0]->count * (how->halves ? 2 : 4));
     assert_true(c.seconds >= c.exposed_seconds && c.exposed_seconds >= 0);
-    for (int rank = 0; rank < how->ranks; rank++)
-        close_member(members[rank]);
+    close_team(&t, how->ranks);
 }
 
 static void test_sums(void **state)
@@ -193,23 +221,25 @@ static void test_not_finite(void **state)
 {
     (void)state;
     for (int halves = 0; halves < 2; halves++) {
-        const manner how = {2, halves, true, 4096, 1}, bad = {2, halves, true, 4096, INFINITY};
-        member *members[] = {open_member(&how, 0), open_member(&bad, 1)};
-        thread_ranks_run(2, work, (void *const *)members);
+        const manner how = {2, halves, true, 4096, 1};
+        team t = open_team(&how);
+        t.members[1]->how.loss = INFINITY;
+        thread_ranks_run(t.all, work, &t);
         for (int rank = 0; rank < 2; rank++) {
             bool found = false;
-            for (size_t i = 0; i < members[rank]->count; i++)
-                found |= !isfinite(members[rank]->together[i]);
+            for (size_t i = 0; i < t.members[rank]->count; i++)
+                found |= !isfinite(t.members[rank]->together[i]);
             assert_true(found);
         }
-        close_member(members[0]);
-        close_member(members[1]);
+        close_team(&t, 2);
     }
 }
 
-static status give_up(const ranks *r, void *context, error *err)
+static status give_up(void *context, int rank, error *err)
 {
-    member *m = context;
+    const team *t = context;
+    const ranks *r = thread_ranks_of(t->all, rank);
+    member *m = t->members[rank];
     exchange *x;
     TRY(exchange_create(r, m->net, false, MOST_BYTES, &x, err));
     exchange_begin(x);
@@ -225,13 +255,13 @@ static void test_abandon(void **state)
 {
     (void)state;
     const manner how = {1, false, true, MOST_BYTES, 1};
-    member *m = open_member(&how, 0);
+    team t = open_team(&how);
     error err;
-    CHECK_OK(take_step(m, BATCH, &err));
-    CHECK_OK(read_gradients(m, m->alone, &err));
-    thread_ranks_run(1, give_up, (void *const *)&m);
-    expect_sums(&m, &how);
-    close_member(m);
+    CHECK_OK(take_step(t.members[0], BATCH, &err));
+    CHECK_OK(read_gradients(t.members[0], t.members[0]->alone, &err));
+    thread_ranks_run(t.all, give_up, &t);
+    expect_sums(t.members, &how);
+    close_team(&t, 1);
 }
 
 int main(void)

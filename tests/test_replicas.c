@@ -6,6 +6,19 @@
 
 enum { RANKS = 3, COARSE = 2, FINE = 4 };
 
+/* Ranks, and what each of them works on. */
+typedef struct team {
+    thread_ranks *all;
+    void *parts[RANKS];
+} team;
+
+static void run(status (*work)(void *context, int rank, error *err), void *a, void *b, void *c)
+{
+    team t = {thread_ranks_open(RANKS), {a, b, c}};
+    thread_ranks_run(t.all, work, &t);
+    thread_ranks_close(t.all);
+}
+
 /* ---- Sums of metrics ---- */
 
 static metrics made_up(int rank)
@@ -14,9 +27,11 @@ static metrics made_up(int rank)
     return (metrics){10 * n, 1.5 * rank, 2.5 * rank, 0.25 * rank, n, 2 * n, 3 * n, 4 * n, 5 * n};
 }
 
-static status sum_metrics(const ranks *r, void *context, error *err)
+static status sum_metrics(void *context, int rank, error *err)
 {
-    metrics *m = context;
+    const team *t = context;
+    const ranks *r = thread_ranks_of(t->all, rank);
+    metrics *m = t->parts[rank];
     *m = made_up(r->rank);
     return replicas_sum_metrics(r, m, err);
 }
@@ -25,12 +40,11 @@ static void test_metrics(void **state)
 {
     (void)state;
     metrics sums[RANKS], want = {0};
-    void *contexts[RANKS] = {&sums[0], &sums[1], &sums[2]};
     for (int rank = 0; rank < RANKS; rank++) {
         const metrics one = made_up(rank);
         metrics_merge(&want, &one);
     }
-    thread_ranks_run(RANKS, sum_metrics, contexts);
+    run(sum_metrics, &sums[0], &sums[1], &sums[2]);
     for (int rank = 0; rank < RANKS; rank++)
         assert_memory_equal(&sums[rank], &want, sizeof want);
     error err;
@@ -60,9 +74,11 @@ static void add_images(evaluation *e, size_t first, int count)
 
 enum { EACH = 40 };
 
-static status merge(const ranks *r, void *context, error *err)
+static status merge(void *context, int rank, error *err)
 {
-    evaluation *e = context;
+    const team *t = context;
+    const ranks *r = thread_ranks_of(t->all, rank);
+    evaluation *e = t->parts[rank];
     TRY(evaluation_create(e, &classes, true, err));
     add_images(e, (size_t)r->rank * EACH, EACH);
     return replicas_merge_evaluation(r, e, err);
@@ -73,10 +89,9 @@ static void test_evaluations(void **state)
     (void)state;
     error err;
     evaluation merged[RANKS], whole;
-    void *contexts[RANKS] = {&merged[0], &merged[1], &merged[2]};
     CHECK_OK(evaluation_create(&whole, &classes, true, &err));
     add_images(&whole, 0, RANKS * EACH);
-    thread_ranks_run(RANKS, merge, contexts);
+    run(merge, &merged[0], &merged[1], &merged[2]);
     for (int rank = 0; rank < RANKS; rank++) {
         evaluation *e = &merged[rank];
         assert_int_equal(e->images, whole.images);
@@ -168,9 +183,11 @@ static void expect_statistics(member *m, float scale)
     assert_true(seen > 0);
 }
 
-static status average(const ranks *r, void *context, error *err)
+static status average(void *context, int rank, error *err)
 {
-    member *m = context;
+    const team *t = context;
+    const ranks *r = thread_ranks_of(t->all, rank);
+    member *m = t->parts[rank];
     return replicas_average_statistics(r, m->net, m->solve, err);
 }
 
@@ -187,7 +204,7 @@ static void test_statistics(void **state)
         write_statistics(m, 10 * scales[rank]);
         solver_exchange(m->solve);
     }
-    thread_ranks_run(RANKS, average, (void *const *)members);
+    run(average, members[0], members[1], members[2]);
     for (int rank = 0; rank < RANKS; rank++) {
         member *m = members[rank];
         expect_statistics(m, 3);
@@ -198,9 +215,11 @@ static void test_statistics(void **state)
     }
 }
 
-static status align(const ranks *r, void *context, error *err)
+static status align(void *context, int rank, error *err)
 {
-    member *m = context;
+    const team *t = context;
+    const ranks *r = thread_ranks_of(t->all, rank);
+    member *m = t->parts[rank];
     return replicas_align_weights(r, m->net, &m->differed, err);
 }
 
@@ -226,7 +245,7 @@ static void run_alignment(bool odd)
     member *members[RANKS], *first = open_member(1, 0);
     for (int rank = 0; rank < RANKS; rank++)
         members[rank] = open_member(odd && rank == 2 ? 4 : 1, 0);
-    thread_ranks_run(RANKS, align, (void *const *)members);
+    run(align, members[0], members[1], members[2]);
     for (int rank = 0; rank < RANKS; rank++) {
         assert_int_equal(members[rank]->differed, odd);
         expect_same_weights(members[rank], first);

@@ -1,8 +1,8 @@
 /* Networks in several ranks, with batch normalisation over the images of all, against one network
  * with the whole batch. */
 #include "model/network.h"
-#include "ranks.h"
 #include "support.h"
+#include "thread_ranks.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -165,25 +165,25 @@ static int check_team(device *dev, network_options o, const int *shares, int cou
     static team t;
     member one;
     int first = 0;
-    ranks *r = ranks_open(count);
+    thread_ranks *r = thread_ranks_open(count);
     make_images(&t.batch);
     member_open(&one, dev, &o, 0, WHOLE);
     assert_ok(take_steps(&one, &t.batch, &err), &err);
     for (int i = 0; i < count; i++) {
-        o.sync = ranks_exchange(r, i);
+        o.sync = thread_ranks_exchange(r, i);
         member_open(&t.members[i], support_open_another(dev), &o, first, shares[i]);
         first += shares[i];
     }
     assert_int_equal(first, WHOLE);
-    ranks_run(r, run_member, &t);
+    thread_ranks_run(r, run_member, &t);
     compare(&one, &t, count, gradient_tolerance(dev), statistics_tolerance(dev));
     for (int i = 0; i < count; i++) {
         network_free(t.members[i].net);
         device_close(t.members[i].dev);
     }
     network_free(one.net);
-    int exchanges = ranks_exchanges(r);
-    ranks_close(r);
+    int exchanges = thread_ranks_exchanges(r);
+    thread_ranks_close(r);
     return exchanges;
 }
 
@@ -246,14 +246,14 @@ static void test_no_descent(void **state)
     error err;
     network *net;
     network_options o = shape;
-    ranks *r = ranks_open(2);
+    thread_ranks *r = thread_ranks_open(2);
     o.descend = true;
-    o.sync = ranks_exchange(r, 0);
+    o.sync = thread_ranks_exchange(r, 0);
     assert_ok(network_create(*state, &o, &net, &err), &err);
     for (size_t i = 0; i < network_parameter_count(net); i++)
         assert_false(network_parameter(net, i)->descends);
     network_free(net);
-    ranks_close(r);
+    thread_ranks_close(r);
 }
 
 /* The sums of very many ranks need more than a batch's own. */

@@ -1,187 +1,278 @@
-/* See thread_ranks.h. What all wait for goes through a barrier; combinations are made by the last
- * rank that begins them. */
+/* See thread_ranks.h. */
 #include "thread_ranks.h"
 #include "base/half.h"
-#include "check.h"
+#include "support.h"
 
 #include <math.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { KINDS = RANKS_MAX_FLOATS + 1, UNDER_WAY = 256 };
 
-/* The n-th of a kind, in place n % UNDER_WAY. */
+/* One thread, and what it needs to reach the others. */
+typedef struct seat {
+    thread_ranks *all;
+    ranks r;
+    batchnorm_exchange exchange;
+    unsigned begun[KINDS]; /* combinations */
+    pthread_t thread;
+    status (*work)(void *context, int rank, error *err);
+    void *context;
+    status result;
+    error err;
+} seat;
+
+/* The n-th combination of a kind, in place n % UNDER_WAY. */
 typedef struct combination {
-    void *values[THREAD_RANKS_MOST];
-    size_t counts[THREAD_RANKS_MOST];
-    int begun, finished;
-    bool ready;
+    size_t count;
+    void *sum; /* [count] */
+    int begun, taken;
 } combination;
 
-typedef struct meeting {
+/* What ranks_begin returns. */
+typedef struct request {
+    combination *of;
+    void *values;
+    size_t bytes;
+} request;
+
+struct thread_ranks {
     int count;
-    pthread_barrier_t barrier;
-    const void *handed[THREAD_RANKS_MOST]; /* between two barriers */
-    pthread_mutex_t lock;
-    combination all[KINDS][UNDER_WAY];
-    unsigned next[KINDS][THREAD_RANKS_MOST];
-} meeting;
+    seat *seats; /* [count] */
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    char *table; /* [count][bytes] of the exchange that goes on */
+    size_t bytes;
+    int inside;   /* ranks that have put their row down and not left yet */
+    bool leaving; /* all rows are there, not all have left */
+    bool broken;  /* a rank has failed: */
+    int culprit;  /* the first that did */
+    int exchanges;
+    combination combinations[KINDS][UNDER_WAY];
+};
 
 /* ---- What all wait for ---- */
 
-static const void *const *hand_in(const ranks *r, const void *mine)
+/* With the mutex held: waits until `leaving` is as wanted, or a rank has failed. */
+static status wait_for(thread_ranks *all, bool leaving, error *err)
 {
-    meeting *m = r->context;
-    m->handed[r->rank] = mine;
-    pthread_barrier_wait(&m->barrier);
-    return m->handed;
+    while (all->leaving != leaving && !all->broken)
+        pthread_cond_wait(&all->changed, &all->mutex);
+    return all->broken ? error_set(err, STATUS_FAILED, "another rank has failed") : STATUS_OK;
 }
 
-static void leave(const ranks *r)
+static status put_row(thread_ranks *all, int rank, const void *mine, size_t bytes, error *err)
 {
-    meeting *m = r->context;
-    pthread_barrier_wait(&m->barrier);
-}
-
-static status sum(const ranks *r, double *values, size_t count, error *err)
-{
-    double *sums = calloc(count ? count : 1, sizeof *sums);
-    if (!sums)
-        return error_memory(err, "a sum");
-    const void *const *all = hand_in(r, values);
-    for (int rank = 0; rank < r->count; rank++)
-        for (size_t i = 0; i < count; i++)
-            sums[i] += ((const double *)all[rank])[i];
-    leave(r);
-    memcpy(values, sums, count * sizeof *sums);
-    free(sums);
+    if (all->inside == 0) {
+        free(all->table);
+        all->table = malloc((size_t)all->count * bytes + 1);
+        all->bytes = bytes;
+    }
+    if (!all->table)
+        return error_memory(err, "an exchange");
+    if (all->bytes != bytes)
+        return error_set(err, STATUS_FAILED, "rank %d exchanges %zu bytes, others %zu", rank, bytes,
+                         all->bytes);
+    memcpy(all->table + (size_t)rank * bytes, mine, bytes);
+    all->leaving = ++all->inside == all->count;
+    all->exchanges += all->leaving;
     return STATUS_OK;
+}
+
+static status exchange_rows(thread_ranks *all, int rank, const void *mine, size_t bytes, void *rows,
+                            error *err)
+{
+    TRY(wait_for(all, false, err));
+    TRY(put_row(all, rank, mine, bytes, err));
+    pthread_cond_broadcast(&all->changed);
+    TRY(wait_for(all, true, err));
+    memcpy(rows, all->table, (size_t)all->count * bytes);
+    all->leaving = --all->inside > 0;
+    pthread_cond_broadcast(&all->changed);
+    return STATUS_OK;
+}
+
+static status exchange(const ranks *r, const void *mine, size_t bytes, void *rows, error *err)
+{
+    thread_ranks *all = ((seat *)r->context)->all;
+    pthread_mutex_lock(&all->mutex);
+    status result = exchange_rows(all, r->rank, mine, bytes, rows, err);
+    pthread_mutex_unlock(&all->mutex);
+    return result;
 }
 
 static status gather(const ranks *r, const float *mine, size_t count, float *all, error *err)
 {
-    (void)err;
-    const void *const *from = hand_in(r, mine);
-    for (int rank = 0; rank < r->count; rank++)
-        memcpy(all + (size_t)rank * count, from[rank], count * sizeof *all);
-    leave(r);
-    return STATUS_OK;
+    return exchange(r, mine, count * sizeof *mine, all, err);
+}
+
+static status sum(const ranks *r, double *values, size_t count, error *err)
+{
+    double *rows = malloc(((size_t)r->count * count + 1) * sizeof *rows);
+    status result =
+        rows ? exchange(r, values, count * sizeof *values, rows, err) : error_memory(err, "a sum");
+    for (size_t i = 0; result == STATUS_OK && i < count; i++) {
+        values[i] = 0;
+        for (int rank = 0; rank < r->count; rank++)
+            values[i] += rows[(size_t)rank * count + i];
+    }
+    free(rows);
+    return result;
 }
 
 static status broadcast(const ranks *r, void *data, size_t bytes, error *err)
 {
-    (void)err;
-    const void *const *from = hand_in(r, data);
-    if (r->rank != 0)
-        memcpy(data, from[0], bytes);
-    leave(r);
-    return STATUS_OK;
-}
-
-/* ---- Combinations ---- */
-
-static void combine_floats(enum ranks_combination how, float *into, const float *more, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        into[i] = how == RANKS_MAX_FLOATS ? fmaxf(into[i], more[i]) : into[i] + more[i];
-}
-
-static void combine_halves(uint16_t *into, const uint16_t *more, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        into[i] = half_from_float(half_to_float(into[i]) + half_to_float(more[i]));
-}
-
-static void combine(enum ranks_combination how, combination *c, int ranks_in_all)
-{
-    size_t count = c->counts[0];
-    size_t bytes = count * (how == RANKS_SUM_HALVES ? sizeof(uint16_t) : sizeof(float));
-    for (int rank = 1; rank < ranks_in_all; rank++)
-        if (how == RANKS_SUM_HALVES)
-            combine_halves(c->values[0], c->values[rank], count);
-        else
-            combine_floats(how, c->values[0], c->values[rank], count);
-    for (int rank = 1; rank < ranks_in_all; rank++)
-        memcpy(c->values[rank], c->values[0], bytes);
-    c->ready = true;
-}
-
-static status begin(const ranks *r, enum ranks_combination how, void *values, size_t count,
-                    void **request, error *err)
-{
-    meeting *m = r->context;
-    status result = STATUS_OK;
-    pthread_mutex_lock(&m->lock);
-    combination *c = &m->all[how][m->next[how][r->rank]++ % UNDER_WAY];
-    if (c->begun == m->count)
-        result = error_set(err, STATUS_FAILED, "more than %d combinations at once", UNDER_WAY);
-    c->values[r->rank] = values;
-    c->counts[r->rank] = count;
-    for (int rank = 0; rank < m->count; rank++)
-        if (c->begun > 0 && c->values[rank] && c->counts[rank] != count)
-            result = error_set(err, STATUS_FAILED, "the ranks combine different numbers of values");
-    c->begun++;
-    if (c->begun == m->count && result == STATUS_OK)
-        combine(how, c, m->count);
-    *request = c;
-    pthread_mutex_unlock(&m->lock);
+    char *rows = malloc((size_t)r->count * bytes + 1);
+    status result = rows ? exchange(r, data, bytes, rows, err) : error_memory(err, "a message");
+    if (result == STATUS_OK)
+        memcpy(data, rows, bytes);
+    free(rows);
     return result;
 }
 
-static status poll(const ranks *r, void **request, bool *done, error *err)
+/* ---- What goes on beside ---- */
+
+static void add(enum ranks_combination how, void *into, const void *more, size_t count)
 {
-    (void)err;
-    meeting *m = r->context;
-    pthread_mutex_lock(&m->lock);
-    combination *c = *request;
-    *done = c->ready;
-    if (*done) {
-        *request = NULL;
-        if (++c->finished == m->count)
-            *c = (combination){0};
+    float *floats = into;
+    uint16_t *halves = into;
+    for (size_t i = 0; i < count; i++)
+        if (how == RANKS_SUM_HALVES)
+            halves[i] = half_from_float(half_to_float(halves[i]) +
+                                        half_to_float(((const uint16_t *)more)[i]));
+        else if (how == RANKS_MAX_FLOATS)
+            floats[i] = fmaxf(floats[i], ((const float *)more)[i]);
+        else
+            floats[i] += ((const float *)more)[i];
+}
+
+static status join(combination *c, enum ranks_combination how, const request *mine, size_t count,
+                   error *err)
+{
+    if (c->begun == 0) {
+        *c = (combination){.count = count, .sum = malloc(mine->bytes + 1)};
+        if (!c->sum)
+            return error_memory(err, "a combination");
+        memcpy(c->sum, mine->values, mine->bytes);
+    } else if (c->count != count) {
+        return error_set(err, STATUS_FAILED, "the ranks combine %zu and %zu values", c->count,
+                         count);
+    } else {
+        add(how, c->sum, mine->values, count);
     }
-    pthread_mutex_unlock(&m->lock);
+    c->begun++;
     return STATUS_OK;
+}
+
+static status begin(const ranks *r, enum ranks_combination how, void *values, size_t count,
+                    void **begun, error *err)
+{
+    seat *s = r->context;
+    size_t size = how == RANKS_SUM_HALVES ? sizeof(uint16_t) : sizeof(float);
+    request *mine = malloc(sizeof *mine);
+    if (!mine)
+        return error_memory(err, "a combination");
+    combination *c = &s->all->combinations[how][s->begun[how]++ % UNDER_WAY];
+    *mine = (request){c, values, count * size};
+    pthread_mutex_lock(&s->all->mutex);
+    status result = c->begun == s->all->count
+                        ? error_set(err, STATUS_FAILED, "more than %d at once", UNDER_WAY)
+                        : join(c, how, mine, count, err);
+    pthread_mutex_unlock(&s->all->mutex);
+    *begun = mine;
+    return result;
+}
+
+static status poll(const ranks *r, void **begun, bool *done, error *err)
+{
+    thread_ranks *all = ((seat *)r->context)->all;
+    request *mine = *begun;
+    combination *c = mine->of;
+    pthread_mutex_lock(&all->mutex);
+    bool broken = all->broken;
+    *done = c->begun == all->count;
+    if (*done) {
+        memcpy(mine->values, c->sum, mine->bytes);
+        if (++c->taken == all->count) {
+            free(c->sum);
+            *c = (combination){0};
+        }
+        free(mine);
+        *begun = NULL;
+    }
+    pthread_mutex_unlock(&all->mutex);
+    return broken ? error_set(err, STATUS_FAILED, "another rank has failed") : STATUS_OK;
 }
 
 /* ---- Threads ---- */
 
-typedef struct member {
-    ranks r;
-    status (*work)(const ranks *r, void *context, error *err);
-    void *context;
-    status result;
-    error err;
-} member;
-
-static void *run(void *argument)
+thread_ranks *thread_ranks_open(int count)
 {
-    member *m = argument;
-    m->result = m->work(&m->r, m->context, &m->err);
+    thread_ranks *all = support_memory(1, sizeof *all);
+    all->count = count;
+    all->seats = support_memory((size_t)count, sizeof *all->seats);
+    assert_int_equal(pthread_mutex_init(&all->mutex, NULL), 0);
+    assert_int_equal(pthread_cond_init(&all->changed, NULL), 0);
+    for (int i = 0; i < count; i++) {
+        seat *s = &all->seats[i];
+        s->all = all;
+        s->r = (ranks){i, count, i, s, sum, gather, broadcast, begin, poll};
+        s->exchange = ranks_statistics(&s->r);
+    }
+    return all;
+}
+
+void thread_ranks_close(thread_ranks *all)
+{
+    pthread_cond_destroy(&all->changed);
+    pthread_mutex_destroy(&all->mutex);
+    free(all->table);
+    free(all->seats);
+    free(all);
+}
+
+const ranks *thread_ranks_of(const thread_ranks *all, int rank)
+{
+    return &all->seats[rank].r;
+}
+
+const batchnorm_exchange *thread_ranks_exchange(const thread_ranks *all, int rank)
+{
+    return &all->seats[rank].exchange;
+}
+
+int thread_ranks_exchanges(const thread_ranks *all)
+{
+    return all->exchanges;
+}
+
+static void *sit(void *argument)
+{
+    seat *s = argument;
+    s->result = s->work(s->context, s->r.rank, &s->err);
+    if (s->result != STATUS_OK) {
+        pthread_mutex_lock(&s->all->mutex);
+        if (!s->all->broken)
+            s->all->culprit = s->r.rank;
+        s->all->broken = true;
+        pthread_cond_broadcast(&s->all->changed);
+        pthread_mutex_unlock(&s->all->mutex);
+    }
     return NULL;
 }
 
-void thread_ranks_run(int count, status (*work)(const ranks *r, void *context, error *err),
-                      void *const *contexts)
+void thread_ranks_run(thread_ranks *all, status (*work)(void *context, int rank, error *err),
+                      void *context)
 {
-    static meeting shared;
-    member members[THREAD_RANKS_MOST];
-    pthread_t threads[THREAD_RANKS_MOST];
-    shared = (meeting){.count = count};
-    pthread_barrier_init(&shared.barrier, NULL, (unsigned)count);
-    pthread_mutex_init(&shared.lock, NULL);
-    for (int i = 0; i < count; i++) {
-        members[i] = (member){{i, count, i, &shared, sum, gather, broadcast, begin, poll},
-                              work,
-                              contexts[i],
-                              STATUS_OK,
-                              {""}};
-        assert_int_equal(pthread_create(&threads[i], NULL, run, &members[i]), 0);
+    for (int i = 0; i < all->count; i++) {
+        seat *s = &all->seats[i];
+        s->work = work;
+        s->context = context;
+        assert_int_equal(pthread_create(&s->thread, NULL, sit, s), 0);
     }
-    for (int i = 0; i < count; i++)
-        pthread_join(threads[i], NULL);
-    pthread_barrier_destroy(&shared.barrier);
-    pthread_mutex_destroy(&shared.lock);
-    for (int i = 0; i < count; i++)
-        if (members[i].result != STATUS_OK)
-            fail_msg("rank %d: %s", i, members[i].err.message);
+    for (int i = 0; i < all->count; i++)
+        pthread_join(all->seats[i].thread, NULL);
+    const seat *worst = &all->seats[all->culprit];
+    assert_ok(worst->result, &worst->err);
 }

@@ -1,15 +1,25 @@
-/* Ranks (train/ranks.h) that are threads of the test. */
+/* Ranks (train/ranks.h) that are threads of one process, for tests of what several processes do
+ * together. Everything here but the work itself runs in the test's own thread, where checks may
+ * fail. */
 #ifndef HCNN_TESTS_THREAD_RANKS_H
 #define HCNN_TESTS_THREAD_RANKS_H
 
 #include "train/ranks.h"
 
-enum { THREAD_RANKS_MOST = 4 };
+typedef struct thread_ranks thread_ranks;
 
-/* Runs work(r, contexts[rank]) in `count` threads at once, each with its own ranks, and fails the
- * running test, with the first message, unless all of them return STATUS_OK. In the threads nothing
- * of cmocka may be called. */
-void thread_ranks_run(int count, status (*work)(const ranks *r, void *context, error *err),
-                      void *const *contexts);
+thread_ranks *thread_ranks_open(int count);
+void thread_ranks_close(thread_ranks *all);
+
+/* A rank's way to the others, to be used by its thread alone; and what its network takes of it. */
+const ranks *thread_ranks_of(const thread_ranks *all, int rank);
+const batchnorm_exchange *thread_ranks_exchange(const thread_ranks *all, int rank);
+/* How often all of them have waited for each other. */
+int thread_ranks_exchanges(const thread_ranks *all);
+
+/* Runs work(context, rank) in a thread for each rank and fails the test where one fails; the others
+ * do not wait for it then. */
+void thread_ranks_run(thread_ranks *all, status (*work)(void *context, int rank, error *err),
+                      void *context);
 
 #endif

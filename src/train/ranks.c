@@ -21,6 +21,17 @@ status ranks_gather(const ranks *r, const float *mine, size_t count, float *all,
     return r ? r->gather(r, mine, count, all, err) : STATUS_OK;
 }
 
+static status gather_statistics(void *context, const float *mine, size_t count, float *all,
+                                error *err)
+{
+    return ranks_gather(context, mine, count, all, err);
+}
+
+batchnorm_exchange ranks_statistics(const ranks *r)
+{
+    return (batchnorm_exchange){(void *)r, r->count, r->rank, gather_statistics};
+}
+
 status ranks_broadcast(const ranks *r, void *data, size_t bytes, error *err)
 {
     return r ? r->broadcast(r, data, bytes, err) : STATUS_OK;

@@ -184,20 +184,12 @@ static int coarse_stages_of(const char *depth)
     return depth ? depth[strlen("layer")] - '0' : 0;
 }
 
-/* What the network asks of the other ranks' statistics. */
-static status gather_statistics(void *context, const float *mine, size_t count, float *all,
-                                error *err)
-{
-    return ranks_gather(context, mine, count, all, err);
-}
-
 static const batchnorm_exchange *choose_statistics(trainer *t)
 {
     const train_options *o = t->options;
     if (!o->ranks || !o->sync_bn)
         return NULL;
-    t->statistics =
-        (batchnorm_exchange){(void *)o->ranks, o->ranks->count, o->ranks->rank, gather_statistics};
+    t->statistics = ranks_statistics(o->ranks);
     return &t->statistics;
 }
 
