@@ -136,12 +136,12 @@ static status broadcast(const ranks *r, void *data, size_t bytes, error *err)
 static void add(enum ranks_combination how, void *into, const void *more, size_t count)
 {
     float *floats = into;
-    uint16_t *halves = into;
+    if (how == RANKS_SUM_HALVES) {
+        half_add(more, count, into);
+        return;
+    }
     for (size_t i = 0; i < count; i++)
-        if (how == RANKS_SUM_HALVES)
-            halves[i] = half_from_float(half_to_float(halves[i]) +
-                                        half_to_float(((const uint16_t *)more)[i]));
-        else if (how == RANKS_MAX_FLOATS)
+        if (how == RANKS_MAX_FLOATS)
             floats[i] = fmaxf(floats[i], ((const float *)more)[i]);
         else
             floats[i] += ((const float *)more)[i];

@@ -57,3 +57,65 @@ uint16_t half_from_float(float value)
         half = shift_rounded((magnitude & 0x7fffffu) | 0x800000u, 126 - (magnitude >> 23));
     return (uint16_t)(half | (bits >> 16 & 0x8000u));
 }
+
+/* ---- Many at once ----
+ *
+ * Without branches, so that the compiler makes vector instructions of them; it has to be asked. */
+
+#if defined __GNUC__ && !defined __clang__
+#define VECTORISED __attribute__((optimize("O3")))
+#else
+#define VECTORISED
+#endif
+
+enum {
+    FLOAT_INFINITE = 255 << 23,
+    HALF_INFINITE = 0x1f << 10,
+    /* As a float 2^-1: what is added to it loses all bits below 2^-24, a half's last. */
+    HALF_OF_ONE = 126 << 23,
+};
+
+/* The bits of a half, by those of a float. */
+static inline uint32_t narrow(uint32_t bits)
+{
+    const uint32_t smallest_normal = (uint32_t)(BIAS_DIFFERENCE + 1) << 23;
+    const uint32_t beyond = (uint32_t)(BIAS_DIFFERENCE + 31) << 23;
+    uint32_t magnitude = bits & 0x7fffffffu;
+    uint32_t odd = magnitude >> FRACTION_DIFFERENCE & 1;
+    uint32_t normal =
+        (magnitude - ((uint32_t)BIAS_DIFFERENCE << 23) + 0xfff + odd) >> FRACTION_DIFFERENCE;
+    uint32_t subnormal =
+        bits_of_float(float_of_bits(magnitude) + float_of_bits(HALF_OF_ONE)) - HALF_OF_ONE;
+    uint32_t special = magnitude > FLOAT_INFINITE ? HALF_INFINITE | 0x200u : HALF_INFINITE;
+    uint32_t half = magnitude < smallest_normal ? subnormal : normal;
+    return (magnitude >= beyond ? special : half) | (bits >> 16 & 0x8000u);
+}
+
+/* The bits of a float, by those of a half: its exponent is put right by a product. */
+static inline uint32_t widen(uint32_t half)
+{
+    uint32_t shifted = (half & 0x7fffu) << FRACTION_DIFFERENCE;
+    uint32_t bits = bits_of_float(float_of_bits(shifted) * 0x1p112f);
+    uint32_t special = shifted | FLOAT_INFINITE;
+    return (shifted >= (uint32_t)HALF_INFINITE << FRACTION_DIFFERENCE ? special : bits) |
+           (half & 0x8000u) << 16;
+}
+
+VECTORISED void half_pack(const float *values, size_t count, float scale, uint16_t *halves)
+{
+    for (size_t i = 0; i < count; i++)
+        halves[i] = (uint16_t)narrow(bits_of_float(values[i] * scale));
+}
+
+VECTORISED void half_unpack(const uint16_t *halves, size_t count, float scale, float *values)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = float_of_bits(widen(halves[i])) * scale;
+}
+
+VECTORISED void half_add(const uint16_t *more, size_t count, uint16_t *sums)
+{
+    for (size_t i = 0; i < count; i++)
+        sums[i] = (uint16_t)narrow(
+            bits_of_float(float_of_bits(widen(sums[i])) + float_of_bits(widen(more[i]))));
+}

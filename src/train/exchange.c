@@ -164,8 +164,7 @@ static status begin_sum(exchange *x, bucket *b, error *err)
         return ranks_begin(x->r, RANKS_SUM_FLOATS, values, b->count, &b->request, err);
     uint16_t *packed = x->packed + b->first;
     b->scale = scale_for(b->largest, ranks_count(x->r));
-    for (size_t i = 0; i < b->count; i++)
-        packed[i] = half_from_float(values[i] * b->scale);
+    half_pack(values, b->count, b->scale, packed);
     return ranks_begin(x->r, RANKS_SUM_HALVES, packed, b->count, &b->request, err);
 }
 
@@ -181,8 +180,8 @@ static status begin(exchange *x, bucket *b, error *err)
 static status hand_back(exchange *x, bucket *b, error *err)
 {
     b->state = BUCKET_DONE;
-    for (size_t i = 0; x->halves && i < b->count; i++)
-        x->values[b->first + i] = half_to_float(x->packed[b->first + i]) / b->scale;
+    if (x->halves)
+        half_unpack(x->packed + b->first, b->count, 1 / b->scale, x->values + b->first);
     for (size_t i = b->first_piece; i < b->first_piece + b->pieces; i++) {
         const piece *one = &x->pieces[i];
         TRY(buffer_write_later(x->dev, one->p->gradient, 0, x->values + one->offset,
