@@ -196,8 +196,9 @@ static status run(eval_options *o, error *err)
 {
     checkpoint_info info;
     if (!o->checkpoint)
-        return error_set(err, STATUS_USAGE,
-                         "eval needs --checkpoint FILE, as RUN/best.safetensors of a training run");
+        return error_set(
+            err, STATUS_USAGE,
+            "eval needs --checkpoint CHECKPOINT, as RUN/best.safetensors of a training run");
     TRY(read_classes(o, err));
     TRY(checkpoint_read_info(o->checkpoint, &info, err));
     if (!o->seed_given)
@@ -219,7 +220,7 @@ int command_eval(int argc, char **argv)
     char decisions[64];
     decision_choices(decisions, sizeof decisions);
     const option_spec options[] = {
-        OPTION_ROW_STRING("checkpoint", &o.checkpoint, "FILE",
+        OPTION_ROW_STRING("checkpoint", &o.checkpoint, "CHECKPOINT",
                           "RUN/best.safetensors or RUN/last.safetensors"),
         OPTION_ROW_STRING("data", &o.data, "PATH", "as train's", .alias = "data-path"),
         OPTION_ROW_CHOICE("split", &o.split, "all|validation|test",
