@@ -196,9 +196,8 @@ static status run(eval_options *o, error *err)
 {
     checkpoint_info info;
     if (!o->checkpoint)
-        return error_set(
-            err, STATUS_USAGE,
-            "eval needs --checkpoint CHECKPOINT, as RUN/best.safetensors of a training run");
+        return error_set(err, STATUS_USAGE,
+                         "eval needs --checkpoint FILE, as RUN/best.safetensors of a training run");
     TRY(read_classes(o, err));
     TRY(checkpoint_read_info(o->checkpoint, &info, err));
     if (!o->seed_given)
@@ -244,7 +243,7 @@ int command_eval(int argc, char **argv)
         {0},
     };
     const command_line line = {
-        .usage = "eval --checkpoint FILE [OPTION]...",
+        .usage = "eval --checkpoint CHECKPOINT [OPTION]...",
         .summary = "Measures a checkpoint on a data set's test images, weighted by image.",
         .example = "hcnn-cl eval --checkpoint runs/first/best.safetensors --json",
         .options = options,
