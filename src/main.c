@@ -45,6 +45,15 @@ static void print_usage(FILE *stream)
           stream);
 }
 
+/* For shells' completion, as options_words. */
+static void print_words(void)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (commands[i].summary)
+            puts(commands[i].name);
+    puts("--help\n--version");
+}
+
 static int unknown_command(const char *name)
 {
     options_guess guess = {0};
@@ -81,6 +90,10 @@ int main(int argc, char **argv)
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_usage(stdout);
+        return command_finish();
+    }
+    if (strcmp(name, "--help=words") == 0) {
+        print_words();
         return command_finish();
     }
     if (strcmp(name, "--version") == 0) {

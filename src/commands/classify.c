@@ -169,7 +169,7 @@ int command_classify(int argc, char **argv)
     char decisions[64];
     decision_choices(decisions, sizeof decisions);
     const option_spec options[] = {
-        OPTION_ROW_STRING("checkpoint", &o.checkpoint, "FILE",
+        OPTION_ROW_STRING("checkpoint", &o.checkpoint, "CHECKPOINT",
                           "RUN/best.safetensors or RUN/last.safetensors"),
         OPTION_ROW_INT("top", &o.top, 1, 1000, "guesses of each head"),
         OPTION_ROW_CHOICE("precision", &o.precision, "fp32|fp16", "as train's"),
@@ -181,11 +181,11 @@ int command_classify(int argc, char **argv)
         {0},
     };
     const command_line line = {
-        .usage = "classify --checkpoint FILE [OPTION]... IMAGE...",
+        .usage = "classify --checkpoint CHECKPOINT [OPTION]... IMAGE...",
         .summary = "Guesses the coarse and the fine class of JPEG, PNG and BMP files.",
         .example = "hcnn-cl classify --checkpoint runs/first/best.safetensors cat.jpg",
         .options = options,
-        .takes_operands = true,
+        .operand = "FILE",
     };
     operands images;
     int exit_code;

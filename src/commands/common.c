@@ -35,7 +35,7 @@ bool command_options(const command_line *line, int argc, char **argv, operands *
         return false;
     }
     if (rest->help) {
-        options_help(line, stdout);
+        (rest->words ? options_words : options_help)(line, stdout);
         *exit_code = command_finish();
         return false;
     }

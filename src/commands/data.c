@@ -276,7 +276,7 @@ int command_data(int argc, char **argv)
                    "with the images of each, the images' sizes and the broken files.",
         .example = "hcnn-cl data photos --check",
         .options = options,
-        .takes_operands = true,
+        .operand = "PATH",
     };
     operands rest;
     int exit_code;

@@ -272,7 +272,7 @@ int command_runs(int argc, char **argv)
                    "running and that no process holds was killed.",
         .example = "hcnn-cl runs --where 'backbone=resnet18' --sort -validation/fine_top1",
         .options = options,
-        .takes_operands = true,
+        .operand = "RUN",
     };
     operands rest;
     int exit_code;

@@ -295,7 +295,7 @@ int command_sweep(int argc, char **argv)
             "on; several may work on one sweep. Options behind -- go to every run.",
         .example = "hcnn-cl sweep docs/sweep-original.yaml --count 20 -- --data cifar-100-binary",
         .options = options,
-        .takes_operands = true,
+        .operand = "FILE",
     };
     operands rest;
     int exit_code;

@@ -266,8 +266,8 @@ int command_train(int argc, char **argv)
     const ranks *together = o.ranks;
     const char *resume = NULL, *recipe_name = NULL;
     const option_spec own[] = {
-        OPTION_ROW_STRING("recipe", &recipe_name, "NAME",
-                          "options from a recipe: original, modern or a YAML file, such as a run's "
+        OPTION_ROW_STRING("recipe", &recipe_name, "original|modern|FILE",
+                          "options from a recipe, of which a YAML file is one, such as a run's "
                           "config.json; the command line wins"),
         OPTION_ROW_FLAG("tune", &o.tune, "first `hcnn-cl tune` what is not tuned yet"),
         OPTION_ROW_STRING("run", &o.run, "DIR", "directory of the run, a new one",
