@@ -99,6 +99,22 @@ status file_writer_put(file_writer *writer, const void *data, size_t size, error
                      strerror(errno));
 }
 
+static status seek(file_writer *writer, uint64_t at, int from, error *err)
+{
+    if (fseeko(writer->stream, (off_t)at, from) == 0)
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED, "%s: cannot be written: %s", writer->path,
+                     strerror(errno));
+}
+
+status file_writer_replace(file_writer *writer, uint64_t at, const void *data, size_t size,
+                           error *err)
+{
+    TRY(seek(writer, at, SEEK_SET, err));
+    TRY(file_writer_put(writer, data, size, err));
+    return seek(writer, 0, SEEK_END, err);
+}
+
 char *file_parent(const char *path)
 {
     const char *slash = strrchr(path, '/');

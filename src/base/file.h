@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* Reads a whole file into *data (freed by the caller; one zero byte is put behind it, so text can
@@ -23,6 +24,9 @@ typedef struct file_writer {
 /* What is at `path` and no regular file (a device, a pipe, a directory) is an error. */
 status file_writer_open(file_writer *writer, const char *path, error *err);
 status file_writer_put(file_writer *writer, const void *data, size_t size, error *err);
+/* Bytes that were put already, from byte `at`, become others. What is put next goes behind all. */
+status file_writer_replace(file_writer *writer, uint64_t at, const void *data, size_t size,
+                           error *err);
 /* Flushes, syncs the file, renames it to its path and syncs the directory. On failure the
  * temporary file is removed and the old file is untouched. Either way the writer is closed. */
 status file_writer_commit(file_writer *writer, error *err);

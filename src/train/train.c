@@ -157,7 +157,9 @@ static status measure_best(trainer *t, train_finished *what, error *err)
     char *best = file_path("%s/best.safetensors", t->run.path);
     if (!best)
         return error_memory(err, t->run.path);
-    status result = checkpoint_load(best, t->net, err);
+    status result = checkpoint_verify(best, err);
+    if (result == STATUS_OK)
+        result = checkpoint_load(best, t->net, err);
     free(best);
     TRY(result);
     evaluation room, *seen = open_evaluation(t, &room);
