@@ -312,7 +312,7 @@ static status write_config(const trainer *t, const char *directory, error *err)
 static status create_run(trainer *t, error *err)
 {
     TRY(run_directory_begin(&t->run, err));
-    TRY(tracking_open(t, t->run.temporary, err));
+    tracking_open(t, t->run.temporary);
     TRY(write_config(t, t->run.temporary, err));
     TRY(checkpoint_save(t->run.temporary, t->net, &t->data.classes, t->solve, &t->state, false,
                         err));
@@ -429,7 +429,8 @@ status trainer_begin(trainer *t, error *err)
     TRY(create_run(t, err));
     if (!t->options->metrics)
         TRY(open_journal(t, false, err));
-    return tracking_begin(t, false, err);
+    tracking_begin(t, false);
+    return STATUS_OK;
 }
 
 /* The optimizer's state that belongs to the checkpoint `last`. */
@@ -471,9 +472,10 @@ static status load_state(trainer *t, error *err)
 status trainer_reopen(trainer *t, const char *run, error *err)
 {
     TRY(run_directory_open(&t->run, run, err));
-    TRY(tracking_open(t, run, err));
+    tracking_open(t, run);
     TRY(prepare(t, err));
     TRY(load_state(t, err));
     TRY(open_journal(t, true, err));
-    return tracking_begin(t, true, err);
+    tracking_begin(t, true);
+    return STATUS_OK;
 }
