@@ -2,6 +2,7 @@
 #include "commands/commands.h"
 #include "hcnn.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +62,7 @@ static int unknown_command(const char *name)
 
 int main(int argc, char **argv)
 {
+    signal(SIGXFSZ, SIG_IGN); /* the write that passes `ulimit -f` fails, and that is reported */
     if (argc < 2) {
         print_usage(stderr);
         return STATUS_USAGE;

@@ -14,6 +14,12 @@
  * be used as a string). A file larger than limit bytes is an error. */
 status file_read(const char *path, size_t limit, unsigned char **data, size_t *size, error *err);
 
+/* What to do about a write that failed with this errno, as "; make room there"; "" where nothing is
+ * known. */
+const char *file_write_advice(int reason);
+/* The error for a file that cannot be written, with that advice. */
+status file_write_error(error *err, const char *path, int reason);
+
 /* A file under construction: it lives under a temporary name beside `path` until committed. */
 typedef struct file_writer {
     FILE *stream;

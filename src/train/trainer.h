@@ -30,6 +30,7 @@ typedef struct trainer {
     augment_list augment;
     loss_schedule weights;
     bool complete; /* its last epoch is done and its best checkpoint measured */
+    bool diverged; /* it would again, resumed */
     double epoch_started;
     uint64_t images_since; /* since epoch_started */
 } trainer;
