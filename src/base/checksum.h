@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define CHECKSUM_KEY "crc32c"
+#define CHECKSUM_KEY   "crc32c"
 #define CHECKSUM_ZEROS "00000000"
 enum { CHECKSUM_DIGITS = sizeof CHECKSUM_ZEROS - 1 };
 

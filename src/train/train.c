@@ -241,9 +241,9 @@ static status advise(const trainer *t, status result, error *err)
 {
     if (result != STATUS_FAILED || t->diverged)
         return result;
-    return error_suffix(err, result,
-                        "; after that, `hcnn-cl train --resume %s` goes on from the last checkpoint",
-                        t->run.path);
+    return error_suffix(
+        err, result, "; after that, `hcnn-cl train --resume %s` goes on from the last checkpoint",
+        t->run.path);
 }
 
 status train_start(const train_options *options, const train_observer *observer, error *err)
