@@ -11,8 +11,9 @@
 enum {
     WARM = 100, /* steps until everything that is kept is there, */
     STEPS = 1000,
+    EPOCH = 20,       /* steps */
     SLACK_KIB = 2048, /* what the allocator may hold more at the end, for its own reasons: of 900
-                         steps not 3 KiB each, when one batch is 12 */
+                         steps not 3 KiB each, when one batch is 6 */
 };
 
 /* The linker puts these in the place of OpenCL's (--wrap in Makefile.am). */
@@ -111,11 +112,11 @@ static void run_steps(soak *s, const char *directory)
     char *data = file_path("%s/tests/golden/cifar-binary.tar.gz", source ? source : ".");
     char *run = file_path("%s/run", directory);
     train_options o = train_defaults();
-    o.data = data; /* 40 images: ten steps, then a validation */
+    o.data = data; /* of 40 images */
     o.run = run;
     o.backbone = "tiny";
-    o.batch_size = 4;
-    o.epochs = STEPS / 10;
+    o.batch_size = 2;
+    o.epochs = STEPS / EPOCH;
     o.lr = 1e-4;
     o.momentum = 0.9;
     o.augment = "crop=4,flip,mixup=0.2";
