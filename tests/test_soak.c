@@ -141,8 +141,10 @@ static bool is_left_out(void)
 static void test_nothing_grows(void **state)
 {
     (void)state;
-    if (is_left_out())
-        skip();
+    if (is_left_out()) { /* cmocka's skip() is "not ok" in TAP */
+        print_message("# left out\n");
+        return;
+    }
     error err;
     soak s = {0};
     char *directory = check_directory();
