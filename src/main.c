@@ -3,6 +3,7 @@
 #include "hcnn.h"
 #include "mpi/mpi_ranks.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -83,6 +84,7 @@ static int run(const struct command *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    signal(SIGXFSZ, SIG_IGN); /* the write that passes `ulimit -f` fails, and that is reported */
     if (argc < 2) {
         print_usage(stderr);
         return STATUS_USAGE;

@@ -98,6 +98,25 @@ static void writer_shows_the_file_only_when_committed(void **state)
     free(path);
 }
 
+static void writer_replaces_bytes(void **state)
+{
+    const char *directory = *state;
+    error err;
+    file_writer writer;
+    unsigned char *data;
+    size_t size;
+    char *path = file_path("%s/replaced", directory);
+    CHECK_OK(file_writer_open(&writer, path, &err));
+    CHECK_OK(file_writer_put(&writer, "one two", 7, &err));
+    CHECK_OK(file_writer_replace(&writer, 4, "2", 1, &err));
+    CHECK_OK(file_writer_put(&writer, " three", 6, &err));
+    CHECK_OK(file_writer_commit(&writer, &err));
+    CHECK_OK(file_read(path, 100, &data, &size, &err));
+    assert_string_equal((char *)data, "one 2wo three");
+    free(data);
+    free(path);
+}
+
 static void aborted_writer_leaves_the_old_file(void **state)
 {
     error err;
@@ -306,6 +325,7 @@ int main(void)
         cmocka_unit_test(read_errors_name_the_file),
         cmocka_unit_test(writer_replaces_files_alone),
         cmocka_unit_test(writer_shows_the_file_only_when_committed),
+        cmocka_unit_test(writer_replaces_bytes),
         cmocka_unit_test(aborted_writer_leaves_the_old_file),
         cmocka_unit_test(writer_reports_a_missing_directory),
         cmocka_unit_test(full_disk_is_reported),

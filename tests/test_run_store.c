@@ -319,6 +319,25 @@ static void test_newer(void **state)
 }
 
 /* Pages of zeros behind the header. */
+/* While another program has it, nothing is written, and the same is written after. */
+static void test_held(void **state)
+{
+    (void)state;
+    error err;
+    sqlite3 *other;
+    run_store *store = open_store();
+    int64_t run = begin(store, "waits", false, 0, false);
+    const run_metric metrics[] = {{"loss", 1, 1.0}};
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    run_store_set_patience(store, 1);
+    CHECK_FAILS(STATUS_FAILED, "runs.db: database is locked; another program holds it: end that",
+                run_store_log(store, run, metrics, 1, &err));
+    sqlite3_close(other);
+    CHECK_OK(run_store_log(store, run, metrics, 1, &err));
+    run_store_close(store);
+}
+
 static void test_damaged(void **state)
 {
     (void)state;
@@ -348,6 +367,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_writers, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_foreign, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_newer, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_held, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_damaged, set_up, support_files_tear_down),
     };
     return cmocka_run_group_tests_name("run_store", tests, NULL, NULL);

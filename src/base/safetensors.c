@@ -1,6 +1,8 @@
 /* Reading and writing safetensors; see safetensors.h. The header is JSON and comes from whoever
  * made the file: nothing in it is believed before it has been checked against the file's size. */
 #include "base/safetensors.h"
+#include "base/checksum.h"
+#include "base/crc32c.h"
 #include "base/file.h"
 #include "base/half.h"
 
@@ -34,6 +36,7 @@ struct safetensors_file {
     char *path;
     FILE *stream;
     uint64_t data_start, data_bytes;
+    uint64_t checksum_at; /* its digits; 0: nowhere */
     json_t *header;
     safetensors_entry *entries; /* in the order of their bytes */
     size_t count;
@@ -188,9 +191,14 @@ static status read_header(safetensors_file *f, error *err)
         result = error_set(err, STATUS_FAILED, "%s: its header cannot be read", f->path);
     else if (!(f->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault)) ||
              !json_is_object(f->header))
-        result = error_set(err, STATUS_FAILED, "%s: its header is no JSON object (byte %d: %s)",
-                           f->path, f->header ? 0 : fault.position + LENGTH_BYTES,
-                           f->header ? "another value" : fault.text);
+        result =
+            error_set(err, STATUS_FAILED,
+                      "%s: its header is no JSON object (byte %d: %s); the file is damaged or no "
+                      "safetensors file",
+                      f->path, f->header ? 0 : fault.position + LENGTH_BYTES,
+                      f->header ? "another value" : fault.text);
+    size_t found = checksum_find(text, length);
+    f->checksum_at = found > 0 ? LENGTH_BYTES + found : 0;
     free(text);
     return result;
 }
@@ -253,6 +261,14 @@ const safetensors_entry *safetensors_find(const safetensors_file *f, const char 
 const char *safetensors_metadata(const safetensors_file *f, const char *key)
 {
     return json_string_value(json_object_get(json_object_get(f->header, metadata_key), key));
+}
+
+status safetensors_verify(safetensors_file *f, error *err)
+{
+    if (!safetensors_metadata(f, CHECKSUM_KEY))
+        return STATUS_OK;
+    return f->checksum_at > 0 ? checksum_verify(f->stream, f->path, f->checksum_at, err)
+                              : checksum_mismatch(f->path, err);
 }
 
 static float float_of_bits(uint32_t bits)
@@ -322,6 +338,8 @@ struct safetensors_writer {
     json_t *header, *metadata;
     uint64_t described, appended; /* bytes */
     bool started;                 /* the header is written */
+    uint32_t sum;                 /* of the file so far, and */
+    uint64_t checksum_at;         /* where its digits go */
 };
 
 status safetensors_create(const char *path, safetensors_writer **created, error *err)
@@ -340,6 +358,12 @@ status safetensors_create(const char *path, safetensors_writer **created, error 
     else
         safetensors_abort(w);
     return result;
+}
+
+static status put_bytes(safetensors_writer *w, const void *bytes, size_t size, error *err)
+{
+    w->sum = crc32c_more(w->sum, bytes, size);
+    return file_writer_put(&w->out, bytes, size, err);
 }
 
 static unsigned type_index(safetensors_type type)
@@ -391,8 +415,8 @@ status safetensors_set_metadata(safetensors_writer *w, const char *key, const ch
 /* The header, padded with spaces so that the data starts at a multiple of 8. */
 static status write_header(safetensors_writer *w, error *err)
 {
-    if (json_object_size(w->metadata) > 0 &&
-        json_object_set(w->header, metadata_key, w->metadata) != 0)
+    TRY(safetensors_set_metadata(w, CHECKSUM_KEY, CHECKSUM_ZEROS, err));
+    if (json_object_set(w->header, metadata_key, w->metadata) != 0)
         return error_memory(err, w->out.path);
     char *text = json_dumps(w->header, JSON_COMPACT);
     if (!text)
@@ -401,11 +425,12 @@ static status write_header(safetensors_writer *w, error *err)
     unsigned char length_bytes[LENGTH_BYTES];
     for (int i = 0; i < LENGTH_BYTES; i++)
         length_bytes[i] = (unsigned char)((uint64_t)(length + padding) >> (8 * i));
-    status result = file_writer_put(&w->out, length_bytes, sizeof length_bytes, err);
+    w->checksum_at = LENGTH_BYTES + checksum_find(text, length);
+    status result = put_bytes(w, length_bytes, sizeof length_bytes, err);
     if (result == STATUS_OK)
-        result = file_writer_put(&w->out, text, length, err);
+        result = put_bytes(w, text, length, err);
     if (result == STATUS_OK)
-        result = file_writer_put(&w->out, "        ", padding, err);
+        result = put_bytes(w, "        ", padding, err);
     free(text);
     w->started = result == STATUS_OK;
     return result;
@@ -416,7 +441,15 @@ status safetensors_append(safetensors_writer *w, const void *bytes, size_t size,
     if (!w->started)
         TRY(write_header(w, err));
     w->appended += size;
-    return file_writer_put(&w->out, bytes, size, err);
+    return put_bytes(w, bytes, size, err);
+}
+
+/* In the place of the zeros that stand for it. */
+static status put_checksum(safetensors_writer *w, error *err)
+{
+    char digits[CHECKSUM_DIGITS + 1];
+    checksum_write(w->sum, digits);
+    return file_writer_replace(&w->out, w->checksum_at, digits, CHECKSUM_DIGITS, err);
 }
 
 status safetensors_commit(safetensors_writer *w, error *err)
@@ -426,6 +459,8 @@ status safetensors_commit(safetensors_writer *w, error *err)
         result = error_set(err, STATUS_FAILED, "%s: %llu bytes of tensors described, %llu written",
                            w->out.path, (unsigned long long)w->described,
                            (unsigned long long)w->appended);
+    if (result == STATUS_OK)
+        result = put_checksum(w, err);
     if (result == STATUS_OK)
         result = file_writer_commit(&w->out, err);
     safetensors_abort(w);

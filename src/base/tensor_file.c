@@ -112,6 +112,11 @@ const safetensors_file *tensor_file_safetensors(const tensor_file *f)
     return f->safetensors;
 }
 
+status tensor_file_verify(tensor_file *f, error *err)
+{
+    return f->safetensors ? safetensors_verify(f->safetensors, err) : STATUS_OK;
+}
+
 size_t tensor_elements(const tensor_entry *entry)
 {
     size_t elements = 1;

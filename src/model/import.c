@@ -260,7 +260,9 @@ status import_open(const char *path, const import_options *options, import_plan 
         return error_set(err, STATUS_USAGE, "unknown backbone '%s'; there are %s",
                          options->backbone, backbone_choices);
     TRY(tensor_file_open(path, &plan->file, err));
-    status result = decide(&s, err);
+    status result = tensor_file_verify(plan->file, err);
+    if (result == STATUS_OK)
+        result = decide(&s, err);
     graph_free(&s.best);
     free(s.names);
     free(s.used);

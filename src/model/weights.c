@@ -194,13 +194,13 @@ static status judge(const loading *l, const char *path, bool strict, int kept, e
     return STATUS_OK;
 }
 
-static status load_file(network *net, const char *path, bool strict, weights_report *report,
-                        error *err)
+/* Takes over the file. */
+static status load_file(network *net, tensor_file *file, const char *path, bool strict,
+                        weights_report *report, error *err)
 {
     size_t size;
     int kept = 0;
-    loading l = {.net = net, .report = report};
-    TRY(tensor_file_open(path, &l.file, err));
+    loading l = {.net = net, .file = file, .report = report};
     l.set = calloc(network_parameter_count(net), sizeof *l.set);
     l.text = open_memstream(&report->text, &size);
     status result = l.set && l.text ? load_entries(&l, &kept, err) : error_memory(err, path);
@@ -217,8 +217,24 @@ status weights_load(network *net, const char *path, bool strict, weights_report 
     if (!report)
         report = &own;
     *report = (weights_report){0};
-    status result = load_file(net, path, strict, report, err);
+    tensor_file *file;
+    TRY(tensor_file_open(path, &file, err));
+    status result = tensor_file_verify(file, err);
+    if (result == STATUS_OK)
+        result = load_file(net, file, path, strict, report, err);
+    else
+        tensor_file_close(file);
     weights_report_free(&own);
+    return result;
+}
+
+status weights_load_verified(network *net, const char *path, error *err)
+{
+    weights_report report = {0};
+    tensor_file *file;
+    TRY(tensor_file_open(path, &file, err));
+    status result = load_file(net, file, path, true, &report, err);
+    weights_report_free(&report);
     return result;
 }
 

@@ -17,16 +17,30 @@ enum {
     NAP = 20,                 /* milliseconds */
 };
 
+/* What to do about an error of SQLite's. */
+static const char *advice(const database *db, int code)
+{
+    switch (code) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return db->remedy;
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+        return "it and its directory have to be writable, to read it too";
+    case SQLITE_BUSY:
+        return "another program holds it: end that one";
+    case SQLITE_FULL:
+        return "make room there";
+    default:
+        return "";
+    }
+}
+
 static status fail(const database *db, error *err)
 {
-    int code = sqlite3_errcode(db->handle);
-    bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
-    bool shut = code == SQLITE_CANTOPEN || code == SQLITE_READONLY;
+    const char *remedy = advice(db, sqlite3_errcode(db->handle));
     return error_set(err, STATUS_FAILED, "%s: %s%s%s", db->path, sqlite3_errmsg(db->handle),
-                     damaged || shut ? "; " : "",
-                     damaged ? db->remedy
-                     : shut  ? "it and its directory have to be writable, to read it too"
-                             : "");
+                     *remedy ? "; " : "", remedy);
 }
 
 static status bind(database *db, sqlite3_stmt *statement, const char *kinds, va_list values,
