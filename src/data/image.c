@@ -24,6 +24,10 @@
 #define STBI_ONLY_PNG
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
+/* Zeros, since a damaged JPEG may lack a plane of colour, which stb_image reads all the same. */
+#define STBI_MALLOC(size)          calloc(1, size)
+#define STBI_REALLOC(memory, size) realloc(memory, size)
+#define STBI_FREE(memory)          free(memory)
 #include <stb/stb_image.h>
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_STATIC
