@@ -189,10 +189,38 @@ static void test_huge(void **state)
     int width, height;
     static const unsigned char bomb[] =
         "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x3f\xff\0\0\x3f\xff\x08\2\0\0\0"
-        "\0\0\0\0\0\0\0\0IDAT";
+        "\0\0\0\0\0\0\0\0IDAT\0\0\0\0\0\0\0\0IEND";
     CHECK_OK(file_write(f->path, bomb, sizeof bomb - 1, &err));
     CHECK_FAILS(STATUS_FAILED, "16383x16383 pixels are too many", image_read(f->path, &read, &err));
     CHECK_FAILS(STATUS_FAILED, f->path, image_read_size(f->path, &width, &height, &err));
+}
+
+/* What stb_image must not see: it would write to memory that all threads share. */
+static void test_png_chunks(void **state)
+{
+    enum { SIGNATURE = 8, HEADER = 25, END = 12 };
+    fixture *f = *state;
+    error err;
+    image read;
+    int width, height;
+    unsigned char *bytes;
+    size_t size;
+    CHECK_OK(image_encode_png(&f->picture, &bytes, &size, &err));
+    unsigned char *data = bytes + SIGNATURE + HEADER; /* the second chunk, of pixels */
+    CHECK_OK(file_write(f->path, bytes, size - END, &err));
+    CHECK_FAILS(STATUS_FAILED, "is cut short", image_read(f->path, &read, &err));
+    CHECK_OK(image_read_size(f->path, &width, &height, &err));
+    CHECK_OK(file_write(f->path, bytes, SIGNATURE + HEADER, &err));
+    CHECK_FAILS(STATUS_FAILED, "is cut short", image_read_size(f->path, &width, &height, &err));
+    memcpy(data + 4, "MINE", 4);
+    CHECK_OK(file_write(f->path, bytes, size, &err));
+    CHECK_FAILS(STATUS_FAILED, "damaged at byte 33", image_read(f->path, &read, &err));
+    CHECK_FAILS(STATUS_FAILED, "damaged at byte 33",
+                image_read_size(f->path, &width, &height, &err));
+    memcpy(data, "\xff\xff\xff\xffmine", 8);
+    CHECK_OK(file_write(f->path, bytes, size, &err));
+    CHECK_FAILS(STATUS_FAILED, "is cut short", image_read(f->path, &read, &err));
+    free(bytes);
 }
 
 static void test_no_image(void **state)
@@ -226,6 +254,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cut_at_every_byte, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_byte_changed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_huge, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_png_chunks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_image, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unwritable, set_up, tear_down),
     };

@@ -24,6 +24,10 @@
 #define STBI_ONLY_PNG
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
+/* Zeros, since a damaged JPEG may lack a plane of colour, which stb_image reads all the same. */
+#define STBI_MALLOC(size)          calloc(1, size)
+#define STBI_REALLOC(memory, size) realloc(memory, size)
+#define STBI_FREE(memory)          free(memory)
 #include <stb/stb_image.h>
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_STATIC
@@ -78,6 +82,46 @@ static bool bmp_is_whole(const unsigned char *data, size_t size, int width, int 
            little_endian(data + PIXELS_AT, 4) + rows * ((bits + 31) / 32 * 4) + (bits + 7) / 8;
 }
 
+/* ---- PNG's chunks ---- */
+
+static bool is_known_chunk(const unsigned char type[4])
+{
+    enum { OPTIONAL = 0x20 }; /* in the first letter: who does not know it may pass over it */
+    static const char known[][5] = {"CgBI", "IHDR", "PLTE", "tRNS", "IDAT", "IEND"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (memcmp(type, known[i], 4) == 0)
+            return true;
+    return type[0] & OPTIONAL;
+}
+
+/* Refuses a PNG with a chunk that stb_image does not know, or none of the type `last`, after which
+ * it looks no further. It would refuse them as well, but spells the type of the chunk, zeros behind
+ * the end of a file, into a string that all threads share. Leaves the stream at its start. */
+static status check_chunks(FILE *stream, const char *last, const char *path, error *err)
+{
+    enum { CHECKSUM = 4 };
+    unsigned char head[8];
+    bool more = fread(head, 1, sizeof head, stream) == sizeof head &&
+                memcmp(head, "\x89PNG\r\n\x1a\n", sizeof head) == 0;
+    while (more) {
+        if (fread(head, 1, sizeof head, stream) < sizeof head)
+            return error_set(err, STATUS_FAILED, "%s: cannot be decoded: it is cut short", path);
+        if (!is_known_chunk(head + 4))
+            return error_set(err, STATUS_FAILED,
+                             "%s: cannot be decoded: it is damaged at byte %ld, or has a PNG "
+                             "chunk there that nobody knows",
+                             path, ftell(stream) - (long)sizeof head);
+        long length = (head[0] & 0x7fL) << 24 | head[1] << 16 | head[2] << 8 | head[3];
+        more = memcmp(head + 4, last, 4) != 0;
+        if (more && (head[0] & 0x80 || fseek(stream, length + CHECKSUM, SEEK_CUR) != 0))
+            return error_set(err, STATUS_FAILED, "%s: cannot be decoded: it is cut short", path);
+    }
+    rewind(stream);
+    return STATUS_OK;
+}
+
+/* ---- Reading ---- */
+
 static status decode(const char *path, const unsigned char *data, size_t size, image *read,
                      error *err)
 {
@@ -98,9 +142,14 @@ status image_read(const char *path, image *read, error *err)
 {
     unsigned char *data;
     size_t size;
+    FILE *stream;
     *read = (image){0};
+    TRY(file_open(path, &stream, &size, err));
+    status result = check_chunks(stream, "IEND", path, err);
+    fclose(stream);
+    TRY(result);
     TRY(file_read(path, MAX_FILE_BYTES, &data, &size, err));
-    status result = decode(path, data, size, read, err);
+    result = decode(path, data, size, read, err);
     free(data);
     return result;
 }
@@ -129,12 +178,15 @@ status image_read_size(const char *path, int *width, int *height, error *err)
     size_t size;
     int channels;
     TRY(file_open(path, &stream, &size, err));
-    int known = stbi_info_from_callbacks(&callbacks, stream, width, height, &channels);
-    if (known)
-        *height = rows_of(*height);
-    status result = known ? check_size(path, *width, *height, err) : unreadable(path, err);
+    status result = check_chunks(stream, "IDAT", path, err);
+    bool known = result == STATUS_OK &&
+                 stbi_info_from_callbacks(&callbacks, stream, width, height, &channels);
     fclose(stream);
-    return result;
+    TRY(result);
+    if (!known)
+        return unreadable(path, err);
+    *height = rows_of(*height);
+    return check_size(path, *width, *height, err);
 }
 
 void image_free(image *i)
@@ -142,6 +194,8 @@ void image_free(image *i)
     stbi_image_free(i->pixels);
     *i = (image){0};
 }
+
+/* ---- Writing ---- */
 
 /* What the encoder has said so far. */
 typedef struct sink {
