@@ -29,7 +29,14 @@
 #define STB_IMAGE_WRITE_STATIC
 #define STBI_WRITE_NO_STDIO
 #include <stb/stb_image_write.h>
-enum { MAX_FILE_BYTES = 256 << 20, MAX_SIDE = 16384, MAX_PIXELS = 100 << 20, CHANNELS = 3 };
+enum {
+    MAX_FILE_BYTES = 256 << 20,
+    MAX_SIDE = 16384,
+    MAX_PIXELS = 100 << 20,
+    CHANNELS = 3,
+    DEFLATE_RATIO = 1032, /* deflate, PNG's, makes no more bytes of one */
+    JPEG_RATIO = 512,     /* a JPEG has a bit at least for 8x8 pixels */
+};
 
 static status unreadable(const char *path, error *err)
 {
@@ -64,6 +71,14 @@ static size_t little_endian(const unsigned char *bytes, int count)
     return value;
 }
 
+static size_t big_endian(const unsigned char *bytes, int count)
+{
+    size_t value = 0;
+    for (int i = 0; i < count; i++)
+        value = value << 8 | bytes[i];
+    return value;
+}
+
 /* Whether a BMP file, which is not compressed, has all of its rows: stb_image makes up what is
  * missing. The last row may lack its padding. */
 static bool bmp_is_whole(const unsigned char *data, size_t size, int width, int height)
@@ -78,6 +93,36 @@ static bool bmp_is_whole(const unsigned char *data, size_t size, int width, int 
            little_endian(data + PIXELS_AT, 4) + rows * ((bits + 31) / 32 * 4) + (bits + 7) / 8;
 }
 
+/* Whether a PNG file has all of its chunks: stb_image takes memory by their lengths before it reads
+ * them. And whether it can hold the rows that its header announces. */
+static bool png_is_whole(const unsigned char *data, size_t size, int width, int height)
+{
+    enum { CHUNKS_AT = 8, DEPTH_AT = 24, COLOUR_AT = 25, HEAD = 8, FRAME = 12 };
+    static const unsigned char channels[] = {1, 0, 3, 1, 2, 0, 4}; /* of the types of colour */
+    size_t at = CHUNKS_AT;
+    while (at + FRAME <= size && memcmp(data + at + 4, "IEND", 4) != 0) {
+        size_t length = big_endian(data + at, 4);
+        if (length > size - at - FRAME)
+            return false;
+        at += length + FRAME;
+    }
+    if (at + HEAD > size || size <= COLOUR_AT || data[COLOUR_AT] >= sizeof channels)
+        return false;
+    size_t bits = (size_t)width * data[DEPTH_AT] * channels[data[COLOUR_AT]];
+    return ((bits + 7) / 8 + 1) * (size_t)height <= DEFLATE_RATIO * size;
+}
+
+/* Whether the file has what its header announces, so that a small file cannot ask for the memory
+ * of a large image. */
+static bool is_whole(const unsigned char *data, size_t size, int width, int height)
+{
+    if (size > 2 && data[0] == 'B' && data[1] == 'M')
+        return bmp_is_whole(data, size, width, height);
+    if (size > 2 && data[1] == 'P' && data[2] == 'N')
+        return png_is_whole(data, size, width, height);
+    return (size_t)width * (size_t)height <= JPEG_RATIO * size;
+}
+
 static status decode(const char *path, const unsigned char *data, size_t size, image *read,
                      error *err)
 {
@@ -86,9 +131,11 @@ static status decode(const char *path, const unsigned char *data, size_t size, i
         return unreadable(path, err);
     read->height = rows_of(read->height);
     TRY(check_size(path, read->width, read->height, err));
-    if (size > 2 && data[0] == 'B' && data[1] == 'M' &&
-        !bmp_is_whole(data, size, read->width, read->height))
-        return error_set(err, STATUS_FAILED, "%s: is cut short", path);
+    if (!is_whole(data, size, read->width, read->height))
+        return error_set(err, STATUS_FAILED,
+                         "%s: is cut short: its %zu bytes cannot hold %dx%d pixels; fetch or save "
+                         "it again",
+                         path, size, read->width, read->height);
     read->pixels =
         stbi_load_from_memory(data, (int)size, &read->width, &read->height, &channels, CHANNELS);
     return read->pixels ? STATUS_OK : unreadable(path, err);
