@@ -1,6 +1,7 @@
 /* Recognising what a file of weights is of; see import.h. Every network that can be built is
  * compared with the file by its parameters' names and shapes: nothing here knows a backbone. */
 #include "model/import.h"
+#include "base/terminal.h"
 #include "model/backbone.h"
 #include "model/fusion.h"
 
@@ -219,6 +220,15 @@ static status take_classifier(search *s, error *err)
     return STATUS_OK;
 }
 
+/* Its name is the file's. */
+static void write_skipped(const search *s, const tensor_entry *e, FILE *text)
+{
+    char shape[TENSOR_SHAPE_BYTES];
+    terminal_put(text, e->name);
+    fprintf(text, ": skipped; %s has none of %s\n", s->best_options.backbone,
+            tensor_shape_text(e->rank, e->shape, shape));
+}
+
 static status take_tensors(search *s, FILE *text, error *err)
 {
     char shape[TENSOR_SHAPE_BYTES];
@@ -241,8 +251,7 @@ static status take_tensors(search *s, FILE *text, error *err)
         if (s->used[i])
             continue;
         if (s->names[i])
-            fprintf(text, "%s: skipped; %s has none of %s\n", e->name, s->best_options.backbone,
-                    tensor_shape_text(e->rank, e->shape, shape));
+            write_skipped(s, e, text);
         s->plan->skipped++;
     }
     return STATUS_OK;
