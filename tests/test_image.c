@@ -212,6 +212,8 @@ static void test_claims(void **state)
     CHECK_FAILS(STATUS_FAILED, "cannot hold 4000x4000 pixels", image_read(f->path, &read, &err));
     CHECK_OK(file_write(f->path, chunk, sizeof chunk - 1, &err));
     CHECK_FAILS(STATUS_FAILED, "is cut short", image_read(f->path, &read, &err));
+    CHECK_OK(file_write(f->path, chunk, 44, &err)); /* too short for a last chunk behind it */
+    CHECK_FAILS(STATUS_FAILED, "is cut short", image_read(f->path, &read, &err));
     CHECK_OK(file_write(f->path, jpeg, sizeof jpeg - 1, &err));
     CHECK_FAILS(STATUS_FAILED, "cannot hold 4000x4000 pixels", image_read(f->path, &read, &err));
 }

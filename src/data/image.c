@@ -106,7 +106,8 @@ static bool png_is_whole(const unsigned char *data, size_t size, int width, int 
             return false;
         at += length + FRAME;
     }
-    if (at + HEAD > size || size <= COLOUR_AT || data[COLOUR_AT] >= sizeof channels)
+    bool ends = at + HEAD <= size && memcmp(data + at + 4, "IEND", 4) == 0;
+    if (!ends || size <= COLOUR_AT || data[COLOUR_AT] >= sizeof channels)
         return false;
     size_t bits = (size_t)width * data[DEPTH_AT] * channels[data[COLOUR_AT]];
     return ((bits + 7) / 8 + 1) * (size_t)height <= DEFLATE_RATIO * size;

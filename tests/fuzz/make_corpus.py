@@ -8,12 +8,11 @@ other names, stays.
 """
 
 import glob
+import gzip
 import io
 import json
 import lzma
-import gzip
 import os
-import shutil
 import sqlite3
 import struct
 import subprocess
@@ -190,9 +189,42 @@ def images():
     put("image", "png-palette", png(2, 3, [b"\x10"] * 2, 4, palette))
     put("image", "bmp-24", bmp(24, [bytes(range(9))] * 3, 3))
     put("image", "bmp-32", bmp(32, [bytes(range(8))] * 2, 2))
-    for path in sorted(glob.glob(os.path.join(TESTS, "fuzz", "jpeg", "*.jpg"))):
+    put("image", "jpeg-progressive", progressive())
+    with tempfile.TemporaryDirectory() as directory:
+        jpegs(directory)
+
+
+def segment(kind, data):
+    return b"\xff" + kind + struct.pack(">H", len(data) + 2) + data
+
+
+def progressive():
+    """A grey JPEG of 8x8 in two scans, of tables with one code each."""
+    table = bytes([1] + [0] * 15) + b"\0"
+    return (b"\xff\xd8" + segment(b"\xdb", b"\0" + b"\1" * 64)
+            + segment(b"\xc2", struct.pack(">BHHB", 8, 8, 8, 1) + b"\1\x11\0")
+            + segment(b"\xc4", b"\0" + table) + segment(b"\xc4", b"\x10" + table)
+            + segment(b"\xda", b"\1\1\0\0\0\0") + b"\x7f" + segment(b"\xda", b"\1\1\0\1\x3f\0") + b"\x7f\xff\xd9")
+
+
+def jpegs(directory):
+    """What our own writer makes of a picture."""
+    source = os.path.join(directory, "cifar")
+    os.mkdir(source)
+    record = b"\1\2" + bytes((x * y) % 251 for y in range(96) for x in range(32))
+    for name in "train.bin", "test.bin":
+        with open(os.path.join(source, name), "wb") as file:
+            file.write(record)
+    for name, count in ("coarse", 20), ("fine", 100):
+        with open(os.path.join(source, name + "_label_names.txt"), "w") as file:
+            file.writelines(f"{i}\n" for i in range(count))
+    for form in "jpg", "png":
+        tree = os.path.join(directory, form)
+        subprocess.run([PROGRAM, "preprocess", "--dataset", "cifar100", "--data-dir", source, "--out", tree,
+                        "--types", "train", "--format", form], check=True, stdout=subprocess.DEVNULL)
+        (path,) = glob.glob(os.path.join(tree, "train_images", "*", "*", "*"))
         with open(path, "rb") as file:
-            put("image", os.path.basename(path), file.read())
+            put("image", form + "-written", file.read())
 
 
 # ---- Texts ----
@@ -283,10 +315,12 @@ def store():
         with sqlite3.connect(path) as database:
             database.execute("PRAGMA journal_mode = DELETE")
             database.execute("UPDATE runs SET started = 1e9, ended = 1e9, updated = 1e9, version = 'v', device = 'd'")
+            database.execute("DROP TABLE artifacts")
         shrink(path, "run")
         # The tables that sweep/sweep_store.c makes, with one trial.
         with sqlite3.connect(path) as database:
-            database.execute("DROP TABLE artifacts")
+            database.execute("DROP TABLE metrics")
+            database.execute("DROP TABLE names")
             database.execute("CREATE TABLE sweeps (id INTEGER PRIMARY KEY, name TEXT, text TEXT, extra TEXT, seed TEXT)")
             database.execute("CREATE TABLE trials (sweep INTEGER, number INTEGER, run TEXT, state TEXT, places TEXT,"
                              " message TEXT, process INTEGER, began TEXT)")
@@ -297,18 +331,14 @@ def store():
 
 
 def shrink(path, name):
-    """Pages of 512 bytes and no indexes of their own would make eight tables fit; these do."""
+    """The file in small pages, so that most of it is of use."""
     database = sqlite3.connect(path)
     database.execute("PRAGMA journal_mode = DELETE")
     database.execute("PRAGMA page_size = 512")
     database.execute("VACUUM")
     database.close()
     with open(path, "rb") as file:
-        data = file.read()
-    os.makedirs(os.path.join(CORPUS, "run_store"), exist_ok=True)
-    with open(os.path.join(CORPUS, "run_store", "seed-" + name), "wb") as file:
-        file.write(data)
-    print("run_store", name, len(data))
+        put("run_store", name, file.read())
 
 
 def main():
