@@ -301,7 +301,7 @@ static void test_path_leaves(void **state)
 /* "below" may be a symbolic link to where its images' paths begin. */
 static void test_path_is_below(void **state)
 {
-    (void)state;
+    const char *directory = *state;
     error err;
     char *there = file_path("%s/there", directory), *link = file_path("%s/link", directory);
     CHECK_OK(file_make_directory(there, &err));

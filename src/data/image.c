@@ -134,8 +134,8 @@ static status decode(const char *path, const unsigned char *data, size_t size, i
     TRY(check_size(path, read->width, read->height, err));
     if (!is_whole(data, size, read->width, read->height))
         return error_set(err, STATUS_FAILED,
-                         "%s: is cut short: its %zu bytes cannot hold %dx%d pixels; fetch or save "
-                         "it again",
+                         "%s: cannot be decoded: it is cut short: its %zu bytes cannot hold %dx%d "
+                         "pixels; fetch or save it again",
                          path, size, read->width, read->height);
     read->pixels =
         stbi_load_from_memory(data, (int)size, &read->width, &read->height, &channels, CHANNELS);

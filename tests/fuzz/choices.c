@@ -29,9 +29,13 @@ static char *read_saved(device *dev)
     return (char *)text;
 }
 
-/* The beginning of a file of this device, up to the end of "made_for". */
-static char *make_head(void)
+/* The beginning of a file of this device, up to the end of "made_for"; made once, since the kernels
+ * are hashed for it. */
+static const char *file_head(void)
 {
+    static char *head;
+    if (head)
+        return head;
     device dev = made_up_device();
     char *path = choices_path(&dev);
     FUZZ_HOLDS(path != NULL);
@@ -41,7 +45,7 @@ static char *make_head(void)
     json_t *root = json_loads(text, 0, NULL);
     char *made_for = json_dumps(json_object_get(root, "made_for"), JSON_COMPACT);
     FUZZ_HOLDS(made_for != NULL);
-    char *head = file_path("{\"format\":1,\"made_for\":%s", made_for);
+    head = file_path("{\"format\":1,\"made_for\":%s", made_for);
     free(made_for);
     json_decref(root);
     free(text);
@@ -66,9 +70,8 @@ static void put_file(const device *dev, const char *head, const uint8_t *data, s
 int fuzz_choices(const uint8_t *data, size_t size)
 {
     error err;
-    char *head = make_head();
     device dev = made_up_device(), again = made_up_device();
-    put_file(&dev, head, data, size);
+    put_file(&dev, file_head(), data, size);
     FUZZ_SUCCEEDS(choices_load(&dev, &err));
     char *saved = read_saved(&dev);
     FUZZ_SUCCEEDS(choices_load(&again, &err));
@@ -78,6 +81,5 @@ int fuzz_choices(const uint8_t *data, size_t size)
     free(saved);
     free(dev.choices);
     free(again.choices);
-    free(head);
     return 0;
 }
