@@ -218,6 +218,28 @@ static void test_claims(void **state)
     CHECK_FAILS(STATUS_FAILED, "cannot hold 4000x4000 pixels", image_read(f->path, &read, &err));
 }
 
+/* Tables of codes with more codes than there are bytes for. */
+static void test_codes(void **state)
+{
+    fixture *f = *state;
+    error err;
+    image read;
+    unsigned char *data;
+    size_t size, at = 0;
+    int width, height;
+    CHECK_OK(image_write_jpeg(f->path, &f->picture, 50, &err));
+    CHECK_OK(image_read_size(f->path, &width, &height, &err));
+    assert_int_equal(width, WIDTH);
+    assert_int_equal(height, HEIGHT);
+    CHECK_OK(file_read(f->path, 1 << 20, &data, &size, &err));
+    while (at + 8 < size && memcmp(data + at, "\xff\xc4", 2) != 0)
+        at++;
+    data[at + 6] = data[at + 7] = 255;
+    CHECK_OK(file_write(f->path, data, size, &err));
+    CHECK_FAILS(STATUS_FAILED, "a table of codes is damaged", image_read(f->path, &read, &err));
+    free(data);
+}
+
 /* A picture of one colour is as small as files come. */
 static void test_blank(void **state)
 {
@@ -266,6 +288,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_byte_changed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_huge, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_claims, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_codes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_blank, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_image, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unwritable, set_up, tear_down),

@@ -1,6 +1,7 @@
 /* Image files through stb_image; see image.h. */
 #include "data/image.h"
 #include "base/file.h"
+#include "data/jpeg.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -128,6 +129,10 @@ static status decode(const char *path, const unsigned char *data, size_t size, i
                      error *err)
 {
     int channels;
+    if (jpeg_begins(data, size) && !jpeg_is_sound(data, size))
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: cannot be decoded: a table of codes is damaged; fetch or save it again", path);
     if (!stbi_info_from_memory(data, (int)size, &read->width, &read->height, &channels))
         return unreadable(path, err);
     read->height = rows_of(read->height);
@@ -173,11 +178,16 @@ static int at_end(void *stream)
 status image_read_size(const char *path, int *width, int *height, error *err)
 {
     static const stbi_io_callbacks callbacks = {read_some, skip_some, at_end};
+    unsigned char begin[2];
     FILE *stream;
     size_t size;
     int channels;
     TRY(file_open(path, &stream, &size, err));
-    int known = stbi_info_from_callbacks(&callbacks, stream, width, height, &channels);
+    bool jpeg =
+        fread(begin, 1, sizeof begin, stream) == sizeof begin && jpeg_begins(begin, sizeof begin);
+    rewind(stream);
+    int known = jpeg ? jpeg_read_size(stream, width, height)
+                     : stbi_info_from_callbacks(&callbacks, stream, width, height, &channels);
     if (known)
         *height = rows_of(*height);
     status result = known ? check_size(path, *width, *height, err) : unreadable(path, err);
