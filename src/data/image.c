@@ -178,7 +178,7 @@ static int at_end(void *stream)
 status image_read_size(const char *path, int *width, int *height, error *err)
 {
     static const stbi_io_callbacks callbacks = {read_some, skip_some, at_end};
-    unsigned char begin[2];
+    unsigned char begin[1];
     FILE *stream;
     size_t size;
     int channels;

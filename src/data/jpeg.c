@@ -13,7 +13,7 @@ enum {
 
 bool jpeg_begins(const unsigned char *data, size_t size)
 {
-    return size >= 2 && data[0] == MARK && data[1] == BEGIN;
+    return size > 0 && data[0] == MARK;
 }
 
 /* The tables of a segment: a number, how many codes there are of each length, their values. */

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Whether it begins as JPEG files do. */
+/* Whether it begins as JPEG files do: with 0xff, and more of them before the first marker's byte.
+ */
 bool jpeg_begins(const unsigned char *data, size_t size);
 /* Whether every table of codes, up to the end of the image, has no more codes than there may be and
  * lies in the file. */
