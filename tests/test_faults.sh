@@ -13,6 +13,8 @@ if [ -z "${HCNN_TEST_MOUNTS:-}" ]; then
 fi
 . "${srcdir:-.}/tests/tap.sh"
 cd "$scratch" || exit 1
+# PoCL's own cache stays where it is when XDG_CACHE_HOME goes elsewhere: without one it has no device.
+export POCL_CACHE_DIR="${POCL_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pocl}"
 
 program=${HCNN_CL:-./hcnn-cl}
 tiny="--backbone tiny --batch-size 40 --seed 3"

@@ -320,10 +320,48 @@ static void test_path_leaves(void **state)
         assert_true(file_path_leaves(leave[i]));
 }
 
+/* "below" may be a symbolic link to where its images' paths begin. */
+static void test_path_is_below(void **state)
+{
+    const char *directory = *state;
+    error err;
+    char *there = file_path("%s/there", directory), *link = file_path("%s/link", directory);
+    CHECK_OK(file_make_directory(there, &err));
+    assert_int_equal(symlink(there, link), 0);
+    char *in = file_path("%s/a.png", there), *out = file_path("%s/../a.png", there);
+    char *beside = file_path("%s-more/a.png", there);
+    assert_true(file_path_is_below("a/b.png", there));
+    assert_false(file_path_is_below("../b.png", there));
+    assert_true(file_path_is_below(in, there));
+    assert_true(file_path_is_below(in, link));
+    assert_false(file_path_is_below(out, there));
+    assert_false(file_path_is_below(beside, there));
+    assert_false(file_path_is_below(there, there));
+    assert_false(file_path_is_below("/etc/passwd", "no-such-directory"));
+    free(beside);
+    free(out);
+    free(in);
+    free(link);
+    free(there);
+}
+
+static void test_is_name(void **state)
+{
+    (void)state;
+    assert_true(file_is_name("a"));
+    assert_true(file_is_name("..."));
+    assert_false(file_is_name(""));
+    assert_false(file_is_name("."));
+    assert_false(file_is_name(".."));
+    assert_false(file_is_name("a/b"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_path_leaves),
+        cmocka_unit_test(test_path_is_below),
+        cmocka_unit_test(test_is_name),
         cmocka_unit_test(reads_what_was_written),
         cmocka_unit_test(read_errors_name_the_file),
         cmocka_unit_test(writer_replaces_files_alone),

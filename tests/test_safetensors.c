@@ -438,6 +438,37 @@ static void writer_holds_to_its_descriptions(void **state)
     safetensors_abort(NULL);
 }
 
+/* Names are found wherever their bytes lie, and there is an end to how many there are. */
+static void many_tensors(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    safetensors_file *file;
+    const int counts[] = {SAFETENSORS_MOST, SAFETENSORS_MOST + 1};
+    for (int i = 0; i < 2; i++) {
+        safetensors_writer *w;
+        char name[16];
+        CHECK_OK(safetensors_create(f->path, &w, &err));
+        for (int k = 0; k < counts[i]; k++) {
+            snprintf(name, sizeof name, "%d", k);
+            CHECK_OK(safetensors_describe(w, name, SAFETENSORS_F32, 1, (int64_t[]){0}, &err));
+        }
+        CHECK_OK(safetensors_commit(w, &err));
+        if (i == 1)
+            CHECK_FAILS(STATUS_FAILED, "more than the 65536",
+                        safetensors_open(f->path, &file, &err));
+        else
+            CHECK_OK(safetensors_open(f->path, &file, &err));
+        for (int k = 0; i == 0 && k < counts[i]; k++) {
+            snprintf(name, sizeof name, "%d", k);
+            const safetensors_entry *e = safetensors_find(file, name);
+            assert_non_null(e);
+            assert_string_equal(e->name, name);
+        }
+        safetensors_close(i == 0 ? file : NULL);
+    }
+}
+
 static void nothing_is_a_file_too(void **state)
 {
     const fixture *f = *state;
@@ -471,6 +502,7 @@ int main(void)
         WITH_FILES(header_lengths_that_lie),
         WITH_FILES(empty_tensors),
         WITH_FILES(writer_holds_to_its_descriptions),
+        WITH_FILES(many_tensors),
         WITH_FILES(nothing_is_a_file_too),
     };
     return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);

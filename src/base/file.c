@@ -382,6 +382,32 @@ bool file_path_leaves(const char *path)
     return depth < 0;
 }
 
+/* Whether a path from the root is `root`, then a path that stays below it. Takes over `root`; NULL
+ * is none. */
+static bool begins_with(const char *path, char *root)
+{
+    size_t length = root ? strlen(root) : 0;
+    while (length > 0 && root[length - 1] == '/')
+        length--;
+    bool below = root && strncmp(path, root, length) == 0 && path[length] == '/' &&
+                 !file_path_leaves(path + length);
+    free(root);
+    return below;
+}
+
+bool file_path_is_below(const char *path, const char *directory)
+{
+    if (path[0] != '/')
+        return !file_path_leaves(path);
+    return begins_with(path, file_absolute(directory)) ||
+           begins_with(path, realpath(directory, NULL));
+}
+
+bool file_is_name(const char *name)
+{
+    return *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
 char *file_absolute(const char *path)
 {
     char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);

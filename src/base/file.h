@@ -54,6 +54,11 @@ status file_open(const char *path, FILE **stream, size_t *size, error *err);
 
 /* Whether a path that does not begin at the root leads, by its .., above where it begins. */
 bool file_path_leaves(const char *path);
+/* Whether a path from a list lies below the directory that it begins at, by its text: one from the
+ * root only where it begins with that directory's own path. Symbolic links are not looked at. */
+bool file_path_is_below(const char *path, const char *directory);
+/* Whether it is the name of one thing in a directory: no path, not ".", not "..". */
+bool file_is_name(const char *name);
 
 /* Makes the directory and its parents; one that is there already is fine. */
 status file_make_directory(const char *path, error *err);

@@ -6,14 +6,13 @@
 #include "base/file.h"
 #include "base/half.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { LENGTH_BYTES = 8, MAX_HEADER_BYTES = 100 << 20 };
+/* As JSON a header takes up to 50 times its bytes of memory; a tensor has some 150 of them. */
+enum { LENGTH_BYTES = 8, MAX_HEADER_BYTES = 16 << 20 };
 static const char metadata_key[] = "__metadata__";
 
 static const struct {
@@ -40,6 +39,7 @@ struct safetensors_file {
     json_t *header;
     safetensors_entry *entries; /* in the order of their bytes */
     size_t count;
+    safetensors_entry **names; /* [count] the entries, by their names */
 };
 
 static uint64_t read_u64(const unsigned char *bytes)
@@ -143,9 +143,30 @@ static int by_begin(const void *a, const void *b)
     return one->end < two->end ? -1 : one->end > two->end;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const safetensors_entry *one = *(safetensors_entry *const *)a;
+    const safetensors_entry *two = *(safetensors_entry *const *)b;
+    return strcmp(one->name, two->name);
+}
+
+static status index_names(safetensors_file *f, error *err)
+{
+    f->names = calloc(f->count + 1, sizeof *f->names);
+    if (!f->names)
+        return error_memory(err, f->path);
+    for (size_t i = 0; i < f->count; i++)
+        f->names[i] = &f->entries[i];
+    qsort(f->names, f->count, sizeof *f->names, by_name);
+    return STATUS_OK;
+}
+
 static status parse_entries(safetensors_file *f, error *err)
 {
     size_t members = json_object_size(f->header);
+    if (members > SAFETENSORS_MOST)
+        return error_set(err, STATUS_FAILED, "%s: holds %zu tensors, more than the %d read here",
+                         f->path, members, SAFETENSORS_MOST);
     f->entries = calloc(members ? members : 1, sizeof *f->entries);
     if (!f->entries)
         return error_memory(err, f->path);
@@ -160,16 +181,12 @@ static status parse_entries(safetensors_file *f, error *err)
     for (size_t i = 1; i < f->count; i++)
         if (f->entries[i].begin < f->entries[i - 1].end)
             return bad_entry(f, f->entries[i].name, "its bytes overlap another tensor's", err);
-    return STATUS_OK;
+    return index_names(f, err);
 }
 
-static status read_header(safetensors_file *f, error *err)
+static status read_header(safetensors_file *f, uint64_t size, error *err)
 {
-    struct stat info;
     unsigned char length_bytes[LENGTH_BYTES];
-    if (fstat(fileno(f->stream), &info) != 0 || !S_ISREG(info.st_mode))
-        return error_set(err, STATUS_FAILED, "%s: is not a regular file", f->path);
-    uint64_t size = (uint64_t)info.st_size;
     if (size < LENGTH_BYTES || fread(length_bytes, 1, LENGTH_BYTES, f->stream) != LENGTH_BYTES)
         return error_set(err, STATUS_FAILED, "%s: %llu bytes are too few for a safetensors file",
                          f->path, (unsigned long long)size);
@@ -211,12 +228,10 @@ status safetensors_open(const char *path, safetensors_file **opened, error *err)
         free(f);
         return error_memory(err, path);
     }
-    f->stream = fopen(path, "rb");
-    status result = f->stream ? STATUS_OK
-                              : error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", path,
-                                          strerror(errno));
+    size_t size = 0;
+    status result = file_open(path, &f->stream, &size, err);
     if (result == STATUS_OK)
-        result = read_header(f, err);
+        result = read_header(f, size, err);
     if (result == STATUS_OK)
         result = parse_entries(f, err);
     if (result == STATUS_OK)
@@ -233,6 +248,7 @@ void safetensors_close(safetensors_file *f)
     for (size_t i = 0; i < f->count; i++)
         free(f->entries[i].name);
     free(f->entries);
+    free(f->names);
     json_decref(f->header);
     if (f->stream)
         fclose(f->stream);
@@ -252,10 +268,9 @@ const safetensors_entry *safetensors_at(const safetensors_file *f, size_t index)
 
 const safetensors_entry *safetensors_find(const safetensors_file *f, const char *name)
 {
-    for (size_t i = 0; i < f->count; i++)
-        if (strcmp(f->entries[i].name, name) == 0)
-            return &f->entries[i];
-    return NULL;
+    const safetensors_entry wanted = {.name = (char *)name}, *key = &wanted;
+    safetensors_entry **found = bsearch(&key, f->names, f->count, sizeof *f->names, by_name);
+    return found ? *found : NULL;
 }
 
 const char *safetensors_metadata(const safetensors_file *f, const char *key)

@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SAFETENSORS_MAX_RANK = 8 };
+/* The most dimensions of a tensor, and tensors of a file: none of those that are read here has a
+ * twentieth of so many. */
+enum { SAFETENSORS_MAX_RANK = 8, SAFETENSORS_MOST = 1 << 16 };
 
 typedef enum safetensors_type {
     SAFETENSORS_F32,

@@ -19,7 +19,7 @@ typedef struct tensor_entry {
     int64_t shape[SAFETENSORS_MAX_RANK];
 } tensor_entry;
 
-enum { TENSOR_SHAPE_BYTES = 200 };
+enum { TENSOR_SHAPE_BYTES = 200, TENSOR_FILE_MOST = SAFETENSORS_MOST };
 
 /* "[64, 3, 7, 7]", in `text`. */
 const char *tensor_shape_text(int rank, const int64_t *shape, char text[TENSOR_SHAPE_BYTES]);

@@ -1,4 +1,5 @@
 /* `hcnn-cl classify`: the coarse and fine guesses for image files, as bars or as JSON. */
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "data/image.h"
 #include "train/classifier.h"
@@ -56,6 +57,7 @@ static void print_head(const session *s, const char *head, const ranking *r, cha
                      s->classes->coarse_names[parents[class]]);
         else
             snprintf(name, sizeof name, "%s", names[class]);
+        terminal_mask(name);
         print_bar(name, r->probabilities[class]);
     }
 }
@@ -63,7 +65,8 @@ static void print_head(const session *s, const char *head, const ranking *r, cha
 static void print_guesses(const session *s, const char *path)
 {
     const hierarchy *c = s->classes;
-    printf("%s\n", path);
+    terminal_put(stdout, path);
+    putchar('\n');
     if (classifier_has_coarse(s->from))
         print_head(s, "coarse", &s->decide.coarse, c->coarse_names, NULL);
     print_head(s, "fine", &s->decide.fine, c->fine_names, c->parents);

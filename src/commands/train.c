@@ -1,6 +1,7 @@
 /* `hcnn-cl train`: the options, and what a person sees while it goes on. */
 #include "train/train.h"
 #include "base/progress.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "mpi/mpi_ranks.h"
 #include "train/recipe.h"
@@ -24,7 +25,7 @@ static void show_note(void *context, const char *text)
 {
     display *d = context;
     progress_clear(&d->bar);
-    printf("%s\n", text);
+    terminal_print(stdout, "%s\n", text);
     fflush(stdout);
 }
 

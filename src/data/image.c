@@ -1,6 +1,8 @@
 /* Image files through stb_image; see image.h. */
 #include "data/image.h"
 #include "base/file.h"
+#include "data/jpeg.h"
+#include "data/png.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -33,7 +35,13 @@
 #define STB_IMAGE_WRITE_STATIC
 #define STBI_WRITE_NO_STDIO
 #include <stb/stb_image_write.h>
-enum { MAX_FILE_BYTES = 256 << 20, MAX_SIDE = 16384, MAX_PIXELS = 100 << 20, CHANNELS = 3 };
+enum {
+    MAX_FILE_BYTES = 256 << 20,
+    MAX_SIDE = 16384,
+    MAX_PIXELS = 100 << 20,
+    CHANNELS = 3,
+    JPEG_RATIO = 512, /* a JPEG has a bit at least for 8x8 pixels */
+};
 
 static status unreadable(const char *path, error *err)
 {
@@ -82,57 +90,34 @@ static bool bmp_is_whole(const unsigned char *data, size_t size, int width, int 
            little_endian(data + PIXELS_AT, 4) + rows * ((bits + 31) / 32 * 4) + (bits + 7) / 8;
 }
 
-/* ---- PNG's chunks ---- */
-
-static bool is_known_chunk(const unsigned char type[4])
+/* Whether the file has what its header announces, so that a small file cannot ask for the memory
+ * of a large image. */
+static bool is_whole(const unsigned char *data, size_t size, int width, int height)
 {
-    enum { OPTIONAL = 0x20 }; /* in the first letter: who does not know it may pass over it */
-    static const char known[][5] = {"CgBI", "IHDR", "PLTE", "tRNS", "IDAT", "IEND"};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (memcmp(type, known[i], 4) == 0)
-            return true;
-    return type[0] & OPTIONAL;
+    if (size > 2 && data[0] == 'B' && data[1] == 'M')
+        return bmp_is_whole(data, size, width, height);
+    if (png_begins(data, size))
+        return png_can_hold(data, size, width, height);
+    return (size_t)width * (size_t)height <= JPEG_RATIO * size;
 }
-
-/* Refuses a PNG with a chunk that stb_image does not know, or none of the type `last`, after which
- * it looks no further. It would refuse them as well, but spells the type of the chunk, zeros behind
- * the end of a file, into a string that all threads share. Leaves the stream at its start. */
-static status check_chunks(FILE *stream, const char *last, const char *path, error *err)
-{
-    enum { CHECKSUM = 4 };
-    unsigned char head[8];
-    bool more = fread(head, 1, sizeof head, stream) == sizeof head &&
-                memcmp(head, "\x89PNG\r\n\x1a\n", sizeof head) == 0;
-    while (more) {
-        if (fread(head, 1, sizeof head, stream) < sizeof head)
-            return error_set(err, STATUS_FAILED, "%s: cannot be decoded: it is cut short", path);
-        if (!is_known_chunk(head + 4))
-            return error_set(err, STATUS_FAILED,
-                             "%s: cannot be decoded: it is damaged at byte %ld, or has a PNG "
-                             "chunk there that nobody knows",
-                             path, ftell(stream) - (long)sizeof head);
-        long length = (head[0] & 0x7fL) << 24 | head[1] << 16 | head[2] << 8 | head[3];
-        more = memcmp(head + 4, last, 4) != 0;
-        if (more && (head[0] & 0x80 || fseek(stream, length + CHECKSUM, SEEK_CUR) != 0))
-            return error_set(err, STATUS_FAILED, "%s: cannot be decoded: it is cut short", path);
-    }
-    rewind(stream);
-    return STATUS_OK;
-}
-
-/* ---- Reading ---- */
 
 static status decode(const char *path, const unsigned char *data, size_t size, image *read,
                      error *err)
 {
     int channels;
+    if (jpeg_begins(data, size) && !jpeg_is_sound(data, size))
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: cannot be decoded: a table of codes is damaged; fetch or save it again", path);
     if (!stbi_info_from_memory(data, (int)size, &read->width, &read->height, &channels))
         return unreadable(path, err);
     read->height = rows_of(read->height);
     TRY(check_size(path, read->width, read->height, err));
-    if (size > 2 && data[0] == 'B' && data[1] == 'M' &&
-        !bmp_is_whole(data, size, read->width, read->height))
-        return error_set(err, STATUS_FAILED, "%s: is cut short", path);
+    if (!is_whole(data, size, read->width, read->height))
+        return error_set(err, STATUS_FAILED,
+                         "%s: cannot be decoded: it is cut short: its %zu bytes cannot hold %dx%d "
+                         "pixels; fetch or save it again",
+                         path, size, read->width, read->height);
     read->pixels =
         stbi_load_from_memory(data, (int)size, &read->width, &read->height, &channels, CHANNELS);
     return read->pixels ? STATUS_OK : unreadable(path, err);
@@ -145,7 +130,7 @@ status image_read(const char *path, image *read, error *err)
     FILE *stream;
     *read = (image){0};
     TRY(file_open(path, &stream, &size, err));
-    status result = check_chunks(stream, "IEND", path, err);
+    status result = png_check_chunks(stream, size, "IEND", path, err);
     fclose(stream);
     TRY(result);
     TRY(file_read(path, MAX_FILE_BYTES, &data, &size, err));
@@ -174,13 +159,20 @@ static int at_end(void *stream)
 status image_read_size(const char *path, int *width, int *height, error *err)
 {
     static const stbi_io_callbacks callbacks = {read_some, skip_some, at_end};
+    unsigned char begin[1];
     FILE *stream;
     size_t size;
     int channels;
     TRY(file_open(path, &stream, &size, err));
-    status result = check_chunks(stream, "IDAT", path, err);
-    bool known = result == STATUS_OK &&
-                 stbi_info_from_callbacks(&callbacks, stream, width, height, &channels);
+    bool jpeg =
+        fread(begin, 1, sizeof begin, stream) == sizeof begin && jpeg_begins(begin, sizeof begin);
+    rewind(stream);
+    status result = png_check_chunks(stream, size, "IDAT", path, err);
+    bool known = false;
+    if (result == STATUS_OK && jpeg)
+        known = jpeg_read_size(stream, width, height);
+    else if (result == STATUS_OK)
+        known = stbi_info_from_callbacks(&callbacks, stream, width, height, &channels);
     fclose(stream);
     TRY(result);
     if (!known)
@@ -194,8 +186,6 @@ void image_free(image *i)
     stbi_image_free(i->pixels);
     *i = (image){0};
 }
-
-/* ---- Writing ---- */
 
 /* What the encoder has said so far. */
 typedef struct sink {

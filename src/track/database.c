@@ -15,6 +15,7 @@ enum {
     APPLICATION = 0x48434e4e, /* "HCNN": SQLite's application_id */
     PATIENCE = 30000,         /* milliseconds to wait for another writer */
     NAP = 20,                 /* milliseconds */
+    MOST_BYTES = 16 << 20,    /* of a value, a row, a statement */
 };
 
 /* What to do about an error of SQLite's. */
@@ -227,10 +228,24 @@ static status choose_journal(database *db, error *err)
     }
 }
 
+/* The file may be anybody's, as SQLite's "Defense Against The Dark Arts" has it: statements that
+ * its schema brings along, views and triggers, do not run. */
+static void distrust(database *db)
+{
+    static const int off[] = {SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_ENABLE_TRIGGER,
+                              SQLITE_DBCONFIG_ENABLE_VIEW};
+    for (size_t i = 0; i < sizeof off / sizeof off[0]; i++)
+        sqlite3_db_config(db->handle, off[i], 0, NULL);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_limit(db->handle, SQLITE_LIMIT_LENGTH, MOST_BYTES);
+    sqlite3_exec(db->handle, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0", NULL, NULL, NULL);
+}
+
 /* A journal that readers need not wait for. Where the file system cannot have one SQLite keeps the
  * other kind, and nothing changes but that they do wait. */
 static status prepare_file(database *db, const database_form *form, bool create, error *err)
 {
+    distrust(db);
     sqlite3_busy_timeout(db->handle, PATIENCE);
     if (!create)
         return check_form(db, form, err);
