@@ -27,38 +27,33 @@ static bool is_known(const unsigned char type[4])
     return type[0] & OPTIONAL;
 }
 
-static status check_chunk(const unsigned char head[HEAD], size_t at, size_t size, size_t *length,
-                          const char *path, error *err)
+static status cut_short(const char *path, error *err)
 {
-    if (!is_known(head + 4))
-        return error_set(err, STATUS_FAILED,
-                         "%s: cannot be decoded: it is damaged at byte %zu, or has a PNG chunk "
-                         "there that nobody knows; fetch or save it again",
-                         path, at);
-    *length = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
-    if (*length > size - at - HEAD)
-        return error_set(err, STATUS_FAILED,
-                         "%s: cannot be decoded: it is cut short; fetch or save it again", path);
-    return STATUS_OK;
+    return error_set(err, STATUS_FAILED,
+                     "%s: cannot be decoded: it is cut short; fetch or save it again", path);
 }
 
 static status check_from(FILE *stream, size_t at, size_t size, const char *last, const char *path,
                          error *err)
 {
     unsigned char head[HEAD];
-    size_t length = 0;
-    bool more = true;
-    while (more) {
+    for (;;) {
         if (fseek(stream, (long)at, SEEK_SET) != 0 ||
             fread(head, 1, sizeof head, stream) < sizeof head)
+            return cut_short(path, err);
+        if (!is_known(head + 4))
             return error_set(err, STATUS_FAILED,
-                             "%s: cannot be decoded: it is cut short; fetch or save it again",
-                             path);
-        TRY(check_chunk(head, at, size, &length, path, err));
-        more = memcmp(head + 4, last, 4) != 0;
+                             "%s: cannot be decoded: it is damaged at byte %zu, or has a PNG "
+                             "chunk there that nobody knows; fetch or save it again",
+                             path, at);
+        if (memcmp(head + 4, last, 4) == 0)
+            return STATUS_OK;
+        size_t length =
+            (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+        if (length > size - at - HEAD)
+            return cut_short(path, err);
         at += HEAD + length + CHECKSUM;
     }
-    return STATUS_OK;
 }
 
 status png_check_chunks(FILE *stream, size_t size, const char *last, const char *path, error *err)

@@ -29,6 +29,9 @@ static sigset_t passed_set(void)
 
 static void become_child(const sigset_t *usual, pid_t parent)
 {
+    /* Some launchers signal groups of processes: each signal is to come once, from the parent.
+     * LLVM, which PoCL compiles with, lets the second of two at once kill the process. */
+    setpgid(0, 0);
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
