@@ -235,9 +235,13 @@ static bool is_of_type(const device_info *info, const char *spec, cl_device_type
 static bool is_at(const device_info *info, const char *spec, cl_device_type type)
 {
     (void)type;
-    int platform, index, end = 0;
-    return sscanf(spec, "%d:%d%n", &platform, &index, &end) == 2 && spec[end] == '\0' &&
-           info->platform_index == platform && info->device_index == index;
+    char *colon, *end;
+    const long platform = strtol(spec, &colon, 10);
+    if (colon == spec || *colon != ':')
+        return false;
+    const long index = strtol(colon + 1, &end, 10);
+    return end != colon + 1 && *end == '\0' && info->platform_index == platform &&
+           info->device_index == index;
 }
 
 static bool is_named(const device_info *info, const char *spec, cl_device_type type)
