@@ -1,65 +1,89 @@
-/* Classifies pixels in memory with libhcnn, from four threads.
+/* Classifies a picture with libhcnn, and says how sure the network is.
  *
- *     cc classify.c $(pkg-config --cflags --libs hcnn) -pthread -o classify
- *     ./classify RUN/best.safetensors
+ *     cc classify.c $(pkg-config --cflags --libs hcnn) -o classify
+ *     ./classify RUN/best.safetensors PICTURE.ppm
+ *
+ * The checkpoint is what `hcnn-cl train`, or train.c beside this, leaves in its run directory. A
+ * binary PPM is the simplest file with pixels in it; all that hcnn_classify wants is RGB bytes.
  */
 #include <hcnn.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { THREADS = 4, SIDE = 32 };
+enum { MAX_SIDE = 16384 };
 
-static void *classify(void *argument)
+/* Pixels, which the caller frees, are NULL when there is no such picture. */
+static hcnn_image read_ppm(const char *path)
 {
-    hcnn_classifier *classifier = argument;
-    char message[1024];
-    unsigned char pixels[SIDE * SIDE * 3];
-    const hcnn_image image = {pixels, SIDE, SIDE};
-    int fine_count = hcnn_classifier_fine_count(classifier), best = 0;
-    float *fine = malloc((size_t)fine_count * sizeof *fine);
-    for (int i = 0; i < SIDE * SIDE * 3; i++) /* a green meadow below a blue sky */
-        pixels[i] = i % 3 == (i < SIDE * SIDE * 3 / 2 ? 2 : 1) ? 200 : 90;
-    if (!fine || hcnn_classify(classifier, &image, 1, NULL, fine, message, sizeof message) != 0) {
-        fprintf(stderr, "%s\n", fine ? message : "out of memory");
-        free(fine);
-        return NULL;
+    int width, height, most;
+    unsigned char *pixels = NULL;
+    FILE *file = fopen(path, "rb");
+    if (file && fscanf(file, "P6 %d %d %d", &width, &height, &most) == 3 && most == 255 &&
+        fgetc(file) != EOF && width > 0 && height > 0 && width <= MAX_SIDE && height <= MAX_SIDE) {
+        size_t row = 3 * (size_t)width, rows = (size_t)height;
+        pixels = malloc(row * rows);
+        if (pixels && fread(pixels, row, rows, file) != rows) {
+            free(pixels);
+            pixels = NULL;
+        }
     }
-    for (int i = 1; i < fine_count; i++)
-        best = fine[i] > fine[best] ? i : best;
-    printf("%s (%s) %.1f%%\n", hcnn_classifier_fine_name(classifier, best),
-           hcnn_classifier_coarse_name(classifier, hcnn_classifier_parent(classifier, best)),
-           100 * (double)fine[best]);
+    if (file)
+        fclose(file);
+    return pixels ? (hcnn_image){pixels, width, height} : (hcnn_image){0};
+}
+
+static int likeliest(const float *probabilities, int count)
+{
+    int best = 0;
+    for (int i = 1; i < count; i++)
+        best = probabilities[i] > probabilities[best] ? i : best;
+    return best;
+}
+
+static int classify(hcnn_classifier *classifier, const hcnn_image *picture)
+{
+    char message[1024] = "out of memory";
+    int coarse_count = hcnn_classifier_coarse_count(classifier);
+    int fine_count = hcnn_classifier_fine_count(classifier);
+    float *coarse = malloc((size_t)coarse_count * sizeof *coarse);
+    float *fine = malloc((size_t)fine_count * sizeof *fine);
+    int result = HCNN_FAILED;
+    if (coarse && fine)
+        result = hcnn_classify(classifier, picture, 1, coarse, fine, message, sizeof message);
+    if (result == HCNN_OK) {
+        int c = likeliest(coarse, coarse_count), f = likeliest(fine, fine_count);
+        printf("%s %.1f%%\n", hcnn_classifier_coarse_name(classifier, c), 100 * (double)coarse[c]);
+        printf("%s %.1f%%\n", hcnn_classifier_fine_name(classifier, f), 100 * (double)fine[f]);
+    } else {
+        fprintf(stderr, "%s\n", message);
+    }
+    free(coarse);
     free(fine);
-    return classifier;
+    return result;
 }
 
 int main(int argc, char **argv)
 {
-    char message[1024];
-    pthread_t threads[THREADS];
-    int failed = 0;
-    if (argc != 2) {
-        fprintf(stderr, "Usage: classify CHECKPOINT\n");
-        return 2;
+    char message[1024] = "";
+    int result = HCNN_FAILED;
+    if (argc != 3) {
+        fprintf(stderr, "Usage: classify CHECKPOINT PICTURE.ppm\n");
+        return HCNN_USAGE;
+    }
+    hcnn_image picture = read_ppm(argv[2]);
+    if (!picture.pixels) {
+        fprintf(stderr, "%s: is no binary PPM (P6) with values up to 255\n", argv[2]);
+        return HCNN_FAILED;
     }
     hcnn_device *device = hcnn_device_open(getenv("HCNN_DEVICE"), message, sizeof message);
     hcnn_classifier *classifier =
         device ? hcnn_classifier_open(device, argv[1], 1, message, sizeof message) : NULL;
-    if (!classifier) {
+    if (classifier)
+        result = classify(classifier, &picture);
+    else
         fprintf(stderr, "%s\n", message);
-        hcnn_device_close(device);
-        return 1;
-    }
-    for (int i = 0; i < THREADS; i++)
-        if (pthread_create(&threads[i], NULL, classify, classifier) != 0)
-            return 1;
-    for (int i = 0; i < THREADS; i++) {
-        void *done;
-        pthread_join(threads[i], &done);
-        failed |= done == NULL;
-    }
     hcnn_classifier_close(classifier);
     hcnn_device_close(device);
-    return failed;
+    free((void *)picture.pixels);
+    return result;
 }

@@ -79,7 +79,8 @@ typedef struct hcnn_image {
 
 /* Probabilities of the classes of `count` images, however many: coarse[count][coarse count] and
  * fine[count][fine count]; either may be NULL. The coarse ones are the coarse head's or, of a
- * network that was trained on the fine classes alone, the sums of the fine ones. */
+ * network that was trained on the fine classes alone, the sums of the fine ones. Where an image
+ * cannot be classified, message says which, and the answers are of no use. */
 HCNN_API int hcnn_classify(hcnn_classifier *classifier, const hcnn_image *images, size_t count,
                            float *coarse, float *fine, char *message, size_t capacity);
 

@@ -3,6 +3,7 @@
 #include "hcnn.h"
 #include "mpi/mpi_ranks.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,6 +46,15 @@ static void print_usage(FILE *stream)
           stream);
 }
 
+/* For shells' completion, as options_words. */
+static void print_words(void)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (commands[i].summary)
+            puts(commands[i].name);
+    puts("--help\n--version");
+}
+
 static int unknown_command(const char *name)
 {
     options_guess guess = {0};
@@ -74,6 +84,7 @@ static int run(const struct command *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    signal(SIGXFSZ, SIG_IGN); /* the write that passes `ulimit -f` fails, and that is reported */
     if (argc < 2) {
         print_usage(stderr);
         return STATUS_USAGE;
@@ -81,6 +92,10 @@ int main(int argc, char **argv)
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_usage(stdout);
+        return command_finish();
+    }
+    if (strcmp(name, "--help=words") == 0) {
+        print_words();
         return command_finish();
     }
     if (strcmp(name, "--version") == 0) {

@@ -69,6 +69,27 @@ answered() {
     fi
 }
 
+# says_nothing COMMAND..., says EXPECTED COMMAND...: what a command writes.
+says_nothing() {
+    answer=$("$@")
+    echo "$answer"
+    [ -z "$answer" ]
+}
+
+says() {
+    expected=$1
+    shift
+    answer=$("$@")
+    echo "expected: $expected"
+    echo "got:      $answer"
+    [ "$answer" = "$expected" ]
+}
+
+# What a command writes, on one line.
+words_of() {
+    "$@" | sort | tr '\n' ' ' | sed 's/ $//'
+}
+
 is_empty() {
     [ ! -s "$1" ]
 }

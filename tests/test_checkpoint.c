@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/safetensors.h"
 #include "check.h"
+#include "model/weights.h"
 #include "support.h"
 #include "train/checkpoint.h"
 
@@ -160,14 +161,53 @@ static void test_damaged(void **state)
         assert_true(refused(f, data, cut));
     char *info = strstr((char *)data + 8, "hcnn.");
     assert_non_null(info);
+    size_t key = (size_t)(strstr((char *)data + 8, "crc32c") - (char *)data);
     for (size_t i = 0; i < 1200; i += 3) {
         size_t at = i < 64 ? i : (size_t)(info - (char *)data) + i - 64;
         data[at] ^= 0x11;
-        refused(f, data, size);
+        /* Without the key's name there is no checksum, and nothing else is wrong. */
+        assert_true(refused(f, data, size) || (at >= key && at < key + strlen("crc32c")));
         data[at] ^= 0x11;
+    }
+    for (size_t at = size - 1; at > size / 2; at -= size / 50) {
+        data[at] ^= 0x01;
+        assert_true(refused(f, data, size));
+        data[at] ^= 0x01;
     }
     assert_false(refused(f, data, size));
     free(data);
+}
+
+/* A bit of the data is another: a checkpoint, weights to start from and the optimizer's state say
+ * so before anything is set. */
+static void test_changed_data(void **state)
+{
+    static const char says[] = "its checksum does not match: it was changed or damaged";
+    const fixture *f = *state;
+    error err;
+    unsigned char *data;
+    size_t size;
+    char *optimizer = file_path("%s/optimizer-12345678901.safetensors", f->run);
+    const char *const files[] = {f->last, optimizer};
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(file_read(files[i], 1 << 26, &data, &size, &err));
+        data[size - 5] ^= 0x40;
+        CHECK_OK(file_write(files[i], data, size, &err));
+        free(data);
+    }
+    const parameter *p = network_parameter(f->net, 0);
+    float *before = support_memory(p->count, sizeof *before), *after;
+    CHECK_OK(network_parameter_read(f->net, p, before, &err));
+    CHECK_FAILS(STATUS_FAILED, says, checkpoint_verify(f->last, &err));
+    CHECK_FAILS(STATUS_FAILED, says, weights_load(f->net, f->last, false, NULL, &err));
+    CHECK_FAILS(STATUS_FAILED, says, solver_load(f->optimizer, optimizer, &err));
+    assert_non_null(strstr(err.message, optimizer));
+    after = support_memory(p->count, sizeof *after);
+    CHECK_OK(network_parameter_read(f->net, p, after, &err));
+    assert_same_bits(before, after, p->count);
+    free(before);
+    free(after);
+    free(optimizer);
 }
 
 /* The metadata of a good checkpoint, piece by piece. */
@@ -367,6 +407,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_best_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_changed_data, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_terms, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_missing_pieces, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_missing_keys, set_up, tear_down),

@@ -13,7 +13,10 @@ check "no command shows the usage" grep -q '^Usage: hcnn-cl COMMAND' "$scratch/e
 run_program --help
 check "--help succeeds" [ "$code" -eq 0 ]
 check "--help prints nothing on standard error" is_empty "$scratch/err"
-for name in train eval classify data preprocess import export runs report sweep bench tune devices; do
+run_program --help=words
+commands=$(grep -v -e '^--' "$scratch/out")
+check "--help=words lists commands" [ "$(echo "$commands" | wc -l)" -gt 10 ]
+for name in $commands; do
     check_run "--help lists $name" 0 "^  $name " --help
     check_run "$name --help shows its usage" 0 "^Usage: hcnn-cl $name" "$name" --help
     check_run "$name refuses an unknown option" 2 \
@@ -22,7 +25,7 @@ done
 
 # Every option of --help stands in the man page and is used by a test.
 here=${srcdir:-.}
-for name in train eval classify data preprocess import export runs report sweep bench tune devices; do
+for name in $commands; do
     run_program "$name" --help
     for option in $(sed -n 's/^  --\([a-z-]*\).*/\1/p' "$scratch/out"); do
         escaped=$(echo "$option" | sed 's/-/\\\\-/g')
@@ -34,6 +37,29 @@ for name in train eval classify data preprocess import export runs report sweep 
     done
 done
 
+# The example of each help. The word that there is not comes last: it is what is complained of only
+# if every option and value before it was understood.
+program=${HCNN_CL:-./hcnn-cl}
+PATH=$(cd "$(dirname "$program")" && pwd):$PATH
+for name in $commands; do
+    run_program "$name" --help
+    example=$(sed -n '/^Example:$/,$s/^  //p' "$scratch/out" | sed 's/ *#.*//')
+    check "the help of $name has an example of it" expr "$example " : ".*hcnn-cl $name "
+    code=0
+    (cd "$here" && eval "$example --no-such-thing") >"$scratch/out" 2>"$scratch/err" || code=$?
+    check "... that the command line takes: $example" answered 2 'unknown option --no-such-thing'
+done
+
+# Those of the man page.
+sed -n '/^.SH EXAMPLES/,/^.SH SEE/{ s/\\-/-/g; s/^\.B //p; }' "$here/docs/hcnn-cl.1" >"$scratch/examples"
+check "the man page has examples" [ "$(wc -l <"$scratch/examples")" -gt 4 ]
+while read -r example; do
+    code=0
+    sh -c "$example --no-such-thing" >"$scratch/out" 2>"$scratch/err" </dev/null || code=$?
+    check "an example of the man page: $example" answered 2 'unknown option --no-such-thing'
+done <"$scratch/examples"
+
+check_run "--help=words is for shells" 0 '^--split all\|validation\|test$' eval --help=words
 check_run "--version names program and version" 0 '^hcnn-cl [0-9]+\.[0-9]+\.[0-9]+$' --version
 check_run "an unknown command" 2 "^hcnn-cl: unknown command 'frobnicate'" frobnicate
 check_run "a mistyped command" 2 "did you mean devices\?" devcies

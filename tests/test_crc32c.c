@@ -33,11 +33,32 @@ static void test_digits(void **state)
     assert_int_equal(crc32c("", 0), 0);
 }
 
+/* The same bytes in one piece, which is sliced, and in small ones, which are not, from every
+ * beginning. */
+static void test_pieces(void **state)
+{
+    (void)state;
+    enum { LONG = 20011, PIECE = 97 };
+    static unsigned char bytes[LONG];
+    uint64_t number = 1;
+    for (int i = 0; i < LONG; i++) {
+        number = number * UINT64_C(6364136223846793005) + 1442695040888963407;
+        bytes[i] = (unsigned char)(number >> 56);
+    }
+    for (int start = 0; start < 9; start++) {
+        uint32_t sum = 0;
+        for (int i = start; i < LONG; i += PIECE)
+            sum = crc32c_more(sum, bytes + i, (size_t)(LONG - i < PIECE ? LONG - i : PIECE));
+        assert_int_equal(sum, crc32c(bytes + start, (size_t)(LONG - start)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rfc3720),
         cmocka_unit_test(test_digits),
+        cmocka_unit_test(test_pieces),
     };
     return cmocka_run_group_tests_name("crc32c", tests, NULL, NULL);
 }

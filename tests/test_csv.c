@@ -104,6 +104,9 @@ static void test_absolute_path(void **state)
     assert_int_equal(set.native_size, 8);
     dataset_close(&set);
     free(text);
+    text = file_path("image,coarse,fine\n%s/../three.jpg,a,b\n", directory);
+    CHECK_FAILS(STATUS_FAILED, "line 2:", open_text(text, &set, &err));
+    free(text);
 }
 
 static void test_refused(void **state)
@@ -126,6 +129,7 @@ static void test_refused(void **state)
         {"image,coarse,fine\n,a,b\n", "line 2: names no image"},
         {"image,coarse,fine\n../x.png,a,b\n", "line 2: '../x.png' leads out"},
         {"image,coarse,fine\nsub/../../x.png,a,b\n", "line 2: 'sub/../../x.png' leads out"},
+        {"image,coarse,fine\n/etc/x.png,a,b\n", "line 2: '/etc/x.png' leads out"},
         {"image,coarse,fine\nx\"y.png,a,b\n", "line 2: a quote is not where"},
         {"image,coarse,fine\n\"x.png,a,b\n", "line 2: a quote is not where"},
         {"image,coarse,fine\n\"x.png\"y,a,b\n", "line 2: a quote is not where"},

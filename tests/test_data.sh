@@ -198,6 +198,17 @@ check_run "... but with --check" 1 'bad files: 1 of 60' data --check tree
 check "... names it" grep -q 'train_00000.png: cannot be decoded' "$scratch/out"
 check_run "... and tells scripts" 1 '"decoded":true,"bad":\[{"part":"train","image":"tree/train_im' \
     data --check --json tree
+escape=$(printf '\033')
+for part in train valid; do
+    mkdir -p "masked/$part/animal/red$escape[31m"
+    cp tree/test_images/*/*/test_00000.png "masked/$part/animal/red$escape[31m/one$escape.png"
+done
+: >"masked/train/animal/red$escape[31m/two$escape.png"
+check_run "names do nothing to the terminal" 0 'red\?\[31m' data masked
+check "... nor those in messages" grep -qF 'two?.png: ' "$scratch/out"
+check "... at all" sh -c "! grep -q '$escape' '$scratch/out'"
+check_run "... nor in errors" 1 'no\?\[2J.csv' data "no${escape}[2J.csv"
+check "... at all" sh -c "! grep -q '$escape' '$scratch/err'"
 for bad in tree/test_images/*/*/*.png; do : >"$bad"; done
 check_run "eval allows no more than it is told" 1 '4 images cannot be read, and --max-bad allows 3' \
     eval --checkpoint from-tree/last.safetensors --data tree --max-bad 3

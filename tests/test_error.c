@@ -50,6 +50,20 @@ static void prefix_keeps_a_full_message_in_bounds(void **state)
     assert_memory_equal(err.message, "where: xxx", 10);
 }
 
+static void suffix_comes_last(void **state)
+{
+    (void)state;
+    static char huge[ERROR_CAPACITY];
+    memset(huge, 'x', sizeof huge - 1);
+    error err;
+    error_set(&err, STATUS_FAILED, "is full");
+    assert_int_equal(error_suffix(&err, STATUS_FAILED, "; empty %d", 7), STATUS_FAILED);
+    assert_string_equal(err.message, "is full; empty 7");
+    error_set(&err, STATUS_FAILED, "%s", huge);
+    error_suffix(&err, STATUS_FAILED, "more");
+    assert_int_equal(strlen(err.message), ERROR_CAPACITY - 1);
+}
+
 static void memory_names_what(void **state)
 {
     (void)state;
@@ -74,6 +88,7 @@ int main(void)
         cmocka_unit_test(set_truncates),
         cmocka_unit_test(prefix_comes_first),
         cmocka_unit_test(prefix_keeps_a_full_message_in_bounds),
+        cmocka_unit_test(suffix_comes_last),
         cmocka_unit_test(memory_names_what),
         cmocka_unit_test(try_returns_early),
     };

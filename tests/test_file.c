@@ -98,6 +98,25 @@ static void writer_shows_the_file_only_when_committed(void **state)
     free(path);
 }
 
+static void writer_replaces_bytes(void **state)
+{
+    const char *directory = *state;
+    error err;
+    file_writer writer;
+    unsigned char *data;
+    size_t size;
+    char *path = file_path("%s/replaced", directory);
+    CHECK_OK(file_writer_open(&writer, path, &err));
+    CHECK_OK(file_writer_put(&writer, "one two", 7, &err));
+    CHECK_OK(file_writer_replace(&writer, 4, "2", 1, &err));
+    CHECK_OK(file_writer_put(&writer, " three", 6, &err));
+    CHECK_OK(file_writer_commit(&writer, &err));
+    CHECK_OK(file_read(path, 100, &data, &size, &err));
+    assert_string_equal((char *)data, "one 2wo three");
+    free(data);
+    free(path);
+}
+
 static void aborted_writer_leaves_the_old_file(void **state)
 {
     error err;
@@ -257,7 +276,10 @@ static void test_wait_lock(void **state)
         bool locked = file_wait_lock(directory, &lock, &err) == STATUS_OK;
         locked = write(ends[1], "", 1) == 1 && locked;
         nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
-        _exit(locked && file_write(late, "", 0, &err) == STATUS_OK ? 0 : 1);
+        locked = locked && file_write(late, "", 0, &err) == STATUS_OK;
+        free(directory); /* its end is one where valgrind looks for what is lost */
+        free(late);
+        _exit(locked ? 0 : 1);
     }
     assert_true(child > 0);
     assert_int_equal(read(ends[0], &ready, 1), 1);
@@ -298,14 +320,53 @@ static void test_path_leaves(void **state)
         assert_true(file_path_leaves(leave[i]));
 }
 
+/* "below" may be a symbolic link to where its images' paths begin. */
+static void test_path_is_below(void **state)
+{
+    const char *directory = *state;
+    error err;
+    char *there = file_path("%s/there", directory), *link = file_path("%s/link", directory);
+    CHECK_OK(file_make_directory(there, &err));
+    assert_int_equal(symlink(there, link), 0);
+    char *in = file_path("%s/a.png", there), *out = file_path("%s/../a.png", there);
+    char *beside = file_path("%s-more/a.png", there);
+    assert_true(file_path_is_below("a/b.png", there));
+    assert_false(file_path_is_below("../b.png", there));
+    assert_true(file_path_is_below(in, there));
+    assert_true(file_path_is_below(in, link));
+    assert_false(file_path_is_below(out, there));
+    assert_false(file_path_is_below(beside, there));
+    assert_false(file_path_is_below(there, there));
+    assert_false(file_path_is_below("/etc/passwd", "no-such-directory"));
+    free(beside);
+    free(out);
+    free(in);
+    free(link);
+    free(there);
+}
+
+static void test_is_name(void **state)
+{
+    (void)state;
+    assert_true(file_is_name("a"));
+    assert_true(file_is_name("..."));
+    assert_false(file_is_name(""));
+    assert_false(file_is_name("."));
+    assert_false(file_is_name(".."));
+    assert_false(file_is_name("a/b"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_path_leaves),
+        cmocka_unit_test(test_path_is_below),
+        cmocka_unit_test(test_is_name),
         cmocka_unit_test(reads_what_was_written),
         cmocka_unit_test(read_errors_name_the_file),
         cmocka_unit_test(writer_replaces_files_alone),
         cmocka_unit_test(writer_shows_the_file_only_when_committed),
+        cmocka_unit_test(writer_replaces_bytes),
         cmocka_unit_test(aborted_writer_leaves_the_old_file),
         cmocka_unit_test(writer_reports_a_missing_directory),
         cmocka_unit_test(full_disk_is_reported),

@@ -189,10 +189,99 @@ static void test_huge(void **state)
     int width, height;
     static const unsigned char bomb[] =
         "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x3f\xff\0\0\x3f\xff\x08\2\0\0\0"
-        "\0\0\0\0\0\0\0\0IDAT";
+        "\0\0\0\0\0\0\0\0IDAT\0\0\0\0\0\0\0\0IEND";
     CHECK_OK(file_write(f->path, bomb, sizeof bomb - 1, &err));
     CHECK_FAILS(STATUS_FAILED, "16383x16383 pixels are too many", image_read(f->path, &read, &err));
     CHECK_FAILS(STATUS_FAILED, f->path, image_read_size(f->path, &width, &height, &err));
+}
+
+/* What stb_image must not see: it would write to memory that all threads share. */
+static void test_png_chunks(void **state)
+{
+    enum { SIGNATURE = 8, HEADER = 25, END = 12 };
+    fixture *f = *state;
+    error err;
+    image read;
+    int width, height;
+    unsigned char *bytes;
+    size_t size;
+    CHECK_OK(image_encode_png(&f->picture, &bytes, &size, &err));
+    unsigned char *data = bytes + SIGNATURE + HEADER; /* the second chunk, of pixels */
+    CHECK_OK(file_write(f->path, bytes, size - END, &err));
+    CHECK_FAILS(STATUS_FAILED, "is cut short", image_read(f->path, &read, &err));
+    CHECK_OK(image_read_size(f->path, &width, &height, &err));
+    CHECK_OK(file_write(f->path, bytes, SIGNATURE + HEADER, &err));
+    CHECK_FAILS(STATUS_FAILED, "is cut short", image_read_size(f->path, &width, &height, &err));
+    memcpy(data + 4, "MINE", 4);
+    CHECK_OK(file_write(f->path, bytes, size, &err));
+    CHECK_FAILS(STATUS_FAILED, "damaged at byte 33", image_read(f->path, &read, &err));
+    CHECK_FAILS(STATUS_FAILED, "damaged at byte 33",
+                image_read_size(f->path, &width, &height, &err));
+    memcpy(data, "\xff\xff\xff\xffmine", 8);
+    CHECK_OK(file_write(f->path, bytes, size, &err));
+    CHECK_FAILS(STATUS_FAILED, "is cut short", image_read(f->path, &read, &err));
+    free(bytes);
+}
+
+/* Headers that announce more than the file can hold, or a chunk's length that does. */
+static void test_claims(void **state)
+{
+    fixture *f = *state;
+    error err;
+    image read;
+    static const unsigned char pixels[] =
+        "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x0f\xa0\0\0\x0f\xa0\x08\2\0\0\0"
+        "\0\0\0\0\0\0\0\0IDAT\0\0\0\0\0\0\0\0IEND\0\0\0\0";
+    static const unsigned char chunk[] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\2\0\0\0"
+                                         "\0\0\0\0\x40\0\0\0IDAT\0\0\0\0\0\0\0\0IEND\0\0\0\0";
+    static const unsigned char jpeg[] = "\xff\xd8\xff\xc0\0\x11\x08\x0f\xa0\x0f\xa0\3"
+                                        "\1\x11\0\2\x11\0\3\x11\0\xff\xd9";
+    CHECK_OK(file_write(f->path, pixels, sizeof pixels - 1, &err));
+    CHECK_FAILS(STATUS_FAILED, "cannot hold 4000x4000 pixels", image_read(f->path, &read, &err));
+    CHECK_OK(file_write(f->path, chunk, sizeof chunk - 1, &err));
+    CHECK_FAILS(STATUS_FAILED, "is cut short", image_read(f->path, &read, &err));
+    CHECK_OK(file_write(f->path, chunk, 44, &err)); /* too short for a last chunk behind it */
+    CHECK_FAILS(STATUS_FAILED, "is cut short", image_read(f->path, &read, &err));
+    CHECK_OK(file_write(f->path, jpeg, sizeof jpeg - 1, &err));
+    CHECK_FAILS(STATUS_FAILED, "cannot hold 4000x4000 pixels", image_read(f->path, &read, &err));
+}
+
+/* Tables of codes with more codes than there are bytes for. */
+static void test_codes(void **state)
+{
+    fixture *f = *state;
+    error err;
+    image read;
+    unsigned char *data;
+    size_t size, at = 0;
+    int width, height;
+    CHECK_OK(image_write_jpeg(f->path, &f->picture, 50, &err));
+    CHECK_OK(image_read_size(f->path, &width, &height, &err));
+    assert_int_equal(width, WIDTH);
+    assert_int_equal(height, HEIGHT);
+    CHECK_OK(file_read(f->path, 1 << 20, &data, &size, &err));
+    while (at + 8 < size && memcmp(data + at, "\xff\xc4", 2) != 0)
+        at++;
+    data[at + 6] = data[at + 7] = 255;
+    CHECK_OK(file_write(f->path, data, size, &err));
+    CHECK_FAILS(STATUS_FAILED, "a table of codes is damaged", image_read(f->path, &read, &err));
+    free(data);
+}
+
+/* A picture of one colour is as small as files come. */
+static void test_blank(void **state)
+{
+    fixture *f = *state;
+    error err;
+    image read, blank = {1000, 1000, calloc(1000, 3000)};
+    assert_non_null(blank.pixels);
+    CHECK_OK(image_write_png(f->path, &blank, &err));
+    CHECK_OK(image_read(f->path, &read, &err));
+    image_free(&read);
+    CHECK_OK(image_write_jpeg(f->path, &blank, 1, &err));
+    CHECK_OK(image_read(f->path, &read, &err));
+    image_free(&read);
+    free(blank.pixels);
 }
 
 static void test_no_image(void **state)
@@ -226,6 +315,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cut_at_every_byte, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_byte_changed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_huge, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_png_chunks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_claims, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_codes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_blank, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_image, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unwritable, set_up, tear_down),
     };

@@ -66,21 +66,6 @@ find_unlisted_files() {
     )
 }
 
-says_nothing() {
-    answer=$("$@")
-    echo "$answer"
-    [ -z "$answer" ]
-}
-
-says() {
-    expected=$1
-    shift
-    answer=$("$@")
-    echo "expected: $expected"
-    echo "got:      $answer"
-    [ "$answer" = "$expected" ]
-}
-
 root=${srcdir:-.}
 check "no file includes what lies above it" says_nothing find_upward_includes "$root"
 check "each kernel has its operation and its test" says_nothing find_incomplete_operations "$root"

@@ -68,7 +68,7 @@ static const command_line closed = {
     .options = table,
 };
 static const command_line open_ended = {
-    .usage = "classify FILE...", .summary = "Sorts.", .options = table, .takes_operands = true};
+    .usage = "classify FILE...", .summary = "Sorts.", .options = table, .operand = "FILE"};
 
 static error err;
 
@@ -306,6 +306,33 @@ static void help_shows_defaults(void **state)
     free(text);
 }
 
+static void words_are_for_programs(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t size = 0;
+    operands rest;
+    CHECK_OK(parse(&closed, &rest, WORDS("--nonsense", "--help=words")));
+    assert_true(rest.help && rest.words);
+    CHECK_OK(parse(&closed, &rest, WORDS("--help")));
+    assert_false(rest.words);
+    FILE *stream = open_memstream(&text, &size);
+    assert_non_null(stream);
+    options_words(&open_ended, stream);
+    fclose(stream);
+    assert_string_equal(text, "--only-fine\n"
+                              "--epochs N\n"
+                              "--image-size N\n"
+                              "--seed N\n"
+                              "--lr,--learning-rate X\n"
+                              "--data,--data-path,-d DIR\n"
+                              "--watch [N]\n"
+                              "--optimizer sgd|adam\n"
+                              "--help\n"
+                              "operand FILE\n");
+    free(text);
+}
+
 static void letters_are_a_spelling(void **state)
 {
     (void)state;
@@ -337,6 +364,7 @@ int main(void)
         cmocka_unit_test(operands_are_kept_in_order),
         cmocka_unit_test(help_wins_over_everything),
         cmocka_unit_test(help_shows_defaults),
+        cmocka_unit_test(words_are_for_programs),
         cmocka_unit_test(letters_are_a_spelling),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

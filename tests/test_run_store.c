@@ -318,6 +318,69 @@ static void test_newer(void **state)
     expect_refused("newer hcnn-cl, in form 99");
 }
 
+static void change(const char *sql)
+{
+    sqlite3 *other;
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+}
+
+/* `runs --delete` removes the directory of that name. */
+static void test_name_that_leads_elsewhere(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"../a", "..", "a/b", "/etc", ""};
+    error err;
+    run_list list;
+    run_store *store = open_store();
+    begin(store, "a", false, 0, false);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char *sql = file_path("UPDATE runs SET name = '%s'", names[i]);
+        change(sql);
+        CHECK_FAILS(STATUS_FAILED, "is damaged", run_store_list(store, &list, &err));
+        free(sql);
+    }
+    run_store_close(store);
+}
+
+/* A file may bring statements along; none of them runs. */
+static void test_foreign_statements(void **state)
+{
+    (void)state;
+    error err;
+    run_list list;
+    run_store *store = open_store();
+    begin(store, "a", false, 0, false);
+    change("CREATE TRIGGER t AFTER UPDATE ON runs BEGIN DELETE FROM runs; END");
+    CHECK_OK(run_store_end(store, 1, RUN_FINISHED, NULL, 2e9, &err));
+    CHECK_OK(run_store_list(store, &list, &err));
+    assert_int_equal(list.count, 1);
+    run_list_free(&list);
+    change("ALTER TABLE runs RENAME TO kept; CREATE VIEW runs AS SELECT * FROM kept");
+    CHECK_FAILS(STATUS_FAILED, "view", run_store_list(store, &list, &err));
+    run_store_close(store);
+}
+
+/* While another program has it, nothing is written, and the same is written after. */
+static void test_held(void **state)
+{
+    (void)state;
+    error err;
+    sqlite3 *other;
+    run_store *store = open_store();
+    int64_t run = begin(store, "waits", false, 0, false);
+    const run_metric metrics[] = {{"loss", 1, 1.0}};
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    run_store_set_patience(store, 1);
+    CHECK_FAILS(STATUS_FAILED, "runs.db: database is locked; another program holds it: end that",
+                run_store_log(store, run, metrics, 1, &err));
+    sqlite3_close(other);
+    CHECK_OK(run_store_log(store, run, metrics, 1, &err));
+    run_store_close(store);
+}
+
 /* Pages of zeros behind the header. */
 static void test_damaged(void **state)
 {
@@ -348,6 +411,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_writers, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_foreign, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_newer, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_held, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_name_that_leads_elsewhere, set_up,
+                                        support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_foreign_statements, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_damaged, set_up, support_files_tear_down),
     };
     return cmocka_run_group_tests_name("run_store", tests, NULL, NULL);

@@ -1,4 +1,5 @@
 /* safetensors.c: what is written is read again; half precision; files that lie about themselves. */
+#include "base/crc32c.h"
 #include "base/file.h"
 #include "base/safetensors.h"
 #include "check.h"
@@ -207,6 +208,112 @@ static void changed_bytes_are_survived(void **state)
     free(bytes);
 }
 
+/* Whether the file of these bytes is what it was written as, in all its values. */
+static bool reads_as_written(const fixture *f)
+{
+    error err;
+    safetensors_file *file;
+    float values[6];
+    int64_t number;
+    CHECK_OK(safetensors_open(f->path, &file, &err));
+    bool same = safetensors_count(file) == 3 &&
+                strcmp(safetensors_metadata(file, "classes"), "\"apple\", \xc3\xa4") == 0;
+    CHECK_OK(safetensors_read_f32(file, safetensors_find(file, "a.weight"), values, &err));
+    CHECK_OK(safetensors_read_i64(file, safetensors_find(file, "a.steps"), &number, &err));
+    safetensors_close(file);
+    return same && memcmp(values, weights, sizeof weights) == 0 && number == steps;
+}
+
+static status verify(const fixture *f, error *err)
+{
+    safetensors_file *file;
+    TRY(safetensors_open(f->path, &file, err));
+    status result = safetensors_verify(file, err);
+    safetensors_close(file);
+    return result;
+}
+
+/* What stands before the eight digits. */
+#define KEY "\"crc32c\":\""
+
+/* Any bit of the file changed: it is refused. Only where the key's name is another there is nothing
+ * to compare with, but nothing else is wrong either. */
+static void every_change_is_found(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    unsigned char *bytes;
+    size_t size;
+    write_sample(f);
+    CHECK_OK(verify(f, &err));
+    CHECK_OK(file_read(f->path, 1 << 20, &bytes, &size, &err));
+    unsigned char *key = memmem(bytes, size, KEY, strlen(KEY));
+    assert_non_null(key);
+    size_t name = (size_t)(key - bytes) + 1;
+    for (size_t at = 0; at < size; at++)
+        for (int change = 1; change < 256; change *= 2) {
+            bytes[at] ^= (unsigned char)change;
+            CHECK_OK(file_write(f->path, bytes, size, &err));
+            bytes[at] ^= (unsigned char)change;
+            if (verify(f, &err) != STATUS_OK)
+                assert_non_null(strstr(err.message, f->path));
+            else if (at < name || at >= name + strlen("crc32c") || !reads_as_written(f))
+                fail_msg("bit %02x of byte %zu can change unnoticed", (unsigned)change, at);
+        }
+    bytes[size - 1] ^= 1;
+    CHECK_OK(file_write(f->path, bytes, size, &err));
+    CHECK_FAILS(STATUS_FAILED, "its checksum does not match: it was changed or damaged",
+                verify(f, &err));
+    free(bytes);
+}
+
+/* The digits, of zeros in their place: what checksum.h says. */
+static void checksum_is_of_the_file(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    unsigned char *bytes;
+    size_t size;
+    char digits[9] = "";
+    write_sample(f);
+    CHECK_OK(file_read(f->path, 1 << 20, &bytes, &size, &err));
+    unsigned char *key = memmem(bytes, size, KEY, strlen(KEY));
+    assert_non_null(key);
+    memcpy(digits, key + strlen(KEY), 8);
+    memset(key + strlen(KEY), '0', 8);
+    assert_int_equal(strtoul(digits, NULL, 16), crc32c(bytes, size));
+    free(bytes);
+}
+
+/* Other programs' files have no such key, or have a spelling of their own for a copied one. */
+static void files_of_others(void **state)
+{
+    static const struct {
+        const char *metadata;
+        bool good;
+    } cases[] = {
+        {"{\"format\":\"pt\"}", true},
+        {"{\"crc32c\":\"12345678\"}", false},
+        {"{\"crc32c\" : \"12345678\"}", false},
+        {"{\"crc32c\":\"1234567\"}", false},
+        {"{\"crc32c\":\"\"}", false},
+        {"{\"other\":\"\\\"crc32c\\\":\\\"12345678\\\"\"}", true},
+    };
+    const fixture *f = *state;
+    error err;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *header = file_path("{\"__metadata__\":%s,\"crc32c\":{\"dtype\":\"F32\","
+                                 "\"shape\":[1],\"data_offsets\":[0,4]}}",
+                                 cases[i].metadata);
+        write_raw(f, header, "0123", 4);
+        if (cases[i].good)
+            CHECK_OK(verify(f, &err));
+        else
+            CHECK_FAILS(STATUS_FAILED, "its checksum does not match", verify(f, &err));
+        free(header);
+    }
+}
+
 static void headers_that_lie(void **state)
 {
     static const struct {
@@ -331,6 +438,37 @@ static void writer_holds_to_its_descriptions(void **state)
     safetensors_abort(NULL);
 }
 
+/* Names are found wherever their bytes lie, and there is an end to how many there are. */
+static void many_tensors(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    safetensors_file *file;
+    const int counts[] = {SAFETENSORS_MOST, SAFETENSORS_MOST + 1};
+    for (int i = 0; i < 2; i++) {
+        safetensors_writer *w;
+        char name[16];
+        CHECK_OK(safetensors_create(f->path, &w, &err));
+        for (int k = 0; k < counts[i]; k++) {
+            snprintf(name, sizeof name, "%d", k);
+            CHECK_OK(safetensors_describe(w, name, SAFETENSORS_F32, 1, (int64_t[]){0}, &err));
+        }
+        CHECK_OK(safetensors_commit(w, &err));
+        if (i == 1)
+            CHECK_FAILS(STATUS_FAILED, "more than the 65536",
+                        safetensors_open(f->path, &file, &err));
+        else
+            CHECK_OK(safetensors_open(f->path, &file, &err));
+        for (int k = 0; i == 0 && k < counts[i]; k++) {
+            snprintf(name, sizeof name, "%d", k);
+            const safetensors_entry *e = safetensors_find(file, name);
+            assert_non_null(e);
+            assert_string_equal(e->name, name);
+        }
+        safetensors_close(i == 0 ? file : NULL);
+    }
+}
+
 static void nothing_is_a_file_too(void **state)
 {
     const fixture *f = *state;
@@ -357,10 +495,14 @@ int main(void)
         WITH_FILES(doubles_are_rounded),
         WITH_FILES(every_truncation_is_found),
         WITH_FILES(changed_bytes_are_survived),
+        WITH_FILES(every_change_is_found),
+        WITH_FILES(checksum_is_of_the_file),
+        WITH_FILES(files_of_others),
         WITH_FILES(headers_that_lie),
         WITH_FILES(header_lengths_that_lie),
         WITH_FILES(empty_tensors),
         WITH_FILES(writer_holds_to_its_descriptions),
+        WITH_FILES(many_tensors),
         WITH_FILES(nothing_is_a_file_too),
     };
     return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);

@@ -193,7 +193,7 @@ static void wrong_terms(void **state)
 {
     (void)state;
     expect_refused((schedule_terms){.name = "step", .lr = 1},
-                   "--schedule step: is none of plateau, multistep, cosine, one-cycle");
+                   "--schedule step: is none of plateau|multistep|cosine|one-cycle");
     expect_refused((schedule_terms){.name = "", .lr = 1}, "is none of");
     expect_refused((schedule_terms){.name = "multistep", .lr = 1}, "needs --milestones");
     expect_refused((schedule_terms){.name = "cosine", .lr = 1, .milestones = "3"},

@@ -375,6 +375,36 @@ static void sizes_are_checked(void **state)
     }
 }
 
+/* A list of storages with keys from 0 up, of one element each, and of one with another count. */
+static status open_storages(const fixture *f, int count, int other, error *err)
+{
+    text t;
+    begin_file(&t);
+    fputs("\x80\x02](", t.stream);
+    for (int i = 0; i <= count; i++) {
+        fputs("(U\x07storage"
+              "ctorch\nFloatStorage\n",
+              t.stream);
+        fprintf(t.stream,
+                "U\x05%05dU\x03"
+                "cpuK%ctQ",
+                i < count ? i : other, i < count ? 1 : 2);
+    }
+    fputs("e.", t.stream);
+    return finish_file(f, &t, err);
+}
+
+/* In no time, though each is compared with those before it. */
+static void many_storages_are_told_apart(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    CHECK_FAILS(STATUS_FAILED, "no dictionary of tensors", open_storages(f, 60000, 60000, &err));
+    CHECK_FAILS(STATUS_FAILED, "storage '00007' is described in two ways",
+                open_storages(f, 60000, 7, &err));
+    CHECK_FAILS(STATUS_FAILED, "more than 65536 storages", open_storages(f, 65536, 65536, &err));
+}
+
 static void other_files_are_refused(void **state)
 {
     const fixture *f = *state;
@@ -403,6 +433,7 @@ int main(void)
         cmocka_unit_test(depth_is_no_danger),
         cmocka_unit_test(copies_are_counted),
         cmocka_unit_test(sizes_are_checked),
+        cmocka_unit_test(many_storages_are_told_apart),
         cmocka_unit_test(other_files_are_refused),
     };
     return cmocka_run_group_tests_name("tensor_file", tests, set_up, support_files_tear_down);

@@ -280,13 +280,17 @@ printf 'this is no store of runs, and longer than the header that one would have
     >runs/damaged
 mv runs/runs.db runs/kept
 cp runs/damaged runs/runs.db
-check_run "a damaged store refuses a start" 1 'runs/runs.db: .*move it away: the runs are whole' \
+check_run "a run goes on beside a damaged store" 0 'runs/runs.db: .*move it away: the runs are whole' \
     train $tiny --max-steps 1 --run runs/next
-check "... before there is a run" [ ! -e runs/next ]
+check "... and says so once" [ "$(cat "$scratch/out" "$scratch/err" | grep -c 'the run goes on')" -eq 1 ]
+check "... with its metrics and events" \
+    [ -s runs/next/metrics.jsonl ] && [ "$(event_files runs/next)" -eq 1 ]
 check_run "... and a list" 1 'runs/runs.db: .*move it away' runs
 check "... and is left as it is" cmp runs/damaged runs/runs.db
 mv runs/runs.db runs/away.db
-check_run "moved away it hinders nobody" 0 '' train $tiny --max-steps 1 --run runs/next
+check_run "moved away it hinders nobody" 0 '' train $tiny --max-steps 1 --run runs/new
+check "... the other run goes into the new one" [ "$("$program" runs --add runs/next >/dev/null
+    fact runs/next step)" = 1 ]
 check_run "runs are recorded again" 0 '^runs/whole: recorded in .*runs/runs.db$' runs --add runs/whole
 check "... with the same values" [ "$("$program" runs whole \
     --columns loss,validation/fine_top1,test/loss,state)" = "$best" ]

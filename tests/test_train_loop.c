@@ -18,7 +18,11 @@ status __real_network_step(network *net, const network_batch *batch, enum step_m
 status __wrap_network_step(network *net, const network_batch *batch, enum step_mode mode,
                            float coarse_weight, float fine_weight, int *ticket, error *err);
 
+status __real_network_reserve_pixels(network *net, size_t bytes, error *err);
+status __wrap_network_reserve_pixels(network *net, size_t bytes, error *err);
+
 static uint64_t failing_step;             /* 0: none */
+static int batches_with_room;             /* 0: for all */
 static double coarse_weight, fine_weight; /* of the batches since the last step */
 
 status __wrap_network_step(network *net, const network_batch *batch, enum step_mode mode,
@@ -29,6 +33,15 @@ status __wrap_network_step(network *net, const network_batch *batch, enum step_m
         fine_weight += fine;
     }
     return __real_network_step(net, batch, mode, coarse, fine, ticket, err);
+}
+
+/* As if a batch of larger images had come, and the device had no room for it. */
+status __wrap_network_reserve_pixels(network *net, size_t bytes, error *err)
+{
+    if (batches_with_room > 0 && --batches_with_room == 0)
+        return device_error(network_device(net), err, CL_MEM_OBJECT_ALLOCATION_FAILURE,
+                            "allocating a larger batch");
+    return __real_network_reserve_pixels(net, bytes, err);
 }
 
 /* What the weights of a step's losses are to be: the defaults, and others behind a step. */
@@ -159,6 +172,7 @@ static int set_up(void **state)
     f->options.momentum = 0.9;
     f->options.seed = 5;
     failing_step = staged_after = 0;
+    batches_with_room = 0;
     coarse_weight = fine_weight = 0;
     validation_losses = NULL;
     *state = f;
@@ -370,6 +384,28 @@ static void test_failing_update(void **state)
     /* The run goes on from its last checkpoint as if nothing had been. */
     const train_observer observer = observer_of(&w);
     failing_step = 0;
+    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
+    CHECK_OK(start(f, f->whole, &w, &err));
+    assert_same_runs(f);
+}
+
+/* The device's memory is out in the middle of the second epoch: the run ends, says how it goes on,
+ * and does from the checkpoint of the first. */
+static void test_no_room(void **state)
+{
+    fixture *f = *state;
+    error err;
+    witness w = {0};
+    const train_observer observer = observer_of(&w);
+    batches_with_room = 15;
+    CHECK_FAILS(STATUS_FAILED, "a smaller --batch-size or --image-size needs less memory",
+                start(f, f->stopped, &w, &err));
+    assert_non_null(strstr(err.message, "CL_MEM_OBJECT_ALLOCATION_FAILURE"));
+    assert_non_null(strstr(err.message, "goes on from the last checkpoint"));
+    checkpoint_info saved = read_info(f->stopped);
+    assert_int_equal(saved.state.step, 10);
+    checkpoint_free_info(&saved);
+    batches_with_room = 0;
     CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
     CHECK_OK(start(f, f->whole, &w, &err));
     assert_same_runs(f);
@@ -609,6 +645,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stop_in_last_tests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_augmented, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failing_update, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_all_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_all_together_fp16, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_all_together_in_validation, set_up, tear_down),

@@ -1,6 +1,10 @@
 /* CRC-32C by a table of the 256 bytes' remainders; see crc32c.h. Each is of the polynomial 1EDC6F41
- * with its bits from low to high, as the sum has them. */
+ * with its bits from low to high, as the sum has them. Of much data eight bytes are taken at a
+ * time, by the tables that M. E. Kounavis and F. L. Berry, "A Systematic Approach to Building High
+ * Performance, Software-based, CRC Generators" (ISCC 2005), describe. */
 #include "base/crc32c.h"
+
+#include <string.h>
 
 static const uint32_t remainders[256] = {
     0x00000000, 0xf26b8303, 0xe13b70f7, 0x1350f3f4, 0xc79a971f, 0x35f1141c, 0x26a1e7e8, 0xd4ca64eb,
@@ -37,11 +41,50 @@ static const uint32_t remainders[256] = {
     0x79b737ba, 0x8bdcb4b9, 0x988c474d, 0x6ae7c44e, 0xbe2da0a5, 0x4c4623a6, 0x5f16d052, 0xad7d5351,
 };
 
-uint32_t crc32c(const void *data, size_t size)
+enum {
+    SLICES = 8,           /* bytes at a time, */
+    WORTH_SLICING = 8192, /* where there are so many that the tables for it do not matter */
+};
+
+/* By how many bytes follow it: table[k][b] is what the byte b leaves before k zeros. */
+typedef struct slices {
+    uint32_t table[SLICES][256];
+} slices;
+
+static void make_slices(slices *s)
+{
+    memcpy(s->table[0], remainders, sizeof remainders);
+    for (int k = 1; k < SLICES; k++)
+        for (int i = 0; i < 256; i++)
+            s->table[k][i] = remainders[s->table[k - 1][i] & 0xff] ^ s->table[k - 1][i] >> 8;
+}
+
+static uint32_t add_slices(uint32_t rest, const unsigned char *bytes, size_t size)
+{
+    slices s;
+    make_slices(&s);
+    for (size_t i = 0; i < size; i += SLICES) {
+        const unsigned char *b = bytes + i;
+        rest = s.table[7][(rest ^ b[0]) & 0xff] ^ s.table[6][(rest >> 8 ^ b[1]) & 0xff] ^
+               s.table[5][(rest >> 16 ^ b[2]) & 0xff] ^ s.table[4][rest >> 24 ^ b[3]] ^
+               s.table[3][b[4]] ^ s.table[2][b[5]] ^ s.table[1][b[6]] ^ s.table[0][b[7]];
+    }
+    return rest;
+}
+
+uint32_t crc32c_more(uint32_t sum, const void *data, size_t size)
 {
     const unsigned char *bytes = data;
-    uint32_t rest = UINT32_MAX;
-    for (size_t i = 0; i < size; i++)
+    uint32_t rest = ~sum;
+    size_t sliced = size < WORTH_SLICING ? 0 : size - size % SLICES;
+    if (sliced > 0)
+        rest = add_slices(rest, bytes, sliced);
+    for (size_t i = sliced; i < size; i++)
         rest = remainders[(rest ^ bytes[i]) & 0xff] ^ rest >> 8;
     return ~rest;
+}
+
+uint32_t crc32c(const void *data, size_t size)
+{
+    return crc32c_more(0, data, size);
 }

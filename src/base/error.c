@@ -37,6 +37,16 @@ status error_prefix(error *err, status code, const char *format, ...)
     return code;
 }
 
+status error_suffix(error *err, status code, const char *format, ...)
+{
+    size_t length = strlen(err->message);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(err->message + length, sizeof err->message - length, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
 status error_memory(error *err, const char *what)
 {
     return error_set(err, STATUS_FAILED, "out of memory for %s", what);

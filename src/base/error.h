@@ -26,6 +26,10 @@ status error_set(error *err, status code, const char *format, ...)
 status error_prefix(error *err, status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Puts text behind the message that err holds, as far as there is room, and returns code. */
+status error_suffix(error *err, status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* The message for an allocation of `what` that failed. */
 status error_memory(error *err, const char *what);
 

@@ -61,6 +61,23 @@ status file_read(const char *path, size_t limit, unsigned char **data, size_t *s
     return result;
 }
 
+const char *file_write_advice(int reason)
+{
+    if (reason == ENOSPC || reason == EDQUOT)
+        return "; make room there";
+    if (reason == EFBIG)
+        return "; the limit on the size of files (ulimit -f), or the file system's, is reached";
+    if (reason == EACCES || reason == EPERM || reason == EROFS)
+        return "; make its directory writable, or name another place";
+    return "";
+}
+
+status file_write_error(error *err, const char *path, int reason)
+{
+    return error_set(err, STATUS_FAILED, "%s: cannot be written: %s%s", path, strerror(reason),
+                     file_write_advice(reason));
+}
+
 /* The rename at the end would put a file where a device stands, and root may do that. */
 static status check_replaceable(const char *path, error *err)
 {
@@ -83,8 +100,7 @@ status file_writer_open(file_writer *writer, const char *path, error *err)
     }
     writer->stream = fopen(writer->temporary, "wb");
     if (!writer->stream) {
-        status result = error_set(err, STATUS_FAILED, "%s: cannot be written: %s",
-                                  writer->temporary, strerror(errno));
+        status result = file_write_error(err, writer->temporary, errno);
         file_writer_abort(writer);
         return result;
     }
@@ -95,8 +111,22 @@ status file_writer_put(file_writer *writer, const void *data, size_t size, error
 {
     if (size == 0 || fwrite(data, 1, size, writer->stream) == size)
         return STATUS_OK;
-    return error_set(err, STATUS_FAILED, "%s: cannot be written: %s", writer->path,
-                     strerror(errno));
+    return file_write_error(err, writer->path, errno);
+}
+
+static status seek(file_writer *writer, uint64_t at, int from, error *err)
+{
+    return fseeko(writer->stream, (off_t)at, from) == 0
+               ? STATUS_OK
+               : file_write_error(err, writer->path, errno);
+}
+
+status file_writer_replace(file_writer *writer, uint64_t at, const void *data, size_t size,
+                           error *err)
+{
+    TRY(seek(writer, at, SEEK_SET, err));
+    TRY(file_writer_put(writer, data, size, err));
+    return seek(writer, 0, SEEK_END, err);
 }
 
 char *file_parent(const char *path)
@@ -126,8 +156,7 @@ status file_writer_commit(file_writer *writer, error *err)
     }
     if (failed) {
         unlink(writer->temporary);
-        result = error_set(err, STATUS_FAILED, "%s: cannot be written: %s", writer->path,
-                           strerror(reason));
+        result = file_write_error(err, writer->path, reason);
     } else if (!parent) {
         result = error_memory(err, writer->path);
     } else {
@@ -229,8 +258,8 @@ status file_make_directory(const char *path, error *err)
         char kept = *at;
         *at = '\0';
         if (mkdir(copy, 0777) != 0 && !file_is_directory(copy)) {
-            result = error_set(err, STATUS_FAILED, "%s: directory cannot be made: %s", copy,
-                               strerror(errno));
+            result = error_set(err, STATUS_FAILED, "%s: directory cannot be made: %s%s", copy,
+                               strerror(errno), file_write_advice(errno));
             break;
         }
         *at = kept;
@@ -351,6 +380,32 @@ bool file_path_leaves(const char *path)
         at += length + (at[length] == '/');
     }
     return depth < 0;
+}
+
+/* Whether a path from the root is `root`, then a path that stays below it. Takes over `root`; NULL
+ * is none. */
+static bool begins_with(const char *path, char *root)
+{
+    size_t length = root ? strlen(root) : 0;
+    while (length > 0 && root[length - 1] == '/')
+        length--;
+    bool below = root && strncmp(path, root, length) == 0 && path[length] == '/' &&
+                 !file_path_leaves(path + length);
+    free(root);
+    return below;
+}
+
+bool file_path_is_below(const char *path, const char *directory)
+{
+    if (path[0] != '/')
+        return !file_path_leaves(path);
+    return begins_with(path, file_absolute(directory)) ||
+           begins_with(path, realpath(directory, NULL));
+}
+
+bool file_is_name(const char *name)
+{
+    return *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
 char *file_absolute(const char *path)

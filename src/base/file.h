@@ -7,11 +7,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* Reads a whole file into *data (freed by the caller; one zero byte is put behind it, so text can
  * be used as a string). A file larger than limit bytes is an error. */
 status file_read(const char *path, size_t limit, unsigned char **data, size_t *size, error *err);
+
+/* What to do about a write that failed with this errno, as "; make room there"; "" where nothing is
+ * known. */
+const char *file_write_advice(int reason);
+/* The error for a file that cannot be written, with that advice. */
+status file_write_error(error *err, const char *path, int reason);
 
 /* A file under construction: it lives under a temporary name beside `path` until committed. */
 typedef struct file_writer {
@@ -23,6 +30,9 @@ typedef struct file_writer {
 /* What is at `path` and no regular file (a device, a pipe, a directory) is an error. */
 status file_writer_open(file_writer *writer, const char *path, error *err);
 status file_writer_put(file_writer *writer, const void *data, size_t size, error *err);
+/* Bytes that were put already, from byte `at`, become others. What is put next goes behind all. */
+status file_writer_replace(file_writer *writer, uint64_t at, const void *data, size_t size,
+                           error *err);
 /* Flushes, syncs the file, renames it to its path and syncs the directory. On failure the
  * temporary file is removed and the old file is untouched. Either way the writer is closed. */
 status file_writer_commit(file_writer *writer, error *err);
@@ -44,6 +54,11 @@ status file_open(const char *path, FILE **stream, size_t *size, error *err);
 
 /* Whether a path that does not begin at the root leads, by its .., above where it begins. */
 bool file_path_leaves(const char *path);
+/* Whether a path from a list lies below the directory that it begins at, by its text: one from the
+ * root only where it begins with that directory's own path. Symbolic links are not looked at. */
+bool file_path_is_below(const char *path, const char *directory);
+/* Whether it is the name of one thing in a directory: no path, not ".", not "..". */
+bool file_is_name(const char *name);
 
 /* Makes the directory and its parents; one that is there already is fine. */
 status file_make_directory(const char *path, error *err);

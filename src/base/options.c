@@ -283,17 +283,18 @@ static status parse_option(const command_line *line, int argc, char **argv, int 
     return STATUS_OK;
 }
 
-static bool asks_for_help(int argc, char **argv)
+static void look_for_help(int argc, char **argv, operands *rest)
 {
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-            return true;
-    return false;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        rest->words |= strcmp(argv[i], "--help=words") == 0;
+        rest->help |= rest->words || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+    }
 }
 
 status options_parse(const command_line *line, int argc, char **argv, operands *rest, error *err)
 {
-    *rest = (operands){.help = asks_for_help(argc, argv)};
+    *rest = (operands){0};
+    look_for_help(argc, argv, rest);
     if (rest->help)
         return STATUS_OK;
     rest->values = calloc(argc > 0 ? (size_t)argc : 1, sizeof *rest->values);
@@ -310,7 +311,7 @@ status options_parse(const command_line *line, int argc, char **argv, operands *
             options_ended = true;
         } else if (!options_ended && argument[0] == '-' && argument[1] != '\0') {
             TRY_OR_DONE(parse_option(line, argc, argv, &i, rest, err));
-        } else if (line->takes_operands) {
+        } else if (line->operand) {
             rest->values[rest->count++] = argument;
         } else {
             result = error_set(err, STATUS_USAGE,
@@ -383,6 +384,12 @@ static void print_row(FILE *stream, const char *head, const char *help)
     print_wrapped(stream, help, HELP_COLUMN, HELP_COLUMN);
 }
 
+/* NULL for a flag. */
+static const char *value_name(const option_spec *row)
+{
+    return row->kind == OPTION_CHOICE ? row->choices : row->argument;
+}
+
 void options_help(const command_line *line, FILE *stream)
 {
     fprintf(stream, "Usage: hcnn-cl %s\n\n", line->usage);
@@ -390,7 +397,7 @@ void options_help(const command_line *line, FILE *stream)
     fprintf(stream, "\nOptions:\n");
     for (const option_spec *row = line->options; row->name; row++) {
         char head[128], fallback[256], help[1024];
-        const char *value = row->kind == OPTION_CHOICE ? row->choices : row->argument;
+        const char *value = value_name(row);
         char letter[] = {',', ' ', '-', row->letter, '\0'};
         snprintf(head, sizeof head, "--%s%s%s%s%s", row->name, row->letter ? letter : "",
                  !value      ? ""
@@ -404,4 +411,24 @@ void options_help(const command_line *line, FILE *stream)
     print_row(stream, "--help", "show this text");
     if (line->example)
         fprintf(stream, "\nExample:\n  %s\n", line->example);
+}
+
+void options_words(const command_line *line, FILE *stream)
+{
+    for (const option_spec *row = line->options; row->name; row++) {
+        const char *value = value_name(row);
+        fprintf(stream, "--%s", row->name);
+        if (row->alias)
+            fprintf(stream, ",--%s", row->alias);
+        if (row->letter)
+            fprintf(stream, ",-%c", row->letter);
+        fprintf(stream, "%s%s%s\n",
+                !value      ? ""
+                : row->bare ? " ["
+                            : " ",
+                value ? value : "", row->bare ? "]" : "");
+    }
+    fputs("--help\n", stream);
+    if (line->operand)
+        fprintf(stream, "operand %s\n", line->operand);
 }

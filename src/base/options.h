@@ -25,7 +25,9 @@ typedef struct option_spec {
     option_kind kind;
     void *target;         /* its value before parsing is the default that help shows; a number out
                              of bounds or a NULL string means that there is none to show */
-    const char *argument; /* what help calls the value: "N", "FILE"; NULL for a flag */
+    const char *argument; /* what help calls the value, NULL for a flag: alternatives with '|'
+                             between, kinds in capitals ("N", "FILE"), words in small letters;
+                             shells complete FILE, PATH, DIR, RUN, CHECKPOINT and the words */
     const char *help;
     const char *choices;  /* OPTION_CHOICE only */
     double min, max;      /* OPTION_INT and OPTION_DOUBLE: inclusive bounds; both 0: none */
@@ -72,7 +74,7 @@ typedef struct command_line {
     const char *summary;        /* one paragraph */
     const char *example;        /* one command with its purpose */
     const option_spec *options; /* ends with a row whose name is NULL */
-    bool takes_operands;
+    const char *operand; /* what help calls an operand, as an option's argument; NULL: takes none */
 } command_line;
 
 typedef struct operands {
@@ -80,7 +82,8 @@ typedef struct operands {
     int count;
     const option_spec **given; /* the options given, in order; freed by options_free */
     int given_count;
-    bool help; /* --help was given: options_help has been asked for, nothing else is to be done */
+    bool help;  /* --help was given: options_help has been asked for, nothing else is to be done */
+    bool words; /* with help: --help=words, options_words in its place */
 } operands;
 
 /* Parses argv[1..argc); argv[0] is the command's name. An unknown option, a missing or malformed
@@ -100,6 +103,9 @@ status options_set(const option_spec *row, const char *text, error *err);
 
 /* Prints usage, summary, each option with its default, and the example. */
 void options_help(const command_line *line, FILE *stream);
+/* Prints the table for programs: a line "SPELLING[,SPELLING...] VALUE" for each option, without
+ * VALUE for a flag, "[VALUE]" where it may be left out; and "operand VALUE" where one is taken. */
+void options_words(const command_line *line, FILE *stream);
 
 /* The known word that a mistyped one comes closest to; start with best = NULL and show it each
  * known word in turn. */

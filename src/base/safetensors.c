@@ -1,17 +1,18 @@
 /* Reading and writing safetensors; see safetensors.h. The header is JSON and comes from whoever
  * made the file: nothing in it is believed before it has been checked against the file's size. */
 #include "base/safetensors.h"
+#include "base/checksum.h"
+#include "base/crc32c.h"
 #include "base/file.h"
 #include "base/half.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { LENGTH_BYTES = 8, MAX_HEADER_BYTES = 100 << 20 };
+/* As JSON a header takes up to 50 times its bytes of memory; a tensor has some 150 of them. */
+enum { LENGTH_BYTES = 8, MAX_HEADER_BYTES = 16 << 20 };
 static const char metadata_key[] = "__metadata__";
 
 static const struct {
@@ -34,9 +35,11 @@ struct safetensors_file {
     char *path;
     FILE *stream;
     uint64_t data_start, data_bytes;
+    uint64_t checksum_at; /* its digits; 0: nowhere */
     json_t *header;
     safetensors_entry *entries; /* in the order of their bytes */
     size_t count;
+    safetensors_entry **names; /* [count] the entries, by their names */
 };
 
 static uint64_t read_u64(const unsigned char *bytes)
@@ -140,9 +143,30 @@ static int by_begin(const void *a, const void *b)
     return one->end < two->end ? -1 : one->end > two->end;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const safetensors_entry *one = *(safetensors_entry *const *)a;
+    const safetensors_entry *two = *(safetensors_entry *const *)b;
+    return strcmp(one->name, two->name);
+}
+
+static status index_names(safetensors_file *f, error *err)
+{
+    f->names = calloc(f->count + 1, sizeof *f->names);
+    if (!f->names)
+        return error_memory(err, f->path);
+    for (size_t i = 0; i < f->count; i++)
+        f->names[i] = &f->entries[i];
+    qsort(f->names, f->count, sizeof *f->names, by_name);
+    return STATUS_OK;
+}
+
 static status parse_entries(safetensors_file *f, error *err)
 {
     size_t members = json_object_size(f->header);
+    if (members > SAFETENSORS_MOST)
+        return error_set(err, STATUS_FAILED, "%s: holds %zu tensors, more than the %d read here",
+                         f->path, members, SAFETENSORS_MOST);
     f->entries = calloc(members ? members : 1, sizeof *f->entries);
     if (!f->entries)
         return error_memory(err, f->path);
@@ -157,16 +181,12 @@ static status parse_entries(safetensors_file *f, error *err)
     for (size_t i = 1; i < f->count; i++)
         if (f->entries[i].begin < f->entries[i - 1].end)
             return bad_entry(f, f->entries[i].name, "its bytes overlap another tensor's", err);
-    return STATUS_OK;
+    return index_names(f, err);
 }
 
-static status read_header(safetensors_file *f, error *err)
+static status read_header(safetensors_file *f, uint64_t size, error *err)
 {
-    struct stat info;
     unsigned char length_bytes[LENGTH_BYTES];
-    if (fstat(fileno(f->stream), &info) != 0 || !S_ISREG(info.st_mode))
-        return error_set(err, STATUS_FAILED, "%s: is not a regular file", f->path);
-    uint64_t size = (uint64_t)info.st_size;
     if (size < LENGTH_BYTES || fread(length_bytes, 1, LENGTH_BYTES, f->stream) != LENGTH_BYTES)
         return error_set(err, STATUS_FAILED, "%s: %llu bytes are too few for a safetensors file",
                          f->path, (unsigned long long)size);
@@ -188,9 +208,14 @@ static status read_header(safetensors_file *f, error *err)
         result = error_set(err, STATUS_FAILED, "%s: its header cannot be read", f->path);
     else if (!(f->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault)) ||
              !json_is_object(f->header))
-        result = error_set(err, STATUS_FAILED, "%s: its header is no JSON object (byte %d: %s)",
-                           f->path, f->header ? 0 : fault.position + LENGTH_BYTES,
-                           f->header ? "another value" : fault.text);
+        result =
+            error_set(err, STATUS_FAILED,
+                      "%s: its header is no JSON object (byte %d: %s); the file is damaged or no "
+                      "safetensors file",
+                      f->path, f->header ? 0 : fault.position + LENGTH_BYTES,
+                      f->header ? "another value" : fault.text);
+    size_t found = checksum_find(text, length);
+    f->checksum_at = found > 0 ? LENGTH_BYTES + found : 0;
     free(text);
     return result;
 }
@@ -203,12 +228,10 @@ status safetensors_open(const char *path, safetensors_file **opened, error *err)
         free(f);
         return error_memory(err, path);
     }
-    f->stream = fopen(path, "rb");
-    status result = f->stream ? STATUS_OK
-                              : error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", path,
-                                          strerror(errno));
+    size_t size = 0;
+    status result = file_open(path, &f->stream, &size, err);
     if (result == STATUS_OK)
-        result = read_header(f, err);
+        result = read_header(f, size, err);
     if (result == STATUS_OK)
         result = parse_entries(f, err);
     if (result == STATUS_OK)
@@ -225,6 +248,7 @@ void safetensors_close(safetensors_file *f)
     for (size_t i = 0; i < f->count; i++)
         free(f->entries[i].name);
     free(f->entries);
+    free(f->names);
     json_decref(f->header);
     if (f->stream)
         fclose(f->stream);
@@ -244,15 +268,22 @@ const safetensors_entry *safetensors_at(const safetensors_file *f, size_t index)
 
 const safetensors_entry *safetensors_find(const safetensors_file *f, const char *name)
 {
-    for (size_t i = 0; i < f->count; i++)
-        if (strcmp(f->entries[i].name, name) == 0)
-            return &f->entries[i];
-    return NULL;
+    const safetensors_entry wanted = {.name = (char *)name}, *key = &wanted;
+    safetensors_entry **found = bsearch(&key, f->names, f->count, sizeof *f->names, by_name);
+    return found ? *found : NULL;
 }
 
 const char *safetensors_metadata(const safetensors_file *f, const char *key)
 {
     return json_string_value(json_object_get(json_object_get(f->header, metadata_key), key));
+}
+
+status safetensors_verify(safetensors_file *f, error *err)
+{
+    if (!safetensors_metadata(f, CHECKSUM_KEY))
+        return STATUS_OK;
+    return f->checksum_at > 0 ? checksum_verify(f->stream, f->path, f->checksum_at, err)
+                              : checksum_mismatch(f->path, err);
 }
 
 static float float_of_bits(uint32_t bits)
@@ -322,6 +353,8 @@ struct safetensors_writer {
     json_t *header, *metadata;
     uint64_t described, appended; /* bytes */
     bool started;                 /* the header is written */
+    uint32_t sum;                 /* of the file so far, and */
+    uint64_t checksum_at;         /* where its digits go */
 };
 
 status safetensors_create(const char *path, safetensors_writer **created, error *err)
@@ -340,6 +373,12 @@ status safetensors_create(const char *path, safetensors_writer **created, error 
     else
         safetensors_abort(w);
     return result;
+}
+
+static status put_bytes(safetensors_writer *w, const void *bytes, size_t size, error *err)
+{
+    w->sum = crc32c_more(w->sum, bytes, size);
+    return file_writer_put(&w->out, bytes, size, err);
 }
 
 static unsigned type_index(safetensors_type type)
@@ -391,8 +430,8 @@ status safetensors_set_metadata(safetensors_writer *w, const char *key, const ch
 /* The header, padded with spaces so that the data starts at a multiple of 8. */
 static status write_header(safetensors_writer *w, error *err)
 {
-    if (json_object_size(w->metadata) > 0 &&
-        json_object_set(w->header, metadata_key, w->metadata) != 0)
+    TRY(safetensors_set_metadata(w, CHECKSUM_KEY, CHECKSUM_ZEROS, err));
+    if (json_object_set(w->header, metadata_key, w->metadata) != 0)
         return error_memory(err, w->out.path);
     char *text = json_dumps(w->header, JSON_COMPACT);
     if (!text)
@@ -401,11 +440,12 @@ static status write_header(safetensors_writer *w, error *err)
     unsigned char length_bytes[LENGTH_BYTES];
     for (int i = 0; i < LENGTH_BYTES; i++)
         length_bytes[i] = (unsigned char)((uint64_t)(length + padding) >> (8 * i));
-    status result = file_writer_put(&w->out, length_bytes, sizeof length_bytes, err);
+    w->checksum_at = LENGTH_BYTES + checksum_find(text, length);
+    status result = put_bytes(w, length_bytes, sizeof length_bytes, err);
     if (result == STATUS_OK)
-        result = file_writer_put(&w->out, text, length, err);
+        result = put_bytes(w, text, length, err);
     if (result == STATUS_OK)
-        result = file_writer_put(&w->out, "        ", padding, err);
+        result = put_bytes(w, "        ", padding, err);
     free(text);
     w->started = result == STATUS_OK;
     return result;
@@ -416,7 +456,15 @@ status safetensors_append(safetensors_writer *w, const void *bytes, size_t size,
     if (!w->started)
         TRY(write_header(w, err));
     w->appended += size;
-    return file_writer_put(&w->out, bytes, size, err);
+    return put_bytes(w, bytes, size, err);
+}
+
+/* In the place of the zeros that stand for it. */
+static status put_checksum(safetensors_writer *w, error *err)
+{
+    char digits[CHECKSUM_DIGITS + 1];
+    checksum_write(w->sum, digits);
+    return file_writer_replace(&w->out, w->checksum_at, digits, CHECKSUM_DIGITS, err);
 }
 
 status safetensors_commit(safetensors_writer *w, error *err)
@@ -426,6 +474,8 @@ status safetensors_commit(safetensors_writer *w, error *err)
         result = error_set(err, STATUS_FAILED, "%s: %llu bytes of tensors described, %llu written",
                            w->out.path, (unsigned long long)w->described,
                            (unsigned long long)w->appended);
+    if (result == STATUS_OK)
+        result = put_checksum(w, err);
     if (result == STATUS_OK)
         result = file_writer_commit(&w->out, err);
     safetensors_abort(w);

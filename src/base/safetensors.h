@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SAFETENSORS_MAX_RANK = 8 };
+/* The most dimensions of a tensor, and tensors of a file: none of those that are read here has a
+ * twentieth of so many. */
+enum { SAFETENSORS_MAX_RANK = 8, SAFETENSORS_MOST = 1 << 16 };
 
 typedef enum safetensors_type {
     SAFETENSORS_F32,
@@ -41,6 +43,9 @@ const safetensors_entry *safetensors_at(const safetensors_file *file, size_t ind
 const safetensors_entry *safetensors_find(const safetensors_file *file, const char *name);
 /* The value of a metadata key, or NULL. */
 const char *safetensors_metadata(const safetensors_file *file, const char *key);
+/* Reads the whole file and compares it with the checksum in its metadata (checksum.h), which every
+ * file that was written here has; a file without one is taken as it is. */
+status safetensors_verify(safetensors_file *file, error *err);
 /* Reads a tensor as fp32, converting F16 and BF16 and rounding F64; values has the entry's element
  * count. */
 status safetensors_read_f32(safetensors_file *file, const safetensors_entry *entry, float *values,
@@ -51,7 +56,7 @@ status safetensors_read_i64(safetensors_file *file, const safetensors_entry *ent
 size_t safetensors_elements(const safetensors_entry *entry);
 
 /* Writing: describe every tensor, then hand over their bytes in that order, then commit. The file
- * appears whole or not at all (file.h). */
+ * appears whole or not at all (file.h), with a checksum in its metadata. */
 typedef struct safetensors_writer safetensors_writer;
 status safetensors_create(const char *path, safetensors_writer **created, error *err);
 /* STATUS_FAILED for a name given twice, a shape that is no shape, and after the first append. */

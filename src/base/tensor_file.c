@@ -1,5 +1,6 @@
 /* One interface to both formats; see tensor_file.h. */
 #include "base/tensor_file.h"
+#include "base/file.h"
 #include "base/torch_file.h"
 
 #include <stdio.h>
@@ -11,6 +12,7 @@ struct tensor_file {
     torch_file *torch; /* or this */
     tensor_entry *entries;
     size_t count;
+    tensor_entry **names; /* [count] the entries, by their names and then their places */
 };
 
 const char *tensor_shape_text(int rank, const int64_t *shape, char text[TENSOR_SHAPE_BYTES])
@@ -35,11 +37,13 @@ bool tensor_shapes_fit(int rank, const int64_t *shape, int other_rank, const int
 bool tensor_file_is_torch(const char *path)
 {
     unsigned char bytes[TORCH_MAGIC_BYTES];
-    FILE *stream = fopen(path, "rb");
-    bool is =
-        stream && fread(bytes, 1, sizeof bytes, stream) == sizeof bytes && torch_file_begins(bytes);
-    if (stream)
-        fclose(stream);
+    error ignored;
+    size_t size;
+    FILE *stream;
+    if (file_open(path, &stream, &size, &ignored) != STATUS_OK)
+        return false;
+    bool is = fread(bytes, 1, sizeof bytes, stream) == sizeof bytes && torch_file_begins(bytes);
+    fclose(stream);
     return is;
 }
 
@@ -50,15 +54,27 @@ static tensor_entry entry_of(const safetensors_entry *e)
     return entry;
 }
 
+/* Of those of one name, which a state dict may have, the first comes first. */
+static int by_name(const void *a, const void *b)
+{
+    const tensor_entry *one = *(tensor_entry *const *)a, *two = *(tensor_entry *const *)b;
+    int order = strcmp(one->name, two->name);
+    return order ? order : (one > two) - (one < two);
+}
+
 static status list_entries(tensor_file *f, const char *path, error *err)
 {
     f->count = f->torch ? torch_file_count(f->torch) : safetensors_count(f->safetensors);
     f->entries = calloc(f->count + 1, sizeof *f->entries);
-    if (!f->entries)
+    f->names = calloc(f->count + 1, sizeof *f->names);
+    if (!f->entries || !f->names)
         return error_memory(err, path);
-    for (size_t i = 0; i < f->count; i++)
+    for (size_t i = 0; i < f->count; i++) {
         f->entries[i] =
             f->torch ? torch_file_at(f->torch, i) : entry_of(safetensors_at(f->safetensors, i));
+        f->names[i] = &f->entries[i];
+    }
+    qsort(f->names, f->count, sizeof *f->names, by_name);
     return STATUS_OK;
 }
 
@@ -86,6 +102,7 @@ void tensor_file_close(tensor_file *f)
     safetensors_close(f->safetensors);
     torch_file_close(f->torch);
     free(f->entries);
+    free(f->names);
     free(f);
 }
 
@@ -101,15 +118,25 @@ const tensor_entry *tensor_file_at(const tensor_file *f, size_t index)
 
 const tensor_entry *tensor_file_find(const tensor_file *f, const char *name)
 {
-    for (size_t i = 0; i < f->count; i++)
-        if (strcmp(f->entries[i].name, name) == 0)
-            return &f->entries[i];
-    return NULL;
+    size_t low = 0, high = f->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(f->names[middle]->name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < f->count && strcmp(f->names[low]->name, name) == 0 ? f->names[low] : NULL;
 }
 
 const safetensors_file *tensor_file_safetensors(const tensor_file *f)
 {
     return f->safetensors;
+}
+
+status tensor_file_verify(tensor_file *f, error *err)
+{
+    return f->safetensors ? safetensors_verify(f->safetensors, err) : STATUS_OK;
 }
 
 size_t tensor_elements(const tensor_entry *entry)

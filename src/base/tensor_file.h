@@ -19,7 +19,7 @@ typedef struct tensor_entry {
     int64_t shape[SAFETENSORS_MAX_RANK];
 } tensor_entry;
 
-enum { TENSOR_SHAPE_BYTES = 200 };
+enum { TENSOR_SHAPE_BYTES = 200, TENSOR_FILE_MOST = SAFETENSORS_MOST };
 
 /* "[64, 3, 7, 7]", in `text`. */
 const char *tensor_shape_text(int rank, const int64_t *shape, char text[TENSOR_SHAPE_BYTES]);
@@ -41,6 +41,8 @@ const tensor_entry *tensor_file_at(const tensor_file *file, size_t index);
 const tensor_entry *tensor_file_find(const tensor_file *file, const char *name);
 /* The safetensors file behind it, for its metadata; NULL for PyTorch's, which have none. */
 const safetensors_file *tensor_file_safetensors(const tensor_file *file);
+/* That a safetensors file's checksum, where it has one, is of its bytes: safetensors_verify. */
+status tensor_file_verify(tensor_file *file, error *err);
 /* Elements of an entry (1 for rank 0). */
 size_t tensor_elements(const tensor_entry *entry);
 /* Whether it can be read as fp32: F32, F16, BF16 and F64. */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PERSISTENT_ITEMS = 5, MAX_STORAGES = 1 << 16 };
+enum { PERSISTENT_ITEMS = 5, MAX_STORAGES = 1 << 16, KEY_BYTES = 128 };
 
 /* Tags of what a file's pickle may name; storages have their index in `types` on top. */
 enum { TENSOR = 1, PARAMETER, STORAGE };
@@ -106,41 +106,59 @@ static bool holds_tensors(const pickle_value *v)
     return false;
 }
 
-torch_storage *torch_contents_find(const torch_contents *c, const pickle_value *key)
+/* ---- Storages ---- */
+
+static int by_key(const void *a, const void *b)
 {
-    if (key->kind == PICKLE_BYTES)
-        for (size_t i = c->storage_count; i-- > 0;)
-            if (strcmp(c->storages[i].key, (const char *)key->bytes) == 0)
-                return &c->storages[i];
-    return NULL;
+    return strcmp(((const torch_storage *)a)->key, ((const torch_storage *)b)->key);
 }
 
-/* ("storage", type, key, device, elements[, view]) */
+torch_storage *torch_contents_find(const torch_contents *c, const pickle_value *key)
+{
+    if (key->kind != PICKLE_BYTES)
+        return NULL;
+    const torch_storage wanted = {.key = (const char *)key->bytes};
+    return bsearch(&wanted, c->storages, c->storage_count, sizeof wanted, by_key);
+}
+
+/* ("storage", type, key, device, elements[, view]). The key is short: it is compared often. */
 static status take_storage(torch_contents *c, const pickle_value *id, error *err)
 {
     if (id->kind != PICKLE_LIST || id->count < PERSISTENT_ITEMS ||
         !is_text(id->items[0], "storage") || id->items[1]->kind != PICKLE_NAME ||
         id->items[1]->tag < STORAGE || id->items[2]->kind != PICKLE_BYTES ||
-        !is_count(id->items[4]))
+        id->items[2]->size >= KEY_BYTES || !is_count(id->items[4]))
         return error_set(err, STATUS_FAILED, "%s: a storage in a form that is not read here",
                          c->path);
     int type = id->items[1]->tag - STORAGE;
-    const torch_storage wanted = {.key = (const char *)id->items[2]->bytes,
-                                  .type = types[type].type,
-                                  .type_name = types[type].name,
-                                  .item = types[type].bytes,
-                                  .count = (uint64_t)id->items[4]->integer};
-    const torch_storage *same = torch_contents_find(c, id->items[2]);
-    if (!same && c->storage_count == MAX_STORAGES)
-        return error_set(err, STATUS_FAILED, "%s: holds more than %d storages", c->path,
-                         MAX_STORAGES);
-    if (same && (same->type_name != wanted.type_name || same->count != wanted.count))
-        return error_set(err, STATUS_FAILED,
-                         "%s: storage '%.100s' is described in two ways; the file is damaged",
-                         c->path, wanted.key);
-    if (!same)
-        c->storages[c->storage_count++] = wanted;
+    c->storages[c->storage_count++] = (torch_storage){.key = (const char *)id->items[2]->bytes,
+                                                      .type = types[type].type,
+                                                      .type_name = types[type].name,
+                                                      .item = types[type].bytes,
+                                                      .count = (uint64_t)id->items[4]->integer};
     return STATUS_OK;
+}
+
+/* Sorts them by their keys, each once: a storage is named wherever a tensor lies in it. */
+static status merge_storages(torch_contents *c, error *err)
+{
+    size_t kept = 0;
+    if (c->storage_count > 0)
+        qsort(c->storages, c->storage_count, sizeof *c->storages, by_key);
+    for (size_t i = 0; i < c->storage_count; i++) {
+        const torch_storage *s = &c->storages[i], *last = kept ? &c->storages[kept - 1] : NULL;
+        bool same = last && by_key(s, last) == 0;
+        if (same && (s->type_name != last->type_name || s->count != last->count))
+            return error_set(err, STATUS_FAILED,
+                             "%s: storage '%s' is described in two ways; the file is damaged",
+                             c->path, s->key);
+        if (!same)
+            c->storages[kept++] = *s;
+    }
+    c->storage_count = kept;
+    return kept <= MAX_STORAGES ? STATUS_OK
+                                : error_set(err, STATUS_FAILED, "%s: holds more than %d storages",
+                                            c->path, MAX_STORAGES);
 }
 
 /* All of the pickle, whatever the tensor is for: in the container before zip they can only be found
@@ -159,8 +177,10 @@ static status take_storages(torch_contents *c, error *err)
         if (v->kind == PICKLE_PERSISTENT)
             TRY(take_storage(c, v->items[0], err));
     }
-    return STATUS_OK;
+    return merge_storages(c, err);
 }
+
+/* ---- Tensors ---- */
 
 /* Sets the tensor's storage. A view, of PyTorch before 0.4 and else None, is (key, first element,
  * elements) of the storage. */
@@ -237,6 +257,9 @@ static status take_tensors(torch_contents *c, error *err)
                          "%s: holds no dictionary of tensors, neither by itself nor as "
                          "'state_dict', 'model_state_dict' or 'model'; save model.state_dict()",
                          c->path);
+    if (from->count / 2 > TENSOR_FILE_MOST)
+        return error_set(err, STATUS_FAILED, "%s: holds %zu values, more than the %d read here",
+                         c->path, from->count / 2, TENSOR_FILE_MOST);
     c->tensors = calloc(from->count / 2, sizeof *c->tensors);
     if (!c->tensors)
         return error_memory(err, c->path);

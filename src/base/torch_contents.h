@@ -29,7 +29,7 @@ typedef struct torch_tensor {
 typedef struct torch_contents {
     const char *path;
     pickle *parsed;          /* names and keys point into it */
-    torch_storage *storages; /* all that the pickle names */
+    torch_storage *storages; /* all that the pickle names, by their keys */
     size_t storage_count;
     torch_tensor *tensors; /* of the state dict, in its order */
     size_t count;

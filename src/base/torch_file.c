@@ -1,14 +1,13 @@
 /* Tensors of PyTorch's files; see torch_file.h. The file comes from anybody: its pickle is only
  * read, and nothing in it is believed before it has been checked against the file's size. */
 #include "base/torch_file.h"
+#include "base/file.h"
 #include "base/half.h"
 #include "base/torch_contents.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { MAX_PICKLE_BYTES = 64 << 20 };
 
@@ -189,9 +188,8 @@ static status open_legacy(torch_file *f, error *err)
 {
     size_t size = f->size < MAX_PICKLE_BYTES ? (size_t)f->size : MAX_PICKLE_BYTES, at;
     pickle *keys;
-    f->stream = fopen(f->path, "rb");
-    if (!f->stream)
-        return error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", f->path, strerror(errno));
+    size_t now;
+    TRY(file_open(f->path, &f->stream, &now, err));
     f->bytes = malloc(size + 1);
     if (!f->bytes)
         return error_memory(err, f->path);
@@ -215,21 +213,15 @@ bool torch_file_begins(const unsigned char bytes[TORCH_MAGIC_BYTES])
 
 static status open_file(torch_file *f, error *err)
 {
-    struct stat info;
     unsigned char begin[TORCH_MAGIC_BYTES];
-    FILE *stream = fopen(f->path, "rb");
-    if (!stream || fstat(fileno(stream), &info) != 0) {
-        status result =
-            error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", f->path, strerror(errno));
-        if (stream)
-            fclose(stream);
-        return result;
-    }
+    size_t size;
+    FILE *stream;
+    TRY(file_open(f->path, &stream, &size, err));
     bool whole = fread(begin, 1, sizeof begin, stream) == sizeof begin;
     fclose(stream);
-    if (!S_ISREG(info.st_mode) || !whole || !torch_file_begins(begin))
+    if (!whole || !torch_file_begins(begin))
         return error_set(err, STATUS_FAILED, "%s: is no file of torch.save", f->path);
-    f->size = (uint64_t)info.st_size;
+    f->size = size;
     return begin[0] == 'P' ? open_zip(f, err) : open_legacy(f, err);
 }
 

@@ -93,6 +93,14 @@ static status refuse(const torch_writer *w, const char *what, error *err)
                      reason ? reason : "");
 }
 
+/* archive_errno is the errno of the write, or a number of libarchive's own below 0. */
+static status write_failure(const torch_writer *w, error *err)
+{
+    int reason = archive_errno(w->archive);
+    return reason > 0 ? file_write_error(err, w->out.path, reason)
+                      : refuse(w, "cannot be written", err);
+}
+
 static status put_member(torch_writer *w, const char *name, const void *bytes, size_t size,
                          error *err)
 {
@@ -106,7 +114,7 @@ static status put_member(torch_writer *w, const char *name, const void *bytes, s
         archive_entry_set_perm(entry, 0644);
         if (archive_write_header(w->archive, entry) != ARCHIVE_OK ||
             (size > 0 && archive_write_data(w->archive, bytes, size) != (la_ssize_t)size))
-            result = refuse(w, "cannot be written; is the disk full?", err);
+            result = write_failure(w, err);
     }
     free(path);
     archive_entry_free(entry);
@@ -200,7 +208,7 @@ status torch_writer_commit(torch_writer *w, error *err)
         result = error_set(err, STATUS_FAILED, "%s: %zu tensors described, %zu written",
                            w->out.path, w->described, w->appended);
     if (result == STATUS_OK && archive_write_close(w->archive) != ARCHIVE_OK)
-        result = refuse(w, "cannot be written; is the disk full?", err);
+        result = write_failure(w, err);
     if (result == STATUS_OK)
         result = file_writer_commit(&w->out, err);
     torch_writer_abort(w);

@@ -1,4 +1,5 @@
 /* `hcnn-cl classify`: the coarse and fine guesses for image files, as bars or as JSON. */
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "data/image.h"
 #include "train/classifier.h"
@@ -56,6 +57,7 @@ static void print_head(const session *s, const char *head, const ranking *r, cha
                      s->classes->coarse_names[parents[class]]);
         else
             snprintf(name, sizeof name, "%s", names[class]);
+        terminal_mask(name);
         print_bar(name, r->probabilities[class]);
     }
 }
@@ -63,7 +65,8 @@ static void print_head(const session *s, const char *head, const ranking *r, cha
 static void print_guesses(const session *s, const char *path)
 {
     const hierarchy *c = s->classes;
-    printf("%s\n", path);
+    terminal_put(stdout, path);
+    putchar('\n');
     if (classifier_has_coarse(s->from))
         print_head(s, "coarse", &s->decide.coarse, c->coarse_names, NULL);
     print_head(s, "fine", &s->decide.fine, c->fine_names, c->parents);
@@ -169,7 +172,7 @@ int command_classify(int argc, char **argv)
     char decisions[64];
     decision_choices(decisions, sizeof decisions);
     const option_spec options[] = {
-        OPTION_ROW_STRING("checkpoint", &o.checkpoint, "FILE",
+        OPTION_ROW_STRING("checkpoint", &o.checkpoint, "CHECKPOINT",
                           "RUN/best.safetensors or RUN/last.safetensors"),
         OPTION_ROW_INT("top", &o.top, 1, 1000, "guesses of each head"),
         OPTION_ROW_CHOICE("precision", &o.precision, "fp32|fp16", "as train's"),
@@ -181,11 +184,11 @@ int command_classify(int argc, char **argv)
         {0},
     };
     const command_line line = {
-        .usage = "classify --checkpoint FILE [OPTION]... IMAGE...",
+        .usage = "classify --checkpoint CHECKPOINT [OPTION]... IMAGE...",
         .summary = "Guesses the coarse and the fine class of JPEG, PNG and BMP files.",
         .example = "hcnn-cl classify --checkpoint runs/first/best.safetensors cat.jpg",
         .options = options,
-        .takes_operands = true,
+        .operand = "FILE",
     };
     operands images;
     int exit_code;

@@ -1,5 +1,6 @@
 /* What the commands have in common: errors on standard error, options, and the end. */
 #include "base/file.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
 
 #include <errno.h>
@@ -10,19 +11,19 @@
 int command_fail(const error *err, status code)
 {
     fflush(stdout);
-    fprintf(stderr, "hcnn-cl: %s\n", err->message);
+    terminal_print(stderr, "hcnn-cl: %s\n", err->message);
     return (int)code;
 }
 
 void command_warn(const char *format, ...)
 {
     fflush(stdout);
-    fputs("hcnn-cl: ", stderr);
+    error text;
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(text.message, sizeof text.message, format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    terminal_print(stderr, "hcnn-cl: %s\n", text.message);
 }
 
 bool command_options(const command_line *line, int argc, char **argv, operands *rest,
@@ -35,7 +36,7 @@ bool command_options(const command_line *line, int argc, char **argv, operands *
         return false;
     }
     if (rest->help) {
-        options_help(line, stdout);
+        (rest->words ? options_words : options_help)(line, stdout);
         *exit_code = command_finish();
         return false;
     }

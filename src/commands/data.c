@@ -1,5 +1,6 @@
 /* `hcnn-cl data`: what a data set was understood to hold, and which of its files are broken. */
 #include "base/progress.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "data/division.h"
 #include "data/survey.h"
@@ -9,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_SHOWN = 100 }; /* of broken files, on paper; --json names all */
+/* Names of broken files, on paper; --json names all. Columns of a class. */
+enum { NAMES_SHOWN = 100, NAME_WIDTH = 32 };
 
 typedef struct data_options {
     bool check, json;
@@ -85,7 +87,10 @@ static status look_at_files(description *d, error *err)
 static void print_row(const char *indent, const char *name, size_t *const by_part[PART_COUNT],
                       int class)
 {
-    printf("%s%-*s", indent, 32 - (int)strlen(indent), name);
+    fputs(indent, stdout);
+    terminal_put(stdout, name);
+    for (size_t width = strlen(indent) + strlen(name); width < NAME_WIDTH; width++)
+        putchar(' ');
     for (int part = 0; part < PART_COUNT; part++)
         printf(" %9zu", by_part[part][class]);
     printf("\n");
@@ -94,14 +99,14 @@ static void print_row(const char *indent, const char *name, size_t *const by_par
 static void print_tree(const description *d)
 {
     const hierarchy *classes = &d->data->classes;
-    printf("%-32s %9s %9s %9s\n", "", "train", "valid", "test");
+    printf("%-*s %9s %9s %9s\n", NAME_WIDTH, "", "train", "valid", "test");
     for (int coarse = 0; coarse < classes->coarse_count; coarse++) {
         print_row("", classes->coarse_names[coarse], d->images.coarse, coarse);
         for (int fine = 0; fine < classes->fine_count; fine++)
             if (classes->parents[fine] == coarse)
                 print_row("  ", classes->fine_names[fine], d->images.fine, fine);
     }
-    printf("%-32s %9zu %9zu %9zu\n", "all", d->data->train.count, d->data->valid.count,
+    printf("%-*s %9zu %9zu %9zu\n", NAME_WIDTH, "all", d->data->train.count, d->data->valid.count,
            d->data->test.count);
 }
 
@@ -133,7 +138,7 @@ static void print_files(const description *d)
     printf("bad files: %zu of %zu%s\n", s->fault_count, s->images,
            d->options->check ? "" : ", by their headers; --check decodes all");
     for (size_t i = 0; i < s->fault_count && i < NAMES_SHOWN; i++)
-        printf("  %s\n", s->faults[i].message);
+        terminal_print(stdout, "  %s\n", s->faults[i].message);
     if (s->fault_count > NAMES_SHOWN)
         printf("  and %zu more; --json names all\n", s->fault_count - NAMES_SHOWN);
 }
@@ -276,7 +281,7 @@ int command_data(int argc, char **argv)
                    "with the images of each, the images' sizes and the broken files.",
         .example = "hcnn-cl data photos --check",
         .options = options,
-        .takes_operands = true,
+        .operand = "PATH",
     };
     operands rest;
     int exit_code;

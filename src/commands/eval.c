@@ -219,7 +219,7 @@ int command_eval(int argc, char **argv)
     char decisions[64];
     decision_choices(decisions, sizeof decisions);
     const option_spec options[] = {
-        OPTION_ROW_STRING("checkpoint", &o.checkpoint, "FILE",
+        OPTION_ROW_STRING("checkpoint", &o.checkpoint, "CHECKPOINT",
                           "RUN/best.safetensors or RUN/last.safetensors"),
         OPTION_ROW_STRING("data", &o.data, "PATH", "as train's", .alias = "data-path"),
         OPTION_ROW_CHOICE("split", &o.split, "all|validation|test",
@@ -243,7 +243,7 @@ int command_eval(int argc, char **argv)
         {0},
     };
     const command_line line = {
-        .usage = "eval --checkpoint FILE [OPTION]...",
+        .usage = "eval --checkpoint CHECKPOINT [OPTION]...",
         .summary = "Measures a checkpoint on a data set's test images, weighted by image.",
         .example = "hcnn-cl eval --checkpoint runs/first/best.safetensors --json",
         .options = options,

@@ -1,5 +1,6 @@
 /* What `hcnn-cl eval` prints for people. */
 #include "commands/eval_table.h"
+#include "base/terminal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -83,6 +84,7 @@ static void write_name(char name[NAME_LIMIT], const naming *n, int class)
                  c->coarse_names[c->parents[class]]);
     else
         snprintf(name, NAME_LIMIT, "%s", c->coarse_names[class]);
+    terminal_mask(name);
 }
 
 static naming name_level(const hierarchy *classes, bool fine)

@@ -277,7 +277,7 @@ int command_export(int argc, char **argv)
         .summary = "Writes a checkpoint for other programs.",
         .example = "hcnn-cl export runs/first/best.safetensors -o network.onnx",
         .options = rows,
-        .takes_operands = true,
+        .operand = "CHECKPOINT",
     };
     operands rest;
     int exit_code;

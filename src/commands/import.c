@@ -2,6 +2,7 @@
 #include "model/import.h"
 #include "commands/commands.h"
 #include "data/dataset.h"
+#include "model/backbone.h"
 #include "train/checkpoint.h"
 
 #include <stdio.h>
@@ -96,7 +97,8 @@ int command_import(int argc, char **argv)
         OPTION_ROW_STRING("out", &o.out, "FILE",
                           "where the weights go: .safetensors, or .pth and .pt for PyTorch",
                           .letter = 'o'),
-        OPTION_ROW_STRING("backbone", &o.backbone, "NAME", "what it is of, or of a part of which",
+        OPTION_ROW_STRING("backbone", &o.backbone, backbone_choices,
+                          "what it is of, or of a part of which",
                           .fallback = "whatever all of it fits"),
         OPTION_ROW_STRING("prefix", &o.prefix, "TEXT",
                           "take only tensors whose names begin so, and drop that",
@@ -116,7 +118,7 @@ int command_import(int argc, char **argv)
                    "that train --weights takes.",
         .example = "hcnn-cl import wide_resnet50_2-95faca4d.pth -o wide_resnet_50.safetensors",
         .options = rows,
-        .takes_operands = true,
+        .operand = "FILE",
     };
     operands rest;
     int exit_code;

@@ -20,7 +20,7 @@ typedef struct preprocess_options {
 /* A class's name becomes a directory: it must not lead anywhere else. */
 static status check_name(const char *name, error *err)
 {
-    if (*name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+    if (file_is_name(name))
         return STATUS_OK;
     return error_set(err, STATUS_FAILED, "the class name '%s' cannot be a directory's name", name);
 }

@@ -247,7 +247,7 @@ int command_report(int argc, char **argv)
                    "options. RUN is a run's directory.",
         .example = "hcnn-cl report runs/fine runs/both -o report.html --watch",
         .options = options,
-        .takes_operands = true,
+        .operand = "RUN",
     };
     operands rest;
     int exit_code;

@@ -1,5 +1,6 @@
 /* `hcnn-cl runs`: the store of runs: lists, compares, records, deletes. */
 #include "base/file.h"
+#include "base/terminal.h"
 #include "base/words.h"
 #include "commands/commands.h"
 #include "commands/runs_choice.h"
@@ -135,7 +136,7 @@ static status delete_runs(const listing *l, error *err)
         if (!l->options->keep_files)
             TRY(remove_directory(r, err));
         TRY(run_store_delete(l->store, r->id, err));
-        runs_put_text(r->name);
+        terminal_put(stdout, r->name);
         puts(l->options->keep_files ? ": deleted from the store; its files stay" : ": deleted");
     }
     return STATUS_OK;
@@ -156,9 +157,9 @@ static status add_runs(const operands *names, error *err)
             result = STATUS_FAILED;
             continue;
         }
-        runs_put_text(names->values[i]);
+        terminal_put(stdout, names->values[i]);
         fputs(": recorded in ", stdout);
-        runs_put_text(path);
+        terminal_put(stdout, path);
         putchar('\n');
         free(path);
     }
@@ -272,7 +273,7 @@ int command_runs(int argc, char **argv)
                    "running and that no process holds was killed.",
         .example = "hcnn-cl runs --where 'backbone=resnet18' --sort -validation/fine_top1",
         .options = options,
-        .takes_operands = true,
+        .operand = "RUN",
     };
     operands rest;
     int exit_code;

@@ -1,6 +1,7 @@
 /* See runs_table.h. */
 #include "commands/runs_table.h"
 #include "base/progress.h"
+#include "base/terminal.h"
 #include "track/run_values.h"
 
 #include <stdio.h>
@@ -37,12 +38,6 @@ static void show(const char *key, const json_t *value, char text[CELL])
         snprintf(text, CELL, json_is_integer(value) ? "%.0f" : "%.6g", number);
 }
 
-void runs_put_text(const char *text)
-{
-    for (; *text; text++)
-        putchar((unsigned char)*text < ' ' || *text == '\177' ? '?' : *text);
-}
-
 /* Columns that a terminal shows: bytes that do not continue a character. */
 static int width_of(const char *text)
 {
@@ -54,7 +49,7 @@ static int width_of(const char *text)
 
 static void put(const char *text, int width, int last)
 {
-    runs_put_text(text);
+    terminal_put(stdout, text);
     for (int i = width_of(text); !last && i < width + 2; i++)
         putchar(' ');
     if (last)

@@ -6,9 +6,6 @@
 
 #include <jansson.h>
 
-/* Control characters as '?': a name must not move the cursor. */
-void runs_put_text(const char *text);
-
 enum { RUNS_COLUMNS = 64 }; /* at most */
 
 /* Prints on standard output, columns as wide as they have to be. headings [columns]; cells

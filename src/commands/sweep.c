@@ -1,8 +1,8 @@
 /* `hcnn-cl sweep`: an agent that works on a sweep, and what the sweep found. */
 #include "base/file.h"
 #include "base/progress.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
-#include "commands/runs_table.h"
 #include "commands/sweep_rows.h"
 #include "commands/sweep_table.h"
 #include "sweep/agent.h"
@@ -40,9 +40,9 @@ static void show_began(void *context, const sweep_trial *t, const char *paramete
 {
     session *s = context;
     progress_clear(&s->bar);
-    runs_put_text(t->run);
+    terminal_put(stdout, t->run);
     printf(" %s  ", resumed ? "goes on" : "begins");
-    runs_put_text(parameters);
+    terminal_put(stdout, parameters);
     if (advice && isfinite(advice->predicted))
         printf("  (expected %.4g +- %.2g)",
                s->file.maximize ? -advice->predicted : advice->predicted, advice->deviation);
@@ -54,13 +54,13 @@ static void show_ended(void *context, const sweep_trial *t)
 {
     session *s = context;
     progress_clear(&s->bar);
-    runs_put_text(t->run);
+    terminal_put(stdout, t->run);
     printf(" %s", sweep_trial_state_name(t->state));
     if (t->has_objective)
         printf("  %s %g", s->file.metric, s->file.maximize ? -t->objective : t->objective);
     if (t->message) {
         printf("  ");
-        runs_put_text(t->message);
+        terminal_put(stdout, t->message);
     }
     putchar('\n');
     fflush(stdout);
@@ -153,7 +153,7 @@ static status open_store(session *s, bool create, error *err)
 static void show_sweep(const session *s, bool joined)
 {
     printf("sweep ");
-    runs_put_text(s->file.name);
+    terminal_put(stdout, s->file.name);
     printf("%s in %s\n", joined ? ", which goes on," : "", s->options->store);
 }
 
@@ -295,7 +295,7 @@ int command_sweep(int argc, char **argv)
             "on; several may work on one sweep. Options behind -- go to every run.",
         .example = "hcnn-cl sweep docs/sweep-original.yaml --count 20 -- --data cifar-100-binary",
         .options = options,
-        .takes_operands = true,
+        .operand = "FILE",
     };
     operands rest;
     int exit_code;

@@ -1,6 +1,6 @@
 /* See sweep_table.h. */
 #include "commands/sweep_table.h"
-#include "commands/runs_table.h"
+#include "base/terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static const char *text_of(const json_t *object, const char *key)
 /* In a column of at least `width` bytes. */
 static void put_text(const char *text, int width)
 {
-    runs_put_text(text);
+    terminal_put(stdout, text);
     for (int i = (int)strlen(text); i < width; i++)
         putchar(' ');
 }
@@ -50,9 +50,9 @@ static int compare(const void *a, const void *b)
 static void put_parameter(const char *name, const char *value)
 {
     printf("  ");
-    runs_put_text(name);
+    terminal_put(stdout, name);
     putchar('=');
-    runs_put_text(value ? value : "-");
+    terminal_put(stdout, value ? value : "-");
 }
 
 static void print_trial(const json_t *trial)
@@ -66,7 +66,7 @@ static void print_trial(const json_t *trial)
         put_parameter(name, json_string_value(value));
     if (json_is_string(json_object_get(trial, "message"))) {
         printf("  (");
-        runs_put_text(text_of(trial, "message"));
+        terminal_put(stdout, text_of(trial, "message"));
         putchar(')');
     }
     putchar('\n');
@@ -116,10 +116,10 @@ void sweep_print_table(const json_t *summary)
     if (!json_is_object(best))
         return;
     printf("\nbest: ");
-    runs_put_text(text_of(best, "run"));
+    terminal_put(stdout, text_of(best, "run"));
     printf(", %s %g\n", text_of(summary, "metric"),
            json_number_value(json_object_get(best, "objective")));
-    runs_put_text(text_of(best, "command"));
+    terminal_put(stdout, text_of(best, "command"));
     putchar('\n');
 }
 

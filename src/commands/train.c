@@ -1,6 +1,7 @@
 /* `hcnn-cl train`: the options, and what a person sees while it goes on. */
 #include "train/train.h"
 #include "base/progress.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "mpi/mpi_ranks.h"
 #include "train/recipe.h"
@@ -24,7 +25,7 @@ static void show_note(void *context, const char *text)
 {
     display *d = context;
     progress_clear(&d->bar);
-    printf("%s\n", text);
+    terminal_print(stdout, "%s\n", text);
     fflush(stdout);
 }
 
@@ -266,8 +267,8 @@ int command_train(int argc, char **argv)
     const ranks *together = o.ranks;
     const char *resume = NULL, *recipe_name = NULL;
     const option_spec own[] = {
-        OPTION_ROW_STRING("recipe", &recipe_name, "NAME",
-                          "options from a recipe: original, modern or a YAML file, such as a run's "
+        OPTION_ROW_STRING("recipe", &recipe_name, "original|modern|FILE",
+                          "options from a recipe, of which a YAML file is one, such as a run's "
                           "config.json; the command line wins"),
         OPTION_ROW_FLAG("tune", &o.tune, "first `hcnn-cl tune` what is not tuned yet"),
         OPTION_ROW_STRING("run", &o.run, "DIR", "directory of the run, a new one",

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 1 << 16 };
+/* MOST_BYTES, unpacked, are a few times CIFAR-100; archives of it hold nothing else that is large.
+ */
+enum { BLOCK_BYTES = 1 << 16, FIRST_BYTES = 1 << 16, MOST_BYTES = 1 << 30 };
 
 static const char *base_name(const char *path)
 {
@@ -23,29 +25,56 @@ static status damaged(const char *path, struct archive *reader, error *err)
                      reason ? reason : "it is cut short");
 }
 
+/* Memory for what has come: a header may claim anything. One byte more, so that text can be used
+ * as a string. */
+static status make_room(archive_member *m, size_t *capacity, size_t size, error *err)
+{
+    if (m->data && m->size < *capacity)
+        return STATUS_OK;
+    *capacity = m->data ? 2 * *capacity : FIRST_BYTES;
+    *capacity = *capacity < size ? *capacity : size;
+    unsigned char *grown = realloc(m->data, *capacity + 1);
+    if (!grown)
+        return error_memory(err, m->name);
+    m->data = grown;
+    return STATUS_OK;
+}
+
 static status read_member(const char *path, struct archive *reader, struct archive_entry *entry,
                           archive_member *member, error *err)
 {
-    la_int64_t size = archive_entry_size(entry);
-    if (!archive_entry_size_is_set(entry) || size < 0 || (unsigned long long)size > member->limit)
+    la_int64_t claimed = archive_entry_size(entry);
+    size_t size = (size_t)claimed, capacity = 0;
+    if (!archive_entry_size_is_set(entry) || claimed < 0 || size > member->limit)
         return error_set(err, STATUS_FAILED, "%s: %s is larger than the %zu bytes expected", path,
                          member->name, member->limit);
-    /* One byte more, so that text can be used as a string. */
-    member->data = malloc((size_t)size + 1);
-    if (!member->data)
-        return error_memory(err, member->name);
-    while (member->size < (size_t)size) {
+    TRY(make_room(member, &capacity, size, err));
+    while (member->size < size) {
+        TRY(make_room(member, &capacity, size, err));
         la_ssize_t got =
-            archive_read_data(reader, member->data + member->size, (size_t)size - member->size);
+            archive_read_data(reader, member->data + member->size, capacity - member->size);
         if (got < 0)
             return damaged(path, reader, err);
         if (got == 0)
-            return error_set(err, STATUS_FAILED, "%s: %s ends after %zu of %lld bytes", path,
-                             member->name, member->size, (long long)size);
+            return error_set(err, STATUS_FAILED, "%s: %s ends after %zu of %zu bytes", path,
+                             member->name, member->size, size);
         member->size += (size_t)got;
     }
     member->data[member->size] = '\0';
     return STATUS_OK;
+}
+
+/* What is skipped has to be unpacked, too: a few bytes may become very many. */
+static status check_size(const char *path, struct archive *reader, struct archive_entry *entry,
+                         error *err)
+{
+    la_int64_t before = archive_filter_bytes(reader, 0), size = archive_entry_size(entry);
+    if (size >= 0 && before >= 0 && size <= MOST_BYTES && before <= MOST_BYTES - size)
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED,
+                     "%s: unpacks to more than %d bytes, so it is no CIFAR-100; unpack it yourself "
+                     "and name the directory",
+                     path, MOST_BYTES);
 }
 
 static status read_all(const char *path, struct archive *reader, archive_member *members, int count,
@@ -59,6 +88,7 @@ static status read_all(const char *path, struct archive *reader, archive_member 
             return STATUS_OK;
         if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
             return damaged(path, reader, err);
+        TRY(check_size(path, reader, entry, err));
         const char *name = archive_entry_pathname(entry);
         if (!name || archive_entry_filetype(entry) != AE_IFREG)
             continue;
@@ -81,7 +111,9 @@ status archive_read_members(const char *path, archive_member *members, int count
     struct archive *reader = archive_read_new();
     if (!reader)
         return error_memory(err, path);
-    archive_read_support_filter_all(reader);
+    /* Not filter_all: that starts other programs for formats that libarchive does not know. */
+    archive_read_support_filter_gzip(reader);
+    archive_read_support_filter_xz(reader);
     archive_read_support_format_tar(reader);
     status result = STATUS_OK;
     if (archive_read_open_filename(reader, path, BLOCK_BYTES) != ARCHIVE_OK)

@@ -14,8 +14,8 @@ typedef struct archive_member {
     size_t size;
 } archive_member;
 
-/* Fills members[0..count) in one pass. The archive is damaged, cut short or no archive: an error
- * naming it, and no member's data. */
+/* Fills members[0..count) in one pass. The archive is damaged, cut short, no archive or one that
+ * unpacks to more than 1 GiB: an error naming it, and no member's data. */
 status archive_read_members(const char *path, archive_member *members, int count, error *err);
 
 #endif

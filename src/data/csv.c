@@ -1,6 +1,7 @@
 /* A CSV file (RFC 4180) with a header: image, coarse, fine and, if wanted, split, in any order. A
- * row is an image: its path, from the file's own directory or from the root, and the names of its
- * classes, which are numbered by name. Without a split every image is for training. */
+ * row is an image: its path, from the file's own directory or from the root and then below that
+ * directory, and the names of its classes, which are numbered by name. Without a split every image
+ * is for training. */
 #include "base/file.h"
 #include "data/class_table.h"
 #include "data/dataset.h"
@@ -93,10 +94,10 @@ static status image_path(const reader *r, char **path, error *err)
     const char *image = r->values[COLUMN_IMAGE];
     if (!*image)
         return fault(r, "names no image", err);
-    if (image[0] != '/' && file_path_leaves(image))
+    if (!file_path_is_below(image, r->directory))
         return error_set(err, STATUS_FAILED,
-                         "%s: line %zu: '%s' leads out of the file's directory; write the path "
-                         "from the root, or move the CSV file above the images",
+                         "%s: line %zu: '%s' leads out of the file's directory; move the CSV file "
+                         "above the images, or put a symbolic link to them beside it",
                          r->path, r->row_line, image);
     *path = image[0] == '/' ? file_path("%s", image) : file_path("%s/%s", r->directory, image);
     return *path ? STATUS_OK : error_memory(err, r->path);

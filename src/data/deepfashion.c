@@ -284,7 +284,8 @@ static status take_image(const lists *l, const row *image, const char *root, dat
     if (l->boxes.rows)
         TRY(find_box(l, image, &box, err));
     if (image->name[0] == '/' || file_path_leaves(image->name))
-        return error_set(err, STATUS_FAILED, "%s: line %zu: '%s' leads out of the data set",
+        return error_set(err, STATUS_FAILED,
+                         "%s: line %zu: '%s' leads out of the data set; fetch the list again",
                          l->images.path, image->line, image->name);
     return image_set_append(dataset_part(opened, part), file_path("%s/%s", root, image->name),
                             opened->classes.parents[fine - 1], fine - 1,

@@ -1,6 +1,8 @@
 /* Image files through stb_image; see image.h. */
 #include "data/image.h"
 #include "base/file.h"
+#include "data/jpeg.h"
+#include "data/png.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,12 +26,22 @@
 #define STBI_ONLY_PNG
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
+/* Zeros, since a damaged JPEG may lack a plane of colour, which stb_image reads all the same. */
+#define STBI_MALLOC(size)          calloc(1, size)
+#define STBI_REALLOC(memory, size) realloc(memory, size)
+#define STBI_FREE(memory)          free(memory)
 #include <stb/stb_image.h>
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_STATIC
 #define STBI_WRITE_NO_STDIO
 #include <stb/stb_image_write.h>
-enum { MAX_FILE_BYTES = 256 << 20, MAX_SIDE = 16384, MAX_PIXELS = 100 << 20, CHANNELS = 3 };
+enum {
+    MAX_FILE_BYTES = 256 << 20,
+    MAX_SIDE = 16384,
+    MAX_PIXELS = 100 << 20,
+    CHANNELS = 3,
+    JPEG_RATIO = 512, /* a JPEG has a bit at least for 8x8 pixels */
+};
 
 static status unreadable(const char *path, error *err)
 {
@@ -78,17 +90,34 @@ static bool bmp_is_whole(const unsigned char *data, size_t size, int width, int 
            little_endian(data + PIXELS_AT, 4) + rows * ((bits + 31) / 32 * 4) + (bits + 7) / 8;
 }
 
+/* Whether the file has what its header announces, so that a small file cannot ask for the memory
+ * of a large image. */
+static bool is_whole(const unsigned char *data, size_t size, int width, int height)
+{
+    if (size > 2 && data[0] == 'B' && data[1] == 'M')
+        return bmp_is_whole(data, size, width, height);
+    if (png_begins(data, size))
+        return png_can_hold(data, size, width, height);
+    return (size_t)width * (size_t)height <= JPEG_RATIO * size;
+}
+
 static status decode(const char *path, const unsigned char *data, size_t size, image *read,
                      error *err)
 {
     int channels;
+    if (jpeg_begins(data, size) && !jpeg_is_sound(data, size))
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: cannot be decoded: a table of codes is damaged; fetch or save it again", path);
     if (!stbi_info_from_memory(data, (int)size, &read->width, &read->height, &channels))
         return unreadable(path, err);
     read->height = rows_of(read->height);
     TRY(check_size(path, read->width, read->height, err));
-    if (size > 2 && data[0] == 'B' && data[1] == 'M' &&
-        !bmp_is_whole(data, size, read->width, read->height))
-        return error_set(err, STATUS_FAILED, "%s: is cut short", path);
+    if (!is_whole(data, size, read->width, read->height))
+        return error_set(err, STATUS_FAILED,
+                         "%s: cannot be decoded: it is cut short: its %zu bytes cannot hold %dx%d "
+                         "pixels; fetch or save it again",
+                         path, size, read->width, read->height);
     read->pixels =
         stbi_load_from_memory(data, (int)size, &read->width, &read->height, &channels, CHANNELS);
     return read->pixels ? STATUS_OK : unreadable(path, err);
@@ -98,9 +127,14 @@ status image_read(const char *path, image *read, error *err)
 {
     unsigned char *data;
     size_t size;
+    FILE *stream;
     *read = (image){0};
+    TRY(file_open(path, &stream, &size, err));
+    status result = png_check_chunks(stream, size, "IEND", path, err);
+    fclose(stream);
+    TRY(result);
     TRY(file_read(path, MAX_FILE_BYTES, &data, &size, err));
-    status result = decode(path, data, size, read, err);
+    result = decode(path, data, size, read, err);
     free(data);
     return result;
 }
@@ -125,16 +159,26 @@ static int at_end(void *stream)
 status image_read_size(const char *path, int *width, int *height, error *err)
 {
     static const stbi_io_callbacks callbacks = {read_some, skip_some, at_end};
+    unsigned char begin[1];
     FILE *stream;
     size_t size;
     int channels;
     TRY(file_open(path, &stream, &size, err));
-    int known = stbi_info_from_callbacks(&callbacks, stream, width, height, &channels);
-    if (known)
-        *height = rows_of(*height);
-    status result = known ? check_size(path, *width, *height, err) : unreadable(path, err);
+    bool jpeg =
+        fread(begin, 1, sizeof begin, stream) == sizeof begin && jpeg_begins(begin, sizeof begin);
+    rewind(stream);
+    status result = png_check_chunks(stream, size, "IDAT", path, err);
+    bool known = false;
+    if (result == STATUS_OK && jpeg)
+        known = jpeg_read_size(stream, width, height);
+    else if (result == STATUS_OK)
+        known = stbi_info_from_callbacks(&callbacks, stream, width, height, &channels);
     fclose(stream);
-    return result;
+    TRY(result);
+    if (!known)
+        return unreadable(path, err);
+    *height = rows_of(*height);
+    return check_size(path, *width, *height, err);
 }
 
 void image_free(image *i)

@@ -12,8 +12,9 @@ typedef struct image {
     unsigned char *pixels; /* [height][width][3], RGB */
 } image;
 
-/* Reads a file, grey or with an alpha channel too (which is dropped). The size in the header is
- * checked before memory is taken. Errors name the file. */
+/* Reads a file, grey or with an alpha channel too (which is dropped). Before memory is taken the
+ * size in the header is checked: 16384 pixels a side and 104857600 in all are the most, and no more
+ * than the bytes of the file can hold. Errors name the file. */
 status image_read(const char *path, image *read, error *err);
 /* The size alone, from the header. */
 status image_read_size(const char *path, int *width, int *height, error *err);

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_MAP_BYTES = 64 << 20, PART_SPELLINGS = 4 };
+enum { MAX_MAP_BYTES = 8 << 20, PART_SPELLINGS = 4 };
 
 static const char *const part_directories[PART_COUNT][PART_SPELLINGS] = {
     {"train", "train_images"},
@@ -129,12 +129,6 @@ typedef struct label_map {
     int coarse_count, fine_count;
 } label_map;
 
-/* A name becomes a directory: it must be one, and stay below its parent. */
-static bool is_plain_name(const char *name)
-{
-    return name && *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
-}
-
 static status count_map(const char *path, const json_t *root, label_map *map, error *err)
 {
     const char *name;
@@ -144,7 +138,7 @@ static status count_map(const char *path, const json_t *root, label_map *map, er
                          "%s: is no JSON object of coarse names and lists of fine names", path);
     json_object_foreach((json_t *)root, name, list)
     {
-        if (!is_plain_name(name) || !json_is_array(list))
+        if (!file_is_name(name) || !json_is_array(list))
             return error_set(err, STATUS_FAILED,
                              "%s: '%s' must be a directory's name with a list of fine names", path,
                              name);
@@ -167,7 +161,7 @@ static status fill_fine(const char *path, const char *name, const json_t *list, 
     json_array_foreach(list, i, item)
     {
         const char *text = json_string_value(item);
-        if (!is_plain_name(text))
+        if (!text || !file_is_name(text)) /* it is to be a directory's */
             result = error_set(err, STATUS_FAILED, "%s: '%s' lists something else than names", path,
                                name);
         else if (json_object_get(seen, text))

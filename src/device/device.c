@@ -298,7 +298,7 @@ static int find_device(const device_list *list, const char *spec, int place)
 
 status device_choose(const device_list *list, const char *spec, int place, int *index, error *err)
 {
-    *index = find_device(list, spec, place);
+    *index = list->count > 0 ? find_device(list, spec, place) : -1;
     if (*index >= 0 && list->devices[*index].available)
         return STATUS_OK;
     if (list->count == 0)

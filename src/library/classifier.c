@@ -4,9 +4,7 @@
 #include "library/handles.h"
 #include "train/decision.h"
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct hcnn_classifier {
     hcnn_device *device;
@@ -81,76 +79,101 @@ int hcnn_classifier_parent(const hcnn_classifier *handle, int fine)
     return classifier_classes(handle->net)->parents[fine];
 }
 
-/* ---- Probabilities ---- */
+/* ---- Answers ---- */
 
-/* Logits of one image to probabilities, in place. */
-static void softmax(float *values, int count)
+/* What a call works with; a pass is batch_size images at most. */
+typedef struct call {
+    hcnn_classifier *from;
+    float *coarse_logits, *fine_logits; /* of a pass */
+    classifier_image *images;           /* of a pass */
+    decider decide;
+} call;
+
+static status call_begin(call *c, hcnn_classifier *from, error *err)
 {
-    float top = values[0];
-    double sum = 0;
-    for (int i = 1; i < count; i++)
-        top = values[i] > top ? values[i] : top;
-    for (int i = 0; i < count; i++)
-        sum += exp((double)values[i] - (double)top);
-    for (int i = 0; i < count; i++)
-        values[i] = (float)(exp((double)values[i] - (double)top) / sum);
+    const hierarchy *classes = classifier_classes(from->net);
+    size_t most = (size_t)classifier_batch_size(from->net);
+    *c = (call){.from = from};
+    c->coarse_logits = calloc(most, (size_t)classes->coarse_count * sizeof *c->coarse_logits);
+    c->fine_logits = calloc(most, (size_t)classes->fine_count * sizeof *c->fine_logits);
+    c->images = calloc(most, sizeof *c->images);
+    if (!c->coarse_logits || !c->fine_logits || !c->images)
+        return error_memory(err, "the answers");
+    return decider_create(&c->decide, "argmax", classes, classifier_has_coarse(from->net), err);
 }
 
-static void sum_by_parent(const hierarchy *classes, const float *fine, float *coarse)
+static void call_end(call *c)
 {
-    memset(coarse, 0, (size_t)classes->coarse_count * sizeof *coarse);
-    for (int i = 0; i < classes->fine_count; i++)
-        coarse[classes->parents[i]] += fine[i];
+    decider_free(&c->decide);
+    free(c->coarse_logits);
+    free(c->fine_logits);
+    free(c->images);
 }
 
-/* Logits of a pass, for the callers that do not want one of them too. */
-typedef struct logits {
-    float *coarse, *fine;
-} logits;
-
-static void finish(const hcnn_classifier *handle, const logits *found, int count, float *coarse,
-                   float *fine)
+static void narrow(const ranking *from, float *to)
 {
-    const hierarchy *classes = classifier_classes(handle->net);
-    size_t wide = (size_t)classes->fine_count, narrow = (size_t)classes->coarse_count;
-    for (size_t i = 0; i < (size_t)count; i++) {
-        float *f = found->fine + i * wide, *c = found->coarse + i * narrow;
-        softmax(f, classes->fine_count);
-        if (classifier_has_coarse(handle->net))
-            softmax(c, classes->coarse_count);
-        else
-            sum_by_parent(classes, f, c);
-        if (fine)
-            memcpy(fine + i * wide, f, wide * sizeof *f);
-        if (coarse)
-            memcpy(coarse + i * narrow, c, narrow * sizeof *c);
-    }
+    for (int i = 0; i < from->count; i++)
+        to[i] = (float)from->probabilities[i];
+}
+
+/* The probabilities of image i of a pass; either place may be NULL. */
+static status answer(call *c, size_t i, float *coarse, float *fine, error *err)
+{
+    decider *d = &c->decide;
+    decider_decide(d, c->coarse_logits + i * (size_t)d->coarse.count,
+                   c->fine_logits + i * (size_t)d->fine.count);
+    if (!d->coarse.decided || !d->fine.decided)
+        return error_set(err, STATUS_FAILED,
+                         "image %zu: undecided: its logits are not finite; was the checkpoint of a "
+                         "training that diverged?",
+                         i);
+    if (coarse)
+        narrow(&d->coarse, coarse);
+    if (fine)
+        narrow(&d->fine, fine);
+    return STATUS_OK;
 }
 
 /* ---- Passes ---- */
 
-static status run_pass(hcnn_classifier *handle, const hcnn_image *images, int count,
-                       const logits *found, classifier_image *room, error *err)
+/* Only here the device is held: passes of several threads take turns. */
+static status run_pass(call *c, const hcnn_image *images, size_t count, error *err)
 {
-    for (int i = 0; i < count; i++)
-        room[i] = (classifier_image){images[i].pixels, images[i].width, images[i].height};
-    pthread_mutex_lock(&handle->device->lock);
-    status result = classifier_run(handle->net, room, count, found->coarse, found->fine, err);
-    pthread_mutex_unlock(&handle->device->lock);
+    hcnn_device *device = c->from->device;
+    for (size_t i = 0; i < count; i++)
+        c->images[i] = (classifier_image){images[i].pixels, images[i].width, images[i].height};
+    pthread_mutex_lock(&device->lock);
+    status result =
+        classifier_run(c->from->net, c->images, (int)count, c->coarse_logits, c->fine_logits, err);
+    pthread_mutex_unlock(&device->lock);
     return result;
 }
 
-static status classify(hcnn_classifier *handle, const hcnn_image *images, size_t count,
-                       const logits *found, classifier_image *room, float *coarse, float *fine,
+static status classify_pass(call *c, const hcnn_image *images, size_t count, float *coarse,
+                            float *fine, error *err)
+{
+    size_t coarses = (size_t)c->decide.coarse.count, fines = (size_t)c->decide.fine.count;
+    TRY(run_pass(c, images, count, err));
+    for (size_t i = 0; i < count; i++)
+        TRY(answer(c, i, coarse ? coarse + i * coarses : NULL, fine ? fine + i * fines : NULL,
+                   err));
+    return STATUS_OK;
+}
+
+static status classify(call *c, const hcnn_image *images, size_t count, float *coarse, float *fine,
                        error *err)
 {
-    const hierarchy *classes = classifier_classes(handle->net);
-    size_t most = (size_t)classifier_batch_size(handle->net);
+    size_t coarses = (size_t)c->decide.coarse.count, fines = (size_t)c->decide.fine.count;
+    size_t most = (size_t)classifier_batch_size(c->from->net);
     for (size_t done = 0; done < count; done += most) {
-        int pass = (int)(count - done < most ? count - done : most);
-        TRY(run_pass(handle, images + done, pass, found, room, err));
-        finish(handle, found, pass, coarse ? coarse + done * (size_t)classes->coarse_count : NULL,
-               fine ? fine + done * (size_t)classes->fine_count : NULL);
+        size_t pass = count - done < most ? count - done : most;
+        status result =
+            classify_pass(c, images + done, pass, coarse ? coarse + done * coarses : NULL,
+                          fine ? fine + done * fines : NULL, err);
+        /* A pass counts its images from 0. */
+        if (result != STATUS_OK && done > 0)
+            error_prefix(err, result, "after %zu images", done);
+        TRY(result);
     }
     return STATUS_OK;
 }
@@ -159,16 +182,10 @@ int hcnn_classify(hcnn_classifier *handle, const hcnn_image *images, size_t coun
                   float *fine, char *message, size_t capacity)
 {
     error err;
-    const hierarchy *classes = classifier_classes(handle->net);
-    size_t most = (size_t)classifier_batch_size(handle->net);
-    const logits found = {malloc(most * (size_t)classes->coarse_count * sizeof(float)),
-                          malloc(most * (size_t)classes->fine_count * sizeof(float))};
-    classifier_image *room = malloc(most * sizeof *room);
-    status result = found.coarse && found.fine && room
-                        ? classify(handle, images, count, &found, room, coarse, fine, &err)
-                        : error_memory(&err, "the answers");
-    free(found.coarse);
-    free(found.fine);
-    free(room);
+    call c;
+    status result = call_begin(&c, handle, &err);
+    if (result == STATUS_OK)
+        result = classify(&c, images, count, coarse, fine, &err);
+    call_end(&c);
     return library_return(result, &err, message, capacity);
 }

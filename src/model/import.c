@@ -1,6 +1,7 @@
 /* Recognising what a file of weights is of; see import.h. Every network that can be built is
  * compared with the file by its parameters' names and shapes: nothing here knows a backbone. */
 #include "model/import.h"
+#include "base/terminal.h"
 #include "model/backbone.h"
 #include "model/fusion.h"
 
@@ -12,14 +13,22 @@ enum { NEAREST_TEXT = 1000, NATIVE_IMAGE = 224 };
 
 static const char fine_prefix[] = "fine_backbone.";
 
+/* A tensor and its name without what is dropped. */
+typedef struct named {
+    const char *name;
+    const tensor_entry *entry;
+} named;
+
 /* One call of import_open. */
 typedef struct search {
     const char *path;
     const import_options *options;
     import_plan *plan;
     const char **names; /* of the file's tensors, without what is dropped; NULL: not asked for */
-    bool *used;         /* by tensor */
-    graph best;         /* the network that fits, or comes nearest */
+    named *sorted;      /* [sorted_count] those that are asked for, by name and place */
+    size_t sorted_count;
+    bool *used; /* by tensor */
+    graph best; /* the network that fits, or comes nearest */
     network_options best_options;
     size_t best_found, best_wanted;
 } search;
@@ -41,13 +50,35 @@ static const char *strip(const char *name, const char *prefix)
     return name;
 }
 
-/* NULL when there is none. */
-static const tensor_entry *find_tensor(const search *s, const char *name)
+static int by_name(const void *a, const void *b)
+{
+    const named *one = a, *two = b;
+    int order = strcmp(one->name, two->name);
+    return order ? order : (one->entry > two->entry) - (one->entry < two->entry);
+}
+
+/* A hundred networks ask for some hundred names each. */
+static void sort_names(search *s)
 {
     for (size_t i = 0; i < tensor_file_count(s->plan->file); i++)
-        if (s->names[i] && strcmp(s->names[i], name) == 0)
-            return tensor_file_at(s->plan->file, i);
-    return NULL;
+        if (s->names[i])
+            s->sorted[s->sorted_count++] = (named){s->names[i], tensor_file_at(s->plan->file, i)};
+    qsort(s->sorted, s->sorted_count, sizeof *s->sorted, by_name);
+}
+
+/* The first of that name; NULL when there is none. */
+static const tensor_entry *find_tensor(const search *s, const char *name)
+{
+    size_t low = 0, high = s->sorted_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(s->sorted[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < s->sorted_count && strcmp(s->sorted[low].name, name) == 0;
+    return found ? s->sorted[low].entry : NULL;
 }
 
 /* The name to look for: inside a backbone's file there is no prefix. NULL: not of a backbone. */
@@ -189,6 +220,15 @@ static status take_classifier(search *s, error *err)
     return STATUS_OK;
 }
 
+/* Its name is the file's. */
+static void write_skipped(const search *s, const tensor_entry *e, FILE *text)
+{
+    char shape[TENSOR_SHAPE_BYTES];
+    terminal_put(text, e->name);
+    fprintf(text, ": skipped; %s has none of %s\n", s->best_options.backbone,
+            tensor_shape_text(e->rank, e->shape, shape));
+}
+
 static status take_tensors(search *s, FILE *text, error *err)
 {
     char shape[TENSOR_SHAPE_BYTES];
@@ -211,8 +251,7 @@ static status take_tensors(search *s, FILE *text, error *err)
         if (s->used[i])
             continue;
         if (s->names[i])
-            fprintf(text, "%s: skipped; %s has none of %s\n", e->name, s->best_options.backbone,
-                    tensor_shape_text(e->rank, e->shape, shape));
+            write_skipped(s, e, text);
         s->plan->skipped++;
     }
     return STATUS_OK;
@@ -237,10 +276,12 @@ static status decide(search *s, error *err)
     s->names = calloc(count + 1, sizeof *s->names);
     s->used = calloc(count + 1, sizeof *s->used);
     s->plan->copies = calloc(count + 1, sizeof *s->plan->copies);
-    if (!s->names || !s->used || !s->plan->copies)
+    s->sorted = calloc(count + 1, sizeof *s->sorted);
+    if (!s->names || !s->used || !s->plan->copies || !s->sorted)
         return error_memory(err, s->path);
     for (size_t i = 0; i < count; i++)
         s->names[i] = strip(tensor_file_at(s->plan->file, i)->name, s->options->prefix);
+    sort_names(s);
     TRY(try_all(s, outline(s), err));
     s->plan->options = s->best_options;
     FILE *text = open_memstream(&s->plan->text, &size);
@@ -260,9 +301,12 @@ status import_open(const char *path, const import_options *options, import_plan 
         return error_set(err, STATUS_USAGE, "unknown backbone '%s'; there are %s",
                          options->backbone, backbone_choices);
     TRY(tensor_file_open(path, &plan->file, err));
-    status result = decide(&s, err);
+    status result = tensor_file_verify(plan->file, err);
+    if (result == STATUS_OK)
+        result = decide(&s, err);
     graph_free(&s.best);
     free(s.names);
+    free(s.sorted);
     free(s.used);
     if (result != STATUS_OK)
         import_close(plan);

@@ -1,8 +1,10 @@
 /* Weights from files and to files; see weights.h. */
 #include "model/weights.h"
 #include "base/file.h"
+#include "base/terminal.h"
 #include "model/backbone.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,18 +33,31 @@ static const char *without_module(const char *name)
     return strncmp(name, "module.", 7) == 0 ? name + 7 : name;
 }
 
+/* "NAME: WHY" of a tensor, whose name is the file's. */
+__attribute__((format(printf, 3, 4))) static void write_line(loading *l, const tensor_entry *e,
+                                                             const char *why, ...)
+{
+    va_list arguments;
+    terminal_put(l->text, e->name);
+    fputs(": ", l->text);
+    va_start(arguments, why);
+    vfprintf(l->text, why, arguments);
+    va_end(arguments);
+    fputc('\n', l->text);
+}
+
 /* Whether the tensor can set the parameter; writes the line why not. */
 static bool fits(loading *l, const tensor_entry *e, const parameter *p)
 {
     char ours[TENSOR_SHAPE_BYTES], theirs[TENSOR_SHAPE_BYTES];
     bool counter = p->kind == PARAMETER_COUNTER;
     if (!tensor_shapes_fit(p->rank, p->shape, e->rank, e->shape))
-        fprintf(l->text, "%s: is %s in the file, %s is %s in the network\n", e->name,
-                tensor_shape_text(e->rank, e->shape, theirs), p->name,
-                tensor_shape_text(p->rank, p->shape, ours));
+        write_line(l, e, "is %s in the file, %s is %s in the network",
+                   tensor_shape_text(e->rank, e->shape, theirs), p->name,
+                   tensor_shape_text(p->rank, p->shape, ours));
     else if (counter ? e->type != SAFETENSORS_I64 : !tensor_is_floating(e))
-        fprintf(l->text, "%s: is %s in the file, %s takes %s\n", e->name, e->type_name, p->name,
-                counter ? "I64" : "F32, F16, BF16 and F64");
+        write_line(l, e, "is %s in the file, %s takes %s", e->type_name, p->name,
+                   counter ? "I64" : "F32, F16, BF16 and F64");
     else
         return true;
     return false;
@@ -118,13 +133,12 @@ static status load_entry(loading *l, const tensor_entry *e, error *err)
     bool used = false;
     TRY(find_targets(l, e, targets, &count, err));
     if (count == 0)
-        fprintf(l->text, "%s: the network has no parameter of that name (it is %s in the file)\n",
-                e->name, tensor_shape_text(e->rank, e->shape, shape));
+        write_line(l, e, "the network has no parameter of that name (it is %s in the file)",
+                   tensor_shape_text(e->rank, e->shape, shape));
     for (int i = 0; i < count; i++) {
         bool *set = &l->set[targets[i] - network_parameter(l->net, 0)];
         if (*set) {
-            fprintf(l->text, "%s: another tensor of the file has set %s\n", e->name,
-                    targets[i]->name);
+            write_line(l, e, "another tensor of the file has set %s", targets[i]->name);
         } else if (fits(l, e, targets[i])) {
             TRY(set_values(l, e, targets[i], err));
             used = *set = true;
@@ -194,13 +208,13 @@ static status judge(const loading *l, const char *path, bool strict, int kept, e
     return STATUS_OK;
 }
 
-static status load_file(network *net, const char *path, bool strict, weights_report *report,
-                        error *err)
+/* Takes over the file. */
+static status load_file(network *net, tensor_file *file, const char *path, bool strict,
+                        weights_report *report, error *err)
 {
     size_t size;
     int kept = 0;
-    loading l = {.net = net, .report = report};
-    TRY(tensor_file_open(path, &l.file, err));
+    loading l = {.net = net, .file = file, .report = report};
     l.set = calloc(network_parameter_count(net), sizeof *l.set);
     l.text = open_memstream(&report->text, &size);
     status result = l.set && l.text ? load_entries(&l, &kept, err) : error_memory(err, path);
@@ -217,8 +231,24 @@ status weights_load(network *net, const char *path, bool strict, weights_report 
     if (!report)
         report = &own;
     *report = (weights_report){0};
-    status result = load_file(net, path, strict, report, err);
+    tensor_file *file;
+    TRY(tensor_file_open(path, &file, err));
+    status result = tensor_file_verify(file, err);
+    if (result == STATUS_OK)
+        result = load_file(net, file, path, strict, report, err);
+    else
+        tensor_file_close(file);
     weights_report_free(&own);
+    return result;
+}
+
+status weights_load_verified(network *net, const char *path, error *err)
+{
+    weights_report report = {0};
+    tensor_file *file;
+    TRY(tensor_file_open(path, &file, err));
+    status result = load_file(net, file, path, true, &report, err);
+    weights_report_free(&report);
     return result;
 }
 

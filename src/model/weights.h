@@ -32,12 +32,16 @@ void weights_report_free(weights_report *report);
  * Weights may be F32, F16, BF16 or F64, num_batches_tracked is I64. A tensor of another shape or
  * type, or of a name that fits nothing, is skipped and reported.
  *
- * STATUS_FAILED when the file cannot be read or sets no weight and, with strict (for checkpoints),
+ * STATUS_FAILED when the file cannot be read, is not of its checksum (before any parameter is set)
+ * or sets no weight and, with strict (for checkpoints),
  * when a tensor was skipped or a parameter not set; the message names the first ones. Parameters
  * may have been overwritten by then. Unless report is NULL it is filled in either case, and
  * weights_report_free is due. */
 status weights_load(network *net, const char *path, bool strict, weights_report *report,
                     error *err);
+
+/* The same, strictly, of a file whose checksum the caller has verified. */
+status weights_load_verified(network *net, const char *path, error *err);
 
 /* Whether the file has weights for both backbones, going by its names: what a network is frozen by
  * has to be known before it is created. */

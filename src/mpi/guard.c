@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +39,13 @@ static void become_child(const sigset_t *usual, pid_t parent)
     sigprocmask(SIG_SETMASK, usual, NULL);
 }
 
-static void end_as(int status, pid_t child)
+/* asked: somebody wanted the end, and knows. */
+static void end_as(int status, pid_t child, bool asked)
 {
     if (WIFEXITED(status))
         _exit(WEXITSTATUS(status));
+    if (asked)
+        _exit(STATUS_FAILED);
     int number = WTERMSIG(status);
     fprintf(stderr,
             "hcnn-cl: process %ld, one of the ranks, was ended by signal %d (%s); so this training "
@@ -54,15 +58,17 @@ static void end_as(int status, pid_t child)
 /* The signals are blocked, and come one by one. */
 static void watch_over(pid_t child, const sigset_t *signals)
 {
-    for (;;) {
+    for (bool asked = false;;) {
         int status, number = 0;
         pid_t ended = waitpid(child, &status, WNOHANG);
         if (ended == child)
-            end_as(status, child);
+            end_as(status, child, asked);
         if (ended < 0 && errno == ECHILD)
             _exit(STATUS_FAILED);
-        if (sigwait(signals, &number) == 0 && number != SIGCHLD)
-            kill(child, number);
+        if (sigwait(signals, &number) != 0 || number == SIGCHLD)
+            continue;
+        kill(child, number);
+        asked = true;
     }
 }
 

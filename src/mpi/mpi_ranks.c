@@ -9,6 +9,7 @@
 
 #include <limits.h>
 #include <mpi.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -219,6 +220,7 @@ void mpi_ranks_leave(const ranks *r)
 void mpi_ranks_abort(const ranks *r, int code, void (*say)(const void *context),
                      const void *context)
 {
+    signal(SIGTERM, SIG_DFL); /* the launcher's, when another rank was quicker */
     if (r->rank != 0)
         nanosleep(&moment, NULL);
     say(context);

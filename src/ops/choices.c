@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 1, MAX_FILE_BYTES = 16 << 20, FIRST_CAPACITY = 64, GEMM_NAME = 32 };
+enum { FORMAT = 1, MAX_FILE_BYTES = 4 << 20, FIRST_CAPACITY = 64, GEMM_NAME = 32 };
 
 struct choices {
     bool ignored;

@@ -3,14 +3,13 @@
 #include "ops/choices.h"
 #include "ops/tensor_gemm.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 const convolution_algorithm *const convolution_algorithms[] = {
     &tensor_gemm, &unrolled_gemm, &winograd4,          &winograd2,   &implicit_gemm,
     &tiled_gemm,  &conv1x1_gemm,  &direct_convolution, &im2col_gemm, NULL};
-
-static const char families[] = "direct, gemm, im2col, tensor and winograd";
 
 const char *const convolution_direction_names[CONVOLUTION_DIRECTIONS] = {"forward", "data",
                                                                          "weights"};
@@ -48,12 +47,25 @@ double convolution_products(const convolution_call *call)
            call->x.n * s->cin * s->cout;
 }
 
-static bool is_family(const char *name)
+/* The first algorithm of a family, or NULL. */
+static const convolution_algorithm *find_family(const char *name)
 {
-    for (int i = 0; convolution_algorithms[i]; i++)
-        if (strcmp(convolution_algorithms[i]->family, name) == 0)
-            return true;
-    return false;
+    int i = 0;
+    while (convolution_algorithms[i] && strcmp(convolution_algorithms[i]->family, name) != 0)
+        i++;
+    return convolution_algorithms[i];
+}
+
+static status unknown_family(const char *name, error *err)
+{
+    char families[256] = "";
+    for (int i = 0; convolution_algorithms[i]; i++) {
+        const char *family = convolution_algorithms[i]->family;
+        size_t used = strlen(families);
+        if (find_family(family) == convolution_algorithms[i])
+            snprintf(families + used, sizeof families - used, "%s%s", used ? ", " : "", family);
+    }
+    return error_set(err, STATUS_USAGE, "HCNN_CONV=%s: is none of %s", name, families);
 }
 
 static status prepare_tf32(device *dev, error *err)
@@ -75,8 +87,8 @@ status convolution_prepare(device *dev, error *err)
     dev->forced_convolution[0] = '\0';
     if (!forced || !*forced)
         return STATUS_OK;
-    if (!is_family(forced) || strlen(forced) >= sizeof dev->forced_convolution)
-        return error_set(err, STATUS_USAGE, "HCNN_CONV=%s: there are %s", forced, families);
+    if (!find_family(forced) || strlen(forced) >= sizeof dev->forced_convolution)
+        return unknown_family(forced, err);
     strcpy(dev->forced_convolution, forced);
     return STATUS_OK;
 }

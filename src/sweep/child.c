@@ -1,5 +1,6 @@
 /* See child.h. */
 #include "sweep/child.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -94,7 +95,7 @@ status child_open_log(const char *path, int *log, error *err)
 {
     *log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (*log < 0)
-        return error_set(err, STATUS_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+        return file_write_error(err, path, errno);
     if (flock(*log, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
         return STATUS_OK; /* where the file system has no locks there is none to wait for */
     close(*log);

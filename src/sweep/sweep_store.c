@@ -274,7 +274,7 @@ static status append_trial(void *context, sqlite3_stmt *row, error *err)
     *t = (sweep_trial){.number = (int)sqlite3_column_int64(row, 0),
                        .run = database_text(row, 1),
                        .message = database_text(row, 4)};
-    if (!t->run || t->number != (int)g->trials->count)
+    if (!t->run || !file_is_name(t->run) || t->number != (int)g->trials->count)
         return damaged_trial(t->number, err);
     read_owner(t, sqlite3_column_int64(row, 5), (const char *)sqlite3_column_text(row, 6));
     TRY(read_state(t, (const char *)sqlite3_column_text(row, 2), err));

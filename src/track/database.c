@@ -15,18 +15,33 @@ enum {
     APPLICATION = 0x48434e4e, /* "HCNN": SQLite's application_id */
     PATIENCE = 30000,         /* milliseconds to wait for another writer */
     NAP = 20,                 /* milliseconds */
+    MOST_BYTES = 16 << 20,    /* of a value, a row, a statement */
 };
+
+/* What to do about an error of SQLite's. */
+static const char *advice(const database *db, int code)
+{
+    switch (code) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return db->remedy;
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+        return "it and its directory have to be writable, to read it too";
+    case SQLITE_BUSY:
+        return "another program holds it: end that one";
+    case SQLITE_FULL:
+        return "make room there";
+    default:
+        return "";
+    }
+}
 
 static status fail(const database *db, error *err)
 {
-    int code = sqlite3_errcode(db->handle);
-    bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
-    bool shut = code == SQLITE_CANTOPEN || code == SQLITE_READONLY;
+    const char *remedy = advice(db, sqlite3_errcode(db->handle));
     return error_set(err, STATUS_FAILED, "%s: %s%s%s", db->path, sqlite3_errmsg(db->handle),
-                     damaged || shut ? "; " : "",
-                     damaged ? db->remedy
-                     : shut  ? "it and its directory have to be writable, to read it too"
-                             : "");
+                     *remedy ? "; " : "", remedy);
 }
 
 static status bind(database *db, sqlite3_stmt *statement, const char *kinds, va_list values,
@@ -213,10 +228,24 @@ static status choose_journal(database *db, error *err)
     }
 }
 
+/* The file may be anybody's, as SQLite's "Defense Against The Dark Arts" has it: statements that
+ * its schema brings along, views and triggers, do not run. */
+static void distrust(database *db)
+{
+    static const int off[] = {SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_ENABLE_TRIGGER,
+                              SQLITE_DBCONFIG_ENABLE_VIEW};
+    for (size_t i = 0; i < sizeof off / sizeof off[0]; i++)
+        sqlite3_db_config(db->handle, off[i], 0, NULL);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_limit(db->handle, SQLITE_LIMIT_LENGTH, MOST_BYTES);
+    sqlite3_exec(db->handle, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0", NULL, NULL, NULL);
+}
+
 /* A journal that readers need not wait for. Where the file system cannot have one SQLite keeps the
  * other kind, and nothing changes but that they do wait. */
 static status prepare_file(database *db, const database_form *form, bool create, error *err)
 {
+    distrust(db);
     sqlite3_busy_timeout(db->handle, PATIENCE);
     if (!create)
         return check_form(db, form, err);

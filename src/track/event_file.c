@@ -40,12 +40,6 @@ struct event_file {
     off_t written;
 };
 
-static status cannot_write(const char *path, error *err)
-{
-    return error_set(err, STATUS_FAILED, "%s: cannot be written: %s; make room or permit it", path,
-                     strerror(errno));
-}
-
 /* ---- Records ---- */
 
 static void put_little_endian(unsigned char *to, uint64_t value, size_t count)
@@ -77,7 +71,7 @@ static status write_all(event_file *f, const unsigned char *bytes, size_t size)
 
 status event_file_flush(event_file *f, error *err)
 {
-    if (f->used == 0)
+    if (!f || f->used == 0)
         return STATUS_OK;
     if (write_all(f, f->pending, f->used) != STATUS_OK) {
         int reason = errno;
@@ -85,7 +79,7 @@ status event_file_flush(event_file *f, error *err)
         if (ftruncate(f->file, f->written) != 0)
             f->used = 0;
         errno = reason;
-        return cannot_write(f->path, err);
+        return file_write_error(err, f->path, errno);
     }
     f->written += (off_t)f->used;
     f->used = 0;
@@ -108,6 +102,8 @@ static status reserve(event_file *f, size_t size, error *err)
 
 static status put_event(event_file *f, Tb__Event *event, error *err)
 {
+    if (!f)
+        return STATUS_OK;
     event->has_wall_time = 1;
     event->wall_time = run_store_now();
     size_t size = tb__event__get_packed_size(event);
@@ -173,7 +169,7 @@ static status open_new(event_file *f, const char *directory, error *err)
         if (f->file >= 0 || errno != EEXIST)
             break;
     }
-    return f->file >= 0 ? STATUS_OK : cannot_write(f->path, err);
+    return f->file >= 0 ? STATUS_OK : file_write_error(err, f->path, errno);
 }
 
 static status put_version(event_file *f, error *err)

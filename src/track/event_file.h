@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+/* Where one could not be made NULL stands for it: what goes there is dropped. */
 typedef struct event_file event_file;
 
 /* Makes DIRECTORY/events.out.tfevents.SECONDS.HOST.PID.NUMBER, a new one each time, whose name
@@ -19,7 +20,7 @@ typedef struct event_file event_file;
 status event_file_create(const char *directory, event_file **made, error *err);
 /* Its name within the directory. */
 const char *event_file_name(const event_file *f);
-void event_file_close(event_file *f); /* flushes what it can; NULL is fine */
+void event_file_close(event_file *f); /* flushes what it can */
 
 /* Says that a run goes on after `step` steps: readers drop what earlier files hold of later ones.
  */

@@ -63,7 +63,8 @@ static status read_run(run_store *store, sqlite3_stmt *row, run_record *run, err
     run->directory = file_path("%s/%s", store->directory, run->name);
     if (!run->directory)
         return error_memory(err, store->db.path);
-    if (!run->config || !run->summary)
+    /* The directory is one of the store's own, whatever the file says: `--delete` removes it. */
+    if (!run->config || !run->summary || !file_is_name(run->name))
         return error_set(err, STATUS_FAILED, "%s: the record of run %s is damaged; %s",
                          store->db.path, run->name, store->db.remedy);
     return read_state(run, row, err);

@@ -114,10 +114,21 @@ status checkpoint_read_info(const char *path, checkpoint_info *info, error *err)
                          "PATH`, with the data set that it was trained on, makes it a checkpoint",
                          path, path);
     TRY(safetensors_open(path, &file, err));
-    status result = metadata_read(path, file, info, err);
+    status result = safetensors_verify(file, err);
+    if (result == STATUS_OK)
+        result = metadata_read(path, file, info, err);
     safetensors_close(file);
     if (result != STATUS_OK)
         checkpoint_free_info(info);
+    return result;
+}
+
+status checkpoint_verify(const char *path, error *err)
+{
+    safetensors_file *file;
+    TRY(safetensors_open(path, &file, err));
+    status result = safetensors_verify(file, err);
+    safetensors_close(file);
     return result;
 }
 
@@ -132,8 +143,5 @@ void checkpoint_free_info(checkpoint_info *info)
 
 status checkpoint_load(const char *path, network *net, error *err)
 {
-    weights_report report = {0};
-    status result = weights_load(net, path, true, &report, err);
-    weights_report_free(&report);
-    return result;
+    return weights_load_verified(net, path, err);
 }

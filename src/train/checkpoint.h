@@ -54,10 +54,15 @@ typedef struct checkpoint_info {
     char *backbone, *freeze, *optimizer_file; /* options' strings; the file may be NULL */
 } checkpoint_info;
 
+/* STATUS_FAILED when the file is damaged: its checksum is verified, over all of it. */
 status checkpoint_read_info(const char *path, checkpoint_info *info, error *err);
 void checkpoint_free_info(checkpoint_info *info);
 
-/* Weights, strictly, of a checkpoint into a network of its options. */
+/* Verifies the checksum alone, for a checkpoint whose info is not asked for. */
+status checkpoint_verify(const char *path, error *err);
+
+/* Weights, strictly, of a checkpoint into a network of its options. One of the two above has
+ * verified it. */
 status checkpoint_load(const char *path, network *net, error *err);
 
 #endif

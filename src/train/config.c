@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "model/backbone.h"
 #include "model/fusion.h"
+#include "train/schedule.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -70,9 +71,9 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
         OPTION_ROW_DOUBLE("ema", &o->ema, 0, 0.9999999,
                           "validate and keep the moving average of the weights with this decay; "
                           "0: the weights themselves"),
-        OPTION_ROW_STRING("schedule", &o->schedule, "NAME",
-                          "of the learning rate: plateau (to a tenth when the validation loss has "
-                          "not fallen for three epochs), multistep, cosine or one-cycle",
+        OPTION_ROW_STRING("schedule", &o->schedule, schedule_choices,
+                          "of the learning rate; plateau: to a tenth when the validation loss has "
+                          "not fallen for three epochs",
                           .fallback = "multistep with --milestones, else plateau"),
         OPTION_ROW_STRING("milestones", &o->milestones, "A,B",
                           "epochs after which multistep lowers the learning rate to a tenth",
@@ -108,12 +109,12 @@ size_t config_rows(train_options *o, option_spec rows[CONFIG_ROWS])
             "weights", &o->weights, "FILE",
             "start from a safetensors or .pth file: a whole network's, or one backbone's "
             "of torchvision or timm, for both"),
-        OPTION_ROW_STRING("freeze", &o->freeze, "NAMES",
+        OPTION_ROW_STRING("freeze", &o->freeze, "none|default|NAMES",
                           "what does not learn: none, default (the coarse backbone before its last "
                           "layer), or names of "
                           "layers with commas between",
                           .fallback = "default with backbone --weights, else none"),
-        OPTION_ROW_STRING("augment", &o->augment, "LIST",
+        OPTION_ROW_STRING("augment", &o->augment, "default|none|LIST",
                           "default (rotate=20,flip), none, or a list with commas between of "
                           "resized-crop=AREA, rotate=DEGREES, crop=PADDING, flip, cutout=SIDE, "
                           "mixup=ALPHA, cutmix=ALPHA"),

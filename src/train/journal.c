@@ -17,7 +17,7 @@ enum { DIGITS = 9 };
 
 static status fail(const journal *j, error *err)
 {
-    return error_set(err, STATUS_FAILED, "%s: cannot be written: %s", j->path, strerror(errno));
+    return file_write_error(err, j->path, errno);
 }
 
 static status check_empty(const char *path, const struct stat *info, error *err)

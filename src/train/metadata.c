@@ -12,6 +12,8 @@
 
 static const char format_version[] = "1";
 
+enum { MAX_IMAGE_SIZE = 16384 }; /* the longest side of an image file */
+
 /* ---- Writing ---- */
 
 static json_t *exact(double value)
@@ -340,7 +342,7 @@ static status read_network(const reader *r, checkpoint_info *info, error *err)
         .only_fine = read_flag(r, "only_fine"),
         .coarse_classes = info->classes.coarse_count,
         .fine_classes = info->classes.fine_count,
-        .image_size = (int)read_whole(r, "image_size", 1, INT_MAX),
+        .image_size = (int)read_whole(r, "image_size", 1, MAX_IMAGE_SIZE),
         .batch_size = 1,
         .marginal_parents = marginal ? info->classes.parents : NULL,
     };

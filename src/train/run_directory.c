@@ -108,8 +108,8 @@ static bool is_at(int lock, const char *path)
 static bool make_locked(run_directory *d, error *err)
 {
     if (mkdir(d->temporary, 0777) != 0) {
-        error_set(err, STATUS_FAILED, "%s: directory cannot be made: %s", d->temporary,
-                  strerror(errno));
+        error_set(err, STATUS_FAILED, "%s: directory cannot be made: %s%s", d->temporary,
+                  strerror(errno), file_write_advice(errno));
         return false;
     }
     if (file_lock(d->temporary, &d->lock, err) != STATUS_OK)

@@ -9,18 +9,14 @@ static const schedule_law *const laws[] = {&schedule_plateau, &schedule_multiste
                                            &schedule_one_cycle};
 enum { LAW_COUNT = sizeof laws / sizeof laws[0] };
 
+const char schedule_choices[] = "plateau|multistep|cosine|one-cycle";
+
 static status find_law(const char *name, int *law, error *err)
 {
-    char names[128] = "";
-    for (int i = 0; i < LAW_COUNT; i++) {
-        size_t used = strlen(names);
-        if (strcmp(laws[i]->name, name) == 0) {
-            *law = i;
+    for (*law = 0; *law < LAW_COUNT; ++*law)
+        if (strcmp(laws[*law]->name, name) == 0)
             return STATUS_OK;
-        }
-        snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", laws[i]->name);
-    }
-    return error_set(err, STATUS_USAGE, "--schedule %s: is none of %s", name, names);
+    return error_set(err, STATUS_USAGE, "--schedule %s: is none of %s", name, schedule_choices);
 }
 
 static status check_terms(const schedule_terms *terms, const schedule_law *law, error *err)

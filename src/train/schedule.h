@@ -46,6 +46,9 @@ typedef struct schedule_law {
 
 extern const schedule_law schedule_cosine, schedule_multistep, schedule_one_cycle, schedule_plateau;
 
+/* The names with '|' between, as an option's choices. */
+extern const char schedule_choices[];
+
 /* What a run asks for. */
 typedef struct schedule_terms {
     const char *name; /* NULL: multistep with milestones, else plateau */

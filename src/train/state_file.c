@@ -53,13 +53,14 @@ static status write_buffer(const state_buffer *b, device *dev, safetensors_write
     return result;
 }
 
-static status read_buffer(const state_buffer *b, device *dev, safetensors_file *from, error *err)
+static status read_buffer(const state_buffer *b, device *dev, safetensors_file *from,
+                          const char *path, error *err)
 {
     size_t bytes = b->count * sizeof(float);
     const safetensors_entry *entry = safetensors_find(from, b->name);
     if (!entry || safetensors_elements(entry) != b->count)
-        return error_set(err, STATUS_FAILED, "the optimizer's state has no '%s' of %zu values",
-                         b->name, b->count);
+        return error_set(err, STATUS_FAILED, "%s: the optimizer's state has no '%s' of %zu values",
+                         path, b->name, b->count);
     float *values = malloc(bytes);
     status result =
         values ? safetensors_read_f32(from, entry, values, err) : error_memory(err, b->name);
@@ -85,10 +86,10 @@ status state_file_save(const state_list *list, device *dev, const char *path, er
 status state_file_load(const state_list *list, device *dev, const char *path, error *err)
 {
     safetensors_file *file;
-    status result = STATUS_OK;
     TRY(safetensors_open(path, &file, err));
+    status result = safetensors_verify(file, err);
     for (size_t i = 0; i < list->count && result == STATUS_OK; i++)
-        result = read_buffer(&list->buffers[i], dev, file, err);
+        result = read_buffer(&list->buffers[i], dev, file, path, err);
     safetensors_close(file);
-    return result == STATUS_OK ? result : error_prefix(err, result, "%s", path);
+    return result;
 }

@@ -24,7 +24,7 @@ status state_list_add(state_list *list, device *dev, const char *owner, const ch
 void state_list_free(state_list *list);
 
 status state_file_save(const state_list *list, device *dev, const char *path, error *err);
-/* Every buffer must be there with its size. */
+/* Every buffer must be there with its size, and the file as its checksum says. */
 status state_file_load(const state_list *list, device *dev, const char *path, error *err);
 
 #endif

@@ -77,7 +77,8 @@ static status end_step(trainer *t, losses mean, error *err)
     double loss =
         w.fine * mean.fine + (w.coarse != 0 ? w.coarse * (mean.coarse + mean.marginal) : 0);
     double lr = schedule_rate(&t->state.rate, t->state.step + 1);
-    if (!isfinite(loss))
+    t->diverged = !isfinite(loss);
+    if (t->diverged)
         return error_set(err, STATUS_FAILED,
                          "the loss of step %llu is not finite: training diverged; start a run with "
                          "--weights %s/last.safetensors, the last checkpoint, and a lower --lr "
@@ -128,7 +129,10 @@ static status begin_step(stepping *s, error *err)
 {
     uint64_t step = s->steps + 1;
     network_set_rate(s->t->net, (float)schedule_rate(&s->t->state.rate, step));
-    return solver_begin(s->t->solve, step, err);
+    status result = solver_begin(s->t->solve, step, err);
+    /* What else may fail there is the device; then only the advice to resume is missing. */
+    s->t->diverged = result != STATUS_OK && s->t->dev->precision == PRECISION_FP16;
+    return result;
 }
 
 /* Behind each of its batches. */

@@ -40,21 +40,27 @@ void tracking_check(trainer *t, status result, const error *err)
 
 /* ---- Lines ---- */
 
-void tracking_flush(trainer *t)
+/* The values that wait, to the store. */
+static void flush_values(trainer *t)
 {
     error err;
     tracking *k = &t->track;
-    if (k->run == 0)
-        return;
-    k->flushed = progress_now();
     status result = run_store_log(k->store, k->run, k->waiting, k->count, &err);
     tracking_check(t, result, &err);
     if (result == STATUS_OK)
         k->count = 0;
     else
         k->flushed += RETRY_SECONDS;
-    if (k->events)
-        tracking_check(t, event_file_flush(k->events, &err), &err);
+}
+
+void tracking_flush(trainer *t)
+{
+    error err;
+    tracking *k = &t->track;
+    k->flushed = progress_now();
+    if (k->run != 0)
+        flush_values(t);
+    tracking_check(t, event_file_flush(k->events, &err), &err);
 }
 
 static status make_room(tracking *k, size_t more, error *err)
@@ -74,6 +80,21 @@ static status make_room(tracking *k, size_t more, error *err)
     return STATUS_OK;
 }
 
+/* For the store. */
+static void keep_values(trainer *t, const run_metric *values, size_t count)
+{
+    error err;
+    tracking *k = &t->track;
+    if (k->run == 0 || count == 0)
+        return;
+    status result = make_room(k, count, &err);
+    tracking_check(t, result, &err);
+    if (result == STATUS_OK) {
+        memcpy(k->waiting + k->count, values, count * sizeof *values);
+        k->count += count;
+    }
+}
+
 /* journal.watch. */
 static void take_line(void *context, const json_t *line)
 {
@@ -82,12 +103,7 @@ static void take_line(void *context, const json_t *line)
     tracking *k = &t->track;
     run_metric values[METRICS_OF_LINE];
     size_t count = metric_line_values(line, &k->step, values);
-    status result = make_room(k, count, &err);
-    tracking_check(t, result, &err);
-    if (result == STATUS_OK && count > 0) {
-        memcpy(k->waiting + k->count, values, count * sizeof *values);
-        k->count += count;
-    }
+    keep_values(t, values, count);
     for (size_t i = 0; i < count; i++)
         tracking_check(
             t, event_file_scalar(k->events, values[i].step, values[i].name, values[i].value, &err),
@@ -184,13 +200,11 @@ static status check_history(trainer *t, bool *whole, error *err)
     return STATUS_OK;
 }
 
-static status begin(trainer *t, json_t *config, bool resumed, error *err)
+static status begin_store(trainer *t, json_t *config, bool resumed, error *err)
 {
     tracking *k = &t->track;
     bool whole = true;
     TRY(begin_run(t, config, resumed, err));
-    if (resumed)
-        TRY(remove_test(t, err));
     if (resumed)
         TRY(check_history(t, &whole, err));
     if (!whole) /* from before there was a store, it was moved away, or its disk was full */
@@ -199,39 +213,56 @@ static status begin(trainer *t, json_t *config, bool resumed, error *err)
     tracking_file(t, "checkpoint", "last.safetensors");
     if (!t->options->metrics)
         tracking_file(t, "metrics", "metrics.jsonl");
-    TRY(begin_events(t, config, resumed, err));
-    k->step = t->state.step;
-    k->flushed = progress_now();
     run_store_set_patience(k->store, PATIENCE);
-    t->log.watch = take_line;
-    t->log.context = t;
     return STATUS_OK;
 }
 
-status tracking_begin(trainer *t, bool resumed, error *err)
+/* Each part alone: that one cannot be is no reason for the others not to be. */
+static void begin(trainer *t, json_t *config, bool resumed)
 {
-    json_t *config;
-    TRY(record_config(t->run.path, &config, err));
-    status result = begin(t, config, resumed, err);
-    json_decref(config);
-    return result;
+    error err;
+    tracking *k = &t->track;
+    if (k->store)
+        tracking_check(t, begin_store(t, config, resumed, &err), &err);
+    if (resumed)
+        tracking_check(t, remove_test(t, &err), &err);
+    tracking_check(t, begin_events(t, config, resumed, &err), &err);
+    k->step = t->state.step;
+    k->flushed = progress_now();
+    t->log.watch = take_line;
+    t->log.context = t;
 }
 
-status tracking_open(trainer *t, const char *directory, error *err)
+void tracking_begin(trainer *t, bool resumed)
 {
+    error err;
+    json_t *config;
+    status result = record_config(t->run.path, &config, &err);
+    tracking_check(t, result, &err);
+    if (result != STATUS_OK)
+        return;
+    begin(t, config, resumed);
+    json_decref(config);
+}
+
+void tracking_open(trainer *t, const char *directory)
+{
+    error err;
     char *path = realpath(directory, NULL);
     char *store = path ? run_store_path_of(path) : NULL;
     status result =
-        store ? run_store_open(store, true, &t->track.store, err) : error_memory(err, directory);
+        store ? run_store_open(store, true, &t->track.store, &err) : error_memory(&err, directory);
+    tracking_check(t, result, &err);
     free(store);
     free(path);
-    return result;
 }
 
 void tracking_file(trainer *t, const char *kind, const char *file)
 {
     error err;
-    tracking_check(t, run_store_add_artifact(t->track.store, t->track.run, kind, file, &err), &err);
+    if (t->track.run != 0)
+        tracking_check(t, run_store_add_artifact(t->track.store, t->track.run, kind, file, &err),
+                       &err);
 }
 
 /* ---- The end ---- */
@@ -243,23 +274,28 @@ static enum run_state state_of(status result, bool complete)
     return result == STATUS_INTERRUPTED ? RUN_STOPPED : RUN_FAILED;
 }
 
+static void end_store(trainer *t, enum run_state state, const error *why)
+{
+    error err;
+    tracking *k = &t->track;
+    run_store_set_patience(k->store, LAST_PATIENCE);
+    tracking_flush(t);
+    tracking_check(t,
+                   run_store_end(k->store, k->run, state, state == RUN_FAILED ? why->message : NULL,
+                                 run_store_now(), &err),
+                   &err);
+}
+
 void tracking_end(trainer *t, status result, const error *why)
 {
     error err;
     tracking *k = &t->track;
-    if (k->run != 0) {
-        enum run_state state = state_of(result, t->complete);
-        /* Readers keep the first word on how a run ended: only what is final is said. */
-        if (k->events && state == RUN_FINISHED)
-            tracking_check(t, event_file_end(k->events, true, &err), &err);
-        run_store_set_patience(k->store, LAST_PATIENCE);
-        tracking_flush(t);
-        tracking_check(t,
-                       run_store_end(k->store, k->run, state,
-                                     state == RUN_FAILED ? why->message : NULL, run_store_now(),
-                                     &err),
-                       &err);
-    }
+    enum run_state state = state_of(result, t->complete);
+    /* Readers keep the first word on how a run ended: only what is final is said. */
+    if (state == RUN_FINISHED)
+        tracking_check(t, event_file_end(k->events, true, &err), &err);
+    if (k->run != 0)
+        end_store(t, state, why);
     event_file_close(k->events);
     run_store_close(k->store);
     free(k->waiting);

@@ -1,6 +1,6 @@
 /* What a run leaves for people while it goes on: its record in the store beside its directory
  * (track/run_store.h) and TensorBoard's events in the directory. Training itself reads none of it:
- * once a run has begun, what cannot be written there is a note and not the run's end. */
+ * what cannot be opened or written there is a note, once, and never the run's end. */
 #ifndef HCNN_TRAIN_TRACKING_H
 #define HCNN_TRAIN_TRACKING_H
 
@@ -12,8 +12,8 @@
 struct trainer;
 
 typedef struct tracking {
-    run_store *store;
-    int64_t run; /* 0: it has not begun */
+    run_store *store; /* NULL: it cannot be opened */
+    int64_t run;      /* 0: it is in no store */
     event_file *events;
     run_metric *waiting; /* for the next flush; [capacity], of which count are used */
     size_t count, capacity;
@@ -22,12 +22,11 @@ typedef struct tracking {
     bool complained;
 } tracking;
 
-/* Opens the store beside the run's directory, before there is anything to lose: one that is damaged
- * or cannot be written is a failure. */
-status tracking_open(struct trainer *t, const char *directory, error *err);
+/* Opens the store beside the run's directory. */
+void tracking_open(struct trainer *t, const char *directory);
 
 /* With the run's directory, network and metrics file open. */
-status tracking_begin(struct trainer *t, bool resumed, error *err);
+void tracking_begin(struct trainer *t, bool resumed);
 
 /* Hands what was logged to readers; before a checkpoint, so that the store never holds less than
  * it. */

@@ -86,7 +86,8 @@ static status open_evaluation(trainer *t, evaluation *room, evaluation **seen, e
 static status close_epoch(trainer *t, train_epoch *what, const evaluation *seen, error *err)
 {
     double loss = metrics_loss(&what->validation, what->run_coarse_weight, what->run_fine_weight);
-    if (!isfinite(loss))
+    t->diverged = !isfinite(loss);
+    if (t->diverged)
         return error_set(
             err, STATUS_FAILED,
             "the validation loss of epoch %d (step %llu) is not finite: training "
@@ -189,7 +190,9 @@ static status measure_best(trainer *t, train_finished *what, error *err)
     char *best = file_path("%s/best.safetensors", t->run.path);
     if (!best)
         return error_memory(err, t->run.path);
-    status result = checkpoint_load(best, t->net, err);
+    status result = checkpoint_verify(best, err);
+    if (result == STATUS_OK)
+        result = checkpoint_load(best, t->net, err);
     free(best);
     TRY(result);
     evaluation room, *seen;
@@ -287,13 +290,23 @@ static status run_epochs(trainer *t, error *err)
     return finish(t, true, err);
 }
 
+/* What ended the run may be mended, and nothing that is in the last checkpoint is lost. */
+static status advise(const trainer *t, status result, error *err)
+{
+    if (result != STATUS_FAILED || t->diverged)
+        return result;
+    return error_suffix(
+        err, result, "; after that, `hcnn-cl train --resume %s` goes on from the last checkpoint",
+        t->run.path);
+}
+
 status train_start(const train_options *options, const train_observer *observer, error *err)
 {
     trainer t = {.options = options, .observer = observer};
     status result = trainer_begin(&t, err);
     if (result == STATUS_OK) {
         trainer_announce(&t, false);
-        result = run_epochs(&t, err);
+        result = advise(&t, run_epochs(&t, err), err);
     }
     trainer_close(&t, result, err);
     return result;
@@ -318,7 +331,7 @@ status train_resume(const char *run, const train_changes *changes, const train_o
         result = trainer_reopen(&t, run, err);
     if (result == STATUS_OK) {
         trainer_announce(&t, true);
-        result = run_epochs(&t, err);
+        result = advise(&t, run_epochs(&t, err), err);
     }
     trainer_close(&t, result, err);
     recipe_free(&kept);

@@ -375,7 +375,7 @@ static status write_config(const trainer *t, const char *directory, error *err)
 static status create_run(trainer *t, error *err)
 {
     TRY(run_directory_begin(&t->run, err));
-    TRY(tracking_open(t, t->run.temporary, err));
+    tracking_open(t, t->run.temporary);
     TRY(write_config(t, t->run.temporary, err));
     TRY(checkpoint_save(t->run.temporary, t->net, &t->data.classes, t->solve, &t->state, false,
                         err));
@@ -507,7 +507,8 @@ static status begin_files(trainer *t, error *err)
     TRY(create_run(t, err));
     if (!t->options->metrics)
         TRY(open_journal(t, false, err));
-    return tracking_begin(t, false, err);
+    tracking_begin(t, false);
+    return STATUS_OK;
 }
 
 status trainer_begin(trainer *t, error *err)
@@ -562,7 +563,7 @@ status trainer_reopen(trainer *t, const char *run, error *err)
 {
     if (trainer_leads(t)) {
         TRY(run_directory_open(&t->run, run, err));
-        TRY(tracking_open(t, run, err));
+        tracking_open(t, run);
     }
     TRY(prepare(t, err));
     TRY(share_path(t, err));
@@ -570,5 +571,6 @@ status trainer_reopen(trainer *t, const char *run, error *err)
     if (!trainer_leads(t))
         return STATUS_OK;
     TRY(open_journal(t, true, err));
-    return tracking_begin(t, true, err);
+    tracking_begin(t, true);
+    return STATUS_OK;
 }

@@ -34,6 +34,7 @@ typedef struct trainer {
     loss_schedule weights;
     bool stopping; /* as all ranks agreed when they last asked */
     bool complete; /* its last epoch is done and its best checkpoint measured */
+    bool diverged; /* it would again, resumed */
     double epoch_started;
     uint64_t images_since; /* since epoch_started */
 } trainer;

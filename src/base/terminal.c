@@ -1,0 +1,99 @@
+/* Tells characters apart; see terminal.h. */
+#include "base/terminal.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How many bytes the first one of a character announces, 0: it is none. Overlong forms begin with
+ * 0xc0 and 0xc1, or are found by `code`. */
+static size_t announced(unsigned char first)
+{
+    return first < 0x80   ? 1
+           : first < 0xc2 ? 0
+           : first < 0xe0 ? 2
+           : first < 0xf0 ? 3
+           : first < 0xf5 ? 4
+                          : 0;
+}
+
+/* The character at text, and its bytes; 0 where it is no UTF-8, with 1 byte. */
+static uint32_t decode(const unsigned char *text, size_t *length)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t count = announced(text[0]);
+    uint32_t code = count < 2 ? text[0] : text[0] & (0x7fu >> count);
+    *length = 1;
+    if (count == 0)
+        return 0;
+    for (size_t i = 1; i < count; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (text[i] & 0x3f);
+    }
+    if (code < least[count] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+        return 0;
+    *length = count;
+    return code;
+}
+
+/* Marks, embeddings, overrides and isolates of Unicode's bidirectional algorithm are those of
+ * "Trojan Source"; U+2028 and U+2029 end lines. */
+static bool is_shown(uint32_t code)
+{
+    return code >= ' ' && !(code >= 0x7f && code < 0xa0) && !(code >= 0x2028 && code <= 0x202e) &&
+           !(code >= 0x2066 && code <= 0x2069) && code != 0x200e && code != 0x200f &&
+           code != 0x061c;
+}
+
+/* Masks in place: what is masked never becomes longer. */
+static void mask(char *text, const char *kept)
+{
+    char *to = text;
+    size_t length;
+    for (const char *at = text; *at; at += length) {
+        uint32_t code = decode((const unsigned char *)at, &length);
+        if (is_shown(code) || strchr(kept, *at)) {
+            memmove(to, at, length);
+            to += length;
+        } else {
+            *to++ = '?';
+        }
+    }
+    *to = '\0';
+}
+
+void terminal_mask(char *text)
+{
+    mask(text, "");
+}
+
+/* A byte at a time, so that memory that is out changes nothing. */
+void terminal_put(FILE *stream, const char *name)
+{
+    size_t length;
+    for (; *name; name += length) {
+        uint32_t code = decode((const unsigned char *)name, &length);
+        if (is_shown(code))
+            fwrite(name, 1, length, stream);
+        else
+            fputc('?', stream);
+    }
+}
+
+void terminal_print(FILE *stream, const char *format, ...)
+{
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
+    va_end(arguments);
+    if (text) {
+        mask(text, "\n\t");
+        fputs(text, stream);
+    }
+    free(text);
+}

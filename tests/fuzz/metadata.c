@@ -1,0 +1,90 @@
+/* Fuzzes what checkpoints say of themselves (train/metadata.c): the input is a JSON object of the
+ * pieces of the metadata, each a text or JSON that becomes one. What was read is the same after
+ * writing and reading it, and the network of its options can be built. */
+#include "train/metadata.h"
+#include "base/file.h"
+#include "fuzz.h"
+#include "model/graph.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The path; NULL where the input is no object of texts that a file can hold. */
+static char *write_pieces(const json_t *pieces)
+{
+    error err;
+    const char *key;
+    json_t *value;
+    safetensors_writer *writer;
+    char *path = file_path("%s/input.safetensors", fuzz_directory());
+    FUZZ_SUCCEEDS(safetensors_create(path, &writer, &err));
+    json_object_foreach((json_t *)pieces, key, value)
+    {
+        char *text = json_is_string(value) ? strdup(json_string_value(value))
+                                           : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        FUZZ_SUCCEEDS(text && safetensors_set_metadata(writer, key, text, &err));
+        free(text);
+    }
+    FUZZ_SUCCEEDS(safetensors_commit(writer, &err));
+    return path;
+}
+
+/* The bytes of a file that says the same. */
+static unsigned char *write_again(const checkpoint_info *info, const char *name, size_t *size)
+{
+    error err;
+    unsigned char *bytes;
+    safetensors_writer *writer;
+    char *path = file_path("%s/%s", fuzz_directory(), name);
+    FUZZ_SUCCEEDS(safetensors_create(path, &writer, &err));
+    FUZZ_SUCCEEDS(metadata_write(writer, &info->options, &info->classes, &info->state,
+                                 info->optimizer_file, &err));
+    FUZZ_SUCCEEDS(safetensors_commit(writer, &err));
+    FUZZ_SUCCEEDS(file_read(path, 1 << 20, &bytes, size, &err));
+    free(path);
+    return bytes;
+}
+
+static void check_copy(const checkpoint_info *info)
+{
+    error err;
+    checkpoint_info again;
+    size_t size, same;
+    unsigned char *first = write_again(info, "first.safetensors", &size);
+    char *path = file_path("%s/first.safetensors", fuzz_directory());
+    FUZZ_SUCCEEDS(checkpoint_read_info(path, &again, &err));
+    unsigned char *second = write_again(&again, "second.safetensors", &same);
+    FUZZ_HOLDS(size == same && memcmp(first, second, size) == 0);
+    checkpoint_free_info(&again);
+    free(path);
+    free(first);
+    free(second);
+}
+
+static void check_network(const checkpoint_info *info)
+{
+    error err;
+    graph g;
+    if (hcnn_build(&info->options, &g, &err) == STATUS_OK)
+        FUZZ_SUCCEEDS(graph_finish(&g, false, &err));
+    graph_free(&g);
+}
+
+int fuzz_metadata(const uint8_t *data, size_t size)
+{
+    error err;
+    checkpoint_info info;
+    json_t *pieces = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
+    if (json_is_object(pieces)) {
+        char *path = write_pieces(pieces);
+        if (checkpoint_read_info(path, &info, &err) == STATUS_OK) {
+            check_copy(&info);
+            check_network(&info);
+            checkpoint_free_info(&info);
+        }
+        free(path);
+    }
+    json_decref(pieces);
+    return 0;
+}

@@ -1,0 +1,36 @@
+/* Fuzzes the reader of metrics.jsonl (train/record.c, train/metric_lines.c): the input is the file.
+ * Values of a line are at most as many as there is room for, each under a name that is known. */
+#include "fuzz.h"
+#include "train/metric_lines.h"
+#include "train/record.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void check_line(const char *text, size_t length)
+{
+    run_metric values[METRICS_OF_LINE];
+    uint64_t step = 0;
+    json_t *line = json_loadb(text, length, 0, NULL);
+    size_t count = metric_line_values(line, &step, values);
+    FUZZ_HOLDS(count <= METRICS_OF_LINE);
+    for (size_t i = 0; i < count; i++) {
+        size_t k = 0;
+        while (metric_names[k] && metric_names[k] != values[i].name)
+            k++;
+        FUZZ_HOLDS(metric_names[k] != NULL);
+    }
+    json_decref(line);
+}
+
+int fuzz_metrics(const uint8_t *data, size_t size)
+{
+    error err;
+    char *path = fuzz_file("metrics.jsonl", data, size);
+    record_metrics(NULL, 0, path, &err);
+    const char *end = memchr(data ? (const char *)data : "", '\n', size);
+    check_line((const char *)data, end ? (size_t)(end - (const char *)data) : size);
+    free(path);
+    return 0;
+}

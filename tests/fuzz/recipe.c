@@ -1,0 +1,45 @@
+/* Fuzzes recipes (train/recipe.c), YAML and JSON: the input is the file. Options that were read are
+ * the same after config_write and reading them again. */
+#include "train/recipe.h"
+#include "base/file.h"
+#include "fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* NULL where config_write refuses, as it does texts that are no UTF-8. */
+static char *write_config(const char *name, const train_options *options)
+{
+    error err;
+    unsigned char *text = NULL;
+    size_t size;
+    char *path = fuzz_file(name, "", 0);
+    if (config_write(path, options, &err) == STATUS_OK)
+        FUZZ_SUCCEEDS(file_read(path, 1 << 20, &text, &size, &err));
+    free(path);
+    return (char *)text;
+}
+
+int fuzz_recipe(const uint8_t *data, size_t size)
+{
+    error err;
+    recipe r, again;
+    train_options options = train_defaults(), same = train_defaults();
+    options.image_size = 32; /* the data's own is written as what it is */
+    char *path = fuzz_file("input.yaml", data, size);
+    status result = recipe_load_file(path, &options, &r, &err);
+    char *text = result == STATUS_OK ? write_config("config.json", &options) : NULL;
+    if (text) {
+        char *config = file_path("%s/config.json", fuzz_directory());
+        FUZZ_SUCCEEDS(recipe_load_file(config, &same, &again, &err));
+        char *second = write_config("again.json", &same);
+        FUZZ_HOLDS(second && strcmp(text, second) == 0);
+        recipe_free(&again);
+        free(second);
+        free(config);
+    }
+    recipe_free(&r);
+    free(text);
+    free(path);
+    return 0;
+}

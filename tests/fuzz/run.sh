@@ -1,0 +1,65 @@
+#!/bin/sh
+# Fuzzes each target, or those that are named, for some seconds and ends with a table. What `make
+# check-fuzz` runs:
+#
+#   FUZZ_SECONDS=60 srcdir=. sh tests/fuzz/run.sh tests/fuzz/fuzz [TARGET]...
+#
+# New inputs of use go to tests/fuzz/work/TARGET, beside the program; what was found (a crash, a
+# condition that does not hold, a leak, an undefined operation, more than the memory or the time)
+# to tests/fuzz/found/TARGET-*, named in the output. Exit code 1 if there is any.
+set -eu
+
+program=$1
+shift
+seconds=${FUZZ_SECONDS:-5}
+corpus=${srcdir:-.}/tests/fuzz/corpus
+build=$(cd "$(dirname "$program")" && pwd)
+program=$build/$(basename "$program")
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/hcnn-fuzz-run-XXXXXX")
+memory=$scratch
+[ ! -w /dev/shm ] || memory=$(mktemp -d /dev/shm/hcnn-fuzz-run-XXXXXX)
+trap 'rm -rf "$scratch" "$memory"' EXIT
+trap 'exit 130' INT TERM
+mkdir -p "$build/found"
+
+# The longest input, in bytes; a single block of memory above MALLOC_MB is a fault whatever the
+# machine has.
+MALLOC_MB=512
+RSS_MB=2048
+TIMEOUT=10
+
+fuzz() {
+    name=$1
+    longest=$2
+    mkdir -p "$build/work/$name"
+    ln -s "$program" "$scratch/$name"
+    before=$(ls "$build/found" | grep -c "^$name-" || true)
+    TMPDIR=$memory "$scratch/$name" -max_total_time="$seconds" -max_len="$longest" \
+        -timeout=$TIMEOUT -rss_limit_mb=$RSS_MB -malloc_limit_mb=$MALLOC_MB \
+        -artifact_prefix="$build/found/$name-" -print_final_stats=1 -verbosity=1 \
+        "$build/work/$name" "$corpus/$name" >"$scratch/log" 2>&1 || true
+    executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$scratch/log")
+    found=$(($(ls "$build/found" | grep -c "^$name-" || true) - before))
+    # A program that did not come to its end found something, too.
+    if [ "$found" -gt 0 ] || ! grep -q '^Done ' "$scratch/log"; then
+        [ "$found" -gt 0 ] || found=1
+        failed=1
+        sed -n '/^==\|ERROR\|runtime error\|does not hold\|Test unit written\|^ *#[0-9]* /p' \
+            "$scratch/log" | head -n 40
+    fi
+    printf '%-16s %12s %6s\n' "$name" "${executions:--}" "$found" >>"$scratch/table"
+}
+
+failed=0
+"$program" --list >"$scratch/targets"
+while read -r name longest; do
+    [ $# -eq 0 ] || case " $* " in *" $name "*) ;; *) continue ;; esac
+    echo "fuzz: $name, $seconds seconds"
+    fuzz "$name" "$longest"
+done <"$scratch/targets"
+
+printf '\n%-16s %12s %6s\n' target executions found
+cat "$scratch/table"
+[ $failed -eq 0 ] || echo "inputs are in $build/found"
+exit $failed

@@ -1,0 +1,223 @@
+#!/bin/sh
+# Faults around a run: disks that are full or closed, limits, too little device memory, damaged
+# caches, a damaged store. Each ends in a run that goes on from its last good state, or in a message
+# that says what to do. docs/faults.md is the list.
+set -u
+
+# File systems of its own, where the kernel lets anybody mount them.
+if [ -z "${HCNN_TEST_MOUNTS:-}" ]; then
+    HCNN_TEST_MOUNTS=no
+    unshare -rm true 2>/dev/null && HCNN_TEST_MOUNTS=yes
+    export HCNN_TEST_MOUNTS
+    [ $HCNN_TEST_MOUNTS = no ] || exec unshare -rm sh "$0"
+fi
+. "${srcdir:-.}/tests/tap.sh"
+cd "$scratch" || exit 1
+# PoCL's own cache stays where it is when XDG_CACHE_HOME goes elsewhere: without one it has no device.
+export POCL_CACHE_DIR="${POCL_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pocl}"
+
+program=${HCNN_CL:-./hcnn-cl}
+tiny="--backbone tiny --batch-size 40 --seed 3"
+
+tensors() {
+    header=$(od -An -tu8 -N8 "$1" | tr -d ' ')
+    tail -c "+$((header + 9))" "$1"
+}
+same_tensors() {
+    tensors "$1" >a && tensors "$2" >b && [ -s a ] && cmp a b
+}
+step_lines() {
+    grep '^{"step"' "$1"
+}
+nothing_temporary() {
+    [ -z "$(find "$@" -name '*.tmp-*' -o -name '*.new-*' -o -name '*.link')" ]
+}
+said_once() {
+    [ "$(cat "$scratch/out" "$scratch/err" | grep -c "$1")" -eq 1 ]
+}
+# disk SIZE: an empty file system of that size in disk/.
+disk() {
+    umount disk 2>/dev/null
+    mount -t tmpfs -o "size=$1" tmpfs disk
+}
+random_bytes() {
+    head -c "$1" /dev/urandom
+}
+
+check_run "a run that nothing disturbs" 0 'whole test +loss' \
+    train $tiny --momentum 0.9 --epochs 1 --run good/whole
+
+# ---- Checkpoints that were changed ----
+
+# changed FROM TO: a copy in which the last byte is another.
+changed() {
+    size=$(wc -c <"$1")
+    head -c $((size - 1)) "$1" >"$2" && printf '\125' >>"$2"
+}
+cp -r good/whole changed-run
+changed good/whole/last.safetensors changed-run/last.safetensors
+mismatch='last.safetensors: its checksum does not match: it was changed or damaged after it was written; .*best.safetensors'
+check_run "a changed checkpoint is not measured" 1 "$mismatch" \
+    eval --checkpoint changed-run/last.safetensors
+check_run "... nor gone on with" 1 "$mismatch" train --resume changed-run --epochs 2
+check_run "... nor started from" 1 "$mismatch" \
+    train $tiny --weights changed-run/last.safetensors --max-steps 1 --run none
+check_run "... nor exported" 1 "$mismatch" export changed-run/last.safetensors -o none.safetensors
+check_run "... nor imported" 1 "$mismatch" import changed-run/last.safetensors -o none.safetensors
+check "... and leaves nothing" [ ! -e none ] && [ ! -e none.safetensors ]
+check_run "what the message says is possible" 0 'after step 1,' \
+    train $tiny --weights changed-run/best.safetensors --max-steps 1 --run again
+cp good/whole/last.safetensors changed-run/
+changed good/whole/optimizer-30.safetensors changed-run/optimizer-30.safetensors
+check_run "nor is a changed state of the optimizer" 1 'optimizer-30.safetensors: its checksum does not match' \
+    train --resume changed-run --epochs 2
+
+# ---- A full disk, and one that cannot be written ----
+
+full='No space left on device; make room there'
+if [ "$HCNN_TEST_MOUNTS" = yes ] && mkdir disk && disk 600k; then
+    check_run "a disk that fills while a checkpoint is written" 1 \
+        "safetensors: cannot be written: $full; after that, .*train --resume disk/run\` goes on" \
+        train $tiny --momentum 0.9 --epochs 1 --checkpoint-every 1 --run disk/run
+    check "... nothing half made stays" nothing_temporary disk
+    check_run "... the last checkpoint is good" 0 '^400 images' \
+        eval --checkpoint disk/run/last.safetensors
+    mount -o remount,size=8m disk
+    check_run "... with room the run goes on" 0 'whole test +loss' train --resume disk/run
+    check "... to the bit" same_tensors good/whole/last.safetensors disk/run/last.safetensors
+
+    disk 4k
+    check_run "a disk that fills with metrics" 1 "metrics: cannot be written: $full; after that, " \
+        train $tiny --momentum 0.9 --epochs 2 --metrics disk/metrics --run metered
+    mount -o remount,size=1m disk
+    check_run "... with room that run goes on, too" 0 'whole test +loss' train --resume metered
+    check "... with each step once" [ "$(step_lines disk/metrics | cut -d, -f1 | uniq | wc -l)" -eq 60 ]
+
+    disk 8k
+    for name in copy.safetensors copy.pth copy.onnx; do
+        check_run "a full disk for $name" 1 "$name: cannot be written: $full" \
+            export good/whole/best.safetensors -o disk/$name
+    done
+    check_run "... for an import" 1 "imported.safetensors: cannot be written: $full" \
+        import good/whole/best.safetensors -o disk/imported.safetensors
+    check_run "... for a report" 1 "report.html: cannot be written: $full" \
+        report good/whole -o disk/report.html
+    check "... leaves nothing" [ -z "$(ls disk)" ]
+
+    disk 8m
+    cp -r good/whole good/runs.db disk
+    echo 'program: hcnn-cl train
+method: grid
+parameters:
+  lr: {values: [0.1, 0.01]}' >search.yaml
+    mount -o remount,ro disk
+    closed='Read-only file system; make its directory writable, or name another place'
+    check_run "a place that cannot be written refuses a start" 1 "disk/new.*: $closed" \
+        train $tiny --max-steps 1 --run disk/new
+    check_run "... and a resumed run" 1 "disk/whole/metrics.jsonl: cannot be written: $closed" \
+        train --resume disk/whole --epochs 2
+    check_run "... and an export" 1 "disk/copy.pth.*: cannot be written: $closed" \
+        export good/whole/best.safetensors -o disk/copy.pth
+    check_run "... and a report" 1 "disk/report.html.*: cannot be written: $closed" \
+        report good/whole -o disk/report.html
+    check_run "... and a sweep" 1 'disk/runs.db: .*writable' \
+        sweep search.yaml --store disk/runs.db -- $tiny --max-steps 1
+    check_run "... but what is there can be measured" 0 '^400 images' \
+        eval --checkpoint disk/whole/best.safetensors
+    XDG_CACHE_HOME=$PWD/disk check_run "... and a cache need not be writable" 0 'after step 1,' \
+        train $tiny --momentum 0.9 --max-steps 1 --run uncached
+    umount disk
+else
+    skip "disks that are full or closed" "mounting is not allowed here"
+fi
+
+# 512 or 1024 bytes are a block: a checkpoint is more.
+limited() (
+    ulimit -f 100 && exec "$program" train $tiny --momentum 0.9 --max-steps 1 --run "$1" >out 2>err
+)
+code=0
+limited limited || code=$?
+check "a limit on the size of files ends a start" answered 1 \
+    'cannot be written: File too large; the limit on the size of files \(ulimit -f\)'
+check "... which leaves nothing" [ -z "$(find . -name 'limited*')" ]
+
+# ---- Device memory ----
+
+# The smallest limit that PoCL takes is 1 GiB, of a device's memory.
+POCL_MEMORY_LIMIT=1 check_run "a batch that does not fit names the largest that does" 1 \
+    'the largest batch that fits is [0-9]+' \
+    train --backbone wide_resnet_50 --image-size 64 --batch-size 600 --run huge
+check "... leaves no run" [ ! -e huge ]
+
+# ---- The caches ----
+
+# Each in a directory of its own, so that nobody else's is damaged.
+cached() {
+    XDG_CACHE_HOME=$PWD/cache "$program" train $tiny --momentum 0.9 --max-steps 2 --run "$1" \
+        >"$scratch/out" 2>"$scratch/err"
+}
+damage() {
+    case $1 in
+    truncated) head -c 100 "$2" >part && mv part "$2" ;;
+    random) random_bytes 5000 >"$2" ;;
+    directory) rm "$2" && mkdir "$2" ;;
+    esac
+}
+check "kernels are kept" cached cached
+check "... in files" [ "$(find cache/hcnn-cl -name '*.bin' | wc -l)" -gt 3 ]
+for kind in truncated random directory; do
+    for file in cache/hcnn-cl/*.bin; do
+        [ -d "$file" ] || damage $kind "$file"
+    done
+    for file in cache/hcnn-cl/tune-*.json; do
+        [ ! -f "$file" ] || damage $kind "$file"
+    done
+    check "kernels are compiled anew where the cache is: $kind" cached cached-$kind
+    check "... and compute the same" same_tensors cached/last.safetensors \
+        cached-$kind/last.safetensors
+done
+rm -r cache && : >cache
+check "a file where the cache is to be" cached cached-file
+
+# ---- The store of runs ----
+
+# store_fault NAME: with the store as it is now a run is trained, and the commands that read the
+# store work or say what to do.
+store_fault() {
+    check_run "a run beside a store that is $1" 0 'after step 1,' \
+        train $tiny --max-steps 1 --run "store/run-$1"
+    check "... says at most once that it is not in order" \
+        [ "$(cat "$scratch/out" "$scratch/err" | grep -c 'the run goes on')" -le 1 ]
+    for command in "runs --store store/runs.db" "report --store store/runs.db -o store/report.html" \
+        "sweep search --summary --store store/runs.db"; do
+        run_program $command
+        check "... ${command%% *} works or says what to do" works_or_says
+    done
+}
+works_or_says() {
+    [ "$code" -eq 0 ] || answered 1 'store/runs.db: .*(runs --add|writable|knows no sweep|no run)'
+}
+mkdir store
+run_program train $tiny --max-steps 3 --run store/first
+size=$(wc -c <store/runs.db)
+cp store/runs.db whole.db
+for length in 0 100 $((size / 3)); do
+    rm -f store/runs.db-*
+    head -c "$length" whole.db >store/runs.db
+    store_fault "cut-to-$length"
+done
+random_bytes 20000 >store/runs.db
+store_fault random
+{
+    head -c 5000 whole.db
+    random_bytes $((size - 5000))
+} >store/runs.db
+store_fault half-random
+rm store/runs.db
+store_fault removed
+rm store/runs.db*
+check_run "runs --add makes it anew" 0 'store/first: recorded in .*store/runs.db' \
+    runs --add store/first store/run-random
+check_run "... with what was in it" 0 '^first +stopped +- +3 ' runs --store store/runs.db first
+
+finish

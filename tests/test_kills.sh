@@ -1,0 +1,171 @@
+#!/bin/sh
+# Kills at random moments: runs that save after every step are ended by SIGKILL and resumed until
+# they are whole, and come to what a run that nothing disturbed comes to, byte for byte.
+#
+#   HCNN_TEST_KILLS=100 make check TESTS=tests/test_kills.sh     # as many kills, and then a table
+#   HCNN_TEST_SEED=7                                             # other moments
+set -u
+. "${srcdir:-.}/tests/tap.sh"
+cd "$scratch" || exit 1
+
+program=${HCNN_CL:-./hcnn-cl}
+# Without a number: as many as there is time for.
+kills=${HCNN_TEST_KILLS:-25}
+seconds=30
+[ "${HCNN_TEST_SHORT:-no}" = no ] || seconds=8
+seed=${HCNN_TEST_SEED:-1}
+# Momentum and an average: a file of the optimizer's, and a best checkpoint that is not the last.
+options="--backbone tiny --batch-size 40 --seed 3 --momentum 0.9 --ema 0.9 --epochs 1
+    --checkpoint-every 1"
+
+milliseconds() {
+    echo $(($(date +%s%N) / 1000000))
+}
+# moment N: the N-th random one within the life of a run, in seconds.
+moment() {
+    awk -v seed="$seed" -v n="$1" -v life="$life" \
+        'BEGIN { srand(seed * 10007 + n); print rand() * life / 1000 }'
+}
+
+# ---- What a run leaves ----
+
+# The header, without what a time has a part in: the length of the metrics, which hold times, and
+# the checksum of all.
+header() {
+    length=$(od -An -tu8 -N8 "$1" | tr -d ' ')
+    tail -c +9 "$1" | head -c "$length" |
+        sed 's/\\"metrics_bytes\\":[0-9]*//; s/"crc32c":"[0-9a-f]*"//; s/ *$//'
+}
+tensors() {
+    length=$(od -An -tu8 -N8 "$1" | tr -d ' ')
+    tail -c "+$((length + 9))" "$1"
+}
+same_file() {
+    header "$1" >a && header "$2" >b && cmp a b && tensors "$1" >a && tensors "$2" >b && cmp a b
+}
+metrics() {
+    sed 's/"seconds":[^,]*,"images_per_second":[^,]*,//' "$1/metrics.jsonl"
+}
+same_run() {
+    for file in "$1"/*.safetensors; do
+        same_file "$file" "$2/${file##*/}" || return 1
+    done
+    metrics "$1" >a && metrics "$2" >b && cmp a b
+}
+# The step that a checkpoint is of.
+step_of() {
+    header "$1" | sed -n 's/.*\\"step\\":\([0-9]*\),.*/\1/p'
+}
+
+# ---- Kills ----
+
+lost=0
+wrong=0
+whole=0
+before=0
+writing=0
+between=0
+killed=0
+resumed=0
+run=killed-0
+last_step=0
+
+start() {
+    if [ -d "$run" ]; then
+        "$program" train --resume "$run" >going.out 2>&1 &
+    else
+        "$program" train $options --run "$run" >going.out 2>&1 &
+    fi
+    victim=$!
+}
+# Which part of its work the victim was at.
+note_phase() {
+    if [ ! -d "$run" ]; then
+        before=$((before + 1))
+    elif [ -n "$(find "$run" -name "*.tmp-$victim" -o -name '*.link')" ]; then
+        writing=$((writing + 1))
+    else
+        between=$((between + 1))
+    fi
+}
+loads() {
+    "$program" eval --checkpoint "$1" --json >/dev/null 2>eval.err || lose "$1"
+}
+# The checkpoints that are there load, and the last is not of an earlier step than it was.
+look_after() {
+    [ -d "$run" ] || return 0
+    loads "$run/last.safetensors"
+    [ ! -e "$run/best.safetensors" ] || loads "$run/best.safetensors"
+    step=$(step_of "$run/last.safetensors")
+    [ "${step:--1}" -ge "$last_step" ] || lose "$run: step $step after step $last_step"
+    last_step=${step:-0}
+}
+lose() {
+    lost=$((lost + 1))
+    echo "# lost: $1: $(cat eval.err)"
+}
+# A run that came to its end.
+compare() {
+    whole=$((whole + 1))
+    if [ "$1" -ne 0 ] || ! same_run reference "$run" >difference 2>&1; then
+        wrong=$((wrong + 1))
+        echo "# wrong: $run: exit code $1: $(cat difference 2>/dev/null) $(tail -n 1 going.out)"
+    fi
+    run=killed-$whole
+    last_step=0
+}
+# One start, and a kill unless it is over before.
+kill_once() {
+    delay=$(moment "$resumed")
+    resumed=$((resumed + 1))
+    start
+    sleep "$delay"
+    if kill -KILL "$victim" 2>/dev/null; then
+        code=0
+        wait "$victim" 2>/dev/null || code=$?
+        [ $code -ne 137 ] || killed=$((killed + 1))
+        [ $code -ne 137 ] || note_phase
+        [ $code -eq 137 ] || compare $code
+    else
+        code=0
+        wait "$victim" || code=$?
+        compare $code
+    fi
+    look_after
+}
+time_is_up() {
+    [ -z "${HCNN_TEST_KILLS:-}" ] && [ $(($(milliseconds) - begun)) -gt $((1000 * seconds)) ]
+}
+kill_often() {
+    while [ "$killed" -lt "$kills" ] && [ $((lost + wrong)) -eq 0 ] && ! time_is_up; do
+        kill_once
+    done
+    start # what the last one left, to its end
+    code=0
+    wait "$victim" || code=$?
+    compare $code
+}
+
+check_run "kernels are compiled" 0 'after step 1,' train $options --max-steps 1 --run first
+begun=$(milliseconds)
+check_run "a run that nothing disturbs" 0 'whole test +loss' train $options --run reference
+life=$(($(milliseconds) - begun))
+begun=$(milliseconds)
+kill_often
+cat <<END
+# seed $seed, moments within $life ms: $killed kills, $resumed starts, $whole runs came to their end
+#   before the first checkpoint        $before
+#   while a checkpoint was written     $writing
+#   between checkpoints                $between
+#   lost checkpoints                   $lost
+#   wrong resumes                      $wrong
+END
+check "kills were tried" [ "$killed" -gt 0 ]
+check "they lose no checkpoint" [ "$lost" -eq 0 ]
+check "... every resumed run ends as if there had been none" [ "$wrong" -eq 0 ]
+check "... and leaves nothing half made" \
+    [ -z "$(find . -name '*.tmp-*' -o -name '*.new-*' -o -name '*.link')" ]
+check "same_run sees another seed" sh -c '! cmp -s "$1" "$2"' - \
+    reference/last.safetensors reference/best.safetensors
+
+finish
