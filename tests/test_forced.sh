@@ -1,9 +1,9 @@
 #!/bin/sh
 # The network's tests with each family of convolutions forced by HCNN_CONV: whichever runs, results
-# follow PyTorch's, gradients and steps are the same to the bit, and halves follow floats. Resumed runs
-# are the same with direct, which sums by itself, and with im2col, which multiplies by CLBlast; the
-# loop with the other two would be more kernels to compile and no other code. Short, it is the network
-# alone: the host code of the rest is that of test_precision and test_train_loop unforced.
+# follow PyTorch's, gradients and steps are the same to the bit, and halves follow floats. Resumed
+# runs are the same with direct, which sums by itself, and with im2col, which multiplies by CLBlast;
+# the loop with the other two would be more kernels to compile and no other code. Short, it is the
+# network alone: the host code of the rest is that of test_precision and test_train_loop unforced.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 
