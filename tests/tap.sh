@@ -34,6 +34,12 @@ skip() {
     echo "ok $count - $1 # SKIP $2"
 }
 
+# Whether the script is to leave out what its head names: a second run of the same program, with
+# sanitizers (HCNN_TEST_SHORT=yes, .ci/run).
+is_short() {
+    [ "${HCNN_TEST_SHORT-no}" = yes ]
+}
+
 # Runs hcnn-cl; code is its exit code.
 run_program() {
     code=0

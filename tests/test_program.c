@@ -21,10 +21,10 @@ typedef struct fixture {
 static int program_setup(void **state)
 {
     fixture *f = calloc(1, sizeof *f);
+    *state = f;
     strcpy(f->directory, "/tmp/hcnn-program-XXXXXX");
     if (!mkdtemp(f->directory) || setenv("XDG_CACHE_HOME", f->directory, 1) != 0)
         return 1;
-    *state = f;
     return support_open_device((void **)&f->dev);
 }
 

@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef error_set
+#undef error_prefix
+#undef error_memory
+
 status error_set(error *err, status code, const char *format, ...)
 {
     va_list arguments;

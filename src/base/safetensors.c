@@ -406,9 +406,9 @@ status safetensors_describe(safetensors_writer *w, const char *name, safetensors
     json_t *dimensions = json_array();
     for (int i = 0; i < rank; i++)
         json_array_append_new(dimensions, json_integer(shape[i]));
-    json_t *entry =
-        json_pack("{s:s, s:o, s:[I,I]}", "dtype", types[known].name, "shape", dimensions,
-                  "data_offsets", (json_int_t)w->described, (json_int_t)(w->described + bytes));
+    json_t *entry = json_pack("{s:s, s:o, s:[I,I]}", "dtype", types[known].name, "shape",
+                              dimensions, "data_offsets", (json_int_t)w->described,
+                              (json_int_t)w->described + (json_int_t)bytes);
     if (!entry || json_object_set_new(w->header, name, entry) != 0)
         return error_set(err, STATUS_FAILED,
                          "%s: tensor '%.200s' cannot be described: the name is no UTF-8 text, or "

@@ -168,6 +168,7 @@ static status take_storages(torch_contents *c, error *err)
     size_t most = 0;
     for (size_t i = 0; i < pickle_count(c->parsed); i++)
         most += pickle_at(c->parsed, i)->kind == PICKLE_PERSISTENT;
+    c->storage_count = 0;
     c->storages = calloc(most + 1, sizeof *c->storages);
     if (!c->storages)
         return error_memory(err, c->path);

@@ -36,7 +36,7 @@ static const zip_member *find_pickle(const zip_file *zip)
 
 static status check_byte_order(torch_file *f, const zip_member *m, error *err)
 {
-    char order[6];
+    char order[6] = {0};
     if (!m)
         return STATUS_OK; /* before PyTorch 2.1; always little endian in practice */
     if (m->size == sizeof order)

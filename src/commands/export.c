@@ -119,7 +119,7 @@ static status export_tensors(const options *o, const network_options *n, const g
         result = write_copies(o, &c, err);
     if (result == STATUS_OK)
         printf("%s: %zu tensors\n", o->out, c.count);
-    for (size_t i = 0; i < c.count; i++)
+    for (size_t i = 0; c.copies && i < c.count; i++)
         free(c.copies[i].name);
     free(c.copies);
     tensor_file_close(c.file);

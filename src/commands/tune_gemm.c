@@ -19,6 +19,7 @@ static status parse(int argc, char **argv, const gemm_parameters **set, gemm_siz
         const char *text = argv[2 + *count];
         gemm_size *s = &sizes[*count];
         int end = 0;
+        /* NOLINTNEXTLINE(cert-err34-c): `tune` wrote them, and a size too large fits no memory. */
         if (sscanf(text, "%zux%zux%zu%n", &s->m, &s->n, &s->k, &end) != 3 || text[end] != '\0' ||
             s->m == 0 || s->n == 0 || s->k == 0)
             return error_set(err, STATUS_USAGE, "tune-gemm: %s is no MxNxK", text);

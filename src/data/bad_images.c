@@ -45,7 +45,8 @@ void bad_images_free(bad_images *b)
 static status remember(bad_images *b, const char *path, error *err)
 {
     char **grown = realloc(b->paths, ((size_t)b->count + 1) * sizeof *grown);
-    b->paths = grown ? grown : b->paths;
+    if (grown)
+        b->paths = grown;
     char *copy = grown ? strdup(path) : NULL;
     if (!copy || !tsearch(copy, &b->root, by_bytes)) {
         free(copy);

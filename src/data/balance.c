@@ -118,6 +118,7 @@ void balance_order(balance *b, uint64_t seed, uint32_t epoch, uint32_t *order)
     for (size_t c = 0; c < b->class_count; c++)
         b->classes[c].pass = (uint64_t)NO_PASS;
     for (size_t i = 0; i < b->count; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): an image has a class. */
         uint64_t round = (first + i) / b->class_count, place = (first + i) % b->class_count;
         if (!held || round != round_held)
             random_permutation(seed_of(seed, RANDOM_BALANCE, round), RANDOM_BALANCE, 1, b->round,

@@ -10,7 +10,8 @@ enum { FIRST_CAPACITY = 256 };
 static bool resize(void **array, size_t count, size_t size)
 {
     void *grown = realloc(*array, count * size);
-    *array = grown ? grown : *array;
+    if (grown)
+        *array = grown;
     return grown != NULL;
 }
 

@@ -235,9 +235,13 @@ static bool is_of_type(const device_info *info, const char *spec, cl_device_type
 static bool is_at(const device_info *info, const char *spec, cl_device_type type)
 {
     (void)type;
-    int platform, index, end = 0;
-    return sscanf(spec, "%d:%d%n", &platform, &index, &end) == 2 && spec[end] == '\0' &&
-           info->platform_index == platform && info->device_index == index;
+    char *colon, *end;
+    const long platform = strtol(spec, &colon, 10);
+    if (colon == spec || *colon != ':')
+        return false;
+    const long index = strtol(colon + 1, &end, 10);
+    return end != colon + 1 && *end == '\0' && info->platform_index == platform &&
+           info->device_index == index;
 }
 
 static bool is_named(const device_info *info, const char *spec, cl_device_type type)
@@ -294,7 +298,7 @@ static int find_device(const device_list *list, const char *spec, int place)
 
 status device_choose(const device_list *list, const char *spec, int place, int *index, error *err)
 {
-    *index = find_device(list, spec, place);
+    *index = list->count > 0 ? find_device(list, spec, place) : -1;
     if (*index >= 0 && list->devices[*index].available)
         return STATUS_OK;
     if (list->count == 0)
@@ -335,7 +339,7 @@ status device_open_info(const device_info *info, device **opened, error *err)
     device *dev = calloc(1, sizeof *dev);
     if (!dev)
         return error_memory(err, "the device");
-    dev->info = *info;
+    dev->info = *info; /* NOLINT(clang-analyzer-core.NullDereference): what was chosen is there */
     dev->vec = choose_vec(info);
     cl_int code;
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,

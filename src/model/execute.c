@@ -75,7 +75,9 @@ static batchnorm_layer norm_layer(const pass *p, const node *n)
 /* The value that a node adds, if any. */
 static tensor residual_of(const pass *p, const node *n)
 {
-    return n->second == GRAPH_NONE ? (tensor){0} : value_of(p, n->second);
+    if (n->second == GRAPH_NONE)
+        return (tensor){0};
+    return value_of(p, n->second);
 }
 
 /* Whether the convolution writes its batchnorm's value: its statistics are fixed. */

@@ -11,7 +11,7 @@ int mpi_ranks_announced(void)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *text = getenv(names[i]);
         if (text && (!needed[i] || getenv(needed[i])))
-            return atoi(text);
+            return (int)strtol(text, NULL, 10);
     }
     return 1;
 }

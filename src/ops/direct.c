@@ -60,7 +60,7 @@ static status backward_weights(device *dev, const convolution_call *c, error *er
 {
     launch_range range =
         items(dev, device_vectors(dev, c->shape.cout), divide_up((size_t)c->shape.cin, CHANNELS),
-              (size_t)(c->shape.kernel * c->shape.kernel));
+              (size_t)c->shape.kernel * (size_t)c->shape.kernel);
     return LAUNCH(dev, "direct", "direct_backward_weights", range, err, ARG_BUFFER(c->x.buffer),
                   ARG_BUFFER(c->y.buffer), ARG_BUFFER(c->weights), ARG_SHAPES(c),
                   ARG_INT(c->descend), ARG_FLOAT(c->rate));

@@ -83,7 +83,7 @@ static status backward_data(device *dev, const char *program, const convolution_
                             size_t batch, error *err)
 {
     int stride = c->shape.stride;
-    size_t classes = (size_t)(stride * stride);
+    size_t classes = (size_t)stride * (size_t)stride;
     size_t rows = (size_t)c->x.n * divide_up((size_t)c->x.h, (size_t)stride) *
                   divide_up((size_t)c->x.w, (size_t)stride);
     blocking b = block(dev, rows, (size_t)c->shape.cin, classes * batch, SHARE);

@@ -81,7 +81,7 @@ static status create(const gaussian_samples *from, gaussian_process **made, erro
     g->lengths = calloc(dimensions + 1, sizeof *g->lengths);
     g->points = calloc(GAUSSIAN_PROCESS_MOST * dimensions + 1, sizeof *g->points);
     g->values = calloc(GAUSSIAN_PROCESS_MOST, sizeof *g->values);
-    g->factor = calloc(GAUSSIAN_PROCESS_MOST * GAUSSIAN_PROCESS_MOST, sizeof *g->factor);
+    g->factor = calloc((size_t)GAUSSIAN_PROCESS_MOST * GAUSSIAN_PROCESS_MOST, sizeof *g->factor);
     g->weights = calloc(GAUSSIAN_PROCESS_MOST, sizeof *g->weights);
     if (!g->lengths || !g->points || !g->values || !g->factor || !g->weights) {
         gaussian_process_free(g);

@@ -35,7 +35,7 @@ double special_normal_inverse(double p)
 /* The number d_m of the continued fraction. */
 static double beta_term(int m, double x, double a, double b)
 {
-    double k = m / 2;
+    double k = m / 2; /* NOLINT(bugprone-integer-division): for 2 k and 2 k + 1 alike */
     if (m % 2 == 0)
         return k * (b - k) * x / ((a + 2 * k - 1) * (a + 2 * k));
     return -(a + k) * (a + b + k) * x / ((a + 2 * k) * (a + 2 * k + 1));

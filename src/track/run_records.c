@@ -154,9 +154,11 @@ static status make_room(growing *g, error *err)
         return STATUS_OK;
     size_t more = g->capacity ? 2 * g->capacity : 256;
     uint64_t *steps = realloc(g->series->steps, more * sizeof *steps);
-    g->series->steps = steps ? steps : g->series->steps;
+    if (steps)
+        g->series->steps = steps;
     double *values = realloc(g->series->values, more * sizeof *values);
-    g->series->values = values ? values : g->series->values;
+    if (values)
+        g->series->values = values;
     if (!steps || !values)
         return error_memory(err, "what a run logged");
     g->capacity = more;

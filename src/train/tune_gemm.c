@@ -283,6 +283,7 @@ static verdict judge_child(const trier *t, int patience, double *seconds, char *
         snprintf(text, capacity, "signal %d ended it", WTERMSIG(code));
     else if (WEXITSTATUS(code) != 0)
         snprintf(text, capacity, "it failed with exit code %d", WEXITSTATUS(code));
+    /* NOLINTNEXTLINE(cert-err34-c): what is out of range is outside the bounds below, too. */
     else if (sscanf(said, "%lf %lf", seconds, &difference) != 2 || !(*seconds > 0))
         snprintf(text, capacity, "its answer was not understood");
     else if (!(difference < tune_tolerance))
