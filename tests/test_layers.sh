@@ -69,6 +69,13 @@ find_unlisted_files() {
 root=${srcdir:-.}
 check "no file includes what lies above it" says_nothing find_upward_includes "$root"
 check "each kernel has its operation and its test" says_nothing find_incomplete_operations "$root"
+# Files of the repository that .gitignore means to keep out of it.
+find_ignored_files() {
+    (cd "$1" && git ls-files -ci --exclude-standard 2>/dev/null)
+}
+check "no product of the build is in the repository" \
+    says_nothing find_ignored_files "${srcdir:-.}"
+
 check "Makefile.am names every file" says_nothing find_unlisted_files "$root"
 
 # They can fail: a small tree with one fault of each kind.
