@@ -73,8 +73,11 @@ static int unknown_command(const char *name)
 static int run(const struct command *c, int argc, char **argv)
 {
     error err;
-    if (mpi_ranks_announced() == 1 || c->run == command_train)
+    bool asks = argc > 1 && strcmp(argv[1], "--help") == 0;
+    if (mpi_ranks_announced() == 1 || c->run == command_train || asks)
         return c->run(argc, argv);
+    if (!mpi_ranks_announced_lead())
+        return STATUS_USAGE;
     error_set(&err, STATUS_USAGE,
               "%s runs in one process, and this is one of the %d of a parallel job; of the "
               "commands only train works on several",

@@ -4,6 +4,7 @@
 # third rank, halves, mixed images.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
+picture=$(cd "${srcdir:-.}/tests/fuzz/corpus/image" && pwd)/seed-png-rgb
 cd "$scratch" || exit 1
 hcnn_cl=${HCNN_CL:-hcnn-cl}
 
@@ -60,6 +61,10 @@ differing_losses() {
     ! same_losses "$@"
 }
 
+no_escapes() {
+    ! LC_ALL=C tr -d '\r' <out | LC_ALL=C grep -q '[^[:print:][:space:]]'
+}
+
 # ---- The same losses as one process ----
 
 check_run "one process" 0 'stopped after step 20' train $tiny --max-steps 20 --run one
@@ -67,6 +72,9 @@ check_ranks "2 ranks with --sync-bn" 0 "^ranks +2, each with at most" \
     2 train $tiny --max-steps 20 --sync-bn --run sync-2
 check "... have its losses" same_losses one sync-2 1e-3 20
 check "... from 0.132 MB a step" grep -q 'gradients: 0.132 MB from each of 2 ranks' out
+check "... with a line a step, and no bar that a log would be full of" \
+    [ "$(grep -c '^step ' out)" -eq 20 ]
+check "... of printable characters" no_escapes
 check "only one rank writes lines of steps" [ "$(grep -c '^{"step"' sync-2/metrics.jsonl)" -eq 20 ]
 
 compare_manners() {
@@ -149,6 +157,15 @@ steps=$(losses ranks-killed/metrics.jsonl | wc -l)
 check_ranks "... and goes on" 0 'resumed after step' \
     2 train --resume ranks-killed --max-steps $((steps + 3))
 
+start_ranks parent-killed
+kill -KILL "$(pgrep -P "$started" | tail -n 1)"
+end_ranks
+check "the parent of a rank that is killed ends all, too" [ "$code" -ne 0 ]
+check "... within 10 seconds" [ "$seconds" -le 10 ]
+check "... and leaves no process" [ -z "$(pgrep -f "run parent-killed")" ]
+check_run "... its checkpoint can be measured" 0 'loss' \
+    eval --checkpoint parent-killed/last.safetensors --split test
+
 start_ranks stopped
 kill -USR2 "$started"
 end_ranks
@@ -173,6 +190,29 @@ check_ranks "fewer pairs to mix than ranks" 2 'needs one pair' \
 check_ranks "--tune" 2 'measures one device alone' 2 train $tiny --tune --run none
 check "none of them leaves a run" [ ! -e none ]
 check_ranks "a command that does not train" 2 'devices runs in one process' 2 devices
+check "... is told once" [ "$(said '^hcnn-cl:')" -eq 1 ]
+check_ranks "... but its help is given" 0 '^Usage:' 2 devices --help
+
+# Every image of the second rank's part of the validation is broken; the first one's is not.
+mkdir -p tree/train/a/ax tree/train/b/bx tree/valid/a/ax tree/valid/b/bx
+for i in 0 1 2 3 4 5 6 7; do
+    for class in a/ax b/bx; do
+        cp "$picture" "tree/train/$class/$i.png"
+        cp "$picture" "tree/valid/$class/$i.png"
+    done
+done
+for i in 0 1 2 3 4 5 6 7; do
+    echo broken >"tree/valid/b/bx/$i.png"
+done
+check_ranks "a rank whose part of the validation is broken" 0 'validation loss' \
+    2 train --backbone tiny --data tree --image-size 32 --batch-size 16 --epochs 1 --max-bad 100 \
+    --run broken
+for i in 0 1 2 3 4 5 6 7; do
+    echo broken >"tree/valid/a/ax/$i.png"
+done
+check_ranks "... and when all of it is" 1 'none of the 16 images of the validation can be read' \
+    2 train --backbone tiny --data tree --image-size 32 --batch-size 16 --epochs 1 --max-bad 100 \
+    --run all-broken
 HCNN_DEVICE=cpu,nonsense
 export HCNN_DEVICE
 check_ranks "a rank's device that is not there" 2 'rank 1: HCNN_DEVICE=nonsense fits no device' \

@@ -1,5 +1,6 @@
 /* What ranks, which are threads here, put together beside gradients. */
 #include "check.h"
+#include "device/buffer.h"
 #include "support.h"
 #include "thread_ranks.h"
 #include "train/replicas.h"
@@ -220,7 +221,7 @@ static status align(void *context, int rank, error *err)
     const team *t = context;
     const ranks *r = thread_ranks_of(t->all, rank);
     member *m = t->parts[rank];
-    return replicas_align_weights(r, m->net, &m->differed, err);
+    return replicas_align(r, m->net, m->solve, &m->differed, err);
 }
 
 static void expect_same_weights(member *a, member *b)
@@ -239,16 +240,46 @@ static void expect_same_weights(member *a, member *b)
     }
 }
 
-/* Rank 2 starts from another seed when `odd`. */
+static void write_state(member *m, float value)
+{
+    error err;
+    const state_list *state = solver_state(m->solve);
+    assert_true(state->count > 0);
+    for (size_t i = 0; i < state->count; i++) {
+        float *values = support_memory(state->buffers[i].count, sizeof *values);
+        for (size_t j = 0; j < state->buffers[i].count; j++)
+            values[j] = value;
+        CHECK_OK(buffer_write(m->dev, state->buffers[i].buffer, 0, values,
+                              state->buffers[i].count * sizeof *values, &err));
+        free(values);
+    }
+}
+
+static void expect_state(member *m, float value)
+{
+    const state_list *state = solver_state(m->solve);
+    for (size_t i = 0; i < state->count; i++) {
+        float *values =
+            support_read_buffer(m->dev, state->buffers[i].buffer, state->buffers[i].count);
+        for (size_t j = 0; j < state->buffers[i].count; j++)
+            assert_true(values[j] == value);
+        free(values);
+    }
+}
+
+/* Rank 2 starts from another seed when `odd`; each has a state of its own. */
 static void run_alignment(bool odd)
 {
-    member *members[RANKS], *first = open_member(1, 0);
-    for (int rank = 0; rank < RANKS; rank++)
-        members[rank] = open_member(odd && rank == 2 ? 4 : 1, 0);
+    member *members[RANKS], *first = open_member(1, 0.9);
+    for (int rank = 0; rank < RANKS; rank++) {
+        members[rank] = open_member(odd && rank == 2 ? 4 : 1, 0.9);
+        write_state(members[rank], (float)rank);
+    }
     run(align, members[0], members[1], members[2]);
     for (int rank = 0; rank < RANKS; rank++) {
         assert_int_equal(members[rank]->differed, odd);
         expect_same_weights(members[rank], first);
+        expect_state(members[rank], odd ? 0 : (float)rank);
         close_member(members[rank]);
     }
     close_member(first);

@@ -13,8 +13,16 @@
 /* What the callbacks draw with. */
 typedef struct display {
     progress bar;
-    int epoch; /* whose steps it shows */
+    bool plain; /* no bar: ranks write to a terminal of mpirun's, whatever is behind it */
+    int epoch;  /* whose steps it shows */
 } display;
+
+static void begin_bar(display *d)
+{
+    progress_begin(&d->bar, stdout);
+    if (d->plain)
+        d->bar.terminal = false;
+}
 
 static double percent(const metrics *m, uint64_t hits)
 {
@@ -54,7 +62,7 @@ static void show_started(void *context, const train_started *w)
         printf(" after step %llu", (unsigned long long)w->step);
     printf("\n");
     fflush(stdout);
-    progress_begin(&d->bar, stdout);
+    begin_bar(d);
 }
 
 static void show_step(void *context, const train_step *w)
@@ -69,7 +77,7 @@ static void show_step(void *context, const train_step *w)
         snprintf(accuracy, sizeof accuracy, "coarse %.3f %.1f%% fine %.3f %.1f%%", w->coarse_loss,
                  percent(m, m->coarse_top1), w->fine_loss, percent(m, m->fine_top1));
     if (w->epoch != d->epoch)
-        progress_begin(&d->bar, stdout);
+        begin_bar(d);
     d->epoch = w->epoch;
     if (d->bar.terminal) {
         char label[48];
@@ -156,7 +164,7 @@ static void show_rank_note(void *context, const char *text)
 static status run(const train_options *o, const char *resume, const train_changes *changes,
                   error *err)
 {
-    display d = {0};
+    display d = {.plain = o->ranks != NULL};
     const train_observer full = {
         &d,         show_note,     show_started,         show_step, show_evaluating,
         show_epoch, show_finished, command_catch_stop(),
@@ -164,7 +172,7 @@ static status run(const train_options *o, const char *resume, const train_change
     const train_observer quiet = {
         .context = (void *)o->ranks, .note = show_rank_note, .stop = full.stop};
     const train_observer *observer = ranks_lead(o->ranks) ? &full : &quiet;
-    progress_begin(&d.bar, stdout);
+    begin_bar(&d);
     status result =
         resume ? train_resume(resume, changes, observer, err) : train_start(o, observer, err);
     progress_clear(&d.bar);
@@ -261,9 +269,10 @@ int command_train(int argc, char **argv)
 {
     error err;
     train_options o = command_defaults();
+    command_catch_stop(); /* also one that comes while the ranks join is remembered */
     status result = mpi_ranks_join(&o.ranks, &err);
     if (result != STATUS_OK)
-        return command_fail(&err, result);
+        return mpi_ranks_announced_lead() ? command_fail(&err, result) : (int)result;
     const ranks *together = o.ranks;
     const char *resume = NULL, *recipe_name = NULL;
     const option_spec own[] = {

@@ -409,7 +409,7 @@ status loader_start(loader *from, uint32_t epoch, size_t first_batch, error *err
         for (size_t i = 0; i < from->count; i++)
             from->order[i] = (uint32_t)i;
     from->claimed = from->taken = first_batch;
-    from->empty = first_batch == 0 && batches > 0;
+    from->empty = first_batch == 0 && batches > 0 && from->options.share.ranks <= 1;
     from->batches = batches;
     pthread_cond_broadcast(&from->changed);
     pthread_mutex_unlock(&from->lock);
@@ -471,8 +471,6 @@ status loader_next(loader *from, const batch **next, error *err)
             *next = &s->b;
             return STATUS_OK;
         }
-        if (share_take(&from->options.share, s->b.total).count == 0)
-            from->empty = false;
         loader_recycle(from, &s->b);
     }
     if (from->empty)

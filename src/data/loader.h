@@ -59,7 +59,7 @@ size_t loader_images(const loader *from);
 size_t loader_batches(const loader *from);
 /* The next batch, or NULL in *next after the last. It stays valid until loader_recycle. A batch of
  * which nothing is left (or whose part is empty) is passed over; an epoch of which nothing is left
- * is an error. */
+ * is an error, but for a rank: others may have some. */
 status loader_next(loader *from, const batch **next, error *err);
 /* Hands a batch back to be filled again. */
 void loader_recycle(loader *from, const batch *used);

@@ -1,17 +1,41 @@
 /* What launchers leave in the environment; see mpi_ranks.h. */
 #include "mpi/mpi_ranks.h"
 
+#include <limits.h>
 #include <stdlib.h>
+
+/* Open MPI; MPICH and what has its launcher; Slurm where srun starts the ranks, which says how many
+ * there are to those, too, that it does not start. */
+static const struct launcher {
+    const char *count, *rank;
+} launchers[] = {{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
+                 {"PMI_SIZE", "PMI_RANK"},
+                 {"SLURM_NTASKS", "PMIX_RANK"}};
+
+/* The value of a variable, from `least` on; that where it is no number. */
+static int number_of(const char *name, int least)
+{
+    const char *text = getenv(name);
+    long value = text ? strtol(text, NULL, 10) : least;
+    return value < least ? least : value > INT_MAX ? INT_MAX : (int)value;
+}
+
+static const struct launcher *find(void)
+{
+    for (size_t i = 0; i < sizeof launchers / sizeof launchers[0]; i++)
+        if (getenv(launchers[i].count) && getenv(launchers[i].rank))
+            return &launchers[i];
+    return NULL;
+}
 
 int mpi_ranks_announced(void)
 {
-    /* Open MPI; MPICH and what has its launcher; Slurm where srun starts the ranks. */
-    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"};
-    static const char *const needed[] = {NULL, NULL, "PMIX_RANK"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const char *text = getenv(names[i]);
-        if (text && (!needed[i] || getenv(needed[i])))
-            return (int)strtol(text, NULL, 10);
-    }
-    return 1;
+    const struct launcher *l = find();
+    return l ? number_of(l->count, 1) : 1;
+}
+
+bool mpi_ranks_announced_lead(void)
+{
+    const struct launcher *l = find();
+    return !l || number_of(l->rank, 0) == 0;
 }

@@ -8,6 +8,8 @@
 /* Of how many processes this one is, as the environment that a launcher of Open MPI, MPICH or Slurm
  * makes tells, without MPI: 1 where there is none. */
 int mpi_ranks_announced(void);
+/* Whether it is the first of them, which says what all have to say. */
+bool mpi_ranks_announced_lead(void);
 
 /* Before threads are started and devices opened, once: joins the other processes. *joined is NULL
  * where this process is alone. Without MPI in this build, being one of several is

@@ -1,6 +1,7 @@
 /* See replicas.h. */
 #include "train/replicas.h"
 #include "base/crc32c.h"
+#include "device/buffer.h"
 
 #include <stdlib.h>
 
@@ -208,15 +209,32 @@ static status take_leaders(const ranks *r, network *net, float *values, error *e
     return STATUS_OK;
 }
 
-static status align(const ranks *r, network *net, float *values, bool *differed, error *err)
+static status take_leaders_state(const ranks *r, device *dev, const state_list *state,
+                                 float *values, error *err)
+{
+    for (size_t i = 0; i < state->count; i++) {
+        const state_buffer *b = &state->buffers[i];
+        size_t bytes = b->count * sizeof *values;
+        TRY(buffer_read(dev, b->buffer, 0, values, bytes, err));
+        TRY(ranks_broadcast(r, values, bytes, err));
+        TRY(buffer_write(dev, b->buffer, 0, values, bytes, err));
+    }
+    return STATUS_OK;
+}
+
+static status align(const ranks *r, network *net, solver *s, float *values, bool *differed,
+                    error *err)
 {
     uint32_t mine;
     TRY(checksum(net, values, &mine, err));
     TRY(compare(r, mine, differed, err));
-    return *differed ? take_leaders(r, net, values, err) : STATUS_OK;
+    if (!*differed)
+        return STATUS_OK;
+    TRY(take_leaders(r, net, values, err));
+    return take_leaders_state(r, network_device(net), solver_state(s), values, err);
 }
 
-status replicas_align_weights(const ranks *r, network *net, bool *differed, error *err)
+status replicas_align(const ranks *r, network *net, solver *s, bool *differed, error *err)
 {
     size_t most = 1;
     *differed = false;
@@ -227,7 +245,7 @@ status replicas_align_weights(const ranks *r, network *net, bool *differed, erro
         most = p->count > most ? p->count : most;
     }
     float *values = malloc(most * sizeof *values);
-    status result = values ? align(r, net, values, differed, err)
+    status result = values ? align(r, net, s, values, differed, err)
                            : error_memory(err, "the comparison of the ranks' weights");
     free(values);
     return result;

@@ -21,9 +21,9 @@ status replicas_merge_evaluation(const ranks *r, evaluation *seen, error *err);
  * each. Synchronised ones are equal before. */
 status replicas_average_statistics(const ranks *r, network *net, solver *s, error *err);
 
-/* Where the weights of some rank are not the same bits as rank 0's (*differed), all take rank 0's:
- * the sums of gradients are the same everywhere, but devices of different kinds may round a step
- * differently. */
-status replicas_align_weights(const ranks *r, network *net, bool *differed, error *err);
+/* Where the weights of some rank are not the same bits as rank 0's (*differed), all take rank 0's,
+ * and the solver's state: the sums of gradients are the same everywhere, but devices of different
+ * kinds may round a step differently. */
+status replicas_align(const ranks *r, network *net, solver *s, bool *differed, error *err);
 
 #endif

@@ -312,6 +312,11 @@ bool solver_has_state(const solver *s)
     return s->state.count > 0;
 }
 
+const state_list *solver_state(const solver *s)
+{
+    return &s->state;
+}
+
 status solver_save(solver *s, const char *path, error *err)
 {
     return state_file_save(&s->state, s->dev, path, err);

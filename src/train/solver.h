@@ -7,6 +7,7 @@
 #include "model/network.h"
 #include "train/config.h"
 #include "train/loss_scale.h"
+#include "train/state_file.h"
 
 typedef struct solver solver;
 
@@ -49,6 +50,9 @@ void solver_set_loss_scale(solver *s, const loss_scale *scale);
 
 /* Whether it keeps anything between steps that a checkpoint has to hold. */
 bool solver_has_state(const solver *s);
+
+/* The buffers of the state, which stay the solver's. */
+const state_list *solver_state(const solver *s);
 
 /* The state as a safetensors file, and back, bit for bit: "NAME.0" and "NAME.1", the momenta of a
  * parameter, and "NAME.average", as they lie on the device. */

@@ -37,8 +37,9 @@ static void take_results(void *context, const batch *b, const step_results *resu
     evaluation_add(context, b, results);
 }
 
-static status measure(trainer *t, loader *from, const char *name, metrics *sums, evaluation *seen,
-                      error *err)
+/* Of the part that the loader is for. */
+static status measure(trainer *t, loader *from, const image_subset *part, const char *name,
+                      metrics *sums, evaluation *seen, error *err)
 {
     evaluating context = {t, name};
     const evaluate_watch watch = {pass_on, &context, t->observer->stop};
@@ -53,6 +54,9 @@ static status measure(trainer *t, loader *from, const char *name, metrics *sums,
     if (stopped)
         return error_set(err, STATUS_INTERRUPTED, "stopped while measuring the %s", name);
     TRY(replicas_sum_metrics(r, sums, err));
+    if (sums->count == 0 && part->count > 0)
+        return error_set(err, STATUS_FAILED, "none of the %zu images of the %s can be read",
+                         part->count, name);
     return replicas_merge_evaluation(r, seen, err);
 }
 
@@ -61,7 +65,7 @@ static status measure(trainer *t, loader *from, const char *name, metrics *sums,
 static status validate(trainer *t, metrics *sums, evaluation *seen, error *err)
 {
     solver_exchange(t->solve);
-    status result = measure(t, t->validate, "validation", sums, seen, err);
+    status result = measure(t, t->validate, &t->parts.validation, "validation", sums, seen, err);
     solver_exchange(t->solve);
     if (result != STATUS_INTERRUPTED)
         return result;
@@ -118,7 +122,7 @@ static status align(trainer *t, error *err)
 {
     bool differed;
     TRY(replicas_average_statistics(t->options->ranks, t->net, t->solve, err));
-    TRY(replicas_align_weights(t->options->ranks, t->net, &differed, err));
+    TRY(replicas_align(t->options->ranks, t->net, t->solve, &differed, err));
     if (differed)
         trainer_note(t, "the ranks' weights differed in some bits, as devices of different kinds "
                         "may round; all go on with those of rank 0");
@@ -162,7 +166,7 @@ static status measure_part(trainer *t, const image_subset *part, const char *nam
     if (part->count == 0)
         return STATUS_OK;
     TRY(trainer_open_part(t, part, &from, err));
-    status result = measure(t, from, name, sums, seen, err);
+    status result = measure(t, from, part, name, sums, seen, err);
     loader_free(from);
     return result;
 }
