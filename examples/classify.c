@@ -18,7 +18,8 @@ static hcnn_image read_ppm(const char *path)
     int width, height, most;
     unsigned char *pixels = NULL;
     FILE *file = fopen(path, "rb");
-    if (file && fscanf(file, "P6 %d %d %d", &width, &height, &most) == 3 && most == 255 &&
+    /* NOLINTNEXTLINE(cert-err34-c): numbers of so few digits are ints */
+    if (file && fscanf(file, "P6 %5d %5d %3d", &width, &height, &most) == 3 && most == 255 &&
         fgetc(file) != EOF && width > 0 && height > 0 && width <= MAX_SIDE && height <= MAX_SIDE) {
         size_t row = 3 * (size_t)width, rows = (size_t)height;
         pixels = malloc(row * rows);
