@@ -2,8 +2,8 @@
  *
  * Link with `pkg-config --cflags --libs hcnn`. Every name starts with hcnn_ or HCNN_; what is not
  * declared here is not exported. The library neither prints nor ends the program, and holds no
- * state of its own: what a call needs is in the objects it is given. Any object may be used by
- * several threads at once; calls on one device wait for each other. An object is released when no
+ * state of its own but a lock: what a call needs is in the objects it is given. Any object may be
+ * used by several threads at once; calls on one device wait for each other. An object is released when no
  * call uses it any more, classifiers before their device.
  *
  * A function that can fail takes `message`, of `capacity` bytes (NULL when capacity is 0), which

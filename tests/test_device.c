@@ -3,8 +3,38 @@
 #include "device/device.h"
 #include "support.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { THREADS = 4, ROUNDS = 5 };
+
+/* Returns NULL, or its argument when a device did not open. */
+static void *open_and_close(void *context)
+{
+    error err;
+    for (int i = 0; i < ROUNDS; i++) {
+        device *dev;
+        if (device_open(&dev, &err) != STATUS_OK)
+            return context;
+        device_close(dev);
+    }
+    return NULL;
+}
+
+/* First of all: the driver makes its state when the first device of the process is looked for. */
+static void test_threads(void **state)
+{
+    (void)state;
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, open_and_close, threads), 0);
+    for (int i = 0; i < THREADS; i++) {
+        void *failed;
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+}
 
 static device_info made_up[] = {
     {.platform_index = 0,
@@ -158,9 +188,13 @@ static void test_error_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_choices), cmocka_unit_test(test_places),
-        cmocka_unit_test(test_lists),   cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_open),    cmocka_unit_test(test_error_names),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test_setup_teardown(test_open, support_open_device, support_close_device),
+        cmocka_unit_test(test_error_names),
     };
-    return cmocka_run_group_tests_name("device", tests, support_open_device, support_close_device);
+    return cmocka_run_group_tests_name("device", tests, NULL, NULL);
 }

@@ -4,9 +4,15 @@
 #include "device/program.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The one variable of the process: a driver's own state is the process's as well, and neither PoCL
+ * nor the ICD loader guards the making of it. Two threads that both open a device first end in a
+ * crash, as may one that releases a context while another makes one. */
+static pthread_mutex_t driver_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const char install_hint[] =
     "Install an OpenCL driver: for any CPU `apt install pocl-opencl-icd`, for a GPU its vendor's "
@@ -181,9 +187,8 @@ static status append_platform(device_list *list, cl_platform_id platform, int pl
     return STATUS_OK;
 }
 
-status device_list_all(device_list *list, error *err)
+static status list_platforms(device_list *list, error *err)
 {
-    *list = (device_list){0};
     cl_uint count = 0;
     /* The ICD loader reports "no platform" as an error of its own. */
     if (clGetPlatformIDs(0, NULL, &count) != CL_SUCCESS || count == 0)
@@ -198,6 +203,15 @@ status device_list_all(device_list *list, error *err)
             result = append_platform(list, platforms[i], (int)i, err);
     }
     free(platforms);
+    return result;
+}
+
+status device_list_all(device_list *list, error *err)
+{
+    *list = (device_list){0};
+    pthread_mutex_lock(&driver_lock);
+    status result = list_platforms(list, err);
+    pthread_mutex_unlock(&driver_lock);
     if (result != STATUS_OK)
         device_list_free(list);
     return result;
@@ -333,6 +347,29 @@ static int choose_vec(const device_info *info)
     return 4;
 }
 
+static cl_int create_queue(device *dev)
+{
+    cl_int code;
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
+                                                (cl_context_properties)dev->info.platform, 0};
+    pthread_mutex_lock(&driver_lock);
+    dev->context = clCreateContext(properties, 1, &dev->info.id, NULL, NULL, &code);
+    if (code == CL_SUCCESS)
+        dev->queue = clCreateCommandQueue(dev->context, dev->info.id, 0, &code);
+    pthread_mutex_unlock(&driver_lock);
+    return code;
+}
+
+static void release_queue(const device *dev)
+{
+    pthread_mutex_lock(&driver_lock);
+    if (dev->queue)
+        clReleaseCommandQueue(dev->queue);
+    if (dev->context)
+        clReleaseContext(dev->context);
+    pthread_mutex_unlock(&driver_lock);
+}
+
 status device_open_info(const device_info *info, device **opened, error *err)
 {
     *opened = NULL;
@@ -341,12 +378,7 @@ status device_open_info(const device_info *info, device **opened, error *err)
         return error_memory(err, "the device");
     dev->info = *info; /* NOLINT(clang-analyzer-core.NullDereference): what was chosen is there */
     dev->vec = choose_vec(info);
-    cl_int code;
-    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
-                                                (cl_context_properties)info->platform, 0};
-    dev->context = clCreateContext(properties, 1, &info->id, NULL, NULL, &code);
-    if (code == CL_SUCCESS)
-        dev->queue = clCreateCommandQueue(dev->context, info->id, 0, &code);
+    cl_int code = create_queue(dev);
     if (code != CL_SUCCESS) {
         status result = device_error(dev, err, code, "opening the device");
         device_close(dev);
@@ -413,10 +445,7 @@ void device_close(device *dev)
     profile_free(dev);
     program_release_all(dev);
     free(dev->choices);
-    if (dev->queue)
-        clReleaseCommandQueue(dev->queue);
-    if (dev->context)
-        clReleaseContext(dev->context);
+    release_queue(dev);
     free(dev);
 }
 

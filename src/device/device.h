@@ -62,7 +62,10 @@ typedef struct device {
     struct profile *profile; /* NULL: no times are kept; profile.h */
 } device;
 
-/* Every device of every platform. No platform at all is an empty list, not an error. */
+/* Devices may be listed, opened and closed by several threads at once; one that is open is used by
+ * one at a time.
+ *
+ * Every device of every platform. No platform at all is an empty list, not an error. */
 status device_list_all(device_list *list, error *err);
 void device_list_free(device_list *list);
 
