@@ -163,7 +163,8 @@ static status index_names(safetensors_file *f, error *err)
 
 static status parse_entries(safetensors_file *f, error *err)
 {
-    size_t members = json_object_size(f->header);
+    size_t members =
+        json_object_size(f->header) - (json_object_get(f->header, metadata_key) != NULL);
     if (members > SAFETENSORS_MOST)
         return error_set(err, STATUS_FAILED, "%s: holds %zu tensors, more than the %d read here",
                          f->path, members, SAFETENSORS_MOST);
