@@ -175,10 +175,10 @@ check "none of them leaves a run" [ ! -e none ]
 check_ranks "a command that does not train" 2 'devices runs in one process' 2 devices
 HCNN_DEVICE=cpu,nonsense
 export HCNN_DEVICE
-check_ranks "a rank's device that is not there" 2 'rank 1: HCNN_DEVICE=nonsense fits no device' \
+check_ranks "a rank's device that is not there" 2 "rank 1: HCNN_DEVICE: no device fits 'nonsense'" \
     2 train $tiny --run none
 HCNN_DEVICE=nonsense,cpu
-check_ranks "... also the first one's" 2 'HCNN_DEVICE=nonsense fits no device' \
+check_ranks "... also the first one's" 2 "HCNN_DEVICE: no device fits 'nonsense'" \
     2 train $tiny --run none
 
 finish

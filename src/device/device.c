@@ -14,6 +14,7 @@
  * crash, as may one that releases a context while another makes one. */
 static pthread_mutex_t driver_lock = PTHREAD_MUTEX_INITIALIZER;
 
+static const char own_name[] = "HCNN_DEVICE"; /* in the environment */
 static const char install_hint[] =
     "Install an OpenCL driver: for any CPU `apt install pocl-opencl-icd`, for a GPU its vendor's "
     "(NVIDIA: the driver's libnvidia-opencl, AMD: rocm-opencl-icd or mesa-opencl-icd, Intel: "
@@ -319,8 +320,8 @@ status device_choose(const device_list *list, const char *spec, int place, int *
         return error_set(err, STATUS_USAGE, "no OpenCL device on this machine. %s", install_hint);
     if (*index >= 0)
         return error_set(err, STATUS_USAGE,
-                         "the device %s is there but not available; another one "
-                         "can be chosen with HCNN_DEVICE (see `hcnn-cl devices`)",
+                         "the device %s is there but not available; another one has to be chosen "
+                         "(`hcnn-cl devices` lists them)",
                          list->devices[*index].name);
 
     char lines[4096] = "";
@@ -332,7 +333,7 @@ status device_choose(const device_list *list, const char *spec, int place, int *
                                  device_type_name(info->type), info->name, info->platform_name);
     }
     return error_set(err, STATUS_USAGE,
-                     "HCNN_DEVICE=%s fits no device. It may be gpu, cpu, accelerator, "
+                     "no device fits '%s'. It may be gpu, cpu, accelerator, "
                      "PLATFORM:DEVICE, a part of a name, or for several ranks such with commas "
                      "between. There are:\n%s%s",
                      spec ? spec : "", lines, install_hint);
@@ -388,12 +389,35 @@ status device_open_info(const device_info *info, device **opened, error *err)
     return STATUS_OK;
 }
 
-static status open_choice(const char *spec, int place, device **opened, error *err)
+/* What the environment asks for; NULL: nothing. */
+static const char *own_spec(void)
+{
+    const char *spec = getenv(own_name);
+    return spec && *spec ? spec : NULL;
+}
+
+/* device_choose; `whose`, where it is not NULL, is named when of the devices none is chosen. */
+static status choose_for(const device_list *list, const char *spec, int place, const char *whose,
+                         int *index, error *err)
+{
+    status result = device_choose(list, spec, place, index, err);
+    return result != STATUS_OK && whose && list->count > 0 ? error_prefix(err, result, "%s", whose)
+                                                           : result;
+}
+
+status device_choose_own(const device_list *list, int *index, error *err)
+{
+    const char *spec = own_spec();
+    return choose_for(list, spec, 0, spec ? own_name : NULL, index, err);
+}
+
+static status open_choice(const char *spec, int place, const char *whose, device **opened,
+                          error *err)
 {
     device_list list;
     TRY(device_list_all(&list, err));
     int index;
-    status result = device_choose(&list, spec, place, &index, err);
+    status result = choose_for(&list, spec, place, whose, &index, err);
     if (result == STATUS_OK)
         result = device_open_info(&list.devices[index], opened, err);
     device_list_free(&list);
@@ -413,17 +437,29 @@ static char *entry_of(const char *spec, int place, int *round)
     return strndup(spec, strcspn(spec, ","));
 }
 
-status device_open_place(const char *spec, int place, device **opened, error *err)
+static status open_place(const char *spec, int place, const char *whose, device **opened,
+                         error *err)
 {
     *opened = NULL;
     if (!spec || !strchr(spec, ','))
-        return open_choice(spec, place, opened, err);
+        return open_choice(spec, place, whose, opened, err);
     int round;
     char *entry = entry_of(spec, place, &round);
-    status result =
-        entry ? open_choice(entry, round, opened, err) : error_memory(err, "the device's name");
+    status result = entry ? open_choice(entry, round, whose, opened, err)
+                          : error_memory(err, "the device's name");
     free(entry);
     return result;
+}
+
+status device_open_place(const char *spec, int place, device **opened, error *err)
+{
+    return open_place(spec, place, NULL, opened, err);
+}
+
+status device_open_own(int place, device **opened, error *err)
+{
+    const char *spec = own_spec();
+    return open_place(spec, place, spec ? own_name : NULL, opened, err);
 }
 
 status device_open_named(const char *spec, device **opened, error *err)
@@ -433,7 +469,7 @@ status device_open_named(const char *spec, device **opened, error *err)
 
 status device_open(device **opened, error *err)
 {
-    return device_open_named(getenv("HCNN_DEVICE"), opened, err);
+    return device_open_own(0, opened, err);
 }
 
 void device_close(device *dev)
