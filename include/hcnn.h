@@ -2,9 +2,9 @@
  *
  * Link with `pkg-config --cflags --libs hcnn`. Every name starts with hcnn_ or HCNN_; what is not
  * declared here is not exported. The library neither prints nor ends the program, and holds no
- * state of its own: what a call needs is in the objects it is given. Any object may be used by
- * several threads at once; calls on one device wait for each other. An object is released when no
- * call uses it any more, classifiers before their device.
+ * state of its own but a lock: what a call needs is in the objects it is given. Any object may be
+ * used by several threads at once; calls on one device wait for each other. An object is released
+ * when no call uses it any more, classifiers before their device.
  *
  * A function that can fail takes `message`, of `capacity` bytes (NULL when capacity is 0), which
  * then says what was wrong and what to do, cut where it does not fit and always terminated. On
@@ -63,7 +63,8 @@ HCNN_API hcnn_classifier *hcnn_classifier_open(hcnn_device *device, const char *
                                                int batch_size, char *message, size_t capacity);
 HCNN_API void hcnn_classifier_close(hcnn_classifier *classifier); /* NULL is fine */
 
-/* The classes. Names are valid until the classifier is closed; each fine class has a coarse one. */
+/* The classes, from 0. Names are valid until the classifier is closed; each fine class has a coarse
+ * one, its parent. A class that there is not has the name NULL and the parent -1. */
 HCNN_API int hcnn_classifier_coarse_count(const hcnn_classifier *classifier);
 HCNN_API int hcnn_classifier_fine_count(const hcnn_classifier *classifier);
 HCNN_API const char *hcnn_classifier_coarse_name(const hcnn_classifier *classifier, int coarse);
@@ -80,7 +81,8 @@ typedef struct hcnn_image {
 /* Probabilities of the classes of `count` images, however many: coarse[count][coarse count] and
  * fine[count][fine count]; either may be NULL. The coarse ones are the coarse head's or, of a
  * network that was trained on the fine classes alone, the sums of the fine ones. Where an image
- * cannot be classified, message says which, and the answers are of no use. */
+ * cannot be classified, message names it by its index in `images`, and the answers are of no use.
+ */
 HCNN_API int hcnn_classify(hcnn_classifier *classifier, const hcnn_image *images, size_t count,
                            float *coarse, float *fine, char *message, size_t capacity);
 

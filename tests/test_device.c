@@ -3,8 +3,38 @@
 #include "device/device.h"
 #include "support.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { THREADS = 4, ROUNDS = 5 };
+
+/* Returns NULL, or its argument when a device did not open. */
+static void *open_and_close(void *context)
+{
+    error err;
+    for (int i = 0; i < ROUNDS; i++) {
+        device *dev;
+        if (device_open(&dev, &err) != STATUS_OK)
+            return context;
+        device_close(dev);
+    }
+    return NULL;
+}
+
+/* First of all: the driver makes its state when the first device of the process is looked for. */
+static void test_threads(void **state)
+{
+    (void)state;
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, open_and_close, threads), 0);
+    for (int i = 0; i < THREADS; i++) {
+        void *failed;
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+}
 
 static device_info made_up[] = {
     {.platform_index = 0,
@@ -105,11 +135,11 @@ static void test_lists(void **state)
     device *dev;
     CHECK_OK(device_open_place("cpu,nonsense,cpu", 0, &dev, &err));
     device_close(dev);
-    CHECK_FAILS(STATUS_USAGE, "HCNN_DEVICE=nonsense fits",
+    CHECK_FAILS(STATUS_USAGE, "no device fits 'nonsense'",
                 device_open_place("cpu,nonsense,cpu", 1, &dev, &err));
     CHECK_OK(device_open_place("cpu,nonsense,cpu", 2, &dev, &err));
     device_close(dev);
-    CHECK_FAILS(STATUS_USAGE, "HCNN_DEVICE=nonsense fits",
+    CHECK_FAILS(STATUS_USAGE, "no device fits 'nonsense'",
                 device_open_place("cpu,nonsense", 3, &dev, &err));
 }
 
@@ -126,15 +156,43 @@ static void expect_refusal(const device_list *list, const char *spec, const char
 static void test_refusals(void **state)
 {
     (void)state;
-    expect_refusal(&everything, "nonsense", "HCNN_DEVICE=nonsense");
+    expect_refusal(&everything, "nonsense", "no device fits 'nonsense'");
     expect_refusal(&everything, "nonsense", "1:1  gpu         Acme R950 (Acme OpenCL)");
     expect_refusal(&everything, "nonsense", "pocl-opencl-icd");
-    expect_refusal(&everything, "7:0", "HCNN_DEVICE=7:0");
-    expect_refusal(&everything, "1:1x", "HCNN_DEVICE=1:1x");
+    expect_refusal(&everything, "7:0", "no device fits '7:0'");
+    expect_refusal(&everything, "1:1x", "no device fits '1:1x'");
     expect_refusal(&everything, "1:0", "not available");
     const device_list nothing = {NULL, 0, 0}, only_cpu = {made_up, 1, 1};
     expect_refusal(&nothing, NULL, "pocl-opencl-icd");
-    expect_refusal(&only_cpu, "gpu", "HCNN_DEVICE=gpu");
+    expect_refusal(&only_cpu, "gpu", "no device fits 'gpu'");
+}
+
+/* Named where the choice was its own, and only there. */
+static void test_environment(void **state)
+{
+    (void)state;
+    error err;
+    device *dev;
+    int index;
+    const char *before = getenv("HCNN_DEVICE");
+    char *kept = before ? strdup(before) : NULL;
+    const device_list nothing = {NULL, 0, 0};
+    setenv("HCNN_DEVICE", "nonsense", 1);
+    CHECK_FAILS(STATUS_USAGE, "HCNN_DEVICE: no device fits 'nonsense'", device_open(&dev, &err));
+    CHECK_FAILS(STATUS_USAGE, "HCNN_DEVICE: no device fits 'nonsense'",
+                device_choose_own(&everything, &index, &err));
+    CHECK_FAILS(STATUS_USAGE, "no device fits 'other'", device_open_named("other", &dev, &err));
+    assert_null(strstr(err.message, "HCNN_DEVICE"));
+    CHECK_FAILS(STATUS_USAGE, "no OpenCL device", device_choose_own(&nothing, &index, &err));
+    assert_null(strstr(err.message, "HCNN_DEVICE"));
+    setenv("HCNN_DEVICE", "cpu,other", 1);
+    CHECK_FAILS(STATUS_USAGE, "HCNN_DEVICE: no device fits 'other'",
+                device_open_own(1, &dev, &err));
+    unsetenv("HCNN_DEVICE");
+    CHECK_OK(device_choose_own(&everything, &index, &err));
+    if (kept)
+        setenv("HCNN_DEVICE", kept, 1);
+    free(kept);
 }
 
 static void test_open(void **state)
@@ -158,9 +216,14 @@ static void test_error_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_choices), cmocka_unit_test(test_places),
-        cmocka_unit_test(test_lists),   cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_open),    cmocka_unit_test(test_error_names),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test_setup_teardown(test_open, support_open_device, support_close_device),
+        cmocka_unit_test(test_error_names),
     };
-    return cmocka_run_group_tests_name("device", tests, support_open_device, support_close_device);
+    return cmocka_run_group_tests_name("device", tests, NULL, NULL);
 }

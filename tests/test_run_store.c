@@ -1,7 +1,9 @@
 /* The store of runs: what is written comes back, goes on after a resume, and is kept apart. */
 #include "base/file.h"
+#include "base/progress.h"
 #include "check.h"
 #include "support.h"
+#include "track/database.h"
 #include "track/run_store.h"
 
 #include <math.h>
@@ -381,6 +383,31 @@ static void test_held(void **state)
     run_store_close(store);
 }
 
+/* While another program has it for itself, opening waits as long as it should and no longer. */
+static void test_held_whole(void **state)
+{
+    (void)state;
+    static const database_form form = {.version = 99, .schema = "", .remedy = "", .patience = 500};
+    error err;
+    sqlite3 *other;
+    database db;
+    run_store_close(open_store());
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(other, "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE", NULL, NULL, NULL),
+        SQLITE_OK);
+    for (int create = 0; create < 2; create++) {
+        double before = progress_now();
+        CHECK_FAILS(STATUS_FAILED, "runs.db: database is locked; another program holds it: end",
+                    database_open(path, &form, create, &db, &err));
+        double waited = progress_now() - before;
+        assert_true(waited >= 0.5 && waited < 1);
+    }
+    sqlite3_close(other);
+    CHECK_OK(database_open(path, &form, true, &db, &err));
+    database_close(&db);
+}
+
 /* Pages of zeros behind the header. */
 static void test_damaged(void **state)
 {
@@ -412,6 +439,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_foreign, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_newer, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_held, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_held_whole, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_name_that_leads_elsewhere, set_up,
                                         support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_statements, set_up, support_files_tear_down),

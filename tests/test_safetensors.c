@@ -297,6 +297,11 @@ static void files_of_others(void **state)
         {"{\"crc32c\" : \"12345678\"}", false},
         {"{\"crc32c\":\"1234567\"}", false},
         {"{\"crc32c\":\"\"}", false},
+        {"{\"crc32c\":\"1234567g\"}", false},
+        {"{\"crc32c\":\"123456789\"}", false},
+        {"{\"crc32c\":12345678}", false},
+        {"{\"crc32c\":null}", false},
+        {"{\"crc32c\":[\"12345678\"]}", false},
         {"{\"other\":\"\\\"crc32c\\\":\\\"12345678\\\"\"}", true},
     };
     const fixture *f = *state;

@@ -213,9 +213,9 @@ unset STEPS
 check_run "... has no part in what is printed" 0 '^all of it-003 ' sweep "all of it" --summary
 
 check_run "a device that there is not fails every run" 1 \
-    '^hcnn-cl: 3 runs of the sweep nowhere failed.* it could not begin: HCNN_DEVICE=99:0 fits no device' \
+    "^hcnn-cl: 3 runs of the sweep nowhere failed.* it could not begin: HCNN_DEVICE: no device fits '99:0'" \
     sweep random.yaml --name nowhere --devices 99:0 -- $brief
-check "... and stands in their logs" grep -q 'HCNN_DEVICE=99:0 fits no device' runs/nowhere-003.log
+check "... and stands in their logs" grep -q "HCNN_DEVICE: no device fits '99:0'" runs/nowhere-003.log
 check "... no fourth began" numbered nowhere 3
 check_run "... with another device the sweep goes on" 0 '^nowhere-004 finished' \
     sweep random.yaml --name nowhere --count 4 -- $brief

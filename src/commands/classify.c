@@ -111,7 +111,7 @@ static status classify_image(session *s, const char *path, error *err)
 {
     image picture;
     TRY(image_read(path, &picture, err));
-    const classifier_image one = {picture.pixels, picture.width, picture.height};
+    const classifier_image one = {picture.pixels, picture.width, picture.height, 0};
     status result = classifier_run(s->from, &one, 1, s->coarse, s->fine, err);
     image_free(&picture);
     TRY(result);

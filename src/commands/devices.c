@@ -100,7 +100,7 @@ int command_devices(int argc, char **argv)
     if (result != STATUS_OK)
         return command_fail(&err, result);
     int chosen;
-    status choice = device_choose(&list, getenv("HCNN_DEVICE"), 0, &chosen, &err);
+    status choice = device_choose_own(&list, &chosen, &err);
     if (choice != STATUS_OK)
         chosen = -1;
     if (as_json) {

@@ -4,10 +4,17 @@
 #include "device/program.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* The one variable of the process: a driver's own state is the process's as well, and neither PoCL
+ * nor the ICD loader guards the making of it. Two threads that both open a device first end in a
+ * crash, as may one that releases a context while another makes one. */
+static pthread_mutex_t driver_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static const char own_name[] = "HCNN_DEVICE"; /* in the environment */
 static const char install_hint[] =
     "Install an OpenCL driver: for any CPU `apt install pocl-opencl-icd`, for a GPU its vendor's "
     "(NVIDIA: the driver's libnvidia-opencl, AMD: rocm-opencl-icd or mesa-opencl-icd, Intel: "
@@ -181,9 +188,8 @@ static status append_platform(device_list *list, cl_platform_id platform, int pl
     return STATUS_OK;
 }
 
-status device_list_all(device_list *list, error *err)
+static status list_platforms(device_list *list, error *err)
 {
-    *list = (device_list){0};
     cl_uint count = 0;
     /* The ICD loader reports "no platform" as an error of its own. */
     if (clGetPlatformIDs(0, NULL, &count) != CL_SUCCESS || count == 0)
@@ -198,6 +204,15 @@ status device_list_all(device_list *list, error *err)
             result = append_platform(list, platforms[i], (int)i, err);
     }
     free(platforms);
+    return result;
+}
+
+status device_list_all(device_list *list, error *err)
+{
+    *list = (device_list){0};
+    pthread_mutex_lock(&driver_lock);
+    status result = list_platforms(list, err);
+    pthread_mutex_unlock(&driver_lock);
     if (result != STATUS_OK)
         device_list_free(list);
     return result;
@@ -305,8 +320,8 @@ status device_choose(const device_list *list, const char *spec, int place, int *
         return error_set(err, STATUS_USAGE, "no OpenCL device on this machine. %s", install_hint);
     if (*index >= 0)
         return error_set(err, STATUS_USAGE,
-                         "the device %s is there but not available; another one "
-                         "can be chosen with HCNN_DEVICE (see `hcnn-cl devices`)",
+                         "the device %s is there but not available; another one has to be chosen "
+                         "(`hcnn-cl devices` lists them)",
                          list->devices[*index].name);
 
     char lines[4096] = "";
@@ -318,7 +333,7 @@ status device_choose(const device_list *list, const char *spec, int place, int *
                                  device_type_name(info->type), info->name, info->platform_name);
     }
     return error_set(err, STATUS_USAGE,
-                     "HCNN_DEVICE=%s fits no device. It may be gpu, cpu, accelerator, "
+                     "no device fits '%s'. It may be gpu, cpu, accelerator, "
                      "PLATFORM:DEVICE, a part of a name, or for several ranks such with commas "
                      "between. There are:\n%s%s",
                      spec ? spec : "", lines, install_hint);
@@ -333,6 +348,29 @@ static int choose_vec(const device_info *info)
     return 4;
 }
 
+static cl_int create_queue(device *dev)
+{
+    cl_int code;
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
+                                                (cl_context_properties)dev->info.platform, 0};
+    pthread_mutex_lock(&driver_lock);
+    dev->context = clCreateContext(properties, 1, &dev->info.id, NULL, NULL, &code);
+    if (code == CL_SUCCESS)
+        dev->queue = clCreateCommandQueue(dev->context, dev->info.id, 0, &code);
+    pthread_mutex_unlock(&driver_lock);
+    return code;
+}
+
+static void release_queue(const device *dev)
+{
+    pthread_mutex_lock(&driver_lock);
+    if (dev->queue)
+        clReleaseCommandQueue(dev->queue);
+    if (dev->context)
+        clReleaseContext(dev->context);
+    pthread_mutex_unlock(&driver_lock);
+}
+
 status device_open_info(const device_info *info, device **opened, error *err)
 {
     *opened = NULL;
@@ -341,12 +379,7 @@ status device_open_info(const device_info *info, device **opened, error *err)
         return error_memory(err, "the device");
     dev->info = *info; /* NOLINT(clang-analyzer-core.NullDereference): what was chosen is there */
     dev->vec = choose_vec(info);
-    cl_int code;
-    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
-                                                (cl_context_properties)info->platform, 0};
-    dev->context = clCreateContext(properties, 1, &info->id, NULL, NULL, &code);
-    if (code == CL_SUCCESS)
-        dev->queue = clCreateCommandQueue(dev->context, info->id, 0, &code);
+    cl_int code = create_queue(dev);
     if (code != CL_SUCCESS) {
         status result = device_error(dev, err, code, "opening the device");
         device_close(dev);
@@ -356,12 +389,35 @@ status device_open_info(const device_info *info, device **opened, error *err)
     return STATUS_OK;
 }
 
-static status open_choice(const char *spec, int place, device **opened, error *err)
+/* What the environment asks for; NULL: nothing. */
+static const char *own_spec(void)
+{
+    const char *spec = getenv(own_name);
+    return spec && *spec ? spec : NULL;
+}
+
+/* device_choose; `whose`, where it is not NULL, is named when of the devices none is chosen. */
+static status choose_for(const device_list *list, const char *spec, int place, const char *whose,
+                         int *index, error *err)
+{
+    status result = device_choose(list, spec, place, index, err);
+    return result != STATUS_OK && whose && list->count > 0 ? error_prefix(err, result, "%s", whose)
+                                                           : result;
+}
+
+status device_choose_own(const device_list *list, int *index, error *err)
+{
+    const char *spec = own_spec();
+    return choose_for(list, spec, 0, spec ? own_name : NULL, index, err);
+}
+
+static status open_choice(const char *spec, int place, const char *whose, device **opened,
+                          error *err)
 {
     device_list list;
     TRY(device_list_all(&list, err));
     int index;
-    status result = device_choose(&list, spec, place, &index, err);
+    status result = choose_for(&list, spec, place, whose, &index, err);
     if (result == STATUS_OK)
         result = device_open_info(&list.devices[index], opened, err);
     device_list_free(&list);
@@ -381,17 +437,29 @@ static char *entry_of(const char *spec, int place, int *round)
     return strndup(spec, strcspn(spec, ","));
 }
 
-status device_open_place(const char *spec, int place, device **opened, error *err)
+static status open_place(const char *spec, int place, const char *whose, device **opened,
+                         error *err)
 {
     *opened = NULL;
     if (!spec || !strchr(spec, ','))
-        return open_choice(spec, place, opened, err);
+        return open_choice(spec, place, whose, opened, err);
     int round;
     char *entry = entry_of(spec, place, &round);
-    status result =
-        entry ? open_choice(entry, round, opened, err) : error_memory(err, "the device's name");
+    status result = entry ? open_choice(entry, round, whose, opened, err)
+                          : error_memory(err, "the device's name");
     free(entry);
     return result;
+}
+
+status device_open_place(const char *spec, int place, device **opened, error *err)
+{
+    return open_place(spec, place, NULL, opened, err);
+}
+
+status device_open_own(int place, device **opened, error *err)
+{
+    const char *spec = own_spec();
+    return open_place(spec, place, spec ? own_name : NULL, opened, err);
 }
 
 status device_open_named(const char *spec, device **opened, error *err)
@@ -401,7 +469,7 @@ status device_open_named(const char *spec, device **opened, error *err)
 
 status device_open(device **opened, error *err)
 {
-    return device_open_named(getenv("HCNN_DEVICE"), opened, err);
+    return device_open_own(0, opened, err);
 }
 
 void device_close(device *dev)
@@ -413,10 +481,7 @@ void device_close(device *dev)
     profile_free(dev);
     program_release_all(dev);
     free(dev->choices);
-    if (dev->queue)
-        clReleaseCommandQueue(dev->queue);
-    if (dev->context)
-        clReleaseContext(dev->context);
+    release_queue(dev);
     free(dev);
 }
 

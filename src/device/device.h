@@ -62,7 +62,10 @@ typedef struct device {
     struct profile *profile; /* NULL: no times are kept; profile.h */
 } device;
 
-/* Every device of every platform. No platform at all is an empty list, not an error. */
+/* Devices may be listed, opened and closed by several threads at once; one that is open is used by
+ * one at a time.
+ *
+ * Every device of every platform. No platform at all is an empty list, not an error. */
 status device_list_all(device_list *list, error *err);
 void device_list_free(device_list *list);
 
@@ -71,6 +74,8 @@ void device_list_free(device_list *list);
  * part of a device's or platform's name; NULL or "" means the first GPU, else the first CPU, else
  * the first device. No match is STATUS_USAGE, with the list and what to install in the message. */
 status device_choose(const device_list *list, const char *spec, int place, int *index, error *err);
+/* The index of the one that HCNN_DEVICE in the environment names, which messages then name. */
+status device_choose_own(const device_list *list, int *index, error *err);
 
 /* "gpu", "cpu" or "accelerator". */
 const char *device_type_name(cl_device_type type);
@@ -82,6 +87,8 @@ status device_open(device **opened, error *err);
  * with commas between, whose entries they take in turn; a spec that fits several devices gives
  * those in turn. */
 status device_open_place(const char *spec, int place, device **opened, error *err);
+/* The same as HCNN_DEVICE says. */
+status device_open_own(int place, device **opened, error *err);
 /* Opens this one. */
 status device_open_info(const device_info *info, device **opened, error *err);
 /* Waits for the queue and releases all. NULL is fine. */

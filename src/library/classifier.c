@@ -4,6 +4,7 @@
 #include "library/handles.h"
 #include "train/decision.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 struct hcnn_classifier {
@@ -64,19 +65,27 @@ int hcnn_classifier_fine_count(const hcnn_classifier *handle)
     return classifier_classes(handle->net)->fine_count;
 }
 
+static bool is_within(int class, int count)
+{
+    return class >= 0 && class < count;
+}
+
 const char *hcnn_classifier_coarse_name(const hcnn_classifier *handle, int coarse)
 {
-    return classifier_classes(handle->net)->coarse_names[coarse];
+    const hierarchy *classes = classifier_classes(handle->net);
+    return is_within(coarse, classes->coarse_count) ? classes->coarse_names[coarse] : NULL;
 }
 
 const char *hcnn_classifier_fine_name(const hcnn_classifier *handle, int fine)
 {
-    return classifier_classes(handle->net)->fine_names[fine];
+    const hierarchy *classes = classifier_classes(handle->net);
+    return is_within(fine, classes->fine_count) ? classes->fine_names[fine] : NULL;
 }
 
 int hcnn_classifier_parent(const hcnn_classifier *handle, int fine)
 {
-    return classifier_classes(handle->net)->parents[fine];
+    const hierarchy *classes = classifier_classes(handle->net);
+    return is_within(fine, classes->fine_count) ? classes->parents[fine] : -1;
 }
 
 /* ---- Answers ---- */
@@ -126,7 +135,7 @@ static status answer(call *c, size_t i, float *coarse, float *fine, error *err)
         return error_set(err, STATUS_FAILED,
                          "image %zu: undecided: its logits are not finite; was the checkpoint of a "
                          "training that diverged?",
-                         i);
+                         c->images[i].number);
     if (coarse)
         narrow(&d->coarse, coarse);
     if (fine)
@@ -136,28 +145,20 @@ static status answer(call *c, size_t i, float *coarse, float *fine, error *err)
 
 /* ---- Passes ---- */
 
-/* Only here the device is held: passes of several threads take turns. */
-static status run_pass(call *c, const hcnn_image *images, size_t count, error *err)
+/* Images from number `first` of the call. Only here the device is held: passes of several threads
+ * take turns. */
+static status run_pass(call *c, const hcnn_image *images, size_t first, size_t count, error *err)
 {
     hcnn_device *device = c->from->device;
-    for (size_t i = 0; i < count; i++)
-        c->images[i] = (classifier_image){images[i].pixels, images[i].width, images[i].height};
+    for (size_t i = 0; i < count; i++) {
+        const hcnn_image *image = &images[first + i];
+        c->images[i] = (classifier_image){image->pixels, image->width, image->height, first + i};
+    }
     pthread_mutex_lock(&device->lock);
     status result =
         classifier_run(c->from->net, c->images, (int)count, c->coarse_logits, c->fine_logits, err);
     pthread_mutex_unlock(&device->lock);
     return result;
-}
-
-static status classify_pass(call *c, const hcnn_image *images, size_t count, float *coarse,
-                            float *fine, error *err)
-{
-    size_t coarses = (size_t)c->decide.coarse.count, fines = (size_t)c->decide.fine.count;
-    TRY(run_pass(c, images, count, err));
-    for (size_t i = 0; i < count; i++)
-        TRY(answer(c, i, coarse ? coarse + i * coarses : NULL, fine ? fine + i * fines : NULL,
-                   err));
-    return STATUS_OK;
 }
 
 static status classify(call *c, const hcnn_image *images, size_t count, float *coarse, float *fine,
@@ -167,13 +168,10 @@ static status classify(call *c, const hcnn_image *images, size_t count, float *c
     size_t most = (size_t)classifier_batch_size(c->from->net);
     for (size_t done = 0; done < count; done += most) {
         size_t pass = count - done < most ? count - done : most;
-        status result =
-            classify_pass(c, images + done, pass, coarse ? coarse + done * coarses : NULL,
-                          fine ? fine + done * fines : NULL, err);
-        /* A pass counts its images from 0. */
-        if (result != STATUS_OK && done > 0)
-            error_prefix(err, result, "after %zu images", done);
-        TRY(result);
+        TRY(run_pass(c, images, done, pass, err));
+        for (size_t i = 0; i < pass; i++)
+            TRY(answer(c, i, coarse ? coarse + (done + i) * coarses : NULL,
+                       fine ? fine + (done + i) * fines : NULL, err));
     }
     return STATUS_OK;
 }

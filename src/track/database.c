@@ -1,6 +1,7 @@
 /* SQLite, checked; see database.h. */
 #include "track/database.h"
 #include "base/file.h"
+#include "base/progress.h"
 
 #include <errno.h>
 #include <math.h>
@@ -13,7 +14,7 @@
 
 enum {
     APPLICATION = 0x48434e4e, /* "HCNN": SQLite's application_id */
-    PATIENCE = 30000,         /* milliseconds to wait for another writer */
+    PATIENCE = 30000,         /* milliseconds to wait for another program */
     NAP = 20,                 /* milliseconds */
     MOST_BYTES = 16 << 20,    /* of a value, a row, a statement */
 };
@@ -216,15 +217,25 @@ static status check_form(database *db, const database_form *form, error *err)
     return STATUS_OK;
 }
 
-/* SQLite does not wait where several open a fresh file at once. */
-static status choose_journal(database *db, error *err)
+/* A nap, unless the time that `deadline` points to has come: then 0. A busy handler of SQLite's. */
+static int nap_until(void *deadline, int naps)
 {
     const struct timespec nap = {.tv_nsec = NAP * 1000000L};
-    for (int waited = 0;; waited += NAP) {
+    (void)naps;
+    if (progress_now() >= *(const double *)deadline)
+        return 0;
+    nanosleep(&nap, NULL);
+    return 1;
+}
+
+/* SQLite does not wait where several open a fresh file at once. */
+static status choose_journal(database *db, double *deadline, error *err)
+{
+    for (;;) {
         status result = execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", err);
-        if (result == STATUS_OK || sqlite3_errcode(db->handle) != SQLITE_BUSY || waited >= PATIENCE)
+        if (result == STATUS_OK || sqlite3_errcode(db->handle) != SQLITE_BUSY ||
+            !nap_until(deadline, 0))
             return result;
-        nanosleep(&nap, NULL);
     }
 }
 
@@ -243,16 +254,25 @@ static void distrust(database *db)
 
 /* A journal that readers need not wait for. Where the file system cannot have one SQLite keeps the
  * other kind, and nothing changes but that they do wait. */
+static status make_file(database *db, const database_form *form, double *deadline, error *err)
+{
+    TRY(choose_journal(db, deadline, err));
+    TRY(database_begin(db, err));
+    return database_end(db, make_tables(db, form, err), err);
+}
+
+/* What opening waits for other programs is the patience once, whichever statements wait. */
 static status prepare_file(database *db, const database_form *form, bool create, error *err)
 {
+    int patience = form->patience > 0 ? form->patience : PATIENCE;
+    double deadline = progress_now() + patience / 1e3;
     distrust(db);
-    sqlite3_busy_timeout(db->handle, PATIENCE);
-    if (!create)
-        return check_form(db, form, err);
-    TRY(choose_journal(db, err));
-    TRY(database_begin(db, err));
-    TRY(database_end(db, make_tables(db, form, err), err));
-    return check_form(db, form, err);
+    sqlite3_busy_handler(db->handle, nap_until, &deadline);
+    status result = create ? make_file(db, form, &deadline, err) : STATUS_OK;
+    if (result == STATUS_OK)
+        result = check_form(db, form, err);
+    sqlite3_busy_timeout(db->handle, patience);
+    return result;
 }
 
 static status check_file(const char *path, bool create, error *err)

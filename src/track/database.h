@@ -20,10 +20,12 @@ typedef struct database_form {
     int version;        /* of the schema; a file with a higher one is refused */
     const char *schema; /* statements that make the tables of an empty file */
     const char *remedy;
+    int patience; /* milliseconds that opening, and then a statement, waits for other programs;
+                   * 0: 30000, as always but in tests */
 } database_form;
 
 /* Opens the file, and makes it where `create`. STATUS_FAILED for one that is not there, is of
- * another program, of a newer version of this one, or damaged. */
+ * another program, of a newer version of this one, damaged, or held by another program. */
 status database_open(const char *path, const database_form *form, bool create, database *db,
                      error *err);
 void database_close(database *db); /* one of zeros is fine */

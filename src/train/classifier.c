@@ -68,12 +68,12 @@ static status measure(const classifier_image *images, int count, packed *p, erro
 {
     for (int i = 0; i < count; i++) {
         const classifier_image *image = &images[i];
-        if (!image->pixels || image->width < 1 || image->height < 1 || image->width > MAX_SIDE ||
+        if (!image->pixels)
+            return error_set(err, STATUS_FAILED, "image %zu: its pixels are NULL", image->number);
+        if (image->width < 1 || image->height < 1 || image->width > MAX_SIDE ||
             image->height > MAX_SIDE)
-            return error_set(err, STATUS_FAILED,
-                             "image %d: %dx%d pixels; a side has 1 to %d, and there have to be "
-                             "pixels",
-                             i, image->width, image->height, MAX_SIDE);
+            return error_set(err, STATUS_FAILED, "image %zu: %dx%d pixels; a side has 1 to %d",
+                             image->number, image->width, image->height, MAX_SIDE);
         p->bytes += 3 * (size_t)image->width * (size_t)image->height;
         if (p->bytes > INT32_MAX)
             return error_set(err, STATUS_FAILED,

@@ -5,6 +5,7 @@
 #include "data/hierarchy.h"
 #include "device/device.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct classifier classifier;
@@ -13,6 +14,7 @@ typedef struct classifier classifier;
 typedef struct classifier_image {
     const unsigned char *pixels;
     int width, height;
+    size_t number; /* what messages call it */
 } classifier_image;
 
 /* Loads a checkpoint of hcnn-cl onto the device, which must outlive it. batch_size: the most images

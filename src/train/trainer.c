@@ -446,15 +446,22 @@ static status parse_options(trainer *t, error *err)
     return augment_parse(o->augment, &t->augment, err);
 }
 
+static status open_device(trainer *t, error *err)
+{
+    const train_options *o = t->options;
+    int place = o->ranks ? o->ranks->place : 0;
+    TRY(o->device ? device_open_place(o->device, place, &t->dev, err)
+                  : device_open_own(place, &t->dev, err));
+    return device_set_precision(t->dev, o->precision, err);
+}
+
 static status prepare(trainer *t, error *err)
 {
     TRY(check_options(t->options, err));
     TRY(parse_options(t, err));
     TRY(start_state(t, err));
     TRY(choose_freeze(t, err));
-    TRY(device_open_place(t->options->device ? t->options->device : getenv("HCNN_DEVICE"),
-                          t->options->ranks ? t->options->ranks->place : 0, &t->dev, err));
-    TRY(device_set_precision(t->dev, t->options->precision, err));
+    TRY(open_device(t, err));
     TRY(open_data(t, err));
     span_schedule(t);
     return create_network(t, err);
