@@ -39,7 +39,11 @@ find_state() {
 objects=.libs/libfloors.a
 [ -f "$objects" ] || objects=libfloors.a # configured without a shared library
 check "it neither prints nor ends the program" says_nothing find_calls "$objects"
-check "it keeps no state" says_nothing find_state "$objects"
+if is_short; then
+    skip "it keeps no state" "sanitizers give names to tables of stb_image's that are only read"
+else
+    check "it keeps no state" says_nothing find_state "$objects"
+fi
 
 # They can fail.
 cat >"$scratch/bad.c" <<'END'
