@@ -13,17 +13,43 @@ _hcnn_cl_value()
     done <<<"$table"
 }
 
-# Directories of the runs in the store of the line, else in the usual one.
+# What the shell makes of a word with ~/, quotes and backslashes. Nothing of it is run, so a variable
+# stays what it is.
+_hcnn_cl_plain()
+{
+    local word=${1/#\~\//$HOME/} plain='' quote='' sign
+    local -i i
+    for ((i = 0; i < ${#word}; i++)); do
+        sign=${word:i:1}
+        if [[ $sign == "$quote" ]]; then
+            quote=''
+        elif [[ ! $quote && $sign == [\'\"] ]]; then
+            quote=$sign
+        elif [[ $sign == \\ && $quote != \' ]]; then
+            i+=1
+            plain+=${word:i:1}
+        else
+            plain+=$sign
+        fi
+    done
+    printf '%s\n' "$plain"
+}
+
+# Directories of the runs in the store of the line, else in the usual one. One with a character that
+# is masked would not be found by what is shown.
 _hcnn_cl_runs()
 {
     local -a store=()
     local -i i
     for ((i = 2; i < COMP_CWORD; i++)); do
         if [[ ${COMP_WORDS[i]} == --store ]]; then
-            store=(--store "${COMP_WORDS[i + 1]}")
+            if [[ ${COMP_WORDS[i + 1]} == = ]]; then
+                i+=1
+            fi
+            store=(--store "$(_hcnn_cl_plain "${COMP_WORDS[i + 1]}")")
         fi
     done
-    "$program" runs --columns directory "${store[@]}" 2>/dev/null | tail -n +2
+    "$program" runs --columns directory "${store[@]}" 2>/dev/null | tail -n +2 | grep -vF '?'
 }
 
 # _hcnn_cl_offer OPTION_OF_COMPGEN...: what begins as the current word does. A name may hold blanks.

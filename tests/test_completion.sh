@@ -89,8 +89,24 @@ if run_program train --backbone tiny --epochs 1 --run runs/first --max-steps 1; 
     offers "the store's runs" "runs runs/first" train --resume r
     offers "... as operands" "runs/first" runs --compare runs/
     offers "a run's best checkpoint" "runs/first runs/first/best.safetensors" eval --checkpoint runs/f
-    mv runs elsewhere
-    offers "runs of another store" "elsewhere/first" runs --store elsewhere/runs.db elsewhere/f
+    # A store knows runs whose directories are gone, which are no directories to offer.
+    mkdir "my runs"
+    mv runs/runs.db "my runs"
+    rm -r runs
+    offers "runs of another store" "my runs/first" runs --store 'my\ runs/runs.db' my\ runs/
+    offers "... in quotes" "my runs/first" runs --store '"my runs/runs.db"' my\ runs/
+    offers "... behind =" "my runs/first" runs --store = 'my\ runs/runs.db' my\ runs/
+    home=${HOME-}
+    export HOME="$scratch/place/my runs"
+    offers "... at home" "$HOME/first" runs --store '~/runs.db' "$HOME/f"
+    export HOME="$home"
+    offers "... of a variable, which is not looked up" "" runs --store '$(touch made)/runs.db' my\ runs/
+    check "... nor run" [ ! -e made ]
+    for name in odd "odd$(printf '\033')"; do
+        run_program train --backbone tiny --epochs 1 --max-steps 1 --run "runs/$name"
+    done
+    rm -r runs/odd*
+    offers "no run whose name is masked" "runs/odd" runs runs/o
 fi
 
 finish

@@ -209,6 +209,13 @@ check "... nor those in messages" grep -qF 'two?.png: ' "$scratch/out"
 check "... at all" sh -c "! grep -q '$escape' '$scratch/out'"
 check_run "... nor in errors" 1 'no\?\[2J.csv' data "no${escape}[2J.csv"
 check "... at all" sh -c "! grep -q '$escape' '$scratch/err'"
+mirror=$(printf '\342\200\256') # what follows is shown from right to left
+mv masked "mas${mirror}ked"
+check_run "... nor in JSON, which is ASCII" 0 'mas\\u202[Ee]ked' data --json "mas${mirror}ked"
+check "... at all" sh -c "! grep -q '$mirror' '$scratch/out'"
+check_run "... nor does a run's name" 0 '^run +r\?\[1mun$' train $once --run "r$escape[1mun"
+check "... at its end" grep -q -e '--resume r?\[1mun goes on' "$scratch/out"
+check "... at all" sh -c "! grep -q '$escape' '$scratch/out'"
 for bad in tree/test_images/*/*/*.png; do : >"$bad"; done
 check_run "eval allows no more than it is told" 1 '4 images cannot be read, and --max-bad allows 3' \
     eval --checkpoint from-tree/last.safetensors --data tree --max-bad 3
@@ -225,6 +232,17 @@ head -c 5000 python/train >cut && mv cut python/train
 check_run "a pickle cut short" 1 'train: byte [0-9]+' train --data python
 head -c 100000 binary/train.bin >cut && mv cut binary/train.bin
 check_run "records cut short" 1 'train.bin: 100000 bytes are 32 whole records' train --data binary
+# A pipe without a writer would be waited for for ever.
+for name in pipe.tar.gz pipe.csv pipe.pth; do
+    mkfifo $name
+    code=0
+    case $name in
+    *.pth) set -- import $name --out imported.safetensors ;;
+    *) set -- data $name ;;
+    esac
+    timeout 20 "${HCNN_CL:-./hcnn-cl}" "$@" >"$scratch/out" 2>"$scratch/err" || code=$?
+    check "a pipe is not waited for: $*" answered 1 "$name: is not a regular file"
+done
 mkdir empty
 check_run "a directory with nothing in it" 1 'empty' train --data empty
 check "none of them left a run" [ ! -e runs ]

@@ -5,6 +5,7 @@
 #include "data/image.h"
 
 #include <unistd.h>
+#include <zlib.h>
 
 enum { WIDTH = 7, HEIGHT = 5 };
 
@@ -246,6 +247,82 @@ static void test_claims(void **state)
     CHECK_FAILS(STATUS_FAILED, "cannot hold 4000x4000 pixels", image_read(f->path, &read, &err));
 }
 
+static unsigned char *put_chunk(unsigned char *to, const char *type, const void *data, size_t size)
+{
+    const unsigned char length[] = {0, (unsigned char)(size >> 16), (unsigned char)(size >> 8),
+                                    (unsigned char)size};
+    memcpy(to, length, 4);
+    memcpy(to + 4, type, 4);
+    memcpy(to + 8, data, size);
+    memset(to + 8 + size, 0, 4); /* a sum that nobody compares */
+    return to + 8 + size + 4;
+}
+
+/* A PNG of RGB whose pixels unpack to `size` bytes, in chunks of `length`. A level of 0 packs
+ * nothing. Each row's filter is 0, where `bytes` says so. */
+static void write_png(const fixture *f, int side, bool interlaced, const unsigned char *bytes,
+                      size_t size, int level, size_t length)
+{
+    error err;
+    const unsigned char header[13] = {0, 0, 0, (unsigned char)side, 0, 0, 0, (unsigned char)side, 8,
+                                      2, 0, 0, interlaced};
+    uLongf packed_size = compressBound(size);
+    unsigned char *packed = malloc(packed_size),
+                  *file = malloc(packed_size + packed_size / length * 12 + 100);
+    assert_true(packed && file);
+    assert_int_equal(compress2(packed, &packed_size, bytes, size, level), Z_OK);
+    memcpy(file, "\x89PNG\r\n\x1a\n", 8);
+    unsigned char *to = put_chunk(file + 8, "IHDR", header, sizeof header);
+    for (size_t at = 0; at < packed_size; at += length)
+        to = put_chunk(to, "IDAT", packed + at,
+                       packed_size - at < length ? packed_size - at : length);
+    to = put_chunk(to, "IEND", "", 0);
+    CHECK_OK(file_write(f->path, file, (size_t)(to - file), &err));
+    free(packed);
+    free(file);
+}
+
+/* A small file whose pixels unpack to very many bytes. */
+static void test_unpacks_to_more(void **state)
+{
+    enum { BYTES = 8 << 20 };
+    fixture *f = *state;
+    error err;
+    image read;
+    unsigned char *zeros = calloc(1, BYTES);
+    assert_non_null(zeros);
+    write_png(f, 1, false, zeros, BYTES, 9, BYTES);
+    CHECK_FAILS(STATUS_FAILED, "or to more than 1x1", image_read(f->path, &read, &err));
+    write_png(f, 32, true, zeros, BYTES, 9, 1000);
+    CHECK_FAILS(STATUS_FAILED, "or to more than 32x32", image_read(f->path, &read, &err));
+    free(zeros);
+}
+
+/* The most that is let through are the rows, to the byte; packed so badly that it is looked at. */
+static void test_unpacks_to_rows(void **state)
+{
+    enum {
+        SIDE = 61,
+        ROWS = (3 * SIDE + 1) * SIDE, /* one filter for each row of each pass: */
+        PASSES = 3 * SIDE * SIDE + 8 + 8 + 8 + 16 + 15 + 31 + 30
+    };
+    fixture *f = *state;
+    error err;
+    image read;
+    unsigned char *zeros = calloc(1, PASSES + 1);
+    assert_non_null(zeros);
+    for (int interlaced = 0; interlaced < 2; interlaced++) {
+        size_t rows = interlaced ? PASSES : ROWS;
+        write_png(f, SIDE, interlaced, zeros, rows, 0, 1000);
+        CHECK_OK(image_read(f->path, &read, &err));
+        assert_int_equal(read.height, SIDE);
+        image_free(&read);
+        write_png(f, SIDE, interlaced, zeros, rows + 1, 0, 1000);
+        CHECK_FAILS(STATUS_FAILED, "or to more than 61x61", image_read(f->path, &read, &err));
+    }
+    free(zeros);
+}
+
 /* Tables of codes with more codes than there are bytes for. */
 static void test_codes(void **state)
 {
@@ -295,6 +372,23 @@ static void test_no_image(void **state)
     CHECK_FAILS(STATUS_FAILED, f->directory, image_read(f->directory, &read, &err));
 }
 
+/* What begins as a PNG or a JPEG is called a damaged one, not one of an unknown format. */
+static void test_damaged(void **state)
+{
+    fixture *f = *state;
+    error err;
+    image read;
+    int width, height;
+    static const unsigned char jpeg[] = "\xff\xd8\xff\xe0\0\x04JF\xff\xd9";
+    CHECK_OK(file_write(f->path, jpeg, sizeof jpeg - 1, &err));
+    CHECK_FAILS(STATUS_FAILED, "this JPEG is damaged", image_read(f->path, &read, &err));
+    CHECK_FAILS(STATUS_FAILED, "this JPEG is damaged",
+                image_read_size(f->path, &width, &height, &err));
+    unsigned char rows[] = {9, 1, 2, 3}; /* no such filter */
+    write_png(f, 1, false, rows, sizeof rows, 0, sizeof rows);
+    CHECK_FAILS(STATUS_FAILED, "this PNG is damaged", image_read(f->path, &read, &err));
+}
+
 static void test_unwritable(void **state)
 {
     fixture *f = *state;
@@ -317,9 +411,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_huge, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_png_chunks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_claims, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unpacks_to_more, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unpacks_to_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_codes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_blank, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_image, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unwritable, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("image", tests, NULL, NULL);

@@ -1,11 +1,11 @@
 /* Zip archives through libarchive, which reads them in the order of their members; see zip.h. */
 #include "base/zip.h"
+#include "base/file.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum {
     BLOCK_BYTES = 1 << 16,
@@ -15,6 +15,7 @@ enum {
 
 struct zip_file {
     char *path;
+    FILE *stream;
     struct archive *reader;
     size_t next;   /* place of the member that the reader's next header is of */
     uint64_t at;   /* bytes read of the member before it */
@@ -40,7 +41,8 @@ static status rewind_reader(zip_file *z, error *err)
     if (!z->reader)
         return error_memory(err, z->path);
     archive_read_support_format_zip_seekable(z->reader);
-    return archive_read_open_filename(z->reader, z->path, BLOCK_BYTES) == ARCHIVE_OK
+    rewind(z->stream);
+    return archive_read_open_fd(z->reader, fileno(z->stream), BLOCK_BYTES) == ARCHIVE_OK
                ? STATUS_OK
                : damaged(z, err);
 }
@@ -112,20 +114,18 @@ static status list_members(zip_file *z, error *err)
 
 status zip_open(const char *path, zip_file **opened, error *err)
 {
-    struct stat info;
+    size_t size;
     *opened = NULL;
     zip_file *z = calloc(1, sizeof *z);
     if (!z || !(z->path = strdup(path))) {
         free(z);
         return error_memory(err, path);
     }
-    status result = STATUS_OK;
-    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode))
-        result = error_set(err, STATUS_FAILED, "%s: is not a regular file", path);
-    else
-        z->most = (uint64_t)info.st_size * MAX_RATIO;
-    if (result == STATUS_OK)
+    status result = file_open(path, &z->stream, &size, err);
+    if (result == STATUS_OK) {
+        z->most = (uint64_t)size * MAX_RATIO;
         result = list_members(z, err);
+    }
     if (result == STATUS_OK)
         *opened = z;
     else
@@ -138,6 +138,8 @@ void zip_close(zip_file *z)
     if (!z)
         return;
     archive_read_free(z->reader);
+    if (z->stream)
+        fclose(z->stream);
     for (size_t i = 0; i < z->count; i++)
         free(z->members[i].name);
     free(z->members);

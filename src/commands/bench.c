@@ -3,6 +3,7 @@
 #include "train/bench.h"
 #include "base/file.h"
 #include "base/progress.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "device/profile.h"
 #include "model/backbone.h"
@@ -90,7 +91,8 @@ static int print_json(const request *r, const findings *f)
             json_array_append_new(layers, layer_to_json(&f->layers[i], &f->limits));
         json_object_set_new(root, "layers", layers);
     }
-    json_dumpf(root, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
+    json_dumpf(root, stdout,
+               JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(root);
     return command_finish();
@@ -139,7 +141,7 @@ static void print_layers(const findings *f)
 static int print_table(const request *r, const findings *f)
 {
     const bench_options *o = &r->options;
-    printf("device     %s, %u units\n", f->device->name, f->device->compute_units);
+    terminal_print(stdout, "device     %s, %u units\n", f->device->name, f->device->compute_units);
     printf("peak       %.0f GFLOP/s, %.1f GB/s copied\n", f->limits.flops * 1e-9,
            f->limits.bytes_second * 1e-9);
     printf("network    %s%s, %s stem, %dx%d, batches of %d, %s\n", o->backbone,

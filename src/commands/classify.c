@@ -97,7 +97,8 @@ static status print_json(const session *s, const char *path, error *err)
         json_object_set_new(line, "coarse",
                             head_to_json(s, &s->decide.coarse, c->coarse_names, NULL));
     json_object_set_new(line, "fine", head_to_json(s, &s->decide.fine, c->fine_names, c->parents));
-    char *text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
+    char *text = json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER |
+                                      JSON_REAL_PRECISION(6));
     json_decref(line);
     if (!text)
         return error_memory(err, path);

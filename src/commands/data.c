@@ -146,8 +146,9 @@ static void print_files(const description *d)
 static void print_description(const description *d)
 {
     const hierarchy *classes = &d->data->classes;
-    printf("%s: %s; %d coarse, %d fine classes", d->data->source ? d->data->source : "drawn sample",
-           d->data->form, classes->coarse_count, classes->fine_count);
+    terminal_print(stdout, "%s: %s; %d coarse, %d fine classes",
+                   d->data->source ? d->data->source : "drawn sample", d->data->form,
+                   classes->coarse_count, classes->fine_count);
     if (d->live < classes->fine_count)
         printf(", %d of them with training images", d->live);
     printf("\n\n");
@@ -223,7 +224,8 @@ static status print_json(const description *d, error *err)
         side_to_json(&d->files.width), "height", side_to_json(&d->files.height), "boxes",
         data->train.boxes != NULL, "ignored", (json_int_t)data->ignored, "decoded",
         d->options->check, "bad", faults_to_json(d));
-    char *text = line ? json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+    char *text =
+        line ? json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER) : NULL;
     json_decref(line);
     if (!text)
         return error_memory(err, "the description");

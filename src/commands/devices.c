@@ -1,5 +1,6 @@
 /* `hcnn-cl devices`: every OpenCL device with what matters for training on it, and which one
  * HCNN_DEVICE chooses. */
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "device/device.h"
 
@@ -27,10 +28,10 @@ static void print_table(const device_list *list, int chosen)
         snprintf(index, sizeof index, "%d:%d", info->platform_index, info->device_index);
         format_size(info->memory_bytes, memory, sizeof memory);
         format_size(info->max_allocation_bytes, largest, sizeof largest);
-        printf("%c %-6s %-11s %5u  %9s  %9s  %-4s  %s (%s)%s\n", i == chosen ? '*' : ' ', index,
-               device_type_name(info->type), info->compute_units, memory, largest,
-               info->fp16 ? "yes" : "no", info->name, info->platform_name,
-               info->available ? "" : ", not available");
+        terminal_print(stdout, "%c %-6s %-11s %5u  %9s  %9s  %-4s  %s (%s)%s\n",
+                       i == chosen ? '*' : ' ', index, device_type_name(info->type),
+                       info->compute_units, memory, largest, info->fp16 ? "yes" : "no", info->name,
+                       info->platform_name, info->available ? "" : ", not available");
     }
     if (chosen >= 0)
         printf("\n* is used now; HCNN_DEVICE=gpu, cpu, accelerator, %d:%d or a part of a name "
@@ -65,7 +66,7 @@ static status print_json(const device_list *list, int chosen, error *err)
     json_t *devices = json_array();
     for (int i = 0; i < list->count; i++)
         json_array_append_new(devices, describe_device(&list->devices[i], i == chosen));
-    char *text = json_dumps(devices, JSON_INDENT(2));
+    char *text = json_dumps(devices, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     json_decref(devices);
     if (!text)
         return error_memory(err, "the list of devices");

@@ -46,8 +46,9 @@ static void take(void *context, const batch *b, const float *coarse, const float
 
 static status print_json(json_t *line, error *err)
 {
-    char *text =
-        line ? json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) : NULL;
+    char *text = line ? json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER |
+                                             JSON_REAL_PRECISION(9))
+                      : NULL;
     json_decref(line);
     if (!text)
         return error_memory(err, "the result");

@@ -1,6 +1,7 @@
 /* `hcnn-cl export`: a checkpoint for other programs. */
 #include "base/file.h"
 #include "base/tensor_file.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "hcnn.h"
 #include "model/backbone.h"
@@ -118,7 +119,7 @@ static status export_tensors(const options *o, const network_options *n, const g
     if (result == STATUS_OK)
         result = write_copies(o, &c, err);
     if (result == STATUS_OK)
-        printf("%s: %zu tensors\n", o->out, c.count);
+        terminal_print(stdout, "%s: %zu tensors\n", o->out, c.count);
     for (size_t i = 0; c.copies && i < c.count; i++)
         free(c.copies[i].name);
     free(c.copies);
@@ -194,9 +195,10 @@ static status export_onnx(const options *o, const checkpoint_info *info, graph *
     if (result == STATUS_OK)
         result = onnx_write(o->out, g, &values, &how, err);
     if (result == STATUS_OK)
-        printf("%s: input image [batch, 3, %d, %d], %s %s\n", o->out, info->options.image_size,
-               info->options.image_size, o->softmax ? "probabilities" : "logits",
-               info->options.only_fine ? "fine" : "coarse and fine");
+        terminal_print(stdout, "%s: input image [batch, 3, %d, %d], %s %s\n", o->out,
+                       info->options.image_size, info->options.image_size,
+                       o->softmax ? "probabilities" : "logits",
+                       info->options.only_fine ? "fine" : "coarse and fine");
     state_free(&values);
     for (int i = 0; i < PROPERTIES; i++)
         free(texts[i]);

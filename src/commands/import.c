@@ -1,5 +1,6 @@
 /* `hcnn-cl import`: weights of torchvision, timm or the original as a file under our names. */
 #include "model/import.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "data/dataset.h"
 #include "model/backbone.h"
@@ -15,14 +16,14 @@ typedef struct options {
 static void report(const options *o, const import_plan *plan)
 {
     const network_options *n = &plan->options;
-    printf("%s: %s %s, %s stem", o->file, plan->whole ? "a network of" : "backbone", n->backbone,
-           n->stem == STEM_CIFAR ? "cifar" : "imagenet");
+    terminal_print(stdout, "%s: %s %s, %s stem", o->file, plan->whole ? "a network of" : "backbone",
+                   n->backbone, n->stem == STEM_CIFAR ? "cifar" : "imagenet");
     if (plan->whole && !n->only_fine)
         printf(", %d coarse classes", n->coarse_classes);
     if (plan->whole)
         printf(", %d fine classes", n->fine_classes);
-    printf("\n%d tensors taken, %d skipped, %d missing\n%s", plan->taken, plan->skipped,
-           plan->missing, plan->text);
+    terminal_print(stdout, "\n%d tensors taken, %d skipped, %d missing\n%s", plan->taken,
+                   plan->skipped, plan->missing, plan->text);
 }
 
 /* The classes of the data set make the file a checkpoint. */
@@ -85,7 +86,7 @@ static status run(const options *o, error *err)
     if (result == STATUS_OK)
         result = write_file(o, &plan, err);
     if (result == STATUS_OK)
-        printf("%s written\n", o->out);
+        terminal_print(stdout, "%s written\n", o->out);
     import_close(&plan);
     return result;
 }

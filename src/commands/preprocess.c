@@ -2,6 +2,7 @@
  * one directory a fine class, with label_map.json. */
 #include "base/file.h"
 #include "base/progress.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "data/dataset.h"
 #include "data/image.h"
@@ -93,7 +94,7 @@ static status write_part(const preprocess_options *o, const char *type, const hi
     progress_clear(&bar);
     free(picture.pixels);
     if (result == STATUS_OK)
-        printf("%s/%s_images: %zu images\n", o->out, type, set->count);
+        terminal_print(stdout, "%s/%s_images: %zu images\n", o->out, type, set->count);
     return result;
 }
 
@@ -131,7 +132,8 @@ static status write_map(const preprocess_options *o, const hierarchy *tree, erro
     status result = text && path ? file_write(path, text, strlen(text), err)
                                  : error_memory(err, "label_map.json");
     if (result == STATUS_OK)
-        printf("%s: %d coarse, %d fine classes\n", path, tree->coarse_count, tree->fine_count);
+        terminal_print(stdout, "%s: %d coarse, %d fine classes\n", path, tree->coarse_count,
+                       tree->fine_count);
     free(path);
     free(text);
     json_decref(map);

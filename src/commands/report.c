@@ -1,6 +1,7 @@
 /* `hcnn-cl report`: runs as one HTML page. */
 #include "track/report.h"
 #include "base/file.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "commands/sweep_rows.h"
 #include "hcnn.h"
@@ -195,8 +196,8 @@ static status watch(const report_options *o, const operands *runs, size_t *count
         if (*stop || result != STATUS_OK || !going_on)
             break;
         if (!said)
-            printf("%s: anew every %d s while a run goes on; Ctrl-C ends it\n", o->output,
-                   o->watch);
+            terminal_print(stdout, "%s: anew every %d s while a run goes on; Ctrl-C ends it\n",
+                           o->output, o->watch);
         fflush(stdout);
         said = true;
         nap_until(stop, o->watch);
@@ -219,7 +220,7 @@ static status run(const report_options *o, const operands *runs, error *err)
                          "--store takes all of a store's runs: leave it or the RUNs away");
     TRY(o->watch > 0 ? watch(o, runs, &count, err)
                      : report_once(o, runs, 0, &going_on, &count, err));
-    printf("%s: %zu run%s\n", o->output, count, count == 1 ? "" : "s");
+    terminal_print(stdout, "%s: %zu run%s\n", o->output, count, count == 1 ? "" : "s");
     return STATUS_OK;
 }
 

@@ -107,7 +107,9 @@ void runs_print_comparison(const char *const *headings, size_t columns, const ch
 
 void runs_print_line(const json_t *line)
 {
-    json_dumpf(line, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(DIGITS));
+    json_dumpf(line, stdout,
+               JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER |
+                   JSON_REAL_PRECISION(DIGITS));
     putchar('\n');
 }
 

@@ -57,7 +57,8 @@ static void show_ended(void *context, const sweep_trial *t)
     terminal_put(stdout, t->run);
     printf(" %s", sweep_trial_state_name(t->state));
     if (t->has_objective)
-        printf("  %s %g", s->file.metric, s->file.maximize ? -t->objective : t->objective);
+        terminal_print(stdout, "  %s %g", s->file.metric,
+                       s->file.maximize ? -t->objective : t->objective);
     if (t->message) {
         printf("  ");
         terminal_put(stdout, t->message);
@@ -154,7 +155,7 @@ static void show_sweep(const session *s, bool joined)
 {
     printf("sweep ");
     terminal_put(stdout, s->file.name);
-    printf("%s in %s\n", joined ? ", which goes on," : "", s->options->store);
+    terminal_print(stdout, "%s in %s\n", joined ? ", which goes on," : "", s->options->store);
 }
 
 static status begin(session *s, const operands *line, error *err)

@@ -60,7 +60,7 @@ static void print_trial(const json_t *trial)
     const char *name;
     json_t *value;
     put_text(text_of(trial, "run"), NAME_WIDTH);
-    printf(" %-12s", text_of(trial, "state"));
+    terminal_print(stdout, " %-12s", text_of(trial, "state"));
     put_number(json_object_get(trial, "objective"));
     json_object_foreach(json_object_get(trial, "parameters"), name, value)
         put_parameter(name, json_string_value(value));
@@ -86,7 +86,8 @@ static void print_trials(const json_t *summary)
         order[i] = (ranked){trial, sign * json_number_value(objective), json_is_number(objective)};
     }
     qsort(order, count, sizeof *order, compare);
-    printf("%-*s %-12s  %s\n", NAME_WIDTH, "RUN", "STATE", text_of(summary, "metric"));
+    terminal_print(stdout, "%-*s %-12s  %s\n", NAME_WIDTH, "RUN", "STATE",
+                   text_of(summary, "metric"));
     for (size_t i = 0; i < count; i++)
         print_trial(order[i].trial);
     free(order);
@@ -117,8 +118,8 @@ void sweep_print_table(const json_t *summary)
         return;
     printf("\nbest: ");
     terminal_put(stdout, text_of(best, "run"));
-    printf(", %s %g\n", text_of(summary, "metric"),
-           json_number_value(json_object_get(best, "objective")));
+    terminal_print(stdout, ", %s %g\n", text_of(summary, "metric"),
+                   json_number_value(json_object_get(best, "objective")));
     terminal_put(stdout, text_of(best, "command"));
     putchar('\n');
 }
@@ -126,7 +127,8 @@ void sweep_print_table(const json_t *summary)
 static void print_line(const char *key, const json_t *value)
 {
     json_t *line = json_pack("{s:O}", key, value);
-    json_dumpf(line, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
+    json_dumpf(line, stdout,
+               JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(line);
 }

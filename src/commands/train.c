@@ -44,10 +44,10 @@ static void show_started(void *context, const train_started *w)
         printf("No --data, and no CIFAR-100 under data/: training on a small sample that the "
                "program draws.\nReal data: data/fetch-cifar100, or --data with CIFAR-100's "
                "archive or directory.\n");
-    printf("device   %s\n", w->device);
-    printf("data     %s: %zu training, %zu validation, %zu test images; ",
-           w->is_sample ? "drawn sample" : w->data, w->train_images, w->validation_images,
-           w->test_images);
+    terminal_print(stdout, "device   %s\n", w->device);
+    terminal_print(stdout, "data     %s: %zu training, %zu validation, %zu test images; ",
+                   w->is_sample ? "drawn sample" : w->data, w->train_images, w->validation_images,
+                   w->test_images);
     printf("%d coarse, %d fine classes\n", w->coarse_classes, w->fine_classes);
     if (w->held_out)
         printf("         it has neither a part valid nor test: of the training images a tenth, by "
@@ -57,7 +57,7 @@ static void show_started(void *context, const train_started *w)
            (double)w->memory_bytes / (1u << 30));
     if (w->ranks > 1)
         printf("ranks    %d, each with at most %d images of a batch\n", w->ranks, w->share);
-    printf("run      %s%s", w->run, w->resumed ? ", resumed" : "");
+    terminal_print(stdout, "run      %s%s", w->run, w->resumed ? ", resumed" : "");
     if (w->step > 0)
         printf(" after step %llu", (unsigned long long)w->step);
     printf("\n");
@@ -138,10 +138,12 @@ static void show_finished(void *context, const train_finished *w)
         if (w->test_whole.count > 0)
             print_part(w->test_half.count > 0 ? "whole test" : "test", &w->test_whole,
                        w->coarse_weight, w->fine_weight, w->only_fine);
-        printf("%s/best.safetensors\n", w->run);
+        terminal_print(stdout, "%s/best.safetensors\n", w->run);
     } else {
-        printf("stopped after step %llu, as --max-steps says; hcnn-cl train --resume %s goes on\n",
-               (unsigned long long)w->step, w->run);
+        terminal_print(
+            stdout,
+            "stopped after step %llu, as --max-steps says; hcnn-cl train --resume %s goes on\n",
+            (unsigned long long)w->step, w->run);
     }
 }
 

@@ -2,6 +2,7 @@
  * both. */
 #include "train/tune.h"
 #include "base/progress.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "model/backbone.h"
 #include "ops/choices.h"
@@ -75,7 +76,8 @@ static int print_json(const request *r, const findings *f)
     for (size_t i = 0; i < t->count; i++)
         json_array_append_new(rows, row_to_json(&t->rows[i], &f->limits));
     json_object_set_new(root, "convolutions", rows);
-    json_dumpf(root, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
+    json_dumpf(root, stdout,
+               JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(root);
     return command_finish();
@@ -101,7 +103,8 @@ static int print_table(const request *r, const findings *f)
     const network_options *n = &r->options.network;
     const tune_report *t = &f->report;
     double chosen = 0, quick = 0;
-    printf("device     %s, %u units\n", f->dev->info.name, f->dev->info.compute_units);
+    terminal_print(stdout, "device     %s, %u units\n", f->dev->info.name,
+                   f->dev->info.compute_units);
     printf("peak       %.0f GFLOP/s\n", f->limits.flops * 1e-9);
     printf("network    %s%s, %s stem, %dx%d, batches of %d, %s\n", n->backbone,
            n->only_fine ? ", only fine" : "", r->stem, n->image_size, n->image_size, n->batch_size,
@@ -117,7 +120,7 @@ static int print_table(const request *r, const findings *f)
         quick += t->rows[i].quick_seconds;
     }
     printf("%-54s %9.3f %34s %9.3f\n", "each of them once", chosen * 1e3, "", quick * 1e3);
-    printf("\nremembered in %s\n", f->path);
+    terminal_print(stdout, "\nremembered in %s\n", f->path);
     return command_finish();
 }
 

@@ -1,5 +1,6 @@
 /* Archives through libarchive; see archive.h. */
 #include "data/archive.h"
+#include "base/file.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -102,12 +103,9 @@ static status read_all(const char *path, struct archive *reader, archive_member 
     return STATUS_OK;
 }
 
-status archive_read_members(const char *path, archive_member *members, int count, error *err)
+static status read_stream(const char *path, FILE *stream, archive_member *members, int count,
+                          error *err)
 {
-    for (int i = 0; i < count; i++) {
-        members[i].data = NULL;
-        members[i].size = 0;
-    }
     struct archive *reader = archive_read_new();
     if (!reader)
         return error_memory(err, path);
@@ -116,11 +114,25 @@ status archive_read_members(const char *path, archive_member *members, int count
     archive_read_support_filter_xz(reader);
     archive_read_support_format_tar(reader);
     status result = STATUS_OK;
-    if (archive_read_open_filename(reader, path, BLOCK_BYTES) != ARCHIVE_OK)
+    if (archive_read_open_fd(reader, fileno(stream), BLOCK_BYTES) != ARCHIVE_OK)
         result = damaged(path, reader, err);
     else
         result = read_all(path, reader, members, count, err);
     archive_read_free(reader);
+    return result;
+}
+
+status archive_read_members(const char *path, archive_member *members, int count, error *err)
+{
+    FILE *stream;
+    size_t size;
+    for (int i = 0; i < count; i++) {
+        members[i].data = NULL;
+        members[i].size = 0;
+    }
+    TRY(file_open(path, &stream, &size, err));
+    status result = read_stream(path, stream, members, count, err);
+    fclose(stream);
     for (int i = 0; result != STATUS_OK && i < count; i++) {
         free(members[i].data);
         members[i].data = NULL;

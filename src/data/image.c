@@ -43,9 +43,17 @@ enum {
     JPEG_RATIO = 512, /* a JPEG has a bit at least for 8x8 pixels */
 };
 
-static status unreadable(const char *path, error *err)
+/* What stb_image refuses. The format is told by how the file begins: the reason that stb_image
+ * gives for a damaged file is that of the format it tries last. */
+static status unreadable(const char *path, const unsigned char *data, size_t size, error *err)
 {
     const char *reason = stbi_failure_reason();
+    if (png_begins(data, size) || jpeg_begins(data, size))
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: cannot be decoded: this %s is damaged, or of a kind that is not known "
+            "here; fetch or save it again",
+            path, png_begins(data, size) ? "PNG" : "JPEG");
     return error_set(err, STATUS_FAILED, "%s: cannot be decoded as JPEG, PNG or BMP: %s", path,
                      reason ? reason : "unknown format");
 }
@@ -110,7 +118,7 @@ static status decode(const char *path, const unsigned char *data, size_t size, i
             err, STATUS_FAILED,
             "%s: cannot be decoded: a table of codes is damaged; fetch or save it again", path);
     if (!stbi_info_from_memory(data, (int)size, &read->width, &read->height, &channels))
-        return unreadable(path, err);
+        return unreadable(path, data, size, err);
     read->height = rows_of(read->height);
     TRY(check_size(path, read->width, read->height, err));
     if (!is_whole(data, size, read->width, read->height))
@@ -118,9 +126,14 @@ static status decode(const char *path, const unsigned char *data, size_t size, i
                          "%s: cannot be decoded: it is cut short: its %zu bytes cannot hold %dx%d "
                          "pixels; fetch or save it again",
                          path, size, read->width, read->height);
+    if (png_begins(data, size) && !png_holds_no_more(data, size, read->width, read->height))
+        return error_set(err, STATUS_FAILED,
+                         "%s: cannot be decoded: this PNG is damaged: its pixels do not unpack, or "
+                         "to more than %dx%d; fetch or save it again",
+                         path, read->width, read->height);
     read->pixels =
         stbi_load_from_memory(data, (int)size, &read->width, &read->height, &channels, CHANNELS);
-    return read->pixels ? STATUS_OK : unreadable(path, err);
+    return read->pixels ? STATUS_OK : unreadable(path, data, size, err);
 }
 
 status image_read(const char *path, image *read, error *err)
@@ -159,24 +172,23 @@ static int at_end(void *stream)
 status image_read_size(const char *path, int *width, int *height, error *err)
 {
     static const stbi_io_callbacks callbacks = {read_some, skip_some, at_end};
-    unsigned char begin[1];
+    unsigned char begin[8];
     FILE *stream;
     size_t size;
     int channels;
     TRY(file_open(path, &stream, &size, err));
-    bool jpeg =
-        fread(begin, 1, sizeof begin, stream) == sizeof begin && jpeg_begins(begin, sizeof begin);
+    size_t begun = fread(begin, 1, sizeof begin, stream);
     rewind(stream);
     status result = png_check_chunks(stream, size, "IDAT", path, err);
     bool known = false;
-    if (result == STATUS_OK && jpeg)
+    if (result == STATUS_OK && jpeg_begins(begin, begun))
         known = jpeg_read_size(stream, width, height);
     else if (result == STATUS_OK)
         known = stbi_info_from_callbacks(&callbacks, stream, width, height, &channels);
     fclose(stream);
     TRY(result);
     if (!known)
-        return unreadable(path, err);
+        return unreadable(path, begin, begun, err);
     *height = rows_of(*height);
     return check_size(path, *width, *height, err);
 }

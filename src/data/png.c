@@ -2,15 +2,28 @@
 #include "data/png.h"
 
 #include <string.h>
+#include <zlib.h>
 
 enum {
     SIGNATURE = 8,
     HEAD = 8,     /* a chunk's length and type; behind them so many bytes, and */
     CHECKSUM = 4, /* bytes */
-    DEPTH_AT = 24,
-    COLOUR_AT = 25,
+    HEADER = 13,  /* bytes of the chunk IHDR, of which these: */
+    DEPTH_AT = 8,
+    COLOUR_AT = 9,
+    INTERLACE_AT = 12,
     DEFLATE_RATIO = 1032, /* deflate makes no more bytes of one */
+    BLOCK_BYTES = 1 << 15,
+    SPARED_BYTES = 4 << 20, /* what may come out of a file, or */
+    SPARED_RATIO = 4,       /* times its rows, without a look at it before */
 };
+
+/* What of a file in memory counts here. */
+typedef struct contents {
+    const unsigned char *header; /* of HEADER bytes; NULL: there is none */
+    size_t compressed;           /* bytes of all chunks IDAT */
+    bool bare;                   /* they are deflate's alone, without zlib's head and sum */
+} contents;
 
 bool png_begins(const unsigned char *data, size_t size)
 {
@@ -33,6 +46,11 @@ static status cut_short(const char *path, error *err)
                      "%s: cannot be decoded: it is cut short; fetch or save it again", path);
 }
 
+static size_t length_of(const unsigned char head[4])
+{
+    return (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+}
+
 static status check_from(FILE *stream, size_t at, size_t size, const char *last, const char *path,
                          error *err)
 {
@@ -48,8 +66,7 @@ static status check_from(FILE *stream, size_t at, size_t size, const char *last,
                              path, at);
         if (memcmp(head + 4, last, 4) == 0)
             return STATUS_OK;
-        size_t length =
-            (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+        size_t length = length_of(head);
         if (length > size - at - HEAD)
             return cut_short(path, err);
         at += HEAD + length + CHECKSUM;
@@ -66,11 +83,108 @@ status png_check_chunks(FILE *stream, size_t size, const char *last, const char 
     return result;
 }
 
-bool png_can_hold(const unsigned char *data, size_t size, int width, int height)
+/* The chunk at byte *at of a file in memory: its data and their length, and *at of the next one.
+ * NULL at the end. */
+static const unsigned char *next_chunk(const unsigned char *data, size_t size, size_t *at,
+                                       size_t *length)
+{
+    const unsigned char *head = data + *at;
+    if (*at > size || size - *at < HEAD || memcmp(head + 4, "IEND", 4) == 0)
+        return NULL;
+    *length = length_of(head);
+    if (*length > size - *at - HEAD)
+        return NULL;
+    *at += HEAD + *length + CHECKSUM;
+    return head + HEAD;
+}
+
+static bool is_chunk(const unsigned char *chunk, const char *type)
+{
+    return memcmp(chunk - 4, type, 4) == 0;
+}
+
+static contents look_through(const unsigned char *data, size_t size)
+{
+    contents c = {0};
+    size_t at = SIGNATURE, length;
+    const unsigned char *chunk;
+    while ((chunk = next_chunk(data, size, &at, &length)))
+        if (is_chunk(chunk, "IHDR") && !c.header && length >= HEADER)
+            c.header = chunk;
+        else if (is_chunk(chunk, "IDAT"))
+            c.compressed += length;
+        else if (is_chunk(chunk, "CgBI"))
+            c.bare = true;
+    return c;
+}
+
+/* Bytes of the rows before they are compressed, of which each begins with the number of its filter;
+ * 0: the header has no such type of colour. An interlaced image is seven, one after another. */
+static size_t rows_size(const unsigned char *header, int width, int height)
 {
     static const unsigned char channels[] = {1, 0, 3, 1, 2, 0, 4}; /* of the types of colour */
-    if (size <= COLOUR_AT || data[COLOUR_AT] >= sizeof channels)
+    static const struct {
+        int x, y, step_x, step_y;
+    } passes[] = {{0, 0, 1, 1}, {0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8},
+                  {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
+    if (header[COLOUR_AT] >= sizeof channels)
+        return 0;
+    size_t bits = (size_t)header[DEPTH_AT] * channels[header[COLOUR_AT]], sum = 0;
+    int first = header[INTERLACE_AT] ? 1 : 0, last = header[INTERLACE_AT] ? 7 : 0;
+    for (int i = first; i <= last; i++) {
+        size_t columns = (size_t)((width - passes[i].x + passes[i].step_x - 1) / passes[i].step_x);
+        size_t rows = (size_t)((height - passes[i].y + passes[i].step_y - 1) / passes[i].step_y);
+        if (columns > 0)
+            sum += ((columns * bits + 7) / 8 + 1) * rows;
+    }
+    return sum;
+}
+
+/* Inflates a chunk to nowhere. Whether that goes, and is no more than `most` with those before. */
+static bool inflate_chunk(z_stream *stream, const unsigned char *chunk, size_t length, size_t most,
+                          bool *ended)
+{
+    unsigned char nowhere[BLOCK_BYTES];
+    stream->next_in = (unsigned char *)chunk;
+    stream->avail_in = (uInt)length;
+    do {
+        stream->next_out = nowhere;
+        stream->avail_out = sizeof nowhere;
+        int code = *ended ? Z_STREAM_END : inflate(stream, Z_NO_FLUSH);
+        *ended = code == Z_STREAM_END;
+        if ((code != Z_OK && code != Z_BUF_ERROR && !*ended) || stream->total_out > most)
+            return false;
+    } while (!*ended && stream->avail_out == 0);
+    return true;
+}
+
+static bool inflates(const unsigned char *data, size_t size, const contents *c, size_t most)
+{
+    z_stream stream = {0};
+    if (inflateInit2(&stream, c->bare ? -MAX_WBITS : MAX_WBITS) != Z_OK)
         return false;
-    size_t bits = (size_t)width * data[DEPTH_AT] * channels[data[COLOUR_AT]];
-    return ((bits + 7) / 8 + 1) * (size_t)height <= DEFLATE_RATIO * size;
+    size_t at = SIGNATURE, length;
+    const unsigned char *chunk;
+    bool fine = true, ended = false;
+    while (fine && (chunk = next_chunk(data, size, &at, &length)))
+        if (is_chunk(chunk, "IDAT"))
+            fine = inflate_chunk(&stream, chunk, length, most, &ended);
+    inflateEnd(&stream);
+    return fine;
+}
+
+bool png_can_hold(const unsigned char *data, size_t size, int width, int height)
+{
+    contents c = look_through(data, size);
+    size_t rows = c.header ? rows_size(c.header, width, height) : 0;
+    return rows > 0 && rows <= DEFLATE_RATIO * c.compressed;
+}
+
+bool png_holds_no_more(const unsigned char *data, size_t size, int width, int height)
+{
+    contents c = look_through(data, size);
+    size_t rows = c.header ? rows_size(c.header, width, height) : 0;
+    size_t possible = DEFLATE_RATIO * c.compressed;
+    return possible <= SPARED_BYTES || possible <= SPARED_RATIO * rows ||
+           inflates(data, size, &c, rows);
 }
