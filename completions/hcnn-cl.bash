@@ -52,6 +52,20 @@ _hcnn_cl_runs()
     "$program" runs --columns directory "${store[@]}" 2>/dev/null | tail -n +2 | grep -vF '?'
 }
 
+# Of the runs on standard input: the best checkpoint, or the last where the first epoch has not ended.
+_hcnn_cl_checkpoints()
+{
+    local run name
+    while IFS= read -r run; do
+        for name in best last; do
+            if [[ -f $run/$name.safetensors ]]; then
+                printf '%s\n' "$run/$name.safetensors"
+                break
+            fi
+        done
+    done
+}
+
 # _hcnn_cl_offer OPTION_OF_COMPGEN...: what begins as the current word does. A name may hold blanks.
 _hcnn_cl_offer()
 {
@@ -61,13 +75,13 @@ _hcnn_cl_offer()
     done < <(compgen "$@" -- "$current")
 }
 
-# Each line of $1 that begins as the current word does, plus $2.
+# Each line of $1 that begins as the current word does.
 _hcnn_cl_offer_lines()
 {
     local line
     while IFS= read -r line; do
-        if [[ -n $line && $line$2 == "$current"* ]]; then
-            COMPREPLY+=("$line$2")
+        if [[ -n $line && $line == "$current"* ]]; then
+            COMPREPLY+=("$line")
         fi
     done <<<"$1"
 }
@@ -87,7 +101,7 @@ _hcnn_cl_offer_value()
             _hcnn_cl_offer -d
             ;;
         CHECKPOINT)
-            _hcnn_cl_offer_lines "$(_hcnn_cl_runs)" /best.safetensors
+            _hcnn_cl_offer_lines "$(_hcnn_cl_runs | _hcnn_cl_checkpoints)"
             _hcnn_cl_offer -f
             ;;
         [[:upper:]]*) ;; # a number or a name of the user's own

@@ -88,7 +88,10 @@ offers "no runs" "more my data" train --resume ""
 if run_program train --backbone tiny --epochs 1 --run runs/first --max-steps 1; [ "$code" -eq 0 ]; then
     offers "the store's runs" "runs runs/first" train --resume r
     offers "... as operands" "runs/first" runs --compare runs/
-    offers "a run's best checkpoint" "runs/first runs/first/best.safetensors" eval --checkpoint runs/f
+    offers "a run's last checkpoint" "runs/first runs/first/last.safetensors" eval --checkpoint runs/f
+    touch runs/first/best.safetensors
+    offers "... and the best, if there is one" "runs/first runs/first/best.safetensors" \
+        eval --checkpoint runs/f
     # A store knows runs whose directories are gone, which are no directories to offer.
     mkdir "my runs"
     mv runs/runs.db "my runs"
