@@ -31,7 +31,12 @@
 #define STBI_REALLOC(memory, size) realloc(memory, size)
 #define STBI_FREE(memory)          free(memory)
 #include <stb/stb_image.h>
+#ifndef __clang_analyzer__ /* which would judge it as ours */
 #define STB_IMAGE_WRITE_IMPLEMENTATION
+#else
+unsigned char *stbi_write_png_to_mem(const unsigned char *pixels, int stride, int width, int height,
+                                     int channels, int *size);
+#endif
 #define STB_IMAGE_WRITE_STATIC
 #define STBI_WRITE_NO_STDIO
 #include <stb/stb_image_write.h>

@@ -152,9 +152,12 @@ static bool inflate_chunk(z_stream *stream, const unsigned char *chunk, size_t l
         stream->avail_out = sizeof nowhere;
         int code = *ended ? Z_STREAM_END : inflate(stream, Z_NO_FLUSH);
         *ended = code == Z_STREAM_END;
-        if ((code != Z_OK && code != Z_BUF_ERROR && !*ended) || stream->total_out > most)
+        if ((code != Z_OK && code != Z_BUF_ERROR && !*ended) || stream->total_out > most) {
+            stream->next_out = NULL;
             return false;
+        }
     } while (!*ended && stream->avail_out == 0);
+    stream->next_out = NULL;
     return true;
 }
 

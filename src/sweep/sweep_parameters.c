@@ -87,6 +87,7 @@ static status add_parameter(sweep_reading *from, const yaml_node_t *key, const y
     sweep_file *file = from->file;
     const option_spec *row = NULL;
     status result = find_option(from, key, name, &row, err);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it was found. */
     char *option = result == STATUS_OK ? strdup(row->name) : NULL;
     sweep_parameter *grown =
         option ? realloc(file->parameters, (file->parameter_count + 1) * sizeof *grown) : NULL;

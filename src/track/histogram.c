@@ -14,6 +14,7 @@ static size_t positive_limits(double limits[HISTOGRAM_MOST])
 {
     size_t count = 0;
     limits[count++] = 0;
+    /* NOLINTNEXTLINE(clang-analyzer-security.FloatLoopCounter): as TensorBoard has them. */
     for (double limit = smallest; limit < largest; limit *= growth)
         limits[count++] = limit;
     limits[count++] = DBL_MAX;

@@ -154,8 +154,11 @@ static json_t *picture_of(const image_set *set, size_t index)
 {
     error ignored;
     image picture = {0};
-    status result = set->pixels ? copy_pixels(set, index, &picture, &ignored)
-                                : image_read(set->paths[index], &picture, &ignored);
+    status result;
+    if (set->pixels)
+        result = copy_pixels(set, index, &picture, &ignored);
+    else /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a set has pixels or paths. */
+        result = image_read(set->paths[index], &picture, &ignored);
     if (result == STATUS_OK)
         result = shrink(&picture, &ignored);
     json_t *url = result == STATUS_OK ? encode(&picture) : NULL;

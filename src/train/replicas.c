@@ -128,6 +128,7 @@ static status write_statistics(network *net, const float *values, error *err)
 static status average(const ranks *r, double *sums, float *values, size_t count, error *err)
 {
     for (size_t i = 0; i < count; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): they were read. */
         sums[i] = values[i];
     TRY(ranks_sum(r, sums, count, err));
     for (size_t i = 0; i < count; i++)

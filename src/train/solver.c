@@ -69,6 +69,7 @@ static status create_companion(solver *s, const parameter *p, companion *c, erro
     static const char *const kinds[MAX_SLOTS] = {"0", "1"};
     size_t bytes = p->count * sizeof(float);
     for (int slot = 0; p->gradient && slot < s->slots; slot++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): slots are at most MAX_SLOTS. */
         TRY(state_list_add(&s->state, s->dev, p->name, kinds[slot], p->count, &c->momenta[slot],
                            err));
     if (s->decay > 0 && parameter_moves(p))
