@@ -94,6 +94,22 @@ is_empty() {
     [ ! -s "$1" ]
 }
 
+# The tensors of a checkpoint, without the header, which holds the metrics file's length and so the
+# number of digits in a time.
+tensors() {
+    header=$(od -An -tu8 -N8 "$1" | tr -d ' ')
+    tail -c "+$((header + 9))" "$1"
+}
+same_tensors() {
+    tensors "$1" >"$scratch/a" && tensors "$2" >"$scratch/b" && [ -s "$scratch/a" ] &&
+        cmp "$scratch/a" "$scratch/b"
+}
+
+# The lines of steps in a run's metrics.
+step_lines() {
+    grep '^{"step"' "$1"
+}
+
 finish() {
     echo "1..$count"
     [ "$failures" -eq 0 ]

@@ -19,16 +19,6 @@ export POCL_CACHE_DIR="${POCL_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pocl}"
 program=${HCNN_CL:-./hcnn-cl}
 tiny="--backbone tiny --batch-size 40 --seed 3"
 
-tensors() {
-    header=$(od -An -tu8 -N8 "$1" | tr -d ' ')
-    tail -c "+$((header + 9))" "$1"
-}
-same_tensors() {
-    tensors "$1" >a && tensors "$2" >b && [ -s a ] && cmp a b
-}
-step_lines() {
-    grep '^{"step"' "$1"
-}
 nothing_temporary() {
     [ -z "$(find "$@" -name '*.tmp-*' -o -name '*.new-*' -o -name '*.link')" ]
 }

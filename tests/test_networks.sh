@@ -7,15 +7,6 @@ cd "$scratch" || exit 1
 
 quick="--batch-size 16 --seed 3 --stem cifar --threads 1"
 
-# The tensors of a checkpoint, without the header.
-tensors() {
-    header=$(od -An -tu8 -N8 "$1" | tr -d ' ')
-    tail -c "+$((header + 9))" "$1"
-}
-same_tensors() {
-    tensors "$1" >a && tensors "$2" >b && [ -s a ] && cmp a b
-}
-
 # Each network is trained for four steps, and for two and then two.
 while read -r name options; do
     check_run "$name" 0 'stopped after step 4' \

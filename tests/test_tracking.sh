@@ -8,9 +8,6 @@ cd "$scratch" || exit 1
 tiny="--backbone tiny --batch-size 40 --seed 3"
 program=${HCNN_CL:-./hcnn-cl}
 
-step_lines() {
-    grep '^{"step"' "$1"
-}
 same_steps() {
     step_lines "$1" >"$scratch/a" && step_lines "$2" >"$scratch/b" && cmp "$scratch/a" "$scratch/b"
 }

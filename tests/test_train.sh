@@ -9,22 +9,8 @@ cd "$scratch" || exit 1
 
 tiny="--backbone tiny --batch-size 40 --seed 3"
 
-# The tensors of a checkpoint, without the header, which holds the metrics file's length and so the
-# number of digits in a time.
-tensors() {
-    header=$(od -An -tu8 -N8 "$1" | tr -d ' ')
-    tail -c "+$((header + 9))" "$1"
-}
-same_tensors() {
-    tensors "$1" >"$scratch/a" && tensors "$2" >"$scratch/b" && [ -s "$scratch/a" ] &&
-        cmp "$scratch/a" "$scratch/b"
-}
 differing_tensors() {
     ! same_tensors "$1" "$2"
-}
-# The losses of steps, one a line.
-step_lines() {
-    grep '^{"step"' "$1"
 }
 same_steps() {
     step_lines "$1" >"$scratch/a" && step_lines "$2" >"$scratch/b" && cmp "$scratch/a" "$scratch/b"
