@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Completion of hcnn-cl's command line in bash. Which commands, options and values there are is asked
 # of the program that stands on the line (`hcnn-cl COMMAND --help=words`); there is no list here.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes docs/report.png, the picture in the README, from a page that `hcnn-cl report` wrote.
 
     docs/make-report-picture.py report.html

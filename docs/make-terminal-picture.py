@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Draws docs/terminal.svg: what a terminal shows after a command has run for some seconds.
 
     pip install pyte

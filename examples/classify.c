@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Classifies a picture with libhcnn, and says how sure the network is.
  *
  *     cc classify.c $(pkg-config --cflags --libs hcnn) -o classify

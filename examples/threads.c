@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Four threads on one classifier of libhcnn. They need no lock: passes on the device take turns,
  * all else runs side by side.
  *

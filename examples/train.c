@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Trains with libhcnn for as long as it pays: stops when the validation loss rises.
  *
  *     cc train.c $(pkg-config --cflags --libs hcnn) -o train

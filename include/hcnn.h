@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hcnn.h: the public interface of libhcnn.
  *
  * Link with `pkg-config --cflags --libs hcnn`. Every name starts with hcnn_ or HCNN_; what is not

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sum of two values of one shape, and its gradient. One work-item handles VEC elements. A large
 // batch's maps may have more elements than an int counts.
 

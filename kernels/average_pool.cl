@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Global average pooling: x[n][pixels][c] to y[n][c].
 
 // One work-item averages VEC channels of one image, in the order of the pixels.

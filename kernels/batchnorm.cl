@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Batch normalisation, NHWC: x[pixels][c], statistics per channel over all pixels.
 //
 // A work-item handles a tile: a run of `run` pixels (the last run may be shorter) by `width`

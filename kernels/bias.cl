@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // y[rows][c] += bias[c]; one work-item adds to VEC channels of one row.
 kernel void bias_add(global real *y, global const float *bias, int c)
 {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Put before every program by src/device/program.c. VEC, the number of floats that one work-item
 // handles at once, comes from the device's native vector width.
 #ifndef VEC

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Channel concatenation: one part at a time between its own tensor and its place in the whole.
 
 // whole[pixel][from .. from + c) = part[pixel][0 .. c); one work-item moves VEC channels.

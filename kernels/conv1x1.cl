@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A strided 1x1 convolution sees only every stride-th pixel: they are gathered into a dense map
 // before the matrix product, and their gradients scattered back after it. Without a stride neither
 // is needed.

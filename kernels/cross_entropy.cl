@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Softmax cross entropy of logits[n][classes] with targets that may be smoothed and mixed; one
 // work-item takes one image, since there are some tens of them and some tens of classes.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Convolutions straight from their definition, for every device and shape: a work-item owns a small
 // tile of the result in registers and walks over what it is the sum of. It needs no memory beside
 // the tensors, no groups and no local memory; it is what remains when nothing else fits.

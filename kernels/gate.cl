@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A value times the sigmoid of another of the same shape, and its gradients. One work-item handles
 // VEC elements.
 

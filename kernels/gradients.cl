@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What happens to gradients between the backward pass and the optimizer: they are added up over
 // batches, and their norm is measured. All sums in a fixed order.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Group normalisation, NHWC: x[n][pixels][c], statistics per image and group of c / groups
 // neighbouring channels, over all pixels of the image.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // im2col unrolls the windows of a convolution into the rows of a matrix, col2im adds such rows back
 // onto the image; both for NHWC, where the taps of one window row are neighbours in memory:
 //

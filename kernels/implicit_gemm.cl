@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Convolutions as matrix products whose factors are gathered while they are multiplied: nothing is
 // unrolled in memory, taps that meet only padding cost nothing, weights stay where they are. For
 // devices that run a work-item on a core with vector registers, which is what a CPU is.

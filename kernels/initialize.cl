@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Initial weights from Philox4x32-10 (see src/base/random.h): block `index` of a stream is four
 // words, so one work-item fills four neighbouring floats, whatever the device.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Raw images to the network's input y[n][h][w][3]. One work-item makes one pixel of y: it looks
 // where that pixel was before mirroring, shifting and rotating, and resizes just this one.
 // Everything before the normalisation is integer arithmetic, so every device makes the same pixels,

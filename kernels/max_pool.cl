@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Max pooling of x[n][h][w][c] to y[n][oh][ow][c]. One work-item makes VEC channels of one pixel of
 // the output; backward, of the input.
 

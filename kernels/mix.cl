@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mixes the images y[n][size] of a batch in place: image i and its partner n - 1 - i take of each
 // other, and one work-item handles both, so neither is read after it was written.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // average += share * (value - average). A value that stays leaves an average that reached it as it
 // is. One work-item owns VEC values.
 kernel void moving_average(global const float *value, global float *average, uint count,

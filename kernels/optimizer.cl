@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The weight updates of torch.optim.SGD, Adam and AdamW; one work-item owns VEC weights. Gradients
 // are multiplied by `factor` and *clip first. Where *overflow is not 0 nothing is done. Either of
 // clip and overflow may be NULL.

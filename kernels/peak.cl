@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the device can do at most: chains of multiply-adds that never leave the registers, and a
 // copy. Every figure of `hcnn-cl bench` is a share of these.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // kernels/tiled_gemm.cl with its tiles multiplied by the tensor cores of NVIDIA's devices of
 // compute capability 8.0 and above: factors are rounded to TF32, which has single precision's range
 // and ten bits of mantissa, and their products summed in single precision.

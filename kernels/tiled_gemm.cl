@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Convolutions as matrix products for devices whose work-items run in groups around a local memory,
 // which is what a GPU is: nothing is unrolled in global memory, taps that meet only padding cost
 // nothing, weights stay where they are.

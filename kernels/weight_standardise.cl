@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Weight standardisation: each output channel of a convolution's weights [rows][c], rows being all
 // taps and input channels, by its own mean and deviation. Weights are floats in every precision.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Winograd's minimal filtering for 3x3 convolutions of stride 1: Lavin and Gray, "Fast Algorithms
 // for Convolutional Neural Networks" (2016). F(M x M): a tile of M x M results comes from a window
 // of A x A inputs, A = M + 2, by A * A products instead of 9 * M * M:

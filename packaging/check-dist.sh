@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Shows that `make dist` gives the same bytes from two clones of the last commit, at different paths
 # and times and under different umasks, and once more from the unpacked tarball. Takes a minute or
 # two; exit code 0 if they are the same.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The Debian packages of the last commit, in a clean Debian 12: builds them from a clone, makes a
 # minimal system by debootstrap, installs them there with apt, which finds what they depend on, and
 # runs debian/tests there. As root, with dpkg-dev, the build dependencies and debootstrap installed.

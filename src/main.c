@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of commands. */
 #include "commands/commands.h"
-#include "hcnn.h"
+#include "config.h"
 #include "mpi/mpi_ranks.h"
 
 #include <signal.h>
@@ -102,7 +103,7 @@ int main(int argc, char **argv)
         return command_finish();
     }
     if (strcmp(name, "--version") == 0) {
-        printf("hcnn-cl %s\n", hcnn_version());
+        printf("hcnn-cl %s\n", PACKAGE_VERSION);
         return command_finish();
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What every test program includes: cmocka with the headers that it wants before it, and the
  * checks of a status. One group of tests a program, so that its TAP has one plan. */
 #ifndef HCNN_TESTS_CHECK_H

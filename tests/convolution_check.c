@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Checking a convolution, by whichever path, against sums in double precision, and those sums
  * against finite differences. */
 #include "convolution_check.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of convolution algorithms share. */
 #ifndef HCNN_TESTS_CONVOLUTION_CHECK_H
 #define HCNN_TESTS_CONVOLUTION_CHECK_H

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Image files for the tests of data sets, below a directory that the test made. */
 #ifndef HCNN_TESTS_IMAGE_FILES_H
 #define HCNN_TESTS_IMAGE_FILES_H
 
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "data/image.h"
 
@@ -10,7 +12,7 @@
 static inline char *image_files_path(const char *directory, const char *where)
 {
     error err;
-    char *path = file_path("%s/%s", directory, where), *above = file_parent(path);
+    char *path = text_format("%s/%s", directory, where), *above = file_parent(path);
     CHECK_OK(file_make_directory(above, &err));
     free(above);
     return path;
@@ -51,7 +53,7 @@ static inline void image_files_cut(const char *directory, const char *where, siz
     error err;
     unsigned char *data;
     size_t size;
-    char *path = file_path("%s/%s", directory, where);
+    char *path = text_format("%s/%s", directory, where);
     CHECK_OK(file_read(path, 1 << 20, &data, &size, &err));
     assert_true(size > bytes);
     CHECK_OK(file_write(path, data, bytes, &err));

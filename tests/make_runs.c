@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Makes what the test of the report's page shows: a store of runs with their directories, and the
  * page of a sweep of them. Names of classes, runs and files are such as would become elements of a
  * careless page.
@@ -7,6 +8,7 @@
  */
 #include "base/file.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "track/report.h"
 
 #include <math.h>
@@ -107,7 +109,7 @@ static json_t *make_evaluation(bool only_fine)
 
 static status write_evaluation(const char *directory, const char *run, bool only_fine, error *err)
 {
-    char *home = file_path("%s/%s", directory, run), *path = file_path("%s/test.json", home);
+    char *home = text_format("%s/%s", directory, run), *path = text_format("%s/test.json", home);
     json_t *evaluation = make_evaluation(only_fine);
     char *text = evaluation ? json_dumps(evaluation, JSON_COMPACT) : NULL;
     status result = text && path ? file_make_directory(home, err) : error_memory(err, run);
@@ -201,7 +203,7 @@ static status write_page(run_store *store, const char *path, error *err)
 
 static status make_store(const char *directory, run_store **made, error *err)
 {
-    char *path = file_path("%s/runs.db", directory);
+    char *path = text_format("%s/runs.db", directory);
     status result = path ? file_make_directory(directory, err) : error_memory(err, directory);
     if (result == STATUS_OK)
         result = run_store_open(path, true, made, err);
@@ -212,7 +214,7 @@ static status make_store(const char *directory, run_store **made, error *err)
 static status make_ended(const char *directory, error *err)
 {
     run_store *store;
-    char *page = file_path("%s/sweep.html", directory);
+    char *page = text_format("%s/sweep.html", directory);
     TRY(make_store(directory, &store, err));
     status result = make_run(store, "both-1", false, 1, RUN_FINISHED, err);
     if (result == STATUS_OK)
@@ -232,7 +234,7 @@ static status make_ended(const char *directory, error *err)
 static status make_going(const char *directory, error *err)
 {
     run_store *store;
-    char *going = file_path("%s/going", directory);
+    char *going = text_format("%s/going", directory);
     status result = make_store(going, &store, err);
     free(going);
     TRY(result);

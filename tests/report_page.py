@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Uses the report's page in headless Chromium as a reader would, and says what holds.
 
     report_page.py PAGE.html    # lines "ok NAME" and "not ok NAME: WHY"

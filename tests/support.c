@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See support.h. */
 #include "support.h"
 #include "base/file.h"
 #include "base/half.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "check.h"
 
 #include <math.h>
@@ -197,7 +199,7 @@ int support_files_set_up(void **state, const char *name)
 {
     support_files *f = support_memory(1, sizeof *f);
     f->directory = check_directory();
-    f->path = file_path("%s/%s", f->directory, name);
+    f->path = text_format("%s/%s", f->directory, name);
     *state = f;
     return f->path ? 0 : -1;
 }

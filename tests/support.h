@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of operations share: a device for the group, tensors from random numbers, and
  * comparing with a reference that was computed in double precision. Everything here fails the
  * running test when something goes wrong. */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What the script tests share: cases of TAP, and a run of a program with its answers. Sourced.
 #
 #   . "${srcdir:-.}/tests/tap.sh"

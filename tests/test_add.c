@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The sum and its gradients, which are copies or add to what is there. */
 #include "ops/add.h"
 #include "support.h"

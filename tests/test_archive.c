@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* archive.c on tar files made here: what is read, and headers that claim what is not there. */
 #include "base/file.h"
 #include "check.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of src/data/augment*.c: the option's text, and that the draws follow the distributions they
  * are said to, by fixed seeds. What the device makes of them is in test_input.c and test_mix.c. */
 #include "base/random.h"

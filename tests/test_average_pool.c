@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Global average pooling and its gradient, which is checked as the transpose: both are linear. */
 #include "ops/average_pool.h"
 #include "support.h"

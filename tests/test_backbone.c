@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of backbones and fusions: their names are the options' choices, the networks have as
  * many parameters as torchvision's and timm's, and what freezes by default is what comes before the
  * coarse backbone's last stage. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Broken images: each is told of once, and too many are an error that names them. */
 #include "check.h"
 #include "data/bad_images.h"

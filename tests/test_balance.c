@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The balanced order: even shares of very unequal classes, without repetition inside one, and the
  * same at every place whatever was asked before. */
 #include "check.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* base64.c: the vectors of RFC 4648, section 10, and bytes that need the whole alphabet. */
 #include "base/base64.h"
 #include "check.h"

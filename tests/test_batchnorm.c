@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of src/ops/batchnorm.c against the formulas in double precision, whose gradients are
  * themselves checked by central differences. */
 #include "ops/batchnorm.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* bayes.c: better than random points on functions with known minima, and what it does of failed
  * and running trials, of points that were tried, and at the end of a finite space. */
 #include "base/random.h"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # `hcnn-cl bench` on the tiny network: what it prints, and that the figures hang together. Short, it
 # does not compile all kernels anew.
 set -u

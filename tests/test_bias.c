@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The bias and its gradient against sums in double precision. */
 #include "ops/bias.h"
 #include "support.h"

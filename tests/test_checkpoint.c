@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* checkpoint.c: what was saved comes back to the bit, and a file that was cut, changed or made by
  * somebody else never does more than fail by name. */
 #include "base/file.h"
 #include "base/safetensors.h"
+#include "base/text.h"
 #include "check.h"
 #include "model/weights.h"
 #include "support.h"
@@ -40,7 +42,7 @@ static int set_up(void **state)
         return -1;
     f->dev = dev;
     f->run = check_directory();
-    f->last = file_path("%s/last.safetensors", f->run);
+    f->last = text_format("%s/last.safetensors", f->run);
     o.momentum = 0.9;
     CHECK_OK(hierarchy_create(&f->classes, 2, coarse, 3, fine, (const int[]){0, 1, 0}, &err));
     CHECK_OK(network_create(f->dev, &options, &f->net, &err));
@@ -113,9 +115,9 @@ static void test_best_stays(void **state)
     fixture *f = *state;
     error err;
     checkpoint_info info;
-    char *best = file_path("%s/best.safetensors", f->run);
-    char *old = file_path("%s/optimizer-12345678901.safetensors", f->run);
-    char *left = file_path("%s/last.safetensors.tmp-1", f->run); /* by a kill */
+    char *best = text_format("%s/best.safetensors", f->run);
+    char *old = text_format("%s/optimizer-12345678901.safetensors", f->run);
+    char *left = text_format("%s/last.safetensors.tmp-1", f->run); /* by a kill */
     CHECK_OK(file_write(left, "half", 4, &err));
     assert_true(file_exists(old));
     f->state.step++;
@@ -139,7 +141,7 @@ static bool refused(const fixture *f, const unsigned char *data, size_t size)
 {
     error err;
     checkpoint_info info;
-    char *path = file_path("%s/changed.safetensors", f->run);
+    char *path = text_format("%s/changed.safetensors", f->run);
     CHECK_OK(file_write(path, data, size, &err));
     status result = checkpoint_read_info(path, &info, &err);
     if (result == STATUS_OK)
@@ -187,7 +189,7 @@ static void test_changed_data(void **state)
     error err;
     unsigned char *data;
     size_t size;
-    char *optimizer = file_path("%s/optimizer-12345678901.safetensors", f->run);
+    char *optimizer = text_format("%s/optimizer-12345678901.safetensors", f->run);
     const char *const files[] = {f->last, optimizer};
     for (int i = 0; i < 2; i++) {
         CHECK_OK(file_read(files[i], 1 << 26, &data, &size, &err));
@@ -231,7 +233,7 @@ static status read_pieces(const fixture *f, const char *format, const char *cons
                           checkpoint_info *info, error *err)
 {
     safetensors_writer *writer;
-    char *path = file_path("%s/foreign.safetensors", f->run);
+    char *path = text_format("%s/foreign.safetensors", f->run);
     assert_ok(safetensors_create(path, &writer, err), err);
     if (format)
         assert_ok(safetensors_set_metadata(writer, "hcnn.format", format, err), err);
@@ -317,7 +319,7 @@ static void test_missing_keys(void **state)
                 start--;
             snprintf(key, sizeof key, "%.*s", (int)(end - start), start);
             changed[start - good[i]] = '~';
-            says = file_path("'%s' is missing", key);
+            says = text_format("'%s' is missing", key);
             CHECK_FAILS(STATUS_FAILED, says, read_with(f, i, changed, &info, &err));
             assert_non_null(strstr(err.message, names[i]));
             free(says);
@@ -380,8 +382,8 @@ static void test_foreign(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *text = good[cases[i].piece], *at = strstr(text, cases[i].from);
         assert_non_null(at);
-        char *changed =
-            file_path("%.*s%s%s", (int)(at - text), text, cases[i].to, at + strlen(cases[i].from));
+        char *changed = text_format("%.*s%s%s", (int)(at - text), text, cases[i].to,
+                                    at + strlen(cases[i].from));
         CHECK_FAILS(STATUS_FAILED, cases[i].says,
                     read_with(f, cases[i].piece, changed, &info, &err));
         assert_non_null(strstr(err.message, names[cases[i].piece]));
@@ -396,7 +398,7 @@ static void test_unwritable_name(void **state)
     error err;
     /* hierarchy_create lets no such name through. */
     free(f->classes.fine_names[0]);
-    f->classes.fine_names[0] = file_path("caf\xe9");
+    f->classes.fine_names[0] = text_format("caf\xe9");
     CHECK_FAILS(STATUS_FAILED, "not UTF-8",
                 checkpoint_save(f->run, f->net, &f->classes, f->optimizer, &f->state, false, &err));
 }

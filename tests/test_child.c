@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* child.c: how a run's process begins, and how it ends. */
 #include "base/file.h"
 #include "check.h"

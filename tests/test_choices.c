@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* choices.c: what is remembered comes back, and any file that is not for this device and program is
  * as good as none. */
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "ops/choices.h"
 #include "support.h"
@@ -54,7 +56,7 @@ static char *read_text(const char *path)
     unsigned char *data;
     size_t size;
     CHECK_OK(file_read(path, 1 << 20, &data, &size, &err));
-    char *text = file_path("%s", (const char *)data);
+    char *text = text_format("%s", (const char *)data);
     assert_non_null(text);
     free(data);
     return text;
@@ -66,7 +68,7 @@ static void replace(const char *path, const char *from, const char *to)
     error err;
     char *text = read_text(path), *at = strstr(text, from);
     assert_non_null(at);
-    char *changed = file_path("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    char *changed = text_format("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
     assert_non_null(changed);
     CHECK_OK(file_write(path, changed, strlen(changed), &err));
     free(changed);
@@ -175,7 +177,7 @@ static const convolution_algorithm *after_replacing(device *dev, const char *fro
 static void test_strangers(void **state)
 {
     device *dev = *state;
-    char *name = file_path("\"device\": \"%.3s", dev->info.name);
+    char *name = text_format("\"device\": \"%.3s", dev->info.name);
     assert_ptr_equal(after_replacing(dev, "\n", "\n "),
                      &im2col_gemm); /* a space more is no fault */
     assert_null(after_replacing(dev, "\"format\": 1", "\"format\": 2"));

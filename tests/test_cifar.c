@@ -1,5 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CIFAR-100's binary version in a directory, written here: what is read, and what is refused. */
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "data/dataset.h"
 
@@ -12,7 +14,7 @@ static char directory[] = "/tmp/hcnn-cifar-XXXXXX";
 static void put(const char *name, const void *data, size_t size)
 {
     error err;
-    char *path = file_path("%s/%s", directory, name);
+    char *path = text_format("%s/%s", directory, name);
     CHECK_OK(file_write(path, data, size, &err));
     free(path);
 }
@@ -121,7 +123,7 @@ static void test_missing(void **state)
     (void)state;
     put_names("fine_label_names.txt", 99);
     expect_refusal("fine_label_names.txt has 99 names");
-    char *path = file_path("%s/test.bin", directory);
+    char *path = text_format("%s/test.bin", directory);
     unlink(path);
     free(path);
     expect_refusal("has no test.bin");
@@ -132,7 +134,7 @@ static void test_no_archive(void **state)
     (void)state;
     error err;
     dataset set;
-    char *path = file_path("%s/train.bin", directory);
+    char *path = text_format("%s/train.bin", directory);
     assert_int_equal(dataset_open(path, &set, &err), STATUS_FAILED);
     assert_non_null(strstr(err.message, path));
     free(path);

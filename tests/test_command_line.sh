@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The program from outside: its options, errors and exit codes.
 set -u
 . "${srcdir:-.}/tests/tap.sh"

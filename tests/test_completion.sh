@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # completions/hcnn-cl.bash: what it offers on a few lines, and that it offers every command and
 # option of --help.
 set -u

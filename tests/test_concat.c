@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Channel concatenation and its split: every value is moved, none is computed, so the bits agree.
  */
 #include "ops/concat.h"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # import and export from outside: a golden network becomes a checkpoint, goes out in every format and
 # comes back as it was.
 set -u

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* convolution.c: what is chosen supports the call, for every device and shape; the sums that all
  * algorithms are compared with. */
 #include "convolution_check.h"

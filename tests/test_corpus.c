@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs every input of tests/fuzz/corpus through its fuzz target: seeds, and what once was a fault.
  * A crash, or a condition that does not hold, ends the program. */
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "fuzz/fuzz.h"
 
@@ -21,7 +23,7 @@ enum { TARGETS = sizeof targets / sizeof targets[0], MOST_BYTES = 1 << 20 };
 static char *corpus_path(const char *name)
 {
     const char *source = getenv("srcdir");
-    return file_path("%s/tests/fuzz/corpus/%s", source ? source : ".", name);
+    return text_format("%s/tests/fuzz/corpus/%s", source ? source : ".", name);
 }
 
 /* The name first, so that a crash's input is known. */
@@ -30,7 +32,7 @@ static void run_input(const target *t, const char *directory, const char *name)
     error err;
     unsigned char *data;
     size_t size;
-    char *path = file_path("%s/%s", directory, name);
+    char *path = text_format("%s/%s", directory, name);
     print_message("%s/%s\n", t->name, name);
     CHECK_OK(file_read(path, MOST_BYTES, &data, &size, &err));
     t->run(data, size);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* crc32c.c: the sums that RFC 3720, appendix B.4, gives, which it writes as bytes from low to high.
  */
 #include "base/crc32c.h"

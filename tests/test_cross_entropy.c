@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of src/ops/cross_entropy.c against the formulas in double precision. */
 #include "ops/cross_entropy.h"
 #include "support.h"

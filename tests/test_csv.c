@@ -1,4 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* csv.c: rows to images, the ways of writing CSV, and what is refused, with its line. */
+#include "base/text.h"
 #include "data/dataset.h"
 #include "image_files.h"
 
@@ -25,7 +27,7 @@ static int remove_images(void **state)
 
 static status open_text(const char *text, dataset *set, error *err)
 {
-    char *path = file_path("%s/list.csv", directory);
+    char *path = text_format("%s/list.csv", directory);
     image_files_text(directory, "list.csv", text);
     status result = dataset_open(path, set, err);
     free(path);
@@ -99,12 +101,12 @@ static void test_absolute_path(void **state)
     (void)state;
     error err;
     dataset set;
-    char *text = file_path("image,coarse,fine\n%s/three.jpg,a,b\n", directory);
+    char *text = text_format("image,coarse,fine\n%s/three.jpg,a,b\n", directory);
     CHECK_OK(open_text(text, &set, &err));
     assert_int_equal(set.native_size, 8);
     dataset_close(&set);
     free(text);
-    text = file_path("image,coarse,fine\n%s/../three.jpg,a,b\n", directory);
+    text = text_format("image,coarse,fine\n%s/../three.jpg,a,b\n", directory);
     CHECK_FAILS(STATUS_FAILED, "line 2:", open_text(text, &set, &err));
     free(text);
 }
@@ -148,7 +150,7 @@ static void test_zero_byte(void **state)
     static const char text[] = "image,coarse,fine\nx\0.png,a,b\n";
     error err;
     dataset set;
-    char *path = file_path("%s/zero.csv", directory);
+    char *path = text_format("%s/zero.csv", directory);
     CHECK_OK(file_write(path, text, sizeof text - 1, &err));
     CHECK_FAILS(STATUS_FAILED, "line 2: holds a zero byte", dataset_open(path, &set, &err));
     free(path);

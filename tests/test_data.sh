@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Data sets from outside: the forms CIFAR-100 comes in hold the same images, `preprocess` and the
 # tree that it makes, other trees, CSV and DeepFashion, `data`, --balance and --crop-boxes, damaged
 # and missing files.

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* decision.c: each decision against sums over the whole distance matrix, ties, products that a
  * float cannot hold, logits that are not finite, and trees of odd shapes. */
 #include "check.h"
+#include "measure/decision.h"
 #include "support.h"
-#include "train/decision.h"
 
 #include <math.h>
 

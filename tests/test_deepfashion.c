@@ -1,4 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* deepfashion.c: its lists with small pictures, in both editions, and what is refused. */
+#include "base/text.h"
 #include "data/dataset.h"
 #include "image_files.h"
 
@@ -94,7 +96,7 @@ static void test_good(void **state)
 static void move(const char *from, const char *to)
 {
     error err;
-    char *old = file_path("%s/%s", directory, from), *new = file_path("%s/%s", directory, to);
+    char *old = text_format("%s/%s", directory, from), *new = text_format("%s/%s", directory, to);
     CHECK_OK(file_rename(old, new, &err));
     free(old);
     free(new);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Choosing a device, on lists made up here, and opening the one that the tests run on. */
 #include "check.h"
 #include "device/device.h"

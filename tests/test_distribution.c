@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* distribution.c: values lie within their bounds, rise with their place, and lead back to it; and
  * they are distributed as the name says. */
 #include "base/random.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is trained on, validated with and tested, for every set of parts that there can be. */
 #include "check.h"
 #include "data/division.h"

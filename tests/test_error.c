@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* error.c: formatting, truncation, prefixes. */
 #include "check.h"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # eval and classify from outside, with the tiny backbone on the drawn sample: the numbers that
 # training reported, the keys of --json, decisions, the table of classes, the CSV, and pictures.
 set -u

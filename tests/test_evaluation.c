@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* evaluation.c: what is counted, which mistakes are kept, and the file with their pictures. */
 #include "base/file.h"
+#include "base/text.h"
 #include "image_files.h"
+#include "measure/evaluation.h"
 #include "support.h"
-#include "train/evaluation.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -215,7 +217,7 @@ static image read_picture(const json_t *root, size_t mistake)
             bytes[size++] = (unsigned char)(bits >> count);
         }
     }
-    char *file = file_path("%s/decoded.png", directory);
+    char *file = text_format("%s/decoded.png", directory);
     CHECK_OK(file_write(file, bytes, size, &err));
     CHECK_OK(image_read(file, &picture, &err));
     free(file);
@@ -311,7 +313,7 @@ static void test_file(void **state)
 static void put_large(const char *name, int width, int height)
 {
     error err;
-    char *file = file_path("%s/%s", directory, name);
+    char *file = text_format("%s/%s", directory, name);
     unsigned char *pixels = support_memory((size_t)width * (size_t)height, 3);
     for (int i = 0; i < width * height; i++)
         memset(pixels + 3 * i, i % width < width / 2 ? 10 : 200, 3);
@@ -324,7 +326,7 @@ static void put_large(const char *name, int width, int height)
 static void add_file(image_set *set, const char *name)
 {
     error err;
-    CHECK_OK(image_set_append(set, file_path("%s/%s", directory, name), 0, 0, NULL, &err));
+    CHECK_OK(image_set_append(set, text_format("%s/%s", directory, name), 0, 0, NULL, &err));
 }
 
 /* 1 at its own size, one shrunk by a factor that leaves a rest, one gone, one that is no image. */

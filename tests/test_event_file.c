@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* event_file.c: what is written is read back here, with the sums of each record; writes begin and
  * end between records, also where the disk is full. */
 #include "base/crc32c.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "support.h"
 #include "track/event.pb-c.h"
@@ -90,7 +92,7 @@ static void read_bytes(const unsigned char *data, size_t size, reading *r)
 
 static char *path_of(const event_file *f)
 {
-    return file_path("%s/%s", directory, event_file_name(f));
+    return text_format("%s/%s", directory, event_file_name(f));
 }
 
 static void read_file(const event_file *f, reading *r)
@@ -422,7 +424,7 @@ static void test_no_directory(void **state)
     (void)state;
     error err;
     event_file *f;
-    char *path = file_path("%s/no/such", directory);
+    char *path = text_format("%s/no/such", directory);
     CHECK_FAILS(STATUS_FAILED, path, event_file_create(path, &f, &err));
     assert_null(f);
     event_file_close(NULL);

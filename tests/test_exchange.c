@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Gradients of ranks, which are threads with a device each: their sums, in buckets of any size, in
  * fp32 and in halves, overlapped and not. */
 #include "check.h"
+#include "ranks/exchange.h"
 #include "support.h"
 #include "thread_ranks.h"
-#include "train/exchange.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Faults around a run: disks that are full or closed, limits, too little device memory, damaged
 # caches, a damaged store. Each ends in a run that goes on from its last good state, or in a message
 # that says what to do. docs/faults.md is the list.

@@ -1,5 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* file.c: reading, atomic writing, directories, the cache's place. */
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 
 #include <sys/stat.h>
@@ -24,7 +26,7 @@ static int remove_directory(void **state)
 static void reads_what_was_written(void **state)
 {
     error err;
-    char *path = file_path("%s/a", (char *)*state);
+    char *path = text_format("%s/a", (char *)*state);
     unsigned char *data;
     size_t size;
     CHECK_OK(file_write(path, "one\0two", 7, &err));
@@ -43,7 +45,7 @@ static void reads_what_was_written(void **state)
 static void read_errors_name_the_file(void **state)
 {
     error err;
-    char *path = file_path("%s/b", (char *)*state);
+    char *path = text_format("%s/b", (char *)*state);
     unsigned char *data;
     size_t size;
     CHECK_FAILS(STATUS_FAILED, path, file_read(path, 10, &data, &size, &err));
@@ -62,7 +64,7 @@ static void writer_replaces_files_alone(void **state)
 {
     error err;
     struct stat info;
-    char *path = file_path("%s/pipe", (char *)*state);
+    char *path = text_format("%s/pipe", (char *)*state);
     assert_int_equal(mkfifo(path, 0600), 0);
     CHECK_FAILS(STATUS_FAILED, "a device or a pipe", file_write(path, "x", 1, &err));
     assert_non_null(strstr(err.message, path));
@@ -76,7 +78,7 @@ static void writer_replaces_files_alone(void **state)
 static void writer_shows_the_file_only_when_committed(void **state)
 {
     error err;
-    char *path = file_path("%s/c", (char *)*state);
+    char *path = text_format("%s/c", (char *)*state);
     file_writer writer;
     CHECK_OK(file_write(path, "old", 3, &err));
     CHECK_OK(file_writer_open(&writer, path, &err));
@@ -105,7 +107,7 @@ static void writer_replaces_bytes(void **state)
     file_writer writer;
     unsigned char *data;
     size_t size;
-    char *path = file_path("%s/replaced", directory);
+    char *path = text_format("%s/replaced", directory);
     CHECK_OK(file_writer_open(&writer, path, &err));
     CHECK_OK(file_writer_put(&writer, "one two", 7, &err));
     CHECK_OK(file_writer_replace(&writer, 4, "2", 1, &err));
@@ -120,12 +122,12 @@ static void writer_replaces_bytes(void **state)
 static void aborted_writer_leaves_the_old_file(void **state)
 {
     error err;
-    char *path = file_path("%s/d", (char *)*state);
+    char *path = text_format("%s/d", (char *)*state);
     file_writer writer;
     CHECK_OK(file_write(path, "old", 3, &err));
     CHECK_OK(file_writer_open(&writer, path, &err));
     CHECK_OK(file_writer_put(&writer, "new", 3, &err));
-    char *temporary = file_path("%s", writer.temporary);
+    char *temporary = text_format("%s", writer.temporary);
     assert_true(file_exists(temporary));
     file_writer_abort(&writer);
     assert_false(file_exists(temporary));
@@ -142,7 +144,7 @@ static void aborted_writer_leaves_the_old_file(void **state)
 static void writer_reports_a_missing_directory(void **state)
 {
     error err;
-    char *path = file_path("%s/none/e", (char *)*state);
+    char *path = text_format("%s/none/e", (char *)*state);
     CHECK_FAILS(STATUS_FAILED, "none/e", file_write(path, "x", 1, &err));
     free(path);
 }
@@ -153,8 +155,8 @@ static void full_disk_is_reported(void **state)
     error err;
     if (access("/dev/full", W_OK) != 0)
         skip();
-    file_writer writer = {fopen("/dev/full", "wb"), file_path("/dev/full"),
-                          file_path("/dev/null/x")};
+    file_writer writer = {fopen("/dev/full", "wb"), text_format("/dev/full"),
+                          text_format("/dev/null/x")};
     assert_non_null(writer.stream);
     CHECK_OK(file_writer_put(&writer, "x", 1, &err));
     CHECK_FAILS(STATUS_FAILED, "No space left", file_writer_commit(&writer, &err));
@@ -163,11 +165,11 @@ static void full_disk_is_reported(void **state)
 static void makes_and_removes_trees(void **state)
 {
     error err;
-    char *top = file_path("%s/t", (char *)*state);
-    char *deep = file_path("%s/u/v", top);
-    char *file = file_path("%s/f", deep);
-    char *outside = file_path("%s/kept", (char *)*state);
-    char *link = file_path("%s/link", top);
+    char *top = text_format("%s/t", (char *)*state);
+    char *deep = text_format("%s/u/v", top);
+    char *file = text_format("%s/f", deep);
+    char *outside = text_format("%s/kept", (char *)*state);
+    char *link = text_format("%s/link", top);
     CHECK_OK(file_make_directory(deep, &err));
     CHECK_OK(file_make_directory(deep, &err));
     assert_true(file_is_directory(deep));
@@ -210,7 +212,7 @@ static void test_link(void **state)
     (void)state;
     error err;
     char *directory = check_directory(), *text;
-    char *from = file_path("%s/from", directory), *to = file_path("%s/to", directory);
+    char *from = text_format("%s/from", directory), *to = text_format("%s/to", directory);
     size_t size;
     CHECK_OK(file_write(to, "old", 3, &err));
     CHECK_OK(file_write(from, "new", 3, &err));
@@ -221,14 +223,14 @@ static void test_link(void **state)
     assert_string_equal(text, "new");
     free(text);
     free(from);
-    from = file_path("%s/none", directory);
+    from = text_format("%s/none", directory);
     CHECK_FAILS(STATUS_FAILED, from, file_link(from, to, &err));
     assert_true(file_exists(to));
     /* Another file system has no hard link to this one: a copy. */
     free(to);
     to = strdup("/dev/shm/hcnn-test-XXXXXX");
     if (mkdtemp(to)) {
-        char *copy = file_path("%s/copy", to);
+        char *copy = text_format("%s/copy", to);
         CHECK_OK(file_write(from, "far", 3, &err));
         CHECK_OK(file_link(from, copy, &err));
         CHECK_OK(file_read(copy, 100, (unsigned char **)&text, &size, &err));
@@ -269,7 +271,7 @@ static void test_wait_lock(void **state)
     (void)state;
     error err;
     int lock, ends[2];
-    char *directory = check_directory(), *late = file_path("%s/late", directory), ready;
+    char *directory = check_directory(), *late = text_format("%s/late", directory), ready;
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     if (child == 0) {
@@ -325,11 +327,11 @@ static void test_path_is_below(void **state)
 {
     const char *directory = *state;
     error err;
-    char *there = file_path("%s/there", directory), *link = file_path("%s/link", directory);
+    char *there = text_format("%s/there", directory), *link = text_format("%s/link", directory);
     CHECK_OK(file_make_directory(there, &err));
     assert_int_equal(symlink(there, link), 0);
-    char *in = file_path("%s/a.png", there), *out = file_path("%s/../a.png", there);
-    char *beside = file_path("%s-more/a.png", there);
+    char *in = text_format("%s/a.png", there), *out = text_format("%s/../a.png", there);
+    char *beside = text_format("%s-more/a.png", there);
     assert_true(file_path_is_below("a/b.png", there));
     assert_false(file_path_is_below("../b.png", there));
     assert_true(file_path_is_below(in, there));

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The network's tests with each family of convolutions forced by HCNN_CONV: whichever runs, results
 # follow PyTorch's, gradients and steps are the same to the bit, and halves follow floats. Resumed
 # runs are the same with direct, which sums by itself, and with im2col, which multiplies by CLBlast;

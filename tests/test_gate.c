@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The gate and its gradients against the formulas in double precision, those against central
  * differences. */
 #include "ops/gate.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* gaussian_process.c: predictions against scikit-learn 1.9's GaussianProcessRegressor with the same
  * terms (kernel a * Matern(lengths, nu=1.5), alpha = a * (1e-7 + noise), normalize_y), and what a
  * fit has to find. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CLBlast behind gemm.h: every transposition, strides and offsets wider than the matrix,
  * accumulation, against sums in double precision. */
 #include "ops/gemm.h"

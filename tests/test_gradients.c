@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sums of gradients and the factor that clips their norm, against double precision; the factor's
  * formula is torch.nn.utils.clip_grad_norm_'s. */
 #include "ops/gradients.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* grid.c: each point of the product once, in order, and then no more. */
 #include "check.h"
 #include "sweep/sampler.h"

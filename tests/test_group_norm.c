@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Group normalisation against the formulas in double precision, whose gradients are themselves
  * checked by central differences. */
 #include "ops/group_norm.h"

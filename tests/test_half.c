@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* base/half.c: every half, and the floats at and beside the middle between any two. */
 #include "base/half.h"
 #include "check.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hierarchy.c: unequal branches, copies, what is refused, what a difference is called. */
 #include "check.h"
 #include "data/hierarchy.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* histogram.c: every value is in its bucket, the sums are right, and what is not finite is not
  * there. */
 #include "check.h"

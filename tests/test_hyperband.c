@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hyperband.c: bands and who stops, in cases that were counted by hand. */
 #include "base/random.h"
 #include "check.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* im2col copies the right pixels, and col2im is its transpose: <im2col(x), c> = <x, col2im(c)>. */
 #include "ops/im2col.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution by unrolled windows and a product; see convolution_check.h. */
 #include "convolution_check.h"
 #include "ops/im2col.h"

@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* image.c: what is written comes back, grey and alpha become RGB, and what is no image, cut short
  * or too large is refused by name. */
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "data/image.h"
 
@@ -18,7 +20,7 @@ static int set_up(void **state)
 {
     fixture *f = calloc(1, sizeof *f);
     f->directory = check_directory();
-    f->path = file_path("%s/picture", f->directory);
+    f->path = text_format("%s/picture", f->directory);
     f->picture = (image){WIDTH, HEIGHT, malloc(WIDTH * HEIGHT * 3)};
     for (int i = 0; i < WIDTH * HEIGHT * 3; i++)
         f->picture.pixels[i] = (unsigned char)(i * 37);
@@ -393,7 +395,7 @@ static void test_unwritable(void **state)
 {
     fixture *f = *state;
     error err;
-    char *path = file_path("%s/no/such/directory", f->directory);
+    char *path = text_format("%s/no/such/directory", f->directory);
     CHECK_FAILS(STATUS_FAILED, path, image_write_png(path, &f->picture, &err));
     free(path);
 }

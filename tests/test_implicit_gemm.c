@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kernels/implicit_gemm.cl with every vector width that a CPU may report; see convolution_check.h.
  */
 #include "convolution_check.h"

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* import.c recognises networks and backbones by what tests/golden holds of each kind, and says what
  * is skipped and missing. */
-#include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "model/import.h"
 #include "support.h"
@@ -15,7 +16,7 @@ static int set_up(void **state)
 static char *golden_path(const char *name)
 {
     const char *source = getenv("srcdir");
-    char *path = file_path("%s/tests/golden/network-%s.safetensors", source ? source : ".", name);
+    char *path = text_format("%s/tests/golden/network-%s.safetensors", source ? source : ".", name);
     assert_non_null(path);
     return path;
 }
@@ -88,12 +89,12 @@ static void write_backbone(const fixture *f, const char *golden, const char *fro
         const tensor_entry *e = tensor_file_at(file, i);
         if (strncmp(e->name, from, length) == 0)
             copies[count++] =
-                (tensor_copy){e, file_path("%s%s", prefix, e->name + length), e->rank};
+                (tensor_copy){e, text_format("%s%s", prefix, e->name + length), e->rank};
     }
     char *names[] = {
-        file_path("%s%s", prefix, head_as_convolution ? "head.fc.weight" : "fc.weight"),
-        file_path("%s%s", prefix, head_as_convolution ? "head.fc.bias" : "fc.bias"),
-        file_path("%sodd", prefix)};
+        text_format("%s%s", prefix, head_as_convolution ? "head.fc.weight" : "fc.weight"),
+        text_format("%s%s", prefix, head_as_convolution ? "head.fc.bias" : "fc.bias"),
+        text_format("%sodd", prefix)};
     /* tensor_writer_copy appends at once: describe the others first. */
     CHECK_OK(tensor_writer_describe(w, names[0], SAFETENSORS_F32, head_as_convolution ? 4 : 2, head,
                                     &err));

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* importance.c, against scipy's pearsonr and f_oneway (eta squared from F and its degrees). */
 #include "check.h"
 #include "sweep/importance.h"

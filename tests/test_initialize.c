@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The device's generator gives base/random.h's words bit for bit; the numbers made of them have the
  * moments they should. */
 #include "base/random.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of src/ops/input.c: against what Pillow and torchvision made (golden/input.h,
  * golden/augment.h), and against Pillow's algorithm written down again here, in double precision as
  * there. */

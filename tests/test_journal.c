@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* journal.c: no metrics file loses what somebody else wrote; one of a run loses exactly the lines
  * that the checkpoint does not know. */
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "support.h"
 #include "train/journal.h"
@@ -90,7 +92,7 @@ static void test_resume(void **state)
     CHECK_OK(journal_resume(&j, path, 4, &err));
     put_step(&j, 1);
     journal_close(&j);
-    char *want = file_path("one\n%s", first_line);
+    char *want = text_format("one\n%s", first_line);
     expect_text(want);
     free(want);
     CHECK_OK(journal_resume(&j, path, 0, &err)); /* killed before the first checkpoint with lines */

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Kills at random moments: runs that save after every step are ended by SIGKILL and resumed until
 # they are whole, and come to what a run that nothing disturbed comes to, byte for byte.
 #

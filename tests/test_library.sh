@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The built library: it exports what include/hcnn.h declares and nothing else, prints nothing, ends
 # nothing, keeps no state but one lock, and a program needs no more than the header and -lhcnn.
 set -u

@@ -1,5 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Batches: the same bits for any number of threads, in order, resumable in the middle of an epoch.
  */
+#include "base/text.h"
 #include "data/loader.h"
 #include "image_files.h"
 
@@ -228,7 +230,8 @@ static int make_files(void **state)
         snprintf(name, sizeof name, "%d.png", i);
         image_files_put(f.directory, name, i, 4 + i, 3);
         const pixel_box box = {i % 2, 1 - 10 * (i % 3), 3 + 10 * (i % 2), 3};
-        CHECK_OK(image_set_append(&f.set, file_path("%s/%s", f.directory, name), 0, i, &box, &err));
+        CHECK_OK(
+            image_set_append(&f.set, text_format("%s/%s", f.directory, name), 0, i, &box, &err));
     }
     *state = &f;
     return 0;
@@ -335,7 +338,7 @@ static void test_broken_file_twice(void **state)
     static const unsigned indices[] = {2, 4, 5};
     break_files(f, "2");
     free(f->set.paths[4]);
-    f->set.paths[4] = file_path("%s", f->set.paths[2]);
+    f->set.paths[4] = text_format("%s", f->set.paths[2]);
     CHECK_OK(bad_images_create(1, take_note, notes, &bad, &err));
     const loader_options options = {.batch_size = 3, .threads = 1, .bad = bad, .replace = true};
     CHECK_OK(loader_create(&f->set, indices, 3, &options, &from, &err));

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* train/loss_scale.c: halved by an overflow two steps later, doubled by an interval of good ones.
  */
 #include "check.h"

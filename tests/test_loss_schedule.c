@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* loss_schedule.c: the weights of each epoch, and texts that are none. */
 #include "check.h"
 #include "train/loss_schedule.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of src/ops/max_pool.c. Pooling only copies values, so they have to be equal, not close. */
 #include "ops/max_pool.h"
 #include "support.h"

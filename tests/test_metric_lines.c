@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* metric_lines.c: each form of line that the journal writes, and lines that it does not. */
 #include "base/file.h"
 #include "check.h"
 #include "support.h"
+#include "track/metric_lines.h"
 #include "train/journal.h"
-#include "train/metric_lines.h"
 
 #include <math.h>
 

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* metrics.c: sums over batches, means, shares, and results without a coarse part. */
 #include "check.h"
-#include "train/metrics.h"
+#include "measure/metrics.h"
 
 #include <math.h>
 

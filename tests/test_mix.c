@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of src/ops/mix.c: every pixel of the batch against the formulas. */
 #include "ops/mix.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The moving average of weights against its formula in double precision. */
 #include "ops/moving_average.h"
 #include "support.h"

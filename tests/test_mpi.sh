@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Several ranks train one network: the losses of one process, whatever their number; stops, kills
 # and resumes; and that what is said is said once. Short leaves out what differs in numbers alone: a
 # third rank, halves, mixed images.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The network against PyTorch: input, logits, every gradient, running statistics and three steps of
  * each optimizer, from golden files that tests/golden/make-golden.py computed in double precision.
  * Also its size, its memory check and freezing. */

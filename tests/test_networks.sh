@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Backbones, fusions, depths and the shared trunk from outside: each trains, goes on to the bit as if
 # it had never stopped, and its checkpoint says what it is.
 set -u

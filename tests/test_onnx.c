@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Exported ONNX models: read back with protobuf-c and run here, operator by operator in double
  * precision, against the logits that PyTorch computed (tests/golden/make-golden.py). No device. */
 #include "base/file.h"
 #include "base/safetensors.h"
+#include "base/text.h"
 #include "check.h"
 #include "model/onnx.h"
 #include "model/onnx.pb-c.h"
@@ -359,7 +361,7 @@ static safetensors_file *open_golden(const char *name)
     const char *source = getenv("srcdir");
     error err;
     safetensors_file *file;
-    char *path = file_path("%s/tests/golden/network-%s.safetensors", source ? source : ".", name);
+    char *path = text_format("%s/tests/golden/network-%s.safetensors", source ? source : ".", name);
     CHECK_OK(safetensors_open(path, &file, &err));
     free(path);
     return file;
@@ -375,7 +377,7 @@ static float *read_floats(safetensors_file *file, const char *prefix, const char
                           size_t *count)
 {
     error err;
-    char *full = file_path("%s%s", prefix, name);
+    char *full = text_format("%s%s", prefix, name);
     const safetensors_entry *e = safetensors_find(file, full);
     if (!e)
         fail_msg("%s is not in the golden file", full);

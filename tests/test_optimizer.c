@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SGD, Adam and AdamW against their formulas in double precision, over several steps, and against
  * PyTorch's own, gradients clipped as well; the golden files of test_network.c hold more of them.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* options.c: every kind of value, every error, guesses, help. */
 #include "base/options.h"
 #include "check.h"

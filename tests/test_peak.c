@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kernels/peak.cl does the work that it is timed for. */
 #include "ops/peak.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The pickle reader: what CIFAR's files are made of, cut short at every byte, and what it refuses.
  */
 #include "check.h"

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pictures.c, pixel by pixel. */
 #include "check.h"
-#include "train/pictures.h"
+#include "track/pictures.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A network whose activations are halves: it follows the one with floats, needs less memory, and
  * its loss's scale adapts to overflows, also over a stop between two steps. */
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* process.c: which process a name means, and whether it lives. */
 #include "base/process.h"
 #include "check.h"

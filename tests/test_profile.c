@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* profile.c: nothing while it is off, a record per kernel with rising times while it is on. */
 #include "device/kernel.h"
 #include "device/profile.h"

@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Programs: the cache on disk, its damage, and what a failed build says. Works in a cache directory
  * of its own. */
 #include "base/file.h"
+#include "base/text.h"
 #include "device/kernel.h"
 #include "device/program.h"
 #include "support.h"
@@ -41,13 +43,13 @@ static int program_teardown(void **state)
 /* The path of the one entry in the cache; freed by the caller. */
 static char *only_entry(const fixture *f)
 {
-    char *directory = file_path("%s/hcnn-cl", f->directory), *found = NULL;
+    char *directory = text_format("%s/hcnn-cl", f->directory), *found = NULL;
     DIR *opened = opendir(directory);
     assert_non_null(opened);
     for (struct dirent *entry; (entry = readdir(opened));)
         if (entry->d_name[0] != '.') {
             assert_null(found);
-            found = file_path("%s/%s", directory, entry->d_name);
+            found = text_format("%s/%s", directory, entry->d_name);
         }
     closedir(opened);
     free(directory);

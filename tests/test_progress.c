@@ -1,4 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* progress.c: what is drawn, that nothing is without a terminal, durations. */
+#include "base/clock.h"
 #include "base/progress.h"
 #include "check.h"
 
@@ -79,10 +81,10 @@ static void draws_at_most_ten_times_a_second(void **state)
     progress_draw(&page.bar, "e", 0, 100, "");
     size_t once = page.size;
     assert_true(once > 0);
-    page.bar.last = progress_now();
+    page.bar.last = clock_now();
     progress_draw(&page.bar, "e", 1, 100, "");
     assert_int_equal(page.size, once);
-    page.bar.last = progress_now() - 0.2;
+    page.bar.last = clock_now() - 0.2;
     progress_draw(&page.bar, "e", 2, 100, "");
     assert_true(page.size > once);
     canvas_close(&page);
@@ -143,7 +145,7 @@ static void durations(void **state)
     };
     char text[32];
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        progress_duration(known[i].seconds, text, sizeof text);
+        clock_duration(known[i].seconds, text, sizeof text);
         assert_string_equal(text, known[i].text);
     }
 }
@@ -151,8 +153,8 @@ static void durations(void **state)
 static void clock_moves_forward(void **state)
 {
     (void)state;
-    double before = progress_now();
-    assert_true(progress_now() >= before);
+    double before = clock_now();
+    assert_true(clock_now() >= before);
 }
 
 int main(void)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* random.c: the generator against known answers, and what is built on it. */
 #include "base/random.h"
 #include "check.h"

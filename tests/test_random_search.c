@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* random_search.c: uniform, independent, and a function of seed, trial and parameter alone. */
 #include "check.h"
 #include "sweep/sampler.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* recipe.c: what YAML says arrives in the options, and what is wrong is named by file and line. */
 #include "base/file.h"
 #include "check.h"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Recipes from outside: a file's options, the command line over them, a run's own config.json.
 set -u
 . "${srcdir:-.}/tests/tap.sh"

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* record.c: a run's record from its directory alone, whole, damaged or cut. */
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "support.h"
-#include "train/record.h"
+#include "track/record.h"
 
 #include <math.h>
 #include <sys/stat.h>
@@ -24,7 +26,7 @@ static int set_up(void **state)
     int result = support_files_set_up(state, "runs.db");
     const support_files *files = *state;
     directory = files->directory;
-    run = file_path("%s/run", directory);
+    run = text_format("%s/run", directory);
     CHECK_OK(file_make_directory(run, &err));
     return result;
 }
@@ -38,7 +40,7 @@ static int tear_down(void **state)
 static void put(const char *name, const char *text)
 {
     error err;
-    char *path = file_path("%s/%s", directory, name);
+    char *path = text_format("%s/%s", directory, name);
     CHECK_OK(file_write(path, text, strlen(text), &err));
     free(path);
 }
@@ -64,7 +66,7 @@ static run_store *open_store(void)
 {
     error err;
     run_store *store;
-    char *path = file_path("%s/runs.db", directory);
+    char *path = text_format("%s/runs.db", directory);
     CHECK_OK(run_store_open(path, false, &store, &err));
     free(path);
     return store;
@@ -124,7 +126,7 @@ static void test_finished(void **state)
     put("run/metrics.jsonl", lines);
     put("run/best.safetensors", "");
     record_whole();
-    char *text = file_path("%s%s", lines, last_line);
+    char *text = text_format("%s%s", lines, last_line);
     put("run/metrics.jsonl", text);
     free(text);
     record_whole();
@@ -145,7 +147,7 @@ static void test_path(void **state)
 {
     (void)state;
     error err;
-    char *path, *slashes = file_path("%s/../run//", run);
+    char *path, *slashes = text_format("%s/../run//", run);
     put("run/config.json", "{\"backbone\":\"tiny\"}");
     put("run/metrics.jsonl", lines);
     CHECK_OK(record_run(slashes, &path, &err));
@@ -158,7 +160,7 @@ static void test_metrics_elsewhere(void **state)
 {
     (void)state;
     char *config =
-        file_path("{\"backbone\":\"tiny\",\"metrics\":\"%s/elsewhere.jsonl\"}", directory);
+        text_format("{\"backbone\":\"tiny\",\"metrics\":\"%s/elsewhere.jsonl\"}", directory);
     put("run/config.json", config);
     free(config);
     put("run/metrics.jsonl", "not this one");
@@ -183,7 +185,7 @@ static void test_cut(void **state)
 {
     (void)state;
     put("run/config.json", "{\"backbone\":\"tiny\"}");
-    char *text = file_path("%s%.*s", lines, 20, last_line);
+    char *text = text_format("%s%.*s", lines, 20, last_line);
     put("run/metrics.jsonl", text);
     free(text);
     record_whole();
@@ -224,7 +226,7 @@ static void test_damaged_config(void **state)
     (void)state;
     put("run/metrics.jsonl", lines);
     expect_failure("run/config.json: cannot be opened");
-    char *pipe = file_path("%s/config.json", run);
+    char *pipe = text_format("%s/config.json", run);
     assert_int_equal(mkfifo(pipe, 0600), 0);
     expect_failure("run/config.json: "); /* and does not wait */
     assert_int_equal(unlink(pipe), 0);
@@ -233,7 +235,7 @@ static void test_damaged_config(void **state)
     expect_failure("run/config.json: is no configuration of a run: ");
     put("run/config.json", "[]");
     expect_failure("run/config.json: is no configuration of a run: it is no object");
-    char *store = file_path("%s/runs.db", directory);
+    char *store = text_format("%s/runs.db", directory);
     assert_false(file_exists(store)); /* nothing was recorded */
     free(store);
 }

@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What ranks, which are threads here, put together beside gradients. */
 #include "check.h"
 #include "device/buffer.h"
+#include "ranks/replicas.h"
 #include "support.h"
 #include "thread_ranks.h"
-#include "train/replicas.h"
+#include "train/solver.h"
 
 enum { RANKS = 3, COARSE = 2, FINE = 4 };
 
@@ -189,7 +191,11 @@ static status average(void *context, int rank, error *err)
     const team *t = context;
     const ranks *r = thread_ranks_of(t->all, rank);
     member *m = t->parts[rank];
-    return replicas_average_statistics(r, m->net, m->solve, err);
+    TRY(replicas_average_statistics(r, m->net, err));
+    solver_swap_average(m->solve);
+    status result = replicas_average_statistics(r, m->net, err);
+    solver_swap_average(m->solve);
+    return result;
 }
 
 /* The current ones are 1, 2 and 6 times what they have in common, the averages 10, 20 and 60. */
@@ -201,17 +207,17 @@ static void test_statistics(void **state)
     for (int rank = 0; rank < RANKS; rank++) {
         member *m = members[rank] = open_member(1, 0.9);
         write_statistics(m, scales[rank]);
-        solver_exchange(m->solve);
+        solver_swap_average(m->solve);
         write_statistics(m, 10 * scales[rank]);
-        solver_exchange(m->solve);
+        solver_swap_average(m->solve);
     }
     run(average, members[0], members[1], members[2]);
     for (int rank = 0; rank < RANKS; rank++) {
         member *m = members[rank];
         expect_statistics(m, 3);
-        solver_exchange(m->solve);
+        solver_swap_average(m->solve);
         expect_statistics(m, 30);
-        solver_exchange(m->solve);
+        solver_swap_average(m->solve);
         close_member(m);
     }
 }
@@ -221,7 +227,7 @@ static status align(void *context, int rank, error *err)
     const team *t = context;
     const ranks *r = thread_ranks_of(t->all, rank);
     member *m = t->parts[rank];
-    return replicas_align(r, m->net, m->solve, &m->differed, err);
+    return replicas_align(r, m->net, solver_state(m->solve), &m->differed, err);
 }
 
 static void expect_same_weights(member *a, member *b)

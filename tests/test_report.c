@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report.c: a run from its store and directory, series that are thinned, damaged evaluations, and a
  * page that no text can break out of. */
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "support.h"
 #include "track/report.h"
@@ -145,7 +147,7 @@ static void test_thinning(void **state)
 static void put(const char *run, const char *name, const char *text)
 {
     error err;
-    char *home = file_path("%s/%s", directory, run), *file = file_path("%s/%s", home, name);
+    char *home = text_format("%s/%s", directory, run), *file = text_format("%s/%s", home, name);
     CHECK_OK(file_make_directory(home, &err));
     CHECK_OK(file_write(file, text, strlen(text), &err));
     free(file);
@@ -214,7 +216,7 @@ static char *write_page(json_t *document, int refresh)
     error err;
     unsigned char *text;
     size_t size;
-    char *page = file_path("%s/page.html", directory);
+    char *page = text_format("%s/page.html", directory);
     CHECK_OK(report_write(page, document, refresh, &err));
     CHECK_OK(file_read(page, 1 << 24, &text, &size, &err));
     assert_int_equal(strlen((char *)text), size);

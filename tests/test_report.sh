@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # report from outside: which runs, what is refused, --watch, and the page in a browser.
 set -u
 . "${srcdir:-.}/tests/tap.sh"

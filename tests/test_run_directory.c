@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_directory.c: of two starts with one name exactly one gets it and neither harms the other, and
  * what a killed start left is removed, but nothing that somebody holds. */
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "train/run_directory.h"
 
@@ -16,7 +18,7 @@ static int set_up(void **state)
     fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     f->directory = check_directory();
-    f->run = file_path("%s/parent/first", f->directory);
+    f->run = text_format("%s/parent/first", f->directory);
     *state = f;
     return 0;
 }
@@ -36,10 +38,10 @@ static int tear_down(void **state)
 static char *put_beside(const fixture *f, const char *suffix, const char *file)
 {
     error err;
-    char *path = file_path("%s%s", f->run, suffix);
+    char *path = text_format("%s%s", f->run, suffix);
     CHECK_OK(file_make_directory(path, &err));
     if (file) {
-        char *inside = file_path("%s/%s", path, file);
+        char *inside = text_format("%s/%s", path, file);
         CHECK_OK(file_write(inside, "{}", 2, &err));
         free(inside);
     }
@@ -48,7 +50,7 @@ static char *put_beside(const fixture *f, const char *suffix, const char *file)
 
 static bool holds(const char *directory, const char *name)
 {
-    char *path = file_path("%s/%s", directory, name);
+    char *path = text_format("%s/%s", directory, name);
     bool found = file_exists(path);
     free(path);
     return found;
@@ -57,7 +59,7 @@ static bool holds(const char *directory, const char *name)
 static void put_file(const char *directory, const char *name)
 {
     error err;
-    char *path = file_path("%s/%s", directory, name);
+    char *path = text_format("%s/%s", directory, name);
     CHECK_OK(file_write(path, name, strlen(name), &err));
     free(path);
 }
@@ -69,7 +71,7 @@ static void test_one_start(void **state)
     int lock;
     struct stat plain, made;
     run_directory d, other;
-    char *name = file_path("%s//", f->run);
+    char *name = text_format("%s//", f->run);
     char *beside = put_beside(f, "-beside", NULL);
     CHECK_OK(run_directory_name(&d, name, &err));
     assert_string_equal(d.path, f->run);
@@ -113,7 +115,7 @@ static void test_two_starts(void **state)
     CHECK_FAILS(STATUS_USAGE, "another start", run_directory_commit(&loser, &err));
     assert_non_null(strstr(err.message, f->run));
     assert_non_null(strstr(err.message, "another --run"));
-    char *left = file_path("%s", loser.temporary);
+    char *left = text_format("%s", loser.temporary);
     run_directory_close(&loser);
     assert_false(file_exists(left));
     assert_true(holds(f->run, "winner") && holds(f->run, "config.json"));
@@ -133,7 +135,7 @@ static void test_own_names(void **state)
     for (int i = 0; i < 3; i++) {
         CHECK_OK(run_directory_name(&d[i], NULL, &err));
         free(d[i].path);
-        d[i].path = file_path("runs/20260101-000000");
+        d[i].path = text_format("runs/20260101-000000");
     }
     for (int i = 0; i < 3; i++) {
         CHECK_OK(run_directory_begin(&d[i], &err));
@@ -173,7 +175,7 @@ static void test_leftovers(void **state)
     for (int i = 0; i < CASES; i++)
         paths[i] = put_beside(f, cases[i].suffix, cases[i].file);
     char *held = put_beside(f, ".new-77-0", "config.json");
-    char *linked = file_path("%s.new-88-0", f->run);
+    char *linked = text_format("%s.new-88-0", f->run);
     assert_int_equal(symlink(paths[CASES - 1], linked), 0);
     assert_true(file_try_lock(held, &lock));
     CHECK_OK(run_directory_name(&d, f->run, &err));

@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The store of runs: what is written comes back, goes on after a resume, and is kept apart. */
+#include "base/clock.h"
 #include "base/file.h"
-#include "base/progress.h"
+#include "base/text.h"
 #include "check.h"
 #include "support.h"
 #include "track/database.h"
@@ -171,7 +173,7 @@ static void test_killed(void **state)
     run_record r;
     int lock;
     run_store *store = open_store();
-    char *run = file_path("%s/a", directory);
+    char *run = text_format("%s/a", directory);
     CHECK_OK(file_make_directory(run, &err));
     begin(store, "a", false, 0, false);
     CHECK_OK(file_lock(run, &lock, &err));
@@ -184,7 +186,7 @@ static void test_killed(void **state)
     assert_int_equal(r.state, RUN_KILLED);
     run_record_free(&r);
     /* A link to the directory is as good. */
-    char *elsewhere = file_path("%s/elsewhere", directory);
+    char *elsewhere = text_format("%s/elsewhere", directory);
     CHECK_OK(file_rename(run, elsewhere, &err));
     assert_int_equal(symlink(elsewhere, run), 0);
     CHECK_OK(run_store_find(store, "a", &r, &err));
@@ -338,7 +340,7 @@ static void test_name_that_leads_elsewhere(void **state)
     run_store *store = open_store();
     begin(store, "a", false, 0, false);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        char *sql = file_path("UPDATE runs SET name = '%s'", names[i]);
+        char *sql = text_format("UPDATE runs SET name = '%s'", names[i]);
         change(sql);
         CHECK_FAILS(STATUS_FAILED, "is damaged", run_store_list(store, &list, &err));
         free(sql);
@@ -397,10 +399,10 @@ static void test_held_whole(void **state)
         sqlite3_exec(other, "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE", NULL, NULL, NULL),
         SQLITE_OK);
     for (int create = 0; create < 2; create++) {
-        double before = progress_now();
+        double before = clock_now();
         CHECK_FAILS(STATUS_FAILED, "runs.db: database is locked; another program holds it: end",
                     database_open(path, &form, create, &db, &err));
-        double waited = progress_now() - before;
+        double waited = clock_now() - before;
         assert_true(waited >= 0.5 && waited < 1);
     }
     sqlite3_close(other);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_values.c: every key of a run, what is best of a metric, and conditions. */
 #include "check.h"
 #include "support.h"

@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* safetensors.c: what is written is read again; half precision; files that lie about themselves. */
 #include "base/crc32c.h"
 #include "base/file.h"
 #include "base/safetensors.h"
+#include "base/text.h"
 #include "check.h"
 #include "support.h"
 
@@ -307,9 +309,9 @@ static void files_of_others(void **state)
     const fixture *f = *state;
     error err;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char *header = file_path("{\"__metadata__\":%s,\"crc32c\":{\"dtype\":\"F32\","
-                                 "\"shape\":[1],\"data_offsets\":[0,4]}}",
-                                 cases[i].metadata);
+        char *header = text_format("{\"__metadata__\":%s,\"crc32c\":{\"dtype\":\"F32\","
+                                   "\"shape\":[1],\"data_offsets\":[0,4]}}",
+                                   cases[i].metadata);
         write_raw(f, header, "0123", 4);
         if (cases[i].good)
             CHECK_OK(verify(f, &err));

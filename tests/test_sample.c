@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The drawn sample: the same pictures on every machine, balanced, none in both parts. */
 #include "check.h"
 #include "data/dataset.h"

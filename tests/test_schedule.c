@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* schedule.c against torch.optim.lr_scheduler, and milestones as text. */
 #include "check.h"
 #include "train/schedule.h"

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scores.c: what scikit-learn and torchmetrics say of one case, every image kept and counted anew
  * in random ones, and the edges: nothing, no mistakes, logits that are not finite. */
 #include "check.h"
 #include "golden/scores.h"
+#include "measure/scores.h"
 #include "support.h"
-#include "train/scores.h"
 
 #include <math.h>
 

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scores_output.c: the object's keys, nulls, and the table of confusions as a CSV reader wants it.
  */
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
-#include "train/scores_output.h"
+#include "measure/scores_output.h"
 
 #include <math.h>
 
@@ -34,7 +36,7 @@ static void table_of_confusions(void **state)
     decider d;
     unsigned char *text;
     size_t size;
-    char *directory = check_directory(), *path = file_path("%s/confusion.csv", directory);
+    char *directory = check_directory(), *path = text_format("%s/confusion.csv", directory);
     fill(&s, &d, true);
     CHECK_OK(scores_write_confusion(&s, path, &err));
     CHECK_OK(file_read(path, 10000, &text, &size, &err));

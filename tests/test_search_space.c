@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* search_space.c: bins of places, counted points. */
 #include "check.h"
 #include "sweep/search_space.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Parts of batches: disjoint, whole, even, and with the pairs of mixup together. */
 #include "check.h"
 #include "data/share.h"

@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A thousand steps with their checkpoints, validations and metrics: what a run holds of memory, of
  * the device's and of open files behind its first hundred is what it holds at its end. */
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "device/device.h"
 #include "train/train.h"
@@ -109,8 +111,8 @@ static void run_steps(soak *s, const char *directory)
 {
     error err;
     const char *source = getenv("srcdir");
-    char *data = file_path("%s/tests/golden/cifar-binary.tar.gz", source ? source : ".");
-    char *run = file_path("%s/run", directory);
+    char *data = text_format("%s/tests/golden/cifar-binary.tar.gz", source ? source : ".");
+    char *run = text_format("%s/run", directory);
     train_options o = train_defaults();
     o.data = data; /* of 40 images */
     o.run = run;

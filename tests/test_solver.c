@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the solver does with a network's gradients beside the optimizer's own formula: whose weights
  * decay, clipping, adding up over batches, the moving average. */
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "model/parameters.h"
 #include "support.h"
@@ -351,9 +353,9 @@ static void test_batches_as_one(void **state)
 
 static void exchange_and_read(subject *s, float **average, size_t *count)
 {
-    solver_exchange(s->optimizer);
+    solver_swap_average(s->optimizer);
     *average = read_all(s, VALUES, count);
-    solver_exchange(s->optimizer);
+    solver_swap_average(s->optimizer);
 }
 
 static void check_average(train_options o, double decay)
@@ -383,7 +385,7 @@ static void check_average(train_options o, double decay)
         free(weights);
     }
     /* The state as a file brings average and momenta back. */
-    char *directory = check_directory(), *path = file_path("%s/state.safetensors", directory);
+    char *directory = check_directory(), *path = text_format("%s/state.safetensors", directory);
     float *again;
     assert_true(solver_has_state(s->optimizer));
     CHECK_OK(solver_save(s->optimizer, path, &err));

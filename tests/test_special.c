@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* special.c against values that mpmath 1.3 and SciPy computed, in up to 40 digits. */
 #include "check.h"
 #include "sweep/special.h"

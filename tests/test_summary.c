@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* summary.c: the document of a sweep, from trials that are made by hand. */
 #include "check.h"
 #include "support.h"
 #include "sweep/summary.h"
-#include "train/config.h"
-#include "train/metric_lines.h"
+#include "track/metric_lines.h"
+#include "train/train_options.h"
 
 #include <math.h>
 

@@ -1,4 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* survey.c: sizes and broken files, by headers and by decoding, with any number of threads. */
+#include "base/text.h"
 #include "data/survey.h"
 #include "image_files.h"
 
@@ -13,7 +15,7 @@ typedef struct fixture {
 static void put(fixture *f, image_set *set, const char *name)
 {
     error err;
-    CHECK_OK(image_set_append(set, file_path("%s/%s", f->directory, name), 0, 0, NULL, &err));
+    CHECK_OK(image_set_append(set, text_format("%s/%s", f->directory, name), 0, 0, NULL, &err));
 }
 
 static int set_up(void **state)
@@ -32,7 +34,7 @@ static int set_up(void **state)
     image_files_cut(f.directory, "cut.jpg", 700);
     image_files_text(f.directory, "empty.png", "");
     image_files_text(f.directory, "text.jpg", "not a picture at all, but long enough for a header");
-    char *path = file_path("%s/directory.png", f.directory);
+    char *path = text_format("%s/directory.png", f.directory);
     CHECK_OK(file_make_directory(path, &err));
     free(path);
     put(&f, &f.data.valid, "empty.png");

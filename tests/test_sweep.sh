@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Sweeps from outside, of runs that take a second: kills at any moment, agents side by side, how
 # sweeps end, what is refused, and what is printed of them. Short, it kills nothing: the sweeps
 # that go on are those whose agent was asked to end.

@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep_file.c and what reads its keys: the file arrives, and what is wrong is named by file and
  * line. */
 #include "base/file.h"
+#include "base/text.h"
 #include "base/yaml_tree.h"
 #include "check.h"
 #include "support.h"
 #include "sweep/sweep_file.h"
-#include "train/config.h"
+#include "train/train_options.h"
 
 #include <math.h>
 
@@ -154,7 +156,7 @@ static void test_example(void **state)
     error err;
     sweep_file file;
     const char *root = getenv("srcdir");
-    char *example = file_path("%s/docs/sweep-original.yaml", root ? root : ".");
+    char *example = text_format("%s/docs/sweep-original.yaml", root ? root : ".");
     CHECK_OK(sweep_file_load(example, rows, metrics, &file, &err));
     assert_int_equal(file.parameter_count, 5);
     assert_int_equal(file.note_count, 0);

@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The state of sweeps: begun and joined, points taken by many at once, and what is damaged. */
 #include "check.h"
 #include "support.h"
 #include "sweep/sweep_store.h"
 #include "track/database.h"
-#include "train/config.h"
-#include "train/metric_lines.h"
+#include "track/metric_lines.h"
+#include "train/train_options.h"
 
 #include <math.h>
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Networks in several ranks, with batch normalisation over the images of all, against one network
  * with the whole batch. */
 #include "model/network.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of src/ops/tensor.c. */
 #include "support.h"
 

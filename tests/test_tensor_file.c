@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PyTorch's files through the one interface: golden files of both containers, what the writer
  * wrote, and files that are damaged or mean harm. */
 #include "base/file.h"
 #include "base/tensor_file.h"
+#include "base/text.h"
 #include "base/torch_file.h"
 #include "check.h"
 #include "support.h"
@@ -32,7 +34,7 @@ static void write_bytes(const char *path, const void *bytes, size_t size)
 static char *golden_path(const char *name)
 {
     const char *source = getenv("srcdir");
-    char *path = file_path("%s/tests/golden/%s", source ? source : ".", name);
+    char *path = text_format("%s/tests/golden/%s", source ? source : ".", name);
     assert_non_null(path);
     return path;
 }
@@ -147,7 +149,7 @@ static void an_unfinished_file_does_not_appear(void **state)
     static const int64_t shape[] = {2};
     error err;
     torch_writer *w;
-    char *path = file_path("%s/unfinished.pth", f->directory);
+    char *path = text_format("%s/unfinished.pth", f->directory);
     CHECK_OK(torch_writer_create(path, &w, &err));
     CHECK_OK(torch_writer_describe(w, "a", SAFETENSORS_F32, 1, shape, &err));
     CHECK_FAILS(STATUS_FAILED, "1 tensors described, 0 written", torch_writer_commit(w, &err));
@@ -410,7 +412,7 @@ static void other_files_are_refused(void **state)
     const fixture *f = *state;
     error err;
     tensor_file *file;
-    char *path = file_path("%s/none.pth", f->directory);
+    char *path = text_format("%s/none.pth", f->directory);
     CHECK_FAILS(STATUS_FAILED, path, tensor_file_open(path, &file, &err));
     assert_null(file);
     write_bytes(f->path, "PK\3\4 no archive at all", 23);

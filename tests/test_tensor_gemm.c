@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kernels/tensor_gemm.cl with its instructions acted out, which any device can; see
  * convolution_check.h. The PTX itself is tested where it runs, by tensor_gemm_self_test. */
 #include "convolution_check.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* terminal.c: what shows stays as it is, what would do something is masked. */
 #include "base/terminal.h"
 #include "check.h"

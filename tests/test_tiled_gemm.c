@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kernels/tiled_gemm.cl with either size of tile, and sums over pixels in one part and in several;
  * see convolution_check.h. */
 #include "convolution_check.h"

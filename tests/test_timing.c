@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* timing.c: medians, and how often work is run. */
 #include "support.h"
-#include "train/timing.h"
+#include "tune/timing.h"
 
 #include <math.h>
 #include <time.h>

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Tracking from outside: what runs leave in the store beside them, in event files and as JSON, what
 # `hcnn-cl runs` makes of it, and what kills and damage cannot take away.
 set -u

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Training from outside, with the tiny backbone on the drawn sample: runs, resuming to the bit,
 # kills, interrupts, weights, and what is said of bad input. Short, it resumes with fp16 and with
 # all that a recipe may ask for, and kills nothing.

@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* train.c from inside, where a test decides at which batch a stop arrives, a step fails or how the
  * validation ends. What the program does from outside is in test_train.sh. */
 #include "base/file.h"
 #include "base/safetensors.h"
+#include "base/text.h"
 #include "check.h"
+#include "measure/evaluate.h"
 #include "train/checkpoint.h"
-#include "train/evaluate.h"
 #include "train/train.h"
 
 #include <math.h>
@@ -160,9 +162,9 @@ static int set_up(void **state)
     assert_non_null(f);
     const char *source = getenv("srcdir");
     f->directory = check_directory();
-    f->data = file_path("%s/tests/golden/cifar-binary.tar.gz", source ? source : ".");
-    f->whole = file_path("%s/whole", f->directory);
-    f->stopped = file_path("%s/stopped", f->directory);
+    f->data = text_format("%s/tests/golden/cifar-binary.tar.gz", source ? source : ".");
+    f->whole = text_format("%s/whole", f->directory);
+    f->stopped = text_format("%s/stopped", f->directory);
     f->options = train_defaults();
     f->options.data = f->data;
     f->options.backbone = "tiny";
@@ -227,7 +229,7 @@ static void assert_same_tensors(const char *a_path, const char *b_path)
 
 static void assert_same_file(const fixture *f, const char *name)
 {
-    char *a = file_path("%s/%s", f->whole, name), *b = file_path("%s/%s", f->stopped, name);
+    char *a = text_format("%s/%s", f->whole, name), *b = text_format("%s/%s", f->stopped, name);
     assert_same_tensors(a, b);
     free(a);
     free(b);
@@ -237,7 +239,7 @@ static checkpoint_info read_info(const char *run)
 {
     error err;
     checkpoint_info info;
-    char *path = file_path("%s/last.safetensors", run);
+    char *path = text_format("%s/last.safetensors", run);
     CHECK_OK(checkpoint_read_info(path, &info, &err));
     free(path);
     return info;
@@ -249,7 +251,7 @@ static char *read_metrics(const char *run)
     error err;
     unsigned char *text;
     size_t size;
-    char *path = file_path("%s/metrics.jsonl", run);
+    char *path = text_format("%s/metrics.jsonl", run);
     CHECK_OK(file_read(path, 1 << 20, &text, &size, &err));
     free(path);
     for (char *at = (char *)text; (at = strstr(at, "\"seconds\":"));) {
@@ -473,7 +475,7 @@ static void read_vector(const char *run, const char *file, const char *name, flo
     error err;
     safetensors_file *from;
     float values[1024];
-    char *path = file_path("%s/%s", run, file);
+    char *path = text_format("%s/%s", run, file);
     CHECK_OK(safetensors_open(path, &from, &err));
     const safetensors_entry *entry = safetensors_find(from, name);
     assert_non_null(entry);

@@ -1,4 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tree.c: directories of image files, by label_map.json and without, and what is refused. */
+#include "base/text.h"
 #include "data/dataset.h"
 #include "image_files.h"
 
@@ -66,7 +68,7 @@ static void test_unreadable_class(void **state)
     (void)state;
     error err;
     dataset set;
-    char *path = file_path("%s/train_images/animal/hen", directory);
+    char *path = text_format("%s/train_images/animal/hen", directory);
     put_map("{\"animal\": [\"cat\", \"dog\", \"hen\"], \"plant\": [\"oak\"]}");
     CHECK_OK(file_write(path, "a file", 6, &err));
     CHECK_FAILS(STATUS_FAILED, "animal/hen: cannot be listed", dataset_open(directory, &set, &err));
@@ -131,7 +133,7 @@ static int remove_plain(void **state)
 static void make_below(const char *where)
 {
     error err;
-    char *path = file_path("%s/%s", plain, where);
+    char *path = text_format("%s/%s", plain, where);
     CHECK_OK(file_make_directory(path, &err));
     free(path);
 }
@@ -184,7 +186,7 @@ static void test_validation_part(void **state)
         assert_int_equal(set.valid.count, 1);
         assert_int_equal(set.valid.fine[0], 1);
         dataset_close(&set);
-        char *path = file_path("%s/%s", plain, spellings[i]);
+        char *path = text_format("%s/%s", plain, spellings[i]);
         CHECK_OK(file_remove_tree(path, &err));
         free(path);
     }
@@ -235,7 +237,7 @@ static void test_unknown(void **state)
     (void)state;
     error err;
     dataset set;
-    char *path = file_path("%s/train/plant", plain);
+    char *path = text_format("%s/train/plant", plain);
     CHECK_FAILS(STATUS_FAILED, "is no data set that is known here", dataset_open(path, &set, &err));
     assert_non_null(strstr(err.message, ".csv file"));
     assert_non_null(strstr(err.message, "DeepFashion"));

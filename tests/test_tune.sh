@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # `hcnn-cl tune` on the tiny network, and what later starts make of its file. Short, it
 # does not tune halves, which is the same code on other kernels.
 set -u

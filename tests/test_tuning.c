@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tune.c and tune_gemm.c (test_tune.sh is the command's): what is measured, that a wrong or greedy
  * algorithm is never chosen, and that a child process which misbehaves is left out. */
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "ops/choices.h"
 #include "support.h"
-#include "train/tune.h"
+#include "tune/tune.h"
 
 #include <math.h>
 #include <sys/stat.h>
@@ -30,7 +32,7 @@ static int tear_down(void **state)
 static void keep_note(void *context, const char *text)
 {
     (void)context;
-    char *longer = file_path("%s%s\n", notes ? notes : "", text);
+    char *longer = text_format("%s%s\n", notes ? notes : "", text);
     free(notes);
     notes = longer;
 }
@@ -408,7 +410,8 @@ static void test_choices_that_do_not_fit(void **state)
 static char *make_program(const char *script)
 {
     error err;
-    char *path = file_path("%s/program", directory), *text = file_path("#!/bin/sh\n%s\n", script);
+    char *path = text_format("%s/program", directory),
+         *text = text_format("#!/bin/sh\n%s\n", script);
     CHECK_OK(file_write(path, text, strlen(text), &err));
     assert_int_equal(chmod(path, 0700), 0);
     free(text);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* unrolled_gemm.c on what it supports: few channels, every tap in use; see convolution_check.h. */
 #include "convolution_check.h"
 #include "support.h"

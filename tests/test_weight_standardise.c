@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Weight standardisation against the formulas in double precision, whose gradient is itself checked
  * by central differences. */
 #include "ops/weight_standardise.h"

@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* weights.c: what was saved comes back bit by bit; torchvision's names go into both backbones; what
  * does not fit is reported and, where a checkpoint is asked for, refused. */
 #include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "model/weights.h"
 #include "support.h"
@@ -26,7 +28,7 @@ static int set_up(void **state)
         return -1;
     f->dev = dev;
     f->directory = check_directory();
-    f->path = file_path("%s/w.safetensors", f->directory);
+    f->path = text_format("%s/w.safetensors", f->directory);
     *state = f;
     return f->path ? 0 : -1;
 }
@@ -188,7 +190,7 @@ static void write_plain(const fixture *f, network *net, changes c)
             bool counter = p->kind == PARAMETER_COUNTER;
             if (!name)
                 continue;
-            char *full = file_path("%s%s", c.prefix, name);
+            char *full = text_format("%s%s", c.prefix, name);
             safetensors_type type = counter ? SAFETENSORS_I64
                                     : half  ? SAFETENSORS_F16
                                             : SAFETENSORS_F32;
@@ -273,7 +275,7 @@ static void a_backbone_goes_into_every_shape(void **state)
             assert_true(report.backbones && !report.whole);
             assert_int_equal(report.skipped, 0);
             weights_report_free(&report);
-            char *name = file_path("%s%s", shared ? "backbone." : "coarse_backbone.", first[i]);
+            char *name = text_format("%s%s", shared ? "backbone." : "coarse_backbone.", first[i]);
             assert_pattern(net, name);
             free(name);
             network_free(net);
@@ -457,7 +459,7 @@ static void pytorchs_files_are_read(void **state)
     tensor_file *file;
     tensor_writer *w;
     network *from = make_network(f, &options, 1), *to = make_network(f, &options, 2);
-    char *path = file_path("%s/w.pth", f->directory);
+    char *path = text_format("%s/w.pth", f->directory);
     save(f, from);
     CHECK_OK(tensor_file_open(f->path, &file, &err));
     CHECK_OK(tensor_writer_create(path, &w, &err));

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kernels/winograd.cl: both sizes of tile against sums in double precision, and the rounding error
  * that winograd.c states; see convolution_check.h. */
 #include "convolution_check.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* words.c: what lies between commas, and what is held. */
 #include "base/words.h"
 #include "check.h"

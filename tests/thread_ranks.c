@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See thread_ranks.h. */
 #include "thread_ranks.h"
 #include "base/half.h"

@@ -1,10 +1,11 @@
-/* Ranks (train/ranks.h) that are threads of one process, for tests of what several processes do
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ranks (ranks/ranks.h) that are threads of one process, for tests of what several processes do
  * together. Everything here but the work itself runs in the test's own thread, where checks may
  * fail. */
 #ifndef HCNN_TESTS_THREAD_RANKS_H
 #define HCNN_TESTS_THREAD_RANKS_H
 
-#include "train/ranks.h"
+#include "ranks/ranks.h"
 
 typedef struct thread_ranks thread_ranks;
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A file's checksum inside it; see checksum.h. */
 #include "base/checksum.h"
 #include "base/crc32c.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The CRC-32C that a file of JSON and data holds of itself: eight hexadecimal digits, the value of
  * the JSON text's key "crc32c". It is the sum of the whole file with '0' for each of them. */
 #ifndef HCNN_BASE_CHECKSUM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CRC-32C by a table of the 256 bytes' remainders; see crc32c.h. Each is of the polynomial 1EDC6F41
  * with its bits from low to high, as the sum has them. Of much data eight bytes are taken at a
  * time, by the tables that M. E. Kounavis and F. L. Berry, "A Systematic Approach to Building High

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CRC-32C (Castagnoli), as iSCSI and TensorBoard's event files have it: RFC 3720, appendix B.4. */
 #ifndef HCNN_BASE_CRC32C_H
 #define HCNN_BASE_CRC32C_H

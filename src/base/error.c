@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Formats error messages; see error.h. */
 #include "base/error.h"
 

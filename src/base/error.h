@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Errors are values: every function that can fail returns a status and fills the error it was
  * handed. Nothing here prints or exits; the commands decide what a person sees. */
 #ifndef HCNN_BASE_ERROR_H

@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whole files, atomic replacement, directories; see file.h. */
 #include "base/file.h"
+#include "base/text.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -92,8 +93,8 @@ status file_writer_open(file_writer *writer, const char *path, error *err)
 {
     *writer = (file_writer){0};
     TRY(check_replaceable(path, err));
-    writer->path = file_path("%s", path);
-    writer->temporary = file_path("%s.tmp-%ld", path, (long)getpid());
+    writer->path = text_format("%s", path);
+    writer->temporary = text_format("%s.tmp-%ld", path, (long)getpid());
     if (!writer->path || !writer->temporary) {
         file_writer_abort(writer);
         return error_memory(err, path);
@@ -133,10 +134,10 @@ char *file_parent(const char *path)
 {
     const char *slash = strrchr(path, '/');
     if (!slash)
-        return file_path(".");
+        return text_format(".");
     if (slash == path)
-        return file_path("/");
-    return file_path("%.*s", (int)(slash - path), path);
+        return text_format("/");
+    return text_format("%.*s", (int)(slash - path), path);
 }
 
 status file_writer_commit(file_writer *writer, error *err)
@@ -222,7 +223,7 @@ static status copy(const char *from, const char *to, error *err)
 
 status file_link(const char *from, const char *to, error *err)
 {
-    char *temporary = file_path("%s.link", to);
+    char *temporary = text_format("%s.link", to);
     if (!temporary)
         return error_memory(err, to);
     unlink(temporary);
@@ -248,7 +249,7 @@ bool file_is_directory(const char *path)
 
 status file_make_directory(const char *path, error *err)
 {
-    char *copy = file_path("%s", path);
+    char *copy = text_format("%s", path);
     if (!copy)
         return error_memory(err, path);
     status result = STATUS_OK;
@@ -280,7 +281,7 @@ status file_remove_tree(const char *path, error *err)
     while (result == STATUS_OK && (entry = readdir(directory)) != NULL) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        char *child = file_path("%s/%s", path, entry->d_name);
+        char *child = text_format("%s/%s", path, entry->d_name);
         struct stat info;
         if (!child)
             result = error_memory(err, path);
@@ -411,7 +412,7 @@ bool file_is_name(const char *name)
 char *file_absolute(const char *path)
 {
     char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
-    char *absolute = here ? file_path("%s/%s", here, path) : file_path("%s", path);
+    char *absolute = here ? text_format("%s/%s", here, path) : text_format("%s", path);
     free(here);
     return absolute;
 }
@@ -430,27 +431,13 @@ status file_sync_directory(const char *path, error *err)
     return STATUS_OK;
 }
 
-char *file_path(const char *format, ...)
-{
-    va_list arguments, again;
-    va_start(arguments, format);
-    va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    char *path = length < 0 ? NULL : malloc((size_t)length + 1);
-    if (path)
-        vsnprintf(path, (size_t)length + 1, format, again);
-    va_end(again);
-    va_end(arguments);
-    return path;
-}
-
 char *file_cache_directory(void)
 {
     const char *cache = getenv("XDG_CACHE_HOME");
     if (cache && cache[0] == '/')
-        return file_path("%s/hcnn-cl", cache);
+        return text_format("%s/hcnn-cl", cache);
     const char *home = getenv("HOME");
     if (home && home[0] == '/')
-        return file_path("%s/.cache/hcnn-cl", home);
+        return text_format("%s/.cache/hcnn-cl", home);
     return NULL;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files: reading whole ones, writing so that a reader sees the old content or the new and never a
  * part, and paths. */
 #ifndef HCNN_BASE_FILE_H
@@ -87,9 +88,6 @@ char *file_absolute(const char *path);
 
 /* Makes a rename in the directory survive a crash of the machine. */
 status file_sync_directory(const char *path, error *err);
-
-/* printf into a fresh string; NULL when memory is out. */
-char *file_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* $XDG_CACHE_HOME/hcnn-cl, else ~/.cache/hcnn-cl, else NULL; not created. Freed by the caller. */
 char *file_cache_directory(void);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Conversions of binary16 by its bits; see half.h. A half has 5 bits of exponent, biased by 15, and
  * 10 of fraction; a float 8, biased by 127, and 23. */
 #include "base/half.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* IEEE 754 binary16, which C11 has no type for. */
 #ifndef HCNN_BASE_HALF_H
 #define HCNN_BASE_HALF_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* FNV-1a, 64 bits: names for files in the cache, and whether their bytes are still the same. Not
  * for what somebody might want to forge. */
 #ifndef HCNN_BASE_HASH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See json_values.h. */
 #include "base/json_values.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Values as JSON where it has a word for them. */
 #ifndef HCNN_BASE_JSON_VALUES_H
 #define HCNN_BASE_JSON_VALUES_H

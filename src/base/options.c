@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Parses a command line by its table of options and prints the table as help; see options.h. */
 #include "base/options.h"
 

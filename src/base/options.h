@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The command line of one command, as a table: each row names an option, where its value goes and
  * its line of help. "--batch-size" and "--batch_size" are the same option, "--lr 1" and "--lr=1"
  * too. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The pickle reader; see pickle.h. The opcodes are those of Python's pickletools, protocols 2 to 4,
  * as far as the files read here use them. Nothing recurses, so depth costs memory alone. Each byte
  * of input makes at most one value, and what all values hold is counted (see hold), so a file

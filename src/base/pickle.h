@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Python's pickles as a tree of values: dictionaries, lists, tuples, numbers, strings and the few
  * objects that the reader of a format asks for. A pickle is a program; this reader runs none of it.
  * Classes and functions are known by name alone, and every name that the format's table does not

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How the raw images of a batch lie in memory: what the loader fills and the input kernel
  * reads. */
 #ifndef HCNN_BASE_PIXELS_H

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See process.h. */
 #include "base/process.h"
-#include "base/file.h"
+#include "base/text.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@ enum { STARTED_FIELD = 22, NAME_FIELD = 2 }; /* of /proc/ID/stat, counted from 1
 static void read_began(int64_t id, char began[32])
 {
     char text[1024];
-    char *path = file_path("/proc/%lld/stat", (long long)id);
+    char *path = text_format("/proc/%lld/stat", (long long)id);
     FILE *file = path ? fopen(path, "rb") : NULL;
     size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
     text[size] = '\0';

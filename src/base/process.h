@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Processes of this machine by a name that does not come again. */
 #ifndef HCNN_BASE_PROCESS_H
 #define HCNN_BASE_PROCESS_H

@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Draws the progress line; see progress.h. */
 #include "base/progress.h"
+#include "base/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -15,28 +16,6 @@ enum {
 
 /* Seconds between two drawings. */
 static const double draw_interval = 0.1;
-
-double progress_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-void progress_duration(double seconds, char *text, size_t capacity)
-{
-    /* The negated comparison catches NaN too. */
-    if (!(seconds > 0))
-        seconds = 0;
-    if (seconds > 359999999)
-        seconds = 359999999;
-    unsigned long whole = (unsigned long)(seconds + 0.5);
-    unsigned long hours = whole / 3600, minutes = whole / 60 % 60;
-    if (hours > 0)
-        snprintf(text, capacity, "%lu:%02lu:%02lu", hours, minutes, whole % 60);
-    else
-        snprintf(text, capacity, "%lu:%02lu", minutes, whole % 60);
-}
 
 /* The width may change at any time; where it cannot be asked for, `columns` stays. */
 static void read_width(progress *bar)
@@ -53,7 +32,7 @@ void progress_begin(progress *bar, FILE *stream)
     bar->terminal = isatty(fileno(stream)) && kind && *kind && strcmp(kind, "dumb") != 0;
     if (bar->terminal)
         read_width(bar);
-    bar->started = progress_now();
+    bar->started = clock_now();
     bar->last = bar->started - draw_interval;
 }
 
@@ -84,7 +63,7 @@ void progress_draw(progress *bar, const char *label, size_t done, size_t total, 
 {
     if (!bar->terminal)
         return;
-    double now = progress_now();
+    double now = clock_now();
     if (done != total && now - bar->last < draw_interval)
         return;
     bar->last = now;
@@ -95,7 +74,7 @@ void progress_draw(progress *bar, const char *label, size_t done, size_t total, 
     if (done > 0 && done < total) {
         char duration[32];
         double each = (now - bar->started) / (double)done;
-        progress_duration(each * (double)(total - done), duration, sizeof duration);
+        clock_duration(each * (double)(total - done), duration, sizeof duration);
         snprintf(left, sizeof left, "  %s left", duration);
     }
     char line[MAX_LINE];

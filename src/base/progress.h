@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A line on a terminal that is redrawn in place; nothing at all where there is no terminal. */
 #ifndef HCNN_BASE_PROGRESS_H
 #define HCNN_BASE_PROGRESS_H
@@ -21,10 +22,5 @@ void progress_begin(progress *bar, FILE *stream);
 void progress_draw(progress *bar, const char *label, size_t done, size_t total, const char *text);
 /* Wipes the line, so that ordinary output can follow. */
 void progress_clear(progress *bar);
-
-/* Seconds on the monotonic clock. */
-double progress_now(void);
-/* "0:31", "12:05", "3:07:41" into text. */
-void progress_duration(double seconds, char *text, size_t capacity);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Philox4x32-10 and what is built on it; see random.h. */
 #include "base/random.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Random numbers that are a function of (seed, stream, index) and nothing else: there is no state
  * to save, threads cannot disturb each other, and a resumed run draws what an unbroken one would.
  * The generator is Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading and writing safetensors; see safetensors.h. The header is JSON and comes from whoever
  * made the file: nothing in it is believed before it has been checked against the file's size. */
 #include "base/safetensors.h"

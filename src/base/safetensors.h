@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The safetensors file format (https://github.com/huggingface/safetensors, "Format"): u64 LE length
  * of a JSON header, the header {"name": {"dtype", "shape", "data_offsets"}, "__metadata__":
  * {string: string}}, then the tensors' bytes, little endian, row major. */

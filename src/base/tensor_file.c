@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One interface to both formats; see tensor_file.h. */
 #include "base/tensor_file.h"
 #include "base/file.h"

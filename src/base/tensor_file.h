@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files of named tensors, whichever program wrote them: safetensors (safetensors.h) and what
  * PyTorch's torch.save writes (torch_file.h). The content tells them apart, not the name. */
 #ifndef HCNN_BASE_TENSOR_FILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tells characters apart; see terminal.h. */
 #include "base/terminal.h"
 

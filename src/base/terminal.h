@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Text of foreign files on its way to a terminal: names of classes, tensors, runs and files, and
  * messages that quote them. What would do something there and not just show is masked. */
 #ifndef HCNN_BASE_TERMINAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The objects of torch.save's pickles; see torch_contents.h. */
 #include "base/torch_contents.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the pickle of a torch.save file says: storages, and tensors that lie in them. Knows neither
  * the containers (torch_file.c) nor the storages' bytes. */
 #ifndef HCNN_BASE_TORCH_CONTENTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tensors of PyTorch's files; see torch_file.h. The file comes from anybody: its pickle is only
  * read, and nothing in it is believed before it has been checked against the file's size. */
 #include "base/torch_file.h"

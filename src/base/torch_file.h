@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What PyTorch's torch.save writes: a pickle that describes tensors, and their storages. Both
  * containers are read, the zip archive of PyTorch 1.6 and later and the plain sequence before it
  * (torch/serialization.py of https://github.com/pytorch/pytorch describes them by what it writes).

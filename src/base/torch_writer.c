@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* State dicts as torch.save writes them since PyTorch 1.6; see torch_file.h. A zip archive with
  * data.pkl, which describes the tensors, then a member data/INDEX with the bytes of each one. */
 #include "base/file.h"
+#include "base/text.h"
 #include "base/torch_file.h"
 
 #include <archive.h>
@@ -105,7 +107,7 @@ static status put_member(torch_writer *w, const char *name, const void *bytes, s
                          error *err)
 {
     struct archive_entry *entry = archive_entry_new();
-    char *path = file_path("archive/%s", name);
+    char *path = text_format("archive/%s", name);
     status result = entry && path ? STATUS_OK : error_memory(err, w->out.path);
     if (result == STATUS_OK) {
         archive_entry_set_pathname(entry, path);

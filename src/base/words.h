@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lists of texts, and those between the commas of one. */
 #ifndef HCNN_BASE_WORDS_H
 #define HCNN_BASE_WORDS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Checks a file event by event and has libyaml make its tree; see yaml_tree.h. */
 #include "base/yaml_tree.h"
 #include "base/file.h"

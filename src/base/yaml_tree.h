@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* YAML files whose content is more than lines of options: a tree of libyaml's nodes, each with its
  * line, and reading them by key. JSON is a part of YAML. Anchors, aliases and tags are refused, so
  * that a small file cannot be a large tree. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Zip archives through libarchive, which reads them in the order of their members; see zip.h. */
 #include "base/zip.h"
 #include "base/file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Members of a zip archive, in any order and a part at a time; nothing is unpacked to the disk.
  * Stored and deflated members, also of archives above 4 GiB (libarchive). */
 #ifndef HCNN_BASE_ZIP_H

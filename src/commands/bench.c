@@ -1,14 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl bench`: images a second, where the time goes, and how far that is from what the device
  * can do. */
 #include "train/bench.h"
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/terminal.h"
+#include "base/text.h"
 #include "commands/commands.h"
 #include "device/profile.h"
 #include "model/backbone.h"
 #include "ops/peak.h"
-#include "train/tune.h"
+#include "tune/tune.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -222,7 +224,7 @@ static status measure(request *r, device *dev, findings *f, error *err)
 static status empty_caches(char **directory, error *err)
 {
     const char *root = getenv("TMPDIR");
-    *directory = file_path("%s/hcnn-bench-XXXXXX", root && *root ? root : "/tmp");
+    *directory = text_format("%s/hcnn-bench-XXXXXX", root && *root ? root : "/tmp");
     if (!*directory)
         return error_memory(err, "a cache");
     if (!mkdtemp(*directory))

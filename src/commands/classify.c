@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl classify`: the coarse and fine guesses for image files, as bars or as JSON. */
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "data/image.h"
+#include "measure/decision.h"
 #include "train/classifier.h"
-#include "train/decision.h"
 
 #include <jansson.h>
 #include <stdio.h>

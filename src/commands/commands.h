@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The commands of the program, one file each. A command reads its options, calls the floors below,
  * prints, and returns the program's exit code. argv[0] is the command's own name. */
 #ifndef HCNN_COMMANDS_COMMANDS_H

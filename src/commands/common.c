@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the commands have in common: errors on standard error, options, and the end. */
 #include "base/file.h"
 #include "base/terminal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl data`: what a data set was understood to hold, and which of its files are broken. */
 #include "base/progress.h"
 #include "base/terminal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl devices`: every OpenCL device with what matters for training on it, and which one
  * HCNN_DEVICE chooses. */
 #include "base/terminal.h"

@@ -1,11 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl eval`: a checkpoint's scores on a data set. */
 #include "base/progress.h"
 #include "commands/commands.h"
 #include "commands/eval_table.h"
 #include "data/division.h"
+#include "measure/evaluate.h"
+#include "measure/scores_output.h"
 #include "train/checkpoint.h"
-#include "train/evaluate.h"
-#include "train/scores_output.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What `hcnn-cl eval` prints for people. */
 #include "commands/eval_table.h"
 #include "base/terminal.h"

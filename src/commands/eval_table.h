@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What `hcnn-cl eval` prints for people: totals, then the classes. */
 #ifndef HCNN_COMMANDS_EVAL_TABLE_H
 #define HCNN_COMMANDS_EVAL_TABLE_H
 
-#include "train/metrics.h"
-#include "train/scores.h"
+#include "measure/metrics.h"
+#include "measure/scores.h"
 
 typedef struct eval_table {
     const scores *scores;

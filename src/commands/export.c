@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl export`: a checkpoint for other programs. */
-#include "base/file.h"
 #include "base/tensor_file.h"
 #include "base/terminal.h"
+#include "base/text.h"
 #include "commands/commands.h"
-#include "hcnn.h"
+#include "config.h"
 #include "model/backbone.h"
 #include "model/onnx.h"
 #include "ops/input.h"
@@ -161,8 +162,8 @@ static char *dump_parents(const hierarchy *classes)
 /* Three decimal numbers, as they are written in the sources. */
 static char *dump_colours(const float colours[3])
 {
-    return file_path("[%.4g,%.4g,%.4g]", (double)colours[0], (double)colours[1],
-                     (double)colours[2]);
+    return text_format("[%.4g,%.4g,%.4g]", (double)colours[0], (double)colours[1],
+                       (double)colours[2]);
 }
 
 /* What whoever runs the model needs to know, as JSON texts. */
@@ -175,13 +176,13 @@ static status export_onnx(const options *o, const checkpoint_info *info, graph *
         dump_parents(classes),
         dump_colours(input_mean),
         dump_colours(input_deviation),
-        file_path("%d", info->options.image_size),
+        text_format("%d", info->options.image_size),
     };
     const onnx_property properties[PROPERTIES] = {
         {"coarse_classes", texts[0]}, {"fine_classes", texts[1]}, {"fine_parents", texts[2]},
         {"mean", texts[3]},           {"deviation", texts[4]},    {"image_size", texts[5]},
     };
-    const onnx_options how = {o->softmax, properties, PROPERTIES, hcnn_version()};
+    const onnx_options how = {o->softmax, properties, PROPERTIES, PACKAGE_VERSION};
     state values = {0};
     status result = STATUS_OK;
     for (int i = 0; i < PROPERTIES; i++)

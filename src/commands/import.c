@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl import`: weights of torchvision, timm or the original as a file under our names. */
 #include "model/import.h"
 #include "base/terminal.h"

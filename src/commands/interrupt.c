@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Ctrl-C, SIGTERM and SIGUSR2, which mpirun passes on to its ranks, as a flag, for commands that
  * finish a piece of work before they end. */
 #include "commands/commands.h"

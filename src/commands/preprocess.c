@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl preprocess`: CIFAR-100 as the tree of image files that the original trains on,
  * one directory a fine class, with label_map.json. */
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/terminal.h"
+#include "base/text.h"
 #include "commands/commands.h"
 #include "data/dataset.h"
 #include "data/image.h"
@@ -38,8 +40,8 @@ static status check_names(const hierarchy *tree, error *err)
 static status make_directories(const char *out, const char *type, const hierarchy *tree, error *err)
 {
     for (int i = 0; i < tree->fine_count; i++) {
-        char *path = file_path("%s/%s_images/%s/%s", out, type,
-                               tree->coarse_names[tree->parents[i]], tree->fine_names[i]);
+        char *path = text_format("%s/%s_images/%s/%s", out, type,
+                                 tree->coarse_names[tree->parents[i]], tree->fine_names[i]);
         status result = path ? file_make_directory(path, err) : error_memory(err, out);
         free(path);
         TRY(result);
@@ -62,9 +64,9 @@ static status write_image(const preprocess_options *o, const char *type, const h
     bool jpeg = strcmp(o->format, "jpg") == 0;
     int fine = set->fine[index];
     size_t bytes = 3 * (size_t)set->width * (size_t)set->height;
-    char *path = file_path("%s/%s_images/%s/%s/%s_%05zu.%s", o->out, type,
-                           tree->coarse_names[tree->parents[fine]], tree->fine_names[fine], type,
-                           index, o->format);
+    char *path = text_format("%s/%s_images/%s/%s/%s_%05zu.%s", o->out, type,
+                             tree->coarse_names[tree->parents[fine]], tree->fine_names[fine], type,
+                             index, o->format);
     if (!path)
         return error_memory(err, o->out);
     interleave(set->pixels + index * bytes, picture);
@@ -128,7 +130,7 @@ static status write_map(const preprocess_options *o, const hierarchy *tree, erro
     for (int i = 0; i < tree->coarse_count; i++)
         json_object_set_new(map, tree->coarse_names[i], children(tree, i));
     char *text = json_dumps(map, JSON_INDENT(2) | JSON_SORT_KEYS);
-    char *path = file_path("%s/label_map.json", o->out);
+    char *path = text_format("%s/label_map.json", o->out);
     status result = text && path ? file_write(path, text, strlen(text), err)
                                  : error_memory(err, "label_map.json");
     if (result == STATUS_OK)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How many threads a command uses unless it is told. */
 #include "commands/commands.h"
 

@@ -1,13 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl report`: runs as one HTML page. */
 #include "track/report.h"
 #include "base/file.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "commands/sweep_rows.h"
-#include "hcnn.h"
+#include "config.h"
 #include "sweep/summary.h"
+#include "track/metric_lines.h"
 #include "track/run_path.h"
-#include "train/metric_lines.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,7 +155,7 @@ static status write_page(const report_options *o, const page *p, int refresh, er
     const char *title = o->title ? o->title : o->sweep ? o->sweep : "Runs";
     json_t *document =
         json_pack("{s:s, s:I, s:s, s:O}", "title", title, "generated", (json_int_t)time(NULL),
-                  "version", hcnn_version(), "runs", p->runs);
+                  "version", PACKAGE_VERSION, "runs", p->runs);
     if (document)
         json_object_set(document, "sweep", p->sweep ? p->sweep : json_null());
     status result = document ? report_write(o->output, document, refresh, err)

@@ -1,14 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl runs`: the store of runs: lists, compares, records, deletes. */
 #include "base/file.h"
 #include "base/terminal.h"
+#include "base/text.h"
 #include "base/words.h"
 #include "commands/commands.h"
 #include "commands/runs_choice.h"
 #include "commands/runs_compare.h"
 #include "commands/runs_table.h"
+#include "track/record.h"
 #include "track/run_path.h"
 #include "track/run_values.h"
-#include "train/record.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -109,7 +111,7 @@ static status remove_directory(const run_record *r, error *err)
     int lock;
     if (!file_is_directory(r->directory))
         return STATUS_OK;
-    char *config = file_path("%s/config.json", r->directory);
+    char *config = text_format("%s/config.json", r->directory);
     if (!config)
         return error_memory(err, r->directory);
     bool is_run = file_exists(config);
@@ -213,7 +215,7 @@ static status find_store(const runs_options *o, const operands *names, char **st
         free(name);
         return STATUS_OK;
     }
-    *store = file_path("%s", o->store ? o->store : COMMAND_STORE);
+    *store = text_format("%s", o->store ? o->store : COMMAND_STORE);
     return *store ? STATUS_OK : error_memory(err, "the store's path");
 }
 

@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See runs_choice.h. */
 #include "commands/runs_choice.h"
 #include "base/options.h"
 #include "base/words.h"
+#include "track/metric_lines.h"
 #include "track/run_path.h"
 #include "track/run_values.h"
-#include "train/metric_lines.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which runs `hcnn-cl runs` is about, and in which order. */
 #ifndef HCNN_COMMANDS_RUNS_CHOICE_H
 #define HCNN_COMMANDS_RUNS_CHOICE_H

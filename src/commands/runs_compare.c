@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See runs_compare.h. */
 #include "commands/runs_compare.h"
 #include "base/words.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs side by side: the options in which they differ, and their metrics. */
 #ifndef HCNN_COMMANDS_RUNS_COMPARE_H
 #define HCNN_COMMANDS_RUNS_COMPARE_H

@@ -1,5 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See runs_table.h. */
 #include "commands/runs_table.h"
+#include "base/clock.h"
 #include "base/progress.h"
 #include "base/terminal.h"
 #include "track/run_values.h"
@@ -31,7 +33,7 @@ static void show(const char *key, const json_t *value, char text[CELL])
     else if (is_time(key) && localtime_r(&seconds, &local))
         strftime(text, CELL, "%Y-%m-%d %H:%M:%S", &local);
     else if (strcmp(key, "seconds") == 0)
-        progress_duration(number, text, CELL);
+        clock_duration(number, text, CELL);
     else if (run_metric_rises(key))
         snprintf(text, CELL, "%.2f%%", 100 * number);
     else

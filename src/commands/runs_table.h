@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What `hcnn-cl runs` prints: a table of values for people, or lines of JSON. */
 #ifndef HCNN_COMMANDS_RUNS_TABLE_H
 #define HCNN_COMMANDS_RUNS_TABLE_H

@@ -1,13 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl sweep`: an agent that works on a sweep, and what the sweep found. */
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/terminal.h"
+#include "base/text.h"
 #include "commands/commands.h"
 #include "commands/sweep_rows.h"
 #include "commands/sweep_table.h"
 #include "sweep/agent.h"
 #include "sweep/summary.h"
-#include "train/metric_lines.h"
+#include "track/metric_lines.h"
 
 #include <limits.h>
 #include <math.h>
@@ -115,7 +117,7 @@ static status set_name(session *s, error *err)
     if (!s->options->name)
         return STATUS_OK;
     free(s->file.name);
-    s->file.name = file_path("%s", s->options->name);
+    s->file.name = text_format("%s", s->options->name);
     return s->file.name ? STATUS_OK : error_memory(err, s->options->name);
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See sweep_rows.h. */
 #include "commands/sweep_rows.h"
 

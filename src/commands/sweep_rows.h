@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The options that a sweep gives to its runs. */
 #ifndef HCNN_COMMANDS_SWEEP_ROWS_H
 #define HCNN_COMMANDS_SWEEP_ROWS_H
 
-#include "train/config.h"
+#include "train/train_options.h"
 
 /* Options and what they set: a place for rows to point to, and never used. */
 typedef struct sweep_rows {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See sweep_table.h. */
 #include "commands/sweep_table.h"
 #include "base/terminal.h"

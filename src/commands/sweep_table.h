@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What `hcnn-cl sweep` prints of a sweep's summary (sweep/summary.h). */
 #ifndef HCNN_COMMANDS_SWEEP_TABLE_H
 #define HCNN_COMMANDS_SWEEP_TABLE_H

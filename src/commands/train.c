@@ -1,5 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl train`: the options, and what a person sees while it goes on. */
 #include "train/train.h"
+#include "base/clock.h"
 #include "base/progress.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
@@ -118,7 +120,7 @@ static void show_epoch(void *context, const train_epoch *w)
     display *d = context;
     char duration[32];
     progress_clear(&d->bar);
-    progress_duration(w->seconds, duration, sizeof duration);
+    clock_duration(w->seconds, duration, sizeof duration);
     printf("epoch %d/%d  lr %g  %s  %.1f images/s%s\n", w->epoch, w->epochs, w->lr, duration,
            w->images_per_second, w->best ? "  best so far" : "");
     print_part("train", &w->train, w->coarse_weight, w->fine_weight, w->only_fine);

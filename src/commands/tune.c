@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl tune`: measures the algorithms of every convolution, remembers the fastest, and prints
  * both. */
-#include "train/tune.h"
+#include "tune/tune.h"
 #include "base/progress.h"
 #include "base/terminal.h"
 #include "commands/commands.h"

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl tune-gemm SET MxNxK...`: one trial of `tune --gemm`, which starts it since CLBlast may
  * end the process; not for people, and in no list of commands. Prints "SECONDS DIFFERENCE". */
 #include "commands/commands.h"
-#include "train/tune.h"
+#include "tune/tune.h"
 
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Archives through libarchive; see archive.h. */
 #include "data/archive.h"
 #include "base/file.h"

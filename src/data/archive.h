@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Members of a .tar, .tar.gz or .tar.xz, read into memory; nothing is unpacked to the disk. */
 #ifndef HCNN_DATA_ARCHIVE_H
 #define HCNN_DATA_ARCHIVE_H

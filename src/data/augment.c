@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of augmentations, their option's text, and the draws that they share; see augment.h. */
 #include "data/augment.h"
 #include "base/random.h"

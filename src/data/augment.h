@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Augmentations: what --augment names, and the numbers that each draws. Nothing here touches a
  * pixel: the draws go into the descriptions of images and batches (base/pixels.h), which the device
  * follows (ops/input.h, ops/mix.h). They are functions of seed, epoch and position alone.

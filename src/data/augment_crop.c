@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A crop, of the input's size and at a place that is uniform, of the image with `value` pixels of
  * zeros around it: torchvision's RandomCrop(size, padding=value). */
 #include "base/random.h"

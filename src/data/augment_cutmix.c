@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A batch of images with a box of another each: lambda ~ Beta(value, value), one for the batch, is
  * the share outside a box of the image's proportions around a pixel that is uniform; the box is
  * clipped at the edges, and what is left of it is the partner's true share. The rounding is that of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A square of `value` pixels a side around a pixel that is uniform, clipped at the edges, set to
  * the mean: DeVries and Taylor, "Improved regularization of convolutional neural networks with
  * cutout", 2017. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mirroring left to right with probability `value`, as torchvision's RandomHorizontalFlip(value).
  * Its word lies beside rotation's: the two were one before they had a file each. */
 #include "base/random.h"

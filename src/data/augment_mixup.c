@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A batch of means of two images each: lambda ~ Beta(value, value), one for the batch, is an
  * image's own share. */
 #include "base/random.h"

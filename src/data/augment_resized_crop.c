@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A part of the image in place of all of it, resized to the input: its share of the area is uniform
  * in [value, 1] and the logarithm of width / height is uniform between those of 3/4 and 4/3. Ten
  * tries for one that fits, then the largest in the middle with an allowed ratio: torchvision's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rotation about the centre by an angle that is uniform within `value` degrees to either side, as
  * torchvision's RandomRotation(value). */
 #include "base/random.h"

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A set of paths; see bad_images.h. */
 #include "data/bad_images.h"
-#include "base/file.h"
+#include "base/text.h"
 
 #include <search.h>
 #include <stdio.h>
@@ -77,7 +78,7 @@ status bad_images_add(bad_images *b, const char *path, const char *message, erro
     TRY(remember(b, path, err));
     if (b->count > b->limit)
         return too_many(b, err);
-    char *text = file_path("skipped, %d of at most %d images: %s", b->count, b->limit, message);
+    char *text = text_format("skipped, %d of at most %d images: %s", b->count, b->limit, message);
     if (text && b->note)
         b->note(b->context, text);
     free(text);

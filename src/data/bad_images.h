@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The image files of a run that could not be read: each is told of once, and too many end the
  * run. Used by one thread, the one that takes the batches. */
 #ifndef HCNN_DATA_BAD_IMAGES_H

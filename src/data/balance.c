@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Even shares for uneven classes; see balance.h. */
 #include "data/balance.h"
 #include "base/random.h"

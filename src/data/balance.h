@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The order of an epoch in which every fine class that has images comes equally often.
  *
  * Positions are counted from the first epoch on. Each round of as many positions as there are live

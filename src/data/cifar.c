@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CIFAR-100's binary and python versions; see dataset.h.
  *
  * Binary: train.bin and test.bin, one record per image, <coarse><fine><3072 bytes, red plane, green
  * plane, blue plane>; the names in coarse_label_names.txt and fine_label_names.txt, one a line. The
  * fine labels stay CIFAR's own. Who belongs to whom is read off the records. */
 #include "base/file.h"
+#include "base/text.h"
 #include "data/archive.h"
 #include "data/dataset.h"
 #include "data/numpy.h"
@@ -44,7 +46,7 @@ static void python_members(archive_member members[PYTHON_COUNT])
 static status read_directory(const char *path, archive_member *members, int count, error *err)
 {
     for (int i = 0; i < count; i++) {
-        char *file = file_path("%s/%s", path, members[i].name);
+        char *file = text_format("%s/%s", path, members[i].name);
         if (!file)
             return error_memory(err, path);
         status result = STATUS_OK;
@@ -300,7 +302,7 @@ static status open_members(const char *path, dataset *opened, error *err)
 
 static bool holds(const char *directory, const char *name)
 {
-    char *path = file_path("%s/%s", directory, name);
+    char *path = text_format("%s/%s", directory, name);
     bool found = path && file_exists(path);
     free(path);
     return found;
@@ -331,7 +333,7 @@ status cifar_open(const char *path, dataset *opened, error *err)
     bool here = holds(path, "train.bin") || holds(path, "train");
     for (int i = 0; !here && i < INNER_COUNT; i++)
         if (holds(path, inner[i])) {
-            char *below = file_path("%s/%s", path, inner[i]);
+            char *below = text_format("%s/%s", path, inner[i]);
             status result = below ? open_members(below, opened, err) : error_memory(err, path);
             free(below);
             return result;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Pairs of names to numbers; see class_table.h. */
 #include "data/class_table.h"
 

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A CSV file (RFC 4180) with a header: image, coarse, fine and, if wanted, split, in any order. A
  * row is an image: its path, from the file's own directory or from the root and then below that
  * directory, and the names of its classes, which are numbered by name. Without a split every image
  * is for training. */
 #include "base/file.h"
+#include "base/text.h"
 #include "data/class_table.h"
 #include "data/dataset.h"
 
@@ -99,7 +101,7 @@ static status image_path(const reader *r, char **path, error *err)
                          "%s: line %zu: '%s' leads out of the file's directory; move the CSV file "
                          "above the images, or put a symbolic link to them beside it",
                          r->path, r->row_line, image);
-    *path = image[0] == '/' ? file_path("%s", image) : file_path("%s/%s", r->directory, image);
+    *path = image[0] == '/' ? text_format("%s", image) : text_format("%s/%s", r->directory, image);
     return *path ? STATUS_OK : error_memory(err, r->path);
 }
 

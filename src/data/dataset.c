@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The forms of data sets, and opening one of them; see dataset.h. */
 #include "data/dataset.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "data/image.h"
 
 #include <stdlib.h>
@@ -70,7 +72,7 @@ static status open_form(const struct form *form, const char *path, dataset *open
 {
     opened->form = form->name;
     TRY(form->open(path, opened, err));
-    if (path && !(opened->source = file_path("%s", path)))
+    if (path && !(opened->source = text_format("%s", path)))
         return error_memory(err, path);
     return opened->train.pixels ? STATUS_OK : measure(opened, err);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A labelled set of images in up to three parts, with the tree of their classes. Each form that it
  * comes in has a reader of its own (cifar.c, csv.c, deepfashion.c, sample.c, tree.c) and a line in
  * the table of dataset.c; division.c decides what is trained on and what measured; loader.c draws

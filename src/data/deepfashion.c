@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* DeepFashion's Category and Attribute Prediction benchmark (Liu et al., "DeepFashion: Powering
  * Robust Clothes Recognition and Retrieval with Rich Annotations", CVPR 2016) as it is handed out:
  *
@@ -12,6 +13,7 @@
  * a name and, behind blanks, one or more values. Later editions call Anno Anno_coarse. A class
  * without images (four are) keeps its number. */
 #include "base/file.h"
+#include "base/text.h"
 #include "data/dataset.h"
 
 #include <errno.h>
@@ -130,7 +132,7 @@ static status take_rows(list *l, int values, error *err)
 static status read_list(const char *directory, const char *name, int values, list *l, error *err)
 {
     size_t size;
-    *l = (list){.path = file_path("%s/%s", directory, name)};
+    *l = (list){.path = text_format("%s/%s", directory, name)};
     if (!l->path)
         return error_memory(err, directory);
     TRY(file_read(l->path, MAX_LIST_BYTES, (unsigned char **)&l->text, &size, err));
@@ -173,8 +175,8 @@ static char *find_directory(const char *path, const char *const *names, size_t c
                             const char *inner)
 {
     for (size_t i = 0; i < count; i++) {
-        char *found = file_path("%s/%s", path, names[i]);
-        char *tried = file_path("%s/%s/%s", path, names[i], inner);
+        char *found = text_format("%s/%s", path, names[i]);
+        char *tried = text_format("%s/%s/%s", path, names[i], inner);
         bool there = found && tried && file_is_directory(tried);
         free(tried);
         if (there)
@@ -192,7 +194,7 @@ static char *find_annotations(const char *path)
 
 static status read_annotations(const char *directory, lists *l, error *err)
 {
-    char *boxes = file_path("%s/list_bbox.txt", directory);
+    char *boxes = text_format("%s/list_bbox.txt", directory);
     bool boxed = boxes && file_exists(boxes);
     free(boxes);
     TRY(read_list(directory, "list_category_cloth.txt", 1, &l->classes, err));
@@ -204,7 +206,7 @@ static status read_annotations(const char *directory, lists *l, error *err)
 
 static status read_lists(const char *path, lists *l, error *err)
 {
-    char *annotations = find_annotations(path), *evaluation = file_path("%s/Eval", path);
+    char *annotations = find_annotations(path), *evaluation = text_format("%s/Eval", path);
     status result;
     if (!annotations)
         result = error_set(err, STATUS_FAILED,
@@ -287,7 +289,7 @@ static status take_image(const lists *l, const row *image, const char *root, dat
         return error_set(err, STATUS_FAILED,
                          "%s: line %zu: '%s' leads out of the data set; fetch the list again",
                          l->images.path, image->line, image->name);
-    return image_set_append(dataset_part(opened, part), file_path("%s/%s", root, image->name),
+    return image_set_append(dataset_part(opened, part), text_format("%s/%s", root, image->name),
                             opened->classes.parents[fine - 1], fine - 1,
                             l->boxes.rows ? &box : NULL, err);
 }
@@ -311,8 +313,8 @@ static status take_images(const char *path, const lists *l, dataset *opened, err
 bool deepfashion_recognise(const char *path)
 {
     char *annotations = find_annotations(path);
-    char *classes = annotations ? file_path("%s/list_category_cloth.txt", annotations) : NULL;
-    char *parts = file_path("%s/Eval/list_eval_partition.txt", path);
+    char *classes = annotations ? text_format("%s/list_category_cloth.txt", annotations) : NULL;
+    char *parts = text_format("%s/Eval/list_eval_partition.txt", path);
     bool found = (classes && file_exists(classes)) || (parts && file_exists(parts));
     free(annotations);
     free(classes);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Training, validation and test; see division.h. */
 #include "data/division.h"
 #include "base/random.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a run trains on, what it validates with after each epoch and what it is tested on in the
  * end, from the parts that a data set has. */
 #ifndef HCNN_DATA_DIVISION_H

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The tree of classes; see hierarchy.h. */
 #include "data/hierarchy.h"
-#include "base/file.h"
+#include "base/text.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ static status copy_names(char ***names, int count, const char *const *from, cons
     for (int i = 0; i < count; i++) {
         if (from)
             TRY(hierarchy_check_name(from[i], err));
-        (*names)[i] = from ? file_path("%s", from[i]) : file_path("%s %d", what, i);
+        (*names)[i] = from ? text_format("%s", from[i]) : text_format("%s %d", what, i);
         if (!(*names)[i])
             return error_memory(err, "class names");
     }

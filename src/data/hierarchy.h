@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The tree of classes: coarse classes, and fine classes that each have one coarse parent. Branches
  * may have any number of children. */
 #ifndef HCNN_DATA_HIERARCHY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Image files through stb_image; see image.h. */
 #include "data/image.h"
 #include "base/file.h"

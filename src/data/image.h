@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One image in memory, from a JPEG, PNG or BMP file, and to a PNG or JPEG file or
  * a PNG in memory. */
 #ifndef HCNN_DATA_IMAGE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Growing and freeing the arrays of a set; see image_set.h. */
 #include "data/image_set.h"
 

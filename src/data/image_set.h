@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One part of a data set: labelled images, all in memory or each a file. */
 #ifndef HCNN_DATA_IMAGE_SET_H
 #define HCNN_DATA_IMAGE_SET_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Goes from segment to segment, as ITU-T T.81, annex B, has them; see jpeg.h. */
 #include "data/jpeg.h"
 

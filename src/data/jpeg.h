@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What of a JPEG file is looked at before stb_image is handed it: that one, of some versions,
  * writes beyond its tables for a file whose tables of codes are too long. */
 #ifndef HCNN_DATA_JPEG_H

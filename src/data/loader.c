@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Threads that fill batches ahead of their use; see loader.h.
  *
  * A ring of slots; batch number b lives in slot b % SLOTS. A thread claims the next batch whose

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Batches of raw pixels and their labels, made by threads ahead of the step that uses them. Which
  * image is in which batch, and how it is augmented, is a function of the files, seed, epoch and
  * position alone, whatever the number of threads. */

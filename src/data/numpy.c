@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* numpy's arrays of bytes in pickles; see numpy.h. */
 #include "data/numpy.h"
 

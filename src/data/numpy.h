@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What CIFAR's python version pickles besides dictionaries, lists and strings: numpy arrays of
  * bytes. */
 #ifndef HCNN_DATA_NUMPY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See png.h; the format: RFC 2083. */
 #include "data/png.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What of a PNG file is looked at before stb_image is handed it: that one takes memory by lengths
  * that the file names, and spells a chunk's type that it does not know into a string that all
  * threads share. */

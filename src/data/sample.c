@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The sample that is trained on when there is no data set: 32x32 pictures of ten things of four
  * kinds, drawn here, in CIFAR's layout. Branches are unequal on purpose. Everything is integer
  * arithmetic on the numbers of base/random.h, so every machine draws the same pictures. */

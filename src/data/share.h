@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The part of a batch that is one rank's, of several processes that train a network together
- * (train/ranks.h). The parts are disjoint, cover the batch and differ by little in size. */
+ * (ranks/ranks.h). The parts are disjoint, cover the batch and differ by little in size. */
 #ifndef HCNN_DATA_SHARE_H
 #define HCNN_DATA_SHARE_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Threads that look at every image file; see survey.h. */
 #include "data/survey.h"
 #include "data/image.h"

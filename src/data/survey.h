@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the image files of a data set are like: their sizes, and which of them are broken. */
 #ifndef HCNN_DATA_SURVEY_H
 #define HCNN_DATA_SURVEY_H

@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A tree of image files: PART/COARSE/FINE/FILE, where the directories of a part are called train,
  * valid (or val) and test, or, as `hcnn-cl preprocess` makes them, train_images and so on.
  * label_map.json, coarse name to its fine names, numbers the classes where it is there: a coarse
  * class's number is its place in the map, a fine one's its place in all the lists one after the
  * other, as the original numbers them. Without it they are numbered by their names. */
 #include "base/file.h"
+#include "base/text.h"
 #include "data/class_table.h"
 #include "data/dataset.h"
 
@@ -85,7 +87,7 @@ static status list_class(const char *directory, const destination *to, error *er
     for (int i = 0; i < names.count && result == STATUS_OK; i++) {
         const char *name = names.entries[i]->d_name;
         if (is_image_name(name))
-            result = image_set_append(to->set, file_path("%s/%s", directory, name), to->coarse,
+            result = image_set_append(to->set, text_format("%s/%s", directory, name), to->coarse,
                                       to->fine, NULL, err);
         else
             ++*to->ignored;
@@ -99,7 +101,7 @@ static status find_part(const char *path, enum dataset_part part, char **directo
 {
     *directory = NULL;
     for (int i = 0; i < PART_SPELLINGS && part_directories[part][i]; i++) {
-        char *tried = file_path("%s/%s", path, part_directories[part][i]);
+        char *tried = text_format("%s/%s", path, part_directories[part][i]);
         if (!tried)
             return error_memory(err, path);
         bool there = file_is_directory(tried);
@@ -239,8 +241,8 @@ static status list_mapped(const char *directory, dataset *opened, image_set *set
     for (int fine = 0; fine < classes->fine_count; fine++) {
         int coarse = classes->parents[fine];
         const destination to = {set, coarse, fine, &opened->ignored};
-        char *below = file_path("%s/%s/%s", directory, classes->coarse_names[coarse],
-                                classes->fine_names[fine]);
+        char *below = text_format("%s/%s/%s", directory, classes->coarse_names[coarse],
+                                  classes->fine_names[fine]);
         status result = STATUS_OK;
         if (!below)
             result = error_memory(err, directory);
@@ -264,7 +266,7 @@ static status list_coarse(const char *directory, const char *coarse, class_table
     for (int i = 0; i < names.count && result == STATUS_OK; i++) {
         const char *fine = names.entries[i]->d_name;
         destination to = *like;
-        char *below = file_path("%s/%s", directory, fine);
+        char *below = text_format("%s/%s", directory, fine);
         if (!below) {
             result = error_memory(err, directory);
         } else if (file_is_directory(below)) {
@@ -296,7 +298,7 @@ static status list_named(const char *directory, class_table *table, dataset *ope
     status result = STATUS_OK;
     const destination to = {set, 0, 0, &opened->ignored};
     for (int i = 0; i < names.count && result == STATUS_OK; i++) {
-        char *below = file_path("%s/%s", directory, names.entries[i]->d_name);
+        char *below = text_format("%s/%s", directory, names.entries[i]->d_name);
         if (!below)
             result = error_memory(err, directory);
         else if (file_is_directory(below))
@@ -343,7 +345,7 @@ static status list_parts(const char *path, class_table *table, dataset *opened, 
 bool tree_recognise(const char *path)
 {
     error ignored;
-    char *map = file_path("%s/label_map.json", path), *train;
+    char *map = text_format("%s/label_map.json", path), *train;
     bool found = map && file_exists(map);
     free(map);
     /* Of several, list_part tells. */
@@ -357,7 +359,7 @@ bool tree_recognise(const char *path)
 status tree_open(const char *path, dataset *opened, error *err)
 {
     class_table *table = NULL;
-    char *map = file_path("%s/label_map.json", path);
+    char *map = text_format("%s/label_map.json", path);
     if (!map)
         return error_memory(err, path);
     status result =

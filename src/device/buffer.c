@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Device memory; see buffer.h. */
 #include "device/buffer.h"
 

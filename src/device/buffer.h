@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Device memory: buffers, sub-buffers and copies between them and the host. */
 #ifndef HCNN_DEVICE_BUFFER_H
 #define HCNN_DEVICE_BUFFER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Finds, chooses and opens devices; see device.h. */
 #include "device/device.h"
 #include "device/profile.h"

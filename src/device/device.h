@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The OpenCL device: which one, what it can do, its one in-order queue. Everything above works on
  * `struct device *` and never asks for a vendor. */
 #ifndef HCNN_DEVICE_DEVICE_H

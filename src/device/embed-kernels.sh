@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Writes the C source of the table kernel_sources (program.h) from OpenCL C files.
 # Usage: embed-kernels.sh DIRECTORY FILE.cl... > kernel_sources.c; FILEs are relative to DIRECTORY.
 # The texts become arrays of numbers: a string literal may not be longer than 4095 characters in

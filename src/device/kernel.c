@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launching kernels; see kernel.h. */
 #include "device/kernel.h"
 #include "device/profile.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launching: LAUNCH(dev, "batchnorm", "batchnorm_normalise", RANGE_1D(n), ARG_BUFFER(x), ...).
  * Programs are built on first use and kept (see program.h); kernels are created once. */
 #ifndef HCNN_DEVICE_KERNEL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Records of kernels; see profile.h. */
 #include "device/profile.h"
 

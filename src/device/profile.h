@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the device did and when: a record for every kernel, from OpenCL's event times. Off until
  * profile_start, and then the queue keeps times, which costs a little. */
 #ifndef HCNN_DEVICE_PROFILE_H

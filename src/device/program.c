@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Builds programs and keeps their binaries on disk; see program.h.
  *
  * A cache entry is a file named by a hash of its key. It holds the key itself (device, driver,
@@ -6,6 +7,7 @@
 #include "device/program.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,8 +49,8 @@ static uint64_t hash_bytes(const void *data, size_t size)
 static char *make_key(const device *dev, const char *source, const char *options)
 {
     const device_info *info = &dev->info;
-    return file_path("%s\n%s\n%s\n%s\n%s\n%s", info->platform_name, info->name, info->version,
-                     info->driver, options, source);
+    return text_format("%s\n%s\n%s\n%s\n%s\n%s", info->platform_name, info->name, info->version,
+                       info->driver, options, source);
 }
 
 /* NULL where there is no place for a cache. */
@@ -57,8 +59,8 @@ static char *entry_path(const char *program, const char *key)
     char *directory = file_cache_directory();
     if (!directory)
         return NULL;
-    char *path = file_path("%s/%s-%016llx.bin", directory, program,
-                           (unsigned long long)hash_bytes(key, strlen(key)));
+    char *path = text_format("%s/%s-%016llx.bin", directory, program,
+                             (unsigned long long)hash_bytes(key, strlen(key)));
     free(directory);
     return path;
 }
@@ -204,7 +206,7 @@ static status build_embedded(device *dev, const char *variant, cl_program *built
     const char *common = find_source("common"), *own = find_source(name);
     if (!common || !own)
         return error_set(err, STATUS_FAILED, "kernels/%s.cl is not part of this program", name);
-    char *source = file_path("%s\n#line 1 \"%s.cl\"\n%s", common, name, own);
+    char *source = text_format("%s\n#line 1 \"%s.cl\"\n%s", common, name, own);
     if (!source)
         return error_memory(err, name);
     bool half = dev->precision == PRECISION_FP16 && !fp32;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* OpenCL programs: the source embedded at build time, built once per device and kept on disk in
  * $XDG_CACHE_HOME/hcnn-cl, keyed by device, driver, source and options. A corrupt or stale entry is
  * rebuilt without a word. */

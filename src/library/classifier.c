@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hcnn.h: classifying. */
 #include "train/classifier.h"
 #include "hcnn.h"
 #include "library/handles.h"
-#include "train/decision.h"
+#include "measure/decision.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

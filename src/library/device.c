@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hcnn.h: devices. */
 #include "config.h"
 #include "hcnn.h"

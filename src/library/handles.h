@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the handles of include/hcnn.h hold, and how errors leave. */
 #ifndef HCNN_LIBRARY_HANDLES_H
 #define HCNN_LIBRARY_HANDLES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hcnn.h: training. */
 #include "base/words.h"
 #include "hcnn.h"

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of backbones; see backbone.h. */
 #include "model/backbone.h"
-#include "base/file.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +91,7 @@ int backbone_features(graph *g, const backbone *b, const char *prefix, const cha
         return value;
     if (stage < BACKBONE_STAGES)
         return b->build->finish(g, b, own, value);
-    char *name = file_path("%s.norm", prefix);
+    char *name = text_format("%s.norm", prefix);
     if (!name) {
         g->failed = true;
         return value;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Backbones by name: from an image to feature maps. A table in backbone.c has a line for each, a
  * file here for each way to build one: resnet.c, bit.c. */
 #ifndef HCNN_MODEL_BACKBONE_H

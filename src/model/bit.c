@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* BiT's ResNet-v2 (Kolesnikov et al., "Big Transfer", 2020) with timm's names (models/resnetv2.py):
  * pre-activation bottlenecks, group normalisation, and every convolution by its standardised
  * weights. Nothing depends on the batch, so that one image is enough for a training step. */
-#include "base/file.h"
+#include "base/text.h"
 #include "model/backbone.h"
 
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 static int declare_convolution(graph *g, const char *prefix, const char *name,
                                convolution_shape shape)
 {
-    char *full = file_path("%s.%s", prefix, name);
+    char *full = text_format("%s.%s", prefix, name);
     int declared = 0;
     if (full)
         declared = graph_declare_convolution(g, full, shape.cin, shape.cout, shape.kernel, false);
@@ -22,7 +23,7 @@ static int declare_convolution(graph *g, const char *prefix, const char *name,
 
 static int declare_norm(graph *g, const char *prefix, const char *name, int channels)
 {
-    char *full = file_path("%s.%s", prefix, name);
+    char *full = text_format("%s.%s", prefix, name);
     int declared = 0;
     if (full)
         declared = graph_declare_group_norm(g, full, channels);
@@ -85,7 +86,7 @@ static int build_stem(graph *g, const char *prefix, convolution_shape shape, int
 
 static char *block_name(const char *prefix, int stage, int block)
 {
-    return file_path("%s.stages.%d.blocks.%d", prefix, stage, block);
+    return text_format("%s.stages.%d.blocks.%d", prefix, stage, block);
 }
 
 /* A stage ends with a sum that nothing has normalised. */

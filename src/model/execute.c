@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One call per node and direction; see execute.h. */
 #include "model/execute.h"
 #include "device/buffer.h"

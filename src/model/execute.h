@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs the nodes of a planned graph, forward and backward. */
 #ifndef HCNN_MODEL_EXECUTE_H
 #define HCNN_MODEL_EXECUTE_H

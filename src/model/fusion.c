@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of fusions and what they share; see fusion.h. */
 #include "model/fusion.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How coarse and fine features become what the fine classifier takes. A table in fusion.c has a
  * line for each, found by the name that --fusion takes, and a file each: fusion_NAME.c.
  *

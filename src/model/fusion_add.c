@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The coarse features, brought to the fine width by a 1x1 convolution, added to the fine ones:
  *
  *   average(fine + W pool(coarse) + b), W and b being fine_11conv

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The original's fusion: the coarse channels behind the fine ones, then a 1x1 convolution back to
  * the fine width, of which the classifier takes the average:
  *

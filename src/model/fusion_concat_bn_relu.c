@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* As fusion_concat.c, with batch normalisation and ReLU behind the convolution, which thus has no
  * bias and every pixel to convolve:
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The coarse features open and close the fine channels:
  *
  *   average(fine) * sigmoid(W average(coarse) + b), W and b being fine_gate

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Building the list of nodes; see graph.h. */
 #include "model/graph.h"
-#include "base/file.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -37,7 +38,7 @@ static int declare(graph *g, enum parameter_kind kind, const char *name, const c
         p->shape[i] = shape[i];
         p->count *= (size_t)shape[i];
     }
-    p->name = file_path("%s.%s", name, suffix);
+    p->name = text_format("%s.%s", name, suffix);
     g->failed |= !p->name;
     return (int)g->parameter_count++;
 }

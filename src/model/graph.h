@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The network as a list of nodes in forward order, one mathematical operation each. Built once per
  * shape of network; plan.c gives its values memory, execute.c runs it. */
 #ifndef HCNN_MODEL_GRAPH_H
 #define HCNN_MODEL_GRAPH_H
 
-#include "model/network.h"
+#include "model/network_options.h"
+#include "model/parameter.h"
 #include "ops/convolution.h"
 #include "ops/max_pool.h"
 #include "ops/tensor.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The coarse/fine network: backbones, a linear head for each set of classes, and the fusion that
  * puts the coarse features beside the fine ones. Three shapes of it: two backbones, the original's;
  * the fine one alone; one trunk with both heads. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Recognising what a file of weights is of; see import.h. Every network that can be built is
  * compared with the file by its parameters' names and shapes: nothing here knows a backbone. */
 #include "model/import.h"

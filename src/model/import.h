@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Weights of other programs as a file under our names: torchvision's and timm's backbones, and
  * whole networks of the original. What a file is of, its tensors' names and shapes tell. */
 #ifndef HCNN_MODEL_IMPORT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A network on a device; see network.h. The graph says what to compute, the plan where it lies,
  * execute.c runs it; here they are put together and batches go in and results come out. */
 #include "model/network.h"

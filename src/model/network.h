@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A network on a device: its parameters, its memory, one step at a time. Built from options, not
  * from a file; weights.h moves parameters between it and files. */
 #ifndef HCNN_MODEL_NETWORK_H
@@ -5,82 +6,12 @@
 
 #include "base/pixels.h"
 #include "device/device.h"
-#include "ops/batchnorm.h"
+#include "model/network_options.h"
+#include "model/parameter.h"
 #include "ops/convolution.h"
 #include "ops/cross_entropy.h"
 
 #include <stdint.h>
-
-enum stem {
-    STEM_IMAGENET, /* 7x7 stride 2, then max pool 3x3 stride 2 */
-    STEM_CIFAR,    /* 3x3 stride 1, no pool */
-};
-
-typedef struct network_options {
-    const char *backbone; /* a name in model/backbone.c's table: "wide_resnet_50" */
-    enum stem stem;
-    bool only_fine;     /* fine backbone and classifier alone */
-    bool shared_trunk;  /* one backbone for both heads, and no fusion */
-    const char *fusion; /* a name in model/fusion.c's table; NULL: "concat". Where there is nothing
-                           to fuse it has to be NULL */
-    int coarse_stages;  /* stages that the coarse head stands on; 0: 3, the original's. With
-                           only_fine it has to be 0 */
-    int coarse_classes; /* with only_fine, those of marginal_parents, else unused */
-    int fine_classes;
-    int image_size;        /* square input, pixels */
-    int batch_size;        /* the most images of a step */
-    bool training;         /* with gradients; false: forward only, less memory */
-    size_t pixel_capacity; /* bytes of the largest batch's raw pixels */
-    int solver_slots;      /* buffers that the optimizer will keep per weight: counted, not made */
-    bool averaged; /* the optimizer will keep an average of all that a step changes: counted,
-                      not made */
-    bool descend;  /* the optimizer is gradient descent, no momentum, no decay: where the
-                      backward pass has a weight's whole gradient at hand it takes the step
-                      itself, and no gradient is kept. Not in fp16, nor with sync */
-    const int *marginal_parents; /* [fine_classes], the coarse class of each, kept by the caller:
-                                    the coarse loss on the fine head's probabilities is added. NULL:
-                                    it is not */
-    const char *freeze; /* NULL or "none": nothing; "default": the coarse backbone before its
-                           last stage, as the original; else comma-separated prefixes of
-                           parameters' names */
-    const batchnorm_exchange *sync; /* training's batch normalisations are over the images of all
-                                       its ranks; kept by the caller. NULL: each network for
-                                       itself */
-} network_options;
-
-/* How a parameter lies in files (PyTorch's layouts) and on the device. */
-enum parameter_kind {
-    PARAMETER_CONVOLUTION, /* files [out][in][kh][kw]; device [kh][kw][in][out] */
-    PARAMETER_LINEAR,      /* files [out][in]; device [in][out] */
-    PARAMETER_VECTOR,      /* [count] in both: bias, gamma, beta */
-    PARAMETER_STATISTIC,   /* [count] in both: running mean, running variance; not trained */
-    PARAMETER_COUNTER,     /* int64 scalar on the host: num_batches_tracked; not trained */
-};
-
-/* How a parameter starts. */
-enum parameter_start {
-    START_CONSTANT, /* scale */
-    START_NORMAL,   /* deviation scale */
-    START_UNIFORM,  /* within -scale .. scale */
-};
-
-typedef struct parameter {
-    char *name; /* the original's state-dict name, "fine_backbone.layer4.2.bn3.running_var" */
-    enum parameter_kind kind;
-    int rank;
-    int64_t shape[4]; /* as in files */
-    size_t count;     /* elements */
-    bool early;       /* freeze's "default" takes it in */
-    bool frozen;      /* no gradient, no update */
-    bool descends;    /* the backward pass updates it; network_options.descend */
-    cl_mem value;     /* device layout; NULL for a counter */
-    cl_mem gradient;  /* NULL when frozen, descending, not trained or a network
-                         without training */
-    int64_t counter;  /* PARAMETER_COUNTER */
-    enum parameter_start start;
-    float scale;
-    bool zero_from_scratch; /* network_initialize */
-} parameter;
 
 /* The results of one batch, filled by the device some time after network_step returned. */
 typedef struct step_results {
@@ -150,13 +81,6 @@ void network_set_loss_scale(network *net, float scale);
 
 /* The label smoothing of training steps (target_terms), from the next one on; 0 at first. */
 void network_set_smoothing(network *net, float smoothing);
-
-/* Is told, while the backward pass is being enqueued, that all that writes the gradient of a
- * parameter is in the queue. Parameters come in the same order in every step. */
-typedef struct gradient_watch {
-    void *context;
-    status (*ready)(void *context, size_t parameter, error *err);
-} gradient_watch;
 
 /* From the next step on; one of zeros, as at first: nobody is told. */
 void network_watch_gradients(network *net, gradient_watch watch);

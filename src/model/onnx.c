@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A graph's nodes as ONNX's; see onnx.h. Values are called after the first parameter of the layer
  * that makes them, "fine_backbone.layer1.0.bn1", or after the node. */
 #include "model/onnx.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A network as an ONNX model, which any of its runtimes runs: operators of set 17, batch
  * normalisation folded into the convolutions before it, everything in one file. */
 #ifndef HCNN_MODEL_ONNX_H

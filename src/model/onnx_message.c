@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ONNX's messages through protobuf-c; see onnx_message.h. Everything in them is malloc'ed, so that
  * one call frees it. */
 #include "model/onnx_message.h"

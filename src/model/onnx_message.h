@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An ONNX model in memory, piece by piece, and its file. Knows the format, not the network: onnx.c
  * does. Memory that runs out while building is reported by onnx_message_write. */
 #ifndef HCNN_MODEL_ONNX_MESSAGE_H

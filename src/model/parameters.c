@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Parameters: freezing, buffers, initial values, layouts; see parameters.h. */
 #include "model/parameters.h"
 #include "device/buffer.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The parameters of a network: which are frozen, their buffers, how they start, and their layouts
  * in files and on the device. */
 #ifndef HCNN_MODEL_PARAMETERS_H

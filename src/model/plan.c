@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The memory plan; see plan.h.
  *
  * Time is the place in a step: node i runs forward at i, the losses at `count`, node i backward at

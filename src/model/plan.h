@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Device memory for every value of a graph, settled before the first step: what is not needed at
  * the same time shares the same bytes. */
 #ifndef HCNN_MODEL_PLAN_H

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ResNet backbones as torchvision builds them (models/resnet.py), with its names: basic blocks
  * (resnet18) and bottlenecks (resnet50, wide_resnet50_2) with the stride on the 3x3 convolution. */
-#include "base/file.h"
+#include "base/text.h"
 #include "model/backbone.h"
 
 #include <stdlib.h>
@@ -14,8 +15,8 @@ typedef struct unit {
 static unit declare_unit(graph *g, const char *prefix, const char *convolution,
                          const char *batchnorm, convolution_shape shape)
 {
-    char *conv_name = file_path("%s.%s", prefix, convolution);
-    char *norm_name = file_path("%s.%s", prefix, batchnorm);
+    char *conv_name = text_format("%s.%s", prefix, convolution);
+    char *norm_name = text_format("%s.%s", prefix, batchnorm);
     unit declared = {.shape = shape};
     if (conv_name && norm_name) {
         declared.convolution =
@@ -84,7 +85,7 @@ static int build_stem(graph *g, const char *prefix, convolution_shape shape, int
 
 static char *block_name(const char *prefix, int stage, int block)
 {
-    return file_path("%s.layer%d.%d", prefix, stage + 1, block);
+    return text_format("%s.layer%d.%d", prefix, stage + 1, block);
 }
 
 static const char first_weight[] = "layer1.0.conv1.weight";

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A network's parameters from a file to host memory; see state.h. */
 #include "model/state.h"
 #include "base/tensor_file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The parameters of a network in host memory, read from a file without a device. */
 #ifndef HCNN_MODEL_STATE_H
 #define HCNN_MODEL_STATE_H

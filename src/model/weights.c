@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Weights from files and to files; see weights.h. */
 #include "model/weights.h"
-#include "base/file.h"
 #include "base/terminal.h"
+#include "base/text.h"
 #include "model/backbone.h"
 
 #include <stdarg.h>
@@ -114,7 +115,7 @@ static status find_targets(const loading *l, const tensor_entry *e, parameter *t
     }
     name = without_trunk(name);
     for (int b = 0; b < BACKBONES; b++) {
-        char *full = file_path("%s%s", backbone_prefixes[b], name);
+        char *full = text_format("%s%s", backbone_prefixes[b], name);
         if (!full)
             return error_memory(err, name);
         parameter *p = network_find(l->net, full);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Moves a network's parameters between the device and files: whole state dicts under the original's
  * names, or torchvision's names for the backbones alone. Written are safetensors files; read are
  * PyTorch's own, too. */

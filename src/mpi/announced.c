@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What launchers leave in the environment; see mpi_ranks.h. */
 #include "mpi/mpi_ranks.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See guard.h. */
 #include "mpi/guard.h"
 #include "base/error.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A parent for a rank, that outlives it.
  *
  * A process that a signal kills (the kernel's, for want of memory; a driver's fault) can say

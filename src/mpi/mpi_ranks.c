@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* On MPI; see mpi_ranks.h.
  *
  * Every wait is a look and a short sleep: an MPI that spins in a blocking call takes the cores that

@@ -1,9 +1,10 @@
-/* The ranks (train/ranks.h) of processes that mpirun, or another launcher of MPI, has started. Only
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ranks (ranks/ranks.h) of processes that mpirun, or another launcher of MPI, has started. Only
  * the program links it: libhcnn needs no MPI. */
 #ifndef HCNN_MPI_MPI_RANKS_H
 #define HCNN_MPI_MPI_RANKS_H
 
-#include "train/ranks.h"
+#include "ranks/ranks.h"
 
 /* Of how many processes this one is, as the environment that a launcher of Open MPI, MPICH or Slurm
  * makes tells, without MPI: 1 where there is none. */

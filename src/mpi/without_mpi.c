@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* In a build without MPI; see mpi_ranks.h. */
 #include "mpi/mpi_ranks.h"
 

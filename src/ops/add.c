@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/add.cl; see add.h. */
 #include "ops/add.h"
 #include "device/kernel.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The sum of two tensors of one shape. kernels/add.cl. */
 #ifndef HCNN_OPS_ADD_H
 #define HCNN_OPS_ADD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/average_pool.cl; see average_pool.h. */
 #include "ops/average_pool.h"
 #include "device/kernel.h"

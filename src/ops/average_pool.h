@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Global average pooling, x[n][h][w][c] to y[n][1][1][c]. kernels/average_pool.cl. */
 #ifndef HCNN_OPS_AVERAGE_POOL_H
 #define HCNN_OPS_AVERAGE_POOL_H

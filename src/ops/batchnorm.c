@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/batchnorm.cl; see batchnorm.h. */
 #include "ops/batchnorm.h"
 #include "device/buffer.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Batch normalisation over n, h and w, with the residual add and the ReLU that follow it in a
  * residual block fused in: there is no ReLU and no add anywhere else. kernels/batchnorm.cl.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/bias.cl; see bias.h. */
 #include "ops/bias.h"
 #include "device/kernel.h"

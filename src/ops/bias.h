@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A bias per channel, added in place, and its gradient. kernels/bias.cl. */
 #ifndef HCNN_OPS_BIAS_H
 #define HCNN_OPS_BIAS_H

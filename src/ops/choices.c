@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of remembered choices and its file; see choices.h. */
 #include "ops/choices.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "config.h"
 #include "device/program.h"
 
@@ -140,7 +142,7 @@ char *choices_path(const device *dev)
         hash = hash_text(hash, "fp16");
     if (dev->tf32)
         hash = hash_text(hash, "tf32");
-    char *path = file_path("%s/tune-%016llx.json", directory, (unsigned long long)hash);
+    char *path = text_format("%s/tune-%016llx.json", directory, (unsigned long long)hash);
     free(directory);
     return path;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What `hcnn-cl tune` measured on a device, remembered on disk: the fastest algorithm of each
  * convolution, and CLBlast's parameters. What to do with them is convolution.c's and gemm.c's.
  *

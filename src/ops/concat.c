@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/concat.cl; see concat.h. */
 #include "ops/concat.h"
 #include "device/kernel.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Concatenation along the channels: y[..., first.c + second.c], first's channels in front.
  * kernels/concat.cl. */
 #ifndef HCNN_OPS_CONCAT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* 1x1 convolution without padding, straight as a CLBlast product over pixels: no im2col. A stride
  * gathers the pixels that count first. kernels/conv1x1.cl. */
 #include "device/kernel.h"

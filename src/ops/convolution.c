@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of algorithms, and the choice among them; see convolution.h. */
 #include "ops/convolution.h"
 #include "ops/choices.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Square convolutions. Several algorithms stand behind one interface: each says which calls it
  * supports and what memory it needs, and convolution_choose picks one.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/cross_entropy.cl; see cross_entropy.h. */
 #include "ops/cross_entropy.h"
 #include "device/kernel.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The softmax cross entropy of integer labels, smoothed and mixed, with what the accuracies are
  * counted from; and the same of the labels' parents. kernels/cross_entropy.cl. Logits are
  * {n, 1, 1, classes}. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolutions straight from their definition, kernels/direct.cl: for every device, shape and
  * direction, without workspace. The quick choice has something faster everywhere; it is here to be
  * measured, to be forced and to check others with. */

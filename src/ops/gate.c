@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/gate.cl; see gate.h. */
 #include "ops/gate.h"
 #include "device/kernel.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A gate: y = x * sigmoid(g), element by element, x and g of one shape. kernels/gate.cl. */
 #ifndef HCNN_OPS_GATE_H
 #define HCNN_OPS_GATE_H

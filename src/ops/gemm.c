@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CLBlast's SGEMM with scratch memory of our own, so that nothing is allocated inside a step; see
  * gemm.h. */
 #include "ops/gemm.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products through CLBlast, row major. */
 #ifndef HCNN_OPS_GEMM_H
 #define HCNN_OPS_GEMM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/gradients.cl; see gradients.h. */
 #include "ops/gradients.h"
 #include "device/kernel.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Gradients between the backward pass and the optimizer: added up over batches, and the factor that
  * clips their norm. kernels/gradients.cl.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/group_norm.cl; see group_norm.h. */
 #include "ops/group_norm.h"
 #include "device/kernel.h"

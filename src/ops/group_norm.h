@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Group normalisation (Wu and He, "Group normalization", 2018) with the ReLU that follows it fused
  * in. The c channels form `groups` groups of c / groups neighbours, each normalised by its own mean
  * and biased variance over the pixels of one image: training and evaluation are the same, whatever

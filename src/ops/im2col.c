@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/im2col.cl; see im2col.h. */
 #include "ops/im2col.h"
 #include "device/kernel.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Windows of a convolution to rows of a matrix and back. kernels/im2col.cl. */
 #ifndef HCNN_OPS_IM2COL_H
 #define HCNN_OPS_IM2COL_H

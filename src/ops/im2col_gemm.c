@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution as a CLBlast product over unrolled windows: the reference, right for every shape and
  * device, in fp32.
  *

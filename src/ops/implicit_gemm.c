@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolutions whose matrices are gathered while they are multiplied; kernels/implicit_gemm.cl,
  * which is made for devices that run one work-item on one core. */
 #include "ops/implicit_gemm.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The register-tile products of kernels/implicit_gemm.cl, for algorithms that prepare their factors
  * themselves; as a convolution it is in convolution.h's table. */
 #ifndef HCNN_OPS_IMPLICIT_GEMM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/initialize.cl; see initialize.h. */
 #include "ops/initialize.h"
 #include "base/random.h"

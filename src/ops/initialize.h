@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Initial values, drawn on the device: a function of seed and id alone (base/random.h, stream
  * RANDOM_WEIGHTS). kernels/initialize.cl. */
 #ifndef HCNN_OPS_INITIALIZE_H

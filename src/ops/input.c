@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/input.cl; see input.h. */
 #include "ops/input.h"
 #include "device/kernel.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From the raw pixels of a batch to the network's input, in one launch: resize, rotate, crop,
  * mirror, normalise, cut out. kernels/input.cl. */
 #ifndef HCNN_OPS_INPUT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/max_pool.cl; see max_pool.h. */
 #include "ops/max_pool.h"
 #include "device/kernel.h"

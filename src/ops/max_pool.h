@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Max pooling. kernels/max_pool.cl. */
 #ifndef HCNN_OPS_MAX_POOL_H
 #define HCNN_OPS_MAX_POOL_H

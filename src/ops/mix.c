@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/mix.cl; see mix.h. */
 #include "ops/mix.h"
 #include "device/kernel.h"

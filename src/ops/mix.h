@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mixup (Zhang et al., "mixup: beyond empirical risk minimization", 2018) and cutmix (Yun et al.,
  * "CutMix: regularization strategy to train strong classifiers with localizable features", 2019) on
  * a batch that is already the network's input. kernels/mix.cl. */

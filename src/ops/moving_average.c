@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/moving_average.cl; see moving_average.h. */
 #include "ops/moving_average.h"
 #include "device/kernel.h"

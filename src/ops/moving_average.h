@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A moving average of weights. kernels/moving_average.cl. */
 #ifndef HCNN_OPS_MOVING_AVERAGE_H
 #define HCNN_OPS_MOVING_AVERAGE_H

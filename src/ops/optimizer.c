@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/optimizer.cl; see optimizer.h. */
 #include "ops/optimizer.h"
 #include "device/kernel.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One step of an optimizer on one parameter, in place; PyTorch's formulas (torch.optim.SGD, Adam,
  * AdamW).
  * kernels/optimizer.cl. */

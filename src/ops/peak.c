@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Times kernels/peak.cl; see peak.h. */
 #include "ops/peak.h"
-#include "base/progress.h"
+#include "base/clock.h"
 #include "device/buffer.h"
 #include "device/kernel.h"
 
@@ -44,12 +45,12 @@ static status measure_flops(device *dev, double *flops, error *err)
     status result = buffer_zero(dev, sums, 0, items * sizeof(float), err);
     *flops = 0;
     for (int run = 0; result == STATUS_OK && run <= RUNS; run++) {
-        double start = progress_now();
+        double start = clock_now();
         result = peak_multiply(dev, sums, items, steps, 1.0f, 0.0f, err);
         if (result == STATUS_OK)
             result = device_finish(dev, err);
         if (run > 0) /* the first builds the kernel */
-            *flops = best_rate(amount, progress_now() - start, *flops);
+            *flops = best_rate(amount, clock_now() - start, *flops);
     }
     buffer_release(&sums);
     return result;
@@ -65,12 +66,12 @@ static status measure_copy(device *dev, double *bytes_second, error *err)
     if (result == STATUS_OK)
         result = buffer_zero(dev, from, 0, COPY_BYTES, err);
     for (int run = 0; result == STATUS_OK && run <= RUNS; run++) {
-        double start = progress_now();
+        double start = clock_now();
         result = peak_copy(dev, from, to, COPY_BYTES / sizeof(float), err);
         if (result == STATUS_OK)
             result = device_finish(dev, err);
         if (run > 0)
-            *bytes_second = best_rate(2.0 * COPY_BYTES, progress_now() - start, *bytes_second);
+            *bytes_second = best_rate(2.0 * COPY_BYTES, clock_now() - start, *bytes_second);
     }
     buffer_release(&from);
     buffer_release(&to);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The most that the device does: multiply-adds and memory traffic, measured. kernels/peak.cl. */
 #ifndef HCNN_OPS_PEAK_H
 #define HCNN_OPS_PEAK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Shapes and the device memory behind them; see tensor.h. */
 #include "ops/tensor.h"
 #include "base/half.h"

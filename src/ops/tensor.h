@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What an operation works on: a piece of device memory and its shape. Activations are NHWC, in the
  * device's precision; a matrix is {rows, 1, 1, columns}. */
 #ifndef HCNN_OPS_TENSOR_H

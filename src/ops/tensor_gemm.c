@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolutions by NVIDIA's tensor cores; see tensor_gemm.h. Everything but the product of two tiles
  * is tiled_gemm.c's. */
 #include "ops/tensor_gemm.h"

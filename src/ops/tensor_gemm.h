@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolutions by NVIDIA's tensor cores, kernels/tensor_gemm.cl. Factors are rounded to TF32, ten
  * bits of mantissa, so they are for whoever asks for them: HCNN_TF32=1. */
 #ifndef HCNN_OPS_TENSOR_GEMM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolutions as matrix products by groups of work-items around local memory,
  * kernels/tiled_gemm.cl: what a GPU runs. */
 #include "ops/tiled_gemm.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products by groups of work-items around local memory, kernels/tiled_gemm.cl: as a
  * convolution in convolution.h's table, for algorithms that prepare their factors themselves, and
  * for those that bring a product of their own. */

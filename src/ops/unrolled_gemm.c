@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The first layer, whose three channels fill no vector: its windows are unrolled once, and the
  * product over them runs as the 1x1 convolution that it then is; see implicit_gemm.c and
  * tiled_gemm.c. */

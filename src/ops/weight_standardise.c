@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches kernels/weight_standardise.cl; see weight_standardise.h. */
 #include "ops/weight_standardise.h"
 #include "device/kernel.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Weight standardisation (Qiao et al., "Micro-batch training with batch-channel normalization and
  * weight standardization", 2019): before a convolution uses them, each output channel's weights are
  * brought to mean 0 and variance 1 over all taps and input channels.

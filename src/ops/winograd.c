@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* 3x3 convolutions of stride 1 by Winograd's minimal filtering, kernels/winograd.cl: transforms,
  * and between them one matrix product for each element of a tile's window. Tiles of 4x4 results
  * need a quarter of the direct method's multiplications and tiles of 2x2 four ninths, and lose

@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See agent.h. */
 #include "sweep/agent.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "sweep/child.h"
 #include "sweep/hyperband.h"
 #include "sweep/trial_arguments.h"
@@ -58,13 +60,13 @@ static bool works_on(const agent *a, int number)
 
 static char *directory_of(const agent *a, const sweep_trial *t)
 {
-    return file_path("%s/%s", run_store_directory(a->store->runs), t->run);
+    return text_format("%s/%s", run_store_directory(a->store->runs), t->run);
 }
 
 /* Whether the run was begun: its directory is there, whole. */
 static bool was_begun(const char *directory)
 {
-    char *config = file_path("%s/config.json", directory);
+    char *config = text_format("%s/config.json", directory);
     bool begun = config && file_exists(config);
     free(config);
     return begun;
@@ -72,7 +74,7 @@ static bool was_begun(const char *directory)
 
 static status open_log(const agent *a, const sweep_trial *t, int *log, error *err)
 {
-    char *path = file_path("%s/%s.log", run_store_directory(a->store->runs), t->run);
+    char *path = text_format("%s/%s.log", run_store_directory(a->store->runs), t->run);
     *log = -1;
     status result = path ? child_open_log(path, log, err) : error_memory(err, t->run);
     free(path);
@@ -118,7 +120,7 @@ static status settle(agent *a, sweep_trial *t, enum sweep_trial_state state, con
     t->state = state;
     a->failures += state == SWEEP_TRIAL_FAILED;
     free(t->message);
-    t->message = message ? file_path("%s", message) : NULL;
+    t->message = message ? text_format("%s", message) : NULL;
     if (a->observer->ended)
         a->observer->ended(a->observer->context, t);
     return STATUS_OK;
@@ -159,10 +161,10 @@ static status settle_by_record(agent *a, sweep_trial *t, int code, error *err)
 /* A process that began no run left its reason in the log alone. */
 static status settle_unborn(agent *a, sweep_trial *t, error *err)
 {
-    char *log = file_path("%s/%s.log", run_store_directory(a->store->runs), t->run);
+    char *log = text_format("%s/%s.log", run_store_directory(a->store->runs), t->run);
     char *reason = log ? child_last_words(log) : NULL;
-    char *text = reason ? file_path("it could not begin: %s", reason)
-                        : file_path("it could not begin: see %s", log ? log : "its log");
+    char *text = reason ? text_format("it could not begin: %s", reason)
+                        : text_format("it could not begin: see %s", log ? log : "its log");
     free(reason);
     free(log);
     status result = text ? settle(a, t, SWEEP_TRIAL_FAILED, text, err) : error_memory(err, t->run);

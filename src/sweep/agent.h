@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An agent works on a sweep: takes points from it, trains a run for each as a process of its own,
  * watches what they log, and ends those that hyperband gives up. It can be stopped or killed at any
  * moment; the next agent goes on, with the runs that it left too. */

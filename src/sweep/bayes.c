@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bayesian optimisation: a Gaussian process is fitted to what was tried, and the next point is
  * where it expects the greatest improvement. Jones, Schonlau and Welch, "Efficient Global
  * Optimization of Expensive Black-Box Functions" (1998); running trials take part as in Ginsbourger

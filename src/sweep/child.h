@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A training run as a process of its own. */
 #ifndef HCNN_SWEEP_CHILD_H
 #define HCNN_SWEEP_CHILD_H

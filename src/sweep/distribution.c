@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From places to values and back; see distribution.h. */
 #include "sweep/distribution.h"
 #include "sweep/special.h"

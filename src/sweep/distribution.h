@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How a parameter of a sweep is distributed. Every value is found from its place u in [0, 1], the
  * cumulative distribution, and back, so that samplers work on a cube. The definitions are those of
  * wandb's documentation, "Sweep configuration options". */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Gaussian process regression with a Matern kernel; see gaussian_process.h. Numbers of equations
  * are of Rasmussen and Williams. */
 #include "sweep/gaussian_process.h"

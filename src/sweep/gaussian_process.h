@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Regression by a Gaussian process: a smooth function through noisy values at points of the unit
  * cube, with what it does not know. Rasmussen and Williams, "Gaussian Processes for Machine
  * Learning" (2006), chapters 2 and 5. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The product of all parameters' values, in the file's order, the last parameter fastest. */
 #include "sweep/sampler.h"
 

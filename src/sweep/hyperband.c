@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bands, and who is behind at one; see hyperband.h. The rule is successive halving without waiting:
  * Li and others, "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization" (2018),
  * where each run is compared with those that were there before it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Hyperband's early end of runs that are behind. */
 #ifndef HCNN_SWEEP_HYPERBAND_H
 #define HCNN_SWEEP_HYPERBAND_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Correlation and a one-way analysis of variance for each parameter; see importance.h. */
 #include "sweep/importance.h"
 #include "sweep/search_space.h"

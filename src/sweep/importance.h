@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which parameters the objective of a sweep depended on. */
 #ifndef HCNN_SWEEP_IMPORTANCE_H
 #define HCNN_SWEEP_IMPORTANCE_H

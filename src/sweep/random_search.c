@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Each parameter by itself, uniform in its place. */
 #include "base/random.h"
 #include "sweep/sampler.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where a sweep looks next. Each method is one file (grid.c, random_search.c, bayes.c) and a line
  * in sampler.c's table. */
 #ifndef HCNN_SWEEP_SAMPLER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Trials as a model's samples; see samples.h. */
 #include "sweep/samples.h"
 #include "sweep/gaussian_process.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a model learns from: the trials of a sweep as points with values. */
 #ifndef HCNN_SWEEP_SAMPLES_H
 #define HCNN_SWEEP_SAMPLES_H

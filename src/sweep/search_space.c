@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bins of places; see search_space.h. */
 #include "sweep/search_space.h"
 

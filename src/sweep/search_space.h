@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The points of a sweep as a model sees them: places u in [0, 1] of each parameter, where all
  * places with one value count as one. */
 #ifndef HCNN_SWEEP_SEARCH_SPACE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The normal and beta distributions and their inverses; see special.h. */
 #include "sweep/special.h"
 

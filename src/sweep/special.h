@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Functions of probability that C's library lacks. */
 #ifndef HCNN_SWEEP_SPECIAL_H
 #define HCNN_SWEEP_SPECIAL_H

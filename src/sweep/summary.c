@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See summary.h. */
 #include "sweep/summary.h"
-#include "base/file.h"
 #include "base/json_values.h"
+#include "base/text.h"
 #include "sweep/importance.h"
 #include "sweep/trial_arguments.h"
 
@@ -136,24 +137,25 @@ static char *quote(const char *word)
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "-_=./:,+@%";
     if (*word && word[strspn(word, plain)] == '\0')
-        return file_path("%s", word);
-    char *quoted = file_path("'");
+        return text_format("%s", word);
+    char *quoted = text_format("'");
     for (const char *at = word; quoted && *at; at++) {
-        char *longer = *at == '\'' ? file_path("%s'\\''", quoted) : file_path("%s%c", quoted, *at);
+        char *longer =
+            *at == '\'' ? text_format("%s'\\''", quoted) : text_format("%s%c", quoted, *at);
         free(quoted);
         quoted = longer;
     }
-    char *whole = quoted ? file_path("%s'", quoted) : NULL;
+    char *whole = quoted ? text_format("%s'", quoted) : NULL;
     free(quoted);
     return whole;
 }
 
 static char *command_of(const words *arguments)
 {
-    char *text = file_path("hcnn-cl");
+    char *text = text_format("hcnn-cl");
     for (size_t i = 0; text && i < arguments->count; i++) {
         char *word = quote(arguments->texts[i]);
-        char *longer = word ? file_path("%s %s", text, word) : NULL;
+        char *longer = word ? text_format("%s %s", text, word) : NULL;
         free(word);
         free(text);
         text = longer;
@@ -223,7 +225,7 @@ static status reread(const char *name, const char *text, const option_spec *rows
 {
     TRY(sweep_file_read(name, text, rows, metrics, file, err));
     free(file->name);
-    file->name = file_path("%s", name);
+    file->name = text_format("%s", name);
     return file->name ? STATUS_OK : error_memory(err, name);
 }
 

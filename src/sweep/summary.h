@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a sweep found, as one JSON document: for the report, for scripts and for what the command
  * prints. */
 #ifndef HCNN_SWEEP_SUMMARY_H

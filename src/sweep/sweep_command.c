@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The key `command`: wandb's words for starting a program, of which only options stay, since every
  * trial runs hcnn-cl train. */
-#include "base/file.h"
+#include "base/text.h"
 #include "sweep/sweep_reading.h"
 
 #include <ctype.h>
@@ -33,7 +34,7 @@ static bool is_among(const char *const *patterns, const char *word)
 /* Appends to *text, which is NULL when memory ran out. */
 static void append(char **text, const char *more, size_t length)
 {
-    char *longer = *text ? file_path("%s%.*s", *text, (int)length, more) : NULL;
+    char *longer = *text ? text_format("%s%.*s", *text, (int)length, more) : NULL;
     free(*text);
     *text = longer;
 }

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The keys of a sweep's file; see sweep_file.h. */
 #include "sweep/sweep_file.h"
-#include "base/file.h"
+#include "base/text.h"
 #include "sweep/sweep_reading.h"
 
 #include <stdarg.h>
@@ -39,7 +40,8 @@ status sweep_note(sweep_reading *from, const yaml_node_t *node, error *err, cons
     if (!grown)
         return error_memory(err, file->path);
     file->notes = grown;
-    grown[file->note_count] = file_path("%s: line %zu: %s", file->path, yaml_tree_line(node), text);
+    grown[file->note_count] =
+        text_format("%s: line %zu: %s", file->path, yaml_tree_line(node), text);
     return grown[file->note_count] ? (file->note_count++, STATUS_OK)
                                    : error_memory(err, file->path);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a sweep searches: a file in the form that wandb's users have, as YAML or JSON. */
 #ifndef HCNN_SWEEP_SWEEP_FILE_H
 #define HCNN_SWEEP_SWEEP_FILE_H

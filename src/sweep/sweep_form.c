@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How a parameter is distributed, and whether its option takes what comes of it. */
-#include "base/file.h"
+#include "base/text.h"
 #include "sweep/sweep_reading.h"
 
 #include <float.h>
@@ -274,5 +275,5 @@ char *sweep_parameter_text(const sweep_parameter *p, double u)
     double value = distribution_value(&p->form, u);
     if (p->values)
         return strdup(p->values[(size_t)value]);
-    return p->whole ? file_path("%.0f", value) : number_text(value);
+    return p->whole ? text_format("%.0f", value) : number_text(value);
 }

@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The key `metric`: what a sweep compares runs by. */
-#include "base/file.h"
+#include "base/text.h"
 #include "sweep/sweep_reading.h"
 
 #include <stdlib.h>
@@ -23,8 +24,8 @@ static char *translate(const char *name)
     const char *rest = valid ? name + 5 : name;
     size_t length = strlen(rest);
     bool accuracy = length >= 4 && strcmp(rest + length - 4, "_acc") == 0;
-    return file_path("%s%.*s%s", valid ? "validation" : "", (int)(accuracy ? length - 4 : length),
-                     rest, accuracy ? "_top1" : "");
+    return text_format("%s%.*s%s", valid ? "validation" : "", (int)(accuracy ? length - 4 : length),
+                       rest, accuracy ? "_top1" : "");
 }
 
 static status unknown_metric(sweep_reading *from, const yaml_node_t *node, error *err)

@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The key `parameters`: which options a sweep sets, and from what. */
-#include "base/file.h"
+#include "base/text.h"
 #include "sweep/sweep_reading.h"
 
 #include <ctype.h>
@@ -136,7 +137,7 @@ static status read_group(sweep_reading *from, const yaml_node_t *group, const ch
     for (size_t i = 0; i < yaml_tree_count(group); i++) {
         yaml_node_t *key, *body;
         const char *word = yaml_tree_key(&from->tree, group, i, &key, &body);
-        char *name = file_path("%s%s%s", prefix, *prefix ? "." : "", word);
+        char *name = text_format("%s%s%s", prefix, *prefix ? "." : "", word);
         if (!name)
             return error_memory(err, from->file->path);
         TRY(read_entry(from, key, body, name, err));

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files that read a sweep's file share; for everyone else there is sweep_file.h. */
 #ifndef HCNN_SWEEP_SWEEP_READING_H
 #define HCNN_SWEEP_SWEEP_READING_H

@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See sweep_store.h. */
 #include "sweep/sweep_store.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "track/database.h"
 
 #include <math.h>
@@ -27,7 +29,7 @@ const char *sweep_trial_state_name(enum sweep_trial_state state)
 
 char *sweep_run_name(const char *sweep, int number)
 {
-    return file_path("%s-%03d", sweep, number);
+    return text_format("%s-%03d", sweep, number);
 }
 
 /* ---- Beginning ---- */
@@ -173,7 +175,7 @@ static status no_such_sweep(database *db, const char *name, error *err)
     status asked = database_ask(db, &rows, err, "SELECT name FROM sweeps ORDER BY name", "");
     TRY(database_each(db, asked, rows, add_name, &names, err));
     for (size_t i = 0; i < names.count; i++) {
-        char *longer = file_path("%s%s%s", list ? list : "", list ? ", " : "", names.texts[i]);
+        char *longer = text_format("%s%s%s", list ? list : "", list ? ", " : "", names.texts[i]);
         free(list);
         list = longer;
     }
@@ -408,7 +410,7 @@ static status check_free(sweep_store *s, const char *run, error *err)
 {
     int64_t id;
     TRY(run_store_id(s->runs, run, &id, err));
-    char *directory = file_path("%s/%s", run_store_directory(s->runs), run);
+    char *directory = text_format("%s/%s", run_store_directory(s->runs), run);
     if (!directory)
         return error_memory(err, run);
     status result =

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The state of sweeps, in tables of their own beside the runs of a store: several agents of one
  * machine may work on one sweep, and any of them may be killed. */
 #ifndef HCNN_SWEEP_SWEEP_STORE_H

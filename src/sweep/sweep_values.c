@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The values that a parameter lists, as texts that its option takes. */
-#include "base/file.h"
+#include "base/text.h"
 #include "sweep/sweep_reading.h"
 
 #include <math.h>
@@ -33,7 +34,8 @@ static status join_list(const sweep_form *r, const yaml_node_t *list, char **tex
     for (size_t i = 0; i < yaml_tree_count(list); i++) {
         const yaml_node_t *item = yaml_tree_item(tree, list, i);
         TRY(yaml_tree_expect(tree, item, YAML_SCALAR_NODE, "what a value lists", err));
-        char *longer = file_path("%s%s%s", *text ? *text : "", i ? "," : "", yaml_tree_text(item));
+        char *longer =
+            text_format("%s%s%s", *text ? *text : "", i ? "," : "", yaml_tree_text(item));
         free(*text);
         *text = longer;
         if (!longer)

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See trial_arguments.h. */
 #include "sweep/trial_arguments.h"
-#include "base/file.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ static status add(words *w, char *text, error *err)
 static status add_parameter(const sweep_parameter *p, double place, words *arguments, error *err)
 {
     char *value = sweep_parameter_text(p, place);
-    status result = value ? add(arguments, file_path("--%s=%s", p->option, value), err)
+    status result = value ? add(arguments, text_format("--%s=%s", p->option, value), err)
                           : error_memory(err, "a run");
     free(value);
     return result;
@@ -24,12 +25,12 @@ static status add_parameter(const sweep_parameter *p, double place, words *argum
 status trial_arguments(const sweep_file *file, const words *extra, const double *places,
                        const char *directory, words *arguments, error *err)
 {
-    TRY(add(arguments, file_path("train"), err));
+    TRY(add(arguments, text_format("train"), err));
     for (size_t i = 0; extra && i < extra->count; i++)
-        TRY(add(arguments, file_path("%s", extra->texts[i]), err));
+        TRY(add(arguments, text_format("%s", extra->texts[i]), err));
     for (size_t i = 0; i < file->parameter_count; i++)
         TRY(add_parameter(&file->parameters[i], places[i], arguments, err));
-    return directory ? add(arguments, file_path("--run=%s", directory), err) : STATUS_OK;
+    return directory ? add(arguments, text_format("--run=%s", directory), err) : STATUS_OK;
 }
 
 /* The words that give --max-steps: the one limit that a run does not keep for when it goes on. */
@@ -41,9 +42,9 @@ static status add_limit(const words *all, words *arguments, error *err)
         const char *text = all->texts[i];
         if (strncmp(text, dashed, length) != 0 && strncmp(text, joined, length) != 0)
             continue;
-        TRY(add(arguments, file_path("%s", text), err));
+        TRY(add(arguments, text_format("%s", text), err));
         if (text[length] == '\0' && i + 1 < all->count)
-            TRY(add(arguments, file_path("%s", all->texts[++i]), err));
+            TRY(add(arguments, text_format("%s", all->texts[++i]), err));
     }
     return STATUS_OK;
 }
@@ -54,9 +55,9 @@ status trial_resume_arguments(const sweep_file *file, const words *extra, const 
     words all = {0};
     status result = trial_arguments(file, extra, places, NULL, &all, err);
     if (result == STATUS_OK)
-        result = add(arguments, file_path("train"), err);
+        result = add(arguments, text_format("train"), err);
     if (result == STATUS_OK)
-        result = add(arguments, file_path("--resume=%s", directory), err);
+        result = add(arguments, text_format("--resume=%s", directory), err);
     if (result == STATUS_OK)
         result = add_limit(&all, arguments, err);
     words_free(&all);
@@ -65,12 +66,12 @@ status trial_resume_arguments(const sweep_file *file, const words *extra, const 
 
 char *trial_describe(const sweep_file *file, const double *places)
 {
-    char *text = file_path("%s", "");
+    char *text = text_format("%s", "");
     for (size_t i = 0; text && i < file->parameter_count; i++) {
         char *value = sweep_parameter_text(&file->parameters[i], places[i]);
-        char *longer =
-            value ? file_path("%s%s%s=%s", text, *text ? " " : "", file->parameters[i].name, value)
-                  : NULL;
+        char *longer = value ? text_format("%s%s%s=%s", text, *text ? " " : "",
+                                           file->parameters[i].name, value)
+                             : NULL;
         free(value);
         free(text);
         text = longer;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the run of a trial is started with. */
 #ifndef HCNN_SWEEP_TRIAL_ARGUMENTS_H
 #define HCNN_SWEEP_TRIAL_ARGUMENTS_H

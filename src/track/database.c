@@ -1,12 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SQLite, checked; see database.h. */
 #include "track/database.h"
-#include "base/file.h"
-#include "base/progress.h"
+#include "base/clock.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -222,7 +224,7 @@ static int nap_until(void *deadline, int naps)
 {
     const struct timespec nap = {.tv_nsec = NAP * 1000000L};
     (void)naps;
-    if (progress_now() >= *(const double *)deadline)
+    if (clock_now() >= *(const double *)deadline)
         return 0;
     nanosleep(&nap, NULL);
     return 1;
@@ -265,7 +267,7 @@ static status make_file(database *db, const database_form *form, double *deadlin
 static status prepare_file(database *db, const database_form *form, bool create, error *err)
 {
     int patience = form->patience > 0 ? form->patience : PATIENCE;
-    double deadline = progress_now() + patience / 1e3;
+    double deadline = clock_now() + patience / 1e3;
     distrust(db);
     sqlite3_busy_handler(db->handle, nap_until, &deadline);
     status result = create ? make_file(db, form, &deadline, err) : STATUS_OK;
@@ -290,7 +292,7 @@ status database_open(const char *path, const database_form *form, bool create, d
                      error *err)
 {
     int how = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
-    *db = (database){.path = file_path("%s", path), .remedy = form->remedy};
+    *db = (database){.path = text_format("%s", path), .remedy = form->remedy};
     if (!db->path)
         return error_memory(err, path);
     status result = check_file(path, create, err);

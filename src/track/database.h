@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An SQLite file of this program: opened with a check that it is one, shared with other processes,
  * and asked in statements whose values are bound, never pasted. */
 #ifndef HCNN_TRACK_DATABASE_H

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Writes the C source of the report's page (report_page.h) from its sources.
 # Usage: embed-report.sh PAGE.html STYLES.css SCRIPT.js... > report_page.c
 # The scripts become one, in the order given. In the page, a line @POLICY@ is replaced by a policy

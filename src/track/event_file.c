@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Event files; see event_file.h. A record is, little endian: the length of its data in 8 bytes, the
  * masked CRC-32C of these, the data, the masked CRC-32C of it. Records are kept until they are
  * flushed or many, and no write begins or ends within one: what a kill leaves can be read. */
 #include "track/event_file.h"
 #include "base/crc32c.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "track/event.pb-c.h"
 #include "track/hparams.h"
 #include "track/run_store.h"
@@ -160,8 +162,8 @@ static status open_new(event_file *f, const char *directory, error *err)
     host[sizeof host - 1] = '\0';
     for (int number = 0; number < MOST_NUMBERS; number++) {
         free(f->path);
-        f->path = file_path("%s/" NAME_BEGINS "%llu.%s.%ld.%d", directory, seconds, host,
-                            (long)getpid(), number);
+        f->path = text_format("%s/" NAME_BEGINS "%llu.%s.%ld.%d", directory, seconds, host,
+                              (long)getpid(), number);
         if (!f->path)
             return error_memory(err, directory);
         f->name = f->path + strlen(directory) + 1;

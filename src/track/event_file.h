@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TensorBoard's event files: records of protobuf messages (track/event.proto), appended as they
  * come. Records are kept until event_file_flush, or until they are many, and written whole. A write
  * that fails is STATUS_FAILED, leaves no part of a record, and is tried again with the next one. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Histograms over limits that grow exponentially; see histogram.h. They are those of TensorFlow's
  * own summaries: 0, and to both sides 1e-12, growing by a tenth up to 1e20, then the largest
  * number there is. */

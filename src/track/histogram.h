@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The histogram of many values as TensorBoard shows it. */
 #ifndef HCNN_TRACK_HISTOGRAM_H
 #define HCNN_TRACK_HISTOGRAM_H

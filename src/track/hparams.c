@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TensorBoard's HParams messages from a run's configuration; see hparams.h. What they point to is
  * borrowed, so that one block of memory for each kind of message is all there is to free. */
 #include "track/hparams.h"

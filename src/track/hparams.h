@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The messages behind TensorBoard's HParams page: which parameters and metrics there are, what a
  * run was started with, how it ended. Each is a HParams of track/event.proto, packed. */
 #ifndef HCNN_TRACK_HPARAMS_H

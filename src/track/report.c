@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the report tells of a run, and the file that it becomes; see report.h. */
 #include "track/report.h"
 #include "base/file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The report: runs as one HTML page that needs nothing else, no network either. */
 #ifndef HCNN_TRACK_REPORT_H
 #define HCNN_TRACK_REPORT_H
@@ -9,7 +10,7 @@ enum { REPORT_POINTS = 5000 };
 /* All that the page shows of a run: its record, what it logged, and the evaluation that it left.
  * NULL and err set on failure. {"name","directory","state","message","version","device","driver",
  * "host","started","ended","updated","step","config":{},"summary":{},"series":{NAME:{"step":[],
- * "value":[],"of":N}},"evaluation":EVALUATION or null}; train/evaluation.h tells what EVALUATION
+ * "value":[],"of":N}},"evaluation":EVALUATION or null}; measure/evaluation.h tells what EVALUATION
  * holds. A series of more than REPORT_POINTS values is thinned to so many of the N that there
  * are. */
 json_t *report_run(run_store *store, const run_record *run, error *err);

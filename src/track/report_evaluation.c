@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reads and checks test.json and validation.json; see report_evaluation.h. */
 #include "track/report_evaluation.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -142,7 +144,7 @@ status report_evaluation_read(const char *directory, json_t **evaluation, error 
 {
     static const char *const names[] = {"test.json", "validation.json"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        char *path = file_path("%s/%s", directory, names[i]);
+        char *path = text_format("%s/%s", directory, names[i]);
         if (!path)
             return error_memory(err, directory);
         bool found = file_exists(path);

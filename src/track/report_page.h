@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The page of the report, which the build embeds from src/track/report/. */
 #ifndef HCNN_TRACK_REPORT_PAGE_H
 #define HCNN_TRACK_REPORT_PAGE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See run_path.h. */
 #include "track/run_path.h"
 #include "track/run_store.h"

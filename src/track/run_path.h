@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A run's directory, as a user gives it, as the store beside it and its name there. */
 #ifndef HCNN_TRACK_RUN_PATH_H
 #define HCNN_TRACK_RUN_PATH_H

@@ -1,5 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a store tells of its runs; see run_store.h. */
 #include "base/file.h"
+#include "base/text.h"
 #include "track/run_store_internal.h"
 
 #include <math.h>
@@ -60,7 +62,7 @@ static status read_run(run_store *store, sqlite3_stmt *row, run_record *run, err
     };
     if (!run->name)
         return error_memory(err, store->db.path);
-    run->directory = file_path("%s/%s", store->directory, run->name);
+    run->directory = text_format("%s/%s", store->directory, run->name);
     if (!run->directory)
         return error_memory(err, store->db.path);
     /* The directory is one of the store's own, whatever the file says: `--delete` removes it. */
@@ -179,7 +181,7 @@ status run_store_series(run_store *store, int64_t run, const char *name, run_ser
 {
     sqlite3_stmt *rows;
     growing g = {.series = series};
-    *series = (run_series){.name = file_path("%s", name)};
+    *series = (run_series){.name = text_format("%s", name)};
     if (!series->name)
         return error_memory(err, name);
     status asked = database_ask(&store->db, &rows, err,

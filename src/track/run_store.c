@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The store of runs: its form, and what training writes; see run_store.h. Reading is
  * run_records.c's. */
 #include "track/run_store.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "track/run_store_internal.h"
 
 #include <stdlib.h>
@@ -49,7 +51,7 @@ bool run_state_named(const char *name, enum run_state *state)
 char *run_store_path_of(const char *run)
 {
     char *parent = file_parent(run);
-    char *path = parent ? file_path("%s/runs.db", parent) : NULL;
+    char *path = parent ? text_format("%s/runs.db", parent) : NULL;
     free(parent);
     return path;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The store of runs, an SQLite file beside their directories: what each run was started with, what
  * it logged and how it ended. Several processes may write at once. Nothing that training needs is
  * in it: a run goes on from its directory alone. */

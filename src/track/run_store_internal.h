@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The handle of a store, for the files that fill and read its tables. */
 #ifndef HCNN_TRACK_RUN_STORE_INTERNAL_H
 #define HCNN_TRACK_RUN_STORE_INTERNAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See run_values.h. */
 #include "track/run_values.h"
 #include "base/json_values.h"

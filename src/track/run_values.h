@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A run's facts by name, for tables, filters and orders: its record's own, its options, the facts
  * of its summary and its metrics. */
 #ifndef HCNN_TRACK_RUN_VALUES_H

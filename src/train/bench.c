@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Times steps; see bench.h. */
 #include "train/bench.h"
-#include "base/progress.h"
+#include "base/clock.h"
 #include "device/profile.h"
 #include "train/solver.h"
-#include "train/timing.h"
+#include "tune/timing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +102,7 @@ static status run_steps(subject *s, int steps, double *seconds, error *err)
 {
     const step_results *results;
     int ticket, before = -1;
-    double start = progress_now();
+    double start = clock_now();
     for (int i = 0; i < steps; i++) {
         TRY(start_step(s, &ticket, err));
         if (before >= 0)
@@ -110,7 +111,7 @@ static status run_steps(subject *s, int steps, double *seconds, error *err)
     }
     TRY(network_wait(s->net, before, &results, err));
     TRY(device_finish(network_device(s->net), err)); /* the last update too */
-    *seconds = progress_now() - start;
+    *seconds = clock_now() - start;
     return STATUS_OK;
 }
 
@@ -137,13 +138,13 @@ static status measure(device *dev, const bench_options *o, bool train, bench_wat
 {
     subject s = {0};
     const char *what = train ? "training" : "inference";
-    double seconds, start = progress_now();
+    double seconds, start = clock_now();
     if (watch)
         watch(context, what, 0, o->runs);
     status done = make_network(&s, dev, o, train, err);
     if (done == STATUS_OK)
         done = run_steps(&s, 1, &seconds, err);
-    *(train ? &result->first_train_step : &result->first_infer_step) = progress_now() - start;
+    *(train ? &result->first_train_step : &result->first_infer_step) = clock_now() - start;
     if (done == STATUS_OK)
         done = time_steps(
             &s, o, what, watch, context,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How fast the network trains and runs on the device, on made-up pixels. */
 #ifndef HCNN_TRAIN_BENCH_H
 #define HCNN_TRAIN_BENCH_H

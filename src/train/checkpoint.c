@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Checkpoint files; see checkpoint.h, and metadata.h for what they say of themselves. */
 #include "train/checkpoint.h"
 #include "base/file.h"
 #include "base/tensor_file.h"
+#include "base/text.h"
 #include "model/weights.h"
 #include "train/metadata.h"
 
@@ -40,7 +42,7 @@ static void remove_old_states(const char *run, const char *kept)
         if (strstr(entry->d_name, ".safetensors.tmp-") ||
             (strncmp(entry->d_name, "optimizer-", strlen("optimizer-")) == 0 &&
              (!kept || strcmp(entry->d_name, kept) != 0))) {
-            char *path = file_path("%s/%s", run, entry->d_name);
+            char *path = text_format("%s/%s", run, entry->d_name);
             if (path)
                 unlink(path);
             free(path);
@@ -56,11 +58,11 @@ static status write_best(const char *run, const char *last, network *net, const 
                          error *err)
 {
     bool averages = solver_averages(s);
-    char *best = file_path("%s/best.safetensors", run);
-    solver_exchange(s);
+    char *best = text_format("%s/best.safetensors", run);
+    solver_swap_average(s);
     status result = best ? write_checkpoint(best, net, classes, state, optimizer_file, err)
                          : error_memory(err, run);
-    solver_exchange(s);
+    solver_swap_average(s);
     if (result == STATUS_OK)
         result = averages ? write_checkpoint(last, net, classes, state, optimizer_file, err)
                           : file_link(best, last, err);
@@ -72,9 +74,9 @@ status checkpoint_save(const char *run, network *net, const hierarchy *classes, 
                        const training_state *state, bool best, error *err)
 {
     bool stateful = solver_has_state(s);
-    char *name = file_path("optimizer-%llu.safetensors", (unsigned long long)state->step);
-    char *path = file_path("%s/%s", run, name ? name : ""),
-         *last = file_path("%s/last.safetensors", run);
+    char *name = text_format("optimizer-%llu.safetensors", (unsigned long long)state->step);
+    char *path = text_format("%s/%s", run, name ? name : ""),
+         *last = text_format("%s/last.safetensors", run);
     status result = name && path && last ? STATUS_OK : error_memory(err, run);
     if (result == STATUS_OK && stateful)
         result = solver_save(s, path, err);

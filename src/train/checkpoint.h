@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Checkpoints: a safetensors file with the original's names, and in its metadata the classes, the
  * network's options and where training stood. It is written whole or not at all. */
 #ifndef HCNN_TRAIN_CHECKPOINT_H
@@ -5,8 +6,8 @@
 
 #include "base/safetensors.h"
 #include "data/hierarchy.h"
+#include "measure/metrics.h"
 #include "model/network.h"
-#include "train/metrics.h"
 #include "train/schedule.h"
 #include "train/solver.h"
 

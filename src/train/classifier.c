@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Images in memory through a checkpoint's network; see classifier.h. */
 #include "train/classifier.h"
 #include "model/network.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A trained network for images in memory. */
 #ifndef HCNN_TRAIN_CLASSIFIER_H
 #define HCNN_TRAIN_CLASSIFIER_H

@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lines of JSON; see journal.h. */
 #include "train/journal.h"
 #include "base/file.h"
 #include "base/json_values.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -40,7 +42,7 @@ status journal_check_new(const char *path, error *err)
 /* For appending. Only files have a length and are worth a lock; some file systems have none. */
 static status open_locked(journal *j, const char *path, struct stat *info, error *err)
 {
-    *j = (journal){.path = file_path("%s", path)};
+    *j = (journal){.path = text_format("%s", path)};
     if (!j->path)
         return error_memory(err, path);
     j->stream = fopen(path, "ab");
@@ -121,28 +123,6 @@ status journal_step(journal *j, const train_step *w, error *err)
         json_object_set_new(line, "lr", json_real(w->lr));
     }
     return put(j, line, err);
-}
-
-json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_weight,
-                          bool only_fine)
-{
-    json_t *o = json_pack("{s:I, s:o}", "images", (json_int_t)m->count, "loss",
-                          number_to_json(metrics_loss(m, coarse_weight, fine_weight)));
-    if (!o)
-        return NULL;
-    if (m->marginal_loss != 0)
-        json_object_set_new(o, "marginal_loss", number_to_json(metrics_mean_marginal_loss(m)));
-    if (!only_fine) {
-        json_object_set_new(o, "coarse_loss", number_to_json(metrics_mean_coarse_loss(m)));
-        json_object_set_new(o, "coarse_top1", json_real(metrics_share(m, m->coarse_top1)));
-        json_object_set_new(o, "coarse_top5", json_real(metrics_share(m, m->coarse_top5)));
-    }
-    json_object_set_new(o, "fine_loss", number_to_json(metrics_mean_fine_loss(m)));
-    json_object_set_new(o, "fine_top1", json_real(metrics_share(m, m->fine_top1)));
-    json_object_set_new(o, "fine_top5", json_real(metrics_share(m, m->fine_top5)));
-    if (!only_fine)
-        json_object_set_new(o, "agreement", json_real(metrics_share(m, m->agree)));
-    return o;
 }
 
 status journal_epoch(journal *j, const train_epoch *w, uint64_t step, error *err)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* metrics.jsonl: a line of JSON per step and per epoch, for scripts. */
 #ifndef HCNN_TRAIN_JOURNAL_H
 #define HCNN_TRAIN_JOURNAL_H
@@ -7,11 +8,6 @@
 #include <stdio.h>
 
 #include <jansson.h>
-
-/* Sums as the journal and `eval --json` write them: losses are means over the images, the rest
- * shares of them; what is not finite is null. NULL when memory is out. */
-json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_weight,
-                          bool only_fine);
 
 typedef struct journal {
     FILE *stream;

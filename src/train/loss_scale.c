@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See loss_scale.h. */
 #include "train/loss_scale.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The factor of the loss that keeps gradients within the range of half precision, adapted while
  * training goes on as torch.amp.GradScaler does: a step whose gradients overflow is skipped and
  * halves it, LOSS_SCALE_INTERVAL good ones in a row double it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The weights of the losses over the epochs; see loss_schedule.h. */
 #include "train/loss_schedule.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The weights of the losses over the epochs, for a run that begins with the coarse classes and ends
  * with the fine ones as Zhu and Bain's B-CNN does ("B-CNN: branch convolutional neural network for
  * hierarchical classification", 2017). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A checkpoint's metadata, to JSON and back; see metadata.h. */
 #include "train/metadata.h"
 #include "model/backbone.h"

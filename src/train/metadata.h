@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a checkpoint says of itself beside its tensors: pieces of JSON in the safetensors metadata.
  * Numbers with a fraction are C's hexadecimal floats, which lose nothing. */
 #ifndef HCNN_TRAIN_METADATA_H

@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reads recipes with libyaml, event by event; see recipe.h. */
 #include "train/recipe.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -122,12 +124,12 @@ static status read_list(reading *from, char **text, error *err)
             break;
         TRY(check_scalar(from, err));
         const char *value = (const char *)from->event.data.scalar.value;
-        char *longer = *text ? file_path("%s,%s", *text, value) : file_path("%s", value);
+        char *longer = *text ? text_format("%s,%s", *text, value) : text_format("%s", value);
         *text = longer ? keep(from->r, longer) : NULL;
         if (!*text)
             return error_memory(err, from->name);
     }
-    *text = *text ? *text : keep(from->r, file_path("%s", ""));
+    *text = *text ? *text : keep(from->r, text_format("%s", ""));
     return *text ? STATUS_OK : error_memory(err, from->name);
 }
 
@@ -144,7 +146,7 @@ static status set_value(reading *from, const option_spec *row, error *err)
             *(const char **)row->target = NULL;
             return STATUS_OK;
         }
-        text = keep(from->r, file_path("%s", (const char *)from->event.data.scalar.value));
+        text = keep(from->r, text_format("%s", (const char *)from->event.data.scalar.value));
         if (!text)
             return error_memory(err, from->name);
     }

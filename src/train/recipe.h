@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Recipes: options of a run in a file. YAML, of which JSON is a part: a run's config.json is itself
  * a recipe. */
 #ifndef HCNN_TRAIN_RECIPE_H
 #define HCNN_TRAIN_RECIPE_H
 
-#include "train/config.h"
+#include "train/train_options.h"
 
 /* The texts that options point to after recipe_load. */
 typedef struct recipe {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Making, naming and locking a run's directory; see run_directory.h.
  *
  * The lock belongs to the directory, not to its name, so it holds through the rename. A start that
@@ -5,6 +6,7 @@
  * that name takes away. */
 #include "train/run_directory.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -33,13 +35,13 @@ static char *dated_name(void)
     time_t now = time(NULL);
     struct tm local;
     strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", localtime_r(&now, &local));
-    return file_path("runs/%s", stamp);
+    return text_format("runs/%s", stamp);
 }
 
 status run_directory_name(run_directory *d, const char *name, error *err)
 {
     *d = (run_directory){
-        .path = name ? file_path("%s", name) : dated_name(), .lock = -1, .own_name = !name};
+        .path = name ? text_format("%s", name) : dated_name(), .lock = -1, .own_name = !name};
     if (!d->path)
         return error_memory(err, "the run's name");
     cut_slashes(d->path);
@@ -71,7 +73,7 @@ static void remove_abandoned(const char *directory)
     error ignored;
     if (!file_try_lock(directory, &lock))
         return;
-    char *config = file_path("%s/config.json", directory);
+    char *config = text_format("%s/config.json", directory);
     if (rmdir(directory) != 0 && config && file_exists(config))
         file_remove_tree(directory, &ignored);
     free(config);
@@ -86,7 +88,7 @@ static void remove_leftovers(const char *run, const char *parent)
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
         if (!is_temporary_name(entry->d_name, name))
             continue;
-        char *path = file_path("%s/%s", parent, entry->d_name);
+        char *path = text_format("%s/%s", parent, entry->d_name);
         if (path)
             remove_abandoned(path);
         free(path);
@@ -131,7 +133,7 @@ status run_directory_begin(run_directory *d, error *err)
     free(parent);
     TRY(result);
     for (int number = 0; number < MOST_ATTEMPTS; number++) {
-        d->temporary = file_path("%s%s%ld-%d", d->path, temporary_mark, (long)getpid(), number);
+        d->temporary = text_format("%s%s%ld-%d", d->path, temporary_mark, (long)getpid(), number);
         if (!d->temporary)
             return error_memory(err, d->path);
         if (make_locked(d, err))
@@ -145,7 +147,7 @@ status run_directory_begin(run_directory *d, error *err)
 /* "runs/DATE-TIME-2" and so on, after the first that was taken. */
 static status next_name(run_directory *d, const char *first, int number, error *err)
 {
-    char *next = file_path("%s-%d", first, number);
+    char *next = text_format("%s-%d", first, number);
     if (!next)
         return error_memory(err, first);
     free(d->path);
@@ -166,7 +168,7 @@ static status rename_to_free_name(run_directory *d, const char *first, error *er
 
 status run_directory_commit(run_directory *d, error *err)
 {
-    char *first = file_path("%s", d->path);
+    char *first = text_format("%s", d->path);
     status result = first ? rename_to_free_name(d, first, err) : error_memory(err, d->path);
     free(first);
     if (result == STATUS_OK) {
@@ -184,7 +186,7 @@ status run_directory_commit(run_directory *d, error *err)
 
 status run_directory_open(run_directory *d, const char *path, error *err)
 {
-    *d = (run_directory){.path = file_path("%s", path), .lock = -1};
+    *d = (run_directory){.path = text_format("%s", path), .lock = -1};
     return d->path ? file_lock(path, &d->lock, err) : error_memory(err, path);
 }
 

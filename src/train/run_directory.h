@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The directory of a run. It is made under a temporary name beside its own and renamed when it
  * holds a whole checkpoint: a run directory never lacks one, and of two starts with the same name
  * exactly one gets it. From the first moment on it is locked against other processes. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of schedules, and what they have in common; see schedule.h. */
 #include "train/schedule.h"
 

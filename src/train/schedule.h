@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The learning rate over a run. Each schedule is a law of one file, schedule_NAME.c, and a row of
  * the table in schedule.c; what they share is here. A schedule has no pointers, so that it can be
  * stored as it is.

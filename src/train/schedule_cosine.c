@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Down to min_lr along half a cosine; see schedule.h. */
 #include "train/schedule.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* To a tenth after given epochs, and these as text; see schedule.h. */
 #include "train/schedule.h"
 

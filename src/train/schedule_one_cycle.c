@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Up to lr and down to almost nothing along two half cosines; see schedule.h. */
 #include "train/schedule.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* To a tenth when the validation loss stops falling, in PyTorch's arithmetic and order; see
  * schedule.h. */
 #include "train/schedule.h"

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See snapshots.h. */
 #include "train/snapshots.h"
-#include "base/file.h"
+#include "base/text.h"
 #include "device/buffer.h"
 #include "ops/input.h"
-#include "train/pictures.h"
+#include "track/pictures.h"
 #include "train/trainer.h"
 
 #include <stdlib.h>
@@ -112,7 +113,7 @@ static status put_buffer(trainer *t, const scratch *s, const char *kind, const p
     for (size_t i = 0; scale != 1 && i < p->count; i++)
         s->values[i] /= scale;
     histogram_of(s->values, p->count, s->h);
-    char *tag = file_path("%s/%s", kind, p->name);
+    char *tag = text_format("%s/%s", kind, p->name);
     status result = tag ? event_file_histogram(t->track.events, t->state.step, tag, s->h, err)
                         : error_memory(err, "the histograms");
     free(tag);
@@ -158,7 +159,7 @@ void snapshots_evaluation(trainer *t, const evaluation *seen, const char *file,
                           const char *set_name, const image_set *set, int epoch)
 {
     error err;
-    char *path = file_path("%s/%s", t->run.path, file);
+    char *path = text_format("%s/%s", t->run.path, file);
     status result = path ? evaluation_write(seen, path, set_name, set, epoch, t->state.step, &err)
                          : error_memory(&err, t->run.path);
     tracking_check(t, result, &err);

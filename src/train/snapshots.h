@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a run leaves to be looked at beside its numbers: pictures of its first batch and of its
  * confusions, histograms of its weights and gradients, and the files validation.json and test.json.
  * Where one cannot be made or written that is a note, as tracking.h tells. */
 #ifndef HCNN_TRAIN_SNAPSHOTS_H
 #define HCNN_TRAIN_SNAPSHOTS_H
 
-#include "train/evaluation.h"
+#include "measure/evaluation.h"
 
 struct trainer;
 

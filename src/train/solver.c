@@ -1,12 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The optimizer over all parameters; see solver.h. */
 #include "train/solver.h"
 #include "device/buffer.h"
 #include "device/profile.h"
 #include "model/parameters.h"
+#include "model/state_file.h"
 #include "ops/gradients.h"
 #include "ops/moving_average.h"
 #include "ops/optimizer.h"
-#include "train/state_file.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -295,7 +296,7 @@ bool solver_averages(const solver *s)
     return s->decay > 0;
 }
 
-void solver_exchange(solver *s)
+void solver_swap_average(solver *s)
 {
     for (size_t i = 0; i < network_parameter_count(s->net); i++) {
         parameter *p = network_parameter(s->net, i);

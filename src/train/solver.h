@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The optimizer of a run: its state beside every trained parameter, on the device, and what stands
  * between a batch's gradients and a step: adding up over batches, clipping, the moving average of
  * the weights. */
@@ -5,9 +6,9 @@
 #define HCNN_TRAIN_SOLVER_H
 
 #include "model/network.h"
-#include "train/config.h"
+#include "model/state_file.h"
 #include "train/loss_scale.h"
-#include "train/state_file.h"
+#include "train/train_options.h"
 
 typedef struct solver solver;
 
@@ -38,11 +39,11 @@ status solver_accumulate(solver *s, int index, int count, error *err);
  * statistics of batch normalisation; it starts from those before step 1. */
 status solver_step(solver *s, double lr, uint64_t step, error *err);
 
-/* Whether an average is kept; solver_exchange puts it in the place of the network's weights, and
- * those into its own, until it is called again, and does nothing where there is none. Steps and
+/* Whether an average is kept; solver_swap_average puts it in the place of the network's weights,
+ * and those into its own, until it is called again, and does nothing where there is none. Steps and
  * checkpoints of the state want the weights in their place. */
 bool solver_averages(const solver *s);
-void solver_exchange(solver *s);
+void solver_swap_average(solver *s);
 
 /* The loss's scale and what it depends on, for checkpoints; waits for the last step. */
 status solver_get_loss_scale(solver *s, loss_scale *scale, error *err);

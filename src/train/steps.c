@@ -1,11 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The steps of an epoch; see trainer.h.
  *
  * While the device works on step k, the host waits for the results of step k - 1: the queue never
  * runs dry. Before anything is saved every step's results are in, so a loss that is not finite is
  * noticed before its weights could replace good ones. */
-#include "base/progress.h"
-#include "train/evaluate.h"
-#include "train/replicas.h"
+#include "base/clock.h"
+#include "measure/evaluate.h"
+#include "ranks/replicas.h"
 #include "train/snapshots.h"
 #include "train/trainer.h"
 
@@ -53,7 +54,7 @@ static bool ends_step(place at)
 
 static train_step describe_step(const trainer *t, double loss, losses mean, double lr)
 {
-    double seconds = progress_now() - t->epoch_started;
+    double seconds = clock_now() - t->epoch_started;
     return (train_step){
         .step = t->state.step,
         .epoch = (int)t->state.epoch + 1,
@@ -220,7 +221,7 @@ status trainer_run_epoch(trainer *t, bool *ended, error *err)
     error ignored;
     const step_results *results;
     stepping s = {.t = t, .batches = t->state.batch, .steps = t->state.step};
-    t->epoch_started = progress_now();
+    t->epoch_started = clock_now();
     t->images_since = 0;
     TRY(loader_start(t->train, t->state.epoch, (size_t)t->state.batch, err));
     status result = run_steps(&s, ended, err);

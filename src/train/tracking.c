@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See tracking.h. */
 #include "train/tracking.h"
-#include "base/file.h"
-#include "base/progress.h"
-#include "hcnn.h"
-#include "train/metric_lines.h"
-#include "train/record.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "config.h"
+#include "track/metric_lines.h"
+#include "track/record.h"
 #include "train/trainer.h"
 
 #include <errno.h>
@@ -31,8 +32,8 @@ void tracking_check(trainer *t, status result, const error *err)
     if (result == STATUS_OK || t->track.complained)
         return;
     t->track.complained = true;
-    char *text = file_path("%s; the run goes on, and what is written there may lack some of it",
-                           err->message);
+    char *text = text_format("%s; the run goes on, and what is written there may lack some of it",
+                             err->message);
     if (text)
         trainer_note(t, text);
     free(text);
@@ -57,7 +58,7 @@ void tracking_flush(trainer *t)
 {
     error err;
     tracking *k = &t->track;
-    k->flushed = progress_now();
+    k->flushed = clock_now();
     if (k->run != 0)
         flush_values(t);
     tracking_check(t, event_file_flush(k->events, &err), &err);
@@ -108,7 +109,7 @@ static void take_line(void *context, const json_t *line)
         tracking_check(
             t, event_file_scalar(k->events, values[i].step, values[i].name, values[i].value, &err),
             &err);
-    if (progress_now() - k->flushed >= FLUSH_SECONDS)
+    if (clock_now() - k->flushed >= FLUSH_SECONDS)
         tracking_flush(t);
 }
 
@@ -134,7 +135,7 @@ static status begin_record(trainer *t, const char *name, json_t *config, bool re
     gethostname(host, sizeof host - 1);
     run_beginning what = {
         .name = name,
-        .version = hcnn_version(),
+        .version = PACKAGE_VERSION,
         .device = t->dev->info.name,
         .driver = t->dev->info.driver,
         .host = host,
@@ -178,7 +179,7 @@ static status begin_run(trainer *t, json_t *config, bool resumed, error *err)
 /* What was found of a checkpoint that a run which goes on may better. */
 static status remove_test(const trainer *t, error *err)
 {
-    char *path = file_path("%s/test.json", t->run.path);
+    char *path = text_format("%s/test.json", t->run.path);
     if (!path)
         return error_memory(err, t->run.path);
     bool gone = remove(path) == 0 || errno == ENOENT;
@@ -228,7 +229,7 @@ static void begin(trainer *t, json_t *config, bool resumed)
         tracking_check(t, remove_test(t, &err), &err);
     tracking_check(t, begin_events(t, config, resumed, &err), &err);
     k->step = t->state.step;
-    k->flushed = progress_now();
+    k->flushed = clock_now();
     t->log.watch = take_line;
     t->log.context = t;
 }

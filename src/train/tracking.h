@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a run leaves for people while it goes on: its record in the store beside its directory
  * (track/run_store.h) and TensorBoard's events in the directory. Training itself reads none of it:
  * what cannot be opened or written there is a note, once, and never the run's end. */
@@ -18,7 +19,7 @@ typedef struct tracking {
     run_metric *waiting; /* for the next flush; [capacity], of which count are used */
     size_t count, capacity;
     uint64_t step;  /* of the last line */
-    double flushed; /* progress_now() of the last flush */
+    double flushed; /* clock_now() of the last flush */
     bool complained;
 } tracking;
 

@@ -1,11 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The training loop: epochs, their ends, the run's end; see train.h. */
 #include "train/train.h"
-#include "base/file.h"
-#include "base/progress.h"
-#include "train/evaluate.h"
-#include "train/evaluation.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "measure/evaluate.h"
+#include "measure/evaluation.h"
+#include "ranks/replicas.h"
 #include "train/recipe.h"
-#include "train/replicas.h"
 #include "train/snapshots.h"
 #include "train/trainer.h"
 
@@ -64,9 +65,9 @@ static status measure(trainer *t, loader *from, const image_subset *part, const 
  * all of the epoch's steps done, so that a resumed one begins with this validation. */
 static status validate(trainer *t, metrics *sums, evaluation *seen, error *err)
 {
-    solver_exchange(t->solve);
+    solver_swap_average(t->solve);
     status result = measure(t, t->validate, &t->parts.validation, "validation", sums, seen, err);
-    solver_exchange(t->solve);
+    solver_swap_average(t->solve);
     if (result != STATUS_INTERRUPTED)
         return result;
     TRY(trainer_save(t, false, err));
@@ -121,8 +122,8 @@ static status close_epoch(trainer *t, train_epoch *what, const evaluation *seen,
 static status align(trainer *t, error *err)
 {
     bool differed;
-    TRY(replicas_average_statistics(t->options->ranks, t->net, t->solve, err));
-    TRY(replicas_align(t->options->ranks, t->net, t->solve, &differed, err));
+    TRY(trainer_average_statistics(t, err));
+    TRY(replicas_align(t->options->ranks, t->net, solver_state(t->solve), &differed, err));
     if (differed)
         trainer_note(t, "the ranks' weights differed in some bits, as devices of different kinds "
                         "may round; all go on with those of rank 0");
@@ -132,7 +133,7 @@ static status align(trainer *t, error *err)
 static status end_epoch(trainer *t, error *err)
 {
     const train_options *o = t->options;
-    double seconds = progress_now() - t->epoch_started;
+    double seconds = clock_now() - t->epoch_started;
     const loss_weights now = trainer_weights(t), all = trainer_run_weights(t);
     train_epoch what = {
         .epoch = (int)t->state.epoch + 1,
@@ -191,7 +192,7 @@ static status measure_test(trainer *t, train_finished *what, evaluation *seen, e
 /* The best checkpoint on the test set and, when one half of that validated, on the other. */
 static status measure_best(trainer *t, train_finished *what, error *err)
 {
-    char *best = file_path("%s/best.safetensors", t->run.path);
+    char *best = text_format("%s/best.safetensors", t->run.path);
     if (!best)
         return error_memory(err, t->run.path);
     status result = checkpoint_verify(best, err);
@@ -217,9 +218,10 @@ static bool stalled(const trainer *t)
 
 static void note_stalled(const trainer *t)
 {
-    char *text = file_path("stopped early, after epoch %u: the validation loss has not fallen for "
-                           "%d epochs",
-                           (unsigned)t->state.epoch, t->options->early_stop);
+    char *text =
+        text_format("stopped early, after epoch %u: the validation loss has not fallen for "
+                    "%d epochs",
+                    (unsigned)t->state.epoch, t->options->early_stop);
     if (text)
         trainer_note(t, text);
     free(text);
@@ -234,9 +236,10 @@ static void note_exchange(const trainer *t)
         return;
     double each = MILLISECONDS * c.seconds / (double)c.steps;
     double exposed = MILLISECONDS * c.exposed_seconds / (double)c.steps;
-    char *text = file_path("gradients: %.3g MB from each of %d ranks at each step; their sums took "
-                           "%.3g ms a step, %.3g ms of it after the backward pass",
-                           (double)c.bytes / MILLION, t->options->ranks->count, each, exposed);
+    char *text =
+        text_format("gradients: %.3g MB from each of %d ranks at each step; their sums took "
+                    "%.3g ms a step, %.3g ms of it after the backward pass",
+                    (double)c.bytes / MILLION, t->options->ranks->count, each, exposed);
     if (text)
         trainer_note(t, text);
     free(text);
@@ -321,7 +324,7 @@ status train_resume(const char *run, const train_changes *changes, const train_o
 {
     train_options o = train_defaults();
     recipe kept = {0};
-    char *path = file_path("%s/config.json", run);
+    char *path = text_format("%s/config.json", run);
     status result = path ? recipe_load_file(path, &o, &kept, err) : error_memory(err, run);
     free(path);
     o.device = changes->device;

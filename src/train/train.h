@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The training loop. It prints nothing: an observer is told. */
 #ifndef HCNN_TRAIN_TRAIN_H
 #define HCNN_TRAIN_TRAIN_H
 
-#include "train/config.h"
-#include "train/metrics.h"
+#include "measure/metrics.h"
+#include "train/train_options.h"
 
 #include <signal.h>
 #include <stddef.h>

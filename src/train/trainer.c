@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A run is set up, resumed and closed; see trainer.h. */
 #include "train/trainer.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "model/weights.h"
-#include "train/replicas.h"
-#include "train/tune.h"
+#include "ranks/replicas.h"
+#include "tune/tune.h"
 
 #include <errno.h>
 #include <math.h>
@@ -157,7 +159,7 @@ static status choose_freeze(trainer *t, error *err)
         TRY(weights_peek(t->options->weights, &has_backbones, err));
     if (!freeze)
         freeze = has_backbones && !t->options->only_fine ? "default" : "none";
-    t->freeze = file_path("%s", freeze);
+    t->freeze = text_format("%s", freeze);
     return t->freeze ? STATUS_OK : error_memory(err, "the options");
 }
 
@@ -256,9 +258,9 @@ static status load_start(trainer *t, error *err)
         weights_report_free(&report);
         return result;
     }
-    char *text = file_path("%s: %d tensors loaded%s%s", t->options->weights, report.loaded,
-                           report.text && *report.text ? "; not loaded:\n" : "",
-                           report.text ? report.text : "");
+    char *text = text_format("%s: %d tensors loaded%s%s", t->options->weights, report.loaded,
+                             report.text && *report.text ? "; not loaded:\n" : "",
+                             report.text ? report.text : "");
     if (text)
         trainer_note(t, text);
     free(text);
@@ -313,9 +315,20 @@ bool trainer_limit_reached(const trainer *t, uint64_t steps)
     return t->options->max_steps > 0 && steps >= (uint64_t)t->options->max_steps;
 }
 
+status trainer_average_statistics(trainer *t, error *err)
+{
+    TRY(replicas_average_statistics(t->options->ranks, t->net, err));
+    if (!solver_averages(t->solve))
+        return STATUS_OK;
+    solver_swap_average(t->solve);
+    status result = replicas_average_statistics(t->options->ranks, t->net, err);
+    solver_swap_average(t->solve);
+    return result;
+}
+
 status trainer_save(trainer *t, bool best, error *err)
 {
-    TRY(replicas_average_statistics(t->options->ranks, t->net, t->solve, err));
+    TRY(trainer_average_statistics(t, err));
     if (!trainer_leads(t))
         return STATUS_OK;
     TRY(journal_sync(&t->log, &t->state.metrics_bytes, err));
@@ -351,7 +364,7 @@ static status write_config(const trainer *t, const char *directory, error *err)
     kept.freeze = t->freeze;
     kept.image_size = network_get_options(t->net)->image_size;
     bool sample = dataset_is_sample(&t->data);
-    char *path = file_path("%s/config.json", directory);
+    char *path = text_format("%s/config.json", directory);
     /* Absolute, so that the run can be resumed from anywhere. */
     char *data = sample ? NULL : realpath(t->data.source, NULL);
     kept.data = data;
@@ -480,7 +493,7 @@ static status check_start(trainer *t, error *err)
 static status open_journal(trainer *t, bool resumed, error *err)
 {
     const char *chosen = t->options->metrics;
-    char *path = chosen ? file_path("%s", chosen) : file_path("%s/metrics.jsonl", t->run.path);
+    char *path = chosen ? text_format("%s", chosen) : text_format("%s/metrics.jsonl", t->run.path);
     status result;
     if (!path)
         result = error_memory(err, t->run.path);
@@ -537,7 +550,7 @@ static status load_solver(trainer *t, const char *last, const char *name, error 
         return STATUS_OK;
     if (!name)
         return error_set(err, STATUS_FAILED, "%s: names no file of the optimizer's state", last);
-    char *path = file_path("%s/%s", t->run.path, name);
+    char *path = text_format("%s/%s", t->run.path, name);
     status result = path ? solver_load(t->solve, path, err) : error_memory(err, name);
     free(path);
     return result;
@@ -546,7 +559,7 @@ static status load_solver(trainer *t, const char *last, const char *name, error 
 static status load_state(trainer *t, error *err)
 {
     checkpoint_info info = {0};
-    char *last = file_path("%s/last.safetensors", t->run.path);
+    char *last = text_format("%s/last.safetensors", t->run.path);
     status result = last ? checkpoint_read_info(last, &info, err) : error_memory(err, t->run.path);
     if (result == STATUS_OK)
         result = hierarchy_compare(&info.classes, last, &t->data.classes, "the data set", err);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A run while it goes on: what trainer.c opens and restores, steps.c moves on step by step and
  * train.c epoch by epoch. Nothing outside these three needs it. */
 #ifndef HCNN_TRAIN_TRAINER_H
@@ -5,8 +6,8 @@
 
 #include "data/division.h"
 #include "data/loader.h"
+#include "ranks/exchange.h"
 #include "train/checkpoint.h"
-#include "train/exchange.h"
 #include "train/journal.h"
 #include "train/loss_schedule.h"
 #include "train/run_directory.h"
@@ -67,6 +68,10 @@ loss_weights trainer_run_weights(const trainer *t);
 /* A loader of images to measure on, in order and as they are: of the part, those that are this
  * rank's. */
 status trainer_open_part(trainer *t, const image_subset *part, loader **opened, error *err);
+
+/* The running statistics of batch normalisation, and of their average where the solver keeps one,
+ * become their means over the ranks. */
+status trainer_average_statistics(trainer *t, error *err);
 
 /* Whether this process writes the run's files. */
 bool trainer_leads(const trainer *t);

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Trains PyTorch by hcnn-cl's options, to set its accuracy beside hcnn-cl's. Needs torch.
 
   accuracy.py DATA [--only-fine] [--seed 0] [--epochs 1] ...      prints a JSON line per epoch

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the reader of .tar, .tar.gz and .tar.xz (data/archive.c): the input is the archive. What
  * is read is no longer than its limit, ends in a zero byte, and is not there after an error. */
 #include "data/archive.h"

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the file of tuned choices (ops/choices.c): the input are the members of its JSON object
  * behind "format" and "made_for", which fit the device. What was read is read again after it was
  * saved. */
 #include "ops/choices.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "fuzz.h"
 
 #include <jansson.h>
@@ -45,7 +47,7 @@ static const char *file_head(void)
     json_t *root = json_loads(text, 0, NULL);
     char *made_for = json_dumps(json_object_get(root, "made_for"), JSON_COMPACT);
     FUZZ_HOLDS(made_for != NULL);
-    head = file_path("{\"format\":1,\"made_for\":%s", made_for);
+    head = text_format("{\"format\":1,\"made_for\":%s", made_for);
     free(made_for);
     json_decref(root);
     free(text);
@@ -57,7 +59,7 @@ static void put_file(const device *dev, const char *head, const uint8_t *data, s
 {
     error err;
     char *rest = fuzz_text(data, size), *path = choices_path(dev);
-    char *text = file_path("%s,%s}", head, rest);
+    char *text = text_format("%s,%s}", head, rest);
     char *directory = file_parent(path);
     FUZZ_SUCCEEDS(file_make_directory(directory, &err));
     free(fuzz_file(path + strlen(fuzz_directory()) + 1, text, strlen(text)));

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes CIFAR-100's binary and python versions (data/cifar.c): the first byte chooses a file of a
  * small data set, the rest stands in its place. Labels of a set that opens are classes, and each
  * fine class has its parent. */
-#include "base/file.h"
+#include "base/text.h"
 #include "data/dataset.h"
 #include "fuzz.h"
 
@@ -93,7 +94,7 @@ static status open_set(const char *version)
 {
     error err;
     dataset set = {0};
-    char *path = file_path("%s/%s", fuzz_directory(), version);
+    char *path = text_format("%s/%s", fuzz_directory(), version);
     status result = cifar_open(path, &set, &err);
     if (result == STATUS_OK) {
         FUZZ_HOLDS(set.classes.coarse_count == COARSE && set.classes.fine_count == FINE);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes lists of images (data/csv.c): the input is the file. Every image lies below the list's
  * directory. */
 #include "images.h"

@@ -1,5 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes DeepFashion's lists (data/deepfashion.c): the first byte chooses a list of a small data
  * set, the rest stands in its place. Every image lies below the data set's directory. */
+#include "base/text.h"
 #include "images.h"
 
 #include <stdlib.h>
@@ -18,8 +20,8 @@ static status open_set(void)
 {
     error err;
     dataset set = {0};
-    char *path = file_path("%s/fashion", fuzz_directory());
-    char *images = file_path("%s/img/img", path);
+    char *path = text_format("%s/fashion", fuzz_directory());
+    char *images = text_format("%s/img/img", path);
     FUZZ_SUCCEEDS(file_make_directory(images, &err));
     status result = deepfashion_open(path, &set, &err);
     if (result == STATUS_OK)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the evaluation that a run left for the report (track/report_evaluation.c), and the page
  * made of it (track/report.c): the input is test.json. Whatever it holds, the page's data end where
  * they should: nothing of them reads as a tag. */

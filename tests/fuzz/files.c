@@ -1,5 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files of the fuzz targets; see fuzz.h. */
 #include "base/file.h"
+#include "base/text.h"
 #include "fuzz.h"
 
 #include <fcntl.h>
@@ -36,7 +38,7 @@ const char *fuzz_directory(void)
 
 static char *path_of(const char *name)
 {
-    char *path = file_path("%s/%s", fuzz_directory(), name);
+    char *path = text_format("%s/%s", fuzz_directory(), name);
     FUZZ_HOLDS(path != NULL);
     return path;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The libFuzzer program. It is one for all targets: the name that it is started by says which, as
  * tests/fuzz/run.sh does. `--list` prints each target with its -max_len. */
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the fuzz targets share. A target is a function fuzz_NAME in NAME.c that hands its input to
  * one reader; its file says what of the input goes where, and what has to hold. fuzz.c makes a
  * libFuzzer program of all of them, tests/test_corpus.c runs what is in corpus/. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the reader of image files (data/image.c): the input is the file. The size in the header is
  * the image's; one that can be read is the same after writing and reading it. */
 #include "data/image.h"

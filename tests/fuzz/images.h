@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What has to hold of a data set that was opened from files in the fuzz targets' directory. */
 #ifndef HCNN_FUZZ_IMAGES_H
 #define HCNN_FUZZ_IMAGES_H

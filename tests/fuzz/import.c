@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes `import` (model/import.c): the first byte chooses the prefix and the backbone; each line
  * behind it is a tensor, its name and its dimensions with blanks between, of a safetensors file
  * with that header and a hole in the place of the values. What is taken is of the file, and no

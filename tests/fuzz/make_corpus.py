@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes the seeds of tests/fuzz/corpus: small files of every form that is read, in its ways of being
 written. Run from the tree with hcnn-cl built, which writes the store of runs:
 

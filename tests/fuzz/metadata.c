@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes what checkpoints say of themselves (train/metadata.c): the input is a JSON object of the
  * pieces of the metadata, each a text or JSON that becomes one. What was read is the same after
  * writing and reading it, and the network of its options can be built. */
 #include "train/metadata.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "fuzz.h"
 #include "model/graph.h"
 
@@ -17,7 +19,7 @@ static char *write_pieces(const json_t *pieces)
     const char *key;
     json_t *value;
     safetensors_writer *writer;
-    char *path = file_path("%s/input.safetensors", fuzz_directory());
+    char *path = text_format("%s/input.safetensors", fuzz_directory());
     FUZZ_SUCCEEDS(safetensors_create(path, &writer, &err));
     json_object_foreach((json_t *)pieces, key, value)
     {
@@ -36,7 +38,7 @@ static unsigned char *write_again(const checkpoint_info *info, const char *name,
     error err;
     unsigned char *bytes;
     safetensors_writer *writer;
-    char *path = file_path("%s/%s", fuzz_directory(), name);
+    char *path = text_format("%s/%s", fuzz_directory(), name);
     FUZZ_SUCCEEDS(safetensors_create(path, &writer, &err));
     FUZZ_SUCCEEDS(metadata_write(writer, &info->options, &info->classes, &info->state,
                                  info->optimizer_file, &err));
@@ -52,7 +54,7 @@ static void check_copy(const checkpoint_info *info)
     checkpoint_info again;
     size_t size, same;
     unsigned char *first = write_again(info, "first.safetensors", &size);
-    char *path = file_path("%s/first.safetensors", fuzz_directory());
+    char *path = text_format("%s/first.safetensors", fuzz_directory());
     FUZZ_SUCCEEDS(checkpoint_read_info(path, &again, &err));
     unsigned char *second = write_again(&again, "second.safetensors", &same);
     FUZZ_HOLDS(size == same && memcmp(first, second, size) == 0);

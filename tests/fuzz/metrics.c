@@ -1,8 +1,9 @@
-/* Fuzzes the reader of metrics.jsonl (train/record.c, train/metric_lines.c): the input is the file.
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fuzzes the reader of metrics.jsonl (track/record.c, track/metric_lines.c): the input is the file.
  * Values of a line are at most as many as there is room for, each under a name that is known. */
 #include "fuzz.h"
-#include "train/metric_lines.h"
-#include "train/record.h"
+#include "track/metric_lines.h"
+#include "track/record.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -1,11 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the command line (base/options.c) and the texts inside of options: each line of the input
  * is an argument of `train`. Nothing is done with them. */
 #include "base/options.h"
 #include "data/augment.h"
 #include "fuzz.h"
-#include "train/config.h"
 #include "train/loss_schedule.h"
 #include "train/schedule.h"
+#include "train/train_options.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the reader of pickles (base/pickle.c): the first byte chooses the rules, those of PyTorch
  * or of CIFAR's numpy arrays; the rest is the pickle. What was parsed is a part of the input, and
  * its values are whole. */

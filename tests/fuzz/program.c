@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the cache of compiled kernels (device/program.c): the first byte chooses whether the rest
  * is the whole file, or the binary behind a head that fits. The driver, whose calls are made up
  * here, is handed nothing outside of the file, and the binary of a file that fits. */
 #include "device/program.h"
-#include "base/file.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -39,16 +40,16 @@ cl_program clCreateProgramWithSource(cl_context context, cl_uint count, const ch
 static char *make_key(const device *dev)
 {
     const device_info *info = &dev->info;
-    return file_path("%s\n%s\n%s\n%s\n%s\n%s", info->platform_name, info->name, info->version,
-                     info->driver, options, source);
+    return text_format("%s\n%s\n%s\n%s\n%s\n%s", info->platform_name, info->name, info->version,
+                       info->driver, options, source);
 }
 
 static void put_entry(const char *key, bool whole, const uint8_t *data, size_t size)
 {
     size_t key_bytes = strlen(key);
     const uint64_t numbers[] = {key_bytes, size, hash_more(HASH_START, data, size)};
-    char *name = file_path("hcnn-cl/fuzz-%016llx.bin",
-                           (unsigned long long)hash_more(HASH_START, key, key_bytes));
+    char *name = text_format("hcnn-cl/fuzz-%016llx.bin",
+                             (unsigned long long)hash_more(HASH_START, key, key_bytes));
     if (whole) {
         free(fuzz_file(name, data, size));
     } else {

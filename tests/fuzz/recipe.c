@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes recipes (train/recipe.c), YAML and JSON: the input is the file. Options that were read are
  * the same after config_write and reading them again. */
 #include "train/recipe.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -30,7 +32,7 @@ int fuzz_recipe(const uint8_t *data, size_t size)
     status result = recipe_load_file(path, &options, &r, &err);
     char *text = result == STATUS_OK ? write_config("config.json", &options) : NULL;
     if (text) {
-        char *config = file_path("%s/config.json", fuzz_directory());
+        char *config = text_format("%s/config.json", fuzz_directory());
         FUZZ_SUCCEEDS(recipe_load_file(config, &same, &again, &err));
         char *second = write_config("again.json", &same);
         FUZZ_HOLDS(second && strcmp(text, second) == 0);

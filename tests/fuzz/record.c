@@ -1,6 +1,7 @@
-/* Fuzzes `runs --add` (train/record.c): config.json and metrics.jsonl of a run, with a line "====="
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fuzzes `runs --add` (track/record.c): config.json and metrics.jsonl of a run, with a line "====="
  * between. What was recorded is found in the store, each value at its step. */
-#include "train/record.h"
+#include "track/record.h"
 #include "base/file.h"
 #include "fuzz.h"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Fuzzes each target, or those that are named, for some seconds and ends with a table. What `make
 # check-fuzz` runs:
 #

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the store of runs (track/database.c, track/run_store.c, track/run_records.c and
  * sweep/sweep_store.c): the input is the SQLite file. All that `runs`, `report` and `sweep` read of
  * it is read; a run's directory is one of the store's own. */
@@ -5,9 +6,9 @@
 #include "base/file.h"
 #include "fuzz.h"
 #include "sweep/sweep_store.h"
+#include "track/metric_lines.h"
 #include "track/report.h"
-#include "train/config.h"
-#include "train/metric_lines.h"
+#include "train/train_options.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the reader of safetensors (base/safetensors.c): the input is the file. Tensors of a file
  * that opens lie inside of it and have the bytes that type and shape make; copies in both formats
  * are read back the same. */

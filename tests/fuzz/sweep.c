@@ -1,11 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes sweep files (sweep/sweep_file.c): the input is the file. Every value of a parameter has a
  * text, and a file that was read is read again from its text. */
 #include "fuzz.h"
 #include "sweep/sampler.h"
 #include "sweep/search_space.h"
 #include "sweep/sweep_file.h"
-#include "train/config.h"
-#include "train/metric_lines.h"
+#include "track/metric_lines.h"
+#include "train/train_options.h"
 
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The fuzz targets, each with the longest input that is of use to it, in bytes. */
 #ifndef HCNN_FUZZ_TARGETS_H
 #define HCNN_FUZZ_TARGETS_H

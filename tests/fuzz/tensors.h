@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What has to hold of any file of tensors that opens (base/tensor_file.h). */
 #ifndef HCNN_FUZZ_TENSORS_H
 #define HCNN_FUZZ_TENSORS_H
 
-#include "base/file.h"
 #include "base/tensor_file.h"
+#include "base/text.h"
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -56,7 +57,7 @@ static inline size_t fuzz_choose(tensor_file *file, tensor_copy copies[FUZZ_MOST
         const tensor_entry *e = tensor_file_at(file, i);
         void *values = fuzz_values(file, e, &bytes);
         if (values)
-            copies[count++] = (tensor_copy){e, file_path("t%zu", i), e->rank};
+            copies[count++] = (tensor_copy){e, text_format("t%zu", i), e->rank};
         free(values);
     }
     return count;
@@ -71,7 +72,7 @@ static inline void fuzz_copy(tensor_file *file, const char *name)
     tensor_writer *writer;
     tensor_copy copies[FUZZ_MOST_TENSORS];
     size_t count = fuzz_choose(file, copies);
-    char *path = file_path("%s/%s", fuzz_directory(), name);
+    char *path = text_format("%s/%s", fuzz_directory(), name);
     FUZZ_SUCCEEDS(tensor_writer_create(path, &writer, &err));
     if (tensor_writer_copy(writer, file, copies, count, &err) == STATUS_OK) {
         FUZZ_SUCCEEDS(tensor_writer_commit(writer, &err));

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the reader of torch.save's files (base/torch_file.c, base/zip.c): the input is the file,
  * in either container. Tensors of a file that opens can be copied to both formats and are read back
  * the same. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes what is made of torch.save's pickle (base/torch_contents.c): the input is the pickle,
  * without a container around it and so without checksums. Every tensor lies in its storage. */
 #include "base/torch_contents.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Made by make-augment.py with torchvision; the columns are explained there. */
 /* clang-format off */
 static const struct golden_augment {

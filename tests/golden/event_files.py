@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs' event files against their metrics.jsonl, through TensorBoard's own readers.
 
     pip install tensorboard

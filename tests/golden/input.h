@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Made by make-input.py with Pillow; the columns are explained there. */
 /* clang-format off */
 static const struct golden {

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Weights in and out, against the programs that they are for: PyTorch, safetensors, torchvision,
 timm, onnx and onnxruntime.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes tests/golden/augment.h: what torchvision makes of some images, for tests/test_input.c.
 
     python3 tests/golden/make-augment.py > tests/golden/augment.h    (needs torchvision and Pillow)
@@ -30,7 +31,7 @@ def picture(width, height, seed):
     return numpy.array(values, dtype=numpy.uint8).reshape(height, width, 3)
 
 
-print("/* Made by make-augment.py with torchvision; the columns are explained there. */")
+print("/* SPDX-License-Identifier: Apache-2.0 */\n/* Made by make-augment.py with torchvision; the columns are explained there. */")
 print("/* clang-format off */")
 print("static const struct golden_augment {")
 print("    int width, height, size, part[4];")

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes cifar-python.tar.gz, cifar-binary.tar.gz and cifar-binary.tar.xz: the same few images in the
 forms in which CIFAR-100 is given away, for tests/test_data.sh.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes network-*.safetensors, what test_network.c compares with.
 
 Needs torch and safetensors (pip install torch safetensors). Names of cases as arguments make only

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes tests/golden/input.h: what Pillow makes of some images, for tests/test_input.c.
 
     python3 tests/golden/make-input.py > tests/golden/input.h        (needs numpy and Pillow)
@@ -33,7 +34,7 @@ def picture(width, height, seed):
     return numpy.array(values, dtype=numpy.uint8).reshape(height, width, 3)
 
 
-print("/* Made by make-input.py with Pillow; the columns are explained there. */")
+print("/* SPDX-License-Identifier: Apache-2.0 */\n/* Made by make-input.py with Pillow; the columns are explained there. */")
 print("/* clang-format off */")
 print("static const struct golden {")
 print("    int width, height, size;")

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes network-mixed.safetensors, what test_network.c compares smoothed and mixed targets with.
 
 Needs torch and safetensors. The networks and the images are those of network-cifar-adam and

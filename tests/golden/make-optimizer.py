@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes tests/golden/optimizer.h: what torch.optim's optimizers make of two parameters in some
 steps, their gradients clipped by torch.nn.utils.clip_grad_norm_ or not, for
 tests/test_optimizer.c.
@@ -28,7 +29,7 @@ total = sum(SIZES)
 start = [torch.randn(n) for n in SIZES]
 # The first steps' gradients are small: their norm is below what it is clipped to.
 gradients = [[torch.randn(n) * 0.1 * (s + 1) for n in SIZES] for s in range(STEPS)]
-print("/* Made by make-optimizer.py with PyTorch. */")
+print("/* SPDX-License-Identifier: Apache-2.0 */\n/* Made by make-optimizer.py with PyTorch. */")
 print("/* clang-format off */")
 print("enum { GOLDEN_STEPS = %d, GOLDEN_FIRST = %d, GOLDEN_ALL = %d };" % (STEPS, SIZES[0], total))
 print("static const double golden_lr = %r, golden_decay = %r;" % (LR, DECAY))

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes tests/golden/schedule.h: learning rates after each epoch, and of each step of the schedules
 that go by steps, as torch.optim.lr_scheduler gives them, for tests/test_schedule.c.
 
@@ -99,7 +100,7 @@ def row(name, lr, losses, rates):
 
 
 warnings.simplefilter("ignore")
-print("/* Made by make-schedule.py with PyTorch; the columns are explained there. */")
+print("/* SPDX-License-Identifier: Apache-2.0 */\n/* Made by make-schedule.py with PyTorch; the columns are explained there. */")
 print("/* clang-format off */")
 print("enum { EPOCHS = %d };" % EPOCHS)
 print("static const struct golden {")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes tests/golden/scores.h: two heads' logits for a few images, and what scikit-learn,
 torchmetrics and numpy make of them under each decision, for tests/test_scores.c.
 
@@ -106,7 +107,7 @@ def matrix(values, form, indent):
     return "{" + (",\n" + indent).join(numbers(row, form) for row in values) + "}"
 
 
-print("/* Made by make-scores.py with scikit-learn and torchmetrics; it says what is what. */")
+print("/* SPDX-License-Identifier: Apache-2.0 */\n/* Made by make-scores.py with scikit-learn and torchmetrics; it says what is what. */")
 print("#include <math.h>\n")
 print("/* clang-format off */")
 print("enum { COARSE = %d, FINE = %d, IMAGES = %d };" % (COARSE, FINE, IMAGES))

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes torch-*.pth, which test_tensor_file.c reads. Needs torch.
 
 The containers hold the same tensors: element i, row major, is ((7 * i) % 31 - 15) / 4, which every

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The coarse/fine network in PyTorch, with the original's state-dict names.
 
 The reference for the golden files and for parity.py; hcnn-cl itself needs no Python.

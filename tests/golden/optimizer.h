@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Made by make-optimizer.py with PyTorch. */
 /* clang-format off */
 enum { GOLDEN_STEPS = 4, GOLDEN_FIRST = 5, GOLDEN_ALL = 24 };

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Follows hcnn-cl's training with PyTorch, step by step. Needs torch and safetensors.
 
   parity.py make-weights W [--stem S] [--only-fine]      weights in the original's names

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Made by make-schedule.py with PyTorch; the columns are explained there. */
 /* clang-format off */
 enum { EPOCHS = 40 };

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Made by make-scores.py with scikit-learn and torchmetrics; it says what is what. */
 #include <math.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* A chart of lines: axes, lines with their raw values faint behind, and the values under the
  * pointer. What the pointer does to the zoom is in chart_zoom.js. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What the pointer, the wheel and the keys do to a chart: dragging, pinching and the wheel zoom,
  * a double click shows all again, the arrows move the crosshair. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The comparison of a network that learns the fine classes alone with one that learns both levels:
  * runs of equal options, but for the seed, are one side with a mean and a spread. */
 

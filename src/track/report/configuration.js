@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The options of all runs side by side; rows in which they differ stand out. */
 
 function optionText(value) {

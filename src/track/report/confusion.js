@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The section of the confusion matrix, and the chooser of the run whose classes are shown. */
 
 /* "validation, epoch 12: 5,000 images". */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Parallel coordinates: a line a trial across all axes. A range that is brushed on an axis keeps
  * only the trials that pass through it. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The section of curves: which metrics have a chart, what all charts share, and their lines. */
 
 /* A metric's chart shows one series, or with "both:" training's and validation's. */

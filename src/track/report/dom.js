@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Making elements. Text gets into the page through text nodes only, so that what a run, a class or
  * a file is called stays text. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Numbers, times and names as a person reads them. */
 
 const NONE = '\u2013';

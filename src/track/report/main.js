@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Puts the page together from the document that is embedded in it. */
 
 function sectionLinks(sections) {

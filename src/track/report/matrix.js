@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The confusion matrix on a canvas: rows are labels, columns answers, a cell's strength is its
  * share of the row. */
 

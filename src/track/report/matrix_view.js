@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What a confusion matrix shows at a time: all fine classes grouped by superclass, the coarse
  * classes, or the classes of one superclass with the answers outside of it summed up. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The worst mistakes as pictures. */
 
 function pictureOf(mistake) {

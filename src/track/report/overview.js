@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The head of the page and the table of runs. */
 
 function headerContent(page) {

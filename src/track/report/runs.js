@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What the page asks of a run: its series, its best values, its evaluation. */
 
 const RUN_COLOURS = 8;

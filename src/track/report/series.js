@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Curves as numbers: smoothing, what is worth drawing, the ticks of an axis. */
 
 /* The exponential moving average, corrected for its beginning at 0; gaps stay gaps. */

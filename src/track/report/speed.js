@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* How fast the runs went, and on what. */
 
 function speedChart(runs) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What the reader has chosen: the theme, charts, zoom, hidden runs. It outlives a reload of the
  * page, which a report that is being watched does every few seconds. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The section of a sweep: its trials as parallel coordinates and as a table, what mattered, and the
  * command of the best run. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The axes of a sweep's parallel coordinates: where a value lies on its axis, 0 at the bottom to 1
  * at the top, and the ticks beside it. */
 

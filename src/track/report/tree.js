@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The tree of classes with the share of each that was recognised. */
 
 function recall(matrix, index) {

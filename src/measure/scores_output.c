@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scores as JSON and CSV; see scores_output.h. */
+#include "measure/scores_output.h"
+#include "base/file.h"
+#include "base/json_values.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- JSON ---- */
+
+static json_t *confusion_to_array(const head_scores *h)
+{
+    json_t *rows = json_array();
+    for (int label = 0; label < h->classes; label++) {
+        const uint32_t *cells = h->confusion + (size_t)label * (size_t)h->classes;
+        json_t *row = json_array();
+        for (int answer = 0; answer < h->classes; answer++)
+            json_array_append_new(row, json_integer((json_int_t)cells[answer]));
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+/* The per-class arrays. */
+static void put_classes(json_t *object, const head_scores *h, char *const *names)
+{
+    json_t *name = json_array(), *images = json_array(), *precision = json_array(),
+           *recall = json_array(), *f1 = json_array();
+    for (int i = 0; i < h->classes; i++) {
+        class_scores c = scores_class(h, i);
+        json_array_append_new(name, json_string(names[i]));
+        json_array_append_new(images, json_integer((json_int_t)c.images));
+        json_array_append_new(precision, number_to_json(c.precision));
+        json_array_append_new(recall, number_to_json(c.recall));
+        json_array_append_new(f1, number_to_json(c.f1));
+    }
+    json_object_set_new(object, "names", name);
+    json_object_set_new(object, "support", images);
+    json_object_set_new(object, "precision", precision);
+    json_object_set_new(object, "recall", recall);
+    json_object_set_new(object, "f1", f1);
+}
+
+static json_t *head_to_object(const head_scores *h, char *const *names)
+{
+    head_summary all = scores_head(h);
+    json_t *o = json_object();
+    json_object_set_new(o, "macro_f1", number_to_json(all.macro_f1));
+    json_object_set_new(o, "nll", number_to_json(all.nll));
+    json_object_set_new(o, "ece", number_to_json(all.ece));
+    json_object_set_new(o, "mce", number_to_json(all.mce));
+    json_object_set_new(o, "undecided", json_integer((json_int_t)h->undecided));
+    put_classes(o, h, names);
+    json_object_set_new(o, "confusion", confusion_to_array(h));
+    return o;
+}
+
+static json_t *tree_to_object(const scores *s)
+{
+    tree_summary t = scores_tree(s);
+    json_t *o = json_object();
+    if (s->has_coarse_head)
+        json_object_set_new(o, "coarse_head", number_to_json(t.coarse_head));
+    json_object_set_new(o, "coarse_from_fine", number_to_json(t.coarse_from_fine));
+    json_object_set_new(o, "coarse_marginal", number_to_json(t.coarse_marginal));
+    if (s->has_coarse_head) {
+        json_object_set_new(o, "agreement", number_to_json(t.agreement));
+        json_object_set_new(o, "both_right", number_to_json(t.both_right));
+    }
+    json_object_set_new(o, "mistake_severity", number_to_json(t.mistake_severity));
+    json_object_set_new(o, "mistakes_within", number_to_json(t.mistakes_within));
+    json_object_set_new(o, "distance_at_1", number_to_json(t.distance_at_1));
+    json_object_set_new(o, "distance_at_5", number_to_json(t.distance_at_5));
+    return o;
+}
+
+/* The accuracies of the device's sums are those of argmax; the decision's take their places. */
+static void put_accuracies(json_t *o, const scores *s)
+{
+    head_summary coarse = scores_head(&s->coarse), fine = scores_head(&s->fine);
+    json_object_set_new(o, "fine_top1", number_to_json(fine.top1));
+    json_object_set_new(o, "fine_top5", number_to_json(fine.top5));
+    if (!s->has_coarse_head)
+        return;
+    json_object_set_new(o, "coarse_top1", number_to_json(coarse.top1));
+    json_object_set_new(o, "coarse_top5", number_to_json(coarse.top5));
+    json_object_set_new(o, "agreement", number_to_json(scores_tree(s).agreement));
+}
+
+json_t *scores_to_object(const scores *s, const decider *d, const metrics *sums,
+                         double coarse_weight, double fine_weight, const char *split)
+{
+    json_t *o = metrics_to_object(sums, coarse_weight, fine_weight, !s->has_coarse_head);
+    if (!o)
+        return NULL;
+    put_accuracies(o, s);
+    json_object_set_new(o, "split", json_string(split));
+    json_object_set_new(o, "decision", json_string(decider_name(d)));
+    json_object_set_new(o, "coarse", head_to_object(&s->coarse, s->classes->coarse_names));
+    json_object_set_new(o, "fine", head_to_object(&s->fine, s->classes->fine_names));
+    json_object_set_new(o, "hierarchy", tree_to_object(s));
+    return o;
+}
+
+/* ---- CSV ---- */
+
+static status put_text(file_writer *to, const char *text, error *err)
+{
+    return file_writer_put(to, text, strlen(text), err);
+}
+
+/* In quotes, quotes doubled (RFC 4180). */
+static status put_name(file_writer *to, const char *name, error *err)
+{
+    TRY(put_text(to, ",\"", err));
+    for (const char *at = name; *at; at++)
+        TRY(file_writer_put(to, *at == '"' ? "\"\"" : at, *at == '"' ? 2 : 1, err));
+    return put_text(to, "\"", err);
+}
+
+/* answer -1: the images that were not decided. */
+static status put_row(file_writer *to, const char *level, char *const *names, int label, int answer,
+                      uint64_t images, error *err)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%s,%d", level, label);
+    TRY(put_text(to, text, err));
+    TRY(put_name(to, names[label], err));
+    if (answer >= 0) {
+        snprintf(text, sizeof text, ",%d", answer);
+        TRY(put_text(to, text, err));
+        TRY(put_name(to, names[answer], err));
+    } else {
+        TRY(put_text(to, ",,", err));
+    }
+    snprintf(text, sizeof text, ",%llu\n", (unsigned long long)images);
+    return put_text(to, text, err);
+}
+
+static status put_matrix(file_writer *to, const char *level, const head_scores *h,
+                         char *const *names, error *err)
+{
+    for (int label = 0; label < h->classes; label++) {
+        uint64_t decided = 0;
+        for (int answer = 0; answer < h->classes; answer++) {
+            uint32_t images = h->confusion[(size_t)label * (size_t)h->classes + (size_t)answer];
+            decided += images;
+            TRY(put_row(to, level, names, label, answer, images, err));
+        }
+        if (decided < h->labelled[label])
+            TRY(put_row(to, level, names, label, -1, h->labelled[label] - decided, err));
+    }
+    return STATUS_OK;
+}
+
+status scores_write_confusion(const scores *s, const char *path, error *err)
+{
+    file_writer to;
+    TRY(file_writer_open(&to, path, err));
+    status result = put_text(&to, "level,label,label_name,answer,answer_name,images\n", err);
+    if (result == STATUS_OK)
+        result = put_matrix(&to, "coarse", &s->coarse, s->classes->coarse_names, err);
+    if (result == STATUS_OK)
+        result = put_matrix(&to, "fine", &s->fine, s->classes->fine_names, err);
+    if (result == STATUS_OK)
+        return file_writer_commit(&to, err);
+    file_writer_abort(&to);
+    return result;
+}

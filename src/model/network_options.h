@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a network is built from; see network.h. */
+#ifndef HCNN_MODEL_NETWORK_OPTIONS_H
+#define HCNN_MODEL_NETWORK_OPTIONS_H
+
+#include "ops/batchnorm.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum stem {
+    STEM_IMAGENET, /* 7x7 stride 2, then max pool 3x3 stride 2 */
+    STEM_CIFAR,    /* 3x3 stride 1, no pool */
+};
+
+typedef struct network_options {
+    const char *backbone; /* a name in model/backbone.c's table: "wide_resnet_50" */
+    enum stem stem;
+    bool only_fine;     /* fine backbone and classifier alone */
+    bool shared_trunk;  /* one backbone for both heads, and no fusion */
+    const char *fusion; /* a name in model/fusion.c's table; NULL: "concat". Where there is nothing
+                           to fuse it has to be NULL */
+    int coarse_stages;  /* stages that the coarse head stands on; 0: 3, the original's. With
+                           only_fine it has to be 0 */
+    int coarse_classes; /* with only_fine, those of marginal_parents, else unused */
+    int fine_classes;
+    int image_size;        /* square input, pixels */
+    int batch_size;        /* the most images of a step */
+    bool training;         /* with gradients; false: forward only, less memory */
+    size_t pixel_capacity; /* bytes of the largest batch's raw pixels */
+    int solver_slots;      /* buffers that the optimizer will keep per weight: counted, not made */
+    bool averaged; /* the optimizer will keep an average of all that a step changes: counted,
+                      not made */
+    bool descend;  /* the optimizer is gradient descent, no momentum, no decay: where the
+                      backward pass has a weight's whole gradient at hand it takes the step
+                      itself, and no gradient is kept. Not in fp16, nor with sync */
+    const int *marginal_parents; /* [fine_classes], the coarse class of each, kept by the caller:
+                                    the coarse loss on the fine head's probabilities is added. NULL:
+                                    it is not */
+    const char *freeze; /* NULL or "none": nothing; "default": the coarse backbone before its
+                           last stage, as the original; else comma-separated prefixes of
+                           parameters' names */
+    const batchnorm_exchange *sync; /* training's batch normalisations are over the images of all
+                                       its ranks; kept by the caller. NULL: each network for
+                                       itself */
+} network_options;
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See state_file.h. */
+#include "model/state_file.h"
+#include "base/safetensors.h"
+#include "base/text.h"
+#include "device/buffer.h"
+
+#include <stdlib.h>
+
+status state_list_add(state_list *list, device *dev, const char *owner, const char *kind,
+                      size_t count, cl_mem *created, error *err)
+{
+    state_buffer *grown = realloc(list->buffers, (list->count + 1) * sizeof *grown);
+    if (!grown)
+        return error_memory(err, "the optimizer");
+    list->buffers = grown;
+    state_buffer *added = &grown[list->count++];
+    *added = (state_buffer){.name = text_format("%s.%s", owner, kind), .count = count};
+    if (!added->name)
+        return error_memory(err, "the optimizer");
+    TRY(buffer_create(dev, count * sizeof(float), &added->buffer, err));
+    *created = added->buffer;
+    return buffer_zero(dev, added->buffer, 0, count * sizeof(float), err);
+}
+
+void state_list_free(state_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->buffers[i].name);
+        buffer_release(&list->buffers[i].buffer);
+    }
+    free(list->buffers);
+    *list = (state_list){0};
+}
+
+static status describe(const state_list *list, safetensors_writer *writer, error *err)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const int64_t shape[] = {(int64_t)list->buffers[i].count};
+        TRY(safetensors_describe(writer, list->buffers[i].name, SAFETENSORS_F32, 1, shape, err));
+    }
+    return STATUS_OK;
+}
+
+static status write_buffer(const state_buffer *b, device *dev, safetensors_writer *to, error *err)
+{
+    size_t bytes = b->count * sizeof(float);
+    float *values = malloc(bytes);
+    status result =
+        values ? buffer_read(dev, b->buffer, 0, values, bytes, err) : error_memory(err, b->name);
+    if (result == STATUS_OK)
+        result = safetensors_append(to, values, bytes, err);
+    free(values);
+    return result;
+}
+
+static status read_buffer(const state_buffer *b, device *dev, safetensors_file *from,
+                          const char *path, error *err)
+{
+    size_t bytes = b->count * sizeof(float);
+    const safetensors_entry *entry = safetensors_find(from, b->name);
+    if (!entry || safetensors_elements(entry) != b->count)
+        return error_set(err, STATUS_FAILED, "%s: the optimizer's state has no '%s' of %zu values",
+                         path, b->name, b->count);
+    float *values = malloc(bytes);
+    status result =
+        values ? safetensors_read_f32(from, entry, values, err) : error_memory(err, b->name);
+    if (result == STATUS_OK)
+        result = buffer_write(dev, b->buffer, 0, values, bytes, err);
+    free(values);
+    return result;
+}
+
+status state_file_save(const state_list *list, device *dev, const char *path, error *err)
+{
+    safetensors_writer *writer;
+    TRY(safetensors_create(path, &writer, err));
+    status result = describe(list, writer, err);
+    for (size_t i = 0; i < list->count && result == STATUS_OK; i++)
+        result = write_buffer(&list->buffers[i], dev, writer, err);
+    if (result == STATUS_OK)
+        return safetensors_commit(writer, err);
+    safetensors_abort(writer);
+    return result;
+}
+
+status state_file_load(const state_list *list, device *dev, const char *path, error *err)
+{
+    safetensors_file *file;
+    TRY(safetensors_open(path, &file, err));
+    status result = safetensors_verify(file, err);
+    for (size_t i = 0; i < list->count && result == STATUS_OK; i++)
+        result = read_buffer(&list->buffers[i], dev, file, path, err);
+    safetensors_close(file);
+    return result;
+}

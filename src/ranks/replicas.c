@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See replicas.h. */
+#include "ranks/replicas.h"
+#include "base/crc32c.h"
+#include "device/buffer.h"
+
+#include <stdlib.h>
+
+status replicas_sum_metrics(const ranks *r, metrics *sums, error *err)
+{
+    double values[] = {
+        (double)sums->count,     sums->coarse_loss,         sums->fine_loss,
+        sums->marginal_loss,     (double)sums->coarse_top1, (double)sums->coarse_top5,
+        (double)sums->fine_top1, (double)sums->fine_top5,   (double)sums->agree};
+    if (!r)
+        return STATUS_OK;
+    TRY(ranks_sum(r, values, sizeof values / sizeof values[0], err));
+    *sums = (metrics){.count = (uint64_t)values[0],
+                      .coarse_loss = values[1],
+                      .fine_loss = values[2],
+                      .marginal_loss = values[3],
+                      .coarse_top1 = (uint64_t)values[4],
+                      .coarse_top5 = (uint64_t)values[5],
+                      .fine_top1 = (uint64_t)values[6],
+                      .fine_top5 = (uint64_t)values[7],
+                      .agree = (uint64_t)values[8]};
+    return STATUS_OK;
+}
+
+/* ---- Evaluations ---- */
+
+static status sum_matrix(const ranks *r, uint32_t *counts, int classes, error *err)
+{
+    size_t count = (size_t)classes * (size_t)classes;
+    double *sums = malloc((count ? count : 1) * sizeof *sums);
+    if (!sums)
+        return error_memory(err, "the confusion matrices");
+    for (size_t i = 0; i < count; i++)
+        sums[i] = counts[i];
+    status result = ranks_sum(r, sums, count, err);
+    for (size_t i = 0; result == STATUS_OK && i < count; i++)
+        counts[i] = (uint32_t)sums[i];
+    free(sums);
+    return result;
+}
+
+/* A mistake as doubles, which hold each of its members exactly. */
+enum { IMAGE, LABEL, ANSWER, LOSS, FIELDS };
+
+/* Each rank's mistakes have a place of their own in a sum. */
+static status merge_mistakes(const ranks *r, evaluation *seen, error *err)
+{
+    size_t block = 1 + EVALUATION_MISTAKES * FIELDS, all = block * (size_t)r->count;
+    double *values = calloc(all, sizeof *values);
+    if (!values)
+        return error_memory(err, "the worst mistakes");
+    double *mine = values + block * (size_t)r->rank;
+    *mine++ = seen->worst_count;
+    for (int i = 0; i < seen->worst_count; i++, mine += FIELDS) {
+        mine[IMAGE] = (double)seen->worst[i].image;
+        mine[LABEL] = seen->worst[i].label;
+        mine[ANSWER] = seen->worst[i].answer;
+        mine[LOSS] = seen->worst[i].loss;
+    }
+    status result = ranks_sum(r, values, all, err);
+    seen->worst_count = 0;
+    for (int rank = 0; result == STATUS_OK && rank < r->count; rank++) {
+        const double *from = values + block * (size_t)rank;
+        int count = (int)*from++;
+        for (int i = 0; i < count; i++, from += FIELDS)
+            evaluation_add_mistake(seen, (mistake){(size_t)from[IMAGE], (int)from[LABEL],
+                                                   (int)from[ANSWER], (float)from[LOSS]});
+    }
+    free(values);
+    return result;
+}
+
+status replicas_merge_evaluation(const ranks *r, evaluation *seen, error *err)
+{
+    if (!r || !seen)
+        return STATUS_OK;
+    double counts[] = {(double)seen->images, (double)seen->undecided};
+    TRY(ranks_sum(r, counts, 2, err));
+    seen->images = (uint64_t)counts[0];
+    seen->undecided = (uint64_t)counts[1];
+    TRY(sum_matrix(r, seen->fine, seen->classes->fine_count, err));
+    if (seen->has_coarse)
+        TRY(sum_matrix(r, seen->coarse, seen->classes->coarse_count, err));
+    return merge_mistakes(r, seen, err);
+}
+
+/* ---- Statistics ---- */
+
+/* Elements of all parameters of that kind. */
+static size_t elements_of(network *net, enum parameter_kind kind)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < network_parameter_count(net); i++) {
+        const parameter *p = network_parameter(net, i);
+        count += p->kind == kind ? p->count : 0;
+    }
+    return count;
+}
+
+static status read_statistics(network *net, float *values, error *err)
+{
+    for (size_t i = 0; i < network_parameter_count(net); i++) {
+        const parameter *p = network_parameter(net, i);
+        if (p->kind != PARAMETER_STATISTIC)
+            continue;
+        TRY(network_parameter_read(net, p, values, err));
+        values += p->count;
+    }
+    return STATUS_OK;
+}
+
+static status write_statistics(network *net, const float *values, error *err)
+{
+    for (size_t i = 0; i < network_parameter_count(net); i++) {
+        parameter *p = network_parameter(net, i);
+        if (p->kind != PARAMETER_STATISTIC)
+            continue;
+        TRY(network_parameter_write(net, p, values, err));
+        values += p->count;
+    }
+    return STATUS_OK;
+}
+
+static status average(const ranks *r, double *sums, float *values, size_t count, error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): they were read. */
+        sums[i] = values[i];
+    TRY(ranks_sum(r, sums, count, err));
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(sums[i] / r->count);
+    return STATUS_OK;
+}
+
+status replicas_average_statistics(const ranks *r, network *net, error *err)
+{
+    if (!r)
+        return STATUS_OK;
+    size_t count = elements_of(net, PARAMETER_STATISTIC);
+    float *values = malloc((count ? count : 1) * sizeof *values);
+    double *sums = malloc((count ? count : 1) * sizeof *sums);
+    status result = values && sums ? STATUS_OK : error_memory(err, "the running statistics");
+    if (result == STATUS_OK)
+        result = read_statistics(net, values, err);
+    if (result == STATUS_OK)
+        result = average(r, sums, values, count, err);
+    if (result == STATUS_OK)
+        result = write_statistics(net, values, err);
+    free(values);
+    free(sums);
+    return result;
+}
+
+/* ---- Weights ---- */
+
+static bool is_weight(const parameter *p)
+{
+    return p->value && p->kind != PARAMETER_STATISTIC;
+}
+
+/* Of all weights; values has room for the largest parameter. */
+static status checksum(network *net, float *values, uint32_t *sum, error *err)
+{
+    enum { PRIME = 16777619 }; /* of FNV-1a's step, by which the order counts */
+    *sum = 0;
+    for (size_t i = 0; i < network_parameter_count(net); i++) {
+        const parameter *p = network_parameter(net, i);
+        if (!is_weight(p))
+            continue;
+        TRY(network_parameter_read(net, p, values, err));
+        *sum = (*sum ^ crc32c(values, p->count * sizeof *values)) * PRIME;
+    }
+    return STATUS_OK;
+}
+
+/* The same answer on every rank. */
+static status compare(const ranks *r, uint32_t mine, bool *differ, error *err)
+{
+    double first = mine;
+    TRY(ranks_broadcast(r, &first, sizeof first, err));
+    *differ = first != mine;
+    return ranks_any(r, differ, err);
+}
+
+static status take_leaders(const ranks *r, network *net, float *values, error *err)
+{
+    for (size_t i = 0; i < network_parameter_count(net); i++) {
+        parameter *p = network_parameter(net, i);
+        if (!is_weight(p))
+            continue;
+        TRY(network_parameter_read(net, p, values, err));
+        TRY(ranks_broadcast(r, values, p->count * sizeof *values, err));
+        TRY(network_parameter_write(net, p, values, err));
+    }
+    return STATUS_OK;
+}
+
+static status take_leaders_state(const ranks *r, device *dev, const state_list *state,
+                                 float *values, error *err)
+{
+    for (size_t i = 0; i < state->count; i++) {
+        const state_buffer *b = &state->buffers[i];
+        size_t bytes = b->count * sizeof *values;
+        TRY(buffer_read(dev, b->buffer, 0, values, bytes, err));
+        TRY(ranks_broadcast(r, values, bytes, err));
+        TRY(buffer_write(dev, b->buffer, 0, values, bytes, err));
+    }
+    return STATUS_OK;
+}
+
+static status align(const ranks *r, network *net, const state_list *state, float *values,
+                    bool *differed, error *err)
+{
+    uint32_t mine;
+    TRY(checksum(net, values, &mine, err));
+    TRY(compare(r, mine, differed, err));
+    if (!*differed)
+        return STATUS_OK;
+    TRY(take_leaders(r, net, values, err));
+    return take_leaders_state(r, network_device(net), state, values, err);
+}
+
+status replicas_align(const ranks *r, network *net, const state_list *state, bool *differed,
+                      error *err)
+{
+    size_t most = 1;
+    *differed = false;
+    if (!r)
+        return STATUS_OK;
+    for (size_t i = 0; i < network_parameter_count(net); i++) {
+        const parameter *p = network_parameter(net, i);
+        most = p->count > most ? p->count : most;
+    }
+    float *values = malloc(most * sizeof *values);
+    status result = values ? align(r, net, state, values, differed, err)
+                           : error_memory(err, "the comparison of the ranks' weights");
+    free(values);
+    return result;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See record.h. */
+#include "track/record.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "track/metric_lines.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    MAX_CONFIG_BYTES = 1 << 20,
+    MAX_LINE_BYTES = 1 << 16,
+    LOGGED_AT_ONCE = 4096, /* values of a transaction */
+};
+
+status record_config(const char *run, json_t **config, error *err)
+{
+    json_error_t fault;
+    char *path = text_format("%s/config.json", run);
+    if (!path)
+        return error_memory(err, run);
+    unsigned char *text = NULL;
+    size_t size;
+    *config = NULL;
+    status result = file_read(path, MAX_CONFIG_BYTES, &text, &size, err);
+    json_t *root = result == STATUS_OK ? json_loadb((char *)text, size, 0, &fault) : NULL;
+    if (json_is_object(root))
+        *config = json_incref(root);
+    else if (result == STATUS_OK)
+        result = error_set(err, STATUS_FAILED, "%s: is no configuration of a run: %s", path,
+                           root ? "it is no object" : fault.text);
+    json_decref(root);
+    free(text);
+    free(path);
+    return result;
+}
+
+/* ---- The metrics file ---- */
+
+/* Lines of a file on their way into a store. */
+typedef struct logging {
+    run_store *store;
+    int64_t run;
+    const char *path;
+    size_t line; /* its number */
+    uint64_t step;
+    run_metric values[LOGGED_AT_ONCE + METRICS_OF_LINE];
+    size_t count;
+} logging;
+
+static status log_values(logging *l, error *err)
+{
+    size_t count = l->count;
+    l->count = 0;
+    return count && l->store ? run_store_log(l->store, l->run, l->values, count, err) : STATUS_OK;
+}
+
+static status log_line(logging *l, const char *text, size_t length, error *err)
+{
+    json_error_t fault;
+    json_t *line = json_loadb(text, length, 0, &fault);
+    if (!json_is_object(line)) {
+        error_set(err, STATUS_FAILED, "%s: line %zu: is no line of metrics: %s", l->path, l->line,
+                  line ? "it is no object" : fault.text);
+        json_decref(line);
+        return STATUS_FAILED;
+    }
+    l->count += metric_line_values(line, &l->step, l->values + l->count);
+    json_decref(line);
+    return l->count >= LOGGED_AT_ONCE ? log_values(l, err) : STATUS_OK;
+}
+
+static status log_lines(logging *l, FILE *file, error *err)
+{
+    char *text = malloc(MAX_LINE_BYTES);
+    status result = text ? STATUS_OK : error_memory(err, l->path);
+    while (result == STATUS_OK && fgets(text, MAX_LINE_BYTES, file)) {
+        size_t length = strlen(text);
+        l->line++;
+        if (length > 0 && text[length - 1] == '\n')
+            result = log_line(l, text, length, err);
+        else if (!feof(file)) /* else a kill cut it */
+            result = error_set(err, STATUS_FAILED,
+                               "%s: line %zu: is too long for metrics, or holds "
+                               "zero bytes",
+                               l->path, l->line);
+    }
+    free(text);
+    return result == STATUS_OK ? log_values(l, err) : result;
+}
+
+status record_metrics(run_store *store, int64_t run, const char *path, error *err)
+{
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return STATUS_OK;
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return error_set(err, STATUS_FAILED, "%s: cannot be read: %s", path, strerror(errno));
+    logging *l = calloc(1, sizeof *l);
+    status result = STATUS_OK;
+    if (l) {
+        *l = (logging){.store = store, .run = run, .path = path};
+        result = log_lines(l, file, err);
+    } else {
+        result = error_memory(err, path);
+    }
+    free(l);
+    fclose(file);
+    return result;
+}
+
+/* ---- A whole run ---- */
+
+static double modified(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 ? (double)info.st_mtime : run_store_now();
+}
+
+/* Whoever tested its best checkpoint was done. */
+static status find_state(run_store *store, int64_t run, enum run_state *state, error *err)
+{
+    run_series tested;
+    TRY(run_store_series(store, run, "test/loss", &tested, err));
+    *state = tested.count > 0 ? RUN_FINISHED : RUN_STOPPED;
+    run_series_free(&tested);
+    return STATUS_OK;
+}
+
+static status add_files(run_store *store, int64_t run, const char *directory, error *err)
+{
+    static const char *const files[][2] = {
+        {"config", "config.json"},          {"metrics", "metrics.jsonl"},
+        {"checkpoint", "last.safetensors"}, {"checkpoint", "best.safetensors"},
+        {"evaluation", "validation.json"},  {"evaluation", "test.json"},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char *path = text_format("%s/%s", directory, files[i][1]);
+        if (!path)
+            return error_memory(err, directory);
+        bool exists = file_exists(path);
+        free(path);
+        if (exists)
+            TRY(run_store_add_artifact(store, run, files[i][0], files[i][1], err));
+    }
+    return STATUS_OK;
+}
+
+static status record(run_store *store, const char *directory, const char *metrics, json_t *config,
+                     error *err)
+{
+    char *config_path = text_format("%s/config.json", directory);
+    json_t *summary = json_object();
+    int64_t run = 0;
+    enum run_state state;
+    bool known;
+    const run_beginning what = {.name = strrchr(directory, '/') + 1,
+                                .config = config,
+                                .summary = summary,
+                                .at = config_path ? modified(config_path) : 0};
+    status result = config_path && summary ? run_store_begin(store, &what, &run, &known, err)
+                                           : error_memory(err, directory);
+    if (result == STATUS_OK)
+        result = record_metrics(store, run, metrics, err);
+    if (result == STATUS_OK)
+        result = add_files(store, run, directory, err);
+    if (result == STATUS_OK)
+        result = find_state(store, run, &state, err);
+    if (result == STATUS_OK)
+        result = run_store_end(store, run, state, NULL, modified(metrics), err);
+    json_decref(summary);
+    free(config_path);
+    return result;
+}
+
+static status record_locked(const char *directory, const char *path, error *err)
+{
+    json_t *config;
+    run_store *store;
+    TRY(record_config(directory, &config, err));
+    const char *elsewhere = json_string_value(json_object_get(config, "metrics"));
+    char *metrics =
+        elsewhere ? text_format("%s", elsewhere) : text_format("%s/metrics.jsonl", directory);
+    /* All of it, before what is recorded gives way. */
+    status result = metrics ? record_metrics(NULL, 0, metrics, err) : error_memory(err, directory);
+    if (result == STATUS_OK)
+        result = run_store_open(path, true, &store, err);
+    if (result == STATUS_OK) {
+        result = record(store, directory, metrics, config, err);
+        run_store_close(store);
+    }
+    free(metrics);
+    json_decref(config);
+    return result;
+}
+
+status record_run(const char *run, char **path, error *err)
+{
+    int lock;
+    char *directory = realpath(run, NULL);
+    *path = NULL;
+    if (!directory)
+        return error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", run, strerror(errno));
+    *path = run_store_path_of(directory);
+    status result = *path ? file_lock(directory, &lock, err) : error_memory(err, run);
+    if (result == STATUS_OK) {
+        result = record_locked(directory, *path, err);
+        file_unlock(lock);
+    }
+    free(directory);
+    if (result != STATUS_OK) {
+        free(*path);
+        *path = NULL;
+    }
+    return result;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of a training run: one table, from which the command line, recipes (recipe.h) and a
+ * run's config.json are read. */
+#ifndef HCNN_TRAIN_TRAIN_OPTIONS_H
+#define HCNN_TRAIN_TRAIN_OPTIONS_H
+
+#include "base/options.h"
+#include "ranks/ranks.h"
+
+#include <stdint.h>
+
+typedef struct train_options {
+    const char *data;    /* NULL: see dataset_open */
+    const char *run;     /* the run directory; NULL: runs/DATE-TIME */
+    const char *metrics; /* where the metrics go; NULL: RUN/metrics.jsonl */
+    const char *backbone, *stem, *optimizer, *augment;
+    const char *fusion;       /* network_options.fusion */
+    const char *coarse_depth; /* "layer3" or "layer4"; NULL: "layer3" */
+    const char *precision;    /* device_set_precision */
+    const char *weights;      /* what to start from, or NULL */
+    const char *freeze;   /* network_options.freeze; NULL: "default" when weights hold backbones */
+    const char *schedule; /* NULL: multistep with milestones, else plateau */
+    const char *milestones;             /* "7,13" or NULL */
+    int epochs, batch_size, image_size; /* image_size 0: the data's own */
+    int max_steps;                      /* 0: no limit */
+    int metrics_every;                  /* a line every so many steps */
+    int checkpoint_every;               /* steps; 0: at the end of each epoch only */
+    int threads;
+    int max_bad;    /* image files that may be broken */
+    int accumulate; /* batches whose gradients make a step */
+    int histograms; /* epochs from one set of weights' and gradients' to the next; 0: none */
+    int early_stop; /* epochs without a lower validation loss; 0: never */
+    double lr, momentum, weight_decay;
+    double warmup, min_lr; /* schedule_terms */
+    double clip_norm;      /* of all gradients together; 0: not clipped */
+    double ema;            /* decay of the weights' average; 0: none is kept */
+    double coarse_weight, fine_weight;
+    double label_smoothing;
+    const char *coarse_loss;   /* "head" or "marginal" */
+    const char *loss_schedule; /* loss_schedule_parse's text, or NULL */
+    bool nesterov, no_norm_decay, only_fine, shared_trunk;
+    bool no_shuffle, balance, crop_boxes;
+    bool sync_bn;     /* batch normalisation by the whole batch of all ranks */
+    const char *wire; /* how gradients travel between ranks: "fp32" or "fp16" */
+    uint64_t seed;
+    bool tune;           /* first measure what is not tuned yet (tune.h); not kept in config.json */
+    const char *program; /* tune_options.program; not kept either, */
+    const char *device;  /* nor device_open_named's; NULL: as HCNN_DEVICE says */
+    const ranks *ranks;  /* nor who trains together; NULL: this process alone */
+} train_options;
+
+/* The original's: plain SGD at 0.008, 15 epochs of batches of 32, coarse 1, fine 2. */
+train_options train_defaults(void);
+
+/* The rows of the options that make a run what it is, with their targets in *options; ends with a
+ * row without a name. How many there are, without that one. */
+enum { CONFIG_ROWS = 64 };
+size_t config_rows(train_options *options, option_spec rows[CONFIG_ROWS]);
+
+/* STATUS_USAGE names the option whose text is not UTF-8: no JSON could hold it. */
+status config_check(const train_options *options, error *err);
+
+/* Writes config.json: every row's name, with '_' for '-', and its value. Refuses what config_check
+ * does. Read back by recipe_load. */
+status config_write(const char *path, const train_options *options, error *err);
+
+#endif

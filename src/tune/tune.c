@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tries every algorithm on every convolution of a network; see tune.h.
+ *
+ * Each works on the same random numbers, and its result is compared with the reference's (im2col's,
+ * in fp32) before its time counts. A weight's gradient is timed by itself, without the step of
+ * plain SGD that some algorithms can take along: one choice serves every optimizer, and a time that
+ * holds for one of them only would mislead the others. What is in caches differs from a network's
+ * step, where other layers have been in between. */
+#include "tune/tune.h"
+#include "ops/choices.h"
+#include "ops/initialize.h"
+#include "tune/timing.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEED = 1, CONFIRMATIONS = 2 };
+
+const double tune_tolerance = 1e-4;
+const double tune_worth_changing = 0.97;
+/* Where fp16 rounds two results, each element of them by up to 2^-11 of itself, or TF32 the factors
+ * of one by as much: that makes 2e-4 to 3e-4, and a mistake still more than this. */
+static const double rounded_tolerance = 1e-3;
+/* After one run, a candidate that took this much longer than the best is left. */
+static const double hopeless_factor = 3;
+
+/* One call, its memory, and the reference's result. */
+typedef struct trial {
+    device *dev;
+    const tune_observer *observer;
+    convolution_call call; /* with buffers of random numbers */
+    const convolution_algorithm *reference;
+    uint64_t bytes;  /* of these buffers */
+    int check_batch; /* images that are compared: those that im2col has memory for */
+    size_t count;    /* elements of a whole result */
+    float *want, *got;
+} trial;
+
+/* An algorithm at work on a trial. */
+typedef struct candidate {
+    trial *t;
+    const convolution_algorithm *algorithm;
+    convolution_memory memory;
+} candidate;
+
+static size_t weight_count(const convolution_shape *s)
+{
+    return (size_t)s->kernel * (size_t)s->kernel * (size_t)s->cin * (size_t)s->cout;
+}
+
+static cl_mem result_buffer(const convolution_call *c)
+{
+    return c->direction == CONVOLUTION_FORWARD         ? c->y.buffer
+           : c->direction == CONVOLUTION_BACKWARD_DATA ? c->x.buffer
+                                                       : c->weights;
+}
+
+static size_t result_count(const convolution_call *c)
+{
+    return c->direction == CONVOLUTION_FORWARD         ? tensor_size(c->y)
+           : c->direction == CONVOLUTION_BACKWARD_DATA ? tensor_size(c->x)
+                                                       : weight_count(&c->shape);
+}
+
+static convolution_call with_batch(convolution_call call, int batch)
+{
+    call.x.n = call.y.n = batch;
+    return call;
+}
+
+/* ---- Memory ---- */
+
+/* With the sums, which a network has beside the call and the measurement has not. */
+static bool fits(const trial *t, convolution_bytes b)
+{
+    uint64_t most = t->dev->info.max_allocation_bytes;
+    return b.columns <= most && b.weights <= most && b.scratch <= most && b.sums <= most &&
+           t->bytes + b.columns + b.weights + b.scratch + b.sums <= t->dev->info.memory_bytes;
+}
+
+static void release_workspace(convolution_memory *memory)
+{
+    buffer_release(&memory->columns);
+    buffer_release(&memory->weights);
+    buffer_release(&memory->scratch);
+}
+
+static status make_workspace(device *dev, convolution_bytes b, convolution_memory *memory,
+                             error *err)
+{
+    if (b.columns)
+        TRY(buffer_create(dev, b.columns, &memory->columns, err));
+    if (b.weights)
+        TRY(buffer_create(dev, b.weights, &memory->weights, err));
+    return b.scratch ? buffer_create(dev, b.scratch, &memory->scratch, err) : STATUS_OK;
+}
+
+static status make_random(trial *t, size_t count, uint32_t id, cl_mem *made, error *err)
+{
+    TRY(buffer_create(t->dev, count * sizeof(float), made, err));
+    return initialize_uniform(t->dev, *made, count, SEED, id, 1, err);
+}
+
+/* The same numbers as activations, rounded where the device keeps halves. */
+static status make_activation(trial *t, tensor *a, uint32_t id, error *err)
+{
+    t->bytes += tensor_bytes(t->dev, *a);
+    if (t->dev->precision == PRECISION_FP32)
+        return make_random(t, tensor_size(*a), id, &a->buffer, err);
+    cl_mem floats = NULL;
+    size_t bytes = tensor_size(*a) * sizeof(float);
+    float *values = malloc(bytes);
+    status result = values ? make_random(t, tensor_size(*a), id, &floats, err)
+                           : error_memory(err, "the input of a convolution");
+    if (result == STATUS_OK)
+        result = buffer_read(t->dev, floats, 0, values, bytes, err);
+    buffer_release(&floats);
+    if (result == STATUS_OK)
+        result = buffer_create(t->dev, tensor_bytes(t->dev, *a), &a->buffer, err);
+    if (result == STATUS_OK)
+        result = tensor_write(t->dev, *a, values, err);
+    free(values);
+    return result;
+}
+
+static status make_trial(trial *t, error *err)
+{
+    convolution_call *c = &t->call;
+    size_t weights = weight_count(&c->shape);
+    TRY(make_activation(t, &c->x, 0, err));
+    TRY(make_activation(t, &c->y, 1, err));
+    t->bytes += weights * sizeof(float);
+    TRY(make_random(t, weights, 2, &c->weights, err));
+    t->count = result_count(c);
+    t->want = malloc(t->count * sizeof *t->want);
+    t->got = malloc(t->count * sizeof *t->got);
+    return t->want && t->got ? STATUS_OK : error_memory(err, "the results of a convolution");
+}
+
+static void free_trial(trial *t)
+{
+    tensor_release(&t->call.x);
+    tensor_release(&t->call.y);
+    buffer_release(&t->call.weights);
+    free(t->want);
+    free(t->got);
+}
+
+/* ---- Right results ---- */
+
+/* The result of check_batch images, over zeros: what is never written counts as zero. */
+static status run_checked(candidate *c, float *result, error *err)
+{
+    trial *t = c->t;
+    const convolution_call call = with_batch(t->call, t->check_batch);
+    bool weights = call.direction == CONVOLUTION_BACKWARD_WEIGHTS;
+    tensor activation = call.direction == CONVOLUTION_FORWARD ? call.y : call.x;
+    size_t bytes = weights ? result_count(&call) * sizeof(float) : tensor_bytes(t->dev, activation);
+    TRY(buffer_zero(t->dev, result_buffer(&call), 0, bytes, err));
+    TRY(c->algorithm->run(t->dev, &call, c->memory, err));
+    return weights ? buffer_read(t->dev, call.weights, 0, result, bytes, err)
+                   : tensor_read(t->dev, activation, result, err);
+}
+
+/* im2col unrolls its whole input, so that the largest batches have no memory for it. */
+static status find_check_batch(trial *t, convolution_bytes *bytes, error *err)
+{
+    for (t->check_batch = t->call.x.n;; t->check_batch /= 2) {
+        const convolution_call call = with_batch(t->call, t->check_batch);
+        TRY(t->reference->measure(t->dev, &call, bytes, err));
+        if (t->check_batch == 1 || fits(t, *bytes))
+            return STATUS_OK;
+    }
+}
+
+static status run_reference(trial *t, error *err)
+{
+    candidate reference = {t, t->reference, {0}};
+    convolution_bytes bytes;
+    TRY(find_check_batch(t, &bytes, err));
+    status result = make_workspace(t->dev, bytes, &reference.memory, err);
+    if (result == STATUS_OK)
+        result = run_checked(&reference, t->want, err);
+    release_workspace(&reference.memory);
+    return result;
+}
+
+/* Relative root mean square; not a number where a result is none. */
+static double difference(const float *got, const float *want, size_t count)
+{
+    double apart = 0, size = 0;
+    for (size_t i = 0; i < count; i++) {
+        double d = (double)got[i] - want[i];
+        apart += d * d;
+        size += (double)want[i] * want[i];
+    }
+    return sqrt(apart / size);
+}
+
+/* ---- Times ---- */
+
+static status run_timed(void *context, error *err)
+{
+    candidate *c = context;
+    return c->algorithm->run(c->t->dev, &c->t->call, c->memory, err);
+}
+
+static void note(const trial *t, const convolution_algorithm *a, const char *what)
+{
+    const convolution_call *c = &t->call;
+    const convolution_shape *s = &c->shape;
+    char text[512];
+    snprintf(text, sizeof text, "%s is not chosen for %s %dx%d stride %d, %d to %d channels: %s",
+             a->name, convolution_direction_names[c->direction], s->kernel, s->kernel, s->stride,
+             s->cin, s->cout, what);
+    if (t->observer->note)
+        t->observer->note(t->observer->context, text);
+}
+
+static double tolerance_for(const device *dev, const convolution_algorithm *a)
+{
+    bool rounds = dev->precision == PRECISION_FP16 || strcmp(a->family, "tensor") == 0;
+    return rounds ? rounded_tolerance : tune_tolerance;
+}
+
+/* Checks, warms up and times; *seconds stays as it is when the result is wrong. */
+static status run_candidate(candidate *c, double hopeless, double *seconds, error *err)
+{
+    trial *t = c->t;
+    char text[96];
+    TRY(run_checked(c, t->got, err));
+    const convolution_call checked = with_batch(t->call, t->check_batch);
+    double apart = difference(t->got, t->want, result_count(&checked));
+    if (!(apart < tolerance_for(t->dev, c->algorithm))) {
+        snprintf(text, sizeof text, "it differs from %s's result by %.1e (relative rms)",
+                 t->reference->name, apart);
+        note(t, c->algorithm, text);
+        return STATUS_OK;
+    }
+    TRY(run_timed(c, err));
+    return timing_measure(t->dev, run_timed, c, hopeless, seconds, err);
+}
+
+/* The time of an algorithm, INFINITY for one that cannot be used: a failure is noted and is no
+ * error, since another algorithm may work. */
+static double time_algorithm(trial *t, const convolution_algorithm *a, double hopeless)
+{
+    candidate c = {t, a, {0}};
+    convolution_bytes bytes;
+    double seconds = INFINITY;
+    error fault;
+    if (!a->supports(t->dev, &t->call))
+        return seconds;
+    status result = a->measure(t->dev, &t->call, &bytes, &fault);
+    if (result == STATUS_OK && !fits(t, bytes))
+        return seconds;
+    if (result == STATUS_OK)
+        result = make_workspace(t->dev, bytes, &c.memory, &fault);
+    if (result == STATUS_OK)
+        result = run_candidate(&c, hopeless, &seconds, &fault);
+    release_workspace(&c.memory);
+    if (result == STATUS_OK)
+        return seconds;
+    note(t, a, fault.message);
+    return INFINITY;
+}
+
+/* Both again, one beside the other, since on a machine with other work a difference may be chance:
+ * another choice than the quick one has to win each time. */
+static void confirm(trial *t, tune_row *row)
+{
+    for (int round = 0; round < CONFIRMATIONS; round++) {
+        double quick = time_algorithm(t, row->quick, INFINITY);
+        double chosen = time_algorithm(t, row->chosen, INFINITY);
+        row->quick_seconds = fmin(row->quick_seconds, quick);
+        row->seconds = fmin(row->seconds, chosen);
+        if (chosen < tune_worth_changing * quick)
+            continue;
+        row->chosen = row->quick;
+        row->seconds = row->quick_seconds;
+        return;
+    }
+}
+
+static status choose(trial *t, const convolution_algorithm *const *algorithms, tune_row *row,
+                     error *err)
+{
+    row->chosen = row->quick;
+    row->seconds = row->quick_seconds = time_algorithm(t, row->quick, INFINITY);
+    for (int i = 0; algorithms[i]; i++) {
+        const convolution_algorithm *a = algorithms[i];
+        double seconds =
+            a == row->quick ? INFINITY : time_algorithm(t, a, hopeless_factor * row->seconds);
+        if (seconds < row->seconds) {
+            row->chosen = a;
+            row->seconds = seconds;
+        }
+    }
+    if (isinf(row->seconds))
+        return error_set(err, STATUS_FAILED,
+                         "no algorithm works for a %dx%d convolution of %d to %d channels on %s",
+                         t->call.shape.kernel, t->call.shape.kernel, t->call.shape.cin,
+                         t->call.shape.cout, t->dev->info.name);
+    if (row->chosen != row->quick && !isinf(row->quick_seconds))
+        confirm(t, row);
+    return STATUS_OK;
+}
+
+/* The most general one, which is the last: im2col, in fp32. */
+static const convolution_algorithm *reference_for(const device *dev, const convolution_call *call)
+{
+    const convolution_algorithm *last = NULL;
+    for (int i = 0; convolution_algorithms[i]; i++)
+        if (convolution_algorithms[i]->supports(dev, call))
+            last = convolution_algorithms[i];
+    return last;
+}
+
+static status tune_call(device *dev, const tune_options *o, const tune_observer *observer,
+                        tune_row *row, error *err)
+{
+    trial t = {.dev = dev, .observer = observer, .call = row->call};
+    row->quick = convolution_choose_quickly(dev, &row->call);
+    t.reference = reference_for(dev, &row->call);
+    status result = make_trial(&t, err);
+    if (result == STATUS_OK)
+        result = run_reference(&t, err);
+    if (result == STATUS_OK)
+        result = choose(&t, o->algorithms ? o->algorithms : convolution_algorithms, row, err);
+    free_trial(&t);
+    TRY(result);
+    TRY(choices_put(dev, &row->call, row->chosen, row->seconds, err));
+    return choices_save(dev, err);
+}
+
+static void leave_out_known(const device *dev, convolution_call *calls, size_t *count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++)
+        if (!choices_find(dev, &calls[i]))
+            calls[kept++] = calls[i];
+    *count = kept;
+}
+
+bool tune_stop_wanted(const tune_observer *observer)
+{
+    return observer->stop && *observer->stop;
+}
+
+static status interrupted(size_t done, size_t count, error *err)
+{
+    return error_set(
+        err, STATUS_INTERRUPTED,
+        "tuning stopped after %zu of %zu convolutions, which are remembered; --tune of "
+        "train or bench measures the others",
+        done, count);
+}
+
+static status tune_convolutions(device *dev, const tune_options *o, convolution_call *calls,
+                                size_t count, const tune_observer *observer, tune_report *report,
+                                error *err)
+{
+    if (o->only_missing)
+        leave_out_known(dev, calls, &count);
+    report->rows = calloc(count ? count : 1, sizeof *report->rows);
+    if (!report->rows)
+        return error_memory(err, "the measured convolutions");
+    for (size_t i = 0; i < count; i++) {
+        if (tune_stop_wanted(observer))
+            return interrupted(i, count, err);
+        if (observer->progress)
+            observer->progress(observer->context, "tuning convolutions", i, count);
+        report->rows[i].call = calls[i];
+        TRY(tune_call(dev, o, observer, &report->rows[i], err));
+        report->count++;
+    }
+    /* A stop during the last one is meant for what the caller would go on with, too. */
+    return tune_stop_wanted(observer) ? interrupted(count, count, err) : STATUS_OK;
+}
+
+status tune_run(device *dev, const tune_options *options, const tune_observer *observer,
+                tune_report *report, error *err)
+{
+    convolution_call *calls;
+    size_t count;
+    *report = (tune_report){0};
+    TRY(convolution_prepare(dev, err));
+    TRY(network_convolutions(&options->network, &calls, &count, err));
+    /* CLBlast first: its speed decides what the rest is compared with. */
+    status result = tune_gemm(dev, options, calls, count, observer, report, err);
+    if (result == STATUS_OK)
+        result = gemm_prepare(dev, err);
+    if (result == STATUS_OK)
+        result = tune_convolutions(dev, options, calls, count, observer, report, err);
+    free(calls);
+    return result;
+}
+
+void tune_free(tune_report *report)
+{
+    free(report->rows);
+    *report = (tune_report){0};
+}

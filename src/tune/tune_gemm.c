@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The search for CLBlast's parameters; see tune.h.
+ *
+ * A set of parameters that a device cannot run ends in an exception, a crash or a wrong product. So
+ * each is tried by a child process, and one that does not answer as it should is left out. */
+#include "base/clock.h"
+#include "ops/choices.h"
+#include "ops/initialize.h"
+#include "tune/timing.h"
+#include "tune/tune.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum {
+    SIZES = 2,      /* products that a set is judged by: of 1x1 convolutions and of others */
+    FORMS = 3,      /* transpositions */
+    CHECKED = 4096, /* elements of each product that are compared */
+    ANSWER = 256,   /* bytes of a child's answer */
+    PATIENCE = 300, /* seconds for a child, compilation included */
+    GLANCE = 50,    /* milliseconds from one look at a child, and at a wish to stop, to the next */
+    MOST_SETS = 64,
+};
+
+/* Products of a size are cut to so many multiplications: enough for a GPU's time to be seen, not
+ * too long for a CPU. */
+static const size_t most_products = (size_t)1 << 30;
+
+/* ---- In the child: one set ---- */
+
+typedef struct product {
+    device *dev;
+    gemm_problem forms[FORMS];
+    cl_mem a, b, c, scratch;
+    float *host_a, *host_b, *host_c;
+} product;
+
+/* The same buffers read as the matrices of a forward pass, of a gradient by data and of one by
+ * weights. */
+static void set_forms(product *p, const gemm_size *s)
+{
+    const gemm_matrix a = {p->a, 0, s->k, false}, a_transposed = {p->a, 0, s->m, true};
+    const gemm_matrix b = {p->b, 0, s->n, false}, b_transposed = {p->b, 0, s->k, true};
+    const gemm_matrix c = {p->c, 0, s->n, false};
+    p->forms[0] = (gemm_problem){s->m, s->n, s->k, a, b, c, false};
+    p->forms[1] = (gemm_problem){s->m, s->n, s->k, a, b_transposed, c, false};
+    p->forms[2] = (gemm_problem){s->m, s->n, s->k, a_transposed, b, c, false};
+}
+
+static status make_matrix(device *dev, size_t count, uint32_t id, cl_mem *made, float **host,
+                          error *err)
+{
+    *host = malloc(count * sizeof **host);
+    if (!*host)
+        return error_memory(err, "a matrix");
+    TRY(buffer_create(dev, count * sizeof(float), made, err));
+    TRY(initialize_uniform(dev, *made, count, 1, id, 1, err));
+    return buffer_read(dev, *made, 0, *host, count * sizeof(float), err);
+}
+
+static status make_product(product *p, const gemm_size *s, error *err)
+{
+    TRY(make_matrix(p->dev, s->m * s->k, 0, &p->a, &p->host_a, err));
+    TRY(make_matrix(p->dev, s->k * s->n, 1, &p->b, &p->host_b, err));
+    TRY(make_matrix(p->dev, s->m * s->n, 2, &p->c, &p->host_c, err));
+    set_forms(p, s);
+    size_t most = 0;
+    for (int i = 0; i < FORMS; i++) {
+        size_t bytes;
+        TRY(gemm_workspace(p->dev, &p->forms[i], &bytes, err));
+        most = bytes > most ? bytes : most;
+    }
+    return most ? buffer_create(p->dev, most, &p->scratch, err) : STATUS_OK;
+}
+
+static void free_product(product *p)
+{
+    cl_mem *buffers[] = {&p->a, &p->b, &p->c, &p->scratch};
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
+        buffer_release(buffers[i]);
+    free(p->host_a);
+    free(p->host_b);
+    free(p->host_c);
+}
+
+static double element(const gemm_matrix *m, const float *values, size_t row, size_t column)
+{
+    return values[m->transposed ? column * m->stride + row : row * m->stride + column];
+}
+
+/* Of elements spread over the whole matrix; a step that shares no factor with its size would visit
+ * all of them. */
+static double check(const product *p, const gemm_problem *g)
+{
+    const size_t step = 1000003, count = g->m * g->n;
+    double apart = 0, size = 0;
+    for (size_t i = 0; i < CHECKED && i < count; i++) {
+        size_t at = i * step % count, row = at / g->n, column = at % g->n;
+        double want = 0;
+        for (size_t k = 0; k < g->k; k++)
+            want += element(&g->a, p->host_a, row, k) * element(&g->b, p->host_b, k, column);
+        double d = p->host_c[at] - want;
+        apart += d * d;
+        size += want * want;
+    }
+    return sqrt(apart / size);
+}
+
+static status run_forms(void *context, error *err)
+{
+    product *p = context;
+    for (int i = 0; i < FORMS; i++)
+        TRY(gemm_run(p->dev, &p->forms[i], p->scratch, err));
+    return STATUS_OK;
+}
+
+static status try_product(product *p, const gemm_size *size, double *seconds, double *difference,
+                          error *err)
+{
+    double taken;
+    TRY(make_product(p, size, err));
+    for (int i = 0; i < FORMS; i++) {
+        const gemm_problem *g = &p->forms[i];
+        size_t bytes = g->m * g->n * sizeof(float);
+        TRY(gemm_run(p->dev, g, p->scratch, err));
+        TRY(buffer_read(p->dev, p->c, 0, p->host_c, bytes, err));
+        double apart = check(p, g);
+        *difference = apart > *difference || isnan(apart) ? apart : *difference;
+    }
+    TRY(timing_measure(p->dev, run_forms, p, INFINITY, &taken, err));
+    *seconds += taken;
+    return STATUS_OK;
+}
+
+status tune_gemm_try(device *dev, const gemm_parameters *set, const gemm_size *sizes, size_t count,
+                     double *seconds, double *difference, error *err)
+{
+    *seconds = *difference = 0;
+    TRY(gemm_use_parameters(dev, set, err));
+    for (size_t i = 0; i < count; i++) {
+        product p = {.dev = dev};
+        status result = try_product(&p, &sizes[i], seconds, difference, err);
+        free_product(&p);
+        TRY(result);
+    }
+    return STATUS_OK;
+}
+
+/* ---- In the parent: all sets ---- */
+
+/* im2col's product for a forward call. */
+static gemm_size size_of(const convolution_call *call)
+{
+    const convolution_shape *s = &call->shape;
+    gemm_size size = {tensor_pixels(call->y), (size_t)s->cout,
+                      (size_t)s->kernel * (size_t)s->kernel * (size_t)s->cin};
+    size_t most = most_products / (size.n * size.k) + 1;
+    size.m = size.m < most ? size.m : most;
+    return size;
+}
+
+/* The largest product of 1x1 convolutions and the largest of others. */
+static size_t pick_sizes(const convolution_call *calls, size_t count, gemm_size sizes[SIZES])
+{
+    const convolution_call *largest[SIZES] = {NULL};
+    for (size_t i = 0; i < count; i++) {
+        const convolution_call **kind = &largest[calls[i].shape.kernel > 1];
+        if (calls[i].direction == CONVOLUTION_FORWARD &&
+            (!*kind || convolution_products(&calls[i]) > convolution_products(*kind)))
+            *kind = &calls[i];
+    }
+    size_t picked = 0;
+    for (int i = 0; i < SIZES; i++)
+        if (largest[i])
+            sizes[picked++] = size_of(largest[i]);
+    return picked;
+}
+
+static status start_child(const char *program, const gemm_parameters *set, const gemm_size *sizes,
+                          size_t count, pid_t *child, int *answer, error *err)
+{
+    char size_texts[SIZES][72];
+    char *arguments[3 + SIZES + 1] = {(char *)program, "tune-gemm", (char *)set->name};
+    for (size_t i = 0; i < count; i++) {
+        snprintf(size_texts[i], sizeof size_texts[i], "%zux%zux%zu", sizes[i].m, sizes[i].n,
+                 sizes[i].k);
+        arguments[3 + i] = size_texts[i];
+    }
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return error_set(err, STATUS_FAILED, "a pipe to %s: %s", program, strerror(errno));
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    int code = posix_spawn(child, program, &actions, NULL, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    *answer = ends[0];
+    if (code == 0)
+        return STATUS_OK;
+    close(ends[0]);
+    return error_set(err, STATUS_FAILED, "%s cannot be started: %s", program, strerror(code));
+}
+
+/* A process that tries a set. */
+typedef struct trier {
+    pid_t process;
+    int answer; /* its standard output */
+    const tune_observer *observer;
+    double deadline; /* as clock_now has it */
+} trier;
+
+static bool may_go_on(const trier *t)
+{
+    return clock_now() < t->deadline && !tune_stop_wanted(t->observer);
+}
+
+/* What it writes until it closes its output; false when that takes too long. */
+static bool read_answer(const trier *t, char text[ANSWER])
+{
+    size_t used = 0;
+    ssize_t got = -1;
+    struct pollfd ready = {.fd = t->answer, .events = POLLIN};
+    while (got != 0 && may_go_on(t)) {
+        if (poll(&ready, 1, GLANCE) <= 0)
+            continue;
+        got = read(t->answer, text + used, ANSWER - 1 - used);
+        if (got < 0 && errno != EINTR)
+            break;
+        used += got > 0 ? (size_t)got : 0;
+    }
+    text[used] = '\0';
+    return got == 0;
+}
+
+/* Waits for its end, and brings that about when it takes too long: a driver may hang after the
+ * answer. False: it was ended so. */
+static bool await_end(const trier *t, bool patient, int *code)
+{
+    pid_t ended;
+    while ((ended = waitpid(t->process, code, WNOHANG)) == 0 && patient && may_go_on(t))
+        nanosleep(&(struct timespec){.tv_nsec = GLANCE * 1000000L}, NULL);
+    if (ended != 0)
+        return true;
+    kill(t->process, SIGKILL);
+    while (waitpid(t->process, code, 0) < 0 && errno == EINTR)
+        ;
+    return false;
+}
+
+typedef enum verdict { WORKS, IS_BAD, WAS_STOPPED } verdict;
+
+/* Sets its figures, or says in text what is wrong with its answer. The Ctrl-C that stops the search
+ * reaches the child as well, perhaps earlier. */
+static verdict judge_child(const trier *t, int patience, double *seconds, char *text,
+                           size_t capacity)
+{
+    char said[ANSWER];
+    double difference;
+    int code = 0;
+    bool answered = read_answer(t, said);
+    close(t->answer);
+    bool ended = await_end(t, answered, &code);
+    if (tune_stop_wanted(t->observer) || (WIFSIGNALED(code) && WTERMSIG(code) == SIGINT))
+        return WAS_STOPPED;
+    if (!answered)
+        snprintf(text, capacity, "it gave no answer in %d seconds", patience);
+    else if (!ended)
+        snprintf(text, capacity, "it did not end in %d seconds", patience);
+    else if (WIFSIGNALED(code))
+        snprintf(text, capacity, "signal %d ended it", WTERMSIG(code));
+    else if (WEXITSTATUS(code) != 0)
+        snprintf(text, capacity, "it failed with exit code %d", WEXITSTATUS(code));
+    /* NOLINTNEXTLINE(cert-err34-c): what is out of range is outside the bounds below, too. */
+    else if (sscanf(said, "%lf %lf", seconds, &difference) != 2 || !(*seconds > 0))
+        snprintf(text, capacity, "its answer was not understood");
+    else if (!(difference < tune_tolerance))
+        snprintf(text, capacity, "its products are off by %.1e (relative rms)", difference);
+    else
+        return WORKS;
+    return IS_BAD;
+}
+
+/* Seconds of a set, INFINITY where it does not work. */
+static status time_set(const tune_options *o, const gemm_parameters *set, const gemm_size *sizes,
+                       size_t count, const tune_observer *observer, double *seconds, error *err)
+{
+    int patience = o->patience ? o->patience : PATIENCE;
+    trier t = {.answer = -1, .observer = observer, .deadline = clock_now() + patience};
+    char why[96], text[256];
+    TRY(start_child(o->program, set, sizes, count, &t.process, &t.answer, err));
+    verdict found = judge_child(&t, patience, seconds, why, sizeof why);
+    if (found == WORKS)
+        return STATUS_OK;
+    if (found == WAS_STOPPED)
+        return error_set(err, STATUS_INTERRUPTED,
+                         "tuning stopped while CLBlast's parameters were tried, of which none are "
+                         "remembered yet");
+    *seconds = INFINITY;
+    snprintf(text, sizeof text, "CLBlast's parameters %s are not chosen: %s", set->name, why);
+    if (observer->note)
+        observer->note(observer->context, text);
+    return STATUS_OK;
+}
+
+/* The sets that the names ask for, the device's default first: a choice is compared with it. */
+static status list_sets(const device *dev, const char *names, const gemm_parameters **sets,
+                        size_t *count, error *err)
+{
+    sets[0] = gemm_default_parameters(dev);
+    *count = 1;
+    bool all = !names || strcmp(names, "all") == 0;
+    for (const gemm_parameters *set = gemm_parameter_sets; all && set->name; set++)
+        if (set != sets[0] && *count < MOST_SETS)
+            sets[(*count)++] = set;
+    while (!all && *names) {
+        char name[64];
+        size_t length = strcspn(names, ",");
+        snprintf(name, sizeof name, "%.*s", (int)length, names);
+        const gemm_parameters *set = gemm_find_parameters(name);
+        if (!set)
+            return error_set(err, STATUS_USAGE,
+                             "--gemm: CLBlast's parameters '%s': there is no such set; all tries "
+                             "every one",
+                             name);
+        if (set != sets[0] && *count < MOST_SETS)
+            sets[(*count)++] = set;
+        names += length + (names[length] == ',');
+    }
+    return STATUS_OK;
+}
+
+static bool uses_clblast(const device *dev, const convolution_call *calls, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(convolution_choose_quickly(dev, &calls[i])->family, "im2col") == 0)
+            return true;
+    return false;
+}
+
+static bool is_wanted(const device *dev, const tune_options *o, const convolution_call *calls,
+                      size_t count)
+{
+    if (o->only_missing && choices_gemm(dev))
+        return false;
+    return o->gemm || (o->program && uses_clblast(dev, calls, count));
+}
+
+/* What the search goes through and what it found. */
+typedef struct search {
+    const tune_options *options;
+    const tune_observer *observer;
+    gemm_size sizes[SIZES];
+    size_t size_count;
+    const gemm_parameters *sets[MOST_SETS]; /* [0] is the device's default */
+    size_t set_count;
+    double seconds[MOST_SETS];
+} search;
+
+static status time_sets(search *s, error *err)
+{
+    for (size_t i = 0; i < s->set_count; i++) {
+        if (s->observer->progress)
+            s->observer->progress(s->observer->context, "compiling and timing CLBlast", i,
+                                  s->set_count);
+        TRY(time_set(s->options, s->sets[i], s->sizes, s->size_count, s->observer, &s->seconds[i],
+                     err));
+    }
+    return STATUS_OK;
+}
+
+/* The fastest set. Another than the default has to win twice, since on a machine with other work
+ * the first time may be chance. */
+static status pick_set(search *s, size_t *picked, error *err)
+{
+    double again[2];
+    *picked = 0;
+    for (size_t i = 1; i < s->set_count; i++)
+        if (s->seconds[i] < s->seconds[*picked])
+            *picked = i;
+    if (*picked == 0)
+        return STATUS_OK;
+    TRY(time_set(s->options, s->sets[0], s->sizes, s->size_count, s->observer, &again[0], err));
+    TRY(time_set(s->options, s->sets[*picked], s->sizes, s->size_count, s->observer, &again[1],
+                 err));
+    if (!(s->seconds[*picked] < tune_worth_changing * s->seconds[0]) ||
+        !(again[1] < tune_worth_changing * again[0]))
+        *picked = 0;
+    return STATUS_OK;
+}
+
+status tune_gemm(device *dev, const tune_options *options, const convolution_call *calls,
+                 size_t count, const tune_observer *observer, tune_report *report, error *err)
+{
+    search s = {.options = options, .observer = observer};
+    size_t picked;
+    if (!is_wanted(dev, options, calls, count))
+        return STATUS_OK;
+    if (!options->program)
+        return error_set(err, STATUS_FAILED,
+                         "--gemm: CLBlast's parameters are tried by processes of this program, and "
+                         "it cannot find itself (/proc/self/exe); leave --gemm out");
+    s.size_count = pick_sizes(calls, count, s.sizes);
+    TRY(list_sets(dev, options->gemm, s.sets, &s.set_count, err));
+    TRY(time_sets(&s, err));
+    TRY(pick_set(&s, &picked, err));
+    if (isinf(s.seconds[picked])) /* none works: each was noted, and nothing is remembered */
+        return STATUS_OK;
+    report->gemm = s.sets[picked];
+    report->gemm_seconds = s.seconds[picked];
+    report->gemm_default_seconds = s.seconds[0];
+    TRY(choices_put_gemm(dev, report->gemm->name, report->gemm_seconds, err));
+    return choices_save(dev, err);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.c: every option that is written comes back through recipe.c. */
+#include "base/file.h"
+#include "base/text.h"
+#include "check.h"
+#include "support.h"
+#include "train/recipe.h"
+#include "train/train_options.h"
+
+static const char *directory, *path;
+
+static int set_up(void **state)
+{
+    int result = support_files_set_up(state, "config.json");
+    const support_files *files = *state;
+    directory = files->directory;
+    path = files->path;
+    return result;
+}
+
+static void assert_text(const char *got, const char *want)
+{
+    if (want)
+        assert_string_equal(got, want);
+    else
+        assert_null(got);
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    error err;
+    train_options read = train_defaults();
+    recipe texts;
+    train_options o = train_defaults();
+    o.data = "dir with \"quotes\"";
+    o.milestones = "7,13";
+    o.lr = 0.1 + 0.2; /* all 53 bits */
+    o.seed = UINT64_MAX;
+    o.only_fine = o.nesterov = true;
+    o.momentum = 0.9;
+    o.image_size = 224;
+    o.precision = "fp16";
+    o.coarse_depth = "layer4";
+    o.shared_trunk = true;
+    CHECK_OK(config_write(path, &o, &err));
+    CHECK_OK(recipe_load_file(path, &read, &texts, &err));
+    const train_options *r = &read;
+    assert_text(r->data, o.data);
+    assert_text(r->milestones, o.milestones);
+    assert_text(r->weights, NULL);
+    assert_text(r->backbone, o.backbone);
+    assert_text(r->precision, "fp16");
+    assert_true(r->lr == o.lr);
+    assert_true(r->momentum == o.momentum);
+    assert_true(r->fine_weight == o.fine_weight);
+    assert_true(r->seed == o.seed);
+    assert_true(r->only_fine && r->nesterov && r->shared_trunk);
+    assert_text(r->coarse_depth, "layer4");
+    assert_text(r->fusion, NULL);
+    assert_false(r->no_shuffle);
+    assert_int_equal(r->image_size, 224);
+    assert_int_equal(r->epochs, o.epochs);
+    assert_int_equal(r->batch_size, o.batch_size);
+    assert_int_equal(r->metrics_every, o.metrics_every);
+    assert_int_equal(r->checkpoint_every, o.checkpoint_every);
+    recipe_free(&texts);
+}
+
+/* A run's own file is read whole: no row is left out and none changes its kind on the way. */
+static void test_every_row(void **state)
+{
+    (void)state;
+    error err;
+    unsigned char *text;
+    size_t size;
+    train_options o = train_defaults();
+    o.image_size = 32;
+    CHECK_OK(config_write(path, &o, &err));
+    CHECK_OK(file_read(path, 1 << 20, &text, &size, &err));
+    option_spec rows[CONFIG_ROWS];
+    size_t count = config_rows(&o, rows);
+    for (size_t i = 0; i < count; i++) {
+        char key[80];
+        snprintf(key, sizeof key, "\"%s\":", rows[i].name);
+        for (char *at = key; *at; at++)
+            *at = *at == '-' ? '_' : *at;
+        if (!strstr((char *)text, key))
+            fail_msg("config.json has no %s", key);
+    }
+    free(text);
+}
+
+/* JSON is UTF-8: other text is refused by its option's name, and nothing is written without it. */
+static void test_not_utf8(void **state)
+{
+    (void)state;
+    static const char foreign[] = "caf\xe9";
+    error err;
+    train_options good = train_defaults();
+    good.data = "caf\xc3\xa9";
+    CHECK_OK(config_check(&good, &err));
+    train_options data = good, weights = good, metrics = good, run = good;
+    data.data = weights.weights = metrics.metrics = run.run = foreign;
+    CHECK_FAILS(STATUS_USAGE, "--data: 'caf\xe9' is not UTF-8", config_check(&data, &err));
+    CHECK_FAILS(STATUS_USAGE, "--weights: ", config_check(&weights, &err));
+    CHECK_FAILS(STATUS_USAGE, "--metrics: ", config_check(&metrics, &err));
+    CHECK_FAILS(STATUS_USAGE, "--run: ", config_check(&run, &err));
+    char *none = text_format("%s/none.json", directory);
+    CHECK_FAILS(STATUS_USAGE, "--data: ", config_write(none, &data, &err));
+    assert_false(file_exists(none));
+    free(none);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_every_row),
+        cmocka_unit_test(test_not_utf8),
+    };
+    return cmocka_run_group_tests_name("config", tests, set_up, support_files_tear_down);
+}
