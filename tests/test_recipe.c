@@ -25,7 +25,7 @@ static void test_values(void **state)
 {
     (void)state;
     error err;
-    recipe r;
+    words r = {0};
     train_options o = train_defaults();
     o.weights = "before";
     put("# a comment\n"
@@ -49,7 +49,7 @@ static void test_values(void **state)
     assert_true(o.seed == UINT64_MAX);
     assert_string_equal(o.data, "a: b");
     assert_int_equal(o.epochs, train_defaults().epochs);
-    recipe_free(&r);
+    words_free(&r);
 }
 
 /* JSON is YAML: also a line, braces and escapes. */
@@ -57,13 +57,13 @@ static void test_json(void **state)
 {
     (void)state;
     error err;
-    recipe r;
+    words r = {0};
     train_options o = train_defaults();
     put("{\"lr\": 0.25, \"data\": \"d\\u00e9j\\u00e0\\\\vu \\\"\", \"nesterov\": false}");
     CHECK_OK(recipe_load(path, &o, &r, &err));
     assert_true(o.lr == 0.25);
     assert_string_equal(o.data, "d\xc3\xa9j\xc3\xa0\\vu \"");
-    recipe_free(&r);
+    words_free(&r);
 }
 
 static void test_refused(void **state)
@@ -84,12 +84,13 @@ static void test_refused(void **state)
         {"seed: -1\n", "line 1: --seed '-1': is not a whole number from 0 up"},
         {"data: ''\n", "line 1: --data: is empty"},
         {"\n\nlr: {a: 1}\n", "line 3: expected lines of"},
-        {"lr: [[1]]\n", "line 1: expected lines of"},
-        {"lr: &a 1\nmomentum: *a\n", "line 2: expected lines of"},
-        {"? [a]\n: 1\n", "line 1: expected lines of"},
-        {"data: \"a\\0b\"\n", "line 1: expected lines of"},
-        {"- lr\n", "line 1: holds no options"},
-        {"", "holds no options"},
+        {"lr: [[1]]\n", "line 1: what a value lists has to be a single value"},
+        {"lr: &a 1\nmomentum: *a\n", "line 1: anchors (&)"},
+        {"? [a]\n: 1\n", "line 1: a key has to be a single word"},
+        {"data: \"a\\0b\"\n", "line 1: holds a zero byte"},
+        {"- lr\n", "line 1: expected lines of"},
+        {"", "line 1: is empty; expected lines of"},
+        {"batch_size: 1\nbatch-size: 2\n", "line 2: 'batch-size' is given twice"},
         {"lr: 1\n---\nlr: 2\n", "line 2: holds more than one document"},
         {"lr: [1\n", "is no YAML: "},
         {"lr: \xff\n", "is no YAML: "},
@@ -97,12 +98,12 @@ static void test_refused(void **state)
     };
     error err;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        recipe r;
+        words r = {0};
         train_options o = train_defaults();
         put(bad[i].text);
         CHECK_FAILS(STATUS_FAILED, bad[i].message, recipe_load(path, &o, &r, &err));
         assert_non_null(strstr(err.message, path));
-        recipe_free(&r);
+        words_free(&r);
     }
 }
 
@@ -110,19 +111,19 @@ static void test_names(void **state)
 {
     (void)state;
     error err;
-    recipe r;
+    words r = {0};
     train_options o = train_defaults();
     o.lr = 7;
     CHECK_OK(recipe_load("original", &o, &r, &err));
     assert_true(o.lr == train_defaults().lr);
-    recipe_free(&r);
+    words_free(&r);
     CHECK_OK(recipe_load("modern", &o, &r, &err));
     assert_true(o.momentum == 0.9);
-    recipe_free(&r);
+    words_free(&r);
     CHECK_FAILS(STATUS_USAGE, "--recipe no-such: is neither", recipe_load("no-such", &o, &r, &err));
-    recipe_free(&r);
+    words_free(&r);
     CHECK_FAILS(STATUS_FAILED, "no-such.json", recipe_load_file("no-such.json", &o, &r, &err));
-    recipe_free(&r);
+    words_free(&r);
 }
 
 int main(void)

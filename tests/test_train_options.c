@@ -31,7 +31,7 @@ static void test_round_trip(void **state)
     (void)state;
     error err;
     train_options read = train_defaults();
-    recipe texts;
+    words texts = {0};
     train_options o = train_defaults();
     o.data = "dir with \"quotes\"";
     o.milestones = "7,13";
@@ -64,7 +64,7 @@ static void test_round_trip(void **state)
     assert_int_equal(r->batch_size, o.batch_size);
     assert_int_equal(r->metrics_every, o.metrics_every);
     assert_int_equal(r->checkpoint_every, o.checkpoint_every);
-    recipe_free(&texts);
+    words_free(&texts);
 }
 
 /* A run's own file is read whole: no row is left out and none changes its kind on the way. */

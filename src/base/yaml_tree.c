@@ -3,6 +3,7 @@
 #include "base/yaml_tree.h"
 #include "base/file.h"
 #include "base/options.h"
+#include "base/text.h"
 
 #include <limits.h>
 #include <math.h>
@@ -242,6 +243,21 @@ yaml_node_t *yaml_tree_find(yaml_tree *tree, const yaml_node_t *mapping, const c
 const char *yaml_tree_text(const yaml_node_t *scalar)
 {
     return (const char *)scalar->data.scalar.value;
+}
+
+status yaml_tree_join(yaml_tree *tree, const yaml_node_t *value, char **text, error *err)
+{
+    bool is_list = value->type == YAML_SEQUENCE_NODE;
+    size_t count = is_list ? yaml_tree_count(value) : 1;
+    *text = text_format("%s", "");
+    for (size_t i = 0; *text && i < count; i++) {
+        const yaml_node_t *item = is_list ? yaml_tree_item(tree, value, i) : value;
+        TRY(yaml_tree_expect(tree, item, YAML_SCALAR_NODE, "what a value lists", err));
+        char *longer = text_format("%s%s%s", *text, i ? "," : "", yaml_tree_text(item));
+        free(*text);
+        *text = longer;
+    }
+    return *text ? STATUS_OK : error_memory(err, tree->path);
 }
 
 static bool is_plain(const yaml_node_t *node)

@@ -53,6 +53,9 @@ yaml_node_t *yaml_tree_find(yaml_tree *tree, const yaml_node_t *mapping, const c
 
 /* A scalar's text. */
 const char *yaml_tree_text(const yaml_node_t *scalar);
+/* The text of a scalar, or a list's with commas between, in new memory. The caller frees it, also
+ * after a failure. */
+status yaml_tree_join(yaml_tree *tree, const yaml_node_t *value, char **text, error *err);
 /* Whether a scalar is none: null, ~ or nothing, without quotes. */
 bool yaml_tree_is_null(const yaml_node_t *node);
 /* A number without quotes that is finite; *whole, where not NULL: it is written as an integer. */

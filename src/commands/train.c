@@ -210,13 +210,13 @@ static status check_resume(const operands *line, error *err)
 
 /* The recipe's options in place of the defaults, and the command line's in place of those. */
 static status apply_recipe(const char *name, const command_line *line, int argc, char **argv,
-                           train_options *o, recipe *r, error *err)
+                           train_options *o, words *kept, error *err)
 {
     operands again;
     const ranks *together = o->ranks;
     *o = command_defaults();
     o->ranks = together;
-    TRY(recipe_load(name, o, r, err));
+    TRY(recipe_load(name, o, kept, err));
     TRY(options_parse(line, argc, argv, &again, err));
     options_free(&again);
     return STATUS_OK;
@@ -303,7 +303,7 @@ int command_train(int argc, char **argv)
         .options = options,
     };
     operands rest;
-    recipe kept = {0};
+    words kept = {0};
     int exit_code;
     if (!parse(&line, argc, argv, together, &rest, &exit_code)) {
         mpi_ranks_leave(together);
@@ -320,6 +320,6 @@ int command_train(int argc, char **argv)
     if (result == STATUS_OK)
         result = run(&o, resume, &changes, &err);
     options_free(&rest);
-    recipe_free(&kept);
+    words_free(&kept);
     return end_together(together, result, &err);
 }

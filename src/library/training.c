@@ -12,9 +12,7 @@
 
 struct hcnn_options {
     train_options values;
-    words texts;     /* that values point to */
-    recipe *recipes; /* [recipe_count], likewise */
-    size_t recipe_count;
+    words texts; /* that values point to */
 };
 
 hcnn_options *hcnn_options_create(void)
@@ -29,26 +27,15 @@ void hcnn_options_free(hcnn_options *options)
 {
     if (!options)
         return;
-    for (size_t i = 0; i < options->recipe_count; i++)
-        recipe_free(&options->recipes[i]);
-    free(options->recipes);
     words_free(&options->texts);
     free(options);
-}
-
-/* A copy of the text that lives as long as the options. */
-static status keep(hcnn_options *options, const char *text, const char **kept, error *err)
-{
-    TRY(words_add(&options->texts, text, strlen(text), err));
-    *kept = options->texts.texts[options->texts.count - 1];
-    return STATUS_OK;
 }
 
 static status set(hcnn_options *options, const char *name, const char *value, error *err)
 {
     option_spec rows[CONFIG_ROWS];
-    const char *kept;
-    TRY(keep(options, value, &kept, err));
+    TRY(words_add(&options->texts, value, strlen(value), err));
+    const char *kept = options->texts.texts[options->texts.count - 1];
     if (strcmp(name, "run") == 0) {
         options->values.run = kept;
         return STATUS_OK;
@@ -69,20 +56,11 @@ int hcnn_options_set(hcnn_options *options, const char *name, const char *value,
     return library_return(set(options, name, value, &err), &err, message, capacity);
 }
 
-static status load(hcnn_options *options, const char *name, error *err)
-{
-    recipe *grown = realloc(options->recipes, (options->recipe_count + 1) * sizeof *grown);
-    if (!grown)
-        return error_memory(err, name);
-    options->recipes = grown;
-    grown[options->recipe_count] = (recipe){0};
-    return recipe_load(name, &options->values, &grown[options->recipe_count++], err);
-}
-
 int hcnn_options_load(hcnn_options *options, const char *name, char *message, size_t capacity)
 {
     error err;
-    return library_return(load(options, name, &err), &err, message, capacity);
+    return library_return(recipe_load(name, &options->values, &options->texts, &err), &err, message,
+                          capacity);
 }
 
 /* ---- Watching ---- */

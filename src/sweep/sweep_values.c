@@ -24,46 +24,28 @@ status sweep_try_value(const option_spec *row, const char *text, error *err)
 
 /* ---- Texts ---- */
 
-/* A list's texts with commas between, in new memory; NULL when memory is out. */
-static status join_list(const sweep_form *r, const yaml_node_t *list, char **text, error *err)
-{
-    yaml_tree *tree = &r->from->tree;
-    *text = NULL;
-    if (yaml_tree_count(list) == 0)
-        return sweep_form_fail(r, list, err, "an empty list is no value");
-    for (size_t i = 0; i < yaml_tree_count(list); i++) {
-        const yaml_node_t *item = yaml_tree_item(tree, list, i);
-        TRY(yaml_tree_expect(tree, item, YAML_SCALAR_NODE, "what a value lists", err));
-        char *longer =
-            text_format("%s%s%s", *text ? *text : "", i ? "," : "", yaml_tree_text(item));
-        free(*text);
-        *text = longer;
-        if (!longer)
-            return error_memory(err, r->from->file->path);
-    }
-    return STATUS_OK;
-}
-
 /* The text of a value as its option takes it. */
 static status read_text(const sweep_form *r, const yaml_node_t *node, char **text, error *err)
 {
     bool flag;
     *text = NULL;
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): items exist. */
-    if (node->type == YAML_SEQUENCE_NODE)
-        return join_list(r, node, text, err);
+    if (node->type == YAML_SEQUENCE_NODE && yaml_tree_count(node) == 0)
+        return sweep_form_fail(r, node, err, "an empty list is no value");
     if (node->type == YAML_MAPPING_NODE)
         return sweep_form_fail(
             r, node, err,
             "a value has to be a word, a number or a list; write 'parameters:' above "
             "options that are grouped");
-    if (yaml_tree_is_null(node))
+    if (node->type == YAML_SCALAR_NODE && yaml_tree_is_null(node))
         return sweep_form_fail(
             r, node, err,
             "null is no value; write the word for what it means, as none or default, or "
             "leave the parameter out");
     bool is_flag = r->row->kind == OPTION_FLAG && yaml_tree_is_flag(node, &flag);
-    *text = strdup(!is_flag ? yaml_tree_text(node) : flag ? "true" : "false");
+    if (!is_flag)
+        return yaml_tree_join(&r->from->tree, node, text, err);
+    *text = strdup(flag ? "true" : "false");
     return *text ? STATUS_OK : error_memory(err, r->from->file->path);
 }
 

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads recipes with libyaml, event by event; see recipe.h. */
+/* See recipe.h. */
 #include "train/recipe.h"
 #include "base/file.h"
-#include "base/text.h"
+#include "base/yaml_tree.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
-
-enum { MAX_RECIPE_BYTES = 1 << 20 };
 
 /* ---- The recipes that every program has ---- */
 
@@ -56,200 +53,95 @@ static const char *find_builtin(const char *name)
 /* ---- Reading ---- */
 
 typedef struct reading {
-    const char *name; /* for messages */
-    yaml_parser_t parser;
-    yaml_event_t event; /* the last one; deleted before the next */
+    yaml_tree tree;
     option_spec rows[CONFIG_ROWS];
     bool seen[CONFIG_ROWS];
-    recipe *r;
+    words *kept;
 } reading;
-
-static size_t line_of(const reading *from)
-{
-    return from->event.start_mark.line + 1;
-}
-
-static status next(reading *from, error *err)
-{
-    yaml_event_delete(&from->event);
-    if (yaml_parser_parse(&from->parser, &from->event))
-        return STATUS_OK;
-    return error_set(err, STATUS_FAILED, "%s: line %zu: is no YAML: %s", from->name,
-                     from->parser.problem_mark.line + 1,
-                     from->parser.problem ? from->parser.problem : "memory ran out");
-}
-
-/* Keeps a text for as long as the recipe lives. */
-static char *keep(recipe *r, char *text)
-{
-    char **grown = text ? realloc(r->texts, (r->count + 1) * sizeof *grown) : NULL;
-    if (!grown) {
-        free(text);
-        return NULL;
-    }
-    r->texts = grown;
-    return r->texts[r->count++] = text;
-}
 
 /* Whether the value is none and the option can do without one: a choice with a first word of its
  * own cannot. */
-static bool is_null(const yaml_event_t *event, const option_spec *row)
+static bool is_null(const yaml_node_t *value, const option_spec *row)
 {
-    const char *text = (const char *)event->data.scalar.value;
     bool may = row->kind == OPTION_STRING || (row->kind == OPTION_CHOICE && row->fallback);
-    return may && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-           (!*text || strcmp(text, "~") == 0 || strcmp(text, "null") == 0);
+    return may && value->type == YAML_SCALAR_NODE && yaml_tree_is_null(value);
 }
 
-/* A text with a zero byte inside would be cut there. */
-static status check_scalar(const reading *from, error *err)
-{
-    const yaml_event_t *event = &from->event;
-    if (event->type == YAML_SCALAR_EVENT &&
-        strlen((const char *)event->data.scalar.value) == event->data.scalar.length)
-        return STATUS_OK;
-    return error_set(err, STATUS_FAILED,
-                     "%s: line %zu: expected lines of 'option: value', the values single words, "
-                     "numbers or lists of them",
-                     from->name, line_of(from));
-}
-
-/* A list's values with commas between. */
-static status read_list(reading *from, char **text, error *err)
-{
-    *text = NULL;
-    for (;;) {
-        TRY(next(from, err));
-        if (from->event.type == YAML_SEQUENCE_END_EVENT)
-            break;
-        TRY(check_scalar(from, err));
-        const char *value = (const char *)from->event.data.scalar.value;
-        char *longer = *text ? text_format("%s,%s", *text, value) : text_format("%s", value);
-        *text = longer ? keep(from->r, longer) : NULL;
-        if (!*text)
-            return error_memory(err, from->name);
-    }
-    *text = *text ? *text : keep(from->r, text_format("%s", ""));
-    return *text ? STATUS_OK : error_memory(err, from->name);
-}
-
-static status set_value(reading *from, const option_spec *row, error *err)
+static status set_value(reading *from, const yaml_node_t *value, const option_spec *row, error *err)
 {
     char *text;
-    TRY(next(from, err));
-    size_t line = line_of(from);
-    if (from->event.type == YAML_SEQUENCE_START_EVENT) {
-        TRY(read_list(from, &text, err));
-    } else {
-        TRY(check_scalar(from, err));
-        if (is_null(&from->event, row)) {
-            *(const char **)row->target = NULL;
-            return STATUS_OK;
-        }
-        text = keep(from->r, text_format("%s", (const char *)from->event.data.scalar.value));
-        if (!text)
-            return error_memory(err, from->name);
+    if (is_null(value, row)) {
+        *(const char **)row->target = NULL;
+        return STATUS_OK;
     }
-    if (options_set(row, text, err) != STATUS_OK)
-        return error_prefix(err, STATUS_FAILED, "%s: line %zu", from->name, line);
+    if (value->type == YAML_MAPPING_NODE)
+        return yaml_tree_fail(&from->tree, value, err,
+                              "expected lines of 'option: value', the values single words, numbers "
+                              "or lists of them");
+    status result = yaml_tree_join(&from->tree, value, &text, err);
+    if (result == STATUS_OK)
+        result = words_add(from->kept, text, strlen(text), err);
+    free(text);
+    TRY(result);
+    if (options_set(row, from->kept->texts[from->kept->count - 1], err) != STATUS_OK)
+        return error_prefix(err, STATUS_FAILED, "%s: line %zu", from->tree.path,
+                            yaml_tree_line(value));
     return STATUS_OK;
 }
 
-static status unknown_option(const reading *from, const char *key, error *err)
+static status unknown_option(const reading *from, const yaml_node_t *key, error *err)
 {
     options_guess guess = {0};
     for (const option_spec *row = from->rows; row->name; row++)
-        options_guess_among(&guess, key, row->name);
-    return error_set(err, STATUS_FAILED, "%s: line %zu: '%s' is no option of a run%s%s%s",
-                     from->name, line_of(from), key, guess.best ? "; did you mean " : "",
-                     guess.best ? guess.best : "", guess.best ? "?" : "");
-}
-
-/* One pair: its key is the event at hand. */
-static status read_pair(reading *from, error *err)
-{
-    TRY(check_scalar(from, err));
-    const char *key = (const char *)from->event.data.scalar.value;
-    const option_spec *row = options_find(from->rows, key);
-    if (!row)
-        return unknown_option(from, key, err);
-    bool *seen = &from->seen[row - from->rows];
-    if (*seen)
-        return error_set(err, STATUS_FAILED, "%s: line %zu: '%s' is given twice", from->name,
-                         line_of(from), key);
-    *seen = true;
-    return set_value(from, row, err);
+        options_guess_among(&guess, yaml_tree_text(key), row->name);
+    return yaml_tree_fail(&from->tree, key, err, "'%s' is no option of a run%s%s%s",
+                          yaml_tree_text(key), guess.best ? "; did you mean " : "",
+                          guess.best ? guess.best : "", guess.best ? "?" : "");
 }
 
 static status read_all(reading *from, error *err)
 {
-    do {
-        TRY(next(from, err));
-    } while (from->event.type == YAML_STREAM_START_EVENT ||
-             from->event.type == YAML_DOCUMENT_START_EVENT);
-    if (from->event.type != YAML_MAPPING_START_EVENT)
-        return error_set(err, STATUS_FAILED,
-                         "%s: line %zu: holds no options; expected lines of 'option: value', as "
-                         "'lr: 0.1'",
-                         from->name, line_of(from));
-    for (;;) {
-        TRY(next(from, err));
-        if (from->event.type == YAML_MAPPING_END_EVENT)
-            break;
-        TRY(read_pair(from, err));
+    const yaml_node_t *root = yaml_tree_root(&from->tree);
+    for (size_t i = 0; i < yaml_tree_count(root); i++) {
+        yaml_node_t *key, *value;
+        const option_spec *row =
+            options_find(from->rows, yaml_tree_key(&from->tree, root, i, &key, &value));
+        if (!row)
+            return unknown_option(from, key, err);
+        bool *seen = &from->seen[row - from->rows];
+        if (*seen)
+            return yaml_tree_fail(&from->tree, key, err, "'%s' is given twice",
+                                  yaml_tree_text(key));
+        *seen = true;
+        TRY(set_value(from, value, row, err));
     }
-    /* What follows the mapping: its document's end and the stream's, nothing else. */
-    do {
-        TRY(next(from, err));
-    } while (from->event.type == YAML_DOCUMENT_END_EVENT);
-    if (from->event.type != YAML_STREAM_END_EVENT)
-        return error_set(err, STATUS_FAILED, "%s: line %zu: holds more than one document",
-                         from->name, line_of(from));
     return STATUS_OK;
 }
 
-static status read_text(const char *name, const unsigned char *text, size_t size,
-                        train_options *options, recipe *r, error *err)
+/* text NULL: the file's. */
+static status load(const char *name, const char *text, train_options *options, words *kept,
+                   error *err)
 {
-    reading from = {.name = name, .r = r};
+    reading from = {.kept = kept};
     config_rows(options, from.rows);
-    if (!yaml_parser_initialize(&from.parser))
-        return error_memory(err, name);
-    yaml_parser_set_input_string(&from.parser, text, size);
-    status result = read_all(&from, err);
-    yaml_event_delete(&from.event);
-    yaml_parser_delete(&from.parser);
+    status result = text ? yaml_tree_read(name, text, strlen(text), &from.tree, err)
+                         : yaml_tree_load(name, &from.tree, err);
+    if (result == STATUS_OK)
+        result = read_all(&from, err);
+    yaml_tree_free(&from.tree);
     return result;
 }
 
-status recipe_load_file(const char *path, train_options *options, recipe *r, error *err)
+status recipe_load_file(const char *path, train_options *options, words *kept, error *err)
 {
-    unsigned char *text;
-    size_t size;
-    *r = (recipe){0};
-    TRY(file_read(path, MAX_RECIPE_BYTES, &text, &size, err));
-    status result = read_text(path, text, size, options, r, err);
-    free(text);
-    return result;
+    return load(path, NULL, options, kept, err);
 }
 
-status recipe_load(const char *name, train_options *options, recipe *r, error *err)
+status recipe_load(const char *name, train_options *options, words *kept, error *err)
 {
-    *r = (recipe){0};
     const char *text = find_builtin(name);
-    if (text)
-        return read_text(name, (const unsigned char *)text, strlen(text), options, r, err);
-    if (!file_exists(name))
-        return error_set(err, STATUS_USAGE,
-                         "--recipe %s: is neither original nor modern nor a file that exists",
-                         name);
-    return recipe_load_file(name, options, r, err);
-}
-
-void recipe_free(recipe *r)
-{
-    for (size_t i = 0; i < r->count; i++)
-        free(r->texts[i]);
-    free(r->texts);
-    *r = (recipe){0};
+    if (text || file_exists(name))
+        return load(name, text, options, kept, err);
+    return error_set(err, STATUS_USAGE,
+                     "--recipe %s: is neither original nor modern nor a file that exists", name);
 }

@@ -4,21 +4,15 @@
 #ifndef HCNN_TRAIN_RECIPE_H
 #define HCNN_TRAIN_RECIPE_H
 
+#include "base/words.h"
 #include "train/train_options.h"
-
-/* The texts that options point to after recipe_load. */
-typedef struct recipe {
-    char **texts;
-    size_t count;
-} recipe;
 
 /* Sets the options that a file names; the others keep their values. It holds one mapping: options,
  * spelled as on the command line without dashes, '-' and '_' alike, to single values; a list is
  * joined with commas, null leaves a text out. STATUS_FAILED names file, line and option. The
- * strings live until recipe_free, which is due whatever came of it. */
-status recipe_load_file(const char *path, train_options *options, recipe *r, error *err);
+ * strings that they point to are added to `kept`, whatever came of it. */
+status recipe_load_file(const char *path, train_options *options, words *kept, error *err);
 /* The same for "original" and "modern", whose texts stand in recipe.c, or a file. */
-status recipe_load(const char *name, train_options *options, recipe *r, error *err);
-void recipe_free(recipe *r);
+status recipe_load(const char *name, train_options *options, words *kept, error *err);
 
 #endif

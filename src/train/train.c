@@ -323,7 +323,7 @@ status train_resume(const char *run, const train_changes *changes, const train_o
                     error *err)
 {
     train_options o = train_defaults();
-    recipe kept = {0};
+    words kept = {0};
     char *path = text_format("%s/config.json", run);
     status result = path ? recipe_load_file(path, &o, &kept, err) : error_memory(err, run);
     free(path);
@@ -341,6 +341,6 @@ status train_resume(const char *run, const train_changes *changes, const train_o
         result = advise(&t, run_epochs(&t, err), err);
     }
     trainer_close(&t, result, err);
-    recipe_free(&kept);
+    words_free(&kept);
     return result;
 }

@@ -25,7 +25,7 @@ static char *write_config(const char *name, const train_options *options)
 int fuzz_recipe(const uint8_t *data, size_t size)
 {
     error err;
-    recipe r, again;
+    words r = {0}, again = {0};
     train_options options = train_defaults(), same = train_defaults();
     options.image_size = 32; /* the data's own is written as what it is */
     char *path = fuzz_file("input.yaml", data, size);
@@ -36,11 +36,11 @@ int fuzz_recipe(const uint8_t *data, size_t size)
         FUZZ_SUCCEEDS(recipe_load_file(config, &same, &again, &err));
         char *second = write_config("again.json", &same);
         FUZZ_HOLDS(second && strcmp(text, second) == 0);
-        recipe_free(&again);
+        words_free(&again);
         free(second);
         free(config);
     }
-    recipe_free(&r);
+    words_free(&r);
     free(text);
     free(path);
     return 0;
