@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of src/ops/batchnorm.c against the formulas in double precision, whose gradients are
  * themselves checked by central differences. */
+#include "model/shared_statistics.h"
 #include "ops/batchnorm.h"
 #include "support.h"
 #include "thread_ranks.h"
@@ -85,7 +86,7 @@ typedef struct fixture {
     size_t size, c;
     tensor x, residual, y;
     batchnorm_layer layer;
-    const batchnorm_exchange *sync; /* NULL at first */
+    shared_statistics *shared; /* NULL at first */
     cl_mem workspace;
     float *running_mean, *running_variance; /* before */
     float *values[4];                       /* x, gamma, beta, residual */
@@ -120,7 +121,7 @@ static fixture fixture_open(device *dev, shape s, uint64_t seed, bool relu, bool
         .mean = support_buffer(dev, f.c, NULL),
         .inverse_deviation = support_buffer(dev, f.c, NULL),
     };
-    f.workspace = support_buffer(dev, batchnorm_workspace(dev, f.x, NULL) / sizeof(float), NULL);
+    f.workspace = support_buffer(dev, batchnorm_workspace(dev, f.x) / sizeof(float), NULL);
     f.mean = support_memory(f.c, sizeof(double));
     f.variance = support_memory(f.c, sizeof(double));
     f.expected = support_memory(f.size, sizeof(double));
@@ -173,12 +174,21 @@ static void expect_tensor(device *dev, tensor t, const double *want, size_t coun
     free(got);
 }
 
+/* Forward as a network runs it. */
+static status forward_stages(const fixture *f, batchnorm_sums sums, error *err)
+{
+    if (!sums.runs)
+        TRY(batchnorm_sum(f->dev, f->x, f->workspace, &sums, err));
+    if (f->shared)
+        TRY(shared_statistics_sums(f->shared, f->dev, f->x, f->workspace, &sums, err));
+    return batchnorm_forward(f->dev, f->x, &f->layer, sums, f->residual, f->reference.relu, f->y,
+                             err);
+}
+
 static void run_forward(fixture *f)
 {
     error err;
-    assert_ok(batchnorm_forward(f->dev, f->x, &f->layer, (batchnorm_sums){0}, f->residual,
-                                f->reference.relu, f->y, f->sync, f->workspace, &err),
-              &err);
+    assert_ok(forward_stages(f, (batchnorm_sums){0}, &err), &err);
 }
 
 static void expect_statistics(const fixture *f)
@@ -310,12 +320,22 @@ static double gradient_tolerance(const fixture *f)
     return 2e-6 * largest;
 }
 
+/* Backward as a network runs it. */
+static status backward_stages(const fixture *f, tensor dy, const batchnorm_gradients *g, error *err)
+{
+    batchnorm_means means;
+    bool relu = f->reference.relu, shares = f->shared && g->x.buffer;
+    TRY(batchnorm_gradient_sums(f->dev, f->x, &f->layer, relu, f->y, dy, g, !shares, f->workspace,
+                                &means, err));
+    if (shares)
+        TRY(shared_statistics_means(f->shared, f->dev, f->x, &means, err));
+    return batchnorm_backward(f->dev, f->x, &f->layer, relu, f->y, dy, g, means, err);
+}
+
 static void run_backward(fixture *f, backward_case *b, const batchnorm_gradients *g)
 {
     error err;
-    assert_ok(batchnorm_backward(f->dev, f->x, &f->layer, f->reference.relu, f->y, b->device_dy, g,
-                                 f->sync, f->workspace, &err),
-              &err);
+    assert_ok(backward_stages(f, b->device_dy, g, &err), &err);
 }
 
 static void check_backward(fixture *f)
@@ -573,7 +593,7 @@ static const shared_case shared_cases[] = {
 /* What one rank has: elements [first, first + size) of the batch, on a device of its own. */
 typedef struct share {
     device *dev;
-    const batchnorm_exchange *sync;
+    shared_statistics *shared;
     size_t first, size;
     tensor x, residual, y, dy;
     batchnorm_layer layer;
@@ -616,12 +636,14 @@ static batchnorm_sums make_sums(device *dev, const float *x, size_t pixels, size
     return (batchnorm_sums){buffer, runs};
 }
 
-static share share_open(device *dev, const shared_batch *b, const batchnorm_exchange *sync,
+static share share_open(device *dev, const shared_batch *b, const statistics_gather *sync,
                         size_t first, int images, bool sums)
 {
     const fixture *f = &b->whole;
     int h = f->x.h, w = f->x.w, c = f->x.c;
-    share s = {.dev = dev, .sync = sync, .first = first, .relu = f->reference.relu};
+    error err;
+    share s = {.dev = dev, .first = first, .relu = f->reference.relu};
+    assert_ok(shared_statistics_create(sync, c, &s.shared, &err), &err);
     s.size = (size_t)(images * h * w * c);
     s.x = support_tensor(dev, images, h, w, c, f->values[0] + first);
     s.y = support_tensor(dev, images, h, w, c, NULL);
@@ -642,7 +664,8 @@ static share share_open(device *dev, const shared_batch *b, const batchnorm_exch
         .x = support_tensor(dev, images, h, w, c, NULL),
         .residual = support_tensor(dev, images, h, w, c, NULL),
     };
-    s.workspace = support_buffer(dev, batchnorm_workspace(dev, s.x, sync) / sizeof(float), NULL);
+    size_t own = batchnorm_workspace(dev, s.x), all = shared_statistics_workspace(sync, c);
+    s.workspace = support_buffer(dev, (own > all ? own : all) / sizeof(float), NULL);
     if (sums)
         s.sums = make_sums(dev, f->values[0] + first, s.size / f->c, f->c);
     return s;
@@ -661,6 +684,7 @@ static void share_close(share *s)
         tensor_release(tensors[i]);
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         buffer_release(buffers[i]);
+    shared_statistics_free(s->shared);
 }
 
 /* Shares of any size; every second one comes with its sums. */
@@ -676,8 +700,8 @@ static void shared_open(shared_batch *b, device *devices[], const shared_case *c
     for (int r = 0; r < c->ranks; r++) {
         int after = c->ranks - r - 1;
         int images = after ? support_pick(seed, (uint64_t)r, 1, left - after) : left;
-        b->shares[r] = share_open(devices[r], b, thread_ranks_exchange(b->ranks, r), first, images,
-                                  ((unsigned)r + flags) % 2);
+        b->shares[r] = share_open(devices[r], b, thread_ranks_statistics(b->ranks, r), first,
+                                  images, ((unsigned)r + flags) % 2);
         first += b->shares[r].size;
         left -= images;
     }
@@ -693,18 +717,31 @@ static void shared_close(shared_batch *b)
     fixture_close(&b->whole);
 }
 
+/* The share as a fixture that has no more than running it takes. */
+static fixture runnable(const share *s)
+{
+    return (fixture){.dev = s->dev,
+                     .x = s->x,
+                     .residual = s->residual,
+                     .y = s->y,
+                     .layer = s->layer,
+                     .shared = s->shared,
+                     .workspace = s->workspace,
+                     .reference = {.relu = s->relu}};
+}
+
 static status forward_share(void *context, int rank, error *err)
 {
     const share *s = &((shared_batch *)context)->shares[rank];
-    return batchnorm_forward(s->dev, s->x, &s->layer, s->sums, s->residual, s->relu, s->y, s->sync,
-                             s->workspace, err);
+    const fixture f = runnable(s);
+    return forward_stages(&f, s->sums, err);
 }
 
 static status backward_share(void *context, int rank, error *err)
 {
     const share *s = &((shared_batch *)context)->shares[rank];
-    return batchnorm_backward(s->dev, s->x, &s->layer, s->relu, s->y, s->dy, &s->gradients, s->sync,
-                              s->workspace, err);
+    const fixture f = runnable(s);
+    return backward_stages(&f, s->dy, &s->gradients, err);
 }
 
 static void expect_same_everywhere(const shared_batch *b, cl_mem first, cl_mem other, int rank)
@@ -837,12 +874,16 @@ static void test_no_exchange(void **state)
 /* A rank that is alone computes what a batch without ranks does, to the bit. */
 static void test_one_rank(void **state)
 {
+    error err;
     float *results[2][4];
     const shape s = {8, 21, 19, 35};
     thread_ranks *alone = thread_ranks_open(1);
     for (int turn = 0; turn < 2; turn++) {
         fixture f = fixture_open(*state, s, 51, true, true, 0);
-        f.sync = turn ? thread_ranks_exchange(alone, 0) : NULL;
+        if (turn)
+            assert_ok(
+                shared_statistics_create(thread_ranks_statistics(alone, 0), s.c, &f.shared, &err),
+                &err);
         backward_case b = backward_open(&f);
         batchnorm_gradients g = {
             .gamma = support_buffer(f.dev, f.c, NULL),
@@ -856,6 +897,7 @@ static void test_one_rank(void **state)
         buffer_release(&g.gamma);
         tensor_release(&g.x);
         backward_close(&b);
+        shared_statistics_free(f.shared);
         fixture_close(&f);
     }
     for (int i = 0; i < 4; i++) {
@@ -892,17 +934,15 @@ static void test_failing_exchange(void **state)
     error err;
     cl_int said = 0;
     fixture f = fixture_open(*state, (shape){3, 5, 7, 6}, 60, false, false, 0);
-    batchnorm_exchange sync = {&said, 2, 0, gather_too_many};
-    assert_int_equal(batchnorm_forward(f.dev, f.x, &f.layer, (batchnorm_sums){0}, f.residual, false,
-                                       f.y, &sync, f.workspace, &err),
-                     STATUS_FAILED);
+    statistics_gather sync = {&said, 2, gather_too_many};
+    assert_ok(shared_statistics_create(&sync, f.x.c, &f.shared, &err), &err);
+    assert_int_equal(forward_stages(&f, (batchnorm_sums){0}, &err), STATUS_FAILED);
     assert_non_null(strstr(err.message, "2147483752 pixels in 2 ranks"));
     assert_int_equal(said, 3 * 5 * 7);
     sync.gather = gather_nothing;
-    assert_int_equal(batchnorm_forward(f.dev, f.x, &f.layer, (batchnorm_sums){0}, f.residual, false,
-                                       f.y, &sync, f.workspace, &err),
-                     STATUS_FAILED);
+    assert_int_equal(forward_stages(&f, (batchnorm_sums){0}, &err), STATUS_FAILED);
     assert_string_equal(err.message, "the cable is cut");
+    shared_statistics_free(f.shared);
     fixture_close(&f);
 }
 

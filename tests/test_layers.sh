@@ -16,7 +16,7 @@ model:    base device ops data
 track:    base data
 sweep:    base track
 measure:  base device data model
-ranks:    base device ops model measure
+ranks:    base device model measure
 tune:     base device ops model
 train:    base device ops data model track measure ranks tune
 library:  base device data measure train

@@ -171,7 +171,7 @@ static int check_team(device *dev, network_options o, const int *shares, int cou
     member_open(&one, dev, &o, 0, WHOLE);
     assert_ok(take_steps(&one, &t.batch, &err), &err);
     for (int i = 0; i < count; i++) {
-        o.sync = thread_ranks_exchange(r, i);
+        o.sync = thread_ranks_statistics(r, i);
         member_open(&t.members[i], support_open_another(dev), &o, first, shares[i]);
         first += shares[i];
     }
@@ -249,7 +249,7 @@ static void test_no_descent(void **state)
     network_options o = shape;
     thread_ranks *r = thread_ranks_open(2);
     o.descend = true;
-    o.sync = thread_ranks_exchange(r, 0);
+    o.sync = thread_ranks_statistics(r, 0);
     assert_ok(network_create(*state, &o, &net, &err), &err);
     for (size_t i = 0; i < network_parameter_count(net); i++)
         assert_false(network_parameter(net, i)->descends);
@@ -264,7 +264,7 @@ static void test_memory_is_counted(void **state)
     uint64_t alone, together;
     int largest;
     network_options o = shape;
-    const batchnorm_exchange sync = {.ranks = 100000};
+    const statistics_gather sync = {.ranks = 100000};
     assert_ok(network_measure(*state, &o, &alone, &largest, &err), &err);
     o.sync = &sync;
     assert_ok(network_measure(*state, &o, &together, &largest, &err), &err);

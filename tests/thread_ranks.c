@@ -15,7 +15,7 @@ enum { KINDS = RANKS_MAX_FLOATS + 1, UNDER_WAY = 256 };
 typedef struct seat {
     thread_ranks *all;
     ranks r;
-    batchnorm_exchange exchange;
+    statistics_gather statistics;
     unsigned begun[KINDS]; /* combinations */
     pthread_t thread;
     status (*work)(void *context, int rank, error *err);
@@ -219,7 +219,7 @@ thread_ranks *thread_ranks_open(int count)
         seat *s = &all->seats[i];
         s->all = all;
         s->r = (ranks){i, count, i, s, sum, gather, broadcast, begin, poll};
-        s->exchange = ranks_statistics(&s->r);
+        s->statistics = ranks_statistics(&s->r);
     }
     return all;
 }
@@ -238,9 +238,9 @@ const ranks *thread_ranks_of(const thread_ranks *all, int rank)
     return &all->seats[rank].r;
 }
 
-const batchnorm_exchange *thread_ranks_exchange(const thread_ranks *all, int rank)
+const statistics_gather *thread_ranks_statistics(const thread_ranks *all, int rank)
 {
-    return &all->seats[rank].exchange;
+    return &all->seats[rank].statistics;
 }
 
 int thread_ranks_exchanges(const thread_ranks *all)

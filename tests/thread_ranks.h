@@ -14,7 +14,7 @@ void thread_ranks_close(thread_ranks *all);
 
 /* A rank's way to the others, to be used by its thread alone; and what its network takes of it. */
 const ranks *thread_ranks_of(const thread_ranks *all, int rank);
-const batchnorm_exchange *thread_ranks_exchange(const thread_ranks *all, int rank);
+const statistics_gather *thread_ranks_statistics(const thread_ranks *all, int rank);
 /* How often all of them have waited for each other. */
 int thread_ranks_exchanges(const thread_ranks *all);
 

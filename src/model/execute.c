@@ -5,7 +5,6 @@
 #include "device/profile.h"
 #include "ops/add.h"
 #include "ops/average_pool.h"
-#include "ops/batchnorm.h"
 #include "ops/bias.h"
 #include "ops/concat.h"
 #include "ops/gate.h"
@@ -17,7 +16,7 @@ typedef struct pass {
     device *dev;
     graph *g;
     plan_workspace memory;
-    const batchnorm_exchange *sync;
+    shared_statistics *shared;
     int count;
     bool train;
     float rate; /* of descending parameters */
@@ -167,15 +166,19 @@ static batchnorm_sums sums_from(const pass *p, const node *n)
 static status forward_batchnorm(const pass *p, const node *n, tensor y, error *err)
 {
     tensor x = value_of(p, n->input), residual = residual_of(p, n);
+    cl_mem scratch = p->memory.convolution.scratch;
     batchnorm_layer layer = norm_layer(p, n);
     if (takes_norm(p, &p->g->nodes[n->input]))
         return STATUS_OK;
     if (!p->train)
-        return batchnorm_evaluate(p->dev, x, &layer, residual, n->relu, y,
-                                  p->memory.convolution.scratch, err);
+        return batchnorm_evaluate(p->dev, x, &layer, residual, n->relu, y, scratch, err);
     p->g->parameters[n->weight + NORM_COUNTER].counter++;
-    return batchnorm_forward(p->dev, x, &layer, sums_from(p, n), residual, n->relu, y, p->sync,
-                             p->memory.convolution.scratch, err);
+    batchnorm_sums sums = sums_from(p, n);
+    if (!sums.runs)
+        TRY(batchnorm_sum(p->dev, x, scratch, &sums, err));
+    if (p->shared)
+        TRY(shared_statistics_sums(p->shared, p->dev, x, scratch, &sums, err));
+    return batchnorm_forward(p->dev, x, &layer, sums, residual, n->relu, y, err);
 }
 
 static group_norm_layer group_layer(const pass *p, const node *n)
@@ -271,7 +274,9 @@ static status backward_convolution(const pass *p, const node *n, tensor dy, erro
 
 static status backward_batchnorm(const pass *p, const node *n, tensor dy, error *err)
 {
+    tensor x = value_of(p, n->input), y = for_count(n->value, p->count);
     batchnorm_layer layer = norm_layer(p, n);
+    batchnorm_means means;
     batchnorm_gradients gradients = {
         .gamma = weight_gradient(p, n->weight + NORM_GAMMA),
         .beta = weight_gradient(p, n->weight + NORM_BETA),
@@ -280,9 +285,12 @@ static status backward_batchnorm(const pass *p, const node *n, tensor dy, error 
         .accumulate_x = n->accumulate_input,
         .accumulate_residual = n->accumulate_second,
     };
-    return batchnorm_backward(p->dev, value_of(p, n->input), &layer, n->relu,
-                              for_count(n->value, p->count), dy, &gradients, p->sync,
-                              p->memory.convolution.scratch, err);
+    bool shares = p->shared && gradients.x.buffer;
+    TRY(batchnorm_gradient_sums(p->dev, x, &layer, n->relu, y, dy, &gradients, !shares,
+                                p->memory.convolution.scratch, &means, err));
+    if (shares)
+        TRY(shared_statistics_means(p->shared, p->dev, x, &means, err));
+    return batchnorm_backward(p->dev, x, &layer, n->relu, y, dy, &gradients, means, err);
 }
 
 static status backward_group_norm(const pass *p, const node *n, tensor dy, error *err)
@@ -339,9 +347,10 @@ static const char *node_name(const graph *g, const node *n)
     return n->weight == GRAPH_NONE ? node_kind_name(n->kind) : g->parameters[n->weight].name;
 }
 
-status execute_forward(device *dev, graph *g, const plan *p, int count, bool train, error *err)
+status execute_forward(device *dev, graph *g, const plan *p, int count, bool train,
+                       shared_statistics *shared, error *err)
 {
-    const pass forward = {dev, g, plan_memory(p), plan_sync(p), count, train, 0};
+    const pass forward = {dev, g, plan_memory(p), shared, count, train, 0};
     for (int i = 0; i < g->count; i++) {
         profile_label(dev, "forward", node_name(g, &g->nodes[i]));
         TRY(forward_node(&forward, &g->nodes[i], err));
@@ -366,9 +375,9 @@ static status tell_of_node(const graph *g, const node *n, const gradient_watch *
 }
 
 status execute_backward(device *dev, graph *g, const plan *p, int count, float rate,
-                        const gradient_watch *watch, error *err)
+                        shared_statistics *shared, const gradient_watch *watch, error *err)
 {
-    const pass backward = {dev, g, plan_memory(p), plan_sync(p), count, true, rate};
+    const pass backward = {dev, g, plan_memory(p), shared, count, true, rate};
     for (int i = g->count - 1; i >= 0; i--)
         if (g->nodes[i].has_gradient) {
             profile_label(dev, "backward", node_name(g, &g->nodes[i]));

@@ -4,14 +4,16 @@
 #define HCNN_MODEL_EXECUTE_H
 
 #include "model/plan.h"
+#include "model/shared_statistics.h"
 
 /* Forward through every node but the input, which is filled already, for `count` images. With
- * train, batch normalisation uses the batch's statistics and moves the running ones; the plan's
- * sync says whose batch. */
-status execute_forward(device *dev, graph *g, const plan *p, int count, bool train, error *err);
+ * train, batch normalisation uses the batch's statistics and moves the running ones: those of all
+ * ranks by `shared`, unless that is NULL. */
+status execute_forward(device *dev, graph *g, const plan *p, int count, bool train,
+                       shared_statistics *shared, error *err);
 /* Backward from the logits' gradients, which are filled already; parameters that descend take a
  * step of `rate`, and `watch` is told of the others. */
 status execute_backward(device *dev, graph *g, const plan *p, int count, float rate,
-                        const gradient_watch *watch, error *err);
+                        shared_statistics *shared, const gradient_watch *watch, error *err);
 
 #endif

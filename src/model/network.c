@@ -39,7 +39,8 @@ struct network {
     float loss_scale; /* of gradients */
     float smoothing;  /* of targets in training */
     gradient_watch watch;
-    cl_mem tree; /* cross_entropy_tree's; NULL without marginal_parents */
+    shared_statistics *shared; /* NULL without options.sync */
+    cl_mem tree;               /* cross_entropy_tree's; NULL without marginal_parents */
     uint64_t memory_bytes;
 };
 
@@ -263,6 +264,18 @@ static status allocate_heads(network *net, error *err)
     return STATUS_OK;
 }
 
+/* Host memory for the widest batch normalisation. */
+static status share_statistics(network *net, error *err)
+{
+    int channels = 0;
+    for (int i = 0; i < net->g.count; i++) {
+        const node *n = &net->g.nodes[i];
+        if (n->kind == NODE_BATCHNORM && n->c > channels)
+            channels = n->c;
+    }
+    return shared_statistics_create(net->options.sync, channels, &net->shared, err);
+}
+
 static status fill_network(network *net, error *err)
 {
     const network_options *o = &net->options;
@@ -280,6 +293,8 @@ static status fill_network(network *net, error *err)
     TRY(parameters_allocate(net->dev, &net->g, o->training, err));
     TRY(buffer_create(net->dev, o->pixel_capacity, &net->pixels, err));
     TRY(buffer_create(net->dev, (size_t)o->batch_size * sizeof(pixel_source), &net->images, err));
+    if (o->sync)
+        TRY(share_statistics(net, err));
     if (o->marginal_parents)
         TRY(cross_entropy_tree(net->dev, o->marginal_parents, o->fine_classes, o->coarse_classes,
                                &net->tree, err));
@@ -329,6 +344,7 @@ void network_free(network *net)
             free(net->tickets[t].results[h]);
         }
     }
+    shared_statistics_free(net->shared);
     buffer_release(&net->tree);
     buffer_release(&net->images);
     buffer_release(&net->pixels);
@@ -540,11 +556,12 @@ status network_step(network *net, const network_batch *batch, enum step_mode mod
     if (train && (!batch->fine || (!batch->coarse && !net->options.only_fine)))
         return error_set(err, STATUS_FAILED, "a training step needs the labels of every head");
     TRY(upload(net, batch, err));
-    TRY(execute_forward(net->dev, &net->g, net->p, batch->count, train, err));
+    TRY(execute_forward(net->dev, &net->g, net->p, batch->count, train, net->shared, err));
     if (batch->fine)
         TRY(run_losses(net, batch, train, weights, err));
     if (train)
-        TRY(execute_backward(net->dev, &net->g, net->p, batch->count, net->rate, &net->watch, err));
+        TRY(execute_backward(net->dev, &net->g, net->p, batch->count, net->rate, net->shared,
+                             &net->watch, err));
     *opened = (int)(net->steps % TICKETS);
     net->steps++;
     return fetch_results(net, &net->tickets[*opened], batch->count, err);

@@ -3,7 +3,7 @@
 #ifndef HCNN_MODEL_NETWORK_OPTIONS_H
 #define HCNN_MODEL_NETWORK_OPTIONS_H
 
-#include "ops/batchnorm.h"
+#include "base/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,6 +12,17 @@ enum stem {
     STEM_IMAGENET, /* 7x7 stride 2, then max pool 3x3 stride 2 */
     STEM_CIFAR,    /* 3x3 stride 1, no pool */
 };
+
+/* How ranks that share each batch tell each other the sums of their parts. `gather` hands in
+ * `count` floats and fills all[ranks][count] with every rank's, in rank order: copies to the bit,
+ * since integers are among them. It blocks until every rank has called it; all do in the same
+ * order, with the same count. Where it fails on one rank it has to fail on all, or they wait for
+ * ever. */
+typedef struct statistics_gather {
+    void *context;
+    int ranks;
+    status (*gather)(void *context, const float *mine, size_t count, float *all, error *err);
+} statistics_gather;
 
 typedef struct network_options {
     const char *backbone; /* a name in model/backbone.c's table: "wide_resnet_50" */
@@ -40,9 +51,9 @@ typedef struct network_options {
     const char *freeze; /* NULL or "none": nothing; "default": the coarse backbone before its
                            last stage, as the original; else comma-separated prefixes of
                            parameters' names */
-    const batchnorm_exchange *sync; /* training's batch normalisations are over the images of all
-                                       its ranks; kept by the caller. NULL: each network for
-                                       itself */
+    const statistics_gather *sync; /* training's batch normalisations are over the images of all
+                                      its ranks; kept by the caller. NULL: each network for
+                                      itself */
 } network_options;
 
 #endif

@@ -5,7 +5,7 @@
  * 2 * count - i. A piece lives from its first writing to its last reading. Pieces are placed
  * largest first, each at the lowest offset where nothing that lives at the same time lies. */
 #include "model/plan.h"
-#include "ops/batchnorm.h"
+#include "model/shared_statistics.h"
 #include "ops/group_norm.h"
 #include "ops/max_pool.h"
 #include "ops/weight_standardise.h"
@@ -37,7 +37,7 @@ typedef struct piece {
 
 struct plan {
     int batch;
-    const batchnorm_exchange *sync;
+    const statistics_gather *sync;
     piece *pieces;
     int piece_count;
     uint64_t *chunk_bytes;
@@ -194,7 +194,9 @@ static status node_workspace(const plan *p, device *dev, const graph *g, const n
     convolution_bytes *most = &all->convolution;
     int batch = p->batch;
     if (n->kind == NODE_BATCHNORM)
-        raise(&most->scratch, batchnorm_workspace(dev, shape_of(n, batch), p->sync));
+        raise(&most->scratch, batchnorm_workspace(dev, shape_of(n, batch)));
+    if (n->kind == NODE_BATCHNORM && p->sync)
+        raise(&most->scratch, shared_statistics_workspace(p->sync, n->c));
     if (n->kind == NODE_GROUP_NORM)
         raise(&most->scratch, group_norm_workspace(dev, shape_of(n, batch)));
     if (n->standardised)
@@ -314,7 +316,7 @@ static status place_pieces(plan *p, device *dev, error *err)
     return STATUS_OK;
 }
 
-status plan_create(device *dev, const graph *g, int batch, const batchnorm_exchange *sync,
+status plan_create(device *dev, const graph *g, int batch, const statistics_gather *sync,
                    plan **created, error *err)
 {
     *created = NULL;
@@ -443,9 +445,4 @@ void plan_free(plan *p)
 plan_workspace plan_memory(const plan *p)
 {
     return p->shared;
-}
-
-const batchnorm_exchange *plan_sync(const plan *p)
-{
-    return p->sync;
 }

@@ -10,7 +10,7 @@ typedef struct plan plan;
 
 /* Lays out the graph for `batch` images, of a batch that the ranks of sync share unless it is NULL;
  * makes no buffer yet. */
-status plan_create(device *dev, const graph *g, int batch, const batchnorm_exchange *sync,
+status plan_create(device *dev, const graph *g, int batch, const statistics_gather *sync,
                    plan **created, error *err);
 /* Bytes of the activations, gradients and workspaces, and of the largest single piece. */
 uint64_t plan_bytes(const plan *p);
@@ -30,6 +30,5 @@ typedef struct plan_workspace {
     cl_mem standardised_gradient;   /* the gradient by them */
 } plan_workspace;
 plan_workspace plan_memory(const plan *p);
-const batchnorm_exchange *plan_sync(const plan *p); /* plan_create's */
 
 #endif

@@ -7,8 +7,9 @@
  * As torch.nn.BatchNorm2d: eps 1e-5, momentum 0.1, normalised by the biased variance, while the
  * running variance moves towards the unbiased one. A NaN passes through the ReLU.
  *
- * Where several ranks share a batch, each with images of its own, training can take the statistics
- * from all of them (batchnorm_exchange), as torch.nn.SyncBatchNorm. */
+ * Training runs in stages, between which whoever has only a part of a batch can put the sums of the
+ * other parts in (model/shared_statistics.h): forward batchnorm_sum and batchnorm_forward, backward
+ * batchnorm_gradient_sums and batchnorm_backward. */
 #ifndef HCNN_OPS_BATCHNORM_H
 #define HCNN_OPS_BATCHNORM_H
 
@@ -32,31 +33,20 @@ typedef struct batchnorm_sums {
 } batchnorm_sums;
 size_t batchnorm_sums_bytes(size_t runs, int channels);
 
-/* How the ranks that share a batch tell each other their sums. `gather` hands in `count` floats and
- * fills all[ranks][count] with every rank's, in rank order: copies to the bit, since integers are
- * among them. It blocks until every rank has called it; all do in the same order, with the same
- * count. Where it fails on one rank it has to fail on all, or they wait for ever. */
-typedef struct batchnorm_exchange {
-    void *context;
-    int ranks, rank;
-    status (*gather)(void *context, const float *mine, size_t count, float *all, error *err);
-} batchnorm_exchange;
+/* Bytes of scratch that any of the functions below needs for an input of this shape. */
+size_t batchnorm_workspace(const device *dev, tensor x);
 
-/* Bytes of scratch that any of the functions below needs for an input of this shape; sync as they
- * take it. */
-size_t batchnorm_workspace(const device *dev, tensor x, const batchnorm_exchange *sync);
-
-/* Training: normalises with the batch's own statistics, from x unless sums has them, keeps them in
- * layer->mean and layer->inverse_deviation and moves the running ones. With one value per channel
- * (n * h * w == 1) the variance is 0 and counts as unbiased. residual.buffer may be NULL. y may
- * share the buffer of residual; not that of x, which backward reads.
- *
- * With sync (NULL: without) the batch is that of all ranks, whose x may differ in n, and so are its
- * statistics, to the same bits where the devices are alike: one blocking exchange of 2 c + 1 floats
- * a rank. More than 2^31 - 1 pixels in all ranks are STATUS_FAILED. */
+/* Training, stage one: the sums of x, in the workspace. */
+status batchnorm_sum(device *dev, tensor x, cl_mem workspace, batchnorm_sums *made, error *err);
+/* The sums as those of one run, without its count, into merged, float [2][channels], which may be
+ * the beginning of the sums' own buffer. */
+status batchnorm_merge(device *dev, batchnorm_sums sums, int channels, cl_mem merged, error *err);
+/* Stage two: normalises with the statistics of the sums, keeps these in layer->mean and
+ * layer->inverse_deviation and moves the running ones. With one value per channel the variance is 0
+ * and counts as unbiased. residual.buffer may be NULL. y may share the buffer of residual; not that
+ * of x, which backward reads. */
 status batchnorm_forward(device *dev, tensor x, const batchnorm_layer *layer, batchnorm_sums sums,
-                         tensor residual, bool relu, tensor y, const batchnorm_exchange *sync,
-                         cl_mem workspace, error *err);
+                         tensor residual, bool relu, tensor y, error *err);
 
 /* Normalises with the running statistics and changes nothing but y, which may share the buffer of
  * x or of residual. layer->mean and layer->inverse_deviation may be NULL. */
@@ -76,14 +66,26 @@ typedef struct batchnorm_gradients {
     bool accumulate_x, accumulate_residual; /* add to what is there instead of replacing it */
 } batchnorm_gradients;
 
-/* After batchnorm_forward with the same x, relu, y and sync. y is read only with relu. gradients->x
- * and gradients->residual may each share the buffer of dy, but not one with the other.
- *
- * With sync, gradients->x is that of the loss of all ranks, by one exchange as forward's if it is
- * wanted, which has to be the same on all; gamma's and beta's are the rank's own summands of that
- * loss's. */
+/* What the gradient by x needs of all pixels: two vectors, float [2][c], that lie behind `runs`
+ * times their size in the buffer. */
+typedef struct batchnorm_means {
+    cl_mem buffer;
+    size_t runs;
+} batchnorm_means;
+
+/* Stage one, after batchnorm_forward with the same x, relu and y: gamma's and beta's gradients, and
+ * the means over the pixels of x; with `whole` false they are sums still, for
+ * batchnorm_gradient_means. y is read only with relu. */
+status batchnorm_gradient_sums(device *dev, tensor x, const batchnorm_layer *layer, bool relu,
+                               tensor y, tensor dy, const batchnorm_gradients *gradients,
+                               bool whole, cl_mem workspace, batchnorm_means *made, error *err);
+/* The sums of parts of a batch, in the form of batchnorm_sums, become means over all its pixels. */
+status batchnorm_gradient_means(device *dev, batchnorm_sums parts, int channels,
+                                batchnorm_means *made, error *err);
+/* Stage two, if one of them is wanted: gradients->x and gradients->residual, which may each share
+ * the buffer of dy, but not one with the other. */
 status batchnorm_backward(device *dev, tensor x, const batchnorm_layer *layer, bool relu, tensor y,
-                          tensor dy, const batchnorm_gradients *gradients,
-                          const batchnorm_exchange *sync, cl_mem workspace, error *err);
+                          tensor dy, const batchnorm_gradients *gradients, batchnorm_means means,
+                          error *err);
 
 #endif

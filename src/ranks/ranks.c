@@ -28,9 +28,9 @@ static status gather_statistics(void *context, const float *mine, size_t count, 
     return ranks_gather(context, mine, count, all, err);
 }
 
-batchnorm_exchange ranks_statistics(const ranks *r)
+statistics_gather ranks_statistics(const ranks *r)
 {
-    return (batchnorm_exchange){(void *)r, r->count, r->rank, gather_statistics};
+    return (statistics_gather){(void *)r, r->count, gather_statistics};
 }
 
 status ranks_broadcast(const ranks *r, void *data, size_t bytes, error *err)

@@ -9,7 +9,7 @@
 #ifndef HCNN_RANKS_RANKS_H
 #define HCNN_RANKS_RANKS_H
 
-#include "ops/batchnorm.h"
+#include "model/network_options.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,7 +44,7 @@ status ranks_sum(const ranks *r, double *values, size_t count, error *err);
 /* all [ranks][count]: what each handed in, in the order of their numbers. */
 status ranks_gather(const ranks *r, const float *mine, size_t count, float *all, error *err);
 /* ranks_gather as a network takes it (network_options.sync); r must outlive it. */
-batchnorm_exchange ranks_statistics(const ranks *r);
+statistics_gather ranks_statistics(const ranks *r);
 /* Rank 0's bytes, to all. */
 status ranks_broadcast(const ranks *r, void *data, size_t bytes, error *err);
 /* Whether it is true on any of them. */

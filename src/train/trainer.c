@@ -186,7 +186,7 @@ static int coarse_stages_of(const char *depth)
     return depth ? depth[strlen("layer")] - '0' : 0;
 }
 
-static const batchnorm_exchange *choose_statistics(trainer *t)
+static const statistics_gather *choose_statistics(trainer *t)
 {
     const train_options *o = t->options;
     if (!o->ranks || !o->sync_bn)

@@ -25,8 +25,8 @@ typedef struct trainer {
     loader *train, *validate;
     network *net;
     solver *solve;
-    exchange *between;             /* of the gradients of options->ranks; NULL without */
-    batchnorm_exchange statistics; /* of --sync-bn */
+    exchange *between;            /* of the gradients of options->ranks; NULL without */
+    statistics_gather statistics; /* of --sync-bn */
     journal log; /* this and all below that is written: on the leading rank alone */
     tracking track;
     training_state state;

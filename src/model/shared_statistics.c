@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sums of batches go from the device to all ranks and back; see shared_statistics.h. */
+#include "model/shared_statistics.h"
+#include "device/buffer.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct shared_statistics {
+    const statistics_gather *gather;
+    /* A message is a rank's two sums of each channel and, as bits, the pixels that they are of. */
+    float *mine, *all, *runs; /* one message, one of each rank, and these as batchnorm_sums */
+};
+
+static size_t message_floats(int channels)
+{
+    return 2 * (size_t)channels + 1;
+}
+
+status shared_statistics_create(const statistics_gather *gather, int channels,
+                                shared_statistics **created, error *err)
+{
+    size_t floats = message_floats(channels), ranks = (size_t)gather->ranks;
+    shared_statistics *s = calloc(1, sizeof *s);
+    float *memory = malloc((1 + 2 * ranks) * floats * sizeof *memory);
+    *created = s;
+    if (!s || !memory) {
+        free(s);
+        free(memory);
+        *created = NULL;
+        return error_memory(err, "the sums of batch normalisations");
+    }
+    *s = (shared_statistics){gather, memory, memory + floats, memory + (1 + ranks) * floats};
+    return STATUS_OK;
+}
+
+void shared_statistics_free(shared_statistics *s)
+{
+    if (s)
+        free(s->mine);
+    free(s);
+}
+
+size_t shared_statistics_workspace(const statistics_gather *gather, int channels)
+{
+    return batchnorm_sums_bytes((size_t)gather->ranks, channels);
+}
+
+/* The ranks' messages in the form of batchnorm_sums. */
+static status pack_runs(const shared_statistics *s, int channels, error *err)
+{
+    size_t floats = message_floats(channels), sums = floats - 1;
+    int ranks = s->gather->ranks;
+    float *counts = s->runs + (size_t)ranks * sums;
+    int64_t pixels = 0;
+    for (int r = 0; r < ranks; r++) {
+        const float *message = s->all + (size_t)r * floats;
+        cl_int count;
+        memcpy(s->runs + (size_t)r * sums, message, sums * sizeof *s->runs);
+        memcpy(counts + r, message + sums, sizeof count);
+        memcpy(&count, message + sums, sizeof count);
+        pixels += count;
+    }
+    return pixels <= INT_MAX ? STATUS_OK
+                             : error_set(err, STATUS_FAILED,
+                                         "batch normalisation over %lld pixels in %d ranks, at "
+                                         "most %d can be counted: take smaller batches",
+                                         (long long)pixels, ranks, INT_MAX);
+}
+
+/* The rank's run, [2][c] at `offset` bytes of the buffer, makes those of all ranks, from the
+ * buffer's beginning on. */
+static status exchange_runs(shared_statistics *s, device *dev, tensor x, cl_mem buffer,
+                            size_t offset, error *err)
+{
+    const statistics_gather *g = s->gather;
+    size_t floats = message_floats(x.c), sums = floats - 1;
+    const cl_int count = (cl_int)tensor_pixels(x);
+    memcpy(s->mine + sums, &count, sizeof count);
+    TRY(buffer_read(dev, buffer, offset, s->mine, sums * sizeof *s->mine, err));
+    TRY(g->gather(g->context, s->mine, floats, s->all, err));
+    TRY(pack_runs(s, x.c, err));
+    return buffer_write(dev, buffer, 0, s->runs, shared_statistics_workspace(g, x.c), err);
+}
+
+status shared_statistics_sums(shared_statistics *s, device *dev, tensor x, cl_mem workspace,
+                              batchnorm_sums *sums, error *err)
+{
+    TRY(batchnorm_merge(dev, *sums, x.c, workspace, err));
+    *sums = (batchnorm_sums){workspace, (size_t)s->gather->ranks};
+    return exchange_runs(s, dev, x, workspace, 0, err);
+}
+
+status shared_statistics_means(shared_statistics *s, device *dev, tensor x, batchnorm_means *means,
+                               error *err)
+{
+    size_t behind = 2 * (size_t)x.c * means->runs * sizeof(float);
+    const batchnorm_sums parts = {means->buffer, (size_t)s->gather->ranks};
+    TRY(exchange_runs(s, dev, x, means->buffer, behind, err));
+    return batchnorm_gradient_means(dev, parts, x.c, means, err);
+}
