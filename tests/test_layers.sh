@@ -15,7 +15,7 @@ data:     base
 model:    base device ops data
 track:    base data
 sweep:    base track
-measure:  base device data model
+measure:  base device data model track
 ranks:    base device model measure
 tune:     base device ops model
 train:    base device ops data model track measure ranks tune

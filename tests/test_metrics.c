@@ -42,13 +42,13 @@ static void means_and_shares(void **state)
 {
     (void)state;
     metrics sums = add_all();
-    assert_true(metrics_mean_coarse_loss(&sums) == 1.0625);
-    assert_true(metrics_mean_fine_loss(&sums) == 3.75);
+    assert_true(metrics_mean(&sums, sums.coarse_loss) == 1.0625);
+    assert_true(metrics_mean(&sums, sums.fine_loss) == 3.75);
     assert_true(metrics_loss(&sums, 1.0, 1.0) == 4.8125);
     assert_true(metrics_loss(&sums, 0.5, 2.0) == 8.03125);
     assert_true(metrics_loss(&sums, 0.0, 1.0) == 3.75);
-    assert_true(metrics_share(&sums, sums.agree) == 0.5);
-    assert_true(metrics_share(&sums, sums.coarse_top5) == 0.75);
+    assert_true(metrics_mean(&sums, (double)sums.agree) == 0.5);
+    assert_true(metrics_mean(&sums, (double)sums.coarse_top5) == 0.75);
 }
 
 static void only_fine(void **state)
@@ -71,7 +71,7 @@ static void nothing_is_zero(void **state)
     step_results none = {.count = 0, .coarse = coarse, .fine = fine};
     metrics_add(&sums, &none, parents);
     assert_true(metrics_loss(&sums, 1.0, 1.0) == 0.0);
-    assert_true(metrics_share(&sums, 0) == 0.0);
+    assert_true(metrics_mean(&sums, 3) == 0.0);
 }
 
 /* The coarse weight is that of both coarse losses, of which --only-fine may have one. */
@@ -82,7 +82,7 @@ static void marginal_losses(void **state)
     head_result results[] = {{1.0f, 0, 1, 1, 0.5f}, {3.0f, 4, 0, 1, 2.5f}};
     step_results step = {.count = 2, .fine = results};
     metrics_add(&sums, &step, NULL);
-    assert_true(metrics_mean_marginal_loss(&sums) == 1.5);
+    assert_true(metrics_mean(&sums, sums.marginal_loss) == 1.5);
     assert_true(metrics_loss(&sums, 3.0, 2.0) == 8.5);
     assert_true(metrics_loss(&sums, 0.0, 2.0) == 4.0);
     sums.coarse_loss = 8;

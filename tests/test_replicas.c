@@ -27,7 +27,14 @@ static void run(status (*work)(void *context, int rank, error *err), void *a, vo
 static metrics made_up(int rank)
 {
     uint64_t n = (uint64_t)rank + 1;
-    return (metrics){10 * n, 1.5 * rank, 2.5 * rank, 0.25 * rank, n, 2 * n, 3 * n, 4 * n, 5 * n};
+    double packed[METRICS_PACKED];
+    for (uint64_t i = 0; i < METRICS_PACKED; i++)
+        packed[i] = (double)((i + 1) * n);
+    metrics made = metrics_unpack(packed);
+    made.coarse_loss = 1.5 * rank;
+    made.fine_loss = 2.5 * rank;
+    made.marginal_loss = 0.25 * rank;
+    return made;
 }
 
 static status sum_metrics(void *context, int rank, error *err)

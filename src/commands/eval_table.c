@@ -155,10 +155,10 @@ static void print_loss(const eval_table *t)
 {
     printf("loss %.4f", metrics_loss(t->sums, t->coarse_weight, t->fine_weight));
     if (t->scores->has_coarse_head)
-        printf(", coarse %.4f", metrics_mean_coarse_loss(t->sums));
-    printf(", fine %.4f", metrics_mean_fine_loss(t->sums));
+        printf(", coarse %.4f", metrics_mean(t->sums, t->sums->coarse_loss));
+    printf(", fine %.4f", metrics_mean(t->sums, t->sums->fine_loss));
     if (t->sums->marginal_loss != 0)
-        printf(", coarse of the fine head %.4f", metrics_mean_marginal_loss(t->sums));
+        printf(", coarse of the fine head %.4f", metrics_mean(t->sums, t->sums->marginal_loss));
     putchar('\n');
 }
 

@@ -28,7 +28,7 @@ static void begin_bar(display *d)
 
 static double percent(const metrics *m, uint64_t hits)
 {
-    return 100 * metrics_share(m, hits);
+    return 100 * metrics_mean(m, (double)hits);
 }
 
 static void show_note(void *context, const char *text)
@@ -104,15 +104,9 @@ static void show_evaluating(void *context, const char *what, size_t done, size_t
 static void print_part(const char *name, const metrics *m, double coarse_weight, double fine_weight,
                        bool only_fine)
 {
-    printf("  %-10s loss %.4f", name, metrics_loss(m, coarse_weight, fine_weight));
-    if (!only_fine)
-        printf("  coarse top-1 %5.2f%% top-5 %6.2f%%", percent(m, m->coarse_top1),
-               percent(m, m->coarse_top5));
-    printf("  fine top-1 %5.2f%% top-5 %6.2f%%", percent(m, m->fine_top1),
-           percent(m, m->fine_top5));
-    if (!only_fine)
-        printf("  agree %5.2f%%", percent(m, m->agree));
-    printf("\n");
+    char shares[METRICS_TEXT];
+    metrics_to_text(m, only_fine, shares);
+    printf("  %-10s loss %.4f%s\n", name, metrics_loss(m, coarse_weight, fine_weight), shares);
 }
 
 static void show_epoch(void *context, const train_epoch *w)

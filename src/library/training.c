@@ -109,14 +109,14 @@ static void take_epoch(void *context, const train_epoch *e)
         .epoch = e->epoch,
         .epochs = e->epochs,
         .loss = metrics_loss(&e->train, e->coarse_weight, e->fine_weight),
-        .coarse_loss = e->only_fine ? NAN : metrics_mean_coarse_loss(&e->train),
-        .fine_loss = metrics_mean_fine_loss(&e->train),
+        .coarse_loss = e->only_fine ? NAN : metrics_mean(&e->train, e->train.coarse_loss),
+        .fine_loss = metrics_mean(&e->train, e->train.fine_loss),
         .lr = e->lr,
         .images_per_second = e->images_per_second,
         .epoch_ended = 1,
         .validation_loss = metrics_loss(v, e->run_coarse_weight, e->run_fine_weight),
-        .validation_coarse_top1 = e->only_fine ? NAN : metrics_share(v, v->coarse_top1),
-        .validation_fine_top1 = metrics_share(v, v->fine_top1),
+        .validation_coarse_top1 = e->only_fine ? NAN : metrics_mean(v, (double)v->coarse_top1),
+        .validation_fine_top1 = metrics_mean(v, (double)v->fine_top1),
     };
     tell(context, &p);
 }

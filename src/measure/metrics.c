@@ -1,75 +1,90 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums of losses and hits; see metrics.h. */
+/* Sums of losses and hits, all by the table of metrics; see metrics.h. */
 #include "measure/metrics.h"
 #include "base/json_values.h"
 
-enum { TOP_5 = 5 };
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum metric_kind { LOSS, HITS };
+enum metric_needs { ALWAYS, COARSE_HEAD, IF_ANY };
+enum metric_age { FIRST, LATER };
+
+typedef struct metric {
+    const char *member, *name;
+    size_t offset; /* in metrics */
+    enum metric_kind kind;
+    enum metric_needs needs;
+    enum metric_age age;
+    const char *shown;
+} metric;
+
+#define AS_METRIC(member, name, kind, needs, age, shown, added)                                    \
+    {#member, name, offsetof(metrics, member), kind, needs, age, shown},
+static const metric table[METRICS_ROWS] = {METRICS(AS_METRIC)};
+
+static double sum_of(const metrics *m, const metric *row)
+{
+    const char *at = (const char *)m + row->offset;
+    return row->kind == LOSS ? *(const double *)at : (double)*(const uint64_t *)at;
+}
+
+static bool exists(const metrics *m, const metric *row, bool only_fine)
+{
+    return (row->needs != COARSE_HEAD || !only_fine) &&
+           (row->needs != IF_ANY || sum_of(m, row) != 0);
+}
 
 void metrics_add(metrics *sums, const step_results *results, const int *parents)
 {
     sums->count += (uint64_t)results->count;
     for (int i = 0; i < results->count; i++) {
         const head_result *fine = &results->fine[i];
-        sums->fine_loss += fine->loss;
-        sums->marginal_loss += fine->marginal_loss;
-        sums->fine_top1 += fine->rank == 0;
-        sums->fine_top5 += fine->rank < TOP_5;
-        if (!results->coarse)
-            continue;
-        const head_result *coarse = &results->coarse[i];
-        sums->coarse_loss += coarse->loss;
-        sums->coarse_top1 += coarse->rank == 0;
-        sums->coarse_top5 += coarse->rank < TOP_5;
-        sums->agree += parents[fine->guess] == coarse->guess;
+        const head_result *coarse = results->coarse ? &results->coarse[i] : NULL;
+#define ADD(member, name, kind, needs, age, shown, added)                                          \
+    if (needs != COARSE_HEAD || coarse)                                                            \
+        sums->member += added;
+        METRICS(ADD)
     }
 }
 
 void metrics_merge(metrics *sums, const metrics *more)
 {
+#define MERGE(member, ...) sums->member += more->member;
     sums->count += more->count;
-    sums->coarse_loss += more->coarse_loss;
-    sums->fine_loss += more->fine_loss;
-    sums->marginal_loss += more->marginal_loss;
-    sums->coarse_top1 += more->coarse_top1;
-    sums->coarse_top5 += more->coarse_top5;
-    sums->fine_top1 += more->fine_top1;
-    sums->fine_top5 += more->fine_top5;
-    sums->agree += more->agree;
+    METRICS(MERGE)
 }
 
-static double mean(const metrics *sums, double sum)
+void metrics_pack(const metrics *sums, double packed[METRICS_PACKED])
+{
+#define PACK(member, ...) *packed++ = (double)sums->member;
+    *packed++ = (double)sums->count;
+    METRICS(PACK)
+}
+
+metrics metrics_unpack(const double packed[METRICS_PACKED])
+{
+    metrics m;
+#define UNPACK(member, name, kind, ...) m.member = (METRICS_TYPE_##kind) * packed++;
+    m.count = (uint64_t)*packed++;
+    METRICS(UNPACK)
+    return m;
+}
+
+double metrics_mean(const metrics *sums, double sum)
 {
     return sums->count > 0 ? sum / (double)sums->count : 0.0;
 }
 
 double metrics_loss(const metrics *sums, double coarse_weight, double fine_weight)
 {
-    double coarse =
-        coarse_weight != 0.0
-            ? coarse_weight * (metrics_mean_coarse_loss(sums) + metrics_mean_marginal_loss(sums))
-            : 0.0;
-    double fine = fine_weight != 0.0 ? fine_weight * metrics_mean_fine_loss(sums) : 0.0;
+    double coarse = coarse_weight != 0.0 ? coarse_weight * (metrics_mean(sums, sums->coarse_loss) +
+                                                            metrics_mean(sums, sums->marginal_loss))
+                                         : 0.0;
+    double fine = fine_weight != 0.0 ? fine_weight * metrics_mean(sums, sums->fine_loss) : 0.0;
     return coarse + fine;
-}
-
-double metrics_mean_coarse_loss(const metrics *sums)
-{
-    return mean(sums, sums->coarse_loss);
-}
-
-double metrics_mean_fine_loss(const metrics *sums)
-{
-    return mean(sums, sums->fine_loss);
-}
-
-double metrics_mean_marginal_loss(const metrics *sums)
-{
-    return mean(sums, sums->marginal_loss);
-}
-
-double metrics_share(const metrics *sums, uint64_t hits)
-{
-    return mean(sums, (double)hits);
 }
 
 json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_weight,
@@ -77,19 +92,65 @@ json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_we
 {
     json_t *o = json_pack("{s:I, s:o}", "images", (json_int_t)m->count, "loss",
                           number_to_json(metrics_loss(m, coarse_weight, fine_weight)));
-    if (!o)
-        return NULL;
-    if (m->marginal_loss != 0)
-        json_object_set_new(o, "marginal_loss", number_to_json(metrics_mean_marginal_loss(m)));
-    if (!only_fine) {
-        json_object_set_new(o, "coarse_loss", number_to_json(metrics_mean_coarse_loss(m)));
-        json_object_set_new(o, "coarse_top1", json_real(metrics_share(m, m->coarse_top1)));
-        json_object_set_new(o, "coarse_top5", json_real(metrics_share(m, m->coarse_top5)));
-    }
-    json_object_set_new(o, "fine_loss", number_to_json(metrics_mean_fine_loss(m)));
-    json_object_set_new(o, "fine_top1", json_real(metrics_share(m, m->fine_top1)));
-    json_object_set_new(o, "fine_top5", json_real(metrics_share(m, m->fine_top5)));
-    if (!only_fine)
-        json_object_set_new(o, "agreement", json_real(metrics_share(m, m->agree)));
+    for (size_t i = 0; o && i < METRICS_ROWS; i++)
+        if (exists(m, &table[i], only_fine))
+            json_object_set_new(o, table[i].name,
+                                number_to_json(metrics_mean(m, sum_of(m, &table[i]))));
     return o;
+}
+
+void metrics_to_text(const metrics *m, bool only_fine, char text[METRICS_TEXT])
+{
+    int length = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < METRICS_ROWS && length < METRICS_TEXT; i++)
+        if (table[i].shown && exists(m, &table[i], only_fine))
+            length += snprintf(text + length, METRICS_TEXT - (size_t)length, table[i].shown,
+                               100 * metrics_mean(m, sum_of(m, &table[i])));
+}
+
+/* ---- In checkpoints ---- */
+
+json_t *metrics_to_exact(const metrics *m)
+{
+    json_t *o = json_pack("{s:I}", "count", (json_int_t)m->count);
+    for (size_t i = 0; o && i < METRICS_ROWS; i++) {
+        const void *at = (const char *)m + table[i].offset;
+        json_object_set_new(o, table[i].member,
+                            table[i].kind == LOSS
+                                ? json_sprintf("%a", *(const double *)at)
+                                : json_integer((json_int_t) * (const uint64_t *)at));
+    }
+    return o;
+}
+
+static bool read_count(const json_t *value, uint64_t *count)
+{
+    *count = (uint64_t)json_integer_value(value);
+    return json_is_integer(value) && json_integer_value(value) >= 0;
+}
+
+static bool read_sum(const json_t *value, double *sum)
+{
+    const char *text = json_string_value(value);
+    char *end = NULL;
+    *sum = text ? strtod(text, &end) : 0;
+    return text && end > text && *end == '\0' && *sum >= 0 && isfinite(*sum);
+}
+
+const char *metrics_from_exact(const json_t *object, metrics *m)
+{
+    *m = (metrics){0};
+    if (!read_count(json_object_get(object, "count"), &m->count))
+        return "count";
+    for (size_t i = 0; i < METRICS_ROWS; i++) {
+        const metric *row = &table[i];
+        const json_t *value = json_object_get(object, row->member);
+        void *at = (char *)m + row->offset;
+        if (!value && row->age == LATER)
+            continue;
+        if (row->kind == LOSS ? !read_sum(value, at) : !read_count(value, at))
+            return row->member;
+    }
+    return NULL;
 }

@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an epoch's steps said, as sums over images, and what is reported from them. The sums have no
- * pointers, so that they can be stored as they are. */
+/* The metrics of a batch, an epoch or a test, as sums over images: those of track/metric_table.h.
+ * They have no pointers, so that they can be stored as they are. */
 #ifndef HCNN_MEASURE_METRICS_H
 #define HCNN_MEASURE_METRICS_H
 
 #include "model/network.h"
+#include "track/metric_table.h"
 
 #include <stdint.h>
 
 #include <jansson.h>
 
+#define METRICS_TYPE_LOSS                       double
+#define METRICS_TYPE_HITS                       uint64_t
+#define METRICS_MEMBER(member, name, kind, ...) METRICS_TYPE_##kind member;
+#define METRICS_ONE(...)                        +1
+
 typedef struct metrics {
-    uint64_t count;                /* images */
-    double coarse_loss, fine_loss; /* sums of cross entropies */
-    double marginal_loss;          /* likewise, head_result's */
-    uint64_t coarse_top1, coarse_top5;
-    uint64_t fine_top1, fine_top5;
-    uint64_t agree; /* the guessed coarse class is the parent of the guessed fine class */
+    uint64_t count; /* images */
+    METRICS(METRICS_MEMBER)
 } metrics;
+
+enum {
+    METRICS_ROWS = 0 METRICS(METRICS_ONE),
+    METRICS_PACKED = 1 + METRICS_ROWS,
+};
 
 /* Adds a batch to sums that started as zeros. parents [fine classes]: each fine class's coarse one;
  * unused, and NULL is fine, when results have no coarse part. Everything coarse stays 0 then. */
@@ -26,18 +33,30 @@ void metrics_add(metrics *sums, const step_results *results, const int *parents)
 /* Adds sums of other images. */
 void metrics_merge(metrics *sums, const metrics *more);
 
+/* All sums as doubles, which hold counts up to 2^53 exactly, and back: for those who add up or
+ * send them. */
+void metrics_pack(const metrics *sums, double packed[METRICS_PACKED]);
+metrics metrics_unpack(const double packed[METRICS_PACKED]);
+
 /* All of these are 0 while count is 0. The mean of coarse_weight * (coarse loss + marginal loss) +
  * fine_weight * fine loss; a weight of 0 leaves its part out, even where that is not finite. */
 double metrics_loss(const metrics *sums, double coarse_weight, double fine_weight);
-double metrics_mean_coarse_loss(const metrics *sums);
-double metrics_mean_fine_loss(const metrics *sums);
-double metrics_mean_marginal_loss(const metrics *sums);
-/* The share of images in `hits`, one of the counts in sums: 0 .. 1. */
-double metrics_share(const metrics *sums, uint64_t hits);
+/* One of the sums, a loss or a count, divided by the number of images. */
+double metrics_mean(const metrics *sums, double sum);
 
 /* Sums as the journal and `eval --json` write them: losses are means over the images, the rest
  * shares of them; what is not finite is null. NULL when memory is out. */
 json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_weight,
                           bool only_fine);
+
+/* The shares as a terminal shows them, in one line. */
+enum { METRICS_TEXT = 256 };
+void metrics_to_text(const metrics *m, bool only_fine, char text[METRICS_TEXT]);
+
+/* Sums as a checkpoint keeps them, by their members' names: losses are C's hexadecimal floats,
+ * which lose nothing. NULL when memory is out. */
+json_t *metrics_to_exact(const metrics *m);
+/* Back. Returns NULL, or the key that is missing or holds what metrics_to_exact never writes. */
+const char *metrics_from_exact(const json_t *object, metrics *m);
 
 #endif

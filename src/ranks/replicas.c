@@ -8,22 +8,12 @@
 
 status replicas_sum_metrics(const ranks *r, metrics *sums, error *err)
 {
-    double values[] = {
-        (double)sums->count,     sums->coarse_loss,         sums->fine_loss,
-        sums->marginal_loss,     (double)sums->coarse_top1, (double)sums->coarse_top5,
-        (double)sums->fine_top1, (double)sums->fine_top5,   (double)sums->agree};
+    double packed[METRICS_PACKED];
     if (!r)
         return STATUS_OK;
-    TRY(ranks_sum(r, values, sizeof values / sizeof values[0], err));
-    *sums = (metrics){.count = (uint64_t)values[0],
-                      .coarse_loss = values[1],
-                      .fine_loss = values[2],
-                      .marginal_loss = values[3],
-                      .coarse_top1 = (uint64_t)values[4],
-                      .coarse_top5 = (uint64_t)values[5],
-                      .fine_top1 = (uint64_t)values[6],
-                      .fine_top5 = (uint64_t)values[7],
-                      .agree = (uint64_t)values[8]};
+    metrics_pack(sums, packed);
+    TRY(ranks_sum(r, packed, METRICS_PACKED, err));
+    *sums = metrics_unpack(packed);
     return STATUS_OK;
 }
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See metric_lines.h. */
 #include "track/metric_lines.h"
+#include "track/metric_table.h"
 
 #include <math.h>
 #include <string.h>
 
-#define OF_PART(part)                                                                              \
-    part "/loss", part "/coarse_loss", part "/coarse_top1", part "/coarse_top5",                   \
-        part "/fine_loss", part "/fine_top1", part "/fine_top5", part "/agreement",                \
-        part "/marginal_loss"
+#define OF_TRAIN(member, name, ...)      "train/" name,
+#define OF_VALIDATION(member, name, ...) "validation/" name,
+#define OF_TEST_HALF(member, name, ...)  "test_half/" name,
+#define OF_TEST(member, name, ...)       "test/" name,
 
 const char *const metric_names[] = {
     "loss",
@@ -20,11 +21,11 @@ const char *const metric_names[] = {
     "images_per_second",
     "coarse_weight",
     "fine_weight",
-    OF_PART("train"),
-    OF_PART("validation"),
-    OF_PART("test_half"),
-    OF_PART("test"),
-    NULL,
+    "train/loss",
+    "validation/loss",
+    "test_half/loss",
+    "test/loss",
+    METRICS(OF_TRAIN) METRICS(OF_VALIDATION) METRICS(OF_TEST_HALF) METRICS(OF_TEST) NULL,
 };
 
 /* The name that stays for "PREFIX" "KEY", or NULL. */

@@ -8,9 +8,8 @@
 
 /* Every name that a run can log, ends with NULL: "loss", "coarse_loss", "fine_loss" and "lr" of
  * each step; "epoch", "seconds", "images_per_second", "coarse_weight" and "fine_weight" of each
- * epoch; and, behind "train/", "validation/", "test_half/" and "test/", "loss", "coarse_loss",
- * "coarse_top1", "coarse_top5", "fine_loss", "fine_top1", "fine_top5", "agreement" and
- * "marginal_loss". */
+ * epoch; and, after "train/", "validation/", "test_half/" and "test/", "loss" and those of
+ * metric_table.h. */
 extern const char *const metric_names[];
 
 enum { METRICS_OF_LINE = 64 }; /* at most */

@@ -62,16 +62,6 @@ static json_t *terms_to_json(const run_terms *terms)
                      "crop_boxes", terms->crop_boxes);
 }
 
-static json_t *sums_to_json(const metrics *m)
-{
-    return json_pack("{s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "count", (json_int_t)m->count,
-                     "coarse_loss", exact(m->coarse_loss), "fine_loss", exact(m->fine_loss),
-                     "marginal_loss", exact(m->marginal_loss), "coarse_top1",
-                     (json_int_t)m->coarse_top1, "coarse_top5", (json_int_t)m->coarse_top5,
-                     "fine_top1", (json_int_t)m->fine_top1, "fine_top5", (json_int_t)m->fine_top5,
-                     "agree", (json_int_t)m->agree);
-}
-
 static json_t *schedule_to_json(const schedule *s)
 {
     json_t *milestones = json_array();
@@ -85,9 +75,10 @@ static json_t *state_to_json(const training_state *s, const char *optimizer_file
 {
     return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:s?}", "step", (json_int_t)s->step,
                      "epoch", (json_int_t)s->epoch, "batch", (json_int_t)s->batch, "sums",
-                     sums_to_json(&s->sums), "schedule", schedule_to_json(&s->rate), "best_loss",
-                     exact(s->best_loss), "best_epoch", (json_int_t)s->best_epoch, "metrics_bytes",
-                     (json_int_t)s->metrics_bytes, "optimizer_file", optimizer_file);
+                     metrics_to_exact(&s->sums), "schedule", schedule_to_json(&s->rate),
+                     "best_loss", exact(s->best_loss), "best_epoch", (json_int_t)s->best_epoch,
+                     "metrics_bytes", (json_int_t)s->metrics_bytes, "optimizer_file",
+                     optimizer_file);
 }
 
 static json_t *scaling_to_json(const loss_scale *s)
@@ -235,17 +226,11 @@ static reader enter(const reader *r, const char *key, const char *piece)
 
 static metrics read_sums(const reader *r)
 {
-    return (metrics){
-        .count = read_count(r, "count"),
-        .coarse_loss = read_real(r, "coarse_loss", false),
-        .fine_loss = read_real(r, "fine_loss", false),
-        .marginal_loss = has(r, "marginal_loss") ? read_real(r, "marginal_loss", false) : 0,
-        .coarse_top1 = read_count(r, "coarse_top1"),
-        .coarse_top5 = read_count(r, "coarse_top5"),
-        .fine_top1 = read_count(r, "fine_top1"),
-        .fine_top5 = read_count(r, "fine_top5"),
-        .agree = read_count(r, "agree"),
-    };
+    metrics sums;
+    const char *fault = metrics_from_exact(r->object, &sums);
+    if (fault && find(r, fault))
+        expect(r, false, fault);
+    return sums;
 }
 
 static schedule read_schedule(const reader *r)

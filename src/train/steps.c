@@ -102,9 +102,9 @@ static status take_results(stepping *s, place at, const step_results *results, e
     TRY(replicas_sum_metrics(t->options->ranks, &sums, err));
     if (at.index == 0)
         s->so_far = (losses){0};
-    s->so_far.coarse += metrics_mean_coarse_loss(&sums) / at.count;
-    s->so_far.fine += metrics_mean_fine_loss(&sums) / at.count;
-    s->so_far.marginal += metrics_mean_marginal_loss(&sums) / at.count;
+    s->so_far.coarse += metrics_mean(&sums, sums.coarse_loss) / at.count;
+    s->so_far.fine += metrics_mean(&sums, sums.fine_loss) / at.count;
+    s->so_far.marginal += metrics_mean(&sums, sums.marginal_loss) / at.count;
     t->state.batch++;
     t->images_since += sums.count;
     metrics_merge(&t->state.sums, &sums);
