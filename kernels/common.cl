@@ -114,6 +114,16 @@ typedef float real;
 #define real_store_part(v, p, left) vec_store_part(v, p, left)
 #endif
 
+// target = alpha * gradient + beta * target, for min(VEC, left) weights. With a beta of 0 the
+// target is not read, so it may hold anything.
+inline void store_gradient(vec gradient, float alpha, float beta, global float *target, int left)
+{
+    vec value = alpha * gradient;
+    if (beta != 0.0f)
+        value = fma((vec)(alpha), gradient, beta * vec_load_part(target, left));
+    vec_store_part(value, target, left);
+}
+
 // Zero where v <= 0; a NaN stays.
 inline vec relu_of(vec v)
 {

@@ -123,13 +123,13 @@ kernel void direct_backward_data(global const real *dy, global const float *weig
         }
 }
 
-// dweights[tap][cin][cout] = sum over pixels of x * dy, for the taps of which a pixel lies inside
-// the image; with `descend` the weights themselves lie there and a step of `rate` down the gradient
-// is taken instead. One item for a tap, CHANNELS input channels and a vector of output channels.
+// dweights[tap][cin][cout] = alpha * (sum over pixels of x * dy) + beta * dweights, for the taps of
+// which a pixel lies inside the image. One item for a tap, CHANNELS input channels and a vector of
+// output channels.
 kernel void direct_backward_weights(global const real *x, global const real *dy,
                                     global float *dweights, int n, int h, int w, int cin, int oh,
-                                    int ow, int cout, int size, int stride, int pad, int descend,
-                                    float rate)
+                                    int ow, int cout, int size, int stride, int pad, float alpha,
+                                    float beta)
 {
     const int column = get_global_id(0) * VEC, left = cout - column;
     const int row = get_global_id(1) * CHANNELS, channels = min(CHANNELS, cin - row);
@@ -153,7 +153,6 @@ kernel void direct_backward_weights(global const real *x, global const real *dy,
     }
     for (int k = 0; used && k < channels; k++) {
         global float *target = dweights + ((size_t)tap * cin + row + k) * cout + column;
-        const vec stepped = descend ? vec_load_part(target, left) - rate * sums[k] : sums[k];
-        vec_store_part(stepped, target, left);
+        store_gradient(sums[k], alpha, beta, target, left);
     }
 }

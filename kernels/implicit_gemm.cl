@@ -435,16 +435,16 @@ implicit_gemm_backward_data(global const real *dy, global const float *weights, 
                     tiles, panels, accumulate, true, none);
 }
 
-// dweights[tap][cin][cout] = sum over pixels of x * dy, for the taps of which a pixel lies inside
-// the image; the third dimension counts the taps of one convolution after the other. Rows are input
-// channels, and the sum runs over the output's pixels. With `descend`, which needs the whole sum in
-// one chunk, the weights themselves lie there and a step of `rate` down the gradient is taken
-// instead.
+// dweights[tap][cin][cout] = alpha * (sum over pixels of x * dy) + beta * dweights, for the taps of
+// which a pixel lies inside the image; the third dimension counts the taps of one convolution after
+// the other. Rows are input channels, and the sum runs over the output's pixels. Its chunks are
+// added to dweights one by one: each is summed by itself, since a small alpha's steps would be lost
+// one at a time, but with an alpha of 1 a sum goes on from what the chunks before it left.
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 implicit_gemm_backward_weights(global const real *x, global const real *dy,
                                global float *dweights, int n, int h, int w, int cin, int oh, int ow,
                                int cout, int size, int stride, int pad, int tiles, int panels,
-                               int descend, float rate)
+                               float alpha, float beta)
 {
     float a[CHUNK * MAX_ROWS], b[CHUNK * COLUMNS];
     int from[CHUNK], to[CHUNK];
@@ -484,10 +484,12 @@ implicit_gemm_backward_weights(global const real *x, global const real *dy,
             for (int t = 0; t * ROWS < rows; t++) {
                 sums s;
                 global float *out = result + (size_t)(first_row + t * ROWS) * cout + column;
+                const bool goes_on = !first && alpha == 1.0f;
+                const float keep = first ? beta : goes_on ? 0.0f : 1.0f;
 #pragma unroll
                 for (int i = 0; i < ROWS; i++)
                     s.low[i] = s.high[i] = (vec)(0.0f);
-                if (!first) {
+                if (goes_on) {
 #pragma unroll
                     for (int i = 0; i < ROWS; i++)
                         if (t * ROWS + i < rows)
@@ -497,13 +499,10 @@ implicit_gemm_backward_weights(global const real *x, global const real *dy,
 #pragma unroll
                 for (int i = 0; i < ROWS; i++)
                     if (t * ROWS + i < rows) {
-                        if (descend) {
-                            vec low, high;
-                            load_row(out + (size_t)i * cout, left, &low, &high);
-                            s.low[i] = low - rate * s.low[i];
-                            s.high[i] = high - rate * s.high[i];
-                        }
-                        store_row(s.low[i], s.high[i], out + (size_t)i * cout, left);
+                        global float *row = out + (size_t)i * cout;
+                        store_gradient(s.low[i], alpha, keep, row, left);
+                        if (left > VEC)
+                            store_gradient(s.high[i], alpha, keep, row + VEC, left - VEC);
                     }
             }
         }

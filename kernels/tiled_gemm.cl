@@ -177,21 +177,24 @@ INLINE void clear(piece *sums)
         sums[i] = (piece)(0.0f);
 }
 
-// Where a piece of weights goes: target = (keep ? target : 0) + scale * sum for the piece's
-// first `left` columns.
-INLINE void store_piece(piece sum, float scale, bool keep, global float *target, int left)
+// Where a piece of weights goes: target = alpha * sum + beta * target for the piece's first `left`
+// columns. With a beta of 0 the target is not read.
+INLINE void store_piece(piece sum, float alpha, float beta, global float *target, int left)
 {
     float lanes[PIECE];
-    sum *= scale;
+    const bool keep = beta != 0.0f;
     if (left >= PIECE) {
-        JOIN(vstore, PIECE)(keep ? sum + JOIN(vload, PIECE)(0, target) : sum, 0, target);
+        piece value = alpha * sum;
+        if (keep)
+            value = fma((piece)(alpha), sum, beta * JOIN(vload, PIECE)(0, target));
+        JOIN(vstore, PIECE)(value, 0, target);
         return;
     }
     JOIN(vstore, PIECE)(sum, 0, lanes);
 #pragma unroll
     for (int i = 0; i < PIECE; i++)
         if (i < left)
-            target[i] = keep ? target[i] + lanes[i] : lanes[i];
+            target[i] = keep ? fma(alpha, lanes[i], beta * target[i]) : alpha * lanes[i];
 }
 
 // Where a piece of activations goes.
@@ -525,15 +528,14 @@ INLINE void put_gradient_tiles(const loads *next, local float *tiles)
         put_across(next->b[i], tiles + B_AT, B_STRIDE, i, TILE_COLUMNS);
 }
 
-// dweights[part][tap][cin][cout] = sum over the part's pixels of x * dy, for the taps of which a
-// pixel lies inside the image. The third dimension counts `parts` of the sum over pixels, then the
-// taps, then convolutions of this shape; these follow each other within a part. Rows are input
-// channels. With `descend`, which needs the whole sum in one part, the weights themselves lie there
-// and a step of `rate` down the gradient is taken instead.
+// dweights[part][tap][cin][cout] = alpha * (sum over the part's pixels of x * dy) + beta * dweights,
+// for the taps of which a pixel lies inside the image. The third dimension counts `parts` of the sum
+// over pixels, then the taps, then convolutions of this shape; these follow each other within a
+// part. Rows are input channels.
 kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 tiled_gemm_backward_weights(global const real *x, global const real *dy, global float *dweights,
                             int n, int h, int w, int cin, int oh, int ow, int cout, int size,
-                            int stride, int pad, int parts, int descend, float rate)
+                            int stride, int pad, int parts, float alpha, float beta)
 {
     local float4 memory[LOCAL_FLOATS / 4];
     local int table[2][TILE_STEPS];
@@ -572,16 +574,17 @@ tiled_gemm_backward_weights(global const real *x, global const real *dy, global 
     for (int i = 0; i < PIECES; i++) {
         const int row = first_row + piece_row(i), column = first_column + piece_column(i);
         if (pixels > 0 && row < cin && column < cout)
-            store_piece(sums[i], descend ? -rate : 1.0f, descend,
-                        dweights + (size_t)row * cout + column, cout - column);
+            store_piece(sums[i], alpha, beta, dweights + (size_t)row * cout + column,
+                        cout - column);
     }
 }
 
-// dweights = the sum of `parts` such gradients of `count` weights, which follow each other and the
-// first of which may be dweights itself; with `descend` a step down it. One item for a weight.
+// dweights = alpha * (the sum of `parts` such gradients of `count` weights, which follow each other)
+// + beta * dweights. With a beta of 0 the first of them may be dweights itself. One item for a
+// weight.
 kernel void tiled_gemm_add_parts(global const float *sums, global float *dweights, int n, int h,
                                  int w, int cin, int oh, int ow, int cout, int size, int stride,
-                                 int pad, ulong count, int parts, int descend, float rate)
+                                 int pad, ulong count, int parts, float alpha, float beta)
 {
     const size_t at = get_global_id(0);
     if (at >= count)
@@ -594,5 +597,5 @@ kernel void tiled_gemm_add_parts(global const float *sums, global float *dweight
     float sum = 0.0f;
     for (int part = 0; part < parts; part++)
         sum += sums[part * count + at];
-    dweights[at] = descend ? dweights[at] - rate * sum : sum;
+    dweights[at] = beta != 0.0f ? fma(alpha, sum, beta * dweights[at]) : alpha * sum;
 }

@@ -322,10 +322,9 @@ INLINE void output_adjoint_tile(global const real *dy, global float *out, int ti
     }
 }
 
-// dweights[3][3][cin][cout] = GT sums G of sums[A * A][cin][cout]. With `descend` the weights
-// themselves lie there and a step of `rate` down the gradient is taken instead.
+// dweights[3][3][cin][cout] = alpha * GT sums G + beta * dweights, of sums[A * A][cin][cout].
 INLINE void weights_adjoint_tile(global const float *sums, global float *dweights, int cin,
-                                 int cout, int descend, float rate, int width, int m)
+                                 int cout, float alpha, float beta, int width, int m)
 {
     const int row = get_global_id(1), begin = get_global_id(0) * width, size = m + 2;
     for (int channel = begin; channel < min(cout, begin + width); channel += VEC) {
@@ -337,12 +336,10 @@ INLINE void weights_adjoint_tile(global const float *sums, global float *dweight
                     sums + ((size_t)(i * size + j) * cin + row) * cout + channel, left);
         transform_window(&d, m, size, 3, WEIGHTS_ADJOINT);
         LOOP(int i = 0; i < 3; i++)
-            LOOP(int j = 0; j < 3; j++) {
-                global float *to =
-                    dweights + ((size_t)(i * 3 + j) * cin + row) * cout + channel;
-                vec_store_part(descend ? vec_load_part(to, left) - rate * d.at[i][j] : d.at[i][j],
-                               to, left);
-            }
+            LOOP(int j = 0; j < 3; j++)
+                store_gradient(d.at[i][j], alpha, beta,
+                               dweights + ((size_t)(i * 3 + j) * cin + row) * cout + channel,
+                               left);
     }
 }
 
@@ -372,10 +369,10 @@ INLINE void weights_adjoint_tile(global const float *sums, global float *dweight
         output_adjoint_tile(dy, out, tiles, h, w, c, width, M);                                    \
     }                                                                                              \
     kernel void winograd##M##_weights_adjoint(global const float *sums, global float *dweights,    \
-                                              int cin, int cout, int descend, float rate,          \
+                                              int cin, int cout, float alpha, float beta,          \
                                               int width)                                           \
     {                                                                                              \
-        weights_adjoint_tile(sums, dweights, cin, cout, descend, rate, width, M);                  \
+        weights_adjoint_tile(sums, dweights, cin, cout, alpha, beta, width, M);                    \
     }
 
 KERNELS(2)

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Sums of up to a few thousand products of numbers below 1: fp32 rounding stays under this. */
 const tolerance convolution_tolerance = {2e-5, 5e-5};
@@ -238,7 +239,8 @@ static void run_all(device *dev, const convolution_algorithm *algorithm, const p
                                       .shape = p->s,
                                       .x = t->x,
                                       .y = t->dy,
-                                      .weights = t->dw};
+                                      .weights = t->dw,
+                                      .terms = {1, 0}};
     const convolution_call *const calls[] = {&forward, &weights, &data};
     for (int i = 0; i < CONVOLUTION_DIRECTIONS; i++) {
         run_call(dev, algorithm, calls[i]);
@@ -372,6 +374,68 @@ static void check_sums(device *dev, const convolution_algorithm *algorithm, cons
     free(squares);
 }
 
+/* Whether tap k along one side of length `size` meets the image at any of `out` places. */
+static bool tap_meets(const problem *p, int k, int size, int out)
+{
+    for (int o = 0; o < out; o++)
+        if (o * p->s.stride - p->s.pad + k >= 0 && o * p->s.stride - p->s.pad + k < size)
+            return true;
+    return false;
+}
+
+/* Zeros where a tap meets only padding, whose weights may be left as they are. */
+static void clear_unmet(const problem *p, float *weights)
+{
+    size_t matrix = (size_t)p->s.cin * (size_t)p->s.cout;
+    for (int tap = 0; tap < p->s.kernel * p->s.kernel; tap++)
+        if (!tap_meets(p, tap / p->s.kernel, p->h, p->oh) ||
+            !tap_meets(p, tap % p->s.kernel, p->w, p->ow))
+            memset(weights + (size_t)tap * matrix, 0, matrix * sizeof *weights);
+}
+
+/* The gradient by the weights with other terms, over the values `before` a beta that is not 0, and
+ * over NaNs a beta that is. */
+static void check_terms(device *dev, const convolution_algorithm *algorithm, const problem *p,
+                        const tensors *t, const double *gradient, gradient_terms terms,
+                        uint64_t seed, tolerance within)
+{
+    size_t nw = w_count(p);
+    float *before = support_random(nw, seed, -1, 1);
+    for (size_t i = 0; i < nw && terms.beta == 0; i++)
+        before[i] = NAN;
+    if (terms.beta != 1)
+        clear_unmet(p, before);
+    double *want = support_memory(nw, sizeof *want);
+    for (size_t i = 0; i < nw; i++)
+        want[i] = terms.alpha * gradient[i] + (isnan(before[i]) ? 0 : terms.beta * before[i]);
+    const convolution_call call = {.direction = CONVOLUTION_BACKWARD_WEIGHTS,
+                                   .shape = p->s,
+                                   .x = t->x,
+                                   .y = t->dy,
+                                   .weights = guarded_buffer(dev, nw, before),
+                                   .terms = terms};
+    run_call(dev, algorithm, &call);
+    assert_guarded(dev, call.weights, nw);
+    float *got = support_read_buffer(dev, call.weights, nw);
+    assert_close(got, want, nw, within.relative, fabs(terms.alpha) * within.absolute + 1e-6);
+    clReleaseMemObject(call.weights);
+    free(before);
+    free(want);
+    free(got);
+}
+
+/* Steps of gradient descent, sums over batches, and any other terms. */
+static void check_all_terms(device *dev, const convolution_algorithm *algorithm, const problem *p,
+                            const tensors *t, const double *gradient, uint64_t seed,
+                            tolerance within)
+{
+    float *drawn = support_random(2, seed, -1, 1);
+    const gradient_terms terms[] = {{-0.25f, 1}, {1, 1}, {drawn[0], drawn[1]}, {drawn[0], 0}};
+    for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++)
+        check_terms(dev, algorithm, p, t, gradient, terms[i], seed + i, within);
+    free(drawn);
+}
+
 void convolution_check(device *dev, const convolution_algorithm *algorithm, const problem *p,
                        uint64_t seed, bool accumulate, tolerance within)
 {
@@ -403,6 +467,7 @@ void convolution_check(device *dev, const convolution_algorithm *algorithm, cons
     assert_close(dx, want.dx, nx, stored, within.absolute);
     assert_close(dw, want.dw, nw, within.relative, within.absolute);
 
+    check_all_terms(dev, algorithm, p, &t, want.dw, seed + 7, within);
     if (algorithm->finishes)
         check_finish(dev, algorithm, p, &t, want.y, seed, within);
     if (algorithm->sum_runs)
@@ -420,40 +485,6 @@ void convolution_check(device *dev, const convolution_algorithm *algorithm, cons
     cl_mem *buffers[] = {&t.w, &t.dw};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         buffer_release(buffers[i]);
-}
-
-void convolution_check_descent(device *dev, const convolution_algorithm *algorithm,
-                               const problem *p, uint64_t seed)
-{
-    const float rate = 0.25f;
-    size_t nx = x_count(p), ny = y_count(p), nw = w_count(p);
-    float *x = support_random(nx, seed, -1, 1), *dy = support_random(ny, seed + 1, -1, 1);
-    float *w = support_random(nw, seed + 2, -1, 1), *zeros = support_memory(nw, sizeof *zeros);
-    convolution_call call = {.direction = CONVOLUTION_BACKWARD_WEIGHTS,
-                             .shape = p->s,
-                             .x = support_tensor(dev, p->n, p->h, p->w, p->s.cin, x),
-                             .y = support_tensor(dev, p->n, p->oh, p->ow, p->s.cout, dy),
-                             .weights = support_buffer(dev, nw, zeros)};
-    assert_true(algorithm->descends(dev, &call));
-    run_call(dev, algorithm, &call);
-    float *gradient = support_read_buffer(dev, call.weights, nw);
-    buffer_release(&call.weights);
-    call.weights = support_buffer(dev, nw, w);
-    call.descend = true;
-    call.rate = rate;
-    run_call(dev, algorithm, &call);
-    float *got = support_read_buffer(dev, call.weights, nw);
-    double *want = support_widen(w, nw);
-    for (size_t i = 0; i < nw; i++)
-        want[i] -= rate * (double)gradient[i];
-    assert_close(got, want, nw, 1e-6, 1e-6);
-    tensor_release(&call.x);
-    tensor_release(&call.y);
-    buffer_release(&call.weights);
-    float *host[] = {x, dy, w, zeros, gradient, got};
-    for (size_t i = 0; i < sizeof host / sizeof host[0]; i++)
-        free(host[i]);
-    free(want);
 }
 
 /* The reference's own gradient of sum(y * dy), by central differences in double precision. */

@@ -22,13 +22,10 @@ extern const tolerance convolution_tolerance; /* what plain fp32 sums keep */
 problem convolution_problem(int index, int kernel);
 /* Runs forward and both backward passes with random numbers and compares them with sums in double
  * precision, `within` and, for y and dx, the rounding of what is stored; and forward again with a
- * random ending and with statistics, where the algorithm has them. With accumulate the data
- * gradient is added to what is there. */
+ * random ending and with statistics, where the algorithm has them, and the gradient by the weights
+ * again with other terms. With accumulate the data gradient is added to what is there. */
 void convolution_check(device *dev, const convolution_algorithm *algorithm, const problem *p,
                        uint64_t seed, bool accumulate, tolerance within);
-/* With `descend`, the weights are those without it less rate times the gradient. */
-void convolution_check_descent(device *dev, const convolution_algorithm *algorithm,
-                               const problem *p, uint64_t seed);
 /* The sums' own gradients against central differences. */
 void convolution_check_reference(void);
 

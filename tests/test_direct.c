@@ -28,14 +28,6 @@ static void test_widths(void **state)
     }
 }
 
-static void test_descent(void **state)
-{
-    for (int i = 0; i < CASES; i++) {
-        problem p = convolution_problem(i, i % 3 == 2);
-        convolution_check_descent(*state, &direct_convolution, &p, 70u * (uint64_t)i);
-    }
-}
-
 static void test_native_width(void **state)
 {
     check_all(*state);
@@ -46,7 +38,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_widths),
         support_half_test(test_native_width),
-        cmocka_unit_test(test_descent),
     };
     return cmocka_run_group_tests_name("direct", tests, support_open_device, support_close_device);
 }

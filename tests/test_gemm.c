@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CLBlast behind gemm.h: every transposition, strides and offsets wider than the matrix,
- * accumulation, against sums in double precision. */
+ * alpha and beta, against sums in double precision. */
 #include "ops/gemm.h"
 #include "support.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { CASES = 24, MARGIN = 3 };
@@ -43,7 +44,8 @@ static void check_case(device *dev, int index)
     gemm_problem p = {.m = (size_t)support_pick(seed, 10, 1, most),
                       .n = (size_t)support_pick(seed, 11, 1, most),
                       .k = (size_t)support_pick(seed, 12, 1, most),
-                      .accumulate = index & 4};
+                      .alpha = index & 8 ? -0.25f : 1,
+                      .beta = index & 4 ? (index & 16 ? 0.5f : 1) : 0};
     float *a = make_matrix(dev, &p.a, p.m, p.k, index & 1, seed + 1);
     float *b = make_matrix(dev, &p.b, p.k, p.n, index & 2, seed + 2);
     float *c = make_matrix(dev, &p.c, p.m, p.n, false, seed + 3);
@@ -51,11 +53,14 @@ static void check_case(device *dev, int index)
     double *want = support_widen(c, count); /* what lies around C must stay as it is */
     for (size_t i = 0; i < p.m; i++)
         for (size_t j = 0; j < p.n; j++) {
-            double sum = p.accumulate ? at(&p.c, c, i, j) : 0;
+            size_t here = p.c.offset + i * p.c.stride + j;
+            double sum = 0;
             for (size_t k = 0; k < p.k; k++)
                 sum += at(&p.a, a, i, k) * at(&p.b, b, k, j);
-            want[p.c.offset + i * p.c.stride + j] = sum;
+            want[here] = p.alpha * sum + (p.beta != 0 ? p.beta * want[here] : 0);
+            c[here] = p.beta != 0 ? c[here] : NAN;
         }
+    assert_ok(buffer_write(dev, p.c.buffer, 0, c, count * sizeof *c, &err), &err);
     assert_ok(gemm_workspace(dev, &p, &bytes, &err), &err);
     cl_mem scratch = support_buffer(dev, bytes / sizeof(float) + 1, NULL);
     assert_ok(gemm_run(dev, &p, scratch, &err), &err);

@@ -26,7 +26,6 @@ static void check_with_units(device *dev, unsigned units)
                           tf32_tolerance);
     }
     convolution_check(dev, &tensor_gemm, &several_tiles, 1, true, tf32_tolerance);
-    convolution_check_descent(dev, &tensor_gemm, &several_tiles, 2);
 }
 
 static void test_tensor_gemm(void **state)

@@ -235,12 +235,12 @@ static status backward_weights(const pass *p, const node *n, convolution_call ca
     call.direction = CONVOLUTION_BACKWARD_WEIGHTS;
     call.x = value_of(p, n->input);
     call.weights = weight->descends ? weight->value : weight->gradient;
-    call.descend = weight->descends;
-    call.rate = p->rate;
+    call.terms = weight->descends ? (gradient_terms){-p->rate, 1} : (gradient_terms){1, 0};
     if (!n->standardised)
         return algorithm->run(p->dev, &call, p->memory.convolution, err);
     weight_standardise_layer layer = standardised_layer(p, n);
     call.weights = p->memory.standardised_gradient;
+    call.terms = (gradient_terms){1, 0};
     /* The algorithms leave out taps that meet only padding, and another node was here before. */
     if (n->shape.pad > 0)
         TRY(buffer_zero(p->dev, call.weights, 0, weight->count * sizeof(float), err));

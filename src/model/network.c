@@ -45,25 +45,20 @@ struct network {
 };
 
 static bool node_descends(const device *dev, const network_options *o, const graph *g,
-                          const node *n, int batch)
+                          const node *n)
 {
     /* Whether a step in fp16 is to be taken is known when every gradient is; ranks add theirs up
      * before they take it. */
-    if (!o->training || !o->descend || dev->precision == PRECISION_FP16 || o->sync ||
-        (n->kind != NODE_CONVOLUTION && n->kind != NODE_LINEAR) || n->standardised ||
-        !parameter_is_trained(&g->parameters[n->weight]))
-        return false;
-    const convolution_call call = plan_convolution(g, n, batch, CONVOLUTION_BACKWARD_WEIGHTS);
-    const convolution_algorithm *chosen = convolution_choose(dev, &call);
-    return chosen->descends && chosen->descends(dev, &call);
+    return o->training && o->descend && dev->precision != PRECISION_FP16 && !o->sync &&
+           (n->kind == NODE_CONVOLUTION || n->kind == NODE_LINEAR) && !n->standardised &&
+           parameter_is_trained(&g->parameters[n->weight]);
 }
 
-static uint64_t gradient_bytes(const device *dev, const network_options *o, const graph *g,
-                               int batch)
+static uint64_t gradient_bytes(const device *dev, const network_options *o, const graph *g)
 {
     uint64_t bytes = o->training ? parameters_bytes(g, true) : 0;
     for (int i = 0; i < g->count; i++)
-        if (node_descends(dev, o, g, &g->nodes[i], batch))
+        if (node_descends(dev, o, g, &g->nodes[i]))
             bytes -= g->parameters[g->nodes[i].weight].count * sizeof(float);
     return bytes;
 }
@@ -76,7 +71,7 @@ static uint64_t tree_bytes(const network_options *o)
 /* What lies beside the plan: parameters, gradients, optimizer state, the batch and its results. */
 static uint64_t fixed_bytes(const device *dev, const network_options *options, const graph *g)
 {
-    uint64_t gradients = gradient_bytes(dev, options, g, options->batch_size);
+    uint64_t gradients = gradient_bytes(dev, options, g);
     uint64_t average = options->averaged ? parameters_average_bytes(g) : 0;
     uint64_t heads = 0;
     for (int h = 0; h < HEAD_COUNT; h++)
@@ -288,7 +283,7 @@ static status fill_network(network *net, error *err)
     TRY(plan_create(net->dev, &net->g, o->batch_size, o->sync, &net->p, err));
     TRY(plan_allocate(net->dev, net->p, &net->g, err));
     for (int i = 0; i < net->g.count; i++)
-        if (node_descends(net->dev, o, &net->g, &net->g.nodes[i], o->batch_size))
+        if (node_descends(net->dev, o, &net->g, &net->g.nodes[i]))
             net->g.parameters[net->g.nodes[i].weight].descends = true;
     TRY(parameters_allocate(net->dev, &net->g, o->training, err));
     TRY(buffer_create(net->dev, o->pixel_capacity, &net->pixels, err));

@@ -168,7 +168,8 @@ convolution_call plan_convolution(const graph *g, const node *n, int batch,
     return (convolution_call){.direction = direction,
                               .shape = n->shape,
                               .x = shape_of(&g->nodes[n->input], batch),
-                              .y = shape_of(n, batch)};
+                              .y = shape_of(n, batch),
+                              .terms = {1, 0}};
 }
 
 /* The most bytes that a node's operations need of each workspace. */

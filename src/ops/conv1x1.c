@@ -12,14 +12,15 @@ static gemm_problem problem_of(const convolution_call *call, cl_mem x)
     gemm_matrix dense = {x, 0, cin, false}, weights = {call->weights, 0, cout, false};
     gemm_matrix y = {call->y.buffer, 0, cout, false};
     if (call->direction == CONVOLUTION_FORWARD)
-        return (gemm_problem){pixels, cout, cin, dense, weights, y, false};
+        return (gemm_problem){pixels, cout, cin, dense, weights, y, 1, 0};
     if (call->direction == CONVOLUTION_BACKWARD_WEIGHTS) {
         dense.transposed = true;
-        return (gemm_problem){cin, cout, pixels, dense, y, weights, false};
+        return (gemm_problem){
+            cin, cout, pixels, dense, y, weights, call->terms.alpha, call->terms.beta};
     }
     weights.transposed = true;
     bool accumulate = call->accumulate && call->shape.stride == 1; /* else the scatter adds */
-    return (gemm_problem){pixels, cin, cout, y, weights, dense, accumulate};
+    return (gemm_problem){pixels, cin, cout, y, weights, dense, 1, accumulate};
 }
 
 static bool supports(const device *dev, const convolution_call *call)

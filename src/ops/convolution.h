@@ -17,9 +17,10 @@ enum convolution_direction {
     CONVOLUTION_FORWARD,          /* y = x * weights */
     CONVOLUTION_BACKWARD_DATA,    /* x = (accumulate ? x : 0) + the gradient by x; y is the
                                      gradient by y */
-    CONVOLUTION_BACKWARD_WEIGHTS, /* weights = the gradient by them. Taps that meet only padding are
-                                     not written: their gradient is zero, and stays what the caller
-                                     zeroed once */
+    CONVOLUTION_BACKWARD_WEIGHTS, /* weights = terms.alpha * the gradient by them + terms.beta *
+                                     weights. Taps that meet only padding may be left as they are,
+                                     since their gradient is zero: right for a beta of 1, and for
+                                     others if the caller zeroed the weights once */
     CONVOLUTION_DIRECTIONS,
 };
 
@@ -44,10 +45,8 @@ typedef struct convolution_call {
     cl_mem sums;               /* FORWARD, where the algorithm has sum_runs: each run's statistics
                                   of the results, as batchnorm_forward takes them, or NULL. In fp16
                                   they may be those before storing rounds */
-    bool accumulate;
-    bool descend; /* BACKWARD_WEIGHTS, where the algorithm descends: weights -= rate * gradient,
-                     which is not written then */
-    float rate;
+    bool accumulate;           /* BACKWARD_DATA */
+    gradient_terms terms;      /* BACKWARD_WEIGHTS */
 } convolution_call;
 
 /* Device memory that a call uses while it runs: `columns` for gathered or transformed input,
@@ -73,8 +72,6 @@ typedef struct convolution_algorithm {
     status (*measure)(device *dev, const convolution_call *call, convolution_bytes *bytes,
                       error *err);
     status (*run)(device *dev, const convolution_call *call, convolution_memory memory, error *err);
-    /* Whether a supported BACKWARD_WEIGHTS can take `descend`; NULL: never. */
-    bool (*descends)(const device *dev, const convolution_call *call);
     bool finishes; /* takes `finish` */
     /* Runs in a supported FORWARD's sums; NULL, or 0: it makes none. */
     size_t (*sum_runs)(const device *dev, const convolution_call *call);

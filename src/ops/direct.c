@@ -64,7 +64,7 @@ static status backward_weights(device *dev, const convolution_call *c, error *er
               (size_t)c->shape.kernel * (size_t)c->shape.kernel);
     return LAUNCH(dev, "direct", "direct_backward_weights", range, err, ARG_BUFFER(c->x.buffer),
                   ARG_BUFFER(c->y.buffer), ARG_BUFFER(c->weights), ARG_SHAPES(c),
-                  ARG_INT(c->descend), ARG_FLOAT(c->rate));
+                  ARG_TERMS(c->terms));
 }
 
 static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
@@ -80,19 +80,10 @@ static status run(device *dev, const convolution_call *call, convolution_memory 
     }
 }
 
-/* One item holds a weight's whole sum. */
-static bool descends(const device *dev, const convolution_call *call)
-{
-    (void)dev;
-    (void)call;
-    return true;
-}
-
 const convolution_algorithm direct_convolution = {.name = "direct",
                                                   .family = "direct",
                                                   .supports = supports,
                                                   .suits = suits,
                                                   .measure = measure,
                                                   .run = run,
-                                                  .descends = descends,
                                                   .finishes = true};

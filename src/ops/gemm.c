@@ -108,10 +108,9 @@ status gemm_workspace(device *dev, const gemm_problem *p, size_t *bytes, error *
 status gemm_run(device *dev, const gemm_problem *p, cl_mem workspace, error *err)
 {
     CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(
-        CLBlastLayoutRowMajor, transpose_of(p->a), transpose_of(p->b), p->m, p->n, p->k, 1.0f,
-        p->a.buffer, p->a.offset, p->a.stride, p->b.buffer, p->b.offset, p->b.stride,
-        p->accumulate ? 1.0f : 0.0f, p->c.buffer, p->c.offset, p->c.stride, &dev->queue,
-        profile_event(dev, "gemm"), workspace);
+        CLBlastLayoutRowMajor, transpose_of(p->a), transpose_of(p->b), p->m, p->n, p->k, p->alpha,
+        p->a.buffer, p->a.offset, p->a.stride, p->b.buffer, p->b.offset, p->b.stride, p->beta,
+        p->c.buffer, p->c.offset, p->c.stride, &dev->queue, profile_event(dev, "gemm"), workspace);
     if (code == CLBlastSuccess)
         return STATUS_OK;
     return error_set(err, STATUS_FAILED, "CLBlast code %d for a %zux%zux%zu product on %s",

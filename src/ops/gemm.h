@@ -14,11 +14,11 @@ typedef struct gemm_matrix {
     bool transposed; /* the product uses the transpose of what is stored */
 } gemm_matrix;
 
-/* C[m][n] = A[m][k] B[k][n] + (accumulate ? C : 0). */
+/* C[m][n] = alpha * A[m][k] B[k][n] + beta * C, which is not read with a beta of 0. */
 typedef struct gemm_problem {
     size_t m, n, k;
     gemm_matrix a, b, c; /* c is never transposed */
-    bool accumulate;
+    float alpha, beta;
 } gemm_problem;
 
 /* Parameters for CLBlast's Xgemm kernel, in the order of their names: GEMMK KREG KWG KWI MDIMA

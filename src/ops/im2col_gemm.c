@@ -43,13 +43,14 @@ static gemm_problem slice_problem(const convolution_call *call, const slices *c,
                      false};
     gemm_matrix out = {call->y.buffer, 0, cout, false};
     if (call->direction == CONVOLUTION_FORWARD)
-        return (gemm_problem){c->pixels, cout, c->k, a, b, out, index > 0};
+        return (gemm_problem){c->pixels, cout, c->k, a, b, out, 1, index > 0};
     if (call->direction == CONVOLUTION_BACKWARD_WEIGHTS) {
         a.transposed = true;
-        return (gemm_problem){c->k, cout, c->pixels, a, out, b, false};
+        return (gemm_problem){c->k, cout, c->pixels,         a,
+                              out,  b,    call->terms.alpha, call->terms.beta};
     }
     b.transposed = true;
-    return (gemm_problem){c->pixels, c->k, cout, out, b, a, false};
+    return (gemm_problem){c->pixels, c->k, cout, out, b, a, 1, 0};
 }
 
 static bool supports(const device *dev, const convolution_call *call)

@@ -6,7 +6,7 @@
 #include "ops/batchnorm.h"
 
 /* As in the kernel. */
-enum { MAX_TILES = 18, MAX_PANELS = 8, COLUMN_VECTORS = 2, CHUNK = 256 };
+enum { MAX_TILES = 18, MAX_PANELS = 8, COLUMN_VECTORS = 2 };
 
 static int rows_of_tile(const device *dev)
 {
@@ -102,20 +102,12 @@ static status backward_weights(device *dev, const char *program, const convoluti
     blocking b = block(dev, (size_t)c->shape.cin, (size_t)c->shape.cout, taps, 1);
     return LAUNCH(dev, program, "implicit_gemm_backward_weights", blocks(&b, 1, taps), err,
                   ARG_BUFFER(c->x.buffer), ARG_BUFFER(c->y.buffer), ARG_BUFFER(c->weights),
-                  ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels), ARG_INT(c->descend),
-                  ARG_FLOAT(c->rate));
+                  ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels), ARG_TERMS(c->terms));
 }
 
 static size_t sum_runs(const device *dev, const convolution_call *call)
 {
     return block_forward(dev, call, 1).rows;
-}
-
-/* The sum over pixels is one chunk, so it is whole before it is stored. */
-static bool descends(const device *dev, const convolution_call *call)
-{
-    (void)dev;
-    return tensor_pixels(call->y) <= CHUNK;
 }
 
 static status run_batch(device *dev, const char *program, const convolution_call *call,
@@ -148,6 +140,5 @@ const convolution_algorithm implicit_gemm = {.name = "implicit_gemm",
                                              .supports = supports,
                                              .measure = measure,
                                              .run = run,
-                                             .descends = descends,
                                              .finishes = true,
                                              .sum_runs = sum_runs};

@@ -12,6 +12,17 @@ typedef struct tensor {
     int n, h, w, c;
 } tensor;
 
+/* What becomes of the gradient by weights: target = alpha * gradient + beta * target. {1, 0} stores
+ * it, {1, 1} adds it to those of batches before, and {-learning rate, 1} with the weights
+ * themselves as the target is a step of gradient descent. With a beta of 0 the target is not read,
+ * so it may hold anything. */
+typedef struct gradient_terms {
+    float alpha, beta;
+} gradient_terms;
+
+/* As a kernel's arguments (device/kernel.h). */
+#define ARG_TERMS(terms) ARG_FLOAT((terms).alpha), ARG_FLOAT((terms).beta)
+
 /* How many pieces of `b` cover `a`. */
 static inline size_t divide_up(size_t a, size_t b)
 {

@@ -39,19 +39,11 @@ static status run(device *dev, const convolution_call *call, convolution_memory 
     return tile_set_run(dev, tiles_of(dev), call, 1, memory.scratch, err);
 }
 
-static bool descends(const device *dev, const convolution_call *call)
-{
-    (void)dev;
-    (void)call;
-    return true;
-}
-
 const convolution_algorithm tensor_gemm = {.name = "tensor_gemm",
                                            .family = "tensor",
                                            .supports = supports,
                                            .measure = measure,
                                            .run = run,
-                                           .descends = descends,
                                            .finishes = true};
 
 /* ---- The self-test ---- */

@@ -85,17 +85,18 @@ static status backward_weights(device *dev, const tile_shape *tile, const convol
     extent e = extent_of(c, batch);
     int count = parts_of(dev, tile, c, batch);
     bool whole = count == 1;
+    gradient_terms terms = whole ? c->terms : (gradient_terms){1, 0};
     TRY(LAUNCH(dev, tile->program, "tiled_gemm_backward_weights", groups_of(tile, e, (size_t)count),
                err, ARG_BUFFER(c->x.buffer), ARG_BUFFER(c->y.buffer),
                ARG_BUFFER(whole ? c->weights : parts), ARG_SHAPES(c), ARG_INT(count),
-               ARG_INT(whole && c->descend), ARG_FLOAT(c->rate)));
+               ARG_TERMS(terms)));
     if (whole)
         return STATUS_OK;
     size_t weights = e.products * e.rows * e.columns;
     return LAUNCH(dev, tile->program, "tiled_gemm_add_parts",
                   RANGE_GROUPS(weights, (size_t)tile->items), err, ARG_BUFFER(parts),
                   ARG_BUFFER(c->weights), ARG_SHAPES(c), ARG_ULONG(weights), ARG_INT(count),
-                  ARG_INT(c->descend), ARG_FLOAT(c->rate));
+                  ARG_TERMS(c->terms));
 }
 
 status tile_run(device *dev, const tile_shape *tile, const convolution_call *c, int batch,
@@ -186,19 +187,10 @@ static status run(device *dev, const convolution_call *call, convolution_memory 
     return tile_set_run(dev, &plain_tiles, call, 1, memory.scratch, err);
 }
 
-/* A weight's sum is whole before it is stored, in its parts' last step if not in one. */
-static bool descends(const device *dev, const convolution_call *call)
-{
-    (void)dev;
-    (void)call;
-    return true;
-}
-
 const convolution_algorithm tiled_gemm = {.name = "tiled_gemm",
                                           .family = "gemm",
                                           .supports = supports,
                                           .suits = suits,
                                           .measure = measure,
                                           .run = run,
-                                          .descends = descends,
                                           .finishes = true};

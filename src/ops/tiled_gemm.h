@@ -29,7 +29,7 @@ bool tile_set_fits(const device *dev, const tile_set *tiles);
  *
  * The sum over pixels of a BACKWARD_WEIGHTS may be cut, so that there are groups enough for the
  * device: `parts` then holds tile_set_parts times the weights of the whole batch. It may be the
- * weights' own buffer, which is then as large, where the call does not descend. With one part, and
+ * weights' own buffer, which is then as large, if the call's beta is 0. With one part, and
  * for other directions, it is not used. */
 int tile_set_parts(const device *dev, const tile_set *tiles, const convolution_call *call,
                    int batch);

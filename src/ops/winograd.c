@@ -71,6 +71,7 @@ static convolution_call product_of(const convolution_call *call, const tiling *t
         .x = back ? to : from,
         .y = back ? from : to,
         .weights = memory.weights,
+        .terms = {1, 0},
     };
 }
 
@@ -179,7 +180,7 @@ static status transform_weights_gradient(device *dev, const convolution_call *c,
     int cin = c->shape.cin, cout = c->shape.cout;
     return LAUNCH(dev, "winograd", NAME(m, "weights_adjoint"), items(dev, cout, cin), err,
                   ARG_BUFFER(sums), ARG_BUFFER(c->weights), ARG_INT(cin), ARG_INT(cout),
-                  ARG_INT(c->descend), ARG_FLOAT(c->rate), ARG_INT(width_of(dev, cout)));
+                  ARG_TERMS(c->terms), ARG_INT(width_of(dev, cout)));
 }
 
 static status multiply(device *dev, const convolution_call *call, const tiling *t,
@@ -230,14 +231,6 @@ static status run4(device *dev, const convolution_call *call, convolution_memory
     return run(dev, call, 4, memory, err);
 }
 
-/* The gradient by the weights is whole before it is transformed back. */
-static bool descends(const device *dev, const convolution_call *call)
-{
-    (void)dev;
-    (void)call;
-    return true;
-}
-
 static size_t sum_runs2(const device *dev, const convolution_call *call)
 {
     (void)dev;
@@ -258,7 +251,6 @@ const convolution_algorithm winograd2 = {.name = "winograd2x2",
                                          .suits = suits2,
                                          .measure = measure2,
                                          .run = run2,
-                                         .descends = descends,
                                          .finishes = true,
                                          .sum_runs = sum_runs2};
 const convolution_algorithm winograd4 = {.name = "winograd4x4",
@@ -267,6 +259,5 @@ const convolution_algorithm winograd4 = {.name = "winograd4x4",
                                          .suits = suits4,
                                          .measure = measure4,
                                          .run = run4,
-                                         .descends = descends,
                                          .finishes = true,
                                          .sum_runs = sum_runs4};

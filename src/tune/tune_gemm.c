@@ -54,9 +54,9 @@ static void set_forms(product *p, const gemm_size *s)
     const gemm_matrix a = {p->a, 0, s->k, false}, a_transposed = {p->a, 0, s->m, true};
     const gemm_matrix b = {p->b, 0, s->n, false}, b_transposed = {p->b, 0, s->k, true};
     const gemm_matrix c = {p->c, 0, s->n, false};
-    p->forms[0] = (gemm_problem){s->m, s->n, s->k, a, b, c, false};
-    p->forms[1] = (gemm_problem){s->m, s->n, s->k, a, b_transposed, c, false};
-    p->forms[2] = (gemm_problem){s->m, s->n, s->k, a_transposed, b, c, false};
+    p->forms[0] = (gemm_problem){s->m, s->n, s->k, a, b, c, 1, 0};
+    p->forms[1] = (gemm_problem){s->m, s->n, s->k, a, b_transposed, c, 1, 0};
+    p->forms[2] = (gemm_problem){s->m, s->n, s->k, a_transposed, b, c, 1, 0};
 }
 
 static status make_matrix(device *dev, size_t count, uint32_t id, cl_mem *made, float **host,
