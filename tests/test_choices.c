@@ -4,10 +4,13 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
-#include "ops/choices.h"
+#include "ops/convolver.h"
 #include "support.h"
 
 static char *directory;
+
+/* What the tests open again and again. */
+static convolver chooser;
 
 static int set_up(void **state)
 {
@@ -19,6 +22,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     error err;
+    convolver_close(&chooser);
     file_remove_tree(directory, &err);
     free(directory);
     return support_close_device(state);
@@ -28,16 +32,14 @@ static int tear_down(void **state)
 static void start_again(device *dev)
 {
     error err;
-    free(dev->choices);
-    dev->choices = NULL;
-    assert_ok(convolution_prepare(dev, &err), &err);
+    convolver_close(&chooser);
+    CHECK_OK(convolver_open(dev, &chooser, &err));
 }
 
 static void forget_all(device *dev)
 {
-    char *path = choices_path(dev);
-    remove(path);
-    free(path);
+    start_again(dev);
+    remove(choices_path(chooser.known));
     start_again(dev);
 }
 
@@ -80,22 +82,22 @@ static void test_round_trip(void **state)
     device *dev = *state;
     error err;
     forget_all(dev);
-    assert_null(choices_gemm(dev));
+    assert_null(choices_gemm(chooser.known));
     for (int d = 0; d < CONVOLUTION_DIRECTIONS; d++)
         for (int i = 0; i < 50; i++) { /* more than the first allocation holds */
             const convolution_call call = make_call(d, 16 + i, 4);
-            assert_null(choices_find(dev, &call));
+            assert_null(choices_find(chooser.known, &call));
             const convolution_algorithm *a = (i + d) % 2 ? &im2col_gemm : &implicit_gemm;
-            CHECK_OK(choices_put(dev, &call, a, 0.5 * (i + 1), &err));
+            CHECK_OK(choices_put(chooser.known, &call, a, 0.5 * (i + 1), &err));
         }
-    CHECK_OK(choices_put_gemm(dev, "cpu_tall", 0.25, &err));
-    CHECK_OK(choices_save(dev, &err));
+    choices_put_gemm(chooser.known, "cpu_tall", 0.25);
+    CHECK_OK(choices_save(chooser.known, &err));
     start_again(dev);
-    assert_string_equal(choices_gemm(dev), "cpu_tall");
+    assert_string_equal(choices_gemm(chooser.known), "cpu_tall");
     for (int d = 0; d < CONVOLUTION_DIRECTIONS; d++)
         for (int i = 0; i < 50; i++) {
             const convolution_call call = make_call(d, 16 + i, 4);
-            const choice *c = choices_find(dev, &call);
+            const choice *c = choices_find(chooser.known, &call);
             assert_non_null(c);
             assert_ptr_equal(c->algorithm, (i + d) % 2 ? &im2col_gemm : &implicit_gemm);
             assert_true(c->seconds == 0.5 * (i + 1));
@@ -109,7 +111,7 @@ static void test_each_part_of_a_call_counts(void **state)
     error err;
     forget_all(dev);
     const convolution_call call = make_call(0, 16, 4);
-    CHECK_OK(choices_put(dev, &call, &im2col_gemm, 1, &err));
+    CHECK_OK(choices_put(chooser.known, &call, &im2col_gemm, 1, &err));
     convolution_call others[9];
     for (int i = 0; i < 9; i++)
         others[i] = call;
@@ -119,13 +121,13 @@ static void test_each_part_of_a_call_counts(void **state)
                       &others[7].x.h,          &others[8].x.w};
     for (size_t i = 0; i < sizeof changed / sizeof changed[0]; i++)
         ++*changed[i];
-    assert_non_null(choices_find(dev, &call));
+    assert_non_null(choices_find(chooser.known, &call));
     for (int i = 0; i < 9; i++) {
-        assert_null(choices_find(dev, &others[i]));
+        assert_null(choices_find(chooser.known, &others[i]));
         assert_false(choices_same_call(&call, &others[i]));
     }
-    CHECK_OK(choices_put(dev, &call, &implicit_gemm, 2, &err));
-    assert_ptr_equal(choices_find(dev, &call)->algorithm, &implicit_gemm);
+    CHECK_OK(choices_put(chooser.known, &call, &implicit_gemm, 2, &err));
+    assert_ptr_equal(choices_find(chooser.known, &call)->algorithm, &implicit_gemm);
     forget_all(dev);
 }
 
@@ -139,20 +141,19 @@ static void test_choosing(void **state)
     convolution_call strided = call;
     strided.shape.stride = 2;
     strided.y = convolution_output(&strided.shape, strided.x);
-    const convolution_algorithm *quick = convolution_choose_quickly(dev, &call);
-    assert_ptr_equal(convolution_choose(dev, &call), quick);
+    const convolution_algorithm *quick = convolver_choose_quickly(&chooser, &call);
+    assert_ptr_equal(convolver_choose(&chooser, &call, true), quick);
     const convolution_algorithm *other = quick == &im2col_gemm ? &implicit_gemm : &im2col_gemm;
-    CHECK_OK(choices_put(dev, &call, other, 1, &err));
-    CHECK_OK(choices_put(dev, &strided, &winograd4, 1, &err));
-    assert_ptr_equal(convolution_choose(dev, &call), other);
-    assert_ptr_equal(convolution_choose(dev, &strided), convolution_choose_quickly(dev, &strided));
-    choices_ignore(dev, true);
-    assert_ptr_equal(convolution_choose(dev, &call), quick);
-    choices_ignore(dev, false);
-    assert_ptr_equal(convolution_choose(dev, &call), other);
+    CHECK_OK(choices_put(chooser.known, &call, other, 1, &err));
+    CHECK_OK(choices_put(chooser.known, &strided, &winograd4, 1, &err));
+    assert_ptr_equal(convolver_choose(&chooser, &call, true), other);
+    assert_ptr_equal(convolver_choose(&chooser, &strided, true),
+                     convolver_choose_quickly(&chooser, &strided));
+    assert_ptr_equal(convolver_choose(&chooser, &call, false), quick);
     setenv("HCNN_CONV", other == &im2col_gemm ? "gemm" : "im2col", 1);
-    CHECK_OK(convolution_prepare(dev, &err));
-    assert_string_equal(convolution_choose(dev, &call)->family, getenv("HCNN_CONV"));
+    CHECK_OK(choices_save(chooser.known, &err));
+    start_again(dev);
+    assert_string_equal(convolver_choose(&chooser, &call, true)->family, getenv("HCNN_CONV"));
     unsetenv("HCNN_CONV");
     forget_all(dev);
 }
@@ -161,15 +162,13 @@ static const convolution_algorithm *after_replacing(device *dev, const char *fro
 {
     error err;
     const convolution_call call = make_call(0, 16, 4);
-    char *path = choices_path(dev);
-    free(dev->choices);
-    dev->choices = NULL;
-    remove(path);
-    CHECK_OK(choices_put(dev, &call, &im2col_gemm, 1, &err));
-    CHECK_OK(choices_save(dev, &err));
+    forget_all(dev);
+    char *path = strdup(choices_path(chooser.known));
+    CHECK_OK(choices_put(chooser.known, &call, &im2col_gemm, 1, &err));
+    CHECK_OK(choices_save(chooser.known, &err));
     replace(path, from, to);
     start_again(dev);
-    const choice *found = choices_find(dev, &call);
+    const choice *found = choices_find(chooser.known, &call);
     free(path);
     return found ? found->algorithm : NULL;
 }
@@ -201,32 +200,32 @@ static void test_damage(void **state)
     error err;
     const convolution_call call = make_call(0, 16, 4);
     forget_all(dev);
-    CHECK_OK(choices_put(dev, &call, &im2col_gemm, 1, &err));
-    CHECK_OK(choices_put_gemm(dev, "cpu_tall", 1, &err));
-    CHECK_OK(choices_save(dev, &err));
-    char *path = choices_path(dev), *text = read_text(path);
+    CHECK_OK(choices_put(chooser.known, &call, &im2col_gemm, 1, &err));
+    choices_put_gemm(chooser.known, "cpu_tall", 1);
+    CHECK_OK(choices_save(chooser.known, &err));
+    char *path = strdup(choices_path(chooser.known)), *text = read_text(path);
     size_t size = strlen(text);
     for (size_t length = 0; length < size; length += 7) {
         CHECK_OK(file_write(path, text, length, &err));
         start_again(dev);
-        assert_null(choices_find(dev, &call));
-        assert_null(choices_gemm(dev));
+        assert_null(choices_find(chooser.known, &call));
+        assert_null(choices_gemm(chooser.known));
     }
     for (size_t at = 0; at < size; at += 3) {
         char kept = text[at];
         text[at] = (char)(kept ^ (1 << at % 8));
         CHECK_OK(file_write(path, text, size, &err));
         start_again(dev);
-        assert_true(convolution_choose(dev, &call)->supports(dev, &call));
+        assert_true(convolver_choose(&chooser, &call, true)->supports(dev, &call));
         text[at] = kept;
     }
     /* Writing over a damaged one is how it is mended. */
     CHECK_OK(file_write(path, "{", 1, &err));
     start_again(dev);
-    CHECK_OK(choices_put(dev, &call, &im2col_gemm, 1, &err));
-    CHECK_OK(choices_save(dev, &err));
+    CHECK_OK(choices_put(chooser.known, &call, &im2col_gemm, 1, &err));
+    CHECK_OK(choices_save(chooser.known, &err));
     start_again(dev);
-    assert_non_null(choices_find(dev, &call));
+    assert_non_null(choices_find(chooser.known, &call));
     free(text);
     free(path);
     forget_all(dev);
@@ -240,9 +239,10 @@ static void test_no_place(void **state)
     unsetenv("HOME");
     unsetenv("XDG_CACHE_HOME");
     start_again(dev);
-    CHECK_FAILS(STATUS_FAILED, "XDG_CACHE_HOME", choices_save(dev, &err));
+    CHECK_FAILS(STATUS_FAILED, "XDG_CACHE_HOME", choices_save(chooser.known, &err));
     setenv("XDG_CACHE_HOME", "/proc/no-such-place", 1);
-    CHECK_FAILS(STATUS_FAILED, "/proc/no-such-place", choices_save(dev, &err));
+    start_again(dev);
+    CHECK_FAILS(STATUS_FAILED, "/proc/no-such-place", choices_save(chooser.known, &err));
     setenv("XDG_CACHE_HOME", directory, 1);
     if (home)
         setenv("HOME", home, 1);
@@ -258,48 +258,45 @@ static void test_two_at_once(void **state)
     const convolution_call both = make_call(0, 16, 4), mine = make_call(0, 17, 4);
     const convolution_call theirs = make_call(0, 18, 4);
     forget_all(dev);
-    CHECK_OK(choices_put(dev, &both, &im2col_gemm, 1, &err));
-    CHECK_OK(choices_put(dev, &mine, &im2col_gemm, 1, &err));
-    struct choices *first = dev->choices;
-    dev->choices = NULL;
-    CHECK_OK(choices_put(dev, &both, &implicit_gemm, 2, &err));
-    CHECK_OK(choices_put(dev, &theirs, &implicit_gemm, 2, &err));
-    CHECK_OK(choices_put_gemm(dev, "cpu_tall", 1, &err));
-    CHECK_OK(choices_save(dev, &err));
-    free(dev->choices);
-    dev->choices = first;
-    CHECK_OK(choices_save(dev, &err));
+    CHECK_OK(choices_put(chooser.known, &both, &im2col_gemm, 1, &err));
+    CHECK_OK(choices_put(chooser.known, &mine, &im2col_gemm, 1, &err));
+    convolver first = chooser;
+    chooser = (convolver){0};
     start_again(dev);
-    assert_ptr_equal(choices_find(dev, &both)->algorithm, &im2col_gemm);
-    assert_ptr_equal(choices_find(dev, &mine)->algorithm, &im2col_gemm);
-    assert_ptr_equal(choices_find(dev, &theirs)->algorithm, &implicit_gemm);
-    assert_string_equal(choices_gemm(dev), "cpu_tall");
+    CHECK_OK(choices_put(chooser.known, &both, &implicit_gemm, 2, &err));
+    CHECK_OK(choices_put(chooser.known, &theirs, &implicit_gemm, 2, &err));
+    choices_put_gemm(chooser.known, "cpu_tall", 1);
+    CHECK_OK(choices_save(chooser.known, &err));
+    convolver_close(&chooser);
+    chooser = first;
+    CHECK_OK(choices_save(chooser.known, &err));
+    start_again(dev);
+    assert_ptr_equal(choices_find(chooser.known, &both)->algorithm, &im2col_gemm);
+    assert_ptr_equal(choices_find(chooser.known, &mine)->algorithm, &im2col_gemm);
+    assert_ptr_equal(choices_find(chooser.known, &theirs)->algorithm, &implicit_gemm);
+    assert_string_equal(choices_gemm(chooser.known), "cpu_tall");
     forget_all(dev);
 }
 
-/* What is read before TF32 is known is not taken for it. */
+/* TF32 has a file of its own. */
 static void test_tf32_apart(void **state)
 {
     device *dev = *state;
     error err;
+    choices *with;
     const convolution_call call = make_call(0, 16, 4);
     forget_all(dev);
-    CHECK_OK(choices_put(dev, &call, &im2col_gemm, 1, &err));
-    CHECK_OK(choices_save(dev, &err));
-    char *without = choices_path(dev);
-    dev->tf32 = true;
-    char *with = choices_path(dev);
-    assert_string_not_equal(with, without);
-    CHECK_OK(choices_load(dev, &err));
-    assert_null(choices_find(dev, &call));
-    CHECK_OK(choices_put(dev, &call, &implicit_gemm, 1, &err));
-    CHECK_OK(choices_save(dev, &err));
-    dev->tf32 = false;
-    CHECK_OK(choices_load(dev, &err));
-    assert_ptr_equal(choices_find(dev, &call)->algorithm, &im2col_gemm);
-    remove(with);
-    free(with);
-    free(without);
+    CHECK_OK(choices_put(chooser.known, &call, &im2col_gemm, 1, &err));
+    CHECK_OK(choices_save(chooser.known, &err));
+    CHECK_OK(choices_open(dev, true, &with, &err));
+    assert_string_not_equal(choices_path(with), choices_path(chooser.known));
+    assert_null(choices_find(with, &call));
+    CHECK_OK(choices_put(with, &call, &implicit_gemm, 1, &err));
+    CHECK_OK(choices_save(with, &err));
+    start_again(dev);
+    assert_ptr_equal(choices_find(chooser.known, &call)->algorithm, &im2col_gemm);
+    remove(choices_path(with));
+    choices_close(with);
     forget_all(dev);
 }
 

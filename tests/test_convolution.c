@@ -2,6 +2,7 @@
 /* convolution.c: what is chosen supports the call, for every device and shape; the sums that all
  * algorithms are compared with. */
 #include "convolution_check.h"
+#include "ops/convolver.h"
 #include "support.h"
 
 #include <stdlib.h>
@@ -27,7 +28,8 @@ static void test_output_shape(void **state)
 /* The quick choice on a GPU: what a small first layer, Winograd and the rest have. */
 static void check_gpu_choice(const device *dev, const convolution_call *call)
 {
-    const convolution_algorithm *chosen = convolution_choose(dev, call);
+    const convolver c = {.dev = (device *)dev};
+    const convolution_algorithm *chosen = convolver_choose(&c, call, false);
     if (unrolled_gemm.supports(dev, call))
         assert_ptr_equal(chosen, &unrolled_gemm);
     else if (chosen != &winograd2 && chosen != &winograd4)
@@ -39,6 +41,7 @@ static void check_gpu_choice(const device *dev, const convolution_call *call)
 static void test_choice(void **state)
 {
     device dev = **(device **)state;
+    const convolver c = {.dev = &dev};
     for (int i = 0; i < 20; i++) {
         problem p = convolution_problem(i, i % 2);
         convolution_call call = {.shape = p.s, .x = {NULL, p.n, p.h, p.w, p.s.cin}};
@@ -46,11 +49,11 @@ static void test_choice(void **state)
         for (int direction = 0; direction < CONVOLUTION_DIRECTIONS; direction++) {
             call.direction = (enum convolution_direction)direction;
             dev.info.type = CL_DEVICE_TYPE_CPU;
-            const convolution_algorithm *chosen = convolution_choose(&dev, &call);
+            const convolution_algorithm *chosen = convolver_choose(&c, &call, false);
             assert_true(chosen->supports(&dev, &call));
             assert_string_not_equal(chosen->family, "im2col");
             dev.precision = PRECISION_FP16;
-            chosen = convolution_choose(&dev, &call);
+            chosen = convolver_choose(&c, &call, false);
             assert_true(chosen->supports(&dev, &call));
             assert_string_not_equal(chosen->family, "im2col");
             dev.precision = PRECISION_FP32;
@@ -63,20 +66,21 @@ static void test_choice(void **state)
 static void test_gpu_layers(void **state)
 {
     device dev = **(device **)state;
+    const convolver c = {.dev = &dev};
     dev.info.type = CL_DEVICE_TYPE_GPU;
     dev.vec = 4;
     convolution_call call = {.shape = {3, 64, 7, 2, 3}, .x = {NULL, 32, 224, 224, 3}};
     call.y = convolution_output(&call.shape, call.x);
-    assert_ptr_equal(convolution_choose(&dev, &call), &unrolled_gemm);
+    assert_ptr_equal(convolver_choose(&c, &call, false), &unrolled_gemm);
     call.shape = (convolution_shape){128, 128, 3, 1, 1};
     call.x = call.y = (tensor){NULL, 32, 56, 56, 128};
-    assert_ptr_equal(convolution_choose(&dev, &call), &winograd4);
+    assert_ptr_equal(convolver_choose(&c, &call, false), &winograd4);
     call.shape = (convolution_shape){128, 128, 1, 1, 0};
-    assert_ptr_equal(convolution_choose(&dev, &call), &tiled_gemm);
+    assert_ptr_equal(convolver_choose(&c, &call, false), &tiled_gemm);
     dev.info.max_group_size = 1; /* too small for tiles: CLBlast */
-    assert_ptr_equal(convolution_choose(&dev, &call), &conv1x1_gemm);
+    assert_ptr_equal(convolver_choose(&c, &call, false), &conv1x1_gemm);
     call.shape = (convolution_shape){128, 128, 3, 1, 1};
-    assert_ptr_equal(convolution_choose(&dev, &call), &im2col_gemm);
+    assert_ptr_equal(convolver_choose(&c, &call, false), &im2col_gemm);
 }
 
 /* HCNN_CONV's family is taken wherever it can be, and refused by name where there is none. */
@@ -85,34 +89,35 @@ static void test_forced(void **state)
     static const char *const families[] = {"direct", "gemm", "im2col", "winograd"};
     device *dev = *state;
     error err;
+    convolver c;
     for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
         setenv("HCNN_CONV", families[f], 1);
-        assert_ok(convolution_prepare(dev, &err), &err);
+        assert_ok(convolver_open(dev, &c, &err), &err);
         convolution_call call = {.shape = {8, 8, 3, 1, 1}, .x = {NULL, 1, 9, 9, 8}};
         call.y = convolution_output(&call.shape, call.x);
-        assert_string_equal(convolution_choose(dev, &call)->family, families[f]);
+        assert_string_equal(convolver_choose(&c, &call, true)->family, families[f]);
         call.shape.stride = 2; /* not for Winograd: the quick choice */
         call.y = convolution_output(&call.shape, call.x);
-        assert_true(convolution_choose(dev, &call)->supports(dev, &call));
+        assert_true(convolver_choose(&c, &call, true)->supports(dev, &call));
+        convolver_close(&c);
     }
     setenv("HCNN_CONV", "fast", 1);
-    assert_int_equal(convolution_prepare(dev, &err), STATUS_USAGE);
+    assert_int_equal(convolver_open(dev, &c, &err), STATUS_USAGE);
     assert_non_null(strstr(err.message, "winograd"));
     unsetenv("HCNN_CONV");
-    assert_ok(convolution_prepare(dev, &err), &err);
 }
 
 /* A GPU with too little for tiled_gemm, and halves, which CLBlast does not take. */
 static void test_last_resort(void **state)
 {
     device dev = **(device **)state;
+    const convolver c = {.dev = &dev};
     convolution_call call = {.shape = {8, 8, 5, 3, 2}, .x = {NULL, 1, 9, 9, 8}};
     call.y = convolution_output(&call.shape, call.x);
-    dev.choices = NULL;
     dev.info.type = CL_DEVICE_TYPE_GPU;
     dev.info.local_memory_bytes = 1 << 10;
     dev.precision = PRECISION_FP16;
-    assert_ptr_equal(convolution_choose(&dev, &call), &direct_convolution);
+    assert_ptr_equal(convolver_choose(&c, &call, false), &direct_convolution);
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CLBlast behind gemm.h: every transposition, strides and offsets wider than the matrix,
  * alpha and beta, against sums in double precision. */
+#include "ops/convolver.h"
 #include "ops/gemm.h"
 #include "support.h"
 
@@ -12,8 +13,12 @@ enum { CASES = 24, MARGIN = 3 };
 static int gemm_setup(void **state)
 {
     error err;
+    convolver c = {0};
     int failed = support_open_device(state);
-    return failed ? failed : gemm_prepare(*state, &err) != STATUS_OK;
+    failed = failed || convolver_open(*state, &c, &err) != STATUS_OK ||
+             convolver_prepare_gemm(&c, &err) != STATUS_OK;
+    convolver_close(&c);
+    return failed;
 }
 
 /* A matrix of rows x columns inside a larger random buffer. */

@@ -2,6 +2,7 @@
 /* kernels/tensor_gemm.cl with its instructions acted out, which any device can; see
  * convolution_check.h. The PTX itself is tested where it runs, by tensor_gemm_self_test. */
 #include "convolution_check.h"
+#include "ops/convolver.h"
 #include "ops/tensor_gemm.h"
 #include "support.h"
 
@@ -32,11 +33,9 @@ static void test_tensor_gemm(void **state)
 {
     device *dev = *state;
     const device_info info = dev->info;
-    dev->tf32 = true;
     check_with_units(dev, 1);
     check_with_units(dev, 1000);
     dev->info = info;
-    dev->tf32 = false;
 }
 
 static void test_self_test(void **state)
@@ -77,25 +76,26 @@ static void test_opt_in(void **state)
     device *dev = *state;
     const convolution_call call = {.shape = {8, 8, 1, 1, 0}, .x = {NULL, 1, 4, 4, 8}};
     error err;
+    convolver c;
     unsetenv("HCNN_TF32");
-    assert_ok(convolution_prepare(dev, &err), &err);
-    assert_false(tensor_gemm.supports(dev, &call));
+    assert_ok(convolver_open(dev, &c, &err), &err);
+    assert_false(convolver_supports(&c, &tensor_gemm, &call));
+    convolver_close(&c);
     setenv("HCNN_TF32", "1", 1);
     if (dev->info.nv_capability < 80) {
-        assert_int_equal(convolution_prepare(dev, &err), STATUS_USAGE);
+        assert_int_equal(convolver_open(dev, &c, &err), STATUS_USAGE);
         assert_non_null(strstr(err.message, "compute capability 8.0"));
     } else {
-        assert_ok(convolution_prepare(dev, &err), &err);
-        assert_true(tensor_gemm.supports(dev, &call));
-        dev->tf32 = false;
+        assert_ok(convolver_open(dev, &c, &err), &err);
+        assert_true(convolver_supports(&c, &tensor_gemm, &call));
+        convolver_close(&c);
         dev->precision = PRECISION_FP16;
-        assert_int_equal(convolution_prepare(dev, &err), STATUS_USAGE);
+        assert_int_equal(convolver_open(dev, &c, &err), STATUS_USAGE);
         dev->precision = PRECISION_FP32;
     }
     setenv("HCNN_TF32", "fast", 1);
-    assert_int_equal(convolution_prepare(dev, &err), STATUS_USAGE);
+    assert_int_equal(convolver_open(dev, &c, &err), STATUS_USAGE);
     unsetenv("HCNN_TF32");
-    assert_ok(convolution_prepare(dev, &err), &err);
 }
 
 int main(void)

@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
-#include "ops/choices.h"
+#include "model/convolutions.h"
 #include "support.h"
 #include "tune/tune.h"
 
@@ -39,13 +39,20 @@ static void keep_note(void *context, const char *text)
 
 static const tune_observer observer = {.note = keep_note};
 
+/* As a new process does. */
+static convolver open_chooser(device *dev)
+{
+    error err;
+    convolver c;
+    CHECK_OK(convolver_open(dev, &c, &err));
+    return c;
+}
+
 static void forget_all(device *dev)
 {
-    char *path = choices_path(dev);
-    remove(path);
-    free(path);
-    free(dev->choices);
-    dev->choices = NULL;
+    convolver c = open_chooser(dev);
+    remove(choices_path(c.known));
+    convolver_close(&c);
     free(notes);
     notes = NULL;
 }
@@ -96,17 +103,16 @@ static void test_remembers(void **state)
     CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
     assert_null(notes);
     assert_true(report.count > 20);
-    free(dev->choices);
-    dev->choices = NULL;
-    CHECK_OK(choices_load(dev, &err));
+    convolver c = open_chooser(dev);
     for (size_t i = 0; i < report.count; i++) {
         const tune_row *row = &report.rows[i];
-        const choice *c = choices_find(dev, &row->call);
-        assert_non_null(c);
-        assert_ptr_equal(c->algorithm, row->chosen);
-        assert_ptr_equal(convolution_choose(dev, &row->call), row->chosen);
+        const choice *found = choices_find(c.known, &row->call);
+        assert_non_null(found);
+        assert_ptr_equal(found->algorithm, row->chosen);
+        assert_ptr_equal(convolver_choose(&c, &row->call, true), row->chosen);
         assert_true(row->seconds > 0 && row->seconds <= row->quick_seconds);
     }
+    convolver_close(&c);
     tune_free(&report);
     o.only_missing = true;
     CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
@@ -353,11 +359,10 @@ static void test_stop(void **state)
     assert_int_equal(tune_run(dev, &o, &stopping, &report, &err), STATUS_INTERRUPTED);
     assert_non_null(strstr(err.message, "after 3 of"));
     assert_int_equal(report.count, 3);
-    free(dev->choices);
-    dev->choices = NULL;
-    CHECK_OK(choices_load(dev, &err));
+    convolver c = open_chooser(dev);
     for (int i = 0; i < 3; i++)
-        assert_non_null(choices_find(dev, &report.rows[i].call));
+        assert_non_null(choices_find(c.known, &report.rows[i].call));
+    convolver_close(&c);
     tune_free(&report);
     stop = 0;
 }
@@ -381,8 +386,11 @@ static void test_choices_that_do_not_fit(void **state)
     forget_all(dev);
     CHECK_OK(network_measure(dev, &o, &quick_bytes, &largest, &err));
     CHECK_OK(network_convolutions(&o, &calls, &count, &err));
+    convolver c = open_chooser(dev);
     for (size_t i = 0; i < count; i++)
-        CHECK_OK(choices_put(dev, &calls[i], &im2col_gemm, 1, &err));
+        CHECK_OK(choices_put(c.known, &calls[i], &im2col_gemm, 1, &err));
+    CHECK_OK(choices_save(c.known, &err));
+    convolver_close(&c);
     CHECK_OK(network_measure(dev, &o, &tuned_bytes, &largest, &err));
     assert_true(tuned_bytes > quick_bytes);
 
@@ -393,15 +401,17 @@ static void test_choices_that_do_not_fit(void **state)
     CHECK_OK(network_create(dev, &o, &net, &err));
     assert_int_equal(network_memory_bytes(net), quick_bytes);
     const char *label = "fine_backbone.layer1.0.conv2.weight";
-    assert_string_not_equal(network_layer_algorithm(net, label, CONVOLUTION_FORWARD), "im2col");
+    assert_string_not_equal(convolutions_algorithm(network_graph(net), label, CONVOLUTION_FORWARD),
+                            "im2col");
     network_free(net);
 
     dev->info.memory_bytes = memory;
     CHECK_OK(network_create(dev, &o, &net, &err));
-    assert_string_equal(network_layer_algorithm(net, label, CONVOLUTION_FORWARD), "im2col");
+    assert_string_equal(convolutions_algorithm(network_graph(net), label, CONVOLUTION_FORWARD),
+                        "im2col");
     label = "fine_backbone.conv1.weight";
-    assert_null(network_layer_algorithm(net, label, CONVOLUTION_BACKWARD_DATA));
-    assert_null(network_layer_algorithm(net, "concat", CONVOLUTION_FORWARD));
+    assert_null(convolutions_algorithm(network_graph(net), label, CONVOLUTION_BACKWARD_DATA));
+    assert_null(convolutions_algorithm(network_graph(net), "concat", CONVOLUTION_FORWARD));
     network_free(net);
     free(calls);
 }
@@ -431,15 +441,16 @@ static const char *search(device *dev, const char *script, const char *names, st
     o.program = program;
     o.gemm = names;
     o.patience = 2;
-    assert_ok(choices_load(dev, err), err);
+    convolver c = open_chooser(dev);
     assert_ok(network_convolutions(&o.network, &calls, &count, err), err);
-    assert_int_equal(tune_gemm(dev, &o, calls, count, &observer, &report, err), expected);
+    assert_int_equal(tune_gemm(&c, &o, calls, count, &observer, &report, err), expected);
     free(calls);
     free(program);
     if (!report.gemm)
-        assert_null(choices_gemm(dev));
+        assert_null(choices_gemm(c.known));
     else
-        assert_string_equal(choices_gemm(dev), report.gemm->name);
+        assert_string_equal(choices_gemm(c.known), report.gemm->name);
+    convolver_close(&c);
     return report.gemm ? report.gemm->name : NULL;
 }
 

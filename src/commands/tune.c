@@ -6,7 +6,6 @@
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "model/backbone.h"
-#include "ops/choices.h"
 #include "ops/peak.h"
 
 #include <jansson.h>
@@ -26,7 +25,6 @@ typedef struct findings {
     device *dev;
     peak limits;
     tune_report report;
-    char *path; /* of the device's file */
 } findings;
 
 void command_tune_progress(void *context, const char *what, size_t done, size_t total)
@@ -65,10 +63,11 @@ static int print_json(const request *r, const findings *f)
 {
     const network_options *n = &r->options.network;
     const tune_report *t = &f->report;
-    json_t *root = json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:f, s:s}", "device",
-                             f->dev->info.name, "backbone", n->backbone, "precision", r->precision,
-                             "image_size", n->image_size, "batch_size", n->batch_size, "only_fine",
-                             n->only_fine, "peak_gflops", f->limits.flops * 1e-9, "file", f->path);
+    json_t *root =
+        json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:f, s:s}", "device", f->dev->info.name,
+                  "backbone", n->backbone, "precision", r->precision, "image_size", n->image_size,
+                  "batch_size", n->batch_size, "only_fine", n->only_fine, "peak_gflops",
+                  f->limits.flops * 1e-9, "file", f->report.file);
     if (t->gemm)
         json_object_set_new(
             root, "gemm",
@@ -121,7 +120,7 @@ static int print_table(const request *r, const findings *f)
         quick += t->rows[i].quick_seconds;
     }
     printf("%-54s %9.3f %34s %9.3f\n", "each of them once", chosen * 1e3, "", quick * 1e3);
-    terminal_print(stdout, "\nremembered in %s\n", f->path);
+    terminal_print(stdout, "\nremembered in %s\n", f->report.file);
     return command_finish();
 }
 
@@ -138,9 +137,7 @@ static status measure(const request *r, findings *f, error *err)
     if (result == STATUS_OK)
         result = peak_measure_again(f->dev, &f->limits, err);
     progress_clear(&bar);
-    TRY(result);
-    f->path = choices_path(f->dev);
-    return f->path ? STATUS_OK : error_memory(err, "a path");
+    return result;
 }
 
 static int run(const request *r)
@@ -156,7 +153,6 @@ static int run(const request *r)
     if (result == STATUS_OK)
         code = r->json ? print_json(r, &f) : print_table(r, &f);
     tune_free(&f.report);
-    free(f.path);
     device_close(f.dev);
     return result == STATUS_OK ? code : command_fail(&err, result);
 }

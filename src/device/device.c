@@ -481,7 +481,6 @@ void device_close(device *dev)
         clFinish(dev->queue);
     profile_free(dev);
     program_release_all(dev);
-    free(dev->choices);
     release_queue(dev);
     free(dev);
 }

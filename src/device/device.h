@@ -54,11 +54,8 @@ typedef struct device {
     device_info info;
     enum precision precision; /* `real` of kernels/common.cl; device_set_precision */
     cl_context context;
-    cl_command_queue queue;      /* in order */
-    int vec;                     /* floats a work-item handles at once: -DVEC of every program */
-    char forced_convolution[16]; /* "": none; ops/convolution.h */
-    struct choices *choices;     /* one allocation; NULL until loaded: ops/choices.h */
-    bool tf32;                   /* products may round their factors; ops/tensor_gemm.h */
+    cl_command_queue queue; /* in order */
+    int vec;                /* floats a work-item handles at once: -DVEC of every program */
     struct program_table *programs;
     struct profile *profile; /* NULL: no times are kept; profile.h */
 } device;

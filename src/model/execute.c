@@ -3,6 +3,7 @@
 #include "model/execute.h"
 #include "device/buffer.h"
 #include "device/profile.h"
+#include "model/convolutions.h"
 #include "ops/add.h"
 #include "ops/average_pool.h"
 #include "ops/bias.h"
@@ -83,8 +84,7 @@ static tensor residual_of(const pass *p, const node *n)
 /* Whether the convolution writes its batchnorm's value: its statistics are fixed. */
 static bool takes_norm(const pass *p, const node *n)
 {
-    return n->kind == NODE_CONVOLUTION && n->norm != GRAPH_NONE && !p->train &&
-           n->algorithms[CONVOLUTION_FORWARD]->finishes;
+    return !p->train && graph_takes_norm(n);
 }
 
 /* Whether the convolution leaves its batchnorm the first stage of the statistics. */
@@ -158,7 +158,7 @@ static batchnorm_sums sums_from(const pass *p, const node *n)
     const node *from = &p->g->nodes[n->input];
     if (!makes_sums(p, from))
         return (batchnorm_sums){0};
-    const convolution_call call = plan_convolution(p->g, from, p->count, CONVOLUTION_FORWARD);
+    const convolution_call call = convolutions_call(p->g, from, p->count, CONVOLUTION_FORWARD);
     return (batchnorm_sums){p->memory.convolution.sums,
                             from->algorithms[CONVOLUTION_FORWARD]->sum_runs(p->dev, &call)};
 }

@@ -320,3 +320,9 @@ void graph_free(graph *g)
     free(g->nodes);
     *g = (graph){0};
 }
+
+bool graph_takes_norm(const node *n)
+{
+    return n->kind == NODE_CONVOLUTION && n->norm != GRAPH_NONE &&
+           n->algorithms[CONVOLUTION_FORWARD]->finishes;
+}

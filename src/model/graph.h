@@ -46,8 +46,9 @@ typedef struct node {
     bool has_gradient;                        /* a gradient of its value is computed */
     bool trains;                              /* its own parameters get a gradient */
     bool accumulate_input, accumulate_second; /* another node writes that gradient before it */
-    /* Set by the plan: */
+    /* Set by convolutions_choose: */
     const convolution_algorithm *algorithms[CONVOLUTION_DIRECTIONS];
+    /* Set by the plan: */
     tensor value, gradient;
     cl_mem mean, inverse_deviation; /* batchnorm: of the batch; group norm: of each image's groups;
                                        standardised convolution: of its weights */
@@ -108,6 +109,10 @@ bool graph_feeds_second(const graph *g, const node *n);
 
 /* Whether node n, of a finished graph, runs a convolution in that direction. */
 bool graph_convolves(const graph *g, const node *n, enum convolution_direction direction);
+
+/* Whether node n, with its algorithms, is a convolution that writes its batchnorm's value itself
+ * when statistics are fixed. */
+bool graph_takes_norm(const node *n);
 
 /* The network of the options: model/hcnn.c. */
 status hcnn_build(const network_options *options, graph *g, error *err);

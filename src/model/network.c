@@ -4,10 +4,9 @@
 #include "model/network.h"
 #include "device/profile.h"
 #include "model/execute.h"
+#include "model/fit.h"
 #include "model/fusion.h"
 #include "model/parameters.h"
-#include "ops/choices.h"
-#include "ops/gemm.h"
 #include "ops/input.h"
 #include "ops/mix.h"
 
@@ -28,6 +27,7 @@ typedef struct ticket {
 
 struct network {
     device *dev;
+    convolver chooser;
     network_options options;
     char *backbone, *freeze; /* options' own copies */
     graph g;
@@ -43,44 +43,6 @@ struct network {
     cl_mem tree;               /* cross_entropy_tree's; NULL without marginal_parents */
     uint64_t memory_bytes;
 };
-
-static bool node_descends(const device *dev, const network_options *o, const graph *g,
-                          const node *n)
-{
-    /* Whether a step in fp16 is to be taken is known when every gradient is; ranks add theirs up
-     * before they take it. */
-    return o->training && o->descend && dev->precision != PRECISION_FP16 && !o->sync &&
-           (n->kind == NODE_CONVOLUTION || n->kind == NODE_LINEAR) && !n->standardised &&
-           parameter_is_trained(&g->parameters[n->weight]);
-}
-
-static uint64_t gradient_bytes(const device *dev, const network_options *o, const graph *g)
-{
-    uint64_t bytes = o->training ? parameters_bytes(g, true) : 0;
-    for (int i = 0; i < g->count; i++)
-        if (node_descends(dev, o, g, &g->nodes[i]))
-            bytes -= g->parameters[g->nodes[i].weight].count * sizeof(float);
-    return bytes;
-}
-
-static uint64_t tree_bytes(const network_options *o)
-{
-    return o->marginal_parents ? cross_entropy_tree_bytes(o->fine_classes, o->coarse_classes) : 0;
-}
-
-/* What lies beside the plan: parameters, gradients, optimizer state, the batch and its results. */
-static uint64_t fixed_bytes(const device *dev, const network_options *options, const graph *g)
-{
-    uint64_t gradients = gradient_bytes(dev, options, g);
-    uint64_t average = options->averaged ? parameters_average_bytes(g) : 0;
-    uint64_t heads = 0;
-    for (int h = 0; h < HEAD_COUNT; h++)
-        if (g->heads[h].logits != GRAPH_NONE)
-            heads += sizeof(int32_t) + sizeof(head_result);
-    return parameters_bytes(g, false) + gradients * (1 + (uint64_t)options->solver_slots) +
-           average + options->pixel_capacity + tree_bytes(options) +
-           (uint64_t)options->batch_size * (heads + sizeof(pixel_source));
-}
 
 static status check_options(const network_options *o, error *err)
 {
@@ -110,66 +72,21 @@ static status build_graph(const network_options *options, graph *g, error *err)
     return result;
 }
 
-static status bytes_for_batch(device *dev, const network_options *options, const graph *g,
-                              int batch, uint64_t *bytes, bool *fits, error *err)
-{
-    network_options scaled = *options;
-    plan *p;
-    TRY(plan_create(dev, g, batch, options->sync, &p, err));
-    scaled.pixel_capacity =
-        options->pixel_capacity / (uint64_t)options->batch_size * (uint64_t)batch;
-    scaled.batch_size = batch;
-    *bytes = plan_bytes(p) + fixed_bytes(dev, &scaled, g);
-    *fits = *bytes <= dev->info.memory_bytes && plan_largest(p) <= dev->info.max_allocation_bytes;
-    plan_free(p);
-    return STATUS_OK;
-}
-
-static status find_largest_batch(device *dev, const network_options *options, const graph *g,
-                                 int *largest, error *err)
-{
-    enum { MOST = 1 << 16 };
-    int good = 0, bad = MOST;
-    uint64_t bytes;
-    bool fits;
-    for (int batch = 1; batch < MOST && bad == MOST; batch *= 2) {
-        TRY(bytes_for_batch(dev, options, g, batch, &bytes, &fits, err));
-        *(fits ? &good : &bad) = batch;
-    }
-    while (bad - good > 1) {
-        int middle = good + (bad - good) / 2;
-        TRY(bytes_for_batch(dev, options, g, middle, &bytes, &fits, err));
-        *(fits ? &good : &bad) = middle;
-    }
-    *largest = good;
-    return STATUS_OK;
-}
-
-/* The options' own batch. What tuning chose for speed may need more memory than the quick choices,
- * which are then taken instead: choices stay ignored until the caller is done. */
-static status bytes_for_options(device *dev, const network_options *o, const graph *g,
-                                uint64_t *bytes, bool *fits, error *err)
-{
-    TRY(bytes_for_batch(dev, o, g, o->batch_size, bytes, fits, err));
-    if (*fits)
-        return STATUS_OK;
-    choices_ignore(dev, true);
-    return bytes_for_batch(dev, o, g, o->batch_size, bytes, fits, err);
-}
-
 status network_measure(device *dev, const network_options *options, uint64_t *bytes,
                        int *largest_batch, error *err)
 {
-    graph g;
+    convolver chooser = {0};
+    graph g = {0};
     bool fits;
-    TRY(gemm_prepare(dev, err));
-    TRY(convolution_prepare(dev, err));
-    TRY(build_graph(options, &g, err));
-    status result = bytes_for_options(dev, options, &g, bytes, &fits, err);
-    if (result == STATUS_OK)
-        result = find_largest_batch(dev, options, &g, largest_batch, err);
-    choices_ignore(dev, false);
+    status result = STATUS_OK;
+    TRY_OR_DONE(convolver_open(dev, &chooser, err));
+    TRY_OR_DONE(convolver_prepare_gemm(&chooser, err));
+    TRY_OR_DONE(build_graph(options, &g, err));
+    TRY_OR_DONE(fit_batch(&chooser, options, &g, options->batch_size, bytes, &fits, err));
+    TRY_OR_DONE(fit_largest_batch(&chooser, options, &g, largest_batch, err));
+done:
     graph_free(&g);
+    convolver_close(&chooser);
     return result;
 }
 
@@ -184,40 +101,13 @@ status network_needs_two(const network_options *options, bool *needs, error *err
     return STATUS_OK;
 }
 
-static void add_distinct(convolution_call *calls, size_t *count, const convolution_call *call)
-{
-    for (size_t i = 0; i < *count; i++)
-        if (choices_same_call(&calls[i], call))
-            return;
-    calls[(*count)++] = *call;
-}
-
-static status list_convolutions(const graph *g, int batch, convolution_call **calls, size_t *count,
-                                error *err)
-{
-    *count = 0;
-    *calls = calloc((size_t)g->count * CONVOLUTION_DIRECTIONS, sizeof **calls);
-    if (!*calls)
-        return error_memory(err, "the list of convolutions");
-    for (int d = 0; d < CONVOLUTION_DIRECTIONS; d++)
-        for (int i = 0; i < g->count; i++) {
-            const node *n = &g->nodes[i];
-            if (!graph_convolves(g, n, (enum convolution_direction)d))
-                continue;
-            const convolution_call call =
-                plan_convolution(g, n, batch, (enum convolution_direction)d);
-            add_distinct(*calls, count, &call);
-        }
-    return STATUS_OK;
-}
-
 status network_convolutions(const network_options *options, convolution_call **calls, size_t *count,
                             error *err)
 {
     graph g;
     *calls = NULL;
     TRY(build_graph(options, &g, err));
-    status result = list_convolutions(&g, options->batch_size, calls, count, err);
+    status result = convolutions_list(&g, options->batch_size, calls, count, err);
     graph_free(&g);
     return result;
 }
@@ -226,7 +116,7 @@ static status refuse_batch(network *net, uint64_t bytes, error *err)
 {
     int largest;
     const network_options *o = &net->options;
-    TRY(find_largest_batch(net->dev, o, &net->g, &largest, err));
+    TRY(fit_largest_batch(&net->chooser, o, &net->g, &largest, err));
     char remedy[160];
     if (largest > 0)
         snprintf(remedy, sizeof remedy, "the largest batch that fits is %d (--batch-size %d)",
@@ -276,15 +166,12 @@ static status fill_network(network *net, error *err)
     const network_options *o = &net->options;
     uint64_t bytes;
     bool fits;
-    TRY(bytes_for_options(net->dev, o, &net->g, &bytes, &fits, err));
+    TRY(fit_batch(&net->chooser, o, &net->g, o->batch_size, &bytes, &fits, err));
     if (!fits)
         return refuse_batch(net, bytes, err);
     net->memory_bytes = bytes;
     TRY(plan_create(net->dev, &net->g, o->batch_size, o->sync, &net->p, err));
     TRY(plan_allocate(net->dev, net->p, &net->g, err));
-    for (int i = 0; i < net->g.count; i++)
-        if (node_descends(net->dev, o, &net->g, &net->g.nodes[i]))
-            net->g.parameters[net->g.nodes[i].weight].descends = true;
     TRY(parameters_allocate(net->dev, &net->g, o->training, err));
     TRY(buffer_create(net->dev, o->pixel_capacity, &net->pixels, err));
     TRY(buffer_create(net->dev, (size_t)o->batch_size * sizeof(pixel_source), &net->images, err));
@@ -296,32 +183,34 @@ static status fill_network(network *net, error *err)
     return allocate_heads(net, err);
 }
 
+static status copy_names(network *net, const network_options *o, error *err)
+{
+    net->options.backbone = net->backbone = strdup(o->backbone);
+    net->options.freeze = net->freeze = strdup(o->freeze ? o->freeze : "none");
+    if (o->fusion && fusion_find(o->fusion))
+        net->options.fusion = fusion_find(o->fusion)->name;
+    return net->backbone && net->freeze ? STATUS_OK : error_memory(err, "the network");
+}
+
 status network_create(device *dev, const network_options *options, network **created, error *err)
 {
+    status result = STATUS_OK;
     *created = NULL;
-    TRY(gemm_prepare(dev, err));
-    TRY(convolution_prepare(dev, err));
     network *net = calloc(1, sizeof *net);
     if (!net)
         return error_memory(err, "the network");
     net->dev = dev;
     net->options = *options;
     net->loss_scale = 1;
-    net->backbone = strdup(options->backbone);
-    net->freeze = strdup(options->freeze ? options->freeze : "none");
-    net->options.backbone = net->backbone;
-    net->options.freeze = net->freeze;
-    if (options->fusion && fusion_find(options->fusion))
-        net->options.fusion = fusion_find(options->fusion)->name; /* the caller's may go */
-    status result = net->backbone && net->freeze ? build_graph(options, &net->g, err)
-                                                 : error_memory(err, "the network");
-    if (result == STATUS_OK)
-        result = fill_network(net, err);
-    choices_ignore(dev, false); /* the algorithms are settled */
-    if (result == STATUS_OK)
-        *created = net;
-    else
-        network_free(net);
+    TRY_OR_DONE(convolver_open(dev, &net->chooser, err));
+    TRY_OR_DONE(convolver_prepare_gemm(&net->chooser, err));
+    TRY_OR_DONE(copy_names(net, options, err));
+    TRY_OR_DONE(build_graph(options, &net->g, err));
+    TRY_OR_DONE(fill_network(net, err));
+    *created = net;
+    return STATUS_OK;
+done:
+    network_free(net);
     return result;
 }
 
@@ -346,6 +235,7 @@ void network_free(network *net)
     parameters_release(&net->g);
     plan_free(net->p);
     graph_free(&net->g);
+    convolver_close(&net->chooser);
     free(net->backbone);
     free(net->freeze);
     free(net);
@@ -593,33 +483,7 @@ status network_read_logits(network *net, float *coarse, float *fine, error *err)
     return read_value(net, net->g.heads[HEAD_FINE].logits, fine, err);
 }
 
-static const node *find_convolution(const network *net, const char *label)
+const graph *network_graph(const network *net)
 {
-    for (int i = 0; i < net->g.count; i++) {
-        const node *n = &net->g.nodes[i];
-        if (graph_convolves(&net->g, n, CONVOLUTION_FORWARD) &&
-            strcmp(net->g.parameters[n->weight].name, label) == 0)
-            return n;
-    }
-    return NULL;
-}
-
-double network_layer_flops(const network *net, const char *label, const char *phase, int count)
-{
-    const node *n = find_convolution(net, label);
-    if (!n)
-        return 0;
-    const convolution_call call = plan_convolution(&net->g, n, count, CONVOLUTION_FORWARD);
-    int directions = 1;
-    if (strcmp(phase, "backward") == 0)
-        directions = graph_convolves(&net->g, n, CONVOLUTION_BACKWARD_DATA) +
-                     graph_convolves(&net->g, n, CONVOLUTION_BACKWARD_WEIGHTS);
-    return 2.0 * convolution_products(&call) * directions;
-}
-
-const char *network_layer_algorithm(const network *net, const char *label,
-                                    enum convolution_direction direction)
-{
-    const node *n = find_convolution(net, label);
-    return n && graph_convolves(&net->g, n, direction) ? n->algorithms[direction]->name : NULL;
+    return &net->g;
 }

@@ -48,7 +48,8 @@ status network_reserve_pixels(network *net, size_t bytes, error *err);
 
 const network_options *network_get_options(const network *net);
 device *network_device(const network *net);
-uint64_t network_memory_bytes(const network *net); /* all device memory that it holds */
+uint64_t network_memory_bytes(const network *net);     /* all device memory that it holds */
+const struct graph *network_graph(const network *net); /* for convolutions.h */
 
 /* Parameters in state-dict order. */
 size_t network_parameter_count(const network *net);
@@ -117,16 +118,6 @@ status network_step(network *net, const network_batch *batch, enum step_mode mod
 /* Waits for the ticket's results; they stay valid until the second network_step after. After this
  * the batch's host memory is free. */
 status network_wait(network *net, int ticket, const step_results **results, error *err);
-
-/* Operations of a layer for `count` images, by a profile's label (the name of its first parameter)
- * and phase ("forward", "backward"): what a direct convolution needs, two for each product with a
- * pixel inside the image. 0 for layers that are no convolution. */
-double network_layer_flops(const network *net, const char *label, const char *phase, int count);
-
-/* The name of the algorithm that a layer, by the same label, runs by; NULL where it is no
- * convolution or does not run in that direction. */
-const char *network_layer_algorithm(const network *net, const char *label,
-                                    enum convolution_direction direction);
 
 /* The input [count][image_size][image_size][3] of the last step, red, green, blue, as ops/input.h
  * makes it (augmented and normalised, in fp16 rounded to halves); blocking. For networks with

@@ -5,6 +5,7 @@
  * 2 * count - i. A piece lives from its first writing to its last reading. Pieces are placed
  * largest first, each at the lowest offset where nothing that lives at the same time lies. */
 #include "model/plan.h"
+#include "model/convolutions.h"
 #include "model/shared_statistics.h"
 #include "ops/group_norm.h"
 #include "ops/max_pool.h"
@@ -162,16 +163,6 @@ static void raise(size_t *most, size_t bytes)
     *most = bytes > *most ? bytes : *most;
 }
 
-convolution_call plan_convolution(const graph *g, const node *n, int batch,
-                                  enum convolution_direction direction)
-{
-    return (convolution_call){.direction = direction,
-                              .shape = n->shape,
-                              .x = shape_of(&g->nodes[n->input], batch),
-                              .y = shape_of(n, batch),
-                              .terms = {1, 0}};
-}
-
 /* The most bytes that a node's operations need of each workspace. */
 typedef struct workspace_bytes {
     convolution_bytes convolution;
@@ -206,8 +197,8 @@ static status node_workspace(const plan *p, device *dev, const graph *g, const n
         convolution_bytes bytes;
         if (!graph_convolves(g, n, (enum convolution_direction)i))
             continue;
-        const convolution_call call = plan_convolution(g, n, batch, (enum convolution_direction)i);
-        const convolution_algorithm *chosen = convolution_choose(dev, &call);
+        const convolution_call call = convolutions_call(g, n, batch, (enum convolution_direction)i);
+        const convolution_algorithm *chosen = n->algorithms[i];
         TRY(chosen->measure(dev, &call, &bytes, err));
         raise(&most->columns, bytes.columns);
         raise(&most->weights, bytes.weights);
@@ -218,23 +209,13 @@ static status node_workspace(const plan *p, device *dev, const graph *g, const n
     return STATUS_OK;
 }
 
-/* Whether the node is a convolution that writes its batchnorm's value when statistics are fixed. */
-static bool writes_norm(const plan *p, const device *dev, const graph *g, int index)
-{
-    const node *n = &g->nodes[index];
-    if (n->kind != NODE_CONVOLUTION || n->norm == GRAPH_NONE)
-        return false;
-    const convolution_call call = plan_convolution(g, n, p->batch, CONVOLUTION_FORWARD);
-    return convolution_choose(dev, &call)->finishes;
-}
-
 static void add_value(plan *p, device *dev, const graph *g, int index)
 {
     const node *n = &g->nodes[index];
     int first = forward_time(index);
-    if (!g->training && writes_norm(p, dev, g, index))
+    if (!g->training && graph_takes_norm(n))
         return; /* it has none of its own */
-    if (n->kind == NODE_BATCHNORM && writes_norm(p, dev, g, n->input))
+    if (n->kind == NODE_BATCHNORM && graph_takes_norm(&g->nodes[n->input]))
         first = forward_time(n->input);
     add_piece(p, dev, PIECE_VALUE, index, tensor_bytes(dev, shape_of(n, p->batch)), first,
               last_use_of_value(g, index));
@@ -397,22 +378,8 @@ static void point_node(plan *p, graph *g, const piece *placed, cl_mem view)
     }
 }
 
-static void settle_algorithms(device *dev, const plan *p, graph *g)
-{
-    for (int i = 0; i < g->count; i++)
-        for (int d = 0; d < CONVOLUTION_DIRECTIONS; d++) {
-            enum convolution_direction direction = (enum convolution_direction)d;
-            node *n = &g->nodes[i];
-            if (!graph_convolves(g, n, direction))
-                continue;
-            const convolution_call call = plan_convolution(g, n, p->batch, direction);
-            n->algorithms[d] = convolution_choose(dev, &call);
-        }
-}
-
 status plan_allocate(device *dev, plan *p, graph *g, error *err)
 {
-    settle_algorithms(dev, p, g);
     p->chunks = calloc((size_t)p->chunk_count, sizeof *p->chunks);
     p->views = calloc((size_t)p->piece_count, sizeof *p->views);
     if (!p->chunks || !p->views)

@@ -8,20 +8,16 @@
 
 typedef struct plan plan;
 
-/* Lays out the graph for `batch` images, of a batch that the ranks of sync share unless it is NULL;
- * makes no buffer yet. */
+/* Lays out the graph, whose nodes have their algorithms, for `batch` images, of a batch that the
+ * ranks of sync share unless it is NULL; makes no buffer yet. */
 status plan_create(device *dev, const graph *g, int batch, const statistics_gather *sync,
                    plan **created, error *err);
 /* Bytes of the activations, gradients and workspaces, and of the largest single piece. */
 uint64_t plan_bytes(const plan *p);
 uint64_t plan_largest(const plan *p);
-/* Makes the buffers, points the graph's nodes at them and settles their algorithms. */
+/* Makes the buffers and points the graph's nodes at them. */
 status plan_allocate(device *dev, plan *p, graph *g, error *err);
 void plan_free(plan *p); /* NULL is fine */
-
-/* A convolution's or linear node's call for `batch` images, without buffers. */
-convolution_call plan_convolution(const graph *g, const node *n, int batch,
-                                  enum convolution_direction direction);
 
 /* Workspaces that the operations share; NULL where none needs it. */
 typedef struct plan_workspace {

@@ -15,14 +15,13 @@
 enum { FORMAT = 1, MAX_FILE_BYTES = 4 << 20, FIRST_CAPACITY = 64, GEMM_NAME = 32 };
 
 struct choices {
-    bool ignored;
-    enum precision precision; /* these two: what the file was read for */
-    bool tf32;
+    const device *dev;
+    char *path;           /* NULL: there is no place for a cache */
     bool gemm_measured;   /* as choice.measured */
     char gemm[GEMM_NAME]; /* "": none */
     double gemm_seconds;
+    choice *entries;
     size_t count, capacity;
-    choice entries[];
 };
 
 static choice key_of(const convolution_call *call)
@@ -50,40 +49,26 @@ bool choices_same_call(const convolution_call *a, const convolution_call *b)
     return same_key(&one, &two);
 }
 
-static choice *find(struct choices *table, const choice *key)
+static choice *find(const choices *table, const choice *key)
 {
-    for (size_t i = 0; table && i < table->count; i++)
+    for (size_t i = 0; i < table->count; i++)
         if (same_key(&table->entries[i], key))
             return &table->entries[i];
     return NULL;
 }
 
-/* One allocation, so that the device can free it without knowing what it is. */
-static status reserve(device *dev, size_t count, error *err)
+static status put(choices *table, const choice *entry, error *err)
 {
-    struct choices *table = dev->choices;
-    if (table && count <= table->capacity)
-        return STATUS_OK;
-    size_t capacity = table ? 2 * table->capacity : FIRST_CAPACITY;
-    capacity = capacity < count ? count : capacity;
-    struct choices *larger = realloc(table, sizeof *table + capacity * sizeof *table->entries);
-    if (!larger)
-        return error_memory(err, "the tuned choices");
-    if (!table)
-        *larger = (struct choices){0};
-    larger->capacity = capacity;
-    dev->choices = larger;
-    return STATUS_OK;
-}
-
-static status put(device *dev, const choice *entry, error *err)
-{
-    choice *known = find(dev->choices, entry);
-    if (!known) {
-        TRY(reserve(dev, dev->choices ? dev->choices->count + 1 : 1, err));
-        known = &dev->choices->entries[dev->choices->count++];
+    choice *known = find(table, entry);
+    if (!known && table->count == table->capacity) {
+        size_t capacity = table->capacity ? 2 * table->capacity : FIRST_CAPACITY;
+        choice *larger = realloc(table->entries, capacity * sizeof *larger);
+        if (!larger)
+            return error_memory(err, "the tuned choices");
+        table->entries = larger;
+        table->capacity = capacity;
     }
-    *known = *entry;
+    *(known ? known : &table->entries[table->count++]) = *entry;
     return STATUS_OK;
 }
 
@@ -125,7 +110,9 @@ static json_t *made_for(const device *dev)
                      PACKAGE_VERSION, "kernels", hexadecimal(hash_kernels()));
 }
 
-char *choices_path(const device *dev)
+/* A file for each precision, with TF32 and without: their times have little to do with each other.
+ */
+static char *path_for(const device *dev, bool tf32)
 {
     const device_info *info = &dev->info;
     char *directory = file_cache_directory();
@@ -136,11 +123,9 @@ char *choices_path(const device *dev)
     hash = hash_text(hash, info->version);
     hash = hash_text(hash, info->driver);
     hash = hash_more(hash, &info->compute_units, sizeof info->compute_units);
-    /* A file for each precision, with TF32 and without: their times have little to do with each
-     * other. */
     if (dev->precision == PRECISION_FP16)
         hash = hash_text(hash, "fp16");
-    if (dev->tf32)
+    if (tf32)
         hash = hash_text(hash, "tf32");
     char *path = text_format("%s/tune-%016llx.json", directory, (unsigned long long)hash);
     free(directory);
@@ -184,7 +169,7 @@ static bool is_ours(const device *dev, json_t *root)
     return same;
 }
 
-static void take_gemm(struct choices *table, json_t *from)
+static void take_gemm(choices *table, json_t *from)
 {
     const char *name;
     double seconds;
@@ -196,69 +181,46 @@ static void take_gemm(struct choices *table, json_t *from)
     table->gemm_seconds = seconds;
 }
 
-static status take_entry(device *dev, json_t *from, error *err)
+static status take_entry(choices *table, json_t *from, error *err)
 {
     choice c = {0};
     if (!entry_from_json(from, &c))
         return STATUS_OK;
-    const choice *known = find(dev->choices, &c);
-    return known && known->measured ? STATUS_OK : put(dev, &c, err);
+    const choice *known = find(table, &c);
+    return known && known->measured ? STATUS_OK : put(table, &c, err);
 }
 
-static status take_all(device *dev, json_t *root, error *err)
+static status take_all(choices *table, json_t *root, error *err)
 {
     size_t index;
     json_t *entry;
-    take_gemm(dev->choices, json_object_get(root, "gemm"));
+    take_gemm(table, json_object_get(root, "gemm"));
     json_array_foreach(json_object_get(root, "convolutions"), index, entry)
-        TRY(take_entry(dev, entry, err));
+        TRY(take_entry(table, entry, err));
     return STATUS_OK;
 }
 
 /* Into the table, but for what this process has measured itself. */
-static status read_choices(device *dev, const char *path, error *err)
+static status read_choices(choices *table, error *err)
 {
     unsigned char *data = NULL;
     size_t size;
     error ignored;
     json_t *root = NULL;
-    if (file_read(path, MAX_FILE_BYTES, &data, &size, &ignored) == STATUS_OK)
+    if (file_read(table->path, MAX_FILE_BYTES, &data, &size, &ignored) == STATUS_OK)
         root = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
-    status result = root && is_ours(dev, root) ? take_all(dev, root, err) : STATUS_OK;
+    status result = root && is_ours(table->dev, root) ? take_all(table, root, err) : STATUS_OK;
     json_decref(root);
     free(data);
     return result;
 }
 
-/* gemm_prepare reads before convolution_prepare knows whether TF32 is on. */
-static bool is_loaded(const device *dev)
+static char *to_text(const choices *table)
 {
-    const struct choices *table = dev->choices;
-    return table && table->precision == dev->precision && table->tf32 == dev->tf32;
-}
-
-status choices_load(device *dev, error *err)
-{
-    if (is_loaded(dev))
-        return STATUS_OK;
-    free(dev->choices);
-    dev->choices = NULL;
-    TRY(reserve(dev, 1, err));
-    dev->choices->precision = dev->precision;
-    dev->choices->tf32 = dev->tf32;
-    char *path = choices_path(dev);
-    status result = path ? read_choices(dev, path, err) : STATUS_OK;
-    free(path);
-    return result;
-}
-
-static char *to_text(const device *dev)
-{
-    const struct choices *table = dev->choices;
     json_t *entries = json_array();
     for (size_t i = 0; i < table->count; i++)
         json_array_append_new(entries, entry_to_json(&table->entries[i]));
-    json_t *root = json_pack("{s:i, s:o}", "format", FORMAT, "made_for", made_for(dev));
+    json_t *root = json_pack("{s:i, s:o}", "format", FORMAT, "made_for", made_for(table->dev));
     if (table->gemm[0])
         json_object_set_new(
             root, "gemm",
@@ -269,79 +231,97 @@ static char *to_text(const device *dev)
     return made;
 }
 
-static status write_choices(const device *dev, const char *path, error *err)
+static status write_choices(const choices *table, error *err)
 {
-    char *made = to_text(dev);
-    status result =
-        made ? file_write(path, made, strlen(made), err) : error_memory(err, "the tuned choices");
+    char *made = to_text(table);
+    status result = made ? file_write(table->path, made, strlen(made), err)
+                         : error_memory(err, "the tuned choices");
     free(made);
     return result;
 }
 
 /* Read again and written under one lock: of two processes that tune at once, neither loses what the
  * other found. */
-static status merge(device *dev, const char *directory, const char *path, error *err)
+static status merge(choices *table, const char *directory, error *err)
 {
     int lock;
     TRY(file_make_directory(directory, err));
     TRY(file_wait_lock(directory, &lock, err));
-    status result = read_choices(dev, path, err);
+    status result = read_choices(table, err);
     if (result == STATUS_OK)
-        result = write_choices(dev, path, err);
+        result = write_choices(table, err);
     file_unlock(lock);
     return result;
 }
 
-status choices_save(device *dev, error *err)
+status choices_save(choices *known, error *err)
 {
-    TRY(choices_load(dev, err));
-    char *directory = file_cache_directory(), *path = choices_path(dev);
+    if (!known->path)
+        return error_set(err, STATUS_FAILED,
+                         "there is no directory to remember choices in; set XDG_CACHE_HOME or HOME "
+                         "to an absolute path");
+    char *directory = file_parent(known->path);
     status result =
-        directory && path
-            ? merge(dev, directory, path, err)
-            : error_set(err, STATUS_FAILED,
-                        "there is no directory to remember choices in; set XDG_CACHE_HOME or HOME "
-                        "to an absolute path");
+        directory ? merge(known, directory, err) : error_memory(err, "the tuned choices");
     free(directory);
-    free(path);
     return result;
+}
+
+status choices_open(const device *dev, bool tf32, choices **opened, error *err)
+{
+    choices *table = *opened = calloc(1, sizeof *table);
+    if (!table)
+        return error_memory(err, "the tuned choices");
+    table->dev = dev;
+    table->path = path_for(dev, tf32);
+    status result = table->path ? read_choices(table, err) : STATUS_OK;
+    if (result == STATUS_OK)
+        return STATUS_OK;
+    choices_close(table);
+    *opened = NULL;
+    return result;
+}
+
+void choices_close(choices *known)
+{
+    if (!known)
+        return;
+    free(known->entries);
+    free(known->path);
+    free(known);
 }
 
 /* ---- The table ---- */
 
-const choice *choices_find(const device *dev, const convolution_call *call)
+const char *choices_path(const choices *known)
 {
-    const choice key = key_of(call);
-    return dev->choices && !dev->choices->ignored ? find(dev->choices, &key) : NULL;
+    return known->path;
 }
 
-status choices_put(device *dev, const convolution_call *call,
+const choice *choices_find(const choices *known, const convolution_call *call)
+{
+    const choice key = key_of(call);
+    return find(known, &key);
+}
+
+status choices_put(choices *known, const convolution_call *call,
                    const convolution_algorithm *algorithm, double seconds, error *err)
 {
     choice entry = key_of(call);
     entry.algorithm = algorithm;
     entry.seconds = seconds;
     entry.measured = true;
-    TRY(choices_load(dev, err));
-    return put(dev, &entry, err);
+    return put(known, &entry, err);
 }
 
-const char *choices_gemm(const device *dev)
+const char *choices_gemm(const choices *known)
 {
-    return dev->choices && dev->choices->gemm[0] ? dev->choices->gemm : NULL;
+    return known->gemm[0] ? known->gemm : NULL;
 }
 
-status choices_put_gemm(device *dev, const char *name, double seconds, error *err)
+void choices_put_gemm(choices *known, const char *name, double seconds)
 {
-    TRY(choices_load(dev, err));
-    snprintf(dev->choices->gemm, sizeof dev->choices->gemm, "%s", name);
-    dev->choices->gemm_seconds = seconds;
-    dev->choices->gemm_measured = true;
-    return STATUS_OK;
-}
-
-void choices_ignore(device *dev, bool ignore)
-{
-    if (dev->choices)
-        dev->choices->ignored = ignore;
+    snprintf(known->gemm, sizeof known->gemm, "%s", name);
+    known->gemm_seconds = seconds;
+    known->gemm_measured = true;
 }

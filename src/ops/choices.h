@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What `hcnn-cl tune` measured on a device, remembered on disk: the fastest algorithm of each
- * convolution, and CLBlast's parameters. What to do with them is convolution.c's and gemm.c's.
+ * convolution, and CLBlast's parameters. What to do with them is convolver.c's and gemm.c's.
  *
  * The file is $XDG_CACHE_HOME/hcnn-cl/tune-HASH.json, HASH of the device, its driver, the precision
  * and whether TF32 is on, since what is fastest depends on all four:
@@ -29,26 +29,25 @@ typedef struct choice {
     bool measured; /* by this process: it wins over what others wrote */
 } choice;
 
-/* Reads the device's file. A later call does nothing, unless the precision or TF32, and with them
- * the file, have changed: then what was known is forgotten. */
-status choices_load(device *dev, error *err);
-/* Writes all that is known of the device, and what other processes have written meanwhile. */
-status choices_save(device *dev, error *err);
-/* Where it is; NULL where there is no place for a cache. Freed by the caller. */
-char *choices_path(const device *dev);
+typedef struct choices choices;
 
-/* The entry for a call, NULL when there is none or they are ignored. It may name an algorithm that
- * does not support the call. Valid until the next choices_put. */
-const choice *choices_find(const device *dev, const convolution_call *call);
-status choices_put(device *dev, const convolution_call *call,
+/* What the file of the device, with the precision that it has now, says. */
+status choices_open(const device *dev, bool tf32, choices **opened, error *err);
+void choices_close(choices *known); /* NULL is fine */
+/* Writes all that is known, and what other processes have written meanwhile. */
+status choices_save(choices *known, error *err);
+/* The file; NULL where there is no place for a cache. */
+const char *choices_path(const choices *known);
+
+/* The entry for a call, NULL when there is none. It may name an algorithm that does not support the
+ * call. Valid until the next choices_put. */
+const choice *choices_find(const choices *known, const convolution_call *call);
+status choices_put(choices *known, const convolution_call *call,
                    const convolution_algorithm *algorithm, double seconds, error *err);
 
 /* The name of CLBlast's parameter set, NULL when none is remembered; gemm.h. */
-const char *choices_gemm(const device *dev);
-status choices_put_gemm(device *dev, const char *name, double seconds, error *err);
-
-/* While true, choices_find finds nothing: for a network that has no memory for the fastest. */
-void choices_ignore(device *dev, bool ignore);
+const char *choices_gemm(const choices *known);
+void choices_put_gemm(choices *known, const char *name, double seconds);
 
 /* Whether two calls share an entry. */
 bool choices_same_call(const convolution_call *a, const convolution_call *b);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Square convolutions. Several algorithms stand behind one interface: each says which calls it
- * supports and what memory it needs, and convolution_choose picks one.
+ * supports and what memory it needs, and convolver.h picks one.
  *
  * x[n][h][w][cin], y[n][oh][ow][cout] with oh = (h + 2 * pad - kernel) / stride + 1; the weights
  * lie as [kernel][kernel][cin][cout], so that one tap is a [cin][cout] matrix. */
@@ -73,6 +73,7 @@ typedef struct convolution_algorithm {
                       error *err);
     status (*run)(device *dev, const convolution_call *call, convolution_memory memory, error *err);
     bool finishes; /* takes `finish` */
+    bool tf32;     /* rounds its factors to ten bits of mantissa: for whoever asked for it */
     /* Runs in a supported FORWARD's sums; NULL, or 0: it makes none. */
     size_t (*sum_runs)(const device *dev, const convolution_call *call);
 } convolution_algorithm;
@@ -88,19 +89,6 @@ const convolution_algorithm *convolution_find(const char *name);
 
 /* y's shape for x's; the buffer is NULL. */
 tensor convolution_output(const convolution_shape *shape, tensor x);
-
-/* The algorithm for a call, made once per layer and direction with the largest batch's shapes: all
- * smaller batches then run by the same one. HCNN_CONV may force a family, which is taken wherever
- * one of it supports the call; else what `hcnn-cl tune` found (choices.h); else the quick choice,
- * the first in the table that suits. */
-const convolution_algorithm *convolution_choose(const device *dev, const convolution_call *call);
-const convolution_algorithm *convolution_choose_quickly(const device *dev,
-                                                        const convolution_call *call);
-
-/* Reads HCNN_CONV, HCNN_TF32, which is 1 where products may round their factors (tensor_gemm.h),
- * and what is remembered of the device. A name that is no family, or another number, is
- * STATUS_USAGE, and so is TF32 where there is none. Before a choice. */
-status convolution_prepare(device *dev, error *err);
 
 /* The multiplications of a call, counted without those by padding. */
 double convolution_products(const convolution_call *call);

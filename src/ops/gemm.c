@@ -3,7 +3,6 @@
  * gemm.h. */
 #include "ops/gemm.h"
 #include "device/profile.h"
-#include "ops/choices.h"
 
 #include <clblast_c.h>
 #include <string.h>
@@ -76,14 +75,6 @@ status gemm_use_parameters(device *dev, const gemm_parameters *set, error *err)
     if (dev->info.type & CL_DEVICE_TYPE_CPU)
         TRY(override(dev, "GemmRoutine", 1, smallest, always, err));
     return override(dev, "Xgemm", GEMM_PARAMETERS, parameter_names, set->values, err);
-}
-
-status gemm_prepare(device *dev, error *err)
-{
-    TRY(choices_load(dev, err));
-    const char *name = choices_gemm(dev);
-    const gemm_parameters *remembered = name ? gemm_find_parameters(name) : NULL;
-    return gemm_use_parameters(dev, remembered ? remembered : gemm_default_parameters(dev), err);
 }
 
 static CLBlastTranspose transpose_of(gemm_matrix matrix)

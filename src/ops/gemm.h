@@ -34,15 +34,12 @@ typedef struct gemm_parameters {
 extern const gemm_parameters gemm_parameter_sets[];
 /* The set of that name, or NULL. */
 const gemm_parameters *gemm_find_parameters(const char *name);
-/* The one that a device uses when none is remembered (choices.h). */
+/* The one that a device uses when none is remembered. */
 const gemm_parameters *gemm_default_parameters(const device *dev);
 /* Makes CLBlast use the set from its next product on. It does not test what it is given: a set that
  * the device cannot run may end the process. Its own does not come back in a process that used
  * another. */
 status gemm_use_parameters(device *dev, const gemm_parameters *set, error *err);
-/* Uses the set that is remembered of the device, else the default. Once per device, before the
- * first product. */
-status gemm_prepare(device *dev, error *err);
 
 /* Bytes of scratch memory that gemm_run needs for the problem (its buffers may be NULL), or for one
  * that is smaller in any of its sizes. */

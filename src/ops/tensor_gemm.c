@@ -23,7 +23,7 @@ static const tile_set *tiles_of(const device *dev)
 static bool supports(const device *dev, const convolution_call *call)
 {
     (void)call;
-    return dev->tf32;
+    return dev->precision == PRECISION_FP32 && tile_set_fits(dev, tiles_of(dev));
 }
 
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
@@ -44,7 +44,8 @@ const convolution_algorithm tensor_gemm = {.name = "tensor_gemm",
                                            .supports = supports,
                                            .measure = measure,
                                            .run = run,
-                                           .finishes = true};
+                                           .finishes = true,
+                                           .tf32 = true};
 
 /* ---- The self-test ---- */
 
@@ -112,10 +113,8 @@ done:
     return result;
 }
 
-status tensor_gemm_prepare(device *dev, error *err)
+status tensor_gemm_check(device *dev, error *err)
 {
-    if (dev->tf32)
-        return STATUS_OK;
     if (dev->info.nv_capability < NEEDED_CAPABILITY)
         return error_set(err, STATUS_USAGE,
                          "HCNN_TF32=1 needs an NVIDIA device of compute capability 8.0 or above, "
@@ -131,8 +130,7 @@ status tensor_gemm_prepare(device *dev, error *err)
                          "which %s does not have",
                          dev->info.name);
     status result = tensor_gemm_self_test(dev, err);
-    if (result != STATUS_OK)
-        return error_prefix(err, result, "HCNN_TF32=1 (unset, single precision is used)");
-    dev->tf32 = true;
-    return STATUS_OK;
+    return result == STATUS_OK
+               ? STATUS_OK
+               : error_prefix(err, result, "HCNN_TF32=1 (unset, single precision is used)");
 }

@@ -6,10 +6,10 @@
 
 #include "ops/convolution.h"
 
-/* Sets dev->tf32, and tensor_gemm then supports every call. STATUS_USAGE where the device has no
- * such cores or keeps activations as halves; STATUS_FAILED where it does not build the kernels or
- * fails tensor_gemm_self_test. The test is made once per device; blocking. */
-status tensor_gemm_prepare(device *dev, error *err);
+/* Whether the device may round to TF32 if it is asked to. STATUS_USAGE where it has no such cores
+ * or keeps activations as halves; STATUS_FAILED where it does not build the kernels or fails
+ * tensor_gemm_self_test. Blocking. */
+status tensor_gemm_check(device *dev, error *err);
 
 /* Multiplies matrices of random numbers, by each tile; every sum of theirs is exact in TF32, so a
  * single wrong bit is an error, which says where. */

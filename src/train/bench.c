@@ -3,6 +3,7 @@
 #include "train/bench.h"
 #include "base/clock.h"
 #include "device/profile.h"
+#include "model/convolutions.h"
 #include "train/solver.h"
 #include "tune/timing.h"
 
@@ -176,11 +177,11 @@ static bench_layer *find_layer(bench_layer *layers, size_t *count, const profile
 static void describe_layer(const network *net, int count, bench_layer *l)
 {
     bool forward = strcmp(l->phase, "forward") == 0, backward = strcmp(l->phase, "backward") == 0;
-    l->flops = network_layer_flops(net, l->name, l->phase, count);
+    l->flops = convolutions_flops(network_graph(net), l->name, l->phase, count);
     for (int i = 0; i < CONVOLUTION_DIRECTIONS; i++) {
         enum convolution_direction d = (enum convolution_direction)i;
         if (d == CONVOLUTION_FORWARD ? forward : backward)
-            l->algorithms[d] = network_layer_algorithm(net, l->name, d);
+            l->algorithms[d] = convolutions_algorithm(network_graph(net), l->name, d);
     }
 }
 

@@ -7,7 +7,6 @@
  * holds for one of them only would mislead the others. What is in caches differs from a network's
  * step, where other layers have been in between. */
 #include "tune/tune.h"
-#include "ops/choices.h"
 #include "ops/initialize.h"
 #include "tune/timing.h"
 
@@ -28,6 +27,7 @@ static const double hopeless_factor = 3;
 
 /* One call, its memory, and the reference's result. */
 typedef struct trial {
+    const convolver *chooser;
     device *dev;
     const tune_observer *observer;
     convolution_call call; /* with buffers of random numbers */
@@ -112,15 +112,15 @@ static status make_activation(trial *t, tensor *a, uint32_t id, error *err)
     cl_mem floats = NULL;
     size_t bytes = tensor_size(*a) * sizeof(float);
     float *values = malloc(bytes);
-    status result = values ? make_random(t, tensor_size(*a), id, &floats, err)
-                           : error_memory(err, "the input of a convolution");
-    if (result == STATUS_OK)
-        result = buffer_read(t->dev, floats, 0, values, bytes, err);
+    status result = values ? STATUS_OK : error_memory(err, "the input of a convolution");
+    TRY_OR_DONE(result);
+    TRY_OR_DONE(make_random(t, tensor_size(*a), id, &floats, err));
+    TRY_OR_DONE(buffer_read(t->dev, floats, 0, values, bytes, err));
     buffer_release(&floats);
-    if (result == STATUS_OK)
-        result = buffer_create(t->dev, tensor_bytes(t->dev, *a), &a->buffer, err);
-    if (result == STATUS_OK)
-        result = tensor_write(t->dev, *a, values, err);
+    TRY_OR_DONE(buffer_create(t->dev, tensor_bytes(t->dev, *a), &a->buffer, err));
+    TRY_OR_DONE(tensor_write(t->dev, *a, values, err));
+done:
+    buffer_release(&floats);
     free(values);
     return result;
 }
@@ -251,7 +251,7 @@ static double time_algorithm(trial *t, const convolution_algorithm *a, double ho
     convolution_bytes bytes;
     double seconds = INFINITY;
     error fault;
-    if (!a->supports(t->dev, &t->call))
+    if (!convolver_supports(t->chooser, a, &t->call))
         return seconds;
     status result = a->measure(t->dev, &t->call, &bytes, &fault);
     if (result == STATUS_OK && !fits(t, bytes))
@@ -309,37 +309,37 @@ static status choose(trial *t, const convolution_algorithm *const *algorithms, t
 }
 
 /* The most general one, which is the last: im2col, in fp32. */
-static const convolution_algorithm *reference_for(const device *dev, const convolution_call *call)
+static const convolution_algorithm *reference_for(const convolver *c, const convolution_call *call)
 {
     const convolution_algorithm *last = NULL;
     for (int i = 0; convolution_algorithms[i]; i++)
-        if (convolution_algorithms[i]->supports(dev, call))
+        if (convolver_supports(c, convolution_algorithms[i], call))
             last = convolution_algorithms[i];
     return last;
 }
 
-static status tune_call(device *dev, const tune_options *o, const tune_observer *observer,
+static status tune_call(const convolver *c, const tune_options *o, const tune_observer *observer,
                         tune_row *row, error *err)
 {
-    trial t = {.dev = dev, .observer = observer, .call = row->call};
-    row->quick = convolution_choose_quickly(dev, &row->call);
-    t.reference = reference_for(dev, &row->call);
-    status result = make_trial(&t, err);
-    if (result == STATUS_OK)
-        result = run_reference(&t, err);
-    if (result == STATUS_OK)
-        result = choose(&t, o->algorithms ? o->algorithms : convolution_algorithms, row, err);
+    status result = STATUS_OK;
+    trial t = {.chooser = c, .dev = c->dev, .observer = observer, .call = row->call};
+    row->quick = convolver_choose_quickly(c, &row->call);
+    t.reference = reference_for(c, &row->call);
+    TRY_OR_DONE(make_trial(&t, err));
+    TRY_OR_DONE(run_reference(&t, err));
+    TRY_OR_DONE(choose(&t, o->algorithms ? o->algorithms : convolution_algorithms, row, err));
+    TRY_OR_DONE(choices_put(c->known, &row->call, row->chosen, row->seconds, err));
+    TRY_OR_DONE(choices_save(c->known, err));
+done:
     free_trial(&t);
-    TRY(result);
-    TRY(choices_put(dev, &row->call, row->chosen, row->seconds, err));
-    return choices_save(dev, err);
+    return result;
 }
 
-static void leave_out_known(const device *dev, convolution_call *calls, size_t *count)
+static void leave_out_known(const choices *known, convolution_call *calls, size_t *count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < *count; i++)
-        if (!choices_find(dev, &calls[i]))
+        if (!choices_find(known, &calls[i]))
             calls[kept++] = calls[i];
     *count = kept;
 }
@@ -358,12 +358,12 @@ static status interrupted(size_t done, size_t count, error *err)
         done, count);
 }
 
-static status tune_convolutions(device *dev, const tune_options *o, convolution_call *calls,
+static status tune_convolutions(const convolver *c, const tune_options *o, convolution_call *calls,
                                 size_t count, const tune_observer *observer, tune_report *report,
                                 error *err)
 {
     if (o->only_missing)
-        leave_out_known(dev, calls, &count);
+        leave_out_known(c->known, calls, &count);
     report->rows = calloc(count ? count : 1, sizeof *report->rows);
     if (!report->rows)
         return error_memory(err, "the measured convolutions");
@@ -373,7 +373,7 @@ static status tune_convolutions(device *dev, const tune_options *o, convolution_
         if (observer->progress)
             observer->progress(observer->context, "tuning convolutions", i, count);
         report->rows[i].call = calls[i];
-        TRY(tune_call(dev, o, observer, &report->rows[i], err));
+        TRY(tune_call(c, o, observer, &report->rows[i], err));
         report->count++;
     }
     /* A stop during the last one is meant for what the caller would go on with, too. */
@@ -383,23 +383,28 @@ static status tune_convolutions(device *dev, const tune_options *o, convolution_
 status tune_run(device *dev, const tune_options *options, const tune_observer *observer,
                 tune_report *report, error *err)
 {
-    convolution_call *calls;
+    convolver c = {0};
+    convolution_call *calls = NULL;
     size_t count;
+    status result = STATUS_OK;
     *report = (tune_report){0};
-    TRY(convolution_prepare(dev, err));
-    TRY(network_convolutions(&options->network, &calls, &count, err));
+    TRY_OR_DONE(convolver_open(dev, &c, err));
+    TRY_OR_DONE(network_convolutions(&options->network, &calls, &count, err));
     /* CLBlast first: its speed decides what the rest is compared with. */
-    status result = tune_gemm(dev, options, calls, count, observer, report, err);
-    if (result == STATUS_OK)
-        result = gemm_prepare(dev, err);
-    if (result == STATUS_OK)
-        result = tune_convolutions(dev, options, calls, count, observer, report, err);
+    TRY_OR_DONE(tune_gemm(&c, options, calls, count, observer, report, err));
+    TRY_OR_DONE(convolver_prepare_gemm(&c, err));
+    TRY_OR_DONE(tune_convolutions(&c, options, calls, count, observer, report, err));
+    if (choices_path(c.known) && !(report->file = strdup(choices_path(c.known))))
+        result = error_memory(err, "a path");
+done:
     free(calls);
+    convolver_close(&c);
     return result;
 }
 
 void tune_free(tune_report *report)
 {
     free(report->rows);
+    free(report->file);
     *report = (tune_report){0};
 }

@@ -5,6 +5,7 @@
 #define HCNN_TUNE_TUNE_H
 
 #include "model/network.h"
+#include "ops/convolver.h"
 #include "ops/gemm.h"
 
 #include <signal.h>
@@ -38,6 +39,7 @@ typedef struct tune_row {
 typedef struct tune_report {
     tune_row *rows;
     size_t count;
+    char *file;                  /* where it is remembered */
     const gemm_parameters *gemm; /* NULL: not searched */
     double gemm_seconds, gemm_default_seconds;
 } tune_report;
@@ -51,7 +53,7 @@ void tune_free(tune_report *report);
 /* CLBlast's part, tune_gemm.c: tries the parameter sets on the largest products of the calls, each
  * in a process of its own, PROGRAM tune-gemm NAME MxNxK..., which prints what tune_gemm_try found
  * as "SECONDS DIFFERENCE". */
-status tune_gemm(device *dev, const tune_options *options, const convolution_call *calls,
+status tune_gemm(const convolver *c, const tune_options *options, const convolution_call *calls,
                  size_t count, const tune_observer *observer, tune_report *report, error *err);
 
 /* Whether the observer's stop is set. */

@@ -4,7 +4,6 @@
  * A set of parameters that a device cannot run ends in an exception, a crash or a wrong product. So
  * each is tried by a child process, and one that does not answer as it should is left out. */
 #include "base/clock.h"
-#include "ops/choices.h"
 #include "ops/initialize.h"
 #include "tune/timing.h"
 #include "tune/tune.h"
@@ -343,20 +342,20 @@ static status list_sets(const device *dev, const char *names, const gemm_paramet
     return STATUS_OK;
 }
 
-static bool uses_clblast(const device *dev, const convolution_call *calls, size_t count)
+static bool uses_clblast(const convolver *c, const convolution_call *calls, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(convolution_choose_quickly(dev, &calls[i])->family, "im2col") == 0)
+        if (strcmp(convolver_choose_quickly(c, &calls[i])->family, "im2col") == 0)
             return true;
     return false;
 }
 
-static bool is_wanted(const device *dev, const tune_options *o, const convolution_call *calls,
+static bool is_wanted(const convolver *c, const tune_options *o, const convolution_call *calls,
                       size_t count)
 {
-    if (o->only_missing && choices_gemm(dev))
+    if (o->only_missing && choices_gemm(c->known))
         return false;
-    return o->gemm || (o->program && uses_clblast(dev, calls, count));
+    return o->gemm || (o->program && uses_clblast(c, calls, count));
 }
 
 /* What the search goes through and what it found. */
@@ -402,19 +401,19 @@ static status pick_set(search *s, size_t *picked, error *err)
     return STATUS_OK;
 }
 
-status tune_gemm(device *dev, const tune_options *options, const convolution_call *calls,
+status tune_gemm(const convolver *c, const tune_options *options, const convolution_call *calls,
                  size_t count, const tune_observer *observer, tune_report *report, error *err)
 {
     search s = {.options = options, .observer = observer};
     size_t picked;
-    if (!is_wanted(dev, options, calls, count))
+    if (!is_wanted(c, options, calls, count))
         return STATUS_OK;
     if (!options->program)
         return error_set(err, STATUS_FAILED,
                          "--gemm: CLBlast's parameters are tried by processes of this program, and "
                          "it cannot find itself (/proc/self/exe); leave --gemm out");
     s.size_count = pick_sizes(calls, count, s.sizes);
-    TRY(list_sets(dev, options->gemm, s.sets, &s.set_count, err));
+    TRY(list_sets(c->dev, options->gemm, s.sets, &s.set_count, err));
     TRY(time_sets(&s, err));
     TRY(pick_set(&s, &picked, err));
     if (isinf(s.seconds[picked])) /* none works: each was noted, and nothing is remembered */
@@ -422,6 +421,6 @@ status tune_gemm(device *dev, const tune_options *options, const convolution_cal
     report->gemm = s.sets[picked];
     report->gemm_seconds = s.seconds[picked];
     report->gemm_default_seconds = s.seconds[0];
-    TRY(choices_put_gemm(dev, report->gemm->name, report->gemm_seconds, err));
-    return choices_save(dev, err);
+    choices_put_gemm(c->known, report->gemm->name, report->gemm_seconds);
+    return choices_save(c->known, err);
 }

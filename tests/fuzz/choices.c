@@ -19,15 +19,24 @@ static device made_up_device(void)
     return (device){.info = {.name = "fuzz", .driver = "1"}};
 }
 
-static char *read_saved(device *dev)
+static choices *open_choices(const device *dev)
+{
+    error err;
+    choices *known;
+    FUZZ_SUCCEEDS(choices_open(dev, false, &known, &err));
+    FUZZ_HOLDS(choices_path(known) != NULL);
+    return known;
+}
+
+/* What is known, as it is saved; closes it. */
+static char *save(choices *known)
 {
     error err;
     unsigned char *text;
     size_t size;
-    char *path = choices_path(dev);
-    FUZZ_SUCCEEDS(path && choices_save(dev, &err));
-    FUZZ_SUCCEEDS(file_read(path, 1 << 20, &text, &size, &err));
-    free(path);
+    FUZZ_SUCCEEDS(choices_save(known, &err));
+    FUZZ_SUCCEEDS(file_read(choices_path(known), 1 << 20, &text, &size, &err));
+    choices_close(known);
     return (char *)text;
 }
 
@@ -39,11 +48,10 @@ static const char *file_head(void)
     if (head)
         return head;
     device dev = made_up_device();
-    char *path = choices_path(&dev);
-    FUZZ_HOLDS(path != NULL);
-    unlink(path);
-    free(path);
-    char *text = read_saved(&dev);
+    choices *known = open_choices(&dev);
+    unlink(choices_path(known));
+    choices_close(known);
+    char *text = save(open_choices(&dev));
     json_t *root = json_loads(text, 0, NULL);
     char *made_for = json_dumps(json_object_get(root, "made_for"), JSON_COMPACT);
     FUZZ_HOLDS(made_for != NULL);
@@ -51,37 +59,33 @@ static const char *file_head(void)
     free(made_for);
     json_decref(root);
     free(text);
-    free(dev.choices);
     return head;
 }
 
 static void put_file(const device *dev, const char *head, const uint8_t *data, size_t size)
 {
     error err;
-    char *rest = fuzz_text(data, size), *path = choices_path(dev);
+    choices *known = open_choices(dev);
+    const char *path = choices_path(known);
+    char *rest = fuzz_text(data, size);
     char *text = text_format("%s,%s}", head, rest);
     char *directory = file_parent(path);
     FUZZ_SUCCEEDS(file_make_directory(directory, &err));
     free(fuzz_file(path + strlen(fuzz_directory()) + 1, text, strlen(text)));
     free(directory);
     free(rest);
-    free(path);
     free(text);
+    choices_close(known);
 }
 
 int fuzz_choices(const uint8_t *data, size_t size)
 {
-    error err;
-    device dev = made_up_device(), again = made_up_device();
+    device dev = made_up_device();
     put_file(&dev, file_head(), data, size);
-    FUZZ_SUCCEEDS(choices_load(&dev, &err));
-    char *saved = read_saved(&dev);
-    FUZZ_SUCCEEDS(choices_load(&again, &err));
-    char *same = read_saved(&again);
+    char *saved = save(open_choices(&dev));
+    char *same = save(open_choices(&dev));
     FUZZ_HOLDS(strcmp(saved, same) == 0);
     free(same);
     free(saved);
-    free(dev.choices);
-    free(again.choices);
     return 0;
 }

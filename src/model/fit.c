@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See fit.h. */
+#include "model/fit.h"
+#include "base/pixels.h"
+#include "model/parameters.h"
+#include "model/plan.h"
+#include "ops/cross_entropy.h"
+
+/* Whether a step in fp16 is to be taken is known when every gradient is; ranks add theirs up before
+ * they take it. */
+static void settle_descent(const device *dev, const network_options *o, graph *g)
+{
+    bool may = o->training && o->descend && dev->precision != PRECISION_FP16 && !o->sync;
+    for (int i = 0; may && i < g->count; i++) {
+        const node *n = &g->nodes[i];
+        if ((n->kind == NODE_CONVOLUTION || n->kind == NODE_LINEAR) && !n->standardised &&
+            parameter_is_trained(&g->parameters[n->weight]))
+            g->parameters[n->weight].descends = true;
+    }
+}
+
+static uint64_t gradient_bytes(const graph *g)
+{
+    uint64_t bytes = g->training ? parameters_bytes(g, true) : 0;
+    for (size_t i = 0; i < g->parameter_count; i++)
+        if (g->parameters[i].descends)
+            bytes -= g->parameters[i].count * sizeof(float);
+    return bytes;
+}
+
+/* What lies beside the plan: parameters, gradients, optimizer state, the batch and its results. */
+static uint64_t fixed_bytes(const network_options *o, const graph *g, int batch)
+{
+    uint64_t average = o->averaged ? parameters_average_bytes(g) : 0;
+    uint64_t tree =
+        o->marginal_parents ? cross_entropy_tree_bytes(o->fine_classes, o->coarse_classes) : 0;
+    uint64_t pixels = o->pixel_capacity / (uint64_t)o->batch_size;
+    uint64_t heads = 0;
+    for (int h = 0; h < HEAD_COUNT; h++)
+        if (g->heads[h].logits != GRAPH_NONE)
+            heads += sizeof(int32_t) + sizeof(head_result);
+    return parameters_bytes(g, false) + gradient_bytes(g) * (1 + (uint64_t)o->solver_slots) +
+           average + tree + (uint64_t)batch * (pixels + heads + sizeof(pixel_source));
+}
+
+static status settle(const convolver *c, const network_options *o, graph *g, int batch,
+                     bool remembered, uint64_t *bytes, bool *fits, error *err)
+{
+    plan *p;
+    convolutions_choose(g, c, batch, remembered);
+    settle_descent(c->dev, o, g);
+    TRY(plan_create(c->dev, g, batch, o->sync, &p, err));
+    *bytes = plan_bytes(p) + fixed_bytes(o, g, batch);
+    *fits =
+        *bytes <= c->dev->info.memory_bytes && plan_largest(p) <= c->dev->info.max_allocation_bytes;
+    plan_free(p);
+    return STATUS_OK;
+}
+
+status fit_batch(const convolver *c, const network_options *options, graph *g, int batch,
+                 uint64_t *bytes, bool *fits, error *err)
+{
+    TRY(settle(c, options, g, batch, true, bytes, fits, err));
+    return *fits ? STATUS_OK : settle(c, options, g, batch, false, bytes, fits, err);
+}
+
+status fit_largest_batch(const convolver *c, const network_options *options, graph *g, int *largest,
+                         error *err)
+{
+    enum { MOST = 1 << 16 };
+    int good = 0, bad = MOST;
+    uint64_t bytes;
+    bool fits;
+    for (int batch = 1; batch < MOST && bad == MOST; batch *= 2) {
+        TRY(fit_batch(c, options, g, batch, &bytes, &fits, err));
+        *(fits ? &good : &bad) = batch;
+    }
+    while (bad - good > 1) {
+        int middle = good + (bad - good) / 2;
+        TRY(fit_batch(c, options, g, middle, &bytes, &fits, err));
+        *(fits ? &good : &bad) = middle;
+    }
+    *largest = good;
+    return STATUS_OK;
+}

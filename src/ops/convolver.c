@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See convolver.h. */
+#include "ops/convolver.h"
+#include "ops/gemm.h"
+#include "ops/tensor_gemm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The first algorithm of a family, or NULL. */
+static const convolution_algorithm *find_family(const char *name)
+{
+    int i = 0;
+    while (convolution_algorithms[i] && strcmp(convolution_algorithms[i]->family, name) != 0)
+        i++;
+    return convolution_algorithms[i];
+}
+
+static status unknown_family(const char *name, error *err)
+{
+    char families[256] = "";
+    for (int i = 0; convolution_algorithms[i]; i++) {
+        const char *family = convolution_algorithms[i]->family;
+        size_t used = strlen(families);
+        if (find_family(family) == convolution_algorithms[i])
+            snprintf(families + used, sizeof families - used, "%s%s", used ? ", " : "", family);
+    }
+    return error_set(err, STATUS_USAGE, "HCNN_CONV=%s: is none of %s", name, families);
+}
+
+static status read_family(convolver *c, error *err)
+{
+    const char *name = getenv("HCNN_CONV");
+    if (!name || !*name)
+        return STATUS_OK;
+    const convolution_algorithm *first = find_family(name);
+    if (!first)
+        return unknown_family(name, err);
+    c->forced = first->family;
+    return STATUS_OK;
+}
+
+static status read_tf32(convolver *c, error *err)
+{
+    const char *asked = getenv("HCNN_TF32");
+    if (!asked || !*asked || strcmp(asked, "0") == 0)
+        return STATUS_OK;
+    if (strcmp(asked, "1") != 0)
+        return error_set(err, STATUS_USAGE, "HCNN_TF32=%s: it may be 0 or 1", asked);
+    c->tf32 = true;
+    return tensor_gemm_check(c->dev, err);
+}
+
+status convolver_open(device *dev, convolver *opened, error *err)
+{
+    *opened = (convolver){.dev = dev};
+    TRY(read_family(opened, err));
+    TRY(read_tf32(opened, err));
+    return choices_open(dev, opened->tf32, &opened->known, err);
+}
+
+void convolver_close(convolver *c)
+{
+    choices_close(c->known);
+    *c = (convolver){0};
+}
+
+status convolver_prepare_gemm(const convolver *c, error *err)
+{
+    const char *name = choices_gemm(c->known);
+    const gemm_parameters *remembered = name ? gemm_find_parameters(name) : NULL;
+    return gemm_use_parameters(c->dev, remembered ? remembered : gemm_default_parameters(c->dev),
+                               err);
+}
+
+bool convolver_supports(const convolver *c, const convolution_algorithm *algorithm,
+                        const convolution_call *call)
+{
+    return (c->tf32 || !algorithm->tf32) && algorithm->supports(c->dev, call);
+}
+
+const convolution_algorithm *convolver_choose_quickly(const convolver *c,
+                                                      const convolution_call *call)
+{
+    for (int i = 0; convolution_algorithms[i]; i++) {
+        const convolution_algorithm *a = convolution_algorithms[i];
+        if (convolver_supports(c, a, call) && (!a->suits || a->suits(c->dev, call)))
+            return a;
+    }
+    return &direct_convolution; /* suits nothing and supports everything */
+}
+
+const convolution_algorithm *convolver_choose(const convolver *c, const convolution_call *call,
+                                              bool remembered)
+{
+    for (int i = 0; c->forced && convolution_algorithms[i]; i++) {
+        const convolution_algorithm *a = convolution_algorithms[i];
+        if (strcmp(a->family, c->forced) == 0 && convolver_supports(c, a, call))
+            return a;
+    }
+    const choice *found = remembered ? choices_find(c->known, call) : NULL;
+    if (found && convolver_supports(c, found->algorithm, call))
+        return found->algorithm;
+    return convolver_choose_quickly(c, call);
+}
