@@ -5,7 +5,8 @@
 #include "base/text.h"
 #include "check.h"
 #include "support.h"
-#include "train/journal.h"
+#include "track/journal.h"
+#include "train/run_lines.h"
 
 static const char *path;
 
@@ -40,7 +41,8 @@ static void put_step(journal *j, uint64_t step)
     error err;
     const train_step what = {
         .step = step, .loss = 0.5, .fine_loss = 0.25, .lr = 0.125, .only_fine = true};
-    CHECK_OK(journal_step(j, &what, &err));
+    const metric_line line = run_line_of_step(&what);
+    CHECK_OK(journal_put(j, &line, &err));
 }
 
 static void test_new_file(void **state)

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metric_lines.c: each form of line that the journal writes, and lines that it does not. */
-#include "base/file.h"
+/* metric_lines.c: each form of line that a run writes, and lines that it does not. */
 #include "check.h"
-#include "support.h"
 #include "track/metric_lines.h"
-#include "train/journal.h"
+#include "train/run_lines.h"
 
 #include <math.h>
 
@@ -21,7 +19,7 @@ static void take(taken *t, const char *text)
     json_t *line = json_loads(text, 0, &fault);
     if (!line)
         fail_msg("%s: %s", text, fault.text);
-    t->count = metric_line_values(line, &t->step, t->values);
+    t->count = metric_line_parse(line, &t->step, t->values);
     json_decref(line);
 }
 
@@ -123,13 +121,13 @@ static void test_many(void **state)
     json_object_set(line, "validation", part);
     json_object_set(line, "test_half", part);
     json_object_set(line, "test_whole", part);
-    t.count = metric_line_values(line, &t.step, t.values);
+    t.count = metric_line_parse(line, &t.step, t.values);
     assert_in_range(t.count, 9 + 4 * 9, METRICS_OF_LINE);
     json_decref(part);
     json_decref(line);
 }
 
-/* ---- What the journal writes has a name ---- */
+/* ---- What a run says has a name ---- */
 
 /* Every number of an object but those that are no metrics. */
 static void expect_names(const json_t *object, const char *prefix)
@@ -151,51 +149,58 @@ static void expect_names(const json_t *object, const char *prefix)
     }
 }
 
-static void watch(void *context, const json_t *line)
+/* The values that the line has for the store are those that are read from what it has for the file.
+ */
+static void expect_same_values(const metric_line *line, const json_t *written)
 {
-    size_t *lines = context;
-    expect_names(line, "");
-    expect_names(json_object_get(line, "train"), "train/");
-    expect_names(json_object_get(line, "validation"), "validation/");
-    expect_names(json_object_get(line, "test_half"), "test_half/");
-    expect_names(json_object_get(line, "test_whole"), "test/");
-    ++*lines;
+    run_metric live[METRICS_OF_LINE], read[METRICS_OF_LINE];
+    uint64_t step = line->step;
+    size_t count = metric_line_metrics(line, live);
+    assert_int_equal(metric_line_parse(written, &step, read), count);
+    assert_int_equal(step, line->step);
+    for (size_t i = 0; i < count; i++) {
+        assert_ptr_equal(live[i].name, read[i].name);
+        assert_int_equal(live[i].step, read[i].step);
+        assert_true(live[i].value == read[i].value ||
+                    (isnan(live[i].value) && isnan(read[i].value)));
+    }
 }
 
-static int set_up(void **state)
+static void check_line(const metric_line *line)
 {
-    return support_files_set_up(state, "metrics.jsonl");
+    json_t *written = metric_line_to_json(line);
+    assert_non_null(written);
+    expect_names(written, "");
+    expect_names(json_object_get(written, "train"), "train/");
+    expect_names(json_object_get(written, "validation"), "validation/");
+    expect_names(json_object_get(written, "test_half"), "test_half/");
+    expect_names(json_object_get(written, "test_whole"), "test/");
+    expect_same_values(line, written);
+    json_decref(written);
 }
 
-static void test_journal(void **state)
+static void test_run_lines(void **state)
 {
-    const support_files *files = *state;
-    error err;
-    journal j;
-    size_t lines = 0;
+    (void)state;
     const metrics m = {.count = 4, .coarse_loss = 1, .fine_loss = 2, .marginal_loss = 3};
-    const train_step step = {.step = 1, .loss = 1};
+    const train_step step = {.step = 1, .loss = 1, .lr = NAN};
     const train_epoch epoch = {.epoch = 1, .train = m, .validation = m};
-    const train_finished end = {.test_half = m, .test_whole = m, .stopped_early = 1};
-    CHECK_OK(journal_create(&j, files->path, &err));
-    j.watch = watch;
-    j.context = &lines;
-    CHECK_OK(journal_step(&j, &step, &err));
-    CHECK_OK(journal_epoch(&j, &epoch, 1, &err));
-    CHECK_OK(journal_test(&j, &end, &err));
-    journal_close(&j);
-    assert_int_equal(lines, 3);
+    const train_finished end = {.step = 9, .test_half = m, .test_whole = m, .stopped_early = 1};
+    const metric_line lines[] = {run_line_of_step(&step), run_line_of_epoch(&epoch, 1),
+                                 run_line_of_test(&end)};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        check_line(&lines[i]);
+    assert_int_equal(lines[0].count, 5);
+    assert_int_equal(lines[1].count, 8 + 2 * (2 + METRICS_ROWS));
+    assert_int_equal(lines[2].count, 2 + 2 * (2 + METRICS_ROWS));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_step),
-        cmocka_unit_test(test_epoch),
-        cmocka_unit_test(test_test),
-        cmocka_unit_test(test_others),
-        cmocka_unit_test(test_many),
-        cmocka_unit_test_setup_teardown(test_journal, set_up, support_files_tear_down),
+        cmocka_unit_test(test_step), cmocka_unit_test(test_epoch),
+        cmocka_unit_test(test_test), cmocka_unit_test(test_others),
+        cmocka_unit_test(test_many), cmocka_unit_test(test_run_lines),
     };
     return cmocka_run_group_tests_name("metric_lines", tests, NULL, NULL);
 }

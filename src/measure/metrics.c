@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sums of losses and hits, all by the table of metrics; see metrics.h. */
 #include "measure/metrics.h"
-#include "base/json_values.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -87,16 +86,15 @@ double metrics_loss(const metrics *sums, double coarse_weight, double fine_weigh
     return coarse + fine;
 }
 
-json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_weight,
-                          bool only_fine)
+void metrics_log(const metrics *m, const char *part, double coarse_weight, double fine_weight,
+                 bool only_fine, metric_line *line)
 {
-    json_t *o = json_pack("{s:I, s:o}", "images", (json_int_t)m->count, "loss",
-                          number_to_json(metrics_loss(m, coarse_weight, fine_weight)));
-    for (size_t i = 0; o && i < METRICS_ROWS; i++)
+    metric_line_add(line, part, "images", METRIC_WHOLE, (double)m->count);
+    metric_line_add(line, part, "loss", METRIC_REAL, metrics_loss(m, coarse_weight, fine_weight));
+    for (size_t i = 0; i < METRICS_ROWS; i++)
         if (exists(m, &table[i], only_fine))
-            json_object_set_new(o, table[i].name,
-                                number_to_json(metrics_mean(m, sum_of(m, &table[i]))));
-    return o;
+            metric_line_add(line, part, table[i].name, METRIC_REAL,
+                            metrics_mean(m, sum_of(m, &table[i])));
 }
 
 void metrics_to_text(const metrics *m, bool only_fine, char text[METRICS_TEXT])

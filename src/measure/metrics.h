@@ -5,7 +5,7 @@
 #define HCNN_MEASURE_METRICS_H
 
 #include "model/network.h"
-#include "track/metric_table.h"
+#include "track/metric_lines.h"
 
 #include <stdint.h>
 
@@ -14,17 +14,13 @@
 #define METRICS_TYPE_LOSS                       double
 #define METRICS_TYPE_HITS                       uint64_t
 #define METRICS_MEMBER(member, name, kind, ...) METRICS_TYPE_##kind member;
-#define METRICS_ONE(...)                        +1
 
 typedef struct metrics {
     uint64_t count; /* images */
     METRICS(METRICS_MEMBER)
 } metrics;
 
-enum {
-    METRICS_ROWS = 0 METRICS(METRICS_ONE),
-    METRICS_PACKED = 1 + METRICS_ROWS,
-};
+enum { METRICS_PACKED = 1 + METRICS_ROWS };
 
 /* Adds a batch to sums that started as zeros. parents [fine classes]: each fine class's coarse one;
  * unused, and NULL is fine, when results have no coarse part. Everything coarse stays 0 then. */
@@ -44,10 +40,10 @@ double metrics_loss(const metrics *sums, double coarse_weight, double fine_weigh
 /* One of the sums, a loss or a count, divided by the number of images. */
 double metrics_mean(const metrics *sums, double sum);
 
-/* Sums as the journal and `eval --json` write them: losses are means over the images, the rest
- * shares of them; what is not finite is null. NULL when memory is out. */
-json_t *metrics_to_object(const metrics *m, double coarse_weight, double fine_weight,
-                          bool only_fine);
+/* Adds what is reported of the sums to a line, "images" and "loss" first: losses are means over the
+ * images, the rest shares of them. part as metric_value's. */
+void metrics_log(const metrics *m, const char *part, double coarse_weight, double fine_weight,
+                 bool only_fine, metric_line *line);
 
 /* The shares as a terminal shows them, in one line. */
 enum { METRICS_TEXT = 256 };

@@ -92,7 +92,9 @@ static void put_accuracies(json_t *o, const scores *s)
 json_t *scores_to_object(const scores *s, const decider *d, const metrics *sums,
                          double coarse_weight, double fine_weight, const char *split)
 {
-    json_t *o = metrics_to_object(sums, coarse_weight, fine_weight, !s->has_coarse_head);
+    metric_line line = {0};
+    metrics_log(sums, NULL, coarse_weight, fine_weight, !s->has_coarse_head, &line);
+    json_t *o = metric_line_to_json(&line);
     if (!o)
         return NULL;
     put_accuracies(o, s);

@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-/* A new object: the keys of metrics_to_object, their accuracies as decided, then
+/* A new object: the keys of metrics_log, their accuracies as decided, then
  * "decision", "coarse", "fine" and "hierarchy". What is not finite is null. NULL when memory is
  * out. */
 json_t *scores_to_object(const scores *s, const decider *d, const metrics *sums,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See metric_lines.h. */
 #include "track/metric_lines.h"
-#include "track/metric_table.h"
+#include "base/json_values.h"
 
 #include <math.h>
 #include <string.h>
@@ -28,7 +28,16 @@ const char *const metric_names[] = {
     METRICS(OF_TRAIN) METRICS(OF_VALIDATION) METRICS(OF_TEST_HALF) METRICS(OF_TEST) NULL,
 };
 
-/* The name that stays for "PREFIX" "KEY", or NULL. */
+/* How the names of a part's metrics begin; test_whole is the one that differs. */
+static const struct part {
+    const char *key, *prefix;
+} parts[] = {{"train", "train/"},
+             {"validation", "validation/"},
+             {"test_half", "test_half/"},
+             {"test_whole", "test/"}};
+enum { PARTS = sizeof parts / sizeof parts[0] };
+
+/* The name that stays for "PREFIX" "KEY"; NULL where that is not a metric. */
 static const char *find_name(const char *prefix, const char *key)
 {
     size_t length = strlen(prefix);
@@ -39,9 +48,67 @@ static const char *find_name(const char *prefix, const char *key)
     return NULL;
 }
 
-/* The values of an object, behind the `count` that there are. */
-static size_t add_values(const json_t *object, const char *prefix, uint64_t step,
-                         run_metric values[METRICS_OF_LINE], size_t count)
+void metric_line_add(metric_line *line, const char *part, const char *key, enum metric_form form,
+                     double value)
+{
+    if (line->count < METRICS_OF_LINE)
+        line->values[line->count++] = (metric_value){part, key, form, value};
+}
+
+static json_t *value_to_json(const metric_value *v)
+{
+    switch (v->form) {
+    case METRIC_WHOLE:
+        return json_integer((json_int_t)v->value);
+    case METRIC_FLAG:
+        return json_boolean(v->value != 0);
+    default:
+        return number_to_json(v->value);
+    }
+}
+
+json_t *metric_line_to_json(const metric_line *line)
+{
+    json_t *root = json_object();
+    bool whole = root;
+    for (size_t i = 0; whole && i < line->count; i++) {
+        const metric_value *v = &line->values[i];
+        if (v->part && !json_object_get(root, v->part))
+            json_object_set_new(root, v->part, json_object());
+        json_t *to = v->part ? json_object_get(root, v->part) : root;
+        whole = json_object_set_new(to, v->key, value_to_json(v)) == 0;
+    }
+    if (whole)
+        return root;
+    json_decref(root);
+    return NULL;
+}
+
+static const char *prefix_of(const char *part)
+{
+    for (size_t i = 0; part && i < PARTS; i++)
+        if (strcmp(parts[i].key, part) == 0)
+            return parts[i].prefix;
+    return "";
+}
+
+size_t metric_line_metrics(const metric_line *line, run_metric metrics[METRICS_OF_LINE])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < line->count; i++) {
+        const metric_value *v = &line->values[i];
+        const char *name = find_name(prefix_of(v->part), v->key);
+        if (name)
+            metrics[count++] = (run_metric){name, line->step, v->value};
+    }
+    return count;
+}
+
+/* ---- Reading ---- */
+
+/* The metrics of an object, after the `count` that there are. */
+static size_t add_metrics(const json_t *object, const char *prefix, uint64_t step,
+                          run_metric metrics[METRICS_OF_LINE], size_t count)
 {
     const char *key;
     json_t *value;
@@ -51,27 +118,21 @@ static size_t add_values(const json_t *object, const char *prefix, uint64_t step
         bool fits =
             name && count < METRICS_OF_LINE && (json_is_number(value) || json_is_null(value));
         if (fits)
-            values[count++] =
+            metrics[count++] =
                 (run_metric){name, step, json_is_null(value) ? NAN : json_number_value(value)};
     }
     return count;
 }
 
-size_t metric_line_values(const json_t *line, uint64_t *step, run_metric values[METRICS_OF_LINE])
+size_t metric_line_parse(const json_t *line, uint64_t *step, run_metric metrics[METRICS_OF_LINE])
 {
-    static const struct part {
-        const char *key, *prefix;
-    } parts[] = {{"train", "train/"},
-                 {"validation", "validation/"},
-                 {"test_half", "test_half/"},
-                 {"test_whole", "test/"}};
     const json_t *own = json_object_get(line, "step");
     own = own ? own : json_object_get(line, "steps");
     if (json_is_integer(own) && json_integer_value(own) >= 0)
         *step = (uint64_t)json_integer_value(own);
-    size_t count = add_values(line, "", *step, values, 0);
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        count =
-            add_values(json_object_get(line, parts[i].key), parts[i].prefix, *step, values, count);
+    size_t count = add_metrics(line, "", *step, metrics, 0);
+    for (size_t i = 0; i < PARTS; i++)
+        count = add_metrics(json_object_get(line, parts[i].key), parts[i].prefix, *step, metrics,
+                            count);
     return count;
 }

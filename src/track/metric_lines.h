@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lines of metrics.jsonl as single values, each under the name that the run store, event files,
- * reports and sweeps know it by. */
+/* What a run says at one moment, at the end of a step, an epoch or a test: a line of metrics.jsonl,
+ * and of it single values under the names that the run store, event files, reports and sweeps know
+ * them by. */
 #ifndef HCNN_TRACK_METRIC_LINES_H
 #define HCNN_TRACK_METRIC_LINES_H
 
+#include "track/metric_table.h"
 #include "track/run_store.h"
 
 /* Every name that a run can log, ends with NULL: "loss", "coarse_loss", "fine_loss" and "lr" of
@@ -12,10 +14,42 @@
  * metric_table.h. */
 extern const char *const metric_names[];
 
-enum { METRICS_OF_LINE = 64 }; /* at most */
+/* The most values of a line: the metrics and the number of images of each part, and what is said of
+ * an epoch. */
+enum { METRICS_OF_LINE = 4 * (2 + METRICS_ROWS) + 16 };
 
-/* The values of a line; returns how many. Their names live as long as the program. *step: of the
- * line before, and then of this one. What is null there is NaN; what is no metric is left out. */
-size_t metric_line_values(const json_t *line, uint64_t *step, run_metric values[METRICS_OF_LINE]);
+enum metric_form {
+    METRIC_REAL, /* what is not finite is null in JSON */
+    METRIC_WHOLE,
+    METRIC_FLAG, /* 0 or 1 */
+};
+
+typedef struct metric_value {
+    const char *part; /* "train", "validation", "test_half", "test_whole"; NULL: the line's own */
+    const char *key;
+    enum metric_form form;
+    double value;
+} metric_value;
+
+/* Begins with a count of 0; values of one part follow each other. */
+typedef struct metric_line {
+    uint64_t step;
+    metric_value values[METRICS_OF_LINE];
+    size_t count;
+} metric_line;
+
+/* Its strings must outlive the line. */
+void metric_line_add(metric_line *line, const char *part, const char *key, enum metric_form form,
+                     double value);
+
+/* The line as metrics.jsonl has it, each part as an object in it. NULL when memory is out. */
+json_t *metric_line_to_json(const metric_line *line);
+
+/* Those values of a line that are metrics; returns how many. Names live as long as the program. */
+size_t metric_line_metrics(const metric_line *line, run_metric metrics[METRICS_OF_LINE]);
+
+/* The same of a line that was read. *step: of the line before, and then of this one. What is null
+ * there is NaN; what is not a metric is left out. */
+size_t metric_line_parse(const json_t *line, uint64_t *step, run_metric metrics[METRICS_OF_LINE]);
 
 #endif

@@ -27,4 +27,7 @@
     ROW(agree, "agreement", HITS, COARSE_HEAD, FIRST, "  agree %5.2f%%",                           \
         parents[fine->guess] == coarse->guess)
 
+#define METRICS_ONE(...) +1
+enum { METRICS_ROWS = 0 METRICS(METRICS_ONE) };
+
 #endif

@@ -68,7 +68,7 @@ static status log_line(logging *l, const char *text, size_t length, error *err)
         json_decref(line);
         return STATUS_FAILED;
     }
-    l->count += metric_line_values(line, &l->step, l->values + l->count);
+    l->count += metric_line_parse(line, &l->step, l->values + l->count);
     json_decref(line);
     return l->count >= LOGGED_AT_ONCE ? log_values(l, err) : STATUS_OK;
 }

@@ -5,41 +5,25 @@
 #include "device/buffer.h"
 #include "ops/input.h"
 #include "track/pictures.h"
-#include "train/trainer.h"
 
 #include <stdlib.h>
 
 /* ---- Pictures ---- */
 
-/* Takes over the picture. */
-static void put_picture(trainer *t, const char *tag, image *picture)
+void snapshots_first_batch(tracking *k, network *net, uint64_t step, int count)
 {
     error err;
-    unsigned char *png;
-    size_t size;
-    status result = image_encode_png(picture, &png, &size, &err);
-    if (result == STATUS_OK) {
-        result = event_file_image(t->track.events, t->state.step, tag, picture->width,
-                                  picture->height, png, size, &err);
-        free(png);
-    }
-    tracking_check(t, result, &err);
-    image_free(picture);
-}
-
-void snapshots_first_batch(trainer *t, int count)
-{
-    error err;
-    image picture;
-    int size = network_get_options(t->net)->image_size;
+    image picture = {0};
+    int size = network_get_options(net)->image_size;
     float *values = malloc((size_t)count * (size_t)size * (size_t)size * 3 * sizeof *values);
-    status result = values ? network_read_input(t->net, values, &err)
+    status result = values ? network_read_input(net, values, &err)
                            : error_memory(&err, "the first batch's picture");
     if (result == STATUS_OK)
         result = picture_of_batch(values, count, size, input_mean, input_deviation, &picture, &err);
     if (result == STATUS_OK)
-        put_picture(t, "first_batch", &picture);
-    tracking_check(t, result, &err);
+        tracking_picture(k, step, "first_batch", &picture);
+    tracking_check(k, result, &err);
+    image_free(&picture);
     free(values);
 }
 
@@ -54,29 +38,41 @@ static int *group_order(const hierarchy *classes)
     return order;
 }
 
-static void put_confusion(trainer *t, const char *tag, const uint32_t *counts, int classes,
-                          const int *order, const int *groups)
+/* The matrix of a head; groups part the classes by a line. */
+typedef struct confusion {
+    const char *tag;
+    const uint32_t *counts;
+    int classes;
+    const int *order, *groups;
+} confusion;
+
+static void put_confusion(tracking *k, uint64_t step, const confusion *c)
 {
     error err;
-    image picture;
-    status result = picture_of_confusion(counts, classes, order, groups, &picture, &err);
+    image picture = {0};
+    status result =
+        picture_of_confusion(c->counts, c->classes, c->order, c->groups, &picture, &err);
     if (result == STATUS_OK)
-        put_picture(t, tag, &picture);
-    tracking_check(t, result, &err);
+        tracking_picture(k, step, c->tag, &picture);
+    tracking_check(k, result, &err);
+    image_free(&picture);
 }
 
-static void put_confusions(trainer *t, const evaluation *seen)
+void snapshots_confusions(tracking *k, uint64_t step, const evaluation *seen)
 {
     error err;
     const hierarchy *c = seen->classes;
     int *order = group_order(c);
-    if (!order) {
-        tracking_check(t, error_memory(&err, "the picture of confusions"), &err);
-        return;
-    }
-    put_confusion(t, "validation/fine_confusion", seen->fine, c->fine_count, order, c->parents);
-    if (seen->coarse)
-        put_confusion(t, "validation/coarse_confusion", seen->coarse, c->coarse_count, NULL, NULL);
+    const confusion fine = {"validation/fine_confusion", seen->fine, c->fine_count, order,
+                            c->parents};
+    const confusion coarse = {"validation/coarse_confusion", seen->coarse, c->coarse_count, NULL,
+                              NULL};
+    if (order)
+        put_confusion(k, step, &fine);
+    else
+        tracking_check(k, error_memory(&err, "the picture of confusions"), &err);
+    if (order && seen->coarse)
+        put_confusion(k, step, &coarse);
     free(order);
 }
 
@@ -93,11 +89,11 @@ static bool is_watched(const parameter *p)
     return p->value && p->kind != PARAMETER_STATISTIC;
 }
 
-static status allocate(trainer *t, scratch *s, error *err)
+static status allocate(network *net, scratch *s, error *err)
 {
     size_t most = 1;
-    for (size_t i = 0; i < network_parameter_count(t->net); i++) {
-        const parameter *p = network_parameter(t->net, i);
+    for (size_t i = 0; i < network_parameter_count(net); i++) {
+        const parameter *p = network_parameter(net, i);
         most = is_watched(p) && p->count > most ? p->count : most;
     }
     s->values = malloc(most * sizeof *s->values);
@@ -105,65 +101,59 @@ static status allocate(trainer *t, scratch *s, error *err)
     return s->values && s->h ? STATUS_OK : error_memory(err, "the histograms");
 }
 
-/* Values divided by `scale`. */
-static status put_buffer(trainer *t, const scratch *s, const char *kind, const parameter *p,
-                         cl_mem buffer, float scale, error *err)
+/* The histogram of a parameter's buffer, its values divided by `scale`, under "KIND/NAME". */
+static status put_buffer(tracking *k, uint64_t step, const scratch *s, const char *kind,
+                         const parameter *p, float scale, error *err)
 {
-    TRY(buffer_read(t->dev, buffer, 0, s->values, p->count * sizeof *s->values, err));
+    char *tag = text_format("%s/%s", kind, p->name);
     for (size_t i = 0; scale != 1 && i < p->count; i++)
         s->values[i] /= scale;
     histogram_of(s->values, p->count, s->h);
-    char *tag = text_format("%s/%s", kind, p->name);
-    status result = tag ? event_file_histogram(t->track.events, t->state.step, tag, s->h, err)
-                        : error_memory(err, "the histograms");
+    if (tag)
+        tracking_histogram(k, step, tag, s->h);
     free(tag);
-    return result;
+    return tag ? STATUS_OK : error_memory(err, "the histograms");
 }
 
-/* In fp16 the gradients that are kept are those of the loss times its scale. */
-static status put_histograms(trainer *t, const scratch *s, error *err)
+static status put_parameter(tracking *k, network *net, uint64_t step, const scratch *s,
+                            const parameter *p, float loss_scale, error *err)
 {
-    loss_scale scaling;
-    TRY(solver_get_loss_scale(t->solve, &scaling, err));
-    float scale = t->dev->precision == PRECISION_FP16 ? (float)scaling.scale : 1;
-    for (size_t i = 0; i < network_parameter_count(t->net); i++) {
-        const parameter *p = network_parameter(t->net, i);
-        if (is_watched(p))
-            TRY(put_buffer(t, s, "weights", p, p->value, 1, err));
-        if (is_watched(p) && p->gradient)
-            TRY(put_buffer(t, s, "gradients", p, p->gradient, scale, err));
-    }
-    return STATUS_OK;
+    device *dev = network_device(net);
+    size_t bytes = p->count * sizeof *s->values;
+    TRY(buffer_read(dev, p->value, 0, s->values, bytes, err));
+    TRY(put_buffer(k, step, s, "weights", p, 1, err));
+    if (!p->gradient)
+        return STATUS_OK;
+    TRY(buffer_read(dev, p->gradient, 0, s->values, bytes, err));
+    return put_buffer(k, step, s, "gradients", p, loss_scale, err);
 }
 
-void snapshots_epoch(trainer *t, const evaluation *seen)
+void snapshots_histograms(tracking *k, network *net, uint64_t step, double loss_scale)
 {
     error err;
     scratch s = {0};
-    int every = t->options->histograms;
-    if (seen)
-        put_confusions(t, seen);
-    if (every == 0 || (t->state.epoch + 1) % (uint32_t)every != 0)
-        return;
-    status result = allocate(t, &s, &err);
-    if (result == STATUS_OK)
-        result = put_histograms(t, &s, &err);
-    tracking_check(t, result, &err);
+    status result = allocate(net, &s, &err);
+    for (size_t i = 0; result == STATUS_OK && i < network_parameter_count(net); i++) {
+        const parameter *p = network_parameter(net, i);
+        if (is_watched(p))
+            result = put_parameter(k, net, step, &s, p, (float)loss_scale, &err);
+    }
+    tracking_check(k, result, &err);
     free(s.values);
     free(s.h);
 }
 
 /* ---- Files ---- */
 
-void snapshots_evaluation(trainer *t, const evaluation *seen, const char *file,
-                          const char *set_name, const image_set *set, int epoch)
+void snapshots_evaluation(tracking *k, const evaluation *seen, const snapshot_file *where)
 {
     error err;
-    char *path = text_format("%s/%s", t->run.path, file);
-    status result = path ? evaluation_write(seen, path, set_name, set, epoch, t->state.step, &err)
-                         : error_memory(&err, t->run.path);
-    tracking_check(t, result, &err);
+    char *path = text_format("%s/%s", where->run, where->file);
+    status result = path ? evaluation_write(seen, path, where->set_name, where->set, where->epoch,
+                                            where->step, &err)
+                         : error_memory(&err, where->run);
+    tracking_check(k, result, &err);
     if (result == STATUS_OK)
-        tracking_file(t, "evaluation", file);
+        tracking_file(k, "evaluation", where->file);
     free(path);
 }

@@ -1,23 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a run leaves to be looked at beside its numbers: pictures of its first batch and of its
  * confusions, histograms of its weights and gradients, and the files validation.json and test.json.
- * Where one cannot be made or written that is a note, as tracking.h tells. */
+ * What cannot be made or written is a note (tracking_check). */
 #ifndef HCNN_TRAIN_SNAPSHOTS_H
 #define HCNN_TRAIN_SNAPSHOTS_H
 
 #include "measure/evaluation.h"
+#include "track/tracking.h"
 
-struct trainer;
+/* The `count` images of the run's first batch as the network sees them, augmented, as one picture.
+ */
+void snapshots_first_batch(tracking *k, network *net, uint64_t step, int count);
 
-/* The images of the run's first batch as the network sees them, augmented, as one picture. */
-void snapshots_first_batch(struct trainer *t, int count);
+/* An epoch's confusions as pictures. */
+void snapshots_confusions(tracking *k, uint64_t step, const evaluation *seen);
 
-/* An epoch's confusions as pictures and, every --histograms epochs, weights and gradients. Before
- * the next epoch begins. seen may be NULL. */
-void snapshots_epoch(struct trainer *t, const evaluation *seen);
+/* Weights and gradients, which are those of the loss times loss_scale. Before the next step. */
+void snapshots_histograms(tracking *k, network *net, uint64_t step, double loss_scale);
 
-/* Writes RUN/FILE. set_name says what was measured; epoch, from 1, whose weights it was with. */
-void snapshots_evaluation(struct trainer *t, const evaluation *seen, const char *file,
-                          const char *set_name, const image_set *set, int epoch);
+/* Where an evaluation was made: RUN/FILE, what was measured, and with the weights of which epoch,
+ * from 1, and step. */
+typedef struct snapshot_file {
+    const char *run, *file, *set_name;
+    const image_set *set;
+    int epoch;
+    uint64_t step;
+} snapshot_file;
+
+void snapshots_evaluation(tracking *k, const evaluation *seen, const snapshot_file *where);
 
 #endif

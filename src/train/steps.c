@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "measure/evaluate.h"
 #include "ranks/replicas.h"
+#include "train/run_lines.h"
 #include "train/snapshots.h"
 #include "train/trainer.h"
 
@@ -90,8 +91,10 @@ static status end_step(trainer *t, losses mean, error *err)
     const train_step what = describe_step(t, loss, mean, lr);
     if (t->observer->step)
         t->observer->step(t->observer->context, &what);
-    bool logged = trainer_leads(t) && t->state.step % (uint64_t)o->metrics_every == 0;
-    return logged ? journal_step(&t->log, &what, err) : STATUS_OK;
+    if (!trainer_leads(t) || t->state.step % (uint64_t)o->metrics_every != 0)
+        return STATUS_OK;
+    const metric_line line = run_line_of_step(&what);
+    return trainer_log(t, &line, err);
 }
 
 static status take_results(stepping *s, place at, const step_results *results, error *err)
@@ -173,7 +176,7 @@ static status start_batch(stepping *s, const batch *b, error *err)
     /* Else the device may still read the batch: it stays taken until the network is freed. */
     if (started) {
         if (s->steps == 0 && s->batches == 0 && trainer_leads(s->t))
-            snapshots_first_batch(s->t, b->count);
+            snapshots_first_batch(&s->t->track, s->t->net, s->t->state.step, b->count);
         s->p = this;
         s->batches++;
         s->steps += ends_step(this.at);

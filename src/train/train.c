@@ -7,6 +7,7 @@
 #include "measure/evaluation.h"
 #include "ranks/replicas.h"
 #include "train/recipe.h"
+#include "train/run_lines.h"
 #include "train/snapshots.h"
 #include "train/trainer.h"
 
@@ -81,10 +82,35 @@ static status open_evaluation(trainer *t, evaluation *room, evaluation **seen, e
     error why;
     status result = evaluation_create(room, &t->data.classes, !t->options->only_fine, &why);
     bool missing = result != STATUS_OK;
-    tracking_check(t, result, &why);
+    tracking_check(&t->track, result, &why);
     TRY(ranks_any(t->options->ranks, &missing, err));
     *seen = missing ? NULL : room;
     return STATUS_OK;
+}
+
+static void write_evaluation(trainer *t, const evaluation *seen, const char *file,
+                             const char *set_name, const image_set *set, int epoch)
+{
+    const snapshot_file where = {t->run.path, file, set_name, set, epoch, t->state.step};
+    snapshots_evaluation(&t->track, seen, &where);
+}
+
+/* Pictures of an epoch's confusions and, every --histograms epochs, weights and gradients. */
+static void look_closely(trainer *t, const evaluation *seen)
+{
+    error err;
+    int every = t->options->histograms;
+    loss_scale scaling = {.scale = 1};
+    if (seen)
+        snapshots_confusions(&t->track, t->state.step, seen);
+    if (every == 0 || (t->state.epoch + 1) % (uint32_t)every != 0)
+        return;
+    status result = t->dev->precision == PRECISION_FP16
+                        ? solver_get_loss_scale(t->solve, &scaling, &err)
+                        : STATUS_OK;
+    tracking_check(&t->track, result, &err);
+    if (result == STATUS_OK)
+        snapshots_histograms(&t->track, t->net, t->state.step, scaling.scale);
 }
 
 /* The validation's line, the schedule, and the epoch's checkpoint. seen may be NULL. */
@@ -101,16 +127,17 @@ static status close_epoch(trainer *t, train_epoch *what, const evaluation *seen,
             what->epoch, (unsigned long long)t->state.step, t->run.path, what->lr);
     what->best = loss < t->state.best_loss;
     if (trainer_leads(t)) {
-        TRY(journal_epoch(&t->log, what, t->state.step, err));
-        snapshots_epoch(t, seen);
+        const metric_line line = run_line_of_epoch(what, t->state.step);
+        TRY(trainer_log(t, &line, err));
+        look_closely(t, seen);
     }
     if (what->best) {
         t->state.best_loss = loss;
         t->state.best_epoch = t->state.epoch;
     }
     if (what->best && seen && trainer_leads(t))
-        snapshots_evaluation(t, seen, "validation.json", "validation", t->parts.validation.set,
-                             what->epoch);
+        write_evaluation(t, seen, "validation.json", "validation", t->parts.validation.set,
+                         what->epoch);
     schedule_epoch(&t->state.rate, loss);
     t->state.epoch++;
     t->state.batch = 0;
@@ -184,9 +211,10 @@ static status measure_test(trainer *t, train_finished *what, evaluation *seen, e
     if (!trainer_leads(t))
         return STATUS_OK;
     if (seen && seen->images > 0)
-        snapshots_evaluation(t, seen, "test.json", halved ? "test half" : "test", half->set,
-                             what->best_epoch);
-    return journal_test(&t->log, what, err);
+        write_evaluation(t, seen, "test.json", halved ? "test half" : "test", half->set,
+                         what->best_epoch);
+    const metric_line line = run_line_of_test(what);
+    return trainer_log(t, &line, err);
 }
 
 /* The best checkpoint on the test set and, when one half of that validated, on the other. */

@@ -332,17 +332,32 @@ status trainer_save(trainer *t, bool best, error *err)
     if (!trainer_leads(t))
         return STATUS_OK;
     TRY(journal_sync(&t->log, &t->state.metrics_bytes, err));
-    tracking_flush(t);
+    tracking_flush(&t->track);
     TRY(solver_get_loss_scale(t->solve, &t->state.scaling, err));
     TRY(checkpoint_save(t->run.path, t->net, &t->data.classes, t->solve, &t->state, best, err));
     if (best)
-        tracking_file(t, "checkpoint", "best.safetensors");
+        tracking_file(&t->track, "checkpoint", "best.safetensors");
+    return STATUS_OK;
+}
+
+static enum run_state state_of(status result, bool complete)
+{
+    if (result == STATUS_OK)
+        return complete ? RUN_FINISHED : RUN_STOPPED;
+    return result == STATUS_INTERRUPTED ? RUN_STOPPED : RUN_FAILED;
+}
+
+status trainer_log(trainer *t, const metric_line *line, error *err)
+{
+    TRY(journal_put(&t->log, line, err));
+    tracking_log(&t->track, line);
     return STATUS_OK;
 }
 
 void trainer_close(trainer *t, status result, const error *why)
 {
-    tracking_end(t, result, why);
+    enum run_state state = state_of(result, t->complete);
+    tracking_end(&t->track, state, state == RUN_FAILED ? why->message : NULL);
     journal_close(&t->log);
     exchange_free(t->between);
     if (t->net)
@@ -388,7 +403,7 @@ static status write_config(const trainer *t, const char *directory, error *err)
 static status create_run(trainer *t, error *err)
 {
     TRY(run_directory_begin(&t->run, err));
-    tracking_open(t, t->run.temporary);
+    tracking_open(&t->track, t->run.temporary);
     TRY(write_config(t, t->run.temporary, err));
     TRY(checkpoint_save(t->run.temporary, t->net, &t->data.classes, t->solve, &t->state, false,
                         err));
@@ -505,6 +520,36 @@ static status open_journal(trainer *t, bool resumed, error *err)
     return result;
 }
 
+static json_t *summary_of(const trainer *t)
+{
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:i, s:i, s:I, s:I, s:I}", "data",
+                     dataset_is_sample(&t->data) ? "drawn sample" : t->data.source, "form",
+                     t->data.form, "train_images", (json_int_t)t->parts.train.count,
+                     "validation_images", (json_int_t)t->parts.validation.count, "test_images",
+                     (json_int_t)t->parts.whole_test.count, "coarse_classes",
+                     t->data.classes.coarse_count, "fine_classes", t->data.classes.fine_count,
+                     "parameters", (json_int_t)network_size(t->net), "trained_parameters",
+                     (json_int_t)trainer_trained_size(t), "memory_bytes",
+                     (json_int_t)network_memory_bytes(t->net));
+}
+
+static void begin_tracking(trainer *t, bool resumed)
+{
+    const tracked_run run = {
+        .directory = t->run.path,
+        .device = t->dev->info.name,
+        .driver = t->dev->info.driver,
+        .summary = summary_of(t),
+        .metrics = t->log.path,
+        .metrics_elsewhere = t->options->metrics != NULL,
+        .resumed = resumed,
+        .step = t->state.step,
+        .logged = t->state.step / (uint64_t)t->options->metrics_every,
+    };
+    tracking_begin(&t->track, &run);
+    json_decref(run.summary);
+}
+
 /* Tells the other ranks the run's name, when it has one. */
 static status share_path(trainer *t, error *err)
 {
@@ -527,12 +572,14 @@ static status begin_files(trainer *t, error *err)
     TRY(create_run(t, err));
     if (!t->options->metrics)
         TRY(open_journal(t, false, err));
-    tracking_begin(t, false);
+    begin_tracking(t, false);
     return STATUS_OK;
 }
 
 status trainer_begin(trainer *t, error *err)
 {
+    t->track.note = pass_note;
+    t->track.context = t;
     if (trainer_leads(t))
         TRY(check_start(t, err));
     TRY(prepare(t, err));
@@ -581,9 +628,11 @@ static status load_state(trainer *t, error *err)
 
 status trainer_reopen(trainer *t, const char *run, error *err)
 {
+    t->track.note = pass_note;
+    t->track.context = t;
     if (trainer_leads(t)) {
         TRY(run_directory_open(&t->run, run, err));
-        tracking_open(t, run);
+        tracking_open(&t->track, run);
     }
     TRY(prepare(t, err));
     TRY(share_path(t, err));
@@ -591,6 +640,6 @@ status trainer_reopen(trainer *t, const char *run, error *err)
     if (!trainer_leads(t))
         return STATUS_OK;
     TRY(open_journal(t, true, err));
-    tracking_begin(t, true);
+    begin_tracking(t, true);
     return STATUS_OK;
 }

@@ -7,11 +7,11 @@
 #include "data/division.h"
 #include "data/loader.h"
 #include "ranks/exchange.h"
+#include "track/journal.h"
+#include "track/tracking.h"
 #include "train/checkpoint.h"
-#include "train/journal.h"
 #include "train/loss_schedule.h"
 #include "train/run_directory.h"
-#include "train/tracking.h"
 #include "train/train.h"
 
 typedef struct trainer {
@@ -52,6 +52,8 @@ size_t trainer_trained_size(const trainer *t);
 
 /* Tells the observer what is about to start. */
 void trainer_announce(trainer *t, bool resumed);
+/* What a line says, to the metrics file and to who tracks the run; on the leading rank. */
+status trainer_log(trainer *t, const metric_line *line, error *err);
 /* Something worth a line. */
 void trainer_note(const trainer *t, const char *text);
 /* Whether a stop is wanted, on any of the ranks, becomes t->stopping. */

@@ -14,7 +14,7 @@ static void check_line(const char *text, size_t length)
     run_metric values[METRICS_OF_LINE];
     uint64_t step = 0;
     json_t *line = json_loadb(text, length, 0, NULL);
-    size_t count = metric_line_values(line, &step, values);
+    size_t count = metric_line_parse(line, &step, values);
     FUZZ_HOLDS(count <= METRICS_OF_LINE);
     for (size_t i = 0; i < count; i++) {
         size_t k = 0;

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* metrics.jsonl: a line of JSON per step and per epoch, for scripts. */
-#ifndef HCNN_TRAIN_JOURNAL_H
-#define HCNN_TRAIN_JOURNAL_H
+#ifndef HCNN_TRACK_JOURNAL_H
+#define HCNN_TRACK_JOURNAL_H
 
-#include "train/train.h"
+#include "track/metric_lines.h"
 
 #include <stdio.h>
-
-#include <jansson.h>
 
 typedef struct journal {
     FILE *stream;
     char *path;
-    /* Is told of each line once it is written; may be NULL. */
-    void (*watch)(void *context, const json_t *line);
-    void *context;
 } journal;
 
 /* STATUS_USAGE where the file holds something already: a new run's metrics replace nothing and are
@@ -31,12 +26,7 @@ status journal_create(journal *j, const char *path, error *err);
 status journal_resume(journal *j, const char *path, uint64_t bytes, error *err);
 void journal_close(journal *j);
 
-/* {"step":1,"loss":..,"coarse_loss":..,"fine_loss":..,"lr":..}, losses being means over the step's
- * batches. */
-status journal_step(journal *j, const train_step *what, error *err);
-status journal_epoch(journal *j, const train_epoch *what, uint64_t step, error *err);
-/* {"best_epoch":1,"test_half":{..},"test_whole":{..}}, without a part that has no images. */
-status journal_test(journal *j, const train_finished *what, error *err);
+status journal_put(journal *j, const metric_line *line, error *err);
 
 /* Brings the file to the disk; *bytes is its length. */
 status journal_sync(journal *j, uint64_t *bytes, error *err);

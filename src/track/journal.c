@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lines of JSON; see journal.h. */
-#include "train/journal.h"
+#include "track/journal.h"
 #include "base/file.h"
-#include "base/json_values.h"
 #include "base/text.h"
 
 #include <errno.h>
-#include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -98,60 +95,17 @@ void journal_close(journal *j)
     *j = (journal){0};
 }
 
-/* Takes over `line`. */
-static status put(journal *j, json_t *line, error *err)
+status journal_put(journal *j, const metric_line *line, error *err)
 {
-    if (!line)
+    json_t *object = metric_line_to_json(line);
+    if (!object)
         return error_memory(err, j->path);
     bool written =
-        json_dumpf(line, j->stream,
+        json_dumpf(object, j->stream,
                    JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(DIGITS)) == 0 &&
         fputc('\n', j->stream) != EOF && fflush(j->stream) == 0;
-    if (written && j->watch)
-        j->watch(j->context, line);
-    json_decref(line);
+    json_decref(object);
     return written ? STATUS_OK : fail(j, err);
-}
-
-status journal_step(journal *j, const train_step *w, error *err)
-{
-    json_t *line = json_pack("{s:I, s:f}", "step", (json_int_t)w->step, "loss", w->loss);
-    if (line && !w->only_fine)
-        json_object_set_new(line, "coarse_loss", json_real(w->coarse_loss));
-    if (line) {
-        json_object_set_new(line, "fine_loss", json_real(w->fine_loss));
-        json_object_set_new(line, "lr", json_real(w->lr));
-    }
-    return put(j, line, err);
-}
-
-status journal_epoch(journal *j, const train_epoch *w, uint64_t step, error *err)
-{
-    json_t *line = json_pack(
-        "{s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:b, s:o, s:o}", "epoch", w->epoch, "steps",
-        (json_int_t)step, "lr", w->lr, "coarse_weight", w->coarse_weight, "fine_weight",
-        w->fine_weight, "seconds", w->seconds, "images_per_second", w->images_per_second, "best",
-        w->best, "train",
-        metrics_to_object(&w->train, w->coarse_weight, w->fine_weight, w->only_fine), "validation",
-        metrics_to_object(&w->validation, w->run_coarse_weight, w->run_fine_weight, w->only_fine));
-    return put(j, line, err);
-}
-
-static void add_part(json_t *line, const char *name, const metrics *m, const train_finished *w)
-{
-    if (line && m->count > 0)
-        json_object_set_new(line, name,
-                            metrics_to_object(m, w->coarse_weight, w->fine_weight, w->only_fine));
-}
-
-status journal_test(journal *j, const train_finished *w, error *err)
-{
-    json_t *line = json_pack("{s:i}", "best_epoch", w->best_epoch);
-    add_part(line, "test_half", &w->test_half, w);
-    add_part(line, "test_whole", &w->test_whole, w);
-    if (line && w->stopped_early > 0)
-        json_object_set_new(line, "stopped_early", json_integer(w->stopped_early));
-    return put(j, line, err);
 }
 
 status journal_sync(journal *j, uint64_t *bytes, error *err)

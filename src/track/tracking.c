@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See tracking.h. */
+#include "track/tracking.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "config.h"
+#include "track/record.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    FLUSH_SECONDS = 1,
+    RETRY_SECONDS = 10,     /* after a flush that failed */
+    PATIENCE = 100,         /* milliseconds that a step waits for another process that writes, */
+    LAST_PATIENCE = 30000,  /* and the end of the run */
+    MOST_WAITING = 1 << 20, /* values, while the store cannot be written; then all are dropped */
+};
+
+/* Beside what a person looks at first. */
+static const char *const shown_metrics[] = {"validation/loss", "validation/fine_top1",
+                                            "validation/coarse_top1", "test/fine_top1",
+                                            "test/coarse_top1"};
+
+void tracking_check(tracking *k, status result, const error *err)
+{
+    if (result == STATUS_OK || k->complained)
+        return;
+    k->complained = true;
+    char *text = text_format("%s; the run goes on, and what is written there may lack some of it",
+                             err->message);
+    if (text)
+        k->note(k->context, text);
+    free(text);
+}
+
+/* ---- Lines ---- */
+
+/* The values that wait, to the store. */
+static void flush_values(tracking *k)
+{
+    error err;
+    status result = run_store_log(k->store, k->run, k->waiting, k->count, &err);
+    tracking_check(k, result, &err);
+    if (result == STATUS_OK)
+        k->count = 0;
+    else
+        k->flushed += RETRY_SECONDS;
+}
+
+void tracking_flush(tracking *k)
+{
+    error err;
+    k->flushed = clock_now();
+    if (k->run != 0)
+        flush_values(k);
+    tracking_check(k, event_file_flush(k->events, &err), &err);
+}
+
+static status make_room(tracking *k, size_t more, error *err)
+{
+    if (k->count + more <= k->capacity)
+        return STATUS_OK;
+    if (k->capacity >= MOST_WAITING) {
+        k->count = 0;
+        return STATUS_OK;
+    }
+    size_t capacity = 2 * k->capacity + more;
+    run_metric *grown = realloc(k->waiting, capacity * sizeof *grown);
+    if (!grown)
+        return error_memory(err, "what the run logs");
+    k->waiting = grown;
+    k->capacity = capacity;
+    return STATUS_OK;
+}
+
+/* For the store. */
+static void keep_values(tracking *k, const run_metric *values, size_t count)
+{
+    error err;
+    if (k->run == 0 || count == 0)
+        return;
+    status result = make_room(k, count, &err);
+    tracking_check(k, result, &err);
+    if (result == STATUS_OK) {
+        memcpy(k->waiting + k->count, values, count * sizeof *values);
+        k->count += count;
+    }
+}
+
+void tracking_log(tracking *k, const metric_line *line)
+{
+    error err;
+    run_metric metrics[METRICS_OF_LINE];
+    size_t count = metric_line_metrics(line, metrics);
+    keep_values(k, metrics, count);
+    for (size_t i = 0; i < count; i++)
+        tracking_check(
+            k,
+            event_file_scalar(k->events, metrics[i].step, metrics[i].name, metrics[i].value, &err),
+            &err);
+    if (clock_now() - k->flushed >= FLUSH_SECONDS)
+        tracking_flush(k);
+}
+
+void tracking_picture(tracking *k, uint64_t step, const char *tag, const image *picture)
+{
+    error err;
+    unsigned char *png;
+    size_t size;
+    status result = image_encode_png(picture, &png, &size, &err);
+    if (result == STATUS_OK) {
+        result = event_file_image(k->events, step, tag, picture->width, picture->height, png, size,
+                                  &err);
+        free(png);
+    }
+    tracking_check(k, result, &err);
+}
+
+void tracking_histogram(tracking *k, uint64_t step, const char *tag, const histogram *h)
+{
+    error err;
+    tracking_check(k, event_file_histogram(k->events, step, tag, h, &err), &err);
+}
+
+/* ---- Beginning ---- */
+
+static status begin_record(tracking *k, const tracked_run *run, const char *name, json_t *config,
+                           error *err)
+{
+    bool known;
+    char host[HOST_NAME_MAX + 1] = "";
+    gethostname(host, sizeof host - 1);
+    const run_beginning what = {
+        .name = name,
+        .version = PACKAGE_VERSION,
+        .device = run->device,
+        .driver = run->driver,
+        .host = host,
+        .config = config,
+        .summary = run->summary,
+        .at = run_store_now(),
+        .resumed = run->resumed,
+        .step = run->step,
+    };
+    return run->summary ? run_store_begin(k->store, &what, &k->run, &known, err)
+                        : error_memory(err, "the run's record");
+}
+
+static status begin_events(tracking *k, const tracked_run *run, json_t *config, error *err)
+{
+    TRY(event_file_create(run->directory, &k->events, err));
+    if (run->resumed)
+        TRY(event_file_resume(k->events, run->step, err));
+    TRY(event_file_hyperparameters(k->events, config, shown_metrics,
+                                   sizeof shown_metrics / sizeof shown_metrics[0], err));
+    tracking_file(k, "events", event_file_name(k->events));
+    return event_file_flush(k->events, err);
+}
+
+/* The run's name in the store: the last part of its path from the root. */
+static status begin_run(tracking *k, const tracked_run *run, json_t *config, error *err)
+{
+    char *path = realpath(run->directory, NULL);
+    if (!path)
+        return error_set(err, STATUS_FAILED, "%s: its path from the root cannot be found: %s",
+                         run->directory, strerror(errno));
+    status result = begin_record(k, run, strrchr(path, '/') + 1, config, err);
+    free(path);
+    return result;
+}
+
+/* The test results of a checkpoint that a resumed run may better. */
+static status remove_test(const char *directory, error *err)
+{
+    char *path = text_format("%s/test.json", directory);
+    if (!path)
+        return error_memory(err, directory);
+    bool gone = remove(path) == 0 || errno == ENOENT;
+    status result =
+        gone ? STATUS_OK
+             : error_set(err, STATUS_FAILED, "%s: cannot be removed: %s", path, strerror(errno));
+    free(path);
+    return result;
+}
+
+/* The store may lack steps up to the one that the run resumes from: it is younger than the run, it
+ * was moved away, or its disk was full. The metrics file has them. */
+static status complete_history(tracking *k, const tracked_run *run, error *err)
+{
+    run_series losses;
+    TRY(run_store_series(k->store, k->run, "loss", &losses, err));
+    bool whole = losses.count == run->logged;
+    run_series_free(&losses);
+    return whole ? STATUS_OK : record_metrics(k->store, k->run, run->metrics, err);
+}
+
+static status begin_store(tracking *k, const tracked_run *run, json_t *config, error *err)
+{
+    TRY(begin_run(k, run, config, err));
+    if (run->resumed)
+        TRY(complete_history(k, run, err));
+    tracking_file(k, "config", "config.json");
+    tracking_file(k, "checkpoint", "last.safetensors");
+    if (!run->metrics_elsewhere)
+        tracking_file(k, "metrics", "metrics.jsonl");
+    run_store_set_patience(k->store, PATIENCE);
+    return STATUS_OK;
+}
+
+/* Each part alone: if one fails, the others may still succeed. */
+void tracking_begin(tracking *k, const tracked_run *run)
+{
+    error err;
+    json_t *config;
+    status result = record_config(run->directory, &config, &err);
+    tracking_check(k, result, &err);
+    if (result != STATUS_OK)
+        return;
+    if (k->store)
+        tracking_check(k, begin_store(k, run, config, &err), &err);
+    if (run->resumed)
+        tracking_check(k, remove_test(run->directory, &err), &err);
+    tracking_check(k, begin_events(k, run, config, &err), &err);
+    k->flushed = clock_now();
+    json_decref(config);
+}
+
+void tracking_open(tracking *k, const char *directory)
+{
+    error err;
+    char *path = realpath(directory, NULL);
+    char *store = path ? run_store_path_of(path) : NULL;
+    status result =
+        store ? run_store_open(store, true, &k->store, &err) : error_memory(&err, directory);
+    tracking_check(k, result, &err);
+    free(store);
+    free(path);
+}
+
+void tracking_file(tracking *k, const char *kind, const char *file)
+{
+    error err;
+    if (k->run != 0)
+        tracking_check(k, run_store_add_artifact(k->store, k->run, kind, file, &err), &err);
+}
+
+/* ---- The end ---- */
+
+static void end_store(tracking *k, enum run_state state, const char *message)
+{
+    error err;
+    run_store_set_patience(k->store, LAST_PATIENCE);
+    tracking_flush(k);
+    tracking_check(k, run_store_end(k->store, k->run, state, message, run_store_now(), &err), &err);
+}
+
+void tracking_end(tracking *k, enum run_state state, const char *message)
+{
+    error err;
+    /* Readers keep the first word on how a run ended: only what is final is said. */
+    if (state == RUN_FINISHED)
+        tracking_check(k, event_file_end(k->events, true, &err), &err);
+    if (k->run != 0)
+        end_store(k, state, message);
+    event_file_close(k->events);
+    run_store_close(k->store);
+    free(k->waiting);
+    *k = (tracking){0};
+}
