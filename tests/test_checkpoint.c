@@ -83,19 +83,19 @@ static void test_round_trip(void **state)
 {
     const fixture *f = *state;
     error err;
-    checkpoint_info info;
-    CHECK_OK(checkpoint_read_info(f->last, &info, &err));
-    CHECK_OK(hierarchy_compare(&info.classes, "file", &f->classes, "memory", &err));
-    assert_string_equal(info.options.backbone, "tiny");
-    assert_int_equal(info.options.stem, STEM_CIFAR);
-    assert_int_equal(info.options.image_size, 8);
+    checkpoint info;
+    CHECK_OK(checkpoint_open(f->last, &info, &err));
+    CHECK_OK(hierarchy_compare(&info.model.classes, "file", &f->classes, "memory", &err));
+    assert_string_equal(info.model.options.backbone, "tiny");
+    assert_int_equal(info.model.options.stem, STEM_CIFAR);
+    assert_int_equal(info.model.options.image_size, 8);
     assert_true(info.state.step == f->state.step);
     assert_int_equal(info.state.epoch, 7);
     assert_int_equal(info.state.batch, 3);
     assert_true(info.state.best_loss == 0.1);
     assert_true(info.state.sums.fine_loss == 1.0 / 3);
     assert_true(info.state.sums.marginal_loss == 0.7);
-    assert_null(info.options.marginal_parents);
+    assert_null(info.model.options.marginal_parents);
     assert_int_equal(info.state.sums.agree, 5);
     assert_true(info.state.rate.lr == 0.3);
     assert_true(isinf(info.state.rate.best));
@@ -105,8 +105,8 @@ static void test_round_trip(void **state)
     assert_true(info.state.scaling.overflowed[1]);
     assert_int_equal(info.state.rate.milestones[1], 13);
     assert_string_equal(info.optimizer_file, "optimizer-12345678901.safetensors");
-    checkpoint_free_info(&info);
-    CHECK_OK(checkpoint_load(f->last, f->net, &err));
+    CHECK_OK(model_file_load(&info.model, f->net, &err));
+    checkpoint_close(&info);
 }
 
 /* A later checkpoint takes the place of the last; the best stays what it was. */
@@ -114,7 +114,7 @@ static void test_best_stays(void **state)
 {
     fixture *f = *state;
     error err;
-    checkpoint_info info;
+    checkpoint info;
     char *best = text_format("%s/best.safetensors", f->run);
     char *old = text_format("%s/optimizer-12345678901.safetensors", f->run);
     char *left = text_format("%s/last.safetensors.tmp-1", f->run); /* by a kill */
@@ -122,12 +122,12 @@ static void test_best_stays(void **state)
     assert_true(file_exists(old));
     f->state.step++;
     CHECK_OK(checkpoint_save(f->run, f->net, &f->classes, f->optimizer, &f->state, false, &err));
-    CHECK_OK(checkpoint_read_info(best, &info, &err));
+    CHECK_OK(checkpoint_open(best, &info, &err));
     assert_true(info.state.step == f->state.step - 1);
-    checkpoint_free_info(&info);
-    CHECK_OK(checkpoint_read_info(f->last, &info, &err));
+    checkpoint_close(&info);
+    CHECK_OK(checkpoint_open(f->last, &info, &err));
     assert_true(info.state.step == f->state.step);
-    checkpoint_free_info(&info);
+    checkpoint_close(&info);
     assert_false(file_exists(old));
     assert_false(file_exists(left));
     free(left);
@@ -140,12 +140,12 @@ static void test_best_stays(void **state)
 static bool refused(const fixture *f, const unsigned char *data, size_t size)
 {
     error err;
-    checkpoint_info info;
+    checkpoint info;
     char *path = text_format("%s/changed.safetensors", f->run);
     CHECK_OK(file_write(path, data, size, &err));
-    status result = checkpoint_read_info(path, &info, &err);
+    status result = checkpoint_open(path, &info, &err);
     if (result == STATUS_OK)
-        checkpoint_free_info(&info);
+        checkpoint_close(&info);
     else
         assert_non_null(strstr(err.message, path));
     free(path);
@@ -200,7 +200,8 @@ static void test_changed_data(void **state)
     const parameter *p = network_parameter(f->net, 0);
     float *before = support_memory(p->count, sizeof *before), *after;
     CHECK_OK(network_parameter_read(f->net, p, before, &err));
-    CHECK_FAILS(STATUS_FAILED, says, checkpoint_verify(f->last, &err));
+    checkpoint info;
+    CHECK_FAILS(STATUS_FAILED, says, checkpoint_open(f->last, &info, &err));
     CHECK_FAILS(STATUS_FAILED, says, weights_load(f->net, f->last, false, NULL, &err));
     CHECK_FAILS(STATUS_FAILED, says, solver_load(f->optimizer, optimizer, &err));
     assert_non_null(strstr(err.message, optimizer));
@@ -230,7 +231,7 @@ static const char *const good[PIECES] = {
 
 /* A file with these pieces of metadata, NULL ones left out. */
 static status read_pieces(const fixture *f, const char *format, const char *const pieces[PIECES],
-                          checkpoint_info *info, error *err)
+                          checkpoint *info, error *err)
 {
     safetensors_writer *writer;
     char *path = text_format("%s/foreign.safetensors", f->run);
@@ -241,7 +242,7 @@ static status read_pieces(const fixture *f, const char *format, const char *cons
         if (pieces[i])
             assert_ok(safetensors_set_metadata(writer, names[i], pieces[i], err), err);
     assert_ok(safetensors_commit(writer, err), err);
-    status result = checkpoint_read_info(path, info, err);
+    status result = checkpoint_open(path, info, err);
     if (result != STATUS_OK)
         assert_non_null(strstr(err->message, path));
     free(path);
@@ -249,8 +250,7 @@ static status read_pieces(const fixture *f, const char *format, const char *cons
 }
 
 /* The good file but for one piece (NULL: without it). */
-static status read_with(const fixture *f, int piece, const char *text, checkpoint_info *info,
-                        error *err)
+static status read_with(const fixture *f, int piece, const char *text, checkpoint *info, error *err)
 {
     const char *pieces[PIECES];
     memcpy(pieces, good, sizeof pieces);
@@ -262,37 +262,61 @@ static void test_terms(void **state)
 {
     const fixture *f = *state;
     error err;
-    checkpoint_info info;
-    CHECK_OK(checkpoint_read_info(f->last, &info, &err));
+    checkpoint info;
+    CHECK_OK(checkpoint_open(f->last, &info, &err));
     assert_true(info.state.terms.seed == UINT64_MAX);
     assert_true(info.state.terms.coarse_weight == 0.1);
     assert_true(info.state.terms.fine_weight == 3);
-    checkpoint_free_info(&info);
+    checkpoint_close(&info);
     CHECK_OK(read_with(f, NETWORK,
                        "{\"backbone\":\"tiny\",\"stem\":\"cifar\",\"only_fine\":true,"
                        "\"image_size\":8,\"freeze\":\"none\",\"coarse_loss\":\"marginal\"}",
                        &info, &err));
-    assert_ptr_equal(info.options.marginal_parents, info.classes.parents);
-    checkpoint_free_info(&info);
+    assert_ptr_equal(info.model.options.marginal_parents, info.model.classes.parents);
+    checkpoint_close(&info);
     CHECK_OK(read_with(f, RUN, good[RUN], &info, &err));
-    assert_null(info.options.marginal_parents);
+    assert_null(info.model.options.marginal_parents);
     assert_true(info.state.terms.seed == UINT64_MAX);
     assert_true(info.state.terms.coarse_weight == 0.5 && info.state.terms.fine_weight == 3);
-    checkpoint_free_info(&info);
+    checkpoint_close(&info);
     /* Written before they were kept. */
     CHECK_OK(read_with(f, RUN, NULL, &info, &err));
     assert_true(info.state.terms.seed == 0);
     assert_true(info.state.terms.coarse_weight == 1 && info.state.terms.fine_weight == 2);
     assert_int_equal(info.state.step, 7);
     assert_int_equal(info.state.rate.milestones[1], 13);
-    checkpoint_free_info(&info);
+    checkpoint_close(&info);
+}
+
+/* Made by import: a model, from which nothing about a training can be read. */
+static void test_model_alone(void **state)
+{
+    const char *const model[PIECES] = {good[CLASSES], good[NETWORK]};
+    const fixture *f = *state;
+    error err;
+    checkpoint c;
+    model_file m;
+    run_terms terms;
+    char *path = text_format("%s/foreign.safetensors", f->run);
+    CHECK_FAILS(STATUS_FAILED, "no training to resume", read_pieces(f, "1", model, &c, &err));
+    CHECK_OK(model_file_open(path, &m, &err));
+    assert_string_equal(m.options.backbone, "tiny");
+    assert_string_equal(m.options.freeze, "none");
+    assert_string_equal(m.classes.fine_names[0], "x");
+    assert_false(model_file_has(&m, "hcnn.state"));
+    CHECK_OK(run_terms_read(&m, &terms, &err));
+    assert_true(terms.seed == 0 && terms.coarse_weight == 1 && terms.fine_weight == 2);
+    assert_false(terms.crop_boxes);
+    CHECK_FAILS(STATUS_FAILED, "holds no weight that fits", model_file_load(&m, f->net, &err));
+    model_file_close(&m);
+    free(path);
 }
 
 static void test_missing_pieces(void **state)
 {
     const fixture *f = *state;
     error err;
-    checkpoint_info info;
+    checkpoint info;
     CHECK_FAILS(STATUS_FAILED, "hcnn.format", read_pieces(f, NULL, good, &info, &err));
     CHECK_FAILS(STATUS_FAILED, "format 2", read_pieces(f, "2", good, &info, &err));
     for (int i = 0; i < PIECES; i++) {
@@ -309,7 +333,7 @@ static void test_missing_keys(void **state)
 {
     const fixture *f = *state;
     error err;
-    checkpoint_info info;
+    checkpoint info;
     int count = 0;
     for (int i = 0; i < PIECES; i++)
         for (const char *end = good[i]; (end = strstr(end, "\":")); end++, count++) {
@@ -378,7 +402,7 @@ static void test_foreign(void **state)
     };
     const fixture *f = *state;
     error err;
-    checkpoint_info info;
+    checkpoint info;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *text = good[cases[i].piece], *at = strstr(text, cases[i].from);
         assert_non_null(at);
@@ -411,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_changed_data, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_terms, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_model_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_missing_pieces, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_missing_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign, set_up, tear_down),

@@ -39,6 +39,7 @@ check_run "a whole network is recognised" 0 'a network of tiny, imagenet stem, 3
 check "... and taken whole" grep -Eq '^186 tensors taken, [0-9]+ skipped, 0 missing$' "$scratch/out"
 check_run "with classes it is a checkpoint" 0 '^7 images' \
     eval --checkpoint "$network" --data "$tree"
+check "... without a training state" sh -c "! grep -aq 'hcnn.state\|hcnn.run' '$network'"
 check_run "... that classifies" 0 '\((insect|tree|fish)\)' \
     classify --checkpoint "$network" "$tree/test_images/tree/oak/0.bmp"
 
@@ -51,6 +52,11 @@ check "... bit by bit" cmp "$scratch/back.safetensors" "$scratch/plain.safetenso
 check_run "training starts from PyTorch's file" 0 '186 tensors loaded' \
     train --weights "$scratch/out.pth" --backbone tiny --data "$tree" --image-size 40 \
     --batch-size 7 --max-steps 1 --run "$scratch/run"
+
+cp "$network" "$scratch/run/last.safetensors"
+check_run "there is no training to resume in a model alone" 1 \
+    'has no hcnn.state, so there is no training to resume.* --weights .*run/last.safetensors starts' \
+    train --resume "$scratch/run"
 
 # ---- One backbone ----
 

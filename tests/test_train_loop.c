@@ -235,12 +235,12 @@ static void assert_same_file(const fixture *f, const char *name)
     free(b);
 }
 
-static checkpoint_info read_info(const char *run)
+static checkpoint read_info(const char *run)
 {
     error err;
-    checkpoint_info info;
+    checkpoint info;
     char *path = text_format("%s/last.safetensors", run);
-    CHECK_OK(checkpoint_read_info(path, &info, &err));
+    CHECK_OK(checkpoint_open(path, &info, &err));
     free(path);
     return info;
 }
@@ -275,7 +275,7 @@ static double value_of(const char *text, const char *name)
 /* Both runs came to the same end, to the bit. */
 static void assert_same_runs(const fixture *f)
 {
-    checkpoint_info a = read_info(f->whole), b = read_info(f->stopped);
+    checkpoint a = read_info(f->whole), b = read_info(f->stopped);
     assert_same_file(f, "last.safetensors");
     assert_same_file(f, "best.safetensors");
     assert_non_null(a.optimizer_file);
@@ -286,8 +286,8 @@ static void assert_same_runs(const fixture *f)
     assert_true(a.state.best_loss == b.state.best_loss);
     assert_true(a.state.rate.best == b.state.rate.best);
     assert_int_equal(a.state.rate.bad_epochs, b.state.rate.bad_epochs);
-    checkpoint_free_info(&a);
-    checkpoint_free_info(&b);
+    checkpoint_close(&a);
+    checkpoint_close(&b);
     char *whole = read_metrics(f->whole), *stopped = read_metrics(f->stopped);
     assert_string_equal(whole, stopped);
     assert_non_null(strstr(whole, "\"test_whole\""));
@@ -308,10 +308,10 @@ static void expect_same_end(fixture *f, const char *what, uint64_t steps, uint64
     assert_non_null(strstr(err.message, f->stopped));
     assert_int_equal(first.stop, 1);
     assert_true(first.batches_after <= 1);
-    checkpoint_info saved = read_info(f->stopped);
+    checkpoint saved = read_info(f->stopped);
     assert_int_equal(saved.state.step, steps);
     assert_int_equal(saved.state.epoch, epoch);
-    checkpoint_free_info(&saved);
+    checkpoint_close(&saved);
     CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
     assert_same_runs(f);
 }
@@ -404,9 +404,9 @@ static void test_no_room(void **state)
                 start(f, f->stopped, &w, &err));
     assert_non_null(strstr(err.message, "CL_MEM_OBJECT_ALLOCATION_FAILURE"));
     assert_non_null(strstr(err.message, "goes on from the last checkpoint"));
-    checkpoint_info saved = read_info(f->stopped);
+    checkpoint saved = read_info(f->stopped);
     assert_int_equal(saved.state.step, 10);
-    checkpoint_free_info(&saved);
+    checkpoint_close(&saved);
     batches_with_room = 0;
     CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
     CHECK_OK(start(f, f->whole, &w, &err));

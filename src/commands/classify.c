@@ -3,8 +3,8 @@
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "data/image.h"
+#include "measure/classifier.h"
 #include "measure/decision.h"
-#include "train/classifier.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 #include "data/division.h"
 #include "measure/evaluate.h"
 #include "measure/scores_output.h"
-#include "train/checkpoint.h"
+#include "train/training_state.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -109,31 +109,28 @@ static void warn(void *context, const char *text)
 }
 
 static status measure_parts(const eval_options *o, device *dev, const dataset *data,
-                            const dataset_division *parts, const checkpoint_info *info, measured *m,
+                            const dataset_division *parts, const model_file *model, measured *m,
                             error *err)
 {
-    network_options options = info->options;
+    network_options options = model->options;
     network *net = NULL;
     loader *from = NULL;
     bad_images *bad;
     progress bar;
     const evaluate_watch watch = {draw, &bar, NULL};
     const evaluate_sink sink = {.logits = take, .context = m};
+    status result;
     progress_begin(&bar, stderr);
     TRY(bad_images_create(o->max_bad, warn, &bar, &bad, err));
-    status result = open_split(o, data, parts, bad, &from, err);
-    if (result == STATUS_OK) {
-        options.batch_size = o->batch_size;
-        options.pixel_capacity = loader_pixel_capacity(from);
-        result = network_create(dev, &options, &net, err);
-    }
-    if (result == STATUS_OK)
-        result = checkpoint_load(o->checkpoint, net, err);
-    if (result == STATUS_OK) {
-        progress_begin(&bar, stderr);
-        result = evaluate_loader(net, from, &data->classes, &watch, &sink, &m->sums, err);
-        progress_clear(&bar);
-    }
+    TRY_OR_DONE(open_split(o, data, parts, bad, &from, err));
+    options.batch_size = o->batch_size;
+    options.pixel_capacity = loader_pixel_capacity(from);
+    TRY_OR_DONE(network_create(dev, &options, &net, err));
+    TRY_OR_DONE(model_file_load(model, net, err));
+    progress_begin(&bar, stderr);
+    result = evaluate_loader(net, from, &data->classes, &watch, &sink, &m->sums, err);
+    progress_clear(&bar);
+done:
     network_free(net);
     loader_free(from);
     bad_images_free(bad);
@@ -141,38 +138,35 @@ static status measure_parts(const eval_options *o, device *dev, const dataset *d
 }
 
 static status measure(const eval_options *o, device *dev, const dataset *data,
-                      const checkpoint_info *info, measured *m, error *err)
+                      const model_file *model, measured *m, error *err)
 {
     dataset_division parts;
     const char *name = o->data ? o->data : "the data set that is taken without --data";
-    TRY(hierarchy_compare(&info->classes, o->checkpoint, &data->classes, name, err));
+    TRY(hierarchy_compare(&model->classes, o->checkpoint, &data->classes, name, err));
     TRY(dataset_divide(data, o->seed, &parts, err));
-    status result = measure_parts(o, dev, data, &parts, info, m, err);
+    status result = measure_parts(o, dev, data, &parts, model, m, err);
     dataset_division_free(&parts);
     return result;
 }
 
-static status measure_and_print(const eval_options *o, const checkpoint_info *info, error *err)
+static status measure_and_print(const eval_options *o, const model_file *model,
+                                const run_terms *terms, error *err)
 {
-    dataset data;
+    dataset data = {0};
     device *dev = NULL;
     measured m = {0};
-    bool has_coarse = !info->options.only_fine;
-    TRY(decider_create(&m.decide, o->decision, &info->classes, has_coarse, err));
-    status result = dataset_open(o->data, &data, err);
-    if (result == STATUS_OK) {
-        result = scores_create(&m.scores, &info->classes, has_coarse, err);
-        if (result == STATUS_OK)
-            result = device_open(&dev, err);
-        if (result == STATUS_OK)
-            result = device_set_precision(dev, o->precision, err);
-        if (result == STATUS_OK)
-            result = measure(o, dev, &data, info, &m, err);
-        device_close(dev);
-        dataset_close(&data);
-    }
-    if (result == STATUS_OK)
-        result = print(o, &m, &info->state.terms, err);
+    bool has_coarse = !model->options.only_fine;
+    status result;
+    TRY_OR_DONE(decider_create(&m.decide, o->decision, &model->classes, has_coarse, err));
+    TRY_OR_DONE(dataset_open(o->data, &data, err));
+    TRY_OR_DONE(scores_create(&m.scores, &model->classes, has_coarse, err));
+    TRY_OR_DONE(device_open(&dev, err));
+    TRY_OR_DONE(device_set_precision(dev, o->precision, err));
+    TRY_OR_DONE(measure(o, dev, &data, model, &m, err));
+    result = print(o, &m, terms, err);
+done:
+    device_close(dev);
+    dataset_close(&data);
     scores_free(&m.scores);
     decider_free(&m.decide);
     return result;
@@ -196,17 +190,20 @@ static status read_classes(eval_options *o, error *err)
 
 static status run(eval_options *o, error *err)
 {
-    checkpoint_info info;
+    model_file model;
+    run_terms terms;
     if (!o->checkpoint)
         return error_set(err, STATUS_USAGE,
                          "eval needs --checkpoint FILE, as RUN/best.safetensors of a training run");
     TRY(read_classes(o, err));
-    TRY(checkpoint_read_info(o->checkpoint, &info, err));
-    if (!o->seed_given)
-        o->seed = info.state.terms.seed;
-    o->crop_boxes |= info.state.terms.crop_boxes;
-    status result = measure_and_print(o, &info, err);
-    checkpoint_free_info(&info);
+    TRY(model_file_open(o->checkpoint, &model, err));
+    status result = run_terms_read(&model, &terms, err);
+    if (result == STATUS_OK) {
+        o->seed = o->seed_given ? o->seed : terms.seed;
+        o->crop_boxes |= terms.crop_boxes;
+        result = measure_and_print(o, &model, &terms, err);
+    }
+    model_file_close(&model);
     return result;
 }
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl export`: a checkpoint for other programs. */
-#include "base/tensor_file.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "commands/commands.h"
 #include "config.h"
 #include "model/backbone.h"
+#include "model/model_file.h"
 #include "model/onnx.h"
 #include "ops/input.h"
-#include "train/checkpoint.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -23,7 +22,7 @@ typedef struct options {
 /* ---- State dicts ---- */
 
 typedef struct copying {
-    tensor_file *file;
+    const tensor_file *from;
     tensor_copy *copies;
     size_t count;
 } copying;
@@ -31,7 +30,7 @@ typedef struct copying {
 static status add(const options *o, copying *c, const char *name, const char *new_name, int rank,
                   error *err)
 {
-    const tensor_entry *e = tensor_file_find(c->file, name);
+    const tensor_entry *e = tensor_file_find(c->from, name);
     if (!e)
         return error_set(err, STATUS_FAILED, "%s: %s is missing; the checkpoint is damaged",
                          o->file, name);
@@ -94,37 +93,35 @@ static status add_backbone(const options *o, const network_options *n, const gra
     return STATUS_OK;
 }
 
-static status write_copies(const options *o, copying *c, error *err)
+static status write_copies(const options *o, tensor_file *from, const copying *c, error *err)
 {
     tensor_writer *writer;
+    status result = STATUS_OK;
     TRY(tensor_writer_create(o->out, &writer, err));
     safetensors_writer *plain = tensor_writer_safetensors(writer);
-    status result = plain ? safetensors_set_metadata(plain, "format", "pt", err) : STATUS_OK;
+    if (plain)
+        result = safetensors_set_metadata(plain, "format", "pt", err);
     if (result == STATUS_OK)
-        result = tensor_writer_copy(writer, c->file, c->copies, c->count, err);
+        result = tensor_writer_copy(writer, from, c->copies, c->count, err);
     if (result == STATUS_OK)
         return tensor_writer_commit(writer, err);
     tensor_writer_abort(writer);
     return result;
 }
 
-static status export_tensors(const options *o, const network_options *n, const graph *g, error *err)
+static status export_tensors(const options *o, const model_file *m, const graph *g, error *err)
 {
-    copying c = {0};
-    TRY(tensor_file_open(o->file, &c.file, err));
-    c.copies = calloc(g->parameter_count + 2, sizeof *c.copies);
-    status result = c.copies ? STATUS_OK : error_memory(err, o->file);
-    if (result == STATUS_OK)
-        result = strcmp(o->format, "torchvision") == 0 ? add_backbone(o, n, g, &c, err)
-                                                       : add_all(o, g, &c, err);
-    if (result == STATUS_OK)
-        result = write_copies(o, &c, err);
-    if (result == STATUS_OK)
-        terminal_print(stdout, "%s: %zu tensors\n", o->out, c.count);
-    for (size_t i = 0; c.copies && i < c.count; i++)
+    copying c = {m->tensors, calloc(g->parameter_count + 2, sizeof *c.copies), 0};
+    status result;
+    TRY_OR_DONE(c.copies ? STATUS_OK : error_memory(err, o->file));
+    TRY_OR_DONE(strcmp(o->format, "torchvision") == 0 ? add_backbone(o, &m->options, g, &c, err)
+                                                      : add_all(o, g, &c, err));
+    TRY_OR_DONE(write_copies(o, m->tensors, &c, err));
+    terminal_print(stdout, "%s: %zu tensors\n", o->out, c.count);
+done:
+    for (size_t i = 0; i < c.count; i++)
         free(c.copies[i].name);
     free(c.copies);
-    tensor_file_close(c.file);
     return result;
 }
 
@@ -167,16 +164,17 @@ static char *dump_colours(const float colours[3])
 }
 
 /* What whoever runs the model needs to know, as JSON texts. */
-static status export_onnx(const options *o, const checkpoint_info *info, graph *g, error *err)
+static status export_onnx(const options *o, const model_file *m, graph *g, error *err)
 {
-    const hierarchy *classes = &info->classes;
+    const hierarchy *classes = &m->classes;
+    const int size = m->options.image_size;
     char *texts[PROPERTIES] = {
         dump_names(classes->coarse_names, classes->coarse_count),
         dump_names(classes->fine_names, classes->fine_count),
         dump_parents(classes),
         dump_colours(input_mean),
         dump_colours(input_deviation),
-        text_format("%d", info->options.image_size),
+        text_format("%d", size),
     };
     const onnx_property properties[PROPERTIES] = {
         {"coarse_classes", texts[0]}, {"fine_classes", texts[1]}, {"fine_parents", texts[2]},
@@ -184,22 +182,19 @@ static status export_onnx(const options *o, const checkpoint_info *info, graph *
     };
     const onnx_options how = {o->softmax, properties, PROPERTIES, PACKAGE_VERSION};
     state values = {0};
-    status result = STATUS_OK;
+    status result;
     for (int i = 0; i < PROPERTIES; i++)
-        if (!texts[i])
-            result = error_set(err, STATUS_FAILED,
-                               "%s: a class's name is not UTF-8, or memory is out", o->out);
-    if (result == STATUS_OK)
-        result = graph_finish(g, false, err);
-    if (result == STATUS_OK)
-        result = state_read(g, o->file, &values, err);
-    if (result == STATUS_OK)
-        result = onnx_write(o->out, g, &values, &how, err);
-    if (result == STATUS_OK)
-        terminal_print(stdout, "%s: input image [batch, 3, %d, %d], %s %s\n", o->out,
-                       info->options.image_size, info->options.image_size,
-                       o->softmax ? "probabilities" : "logits",
-                       info->options.only_fine ? "fine" : "coarse and fine");
+        TRY_OR_DONE(texts[i]
+                        ? STATUS_OK
+                        : error_set(err, STATUS_FAILED,
+                                    "%s: a class's name is not UTF-8, or memory is out", o->out));
+    TRY_OR_DONE(graph_finish(g, false, err));
+    TRY_OR_DONE(state_read(g, m->tensors, o->file, &values, err));
+    TRY_OR_DONE(onnx_write(o->out, g, &values, &how, err));
+    terminal_print(stdout, "%s: input image [batch, 3, %d, %d], %s %s\n", o->out, size, size,
+                   o->softmax ? "probabilities" : "logits",
+                   m->options.only_fine ? "fine" : "coarse and fine");
+done:
     state_free(&values);
     for (int i = 0; i < PROPERTIES; i++)
         free(texts[i]);
@@ -247,17 +242,17 @@ static status check(options *o, error *err)
 
 static status run(options *o, error *err)
 {
-    checkpoint_info info;
+    model_file m;
     graph g;
     TRY(check(o, err));
-    TRY(checkpoint_read_info(o->file, &info, err));
-    status result = hcnn_build(&info.options, &g, err);
+    TRY(model_file_open(o->file, &m, err));
+    status result = hcnn_build(&m.options, &g, err);
     if (result == STATUS_OK) {
-        result = strcmp(o->format, "onnx") == 0 ? export_onnx(o, &info, &g, err)
-                                                : export_tensors(o, &info.options, &g, err);
+        result = strcmp(o->format, "onnx") == 0 ? export_onnx(o, &m, &g, err)
+                                                : export_tensors(o, &m, &g, err);
         graph_free(&g);
     }
-    checkpoint_free_info(&info);
+    model_file_close(&m);
     return result;
 }
 

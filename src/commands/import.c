@@ -5,7 +5,7 @@
 #include "commands/commands.h"
 #include "data/dataset.h"
 #include "model/backbone.h"
-#include "train/checkpoint.h"
+#include "model/model_file.h"
 
 #include <stdio.h>
 
@@ -27,38 +27,44 @@ static void report(const options *o, const import_plan *plan)
                    plan->skipped, plan->missing, plan->text);
 }
 
-/* The classes of the data set make the file a checkpoint. */
+/* The classes of the data set make it a model file. */
 static status describe_classes(const options *o, const import_plan *plan,
                                safetensors_writer *writer, error *err)
 {
     dataset data = {0};
     network_options n = plan->options;
+    status result;
     TRY(dataset_open(o->data, &data, err));
-    status result = STATUS_OK;
     if (n.fine_classes != data.classes.fine_count ||
         (!n.only_fine && n.coarse_classes != data.classes.coarse_count))
         result = error_set(err, STATUS_FAILED,
                            "%s has %d coarse and %d fine classes, the network in %s has %d and %d",
                            o->data, data.classes.coarse_count, data.classes.fine_count, o->file,
                            n.only_fine ? 0 : n.coarse_classes, n.fine_classes);
-    n.coarse_classes = data.classes.coarse_count;
-    n.image_size = o->image_size;
-    if (result == STATUS_OK)
-        result = checkpoint_describe(writer, &n, &data.classes, err);
+    else {
+        n.image_size = o->image_size;
+        result = model_file_describe(writer, &n, &data.classes, err);
+    }
     dataset_close(&data);
     return result;
 }
 
-static status write_file(const options *o, import_plan *plan, error *err)
+static status write_contents(const options *o, const import_plan *plan, tensor_writer *writer,
+                             error *err)
+{
+    safetensors_writer *plain = tensor_writer_safetensors(writer);
+    if (plain)
+        TRY(safetensors_set_metadata(plain, "format", "pt", err));
+    if (o->data)
+        TRY(describe_classes(o, plan, plain, err));
+    return tensor_writer_copy(writer, plan->file, plan->copies, (size_t)plan->taken, err);
+}
+
+static status write_file(const options *o, const import_plan *plan, error *err)
 {
     tensor_writer *writer;
     TRY(tensor_writer_create(o->out, &writer, err));
-    safetensors_writer *plain = tensor_writer_safetensors(writer);
-    status result = plain ? safetensors_set_metadata(plain, "format", "pt", err) : STATUS_OK;
-    if (result == STATUS_OK && o->data)
-        result = describe_classes(o, plan, plain, err);
-    if (result == STATUS_OK)
-        result = tensor_writer_copy(writer, plan->file, plan->copies, (size_t)plan->taken, err);
+    status result = write_contents(o, plan, writer, err);
     if (result == STATUS_OK)
         return tensor_writer_commit(writer, err);
     tensor_writer_abort(writer);
@@ -79,15 +85,13 @@ static status run(const options *o, error *err)
     TRY(import_open(o->file, &how, &plan, err));
     status result = STATUS_OK;
     if (o->data && !plan.whole)
-        result = error_set(err, STATUS_USAGE,
-                           "%s: is of a backbone alone, which has no classes: leave --data out",
-                           o->file);
-    if (result == STATUS_OK)
-        report(o, &plan);
-    if (result == STATUS_OK)
-        result = write_file(o, &plan, err);
-    if (result == STATUS_OK)
-        terminal_print(stdout, "%s written\n", o->out);
+        TRY_OR_DONE(error_set(err, STATUS_USAGE,
+                              "%s: is of a backbone alone, which has no classes: leave --data out",
+                              o->file));
+    report(o, &plan);
+    TRY_OR_DONE(write_file(o, &plan, err));
+    terminal_print(stdout, "%s written\n", o->out);
+done:
     import_close(&plan);
     return result;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hcnn.h: classifying. */
-#include "train/classifier.h"
+#include "measure/classifier.h"
 #include "hcnn.h"
 #include "library/handles.h"
 #include "measure/decision.h"

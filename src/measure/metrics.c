@@ -2,27 +2,31 @@
 /* Sums of losses and hits, all by the table of metrics; see metrics.h. */
 #include "measure/metrics.h"
 
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum metric_kind { LOSS, HITS };
 enum metric_needs { ALWAYS, COARSE_HEAD, IF_ANY };
 enum metric_age { FIRST, LATER };
 
 typedef struct metric {
-    const char *member, *name;
+    const char *name;
     size_t offset; /* in metrics */
     enum metric_kind kind;
     enum metric_needs needs;
-    enum metric_age age;
     const char *shown;
 } metric;
 
 #define AS_METRIC(member, name, kind, needs, age, shown, added)                                    \
-    {#member, name, offsetof(metrics, member), kind, needs, age, shown},
+    {name, offsetof(metrics, member), kind, needs, shown},
 static const metric table[METRICS_ROWS] = {METRICS(AS_METRIC)};
+
+#define AS_FIELD(member_, name, kind_, needs, age, shown, added)                                   \
+    {.key = #member_,                                                                              \
+     .kind = kind_ == LOSS ? FIELD_REAL : FIELD_COUNT,                                             \
+     .offset = offsetof(metrics, member_),                                                         \
+     .optional = age == LATER},
+const field metrics_fields[] = {{FIELD(COUNT, metrics, count)}, METRICS(AS_FIELD){0}};
 
 static double sum_of(const metrics *m, const metric *row)
 {
@@ -105,50 +109,4 @@ void metrics_to_text(const metrics *m, bool only_fine, char text[METRICS_TEXT])
         if (table[i].shown && exists(m, &table[i], only_fine))
             length += snprintf(text + length, METRICS_TEXT - (size_t)length, table[i].shown,
                                100 * metrics_mean(m, sum_of(m, &table[i])));
-}
-
-/* ---- In checkpoints ---- */
-
-json_t *metrics_to_exact(const metrics *m)
-{
-    json_t *o = json_pack("{s:I}", "count", (json_int_t)m->count);
-    for (size_t i = 0; o && i < METRICS_ROWS; i++) {
-        const void *at = (const char *)m + table[i].offset;
-        json_object_set_new(o, table[i].member,
-                            table[i].kind == LOSS
-                                ? json_sprintf("%a", *(const double *)at)
-                                : json_integer((json_int_t) * (const uint64_t *)at));
-    }
-    return o;
-}
-
-static bool read_count(const json_t *value, uint64_t *count)
-{
-    *count = (uint64_t)json_integer_value(value);
-    return json_is_integer(value) && json_integer_value(value) >= 0;
-}
-
-static bool read_sum(const json_t *value, double *sum)
-{
-    const char *text = json_string_value(value);
-    char *end = NULL;
-    *sum = text ? strtod(text, &end) : 0;
-    return text && end > text && *end == '\0' && *sum >= 0 && isfinite(*sum);
-}
-
-const char *metrics_from_exact(const json_t *object, metrics *m)
-{
-    *m = (metrics){0};
-    if (!read_count(json_object_get(object, "count"), &m->count))
-        return "count";
-    for (size_t i = 0; i < METRICS_ROWS; i++) {
-        const metric *row = &table[i];
-        const json_t *value = json_object_get(object, row->member);
-        void *at = (char *)m + row->offset;
-        if (!value && row->age == LATER)
-            continue;
-        if (row->kind == LOSS ? !read_sum(value, at) : !read_count(value, at))
-            return row->member;
-    }
-    return NULL;
 }

@@ -4,12 +4,11 @@
 #ifndef HCNN_MEASURE_METRICS_H
 #define HCNN_MEASURE_METRICS_H
 
+#include "base/fields.h"
 #include "model/network.h"
 #include "track/metric_lines.h"
 
 #include <stdint.h>
-
-#include <jansson.h>
 
 #define METRICS_TYPE_LOSS                       double
 #define METRICS_TYPE_HITS                       uint64_t
@@ -21,6 +20,9 @@ typedef struct metrics {
 } metrics;
 
 enum { METRICS_PACKED = 1 + METRICS_ROWS };
+
+/* Sums as a checkpoint keeps them, by their members' names. */
+extern const field metrics_fields[];
 
 /* Adds a batch to sums that started as zeros. parents [fine classes]: each fine class's coarse one;
  * unused, and NULL is fine, when results have no coarse part. Everything coarse stays 0 then. */
@@ -48,11 +50,5 @@ void metrics_log(const metrics *m, const char *part, double coarse_weight, doubl
 /* The shares as a terminal shows them, in one line. */
 enum { METRICS_TEXT = 256 };
 void metrics_to_text(const metrics *m, bool only_fine, char text[METRICS_TEXT]);
-
-/* Sums as a checkpoint keeps them, by their members' names: losses are C's hexadecimal floats,
- * which lose nothing. NULL when memory is out. */
-json_t *metrics_to_exact(const metrics *m);
-/* Back. Returns NULL, or the key that is missing or holds what metrics_to_exact never writes. */
-const char *metrics_from_exact(const json_t *object, metrics *m);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A network's parameters from a file to host memory; see state.h. */
 #include "model/state.h"
-#include "base/tensor_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,17 +22,14 @@ static status read_one(tensor_file *file, const char *path, const parameter *p, 
     return tensor_file_read_f32(file, e, *values, err);
 }
 
-status state_read(const graph *g, const char *path, state *s, error *err)
+status state_read(const graph *g, tensor_file *file, const char *path, state *s, error *err)
 {
-    tensor_file *file;
     *s = (state){.count = g->parameter_count};
-    TRY(tensor_file_open(path, &file, err));
     s->values = calloc(s->count + 1, sizeof *s->values);
     status result = s->values ? STATUS_OK : error_memory(err, path);
     for (size_t i = 0; result == STATUS_OK && i < s->count; i++)
         if (g->parameters[i].kind != PARAMETER_COUNTER)
             result = read_one(file, path, &g->parameters[i], &s->values[i], err);
-    tensor_file_close(file);
     if (result != STATUS_OK)
         state_free(s);
     return result;

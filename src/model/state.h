@@ -3,6 +3,7 @@
 #ifndef HCNN_MODEL_STATE_H
 #define HCNN_MODEL_STATE_H
 
+#include "base/tensor_file.h"
 #include "model/graph.h"
 
 typedef struct state {
@@ -12,8 +13,8 @@ typedef struct state {
 } state;
 
 /* Every parameter of the graph from the tensor of its name, which must have its shape; whatever
- * else the file holds is left alone. Counters are not read. */
-status state_read(const graph *g, const char *path, state *s, error *err);
+ * else the file holds is left alone. Counters are not read. Messages call the file `path`. */
+status state_read(const graph *g, tensor_file *file, const char *path, state *s, error *err);
 void state_free(state *s);
 
 #endif

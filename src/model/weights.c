@@ -209,47 +209,37 @@ static status judge(const loading *l, const char *path, bool strict, int kept, e
     return STATUS_OK;
 }
 
-/* Takes over the file. */
-static status load_file(network *net, tensor_file *file, const char *path, bool strict,
-                        weights_report *report, error *err)
+status weights_load_file(network *net, tensor_file *file, const char *path, bool strict,
+                         weights_report *report, error *err)
 {
+    weights_report own;
     size_t size;
     int kept = 0;
-    loading l = {.net = net, .file = file, .report = report};
+    loading l = {.net = net, .file = file, .report = report ? report : &own};
+    *l.report = (weights_report){0};
     l.set = calloc(network_parameter_count(net), sizeof *l.set);
-    l.text = open_memstream(&report->text, &size);
+    l.text = open_memstream(&l.report->text, &size);
     status result = l.set && l.text ? load_entries(&l, &kept, err) : error_memory(err, path);
     if (l.text && fclose(l.text) != 0 && result == STATUS_OK)
         result = error_memory(err, path);
+    if (result == STATUS_OK)
+        result = judge(&l, path, strict, kept, err);
     free(l.set);
-    tensor_file_close(l.file);
-    return result == STATUS_OK ? judge(&l, path, strict, kept, err) : result;
+    if (!report)
+        weights_report_free(&own);
+    return result;
 }
 
 status weights_load(network *net, const char *path, bool strict, weights_report *report, error *err)
 {
-    weights_report own = {0};
-    if (!report)
-        report = &own;
-    *report = (weights_report){0};
     tensor_file *file;
+    if (report)
+        *report = (weights_report){0};
     TRY(tensor_file_open(path, &file, err));
     status result = tensor_file_verify(file, err);
     if (result == STATUS_OK)
-        result = load_file(net, file, path, strict, report, err);
-    else
-        tensor_file_close(file);
-    weights_report_free(&own);
-    return result;
-}
-
-status weights_load_verified(network *net, const char *path, error *err)
-{
-    weights_report report = {0};
-    tensor_file *file;
-    TRY(tensor_file_open(path, &file, err));
-    status result = load_file(net, file, path, true, &report, err);
-    weights_report_free(&report);
+        result = weights_load_file(net, file, path, strict, report, err);
+    tensor_file_close(file);
     return result;
 }
 

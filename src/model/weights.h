@@ -41,8 +41,9 @@ void weights_report_free(weights_report *report);
 status weights_load(network *net, const char *path, bool strict, weights_report *report,
                     error *err);
 
-/* The same, strictly, of a file whose checksum the caller has verified. */
-status weights_load_verified(network *net, const char *path, error *err);
+/* The same of an open file that the caller has verified; messages call it `path`. */
+status weights_load_file(network *net, tensor_file *file, const char *path, bool strict,
+                         weights_report *report, error *err);
 
 /* Whether the file has weights for both backbones, going by its names: what a network is frozen by
  * has to be known before it is created. */

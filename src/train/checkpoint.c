@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checkpoint files; see checkpoint.h, and metadata.h for what they say of themselves. */
+/* Checkpoint files; see checkpoint.h. */
 #include "train/checkpoint.h"
 #include "base/file.h"
-#include "base/tensor_file.h"
 #include "base/text.h"
 #include "model/weights.h"
-#include "train/metadata.h"
 
 #include <dirent.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +13,8 @@
 static status write_contents(safetensors_writer *writer, network *net, const hierarchy *classes,
                              const training_state *state, const char *optimizer_file, error *err)
 {
-    TRY(metadata_write(writer, network_get_options(net), classes, state, optimizer_file, err));
+    TRY(model_file_describe(writer, network_get_options(net), classes, err));
+    TRY(training_state_write(writer, state, optimizer_file, err));
     TRY(weights_describe(net, writer, err));
     return weights_append(net, writer, err);
 }
@@ -92,58 +90,19 @@ status checkpoint_save(const char *run, network *net, const hierarchy *classes, 
     return result;
 }
 
-status checkpoint_describe(safetensors_writer *writer, const network_options *options,
-                           const hierarchy *classes, error *err)
+status checkpoint_open(const char *path, checkpoint *c, error *err)
 {
-    network_options o = *options;
-    const training_state state = {
-        .rate = {.lr = 8e-3, .best = INFINITY},
-        .scaling = loss_scale_start(),
-        .best_loss = INFINITY,
-        .terms = {.coarse_weight = 1, .fine_weight = o.only_fine ? 1 : 2},
-    };
-    o.freeze = o.freeze ? o.freeze : "none";
-    return metadata_write(writer, &o, classes, &state, NULL, err);
-}
-
-status checkpoint_read_info(const char *path, checkpoint_info *info, error *err)
-{
-    safetensors_file *file;
-    *info = (checkpoint_info){0};
-    if (tensor_file_is_torch(path))
-        return error_set(err, STATUS_FAILED,
-                         "%s: is PyTorch's, without the classes: `hcnn-cl import %s -o FILE --data "
-                         "PATH`, with the data set that it was trained on, makes it a checkpoint",
-                         path, path);
-    TRY(safetensors_open(path, &file, err));
-    status result = safetensors_verify(file, err);
-    if (result == STATUS_OK)
-        result = metadata_read(path, file, info, err);
-    safetensors_close(file);
+    *c = (checkpoint){0};
+    TRY(model_file_open(path, &c->model, err));
+    status result = training_state_read(&c->model, &c->state, &c->optimizer_file, err);
     if (result != STATUS_OK)
-        checkpoint_free_info(info);
+        checkpoint_close(c);
     return result;
 }
 
-status checkpoint_verify(const char *path, error *err)
+void checkpoint_close(checkpoint *c)
 {
-    safetensors_file *file;
-    TRY(safetensors_open(path, &file, err));
-    status result = safetensors_verify(file, err);
-    safetensors_close(file);
-    return result;
-}
-
-void checkpoint_free_info(checkpoint_info *info)
-{
-    hierarchy_free(&info->classes);
-    free(info->backbone);
-    free(info->freeze);
-    free(info->optimizer_file);
-    *info = (checkpoint_info){0};
-}
-
-status checkpoint_load(const char *path, network *net, error *err)
-{
-    return weights_load_verified(net, path, err);
+    model_file_close(&c->model);
+    free(c->optimizer_file);
+    c->optimizer_file = NULL;
 }

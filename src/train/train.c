@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "measure/evaluate.h"
 #include "measure/evaluation.h"
+#include "model/weights.h"
 #include "ranks/replicas.h"
 #include "train/recipe.h"
 #include "train/run_lines.h"
@@ -223,9 +224,7 @@ static status measure_best(trainer *t, train_finished *what, error *err)
     char *best = text_format("%s/best.safetensors", t->run.path);
     if (!best)
         return error_memory(err, t->run.path);
-    status result = checkpoint_verify(best, err);
-    if (result == STATUS_OK)
-        result = checkpoint_load(best, t->net, err);
+    status result = weights_load(t->net, best, true, NULL, err);
     free(best);
     TRY(result);
     evaluation room, *seen;

@@ -605,23 +605,24 @@ static status load_solver(trainer *t, const char *last, const char *name, error 
 
 static status load_state(trainer *t, error *err)
 {
-    checkpoint_info info = {0};
+    checkpoint saved = {0};
     char *last = text_format("%s/last.safetensors", t->run.path);
-    status result = last ? checkpoint_read_info(last, &info, err) : error_memory(err, t->run.path);
-    if (result == STATUS_OK)
-        result = hierarchy_compare(&info.classes, last, &t->data.classes, "the data set", err);
-    if (result == STATUS_OK)
-        result = checkpoint_load(last, t->net, err);
-    if (result == STATUS_OK)
-        result = load_solver(t, last, info.optimizer_file, err);
+    status result;
+    TRY_OR_DONE(last ? STATUS_OK : error_memory(err, t->run.path));
+    TRY_OR_DONE(checkpoint_open(last, &saved, err));
+    TRY_OR_DONE(
+        hierarchy_compare(&saved.model.classes, last, &t->data.classes, "the data set", err));
+    TRY_OR_DONE(model_file_load(&saved.model, t->net, err));
+    TRY_OR_DONE(load_solver(t, last, saved.optimizer_file, err));
     const schedule fresh = t->state.rate;
-    t->state = info.state;
+    t->state = saved.state;
     t->state.rate = fresh;
-    schedule_restore(&t->state.rate, &info.state.rate);
+    schedule_restore(&t->state.rate, &saved.state.rate);
     solver_set_loss_scale(t->solve, &t->state.scaling);
     /* A checkpoint from before these were kept does not know them; config.json does. */
     t->state.terms = terms_of(t->options);
-    checkpoint_free_info(&info);
+done:
+    checkpoint_close(&saved);
     free(last);
     return result;
 }

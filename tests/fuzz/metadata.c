@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes what checkpoints say of themselves (train/metadata.c): the input is a JSON object of the
- * pieces of the metadata, each a text or JSON that becomes one. What was read is the same after
- * writing and reading it, and the network of its options can be built. */
-#include "train/metadata.h"
+/* Fuzzes what checkpoints say of themselves (model/model_file.c, train/training_state.c): the input
+ * is a JSON object of the pieces of the metadata, each a text or JSON that becomes one. What was
+ * read is the same after writing and reading it, and the network of its options can be built. */
 #include "base/file.h"
 #include "base/text.h"
 #include "fuzz.h"
 #include "model/graph.h"
+#include "train/checkpoint.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -33,42 +33,42 @@ static char *write_pieces(const json_t *pieces)
 }
 
 /* The bytes of a file that says the same. */
-static unsigned char *write_again(const checkpoint_info *info, const char *name, size_t *size)
+static unsigned char *write_again(const checkpoint *info, const char *name, size_t *size)
 {
     error err;
     unsigned char *bytes;
     safetensors_writer *writer;
     char *path = text_format("%s/%s", fuzz_directory(), name);
     FUZZ_SUCCEEDS(safetensors_create(path, &writer, &err));
-    FUZZ_SUCCEEDS(metadata_write(writer, &info->options, &info->classes, &info->state,
-                                 info->optimizer_file, &err));
+    FUZZ_SUCCEEDS(model_file_describe(writer, &info->model.options, &info->model.classes, &err));
+    FUZZ_SUCCEEDS(training_state_write(writer, &info->state, info->optimizer_file, &err));
     FUZZ_SUCCEEDS(safetensors_commit(writer, &err));
     FUZZ_SUCCEEDS(file_read(path, 1 << 20, &bytes, size, &err));
     free(path);
     return bytes;
 }
 
-static void check_copy(const checkpoint_info *info)
+static void check_copy(const checkpoint *info)
 {
     error err;
-    checkpoint_info again;
+    checkpoint again;
     size_t size, same;
     unsigned char *first = write_again(info, "first.safetensors", &size);
     char *path = text_format("%s/first.safetensors", fuzz_directory());
-    FUZZ_SUCCEEDS(checkpoint_read_info(path, &again, &err));
+    FUZZ_SUCCEEDS(checkpoint_open(path, &again, &err));
     unsigned char *second = write_again(&again, "second.safetensors", &same);
     FUZZ_HOLDS(size == same && memcmp(first, second, size) == 0);
-    checkpoint_free_info(&again);
+    checkpoint_close(&again);
     free(path);
     free(first);
     free(second);
 }
 
-static void check_network(const checkpoint_info *info)
+static void check_network(const checkpoint *info)
 {
     error err;
     graph g;
-    if (hcnn_build(&info->options, &g, &err) == STATUS_OK)
+    if (hcnn_build(&info->model.options, &g, &err) == STATUS_OK)
         FUZZ_SUCCEEDS(graph_finish(&g, false, &err));
     graph_free(&g);
 }
@@ -76,14 +76,14 @@ static void check_network(const checkpoint_info *info)
 int fuzz_metadata(const uint8_t *data, size_t size)
 {
     error err;
-    checkpoint_info info;
+    checkpoint info;
     json_t *pieces = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
     if (json_is_object(pieces)) {
         char *path = write_pieces(pieces);
-        if (checkpoint_read_info(path, &info, &err) == STATUS_OK) {
+        if (checkpoint_open(path, &info, &err) == STATUS_OK) {
             check_copy(&info);
             check_network(&info);
-            checkpoint_free_info(&info);
+            checkpoint_close(&info);
         }
         free(path);
     }

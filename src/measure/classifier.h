@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A trained network for images in memory. */
-#ifndef HCNN_TRAIN_CLASSIFIER_H
-#define HCNN_TRAIN_CLASSIFIER_H
+#ifndef HCNN_MEASURE_CLASSIFIER_H
+#define HCNN_MEASURE_CLASSIFIER_H
 
 #include "data/hierarchy.h"
 #include "device/device.h"
@@ -18,9 +18,9 @@ typedef struct classifier_image {
     size_t number; /* what messages call it */
 } classifier_image;
 
-/* Loads a checkpoint of hcnn-cl onto the device, which must outlive it. batch_size: the most images
- * of a classifier_run, at least 1. */
-status classifier_open(device *dev, const char *checkpoint, int batch_size, classifier **opened,
+/* Loads a model file, such as a checkpoint, onto the device, which must outlive it. batch_size: the
+ * most images of a classifier_run, at least 1. */
+status classifier_open(device *dev, const char *path, int batch_size, classifier **opened,
                        error *err);
 int classifier_batch_size(const classifier *c);
 void classifier_close(classifier *c); /* NULL is fine */

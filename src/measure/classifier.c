@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images in memory through a checkpoint's network; see classifier.h. */
-#include "train/classifier.h"
-#include "model/network.h"
-#include "train/checkpoint.h"
+/* Images in memory through a network; see classifier.h. */
+#include "measure/classifier.h"
+#include "model/model_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,23 +9,33 @@
 enum { MAX_SIDE = 16384 };
 
 struct classifier {
-    checkpoint_info info;
+    hierarchy classes;
     network *net;
 };
 
-status classifier_open(device *dev, const char *checkpoint, int batch_size, classifier **opened,
+static status load(classifier *c, device *dev, const char *path, int batch_size, error *err)
+{
+    model_file m;
+    status result;
+    TRY(model_file_open(path, &m, err));
+    m.options.batch_size = batch_size;
+    TRY_OR_DONE(network_create(dev, &m.options, &c->net, err));
+    TRY_OR_DONE(model_file_load(&m, c->net, err));
+    c->classes = m.classes; /* with the parents that the network points to */
+    m.classes = (hierarchy){0};
+done:
+    model_file_close(&m);
+    return result;
+}
+
+status classifier_open(device *dev, const char *path, int batch_size, classifier **opened,
                        error *err)
 {
     *opened = NULL;
     classifier *c = calloc(1, sizeof *c);
     if (!c)
-        return error_memory(err, checkpoint);
-    status result = checkpoint_read_info(checkpoint, &c->info, err);
-    c->info.options.batch_size = batch_size;
-    if (result == STATUS_OK)
-        result = network_create(dev, &c->info.options, &c->net, err);
-    if (result == STATUS_OK)
-        result = checkpoint_load(checkpoint, c->net, err);
+        return error_memory(err, path);
+    status result = load(c, dev, path, batch_size, err);
     if (result == STATUS_OK)
         *opened = c;
     else
@@ -39,23 +48,23 @@ void classifier_close(classifier *c)
     if (!c)
         return;
     network_free(c->net);
-    checkpoint_free_info(&c->info);
+    hierarchy_free(&c->classes);
     free(c);
 }
 
 const hierarchy *classifier_classes(const classifier *c)
 {
-    return &c->info.classes;
+    return &c->classes;
 }
 
 bool classifier_has_coarse(const classifier *c)
 {
-    return !c->info.options.only_fine;
+    return !network_get_options(c->net)->only_fine;
 }
 
 int classifier_batch_size(const classifier *c)
 {
-    return c->info.options.batch_size;
+    return network_get_options(c->net)->batch_size;
 }
 
 /* Images one after the other, as a batch holds them; freed by the caller. */

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Structs as JSON objects; see fields.h. */
+#include "base/fields.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Writing ---- */
+
+static json_t *value_of(const field *f, const void *member)
+{
+    switch (f->kind) {
+    case FIELD_INT:
+        return json_integer(*(const int *)member);
+    case FIELD_U32:
+        return json_integer(*(const uint32_t *)member);
+    case FIELD_COUNT:
+        return json_integer((json_int_t) * (const uint64_t *)member);
+    case FIELD_SEED:
+        return json_sprintf("%llu", (unsigned long long)*(const uint64_t *)member);
+    case FIELD_FLAG:
+        return json_boolean(*(const bool *)member);
+    case FIELD_REAL:
+    case FIELD_POSITIVE:
+    case FIELD_LIMIT:
+        return json_sprintf("%a", *(const double *)member);
+    case FIELD_TEXT:
+        return json_string(*(const char *const *)member);
+    case FIELD_WORD:
+        return json_string(f->words[*(const int *)member]);
+    }
+    return NULL;
+}
+
+json_t *fields_put(json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, value) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+json_t *fields_write(json_t *object, const field *table, const void *record)
+{
+    for (const field *f = table; f->key; f++) {
+        const void *member = (const char *)record + f->offset;
+        if (f->kind != FIELD_TEXT || !f->optional || *(const char *const *)member)
+            object = fields_put(object, f->key, value_of(f, member));
+    }
+    return object;
+}
+
+/* ---- Reading ---- */
+
+static status refuse(const fields_source *from, const char *key, const char *fault, error *err)
+{
+    return error_set(err, STATUS_FAILED,
+                     "%s: %s: '%s' %s; the file is damaged or another program's: take another "
+                     "checkpoint",
+                     from->path, from->piece, key, fault);
+}
+
+status fields_refuse(const fields_source *from, const char *key, error *err)
+{
+    return refuse(from, key, "is not what hcnn-cl writes there", err);
+}
+
+static status find(const fields_source *from, const char *key, const json_t **found, error *err)
+{
+    *found = json_object_get(from->object, key);
+    return *found ? STATUS_OK : refuse(from, key, "is missing", err);
+}
+
+status fields_find(const fields_source *from, const char *key, json_type type, const json_t **found,
+                   error *err)
+{
+    TRY(find(from, key, found, err));
+    return json_typeof(*found) == type ? STATUS_OK : fields_refuse(from, key, err);
+}
+
+static bool read_whole(const json_t *value, json_int_t least, json_int_t most, json_int_t *number)
+{
+    *number = json_integer_value(value);
+    return json_is_integer(value) && *number >= least && *number <= most;
+}
+
+static bool read_real(const char *text, double *number)
+{
+    char *end = NULL;
+    *number = text ? strtod(text, &end) : 0;
+    return text && end > text && *end == '\0' && *number >= 0;
+}
+
+static bool read_seed(const char *text, uint64_t *seed)
+{
+    bool digits = text && *text && strspn(text, "0123456789") == strlen(text);
+    errno = 0;
+    *seed = digits ? strtoull(text, NULL, 10) : 0;
+    return digits && errno == 0;
+}
+
+static bool read_word(const char *text, const char *const *words, int *index)
+{
+    for (*index = 0; text && words[*index]; ++*index)
+        if (strcmp(words[*index], text) == 0)
+            return true;
+    return false;
+}
+
+/* Whether the value is one that value_of makes, which then is the member's. */
+static bool take(const field *f, const json_t *value, void *member)
+{
+    json_int_t whole;
+    double real;
+    const char *text = json_string_value(value);
+    switch (f->kind) {
+    case FIELD_INT:
+        if (!read_whole(value, f->least, f->most ? f->most : INT_MAX, &whole))
+            return false;
+        *(int *)member = (int)whole;
+        return true;
+    case FIELD_U32:
+        if (!read_whole(value, f->least, f->most ? f->most : UINT32_MAX, &whole))
+            return false;
+        *(uint32_t *)member = (uint32_t)whole;
+        return true;
+    case FIELD_COUNT:
+        if (!read_whole(value, 0, LLONG_MAX, &whole))
+            return false;
+        *(uint64_t *)member = (uint64_t)whole;
+        return true;
+    case FIELD_SEED:
+        return read_seed(text, member);
+    case FIELD_FLAG:
+        *(bool *)member = json_is_true(value);
+        return json_is_boolean(value);
+    case FIELD_REAL:
+    case FIELD_POSITIVE:
+    case FIELD_LIMIT:
+        if (!read_real(text, &real) || (f->kind != FIELD_LIMIT && !isfinite(real)) ||
+            (f->kind == FIELD_POSITIVE && real <= 0))
+            return false;
+        *(double *)member = real;
+        return true;
+    case FIELD_TEXT:
+        *(const char **)member = text;
+        return text != NULL;
+    case FIELD_WORD:
+        return read_word(text, f->words, member);
+    }
+    return false;
+}
+
+status fields_read(const field *table, const fields_source *from, void *record, error *err)
+{
+    for (const field *f = table; f->key; f++) {
+        const json_t *value;
+        if (f->optional && !json_object_get(from->object, f->key))
+            continue;
+        TRY(find(from, f->key, &value, err));
+        if (!take(f, value, (char *)record + f->offset))
+            return fields_refuse(from, f->key, err);
+    }
+    return STATUS_OK;
+}

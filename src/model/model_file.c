@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Model files; see model_file.h. */
+#include "model/model_file.h"
+#include "model/backbone.h"
+#include "model/fusion.h"
+#include "model/weights.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char format_version[] = "1";
+
+enum { MAX_IMAGE_SIZE = 16384 }; /* the longest side of an image file */
+
+static const char *const stems[] = {
+    [STEM_IMAGENET] = "imagenet", [STEM_CIFAR] = "cifar", [STEM_CIFAR + 1] = NULL};
+
+static const field network_fields[] = {
+    {FIELD(TEXT, network_options, backbone)},
+    {FIELD(WORD, network_options, stem), .words = stems},
+    {FIELD(FLAG, network_options, only_fine)},
+    {FIELD(INT, network_options, image_size), .least = 1, .most = MAX_IMAGE_SIZE},
+    {FIELD(TEXT, network_options, freeze)},
+    {FIELD(FLAG, network_options, shared_trunk), .optional = true},
+    {FIELD(INT, network_options, coarse_stages), .optional = true, .most = BACKBONE_STAGES},
+    {FIELD(TEXT, network_options, fusion), .optional = true},
+    {0},
+};
+
+/* ---- Writing ---- */
+
+/* NULL when one is not UTF-8 or memory is out. */
+static json_t *write_names(char *const *names, int count)
+{
+    json_t *array = json_array();
+    for (int i = 0; i < count; i++)
+        if (json_array_append_new(array, json_string(names[i])) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    return array;
+}
+
+static json_t *write_classes(const hierarchy *tree)
+{
+    json_t *parents = json_array();
+    for (int i = 0; i < tree->fine_count; i++)
+        json_array_append_new(parents, json_integer(tree->parents[i]));
+    return json_pack("{s:o, s:o, s:o}", "coarse",
+                     write_names(tree->coarse_names, tree->coarse_count), "fine",
+                     write_names(tree->fine_names, tree->fine_count), "parents", parents);
+}
+
+static json_t *write_network(const network_options *options)
+{
+    network_options o = *options;
+    o.freeze = o.freeze ? o.freeze : "none";
+    return fields_put(fields_write(json_object(), network_fields, &o), "coarse_loss",
+                      json_string(o.marginal_parents ? "marginal" : "head"));
+}
+
+status model_file_put(safetensors_writer *writer, const char *piece, json_t *object, error *err)
+{
+    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    status result =
+        text ? safetensors_set_metadata(writer, piece, text, err)
+             : error_set(err, STATUS_FAILED,
+                         "%s of a checkpoint: a name is not UTF-8, or memory is out", piece);
+    free(text);
+    json_decref(object);
+    return result;
+}
+
+status model_file_describe(safetensors_writer *writer, const network_options *options,
+                           const hierarchy *classes, error *err)
+{
+    TRY(safetensors_set_metadata(writer, "hcnn.format", format_version, err));
+    TRY(model_file_put(writer, "hcnn.classes", write_classes(classes), err));
+    return model_file_put(writer, "hcnn.network", write_network(options), err);
+}
+
+/* ---- Reading ---- */
+
+static const char *text_of(const model_file *m, const char *piece)
+{
+    return safetensors_metadata(tensor_file_safetensors(m->tensors), piece);
+}
+
+bool model_file_has(const model_file *m, const char *piece)
+{
+    return text_of(m, piece) != NULL;
+}
+
+static status lacks(const model_file *m, const char *piece, error *err)
+{
+    return error_set(err, STATUS_FAILED,
+                     "%s: its metadata has no %s: it is no checkpoint of hcnn-cl (weights to start "
+                     "from are given as --weights)",
+                     m->path, piece);
+}
+
+status model_file_piece(const model_file *m, const char *piece, json_t **object, error *err)
+{
+    const char *text = text_of(m, piece);
+    *object = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    if (json_is_object(*object))
+        return STATUS_OK;
+    json_decref(*object);
+    *object = NULL;
+    return lacks(m, piece, err);
+}
+
+/* Borrowed pointers to the texts of a list; the array is freed by the caller. */
+static status read_names(const fields_source *from, const char *key, const char ***names,
+                         int *count, error *err)
+{
+    const json_t *list;
+    TRY(fields_find(from, key, JSON_ARRAY, &list, err));
+    *count = (int)json_array_size(list);
+    *names = calloc((size_t)*count + 1, sizeof **names);
+    if (!*names)
+        return error_memory(err, from->path);
+    for (int i = 0; i < *count; i++)
+        if (!((*names)[i] = json_string_value(json_array_get(list, (size_t)i))))
+            return fields_refuse(from, key, err);
+    return STATUS_OK;
+}
+
+static status read_parents(const fields_source *from, int count, int **parents, error *err)
+{
+    const json_t *list;
+    TRY(fields_find(from, "parents", JSON_ARRAY, &list, err));
+    if (json_array_size(list) != (size_t)count)
+        return fields_refuse(from, "parents", err);
+    *parents = calloc((size_t)count + 1, sizeof **parents);
+    if (!*parents)
+        return error_memory(err, from->path);
+    for (int i = 0; i < count; i++) {
+        const json_t *parent = json_array_get(list, (size_t)i);
+        if (!json_is_integer(parent) || json_integer_value(parent) < 0 ||
+            json_integer_value(parent) > INT_MAX)
+            return fields_refuse(from, "parents", err);
+        (*parents)[i] = (int)json_integer_value(parent);
+    }
+    return STATUS_OK;
+}
+
+static status read_classes(model_file *m, const fields_source *from, error *err)
+{
+    int coarse_count, fine_count, *parents = NULL;
+    const char **coarse = NULL, **fine = NULL;
+    status result;
+    TRY_OR_DONE(read_names(from, "coarse", &coarse, &coarse_count, err));
+    TRY_OR_DONE(read_names(from, "fine", &fine, &fine_count, err));
+    TRY_OR_DONE(read_parents(from, fine_count, &parents, err));
+    result = hierarchy_create(&m->classes, coarse_count, coarse, fine_count, fine, parents, err);
+    if (result != STATUS_OK)
+        error_prefix(err, result, "%s: %s", from->path, from->piece);
+done:
+    free(coarse);
+    free(fine);
+    free(parents);
+    return result;
+}
+
+/* The texts that the fields borrow become ones that outlive the JSON. Keys that older versions did
+ * not write mean the default. */
+static status read_network(model_file *m, const fields_source *from, error *err)
+{
+    network_options *o = &m->options;
+    const json_t *loss = json_object_get(from->object, "coarse_loss");
+    const char *word = loss ? json_string_value(loss) : "head";
+    TRY(fields_read(network_fields, from, o, err));
+    const backbone *b = backbone_find(o->backbone);
+    const fusion *f = fusion_find(o->fusion);
+    if (!b)
+        return fields_refuse(from, "backbone", err);
+    if (!f)
+        return fields_refuse(from, "fusion", err);
+    bool marginal = word && strcmp(word, "marginal") == 0;
+    if (!word || (!marginal && strcmp(word, "head") != 0))
+        return fields_refuse(from, "coarse_loss", err);
+    o->backbone = b->name;
+    o->fusion = o->fusion ? f->name : NULL;
+    o->freeze = m->freeze = strdup(o->freeze);
+    o->coarse_classes = m->classes.coarse_count;
+    o->fine_classes = m->classes.fine_count;
+    o->batch_size = 1;
+    o->marginal_parents = marginal ? m->classes.parents : NULL;
+    return m->freeze ? STATUS_OK : error_memory(err, from->path);
+}
+
+static status read_piece(model_file *m, const char *piece,
+                         status (*read)(model_file *, const fields_source *, error *), error *err)
+{
+    json_t *object;
+    TRY(model_file_piece(m, piece, &object, err));
+    const fields_source from = {m->path, piece, object};
+    status result = read(m, &from, err);
+    json_decref(object);
+    return result;
+}
+
+static status open_file(model_file *m, error *err)
+{
+    TRY(tensor_file_open(m->path, &m->tensors, err));
+    if (!tensor_file_safetensors(m->tensors))
+        return error_set(err, STATUS_FAILED,
+                         "%s: is PyTorch's, without the classes: `hcnn-cl import %s -o FILE --data "
+                         "PATH`, with the data set that it was trained on, makes it a checkpoint",
+                         m->path, m->path);
+    TRY(tensor_file_verify(m->tensors, err));
+    const char *version = text_of(m, "hcnn.format");
+    if (!version)
+        return lacks(m, "hcnn.format", err);
+    if (strcmp(version, format_version) != 0)
+        return error_set(err, STATUS_FAILED, "%s: format %s, this version reads format %s", m->path,
+                         version, format_version);
+    TRY(read_piece(m, "hcnn.classes", read_classes, err));
+    return read_piece(m, "hcnn.network", read_network, err);
+}
+
+status model_file_open(const char *path, model_file *m, error *err)
+{
+    *m = (model_file){.path = strdup(path)};
+    status result = m->path ? open_file(m, err) : error_memory(err, path);
+    if (result != STATUS_OK)
+        model_file_close(m);
+    return result;
+}
+
+void model_file_close(model_file *m)
+{
+    tensor_file_close(m->tensors);
+    hierarchy_free(&m->classes);
+    free(m->freeze);
+    free(m->path);
+    *m = (model_file){0};
+}
+
+status model_file_load(const model_file *m, network *net, error *err)
+{
+    return weights_load_file(net, m->tensors, m->path, true, NULL, err);
+}
