@@ -94,7 +94,9 @@ static status take_step(member *m, int count, error *err)
                                  .images = m->images,
                                  .coarse = m->coarse,
                                  .fine = m->fine};
-    TRY(network_step(m->net, &batch, STEP_TRAIN, m->how.loss, 2 * m->how.loss, &ticket, err));
+    TRY(network_forward(m->net, &batch, STEP_TRAIN, m->how.loss, 2 * m->how.loss, err));
+    TRY(network_backward(m->net, (gradient_terms){1, 0}, err));
+    TRY(network_fetch(m->net, &ticket, err));
     return network_wait(m->net, ticket, &results, err);
 }
 

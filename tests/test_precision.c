@@ -94,9 +94,11 @@ static double step(subject *s, const char *optimizer)
     double loss = 0;
     const step_results *results;
     s->step++;
-    network_set_rate(s->net, (float)options_for(optimizer).lr);
     assert_ok(solver_begin(s->optimizer, s->step, &err), &err);
-    assert_ok(network_step(s->net, &s->batch, STEP_TRAIN, 1, 2, &ticket, &err), &err);
+    const gradient_terms terms = {-(float)options_for(optimizer).lr, 1};
+    assert_ok(network_forward(s->net, &s->batch, STEP_TRAIN, 1, 2, &err), &err);
+    assert_ok(network_backward(s->net, terms, &err), &err);
+    assert_ok(network_fetch(s->net, &ticket, &err), &err);
     assert_ok(solver_step(s->optimizer, options_for(optimizer).lr, s->step, &err), &err);
     assert_ok(network_wait(s->net, ticket, &results, &err), &err);
     for (int i = 0; i < BATCH; i++)

@@ -88,9 +88,11 @@ static void run_batch(subject *s, int set, int count, int parts)
                                  .images = s->images,
                                  .coarse = s->coarse,
                                  .fine = s->fine};
-    network_set_rate(s->net, (float)s->options.lr);
-    CHECK_OK(network_step(s->net, &batch, STEP_TRAIN, 1.0f / (float)parts, 2.0f / (float)parts,
-                          &ticket, &err));
+    const gradient_terms terms = {-(float)s->options.lr, 1};
+    CHECK_OK(network_forward(s->net, &batch, STEP_TRAIN, 1.0f / (float)parts, 2.0f / (float)parts,
+                             &err));
+    CHECK_OK(network_backward(s->net, terms, &err));
+    CHECK_OK(network_fetch(s->net, &ticket, &err));
     CHECK_OK(network_wait(s->net, ticket, &results, &err));
 }
 

@@ -77,8 +77,10 @@ static status take_steps(const member *m, const images *from, error *err)
     for (int i = 0; i < STEPS; i++) {
         int ticket;
         const step_results *results;
-        TRY(network_step(m->net, &batch, STEP_TRAIN, share * coarse_weight, share * fine_weight,
-                         &ticket, err));
+        TRY(network_forward(m->net, &batch, STEP_TRAIN, share * coarse_weight, share * fine_weight,
+                            err));
+        TRY(network_backward(m->net, (gradient_terms){1, 0}, err));
+        TRY(network_fetch(m->net, &ticket, err));
         TRY(network_wait(m->net, ticket, &results, err));
     }
     return STATUS_OK;

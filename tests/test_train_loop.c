@@ -15,10 +15,10 @@
 status __real_solver_step(solver *s, double lr, uint64_t step, error *err);
 status __wrap_solver_step(solver *s, double lr, uint64_t step, error *err);
 
-status __real_network_step(network *net, const network_batch *batch, enum step_mode mode,
-                           float coarse_weight, float fine_weight, int *ticket, error *err);
-status __wrap_network_step(network *net, const network_batch *batch, enum step_mode mode,
-                           float coarse_weight, float fine_weight, int *ticket, error *err);
+status __real_network_forward(network *net, const network_batch *batch, enum step_mode mode,
+                              float coarse_weight, float fine_weight, error *err);
+status __wrap_network_forward(network *net, const network_batch *batch, enum step_mode mode,
+                              float coarse_weight, float fine_weight, error *err);
 
 status __real_network_reserve_pixels(network *net, size_t bytes, error *err);
 status __wrap_network_reserve_pixels(network *net, size_t bytes, error *err);
@@ -27,14 +27,14 @@ static uint64_t failing_step;             /* 0: none */
 static int batches_with_room;             /* 0: for all */
 static double coarse_weight, fine_weight; /* of the batches since the last step */
 
-status __wrap_network_step(network *net, const network_batch *batch, enum step_mode mode,
-                           float coarse, float fine, int *ticket, error *err)
+status __wrap_network_forward(network *net, const network_batch *batch, enum step_mode mode,
+                              float coarse, float fine, error *err)
 {
     if (mode == STEP_TRAIN) {
         coarse_weight += coarse;
         fine_weight += fine;
     }
-    return __real_network_step(net, batch, mode, coarse, fine, ticket, err);
+    return __real_network_forward(net, batch, mode, coarse, fine, err);
 }
 
 /* As if a batch of larger images had come, and the device had no room for it. */

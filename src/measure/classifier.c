@@ -122,7 +122,8 @@ static status run(classifier *c, const packed *p, int count, float *coarse, floa
     const step_results *results;
     int ticket;
     TRY(network_reserve_pixels(c->net, p->bytes, err));
-    TRY(network_step(c->net, &batch, STEP_EVALUATE, 1, 1, &ticket, err));
+    TRY(network_forward(c->net, &batch, STEP_EVALUATE, 1, 1, err));
+    TRY(network_fetch(c->net, &ticket, err));
     TRY(network_wait(c->net, ticket, &results, err));
     return network_read_logits(c->net, coarse, fine, err);
 }

@@ -63,7 +63,8 @@ static status run_batches(pass *p, error *err)
             return STATUS_OK;
         network_batch b = batch_for_network(next);
         TRY(network_reserve_pixels(p->net, next->pixel_bytes, err));
-        TRY(network_step(p->net, &b, STEP_EVALUATE, 1, 1, &ticket, err));
+        TRY(network_forward(p->net, &b, STEP_EVALUATE, 1, 1, err));
+        TRY(network_fetch(p->net, &ticket, err));
         status result = finish_batch(p, true, err);
         p->last = next;
         p->ticket = ticket;

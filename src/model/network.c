@@ -34,8 +34,8 @@ struct network {
     plan *p;
     cl_mem pixels, images;
     ticket tickets[TICKETS];
-    unsigned steps;
-    float rate;       /* of descending parameters */
+    unsigned fetched; /* tickets handed out */
+    int count;        /* images of the last forward pass */
     float loss_scale; /* of gradients */
     float smoothing;  /* of targets in training */
     gradient_watch watch;
@@ -341,11 +341,6 @@ status network_parameter_write(network *net, parameter *p, const float *values, 
     return result;
 }
 
-void network_set_rate(network *net, float rate)
-{
-    net->rate = rate;
-}
-
 void network_set_loss_scale(network *net, float scale)
 {
     net->loss_scale = scale;
@@ -403,17 +398,6 @@ static status run_losses(network *net, const network_batch *batch, bool train,
     return STATUS_OK;
 }
 
-static status fetch_results(network *net, ticket *t, int count, error *err)
-{
-    t->count = count;
-    for (int h = 0; h < HEAD_COUNT; h++)
-        if (net->g.heads[h].logits != GRAPH_NONE)
-            TRY(buffer_read_later(net->dev, net->g.heads[h].results, 0, t->results[h],
-                                  (size_t)count * sizeof(head_result), &t->done[h], err));
-    t->open = true;
-    return buffer_flush(net->dev, err);
-}
-
 static status check_batch(const network *net, const network_batch *batch, error *err)
 {
     const network_options *o = &net->options;
@@ -424,14 +408,14 @@ static status check_batch(const network *net, const network_batch *batch, error 
     if (batch->pixel_bytes > o->pixel_capacity)
         return error_set(err, STATUS_FAILED, "a batch of %zu bytes of pixels, %zu were announced",
                          batch->pixel_bytes, o->pixel_capacity);
-    if (net->tickets[net->steps % TICKETS].open)
+    if (net->tickets[net->fetched % TICKETS].open)
         return error_set(err, STATUS_FAILED, "more than %d steps whose results were not waited for",
                          TICKETS);
     return STATUS_OK;
 }
 
-status network_step(network *net, const network_batch *batch, enum step_mode mode,
-                    float coarse_weight, float fine_weight, int *opened, error *err)
+status network_forward(network *net, const network_batch *batch, enum step_mode mode,
+                       float coarse_weight, float fine_weight, error *err)
 {
     bool train = mode == STEP_TRAIN;
     const float weights[HEAD_COUNT] = {coarse_weight, fine_weight};
@@ -440,16 +424,29 @@ status network_step(network *net, const network_batch *batch, enum step_mode mod
         return error_set(err, STATUS_FAILED, "the network was made for evaluation only");
     if (train && (!batch->fine || (!batch->coarse && !net->options.only_fine)))
         return error_set(err, STATUS_FAILED, "a training step needs the labels of every head");
+    net->count = batch->count;
     TRY(upload(net, batch, err));
     TRY(execute_forward(net->dev, &net->g, net->p, batch->count, train, net->shared, err));
-    if (batch->fine)
-        TRY(run_losses(net, batch, train, weights, err));
-    if (train)
-        TRY(execute_backward(net->dev, &net->g, net->p, batch->count, net->rate, net->shared,
-                             &net->watch, err));
-    *opened = (int)(net->steps % TICKETS);
-    net->steps++;
-    return fetch_results(net, &net->tickets[*opened], batch->count, err);
+    return batch->fine ? run_losses(net, batch, train, weights, err) : STATUS_OK;
+}
+
+status network_backward(network *net, gradient_terms terms, error *err)
+{
+    return execute_backward(net->dev, &net->g, net->p, net->count, -terms.alpha, net->shared,
+                            &net->watch, err);
+}
+
+status network_fetch(network *net, int *opened, error *err)
+{
+    *opened = (int)(net->fetched++ % TICKETS);
+    ticket *t = &net->tickets[*opened];
+    t->count = net->count;
+    for (int h = 0; h < HEAD_COUNT; h++)
+        if (net->g.heads[h].logits != GRAPH_NONE)
+            TRY(buffer_read_later(net->dev, net->g.heads[h].results, 0, t->results[h],
+                                  (size_t)t->count * sizeof(head_result), &t->done[h], err));
+    t->open = true;
+    return buffer_flush(net->dev, err);
 }
 
 status network_wait(network *net, int opened, const step_results **results, error *err)
@@ -468,7 +465,7 @@ static status read_value(network *net, int index, float *values, error *err)
     if (index == GRAPH_NONE || !values)
         return STATUS_OK;
     tensor t = net->g.nodes[index].value;
-    t.n = net->tickets[(net->steps + TICKETS - 1) % TICKETS].count;
+    t.n = net->count;
     return tensor_read(net->dev, t, values, err);
 }
 

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-/* The results of one batch, filled by the device some time after network_step returned. */
+/* The results of one batch, filled by the device some time after network_fetch returned. */
 typedef struct step_results {
     int count;
     head_result *coarse; /* [count]; NULL with only_fine */
@@ -73,9 +73,6 @@ status network_parameter_read(network *net, const parameter *p, float *values, e
 status network_parameter_write(network *net, parameter *p, const float *values, error *err);
 status network_gradient_read(network *net, const parameter *p, float *values, error *err);
 
-/* The learning rate for descending parameters, from the next step on. */
-void network_set_rate(network *net, float rate);
-
 /* What gradients are multiplied by, from the next step on; 1 at first. In fp16 it keeps small ones
  * from being rounded to 0. */
 void network_set_loss_scale(network *net, float scale);
@@ -86,7 +83,7 @@ void network_set_smoothing(network *net, float smoothing);
 /* From the next step on; one of zeros, as at first: nobody is told. */
 void network_watch_gradients(network *net, gradient_watch watch);
 
-/* A batch as network_step takes it; read until the next but one step, so the caller keeps two. */
+/* A batch as network_forward takes it; read until network_wait has returned for it. */
 typedef struct network_batch {
     int count;
     const unsigned char *pixels;
@@ -103,19 +100,26 @@ enum step_mode {
     STEP_EVALUATE, /* running statistics, losses */
 };
 
-/* Enqueues one step: upload, input, forward, losses and, with STEP_TRAIN, gradients of
- * coarse_weight * (coarse loss + marginal loss) + fine_weight * fine loss (each a mean over the
- * batch; the marginal one is in the fine head's results). Does not wait for the device. *ticket
- * names its results; at most two tickets may be open.
+/* A step is network_forward, with STEP_TRAIN network_backward, and network_fetch; network_wait
+ * returns its results. None but the last waits for the device.
+ *
+ * Forward: upload, input, layers and, with labels, losses; with STEP_TRAIN also the gradients by
+ * the logits of coarse_weight * (coarse loss + marginal loss) + fine_weight * fine loss, each a
+ * mean over the batch (the marginal one is in the fine head's results).
  *
  * With options.sync STEP_TRAIN blocks in every batch normalisation, forward and where its input has
  * a gradient also backward, until the device has read its sums and all ranks have theirs: each rank
  * takes the same steps, with as many images as it has. A rank that weighs both losses by its share
  * of all images has gradients whose sum over the ranks is that of the whole batch's loss; the loss
  * scale has to be the same on all. */
-status network_step(network *net, const network_batch *batch, enum step_mode mode,
-                    float coarse_weight, float fine_weight, int *ticket, error *err);
-/* Waits for the ticket's results; they stay valid until the second network_step after. After this
+status network_forward(network *net, const network_batch *batch, enum step_mode mode,
+                       float coarse_weight, float fine_weight, error *err);
+/* Gradients by the parameters, after a forward pass with STEP_TRAIN. Parameters that descend have
+ * none: terms.alpha is minus the learning rate by which they take their step. */
+status network_backward(network *net, gradient_terms terms, error *err);
+/* Sends the results on their way to the host. *ticket names them; at most two may be open. */
+status network_fetch(network *net, int *ticket, error *err);
+/* Waits for the ticket's results; they stay valid until the second network_fetch after. After this
  * the batch's host memory is free. */
 status network_wait(network *net, int ticket, const step_results **results, error *err);
 

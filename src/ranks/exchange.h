@@ -27,11 +27,11 @@ status exchange_create(const ranks *r, network *net, bool halves, size_t bucket_
                        exchange **created, error *err);
 void exchange_free(exchange *x); /* NULL is fine */
 
-/* Before the network_step whose gradients are a whole step's: buckets begin with its backward pass.
- * Without this exchange_finish sends what is there when it is called, after accumulation. */
+/* Before the network_backward whose gradients are a whole step's: buckets begin with it. Without
+ * this exchange_finish sends what is there when it is called, after accumulation. */
 void exchange_begin(exchange *x);
 
-/* Behind it: returns when the sums are on their way into the gradients. */
+/* After it: returns when the sums are on their way into the gradients. */
 status exchange_finish(exchange *x, error *err);
 
 /* After a step that failed in between: waits for the device to let go of the buckets. */

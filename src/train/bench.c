@@ -89,13 +89,17 @@ static void free_subject(subject *s)
 
 static status start_step(subject *s, int *ticket, error *err)
 {
-    enum step_mode mode = s->optimizer ? STEP_TRAIN : STEP_EVALUATE;
-    network_set_rate(s->net, (float)train_defaults().lr);
-    if (s->optimizer)
-        TRY(solver_begin(s->optimizer, s->steps + 1, err));
-    TRY(network_step(s->net, &s->batch, mode, 1, 2, ticket, err));
+    const double lr = train_defaults().lr;
+    if (!s->optimizer) {
+        TRY(network_forward(s->net, &s->batch, STEP_EVALUATE, 1, 2, err));
+        return network_fetch(s->net, ticket, err);
+    }
     s->steps++;
-    return s->optimizer ? solver_step(s->optimizer, train_defaults().lr, s->steps, err) : STATUS_OK;
+    TRY(solver_begin(s->optimizer, s->steps, err));
+    TRY(network_forward(s->net, &s->batch, STEP_TRAIN, 1, 2, err));
+    TRY(network_backward(s->net, (gradient_terms){-(float)lr, 1}, err));
+    TRY(network_fetch(s->net, ticket, err));
+    return solver_step(s->optimizer, lr, s->steps, err);
 }
 
 /* One step ahead of the results, as training goes; seconds for `steps` of them. */

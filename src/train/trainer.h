@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A run while it goes on: what trainer.c opens and restores, steps.c moves on step by step and
+/* A run while it goes on: what trainer.c opens and restores, step.c moves on step by step and
  * train.c epoch by epoch. Nothing outside these three needs it. */
 #ifndef HCNN_TRAIN_TRAINER_H
 #define HCNN_TRAIN_TRAINER_H
@@ -12,9 +12,10 @@
 #include "train/checkpoint.h"
 #include "train/loss_schedule.h"
 #include "train/run_directory.h"
+#include "train/step.h"
 #include "train/train.h"
 
-typedef struct trainer {
+struct trainer {
     const train_options *options;
     const train_observer *observer;
     run_directory run;
@@ -38,7 +39,9 @@ typedef struct trainer {
     bool diverged; /* it would again, resumed */
     double epoch_started;
     uint64_t images_since; /* since epoch_started */
-} trainer;
+    step_batch on_device;  /* whose results are still to come */
+    step_losses losses;    /* of the step whose results come in */
+};
 
 /* A new run: its data, network, directory and first checkpoint. */
 status trainer_begin(trainer *t, error *err);
@@ -82,7 +85,7 @@ bool trainer_leads(const trainer *t);
  * all have to call it. */
 status trainer_save(trainer *t, bool best, error *err);
 
-/* steps.c: trains on the rest of the epoch. *ended is false when it was left early, for a stop or
+/* step.c: trains on the rest of the epoch. *ended is false when it was left early, for a stop or
  * max_steps, after saving. */
 status trainer_run_epoch(trainer *t, bool *ended, error *err);
 
