@@ -4,6 +4,8 @@
 #ifndef HCNN_BASE_ERROR_H
 #define HCNN_BASE_ERROR_H
 
+#include <stdbool.h>
+
 /* The values are the program's exit codes, so a command can return what it was given. */
 typedef enum status {
     STATUS_OK = 0,
@@ -33,6 +35,11 @@ status error_suffix(error *err, status code, const char *format, ...)
 
 /* The message for an allocation of `what` that failed. */
 status error_memory(error *err, const char *what);
+/* The same unless all that was allocated is there: TRY(got_memory(a && b, err, "the lists")). */
+static inline status got_memory(bool there, error *err, const char *what)
+{
+    return there ? STATUS_OK : error_memory(err, what);
+}
 
 /* Returns from the calling function with the status of expression unless it is STATUS_OK. */
 #define TRY(expression)                                                                            \

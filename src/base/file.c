@@ -33,8 +33,7 @@ static status read_stream(const char *path, FILE *stream, size_t size, unsigned 
                           error *err)
 {
     unsigned char *bytes = malloc(size + 1);
-    if (!bytes)
-        return error_memory(err, path);
+    TRY(got_memory(bytes, err, path));
     if (fread(bytes, 1, size, stream) != size) {
         free(bytes);
         return error_set(err, STATUS_FAILED, "%s: cannot be read: %s", path,
@@ -140,34 +139,52 @@ char *file_parent(const char *path)
     return text_format("%.*s", (int)(slash - path), path);
 }
 
+/* Makes a rename in the directory above survive a crash of the machine. */
+static status sync_parent(const char *path, error *err)
+{
+    char *parent = file_parent(path);
+    TRY(got_memory(parent, err, path));
+    int descriptor = open(parent, O_RDONLY | O_DIRECTORY);
+    /* Some file systems cannot sync a directory (EINVAL); the rename itself is still atomic. */
+    bool failed = descriptor < 0 || (fsync(descriptor) != 0 && errno != EINVAL);
+    status result =
+        failed ? error_set(err, STATUS_FAILED, "%s: cannot be synced: %s", parent, strerror(errno))
+               : STATUS_OK;
+    if (descriptor >= 0)
+        close(descriptor);
+    free(parent);
+    return result;
+}
+
+/* Syncs and closes the stream and gives the file its name; 0, or the errno of what failed first. */
+static int settle(file_writer *writer)
+{
+    int reason = fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0 ? errno : 0;
+    if (fclose(writer->stream) != 0 && !reason)
+        reason = errno;
+    writer->stream = NULL;
+    if (!reason && rename(writer->temporary, writer->path) != 0)
+        reason = errno;
+    return reason;
+}
+
 status file_writer_commit(file_writer *writer, error *err)
 {
-    status result = STATUS_OK;
-    char *parent = file_parent(writer->path);
-    int failed = fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0;
-    int reason = errno;
-    if (fclose(writer->stream) != 0 && !failed) {
-        failed = 1;
-        reason = errno;
-    }
-    writer->stream = NULL;
-    if (!failed && rename(writer->temporary, writer->path) != 0) {
-        failed = 1;
-        reason = errno;
-    }
-    if (failed) {
+    int reason = settle(writer);
+    if (reason)
         unlink(writer->temporary);
-        result = file_write_error(err, writer->path, reason);
-    } else if (!parent) {
-        result = error_memory(err, writer->path);
-    } else {
-        result = file_sync_directory(parent, err);
-    }
-    free(parent);
-    free(writer->temporary);
-    free(writer->path);
-    *writer = (file_writer){0};
+    status result =
+        reason ? file_write_error(err, writer->path, reason) : sync_parent(writer->path, err);
+    file_writer_abort(writer);
     return result;
+}
+
+status file_writer_end(file_writer *writer, status so_far, error *err)
+{
+    if (so_far == STATUS_OK)
+        return file_writer_commit(writer, err);
+    file_writer_abort(writer);
+    return so_far;
 }
 
 void file_writer_abort(file_writer *writer)
@@ -185,11 +202,7 @@ status file_write(const char *path, const void *data, size_t size, error *err)
 {
     file_writer writer;
     TRY(file_writer_open(&writer, path, err));
-    status result = file_writer_put(&writer, data, size, err);
-    if (result == STATUS_OK)
-        return file_writer_commit(&writer, err);
-    file_writer_abort(&writer);
-    return result;
+    return file_writer_end(&writer, file_writer_put(&writer, data, size, err), err);
 }
 
 static status copy_contents(const char *from, FILE *source, file_writer *writer, error *err)
@@ -210,13 +223,8 @@ static status copy(const char *from, const char *to, error *err)
     if (!source)
         return error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", from, strerror(errno));
     status result = file_writer_open(&writer, to, err);
-    if (result == STATUS_OK) {
-        result = copy_contents(from, source, &writer, err);
-        if (result == STATUS_OK)
-            result = file_writer_commit(&writer, err);
-        else
-            file_writer_abort(&writer);
-    }
+    if (result == STATUS_OK)
+        result = file_writer_end(&writer, copy_contents(from, source, &writer, err), err);
     fclose(source);
     return result;
 }
@@ -224,8 +232,7 @@ static status copy(const char *from, const char *to, error *err)
 status file_link(const char *from, const char *to, error *err)
 {
     char *temporary = text_format("%s.link", to);
-    if (!temporary)
-        return error_memory(err, to);
+    TRY(got_memory(temporary, err, to));
     unlink(temporary);
     bool linked = link(from, temporary) == 0;
     status result = linked ? file_rename(temporary, to, err) : copy(from, to, err);
@@ -241,6 +248,14 @@ bool file_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
+bool file_exists_in(const char *directory, const char *name)
+{
+    char *path = text_format("%s/%s", directory, name);
+    bool found = path && file_exists(path);
+    free(path);
+    return found;
+}
+
 bool file_is_directory(const char *path)
 {
     struct stat info;
@@ -250,8 +265,7 @@ bool file_is_directory(const char *path)
 status file_make_directory(const char *path, error *err)
 {
     char *copy = text_format("%s", path);
-    if (!copy)
-        return error_memory(err, path);
+    TRY(got_memory(copy, err, path));
     status result = STATUS_OK;
     for (char *at = copy + 1;; at++) {
         if (*at != '/' && *at != '\0')
@@ -303,10 +317,7 @@ status file_rename(const char *from, const char *to, error *err)
     if (rename(from, to) != 0)
         return error_set(err, STATUS_FAILED, "%s: cannot be renamed to %s: %s", from, to,
                          strerror(errno));
-    char *parent = file_parent(to);
-    status result = parent ? file_sync_directory(parent, err) : error_memory(err, to);
-    free(parent);
-    return result;
+    return sync_parent(to, err);
 }
 
 /* How long a lock is asked for: whoever only looks whether it is held has it for a moment. */
@@ -415,20 +426,6 @@ char *file_absolute(const char *path)
     char *absolute = here ? text_format("%s/%s", here, path) : text_format("%s", path);
     free(here);
     return absolute;
-}
-
-status file_sync_directory(const char *path, error *err)
-{
-    int descriptor = open(path, O_RDONLY | O_DIRECTORY);
-    if (descriptor < 0)
-        return error_set(err, STATUS_FAILED, "%s: cannot be synced: %s", path, strerror(errno));
-    /* Some file systems cannot sync a directory (EINVAL); the rename itself is still atomic. */
-    int failed = fsync(descriptor) != 0 && errno != EINVAL;
-    int reason = errno;
-    close(descriptor);
-    if (failed)
-        return error_set(err, STATUS_FAILED, "%s: cannot be synced: %s", path, strerror(reason));
-    return STATUS_OK;
 }
 
 char *file_cache_directory(void)

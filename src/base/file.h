@@ -39,6 +39,8 @@ status file_writer_replace(file_writer *writer, uint64_t at, const void *data, s
 status file_writer_commit(file_writer *writer, error *err);
 /* Closes and removes the temporary file. Harmless after commit or a failed open. */
 void file_writer_abort(file_writer *writer);
+/* Commits if so_far is STATUS_OK, else aborts and returns it. */
+status file_writer_end(file_writer *writer, status so_far, error *err);
 
 /* Open, put, commit in one call. */
 status file_write(const char *path, const void *data, size_t size, error *err);
@@ -48,6 +50,8 @@ status file_write(const char *path, const void *data, size_t size, error *err);
 status file_link(const char *from, const char *to, error *err);
 
 bool file_exists(const char *path);
+/* Whether DIRECTORY/NAME exists; false when memory is out. */
+bool file_exists_in(const char *directory, const char *name);
 bool file_is_directory(const char *path);
 
 /* Opens a regular file for reading; anything else that has the name is an error, not a wait. */
@@ -85,9 +89,6 @@ char *file_parent(const char *path);
 
 /* The path from the root, whether there is such a file or not; NULL when memory is out. */
 char *file_absolute(const char *path);
-
-/* Makes a rename in the directory survive a crash of the machine. */
-status file_sync_directory(const char *path, error *err);
 
 /* $XDG_CACHE_HOME/hcnn-cl, else ~/.cache/hcnn-cl, else NULL; not created. Freed by the caller. */
 char *file_cache_directory(void);

@@ -3,7 +3,6 @@
  * 10 of fraction; a float 8, biased by 127, and 23. */
 #include "base/half.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 enum { BIAS_DIFFERENCE = 127 - 15, FRACTION_DIFFERENCE = 23 - 10 };
@@ -72,6 +71,9 @@ uint16_t half_from_float(float value)
 #define VECTOR_TARGET __attribute__((target("avx2,f16c")))
 enum { LANES = 8 };
 
+/* How many a function has done, where the processor has what it needs. */
+#define VECTORS(done) (__builtin_cpu_supports("avx2") ? (done) : 0)
+
 VECTOR_TARGET static size_t pack(const float *values, size_t count, float scale, uint16_t *halves)
 {
     const __m256 factor = _mm256_set1_ps(scale);
@@ -107,52 +109,24 @@ VECTOR_TARGET static size_t add(const uint16_t *more, size_t count, uint16_t *su
     return i;
 }
 
-static bool has_vectors(void)
-{
-    return __builtin_cpu_supports("avx2");
-}
-
 #else
-
-static size_t pack(const float *values, size_t count, float scale, uint16_t *halves)
-{
-    (void)values, (void)count, (void)scale, (void)halves;
-    return 0;
-}
-
-static size_t unpack(const uint16_t *halves, size_t count, float scale, float *values)
-{
-    (void)halves, (void)count, (void)scale, (void)values;
-    return 0;
-}
-
-static size_t add(const uint16_t *more, size_t count, uint16_t *sums)
-{
-    (void)more, (void)count, (void)sums;
-    return 0;
-}
-
-static bool has_vectors(void)
-{
-    return false;
-}
-
+#define VECTORS(done) 0
 #endif
 
 void half_pack(const float *values, size_t count, float scale, uint16_t *halves)
 {
-    for (size_t i = has_vectors() ? pack(values, count, scale, halves) : 0; i < count; i++)
+    for (size_t i = VECTORS(pack(values, count, scale, halves)); i < count; i++)
         halves[i] = half_from_float(values[i] * scale);
 }
 
 void half_unpack(const uint16_t *halves, size_t count, float scale, float *values)
 {
-    for (size_t i = has_vectors() ? unpack(halves, count, scale, values) : 0; i < count; i++)
+    for (size_t i = VECTORS(unpack(halves, count, scale, values)); i < count; i++)
         values[i] = half_to_float(halves[i]) * scale;
 }
 
 void half_add(const uint16_t *more, size_t count, uint16_t *sums)
 {
-    for (size_t i = has_vectors() ? add(more, count, sums) : 0; i < count; i++)
+    for (size_t i = VECTORS(add(more, count, sums)); i < count; i++)
         sums[i] = half_from_float(half_to_float(sums[i]) + half_to_float(more[i]));
 }

@@ -4,11 +4,19 @@
 #define HCNN_BASE_JSON_VALUES_H
 
 #include <jansson.h>
+#include <math.h>
 
 /* A real, or null for NaN and infinity. NULL when memory is out. */
-json_t *number_to_json(double value);
+static inline json_t *number_to_json(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
 
 /* A string, or null for NULL and for bytes that are not UTF-8. NULL when memory is out. */
-json_t *text_to_json(const char *text);
+static inline json_t *text_to_json(const char *text)
+{
+    json_t *value = text ? json_string(text) : json_null();
+    return value ? value : json_null();
+}
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See text.h. */
 #include "base/text.h"
+#include "base/array.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,4 +15,45 @@ char *text_format(const char *format, ...)
         made = NULL; /* vasprintf leaves it undefined */
     va_end(arguments);
     return made;
+}
+
+status words_take(words *w, char *text, error *err)
+{
+    status result = got_memory(text, err, "a list of words");
+    if (result == STATUS_OK)
+        result = array_grow(&w->texts, w->count, sizeof *w->texts, text, err);
+    if (result == STATUS_OK)
+        w->texts[w->count++] = text;
+    else
+        free(text);
+    return result;
+}
+
+status words_add(words *w, const char *text, size_t length, error *err)
+{
+    return words_take(w, strndup(text, length), err);
+}
+
+status words_split(const char *list, words *w, error *err)
+{
+    *w = (words){0};
+    for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        TRY(words_add(w, at, strcspn(at, ","), err));
+    return STATUS_OK;
+}
+
+void words_free(words *w)
+{
+    for (size_t i = 0; i < w->count; i++)
+        free(w->texts[i]);
+    free(w->texts);
+    *w = (words){0};
+}
+
+bool words_hold(const words *w, const char *text)
+{
+    for (size_t i = 0; i < w->count; i++)
+        if (strcmp(w->texts[i], text) == 0)
+            return true;
+    return false;
 }

@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/terminal.h"
 #include "base/text.h"
-#include "base/words.h"
 #include "commands/commands.h"
 #include "commands/runs_choice.h"
 #include "commands/runs_compare.h"

@@ -2,7 +2,7 @@
 /* See runs_choice.h. */
 #include "commands/runs_choice.h"
 #include "base/options.h"
-#include "base/words.h"
+#include "base/text.h"
 #include "track/metric_lines.h"
 #include "track/run_path.h"
 #include "track/run_values.h"

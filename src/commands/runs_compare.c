@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See runs_compare.h. */
 #include "commands/runs_compare.h"
-#include "base/words.h"
+#include "base/text.h"
 #include "commands/runs_table.h"
 #include "track/run_values.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hcnn.h: training. */
-#include "base/words.h"
+#include "base/text.h"
 #include "hcnn.h"
 #include "library/handles.h"
 #include "train/recipe.h"

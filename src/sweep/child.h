@@ -4,7 +4,7 @@
 #define HCNN_SWEEP_CHILD_H
 
 #include "base/error.h"
-#include "base/words.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -4,7 +4,7 @@
 #ifndef HCNN_SWEEP_SWEEP_STORE_H
 #define HCNN_SWEEP_SWEEP_STORE_H
 
-#include "base/words.h"
+#include "base/text.h"
 #include "sweep/sampler.h"
 #include "track/run_store.h"
 

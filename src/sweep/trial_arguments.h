@@ -3,7 +3,7 @@
 #ifndef HCNN_SWEEP_TRIAL_ARGUMENTS_H
 #define HCNN_SWEEP_TRIAL_ARGUMENTS_H
 
-#include "base/words.h"
+#include "base/text.h"
 #include "sweep/sweep_file.h"
 
 /* Adds the arguments of a new run of these places: "train", the extra words, which are those that

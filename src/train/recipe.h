@@ -4,7 +4,7 @@
 #ifndef HCNN_TRAIN_RECIPE_H
 #define HCNN_TRAIN_RECIPE_H
 
-#include "base/words.h"
+#include "base/text.h"
 #include "train/train_options.h"
 
 /* Sets the options that a file names; the others keep their values. It holds one mapping: options,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* words.c: what lies between commas, and what is held. */
-#include "base/words.h"
+/* Lists of texts (base/text.c): what lies between commas, and what is held. */
+#include "base/text.h"
 #include "check.h"
 
 static void expect_split(const char *list, size_t count, const char *const *want)
