@@ -19,7 +19,6 @@ static void test_once_each(void **state)
     CHECK_OK(bad_images_add(b, "b.png", "b.png: is cut short", &err));
     CHECK_OK(bad_images_add(b, "a.png", "a.png: is empty", &err));
     CHECK_OK(bad_images_add(b, "b.png", "b.png: is cut short", &err));
-    assert_int_equal(bad_images_count(b), 2);
     assert_string_equal(notes, "skipped, 1 of at most 2 images: b.png: is cut short\n"
                                "skipped, 2 of at most 2 images: a.png: is empty\n");
     CHECK_FAILS(STATUS_FAILED, "3 images cannot be read, and --max-bad allows 2",
@@ -52,8 +51,8 @@ static void test_many(void **state)
         snprintf(name, sizeof name, "image_%05d.jpg", i % LIMIT);
         CHECK_OK(bad_images_add(b, name, name, &err));
     }
-    assert_int_equal(bad_images_count(b), LIMIT);
-    CHECK_FAILS(STATUS_FAILED, "image_00000.jpg", bad_images_add(b, "last.jpg", "", &err));
+    CHECK_FAILS(STATUS_FAILED, "1001 images cannot be read",
+                bad_images_add(b, "last.jpg", "", &err));
     bad_images_free(b);
 }
 

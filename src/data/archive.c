@@ -13,10 +13,14 @@
  */
 enum { BLOCK_BYTES = 1 << 16, FIRST_BYTES = 1 << 16, MOST_BYTES = 1 << 30 };
 
-static const char *base_name(const char *path)
+/* The member of that name which has not been read; NULL: none. */
+static archive_member *find_member(archive_member *members, int count, const char *path)
 {
     const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+    for (int i = 0; i < count; i++)
+        if (!members[i].data && strcmp(slash ? slash + 1 : path, members[i].name) == 0)
+            return &members[i];
+    return NULL;
 }
 
 static status damaged(const char *path, struct archive *reader, error *err)
@@ -36,8 +40,7 @@ static status make_room(archive_member *m, size_t *capacity, size_t size, error 
     *capacity = m->data ? 2 * *capacity : FIRST_BYTES;
     *capacity = *capacity < size ? *capacity : size;
     unsigned char *grown = realloc(m->data, *capacity + 1);
-    if (!grown)
-        return error_memory(err, m->name);
+    TRY(got_memory(grown, err, m->name));
     m->data = grown;
     return STATUS_OK;
 }
@@ -92,14 +95,12 @@ static status read_all(const char *path, struct archive *reader, archive_member 
             return damaged(path, reader, err);
         TRY(check_size(path, reader, entry, err));
         const char *name = archive_entry_pathname(entry);
-        if (!name || archive_entry_filetype(entry) != AE_IFREG)
-            continue;
-        for (int i = 0; i < count; i++)
-            if (!members[i].data && strcmp(base_name(name), members[i].name) == 0) {
-                TRY(read_member(path, reader, entry, &members[i], err));
-                missing--;
-                break;
-            }
+        archive_member *wanted = name && archive_entry_filetype(entry) == AE_IFREG
+                                     ? find_member(members, count, name)
+                                     : NULL;
+        if (wanted)
+            TRY(read_member(path, reader, entry, wanted, err));
+        missing -= wanted != NULL;
     }
     return STATUS_OK;
 }
@@ -108,17 +109,14 @@ static status read_stream(const char *path, FILE *stream, archive_member *member
                           error *err)
 {
     struct archive *reader = archive_read_new();
-    if (!reader)
-        return error_memory(err, path);
+    TRY(got_memory(reader, err, path));
     /* Not filter_all: that starts other programs for formats that libarchive does not know. */
     archive_read_support_filter_gzip(reader);
     archive_read_support_filter_xz(reader);
     archive_read_support_format_tar(reader);
-    status result = STATUS_OK;
-    if (archive_read_open_fd(reader, fileno(stream), BLOCK_BYTES) != ARCHIVE_OK)
-        result = damaged(path, reader, err);
-    else
-        result = read_all(path, reader, members, count, err);
+    status result = archive_read_open_fd(reader, fileno(stream), BLOCK_BYTES) == ARCHIVE_OK
+                        ? read_all(path, reader, members, count, err)
+                        : damaged(path, reader, err);
     archive_read_free(reader);
     return result;
 }

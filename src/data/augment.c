@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of augmentations, their option's text, and the draws that they share; see augment.h. */
+/* The option's text, and the draws that augmentations share; see augment.h. */
 #include "data/augment.h"
 #include "base/random.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-const augmentation *const augmentations[] = {
-    &augment_resized_crop, &augment_rotate, &augment_crop,   &augment_flip,
-    &augment_cutout,       &augment_mixup,  &augment_cutmix, NULL,
-};
-_Static_assert(sizeof augmentations / sizeof augmentations[0] <= AUGMENTATIONS + 1,
-               "AUGMENTATIONS has to grow");
 
 static const char original[] = "rotate=20,flip";
 
@@ -21,9 +14,9 @@ static const char original[] = "rotate=20,flip";
 /* The table's place of the name of `length` characters; -1: none. */
 static int find(const char *name, size_t length)
 {
-    for (int i = 0; augmentations[i]; i++)
-        if (strlen(augmentations[i]->name) == length &&
-            strncmp(augmentations[i]->name, name, length) == 0)
+    for (int i = 0; augmentations[i].name; i++)
+        if (strlen(augmentations[i].name) == length &&
+            strncmp(augmentations[i].name, name, length) == 0)
             return i;
     return -1;
 }
@@ -31,9 +24,9 @@ static int find(const char *name, size_t length)
 static status unknown(const char *item, size_t length, error *err)
 {
     char known[256] = "";
-    for (int i = 0; augmentations[i]; i++) {
+    for (int i = 0; augmentations[i].name; i++) {
         strncat(known, i > 0 ? ", " : "", sizeof known - strlen(known) - 1);
-        strncat(known, augmentations[i]->name, sizeof known - strlen(known) - 1);
+        strncat(known, augmentations[i].name, sizeof known - strlen(known) - 1);
     }
     return error_set(err, STATUS_USAGE,
                      "--augment: there is no '%.*s'; it is default, none, or a list with commas "
@@ -54,7 +47,7 @@ static status parse_item(const char *item, size_t length, augment_list *list, er
     int at = find(item, name);
     if (at < 0)
         return unknown(item, length, err);
-    const augmentation *a = augmentations[at];
+    const augmentation *a = &augmentations[at];
     char *end = (char *)item + name;
     double value = name < length ? strtod(item + name + 1, &end) : a->usual;
     bool given = name < length && end > item + name + 1 && end == item + length;
@@ -135,28 +128,28 @@ double augment_beta(const augment_place *at, uint32_t stream, double alpha)
 bool augment_mixes(const augment_list *list)
 {
     bool mixes = false;
-    for (int i = 0; augmentations[i]; i++)
-        mixes |= list->chosen[i] && augmentations[i]->draw_batch;
+    for (int i = 0; augmentations[i].name; i++)
+        mixes |= list->chosen[i] && augmentations[i].draw_batch;
     return mixes;
 }
 
 void augment_image(const augment_list *list, const augment_place *at, pixel_source *image)
 {
-    for (int i = 0; augmentations[i]; i++)
-        if (list->chosen[i] && augmentations[i]->draw_image)
-            augmentations[i]->draw_image(at, list->values[i], image);
+    for (int i = 0; augmentations[i].name; i++)
+        if (list->chosen[i] && augmentations[i].draw_image)
+            augmentations[i].draw_image(at, list->values[i], image);
 }
 
 void augment_batch(const augment_list *list, const augment_place *at, batch_mix *mix)
 {
     int candidates[AUGMENTATIONS], count = 0;
     uint32_t words[4];
-    for (int i = 0; augmentations[i]; i++)
-        if (list->chosen[i] && augmentations[i]->draw_batch)
+    for (int i = 0; augmentations[i].name; i++)
+        if (list->chosen[i] && augmentations[i].draw_batch)
             candidates[count++] = i;
     if (count == 0)
         return;
     augment_words(at, RANDOM_MIX_CHOICE, 0, words);
     int taken = candidates[augment_pick(words[0], count)];
-    augmentations[taken]->draw_batch(at, list->values[taken], mix);
+    augmentations[taken].draw_batch(at, list->values[taken], mix);
 }

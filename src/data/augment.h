@@ -3,8 +3,7 @@
  * pixel: the draws go into the descriptions of images and batches (base/pixels.h), which the device
  * follows (ops/input.h, ops/mix.h). They are functions of seed, epoch and position alone.
  *
- * A new augmentation is a file augment_NAME.c that defines `augment_NAME`, and a line in
- * augment.c's table. */
+ * A new augmentation is a function and a row of the table in augmentations.c. */
 #ifndef HCNN_DATA_AUGMENT_H
 #define HCNN_DATA_AUGMENT_H
 
@@ -33,10 +32,8 @@ typedef struct augmentation {
     void (*draw_batch)(const augment_place *at, double value, batch_mix *mix);
 } augmentation;
 
-/* In the order in which they are applied; ends with NULL. */
-extern const augmentation *const augmentations[];
-extern const augmentation augment_crop, augment_cutmix, augment_cutout, augment_flip, augment_mixup,
-    augment_resized_crop, augment_rotate;
+/* In the order in which they are applied; ends with a name of NULL. */
+extern const augmentation augmentations[];
 
 /* What a run does. All zeros: nothing. */
 enum { AUGMENTATIONS = 16 }; /* the most that the table may hold */
@@ -58,7 +55,7 @@ void augment_batch(const augment_list *list, const augment_place *at, batch_mix 
 /* Whether it mixes the images of a batch with each other. */
 bool augment_mixes(const augment_list *list);
 
-/* For the augmentations' files: four words of the place's own in a stream of base/random.h, where
+/* For augmentations: four words of the place's own in a stream of base/random.h, where
  * `turn`, below 65536, tells several blocks apart; and a word as a number in [0, 1), or one of
  * 0..count-1. */
 void augment_words(const augment_place *at, uint32_t stream, uint32_t turn, uint32_t words[4]);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A set of paths; see bad_images.h. */
 #include "data/bad_images.h"
+#include "base/array.h"
 #include "base/text.h"
 
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char what[] = "the list of broken images";
 
 struct bad_images {
     int limit, count;
@@ -25,8 +28,7 @@ status bad_images_create(int limit, void (*note)(void *context, const char *text
                          bad_images **created, error *err)
 {
     *created = malloc(sizeof **created);
-    if (!*created)
-        return error_memory(err, "the list of broken images");
+    TRY(got_memory(*created, err, what));
     **created = (bad_images){.limit = limit, .note = note, .context = context};
     return STATUS_OK;
 }
@@ -45,13 +47,11 @@ void bad_images_free(bad_images *b)
 
 static status remember(bad_images *b, const char *path, error *err)
 {
-    char **grown = realloc(b->paths, ((size_t)b->count + 1) * sizeof *grown);
-    if (grown)
-        b->paths = grown;
-    char *copy = grown ? strdup(path) : NULL;
+    TRY(array_grow(&b->paths, (size_t)b->count, sizeof *b->paths, what, err));
+    char *copy = strdup(path);
     if (!copy || !tsearch(copy, &b->root, by_bytes)) {
         free(copy);
-        return error_memory(err, "the list of broken images");
+        return error_memory(err, what);
     }
     b->paths[b->count++] = copy;
     return STATUS_OK;
@@ -83,11 +83,6 @@ status bad_images_add(bad_images *b, const char *path, const char *message, erro
         b->note(b->context, text);
     free(text);
     return STATUS_OK;
-}
-
-int bad_images_count(const bad_images *b)
-{
-    return b->count;
 }
 
 int bad_images_limit(const bad_images *b)

@@ -17,7 +17,6 @@ void bad_images_free(bad_images *b); /* NULL is fine */
  * known already changes nothing. STATUS_FAILED beyond the limit, with the names of all. */
 status bad_images_add(bad_images *b, const char *path, const char *message, error *err);
 
-int bad_images_count(const bad_images *b);
 int bad_images_limit(const bad_images *b);
 
 #endif

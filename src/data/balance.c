@@ -30,9 +30,7 @@ static status allocate(balance *b, size_t classes, error *err)
     b->members = malloc(room * sizeof *b->members);
     b->orders = malloc(room * sizeof *b->orders);
     b->round = malloc((classes + 1) * sizeof *b->round);
-    return b->classes && b->members && b->orders && b->round
-               ? STATUS_OK
-               : error_memory(err, "the balanced order");
+    return got_memory(b->classes && b->members && b->orders && b->round, err, "the balanced order");
 }
 
 /* Counts, gives each class its piece, fills it, and closes the gaps that empty classes leave. */
@@ -64,8 +62,7 @@ status balance_create(const int *fine, const unsigned *indices, size_t count, ba
     balance *b = calloc(1, sizeof *b);
     size_t classes = 0;
     *created = NULL;
-    if (!b)
-        return error_memory(err, "the balanced order");
+    TRY(got_memory(b, err, "the balanced order"));
     b->count = count;
     for (size_t i = 0; i < count; i++) {
         size_t class = (size_t)fine[indices ? indices[i] : i];

@@ -23,32 +23,34 @@ enum {
     MAX_NAMES_BYTES = 1 << 20,
 };
 
-enum { TRAIN_BIN, TEST_BIN, COARSE_NAMES, FINE_NAMES, BINARY_COUNT };
-enum { PYTHON_TRAIN, PYTHON_TEST, PYTHON_META, PYTHON_COUNT };
+/* The files of both versions: the binary one's, and from PYTHON on the python one's. */
+enum {
+    TRAIN_BIN,
+    TEST_BIN,
+    COARSE_NAMES,
+    FINE_NAMES,
+    PYTHON,
+    PYTHON_TRAIN = PYTHON,
+    PYTHON_TEST,
+    PYTHON_META,
+    MEMBERS,
+};
 
-static void binary_members(archive_member members[BINARY_COUNT])
-{
-    members[TRAIN_BIN] = (archive_member){.name = "train.bin", .limit = MAX_SET_BYTES};
-    members[TEST_BIN] = (archive_member){.name = "test.bin", .limit = MAX_SET_BYTES};
-    members[COARSE_NAMES] =
-        (archive_member){.name = "coarse_label_names.txt", .limit = MAX_NAMES_BYTES};
-    members[FINE_NAMES] =
-        (archive_member){.name = "fine_label_names.txt", .limit = MAX_NAMES_BYTES};
-}
+static const archive_member known_members[MEMBERS] = {
+    [TRAIN_BIN] = {.name = "train.bin", .limit = MAX_SET_BYTES},
+    [TEST_BIN] = {.name = "test.bin", .limit = MAX_SET_BYTES},
+    [COARSE_NAMES] = {.name = "coarse_label_names.txt", .limit = MAX_NAMES_BYTES},
+    [FINE_NAMES] = {.name = "fine_label_names.txt", .limit = MAX_NAMES_BYTES},
+    [PYTHON_TRAIN] = {.name = "train", .limit = MAX_SET_BYTES},
+    [PYTHON_TEST] = {.name = "test", .limit = MAX_SET_BYTES},
+    [PYTHON_META] = {.name = "meta", .limit = MAX_NAMES_BYTES},
+};
 
-static void python_members(archive_member members[PYTHON_COUNT])
+static status read_directory(const char *path, archive_member *members, error *err)
 {
-    members[PYTHON_TRAIN] = (archive_member){.name = "train", .limit = MAX_SET_BYTES};
-    members[PYTHON_TEST] = (archive_member){.name = "test", .limit = MAX_SET_BYTES};
-    members[PYTHON_META] = (archive_member){.name = "meta", .limit = MAX_NAMES_BYTES};
-}
-
-static status read_directory(const char *path, archive_member *members, int count, error *err)
-{
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < MEMBERS; i++) {
         char *file = text_format("%s/%s", path, members[i].name);
-        if (!file)
-            return error_memory(err, path);
+        TRY(got_memory(file, err, path));
         status result = STATUS_OK;
         if (file_exists(file))
             result = file_read(file, members[i].limit, &members[i].data, &members[i].size, err);
@@ -58,10 +60,16 @@ static status read_directory(const char *path, archive_member *members, int coun
     return STATUS_OK;
 }
 
-static void free_members(archive_member *members, int count)
+/* Each of members[first..end) was read; `version` says whose they are and which there have to be.
+ */
+static status check_members(const char *path, const archive_member *members, int first, int end,
+                            const char *version, error *err)
 {
-    for (int i = 0; i < count; i++)
-        free(members[i].data);
+    for (int i = first; i < end; i++)
+        if (!members[i].data)
+            return error_set(err, STATUS_FAILED, "%s: has no %s; CIFAR-100's %s", path,
+                             members[i].name, version);
+    return STATUS_OK;
 }
 
 /* Cuts text into lines in place; *names points into it. Empty lines at the end do not count. */
@@ -83,18 +91,6 @@ static status split_lines(const char *path, archive_member *member, int expected
         return STATUS_OK;
     return error_set(err, STATUS_FAILED, "%s: %s has %d names, CIFAR-100 has %d", path,
                      member->name, count, expected);
-}
-
-/* Room for `count` images of CIFAR's size. */
-static status make_set(image_set *set, size_t count, error *err)
-{
-    *set = (image_set){.count = count, .width = SIDE, .height = SIDE, .layout = PIXELS_PLANAR};
-    set->coarse = malloc(count * sizeof *set->coarse);
-    set->fine = malloc(count * sizeof *set->fine);
-    set->pixels = malloc(count * PIXEL_BYTES);
-    if (!set->coarse || !set->fine || !set->pixels)
-        return error_memory(err, "the images");
-    return STATUS_OK;
 }
 
 /* Takes one image's labels, which tell where its fine class belongs; -1 in parents: not seen. */
@@ -129,7 +125,7 @@ static status take_records(const char *path, const archive_member *member, image
             "%s: %zu bytes are %zu whole records of %d and %zu bytes more: the file is "
             "cut short; fetch it again (data/fetch-cifar100)",
             where, member->size, count, RECORD_BYTES, member->size % RECORD_BYTES);
-    TRY(make_set(set, count, err));
+    TRY(image_set_create(set, count, SIDE, err));
     for (size_t i = 0; i < count; i++) {
         const unsigned char *record = member->data + i * RECORD_BYTES;
         TRY(take_labels(where, i, record[0], record[1], set, parents, err));
@@ -155,18 +151,16 @@ static void forget_parents(int parents[FINE_CLASSES])
         parents[i] = -1;
 }
 
-static status take_binary(const char *path, archive_member members[BINARY_COUNT], dataset *set,
+static status take_binary(const char *path, archive_member members[MEMBERS], dataset *set,
                           error *err)
 {
     const char *coarse[COARSE_CLASSES], *fine[FINE_CLASSES];
     int parents[FINE_CLASSES];
     forget_parents(parents);
-    for (int i = 0; i < BINARY_COUNT; i++)
-        if (!members[i].data)
-            return error_set(err, STATUS_FAILED,
-                             "%s: has no %s; CIFAR-100's binary version holds train.bin, test.bin, "
-                             "coarse_label_names.txt and fine_label_names.txt",
-                             path, members[i].name);
+    TRY(check_members(path, members, TRAIN_BIN, PYTHON,
+                      "binary version holds train.bin, test.bin, coarse_label_names.txt and "
+                      "fine_label_names.txt",
+                      err));
     TRY(split_lines(path, &members[COARSE_NAMES], COARSE_CLASSES, coarse, err));
     TRY(split_lines(path, &members[FINE_NAMES], FINE_CLASSES, fine, err));
     TRY(take_records(path, &members[TRAIN_BIN], &set->train, parents, err));
@@ -208,23 +202,11 @@ static status take_batch(const char *where, const pickle_value *root, image_set 
     size_t count = data->size / PIXEL_BYTES;
     TRY(python_list(where, root, "coarse_labels", count, &coarse, err));
     TRY(python_list(where, root, "fine_labels", count, &fine, err));
-    TRY(make_set(set, count, err));
+    TRY(image_set_create(set, count, SIDE, err));
     memcpy(set->pixels, data->bytes, data->size);
     for (size_t i = 0; i < count; i++)
         TRY(take_labels(where, i, label_at(coarse, i), label_at(fine, i), set, parents, err));
     return STATUS_OK;
-}
-
-static status read_batch(const char *path, const archive_member *member, image_set *set,
-                         int parents[FINE_CLASSES], error *err)
-{
-    char where[512];
-    snprintf(where, sizeof where, "%.400s: %s", path, member->name);
-    pickle *parsed;
-    TRY(pickle_parse(where, member->data, member->size, &numpy_rules, &parsed, err));
-    status result = take_batch(where, pickle_root(parsed), set, parents, err);
-    pickle_free(parsed);
-    return result;
 }
 
 static status take_names(const char *where, const pickle_value *root, const char *key, size_t count,
@@ -241,71 +223,69 @@ static status take_names(const char *where, const pickle_value *root, const char
     return STATUS_OK;
 }
 
-static status take_python(const char *path, archive_member members[PYTHON_COUNT], dataset *set,
-                          error *err)
+static status take_meta(const char *where, const pickle_value *root, dataset *set,
+                        int parents[FINE_CLASSES], error *err)
 {
     const char *coarse[COARSE_CLASSES], *fine[FINE_CLASSES];
-    int parents[FINE_CLASSES];
+    TRY(take_names(where, root, "coarse_label_names", COARSE_CLASSES, coarse, err));
+    TRY(take_names(where, root, "fine_label_names", FINE_CLASSES, fine, err));
+    return finish_set(set, coarse, fine, parents, err);
+}
+
+/* Takes a pickled file, whose contents are a part's batch or, for a part of PART_COUNT, the names.
+ */
+static status take_pickle(const char *path, const archive_member *member, dataset *set,
+                          enum dataset_part part, int parents[FINE_CLASSES], error *err)
+{
     char where[512];
-    forget_parents(parents);
-    for (int i = 0; i < PYTHON_COUNT; i++)
-        if (!members[i].data)
-            return error_set(err, STATUS_FAILED,
-                             "%s: has no %s; CIFAR-100's python version holds "
-                             "train, test and meta",
-                             path, members[i].name);
-    TRY(read_batch(path, &members[PYTHON_TRAIN], &set->train, parents, err));
-    TRY(read_batch(path, &members[PYTHON_TEST], &set->test, parents, err));
-    snprintf(where, sizeof where, "%.400s: meta", path);
-    pickle *meta;
-    TRY(pickle_parse(where, members[PYTHON_META].data, members[PYTHON_META].size, &numpy_rules,
-                     &meta, err));
-    const pickle_value *root = pickle_root(meta);
-    status result = take_names(where, root, "coarse_label_names", COARSE_CLASSES, coarse, err);
-    if (result == STATUS_OK)
-        result = take_names(where, root, "fine_label_names", FINE_CLASSES, fine, err);
-    if (result == STATUS_OK)
-        result = finish_set(set, coarse, fine, parents, err);
-    pickle_free(meta);
+    pickle *parsed;
+    snprintf(where, sizeof where, "%.400s: %s", path, member->name);
+    TRY(pickle_parse(where, member->data, member->size, &numpy_rules, &parsed, err));
+    const pickle_value *root = pickle_root(parsed);
+    status result = part == PART_COUNT
+                        ? take_meta(where, root, set, parents, err)
+                        : take_batch(where, root, dataset_part(set, part), parents, err);
+    pickle_free(parsed);
     return result;
 }
 
-/* Reads what `path` holds of both versions; whichever has its training set is taken. */
-static status read_members(const char *path, archive_member *all, error *err)
+static status take_python(const char *path, archive_member members[MEMBERS], dataset *set,
+                          error *err)
 {
-    int count = BINARY_COUNT + PYTHON_COUNT;
-    return file_is_directory(path) ? read_directory(path, all, count, err)
-                                   : archive_read_members(path, all, count, err);
+    int parents[FINE_CLASSES];
+    forget_parents(parents);
+    TRY(check_members(path, members, PYTHON, MEMBERS, "python version holds train, test and meta",
+                      err));
+    TRY(take_pickle(path, &members[PYTHON_TRAIN], set, PART_TRAIN, parents, err));
+    TRY(take_pickle(path, &members[PYTHON_TEST], set, PART_TEST, parents, err));
+    return take_pickle(path, &members[PYTHON_META], set, PART_COUNT, parents, err);
+}
+
+/* Whichever version has its training set is taken. */
+static status take_members(const char *path, archive_member members[MEMBERS], dataset *opened,
+                           error *err)
+{
+    if (members[TRAIN_BIN].data || members[TEST_BIN].data)
+        return take_binary(path, members, opened, err);
+    if (members[PYTHON_TRAIN].data)
+        return take_python(path, members, opened, err);
+    return error_set(err, STATUS_FAILED,
+                     "%s: holds neither CIFAR-100's binary version (train.bin, test.bin, ...) nor "
+                     "its python version (train, test, meta); data/fetch-cifar100 gets it",
+                     path);
 }
 
 static status open_members(const char *path, dataset *opened, error *err)
 {
-    archive_member all[BINARY_COUNT + PYTHON_COUNT];
-    binary_members(all);
-    python_members(all + BINARY_COUNT);
-    status result = read_members(path, all, err);
-    if (result == STATUS_OK) {
-        if (all[TRAIN_BIN].data || all[TEST_BIN].data)
-            result = take_binary(path, all, opened, err);
-        else if (all[BINARY_COUNT + PYTHON_TRAIN].data)
-            result = take_python(path, all + BINARY_COUNT, opened, err);
-        else
-            result = error_set(err, STATUS_FAILED,
-                               "%s: holds neither CIFAR-100's binary version (train.bin, test.bin, "
-                               "...) nor its python version (train, test, meta); "
-                               "data/fetch-cifar100 gets it",
-                               path);
-    }
-    free_members(all, BINARY_COUNT + PYTHON_COUNT);
+    archive_member all[MEMBERS];
+    memcpy(all, known_members, sizeof all);
+    status result = file_is_directory(path) ? read_directory(path, all, err)
+                                            : archive_read_members(path, all, MEMBERS, err);
+    if (result == STATUS_OK)
+        result = take_members(path, all, opened, err);
+    for (int i = 0; i < MEMBERS; i++)
+        free(all[i].data);
     return result;
-}
-
-static bool holds(const char *directory, const char *name)
-{
-    char *path = text_format("%s/%s", directory, name);
-    bool found = path && file_exists(path);
-    free(path);
-    return found;
 }
 
 /* What an archive unpacks to, inside the directory that a user may name. */
@@ -317,22 +297,19 @@ bool cifar_recognise(const char *path)
 {
     if (!file_is_directory(path))
         return file_exists(path);
-    archive_member all[BINARY_COUNT + PYTHON_COUNT];
-    binary_members(all);
-    python_members(all + BINARY_COUNT);
     bool found = false;
-    for (int i = 0; i < BINARY_COUNT + PYTHON_COUNT; i++)
-        found |= holds(path, all[i].name);
+    for (int i = 0; i < MEMBERS; i++)
+        found |= file_exists_in(path, known_members[i].name);
     for (int i = 0; i < INNER_COUNT; i++)
-        found |= holds(path, inner[i]);
+        found |= file_exists_in(path, inner[i]);
     return found;
 }
 
 status cifar_open(const char *path, dataset *opened, error *err)
 {
-    bool here = holds(path, "train.bin") || holds(path, "train");
+    bool here = file_exists_in(path, "train.bin") || file_exists_in(path, "train");
     for (int i = 0; !here && i < INNER_COUNT; i++)
-        if (holds(path, inner[i])) {
+        if (file_exists_in(path, inner[i])) {
             char *below = text_format("%s/%s", path, inner[i]);
             status result = below ? open_members(below, opened, err) : error_memory(err, path);
             free(below);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pairs of names to numbers; see class_table.h. */
 #include "data/class_table.h"
+#include "base/array.h"
 
 #include <search.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ typedef struct class_entry {
 
 struct class_table {
     class_entry **entries;
-    int count, capacity;
+    int count;
     void *root; /* of tsearch's tree of them */
 };
 
@@ -32,7 +33,7 @@ static int by_names_through_pointers(const void *a, const void *b)
 status class_table_create(class_table **created, error *err)
 {
     *created = calloc(1, sizeof **created);
-    return *created ? STATUS_OK : error_memory(err, "class names");
+    return got_memory(*created, err, "class names");
 }
 
 static void free_entry(class_entry *entry)
@@ -56,24 +57,19 @@ void class_table_free(class_table *table)
     free(table);
 }
 
-static class_entry *append(class_table *table, const char *coarse, const char *fine)
+static status append(class_table *table, const char *coarse, const char *fine, error *err)
 {
-    if (table->count == table->capacity) {
-        int capacity = table->capacity ? 2 * table->capacity : 64;
-        class_entry **grown = realloc(table->entries, (size_t)capacity * sizeof *grown);
-        if (!grown)
-            return NULL;
-        table->entries = grown;
-        table->capacity = capacity;
-    }
+    TRY(array_grow(&table->entries, (size_t)table->count, sizeof *table->entries, "class names",
+                   err));
     class_entry *entry = calloc(1, sizeof *entry);
     if (entry)
         *entry = (class_entry){strdup(coarse), strdup(fine), table->count};
     if (!entry || !entry->coarse || !entry->fine || !tsearch(entry, &table->root, by_names)) {
         free_entry(entry);
-        return NULL;
+        return error_memory(err, "class names");
     }
-    return table->entries[table->count++] = entry;
+    table->entries[table->count++] = entry;
+    return STATUS_OK;
 }
 
 status class_table_add(class_table *table, const char *coarse, const char *fine, int *number,
@@ -81,16 +77,12 @@ status class_table_add(class_table *table, const char *coarse, const char *fine,
 {
     const class_entry wanted = {(char *)coarse, (char *)fine, 0};
     class_entry **found = tfind(&wanted, &table->root, by_names);
-    class_entry *entry = found ? *found : NULL;
-    if (!entry) {
-        TRY(hierarchy_check_name(coarse, err));
-        TRY(hierarchy_check_name(fine, err));
-        entry = append(table, coarse, fine);
-    }
-    if (!entry)
-        return error_memory(err, "class names");
-    *number = entry->number;
-    return STATUS_OK;
+    *number = found ? (*found)->number : table->count;
+    if (found)
+        return STATUS_OK;
+    TRY(hierarchy_check_name(coarse, err));
+    TRY(hierarchy_check_name(fine, err));
+    return append(table, coarse, fine, err);
 }
 
 /* What hierarchy_create takes, and the class of each number. */
@@ -106,8 +98,7 @@ static status number(class_table *table, numbering *n, hierarchy *classes, error
     n->fine = calloc(count, sizeof *n->fine);
     n->parents = calloc(count, sizeof *n->parents);
     n->class_of = calloc(count, sizeof *n->class_of);
-    if (!n->coarse || !n->fine || !n->parents || !n->class_of)
-        return error_memory(err, "class names");
+    TRY(got_memory(n->coarse && n->fine && n->parents && n->class_of, err, "class names"));
     qsort(table->entries, count, sizeof *table->entries, by_names_through_pointers);
     int coarse_count = 0;
     for (int i = 0; i < table->count; i++) {

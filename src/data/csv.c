@@ -69,8 +69,7 @@ static status take_field(reader *r, const char *text, size_t length, error *err)
         char **value = &r->values[r->columns[r->fields]];
         free(*value);
         *value = strdup(text);
-        if (!*value)
-            return error_memory(err, r->path);
+        TRY(got_memory(*value, err, r->path));
     }
     r->fields++;
     return STATUS_OK;
@@ -102,7 +101,7 @@ static status image_path(const reader *r, char **path, error *err)
                          "above the images, or put a symbolic link to them beside it",
                          r->path, r->row_line, image);
     *path = image[0] == '/' ? text_format("%s", image) : text_format("%s/%s", r->directory, image);
-    return *path ? STATUS_OK : error_memory(err, r->path);
+    return got_memory(*path, err, r->path);
 }
 
 static status choose_part(const reader *r, image_set **set, error *err)

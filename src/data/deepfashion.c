@@ -30,10 +30,6 @@ enum {
 
 static const char *const type_names[TYPES] = {"upper-body", "lower-body", "full-body"};
 
-static const char *const annotation_directories[] = {"Anno", "Anno_coarse"};
-/* What "img/..." in the lists begins below. */
-static const char *const image_directories[] = {"Img", "img", "."};
-
 /* ---- Lists ---- */
 
 /* A row, whose texts point into the list's. */
@@ -118,8 +114,7 @@ static status take_rows(list *l, int values, error *err)
     /* A row has a byte at least: memory is not taken for more than the file can hold. */
     size_t left = strlen(at), room = expected < left ? (size_t)expected : left;
     l->rows = calloc(room + 1, sizeof *l->rows);
-    if (!l->rows)
-        return error_memory(err, l->path);
+    TRY(got_memory(l->rows, err, l->path));
     for (size_t number = 3; l->count < expected && (line = next_line(&at)); number++)
         TRY(take_row(l, line, number, values, err));
     if (l->count < expected || at[strspn(at, " \t\r\n")])
@@ -133,8 +128,7 @@ static status read_list(const char *directory, const char *name, int values, lis
 {
     size_t size;
     *l = (list){.path = text_format("%s/%s", directory, name)};
-    if (!l->path)
-        return error_memory(err, directory);
+    TRY(got_memory(l->path, err, directory));
     TRY(file_read(l->path, MAX_LIST_BYTES, (unsigned char **)&l->text, &size, err));
     return take_rows(l, values, err);
 }
@@ -169,12 +163,11 @@ typedef struct lists {
     list classes, images, parts, boxes; /* boxes.rows NULL: there are none */
 } lists;
 
-/* The first of `names` that is a directory below path, and, with `inner`, has that directory in
- * it; NULL: none, or no memory. */
-static char *find_directory(const char *path, const char *const *names, size_t count,
-                            const char *inner)
+/* The first of `names` that is a directory below path and has the directory `inner` in it; NULL:
+ * none, or no memory. */
+static char *find_directory(const char *path, const char *const *names, const char *inner)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; names[i]; i++) {
         char *found = text_format("%s/%s", path, names[i]);
         char *tried = text_format("%s/%s/%s", path, names[i], inner);
         bool there = found && tried && file_is_directory(tried);
@@ -188,40 +181,30 @@ static char *find_directory(const char *path, const char *const *names, size_t c
 
 static char *find_annotations(const char *path)
 {
-    return find_directory(path, annotation_directories,
-                          sizeof annotation_directories / sizeof annotation_directories[0], ".");
+    return find_directory(path, (const char *const[]){"Anno", "Anno_coarse", NULL}, ".");
 }
 
 static status read_annotations(const char *directory, lists *l, error *err)
 {
-    char *boxes = text_format("%s/list_bbox.txt", directory);
-    bool boxed = boxes && file_exists(boxes);
-    free(boxes);
     TRY(read_list(directory, "list_category_cloth.txt", 1, &l->classes, err));
     TRY(read_list(directory, "list_category_img.txt", 1, &l->images, err));
-    if (boxed)
+    if (file_exists_in(directory, "list_bbox.txt"))
         TRY(read_list(directory, "list_bbox.txt", BOX_VALUES, &l->boxes, err));
     return STATUS_OK;
 }
 
 static status read_lists(const char *path, lists *l, error *err)
 {
-    char *annotations = find_annotations(path), *evaluation = text_format("%s/Eval", path);
-    status result;
+    char *annotations = find_annotations(path);
     if (!annotations)
-        result = error_set(err, STATUS_FAILED,
-                           "%s: has no directory Anno or Anno_coarse; DeepFashion's lists of "
-                           "classes and images lie there",
-                           path);
-    else if (!evaluation)
-        result = error_memory(err, path);
-    else
-        result = read_annotations(annotations, l, err);
-    if (result == STATUS_OK)
-        result = read_list(evaluation, "list_eval_partition.txt", 1, &l->parts, err);
+        return error_set(err, STATUS_FAILED,
+                         "%s: has no directory Anno or Anno_coarse; DeepFashion's lists of "
+                         "classes and images lie there",
+                         path);
+    status result = read_annotations(annotations, l, err);
     free(annotations);
-    free(evaluation);
     TRY(result);
+    TRY(read_list(path, "Eval/list_eval_partition.txt", 1, &l->parts, err));
     qsort(l->parts.rows, l->parts.count, sizeof *l->parts.rows, by_name);
     if (l->boxes.rows)
         qsort(l->boxes.rows, l->boxes.count, sizeof *l->boxes.rows, by_name);
@@ -230,11 +213,9 @@ static status read_lists(const char *path, lists *l, error *err)
 
 static status make_classes(const list *l, hierarchy *classes, error *err)
 {
-    status result = STATUS_OK;
     const char **names = calloc(l->count + 1, sizeof *names);
     int *parents = calloc(l->count + 1, sizeof *parents);
-    if (!names || !parents)
-        result = error_memory(err, l->path);
+    status result = got_memory(names && parents, err, l->path);
     for (size_t i = 0; i < l->count && result == STATUS_OK; i++) {
         names[i] = l->rows[i].name;
         result = take_number(l, &l->rows[i], 0, 1, TYPES, &parents[i], err);
@@ -296,8 +277,8 @@ static status take_image(const lists *l, const row *image, const char *root, dat
 
 static status take_images(const char *path, const lists *l, dataset *opened, error *err)
 {
-    char *root = find_directory(path, image_directories,
-                                sizeof image_directories / sizeof image_directories[0], "img");
+    /* What "img/..." in the lists begins below. */
+    char *root = find_directory(path, (const char *const[]){"Img", "img", ".", NULL}, "img");
     if (!root)
         return error_set(err, STATUS_FAILED,
                          "%s: has no Img/img and no img; unpack DeepFashion's img.zip there", path);
@@ -313,12 +294,9 @@ static status take_images(const char *path, const lists *l, dataset *opened, err
 bool deepfashion_recognise(const char *path)
 {
     char *annotations = find_annotations(path);
-    char *classes = annotations ? text_format("%s/list_category_cloth.txt", annotations) : NULL;
-    char *parts = text_format("%s/Eval/list_eval_partition.txt", path);
-    bool found = (classes && file_exists(classes)) || (parts && file_exists(parts));
+    bool found = (annotations && file_exists_in(annotations, "list_category_cloth.txt")) ||
+                 file_exists_in(path, "Eval/list_eval_partition.txt");
     free(annotations);
-    free(classes);
-    free(parts);
     return found;
 }
 

@@ -15,7 +15,7 @@ static image_subset all_of(const image_set *set)
 static status make_order(dataset_division *made, size_t count, error *err)
 {
     made->order = malloc((count ? count : 1) * sizeof *made->order);
-    return made->order ? STATUS_OK : error_memory(err, "the order of the images");
+    return got_memory(made->order, err, "the order of the images");
 }
 
 /* The first half of a permutation, the larger one, validates. */

@@ -24,14 +24,12 @@ static status copy_names(char ***names, int count, const char *const *from, cons
                          error *err)
 {
     *names = calloc((size_t)count, sizeof **names);
-    if (!*names)
-        return error_memory(err, "class names");
+    TRY(got_memory(*names, err, "class names"));
     for (int i = 0; i < count; i++) {
         if (from)
             TRY(hierarchy_check_name(from[i], err));
         (*names)[i] = from ? text_format("%s", from[i]) : text_format("%s %d", what, i);
-        if (!(*names)[i])
-            return error_memory(err, "class names");
+        TRY(got_memory((*names)[i], err, "class names"));
     }
     return STATUS_OK;
 }
@@ -42,8 +40,7 @@ static status fill(hierarchy *tree, const char *const *coarse_names, const char 
     TRY(copy_names(&tree->coarse_names, tree->coarse_count, coarse_names, "coarse", err));
     TRY(copy_names(&tree->fine_names, tree->fine_count, fine_names, "fine", err));
     tree->parents = malloc((size_t)tree->fine_count * sizeof *tree->parents);
-    if (!tree->parents)
-        return error_memory(err, "class names");
+    TRY(got_memory(tree->parents, err, "class names"));
     for (int i = 0; i < tree->fine_count; i++) {
         if (parents[i] < 0 || parents[i] >= tree->coarse_count)
             return error_set(err, STATUS_FAILED,
@@ -68,13 +65,6 @@ status hierarchy_create(hierarchy *tree, int coarse_count, const char *const *co
     if (result != STATUS_OK)
         hierarchy_free(tree);
     return result;
-}
-
-status hierarchy_copy(hierarchy *tree, const hierarchy *from, error *err)
-{
-    return hierarchy_create(tree, from->coarse_count, (const char *const *)from->coarse_names,
-                            from->fine_count, (const char *const *)from->fine_names, from->parents,
-                            err);
 }
 
 static void free_names(char **names, int count)

@@ -21,7 +21,6 @@ status hierarchy_check_name(const char *name, error *err);
 status hierarchy_create(hierarchy *tree, int coarse_count, const char *const *coarse_names,
                         int fine_count, const char *const *fine_names, const int *parents,
                         error *err);
-status hierarchy_copy(hierarchy *tree, const hierarchy *from, error *err);
 void hierarchy_free(hierarchy *tree);
 
 /* STATUS_FAILED with the first difference in the message when the two differ in a count, a name or

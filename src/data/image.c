@@ -110,8 +110,6 @@ static bool is_whole(const unsigned char *data, size_t size, int width, int heig
 {
     if (size > 2 && data[0] == 'B' && data[1] == 'M')
         return bmp_is_whole(data, size, width, height);
-    if (png_begins(data, size))
-        return png_can_hold(data, size, width, height);
     return (size_t)width * (size_t)height <= JPEG_RATIO * size;
 }
 
@@ -127,12 +125,14 @@ static status decode(const char *path, const unsigned char *data, size_t size, i
         return unreadable(path, data, size, err);
     read->height = rows_of(read->height);
     TRY(check_size(path, read->width, read->height, err));
-    if (!is_whole(data, size, read->width, read->height))
+    bool png = png_begins(data, size);
+    enum png_contents found = png ? png_look(data, size, read->width, read->height) : PNG_WHOLE;
+    if (png ? found == PNG_TOO_LITTLE : !is_whole(data, size, read->width, read->height))
         return error_set(err, STATUS_FAILED,
                          "%s: cannot be decoded: it is cut short: its %zu bytes cannot hold %dx%d "
                          "pixels; fetch or save it again",
                          path, size, read->width, read->height);
-    if (png_begins(data, size) && !png_holds_no_more(data, size, read->width, read->height))
+    if (found == PNG_DAMAGED)
         return error_set(err, STATUS_FAILED,
                          "%s: cannot be decoded: this PNG is damaged: its pixels do not unpack, or "
                          "to more than %dx%d; fetch or save it again",
@@ -219,23 +219,13 @@ static void put_bytes(void *context, void *data, int size)
         s->result = file_writer_put(&s->out, data, (size_t)size, s->err);
 }
 
-static status finish(sink *s, const char *path, int encoded)
-{
-    if (s->result == STATUS_OK && !encoded)
-        s->result = error_memory(s->err, path);
-    if (s->result == STATUS_OK)
-        return file_writer_commit(&s->out, s->err);
-    file_writer_abort(&s->out);
-    return s->result;
-}
-
 status image_encode_png(const image *i, unsigned char **bytes, size_t *size, error *err)
 {
     int length = 0;
     *bytes = stbi_write_png_to_mem(i->pixels, i->width * CHANNELS, i->width, i->height, CHANNELS,
                                    &length);
     *size = *bytes ? (size_t)length : 0;
-    return *bytes ? STATUS_OK : error_memory(err, "a PNG image");
+    return got_memory(*bytes, err, "a PNG image");
 }
 
 status image_write_png(const char *path, const image *i, error *err)
@@ -254,5 +244,7 @@ status image_write_jpeg(const char *path, const image *i, int quality, error *er
     TRY(file_writer_open(&s.out, path, err));
     int encoded =
         stbi_write_jpg_to_func(put_bytes, &s, i->width, i->height, CHANNELS, i->pixels, quality);
-    return finish(&s, path, encoded);
+    if (s.result == STATUS_OK && !encoded)
+        s.result = error_memory(err, path);
+    return file_writer_end(&s.out, s.result, err);
 }

@@ -1,43 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Growing and freeing the arrays of a set; see image_set.h. */
+/* The arrays of a set; see image_set.h. */
 #include "data/image_set.h"
+#include "base/array.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
-enum { FIRST_CAPACITY = 256 };
-
-/* False when memory is out; *array is then as it was. */
-static bool resize(void **array, size_t count, size_t size)
+status image_set_create(image_set *set, size_t count, int side, error *err)
 {
-    void *grown = realloc(*array, count * size);
-    if (grown)
-        *array = grown;
-    return grown != NULL;
+    *set = (image_set){.count = count, .width = side, .height = side, .layout = PIXELS_PLANAR};
+    set->coarse = malloc(count * sizeof *set->coarse);
+    set->fine = malloc(count * sizeof *set->fine);
+    set->pixels = malloc(count * 3 * (size_t)side * (size_t)side);
+    return got_memory(set->coarse && set->fine && set->pixels, err, "the images");
 }
 
-static bool grow(image_set *set, bool boxes)
+static status make_room(image_set *set, bool boxes, error *err)
 {
-    size_t capacity = set->capacity ? 2 * set->capacity : FIRST_CAPACITY;
-    void *paths = set->paths, *coarse = set->coarse, *fine = set->fine, *boxed = set->boxes;
-    bool grown = resize(&paths, capacity, sizeof *set->paths) &&
-                 resize(&coarse, capacity, sizeof *set->coarse) &&
-                 resize(&fine, capacity, sizeof *set->fine) &&
-                 (!boxes || resize(&boxed, capacity, sizeof *set->boxes));
-    set->paths = paths;
-    set->coarse = coarse;
-    set->fine = fine;
-    set->boxes = boxed;
-    set->capacity = grown ? capacity : set->capacity;
-    return grown;
+    static const char what[] = "the list of images";
+    TRY(array_grow(&set->paths, set->count, sizeof *set->paths, what, err));
+    TRY(array_grow(&set->coarse, set->count, sizeof *set->coarse, what, err));
+    TRY(array_grow(&set->fine, set->count, sizeof *set->fine, what, err));
+    return boxes ? array_grow(&set->boxes, set->count, sizeof *set->boxes, what, err) : STATUS_OK;
 }
 
 status image_set_append(image_set *set, char *path, int coarse, int fine, const pixel_box *box,
                         error *err)
 {
-    if (!path || (set->count == set->capacity && !grow(set, box != NULL))) {
+    status result = got_memory(path, err, "the list of images");
+    if (result == STATUS_OK)
+        result = make_room(set, box != NULL, err);
+    if (result != STATUS_OK) {
         free(path);
-        return error_memory(err, "the list of images");
+        return result;
     }
     set->paths[set->count] = path;
     set->coarse[set->count] = coarse;

@@ -24,9 +24,10 @@ typedef struct image_set {
     unsigned char *pixels; /* [count][3 * width * height], or NULL */
     char **paths;          /* [count], or NULL */
     pixel_box *boxes;      /* [count]: what shows the thing, for --crop-boxes; or NULL */
-    size_t capacity;       /* of the arrays that image_set_append grows */
 } image_set;
 
+/* Makes a set of `count` images of side x side pixels, with room for them and their labels. */
+status image_set_create(image_set *set, size_t count, int side, error *err);
 /* Adds a file. Takes over `path`, also when it fails; NULL is memory that was out. A set has a box
  * (which is copied) for each image or for none. */
 status image_set_append(image_set *set, char *path, int coarse, int fine, const pixel_box *box,

@@ -5,6 +5,7 @@
  * slot is empty, fills it without the lock and marks it ready; the reader takes batches in order.
  */
 #include "data/loader.h"
+#include "base/array.h"
 #include "base/random.h"
 #include "data/balance.h"
 #include "data/image.h"
@@ -53,9 +54,9 @@ struct loader {
     int thread_count;
 };
 
-static size_t image_bytes(const image_set *set)
+static size_t image_bytes(int width, int height)
 {
-    return 3 * (size_t)set->width * (size_t)set->height;
+    return 3 * (size_t)width * (size_t)height;
 }
 
 static augment_place place_of(const loader *from, size_t position)
@@ -69,8 +70,7 @@ static status ensure_room(slot *s, size_t bytes, error *err)
     if (bytes <= s->capacity)
         return STATUS_OK;
     unsigned char *grown = realloc(s->b.pixels, bytes);
-    if (!grown)
-        return error_memory(err, "a batch of images");
+    TRY(got_memory(grown, err, "a batch of images"));
     s->b.pixels = grown;
     s->capacity = bytes;
     return STATUS_OK;
@@ -79,7 +79,7 @@ static status ensure_room(slot *s, size_t bytes, error *err)
 /* Room for an image's pixels in the batch; the source says how large it is. */
 static status add_room(slot *s, pixel_source *image, unsigned char **to, error *err)
 {
-    size_t bytes = 3 * (size_t)image->width * (size_t)image->height;
+    size_t bytes = image_bytes(image->width, image->height);
     if (bytes > INT32_MAX - s->b.pixel_bytes)
         return error_set(err, STATUS_FAILED,
                          "the images of one batch take more than 2 GiB; use a smaller "
@@ -119,13 +119,15 @@ static status add_bad(const loader *from, slot *s, size_t index, error *err)
     for (int i = 0; i < s->bad_count; i++)
         if (strcmp(from->set->paths[s->bad[i].index], from->set->paths[index]) == 0)
             return STATUS_OK;
-    bad_image *grown = realloc(s->bad, ((size_t)s->bad_count + 1) * sizeof *grown);
-    s->bad = grown ? grown : s->bad;
-    char *message = grown ? strdup(err->message) : NULL;
-    if (!message)
-        return error_memory(err, "a batch of images");
-    s->bad[s->bad_count++] = (bad_image){index, message};
-    return STATUS_OK;
+    char *message = strdup(err->message);
+    TRY(got_memory(message, err, "a batch of images"));
+    status result =
+        array_grow(&s->bad, (size_t)s->bad_count, sizeof *s->bad, "a batch of images", err);
+    if (result == STATUS_OK)
+        s->bad[s->bad_count++] = (bad_image){index, message};
+    else
+        free(message);
+    return result;
 }
 
 static void forget_bad(slot *s)
@@ -186,7 +188,8 @@ static status load_image(const loader *from, size_t index, slot *s, pixel_source
     source->height = set->height;
     source->layout = set->layout;
     TRY(add_room(s, source, &to, err));
-    memcpy(to, set->pixels + index * image_bytes(set), image_bytes(set));
+    size_t bytes = image_bytes(set->width, set->height);
+    memcpy(to, set->pixels + index * bytes, bytes);
     return STATUS_OK;
 }
 
@@ -290,13 +293,13 @@ static void measure(loader *from)
 {
     enum { ASKED = 64 };
     error ignored;
-    size_t most = image_bytes(from->set), step = from->count / ASKED + 1;
+    size_t most = image_bytes(from->set->width, from->set->height), step = from->count / ASKED + 1;
     for (size_t i = 0; !from->set->pixels && i < from->count; i += step) {
         int width, height;
         size_t index = from->indices ? from->indices[i] : i;
         if (image_read_size(from->set->paths[index], &width, &height, &ignored) != STATUS_OK)
             continue;
-        size_t bytes = 3 * (size_t)width * (size_t)height;
+        size_t bytes = image_bytes(width, height);
         most = bytes > most ? bytes : most;
     }
     size_t size = (size_t)part_size(from);
@@ -318,8 +321,7 @@ static status allocate(loader *from, error *err)
         b->indices = calloc(size, sizeof *b->indices);
         missing |= !b->images || !b->coarse || !b->fine || !b->indices;
     }
-    if (missing)
-        return error_memory(err, "the loader");
+    TRY(got_memory(!missing, err, "the loader"));
     return from->options.balance
                ? balance_create(from->set->fine, from->indices, from->count, &from->even, err)
                : STATUS_OK;
@@ -342,8 +344,7 @@ status loader_create(const image_set *set, const unsigned *indices, size_t count
 {
     *created = NULL;
     loader *from = calloc(1, sizeof *from);
-    if (!from)
-        return error_memory(err, "the loader");
+    TRY(got_memory(from, err, "the loader"));
     from->set = set;
     from->indices = indices;
     from->count = count;

@@ -177,18 +177,13 @@ static bool inflates(const unsigned char *data, size_t size, const contents *c, 
     return fine;
 }
 
-bool png_can_hold(const unsigned char *data, size_t size, int width, int height)
-{
-    contents c = look_through(data, size);
-    size_t rows = c.header ? rows_size(c.header, width, height) : 0;
-    return rows > 0 && rows <= DEFLATE_RATIO * c.compressed;
-}
-
-bool png_holds_no_more(const unsigned char *data, size_t size, int width, int height)
+enum png_contents png_look(const unsigned char *data, size_t size, int width, int height)
 {
     contents c = look_through(data, size);
     size_t rows = c.header ? rows_size(c.header, width, height) : 0;
     size_t possible = DEFLATE_RATIO * c.compressed;
-    return possible <= SPARED_BYTES || possible <= SPARED_RATIO * rows ||
-           inflates(data, size, &c, rows);
+    if (rows == 0 || rows > possible)
+        return PNG_TOO_LITTLE;
+    bool spared = possible <= SPARED_BYTES || possible <= SPARED_RATIO * rows;
+    return spared || inflates(data, size, &c, rows) ? PNG_WHOLE : PNG_DAMAGED;
 }

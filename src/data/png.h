@@ -16,11 +16,14 @@ bool png_begins(const unsigned char *data, size_t size);
  * not lie in it or are such as no decoder may pass over. Anything else but a PNG is fine. Leaves
  * the stream at its start. */
 status png_check_chunks(FILE *stream, size_t size, const char *last, const char *path, error *err);
-/* Whether the file, whose chunks are in order, can hold the rows that its header announces. */
-bool png_can_hold(const unsigned char *data, size_t size, int width, int height);
-/* Whether what it holds inflates, and to no more than those rows: stb_image would take memory for
- * all of it. Takes none itself, but a fifth to a half of the time of decoding, so files that cannot
- * hold more than 4 MiB, or four times the rows, are fine without. */
-bool png_holds_no_more(const unsigned char *data, size_t size, int width, int height);
+/* What a file, whose chunks are in order, has of the rows that its header announces. Whether it is
+ * damaged takes no memory, but a fifth to a half of the time of decoding, so files that cannot hold
+ * more than 4 MiB, or four times the rows, are taken for whole. */
+enum png_contents {
+    PNG_WHOLE,
+    PNG_TOO_LITTLE, /* it is too short for them */
+    PNG_DAMAGED,    /* it does not inflate, or to more: stb_image would take memory for all of it */
+};
+enum png_contents png_look(const unsigned char *data, size_t size, int width, int height);
 
 #endif

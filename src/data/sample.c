@@ -5,8 +5,6 @@
 #include "base/random.h"
 #include "data/dataset.h"
 
-#include <stdlib.h>
-
 enum {
     SIDE = 32,
     PIXELS = SIDE * SIDE,
@@ -159,12 +157,7 @@ static void draw_image(uint64_t image, unsigned char *planes)
 /* `first` is the number of its first picture: train and test have none in common. */
 static status draw_set(image_set *set, size_t count, uint64_t first, error *err)
 {
-    *set = (image_set){.count = count, .width = SIDE, .height = SIDE, .layout = PIXELS_PLANAR};
-    set->coarse = malloc(count * sizeof *set->coarse);
-    set->fine = malloc(count * sizeof *set->fine);
-    set->pixels = malloc(count * 3 * PIXELS);
-    if (!set->coarse || !set->fine || !set->pixels)
-        return error_memory(err, "the sample");
+    TRY(image_set_create(set, count, SIDE, err));
     for (size_t i = 0; i < count; i++) {
         int fine = (int)((first + i) % FINE_CLASSES);
         set->fine[i] = fine;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Threads that look at every image file; see survey.h. */
 #include "data/survey.h"
+#include "base/array.h"
 #include "data/image.h"
 
 #include <pthread.h>
@@ -109,7 +110,7 @@ static status run_threads(work *w, size_t before, size_t total, error *err)
         pthread_join(threads[i], NULL);
     if (w->options->progress)
         w->options->progress(w->options->context, before + w->done, total);
-    return w->memory_out ? error_memory(err, "the list of images") : STATUS_OK;
+    return got_memory(!w->memory_out, err, "the list of images");
 }
 
 /* ---- Adding up ---- */
@@ -124,12 +125,9 @@ static status add_findings(survey *made, enum dataset_part part, finding *findin
 {
     for (size_t i = 0; i < count; i++) {
         if (findings[i].message) {
-            survey_fault *grown =
-                realloc(made->faults, (made->fault_count + 1) * sizeof *made->faults);
-            if (!grown)
-                return error_memory(err, "the list of broken images");
-            made->faults = grown;
-            grown[made->fault_count++] = (survey_fault){part, i, findings[i].message};
+            TRY(array_grow(&made->faults, made->fault_count, sizeof *made->faults,
+                           "the list of broken images", err));
+            made->faults[made->fault_count++] = (survey_fault){part, i, findings[i].message};
             findings[i].message = NULL;
             continue;
         }
@@ -147,8 +145,7 @@ static status survey_part(dataset *data, enum dataset_part part, const survey_op
     if (count == 0)
         return STATUS_OK;
     w.findings = calloc(count, sizeof *w.findings);
-    if (!w.findings)
-        return error_memory(err, "the list of images");
+    TRY(got_memory(w.findings, err, "the list of images"));
     status result = STATUS_OK;
     if (w.set->pixels) {
         for (size_t i = 0; i < count; i++)
@@ -187,7 +184,7 @@ status survey_run(dataset *data, const survey_options *options, survey *made, er
     *made = (survey){.images = data->train.count + data->valid.count + data->test.count};
     sides all = {malloc((made->images + 1) * sizeof(int)),
                  malloc((made->images + 1) * sizeof(int))};
-    status result = all.widths && all.heights ? STATUS_OK : error_memory(err, "the list of images");
+    status result = got_memory(all.widths && all.heights, err, "the list of images");
     size_t before = 0;
     for (int part = 0; part < PART_COUNT && result == STATUS_OK; part++) {
         result = survey_part(data, (enum dataset_part)part, options, made, &all, before, err);

@@ -50,50 +50,44 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* The names in a directory, sorted. */
-typedef struct listing {
-    struct dirent **entries;
-    int count;
-} listing;
-
-static status list_directory(const char *path, listing *names, error *err)
-{
-    names->count = scandir(path, &names->entries, is_visible, by_bytes);
-    if (names->count >= 0)
-        return STATUS_OK;
-    *names = (listing){0};
-    return error_set(err, STATUS_FAILED, "%s: cannot be listed: %s", path, strerror(errno));
-}
-
-static void free_listing(listing *names)
-{
-    for (int i = 0; i < names->count; i++)
-        free(names->entries[i]);
-    free(names->entries);
-}
-
-/* Where images of one class go. */
+/* Where the images found below a directory go. */
 typedef struct destination {
+    dataset *opened;
     image_set *set;
+    class_table *table; /* NULL: label_map.json has named the classes */
+    const char *coarse_name;
+    int *classes; /* how many fine ones there are below it */
     int coarse, fine;
-    size_t *ignored;
 } destination;
 
-static status list_class(const char *directory, const destination *to, error *err)
+/* Hands each name in a directory, with its path, to `take`. */
+static status walk(const char *directory, const destination *to,
+                   status (*take)(const destination *to, char *path, const char *name, error *err),
+                   error *err)
 {
-    listing names;
-    TRY(list_directory(directory, &names, err));
+    struct dirent **entries;
+    int count = scandir(directory, &entries, is_visible, by_bytes);
+    if (count < 0)
+        return error_set(err, STATUS_FAILED, "%s: cannot be listed: %s", directory,
+                         strerror(errno));
     status result = STATUS_OK;
-    for (int i = 0; i < names.count && result == STATUS_OK; i++) {
-        const char *name = names.entries[i]->d_name;
-        if (is_image_name(name))
-            result = image_set_append(to->set, text_format("%s/%s", directory, name), to->coarse,
-                                      to->fine, NULL, err);
-        else
-            ++*to->ignored;
+    for (int i = 0; i < count; i++) {
+        char *path = text_format("%s/%s", directory, entries[i]->d_name);
+        if (result == STATUS_OK)
+            result = path ? take(to, path, entries[i]->d_name, err) : error_memory(err, directory);
+        free(path);
+        free(entries[i]);
     }
-    free_listing(&names);
+    free(entries);
     return result;
+}
+
+static status take_file(const destination *to, char *path, const char *name, error *err)
+{
+    if (is_image_name(name))
+        return image_set_append(to->set, text_format("%s", path), to->coarse, to->fine, NULL, err);
+    to->opened->ignored++;
+    return STATUS_OK;
 }
 
 /* *directory is freed by the caller; NULL: the part is not there. */
@@ -102,8 +96,7 @@ static status find_part(const char *path, enum dataset_part part, char **directo
     *directory = NULL;
     for (int i = 0; i < PART_SPELLINGS && part_directories[part][i]; i++) {
         char *tried = text_format("%s/%s", path, part_directories[part][i]);
-        if (!tried)
-            return error_memory(err, path);
+        TRY(got_memory(tried, err, path));
         bool there = file_is_directory(tried);
         if (there && *directory) {
             status result = error_set(err, STATUS_FAILED,
@@ -188,8 +181,7 @@ static status fill_map(const char *path, const json_t *root, label_map *map, err
     map->coarse = calloc((size_t)map->coarse_count, sizeof *map->coarse);
     map->fine = calloc((size_t)map->fine_count, sizeof *map->fine);
     map->parents = calloc((size_t)map->fine_count, sizeof *map->parents);
-    if (!map->coarse || !map->fine || !map->parents)
-        return error_memory(err, path);
+    TRY(got_memory(map->coarse && map->fine && map->parents, err, path));
     json_object_foreach((json_t *)root, name, list)
     {
         TRY(fill_fine(path, name, list, map, coarse, &fine, err));
@@ -235,19 +227,15 @@ static status open_map(const char *file, hierarchy *classes, error *err)
 }
 
 /* A class may lack images in a part; only a directory that is not there says so. */
-static status list_mapped(const char *directory, dataset *opened, image_set *set, error *err)
+static status list_mapped(const char *directory, destination *to, error *err)
 {
-    const hierarchy *classes = &opened->classes;
-    for (int fine = 0; fine < classes->fine_count; fine++) {
-        int coarse = classes->parents[fine];
-        const destination to = {set, coarse, fine, &opened->ignored};
-        char *below = text_format("%s/%s/%s", directory, classes->coarse_names[coarse],
-                                  classes->fine_names[fine]);
-        status result = STATUS_OK;
-        if (!below)
-            result = error_memory(err, directory);
-        else if (file_exists(below))
-            result = list_class(below, &to, err);
+    const hierarchy *classes = &to->opened->classes;
+    for (to->fine = 0; to->fine < classes->fine_count; to->fine++) {
+        to->coarse = classes->parents[to->fine];
+        char *below = text_format("%s/%s/%s", directory, classes->coarse_names[to->coarse],
+                                  classes->fine_names[to->fine]);
+        TRY(got_memory(below, err, directory));
+        status result = file_exists(below) ? walk(below, to, take_file, err) : STATUS_OK;
         free(below);
         TRY(result);
     }
@@ -256,59 +244,36 @@ static status list_mapped(const char *directory, dataset *opened, image_set *set
 
 /* ---- Classes by their directories ---- */
 
-static status list_coarse(const char *directory, const char *coarse, class_table *table,
-                          const destination *like, error *err)
+static status take_fine(const destination *to, char *path, const char *name, error *err)
 {
-    listing names;
-    int classes = 0;
-    TRY(list_directory(directory, &names, err));
-    status result = STATUS_OK;
-    for (int i = 0; i < names.count && result == STATUS_OK; i++) {
-        const char *fine = names.entries[i]->d_name;
-        destination to = *like;
-        char *below = text_format("%s/%s", directory, fine);
-        if (!below) {
-            result = error_memory(err, directory);
-        } else if (file_is_directory(below)) {
-            classes++;
-            result = class_table_add(table, coarse, fine, &to.fine, err);
-            if (result != STATUS_OK)
-                error_prefix(err, result, "%s", below);
-            else
-                result = list_class(below, &to, err);
-        } else {
-            ++*to.ignored;
-        }
-        free(below);
+    destination class = *to;
+    if (!file_is_directory(path)) {
+        to->opened->ignored++;
+        return STATUS_OK;
     }
-    if (result == STATUS_OK && classes == 0)
-        result = error_set(err, STATUS_FAILED,
-                           "%s: holds no directory; a coarse class's holds one for each of its "
-                           "fine classes, and those hold the images: PART/COARSE/FINE/*.jpg",
-                           directory);
-    free_listing(&names);
-    return result;
+    ++*to->classes;
+    if (class_table_add(to->table, to->coarse_name, name, &class.fine, err) != STATUS_OK)
+        return error_prefix(err, STATUS_FAILED, "%s", path);
+    return walk(path, &class, take_file, err);
 }
 
-static status list_named(const char *directory, class_table *table, dataset *opened, image_set *set,
-                         error *err)
+static status take_coarse(const destination *to, char *path, const char *name, error *err)
 {
-    listing names;
-    TRY(list_directory(directory, &names, err));
-    status result = STATUS_OK;
-    const destination to = {set, 0, 0, &opened->ignored};
-    for (int i = 0; i < names.count && result == STATUS_OK; i++) {
-        char *below = text_format("%s/%s", directory, names.entries[i]->d_name);
-        if (!below)
-            result = error_memory(err, directory);
-        else if (file_is_directory(below))
-            result = list_coarse(below, names.entries[i]->d_name, table, &to, err);
-        else
-            ++opened->ignored;
-        free(below);
+    int classes = 0;
+    destination class = *to;
+    if (!file_is_directory(path)) {
+        to->opened->ignored++;
+        return STATUS_OK;
     }
-    free_listing(&names);
-    return result;
+    class.coarse_name = name;
+    class.classes = &classes;
+    TRY(walk(path, &class, take_fine, err));
+    return classes > 0 ? STATUS_OK
+                       : error_set(err, STATUS_FAILED,
+                                   "%s: holds no directory; a coarse class's holds one for each of "
+                                   "its fine classes, and those hold the images: "
+                                   "PART/COARSE/FINE/*.jpg",
+                                   path);
 }
 
 /* ---- Both ---- */
@@ -319,12 +284,11 @@ static status list_part(const char *path, enum dataset_part part, class_table *t
 {
     char *directory;
     image_set *set = dataset_part(opened, part);
+    destination to = {.opened = opened, .set = set, .table = table};
     TRY(find_part(path, part, &directory, err));
     status result = STATUS_OK;
-    if (directory && table)
-        result = list_named(directory, table, opened, set, err);
-    else if (directory)
-        result = list_mapped(directory, opened, set, err);
+    if (directory)
+        result = table ? walk(directory, &to, take_coarse, err) : list_mapped(directory, &to, err);
     const char *name = directory ? strrchr(directory, '/') + 1 : "train_images";
     if (result == STATUS_OK && set->count == 0 && (directory || part == PART_TRAIN))
         result = error_set(err, STATUS_FAILED,
@@ -345,9 +309,8 @@ static status list_parts(const char *path, class_table *table, dataset *opened, 
 bool tree_recognise(const char *path)
 {
     error ignored;
-    char *map = text_format("%s/label_map.json", path), *train;
-    bool found = map && file_exists(map);
-    free(map);
+    char *train;
+    bool found = file_exists_in(path, "label_map.json");
     /* Of several, list_part tells. */
     if (!found && file_is_directory(path)) {
         found = find_part(path, PART_TRAIN, &train, &ignored) != STATUS_OK || train;
@@ -360,8 +323,7 @@ status tree_open(const char *path, dataset *opened, error *err)
 {
     class_table *table = NULL;
     char *map = text_format("%s/label_map.json", path);
-    if (!map)
-        return error_memory(err, path);
+    TRY(got_memory(map, err, path));
     status result =
         file_exists(map) ? open_map(map, &opened->classes, err) : class_table_create(&table, err);
     if (result == STATUS_OK)
