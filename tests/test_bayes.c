@@ -88,7 +88,7 @@ static sampler_advice ask(const sweep_file *file, history *h, uint64_t seed, boo
     sampler_advice advice;
     error err;
     CHECK_OK(
-        bayes_next(file, h->trials, h->count, seed, h->places[h->count], exhausted, &advice, &err));
+        sampler_next(file, h->trials, h->count, seed, h->places[h->count], exhausted, &advice, &err));
     for (size_t i = 0; i < file->parameter_count && !*exhausted; i++)
         assert_true(h->places[h->count][i] >= 0 && h->places[h->count][i] <= 1);
     return advice;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* grid.c: each point of the product once, in order, and then no more. */
+/* sampler.c, method grid: each point of the product once, in order, and then no more. */
 #include "check.h"
 #include "sweep/sampler.h"
 
@@ -22,7 +22,7 @@ static bool next(const sweep_file *of, size_t count, uint64_t seed, double *plac
     error err;
     bool exhausted = false;
     sampler_advice advice;
-    CHECK_OK(grid_next(of, NULL, count, seed, places, &exhausted, &advice, &err));
+    CHECK_OK(sampler_next(of, NULL, count, seed, places, &exhausted, &advice, &err));
     return !exhausted;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* random_search.c: uniform, independent, and a function of seed, trial and parameter alone. */
+/* sampler.c, method random: uniform, independent, and a function of seed, trial and parameter alone. */
 #include "check.h"
 #include "sweep/sampler.h"
 
@@ -15,7 +15,7 @@ static void next(size_t parameters, size_t trial, uint64_t seed, double *places)
     sampler_advice advice;
     const sweep_file file = {
         .method = SWEEP_RANDOM, .parameters = any, .parameter_count = parameters};
-    CHECK_OK(random_search_next(&file, NULL, trial, seed, places, &exhausted, &advice, &err));
+    CHECK_OK(sampler_next(&file, NULL, trial, seed, places, &exhausted, &advice, &err));
     assert_false(exhausted);
 }
 

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "check.h"
 #include "support.h"
+#include "track/database.h"
 #include "track/record.h"
 
 #include <math.h>
@@ -119,8 +120,7 @@ static void test_finished(void **state)
 {
     (void)state;
     error err;
-    run_artifact *files;
-    size_t count;
+    words files = {0};
     int64_t id;
     put("run/config.json", "{\"backbone\":\"tiny\"}");
     put("run/metrics.jsonl", lines);
@@ -133,12 +133,13 @@ static void test_finished(void **state)
     expect_run(RUN_FINISHED, 2);
     run_store *store = open_store();
     CHECK_OK(run_store_id(store, "run", &id, &err));
-    CHECK_OK(run_store_artifacts(store, id, &files, &count, &err));
-    assert_int_equal(count, 3);
-    assert_string_equal(files[0].file, "best.safetensors");
-    assert_string_equal(files[0].kind, "checkpoint");
-    assert_string_equal(files[2].kind, "metrics");
-    run_artifacts_free(files, count);
+    CHECK_OK(database_each(run_store_database(store), database_take_word, &files, &err,
+                           "SELECT file || ' ' || kind FROM artifacts WHERE run = ? ORDER BY file",
+                           "i", id));
+    assert_int_equal(files.count, 3);
+    assert_string_equal(files.texts[0], "best.safetensors checkpoint");
+    assert_string_equal(files.texts[2], "metrics.jsonl metrics");
+    words_free(&files);
     run_store_close(store);
 }
 

@@ -80,8 +80,7 @@ static void test_run(void **state)
     error err;
     run_record r;
     run_series none;
-    char **names;
-    size_t count;
+    words names;
     run_store *store = open_store();
     int64_t run = begin(store, "a", false, 0, false);
     log_steps(store, run, 1, 3);
@@ -106,11 +105,11 @@ static void test_run(void **state)
     CHECK_OK(run_store_series(store, run, "never logged", &none, &err));
     assert_int_equal(none.count, 0);
     run_series_free(&none);
-    CHECK_OK(run_store_names(store, run, &names, &count, &err));
-    assert_int_equal(count, 2);
-    assert_string_equal(names[0], "loss");
-    assert_string_equal(names[1], "validation/loss");
-    run_names_free(names, count);
+    CHECK_OK(run_store_names(store, run, &names, &err));
+    assert_int_equal(names.count, 2);
+    assert_string_equal(names.texts[0], "loss");
+    assert_string_equal(names.texts[1], "validation/loss");
+    words_free(&names);
     run_store_close(store);
 }
 
@@ -119,8 +118,7 @@ static void test_resume(void **state)
 {
     (void)state;
     error err;
-    char **names;
-    size_t count;
+    words names;
     run_store *store = open_store();
     int64_t run = begin(store, "a", false, 0, false), other = begin(store, "b", false, 0, false);
     log_steps(store, run, 1, 9);
@@ -139,10 +137,10 @@ static void test_resume(void **state)
     CHECK_OK(run_store_log(store, other, tested, 3, &err));
     assert_int_equal(begin(store, "b", true, 2, true), other);
     expect_steps(store, other, 2);
-    CHECK_OK(run_store_names(store, other, &names, &count, &err));
-    assert_int_equal(count, 2);
-    assert_string_equal(names[1], "validation/loss");
-    run_names_free(names, count);
+    CHECK_OK(run_store_names(store, other, &names, &err));
+    assert_int_equal(names.count, 2);
+    assert_string_equal(names.texts[1], "validation/loss");
+    words_free(&names);
     run_store_close(store);
 }
 
@@ -150,18 +148,19 @@ static void test_artifacts(void **state)
 {
     (void)state;
     error err;
-    run_artifact *files;
-    size_t count;
+    words files = {0};
     run_store *store = open_store();
     int64_t run = begin(store, "a", false, 0, false);
     CHECK_OK(run_store_add_artifact(store, run, "checkpoint", "best.safetensors", &err));
     CHECK_OK(run_store_add_artifact(store, run, "events", "a.1", &err));
     CHECK_OK(run_store_add_artifact(store, run, "events", "a.1", &err));
-    CHECK_OK(run_store_artifacts(store, run, &files, &count, &err));
-    assert_int_equal(count, 2);
-    assert_string_equal(files[0].file, "a.1");
-    assert_string_equal(files[1].kind, "checkpoint");
-    run_artifacts_free(files, count);
+    CHECK_OK(database_each(run_store_database(store), database_take_word, &files, &err,
+                           "SELECT file || ' ' || kind FROM artifacts WHERE run = ? ORDER BY file",
+                           "i", run));
+    assert_int_equal(files.count, 2);
+    assert_string_equal(files.texts[0], "a.1 events");
+    assert_string_equal(files.texts[1], "best.safetensors checkpoint");
+    words_free(&files);
     run_store_close(store);
 }
 

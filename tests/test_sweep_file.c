@@ -84,7 +84,7 @@ static void test_original(void **state)
     assert_false(file.hyperband.given);
     assert_string_equal(file.name, "search");
     assert_int_equal(file.parameter_count, 5);
-    assert_int_equal(file.note_count, 0);
+    assert_int_equal(file.notes.count, 0);
     for (size_t i = 0; i < 5; i++)
         assert_string_equal(file.parameters[i].option, set[i]);
     assert_string_equal(file.parameters[3].name, "fine_const");
@@ -116,7 +116,7 @@ static void test_text(void **state)
     char both[256];
     snprintf(both, sizeof both, "%s%s", words, good);
     CHECK_OK(sweep_file_read("kept", both, rows, metrics, &file, &err));
-    assert_int_equal(file.fixed_count, 0);
+    assert_int_equal(file.fixed.count, 0);
     sweep_file_free(&file);
     CHECK_FAILS(STATUS_FAILED, "kept: line 2: ",
                 sweep_file_read("kept", "method: grid\nparameters: {lr: {value: x}}\n", rows,
@@ -159,7 +159,7 @@ static void test_example(void **state)
     char *example = text_format("%s/docs/sweep-original.yaml", root ? root : ".");
     CHECK_OK(sweep_file_load(example, rows, metrics, &file, &err));
     assert_int_equal(file.parameter_count, 5);
-    assert_int_equal(file.note_count, 0);
+    assert_int_equal(file.notes.count, 0);
     sweep_file_free(&file);
     free(example);
 }
@@ -201,12 +201,12 @@ static void test_every_key(void **state)
     assert_true(h->given && h->min_iter == 0 && h->max_iter == 27 && h->s == 2 && h->eta == 4 &&
                 h->strict);
     assert_int_equal(file.run_cap, 12);
-    assert_int_equal(file.fixed_count, 4);
+    assert_int_equal(file.fixed.count, 4);
     for (size_t i = 0; i < 4; i++)
-        assert_string_equal(file.fixed[i], fixed[i]);
-    assert_int_equal(file.note_count, 5);
-    assert_non_null(strstr(file.notes[0], "line 13: of command, '${env} python3 ${program}' is"));
-    assert_non_null(strstr(file.notes[1], "line 1: program has no meaning here"));
+        assert_string_equal(file.fixed.texts[i], fixed[i]);
+    assert_int_equal(file.notes.count, 5);
+    assert_non_null(strstr(file.notes.texts[0], "line 13: of command, '${env} python3 ${program}' is"));
+    assert_non_null(strstr(file.notes.texts[1], "line 1: program has no meaning here"));
     sweep_file_free(&file);
 }
 

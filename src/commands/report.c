@@ -8,7 +8,7 @@
 #include "config.h"
 #include "sweep/summary.h"
 #include "track/metric_lines.h"
-#include "track/run_path.h"
+#include "track/run_store.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 #include "commands/runs_compare.h"
 #include "commands/runs_table.h"
 #include "track/record.h"
-#include "track/run_path.h"
+#include "track/run_store.h"
 #include "track/run_values.h"
 
 #include <limits.h>

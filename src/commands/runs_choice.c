@@ -4,7 +4,7 @@
 #include "base/options.h"
 #include "base/text.h"
 #include "track/metric_lines.h"
-#include "track/run_path.h"
+#include "track/run_store.h"
 #include "track/run_values.h"
 
 #include <stdlib.h>

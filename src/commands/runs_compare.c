@@ -28,13 +28,12 @@ static status add_differing(const runs_choice *l, words *keys, error *err)
 static status add_metrics(const runs_choice *l, words *keys, error *err)
 {
     for (size_t i = 0; i < l->count; i++) {
-        char **names;
-        size_t count;
-        status result = run_store_names(l->store, l->runs[i]->id, &names, &count, err);
-        for (size_t n = 0; result == STATUS_OK && n < count; n++)
-            if (strchr(names[n], '/') && !words_hold(keys, names[n]))
-                result = words_add(keys, names[n], strlen(names[n]), err);
-        run_names_free(names, count);
+        words names;
+        status result = run_store_names(l->store, l->runs[i]->id, &names, err);
+        for (size_t n = 0; result == STATUS_OK && n < names.count; n++)
+            if (strchr(names.texts[n], '/') && !words_hold(keys, names.texts[n]))
+                result = words_add(keys, names.texts[n], strlen(names.texts[n]), err);
+        words_free(&names);
         TRY(result);
     }
     return STATUS_OK;

@@ -105,8 +105,8 @@ static status check_words(session *s, error *err)
 /* Words of the file's `command` and behind FILE go to every run. */
 static status take_words(session *s, const operands *line, error *err)
 {
-    for (size_t i = 0; i < s->file.fixed_count; i++)
-        TRY(words_add(&s->extra, s->file.fixed[i], strlen(s->file.fixed[i]), err));
+    for (size_t i = 0; i < s->file.fixed.count; i++)
+        TRY(words_add(&s->extra, s->file.fixed.texts[i], strlen(s->file.fixed.texts[i]), err));
     for (int i = 1; i < line->count; i++)
         TRY(words_add(&s->extra, line->values[i], strlen(line->values[i]), err));
     return check_words(s, err);
@@ -170,8 +170,8 @@ static status begin(session *s, const operands *line, error *err)
     TRY(open_store(s, true, err));
     const sweep_terms terms = {s->file.name, s->file.text, &s->extra, s->options->seed};
     TRY(sweep_store_open(s->runs, &terms, &s->store, &joined, err));
-    for (size_t i = 0; i < s->file.note_count; i++)
-        command_warn("%s", s->file.notes[i]);
+    for (size_t i = 0; i < s->file.notes.count; i++)
+        command_warn("%s", s->file.notes.texts[i]);
     if (!s->options->json)
         show_sweep(s, joined);
     return STATUS_OK;

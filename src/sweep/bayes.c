@@ -257,8 +257,6 @@ status bayes_next(const sweep_file *file, const sampler_trial *trials, size_t co
 {
     search s = {.file = file, .trials = trials, .count = count, .seed = seed};
     samples known;
-    *advice = (sampler_advice){NAN, NAN, NAN, NAN};
-    *exhausted = false;
     s.size = space_size(file);
     s.tried = calloc(count + 1, (file->parameter_count + 1) * sizeof *s.tried);
     if (!s.tried)

@@ -1,18 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of methods; see sampler.h. */
+/* The methods; bayes is in bayes.c. See sampler.h. */
 #include "sweep/sampler.h"
+#include "base/random.h"
 
 #include <math.h>
 
-typedef status next_function(const sweep_file *file, const sampler_trial *trials, size_t count,
-                             uint64_t seed, double *places, bool *exhausted, sampler_advice *advice,
-                             error *err);
+/* The product of all parameters' values, in the file's order, the last parameter fastest: the
+ * trial's number is the point's, in digits of which each has a parameter's size as its base. False:
+ * there are no more. */
+static bool next_of_grid(const sweep_file *file, size_t count, double *places)
+{
+    uint64_t rest = count;
+    for (size_t i = file->parameter_count; i-- > 0;)
+        rest /= distribution_size(&file->parameters[i].form);
+    if (rest > 0)
+        return false;
+    rest = count;
+    for (size_t i = file->parameter_count; i-- > 0;) {
+        const distribution *form = &file->parameters[i].form;
+        uint64_t size = distribution_size(form);
+        places[i] = distribution_place(form, distribution_nth(form, rest % size));
+        rest /= size;
+    }
+    return true;
+}
 
-static next_function *const methods[] = {
-    [SWEEP_GRID] = grid_next,
-    [SWEEP_RANDOM] = random_search_next,
-    [SWEEP_BAYES] = bayes_next,
-};
+/* Each parameter by itself, uniform in its place: the trial's number and the parameter's decide,
+ * nothing else. */
+static void next_at_random(const sweep_file *file, size_t count, uint64_t seed, double *places)
+{
+    for (size_t i = 0; i < file->parameter_count; i++) {
+        uint32_t words[4];
+        random_block(seed, RANDOM_SWEEP, (uint64_t)count << 32 | i, words);
+        uint64_t bits = ((uint64_t)words[0] << 32 | words[1]) >> 11; /* 53, a double's */
+        places[i] = (double)bits * 0x1p-53;
+    }
+}
 
 status sampler_next(const sweep_file *file, const sampler_trial *trials, size_t count,
                     uint64_t seed, double *places, bool *exhausted, sampler_advice *advice,
@@ -20,5 +43,11 @@ status sampler_next(const sweep_file *file, const sampler_trial *trials, size_t 
 {
     *exhausted = false;
     *advice = (sampler_advice){NAN, NAN, NAN, NAN};
-    return methods[file->method](file, trials, count, seed, places, exhausted, advice, err);
+    if (file->method == SWEEP_BAYES)
+        return bayes_next(file, trials, count, seed, places, exhausted, advice, err);
+    if (file->method == SWEEP_GRID)
+        *exhausted = !next_of_grid(file, count, places);
+    else
+        next_at_random(file, count, seed, places);
+    return STATUS_OK;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a sweep looks next. Each method is one file (grid.c, random_search.c, bayes.c) and a line
- * in sampler.c's table. */
+/* Where a sweep looks next, by one of its methods: grid, random or bayes. */
 #ifndef HCNN_SWEEP_SAMPLER_H
 #define HCNN_SWEEP_SAMPLER_H
 
@@ -36,13 +35,8 @@ status sampler_next(const sweep_file *file, const sampler_trial *trials, size_t 
                     uint64_t seed, double *places, bool *exhausted, sampler_advice *advice,
                     error *err);
 
-/* The methods. sampler_next has set *exhausted to false and the advice to NaN. */
-status grid_next(const sweep_file *file, const sampler_trial *trials, size_t count, uint64_t seed,
-                 double *places, bool *exhausted, sampler_advice *advice, error *err);
-status random_search_next(const sweep_file *file, const sampler_trial *trials, size_t count,
-                          uint64_t seed, double *places, bool *exhausted, sampler_advice *advice,
-                          error *err);
-/* *exhausted once all points of a space that can be counted were tried. The advice is of the model;
+/* The method bayes (bayes.c). sampler_next has set *exhausted to false and the advice to NaN.
+ * *exhausted once all points of a space that can be counted were tried. The advice is of the model;
  * of a random point, it is only the probability of success, which is the share of the trials that
  * ended so far, smoothed. */
 status bayes_next(const sweep_file *file, const sampler_trial *trials, size_t count, uint64_t seed,

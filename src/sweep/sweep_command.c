@@ -73,24 +73,10 @@ static status expand(sweep_reading *from, const yaml_node_t *node, char **expand
         rest = end + 1;
     }
     append(expanded, rest, strlen(rest));
-    return *expanded ? STATUS_OK : error_memory(err, from->file->path);
+    return got_memory(*expanded, err, from->file->path);
 }
 
 /* ---- Words ---- */
-
-/* Takes over the word. */
-static status keep(sweep_reading *from, char *word, error *err)
-{
-    sweep_file *file = from->file;
-    char **grown = realloc(file->fixed, (file->fixed_count + 1) * sizeof *grown);
-    if (!grown) {
-        free(word);
-        return error_memory(err, file->path);
-    }
-    file->fixed = grown;
-    grown[file->fixed_count++] = word;
-    return STATUS_OK;
-}
 
 static status check_unset(sweep_reading *from, const yaml_node_t *node, const option_spec *row,
                           error *err)
@@ -166,7 +152,7 @@ static status read_word(sweep_reading *from, const yaml_node_t *node, const opti
     if (result == STATUS_OK)
         result = check_word(from, node, word, waiting, err);
     if (result == STATUS_OK)
-        return keep(from, word, err);
+        return words_take(&from->file->fixed, word, err);
     free(word);
     return result;
 }

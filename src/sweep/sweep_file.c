@@ -30,20 +30,14 @@ static const struct idle_key {
 
 status sweep_note(sweep_reading *from, const yaml_node_t *node, error *err, const char *format, ...)
 {
-    sweep_file *file = from->file;
     char text[1024];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    char **grown = realloc(file->notes, (file->note_count + 1) * sizeof *grown);
-    if (!grown)
-        return error_memory(err, file->path);
-    file->notes = grown;
-    grown[file->note_count] =
-        text_format("%s: line %zu: %s", file->path, yaml_tree_line(node), text);
-    return grown[file->note_count] ? (file->note_count++, STATUS_OK)
-                                   : error_memory(err, file->path);
+    return words_take(&from->file->notes,
+                      text_format("%s: line %zu: %s", from->file->path, yaml_tree_line(node), text),
+                      err);
 }
 
 /* ---- Keys without meaning here ---- */
@@ -92,6 +86,105 @@ static status refuse_keys(sweep_reading *from, const yaml_node_t *root, error *e
             "scheduler, an optimizer of your own, is not supported; remove it and "
             "choose a method: grid, random or bayes");
     return STATUS_OK;
+}
+
+/* ---- What runs are compared by ---- */
+
+enum { NAMES = 2048 }; /* bytes of all names in a message */
+
+/* '/' and '_' are the same. */
+static bool same_name(const char *a, const char *b)
+{
+    for (; *a && *b; a++, b++)
+        if ((*a == '/' ? '_' : *a) != (*b == '/' ? '_' : *b))
+            return false;
+    return *a == *b;
+}
+
+/* The PyTorch project's names in our words: valid_fine_acc is validation_fine_top1. */
+static char *translate(const char *name)
+{
+    bool valid = strncmp(name, "valid_", 6) == 0 || strncmp(name, "valid/", 6) == 0;
+    const char *rest = valid ? name + 5 : name;
+    size_t length = strlen(rest);
+    bool accuracy = length >= 4 && strcmp(rest + length - 4, "_acc") == 0;
+    return text_format("%s%.*s%s", valid ? "validation" : "", (int)(accuracy ? length - 4 : length),
+                       rest, accuracy ? "_top1" : "");
+}
+
+static status unknown_metric(sweep_reading *from, const yaml_node_t *node, error *err)
+{
+    options_guess guess = {0};
+    char all[NAMES] = "";
+    for (size_t i = 0; from->metrics[i]; i++) {
+        options_guess_among(&guess, yaml_tree_text(node), from->metrics[i]);
+        size_t used = strlen(all);
+        snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", from->metrics[i]);
+    }
+    return yaml_tree_fail(&from->tree, node, err,
+                          "'%s' is never logged, so no run could be compared%s%s%s; a run logs %s",
+                          yaml_tree_text(node), guess.best ? "; did you mean " : "",
+                          guess.best ? guess.best : "", guess.best ? "?" : "", all);
+}
+
+static status read_name(sweep_reading *from, const yaml_node_t *metric, error *err)
+{
+    sweep_file *file = from->file;
+    const yaml_node_t *node = yaml_tree_find(&from->tree, metric, "name");
+    const char *name = NULL, *known = NULL;
+    TRY(yaml_tree_read_text(&from->tree, metric, "name", &name, err));
+    if (!name)
+        return yaml_tree_fail(&from->tree, metric, err, "metric needs a name; add 'name: %s'",
+                              from->metrics[0] ? from->metrics[0] : "NAME");
+    char *translated = translate(name);
+    TRY(got_memory(translated, err, file->path));
+    for (size_t i = 0; from->metrics[i] && !known; i++)
+        if (same_name(from->metrics[i], name) || same_name(from->metrics[i], translated))
+            known = from->metrics[i];
+    free(translated);
+    if (!known)
+        return unknown_metric(from, node, err);
+    file->metric_line = (int)yaml_tree_line(node);
+    file->metric = strdup(known);
+    return got_memory(file->metric, err, file->path);
+}
+
+static status read_impute(sweep_reading *from, const yaml_node_t *metric, error *err)
+{
+    static const char *const ended[] = {
+        [IMPUTE_WORST] = "worst", [IMPUTE_BEST] = "best", [IMPUTE_LATEST] = "latest", NULL};
+    static const char *const running[] = {[IMPUTE_WORST] = "worst",
+                                          [IMPUTE_BEST] = "best",
+                                          [IMPUTE_LATEST] = "latest",
+                                          [IMPUTE_NONE] = "false",
+                                          NULL};
+    int impute = IMPUTE_WORST, while_running = IMPUTE_NONE;
+    TRY(yaml_tree_read_choice(&from->tree, metric, "impute", ended, &impute, err));
+    TRY(yaml_tree_read_choice(&from->tree, metric, "impute_while_running", running, &while_running,
+                              err));
+    from->file->impute = (enum sweep_impute)impute;
+    from->file->impute_while_running = (enum sweep_impute)while_running;
+    return STATUS_OK;
+}
+
+static status read_metric(sweep_reading *from, const yaml_node_t *root, error *err)
+{
+    static const char *const keys[] = {"name", "goal", "target", "impute", "impute_while_running",
+                                       NULL};
+    static const char *const goals[] = {"minimize", "maximize", NULL};
+    sweep_file *file = from->file;
+    const yaml_node_t *metric = yaml_tree_find(&from->tree, root, "metric");
+    int goal = 0;
+    if (!metric)
+        return STATUS_OK;
+    TRY(yaml_tree_expect(&from->tree, metric, YAML_MAPPING_NODE, "metric", err));
+    TRY(yaml_tree_check_keys(&from->tree, metric, keys, "metric", err));
+    TRY(read_name(from, metric, err));
+    TRY(yaml_tree_read_choice(&from->tree, metric, "goal", goals, &goal, err));
+    file->maximize = goal == 1;
+    file->has_target = yaml_tree_find(&from->tree, metric, "target") != NULL;
+    TRY(yaml_tree_read_number(&from->tree, metric, "target", &file->target, err));
+    return read_impute(from, metric, err);
 }
 
 /* ---- The others ---- */
@@ -189,7 +282,7 @@ static status keep_texts(sweep_reading *from, const yaml_node_t *root, error *er
     TRY(yaml_tree_read_text(&from->tree, root, "name", &name, err));
     file->name = name ? strdup(name) : name_of(file->path);
     file->text = strdup(from->tree.text);
-    return file->name && file->text ? STATUS_OK : error_memory(err, file->path);
+    return got_memory(file->name && file->text, err, file->path);
 }
 
 static status read_root(sweep_reading *from, error *err)
@@ -199,7 +292,7 @@ static status read_root(sweep_reading *from, error *err)
     TRY(refuse_keys(from, root, err));
     TRY(keep_texts(from, root, err));
     TRY(read_method(from, root, err));
-    TRY(sweep_read_metric(from, err));
+    TRY(read_metric(from, root, err));
     TRY(sweep_read_parameters(from, err));
     TRY(read_hyperband(from, root, err));
     TRY(check_metric(from, root, err));
@@ -216,8 +309,7 @@ static status load(const char *path, const char *text, const option_spec *rows,
     sweep_reading from = {.rows = rows, .metrics = metrics, .file = file, .again = text != NULL};
     *file = (sweep_file){
         .path = strdup(path), .impute = IMPUTE_WORST, .impute_while_running = IMPUTE_NONE};
-    if (!file->path)
-        return error_memory(err, path);
+    TRY(got_memory(file->path, err, path));
     status result = text ? yaml_tree_read(path, text, strlen(text), &from.tree, err)
                          : yaml_tree_load(path, &from.tree, err);
     if (result == STATUS_OK)
@@ -240,27 +332,20 @@ status sweep_file_read(const char *path, const char *text, const option_spec *ro
     return load(path, text, rows, metrics, file, err);
 }
 
-/* ---- Freeing ---- */
-
-static void free_texts(char **texts, size_t count)
-{
-    for (size_t i = 0; texts && i < count; i++)
-        free(texts[i]);
-    free(texts);
-}
-
 void sweep_file_free(sweep_file *file)
 {
     for (size_t i = 0; i < file->parameter_count; i++) {
         sweep_parameter *p = &file->parameters[i];
         free(p->name);
         free(p->option);
-        free_texts(p->values, p->form.count);
+        for (size_t k = 0; p->values && k < p->form.count; k++)
+            free(p->values[k]);
+        free(p->values);
         free(p->probabilities);
     }
     free(file->parameters);
-    free_texts(file->fixed, file->fixed_count);
-    free_texts(file->notes, file->note_count);
+    words_free(&file->fixed);
+    words_free(&file->notes);
     free(file->path);
     free(file->name);
     free(file->text);

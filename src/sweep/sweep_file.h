@@ -4,6 +4,7 @@
 #define HCNN_SWEEP_SWEEP_FILE_H
 
 #include "base/options.h"
+#include "base/text.h"
 #include "sweep/distribution.h"
 
 #include <stdbool.h>
@@ -46,10 +47,8 @@ typedef struct sweep_file {
     sweep_hyperband hyperband;
     sweep_parameter *parameters;
     size_t parameter_count;
-    char **fixed; /* [fixed_count] words of `command` that are passed on to train as they are */
-    size_t fixed_count;
-    char **notes; /* [note_count] what was read and has no meaning here, a sentence each */
-    size_t note_count;
+    words fixed; /* of `command`, which are passed on to train as they are */
+    words notes; /* what was read and has no meaning here, a sentence each */
 } sweep_file;
 
 /* Reads a file. rows: the options of a run, which the parameters set; their targets stay as they

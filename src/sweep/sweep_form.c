@@ -59,24 +59,37 @@ static const struct form_rule {
     [DISTRIBUTION_Q_BETA] = {0, KEY_BETA | KEY_Q},
 };
 
-status sweep_form_fail(const sweep_form *r, const yaml_node_t *node, error *err,
-                       const char *message)
+/* A parameter on its way. */
+typedef struct form_reading {
+    sweep_reading *from;
+    const yaml_node_t *body;
+    const option_spec *row;
+    sweep_parameter *p; /* its name, option and line are set */
+    unsigned given;     /* keys, by their place in form_keys */
+} form_reading;
+
+static yaml_node_t *find(const form_reading *r, const char *key)
+{
+    return yaml_tree_find(&r->from->tree, r->body, key);
+}
+
+/* yaml_tree_fail with the parameter's name before the message. */
+static status fail(const form_reading *r, const yaml_node_t *node, error *err, const char *message)
 {
     return yaml_tree_fail(&r->from->tree, node, err, "'%s': %s", r->p->name, message);
 }
 
 /* ---- Which distribution ---- */
 
-static bool is_whole_bound(const sweep_form *r, const char *key)
+static bool is_whole_bound(const form_reading *r, const char *key)
 {
     double value;
     bool whole = false;
-    return yaml_tree_is_number(yaml_tree_find(&r->from->tree, r->body, key), &value, &whole) &&
-           whole;
+    return yaml_tree_is_number(find(r, key), &value, &whole) && whole;
 }
 
 /* By the keys that are there, as wandb does. */
-static status infer_kind(sweep_form *r, error *err)
+static status infer_kind(form_reading *r, error *err)
 {
     distribution *form = &r->p->form;
     if (r->given & KEY_VALUE)
@@ -86,8 +99,8 @@ static status infer_kind(sweep_form *r, error *err)
     else if (r->given & KEY_VALUES)
         form->kind = DISTRIBUTION_CATEGORICAL;
     else if ((r->given & KEY_BOUNDS) != KEY_BOUNDS)
-        return sweep_form_fail(r, r->body, err,
-                               "needs a value, a list of values, min and max, or a distribution");
+        return fail(r, r->body, err,
+                    "needs a value, a list of values, min and max, or a distribution");
     else if (is_whole_bound(r, "min") && is_whole_bound(r, "max"))
         form->kind = DISTRIBUTION_INT_UNIFORM;
     else
@@ -95,7 +108,7 @@ static status infer_kind(sweep_form *r, error *err)
     return STATUS_OK;
 }
 
-static status read_kind(sweep_form *r, error *err)
+static status read_kind(form_reading *r, error *err)
 {
     const char *names[DISTRIBUTION_COUNT + 1] = {NULL};
     int kind = 0;
@@ -120,7 +133,7 @@ static void list_keys(unsigned keys, char *text, size_t capacity)
 }
 
 /* Each key that is needed is there, and no other. */
-static status check_form_keys(const sweep_form *r, error *err)
+static status check_form_keys(const form_reading *r, error *err)
 {
     const distribution_kind kind = r->p->form.kind;
     unsigned allowed = rules[kind].needed | rules[kind].optional;
@@ -131,8 +144,7 @@ static status check_form_keys(const sweep_form *r, error *err)
                               distribution_name(kind), keys);
     for (size_t i = 0; form_keys[i]; i++)
         if (r->given & ~allowed & ~KEY_DISTRIBUTION & 1u << i)
-            return yaml_tree_fail(&r->from->tree,
-                                  yaml_tree_find(&r->from->tree, r->body, form_keys[i]), err,
+            return yaml_tree_fail(&r->from->tree, find(r, form_keys[i]), err,
                                   "'%s': %s has no meaning for %s, which takes %s%s", r->p->name,
                                   form_keys[i], distribution_name(kind), keys,
                                   r->given & KEY_DISTRIBUTION ? "" : "; name another distribution");
@@ -141,7 +153,7 @@ static status check_form_keys(const sweep_form *r, error *err)
 
 /* ---- Numbers ---- */
 
-static status read_numbers(sweep_form *r, error *err)
+static status read_numbers(form_reading *r, error *err)
 {
     distribution *form = &r->p->form;
     const struct {
@@ -156,52 +168,47 @@ static status read_numbers(sweep_form *r, error *err)
     return STATUS_OK;
 }
 
-static status check_bounds(const sweep_form *r, error *err)
+static status check_bounds(const form_reading *r, error *err)
 {
     const distribution *form = &r->p->form;
     if (form->min > form->max)
-        return sweep_form_fail(r, yaml_tree_find(&r->from->tree, r->body, "min"), err,
-                               "min is above max; swap them");
+        return fail(r, find(r, "min"), err, "min is above max; swap them");
     bool values = form->kind == DISTRIBUTION_LOG_UNIFORM_VALUES ||
                   form->kind == DISTRIBUTION_Q_LOG_UNIFORM_VALUES ||
                   form->kind == DISTRIBUTION_INV_LOG_UNIFORM_VALUES;
     if (values && form->min <= 0)
-        return sweep_form_fail(r, yaml_tree_find(&r->from->tree, r->body, "min"), err,
-                               "min has to be above 0, as its logarithm is taken");
+        return fail(r, find(r, "min"), err, "min has to be above 0, as its logarithm is taken");
     if (form->kind == DISTRIBUTION_INT_UNIFORM) {
         if (!is_whole_bound(r, "min") || !is_whole_bound(r, "max"))
-            return sweep_form_fail(r, r->body, err,
-                                   "min and max of int_uniform have to be whole numbers");
+            return fail(r, r->body, err, "min and max of int_uniform have to be whole numbers");
         if (fabs(form->min) > largest_whole || fabs(form->max) > largest_whole)
-            return sweep_form_fail(r, r->body, err, "min and max have to lie within 1e15 of 0");
+            return fail(r, r->body, err, "min and max have to lie within 1e15 of 0");
     }
     return STATUS_OK;
 }
 
-static status check_numbers(const sweep_form *r, error *err)
+static status check_numbers(const form_reading *r, error *err)
 {
     const distribution *form = &r->p->form;
     if (r->given & KEY_BOUNDS)
         TRY(check_bounds(r, err));
     if (form->q <= 0)
-        return sweep_form_fail(r, yaml_tree_find(&r->from->tree, r->body, "q"), err,
-                               "q has to be above 0");
+        return fail(r, find(r, "q"), err, "q has to be above 0");
     if (form->sigma <= 0)
-        return sweep_form_fail(r, yaml_tree_find(&r->from->tree, r->body, "sigma"), err,
-                               "sigma has to be above 0; without spread, give a value");
+        return fail(r, find(r, "sigma"), err,
+                    "sigma has to be above 0; without spread, give a value");
     if (form->a <= 0 || form->b <= 0 || form->a > largest_beta || form->b > largest_beta)
-        return sweep_form_fail(r, r->body, err, "a and b have to be above 0, and at most 1e6");
+        return fail(r, r->body, err, "a and b have to be above 0, and at most 1e6");
     return STATUS_OK;
 }
 
 /* ---- Trying them ---- */
 
-static status try_place(const sweep_form *r, double u, error *err)
+static status try_place(const form_reading *r, double u, error *err)
 {
     sweep_parameter *p = r->p;
     char *text = sweep_parameter_text(p, u);
-    if (!text)
-        return error_memory(err, r->from->file->path);
+    TRY(got_memory(text, err, r->from->file->path));
     status result = sweep_try_value(r->row, text, err);
     free(text);
     if (result == STATUS_OK)
@@ -219,7 +226,7 @@ static bool has_thin_ends(distribution_kind kind)
 }
 
 /* Both ends; where those are thin, what one draw in 16000 leaves on either side: four sigma. */
-static status try_ends(const sweep_form *r, error *err)
+static status try_ends(const form_reading *r, error *err)
 {
     const double tail = has_thin_ends(r->p->form.kind) ? 3.167e-5 : 0;
     bool number = r->row->kind == OPTION_INT || r->row->kind == OPTION_U64;
@@ -232,31 +239,148 @@ static status try_ends(const sweep_form *r, error *err)
     return try_place(r, 1 - tail, err);
 }
 
+/* ---- Values ---- */
+
+/* The text of a value as its option takes it. */
+static status read_text(const form_reading *r, const yaml_node_t *node, char **text, error *err)
+{
+    bool flag;
+    *text = NULL;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): items exist. */
+    if (node->type == YAML_SEQUENCE_NODE && yaml_tree_count(node) == 0)
+        return fail(r, node, err, "an empty list is no value");
+    if (node->type == YAML_MAPPING_NODE)
+        return fail(r, node, err,
+                    "a value has to be a word, a number or a list; write 'parameters:' above "
+                    "options that are grouped");
+    if (node->type == YAML_SCALAR_NODE && yaml_tree_is_null(node))
+        return fail(r, node, err,
+                    "null is no value; write the word for what it means, as none or default, or "
+                    "leave the parameter out");
+    bool is_flag = r->row->kind == OPTION_FLAG && yaml_tree_is_flag(node, &flag);
+    if (!is_flag)
+        return yaml_tree_join(&r->from->tree, node, text, err);
+    *text = strdup(flag ? "true" : "false");
+    return got_memory(*text, err, r->from->file->path);
+}
+
+/* Whether two texts mean the same to the option. */
+static bool same_value(const option_spec *row, const char *a, const char *b)
+{
+    bool number = row->kind == OPTION_DOUBLE || row->kind == OPTION_INT;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): they were read. */
+    return strcmp(a, b) == 0 || (number && strtod(a, NULL) == strtod(b, NULL));
+}
+
+static status read_value(const form_reading *r, const yaml_node_t *node, error *err)
+{
+    sweep_parameter *p = r->p;
+    char **text = &p->values[p->form.count++];
+    TRY(read_text(r, node, text, err));
+    if (sweep_try_value(r->row, *text, err) != STATUS_OK)
+        return error_prefix(err, STATUS_FAILED, "%s: line %zu: '%s'", r->from->file->path,
+                            yaml_tree_line(node), p->name);
+    for (size_t i = 0; i + 1 < p->form.count; i++)
+        if (same_value(r->row, p->values[i], *text))
+            return yaml_tree_fail(&r->from->tree, node, err,
+                                  "'%s': the value %s is listed twice; give probabilities to "
+                                  "try one more often",
+                                  p->name, *text);
+    return STATUS_OK;
+}
+
+/* form.count rises with the values, so that what there is can be freed. */
+static status read_values(form_reading *r, error *err)
+{
+    yaml_tree *tree = &r->from->tree;
+    const yaml_node_t *value = find(r, "value");
+    const yaml_node_t *list = value ? NULL : find(r, "values");
+    if (list)
+        TRY(yaml_tree_expect(tree, list, YAML_SEQUENCE_NODE, "values", err));
+    size_t count = list ? yaml_tree_count(list) : 1;
+    if (count == 0)
+        return fail(r, list, err, "values is empty; list what to try");
+    r->p->values = calloc(count, sizeof *r->p->values);
+    TRY(got_memory(r->p->values, err, r->from->file->path));
+    for (size_t i = 0; i < count; i++)
+        TRY(read_value(r, list ? yaml_tree_item(tree, list, i) : value, err));
+    return STATUS_OK;
+}
+
+static status read_probabilities(form_reading *r, error *err)
+{
+    const double slack = 1e-6; /* thirds have to be rounded */
+    yaml_tree *tree = &r->from->tree;
+    sweep_parameter *p = r->p;
+    const yaml_node_t *list = find(r, "probabilities");
+    double sum = 0;
+    TRY(yaml_tree_expect(tree, list, YAML_SEQUENCE_NODE, "probabilities", err));
+    if (yaml_tree_count(list) != p->form.count)
+        return yaml_tree_fail(tree, list, err, "'%s': %zu probabilities for %zu values", p->name,
+                              yaml_tree_count(list), p->form.count);
+    p->probabilities = calloc(p->form.count, sizeof *p->probabilities);
+    TRY(got_memory(p->probabilities, err, r->from->file->path));
+    for (size_t i = 0; i < p->form.count; i++) {
+        const yaml_node_t *item = yaml_tree_item(tree, list, i);
+        if (!yaml_tree_is_number(item, &p->probabilities[i], NULL) || p->probabilities[i] < 0 ||
+            p->probabilities[i] > 1)
+            return fail(r, item, err, "a probability has to be a number from 0 to 1");
+        sum += p->probabilities[i];
+    }
+    if (fabs(sum - 1) > slack)
+        return yaml_tree_fail(tree, list, err, "'%s': the probabilities sum to %g, not to 1",
+                              p->name, sum);
+    p->form.probabilities = p->probabilities;
+    return STATUS_OK;
+}
+
 /* ---- All of it ---- */
 
-status sweep_read_form(sweep_form *r, error *err)
+static status read_form(form_reading *r, error *err)
 {
     sweep_parameter *p = r->p;
     yaml_tree *tree = &r->from->tree;
     if (r->body->type != YAML_MAPPING_NODE)
-        return sweep_form_fail(r, r->body, err,
-                               "has to say what it is: 'value: X' for a constant, 'values: [X, "
-                               "Y]', or 'min: X' and 'max: Y', below it");
+        return fail(r, r->body, err,
+                    "has to say what it is: 'value: X' for a constant, 'values: [X, "
+                    "Y]', or 'min: X' and 'max: Y', below it");
     TRY(yaml_tree_check_keys(tree, r->body, form_keys, "a parameter", err));
     for (size_t i = 0; form_keys[i]; i++)
-        if (yaml_tree_find(tree, r->body, form_keys[i]))
+        if (find(r, form_keys[i]))
             r->given |= 1u << i;
     TRY(read_kind(r, err));
     TRY(check_form_keys(r, err));
     if (distribution_is_listed(p->form.kind)) {
-        TRY(sweep_read_values(r, err));
-        return r->given & KEY_PROBABILITIES ? sweep_read_probabilities(r, err) : STATUS_OK;
+        TRY(read_values(r, err));
+        return r->given & KEY_PROBABILITIES ? read_probabilities(r, err) : STATUS_OK;
     }
     TRY(read_numbers(r, err));
     TRY(check_numbers(r, err));
     p->whole = p->form.kind == DISTRIBUTION_INT_UNIFORM ||
                (distribution_is_stepped(p->form.kind) && p->form.q == floor(p->form.q));
     return try_ends(r, err);
+}
+
+status sweep_read_form(sweep_reading *from, const yaml_node_t *body, const option_spec *row,
+                       sweep_parameter *p, error *err)
+{
+    form_reading r = {.from = from, .body = body, .row = row, .p = p};
+    return read_form(&r, err);
+}
+
+status sweep_try_value(const option_spec *row, const char *text, error *err)
+{
+    union {
+        bool flag;
+        int whole;
+        uint64_t seed;
+        double number;
+        const char *text;
+    } scratch;
+    option_spec copy = *row;
+    copy.target = &scratch;
+    copy.given = NULL;
+    return options_set(&copy, text, err);
 }
 
 /* Training computes in float32: the shortest text of the same one. Of what is none, all digits. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The key `parameters`: which options a sweep sets, and from what. */
+#include "base/array.h"
 #include "base/text.h"
 #include "sweep/sweep_reading.h"
 
@@ -88,20 +89,19 @@ static status add_parameter(sweep_reading *from, const yaml_node_t *key, const y
     sweep_file *file = from->file;
     const option_spec *row = NULL;
     status result = find_option(from, key, name, &row, err);
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it was found. */
-    char *option = result == STATUS_OK ? strdup(row->name) : NULL;
-    sweep_parameter *grown =
-        option ? realloc(file->parameters, (file->parameter_count + 1) * sizeof *grown) : NULL;
-    if (!grown) {
-        free(option);
+    if (result == STATUS_OK)
+        result = array_grow(&file->parameters, file->parameter_count, sizeof *file->parameters,
+                            file->path, err);
+    if (result != STATUS_OK) {
         free(name);
-        return result != STATUS_OK ? result : error_memory(err, file->path);
+        return result;
     }
-    file->parameters = grown;
-    sweep_parameter *p = &grown[file->parameter_count++];
-    *p = (sweep_parameter){.name = name, .option = option, .line = (int)yaml_tree_line(key)};
-    sweep_form form = {.from = from, .body = body, .row = row, .p = p};
-    TRY(sweep_read_form(&form, err));
+    sweep_parameter *p = &file->parameters[file->parameter_count++];
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it was found. */
+    *p = (sweep_parameter){
+        .name = name, .option = strdup(row->name), .line = (int)yaml_tree_line(key)};
+    TRY(got_memory(p->option, err, file->path));
+    TRY(sweep_read_form(from, body, row, p, err));
     return check_grid(from, key, p, err);
 }
 
@@ -138,8 +138,7 @@ static status read_group(sweep_reading *from, const yaml_node_t *group, const ch
         yaml_node_t *key, *body;
         const char *word = yaml_tree_key(&from->tree, group, i, &key, &body);
         char *name = text_format("%s%s%s", prefix, *prefix ? "." : "", word);
-        if (!name)
-            return error_memory(err, from->file->path);
+        TRY(got_memory(name, err, from->file->path));
         TRY(read_entry(from, key, body, name, err));
     }
     return STATUS_OK;

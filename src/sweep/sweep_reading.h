@@ -18,32 +18,15 @@ typedef struct sweep_reading {
 status sweep_note(sweep_reading *from, const yaml_node_t *node, error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The key `metric` of the root, where it is given (sweep_metric.c). */
-status sweep_read_metric(sweep_reading *from, error *err);
 /* The key `parameters`, once the method is known (sweep_parameters.c). */
 status sweep_read_parameters(sweep_reading *from, error *err);
 /* The key `command`, once the parameters are known (sweep_command.c). */
 status sweep_read_command(sweep_reading *from, error *err);
 
-/* A parameter on its way. */
-typedef struct sweep_form {
-    sweep_reading *from;
-    const yaml_node_t *body;
-    const option_spec *row;
-    sweep_parameter *p; /* its name, option and line are set */
-    unsigned given;     /* keys, by their place in sweep_form.c's list */
-} sweep_form;
-
-/* yaml_tree_fail with the parameter's name before the message. */
-status sweep_form_fail(const sweep_form *form, const yaml_node_t *node, error *err,
-                       const char *message);
-
-/* Reads the form and values of form->p (sweep_form.c). */
-status sweep_read_form(sweep_form *form, error *err);
-/* The keys `value` or `values`, and `probabilities` (sweep_values.c). */
-status sweep_read_values(sweep_form *form, error *err);
-status sweep_read_probabilities(sweep_form *form, error *err);
-
+/* Reads how a parameter is distributed and its values; its name, option and line are set
+ * (sweep_form.c). */
+status sweep_read_form(sweep_reading *from, const yaml_node_t *body, const option_spec *row,
+                       sweep_parameter *p, error *err);
 /* Whether the option would take the text; its target is not touched. */
 status sweep_try_value(const option_spec *row, const char *text, error *err);
 

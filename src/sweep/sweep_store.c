@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See sweep_store.h. */
 #include "sweep/sweep_store.h"
+#include "base/array.h"
 #include "base/file.h"
 #include "base/process.h"
 #include "base/text.h"
@@ -40,16 +41,15 @@ static status words_to_json(const words *w, char **text, error *err)
     json_t *array = json_array();
     status result = STATUS_OK;
     *text = NULL;
-    for (size_t i = 0; result == STATUS_OK && i < w->count; i++)
+    for (size_t i = 0; i < w->count; i++)
         if (json_array_append_new(array, json_string(w->texts[i])) != 0)
-            result = error_set(err, STATUS_USAGE,
-                               "the word '%s' for the runs is not UTF-8, and the store of runs "
-                               "holds nothing else; rename what it names",
-                               w->texts[i]);
-    if (result == STATUS_OK) {
-        *text = json_dumps(array, JSON_COMPACT);
-        result = *text ? STATUS_OK : error_memory(err, "the sweep's words");
-    }
+            TRY_OR_DONE(error_set(err, STATUS_USAGE,
+                                  "the word '%s' for the runs is not UTF-8, and the store of runs "
+                                  "holds nothing else; rename what it names",
+                                  w->texts[i]));
+    *text = json_dumps(array, JSON_COMPACT);
+    result = got_memory(*text, err, "the sweep's words");
+done:
     json_decref(array);
     return result;
 }
@@ -83,14 +83,8 @@ static status words_from_json(const char *text, words *w, error *err)
 /* The row of a name, if there is one. */
 static status find_row(database *db, const char *name, sqlite3_stmt **row, bool *found, error *err)
 {
-    TRY(database_ask(db, row, err, "SELECT id, text, extra, seed FROM sweeps WHERE name = ?", "s",
-                     name));
-    status result = database_next(db, *row, found, err);
-    if (result != STATUS_OK) {
-        sqlite3_finalize(*row);
-        *row = NULL;
-    }
-    return result;
+    return database_find(db, row, found, err,
+                         "SELECT id, text, extra, seed FROM sweeps WHERE name = ?", "s", name);
 }
 
 static status check_same(sqlite3_stmt *row, const sweep_terms *terms, const char *extra,
@@ -117,14 +111,13 @@ static status begin_or_join(sweep_store *s, const sweep_terms *terms, const char
     database *db = run_store_database(s->runs);
     sqlite3_stmt *row;
     TRY(find_row(db, terms->name, &row, joined, err));
-    status result = STATUS_OK;
     if (*joined) {
         s->id = sqlite3_column_int64(row, 0);
-        result = check_same(row, terms, extra, seed, err);
+        status result = check_same(row, terms, extra, seed, err);
+        sqlite3_finalize(row);
+        return result;
     }
     sqlite3_finalize(row);
-    if (*joined || result != STATUS_OK)
-        return result;
     TRY(database_run(db, err,
                      "INSERT INTO sweeps (name, text, extra, seed, created) VALUES (?, ?, ?, ?, ?)",
                      "ssssd", terms->name, terms->text, extra, seed, run_store_now()));
@@ -161,32 +154,17 @@ status sweep_store_open(run_store *runs, const sweep_terms *terms, sweep_store *
 
 /* ---- Finding ---- */
 
-static status add_name(void *context, sqlite3_stmt *row, error *err)
-{
-    const char *name = (const char *)sqlite3_column_text(row, 0);
-    return words_add(context, name ? name : "", name ? strlen(name) : 0, err);
-}
-
 static status no_such_sweep(database *db, const char *name, error *err)
 {
-    sqlite3_stmt *rows;
-    words names = {0};
-    char *list = NULL;
-    status asked = database_ask(db, &rows, err, "SELECT name FROM sweeps ORDER BY name", "");
-    TRY(database_each(db, asked, rows, add_name, &names, err));
-    for (size_t i = 0; i < names.count; i++) {
-        char *longer = text_format("%s%s%s", list ? list : "", list ? ", " : "", names.texts[i]);
-        free(list);
-        list = longer;
-    }
-    error_set(err, STATUS_FAILED, "%s: knows no sweep %s; there %s", db->path, name,
-              list ? "are: " : "is none");
-    if (list) {
-        size_t used = strlen(err->message);
-        snprintf(err->message + used, sizeof err->message - used, "%s", list);
-    }
-    free(list);
-    words_free(&names);
+    sqlite3_stmt *row;
+    bool found;
+    TRY(database_find(
+        db, &row, &found, err,
+        "SELECT group_concat(name, ', ') FROM (SELECT name FROM sweeps ORDER BY name)", ""));
+    const char *list = found ? (const char *)sqlite3_column_text(row, 0) : NULL;
+    error_set(err, STATUS_FAILED, "%s: knows no sweep %s; there %s%s", db->path, name,
+              list ? "are: " : "is none", list ? list : "");
+    sqlite3_finalize(row);
     return STATUS_FAILED;
 }
 
@@ -268,15 +246,13 @@ static void read_owner(sweep_trial *t, int64_t process, const char *began)
 static status append_trial(void *context, sqlite3_stmt *row, error *err)
 {
     const gathering *g = context;
-    sweep_trial *grown = realloc(g->trials->trials, (g->trials->count + 1) * sizeof *grown);
-    if (!grown)
-        return error_memory(err, "the sweep's trials");
-    g->trials->trials = grown;
-    sweep_trial *t = &grown[g->trials->count++];
+    sweep_trials *all = g->trials;
+    TRY(array_grow(&all->trials, all->count, sizeof *all->trials, "the sweep's trials", err));
+    sweep_trial *t = &all->trials[all->count++];
     *t = (sweep_trial){.number = (int)sqlite3_column_int64(row, 0),
                        .run = database_text(row, 1),
                        .message = database_text(row, 4)};
-    if (!t->run || !file_is_name(t->run) || t->number != (int)g->trials->count)
+    if (!t->run || !file_is_name(t->run) || t->number != (int)all->count)
         return damaged_trial(t->number, err);
     read_owner(t, sqlite3_column_int64(row, 5), (const char *)sqlite3_column_text(row, 6));
     TRY(read_state(t, (const char *)sqlite3_column_text(row, 2), err));
@@ -329,15 +305,12 @@ static void move_history(sweep_trial *from, sweep_trial *to)
 /* Without histories. */
 static status read_rows(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err)
 {
-    database *db = run_store_database(s->runs);
-    sqlite3_stmt *rows;
     gathering g = {file, trials};
     *trials = (sweep_trials){0};
-    status asked = database_ask(db, &rows, err,
-                                "SELECT number, run, state, places, message, process, began"
-                                " FROM trials WHERE sweep = ? ORDER BY number",
-                                "i", s->id);
-    return database_each(db, asked, rows, append_trial, &g, err);
+    return database_each(run_store_database(s->runs), append_trial, &g, err,
+                         "SELECT number, run, state, places, message, process, began"
+                         " FROM trials WHERE sweep = ? ORDER BY number",
+                         "i", s->id);
 }
 
 status sweep_store_update(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err)
@@ -410,18 +383,13 @@ static status check_free(sweep_store *s, const char *run, error *err)
 {
     int64_t id;
     TRY(run_store_id(s->runs, run, &id, err));
-    char *directory = text_format("%s/%s", run_store_directory(s->runs), run);
-    if (!directory)
-        return error_memory(err, run);
-    status result =
-        id == 0 && !file_exists(directory)
-            ? STATUS_OK
-            : error_set(err, STATUS_FAILED,
-                        "%s: is there already, and no run of this sweep; delete it with `hcnn-cl "
-                        "runs delete`, or begin the sweep under another --name",
-                        directory);
-    free(directory);
-    return result;
+    const char *directory = run_store_directory(s->runs);
+    if (id == 0 && !file_exists_in(directory, run))
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED,
+                     "%s/%s: is there already, and no run of this sweep; delete it with `hcnn-cl "
+                     "runs delete`, or begin the sweep under another --name",
+                     directory, run);
 }
 
 static status begin_trial(sweep_store *s, const sweep_file *file, int number, const double *places,
@@ -480,18 +448,16 @@ status sweep_store_claim(sweep_store *s, const sweep_file *file, int most, int *
 /* Within a transaction: whoever owns it lives. */
 static status find_owner(sweep_store *s, int number, bool *owned, error *err)
 {
-    database *db = run_store_database(s->runs);
     sqlite3_stmt *row;
     bool found;
-    TRY(database_ask(db, &row, err,
-                     "SELECT process, began FROM trials WHERE sweep = ? AND number = ?"
-                     " AND state = 'running'",
-                     "ii", s->id, (int64_t)number));
-    status result = database_next(db, row, &found, err);
+    TRY(database_find(run_store_database(s->runs), &row, &found, err,
+                      "SELECT process, began FROM trials WHERE sweep = ? AND number = ?"
+                      " AND state = 'running'",
+                      "ii", s->id, (int64_t)number));
     *owned = !found ||
              process_lives(sqlite3_column_int64(row, 0), (const char *)sqlite3_column_text(row, 1));
     sqlite3_finalize(row);
-    return result;
+    return STATUS_OK;
 }
 
 static status adopt(sweep_store *s, int number, bool *taken, error *err)

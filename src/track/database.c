@@ -73,33 +73,52 @@ status database_prepare(database *db, sqlite3_stmt **statement, const char *sql,
                                                                                  : fail(db, err);
 }
 
-static status prepare(database *db, sqlite3_stmt **statement, const char *sql, const char *kinds,
-                      va_list values, error *err)
+static status ask(database *db, sqlite3_stmt **statement, const char *sql, const char *kinds,
+                  va_list values, error *err)
 {
     TRY(database_prepare(db, statement, sql, err));
-    status result = bind(db, *statement, kinds, values, err);
-    if (result != STATUS_OK) {
-        sqlite3_finalize(*statement);
-        *statement = NULL;
-    }
-    return result;
+    return bind(db, *statement, kinds, values, err);
 }
 
-status database_ask(database *db, sqlite3_stmt **statement, error *err, const char *sql,
-                    const char *kinds, ...)
-{
-    va_list values;
-    va_start(values, kinds);
-    status result = prepare(db, statement, sql, kinds, values, err);
-    va_end(values);
-    return result;
-}
-
-status database_next(database *db, sqlite3_stmt *statement, bool *found, error *err)
+static status next(database *db, sqlite3_stmt *statement, bool *found, error *err)
 {
     int code = sqlite3_step(statement);
     *found = code == SQLITE_ROW;
     return *found || code == SQLITE_DONE ? STATUS_OK : fail(db, err);
+}
+
+status database_find(database *db, sqlite3_stmt **row, bool *found, error *err, const char *sql,
+                     const char *kinds, ...)
+{
+    va_list values;
+    va_start(values, kinds);
+    status result = ask(db, row, sql, kinds, values, err);
+    va_end(values);
+    if (result == STATUS_OK)
+        result = next(db, *row, found, err);
+    if (result != STATUS_OK) {
+        sqlite3_finalize(*row);
+        *row = NULL;
+    }
+    return result;
+}
+
+status database_each(database *db, database_taker *take, void *context, error *err, const char *sql,
+                     const char *kinds, ...)
+{
+    va_list values;
+    sqlite3_stmt *rows;
+    bool found = true;
+    va_start(values, kinds);
+    status result = ask(db, &rows, sql, kinds, values, err);
+    va_end(values);
+    while (result == STATUS_OK && found) {
+        result = next(db, rows, &found, err);
+        if (result == STATUS_OK && found)
+            result = take(context, rows, err);
+    }
+    sqlite3_finalize(rows);
+    return result;
 }
 
 status database_run(database *db, error *err, const char *sql, const char *kinds, ...)
@@ -108,10 +127,10 @@ status database_run(database *db, error *err, const char *sql, const char *kinds
     sqlite3_stmt *statement;
     bool found;
     va_start(values, kinds);
-    status result = prepare(db, &statement, sql, kinds, values, err);
+    status result = ask(db, &statement, sql, kinds, values, err);
     va_end(values);
     if (result == STATUS_OK)
-        result = database_next(db, statement, &found, err);
+        result = next(db, statement, &found, err);
     sqlite3_finalize(statement);
     return result;
 }
@@ -125,22 +144,12 @@ status database_rerun(database *db, sqlite3_stmt *statement, error *err, const c
     va_start(values, kinds);
     status result = bind(db, statement, kinds, values, err);
     va_end(values);
-    return result == STATUS_OK ? database_next(db, statement, &found, err) : result;
+    return result == STATUS_OK ? next(db, statement, &found, err) : result;
 }
 
-status database_each(database *db, status asked, sqlite3_stmt *rows,
-                     status (*take)(void *context, sqlite3_stmt *row, error *err), void *context,
-                     error *err)
+status database_take_word(void *list, sqlite3_stmt *row, error *err)
 {
-    bool found = true;
-    status result = asked;
-    while (result == STATUS_OK && found) {
-        result = database_next(db, rows, &found, err);
-        if (result == STATUS_OK && found)
-            result = take(context, rows, err);
-    }
-    sqlite3_finalize(rows);
-    return result;
+    return words_take(list, database_text(row, 0), err);
 }
 
 char *database_text(sqlite3_stmt *statement, int column)
@@ -174,15 +183,12 @@ status database_end(database *db, status so_far, error *err)
 
 static status read_number(database *db, const char *sql, int64_t *number, error *err)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *row;
     bool found;
-    *number = 0;
-    TRY(database_ask(db, &statement, err, sql, ""));
-    status result = database_next(db, statement, &found, err);
-    if (result == STATUS_OK && found)
-        *number = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    return result;
+    TRY(database_find(db, &row, &found, err, sql, ""));
+    *number = found ? sqlite3_column_int64(row, 0) : 0;
+    sqlite3_finalize(row);
+    return STATUS_OK;
 }
 
 static status execute(database *db, const char *sql, error *err)
@@ -293,13 +299,13 @@ status database_open(const char *path, const database_form *form, bool create, d
 {
     int how = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
     *db = (database){.path = text_format("%s", path), .remedy = form->remedy};
-    if (!db->path)
-        return error_memory(err, path);
-    status result = check_file(path, create, err);
-    if (result == STATUS_OK && sqlite3_open_v2(path, &db->handle, how, NULL) != SQLITE_OK)
-        result = db->handle ? fail(db, err) : error_memory(err, path);
-    if (result == STATUS_OK)
-        result = prepare_file(db, form, create, err);
+    TRY(got_memory(db->path, err, path));
+    status result;
+    TRY_OR_DONE(check_file(path, create, err));
+    if (sqlite3_open_v2(path, &db->handle, how, NULL) != SQLITE_OK)
+        TRY_OR_DONE(db->handle ? fail(db, err) : error_memory(err, path));
+    TRY_OR_DONE(prepare_file(db, form, create, err));
+done:
     if (result != STATUS_OK)
         database_close(db);
     return result;

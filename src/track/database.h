@@ -4,7 +4,7 @@
 #ifndef HCNN_TRACK_DATABASE_H
 #define HCNN_TRACK_DATABASE_H
 
-#include "base/error.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 
@@ -39,17 +39,16 @@ status database_run(database *db, error *err, const char *sql, const char *kinds
 status database_prepare(database *db, sqlite3_stmt **statement, const char *sql, error *err);
 status database_rerun(database *db, sqlite3_stmt *statement, error *err, const char *kinds, ...);
 
-/* A statement that gives rows, with its parameters bound. */
-status database_ask(database *db, sqlite3_stmt **statement, error *err, const char *sql,
-                    const char *kinds, ...);
-/* The next row, or *found false after the last. */
-status database_next(database *db, sqlite3_stmt *statement, bool *found, error *err);
+/* The first row that a statement gives; *found false: none. The caller finalizes *row. */
+status database_find(database *db, sqlite3_stmt **row, bool *found, error *err, const char *sql,
+                     const char *kinds, ...);
 
-/* Hands each row to `take` and ends the statement; NULL, of a database_ask that failed with
- * `asked`, is passed on. */
-status database_each(database *db, status asked, sqlite3_stmt *rows,
-                     status (*take)(void *context, sqlite3_stmt *row, error *err), void *context,
-                     error *err);
+/* Hands each row that a statement gives to `take`. */
+typedef status database_taker(void *context, sqlite3_stmt *row, error *err);
+status database_each(database *db, database_taker *take, void *context, error *err, const char *sql,
+                     const char *kinds, ...);
+/* One that adds the text of the first column to a list of words. */
+database_taker database_take_word;
 
 /* Copies of a row's columns; NULL where there is none or memory is out. */
 char *database_text(sqlite3_stmt *statement, int column);

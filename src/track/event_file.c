@@ -95,8 +95,7 @@ static status reserve(event_file *f, size_t size, error *err)
     if (f->used + size <= f->capacity)
         return STATUS_OK;
     unsigned char *grown = realloc(f->pending, f->used + size);
-    if (!grown)
-        return error_memory(err, f->path);
+    TRY(got_memory(grown, err, f->path));
     f->pending = grown;
     f->capacity = f->used + size;
     return STATUS_OK;
@@ -164,8 +163,7 @@ static status open_new(event_file *f, const char *directory, error *err)
         free(f->path);
         f->path = text_format("%s/" NAME_BEGINS "%llu.%s.%ld.%d", directory, seconds, host,
                               (long)getpid(), number);
-        if (!f->path)
-            return error_memory(err, directory);
+        TRY(got_memory(f->path, err, directory));
         f->name = f->path + strlen(directory) + 1;
         f->file = open(f->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
         if (f->file >= 0 || errno != EEXIST)
@@ -186,8 +184,7 @@ status event_file_create(const char *directory, event_file **made, error *err)
 {
     *made = NULL;
     event_file *f = calloc(1, sizeof *f);
-    if (!f)
-        return error_memory(err, directory);
+    TRY(got_memory(f, err, directory));
     f->file = -1;
     status result = open_new(f, directory, err);
     if (result == STATUS_OK)

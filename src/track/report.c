@@ -66,7 +66,7 @@ static status add_series(run_store *store, const run_record *run, const char *na
     TRY(run_store_series(store, run->id, name, &series, err));
     json_t *one = series_to_json(&series);
     run_series_free(&series);
-    return json_object_set_new(all, name, one) == 0 ? STATUS_OK : error_memory(err, run->name);
+    return got_memory(json_object_set_new(all, name, one) == 0, err, run->name);
 }
 
 static bool is_utf8(const char *text)
@@ -78,14 +78,13 @@ static bool is_utf8(const char *text)
 
 static status add_all_series(run_store *store, const run_record *run, json_t *all, error *err)
 {
-    char **names;
-    size_t count;
-    TRY(run_store_names(store, run->id, &names, &count, err));
+    words names;
+    TRY(run_store_names(store, run->id, &names, err));
     status result = STATUS_OK;
-    for (size_t i = 0; i < count && result == STATUS_OK; i++)
-        if (is_utf8(names[i])) /* no run of ours logs another */
-            result = add_series(store, run, names[i], all, err);
-    run_names_free(names, count);
+    for (size_t i = 0; i < names.count && result == STATUS_OK; i++)
+        if (is_utf8(names.texts[i])) /* no run of ours logs another */
+            result = add_series(store, run, names.texts[i], all, err);
+    words_free(&names);
     return result;
 }
 
@@ -114,9 +113,7 @@ static status complete(run_store *store, const run_record *run, json_t *record, 
     json_t *evaluation;
     TRY(add_all_series(store, run, json_object_get(record, "series"), err));
     TRY(report_evaluation_read(run->directory, &evaluation, err));
-    return json_object_set_new(record, "evaluation", evaluation) == 0
-               ? STATUS_OK
-               : error_memory(err, run->name);
+    return got_memory(json_object_set_new(record, "evaluation", evaluation) == 0, err, run->name);
 }
 
 json_t *report_run(run_store *store, const run_record *run, error *err)
@@ -214,10 +211,5 @@ status report_write(const char *path, const json_t *document, int refresh, error
     if (file_exists(path) && !file_is_directory(path))
         TRY(check_replaced(path, err));
     TRY(file_writer_open(&to.file, path, err));
-    status result = put_page(&to, document, refresh, err);
-    if (result == STATUS_OK)
-        result = file_writer_commit(&to.file, err);
-    else
-        file_writer_abort(&to.file);
-    return result;
+    return file_writer_end(&to.file, put_page(&to, document, refresh, err), err);
 }

@@ -143,16 +143,14 @@ static status read_file(const char *path, json_t **evaluation, error *err)
 status report_evaluation_read(const char *directory, json_t **evaluation, error *err)
 {
     static const char *const names[] = {"test.json", "validation.json"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        char *path = text_format("%s/%s", directory, names[i]);
-        if (!path)
-            return error_memory(err, directory);
-        bool found = file_exists(path);
-        status result = found ? read_file(path, evaluation, err) : STATUS_OK;
-        free(path);
-        if (found)
-            return result;
-    }
     *evaluation = json_null();
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!file_exists_in(directory, names[i]))
+            continue;
+        char *path = text_format("%s/%s", directory, names[i]);
+        status result = path ? read_file(path, evaluation, err) : error_memory(err, directory);
+        free(path);
+        return result;
+    }
     return STATUS_OK;
 }

@@ -56,12 +56,45 @@ char *run_store_path_of(const char *run)
     return path;
 }
 
+/* The path without slashes at its end; from the root for "." and "..", which are no names. NULL
+ * when memory is out. */
+static char *name_directory(const char *given)
+{
+    size_t length = strlen(given);
+    while (length > 1 && given[length - 1] == '/')
+        length--;
+    char *directory = strndup(given, length);
+    const char *slash = directory ? strrchr(directory, '/') : NULL;
+    const char *name = slash ? slash + 1 : directory;
+    char *full = name && (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+                     ? realpath(directory, NULL)
+                     : NULL;
+    if (!full)
+        return directory;
+    free(directory);
+    return full;
+}
+
+status run_path_split(const char *directory, char **store, char **name, error *err)
+{
+    char *path = name_directory(directory);
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    *store = path ? run_store_path_of(path) : NULL;
+    *name = path ? strdup(slash ? slash + 1 : path) : NULL;
+    free(path);
+    if (*store && *name)
+        return STATUS_OK;
+    free(*store);
+    free(*name);
+    *store = *name = NULL;
+    return error_memory(err, directory);
+}
+
 status run_store_open(const char *path, bool create, run_store **opened, error *err)
 {
     run_store *store = calloc(1, sizeof *store);
     *opened = NULL;
-    if (!store)
-        return error_memory(err, path);
+    TRY(got_memory(store, err, path));
     store->directory = file_parent(path);
     status result = store->directory ? database_open(path, &form, create, &store->db, err)
                                      : error_memory(err, path);
@@ -107,13 +140,13 @@ double run_store_now(void)
 
 status run_store_id(run_store *store, const char *name, int64_t *run, error *err)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *row;
     bool found;
-    TRY(database_ask(&store->db, &statement, err, "SELECT id FROM runs WHERE name = ?", "s", name));
-    status result = database_next(&store->db, statement, &found, err);
-    *run = found ? sqlite3_column_int64(statement, 0) : 0;
-    sqlite3_finalize(statement);
-    return result;
+    TRY(database_find(&store->db, &row, &found, err, "SELECT id FROM runs WHERE name = ?", "s",
+                      name));
+    *run = found ? sqlite3_column_int64(row, 0) : 0;
+    sqlite3_finalize(row);
+    return STATUS_OK;
 }
 
 static status forget(run_store *store, int64_t run, error *err)

@@ -5,7 +5,7 @@
 #ifndef HCNN_TRACK_RUN_STORE_H
 #define HCNN_TRACK_RUN_STORE_H
 
-#include "base/error.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +17,10 @@ typedef struct run_store run_store;
 
 /* "PARENT/runs.db" of a run's directory; NULL when memory is out. */
 char *run_store_path_of(const char *run);
+/* The same of a directory as a user gives it, and the run's name: slashes at the end do not count,
+ * and "." and ".." are the directories that they mean. The store need not be there. Both are freed
+ * by the caller; on failure both are NULL. */
+status run_path_split(const char *directory, char **store, char **name, error *err);
 
 /* Opens the store, and makes it where `create`. A file that is no store, one that is damaged or of
  * a newer program is STATUS_FAILED, with what to do. */
@@ -120,17 +124,8 @@ typedef struct run_series {
 status run_store_series(run_store *store, int64_t run, const char *name, run_series *series,
                         error *err);
 /* The names that a run logged, in alphabetical order. */
-status run_store_names(run_store *store, int64_t run, char ***names, size_t *count, error *err);
+status run_store_names(run_store *store, int64_t run, words *names, error *err);
 void run_series_free(run_series *series);
-void run_names_free(char **names, size_t count);
-
-typedef struct run_artifact {
-    char *kind, *file;
-} run_artifact;
-
-status run_store_artifacts(run_store *store, int64_t run, run_artifact **artifacts, size_t *count,
-                           error *err);
-void run_artifacts_free(run_artifact *artifacts, size_t count);
 
 /* Forgets a run, not its directory. */
 status run_store_delete(run_store *store, int64_t run, error *err);

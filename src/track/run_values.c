@@ -85,8 +85,7 @@ static status best_value(run_store *store, const run_record *run, const char *ke
 {
     run_series series;
     char *name = strdup(key);
-    if (!name)
-        return error_memory(err, key);
+    TRY(got_memory(name, err, key));
     for (char *at = name; *at; at++)
         *at = *at == '-' ? '_' : *at;
     status result = run_store_series(store, run->id, name, &series, err);
@@ -164,7 +163,7 @@ status run_condition_parse(const char *text, size_t length, run_condition *c, er
         c->op = operators[i].op;
         c->key = strndup(text, key);
         c->value = strndup(text + from, length > from ? length - from : 0);
-        return c->key && c->value ? STATUS_OK : error_memory(err, text);
+        return got_memory(c->key && c->value, err, text);
     }
     return error_set(err, STATUS_USAGE,
                      "'%.*s': is no condition; expected KEY=VALUE or another of != < <= > >=",

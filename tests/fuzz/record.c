@@ -13,20 +13,19 @@ static void check_store(const char *path)
     error err;
     run_store *store;
     run_record run;
-    char **names;
-    size_t count;
+    words names;
     FUZZ_SUCCEEDS(run_store_open(path, false, &store, &err));
     FUZZ_SUCCEEDS(run_store_find(store, "run", &run, &err));
-    FUZZ_SUCCEEDS(run_store_names(store, run.id, &names, &count, &err));
-    for (size_t i = 0; i < count; i++) {
+    FUZZ_SUCCEEDS(run_store_names(store, run.id, &names, &err));
+    for (size_t i = 0; i < names.count; i++) {
         run_series series;
-        FUZZ_SUCCEEDS(run_store_series(store, run.id, names[i], &series, &err));
+        FUZZ_SUCCEEDS(run_store_series(store, run.id, names.texts[i], &series, &err));
         FUZZ_HOLDS(series.count > 0);
         for (size_t k = 1; k < series.count; k++)
             FUZZ_HOLDS(series.steps[k] > series.steps[k - 1]);
         run_series_free(&series);
     }
-    run_names_free(names, count);
+    words_free(&names);
     run_record_free(&run);
     run_store_close(store);
 }
