@@ -178,20 +178,19 @@ static status parse(reader *r, const char *text, size_t size, error *err)
     struct csv_parser parser;
     if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL) != 0)
         return error_memory(err, r->path);
-    status result = STATUS_OK;
-    for (size_t at = 0; at < size && result == STATUS_OK;) {
-        size_t length = line_length(text + at, size - at);
+    status result;
+    for (size_t at = 0, length; at < size; at += length) {
+        length = line_length(text + at, size - at);
         r->line++;
         if (csv_parse(&parser, text + at, length, on_field, on_row, r) != length)
-            result = parser_fault(r, &parser, err);
-        else
-            result = r->result;
-        at += length;
+            TRY_OR_DONE(parser_fault(r, &parser, err));
+        TRY_OR_DONE(r->result);
     }
-    if (result == STATUS_OK && csv_fini(&parser, on_field, on_row, r) != 0)
-        result = parser_fault(r, &parser, err);
+    result =
+        csv_fini(&parser, on_field, on_row, r) == 0 ? r->result : parser_fault(r, &parser, err);
+done:
     csv_free(&parser);
-    return result == STATUS_OK ? r->result : result;
+    return result;
 }
 
 static status read_rows(reader *r, error *err)
@@ -223,9 +222,11 @@ status csv_open(const char *path, dataset *opened, error *err)
 {
     reader r = {.path = path, .opened = opened, .in_header = true, .row_line = 1, .err = err};
     r.directory = file_parent(path);
-    status result = r.directory ? class_table_create(&r.table, err) : error_memory(err, path);
-    if (result == STATUS_OK)
-        result = read_rows(&r, err);
+    status result;
+    TRY_OR_DONE(got_memory(r.directory, err, path));
+    TRY_OR_DONE(class_table_create(&r.table, err));
+    TRY_OR_DONE(read_rows(&r, err));
+done:
     for (int column = 0; column < COLUMN_COUNT; column++)
         free(r.values[column]);
     class_table_free(r.table);

@@ -215,14 +215,15 @@ static status make_classes(const list *l, hierarchy *classes, error *err)
 {
     const char **names = calloc(l->count + 1, sizeof *names);
     int *parents = calloc(l->count + 1, sizeof *parents);
-    status result = got_memory(names && parents, err, l->path);
-    for (size_t i = 0; i < l->count && result == STATUS_OK; i++) {
+    status result;
+    TRY_OR_DONE(got_memory(names && parents, err, l->path));
+    for (size_t i = 0; i < l->count; i++) {
         names[i] = l->rows[i].name;
-        result = take_number(l, &l->rows[i], 0, 1, TYPES, &parents[i], err);
+        TRY_OR_DONE(take_number(l, &l->rows[i], 0, 1, TYPES, &parents[i], err));
         parents[i]--;
     }
-    if (result == STATUS_OK)
-        result = hierarchy_create(classes, TYPES, type_names, (int)l->count, names, parents, err);
+    result = hierarchy_create(classes, TYPES, type_names, (int)l->count, names, parents, err);
+done:
     free(names);
     free(parents);
     return result;
@@ -303,11 +304,11 @@ bool deepfashion_recognise(const char *path)
 status deepfashion_open(const char *path, dataset *opened, error *err)
 {
     lists l = {0};
-    status result = read_lists(path, &l, err);
-    if (result == STATUS_OK)
-        result = make_classes(&l.classes, &opened->classes, err);
-    if (result == STATUS_OK)
-        result = take_images(path, &l, opened, err);
+    status result;
+    TRY_OR_DONE(read_lists(path, &l, err));
+    TRY_OR_DONE(make_classes(&l.classes, &opened->classes, err));
+    TRY_OR_DONE(take_images(path, &l, opened, err));
+done:
     free_list(&l.classes);
     free_list(&l.images);
     free_list(&l.parts);

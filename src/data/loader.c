@@ -352,13 +352,13 @@ status loader_create(const image_set *set, const unsigned *indices, size_t count
     pthread_mutex_init(&from->lock, NULL);
     pthread_cond_init(&from->changed, NULL);
     measure(from);
-    status result = allocate(from, err);
-    if (result == STATUS_OK)
-        result = start_threads(from, err);
-    if (result == STATUS_OK)
-        *created = from;
-    else
-        loader_free(from);
+    status result;
+    TRY_OR_DONE(allocate(from, err));
+    TRY_OR_DONE(start_threads(from, err));
+    *created = from;
+    return STATUS_OK;
+done:
+    loader_free(from);
     return result;
 }
 

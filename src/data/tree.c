@@ -190,13 +190,6 @@ static status fill_map(const char *path, const json_t *root, label_map *map, err
     return STATUS_OK;
 }
 
-static void free_map(label_map *map)
-{
-    free(map->coarse);
-    free(map->fine);
-    free(map->parents);
-}
-
 static status read_map(const char *path, json_t **root, error *err)
 {
     unsigned char *text;
@@ -215,13 +208,15 @@ static status open_map(const char *file, hierarchy *classes, error *err)
     json_t *root;
     label_map map = {0};
     TRY(read_map(file, &root, err));
-    status result = count_map(file, root, &map, err);
-    if (result == STATUS_OK)
-        result = fill_map(file, root, &map, err);
-    if (result == STATUS_OK)
-        result = hierarchy_create(classes, map.coarse_count, map.coarse, map.fine_count, map.fine,
-                                  map.parents, err);
-    free_map(&map);
+    status result;
+    TRY_OR_DONE(count_map(file, root, &map, err));
+    TRY_OR_DONE(fill_map(file, root, &map, err));
+    result = hierarchy_create(classes, map.coarse_count, map.coarse, map.fine_count, map.fine,
+                              map.parents, err);
+done:
+    free(map.coarse);
+    free(map.fine);
+    free(map.parents);
     json_decref(root);
     return result;
 }

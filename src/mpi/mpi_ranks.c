@@ -113,8 +113,7 @@ static status begin(const ranks *r, enum ranks_combination how, void *values, si
     MPI_Op op = how == RANKS_MAX_FLOATS ? MPI_MAX : halves ? j->sum_of_halves : MPI_SUM;
     TRY(check_count(count, err));
     MPI_Request *begun = malloc(sizeof *begun);
-    if (!begun)
-        return error_memory(err, "a message");
+    TRY(got_memory(begun, err, "a message"));
     status result =
         check(MPI_Iallreduce(MPI_IN_PLACE, values, (int)count, halves ? MPI_UINT16_T : MPI_FLOAT,
                              op, j->kinds[how], begun),
@@ -177,22 +176,21 @@ static status join(const ranks **joined, error *err)
 {
     int provided;
     joined_ranks *j = malloc(sizeof *j);
-    if (!j)
-        return error_memory(err, "the ranks");
+    TRY(got_memory(j, err, "the ranks"));
     *j = (joined_ranks){.r = {.sum = sum,
                               .gather = gather,
                               .broadcast = broadcast,
                               .begin = begin,
                               .poll = poll,
                               .context = j}};
-    status result = check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided),
-                          "joining the ranks", err);
-    if (result == STATUS_OK)
-        result = fill(j, err);
-    if (result == STATUS_OK)
-        *joined = &j->r;
-    else
-        free(j);
+    status result;
+    TRY_OR_DONE(check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided),
+                      "joining the ranks", err));
+    TRY_OR_DONE(fill(j, err));
+    *joined = &j->r;
+    return STATUS_OK;
+done:
+    free(j);
     return result;
 }
 

@@ -58,23 +58,14 @@ static bool works_on(const agent *a, int number)
     return false;
 }
 
-static char *directory_of(const agent *a, const sweep_trial *t)
+static char *log_of(const agent *a, const sweep_trial *t)
 {
-    return text_format("%s/%s", run_store_directory(a->store->runs), t->run);
-}
-
-/* Whether the run was begun: its directory is there, whole. */
-static bool was_begun(const char *directory)
-{
-    char *config = text_format("%s/config.json", directory);
-    bool begun = config && file_exists(config);
-    free(config);
-    return begun;
+    return text_format("%s/%s.log", run_store_directory(a->store->runs), t->run);
 }
 
 static status open_log(const agent *a, const sweep_trial *t, int *log, error *err)
 {
-    char *path = text_format("%s/%s.log", run_store_directory(a->store->runs), t->run);
+    char *path = log_of(a, t);
     *log = -1;
     status result = path ? child_open_log(path, log, err) : error_memory(err, t->run);
     free(path);
@@ -93,18 +84,19 @@ static status start_trial(agent *a, slot *s, const sweep_trial *t, int log,
 {
     const words *extra = a->options->extra;
     words arguments = {0};
-    char *directory = directory_of(a, t), *text = trial_describe(a->file, t->places);
-    bool resumed = directory && was_begun(directory);
-    status result = directory && text ? STATUS_OK : error_memory(err, t->run);
-    if (result == STATUS_OK)
-        result = resumed
-                     ? trial_resume_arguments(a->file, extra, t->places, directory, &arguments, err)
-                     : trial_arguments(a->file, extra, t->places, directory, &arguments, err);
+    char *directory = text_format("%s/%s", run_store_directory(a->store->runs), t->run);
+    char *text = trial_describe(a->file, t->places);
     *s = (slot){.number = t->number};
-    if (result == STATUS_OK)
-        result = start_process(a, s, &arguments, log, err);
-    if (result == STATUS_OK && a->observer->began)
+    status result;
+    TRY_OR_DONE(got_memory(directory && text, err, t->run));
+    bool resumed = file_exists_in(directory, "config.json"); /* its directory is there, whole */
+    TRY_OR_DONE(resumed
+                    ? trial_resume_arguments(a->file, extra, t->places, directory, &arguments, err)
+                    : trial_arguments(a->file, extra, t->places, directory, &arguments, err));
+    TRY_OR_DONE(start_process(a, s, &arguments, log, err));
+    if (a->observer->began)
         a->observer->began(a->observer->context, t, text, resumed, advice);
+done:
     words_free(&arguments);
     free(directory);
     free(text);
@@ -161,7 +153,7 @@ static status settle_by_record(agent *a, sweep_trial *t, int code, error *err)
 /* A process that began no run left its reason in the log alone. */
 static status settle_unborn(agent *a, sweep_trial *t, error *err)
 {
-    char *log = text_format("%s/%s.log", run_store_directory(a->store->runs), t->run);
+    char *log = log_of(a, t);
     char *reason = log ? child_last_words(log) : NULL;
     char *text = reason ? text_format("it could not begin: %s", reason)
                         : text_format("it could not begin: see %s", log ? log : "its log");
@@ -229,8 +221,7 @@ static status give_up(agent *a, error *err)
     if (!a->file->hyperband.given)
         return STATUS_OK;
     hyperband_history *runs = calloc(trials->count + 1, sizeof *runs);
-    if (!runs)
-        return error_memory(err, "the sweep's runs");
+    TRY(got_memory(runs, err, "the sweep's runs"));
     for (size_t i = 0; i < trials->count; i++)
         runs[i] = (hyperband_history){trials->trials[i].history, trials->trials[i].history_count};
     for (int i = 0; i < a->options->jobs; i++) {
@@ -418,11 +409,9 @@ static status look(agent *a, bool *done, error *err)
 static void stop_runs(agent *a)
 {
     for (int i = 0; i < a->options->jobs; i++)
-        if (a->slots[i].process.process != 0)
-            child_stop(&a->slots[i].process);
+        child_stop(&a->slots[i].process);
     for (int i = 0; i < a->options->jobs; i++)
-        if (a->slots[i].process.process != 0)
-            child_wait(&a->slots[i].process);
+        child_wait(&a->slots[i].process);
 }
 
 static status work(agent *a, error *err)
@@ -447,8 +436,7 @@ status agent_run(sweep_store *store, const sweep_file *file, const agent_options
 {
     agent a = {.store = store, .file = file, .options = options, .observer = observer};
     a.slots = calloc((size_t)options->jobs, sizeof *a.slots);
-    if (!a.slots)
-        return error_memory(err, "the agent");
+    TRY(got_memory(a.slots, err, "the agent"));
     void (*before)(int) = signal(SIGCHLD, SIG_DFL); /* ignored, no child's end could be seen */
     status result = work(&a, err);
     stop_runs(&a);

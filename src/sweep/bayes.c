@@ -191,8 +191,7 @@ static status choose_by_model(search *s, const samples *known, double *places,
     size_t parameters = s->file->parameter_count;
     candidate best[REFINED + 1];
     double *memory = calloc(REFINED + 2, (parameters + 1) * sizeof *memory);
-    if (!memory)
-        return error_memory(err, "the candidates of a sweep");
+    TRY(got_memory(memory, err, "the candidates of a sweep"));
     for (size_t i = 0; i <= REFINED; i++)
         best[i] = (candidate){.places = memory + i * parameters};
     s->point = memory + (REFINED + 1) * parameters;
@@ -200,18 +199,18 @@ static status choose_by_model(search *s, const samples *known, double *places,
                                    .dimensions = known->dimensions,
                                    .points = known->points,
                                    .values = known->values};
-    status result = gaussian_process_fit(&from, &s->model, err);
-    if (result == STATUS_OK) {
-        gaussian_process_pretend(s->model, known->points + known->count * known->dimensions,
-                                 known->pending);
-        s->best = find_best(s->model, known);
-        if (!choose_best(s, best) && choose_random(s, best[0].places))
-            score(s, &best[0]);
-        memcpy(places, best[0].places, parameters * sizeof *places);
-        advice->predicted = best[0].mean;
-        advice->deviation = best[0].deviation;
-        advice->expected_improvement = best[0].improvement;
-    }
+    status result;
+    TRY_OR_DONE(gaussian_process_fit(&from, &s->model, err));
+    gaussian_process_pretend(s->model, known->points + known->count * known->dimensions,
+                             known->pending);
+    s->best = find_best(s->model, known);
+    if (!choose_best(s, best) && choose_random(s, best[0].places))
+        score(s, &best[0]);
+    memcpy(places, best[0].places, parameters * sizeof *places);
+    advice->predicted = best[0].mean;
+    advice->deviation = best[0].deviation;
+    advice->expected_improvement = best[0].improvement;
+done:
     gaussian_process_free(s->model);
     free(memory);
     return result;
@@ -229,8 +228,7 @@ static status choose(search *s, const samples *known, double *places, bool *exha
     size_t parameters = s->file->parameter_count;
     double *found = calloc(parameters + 1, sizeof *found);
     status result = STATUS_OK;
-    if (!found)
-        return error_memory(err, "a point of a sweep");
+    TRY(got_memory(found, err, "a point of a sweep"));
     *exhausted = is_exhausted(s, found);
     advice->success_probability = known->success;
     if (!*exhausted && known->finished < LEAST_FINISHED)
@@ -259,8 +257,7 @@ status bayes_next(const sweep_file *file, const sampler_trial *trials, size_t co
     samples known;
     s.size = space_size(file);
     s.tried = calloc(count + 1, (file->parameter_count + 1) * sizeof *s.tried);
-    if (!s.tried)
-        return error_memory(err, "the points of a sweep");
+    TRY(got_memory(s.tried, err, "the points of a sweep"));
     find_tried(&s);
     status result = samples_collect(file, trials, count, &known, err);
     if (result == STATUS_OK) {

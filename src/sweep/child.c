@@ -76,17 +76,16 @@ static status start(const char *program, const words *given, char *entry, int lo
 {
     char **arguments = arguments_of(given), **environment = environment_with(entry);
     pid_t parent = getpid();
-    status result = arguments && environment ? STATUS_OK : error_memory(err, program);
-    if (result == STATUS_OK) {
-        pid_t process = fork();
-        if (process == 0)
-            become(program, arguments, environment, log, parent);
-        if (process < 0)
-            result = error_set(err, STATUS_FAILED, "a training run cannot be started: %s",
-                               strerror(errno));
-        else
-            started->process = process;
-    }
+    status result;
+    TRY_OR_DONE(got_memory(arguments && environment, err, program));
+    pid_t process = fork();
+    if (process == 0)
+        become(program, arguments, environment, log, parent);
+    if (process < 0)
+        TRY_OR_DONE(
+            error_set(err, STATUS_FAILED, "a training run cannot be started: %s", strerror(errno)));
+    started->process = process;
+done:
     free(arguments);
     free(environment);
     return result;
@@ -137,16 +136,16 @@ bool child_ended(child *c, int *code)
 
 void child_stop(const child *c)
 {
-    kill(c->process, SIGTERM);
+    if (c->process != 0)
+        kill(c->process, SIGTERM);
 }
 
 int child_wait(child *c)
 {
     int status = 0;
-    pid_t ended;
-    do
-        ended = waitpid(c->process, &status, 0);
-    while (ended < 0 && errno == EINTR);
+    pid_t ended = -1;
+    while (c->process != 0 && (ended = waitpid(c->process, &status, 0)) < 0 && errno == EINTR)
+        ;
     c->process = 0;
     return ended < 0 ? CHILD_LOST : code_of(status);
 }

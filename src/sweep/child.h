@@ -29,9 +29,9 @@ status child_start(const char *program, const words *arguments, const char *devi
  * where the kernel does not know it any more. */
 enum { CHILD_LOST = -1 };
 bool child_ended(child *c, int *code);
-/* Asks it to save and end. */
+/* Asks it to save and end; none is fine. */
 void child_stop(const child *c);
-/* Waits until it ends; its code. */
+/* Waits until it ends; its code. None is fine, and CHILD_LOST. */
 int child_wait(child *c);
 
 /* The last line of a log that begins with "hcnn-cl: ", without that: why the child ended. NULL when

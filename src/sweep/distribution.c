@@ -5,48 +5,52 @@
 
 #include <math.h>
 
+/* What a kind is called, and the kind whose values it rounds, or itself. */
+static const struct kind {
+    const char *name;
+    distribution_kind smooth;
+} kinds[DISTRIBUTION_COUNT] = {
+    [DISTRIBUTION_CONSTANT] = {"constant", DISTRIBUTION_CONSTANT},
+    [DISTRIBUTION_CATEGORICAL] = {"categorical", DISTRIBUTION_CATEGORICAL},
+    [DISTRIBUTION_CATEGORICAL_W_PROBABILITIES] = {"categorical_w_probabilities",
+                                                  DISTRIBUTION_CATEGORICAL_W_PROBABILITIES},
+    [DISTRIBUTION_INT_UNIFORM] = {"int_uniform", DISTRIBUTION_INT_UNIFORM},
+    [DISTRIBUTION_UNIFORM] = {"uniform", DISTRIBUTION_UNIFORM},
+    [DISTRIBUTION_Q_UNIFORM] = {"q_uniform", DISTRIBUTION_UNIFORM},
+    [DISTRIBUTION_LOG_UNIFORM] = {"log_uniform", DISTRIBUTION_LOG_UNIFORM},
+    [DISTRIBUTION_Q_LOG_UNIFORM] = {"q_log_uniform", DISTRIBUTION_LOG_UNIFORM},
+    [DISTRIBUTION_INV_LOG_UNIFORM] = {"inv_log_uniform", DISTRIBUTION_INV_LOG_UNIFORM},
+    [DISTRIBUTION_LOG_UNIFORM_VALUES] = {"log_uniform_values", DISTRIBUTION_LOG_UNIFORM_VALUES},
+    [DISTRIBUTION_Q_LOG_UNIFORM_VALUES] = {"q_log_uniform_values", DISTRIBUTION_LOG_UNIFORM_VALUES},
+    [DISTRIBUTION_INV_LOG_UNIFORM_VALUES] = {"inv_log_uniform_values",
+                                             DISTRIBUTION_INV_LOG_UNIFORM_VALUES},
+    [DISTRIBUTION_NORMAL] = {"normal", DISTRIBUTION_NORMAL},
+    [DISTRIBUTION_Q_NORMAL] = {"q_normal", DISTRIBUTION_NORMAL},
+    [DISTRIBUTION_LOG_NORMAL] = {"log_normal", DISTRIBUTION_LOG_NORMAL},
+    [DISTRIBUTION_Q_LOG_NORMAL] = {"q_log_normal", DISTRIBUTION_LOG_NORMAL},
+    [DISTRIBUTION_BETA] = {"beta", DISTRIBUTION_BETA},
+    [DISTRIBUTION_Q_BETA] = {"q_beta", DISTRIBUTION_BETA},
+};
+
 const char *distribution_name(distribution_kind kind)
 {
-    static const char *const names[DISTRIBUTION_COUNT] = {
-        [DISTRIBUTION_CONSTANT] = "constant",
-        [DISTRIBUTION_CATEGORICAL] = "categorical",
-        [DISTRIBUTION_CATEGORICAL_W_PROBABILITIES] = "categorical_w_probabilities",
-        [DISTRIBUTION_INT_UNIFORM] = "int_uniform",
-        [DISTRIBUTION_UNIFORM] = "uniform",
-        [DISTRIBUTION_Q_UNIFORM] = "q_uniform",
-        [DISTRIBUTION_LOG_UNIFORM] = "log_uniform",
-        [DISTRIBUTION_Q_LOG_UNIFORM] = "q_log_uniform",
-        [DISTRIBUTION_INV_LOG_UNIFORM] = "inv_log_uniform",
-        [DISTRIBUTION_LOG_UNIFORM_VALUES] = "log_uniform_values",
-        [DISTRIBUTION_Q_LOG_UNIFORM_VALUES] = "q_log_uniform_values",
-        [DISTRIBUTION_INV_LOG_UNIFORM_VALUES] = "inv_log_uniform_values",
-        [DISTRIBUTION_NORMAL] = "normal",
-        [DISTRIBUTION_Q_NORMAL] = "q_normal",
-        [DISTRIBUTION_LOG_NORMAL] = "log_normal",
-        [DISTRIBUTION_Q_LOG_NORMAL] = "q_log_normal",
-        [DISTRIBUTION_BETA] = "beta",
-        [DISTRIBUTION_Q_BETA] = "q_beta",
-    };
-    return names[kind];
+    return kinds[kind].name;
 }
 
 bool distribution_is_listed(distribution_kind kind)
 {
-    return kind == DISTRIBUTION_CONSTANT || kind == DISTRIBUTION_CATEGORICAL ||
-           kind == DISTRIBUTION_CATEGORICAL_W_PROBABILITIES;
+    return kind <= DISTRIBUTION_CATEGORICAL_W_PROBABILITIES;
 }
 
 bool distribution_is_stepped(distribution_kind kind)
 {
-    return kind == DISTRIBUTION_Q_UNIFORM || kind == DISTRIBUTION_Q_LOG_UNIFORM ||
-           kind == DISTRIBUTION_Q_LOG_UNIFORM_VALUES || kind == DISTRIBUTION_Q_NORMAL ||
-           kind == DISTRIBUTION_Q_LOG_NORMAL || kind == DISTRIBUTION_Q_BETA;
+    return kinds[kind].smooth != kind;
 }
 
 bool distribution_is_endless(distribution_kind kind)
 {
-    return kind == DISTRIBUTION_NORMAL || kind == DISTRIBUTION_Q_NORMAL ||
-           kind == DISTRIBUTION_LOG_NORMAL || kind == DISTRIBUTION_Q_LOG_NORMAL;
+    return kinds[kind].smooth == DISTRIBUTION_NORMAL ||
+           kinds[kind].smooth == DISTRIBUTION_LOG_NORMAL;
 }
 
 /* ---- The kinds without steps ---- */
@@ -77,24 +81,19 @@ static double normal_value(const distribution *d, double u)
 /* What a q_ kind rounds; and of the others, the value itself. */
 static double smooth_value(const distribution *d, double u)
 {
-    switch (d->kind) {
+    switch (kinds[d->kind].smooth) {
     case DISTRIBUTION_UNIFORM:
-    case DISTRIBUTION_Q_UNIFORM:
         return between(d->min, d->max, u);
     case DISTRIBUTION_LOG_UNIFORM:
-    case DISTRIBUTION_Q_LOG_UNIFORM:
         return exp(between(d->min, d->max, u));
     case DISTRIBUTION_INV_LOG_UNIFORM:
         return exp(between(-d->max, -d->min, u));
     case DISTRIBUTION_LOG_UNIFORM_VALUES:
-    case DISTRIBUTION_Q_LOG_UNIFORM_VALUES:
     case DISTRIBUTION_INV_LOG_UNIFORM_VALUES:
         return clamp(exp(between(log(d->min), log(d->max), u)), d->min, d->max);
     case DISTRIBUTION_NORMAL:
-    case DISTRIBUTION_Q_NORMAL:
         return normal_value(d, u);
     case DISTRIBUTION_LOG_NORMAL:
-    case DISTRIBUTION_Q_LOG_NORMAL:
         return exp(normal_value(d, u));
     default: /* beta */
         return special_beta_inverse(u, d->a, d->b);
@@ -105,24 +104,19 @@ static double smooth_value(const distribution *d, double u)
 static double smooth_place(const distribution *d, double x)
 {
     double exponent = x > 0 ? log(x) : -INFINITY;
-    switch (d->kind) {
+    switch (kinds[d->kind].smooth) {
     case DISTRIBUTION_UNIFORM:
-    case DISTRIBUTION_Q_UNIFORM:
         return share_below(d->min, d->max, x);
     case DISTRIBUTION_LOG_UNIFORM:
-    case DISTRIBUTION_Q_LOG_UNIFORM:
         return share_below(d->min, d->max, exponent);
     case DISTRIBUTION_INV_LOG_UNIFORM:
         return share_below(-d->max, -d->min, exponent);
     case DISTRIBUTION_LOG_UNIFORM_VALUES:
-    case DISTRIBUTION_Q_LOG_UNIFORM_VALUES:
     case DISTRIBUTION_INV_LOG_UNIFORM_VALUES:
         return share_below(log(d->min), log(d->max), exponent);
     case DISTRIBUTION_NORMAL:
-    case DISTRIBUTION_Q_NORMAL:
         return special_normal((x - d->mu) / d->sigma);
     case DISTRIBUTION_LOG_NORMAL:
-    case DISTRIBUTION_Q_LOG_NORMAL:
         return special_normal((exponent - d->mu) / d->sigma);
     default: /* beta */
         return special_beta(x, d->a, d->b);

@@ -106,16 +106,18 @@ static status importance_to_json(const sweep_file *file, const sweep_trials *tri
     importance *found = calloc(file->parameter_count + 1, sizeof *found);
     sampler_trial *tried = sweep_trials_for_sampler(trials);
     *array = json_array();
-    status result = found && tried && *array ? STATUS_OK : error_memory(err, "the summary");
-    if (result == STATUS_OK)
-        importance_of(file, tried, trials->count, found);
-    for (size_t i = 0; result == STATUS_OK && i < file->parameter_count; i++)
+    status result;
+    TRY_OR_DONE(got_memory(found && tried && *array, err, "the summary"));
+    importance_of(file, tried, trials->count, found);
+    for (size_t i = 0; i < file->parameter_count; i++)
         *array = append(*array, json_pack("{s:s, s:o, s:o}", "name", file->parameters[i].name,
                                           "correlation", number_to_json(found[i].correlation),
                                           "share", number_to_json(found[i].share)));
+    result = got_memory(*array, err, "the summary");
+done:
     free(found);
     free(tried);
-    return result == STATUS_OK && !*array ? error_memory(err, "the summary") : result;
+    return result;
 }
 
 /* ---- The best ---- */
@@ -171,17 +173,17 @@ static status best_to_json(const sweep_file *file, const words *extra, const swe
     *best = json_null();
     if (!t)
         return STATUS_OK;
-    status result = trial_arguments(file, extra, t->places, NULL, &arguments, err);
-    if (result == STATUS_OK) {
-        char *command = command_of(&arguments);
-        *best = json_pack("{s:s, s:o, s:o}", "run", t->run, "objective",
-                          number_to_json(objective_of(file, t)), "command", json_string(command));
-        free(command);
-        if (!*best)
-            result = error_set(err, STATUS_FAILED,
-                               "the best run's command cannot be shown: a word is not UTF-8, or "
-                               "memory is out");
-    }
+    status result;
+    TRY_OR_DONE(trial_arguments(file, extra, t->places, NULL, &arguments, err));
+    char *command = command_of(&arguments);
+    *best = json_pack("{s:s, s:o, s:o}", "run", t->run, "objective",
+                      number_to_json(objective_of(file, t)), "command", json_string(command));
+    free(command);
+    if (!*best)
+        TRY_OR_DONE(error_set(err, STATUS_FAILED,
+                              "the best run's command cannot be shown: a word is not UTF-8, or "
+                              "memory is out"));
+done:
     words_free(&arguments);
     return result;
 }
@@ -205,7 +207,7 @@ static status create(const sweep_file *file, const words *extra, const sweep_tri
                   methods[file->method], "metric", text_or_null(file->metric), "goal",
                   file->maximize ? "maximize" : "minimize", "parameters", parameters_of(file),
                   "trials", trials_of(file, trials), "importance", found, "best", best);
-    return *created ? STATUS_OK : error_memory(err, "the summary");
+    return got_memory(*created, err, "the summary");
 }
 
 status summary_create(sweep_store *store, const sweep_file *file, const words *extra,
@@ -226,7 +228,7 @@ static status reread(const char *name, const char *text, const option_spec *rows
     TRY(sweep_file_read(name, text, rows, metrics, file, err));
     free(file->name);
     file->name = text_format("%s", name);
-    return file->name ? STATUS_OK : error_memory(err, name);
+    return got_memory(file->name, err, name);
 }
 
 status summary_of_name(run_store *runs, const char *name, const option_spec *rows,
@@ -237,11 +239,11 @@ status summary_of_name(run_store *runs, const char *name, const option_spec *row
     words extra;
     char *text;
     *created = NULL;
-    status result = sweep_store_find(runs, name, &store, &text, &extra, err);
-    if (result == STATUS_OK)
-        result = reread(name, text, rows, metrics, &file, err);
-    if (result == STATUS_OK)
-        result = summary_create(&store, &file, &extra, created, err);
+    status result;
+    TRY_OR_DONE(sweep_store_find(runs, name, &store, &text, &extra, err));
+    TRY_OR_DONE(reread(name, text, rows, metrics, &file, err));
+    TRY_OR_DONE(summary_create(&store, &file, &extra, created, err));
+done:
     sweep_file_free(&file);
     words_free(&extra);
     free(text);

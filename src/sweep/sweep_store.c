@@ -141,13 +141,13 @@ status sweep_store_open(run_store *runs, const sweep_terms *terms, sweep_store *
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)terms->seed);
     char *extra;
     TRY(words_to_json(terms->extra, &extra, err));
-    status result = database_begin(db, err);
-    if (result == STATUS_OK) {
-        result = make_tables(db, err);
-        if (result == STATUS_OK)
-            result = begin_or_join(opened, terms, extra, seed, joined, err);
-        result = database_end(db, result, err);
-    }
+    status result;
+    TRY_OR_DONE(database_begin(db, err));
+    result = make_tables(db, err);
+    if (result == STATUS_OK)
+        result = begin_or_join(opened, terms, extra, seed, joined, err);
+    result = database_end(db, result, err);
+done:
     free(extra);
     return result;
 }

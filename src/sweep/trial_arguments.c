@@ -6,17 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static status add(words *w, char *text, error *err)
-{
-    status result = text ? words_add(w, text, strlen(text), err) : error_memory(err, "a run");
-    free(text);
-    return result;
-}
-
 static status add_parameter(const sweep_parameter *p, double place, words *arguments, error *err)
 {
     char *value = sweep_parameter_text(p, place);
-    status result = value ? add(arguments, text_format("--%s=%s", p->option, value), err)
+    status result = value ? words_take(arguments, text_format("--%s=%s", p->option, value), err)
                           : error_memory(err, "a run");
     free(value);
     return result;
@@ -25,12 +18,12 @@ static status add_parameter(const sweep_parameter *p, double place, words *argum
 status trial_arguments(const sweep_file *file, const words *extra, const double *places,
                        const char *directory, words *arguments, error *err)
 {
-    TRY(add(arguments, text_format("train"), err));
+    TRY(words_take(arguments, strdup("train"), err));
     for (size_t i = 0; extra && i < extra->count; i++)
-        TRY(add(arguments, text_format("%s", extra->texts[i]), err));
+        TRY(words_take(arguments, strdup(extra->texts[i]), err));
     for (size_t i = 0; i < file->parameter_count; i++)
         TRY(add_parameter(&file->parameters[i], places[i], arguments, err));
-    return directory ? add(arguments, text_format("--run=%s", directory), err) : STATUS_OK;
+    return directory ? words_take(arguments, text_format("--run=%s", directory), err) : STATUS_OK;
 }
 
 /* The words that give --max-steps: the one limit that a run does not keep for when it goes on. */
@@ -42,9 +35,9 @@ static status add_limit(const words *all, words *arguments, error *err)
         const char *text = all->texts[i];
         if (strncmp(text, dashed, length) != 0 && strncmp(text, joined, length) != 0)
             continue;
-        TRY(add(arguments, text_format("%s", text), err));
+        TRY(words_take(arguments, strdup(text), err));
         if (text[length] == '\0' && i + 1 < all->count)
-            TRY(add(arguments, text_format("%s", all->texts[++i]), err));
+            TRY(words_take(arguments, strdup(all->texts[++i]), err));
     }
     return STATUS_OK;
 }
@@ -53,13 +46,12 @@ status trial_resume_arguments(const sweep_file *file, const words *extra, const 
                               const char *directory, words *arguments, error *err)
 {
     words all = {0};
-    status result = trial_arguments(file, extra, places, NULL, &all, err);
-    if (result == STATUS_OK)
-        result = add(arguments, text_format("train"), err);
-    if (result == STATUS_OK)
-        result = add(arguments, text_format("--resume=%s", directory), err);
-    if (result == STATUS_OK)
-        result = add_limit(&all, arguments, err);
+    status result;
+    TRY_OR_DONE(trial_arguments(file, extra, places, NULL, &all, err));
+    TRY_OR_DONE(words_take(arguments, text_format("train"), err));
+    TRY_OR_DONE(words_take(arguments, text_format("--resume=%s", directory), err));
+    TRY_OR_DONE(add_limit(&all, arguments, err));
+done:
     words_free(&all);
     return result;
 }

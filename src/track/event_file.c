@@ -186,13 +186,13 @@ status event_file_create(const char *directory, event_file **made, error *err)
     event_file *f = calloc(1, sizeof *f);
     TRY(got_memory(f, err, directory));
     f->file = -1;
-    status result = open_new(f, directory, err);
-    if (result == STATUS_OK)
-        result = put_version(f, err);
-    if (result == STATUS_OK)
-        *made = f;
-    else
-        event_file_close(f);
+    status result;
+    TRY_OR_DONE(open_new(f, directory, err));
+    TRY_OR_DONE(put_version(f, err));
+    *made = f;
+    return STATUS_OK;
+done:
+    event_file_close(f);
     return result;
 }
 
