@@ -182,7 +182,7 @@ static void test_environment(void **state)
     CHECK_FAILS(STATUS_USAGE, "HCNN_DEVICE: no device fits 'nonsense'", device_open(&dev, &err));
     CHECK_FAILS(STATUS_USAGE, "HCNN_DEVICE: no device fits 'nonsense'",
                 device_choose_own(&everything, &index, &err));
-    CHECK_FAILS(STATUS_USAGE, "no device fits 'other'", device_open_named("other", &dev, &err));
+    CHECK_FAILS(STATUS_USAGE, "no device fits 'other'", device_open_place("other", 0, &dev, &err));
     assert_null(strstr(err.message, "HCNN_DEVICE"));
     CHECK_FAILS(STATUS_USAGE, "no OpenCL device", device_choose_own(&nothing, &index, &err));
     assert_null(strstr(err.message, "HCNN_DEVICE"));

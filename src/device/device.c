@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds, chooses and opens devices; see device.h. */
 #include "device/device.h"
+#include "base/array.h"
 #include "device/profile.h"
 #include "device/program.h"
 
@@ -156,6 +157,20 @@ static void read_info(device_info *info)
     info->available = available && compiler;
 }
 
+static status append_device(device_list *list, cl_platform_id platform, int platform_index,
+                            cl_device_id id, int index, error *err)
+{
+    TRY(array_grow(&list->devices, (size_t)list->count, sizeof *list->devices,
+                   "the list of devices", err));
+    device_info *info = &list->devices[list->count++];
+    *info = (device_info){
+        .platform_index = platform_index, .device_index = index, .platform = platform, .id = id};
+    clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof info->platform_name - 1,
+                      info->platform_name, NULL);
+    read_info(info);
+    return STATUS_OK;
+}
+
 static status append_platform(device_list *list, cl_platform_id platform, int platform_index,
                               error *err)
 {
@@ -163,30 +178,14 @@ static status append_platform(device_list *list, cl_platform_id platform, int pl
     if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count) != CL_SUCCESS || count == 0)
         return STATUS_OK; /* a driver without its hardware */
     cl_device_id *ids = calloc(count, sizeof *ids);
-    device_info *grown =
-        realloc(list->devices, ((size_t)list->count + count) * sizeof *list->devices);
-    if (grown)
-        list->devices = grown;
-    if (!ids || !grown) {
-        free(ids);
-        return error_memory(err, "the list of devices");
-    }
+    TRY(got_memory(ids, err, "the list of devices"));
     if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, count, ids, NULL) != CL_SUCCESS)
         count = 0;
-    for (cl_uint i = 0; i < count; i++) {
-        device_info *info = &list->devices[list->count++];
-        *info = (device_info){
-            .platform_index = platform_index,
-            .device_index = (int)i,
-            .platform = platform,
-            .id = ids[i],
-        };
-        clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof info->platform_name - 1,
-                          info->platform_name, NULL);
-        read_info(info);
-    }
+    status result = STATUS_OK;
+    for (cl_uint i = 0; i < count && result == STATUS_OK; i++)
+        result = append_device(list, platform, platform_index, ids[i], (int)i, err);
     free(ids);
-    return STATUS_OK;
+    return result;
 }
 
 static status list_platforms(device_list *list, error *err)
@@ -196,8 +195,7 @@ static status list_platforms(device_list *list, error *err)
     if (clGetPlatformIDs(0, NULL, &count) != CL_SUCCESS || count == 0)
         return STATUS_OK;
     cl_platform_id *platforms = calloc(count, sizeof *platforms);
-    if (!platforms)
-        return error_memory(err, "the list of platforms");
+    TRY(got_memory(platforms, err, "the list of platforms"));
     status result = STATUS_OK;
     if (clGetPlatformIDs(count, platforms, NULL) == CL_SUCCESS) {
         list->platform_count = (int)count;
@@ -225,20 +223,6 @@ void device_list_free(device_list *list)
     *list = (device_list){0};
 }
 
-static bool contains_ignoring_case(const char *text, const char *part)
-{
-    size_t length = strlen(part);
-    for (; *text; text++) {
-        size_t i = 0;
-        while (i < length && text[i] &&
-               tolower((unsigned char)text[i]) == tolower((unsigned char)part[i]))
-            i++;
-        if (i == length)
-            return true;
-    }
-    return false;
-}
-
 /* Whether a device is what a spec asks for. */
 typedef bool fitting(const device_info *info, const char *spec, cl_device_type type);
 
@@ -263,13 +247,13 @@ static bool is_at(const device_info *info, const char *spec, cl_device_type type
 static bool is_named(const device_info *info, const char *spec, cl_device_type type)
 {
     (void)type;
-    return contains_ignoring_case(info->name, spec);
+    return strcasestr(info->name, spec) != NULL;
 }
 
 static bool is_on_platform(const device_info *info, const char *spec, cl_device_type type)
 {
     (void)type;
-    return contains_ignoring_case(info->platform_name, spec);
+    return strcasestr(info->platform_name, spec) != NULL;
 }
 
 /* Of those that fit, in turn by place; -1: there is none. */
@@ -287,27 +271,21 @@ static int pick(const device_list *list, fitting *fits, const char *spec, cl_dev
 
 static int find_device(const device_list *list, const char *spec, int place)
 {
-    static const struct {
-        const char *name; /* NULL: nothing is asked for */
-        cl_device_type type;
-    } kinds[] = {{"gpu", CL_DEVICE_TYPE_GPU},
-                 {"cpu", CL_DEVICE_TYPE_CPU},
-                 {"accelerator", CL_DEVICE_TYPE_ACCELERATOR},
-                 {NULL, CL_DEVICE_TYPE_GPU},
-                 {NULL, CL_DEVICE_TYPE_CPU},
-                 {NULL, CL_DEVICE_TYPE_ALL}};
-    bool any = !spec || !*spec;
-    int found = -1;
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && found < 0; i++) {
-        if (!any && kinds[i].name && strcmp(spec, kinds[i].name) == 0)
-            return pick(list, is_of_type, spec, kinds[i].type, place);
-        if (any && !kinds[i].name)
-            found = pick(list, is_of_type, spec, kinds[i].type, place);
-    }
-    if (any)
-        return found;
+    static const cl_device_type preferred[] = {CL_DEVICE_TYPE_GPU, CL_DEVICE_TYPE_CPU,
+                                               CL_DEVICE_TYPE_ALL};
+    static const cl_device_type types[] = {CL_DEVICE_TYPE_GPU, CL_DEVICE_TYPE_CPU,
+                                           CL_DEVICE_TYPE_ACCELERATOR};
     static fitting *const ways[] = {is_at, is_named, is_on_platform};
-    for (size_t i = 0; i < sizeof ways / sizeof ways[0] && found < 0; i++)
+    int found = -1;
+    if (!spec || !*spec) {
+        for (int i = 0; i < 3 && found < 0; i++)
+            found = pick(list, is_of_type, spec, preferred[i], place);
+        return found;
+    }
+    for (int i = 0; i < 3; i++)
+        if (strcmp(spec, device_type_name(types[i])) == 0)
+            return pick(list, is_of_type, spec, types[i], place);
+    for (int i = 0; i < 3 && found < 0; i++)
         found = pick(list, ways[i], spec, 0, place);
     return found;
 }
@@ -376,8 +354,7 @@ status device_open_info(const device_info *info, device **opened, error *err)
 {
     *opened = NULL;
     device *dev = calloc(1, sizeof *dev);
-    if (!dev)
-        return error_memory(err, "the device");
+    TRY(got_memory(dev, err, "the device"));
     dev->info = *info; /* NOLINT(clang-analyzer-core.NullDereference): what was chosen is there */
     dev->vec = choose_vec(info);
     cl_int code = create_queue(dev);
@@ -461,11 +438,6 @@ status device_open_own(int place, device **opened, error *err)
 {
     const char *spec = own_spec();
     return open_place(spec, place, spec ? own_name : NULL, opened, err);
-}
-
-status device_open_named(const char *spec, device **opened, error *err)
-{
-    return device_open_place(spec, 0, opened, err);
 }
 
 status device_open(device **opened, error *err)

@@ -78,15 +78,13 @@ status device_choose_own(const device_list *list, int *index, error *err);
 /* "gpu", "cpu" or "accelerator". */
 const char *device_type_name(cl_device_type type);
 
-/* Opens the device that `spec` names, as device_choose's; or the one that HCNN_DEVICE names. */
-status device_open_named(const char *spec, device **opened, error *err);
-status device_open(device **opened, error *err);
-/* Of several processes of one machine each opens one: process `place`, from 0. spec may be a list
- * with commas between, whose entries they take in turn; a spec that fits several devices gives
- * those in turn. */
+/* Opens the device that `spec` names, as device_choose's. Of several processes of one machine each
+ * opens one: process `place`, from 0. spec may be a list with commas between, whose entries they
+ * take in turn; a spec that fits several devices gives those in turn. */
 status device_open_place(const char *spec, int place, device **opened, error *err);
-/* The same as HCNN_DEVICE says. */
+/* The same as HCNN_DEVICE says; for one process alone. */
 status device_open_own(int place, device **opened, error *err);
+status device_open(device **opened, error *err);
 /* Opens this one. */
 status device_open_info(const device_info *info, device **opened, error *err);
 /* Waits for the queue and releases all. NULL is fine. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records of kernels; see profile.h. */
 #include "device/profile.h"
+#include "base/array.h"
 
 #include <stdlib.h>
 
 struct profile {
     profile_record *records;
-    size_t count, capacity;
+    size_t count;
     const char *phase, *label;
 };
 
@@ -41,17 +42,11 @@ void profile_label(device *dev, const char *phase, const char *label)
 
 cl_event *profile_event(device *dev, const char *kernel)
 {
+    error ignored;
     struct profile *p = dev->profile;
-    if (!p)
+    /* Without memory there is one record less; the kernel runs all the same. */
+    if (!p || array_grow(&p->records, p->count, sizeof *p->records, "", &ignored) != STATUS_OK)
         return NULL;
-    if (p->count == p->capacity) {
-        size_t capacity = p->capacity ? 2 * p->capacity : 1024;
-        profile_record *grown = realloc(p->records, capacity * sizeof *grown);
-        if (!grown)
-            return NULL; /* one record less; the kernel runs all the same */
-        p->records = grown;
-        p->capacity = capacity;
-    }
     p->records[p->count] = (profile_record){.phase = p->phase, .label = p->label, .kernel = kernel};
     return &p->records[p->count++].event;
 }

@@ -172,8 +172,7 @@ status program_build(device *dev, const char *program, const char *source, const
                      cl_program *built, error *err)
 {
     char *key = make_key(dev, source, options);
-    if (!key)
-        return error_memory(err, "a program's key");
+    TRY(got_memory(key, err, "a program's key"));
     char *path = entry_path(program, key);
     status result = STATUS_OK;
     *built = load_entry(dev, path, key, options);
@@ -207,8 +206,7 @@ static status build_embedded(device *dev, const char *variant, cl_program *built
     if (!common || !own)
         return error_set(err, STATUS_FAILED, "kernels/%s.cl is not part of this program", name);
     char *source = text_format("%s\n#line 1 \"%s.cl\"\n%s", common, name, own);
-    if (!source)
-        return error_memory(err, name);
+    TRY(got_memory(source, err, name));
     bool half = dev->precision == PRECISION_FP16 && !fp32;
     char options[128];
     snprintf(options, sizeof options, "-cl-std=CL1.2 -DVEC=%d -DON_CPU=%d%s%s", dev->vec,

@@ -15,8 +15,8 @@ hcnn_device *hcnn_device_open(const char *spec, char *message, size_t capacity)
 {
     error err;
     hcnn_device *handle = calloc(1, sizeof *handle);
-    status result =
-        handle ? device_open_named(spec, &handle->opened, &err) : error_memory(&err, "the device");
+    status result = handle ? device_open_place(spec, 0, &handle->opened, &err)
+                           : error_memory(&err, "the device");
     if (result == STATUS_OK && pthread_mutex_init(&handle->lock, NULL) != 0) {
         device_close(handle->opened);
         result = error_memory(&err, "the device");

@@ -45,7 +45,7 @@ typedef struct train_options {
     uint64_t seed;
     bool tune;           /* first measure what is not tuned yet (tune.h); not kept in config.json */
     const char *program; /* tune_options.program; not kept either, */
-    const char *device;  /* nor device_open_named's; NULL: as HCNN_DEVICE says */
+    const char *device;  /* nor device_open_place's; NULL: as HCNN_DEVICE says */
     const ranks *ranks;  /* nor who trains together; NULL: this process alone */
 } train_options;
 
