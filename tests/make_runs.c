@@ -144,7 +144,7 @@ static status make_run(run_store *store, const char *name, bool only_fine, int s
     if (result == STATUS_OK)
         result = log_values(store, run, only_fine, seed, err);
     if (result == STATUS_OK)
-        result = write_evaluation(run_store_directory(store), name, only_fine, err);
+        result = write_evaluation(store->directory, name, only_fine, err);
     if (result != STATUS_OK || state == RUN_RUNNING)
         return result;
     return run_store_end(store, run, state, state == RUN_FAILED ? "it " SCRIPT " failed" : NULL,

@@ -133,7 +133,7 @@ static void test_finished(void **state)
     expect_run(RUN_FINISHED, 2);
     run_store *store = open_store();
     CHECK_OK(run_store_id(store, "run", &id, &err));
-    CHECK_OK(database_each(run_store_database(store), database_take_word, &files, &err,
+    CHECK_OK(database_each(&store->db, database_take_word, &files, &err,
                            "SELECT file || ' ' || kind FROM artifacts WHERE run = ? ORDER BY file",
                            "i", id));
     assert_int_equal(files.count, 3);

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "check.h"
 #include "support.h"
-#include "track/database.h"
 #include "track/run_store.h"
 
 #include <math.h>
@@ -154,7 +153,7 @@ static void test_artifacts(void **state)
     CHECK_OK(run_store_add_artifact(store, run, "checkpoint", "best.safetensors", &err));
     CHECK_OK(run_store_add_artifact(store, run, "events", "a.1", &err));
     CHECK_OK(run_store_add_artifact(store, run, "events", "a.1", &err));
-    CHECK_OK(database_each(run_store_database(store), database_take_word, &files, &err,
+    CHECK_OK(database_each(&store->db, database_take_word, &files, &err,
                            "SELECT file || ' ' || kind FROM artifacts WHERE run = ? ORDER BY file",
                            "i", run));
     assert_int_equal(files.count, 2);

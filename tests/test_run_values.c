@@ -229,22 +229,22 @@ static void expect_parsed(const char *text, size_t length, const char *key, int 
     CHECK_OK(run_condition_parse(text, length, &c, &err));
     assert_string_equal(c.key, key);
     assert_string_equal(c.value, value);
-    assert_int_equal(c.op, op);
+    assert_int_equal(c.holds, op);
     run_condition_free(&c);
 }
 
 static void test_parse(void **state)
 {
     (void)state;
-    expect_parsed("a=1", 3, "a", CONDITION_EQ, "1");
-    expect_parsed("a!=1", 4, "a", CONDITION_NE, "1");
-    expect_parsed("a<1", 3, "a", CONDITION_LT, "1");
-    expect_parsed("a<=1", 4, "a", CONDITION_LE, "1");
-    expect_parsed("a>1", 3, "a", CONDITION_GT, "1");
-    expect_parsed("a>=1", 4, "a", CONDITION_GE, "1");
-    expect_parsed("a/b_c-d>=x y", 12, "a/b_c-d", CONDITION_GE, "x y");
-    expect_parsed("a=12,b=3", 4, "a", CONDITION_EQ, "12"); /* no more than its length */
-    expect_parsed("a==1", 4, "a", CONDITION_EQ, "=1");
+    expect_parsed("a=1", 3, "a", CONDITION_EQUAL, "1");
+    expect_parsed("a!=1", 4, "a", CONDITION_BELOW | CONDITION_ABOVE, "1");
+    expect_parsed("a<1", 3, "a", CONDITION_BELOW, "1");
+    expect_parsed("a<=1", 4, "a", CONDITION_BELOW | CONDITION_EQUAL, "1");
+    expect_parsed("a>1", 3, "a", CONDITION_ABOVE, "1");
+    expect_parsed("a>=1", 4, "a", CONDITION_EQUAL | CONDITION_ABOVE, "1");
+    expect_parsed("a/b_c-d>=x y", 12, "a/b_c-d", CONDITION_EQUAL | CONDITION_ABOVE, "x y");
+    expect_parsed("a=12,b=3", 4, "a", CONDITION_EQUAL, "12"); /* no more than its length */
+    expect_parsed("a==1", 4, "a", CONDITION_EQUAL, "=1");
 }
 
 static void test_malformed(void **state)

@@ -70,7 +70,7 @@ static int claim(agent *a, int most)
 static void change(agent *a, const char *sql)
 {
     error err;
-    CHECK_OK(database_run(run_store_database(a->runs), &err, sql, ""));
+    CHECK_OK(database_run(&a->runs->db, &err, sql, ""));
 }
 
 static void log_run(agent *a, const char *name, const double *values, size_t count)

@@ -60,7 +60,7 @@ static bool works_on(const agent *a, int number)
 
 static char *log_of(const agent *a, const sweep_trial *t)
 {
-    return text_format("%s/%s.log", run_store_directory(a->store->runs), t->run);
+    return text_format("%s/%s.log", a->store->runs->directory, t->run);
 }
 
 static status open_log(const agent *a, const sweep_trial *t, int *log, error *err)
@@ -84,7 +84,7 @@ static status start_trial(agent *a, slot *s, const sweep_trial *t, int log,
 {
     const words *extra = a->options->extra;
     words arguments = {0};
-    char *directory = text_format("%s/%s", run_store_directory(a->store->runs), t->run);
+    char *directory = text_format("%s/%s", a->store->runs->directory, t->run);
     char *text = trial_describe(a->file, t->places);
     *s = (slot){.number = t->number};
     status result;

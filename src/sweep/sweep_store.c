@@ -108,7 +108,7 @@ static status check_same(sqlite3_stmt *row, const sweep_terms *terms, const char
 static status begin_or_join(sweep_store *s, const sweep_terms *terms, const char *extra,
                             const char *seed, bool *joined, error *err)
 {
-    database *db = run_store_database(s->runs);
+    database *db = &s->runs->db;
     sqlite3_stmt *row;
     TRY(find_row(db, terms->name, &row, joined, err));
     if (*joined) {
@@ -135,7 +135,7 @@ static status make_tables(database *db, error *err)
 status sweep_store_open(run_store *runs, const sweep_terms *terms, sweep_store *opened,
                         bool *joined, error *err)
 {
-    database *db = run_store_database(runs);
+    database *db = &runs->db;
     char seed[32];
     *opened = (sweep_store){.runs = runs, .seed = terms->seed};
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)terms->seed);
@@ -171,7 +171,7 @@ static status no_such_sweep(database *db, const char *name, error *err)
 status sweep_store_find(run_store *runs, const char *name, sweep_store *found, char **text,
                         words *extra, error *err)
 {
-    database *db = run_store_database(runs);
+    database *db = &runs->db;
     sqlite3_stmt *row;
     bool is_there;
     *text = NULL;
@@ -307,7 +307,7 @@ static status read_rows(sweep_store *s, const sweep_file *file, sweep_trials *tr
 {
     gathering g = {file, trials};
     *trials = (sweep_trials){0};
-    return database_each(run_store_database(s->runs), append_trial, &g, err,
+    return database_each(&s->runs->db, append_trial, &g, err,
                          "SELECT number, run, state, places, message, process, began"
                          " FROM trials WHERE sweep = ? ORDER BY number",
                          "i", s->id);
@@ -383,7 +383,7 @@ static status check_free(sweep_store *s, const char *run, error *err)
 {
     int64_t id;
     TRY(run_store_id(s->runs, run, &id, err));
-    const char *directory = run_store_directory(s->runs);
+    const char *directory = s->runs->directory;
     if (id == 0 && !file_exists_in(directory, run))
         return STATUS_OK;
     return error_set(err, STATUS_FAILED,
@@ -400,7 +400,7 @@ static status begin_trial(sweep_store *s, const sweep_file *file, int number, co
     char *run = sweep_run_name(file->name, number);
     status result = text && run ? check_free(s, run, err) : error_memory(err, "a trial");
     if (result == STATUS_OK)
-        result = database_run(run_store_database(s->runs), err,
+        result = database_run(&s->runs->db, err,
                               "INSERT INTO trials (sweep, number, run, state, places, process,"
                               " began) VALUES (?, ?, ?, 'running', ?, ?, ?)",
                               "iissis", s->id, (int64_t)number, run, text, me.id, me.began);
@@ -432,7 +432,7 @@ static status claim(sweep_store *s, const sweep_file *file, const sweep_trials *
 status sweep_store_claim(sweep_store *s, const sweep_file *file, int most, int *number,
                          bool *exhausted, sampler_advice *advice, error *err)
 {
-    database *db = run_store_database(s->runs);
+    database *db = &s->runs->db;
     sweep_trials trials;
     *number = 0;
     *exhausted = false;
@@ -450,7 +450,7 @@ static status find_owner(sweep_store *s, int number, bool *owned, error *err)
 {
     sqlite3_stmt *row;
     bool found;
-    TRY(database_find(run_store_database(s->runs), &row, &found, err,
+    TRY(database_find(&s->runs->db, &row, &found, err,
                       "SELECT process, began FROM trials WHERE sweep = ? AND number = ?"
                       " AND state = 'running'",
                       "ii", s->id, (int64_t)number));
@@ -467,7 +467,7 @@ static status adopt(sweep_store *s, int number, bool *taken, error *err)
     TRY(find_owner(s, number, &owned, err));
     *taken = !owned;
     return owned ? STATUS_OK
-                 : database_run(run_store_database(s->runs), err,
+                 : database_run(&s->runs->db, err,
                                 "UPDATE trials SET process = ?, began = ?"
                                 " WHERE sweep = ? AND number = ?",
                                 "isii", me.id, me.began, s->id, (int64_t)number);
@@ -475,7 +475,7 @@ static status adopt(sweep_store *s, int number, bool *taken, error *err)
 
 status sweep_store_adopt(sweep_store *s, int number, bool *taken, error *err)
 {
-    database *db = run_store_database(s->runs);
+    database *db = &s->runs->db;
     TRY(database_begin(db, err));
     return database_end(db, adopt(s, number, taken, err), err);
 }
@@ -483,7 +483,7 @@ status sweep_store_adopt(sweep_store *s, int number, bool *taken, error *err)
 status sweep_store_settle(sweep_store *s, int number, enum sweep_trial_state state,
                           const char *message, error *err)
 {
-    return database_run(run_store_database(s->runs), err,
+    return database_run(&s->runs->db, err,
                         "UPDATE trials SET state = ?, message = ? WHERE sweep = ? AND number = ?",
                         "ssii", sweep_trial_state_name(state), message, s->id, (int64_t)number);
 }

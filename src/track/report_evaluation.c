@@ -29,28 +29,17 @@ static bool is_below(const json_t *value, size_t end)
            (uint64_t)json_integer_value(value) < end;
 }
 
-static bool are_parents(const json_t *list, size_t fine, size_t coarse)
+/* A list of `count` whole numbers from 0 to below `end`. */
+static bool are_below(const json_t *list, size_t count, size_t end)
 {
     size_t i;
     const json_t *value;
     json_array_foreach(list, i, value)
     {
-        if (!is_below(value, coarse))
+        if (!is_below(value, end))
             return false;
     }
-    return json_array_size(list) == fine;
-}
-
-static bool is_row(const json_t *row, size_t size)
-{
-    size_t i;
-    const json_t *images;
-    json_array_foreach(row, i, images)
-    {
-        if (!is_below(images, UINT32_MAX))
-            return false;
-    }
-    return json_array_size(row) == size;
+    return json_array_size(list) == count;
 }
 
 static bool is_square(const json_t *matrix, size_t size)
@@ -59,7 +48,7 @@ static bool is_square(const json_t *matrix, size_t size)
     const json_t *row;
     json_array_foreach(matrix, i, row)
     {
-        if (!is_row(row, size))
+        if (!are_below(row, size, UINT32_MAX))
             return false;
     }
     return json_array_size(matrix) == size;
@@ -95,7 +84,7 @@ static const char *find_fault(const json_t *e)
         return "coarse_classes";
     if (!is_list_of_texts(fine_classes))
         return "fine_classes";
-    if (!are_parents(json_object_get(e, "parents"), fine_count, coarse_count))
+    if (!are_below(json_object_get(e, "parents"), fine_count, coarse_count))
         return "parents";
     if (!json_is_null(coarse) && !is_square(coarse, coarse_count))
         return "coarse";
@@ -104,28 +93,23 @@ static const char *find_fault(const json_t *e)
     return are_mistakes(json_object_get(e, "worst"), fine_count) ? NULL : "worst";
 }
 
-static status damaged(const char *path, const char *what, error *err)
-{
-    return error_set(err, STATUS_FAILED,
-                     "%s: is damaged: %s; remove it, and the report does without it", path, what);
-}
-
 static status parse(const char *path, const unsigned char *text, size_t size, json_t **evaluation,
                     error *err)
 {
     json_error_t where;
     *evaluation = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &where);
-    if (!*evaluation) {
-        char place[JSON_ERROR_TEXT_LENGTH + 32];
-        snprintf(place, sizeof place, "line %d: %s", where.line, where.text);
-        return damaged(path, place, err);
-    }
-    const char *fault = json_is_object(*evaluation) ? find_fault(*evaluation) : "it is no object";
-    if (!fault)
+    char place[JSON_ERROR_TEXT_LENGTH + 32];
+    const char *fault = json_is_object(*evaluation) ? find_fault(*evaluation) : NULL;
+    if (json_is_object(*evaluation) && !fault)
         return STATUS_OK;
-    char place[64];
-    snprintf(place, sizeof place, "%s is not what it has to be", fault);
-    return damaged(path, json_is_object(*evaluation) ? place : fault, err);
+    if (!*evaluation)
+        snprintf(place, sizeof place, "line %d: %s", where.line, where.text);
+    else if (fault)
+        snprintf(place, sizeof place, "%s is not what it has to be", fault);
+    else
+        snprintf(place, sizeof place, "it is no object");
+    return error_set(err, STATUS_FAILED,
+                     "%s: is damaged: %s; remove it, and the report does without it", path, place);
 }
 
 static status read_file(const char *path, json_t **evaluation, error *err)

@@ -3,7 +3,7 @@
 #include "base/array.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "track/run_store_internal.h"
+#include "track/run_store.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,7 +4,6 @@
 #include "track/run_store.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "track/run_store_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -112,16 +111,6 @@ void run_store_close(run_store *store)
     database_close(&store->db);
     free(store->directory);
     free(store);
-}
-
-const char *run_store_directory(const run_store *store)
-{
-    return store->directory;
-}
-
-struct database *run_store_database(run_store *store)
-{
-    return &store->db;
 }
 
 void run_store_set_patience(run_store *store, int milliseconds)

@@ -5,7 +5,7 @@
 #ifndef HCNN_TRACK_RUN_STORE_H
 #define HCNN_TRACK_RUN_STORE_H
 
-#include "base/text.h"
+#include "track/database.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,10 @@
 
 #include <jansson.h>
 
-typedef struct run_store run_store;
+typedef struct run_store {
+    database db;     /* also for those who keep tables of their own in the file */
+    char *directory; /* that the store is in, without a slash at the end */
+} run_store;
 
 /* "PARENT/runs.db" of a run's directory; NULL when memory is out. */
 char *run_store_path_of(const char *run);
@@ -26,10 +29,6 @@ status run_path_split(const char *directory, char **store, char **name, error *e
  * a newer program is STATUS_FAILED, with what to do. */
 status run_store_open(const char *path, bool create, run_store **opened, error *err);
 void run_store_close(run_store *store); /* NULL is fine */
-/* The directory that the store is in, without a slash at the end. */
-const char *run_store_directory(const run_store *store);
-/* For those who keep tables of their own in the file. */
-struct database *run_store_database(run_store *store);
 /* How long a call waits for another process that writes, before it fails; 30000 after opening. */
 void run_store_set_patience(run_store *store, int milliseconds);
 /* Seconds since 1970. */

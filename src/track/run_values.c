@@ -147,9 +147,13 @@ int run_value_compare(const json_t *a, const json_t *b)
 
 static const struct {
     const char *text;
-    int op;
-} operators[] = {{"!=", CONDITION_NE}, {"<=", CONDITION_LE}, {">=", CONDITION_GE},
-                 {"=", CONDITION_EQ},  {"<", CONDITION_LT},  {">", CONDITION_GT}};
+    int holds;
+} operators[] = {{"!=", CONDITION_BELOW | CONDITION_ABOVE},
+                 {"<=", CONDITION_BELOW | CONDITION_EQUAL},
+                 {">=", CONDITION_EQUAL | CONDITION_ABOVE},
+                 {"=", CONDITION_EQUAL},
+                 {"<", CONDITION_BELOW},
+                 {">", CONDITION_ABOVE}};
 
 status run_condition_parse(const char *text, size_t length, run_condition *c, error *err)
 {
@@ -160,7 +164,7 @@ status run_condition_parse(const char *text, size_t length, run_condition *c, er
         if (strncmp(text + key, operators[i].text, width) != 0)
             continue;
         size_t from = key + width;
-        c->op = operators[i].op;
+        c->holds = operators[i].holds;
         c->key = strndup(text, key);
         c->value = strndup(text + from, length > from ? length - from : 0);
         return got_memory(c->key && c->value, err, text);
@@ -186,19 +190,7 @@ bool run_condition_holds(const run_condition *c, const json_t *value)
     }
     int order = run_value_compare(value, wanted);
     json_decref(wanted);
-    switch (c->op) {
-    case CONDITION_EQ:
-        return order == 0;
-    case CONDITION_NE:
-        return order != 0;
-    case CONDITION_LT:
-        return order < 0;
-    case CONDITION_LE:
-        return order <= 0;
-    case CONDITION_GT:
-        return order > 0;
-    case CONDITION_GE:
-        return order >= 0;
-    }
-    return false;
+    return c->holds & (order < 0    ? CONDITION_BELOW
+                       : order == 0 ? CONDITION_EQUAL
+                                    : CONDITION_ABOVE);
 }

@@ -18,10 +18,12 @@ status run_value(run_store *store, const run_record *run, const char *key, json_
 /* Whether the larger value of a metric is the better one. */
 bool run_metric_rises(const char *name);
 
+enum { CONDITION_BELOW = 1, CONDITION_EQUAL = 2, CONDITION_ABOVE = 4 };
+
 /* "KEY OP VALUE": OP is one of = != < <= > >=. Texts are compared as numbers where both are. */
 typedef struct run_condition {
     char *key, *value;
-    enum { CONDITION_EQ, CONDITION_NE, CONDITION_LT, CONDITION_LE, CONDITION_GT, CONDITION_GE } op;
+    int holds; /* where the run's value is CONDITION_BELOW, _EQUAL or _ABOVE: a bit each */
 } run_condition;
 
 /* STATUS_USAGE for what has no operator or no key. */
