@@ -8,7 +8,6 @@
 #include "support.h"
 #include "track/event.pb-c.h"
 #include "track/event_file.h"
-#include "track/hparams.h"
 
 #include <errno.h>
 #include <math.h>

@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "track/event.pb-c.h"
-#include "track/hparams.h"
 #include "track/run_store.h"
 
 #include <dirent.h>
@@ -270,36 +269,17 @@ status event_file_histogram(event_file *f, uint64_t step, const char *tag, const
     return put_value(f, step, tag, &v, err);
 }
 
-/* A value without a value: readers look at its metadata. Takes over the bytes. */
-static status put_hparams(event_file *f, const char *tag, hparams_bytes *bytes, error *err)
+/* A value without a value: readers look at its metadata. */
+status event_file_plugin(event_file *f, const char *tag, const char *name, unsigned char *content,
+                         size_t size, error *err)
 {
     Tb__Value v = TB__VALUE__INIT;
     Tb__Metadata metadata = TB__METADATA__INIT;
     Tb__PluginData plugin = TB__PLUGIN_DATA__INIT;
-    plugin.plugin_name = (char *)HPARAMS_PLUGIN;
+    plugin.plugin_name = (char *)name;
     plugin.has_content = 1;
-    plugin.content = (ProtobufCBinaryData){bytes->size, bytes->data};
+    plugin.content = (ProtobufCBinaryData){size, content};
     metadata.plugin_data = &plugin;
     v.metadata = &metadata;
-    status result = put_value(f, 0, tag, &v, err);
-    free(bytes->data);
-    return result;
-}
-
-status event_file_hyperparameters(event_file *f, const json_t *config, const char *const *metrics,
-                                  size_t metric_count, error *err)
-{
-    hparams_bytes bytes;
-    double now = run_store_now();
-    TRY(hparams_pack_experiment(config, metrics, metric_count, now, &bytes, err));
-    TRY(put_hparams(f, HPARAMS_EXPERIMENT_TAG, &bytes, err));
-    TRY(hparams_pack_start(config, now, &bytes, err));
-    return put_hparams(f, HPARAMS_START_TAG, &bytes, err);
-}
-
-status event_file_end(event_file *f, int succeeded, error *err)
-{
-    hparams_bytes bytes;
-    TRY(hparams_pack_end(succeeded, run_store_now(), &bytes, err));
-    return put_hparams(f, HPARAMS_END_TAG, &bytes, err);
+    return put_value(f, 0, tag, &v, err);
 }

@@ -33,8 +33,18 @@ status event_file_image(event_file *f, uint64_t step, const char *tag, int width
                         const unsigned char *png, size_t size, error *err);
 status event_file_histogram(event_file *f, uint64_t step, const char *tag, const histogram *h,
                             error *err);
-/* The hyper-parameters of the run, a flat JSON object, for TensorBoard's HParams page; metrics are
- * the tags that it puts beside them. Null is a text that the run has none of. */
+/* What a plugin of TensorBoard's reads: a message of its own, packed. */
+status event_file_plugin(event_file *f, const char *tag, const char *name, unsigned char *content,
+                         size_t size, error *err);
+
+/* The messages to TensorBoard's HParams page (hparams.c). */
+#define HPARAMS_PLUGIN         "hparams"
+#define HPARAMS_EXPERIMENT_TAG "_hparams_/experiment"
+#define HPARAMS_START_TAG      "_hparams_/session_start_info"
+#define HPARAMS_END_TAG        "_hparams_/session_end_info"
+/* Which parameters and metrics there are, and what a run was started with: a flat JSON object of
+ * texts, numbers and truths. metrics are the tags that the page puts beside them. Null is a text
+ * that this run has none of: the first message names it, the second does not. */
 status event_file_hyperparameters(event_file *f, const json_t *config, const char *const *metrics,
                                   size_t metric_count, error *err);
 /* How it ended: shown there too. Readers keep the first of a run, in whatever file it is, so a run

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TensorBoard's HParams messages from a run's configuration; see hparams.h. What they point to is
- * borrowed, so that one block of memory for each kind of message is all there is to free. */
-#include "track/hparams.h"
+/* The messages behind TensorBoard's HParams page, from a run's configuration; see event_file.h.
+ * What they point to is borrowed, so that one block of memory for each kind of message is all there
+ * is to free. */
 #include "track/event.pb-c.h"
+#include "track/event_file.h"
+#include "track/run_store.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 
-static status no_memory(error *err)
-{
-    return error_memory(err, "the hyper-parameters of an event file");
-}
+static const char what[] = "the hyper-parameters of an event file";
 
-static status pack(Tb__HParams *message, hparams_bytes *packed, error *err)
+static status put(event_file *f, const char *tag, Tb__HParams *message, error *err)
 {
     message->has_version = 1;
-    packed->size = tb__hparams__get_packed_size(message);
-    packed->data = malloc(packed->size);
-    if (!packed->data)
-        return no_memory(err);
-    tb__hparams__pack(message, packed->data);
-    return STATUS_OK;
+    size_t size = tb__hparams__get_packed_size(message);
+    unsigned char *data = malloc(size);
+    TRY(got_memory(data, err, what));
+    tb__hparams__pack(message, data);
+    status result = event_file_plugin(f, tag, HPARAMS_PLUGIN, data, size, err);
+    free(data);
+    return result;
 }
 
 static Tb__HParamInfo__Type type_of(const json_t *value)
@@ -58,8 +58,8 @@ static void list_metrics(const char *const *metrics, size_t count, Tb__MetricInf
     }
 }
 
-status hparams_pack_experiment(const json_t *config, const char *const *metrics,
-                               size_t metric_count, double time, hparams_bytes *packed, error *err)
+static status put_experiment(event_file *f, const json_t *config, const char *const *metrics,
+                             size_t metric_count, double time, error *err)
 {
     size_t count = json_object_size(config);
     Tb__HParams message = TB__HPARAMS__INIT;
@@ -69,17 +69,16 @@ status hparams_pack_experiment(const json_t *config, const char *const *metrics,
     Tb__MetricName *names = calloc(metric_count + 1, sizeof *names);
     e.hparam_infos = calloc(count + 1, sizeof(Tb__HParamInfo *));
     e.metric_infos = calloc(metric_count + 1, sizeof(Tb__MetricInfo *));
-    status result = STATUS_OK;
-    if (!parameters || !infos || !names || !e.hparam_infos || !e.metric_infos) {
-        result = no_memory(err);
-    } else {
-        list_parameters(config, parameters, &e);
-        list_metrics(metrics, metric_count, infos, names, &e);
-        e.has_time_created_secs = 1;
-        e.time_created_secs = time;
-        message.experiment = &e;
-        result = pack(&message, packed, err);
-    }
+    status result;
+    TRY_OR_DONE(
+        got_memory(parameters && infos && names && e.hparam_infos && e.metric_infos, err, what));
+    list_parameters(config, parameters, &e);
+    list_metrics(metrics, metric_count, infos, names, &e);
+    e.has_time_created_secs = 1;
+    e.time_created_secs = time;
+    message.experiment = &e;
+    result = put(f, HPARAMS_EXPERIMENT_TAG, &message, err);
+done:
     free(e.metric_infos);
     free(e.hparam_infos);
     free(names);
@@ -121,7 +120,7 @@ static void list_values(const json_t *config, Tb__HParamsEntry *entries, Tb__Any
     }
 }
 
-status hparams_pack_start(const json_t *config, double time, hparams_bytes *packed, error *err)
+static status put_start(event_file *f, const json_t *config, double time, error *err)
 {
     size_t count = json_object_size(config);
     Tb__HParams message = TB__HPARAMS__INIT;
@@ -129,30 +128,36 @@ status hparams_pack_start(const json_t *config, double time, hparams_bytes *pack
     Tb__HParamsEntry *entries = calloc(count + 1, sizeof *entries);
     Tb__AnyValue *values = calloc(count + 1, sizeof *values);
     start.hparams = calloc(count + 1, sizeof(Tb__HParamsEntry *));
-    status result = STATUS_OK;
-    if (!entries || !values || !start.hparams) {
-        result = no_memory(err);
-    } else {
-        list_values(config, entries, values, &start);
-        start.has_start_time_secs = 1;
-        start.start_time_secs = time;
-        message.session_start_info = &start;
-        result = pack(&message, packed, err);
-    }
+    status result;
+    TRY_OR_DONE(got_memory(entries && values && start.hparams, err, what));
+    list_values(config, entries, values, &start);
+    start.has_start_time_secs = 1;
+    start.start_time_secs = time;
+    message.session_start_info = &start;
+    result = put(f, HPARAMS_START_TAG, &message, err);
+done:
     free(start.hparams);
     free(values);
     free(entries);
     return result;
 }
 
-status hparams_pack_end(bool succeeded, double time, hparams_bytes *packed, error *err)
+status event_file_hyperparameters(event_file *f, const json_t *config, const char *const *metrics,
+                                  size_t metric_count, error *err)
+{
+    double now = run_store_now();
+    TRY(put_experiment(f, config, metrics, metric_count, now, err));
+    return put_start(f, config, now, err);
+}
+
+status event_file_end(event_file *f, int succeeded, error *err)
 {
     Tb__HParams message = TB__HPARAMS__INIT;
     Tb__SessionEnd end = TB__SESSION_END__INIT;
     end.has_status = 1;
     end.status = succeeded ? TB__SESSION_END__STATUS__SUCCESS : TB__SESSION_END__STATUS__FAILURE;
     end.has_end_time_secs = 1;
-    end.end_time_secs = time;
+    end.end_time_secs = run_store_now();
     message.session_end_info = &end;
-    return pack(&message, packed, err);
+    return put(f, HPARAMS_END_TAG, &message, err);
 }

@@ -9,10 +9,15 @@ function evaluationFacts(evaluation) {
     return `${evaluation.set}${epoch}: ${plural(evaluation.images, 'image', 'images')}${undecided}`;
 }
 
-/* Sections that show one run's evaluation are drawn again when another run is chosen. */
 function chooseRun(name) {
     setState({run: name});
     document.dispatchEvent(new Event('run'));
+}
+
+/* Draws now, and again when another run is chosen. */
+function whenChosen(draw) {
+    document.addEventListener('run', draw);
+    draw();
 }
 
 function runChooser(runs, label) {
@@ -29,8 +34,7 @@ function evaluationNote(runs) {
     const write = () => {
         note.textContent = evaluationFacts(chosenRun(runs).evaluation);
     };
-    document.addEventListener('run', write);
-    write();
+    whenChosen(write);
     return note;
 }
 
@@ -78,8 +82,7 @@ function confusionSection(runs) {
         matrix.set(view);
         tell(null);
     };
-    document.addEventListener('run', () => show(state.matrix));
-    show(state.matrix);
+    whenChosen(() => show(state.matrix));
     return section('confusion', title, 'What the images of each class were taken for.',
         el('div', {class: 'tools'}, runChooser(runs, 'Run of the confusion matrix'),
            el('label', {class: 'control'}, 'Show', views), back, evaluationNote(runs)),

@@ -76,22 +76,13 @@ function chartLines(runs, metric) {
 function chartCard(runs, place, update) {
     const metric = state.charts[place];
     const enlarged = state.enlarged === place;
-    const replace = changed => {
-        setState({charts: state.charts.map((old, i) => i === place ? changed : old)});
-        update(true);
-    };
-    const remove = () => {
-        setState({charts: state.charts.filter((_, i) => i !== place), enlarged: null});
-        update(true);
-    };
-    const enlarge = () => {
-        setState({enlarged: enlarged ? null : place});
-        update(true);
-    };
-    const chart = new Chart(seriesOf(metric)[0], `Chart of ${metricTitle(metric)}`, zoom => {
-        setState({zoom});
-        update(false);
-    });
+    const replace = changed =>
+        update({charts: state.charts.map((old, i) => i === place ? changed : old)}, true);
+    const remove = () =>
+        update({charts: state.charts.filter((_, i) => i !== place), enlarged: null}, true);
+    const enlarge = () => update({enlarged: enlarged ? null : place}, true);
+    const chart = new Chart(seriesOf(metric)[0], `Chart of ${metricTitle(metric)}`,
+                            zoom => update({zoom}));
     const node = el('div', {class: `card chart-card ${enlarged ? 'enlarged' : ''}`},
         el('div', {class: 'card-head'},
            selectBox('Metric of this chart', groupMetrics(runs), metric, replace),
@@ -108,38 +99,26 @@ function smoothingControl(update) {
     const output = el('output', {for: 'smoothing'}, number(state.smoothing, 2));
     const slider = el('input', {type: 'range', id: 'smoothing', min: 0, max: 0.99, step: 0.01,
         value: state.smoothing, oninput: event => {
-            setState({smoothing: Number(event.target.value)});
-            output.textContent = number(state.smoothing, 2);
             lineCache.clear();
-            update(false);
+            update({smoothing: Number(event.target.value)});
+            output.textContent = number(state.smoothing, 2);
         }});
     return el('label', {class: 'control'}, 'Smoothing', slider, output);
 }
 
 function axisControl(update) {
-    const choose = axis => {
-        setState({axis, zoom: null});
-        update(false);
-    };
     return el('label', {class: 'control'}, 'Axis',
               selectBox('Horizontal axis', [['step', 'step'], ['epoch', 'epoch']], state.axis,
-                        choose));
+                        axis => update({axis, zoom: null})));
 }
 
 function curveTools(runs, update) {
     const add = () => {
         const unused = allMetrics(runs).find(metric => !state.charts.includes(metric));
-        setState({charts: [...state.charts, unused || state.charts[0]]});
-        update(true);
+        update({charts: [...state.charts, unused || state.charts[0]]}, true);
     };
-    const setLogarithmic = logarithmic => {
-        setState({logarithmic});
-        update(false);
-    };
-    const reset = button('Reset zoom', () => {
-        setState({zoom: null});
-        update(false);
-    }, {id: 'reset-zoom'});
+    const setLogarithmic = logarithmic => update({logarithmic});
+    const reset = button('Reset zoom', () => update({zoom: null}), {id: 'reset-zoom'});
     const node = el('div', {class: 'tools'}, smoothingControl(update), axisControl(update),
                     checkBox('Logarithmic', state.logarithmic, setLogarithmic, 'logarithmic'),
                     el('span', {class: 'grow'}), reset,
@@ -151,10 +130,9 @@ function curveTools(runs, update) {
 function curveLegend(runs, update) {
     const toggle = (run, event) => {
         const hidden = state.hidden.includes(run.name);
-        setState({hidden: hidden ? state.hidden.filter(name => name !== run.name)
-                                 : [...state.hidden, run.name]});
         event.currentTarget.setAttribute('aria-pressed', hidden);
-        update(false);
+        update({hidden: hidden ? state.hidden.filter(name => name !== run.name)
+                               : [...state.hidden, run.name]});
     };
     return el('div', {class: 'legend', role: 'group', 'aria-label': 'Runs in the charts'},
               runs.map(run => el('button', {
@@ -183,7 +161,9 @@ function curvesSection(runs) {
     state.charts = (state.charts || defaultCharts(runs)).filter(metric => known.has(metric));
     const grid = el('div', {class: 'charts'});
     let cards = [];
-    const update = rebuild => {
+    /* Changes what the reader has chosen; rebuild: also which charts there are. */
+    const update = (changes, rebuild = false) => {
+        setState(changes);
         if (rebuild) {
             cards = state.charts.map((_, place) => chartCard(runs, place, update));
             grid.replaceChildren(...cards.map(card => card.node));
@@ -192,7 +172,7 @@ function curvesSection(runs) {
         cards.forEach(card => card.draw());
     };
     const tools = curveTools(runs, update);
-    update(true);
+    update({}, true);
     return section('curves', 'Curves', lead, tools.node, curveLegend(runs, update), grid,
                    thinnedNote(runs));
 }

@@ -33,8 +33,7 @@ function mistakesSection(runs) {
             ? evaluation.worst.map(mistake => mistakeCard(mistake, evaluation))
             : [el('li', {class: 'empty'}, 'Every image was recognised.')]));
     };
-    document.addEventListener('run', draw);
-    draw();
+    whenChosen(draw);
     return section('mistakes', title, 'Wrong fine answers by falling loss; the probability is ' +
                    'that of the label.',
                    el('div', {class: 'tools'}, runChooser(runs, 'Run of the mistakes'),

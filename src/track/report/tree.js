@@ -85,8 +85,7 @@ function treeSection(runs) {
     const list = el('div', {class: 'card tree', id: 'tree'});
     const draw = () => list.replaceChildren(
         ...ordered(classTree(chosenRun(runs).evaluation), state.treeOrder).map(treeBranch));
-    document.addEventListener('run', draw);
-    draw();
+    whenChosen(draw);
     return section('classes', title, 'The share of each class\'s images that was recognised: ' +
                    'superclasses, and within them their fine classes.',
                    treeTools(runs, draw), list);
