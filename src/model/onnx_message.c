@@ -167,16 +167,6 @@ void onnx_message_float(onnx_message *m, const char *name, float value)
     }
 }
 
-void onnx_message_text(onnx_message *m, const char *name, const char *value)
-{
-    Onnx__Attribute *a = attribute(m, name, ONNX_ATTRIBUTE_TEXT);
-    char *copy = a ? copy_text(m, value) : NULL;
-    if (copy) {
-        a->has_s = true;
-        a->s = (ProtobufCBinaryData){strlen(copy), (uint8_t *)copy};
-    }
-}
-
 /* ---- Constants, inputs, outputs ---- */
 
 /* Takes over `bytes`. */

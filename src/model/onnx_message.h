@@ -34,7 +34,6 @@ void onnx_message_node(onnx_message *m, const char *operator_name, int input_cou
 void onnx_message_int(onnx_message *m, const char *name, int64_t value);
 void onnx_message_ints(onnx_message *m, const char *name, int count, const int64_t *values);
 void onnx_message_float(onnx_message *m, const char *name, float value);
-void onnx_message_text(onnx_message *m, const char *name, const char *value);
 
 /* Constants: fp32, whose malloc'ed memory the message takes over (NULL counts as memory that ran
  * out), and whole numbers, copied. */

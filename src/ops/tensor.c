@@ -15,11 +15,6 @@ size_t tensor_size(tensor t)
     return tensor_pixels(t) * (size_t)t.c;
 }
 
-bool tensor_same_shape(tensor a, tensor b)
-{
-    return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c;
-}
-
 size_t tensor_bytes(const device *dev, tensor t)
 {
     return tensor_size(t) * device_real_bytes(dev);

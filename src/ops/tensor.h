@@ -32,7 +32,6 @@ static inline size_t divide_up(size_t a, size_t b)
 /* Elements, and pixels (n * h * w). */
 size_t tensor_size(tensor t);
 size_t tensor_pixels(tensor t);
-bool tensor_same_shape(tensor a, tensor b);
 /* Of device memory. */
 size_t tensor_bytes(const device *dev, tensor t);
 

@@ -3,7 +3,6 @@
 #include "track/report.h"
 #include "base/file.h"
 #include "base/json_values.h"
-#include "track/report_evaluation.h"
 #include "track/report_page.h"
 
 #include <math.h>

@@ -15,6 +15,12 @@ enum { REPORT_POINTS = 5000 };
  * are. */
 json_t *report_run(run_store *store, const run_record *run, error *err);
 
+/* The evaluation that a run left in its directory (report_evaluation.c): DIRECTORY/test.json or else
+ * validation.json, whose form measure/evaluation.h tells; JSON's null where there is neither.
+ * STATUS_FAILED for one that is damaged, in any way that the page would stumble over; the message
+ * names the file and says to remove it. */
+status report_evaluation_read(const char *directory, json_t **evaluation, error *err);
+
 /* Writes the page. document: {"title","generated","version","runs":[...],"sweep":{..} or null}.
  * sweep: {"name","method","metric","goal":"minimize" or
  * "maximize","parameters":[{"name","log":BOOL, "values":[TEXT] or

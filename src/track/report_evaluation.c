@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads and checks test.json and validation.json; see report_evaluation.h. */
-#include "track/report_evaluation.h"
+/* Reads and checks test.json and validation.json; see report.h. */
+#include "track/report.h"
 #include "base/file.h"
 #include "base/text.h"
 

@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "fuzz.h"
 #include "track/report.h"
-#include "track/report_evaluation.h"
 #include "track/report_page.h"
 
 #include <stdlib.h>
