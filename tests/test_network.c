@@ -66,11 +66,11 @@ static float *read_golden(const golden *g, const char *prefix, const char *name,
     char full[256];
     error err;
     snprintf(full, sizeof full, "%s%s", prefix, name);
-    const safetensors_entry *entry = safetensors_find(g->file, full);
+    const tensor_entry *entry = safetensors_find(g->file, full);
     if (!entry)
         print_error("%s is not in the golden file\n", full);
     assert_non_null(entry);
-    *count = safetensors_elements(entry);
+    *count = tensor_elements(entry);
     float *values = support_memory(*count, sizeof *values);
     assert_ok(safetensors_read_f32(g->file, entry, values, &err), &err);
     return values;
@@ -79,9 +79,9 @@ static float *read_golden(const golden *g, const char *prefix, const char *name,
 static int64_t *read_integers(const golden *g, const char *name)
 {
     error err;
-    const safetensors_entry *entry = safetensors_find(g->file, name);
+    const tensor_entry *entry = safetensors_find(g->file, name);
     assert_non_null(entry);
-    int64_t *values = support_memory(safetensors_elements(entry), sizeof *values);
+    int64_t *values = support_memory(tensor_elements(entry), sizeof *values);
     assert_ok(safetensors_read_i64(g->file, entry, values, &err), &err);
     return values;
 }

@@ -378,10 +378,10 @@ static float *read_floats(safetensors_file *file, const char *prefix, const char
 {
     error err;
     char *full = text_format("%s%s", prefix, name);
-    const safetensors_entry *e = safetensors_find(file, full);
+    const tensor_entry *e = safetensors_find(file, full);
     if (!e)
         fail_msg("%s is not in the golden file", full);
-    *count = safetensors_elements(e);
+    *count = tensor_elements(e);
     float *values = calloc(*count + 1, sizeof *values);
     CHECK_OK(safetensors_read_f32(file, e, values, &err));
     free(full);

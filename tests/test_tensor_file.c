@@ -66,7 +66,7 @@ static void check_entry(tensor_file *file, const expected *e)
     int64_t counts[MOST];
     const tensor_entry *entry = tensor_file_find(file, e->name);
     assert_non_null(entry);
-    assert_string_equal(entry->type_name, e->type);
+    assert_string_equal(tensor_types[entry->type].name, e->type);
     assert_int_equal(entry->rank, e->rank);
     for (int i = 0; i < e->rank; i++)
         assert_int_equal(entry->shape[i], e->shape[i]);

@@ -211,10 +211,10 @@ static void assert_same_tensors(const char *a_path, const char *b_path)
     CHECK_OK(safetensors_open(b_path, &b, &err));
     assert_int_equal(safetensors_count(a), safetensors_count(b));
     for (size_t i = 0; i < safetensors_count(a); i++) {
-        const safetensors_entry *entry = safetensors_at(a, i);
+        const tensor_entry *entry = safetensors_at(a, i);
         if (entry->type != SAFETENSORS_F32)
             continue;
-        size_t count = safetensors_elements(entry);
+        size_t count = tensor_elements(entry);
         float *values = calloc(2 * count, sizeof *values);
         assert_non_null(values);
         CHECK_OK(safetensors_read_f32(a, entry, values, &err));
@@ -477,9 +477,9 @@ static void read_vector(const char *run, const char *file, const char *name, flo
     float values[1024];
     char *path = text_format("%s/%s", run, file);
     CHECK_OK(safetensors_open(path, &from, &err));
-    const safetensors_entry *entry = safetensors_find(from, name);
+    const tensor_entry *entry = safetensors_find(from, name);
     assert_non_null(entry);
-    assert_true(safetensors_elements(entry) <= 1024);
+    assert_true(tensor_elements(entry) <= 1024);
     CHECK_OK(safetensors_read_f32(from, entry, values, &err));
     memcpy(head, values, WATCHED * sizeof *head);
     safetensors_close(from);

@@ -125,7 +125,7 @@ static void files_are_pytorchs(void **state)
     save(f, net);
     CHECK_OK(safetensors_open(f->path, &file, &err));
     assert_string_equal(safetensors_at(file, 0)->name, network_parameter(net, 0)->name);
-    const safetensors_entry *e = safetensors_find(file, "fine_backbone.conv1.weight");
+    const tensor_entry *e = safetensors_find(file, "fine_backbone.conv1.weight");
     assert_int_equal(e->rank, 4);
     assert_int_equal(e->shape[0], 4);
     assert_int_equal(e->shape[1], 3);

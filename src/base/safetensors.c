@@ -5,7 +5,6 @@
 #include "base/checksum.h"
 #include "base/crc32c.h"
 #include "base/file.h"
-#include "base/half.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -16,31 +15,15 @@
 enum { LENGTH_BYTES = 8, MAX_HEADER_BYTES = 16 << 20 };
 static const char metadata_key[] = "__metadata__";
 
-static const struct {
-    const char *name;
-    safetensors_type type;
-    unsigned bytes;
-} types[] = {
-    {"F32", SAFETENSORS_F32, 4},       {"F16", SAFETENSORS_F16, 2},
-    {"BF16", SAFETENSORS_BF16, 2},     {"I64", SAFETENSORS_I64, 8},
-    {"F64", SAFETENSORS_F64, 8},       {"I32", SAFETENSORS_OTHER, 4},
-    {"I16", SAFETENSORS_OTHER, 2},     {"I8", SAFETENSORS_OTHER, 1},
-    {"U64", SAFETENSORS_OTHER, 8},     {"U32", SAFETENSORS_OTHER, 4},
-    {"U16", SAFETENSORS_OTHER, 2},     {"U8", SAFETENSORS_OTHER, 1},
-    {"BOOL", SAFETENSORS_OTHER, 1},    {"C64", SAFETENSORS_OTHER, 8},
-    {"F8_E4M3", SAFETENSORS_OTHER, 1}, {"F8_E5M2", SAFETENSORS_OTHER, 1},
-};
-enum { TYPE_COUNT = sizeof types / sizeof types[0] };
-
 struct safetensors_file {
     char *path;
     FILE *stream;
     uint64_t data_start, data_bytes;
     uint64_t checksum_at; /* its digits; 0: nowhere */
     json_t *header;
-    safetensors_entry *entries; /* in the order of their bytes */
+    tensor_entry *entries; /* in the order of their bytes */
     size_t count;
-    safetensors_entry **names; /* [count] the entries, by their names */
+    const tensor_entry **names; /* [count] the entries, by their names */
 };
 
 static uint64_t read_u64(const unsigned char *bytes)
@@ -51,20 +34,13 @@ static uint64_t read_u64(const unsigned char *bytes)
     return value;
 }
 
-static int find_type(const char *name)
+/* SAFETENSORS_TYPES when there is none of that name. */
+static safetensors_type find_type(const char *name)
 {
-    for (int i = 0; i < TYPE_COUNT; i++)
-        if (strcmp(types[i].name, name) == 0)
-            return i;
-    return -1;
-}
-
-size_t safetensors_elements(const safetensors_entry *entry)
-{
-    size_t elements = 1;
-    for (int i = 0; i < entry->rank; i++)
-        elements *= (size_t)entry->shape[i];
-    return elements;
+    safetensors_type type = 0;
+    while (type < SAFETENSORS_TYPES && strcmp(tensor_types[type].name, name) != 0)
+        type++;
+    return type;
 }
 
 /* Elements times `bytes` without overflow, as far as `limit`. No elements fit any limit, whatever
@@ -93,7 +69,7 @@ static status bad_entry(const safetensors_file *f, const char *name, const char 
                      f->path, name, what);
 }
 
-static status parse_shape(const safetensors_file *f, safetensors_entry *e, const json_t *shape,
+static status parse_shape(const safetensors_file *f, tensor_entry *e, const json_t *shape,
                           error *err)
 {
     if (!json_is_array(shape) || json_array_size(shape) > SAFETENSORS_MAX_RANK)
@@ -108,7 +84,7 @@ static status parse_shape(const safetensors_file *f, safetensors_entry *e, const
     return STATUS_OK;
 }
 
-static status parse_entry(const safetensors_file *f, safetensors_entry *e, const char *name,
+static status parse_entry(const safetensors_file *f, tensor_entry *e, const char *name,
                           const json_t *value, error *err)
 {
     const char *type_name = json_string_value(json_object_get(value, "dtype"));
@@ -117,11 +93,9 @@ static status parse_entry(const safetensors_file *f, safetensors_entry *e, const
     e->name = strdup(name);
     if (!e->name)
         return error_memory(err, f->path);
-    int type = type_name ? find_type(type_name) : -1;
-    if (type < 0)
+    e->type = type_name ? find_type(type_name) : SAFETENSORS_TYPES;
+    if (e->type == SAFETENSORS_TYPES)
         return bad_entry(f, name, "no dtype that is known here", err);
-    e->type = types[type].type;
-    strcpy(e->type_name, types[type].name);
     TRY(parse_shape(f, e, json_object_get(value, "shape"), err));
     if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end) ||
         json_integer_value(begin) < 0 || json_integer_value(end) < json_integer_value(begin) ||
@@ -130,7 +104,7 @@ static status parse_entry(const safetensors_file *f, safetensors_entry *e, const
     e->begin = (uint64_t)json_integer_value(begin);
     e->end = (uint64_t)json_integer_value(end);
     uint64_t size;
-    if (!sized(e->rank, e->shape, types[type].bytes, f->data_bytes, &size) ||
+    if (!sized(e->rank, e->shape, tensor_types[e->type].bytes, f->data_bytes, &size) ||
         size != e->end - e->begin)
         return bad_entry(f, name, "dtype, shape and data_offsets do not agree", err);
     return STATUS_OK;
@@ -138,17 +112,10 @@ static status parse_entry(const safetensors_file *f, safetensors_entry *e, const
 
 static int by_begin(const void *a, const void *b)
 {
-    const safetensors_entry *one = a, *two = b;
+    const tensor_entry *one = a, *two = b;
     if (one->begin != two->begin)
         return one->begin < two->begin ? -1 : 1;
     return one->end < two->end ? -1 : one->end > two->end;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const safetensors_entry *one = *(safetensors_entry *const *)a;
-    const safetensors_entry *two = *(safetensors_entry *const *)b;
-    return strcmp(one->name, two->name);
 }
 
 static status index_names(safetensors_file *f, error *err)
@@ -156,9 +123,11 @@ static status index_names(safetensors_file *f, error *err)
     f->names = calloc(f->count + 1, sizeof *f->names);
     if (!f->names)
         return error_memory(err, f->path);
-    for (size_t i = 0; i < f->count; i++)
+    for (size_t i = 0; i < f->count; i++) {
+        f->entries[i].index = i;
         f->names[i] = &f->entries[i];
-    qsort(f->names, f->count, sizeof *f->names, by_name);
+    }
+    tensors_sort(f->names, f->count);
     return STATUS_OK;
 }
 
@@ -222,6 +191,14 @@ static status read_header(safetensors_file *f, uint64_t size, error *err)
     return result;
 }
 
+static status read_file(safetensors_file *f, error *err)
+{
+    size_t size = 0;
+    TRY(file_open(f->path, &f->stream, &size, err));
+    TRY(read_header(f, size, err));
+    return parse_entries(f, err);
+}
+
 status safetensors_open(const char *path, safetensors_file **opened, error *err)
 {
     *opened = NULL;
@@ -230,12 +207,7 @@ status safetensors_open(const char *path, safetensors_file **opened, error *err)
         free(f);
         return error_memory(err, path);
     }
-    size_t size = 0;
-    status result = file_open(path, &f->stream, &size, err);
-    if (result == STATUS_OK)
-        result = read_header(f, size, err);
-    if (result == STATUS_OK)
-        result = parse_entries(f, err);
+    status result = read_file(f, err);
     if (result == STATUS_OK)
         *opened = f;
     else
@@ -248,7 +220,7 @@ void safetensors_close(safetensors_file *f)
     if (!f)
         return;
     for (size_t i = 0; i < f->count; i++)
-        free(f->entries[i].name);
+        free((char *)f->entries[i].name);
     free(f->entries);
     free(f->names);
     json_decref(f->header);
@@ -263,16 +235,14 @@ size_t safetensors_count(const safetensors_file *f)
     return f->count;
 }
 
-const safetensors_entry *safetensors_at(const safetensors_file *f, size_t index)
+const tensor_entry *safetensors_at(const safetensors_file *f, size_t index)
 {
     return &f->entries[index];
 }
 
-const safetensors_entry *safetensors_find(const safetensors_file *f, const char *name)
+const tensor_entry *safetensors_find(const safetensors_file *f, const char *name)
 {
-    const safetensors_entry wanted = {.name = (char *)name}, *key = &wanted;
-    safetensors_entry **found = bsearch(&key, f->names, f->count, sizeof *f->names, by_name);
-    return found ? *found : NULL;
+    return tensors_find(f->names, f->count, name);
 }
 
 const char *safetensors_metadata(const safetensors_file *f, const char *key)
@@ -289,14 +259,7 @@ status safetensors_verify(safetensors_file *f, error *err)
                               : checksum_mismatch(f->path, err);
 }
 
-static float float_of_bits(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static status read_bytes(safetensors_file *f, const safetensors_entry *e, void *bytes, error *err)
+static status read_bytes(safetensors_file *f, const tensor_entry *e, void *bytes, error *err)
 {
     size_t size = (size_t)(e->end - e->begin);
     if (fseeko(f->stream, (off_t)(f->data_start + e->begin), SEEK_SET) != 0 ||
@@ -308,47 +271,34 @@ static status read_bytes(safetensors_file *f, const safetensors_entry *e, void *
     return STATUS_OK;
 }
 
-static float float_of(const unsigned char *bytes, safetensors_type type)
+static status wrong_type(const safetensors_file *f, const tensor_entry *e, const char *fault,
+                         error *err)
 {
-    uint16_t half;
-    double real;
-    memcpy(&half, bytes, sizeof half);
-    if (type == SAFETENSORS_F16)
-        return half_to_float(half);
-    if (type == SAFETENSORS_BF16)
-        return float_of_bits((uint32_t)half << 16);
-    memcpy(&real, bytes, sizeof real);
-    return (float)real;
+    return error_set(err, STATUS_FAILED, "%s: tensor '%.200s' is %s%s", f->path, e->name,
+                     tensor_types[e->type].name, fault);
 }
 
-status safetensors_read_f32(safetensors_file *f, const safetensors_entry *e, float *values,
-                            error *err)
+status safetensors_read_f32(safetensors_file *f, const tensor_entry *e, float *values, error *err)
 {
-    size_t count = safetensors_elements(e), item = e->type == SAFETENSORS_F64 ? 8 : 2;
+    size_t count = tensor_elements(e), item = tensor_types[e->type].bytes;
     if (e->type == SAFETENSORS_F32)
         return read_bytes(f, e, values, err);
-    if (e->type != SAFETENSORS_F16 && e->type != SAFETENSORS_BF16 && e->type != SAFETENSORS_F64)
-        return error_set(err, STATUS_FAILED,
-                         "%s: tensor '%.200s' is %s; F32, F16, BF16 and F64 can be "
-                         "read as weights",
-                         f->path, e->name, e->type_name);
+    if (!tensor_is_floating(e))
+        return wrong_type(f, e, "; F32, F16, BF16 and F64 can be read as weights", err);
     unsigned char *raw = malloc(count ? count * item : 1);
     if (!raw)
         return error_memory(err, e->name);
     status result = read_bytes(f, e, raw, err);
     for (size_t i = 0; result == STATUS_OK && i < count; i++)
-        values[i] = float_of(raw + i * item, e->type);
+        values[i] = tensor_element_f32(raw + i * item, e->type);
     free(raw);
     return result;
 }
 
-status safetensors_read_i64(safetensors_file *f, const safetensors_entry *e, int64_t *values,
-                            error *err)
+status safetensors_read_i64(safetensors_file *f, const tensor_entry *e, int64_t *values, error *err)
 {
-    if (e->type != SAFETENSORS_I64)
-        return error_set(err, STATUS_FAILED, "%s: tensor '%.200s' is %s, not I64", f->path, e->name,
-                         e->type_name);
-    return read_bytes(f, e, values, err);
+    return e->type == SAFETENSORS_I64 ? read_bytes(f, e, values, err)
+                                      : wrong_type(f, e, ", not I64", err);
 }
 
 struct safetensors_writer {
@@ -384,32 +334,23 @@ static status put_bytes(safetensors_writer *w, const void *bytes, size_t size, e
     return file_writer_put(&w->out, bytes, size, err);
 }
 
-static unsigned type_index(safetensors_type type)
-{
-    unsigned i = 0;
-    while (types[i].type != type)
-        i++;
-    return i;
-}
-
 status safetensors_describe(safetensors_writer *w, const char *name, safetensors_type type,
                             int rank, const int64_t *shape, error *err)
 {
-    unsigned known = type_index(type);
     uint64_t bytes;
     if (w->started || strcmp(name, metadata_key) == 0 || json_object_get(w->header, name))
         return error_set(err, STATUS_FAILED, "%s: tensor '%.200s' cannot be described: %s",
                          w->out.path, name,
                          w->started ? "bytes were written already" : "the name is taken");
     if (rank < 0 || rank > SAFETENSORS_MAX_RANK ||
-        !sized(rank, shape, types[known].bytes, INT64_MAX - w->described, &bytes))
+        !sized(rank, shape, tensor_types[type].bytes, INT64_MAX - w->described, &bytes))
         return error_set(err, STATUS_FAILED,
                          "%s: tensor '%.200s' has a shape that no file can hold", w->out.path,
                          name);
     json_t *dimensions = json_array();
     for (int i = 0; i < rank; i++)
         json_array_append_new(dimensions, json_integer(shape[i]));
-    json_t *entry = json_pack("{s:s, s:o, s:[I,I]}", "dtype", types[known].name, "shape",
+    json_t *entry = json_pack("{s:s, s:o, s:[I,I]}", "dtype", tensor_types[type].name, "shape",
                               dimensions, "data_offsets", (json_int_t)w->described,
                               (json_int_t)w->described + (json_int_t)bytes);
     if (!entry || json_object_set_new(w->header, name, entry) != 0)

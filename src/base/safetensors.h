@@ -5,32 +5,7 @@
 #ifndef HCNN_BASE_SAFETENSORS_H
 #define HCNN_BASE_SAFETENSORS_H
 
-#include "base/error.h"
-
-#include <stddef.h>
-#include <stdint.h>
-
-/* The most dimensions of a tensor, and tensors of a file: none of those that are read here has a
- * twentieth of so many. */
-enum { SAFETENSORS_MAX_RANK = 8, SAFETENSORS_MOST = 1 << 16 };
-
-typedef enum safetensors_type {
-    SAFETENSORS_F32,
-    SAFETENSORS_F16,
-    SAFETENSORS_BF16,
-    SAFETENSORS_F64,
-    SAFETENSORS_I64,
-    SAFETENSORS_OTHER, /* listed, but safetensors_read_f32 refuses it */
-} safetensors_type;
-
-typedef struct safetensors_entry {
-    char *name;
-    safetensors_type type;
-    char type_name[16];
-    int rank;
-    int64_t shape[SAFETENSORS_MAX_RANK];
-    uint64_t begin, end; /* bytes from the end of the header */
-} safetensors_entry;
+#include "base/tensor_entry.h"
 
 typedef struct safetensors_file safetensors_file;
 
@@ -39,9 +14,9 @@ typedef struct safetensors_file safetensors_file;
 status safetensors_open(const char *path, safetensors_file **opened, error *err);
 void safetensors_close(safetensors_file *file);
 size_t safetensors_count(const safetensors_file *file);
-const safetensors_entry *safetensors_at(const safetensors_file *file, size_t index);
+const tensor_entry *safetensors_at(const safetensors_file *file, size_t index);
 /* NULL when there is none of that name. */
-const safetensors_entry *safetensors_find(const safetensors_file *file, const char *name);
+const tensor_entry *safetensors_find(const safetensors_file *file, const char *name);
 /* The value of a metadata key, or NULL. */
 const char *safetensors_metadata(const safetensors_file *file, const char *key);
 /* Reads the whole file and compares it with the checksum in its metadata (checksum.h), which every
@@ -49,12 +24,10 @@ const char *safetensors_metadata(const safetensors_file *file, const char *key);
 status safetensors_verify(safetensors_file *file, error *err);
 /* Reads a tensor as fp32, converting F16 and BF16 and rounding F64; values has the entry's element
  * count. */
-status safetensors_read_f32(safetensors_file *file, const safetensors_entry *entry, float *values,
+status safetensors_read_f32(safetensors_file *file, const tensor_entry *entry, float *values,
                             error *err);
-status safetensors_read_i64(safetensors_file *file, const safetensors_entry *entry, int64_t *values,
+status safetensors_read_i64(safetensors_file *file, const tensor_entry *entry, int64_t *values,
                             error *err);
-/* Elements of an entry (1 for rank 0). */
-size_t safetensors_elements(const safetensors_entry *entry);
 
 /* Writing: describe every tensor, then hand over their bytes in that order, then commit. The file
  * appears whole or not at all (file.h), with a checksum in its metadata. */

@@ -11,29 +11,7 @@
 struct tensor_file {
     safetensors_file *safetensors;
     torch_file *torch; /* or this */
-    tensor_entry *entries;
-    size_t count;
-    tensor_entry **names; /* [count] the entries, by their names and then their places */
 };
-
-const char *tensor_shape_text(int rank, const int64_t *shape, char text[TENSOR_SHAPE_BYTES])
-{
-    size_t used = 1;
-    strcpy(text, "[");
-    for (int i = 0; i < rank; i++)
-        used += (size_t)snprintf(text + used, TENSOR_SHAPE_BYTES - used, "%s%lld", i ? ", " : "",
-                                 (long long)shape[i]);
-    snprintf(text + used, TENSOR_SHAPE_BYTES - used, "]");
-    return text;
-}
-
-bool tensor_shapes_fit(int rank, const int64_t *shape, int other_rank, const int64_t *other)
-{
-    for (int i = 0; i < rank || i < other_rank; i++)
-        if ((i < rank ? shape[i] : 1) != (i < other_rank ? other[i] : 1))
-            return false;
-    return true;
-}
 
 bool tensor_file_is_torch(const char *path)
 {
@@ -48,37 +26,6 @@ bool tensor_file_is_torch(const char *path)
     return is;
 }
 
-static tensor_entry entry_of(const safetensors_entry *e)
-{
-    tensor_entry entry = {e->name, e->type, e->type_name, e->rank, {0}};
-    memcpy(entry.shape, e->shape, sizeof entry.shape);
-    return entry;
-}
-
-/* Of those of one name, which a state dict may have, the first comes first. */
-static int by_name(const void *a, const void *b)
-{
-    const tensor_entry *one = *(tensor_entry *const *)a, *two = *(tensor_entry *const *)b;
-    int order = strcmp(one->name, two->name);
-    return order ? order : (one > two) - (one < two);
-}
-
-static status list_entries(tensor_file *f, const char *path, error *err)
-{
-    f->count = f->torch ? torch_file_count(f->torch) : safetensors_count(f->safetensors);
-    f->entries = calloc(f->count + 1, sizeof *f->entries);
-    f->names = calloc(f->count + 1, sizeof *f->names);
-    if (!f->entries || !f->names)
-        return error_memory(err, path);
-    for (size_t i = 0; i < f->count; i++) {
-        f->entries[i] =
-            f->torch ? torch_file_at(f->torch, i) : entry_of(safetensors_at(f->safetensors, i));
-        f->names[i] = &f->entries[i];
-    }
-    qsort(f->names, f->count, sizeof *f->names, by_name);
-    return STATUS_OK;
-}
-
 status tensor_file_open(const char *path, tensor_file **opened, error *err)
 {
     *opened = NULL;
@@ -88,11 +35,9 @@ status tensor_file_open(const char *path, tensor_file **opened, error *err)
     status result = tensor_file_is_torch(path) ? torch_file_open(path, &f->torch, err)
                                                : safetensors_open(path, &f->safetensors, err);
     if (result == STATUS_OK)
-        result = list_entries(f, path, err);
-    if (result == STATUS_OK)
         *opened = f;
     else
-        tensor_file_close(f);
+        free(f);
     return result;
 }
 
@@ -102,32 +47,22 @@ void tensor_file_close(tensor_file *f)
         return;
     safetensors_close(f->safetensors);
     torch_file_close(f->torch);
-    free(f->entries);
-    free(f->names);
     free(f);
 }
 
 size_t tensor_file_count(const tensor_file *f)
 {
-    return f->count;
+    return f->torch ? torch_file_count(f->torch) : safetensors_count(f->safetensors);
 }
 
 const tensor_entry *tensor_file_at(const tensor_file *f, size_t index)
 {
-    return &f->entries[index];
+    return f->torch ? torch_file_at(f->torch, index) : safetensors_at(f->safetensors, index);
 }
 
 const tensor_entry *tensor_file_find(const tensor_file *f, const char *name)
 {
-    size_t low = 0, high = f->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(f->names[middle]->name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < f->count && strcmp(f->names[low]->name, name) == 0 ? f->names[low] : NULL;
+    return f->torch ? torch_file_find(f->torch, name) : safetensors_find(f->safetensors, name);
 }
 
 const safetensors_file *tensor_file_safetensors(const tensor_file *f)
@@ -140,34 +75,16 @@ status tensor_file_verify(tensor_file *f, error *err)
     return f->safetensors ? safetensors_verify(f->safetensors, err) : STATUS_OK;
 }
 
-size_t tensor_elements(const tensor_entry *entry)
-{
-    size_t elements = 1;
-    for (int i = 0; i < entry->rank; i++)
-        elements *= (size_t)entry->shape[i];
-    return elements;
-}
-
-bool tensor_is_floating(const tensor_entry *entry)
-{
-    return entry->type == SAFETENSORS_F32 || entry->type == SAFETENSORS_F16 ||
-           entry->type == SAFETENSORS_BF16 || entry->type == SAFETENSORS_F64;
-}
-
 status tensor_file_read_f32(tensor_file *f, const tensor_entry *e, float *values, error *err)
 {
-    size_t index = (size_t)(e - f->entries);
-    return f->torch ? torch_file_read_f32(f->torch, index, values, err)
-                    : safetensors_read_f32(f->safetensors, safetensors_at(f->safetensors, index),
-                                           values, err);
+    return f->torch ? torch_file_read_f32(f->torch, e, values, err)
+                    : safetensors_read_f32(f->safetensors, e, values, err);
 }
 
 status tensor_file_read_i64(tensor_file *f, const tensor_entry *e, int64_t *values, error *err)
 {
-    size_t index = (size_t)(e - f->entries);
-    return f->torch ? torch_file_read_i64(f->torch, index, values, err)
-                    : safetensors_read_i64(f->safetensors, safetensors_at(f->safetensors, index),
-                                           values, err);
+    return f->torch ? torch_file_read_i64(f->torch, e, values, err)
+                    : safetensors_read_i64(f->safetensors, e, values, err);
 }
 
 /* ---- Writing ---- */

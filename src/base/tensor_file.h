@@ -4,29 +4,7 @@
 #ifndef HCNN_BASE_TENSOR_FILE_H
 #define HCNN_BASE_TENSOR_FILE_H
 
-#include "base/error.h"
 #include "base/safetensors.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-/* Types go by safetensors' names in either format. */
-typedef struct tensor_entry {
-    const char *name;
-    safetensors_type type;
-    const char *type_name;
-    int rank;
-    int64_t shape[SAFETENSORS_MAX_RANK];
-} tensor_entry;
-
-enum { TENSOR_SHAPE_BYTES = 200, TENSOR_FILE_MOST = SAFETENSORS_MOST };
-
-/* "[64, 3, 7, 7]", in `text`. */
-const char *tensor_shape_text(int rank, const int64_t *shape, char text[TENSOR_SHAPE_BYTES]);
-/* Whether two shapes are the same but for dimensions of 1 at their ends: PyTorch keeps a linear
- * layer as [out, in], or as a convolution [out, in, 1, 1]. */
-bool tensor_shapes_fit(int rank, const int64_t *shape, int other_rank, const int64_t *other);
 
 typedef struct tensor_file tensor_file;
 
@@ -44,10 +22,6 @@ const tensor_entry *tensor_file_find(const tensor_file *file, const char *name);
 const safetensors_file *tensor_file_safetensors(const tensor_file *file);
 /* That a safetensors file's checksum, where it has one, is of its bytes: safetensors_verify. */
 status tensor_file_verify(tensor_file *file, error *err);
-/* Elements of an entry (1 for rank 0). */
-size_t tensor_elements(const tensor_entry *entry);
-/* Whether it can be read as fp32: F32, F16, BF16 and F64. */
-bool tensor_is_floating(const tensor_entry *entry);
 /* Reads an entry of this file, tensor_elements values, row major. STATUS_FAILED for a type that is
  * not of the kind. F64 is rounded to the nearest fp32. */
 status tensor_file_read_f32(tensor_file *file, const tensor_entry *entry, float *values,

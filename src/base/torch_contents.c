@@ -7,20 +7,8 @@
 
 enum { PERSISTENT_ITEMS = 5, MAX_STORAGES = 1 << 16, KEY_BYTES = 128 };
 
-/* Tags of what a file's pickle may name; storages have their index in `types` on top. */
+/* Tags of what a file's pickle may name; storages have the type of their elements on top. */
 enum { TENSOR = 1, PARAMETER, STORAGE };
-
-/* What "torch FloatStorage" and its like hold. */
-static const struct {
-    const char *name;
-    safetensors_type type;
-    unsigned bytes;
-} types[] = {
-    {"F32", SAFETENSORS_F32, 4},    {"F16", SAFETENSORS_F16, 2},  {"BF16", SAFETENSORS_BF16, 2},
-    {"F64", SAFETENSORS_F64, 8},    {"I64", SAFETENSORS_I64, 8},  {"I32", SAFETENSORS_OTHER, 4},
-    {"I16", SAFETENSORS_OTHER, 2},  {"I8", SAFETENSORS_OTHER, 1}, {"U8", SAFETENSORS_OTHER, 1},
-    {"BOOL", SAFETENSORS_OTHER, 1},
-};
 
 /* collections.OrderedDict(), empty in Python 3; Python 2 passes a list of pairs. */
 static status make_ordered(pickle *p, const pickle_value *arguments, pickle_value **made,
@@ -53,16 +41,16 @@ static const pickle_name names[] = {
     {"torch._utils _rebuild_tensor_v2", TENSOR, NULL},
     {"torch._utils _rebuild_tensor", TENSOR, NULL},
     {"torch._utils _rebuild_parameter", PARAMETER, NULL},
-    {"torch FloatStorage", STORAGE + 0, NULL},
-    {"torch HalfStorage", STORAGE + 1, NULL},
-    {"torch BFloat16Storage", STORAGE + 2, NULL},
-    {"torch DoubleStorage", STORAGE + 3, NULL},
-    {"torch LongStorage", STORAGE + 4, NULL},
-    {"torch IntStorage", STORAGE + 5, NULL},
-    {"torch ShortStorage", STORAGE + 6, NULL},
-    {"torch CharStorage", STORAGE + 7, NULL},
-    {"torch ByteStorage", STORAGE + 8, NULL},
-    {"torch BoolStorage", STORAGE + 9, NULL},
+    {"torch FloatStorage", STORAGE + SAFETENSORS_F32, NULL},
+    {"torch HalfStorage", STORAGE + SAFETENSORS_F16, NULL},
+    {"torch BFloat16Storage", STORAGE + SAFETENSORS_BF16, NULL},
+    {"torch DoubleStorage", STORAGE + SAFETENSORS_F64, NULL},
+    {"torch LongStorage", STORAGE + SAFETENSORS_I64, NULL},
+    {"torch IntStorage", STORAGE + SAFETENSORS_I32, NULL},
+    {"torch ShortStorage", STORAGE + SAFETENSORS_I16, NULL},
+    {"torch CharStorage", STORAGE + SAFETENSORS_I8, NULL},
+    {"torch ByteStorage", STORAGE + SAFETENSORS_U8, NULL},
+    {"torch BoolStorage", STORAGE + SAFETENSORS_BOOL, NULL},
 };
 
 const pickle_rules torch_rules = {
@@ -131,11 +119,10 @@ static status take_storage(torch_contents *c, const pickle_value *id, error *err
         id->items[2]->size >= KEY_BYTES || !is_count(id->items[4]))
         return error_set(err, STATUS_FAILED, "%s: a storage in a form that is not read here",
                          c->path);
-    int type = id->items[1]->tag - STORAGE;
+    safetensors_type type = (safetensors_type)(id->items[1]->tag - STORAGE);
     c->storages[c->storage_count++] = (torch_storage){.key = (const char *)id->items[2]->bytes,
-                                                      .type = types[type].type,
-                                                      .type_name = types[type].name,
-                                                      .item = types[type].bytes,
+                                                      .type = type,
+                                                      .item = tensor_types[type].bytes,
                                                       .count = (uint64_t)id->items[4]->integer};
     return STATUS_OK;
 }
@@ -149,7 +136,7 @@ static status merge_storages(torch_contents *c, error *err)
     for (size_t i = 0; i < c->storage_count; i++) {
         const torch_storage *s = &c->storages[i], *last = kept ? &c->storages[kept - 1] : NULL;
         bool same = last && by_key(s, last) == 0;
-        if (same && (s->type_name != last->type_name || s->count != last->count))
+        if (same && (s->type != last->type || s->count != last->count))
             return error_set(err, STATUS_FAILED,
                              "%s: storage '%s' is described in two ways; the file is damaged",
                              c->path, s->key);
@@ -197,7 +184,6 @@ static status set_storage(torch_contents *c, torch_tensor *t, const pickle_value
         return refuse(c, t->entry.name, "a view in a form that is not read here", err);
     t->storage = torch_contents_find(c, id->items[2]);
     t->entry.type = t->storage->type;
-    t->entry.type_name = t->storage->type_name;
     return STATUS_OK;
 }
 
@@ -228,6 +214,7 @@ static status take_tensor(torch_contents *c, const char *name, const pickle_valu
 {
     torch_tensor *t = &c->tensors[c->count];
     t->entry.name = name;
+    t->entry.index = c->count;
     if (v->count < 4 || !is_count(v->items[1]) || v->items[2]->kind != PICKLE_LIST ||
         v->items[3]->kind != PICKLE_LIST || v->items[2]->count != v->items[3]->count ||
         v->items[2]->count > SAFETENSORS_MAX_RANK)
@@ -258,9 +245,9 @@ static status take_tensors(torch_contents *c, error *err)
                          "%s: holds no dictionary of tensors, neither by itself nor as "
                          "'state_dict', 'model_state_dict' or 'model'; save model.state_dict()",
                          c->path);
-    if (from->count / 2 > TENSOR_FILE_MOST)
+    if (from->count / 2 > SAFETENSORS_MOST)
         return error_set(err, STATUS_FAILED, "%s: holds %zu values, more than the %d read here",
-                         c->path, from->count / 2, TENSOR_FILE_MOST);
+                         c->path, from->count / 2, SAFETENSORS_MOST);
     c->tensors = calloc(from->count / 2, sizeof *c->tensors);
     if (!c->tensors)
         return error_memory(err, c->path);
@@ -276,11 +263,11 @@ status torch_contents_read(const char *path, const unsigned char *bytes, size_t 
                            torch_contents *c, error *err)
 {
     *c = (torch_contents){.path = path};
-    status result = pickle_parse(path, bytes, size, &torch_rules, &c->parsed, err);
-    if (result == STATUS_OK)
-        result = take_storages(c, err);
-    if (result == STATUS_OK)
-        result = take_tensors(c, err);
+    status result;
+    TRY_OR_DONE(pickle_parse(path, bytes, size, &torch_rules, &c->parsed, err));
+    TRY_OR_DONE(take_storages(c, err));
+    TRY_OR_DONE(take_tensors(c, err));
+done:
     if (result != STATUS_OK)
         torch_contents_free(c);
     return result;

@@ -5,13 +5,12 @@
 #define HCNN_BASE_TORCH_CONTENTS_H
 
 #include "base/pickle.h"
-#include "base/tensor_file.h"
+#include "base/tensor_entry.h"
 #include "base/zip.h"
 
 typedef struct torch_storage {
     const char *key; /* in the pickle */
     safetensors_type type;
-    const char *type_name;
     unsigned item;  /* bytes of an element */
     uint64_t count; /* elements */
     /* Where it lies; set by the container. */

@@ -3,7 +3,7 @@
  * read, and nothing in it is believed before it has been checked against the file's size. */
 #include "base/torch_file.h"
 #include "base/file.h"
-#include "base/half.h"
+#include "base/text.h"
 #include "base/torch_contents.h"
 
 #include <stdio.h>
@@ -19,6 +19,7 @@ struct torch_file {
     zip_file *zip; /* or this */
     unsigned char *bytes;
     torch_contents contents;
+    const tensor_entry **names; /* the contents' tensors, by their names */
 };
 
 /* ---- The zip container: PREFIX/data.pkl, PREFIX/data/KEY, PREFIX/byteorder ---- */
@@ -49,17 +50,14 @@ static status check_byte_order(torch_file *f, const zip_member *m, error *err)
     return STATUS_OK;
 }
 
-/* The member PREFIX/END, where PREFIX is the pickle's; NULL when there is none. */
-static status find_beside(const torch_file *f, const zip_member *pickled, const char *end,
-                          const zip_member **found, error *err)
+/* The member PREFIX/DIRECTORY/END, where PREFIX is the pickle's; NULL when there is none. */
+static status find_beside(const torch_file *f, const zip_member *pickled, const char *directory,
+                          const char *end, const zip_member **found, error *err)
 {
-    size_t prefix = strlen(pickled->name) - strlen(pickle_member), length = strlen(end);
-    char *name = malloc(prefix + length + 2);
+    int prefix = (int)(strlen(pickled->name) - strlen(pickle_member));
+    char *name = text_format("%.*s/%s%s", prefix, pickled->name, directory, end);
     if (!name)
         return error_memory(err, f->path);
-    memcpy(name, pickled->name, prefix);
-    name[prefix] = '/';
-    memcpy(name + prefix + 1, end, length + 1);
     *found = zip_find(f->zip, name);
     free(name);
     return STATUS_OK;
@@ -67,14 +65,7 @@ static status find_beside(const torch_file *f, const zip_member *pickled, const 
 
 static status place_member(torch_file *f, const zip_member *pickled, torch_storage *s, error *err)
 {
-    char *name = malloc(strlen(s->key) + sizeof "data/");
-    if (!name)
-        return error_memory(err, f->path);
-    strcpy(name, "data/");
-    strcat(name, s->key);
-    status result = find_beside(f, pickled, name, &s->member, err);
-    free(name);
-    TRY(result);
+    TRY(find_beside(f, pickled, "data/", s->key, &s->member, err));
     if (!s->member || s->member->size / s->item < s->count)
         return error_set(err, STATUS_FAILED,
                          "%s: storage '%.100s' of %llu elements is %s; the file is damaged",
@@ -94,7 +85,7 @@ static status open_zip(torch_file *f, error *err)
                          "%s: is a zip archive without a data.pkl that is read here: no state dict "
                          "of torch.save",
                          f->path);
-    TRY(find_beside(f, pickled, "byteorder", &order, err));
+    TRY(find_beside(f, pickled, "", "byteorder", &order, err));
     TRY(check_byte_order(f, order, err));
     f->bytes = malloc((size_t)pickled->size + 1);
     if (!f->bytes)
@@ -212,6 +203,18 @@ bool torch_file_begins(const unsigned char bytes[TORCH_MAGIC_BYTES])
     return memcmp(bytes, "PK\3\4", 4) == 0 || memcmp(bytes, legacy_magic, sizeof legacy_magic) == 0;
 }
 
+static status index_tensors(torch_file *f, error *err)
+{
+    const size_t count = f->contents.count;
+    f->names = calloc(count + 1, sizeof *f->names);
+    if (!f->names)
+        return error_memory(err, f->path);
+    for (size_t i = 0; i < count; i++)
+        f->names[i] = &f->contents.tensors[i].entry;
+    tensors_sort(f->names, count);
+    return STATUS_OK;
+}
+
 static status open_file(torch_file *f, error *err)
 {
     unsigned char begin[TORCH_MAGIC_BYTES];
@@ -223,7 +226,8 @@ static status open_file(torch_file *f, error *err)
     if (!whole || !torch_file_begins(begin))
         return error_set(err, STATUS_FAILED, "%s: is no file of torch.save", f->path);
     f->size = size;
-    return begin[0] == 'P' ? open_zip(f, err) : open_legacy(f, err);
+    TRY(begin[0] == 'P' ? open_zip(f, err) : open_legacy(f, err));
+    return index_tensors(f, err);
 }
 
 status torch_file_open(const char *path, torch_file **opened, error *err)
@@ -252,6 +256,7 @@ void torch_file_close(torch_file *f)
         fclose(f->stream);
     zip_close(f->zip);
     torch_contents_free(&f->contents);
+    free(f->names);
     free(f->bytes);
     free(f->path);
     free(f);
@@ -262,9 +267,14 @@ size_t torch_file_count(const torch_file *f)
     return f->contents.count;
 }
 
-tensor_entry torch_file_at(const torch_file *f, size_t index)
+const tensor_entry *torch_file_at(const torch_file *f, size_t index)
 {
-    return f->contents.tensors[index].entry;
+    return &f->contents.tensors[index].entry;
+}
+
+const tensor_entry *torch_file_find(const torch_file *f, const char *name)
+{
+    return tensors_find(f->names, f->contents.count, name);
 }
 
 static status read_elements(torch_file *f, const torch_tensor *t, uint64_t count, void *bytes,
@@ -295,23 +305,10 @@ static uint64_t span(const torch_tensor *t)
 
 static void convert(const unsigned char *from, safetensors_type type, void *to, size_t index)
 {
-    uint16_t half;
-    uint32_t bits;
-    double real;
-    memcpy(&half, from, sizeof half);
-    if (type == SAFETENSORS_F16) {
-        ((float *)to)[index] = half_to_float(half);
-    } else if (type == SAFETENSORS_BF16) {
-        bits = (uint32_t)half << 16;
-        memcpy((float *)to + index, &bits, sizeof bits);
-    } else if (type == SAFETENSORS_F64) {
-        memcpy(&real, from, sizeof real);
-        ((float *)to)[index] = (float)real;
-    } else if (type == SAFETENSORS_F32) {
-        memcpy((float *)to + index, from, sizeof(float));
-    } else {
+    if (type == SAFETENSORS_I64)
         memcpy((int64_t *)to + index, from, sizeof(int64_t));
-    }
+    else
+        ((float *)to)[index] = tensor_element_f32(from, type);
 }
 
 /* Row major into `to`, whatever the strides. */
@@ -332,9 +329,8 @@ static void gather(const torch_tensor *t, const unsigned char *from, size_t item
     }
 }
 
-static status read_values(torch_file *f, size_t index, void *values, error *err)
+static status read_values(torch_file *f, const torch_tensor *t, void *values, error *err)
 {
-    const torch_tensor *t = &f->contents.tensors[index];
     size_t item = t->storage->item;
     if (tensor_elements(&t->entry) == 0)
         return STATUS_OK;
@@ -349,23 +345,20 @@ static status read_values(torch_file *f, size_t index, void *values, error *err)
     return result;
 }
 
-static status wrong_type(const torch_file *f, size_t index, const char *wanted, error *err)
+static status wrong_type(const torch_file *f, const tensor_entry *e, const char *wanted, error *err)
 {
-    const tensor_entry *e = &f->contents.tensors[index].entry;
     return error_set(err, STATUS_FAILED, "%s: tensor '%.200s' is %s, not %s", f->path, e->name,
-                     e->type_name, wanted);
+                     tensor_types[e->type].name, wanted);
 }
 
-status torch_file_read_f32(torch_file *f, size_t index, float *values, error *err)
+status torch_file_read_f32(torch_file *f, const tensor_entry *e, float *values, error *err)
 {
-    if (!tensor_is_floating(&f->contents.tensors[index].entry))
-        return wrong_type(f, index, "F32, F16, BF16 or F64", err);
-    return read_values(f, index, values, err);
+    return tensor_is_floating(e) ? read_values(f, &f->contents.tensors[e->index], values, err)
+                                 : wrong_type(f, e, "F32, F16, BF16 or F64", err);
 }
 
-status torch_file_read_i64(torch_file *f, size_t index, int64_t *values, error *err)
+status torch_file_read_i64(torch_file *f, const tensor_entry *e, int64_t *values, error *err)
 {
-    if (f->contents.tensors[index].entry.type != SAFETENSORS_I64)
-        return wrong_type(f, index, "I64", err);
-    return read_values(f, index, values, err);
+    return e->type == SAFETENSORS_I64 ? read_values(f, &f->contents.tensors[e->index], values, err)
+                                      : wrong_type(f, e, "I64", err);
 }

@@ -9,7 +9,7 @@
 #ifndef HCNN_BASE_TORCH_FILE_H
 #define HCNN_BASE_TORCH_FILE_H
 
-#include "base/tensor_file.h"
+#include "base/tensor_entry.h"
 
 typedef struct torch_file torch_file;
 
@@ -22,10 +22,12 @@ bool torch_file_begins(const unsigned char bytes[TORCH_MAGIC_BYTES]);
 status torch_file_open(const char *path, torch_file **opened, error *err);
 void torch_file_close(torch_file *file); /* NULL is fine */
 size_t torch_file_count(const torch_file *file);
-tensor_entry torch_file_at(const torch_file *file, size_t index);
+const tensor_entry *torch_file_at(const torch_file *file, size_t index);
+const tensor_entry *torch_file_find(const torch_file *file, const char *name);
 /* See tensor_file.h; strides of any kind are followed. */
-status torch_file_read_f32(torch_file *file, size_t index, float *values, error *err);
-status torch_file_read_i64(torch_file *file, size_t index, int64_t *values, error *err);
+status torch_file_read_f32(torch_file *file, const tensor_entry *entry, float *values, error *err);
+status torch_file_read_i64(torch_file *file, const tensor_entry *entry, int64_t *values,
+                           error *err);
 
 /* Writing a state dict as the zip container with what torch.load reads under weights_only, too:
  * describe every tensor, then hand over their bytes in that order, then commit. F32 and I64. */

@@ -198,7 +198,7 @@ static status take(search *s, const tensor_entry *e, const char *name, int rank,
     if (!c->name)
         return error_memory(err, name);
     s->plan->taken++;
-    s->used[e - tensor_file_at(s->plan->file, 0)] = true;
+    s->used[e->index] = true;
     return STATUS_OK;
 }
 

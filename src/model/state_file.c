@@ -58,8 +58,8 @@ static status read_buffer(const state_buffer *b, device *dev, safetensors_file *
                           const char *path, error *err)
 {
     size_t bytes = b->count * sizeof(float);
-    const safetensors_entry *entry = safetensors_find(from, b->name);
-    if (!entry || safetensors_elements(entry) != b->count)
+    const tensor_entry *entry = safetensors_find(from, b->name);
+    if (!entry || tensor_elements(entry) != b->count)
         return error_set(err, STATUS_FAILED, "%s: the optimizer's state has no '%s' of %zu values",
                          path, b->name, b->count);
     float *values = malloc(bytes);

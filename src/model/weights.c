@@ -57,7 +57,7 @@ static bool fits(loading *l, const tensor_entry *e, const parameter *p)
                    tensor_shape_text(e->rank, e->shape, theirs), p->name,
                    tensor_shape_text(p->rank, p->shape, ours));
     else if (counter ? e->type != SAFETENSORS_I64 : !tensor_is_floating(e))
-        write_line(l, e, "is %s in the file, %s takes %s", e->type_name, p->name,
+        write_line(l, e, "is %s in the file, %s takes %s", tensor_types[e->type].name, p->name,
                    counter ? "I64" : "F32, F16, BF16 and F64");
     else
         return true;

@@ -12,9 +12,9 @@ static void check_places(const char *path, size_t size)
     if (safetensors_open(path, &file, &err) != STATUS_OK)
         return;
     for (size_t i = 0; i < safetensors_count(file); i++) {
-        const safetensors_entry *e = safetensors_at(file, i);
+        const tensor_entry *e = safetensors_at(file, i);
         FUZZ_HOLDS(e->begin >= end && e->end >= e->begin && e->end <= size);
-        FUZZ_HOLDS(safetensors_elements(e) <= e->end - e->begin);
+        FUZZ_HOLDS(tensor_elements(e) <= e->end - e->begin);
         FUZZ_HOLDS(safetensors_find(file, e->name) == e);
         end = e->end;
     }

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A named tensor in a file, whichever its format. */
+#ifndef HCNN_BASE_TENSOR_ENTRY_H
+#define HCNN_BASE_TENSOR_ENTRY_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The most dimensions of a tensor, and tensors of a file: none of those that are read here has a
+ * twentieth of so many. */
+enum { SAFETENSORS_MAX_RANK = 8, SAFETENSORS_MOST = 1 << 16 };
+
+/* By safetensors' names. The first four can be read as fp32. */
+typedef enum safetensors_type {
+    SAFETENSORS_F32,
+    SAFETENSORS_F16,
+    SAFETENSORS_BF16,
+    SAFETENSORS_F64,
+    SAFETENSORS_I64,
+    SAFETENSORS_I32,
+    SAFETENSORS_I16,
+    SAFETENSORS_I8,
+    SAFETENSORS_U64,
+    SAFETENSORS_U32,
+    SAFETENSORS_U16,
+    SAFETENSORS_U8,
+    SAFETENSORS_BOOL,
+    SAFETENSORS_C64,
+    SAFETENSORS_F8_E4M3,
+    SAFETENSORS_F8_E5M2,
+    SAFETENSORS_TYPES,
+} safetensors_type;
+
+typedef struct tensor_type {
+    const char *name;
+    unsigned bytes; /* of an element */
+} tensor_type;
+extern const tensor_type tensor_types[SAFETENSORS_TYPES];
+
+typedef struct tensor_entry {
+    const char *name;
+    safetensors_type type;
+    int rank;
+    int64_t shape[SAFETENSORS_MAX_RANK];
+    size_t index;        /* among the file's */
+    uint64_t begin, end; /* bytes of a safetensors file, from the end of its header */
+} tensor_entry;
+
+/* Elements of an entry (1 for rank 0). */
+size_t tensor_elements(const tensor_entry *entry);
+/* Whether it can be read as fp32. */
+bool tensor_is_floating(const tensor_entry *entry);
+/* An element of such a type as fp32; F64 is rounded to the nearest. */
+float tensor_element_f32(const unsigned char *bytes, safetensors_type type);
+
+/* "[64, 3, 7, 7]", in `text`. */
+enum { TENSOR_SHAPE_BYTES = 200 };
+const char *tensor_shape_text(int rank, const int64_t *shape, char text[TENSOR_SHAPE_BYTES]);
+/* Whether two shapes are the same but for dimensions of 1 at their ends: PyTorch keeps a linear
+ * layer as [out, in], or as a convolution [out, in, 1, 1]. */
+bool tensor_shapes_fit(int rank, const int64_t *shape, int other_rank, const int64_t *other);
+
+/* Sorts pointers to entries of one array by their names; of equal ones, which a state dict may
+ * have, the first stays first. */
+void tensors_sort(const tensor_entry **sorted, size_t count);
+/* The first of that name among sorted ones; NULL when there is none. */
+const tensor_entry *tensors_find(const tensor_entry *const *sorted, size_t count, const char *name);
+
+#endif
