@@ -132,78 +132,74 @@ kernel void batchnorm_gradient_sums(global const real *x, global const float *me
                           group, begin, end, c);
 }
 
-// Backward, stage two: dbeta = the sum of dy, dgamma = the sum of dy * (x - mean) *
-// inverse_deviation, either of which may be NULL; and for the pass over the pixels, behind the
-// partials, sums[0][c] = dbeta / pixels and sums[1][c] = dgamma * inverse_deviation / pixels.
-// Where ranks share a batch, `pixels` is 1 and batchnorm_gradient_means divides. One work-item for
-// VEC channels.
-kernel void batchnorm_gradient_parameters(global float *partials,
+// What the pass over the pixels needs takes the place of the partials, means[3][c]: the means of dy
+// and of dy * (x - mean) * inverse_deviation^2, and gamma * inverse_deviation, since gamma itself
+// may have changed by then.
+inline void store_means(global float *means, vec sum, vec product, global const float *gamma,
+                        global const float *inverse_deviation, int pixels, int c, int at)
+{
+    const int left = c - at;
+    vec_store_part(sum / pixels, means + at, left);
+    vec_store_part(product / pixels, means + c + at, left);
+    vec_store_part(vec_load_part(gamma + at, left) * vec_load_part(inverse_deviation + at, left),
+                   means + 2 * c + at, left);
+}
+
+// Backward, stage two: beta's gradient is the sum of dy, gamma's that of dy * (x - mean) *
+// inverse_deviation; dbeta and dgamma, either of which may be NULL, become alpha * theirs + beta *
+// what was there. Where ranks share a batch, `pixels` is 1 and batchnorm_gradient_means divides.
+// One work-item for VEC channels, and it touches no others.
+kernel void batchnorm_gradient_parameters(global float *partials, global const float *gamma,
                                           global const float *inverse_deviation,
-                                          global float *dgamma, global float *dbeta, int pixels,
-                                          int c, int runs)
+                                          global float *dgamma, global float *dbeta, float alpha,
+                                          float beta, int pixels, int c, int runs)
 {
     const int at = get_global_id(0) * VEC;
     const int left = c - at;
-    vec sum = (vec)(0.0f), product = (vec)(0.0f);
-    for (int r = 0; r < runs; r++) {
-        global const float *in = partials + r * (size_t)2 * c + at;
-        sum += vec_load_part(in, left);
-        product += vec_load_part(in + c, left);
-    }
+    vec sum, product;
+    add_runs(partials, runs, c, at, &sum, &product);
     const vec inverse = vec_load_part(inverse_deviation + at, left);
     product *= inverse;
+    store_means(partials, sum, product * inverse, gamma, inverse_deviation, pixels, c, at);
     if (dgamma)
-        vec_store_part(product, dgamma + at, left);
+        store_gradient(product, alpha, beta, dgamma + at, left);
     if (dbeta)
-        vec_store_part(sum, dbeta + at, left);
-    global float *sums = partials + runs * (size_t)2 * c + at;
-    vec_store_part(sum / pixels, sums, left);
-    vec_store_part(product * inverse / pixels, sums + c, left);
+        store_gradient(sum, alpha, beta, dbeta + at, left);
 }
 
-// Backward, where ranks share a batch: the ranks' sums, in the form of partials with their counts
-// behind, as means over the pixels of all, in place of the first's. One work-item for VEC channels.
-kernel void batchnorm_gradient_means(global float *partials, int ranks, int c)
+// Backward, where ranks share a batch: the ranks' sums, in the form of partials, become means over
+// the pixels of all. One work-item for VEC channels.
+kernel void batchnorm_gradient_means(global float *partials, int ranks, global const float *gamma,
+                                     global const float *inverse_deviation, int pixels, int c)
 {
-    global const int *counts = SUM_COUNTS(partials, ranks, c);
     const int at = get_global_id(0) * VEC;
-    const int left = c - at;
-    vec sum = (vec)(0.0f), product = (vec)(0.0f);
-    int pixels = 0;
-    for (int r = 0; r < ranks; pixels += counts[r++]) {
-        global const float *in = partials + r * (size_t)2 * c + at;
-        sum += vec_load_part(in, left);
-        product += vec_load_part(in + c, left);
-    }
-    vec_store_part(sum / pixels, partials + at, left);
-    vec_store_part(product / pixels, partials + c + at, left);
+    vec sum, product;
+    add_runs(partials, ranks, c, at, &sum, &product);
+    store_means(partials, sum, product, gamma, inverse_deviation, pixels, c, at);
 }
 
-// Backward, the pass over the pixels, with the sums behind the partials:
-//   dx = gamma * inverse_deviation * (dy - sums[0] - (x - mean) * sums[1]), dresidual = dy,
+// Backward, the pass over the pixels:
+//   dx = means[2] * (dy - means[0] - (x - mean) * means[1]), dresidual = dy,
 // dy being masked by the ReLU. Either may be NULL; each is read and written at the same place as
 // dy, by the same work-item, so one of them may share its buffer.
 kernel void batchnorm_gradient(global const real *x, global const float *mean,
-                               global const float *inverse_deviation, global const float *gamma,
                                global const real *y, global const real *dy,
-                               global const float *partials, int runs, global real *dx,
-                               int accumulate_x, global real *dresidual, int accumulate_residual,
-                               int pixels, int c, int width, int run)
+                               global const float *means, global real *dx, int accumulate_x,
+                               global real *dresidual, int accumulate_residual, int pixels, int c,
+                               int width, int run)
 {
     const int begin = get_global_id(0) * width, end = min(c, begin + width);
     const int first = get_global_id(1) * run, last = min(pixels, first + run);
-    global const float *sums = partials + runs * (size_t)2 * c;
     for (int pixel = first; pixel < last; pixel++)
         for (int at = begin; at < end; at += VEC) {
             const int left = c - at;
             const size_t i = pixel * (size_t)c + at;
             vec d = load_masked(dy, y, i, left);
             if (dx) {
-                const vec scale =
-                    vec_load_part(gamma + at, left) * vec_load_part(inverse_deviation + at, left);
                 const vec centred = real_load_part(x + i, left) - vec_load_part(mean + at, left);
-                vec v = scale * (d - vec_load_part(sums + at, left) -
-                                 centred * vec_load_part(sums + c + at, left));
+                vec v = vec_load_part(means + 2 * c + at, left) *
+                        (d - vec_load_part(means + at, left) -
+                         centred * vec_load_part(means + c + at, left));
                 if (accumulate_x)
                     v += real_load_part(dx + i, left);
                 real_store_part(v, dx + i, left);

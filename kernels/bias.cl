@@ -8,13 +8,14 @@ kernel void bias_add(global real *y, global const float *bias, int c)
     real_store_part(real_load_part(out, left) + vec_load_part(bias + channel, left), out, left);
 }
 
-// dbias[c] = the sum of dy[rows][c] over the rows, in their order.
-kernel void bias_gradient(global const real *dy, global float *dbias, int rows, int c)
+// dbias[c] = alpha * (the sum of dy[rows][c] over the rows, in their order) + beta * dbias.
+kernel void bias_gradient(global const real *dy, global float *dbias, int rows, int c, float alpha,
+                          float beta)
 {
     const int channel = get_global_id(0) * VEC;
     const int left = c - channel;
     vec sum = (vec)(0.0f);
     for (int row = 0; row < rows; row++)
         sum += real_load_part(dy + row * (size_t)c + channel, left);
-    vec_store_part(sum, dbias + channel, left);
+    store_gradient(sum, alpha, beta, dbias + channel, left);
 }

@@ -199,6 +199,18 @@ inline void sum_channel_gradients(global const real *x, global const float *mean
     }
 }
 
+// The sums of `runs` partial sums [2][c], one after the other, for VEC channels from `at` on.
+inline void add_runs(global const float *partials, int runs, int c, int at, vec *first,
+                     vec *second)
+{
+    *first = *second = (vec)(0.0f);
+    for (int r = 0; r < runs; r++) {
+        global const float *in = partials + r * (size_t)2 * c + at;
+        *first += vec_load_part(in, c - at);
+        *second += vec_load_part(in + c, c - at);
+    }
+}
+
 // A batch's statistics in parts: sums[runs][2][c] hold each run's mean and sum of squared
 // deviations from it, and behind them lies how many pixels each run had.
 #define SUM_COUNTS(sums, runs, c) ((global int *)((sums) + (runs) * (size_t)2 * (c)))

@@ -1,15 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens to gradients between the backward pass and the optimizer: they are added up over
-// batches, and their norm is measured. All sums in a fixed order.
-
-// sum += gradient. One work-item owns VEC values.
-kernel void gradients_add(global const float *gradient, global float *sum, uint count)
-{
-    const size_t at = (size_t)get_global_id(0) * VEC;
-    const int left = min((size_t)VEC, count - at);
-    const vec value = vec_load_part(sum + at, left) + vec_load_part(gradient + at, left);
-    vec_store_part(value, sum + at, left);
-}
+// The norm of all gradients, between the backward pass and the optimizer. All sums in a fixed order.
 
 inline float sum_of_lanes(vec v)
 {

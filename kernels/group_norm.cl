@@ -88,12 +88,13 @@ kernel void group_norm_gradient_sums(global const real *x, global const float *m
                           last, rows, begin, end, c);
 }
 
-// dbeta = the sum over images and runs of dy, dgamma = that of dy * (x - mean) * inverse_deviation;
-// either may be NULL. One work-item for VEC channels.
+// beta's gradient is the sum over images and runs of dy, gamma's that of dy * (x - mean) *
+// inverse_deviation; dbeta and dgamma, either of which may be NULL, become alpha * theirs + beta *
+// what was there. One work-item for VEC channels.
 kernel void group_norm_gradient_parameters(global const float *partials,
                                            global const float *inverse_deviation,
-                                           global float *dgamma, global float *dbeta, int images,
-                                           int c, int runs)
+                                           global float *dgamma, global float *dbeta, float alpha,
+                                           float beta, int images, int c, int runs)
 {
     const int at = get_global_id(0) * VEC, left = c - at;
     vec dg = (vec)(0.0f), db = (vec)(0.0f);
@@ -107,9 +108,9 @@ kernel void group_norm_gradient_parameters(global const float *partials,
         dg += product * vec_load_part(inverse_deviation + (size_t)n * c + at, left);
     }
     if (dgamma)
-        vec_store_part(dg, dgamma + at, left);
+        store_gradient(dg, alpha, beta, dgamma + at, left);
     if (dbeta)
-        vec_store_part(db, dbeta + at, left);
+        store_gradient(db, alpha, beta, dbeta + at, left);
 }
 
 // Backward, stage two, for the pass over the pixels: averages over the group, behind the partials,

@@ -86,29 +86,26 @@ kernel void weight_standardise_gradient_sums(global const float *w, global const
 }
 
 // Backward, stage two: with v = (w - mean) * inverse_deviation and averages over the rows,
-// dw = inverse_deviation * (g - average(g) - v * average(g * v)). Each work-item adds the runs'
-// sums for itself.
+// dw = alpha * inverse_deviation * (g - average(g) - v * average(g * v)) + beta * dw. Each work-item
+// adds the runs' sums for itself. dw may be w.
 kernel void weight_standardise_gradient(global const float *w, global const float *mean,
                                         global const float *inverse_deviation,
                                         global const float *g, global const float *partials,
-                                        int runs, global float *dw, int rows, int c, int run)
+                                        int runs, global float *dw, float alpha, float beta,
+                                        int rows, int c, int run)
 {
     const int at = get_global_id(0) * VEC, left = c - at;
     const int first = get_global_id(1) * run, last = min(rows, first + run);
     const vec m = vec_load_part(mean + at, left);
     const vec inverse = vec_load_part(inverse_deviation + at, left);
-    vec sum = (vec)(0.0f), product = (vec)(0.0f);
-    for (int r = 0; r < runs; r++) {
-        global const float *in = partials + r * (size_t)2 * c + at;
-        sum += vec_load_part(in, left);
-        product += vec_load_part(in + c, left);
-    }
+    vec sum, product;
+    add_runs(partials, runs, c, at, &sum, &product);
     sum /= rows;
     product *= inverse * inverse / rows;
     for (int row = first; row < last; row++) {
         const size_t i = row * (size_t)c + at;
         const vec v = vec_load_part(g + i, left) - sum -
                       (vec_load_part(w + i, left) - m) * product;
-        vec_store_part(inverse * v, dw + i, left);
+        store_gradient(inverse * v, alpha, beta, dw + i, left);
     }
 }

@@ -128,6 +128,37 @@ float *support_read_buffer(device *dev, cl_mem buffer, size_t count)
     return values;
 }
 
+gradient_terms support_terms(uint64_t seed, int index)
+{
+    float drawn[2];
+    support_fill(drawn, 2, seed + (uint64_t)index, -1, 1);
+    const gradient_terms terms[SUPPORT_TERMS] = {
+        {1, 0}, {1, 1}, {-0.25f, 1}, {drawn[0], drawn[1]}, {drawn[0], 0}};
+    return terms[index];
+}
+
+support_target support_target_open(device *dev, size_t count, uint64_t seed, gradient_terms terms,
+                                   const double *gradient)
+{
+    float *before = support_random(count, seed, -1, 1);
+    support_target t = {support_buffer(dev, count, terms.beta != 0 ? before : NULL), terms,
+                        support_memory(count, sizeof *t.want), count};
+    for (size_t i = 0; i < count; i++)
+        t.want[i] = terms.alpha * gradient[i] + terms.beta * before[i];
+    free(before);
+    return t;
+}
+
+void support_target_close(device *dev, support_target *t, double relative, double absolute)
+{
+    float *got = support_read_buffer(dev, t->buffer, t->count);
+    double rounding = t->terms.beta != 0 ? 1e-7 : 0; /* of what was there */
+    assert_close(got, t->want, t->count, relative, fabs(t->terms.alpha) * absolute + rounding);
+    free(got);
+    free(t->want);
+    buffer_release(&t->buffer);
+}
+
 tensor support_tensor(device *dev, int n, int h, int w, int c, const float *values)
 {
     error err;

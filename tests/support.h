@@ -54,6 +54,24 @@ float *support_read(device *dev, tensor t);
 cl_mem support_buffer(device *dev, size_t count, const float *values);
 float *support_read_buffer(device *dev, cl_mem buffer, size_t count);
 
+/* Terms to run a gradient by: to store it, to add it, a step of descent, and two that are drawn,
+ * the second with a beta of 0. */
+enum { SUPPORT_TERMS = 5 };
+gradient_terms support_terms(uint64_t seed, int index);
+
+/* What a gradient goes into: random floats or, with a beta of 0, NaNs. */
+typedef struct support_target {
+    cl_mem buffer;
+    gradient_terms terms;
+    double *want; /* [count] */
+    size_t count;
+} support_target;
+
+support_target support_target_open(device *dev, size_t count, uint64_t seed, gradient_terms terms,
+                                   const double *gradient);
+/* Compares within what a gradient may be off by, which alpha scales, and releases. */
+void support_target_close(device *dev, support_target *t, double relative, double absolute);
+
 /* Fails with the error's message unless the call returned STATUS_OK. */
 #define assert_ok(expression, err) support_assert_ok((expression), (err), __FILE__, __LINE__)
 /* |got - want| <= absolute + relative * |want| for every element; prints the worst one. A NaN on

@@ -323,13 +323,12 @@ static double gradient_tolerance(const fixture *f)
 /* Backward as a network runs it. */
 static status backward_stages(const fixture *f, tensor dy, const batchnorm_gradients *g, error *err)
 {
-    batchnorm_means means;
     bool relu = f->reference.relu, shares = f->shared && g->x.buffer;
     TRY(batchnorm_gradient_sums(f->dev, f->x, &f->layer, relu, f->y, dy, g, !shares, f->workspace,
-                                &means, err));
+                                err));
     if (shares)
-        TRY(shared_statistics_means(f->shared, f->dev, f->x, &means, err));
-    return batchnorm_backward(f->dev, f->x, &f->layer, relu, f->y, dy, g, means, err);
+        TRY(shared_statistics_means(f->shared, f->dev, f->x, &f->layer, f->workspace, err));
+    return batchnorm_backward(f->dev, f->x, &f->layer, relu, f->y, dy, g, f->workspace, err);
 }
 
 static void run_backward(fixture *f, backward_case *b, const batchnorm_gradients *g)
@@ -338,12 +337,46 @@ static void run_backward(fixture *f, backward_case *b, const batchnorm_gradients
     assert_ok(backward_stages(f, b->device_dy, g, &err), &err);
 }
 
+/* Into gradients of their own by several terms, and into gamma and beta themselves, whose change
+ * dx does not see. */
+static void check_terms(fixture *f, backward_case *b, batchnorm_gradients g, double tolerance)
+{
+    error err;
+    for (int i = 0; i < SUPPORT_TERMS; i++) {
+        g.terms = support_terms(f->c, i);
+        support_target gamma = support_target_open(f->dev, f->c, 1, g.terms, b->want.gamma);
+        support_target beta = support_target_open(f->dev, f->c, 2, g.terms, b->want.beta);
+        g.gamma = gamma.buffer;
+        g.beta = beta.buffer;
+        run_backward(f, b, &g);
+        support_target_close(f->dev, &gamma, 1e-5, 3e-5);
+        support_target_close(f->dev, &beta, 1e-5, 3e-5);
+    }
+    double *gamma = support_widen(f->values[1], f->c), *beta = support_widen(f->values[2], f->c);
+    for (size_t k = 0; k < f->c; k++) {
+        gamma[k] -= 0.5 * b->want.gamma[k];
+        beta[k] -= 0.5 * b->want.beta[k];
+    }
+    g.gamma = f->layer.gamma;
+    g.beta = f->layer.beta;
+    g.terms = (gradient_terms){-0.5f, 1};
+    run_backward(f, b, &g);
+    expect_buffer(f->dev, g.gamma, gamma, f->c, 1e-5, 3e-5);
+    expect_buffer(f->dev, g.beta, beta, f->c, 1e-5, 3e-5);
+    expect_tensor(f->dev, g.x, b->want.x, f->size, 1e-5, tolerance);
+    assert_ok(buffer_write(f->dev, g.gamma, 0, f->values[1], f->c * sizeof(float), &err), &err);
+    assert_ok(buffer_write(f->dev, g.beta, 0, f->values[2], f->c * sizeof(float), &err), &err);
+    free(gamma);
+    free(beta);
+}
+
 static void check_backward(fixture *f)
 {
     backward_case b = backward_open(f);
     batchnorm_gradients g = {
         .gamma = support_buffer(f->dev, f->c, NULL),
         .beta = support_buffer(f->dev, f->c, NULL),
+        .terms = {1, 0},
         .x = support_tensor(f->dev, f->x.n, f->x.h, f->x.w, f->x.c, NULL),
         .residual = support_tensor(f->dev, f->x.n, f->x.h, f->x.w, f->x.c, NULL),
     };
@@ -354,6 +387,7 @@ static void check_backward(fixture *f)
     expect_buffer(f->dev, g.gamma, b.want.gamma, f->c, 1e-5, 3e-5);
     expect_tensor(f->dev, g.x, b.want.x, f->size, 1e-5, tolerance);
     expect_tensor(f->dev, g.residual, b.want.residual, f->size, 0, 0);
+    check_terms(f, &b, g, tolerance);
 
     /* Again, added to what is there. */
     g.accumulate_x = g.accumulate_residual = true;
@@ -389,6 +423,7 @@ static void check_optional(fixture *f)
     batchnorm_gradients all = {
         .gamma = support_buffer(f->dev, f->c, NULL),
         .beta = support_buffer(f->dev, f->c, NULL),
+        .terms = {1, 0},
         .x = support_tensor(f->dev, f->x.n, f->x.h, f->x.w, f->x.c, NULL),
         .residual = support_tensor(f->dev, f->x.n, f->x.h, f->x.w, f->x.c, NULL),
     };
@@ -404,6 +439,7 @@ static void check_optional(fixture *f)
         assert_ok(buffer_zero(f->dev, outputs[only], 0, bytes, &err), &err);
         batchnorm_gradients one = {only == 0 ? all.gamma : NULL,
                                    only == 1 ? all.beta : NULL,
+                                   {1, 0},
                                    only == 2 ? all.x : none,
                                    only == 3 ? all.residual : none,
                                    false,
@@ -415,7 +451,7 @@ static void check_optional(fixture *f)
         assert_same_bits(got, want[only], count);
         free(got);
     }
-    batchnorm_gradients in_place = {NULL, NULL, b.device_dy, all.residual, false, false};
+    batchnorm_gradients in_place = {.x = b.device_dy, .residual = all.residual};
     run_backward(f, &b, &in_place);
     float *dx = support_read(f->dev, b.device_dy);
     assert_same_bits(dx, want[2], f->size);
@@ -552,6 +588,7 @@ static void test_same_bits_again(void **state)
         backward_case b = backward_open(&f);
         batchnorm_gradients g = {
             .gamma = support_buffer(f.dev, f.c, NULL),
+            .terms = {1, 0},
             .x = support_tensor(f.dev, f.x.n, f.x.h, f.x.w, f.x.c, NULL),
         };
         run_backward(&f, &b, &g);
@@ -661,6 +698,7 @@ static share share_open(device *dev, const shared_batch *b, const statistics_gat
     s.gradients = (batchnorm_gradients){
         .gamma = support_buffer(dev, f->c, NULL),
         .beta = support_buffer(dev, f->c, NULL),
+        .terms = {1, 0},
         .x = support_tensor(dev, images, h, w, c, NULL),
         .residual = support_tensor(dev, images, h, w, c, NULL),
     };
@@ -887,6 +925,7 @@ static void test_one_rank(void **state)
         backward_case b = backward_open(&f);
         batchnorm_gradients g = {
             .gamma = support_buffer(f.dev, f.c, NULL),
+            .terms = {1, 0},
             .x = support_tensor(f.dev, s.n, s.h, s.w, s.c, NULL),
         };
         run_backward(&f, &b, &g);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums of gradients and the factor that clips their norm, against double precision; the factor's
+/* The factor that clips the gradients' norm, against double precision; the factor's
  * formula is torch.nn.utils.clip_grad_norm_'s. */
 #include "ops/gradients.h"
 #include "support.h"
@@ -10,29 +10,6 @@
 /* The last has more parts than one per 256 vectors would be, of any width. */
 static const size_t counts[] = {1, 3, 16, 17, 1000, 70001, 5000003};
 enum { COUNTS = sizeof counts / sizeof counts[0] };
-
-static void test_add(void **dev)
-{
-    error err;
-    for (int c = 0; c < COUNTS - 1; c++) {
-        size_t count = counts[c];
-        float *a = support_random(count, 1, -1, 1), *b = support_random(count, 2, -1, 1);
-        cl_mem gradient = support_buffer(*dev, count, a), sum = support_buffer(*dev, count, b);
-        assert_ok(gradients_add(*dev, count, gradient, sum, &err), &err);
-        float *got = support_read_buffer(*dev, sum, count),
-              *kept = support_read_buffer(*dev, gradient, count);
-        assert_same_bits(kept, a, count);
-        for (size_t i = 0; i < count; i++)
-            b[i] += a[i];
-        assert_same_bits(got, b, count);
-        buffer_release(&gradient);
-        buffer_release(&sum);
-        free(a);
-        free(b);
-        free(got);
-        free(kept);
-    }
-}
 
 /* The factor for gradients of all counts[first..last], scaled by `multiple`; *norm is theirs,
  * unscaled. */
@@ -115,7 +92,7 @@ static void test_not_finite(void **dev)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_add), cmocka_unit_test(test_clip),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_clip),
                                        cmocka_unit_test(test_not_finite)};
     return cmocka_run_group_tests_name("gradients", tests, support_open_device,
                                        support_close_device);

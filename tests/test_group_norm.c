@@ -134,6 +134,7 @@ static fixture fixture_open(device *dev, shape s, uint64_t seed, bool relu, doub
     };
     f.gradients = (group_norm_gradients){.gamma = support_buffer(dev, r->c, NULL),
                                          .beta = support_buffer(dev, r->c, NULL),
+                                         .terms = {1, 0},
                                          .x = f.dx};
     f.workspace = support_buffer(dev, group_norm_workspace(dev, f.x) / sizeof(float), NULL);
     return f;
@@ -193,9 +194,53 @@ static void check_forward(fixture *f)
     expect_tensor(f->dev, f->y, r->y, 2e-5, 5e-6);
 }
 
-static void check_backward(fixture *f)
+static void run_backward(fixture *f, const group_norm_gradients *g)
 {
     error err;
+    assert_ok(
+        group_norm_backward(f->dev, f->x, &f->layer, f->r.relu, f->y, f->dy, g, f->workspace, &err),
+        &err);
+}
+
+/* Into gradients of their own by several terms, and into gamma and beta themselves, whose change
+ * dx does not see. */
+static void check_terms(fixture *f, double largest)
+{
+    error err;
+    reference *r = &f->r;
+    group_norm_gradients g = {.x = f->dx};
+    for (int i = 0; i < SUPPORT_TERMS; i++) {
+        g.terms = support_terms(r->c, i);
+        support_target gamma = support_target_open(f->dev, r->c, 1, g.terms, r->dgamma);
+        support_target beta = support_target_open(f->dev, r->c, 2, g.terms, r->dbeta);
+        g.gamma = gamma.buffer;
+        g.beta = beta.buffer;
+        run_backward(f, &g);
+        support_target_close(f->dev, &gamma, 2e-5, 2e-5 * largest);
+        support_target_close(f->dev, &beta, 1e-5, 1e-5);
+    }
+    double *gamma = support_widen(f->values[GAMMA], r->c);
+    double *beta = support_widen(f->values[BETA], r->c);
+    for (size_t k = 0; k < r->c; k++) {
+        gamma[k] -= 0.5 * r->dgamma[k];
+        beta[k] -= 0.5 * r->dbeta[k];
+    }
+    g.gamma = f->layer.gamma;
+    g.beta = f->layer.beta;
+    g.terms = (gradient_terms){-0.5f, 1};
+    run_backward(f, &g);
+    expect_buffer(f->dev, g.gamma, gamma, r->c, 2e-5, 2e-5 * largest);
+    expect_buffer(f->dev, g.beta, beta, r->c, 1e-5, 1e-5);
+    expect_tensor(f->dev, f->dx, r->dx, 2e-5, 5e-6 * largest);
+    size_t bytes = r->c * sizeof(float);
+    assert_ok(buffer_write(f->dev, g.gamma, 0, f->values[GAMMA], bytes, &err), &err);
+    assert_ok(buffer_write(f->dev, g.beta, 0, f->values[BETA], bytes, &err), &err);
+    free(gamma);
+    free(beta);
+}
+
+static void check_backward(fixture *f)
+{
     reference *r = &f->r;
     reference_forward(r);
     run_forward(f);
@@ -205,19 +250,16 @@ static void check_backward(fixture *f)
     double largest = 1;
     for (size_t i = 0; i < r->n * r->c; i++)
         largest = fmax(largest, r->inverse[i]);
-    assert_ok(group_norm_backward(f->dev, f->x, &f->layer, r->relu, f->y, f->dy, &f->gradients,
-                                  f->workspace, &err),
-              &err);
+    run_backward(f, &f->gradients);
     expect_buffer(f->dev, f->gradients.gamma, r->dgamma, r->c, 2e-5, 2e-5 * largest);
     expect_buffer(f->dev, f->gradients.beta, r->dbeta, r->c, 1e-5, 1e-5);
     expect_tensor(f->dev, f->dx, r->dx, 2e-5, 5e-6 * largest);
+    check_terms(f, largest);
     /* Added to dy itself, and no parameter's gradient. */
     for (size_t i = 0; i < r->size; i++)
         r->dx[i] += r->dy[i];
     group_norm_gradients on_top = {.x = f->dy, .accumulate_x = true};
-    assert_ok(group_norm_backward(f->dev, f->x, &f->layer, r->relu, f->y, f->dy, &on_top,
-                                  f->workspace, &err),
-              &err);
+    run_backward(f, &on_top);
     expect_tensor(f->dev, f->dy, r->dx, 2e-5, 5e-6 * largest);
     free(mask);
     free(y);

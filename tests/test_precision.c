@@ -49,7 +49,7 @@ static subject *open_network(const network_options *made, const char *precision,
     subject *s = support_memory(1, sizeof *s);
     const train_options o = options_for(optimizer);
     network_options n = *made;
-    n.descend = solver_is_descent(&o);
+    n.steps_in_backward = solver_is_descent(&o);
     assert_int_equal(support_open_device(&state), 0);
     s->dev = state;
     assert_ok(device_set_precision(s->dev, precision, &err), &err);
@@ -95,7 +95,7 @@ static double step(subject *s, const char *optimizer)
     const step_results *results;
     s->step++;
     assert_ok(solver_begin(s->optimizer, s->step, &err), &err);
-    const gradient_terms terms = {-(float)options_for(optimizer).lr, 1};
+    const gradient_terms terms = solver_terms(s->optimizer, options_for(optimizer).lr, 0);
     assert_ok(network_forward(s->net, &s->batch, STEP_TRAIN, 1, 2, &err), &err);
     assert_ok(network_backward(s->net, terms, &err), &err);
     assert_ok(network_fetch(s->net, &ticket, &err), &err);

@@ -250,11 +250,14 @@ static void test_no_descent(void **state)
     network *net;
     network_options o = shape;
     thread_ranks *r = thread_ranks_open(2);
-    o.descend = true;
+    o.steps_in_backward = true;
     o.sync = thread_ranks_statistics(r, 0);
     assert_ok(network_create(*state, &o, &net, &err), &err);
-    for (size_t i = 0; i < network_parameter_count(net); i++)
-        assert_false(network_parameter(net, i)->descends);
+    assert_false(network_get_options(net)->steps_in_backward);
+    for (size_t i = 0; i < network_parameter_count(net); i++) {
+        const parameter *p = network_parameter(net, i);
+        assert_true(p->gradient || p->kind == PARAMETER_STATISTIC || p->kind == PARAMETER_COUNTER);
+    }
     network_free(net);
     thread_ranks_close(r);
 }

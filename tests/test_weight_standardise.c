@@ -106,11 +106,25 @@ static void check_case(device *dev, size s, uint64_t seed)
     expect(dev, layer.inverse_deviation, r->inverse, r->c, 1e-5, 0);
     assert_ok(weight_standardise_apply(dev, &layer, v, &err), &err);
     expect(dev, v, r->v, count, 1e-5, 1e-5);
-    /* In place; the deviation is a hundredth. */
-    assert_ok(weight_standardise_backward(dev, &layer, g, g, workspace, &err), &err);
-    double largest = 0;
+    double largest = 0; /* the deviation is a hundredth */
     for (size_t k = 0; k < r->c; k++)
         largest = fmax(largest, r->inverse[k]);
+    for (int i = 0; i < SUPPORT_TERMS; i++) {
+        gradient_terms terms = support_terms(seed, i);
+        support_target dw = support_target_open(dev, count, seed, terms, r->dw);
+        assert_ok(weight_standardise_backward(dev, &layer, g, dw.buffer, terms, workspace, &err),
+                  &err);
+        support_target_close(dev, &dw, 1e-5, 3e-6 * largest);
+    }
+    /* Into the weights themselves, and in the place of g. */
+    gradient_terms step = {-1e-3f, 1}, store = {1, 0};
+    assert_ok(weight_standardise_backward(dev, &layer, g, layer.weights, step, workspace, &err),
+              &err);
+    for (size_t i = 0; i < count; i++)
+        f.wide_w[i] -= 1e-3 * r->dw[i];
+    expect(dev, layer.weights, f.wide_w, count, 1e-5, 3e-9 * largest);
+    assert_ok(buffer_write(dev, layer.weights, 0, f.w, count * sizeof *f.w, &err), &err);
+    assert_ok(weight_standardise_backward(dev, &layer, g, g, store, workspace, &err), &err);
     expect(dev, g, r->dw, count, 1e-5, 3e-6 * largest);
     cl_mem *buffers[] = {&v, &g, &workspace, &layer.weights, &layer.mean, &layer.inverse_deviation};
     for (int i = 0; i < 6; i++)

@@ -4,6 +4,7 @@
 #include "device/buffer.h"
 #include "device/profile.h"
 #include "model/convolutions.h"
+#include "model/parameters.h"
 #include "ops/add.h"
 #include "ops/average_pool.h"
 #include "ops/bias.h"
@@ -20,7 +21,7 @@ typedef struct pass {
     shared_statistics *shared;
     int count;
     bool train;
-    float rate; /* of descending parameters */
+    gradient_terms terms;
 } pass;
 
 static tensor for_count(tensor t, int count)
@@ -53,9 +54,13 @@ static cl_mem weight_of(const pass *p, int index)
     return index == GRAPH_NONE ? NULL : p->g->parameters[index].value;
 }
 
-static cl_mem weight_gradient(const pass *p, int index)
+/* What the backward pass makes of a weight's gradient; NULL where nothing is trained. */
+static cl_mem gradient_target(const pass *p, int index)
 {
-    return index == GRAPH_NONE ? NULL : p->g->parameters[index].gradient;
+    if (index == GRAPH_NONE || !parameter_is_trained(&p->g->parameters[index]))
+        return NULL;
+    const parameter *weight = &p->g->parameters[index];
+    return weight->gradient ? weight->gradient : weight->value;
 }
 
 /* gamma, beta, running mean and variance, counter: declared in this order. */
@@ -227,15 +232,15 @@ static status forward_node(const pass *p, const node *n, error *err)
     return error_set(err, STATUS_FAILED, "node of unknown kind %d", (int)n->kind);
 }
 
-/* The gradient by the weights as the optimizer has them, into theirs; or the step by it. */
-static status backward_weights(const pass *p, const node *n, convolution_call call, error *err)
+/* Of the weights as the optimizer has them. */
+static status backward_weights(const pass *p, const node *n, convolution_call call, cl_mem target,
+                               error *err)
 {
-    const parameter *weight = &p->g->parameters[n->weight];
     const convolution_algorithm *algorithm = n->algorithms[CONVOLUTION_BACKWARD_WEIGHTS];
     call.direction = CONVOLUTION_BACKWARD_WEIGHTS;
     call.x = value_of(p, n->input);
-    call.weights = weight->descends ? weight->value : weight->gradient;
-    call.terms = weight->descends ? (gradient_terms){-p->rate, 1} : (gradient_terms){1, 0};
+    call.weights = target;
+    call.terms = p->terms;
     if (!n->standardised)
         return algorithm->run(p->dev, &call, p->memory.convolution, err);
     weight_standardise_layer layer = standardised_layer(p, n);
@@ -243,9 +248,10 @@ static status backward_weights(const pass *p, const node *n, convolution_call ca
     call.terms = (gradient_terms){1, 0};
     /* The algorithms leave out taps that meet only padding, and another node was here before. */
     if (n->shape.pad > 0)
-        TRY(buffer_zero(p->dev, call.weights, 0, weight->count * sizeof(float), err));
+        TRY(buffer_zero(p->dev, call.weights, 0, p->g->parameters[n->weight].count * sizeof(float),
+                        err));
     TRY(algorithm->run(p->dev, &call, p->memory.convolution, err));
-    return weight_standardise_backward(p->dev, &layer, call.weights, weight->gradient,
+    return weight_standardise_backward(p->dev, &layer, call.weights, target, p->terms,
                                        p->memory.convolution.scratch, err);
 }
 
@@ -253,8 +259,7 @@ static status backward_weights(const pass *p, const node *n, convolution_call ca
 static status backward_convolution(const pass *p, const node *n, tensor dy, error *err)
 {
     tensor dx = gradient_to_input(p, n);
-    const parameter *weight = &p->g->parameters[n->weight];
-    cl_mem dbias = weight_gradient(p, n->bias);
+    cl_mem weights = gradient_target(p, n->weight), bias = gradient_target(p, n->bias);
     convolution_call call = {
         .direction = CONVOLUTION_BACKWARD_DATA,
         .shape = n->shape,
@@ -262,43 +267,45 @@ static status backward_convolution(const pass *p, const node *n, tensor dy, erro
         .y = dy,
         .accumulate = n->accumulate_input,
     };
-    if (dbias)
-        TRY(bias_backward(p->dev, dy, dbias, err));
+    if (bias)
+        TRY(bias_backward(p->dev, dy, bias, p->terms, err));
     if (dx.buffer) {
         TRY(prepare_weights(p, n, false, &call.weights, err));
         TRY(n->algorithms[CONVOLUTION_BACKWARD_DATA]->run(p->dev, &call, p->memory.convolution,
                                                           err));
     }
-    return weight->gradient || weight->descends ? backward_weights(p, n, call, err) : STATUS_OK;
+    return weights ? backward_weights(p, n, call, weights, err) : STATUS_OK;
 }
 
 static status backward_batchnorm(const pass *p, const node *n, tensor dy, error *err)
 {
     tensor x = value_of(p, n->input), y = for_count(n->value, p->count);
+    cl_mem scratch = p->memory.convolution.scratch;
     batchnorm_layer layer = norm_layer(p, n);
-    batchnorm_means means;
     batchnorm_gradients gradients = {
-        .gamma = weight_gradient(p, n->weight + NORM_GAMMA),
-        .beta = weight_gradient(p, n->weight + NORM_BETA),
+        .gamma = gradient_target(p, n->weight + NORM_GAMMA),
+        .beta = gradient_target(p, n->weight + NORM_BETA),
+        .terms = p->terms,
         .x = gradient_to_input(p, n),
         .residual = gradient_to_second(p, n),
         .accumulate_x = n->accumulate_input,
         .accumulate_residual = n->accumulate_second,
     };
     bool shares = p->shared && gradients.x.buffer;
-    TRY(batchnorm_gradient_sums(p->dev, x, &layer, n->relu, y, dy, &gradients, !shares,
-                                p->memory.convolution.scratch, &means, err));
+    TRY(batchnorm_gradient_sums(p->dev, x, &layer, n->relu, y, dy, &gradients, !shares, scratch,
+                                err));
     if (shares)
-        TRY(shared_statistics_means(p->shared, p->dev, x, &means, err));
-    return batchnorm_backward(p->dev, x, &layer, n->relu, y, dy, &gradients, means, err);
+        TRY(shared_statistics_means(p->shared, p->dev, x, &layer, scratch, err));
+    return batchnorm_backward(p->dev, x, &layer, n->relu, y, dy, &gradients, scratch, err);
 }
 
 static status backward_group_norm(const pass *p, const node *n, tensor dy, error *err)
 {
     group_norm_layer layer = group_layer(p, n);
     group_norm_gradients gradients = {
-        .gamma = weight_gradient(p, n->weight),
-        .beta = weight_gradient(p, n->bias),
+        .gamma = gradient_target(p, n->weight),
+        .beta = gradient_target(p, n->bias),
+        .terms = p->terms,
         .x = gradient_to_input(p, n),
         .accumulate_x = n->accumulate_input,
     };
@@ -350,7 +357,7 @@ static const char *node_name(const graph *g, const node *n)
 status execute_forward(device *dev, graph *g, const plan *p, int count, bool train,
                        shared_statistics *shared, error *err)
 {
-    const pass forward = {dev, g, plan_memory(p), shared, count, train, 0};
+    const pass forward = {dev, g, plan_memory(p), shared, count, train, {0, 0}};
     for (int i = 0; i < g->count; i++) {
         profile_label(dev, "forward", node_name(g, &g->nodes[i]));
         TRY(forward_node(&forward, &g->nodes[i], err));
@@ -374,10 +381,10 @@ static status tell_of_node(const graph *g, const node *n, const gradient_watch *
     return tell(g, norm ? n->weight + NORM_BETA : n->bias, watch, err);
 }
 
-status execute_backward(device *dev, graph *g, const plan *p, int count, float rate,
+status execute_backward(device *dev, graph *g, const plan *p, int count, gradient_terms terms,
                         shared_statistics *shared, const gradient_watch *watch, error *err)
 {
-    const pass backward = {dev, g, plan_memory(p), shared, count, true, rate};
+    const pass backward = {dev, g, plan_memory(p), shared, count, true, terms};
     for (int i = g->count - 1; i >= 0; i--)
         if (g->nodes[i].has_gradient) {
             profile_label(dev, "backward", node_name(g, &g->nodes[i]));

@@ -11,9 +11,10 @@
  * ranks by `shared`, unless that is NULL. */
 status execute_forward(device *dev, graph *g, const plan *p, int count, bool train,
                        shared_statistics *shared, error *err);
-/* Backward from the logits' gradients, which are filled already; parameters that descend take a
- * step of `rate`, and `watch` is told of the others. */
-status execute_backward(device *dev, graph *g, const plan *p, int count, float rate,
+/* Backward from the logits' gradients, which are filled already. The gradient of each trained
+ * parameter goes by the terms into its gradient's buffer or, where it has none, into the parameter
+ * itself; `watch` is told of the buffers. */
+status execute_backward(device *dev, graph *g, const plan *p, int count, gradient_terms terms,
                         shared_statistics *shared, const gradient_watch *watch, error *err);
 
 #endif

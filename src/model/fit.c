@@ -8,29 +8,16 @@
 
 /* Whether a step in fp16 is to be taken is known when every gradient is; ranks add theirs up before
  * they take it. */
-static void settle_descent(const device *dev, const network_options *o, graph *g)
+bool fit_steps_in_backward(const device *dev, const network_options *o)
 {
-    bool may = o->training && o->descend && dev->precision != PRECISION_FP16 && !o->sync;
-    for (int i = 0; may && i < g->count; i++) {
-        const node *n = &g->nodes[i];
-        if ((n->kind == NODE_CONVOLUTION || n->kind == NODE_LINEAR) && !n->standardised &&
-            parameter_is_trained(&g->parameters[n->weight]))
-            g->parameters[n->weight].descends = true;
-    }
-}
-
-static uint64_t gradient_bytes(const graph *g)
-{
-    uint64_t bytes = g->training ? parameters_bytes(g, true) : 0;
-    for (size_t i = 0; i < g->parameter_count; i++)
-        if (g->parameters[i].descends)
-            bytes -= g->parameters[i].count * sizeof(float);
-    return bytes;
+    return o->training && o->steps_in_backward && dev->precision != PRECISION_FP16 && !o->sync;
 }
 
 /* What lies beside the plan: parameters, gradients, optimizer state, the batch and its results. */
-static uint64_t fixed_bytes(const network_options *o, const graph *g, int batch)
+static uint64_t fixed_bytes(const device *dev, const network_options *o, const graph *g, int batch)
 {
+    uint64_t trained = o->training ? parameters_bytes(g, true) : 0;
+    uint64_t gradients = !fit_steps_in_backward(dev, o);
     uint64_t average = o->averaged ? parameters_average_bytes(g) : 0;
     uint64_t tree =
         o->marginal_parents ? cross_entropy_tree_bytes(o->fine_classes, o->coarse_classes) : 0;
@@ -39,7 +26,7 @@ static uint64_t fixed_bytes(const network_options *o, const graph *g, int batch)
     for (int h = 0; h < HEAD_COUNT; h++)
         if (g->heads[h].logits != GRAPH_NONE)
             heads += sizeof(int32_t) + sizeof(head_result);
-    return parameters_bytes(g, false) + gradient_bytes(g) * (1 + (uint64_t)o->solver_slots) +
+    return parameters_bytes(g, false) + trained * (gradients + (uint64_t)o->solver_slots) +
            average + tree + (uint64_t)batch * (pixels + heads + sizeof(pixel_source));
 }
 
@@ -48,9 +35,8 @@ static status settle(const convolver *c, const network_options *o, graph *g, int
 {
     plan *p;
     convolutions_choose(g, c, batch, remembered);
-    settle_descent(c->dev, o, g);
     TRY(plan_create(c->dev, g, batch, o->sync, &p, err));
-    *bytes = plan_bytes(p) + fixed_bytes(o, g, batch);
+    *bytes = plan_bytes(p) + fixed_bytes(c->dev, o, g, batch);
     *fits =
         *bytes <= c->dev->info.memory_bytes && plan_largest(p) <= c->dev->info.max_allocation_bytes;
     plan_free(p);

@@ -5,10 +5,13 @@
 
 #include "model/convolutions.h"
 
-/* Settles the graph of the options for steps of at most `batch` images: the algorithms of its
- * convolutions, and which parameters descend. The algorithms that tuning chose for speed are taken
- * if memory suffices; the quick ones, which may need less, if not. *bytes is all that the network
- * will hold. */
+/* Whether a network of these options, network_options.steps_in_backward being one, steps in its
+ * backward pass and so keeps no gradients. */
+bool fit_steps_in_backward(const device *dev, const network_options *options);
+
+/* Settles the algorithms of the graph's convolutions for steps of at most `batch` images: those
+ * that tuning chose for speed if memory suffices; the quick ones, which may need less, if not.
+ * *bytes is all that the network will hold. */
 status fit_batch(const convolver *c, const network_options *options, graph *g, int batch,
                  uint64_t *bytes, bool *fits, error *err);
 

@@ -172,7 +172,7 @@ static status fill_network(network *net, error *err)
     net->memory_bytes = bytes;
     TRY(plan_create(net->dev, &net->g, o->batch_size, o->sync, &net->p, err));
     TRY(plan_allocate(net->dev, net->p, &net->g, err));
-    TRY(parameters_allocate(net->dev, &net->g, o->training, err));
+    TRY(parameters_allocate(net->dev, &net->g, o->training && !o->steps_in_backward, err));
     TRY(buffer_create(net->dev, o->pixel_capacity, &net->pixels, err));
     TRY(buffer_create(net->dev, (size_t)o->batch_size * sizeof(pixel_source), &net->images, err));
     if (o->sync)
@@ -201,6 +201,7 @@ status network_create(device *dev, const network_options *options, network **cre
         return error_memory(err, "the network");
     net->dev = dev;
     net->options = *options;
+    net->options.steps_in_backward = fit_steps_in_backward(dev, options);
     net->loss_scale = 1;
     TRY_OR_DONE(convolver_open(dev, &net->chooser, err));
     TRY_OR_DONE(convolver_prepare_gemm(&net->chooser, err));
@@ -326,7 +327,8 @@ status network_gradient_read(network *net, const parameter *p, float *values, er
 {
     if (!p->gradient)
         return error_set(err, STATUS_FAILED, "%s has no gradient: %s", p->name,
-                         p->descends ? "the backward pass updates it" : "it is not trained");
+                         parameter_is_trained(p) ? "the backward pass updates it"
+                                                 : "it is not trained");
     return read_layout(net, p, p->gradient, values, err);
 }
 
@@ -432,8 +434,8 @@ status network_forward(network *net, const network_batch *batch, enum step_mode 
 
 status network_backward(network *net, gradient_terms terms, error *err)
 {
-    return execute_backward(net->dev, &net->g, net->p, net->count, -terms.alpha, net->shared,
-                            &net->watch, err);
+    return execute_backward(net->dev, &net->g, net->p, net->count, terms, net->shared, &net->watch,
+                            err);
 }
 
 status network_fetch(network *net, int *opened, error *err)

@@ -114,8 +114,10 @@ enum step_mode {
  * scale has to be the same on all. */
 status network_forward(network *net, const network_batch *batch, enum step_mode mode,
                        float coarse_weight, float fine_weight, error *err);
-/* Gradients by the parameters, after a forward pass with STEP_TRAIN. Parameters that descend have
- * none: terms.alpha is minus the learning rate by which they take their step. */
+/* After a forward pass with STEP_TRAIN: the gradient of each trained parameter goes into its
+ * buffer, or with options.steps_in_backward into the parameter itself. {1, 0} stores gradients, {1,
+ * 1} adds them to those of the batches before, and {-learning rate, 1} is a step of gradient
+ * descent. */
 status network_backward(network *net, gradient_terms terms, error *err);
 /* Sends the results on their way to the host. *ticket names them; at most two may be open. */
 status network_fetch(network *net, int *ticket, error *err);

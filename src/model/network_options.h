@@ -42,9 +42,10 @@ typedef struct network_options {
     int solver_slots;      /* buffers that the optimizer will keep per weight: counted, not made */
     bool averaged; /* the optimizer will keep an average of all that a step changes: counted,
                       not made */
-    bool descend;  /* the optimizer is gradient descent, no momentum, no decay: where the
-                      backward pass has a weight's whole gradient at hand it takes the step
-                      itself, and no gradient is kept. Not in fp16, nor with sync */
+    bool steps_in_backward;      /* the optimizer is gradient descent, no momentum, no decay: the
+                                    backward pass adds to the weights themselves, and no gradient is
+                                    kept. In fp16 and with sync it does not, and a network's own options
+                                    then say so */
     const int *marginal_parents; /* [fine_classes], the coarse class of each, kept by the caller:
                                     the coarse loss on the fine head's probabilities is added. NULL:
                                     it is not */

@@ -33,10 +33,9 @@ typedef struct parameter {
     size_t count;     /* elements */
     bool early;       /* freeze's "default" takes it in */
     bool frozen;      /* no gradient, no update */
-    bool descends;    /* the backward pass updates it; network_options.descend */
     cl_mem value;     /* device layout; NULL for a counter */
-    cl_mem gradient;  /* NULL when frozen, descending, not trained or a network
-                         without training */
+    cl_mem gradient;  /* NULL when frozen, not trained, or in a network without training or
+                         with network_options.steps_in_backward */
     int64_t counter;  /* PARAMETER_COUNTER */
     enum parameter_start start;
     float scale;

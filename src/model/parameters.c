@@ -80,7 +80,7 @@ status parameters_allocate(device *dev, graph *g, bool gradients, error *err)
         if (p->kind == PARAMETER_COUNTER)
             continue;
         TRY(buffer_create(dev, bytes, &p->value, err));
-        if (!gradients || !parameter_is_trained(p) || p->descends)
+        if (!gradients || !parameter_is_trained(p))
             continue;
         TRY(buffer_create(dev, bytes, &p->gradient, err));
         TRY(buffer_zero(dev, p->gradient, 0, bytes, err));

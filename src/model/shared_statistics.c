@@ -47,56 +47,56 @@ size_t shared_statistics_workspace(const statistics_gather *gather, int channels
     return batchnorm_sums_bytes((size_t)gather->ranks, channels);
 }
 
-/* The ranks' messages in the form of batchnorm_sums. */
-static status pack_runs(const shared_statistics *s, int channels, error *err)
+/* The ranks' messages in the form of batchnorm_sums, and the pixels that they are of. */
+static status pack_runs(const shared_statistics *s, int channels, int *pixels, error *err)
 {
     size_t floats = message_floats(channels), sums = floats - 1;
     int ranks = s->gather->ranks;
     float *counts = s->runs + (size_t)ranks * sums;
-    int64_t pixels = 0;
+    int64_t all = 0;
     for (int r = 0; r < ranks; r++) {
         const float *message = s->all + (size_t)r * floats;
         cl_int count;
         memcpy(s->runs + (size_t)r * sums, message, sums * sizeof *s->runs);
         memcpy(counts + r, message + sums, sizeof count);
         memcpy(&count, message + sums, sizeof count);
-        pixels += count;
+        all += count;
     }
-    return pixels <= INT_MAX ? STATUS_OK
-                             : error_set(err, STATUS_FAILED,
-                                         "batch normalisation over %lld pixels in %d ranks, at "
-                                         "most %d can be counted: take smaller batches",
-                                         (long long)pixels, ranks, INT_MAX);
+    *pixels = (int)all;
+    return all <= INT_MAX ? STATUS_OK
+                          : error_set(err, STATUS_FAILED,
+                                      "batch normalisation over %lld pixels in %d ranks, at "
+                                      "most %d can be counted: take smaller batches",
+                                      (long long)all, ranks, INT_MAX);
 }
 
-/* The rank's run, [2][c] at `offset` bytes of the buffer, makes those of all ranks, from the
- * buffer's beginning on. */
-static status exchange_runs(shared_statistics *s, device *dev, tensor x, cl_mem buffer,
-                            size_t offset, error *err)
+/* The rank's run, [2][c] at the workspace's beginning, makes those of all ranks. */
+static status exchange_runs(shared_statistics *s, device *dev, tensor x, cl_mem workspace,
+                            int *pixels, error *err)
 {
     const statistics_gather *g = s->gather;
     size_t floats = message_floats(x.c), sums = floats - 1;
     const cl_int count = (cl_int)tensor_pixels(x);
     memcpy(s->mine + sums, &count, sizeof count);
-    TRY(buffer_read(dev, buffer, offset, s->mine, sums * sizeof *s->mine, err));
+    TRY(buffer_read(dev, workspace, 0, s->mine, sums * sizeof *s->mine, err));
     TRY(g->gather(g->context, s->mine, floats, s->all, err));
-    TRY(pack_runs(s, x.c, err));
-    return buffer_write(dev, buffer, 0, s->runs, shared_statistics_workspace(g, x.c), err);
+    TRY(pack_runs(s, x.c, pixels, err));
+    return buffer_write(dev, workspace, 0, s->runs, shared_statistics_workspace(g, x.c), err);
 }
 
 status shared_statistics_sums(shared_statistics *s, device *dev, tensor x, cl_mem workspace,
                               batchnorm_sums *sums, error *err)
 {
+    int pixels;
     TRY(batchnorm_merge(dev, *sums, x.c, workspace, err));
     *sums = (batchnorm_sums){workspace, (size_t)s->gather->ranks};
-    return exchange_runs(s, dev, x, workspace, 0, err);
+    return exchange_runs(s, dev, x, workspace, &pixels, err);
 }
 
-status shared_statistics_means(shared_statistics *s, device *dev, tensor x, batchnorm_means *means,
-                               error *err)
+status shared_statistics_means(shared_statistics *s, device *dev, tensor x,
+                               const batchnorm_layer *layer, cl_mem workspace, error *err)
 {
-    size_t behind = 2 * (size_t)x.c * means->runs * sizeof(float);
-    const batchnorm_sums parts = {means->buffer, (size_t)s->gather->ranks};
-    TRY(exchange_runs(s, dev, x, means->buffer, behind, err));
-    return batchnorm_gradient_means(dev, parts, x.c, means, err);
+    int pixels;
+    TRY(exchange_runs(s, dev, x, workspace, &pixels, err));
+    return batchnorm_gradient_means(dev, layer, s->gather->ranks, pixels, x.c, workspace, err);
 }

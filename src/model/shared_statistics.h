@@ -23,10 +23,10 @@ size_t shared_statistics_workspace(const statistics_gather *gather, int channels
  * are STATUS_FAILED. */
 status shared_statistics_sums(shared_statistics *s, device *dev, tensor x, cl_mem workspace,
                               batchnorm_sums *sums, error *err);
-/* Backward: the same for batchnorm_gradient_sums's, which were not made whole, in the same
- * workspace. What gradients->x then gets is the gradient of the loss of all ranks; gamma's and
- * beta's stay the rank's own summands. */
-status shared_statistics_means(shared_statistics *s, device *dev, tensor x, batchnorm_means *means,
-                               error *err);
+/* Backward: the same for what batchnorm_gradient_sums, not `whole`, left in the workspace. What
+ * gradients->x then gets is the gradient of the loss of all ranks; gamma's and beta's stay the
+ * rank's own summands. */
+status shared_statistics_means(shared_statistics *s, device *dev, tensor x,
+                               const batchnorm_layer *layer, cl_mem workspace, error *err);
 
 #endif

@@ -67,7 +67,7 @@ size_t batchnorm_sums_bytes(size_t runs, int channels)
 
 size_t batchnorm_workspace(const device *dev, tensor x)
 {
-    return batchnorm_sums_bytes((size_t)make_tiling(dev, x).runs + 1, x.c);
+    return batchnorm_sums_bytes(at_least((size_t)make_tiling(dev, x).runs, 2), x.c);
 }
 
 static const float momentum = 0.1f;
@@ -140,40 +140,39 @@ status batchnorm_evaluate(device *dev, tensor x, const batchnorm_layer *layer, t
 
 status batchnorm_gradient_sums(device *dev, tensor x, const batchnorm_layer *layer, bool relu,
                                tensor y, tensor dy, const batchnorm_gradients *gradients,
-                               bool whole, cl_mem workspace, batchnorm_means *made, error *err)
+                               bool whole, cl_mem workspace, error *err)
 {
     tiling t = make_tiling(dev, x);
-    *made = (batchnorm_means){workspace, (size_t)t.runs};
     TRY(LAUNCH(dev, "batchnorm", "batchnorm_gradient_sums", t.sums, err, ARG_BUFFER(x.buffer),
                ARG_BUFFER(layer->mean), ARG_BUFFER(relu ? y.buffer : NULL), ARG_BUFFER(dy.buffer),
                ARG_BUFFER(workspace), ARG_INT(t.pixels), ARG_INT(x.c), ARG_INT(t.width),
                ARG_INT(t.run), ARG_INT(t.group)));
     return LAUNCH(dev, "batchnorm", "batchnorm_gradient_parameters", channels_of(dev, x.c), err,
-                  ARG_BUFFER(workspace), ARG_BUFFER(layer->inverse_deviation),
-                  ARG_BUFFER(gradients->gamma), ARG_BUFFER(gradients->beta),
+                  ARG_BUFFER(workspace), ARG_BUFFER(layer->gamma),
+                  ARG_BUFFER(layer->inverse_deviation), ARG_BUFFER(gradients->gamma),
+                  ARG_BUFFER(gradients->beta), ARG_TERMS(gradients->terms),
                   ARG_INT(whole ? t.pixels : 1), ARG_INT(x.c), ARG_INT(t.runs));
 }
 
-status batchnorm_gradient_means(device *dev, batchnorm_sums parts, int channels,
-                                batchnorm_means *made, error *err)
+status batchnorm_gradient_means(device *dev, const batchnorm_layer *layer, int parts, int pixels,
+                                int channels, cl_mem workspace, error *err)
 {
-    *made = (batchnorm_means){parts.buffer, 0};
     return LAUNCH(dev, "batchnorm", "batchnorm_gradient_means", channels_of(dev, channels), err,
-                  ARG_BUFFER(parts.buffer), ARG_INT(parts.runs), ARG_INT(channels));
+                  ARG_BUFFER(workspace), ARG_INT(parts), ARG_BUFFER(layer->gamma),
+                  ARG_BUFFER(layer->inverse_deviation), ARG_INT(pixels), ARG_INT(channels));
 }
 
 status batchnorm_backward(device *dev, tensor x, const batchnorm_layer *layer, bool relu, tensor y,
-                          tensor dy, const batchnorm_gradients *gradients, batchnorm_means means,
+                          tensor dy, const batchnorm_gradients *gradients, cl_mem workspace,
                           error *err)
 {
     tiling t = make_tiling(dev, x);
     if (!gradients->x.buffer && !gradients->residual.buffer)
         return STATUS_OK;
     return LAUNCH(dev, "batchnorm", "batchnorm_gradient", t.pass, err, ARG_BUFFER(x.buffer),
-                  ARG_BUFFER(layer->mean), ARG_BUFFER(layer->inverse_deviation),
-                  ARG_BUFFER(layer->gamma), ARG_BUFFER(relu ? y.buffer : NULL),
-                  ARG_BUFFER(dy.buffer), ARG_BUFFER(means.buffer), ARG_INT(means.runs),
-                  ARG_BUFFER(gradients->x.buffer), ARG_INT(gradients->accumulate_x),
-                  ARG_BUFFER(gradients->residual.buffer), ARG_INT(gradients->accumulate_residual),
-                  ARG_INT(t.pixels), ARG_INT(x.c), ARG_INT(t.width), ARG_INT(t.pass_run));
+                  ARG_BUFFER(layer->mean), ARG_BUFFER(relu ? y.buffer : NULL),
+                  ARG_BUFFER(dy.buffer), ARG_BUFFER(workspace), ARG_BUFFER(gradients->x.buffer),
+                  ARG_INT(gradients->accumulate_x), ARG_BUFFER(gradients->residual.buffer),
+                  ARG_INT(gradients->accumulate_residual), ARG_INT(t.pixels), ARG_INT(x.c),
+                  ARG_INT(t.width), ARG_INT(t.pass_run));
 }

@@ -60,32 +60,28 @@ status batchnorm_fold(device *dev, const batchnorm_layer *layer, int channels, c
 
 /* Where the gradients go; a NULL buffer is a gradient that nobody wants. */
 typedef struct batchnorm_gradients {
-    cl_mem gamma, beta; /* [c] */
+    cl_mem gamma, beta;   /* [c], which may be the layer's own */
+    gradient_terms terms; /* of both */
     tensor x;
     tensor residual;                        /* dy where the ReLU let it pass */
     bool accumulate_x, accumulate_residual; /* add to what is there instead of replacing it */
 } batchnorm_gradients;
 
-/* What the gradient by x needs of all pixels: two vectors, float [2][c], that lie behind `runs`
- * times their size in the buffer. */
-typedef struct batchnorm_means {
-    cl_mem buffer;
-    size_t runs;
-} batchnorm_means;
-
 /* Stage one, after batchnorm_forward with the same x, relu and y: gamma's and beta's gradients, and
- * the means over the pixels of x; with `whole` false they are sums still, for
- * batchnorm_gradient_means. y is read only with relu. */
+ * at the workspace's beginning, float [3][c], what stage two needs: two means over the pixels of x,
+ * which with `whole` false are sums still, for batchnorm_gradient_means, and a factor. y is read
+ * only with relu. */
 status batchnorm_gradient_sums(device *dev, tensor x, const batchnorm_layer *layer, bool relu,
                                tensor y, tensor dy, const batchnorm_gradients *gradients,
-                               bool whole, cl_mem workspace, batchnorm_means *made, error *err);
-/* The sums of parts of a batch, in the form of batchnorm_sums, become means over all its pixels. */
-status batchnorm_gradient_means(device *dev, batchnorm_sums parts, int channels,
-                                batchnorm_means *made, error *err);
+                               bool whole, cl_mem workspace, error *err);
+/* The sums of parts of a batch, float [parts][2][c] at the workspace's beginning, become means over
+ * all its pixels; gamma must be as it was in stage one. */
+status batchnorm_gradient_means(device *dev, const batchnorm_layer *layer, int parts, int pixels,
+                                int channels, cl_mem workspace, error *err);
 /* Stage two, if one of them is wanted: gradients->x and gradients->residual, which may each share
  * the buffer of dy, but not one with the other. */
 status batchnorm_backward(device *dev, tensor x, const batchnorm_layer *layer, bool relu, tensor y,
-                          tensor dy, const batchnorm_gradients *gradients, batchnorm_means means,
+                          tensor dy, const batchnorm_gradients *gradients, cl_mem workspace,
                           error *err);
 
 #endif

@@ -9,9 +9,9 @@ status bias_forward(device *dev, tensor y, cl_mem bias, error *err)
                   err, ARG_BUFFER(y.buffer), ARG_BUFFER(bias), ARG_INT(y.c));
 }
 
-status bias_backward(device *dev, tensor dy, cl_mem dbias, error *err)
+status bias_backward(device *dev, tensor dy, cl_mem dbias, gradient_terms terms, error *err)
 {
     return LAUNCH(dev, "bias", "bias_gradient", RANGE_1D(device_vectors(dev, dy.c)), err,
                   ARG_BUFFER(dy.buffer), ARG_BUFFER(dbias), ARG_INT(tensor_pixels(dy)),
-                  ARG_INT(dy.c));
+                  ARG_INT(dy.c), ARG_TERMS(terms));
 }

@@ -7,7 +7,7 @@
 
 /* y[n][h][w][c] += bias[c]. */
 status bias_forward(device *dev, tensor y, cl_mem bias, error *err);
-/* dbias[c] = the sum of dy over n, h and w. */
-status bias_backward(device *dev, tensor dy, cl_mem dbias, error *err);
+/* dbias[c] = terms of the sum of dy over n, h and w. */
+status bias_backward(device *dev, tensor dy, cl_mem dbias, gradient_terms terms, error *err);
 
 #endif

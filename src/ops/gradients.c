@@ -5,12 +5,6 @@
 
 enum { VECTORS_PER_PART = 256, MAX_PARTS = 1024 };
 
-status gradients_add(device *dev, size_t count, cl_mem gradient, cl_mem sum, error *err)
-{
-    return LAUNCH(dev, "gradients", "gradients_add", RANGE_1D(device_vectors(dev, count)), err,
-                  ARG_BUFFER(gradient), ARG_BUFFER(sum), ARG_UINT(count));
-}
-
 size_t gradients_parts(const device *dev, size_t count)
 {
     size_t parts = (device_vectors(dev, count) + VECTORS_PER_PART - 1) / VECTORS_PER_PART;

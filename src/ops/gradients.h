@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gradients between the backward pass and the optimizer: added up over batches, and the factor that
- * clips their norm. kernels/gradients.cl.
+/* The factor that clips the gradients' norm, between the backward pass and the optimizer.
+ * kernels/gradients.cl.
  *
  * The norm is that of all gradients behind each other, as torch.nn.utils.clip_grad_norm_ takes it.
  * Each gradient leaves gradients_parts sums of squares in one buffer, from which gradients_clip
@@ -11,9 +11,6 @@
 #include "device/device.h"
 
 #include <stddef.h>
-
-/* sum += gradient, both of `count` floats. */
-status gradients_add(device *dev, size_t count, cl_mem gradient, cl_mem sum, error *err);
 
 /* The sums of squares that a gradient of `count` floats leaves. */
 size_t gradients_parts(const device *dev, size_t count);

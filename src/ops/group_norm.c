@@ -79,6 +79,25 @@ status group_norm_forward(device *dev, tensor x, const group_norm_layer *layer, 
                   ARG_INT(t.pass_run));
 }
 
+/* The gradient by x, of the sums in the workspace. */
+static status backward_input(device *dev, const tiling *t, tensor x, const group_norm_layer *layer,
+                             cl_mem mask, tensor dy, const group_norm_gradients *gradients,
+                             cl_mem workspace, error *err)
+{
+    TRY(LAUNCH(dev, "group_norm", "group_norm_gradient_means",
+               range_of_tiles(dev, (size_t)layer->groups, (size_t)x.n, 1), err,
+               ARG_BUFFER(workspace), ARG_BUFFER(layer->gamma),
+               ARG_BUFFER(layer->inverse_deviation), ARG_INT(t->pixels), ARG_INT(x.c),
+               ARG_INT(x.c / layer->groups), ARG_INT(t->runs)));
+    return LAUNCH(dev, "group_norm", "group_norm_gradient", t->pass, err, ARG_BUFFER(x.buffer),
+                  ARG_BUFFER(layer->mean), ARG_BUFFER(layer->inverse_deviation),
+                  ARG_BUFFER(layer->gamma), ARG_BUFFER(mask), ARG_BUFFER(dy.buffer),
+                  ARG_BUFFER(workspace), ARG_INT(t->runs), ARG_BUFFER(gradients->x.buffer),
+                  ARG_INT(gradients->accumulate_x), ARG_INT(t->pixels), ARG_INT(x.c),
+                  ARG_INT(t->width), ARG_INT(t->pass_run));
+}
+
+/* The input's gradient first: it needs gamma as it was in the forward pass. */
 status group_norm_backward(device *dev, tensor x, const group_norm_layer *layer, bool relu,
                            tensor y, tensor dy, const group_norm_gradients *gradients,
                            cl_mem workspace, error *err)
@@ -89,22 +108,12 @@ status group_norm_backward(device *dev, tensor x, const group_norm_layer *layer,
                ARG_BUFFER(layer->mean), ARG_BUFFER(mask), ARG_BUFFER(dy.buffer),
                ARG_BUFFER(workspace), ARG_INT(t.pixels), ARG_INT(x.c), ARG_INT(t.width),
                ARG_INT(t.run), ARG_INT(t.rows)));
-    if (gradients->gamma || gradients->beta)
-        TRY(LAUNCH(dev, "group_norm", "group_norm_gradient_parameters", t.channels, err,
-                   ARG_BUFFER(workspace), ARG_BUFFER(layer->inverse_deviation),
-                   ARG_BUFFER(gradients->gamma), ARG_BUFFER(gradients->beta), ARG_INT(x.n),
-                   ARG_INT(x.c), ARG_INT(t.runs)));
-    if (!gradients->x.buffer)
+    if (gradients->x.buffer)
+        TRY(backward_input(dev, &t, x, layer, mask, dy, gradients, workspace, err));
+    if (!gradients->gamma && !gradients->beta)
         return STATUS_OK;
-    TRY(LAUNCH(dev, "group_norm", "group_norm_gradient_means",
-               range_of_tiles(dev, (size_t)layer->groups, (size_t)x.n, 1), err,
-               ARG_BUFFER(workspace), ARG_BUFFER(layer->gamma),
-               ARG_BUFFER(layer->inverse_deviation), ARG_INT(t.pixels), ARG_INT(x.c),
-               ARG_INT(x.c / layer->groups), ARG_INT(t.runs)));
-    return LAUNCH(dev, "group_norm", "group_norm_gradient", t.pass, err, ARG_BUFFER(x.buffer),
-                  ARG_BUFFER(layer->mean), ARG_BUFFER(layer->inverse_deviation),
-                  ARG_BUFFER(layer->gamma), ARG_BUFFER(mask), ARG_BUFFER(dy.buffer),
-                  ARG_BUFFER(workspace), ARG_INT(t.runs), ARG_BUFFER(gradients->x.buffer),
-                  ARG_INT(gradients->accumulate_x), ARG_INT(t.pixels), ARG_INT(x.c),
-                  ARG_INT(t.width), ARG_INT(t.pass_run));
+    return LAUNCH(dev, "group_norm", "group_norm_gradient_parameters", t.channels, err,
+                  ARG_BUFFER(workspace), ARG_BUFFER(layer->inverse_deviation),
+                  ARG_BUFFER(gradients->gamma), ARG_BUFFER(gradients->beta),
+                  ARG_TERMS(gradients->terms), ARG_INT(x.n), ARG_INT(x.c), ARG_INT(t.runs));
 }

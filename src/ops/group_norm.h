@@ -30,7 +30,8 @@ status group_norm_forward(device *dev, tensor x, const group_norm_layer *layer, 
 
 /* Where the gradients go; a NULL buffer is a gradient that nobody wants. */
 typedef struct group_norm_gradients {
-    cl_mem gamma, beta; /* [c] */
+    cl_mem gamma, beta;   /* [c], which may be the layer's own */
+    gradient_terms terms; /* of both */
     tensor x;
     bool accumulate_x; /* add to what is there instead of replacing it */
 } group_norm_gradients;

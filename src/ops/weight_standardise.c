@@ -2,7 +2,6 @@
 /* Launches kernels/weight_standardise.cl; see weight_standardise.h. */
 #include "ops/weight_standardise.h"
 #include "device/kernel.h"
-#include "ops/tensor.h"
 
 enum {
     SHORTEST_RUN = 64, /* rows; below this combining the runs costs more than they gain */
@@ -59,7 +58,7 @@ status weight_standardise_apply(device *dev, const weight_standardise_layer *l, 
 }
 
 status weight_standardise_backward(device *dev, const weight_standardise_layer *l, cl_mem g,
-                                   cl_mem dw, cl_mem workspace, error *err)
+                                   cl_mem dw, gradient_terms terms, cl_mem workspace, error *err)
 {
     TRY(LAUNCH(dev, "weight_standardise", "weight_standardise_gradient_sums", tiles_of(dev, l), err,
                ARG_BUFFER(l->weights), ARG_BUFFER(l->mean), ARG_BUFFER(g), ARG_BUFFER(workspace),
@@ -67,5 +66,5 @@ status weight_standardise_backward(device *dev, const weight_standardise_layer *
     return LAUNCH(dev, "weight_standardise", "weight_standardise_gradient", tiles_of(dev, l), err,
                   ARG_BUFFER(l->weights), ARG_BUFFER(l->mean), ARG_BUFFER(l->inverse_deviation),
                   ARG_BUFFER(g), ARG_BUFFER(workspace), ARG_INT(runs_of(l->rows)), ARG_BUFFER(dw),
-                  ARG_INT(l->rows), ARG_INT(l->c), ARG_INT(run_of(l->rows)));
+                  ARG_TERMS(terms), ARG_INT(l->rows), ARG_INT(l->c), ARG_INT(run_of(l->rows)));
 }

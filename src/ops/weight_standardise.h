@@ -12,9 +12,7 @@
 #ifndef HCNN_OPS_WEIGHT_STANDARDISE_H
 #define HCNN_OPS_WEIGHT_STANDARDISE_H
 
-#include "device/device.h"
-
-#include <stddef.h>
+#include "ops/tensor.h"
 
 extern const float weight_standardise_epsilon;
 
@@ -33,8 +31,9 @@ status weight_standardise_measure(device *dev, const weight_standardise_layer *l
 /* v, after measure; not the buffer of w. */
 status weight_standardise_apply(device *dev, const weight_standardise_layer *layer,
                                 cl_mem standardised, error *err);
-/* dw from g, the gradient by v, after measure with the same weights; dw may be g's buffer. */
+/* dw = terms of the gradient by w, from g, that by v, after measure with the same weights; dw may
+ * be w itself, or with a beta of 0 g's buffer. */
 status weight_standardise_backward(device *dev, const weight_standardise_layer *layer, cl_mem g,
-                                   cl_mem dw, cl_mem workspace, error *err);
+                                   cl_mem dw, gradient_terms terms, cl_mem workspace, error *err);
 
 #endif

@@ -62,7 +62,7 @@ network_options bench_network(const bench_options *o, bool train)
         .image_size = o->image_size,
         .batch_size = o->batch_size,
         .training = train,
-        .descend = train,
+        .steps_in_backward = train,
         .pixel_capacity = 3 * (size_t)o->image_size * (size_t)o->image_size * (size_t)o->batch_size,
     };
 }
@@ -97,7 +97,7 @@ static status start_step(subject *s, int *ticket, error *err)
     s->steps++;
     TRY(solver_begin(s->optimizer, s->steps, err));
     TRY(network_forward(s->net, &s->batch, STEP_TRAIN, 1, 2, err));
-    TRY(network_backward(s->net, (gradient_terms){-(float)lr, 1}, err));
+    TRY(network_backward(s->net, solver_terms(s->optimizer, lr, 0), err));
     TRY(network_fetch(s->net, ticket, err));
     return solver_step(s->optimizer, lr, s->steps, err);
 }

@@ -22,7 +22,6 @@ static const float adam_beta1 = 0.9f, adam_beta2 = 0.999f, adam_epsilon = 1e-8f;
 typedef struct companion {
     cl_mem momenta[MAX_SLOTS];
     cl_mem average;
-    cl_mem sum; /* of the gradients of batches; between two steps it is worth nothing */
 } companion;
 
 struct solver {
@@ -34,7 +33,6 @@ struct solver {
     float clip_norm; /* 0: off */
     double decay;    /* of the average; 0: none */
     int slots;
-    bool accumulates;
     bool scales; /* the loss: in fp16 */
     loss_scale scaling;
     cl_mem overflow;      /* int: of the step that runs */
@@ -46,16 +44,11 @@ struct solver {
     state_list state;               /* the momenta and averages */
 };
 
-static int momenta_of(const train_options *options)
+int solver_slots(const train_options *options)
 {
     if (strcmp(options->optimizer, "sgd") != 0)
         return 2;
     return options->momentum != 0;
-}
-
-int solver_slots(const train_options *options)
-{
-    return momenta_of(options) + (options->accumulate > 1);
 }
 
 bool solver_is_descent(const train_options *options)
@@ -68,20 +61,14 @@ bool solver_is_descent(const train_options *options)
 static status create_companion(solver *s, const parameter *p, companion *c, error *err)
 {
     static const char *const kinds[MAX_SLOTS] = {"0", "1"};
-    size_t bytes = p->count * sizeof(float);
     for (int slot = 0; p->gradient && slot < s->slots; slot++)
         /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): slots are at most MAX_SLOTS. */
         TRY(state_list_add(&s->state, s->dev, p->name, kinds[slot], p->count, &c->momenta[slot],
                            err));
     if (s->decay > 0 && parameter_moves(p))
         TRY(state_list_add(&s->state, s->dev, p->name, "average", p->count, &c->average, err));
-    if (!p->gradient)
-        return STATUS_OK;
-    s->parts += gradients_parts(s->dev, p->count);
-    if (!s->accumulates)
-        return STATUS_OK;
-    TRY(buffer_create(s->dev, bytes, &c->sum, err));
-    return buffer_zero(s->dev, c->sum, 0, bytes, err); /* as the gradients: see convolution.h */
+    s->parts += p->gradient ? gradients_parts(s->dev, p->count) : 0;
+    return STATUS_OK;
 }
 
 static status create_buffers(solver *s, error *err)
@@ -117,8 +104,7 @@ status solver_create(network *net, const train_options *options, solver **create
     s->no_norm_decay = options->no_norm_decay;
     s->clip_norm = (float)options->clip_norm;
     s->decay = options->ema;
-    s->slots = momenta_of(options);
-    s->accumulates = options->accumulate > 1;
+    s->slots = solver_slots(options);
     s->scales = s->dev->precision == PRECISION_FP16;
     s->scaling = loss_scale_start();
     status result = create_buffers(s, err);
@@ -133,8 +119,6 @@ void solver_free(solver *s)
 {
     if (!s)
         return;
-    for (size_t i = 0; s->companions && i < network_parameter_count(s->net); i++)
-        buffer_release(&s->companions[i].sum);
     free(s->companions);
     state_list_free(&s->state);
     error ignored;
@@ -181,31 +165,11 @@ status solver_begin(solver *s, uint64_t step, error *err)
     return STATUS_OK;
 }
 
-/* The first batch's gradients become the sum as they lie, and the backward pass writes the next
- * ones into what was the sum before. */
-static void start_sum(parameter *p, companion *c)
+gradient_terms solver_terms(const solver *s, double lr, int index)
 {
-    cl_mem first = p->gradient;
-    p->gradient = c->sum;
-    c->sum = first;
-}
-
-status solver_accumulate(solver *s, int index, int count, error *err)
-{
-    profile_label(s->dev, "update", "accumulation");
-    for (size_t i = 0; count > 1 && i < network_parameter_count(s->net); i++) {
-        parameter *p = network_parameter(s->net, i);
-        companion *c = &s->companions[i];
-        if (!p->gradient)
-            continue;
-        if (index == 0)
-            start_sum(p, c);
-        else if (index < count - 1)
-            TRY(gradients_add(s->dev, p->count, p->gradient, c->sum, err));
-        else
-            TRY(gradients_add(s->dev, p->count, c->sum, p->gradient, err));
-    }
-    return STATUS_OK;
+    if (network_get_options(s->net)->steps_in_backward)
+        return (gradient_terms){-(float)lr, 1};
+    return (gradient_terms){1, index > 0};
 }
 
 status solver_get_loss_scale(solver *s, loss_scale *scale, error *err)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The optimizer of a run: its state beside every trained parameter, on the device, and what stands
- * between a batch's gradients and a step: adding up over batches, clipping, the moving average of
- * the weights. */
+ * between a step's gradients and the step: clipping, and the moving average of the weights. */
 #ifndef HCNN_TRAIN_SOLVER_H
 #define HCNN_TRAIN_SOLVER_H
 
@@ -12,11 +11,10 @@
 
 typedef struct solver solver;
 
-/* Buffers per trained weight that the options' optimizer keeps, for network_options.solver_slots:
- * momenta, and with accumulation the sum of the gradients. */
+/* Momenta per trained weight that the options' optimizer keeps: network_options.solver_slots. */
 int solver_slots(const train_options *options);
 
-/* Whether the backward pass may take the steps: network_options.descend. */
+/* Whether the backward pass may take the steps: network_options.steps_in_backward. */
 bool solver_is_descent(const train_options *options);
 
 status solver_create(network *net, const train_options *options, solver **created, error *err);
@@ -26,12 +24,13 @@ void solver_free(solver *s); /* NULL is fine */
  * by, on a device with fp16. Waits for the step before the last. */
 status solver_begin(solver *s, uint64_t step, error *err);
 
-/* After each batch, `index` from 0, of the `count` whose gradients make one step; each batch's loss
- * was divided by count. Behind the last one the network's gradients are the sum. Needs
- * options->accumulate above 1 where count is. */
-status solver_accumulate(solver *s, int index, int count, error *err);
+/* For network_backward of batch `index`, from 0, of those whose gradients make one step: after
+ * the last one the network's gradients are the sum. Where the network steps in its backward pass a
+ * batch is a step. */
+gradient_terms solver_terms(const solver *s, double lr, int index);
 
-/* Then: enqueues one update of every trained parameter, and of the average. In fp16 the device
+/* After the last batch: enqueues one update of every trained parameter that the backward pass has
+ * not updated, and of the average. In fp16 the device
  * leaves the update out where a gradient is not finite; such a step counts in Adam's bias
  * correction and moves the average, unlike in PyTorch, since the host does not know of it yet.
  *

@@ -150,10 +150,9 @@ static status begin_step(trainer *t, uint64_t step, error *err)
     return result;
 }
 
-/* Adds the gradients up: over the batches of a step and, after its last, over the ranks. */
+/* Adds the gradients of a step's batches up over the ranks. */
 static status reduce(trainer *t, step_place at, error *err)
 {
-    TRY(solver_accumulate(t->solve, at.index, at.count, err));
     return t->between && ends_step(at) ? exchange_finish(t->between, err) : STATUS_OK;
 }
 
@@ -177,7 +176,7 @@ status training_step(trainer *t, bool *ended, error *err)
         exchange_begin(t->between); /* of gradients, while the backward pass goes on */
 
     TRY_OR_DONE(network_forward(t->net, &input, STEP_TRAIN, (float)w.coarse, (float)w.fine, err));
-    TRY_OR_DONE(network_backward(t->net, (gradient_terms){-(float)lr, 1}, err));
+    TRY_OR_DONE(network_backward(t->net, solver_terms(t->solve, lr, this.at.index), err));
     TRY_OR_DONE(network_fetch(t->net, &this.ticket, err));
     runs = true;
     TRY_OR_DONE(reduce(t, this.at, err));

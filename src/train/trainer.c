@@ -3,6 +3,7 @@
 #include "train/trainer.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "model/parameters.h"
 #include "model/weights.h"
 #include "ranks/replicas.h"
 #include "tune/tune.h"
@@ -214,7 +215,7 @@ static status create_network(trainer *t, error *err)
         .batch_size = share_most(&share, o->batch_size),
         .training = true,
         .pixel_capacity = training > validation ? training : validation,
-        .descend = solver_is_descent(o),
+        .steps_in_backward = solver_is_descent(o),
         .solver_slots = solver_slots(o),
         .averaged = o->ema > 0,
         .marginal_parents = is_marginal(o) ? t->data.classes.parents : NULL,
@@ -273,7 +274,7 @@ size_t trainer_trained_size(const trainer *t)
     size_t size = 0;
     for (size_t i = 0; i < network_parameter_count(t->net); i++) {
         const parameter *p = network_parameter(t->net, i);
-        size += p->gradient || p->descends ? p->count : 0;
+        size += parameter_is_trained(p) ? p->count : 0;
     }
     return size;
 }
