@@ -88,6 +88,24 @@ static bool read_whole(const json_t *value, json_int_t least, json_int_t most, j
     return json_is_integer(value) && *number >= least && *number <= most;
 }
 
+status fields_ints(const fields_source *from, const char *key, int least, int **values, int *count,
+                   error *err)
+{
+    const json_t *list;
+    json_int_t whole;
+    TRY(fields_find(from, key, JSON_ARRAY, &list, err));
+    *count = (int)json_array_size(list);
+    *values = calloc((size_t)*count + 1, sizeof **values);
+    if (!*values)
+        return error_memory(err, from->path);
+    for (int i = 0; i < *count; i++) {
+        if (!read_whole(json_array_get(list, (size_t)i), least, INT_MAX, &whole))
+            return fields_refuse(from, key, err);
+        (*values)[i] = (int)whole;
+    }
+    return STATUS_OK;
+}
+
 static bool read_real(const char *text, double *number)
 {
     char *end = NULL;

@@ -58,6 +58,10 @@ status fields_read(const field *table, const fields_source *from, void *record, 
 /* For members that no row describes: the value of a key, of that type. */
 status fields_find(const fields_source *from, const char *key, json_type type, const json_t **found,
                    error *err);
+/* The same for an array of whole numbers from `least` up, which the caller frees also after a
+ * failure; *values starts as NULL. */
+status fields_ints(const fields_source *from, const char *key, int least, int **values, int *count,
+                   error *err);
 /* The message for a key whose value is none that is written. */
 status fields_refuse(const fields_source *from, const char *key, error *err);
 

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdint.h>
 
 /* A real, or null for NaN and infinity. NULL when memory is out. */
 static inline json_t *number_to_json(double value)
@@ -18,5 +19,11 @@ static inline json_t *text_to_json(const char *text)
     json_t *value = text ? json_string(text) : json_null();
     return value ? value : json_null();
 }
+
+/* Arrays. NULL when a text is not UTF-8 or memory is out. */
+json_t *texts_to_json(char *const *texts, int count);
+json_t *ints_to_json(const int *values, int count);
+/* Rows of counts: values[side][side]; null for NULL. */
+json_t *matrix_to_json(const uint32_t *values, int side);
 
 #endif

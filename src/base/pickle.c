@@ -143,72 +143,55 @@ static status pop(pickle *p, pickle_value **value, error *err)
     return STATUS_OK;
 }
 
-/* Where the values above the last mark start. */
-static status above_mark(pickle *p, size_t *first, error *err)
+/* Where the values above the last mark start or, with a count, the last so many. */
+static status find_items(pickle *p, unsigned count, size_t *first, error *err)
 {
-    for (size_t i = p->depth; i-- > 0;)
-        if (p->stack[i]->kind == PICKLE_MARK) {
-            *first = i + 1;
+    pickle_value *unused;
+    *first = p->depth;
+    for (unsigned i = 0; i < count; i++)
+        TRY(top(p, i, &unused, err));
+    if (count > 0) {
+        *first -= count;
+        return STATUS_OK;
+    }
+    for (; *first > 0; --*first)
+        if (p->stack[*first - 1]->kind == PICKLE_MARK)
             return STATUS_OK;
-        }
     return pickle_fail(p, "a mark is missing", err);
 }
 
-/* Moves stack[first..] into the container and drops the mark below them. */
-static status gather(pickle *p, size_t first, pickle_value *container, error *err)
+/* Moves stack[first..] into the container. Without a count a mark stands below them and goes too.
+ */
+static status gather(pickle *p, size_t first, unsigned count, pickle_value *container, error *err)
 {
+    if (container->kind == PICKLE_DICT && (p->depth - first) % 2 != 0)
+        return pickle_fail(p, "a key without a value", err);
     for (size_t i = first; i < p->depth; i++)
         TRY(pickle_append(p, container, p->stack[i], err));
-    p->depth = first - 1;
+    p->depth = count > 0 ? first : first - 1;
     return STATUS_OK;
 }
 
-static status fill_container(pickle *p, enum pickle_kind kind, error *err)
+/* Values go into the container below them. */
+static status fill(pickle *p, enum pickle_kind kind, unsigned count, error *err)
 {
-    size_t first = 0;
-    TRY(above_mark(p, &first, err));
-    if (first < 2 || p->stack[first - 2]->kind != kind ||
-        (kind == PICKLE_DICT && (p->depth - first) % 2 != 0))
+    size_t first;
+    TRY(find_items(p, count, &first, err));
+    size_t place = count > 0 ? first : first - 1;
+    if (place < 1 || p->stack[place - 1]->kind != kind)
         return pickle_fail(p, "values without a container", err);
-    return gather(p, first, p->stack[first - 2], err);
+    return gather(p, first, count, p->stack[place - 1], err);
 }
 
-static status push_tuple(pickle *p, size_t count, error *err)
+/* Values become a container. */
+static status push_filled(pickle *p, enum pickle_kind kind, unsigned count, error *err)
 {
-    pickle_value *tuple, *unused;
-    TRY(pickle_make(p, PICKLE_LIST, &tuple, err));
-    for (size_t i = 0; i < count; i++)
-        TRY(top(p, i, &unused, err));
-    for (size_t i = 0; i < count; i++)
-        TRY(pickle_append(p, tuple, p->stack[p->depth - count + i], err));
-    p->depth -= count;
-    return push(p, tuple, err);
-}
-
-static status push_marked(pickle *p, enum pickle_kind kind, error *err)
-{
-    size_t first = 0;
+    size_t first;
     pickle_value *made;
-    TRY(above_mark(p, &first, err));
-    if (kind == PICKLE_DICT && (p->depth - first) % 2 != 0)
-        return pickle_fail(p, "a key without a value", err);
+    TRY(find_items(p, count, &first, err));
     TRY(pickle_make(p, kind, &made, err));
-    TRY(gather(p, first, made, err));
+    TRY(gather(p, first, count, made, err));
     return push(p, made, err);
-}
-
-static status add_one(pickle *p, enum pickle_kind kind, size_t items, error *err)
-{
-    pickle_value *container, *item;
-    TRY(top(p, items, &container, err));
-    if (container->kind != kind)
-        return pickle_fail(p, "values without a container", err);
-    for (size_t i = items; i-- > 0;) {
-        TRY(top(p, i, &item, err));
-        TRY(pickle_append(p, container, item, err));
-    }
-    p->depth -= items;
-    return STATUS_OK;
 }
 
 /* ---- Numbers and strings ---- */
@@ -468,22 +451,22 @@ static status step(pickle *p, unsigned char opcode, error *err)
     case 0x95: /* FRAME */
         return take(p, 8, &skipped, err);
     case 'a': /* APPEND, APPENDS, SETITEM, SETITEMS */
-        return add_one(p, PICKLE_LIST, 1, err);
+        return fill(p, PICKLE_LIST, 1, err);
     case 'e':
-        return fill_container(p, PICKLE_LIST, err);
+        return fill(p, PICKLE_LIST, 0, err);
     case 's':
-        return add_one(p, PICKLE_DICT, 2, err);
+        return fill(p, PICKLE_DICT, 2, err);
     case 'u':
-        return fill_container(p, PICKLE_DICT, err);
+        return fill(p, PICKLE_DICT, 0, err);
     case 't': /* TUPLE, LIST, DICT */
     case 'l':
-        return push_marked(p, PICKLE_LIST, err);
+        return push_filled(p, PICKLE_LIST, 0, err);
     case 'd':
-        return push_marked(p, PICKLE_DICT, err);
+        return push_filled(p, PICKLE_DICT, 0, err);
     case 0x85: /* TUPLE1, TUPLE2, TUPLE3 */
     case 0x86:
     case 0x87:
-        return push_tuple(p, opcode - 0x84u, err);
+        return push_filled(p, PICKLE_LIST, opcode - 0x84u, err);
     case 'c': /* GLOBAL, STACK_GLOBAL */
         return push_global(p, err);
     case 0x93:

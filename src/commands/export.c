@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl export`: a checkpoint for other programs. */
+#include "base/json_values.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "commands/commands.h"
@@ -136,26 +137,6 @@ static char *dump(json_t *value)
     return text;
 }
 
-/* NULL when a name is not UTF-8. */
-static char *dump_names(char *const *names, int count)
-{
-    json_t *list = json_array();
-    for (int i = 0; i < count; i++)
-        if (json_array_append_new(list, json_string(names[i])) != 0) {
-            json_decref(list);
-            return NULL;
-        }
-    return dump(list);
-}
-
-static char *dump_parents(const hierarchy *classes)
-{
-    json_t *list = json_array();
-    for (int i = 0; i < classes->fine_count; i++)
-        json_array_append_new(list, json_integer(classes->parents[i]));
-    return dump(list);
-}
-
 /* Three decimal numbers, as they are written in the sources. */
 static char *dump_colours(const float colours[3])
 {
@@ -169,9 +150,9 @@ static status export_onnx(const options *o, const model_file *m, graph *g, error
     const hierarchy *classes = &m->classes;
     const int size = m->options.image_size;
     char *texts[PROPERTIES] = {
-        dump_names(classes->coarse_names, classes->coarse_count),
-        dump_names(classes->fine_names, classes->fine_count),
-        dump_parents(classes),
+        dump(texts_to_json(classes->coarse_names, classes->coarse_count)),
+        dump(texts_to_json(classes->fine_names, classes->fine_count)),
+        dump(ints_to_json(classes->parents, classes->fine_count)),
         dump_colours(input_mean),
         dump_colours(input_deviation),
         text_format("%d", size),

@@ -169,34 +169,6 @@ static json_t *picture_of(const image_set *set, size_t index)
 
 /* ---- The file ---- */
 
-static json_t *names_of(char *const *names, int count)
-{
-    json_t *array = json_array();
-    for (int i = 0; i < count; i++)
-        json_array_append_new(array, json_string(names[i]));
-    return array;
-}
-
-static json_t *parents_of(const hierarchy *classes)
-{
-    json_t *array = json_array();
-    for (int i = 0; i < classes->fine_count; i++)
-        json_array_append_new(array, json_integer(classes->parents[i]));
-    return array;
-}
-
-static json_t *matrix_of(const uint32_t *matrix, int classes)
-{
-    json_t *rows = matrix ? json_array() : json_null();
-    for (int label = 0; matrix && label < classes; label++) {
-        json_t *row = json_array();
-        for (int answer = 0; answer < classes; answer++)
-            json_array_append_new(row, json_integer(matrix[label * classes + answer]));
-        json_array_append_new(rows, row);
-    }
-    return rows;
-}
-
 static json_t *mistake_of(const mistake *m, const image_set *set)
 {
     json_t *name =
@@ -222,10 +194,11 @@ status evaluation_write(const evaluation *e, const char *path, const char *set_n
     json_t *root = json_pack("{s:s, s:i, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "set",
                              set_name, "epoch", epoch, "step", (json_int_t)step, "images",
                              (json_int_t)e->images, "undecided", (json_int_t)e->undecided,
-                             "coarse_classes", names_of(c->coarse_names, c->coarse_count),
-                             "fine_classes", names_of(c->fine_names, c->fine_count), "parents",
-                             parents_of(c), "coarse", matrix_of(e->coarse, c->coarse_count), "fine",
-                             matrix_of(e->fine, c->fine_count), "worst", mistakes_of(e, set));
+                             "coarse_classes", texts_to_json(c->coarse_names, c->coarse_count),
+                             "fine_classes", texts_to_json(c->fine_names, c->fine_count), "parents",
+                             ints_to_json(c->parents, c->fine_count), "coarse",
+                             matrix_to_json(e->coarse, c->coarse_count), "fine",
+                             matrix_to_json(e->fine, c->fine_count), "worst", mistakes_of(e, set));
     char *text =
         root ? json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(DIGITS))
              : NULL;

@@ -10,33 +10,19 @@
 
 /* ---- JSON ---- */
 
-static json_t *confusion_to_array(const head_scores *h)
-{
-    json_t *rows = json_array();
-    for (int label = 0; label < h->classes; label++) {
-        const uint32_t *cells = h->confusion + (size_t)label * (size_t)h->classes;
-        json_t *row = json_array();
-        for (int answer = 0; answer < h->classes; answer++)
-            json_array_append_new(row, json_integer((json_int_t)cells[answer]));
-        json_array_append_new(rows, row);
-    }
-    return rows;
-}
-
 /* The per-class arrays. */
 static void put_classes(json_t *object, const head_scores *h, char *const *names)
 {
-    json_t *name = json_array(), *images = json_array(), *precision = json_array(),
-           *recall = json_array(), *f1 = json_array();
+    json_t *images = json_array(), *precision = json_array(), *recall = json_array(),
+           *f1 = json_array();
     for (int i = 0; i < h->classes; i++) {
         class_scores c = scores_class(h, i);
-        json_array_append_new(name, json_string(names[i]));
         json_array_append_new(images, json_integer((json_int_t)c.images));
         json_array_append_new(precision, number_to_json(c.precision));
         json_array_append_new(recall, number_to_json(c.recall));
         json_array_append_new(f1, number_to_json(c.f1));
     }
-    json_object_set_new(object, "names", name);
+    json_object_set_new(object, "names", texts_to_json(names, h->classes));
     json_object_set_new(object, "support", images);
     json_object_set_new(object, "precision", precision);
     json_object_set_new(object, "recall", recall);
@@ -53,7 +39,7 @@ static json_t *head_to_object(const head_scores *h, char *const *names)
     json_object_set_new(o, "mce", number_to_json(all.mce));
     json_object_set_new(o, "undecided", json_integer((json_int_t)h->undecided));
     put_classes(o, h, names);
-    json_object_set_new(o, "confusion", confusion_to_array(h));
+    json_object_set_new(o, "confusion", matrix_to_json(h->confusion, h->classes));
     return o;
 }
 

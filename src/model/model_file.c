@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Model files; see model_file.h. */
 #include "model/model_file.h"
+#include "base/json_values.h"
 #include "model/backbone.h"
 #include "model/fusion.h"
 #include "model/weights.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,26 +30,12 @@ static const field network_fields[] = {
 
 /* ---- Writing ---- */
 
-/* NULL when one is not UTF-8 or memory is out. */
-static json_t *write_names(char *const *names, int count)
-{
-    json_t *array = json_array();
-    for (int i = 0; i < count; i++)
-        if (json_array_append_new(array, json_string(names[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    return array;
-}
-
 static json_t *write_classes(const hierarchy *tree)
 {
-    json_t *parents = json_array();
-    for (int i = 0; i < tree->fine_count; i++)
-        json_array_append_new(parents, json_integer(tree->parents[i]));
     return json_pack("{s:o, s:o, s:o}", "coarse",
-                     write_names(tree->coarse_names, tree->coarse_count), "fine",
-                     write_names(tree->fine_names, tree->fine_count), "parents", parents);
+                     texts_to_json(tree->coarse_names, tree->coarse_count), "fine",
+                     texts_to_json(tree->fine_names, tree->fine_count), "parents",
+                     ints_to_json(tree->parents, tree->fine_count));
 }
 
 static json_t *write_network(const network_options *options)
@@ -127,33 +113,16 @@ static status read_names(const fields_source *from, const char *key, const char 
     return STATUS_OK;
 }
 
-static status read_parents(const fields_source *from, int count, int **parents, error *err)
-{
-    const json_t *list;
-    TRY(fields_find(from, "parents", JSON_ARRAY, &list, err));
-    if (json_array_size(list) != (size_t)count)
-        return fields_refuse(from, "parents", err);
-    *parents = calloc((size_t)count + 1, sizeof **parents);
-    if (!*parents)
-        return error_memory(err, from->path);
-    for (int i = 0; i < count; i++) {
-        const json_t *parent = json_array_get(list, (size_t)i);
-        if (!json_is_integer(parent) || json_integer_value(parent) < 0 ||
-            json_integer_value(parent) > INT_MAX)
-            return fields_refuse(from, "parents", err);
-        (*parents)[i] = (int)json_integer_value(parent);
-    }
-    return STATUS_OK;
-}
-
 static status read_classes(model_file *m, const fields_source *from, error *err)
 {
-    int coarse_count, fine_count, *parents = NULL;
+    int coarse_count, fine_count, parent_count, *parents = NULL;
     const char **coarse = NULL, **fine = NULL;
     status result;
     TRY_OR_DONE(read_names(from, "coarse", &coarse, &coarse_count, err));
     TRY_OR_DONE(read_names(from, "fine", &fine, &fine_count, err));
-    TRY_OR_DONE(read_parents(from, fine_count, &parents, err));
+    TRY_OR_DONE(fields_ints(from, "parents", 0, &parents, &parent_count, err));
+    if (parent_count != fine_count)
+        TRY_OR_DONE(fields_refuse(from, "parents", err));
     result = hierarchy_create(&m->classes, coarse_count, coarse, fine_count, fine, parents, err);
     if (result != STATUS_OK)
         error_prefix(err, result, "%s: %s", from->path, from->piece);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A training state to JSON and back; see training_state.h. */
 #include "train/training_state.h"
+#include "base/json_values.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,10 +48,8 @@ static const field scaling_fields[] = {
 
 static json_t *write_schedule(const schedule *s)
 {
-    json_t *milestones = json_array();
-    for (int i = 0; i < s->milestone_count; i++)
-        json_array_append_new(milestones, json_integer(s->milestones[i]));
-    return fields_put(fields_write(json_object(), schedule_fields, s), "milestones", milestones);
+    return fields_put(fields_write(json_object(), schedule_fields, s), "milestones",
+                      ints_to_json(s->milestones, s->milestone_count));
 }
 
 static json_t *write_state(const training_state *s, const char *optimizer_file)
@@ -97,19 +95,17 @@ static status enter(const fields_source *from, const char *key, const char *piec
 
 static status read_schedule(const fields_source *from, schedule *s, error *err)
 {
-    const json_t *milestones;
+    int count = 0, *milestones = NULL;
     TRY(fields_read(schedule_fields, from, s, err));
-    TRY(fields_find(from, "milestones", JSON_ARRAY, &milestones, err));
-    size_t count = json_array_size(milestones);
-    if (count > SCHEDULE_MILESTONES)
-        return fields_refuse(from, "milestones", err);
-    for (size_t i = 0; i < count; i++) {
-        json_int_t epoch = json_integer_value(json_array_get(milestones, i)); /* or 0 */
-        if (epoch < 1 || epoch > INT_MAX)
-            return fields_refuse(from, "milestones", err);
-        s->milestones[s->milestone_count++] = (int)epoch;
+    status result = fields_ints(from, "milestones", 1, &milestones, &count, err);
+    if (result == STATUS_OK && count > SCHEDULE_MILESTONES)
+        result = fields_refuse(from, "milestones", err);
+    if (result == STATUS_OK) {
+        s->milestone_count = count;
+        memcpy(s->milestones, milestones, (size_t)count * sizeof *milestones);
     }
-    return STATUS_OK;
+    free(milestones);
+    return result;
 }
 
 /* The optimizer's file stands in the run's directory, wherever that is. */
