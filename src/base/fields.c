@@ -96,8 +96,7 @@ status fields_ints(const fields_source *from, const char *key, int least, int **
     TRY(fields_find(from, key, JSON_ARRAY, &list, err));
     *count = (int)json_array_size(list);
     *values = calloc((size_t)*count + 1, sizeof **values);
-    if (!*values)
-        return error_memory(err, from->path);
+    TRY(got_memory(*values, err, from->path));
     for (int i = 0; i < *count; i++) {
         if (!read_whole(json_array_get(list, (size_t)i), least, INT_MAX, &whole))
             return fields_refuse(from, key, err);

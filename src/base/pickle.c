@@ -64,8 +64,7 @@ status pickle_make(pickle *p, enum pickle_kind kind, pickle_value **made, error 
     if (!grow(&p->values, p->value_count, &p->value_capacity, MAX_VALUES))
         return pickle_fail(p, "it holds more values than are read here", err);
     *made = calloc(1, sizeof **made);
-    if (!*made)
-        return error_memory(err, p->where);
+    TRY(got_memory(*made, err, p->where));
     (*made)->kind = kind;
     p->values[p->value_count++] = *made;
     return STATUS_OK;
@@ -78,8 +77,7 @@ status pickle_make_bytes(pickle *p, enum pickle_kind kind, const unsigned char *
     TRY(hold(p, size, err));
     TRY(pickle_make(p, kind, made, err));
     unsigned char *copy = malloc(size + 1);
-    if (!copy)
-        return error_memory(err, p->where);
+    TRY(got_memory(copy, err, p->where));
     memcpy(copy, bytes, size);
     copy[size] = '\0';
     (*made)->bytes = copy;
@@ -364,8 +362,7 @@ static status remember(pickle *p, uint64_t index, error *err)
     if (index >= p->memo_capacity) {
         size_t wanted = 2 * (size_t)index + 64;
         pickle_value **grown = realloc(p->memo, wanted * sizeof *grown);
-        if (!grown)
-            return error_memory(err, p->where);
+        TRY(got_memory(grown, err, p->where));
         memset(grown + p->memo_capacity, 0, (wanted - p->memo_capacity) * sizeof *grown);
         p->memo = grown;
         p->memo_capacity = wanted;
@@ -500,8 +497,7 @@ status pickle_parse(const char *where, const unsigned char *data, size_t size,
 {
     *parsed = NULL;
     pickle *p = calloc(1, sizeof *p);
-    if (!p)
-        return error_memory(err, where);
+    TRY(got_memory(p, err, where));
     p->where = where;
     p->rules = rules;
     p->data = data;

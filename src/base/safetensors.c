@@ -91,8 +91,7 @@ static status parse_entry(const safetensors_file *f, tensor_entry *e, const char
     const json_t *offsets = json_object_get(value, "data_offsets");
     const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
     e->name = strdup(name);
-    if (!e->name)
-        return error_memory(err, f->path);
+    TRY(got_memory(e->name, err, f->path));
     e->type = type_name ? find_type(type_name) : SAFETENSORS_TYPES;
     if (e->type == SAFETENSORS_TYPES)
         return bad_entry(f, name, "no dtype that is known here", err);
@@ -121,8 +120,7 @@ static int by_begin(const void *a, const void *b)
 static status index_names(safetensors_file *f, error *err)
 {
     f->names = calloc(f->count + 1, sizeof *f->names);
-    if (!f->names)
-        return error_memory(err, f->path);
+    TRY(got_memory(f->names, err, f->path));
     for (size_t i = 0; i < f->count; i++) {
         f->entries[i].index = i;
         f->names[i] = &f->entries[i];
@@ -139,8 +137,7 @@ static status parse_entries(safetensors_file *f, error *err)
         return error_set(err, STATUS_FAILED, "%s: holds %zu tensors, more than the %d read here",
                          f->path, members, SAFETENSORS_MOST);
     f->entries = calloc(members ? members : 1, sizeof *f->entries);
-    if (!f->entries)
-        return error_memory(err, f->path);
+    TRY(got_memory(f->entries, err, f->path));
     const char *name;
     json_t *value;
     json_object_foreach(f->header, name, value)
@@ -171,8 +168,7 @@ static status read_header(safetensors_file *f, uint64_t size, error *err)
     f->data_start = LENGTH_BYTES + length;
     f->data_bytes = size - f->data_start;
     char *text = malloc(length + 1);
-    if (!text)
-        return error_memory(err, f->path);
+    TRY(got_memory(text, err, f->path));
     status result = STATUS_OK;
     json_error_t fault;
     if (fread(text, 1, length, f->stream) != length)
@@ -286,8 +282,7 @@ status safetensors_read_f32(safetensors_file *f, const tensor_entry *e, float *v
     if (!tensor_is_floating(e))
         return wrong_type(f, e, "; F32, F16, BF16 and F64 can be read as weights", err);
     unsigned char *raw = malloc(count ? count * item : 1);
-    if (!raw)
-        return error_memory(err, e->name);
+    TRY(got_memory(raw, err, e->name));
     status result = read_bytes(f, e, raw, err);
     for (size_t i = 0; result == STATUS_OK && i < count; i++)
         values[i] = tensor_element_f32(raw + i * item, e->type);
@@ -314,8 +309,7 @@ status safetensors_create(const char *path, safetensors_writer **created, error 
 {
     *created = NULL;
     safetensors_writer *w = calloc(1, sizeof *w);
-    if (!w)
-        return error_memory(err, path);
+    TRY(got_memory(w, err, path));
     w->header = json_object();
     w->metadata = json_object();
     status result = file_writer_open(&w->out, path, err);
@@ -378,8 +372,7 @@ static status write_header(safetensors_writer *w, error *err)
     if (json_object_set(w->header, metadata_key, w->metadata) != 0)
         return error_memory(err, w->out.path);
     char *text = json_dumps(w->header, JSON_COMPACT);
-    if (!text)
-        return error_memory(err, w->out.path);
+    TRY(got_memory(text, err, w->out.path));
     size_t length = strlen(text), padding = (LENGTH_BYTES - length % LENGTH_BYTES) % LENGTH_BYTES;
     unsigned char length_bytes[LENGTH_BYTES];
     for (int i = 0; i < LENGTH_BYTES; i++)

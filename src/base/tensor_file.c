@@ -30,8 +30,7 @@ status tensor_file_open(const char *path, tensor_file **opened, error *err)
 {
     *opened = NULL;
     tensor_file *f = calloc(1, sizeof *f);
-    if (!f)
-        return error_memory(err, path);
+    TRY(got_memory(f, err, path));
     status result = tensor_file_is_torch(path) ? torch_file_open(path, &f->torch, err)
                                                : safetensors_open(path, &f->safetensors, err);
     if (result == STATUS_OK)
@@ -104,8 +103,7 @@ status tensor_writer_create(const char *path, tensor_writer **created, error *er
 {
     tensor_writer *w = calloc(1, sizeof *w);
     *created = NULL;
-    if (!w)
-        return error_memory(err, path);
+    TRY(got_memory(w, err, path));
     status result = tensor_name_is_torch(path) ? torch_writer_create(path, &w->torch, err)
                                                : safetensors_create(path, &w->safetensors, err);
     if (result == STATUS_OK)
@@ -165,8 +163,7 @@ static status append_copy(tensor_writer *w, tensor_file *file, const tensor_entr
     bool floating = tensor_is_floating(e);
     size_t size = tensor_elements(e) * (floating ? sizeof(float) : sizeof(int64_t));
     void *values = malloc(size ? size : 1);
-    if (!values)
-        return error_memory(err, e->name);
+    TRY(got_memory(values, err, e->name));
     status result = floating ? tensor_file_read_f32(file, e, values, err)
                              : tensor_file_read_i64(file, e, values, err);
     if (result == STATUS_OK)

@@ -158,8 +158,7 @@ static status take_storages(torch_contents *c, error *err)
         most += pickle_at(c->parsed, i)->kind == PICKLE_PERSISTENT;
     c->storage_count = 0;
     c->storages = calloc(most + 1, sizeof *c->storages);
-    if (!c->storages)
-        return error_memory(err, c->path);
+    TRY(got_memory(c->storages, err, c->path));
     for (size_t i = 0; i < pickle_count(c->parsed); i++) {
         const pickle_value *v = pickle_at(c->parsed, i);
         if (v->kind == PICKLE_PERSISTENT)
@@ -249,8 +248,7 @@ static status take_tensors(torch_contents *c, error *err)
         return error_set(err, STATUS_FAILED, "%s: holds %zu values, more than the %d read here",
                          c->path, from->count / 2, SAFETENSORS_MOST);
     c->tensors = calloc(from->count / 2, sizeof *c->tensors);
-    if (!c->tensors)
-        return error_memory(err, c->path);
+    TRY(got_memory(c->tensors, err, c->path));
     for (size_t i = 0; i + 1 < from->count; i += 2) {
         const pickle_value *tensor = as_tensor(from->items[i + 1]);
         if (tensor && from->items[i]->kind == PICKLE_BYTES)

@@ -56,8 +56,7 @@ static status find_beside(const torch_file *f, const zip_member *pickled, const 
 {
     int prefix = (int)(strlen(pickled->name) - strlen(pickle_member));
     char *name = text_format("%.*s/%s%s", prefix, pickled->name, directory, end);
-    if (!name)
-        return error_memory(err, f->path);
+    TRY(got_memory(name, err, f->path));
     *found = zip_find(f->zip, name);
     free(name);
     return STATUS_OK;
@@ -88,8 +87,7 @@ static status open_zip(torch_file *f, error *err)
     TRY(find_beside(f, pickled, "", "byteorder", &order, err));
     TRY(check_byte_order(f, order, err));
     f->bytes = malloc((size_t)pickled->size + 1);
-    if (!f->bytes)
-        return error_memory(err, f->path);
+    TRY(got_memory(f->bytes, err, f->path));
     TRY(zip_read(f->zip, pickled, 0, (size_t)pickled->size, f->bytes, err));
     TRY(torch_contents_read(f->path, f->bytes, (size_t)pickled->size, &f->contents, err));
     for (size_t i = 0; i < f->contents.storage_count; i++)
@@ -183,8 +181,7 @@ static status open_legacy(torch_file *f, error *err)
     size_t now;
     TRY(file_open(f->path, &f->stream, &now, err));
     f->bytes = malloc(size + 1);
-    if (!f->bytes)
-        return error_memory(err, f->path);
+    TRY(got_memory(f->bytes, err, f->path));
     if (fread(f->bytes, 1, size, f->stream) != size)
         return error_set(err, STATUS_FAILED, "%s: cannot be read", f->path);
     TRY(read_preamble(f, size, &at, err));
@@ -207,8 +204,7 @@ static status index_tensors(torch_file *f, error *err)
 {
     const size_t count = f->contents.count;
     f->names = calloc(count + 1, sizeof *f->names);
-    if (!f->names)
-        return error_memory(err, f->path);
+    TRY(got_memory(f->names, err, f->path));
     for (size_t i = 0; i < count; i++)
         f->names[i] = &f->contents.tensors[i].entry;
     tensors_sort(f->names, count);
@@ -336,8 +332,7 @@ static status read_values(torch_file *f, const torch_tensor *t, void *values, er
         return STATUS_OK;
     uint64_t count = span(t);
     unsigned char *raw = malloc((size_t)count * item);
-    if (!raw)
-        return error_memory(err, t->entry.name);
+    TRY(got_memory(raw, err, t->entry.name));
     status result = read_elements(f, t, count, raw, err);
     if (result == STATUS_OK)
         gather(t, raw, item, values);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* State dicts as torch.save writes them since PyTorch 1.6; see torch_file.h. A zip archive with
  * data.pkl, which describes the tensors, then a member data/INDEX with the bytes of each one. */
+#include "base/array.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/torch_file.h"
@@ -17,7 +18,7 @@ struct torch_writer {
     char *pickle_bytes;
     size_t pickle_size;
     uint64_t *sizes; /* bytes of each tensor described */
-    size_t described, capacity, appended;
+    size_t described, appended;
     bool started; /* the pickle is in the archive */
 };
 
@@ -140,8 +141,7 @@ static status open_archive(torch_writer *w, error *err)
 {
     w->archive = archive_write_new();
     w->pickle = open_memstream(&w->pickle_bytes, &w->pickle_size);
-    if (!w->archive || !w->pickle)
-        return error_memory(err, w->out.path);
+    TRY(got_memory(w->archive && w->pickle, err, w->out.path));
     fputs("\x80\x02", w->pickle);
     fputs(make_dictionary, w->pickle);
     putc('(', w->pickle);
@@ -156,8 +156,7 @@ status torch_writer_create(const char *path, torch_writer **created, error *err)
 {
     *created = NULL;
     torch_writer *w = calloc(1, sizeof *w);
-    if (!w)
-        return error_memory(err, path);
+    TRY(got_memory(w, err, path));
     status result = file_writer_open(&w->out, path, err);
     if (result == STATUS_OK)
         result = open_archive(w, err);
@@ -175,14 +174,7 @@ status torch_writer_describe(torch_writer *w, const char *name, safetensors_type
         (type != SAFETENSORS_F32 && type != SAFETENSORS_I64))
         return error_set(err, STATUS_FAILED, "%s: tensor '%.200s' cannot be described", w->out.path,
                          name);
-    if (w->described == w->capacity) {
-        size_t capacity = w->capacity ? 2 * w->capacity : 64;
-        uint64_t *grown = realloc(w->sizes, capacity * sizeof *grown);
-        if (!grown)
-            return error_memory(err, w->out.path);
-        w->sizes = grown;
-        w->capacity = capacity;
-    }
+    TRY(array_grow(&w->sizes, w->described, sizeof *w->sizes, w->out.path, err));
     uint64_t bytes = type == SAFETENSORS_I64 ? sizeof(int64_t) : sizeof(float);
     for (int i = 0; i < rank; i++)
         bytes *= (uint64_t)shape[i];

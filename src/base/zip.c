@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Zip archives through libarchive, which reads them in the order of their members; see zip.h. */
 #include "base/zip.h"
+#include "base/array.h"
 #include "base/file.h"
 
 #include <archive.h>
@@ -39,8 +40,7 @@ static status rewind_reader(zip_file *z, error *err)
     archive_read_free(z->reader);
     z->next = 0;
     z->reader = archive_read_new();
-    if (!z->reader)
-        return error_memory(err, z->path);
+    TRY(got_memory(z->reader, err, z->path));
     archive_read_support_format_zip_seekable(z->reader);
     rewind(z->stream);
     return archive_read_open_fd(z->reader, fileno(z->stream), BLOCK_BYTES) == ARCHIVE_OK
@@ -61,7 +61,7 @@ static status next_header(zip_file *z, struct archive_entry **entry, error *err)
     return STATUS_OK;
 }
 
-static status append_member(zip_file *z, struct archive_entry *entry, size_t *capacity, error *err)
+static status append_member(zip_file *z, struct archive_entry *entry, error *err)
 {
     const char *name = archive_entry_pathname(entry);
     la_int64_t size = archive_entry_size(entry);
@@ -72,13 +72,7 @@ static status append_member(zip_file *z, struct archive_entry *entry, size_t *ca
         return error_set(err, STATUS_FAILED,
                          "%s: %s claims %lld bytes, more than the file can hold; it is damaged",
                          z->path, name, (long long)size);
-    if (z->count == *capacity) {
-        *capacity = *capacity ? 2 * *capacity : 64;
-        zip_member *grown = realloc(z->members, *capacity * sizeof *grown);
-        if (!grown)
-            return error_memory(err, z->path);
-        z->members = grown;
-    }
+    TRY(array_grow(&z->members, z->count, sizeof *z->members, z->path, err));
     zip_member *m = &z->members[z->count];
     *m = (zip_member){.name = strdup(name), .size = (uint64_t)size, .place = place};
     z->count += m->name != NULL;
@@ -93,7 +87,6 @@ static int by_name(const void *a, const void *b)
 static status list_members(zip_file *z, error *err)
 {
     struct archive_entry *entry;
-    size_t capacity = 0;
     TRY(rewind_reader(z, err));
     for (;;) {
         TRY(next_header(z, &entry, err));
@@ -102,7 +95,7 @@ static status list_members(zip_file *z, error *err)
         if (z->next > MAX_MEMBERS)
             return error_set(err, STATUS_FAILED, "%s: has more than %d members", z->path,
                              MAX_MEMBERS);
-        TRY(append_member(z, entry, &capacity, err));
+        TRY(append_member(z, entry, err));
     }
     if (z->count > 0)
         qsort(z->members, z->count, sizeof *z->members, by_name);

@@ -33,8 +33,7 @@ status classifier_open(device *dev, const char *path, int batch_size, classifier
 {
     *opened = NULL;
     classifier *c = calloc(1, sizeof *c);
-    if (!c)
-        return error_memory(err, path);
+    TRY(got_memory(c, err, path));
     status result = load(c, dev, path, batch_size, err);
     if (result == STATUS_OK)
         *opened = c;
@@ -100,8 +99,7 @@ static status pack(const classifier_image *images, int count, packed *p, error *
     TRY(measure(images, count, p, err));
     p->pixels = malloc(p->bytes);
     p->sources = calloc((size_t)count, sizeof *p->sources);
-    if (!p->pixels || !p->sources)
-        return error_memory(err, "the images");
+    TRY(got_memory(p->pixels && p->sources, err, "the images"));
     for (int i = 0; i < count; i++) {
         size_t bytes = 3 * (size_t)images[i].width * (size_t)images[i].height;
         p->sources[i] = (pixel_source){.offset = (int32_t)at,

@@ -195,8 +195,7 @@ static status take(search *s, const tensor_entry *e, const char *name, int rank,
 {
     tensor_copy *c = &s->plan->copies[s->plan->taken];
     *c = (tensor_copy){e, strdup(name), rank};
-    if (!c->name)
-        return error_memory(err, name);
+    TRY(got_memory(c->name, err, name));
     s->plan->taken++;
     s->used[e->index] = true;
     return STATUS_OK;
@@ -278,16 +277,14 @@ static status decide(search *s, error *err)
     s->used = calloc(count + 1, sizeof *s->used);
     s->plan->copies = calloc(count + 1, sizeof *s->plan->copies);
     s->sorted = calloc(count + 1, sizeof *s->sorted);
-    if (!s->names || !s->used || !s->plan->copies || !s->sorted)
-        return error_memory(err, s->path);
+    TRY(got_memory(s->names && s->used && s->plan->copies && s->sorted, err, s->path));
     for (size_t i = 0; i < count; i++)
         s->names[i] = strip(tensor_file_at(s->plan->file, i)->name, s->options->prefix);
     sort_names(s);
     TRY(try_all(s, outline(s), err));
     s->plan->options = s->best_options;
     FILE *text = open_memstream(&s->plan->text, &size);
-    if (!text)
-        return error_memory(err, s->path);
+    TRY(got_memory(text, err, s->path));
     status result = take_tensors(s, text, err);
     if (fclose(text) != 0 && result == STATUS_OK)
         result = error_memory(err, s->path);

@@ -105,8 +105,7 @@ static status read_names(const fields_source *from, const char *key, const char 
     TRY(fields_find(from, key, JSON_ARRAY, &list, err));
     *count = (int)json_array_size(list);
     *names = calloc((size_t)*count + 1, sizeof **names);
-    if (!*names)
-        return error_memory(err, from->path);
+    TRY(got_memory(*names, err, from->path));
     for (int i = 0; i < *count; i++)
         if (!((*names)[i] = json_string_value(json_array_get(list, (size_t)i))))
             return fields_refuse(from, key, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See state_file.h. */
 #include "model/state_file.h"
+#include "base/array.h"
 #include "base/safetensors.h"
 #include "base/text.h"
 #include "device/buffer.h"
@@ -10,14 +11,10 @@
 status state_list_add(state_list *list, device *dev, const char *owner, const char *kind,
                       size_t count, cl_mem *created, error *err)
 {
-    state_buffer *grown = realloc(list->buffers, (list->count + 1) * sizeof *grown);
-    if (!grown)
-        return error_memory(err, "the optimizer");
-    list->buffers = grown;
-    state_buffer *added = &grown[list->count++];
+    TRY(array_grow(&list->buffers, list->count, sizeof *list->buffers, "the optimizer", err));
+    state_buffer *added = &list->buffers[list->count++];
     *added = (state_buffer){.name = text_format("%s.%s", owner, kind), .count = count};
-    if (!added->name)
-        return error_memory(err, "the optimizer");
+    TRY(got_memory(added->name, err, "the optimizer"));
     TRY(buffer_create(dev, count * sizeof(float), &added->buffer, err));
     *created = added->buffer;
     return buffer_zero(dev, added->buffer, 0, count * sizeof(float), err);

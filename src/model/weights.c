@@ -69,8 +69,7 @@ static status set_values(loading *l, const tensor_entry *e, parameter *p, error 
     if (p->kind == PARAMETER_COUNTER)
         return tensor_file_read_i64(l->file, e, &p->counter, err);
     float *values = malloc(p->count * sizeof *values);
-    if (!values)
-        return error_memory(err, p->name);
+    TRY(got_memory(values, err, p->name));
     status result = tensor_file_read_f32(l->file, e, values, err);
     if (result == STATUS_OK)
         result = network_parameter_write(l->net, p, values, err);
@@ -116,8 +115,7 @@ static status find_targets(const loading *l, const tensor_entry *e, parameter *t
     name = without_trunk(name);
     for (int b = 0; b < BACKBONES; b++) {
         char *full = text_format("%s%s", backbone_prefixes[b], name);
-        if (!full)
-            return error_memory(err, name);
+        TRY(got_memory(full, err, name));
         parameter *p = network_find(l->net, full);
         free(full);
         if (p)
@@ -287,8 +285,7 @@ static status append_one(network *net, const parameter *p, safetensors_writer *w
     if (p->kind == PARAMETER_COUNTER)
         return safetensors_append(writer, &p->counter, sizeof p->counter, err);
     float *values = malloc(p->count * sizeof *values);
-    if (!values)
-        return error_memory(err, p->name);
+    TRY(got_memory(values, err, p->name));
     status result = network_parameter_read(net, p, values, err);
     if (result == STATUS_OK)
         result = safetensors_append(writer, values, p->count * sizeof *values, err);
