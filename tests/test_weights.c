@@ -73,8 +73,7 @@ static void save(const fixture *f, network *net)
     error err;
     safetensors_writer *w;
     CHECK_OK(safetensors_create(f->path, &w, &err));
-    CHECK_OK(weights_describe(net, w, &err));
-    CHECK_OK(weights_append(net, w, &err));
+    CHECK_OK(weights_write(net, w, &err));
     CHECK_OK(safetensors_commit(w, &err));
 }
 

@@ -378,13 +378,13 @@ static status write_header(safetensors_writer *w, error *err)
     for (int i = 0; i < LENGTH_BYTES; i++)
         length_bytes[i] = (unsigned char)((uint64_t)(length + padding) >> (8 * i));
     w->checksum_at = LENGTH_BYTES + checksum_find(text, length);
-    status result = put_bytes(w, length_bytes, sizeof length_bytes, err);
-    if (result == STATUS_OK)
-        result = put_bytes(w, text, length, err);
-    if (result == STATUS_OK)
-        result = put_bytes(w, "        ", padding, err);
+    status result;
+    TRY_OR_DONE(put_bytes(w, length_bytes, sizeof length_bytes, err));
+    TRY_OR_DONE(put_bytes(w, text, length, err));
+    TRY_OR_DONE(put_bytes(w, "        ", padding, err));
+    w->started = true;
+done:
     free(text);
-    w->started = result == STATUS_OK;
     return result;
 }
 
@@ -396,25 +396,24 @@ status safetensors_append(safetensors_writer *w, const void *bytes, size_t size,
     return put_bytes(w, bytes, size, err);
 }
 
-/* In the place of the zeros that stand for it. */
-static status put_checksum(safetensors_writer *w, error *err)
+/* Its digits take the place of the zeros that stand for them. */
+static status finish(safetensors_writer *w, error *err)
 {
     char digits[CHECKSUM_DIGITS + 1];
+    if (!w->started)
+        TRY(write_header(w, err));
+    if (w->appended != w->described)
+        return error_set(err, STATUS_FAILED, "%s: %llu bytes of tensors described, %llu written",
+                         w->out.path, (unsigned long long)w->described,
+                         (unsigned long long)w->appended);
     checksum_write(w->sum, digits);
-    return file_writer_replace(&w->out, w->checksum_at, digits, CHECKSUM_DIGITS, err);
+    TRY(file_writer_replace(&w->out, w->checksum_at, digits, CHECKSUM_DIGITS, err));
+    return file_writer_commit(&w->out, err);
 }
 
 status safetensors_commit(safetensors_writer *w, error *err)
 {
-    status result = w->started ? STATUS_OK : write_header(w, err);
-    if (result == STATUS_OK && w->appended != w->described)
-        result = error_set(err, STATUS_FAILED, "%s: %llu bytes of tensors described, %llu written",
-                           w->out.path, (unsigned long long)w->described,
-                           (unsigned long long)w->appended);
-    if (result == STATUS_OK)
-        result = put_checksum(w, err);
-    if (result == STATUS_OK)
-        result = file_writer_commit(&w->out, err);
+    status result = finish(w, err);
     safetensors_abort(w);
     return result;
 }

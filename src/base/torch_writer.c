@@ -137,8 +137,9 @@ static status start(torch_writer *w, error *err)
     return put_member(w, "version", "3\n", strlen("3\n"), err);
 }
 
-static status open_archive(torch_writer *w, error *err)
+static status open_archive(torch_writer *w, const char *path, error *err)
 {
+    TRY(file_writer_open(&w->out, path, err));
     w->archive = archive_write_new();
     w->pickle = open_memstream(&w->pickle_bytes, &w->pickle_size);
     TRY(got_memory(w->archive && w->pickle, err, w->out.path));
@@ -157,9 +158,7 @@ status torch_writer_create(const char *path, torch_writer **created, error *err)
     *created = NULL;
     torch_writer *w = calloc(1, sizeof *w);
     TRY(got_memory(w, err, path));
-    status result = file_writer_open(&w->out, path, err);
-    if (result == STATUS_OK)
-        result = open_archive(w, err);
+    status result = open_archive(w, path, err);
     if (result == STATUS_OK)
         *created = w;
     else
@@ -195,16 +194,21 @@ status torch_writer_append(torch_writer *w, const void *bytes, size_t size, erro
     return put_member(w, name, bytes, size, err);
 }
 
+static status finish(torch_writer *w, error *err)
+{
+    if (!w->started)
+        TRY(start(w, err));
+    if (w->appended != w->described)
+        return error_set(err, STATUS_FAILED, "%s: %zu tensors described, %zu written", w->out.path,
+                         w->described, w->appended);
+    if (archive_write_close(w->archive) != ARCHIVE_OK)
+        return write_failure(w, err);
+    return file_writer_commit(&w->out, err);
+}
+
 status torch_writer_commit(torch_writer *w, error *err)
 {
-    status result = w->started ? STATUS_OK : start(w, err);
-    if (result == STATUS_OK && w->appended != w->described)
-        result = error_set(err, STATUS_FAILED, "%s: %zu tensors described, %zu written",
-                           w->out.path, w->described, w->appended);
-    if (result == STATUS_OK && archive_write_close(w->archive) != ARCHIVE_OK)
-        result = write_failure(w, err);
-    if (result == STATUS_OK)
-        result = file_writer_commit(&w->out, err);
+    status result = finish(w, err);
     torch_writer_abort(w);
     return result;
 }

@@ -154,12 +154,12 @@ static status run(const classify_options *o, const operands *images, error *err)
 {
     device *dev;
     session s = {.options = o};
+    status result;
     TRY(device_open(&dev, err));
-    status result = device_set_precision(dev, o->precision, err);
-    if (result == STATUS_OK)
-        result = classifier_open(dev, o->checkpoint, 1, &s.from, err);
-    if (result == STATUS_OK)
-        result = decide_all(&s, images, err);
+    TRY_OR_DONE(device_set_precision(dev, o->precision, err));
+    TRY_OR_DONE(classifier_open(dev, o->checkpoint, 1, &s.from, err));
+    result = decide_all(&s, images, err);
+done:
     free(s.coarse);
     free(s.fine);
     decider_free(&s.decide);

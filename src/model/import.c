@@ -298,10 +298,11 @@ status import_open(const char *path, const import_options *options, import_plan 
     if (options->backbone && !backbone_find(options->backbone))
         return error_set(err, STATUS_USAGE, "unknown backbone '%s'; there are %s",
                          options->backbone, backbone_choices);
+    status result;
     TRY(tensor_file_open(path, &plan->file, err));
-    status result = tensor_file_verify(plan->file, err);
-    if (result == STATUS_OK)
-        result = decide(&s, err);
+    TRY_OR_DONE(tensor_file_verify(plan->file, err));
+    result = decide(&s, err);
+done:
     graph_free(&s.best);
     free(s.names);
     free(s.sorted);

@@ -30,23 +30,15 @@ void state_list_free(state_list *list)
     *list = (state_list){0};
 }
 
-static status describe(const state_list *list, safetensors_writer *writer, error *err)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        const int64_t shape[] = {(int64_t)list->buffers[i].count};
-        TRY(safetensors_describe(writer, list->buffers[i].name, SAFETENSORS_F32, 1, shape, err));
-    }
-    return STATUS_OK;
-}
-
 static status write_buffer(const state_buffer *b, device *dev, safetensors_writer *to, error *err)
 {
     size_t bytes = b->count * sizeof(float);
     float *values = malloc(bytes);
-    status result =
-        values ? buffer_read(dev, b->buffer, 0, values, bytes, err) : error_memory(err, b->name);
-    if (result == STATUS_OK)
-        result = safetensors_append(to, values, bytes, err);
+    status result;
+    TRY_OR_DONE(got_memory(values, err, b->name));
+    TRY_OR_DONE(buffer_read(dev, b->buffer, 0, values, bytes, err));
+    result = safetensors_append(to, values, bytes, err);
+done:
     free(values);
     return result;
 }
@@ -60,10 +52,11 @@ static status read_buffer(const state_buffer *b, device *dev, safetensors_file *
         return error_set(err, STATUS_FAILED, "%s: the optimizer's state has no '%s' of %zu values",
                          path, b->name, b->count);
     float *values = malloc(bytes);
-    status result =
-        values ? safetensors_read_f32(from, entry, values, err) : error_memory(err, b->name);
-    if (result == STATUS_OK)
-        result = buffer_write(dev, b->buffer, 0, values, bytes, err);
+    status result;
+    TRY_OR_DONE(got_memory(values, err, b->name));
+    TRY_OR_DONE(safetensors_read_f32(from, entry, values, err));
+    result = buffer_write(dev, b->buffer, 0, values, bytes, err);
+done:
     free(values);
     return result;
 }
@@ -71,12 +64,17 @@ static status read_buffer(const state_buffer *b, device *dev, safetensors_file *
 status state_file_save(const state_list *list, device *dev, const char *path, error *err)
 {
     safetensors_writer *writer;
+    status result;
     TRY(safetensors_create(path, &writer, err));
-    status result = describe(list, writer, err);
-    for (size_t i = 0; i < list->count && result == STATUS_OK; i++)
-        result = write_buffer(&list->buffers[i], dev, writer, err);
-    if (result == STATUS_OK)
-        return safetensors_commit(writer, err);
+    for (size_t i = 0; i < list->count; i++) {
+        const state_buffer *b = &list->buffers[i];
+        const int64_t shape[] = {(int64_t)b->count};
+        TRY_OR_DONE(safetensors_describe(writer, b->name, SAFETENSORS_F32, 1, shape, err));
+    }
+    for (size_t i = 0; i < list->count; i++)
+        TRY_OR_DONE(write_buffer(&list->buffers[i], dev, writer, err));
+    return safetensors_commit(writer, err);
+done:
     safetensors_abort(writer);
     return result;
 }
@@ -84,10 +82,12 @@ status state_file_save(const state_list *list, device *dev, const char *path, er
 status state_file_load(const state_list *list, device *dev, const char *path, error *err)
 {
     safetensors_file *file;
+    status result;
     TRY(safetensors_open(path, &file, err));
-    status result = safetensors_verify(file, err);
-    for (size_t i = 0; i < list->count && result == STATUS_OK; i++)
-        result = read_buffer(&list->buffers[i], dev, file, path, err);
+    TRY_OR_DONE(safetensors_verify(file, err));
+    for (size_t i = 0; i < list->count; i++)
+        TRY_OR_DONE(read_buffer(&list->buffers[i], dev, file, path, err));
+done:
     safetensors_close(file);
     return result;
 }

@@ -269,17 +269,6 @@ status weights_peek(const char *path, bool *has_backbones, error *err)
     return STATUS_OK;
 }
 
-status weights_describe(network *net, safetensors_writer *writer, error *err)
-{
-    for (size_t i = 0; i < network_parameter_count(net); i++) {
-        const parameter *p = network_parameter(net, i);
-        bool counter = p->kind == PARAMETER_COUNTER;
-        TRY(safetensors_describe(writer, p->name, counter ? SAFETENSORS_I64 : SAFETENSORS_F32,
-                                 p->rank, p->shape, err));
-    }
-    return STATUS_OK;
-}
-
 static status append_one(network *net, const parameter *p, safetensors_writer *writer, error *err)
 {
     if (p->kind == PARAMETER_COUNTER)
@@ -293,8 +282,14 @@ static status append_one(network *net, const parameter *p, safetensors_writer *w
     return result;
 }
 
-status weights_append(network *net, safetensors_writer *writer, error *err)
+status weights_write(network *net, safetensors_writer *writer, error *err)
 {
+    for (size_t i = 0; i < network_parameter_count(net); i++) {
+        const parameter *p = network_parameter(net, i);
+        bool counter = p->kind == PARAMETER_COUNTER;
+        TRY(safetensors_describe(writer, p->name, counter ? SAFETENSORS_I64 : SAFETENSORS_F32,
+                                 p->rank, p->shape, err));
+    }
     for (size_t i = 0; i < network_parameter_count(net); i++)
         TRY(append_one(net, network_parameter(net, i), writer, err));
     return STATUS_OK;

@@ -49,9 +49,8 @@ status weights_load_file(network *net, tensor_file *file, const char *path, bool
  * has to be known before it is created. */
 status weights_peek(const char *path, bool *has_backbones, error *err);
 
-/* Writing takes two passes, since a writer wants all descriptions before the first bytes: both go
- * through the parameters in state-dict order. F32 in PyTorch's layouts, counters I64 of rank 0. */
-status weights_describe(network *net, safetensors_writer *writer, error *err);
-status weights_append(network *net, safetensors_writer *writer, error *err);
+/* Describes and appends the parameters in state-dict order. F32 in PyTorch's layouts, counters I64
+ * of rank 0. */
+status weights_write(network *net, safetensors_writer *writer, error *err);
 
 #endif

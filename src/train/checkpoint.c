@@ -15,8 +15,7 @@ static status write_contents(safetensors_writer *writer, network *net, const hie
 {
     TRY(model_file_describe(writer, network_get_options(net), classes, err));
     TRY(training_state_write(writer, state, optimizer_file, err));
-    TRY(weights_describe(net, writer, err));
-    return weights_append(net, writer, err);
+    return weights_write(net, writer, err);
 }
 
 static status write_checkpoint(const char *path, network *net, const hierarchy *classes,
@@ -71,19 +70,18 @@ static status write_best(const char *run, const char *last, network *net, const 
 status checkpoint_save(const char *run, network *net, const hierarchy *classes, solver *s,
                        const training_state *state, bool best, error *err)
 {
-    bool stateful = solver_has_state(s);
     char *name = text_format("optimizer-%llu.safetensors", (unsigned long long)state->step);
     char *path = text_format("%s/%s", run, name ? name : ""),
          *last = text_format("%s/last.safetensors", run);
-    status result = name && path && last ? STATUS_OK : error_memory(err, run);
-    if (result == STATUS_OK && stateful)
-        result = solver_save(s, path, err);
-    const char *optimizer_file = stateful ? name : NULL;
-    if (result == STATUS_OK)
-        result = best ? write_best(run, last, net, classes, s, state, optimizer_file, err)
-                      : write_checkpoint(last, net, classes, state, optimizer_file, err);
-    if (result == STATUS_OK)
-        remove_old_states(run, optimizer_file);
+    const char *kept = solver_has_state(s) ? name : NULL;
+    status result;
+    TRY_OR_DONE(got_memory(name && path && last, err, run));
+    if (kept)
+        TRY_OR_DONE(solver_save(s, path, err));
+    TRY_OR_DONE(best ? write_best(run, last, net, classes, s, state, kept, err)
+                     : write_checkpoint(last, net, classes, state, kept, err));
+    remove_old_states(run, kept);
+done:
     free(name);
     free(path);
     free(last);
