@@ -17,32 +17,32 @@ static bool ends_step(step_place at)
 
 uint64_t steps_started(const trainer *t)
 {
-    const step_batch *on = &t->on_device;
+    const step_batch *on = &t->now.on_device;
     return t->state.step + (on->b && ends_step(on->at));
 }
 
 bool step_is_whole(const trainer *t)
 {
-    return !t->on_device.b || ends_step(t->on_device.at);
+    return !t->now.on_device.b || ends_step(t->now.on_device.at);
 }
 
 /* ---- Results ---- */
 
 static train_step describe_step(const trainer *t, double loss, step_losses mean, double lr)
 {
-    double seconds = clock_now() - t->epoch_started;
+    double seconds = clock_now() - t->now.started;
     return (train_step){
         .step = t->state.step,
         .epoch = (int)t->state.epoch + 1,
         .epochs = t->options->epochs,
         .batch = (size_t)t->state.batch,
-        .batches = loader_batches(t->train),
+        .batches = loader_batches(t->data.train),
         .loss = loss,
         .coarse_loss = mean.coarse,
         .fine_loss = mean.fine,
         .so_far = t->state.sums,
         .lr = lr,
-        .images_per_second = seconds > 0 ? (double)t->images_since / seconds : 0,
+        .images_per_second = seconds > 0 ? (double)t->now.images / seconds : 0,
         .only_fine = t->options->only_fine,
     };
 }
@@ -60,8 +60,8 @@ static status end_step(trainer *t, step_losses mean, error *err)
                          "the loss of step %llu is not finite: training diverged; start a run with "
                          "--weights %s/last.safetensors, the last checkpoint, and a lower --lr "
                          "(now %g)%s",
-                         (unsigned long long)t->state.step + 1, t->run.path, lr,
-                         t->dev->precision == PRECISION_FP16 ? " or --precision fp32" : "");
+                         (unsigned long long)t->state.step + 1, t->files.run.path, lr,
+                         t->model.dev->precision == PRECISION_FP16 ? " or --precision fp32" : "");
     t->state.step++;
     const train_step what = describe_step(t, loss, mean, lr);
     if (t->observer->step)
@@ -69,15 +69,15 @@ static status end_step(trainer *t, step_losses mean, error *err)
     if (!trainer_leads(t) || t->state.step % (uint64_t)o->metrics_every != 0)
         return STATUS_OK;
     const metric_line line = run_line_of_step(&what);
-    return trainer_log(t, &line, err);
+    return run_files_log(&t->files, &line, err);
 }
 
 /* Of one batch, over all ranks. */
 static status take_results(trainer *t, step_place at, const step_results *results, error *err)
 {
     metrics sums = {0};
-    step_losses *mean = &t->losses;
-    metrics_add(&sums, results, t->options->only_fine ? NULL : t->data.classes.parents);
+    step_losses *mean = &t->now.losses;
+    metrics_add(&sums, results, t->options->only_fine ? NULL : t->data.set.classes.parents);
     TRY(replicas_sum_metrics(t->options->ranks, &sums, err));
     if (at.index == 0)
         *mean = (step_losses){0};
@@ -85,7 +85,7 @@ static status take_results(trainer *t, step_place at, const step_results *result
     mean->fine += metrics_mean(&sums, sums.fine_loss) / at.count;
     mean->marginal += metrics_mean(&sums, sums.marginal_loss) / at.count;
     t->state.batch++;
-    t->images_since += sums.count;
+    t->now.images += sums.count;
     metrics_merge(&t->state.sums, &sums);
     return ends_step(at) ? end_step(t, *mean, err) : STATUS_OK;
 }
@@ -93,14 +93,14 @@ static status take_results(trainer *t, step_place at, const step_results *result
 status step_results_wait(trainer *t, error *err)
 {
     const step_results *results;
-    const step_batch done = t->on_device;
+    const step_batch done = t->now.on_device;
     if (!done.b)
         return STATUS_OK;
-    t->on_device.b = NULL;
-    status result = network_wait(t->net, done.ticket, &results, err);
+    t->now.on_device.b = NULL;
+    status result = network_wait(t->model.net, done.ticket, &results, err);
     if (result == STATUS_OK)
         result = take_results(t, done.at, results, err);
-    loader_recycle(t->train, done.b);
+    loader_recycle(t->data.train, done.b);
     return result;
 }
 
@@ -108,13 +108,13 @@ void step_abandon(trainer *t)
 {
     error ignored;
     const step_results *results;
-    if (t->between)
-        exchange_abandon(t->between);
-    if (!t->on_device.b)
+    if (t->model.between)
+        exchange_abandon(t->model.between);
+    if (!t->now.on_device.b)
         return;
-    network_wait(t->net, t->on_device.ticket, &results, &ignored);
-    loader_recycle(t->train, t->on_device.b);
-    t->on_device.b = NULL;
+    network_wait(t->model.net, t->now.on_device.ticket, &results, &ignored);
+    loader_recycle(t->data.train, t->now.on_device.b);
+    t->now.on_device.b = NULL;
 }
 
 /* ---- The step ---- */
@@ -123,12 +123,12 @@ void step_abandon(trainer *t)
  * epoch takes the batches that are left. */
 static status next_batch(trainer *t, step_batch *next, error *err)
 {
-    uint64_t index = t->state.batch + (t->on_device.b ? 1 : 0);
-    uint64_t whole = (uint64_t)t->options->accumulate, batches = loader_batches(t->train);
+    uint64_t index = t->state.batch + (t->now.on_device.b ? 1 : 0);
+    uint64_t whole = (uint64_t)t->options->accumulate, batches = loader_batches(t->data.train);
     uint64_t inside = index % whole, left = batches - (index - inside);
     *next = (step_batch){.at = {(int)inside, (int)(left < whole ? left : whole)}};
-    TRY(loader_next(t->train, &next->b, err));
-    return next->b ? network_reserve_pixels(t->net, next->b->pixel_bytes, err) : STATUS_OK;
+    TRY(loader_next(t->data.train, &next->b, err));
+    return next->b ? network_reserve_pixels(t->model.net, next->b->pixel_bytes, err) : STATUS_OK;
 }
 
 /* The weights of the losses of a batch, so that gradients add up to those of the step's mean loss:
@@ -144,16 +144,16 @@ static loss_weights batch_weights(const trainer *t, const step_batch *this)
  * helps. */
 static status begin_step(trainer *t, uint64_t step, error *err)
 {
-    status result = solver_begin(t->solve, step, err);
+    status result = solver_begin(t->model.solve, step, err);
     /* What else may fail there is the device; then only the advice to resume is missing. */
-    t->diverged = result != STATUS_OK && t->dev->precision == PRECISION_FP16;
+    t->diverged = result != STATUS_OK && t->model.dev->precision == PRECISION_FP16;
     return result;
 }
 
 /* Adds the gradients of a step's batches up over the ranks. */
 static status reduce(trainer *t, step_place at, error *err)
 {
-    return t->between && ends_step(at) ? exchange_finish(t->between, err) : STATUS_OK;
+    return t->model.between && ends_step(at) ? exchange_finish(t->model.between, err) : STATUS_OK;
 }
 
 status training_step(trainer *t, bool *ended, error *err)
@@ -172,62 +172,24 @@ status training_step(trainer *t, bool *ended, error *err)
     const loss_weights w = batch_weights(t, &this);
     if (this.at.index == 0)
         TRY(begin_step(t, step, err));
-    if (t->between && this.at.count == 1)
-        exchange_begin(t->between); /* of gradients, while the backward pass goes on */
+    if (t->model.between && this.at.count == 1)
+        exchange_begin(t->model.between); /* of gradients, while the backward pass goes on */
 
-    TRY_OR_DONE(network_forward(t->net, &input, STEP_TRAIN, (float)w.coarse, (float)w.fine, err));
-    TRY_OR_DONE(network_backward(t->net, solver_terms(t->solve, lr, this.at.index), err));
-    TRY_OR_DONE(network_fetch(t->net, &this.ticket, err));
+    TRY_OR_DONE(
+        network_forward(t->model.net, &input, STEP_TRAIN, (float)w.coarse, (float)w.fine, err));
+    TRY_OR_DONE(
+        network_backward(t->model.net, solver_terms(t->model.solve, lr, this.at.index), err));
+    TRY_OR_DONE(network_fetch(t->model.net, &this.ticket, err));
     runs = true;
     TRY_OR_DONE(reduce(t, this.at, err));
     if (ends_step(this.at))
-        TRY_OR_DONE(solver_step(t->solve, lr, step, err));
+        TRY_OR_DONE(solver_step(t->model.solve, lr, step, err));
 done:;
     /* The batch before ran, whatever becomes of this one. */
     status before = step_results_wait(t, result == STATUS_OK ? err : &ignored);
     if (runs) /* else the device may still read it: it stays taken until the network is freed */
-        t->on_device = this;
+        t->now.on_device = this;
     if (runs && t->state.step == 0 && t->state.batch == 0 && trainer_leads(t))
-        snapshots_first_batch(&t->track, t->net, t->state.step, this.b->count);
+        snapshots_first_batch(&t->files.track, t->model.net, t->state.step, this.b->count);
     return result == STATUS_OK ? before : result;
-}
-
-/* ---- TO EPOCH ---- */
-/* Whether the loop has to let the device come to rest: between two steps. */
-static bool has_to_rest(const trainer *t)
-{
-    uint64_t every = (uint64_t)t->options->checkpoint_every, steps = steps_started(t);
-    return step_is_whole(t) &&
-           (t->stopping || trainer_limit_reached(t, steps) || (every > 0 && steps % every == 0));
-}
-
-static status run_steps(trainer *t, bool *ended, error *err)
-{
-    *ended = false;
-    while (!trainer_limit_reached(t, steps_started(t))) {
-        TRY(training_step(t, ended, err));
-        if (*ended)
-            return STATUS_OK;
-        TRY(trainer_ask_stop(t, err));
-        if (!has_to_rest(t))
-            continue;
-        TRY(step_results_wait(t, err));
-        *ended = t->state.batch == loader_batches(t->train);
-        if (*ended) /* the epoch's end saves, and notices stop and limit */
-            return STATUS_OK;
-        TRY(trainer_save(t, false, err));
-        if (t->stopping || trainer_limit_reached(t, t->state.step))
-            return STATUS_OK;
-    }
-    return STATUS_OK;
-}
-
-status trainer_run_epoch(trainer *t, bool *ended, error *err)
-{
-    t->epoch_started = clock_now();
-    t->images_since = 0;
-    TRY(loader_start(t->train, t->state.epoch, (size_t)t->state.batch, err));
-    status result = run_steps(t, ended, err);
-    step_abandon(t); /* after an error: its update is not whole, so it does not count */
-    return result;
 }

@@ -32,6 +32,14 @@ typedef struct step_losses {
     double coarse, fine, marginal;
 } step_losses;
 
+/* Of the epoch's steps, since it began or the run was resumed. */
+typedef struct step_progress {
+    step_batch on_device; /* whose results are still to come */
+    step_losses losses;   /* of the step whose results come in */
+    uint64_t images;
+    double started; /* clock_now() */
+} step_progress;
+
 /* Trains on the epoch's next batch and takes the results of the one before. A step is the batches
  * that --accumulate says, and its update follows the last of them. *ended: there was no batch left,
  * and all results are in. After a failure the results of the batch on the device are still to come:

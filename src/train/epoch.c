@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See epoch.h. */
+#include "train/epoch.h"
+#include "base/clock.h"
+#include "measure/evaluate.h"
+#include "ranks/replicas.h"
+#include "train/run_lines.h"
+#include "train/snapshots.h"
+
+#include <math.h>
+
+/* ---- Steps ---- */
+
+/* Whether the loop has to let the device come to rest: between two steps. */
+static bool has_to_rest(const trainer *t)
+{
+    uint64_t every = (uint64_t)t->options->checkpoint_every, steps = steps_started(t);
+    return step_is_whole(t) &&
+           (t->stopping || trainer_limit_reached(t, steps) || (every > 0 && steps % every == 0));
+}
+
+static status run_steps(trainer *t, bool *ended, error *err)
+{
+    *ended = false;
+    while (!trainer_limit_reached(t, steps_started(t))) {
+        TRY(training_step(t, ended, err));
+        if (*ended)
+            return STATUS_OK;
+        TRY(trainer_ask_stop(t, err));
+        if (!has_to_rest(t))
+            continue;
+        TRY(step_results_wait(t, err));
+        *ended = t->state.batch == loader_batches(t->data.train);
+        if (*ended) /* the epoch's end saves, and notices stop and limit */
+            return STATUS_OK;
+        TRY(trainer_save(t, false, err));
+        if (t->stopping || trainer_limit_reached(t, t->state.step))
+            return STATUS_OK;
+    }
+    return STATUS_OK;
+}
+
+static status run_epoch_steps(trainer *t, bool *ended, error *err)
+{
+    t->now = (step_progress){.started = clock_now()};
+    TRY(loader_start(t->data.train, t->state.epoch, (size_t)t->state.batch, err));
+    status result = run_steps(t, ended, err);
+    step_abandon(t); /* after an error: its update is not whole, so it does not count */
+    return result;
+}
+
+/* ---- Measuring ---- */
+
+/* What evaluate_watch.progress needs to pass on. */
+typedef struct evaluating {
+    const trainer *t;
+    const char *what;
+} evaluating;
+
+static void pass_on(void *context, size_t done, size_t total)
+{
+    const evaluating *e = context;
+    if (e->t->observer->evaluating)
+        e->t->observer->evaluating(e->t->observer->context, e->what, done, total);
+}
+
+static void take_results(void *context, const batch *b, const step_results *results)
+{
+    evaluation_add(context, b, results);
+}
+
+status epoch_measure(trainer *t, loader *from, const image_subset *part, const char *name,
+                     metrics *sums, evaluation *seen, error *err)
+{
+    evaluating context = {t, name};
+    const evaluate_watch watch = {pass_on, &context, t->observer->stop};
+    const evaluate_sink sink = {.results = take_results, .context = seen};
+    const ranks *r = t->options->ranks;
+    status result = evaluate_loader(t->model.net, from, &t->data.set.classes, &watch,
+                                    seen ? &sink : NULL, sums, err);
+    bool stopped = result == STATUS_INTERRUPTED;
+    if (result != STATUS_OK && !stopped)
+        return result;
+    TRY(ranks_any(r, &stopped, err));
+    if (stopped)
+        return error_set(err, STATUS_INTERRUPTED, "stopped while measuring the %s", name);
+    TRY(replicas_sum_metrics(r, sums, err));
+    if (sums->count == 0 && part->count > 0)
+        return error_set(err, STATUS_FAILED, "none of the %zu images of the %s can be read",
+                         part->count, name);
+    return replicas_merge_evaluation(r, seen, err);
+}
+
+/* By the average of the weights, where one is kept. Stopped, the run is saved as it stands: with
+ * all of the epoch's steps done, so that a resumed one begins with this validation. */
+static status validate(trainer *t, metrics *sums, evaluation *seen, error *err)
+{
+    solver_swap_average(t->model.solve);
+    status result = epoch_measure(t, t->data.validate, &t->data.parts.validation, "validation",
+                                  sums, seen, err);
+    solver_swap_average(t->model.solve);
+    if (result != STATUS_INTERRUPTED)
+        return result;
+    TRY(trainer_save(t, false, err));
+    return trainer_interrupted(t, err);
+}
+
+status epoch_open_evaluation(trainer *t, evaluation *room, evaluation **seen, error *err)
+{
+    error why;
+    status result = evaluation_create(room, &t->data.set.classes, !t->options->only_fine, &why);
+    bool missing = result != STATUS_OK;
+    tracking_check(&t->files.track, result, &why);
+    TRY(ranks_any(t->options->ranks, &missing, err));
+    *seen = missing ? NULL : room;
+    return STATUS_OK;
+}
+
+void epoch_write_evaluation(trainer *t, const evaluation *seen, const char *file,
+                            const char *set_name, const image_set *set, int epoch)
+{
+    const snapshot_file where = {t->files.run.path, file, set_name, set, epoch, t->state.step};
+    snapshots_evaluation(&t->files.track, seen, &where);
+}
+
+/* Pictures of an epoch's confusions and, every --histograms epochs, weights and gradients. */
+static void look_closely(trainer *t, const evaluation *seen)
+{
+    error err;
+    int every = t->options->histograms;
+    loss_scale scaling = {.scale = 1};
+    if (seen)
+        snapshots_confusions(&t->files.track, t->state.step, seen);
+    if (every == 0 || (t->state.epoch + 1) % (uint32_t)every != 0)
+        return;
+    status result = t->model.dev->precision == PRECISION_FP16
+                        ? solver_get_loss_scale(t->model.solve, &scaling, &err)
+                        : STATUS_OK;
+    tracking_check(&t->files.track, result, &err);
+    if (result == STATUS_OK)
+        snapshots_histograms(&t->files.track, t->model.net, t->state.step, scaling.scale);
+}
+
+/* The validation's line, the schedule, and the epoch's checkpoint. seen may be NULL. */
+static status close_epoch(trainer *t, train_epoch *what, const evaluation *seen, error *err)
+{
+    double loss = metrics_loss(&what->validation, what->run_coarse_weight, what->run_fine_weight);
+    t->diverged = !isfinite(loss);
+    if (t->diverged)
+        return error_set(
+            err, STATUS_FAILED,
+            "the validation loss of epoch %d (step %llu) is not finite: training "
+            "diverged; start a run with --weights %s/last.safetensors, the last checkpoint, and a "
+            "lower --lr (now %g)",
+            what->epoch, (unsigned long long)t->state.step, t->files.run.path, what->lr);
+    what->best = loss < t->state.best_loss;
+    if (trainer_leads(t)) {
+        const metric_line line = run_line_of_epoch(what, t->state.step);
+        TRY(run_files_log(&t->files, &line, err));
+        look_closely(t, seen);
+    }
+    if (what->best) {
+        t->state.best_loss = loss;
+        t->state.best_epoch = t->state.epoch;
+    }
+    if (what->best && seen && trainer_leads(t))
+        epoch_write_evaluation(t, seen, "validation.json", "validation",
+                               t->data.parts.validation.set, what->epoch);
+    schedule_epoch(&t->state.rate, loss);
+    t->state.epoch++;
+    t->state.batch = 0;
+    t->state.sums = (metrics){0};
+    return trainer_save(t, what->best, err);
+}
+
+/* The ranks begin an epoch's end with one network. */
+static status align(trainer *t, error *err)
+{
+    bool differed;
+    TRY(run_model_average_statistics(&t->model, t->options->ranks, err));
+    TRY(replicas_align(t->options->ranks, t->model.net, solver_state(t->model.solve), &differed,
+                       err));
+    if (differed)
+        trainer_note(t, "the ranks' weights differed in some bits, as devices of different kinds "
+                        "may round; all go on with those of rank 0");
+    return STATUS_OK;
+}
+
+static status end_epoch(trainer *t, error *err)
+{
+    const train_options *o = t->options;
+    double seconds = clock_now() - t->now.started;
+    const loss_weights now = trainer_weights(t), all = trainer_run_weights(t);
+    train_epoch what = {
+        .epoch = (int)t->state.epoch + 1,
+        .epochs = o->epochs,
+        .train = t->state.sums,
+        .coarse_weight = now.coarse,
+        .fine_weight = now.fine,
+        .run_coarse_weight = all.coarse,
+        .run_fine_weight = all.fine,
+        .lr = schedule_rate(&t->state.rate, t->state.step), /* the last step's */
+        .seconds = seconds,
+        .images_per_second = seconds > 0 ? (double)t->now.images / seconds : 0,
+        .only_fine = o->only_fine,
+    };
+    evaluation room, *seen;
+    TRY(align(t, err));
+    TRY(epoch_open_evaluation(t, &room, &seen, err));
+    status result = validate(t, &what.validation, seen, err);
+    if (result == STATUS_OK)
+        result = close_epoch(t, &what, seen, err);
+    evaluation_free(&room);
+    if (result == STATUS_OK && t->observer->epoch)
+        t->observer->epoch(t->observer->context, &what);
+    return result;
+}
+
+status epoch_run(trainer *t, error *err)
+{
+    bool ended;
+    TRY(run_epoch_steps(t, &ended, err));
+    return ended ? end_epoch(t, err) : STATUS_OK;
+}

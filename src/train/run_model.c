@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See run_model.h. */
+#include "train/run_model.h"
+#include "base/text.h"
+#include "model/parameters.h"
+#include "model/weights.h"
+#include "ranks/replicas.h"
+#include "tune/tune.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Of gradients that are summed over the ranks at once: large beside what a message costs, small
+ * beside all of them, so that most are under way while the backward pass goes on. */
+enum { BUCKET_BYTES = 4 << 20 };
+
+void run_model_note(void *observer, const char *text)
+{
+    const train_observer *o = observer;
+    if (o->note)
+        o->note(o->context, text);
+}
+
+static bool is_marginal(const train_options *o)
+{
+    return strcmp(o->coarse_loss, "marginal") == 0;
+}
+
+bool run_model_has_coarse_loss(const train_options *o)
+{
+    return !o->only_fine || is_marginal(o);
+}
+
+/* ---- Making it ---- */
+
+static status choose_freeze(run_model *m, const train_options *o, error *err)
+{
+    const char *freeze = o->freeze;
+    bool has_backbones = false;
+    if (!freeze && o->weights)
+        TRY(weights_peek(o->weights, &has_backbones, err));
+    if (!freeze)
+        freeze = has_backbones && !o->only_fine ? "default" : "none";
+    m->freeze = text_format("%s", freeze);
+    return m->freeze ? STATUS_OK : error_memory(err, "the options");
+}
+
+status run_model_open_device(run_model *m, const train_options *o, error *err)
+{
+    TRY(choose_freeze(m, o, err));
+    int place = o->ranks ? o->ranks->place : 0;
+    TRY(o->device ? device_open_place(o->device, place, &m->dev, err)
+                  : device_open_own(place, &m->dev, err));
+    return device_set_precision(m->dev, o->precision, err);
+}
+
+/* The fewest images that batch normalisation sees at once in a batch of so many. */
+static int fewest_seen(const train_options *o, const run_data *d, int images)
+{
+    const share_of share = run_data_share(d, o);
+    return o->sync_bn ? images : share_least(&share, images);
+}
+
+/* Every rank needs a part of every batch, and batch normalisation has no variance to divide by when
+ * it sees one value per channel. */
+static status check_batches(const train_options *o, const run_data *d, const network_options *n,
+                            error *err)
+{
+    int batch = o->batch_size, rest = (int)(d->parts.train.count % (size_t)batch);
+    int last = rest > 0 ? rest : batch;
+    const share_of share = run_data_share(d, o);
+    bool needs_two = false;
+    if (share_least(&share, last) == 0 || share_least(&share, batch) == 0)
+        return error_set(err, STATUS_USAGE,
+                         "%zu training images in batches of %d: the last batch has %d, and each of "
+                         "%d ranks needs one%s; choose another --batch-size or fewer ranks",
+                         d->parts.train.count, batch, last, ranks_count(o->ranks),
+                         share.mirrored ? " pair of those that are mixed" : "");
+    if (fewest_seen(o, d, batch) == 1 || fewest_seen(o, d, last) == 1)
+        TRY(network_needs_two(n, &needs_two, err));
+    if (!needs_two)
+        return STATUS_OK;
+    return error_set(err, STATUS_USAGE,
+                     "%zu training images in batches of %d%s leave a batch of one image, whose "
+                     "last feature map is one pixel: batch normalisation needs more than one "
+                     "value; choose another --batch-size, a larger --image-size%s or --backbone "
+                     "bit_r50x1, which has none but in --fusion concat-bn-relu",
+                     d->parts.train.count, batch, o->ranks ? " for all ranks" : "",
+                     o->ranks && !o->sync_bn ? ", --sync-bn" : "");
+}
+
+static void show_tuning(void *context, const char *what, size_t done, size_t total)
+{
+    const train_observer *o = context;
+    if (o->evaluating)
+        o->evaluating(o->context, what, done, total);
+}
+
+static status tune(const run_model *m, const network_options *n, const char *program,
+                   const train_observer *o, error *err)
+{
+    const tune_options how = {.network = *n, .only_missing = true, .program = program};
+    const tune_observer observer = {(void *)o, show_tuning, run_model_note, o->stop};
+    tune_report report;
+    status result = tune_run(m->dev, &how, &observer, &report, err);
+    tune_free(&report);
+    return result;
+}
+
+/* 0 where nothing is said: with --only-fine there may be none. */
+static int coarse_stages_of(const char *depth)
+{
+    return depth ? depth[strlen("layer")] - '0' : 0;
+}
+
+static const statistics_gather *choose_statistics(run_model *m, const train_options *o)
+{
+    if (!o->ranks || !o->sync_bn)
+        return NULL;
+    m->statistics = ranks_statistics(o->ranks);
+    return &m->statistics;
+}
+
+static network_options describe_network(run_model *m, const train_options *o, const run_data *d)
+{
+    const share_of share = run_data_share(d, o);
+    size_t training = loader_pixel_capacity(d->train);
+    size_t validation = loader_pixel_capacity(d->validate);
+    return (network_options){
+        .backbone = o->backbone,
+        .stem = strcmp(o->stem, "cifar") == 0 ? STEM_CIFAR : STEM_IMAGENET,
+        .only_fine = o->only_fine,
+        .shared_trunk = o->shared_trunk,
+        .fusion = o->fusion,
+        .coarse_stages = coarse_stages_of(o->coarse_depth),
+        .coarse_classes = d->set.classes.coarse_count,
+        .fine_classes = d->set.classes.fine_count,
+        .image_size = run_data_input_size(d, o),
+        .batch_size = share_most(&share, o->batch_size),
+        .training = true,
+        .pixel_capacity = training > validation ? training : validation,
+        .steps_in_backward = solver_is_descent(o),
+        .solver_slots = solver_slots(o),
+        .averaged = o->ema > 0,
+        .marginal_parents = is_marginal(o) ? d->set.classes.parents : NULL,
+        .freeze = m->freeze,
+        .sync = choose_statistics(m, o),
+    };
+}
+
+status run_model_create(run_model *m, const train_options *o, const run_data *d,
+                        const train_observer *observer, error *err)
+{
+    const network_options n = describe_network(m, o, d);
+    TRY(check_batches(o, d, &n, err));
+    if (o->tune)
+        TRY(tune(m, &n, o->program, observer, err));
+    TRY(network_create(m->dev, &n, &m->net, err));
+    network_set_smoothing(m->net, (float)o->label_smoothing);
+    TRY(solver_create(m->net, o, &m->solve, err));
+    if (!o->ranks)
+        return STATUS_OK;
+    return exchange_create(o->ranks, m->net, strcmp(o->wire, "fp16") == 0, BUCKET_BYTES,
+                           &m->between, err);
+}
+
+/* ---- Weights ---- */
+
+/* A frozen layer that the file has nothing for stays as random as it started. */
+static status check_frozen(const run_model *m, const train_options *o, const weights_report *report,
+                           error *err)
+{
+    if (report->frozen_kept == 0 || strcmp(m->freeze, "default") != 0)
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED,
+                     "%s: has nothing for %d of the parameters that --freeze default does not let "
+                     "learn; is it of another --backbone or --stem? --freeze none trains all:\n"
+                     "%.1000s",
+                     o->weights, report->frozen_kept, report->text);
+}
+
+status run_model_start(run_model *m, const train_options *o, const train_observer *observer,
+                       error *err)
+{
+    TRY(network_initialize(m->net, o->seed, !o->weights, err));
+    if (!o->weights)
+        return STATUS_OK;
+    status result;
+    weights_report report = {0};
+    TRY_OR_DONE(weights_load(m->net, o->weights, false, &report, err));
+    TRY_OR_DONE(check_frozen(m, o, &report, err));
+    char *text = text_format("%s: %d tensors loaded%s%s", o->weights, report.loaded,
+                             report.text && *report.text ? "; not loaded:\n" : "",
+                             report.text ? report.text : "");
+    if (text)
+        run_model_note((void *)observer, text);
+    free(text);
+done:
+    weights_report_free(&report);
+    return result;
+}
+
+size_t run_model_trained_size(const run_model *m)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < network_parameter_count(m->net); i++) {
+        const parameter *p = network_parameter(m->net, i);
+        size += parameter_is_trained(p) ? p->count : 0;
+    }
+    return size;
+}
+
+status run_model_average_statistics(run_model *m, const ranks *r, error *err)
+{
+    TRY(replicas_average_statistics(r, m->net, err));
+    if (!solver_averages(m->solve))
+        return STATUS_OK;
+    solver_swap_average(m->solve);
+    status result = replicas_average_statistics(r, m->net, err);
+    solver_swap_average(m->solve);
+    return result;
+}
+
+void run_model_close(run_model *m)
+{
+    exchange_free(m->between);
+    if (m->net)
+        solver_free(m->solve);
+    network_free(m->net);
+    device_close(m->dev);
+    free(m->freeze);
+}
