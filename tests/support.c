@@ -25,10 +25,9 @@ int support_open_device(void **state)
 
 int support_open_half_device(void **state)
 {
-    error err;
     if (support_open_device(state) != 0)
         return -1;
-    assert_ok(device_set_precision(*state, "fp16", &err), &err);
+    device_set_precision(*state, PRECISION_FP16);
     return 0;
 }
 
@@ -37,8 +36,7 @@ device *support_open_another(const device *dev)
     error err;
     device *another;
     assert_ok(device_open_info(&dev->info, &another, &err), &err);
-    if (dev->precision == PRECISION_FP16)
-        assert_ok(device_set_precision(another, "fp16", &err), &err);
+    device_set_precision(another, dev->precision);
     return another;
 }
 

@@ -7,39 +7,19 @@
 #include "model/fusion.h"
 #include "model/parameters.h"
 
-static bool is_choice(const char *choices, const char *name)
-{
-    size_t length = strlen(name);
-    const char *at = strstr(choices, name);
-    while (at && ((at > choices && at[-1] != '|') || (at[length] != '|' && at[length] != '\0')))
-        at = strstr(at + 1, name);
-    return at != NULL;
-}
-
-static size_t count_choices(const char *choices)
-{
-    size_t count = 1;
-    for (; *choices; choices++)
-        count += *choices == '|';
-    return count;
-}
-
 static void test_choices(void **state)
 {
     (void)state;
     size_t count = 0;
-    for (; backbone_at(count); count++) {
-        assert_true(is_choice(backbone_choices, backbone_at(count)->name));
-        assert_ptr_equal(backbone_find(backbone_at(count)->name), backbone_at(count));
-    }
-    assert_int_equal(count, count_choices(backbone_choices));
+    for (; backbone_at(count); count++)
+        assert_ptr_equal(backbone_find(word_list_at(&backbone_words, (int)count)),
+                         backbone_at(count));
+    assert_null(word_list_at(&backbone_words, (int)count));
     assert_null(backbone_find("resnet1"));
-    for (count = 0; fusion_at(count); count++) {
-        assert_true(is_choice(fusion_choices, fusion_at(count)->name));
-        assert_ptr_equal(fusion_find(fusion_at(count)->name), fusion_at(count));
-    }
-    assert_int_equal(count, count_choices(fusion_choices));
-    assert_ptr_equal(fusion_find(NULL), &fusion_concat);
+    for (count = 0; fusion_at(count); count++)
+        assert_ptr_equal(fusion_find(word_list_at(&fusion_words, (int)count)), fusion_at(count));
+    assert_null(word_list_at(&fusion_words, (int)count));
+    assert_string_equal(fusion_find(NULL)->name, "concat");
     assert_null(fusion_find("conca"));
 }
 

@@ -57,7 +57,7 @@ static int set_up(void **state)
                                 .metrics_bytes = 99,
                                 .terms = {UINT64_MAX, 0.1, 3, true}};
     f->state.sums = (metrics){.count = 64, .fine_loss = 1.0 / 3, .marginal_loss = 0.7, .agree = 5};
-    const schedule_terms terms = {.lr = 0.3, .milestones = "7,13"};
+    const schedule_terms terms = {.law = SCHEDULE_DEFAULT, .lr = 0.3, .milestones = "7,13"};
     CHECK_OK(schedule_start(&f->state.rate, &terms, &err));
     CHECK_OK(checkpoint_save(f->run, f->net, &f->classes, f->optimizer, &f->state, true, &err));
     *state = f;

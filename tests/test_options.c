@@ -6,59 +6,36 @@
 #include <limits.h>
 
 /* What the table of these tests fills. */
-static struct settings {
-    bool flag, epochs_given;
+enum optimizer { SGD, ADAM };
+static const word_list optimizers = WORD_LIST("sgd", "adam");
+static const struct maker {
+    const char *name;
+} makers[] = {{"one"}, {"another"}, {NULL}};
+static const word_list maker_names = WORD_LIST_OF(makers);
+
+typedef struct settings {
+    bool flag;
     int epochs, size, watch;
     uint64_t seed;
     double rate;
-    const char *data, *optimizer;
-} set;
+    const char *data, *maker;
+    enum optimizer optimizer;
+} settings;
+static settings set;
 
-static const option_spec table[] = {
-    {.name = "only-fine", .kind = OPTION_FLAG, .target = &set.flag, .help = "One branch"},
-    {.name = "epochs",
-     .kind = OPTION_INT,
-     .target = &set.epochs,
-     .argument = "N",
-     .help = "Epochs",
-     .min = 1,
-     .max = INT_MAX,
-     .given = &set.epochs_given},
-    {.name = "image-size",
-     .kind = OPTION_INT,
-     .target = &set.size,
-     .argument = "N",
-     .help = "Size of the images, which is explained here at such length that the line is wrapped",
-     .min = 8,
-     .max = 1024},
-    {.name = "seed", .kind = OPTION_U64, .target = &set.seed, .argument = "N", .help = "Seed"},
-    {.name = "lr",
-     .alias = "learning-rate",
-     .kind = OPTION_DOUBLE,
-     .target = &set.rate,
-     .argument = "X",
-     .help = "Rate"},
-    {.name = "data",
-     .alias = "data-path",
-     .letter = 'd',
-     .kind = OPTION_STRING,
-     .target = &set.data,
-     .argument = "DIR",
-     .help = "Data",
-     .fallback = "the run's"},
-    {.name = "watch",
-     .kind = OPTION_INT,
-     .target = &set.watch,
-     .argument = "N",
-     .help = "Seconds",
-     .min = 1,
-     .max = 60,
-     .bare = "5"},
-    {.name = "optimizer",
-     .kind = OPTION_CHOICE,
-     .target = &set.optimizer,
-     .choices = "sgd|adam",
-     .help = "Optimizer"},
+static const option_row table[] = {
+    OPTION_ROW_FLAG("only-fine", settings, flag, "One branch"),
+    OPTION_ROW_INT("epochs", settings, epochs, 1, INT_MAX, "Epochs"),
+    OPTION_ROW_INT(
+        "image-size", settings, size, 8, 1024,
+        "Size of the images, which is explained here at such length that the line is wrapped"),
+    OPTION_ROW_U64("seed", settings, seed, "Seed"),
+    OPTION_ROW_DOUBLE("lr", settings, rate, 0, 0, "Rate", .alias = "learning-rate"),
+    OPTION_ROW_STRING("data", settings, data, "DIR", "Data", .alias = "data-path", .letter = 'd',
+                      .fallback = "the run's"),
+    OPTION_ROW_INT("watch", settings, watch, 1, 60, "Seconds", .bare = "5"),
+    OPTION_ROW_CHOICE("optimizer", settings, optimizer, optimizers, "Optimizer"),
+    OPTION_ROW_NAME("maker", settings, maker, maker_names, "Maker", .fallback = "whoever"),
     {0},
 };
 
@@ -66,10 +43,10 @@ static const command_line closed = {
     .usage = "train [OPTION]...",
     .summary = "Trains.",
     .example = "hcnn-cl train   # on the sample",
-    .options = table,
+    .rows = table,
 };
 static const command_line open_ended = {
-    .usage = "classify FILE...", .summary = "Sorts.", .options = table, .operand = "FILE"};
+    .usage = "classify FILE...", .summary = "Sorts.", .rows = table, .operand = "FILE"};
 
 static error err;
 
@@ -79,8 +56,8 @@ static status parse(const command_line *line, operands *rest, char **words)
     int count = 0;
     while (words[count])
         count++;
-    set = (struct settings){.epochs = 15, .rate = 8e-3, .optimizer = "sgd"};
-    return options_parse(line, count, words, rest, &err);
+    set = (settings){.epochs = 15, .rate = 8e-3};
+    return options_parse(line, &set, count, words, rest, &err);
 }
 
 #define WORDS(...) ((char *[]){"train", __VA_ARGS__, NULL})
@@ -106,7 +83,7 @@ static void nothing_keeps_the_defaults(void **state)
     operands rest;
     CHECK_OK(parse(&closed, &rest, (char *[]){"train", NULL}));
     assert_int_equal(set.epochs, 15);
-    assert_false(set.flag || set.epochs_given || rest.help);
+    assert_false(set.flag || options_given(&rest, "epochs") || rest.help);
     assert_int_equal(rest.count, 0);
     options_free(&rest);
 }
@@ -114,14 +91,18 @@ static void nothing_keeps_the_defaults(void **state)
 static void values_reach_their_targets(void **state)
 {
     (void)state;
-    expect_ok(WORDS("--only-fine", "--epochs", "3", "--seed=18446744073709551615", "--lr", "-1e-3",
-                    "--data", "-x", "--optimizer=adam"));
-    assert_true(set.flag && set.epochs_given);
+    operands rest;
+    CHECK_OK(parse(&closed, &rest,
+                   WORDS("--only-fine", "--epochs", "3", "--seed=18446744073709551615", "--lr",
+                         "-1e-3", "--data", "-x", "--optimizer=adam")));
+    assert_true(set.flag && options_given(&rest, "epochs"));
+    assert_false(options_given(&rest, "image-size"));
+    options_free(&rest);
     assert_int_equal(set.epochs, 3);
     assert_true(set.seed == UINT64_MAX);
     assert_true(set.rate == -1e-3);
     assert_string_equal(set.data, "-x");
-    assert_string_equal(set.optimizer, "adam");
+    assert_int_equal(set.optimizer, ADAM);
 }
 
 static void spellings_are_equal(void **state)
@@ -246,6 +227,21 @@ static void choices(void **state)
     expect_error("--optimizer 'adm': is not one of sgd|adam; did you mean adam?",
                  WORDS("--optimizer", "adm"));
     expect_error("--optimizer 'lamb': is not one of sgd|adam", WORDS("--optimizer", "lamb"));
+    expect_error("--maker 'anothr': is not one of one|another; did you mean another?",
+                 WORDS("--maker", "anothr"));
+    expect_ok(WORDS("--maker", "another", "--optimizer", "adam"));
+    assert_ptr_equal(set.maker, makers[1].name);
+}
+
+/* A value may be taken back where there need be none. */
+static void none(void **state)
+{
+    (void)state;
+    set = (settings){.optimizer = ADAM, .data = "x", .maker = makers[0].name, .epochs = 3};
+    assert_true(options_unset(options_find(table, "data"), &set) && !set.data);
+    assert_true(options_unset(options_find(table, "maker"), &set) && !set.maker);
+    assert_false(options_unset(options_find(table, "optimizer"), &set) || set.optimizer != ADAM);
+    assert_false(options_unset(options_find(table, "epochs"), &set) || set.epochs != 3);
 }
 
 static void operands_are_kept_in_order(void **state)
@@ -281,8 +277,8 @@ static void help_shows_defaults(void **state)
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
     assert_non_null(stream);
-    set = (struct settings){.epochs = 15, .rate = 8e-3, .optimizer = "sgd"};
-    options_help(&closed, stream);
+    set = (settings){.epochs = 15, .rate = 8e-3};
+    options_help(&closed, &set, stream);
     fclose(stream);
     static const char expected[] =
         "Usage: hcnn-cl train [OPTION]...\n"
@@ -299,6 +295,7 @@ static void help_shows_defaults(void **state)
         "  --data, -d DIR            Data (default: the run's)\n"
         "  --watch[=N]               Seconds\n"
         "  --optimizer sgd|adam      Optimizer (default: sgd)\n"
+        "  --maker one|another       Maker (default: whoever)\n"
         "  --help                    show this text\n"
         "\n"
         "Example:\n"
@@ -329,6 +326,7 @@ static void words_are_for_programs(void **state)
                               "--data,--data-path,-d DIR\n"
                               "--watch [N]\n"
                               "--optimizer sgd|adam\n"
+                              "--maker one|another\n"
                               "--help\n"
                               "operand FILE\n");
     free(text);
@@ -362,6 +360,7 @@ int main(void)
         cmocka_unit_test(malformed_numbers),
         cmocka_unit_test(bounds),
         cmocka_unit_test(choices),
+        cmocka_unit_test(none),
         cmocka_unit_test(operands_are_kept_in_order),
         cmocka_unit_test(help_wins_over_everything),
         cmocka_unit_test(help_shows_defaults),

@@ -42,7 +42,7 @@ static void test_values(void **state)
     assert_true(o.lr == 0.1);
     assert_int_equal(o.batch_size, 64);
     assert_true(o.weight_decay == 5e-4);
-    assert_string_equal(o.optimizer, "adam");
+    assert_int_equal(o.optimizer, OPTIMIZER_ADAM);
     assert_string_equal(o.milestones, "7,13");
     assert_true(o.only_fine);
     assert_null(o.weights);

@@ -36,10 +36,11 @@ static void plateaus_as_in_torch(void **state)
 {
     (void)state;
     for (int i = 0; i < PLATEAUS; i++) {
-        schedule s = start((schedule_terms){.lr = plateaus[i].lr});
+        schedule s = start((schedule_terms){.law = SCHEDULE_DEFAULT, .lr = plateaus[i].lr});
         assert_true(s.lr == plateaus[i].lr);
         check_rates(&plateaus[i], s);
-        check_rates(&plateaus[i], start((schedule_terms){.name = "plateau", .lr = plateaus[i].lr}));
+        check_rates(&plateaus[i],
+                    start((schedule_terms){.law = SCHEDULE_PLATEAU, .lr = plateaus[i].lr}));
     }
 }
 
@@ -48,10 +49,11 @@ static void milestones_as_in_torch(void **state)
     (void)state;
     for (int i = 0; i < STEPS; i++) {
         check_rates(&steps[i],
-                    start((schedule_terms){.lr = steps[i].lr, .milestones = steps[i].name}));
-        check_rates(&steps[i],
                     start((schedule_terms){
-                        .name = "multistep", .lr = steps[i].lr, .milestones = steps[i].name}));
+                        .law = SCHEDULE_DEFAULT, .lr = steps[i].lr, .milestones = steps[i].name}));
+        check_rates(&steps[i], start((schedule_terms){.law = SCHEDULE_MULTISTEP,
+                                                      .lr = steps[i].lr,
+                                                      .milestones = steps[i].name}));
     }
 }
 
@@ -60,7 +62,8 @@ static void floors_as_in_torch(void **state)
     (void)state;
     for (int i = 0; i < FLOORS; i++) {
         const struct golden_floor *g = &floors[i];
-        schedule s = start((schedule_terms){.lr = g->lr, .min_lr = g->min_lr});
+        schedule s =
+            start((schedule_terms){.law = SCHEDULE_DEFAULT, .lr = g->lr, .min_lr = g->min_lr});
         for (int e = 0; e < EPOCHS; e++) {
             schedule_epoch(&s, g->losses[e]);
             if (s.lr != g->rates[e])
@@ -85,8 +88,11 @@ static void curves_as_in_torch(void **state)
     for (int i = 0; i < CURVES; i++) {
         const struct golden_curve *g = &curves[i];
         uint64_t last = (uint64_t)g->epochs * STEPS_PER_EPOCH;
-        schedule s = start((schedule_terms){
-            .name = g->name, .lr = g->lr, .min_lr = g->min_lr, .warmup = g->warmup});
+        schedule s = start(
+            (schedule_terms){.law = (enum schedule_law)word_list_find(&schedule_words, g->name),
+                             .lr = g->lr,
+                             .min_lr = g->min_lr,
+                             .warmup = g->warmup});
         schedule_span(&s, g->epochs, STEPS_PER_EPOCH);
         for (uint64_t step = 1; step <= last; step++) {
             check_rate(g->name, step, schedule_rate(&s, step), g->rates[step - 1], g->lr);
@@ -101,7 +107,8 @@ static void curves_as_in_torch(void **state)
 static void warm_up_of_epochs(void **state)
 {
     (void)state;
-    schedule s = start((schedule_terms){.lr = 0.3, .warmup = 1.5, .milestones = "1,2"});
+    schedule s = start(
+        (schedule_terms){.law = SCHEDULE_DEFAULT, .lr = 0.3, .warmup = 1.5, .milestones = "1,2"});
     schedule_span(&s, 4, 4);
     for (uint64_t step = 1; step <= 16; step++) {
         double lr = step <= 4 ? 0.3 : step <= 8 ? 0.3 * 0.1 : 0.3 * 0.1 * 0.1;
@@ -116,7 +123,7 @@ static void warm_up_of_epochs(void **state)
 static void rates_of_epochs(void **state)
 {
     (void)state;
-    schedule s = start((schedule_terms){.lr = 0.008});
+    schedule s = start((schedule_terms){.law = SCHEDULE_DEFAULT, .lr = 0.008});
     schedule_span(&s, EPOCHS, 3);
     for (uint64_t epoch = 0; epoch < EPOCHS; epoch++) {
         for (uint64_t step = 1; step <= 3; step++)
@@ -130,7 +137,7 @@ static void rates_of_epochs(void **state)
 static void copies_go_on(void **state)
 {
     (void)state;
-    schedule one = start((schedule_terms){.lr = 0.5}), other = one;
+    schedule one = start((schedule_terms){.law = SCHEDULE_DEFAULT, .lr = 0.5}), other = one;
     schedule fresh = one;
     for (int e = 0; e < EPOCHS; e++) {
         memcpy(&other, &one, sizeof one);
@@ -193,20 +200,19 @@ static void expect_refused(schedule_terms terms, const char *part)
 static void wrong_terms(void **state)
 {
     (void)state;
-    expect_refused((schedule_terms){.name = "step", .lr = 1},
-                   "--schedule step: is none of plateau|multistep|cosine|one-cycle");
-    expect_refused((schedule_terms){.name = "", .lr = 1}, "is none of");
-    expect_refused((schedule_terms){.name = "multistep", .lr = 1}, "needs --milestones");
-    expect_refused((schedule_terms){.name = "cosine", .lr = 1, .milestones = "3"},
+    expect_refused((schedule_terms){.law = SCHEDULE_MULTISTEP, .lr = 1}, "needs --milestones");
+    expect_refused((schedule_terms){.law = SCHEDULE_COSINE, .lr = 1, .milestones = "3"},
                    "--schedule cosine takes no --milestones");
-    start((schedule_terms){.name = "cosine", .lr = 1, .milestones = "none"});
-    expect_refused((schedule_terms){.name = "one-cycle", .lr = 1, .min_lr = 0.1},
+    start((schedule_terms){.law = SCHEDULE_COSINE, .lr = 1, .milestones = "none"});
+    expect_refused((schedule_terms){.law = SCHEDULE_ONE_CYCLE, .lr = 1, .min_lr = 0.1},
                    "--schedule one-cycle takes no --min-lr");
-    expect_refused((schedule_terms){.lr = 1, .milestones = "3", .min_lr = 0.1},
-                   "--schedule multistep takes no --min-lr");
-    expect_refused((schedule_terms){.name = "cosine", .lr = 1, .min_lr = 2},
+    expect_refused(
+        (schedule_terms){.law = SCHEDULE_DEFAULT, .lr = 1, .milestones = "3", .min_lr = 0.1},
+        "--schedule multistep takes no --min-lr");
+    expect_refused((schedule_terms){.law = SCHEDULE_COSINE, .lr = 1, .min_lr = 2},
                    "--min-lr 2 is above --lr 1");
-    expect_refused((schedule_terms){.lr = 1, .milestones = "3,"}, "--milestones: '3,': expected");
+    expect_refused((schedule_terms){.law = SCHEDULE_DEFAULT, .lr = 1, .milestones = "3,"},
+                   "--milestones: '3,': expected");
 }
 
 int main(void)

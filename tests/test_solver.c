@@ -33,7 +33,7 @@ static train_options plain_options(void)
     return o;
 }
 
-static subject *open_subject(const char *precision, train_options o)
+static subject *open_subject(enum precision precision, train_options o)
 {
     error err;
     void *state;
@@ -51,7 +51,7 @@ static subject *open_subject(const char *precision, train_options o)
     assert_int_equal(support_open_device(&state), 0);
     s->dev = state;
     s->options = o;
-    CHECK_OK(device_set_precision(s->dev, precision, &err));
+    device_set_precision(s->dev, precision);
     CHECK_OK(network_create(s->dev, &n, &s->net, &err));
     CHECK_OK(network_initialize(s->net, 5, true, &err));
     CHECK_OK(solver_create(s->net, &o, &s->optimizer, &err));
@@ -157,7 +157,7 @@ static void expect_decay(train_options o, bool vectors_too)
 {
     train_options without = o;
     without.weight_decay = 0;
-    subject *a = open_subject("fp32", without), *b = open_subject("fp32", o);
+    subject *a = open_subject(PRECISION_FP32, without), *b = open_subject(PRECISION_FP32, o);
     int seen[2] = {0};
     bool *zero = support_memory(network_parameter_count(a->net), sizeof *zero);
     for (size_t i = 0; i < network_parameter_count(a->net); i++)
@@ -185,7 +185,7 @@ static void expect_decay(train_options o, bool vectors_too)
 
 static void test_decay(void **state)
 {
-    static const char *const optimizers[] = {"sgd", "adam", "adamw"};
+    static const enum optimizer optimizers[] = {OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW};
     (void)state;
     for (int i = 0; i < 3; i++) {
         train_options o = plain_options();
@@ -208,7 +208,7 @@ static double norm_of(const float *values, size_t count)
 }
 
 /* One step of descent, clipped to `share` of the gradients' norm: from which values to which. */
-static void check_clipping(const char *precision, double share)
+static void check_clipping(enum precision precision, double share)
 {
     error err;
     size_t count, moved;
@@ -219,7 +219,7 @@ static void check_clipping(const char *precision, double share)
     CHECK_OK(solver_begin(s->optimizer, 1, &err));
     run_batch(s, 0, BATCH, 1, 0);
     CHECK_OK(solver_get_loss_scale(s->optimizer, &scale, &err));
-    double unscale = strcmp(precision, "fp16") == 0 ? 1 / scale.scale : 1;
+    double unscale = precision == PRECISION_FP16 ? 1 / scale.scale : 1;
     float *gradients = read_all(s, GRADIENTS, &count);
     double norm = norm_of(gradients, count) * unscale;
     double *want = support_memory(count, sizeof *want);
@@ -257,7 +257,7 @@ static void check_clipping(const char *precision, double share)
 
 static void test_clipping(void **state)
 {
-    static const char *const precisions[] = {"fp32", "fp16"};
+    static const enum precision precisions[] = {PRECISION_FP32, PRECISION_FP16};
     (void)state;
     for (int i = 0; i < 2; i++) {
         check_clipping(precisions[i], 0.1);
@@ -270,7 +270,7 @@ static void test_clipping(void **state)
 
 /* The gradients of batches one by one, added up in that order, and what they become in one step, to
  * the bit: by an algorithm that has a weight's whole sum before it stores it. */
-static void check_sum(const char *precision, int batches)
+static void check_sum(enum precision precision, int batches)
 {
     error err;
     size_t count;
@@ -308,8 +308,8 @@ static void test_accumulation(void **state)
 {
     (void)state;
     for (int batches = 1; batches <= SETS; batches++) {
-        check_sum("fp32", batches);
-        check_sum("fp16", batches);
+        check_sum(PRECISION_FP32, batches);
+        check_sum(PRECISION_FP16, batches);
     }
 }
 
@@ -323,7 +323,7 @@ static void test_batches_as_one(void **state)
     (void)state;
     o.accumulate = 2;
     o.momentum = 0.9;
-    subject *halves = open_subject("fp32", o), *whole = open_subject("fp32", o);
+    subject *halves = open_subject(PRECISION_FP32, o), *whole = open_subject(PRECISION_FP32, o);
     size_t half = BATCH / 2 * PIXELS;
     for (int i = 0; i < BATCH / 2; i++) {
         whole->coarse[BATCH / 2 + i] = whole->coarse[i];
@@ -364,7 +364,7 @@ static void check_average(train_options o, double decay)
     error err;
     size_t count;
     o.ema = decay;
-    subject *s = open_subject("fp32", o);
+    subject *s = open_subject(PRECISION_FP32, o);
     float *start = read_all(s, VALUES, &count), *average, *weights;
     double *want = support_widen(start, count);
     assert_true(solver_averages(s->optimizer));
@@ -433,7 +433,7 @@ static void test_memory(void **state)
     o.clip_norm = 1;
     assert_int_equal(solver_slots(&o), 0);
     assert_false(solver_is_descent(&o));
-    o.optimizer = "adamw";
+    o.optimizer = OPTIMIZER_ADAMW;
     assert_int_equal(solver_slots(&o), 2);
 }
 
@@ -444,7 +444,7 @@ static void test_average_is_counted(void **state)
     uint64_t without, with, moving = 0;
     int largest;
     (void)state;
-    subject *s = open_subject("fp32", plain_options());
+    subject *s = open_subject(PRECISION_FP32, plain_options());
     for (size_t i = 0; i < network_parameter_count(s->net); i++)
         if (parameter_moves(network_parameter(s->net, i)))
             moving += network_parameter(s->net, i)->count * sizeof(float);

@@ -9,15 +9,11 @@
 #include <math.h>
 
 static const char *path;
-static train_options options;
-static option_spec rows[CONFIG_ROWS];
 
 static int set_up(void **state)
 {
     int result = support_files_set_up(state, "runs.db");
     path = ((const support_files *)*state)->path;
-    options = train_defaults();
-    config_rows(&options, rows);
     return result;
 }
 
@@ -46,7 +42,7 @@ static json_t *summarise(const char *text, const words *extra, const double *obj
     bool flag;
     int number;
     json_t *summary;
-    CHECK_OK(sweep_file_read("s.yaml", text, rows, metric_names, &file, &err));
+    CHECK_OK(sweep_file_read("s.yaml", text, train_rows, metric_names, &file, &err));
     CHECK_OK(run_store_open(path, true, &runs, &err));
     const sweep_terms terms = {file.name, file.text, extra, 3};
     CHECK_OK(sweep_store_open(runs, &terms, &store, &flag, &err));

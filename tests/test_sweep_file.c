@@ -14,16 +14,12 @@
 static const char *path;
 static const char *const metrics[] = {"validation/loss", "validation/fine_top1", "train/loss",
                                       "loss", NULL};
-static train_options options;
-static option_spec rows[CONFIG_ROWS];
 
 static int set_up(void **state)
 {
     int result = support_files_set_up(state, "search.yaml");
     const support_files *files = *state;
     path = files->path;
-    options = train_defaults();
-    config_rows(&options, rows);
     return result;
 }
 
@@ -37,7 +33,7 @@ static void load(const char *text, sweep_file *file)
 {
     error err;
     put(text, strlen(text));
-    CHECK_OK(sweep_file_load(path, rows, metrics, file, &err));
+    CHECK_OK(sweep_file_load(path, train_rows, metrics, file, &err));
 }
 
 static void check_text(const sweep_parameter *p, double u, const char *want)
@@ -93,7 +89,6 @@ static void test_original(void **state)
     check_text(&file.parameters[0], 0.4, "32");
     check_text(&file.parameters[2], 0, "0.001");
     check_text(&file.parameters[2], 1, "0.01");
-    assert_true(options.lr == train_defaults().lr && options.epochs == train_defaults().epochs);
     sweep_file_free(&file);
 }
 
@@ -105,7 +100,7 @@ static void test_text(void **state)
     sweep_file file;
     const char *const good = "method: grid\nparameters: {lr: {values: [1]}}\n";
     char *copy = strdup(good);
-    CHECK_OK(sweep_file_read("kept", copy, rows, metrics, &file, &err));
+    CHECK_OK(sweep_file_read("kept", copy, train_rows, metrics, &file, &err));
     memset(copy, 'x', strlen(copy));
     free(copy);
     assert_string_equal(file.text, good);
@@ -115,13 +110,14 @@ static void test_text(void **state)
     const char *const words = "command: [\"--data=${envvar:HCNN_TEST_UNSET}\"]\n";
     char both[256];
     snprintf(both, sizeof both, "%s%s", words, good);
-    CHECK_OK(sweep_file_read("kept", both, rows, metrics, &file, &err));
+    CHECK_OK(sweep_file_read("kept", both, train_rows, metrics, &file, &err));
     assert_int_equal(file.fixed.count, 0);
     sweep_file_free(&file);
     CHECK_FAILS(STATUS_FAILED, "kept: line 2: ",
-                sweep_file_read("kept", "method: grid\nparameters: {lr: {value: x}}\n", rows,
+                sweep_file_read("kept", "method: grid\nparameters: {lr: {value: x}}\n", train_rows,
                                 metrics, &file, &err));
-    CHECK_FAILS(STATUS_FAILED, "kept: ", sweep_file_read("kept", "", rows, metrics, &file, &err));
+    CHECK_FAILS(STATUS_FAILED,
+                "kept: ", sweep_file_read("kept", "", train_rows, metrics, &file, &err));
 
     yaml_tree tree;
     CHECK_OK(yaml_tree_read("part", "a: 1\nb: }", 4, &tree, &err)); /* no more than `size` */
@@ -157,7 +153,7 @@ static void test_example(void **state)
     sweep_file file;
     const char *root = getenv("srcdir");
     char *example = text_format("%s/docs/sweep-original.yaml", root ? root : ".");
-    CHECK_OK(sweep_file_load(example, rows, metrics, &file, &err));
+    CHECK_OK(sweep_file_load(example, train_rows, metrics, &file, &err));
     assert_int_equal(file.parameter_count, 5);
     assert_int_equal(file.notes.count, 0);
     sweep_file_free(&file);
@@ -327,7 +323,7 @@ static void check_refused(const char *before, const refusal *bad, size_t count)
         snprintf(text, sizeof text, "%s%s", before, bad[i].text);
         put(text, strlen(text));
         CHECK_FAILS(STATUS_FAILED, bad[i].message,
-                    sweep_file_load(path, rows, metrics, &file, &err));
+                    sweep_file_load(path, train_rows, metrics, &file, &err));
         assert_non_null(strstr(err.message, path));
         assert_null(file.path);
     }
@@ -519,17 +515,19 @@ static void test_large(void **state)
     used += sprintf(text + used, "]}}\n");
     put(text, (size_t)used);
     CHECK_FAILS(STATUS_FAILED, "line 2: has 5000 entries, more than",
-                sweep_file_load(path, rows, metrics, &file, &err));
+                sweep_file_load(path, train_rows, metrics, &file, &err));
     memset(text + used, '\n', (size_t)(SIZE - used));
     put(text, SIZE);
-    CHECK_FAILS(STATUS_FAILED, path, sweep_file_load(path, rows, metrics, &file, &err));
+    CHECK_FAILS(STATUS_FAILED, path, sweep_file_load(path, train_rows, metrics, &file, &err));
     memset(text, '[', SIZE / 4);
     put(text, SIZE / 4);
     CHECK_FAILS(STATUS_FAILED, "is nested deeper",
-                sweep_file_load(path, rows, metrics, &file, &err));
+                sweep_file_load(path, train_rows, metrics, &file, &err));
     put("m\0", 2);
-    CHECK_FAILS(STATUS_FAILED, "zero bytes", sweep_file_load(path, rows, metrics, &file, &err));
-    CHECK_FAILS(STATUS_FAILED, "no-such", sweep_file_load("no-such", rows, metrics, &file, &err));
+    CHECK_FAILS(STATUS_FAILED, "zero bytes",
+                sweep_file_load(path, train_rows, metrics, &file, &err));
+    CHECK_FAILS(STATUS_FAILED, "no-such",
+                sweep_file_load("no-such", train_rows, metrics, &file, &err));
     free(text);
 }
 

@@ -11,8 +11,6 @@
 #include <pthread.h>
 
 static const char *path;
-static train_options options;
-static option_spec rows[CONFIG_ROWS];
 
 static const char text[] = "method: random\n"
                            "metric: {name: validation/loss}\n"
@@ -24,8 +22,6 @@ static int set_up(void **state)
 {
     int result = support_files_set_up(state, "runs.db");
     path = ((const support_files *)*state)->path;
-    options = train_defaults();
-    config_rows(&options, rows);
     return result;
 }
 
@@ -42,7 +38,7 @@ static agent begin(const char *file_text, bool expect_joined)
     bool joined;
     agent a;
     const words none = {0};
-    CHECK_OK(sweep_file_read("s.yaml", file_text, rows, metric_names, &a.file, &err));
+    CHECK_OK(sweep_file_read("s.yaml", file_text, train_rows, metric_names, &a.file, &err));
     CHECK_OK(run_store_open(path, true, &a.runs, &err));
     const sweep_terms terms = {a.file.name, a.file.text, &none, 3};
     CHECK_OK(sweep_store_open(a.runs, &terms, &a.store, &joined, &err));

@@ -97,7 +97,7 @@ check "... the same losses" same_steps all-once/metrics.jsonl all-parts/metrics.
 check "... the best is the average, not the last" \
     differing_tensors all-once/best.safetensors all-once/last.safetensors
 check_run "a schedule that is none" 2 \
-    'schedule step: is none of plateau.multistep.cosine.one-cycle' train $tiny --schedule step
+    "schedule 'step': is not one of plateau.multistep.cosine.one-cycle" train $tiny --schedule step
 check_run "a floor for a schedule that takes none" 2 'schedule one-cycle takes no --min-lr' \
     train $tiny --schedule one-cycle --min-lr 1e-5
 check_run "a warm-up as long as the run" 2 'warmup 2 leaves nothing of --epochs 2' \

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "measure/evaluate.h"
 #include "train/checkpoint.h"
+#include "train/recipe.h"
 #include "train/train.h"
 
 #include <math.h>
@@ -201,7 +202,25 @@ static status start(fixture *f, const char *run, witness *w, error *err)
     return train_start(&f->options, &observer, err);
 }
 
-static const train_changes unchanged = {.max_bad = -1};
+/* With other threads or more epochs than before; 0: as the run. */
+static status resume_with(const char *run, int threads, int epochs, const train_observer *observer,
+                          error *err)
+{
+    words kept = {0};
+    train_options o = train_defaults();
+    assert_int_equal(recipe_load_run(run, &o, &kept, err), STATUS_OK);
+    o.resume = run;
+    o.threads = threads ? threads : o.threads;
+    o.epochs = epochs ? epochs : o.epochs;
+    status result = train_resume(&o, observer, err);
+    words_free(&kept);
+    return result;
+}
+
+static status resume(const char *run, const train_observer *observer, error *err)
+{
+    return resume_with(run, 0, 0, observer, err);
+}
 
 static void assert_same_tensors(const char *a_path, const char *b_path)
 {
@@ -312,7 +331,7 @@ static void expect_same_end(fixture *f, const char *what, uint64_t steps, uint64
     assert_int_equal(saved.state.step, steps);
     assert_int_equal(saved.state.epoch, epoch);
     checkpoint_close(&saved);
-    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
+    CHECK_OK(resume(f->stopped, &observer, &err));
     assert_same_runs(f);
 }
 
@@ -341,7 +360,7 @@ static void test_stop_augmented(void **state)
     const train_observer observer = observer_of(&second);
     f->options.augment = "crop=4,flip,rotate=20,resized-crop=0.3,cutout=8,mixup=0.2,cutmix=1";
     f->options.label_smoothing = 0.1;
-    f->options.coarse_loss = "marginal";
+    f->options.coarse_loss = COARSE_LOSS_MARGINAL;
     f->options.loss_schedule = "2:0.25:1.5";
     staged_after = 10; /* the first epoch's steps */
     f->options.threads = 1;
@@ -349,8 +368,7 @@ static void test_stop_augmented(void **state)
     f->options.max_steps = 13;
     CHECK_OK(start(f, f->stopped, &first, &err));
     assert_int_equal(first.steps, 13);
-    const train_changes more_threads = {.threads = 3, .max_bad = -1};
-    CHECK_OK(train_resume(f->stopped, &more_threads, &observer, &err));
+    CHECK_OK(resume_with(f->stopped, 3, 0, &observer, &err));
     assert_same_runs(f);
     /* The weights of each epoch, and validation losses by those of the run. */
     char *metrics = read_metrics(f->whole);
@@ -386,7 +404,7 @@ static void test_failing_update(void **state)
     /* The run goes on from its last checkpoint as if nothing had been. */
     const train_observer observer = observer_of(&w);
     failing_step = 0;
-    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
+    CHECK_OK(resume(f->stopped, &observer, &err));
     CHECK_OK(start(f, f->whole, &w, &err));
     assert_same_runs(f);
 }
@@ -408,7 +426,7 @@ static void test_no_room(void **state)
     assert_int_equal(saved.state.step, 10);
     checkpoint_close(&saved);
     batches_with_room = 0;
-    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
+    CHECK_OK(resume(f->stopped, &observer, &err));
     CHECK_OK(start(f, f->whole, &w, &err));
     assert_same_runs(f);
 }
@@ -416,14 +434,14 @@ static void test_no_room(void **state)
 /* Every option of the recipe: 10 batches an epoch make steps of 3, 3, 3 and 1. */
 static void all_together(train_options *o)
 {
-    o->optimizer = "adamw";
+    o->optimizer = OPTIMIZER_ADAMW;
     o->momentum = 0;
     o->weight_decay = 0.05;
     o->no_norm_decay = true;
     o->clip_norm = 0.5;
     o->accumulate = 3;
     o->ema = 0.9;
-    o->schedule = "cosine";
+    o->schedule = SCHEDULE_COSINE;
     o->warmup = 0.5;
     o->min_lr = 1e-5;
     o->early_stop = 2;
@@ -438,7 +456,7 @@ static void expect_same_after(fixture *f, uint64_t step)
     CHECK_OK(start(f, f->whole, &unbroken, &err));
     CHECK_FAILS(STATUS_INTERRUPTED, "everything is saved", start(f, f->stopped, &first, &err));
     assert_true(first.steps <= step + 1);
-    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
+    CHECK_OK(resume(f->stopped, &observer, &err));
     assert_true(unbroken.steps == 8 && second.steps == 8);
     for (uint64_t i = first.steps + 1; i <= 8; i++)
         assert_true(second.rates[i] == unbroken.rates[i]);
@@ -456,8 +474,8 @@ static void test_all_together_fp16(void **state)
 {
     fixture *f = *state;
     all_together(&f->options);
-    f->options.precision = "fp16";
-    f->options.optimizer = "sgd";
+    f->options.precision = PRECISION_FP16;
+    f->options.optimizer = OPTIMIZER_SGD;
     f->options.momentum = 0.9;
     expect_same_after(f, 5);
 }
@@ -540,7 +558,7 @@ static void test_accumulation(void **state)
     CHECK_OK(start(f, f->stopped, &w, &err));
     assert_true(w.steps == 2 && w.batches == 8);
     const train_observer observer = observer_of(&w);
-    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
+    CHECK_OK(resume(f->stopped, &observer, &err));
     assert_true(w.steps == 3 && w.batches == 10);
 }
 
@@ -550,11 +568,11 @@ static void test_rates(void **state)
     fixture *f = *state;
     error err;
     witness w = {0};
-    f->options.schedule = "cosine";
+    f->options.schedule = SCHEDULE_COSINE;
     f->options.warmup = 0.4;
     f->options.epochs = 1;
     CHECK_OK(start(f, f->whole, &w, &err));
-    const schedule_terms terms = {"cosine", 1e-3, 0, 0.4, NULL};
+    const schedule_terms terms = {SCHEDULE_COSINE, 1e-3, 0, 0.4, NULL};
     schedule s;
     CHECK_OK(schedule_start(&s, &terms, &err));
     schedule_span(&s, 1, 10);
@@ -562,7 +580,7 @@ static void test_rates(void **state)
         assert_true(w.rates[step] == schedule_rate(&s, step));
     assert_true(w.rates[1] == 0.25e-3 && w.rates[4] == 1e-3 && w.rates[10] < 0.1e-3);
     const train_observer observer = observer_of(&w);
-    CHECK_OK(train_resume(f->whole, &(train_changes){.epochs = 2, .max_bad = -1}, &observer, &err));
+    CHECK_OK(resume_with(f->whole, 0, 2, &observer, &err));
     schedule_span(&s, 2, 10);
     for (uint64_t step = 11; step <= 20; step++)
         assert_true(w.rates[step] == schedule_rate(&s, step));
@@ -582,7 +600,7 @@ static void test_plateau(void **state)
     CHECK_OK(start(f, f->whole, &unbroken, &err));
     validation_losses = losses;
     CHECK_FAILS(STATUS_INTERRUPTED, "everything is saved", start(f, f->stopped, &first, &err));
-    CHECK_OK(train_resume(f->stopped, &unchanged, &observer, &err));
+    CHECK_OK(resume(f->stopped, &observer, &err));
     assert_true(unbroken.rates[8] == 1e-3 && unbroken.rates[9] == 1e-3 * 0.1);
     for (uint64_t step = 9; step <= 12; step++)
         assert_true(second.rates[step] == unbroken.rates[step]);
@@ -613,8 +631,7 @@ static void test_early_stop(void **state)
     const train_observer observer = observer_of(&w);
     w = (witness){0};
     validation_losses = losses + 6; /* both parts of the test set, as they were */
-    CHECK_OK(
-        train_resume(f->whole, &(train_changes){.epochs = 20, .max_bad = -1}, &observer, &err));
+    CHECK_OK(resume_with(f->whole, 0, 20, &observer, &err));
     assert_true(w.steps == 0);
     assert_int_equal(w.stopped_early, 6);
     char *again = read_metrics(f->whole);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.c: every option that is written comes back through recipe.c. */
+/* train_options.c: every option that is written comes back through recipe.c. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -40,8 +40,8 @@ static void test_round_trip(void **state)
     o.only_fine = o.nesterov = true;
     o.momentum = 0.9;
     o.image_size = 224;
-    o.precision = "fp16";
-    o.coarse_depth = "layer4";
+    o.precision = PRECISION_FP16;
+    o.coarse_depth = COARSE_DEPTH_LAYER4;
     o.shared_trunk = true;
     CHECK_OK(config_write(path, &o, &err));
     CHECK_OK(recipe_load_file(path, &read, &texts, &err));
@@ -50,13 +50,14 @@ static void test_round_trip(void **state)
     assert_text(r->milestones, o.milestones);
     assert_text(r->weights, NULL);
     assert_text(r->backbone, o.backbone);
-    assert_text(r->precision, "fp16");
+    assert_int_equal(r->precision, PRECISION_FP16);
     assert_true(r->lr == o.lr);
     assert_true(r->momentum == o.momentum);
     assert_true(r->fine_weight == o.fine_weight);
     assert_true(r->seed == o.seed);
     assert_true(r->only_fine && r->nesterov && r->shared_trunk);
-    assert_text(r->coarse_depth, "layer4");
+    assert_int_equal(r->coarse_depth, COARSE_DEPTH_LAYER4);
+    assert_int_equal(r->schedule, SCHEDULE_DEFAULT);
     assert_text(r->fusion, NULL);
     assert_false(r->no_shuffle);
     assert_int_equal(r->image_size, 224);
@@ -78,17 +79,32 @@ static void test_every_row(void **state)
     o.image_size = 32;
     CHECK_OK(config_write(path, &o, &err));
     CHECK_OK(file_read(path, 1 << 20, &text, &size, &err));
-    option_spec rows[CONFIG_ROWS];
-    size_t count = config_rows(&o, rows);
-    for (size_t i = 0; i < count; i++) {
+    size_t count = 0;
+    for (const option_row *row = train_rows; row->name; row++, count++) {
         char key[80];
-        snprintf(key, sizeof key, "\"%s\":", rows[i].name);
+        snprintf(key, sizeof key, "\"%s\":", row->name);
         for (char *at = key; *at; at++)
             *at = *at == '-' ? '_' : *at;
-        if (!strstr((char *)text, key))
-            fail_msg("config.json has no %s", key);
+        if (row->transient == (strstr((char *)text, key) != NULL))
+            fail_msg("config.json has %s %s", row->transient ? "a" : "no", key);
     }
+    assert_true(count < TRAIN_ROWS);
     free(text);
+}
+
+/* The help of --resume names what a resumed run may be given, and nothing else. */
+static void test_help_of_resume(void **state)
+{
+    (void)state;
+    const char *help = options_find(train_rows, "resume")->help;
+    for (const option_row *row = train_rows; row->name; row++) {
+        char name[80];
+        snprintf(name, sizeof name, " --%s", row->name);
+        const char *at = strstr(help, name);
+        bool named = at && !strchr("-abcdefghijklmnopqrstuvwxyz", at[strlen(name)]);
+        if (!row->transient && named != row->on_resume)
+            fail_msg("the help of --resume names%s:%s", named ? "" : " not", name);
+    }
 }
 
 /* JSON is UTF-8: other text is refused by its option's name, and nothing is written without it. */
@@ -117,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_every_row),
+        cmocka_unit_test(test_help_of_resume),
         cmocka_unit_test(test_not_utf8),
     };
     return cmocka_run_group_tests_name("config", tests, set_up, support_files_tear_down);

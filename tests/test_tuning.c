@@ -321,7 +321,7 @@ static void test_memory_of_halves(void **state)
     tune_report report;
     tune_options o = small_options(false);
     CHECK_OK(device_open(&dev, &err));
-    CHECK_OK(device_set_precision(dev, "fp16", &err));
+    device_set_precision(dev, PRECISION_FP16);
     dev->info.memory_bytes = 16 << 20;
     forget_all(dev);
     o.algorithms = table;

@@ -31,7 +31,7 @@ static json_t *value_of(const field *f, const void *member)
     case FIELD_TEXT:
         return json_string(*(const char *const *)member);
     case FIELD_WORD:
-        return json_string(f->words[*(const int *)member]);
+        return json_string(word_list_at(f->words, *(const int *)member));
     }
     return NULL;
 }
@@ -120,12 +120,10 @@ static bool read_seed(const char *text, uint64_t *seed)
     return digits && errno == 0;
 }
 
-static bool read_word(const char *text, const char *const *words, int *index)
+static bool read_word(const char *text, const word_list *words, int *value)
 {
-    for (*index = 0; text && words[*index]; ++*index)
-        if (strcmp(words[*index], text) == 0)
-            return true;
-    return false;
+    *value = text ? word_list_find(words, text) : -1;
+    return *value >= 0;
 }
 
 /* Whether the value is one that value_of makes, which then is the member's. */

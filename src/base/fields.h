@@ -5,6 +5,7 @@
 #define HCNN_BASE_FIELDS_H
 
 #include "base/error.h"
+#include "base/word_list.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -28,8 +29,8 @@ typedef struct field {
     enum field_kind kind;
     size_t offset;
     bool optional; /* may be missing: the struct keeps what it has. A NULL text is left out */
-    long long least, most;    /* of FIELD_INT and FIELD_U32, where most is not 0 */
-    const char *const *words; /* by the enum's value; NULL ends them */
+    long long least, most;  /* of FIELD_INT and FIELD_U32, where most is not 0 */
+    const word_list *words; /* of FIELD_WORD */
 } field;
 
 /* The start of a row, {FIELD(INT, network_options, image_size), .least = 1}: the key is the

@@ -89,10 +89,10 @@ void options_guess_among(options_guess *guess, const char *word, const char *kno
 }
 
 /* The row for a name, which ends at '=' or at its end; NULL when there is none. */
-const option_spec *options_find(const option_spec *rows, const char *name)
+const option_row *options_find(const option_row *rows, const char *name)
 {
     size_t length = strcspn(name, "=");
-    for (const option_spec *row = rows; row->name; row++)
+    for (const option_row *row = rows; row->name; row++)
         if (same_name(row->name, name, length) || same_name(row->alias, name, length))
             return row;
     return NULL;
@@ -106,7 +106,7 @@ static status unknown_option(const command_line *line, const char *argument, err
     const char *bare = word + strspn(word, "-");
 
     options_guess guess = {0};
-    for (const option_spec *row = line->options; row->name; row++) {
+    for (const option_row *row = line->rows; row->name; row++) {
         options_guess_among(&guess, bare, row->name);
         if (row->alias)
             options_guess_among(&guess, bare, row->alias);
@@ -119,17 +119,17 @@ static status unknown_option(const command_line *line, const char *argument, err
                      argument);
 }
 
-static bool has_bounds(const option_spec *row)
+static bool has_bounds(const option_row *row)
 {
     return row->min != 0 || row->max != 0;
 }
 
-static bool within_bounds(const option_spec *row, double value)
+static bool within_bounds(const option_row *row, double value)
 {
     return !has_bounds(row) || (value >= row->min && value <= row->max);
 }
 
-static status check_bounds(const option_spec *row, double value, const char *text, error *err)
+static status check_bounds(const option_row *row, double value, const char *text, error *err)
 {
     if (within_bounds(row, value))
         return STATUS_OK;
@@ -142,7 +142,7 @@ static status check_bounds(const option_spec *row, double value, const char *tex
                      text, row->min, row->max);
 }
 
-static status parse_int(const option_spec *row, const char *text, error *err)
+static status parse_int(const option_row *row, const char *text, int *target, error *err)
 {
     char *end;
     errno = 0;
@@ -152,11 +152,11 @@ static status parse_int(const option_spec *row, const char *text, error *err)
     if (errno == ERANGE || value < INT_MIN || value > INT_MAX)
         return error_set(err, STATUS_USAGE, "--%s %s: is too large", row->name, text);
     TRY(check_bounds(row, (double)value, text, err));
-    *(int *)row->target = (int)value;
+    *target = (int)value;
     return STATUS_OK;
 }
 
-static status parse_u64(const option_spec *row, const char *text, error *err)
+static status parse_u64(const option_row *row, const char *text, uint64_t *target, error *err)
 {
     char *end;
     errno = 0;
@@ -167,71 +167,105 @@ static status parse_u64(const option_spec *row, const char *text, error *err)
                          text);
     if (errno == ERANGE || value > UINT64_MAX)
         return error_set(err, STATUS_USAGE, "--%s %s: does not fit into 64 bits", row->name, text);
-    *(uint64_t *)row->target = value;
+    *target = value;
     return STATUS_OK;
 }
 
-static status parse_double(const option_spec *row, const char *text, error *err)
+static status parse_double(const option_row *row, const char *text, double *target, error *err)
 {
     char *end;
     double value = strtod(text, &end);
     if (end == text || *end || isspace((unsigned char)*text) || !isfinite(value))
         return error_set(err, STATUS_USAGE, "--%s '%s': is not a number", row->name, text);
     TRY(check_bounds(row, value, text, err));
-    *(double *)row->target = value;
+    *target = value;
     return STATUS_OK;
 }
 
-/* The word must be one of "a|b|c"; the target gets the caller's text, which equals it. */
-static status parse_choice(const option_spec *row, const char *text, error *err)
+static status parse_choice(const option_row *row, const char *text, int *value, error *err)
 {
-    char words[256];
-    snprintf(words, sizeof words, "%s", row->choices);
+    char list[WORD_LIST_TEXT];
     options_guess guess = {0};
-    char *rest = words;
-    for (char *word; (word = strsep(&rest, "|")) != NULL;) {
-        if (strcmp(word, text) == 0) {
-            *(const char **)row->target = text;
-            return STATUS_OK;
-        }
-        options_guess_among(&guess, text, word);
-    }
-    if (guess.best)
-        return error_set(err, STATUS_USAGE, "--%s '%s': is not one of %s; did you mean %s?",
-                         row->name, text, row->choices, guess.best);
-    return error_set(err, STATUS_USAGE, "--%s '%s': is not one of %s", row->name, text,
-                     row->choices);
+    *value = word_list_find(row->words, text);
+    if (*value >= 0)
+        return STATUS_OK;
+    word_list_join(row->words, list);
+    for (int i = 0; word_list_at(row->words, i); i++)
+        options_guess_among(&guess, text, word_list_at(row->words, i));
+    return error_set(err, STATUS_USAGE, "--%s '%s': is not one of %s%s%s%s", row->name, text, list,
+                     guess.best ? "; did you mean " : "", guess.best ? guess.best : "",
+                     guess.best ? "?" : "");
 }
 
-status options_set(const option_spec *row, const char *text, error *err)
+static status parse_flag(const option_row *row, const char *text, bool *target, error *err)
 {
+    *target = strcmp(text, "true") == 0;
+    if (*target || strcmp(text, "false") == 0)
+        return STATUS_OK;
+    return error_set(err, STATUS_USAGE, "--%s '%s': is neither true nor false", row->name, text);
+}
+
+static status parse_string(const option_row *row, const char *text, const char **target, error *err)
+{
+    if (!*text)
+        return error_set(err, STATUS_USAGE, "--%s: is empty, expected %s", row->name,
+                         row->argument);
+    *target = text;
+    return STATUS_OK;
+}
+
+/* A row's value in the caller's struct. */
+static void *value_in(const option_row *row, void *values)
+{
+    return (char *)values + row->at;
+}
+
+static const void *value_of(const option_row *row, const void *values)
+{
+    return (const char *)values + row->at;
+}
+
+status options_set(const option_row *row, void *values, const char *text, error *err)
+{
+    void *target = value_in(row, values);
+    int choice;
     switch (row->kind) {
     case OPTION_FLAG:
-        if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
-            return error_set(err, STATUS_USAGE, "--%s '%s': is neither true nor false", row->name,
-                             text);
-        *(bool *)row->target = strcmp(text, "true") == 0;
-        break;
+        return parse_flag(row, text, target, err);
     case OPTION_INT:
-        return parse_int(row, text, err);
+        return parse_int(row, text, target, err);
     case OPTION_U64:
-        return parse_u64(row, text, err);
+        return parse_u64(row, text, target, err);
     case OPTION_DOUBLE:
-        return parse_double(row, text, err);
+        return parse_double(row, text, target, err);
     case OPTION_STRING:
-        if (!*text)
-            return error_set(err, STATUS_USAGE, "--%s: is empty, expected %s", row->name,
-                             row->argument);
-        *(const char **)row->target = text;
-        break;
+        return parse_string(row, text, target, err);
     case OPTION_CHOICE:
-        return parse_choice(row, text, err);
+        TRY(parse_choice(row, text, &choice, err));
+        *(int *)target = choice;
+        return STATUS_OK;
+    case OPTION_NAME:
+        TRY(parse_choice(row, text, &choice, err));
+        *(const char **)target = word_list_at(row->words, choice);
+        return STATUS_OK;
     }
     return STATUS_OK;
+}
+
+bool options_unset(const option_row *row, void *values)
+{
+    void *target = value_in(row, values);
+    if (row->kind == OPTION_CHOICE && row->fallback)
+        *(int *)target = OPTION_NONE;
+    else if (row->kind == OPTION_STRING || (row->kind == OPTION_NAME && row->fallback))
+        *(const char **)target = NULL;
+    else
+        return false;
+    return true;
 }
 
 /* The row of "-o" or "-o=VALUE"; NULL when there is none. */
-static const option_spec *find_letter(const option_spec *rows, const char *argument)
+static const option_row *find_letter(const option_row *rows, const char *argument)
 {
     for (; rows->name; rows++)
         if (rows->letter && argument[1] == rows->letter &&
@@ -245,30 +279,41 @@ static bool is_whole_number(const char *text)
     return text && *text && text[strspn(text, "0123456789")] == '\0';
 }
 
+/* NULL for a flag. */
+static const char *value_name(const option_row *row, char text[WORD_LIST_TEXT])
+{
+    if (!row->words)
+        return row->argument;
+    word_list_join(row->words, text);
+    return text;
+}
+
 /* The value that is an argument of its own, at argv[*at + 1]. */
-static status take_value(const option_spec *row, int argc, char **argv, int *at, const char **value,
+static status take_value(const option_row *row, int argc, char **argv, int *at, const char **value,
                          error *err)
 {
     const char *next = *at + 1 < argc ? argv[*at + 1] : NULL;
     *value = row->bare;
     if (row->bare && !is_whole_number(next))
         return STATUS_OK;
-    if (!next || strncmp(next, "--", 2) == 0)
+    if (!next || strncmp(next, "--", 2) == 0) {
+        char name[WORD_LIST_TEXT];
         return error_set(err, STATUS_USAGE, "--%s needs a value: --%s %s", row->name, row->name,
-                         row->kind == OPTION_CHOICE ? row->choices : row->argument);
+                         value_name(row, name));
+    }
     *value = next;
     ++*at;
     return STATUS_OK;
 }
 
 /* The option at argv[*at]; moves *at to the value when that is an argument of its own. */
-static status parse_option(const command_line *line, int argc, char **argv, int *at, operands *rest,
-                           error *err)
+static status parse_option(const command_line *line, void *values, int argc, char **argv, int *at,
+                           operands *rest, error *err)
 {
     const char *argument = argv[*at];
     bool is_long = argument[1] == '-';
-    const option_spec *row =
-        is_long ? options_find(line->options, argument + 2) : find_letter(line->options, argument);
+    const option_row *row =
+        is_long ? options_find(line->rows, argument + 2) : find_letter(line->rows, argument);
     if (!row)
         return unknown_option(line, argument, err);
 
@@ -277,9 +322,7 @@ static status parse_option(const command_line *line, int argc, char **argv, int 
         value++;
     if (row->kind != OPTION_FLAG && !value)
         TRY(take_value(row, argc, argv, at, &value, err));
-    TRY(options_set(row, value ? value : "true", err));
-    if (row->given)
-        *row->given = true;
+    TRY(options_set(row, values, value ? value : "true", err));
     rest->given[rest->given_count++] = row;
     return STATUS_OK;
 }
@@ -292,7 +335,8 @@ static void look_for_help(int argc, char **argv, operands *rest)
     }
 }
 
-status options_parse(const command_line *line, int argc, char **argv, operands *rest, error *err)
+status options_parse(const command_line *line, void *values, int argc, char **argv, operands *rest,
+                     error *err)
 {
     *rest = (operands){0};
     look_for_help(argc, argv, rest);
@@ -311,7 +355,7 @@ status options_parse(const command_line *line, int argc, char **argv, operands *
         if (!options_ended && strcmp(argument, "--") == 0) {
             options_ended = true;
         } else if (!options_ended && argument[0] == '-' && argument[1] != '\0') {
-            TRY_OR_DONE(parse_option(line, argc, argv, &i, rest, err));
+            TRY_OR_DONE(parse_option(line, values, argc, argv, &i, rest, err));
         } else if (line->operand) {
             rest->values[rest->count++] = argument;
         } else {
@@ -335,23 +379,42 @@ void options_free(operands *rest)
     *rest = (operands){0};
 }
 
-/* "" when there is no default to show. */
-static void format_default(const option_spec *row, char *text, size_t capacity)
+bool options_given(const operands *rest, const char *name)
 {
+    for (int i = 0; i < rest->given_count; i++)
+        if (strcmp(rest->given[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The default as text, "" when there is none to show. */
+static void format_value(const option_row *row, const void *value, char *text, size_t capacity)
+{
+    const char *word = NULL;
     text[0] = '\0';
-    if (row->fallback) {
-        snprintf(text, capacity, " (default: %s)", row->fallback);
-    } else if (row->kind == OPTION_INT && within_bounds(row, *(int *)row->target)) {
-        snprintf(text, capacity, " (default: %d)", *(int *)row->target);
-    } else if (row->kind == OPTION_U64) {
-        snprintf(text, capacity, " (default: %llu)", (unsigned long long)*(uint64_t *)row->target);
-    } else if (row->kind == OPTION_DOUBLE && within_bounds(row, *(double *)row->target)) {
-        snprintf(text, capacity, " (default: %g)", *(double *)row->target);
-    } else if (row->kind == OPTION_STRING || row->kind == OPTION_CHOICE) {
-        const char *value = *(const char **)row->target;
-        if (value)
-            snprintf(text, capacity, " (default: %s)", value);
+    switch (row->kind) {
+    case OPTION_FLAG:
+        return;
+    case OPTION_INT:
+        if (within_bounds(row, *(const int *)value))
+            snprintf(text, capacity, "%d", *(const int *)value);
+        return;
+    case OPTION_U64:
+        snprintf(text, capacity, "%llu", (unsigned long long)*(const uint64_t *)value);
+        return;
+    case OPTION_DOUBLE:
+        if (within_bounds(row, *(const double *)value))
+            snprintf(text, capacity, "%g", *(const double *)value);
+        return;
+    case OPTION_CHOICE:
+        word = word_list_at(row->words, *(const int *)value);
+        break;
+    case OPTION_STRING:
+    case OPTION_NAME:
+        word = *(const char *const *)value;
+        break;
     }
+    snprintf(text, capacity, "%s", word ? word : "");
 }
 
 /* Prints text from `column` on in lines of HELP_WIDTH that start at `indent`. */
@@ -385,28 +448,30 @@ static void print_row(FILE *stream, const char *head, const char *help)
     print_wrapped(stream, help, HELP_COLUMN, HELP_COLUMN);
 }
 
-/* NULL for a flag. */
-static const char *value_name(const option_spec *row)
+/* "--epochs N", "--out, -o FILE", "--watch[=N]" */
+static void format_head(const option_row *row, char *text, size_t capacity)
 {
-    return row->kind == OPTION_CHOICE ? row->choices : row->argument;
+    char name[WORD_LIST_TEXT], letter[] = {',', ' ', '-', row->letter, '\0'};
+    const char *value = value_name(row, name);
+    snprintf(text, capacity, "--%s%s%s%s%s", row->name, row->letter ? letter : "",
+             !value      ? ""
+             : row->bare ? "[="
+                         : " ",
+             value ? value : "", row->bare ? "]" : "");
 }
 
-void options_help(const command_line *line, FILE *stream)
+void options_help(const command_line *line, const void *defaults, FILE *stream)
 {
     fprintf(stream, "Usage: hcnn-cl %s\n\n", line->usage);
     print_wrapped(stream, line->summary, 0, 0);
     fprintf(stream, "\nOptions:\n");
-    for (const option_spec *row = line->options; row->name; row++) {
-        char head[128], fallback[256], help[1024];
-        const char *value = value_name(row);
-        char letter[] = {',', ' ', '-', row->letter, '\0'};
-        snprintf(head, sizeof head, "--%s%s%s%s%s", row->name, row->letter ? letter : "",
-                 !value      ? ""
-                 : row->bare ? "[="
-                             : " ",
-                 value ? value : "", row->bare ? "]" : "");
-        format_default(row, fallback, sizeof fallback);
-        snprintf(help, sizeof help, "%s%s", row->help, fallback);
+    for (const option_row *row = line->rows; row->name; row++) {
+        char head[WORD_LIST_TEXT + 128], value[256], help[1024];
+        format_head(row, head, sizeof head);
+        format_value(row, value_of(row, defaults), value, sizeof value);
+        const char *shown = row->fallback ? row->fallback : value;
+        snprintf(help, sizeof help, "%s%s%s%s", row->help, *shown ? " (default: " : "", shown,
+                 *shown ? ")" : "");
         print_row(stream, head, help);
     }
     print_row(stream, "--help", "show this text");
@@ -416,18 +481,17 @@ void options_help(const command_line *line, FILE *stream)
 
 void options_words(const command_line *line, FILE *stream)
 {
-    for (const option_spec *row = line->options; row->name; row++) {
-        const char *value = value_name(row);
+    for (const option_row *row = line->rows; row->name; row++) {
+        char name[WORD_LIST_TEXT];
+        const char *value = value_name(row, name);
         fprintf(stream, "--%s", row->name);
         if (row->alias)
             fprintf(stream, ",--%s", row->alias);
         if (row->letter)
             fprintf(stream, ",-%c", row->letter);
-        fprintf(stream, "%s%s%s\n",
-                !value      ? ""
-                : row->bare ? " ["
-                            : " ",
-                value ? value : "", row->bare ? "]" : "");
+        if (value)
+            fprintf(stream, row->bare ? " [%s]" : " %s", value);
+        fputc('\n', stream);
     }
     fputs("--help\n", stream);
     if (line->operand)

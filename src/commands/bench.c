@@ -19,7 +19,9 @@
 
 typedef struct request {
     bench_options options;
-    const char *mode, *stem, *precision, *trace;
+    enum command_mode mode;
+    enum precision precision;
+    const char *trace;
     bool layers, json, cold, tune;
 } request;
 
@@ -68,13 +70,14 @@ static json_t *layer_to_json(const bench_layer *l, const peak *limits)
     return made;
 }
 
-static int print_json(const request *r, const findings *f)
+static status print_json(const request *r, const findings *f, error *err)
 {
-    json_t *root = json_pack(
-        "{s:s, s:s, s:s, s:i, s:i, s:b, s:f, s:f}", "device", f->device->name, "backbone",
-        r->options.backbone, "precision", r->precision, "image_size", r->options.image_size,
-        "batch_size", r->options.batch_size, "only_fine", r->options.only_fine, "peak_gflops",
-        f->limits.flops * 1e-9, "copy_gigabytes_per_second", f->limits.bytes_second * 1e-9);
+    json_t *root =
+        json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:f, s:f}", "device", f->device->name, "backbone",
+                  r->options.backbone, "precision", word_list_at(&precision_words, r->precision),
+                  "image_size", r->options.image_size, "batch_size", r->options.batch_size,
+                  "only_fine", r->options.only_fine, "peak_gflops", f->limits.flops * 1e-9,
+                  "copy_gigabytes_per_second", f->limits.bytes_second * 1e-9);
     if (r->options.train) {
         json_object_set_new(root, "train_images_per_second",
                             json_real(f->speed.train_images_per_second));
@@ -93,11 +96,7 @@ static int print_json(const request *r, const findings *f)
             json_array_append_new(layers, layer_to_json(&f->layers[i], &f->limits));
         json_object_set_new(root, "layers", layers);
     }
-    json_dumpf(root, stdout,
-               JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
-    putchar('\n');
-    json_decref(root);
-    return command_finish();
+    return command_print_json(root, 6, err);
 }
 
 static void print_speed(const char *name, double images, double first, uint64_t bytes)
@@ -140,15 +139,15 @@ static void print_layers(const findings *f)
     printf("%-56s %9.3f\n", "all kernels of a step", total * 1e3);
 }
 
-static int print_table(const request *r, const findings *f)
+static void print_table(const request *r, const findings *f)
 {
     const bench_options *o = &r->options;
     terminal_print(stdout, "device     %s, %u units\n", f->device->name, f->device->compute_units);
     printf("peak       %.0f GFLOP/s, %.1f GB/s copied\n", f->limits.flops * 1e-9,
            f->limits.bytes_second * 1e-9);
     printf("network    %s%s, %s stem, %dx%d, batches of %d, %s\n", o->backbone,
-           o->only_fine ? ", only fine" : "", r->stem, o->image_size, o->image_size, o->batch_size,
-           r->precision);
+           o->only_fine ? ", only fine" : "", word_list_at(&stem_words, o->stem), o->image_size,
+           o->image_size, o->batch_size, word_list_at(&precision_words, r->precision));
     if (o->train)
         print_speed("training", f->speed.train_images_per_second, f->speed.first_train_step,
                     f->speed.train_bytes);
@@ -157,7 +156,6 @@ static int print_table(const request *r, const findings *f)
                     f->speed.infer_bytes);
     if (r->layers)
         print_layers(f);
-    return command_finish();
 }
 
 /* The trace event format that chrome://tracing and Perfetto read: complete events ("X"), times in
@@ -204,17 +202,17 @@ static status measure(request *r, device *dev, findings *f, error *err)
     progress bar;
     progress_begin(&bar, stderr);
     f->device = &dev->info;
-    status result = peak_measure(dev, &f->limits, err);
-    if (result == STATUS_OK && r->tune)
-        result = tune(r, dev, &bar, err);
-    if (result == STATUS_OK)
-        result = bench_run(dev, &r->options, show_progress, &bar, &f->speed, err);
-    if (result == STATUS_OK && (r->layers || r->trace))
-        result = bench_layers(dev, &r->options, &f->net, &f->layers, &f->layer_count, err);
-    if (result == STATUS_OK && r->trace)
-        result = write_trace(dev, r->trace, err);
-    if (result == STATUS_OK)
-        result = peak_measure_again(dev, &f->limits, err);
+    status result;
+    TRY_OR_DONE(peak_measure(dev, &f->limits, err));
+    if (r->tune)
+        TRY_OR_DONE(tune(r, dev, &bar, err));
+    TRY_OR_DONE(bench_run(dev, &r->options, show_progress, &bar, &f->speed, err));
+    if (r->layers || r->trace)
+        TRY_OR_DONE(bench_layers(dev, &r->options, &f->net, &f->layers, &f->layer_count, err));
+    if (r->trace)
+        TRY_OR_DONE(write_trace(dev, r->trace, err));
+    TRY_OR_DONE(peak_measure_again(dev, &f->limits, err));
+done:
     progress_clear(&bar);
     return result;
 }
@@ -234,84 +232,84 @@ static status empty_caches(char **directory, error *err)
     return STATUS_OK;
 }
 
-static int run(request *r)
+static status measure_and_print(request *r, device *dev, error *err)
 {
-    device *dev = NULL;
     findings f = {0};
-    char *caches = NULL;
-    error err, ignored;
-    int code = STATUS_OK;
-    status result = r->cold ? empty_caches(&caches, &err) : STATUS_OK;
-    if (result == STATUS_OK)
-        result = device_open(&dev, &err);
-    if (result == STATUS_OK)
-        result = device_set_precision(dev, r->precision, &err);
-    if (result == STATUS_OK)
-        result = measure(r, dev, &f, &err);
-    if (result == STATUS_OK)
-        code = r->json ? print_json(r, &f) : print_table(r, &f);
+    device_set_precision(dev, r->precision);
+    status result = measure(r, dev, &f, err);
+    if (result == STATUS_OK && r->json)
+        result = print_json(r, &f, err);
+    else if (result == STATUS_OK)
+        print_table(r, &f);
     free(f.layers);
     network_free(f.net);
+    return result;
+}
+
+static status run(void *values, const operands *rest, error *err)
+{
+    (void)rest;
+    request *r = values;
+    device *dev = NULL;
+    char *caches = NULL;
+    error ignored;
+    status result = STATUS_OK;
+    r->options.train = r->mode != MODE_INFER;
+    r->options.infer = r->mode != MODE_TRAIN;
+    if (r->cold)
+        TRY_OR_DONE(empty_caches(&caches, err));
+    TRY_OR_DONE(device_open(&dev, err));
+    TRY_OR_DONE(measure_and_print(r, dev, err));
+done:
     device_close(dev);
     if (caches)
         file_remove_tree(caches, &ignored);
     free(caches);
-    return result == STATUS_OK ? code : command_fail(&err, result);
+    return result;
 }
+
+static const option_row rows[] = {
+    OPTION_ROW_INT("image-size", request, options.image_size, 1, 4096,
+                   "pixels a side of the input"),
+    OPTION_ROW_INT("batch-size", request, options.batch_size, 1, 65536, "images in a step"),
+    OPTION_ROW_CHOICE("mode", request, mode, command_mode_words, "what to measure"),
+    OPTION_ROW_NAME("backbone", request, options.backbone, backbone_words, "as train's"),
+    OPTION_ROW_CHOICE("stem", request, options.stem, stem_words, "as train's"),
+    OPTION_ROW_CHOICE("precision", request, precision, precision_words, "as train's"),
+    OPTION_ROW_FLAG("only-fine", request, options.only_fine,
+                    "the fine backbone and classifier alone"),
+    OPTION_ROW_INT("runs", request, options.runs, 1, 100, "a figure is the median of so many runs"),
+    OPTION_ROW_DOUBLE("seconds", request, options.seconds, 0.01, 3600, "that a run takes at least"),
+    OPTION_ROW_FLAG("layers", request, layers,
+                    "the time of each layer, of a training step unless --mode infer"),
+    OPTION_ROW_STRING(
+        "profile", request, trace, "FILE",
+        "write the times of every kernel of three steps as a trace for chrome://tracing "
+        "or Perfetto"),
+    OPTION_ROW_FLAG("cold", request, cold,
+                    "start with empty caches of kernels (ours and PoCL's), to see the first step's "
+                    "time on a new machine"),
+    OPTION_ROW_FLAG("tune", request, tune, "first `hcnn-cl tune` what is not tuned yet"),
+    OPTION_ROW_FLAG("json", request, json, "print a line of JSON"),
+    {0},
+};
+
+static const command_line line = {
+    .usage = "bench [OPTION]...",
+    .summary = "Measures training and inference on made-up images, the device's peak, and with "
+               "--layers each layer's share of it.",
+    .example = "hcnn-cl bench --image-size 224 --batch-size 8 --layers",
+    .rows = rows,
+};
 
 int command_bench(int argc, char **argv)
 {
-    request r = {
-        .options = {.backbone = "wide_resnet_50",
-                    .coarse_classes = 20,
-                    .fine_classes = 100,
-                    .image_size = 32,
-                    .batch_size = 32,
-                    .runs = 5,
-                    .seconds = 1},
-        .mode = "both",
-        .stem = "imagenet",
-        .precision = "fp32",
-    };
-    const option_spec options[] = {
-        OPTION_ROW_INT("image-size", &r.options.image_size, 1, 4096, "pixels a side of the input"),
-        OPTION_ROW_INT("batch-size", &r.options.batch_size, 1, 65536, "images in a step"),
-        OPTION_ROW_CHOICE("mode", &r.mode, "both|train|infer", "what to measure"),
-        OPTION_ROW_CHOICE("backbone", &r.options.backbone, backbone_choices, "as train's"),
-        OPTION_ROW_CHOICE("stem", &r.stem, "imagenet|cifar", "as train's"),
-        OPTION_ROW_CHOICE("precision", &r.precision, "fp32|fp16", "as train's"),
-        OPTION_ROW_FLAG("only-fine", &r.options.only_fine,
-                        "the fine backbone and classifier alone"),
-        OPTION_ROW_INT("runs", &r.options.runs, 1, 100, "a figure is the median of so many runs"),
-        OPTION_ROW_DOUBLE("seconds", &r.options.seconds, 0.01, 3600, "that a run takes at least"),
-        OPTION_ROW_FLAG("layers", &r.layers,
-                        "the time of each layer, of a training step unless --mode infer"),
-        OPTION_ROW_STRING(
-            "profile", &r.trace, "FILE",
-            "write the times of every kernel of three steps as a trace for chrome://tracing "
-            "or Perfetto"),
-        OPTION_ROW_FLAG(
-            "cold", &r.cold,
-            "start with empty caches of kernels (ours and PoCL's), to see the first step's "
-            "time on a new machine"),
-        OPTION_ROW_FLAG("tune", &r.tune, "first `hcnn-cl tune` what is not tuned yet"),
-        OPTION_ROW_FLAG("json", &r.json, "print a line of JSON"),
-        {0},
-    };
-    const command_line line = {
-        .usage = "bench [OPTION]...",
-        .summary = "Measures training and inference on made-up images, the device's peak, and with "
-                   "--layers each layer's share of it.",
-        .example = "hcnn-cl bench --image-size 224 --batch-size 8 --layers",
-        .options = options,
-    };
-    operands rest;
-    int exit_code;
-    if (!command_options(&line, argc, argv, &rest, &exit_code))
-        return exit_code;
-    options_free(&rest);
-    r.options.stem = strcmp(r.stem, "cifar") == 0 ? STEM_CIFAR : STEM_IMAGENET;
-    r.options.train = strcmp(r.mode, "infer") != 0;
-    r.options.infer = strcmp(r.mode, "train") != 0;
-    return run(&r);
+    request r = {.options = {.backbone = "wide_resnet_50",
+                             .coarse_classes = 20,
+                             .fine_classes = 100,
+                             .image_size = 32,
+                             .batch_size = 32,
+                             .runs = 5,
+                             .seconds = 1}};
+    return command_run(&line, &r, run, argc, argv);
 }

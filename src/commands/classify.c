@@ -14,7 +14,8 @@
 enum { BAR_WIDTH = 24 };
 
 typedef struct classify_options {
-    const char *checkpoint, *precision, *decision;
+    const char *checkpoint, *decision;
+    enum precision precision;
     int top;
     bool json;
 } classify_options;
@@ -98,14 +99,8 @@ static status print_json(const session *s, const char *path, error *err)
         json_object_set_new(line, "coarse",
                             head_to_json(s, &s->decide.coarse, c->coarse_names, NULL));
     json_object_set_new(line, "fine", head_to_json(s, &s->decide.fine, c->fine_names, c->parents));
-    char *text = json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER |
-                                      JSON_REAL_PRECISION(6));
-    json_decref(line);
-    if (!text)
-        return error_memory(err, path);
-    puts(text);
+    TRY(command_print_json(line, 6, err));
     fflush(stdout);
-    free(text);
     return STATUS_OK;
 }
 
@@ -150,13 +145,20 @@ static status decide_all(session *s, const operands *images, error *err)
     return s->coarse && s->fine ? classify_all(s, images, err) : error_memory(err, "the logits");
 }
 
-static status run(const classify_options *o, const operands *images, error *err)
+static status run(void *values, const operands *images, error *err)
 {
+    const classify_options *o = values;
     device *dev;
     session s = {.options = o};
     status result;
+    if (!o->checkpoint)
+        return error_set(err, STATUS_USAGE,
+                         "classify needs --checkpoint FILE, as "
+                         "RUN/best.safetensors of a training run");
+    if (images->count == 0)
+        return error_set(err, STATUS_USAGE, "classify needs at least one image");
     TRY(device_open(&dev, err));
-    TRY_OR_DONE(device_set_precision(dev, o->precision, err));
+    device_set_precision(dev, o->precision);
     TRY_OR_DONE(classifier_open(dev, o->checkpoint, 1, &s.from, err));
     result = decide_all(&s, images, err);
 done:
@@ -168,44 +170,28 @@ done:
     return result;
 }
 
+static const option_row rows[] = {
+    OPTION_ROW_STRING("checkpoint", classify_options, checkpoint, "CHECKPOINT",
+                      "RUN/best.safetensors or RUN/last.safetensors"),
+    OPTION_ROW_INT("top", classify_options, top, 1, 1000, "guesses of each head"),
+    OPTION_ROW_CHOICE("precision", classify_options, precision, precision_words, "as train's"),
+    OPTION_ROW_NAME("decision", classify_options, decision, decision_words,
+                    "as eval's; with joint and crm the first coarse class is the parent of the "
+                    "first fine one"),
+    OPTION_ROW_FLAG("json", classify_options, json, "print a line of JSON for each image"),
+    {0},
+};
+
+static const command_line line = {
+    .usage = "classify --checkpoint CHECKPOINT [OPTION]... IMAGE...",
+    .summary = "Guesses the coarse and the fine class of JPEG, PNG and BMP files.",
+    .example = "hcnn-cl classify --checkpoint runs/first/best.safetensors cat.jpg",
+    .rows = rows,
+    .operand = "FILE",
+};
+
 int command_classify(int argc, char **argv)
 {
-    classify_options o = {.precision = "fp32", .decision = "argmax", .top = 5};
-    char decisions[64];
-    decision_choices(decisions, sizeof decisions);
-    const option_spec options[] = {
-        OPTION_ROW_STRING("checkpoint", &o.checkpoint, "CHECKPOINT",
-                          "RUN/best.safetensors or RUN/last.safetensors"),
-        OPTION_ROW_INT("top", &o.top, 1, 1000, "guesses of each head"),
-        OPTION_ROW_CHOICE("precision", &o.precision, "fp32|fp16", "as train's"),
-        OPTION_ROW_CHOICE(
-            "decision", &o.decision, decisions,
-            "as eval's; with joint and crm the first coarse class is the parent of the "
-            "first fine one"),
-        OPTION_ROW_FLAG("json", &o.json, "print a line of JSON for each image"),
-        {0},
-    };
-    const command_line line = {
-        .usage = "classify --checkpoint CHECKPOINT [OPTION]... IMAGE...",
-        .summary = "Guesses the coarse and the fine class of JPEG, PNG and BMP files.",
-        .example = "hcnn-cl classify --checkpoint runs/first/best.safetensors cat.jpg",
-        .options = options,
-        .operand = "FILE",
-    };
-    operands images;
-    int exit_code;
-    error err;
-    if (!command_options(&line, argc, argv, &images, &exit_code))
-        return exit_code;
-    status result;
-    if (!o.checkpoint)
-        result = error_set(&err, STATUS_USAGE,
-                           "classify needs --checkpoint FILE, as "
-                           "RUN/best.safetensors of a training run");
-    else if (images.count == 0)
-        result = error_set(&err, STATUS_USAGE, "classify needs at least one image");
-    else
-        result = run(&o, &images, &err);
-    options_free(&images);
-    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+    classify_options o = {.decision = "argmax", .top = 5};
+    return command_run(&line, &o, run, argc, argv);
 }

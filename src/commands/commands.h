@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/options.h"
 
+#include <jansson.h>
 #include <signal.h>
 #include <stddef.h>
 
@@ -49,10 +50,23 @@ int command_fail(const error *err, status code);
 /* The same for a fault after which the command goes on: prints, returns nothing. */
 void command_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Parses the options. True: go on, and options_free(rest) at the end. False: return *exit_code,
- * since help was printed or an error. */
-bool command_options(const command_line *line, int argc, char **argv, operands *rest,
+/* A whole command: parses its options into *values, does `body`, and tells what failed. Returns the
+ * exit code. */
+typedef status command_body(void *values, const operands *rest, error *err);
+int command_run(const command_line *line, void *values, command_body *body, int argc, char **argv);
+
+/* Of a command line of its own. Parses the options into *values. True: go on, and
+ * options_free(rest) at the end. False: return *exit_code, since help was printed or an error. */
+bool command_options(const command_line *line, void *values, int argc, char **argv, operands *rest,
                      int *exit_code);
+
+/* What `bench` and `tune` look at. */
+enum command_mode { MODE_BOTH, MODE_TRAIN, MODE_INFER };
+extern const word_list command_mode_words;
+
+/* Prints JSON on a line of its own, numbers with so many digits, and takes it over; NULL is out of
+ * memory, or a text that is not UTF-8. */
+status command_print_json(json_t *value, int digits, error *err);
 
 /* Flushes standard output: a full disk or a closed pipe is a failure, not a success. Every command
  * that printed what it was asked for returns this. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int command_fail(const error *err, status code)
@@ -27,21 +28,51 @@ void command_warn(const char *format, ...)
     terminal_print(stderr, "hcnn-cl: %s\n", text.message);
 }
 
-bool command_options(const command_line *line, int argc, char **argv, operands *rest,
+bool command_options(const command_line *line, void *values, int argc, char **argv, operands *rest,
                      int *exit_code)
 {
     error err;
-    status result = options_parse(line, argc, argv, rest, &err);
+    status result = options_parse(line, values, argc, argv, rest, &err);
     if (result != STATUS_OK) {
         *exit_code = command_fail(&err, result);
         return false;
     }
     if (rest->help) {
-        (rest->words ? options_words : options_help)(line, stdout);
+        if (rest->words)
+            options_words(line, stdout);
+        else
+            options_help(line, values, stdout);
         *exit_code = command_finish();
         return false;
     }
     return true;
+}
+
+int command_run(const command_line *line, void *values, command_body *body, int argc, char **argv)
+{
+    operands rest;
+    int exit_code;
+    error err;
+    if (!command_options(line, values, argc, argv, &rest, &exit_code))
+        return exit_code;
+    status result = body(values, &rest, &err);
+    options_free(&rest);
+    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+}
+
+const word_list command_mode_words = WORD_LIST("both", "train", "infer");
+
+status command_print_json(json_t *value, int digits, error *err)
+{
+    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER |
+                                               JSON_REAL_PRECISION(digits))
+                       : NULL;
+    json_decref(value);
+    if (!text)
+        return error_memory(err, "the result");
+    puts(text);
+    free(text);
+    return STATUS_OK;
 }
 
 const char *command_program(void)

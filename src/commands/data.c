@@ -225,14 +225,7 @@ static status print_json(const description *d, error *err)
         side_to_json(&d->files.width), "height", side_to_json(&d->files.height), "boxes",
         data->train.boxes != NULL, "ignored", (json_int_t)data->ignored, "decoded",
         d->options->check, "bad", faults_to_json(d));
-    char *text =
-        line ? json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER) : NULL;
-    json_decref(line);
-    if (!text)
-        return error_memory(err, "the description");
-    puts(text);
-    free(text);
-    return STATUS_OK;
+    return command_print_json(line, 0, err);
 }
 
 /* ---- The command ---- */
@@ -252,11 +245,13 @@ static status describe(description *d, error *err)
     return STATUS_OK;
 }
 
-static status run(const data_options *o, const char *path, error *err)
+static status run(void *values, const operands *rest, error *err)
 {
     dataset data;
-    description d = {.options = o, .data = &data};
-    TRY(dataset_open(path, &data, err));
+    description d = {.options = values, .data = &data};
+    if (rest->count > 1)
+        return error_set(err, STATUS_USAGE, "data takes one PATH, as train's --data");
+    TRY(dataset_open(rest->count == 1 ? rest->values[0] : NULL, &data, err));
     status result = describe(&d, err);
     for (int part = 0; part < PART_COUNT; part++) {
         free(d.images.coarse[part]);
@@ -268,32 +263,25 @@ static status run(const data_options *o, const char *path, error *err)
     return result;
 }
 
+static const option_row rows[] = {
+    OPTION_ROW_FLAG("check", data_options, check,
+                    "decode every image, not only its header; broken ones are exit code 1"),
+    OPTION_ROW_INT("threads", data_options, threads, 1, 64, "that read images"),
+    OPTION_ROW_FLAG("json", data_options, json, "print a line of JSON"),
+    {0},
+};
+
+static const command_line line = {
+    .usage = "data [OPTION]... [PATH]",
+    .summary = "Shows what train would make of a data set: its form, its classes as a tree "
+               "with the images of each, the images' sizes and the broken files.",
+    .example = "hcnn-cl data photos --check",
+    .rows = rows,
+    .operand = "PATH",
+};
+
 int command_data(int argc, char **argv)
 {
     data_options o = {.threads = command_processors()};
-    const option_spec options[] = {
-        OPTION_ROW_FLAG("check", &o.check,
-                        "decode every image, not only its header; broken ones are exit code 1"),
-        OPTION_ROW_INT("threads", &o.threads, 1, 64, "that read images"),
-        OPTION_ROW_FLAG("json", &o.json, "print a line of JSON"),
-        {0},
-    };
-    const command_line line = {
-        .usage = "data [OPTION]... [PATH]",
-        .summary = "Shows what train would make of a data set: its form, its classes as a tree "
-                   "with the images of each, the images' sizes and the broken files.",
-        .example = "hcnn-cl data photos --check",
-        .options = options,
-        .operand = "PATH",
-    };
-    operands rest;
-    int exit_code;
-    error err;
-    if (!command_options(&line, argc, argv, &rest, &exit_code))
-        return exit_code;
-    status result = rest.count > 1
-                        ? error_set(&err, STATUS_USAGE, "data takes one PATH, as train's --data")
-                        : run(&o, rest.count == 1 ? rest.values[0] : NULL, &err);
-    options_free(&rest);
-    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+    return command_run(&line, &o, run, argc, argv);
 }

@@ -9,6 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+typedef struct devices_options {
+    bool json;
+} devices_options;
+
 static void format_size(uint64_t bytes, char *text, size_t capacity)
 {
     double mebibytes = (double)bytes / (1 << 20);
@@ -76,45 +80,41 @@ static status print_json(const device_list *list, int chosen, error *err)
     return STATUS_OK;
 }
 
+static status run(void *values, const operands *rest, error *err)
+{
+    (void)rest;
+    const devices_options *o = values;
+    device_list list;
+    int chosen;
+    error why;
+    TRY(device_list_all(&list, err));
+    status choice = device_choose_own(&list, &chosen, &why), result = STATUS_OK;
+    if (o->json)
+        result = print_json(&list, choice == STATUS_OK ? chosen : -1, err);
+    else if (choice == STATUS_OK)
+        print_table(&list, chosen); /* else the message holds the list */
+    device_list_free(&list);
+    TRY(result);
+    if (choice != STATUS_OK)
+        *err = why;
+    return choice;
+}
+
+static const option_row rows[] = {
+    OPTION_ROW_FLAG("json", devices_options, json, "print JSON"),
+    {0},
+};
+
+static const command_line line = {
+    .usage = "devices [OPTION]...",
+    .summary = "Lists every OpenCL device and marks the one that is used: the one that "
+               "HCNN_DEVICE names, else the first GPU, else the first CPU.",
+    .example = "HCNN_DEVICE=cpu hcnn-cl devices    # which one would \"cpu\" be?",
+    .rows = rows,
+};
+
 int command_devices(int argc, char **argv)
 {
-    bool as_json = false;
-    const option_spec options[] = {
-        {.name = "json", .kind = OPTION_FLAG, .target = &as_json, .help = "print JSON"},
-        {0},
-    };
-    const command_line line = {
-        .usage = "devices [OPTION]...",
-        .summary = "Lists every OpenCL device and marks the one that is used: the one that "
-                   "HCNN_DEVICE names, else the first GPU, else the first CPU.",
-        .example = "HCNN_DEVICE=cpu hcnn-cl devices    # which one would \"cpu\" be?",
-        .options = options,
-    };
-    operands rest;
-    int exit_code;
-    if (!command_options(&line, argc, argv, &rest, &exit_code))
-        return exit_code;
-    options_free(&rest);
-
-    error err;
-    device_list list;
-    status result = device_list_all(&list, &err);
-    if (result != STATUS_OK)
-        return command_fail(&err, result);
-    int chosen;
-    status choice = device_choose_own(&list, &chosen, &err);
-    if (choice != STATUS_OK)
-        chosen = -1;
-    if (as_json) {
-        error json_error;
-        result = print_json(&list, chosen, &json_error);
-        if (result != STATUS_OK)
-            err = json_error;
-    } else if (choice == STATUS_OK) {
-        print_table(&list, chosen); /* else the message holds the list */
-    }
-    device_list_free(&list);
-    if (result == STATUS_OK)
-        result = choice;
-    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+    devices_options o = {0};
+    return command_run(&line, &o, run, argc, argv);
 }

@@ -14,12 +14,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum split { SPLIT_ALL, SPLIT_VALIDATION, SPLIT_TEST };
+static const word_list split_words = WORD_LIST("all", "validation", "test");
+
 typedef struct eval_options {
-    const char *checkpoint, *data, *split, *precision, *decision, *classes, *confusion;
+    const char *checkpoint, *data, *decision, *classes, *confusion;
+    enum split split;
+    enum precision precision;
     int batch_size, max_bad;
     int most_classes; /* what `classes` says */
     uint64_t seed;
-    bool seed_given, json, crop_boxes;
+    bool json, crop_boxes;
 } eval_options;
 
 static void draw(void *context, size_t done, size_t total)
@@ -45,19 +50,6 @@ static void take(void *context, const batch *b, const float *coarse, const float
     }
 }
 
-static status print_json(json_t *line, error *err)
-{
-    char *text = line ? json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER |
-                                             JSON_REAL_PRECISION(9))
-                      : NULL;
-    json_decref(line);
-    if (!text)
-        return error_memory(err, "the result");
-    puts(text);
-    free(text);
-    return STATUS_OK;
-}
-
 /* The loss is weighted as the run's, so that it is the one that training reported. The file comes
  * last: where it cannot be written, the answer is there all the same. */
 static status print(const eval_options *o, const measured *m, const run_terms *terms, error *err)
@@ -66,13 +58,14 @@ static status print(const eval_options *o, const measured *m, const run_terms *t
                               .sums = &m->sums,
                               .coarse_weight = terms->coarse_weight,
                               .fine_weight = terms->fine_weight,
-                              .split = o->split,
+                              .split = word_list_at(&split_words, o->split),
                               .decision = decider_name(&m->decide),
                               .most_classes = o->most_classes};
     if (o->json)
-        TRY(print_json(scores_to_object(&m->scores, &m->decide, &m->sums, table.coarse_weight,
-                                        table.fine_weight, o->split),
-                       err));
+        TRY(command_print_json(scores_to_object(&m->scores, &m->decide, &m->sums,
+                                                table.coarse_weight, table.fine_weight,
+                                                table.split),
+                               9, err));
     else
         TRY(eval_print_table(&table, err));
     return o->confusion ? scores_write_confusion(&m->scores, o->confusion, err) : STATUS_OK;
@@ -80,9 +73,9 @@ static status print(const eval_options *o, const measured *m, const run_terms *t
 
 static const image_subset *choose_split(const eval_options *o, const dataset_division *parts)
 {
-    return strcmp(o->split, "validation") == 0 ? &parts->validation
-           : strcmp(o->split, "test") == 0     ? &parts->test
-                                               : &parts->whole_test;
+    return o->split == SPLIT_VALIDATION ? &parts->validation
+           : o->split == SPLIT_TEST     ? &parts->test
+                                        : &parts->whole_test;
 }
 
 /* A loader for the split. */
@@ -96,7 +89,7 @@ static status open_split(const eval_options *o, const dataset *data, const datas
         return error_set(err, STATUS_FAILED,
                          "%s: has no images for --split %s: there is no part test; --split "
                          "validation measures what training validated with",
-                         data->source, o->split);
+                         data->source, word_list_at(&split_words, o->split));
     if (o->crop_boxes && !split->set->boxes)
         return error_set(err, STATUS_USAGE, "--crop-boxes: the data set has no boxes");
     return loader_create(split->set, split->indices, split->count, &plain, from, err);
@@ -161,7 +154,7 @@ static status measure_and_print(const eval_options *o, const model_file *model,
     TRY_OR_DONE(dataset_open(o->data, &data, err));
     TRY_OR_DONE(scores_create(&m.scores, &model->classes, has_coarse, err));
     TRY_OR_DONE(device_open(&dev, err));
-    TRY_OR_DONE(device_set_precision(dev, o->precision, err));
+    device_set_precision(dev, o->precision);
     TRY_OR_DONE(measure(o, dev, &data, model, &m, err));
     result = print(o, &m, terms, err);
 done:
@@ -188,8 +181,9 @@ static status read_classes(eval_options *o, error *err)
     return STATUS_OK;
 }
 
-static status run(eval_options *o, error *err)
+static status run(void *values, const operands *rest, error *err)
 {
+    eval_options *o = values;
     model_file model;
     run_terms terms;
     if (!o->checkpoint)
@@ -199,7 +193,7 @@ static status run(eval_options *o, error *err)
     TRY(model_file_open(o->checkpoint, &model, err));
     status result = run_terms_read(&model, &terms, err);
     if (result == STATUS_OK) {
-        o->seed = o->seed_given ? o->seed : terms.seed;
+        o->seed = options_given(rest, "seed") ? o->seed : terms.seed;
         o->crop_boxes |= terms.crop_boxes;
         result = measure_and_print(o, &model, &terms, err);
     }
@@ -207,52 +201,39 @@ static status run(eval_options *o, error *err)
     return result;
 }
 
+static const option_row rows[] = {
+    OPTION_ROW_STRING("checkpoint", eval_options, checkpoint, "CHECKPOINT",
+                      "RUN/best.safetensors or RUN/last.safetensors"),
+    OPTION_ROW_STRING("data", eval_options, data, "PATH", "as train's", .alias = "data-path"),
+    OPTION_ROW_CHOICE("split", eval_options, split, split_words,
+                      "all of the test set, what training validated with, or what of the "
+                      "test set it did not see"),
+    OPTION_ROW_FLAG("crop-boxes", eval_options, crop_boxes, "as train's; so if the run did"),
+    OPTION_ROW_INT("max-bad", eval_options, max_bad, 0, 2e9, "as train's"),
+    OPTION_ROW_U64("seed", eval_options, seed, "which decides the halves", .fallback = "the run's"),
+    OPTION_ROW_INT("batch-size", eval_options, batch_size, 1, 65536, "images at a time"),
+    OPTION_ROW_CHOICE("precision", eval_options, precision, precision_words,
+                      "as train's; a checkpoint of either can be measured in both"),
+    OPTION_ROW_NAME("decision", eval_options, decision, decision_words,
+                    "how an image's classes are chosen: each head's likeliest, the likeliest "
+                    "pair, or the least expected distance in the tree of classes"),
+    OPTION_ROW_STRING("classes", eval_options, classes, "N|all",
+                      "list so many classes of each level, the worst first"),
+    OPTION_ROW_STRING("confusion", eval_options, confusion, "FILE",
+                      "write both confusion matrices as CSV"),
+    OPTION_ROW_FLAG("json", eval_options, json, "print a line of JSON"),
+    {0},
+};
+
+static const command_line line = {
+    .usage = "eval --checkpoint CHECKPOINT [OPTION]...",
+    .summary = "Measures a checkpoint on a data set's test images, weighted by image.",
+    .example = "hcnn-cl eval --checkpoint runs/first/best.safetensors --json",
+    .rows = rows,
+};
+
 int command_eval(int argc, char **argv)
 {
-    eval_options o = {.split = "all",
-                      .precision = "fp32",
-                      .decision = "argmax",
-                      .classes = "10",
-                      .batch_size = 32,
-                      .max_bad = 10};
-    char decisions[64];
-    decision_choices(decisions, sizeof decisions);
-    const option_spec options[] = {
-        OPTION_ROW_STRING("checkpoint", &o.checkpoint, "CHECKPOINT",
-                          "RUN/best.safetensors or RUN/last.safetensors"),
-        OPTION_ROW_STRING("data", &o.data, "PATH", "as train's", .alias = "data-path"),
-        OPTION_ROW_CHOICE("split", &o.split, "all|validation|test",
-                          "all of the test set, what training validated with, or what of the "
-                          "test set it did not see"),
-        OPTION_ROW_FLAG("crop-boxes", &o.crop_boxes, "as train's; so if the run did"),
-        OPTION_ROW_INT("max-bad", &o.max_bad, 0, 2e9, "as train's"),
-        OPTION_ROW_U64("seed", &o.seed, "which decides the halves", .fallback = "the run's",
-                       .given = &o.seed_given),
-        OPTION_ROW_INT("batch-size", &o.batch_size, 1, 65536, "images at a time"),
-        OPTION_ROW_CHOICE("precision", &o.precision, "fp32|fp16",
-                          "as train's; a checkpoint of either can be measured in both"),
-        OPTION_ROW_CHOICE("decision", &o.decision, decisions,
-                          "how an image's classes are chosen: each head's likeliest, the likeliest "
-                          "pair, or the least expected distance in the tree of classes"),
-        OPTION_ROW_STRING("classes", &o.classes, "N|all",
-                          "list so many classes of each level, the worst first"),
-        OPTION_ROW_STRING("confusion", &o.confusion, "FILE",
-                          "write both confusion matrices as CSV"),
-        OPTION_ROW_FLAG("json", &o.json, "print a line of JSON"),
-        {0},
-    };
-    const command_line line = {
-        .usage = "eval --checkpoint CHECKPOINT [OPTION]...",
-        .summary = "Measures a checkpoint on a data set's test images, weighted by image.",
-        .example = "hcnn-cl eval --checkpoint runs/first/best.safetensors --json",
-        .options = options,
-    };
-    operands rest;
-    int exit_code;
-    error err;
-    if (!command_options(&line, argc, argv, &rest, &exit_code))
-        return exit_code;
-    options_free(&rest);
-    status result = run(&o, &err);
-    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+    eval_options o = {.decision = "argmax", .classes = "10", .batch_size = 32, .max_bad = 10};
+    return command_run(&line, &o, run, argc, argv);
 }

@@ -15,8 +15,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum format {
+    FORMAT_BY_NAME = -1, /* by the suffix of the file */
+    FORMAT_SAFETENSORS,
+    FORMAT_PTH,
+    FORMAT_TORCHVISION,
+    FORMAT_ONNX,
+};
+static const word_list format_words = WORD_LIST("safetensors", "pth", "torchvision", "onnx");
+
+enum branch { BRANCH_DEFAULT = -1, BRANCH_COARSE, BRANCH_FINE };
+static const word_list branch_words = WORD_LIST("coarse", "fine");
+
 typedef struct options {
-    const char *file, *out, *format, *backbone;
+    const char *file, *out;
+    enum format format;
+    enum branch backbone;
     bool softmax;
 } options;
 
@@ -70,7 +84,7 @@ static status add_classifier(const options *o, const char *name, bool bit, copyi
 static status add_backbone(const options *o, const network_options *n, const graph *g, copying *c,
                            error *err)
 {
-    bool fine = strcmp(o->backbone, "fine") == 0, bit = false;
+    bool fine = o->backbone == BRANCH_FINE, bit = false;
     const char *prefix = n->shared_trunk ? "backbone."
                          : fine          ? "fine_backbone."
                                          : "coarse_backbone.";
@@ -86,10 +100,10 @@ static status add_backbone(const options *o, const network_options *n, const gra
     if (c->count == 0)
         return error_set(err, STATUS_USAGE,
                          "%s: was trained with --only-fine and has no %s backbone", o->file,
-                         o->backbone);
+                         word_list_at(&branch_words, o->backbone));
     if (classifier)
         return add_classifier(o, classifier, bit, c, err);
-    printf("without a classifier: the %s one stands %s\n", o->backbone,
+    printf("without a classifier: the %s one stands %s\n", word_list_at(&branch_words, o->backbone),
            fine ? "behind the fusion" : "on an earlier layer");
     return STATUS_OK;
 }
@@ -115,8 +129,8 @@ static status export_tensors(const options *o, const model_file *m, const graph 
     copying c = {m->tensors, calloc(g->parameter_count + 2, sizeof *c.copies), 0};
     status result;
     TRY_OR_DONE(c.copies ? STATUS_OK : error_memory(err, o->file));
-    TRY_OR_DONE(strcmp(o->format, "torchvision") == 0 ? add_backbone(o, &m->options, g, &c, err)
-                                                      : add_all(o, g, &c, err));
+    TRY_OR_DONE(o->format == FORMAT_TORCHVISION ? add_backbone(o, &m->options, g, &c, err)
+                                                : add_all(o, g, &c, err));
     TRY_OR_DONE(write_copies(o, m->tensors, &c, err));
     terminal_print(stdout, "%s: %zu tensors\n", o->out, c.count);
 done:
@@ -184,89 +198,84 @@ done:
 
 /* ---- The command ---- */
 
-static const char *format_of(const char *path)
+static enum format format_of(const char *path)
 {
     const char *dot = strrchr(path, '.');
     if (tensor_name_is_torch(path))
-        return "pth";
+        return FORMAT_PTH;
     if (dot && strcmp(dot, ".onnx") == 0)
-        return "onnx";
-    return dot && strcmp(dot, ".safetensors") == 0 ? "safetensors" : NULL;
+        return FORMAT_ONNX;
+    return dot && strcmp(dot, ".safetensors") == 0 ? FORMAT_SAFETENSORS : FORMAT_BY_NAME;
 }
 
 static status check(options *o, error *err)
 {
     if (!o->out)
         return error_set(err, STATUS_USAGE, "export needs -o FILE, where it goes");
-    const char *by_name = format_of(o->out);
-    if (!o->format)
+    enum format by_name = format_of(o->out);
+    if (o->format == FORMAT_BY_NAME)
         o->format = by_name;
-    if (!o->format)
+    if (o->format == FORMAT_BY_NAME)
         return error_set(err, STATUS_USAGE,
                          "%s: the name says no format: end it in .safetensors, .pth or .onnx, or "
                          "give --format",
                          o->out);
-    bool torchvision = strcmp(o->format, "torchvision") == 0;
-    bool fits = torchvision ? !by_name || strcmp(by_name, "onnx") != 0
-                            : !by_name || strcmp(by_name, o->format) == 0;
-    if (!fits || (strcmp(o->format, "pth") == 0 && !by_name))
+    bool torchvision = o->format == FORMAT_TORCHVISION, unnamed = by_name == FORMAT_BY_NAME;
+    bool fits = unnamed || (torchvision ? by_name != FORMAT_ONNX : by_name == o->format);
+    if (!fits || (o->format == FORMAT_PTH && unnamed))
         return error_set(err, STATUS_USAGE, "%s: the name is not of --format %s", o->out,
-                         o->format);
-    if (o->backbone && !torchvision)
+                         word_list_at(&format_words, o->format));
+    if (o->backbone != BRANCH_DEFAULT && !torchvision)
         return error_set(err, STATUS_USAGE, "--backbone is for --format torchvision");
-    if (o->softmax && strcmp(o->format, "onnx") != 0)
+    if (o->softmax && o->format != FORMAT_ONNX)
         return error_set(err, STATUS_USAGE, "--softmax is for --format onnx");
-    if (!o->backbone)
-        o->backbone = "fine";
+    if (o->backbone == BRANCH_DEFAULT)
+        o->backbone = BRANCH_FINE;
     return STATUS_OK;
 }
 
-static status run(options *o, error *err)
+static status run(void *values, const operands *rest, error *err)
 {
+    options *o = values;
     model_file m;
     graph g;
+    if (rest->count != 1)
+        return error_set(err, STATUS_USAGE, "export needs one checkpoint, as RUN/best.safetensors");
+    o->file = rest->values[0];
     TRY(check(o, err));
     TRY(model_file_open(o->file, &m, err));
     status result = hcnn_build(&m.options, &g, err);
     if (result == STATUS_OK) {
-        result = strcmp(o->format, "onnx") == 0 ? export_onnx(o, &m, &g, err)
-                                                : export_tensors(o, &m, &g, err);
+        result =
+            o->format == FORMAT_ONNX ? export_onnx(o, &m, &g, err) : export_tensors(o, &m, &g, err);
         graph_free(&g);
     }
     model_file_close(&m);
     return result;
 }
 
+static const option_row rows[] = {
+    OPTION_ROW_STRING("out", options, out, "FILE", "where it goes", .letter = 'o'),
+    OPTION_ROW_CHOICE("format", options, format, format_words,
+                      "a state dict under the original's names, in either container; one "
+                      "backbone under torchvision's; or a model for ONNX runtimes",
+                      .fallback = "by the suffix of -o"),
+    OPTION_ROW_CHOICE("backbone", options, backbone, branch_words, "which, with torchvision",
+                      .fallback = "fine"),
+    OPTION_ROW_FLAG("softmax", options, softmax, "with onnx: probabilities instead of logits"),
+    {0},
+};
+
+static const command_line line = {
+    .usage = "export CHECKPOINT -o FILE [OPTION]...",
+    .summary = "Writes a checkpoint for other programs.",
+    .example = "hcnn-cl export runs/first/best.safetensors -o network.onnx",
+    .rows = rows,
+    .operand = "CHECKPOINT",
+};
+
 int command_export(int argc, char **argv)
 {
-    options o = {0};
-    const option_spec rows[] = {
-        OPTION_ROW_STRING("out", &o.out, "FILE", "where it goes", .letter = 'o'),
-        OPTION_ROW_CHOICE("format", &o.format, "safetensors|pth|torchvision|onnx",
-                          "a state dict under the original's names, in either container; one "
-                          "backbone under torchvision's; or a model for ONNX runtimes",
-                          .fallback = "by the suffix of -o"),
-        OPTION_ROW_CHOICE("backbone", &o.backbone, "coarse|fine", "which, with torchvision",
-                          .fallback = "fine"),
-        OPTION_ROW_FLAG("softmax", &o.softmax, "with onnx: probabilities instead of logits"),
-        {0},
-    };
-    const command_line line = {
-        .usage = "export CHECKPOINT -o FILE [OPTION]...",
-        .summary = "Writes a checkpoint for other programs.",
-        .example = "hcnn-cl export runs/first/best.safetensors -o network.onnx",
-        .options = rows,
-        .operand = "CHECKPOINT",
-    };
-    operands rest;
-    int exit_code;
-    error err;
-    if (!command_options(&line, argc, argv, &rest, &exit_code))
-        return exit_code;
-    o.file = rest.count == 1 ? rest.values[0] : NULL;
-    options_free(&rest);
-    status result = o.file ? run(&o, &err)
-                           : error_set(&err, STATUS_USAGE,
-                                       "export needs one checkpoint, as RUN/best.safetensors");
-    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+    options o = {.format = FORMAT_BY_NAME, .backbone = BRANCH_DEFAULT};
+    return command_run(&line, &o, run, argc, argv);
 }

@@ -18,7 +18,7 @@ static void report(const options *o, const import_plan *plan)
 {
     const network_options *n = &plan->options;
     terminal_print(stdout, "%s: %s %s, %s stem", o->file, plan->whole ? "a network of" : "backbone",
-                   n->backbone, n->stem == STEM_CIFAR ? "cifar" : "imagenet");
+                   n->backbone, word_list_at(&stem_words, n->stem));
     if (plan->whole && !n->only_fine)
         printf(", %d coarse classes", n->coarse_classes);
     if (plan->whole)
@@ -71,8 +71,13 @@ static status write_file(const options *o, const import_plan *plan, error *err)
     return result;
 }
 
-static status run(const options *o, error *err)
+static status run(void *values, const operands *rest, error *err)
 {
+    options *o = values;
+    if (rest->count != 1)
+        return error_set(err, STATUS_USAGE,
+                         "import needs one file of weights: import FILE -o FILE");
+    o->file = rest->values[0];
     const import_options how = {o->backbone, o->prefix};
     import_plan plan;
     if (!o->out)
@@ -96,45 +101,36 @@ done:
     return result;
 }
 
+static const option_row rows[] = {
+    OPTION_ROW_STRING("out", options, out, "FILE",
+                      "where the weights go: .safetensors, or .pth and .pt for PyTorch",
+                      .letter = 'o'),
+    OPTION_ROW_NAME("backbone", options, backbone, backbone_words,
+                    "what it is of, or of a part of which", .fallback = "whatever all of it fits"),
+    OPTION_ROW_STRING("prefix", options, prefix, "TEXT",
+                      "take only tensors whose names begin so, and drop that",
+                      .fallback = "drop module., _orig_mod. and model."),
+    OPTION_ROW_STRING("data", options, data, "PATH",
+                      "the data set that a whole network was trained on: with its classes the "
+                      "file is a checkpoint for eval and classify",
+                      .alias = "data-path"),
+    OPTION_ROW_INT("image-size", options, image_size, 1, 4096,
+                   "pixels a side that it was trained at, with --data"),
+    {0},
+};
+
+static const command_line line = {
+    .usage = "import FILE -o FILE [OPTION]...",
+    .summary = "Reads weights as torchvision, timm or the original saved them, .safetensors or "
+               ".pth, recognises what they are of, and writes them as fp32 under the names "
+               "that train --weights takes.",
+    .example = "hcnn-cl import wide_resnet50_2-95faca4d.pth -o wide_resnet_50.safetensors",
+    .rows = rows,
+    .operand = "FILE",
+};
+
 int command_import(int argc, char **argv)
 {
     options o = {.image_size = 224};
-    const option_spec rows[] = {
-        OPTION_ROW_STRING("out", &o.out, "FILE",
-                          "where the weights go: .safetensors, or .pth and .pt for PyTorch",
-                          .letter = 'o'),
-        OPTION_ROW_STRING("backbone", &o.backbone, backbone_choices,
-                          "what it is of, or of a part of which",
-                          .fallback = "whatever all of it fits"),
-        OPTION_ROW_STRING("prefix", &o.prefix, "TEXT",
-                          "take only tensors whose names begin so, and drop that",
-                          .fallback = "drop module., _orig_mod. and model."),
-        OPTION_ROW_STRING("data", &o.data, "PATH",
-                          "the data set that a whole network was trained on: with its classes the "
-                          "file is a checkpoint for eval and classify",
-                          .alias = "data-path"),
-        OPTION_ROW_INT("image-size", &o.image_size, 1, 4096,
-                       "pixels a side that it was trained at, with --data"),
-        {0},
-    };
-    const command_line line = {
-        .usage = "import FILE -o FILE [OPTION]...",
-        .summary = "Reads weights as torchvision, timm or the original saved them, .safetensors or "
-                   ".pth, recognises what they are of, and writes them as fp32 under the names "
-                   "that train --weights takes.",
-        .example = "hcnn-cl import wide_resnet50_2-95faca4d.pth -o wide_resnet_50.safetensors",
-        .options = rows,
-        .operand = "FILE",
-    };
-    operands rest;
-    int exit_code;
-    error err;
-    if (!command_options(&line, argc, argv, &rest, &exit_code))
-        return exit_code;
-    o.file = rest.count == 1 ? rest.values[0] : NULL;
-    options_free(&rest);
-    status result = o.file ? run(&o, &err)
-                           : error_set(&err, STATUS_USAGE,
-                                       "import needs one file of weights: import FILE -o FILE");
-    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+    return command_run(&line, &o, run, argc, argv);
 }

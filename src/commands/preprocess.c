@@ -16,8 +16,16 @@
 
 enum { JPEG_QUALITY = 75 }; /* the original's */
 
+enum data_name { DATA_CIFAR100 };
+static const word_list data_words = WORD_LIST("cifar100");
+
+enum format { FORMAT_PNG, FORMAT_JPG };
+static const word_list format_words = WORD_LIST("png", "jpg");
+
 typedef struct preprocess_options {
-    const char *dataset, *directory, *out, *types, *format;
+    const char *directory, *out, *types;
+    enum data_name dataset;
+    enum format format;
 } preprocess_options;
 
 /* A class's name becomes a directory: it must not lead anywhere else. */
@@ -61,12 +69,12 @@ static void interleave(const unsigned char *planes, image *picture)
 static status write_image(const preprocess_options *o, const char *type, const hierarchy *tree,
                           const image_set *set, size_t index, image *picture, error *err)
 {
-    bool jpeg = strcmp(o->format, "jpg") == 0;
+    bool jpeg = o->format == FORMAT_JPG;
     int fine = set->fine[index];
     size_t bytes = 3 * (size_t)set->width * (size_t)set->height;
     char *path = text_format("%s/%s_images/%s/%s/%s_%05zu.%s", o->out, type,
                              tree->coarse_names[tree->parents[fine]], tree->fine_names[fine], type,
-                             index, o->format);
+                             index, word_list_at(&format_words, o->format));
     if (!path)
         return error_memory(err, o->out);
     interleave(set->pixels + index * bytes, picture);
@@ -178,8 +186,10 @@ static status write_tree(const preprocess_options *o, const dataset *data, error
     return write_map(o, &data->classes, err);
 }
 
-static status run(preprocess_options *o, error *err)
+static status run(void *values, const operands *rest, error *err)
 {
+    (void)rest;
+    preprocess_options *o = values;
     dataset data = {0};
     if (!o->directory)
         return error_set(err, STATUS_USAGE,
@@ -197,36 +207,31 @@ static status run(preprocess_options *o, error *err)
     return result;
 }
 
+static const option_row rows[] = {
+    OPTION_ROW_CHOICE("dataset", preprocess_options, dataset, data_words, "the data set"),
+    OPTION_ROW_STRING("data-dir", preprocess_options, directory, "DIR",
+                      "where CIFAR-100 lies, binary or python version, or its archive",
+                      .alias = "data-path"),
+    OPTION_ROW_STRING("out", preprocess_options, out, "DIR", "where the tree goes",
+                      .fallback = "the data's directory"),
+    OPTION_ROW_STRING("types", preprocess_options, types, "LIST",
+                      "train, test or both with a comma between"),
+    OPTION_ROW_CHOICE("format", preprocess_options, format, format_words,
+                      "png loses nothing; jpg is what the original wrote"),
+    {0},
+};
+
+static const command_line line = {
+    .usage = "preprocess --data-dir DIR [OPTION]...",
+    .summary = "Writes CIFAR-100 as {train,test}_images/COARSE/FINE/* and label_map.json. Such a "
+               "tree can be given to train's --data.",
+    .example =
+        "hcnn-cl preprocess --dataset cifar100 --data-dir cifar-100-python --types train,test",
+    .rows = rows,
+};
+
 int command_preprocess(int argc, char **argv)
 {
-    preprocess_options o = {.dataset = "cifar100", .types = "train,test", .format = "png"};
-    const option_spec options[] = {
-        OPTION_ROW_CHOICE("dataset", &o.dataset, "cifar100", "the data set"),
-        OPTION_ROW_STRING("data-dir", &o.directory, "DIR",
-                          "where CIFAR-100 lies, binary or python version, or its archive",
-                          .alias = "data-path"),
-        OPTION_ROW_STRING("out", &o.out, "DIR", "where the tree goes",
-                          .fallback = "the data's directory"),
-        OPTION_ROW_STRING("types", &o.types, "LIST", "train, test or both with a comma between"),
-        OPTION_ROW_CHOICE("format", &o.format, "png|jpg",
-                          "png loses nothing; jpg is what the original wrote"),
-        {0},
-    };
-    const command_line line = {
-        .usage = "preprocess --data-dir DIR [OPTION]...",
-        .summary =
-            "Writes CIFAR-100 as {train,test}_images/COARSE/FINE/* and label_map.json. Such a "
-            "tree can be given to train's --data.",
-        .example =
-            "hcnn-cl preprocess --dataset cifar100 --data-dir cifar-100-python --types train,test",
-        .options = options,
-    };
-    operands rest;
-    int exit_code;
-    error err;
-    if (!command_options(&line, argc, argv, &rest, &exit_code))
-        return exit_code;
-    options_free(&rest);
-    status result = run(&o, &err);
-    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+    preprocess_options o = {.types = "train,test"};
+    return command_run(&line, &o, run, argc, argv);
 }

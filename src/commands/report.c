@@ -118,9 +118,9 @@ static status add_trials(page *p, run_store *store, error *err)
 
 static status summarise(page *p, run_store *store, const char *name, error *err)
 {
-    sweep_rows options;
-    sweep_rows_fill(&options);
-    return summary_of_name(store, name, options.rows, metric_names, &p->sweep, err);
+    option_row options[TRAIN_ROWS];
+    sweep_rows_fill(options);
+    return summary_of_name(store, name, options, metric_names, &p->sweep, err);
 }
 
 static status add_sweep(page *p, const report_options *o, error *err)
@@ -207,8 +207,9 @@ static status watch(const report_options *o, const operands *runs, size_t *count
     return result;
 }
 
-static status run(const report_options *o, const operands *runs, error *err)
+static status run(void *values, const operands *runs, error *err)
 {
+    const report_options *o = values;
     bool going_on;
     size_t count;
     if (!o->output)
@@ -225,38 +226,34 @@ static status run(const report_options *o, const operands *runs, error *err)
     return STATUS_OK;
 }
 
+static const option_row rows[] = {
+    OPTION_ROW_STRING("output", report_options, output, "FILE", "the page that is written",
+                      .letter = 'o'),
+    OPTION_ROW_STRING("title", report_options, title, "TEXT", "what stands at its head",
+                      .fallback = "Runs, or the sweep's name"),
+    OPTION_ROW_STRING("sweep", report_options, sweep, "NAME",
+                      "the runs of that sweep, with what it found", .fallback = "none"),
+    OPTION_ROW_STRING("store", report_options, store, "FILE", "without RUN: the store to look in",
+                      .fallback = COMMAND_STORE),
+    OPTION_ROW_INT("watch", report_options, watch, 1, LONGEST_WATCH,
+                   "write it anew every N seconds, 5 if none are given, while any of the runs "
+                   "goes on; an open page follows",
+                   .bare = "5"),
+    {0},
+};
+
+static const command_line line = {
+    .usage = "report [RUN]... -o FILE [OPTION]...",
+    .summary = "Writes runs as one HTML page that needs nothing else: scores, the comparison "
+               "of fine classes alone with coarse and fine ones, curves, confusion, mistakes, "
+               "options. RUN is a run's directory.",
+    .example = "hcnn-cl report runs/fine runs/both -o report.html --watch",
+    .rows = rows,
+    .operand = "RUN",
+};
+
 int command_report(int argc, char **argv)
 {
     report_options o = {0};
-    const option_spec options[] = {
-        OPTION_ROW_STRING("output", &o.output, "FILE", "the page that is written", .letter = 'o'),
-        OPTION_ROW_STRING("title", &o.title, "TEXT", "what stands at its head",
-                          .fallback = "Runs, or the sweep's name"),
-        OPTION_ROW_STRING("sweep", &o.sweep, "NAME", "the runs of that sweep, with what it found",
-                          .fallback = "none"),
-        OPTION_ROW_STRING("store", &o.store, "FILE", "without RUN: the store to look in",
-                          .fallback = COMMAND_STORE),
-        OPTION_ROW_INT("watch", &o.watch, 1, LONGEST_WATCH,
-                       "write it anew every N seconds, 5 if none are given, while any of the runs "
-                       "goes on; an open page follows",
-                       .bare = "5"),
-        {0},
-    };
-    const command_line line = {
-        .usage = "report [RUN]... -o FILE [OPTION]...",
-        .summary = "Writes runs as one HTML page that needs nothing else: scores, the comparison "
-                   "of fine classes alone with coarse and fine ones, curves, confusion, mistakes, "
-                   "options. RUN is a run's directory.",
-        .example = "hcnn-cl report runs/fine runs/both -o report.html --watch",
-        .options = options,
-        .operand = "RUN",
-    };
-    operands rest;
-    int exit_code;
-    error err;
-    if (!command_options(&line, argc, argv, &rest, &exit_code))
-        return exit_code;
-    status result = run(&o, &rest, &err);
-    options_free(&rest);
-    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+    return command_run(&line, &o, run, argc, argv);
 }

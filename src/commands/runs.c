@@ -218,8 +218,9 @@ static status find_store(const runs_options *o, const operands *names, char **st
     return *store ? STATUS_OK : error_memory(err, "the store's path");
 }
 
-static status run(runs_options *o, const operands *names, error *err)
+static status run(void *values, const operands *names, error *err)
 {
+    runs_options *o = values;
     TRY(check(o, names, err));
     if (o->add)
         return add_runs(names, err);
@@ -242,46 +243,42 @@ static status run(runs_options *o, const operands *names, error *err)
     return result;
 }
 
+static const option_row rows[] = {
+    OPTION_ROW_STRING("store", runs_options, store, "FILE", "the store",
+                      .fallback = "runs/runs.db, or the one beside the run that is named"),
+    OPTION_ROW_STRING("where", runs_options, where, "CONDITIONS",
+                      "only runs of which all hold, with commas between: state=finished, "
+                      "lr<0.01, validation/fine_top1>=0.5",
+                      .fallback = "all runs"),
+    OPTION_ROW_STRING("sort", runs_options, sort, "KEY", "by this value, rising; -KEY: falling",
+                      .fallback = "when they began"),
+    OPTION_ROW_STRING("columns", runs_options, columns, "KEYS",
+                      "what to show: name, state, step, started, seconds, device, version, "
+                      "options, metrics (their best value), with commas between",
+                      .fallback = "the usual ones"),
+    OPTION_ROW_INT("limit", runs_options, limit, 0, INT_MAX, "show so many; 0: all"),
+    OPTION_ROW_FLAG("compare", runs_options, compare,
+                    "show side by side what differs between runs, and their metrics"),
+    OPTION_ROW_FLAG("add", runs_options, add,
+                    "record runs from their directories, in the place of their records"),
+    OPTION_ROW_FLAG("delete", runs_options, remove,
+                    "delete runs: their records and their directories"),
+    OPTION_ROW_FLAG("keep-files", runs_options, keep_files, "with --delete: the records alone"),
+    OPTION_ROW_FLAG("json", runs_options, json, "print lines of JSON"),
+    {0},
+};
+
+static const command_line line = {
+    .usage = "runs [OPTION]... [RUN]...",
+    .summary = "Lists training runs with their state and best metrics. A run that says it is "
+               "running and that no process holds was killed.",
+    .example = "hcnn-cl runs --where 'backbone=resnet18' --sort -validation/fine_top1",
+    .rows = rows,
+    .operand = "RUN",
+};
+
 int command_runs(int argc, char **argv)
 {
     runs_options o = {0};
-    const option_spec options[] = {
-        OPTION_ROW_STRING("store", &o.store, "FILE", "the store",
-                          .fallback = "runs/runs.db, or the one beside the run that is named"),
-        OPTION_ROW_STRING("where", &o.where, "CONDITIONS",
-                          "only runs of which all hold, with commas between: state=finished, "
-                          "lr<0.01, validation/fine_top1>=0.5",
-                          .fallback = "all runs"),
-        OPTION_ROW_STRING("sort", &o.sort, "KEY", "by this value, rising; -KEY: falling",
-                          .fallback = "when they began"),
-        OPTION_ROW_STRING("columns", &o.columns, "KEYS",
-                          "what to show: name, state, step, started, seconds, device, version, "
-                          "options, metrics (their best value), with commas between",
-                          .fallback = "the usual ones"),
-        OPTION_ROW_INT("limit", &o.limit, 0, INT_MAX, "show so many; 0: all"),
-        OPTION_ROW_FLAG("compare", &o.compare,
-                        "show side by side what differs between runs, and their metrics"),
-        OPTION_ROW_FLAG("add", &o.add,
-                        "record runs from their directories, in the place of their records"),
-        OPTION_ROW_FLAG("delete", &o.remove, "delete runs: their records and their directories"),
-        OPTION_ROW_FLAG("keep-files", &o.keep_files, "with --delete: the records alone"),
-        OPTION_ROW_FLAG("json", &o.json, "print lines of JSON"),
-        {0},
-    };
-    const command_line line = {
-        .usage = "runs [OPTION]... [RUN]...",
-        .summary = "Lists training runs with their state and best metrics. A run that says it is "
-                   "running and that no process holds was killed.",
-        .example = "hcnn-cl runs --where 'backbone=resnet18' --sort -validation/fine_top1",
-        .options = options,
-        .operand = "RUN",
-    };
-    operands rest;
-    int exit_code;
-    error err;
-    if (!command_options(&line, argc, argv, &rest, &exit_code))
-        return exit_code;
-    status result = run(&o, &rest, &err);
-    options_free(&rest);
-    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+    return command_run(&line, &o, run, argc, argv);
 }

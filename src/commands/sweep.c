@@ -19,15 +19,15 @@
 
 typedef struct sweep_options {
     const char *store, *devices, *name;
-    int count, jobs;
+    int count, jobs; /* jobs 0: one for each of the devices */
     uint64_t seed;
-    bool jobs_given, summary, json;
+    bool summary, json;
 } sweep_options;
 
 /* All that the command works with. */
 typedef struct session {
     const sweep_options *options;
-    sweep_rows rows;
+    option_row rows[TRAIN_ROWS];
     sweep_file file;
     words extra;
     run_store *runs;
@@ -84,14 +84,15 @@ static void show_waiting(void *context, size_t over, size_t begun, size_t most)
 static status check_words(session *s, error *err)
 {
     operands rest;
-    const command_line line = {.options = s->rows.rows};
+    train_options unused;
+    const command_line line = {.rows = s->rows};
     char **arguments = calloc(s->extra.count + 1, sizeof *arguments);
     if (!arguments)
         return error_memory(err, "the words for the runs");
     arguments[0] = "train";
     for (size_t i = 0; i < s->extra.count; i++)
         arguments[i + 1] = s->extra.texts[i];
-    status result = options_parse(&line, (int)s->extra.count + 1, arguments, &rest, err);
+    status result = options_parse(&line, &unused, (int)s->extra.count + 1, arguments, &rest, err);
     if (result == STATUS_OK && rest.help)
         result = error_set(err, STATUS_USAGE, "--help: no run could begin with it; remove it");
     if (result == STATUS_OK)
@@ -163,7 +164,7 @@ static void show_sweep(const session *s, bool joined)
 static status begin(session *s, const operands *line, error *err)
 {
     bool joined;
-    TRY(sweep_file_load(line->values[0], s->rows.rows, metric_names, &s->file, err));
+    TRY(sweep_file_load(line->values[0], s->rows, metric_names, &s->file, err));
     TRY(set_name(s, err));
     TRY(check_name(s->file.name, err));
     TRY(take_words(s, line, err));
@@ -188,7 +189,7 @@ static status work(session *s, error *err)
         .program = command_program(),
         .devices = (const char *const *)devices.texts,
         .device_count = (int)devices.count,
-        .jobs = o->jobs_given       ? o->jobs
+        .jobs = o->jobs             ? o->jobs
                 : devices.count > 0 ? (int)devices.count
                                     : 1,
         .most = o->count,
@@ -245,16 +246,12 @@ static status check_success(const json_t *summary, error *err)
                      json_string_value(json_object_get(last, "message")));
 }
 
-static status run(session *s, const operands *line, error *err)
+static status search(session *s, const operands *line, error *err)
 {
     json_t *summary;
-    if (line->count == 0)
-        return error_set(err, STATUS_USAGE,
-                         "sweep needs a sweep file, or with --summary the name "
-                         "of a sweep");
     if (s->options->summary) {
         TRY(open_store(s, false, err));
-        TRY(summary_of_name(s->runs, line->values[0], s->rows.rows, metric_names, &summary, err));
+        TRY(summary_of_name(s->runs, line->values[0], s->rows, metric_names, &summary, err));
     } else {
         TRY(begin(s, line, err));
         TRY(work(s, err));
@@ -266,51 +263,56 @@ static status run(session *s, const operands *line, error *err)
     return result;
 }
 
-int command_sweep(int argc, char **argv)
+static status run(void *values, const operands *line, error *err)
 {
-    sweep_options o = {.store = COMMAND_STORE, .jobs = 1};
-    const option_spec options[] = {
-        OPTION_ROW_INT("count", &o.count, 1, INT_MAX,
-                       "runs of the sweep in all, those that are done among them",
-                       .fallback = "run_cap of the file, else until Ctrl-C"),
-        OPTION_ROW_INT("jobs", &o.jobs, 1, 256, "runs at a time",
-                       .fallback = "one for each of --devices", .given = &o.jobs_given),
-        OPTION_ROW_STRING("devices", &o.devices, "LIST",
-                          "values of HCNN_DEVICE, with commas between, that runs at a time get in "
-                          "turn",
-                          .fallback = "HCNN_DEVICE for all"),
-        OPTION_ROW_STRING("name", &o.name, "NAME",
-                          "what the sweep is called: its runs are NAME-001 "
-                          "and so on",
-                          .fallback = "`name` in the file, else the file's name"),
-        OPTION_ROW_STRING("store", &o.store, "FILE", "the store, beside which the runs stand"),
-        OPTION_ROW_U64("seed", &o.seed, "of the points that are chosen"),
-        OPTION_ROW_FLAG("summary", &o.summary,
-                        "only print what the sweep of that name has found so far"),
-        OPTION_ROW_FLAG("json", &o.json, "print the summary as lines of JSON"),
-        {0},
-    };
-    const command_line line = {
-        .usage = "sweep FILE.yaml [OPTION]... [-- TRAIN_OPTION...]",
-        .summary =
-            "Searches the options of training as a sweep file of wandb's form says, with a "
-            "run of `hcnn-cl train` for each point. Stopped or killed, the same command goes "
-            "on; several may work on one sweep. Options behind -- go to every run.",
-        .example = "hcnn-cl sweep docs/sweep-original.yaml --count 20 -- --data cifar-100-binary",
-        .options = options,
-        .operand = "FILE",
-    };
-    operands rest;
-    int exit_code;
-    error err;
-    if (!command_options(&line, argc, argv, &rest, &exit_code))
-        return exit_code;
-    session s = {.options = &o};
-    sweep_rows_fill(&s.rows);
-    status result = run(&s, &rest, &err);
+    session s = {.options = values};
+    if (line->count == 0)
+        return error_set(err, STATUS_USAGE,
+                         "sweep needs a sweep file, or with --summary the name "
+                         "of a sweep");
+    sweep_rows_fill(s.rows);
+    status result = search(&s, line, err);
     sweep_file_free(&s.file);
     words_free(&s.extra);
     run_store_close(s.runs);
-    options_free(&rest);
-    return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+    return result;
+}
+
+static const option_row rows[] = {
+    OPTION_ROW_INT("count", sweep_options, count, 1, INT_MAX,
+                   "runs of the sweep in all, those that are done among them",
+                   .fallback = "run_cap of the file, else until Ctrl-C"),
+    OPTION_ROW_INT("jobs", sweep_options, jobs, 1, 256, "runs at a time",
+                   .fallback = "one for each of --devices"),
+    OPTION_ROW_STRING("devices", sweep_options, devices, "LIST",
+                      "values of HCNN_DEVICE, with commas between, that runs at a time get in "
+                      "turn",
+                      .fallback = "HCNN_DEVICE for all"),
+    OPTION_ROW_STRING("name", sweep_options, name, "NAME",
+                      "what the sweep is called: its runs are NAME-001 "
+                      "and so on",
+                      .fallback = "`name` in the file, else the file's name"),
+    OPTION_ROW_STRING("store", sweep_options, store, "FILE",
+                      "the store, beside which the runs stand"),
+    OPTION_ROW_U64("seed", sweep_options, seed, "of the points that are chosen"),
+    OPTION_ROW_FLAG("summary", sweep_options, summary,
+                    "only print what the sweep of that name has found so far"),
+    OPTION_ROW_FLAG("json", sweep_options, json, "print the summary as lines of JSON"),
+    {0},
+};
+
+static const command_line line = {
+    .usage = "sweep FILE.yaml [OPTION]... [-- TRAIN_OPTION...]",
+    .summary = "Searches the options of training as a sweep file of wandb's form says, with a "
+               "run of `hcnn-cl train` for each point. Stopped or killed, the same command goes "
+               "on; several may work on one sweep. Options behind -- go to every run.",
+    .example = "hcnn-cl sweep docs/sweep-original.yaml --count 20 -- --data cifar-100-binary",
+    .rows = rows,
+    .operand = "FILE",
+};
+
+int command_sweep(int argc, char **argv)
+{
+    sweep_options o = {.store = COMMAND_STORE};
+    return command_run(&line, &o, run, argc, argv);
 }

@@ -4,13 +4,11 @@
 
 #include <string.h>
 
-void sweep_rows_fill(sweep_rows *filled)
+void sweep_rows_fill(option_row rows[TRAIN_ROWS])
 {
-    *filled = (sweep_rows){.unused = train_defaults()};
-    const option_spec own[] = {
-        OPTION_ROW_STRING("recipe", &filled->recipe, "NAME", "options from a recipe"),
-        OPTION_ROW_FLAG("tune", &filled->unused.tune, "first tune what is not tuned yet"),
-        {0},
-    };
-    memcpy(filled->rows + config_rows(&filled->unused, filled->rows), own, sizeof own);
+    size_t count = 0;
+    for (const option_row *row = train_rows; row->name; row++)
+        if (strcmp(row->name, "run") != 0 && strcmp(row->name, "resume") != 0)
+            rows[count++] = *row;
+    rows[count] = (option_row){0};
 }

@@ -12,6 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const command_line line = {
+    .usage = "train [OPTION]...",
+    .summary = "Trains the coarse/fine network. Ctrl-C finishes the step, saves and exits with "
+               "130; --resume goes on from there. Under mpirun the ranks train one network "
+               "together, each with its part of every batch.",
+    .example = "hcnn-cl train --data cifar-100-binary.tar.gz --image-size 32 --batch-size 64",
+    .rows = train_rows,
+};
+
 /* What the callbacks draw with. */
 typedef struct display {
     progress bar;
@@ -158,9 +167,7 @@ static void show_rank_note(void *context, const char *text)
     command_warn("rank %d: %s", r->rank, text);
 }
 
-/* Without `resume`, changes mean nothing. */
-static status run(const train_options *o, const char *resume, const train_changes *changes,
-                  error *err)
+static status run(const train_options *o, error *err)
 {
     display d = {.plain = o->ranks != NULL};
     const train_observer full = {
@@ -171,66 +178,78 @@ static status run(const train_options *o, const char *resume, const train_change
         .context = (void *)o->ranks, .note = show_rank_note, .stop = full.stop};
     const train_observer *observer = ranks_lead(o->ranks) ? &full : &quiet;
     begin_bar(&d);
-    status result =
-        resume ? train_resume(resume, changes, observer, err) : train_start(o, observer, err);
+    status result = (o->resume ? train_resume : train_start)(o, observer, err);
     progress_clear(&d.bar);
     return result;
 }
 
-static bool was_given(const operands *line, const char *name)
+/* "--epochs, --max-bad and --threads": the options that a resumed run may be given. */
+static void list_changes(char *text, size_t capacity)
 {
-    for (int i = 0; i < line->given_count; i++)
-        if (strcmp(line->given[i]->name, name) == 0)
-            return true;
-    return false;
+    const char *last = NULL;
+    size_t used = 0;
+    text[0] = '\0';
+    for (const option_row *row = train_rows; row->name; row++) {
+        if (!row->on_resume || row->transient)
+            continue;
+        if (last && used < capacity)
+            used +=
+                (size_t)snprintf(text + used, capacity - used, "%s--%s", used ? ", " : "", last);
+        last = row->name;
+    }
+    if (last && used < capacity)
+        snprintf(text + used, capacity - used, "%s--%s", used ? " and " : "", last);
 }
 
-/* What a run that goes on may have changed; the rest would make it another run. */
+/* Anything else would make it another run. */
 static status check_resume(const operands *line, error *err)
 {
-    static const char *const allowed[] = {"resume", "epochs", "max-steps", "threads", "max-bad"};
-    for (int i = 0; i < line->given_count; i++) {
-        bool found = false;
-        for (size_t j = 0; j < sizeof allowed / sizeof allowed[0]; j++)
-            found |= strcmp(line->given[i]->name, allowed[j]) == 0;
-        if (!found)
+    char changes[256];
+    list_changes(changes, sizeof changes);
+    for (int i = 0; i < line->given_count; i++)
+        if (!line->given[i]->on_resume)
             return error_set(err, STATUS_USAGE,
                              "--%s cannot be changed with --resume: the run's own options hold, "
-                             "but for --epochs, --max-steps, --threads and --max-bad",
-                             line->given[i]->name);
-    }
+                             "but for %s",
+                             line->given[i]->name, changes);
     return STATUS_OK;
 }
 
-/* The recipe's options in place of the defaults, and the command line's in place of those. */
-static status apply_recipe(const char *name, const command_line *line, int argc, char **argv,
-                           train_options *o, words *kept, error *err)
+/* The run's or the recipe's options in place of the defaults, and the command line's in place of
+ * those. */
+static status complete(const operands *given, int argc, char **argv, train_options *o, words *kept,
+                       error *err)
 {
     operands again;
-    const ranks *together = o->ranks;
+    const train_options asked = *o;
+    if (asked.resume)
+        TRY(check_resume(given, err));
+    if (!asked.resume && !asked.recipe)
+        return STATUS_OK;
     *o = command_defaults();
-    o->ranks = together;
-    TRY(recipe_load(name, o, kept, err));
-    TRY(options_parse(line, argc, argv, &again, err));
+    o->ranks = asked.ranks;
+    TRY(asked.resume ? recipe_load_run(asked.resume, o, kept, err)
+                     : recipe_load(asked.recipe, o, kept, err));
+    TRY(options_parse(&line, o, argc, argv, &again, err));
     options_free(&again);
     return STATUS_OK;
 }
 
 /* Parses the options, of several ranks on the first one alone before the others: what is wrong with
  * them is said once. As command_options. */
-static bool parse(const command_line *line, int argc, char **argv, const ranks *r, operands *rest,
-                  int *exit_code)
+static bool parse(train_options *o, int argc, char **argv, operands *rest, int *exit_code)
 {
     enum { GO_ON = -1 };
     error ignored;
     int verdict = GO_ON;
+    const ranks *r = o->ranks;
     bool lead = ranks_lead(r);
-    if (lead && !command_options(line, argc, argv, rest, exit_code))
+    if (lead && !command_options(&line, o, argc, argv, rest, exit_code))
         verdict = *exit_code;
     if (ranks_broadcast(r, &verdict, sizeof verdict, &ignored) != STATUS_OK)
         verdict = STATUS_FAILED;
     if (verdict == GO_ON)
-        return lead || command_options(line, argc, argv, rest, exit_code);
+        return lead || command_options(&line, o, argc, argv, rest, exit_code);
     *exit_code = verdict;
     return false;
 }
@@ -272,48 +291,17 @@ int command_train(int argc, char **argv)
     if (result != STATUS_OK)
         return mpi_ranks_announced_lead() ? command_fail(&err, result) : (int)result;
     const ranks *together = o.ranks;
-    const char *resume = NULL, *recipe_name = NULL;
-    const option_spec own[] = {
-        OPTION_ROW_STRING("recipe", &recipe_name, "original|modern|FILE",
-                          "options from a recipe, of which a YAML file is one, such as a run's "
-                          "config.json; the command line wins"),
-        OPTION_ROW_FLAG("tune", &o.tune, "first `hcnn-cl tune` what is not tuned yet"),
-        OPTION_ROW_STRING("run", &o.run, "DIR", "directory of the run, a new one",
-                          .fallback = "runs/DATE-TIME"),
-        OPTION_ROW_STRING("resume", &resume, "RUN",
-                          "go on with a run; its own options hold, but for --epochs, --threads and "
-                          "--max-bad where "
-                          "they are given, and --max-steps, of which a run keeps none"),
-        {0},
-    };
-    option_spec options[CONFIG_ROWS + sizeof own / sizeof own[0]];
-    memcpy(options + config_rows(&o, options), own, sizeof own);
-    const command_line line = {
-        .usage = "train [OPTION]...",
-        .summary = "Trains the coarse/fine network. Ctrl-C finishes the step, saves and exits with "
-                   "130; --resume goes on from there. Under mpirun the ranks train one network "
-                   "together, each with its part of every batch.",
-        .example = "hcnn-cl train --data cifar-100-binary.tar.gz --image-size 32 --batch-size 64",
-        .options = options,
-    };
-    operands rest;
+    operands given;
     words kept = {0};
     int exit_code;
-    if (!parse(&line, argc, argv, together, &rest, &exit_code)) {
+    if (!parse(&o, argc, argv, &given, &exit_code)) {
         mpi_ranks_leave(together);
         return exit_code;
     }
-    result = resume ? check_resume(&rest, &err) : STATUS_OK;
-    if (result == STATUS_OK && recipe_name)
-        result = apply_recipe(recipe_name, &line, argc, argv, &o, &kept, &err);
-    const train_changes changes = {.ranks = together,
-                                   .epochs = was_given(&rest, "epochs") ? o.epochs : 0,
-                                   .max_steps = o.max_steps,
-                                   .threads = was_given(&rest, "threads") ? o.threads : 0,
-                                   .max_bad = was_given(&rest, "max-bad") ? o.max_bad : -1};
+    result = complete(&given, argc, argv, &o, &kept, &err);
     if (result == STATUS_OK)
-        result = run(&o, resume, &changes, &err);
-    options_free(&rest);
+        result = run(&o, &err);
+    options_free(&given);
     words_free(&kept);
     return end_together(together, result, &err);
 }

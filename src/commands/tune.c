@@ -16,7 +16,8 @@
 
 typedef struct request {
     tune_options options;
-    const char *mode, *stem, *precision;
+    enum command_mode mode;
+    enum precision precision;
     bool json;
 } request;
 
@@ -59,15 +60,15 @@ static json_t *row_to_json(const tune_row *row, const peak *limits)
     return made;
 }
 
-static int print_json(const request *r, const findings *f)
+static status print_json(const request *r, const findings *f, error *err)
 {
     const network_options *n = &r->options.network;
     const tune_report *t = &f->report;
-    json_t *root =
-        json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:f, s:s}", "device", f->dev->info.name,
-                  "backbone", n->backbone, "precision", r->precision, "image_size", n->image_size,
-                  "batch_size", n->batch_size, "only_fine", n->only_fine, "peak_gflops",
-                  f->limits.flops * 1e-9, "file", f->report.file);
+    json_t *root = json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:f, s:s}", "device",
+                             f->dev->info.name, "backbone", n->backbone, "precision",
+                             word_list_at(&precision_words, r->precision), "image_size",
+                             n->image_size, "batch_size", n->batch_size, "only_fine", n->only_fine,
+                             "peak_gflops", f->limits.flops * 1e-9, "file", f->report.file);
     if (t->gemm)
         json_object_set_new(
             root, "gemm",
@@ -76,11 +77,7 @@ static int print_json(const request *r, const findings *f)
     for (size_t i = 0; i < t->count; i++)
         json_array_append_new(rows, row_to_json(&t->rows[i], &f->limits));
     json_object_set_new(root, "convolutions", rows);
-    json_dumpf(root, stdout,
-               JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
-    putchar('\n');
-    json_decref(root);
-    return command_finish();
+    return command_print_json(root, 6, err);
 }
 
 static void print_row(const tune_row *row, const peak *limits)
@@ -98,7 +95,7 @@ static void print_row(const tune_row *row, const peak *limits)
            row->quick_seconds * 1e3);
 }
 
-static int print_table(const request *r, const findings *f)
+static void print_table(const request *r, const findings *f)
 {
     const network_options *n = &r->options.network;
     const tune_report *t = &f->report;
@@ -107,8 +104,8 @@ static int print_table(const request *r, const findings *f)
                    f->dev->info.compute_units);
     printf("peak       %.0f GFLOP/s\n", f->limits.flops * 1e-9);
     printf("network    %s%s, %s stem, %dx%d, batches of %d, %s\n", n->backbone,
-           n->only_fine ? ", only fine" : "", r->stem, n->image_size, n->image_size, n->batch_size,
-           r->precision);
+           n->only_fine ? ", only fine" : "", word_list_at(&stem_words, n->stem), n->image_size,
+           n->image_size, n->batch_size, word_list_at(&precision_words, r->precision));
     if (t->gemm)
         printf("CLBlast    parameters %s, %.3f ms where the default takes %.3f\n", t->gemm->name,
                t->gemm_seconds * 1e3, t->gemm_default_seconds * 1e3);
@@ -121,7 +118,6 @@ static int print_table(const request *r, const findings *f)
     }
     printf("%-54s %9.3f %34s %9.3f\n", "each of them once", chosen * 1e3, "", quick * 1e3);
     terminal_print(stdout, "\nremembered in %s\n", f->report.file);
-    return command_finish();
 }
 
 static status measure(const request *r, findings *f, error *err)
@@ -130,81 +126,76 @@ static status measure(const request *r, findings *f, error *err)
     progress_begin(&bar, stderr);
     const tune_observer observer = {&bar, command_tune_progress, command_tune_note,
                                     command_catch_stop()};
-    status result = peak_measure(f->dev, &f->limits, err);
-    if (result == STATUS_OK)
-        result = tune_run(f->dev, &r->options, &observer, &f->report, err);
+    status result;
+    TRY_OR_DONE(peak_measure(f->dev, &f->limits, err));
+    TRY_OR_DONE(tune_run(f->dev, &r->options, &observer, &f->report, err));
     command_release_stop();
-    if (result == STATUS_OK)
-        result = peak_measure_again(f->dev, &f->limits, err);
+    TRY_OR_DONE(peak_measure_again(f->dev, &f->limits, err));
+done:
+    command_release_stop();
     progress_clear(&bar);
     return result;
 }
 
-static int run(const request *r)
+static status run(void *values, const operands *rest, error *err)
 {
+    (void)rest;
+    request *r = values;
     findings f = {0};
-    error err;
-    int code = STATUS_OK;
-    status result = device_open(&f.dev, &err);
-    if (result == STATUS_OK)
-        result = device_set_precision(f.dev, r->precision, &err);
-    if (result == STATUS_OK)
-        result = measure(r, &f, &err);
-    if (result == STATUS_OK)
-        code = r->json ? print_json(r, &f) : print_table(r, &f);
+    status result;
+    r->options.network.training = r->mode != MODE_INFER;
+    TRY(device_open(&f.dev, err));
+    device_set_precision(f.dev, r->precision);
+    TRY_OR_DONE(measure(r, &f, err));
+    if (r->json)
+        TRY_OR_DONE(print_json(r, &f, err));
+    else
+        print_table(r, &f);
+done:
     tune_free(&f.report);
     device_close(f.dev);
-    return result == STATUS_OK ? code : command_fail(&err, result);
+    return result;
 }
+
+static const option_row rows[] = {
+    OPTION_ROW_INT("image-size", request, options.network.image_size, 1, 4096,
+                   "pixels a side of the input"),
+    OPTION_ROW_INT("batch-size", request, options.network.batch_size, 1, 65536,
+                   "images in a step; each size is tuned by itself"),
+    OPTION_ROW_CHOICE("mode", request, mode, command_mode_words,
+                      "infer leaves the backward passes out"),
+    OPTION_ROW_NAME("backbone", request, options.network.backbone, backbone_words, "as train's"),
+    OPTION_ROW_CHOICE("stem", request, options.network.stem, stem_words, "as train's"),
+    OPTION_ROW_CHOICE("precision", request, precision, precision_words,
+                      "as train's; each is tuned by itself"),
+    OPTION_ROW_FLAG("only-fine", request, options.network.only_fine,
+                    "the fine backbone and classifier alone"),
+    OPTION_ROW_STRING(
+        "gemm", request, options.gemm, "NAMES",
+        "try CLBlast's parameters too, by name with commas between, or all (ten seconds "
+        "and more each on a CPU); done without asking on devices whose quick choices use "
+        "CLBlast: all but CPUs"),
+    OPTION_ROW_FLAG("json", request, json, "print a line of JSON"),
+    {0},
+};
+
+static const command_line line = {
+    .usage = "tune [OPTION]...",
+    .summary = "Times every algorithm for every convolution of the network on the device, "
+               "compares its result with im2col's (in fp16 direct's), and remembers the "
+               "fastest for all later starts. HCNN_CONV still overrides. Ctrl-C exits with 130 "
+               "and keeps what is measured.",
+    .example = "hcnn-cl tune --image-size 224 --batch-size 8",
+    .rows = rows,
+};
 
 int command_tune(int argc, char **argv)
 {
-    request r = {
-        .options = {.network = {.backbone = "wide_resnet_50",
-                                .coarse_classes = 20,
-                                .fine_classes = 100,
-                                .image_size = 32,
-                                .batch_size = 32},
-                    .program = command_program()},
-        .mode = "both",
-        .stem = "imagenet",
-        .precision = "fp32",
-    };
-    network_options *n = &r.options.network;
-    const option_spec options[] = {
-        OPTION_ROW_INT("image-size", &n->image_size, 1, 4096, "pixels a side of the input"),
-        OPTION_ROW_INT("batch-size", &n->batch_size, 1, 65536,
-                       "images in a step; each size is tuned by itself"),
-        OPTION_ROW_CHOICE("mode", &r.mode, "both|train|infer",
-                          "infer leaves the backward passes out"),
-        OPTION_ROW_CHOICE("backbone", &n->backbone, backbone_choices, "as train's"),
-        OPTION_ROW_CHOICE("stem", &r.stem, "imagenet|cifar", "as train's"),
-        OPTION_ROW_CHOICE("precision", &r.precision, "fp32|fp16",
-                          "as train's; each is tuned by itself"),
-        OPTION_ROW_FLAG("only-fine", &n->only_fine, "the fine backbone and classifier alone"),
-        OPTION_ROW_STRING(
-            "gemm", &r.options.gemm, "NAMES",
-            "try CLBlast's parameters too, by name with commas between, or all (ten seconds "
-            "and more each on a CPU); done without asking on devices whose quick choices use "
-            "CLBlast: all but CPUs"),
-        OPTION_ROW_FLAG("json", &r.json, "print a line of JSON"),
-        {0},
-    };
-    const command_line line = {
-        .usage = "tune [OPTION]...",
-        .summary = "Times every algorithm for every convolution of the network on the device, "
-                   "compares its result with im2col's (in fp16 direct's), and remembers the "
-                   "fastest for all later starts. HCNN_CONV still overrides. Ctrl-C exits with 130 "
-                   "and keeps what is measured.",
-        .example = "hcnn-cl tune --image-size 224 --batch-size 8",
-        .options = options,
-    };
-    operands rest;
-    int exit_code;
-    if (!command_options(&line, argc, argv, &rest, &exit_code))
-        return exit_code;
-    options_free(&rest);
-    n->stem = strcmp(r.stem, "cifar") == 0 ? STEM_CIFAR : STEM_IMAGENET;
-    n->training = strcmp(r.mode, "infer") != 0;
-    return run(&r);
+    request r = {.options = {.network = {.backbone = "wide_resnet_50",
+                                         .coarse_classes = 20,
+                                         .fine_classes = 100,
+                                         .image_size = 32,
+                                         .batch_size = 32},
+                             .program = command_program()}};
+    return command_run(&line, &r, run, argc, argv);
 }

@@ -457,12 +457,11 @@ void device_close(device *dev)
     free(dev);
 }
 
-status device_set_precision(device *dev, const char *name, error *err)
+const word_list precision_words = WORD_LIST("fp32", "fp16");
+
+void device_set_precision(device *dev, enum precision precision)
 {
-    if (strcmp(name, "fp32") != 0 && strcmp(name, "fp16") != 0)
-        return error_set(err, STATUS_USAGE, "the precision '%s': there are fp32 and fp16", name);
-    dev->precision = strcmp(name, "fp16") == 0 ? PRECISION_FP16 : PRECISION_FP32;
-    return STATUS_OK;
+    dev->precision = precision;
 }
 
 size_t device_real_bytes(const device *dev)

@@ -5,6 +5,7 @@
 #define HCNN_DEVICE_DEVICE_H
 
 #include "base/error.h"
+#include "base/word_list.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,6 +50,7 @@ enum precision {
     PRECISION_FP32,
     PRECISION_FP16, /* IEEE 754 binary16: 11 significant bits, at most 65504 */
 };
+extern const word_list precision_words;
 
 typedef struct device {
     device_info info;
@@ -90,9 +92,9 @@ status device_open_info(const device_info *info, device **opened, error *err);
 /* Waits for the queue and releases all. NULL is fine. */
 void device_close(device *dev);
 
-/* "fp32", which a device starts with, or "fp16"; before the first kernel runs, since programs are
- * built for one precision. Any other name is STATUS_USAGE. */
-status device_set_precision(device *dev, const char *name, error *err);
+/* A device starts with fp32. Before the first kernel runs, since programs are built for one
+ * precision. */
+void device_set_precision(device *dev, enum precision precision);
 /* Bytes of one stored element of an activation. */
 size_t device_real_bytes(const device *dev);
 

@@ -33,20 +33,13 @@ void hcnn_options_free(hcnn_options *options)
 
 static status set(hcnn_options *options, const char *name, const char *value, error *err)
 {
-    option_spec rows[CONFIG_ROWS];
+    const option_row *row = options_find(train_rows, name);
+    if (!row || (row->transient && strcmp(row->name, "run") != 0))
+        return error_set(err, STATUS_USAGE,
+                         "'%s' is no option of a training run; `hcnn-cl train --help` lists them",
+                         name);
     TRY(words_add(&options->texts, value, strlen(value), err));
-    const char *kept = options->texts.texts[options->texts.count - 1];
-    if (strcmp(name, "run") == 0) {
-        options->values.run = kept;
-        return STATUS_OK;
-    }
-    config_rows(&options->values, rows);
-    const option_spec *row = options_find(rows, name);
-    return row ? options_set(row, kept, err)
-               : error_set(err, STATUS_USAGE,
-                           "'%s' is no option of a training run; `hcnn-cl train "
-                           "--help` lists them",
-                           name);
+    return options_set(row, &options->values, options->texts.texts[options->texts.count - 1], err);
 }
 
 int hcnn_options_set(hcnn_options *options, const char *name, const char *value, char *message,
@@ -149,8 +142,15 @@ int hcnn_resume(const char *device, const char *run, int epochs, hcnn_watch watc
     error err;
     watching w = {.watch = watch, .context = context};
     const train_observer observer = observer_of(&w);
-    const train_changes changes = {.device = device ? device : "", .epochs = epochs, .max_bad = -1};
-    status result = train_resume(run, &changes, &observer, &err);
+    words kept = {0};
+    train_options o = train_defaults();
+    status result = recipe_load_run(run, &o, &kept, &err);
+    o.device = device ? device : "";
+    o.resume = run;
+    o.epochs = epochs > 0 ? epochs : o.epochs;
+    if (result == STATUS_OK)
+        result = train_resume(&o, &observer, &err);
+    words_free(&kept);
     free(w.run);
     return library_return(result, &err, message, capacity);
 }

@@ -49,30 +49,10 @@ static const decision table[] = {
     {"argmax", false, false, fine_logit, by_logit},
     {"joint", true, true, joint_logit, by_logit},
     {"crm", false, true, fine_logit, by_nearness},
+    {.name = NULL},
 };
 
-enum { DECISIONS = sizeof table / sizeof *table };
-
-void decision_choices(char *text, size_t capacity)
-{
-    size_t used = 0;
-    text[0] = '\0';
-    for (int i = 0; i < DECISIONS && used < capacity; i++)
-        used +=
-            (size_t)snprintf(text + used, capacity - used, "%s%s", i > 0 ? "|" : "", table[i].name);
-}
-
-static status find(const char *name, const decision **found, error *err)
-{
-    char choices[128];
-    for (int i = 0; i < DECISIONS; i++)
-        if (strcmp(table[i].name, name) == 0) {
-            *found = &table[i];
-            return STATUS_OK;
-        }
-    decision_choices(choices, sizeof choices);
-    return error_set(err, STATUS_USAGE, "--decision: '%s' is none of %s", name, choices);
-}
+const word_list decision_words = WORD_LIST_OF(table);
 
 /* ---- One image ---- */
 
@@ -198,7 +178,9 @@ status decider_create(decider *d, const char *name, const hierarchy *classes, bo
                       error *err)
 {
     *d = (decider){.classes = classes, .has_coarse_head = has_coarse_head};
-    TRY(find(name, &d->how, err));
+    int index;
+    TRY(word_list_expect(&decision_words, "decision", name, &index, err));
+    d->how = &table[index];
     if (d->how->needs_coarse_head && !has_coarse_head)
         return error_set(err, STATUS_USAGE,
                          "--decision %s: needs a coarse head, and this checkpoint was trained with "

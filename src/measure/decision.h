@@ -4,6 +4,7 @@
 #ifndef HCNN_MEASURE_DECISION_H
 #define HCNN_MEASURE_DECISION_H
 
+#include "base/word_list.h"
 #include "data/hierarchy.h"
 
 #include <stdbool.h>
@@ -35,8 +36,7 @@ typedef struct decider {
     struct scored *scored; /* room for sorting */
 } decider;
 
-/* Writes the table's names, "argmax|joint|crm", for a command's options. */
-void decision_choices(char *text, size_t capacity);
+extern const word_list decision_words;
 
 /* A decider by the decision's name:
  *

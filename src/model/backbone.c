@@ -4,7 +4,6 @@
 #include "base/text.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* The tiny ones, one of each build, are for tests. */
 static const backbone backbones[] = {
@@ -33,22 +32,22 @@ static const backbone backbones[] = {
     {"tiny", &resnet_bottleneck, 4, {4, 8, 16, 32}, {8, 16, 32, 64}, {1, 1, 1, 1}, 0},
     {"tiny_basic", &resnet_basic, 4, {4, 6, 8, 12}, {4, 6, 8, 12}, {1, 2, 1, 1}, 0},
     {"tiny_bit", &bit_bottleneck, 4, {4, 4, 6, 8}, {16, 16, 24, 32}, {1, 2, 1, 1}, 2},
+    {.name = NULL},
 };
 
-const char backbone_choices[] =
-    "wide_resnet_50|resnet50|resnet18|bit_r50x1|tiny|tiny_basic|tiny_bit";
+const word_list backbone_words = WORD_LIST_OF(backbones);
+const word_list stem_words = WORD_LIST("imagenet", "cifar");
+const word_list coarse_loss_words = WORD_LIST("head", "marginal");
 
 const backbone *backbone_at(size_t index)
 {
-    return index < sizeof backbones / sizeof backbones[0] ? &backbones[index] : NULL;
+    return index + 1 < sizeof backbones / sizeof backbones[0] ? &backbones[index] : NULL;
 }
 
 const backbone *backbone_find(const char *name)
 {
-    for (size_t i = 0; backbone_at(i); i++)
-        if (strcmp(backbones[i].name, name) == 0)
-            return &backbones[i];
-    return NULL;
+    int index = word_list_find(&backbone_words, name);
+    return index < 0 ? NULL : &backbones[index];
 }
 
 static int append_stem(graph *g, const backbone *b, const char *prefix, enum stem stem, int input)

@@ -4,6 +4,7 @@
 #ifndef HCNN_MODEL_BACKBONE_H
 #define HCNN_MODEL_BACKBONE_H
 
+#include "base/word_list.h"
 #include "model/graph.h"
 
 enum { BACKBONE_STAGES = 4 };
@@ -44,8 +45,7 @@ struct backbone {
 
 extern const backbone_build resnet_basic, resnet_bottleneck, bit_bottleneck;
 
-/* The names with '|' between, as an option's choices. */
-extern const char backbone_choices[];
+extern const word_list backbone_words;
 
 const backbone *backbone_find(const char *name); /* or NULL */
 /* NULL behind the last. */

@@ -2,25 +2,26 @@
 /* The table of fusions and what they share; see fusion.h. */
 #include "model/fusion.h"
 
-#include <string.h>
+/* The first is the default. */
+static const fusion fusions[] = {
+    {"concat", fusion_concat},
+    {"concat-bn-relu", fusion_concat_bn_relu},
+    {"add", fusion_add},
+    {"gate", fusion_gate},
+    {.name = NULL},
+};
 
-static const fusion *const fusions[] = {&fusion_concat, &fusion_concat_bn_relu, &fusion_add,
-                                        &fusion_gate};
-
-const char fusion_choices[] = "concat|concat-bn-relu|add|gate";
-const char fusion_default[] = "concat";
+const word_list fusion_words = WORD_LIST_OF(fusions);
 
 const fusion *fusion_at(size_t index)
 {
-    return index < sizeof fusions / sizeof fusions[0] ? fusions[index] : NULL;
+    return index + 1 < sizeof fusions / sizeof fusions[0] ? &fusions[index] : NULL;
 }
 
 const fusion *fusion_find(const char *name)
 {
-    for (size_t i = 0; fusion_at(i); i++)
-        if (strcmp(fusions[i]->name, name ? name : fusion_default) == 0)
-            return fusions[i];
-    return NULL;
+    int index = name ? word_list_find(&fusion_words, name) : 0;
+    return index < 0 ? NULL : &fusions[index];
 }
 
 /* The original's pool, which halves a map as the missing stage would, for each that is missing. */

@@ -7,6 +7,7 @@
 #ifndef HCNN_MODEL_FUSION_H
 #define HCNN_MODEL_FUSION_H
 
+#include "base/word_list.h"
 #include "model/graph.h"
 
 typedef struct fusion {
@@ -16,10 +17,12 @@ typedef struct fusion {
     int (*build)(graph *g, int fine, int coarse);
 } fusion;
 
-extern const fusion fusion_add, fusion_concat, fusion_concat_bn_relu, fusion_gate;
+int fusion_add(graph *g, int fine, int coarse);
+int fusion_concat(graph *g, int fine, int coarse);
+int fusion_concat_bn_relu(graph *g, int fine, int coarse);
+int fusion_gate(graph *g, int fine, int coarse);
 
-/* The names with '|' between, as an option's choices; the default one. */
-extern const char fusion_choices[], fusion_default[];
+extern const word_list fusion_words;
 
 const fusion *fusion_find(const char *name); /* or NULL; a NULL name is the default's */
 /* NULL behind the last. */

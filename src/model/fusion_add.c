@@ -6,11 +6,9 @@
  * All of it is linear, so the averages come first, as in fusion_concat.c. */
 #include "model/fusion.h"
 
-static int build(graph *g, int fine, int coarse)
+int fusion_add(graph *g, int fine, int coarse)
 {
     int beside = fusion_coarse_average(g, fine, coarse);
     int projected = fusion_project(g, "fine_11conv", beside, g->nodes[fine].c);
     return graph_add(g, graph_average_pool(g, fine), projected);
 }
-
-const fusion fusion_add = {"add", build};

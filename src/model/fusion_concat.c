@@ -8,11 +8,9 @@
  * function and gradients, one pixel to convolve. */
 #include "model/fusion.h"
 
-static int build(graph *g, int fine, int coarse)
+int fusion_concat(graph *g, int fine, int coarse)
 {
     int beside = fusion_coarse_average(g, fine, coarse);
     int both = graph_concat(g, graph_average_pool(g, fine), beside);
     return fusion_project(g, "fine_11conv", both, g->nodes[fine].c);
 }
-
-const fusion fusion_concat = {"concat", build};

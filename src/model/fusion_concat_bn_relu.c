@@ -5,7 +5,7 @@
  *   average(relu(bn(W [fine; pool(coarse)]))), W being fine_11conv and bn fine_bn */
 #include "model/fusion.h"
 
-static int build(graph *g, int fine, int coarse)
+int fusion_concat_bn_relu(graph *g, int fine, int coarse)
 {
     int width = g->nodes[fine].c;
     int beside = fusion_coarse_map(g, fine, coarse);
@@ -17,5 +17,3 @@ static int build(graph *g, int fine, int coarse)
         graph_convolution(g, both, weight, false, (convolution_shape){channels, width, 1, 1, 0});
     return graph_average_pool(g, graph_batchnorm(g, mixed, norm, true, GRAPH_NONE));
 }
-
-const fusion fusion_concat_bn_relu = {"concat-bn-relu", build};

@@ -7,12 +7,10 @@
  * average. */
 #include "model/fusion.h"
 
-static int build(graph *g, int fine, int coarse)
+int fusion_gate(graph *g, int fine, int coarse)
 {
     int average = graph_average_pool(g, coarse);
     graph_detach(g, average, coarse);
     int gate = fusion_project(g, "fine_gate", average, g->nodes[fine].c);
     return graph_gate(g, graph_average_pool(g, fine), gate);
 }
-
-const fusion fusion_gate = {"gate", build};

@@ -96,14 +96,12 @@ static status check_shape(const network_options *o, error *err)
 status hcnn_build(const network_options *options, graph *g, error *err)
 {
     *g = (graph){.heads = {{.logits = GRAPH_NONE}, {.logits = GRAPH_NONE}}};
-    const backbone *b = backbone_find(options->backbone);
+    int index;
+    TRY(word_list_expect(&backbone_words, "backbone", options->backbone, &index, err));
+    const backbone *b = backbone_at((size_t)index);
+    if (options->fusion)
+        TRY(word_list_expect(&fusion_words, "fusion", options->fusion, &index, err));
     const fusion *f = fusion_find(options->fusion);
-    if (!b)
-        return error_set(err, STATUS_USAGE, "unknown backbone '%s'; there are %s",
-                         options->backbone, backbone_choices);
-    if (!f)
-        return error_set(err, STATUS_USAGE, "unknown fusion '%s'; there are %s", options->fusion,
-                         fusion_choices);
     TRY(check_shape(options, err));
     int input = graph_input(g, options->image_size);
     if (options->shared_trunk)

@@ -295,10 +295,10 @@ status import_open(const char *path, const import_options *options, import_plan 
 {
     search s = {.path = path, .options = options, .plan = plan};
     *plan = (import_plan){0};
-    if (options->backbone && !backbone_find(options->backbone))
-        return error_set(err, STATUS_USAGE, "unknown backbone '%s'; there are %s",
-                         options->backbone, backbone_choices);
+    int known;
     status result;
+    if (options->backbone)
+        TRY(word_list_expect(&backbone_words, "backbone", options->backbone, &known, err));
     TRY(tensor_file_open(path, &plan->file, err));
     TRY_OR_DONE(tensor_file_verify(plan->file, err));
     result = decide(&s, err);

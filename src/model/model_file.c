@@ -13,12 +13,9 @@ static const char format_version[] = "1";
 
 enum { MAX_IMAGE_SIZE = 16384 }; /* the longest side of an image file */
 
-static const char *const stems[] = {
-    [STEM_IMAGENET] = "imagenet", [STEM_CIFAR] = "cifar", [STEM_CIFAR + 1] = NULL};
-
 static const field network_fields[] = {
     {FIELD(TEXT, network_options, backbone)},
-    {FIELD(WORD, network_options, stem), .words = stems},
+    {FIELD(WORD, network_options, stem), .words = &stem_words},
     {FIELD(FLAG, network_options, only_fine)},
     {FIELD(INT, network_options, image_size), .least = 1, .most = MAX_IMAGE_SIZE},
     {FIELD(TEXT, network_options, freeze)},
@@ -42,8 +39,9 @@ static json_t *write_network(const network_options *options)
 {
     network_options o = *options;
     o.freeze = o.freeze ? o.freeze : "none";
+    enum coarse_loss loss = o.marginal_parents ? COARSE_LOSS_MARGINAL : COARSE_LOSS_HEAD;
     return fields_put(fields_write(json_object(), network_fields, &o), "coarse_loss",
-                      json_string(o.marginal_parents ? "marginal" : "head"));
+                      json_string(word_list_at(&coarse_loss_words, loss)));
 }
 
 status model_file_put(safetensors_writer *writer, const char *piece, json_t *object, error *err)
@@ -138,7 +136,8 @@ static status read_network(model_file *m, const fields_source *from, error *err)
 {
     network_options *o = &m->options;
     const json_t *loss = json_object_get(from->object, "coarse_loss");
-    const char *word = loss ? json_string_value(loss) : "head";
+    const char *word = json_string_value(loss);
+    int of = !loss ? COARSE_LOSS_HEAD : word ? word_list_find(&coarse_loss_words, word) : -1;
     TRY(fields_read(network_fields, from, o, err));
     const backbone *b = backbone_find(o->backbone);
     const fusion *f = fusion_find(o->fusion);
@@ -146,8 +145,7 @@ static status read_network(model_file *m, const fields_source *from, error *err)
         return fields_refuse(from, "backbone", err);
     if (!f)
         return fields_refuse(from, "fusion", err);
-    bool marginal = word && strcmp(word, "marginal") == 0;
-    if (!word || (!marginal && strcmp(word, "head") != 0))
+    if (of < 0)
         return fields_refuse(from, "coarse_loss", err);
     o->backbone = b->name;
     o->fusion = o->fusion ? f->name : NULL;
@@ -155,7 +153,7 @@ static status read_network(model_file *m, const fields_source *from, error *err)
     o->coarse_classes = m->classes.coarse_count;
     o->fine_classes = m->classes.fine_count;
     o->batch_size = 1;
-    o->marginal_parents = marginal ? m->classes.parents : NULL;
+    o->marginal_parents = of == COARSE_LOSS_MARGINAL ? m->classes.parents : NULL;
     return m->freeze ? STATUS_OK : error_memory(err, from->path);
 }
 

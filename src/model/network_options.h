@@ -4,6 +4,7 @@
 #define HCNN_MODEL_NETWORK_OPTIONS_H
 
 #include "base/error.h"
+#include "base/word_list.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,6 +13,12 @@ enum stem {
     STEM_IMAGENET, /* 7x7 stride 2, then max pool 3x3 stride 2 */
     STEM_CIFAR,    /* 3x3 stride 1, no pool */
 };
+extern const word_list stem_words;
+
+/* What the coarse loss is of: the coarse head, or beside it the fine head's probabilities, summed
+ * by coarse class. */
+enum coarse_loss { COARSE_LOSS_HEAD, COARSE_LOSS_MARGINAL };
+extern const word_list coarse_loss_words;
 
 /* How ranks that share each batch tell each other the sums of their parts. `gather` hands in
  * `count` floats and fills all[ranks][count] with every rank's, in rank order: copies to the bit,

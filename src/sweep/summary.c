@@ -222,7 +222,7 @@ status summary_create(sweep_store *store, const sweep_file *file, const words *e
 }
 
 /* The sweep file as it was when the sweep began, with the sweep's name. */
-static status reread(const char *name, const char *text, const option_spec *rows,
+static status reread(const char *name, const char *text, const option_row *rows,
                      const char *const *metrics, sweep_file *file, error *err)
 {
     TRY(sweep_file_read(name, text, rows, metrics, file, err));
@@ -231,7 +231,7 @@ static status reread(const char *name, const char *text, const option_spec *rows
     return got_memory(file->name, err, name);
 }
 
-status summary_of_name(run_store *runs, const char *name, const option_spec *rows,
+status summary_of_name(run_store *runs, const char *name, const option_row *rows,
                        const char *const *metrics, json_t **created, error *err)
 {
     sweep_store store;

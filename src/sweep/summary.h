@@ -18,7 +18,7 @@ status summary_create(sweep_store *store, const sweep_file *file, const words *e
                       json_t **created, error *err);
 
 /* Of the sweep of that name, by what the store knows of it. rows, metrics: as sweep_file_load's. */
-status summary_of_name(run_store *runs, const char *name, const option_spec *rows,
+status summary_of_name(run_store *runs, const char *name, const option_row *rows,
                        const char *const *metrics, json_t **created, error *err);
 
 #endif

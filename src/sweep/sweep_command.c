@@ -78,7 +78,7 @@ static status expand(sweep_reading *from, const yaml_node_t *node, char **expand
 
 /* ---- Words ---- */
 
-static status check_unset(sweep_reading *from, const yaml_node_t *node, const option_spec *row,
+static status check_unset(sweep_reading *from, const yaml_node_t *node, const option_row *row,
                           error *err)
 {
     for (size_t i = 0; i < from->file->parameter_count; i++)
@@ -94,7 +94,7 @@ static status unknown_word(sweep_reading *from, const yaml_node_t *node, const c
                            error *err)
 {
     options_guess guess = {0};
-    for (const option_spec *row = from->rows; row->name; row++)
+    for (const option_row *row = from->rows; row->name; row++)
         options_guess_among(&guess, word + strspn(word, "-"), row->name);
     return yaml_tree_fail(&from->tree, node, err,
                           "'%s' is no option of train, which every trial runs; %s%s%s", word,
@@ -105,9 +105,9 @@ static status unknown_word(sweep_reading *from, const yaml_node_t *node, const c
 /* A word that is passed on. *waiting is the option whose value it has to be, or NULL; and then of
  * the next word. */
 static status check_word(sweep_reading *from, const yaml_node_t *node, const char *word,
-                         const option_spec **waiting, error *err)
+                         const option_row **waiting, error *err)
 {
-    const option_spec *row = *waiting;
+    const option_row *row = *waiting;
     const char *value = word;
     *waiting = NULL;
     if (!row) {
@@ -136,7 +136,7 @@ static void drop(char *dropped, size_t capacity, const char *word)
     snprintf(dropped + used, capacity - used, "%s%s", used ? " " : "", word);
 }
 
-static status read_word(sweep_reading *from, const yaml_node_t *node, const option_spec **waiting,
+static status read_word(sweep_reading *from, const yaml_node_t *node, const option_row **waiting,
                         char *dropped, size_t capacity, error *err)
 {
     TRY(yaml_tree_expect(&from->tree, node, YAML_SCALAR_NODE, "a word of command", err));
@@ -160,7 +160,7 @@ static status read_word(sweep_reading *from, const yaml_node_t *node, const opti
 status sweep_read_command(sweep_reading *from, error *err)
 {
     const yaml_node_t *list = yaml_tree_find(&from->tree, yaml_tree_root(&from->tree), "command");
-    const option_spec *waiting = NULL;
+    const option_row *waiting = NULL;
     char dropped[512] = "";
     if (!list)
         return STATUS_OK;

@@ -303,7 +303,7 @@ static status read_root(sweep_reading *from, error *err)
 }
 
 /* text NULL: the file's. */
-static status load(const char *path, const char *text, const option_spec *rows,
+static status load(const char *path, const char *text, const option_row *rows,
                    const char *const *metrics, sweep_file *file, error *err)
 {
     sweep_reading from = {.rows = rows, .metrics = metrics, .file = file, .again = text != NULL};
@@ -320,13 +320,13 @@ static status load(const char *path, const char *text, const option_spec *rows,
     return result;
 }
 
-status sweep_file_load(const char *path, const option_spec *rows, const char *const *metrics,
+status sweep_file_load(const char *path, const option_row *rows, const char *const *metrics,
                        sweep_file *file, error *err)
 {
     return load(path, NULL, rows, metrics, file, err);
 }
 
-status sweep_file_read(const char *path, const char *text, const option_spec *rows,
+status sweep_file_read(const char *path, const char *text, const option_row *rows,
                        const char *const *metrics, sweep_file *file, error *err)
 {
     return load(path, text, rows, metrics, file, err);

@@ -63,7 +63,7 @@ static const struct form_rule {
 typedef struct form_reading {
     sweep_reading *from;
     const yaml_node_t *body;
-    const option_spec *row;
+    const option_row *row;
     sweep_parameter *p; /* its name, option and line are set */
     unsigned given;     /* keys, by their place in form_keys */
 } form_reading;
@@ -265,7 +265,7 @@ static status read_text(const form_reading *r, const yaml_node_t *node, char **t
 }
 
 /* Whether two texts mean the same to the option. */
-static bool same_value(const option_spec *row, const char *a, const char *b)
+static bool same_value(const option_row *row, const char *a, const char *b)
 {
     bool number = row->kind == OPTION_DOUBLE || row->kind == OPTION_INT;
     /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): they were read. */
@@ -361,14 +361,14 @@ static status read_form(form_reading *r, error *err)
     return try_ends(r, err);
 }
 
-status sweep_read_form(sweep_reading *from, const yaml_node_t *body, const option_spec *row,
+status sweep_read_form(sweep_reading *from, const yaml_node_t *body, const option_row *row,
                        sweep_parameter *p, error *err)
 {
     form_reading r = {.from = from, .body = body, .row = row, .p = p};
     return read_form(&r, err);
 }
 
-status sweep_try_value(const option_spec *row, const char *text, error *err)
+status sweep_try_value(const option_row *row, const char *text, error *err)
 {
     union {
         bool flag;
@@ -377,10 +377,9 @@ status sweep_try_value(const option_spec *row, const char *text, error *err)
         double number;
         const char *text;
     } scratch;
-    option_spec copy = *row;
-    copy.target = &scratch;
-    copy.given = NULL;
-    return options_set(&copy, text, err);
+    option_row copy = *row;
+    copy.at = 0;
+    return options_set(&copy, &scratch, text, err);
 }
 
 /* Training computes in float32: the shortest text of the same one. Of what is none, all digits. */

@@ -24,7 +24,7 @@ static status unknown_option(sweep_reading *from, const yaml_node_t *key, const 
                              error *err)
 {
     options_guess guess = {0};
-    for (const option_spec *row = from->rows; row->name; row++) {
+    for (const option_row *row = from->rows; row->name; row++) {
         options_guess_among(&guess, word, row->name);
         if (row->alias)
             options_guess_among(&guess, word, row->alias);
@@ -40,7 +40,7 @@ static status unknown_option(sweep_reading *from, const yaml_node_t *key, const 
 
 /* The option that a name sets: that of its last part. Each is set by one parameter. */
 static status find_option(sweep_reading *from, const yaml_node_t *key, const char *name,
-                          const option_spec **row, error *err)
+                          const option_row **row, error *err)
 {
     const sweep_file *file = from->file;
     const char *dot = strrchr(name, '.'), *word = dot ? dot + 1 : name;
@@ -87,7 +87,7 @@ static status add_parameter(sweep_reading *from, const yaml_node_t *key, const y
                             char *name, error *err)
 {
     sweep_file *file = from->file;
-    const option_spec *row = NULL;
+    const option_row *row = NULL;
     status result = find_option(from, key, name, &row, err);
     if (result == STATUS_OK)
         result = array_grow(&file->parameters, file->parameter_count, sizeof *file->parameters,

@@ -8,7 +8,7 @@
 
 typedef struct sweep_reading {
     yaml_tree tree;
-    const option_spec *rows;
+    const option_row *rows;
     const char *const *metrics;
     sweep_file *file;
     bool again; /* from a text that was read before */
@@ -25,9 +25,9 @@ status sweep_read_command(sweep_reading *from, error *err);
 
 /* Reads how a parameter is distributed and its values; its name, option and line are set
  * (sweep_form.c). */
-status sweep_read_form(sweep_reading *from, const yaml_node_t *body, const option_spec *row,
+status sweep_read_form(sweep_reading *from, const yaml_node_t *body, const option_row *row,
                        sweep_parameter *p, error *err);
 /* Whether the option would take the text; its target is not touched. */
-status sweep_try_value(const option_spec *row, const char *text, error *err);
+status sweep_try_value(const option_row *row, const char *text, error *err);
 
 #endif

@@ -2,6 +2,7 @@
 /* See recipe.h. */
 #include "train/recipe.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "base/yaml_tree.h"
 
 #include <stdlib.h>
@@ -54,26 +55,17 @@ static const char *find_builtin(const char *name)
 
 typedef struct reading {
     yaml_tree tree;
-    option_spec rows[CONFIG_ROWS];
-    bool seen[CONFIG_ROWS];
+    train_options *options;
+    bool seen[TRAIN_ROWS];
     words *kept;
 } reading;
 
-/* Whether the value is none and the option can do without one: a choice with a first word of its
- * own cannot. */
-static bool is_null(const yaml_node_t *value, const option_spec *row)
-{
-    bool may = row->kind == OPTION_STRING || (row->kind == OPTION_CHOICE && row->fallback);
-    return may && value->type == YAML_SCALAR_NODE && yaml_tree_is_null(value);
-}
-
-static status set_value(reading *from, const yaml_node_t *value, const option_spec *row, error *err)
+static status set_value(reading *from, const yaml_node_t *value, const option_row *row, error *err)
 {
     char *text;
-    if (is_null(value, row)) {
-        *(const char **)row->target = NULL;
+    if (value->type == YAML_SCALAR_NODE && yaml_tree_is_null(value) &&
+        options_unset(row, from->options))
         return STATUS_OK;
-    }
     if (value->type == YAML_MAPPING_NODE)
         return yaml_tree_fail(&from->tree, value, err,
                               "expected lines of 'option: value', the values single words, numbers "
@@ -83,7 +75,7 @@ static status set_value(reading *from, const yaml_node_t *value, const option_sp
         result = words_add(from->kept, text, strlen(text), err);
     free(text);
     TRY(result);
-    if (options_set(row, from->kept->texts[from->kept->count - 1], err) != STATUS_OK)
+    if (options_set(row, from->options, from->kept->texts[from->kept->count - 1], err) != STATUS_OK)
         return error_prefix(err, STATUS_FAILED, "%s: line %zu", from->tree.path,
                             yaml_tree_line(value));
     return STATUS_OK;
@@ -92,8 +84,9 @@ static status set_value(reading *from, const yaml_node_t *value, const option_sp
 static status unknown_option(const reading *from, const yaml_node_t *key, error *err)
 {
     options_guess guess = {0};
-    for (const option_spec *row = from->rows; row->name; row++)
-        options_guess_among(&guess, yaml_tree_text(key), row->name);
+    for (const option_row *row = train_rows; row->name; row++)
+        if (!row->transient)
+            options_guess_among(&guess, yaml_tree_text(key), row->name);
     return yaml_tree_fail(&from->tree, key, err, "'%s' is no option of a run%s%s%s",
                           yaml_tree_text(key), guess.best ? "; did you mean " : "",
                           guess.best ? guess.best : "", guess.best ? "?" : "");
@@ -104,11 +97,11 @@ static status read_all(reading *from, error *err)
     const yaml_node_t *root = yaml_tree_root(&from->tree);
     for (size_t i = 0; i < yaml_tree_count(root); i++) {
         yaml_node_t *key, *value;
-        const option_spec *row =
-            options_find(from->rows, yaml_tree_key(&from->tree, root, i, &key, &value));
-        if (!row)
+        const option_row *row =
+            options_find(train_rows, yaml_tree_key(&from->tree, root, i, &key, &value));
+        if (!row || row->transient)
             return unknown_option(from, key, err);
-        bool *seen = &from->seen[row - from->rows];
+        bool *seen = &from->seen[row - train_rows];
         if (*seen)
             return yaml_tree_fail(&from->tree, key, err, "'%s' is given twice",
                                   yaml_tree_text(key));
@@ -122,8 +115,7 @@ static status read_all(reading *from, error *err)
 static status load(const char *name, const char *text, train_options *options, words *kept,
                    error *err)
 {
-    reading from = {.kept = kept};
-    config_rows(options, from.rows);
+    reading from = {.options = options, .kept = kept};
     status result = text ? yaml_tree_read(name, text, strlen(text), &from.tree, err)
                          : yaml_tree_load(name, &from.tree, err);
     if (result == STATUS_OK)
@@ -144,4 +136,13 @@ status recipe_load(const char *name, train_options *options, words *kept, error 
         return load(name, text, options, kept, err);
     return error_set(err, STATUS_USAGE,
                      "--recipe %s: is neither original nor modern nor a file that exists", name);
+}
+
+status recipe_load_run(const char *run, train_options *options, words *kept, error *err)
+{
+    char *path = text_format("%s/config.json", run);
+    status result = path ? recipe_load_file(path, options, kept, err) : error_memory(err, run);
+    options->max_steps = 0;
+    free(path);
+    return result;
 }

@@ -14,5 +14,8 @@
 status recipe_load_file(const char *path, train_options *options, words *kept, error *err);
 /* The same for "original" and "modern", whose texts stand in recipe.c, or a file. */
 status recipe_load(const char *name, train_options *options, words *kept, error *err);
+/* The options that a run was made with, from its config.json, to resume it: without its limit of
+ * steps, which was that start's. */
+status recipe_load_run(const char *run, train_options *options, words *kept, error *err);
 
 #endif

@@ -23,7 +23,7 @@ void run_model_note(void *observer, const char *text)
 
 static bool is_marginal(const train_options *o)
 {
-    return strcmp(o->coarse_loss, "marginal") == 0;
+    return o->coarse_loss == COARSE_LOSS_MARGINAL;
 }
 
 bool run_model_has_coarse_loss(const train_options *o)
@@ -51,7 +51,8 @@ status run_model_open_device(run_model *m, const train_options *o, error *err)
     int place = o->ranks ? o->ranks->place : 0;
     TRY(o->device ? device_open_place(o->device, place, &m->dev, err)
                   : device_open_own(place, &m->dev, err));
-    return device_set_precision(m->dev, o->precision, err);
+    device_set_precision(m->dev, o->precision);
+    return STATUS_OK;
 }
 
 /* The fewest images that batch normalisation sees at once in a batch of so many. */
@@ -106,13 +107,6 @@ static status tune(const run_model *m, const network_options *n, const char *pro
     tune_free(&report);
     return result;
 }
-
-/* 0 where nothing is said: with --only-fine there may be none. */
-static int coarse_stages_of(const char *depth)
-{
-    return depth ? depth[strlen("layer")] - '0' : 0;
-}
-
 static const statistics_gather *choose_statistics(run_model *m, const train_options *o)
 {
     if (!o->ranks || !o->sync_bn)
@@ -128,11 +122,14 @@ static network_options describe_network(run_model *m, const train_options *o, co
     size_t validation = loader_pixel_capacity(d->validate);
     return (network_options){
         .backbone = o->backbone,
-        .stem = strcmp(o->stem, "cifar") == 0 ? STEM_CIFAR : STEM_IMAGENET,
+        .stem = o->stem,
         .only_fine = o->only_fine,
         .shared_trunk = o->shared_trunk,
         .fusion = o->fusion,
-        .coarse_stages = coarse_stages_of(o->coarse_depth),
+        /* 0 where nothing is said: with --only-fine there may be none. */
+        .coarse_stages = o->coarse_depth == COARSE_DEPTH_DEFAULT  ? 0
+                         : o->coarse_depth == COARSE_DEPTH_LAYER3 ? 3
+                                                                  : 4,
         .coarse_classes = d->set.classes.coarse_count,
         .fine_classes = d->set.classes.fine_count,
         .image_size = run_data_input_size(d, o),
@@ -160,8 +157,8 @@ status run_model_create(run_model *m, const train_options *o, const run_data *d,
     TRY(solver_create(m->net, o, &m->solve, err));
     if (!o->ranks)
         return STATUS_OK;
-    return exchange_create(o->ranks, m->net, strcmp(o->wire, "fp16") == 0, BUCKET_BYTES,
-                           &m->between, err);
+    return exchange_create(o->ranks, m->net, o->wire == PRECISION_FP16, BUCKET_BYTES, &m->between,
+                           err);
 }
 
 /* ---- Weights ---- */

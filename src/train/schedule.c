@@ -6,21 +6,24 @@
 #include <stdio.h>
 #include <string.h>
 
-static const schedule_law *const laws[] = {&schedule_plateau, &schedule_multistep, &schedule_cosine,
-                                           &schedule_one_cycle};
-enum { LAW_COUNT = sizeof laws / sizeof laws[0] };
+typedef struct schedule_row {
+    const char *name;
+    void (*epoch)(schedule *s, double validation_loss);               /* NULL: nothing to do */
+    double (*rate)(const schedule *s, uint64_t step, uint64_t steps); /* NULL: s->lr */
+    bool takes_milestones, takes_min_lr;
+} schedule_row;
 
-const char schedule_choices[] = "plateau|multistep|cosine|one-cycle";
+static const schedule_row laws[] = {
+    [SCHEDULE_PLATEAU] = {"plateau", .epoch = schedule_plateau, .takes_min_lr = true},
+    [SCHEDULE_MULTISTEP] = {"multistep", .epoch = schedule_multistep, .takes_milestones = true},
+    [SCHEDULE_COSINE] = {"cosine", .rate = schedule_cosine, .takes_min_lr = true},
+    [SCHEDULE_ONE_CYCLE] = {"one-cycle", .rate = schedule_one_cycle},
+    {.name = NULL},
+};
 
-static status find_law(const char *name, int *law, error *err)
-{
-    for (*law = 0; *law < LAW_COUNT; ++*law)
-        if (strcmp(laws[*law]->name, name) == 0)
-            return STATUS_OK;
-    return error_set(err, STATUS_USAGE, "--schedule %s: is none of %s", name, schedule_choices);
-}
+const word_list schedule_words = WORD_LIST_OF(laws);
 
-static status check_terms(const schedule_terms *terms, const schedule_law *law, error *err)
+static status check_terms(const schedule_terms *terms, const schedule_row *law, error *err)
 {
     if (law->takes_milestones && !terms->milestones)
         return error_set(err, STATUS_USAGE, "--schedule %s needs --milestones", law->name);
@@ -45,9 +48,9 @@ status schedule_start(schedule *s, const schedule_terms *given, error *err)
         terms->milestones = NULL;
     *s = (schedule){
         .lr = terms->lr, .min_lr = terms->min_lr, .warmup_epochs = terms->warmup, .best = INFINITY};
-    const char *fitting = terms->milestones ? schedule_multistep.name : schedule_plateau.name;
-    TRY(find_law(terms->name ? terms->name : fitting, &s->law, err));
-    TRY(check_terms(terms, laws[s->law], err));
+    enum schedule_law fitting = terms->milestones ? SCHEDULE_MULTISTEP : SCHEDULE_PLATEAU;
+    s->law = terms->law == SCHEDULE_DEFAULT ? fitting : terms->law;
+    TRY(check_terms(terms, &laws[s->law], err));
     if (terms->milestones && schedule_parse_milestones(terms->milestones, s->milestones,
                                                        &s->milestone_count, err) != STATUS_OK)
         return error_prefix(err, STATUS_USAGE, "--milestones");
@@ -70,7 +73,7 @@ void schedule_restore(schedule *s, const schedule *saved)
 
 double schedule_rate(const schedule *s, uint64_t step)
 {
-    const schedule_law *law = laws[s->law];
+    const schedule_row *law = &laws[s->law];
     uint64_t steps = s->steps > s->warmup ? s->steps - s->warmup : 1;
     uint64_t done = step > s->warmup + 1 ? step - s->warmup - 1 : 0;
     if (done > steps - 1)
@@ -81,7 +84,7 @@ double schedule_rate(const schedule *s, uint64_t step)
 
 void schedule_epoch(schedule *s, double validation_loss)
 {
-    const schedule_law *law = laws[s->law];
+    const schedule_row *law = &laws[s->law];
     s->epoch++;
     if (law->epoch)
         law->epoch(s, validation_loss);

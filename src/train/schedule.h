@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The learning rate over a run. Each schedule is a law of one file, schedule_NAME.c, and a row of
- * the table in schedule.c; what they share is here. A schedule has no pointers, so that it can be
- * stored as it is.
+/* The learning rate over a run. Each schedule is a law of one file, schedule_NAME.c, a value
+ * of the enum and a row of the table in schedule.c; what they share is here. A schedule has no
+ * pointers, so that it can be stored as it is.
  *
  * Steps are the optimizer's, from 1. The first W = warm-up's epochs * steps of an epoch, rounded,
  * are the warm-up: step k of them has k / W of the rate that the law begins with, and the law's own
@@ -17,14 +17,24 @@
 #define HCNN_TRAIN_SCHEDULE_H
 
 #include "base/error.h"
+#include "base/word_list.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum { SCHEDULE_MILESTONES = 16 };
 
+enum schedule_law {
+    SCHEDULE_DEFAULT = -1, /* multistep with milestones, else plateau */
+    SCHEDULE_PLATEAU,
+    SCHEDULE_MULTISTEP,
+    SCHEDULE_COSINE,
+    SCHEDULE_ONE_CYCLE,
+};
+extern const word_list schedule_words;
+
 typedef struct schedule {
-    int law;   /* its place in the table */
+    enum schedule_law law;
     double lr; /* the law's peak; plateau and multistep lower it epoch by epoch */
     double min_lr;
     double warmup_epochs;
@@ -36,31 +46,23 @@ typedef struct schedule {
     int epoch;      /* epochs done */
 } schedule;
 
-typedef struct schedule_law {
-    const char *name;
-    /* After an epoch, s->epoch counting it: may lower s->lr. NULL: nothing to do. */
-    void (*epoch)(schedule *s, double validation_loss);
-    /* The rate of a step, from 0, of so many behind the warm-up, at least 1. NULL: s->lr. */
-    double (*rate)(const schedule *s, uint64_t step, uint64_t steps);
-    bool takes_milestones, takes_min_lr;
-} schedule_law;
-
-extern const schedule_law schedule_cosine, schedule_multistep, schedule_one_cycle, schedule_plateau;
-
-/* The names with '|' between, as an option's choices. */
-extern const char schedule_choices[];
+/* The laws. After an epoch, s->epoch counting it, these may lower s->lr: */
+void schedule_plateau(schedule *s, double validation_loss);
+void schedule_multistep(schedule *s, double validation_loss);
+/* These give the rate of a step, from 0, of so many after the warm-up, at least 1: */
+double schedule_cosine(const schedule *s, uint64_t step, uint64_t steps);
+double schedule_one_cycle(const schedule *s, uint64_t step, uint64_t steps);
 
 /* What a run asks for. */
 typedef struct schedule_terms {
-    const char *name; /* NULL: multistep with milestones, else plateau */
+    enum schedule_law law;
     double lr, min_lr;
     double warmup;          /* epochs */
     const char *milestones; /* as schedule_parse_milestones takes them; NULL or
                                "none", which takes back a recipe's: there are none */
 } schedule_terms;
 
-/* Before the first epoch. A name that is none, and terms that the law does not take, are
- * STATUS_USAGE. */
+/* Before the first epoch. Terms that the law does not take are STATUS_USAGE. */
 status schedule_start(schedule *s, const schedule_terms *terms, error *err);
 /* Lays it over a run: before schedule_rate. */
 void schedule_span(schedule *s, int epochs, uint64_t steps_per_epoch);

@@ -4,10 +4,8 @@
 
 #include <math.h>
 
-static double rate_of(const schedule *s, uint64_t step, uint64_t steps)
+double schedule_cosine(const schedule *s, uint64_t step, uint64_t steps)
 {
     const double pi = 3.14159265358979323846;
     return s->min_lr + (s->lr - s->min_lr) * (1 + cos(pi * (double)step / (double)steps)) / 2;
 }
-
-const schedule_law schedule_cosine = {.name = "cosine", .rate = rate_of, .takes_min_lr = true};

@@ -9,7 +9,7 @@
 
 static const double factor = 0.1;
 
-static void follow_milestones(schedule *s, double validation_loss)
+void schedule_multistep(schedule *s, double validation_loss)
 {
     int reached = 0;
     (void)validation_loss;
@@ -18,9 +18,6 @@ static void follow_milestones(schedule *s, double validation_loss)
     if (reached > 0)
         s->lr *= pow(factor, reached);
 }
-
-const schedule_law schedule_multistep = {
-    .name = "multistep", .epoch = follow_milestones, .takes_milestones = true};
 
 /* The number at *text, which moves behind it and the comma after it; 0 if there is none. */
 static int next_epoch(const char **text)

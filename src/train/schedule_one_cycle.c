@@ -13,7 +13,7 @@ static double along_cosine(double from, double to, double share)
     return to + (from - to) / 2 * (1 + cos(pi * share));
 }
 
-static double rate_of(const schedule *s, uint64_t step, uint64_t steps)
+double schedule_one_cycle(const schedule *s, uint64_t step, uint64_t steps)
 {
     double start = s->lr / start_divisor, end = start / end_divisor;
     double peak = share_up * (double)steps - 1, last = (double)steps - 1, at = (double)step;
@@ -21,5 +21,3 @@ static double rate_of(const schedule *s, uint64_t step, uint64_t steps)
         return along_cosine(start, s->lr, at / peak);
     return along_cosine(s->lr, end, (at - peak) / (last - peak));
 }
-
-const schedule_law schedule_one_cycle = {.name = "one-cycle", .rate = rate_of};

@@ -8,7 +8,7 @@
 static const double factor = 0.1, threshold = 1e-4, smallest_change = 1e-8;
 enum { PATIENCE = 2 };
 
-static void follow_loss(schedule *s, double loss)
+void schedule_plateau(schedule *s, double loss)
 {
     if (loss < s->best * (1.0 - threshold)) {
         s->best = loss;
@@ -23,6 +23,3 @@ static void follow_loss(schedule *s, double loss)
         s->bad_epochs = 0;
     }
 }
-
-const schedule_law schedule_plateau = {
-    .name = "plateau", .epoch = follow_loss, .takes_min_lr = true};

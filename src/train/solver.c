@@ -46,14 +46,14 @@ struct solver {
 
 int solver_slots(const train_options *options)
 {
-    if (strcmp(options->optimizer, "sgd") != 0)
+    if (options->optimizer != OPTIMIZER_SGD)
         return 2;
     return options->momentum != 0;
 }
 
 bool solver_is_descent(const train_options *options)
 {
-    return strcmp(options->optimizer, "sgd") == 0 && options->momentum == 0 &&
+    return options->optimizer == OPTIMIZER_SGD && options->momentum == 0 &&
            options->weight_decay == 0 && options->accumulate == 1 && options->clip_norm == 0 &&
            options->histograms == 0 && !options->ranks; /* which look at gradients */
 }
@@ -96,8 +96,8 @@ status solver_create(network *net, const train_options *options, solver **create
         return error_memory(err, "the optimizer");
     s->net = net;
     s->dev = network_device(net);
-    s->adam = strcmp(options->optimizer, "sgd") != 0;
-    s->decoupled = strcmp(options->optimizer, "adamw") == 0;
+    s->adam = options->optimizer != OPTIMIZER_SGD;
+    s->decoupled = options->optimizer == OPTIMIZER_ADAMW;
     s->momentum = (float)options->momentum;
     s->weight_decay = (float)options->weight_decay;
     s->nesterov = options->nesterov;

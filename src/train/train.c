@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "model/weights.h"
 #include "train/epoch.h"
-#include "train/recipe.h"
 #include "train/run_lines.h"
 
 #include <math.h>
@@ -174,28 +173,14 @@ status train_start(const train_options *options, const train_observer *observer,
     return result;
 }
 
-status train_resume(const char *run, const train_changes *changes, const train_observer *observer,
-                    error *err)
+status train_resume(const train_options *options, const train_observer *observer, error *err)
 {
-    train_options o = train_defaults();
-    words kept = {0};
-    char *path = text_format("%s/config.json", run);
-    status result = path ? recipe_load_file(path, &o, &kept, err) : error_memory(err, run);
-    free(path);
-    o.device = changes->device;
-    o.ranks = changes->ranks;
-    o.epochs = changes->epochs > 0 ? changes->epochs : o.epochs;
-    o.max_steps = changes->max_steps;
-    o.threads = changes->threads > 0 ? changes->threads : o.threads;
-    o.max_bad = changes->max_bad >= 0 ? changes->max_bad : o.max_bad;
-    trainer t = run_of(&o, observer);
-    if (result == STATUS_OK)
-        result = trainer_reopen(&t, run, err);
+    trainer t = run_of(options, observer);
+    status result = trainer_reopen(&t, options->resume, err);
     if (result == STATUS_OK) {
         trainer_announce(&t, true);
         result = advise(&t, run_epochs(&t, err), err);
     }
     trainer_close(&t, result, err);
-    words_free(&kept);
     return result;
 }

@@ -69,19 +69,10 @@ typedef struct train_observer {
  * stop: the state is saved. */
 status train_start(const train_options *options, const train_observer *observer, error *err);
 
-/* What may change when a run goes on. */
-typedef struct train_changes {
-    const char *device; /* train_options.device, */
-    const ranks *ranks; /* and ranks: others than before, or none */
-    int epochs;         /* 0: as the run's config.json says */
-    int max_steps;      /* 0: no limit */
-    int threads;        /* 0: as the run */
-    int max_bad;        /* -1: as the run */
-} train_changes;
-
-/* Goes on with a run, to the bit as if it had never stopped. More epochs than before stretch a
- * schedule that spans the run; a run that early_stop ended stays ended, and is measured again. */
-status train_resume(const char *run, const train_changes *changes, const train_observer *observer,
-                    error *err);
+/* Resumes the run in the directory options->resume, bit-identical to an uninterrupted one. The
+ * options are those of recipe_load_run; what their rows say (on_resume), the device and the ranks
+ * may differ from before. More epochs stretch a schedule that spans the run; a run that early_stop
+ * ended stays ended, and is measured again. */
+status train_resume(const train_options *options, const train_observer *observer, error *err);
 
 #endif

@@ -5,21 +5,31 @@
 #define HCNN_TRAIN_TRAIN_OPTIONS_H
 
 #include "base/options.h"
+#include "device/device.h"
+#include "model/network_options.h"
 #include "ranks/ranks.h"
+#include "train/schedule.h"
 
 #include <stdint.h>
 
+enum optimizer { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW };
+
+/* The last layer of the coarse classifier's backbone. */
+enum coarse_depth { COARSE_DEPTH_DEFAULT = -1, COARSE_DEPTH_LAYER3, COARSE_DEPTH_LAYER4 };
+
 typedef struct train_options {
-    const char *data;    /* NULL: see dataset_open */
-    const char *run;     /* the run directory; NULL: runs/DATE-TIME */
-    const char *metrics; /* where the metrics go; NULL: RUN/metrics.jsonl */
-    const char *backbone, *stem, *optimizer, *augment;
-    const char *fusion;       /* network_options.fusion */
-    const char *coarse_depth; /* "layer3" or "layer4"; NULL: "layer3" */
-    const char *precision;    /* device_set_precision */
-    const char *weights;      /* what to start from, or NULL */
-    const char *freeze;   /* network_options.freeze; NULL: "default" when weights hold backbones */
-    const char *schedule; /* NULL: multistep with milestones, else plateau */
+    const char *data;              /* NULL: see dataset_open */
+    const char *metrics;           /* where the metrics go; NULL: RUN/metrics.jsonl */
+    const char *backbone, *fusion; /* network_options' */
+    enum stem stem;
+    enum coarse_depth coarse_depth;
+    enum coarse_loss coarse_loss;
+    enum precision precision;
+    enum optimizer optimizer;
+    enum schedule_law schedule;
+    const char *augment; /* augment_parse's text */
+    const char *weights; /* what to start from, or NULL */
+    const char *freeze;  /* network_options.freeze; NULL: "default" when weights hold backbones */
     const char *milestones;             /* "7,13" or NULL */
     int epochs, batch_size, image_size; /* image_size 0: the data's own */
     int max_steps;                      /* 0: no limit */
@@ -36,32 +46,34 @@ typedef struct train_options {
     double ema;            /* decay of the weights' average; 0: none is kept */
     double coarse_weight, fine_weight;
     double label_smoothing;
-    const char *coarse_loss;   /* "head" or "marginal" */
     const char *loss_schedule; /* loss_schedule_parse's text, or NULL */
     bool nesterov, no_norm_decay, only_fine, shared_trunk;
     bool no_shuffle, balance, crop_boxes;
-    bool sync_bn;     /* batch normalisation by the whole batch of all ranks */
-    const char *wire; /* how gradients travel between ranks: "fp32" or "fp16" */
+    bool sync_bn;        /* batch normalisation by the whole batch of all ranks */
+    enum precision wire; /* how gradients travel between ranks */
     uint64_t seed;
-    bool tune;           /* first measure what is not tuned yet (tune.h); not kept in config.json */
-    const char *program; /* tune_options.program; not kept either, */
-    const char *device;  /* nor device_open_place's; NULL: as HCNN_DEVICE says */
-    const ranks *ranks;  /* nor who trains together; NULL: this process alone */
+    /* What belongs to one start of the program, and is not kept in config.json: */
+    const char *recipe;  /* for recipe_load, or NULL */
+    const char *run;     /* the run directory; NULL: runs/DATE-TIME */
+    const char *resume;  /* the run to resume; NULL: a new one */
+    bool tune;           /* first measure what is not tuned yet (tune.h) */
+    const char *program; /* tune_options.program */
+    const char *device;  /* device_open_place's; NULL: as HCNN_DEVICE says */
+    const ranks *ranks;  /* who trains together; NULL: this process alone */
 } train_options;
 
 /* The original's: plain SGD at 0.008, 15 epochs of batches of 32, coarse 1, fine 2. */
 train_options train_defaults(void);
 
-/* The rows of the options that make a run what it is, with their targets in *options; ends with a
- * row without a name. How many there are, without that one. */
-enum { CONFIG_ROWS = 64 };
-size_t config_rows(train_options *options, option_spec rows[CONFIG_ROWS]);
+/* The table: rows of train_options, in config.json's order; ends with a row without a name. */
+enum { TRAIN_ROWS = 64 }; /* at most, with that one */
+extern const option_row train_rows[];
 
 /* STATUS_USAGE names the option whose text is not UTF-8: no JSON could hold it. */
 status config_check(const train_options *options, error *err);
 
-/* Writes config.json: every row's name, with '_' for '-', and its value. Refuses what config_check
- * does. Read back by recipe_load. */
+/* Writes config.json: the name of every row that is not transient, with '_' for '-', and its value.
+ * Refuses what config_check does. Read back by recipe_load. */
 status config_write(const char *path, const train_options *options, error *err);
 
 #endif

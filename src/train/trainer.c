@@ -111,7 +111,7 @@ static status check_loss(const train_options *o, error *err)
 
 static status check_options(const train_options *o, error *err)
 {
-    bool adam = strcmp(o->optimizer, "sgd") != 0;
+    bool adam = o->optimizer != OPTIMIZER_SGD;
     if (o->balance && o->no_shuffle)
         return error_set(err, STATUS_USAGE,
                          "--balance draws the images by lot, --no-shuffle takes them in order");

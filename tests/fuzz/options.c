@@ -59,15 +59,13 @@ int fuzz_options(const uint8_t *data, size_t size)
     error err;
     operands rest;
     train_options options = train_defaults();
-    option_spec rows[CONFIG_ROWS];
-    config_rows(&options, rows);
-    const command_line line = {.options = rows, .operand = "FILE"};
+    const command_line line = {.rows = train_rows, .operand = "FILE"};
     char *text = fuzz_text(data, size), *at = text, *argv[MOST_ARGUMENTS + 1] = {"train"};
     int argc = 1;
     while (argc < MOST_ARGUMENTS && (argv[argc] = strsep(&at, "\n")) != NULL)
         argc++;
     argv[argc] = NULL;
-    if (options_parse(&line, argc, argv, &rest, &err) == STATUS_OK) {
+    if (options_parse(&line, &options, argc, argv, &rest, &err) == STATUS_OK) {
         FUZZ_HOLDS(rest.help || rest.count + rest.given_count < argc);
         check_augment(options.augment);
         check_schedule(&options);

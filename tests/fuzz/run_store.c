@@ -39,10 +39,7 @@ static void read_trials(sweep_store *found, const char *text)
     error err;
     sweep_file file;
     sweep_trials trials;
-    train_options options = train_defaults();
-    option_spec rows[CONFIG_ROWS];
-    config_rows(&options, rows);
-    if (sweep_file_read("sweep", text, rows, metric_names, &file, &err) != STATUS_OK)
+    if (sweep_file_read("sweep", text, train_rows, metric_names, &file, &err) != STATUS_OK)
         return;
     if (sweep_store_trials(found, &file, &trials, &err) == STATUS_OK) {
         free(sweep_trials_for_sampler(&trials));

@@ -40,14 +40,11 @@ int fuzz_sweep(const uint8_t *data, size_t size)
 {
     error err;
     sweep_file file, again;
-    train_options options = train_defaults();
-    option_spec rows[CONFIG_ROWS];
-    config_rows(&options, rows);
     char *path = fuzz_file("input.yaml", data, size);
-    if (sweep_file_load(path, rows, metric_names, &file, &err) == STATUS_OK) {
+    if (sweep_file_load(path, train_rows, metric_names, &file, &err) == STATUS_OK) {
         check_values(&file);
         check_next(&file);
-        FUZZ_SUCCEEDS(sweep_file_read(path, file.text, rows, metric_names, &again, &err));
+        FUZZ_SUCCEEDS(sweep_file_read(path, file.text, train_rows, metric_names, &again, &err));
         FUZZ_HOLDS(again.parameter_count == file.parameter_count);
         sweep_file_free(&again);
         sweep_file_free(&file);
