@@ -3,71 +3,66 @@
  * pointer. What the pointer does to the zoom is in chart_zoom.js. */
 
 const MARGIN = {left: 54, right: 14, top: 12, bottom: 38};
-let chartCount = 0;
 
-/* A line: {run, title, dashed, xs, ys, raw}; raw is null where ys are not smoothed. */
+/* One series of a run; raw is null where ys are not smoothed. */
+function makeLine(run, name, {axis, smoothing}, title = run.name, dashed = false) {
+    const {step, value} = run.series[name];
+    return {run, title, dashed, xs: axis === 'epoch' ? toEpochs(run, step) : step,
+            ys: smoothing > 0 ? smooth(value, smoothing) : value,
+            raw: smoothing > 0 ? value : null};
+}
+
 class Chart {
+    lines = [];
+    tip = el('div', {class: 'tip', role: 'status', hidden: true});
+
+    /* zoomed is told [from, to], or null for all. */
     constructor(metric, label, zoomed) {
         this.metric = metric;
-        this.zoomed = zoomed; /* is told [from, to], or null for all */
-        this.lines = [];
-        this.clip = `clip-${chartCount++}`;
-        this.plot = svg('svg', {class: 'plot', role: 'img', tabindex: 0, 'aria-label': label});
-        this.tip = el('div', {class: 'tip', role: 'status', hidden: true});
+        this.zoomed = zoomed;
+        this.plot = svg('svg', {class: 'plot', role: 'img', tabindex: 0, 'aria-label': label,
+                                onpointerleave: () => this.leave(), onblur: () => this.leave(),
+                                ...zoomListeners(this)});
         this.node = el('div', {class: 'chart'}, this.plot, this.tip);
         new ResizeObserver(() => this.draw()).observe(this.node);
-        this.plot.addEventListener('pointerleave', () => this.leave());
-        this.plot.addEventListener('blur', () => this.leave());
-        watchZoom(this);
     }
 
-    set(lines, view) {
-        this.lines = lines;
+    /* view: its axis, zoom and whether it is logarithmic. */
+    draw(view = this.view) {
+        const [width, height] = [this.node.clientWidth, this.plot.clientHeight];
         this.view = view;
-        this.draw();
-    }
-
-    draw() {
-        this.width = this.node.clientWidth;
-        this.height = this.plot.clientHeight;
-        if (!this.width || !this.view)
+        if (!width || !view)
             return;
-        this.plot.setAttribute('viewBox', `0 0 ${this.width} ${this.height}`);
+        this.width = width;
+        this.area = new DOMRect(MARGIN.left, MARGIN.top, width - MARGIN.left - MARGIN.right,
+                                height - MARGIN.top - MARGIN.bottom);
+        this.plot.setAttribute('viewBox', `0 0 ${width} ${height}`);
         this.range();
         this.cursor = svg('g', {class: 'cursor'});
-        this.box = svg('rect', {class: 'selection', y: MARGIN.top, height: this.innerHeight(),
+        this.box = svg('rect', {class: 'selection', y: this.area.top, height: this.area.height,
                                 visibility: 'hidden'});
-        this.plot.replaceChildren(this.clipPath(), this.axes(), this.curves(), this.cursor,
-                                  this.box);
+        this.plot.replaceChildren(this.axes(), this.curves(), this.cursor, this.box);
     }
 
-    innerWidth() {
-        return this.width - MARGIN.left - MARGIN.right;
+    places(line) {
+        return visiblePlaces(line.xs, line.ys, this.x, this.area.width);
     }
 
-    innerHeight() {
-        return this.height - MARGIN.top - MARGIN.bottom;
+    drawable(y) {
+        return isNumber(y) && (!this.view.logarithmic || y > 0);
     }
 
     /* What the axes span: all steps or the zoom, and what the lines do in there. */
     range() {
-        const xs = this.lines.map(line => line.xs).filter(list => list.length);
-        const least = Math.min(...xs.map(list => list[0]));
-        const most = Math.max(...xs.map(list => list[list.length - 1]));
+        const xs = this.lines.flatMap(({xs}) => xs.length ? [xs[0], xs.at(-1)] : []);
+        const [least, most] = [Math.min(...xs), Math.max(...xs)];
         const single = most > least ? 0 : 1; /* a point stands in the middle */
         this.all = xs.length ? [least - single, most + single] : [0, 1];
         this.x = this.view.zoom || this.all;
-        let [low, high] = [Infinity, -Infinity];
-        for (const line of this.lines) {
-            for (const place of visiblePlaces(line.xs, line.ys, this.x, this.innerWidth())) {
-                const y = line.ys[place];
-                if (isNumber(y) && (!this.view.logarithmic || y > 0)) {
-                    low = Math.min(low, y);
-                    high = Math.max(high, y);
-                }
-            }
-        }
-        this.y = this.padded(low, high);
+        const ys = this.lines.flatMap(line => this.places(line).map(place => line.ys[place]))
+            .filter(y => this.drawable(y));
+        this.y = this.padded(ys.reduce((a, b) => Math.min(a, b), Infinity),
+                             ys.reduce((a, b) => Math.max(a, b), -Infinity));
     }
 
     padded(low, high) {
@@ -82,49 +77,41 @@ class Chart {
     }
 
     px(x) {
-        return MARGIN.left + (x - this.x[0]) / (this.x[1] - this.x[0]) * this.innerWidth();
+        return this.area.left + (x - this.x[0]) / (this.x[1] - this.x[0]) * this.area.width;
     }
 
     py(y) {
         const [low, high] = this.y;
         const at = this.view.logarithmic ? Math.log(y / low) / Math.log(high / low)
                                          : (y - low) / (high - low);
-        return MARGIN.top + (1 - at) * this.innerHeight();
+        return this.area.top + (1 - at) * this.area.height;
     }
 
     /* The value of the axis below a place in the chart. */
     xAt(px) {
-        const share = (px - MARGIN.left) / this.innerWidth();
-        return this.x[0] + Math.max(0, Math.min(1, share)) * (this.x[1] - this.x[0]);
-    }
-
-    clipPath() {
-        return svg('clipPath', {id: this.clip},
-                   svg('rect', {x: MARGIN.left, y: MARGIN.top - 2, width: this.innerWidth(),
-                                height: this.innerHeight() + 4}));
+        const share = clamp((px - this.area.left) / this.area.width, 0, 1);
+        return this.x[0] + share * (this.x[1] - this.x[0]);
     }
 
     axes() {
-        const [right, bottom] = [this.width - MARGIN.right, this.height - MARGIN.bottom];
+        const {left, right, bottom, width, height} = this.area;
         const ticks = this.view.logarithmic ? logarithmicTicks : linearTicks;
-        const ys = ticks(...this.y, this.innerHeight() / 40);
+        const ys = ticks(...this.y, height / 40);
         const text = this.view.logarithmic ? y => metricValue(this.metric, y)
                                            : evenTicks(ys, isShare(this.metric));
         const rows = ys.map(y => [
-            svg('line', {class: 'grid', x1: MARGIN.left, x2: right, y1: this.py(y),
-                         y2: this.py(y)}),
-            svg('text', {class: 'tick', x: MARGIN.left - 8, y: this.py(y) + 4,
-                         'text-anchor': 'end'}, text(y))]);
+            svg('line', {class: 'grid', x1: left, x2: right, y1: this.py(y), y2: this.py(y)}),
+            svg('text', {class: 'tick', x: left - 8, y: this.py(y) + 4, 'text-anchor': 'end'},
+                text(y))]);
         const whole = x => this.x[1] - this.x[0] < 1 || Number.isInteger(x);
-        const columns = linearTicks(...this.x, this.innerWidth() / 75).filter(whole).map(x => [
+        const columns = linearTicks(...this.x, width / 75).filter(whole).map(x => [
             svg('line', {class: 'stub', x1: this.px(x), x2: this.px(x), y1: bottom,
                          y2: bottom + 4}),
             svg('text', {class: 'tick x-tick', x: this.px(x), y: bottom + 17,
                          'text-anchor': 'middle'}, this.xText(x))]);
         return svg('g', {}, rows, columns,
-                   svg('line', {class: 'base', x1: MARGIN.left, x2: right, y1: bottom,
-                                y2: bottom}),
-                   svg('text', {class: 'axis-name', x: right, y: this.height - 4,
+                   svg('line', {class: 'base', x1: left, x2: right, y1: bottom, y2: bottom}),
+                   svg('text', {class: 'axis-name', x: right, y: bottom + 34,
                                 'text-anchor': 'end'}, this.view.axis));
     }
 
@@ -135,78 +122,65 @@ class Chart {
                                   : String(Number(x.toPrecision(6)));
     }
 
-    path(xs, ys) {
-        let pen = 'M';
-        let text = '';
-        for (const place of visiblePlaces(xs, ys, this.x, this.innerWidth())) {
-            const y = ys[place];
-            if (!isNumber(y) || (this.view.logarithmic && y <= 0)) {
-                pen = 'M';
-                continue;
-            }
-            text += `${pen}${this.px(xs[place]).toFixed(1)} ${this.py(y).toFixed(1)}`;
-            pen = 'L';
-        }
-        return text;
+    path(line) {
+        return linePath(this.places(line).map(place => this.drawable(line.ys[place])
+            ? [this.px(line.xs[place]), this.py(line.ys[place])] : null));
     }
 
     /* Noise with several values a pixel: thin, so that other lines are seen through it. */
     isDense(line) {
         const points = lowerBound(line.xs, this.x[1]) - lowerBound(line.xs, this.x[0]);
-        return !line.raw && points > 2 * this.innerWidth();
+        return !line.raw && points > 2 * this.area.width;
     }
 
+    /* An SVG within the other cuts off what is outside of the zoom. */
     curves() {
-        const one = line => [
-            line.raw && svg('path', {class: `raw ${runClass(line.run)}`,
-                                     d: this.path(line.xs, line.raw)}),
-            svg('path', {class: `line ${runClass(line.run)} ${line.dashed ? 'dashed' : ''} ` +
-                                (this.isDense(line) ? 'dense' : ''),
-                         d: this.path(line.xs, line.ys)}),
-            line.xs.length === 1 && isNumber(line.ys[0]) &&
-                svg('circle', {class: `dot ${runClass(line.run)}`, r: 3,
-                               cx: this.px(line.xs[0]), cy: this.py(line.ys[0])})];
-        return svg('g', {'clip-path': `url(#${this.clip})`}, this.lines.map(one));
+        const one = line => svg('g', {style: runStyle(line.run)},
+            line.raw && svg('path', {class: 'raw', d: this.path({...line, ys: line.raw})}),
+            svg('path', {class: `line ${line.dashed ? 'dashed' : ''} ` +
+                                (this.isDense(line) ? 'dense' : ''), d: this.path(line)}),
+            line.xs.length === 1 && isNumber(line.ys[0]) && this.dot(line, 0, 3));
+        const {x, width} = this.area;
+        const [y, height] = [this.area.y - 2, this.area.height + 4];
+        return svg('svg', {x, y, width, height, viewBox: `${x} ${y} ${width} ${height}`},
+                   this.lines.map(one));
+    }
+
+    dot(line, place, r) {
+        return svg('circle', {class: 'dot', style: runStyle(line.run), r,
+                              cx: this.px(line.xs[place]), cy: this.py(line.ys[place])});
     }
 
     /* The values of all lines nearest to x. */
     hover(x) {
-        const rows = this.lines.filter(line => line.xs.length).map(line => {
-            const place = nearest(line.xs, x);
-            return {line, x: line.xs[place], y: line.ys[place],
-                    raw: line.raw ? line.raw[place] : null};
-        });
-        if (!rows.length)
+        const found = this.lines.filter(line => line.xs.length)
+            .map(line => ({line, place: nearest(line.xs, x)}));
+        if (!found.length)
             return;
-        const closest = rows.reduce((a, b) => Math.abs(b.x - x) < Math.abs(a.x - x) ? b : a).x;
-        this.at = closest;
-        const shown = rows.filter(row => this.px(row.x) >= MARGIN.left - 1 &&
-                                         this.px(row.x) <= this.width - MARGIN.right + 1);
+        const xs = found.map(({line, place}) => line.xs[place]);
+        this.at = xs[nearest(xs, x)];
+        const shown = found.filter((_, i) => this.px(xs[i]) >= this.area.left - 1 &&
+                                             this.px(xs[i]) <= this.area.right + 1);
         this.cursor.replaceChildren(
-            svg('line', {class: 'crosshair', x1: this.px(closest), x2: this.px(closest),
-                         y1: MARGIN.top, y2: this.height - MARGIN.bottom}),
-            ...shown.filter(row => this.drawable(row.y)).map(row =>
-                svg('circle', {class: `dot ${runClass(row.line.run)}`, r: 3.5,
-                               cx: this.px(row.x), cy: this.py(row.y)})));
-        this.showTip(closest, shown);
+            svg('line', {class: 'crosshair', x1: this.px(this.at), x2: this.px(this.at),
+                         y1: this.area.top, y2: this.area.bottom}),
+            ...shown.filter(({line, place}) => this.drawable(line.ys[place]))
+                .map(({line, place}) => this.dot(line, place, 3.5)));
+        this.showTip(shown);
     }
 
-    drawable(y) {
-        return isNumber(y) && (!this.view.logarithmic || y > 0);
-    }
-
-    showTip(x, rows) {
-        const value = row => [
-            el('dt', {}, runMark(row.line.run), row.line.title),
-            el('dd', {}, metricValue(this.metric, row.y),
-               row.line.raw && el('span', {class: 'faint'},
-                                  ` (${metricValue(this.metric, row.raw)})`))];
+    showTip(shown) {
+        const value = ({line, place}) => [
+            el('dt', {}, runMark(line.run), line.title),
+            el('dd', {}, metricValue(this.metric, line.ys[place]),
+               line.raw && el('span', {class: 'faint'},
+                              ` (${metricValue(this.metric, line.raw[place])})`))];
+        const {axis} = this.view;
         this.tip.replaceChildren(
-            el('p', {}, `${this.view.axis} ${this.view.axis === 'step' ? count(x)
-                                                                      : number(x, 5)}`),
-            el('dl', {}, rows.map(value)));
+            el('p', {}, `${axis} ${axis === 'step' ? count(this.at) : number(this.at, 5)}`),
+            el('dl', {}, shown.map(value)));
         this.tip.hidden = false;
-        const [at, wide] = [this.px(x), this.tip.offsetWidth];
+        const [at, wide] = [this.px(this.at), this.tip.offsetWidth];
         const left = at + 14 + wide > this.width ? at - 14 - wide : at + 14;
         this.tip.style.left = `${Math.max(0, Math.min(this.width - wide, left))}px`;
     }
@@ -214,7 +188,6 @@ class Chart {
     leave() {
         this.tip.hidden = true;
         this.at = null;
-        if (this.cursor)
-            this.cursor.replaceChildren();
+        this.cursor?.replaceChildren();
     }
 }

@@ -5,66 +5,65 @@
 const LEAST_DRAG = 6; /* pixels; less is a click */
 const WHEEL_FACTOR = 1.0015;
 
-function watchZoom(chart) {
+function zoomListeners(chart) {
     const fingers = new Map();
-    const drag = {from: null, pinch: null};
+    const inOrder = () => [...fingers.values()].sort((a, b) => a - b);
     const at = event => event.clientX - chart.plot.getBoundingClientRect().left;
-    const listen = (name, act, options) => chart.plot.addEventListener(name, act, options);
-    listen('pointerdown', event => {
-        if (event.button !== 0)
-            return;
-        fingers.set(event.pointerId, at(event));
-        chart.plot.setPointerCapture(event.pointerId);
-        drag.from = fingers.size === 1 ? at(event) : null;
-        drag.pinch = fingers.size === 2 ? beginPinch(chart, fingers) : null;
-    });
-    listen('pointermove', event => {
-        if (fingers.has(event.pointerId))
-            fingers.set(event.pointerId, at(event));
-        if (drag.pinch && fingers.size === 2)
-            pinch(chart, fingers, drag.pinch);
-        else if (drag.from !== null)
-            markSelection(chart, drag.from, at(event));
-        else
-            chart.hover(chart.xAt(at(event)));
-    });
+    let from = null;   /* where a drag began */
+    let held = null;   /* the values under two fingers */
     const release = event => {
         fingers.delete(event.pointerId);
-        if (drag.from !== null && event.type === 'pointerup')
-            endDrag(chart, drag.from, at(event));
-        drag.from = drag.pinch = null;
+        if (from !== null && event.type === 'pointerup' && Math.abs(at(event) - from) > LEAST_DRAG)
+            zoomTo(chart, ...[chart.xAt(from), chart.xAt(at(event))].sort((a, b) => a - b));
+        from = held = null;
         chart.box.setAttribute('visibility', 'hidden');
     };
-    listen('pointerup', release);
-    listen('pointercancel', release);
-    listen('dblclick', () => chart.zoomed(null));
-    listen('wheel', event => wheel(chart, event, chart.xAt(at(event))), {passive: false});
-    listen('keydown', event => pressKey(chart, event));
+    return {
+        onpointerdown: event => {
+            if (event.button !== 0)
+                return;
+            fingers.set(event.pointerId, at(event));
+            chart.plot.setPointerCapture(event.pointerId);
+            from = fingers.size === 1 ? at(event) : null;
+            held = fingers.size === 2 ? inOrder().map(px => chart.xAt(px)) : null;
+        },
+        onpointermove: event => {
+            if (fingers.has(event.pointerId))
+                fingers.set(event.pointerId, at(event));
+            if (held && fingers.size === 2)
+                pinch(chart, inOrder(), held);
+            else if (from !== null)
+                markSelection(chart, from, at(event));
+            else
+                chart.hover(chart.xAt(at(event)));
+        },
+        onpointerup: release,
+        onpointercancel: release,
+        ondblclick: () => chart.zoomed(null),
+        onwheel: event => wheel(chart, event, chart.xAt(at(event))),
+        onkeydown: event => pressKey(chart, event),
+    };
 }
 
 function markSelection(chart, from, to) {
-    const inside = px => Math.max(MARGIN.left, Math.min(chart.width - MARGIN.right, px));
-    const [left, right] = [inside(Math.min(from, to)), inside(Math.max(from, to))];
+    const [left, right] = [from, to].sort((a, b) => a - b)
+        .map(px => clamp(px, chart.area.left, chart.area.right));
     chart.box.setAttribute('x', left);
     chart.box.setAttribute('width', right - left);
     chart.box.setAttribute('visibility', right - left > LEAST_DRAG ? 'visible' : 'hidden');
 }
 
-function endDrag(chart, from, to) {
-    const [left, right] = [chart.xAt(Math.min(from, to)), chart.xAt(Math.max(from, to))];
-    if (Math.abs(to - from) > LEAST_DRAG && right > left)
-        chart.zoomed([left, right]);
+/* Not below the least that can be told apart, and as far out as all there is. */
+function zoomTo(chart, from, to) {
+    const [first, end] = chart.all;
+    const [left, right] = [Math.max(first, from), Math.min(end, to)];
+    if (right - left >= (end - first) * 1e-5)
+        chart.zoomed(left <= first && right >= end ? null : [left, right]);
 }
 
-/* Zooms by a factor so that x stays in its place; as far out as all there is. */
+/* Zooms by a factor so that x stays in its place. */
 function zoomAround(chart, x, factor) {
-    const [first, end] = chart.all;
-    const [from, to] = chart.x;
-    const left = Math.max(first, x - (x - from) * factor);
-    const right = Math.min(end, x + (to - x) * factor);
-    if (right - left < (end - first) * 1e-5)
-        return;
-    chart.zoomed(left <= first && right >= end ? null : [left, right]);
+    zoomTo(chart, x - (x - chart.x[0]) * factor, x + (chart.x[1] - x) * factor);
 }
 
 /* A page has to scroll on: the wheel zooms where the chart has the focus, or with Ctrl, which is
@@ -76,20 +75,12 @@ function wheel(chart, event, x) {
     zoomAround(chart, x, WHEEL_FACTOR ** (event.deltaY * (event.ctrlKey ? 4 : 1)));
 }
 
-function beginPinch(chart, fingers) {
-    const [a, b] = [...fingers.values()].sort((p, q) => p - q);
-    return {left: chart.xAt(a), right: chart.xAt(b)};
-}
-
 /* The values that were under the fingers stay under them. */
-function pinch(chart, fingers, {left, right}) {
-    const [a, b] = [...fingers.values()].sort((p, q) => p - q);
-    if (b - a < LEAST_DRAG || right <= left)
-        return;
+function pinch(chart, [a, b], [left, right]) {
     const scale = (right - left) / (b - a);
-    const from = Math.max(chart.all[0], left - (a - MARGIN.left) * scale);
-    const to = Math.min(chart.all[1], right + (chart.width - MARGIN.right - b) * scale);
-    chart.zoomed(from <= chart.all[0] && to >= chart.all[1] ? null : [from, to]);
+    if (b - a >= LEAST_DRAG && right > left)
+        zoomTo(chart, left - (a - chart.area.left) * scale,
+               right + (chart.area.right - b) * scale);
 }
 
 function pressKey(chart, event) {

@@ -6,143 +6,121 @@
 const ASIDE = ['only_fine', 'seed', 'threads', 'max_bad', 'metrics', 'metrics_every',
                'checkpoint_every', 'histograms', 'run', 'tune'];
 
-function otherOptions(run) {
-    return Object.entries(run.config).filter(([name]) => !ASIDE.includes(name))
-        .sort(([a], [b]) => a < b ? -1 : 1);
+/* The other options as {name: JSON}, in order. */
+function comparedOptions(run) {
+    const names = Object.keys(run.config).filter(name => !ASIDE.includes(name)).sort();
+    return Object.fromEntries(names.map(name => [name, JSON.stringify(run.config[name])]));
 }
 
-/* {key, fine: [runs], both: [runs]} for each set of otherwise equal options. */
-function groupRuns(runs) {
-    const groups = new Map();
-    for (const run of runs) {
-        const key = JSON.stringify(otherOptions(run));
-        if (!groups.has(key))
-            groups.set(key, {fine: [], both: []});
-        groups.get(key)[run.config.only_fine ? 'fine' : 'both'].push(run);
-    }
-    return [...groups.values()];
+/* Of n - 1; null of a single value. */
+function deviation(list) {
+    const middle = mean(list);
+    return list.length < 2 ? null
+        : Math.sqrt(sum(list.map(value => (value - middle) ** 2)) / (list.length - 1));
 }
 
-/* A mean is of runs that came to their end; where a side has none of these, of all it has. */
-function complete(runs) {
-    const finished = runs.filter(run => run.state === 'finished');
-    return finished.some(run => run.config.only_fine) &&
-           finished.some(run => !run.config.only_fine) ? finished : runs;
+function sidesOf(runs) {
+    return {fine: runs.filter(run => run.config.only_fine),
+            both: runs.filter(run => !run.config.only_fine)};
 }
 
-function bestScore(run) {
-    return largest(run, 'validation/fine_top1') ?? testScore(run, 'fine_top1') ?? -1;
-}
-
-function bestGroup(groups, side) {
-    const score = group => mean(group[side].map(bestScore));
-    return groups.filter(group => group[side].length)
-        .reduce((a, b) => score(b) > score(a) ? b : a)[side];
+function isPair({fine, both}) {
+    return fine.length > 0 && both.length > 0;
 }
 
 /* Pairs of equal options; where there is none, the best of each side. */
 function findPairs(runs) {
-    const groups = groupRuns(runs);
-    const pairs = groups.filter(group => group.fine.length && group.both.length);
-    if (pairs.length)
-        return pairs;
-    return [{fine: bestGroup(groups, 'fine'), both: bestGroup(groups, 'both')}];
+    const groups = [...Map.groupBy(runs, run => JSON.stringify(comparedOptions(run))).values()]
+        .map(sidesOf);
+    const pairs = groups.filter(isPair);
+    const score = side => mean(side.map(
+        run => bestValidation(run, 'fine_top1') ?? testScore(run, 'fine_top1') ?? -1));
+    const best = kind => groups.map(group => group[kind]).filter(side => side.length)
+        .reduce((a, b) => score(b) > score(a) ? b : a);
+    return pairs.length ? pairs : [{fine: best('fine'), both: best('both')}];
 }
 
-function differingOptions(a, b) {
-    const [left, right] = [new Map(otherOptions(a)), new Map(otherOptions(b))];
-    return [...new Set([...left.keys(), ...right.keys()])].filter(name =>
-        JSON.stringify(left.get(name)) !== JSON.stringify(right.get(name)));
+function differingOptions(...runs) {
+    const [left, right] = runs.map(comparedOptions);
+    return Object.keys({...left, ...right}).filter(name => left[name] !== right[name]);
 }
 
 /* Both kinds of network have this coarse answer; only one has a coarse head. The set may be a part,
  * as "test half" is of "test". */
 function parentScore(set) {
-    return ({evaluation}) => evaluation && evaluation.set.startsWith(set)
+    return ({evaluation}) => evaluation?.set.startsWith(set)
         ? accuracy(foldMatrix(evaluation), evaluation.undecided) : null;
 }
 
 const COMPARED = [
-    ['Validation, fine top-1', run => largest(run, 'validation/fine_top1')],
+    ['Validation, fine top-1', run => bestValidation(run, 'fine_top1')],
     ['Test, fine top-1', run => testScore(run, 'fine_top1')],
     ['Validation, coarse top-1 by the parent of the fine answer', parentScore('validation')],
     ['Test, coarse top-1 by the parent of the fine answer', parentScore('test')],
-    ['Validation, coarse top-1 of the coarse head', run => largest(run, 'validation/coarse_top1')],
+    ['Validation, coarse top-1 of the coarse head', run => bestValidation(run, 'coarse_top1')],
     ['Test, coarse top-1 of the coarse head', run => testScore(run, 'coarse_top1')],
 ];
 
-/* A single run has its own colour; several have their side's. */
-function sideClass(runs, kind) {
-    return runs.length === 1 ? runClass(runs[0]) : kind;
+/* One side of a row: the bar of the mean, a mark for each seed, the number. A single run has its
+ * own colour; several have their side's. */
+function sideBar(name, runs, colour, scores, top) {
+    const spread = deviation(scores);
+    const marks = scores.length > 1 && scores.map(
+        score => el('span', {class: 'seed', style: {left: `${score / top * 100}%`}}));
+    return el('div', {class: 'side'}, el('span', {class: 'side-name'}, name),
+        scores.length === 0 ? el('span', {class: 'faint none'}, 'not measured')
+            : [bar(mean(scores) / top, runs.length === 1 ? runColour(runs[0]) : colour, 0, marks),
+               el('span', {class: 'side-value'}, percent(mean(scores)),
+                  spread !== null && el('span', {class: 'faint'},
+                                        ` \u00b1 ${(spread * 100).toFixed(2)}`))]);
 }
 
-/* One side of a row: the bar of the mean, a mark for each seed, the number. */
-function sideBar(name, kind, scores, top) {
-    if (!scores.length)
-        return el('div', {class: 'side'}, el('span', {class: 'side-name'}, name),
-                  el('span', {class: 'faint none'}, 'not measured'));
-    const track = bar(mean(scores) / top, kind);
-    if (scores.length > 1)
-        for (const score of scores) {
-            const seed = el('span', {class: 'seed'});
-            seed.style.left = `${score / top * 100}%`;
-            track.append(seed);
-        }
-    const spread = deviation(scores);
-    return el('div', {class: 'side'}, el('span', {class: 'side-name'}, name), track,
-              el('span', {class: 'side-value'}, percent(mean(scores)),
-                 spread !== null && el('span', {class: 'faint'},
-                                       ` \u00b1 ${(spread * 100).toFixed(2)}`)));
+function differenceLine(difference) {
+    if (difference === null)
+        return el('p', {class: 'difference'}, NONE);
+    const sign = Math.abs(difference) < 5e-5 ? '' : difference > 0 ? 'better' : 'worse';
+    return el('p', {class: `difference ${sign}`}, difference < 0 ? '\u2212' : '+',
+              Math.abs(difference * 100).toFixed(2), el('span', {}, ' points'));
 }
 
 function comparedRow(pair, [title, read]) {
-    const fine = pair.fine.map(read).filter(isNumber);
-    const both = pair.both.map(read).filter(isNumber);
+    const [fine, both] = [pair.fine, pair.both].map(runs => runs.map(read).filter(isNumber));
     if (!fine.length && !both.length)
         return null;
-    const top = Math.max(...fine, ...both) > 0.5 ? 1 : Math.max(...fine, ...both, 1e-3) * 1.2;
-    const difference = fine.length && both.length ? mean(both) - mean(fine) : null;
-    const sign = difference === null || Math.abs(difference) < 5e-5
-        ? '' : difference > 0 ? 'better' : 'worse';
+    const most = Math.max(...fine, ...both, 1e-3);
+    const top = most > 0.5 ? 1 : most * 1.2;
     return el('div', {class: 'compared'}, el('h4', {}, title),
-              el('div', {class: 'sides'}, sideBar('only fine', sideClass(pair.fine, 'fine'), fine, top),
-                 sideBar('coarse + fine', sideClass(pair.both, 'both'), both, top)),
-              el('p', {class: `difference ${sign}`},
-                 difference === null ? NONE : signedPoints(difference),
-                 difference !== null && el('span', {}, ' points')));
-}
-
-function namesOf(runs) {
-    return runs.map((run, i) => [i > 0 && ', ', run.name]);
+              el('div', {class: 'sides'}, sideBar('only fine', pair.fine, FINE, fine, top),
+                 sideBar('coarse + fine', pair.both, COARSE, both, top)),
+              differenceLine(fine.length && both.length ? mean(both) - mean(fine) : null));
 }
 
 function pairCard(pair) {
     const differing = differingOptions(pair.fine[0], pair.both[0]);
-    const seeds = Math.max(pair.fine.length, pair.both.length) > 1;
+    const names = runs => el('strong', {}, runs.map(run => run.name).join(', '));
     return el('div', {class: 'card pair'},
-              el('p', {class: 'pair-names'}, 'only fine: ', el('strong', {}, namesOf(pair.fine)),
-                 el('br'), 'coarse + fine: ', el('strong', {}, namesOf(pair.both))),
+              el('p', {class: 'pair-names'}, 'only fine: ', names(pair.fine), el('br'),
+                 'coarse + fine: ', names(pair.both)),
               COMPARED.map(row => comparedRow(pair, row)),
-              seeds && el('p', {class: 'note'}, 'Means over the runs of a side, \u00b1 their ' +
-                          'standard deviation; each run is a mark on the bar.'),
+              Math.max(pair.fine.length, pair.both.length) > 1 &&
+                  note('Means over the runs of a side, \u00b1 their standard deviation; each run ' +
+                       'is a mark on the bar.'),
               differing.length > 0 &&
                   el('p', {class: 'note warning'}, 'Not a like-for-like pair: these also differ ' +
                      'in ', differing.map(readable).join(', '), '.'));
 }
 
-function comparisonSection(runs) {
-    const title = 'Comparison';
-    const both = runs.some(run => !run.config.only_fine);
-    if (!both || !runs.some(run => run.config.only_fine))
-        return section('comparison', title, null,
-                       emptyLine('This needs a run with --only-fine and one without it.'));
-    const compared = complete(runs);
+/* A mean is of runs that came to their end; where a side has none of these, of all it has. */
+function comparisonContent(runs) {
+    if (!isPair(sidesOf(runs)))
+        return 'This needs a run with --only-fine and one without it.';
+    const finished = runs.filter(run => run.state === 'finished');
+    const compared = isPair(sidesOf(finished)) ? finished : runs;
     const rest = runs.length - compared.length;
-    const unfinished = compared.some(run => run.state !== 'finished');
-    return section('comparison', title, 'Only fine classes against coarse and fine classes ' +
-                   'together; the difference is what the coarse classes add, in points.',
-                   el('div', {class: 'pairs'}, findPairs(compared).map(pairCard)),
-                   rest > 0 && el('p', {class: 'note'}, 'Left out, since not finished: ',
-                                  plural(rest, 'run', 'runs'), '.'),
-                   unfinished && el('p', {class: 'note'}, 'Not all of these have finished yet.'));
+    return [leadLine('Only fine classes against coarse and fine classes together; the difference ' +
+                     'is what the coarse classes add, in points.'),
+            el('div', {class: 'pairs'}, findPairs(compared).map(pairCard)),
+            rest > 0 && note('Left out, since not finished: ', plural(rest, 'run'), '.'),
+            compared.some(run => run.state !== 'finished') &&
+                note('Not all of these have finished yet.')];
 }

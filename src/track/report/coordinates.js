@@ -6,23 +6,79 @@ const COORDINATES = {height: 380, top: 46, bottom: 20, side: 64, least: 118};
 const BRUSH_WIDTH = 22;
 const BRUSH_STEP = 0.1;
 
+/* ---- The axes: where a trial lies, 0 at the bottom to 1 at the top, or null; and ticks ---- */
+
+/* Texts as numbers where all are; else each text is a place of its own. */
+function parameterAxis({name, values, log}, trials) {
+    const read = trial => trial.parameters[name] ?? null;
+    const given = trials.map(read).filter(isThere);
+    const numeric = given.length > 0 && given.every(text => text !== '' && isFinite(text));
+    return numeric && !values
+        ? numberAxis(name, log, trial => read(trial) === null ? null : Number(read(trial)), trials)
+        : wordAxis(name, [...(values || []), ...given].map(String), read);
+}
+
+function numberAxis(name, logarithmic, read, trials) {
+    const list = trials.map(read).filter(isNumber);
+    let [low, high] = [Math.min(...list), Math.max(...list)];
+    const log = logarithmic && low > 0 && high > low;
+    if (!(high > low))
+        [low, high] = low === 0 ? [-1, 1] : [low - Math.abs(low) / 2, low + Math.abs(low) / 2];
+    const place = value => log ? Math.log(value / low) / Math.log(high / low)
+                               : (value - low) / (high - low);
+    const ticks = (log ? logarithmicTicks : linearTicks)(low, high, 5);
+    return {name, note: log ? 'log' : '',
+            ticks: ticks.map(tick => ({at: place(tick), text: number(tick, 3)})),
+            place: trial => isNumber(read(trial)) ? place(read(trial)) : null};
+}
+
+function wordAxis(name, texts, read) {
+    const words = [...new Set(texts)];
+    const at = word => words.length > 1 ? words.indexOf(word) / (words.length - 1) : 0.5;
+    return {name, note: '', ticks: words.map(word => ({at: at(word), text: word})),
+            place: trial => read(trial) === null ? null : at(String(read(trial)))};
+}
+
+function sweepAxes({parameters, trials, metric}) {
+    const axes = parameters.map(parameter => parameterAxis(parameter, trials));
+    return trials.some(trial => isNumber(trial.objective))
+        ? [...axes, numberAxis(metric, false, trial => trial.objective, trials)] : axes;
+}
+
+/* How good an objective is among all of them: 1 is the best. */
+function goodness(sweep) {
+    const list = sweep.trials.map(trial => trial.objective).filter(isNumber).sort((a, b) => a - b);
+    return objective => {
+        if (!isNumber(objective) || list.length < 2)
+            return isNumber(objective) ? 1 : 0;
+        const rank = lowerBound(list, objective) / (list.length - 1);
+        return sweep.goal === 'maximize' ? rank : 1 - rank;
+    };
+}
+
+/* ---- The drawing ---- */
+
 class Coordinates {
+    /* changed is told the trials that are left. */
     constructor(sweep, changed) {
         this.sweep = sweep;
         this.axes = sweepAxes(sweep);
         this.good = goodness(sweep);
-        this.changed = changed; /* is told the trials that are left */
         this.plot = svg('svg', {class: 'coordinates', role: 'group',
                                 'aria-label': 'Parallel coordinates of the trials'});
-        this.box = el('div', {class: 'coordinates-box'}, this.plot);
-        this.node = scrollBox('Parallel coordinates', this.box);
+        this.node = scrollBox('Parallel coordinates',
+                              el('div', {class: 'coordinates-box'}, this.plot));
         new ResizeObserver(() => this.draw()).observe(this.node);
+        watch(['brushes'], () => {
+            this.showBrushes();
+            changed(sweep.trials.filter(trial => this.passes(trial)));
+        });
     }
 
     x(index) {
         const inner = this.width - 2 * COORDINATES.side;
-        return COORDINATES.side + (this.axes.length > 1 ? index / (this.axes.length - 1) * inner
-                                                        : inner / 2);
+        const share = this.axes.length > 1 ? index / (this.axes.length - 1) : 0.5;
+        return COORDINATES.side + share * inner;
     }
 
     y(at) {
@@ -32,9 +88,7 @@ class Coordinates {
 
     at(event) {
         const px = event.clientY - this.plot.getBoundingClientRect().top;
-        const share = (px - COORDINATES.top) /
-                      (COORDINATES.height - COORDINATES.top - COORDINATES.bottom);
-        return Math.max(0, Math.min(1, 1 - share));
+        return clamp((this.y(0) - px) / (this.y(0) - this.y(1)), 0, 1);
     }
 
     draw() {
@@ -42,79 +96,66 @@ class Coordinates {
                               (this.axes.length - 1) * COORDINATES.least + 2 * COORDINATES.side);
         this.plot.setAttribute('width', this.width);
         this.plot.setAttribute('height', COORDINATES.height);
-        this.lines = this.sweep.trials.map(trial => this.line(trial));
-        this.brushes = this.axes.map((_, index) => svg('rect', {
-            class: 'brush', x: this.x(index) - BRUSH_WIDTH / 2, width: BRUSH_WIDTH}));
-        this.plot.replaceChildren(...this.lines,
+        this.plot.replaceChildren(...this.sweep.trials.map(trial => this.line(trial)),
                                   ...this.axes.map((axis, index) => this.axis(axis, index)));
-        this.sift();
+        this.showBrushes();
     }
 
     line(trial) {
-        let pen = 'M';
-        let text = '';
-        this.axes.forEach((axis, index) => {
+        const {metric} = this.sweep;
+        const points = this.axes.map((axis, index) => {
             const at = axis.place(trial);
-            if (at === null)
-                pen = 'M';
-            else {
-                text += `${pen}${this.x(index).toFixed(1)} ${this.y(at).toFixed(1)}`;
-                pen = 'L';
-            }
+            return at === null ? null : [this.x(index), this.y(at)];
         });
-        const node = svg('path', {class: `trial ${isNumber(trial.objective) ? '' : 'unfinished'}`,
-                                  d: text}, svg('title', {}, this.tell(trial)));
-        node.style.setProperty('--good-share', `${Math.round(this.good(trial.objective) * 100)}%`);
-        return node;
-    }
-
-    tell(trial) {
-        return `${trial.run || `trial ${trial.number}`}: ${this.sweep.metric} ` +
-               `${metricValue(this.sweep.metric, trial.objective)}`;
+        const good = Math.round(this.good(trial.objective) * 100);
+        const colour = `color-mix(in srgb, var(--good) ${good}%, var(--poor))`;
+        return svg('path', {class: `trial ${isNumber(trial.objective) ? '' : 'unfinished'}`,
+                            style: {'--run': colour}, d: linePath(points)},
+                   svg('title', {}, `${trial.run || `trial ${trial.number}`}: ${metric} ` +
+                                    metricValue(metric, trial.objective)));
     }
 
     axis(axis, index) {
         const x = this.x(index);
-        const lastAxis = index === this.axes.length - 1;
+        const [beside, anchor] = index === this.axes.length - 1 ? [-8, 'end'] : [8, 'start'];
         const ticks = axis.ticks.map(tick => svg('text', {
-            class: 'tick', x: lastAxis ? x - 8 : x + 8, y: this.y(tick.at) + 4,
-            'text-anchor': lastAxis ? 'end' : 'start'}, this.cut(tick.text)));
-        const handle = svg('rect', {
-            class: 'axis-handle', x: x - BRUSH_WIDTH / 2, width: BRUSH_WIDTH, y: this.y(1),
-            height: this.y(0) - this.y(1), tabindex: 0, role: 'button',
-            'aria-label': `Axis ${axis.name}: arrow keys narrow the range, Escape clears it`});
-        this.listen(handle, axis, index);
+            class: 'tick', x: x + beside, y: this.y(tick.at) + 4, 'text-anchor': anchor},
+            this.cut(tick.text)));
+        const band = {x: x - BRUSH_WIDTH / 2, width: BRUSH_WIDTH};
         return svg('g', {class: 'axis'},
                    svg('text', {class: 'axis-title', x, y: 16, 'text-anchor': 'middle'},
                        this.cut(axis.name), svg('title', {}, axis.name)),
                    svg('text', {class: 'axis-note', x, y: 32, 'text-anchor': 'middle'}, axis.note),
                    svg('line', {class: 'base', x1: x, x2: x, y1: this.y(1), y2: this.y(0)}),
-                   ticks, this.brushes[index], handle);
+                   ticks, svg('rect', {class: 'brush', ...band}), this.handle(axis, band));
     }
 
     cut(text) {
         return text.length > 17 ? `${text.slice(0, 16)}\u2026` : text;
     }
 
-    listen(handle, axis, index) {
+    handle(axis, band) {
         let from = null;
-        handle.addEventListener('pointerdown', event => {
-            handle.setPointerCapture(event.pointerId);
-            from = this.at(event);
-            this.brush(axis, null);
-        });
-        handle.addEventListener('pointermove', event => {
-            const to = this.at(event);
-            if (from !== null)
-                this.brush(axis, Math.abs(to - from) > 0.01 ? [Math.min(from, to),
-                                                              Math.max(from, to)] : null);
-        });
         const release = () => {
             from = null;
         };
-        handle.addEventListener('pointerup', release);
-        handle.addEventListener('pointercancel', release);
-        handle.addEventListener('keydown', event => this.press(event, this.axes[index]));
+        return svg('rect', {
+            class: 'axis-handle', ...band, y: this.y(1), height: this.y(0) - this.y(1),
+            tabindex: 0, role: 'button',
+            'aria-label': `Axis ${axis.name}: arrow keys narrow the range, Escape clears it`,
+            onpointerdown: event => {
+                event.currentTarget.setPointerCapture(event.pointerId);
+                from = this.at(event);
+                this.brush(axis, null);
+            },
+            onpointermove: event => {
+                const range = [from, this.at(event)].sort((a, b) => a - b);
+                if (from !== null)
+                    this.brush(axis, range[1] - range[0] > 0.01 ? range : null);
+            },
+            onpointerup: release,
+            onpointercancel: release,
+            onkeydown: event => this.press(event, axis)});
     }
 
     press(event, axis) {
@@ -128,19 +169,9 @@ class Coordinates {
         }
     }
 
+    /* range: from and to; null: all. */
     brush(axis, range) {
-        const brushes = {...state.brushes};
-        if (range)
-            brushes[axis.name] = range;
-        else
-            delete brushes[axis.name];
-        setState({brushes});
-        this.sift();
-    }
-
-    clear() {
-        setState({brushes: {}});
-        this.sift();
+        setState({brushes: {...state.brushes, [axis.name]: range}});
     }
 
     passes(trial) {
@@ -151,18 +182,14 @@ class Coordinates {
         });
     }
 
-    /* Fades the trials that do not pass, and shows the brushes. */
-    sift() {
-        const left = this.sweep.trials.filter((trial, i) => {
-            const passes = this.passes(trial);
-            this.lines[i].classList.toggle('faded', !passes);
-            return passes;
+    /* Shows the ranges, and fades the trials that do not pass. */
+    showBrushes() {
+        this.plot.querySelectorAll('.trial').forEach((line, i) =>
+            line.classList.toggle('faded', !this.passes(this.sweep.trials[i])));
+        this.plot.querySelectorAll('.brush').forEach((brush, i) => {
+            const [low, high] = state.brushes[this.axes[i].name] || [0, 0];
+            brush.setAttribute('y', this.y(high));
+            brush.setAttribute('height', this.y(low) - this.y(high));
         });
-        this.axes.forEach((axis, index) => {
-            const [low, high] = state.brushes[axis.name] || [0, 0];
-            this.brushes[index].setAttribute('y', this.y(high));
-            this.brushes[index].setAttribute('height', this.y(low) - this.y(high));
-        });
-        this.changed(left);
     }
 }

@@ -2,60 +2,88 @@
 /* Making elements. Text gets into the page through text nodes only, so that what a run, a class or
  * a file is called stays text. */
 
-const SVG = 'http://www.w3.org/2000/svg';
-
-/* Attributes; "on..." are listeners, null and false leave an attribute out. */
-function setAttributes(node, attributes) {
-    for (const [name, value] of Object.entries(attributes)) {
-        if (name.startsWith('on'))
-            node.addEventListener(name.slice(2), value);
-        else if (value !== null && value !== undefined && value !== false)
-            node.setAttribute(name, value === true ? '' : value);
-    }
-    return node;
+function isThere(value) {
+    return value !== null && value !== undefined && value !== false;
 }
 
-function addChildren(node, children) {
-    for (const child of children.flat(Infinity)) {
-        if (child !== null && child !== undefined && child !== false)
-            node.append(child instanceof Node ? child : String(child));
-    }
-    return node;
+/* A function that makes an element of its attributes and children, of which null and false are left
+ * out. Attributes "on..." are listeners; "style" is an object of properties. */
+function maker(namespace) {
+    return (tag, attributes = {}, ...children) => {
+        const node = document.createElementNS(namespace, tag);
+        for (const [name, value] of Object.entries(attributes)) {
+            if (name.startsWith('on'))
+                node.addEventListener(name.slice(2), value);
+            else if (name === 'style')
+                Object.entries(value).forEach(property => node.style.setProperty(...property));
+            else if (isThere(value))
+                node.setAttribute(name, value === true ? '' : value);
+        }
+        node.append(...children.flat(Infinity).filter(isThere));
+        return node;
+    };
 }
 
-function el(tag, attributes = {}, ...children) {
-    return addChildren(setAttributes(document.createElement(tag), attributes), children);
-}
+const el = maker('http://www.w3.org/1999/xhtml');
+const svg = maker('http://www.w3.org/2000/svg');
 
-function svg(tag, attributes = {}, ...children) {
-    return addChildren(setAttributes(document.createElementNS(SVG, tag), attributes), children);
-}
-
-/* A section of the page: its heading, a line on what it shows, and its content. */
-function section(id, title, lead, ...content) {
-    const heading = el('h2', {id: `${id}-title`}, title);
+/* A section of the page. Content that is a text says why there is none. */
+function section(id, title, ...content) {
+    const parts = content.flat().map(part => typeof part === 'string' ? emptyLine(part) : part);
     return el('section', {id, 'aria-labelledby': `${id}-title`},
-              heading, lead && el('p', {class: 'lead'}, lead), content);
+              el('h2', {id: `${id}-title`}, title), parts);
+}
+
+/* What a section shows, in a line. */
+function leadLine(text) {
+    return el('p', {class: 'lead'}, text);
 }
 
 function emptyLine(text) {
     return el('p', {class: 'empty'}, text);
 }
 
+function note(...text) {
+    return el('p', {class: 'note'}, text);
+}
+
 /* What may be wider than the page scrolls by itself, by keys too. */
-function scrollBox(label, content, kind = '') {
-    return el('div', {class: `scroll ${kind}`, role: 'region', tabindex: 0, 'aria-label': label},
-              content);
+function scrollBox(label, content) {
+    return el('div', {class: 'scroll', role: 'region', tabindex: 0, 'aria-label': label}, content);
+}
+
+/* A table in a box. A column is [title, what it shows of a row, kind]; of the kind "head" it names
+ * the rows. */
+function tableBox(label, kind, columns, rows) {
+    const title = ([text, , kind]) =>
+        text ? el('th', {scope: 'col', class: kind}, text) : el('td');
+    const cell = ([, show, kind], row) => kind === 'head'
+        ? el('th', {scope: 'row'}, show(row)) : el('td', {class: kind}, show(row));
+    return scrollBox(label, el('table', {class: kind},
+        el('thead', {}, el('tr', {}, columns.map(title))),
+        el('tbody', {}, rows.map(row =>
+            el('tr', {}, columns.map(column => cell(column, row)))))));
+}
+
+/* A table of facts by runs; a fact is [name, what it is of a run]. */
+function runTable(label, runs, facts) {
+    return tableBox(label, 'by-run', [
+        ['', ([name]) => name, 'head'],
+        ...runs.map(run => [runLabel(run), ([, read]) => read(run)])], facts);
 }
 
 /* Options are [value, text]; in groups, [label, [options]]. */
-function selectBox(label, options, chosen, change) {
+function selectBox(label, options, chosen, change, id) {
     const option = ([value, text]) =>
         Array.isArray(text)
             ? el('optgroup', {label: value}, text.map(option))
             : el('option', {value, selected: value === chosen}, text);
-    return el('select', {'aria-label': label, onchange: event => change(event.target.value)},
+    return el('select', {id, 'aria-label': label, onchange: event => change(event.target.value)},
               options.map(option));
+}
+
+function control(text, ...parts) {
+    return el('label', {class: 'control'}, text, parts);
 }
 
 function checkBox(text, checked, change, id) {
@@ -68,9 +96,9 @@ function button(text, press, attributes = {}) {
     return el('button', {type: 'button', onclick: press, ...attributes}, text);
 }
 
-/* A bar from 0 to 1. */
-function bar(share, kind = '') {
-    const fill = el('span', {class: 'bar-fill'});
-    fill.style.width = `${Math.max(0, Math.min(1, share || 0)) * 100}%`;
-    return el('span', {class: `bar ${kind}`, 'aria-hidden': 'true'}, fill);
+/* A bar of so much of the width, from a place on; `colour` is of CSS. */
+function bar(share, colour, from = 0, ...marks) {
+    return el('span', {class: 'bar', 'aria-hidden': 'true'}, el('span', {
+        class: 'bar-fill', style: {'background': colour, 'margin-left': `${from * 100}%`,
+                                   'width': `${clamp(share || 0, 0, 1) * 100}%`}}), marks);
 }

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Numbers, times and names as a person reads them. */
+/* Numbers, times and names as a person reads them, and the little arithmetic that all need. */
 
 const NONE = '\u2013';
+const isNumber = Number.isFinite;
 
-function isNumber(value) {
-    return typeof value === 'number' && Number.isFinite(value);
+function clamp(value, low, high) {
+    return Math.max(low, Math.min(high, value));
+}
+
+function sum(list) {
+    return list.reduce((a, b) => a + b, 0);
+}
+
+function mean(list) {
+    return list.length ? sum(list) / list.length : null;
 }
 
 function percent(share, digits = 2) {
     return isNumber(share) ? `${(share * 100).toFixed(digits)}%` : NONE;
-}
-
-function signedPoints(difference) {
-    const text = Math.abs(difference * 100).toFixed(2);
-    return `${difference < 0 ? '\u2212' : '+'}${text}`;
 }
 
 function count(value) {
@@ -24,16 +28,16 @@ function number(value, digits = 4) {
     if (!isNumber(value))
         return NONE;
     const size = Math.abs(value);
-    if (size !== 0 && (size < 1e-3 || size >= 1e6))
-        return Number(value.toPrecision(digits)).toExponential().replace('e+', 'e')
-            .replaceAll('-', '\u2212');
-    return String(Number(value.toPrecision(digits))).replace('-', '\u2212');
+    const rounded = Number(value.toPrecision(digits));
+    const text = size !== 0 && (size < 1e-3 || size >= 1e6)
+        ? rounded.toExponential().replace('e+', 'e') : String(rounded);
+    return text.replaceAll('-', '\u2212');
 }
 
 /* How ticks at even distances are written: with as many digits as tell them apart. */
 function evenTicks(ticks, share) {
     const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) * (share ? 100 : 1) : 1;
-    const digits = Math.min(12, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
+    const digits = clamp(-Math.floor(Math.log10(step) + 1e-9), 0, 12);
     if (share)
         return tick => percent(tick, digits);
     return tick => Math.abs(tick) >= 1e6 || (tick !== 0 && step < 1e-6)
@@ -45,30 +49,21 @@ function duration(seconds) {
         return NONE;
     const all = Math.round(seconds);
     const two = value => String(value).padStart(2, '0');
-    const hours = Math.floor(all / 3600);
-    const minutes = Math.floor(all / 60) % 60;
-    return hours > 0 ? `${hours}:${two(minutes)}:${two(all % 60)}`
-                     : `${minutes}:${two(all % 60)}`;
+    const [hours, minutes] = [Math.floor(all / 3600), Math.floor(all / 60) % 60];
+    return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(all % 60)}`;
 }
 
-/* "2026-03-01 14:05" in the reader's time. */
+/* "2026-03-01 14:05" in the reader's time, as Swedes write it. */
 function moment(seconds) {
-    if (!isNumber(seconds) || seconds <= 0)
-        return NONE;
-    const t = new Date(seconds * 1000);
-    const two = value => String(value).padStart(2, '0');
-    return `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())} ` +
-           `${two(t.getHours())}:${two(t.getMinutes())}`;
+    return isNumber(seconds) && seconds > 0
+        ? new Date(seconds * 1000).toLocaleString('sv', {dateStyle: 'short', timeStyle: 'short'})
+        : NONE;
 }
 
 function bytes(value) {
-    const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-    let unit = 0;
-    while (value >= 1024 && unit < units.length - 1) {
-        value /= 1024;
-        unit++;
-    }
-    return `${Number(value.toPrecision(3))} ${units[unit]}`;
+    const unit = clamp(Math.floor(Math.log2(value) / 10), 0, 4);
+    return `${Number((value / 1024 ** unit).toPrecision(3))} ` +
+           ['B', 'KiB', 'MiB', 'GiB', 'TiB'][unit];
 }
 
 /* Shares are shown as percentages. */
@@ -85,6 +80,11 @@ function readable(name) {
     return name.replace(/top(\d)/, 'top-$1').replace(/_/g, ' ');
 }
 
-function plural(amount, one, many) {
-    return `${count(amount)} ${amount === 1 ? one : many}`;
+function plural(amount, noun) {
+    return `${count(amount)} ${noun}${amount === 1 ? '' : 's'}`;
+}
+
+/* A value of a run's options or of its summary. */
+function valueText(value) {
+    return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

@@ -1,24 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Puts the page together from the document that is embedded in it. */
 
-function sectionLinks(sections) {
-    return sections.map(node => el('a', {href: `#${node.id}`},
-                                   node.querySelector('h2').textContent));
-}
-
 function drawPage() {
     const page = JSON.parse(document.getElementById('document').textContent);
     const runs = prepareRuns(page.runs);
+    const evaluated = runs.filter(run => run.evaluation);
+    const ofRuns = content => runs.length ? content(runs) : 'There are no runs yet.';
+    const ofEvaluations = content => evaluated.length ? content(evaluated)
+        : 'No run has left an evaluation yet: training writes one when an epoch is the best ' +
+          'so far.';
     loadState();
-    applyTheme();
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', applyTheme);
     document.getElementById('header').append(...headerContent(page));
-    const sections = [runsSection(runs), comparisonSection(runs), curvesSection(runs),
-                      confusionSection(runs), treeSection(runs), mistakesSection(runs),
-                      speedSection(runs), configurationSection(runs)];
-    if (page.sweep)
-        sections.splice(2, 0, sweepSection(page.sweep));
-    document.getElementById('sections').append(...sectionLinks(sections));
+    const sections = [
+        section('runs', 'Runs', ofRuns(runsContent)),
+        section('comparison', 'Comparison', comparisonContent(runs)),
+        page.sweep && section('sweep', 'Sweep', sweepContent(page.sweep)),
+        section('curves', 'Curves', curvesContent(runs)),
+        section('confusion', 'Confusion', ofEvaluations(confusionContent)),
+        section('classes', 'Classes', ofEvaluations(classesContent)),
+        section('mistakes', 'Worst mistakes', ofEvaluations(mistakesContent)),
+        section('speed', 'Speed and device', ofRuns(speedContent)),
+        section('configuration', 'Configuration', ofRuns(configurationContent)),
+    ].filter(Boolean);
+    document.getElementById('sections').append(...sections.map(
+        ({id, firstChild}) => el('a', {href: `#${id}`}, firstChild.textContent)));
     document.getElementById('main').replaceChildren(...sections);
     keepScroll();
 }

@@ -1,176 +1,204 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The confusion matrix on a canvas: rows are labels, columns answers, a cell's strength is its
- * share of the row. */
+ * share of the row. It shows all fine classes grouped by superclass, the coarse classes, or the
+ * classes of one superclass with the answers outside of it summed up. */
 
 const MATRIX_MOST = 860; /* pixels */
 const CELL_MOST = 84;
 const TEXT_LEAST = 26; /* the smallest cell that has its number written */
 
+/* Names that take up so many rows or columns from one on: each its own. */
+function singly(names) {
+    return names.map((name, from) => ({name, from, size: 1}));
+}
+
+function fineView(evaluation) {
+    const groups = [];
+    const order = [];
+    evaluation.coarse_classes.forEach((name, parent) => {
+        const members = membersOf(evaluation, parent);
+        if (members.length)
+            groups.push({name, parent, from: order.length, size: members.length});
+        order.push(...members);
+    });
+    const names = order.map(fine => evaluation.fine_classes[fine]);
+    return {kind: 'fine', rows: names, columns: names, left: groups, above: groups,
+            counts: order.map(label => order.map(answer => evaluation.fine[label][answer]))};
+}
+
+function coarseView(evaluation) {
+    const names = evaluation.coarse_classes;
+    const groups = singly(names).map((group, parent) => ({...group, parent}));
+    return {kind: 'coarse', rows: names, columns: names, left: groups, above: groups,
+            counts: coarseMatrix(evaluation)};
+}
+
+function blockView(evaluation, members) {
+    const rows = members.map(fine => evaluation.fine_classes[fine]);
+    const columns = [...rows, 'elsewhere'];
+    const counts = members.map(label => {
+        const inside = members.map(answer => evaluation.fine[label][answer]);
+        return [...inside, sum(evaluation.fine[label]) - sum(inside)];
+    });
+    return {kind: 'block', rows, columns, left: singly(rows), above: singly(columns), counts};
+}
+
+/* choice: "fine", "coarse", or the number of a superclass. */
+function matrixView(evaluation, choice) {
+    const members = membersOf(evaluation, Number(choice));
+    return choice === 'coarse' ? coarseView(evaluation)
+        : members.length ? blockView(evaluation, members) : fineView(evaluation);
+}
+
 class Matrix {
     constructor(said, zoom) {
-        this.said = said; /* the line that tells of the cell under the pointer */
+        this.said = said; /* is told the cell under the pointer */
         this.zoom = zoom; /* is told the superclass that was clicked */
-        this.canvas = el('canvas', {class: 'matrix', role: 'img', tabindex: 0});
+        this.canvas = el('canvas', {
+            class: 'matrix', role: 'img', tabindex: 0,
+            onpointermove: event => this.point(this.cellAt(event)),
+            onpointerleave: () => this.point(null),
+            onclick: event => this.open(this.cellAt(event)),
+            onkeydown: event => this.press(event)});
         this.node = el('div', {class: 'matrix-box'}, this.canvas);
-        const listen = (name, act) => this.canvas.addEventListener(name, act);
-        listen('pointermove', event => this.point(this.cellAt(event)));
-        listen('pointerleave', () => this.point(null));
-        listen('click', event => this.open(this.cellAt(event)));
-        listen('keydown', event => this.press(event));
-        document.addEventListener('theme', () => this.draw());
         new ResizeObserver(() => this.draw()).observe(this.node);
     }
 
     set(view) {
         this.view = view;
-        this.totals = rowTotals(view);
-        this.cell = null;
+        this.totals = view.counts.map(sum);
         this.canvas.setAttribute('aria-label', `Confusion matrix, ${view.rows.length} rows; ` +
                                  'arrow keys move from cell to cell');
-        this.draw();
+        this.point(null);
     }
 
-    /* Where things lie: labels to the left and above, then square cells. */
+    setFont(context, size) {
+        context.font = `${size}px ${getComputedStyle(document.body).fontFamily}`;
+    }
+
+    /* Where things lie: names to the left and above, then square cells. */
     layout(context) {
-        const view = this.view;
+        const {rows, columns, left, above} = this.view;
         const wide = Math.min(this.node.clientWidth, MATRIX_MOST);
-        context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
-        const names = view.groups.length ? view.groups.map(group => group.name)
-                                         : [...view.rows, ...view.columns];
-        const longest = Math.max(...names.map(name => context.measureText(name).width));
+        this.setFont(context, 12);
+        const longest = Math.max(...[...left, ...above].map(
+            ({name}) => context.measureText(name).width));
         this.margin = Math.min(longest + 12, Math.max(76, wide * 0.22));
-        this.size = Math.min(CELL_MOST, (wide - this.margin - 2) / view.columns.length);
-        this.width = this.margin + this.size * view.columns.length + 2;
-        this.height = this.margin + this.size * view.rows.length + 2;
+        this.size = Math.min(CELL_MOST, (wide - this.margin - 2) / columns.length);
+        this.width = this.size * columns.length;
+        this.height = this.size * rows.length;
     }
 
     draw() {
-        if (!this.view || !this.node.clientWidth)
+        if (!this.node.clientWidth)
             return;
-        const context = this.canvas.getContext('2d');
+        const {canvas} = this;
+        const context = canvas.getContext('2d');
         this.layout(context);
         const scale = window.devicePixelRatio || 1;
-        this.canvas.width = Math.round(this.width * scale);
-        this.canvas.height = Math.round(this.height * scale);
-        this.canvas.style.width = `${this.width}px`;
-        this.canvas.style.height = `${this.height}px`;
+        for (const side of ['width', 'height']) {
+            const pixels = this.margin + this[side] + 2;
+            canvas[side] = Math.round(pixels * scale);
+            canvas.style[side] = `${pixels}px`;
+        }
         context.scale(scale, scale);
-        this.colours = this.readColours();
+        this.readColours();
         this.drawCells(context);
         this.drawLines(context);
-        this.drawNames(context);
+        this.drawNames(context, this.view.left, false);
+        this.drawNames(context, this.view.above, true);
     }
 
+    /* A canvas knows no variables. */
     readColours() {
-        const style = getComputedStyle(document.documentElement);
-        const read = name => style.getPropertyValue(name).trim();
-        return {right: read('--right'), wrong: read('--wrong'), ink: read('--ink'),
-                muted: read('--muted'), rule: read('--rule'), ground: read('--cell')};
+        this.colours = {};
+        for (const name of ['right', 'wrong', 'ink', 'muted', 'rule', 'cell', 'strong']) {
+            this.canvas.style.color = `var(--${name})`;
+            this.colours[name] = getComputedStyle(this.canvas).color;
+        }
+    }
+
+    /* act: told each cell that is not empty, where it is, and its share of the row. */
+    eachCell(act) {
+        this.view.counts.forEach((row, r) => row.forEach((images, c) => {
+            if (images)
+                act(images, this.margin + c * this.size, this.margin + r * this.size,
+                    images / this.totals[r], r === c);
+        }));
     }
 
     drawCells(context) {
-        const [view, size] = [this.view, this.size];
+        const {size, colours} = this;
         const gap = size > 6 ? 1 : 0;
-        context.fillStyle = this.colours.ground;
-        context.fillRect(this.margin, this.margin, size * view.columns.length,
-                         size * view.rows.length);
-        view.counts.forEach((row, r) => row.forEach((images, c) => {
-            if (!images)
-                return;
-            const share = images / this.totals[r];
+        context.fillStyle = colours.cell;
+        context.fillRect(this.margin, this.margin, this.width, this.height);
+        this.eachCell((images, x, y, share, right) => {
             context.globalAlpha = Math.min(1, 0.1 + 0.9 * Math.sqrt(share));
-            context.fillStyle = r === c ? this.colours.right : this.colours.wrong;
-            context.fillRect(this.margin + c * size, this.margin + r * size, size - gap,
-                             size - gap);
-        }));
+            context.fillStyle = right ? colours.right : colours.wrong;
+            context.fillRect(x, y, size - gap, size - gap);
+        });
         context.globalAlpha = 1;
-        if (size >= TEXT_LEAST)
-            this.drawCounts(context);
-    }
-
-    /* Strong cells are dark in the light theme and light in the dark one. */
-    drawCounts(context) {
-        const size = this.size;
-        const family = getComputedStyle(document.body).fontFamily;
-        context.font = `${Math.min(14, size / 2.6)}px ${family}`;
+        this.setFont(context, Math.min(14, size / 2.6));
         context.textAlign = 'center';
         context.textBaseline = 'middle';
-        this.view.counts.forEach((row, r) => row.forEach((images, c) => {
-            if (!images)
-                return;
-            const strong = images / this.totals[r] > 0.3;
-            context.fillStyle = strong ? (darkTheme() ? '#0b0f14' : '#ffffff') : this.colours.ink;
-            context.fillText(images, this.margin + (c + 0.5) * size - 0.5,
-                             this.margin + (r + 0.5) * size);
-        }));
+        if (size >= TEXT_LEAST)
+            this.eachCell((images, x, y, share) => {
+                context.fillStyle = share > 0.3 ? colours.strong : colours.ink;
+                context.fillText(images, x + 0.5 * size - 0.5, y + 0.5 * size);
+            });
     }
 
     drawLines(context) {
-        const {size, margin, view} = this;
-        const end = [margin + size * view.columns.length, margin + size * view.rows.length];
+        const {size, margin, view, width, height} = this;
         context.strokeStyle = this.colours.rule;
         context.lineWidth = 1;
         context.beginPath();
         if (view.kind === 'fine')
-            for (const group of view.groups.slice(1)) {
+            for (const group of view.left.slice(1)) {
                 const at = Math.round(margin + group.from * size) - 0.5;
                 context.moveTo(margin, at);
-                context.lineTo(end[0], at);
+                context.lineTo(margin + width, at);
                 context.moveTo(at, margin);
-                context.lineTo(at, end[1]);
+                context.lineTo(at, margin + height);
             }
-        context.rect(margin - 0.5, margin - 0.5, end[0] - margin + 1, end[1] - margin + 1);
+        context.rect(margin - 0.5, margin - 0.5, width + 1, height + 1);
         context.stroke();
     }
 
-    /* Names at the left, and above turned by a quarter; those that do not fit are cut. */
-    drawNames(context) {
-        const view = this.view;
-        const groups = view.groups.length > 0;
-        const names = list => list.map((name, from) => ({name, from, size: 1}));
-        const pitch = this.size * (groups ? view.groups[0].size : 1);
-        const size = Math.max(8, Math.min(12, pitch - 2.5));
-        context.font = `${size}px ${getComputedStyle(document.body).fontFamily}`;
+    /* Names at the left, or above turned by a quarter; those that do not fit are cut. */
+    drawNames(context, groups, turned) {
+        this.setFont(context, clamp(this.size * this.view.left[0].size - 2.5, 8, 12));
         context.fillStyle = this.colours.muted;
-        context.textBaseline = 'middle';
-        for (const {name, from, size: span} of groups ? view.groups : names(view.rows)) {
-            context.textAlign = 'right';
-            context.fillText(this.cut(context, name), this.margin - 6,
-                             this.margin + (from + span / 2) * this.size);
-        }
-        for (const {name, from, size: span} of groups ? view.groups : names(view.columns)) {
+        context.textAlign = turned ? 'left' : 'right';
+        for (const {name, from, size} of groups) {
+            const at = [this.margin - 6, this.margin + (from + size / 2) * this.size];
             context.save();
-            context.translate(this.margin + (from + span / 2) * this.size, this.margin - 6);
-            context.rotate(-Math.PI / 2);
-            context.textAlign = 'left';
+            context.translate(...turned ? at.reverse() : at);
+            context.rotate(turned ? -Math.PI / 2 : 0);
             context.fillText(this.cut(context, name), 0, 0);
             context.restore();
         }
     }
 
     cut(context, name) {
-        const room = this.margin - 10;
-        if (context.measureText(name).width <= room)
-            return name;
-        let kept = name;
-        while (kept && context.measureText(`${kept}\u2026`).width > room)
-            kept = kept.slice(0, -1);
-        return `${kept}\u2026`;
+        let text = name;
+        for (let kept = name.length; kept > 0; text = `${name.slice(0, --kept)}\u2026`)
+            if (context.measureText(text).width <= this.margin - 10)
+                break;
+        return text;
     }
 
     /* [row, column] below the pointer; -1 in the margin of names; null: outside. */
     cellAt(event) {
         const box = this.canvas.getBoundingClientRect();
-        const place = (at, many) =>
-            at < this.margin ? -1 : Math.min(many, Math.floor((at - this.margin) / this.size));
-        const row = place(event.clientY - box.top, this.view.rows.length);
-        const column = place(event.clientX - box.left, this.view.columns.length);
-        const inside = row < this.view.rows.length && column < this.view.columns.length;
-        return inside ? [row, column] : null;
+        const place = at => Math.max(-1, Math.floor((at - this.margin) / this.size));
+        const [row, column] = [place(event.clientY - box.top), place(event.clientX - box.left)];
+        return row < this.view.rows.length && column < this.view.columns.length
+            ? [row, column] : null;
     }
 
     point(cell) {
-        this.cell = cell && cell[0] >= 0 && cell[1] >= 0 ? cell : null;
+        this.cell = cell && Math.min(...cell) >= 0 ? cell : null;
         this.draw();
         if (!this.cell) {
             this.said(null);
@@ -192,7 +220,7 @@ class Matrix {
         if (!cell || this.view.kind === 'block')
             return;
         const place = cell[0] >= 0 ? cell[0] : cell[1];
-        const group = this.view.groups.find(g => place >= g.from && place < g.from + g.size);
+        const group = this.view.left.find(({from, size}) => place >= from && place < from + size);
         if (group)
             this.zoom(String(group.parent));
     }
@@ -202,9 +230,8 @@ class Matrix {
         const move = moves[event.key];
         if (move) {
             const [row, column] = this.cell || [0, -move[1]];
-            const within = (at, many) => Math.max(0, Math.min(many - 1, at));
-            this.point([within(row + move[0], this.view.rows.length),
-                        within(column + move[1], this.view.columns.length)]);
+            this.point([clamp(row + move[0], 0, this.view.rows.length - 1),
+                        clamp(column + move[1], 0, this.view.columns.length - 1)]);
         } else if (event.key === 'Enter')
             this.open(this.cell);
         else if (event.key === 'Escape')

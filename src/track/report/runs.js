@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the page asks of a run: its series, its best values, its evaluation. */
+/* What the page asks of a run: its colour, its series, its best values, its evaluation. */
 
+const FINE = 'var(--c1)';   /* what is of fine classes alone */
+const COARSE = 'var(--c0)'; /* what is of coarse ones or of both */
 const RUN_COLOURS = 8;
+const DASHES = ['none', '7 3', '2 3', '9 3 2 3'];
 
 /* Each run's object with its number, and a name that no other one has: runs of several stores may
  * be called the same. */
@@ -11,15 +14,19 @@ function prepareRuns(runs) {
                                       name: isTaken(run) ? run.directory || run.name : run.name}));
 }
 
-/* The class that gives a run its colour and, beyond eight, its dashes. */
-function runClass(run) {
-    const turn = Math.min(3, Math.floor(run.index / RUN_COLOURS));
-    return `run-${run.index % RUN_COLOURS} dash-${turn}`;
+function runColour(run) {
+    return `var(--c${run.index % RUN_COLOURS})`;
+}
+
+/* A run's colour and, beyond eight, its dashes. */
+function runStyle(run) {
+    return {'--run': runColour(run),
+            '--dash': DASHES[Math.min(3, Math.floor(run.index / RUN_COLOURS))]};
 }
 
 function runMark(run) {
-    return svg('svg', {class: `mark ${runClass(run)}`, width: 22, height: 10, 'aria-hidden': true},
-               svg('line', {x1: 1, y1: 5, x2: 21, y2: 5}));
+    return svg('svg', {class: 'mark', style: runStyle(run), width: 22, height: 10,
+                       'aria-hidden': true}, svg('line', {x1: 1, y1: 5, x2: 21, y2: 5}));
 }
 
 /* A name with the mark of its colour. */
@@ -28,11 +35,15 @@ function runLabel(run) {
               el('span', {class: 'run-name', title: run.directory || run.name}, run.name));
 }
 
+function stateBadge(run) {
+    return el('span', {class: `badge ${run.state}`, title: run.message || null}, run.state);
+}
+
 /* The steps at which epochs ended: those of what is logged once an epoch. */
 function findEpochSteps(run) {
-    const name = ['validation/loss', 'train/loss'].find(key => run.series[key]) ||
-                 Object.keys(run.series).find(key => /^(validation|train)\//.test(key));
-    return name ? run.series[name].step : [];
+    const names = ['validation/loss', 'train/loss', ...Object.keys(run.series).filter(
+        name => /^(validation|train)\//.test(name))];
+    return run.series[names.find(name => run.series[name])]?.step ?? [];
 }
 
 /* Steps as epochs and parts of them. */
@@ -49,54 +60,26 @@ function toEpochs(run, steps) {
 }
 
 function values(run, name) {
-    const series = run.series[name];
-    return series ? series.value.filter(isNumber) : [];
+    return run.series[name]?.value.filter(isNumber) ?? [];
 }
 
-function largest(run, name) {
-    const all = values(run, name);
-    return all.length ? all.reduce((a, b) => Math.max(a, b)) : null;
-}
-
-function last(run, name) {
-    const all = values(run, name);
-    return all.length ? all[all.length - 1] : null;
-}
-
-function mean(list) {
-    return list.length ? list.reduce((a, b) => a + b, 0) / list.length : null;
-}
-
-function median(list) {
-    const sorted = [...list].sort((a, b) => a - b);
-    return sorted.length ? sorted[Math.floor(sorted.length / 2)] : null;
-}
-
-/* Of n - 1. */
-function deviation(list) {
-    if (list.length < 2)
-        return null;
-    const middle = mean(list);
-    return Math.sqrt(list.reduce((a, b) => a + (b - middle) ** 2, 0) / (list.length - 1));
+/* Of one metric in validation, or null. */
+function bestValidation(run, metric) {
+    const all = values(run, `validation/${metric}`);
+    return all.length ? Math.max(...all) : null;
 }
 
 /* The share of right answers in a matrix of counts. */
 function accuracy(matrix, undecided) {
-    let right = 0;
-    let all = undecided || 0;
-    matrix.forEach((row, label) => row.forEach((images, answer) => {
-        all += images;
-        right += label === answer ? images : 0;
-    }));
-    return all > 0 ? right / all : null;
+    const all = sum(matrix.flat()) + (undecided || 0);
+    return all > 0 ? sum(matrix.map((row, label) => row[label])) / all : null;
 }
 
 /* Fine answers as those of their parents. */
-function foldMatrix(evaluation) {
-    const size = evaluation.coarse_classes.length;
-    const folded = Array.from({length: size}, () => Array(size).fill(0));
-    evaluation.fine.forEach((row, label) => row.forEach((images, answer) => {
-        folded[evaluation.parents[label]][evaluation.parents[answer]] += images;
+function foldMatrix({coarse_classes: classes, parents, fine}) {
+    const folded = classes.map(() => classes.map(() => 0));
+    fine.forEach((row, label) => row.forEach((images, answer) => {
+        folded[parents[label]][parents[answer]] += images;
     }));
     return folded;
 }
@@ -106,17 +89,14 @@ function coarseMatrix(evaluation) {
     return evaluation.coarse || foldMatrix(evaluation);
 }
 
-/* fine_top1 or coarse_top1 of the images that decided nothing, if they were measured. */
+/* fine_top1 or coarse_top1 of the images that decided nothing, if they were measured. After
+ * test_half the other half had decided what is best. */
 function testScore(run, metric) {
-    for (const part of ['test_half', 'test']) { /* a half: the other one decided what is best */
-        const value = last(run, `${part}/${metric}`);
-        if (value !== null)
-            return value;
-    }
+    const logged = ['test_half', 'test'].flatMap(
+        part => values(run, `${part}/${metric}`).slice(-1))[0];
     const e = run.evaluation;
-    if (!e || !e.set.startsWith('test') || (metric === 'coarse_top1' && !e.coarse))
-        return null;
-    return accuracy(metric === 'coarse_top1' ? e.coarse : e.fine, e.undecided);
+    const matrix = e?.set.startsWith('test') && (metric === 'coarse_top1' ? e.coarse : e.fine);
+    return logged ?? (matrix ? accuracy(matrix, e.undecided) : null);
 }
 
 /* By its end or, while it goes on, by the last that was heard of it. */
@@ -127,14 +107,4 @@ function runTime(run) {
 
 function speedName(run) {
     return Object.keys(run.series).find(name => /(^|\/)images_per_second$/.test(name));
-}
-
-/* The runs of a chooser, and the one that is chosen now. */
-function evaluatedRuns(runs) {
-    return runs.filter(run => run.evaluation);
-}
-
-function chosenRun(runs) {
-    const list = evaluatedRuns(runs);
-    return list.find(run => run.name === state.run) || list[0] || null;
 }

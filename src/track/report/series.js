@@ -3,59 +3,46 @@
 
 /* The exponential moving average, corrected for its beginning at 0; gaps stay gaps. */
 function smooth(list, weight) {
-    let sum = 0;
+    let average = 0;
     let total = 0;
     return list.map(value => {
         if (!isNumber(value))
             return null;
-        sum = weight * sum + (1 - weight) * value;
+        average = weight * average + (1 - weight) * value;
         total = weight * total + (1 - weight);
-        return sum / total;
+        return average / total;
     });
 }
 
 /* The first place in a rising list whose value is not below. */
 function lowerBound(list, value) {
-    let low = 0;
-    let high = list.length;
-    while (low < high) {
-        const middle = (low + high) >> 1;
-        if (list[middle] < value)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    const place = list.findIndex(other => other >= value);
+    return place < 0 ? list.length : place;
 }
 
 function nearest(list, value) {
-    const at = lowerBound(list, value);
-    if (at === 0 || (at < list.length && list[at] - value <= value - list[at - 1]))
-        return at;
-    return at - 1;
+    return list.reduce((best, other, place) =>
+        Math.abs(other - value) <= Math.abs(list[best] - value) ? place : best, 0);
 }
 
 /* The places worth drawing: of each column of pixels the first, least, largest and last. */
 function visiblePlaces(xs, ys, [from, to], columns) {
-    const begin = Math.max(0, lowerBound(xs, from) - 1);
-    const end = Math.min(xs.length, lowerBound(xs, to) + 2);
-    if (end - begin <= 4 * columns)
-        return Array.from({length: end - begin}, (_, i) => begin + i);
-    const places = [];
+    const places = [...xs.keys()].slice(Math.max(0, lowerBound(xs, from) - 1),
+                                        lowerBound(xs, to) + 2);
+    if (places.length <= 4 * columns)
+        return places;
     const scale = columns / (to - from || 1);
-    for (let i = begin; i < end;) {
-        const column = Math.floor((xs[i] - from) * scale);
-        let [low, high, stop] = [i, i, i];
-        for (; stop < end && Math.floor((xs[stop] - from) * scale) === column; stop++) {
-            if (ys[stop] < ys[low])
-                low = stop;
-            if (ys[stop] > ys[high])
-                high = stop;
-        }
-        places.push(...new Set([i, low, high, stop - 1].sort((a, b) => a - b)));
-        i = stop;
-    }
-    return places;
+    const least = (a, b) => ys[b] < ys[a] ? b : a;
+    const most = (a, b) => ys[b] > ys[a] ? b : a;
+    return [...Map.groupBy(places, place => Math.floor((xs[place] - from) * scale)).values()]
+        .flatMap(column => [...new Set([column[0], column.reduce(least), column.reduce(most),
+                                        column.at(-1)].sort((a, b) => a - b))]);
+}
+
+/* A path through points [x, y] in pixels; null is a gap. */
+function linePath(points) {
+    return points.map((point, i) => point &&
+        `${points[i - 1] ? 'L' : 'M'}${point[0].toFixed(1)} ${point[1].toFixed(1)}`).join('');
 }
 
 /* Round numbers, about so many of them. */
@@ -76,8 +63,7 @@ function logarithmicTicks(low, high, about) {
     const ticks = [];
     const factors = Math.log10(high / low) > about ? [1] : [1, 2, 5];
     for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
-        for (const factor of factors)
-            ticks.push(Number((factor * 10 ** power).toPrecision(6)));
+        ticks.push(...factors.map(factor => Number((factor * 10 ** power).toPrecision(6))));
     const inside = ticks.filter(tick => tick >= low * 0.999 && tick <= high * 1.001);
     return inside.length > 1 ? inside : linearTicks(low, high, about);
 }

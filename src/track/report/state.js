@@ -23,25 +23,37 @@ const state = {
     scroll: 0,
 };
 
-function loadState() {
+const watchers = [];
+
+/* Draws now, and again whenever one of these parts of the state is set. */
+function watch(parts, draw) {
+    watchers.push({parts, draw});
+    draw();
+}
+
+function setState(changes) {
+    Object.assign(state, changes);
     try {
-        Object.assign(state, JSON.parse(sessionStorage.getItem(STATE_KEY)) || {});
+        sessionStorage.setItem(STATE_KEY, JSON.stringify(state));
     } catch {
         /* A browser that keeps nothing for files: every load begins anew. */
     }
+    watchers.filter(({parts}) => parts.some(part => part in changes))
+        .forEach(({draw}) => draw());
 }
 
-function saveState() {
+function loadState() {
     try {
-        sessionStorage.setItem(STATE_KEY, JSON.stringify(state));
+        Object.assign(state, JSON.parse(sessionStorage.getItem(STATE_KEY)));
     } catch {
         /* As above. */
     }
 }
 
-function setState(changes) {
-    Object.assign(state, changes);
-    saveState();
+/* The list with the item or without it. */
+function including(list, item, included) {
+    const others = list.filter(other => other !== item);
+    return included ? [...others, item] : others;
 }
 
 /* Back to where the reader was, and from then on remember it. */
