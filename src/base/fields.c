@@ -126,41 +126,42 @@ static bool read_word(const char *text, const word_list *words, int *value)
     return *value >= 0;
 }
 
+static bool take_whole(const field *f, const json_t *value, json_int_t most, void *member)
+{
+    json_int_t whole;
+    if (!read_whole(value, f->least, f->most ? f->most : most, &whole))
+        return false;
+    if (f->kind == FIELD_INT)
+        *(int *)member = (int)whole;
+    else if (f->kind == FIELD_U32)
+        *(uint32_t *)member = (uint32_t)whole;
+    else
+        *(uint64_t *)member = (uint64_t)whole;
+    return true;
+}
+
 /* Whether the value is one that value_of makes, which then is the member's. */
 static bool take(const field *f, const json_t *value, void *member)
 {
-    json_int_t whole;
-    double real;
     const char *text = json_string_value(value);
     switch (f->kind) {
     case FIELD_INT:
-        if (!read_whole(value, f->least, f->most ? f->most : INT_MAX, &whole))
-            return false;
-        *(int *)member = (int)whole;
-        return true;
+        return take_whole(f, value, INT_MAX, member);
     case FIELD_U32:
-        if (!read_whole(value, f->least, f->most ? f->most : UINT32_MAX, &whole))
-            return false;
-        *(uint32_t *)member = (uint32_t)whole;
-        return true;
+        return take_whole(f, value, UINT32_MAX, member);
     case FIELD_COUNT:
-        if (!read_whole(value, 0, LLONG_MAX, &whole))
-            return false;
-        *(uint64_t *)member = (uint64_t)whole;
-        return true;
+        return take_whole(f, value, LLONG_MAX, member);
     case FIELD_SEED:
         return read_seed(text, member);
     case FIELD_FLAG:
         *(bool *)member = json_is_true(value);
         return json_is_boolean(value);
     case FIELD_REAL:
+        return read_real(text, member) && isfinite(*(double *)member);
     case FIELD_POSITIVE:
+        return read_real(text, member) && isfinite(*(double *)member) && *(double *)member > 0;
     case FIELD_LIMIT:
-        if (!read_real(text, &real) || (f->kind != FIELD_LIMIT && !isfinite(real)) ||
-            (f->kind == FIELD_POSITIVE && real <= 0))
-            return false;
-        *(double *)member = real;
-        return true;
+        return read_real(text, member);
     case FIELD_TEXT:
         *(const char **)member = text;
         return text != NULL;

@@ -443,10 +443,9 @@ static status step(pickle *p, unsigned char opcode, error *err)
 {
     const unsigned char *skipped;
     switch (opcode) {
-    case 0x80: /* PROTO */
-        return take(p, 1, &skipped, err);
-    case 0x95: /* FRAME */
-        return take(p, 8, &skipped, err);
+    case 0x80: /* PROTO, FRAME */
+    case 0x95:
+        return take(p, opcode == 0x80 ? 1 : 8, &skipped, err);
     case 'a': /* APPEND, APPENDS, SETITEM, SETITEMS */
         return fill(p, PICKLE_LIST, 1, err);
     case 'e':
