@@ -44,8 +44,8 @@ class Chart {
         this.plot.replaceChildren(this.axes(), this.curves(), this.cursor, this.box);
     }
 
-    places(line) {
-        return visiblePlaces(line.xs, line.ys, this.x, this.area.width);
+    places(xs, ys) {
+        return visiblePlaces(xs, ys, this.x, this.area.width);
     }
 
     drawable(y) {
@@ -59,7 +59,8 @@ class Chart {
         const single = most > least ? 0 : 1; /* a point stands in the middle */
         this.all = xs.length ? [least - single, most + single] : [0, 1];
         this.x = this.view.zoom || this.all;
-        const ys = this.lines.flatMap(line => this.places(line).map(place => line.ys[place]))
+        this.shown = this.lines.map(({xs, ys}) => this.places(xs, ys));
+        const ys = this.lines.flatMap((line, i) => this.shown[i].map(place => line.ys[place]))
             .filter(y => this.drawable(y));
         this.y = this.padded(ys.reduce((a, b) => Math.min(a, b), Infinity),
                              ys.reduce((a, b) => Math.max(a, b), -Infinity));
@@ -122,9 +123,9 @@ class Chart {
                                   : String(Number(x.toPrecision(6)));
     }
 
-    path(line) {
-        return linePath(this.places(line).map(place => this.drawable(line.ys[place])
-            ? [this.px(line.xs[place]), this.py(line.ys[place])] : null));
+    path(xs, ys, places = this.places(xs, ys)) {
+        return linePath(places.map(place => this.drawable(ys[place])
+            ? [this.px(xs[place]), this.py(ys[place])] : null));
     }
 
     /* Noise with several values a pixel: thin, so that other lines are seen through it. */
@@ -135,10 +136,11 @@ class Chart {
 
     /* An SVG within the other cuts off what is outside of the zoom. */
     curves() {
-        const one = line => svg('g', {style: runStyle(line.run)},
-            line.raw && svg('path', {class: 'raw', d: this.path({...line, ys: line.raw})}),
+        const one = (line, i) => svg('g', {style: runStyle(line.run)},
+            line.raw && svg('path', {class: 'raw', d: this.path(line.xs, line.raw)}),
             svg('path', {class: `line ${line.dashed ? 'dashed' : ''} ` +
-                                (this.isDense(line) ? 'dense' : ''), d: this.path(line)}),
+                                (this.isDense(line) ? 'dense' : ''),
+                         d: this.path(line.xs, line.ys, this.shown[i])}),
             line.xs.length === 1 && isNumber(line.ys[0]) && this.dot(line, 0, 3));
         const {x, width} = this.area;
         const [y, height] = [this.area.y - 2, this.area.height + 4];

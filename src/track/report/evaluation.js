@@ -3,8 +3,8 @@
  * mistakes. */
 
 /* runs: those that have an evaluation, of which one is chosen. */
-function chosenEvaluation(runs) {
-    return (runs.find(run => run.name === state.run) || runs[0]).evaluation;
+function chosenRun(runs) {
+    return runs.find(run => run.name === state.run) || runs[0];
 }
 
 /* "validation, epoch 12: 5,000 images". */
@@ -19,8 +19,8 @@ function evaluationTools(runs, label, ...more) {
                               run => setState({run}));
     const facts = el('span', {class: 'note inline'});
     watch(['run'], () => {
-        chooser.value = runs.some(run => run.name === state.run) ? state.run : runs[0].name;
-        facts.textContent = evaluationFacts(chosenEvaluation(runs));
+        chooser.value = chosenRun(runs).name;
+        facts.textContent = evaluationFacts(chosenRun(runs).evaluation);
     });
     return el('div', {class: 'tools'}, control('Run', chooser), more, facts);
 }
@@ -56,7 +56,7 @@ function confusionContent(runs) {
     const matrix = new Matrix(
         cell => said.replaceChildren(...cellText(cell, matrix.view.kind !== 'block')), choose);
     watch(['run', 'matrix'], () => {
-        const evaluation = chosenEvaluation(runs);
+        const {evaluation} = chosenRun(runs);
         const view = matrixView(evaluation, state.matrix);
         views.replaceChildren(selectBox('Part of the matrix', viewOptions(evaluation),
                                         view.kind === 'block' ? state.matrix : view.kind, choose));
@@ -120,7 +120,7 @@ function classesContent(runs) {
         branch.open = open;
     }));
     watch(['run', 'treeOrder'], () => {
-        const evaluation = chosenEvaluation(runs);
+        const {evaluation} = chosenRun(runs);
         const matrix = coarseMatrix(evaluation);
         const nodes = evaluation.coarse_classes.map(
             (_, label, names) => ({...classNode(matrix, names, label), label}));
@@ -156,7 +156,7 @@ function mistakeCard(mistake, names) {
 function mistakesContent(runs) {
     const list = el('ul', {class: 'mistakes'});
     watch(['run'], () => {
-        const {worst, fine_classes: names} = chosenEvaluation(runs);
+        const {worst, fine_classes: names} = chosenRun(runs).evaluation;
         list.replaceChildren(...worst.length ? worst.map(mistake => mistakeCard(mistake, names))
                                  : [el('li', {class: 'empty'}, 'Every image was recognised.')]);
     });

@@ -27,16 +27,18 @@ function nearest(list, value) {
 
 /* The places worth drawing: of each column of pixels the first, least, largest and last. */
 function visiblePlaces(xs, ys, [from, to], columns) {
-    const places = [...xs.keys()].slice(Math.max(0, lowerBound(xs, from) - 1),
-                                        lowerBound(xs, to) + 2);
-    if (places.length <= 4 * columns)
+    const begin = Math.max(0, lowerBound(xs, from) - 1);
+    const length = Math.min(xs.length, lowerBound(xs, to) + 2) - begin;
+    const places = Array.from({length}, (_, i) => begin + i);
+    if (length <= 4 * columns)
         return places;
     const scale = columns / (to - from || 1);
     const least = (a, b) => ys[b] < ys[a] ? b : a;
     const most = (a, b) => ys[b] > ys[a] ? b : a;
-    return [...Map.groupBy(places, place => Math.floor((xs[place] - from) * scale)).values()]
-        .flatMap(column => [...new Set([column[0], column.reduce(least), column.reduce(most),
-                                        column.at(-1)].sort((a, b) => a - b))]);
+    const byColumn = Map.groupBy(places, place => Math.floor((xs[place] - from) * scale));
+    const kept = list => [list[0], list.reduce(least), list.reduce(most), list.at(-1)];
+    return [...byColumn.values()].flatMap(
+        list => [...new Set(kept(list).sort((a, b) => a - b))]);
 }
 
 /* A path through points [x, y] in pixels; null is a gap. */
