@@ -134,13 +134,12 @@ status replicas_average_statistics(const ranks *r, network *net, error *err)
     size_t count = elements_of(net, PARAMETER_STATISTIC);
     float *values = malloc((count ? count : 1) * sizeof *values);
     double *sums = malloc((count ? count : 1) * sizeof *sums);
-    status result = values && sums ? STATUS_OK : error_memory(err, "the running statistics");
-    if (result == STATUS_OK)
-        result = read_statistics(net, values, err);
-    if (result == STATUS_OK)
-        result = average(r, sums, values, count, err);
-    if (result == STATUS_OK)
-        result = write_statistics(net, values, err);
+    status result;
+    TRY_OR_DONE(values && sums ? STATUS_OK : error_memory(err, "the running statistics"));
+    TRY_OR_DONE(read_statistics(net, values, err));
+    TRY_OR_DONE(average(r, sums, values, count, err));
+    TRY_OR_DONE(write_statistics(net, values, err));
+done:
     free(values);
     free(sums);
     return result;

@@ -166,14 +166,13 @@ status picture_of_confusion(const uint32_t *counts, int classes, const int *orde
         return error_set(err, STATUS_FAILED,
                          "a picture of a confusion matrix has 1 to %d classes, not %d",
                          PICTURE_MOST_CLASSES, classes);
-    status result = lay_out(&l, groups, err);
-    if (result == STATUS_OK)
-        result = make_white(l.side, l.side, made, err);
-    if (result == STATUS_OK) {
-        draw_lines(&l, made);
-        for (int i = 0; i < classes; i++)
-            draw_row(&l, made, i, counts + (size_t)class_at(&l, i) * (size_t)classes);
-    }
+    status result;
+    TRY_OR_DONE(lay_out(&l, groups, err));
+    TRY_OR_DONE(make_white(l.side, l.side, made, err));
+    draw_lines(&l, made);
+    for (int i = 0; i < classes; i++)
+        draw_row(&l, made, i, counts + (size_t)class_at(&l, i) * (size_t)classes);
+done:
     free(l.begins);
     return result;
 }

@@ -162,16 +162,14 @@ static status record(run_store *store, const char *directory, const char *metric
                                 .config = config,
                                 .summary = summary,
                                 .at = config_path ? modified(config_path) : 0};
-    status result = config_path && summary ? run_store_begin(store, &what, &run, &known, err)
-                                           : error_memory(err, directory);
-    if (result == STATUS_OK)
-        result = record_metrics(store, run, metrics, err);
-    if (result == STATUS_OK)
-        result = add_files(store, run, directory, err);
-    if (result == STATUS_OK)
-        result = find_state(store, run, &state, err);
-    if (result == STATUS_OK)
-        result = run_store_end(store, run, state, NULL, modified(metrics), err);
+    status result;
+    TRY_OR_DONE(config_path && summary ? STATUS_OK : error_memory(err, directory));
+    TRY_OR_DONE(run_store_begin(store, &what, &run, &known, err));
+    TRY_OR_DONE(record_metrics(store, run, metrics, err));
+    TRY_OR_DONE(add_files(store, run, directory, err));
+    TRY_OR_DONE(find_state(store, run, &state, err));
+    TRY_OR_DONE(run_store_end(store, run, state, NULL, modified(metrics), err));
+done:
     json_decref(summary);
     free(config_path);
     return result;
@@ -180,19 +178,19 @@ static status record(run_store *store, const char *directory, const char *metric
 static status record_locked(const char *directory, const char *path, error *err)
 {
     json_t *config;
-    run_store *store;
+    run_store *store = NULL;
+    status result;
     TRY(record_config(directory, &config, err));
     const char *elsewhere = json_string_value(json_object_get(config, "metrics"));
     char *metrics =
         elsewhere ? text_format("%s", elsewhere) : text_format("%s/metrics.jsonl", directory);
-    /* All of it, before what is recorded gives way. */
-    status result = metrics ? record_metrics(NULL, 0, metrics, err) : error_memory(err, directory);
-    if (result == STATUS_OK)
-        result = run_store_open(path, true, &store, err);
-    if (result == STATUS_OK) {
-        result = record(store, directory, metrics, config, err);
-        run_store_close(store);
-    }
+    TRY_OR_DONE(metrics ? STATUS_OK : error_memory(err, directory));
+    /* All of it is checked before what is recorded gives way. */
+    TRY_OR_DONE(record_metrics(NULL, 0, metrics, err));
+    TRY_OR_DONE(run_store_open(path, true, &store, err));
+    TRY_OR_DONE(record(store, directory, metrics, config, err));
+done:
+    run_store_close(store);
     free(metrics);
     json_decref(config);
     return result;

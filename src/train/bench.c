@@ -213,18 +213,15 @@ status bench_layers(device *dev, const bench_options *options, network **net, be
     *layers = NULL;
     *count = 0;
     TRY(profile_start(dev, err));
-    status result = make_network(&s, dev, options, options->train, err);
-    if (result == STATUS_OK)
-        result = run_steps(&s, 1, &seconds, err);
+    status result;
+    TRY_OR_DONE(make_network(&s, dev, options, options->train, err));
+    TRY_OR_DONE(run_steps(&s, 1, &seconds, err));
     profile_clear(dev);
-    if (result == STATUS_OK)
-        result = run_steps(&s, PROFILED_STEPS, &seconds, err);
-    if (result == STATUS_OK)
-        result = sum_layers(&s, layers, count, err);
-    if (result == STATUS_OK) {
-        *net = s.net;
-        s.net = NULL; /* the labels are its strings */
-    }
+    TRY_OR_DONE(run_steps(&s, PROFILED_STEPS, &seconds, err));
+    TRY_OR_DONE(sum_layers(&s, layers, count, err));
+    *net = s.net;
+    s.net = NULL; /* the labels are its strings */
+done:
     free_subject(&s);
     return result;
 }
