@@ -186,8 +186,7 @@ status yaml_tree_load(const char *path, yaml_tree *tree, error *err)
 status yaml_tree_read(const char *path, const char *text, size_t size, yaml_tree *tree, error *err)
 {
     *tree = (yaml_tree){.path = path, .text = malloc(size + 1), .size = size};
-    if (!tree->text)
-        return error_memory(err, path);
+    TRY(got_memory(tree->text, err, path));
     memcpy(tree->text, text, size);
     tree->text[size] = '\0';
     return build(tree, err);
@@ -257,7 +256,7 @@ status yaml_tree_join(yaml_tree *tree, const yaml_node_t *value, char **text, er
         free(*text);
         *text = longer;
     }
-    return *text ? STATUS_OK : error_memory(err, tree->path);
+    return got_memory(*text, err, tree->path);
 }
 
 static bool is_plain(const yaml_node_t *node)

@@ -113,8 +113,7 @@ static void print_class(const head_scores *h, const naming *n, int class)
 static status print_classes(const head_scores *h, const naming *n, int most, error *err)
 {
     int *order = malloc((size_t)h->classes * sizeof *order);
-    if (!order)
-        return error_memory(err, "the order of classes");
+    TRY(got_memory(order, err, "the order of classes"));
     int shown = most < h->classes ? most : h->classes;
     scores_worst_first(h, order);
     printf("\n%s classes, worst F1 first (%d of %d)\n", n->fine ? "fine" : "coarse", shown,

@@ -60,8 +60,7 @@ static status choose(runs_choice *l, const char *store_path, const operands *nam
 {
     size_t most = l->all.count + (size_t)names->count;
     l->runs = calloc(most ? most : 1, sizeof(run_record *));
-    if (!l->runs)
-        return error_memory(err, "the list of runs");
+    TRY(got_memory(l->runs, err, "the list of runs"));
     for (size_t i = 0; names->count == 0 && i < l->all.count; i++)
         l->runs[l->count++] = &l->all.runs[i];
     for (int i = 0; i < names->count; i++)

@@ -107,8 +107,7 @@ static status call_begin(call *c, hcnn_classifier *from, error *err)
     c->coarse_logits = calloc(most, (size_t)classes->coarse_count * sizeof *c->coarse_logits);
     c->fine_logits = calloc(most, (size_t)classes->fine_count * sizeof *c->fine_logits);
     c->images = calloc(most, sizeof *c->images);
-    if (!c->coarse_logits || !c->fine_logits || !c->images)
-        return error_memory(err, "the answers");
+    TRY(got_memory(c->coarse_logits && c->fine_logits && c->images, err, "the answers"));
     return decider_create(&c->decide, "argmax", classes, classifier_has_coarse(from->net), err);
 }
 

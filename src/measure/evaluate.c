@@ -95,8 +95,7 @@ static status make_room_for_logits(pass *p, error *err)
     p->fine = malloc(images * (size_t)o->fine_classes * sizeof *p->fine);
     if (!o->only_fine)
         p->coarse = malloc(images * (size_t)o->coarse_classes * sizeof *p->coarse);
-    return p->fine && (p->coarse || o->only_fine) ? STATUS_OK
-                                                  : error_memory(err, "a batch's logits");
+    return got_memory(p->fine && (p->coarse || o->only_fine), err, "a batch's logits");
 }
 
 status evaluate_loader(network *net, loader *from, const hierarchy *classes,

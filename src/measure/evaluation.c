@@ -91,8 +91,7 @@ static status copy_pixels(const image_set *set, size_t index, image *copy, error
     size_t plane = (size_t)set->width * (size_t)set->height;
     const unsigned char *from = set->pixels + 3 * plane * index;
     *copy = (image){set->width, set->height, malloc(3 * plane)};
-    if (!copy->pixels)
-        return error_memory(err, "a picture");
+    TRY(got_memory(copy->pixels, err, "a picture"));
     bool planar = set->layout == PIXELS_PLANAR;
     for (size_t i = 0; i < plane; i++)
         for (size_t c = 0; c < 3; c++)
@@ -125,8 +124,7 @@ static status shrink(image *picture, error *err)
     image small = {(picture->width + factor - 1) / factor, (picture->height + factor - 1) / factor,
                    NULL};
     small.pixels = malloc(3 * (size_t)small.width * (size_t)small.height);
-    if (!small.pixels)
-        return error_memory(err, "a picture");
+    TRY(got_memory(small.pixels, err, "a picture"));
     for (int y = 0; y < small.height; y++)
         for (int x = 0; x < small.width; x++)
             mean_of(picture, factor, x, y,

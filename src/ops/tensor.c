@@ -35,8 +35,7 @@ static status write_halves(device *dev, tensor t, const float *host, error *err)
 {
     size_t count = tensor_size(t);
     uint16_t *halves = malloc(count * sizeof *halves);
-    if (!halves)
-        return error_memory(err, "a tensor on its way to the device");
+    TRY(got_memory(halves, err, "a tensor on its way to the device"));
     for (size_t i = 0; i < count; i++)
         halves[i] = half_from_float(host[i]);
     status result = buffer_write(dev, t.buffer, 0, halves, count * sizeof *halves, err);
@@ -48,8 +47,7 @@ static status read_halves(device *dev, tensor t, float *host, error *err)
 {
     size_t count = tensor_size(t);
     uint16_t *halves = malloc(count * sizeof *halves);
-    if (!halves)
-        return error_memory(err, "a tensor on its way from the device");
+    TRY(got_memory(halves, err, "a tensor on its way from the device"));
     status result = buffer_read(dev, t.buffer, 0, halves, count * sizeof *halves, err);
     for (size_t i = 0; i < count && result == STATUS_OK; i++)
         host[i] = half_to_float(halves[i]);

@@ -76,7 +76,7 @@ static status allocate(exchange *x, error *err)
     x->pieces = calloc(count, sizeof *x->pieces);
     x->buckets = calloc(count, sizeof *x->buckets);
     bool whole = x->values && (x->packed || !x->halves) && x->taken && x->pieces && x->buckets;
-    return whole ? STATUS_OK : error_memory(err, "the exchange of gradients");
+    return got_memory(whole, err, "the exchange of gradients");
 }
 
 status exchange_create(const ranks *r, network *net, bool halves, size_t bucket_bytes,
@@ -84,8 +84,7 @@ status exchange_create(const ranks *r, network *net, bool halves, size_t bucket_
 {
     *created = NULL;
     exchange *x = calloc(1, sizeof *x);
-    if (!x)
-        return error_memory(err, "the exchange of gradients");
+    TRY(got_memory(x, err, "the exchange of gradients"));
     *x = (exchange){.r = r,
                     .net = net,
                     .dev = network_device(net),

@@ -23,8 +23,7 @@ static status sum_matrix(const ranks *r, uint32_t *counts, int classes, error *e
 {
     size_t count = (size_t)classes * (size_t)classes;
     double *sums = malloc((count ? count : 1) * sizeof *sums);
-    if (!sums)
-        return error_memory(err, "the confusion matrices");
+    TRY(got_memory(sums, err, "the confusion matrices"));
     for (size_t i = 0; i < count; i++)
         sums[i] = counts[i];
     status result = ranks_sum(r, sums, count, err);
@@ -42,8 +41,7 @@ static status merge_mistakes(const ranks *r, evaluation *seen, error *err)
 {
     size_t block = 1 + EVALUATION_MISTAKES * FIELDS, all = block * (size_t)r->count;
     double *values = calloc(all, sizeof *values);
-    if (!values)
-        return error_memory(err, "the worst mistakes");
+    TRY(got_memory(values, err, "the worst mistakes"));
     double *mine = values + block * (size_t)r->rank;
     *mine++ = seen->worst_count;
     for (int i = 0; i < seen->worst_count; i++, mine += FIELDS) {

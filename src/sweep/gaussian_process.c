@@ -74,8 +74,7 @@ static status create(const gaussian_samples *from, gaussian_process **made, erro
 {
     gaussian_process *g = calloc(1, sizeof *g);
     *made = g;
-    if (!g)
-        return error_memory(err, "the model of a sweep");
+    TRY(got_memory(g, err, "the model of a sweep"));
     size_t dimensions = from->dimensions;
     g->dimensions = dimensions;
     g->count = from->count;

@@ -40,8 +40,7 @@ status journal_check_new(const char *path, error *err)
 static status open_locked(journal *j, const char *path, struct stat *info, error *err)
 {
     *j = (journal){.path = text_format("%s", path)};
-    if (!j->path)
-        return error_memory(err, path);
+    TRY(got_memory(j->path, err, path));
     j->stream = fopen(path, "ab");
     if (!j->stream || fstat(fileno(j->stream), info) != 0)
         return fail(j, err);
@@ -98,8 +97,7 @@ void journal_close(journal *j)
 status journal_put(journal *j, const metric_line *line, error *err)
 {
     json_t *object = metric_line_to_json(line);
-    if (!object)
-        return error_memory(err, j->path);
+    TRY(got_memory(object, err, j->path));
     bool written =
         json_dumpf(object, j->stream,
                    JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(DIGITS)) == 0 &&

@@ -13,8 +13,7 @@ static status make_white(int width, int height, image *made, error *err)
 {
     size_t bytes = (size_t)width * (size_t)height * CHANNELS;
     *made = (image){width, height, malloc(bytes)};
-    if (!made->pixels)
-        return error_memory(err, "a picture");
+    TRY(got_memory(made->pixels, err, "a picture"));
     memset(made->pixels, WHITE, bytes);
     return STATUS_OK;
 }
@@ -115,8 +114,7 @@ static status lay_out(layout *l, const int *groups, error *err)
 {
     int lines = 0;
     l->begins = calloc((size_t)l->classes, sizeof *l->begins);
-    if (!l->begins)
-        return error_memory(err, "a picture");
+    TRY(got_memory(l->begins, err, "a picture"));
     for (int i = 0; i < l->classes; i++)
         lines += begins_group(l, groups, i);
     if (lines > PICTURE_SIDE - l->classes)

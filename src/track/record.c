@@ -20,8 +20,7 @@ status record_config(const char *run, json_t **config, error *err)
 {
     json_error_t fault;
     char *path = text_format("%s/config.json", run);
-    if (!path)
-        return error_memory(err, run);
+    TRY(got_memory(path, err, run));
     unsigned char *text = NULL;
     size_t size;
     *config = NULL;
@@ -140,8 +139,7 @@ static status add_files(run_store *store, int64_t run, const char *directory, er
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         char *path = text_format("%s/%s", directory, files[i][1]);
-        if (!path)
-            return error_memory(err, directory);
+        TRY(got_memory(path, err, directory));
         bool exists = file_exists(path);
         free(path);
         if (exists)

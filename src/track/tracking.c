@@ -70,8 +70,7 @@ static status make_room(tracking *k, size_t more, error *err)
     }
     size_t capacity = 2 * k->capacity + more;
     run_metric *grown = realloc(k->waiting, capacity * sizeof *grown);
-    if (!grown)
-        return error_memory(err, "what the run logs");
+    TRY(got_memory(grown, err, "what the run logs"));
     k->waiting = grown;
     k->capacity = capacity;
     return STATUS_OK;
@@ -177,8 +176,7 @@ static status begin_run(tracking *k, const tracked_run *run, json_t *config, err
 static status remove_test(const char *directory, error *err)
 {
     char *path = text_format("%s/test.json", directory);
-    if (!path)
-        return error_memory(err, directory);
+    TRY(got_memory(path, err, directory));
     bool gone = remove(path) == 0 || errno == ENOENT;
     status result =
         gone ? STATUS_OK

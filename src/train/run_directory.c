@@ -42,8 +42,7 @@ status run_directory_name(run_directory *d, const char *name, error *err)
 {
     *d = (run_directory){
         .path = name ? text_format("%s", name) : dated_name(), .lock = -1, .own_name = !name};
-    if (!d->path)
-        return error_memory(err, "the run's name");
+    TRY(got_memory(d->path, err, "the run's name"));
     cut_slashes(d->path);
     if (d->own_name || !file_exists(d->path))
         return STATUS_OK;
@@ -134,8 +133,7 @@ status run_directory_begin(run_directory *d, error *err)
     TRY(result);
     for (int number = 0; number < MOST_ATTEMPTS; number++) {
         d->temporary = text_format("%s%s%ld-%d", d->path, temporary_mark, (long)getpid(), number);
-        if (!d->temporary)
-            return error_memory(err, d->path);
+        TRY(got_memory(d->temporary, err, d->path));
         if (make_locked(d, err))
             return STATUS_OK;
         free(d->temporary);
@@ -148,8 +146,7 @@ status run_directory_begin(run_directory *d, error *err)
 static status next_name(run_directory *d, const char *first, int number, error *err)
 {
     char *next = text_format("%s-%d", first, number);
-    if (!next)
-        return error_memory(err, first);
+    TRY(got_memory(next, err, first));
     free(d->path);
     d->path = next;
     return STATUS_OK;

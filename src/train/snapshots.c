@@ -98,7 +98,7 @@ static status allocate(network *net, scratch *s, error *err)
     }
     s->values = malloc(most * sizeof *s->values);
     s->h = malloc(sizeof *s->h);
-    return s->values && s->h ? STATUS_OK : error_memory(err, "the histograms");
+    return got_memory(s->values && s->h, err, "the histograms");
 }
 
 /* The histogram of a parameter's buffer, its values divided by `scale`, under "KIND/NAME". */
@@ -112,7 +112,7 @@ static status put_buffer(tracking *k, uint64_t step, const scratch *s, const cha
     if (tag)
         tracking_histogram(k, step, tag, s->h);
     free(tag);
-    return tag ? STATUS_OK : error_memory(err, "the histograms");
+    return got_memory(tag, err, "the histograms");
 }
 
 static status put_parameter(tracking *k, network *net, uint64_t step, const scratch *s,

@@ -122,7 +122,7 @@ static status read_optimizer_file(const fields_source *from, char **name, error 
                          "damaged or another program's: take another checkpoint",
                          from->path, from->piece, key);
     *name = strdup(json_string_value(file));
-    return *name ? STATUS_OK : error_memory(err, from->path);
+    return got_memory(*name, err, from->path);
 }
 
 static status read_state(const fields_source *from, training_state *s, char **optimizer_file,
