@@ -63,14 +63,15 @@ static status fill_comparison(const runs_choice *l, bool json, const words *keys
     json_t **cells = calloc(total ? total : 1, sizeof *cells);
     bool known;
     const char **names = calloc(l->count, sizeof *names);
-    status result = cells && names ? STATUS_OK : error_memory(err, "the comparison of runs");
-    for (size_t i = 0; result == STATUS_OK && i < total; i++)
-        result = run_value(l->store, l->runs[i % l->count], keys->texts[i / l->count], &cells[i],
-                           &known, err);
-    for (size_t r = 0; result == STATUS_OK && r < l->count; r++)
+    status result;
+    TRY_OR_DONE(got_memory(cells && names, err, "the comparison of runs"));
+    for (size_t i = 0; i < total; i++)
+        TRY_OR_DONE(run_value(l->store, l->runs[i % l->count], keys->texts[i / l->count], &cells[i],
+                              &known, err));
+    for (size_t r = 0; r < l->count; r++)
         names[r] = l->runs[r]->name;
-    if (result == STATUS_OK)
-        print_comparison(l, json, keys, cells, names);
+    print_comparison(l, json, keys, cells, names);
+done:
     runs_free_cells(cells, total);
     free(names);
     return result;
@@ -83,13 +84,12 @@ status runs_compare(const runs_choice *l, bool json, error *err)
     if (l->count < 2)
         return error_set(err, STATUS_USAGE, "--compare needs two runs or more; there %s %zu",
                          l->count == 1 ? "is" : "are", l->count);
-    status result = words_split(own, &keys, err);
-    if (result == STATUS_OK)
-        result = add_differing(l, &keys, err);
-    if (result == STATUS_OK)
-        result = add_metrics(l, &keys, err);
-    if (result == STATUS_OK)
-        result = fill_comparison(l, json, &keys, err);
+    status result;
+    TRY_OR_DONE(words_split(own, &keys, err));
+    TRY_OR_DONE(add_differing(l, &keys, err));
+    TRY_OR_DONE(add_metrics(l, &keys, err));
+    TRY_OR_DONE(fill_comparison(l, json, &keys, err));
+done:
     words_free(&keys);
     return result;
 }

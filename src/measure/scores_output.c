@@ -147,13 +147,10 @@ status scores_write_confusion(const scores *s, const char *path, error *err)
 {
     file_writer to;
     TRY(file_writer_open(&to, path, err));
-    status result = put_text(&to, "level,label,label_name,answer,answer_name,images\n", err);
-    if (result == STATUS_OK)
-        result = put_matrix(&to, "coarse", &s->coarse, s->classes->coarse_names, err);
-    if (result == STATUS_OK)
-        result = put_matrix(&to, "fine", &s->fine, s->classes->fine_names, err);
-    if (result == STATUS_OK)
-        return file_writer_commit(&to, err);
-    file_writer_abort(&to);
-    return result;
+    status result;
+    TRY_OR_DONE(put_text(&to, "level,label,label_name,answer,answer_name,images\n", err));
+    TRY_OR_DONE(put_matrix(&to, "coarse", &s->coarse, s->classes->coarse_names, err));
+    TRY_OR_DONE(put_matrix(&to, "fine", &s->fine, s->classes->fine_names, err));
+done:
+    return file_writer_end(&to, result, err);
 }

@@ -32,23 +32,17 @@ struct gaussian_process {
     double mean, scale; /* of the values */
     double amplitude, noise;
     double likelihood; /* logarithm, less a constant */
-    double *lengths;   /* [dimensions] */
     /* All have room for the most points. */
-    double *points;  /* [count][dimensions] */
-    double *values;  /* [count] standardised */
-    double *factor;  /* [count][count] lower triangle: of the matrix, the Cholesky factor */
-    double *weights; /* [count] the matrix' inverse times the values */
+    double values[GAUSSIAN_PROCESS_MOST];  /* [count] standardised */
+    double weights[GAUSSIAN_PROCESS_MOST]; /* [count] the matrix' inverse times the values */
+    /* [count][count] lower triangle: of the matrix, the Cholesky factor */
+    double factor[GAUSSIAN_PROCESS_MOST * GAUSSIAN_PROCESS_MOST];
+    double *points;   /* [count][dimensions], behind the lengths */
+    double lengths[]; /* [dimensions] */
 };
 
 void gaussian_process_free(gaussian_process *g)
 {
-    if (!g)
-        return;
-    free(g->lengths);
-    free(g->points);
-    free(g->values);
-    free(g->factor);
-    free(g->weights);
     free(g);
 }
 
@@ -72,22 +66,14 @@ static void standardise(gaussian_process *g, const double *values)
 
 static status create(const gaussian_samples *from, gaussian_process **made, error *err)
 {
-    gaussian_process *g = calloc(1, sizeof *g);
+    size_t dimensions = from->dimensions;
+    gaussian_process *g =
+        calloc(1, sizeof *g + (GAUSSIAN_PROCESS_MOST + 1) * dimensions * sizeof *g->lengths);
     *made = g;
     TRY(got_memory(g, err, "the model of a sweep"));
-    size_t dimensions = from->dimensions;
     g->dimensions = dimensions;
     g->count = from->count;
-    g->lengths = calloc(dimensions + 1, sizeof *g->lengths);
-    g->points = calloc(GAUSSIAN_PROCESS_MOST * dimensions + 1, sizeof *g->points);
-    g->values = calloc(GAUSSIAN_PROCESS_MOST, sizeof *g->values);
-    g->factor = calloc((size_t)GAUSSIAN_PROCESS_MOST * GAUSSIAN_PROCESS_MOST, sizeof *g->factor);
-    g->weights = calloc(GAUSSIAN_PROCESS_MOST, sizeof *g->weights);
-    if (!g->lengths || !g->points || !g->values || !g->factor || !g->weights) {
-        gaussian_process_free(g);
-        *made = NULL;
-        return error_memory(err, "the model of a sweep");
-    }
+    g->points = g->lengths + dimensions;
     memcpy(g->points, from->points, from->count * dimensions * sizeof *from->points);
     standardise(g, from->values);
     return STATUS_OK;
