@@ -2,6 +2,7 @@
 /* See sweep_table.h. */
 #include "commands/sweep_table.h"
 #include "base/terminal.h"
+#include "commands/runs_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,9 +129,7 @@ void sweep_print_table(const json_t *summary)
 static void print_line(const char *key, const json_t *value)
 {
     json_t *line = json_pack("{s:O}", key, value);
-    json_dumpf(line, stdout,
-               JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
-    putchar('\n');
+    runs_print_line(line);
     json_decref(line);
 }
 

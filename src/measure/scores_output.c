@@ -10,9 +10,9 @@
 
 /* ---- JSON ---- */
 
-/* The per-class arrays. */
-static void put_classes(json_t *object, const head_scores *h, char *const *names)
+static json_t *head_to_object(const head_scores *h, char *const *names)
 {
+    head_summary all = scores_head(h);
     json_t *images = json_array(), *precision = json_array(), *recall = json_array(),
            *f1 = json_array();
     for (int i = 0; i < h->classes; i++) {
@@ -22,44 +22,27 @@ static void put_classes(json_t *object, const head_scores *h, char *const *names
         json_array_append_new(recall, number_to_json(c.recall));
         json_array_append_new(f1, number_to_json(c.f1));
     }
-    json_object_set_new(object, "names", texts_to_json(names, h->classes));
-    json_object_set_new(object, "support", images);
-    json_object_set_new(object, "precision", precision);
-    json_object_set_new(object, "recall", recall);
-    json_object_set_new(object, "f1", f1);
-}
-
-static json_t *head_to_object(const head_scores *h, char *const *names)
-{
-    head_summary all = scores_head(h);
-    json_t *o = json_object();
-    json_object_set_new(o, "macro_f1", number_to_json(all.macro_f1));
-    json_object_set_new(o, "nll", number_to_json(all.nll));
-    json_object_set_new(o, "ece", number_to_json(all.ece));
-    json_object_set_new(o, "mce", number_to_json(all.mce));
-    json_object_set_new(o, "undecided", json_integer((json_int_t)h->undecided));
-    put_classes(o, h, names);
-    json_object_set_new(o, "confusion", matrix_to_json(h->confusion, h->classes));
-    return o;
+    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "macro_f1",
+                     number_to_json(all.macro_f1), "nll", number_to_json(all.nll), "ece",
+                     number_to_json(all.ece), "mce", number_to_json(all.mce), "undecided",
+                     (json_int_t)h->undecided, "names", texts_to_json(names, h->classes), "support",
+                     images, "precision", precision, "recall", recall, "f1", f1, "confusion",
+                     matrix_to_json(h->confusion, h->classes));
 }
 
 static json_t *tree_to_object(const scores *s)
 {
     tree_summary t = scores_tree(s);
-    json_t *o = json_object();
-    if (s->has_coarse_head)
-        json_object_set_new(o, "coarse_head", number_to_json(t.coarse_head));
-    json_object_set_new(o, "coarse_from_fine", number_to_json(t.coarse_from_fine));
-    json_object_set_new(o, "coarse_marginal", number_to_json(t.coarse_marginal));
-    if (s->has_coarse_head) {
-        json_object_set_new(o, "agreement", number_to_json(t.agreement));
-        json_object_set_new(o, "both_right", number_to_json(t.both_right));
-    }
-    json_object_set_new(o, "mistake_severity", number_to_json(t.mistake_severity));
-    json_object_set_new(o, "mistakes_within", number_to_json(t.mistakes_within));
-    json_object_set_new(o, "distance_at_1", number_to_json(t.distance_at_1));
-    json_object_set_new(o, "distance_at_5", number_to_json(t.distance_at_5));
-    return o;
+    bool both = s->has_coarse_head;
+    return json_pack(
+        "{s:o*, s:o, s:o, s:o*, s:o*, s:o, s:o, s:o, s:o}", "coarse_head",
+        both ? number_to_json(t.coarse_head) : NULL, "coarse_from_fine",
+        number_to_json(t.coarse_from_fine), "coarse_marginal", number_to_json(t.coarse_marginal),
+        "agreement", both ? number_to_json(t.agreement) : NULL, "both_right",
+        both ? number_to_json(t.both_right) : NULL, "mistake_severity",
+        number_to_json(t.mistake_severity), "mistakes_within", number_to_json(t.mistakes_within),
+        "distance_at_1", number_to_json(t.distance_at_1), "distance_at_5",
+        number_to_json(t.distance_at_5));
 }
 
 /* The accuracies of the device's sums are those of argmax; the decision's take their places. */
