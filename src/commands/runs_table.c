@@ -2,7 +2,6 @@
 /* See runs_table.h. */
 #include "commands/runs_table.h"
 #include "base/clock.h"
-#include "base/progress.h"
 #include "base/terminal.h"
 #include "track/run_values.h"
 

@@ -7,7 +7,6 @@
 #include "device/device.h"
 
 #include <stddef.h>
-#include <stdint.h>
 
 typedef struct classifier classifier;
 

@@ -4,8 +4,6 @@
 #include "base/file.h"
 #include "base/json_values.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- JSON ---- */

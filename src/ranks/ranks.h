@@ -13,7 +13,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 /* What ranks_begin combines elementwise. */
 enum ranks_combination {

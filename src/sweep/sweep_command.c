@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "sweep/sweep_reading.h"
 
-#include <ctype.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,6 @@
 #include "track/event_file.h"
 #include "track/run_store.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 
 static const char what[] = "the hyper-parameters of an event file";

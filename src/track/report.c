@@ -5,8 +5,6 @@
 #include "base/json_values.h"
 #include "track/report_page.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { DIGITS = 7 }; /* of a number on the page: more than a float has */

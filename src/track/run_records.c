@@ -5,9 +5,7 @@
 #include "base/text.h"
 #include "track/run_store.h"
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* The year 5138: times have eleven digits at most. */
 static const double LATEST = 1e11;

@@ -3,7 +3,6 @@
 #include "train/loss_schedule.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
