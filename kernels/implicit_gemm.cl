@@ -251,6 +251,165 @@ INLINE panel panel_of(const global float *tap, const geometry g, int c, int colu
     return p;
 }
 
+// A work-item's block of the result.
+typedef struct block {
+    int tiles, first_row, rows, first_column, columns;
+} block;
+
+INLINE block block_of(const geometry g, int row_block, int tiles, int panels)
+{
+    const int pixels = g.images * g.grid_h * g.grid_w;
+    const int first_row = row_block * tiles * ROWS;
+    const int first_column = get_global_id(1) * panels * COLUMNS;
+    const block b = {tiles, first_row, min(tiles * ROWS, pixels - first_row), first_column,
+                     min(panels * COLUMNS, g.target_c - first_column)};
+    return b;
+}
+
+// Where the block's rows meet the source, but for a tap's offset, and where they go.
+typedef struct places {
+    int y[MAX_ROWS], x[MAX_ROWS], image[MAX_ROWS];
+    size_t to[MAX_ROWS];
+} places;
+
+// Of each row, once: divisions cost as much as a dozen multiply-adds of a whole vector.
+INLINE void place_rows(const geometry g, const block b, places *p)
+{
+    for (int r = 0; r < b.rows; r++) {
+        const int image = (b.first_row + r) % g.images, q = (b.first_row + r) / g.images;
+        const int y = q / g.grid_w, x = q % g.grid_w;
+        p->y[r] = y * g.source_step;
+        p->x[r] = x * g.source_step;
+        p->image[r] = image * g.source_h * g.source_w;
+        p->to[r] = (((size_t)image * g.target_h + y * g.target_step + g.start_y) * g.target_w +
+                    x * g.target_step + g.start_x) *
+                       g.target_c +
+                   b.first_column;
+    }
+    for (int r = b.rows; r < b.tiles * ROWS; r++)
+        p->to[r] = p->to[b.rows - 1];
+}
+
+// The source's pixel of each row for a tap, -1: padding. Returns the tiles of which a row lies
+// inside.
+INLINE uint meet_tap(const geometry g, const block b, const places *p, int offset_y, int offset_x,
+                     int *from)
+{
+    uint used = 0;
+    for (int r = 0; r < b.rows; r++) {
+        const int y = p->y[r] + offset_y, x = p->x[r] + offset_x;
+        const bool inside = y >= 0 && y < g.source_h && x >= 0 && x < g.source_w;
+        from[r] = inside ? p->image[r] + y * g.source_w + x : -1;
+        used |= (uint)inside << r / ROWS;
+    }
+    return used;
+}
+
+// A chunk of the sum: `count` channels of the source from c on, for one tap's weights, and the
+// tiles that it is used for. next_tap: the weights that come after these, or NULL.
+typedef struct chunk {
+    const global float *tap, *next_tap;
+    int c, count;
+    uint used;
+} chunk;
+
+// The source's factor of a chunk.
+INLINE void gather_rows(const global real *source, const geometry g, const block b, const chunk k,
+                        const int *from, float *a)
+{
+    for (int r = 0; r < b.tiles * ROWS; r++) {
+        if (!(k.used >> r / ROWS & 1))
+            continue;
+        if (r < b.rows && from[r] >= 0)
+            copy_reals(source + (size_t)from[r] * g.source_c + k.c, a + r * ROW_STEP, k.count);
+        else
+            for (int i = 0; i < k.count; i++)
+                a[r * ROW_STEP + i] = 0.0f;
+    }
+}
+
+// The panel that is multiplied after that of a column; the same where nothing is known of it.
+INLINE panel next_panel(const geometry g, const block b, const chunk k, int column,
+                        bool transposed)
+{
+    if (column + COLUMNS < b.first_column + b.columns)
+        return panel_of(k.tap, g, k.c, column + COLUMNS, transposed);
+    if (k.c + CHUNK < g.source_c)
+        return panel_of(k.tap, g, k.c + CHUNK, b.first_column, transposed);
+    if (k.next_tap)
+        return panel_of(k.next_tap, g, 0, b.first_column, transposed);
+    return panel_of(k.tap, g, k.c, column, transposed);
+}
+
+// Adds a chunk's products to the sums at partial[at[row]...]; tiles that are not `written` begin
+// with it. The next panel comes while this one is multiplied, a part before each tile.
+INLINE void multiply_panels(const float *a, const geometry g, const block b, const chunk k,
+                            uint written, bool transposed, PARTIAL float *partial,
+                            const size_t *at)
+{
+    float factors[CHUNK * COLUMNS];
+    const int tiles_used = popcount(k.used);
+    for (int p = 0; p < b.columns; p += COLUMNS) {
+        const int left = g.target_c - b.first_column - p;
+        const panel now = panel_of(k.tap, g, k.c, b.first_column + p, transposed);
+        if (transposed)
+            copy_transposed(now.at, now.step, factors, k.count, now.rows);
+        else
+            for (int i = 0; i < k.count; i++)
+                copy_columns(now.at + i * now.step, factors + i * COLUMNS, left);
+        const panel next = next_panel(g, b, k, b.first_column + p, transposed);
+        const int lines = next.at == now.at ? 0 : next.rows * next.lines;
+        int done = 0;
+        for (int t = 0; t < b.tiles; t++)
+            if (k.used >> t & 1) {
+                prefetch_lines(next, lines * done / tiles_used, lines * (done + 1) / tiles_used);
+                done++;
+                multiply_tile(a + t * ROWS * ROW_STEP, factors, k.count, partial + p,
+                              at + t * ROWS, min(b.rows - t * ROWS, ROWS), left, written >> t & 1);
+            }
+    }
+}
+
+// After the last chunk: sums that lie elsewhere go into the target, and pixels that a stride of 2
+// steps over, which meet no tap at all, become zero.
+#ifdef HALF_STORAGE
+INLINE void settle_rows(const float *partial, const size_t *at, const block b, uint written,
+                        int accumulate, global real *target, const size_t *to)
+{
+    for (int r = 0; r < b.rows; r++)
+        for (int column = 0; column < b.columns; column += VEC) {
+            global real *out = target + to[r] + column;
+            vec sum = (vec)(0.0f);
+            if (written >> r / ROWS & 1)
+                sum = vec_load(partial + at[r] + column);
+            if (accumulate)
+                sum += real_load_part(out, b.columns - column);
+            real_store_part(sum, out, b.columns - column);
+        }
+}
+#else
+INLINE void settle_rows(const block b, uint written, global real *target, const size_t *to)
+{
+    for (int r = 0; r < b.rows; r++)
+        if (!(written >> r / ROWS & 1))
+            for (int column = 0; column < b.columns; column++)
+                target[to[r] + column] = 0.0f;
+}
+#endif
+
+INLINE void end_block(global real *target, const geometry g, const block b, int row_block,
+                      const size_t *to, const ending e)
+{
+    if (e.shift)
+        finish_block(target, to, b.rows, b.first_column, b.columns, e);
+    if (!e.sums)
+        return;
+    sum_block(target, to, b.rows, b.columns,
+              e.sums + row_block * (size_t)2 * g.target_c + b.first_column, g.target_c);
+    if (b.first_column == 0)
+        SUM_COUNTS(e.sums, get_global_size(0), g.target_c)[row_block] = b.rows;
+}
+
 // target = (accumulate ? target : 0) + sum over taps of source * weights, for one block of rows and
 // columns.
 INLINE void gather_multiply(const global real *source, const global float *weights,
@@ -258,31 +417,13 @@ INLINE void gather_multiply(const global real *source, const global float *weigh
                             int row_block, int tiles, int panels, int accumulate, bool transposed,
                             const ending e)
 {
-    float a[MAX_ROWS * ROW_STEP], b[CHUNK * COLUMNS];
-    int from[MAX_ROWS]; // the source's pixel of each row, -1: padding
-    const int first_row = row_block * tiles * ROWS;
-    const int first_column = get_global_id(1) * panels * COLUMNS;
-    const int rows = min(tiles * ROWS, g.images * g.grid_h * g.grid_w - first_row);
-    const int columns = min(panels * COLUMNS, g.target_c - first_column);
-    if (rows <= 0 || columns <= 0)
+    float a[MAX_ROWS * ROW_STEP];
+    int from[MAX_ROWS];
+    places p;
+    const block b = block_of(g, row_block, tiles, panels);
+    if (b.rows <= 0 || b.columns <= 0)
         return;
-
-    // Of each row, once: divisions cost as much as a dozen multiply-adds of a whole vector.
-    int place_y[MAX_ROWS], place_x[MAX_ROWS], source_image[MAX_ROWS];
-    size_t to[MAX_ROWS];
-    for (int r = 0; r < rows; r++) {
-        const int image = (first_row + r) % g.images, q = (first_row + r) / g.images;
-        const int y = q / g.grid_w, x = q % g.grid_w;
-        place_y[r] = y * g.source_step;
-        place_x[r] = x * g.source_step;
-        source_image[r] = image * g.source_h * g.source_w;
-        to[r] = (((size_t)image * g.target_h + y * g.target_step + g.start_y) * g.target_w +
-                 x * g.target_step + g.start_x) *
-                    g.target_c +
-                first_column;
-    }
-    for (int r = rows; r < tiles * ROWS; r++)
-        to[r] = to[rows - 1];
+    place_rows(g, b, &p);
 
     // Where each row's sums lie, and of which tiles there are any.
 #ifdef HALF_STORAGE
@@ -293,103 +434,34 @@ INLINE void gather_multiply(const global real *source, const global float *weigh
     uint written = 0;
 #else
     global float *const partial = target;
-    const size_t *const at = to;
-    uint written = accumulate ? (1u << (rows + ROWS - 1) / ROWS) - 1 : 0;
+    const size_t *const at = p.to;
+    uint written = accumulate ? (1u << (b.rows + ROWS - 1) / ROWS) - 1 : 0;
 #endif
 
     // Backward, a pixel only meets the taps that a multiple of the stride apart lie over it.
-    const int tap_step = transposed ? stride : 1;
+    const int step = transposed ? stride : 1, tap_weights = g.source_c * g.target_c;
     const int first_ky = transposed ? (g.start_y + pad) % stride : 0;
     const int first_kx = transposed ? (g.start_x + pad) % stride : 0;
-
-    for (int ky = first_ky; ky < size; ky += tap_step)
-        for (int kx = first_kx; kx < size; kx += tap_step) {
-            const int offset_y = transposed ? (g.start_y + pad - ky) / stride : ky - pad;
-            const int offset_x = transposed ? (g.start_x + pad - kx) / stride : kx - pad;
-            const size_t tap = (size_t)(ky * size + kx) * g.source_c * g.target_c;
-            uint used = 0; // tiles of which a row lies inside
-            for (int r = 0; r < rows; r++) {
-                const int y = place_y[r] + offset_y, x = place_x[r] + offset_x;
-                const bool inside = y >= 0 && y < g.source_h && x >= 0 && x < g.source_w;
-                from[r] = inside ? source_image[r] + y * g.source_w + x : -1;
-                used |= (uint)inside << r / ROWS;
-            }
+    for (int ky = first_ky; ky < size; ky += step)
+        for (int kx = first_kx; kx < size; kx += step) {
+            const global float *tap = weights + (size_t)(ky * size + kx) * tap_weights;
+            const int y = transposed ? (g.start_y + pad - ky) / stride : ky - pad;
+            const int x = transposed ? (g.start_x + pad - kx) / stride : kx - pad;
+            const uint used = meet_tap(g, b, &p, y, x, from);
             for (int c = 0; used && c < g.source_c; c += CHUNK) {
-                const int count = min(CHUNK, g.source_c - c);
-                for (int r = 0; r < tiles * ROWS; r++) {
-                    if (!(used >> r / ROWS & 1))
-                        continue;
-                    if (r < rows && from[r] >= 0)
-                        copy_reals(source + (size_t)from[r] * g.source_c + c, a + r * ROW_STEP,
-                                    count);
-                    else
-                        for (int k = 0; k < count; k++)
-                            a[r * ROW_STEP + k] = 0.0f;
-                }
-                const int tiles_used = popcount(used);
-                for (int p = 0; p < panels; p++) {
-                    const int column = first_column + p * COLUMNS;
-                    const int left = g.target_c - column;
-                    if (left <= 0)
-                        break;
-                    const panel now = panel_of(weights + tap, g, c, column, transposed);
-                    if (transposed)
-                        copy_transposed(now.at, now.step, b, count, now.rows);
-                    else
-                        for (int k = 0; k < count; k++)
-                            copy_columns(now.at + k * now.step, b + k * COLUMNS, left);
-                    // The next one comes while this one is multiplied, a part before each tile.
-                    panel next = now;
-                    if (p + 1 < panels && left > COLUMNS)
-                        next = panel_of(weights + tap, g, c, column + COLUMNS, transposed);
-                    else if (c + CHUNK < g.source_c)
-                        next = panel_of(weights + tap, g, c + CHUNK, first_column, transposed);
-                    else if (kx + tap_step < size)
-                        next = panel_of(weights + tap + tap_step * g.source_c * g.target_c, g, 0,
-                                        first_column, transposed);
-                    const int lines = next.at == now.at ? 0 : next.rows * next.lines;
-                    int done = 0;
-                    for (int t = 0; t < tiles; t++)
-                        if (used >> t & 1) {
-                            prefetch_lines(next, lines * done / tiles_used,
-                                           lines * (done + 1) / tiles_used);
-                            done++;
-                            multiply_tile(a + t * ROWS * ROW_STEP, b, count, partial + p * COLUMNS,
-                                          at + t * ROWS, min(rows - t * ROWS, ROWS), left,
-                                          written >> t & 1);
-                        }
-                }
+                const chunk k = {tap, kx + step < size ? tap + step * tap_weights : 0, c,
+                                 min(CHUNK, g.source_c - c), used};
+                gather_rows(source, g, b, k, from, a);
+                multiply_panels(a, g, b, k, written, transposed, partial, at);
                 written |= used;
             }
         }
-
-    // Pixels that a stride of 2 steps over meet no tap at all.
 #ifdef HALF_STORAGE
-    for (int r = 0; r < rows; r++)
-        for (int column = 0; column < columns; column += VEC) {
-            global real *out = target + to[r] + column;
-            vec sum = (vec)(0.0f);
-            if (written >> r / ROWS & 1)
-                sum = vec_load(partial + at[r] + column);
-            if (accumulate)
-                sum += real_load_part(out, columns - column);
-            real_store_part(sum, out, columns - column);
-        }
+    settle_rows(partial, at, b, written, accumulate, target, p.to);
 #else
-    for (int r = 0; r < rows; r++)
-        if (!(written >> r / ROWS & 1))
-            for (int column = 0; column < columns; column++)
-                target[to[r] + column] = 0.0f;
+    settle_rows(b, written, target, p.to);
 #endif
-
-    if (e.shift)
-        finish_block(target, to, rows, first_column, columns, e);
-    if (e.sums) {
-        sum_block(target, to, rows, columns,
-                  e.sums + row_block * (size_t)2 * g.target_c + first_column, g.target_c);
-        if (first_column == 0)
-            SUM_COUNTS(e.sums, get_global_size(0), g.target_c)[row_block] = rows;
-    }
+    end_block(target, g, b, row_block, p.to, e);
 }
 
 // y[n][oh][ow][cout] = convolution of x[n][h][w][cin] and weights[size][size][cin][cout].
@@ -435,11 +507,55 @@ implicit_gemm_backward_data(global const real *dy, global const float *weights, 
                     tiles, panels, accumulate, true, none);
 }
 
+// The pixels of x and dy that meet in a tap, at most CHUNK of them, from *pixel of dy on, which
+// moves on. Returns how many; 0: there are no more.
+INLINE int meet_pixels(int *pixel, int ky, int kx, int n, int h, int w, int oh, int ow, int stride,
+                       int pad, int *from, int *to)
+{
+    int count = 0, at = *pixel;
+    for (; at < n * oh * ow && count < CHUNK; at++) {
+        const int iy = at / ow % oh * stride - pad + ky, ix = at % ow * stride - pad + kx;
+        if (iy < 0 || iy >= h || ix < 0 || ix >= w)
+            continue;
+        from[count] = (at / (oh * ow) * h + iy) * w + ix;
+        to[count++] = at;
+    }
+    *pixel = at;
+    return count;
+}
+
+// A tile's chunk of the sum goes into the target's `rows` rows of cout, `left` columns of them.
+// Chunks after the first are added; each is summed by itself, since a small alpha's steps would be
+// lost one at a time, but with an alpha of 1 a sum continues from what the chunks before it left.
+INLINE void add_gradient_tile(const float *a, const float *b, int count, global float *target,
+                              int cout, int rows, int left, bool first, float alpha, float beta)
+{
+    sums s;
+    const bool continues = !first && alpha == 1.0f;
+    const float keep = first ? beta : continues ? 0.0f : 1.0f;
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+        s.low[i] = s.high[i] = (vec)(0.0f);
+    if (continues) {
+#pragma unroll
+        for (int i = 0; i < ROWS; i++)
+            if (i < rows)
+                load_row(target + (size_t)i * cout, left, &s.low[i], &s.high[i]);
+    }
+    multiply(a, 1, MAX_ROWS, b, count, &s);
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+        if (i < rows) {
+            global float *row = target + (size_t)i * cout;
+            store_gradient(s.low[i], alpha, keep, row, left);
+            if (left > VEC)
+                store_gradient(s.high[i], alpha, keep, row + VEC, left - VEC);
+        }
+}
+
 // dweights[tap][cin][cout] = alpha * (sum over pixels of x * dy) + beta * dweights, for the taps of
 // which a pixel lies inside the image; the third dimension counts the taps of one convolution after
-// the other. Rows are input channels, and the sum runs over the output's pixels. Its chunks are
-// added to dweights one by one: each is summed by itself, since a small alpha's steps would be lost
-// one at a time, but with an alpha of 1 a sum goes on from what the chunks before it left.
+// the other. Rows are input channels, and the sum runs over the output's pixels.
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 implicit_gemm_backward_weights(global const real *x, global const real *dy,
                                global float *dweights, int n, int h, int w, int cin, int oh, int ow,
@@ -453,21 +569,13 @@ implicit_gemm_backward_weights(global const real *x, global const real *dy,
     const int ky = get_global_id(2) / size % size, kx = get_global_id(2) % size;
     const size_t which = get_global_id(2) / (size * size);
     const int rows = min(tiles * ROWS, cin - first_row);
-    const int pixels = n * oh * ow;
+    const int columns = min(panels * COLUMNS, cout - first_column);
     global float *result = dweights + (size_t)get_global_id(2) * cin * cout;
     x += which * n * h * w * cin;
     dy += which * n * oh * ow * cout;
-    bool first = true;
-    int pixel = 0;
-    while (pixel < pixels) {
-        int count = 0;
-        for (; pixel < pixels && count < CHUNK; pixel++) {
-            const int iy = pixel / ow % oh * stride - pad + ky, ix = pixel % ow * stride - pad + kx;
-            if (iy < 0 || iy >= h || ix < 0 || ix >= w)
-                continue;
-            from[count] = (pixel / (oh * ow) * h + iy) * w + ix;
-            to[count++] = pixel;
-        }
+    int pixel = 0, count;
+    for (bool first = true;; first = false) {
+        count = meet_pixels(&pixel, ky, kx, n, h, w, oh, ow, stride, pad, from, to);
         if (count == 0)
             return;
         for (int k = 0; k < count; k++) {
@@ -475,37 +583,14 @@ implicit_gemm_backward_weights(global const real *x, global const real *dy,
             for (int r = rows; r < tiles * ROWS; r++)
                 a[k * MAX_ROWS + r] = 0.0f;
         }
-        for (int p = 0; p < panels; p++) {
-            const int column = first_column + p * COLUMNS, left = cout - column;
-            if (left <= 0)
-                break;
+        for (int column = first_column; column < first_column + columns; column += COLUMNS) {
+            const int left = cout - column;
             for (int k = 0; k < count; k++)
                 copy_real_columns(dy + (size_t)to[k] * cout + column, b + k * COLUMNS, left);
-            for (int t = 0; t * ROWS < rows; t++) {
-                sums s;
-                global float *out = result + (size_t)(first_row + t * ROWS) * cout + column;
-                const bool goes_on = !first && alpha == 1.0f;
-                const float keep = first ? beta : goes_on ? 0.0f : 1.0f;
-#pragma unroll
-                for (int i = 0; i < ROWS; i++)
-                    s.low[i] = s.high[i] = (vec)(0.0f);
-                if (goes_on) {
-#pragma unroll
-                    for (int i = 0; i < ROWS; i++)
-                        if (t * ROWS + i < rows)
-                            load_row(out + (size_t)i * cout, left, &s.low[i], &s.high[i]);
-                }
-                multiply(a + t * ROWS, 1, MAX_ROWS, b, count, &s);
-#pragma unroll
-                for (int i = 0; i < ROWS; i++)
-                    if (t * ROWS + i < rows) {
-                        global float *row = out + (size_t)i * cout;
-                        store_gradient(s.low[i], alpha, keep, row, left);
-                        if (left > VEC)
-                            store_gradient(s.high[i], alpha, keep, row + VEC, left - VEC);
-                    }
-            }
+            for (int row = 0; row < rows; row += ROWS)
+                add_gradient_tile(a + row, b, count,
+                                  result + (size_t)(first_row + row) * cout + column, cout,
+                                  rows - row, left, first, alpha, beta);
         }
-        first = false;
     }
 }
