@@ -99,10 +99,20 @@ find_unlisted_files() {
     )
 }
 
+# Prints each function that DIRECTORY/docs/data-way.txt places in a file which does not define it.
+find_moved_functions() {
+    sed -n '/^#/d; s/^.*|//p' "$1/docs/data-way.txt" | tr -s ' ' '\n' | grep . |
+        while IFS=@ read -r name file; do
+            grep -Eqs "^([a-z].*[ *])?$name\\(" "$1/$file" ||
+                echo "docs/data-way.txt: $file does not define $name"
+        done
+}
+
 root=${srcdir:-.}
 check "the floors are a graph without cycles" says_nothing find_cycles "$floors"
 check "each floor includes only what its line allows" says_nothing find_wrong_includes "$root"
 check "each kernel has its operation and its test" says_nothing find_incomplete_operations "$root"
+check "the documented way of the data is where it says" says_nothing find_moved_functions "$root"
 # Files of the repository that .gitignore means to keep out of it.
 find_ignored_files() {
     (cd "$1" && git ls-files -ci --exclude-standard 2>/dev/null)
@@ -137,6 +147,10 @@ check "the library does not know the commands" \
 : >"$bad/src/ops/relu.c"
 check "a kernel without a test is found" \
     says 'kernels/relu.cl: there is no tests/test_relu.c' find_incomplete_operations "$bad"
+mkdir "$bad/docs"
+echo 'host | a step | relu_forward@src/ops/relu.c' >"$bad/docs/data-way.txt"
+check "a function that is not where the documents say is found" \
+    says 'docs/data-way.txt: src/ops/relu.c does not define relu_forward' find_moved_functions "$bad"
 printf '\tsrc/ops/relu.c \\\n\tkernels/common.cl\n' >"$bad/Makefile.am"
 rm -r "$bad/src/base/a.c" "$bad/src/library"
 check "a file that Makefile.am does not name is found" \
