@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weight standardisation: each output channel of a convolution's weights [rows][c], rows being all
-// taps and input channels, by its own mean and deviation. Weights are floats in every precision.
+// taps and input channels, by its own mean and deviation. Weights are floats in every precision:
+// the program is built as "weight_standardise:fp32", whose `real` is float.
 //
 // A work-item handles a run of `run` rows (the last may be shorter) of VEC channels. Sums are made
 // in two stages, both in a fixed order: partials[runs][2][c], and then over the runs.
@@ -10,19 +11,10 @@
 kernel void weight_standardise_sums(global const float *w, global float *partials, int rows, int c,
                                     int run)
 {
-    const int at = get_global_id(0) * VEC, left = c - at;
+    const int at = get_global_id(0) * VEC;
     const int first = get_global_id(1) * run, last = min(rows, first + run);
-    global float *sums = partials + get_global_id(1) * (size_t)2 * c + at;
-    const float scale = 1.0f / (last - first);
-    const vec shift = vec_load_part(w + first * (size_t)c + at, left);
-    vec sum = (vec)(0.0f), squares = (vec)(0.0f);
-    for (int row = first; row < last; row++) {
-        const vec d = vec_load_part(w + row * (size_t)c + at, left) - shift;
-        sum += d;
-        squares += d * d;
-    }
-    vec_store_part(shift + sum * scale, sums, left);
-    vec_store_part(relu_of(squares - sum * sum * scale), sums + c, left);
+    sum_channels(w, partials + get_global_id(1) * (size_t)2 * c, first, last, run, at,
+                 min(c, at + VEC), c);
 }
 
 // The runs combined: the mean, as differences from the first run's, and 1 / sqrt(variance +
@@ -70,24 +62,15 @@ kernel void weight_standardise_gradient_sums(global const float *w, global const
                                              global const float *g, global float *partials,
                                              int rows, int c, int run)
 {
-    const int at = get_global_id(0) * VEC, left = c - at;
+    const int at = get_global_id(0) * VEC;
     const int first = get_global_id(1) * run, last = min(rows, first + run);
-    global float *sums = partials + get_global_id(1) * (size_t)2 * c + at;
-    const vec m = vec_load_part(mean + at, left);
-    vec sum = (vec)(0.0f), product = (vec)(0.0f);
-    for (int row = first; row < last; row++) {
-        const size_t i = row * (size_t)c + at;
-        const vec d = vec_load_part(g + i, left);
-        sum += d;
-        product += d * (vec_load_part(w + i, left) - m);
-    }
-    vec_store_part(sum, sums, left);
-    vec_store_part(product, sums + c, left);
+    sum_channel_gradients(w, mean, 0, g, partials + get_global_id(1) * (size_t)2 * c, first, last,
+                          run, at, min(c, at + VEC), c);
 }
 
 // Backward, stage two: with v = (w - mean) * inverse_deviation and averages over the rows,
-// dw = alpha * inverse_deviation * (g - average(g) - v * average(g * v)) + beta * dw. Each work-item
-// adds the runs' sums for itself. dw may be w.
+// dw = alpha * inverse_deviation * (g - average(g) - v * average(g * v)) + beta * dw. Each
+// work-item adds the runs' sums for itself. dw may be w.
 kernel void weight_standardise_gradient(global const float *w, global const float *mean,
                                         global const float *inverse_deviation,
                                         global const float *g, global const float *partials,
