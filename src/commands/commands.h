@@ -60,6 +60,10 @@ int command_run(const command_line *line, void *values, command_body *body, int 
 bool command_options(const command_line *line, void *values, int argc, char **argv, operands *rest,
                      int *exit_code);
 
+/* The options that a sweep gives to its runs: those of `train` without --run and --resume, since
+ * where a run is, the sweep decides. rows: room for TRAIN_ROWS (train/train_options.h). */
+void command_sweep_rows(option_row rows[]);
+
 /* What `bench` and `tune` look at. */
 enum command_mode { MODE_BOTH, MODE_TRAIN, MODE_INFER };
 extern const word_list command_mode_words;

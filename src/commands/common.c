@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the commands have in common: errors on standard error, options, and the end. */
+/* What the commands have in common; see commands.h. */
 #include "base/file.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
+#include "train/train_options.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int command_fail(const error *err, status code)
 {
@@ -88,4 +90,48 @@ int command_finish(void)
         return STATUS_OK;
     error_set(&err, STATUS_FAILED, "standard output cannot be written: %s", strerror(errno));
     return command_fail(&err, STATUS_FAILED);
+}
+
+int command_processors(void)
+{
+    enum { MOST = 16 };
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count > MOST ? MOST : (int)count;
+}
+
+void command_sweep_rows(option_row rows[])
+{
+    size_t count = 0;
+    for (const option_row *row = train_rows; row->name; row++)
+        if (strcmp(row->name, "run") != 0 && strcmp(row->name, "resume") != 0)
+            rows[count++] = *row;
+    rows[count] = (option_row){0};
+}
+
+/* ---- Ctrl-C, SIGTERM and SIGUSR2, which mpirun passes on to its ranks, as a flag ---- */
+
+/* A handler can reach nothing but a global. */
+static volatile sig_atomic_t stop_requested;
+
+static void request_stop(int signal_number)
+{
+    (void)signal_number;
+    stop_requested = 1;
+}
+
+/* Not SIGUSR1: LLVM, in whose hands PoCL compiles, takes that one over and keeps it; the others it
+ * hands on. */
+const volatile sig_atomic_t *command_catch_stop(void)
+{
+    signal(SIGINT, request_stop);
+    signal(SIGTERM, request_stop);
+    signal(SIGUSR2, request_stop);
+    return &stop_requested;
+}
+
+void command_release_stop(void)
+{
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGUSR2, SIG_DFL);
 }

@@ -4,11 +4,11 @@
 #include "base/file.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
-#include "commands/sweep_rows.h"
 #include "config.h"
 #include "sweep/summary.h"
 #include "track/metric_lines.h"
 #include "track/run_store.h"
+#include "train/train_options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,7 +119,7 @@ static status add_trials(page *p, run_store *store, error *err)
 static status summarise(page *p, run_store *store, const char *name, error *err)
 {
     option_row options[TRAIN_ROWS];
-    sweep_rows_fill(options);
+    command_sweep_rows(options);
     return summary_of_name(store, name, options, metric_names, &p->sweep, err);
 }
 

@@ -58,7 +58,7 @@ static status print_run(const listing *l, const run_record *r, const words *colu
         json_object_set_new(line, columns->texts[i], result == STATUS_OK ? value : NULL);
     }
     if (result == STATUS_OK)
-        runs_print_line(line);
+        return command_print_json(line, RUNS_DIGITS, err);
     json_decref(line);
     return result;
 }
@@ -67,18 +67,18 @@ static status print_rows(const listing *l, const words *columns, error *err)
 {
     size_t total = l->choice.count * columns->count;
     json_t **cells = calloc(total ? total : 1, sizeof *cells);
-    status result = cells ? STATUS_OK : error_memory(err, "the table of runs");
-    for (size_t c = 0; result == STATUS_OK && c < columns->count; c++) {
-        bool known;
-        for (size_t r = 0; result == STATUS_OK && r < l->choice.count; r++)
-            result = run_value(l->store, l->choice.runs[r], columns->texts[c],
-                               &cells[r * columns->count + c], &known, err);
-    }
-    if (result == STATUS_OK && l->choice.count == 0)
+    status result;
+    bool known;
+    TRY_OR_DONE(got_memory(cells, err, "the table of runs"));
+    for (size_t i = 0; i < total; i++)
+        TRY_OR_DONE(run_value(l->store, l->choice.runs[i / columns->count],
+                              columns->texts[i % columns->count], &cells[i], &known, err));
+    if (l->choice.count == 0)
         puts("no runs");
-    else if (result == STATUS_OK)
+    else
         runs_print_table((const char *const *)columns->texts, columns->count, cells,
                          l->choice.count);
+done:
     runs_free_cells(cells, total);
     return result;
 }
@@ -87,17 +87,17 @@ static status list_runs(const listing *l, error *err)
 {
     words columns;
     const char *asked = l->options->columns;
+    status result;
     TRY(words_split(asked ? asked : default_columns, &columns, err));
-    status result = columns.count <= RUNS_COLUMNS
-                        ? STATUS_OK
-                        : error_set(err, STATUS_USAGE, "--columns: %zu are more than %d",
-                                    columns.count, RUNS_COLUMNS);
-    for (size_t i = 0; asked && result == STATUS_OK && i < columns.count; i++)
-        result = runs_choice_check_key(&l->choice, "--columns", columns.texts[i], err);
-    for (size_t i = 0; l->options->json && result == STATUS_OK && i < l->choice.count; i++)
-        result = print_run(l, l->choice.runs[i], &columns, err);
-    if (!l->options->json && result == STATUS_OK)
-        result = print_rows(l, &columns, err);
+    if (columns.count > RUNS_COLUMNS)
+        TRY_OR_DONE(error_set(err, STATUS_USAGE, "--columns: %zu are more than %d", columns.count,
+                              RUNS_COLUMNS));
+    for (size_t i = 0; asked && i < columns.count; i++)
+        TRY_OR_DONE(runs_choice_check_key(&l->choice, "--columns", columns.texts[i], err));
+    for (size_t i = 0; l->options->json && i < l->choice.count; i++)
+        TRY_OR_DONE(print_run(l, l->choice.runs[i], &columns, err));
+    result = l->options->json ? STATUS_OK : print_rows(l, &columns, err);
+done:
     words_free(&columns);
     return result;
 }

@@ -2,6 +2,7 @@
 /* See runs_compare.h. */
 #include "commands/runs_compare.h"
 #include "base/text.h"
+#include "commands/commands.h"
 #include "commands/runs_table.h"
 #include "track/run_values.h"
 
@@ -39,22 +40,22 @@ static status add_metrics(const runs_choice *l, words *keys, error *err)
     return STATUS_OK;
 }
 
-static void print_comparison(const runs_choice *l, bool json, const words *keys,
-                             json_t *const *cells, const char **names)
+static status print_comparison(const runs_choice *l, bool json, const words *keys,
+                               json_t *const *cells, const char **names, error *err)
 {
     if (!json) {
         runs_print_comparison(names, l->count, (const char *const *)keys->texts, cells,
                               keys->count);
-        return;
+        return STATUS_OK;
     }
     for (size_t k = 0; k < keys->count; k++) {
         json_t *values = json_object();
         for (size_t r = 0; r < l->count; r++)
             json_object_set(values, names[r], cells[k * l->count + r]);
         json_t *line = json_pack("{s:s, s:o}", "key", keys->texts[k], "values", values);
-        runs_print_line(line);
-        json_decref(line);
+        TRY(command_print_json(line, RUNS_DIGITS, err));
     }
+    return STATUS_OK;
 }
 
 static status fill_comparison(const runs_choice *l, bool json, const words *keys, error *err)
@@ -70,7 +71,7 @@ static status fill_comparison(const runs_choice *l, bool json, const words *keys
                               &known, err));
     for (size_t r = 0; r < l->count; r++)
         names[r] = l->runs[r]->name;
-    print_comparison(l, json, keys, cells, names);
+    result = print_comparison(l, json, keys, cells, names, err);
 done:
     runs_free_cells(cells, total);
     free(names);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { CELL = 64, DIGITS = 9 };
+enum { CELL = 64 };
 
 static int is_time(const char *key)
 {
@@ -104,14 +104,6 @@ void runs_print_comparison(const char *const *headings, size_t columns, const ch
             put(text, width, c + 1 == columns);
         }
     }
-}
-
-void runs_print_line(const json_t *line)
-{
-    json_dumpf(line, stdout,
-               JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER |
-                   JSON_REAL_PRECISION(DIGITS));
-    putchar('\n');
 }
 
 void runs_free_cells(json_t **cells, size_t count)

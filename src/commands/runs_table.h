@@ -7,7 +7,10 @@
 
 #include <jansson.h>
 
-enum { RUNS_COLUMNS = 64 }; /* at most */
+enum {
+    RUNS_COLUMNS = 64, /* at most */
+    RUNS_DIGITS = 9    /* of a number in JSON */
+};
 
 /* Prints on standard output, columns as wide as they have to be. headings [columns]; cells
  * [rows][columns], borrowed. A column's name says how its values are shown. */
@@ -19,8 +22,6 @@ void runs_print_table(const char *const *headings, size_t columns, json_t *const
 void runs_print_comparison(const char *const *headings, size_t columns, const char *const *keys,
                            json_t *const *cells, size_t rows);
 
-/* A line of JSON. */
-void runs_print_line(const json_t *line);
 /* An array of cells, each its own reference; NULL is fine. */
 void runs_free_cells(json_t **cells, size_t count);
 

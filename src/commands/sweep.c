@@ -5,11 +5,11 @@
 #include "base/terminal.h"
 #include "base/text.h"
 #include "commands/commands.h"
-#include "commands/sweep_rows.h"
 #include "commands/sweep_table.h"
 #include "sweep/agent.h"
 #include "sweep/summary.h"
 #include "track/metric_lines.h"
+#include "train/train_options.h"
 
 #include <limits.h>
 #include <math.h>
@@ -145,11 +145,12 @@ static status open_store(session *s, bool create, error *err)
 {
     const char *path = s->options->store;
     char *parent = file_parent(path);
-    status result = parent ? STATUS_OK : error_memory(err, path);
-    if (result == STATUS_OK && create)
-        result = file_make_directory(parent, err);
-    if (result == STATUS_OK)
-        result = run_store_open(path, create, &s->runs, err);
+    status result;
+    TRY_OR_DONE(got_memory(parent, err, path));
+    if (create)
+        TRY_OR_DONE(file_make_directory(parent, err));
+    result = run_store_open(path, create, &s->runs, err);
+done:
     free(parent);
     return result;
 }
@@ -213,14 +214,6 @@ static status work(session *s, error *err)
     return result;
 }
 
-static void print(const sweep_options *o, const json_t *summary)
-{
-    if (o->json)
-        sweep_print_json(summary);
-    else
-        sweep_print_table(summary);
-}
-
 static bool has_state(const json_t *trial, enum sweep_trial_state state)
 {
     const char *name = json_string_value(json_object_get(trial, "state"));
@@ -257,8 +250,13 @@ static status search(session *s, const operands *line, error *err)
         TRY(work(s, err));
         TRY(summary_create(&s->store, &s->file, &s->extra, &summary, err));
     }
-    print(s->options, summary);
-    status result = s->options->summary ? STATUS_OK : check_success(summary, err);
+    status result = STATUS_OK;
+    if (s->options->json)
+        result = sweep_print_json(summary, err);
+    else
+        sweep_print_table(summary);
+    if (result == STATUS_OK && !s->options->summary)
+        result = check_success(summary, err);
     json_decref(summary);
     return result;
 }
@@ -270,7 +268,7 @@ static status run(void *values, const operands *line, error *err)
         return error_set(err, STATUS_USAGE,
                          "sweep needs a sweep file, or with --summary the name "
                          "of a sweep");
-    sweep_rows_fill(s.rows);
+    command_sweep_rows(s.rows);
     status result = search(&s, line, err);
     sweep_file_free(&s.file);
     words_free(&s.extra);

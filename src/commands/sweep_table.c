@@ -2,7 +2,7 @@
 /* See sweep_table.h. */
 #include "commands/sweep_table.h"
 #include "base/terminal.h"
-#include "commands/runs_table.h"
+#include "commands/commands.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,29 +126,29 @@ void sweep_print_table(const json_t *summary)
     putchar('\n');
 }
 
-static void print_line(const char *key, const json_t *value)
+static status print_line(const char *key, const json_t *value, error *err)
 {
-    json_t *line = json_pack("{s:O}", key, value);
-    runs_print_line(line);
-    json_decref(line);
+    return command_print_json(json_pack("{s:O}", key, value), 9, err);
 }
 
-static void print_lines(const json_t *summary, const char *list, const char *key)
+static status print_lines(const json_t *summary, const char *list, const char *key, error *err)
 {
     size_t i;
     json_t *one;
-    json_array_foreach(json_object_get(summary, list), i, one) print_line(key, one);
+    json_array_foreach(json_object_get(summary, list), i, one) TRY(print_line(key, one, err));
+    return STATUS_OK;
 }
 
-void sweep_print_json(const json_t *summary)
+status sweep_print_json(const json_t *summary, error *err)
 {
     json_t *head = json_copy((json_t *)summary);
     json_object_del(head, "trials");
     json_object_del(head, "importance");
     json_object_del(head, "best");
-    print_line("sweep", head);
+    status result = print_line("sweep", head, err);
     json_decref(head);
-    print_lines(summary, "trials", "trial");
-    print_lines(summary, "importance", "importance");
-    print_line("best", json_object_get(summary, "best"));
+    TRY(result);
+    TRY(print_lines(summary, "trials", "trial", err));
+    TRY(print_lines(summary, "importance", "importance", err));
+    return print_line("best", json_object_get(summary, "best"), err);
 }

@@ -3,6 +3,8 @@
 #ifndef HCNN_COMMANDS_SWEEP_TABLE_H
 #define HCNN_COMMANDS_SWEEP_TABLE_H
 
+#include "base/error.h"
+
 #include <jansson.h>
 
 /* For people: the trials, the best first, what mattered, and the best run's command. */
@@ -10,6 +12,6 @@ void sweep_print_table(const json_t *summary);
 
 /* For scripts, lines of JSON: {"sweep":{..}} without the lists, {"trial":{..}} each,
  * {"importance":{..}} each, {"best":{..} or null}. */
-void sweep_print_json(const json_t *summary);
+status sweep_print_json(const json_t *summary, error *err);
 
 #endif

@@ -36,11 +36,11 @@ int command_tune_gemm(int argc, char **argv)
     device *dev = NULL;
     double seconds, difference;
     error err;
-    status result = parse(argc, argv, &set, sizes, &count, &err);
-    if (result == STATUS_OK)
-        result = device_open(&dev, &err);
-    if (result == STATUS_OK)
-        result = tune_gemm_try(dev, set, sizes, count, &seconds, &difference, &err);
+    status result;
+    TRY_OR_DONE(parse(argc, argv, &set, sizes, &count, &err));
+    TRY_OR_DONE(device_open(&dev, &err));
+    TRY_OR_DONE(tune_gemm_try(dev, set, sizes, count, &seconds, &difference, &err));
+done:
     device_close(dev);
     if (result != STATUS_OK)
         return command_fail(&err, result);
