@@ -15,17 +15,6 @@ static void test_sizes(void **state)
     assert_true(tensor_size(large) == (size_t)1 << 36);
 }
 
-static void test_same_shape(void **state)
-{
-    (void)state;
-    tensor t = {NULL, 2, 3, 5, 7};
-    assert_true(tensor_same_shape(t, t));
-    assert_false(tensor_same_shape(t, (tensor){NULL, 3, 3, 5, 7}));
-    assert_false(tensor_same_shape(t, (tensor){NULL, 2, 2, 5, 7}));
-    assert_false(tensor_same_shape(t, (tensor){NULL, 2, 3, 4, 7}));
-    assert_false(tensor_same_shape(t, (tensor){NULL, 2, 3, 5, 8}));
-}
-
 static void test_write_and_read(void **state)
 {
     device *dev = *state;
@@ -69,7 +58,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_same_shape),
         cmocka_unit_test(test_write_and_read),
         support_half_test(test_write_and_read_halves),
     };
