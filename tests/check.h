@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every test program includes: cmocka with the headers that it wants before it, and the
  * checks of a status. One group of tests a program, so that its TAP has one plan. */
-#ifndef HCNN_TESTS_CHECK_H
-#define HCNN_TESTS_CHECK_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,5 +45,3 @@ static inline char *check_directory(void)
     assert_non_null(copy);
     return copy;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of convolution algorithms share. */
-#ifndef HCNN_TESTS_CONVOLUTION_CHECK_H
-#define HCNN_TESTS_CONVOLUTION_CHECK_H
+#pragma once
 
 #include "ops/convolution.h"
 
@@ -28,5 +27,3 @@ void convolution_check(device *dev, const convolution_algorithm *algorithm, cons
                        uint64_t seed, bool accumulate, tolerance within);
 /* The sums' own gradients against central differences. */
 void convolution_check_reference(void);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Image files for the tests of data sets, below a directory that the test made. */
-#ifndef HCNN_TESTS_IMAGE_FILES_H
-#define HCNN_TESTS_IMAGE_FILES_H
+#pragma once
 
 #include "base/file.h"
 #include "base/text.h"
@@ -66,5 +65,3 @@ static inline void image_files_assert_ends(const char *text, const char *end)
     assert_true(strlen(text) > strlen(end));
     assert_string_equal(text + strlen(text) - strlen(end), end);
 }
-
-#endif

@@ -2,8 +2,7 @@
 /* What the tests of operations share: a device for the group, tensors from random numbers, and
  * comparing with a reference that was computed in double precision. Everything here fails the
  * running test when something goes wrong. */
-#ifndef HCNN_TESTS_SUPPORT_H
-#define HCNN_TESTS_SUPPORT_H
+#pragma once
 
 #include "ops/tensor.h"
 
@@ -97,5 +96,3 @@ typedef struct support_files {
 int support_files_set_up(void **state, const char *name);
 /* Removes the directory with all that is in it. */
 int support_files_tear_down(void **state);
-
-#endif

@@ -2,8 +2,7 @@
 /* Ranks (ranks/ranks.h) that are threads of one process, for tests of what several processes do
  * together. Everything here but the work itself runs in the test's own thread, where checks may
  * fail. */
-#ifndef HCNN_TESTS_THREAD_RANKS_H
-#define HCNN_TESTS_THREAD_RANKS_H
+#pragma once
 
 #include "ranks/ranks.h"
 
@@ -22,5 +21,3 @@ int thread_ranks_exchanges(const thread_ranks *all);
  * do not wait for it then. */
 void thread_ranks_run(thread_ranks *all, status (*work)(void *context, int rank, error *err),
                       void *context);
-
-#endif

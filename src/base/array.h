@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Arrays that grow by one element at a time, with no capacity to keep: it is the power of two at or
  * above their count. */
-#ifndef HCNN_BASE_ARRAY_H
-#define HCNN_BASE_ARRAY_H
+#pragma once
 
 #include "base/error.h"
 
@@ -26,5 +25,3 @@ static inline status array_grow(void *array, size_t count, size_t size, const ch
     memcpy(array, &grown, sizeof grown);
     return STATUS_OK;
 }
-
-#endif

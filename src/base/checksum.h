@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The CRC-32C that a file of JSON and data holds of itself: eight hexadecimal digits, the value of
  * the JSON text's key "crc32c". It is the sum of the whole file with '0' for each of them. */
-#ifndef HCNN_BASE_CHECKSUM_H
-#define HCNN_BASE_CHECKSUM_H
+#pragma once
 
 #include "base/error.h"
 
@@ -23,5 +22,3 @@ void checksum_write(uint32_t sum, char digits[CHECKSUM_DIGITS + 1]);
 status checksum_verify(FILE *stream, const char *path, uint64_t at, error *err);
 /* What it says then. */
 status checksum_mismatch(const char *path, error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The monotonic clock, and durations as people read them. */
-#ifndef HCNN_BASE_CLOCK_H
-#define HCNN_BASE_CLOCK_H
+#pragma once
 
 #include <stddef.h>
 
@@ -9,5 +8,3 @@
 double clock_now(void);
 /* Writes "0:31", "12:05" or "3:07:41" into text. */
 void clock_duration(double seconds, char *text, size_t capacity);
-
-#endif

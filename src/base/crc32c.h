@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CRC-32C (Castagnoli), as iSCSI and TensorBoard's event files have it: RFC 3720, appendix B.4. */
-#ifndef HCNN_BASE_CRC32C_H
-#define HCNN_BASE_CRC32C_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -9,5 +8,3 @@
 uint32_t crc32c(const void *data, size_t size);
 /* The sum of what `sum` is of and of `data` behind it; that of nothing is 0. */
 uint32_t crc32c_more(uint32_t sum, const void *data, size_t size);
-
-#endif

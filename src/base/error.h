@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Errors are values: every function that can fail returns a status and fills the error it was
  * handed. Nothing here prints or exits; the commands decide what a person sees. */
-#ifndef HCNN_BASE_ERROR_H
-#define HCNN_BASE_ERROR_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -67,6 +66,4 @@ static inline status error_returns(status code, status returned)
 #define error_set(err, code, ...)    error_returns(code, error_set(err, code, __VA_ARGS__))
 #define error_prefix(err, code, ...) error_returns(code, error_prefix(err, code, __VA_ARGS__))
 #define error_memory(err, what)      error_returns(STATUS_FAILED, error_memory(err, what))
-#endif
-
 #endif

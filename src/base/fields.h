@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A struct to a JSON object and back, by a table of its fields. Numbers with a fraction are C's
  * hexadecimal floats in a text ("0x1.8p+1"), which lose nothing. */
-#ifndef HCNN_BASE_FIELDS_H
-#define HCNN_BASE_FIELDS_H
+#pragma once
 
 #include "base/error.h"
 #include "base/word_list.h"
@@ -65,5 +64,3 @@ status fields_ints(const fields_source *from, const char *key, int least, int **
                    error *err);
 /* The message for a key whose value is none that is written. */
 status fields_refuse(const fields_source *from, const char *key, error *err);
-
-#endif

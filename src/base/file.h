@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files: reading whole ones, writing so that a reader sees the old content or the new and never a
  * part, and paths. */
-#ifndef HCNN_BASE_FILE_H
-#define HCNN_BASE_FILE_H
+#pragma once
 
 #include "base/error.h"
 
@@ -92,5 +91,3 @@ char *file_absolute(const char *path);
 
 /* $XDG_CACHE_HOME/hcnn-cl, else ~/.cache/hcnn-cl, else NULL; not created. Freed by the caller. */
 char *file_cache_directory(void);
-
-#endif

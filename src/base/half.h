@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IEEE 754 binary16, which C11 has no type for. */
-#ifndef HCNN_BASE_HALF_H
-#define HCNN_BASE_HALF_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,5 +16,3 @@ uint16_t half_from_float(float value);
 void half_pack(const float *values, size_t count, float scale, uint16_t *halves);
 void half_unpack(const uint16_t *halves, size_t count, float scale, float *values);
 void half_add(const uint16_t *more, size_t count, uint16_t *sums);
-
-#endif

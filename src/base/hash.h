@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* FNV-1a, 64 bits: names for files in the cache, and whether their bytes are still the same. Not
  * for what somebody might want to forge. */
-#ifndef HCNN_BASE_HASH_H
-#define HCNN_BASE_HASH_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,5 +16,3 @@ static inline uint64_t hash_more(uint64_t hash, const void *data, size_t size)
         hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
     return hash;
 }
-
-#endif

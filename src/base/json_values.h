@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values as JSON where it has a word for them. */
-#ifndef HCNN_BASE_JSON_VALUES_H
-#define HCNN_BASE_JSON_VALUES_H
+#pragma once
 
 #include <jansson.h>
 #include <math.h>
@@ -25,5 +24,3 @@ json_t *texts_to_json(char *const *texts, int count);
 json_t *ints_to_json(const int *values, int count);
 /* Rows of counts: values[side][side]; null for NULL. */
 json_t *matrix_to_json(const uint32_t *values, int side);
-
-#endif

@@ -2,8 +2,7 @@
 /* The command line of one command, as a constant table: each row names an option, the member of a
  * struct that its value goes to and its line of help. "--batch-size" and "--batch_size" are the
  * same option, "--lr 1" and "--lr=1" too. */
-#ifndef HCNN_BASE_OPTIONS_H
-#define HCNN_BASE_OPTIONS_H
+#pragma once
 
 #include "base/error.h"
 #include "base/word_list.h"
@@ -145,5 +144,3 @@ typedef struct options_guess {
 
 /* Keeps `known` if it is nearer to `word` than the best so far. '-' and '_' are the same. */
 void options_guess_among(options_guess *guess, const char *word, const char *known);
-
-#endif

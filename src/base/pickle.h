@@ -3,8 +3,7 @@
  * objects that the reader of a format asks for. A pickle is a program; this reader runs none of it.
  * Classes and functions are known by name alone, and every name that the format's table does not
  * list is an error. */
-#ifndef HCNN_BASE_PICKLE_H
-#define HCNN_BASE_PICKLE_H
+#pragma once
 
 #include "base/error.h"
 
@@ -81,5 +80,3 @@ status pickle_make_bytes(pickle *p, enum pickle_kind kind, const unsigned char *
 status pickle_append(pickle *p, pickle_value *list, pickle_value *item, error *err);
 /* Bytes in the pickle's input: no honest array in it is larger. */
 size_t pickle_input_size(const pickle *p);
-
-#endif

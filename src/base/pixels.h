@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the raw images of a batch lie in memory: what the loader fills and the input kernel
  * reads. */
-#ifndef HCNN_BASE_PIXELS_H
-#define HCNN_BASE_PIXELS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -33,5 +32,3 @@ typedef struct batch_mix {
                             is mixed */
     int32_t left, top, right, bottom; /* cutmix: what is the partner's; right 0: mixup */
 } batch_mix;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Processes of this machine by a name that does not come again. */
-#ifndef HCNN_BASE_PROCESS_H
-#define HCNN_BASE_PROCESS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,5 +14,3 @@ process_name process_this(void);
 
 /* Whether the process of that name lives here; began NULL: it does not. */
 bool process_lives(int64_t id, const char *began);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A line on a terminal that is redrawn in place; nothing at all where there is no terminal. */
-#ifndef HCNN_BASE_PROGRESS_H
-#define HCNN_BASE_PROGRESS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,5 +21,3 @@ void progress_begin(progress *bar, FILE *stream);
 void progress_draw(progress *bar, const char *label, size_t done, size_t total, const char *text);
 /* Wipes the line, so that ordinary output can follow. */
 void progress_clear(progress *bar);
-
-#endif

@@ -3,8 +3,7 @@
  * to save, threads cannot disturb each other, and a resumed run draws what an unbroken one would.
  * The generator is Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
  * SC 2011); kernels/initialize.cl holds the same one for the device. */
-#ifndef HCNN_BASE_RANDOM_H
-#define HCNN_BASE_RANDOM_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -39,5 +38,3 @@ double random_uniform(uint64_t seed, uint32_t stream, uint64_t index);
 /* Fills order[0..count) with a permutation of 0..count-1; `turn` (an epoch) picks which one. */
 void random_permutation(uint64_t seed, uint32_t stream, uint32_t turn, uint32_t *order,
                         size_t count);
-
-#endif

@@ -2,8 +2,7 @@
 /* The safetensors file format (https://github.com/huggingface/safetensors, "Format"): u64 LE length
  * of a JSON header, the header {"name": {"dtype", "shape", "data_offsets"}, "__metadata__":
  * {string: string}}, then the tensors' bytes, little endian, row major. */
-#ifndef HCNN_BASE_SAFETENSORS_H
-#define HCNN_BASE_SAFETENSORS_H
+#pragma once
 
 #include "base/tensor_entry.h"
 
@@ -42,5 +41,3 @@ status safetensors_set_metadata(safetensors_writer *writer, const char *key, con
 status safetensors_append(safetensors_writer *writer, const void *bytes, size_t size, error *err);
 status safetensors_commit(safetensors_writer *writer, error *err); /* frees the writer */
 void safetensors_abort(safetensors_writer *writer);                /* frees it too; NULL is fine */
-
-#endif

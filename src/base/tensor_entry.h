@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A named tensor in a file, whichever its format. */
-#ifndef HCNN_BASE_TENSOR_ENTRY_H
-#define HCNN_BASE_TENSOR_ENTRY_H
+#pragma once
 
 #include "base/error.h"
 
@@ -68,5 +67,3 @@ bool tensor_shapes_fit(int rank, const int64_t *shape, int other_rank, const int
 void tensors_sort(const tensor_entry **sorted, size_t count);
 /* The first of that name among sorted ones; NULL when there is none. */
 const tensor_entry *tensors_find(const tensor_entry *const *sorted, size_t count, const char *name);
-
-#endif

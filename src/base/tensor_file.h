@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files of named tensors, whichever program wrote them: safetensors (safetensors.h) and what
  * PyTorch's torch.save writes (torch_file.h). The content tells them apart, not the name. */
-#ifndef HCNN_BASE_TENSOR_FILE_H
-#define HCNN_BASE_TENSOR_FILE_H
+#pragma once
 
 #include "base/safetensors.h"
 
@@ -57,5 +56,3 @@ typedef struct tensor_copy {
 /* Describes and appends the copies: weights as F32, whole numbers as I64. */
 status tensor_writer_copy(tensor_writer *writer, tensor_file *file, const tensor_copy *copies,
                           size_t count, error *err);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text of foreign files on its way to a terminal: names of classes, tensors, runs and files, and
  * messages that quote them. What would do something there and not just show is masked. */
-#ifndef HCNN_BASE_TERMINAL_H
-#define HCNN_BASE_TERMINAL_H
+#pragma once
 
 #include <stdio.h>
 
@@ -14,5 +13,3 @@ void terminal_mask(char *text);
 void terminal_put(FILE *stream, const char *name);
 /* Writes a message of one or more lines, masked but for its line feeds and tabs. */
 void terminal_print(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-#endif

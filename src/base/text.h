@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text made with printf's formats, and lists of texts. */
-#ifndef HCNN_BASE_TEXT_H
-#define HCNN_BASE_TEXT_H
+#pragma once
 
 #include "base/error.h"
 
@@ -24,5 +23,3 @@ status words_take(words *w, char *text, error *err);
 status words_split(const char *list, words *w, error *err);
 bool words_hold(const words *w, const char *text);
 void words_free(words *w); /* one of zeros is fine, and what a failed words_split left */
-
-#endif

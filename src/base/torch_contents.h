@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the pickle of a torch.save file says: storages, and tensors that lie in them. Knows neither
  * the containers (torch_file.c) nor the storages' bytes. */
-#ifndef HCNN_BASE_TORCH_CONTENTS_H
-#define HCNN_BASE_TORCH_CONTENTS_H
+#pragma once
 
 #include "base/pickle.h"
 #include "base/tensor_entry.h"
@@ -44,5 +43,3 @@ status torch_contents_read(const char *path, const unsigned char *bytes, size_t 
 void torch_contents_free(torch_contents *contents);
 /* The storage of that key, or NULL. */
 torch_storage *torch_contents_find(const torch_contents *contents, const pickle_value *key);
-
-#endif

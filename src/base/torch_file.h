@@ -6,8 +6,7 @@
  * The tensors are those of the outermost dictionary or, when it holds none, of the dictionary under
  * its key "state_dict", "model_state_dict" or "model". Other values in there are numbers, strings,
  * lists and dictionaries, which are read over; any other object is an error (pickle.h). */
-#ifndef HCNN_BASE_TORCH_FILE_H
-#define HCNN_BASE_TORCH_FILE_H
+#pragma once
 
 #include "base/tensor_entry.h"
 
@@ -38,5 +37,3 @@ status torch_writer_describe(torch_writer *writer, const char *name, safetensors
 status torch_writer_append(torch_writer *writer, const void *bytes, size_t size, error *err);
 status torch_writer_commit(torch_writer *writer, error *err); /* frees the writer */
 void torch_writer_abort(torch_writer *writer);                /* frees it too; NULL is fine */
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A closed set of words, by number: those of an enum, or the names of a table's rows. Options,
  * files and messages take them from here, so that the enum or the table is the only list. */
-#ifndef HCNN_BASE_WORD_LIST_H
-#define HCNN_BASE_WORD_LIST_H
+#pragma once
 
 #include "base/error.h"
 
@@ -36,5 +35,3 @@ status word_list_expect(const word_list *words, const char *what, const char *wo
 enum { WORD_LIST_TEXT = 256 };
 /* "sgd|adam|adamw" */
 void word_list_join(const word_list *words, char text[WORD_LIST_TEXT]);
-
-#endif

@@ -2,8 +2,7 @@
 /* YAML files whose content is more than lines of options: a tree of libyaml's nodes, each with its
  * line, and reading them by key. JSON is a part of YAML. Anchors, aliases and tags are refused, so
  * that a small file cannot be a large tree. */
-#ifndef HCNN_BASE_YAML_TREE_H
-#define HCNN_BASE_YAML_TREE_H
+#pragma once
 
 #include "base/error.h"
 
@@ -85,5 +84,3 @@ status yaml_tree_read_flag(yaml_tree *tree, const yaml_node_t *mapping, const ch
 /* One of words, which ends with NULL: *index is which. */
 status yaml_tree_read_choice(yaml_tree *tree, const yaml_node_t *mapping, const char *key,
                              const char *const *words, int *index, error *err);
-
-#endif

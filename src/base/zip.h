@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Members of a zip archive, in any order and a part at a time; nothing is unpacked to the disk.
  * Stored and deflated members, also of archives above 4 GiB (libarchive). */
-#ifndef HCNN_BASE_ZIP_H
-#define HCNN_BASE_ZIP_H
+#pragma once
 
 #include "base/error.h"
 
@@ -30,5 +29,3 @@ const zip_member *zip_find(const zip_file *file, const char *name);
  * read. */
 status zip_read(zip_file *file, const zip_member *member, uint64_t begin, size_t size, void *bytes,
                 error *err);
-
-#endif

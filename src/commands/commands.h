@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands of the program, one file each. A command reads its options, calls the floors below,
  * prints, and returns the program's exit code. argv[0] is the command's own name. */
-#ifndef HCNN_COMMANDS_COMMANDS_H
-#define HCNN_COMMANDS_COMMANDS_H
+#pragma once
 
 #include "base/error.h"
 #include "base/options.h"
@@ -75,5 +74,3 @@ status command_print_json(json_t *value, int digits, error *err);
 /* Flushes standard output: a full disk or a closed pipe is a failure, not a success. Every command
  * that printed what it was asked for returns this. */
 int command_finish(void);
-
-#endif

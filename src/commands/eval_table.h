@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What `hcnn-cl eval` prints for people: totals, then the classes. */
-#ifndef HCNN_COMMANDS_EVAL_TABLE_H
-#define HCNN_COMMANDS_EVAL_TABLE_H
+#pragma once
 
 #include "measure/metrics.h"
 #include "measure/scores.h"
@@ -16,5 +15,3 @@ typedef struct eval_table {
 
 /* Prints on standard output. */
 status eval_print_table(const eval_table *t, error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which runs `hcnn-cl runs` is about, and in which order. */
-#ifndef HCNN_COMMANDS_RUNS_CHOICE_H
-#define HCNN_COMMANDS_RUNS_CHOICE_H
+#pragma once
 
 #include "base/options.h"
 #include "track/run_store.h"
@@ -27,5 +26,3 @@ status runs_choice_filter(runs_choice *c, const char *conditions, error *err);
 
 /* By a key's value, rising; "-KEY": falling. Runs without it come last either way. */
 status runs_choice_sort(runs_choice *c, const char *key, error *err);
-
-#endif

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs side by side: the options in which they differ, and their metrics. */
-#ifndef HCNN_COMMANDS_RUNS_COMPARE_H
-#define HCNN_COMMANDS_RUNS_COMPARE_H
+#pragma once
 
 #include "commands/runs_choice.h"
 
 /* Prints a table, or with json a line {"key":..,"values":{RUN:..}} for each row of it. Fewer than
  * two runs are STATUS_USAGE. */
 status runs_compare(const runs_choice *c, bool json, error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What `hcnn-cl runs` prints: a table of values for people, or lines of JSON. */
-#ifndef HCNN_COMMANDS_RUNS_TABLE_H
-#define HCNN_COMMANDS_RUNS_TABLE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -24,5 +23,3 @@ void runs_print_comparison(const char *const *headings, size_t columns, const ch
 
 /* An array of cells, each its own reference; NULL is fine. */
 void runs_free_cells(json_t **cells, size_t count);
-
-#endif

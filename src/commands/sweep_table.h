@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What `hcnn-cl sweep` prints of a sweep's summary (sweep/summary.h). */
-#ifndef HCNN_COMMANDS_SWEEP_TABLE_H
-#define HCNN_COMMANDS_SWEEP_TABLE_H
+#pragma once
 
 #include "base/error.h"
 
@@ -13,5 +12,3 @@ void sweep_print_table(const json_t *summary);
 /* For scripts, lines of JSON: {"sweep":{..}} without the lists, {"trial":{..}} each,
  * {"importance":{..}} each, {"best":{..} or null}. */
 status sweep_print_json(const json_t *summary, error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Members of a .tar, .tar.gz or .tar.xz, read into memory; nothing is unpacked to the disk. */
-#ifndef HCNN_DATA_ARCHIVE_H
-#define HCNN_DATA_ARCHIVE_H
+#pragma once
 
 #include "base/error.h"
 
@@ -18,5 +17,3 @@ typedef struct archive_member {
 /* Fills members[0..count) in one pass. The archive is damaged, cut short, no archive or one that
  * unpacks to more than 1 GiB: an error naming it, and no member's data. */
 status archive_read_members(const char *path, archive_member *members, int count, error *err);
-
-#endif

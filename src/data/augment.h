@@ -4,8 +4,7 @@
  * follows (ops/input.h, ops/mix.h). They are functions of seed, epoch and position alone.
  *
  * A new augmentation is a function and a row of the table in augmentations.c. */
-#ifndef HCNN_DATA_AUGMENT_H
-#define HCNN_DATA_AUGMENT_H
+#pragma once
 
 #include "base/error.h"
 #include "base/pixels.h"
@@ -64,5 +63,3 @@ int augment_pick(uint32_t word, int count);
 
 /* lambda ~ Beta(alpha, alpha), in [0, 1], from as many blocks of the stream as it takes. */
 double augment_beta(const augment_place *at, uint32_t stream, double alpha);
-
-#endif

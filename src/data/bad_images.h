@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The image files of a run that could not be read: each is told of once, and too many end the
  * run. Used by one thread, the one that takes the batches. */
-#ifndef HCNN_DATA_BAD_IMAGES_H
-#define HCNN_DATA_BAD_IMAGES_H
+#pragma once
 
 #include "base/error.h"
 
@@ -18,5 +17,3 @@ void bad_images_free(bad_images *b); /* NULL is fine */
 status bad_images_add(bad_images *b, const char *path, const char *message, error *err);
 
 int bad_images_limit(const bad_images *b);
-
-#endif

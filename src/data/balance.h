@@ -5,8 +5,7 @@
  * classes takes every one of them once, in an order of its own; a class's n-th turn takes the n-th
  * image of it, and when all have been taken it begins anew in another order. So which image stands
  * where is a function of seed, epoch and position, with nothing to remember between epochs. */
-#ifndef HCNN_DATA_BALANCE_H
-#define HCNN_DATA_BALANCE_H
+#pragma once
 
 #include "base/error.h"
 
@@ -22,5 +21,3 @@ void balance_free(balance *b); /* NULL is fine */
 
 /* order[0..count): the image at each position of the epoch. */
 void balance_order(balance *b, uint64_t seed, uint32_t epoch, uint32_t *order);
-
-#endif

@@ -3,8 +3,7 @@
  * the order of their names' bytes, the fine classes of one after those of the one before it, in
  * that order too. A fine name may stand under several coarse classes; each is a class of its own.
  */
-#ifndef HCNN_DATA_CLASS_TABLE_H
-#define HCNN_DATA_CLASS_TABLE_H
+#pragma once
 
 #include "data/dataset.h"
 
@@ -21,5 +20,3 @@ status class_table_add(class_table *table, const char *coarse, const char *fine,
 /* Makes data->classes of what was added, and the labels of its three parts, whose `fine` holds
  * class_table_add's numbers so far, the classes' own. At least one class must have been added. */
 status class_table_finish(class_table *table, dataset *data, error *err);
-
-#endif

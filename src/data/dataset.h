@@ -3,8 +3,7 @@
  * comes in has a reader of its own (cifar.c, csv.c, deepfashion.c, sample.c, tree.c) and a line in
  * the table of dataset.c; division.c decides what is trained on and what measured; loader.c draws
  * batches. */
-#ifndef HCNN_DATA_DATASET_H
-#define HCNN_DATA_DATASET_H
+#pragma once
 
 #include "data/hierarchy.h"
 #include "data/image_set.h"
@@ -49,5 +48,3 @@ bool sample_recognise(const char *path);
 status sample_open(const char *path, dataset *opened, error *err);
 bool tree_recognise(const char *path);
 status tree_open(const char *path, dataset *opened, error *err);
-
-#endif

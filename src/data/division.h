@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a run trains on, what it validates with after each epoch and what it is tested on in the
  * end, from the parts that a data set has. */
-#ifndef HCNN_DATA_DIVISION_H
-#define HCNN_DATA_DIVISION_H
+#pragma once
 
 #include "data/dataset.h"
 
@@ -35,5 +34,3 @@ void dataset_division_free(dataset_division *made);
 
 /* "given", "half of test" or "a tenth of train": what validation is. */
 const char *division_rule_name(enum division_rule rule);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tree of classes: coarse classes, and fine classes that each have one coarse parent. Branches
  * may have any number of children. */
-#ifndef HCNN_DATA_HIERARCHY_H
-#define HCNN_DATA_HIERARCHY_H
+#pragma once
 
 #include "base/error.h"
 
@@ -27,5 +26,3 @@ void hierarchy_free(hierarchy *tree);
  * a parent. */
 status hierarchy_compare(const hierarchy *a, const char *a_name, const hierarchy *b,
                          const char *b_name, error *err);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One image in memory, from a JPEG, PNG or BMP file, and to a PNG or JPEG file or
  * a PNG in memory. */
-#ifndef HCNN_DATA_IMAGE_H
-#define HCNN_DATA_IMAGE_H
+#pragma once
 
 #include "base/error.h"
 
@@ -27,5 +26,3 @@ status image_encode_png(const image *i, unsigned char **bytes, size_t *size, err
 /* Writes the file whole or not at all. quality is JPEG's, 1 to 100. */
 status image_write_png(const char *path, const image *i, error *err);
 status image_write_jpeg(const char *path, const image *i, int quality, error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One part of a data set: labelled images, all in memory or each a file. */
-#ifndef HCNN_DATA_IMAGE_SET_H
-#define HCNN_DATA_IMAGE_SET_H
+#pragma once
 
 #include "base/error.h"
 #include "base/pixels.h"
@@ -33,5 +32,3 @@ status image_set_create(image_set *set, size_t count, int side, error *err);
 status image_set_append(image_set *set, char *path, int coarse, int fine, const pixel_box *box,
                         error *err);
 void image_set_free(image_set *set);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of a JPEG file is looked at before stb_image is handed it: that one, of some versions,
  * writes beyond its tables for a file whose tables of codes are too long. */
-#ifndef HCNN_DATA_JPEG_H
-#define HCNN_DATA_JPEG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,5 +15,3 @@ bool jpeg_begins(const unsigned char *data, size_t size);
 bool jpeg_is_sound(const unsigned char *data, size_t size);
 /* Width and height of a file that begins so, from its frame's header; false: there is none. */
 bool jpeg_read_size(FILE *stream, int *width, int *height);
-
-#endif

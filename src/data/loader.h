@@ -2,8 +2,7 @@
 /* Batches of raw pixels and their labels, made by threads ahead of the step that uses them. Which
  * image is in which batch, and how it is augmented, is a function of the files, seed, epoch and
  * position alone, whatever the number of threads. */
-#ifndef HCNN_DATA_LOADER_H
-#define HCNN_DATA_LOADER_H
+#pragma once
 
 #include "data/augment.h"
 #include "data/bad_images.h"
@@ -68,5 +67,3 @@ void loader_recycle(loader *from, const batch *used);
  * the most; for files it is batch_size of the largest of a few of them, so whoever takes a batch
  * has to be ready for a larger one. */
 size_t loader_pixel_capacity(const loader *from);
-
-#endif

@@ -2,8 +2,7 @@
 /* What of a PNG file is looked at before stb_image is handed it: that one takes memory by lengths
  * that the file names, and spells a chunk's type that it does not know into a string that all
  * threads share. */
-#ifndef HCNN_DATA_PNG_H
-#define HCNN_DATA_PNG_H
+#pragma once
 
 #include "base/error.h"
 
@@ -25,5 +24,3 @@ enum png_contents {
     PNG_DAMAGED,    /* it does not inflate, or to more: stb_image would take memory for all of it */
 };
 enum png_contents png_look(const unsigned char *data, size_t size, int width, int height);
-
-#endif

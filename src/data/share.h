@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The part of a batch that is one rank's, of several processes that train a network together
  * (ranks/ranks.h). The parts are disjoint, cover the batch and differ by little in size. */
-#ifndef HCNN_DATA_SHARE_H
-#define HCNN_DATA_SHARE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -28,5 +27,3 @@ int share_position(const share *part, int index);
 /* The sizes of the largest and the smallest part among the ranks. */
 int share_most(const share_of *of, int total);
 int share_least(const share_of *of, int total);
-
-#endif

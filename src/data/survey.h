@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the image files of a data set are like: their sizes, and which of them are broken. */
-#ifndef HCNN_DATA_SURVEY_H
-#define HCNN_DATA_SURVEY_H
+#pragma once
 
 #include "data/dataset.h"
 
@@ -34,5 +33,3 @@ typedef struct survey_options {
 /* A broken file is no error. */
 status survey_run(dataset *data, const survey_options *options, survey *made, error *err);
 void survey_free(survey *made);
-
-#endif

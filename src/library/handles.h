@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the handles of include/hcnn.h hold, and how errors leave. */
-#ifndef HCNN_LIBRARY_HANDLES_H
-#define HCNN_LIBRARY_HANDLES_H
+#pragma once
 
 #include "device/device.h"
 
@@ -21,5 +20,3 @@ static inline int library_return(status result, const error *err, char *message,
         snprintf(message, capacity, "%s", result == STATUS_OK ? "" : err->message);
     return (int)result;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A trained network for images in memory. */
-#ifndef HCNN_MEASURE_CLASSIFIER_H
-#define HCNN_MEASURE_CLASSIFIER_H
+#pragma once
 
 #include "data/hierarchy.h"
 #include "device/device.h"
@@ -33,5 +32,3 @@ bool classifier_has_coarse(const classifier *c);
  * coarse head; may be NULL) and fine[count][fine_count]. decision.h makes answers of them. */
 status classifier_run(classifier *c, const classifier_image *images, int count, float *coarse,
                       float *fine, error *err);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the logits of both heads to an answer: which fine class, which coarse class. The answers
  * that --decision offers are rows of a table in decision.c. Knows nothing of networks and sets. */
-#ifndef HCNN_MEASURE_DECISION_H
-#define HCNN_MEASURE_DECISION_H
+#pragma once
 
 #include "base/word_list.h"
 #include "data/hierarchy.h"
@@ -62,5 +61,3 @@ const char *decider_name(const decider *d);
 /* Fills the rankings, marginals and guesses from an image's logits (or log probabilities);
  * coarse[coarse_count] is not read without a coarse head. */
 void decider_decide(decider *d, const float *coarse, const float *fine);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Measuring a network on part of a data set. */
-#ifndef HCNN_MEASURE_EVALUATE_H
-#define HCNN_MEASURE_EVALUATE_H
+#pragma once
 
 #include "data/hierarchy.h"
 #include "data/loader.h"
@@ -36,5 +35,3 @@ status evaluate_loader(network *net, loader *from, const hierarchy *classes,
 
 /* A loader's batch as a network takes it. */
 network_batch batch_for_network(const batch *b);
-
-#endif

@@ -2,8 +2,7 @@
 /* What the network made of each image of a set: the confusion of classes, and the worst mistakes
  * with their pictures. Kept in the run's directory as validation.json, of the best epoch, and
  * test.json, of the best checkpoint. */
-#ifndef HCNN_MEASURE_EVALUATION_H
-#define HCNN_MEASURE_EVALUATION_H
+#pragma once
 
 #include "data/hierarchy.h"
 #include "data/loader.h"
@@ -48,5 +47,3 @@ void evaluation_add(evaluation *e, const batch *b, const step_results *results);
  * what is not finite being null. set: the one that the batches' indices count in. */
 status evaluation_write(const evaluation *e, const char *path, const char *set_name,
                         const image_set *set, int epoch, uint64_t step, error *err);
-
-#endif

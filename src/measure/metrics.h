@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The metrics of a batch, an epoch or a test, as sums over images: those of track/metric_table.h.
  * They have no pointers, so that they can be stored as they are. */
-#ifndef HCNN_MEASURE_METRICS_H
-#define HCNN_MEASURE_METRICS_H
+#pragma once
 
 #include "base/fields.h"
 #include "model/network.h"
@@ -50,5 +49,3 @@ void metrics_log(const metrics *m, const char *part, double coarse_weight, doubl
 /* The shares as a terminal shows them, in one line. */
 enum { METRICS_TEXT = 256 };
 void metrics_to_text(const metrics *m, bool only_fine, char text[METRICS_TEXT]);
-
-#endif

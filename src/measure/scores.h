@@ -2,8 +2,7 @@
 /* What a set says of a network, image by image: accuracies, confusion, calibration, and how far off
  * its mistakes are in the tree of classes. `eval`'s metrics; metrics.h holds the few of training.
  * docs/metrics.md has every definition. */
-#ifndef HCNN_MEASURE_SCORES_H
-#define HCNN_MEASURE_SCORES_H
+#pragma once
 
 #include "measure/decision.h"
 
@@ -96,5 +95,3 @@ typedef struct confused_pair {
 
 /* The `most` pairs of different classes with the most images; returns how many there are. */
 int scores_confused(const head_scores *h, confused_pair *pairs, int most);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scores for programs: JSON and CSV. docs/metrics.md lists the keys and columns. */
-#ifndef HCNN_MEASURE_SCORES_OUTPUT_H
-#define HCNN_MEASURE_SCORES_OUTPUT_H
+#pragma once
 
 #include "measure/metrics.h"
 #include "measure/scores.h"
@@ -17,5 +16,3 @@ json_t *scores_to_object(const scores *s, const decider *d, const metrics *sums,
 /* Both confusion matrices as a table of "level,label,label_name,answer,answer_name,images", a row
  * for every pair of classes; images that were not decided have an empty answer. */
 status scores_write_confusion(const scores *s, const char *path, error *err);
-
-#endif

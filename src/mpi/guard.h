@@ -5,12 +5,9 @@
  * nothing, and what a launcher makes of it differs. So where there are several ranks the process
  * that the launcher started stays behind as the parent of the one that works, and turns its death
  * into a message and the exit code 1, upon which the launcher ends the other ranks. */
-#ifndef HCNN_MPI_GUARD_H
-#define HCNN_MPI_GUARD_H
+#pragma once
 
 /* Before threads are started. Returns in a child, which ends when its parent does; the parent exits
  * with the child's code. Signals that ask for an end are passed on. Where no process can be made,
  * it returns in this one. */
 void guard_process(void);
-
-#endif

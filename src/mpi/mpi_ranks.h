@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ranks (ranks/ranks.h) of processes that mpirun, or another launcher of MPI, has started. Only
  * the program links it: libhcnn needs no MPI. */
-#ifndef HCNN_MPI_MPI_RANKS_H
-#define HCNN_MPI_MPI_RANKS_H
+#pragma once
 
 #include "ranks/ranks.h"
 
@@ -25,5 +24,3 @@ void mpi_ranks_leave(const ranks *r);
  * failed alike one of them says so; `say` is called after that. */
 void mpi_ranks_abort(const ranks *r, int code, void (*say)(const void *context),
                      const void *context) __attribute__((noreturn));
-
-#endif

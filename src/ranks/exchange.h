@@ -4,8 +4,7 @@
  * As soon as the backward pass is past a layer, its gradients are on their way to the host, into
  * the bucket that is being filled; a bucket that is full is summed over the ranks while the device
  * works on the layers before; sums go back to the device, in front of the optimizer's step. */
-#ifndef HCNN_RANKS_EXCHANGE_H
-#define HCNN_RANKS_EXCHANGE_H
+#pragma once
 
 #include "model/network.h"
 #include "ranks/ranks.h"
@@ -38,5 +37,3 @@ status exchange_finish(exchange *x, error *err);
 void exchange_abandon(exchange *x);
 
 exchange_costs exchange_so_far(const exchange *x);
-
-#endif

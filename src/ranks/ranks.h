@@ -6,8 +6,7 @@
  *
  * All ranks make the same calls in the same order; of ranks_begin, those of one kind. A rank that
  * fails makes no further call: whoever made the ranks ends the others. */
-#ifndef HCNN_RANKS_RANKS_H
-#define HCNN_RANKS_RANKS_H
+#pragma once
 
 #include "model/network_options.h"
 
@@ -55,5 +54,3 @@ status ranks_any(const ranks *r, bool *flag, error *err);
 status ranks_begin(const ranks *r, enum ranks_combination how, void *values, size_t count,
                    void **request, error *err);
 status ranks_poll(const ranks *r, void **request, bool *done, error *err);
-
-#endif

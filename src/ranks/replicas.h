@@ -2,8 +2,7 @@
 /* What the ranks of a run put together beside gradients (exchange.h): every rank holds the whole
  * network, and all of them have to agree on what is said, saved and done next. Alone, without
  * options->ranks, nothing here does anything. */
-#ifndef HCNN_RANKS_REPLICAS_H
-#define HCNN_RANKS_REPLICAS_H
+#pragma once
 
 #include "measure/evaluation.h"
 #include "measure/metrics.h"
@@ -26,5 +25,3 @@ status replicas_average_statistics(const ranks *r, network *net, error *err);
  * different kinds may round a step differently. */
 status replicas_align(const ranks *r, network *net, const state_list *state, bool *differed,
                       error *err);
-
-#endif

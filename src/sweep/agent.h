@@ -2,8 +2,7 @@
 /* An agent works on a sweep: takes points from it, trains a run for each as a process of its own,
  * watches what they log, and ends those that hyperband gives up. It can be stopped or killed at any
  * moment; the next agent goes on, with the runs that it left too. */
-#ifndef HCNN_SWEEP_AGENT_H
-#define HCNN_SWEEP_AGENT_H
+#pragma once
 
 #include "sweep/sweep_store.h"
 
@@ -36,5 +35,3 @@ typedef struct agent_observer {
  * after a stop. SIGCHLD is the default's meanwhile. */
 status agent_run(sweep_store *store, const sweep_file *file, const agent_options *options,
                  const agent_observer *observer, error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A training run as a process of its own. */
-#ifndef HCNN_SWEEP_CHILD_H
-#define HCNN_SWEEP_CHILD_H
+#pragma once
 
 #include "base/error.h"
 #include "base/text.h"
@@ -37,5 +36,3 @@ int child_wait(child *c);
 /* The last line of a log that begins with "hcnn-cl: ", without that: why the child ended. NULL when
  * there is none. Freed by the caller. */
 char *child_last_words(const char *log);
-
-#endif

@@ -2,8 +2,7 @@
 /* How a parameter of a sweep is distributed. Every value is found from its place u in [0, 1], the
  * cumulative distribution, and back, so that samplers work on a cube. The definitions are those of
  * wandb's documentation, "Sweep configuration options". */
-#ifndef HCNN_SWEEP_DISTRIBUTION_H
-#define HCNN_SWEEP_DISTRIBUTION_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,5 +62,3 @@ double distribution_place(const distribution *d, double value);
 uint64_t distribution_size(const distribution *d);
 /* Of those, from 0, the one by that number, in rising order. */
 double distribution_nth(const distribution *d, uint64_t number);
-
-#endif

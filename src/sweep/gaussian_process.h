@@ -2,8 +2,7 @@
 /* Regression by a Gaussian process: a smooth function through noisy values at points of the unit
  * cube, with what it does not know. Rasmussen and Williams, "Gaussian Processes for Machine
  * Learning" (2006), chapters 2 and 5. */
-#ifndef HCNN_SWEEP_GAUSSIAN_PROCESS_H
-#define HCNN_SWEEP_GAUSSIAN_PROCESS_H
+#pragma once
 
 #include "base/error.h"
 
@@ -48,5 +47,3 @@ gaussian_terms gaussian_process_terms(const gaussian_process *g);
  * noise of a value is not in it. */
 void gaussian_process_predict(const gaussian_process *g, const double *point, double *mean,
                               double *deviation);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hyperband's early end of runs that are behind. */
-#ifndef HCNN_SWEEP_HYPERBAND_H
-#define HCNN_SWEEP_HYPERBAND_H
+#pragma once
 
 #include "sweep/sweep_file.h"
 
@@ -28,5 +27,3 @@ typedef struct hyperband_history {
  * iteration that decided, 0 where none is reached. */
 bool hyperband_stops(const sweep_hyperband *h, const hyperband_history *runs, size_t count,
                      size_t index, int *band);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which parameters the objective of a sweep depended on. */
-#ifndef HCNN_SWEEP_IMPORTANCE_H
-#define HCNN_SWEEP_IMPORTANCE_H
+#pragma once
 
 #include "sweep/sampler.h"
 
@@ -18,5 +17,3 @@ typedef struct importance {
 /* [parameter_count]; the objective's sign is as the user logs it. */
 void importance_of(const sweep_file *file, const sampler_trial *trials, size_t count,
                    importance *found);
-
-#endif

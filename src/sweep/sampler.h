@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a sweep looks next, by one of its methods: grid, random or bayes. */
-#ifndef HCNN_SWEEP_SAMPLER_H
-#define HCNN_SWEEP_SAMPLER_H
+#pragma once
 
 #include "sweep/sweep_file.h"
 
@@ -41,5 +40,3 @@ status sampler_next(const sweep_file *file, const sampler_trial *trials, size_t 
  * ended so far, smoothed. */
 status bayes_next(const sweep_file *file, const sampler_trial *trials, size_t count, uint64_t seed,
                   double *places, bool *exhausted, sampler_advice *advice, error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a model learns from: the trials of a sweep as points with values. */
-#ifndef HCNN_SWEEP_SAMPLES_H
-#define HCNN_SWEEP_SAMPLES_H
+#pragma once
 
 #include "sweep/sampler.h"
 
@@ -28,5 +27,3 @@ void samples_free(samples *s);
 
 /* The places of varying parameters only: point[dimensions] from places[parameter_count]. */
 void samples_point(const sweep_file *file, const double *places, double *point);
-
-#endif

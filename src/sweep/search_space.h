@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The points of a sweep as a model sees them: places u in [0, 1] of each parameter, where all
  * places with one value count as one. */
-#ifndef HCNN_SWEEP_SEARCH_SPACE_H
-#define HCNN_SWEEP_SEARCH_SPACE_H
+#pragma once
 
 #include "sweep/sweep_file.h"
 
@@ -24,5 +23,3 @@ void space_point(const sweep_file *file, size_t index, double *places);
 
 /* Whether two points, of places in the middle, are one. */
 bool space_same(const sweep_file *file, const double *a, const double *b);
-
-#endif

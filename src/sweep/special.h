@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Functions of probability that C's library lacks. */
-#ifndef HCNN_SWEEP_SPECIAL_H
-#define HCNN_SWEEP_SPECIAL_H
+#pragma once
 
 /* The share of the standard normal distribution below x. */
 double special_normal(double x);
@@ -13,5 +12,3 @@ double special_normal_inverse(double p);
 double special_beta(double x, double a, double b);
 /* Its inverse, for p in [0, 1]; below 1e-304 it is 0. */
 double special_beta_inverse(double p, double a, double b);
-
-#endif

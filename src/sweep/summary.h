@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a sweep found, as one JSON document: for the report, for scripts and for what the command
  * prints. */
-#ifndef HCNN_SWEEP_SUMMARY_H
-#define HCNN_SWEEP_SUMMARY_H
+#pragma once
 
 #include "sweep/sweep_store.h"
 
@@ -20,5 +19,3 @@ status summary_create(sweep_store *store, const sweep_file *file, const words *e
 /* Of the sweep of that name, by what the store knows of it. rows, metrics: as sweep_file_load's. */
 status summary_of_name(run_store *runs, const char *name, const option_row *rows,
                        const char *const *metrics, json_t **created, error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a sweep searches: a file in the form that wandb's users have, as YAML or JSON. */
-#ifndef HCNN_SWEEP_SWEEP_FILE_H
-#define HCNN_SWEEP_SWEEP_FILE_H
+#pragma once
 
 #include "base/options.h"
 #include "base/text.h"
@@ -67,5 +66,3 @@ void sweep_file_free(sweep_file *file);
  * flag, numbers with the fewest digits that read back as the same float32. Freed by the caller,
  * NULL when memory is out. */
 char *sweep_parameter_text(const sweep_parameter *p, double u);
-
-#endif

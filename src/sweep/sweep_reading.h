@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files that read a sweep's file share; for everyone else there is sweep_file.h. */
-#ifndef HCNN_SWEEP_SWEEP_READING_H
-#define HCNN_SWEEP_SWEEP_READING_H
+#pragma once
 
 #include "base/yaml_tree.h"
 #include "sweep/sweep_file.h"
@@ -29,5 +28,3 @@ status sweep_read_form(sweep_reading *from, const yaml_node_t *body, const optio
                        sweep_parameter *p, error *err);
 /* Whether the option would take the text; its target is not touched. */
 status sweep_try_value(const option_row *row, const char *text, error *err);
-
-#endif

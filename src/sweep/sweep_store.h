@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The state of sweeps, in tables of their own beside the runs of a store: several agents of one
  * machine may work on one sweep, and any of them may be killed. */
-#ifndef HCNN_SWEEP_SWEEP_STORE_H
-#define HCNN_SWEEP_SWEEP_STORE_H
+#pragma once
 
 #include "base/text.h"
 #include "sweep/sampler.h"
@@ -84,5 +83,3 @@ status sweep_store_settle(sweep_store *s, int number, enum sweep_trial_state sta
 
 /* "NAME-007". */
 char *sweep_run_name(const char *sweep, int number);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the run of a trial is started with. */
-#ifndef HCNN_SWEEP_TRIAL_ARGUMENTS_H
-#define HCNN_SWEEP_TRIAL_ARGUMENTS_H
+#pragma once
 
 #include "base/text.h"
 #include "sweep/sweep_file.h"
@@ -16,5 +15,3 @@ status trial_resume_arguments(const sweep_file *file, const words *extra, const 
 
 /* "lr=0.01 batch_size=32", for people, in new memory; NULL when memory is out. */
 char *trial_describe(const sweep_file *file, const double *places);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An SQLite file of this program: opened with a check that it is one, shared with other processes,
  * and asked in statements whose values are bound, never pasted. */
-#ifndef HCNN_TRACK_DATABASE_H
-#define HCNN_TRACK_DATABASE_H
+#pragma once
 
 #include "base/text.h"
 
@@ -59,5 +58,3 @@ double database_double(sqlite3_stmt *statement, int column);
 status database_begin(database *db, error *err);
 /* Commits if so_far is STATUS_OK, else takes all back and returns it. */
 status database_end(database *db, status so_far, error *err);
-
-#endif

@@ -2,8 +2,7 @@
 /* TensorBoard's event files: records of protobuf messages (track/event.proto), appended as they
  * come. Records are kept until event_file_flush, or until they are many, and written whole. A write
  * that fails is STATUS_FAILED, leaves no part of a record, and is tried again with the next one. */
-#ifndef HCNN_TRACK_EVENT_FILE_H
-#define HCNN_TRACK_EVENT_FILE_H
+#pragma once
 
 #include "base/error.h"
 #include "track/histogram.h"
@@ -53,5 +52,3 @@ status event_file_end(event_file *f, int succeeded, error *err);
 
 /* Hands what was written to readers. */
 status event_file_flush(event_file *f, error *err);
-
-#endif

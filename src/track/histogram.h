@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The histogram of many values as TensorBoard shows it. */
-#ifndef HCNN_TRACK_HISTOGRAM_H
-#define HCNN_TRACK_HISTOGRAM_H
+#pragma once
 
 #include <stddef.h>
 
@@ -19,5 +18,3 @@ typedef struct histogram {
 /* The limits are TensorFlow's: 0, 1e-12 and on by factors of 1.1 up to 1e20, DBL_MAX, and the same
  * below 0. */
 void histogram_of(const float *values, size_t count, histogram *h);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* metrics.jsonl: a line of JSON per step and per epoch, for scripts. */
-#ifndef HCNN_TRACK_JOURNAL_H
-#define HCNN_TRACK_JOURNAL_H
+#pragma once
 
 #include "track/metric_lines.h"
 
@@ -30,5 +29,3 @@ status journal_put(journal *j, const metric_line *line, error *err);
 
 /* Brings the file to the disk; *bytes is its length. */
 status journal_sync(journal *j, uint64_t *bytes, error *err);
-
-#endif

@@ -2,8 +2,7 @@
 /* What a run says at one moment, at the end of a step, an epoch or a test: a line of metrics.jsonl,
  * and of it single values under the names that the run store, event files, reports and sweeps know
  * them by. */
-#ifndef HCNN_TRACK_METRIC_LINES_H
-#define HCNN_TRACK_METRIC_LINES_H
+#pragma once
 
 #include "track/metric_table.h"
 #include "track/run_store.h"
@@ -51,5 +50,3 @@ size_t metric_line_metrics(const metric_line *line, run_metric metrics[METRICS_O
 /* The same of a line that was read. *step: of the line before, and then of this one. What is null
  * there is NaN; what is not a metric is left out. */
 size_t metric_line_parse(const json_t *line, uint64_t *step, run_metric metrics[METRICS_OF_LINE]);
-
-#endif

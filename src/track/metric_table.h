@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of metrics: what is measured of each image, and the names that people know it by. */
-#ifndef HCNN_TRACK_METRIC_TABLE_H
-#define HCNN_TRACK_METRIC_TABLE_H
+#pragma once
 
 /* All metrics, in the order in which they are written. Whatever adds, sends, stores, prints or
  * names metrics goes over this table: a new metric is a new row and nothing else. A row:
@@ -29,5 +28,3 @@
 
 #define METRICS_ONE(...) +1
 enum { METRICS_ROWS = 0 METRICS(METRICS_ONE) };
-
-#endif

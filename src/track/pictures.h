@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pictures of a run for those who watch it: what the network sees, and which classes it takes for
  * which. */
-#ifndef HCNN_TRACK_PICTURES_H
-#define HCNN_TRACK_PICTURES_H
+#pragma once
 
 #include "data/image.h"
 
@@ -37,5 +36,3 @@ status picture_of_batch(const float *values, int count, int size, const float me
  * PICTURE_MOST_CLASSES. Free with image_free. */
 status picture_of_confusion(const uint32_t *counts, int classes, const int *order,
                             const int *groups, image *made, error *err);
-
-#endif

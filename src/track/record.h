@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A run's record made from its directory alone: for runs that the store does not know. */
-#ifndef HCNN_TRACK_RECORD_H
-#define HCNN_TRACK_RECORD_H
+#pragma once
 
 #include "track/run_store.h"
 
@@ -17,5 +16,3 @@ status record_metrics(run_store *store, int64_t run, const char *path, error *er
  * was recorded under its name. *path: the store's; freed by the caller. A run that a process is
  * training is STATUS_FAILED. */
 status record_run(const char *run, char **path, error *err);
-
-#endif

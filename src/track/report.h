@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The report: runs as one HTML page that needs nothing else, no network either. */
-#ifndef HCNN_TRACK_REPORT_H
-#define HCNN_TRACK_REPORT_H
+#pragma once
 
 #include "track/run_store.h"
 
@@ -29,5 +28,3 @@ status report_evaluation_read(const char *directory, json_t **evaluation, error 
  * "best":{"run","command"} or null}. generated: seconds since 1970. refresh: seconds after which an
  * open page loads itself anew; 0: never. */
 status report_write(const char *path, const json_t *document, int refresh, error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The page of the report, which the build embeds from src/track/report/. */
-#ifndef HCNN_TRACK_REPORT_PAGE_H
-#define HCNN_TRACK_REPORT_PAGE_H
+#pragma once
 
 /* What stands around what belongs to one report: lines of its head, and its document. */
 typedef struct report_page_parts {
@@ -9,5 +8,3 @@ typedef struct report_page_parts {
 } report_page_parts;
 
 extern const report_page_parts report_page;
-
-#endif

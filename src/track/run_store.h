@@ -2,8 +2,7 @@
 /* The store of runs, an SQLite file beside their directories: what each run was started with, what
  * it logged and how it ended. Several processes may write at once. Nothing that training needs is
  * in it: a run goes on from its directory alone. */
-#ifndef HCNN_TRACK_RUN_STORE_H
-#define HCNN_TRACK_RUN_STORE_H
+#pragma once
 
 #include "track/database.h"
 
@@ -128,5 +127,3 @@ void run_series_free(run_series *series);
 
 /* Forgets a run, not its directory. */
 status run_store_delete(run_store *store, int64_t run, error *err);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A run's facts by name, for tables, filters and orders: its record's own, its options, the facts
  * of its summary and its metrics. */
-#ifndef HCNN_TRACK_RUN_VALUES_H
-#define HCNN_TRACK_RUN_VALUES_H
+#pragma once
 
 #include "track/run_store.h"
 
@@ -34,5 +33,3 @@ bool run_condition_holds(const run_condition *condition, const json_t *value);
 
 /* Numbers by size, then texts by their bytes, then what is null: <0, 0, >0. */
 int run_value_compare(const json_t *a, const json_t *b);
-
-#endif

@@ -2,8 +2,7 @@
 /* What a run leaves for people while it goes on: its record in the store beside its directory
  * (run_store.h) and TensorBoard's events in the directory. Training itself reads none of it: what
  * cannot be opened or written there is a note, once, and never the run's end. */
-#ifndef HCNN_TRACK_TRACKING_H
-#define HCNN_TRACK_TRACKING_H
+#pragma once
 
 #include "data/image.h"
 #include "track/event_file.h"
@@ -59,5 +58,3 @@ void tracking_end(tracking *k, enum run_state state, const char *message);
 
 /* The first failure is a note; for those who make what is tracked. */
 void tracking_check(tracking *k, status result, const error *err);
-
-#endif

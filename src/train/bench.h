@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How fast the network trains and runs on the device, on made-up pixels. */
-#ifndef HCNN_TRAIN_BENCH_H
-#define HCNN_TRAIN_BENCH_H
+#pragma once
 
 #include "model/network.h"
 
@@ -49,5 +48,3 @@ typedef struct bench_layer {
  * by network_free. The device's profile holds the last step's kernels. */
 status bench_layers(device *dev, const bench_options *options, network **net, bench_layer **layers,
                     size_t *count, error *err);
-
-#endif

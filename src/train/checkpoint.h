@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checkpoints: a model file with a training state beside the model. It is written whole or not at
  * all. */
-#ifndef HCNN_TRAIN_CHECKPOINT_H
-#define HCNN_TRAIN_CHECKPOINT_H
+#pragma once
 
 #include "model/model_file.h"
 #include "train/solver.h"
@@ -25,5 +24,3 @@ typedef struct checkpoint {
 /* As model_file_open; STATUS_FAILED also for a model file without a training state. */
 status checkpoint_open(const char *path, checkpoint *c, error *err);
 void checkpoint_close(checkpoint *c); /* one of zeros is fine */
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One epoch: its steps, and its end with validation, schedule and checkpoint. */
-#ifndef HCNN_TRAIN_EPOCH_H
-#define HCNN_TRAIN_EPOCH_H
+#pragma once
 
 #include "measure/evaluation.h"
 #include "train/trainer.h"
@@ -21,5 +20,3 @@ status epoch_open_evaluation(trainer *t, evaluation *room, evaluation **seen, er
 /* Writes it into the run's directory. */
 void epoch_write_evaluation(trainer *t, const evaluation *seen, const char *file,
                             const char *set_name, const image_set *set, int epoch);
-
-#endif

@@ -2,8 +2,7 @@
 /* The factor of the loss that keeps gradients within the range of half precision, adapted while
  * training goes on as torch.amp.GradScaler does: a step whose gradients overflow is skipped and
  * halves it, LOSS_SCALE_INTERVAL good ones in a row double it. */
-#ifndef HCNN_TRAIN_LOSS_SCALE_H
-#define HCNN_TRAIN_LOSS_SCALE_H
+#pragma once
 
 #include "base/error.h"
 
@@ -26,5 +25,3 @@ loss_scale loss_scale_start(void);
 /* To be called before step `step`, from 1 on, when overflowed[step % 2] says what step - 2 did. A
  * scale so small that it helps nothing is STATUS_FAILED. */
 status loss_scale_advance(loss_scale *s, uint64_t step, error *err);
-
-#endif

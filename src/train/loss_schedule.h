@@ -2,8 +2,7 @@
 /* The weights of the losses over the epochs, for a run that begins with the coarse classes and ends
  * with the fine ones as Zhu and Bain's B-CNN does ("B-CNN: branch convolutional neural network for
  * hierarchical classification", 2017). */
-#ifndef HCNN_TRAIN_LOSS_SCHEDULE_H
-#define HCNN_TRAIN_LOSS_SCHEDULE_H
+#pragma once
 
 #include "base/error.h"
 
@@ -32,5 +31,3 @@ status loss_schedule_parse(const char *text, loss_weights before, bool with_coar
 
 /* The weights of an epoch, which counts from 0. */
 loss_weights loss_schedule_at(const loss_schedule *schedule, uint32_t epoch);
-
-#endif

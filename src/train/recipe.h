@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Recipes: options of a run in a file. YAML, of which JSON is a part: a run's config.json is itself
  * a recipe. */
-#ifndef HCNN_TRAIN_RECIPE_H
-#define HCNN_TRAIN_RECIPE_H
+#pragma once
 
 #include "base/text.h"
 #include "train/train_options.h"
@@ -17,5 +16,3 @@ status recipe_load(const char *name, train_options *options, words *kept, error 
 /* The options that a run was made with, from its config.json, to resume it: without its limit of
  * steps, which was that start's. */
 status recipe_load_run(const char *run, train_options *options, words *kept, error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a run trains and measures on: the data set, its parts, and loaders of them. */
-#ifndef HCNN_TRAIN_RUN_DATA_H
-#define HCNN_TRAIN_RUN_DATA_H
+#pragma once
 
 #include "data/division.h"
 #include "data/loader.h"
@@ -31,5 +30,3 @@ share_of run_data_share(const run_data *d, const train_options *o);
 
 /* A side of the network's input. */
 int run_data_input_size(const run_data *d, const train_options *o);
-
-#endif

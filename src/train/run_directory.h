@@ -2,8 +2,7 @@
 /* The directory of a run. It is made under a temporary name beside its own and renamed when it
  * holds a whole checkpoint: a run directory never lacks one, and of two starts with the same name
  * exactly one gets it. From the first moment on it is locked against other processes. */
-#ifndef HCNN_TRAIN_RUN_DIRECTORY_H
-#define HCNN_TRAIN_RUN_DIRECTORY_H
+#pragma once
 
 #include "base/error.h"
 
@@ -34,5 +33,3 @@ status run_directory_open(run_directory *d, const char *path, error *err);
 
 /* Unlocks it and, before run_directory_commit, removes it. Harmless on a zeroed one. */
 void run_directory_close(run_directory *d);
-
-#endif

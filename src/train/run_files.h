@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files that a run leaves: its directory with config.json and checkpoints, metrics.jsonl, and
  * what is tracked. The leading rank alone writes them. */
-#ifndef HCNN_TRAIN_RUN_FILES_H
-#define HCNN_TRAIN_RUN_FILES_H
+#pragma once
 
 #include "track/journal.h"
 #include "track/tracking.h"
@@ -42,5 +41,3 @@ status run_files_save(run_files *f, const run_parts *p, bool best, error *err);
 /* With what became of the run. complete: its last epoch is done and its best checkpoint measured.
  */
 void run_files_close(run_files *f, status result, bool complete, const error *why);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a run says, as numbers by name for metrics.jsonl, the run store and event files. */
-#ifndef HCNN_TRAIN_RUN_LINES_H
-#define HCNN_TRAIN_RUN_LINES_H
+#pragma once
 
 #include "track/metric_lines.h"
 #include "train/train.h"
@@ -13,5 +12,3 @@ metric_line run_line_of_step(const train_step *what);
 metric_line run_line_of_epoch(const train_epoch *what, uint64_t step);
 /* {"best_epoch":1,"test_half":{..},"test_whole":{..}}, without a part that has no images. */
 metric_line run_line_of_test(const train_finished *what);
-
-#endif

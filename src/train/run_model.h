@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a run trains, and on which device: the network, its optimizer, and the gradients' sums over
  * ranks. */
-#ifndef HCNN_TRAIN_RUN_MODEL_H
-#define HCNN_TRAIN_RUN_MODEL_H
+#pragma once
 
 #include "ranks/exchange.h"
 #include "train/run_data.h"
@@ -41,5 +40,3 @@ bool run_model_has_coarse_loss(const train_options *o);
 
 /* observer->note as a callback; context is the observer. */
 void run_model_note(void *observer, const char *text);
-
-#endif

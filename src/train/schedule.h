@@ -13,8 +13,7 @@
  *   multistep   MultiStepLR(milestones, gamma=0.1), in epochs
  *   cosine      CosineAnnealingLR(T_max=the steps behind the warm-up, eta_min=min_lr), per step
  *   one-cycle   OneCycleLR(max_lr=lr, total_steps=those steps), per step, momentum not cycled */
-#ifndef HCNN_TRAIN_SCHEDULE_H
-#define HCNN_TRAIN_SCHEDULE_H
+#pragma once
 
 #include "base/error.h"
 #include "base/word_list.h"
@@ -78,5 +77,3 @@ void schedule_epoch(schedule *s, double validation_loss);
 /* Epochs as in "7,13": whole numbers from 1 on, rising. STATUS_USAGE says which one is wrong. */
 status schedule_parse_milestones(const char *text, int milestones[SCHEDULE_MILESTONES], int *count,
                                  error *err);
-
-#endif

@@ -2,8 +2,7 @@
 /* What a run leaves to be looked at beside its numbers: pictures of its first batch and of its
  * confusions, histograms of its weights and gradients, and the files validation.json and test.json.
  * What cannot be made or written is a note (tracking_check). */
-#ifndef HCNN_TRAIN_SNAPSHOTS_H
-#define HCNN_TRAIN_SNAPSHOTS_H
+#pragma once
 
 #include "measure/evaluation.h"
 #include "track/tracking.h"
@@ -28,5 +27,3 @@ typedef struct snapshot_file {
 } snapshot_file;
 
 void snapshots_evaluation(tracking *k, const evaluation *seen, const snapshot_file *where);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The optimizer of a run: its state beside every trained parameter, on the device, and what stands
  * between a step's gradients and the step: clipping, and the moving average of the weights. */
-#ifndef HCNN_TRAIN_SOLVER_H
-#define HCNN_TRAIN_SOLVER_H
+#pragma once
 
 #include "model/network.h"
 #include "model/state_file.h"
@@ -58,5 +57,3 @@ const state_list *solver_state(const solver *s);
  * parameter, and "NAME.average", as they lie on the device. */
 status solver_save(solver *s, const char *path, error *err);
 status solver_load(solver *s, const char *path, error *err);
-
-#endif

@@ -4,8 +4,7 @@
  * While the device works on a batch, the host waits for the results of the one before: the queue
  * never runs dry. Before anything is saved every step's results are in, so a loss that is not
  * finite is noticed before its weights could replace good ones. */
-#ifndef HCNN_TRAIN_STEP_H
-#define HCNN_TRAIN_STEP_H
+#pragma once
 
 #include "base/error.h"
 #include "data/loader.h"
@@ -57,5 +56,3 @@ uint64_t steps_started(const trainer *t);
 
 /* Whether the batch on the device is a step's last. */
 bool step_is_whole(const trainer *t);
-
-#endif

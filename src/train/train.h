@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The training loop. It prints nothing: an observer is told. */
-#ifndef HCNN_TRAIN_TRAIN_H
-#define HCNN_TRAIN_TRAIN_H
+#pragma once
 
 #include "measure/metrics.h"
 #include "train/train_options.h"
@@ -74,5 +73,3 @@ status train_start(const train_options *options, const train_observer *observer,
  * may differ from before. More epochs stretch a schedule that spans the run; a run that early_stop
  * ended stays ended, and is measured again. */
 status train_resume(const train_options *options, const train_observer *observer, error *err);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The options of a training run: one table, from which the command line, recipes (recipe.h) and a
  * run's config.json are read. */
-#ifndef HCNN_TRAIN_TRAIN_OPTIONS_H
-#define HCNN_TRAIN_TRAIN_OPTIONS_H
+#pragma once
 
 #include "base/options.h"
 #include "device/device.h"
@@ -75,5 +74,3 @@ status config_check(const train_options *options, error *err);
 /* Writes config.json: the name of every row that is not transient, with '_' for '-', and its value.
  * Refuses what config_check does. Read back by recipe_load. */
 status config_write(const char *path, const train_options *options, error *err);
-
-#endif

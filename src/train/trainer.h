@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A run while it goes on, as trainer.c sets it up or resumes it; step.c takes its steps, epoch.c
  * its epochs, train.c the run. */
-#ifndef HCNN_TRAIN_TRAINER_H
-#define HCNN_TRAIN_TRAINER_H
+#pragma once
 
 #include "train/loss_schedule.h"
 #include "train/run_data.h"
@@ -56,5 +55,3 @@ bool trainer_leads(const trainer *t);
 /* Writes a checkpoint of where the run stands, between two steps. Of ranks the leading one does;
  * all have to call it. */
 status trainer_save(trainer *t, bool best, error *err);
-
-#endif

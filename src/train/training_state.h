@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a run stands, as pieces of its checkpoints' metadata beside what model/model_file.h keeps
  * there: "hcnn.run", "hcnn.loss_scale" and "hcnn.state". */
-#ifndef HCNN_TRAIN_TRAINING_STATE_H
-#define HCNN_TRAIN_TRAINING_STATE_H
+#pragma once
 
 #include "measure/metrics.h"
 #include "model/model_file.h"
@@ -44,5 +43,3 @@ status training_state_read(const model_file *m, training_state *state, char **op
 /* Files of before they were kept, and those that were imported, have seed 0 and weights of 1 and 2
  * (with only_fine: fine 1). */
 status run_terms_read(const model_file *m, run_terms *terms, error *err);
-
-#endif

@@ -2,8 +2,7 @@
 /* What the fuzz targets share. A target is a function fuzz_NAME in NAME.c that hands its input to
  * one reader; its file says what of the input goes where, and what has to hold. fuzz.c makes a
  * libFuzzer program of all of them, tests/test_corpus.c runs what is in corpus/. */
-#ifndef HCNN_FUZZ_H
-#define HCNN_FUZZ_H
+#pragma once
 
 #include "targets.h"
 
@@ -34,5 +33,3 @@ void fuzz_remove(const char *name);
 uint8_t fuzz_take_byte(const uint8_t **data, size_t *size);
 /* A copy with a zero byte behind it, freed by the caller. */
 char *fuzz_text(const uint8_t *data, size_t size);
-
-#endif

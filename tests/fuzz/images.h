@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What has to hold of a data set that was opened from files in the fuzz targets' directory. */
-#ifndef HCNN_FUZZ_IMAGES_H
-#define HCNN_FUZZ_IMAGES_H
+#pragma once
 
 #include "base/file.h"
 #include "data/dataset.h"
@@ -27,5 +26,3 @@ static inline void fuzz_check_images(dataset *set, const char *directory)
         FUZZ_HOLDS(set->classes.parents[i] >= 0 &&
                    set->classes.parents[i] < set->classes.coarse_count);
 }
-
-#endif

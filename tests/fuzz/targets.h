@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The fuzz targets, each with the longest input that is of use to it, in bytes. */
-#ifndef HCNN_FUZZ_TARGETS_H
-#define HCNN_FUZZ_TARGETS_H
+#pragma once
 
 #define FUZZ_TARGETS(X)                                                                            \
     X(archive, 8192)                                                                               \
@@ -25,5 +24,3 @@
     X(torch, 8192)                                                                                 \
     X(torch_contents, 4096)                                                                        \
     X(tree, 2048)
-
-#endif

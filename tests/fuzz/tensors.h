@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What has to hold of any file of tensors that opens (base/tensor_file.h). */
-#ifndef HCNN_FUZZ_TENSORS_H
-#define HCNN_FUZZ_TENSORS_H
+#pragma once
 
 #include "base/tensor_file.h"
 #include "base/text.h"
@@ -104,5 +103,3 @@ static inline void fuzz_check_tensors(const char *path)
     fuzz_copy(file, "copy.pth");
     tensor_file_close(file);
 }
-
-#endif
