@@ -95,7 +95,7 @@ static void test_parse(void **state)
     augment_list all =
         parsed("crop=4,flip,rotate=20,resized-crop=0.08,cutout=8,mixup=0.2,cutmix=1");
     int chosen = 0;
-    for (int i = 0; augmentations[i].name; i++)
+    for (int i = 0; i < AUGMENTATIONS; i++)
         chosen += all.chosen[i];
     assert_int_equal(chosen, 7);
 }

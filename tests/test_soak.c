@@ -124,7 +124,7 @@ static void run_steps(soak *s, const char *directory)
     o.augment = "crop=4,flip,mixup=0.2";
     o.checkpoint_every = 25;
     const train_observer observer = {.context = s, .step = saw_step};
-    CHECK_OK(train_start(&o, &observer, &err));
+    CHECK_OK(train_run(&o, &observer, &err));
     free(data);
     free(run);
 }

@@ -199,7 +199,7 @@ static status start(fixture *f, const char *run, witness *w, error *err)
 {
     const train_observer observer = observer_of(w);
     f->options.run = run;
-    return train_start(&f->options, &observer, err);
+    return train_run(&f->options, &observer, err);
 }
 
 /* With other threads or more epochs than before; 0: as the run. */
@@ -212,7 +212,7 @@ static status resume_with(const char *run, int threads, int epochs, const train_
     o.resume = run;
     o.threads = threads ? threads : o.threads;
     o.epochs = epochs ? epochs : o.epochs;
-    status result = train_resume(&o, observer, err);
+    status result = train_run(&o, observer, err);
     words_free(&kept);
     return result;
 }

@@ -108,13 +108,13 @@ static status measure_parts(const eval_options *o, device *dev, const dataset *d
     network_options options = model->options;
     network *net = NULL;
     loader *from = NULL;
-    bad_images *bad;
+    bad_images *bad = NULL;
     progress bar;
     const evaluate_watch watch = {draw, &bar, NULL};
     const evaluate_sink sink = {.logits = take, .context = m};
     status result;
     progress_begin(&bar, stderr);
-    TRY(bad_images_create(o->max_bad, warn, &bar, &bad, err));
+    TRY_OR_DONE(bad_images_create(o->max_bad, warn, &bar, &bad, err));
     TRY_OR_DONE(open_split(o, data, parts, bad, &from, err));
     options.batch_size = o->batch_size;
     options.pixel_capacity = loader_pixel_capacity(from);

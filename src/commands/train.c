@@ -178,7 +178,7 @@ static status run(const train_options *o, error *err)
         .context = (void *)o->ranks, .note = show_rank_note, .stop = full.stop};
     const train_observer *observer = ranks_lead(o->ranks) ? &full : &quiet;
     begin_bar(&d);
-    status result = (o->resume ? train_resume : train_start)(o, observer, err);
+    status result = train_run(o, observer, err);
     progress_clear(&d.bar);
     return result;
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A set of paths; see bad_images.h. */
 #include "data/bad_images.h"
-#include "base/array.h"
 #include "base/text.h"
 
-#include <search.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,80 +11,61 @@
 static const char what[] = "the list of broken images";
 
 struct bad_images {
-    int limit, count;
+    size_t limit;
     void (*note)(void *context, const char *text);
     void *context;
-    char **paths; /* [count], in the order in which they came */
-    void *root;   /* of tsearch's tree of them */
+    json_t *paths; /* the keys, in the order in which they came */
 };
-
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
 
 status bad_images_create(int limit, void (*note)(void *context, const char *text), void *context,
                          bad_images **created, error *err)
 {
-    *created = malloc(sizeof **created);
-    TRY(got_memory(*created, err, what));
-    **created = (bad_images){.limit = limit, .note = note, .context = context};
-    return STATUS_OK;
+    bad_images *b = *created = malloc(sizeof **created);
+    TRY(got_memory(b, err, what));
+    *b = (bad_images){(size_t)limit, note, context, json_object()};
+    return got_memory(b->paths, err, what);
 }
 
 void bad_images_free(bad_images *b)
 {
-    if (!b)
-        return;
-    for (int i = 0; i < b->count; i++) {
-        tdelete(b->paths[i], &b->root, by_bytes);
-        free(b->paths[i]);
-    }
-    free(b->paths);
+    if (b)
+        json_decref(b->paths);
     free(b);
-}
-
-static status remember(bad_images *b, const char *path, error *err)
-{
-    TRY(array_grow(&b->paths, (size_t)b->count, sizeof *b->paths, what, err));
-    char *copy = strdup(path);
-    if (!copy || !tsearch(copy, &b->root, by_bytes)) {
-        free(copy);
-        return error_memory(err, what);
-    }
-    b->paths[b->count++] = copy;
-    return STATUS_OK;
 }
 
 /* The error's own capacity ends a list that is too long. */
 static status too_many(const bad_images *b, error *err)
 {
     char names[ERROR_CAPACITY / 2] = "";
-    for (int i = 0; i < b->count; i++) {
+    const char *path;
+    json_t *unused;
+    json_object_foreach(b->paths, path, unused)
+    {
         size_t length = strlen(names);
-        snprintf(names + length, sizeof names - length, "\n  %s", b->paths[i]);
+        snprintf(names + length, sizeof names - length, "\n  %s", path);
     }
     return error_set(err, STATUS_FAILED,
-                     "%d images cannot be read, and --max-bad allows %d; mend them or take them "
+                     "%zu images cannot be read, and --max-bad allows %zu; mend them or take them "
                      "out (`hcnn-cl data PATH --check` finds all), or allow more:%s",
-                     b->count, b->limit, names);
+                     json_object_size(b->paths), b->limit, names);
 }
 
 status bad_images_add(bad_images *b, const char *path, const char *message, error *err)
 {
-    if (tfind(path, &b->root, by_bytes))
+    if (json_object_get(b->paths, path))
         return STATUS_OK;
-    TRY(remember(b, path, err));
-    if (b->count > b->limit)
+    TRY(got_memory(json_object_set_new_nocheck(b->paths, path, json_true()) == 0, err, what));
+    if (json_object_size(b->paths) > b->limit)
         return too_many(b, err);
-    char *text = text_format("skipped, %d of at most %d images: %s", b->count, b->limit, message);
+    char *text = text_format("skipped, %zu of at most %zu images: %s", json_object_size(b->paths),
+                             b->limit, message);
     if (text && b->note)
         b->note(b->context, text);
     free(text);
     return STATUS_OK;
 }
 
-int bad_images_limit(const bad_images *b)
+size_t bad_images_limit(const bad_images *b)
 {
     return b->limit;
 }

@@ -5,9 +5,12 @@
 
 #include "base/error.h"
 
+#include <stddef.h>
+
 typedef struct bad_images bad_images;
 
-/* More than `limit` different files are an error. note (may be NULL) is handed a line for each. */
+/* *created is freed also after a failure. More than `limit` different files are an error. note (may
+ * be NULL) is handed a line for each. */
 status bad_images_create(int limit, void (*note)(void *context, const char *text), void *context,
                          bad_images **created, error *err);
 void bad_images_free(bad_images *b); /* NULL is fine */
@@ -16,4 +19,4 @@ void bad_images_free(bad_images *b); /* NULL is fine */
  * known already changes nothing. STATUS_FAILED beyond the limit, with the names of all. */
 status bad_images_add(bad_images *b, const char *path, const char *message, error *err);
 
-int bad_images_limit(const bad_images *b);
+size_t bad_images_limit(const bad_images *b);

@@ -5,11 +5,11 @@
  * slot is empty, fills it without the lock and marks it ready; the reader takes batches in order.
  */
 #include "data/loader.h"
-#include "base/array.h"
 #include "base/random.h"
 #include "data/balance.h"
 #include "data/image.h"
 
+#include <jansson.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,20 +18,13 @@ enum { SLOTS = 6 };
 
 enum slot_state { SLOT_EMPTY, SLOT_FILLING, SLOT_READY, SLOT_TAKEN };
 
-/* An image that could not be read for a batch. */
-typedef struct bad_image {
-    size_t index; /* in the set */
-    char *message;
-} bad_image;
-
 typedef struct slot {
     batch b;
     size_t capacity; /* of b.pixels */
     enum slot_state state;
     status result;
     error err;
-    bad_image *bad; /* [bad_count] */
-    int bad_count;
+    json_t *bad; /* the paths that could not be read, in order, each with the reason */
 } slot;
 
 struct loader {
@@ -39,6 +32,7 @@ struct loader {
     const unsigned *indices;
     size_t count;
     loader_options options;
+    size_t part_size; /* the most images of this rank's part of a batch */
     size_t pixel_capacity;
     uint32_t *order;
     balance *even; /* NULL unless options.balance */
@@ -65,28 +59,22 @@ static augment_place place_of(const loader *from, size_t position)
                            from->options.image_size};
 }
 
-static status ensure_room(slot *s, size_t bytes, error *err)
-{
-    if (bytes <= s->capacity)
-        return STATUS_OK;
-    unsigned char *grown = realloc(s->b.pixels, bytes);
-    TRY(got_memory(grown, err, "a batch of images"));
-    s->b.pixels = grown;
-    s->capacity = bytes;
-    return STATUS_OK;
-}
-
 /* Room for an image's pixels in the batch; the source says how large it is. */
 static status add_room(slot *s, pixel_source *image, unsigned char **to, error *err)
 {
-    size_t bytes = image_bytes(image->width, image->height);
-    if (bytes > INT32_MAX - s->b.pixel_bytes)
+    size_t bytes = image_bytes(image->width, image->height), begin = s->b.pixel_bytes;
+    if (bytes > INT32_MAX - begin)
         return error_set(err, STATUS_FAILED,
                          "the images of one batch take more than 2 GiB; use a smaller "
                          "--batch-size or smaller images");
-    TRY(ensure_room(s, s->b.pixel_bytes + bytes, err));
-    *to = s->b.pixels + s->b.pixel_bytes;
-    image->offset = (int32_t)s->b.pixel_bytes;
+    if (begin + bytes > s->capacity) {
+        unsigned char *grown = realloc(s->b.pixels, begin + bytes);
+        TRY(got_memory(grown, err, "a batch of images"));
+        s->b.pixels = grown;
+        s->capacity = begin + bytes;
+    }
+    *to = s->b.pixels + begin;
+    image->offset = (int32_t)begin;
     s->b.pixel_bytes += bytes;
     return STATUS_OK;
 }
@@ -114,29 +102,12 @@ static status put_box(slot *s, const image *from, pixel_box box, pixel_source *s
 
 /* Takes note, once a batch, of a file that cannot be read; err says why. Files are counted, as
  * bad_images does, and not images: a list may name one file several times. */
-static status add_bad(const loader *from, slot *s, size_t index, error *err)
+static status add_bad(slot *s, const char *path, error *err)
 {
-    for (int i = 0; i < s->bad_count; i++)
-        if (strcmp(from->set->paths[s->bad[i].index], from->set->paths[index]) == 0)
-            return STATUS_OK;
-    char *message = strdup(err->message);
-    TRY(got_memory(message, err, "a batch of images"));
-    status result =
-        array_grow(&s->bad, (size_t)s->bad_count, sizeof *s->bad, "a batch of images", err);
-    if (result == STATUS_OK)
-        s->bad[s->bad_count++] = (bad_image){index, message};
-    else
-        free(message);
-    return result;
-}
-
-static void forget_bad(slot *s)
-{
-    for (int i = 0; i < s->bad_count; i++)
-        free(s->bad[i].message);
-    free(s->bad);
-    s->bad = NULL;
-    s->bad_count = 0;
+    if (json_object_get(s->bad, path))
+        return STATUS_OK;
+    int code = json_object_set_new_nocheck(s->bad, path, json_string_nocheck(err->message));
+    return got_memory(code == 0, err, "a batch of images");
 }
 
 /* Decodes a file and finds what of it is wanted. */
@@ -170,7 +141,7 @@ static status load_file(const loader *from, size_t index, slot *s, pixel_source 
     status result = read_image(from, index, &decoded, &box, err);
     *loaded = result == STATUS_OK;
     if (!*loaded)
-        return from->options.bad ? add_bad(from, s, index, err) : result;
+        return from->options.bad ? add_bad(s, from->set->paths[index], err) : result;
     result = put_box(s, &decoded, box, source, err);
     image_free(&decoded);
     return result;
@@ -207,14 +178,14 @@ static status load_position(const loader *from, size_t position, slot *s, pixel_
     size_t tries = from->options.replace ? from->count : 1;
     *loaded = false;
     for (size_t i = 0; i < tries && !*loaded; i++) {
-        if (from->options.bad && s->bad_count > bad_images_limit(from->options.bad))
+        if (from->options.bad && json_object_size(s->bad) > bad_images_limit(from->options.bad))
             return STATUS_OK;
         *index = index_at(from, (position + i) % from->count);
         TRY(load_image(from, *index, s, source, loaded, err));
     }
     if (!*loaded && from->options.replace)
-        return error_set(err, STATUS_FAILED, "none of the %zu images can be read; the last: %s",
-                         from->count, s->bad[s->bad_count - 1].message);
+        return error_prefix(err, STATUS_FAILED, "none of the %zu images can be read; the last",
+                            from->count);
     return STATUS_OK;
 }
 
@@ -230,7 +201,7 @@ static status fill_slot(const loader *from, size_t number, slot *s)
     s->b.pixel_bytes = 0;
     s->b.mix = (batch_mix){0};
     s->b.count = 0;
-    forget_bad(s);
+    json_object_clear(s->bad);
     for (int i = 0; i < part.count; i++) {
         size_t index, position = first + (size_t)share_position(&part, i);
         bool loaded;
@@ -280,13 +251,6 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* The most images of a batch's part. */
-static int part_size(const loader *from)
-{
-    int most = share_most(&from->options.share, from->options.batch_size);
-    return most > 0 ? most : 1;
-}
-
 /* A guess at the bytes of a batch: for files, as many of the largest of a few as it holds. Their
  * boxes are not asked, and a broken one does not count. */
 static void measure(loader *from)
@@ -302,14 +266,13 @@ static void measure(loader *from)
         size_t bytes = image_bytes(width, height);
         most = bytes > most ? bytes : most;
     }
-    size_t size = (size_t)part_size(from);
     most = most ? most : 1;
-    from->pixel_capacity = most > INT32_MAX / size ? INT32_MAX : most * size;
+    from->pixel_capacity = most > INT32_MAX / from->part_size ? INT32_MAX : most * from->part_size;
 }
 
 static status allocate(loader *from, error *err)
 {
-    size_t size = (size_t)part_size(from);
+    size_t size = from->part_size;
     from->order = malloc((from->count ? from->count : 1) * sizeof *from->order);
     from->threads = calloc((size_t)from->options.threads, sizeof *from->threads);
     bool missing = !from->order || !from->threads;
@@ -319,7 +282,8 @@ static status allocate(loader *from, error *err)
         b->coarse = calloc(size, sizeof *b->coarse);
         b->fine = calloc(size, sizeof *b->fine);
         b->indices = calloc(size, sizeof *b->indices);
-        missing |= !b->images || !b->coarse || !b->fine || !b->indices;
+        from->slots[i].bad = json_object();
+        missing |= !b->images || !b->coarse || !b->fine || !b->indices || !from->slots[i].bad;
     }
     TRY(got_memory(!missing, err, "the loader"));
     return from->options.balance
@@ -343,12 +307,14 @@ status loader_create(const image_set *set, const unsigned *indices, size_t count
                      const loader_options *options, loader **created, error *err)
 {
     *created = NULL;
-    loader *from = calloc(1, sizeof *from);
+    loader *from = malloc(sizeof *from);
     TRY(got_memory(from, err, "the loader"));
-    from->set = set;
-    from->indices = indices;
-    from->count = count;
-    from->options = *options;
+    const int most = share_most(&options->share, options->batch_size);
+    *from = (loader){.set = set,
+                     .indices = indices,
+                     .count = count,
+                     .options = *options,
+                     .part_size = most > 0 ? (size_t)most : 1};
     pthread_mutex_init(&from->lock, NULL);
     pthread_cond_init(&from->changed, NULL);
     measure(from);
@@ -378,7 +344,7 @@ void loader_free(loader *from)
         free(from->slots[i].b.coarse);
         free(from->slots[i].b.fine);
         free(from->slots[i].b.indices);
-        forget_bad(&from->slots[i]);
+        json_decref(from->slots[i].bad);
     }
     balance_free(from->even);
     pthread_cond_destroy(&from->changed);
@@ -390,6 +356,9 @@ void loader_free(loader *from)
 
 status loader_start(loader *from, uint32_t epoch, size_t first_batch, error *err)
 {
+    size_t batches = loader_batches(from);
+    if (first_batch > batches)
+        return error_set(err, STATUS_FAILED, "batch %zu of an epoch of %zu", first_batch, batches);
     pthread_mutex_lock(&from->lock);
     /* What an epoch that was left early still has in hand. */
     from->batches = from->claimed = 0;
@@ -397,11 +366,6 @@ status loader_start(loader *from, uint32_t epoch, size_t first_batch, error *err
         pthread_cond_wait(&from->changed, &from->lock);
     for (int i = 0; i < SLOTS; i++)
         from->slots[i].state = SLOT_EMPTY;
-    size_t batches = loader_batches(from);
-    if (first_batch > batches) {
-        pthread_mutex_unlock(&from->lock);
-        return error_set(err, STATUS_FAILED, "batch %zu of an epoch of %zu", first_batch, batches);
-    }
     from->epoch = epoch;
     if (from->even)
         balance_order(from->even, from->options.seed, epoch, from->order);
@@ -452,9 +416,12 @@ static slot *take_slot(loader *from)
  * not depend on these which image is told of first and at which the run ends. */
 static status note_bad(const loader *from, const slot *s, error *err)
 {
-    for (int i = 0; i < s->bad_count; i++)
-        TRY(bad_images_add(from->options.bad, from->set->paths[s->bad[i].index], s->bad[i].message,
-                           err));
+    const char *path;
+    json_t *why;
+    json_object_foreach(s->bad, path, why)
+    {
+        TRY(bad_images_add(from->options.bad, path, json_string_value(why), err));
+    }
     return STATUS_OK;
 }
 

@@ -131,7 +131,7 @@ int hcnn_train(const char *device, const hcnn_options *options, hcnn_watch watch
     const train_observer observer = observer_of(&w);
     train_options o = options->values;
     o.device = device ? device : "";
-    status result = train_start(&o, &observer, &err);
+    status result = train_run(&o, &observer, &err);
     free(w.run);
     return library_return(result, &err, message, capacity);
 }
@@ -149,7 +149,7 @@ int hcnn_resume(const char *device, const char *run, int epochs, hcnn_watch watc
     o.resume = run;
     o.epochs = epochs > 0 ? epochs : o.epochs;
     if (result == STATUS_OK)
-        result = train_resume(&o, &observer, &err);
+        result = train_run(&o, &observer, &err);
     words_free(&kept);
     free(w.run);
     return library_return(result, &err, message, capacity);

@@ -32,7 +32,7 @@ void tracking_check(tracking *k, status result, const error *err)
     k->complained = true;
     char *text = text_format("%s; the run goes on, and what is written there may lack some of it",
                              err->message);
-    if (text)
+    if (text && k->note)
         k->note(k->context, text);
     free(text);
 }

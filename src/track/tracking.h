@@ -9,7 +9,7 @@
 #include "track/metric_lines.h"
 #include "track/run_store.h"
 
-/* Begins as zeros but for note, which is told once of what fails. */
+/* Begins as zeros but for note (may be NULL), which is told once of what fails. */
 typedef struct tracking {
     void (*note)(void *context, const char *text);
     void *context;

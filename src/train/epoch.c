@@ -181,8 +181,9 @@ static status align(trainer *t, error *err)
     TRY(replicas_align(t->options->ranks, t->model.net, solver_state(t->model.solve), &differed,
                        err));
     if (differed)
-        trainer_note(t, "the ranks' weights differed in some bits, as devices of different kinds "
-                        "may round; all go on with those of rank 0");
+        train_note(t->observer,
+                   "the ranks' weights differed in some bits, as devices of different kinds "
+                   "may round; all go on with those of rank 0");
     return STATUS_OK;
 }
 

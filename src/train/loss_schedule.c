@@ -1,28 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The weights of the losses over the epochs; see loss_schedule.h. */
 #include "train/loss_schedule.h"
+#include "train/schedule.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const double heaviest = 1e6; /* as --coarse and --fine */
 
-/* The epoch at *text and the colon behind it, which *text moves past; 0: there is none. */
-static uint32_t next_epoch(const char **text)
-{
-    char *end;
-    if (**text < '0' || **text > '9')
-        return 0;
-    errno = 0;
-    unsigned long epoch = strtoul(*text, &end, 10);
-    if (errno != 0 || epoch > INT32_MAX || *end != ':')
-        return 0;
-    *text = end + 1;
-    return (uint32_t)epoch;
-}
-
-/* The weight at *text and the `after` behind it, likewise; -1: there is none. */
+/* The weight at *text and the `after` behind it, which *text moves past; -1: there is none. */
 static double next_weight(const char **text, const char *after)
 {
     char *end;
@@ -51,8 +37,8 @@ status loss_schedule_parse(const char *text, loss_weights before, bool with_coar
         if (s->count == LOSS_SCHEDULE_STAGES)
             return error_set(err, STATUS_USAGE, "'%s': more than %d stages", text,
                              LOSS_SCHEDULE_STAGES);
-        uint32_t epoch = next_epoch(&at);
-        double coarse = epoch > 0 ? next_weight(&at, ":") : -1;
+        uint32_t epoch = (uint32_t)schedule_next_epoch(&at);
+        double coarse = epoch > 0 && *at++ == ':' ? next_weight(&at, ":") : -1;
         double fine = coarse >= 0 ? next_weight(&at, ",") : -1;
         if (fine < 0 || (at[-1] == ',' && *at == '\0'))
             return malformed(text, start, err);

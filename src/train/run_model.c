@@ -14,13 +14,6 @@
  * beside all of them, so that most are under way while the backward pass goes on. */
 enum { BUCKET_BYTES = 4 << 20 };
 
-void run_model_note(void *observer, const char *text)
-{
-    const train_observer *o = observer;
-    if (o->note)
-        o->note(o->context, text);
-}
-
 static bool is_marginal(const train_options *o)
 {
     return o->coarse_loss == COARSE_LOSS_MARGINAL;
@@ -42,7 +35,7 @@ static status choose_freeze(run_model *m, const train_options *o, error *err)
     if (!freeze)
         freeze = has_backbones && !o->only_fine ? "default" : "none";
     m->freeze = text_format("%s", freeze);
-    return m->freeze ? STATUS_OK : error_memory(err, "the options");
+    return got_memory(m->freeze, err, "the options");
 }
 
 status run_model_open_device(run_model *m, const train_options *o, error *err)
@@ -90,32 +83,19 @@ static status check_batches(const train_options *o, const run_data *d, const net
                      o->ranks && !o->sync_bn ? ", --sync-bn" : "");
 }
 
-static void show_tuning(void *context, const char *what, size_t done, size_t total)
-{
-    const train_observer *o = context;
-    if (o->evaluating)
-        o->evaluating(o->context, what, done, total);
-}
-
 static status tune(const run_model *m, const network_options *n, const char *program,
                    const train_observer *o, error *err)
 {
     const tune_options how = {.network = *n, .only_missing = true, .program = program};
-    const tune_observer observer = {(void *)o, show_tuning, run_model_note, o->stop};
+    const tune_observer observer = {o->context, o->evaluating, o->note, o->stop};
     tune_report report;
     status result = tune_run(m->dev, &how, &observer, &report, err);
     tune_free(&report);
     return result;
 }
-static const statistics_gather *choose_statistics(run_model *m, const train_options *o)
-{
-    if (!o->ranks || !o->sync_bn)
-        return NULL;
-    m->statistics = ranks_statistics(o->ranks);
-    return &m->statistics;
-}
 
-static network_options describe_network(run_model *m, const train_options *o, const run_data *d)
+static network_options describe_network(const run_model *m, const train_options *o,
+                                        const run_data *d)
 {
     const share_of share = run_data_share(d, o);
     size_t training = loader_pixel_capacity(d->train);
@@ -141,13 +121,15 @@ static network_options describe_network(run_model *m, const train_options *o, co
         .averaged = o->ema > 0,
         .marginal_parents = is_marginal(o) ? d->set.classes.parents : NULL,
         .freeze = m->freeze,
-        .sync = choose_statistics(m, o),
+        .sync = o->ranks && o->sync_bn ? &m->statistics : NULL,
     };
 }
 
 status run_model_create(run_model *m, const train_options *o, const run_data *d,
                         const train_observer *observer, error *err)
 {
+    if (o->ranks)
+        m->statistics = ranks_statistics(o->ranks);
     const network_options n = describe_network(m, o, d);
     TRY(check_batches(o, d, &n, err));
     if (o->tune)
@@ -186,12 +168,9 @@ status run_model_start(run_model *m, const train_options *o, const train_observe
     weights_report report = {0};
     TRY_OR_DONE(weights_load(m->net, o->weights, false, &report, err));
     TRY_OR_DONE(check_frozen(m, o, &report, err));
-    char *text = text_format("%s: %d tensors loaded%s%s", o->weights, report.loaded,
-                             report.text && *report.text ? "; not loaded:\n" : "",
-                             report.text ? report.text : "");
-    if (text)
-        run_model_note((void *)observer, text);
-    free(text);
+    train_note(observer, "%s: %d tensors loaded%s%s", o->weights, report.loaded,
+               report.text && *report.text ? "; not loaded:\n" : "",
+               report.text ? report.text : "");
 done:
     weights_report_free(&report);
     return result;

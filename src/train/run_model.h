@@ -37,6 +37,3 @@ size_t run_model_trained_size(const run_model *m);
 
 /* Whether the options have a loss of the coarse classes. */
 bool run_model_has_coarse_loss(const train_options *o);
-
-/* observer->note as a callback; context is the observer. */
-void run_model_note(void *observer, const char *text);

@@ -1,27 +1,123 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of schedules, and what they have in common; see schedule.h. */
+/* The laws of the schedules, their table, and what they have in common; see schedule.h. */
 #include "train/schedule.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { PATIENCE = 2 }; /* plateau's, in epochs */
+static const double pi = 3.14159265358979323846;
+static const double factor = 0.1;                             /* of plateau and multistep */
+static const double threshold = 1e-4, smallest_change = 1e-8; /* plateau's */
+/* torch.optim.lr_scheduler.OneCycleLR's defaults. */
+static const double share_up = 0.3, start_divisor = 25, end_divisor = 1e4;
+
+/* ---- The laws ---- */
+
+/* In PyTorch's arithmetic and order. */
+static void plateau(schedule *s, double loss)
+{
+    if (loss < s->best * (1.0 - threshold)) {
+        s->best = loss;
+        s->bad_epochs = 0;
+    } else {
+        s->bad_epochs++;
+    }
+    if (s->bad_epochs > PATIENCE) {
+        double lower = fmax(s->lr * factor, s->min_lr);
+        if (s->lr - lower > smallest_change)
+            s->lr = lower;
+        s->bad_epochs = 0;
+    }
+}
+
+static void multistep(schedule *s, double validation_loss)
+{
+    (void)validation_loss;
+    for (int i = 0; i < s->milestone_count; i++)
+        if (s->milestones[i] == s->epoch)
+            s->lr *= factor;
+}
+
+static double cosine(const schedule *s, uint64_t step, uint64_t steps)
+{
+    return s->min_lr + (s->lr - s->min_lr) * (1 + cos(pi * (double)step / (double)steps)) / 2;
+}
+
+static double along_cosine(double from, double to, double share)
+{
+    return to + (from - to) / 2 * (1 + cos(pi * share));
+}
+
+/* Up to lr and down to almost nothing along two half cosines. */
+static double one_cycle(const schedule *s, uint64_t step, uint64_t steps)
+{
+    double start = s->lr / start_divisor, end = start / end_divisor;
+    double peak = share_up * (double)steps - 1, last = (double)steps - 1, at = (double)step;
+    if (at <= peak)
+        return along_cosine(start, s->lr, at / peak);
+    return along_cosine(s->lr, end, (at - peak) / (last - peak));
+}
+
+/* ---- The table ---- */
 
 typedef struct schedule_row {
     const char *name;
-    void (*epoch)(schedule *s, double validation_loss);               /* NULL: nothing to do */
-    double (*rate)(const schedule *s, uint64_t step, uint64_t steps); /* NULL: s->lr */
+    /* After an epoch, which s->epoch counts, may lower s->lr. NULL: nothing to do. */
+    void (*epoch)(schedule *s, double validation_loss);
+    /* Of a step, from 0, of so many after the warm-up, at least 1. NULL: s->lr. */
+    double (*rate)(const schedule *s, uint64_t step, uint64_t steps);
     bool takes_milestones, takes_min_lr;
 } schedule_row;
 
 static const schedule_row laws[] = {
-    [SCHEDULE_PLATEAU] = {"plateau", .epoch = schedule_plateau, .takes_min_lr = true},
-    [SCHEDULE_MULTISTEP] = {"multistep", .epoch = schedule_multistep, .takes_milestones = true},
-    [SCHEDULE_COSINE] = {"cosine", .rate = schedule_cosine, .takes_min_lr = true},
-    [SCHEDULE_ONE_CYCLE] = {"one-cycle", .rate = schedule_one_cycle},
+    [SCHEDULE_PLATEAU] = {"plateau", .epoch = plateau, .takes_min_lr = true},
+    [SCHEDULE_MULTISTEP] = {"multistep", .epoch = multistep, .takes_milestones = true},
+    [SCHEDULE_COSINE] = {"cosine", .rate = cosine, .takes_min_lr = true},
+    [SCHEDULE_ONE_CYCLE] = {"one-cycle", .rate = one_cycle},
     {.name = NULL},
 };
 
 const word_list schedule_words = WORD_LIST_OF(laws);
+
+/* ---- Setting up ---- */
+
+int schedule_next_epoch(const char **text)
+{
+    char *end;
+    if (**text < '0' || **text > '9')
+        return 0;
+    errno = 0;
+    long value = strtol(*text, &end, 10);
+    *text = end;
+    return errno == 0 && value <= INT_MAX ? (int)value : 0;
+}
+
+status schedule_parse_milestones(const char *text, int milestones[SCHEDULE_MILESTONES], int *count,
+                                 error *err)
+{
+    *count = 0;
+    for (const char *at = text; *count == 0 || *at; at += *at == ',') {
+        if (*count == SCHEDULE_MILESTONES)
+            return error_set(err, STATUS_USAGE, "'%s': more than %d epochs", text,
+                             SCHEDULE_MILESTONES);
+        const char *start = at;
+        int epoch = schedule_next_epoch(&at), before = *count > 0 ? milestones[*count - 1] : 0;
+        if (epoch < 1 || (*at && (*at != ',' || !at[1])))
+            return error_set(err, STATUS_USAGE,
+                             "'%s': expected epochs from 1 on with commas between, as 7,13; found "
+                             "'%s'",
+                             text, start);
+        if (epoch <= before)
+            return error_set(err, STATUS_USAGE, "'%s': epochs have to rise, %d comes after %d",
+                             text, epoch, before);
+        milestones[(*count)++] = epoch;
+    }
+    return STATUS_OK;
+}
 
 static status check_terms(const schedule_terms *terms, const schedule_row *law, error *err)
 {

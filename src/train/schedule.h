@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The learning rate over a run. Each schedule is a law of one file, schedule_NAME.c, a value
- * of the enum and a row of the table in schedule.c; what they share is here. A schedule has no
- * pointers, so that it can be stored as it is.
+/* The learning rate over a run. Each schedule is a function and a row of the table in schedule.c
+ * and a value of the enum. It has no pointers, so that it can be stored as it is.
  *
  * Steps are the optimizer's, from 1. The first W = warm-up's epochs * steps of an epoch, rounded,
  * are the warm-up: step k of them has k / W of the rate that the law begins with, and the law's own
@@ -45,13 +44,6 @@ typedef struct schedule {
     int epoch;      /* epochs done */
 } schedule;
 
-/* The laws. After an epoch, s->epoch counting it, these may lower s->lr: */
-void schedule_plateau(schedule *s, double validation_loss);
-void schedule_multistep(schedule *s, double validation_loss);
-/* These give the rate of a step, from 0, of so many after the warm-up, at least 1: */
-double schedule_cosine(const schedule *s, uint64_t step, uint64_t steps);
-double schedule_one_cycle(const schedule *s, uint64_t step, uint64_t steps);
-
 /* What a run asks for. */
 typedef struct schedule_terms {
     enum schedule_law law;
@@ -77,3 +69,5 @@ void schedule_epoch(schedule *s, double validation_loss);
 /* Epochs as in "7,13": whole numbers from 1 on, rising. STATUS_USAGE says which one is wrong. */
 status schedule_parse_milestones(const char *text, int milestones[SCHEDULE_MILESTONES], int *count,
                                  error *err);
+/* The epoch, from 1, at *text, which moves past it; 0: there is none. */
+int schedule_next_epoch(const char **text);

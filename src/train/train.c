@@ -7,7 +7,21 @@
 #include "train/run_lines.h"
 
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+void train_note(const train_observer *o, const char *format, ...)
+{
+    va_list arguments;
+    char *text;
+    va_start(arguments, format);
+    if (o->note && vasprintf(&text, format, arguments) >= 0) {
+        o->note(o->context, text);
+        free(text);
+    }
+    va_end(arguments);
+}
 
 static status measure_part(trainer *t, const image_subset *part, const char *name, metrics *sums,
                            evaluation *seen, error *err)
@@ -42,13 +56,12 @@ static status measure_test(trainer *t, train_finished *what, evaluation *seen, e
 /* The best checkpoint on the test set and, when one half of that validated, on the other. */
 static status measure_best(trainer *t, train_finished *what, error *err)
 {
+    evaluation room, *seen;
     char *best = text_format("%s/best.safetensors", t->files.run.path);
-    if (!best)
-        return error_memory(err, t->files.run.path);
+    TRY(got_memory(best, err, t->files.run.path));
     status result = weights_load(t->model.net, best, true, NULL, err);
     free(best);
     TRY(result);
-    evaluation room, *seen;
     TRY(epoch_open_evaluation(t, &room, &seen, err));
     result = measure_test(t, what, seen, err);
     evaluation_free(&room);
@@ -64,17 +77,6 @@ static bool stalled(const trainer *t)
            t->state.epoch - t->state.best_epoch - 1 >= bearable;
 }
 
-static void note_stalled(const trainer *t)
-{
-    char *text =
-        text_format("stopped early, after epoch %u: the validation loss has not fallen for "
-                    "%d epochs",
-                    (unsigned)t->state.epoch, t->options->early_stop);
-    if (text)
-        trainer_note(t, text);
-    free(text);
-}
-
 /* What the ranks' talk has cost. */
 static void note_exchange(const trainer *t)
 {
@@ -84,13 +86,10 @@ static void note_exchange(const trainer *t)
         return;
     double each = MILLISECONDS * c.seconds / (double)c.steps;
     double exposed = MILLISECONDS * c.exposed_seconds / (double)c.steps;
-    char *text =
-        text_format("gradients: %.3g MB from each of %d ranks at each step; their sums took "
-                    "%.3g ms a step, %.3g ms of it after the backward pass",
-                    (double)c.bytes / MILLION, t->options->ranks->count, each, exposed);
-    if (text)
-        trainer_note(t, text);
-    free(text);
+    train_note(t->observer,
+               "gradients: %.3g MB from each of %d ranks at each step; their sums took %.3g ms a "
+               "step, %.3g ms of it after the backward pass",
+               (double)c.bytes / MILLION, t->options->ranks->count, each, exposed);
 }
 
 static status finish(trainer *t, bool complete, error *err)
@@ -106,7 +105,10 @@ static status finish(trainer *t, bool complete, error *err)
     status result = STATUS_OK;
     if (complete && stalled(t) && t->state.epoch < (uint32_t)t->options->epochs) {
         what.stopped_early = (int)t->state.epoch;
-        note_stalled(t);
+        train_note(
+            t->observer,
+            "stopped early, after epoch %u: the validation loss has not fallen for %d epochs",
+            (unsigned)t->state.epoch, t->options->early_stop);
     }
     if (complete && isfinite(t->state.best_loss))
         result = measure_best(t, &what, err);
@@ -121,25 +123,17 @@ static status finish(trainer *t, bool complete, error *err)
     return STATUS_OK;
 }
 
-static bool epochs_left(const trainer *t)
-{
-    return t->state.epoch < (uint32_t)t->options->epochs && !stalled(t);
-}
-
 static status run_epochs(trainer *t, error *err)
 {
-    while (epochs_left(t)) {
+    for (;;) {
+        bool complete = t->state.epoch >= (uint32_t)t->options->epochs || stalled(t);
         TRY(trainer_ask_stop(t, err));
         if (t->stopping)
             return trainer_interrupted(t, err);
-        if (trainer_limit_reached(t, t->state.step))
-            return finish(t, false, err);
+        if (complete || trainer_limit_reached(t, t->state.step))
+            return finish(t, complete, err);
         TRY(epoch_run(t, err));
     }
-    TRY(trainer_ask_stop(t, err));
-    if (t->stopping)
-        return trainer_interrupted(t, err);
-    return finish(t, true, err);
 }
 
 /* What ended the run may be mended, and nothing that is in the last checkpoint is lost. */
@@ -152,33 +146,16 @@ static status advise(const trainer *t, status result, error *err)
         t->files.run.path);
 }
 
-static trainer run_of(const train_options *options, const train_observer *observer)
+status train_run(const train_options *options, const train_observer *observer, error *err)
 {
-    return (trainer){
+    trainer t = {
         .options = options,
         .observer = observer,
-        .files.track = {.note = run_model_note, .context = (void *)observer},
+        .files.track = {.note = observer->note, .context = observer->context},
     };
-}
-
-status train_start(const train_options *options, const train_observer *observer, error *err)
-{
-    trainer t = run_of(options, observer);
-    status result = trainer_begin(&t, err);
+    status result = options->resume ? trainer_reopen(&t, err) : trainer_begin(&t, err);
     if (result == STATUS_OK) {
-        trainer_announce(&t, false);
-        result = advise(&t, run_epochs(&t, err), err);
-    }
-    trainer_close(&t, result, err);
-    return result;
-}
-
-status train_resume(const train_options *options, const train_observer *observer, error *err)
-{
-    trainer t = run_of(options, observer);
-    status result = trainer_reopen(&t, options->resume, err);
-    if (result == STATUS_OK) {
-        trainer_announce(&t, true);
+        trainer_announce(&t);
         result = advise(&t, run_epochs(&t, err), err);
     }
     trainer_close(&t, result, err);

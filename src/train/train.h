@@ -64,12 +64,15 @@ typedef struct train_observer {
     const volatile sig_atomic_t *stop; /* nonzero: finish the step, save, return */
 } train_observer;
 
-/* Trains, in a new run directory (options->run, which must not exist). STATUS_INTERRUPTED after a
- * stop: the state is saved. */
-status train_start(const train_options *options, const train_observer *observer, error *err);
+/* Something worth a line, to the observer. */
+void train_note(const train_observer *o, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-/* Resumes the run in the directory options->resume, bit-identical to an uninterrupted one. The
- * options are those of recipe_load_run; what their rows say (on_resume), the device and the ranks
- * may differ from before. More epochs stretch a schedule that spans the run; a run that early_stop
- * ended stays ended, and is measured again. */
-status train_resume(const train_options *options, const train_observer *observer, error *err);
+/* Trains: without options->resume in a new run directory (options->run, which must not exist); with
+ * it, resumes the run there, bit-identical to an uninterrupted one. STATUS_INTERRUPTED after a
+ * stop: the state is saved.
+ *
+ * The options of a resumed run are those of recipe_load_run; what their rows say (on_resume), the
+ * device and the ranks may differ from before. More epochs stretch a schedule that spans the run; a
+ * run that early_stop ended stays ended, and is measured again. */
+status train_run(const train_options *options, const train_observer *observer, error *err);

@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void trainer_note(const trainer *t, const char *text)
-{
-    run_model_note((void *)t->observer, text);
-}
-
 bool trainer_leads(const trainer *t)
 {
     return ranks_lead(t->options->ranks);
@@ -32,14 +27,14 @@ loss_weights trainer_run_weights(const trainer *t)
     return existing(t, (loss_weights){t->options->coarse_weight, t->options->fine_weight});
 }
 
-void trainer_announce(trainer *t, bool resumed)
+void trainer_announce(const trainer *t)
 {
     const train_started what = {
         .device = t->model.dev->info.name,
         .data = t->data.set.source,
         .run = t->files.run.path,
         .is_sample = dataset_is_sample(&t->data.set),
-        .resumed = resumed,
+        .resumed = t->options->resume != NULL,
         .coarse_classes = t->data.set.classes.coarse_count,
         .fine_classes = t->data.set.classes.fine_count,
         .image_size = network_get_options(t->model.net)->image_size,
@@ -168,7 +163,7 @@ static status prepare(trainer *t, error *err)
     TRY(parse_options(t, err));
     TRY(start_state(t, err));
     TRY(run_model_open_device(&t->model, o, err));
-    TRY(run_data_open(&t->data, o, run_model_note, (void *)t->observer, err));
+    TRY(run_data_open(&t->data, o, t->observer->note, t->observer->context, err));
     span_schedule(t);
     return run_model_create(&t->model, o, &t->data, t->observer, err);
 }
@@ -196,7 +191,8 @@ static status load_solver(trainer *t, const char *last, const char *name, error 
     if (!name)
         return error_set(err, STATUS_FAILED, "%s: names no file of the optimizer's state", last);
     char *path = text_format("%s/%s", t->files.run.path, name);
-    status result = path ? solver_load(t->model.solve, path, err) : error_memory(err, name);
+    TRY(got_memory(path, err, name));
+    status result = solver_load(t->model.solve, path, err);
     free(path);
     return result;
 }
@@ -206,7 +202,7 @@ static status load_state(trainer *t, error *err)
     checkpoint saved = {0};
     char *last = text_format("%s/last.safetensors", t->files.run.path);
     status result;
-    TRY_OR_DONE(last ? STATUS_OK : error_memory(err, t->files.run.path));
+    TRY_OR_DONE(got_memory(last, err, t->files.run.path));
     TRY_OR_DONE(checkpoint_open(last, &saved, err));
     TRY_OR_DONE(
         hierarchy_compare(&saved.model.classes, last, &t->data.set.classes, "the data set", err));
@@ -225,11 +221,11 @@ done:
     return result;
 }
 
-status trainer_reopen(trainer *t, const char *run, error *err)
+status trainer_reopen(trainer *t, error *err)
 {
     const run_parts parts = parts_of(t);
     if (trainer_leads(t))
-        TRY(run_files_reopen(&t->files, run, err));
+        TRY(run_files_reopen(&t->files, t->options->resume, err));
     TRY(prepare(t, err));
     TRY(run_files_share_path(&t->files, t->options->ranks, err));
     TRY(load_state(t, err));

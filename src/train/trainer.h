@@ -27,15 +27,13 @@ struct trainer {
 /* A new run: its data, network, directory and first checkpoint. t has options, observer and
  * files.track.note. */
 status trainer_begin(trainer *t, error *err);
-/* A run as its last checkpoint left it. */
-status trainer_reopen(trainer *t, const char *run, error *err);
+/* The run options->resume as its last checkpoint left it. */
+status trainer_reopen(trainer *t, error *err);
 /* After either of the two above, with what became of the run. */
 void trainer_close(trainer *t, status result, const error *why);
 
 /* Tells the observer what is about to start. */
-void trainer_announce(trainer *t, bool resumed);
-/* Something worth a line. */
-void trainer_note(const trainer *t, const char *text);
+void trainer_announce(const trainer *t);
 /* Whether a stop is requested, on any of the ranks, becomes t->stopping. */
 status trainer_ask_stop(trainer *t, error *err);
 /* The error of a run that was stopped, after it was saved. */
