@@ -145,18 +145,10 @@ static status finish_set(dataset *set, const char *const *coarse, const char *co
                             err);
 }
 
-static void forget_parents(int parents[FINE_CLASSES])
-{
-    for (int i = 0; i < FINE_CLASSES; i++)
-        parents[i] = -1;
-}
-
 static status take_binary(const char *path, archive_member members[MEMBERS], dataset *set,
-                          error *err)
+                          int parents[FINE_CLASSES], error *err)
 {
     const char *coarse[COARSE_CLASSES], *fine[FINE_CLASSES];
-    int parents[FINE_CLASSES];
-    forget_parents(parents);
     TRY(check_members(path, members, TRAIN_BIN, PYTHON,
                       "binary version holds train.bin, test.bin, coarse_label_names.txt and "
                       "fine_label_names.txt",
@@ -250,10 +242,8 @@ static status take_pickle(const char *path, const archive_member *member, datase
 }
 
 static status take_python(const char *path, archive_member members[MEMBERS], dataset *set,
-                          error *err)
+                          int parents[FINE_CLASSES], error *err)
 {
-    int parents[FINE_CLASSES];
-    forget_parents(parents);
     TRY(check_members(path, members, PYTHON, MEMBERS, "python version holds train, test and meta",
                       err));
     TRY(take_pickle(path, &members[PYTHON_TRAIN], set, PART_TRAIN, parents, err));
@@ -265,10 +255,13 @@ static status take_python(const char *path, archive_member members[MEMBERS], dat
 static status take_members(const char *path, archive_member members[MEMBERS], dataset *opened,
                            error *err)
 {
+    int parents[FINE_CLASSES];
+    for (int i = 0; i < FINE_CLASSES; i++)
+        parents[i] = -1;
     if (members[TRAIN_BIN].data || members[TEST_BIN].data)
-        return take_binary(path, members, opened, err);
+        return take_binary(path, members, opened, parents, err);
     if (members[PYTHON_TRAIN].data)
-        return take_python(path, members, opened, err);
+        return take_python(path, members, opened, parents, err);
     return error_set(err, STATUS_FAILED,
                      "%s: holds neither CIFAR-100's binary version (train.bin, test.bin, ...) nor "
                      "its python version (train, test, meta); data/fetch-cifar100 gets it",

@@ -34,11 +34,6 @@ typedef struct reader {
     error *err;
 } reader;
 
-static status fault(const reader *r, const char *text, error *err)
-{
-    return error_set(err, STATUS_FAILED, "%s: line %zu: %s", r->path, r->row_line, text);
-}
-
 static status take_header_field(reader *r, const char *name, error *err)
 {
     int column = 0;
@@ -46,13 +41,12 @@ static status take_header_field(reader *r, const char *name, error *err)
         column++;
     for (int i = 0; i < r->width && i < COLUMN_COUNT; i++)
         if ((int)r->columns[i] == column)
-            return error_set(err, STATUS_FAILED, "%s: line %zu: column '%s' is there twice",
-                             r->path, r->row_line, name);
+            return error_set(err, STATUS_FAILED, "column '%s' is there twice", name);
     if (column == COLUMN_COUNT)
         return error_set(err, STATUS_FAILED,
-                         "%s: line %zu: there is no column '%s'; the header names image, coarse, "
-                         "fine and, if wanted, split",
-                         r->path, r->row_line, name);
+                         "there is no column '%s'; the header names image, coarse, fine and, if "
+                         "wanted, split",
+                         name);
     r->columns[r->width++] = (enum column)column;
     return STATUS_OK;
 }
@@ -62,7 +56,7 @@ static status take_field(reader *r, const char *text, size_t length, error *err)
     if (r->fields == 0)
         r->row_line = r->line;
     if (strlen(text) != length)
-        return fault(r, "holds a zero byte: it is no text", err);
+        return error_set(err, STATUS_FAILED, "holds a zero byte: it is no text");
     if (r->in_header)
         return take_header_field(r, text, err);
     if (r->fields < r->width) {
@@ -83,9 +77,9 @@ static status finish_header(reader *r, error *err)
     for (int column = 0; column < COLUMN_SPLIT; column++)
         if (!found[column])
             return error_set(err, STATUS_FAILED,
-                             "%s: line %zu: the header has no column '%s'; it names image, coarse, "
-                             "fine and, if wanted, split",
-                             r->path, r->row_line, column_names[column]);
+                             "the header has no column '%s'; it names image, coarse, fine and, if "
+                             "wanted, split",
+                             column_names[column]);
     r->in_header = false;
     return STATUS_OK;
 }
@@ -94,12 +88,12 @@ static status image_path(const reader *r, char **path, error *err)
 {
     const char *image = r->values[COLUMN_IMAGE];
     if (!*image)
-        return fault(r, "names no image", err);
+        return error_set(err, STATUS_FAILED, "names no image");
     if (!file_path_is_below(image, r->directory))
         return error_set(err, STATUS_FAILED,
-                         "%s: line %zu: '%s' leads out of the file's directory; move the CSV file "
-                         "above the images, or put a symbolic link to them beside it",
-                         r->path, r->row_line, image);
+                         "'%s' leads out of the file's directory; move the CSV file above the "
+                         "images, or put a symbolic link to them beside it",
+                         image);
     *path = image[0] == '/' ? text_format("%s", image) : text_format("%s/%s", r->directory, image);
     return got_memory(*path, err, r->path);
 }
@@ -110,9 +104,8 @@ static status choose_part(const reader *r, image_set **set, error *err)
     enum dataset_part part = split ? dataset_part_named(split) : PART_TRAIN;
     if (part == PART_COUNT)
         return error_set(err, STATUS_FAILED,
-                         "%s: line %zu: the split is '%s'; it is train, valid (or val, validation) "
-                         "or test",
-                         r->path, r->row_line, split);
+                         "the split is '%s'; it is train, valid (or val, validation) or test",
+                         split);
     *set = dataset_part(r->opened, part);
     return STATUS_OK;
 }
@@ -123,23 +116,26 @@ static status finish_row(reader *r, error *err)
     char *path;
     int number;
     if (r->fields != r->width)
-        return error_set(err, STATUS_FAILED, "%s: line %zu: has %d fields, the header %d", r->path,
-                         r->row_line, r->fields, r->width);
+        return error_set(err, STATUS_FAILED, "has %d fields, the header %d", r->fields, r->width);
     TRY(choose_part(r, &set, err));
-    status result =
-        class_table_add(r->table, r->values[COLUMN_COARSE], r->values[COLUMN_FINE], &number, err);
-    if (result != STATUS_OK)
-        return error_prefix(err, result, "%s: line %zu", r->path, r->row_line);
+    TRY(class_table_add(r->table, r->values[COLUMN_COARSE], r->values[COLUMN_FINE], &number, err));
     TRY(image_path(r, &path, err));
     r->fields = 0;
     return image_set_append(set, path, 0, number, NULL, err);
+}
+
+/* Puts the place before what is wrong there. */
+static status placed(const reader *r, status result)
+{
+    return result == STATUS_OK ? STATUS_OK
+                               : error_prefix(r->err, result, "%s: line %zu", r->path, r->row_line);
 }
 
 static void on_field(void *text, size_t length, void *context)
 {
     reader *r = context;
     if (r->result == STATUS_OK)
-        r->result = take_field(r, text, length, r->err);
+        r->result = placed(r, take_field(r, text, length, r->err));
 }
 
 static void on_row(int terminator, void *context)
@@ -147,7 +143,7 @@ static void on_row(int terminator, void *context)
     reader *r = context;
     (void)terminator;
     if (r->result == STATUS_OK)
-        r->result = r->in_header ? finish_header(r, r->err) : finish_row(r, r->err);
+        r->result = placed(r, r->in_header ? finish_header(r, r->err) : finish_row(r, r->err));
 }
 
 /* Of the line at the start of text, its end included: \n, \r\n or \r. */

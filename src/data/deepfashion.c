@@ -138,10 +138,14 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const row *)a)->name, ((const row *)b)->name);
 }
 
-static const row *find_row(const list *l, const char *name)
+/* The row of an image in the list, which is sorted. */
+static status find_row(const list *l, const list *images, const row *image, const row **found,
+                       error *err)
 {
-    const row wanted = {.name = name};
-    return bsearch(&wanted, l->rows, l->count, sizeof wanted, by_name);
+    *found = bsearch(image, l->rows, l->count, sizeof *image, by_name);
+    return *found ? STATUS_OK
+                  : error_set(err, STATUS_FAILED, "%s: has no row for '%s' (%s: line %zu)", l->path,
+                              image->name, images->path, image->line);
 }
 
 static status take_number(const list *l, const row *r, int value, int least, int most, int *number,
@@ -231,10 +235,8 @@ done:
 
 static status find_part(const lists *l, const row *image, enum dataset_part *part, error *err)
 {
-    const row *found = find_row(&l->parts, image->name);
-    if (!found)
-        return error_set(err, STATUS_FAILED, "%s: has no row for '%s' (%s: line %zu)",
-                         l->parts.path, image->name, l->images.path, image->line);
+    const row *found;
+    TRY(find_row(&l->parts, &l->images, image, &found, err));
     *part = dataset_part_named(found->values[0]);
     if (*part != PART_COUNT)
         return STATUS_OK;
@@ -245,10 +247,8 @@ static status find_part(const lists *l, const row *image, enum dataset_part *par
 static status find_box(const lists *l, const row *image, pixel_box *box, error *err)
 {
     int corners[BOX_VALUES];
-    const row *found = find_row(&l->boxes, image->name);
-    if (!found)
-        return error_set(err, STATUS_FAILED, "%s: has no row for '%s' (%s: line %zu)",
-                         l->boxes.path, image->name, l->images.path, image->line);
+    const row *found;
+    TRY(find_row(&l->boxes, &l->images, image, &found, err));
     for (int i = 0; i < BOX_VALUES; i++)
         TRY(take_number(&l->boxes, found, i, -BOX_PADDING, INT_MAX - BOX_PADDING, &corners[i],
                         err));

@@ -38,22 +38,23 @@ int share_position(const share *part, int index)
     return index < part->head ? part->first + index : part->tail + index - part->head;
 }
 
+/* The size of the largest part, or of the smallest. */
+static int extreme(const share_of *of, int total, bool largest)
+{
+    int found = share_take(&(share_of){0, of->ranks, of->mirrored}, total).count;
+    for (int rank = 1; rank < of->ranks; rank++) {
+        int count = share_take(&(share_of){rank, of->ranks, of->mirrored}, total).count;
+        found = (count > found) == largest ? count : found;
+    }
+    return found;
+}
+
 int share_most(const share_of *of, int total)
 {
-    int most = 0, ranks = of->ranks > 1 ? of->ranks : 1;
-    for (int rank = 0; rank < ranks; rank++) {
-        int count = share_take(&(share_of){rank, ranks, of->mirrored}, total).count;
-        most = count > most ? count : most;
-    }
-    return most;
+    return extreme(of, total, true);
 }
 
 int share_least(const share_of *of, int total)
 {
-    int least = total, ranks = of->ranks > 1 ? of->ranks : 1;
-    for (int rank = 0; rank < ranks; rank++) {
-        int count = share_take(&(share_of){rank, ranks, of->mirrored}, total).count;
-        least = count < least ? count : least;
-    }
-    return least;
+    return extreme(of, total, false);
 }

@@ -11,56 +11,56 @@
 
 enum { MAX_THREADS = 64, CHUNK = 16, WAIT_NANOSECONDS = 100 * 1000 * 1000 };
 
-/* What was found of one image. */
+/* An image, and what was found of it. */
 typedef struct finding {
-    int width, height; /* 0: broken */
-    char *message;
+    const image_set *set;
+    enum dataset_part part;
+    size_t index;
+    int width, height;
+    char *message; /* NULL unless it is broken */
 } finding;
 
 typedef struct work {
     const survey_options *options;
-    const image_set *set;
-    finding *findings; /* [set->count] */
-    size_t next, done;
+    finding *findings; /* [count], in the order of parts and files */
+    size_t count, next, done;
     int running;
     bool memory_out;
     pthread_mutex_t lock;
     pthread_cond_t changed;
 } work;
 
-static bool look(const work *w, size_t index, finding *found)
+/* False: no memory for the message. */
+static bool look(finding *f, bool decode)
 {
     error err;
-    const char *path = w->set->paths[index];
+    image decoded = {0};
+    const char *path = f->set->paths[f->index];
     status result;
-    if (w->options->decode) {
-        image decoded;
+    if (decode) {
         result = image_read(path, &decoded, &err);
-        if (result == STATUS_OK) {
-            *found = (finding){decoded.width, decoded.height, NULL};
-            image_free(&decoded);
-        }
+        f->width = decoded.width;
+        f->height = decoded.height;
+        image_free(&decoded);
     } else {
-        result = image_read_size(path, &found->width, &found->height, &err);
+        result = image_read_size(path, &f->width, &f->height, &err);
     }
-    if (result == STATUS_OK)
-        return true;
-    *found = (finding){0, 0, strdup(err.message)};
-    return found->message != NULL;
+    f->message = result == STATUS_OK ? NULL : strdup(err.message);
+    return result == STATUS_OK || f->message;
 }
 
 static void *look_at_chunks(void *argument)
 {
     work *w = argument;
     pthread_mutex_lock(&w->lock);
-    while (!w->memory_out && w->next < w->set->count) {
-        size_t first = w->next, left = w->set->count - first;
+    while (!w->memory_out && w->next < w->count) {
+        size_t first = w->next, left = w->count - first;
         size_t count = left < CHUNK ? left : CHUNK;
         bool whole = true;
         w->next += count;
         pthread_mutex_unlock(&w->lock);
         for (size_t i = first; i < first + count; i++)
-            whole &= look(w, i, &w->findings[i]);
+            whole &= look(&w->findings[i], w->options->decode);
         pthread_mutex_lock(&w->lock);
         w->done += count;
         w->memory_out |= !whole;
@@ -72,7 +72,7 @@ static void *look_at_chunks(void *argument)
 }
 
 /* Wakes now and then to show the progress. */
-static void watch(work *w, size_t before, size_t total)
+static void watch(work *w)
 {
     const survey_options *o = w->options;
     pthread_mutex_lock(&w->lock);
@@ -83,87 +83,41 @@ static void watch(work *w, size_t before, size_t total)
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
         pthread_cond_timedwait(&w->changed, &w->lock, &until);
-        size_t done = before + w->done;
+        size_t done = w->done;
         pthread_mutex_unlock(&w->lock);
         if (o->progress)
-            o->progress(o->context, done, total);
+            o->progress(o->context, done, w->count);
         pthread_mutex_lock(&w->lock);
     }
     pthread_mutex_unlock(&w->lock);
 }
 
-static status run_threads(work *w, size_t before, size_t total, error *err)
+static status run_threads(work *w, error *err)
 {
     pthread_t threads[MAX_THREADS];
     int wanted = w->options->threads < MAX_THREADS ? w->options->threads : MAX_THREADS;
     int started = 0, code = 0;
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->changed, NULL);
     pthread_mutex_lock(&w->lock);
     while (started < wanted &&
            (code = pthread_create(&threads[started], NULL, look_at_chunks, w)) == 0)
         started++;
     w->running = started;
     pthread_mutex_unlock(&w->lock);
-    if (started == 0)
-        return error_set(err, STATUS_FAILED, "a thread cannot be started: %s", strerror(code));
-    watch(w, before, total);
+    watch(w);
     for (int i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
+    pthread_cond_destroy(&w->changed);
+    pthread_mutex_destroy(&w->lock);
+    if (started == 0)
+        return error_set(err, STATUS_FAILED, "a thread cannot be started: %s", strerror(code));
     if (w->options->progress)
-        w->options->progress(w->options->context, before + w->done, total);
+        w->options->progress(w->options->context, w->done, w->count);
     return got_memory(!w->memory_out, err, "the list of images");
 }
 
 /* ---- Adding up ---- */
-
-/* All sides found so far, of `readable` images. */
-typedef struct sides {
-    int *widths, *heights;
-} sides;
-
-static status add_findings(survey *made, enum dataset_part part, finding *findings, size_t count,
-                           sides *all, error *err)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (findings[i].message) {
-            TRY(array_grow(&made->faults, made->fault_count, sizeof *made->faults,
-                           "the list of broken images", err));
-            made->faults[made->fault_count++] = (survey_fault){part, i, findings[i].message};
-            findings[i].message = NULL;
-            continue;
-        }
-        all->widths[made->readable] = findings[i].width;
-        all->heights[made->readable++] = findings[i].height;
-    }
-    return STATUS_OK;
-}
-
-static status survey_part(dataset *data, enum dataset_part part, const survey_options *options,
-                          survey *made, sides *all, size_t before, error *err)
-{
-    work w = {.options = options, .set = dataset_part(data, part)};
-    size_t count = w.set->count;
-    if (count == 0)
-        return STATUS_OK;
-    w.findings = calloc(count, sizeof *w.findings);
-    TRY(got_memory(w.findings, err, "the list of images"));
-    status result = STATUS_OK;
-    if (w.set->pixels) {
-        for (size_t i = 0; i < count; i++)
-            w.findings[i] = (finding){w.set->width, w.set->height, NULL};
-    } else {
-        pthread_mutex_init(&w.lock, NULL);
-        pthread_cond_init(&w.changed, NULL);
-        result = run_threads(&w, before, made->images, err);
-        pthread_cond_destroy(&w.changed);
-        pthread_mutex_destroy(&w.lock);
-    }
-    if (result == STATUS_OK)
-        result = add_findings(made, part, w.findings, count, all, err);
-    for (size_t i = 0; i < count; i++)
-        free(w.findings[i].message);
-    free(w.findings);
-    return result;
-}
 
 static int by_size(const void *a, const void *b)
 {
@@ -179,25 +133,61 @@ static survey_side summarize(int *values, size_t count)
     return (survey_side){values[0], values[(count - 1) / 2], values[count - 1]};
 }
 
+static status add_up(const work *w, survey *made, error *err)
+{
+    int *widths = malloc((w->count + 1) * sizeof *widths);
+    int *heights = malloc((w->count + 1) * sizeof *heights);
+    status result;
+    TRY_OR_DONE(got_memory(widths && heights, err, "the list of images"));
+    for (size_t i = 0; i < w->count; i++) {
+        finding *f = &w->findings[i];
+        if (f->message) {
+            TRY_OR_DONE(array_grow(&made->faults, made->fault_count, sizeof *made->faults,
+                                   "the list of broken images", err));
+            made->faults[made->fault_count++] = (survey_fault){f->part, f->index, f->message};
+            f->message = NULL;
+        } else {
+            widths[made->readable] = f->width;
+            heights[made->readable++] = f->height;
+        }
+    }
+    made->width = summarize(widths, made->readable);
+    made->height = summarize(heights, made->readable);
+done:
+    free(widths);
+    free(heights);
+    return result;
+}
+
+/* Images in memory are known; files are looked at later. */
+static void list_images(work *w, dataset *data)
+{
+    finding *next = w->findings;
+    for (enum dataset_part part = PART_TRAIN; part < PART_COUNT; part++) {
+        const image_set *set = dataset_part(data, part);
+        for (size_t i = 0; i < set->count; i++)
+            *next++ = (finding){set, part, i, set->width, set->height, NULL};
+    }
+}
+
 status survey_run(dataset *data, const survey_options *options, survey *made, error *err)
 {
-    *made = (survey){.images = data->train.count + data->valid.count + data->test.count};
-    sides all = {malloc((made->images + 1) * sizeof(int)),
-                 malloc((made->images + 1) * sizeof(int))};
-    status result = got_memory(all.widths && all.heights, err, "the list of images");
-    size_t before = 0;
-    for (int part = 0; part < PART_COUNT && result == STATUS_OK; part++) {
-        result = survey_part(data, (enum dataset_part)part, options, made, &all, before, err);
-        before += dataset_part(data, (enum dataset_part)part)->count;
-    }
-    if (result == STATUS_OK) {
-        made->width = summarize(all.widths, made->readable);
-        made->height = summarize(all.heights, made->readable);
-    } else {
+    size_t count = data->train.count + data->valid.count + data->test.count;
+    work w = {.options = options, .count = count};
+    status result;
+    *made = (survey){.images = count};
+    w.findings = calloc(count + 1, sizeof *w.findings);
+    TRY_OR_DONE(got_memory(w.findings, err, "the list of images"));
+    list_images(&w, data);
+    if (count > 0 && !data->train.pixels)
+        TRY_OR_DONE(run_threads(&w, err));
+    TRY_OR_DONE(add_up(&w, made, err));
+done:
+    for (size_t i = 0; w.findings && i < count; i++)
+        free(w.findings[i].message);
+    free(w.findings);
+    if (result != STATUS_OK)
         survey_free(made);
-    }
-    free(all.widths);
-    free(all.heights);
     return result;
 }
 

@@ -4,6 +4,7 @@
  * label_map.json, coarse name to its fine names, numbers the classes where it is there: a coarse
  * class's number is its place in the map, a fine one's its place in all the lists one after the
  * other, as the original numbers them. Without it they are numbered by their names. */
+#include "base/array.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "data/class_table.h"
@@ -124,70 +125,63 @@ typedef struct label_map {
     int coarse_count, fine_count;
 } label_map;
 
-static status count_map(const char *path, const json_t *root, label_map *map, error *err)
+/* The next fine class of a coarse one. A name that is there twice would be two classes with the
+ * same images. */
+static status add_fine(const char *path, const char *coarse, const char *name, json_t *seen,
+                       label_map *map, error *err)
+{
+    size_t count = (size_t)map->fine_count;
+    if (!name || !file_is_name(name)) /* it is to be a directory's */
+        return error_set(err, STATUS_FAILED, "%s: '%s' lists something else than names", path,
+                         coarse);
+    if (json_object_get(seen, name))
+        return error_set(err, STATUS_FAILED, "%s: '%s' lists '%s' twice; take one out", path,
+                         coarse, name);
+    TRY(got_memory(json_object_set_new(seen, name, json_true()) == 0, err, path));
+    TRY(array_grow(&map->fine, count, sizeof *map->fine, path, err));
+    TRY(array_grow(&map->parents, count, sizeof *map->parents, path, err));
+    map->fine[count] = name;
+    map->parents[count] = map->coarse_count;
+    map->fine_count++;
+    return STATUS_OK;
+}
+
+static status add_coarse(const char *path, const char *name, const json_t *list, label_map *map,
+                         error *err)
+{
+    size_t i;
+    json_t *item, *seen = json_object();
+    status result = STATUS_OK;
+    TRY_OR_DONE(
+        array_grow(&map->coarse, (size_t)map->coarse_count, sizeof *map->coarse, path, err));
+    map->coarse[map->coarse_count] = name;
+    json_array_foreach(list, i, item)
+    {
+        TRY_OR_DONE(add_fine(path, name, json_string_value(item), seen, map, err));
+    }
+    map->coarse_count++;
+done:
+    json_decref(seen);
+    return result;
+}
+
+static status fill_map(const char *path, json_t *root, label_map *map, error *err)
 {
     const char *name;
     json_t *list;
     if (!json_is_object(root))
         return error_set(err, STATUS_FAILED,
                          "%s: is no JSON object of coarse names and lists of fine names", path);
-    json_object_foreach((json_t *)root, name, list)
+    json_object_foreach(root, name, list)
     {
         if (!file_is_name(name) || !json_is_array(list))
             return error_set(err, STATUS_FAILED,
                              "%s: '%s' must be a directory's name with a list of fine names", path,
                              name);
-        map->coarse_count++;
-        map->fine_count += (int)json_array_size(list);
+        TRY(add_coarse(path, name, list, map, err));
     }
-    if (map->coarse_count == 0 || map->fine_count == 0)
-        return error_set(err, STATUS_FAILED, "%s: names no classes", path);
-    return STATUS_OK;
-}
-
-/* The fine classes of one coarse class. A name that is there twice would be two classes with the
- * same images. */
-static status fill_fine(const char *path, const char *name, const json_t *list, label_map *map,
-                        int coarse, int *fine, error *err)
-{
-    status result = STATUS_OK;
-    json_t *item, *seen = json_object();
-    size_t i;
-    json_array_foreach(list, i, item)
-    {
-        const char *text = json_string_value(item);
-        if (!text || !file_is_name(text)) /* it is to be a directory's */
-            result = error_set(err, STATUS_FAILED, "%s: '%s' lists something else than names", path,
-                               name);
-        else if (json_object_get(seen, text))
-            result = error_set(err, STATUS_FAILED, "%s: '%s' lists '%s' twice; take one out", path,
-                               name, text);
-        else if (json_object_set_new(seen, text, json_true()) != 0)
-            result = error_memory(err, path);
-        if (result != STATUS_OK)
-            break;
-        map->fine[*fine] = text;
-        map->parents[(*fine)++] = coarse;
-    }
-    json_decref(seen);
-    return result;
-}
-
-static status fill_map(const char *path, const json_t *root, label_map *map, error *err)
-{
-    const char *name;
-    json_t *list;
-    int coarse = 0, fine = 0;
-    map->coarse = calloc((size_t)map->coarse_count, sizeof *map->coarse);
-    map->fine = calloc((size_t)map->fine_count, sizeof *map->fine);
-    map->parents = calloc((size_t)map->fine_count, sizeof *map->parents);
-    TRY(got_memory(map->coarse && map->fine && map->parents, err, path));
-    json_object_foreach((json_t *)root, name, list)
-    {
-        TRY(fill_fine(path, name, list, map, coarse, &fine, err));
-        map->coarse[coarse++] = name;
-    }
-    return STATUS_OK;
+    return map->fine_count > 0 ? STATUS_OK
+                               : error_set(err, STATUS_FAILED, "%s: names no classes", path);
 }
 
 static status read_map(const char *path, json_t **root, error *err)
@@ -209,7 +203,6 @@ static status open_map(const char *file, hierarchy *classes, error *err)
     label_map map = {0};
     TRY(read_map(file, &root, err));
     status result;
-    TRY_OR_DONE(count_map(file, root, &map, err));
     TRY_OR_DONE(fill_map(file, root, &map, err));
     result = hierarchy_create(classes, map.coarse_count, map.coarse, map.fine_count, map.fine,
                               map.parents, err);
