@@ -2,10 +2,11 @@
 // Convolutions straight from their definition, for every device and shape: a work-item owns a small
 // tile of the result in registers and walks over what it is the sum of. It needs no memory beside
 // the tensors, no groups and no local memory; it is what remains when nothing else fits.
+//
+// src/ops/direct.c defines the tile: PIXELS are its rows, CHANNELS its columns, or rows, where they
+// are not a vector.
 
-#define INLINE   inline __attribute__((always_inline)) // else sums leave the registers
-#define PIXELS   4                                     // rows of an item's tile
-#define CHANNELS 4 // columns of the tile, or rows, where they are not a vector
+#define INLINE inline __attribute__((always_inline)) // else sums leave the registers
 
 // The pixel of x that the output's pixel meets with tap (ky, kx); -1: padding, or no such pixel.
 INLINE int pixel_of_x(int pixel, int ky, int kx, int n, int h, int w, int oh, int ow, int stride,

@@ -3,9 +3,11 @@
 // unrolled in memory, taps that meet only padding cost nothing, weights stay where they are. For
 // devices that run a work-item on a core with vector registers, which is what a CPU is.
 //
-// A work-item owns a block of `tiles` x `panels` tiles of the result. It copies a chunk of each
-// factor, at most CHUNK steps of the sum, into private arrays that fit the first two caches, and
-// multiplies tile by tile: ROWS x 2 vectors of sums stay in registers. The layout follows Goto and
+// A work-item owns a block of `tiles` x `panels` tiles of the result, at most MAX_TILES and
+// MAX_PANELS. It copies a chunk of each factor, at most CHUNK steps of the sum, into private arrays
+// that fit the first two caches, and multiplies tile by tile: ROWS x 2 vectors of sums stay in
+// registers, a vector pair of one factor and one of the other beside them. These four are
+// src/ops/implicit_gemm.c's. The layout follows Goto and
 // van de Geijn, "Anatomy of high-performance matrix multiplication" (2008); copying makes every
 // later read contiguous and rids the inner loop of borders.
 //
@@ -15,17 +17,8 @@
 
 #define INLINE inline __attribute__((always_inline)) // else sums leave the registers
 
-// Sums held in registers: ROWS x 2 vectors, a vector pair of one factor, and one of the other.
-#if VEC == 16
-#define ROWS 8 // of 32 registers: a divisor of usual batches and maps, where 12 leaves more over
-#else
-#define ROWS 6 // of 16
-#endif
-#define COLUMNS    (2 * VEC)
-#define CHUNK      256
-#define MAX_TILES  18
-#define MAX_PANELS 8
-#define MAX_ROWS   (MAX_TILES * ROWS)
+#define COLUMNS  (2 * VEC)
+#define MAX_ROWS (MAX_TILES * ROWS)
 // A row of the gathered factor; not a power of two, so that rows do not meet in the same cache set.
 #define ROW_STEP (CHUNK + 16)
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the device can do at most: chains of multiply-adds that never leave the registers, and a
-// copy. Every figure of `hcnn-cl bench` is a share of these.
-
-#define CHAINS 12 // enough that no multiply-add waits for the one before
+// copy. Every figure of `hcnn-cl bench` is a share of these. CHAINS is src/ops/peak.c's.
 
 // Each item stores the sum of its chains: item's start times factor^steps, CHAINS of them. With
 // factor 1 and addend 0 the result is CHAINS * start, which the test checks.

@@ -19,20 +19,11 @@
 #define OWN_PRODUCT
 #define INLINE inline __attribute__((always_inline)) // else sums leave the registers
 
-#ifdef SMALL_TILES
-#define TILE_ROWS 64
-#define WARP_ROWS 32 // a warp's share of the tile
-#define TILE_COLUMNS 32
-#else
-#define TILE_ROWS 128
-#define WARP_ROWS 64
-#define TILE_COLUMNS 64
-#endif
-#define WARP_COLUMNS 32
-#define WARP         32 // items
-#define WARPS_ALONG  (TILE_COLUMNS / WARP_COLUMNS)
-#define TILE_STEPS   16
-#define ITEMS        (WARP * (TILE_ROWS / WARP_ROWS) * WARPS_ALONG)
+// TILE_ROWS, TILE_COLUMNS, TILE_STEPS, and WARP_ROWS and WARP_COLUMNS, a warp's share of the tile,
+// are src/ops/tensor_gemm.c's.
+#define WARP        32 // items
+#define WARPS_ALONG (TILE_COLUMNS / WARP_COLUMNS)
+#define ITEMS       (WARP * (TILE_ROWS / WARP_ROWS) * WARPS_ALONG)
 
 // Four steps of eight neighbouring rows, which a warp reads at once, lie in 32 different banks.
 #define A_STRIDE (TILE_ROWS + 8)

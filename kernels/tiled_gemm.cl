@@ -6,6 +6,7 @@
 // A group owns a tile of TILE_ROWS x TILE_COLUMNS of the result. TILE_STEPS steps of the sum at a
 // time, it gathers the two factors' tiles into local memory, and each item multiplies its share of
 // them in registers. While it does, the next tiles are already on their way into other registers.
+// These three, and ITEM_ROWS and ITEM_COLUMNS, the share, are src/ops/tiled_gemm.c's.
 //
 // Rows of the forward product and of the one for the input's gradient are pixels, ordered by their
 // place in the image first and by image second: rows of one tile then mostly have the same place,
@@ -23,19 +24,7 @@
 
 #define INLINE inline __attribute__((always_inline)) // else sums leave the registers
 
-#ifdef SMALL_TILES
-#define TILE_ROWS    32
-#define TILE_COLUMNS 32
-#define ITEM_ROWS    4 // an item's share of the tile
-#define ITEM_COLUMNS 4
-#else
-#define TILE_ROWS    128
-#define TILE_COLUMNS 64
-#define ITEM_ROWS    8
-#define ITEM_COLUMNS 8
-#endif
-#define TILE_STEPS 16
-#define ITEMS      (TILE_ROWS / ITEM_ROWS * (TILE_COLUMNS / ITEM_COLUMNS)) // in a group
+#define ITEMS (TILE_ROWS / ITEM_ROWS * (TILE_COLUMNS / ITEM_COLUMNS)) // in a group
 
 // Floats from one step of a local tile to the next. Four more than needed, so that rows that are
 // stored across steps meet fewer equal banks, and whole vectors stay aligned.

@@ -182,16 +182,16 @@ static size_t floats_in(size_t bytes)
 }
 
 /* One direction, in memory of just the size that the algorithm asked for. */
-static void run_call(device *dev, const convolution_algorithm *algorithm,
-                     const convolution_call *call)
+static void run_call(device *dev, convolution_choice by, const convolution_call *given)
 {
     error err;
     convolution_bytes bytes;
+    convolution_call call = convolution_by(by, given);
     /* What it leaves to others is filled by the reference, so that the comparison still holds. */
-    if (call->direction == CONVOLUTION_BACKWARD_DATA && !algorithm->supports(dev, call))
-        algorithm = &direct_convolution;
-    assert_true(algorithm->supports(dev, call));
-    assert_ok(algorithm->measure(dev, call, &bytes, &err), &err);
+    if (call.direction == CONVOLUTION_BACKWARD_DATA && !by.algorithm->supports(dev, &call))
+        call.by = (convolution_choice){&direct_convolution, 0};
+    assert_true(call.by.algorithm->supports(dev, &call));
+    assert_ok(call.by.algorithm->measure(dev, &call, &bytes, &err), &err);
     convolution_memory memory = {0};
     if (bytes.columns)
         memory.columns = support_buffer(dev, floats_in(bytes.columns), NULL);
@@ -199,33 +199,33 @@ static void run_call(device *dev, const convolution_algorithm *algorithm,
         memory.weights = support_buffer(dev, floats_in(bytes.weights), NULL);
     if (bytes.scratch)
         memory.scratch = support_buffer(dev, floats_in(bytes.scratch), NULL);
-    assert_ok(algorithm->run(dev, call, memory, &err), &err);
+    assert_ok(call.by.algorithm->run(dev, &call, memory, &err), &err);
     buffer_release(&memory.columns);
     buffer_release(&memory.weights);
     buffer_release(&memory.scratch);
 }
 
 /* Memory for a batch is enough for every smaller one. */
-static void check_smaller_batches(device *dev, const convolution_algorithm *algorithm,
-                                  const convolution_call *largest)
+static void check_smaller_batches(device *dev, convolution_choice by, const convolution_call *given)
 {
     error err;
     convolution_bytes most, bytes;
-    if (!algorithm->supports(dev, largest))
+    const convolution_call largest = convolution_by(by, given);
+    if (!by.algorithm->supports(dev, &largest))
         return;
-    assert_ok(algorithm->measure(dev, largest, &most, &err), &err);
-    for (int n = 1; n < largest->x.n; n++) {
-        convolution_call call = *largest;
+    assert_ok(by.algorithm->measure(dev, &largest, &most, &err), &err);
+    for (int n = 1; n < largest.x.n; n++) {
+        convolution_call call = largest;
         call.x.n = call.y.n = n;
-        assert_true(algorithm->supports(dev, &call));
-        assert_ok(algorithm->measure(dev, &call, &bytes, &err), &err);
+        assert_true(by.algorithm->supports(dev, &call));
+        assert_ok(by.algorithm->measure(dev, &call, &bytes, &err), &err);
         assert_true(bytes.columns <= most.columns && bytes.weights <= most.weights);
         assert_true(bytes.scratch <= most.scratch && bytes.sums <= most.sums);
     }
 }
 
-static void run_all(device *dev, const convolution_algorithm *algorithm, const problem *p,
-                    const tensors *t, bool accumulate)
+static void run_all(device *dev, convolution_choice by, const problem *p, const tensors *t,
+                    bool accumulate)
 {
     const convolution_call forward = {
         .direction = CONVOLUTION_FORWARD, .shape = p->s, .x = t->x, .y = t->y, .weights = t->w};
@@ -243,8 +243,8 @@ static void run_all(device *dev, const convolution_algorithm *algorithm, const p
                                       .terms = {1, 0}};
     const convolution_call *const calls[] = {&forward, &weights, &data};
     for (int i = 0; i < CONVOLUTION_DIRECTIONS; i++) {
-        run_call(dev, algorithm, calls[i]);
-        check_smaller_batches(dev, algorithm, calls[i]);
+        run_call(dev, by, calls[i]);
+        check_smaller_batches(dev, by, calls[i]);
     }
 }
 
@@ -268,8 +268,8 @@ static void forget(device *dev, tensor t)
 }
 
 /* The forward pass with an ending: a scale or none, a residual or none, a ReLU or none, by seed. */
-static void check_finish(device *dev, const convolution_algorithm *algorithm, const problem *p,
-                         const tensors *t, const double *plain, uint64_t seed, tolerance within)
+static void check_finish(device *dev, convolution_choice by, const problem *p, const tensors *t,
+                         const double *plain, uint64_t seed, tolerance within)
 {
     size_t ny = y_count(p), c = (size_t)p->s.cout;
     bool relu = seed / 1000 % 2, scaled = seed / 1000 % 3, added = seed / 1000 % 5 < 3;
@@ -295,7 +295,7 @@ static void check_finish(device *dev, const convolution_algorithm *algorithm, co
                                    .weights = t->w,
                                    .finish = finish};
     forget(dev, t->y);
-    run_call(dev, algorithm, &call);
+    run_call(dev, by, &call);
     assert_guarded_tensor(dev, t->y);
     float *y = support_read(dev, t->y);
     /* Scales of up to 2, of what may have been stored before. */
@@ -331,23 +331,27 @@ static void combine_runs(const float *sums, size_t runs, size_t c, double *mean,
 }
 
 /* The forward pass with statistics, in a buffer of just as many runs as it announces. */
-static void check_sums(device *dev, const convolution_algorithm *algorithm, const problem *p,
-                       const tensors *t, const double *plain, tolerance within)
+static void check_sums(device *dev, convolution_choice by, const problem *p, const tensors *t,
+                       const double *plain, tolerance within)
 {
     size_t ny = y_count(p), c = (size_t)p->s.cout, pixels;
     error err;
-    convolution_call call = {
-        .direction = CONVOLUTION_FORWARD, .shape = p->s, .x = t->x, .y = t->y, .weights = t->w};
-    size_t runs = algorithm->sum_runs(dev, &call);
+    convolution_call call = {.by = by,
+                             .direction = CONVOLUTION_FORWARD,
+                             .shape = p->s,
+                             .x = t->x,
+                             .y = t->y,
+                             .weights = t->w};
+    size_t runs = by.algorithm->sum_runs(dev, &call);
     if (runs == 0)
         return;
     size_t floats = batchnorm_sums_bytes(runs, p->s.cout) / sizeof(float);
     convolution_bytes bytes;
-    assert_ok(algorithm->measure(dev, &call, &bytes, &err), &err);
+    assert_ok(by.algorithm->measure(dev, &call, &bytes, &err), &err);
     assert_true(floats * sizeof(float) <= bytes.sums);
     call.sums = guarded_buffer(dev, floats, NULL);
     forget(dev, t->y);
-    run_call(dev, algorithm, &call);
+    run_call(dev, by, &call);
     assert_guarded(dev, call.sums, floats);
     assert_guarded_tensor(dev, t->y);
 
@@ -394,9 +398,9 @@ static void clear_unmet(const problem *p, float *weights)
 }
 
 /* The gradient by the weights with other terms: over random values or, with a beta of 0, NaNs. */
-static void check_terms(device *dev, const convolution_algorithm *algorithm, const problem *p,
-                        const tensors *t, const double *gradient, gradient_terms terms,
-                        uint64_t seed, tolerance within)
+static void check_terms(device *dev, convolution_choice by, const problem *p, const tensors *t,
+                        const double *gradient, gradient_terms terms, uint64_t seed,
+                        tolerance within)
 {
     size_t nw = w_count(p);
     float *before = support_random(nw, seed, -1, 1);
@@ -413,7 +417,7 @@ static void check_terms(device *dev, const convolution_algorithm *algorithm, con
                                    .y = t->dy,
                                    .weights = guarded_buffer(dev, nw, before),
                                    .terms = terms};
-    run_call(dev, algorithm, &call);
+    run_call(dev, by, &call);
     assert_guarded(dev, call.weights, nw);
     float *got = support_read_buffer(dev, call.weights, nw);
     double rounding = terms.beta != 0 ? 1e-7 : 0; /* of what was there */
@@ -426,6 +430,12 @@ static void check_terms(device *dev, const convolution_algorithm *algorithm, con
 
 void convolution_check(device *dev, const convolution_algorithm *algorithm, const problem *p,
                        uint64_t seed, bool accumulate, tolerance within)
+{
+    convolution_check_by(dev, (convolution_choice){algorithm, 0}, p, seed, accumulate, within);
+}
+
+void convolution_check_by(device *dev, convolution_choice by, const problem *p, uint64_t seed,
+                          bool accumulate, tolerance within)
 {
     size_t nx = x_count(p), ny = y_count(p), nw = w_count(p);
     float *x = support_activations(dev, nx, seed, -1, 1), *w = support_random(nw, seed + 1, -1, 1);
@@ -443,7 +453,7 @@ void convolution_check(device *dev, const convolution_algorithm *algorithm, cons
                  .dx = guarded_tensor(dev, p->n, p->h, p->w, p->s.cin, accumulate ? before : NULL),
                  .w = support_buffer(dev, nw, w),
                  .dw = guarded_buffer(dev, nw, zeros)};
-    run_all(dev, algorithm, p, &t, accumulate);
+    run_all(dev, by, p, &t, accumulate);
     assert_guarded_tensor(dev, t.y);
     assert_guarded_tensor(dev, t.dx);
     assert_guarded(dev, t.dw, nw);
@@ -456,11 +466,11 @@ void convolution_check(device *dev, const convolution_algorithm *algorithm, cons
     assert_close(dw, want.dw, nw, within.relative, within.absolute);
 
     for (int i = 0; i < SUPPORT_TERMS; i++)
-        check_terms(dev, algorithm, p, &t, want.dw, support_terms(seed, i), seed + 7, within);
-    if (algorithm->finishes)
-        check_finish(dev, algorithm, p, &t, want.y, seed, within);
-    if (algorithm->sum_runs)
-        check_sums(dev, algorithm, p, &t, want.y, within);
+        check_terms(dev, by, p, &t, want.dw, support_terms(seed, i), seed + 7, within);
+    if (by.algorithm->finishes)
+        check_finish(dev, by, p, &t, want.y, seed, within);
+    if (by.algorithm->sum_runs)
+        check_sums(dev, by, p, &t, want.y, within);
 
     float *host[] = {x, w, dy, before, zeros, y, dx, dw};
     for (size_t i = 0; i < sizeof host / sizeof host[0]; i++)

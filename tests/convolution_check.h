@@ -25,5 +25,8 @@ problem convolution_problem(int index, int kernel);
  * again with other terms. With accumulate the data gradient is added to what is there. */
 void convolution_check(device *dev, const convolution_algorithm *algorithm, const problem *p,
                        uint64_t seed, bool accumulate, tolerance within);
+/* The same by any tile. */
+void convolution_check_by(device *dev, convolution_choice by, const problem *p, uint64_t seed,
+                          bool accumulate, tolerance within);
 /* The sums' own gradients against central differences. */
 void convolution_check_reference(void);

@@ -43,6 +43,11 @@ static void forget_all(device *dev)
     start_again(dev);
 }
 
+static convolution_choice by(const convolution_algorithm *algorithm)
+{
+    return (convolution_choice){algorithm, 0};
+}
+
 static convolution_call make_call(int direction, int cin, int n)
 {
     convolution_call call = {.direction = (enum convolution_direction)direction,
@@ -88,7 +93,7 @@ static void test_round_trip(void **state)
             const convolution_call call = make_call(d, 16 + i, 4);
             assert_null(choices_find(chooser.known, &call));
             const convolution_algorithm *a = (i + d) % 2 ? &im2col_gemm : &implicit_gemm;
-            CHECK_OK(choices_put(chooser.known, &call, a, 0.5 * (i + 1), &err));
+            CHECK_OK(choices_put(chooser.known, &call, by(a), 0.5 * (i + 1), &err));
         }
     choices_put_gemm(chooser.known, "cpu_tall", 0.25);
     CHECK_OK(choices_save(chooser.known, &err));
@@ -99,7 +104,7 @@ static void test_round_trip(void **state)
             const convolution_call call = make_call(d, 16 + i, 4);
             const choice *c = choices_find(chooser.known, &call);
             assert_non_null(c);
-            assert_ptr_equal(c->algorithm, (i + d) % 2 ? &im2col_gemm : &implicit_gemm);
+            assert_ptr_equal(c->by.algorithm, (i + d) % 2 ? &im2col_gemm : &implicit_gemm);
             assert_true(c->seconds == 0.5 * (i + 1));
         }
     forget_all(dev);
@@ -111,7 +116,7 @@ static void test_each_part_of_a_call_counts(void **state)
     error err;
     forget_all(dev);
     const convolution_call call = make_call(0, 16, 4);
-    CHECK_OK(choices_put(chooser.known, &call, &im2col_gemm, 1, &err));
+    CHECK_OK(choices_put(chooser.known, &call, by(&im2col_gemm), 1, &err));
     convolution_call others[9];
     for (int i = 0; i < 9; i++)
         others[i] = call;
@@ -126,8 +131,8 @@ static void test_each_part_of_a_call_counts(void **state)
         assert_null(choices_find(chooser.known, &others[i]));
         assert_false(choices_same_call(&call, &others[i]));
     }
-    CHECK_OK(choices_put(chooser.known, &call, &implicit_gemm, 2, &err));
-    assert_ptr_equal(choices_find(chooser.known, &call)->algorithm, &implicit_gemm);
+    CHECK_OK(choices_put(chooser.known, &call, by(&implicit_gemm), 2, &err));
+    assert_ptr_equal(choices_find(chooser.known, &call)->by.algorithm, &implicit_gemm);
     forget_all(dev);
 }
 
@@ -141,20 +146,51 @@ static void test_choosing(void **state)
     convolution_call strided = call;
     strided.shape.stride = 2;
     strided.y = convolution_output(&strided.shape, strided.x);
-    const convolution_algorithm *quick = convolver_choose_quickly(&chooser, &call);
-    assert_ptr_equal(convolver_choose(&chooser, &call, true), quick);
+    const convolution_algorithm *quick = convolver_choose_quickly(&chooser, &call).algorithm;
+    assert_ptr_equal(convolver_choose(&chooser, &call, true).algorithm, quick);
     const convolution_algorithm *other = quick == &im2col_gemm ? &implicit_gemm : &im2col_gemm;
-    CHECK_OK(choices_put(chooser.known, &call, other, 1, &err));
-    CHECK_OK(choices_put(chooser.known, &strided, &winograd4, 1, &err));
-    assert_ptr_equal(convolver_choose(&chooser, &call, true), other);
-    assert_ptr_equal(convolver_choose(&chooser, &strided, true),
-                     convolver_choose_quickly(&chooser, &strided));
-    assert_ptr_equal(convolver_choose(&chooser, &call, false), quick);
+    CHECK_OK(choices_put(chooser.known, &call, by(other), 1, &err));
+    CHECK_OK(choices_put(chooser.known, &strided, by(&winograd4), 1, &err));
+    assert_ptr_equal(convolver_choose(&chooser, &call, true).algorithm, other);
+    assert_ptr_equal(convolver_choose(&chooser, &strided, true).algorithm,
+                     convolver_choose_quickly(&chooser, &strided).algorithm);
+    assert_ptr_equal(convolver_choose(&chooser, &call, false).algorithm, quick);
     setenv("HCNN_CONV", other == &im2col_gemm ? "gemm" : "im2col", 1);
     CHECK_OK(choices_save(chooser.known, &err));
     start_again(dev);
-    assert_string_equal(convolver_choose(&chooser, &call, true)->family, getenv("HCNN_CONV"));
+    assert_string_equal(convolver_choose(&chooser, &call, true).algorithm->family,
+                        getenv("HCNN_CONV"));
     unsetenv("HCNN_CONV");
+    forget_all(dev);
+}
+
+/* A tile is remembered by its name; an unknown one, or one that the device does not take, is the
+ * default's. */
+static void test_tiles(void **state)
+{
+    device *dev = *state;
+    error err;
+    const convolution_call call = make_call(0, 16, 4);
+    const convolution_choice tall = {&direct_convolution,
+                                     convolution_find_tile(&direct_convolution, "8x4")};
+    assert_true(tall.tile > 0);
+    forget_all(dev);
+    CHECK_OK(choices_put(chooser.known, &call, tall, 1, &err));
+    CHECK_OK(choices_save(chooser.known, &err));
+    start_again(dev);
+    convolution_choice found = convolver_choose(&chooser, &call, true);
+    assert_ptr_equal(found.algorithm, &direct_convolution);
+    assert_int_equal(found.tile, tall.tile);
+    replace(choices_path(chooser.known), "\"8x4\"", "\"8x5\"");
+    start_again(dev);
+    found = convolver_choose(&chooser, &call, true);
+    assert_ptr_equal(found.algorithm, &direct_convolution);
+    assert_int_equal(found.tile, 0);
+    CHECK_OK(
+        choices_put(chooser.known, &call, (convolution_choice){&direct_convolution, 99}, 1, &err));
+    found = convolver_choose(&chooser, &call, true);
+    assert_ptr_equal(found.algorithm, &direct_convolution);
+    assert_int_equal(found.tile, 0);
     forget_all(dev);
 }
 
@@ -164,13 +200,13 @@ static const convolution_algorithm *after_replacing(device *dev, const char *fro
     const convolution_call call = make_call(0, 16, 4);
     forget_all(dev);
     char *path = strdup(choices_path(chooser.known));
-    CHECK_OK(choices_put(chooser.known, &call, &im2col_gemm, 1, &err));
+    CHECK_OK(choices_put(chooser.known, &call, by(&im2col_gemm), 1, &err));
     CHECK_OK(choices_save(chooser.known, &err));
     replace(path, from, to);
     start_again(dev);
     const choice *found = choices_find(chooser.known, &call);
     free(path);
-    return found ? found->algorithm : NULL;
+    return found ? found->by.algorithm : NULL;
 }
 
 static void test_strangers(void **state)
@@ -200,7 +236,7 @@ static void test_damage(void **state)
     error err;
     const convolution_call call = make_call(0, 16, 4);
     forget_all(dev);
-    CHECK_OK(choices_put(chooser.known, &call, &im2col_gemm, 1, &err));
+    CHECK_OK(choices_put(chooser.known, &call, by(&im2col_gemm), 1, &err));
     choices_put_gemm(chooser.known, "cpu_tall", 1);
     CHECK_OK(choices_save(chooser.known, &err));
     char *path = strdup(choices_path(chooser.known)), *text = read_text(path);
@@ -216,13 +252,13 @@ static void test_damage(void **state)
         text[at] = (char)(kept ^ (1 << at % 8));
         CHECK_OK(file_write(path, text, size, &err));
         start_again(dev);
-        assert_true(convolver_choose(&chooser, &call, true)->supports(dev, &call));
+        assert_true(convolver_choose(&chooser, &call, true).algorithm->supports(dev, &call));
         text[at] = kept;
     }
     /* Writing over a damaged one is how it is mended. */
     CHECK_OK(file_write(path, "{", 1, &err));
     start_again(dev);
-    CHECK_OK(choices_put(chooser.known, &call, &im2col_gemm, 1, &err));
+    CHECK_OK(choices_put(chooser.known, &call, by(&im2col_gemm), 1, &err));
     CHECK_OK(choices_save(chooser.known, &err));
     start_again(dev);
     assert_non_null(choices_find(chooser.known, &call));
@@ -258,22 +294,22 @@ static void test_two_at_once(void **state)
     const convolution_call both = make_call(0, 16, 4), mine = make_call(0, 17, 4);
     const convolution_call theirs = make_call(0, 18, 4);
     forget_all(dev);
-    CHECK_OK(choices_put(chooser.known, &both, &im2col_gemm, 1, &err));
-    CHECK_OK(choices_put(chooser.known, &mine, &im2col_gemm, 1, &err));
+    CHECK_OK(choices_put(chooser.known, &both, by(&im2col_gemm), 1, &err));
+    CHECK_OK(choices_put(chooser.known, &mine, by(&im2col_gemm), 1, &err));
     convolver first = chooser;
     chooser = (convolver){0};
     start_again(dev);
-    CHECK_OK(choices_put(chooser.known, &both, &implicit_gemm, 2, &err));
-    CHECK_OK(choices_put(chooser.known, &theirs, &implicit_gemm, 2, &err));
+    CHECK_OK(choices_put(chooser.known, &both, by(&implicit_gemm), 2, &err));
+    CHECK_OK(choices_put(chooser.known, &theirs, by(&implicit_gemm), 2, &err));
     choices_put_gemm(chooser.known, "cpu_tall", 1);
     CHECK_OK(choices_save(chooser.known, &err));
     convolver_close(&chooser);
     chooser = first;
     CHECK_OK(choices_save(chooser.known, &err));
     start_again(dev);
-    assert_ptr_equal(choices_find(chooser.known, &both)->algorithm, &im2col_gemm);
-    assert_ptr_equal(choices_find(chooser.known, &mine)->algorithm, &im2col_gemm);
-    assert_ptr_equal(choices_find(chooser.known, &theirs)->algorithm, &implicit_gemm);
+    assert_ptr_equal(choices_find(chooser.known, &both)->by.algorithm, &im2col_gemm);
+    assert_ptr_equal(choices_find(chooser.known, &mine)->by.algorithm, &im2col_gemm);
+    assert_ptr_equal(choices_find(chooser.known, &theirs)->by.algorithm, &implicit_gemm);
     assert_string_equal(choices_gemm(chooser.known), "cpu_tall");
     forget_all(dev);
 }
@@ -286,15 +322,15 @@ static void test_tf32_apart(void **state)
     choices *with;
     const convolution_call call = make_call(0, 16, 4);
     forget_all(dev);
-    CHECK_OK(choices_put(chooser.known, &call, &im2col_gemm, 1, &err));
+    CHECK_OK(choices_put(chooser.known, &call, by(&im2col_gemm), 1, &err));
     CHECK_OK(choices_save(chooser.known, &err));
     CHECK_OK(choices_open(dev, true, &with, &err));
     assert_string_not_equal(choices_path(with), choices_path(chooser.known));
     assert_null(choices_find(with, &call));
-    CHECK_OK(choices_put(with, &call, &implicit_gemm, 1, &err));
+    CHECK_OK(choices_put(with, &call, by(&implicit_gemm), 1, &err));
     CHECK_OK(choices_save(with, &err));
     start_again(dev);
-    assert_ptr_equal(choices_find(chooser.known, &call)->algorithm, &im2col_gemm);
+    assert_ptr_equal(choices_find(chooser.known, &call)->by.algorithm, &im2col_gemm);
     remove(choices_path(with));
     choices_close(with);
     forget_all(dev);
@@ -303,10 +339,11 @@ static void test_tf32_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_each_part_of_a_call_counts),
-        cmocka_unit_test(test_choosing),    cmocka_unit_test(test_strangers),
-        cmocka_unit_test(test_damage),      cmocka_unit_test(test_no_place),
-        cmocka_unit_test(test_two_at_once), cmocka_unit_test(test_tf32_apart),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_each_part_of_a_call_counts),
+        cmocka_unit_test(test_choosing),   cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_strangers),  cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_no_place),   cmocka_unit_test(test_two_at_once),
+        cmocka_unit_test(test_tf32_apart),
     };
     return cmocka_run_group_tests_name("choices", tests, set_up, tear_down);
 }

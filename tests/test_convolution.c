@@ -29,7 +29,7 @@ static void test_output_shape(void **state)
 static void check_gpu_choice(const device *dev, const convolution_call *call)
 {
     const convolver c = {.dev = (device *)dev};
-    const convolution_algorithm *chosen = convolver_choose(&c, call, false);
+    const convolution_algorithm *chosen = convolver_choose(&c, call, false).algorithm;
     if (unrolled_gemm.supports(dev, call))
         assert_ptr_equal(chosen, &unrolled_gemm);
     else if (chosen != &winograd2 && chosen != &winograd4)
@@ -49,11 +49,11 @@ static void test_choice(void **state)
         for (int direction = 0; direction < CONVOLUTION_DIRECTIONS; direction++) {
             call.direction = (enum convolution_direction)direction;
             dev.info.type = CL_DEVICE_TYPE_CPU;
-            const convolution_algorithm *chosen = convolver_choose(&c, &call, false);
+            const convolution_algorithm *chosen = convolver_choose(&c, &call, false).algorithm;
             assert_true(chosen->supports(&dev, &call));
             assert_string_not_equal(chosen->family, "im2col");
             dev.precision = PRECISION_FP16;
-            chosen = convolver_choose(&c, &call, false);
+            chosen = convolver_choose(&c, &call, false).algorithm;
             assert_true(chosen->supports(&dev, &call));
             assert_string_not_equal(chosen->family, "im2col");
             dev.precision = PRECISION_FP32;
@@ -71,16 +71,16 @@ static void test_gpu_layers(void **state)
     dev.vec = 4;
     convolution_call call = {.shape = {3, 64, 7, 2, 3}, .x = {NULL, 32, 224, 224, 3}};
     call.y = convolution_output(&call.shape, call.x);
-    assert_ptr_equal(convolver_choose(&c, &call, false), &unrolled_gemm);
+    assert_ptr_equal(convolver_choose(&c, &call, false).algorithm, &unrolled_gemm);
     call.shape = (convolution_shape){128, 128, 3, 1, 1};
     call.x = call.y = (tensor){NULL, 32, 56, 56, 128};
-    assert_ptr_equal(convolver_choose(&c, &call, false), &winograd4);
+    assert_ptr_equal(convolver_choose(&c, &call, false).algorithm, &winograd4);
     call.shape = (convolution_shape){128, 128, 1, 1, 0};
-    assert_ptr_equal(convolver_choose(&c, &call, false), &tiled_gemm);
+    assert_ptr_equal(convolver_choose(&c, &call, false).algorithm, &tiled_gemm);
     dev.info.max_group_size = 1; /* too small for tiles: CLBlast */
-    assert_ptr_equal(convolver_choose(&c, &call, false), &conv1x1_gemm);
+    assert_ptr_equal(convolver_choose(&c, &call, false).algorithm, &conv1x1_gemm);
     call.shape = (convolution_shape){128, 128, 3, 1, 1};
-    assert_ptr_equal(convolver_choose(&c, &call, false), &im2col_gemm);
+    assert_ptr_equal(convolver_choose(&c, &call, false).algorithm, &im2col_gemm);
 }
 
 /* HCNN_CONV's family is taken wherever it can be, and refused by name where there is none. */
@@ -95,10 +95,10 @@ static void test_forced(void **state)
         assert_ok(convolver_open(dev, &c, &err), &err);
         convolution_call call = {.shape = {8, 8, 3, 1, 1}, .x = {NULL, 1, 9, 9, 8}};
         call.y = convolution_output(&call.shape, call.x);
-        assert_string_equal(convolver_choose(&c, &call, true)->family, families[f]);
+        assert_string_equal(convolver_choose(&c, &call, true).algorithm->family, families[f]);
         call.shape.stride = 2; /* not for Winograd: the quick choice */
         call.y = convolution_output(&call.shape, call.x);
-        assert_true(convolver_choose(&c, &call, true)->supports(dev, &call));
+        assert_true(convolver_choose(&c, &call, true).algorithm->supports(dev, &call));
         convolver_close(&c);
     }
     setenv("HCNN_CONV", "fast", 1);
@@ -117,7 +117,7 @@ static void test_last_resort(void **state)
     dev.info.type = CL_DEVICE_TYPE_GPU;
     dev.info.local_memory_bytes = 1 << 10;
     dev.precision = PRECISION_FP16;
-    assert_ptr_equal(convolver_choose(&c, &call, false), &direct_convolution);
+    assert_ptr_equal(convolver_choose(&c, &call, false).algorithm, &direct_convolution);
 }
 
 int main(void)

@@ -79,7 +79,7 @@ static void test_opt_in(void **state)
     convolver c;
     unsetenv("HCNN_TF32");
     assert_ok(convolver_open(dev, &c, &err), &err);
-    assert_false(convolver_supports(&c, &tensor_gemm, &call));
+    assert_false(convolver_supports(&c, (convolution_choice){&tensor_gemm, 0}, &call));
     convolver_close(&c);
     setenv("HCNN_TF32", "1", 1);
     if (dev->info.nv_capability < 80) {
@@ -87,7 +87,7 @@ static void test_opt_in(void **state)
         assert_non_null(strstr(err.message, "compute capability 8.0"));
     } else {
         assert_ok(convolver_open(dev, &c, &err), &err);
-        assert_true(convolver_supports(&c, &tensor_gemm, &call));
+        assert_true(convolver_supports(&c, (convolution_choice){&tensor_gemm, 0}, &call));
         convolver_close(&c);
         dev->precision = PRECISION_FP16;
         assert_int_equal(convolver_open(dev, &c, &err), STATUS_USAGE);

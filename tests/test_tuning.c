@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tune.c and tune_gemm.c (test_tune.sh is the command's): what is measured, that a wrong or greedy
  * algorithm is never chosen, and that a child process which misbehaves is left out. */
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -108,8 +109,9 @@ static void test_remembers(void **state)
         const tune_row *row = &report.rows[i];
         const choice *found = choices_find(c.known, &row->call);
         assert_non_null(found);
-        assert_ptr_equal(found->algorithm, row->chosen);
-        assert_ptr_equal(convolver_choose(&c, &row->call, true), row->chosen);
+        assert_ptr_equal(found->by.algorithm, row->chosen.algorithm);
+        assert_int_equal(found->by.tile, row->chosen.tile);
+        assert_ptr_equal(convolver_choose(&c, &row->call, true).algorithm, row->chosen.algorithm);
         assert_true(row->seconds > 0 && row->seconds <= row->quick_seconds);
     }
     convolver_close(&c);
@@ -213,7 +215,7 @@ static void test_never_chosen(void **state)
     o.algorithms = table;
     CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
     for (size_t i = 0; i < report.count; i++)
-        assert_ptr_equal(report.rows[i].chosen, report.rows[i].quick);
+        assert_ptr_equal(report.rows[i].chosen.algorithm, report.rows[i].quick.algorithm);
     assert_non_null(strstr(notes, "wrong is not chosen for forward 7x7"));
     assert_non_null(strstr(notes, "wrong is not chosen for weights 1x1"));
     assert_non_null(strstr(notes, "differs from im2col"));
@@ -327,7 +329,7 @@ static void test_memory_of_halves(void **state)
     o.algorithms = table;
     CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
     for (size_t i = 0; i < report.count; i++)
-        assert_ptr_equal(report.rows[i].chosen, report.rows[i].quick);
+        assert_ptr_equal(report.rows[i].chosen.algorithm, report.rows[i].quick.algorithm);
     assert_non_null(notes);
     size_t noted = 0;
     for (const char *at = notes; (at = strstr(at, "snug is not chosen")) != NULL; at++)
@@ -335,6 +337,76 @@ static void test_memory_of_halves(void **state)
     assert_int_equal(noted, report.count);
     tune_free(&report);
     device_close(dev);
+}
+
+/* ---- Tiles ---- */
+
+static const char *name_three(int tile)
+{
+    static const char *const names[] = {"slow", "fast", "broken"};
+    return tile <= 3 ? names[tile - 1] : NULL;
+}
+
+static bool unchecked; /* the next run is the one that is compared */
+
+static status measure_unchecked(device *dev, const convolution_call *call, convolution_bytes *bytes,
+                                error *err)
+{
+    unchecked = true;
+    return im2col_gemm.measure(dev, call, bytes, err);
+}
+
+/* Right at first, and then quicker than any kernel can be launched: in 4 microseconds by its
+ * default. */
+static status run_by_tile(device *dev, const convolution_call *call, convolution_memory memory,
+                          error *err)
+{
+    if (call->by.tile == 3)
+        return error_set(err, STATUS_FAILED, "out of order");
+    if (unchecked) {
+        unchecked = false;
+        return im2col_gemm.run(dev, call, memory, err);
+    }
+    double end = clock_now() + (call->by.tile == 2 ? 0 : call->by.tile == 1 ? 1e-3 : 4e-6);
+    while (clock_now() < end)
+        ;
+    return STATUS_OK;
+}
+
+/* The tiles of what is fastest are tried, and the file keeps the one that won. */
+static void test_tiles(void **state)
+{
+    static const convolution_algorithm tiled = {.name = "direct",
+                                                .family = "gemm",
+                                                .tile_name = name_three,
+                                                .supports = supports_all,
+                                                .measure = measure_unchecked,
+                                                .run = run_by_tile};
+    static const convolution_algorithm *const table[] = {&tiled, NULL};
+    device *dev = *state;
+    error err;
+    tune_report report;
+    tune_options o = small_options(false);
+    size_t won = 0;
+    forget_all(dev);
+    o.algorithms = table;
+    CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
+    for (size_t i = 0; i < report.count; i++) {
+        const tune_row *row = &report.rows[i];
+        if (row->chosen.algorithm != &tiled)
+            continue;
+        assert_int_equal(row->chosen.tile, 2);
+        won++;
+    }
+    assert_true(won > 0);
+    assert_non_null(strstr(notes, "direct broken is not chosen for forward"));
+    unsigned char *text;
+    size_t size;
+    CHECK_OK(file_read(report.file, 1 << 20, &text, &size, &err));
+    assert_non_null(strstr((const char *)text, "\"tile\": \"fast\""));
+    assert_null(strstr((const char *)text, "\"tile\": \"slow\""));
+    free(text);
+    tune_free(&report);
 }
 
 static volatile sig_atomic_t stop;
@@ -388,7 +460,7 @@ static void test_choices_that_do_not_fit(void **state)
     CHECK_OK(network_convolutions(&o, &calls, &count, &err));
     convolver c = open_chooser(dev);
     for (size_t i = 0; i < count; i++)
-        CHECK_OK(choices_put(c.known, &calls[i], &im2col_gemm, 1, &err));
+        CHECK_OK(choices_put(c.known, &calls[i], (convolution_choice){&im2col_gemm, 0}, 1, &err));
     CHECK_OK(choices_save(c.known, &err));
     convolver_close(&c);
     CHECK_OK(network_measure(dev, &o, &tuned_bytes, &largest, &err));
@@ -515,6 +587,7 @@ int main(void)
         cmocka_unit_test(test_never_chosen),
         cmocka_unit_test(test_tolerance),
         cmocka_unit_test(test_memory_of_halves),
+        cmocka_unit_test(test_tiles),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_choices_that_do_not_fit),
         cmocka_unit_test(test_parameters),

@@ -50,11 +50,12 @@ static json_t *row_to_json(const tune_row *row, const peak *limits)
     const convolution_shape *s = &c->shape;
     double rate = flops_of(row) / row->seconds;
     json_t *made = json_pack(
-        "{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:s}", "direction",
+        "{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:s?, s:f, s:f, s:f, s:s}", "direction",
         convolution_direction_names[c->direction], "cin", s->cin, "cout", s->cout, "kernel",
         s->kernel, "stride", s->stride, "pad", s->pad, "n", c->x.n, "h", c->x.h, "w", c->x.w,
-        "algorithm", row->chosen->name, "seconds", row->seconds, "gflops", rate * 1e-9,
-        "share_of_peak", rate / limits->flops, "quick", row->quick->name);
+        "algorithm", row->chosen.algorithm->name, "tile", convolution_tile_name(row->chosen),
+        "seconds", row->seconds, "gflops", rate * 1e-9, "share_of_peak", rate / limits->flops,
+        "quick", row->quick.algorithm->name);
     json_object_set_new(made, "quick_seconds",
                         isinf(row->quick_seconds) ? json_null() : json_real(row->quick_seconds));
     return made;
@@ -84,15 +85,16 @@ static void print_row(const tune_row *row, const peak *limits)
 {
     const convolution_call *c = &row->call;
     const convolution_shape *s = &c->shape;
+    const char *tile = convolution_tile_name(row->chosen);
     char window[32], channels[32], image[32];
     snprintf(window, sizeof window, "%dx%d/%d", s->kernel, s->kernel, s->stride);
     snprintf(channels, sizeof channels, "%d>%d", s->cin, s->cout);
     snprintf(image, sizeof image, "%dx%d", c->x.h, c->x.w);
     double rate = flops_of(row) / row->seconds;
-    printf("%-9s %-6s %-11s %-9s %-15s %9.3f %9.1f %5.1f%%  %-15s %9.3f\n",
-           convolution_direction_names[c->direction], window, channels, image, row->chosen->name,
-           row->seconds * 1e3, rate * 1e-9, 100 * rate / limits->flops, row->quick->name,
-           row->quick_seconds * 1e3);
+    printf("%-9s %-6s %-11s %-9s %-15s %9.3f %9.1f %5.1f%%  %-15s %9.3f  %s\n",
+           convolution_direction_names[c->direction], window, channels, image,
+           row->chosen.algorithm->name, row->seconds * 1e3, rate * 1e-9, 100 * rate / limits->flops,
+           row->quick.algorithm->name, row->quick_seconds * 1e3, tile ? tile : "default");
 }
 
 static void print_table(const request *r, const findings *f)
@@ -109,8 +111,9 @@ static void print_table(const request *r, const findings *f)
     if (t->gemm)
         printf("CLBlast    parameters %s, %.3f ms where the default takes %.3f\n", t->gemm->name,
                t->gemm_seconds * 1e3, t->gemm_default_seconds * 1e3);
-    printf("\n%-9s %-6s %-11s %-9s %-15s %9s %9s %6s  %-15s %9s\n", "DIRECTION", "WINDOW",
-           "CHANNELS", "IMAGE", "CHOSEN", "MS", "GFLOP/S", "PEAK", "QUICK CHOICE", "MS");
+    printf("\n%-9s %-6s %-11s %-9s %-15s %9s %9s %6s  %-15s %9s  %s\n", "DIRECTION", "WINDOW",
+           "CHANNELS", "IMAGE", "CHOSEN", "MS", "GFLOP/S", "PEAK", "QUICK CHOICE", "MS",
+           "TILE CHOSEN");
     for (size_t i = 0; i < t->count; i++) {
         print_row(&t->rows[i], &f->limits);
         chosen += t->rows[i].seconds;
@@ -181,10 +184,10 @@ static const option_row rows[] = {
 
 static const command_line line = {
     .usage = "tune [OPTION]...",
-    .summary = "Times every algorithm for every convolution of the network on the device, "
-               "compares its result with im2col's (in fp16 direct's), and remembers the "
-               "fastest for all later starts. HCNN_CONV still overrides. Ctrl-C exits with 130 "
-               "and keeps what is measured.",
+    .summary = "Times every algorithm for every convolution of the network on the device, and the "
+               "fastest by each of its tile sizes, compares each result with im2col's (in fp16 "
+               "direct's), and remembers the fastest for all later starts. HCNN_CONV still "
+               "overrides. Ctrl-C exits with 130 and keeps what is measured.",
     .example = "hcnn-cl tune --image-size 224 --batch-size 8",
     .rows = rows,
 };

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PROGRAMS = 64, MAX_KERNELS = 256 };
+enum { MAX_PROGRAMS = 128, MAX_KERNELS = 256 };
 
 typedef struct cached_kernel {
     const char *program, *name;
@@ -208,7 +208,7 @@ static status build_embedded(device *dev, const char *variant, cl_program *built
     char *source = text_format("%s\n#line 1 \"%s.cl\"\n%s", common, name, own);
     TRY(got_memory(source, err, name));
     bool half = dev->precision == PRECISION_FP16 && !fp32;
-    char options[128];
+    char options[256];
     snprintf(options, sizeof options, "-cl-std=CL1.2 -DVEC=%d -DON_CPU=%d%s%s", dev->vec,
              (dev->info.type & CL_DEVICE_TYPE_CPU) != 0, half ? " -DHALF_STORAGE" : "",
              rest + (fp32 ? 5 : 0));

@@ -9,7 +9,8 @@ convolution_call convolutions_call(const graph *g, const node *n, int batch,
                                    enum convolution_direction direction)
 {
     const node *from = &g->nodes[n->input];
-    return (convolution_call){.direction = direction,
+    return (convolution_call){.by = n->choices[direction],
+                              .direction = direction,
                               .shape = n->shape,
                               .x = {NULL, batch, from->h, from->w, from->c},
                               .y = {NULL, batch, n->h, n->w, n->c},
@@ -25,7 +26,7 @@ void convolutions_choose(graph *g, const convolver *c, int batch, bool remembere
             if (!graph_convolves(g, n, direction))
                 continue;
             const convolution_call call = convolutions_call(g, n, batch, direction);
-            n->algorithms[d] = convolver_choose(c, &call, remembered);
+            n->choices[d] = convolver_choose(c, &call, remembered);
         }
 }
 
@@ -84,5 +85,5 @@ const char *convolutions_algorithm(const graph *g, const char *label,
                                    enum convolution_direction direction)
 {
     const node *n = find_layer(g, label);
-    return n && graph_convolves(g, n, direction) ? n->algorithms[direction]->name : NULL;
+    return n && graph_convolves(g, n, direction) ? n->choices[direction].algorithm->name : NULL;
 }

@@ -7,7 +7,7 @@
 #include "model/graph.h"
 #include "ops/convolver.h"
 
-/* The call of a node for `batch` images, without buffers. */
+/* The call of a node for `batch` images, without buffers, by what was chosen for it. */
 convolution_call convolutions_call(const graph *g, const node *n, int batch,
                                    enum convolution_direction direction);
 

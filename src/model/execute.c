@@ -96,7 +96,7 @@ static bool takes_norm(const pass *p, const node *n)
 static bool makes_sums(const pass *p, const node *n)
 {
     return n->kind == NODE_CONVOLUTION && n->norm != GRAPH_NONE && n->bias == GRAPH_NONE &&
-           p->train && n->algorithms[CONVOLUTION_FORWARD]->sum_runs;
+           p->train && n->choices[CONVOLUTION_FORWARD].algorithm->sum_runs;
 }
 
 static status take_norm(const pass *p, const node *norm, convolution_call *call, error *err)
@@ -138,9 +138,10 @@ static status prepare_weights(const pass *p, const node *n, bool measure, cl_mem
 
 static status forward_convolution(const pass *p, const node *n, tensor y, error *err)
 {
-    const convolution_algorithm *algorithm = n->algorithms[CONVOLUTION_FORWARD];
+    const convolution_algorithm *algorithm = n->choices[CONVOLUTION_FORWARD].algorithm;
     cl_mem bias = weight_of(p, n->bias);
     convolution_call call = {
+        .by = n->choices[CONVOLUTION_FORWARD],
         .direction = CONVOLUTION_FORWARD,
         .shape = n->shape,
         .x = value_of(p, n->input),
@@ -164,8 +165,7 @@ static batchnorm_sums sums_from(const pass *p, const node *n)
     if (!makes_sums(p, from))
         return (batchnorm_sums){0};
     const convolution_call call = convolutions_call(p->g, from, p->count, CONVOLUTION_FORWARD);
-    return (batchnorm_sums){p->memory.convolution.sums,
-                            from->algorithms[CONVOLUTION_FORWARD]->sum_runs(p->dev, &call)};
+    return (batchnorm_sums){p->memory.convolution.sums, call.by.algorithm->sum_runs(p->dev, &call)};
 }
 
 static status forward_batchnorm(const pass *p, const node *n, tensor y, error *err)
@@ -236,7 +236,8 @@ static status forward_node(const pass *p, const node *n, error *err)
 static status backward_weights(const pass *p, const node *n, convolution_call call, cl_mem target,
                                error *err)
 {
-    const convolution_algorithm *algorithm = n->algorithms[CONVOLUTION_BACKWARD_WEIGHTS];
+    const convolution_algorithm *algorithm = n->choices[CONVOLUTION_BACKWARD_WEIGHTS].algorithm;
+    call.by = n->choices[CONVOLUTION_BACKWARD_WEIGHTS];
     call.direction = CONVOLUTION_BACKWARD_WEIGHTS;
     call.x = value_of(p, n->input);
     call.weights = target;
@@ -261,6 +262,7 @@ static status backward_convolution(const pass *p, const node *n, tensor dy, erro
     tensor dx = gradient_to_input(p, n);
     cl_mem weights = gradient_target(p, n->weight), bias = gradient_target(p, n->bias);
     convolution_call call = {
+        .by = n->choices[CONVOLUTION_BACKWARD_DATA],
         .direction = CONVOLUTION_BACKWARD_DATA,
         .shape = n->shape,
         .x = dx,
@@ -271,8 +273,7 @@ static status backward_convolution(const pass *p, const node *n, tensor dy, erro
         TRY(bias_backward(p->dev, dy, bias, p->terms, err));
     if (dx.buffer) {
         TRY(prepare_weights(p, n, false, &call.weights, err));
-        TRY(n->algorithms[CONVOLUTION_BACKWARD_DATA]->run(p->dev, &call, p->memory.convolution,
-                                                          err));
+        TRY(call.by.algorithm->run(p->dev, &call, p->memory.convolution, err));
     }
     return weights ? backward_weights(p, n, call, weights, err) : STATUS_OK;
 }

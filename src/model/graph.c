@@ -324,5 +324,5 @@ void graph_free(graph *g)
 bool graph_takes_norm(const node *n)
 {
     return n->kind == NODE_CONVOLUTION && n->norm != GRAPH_NONE &&
-           n->algorithms[CONVOLUTION_FORWARD]->finishes;
+           n->choices[CONVOLUTION_FORWARD].algorithm->finishes;
 }

@@ -47,7 +47,7 @@ typedef struct node {
     bool trains;                              /* its own parameters get a gradient */
     bool accumulate_input, accumulate_second; /* another node writes that gradient before it */
     /* Set by convolutions_choose: */
-    const convolution_algorithm *algorithms[CONVOLUTION_DIRECTIONS];
+    convolution_choice choices[CONVOLUTION_DIRECTIONS];
     /* Set by the plan: */
     tensor value, gradient;
     cl_mem mean, inverse_deviation; /* batchnorm: of the batch; group norm: of each image's groups;

@@ -198,7 +198,7 @@ static status node_workspace(const plan *p, device *dev, const graph *g, const n
         if (!graph_convolves(g, n, (enum convolution_direction)i))
             continue;
         const convolution_call call = convolutions_call(g, n, batch, (enum convolution_direction)i);
-        const convolution_algorithm *chosen = n->algorithms[i];
+        const convolution_algorithm *chosen = call.by.algorithm;
         TRY(chosen->measure(dev, &call, &bytes, err));
         raise(&most->columns, bytes.columns);
         raise(&most->weights, bytes.weights);

@@ -135,27 +135,29 @@ static char *path_for(const device *dev, bool tf32)
 static json_t *entry_to_json(const choice *c)
 {
     const convolution_shape *s = &c->shape;
-    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:f}", "direction",
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:s*, s:f}", "direction",
                      convolution_direction_names[c->direction], "cin", s->cin, "cout", s->cout,
                      "kernel", s->kernel, "stride", s->stride, "pad", s->pad, "n", c->n, "h", c->h,
-                     "w", c->w, "algorithm", c->algorithm->name, "seconds", c->seconds);
+                     "w", c->w, "algorithm", c->by.algorithm->name, "tile",
+                     convolution_tile_name(c->by), "seconds", c->seconds);
 }
 
 /* False for what is no entry, or names what this program does not have. */
 static bool entry_from_json(json_t *from, choice *c)
 {
-    const char *direction, *algorithm;
+    const char *direction, *algorithm, *tile = "";
     convolution_shape *s = &c->shape;
-    if (json_unpack(from, "{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:F}", "direction",
-                    &direction, "cin", &s->cin, "cout", &s->cout, "kernel", &s->kernel, "stride",
-                    &s->stride, "pad", &s->pad, "n", &c->n, "h", &c->h, "w", &c->w, "algorithm",
-                    &algorithm, "seconds", &c->seconds) != 0)
+    if (json_unpack(from, "{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s?s, s:F}",
+                    "direction", &direction, "cin", &s->cin, "cout", &s->cout, "kernel", &s->kernel,
+                    "stride", &s->stride, "pad", &s->pad, "n", &c->n, "h", &c->h, "w", &c->w,
+                    "algorithm", &algorithm, "tile", &tile, "seconds", &c->seconds) != 0)
         return false;
-    c->algorithm = convolution_find(algorithm);
+    c->by.algorithm = convolution_find(algorithm);
+    c->by.tile = c->by.algorithm ? convolution_find_tile(c->by.algorithm, tile) : 0;
     for (int d = 0; d < CONVOLUTION_DIRECTIONS; d++)
         if (strcmp(convolution_direction_names[d], direction) == 0) {
             c->direction = (enum convolution_direction)d;
-            return c->algorithm != NULL;
+            return c->by.algorithm != NULL;
         }
     return false;
 }
@@ -304,11 +306,11 @@ const choice *choices_find(const choices *known, const convolution_call *call)
     return find(known, &key);
 }
 
-status choices_put(choices *known, const convolution_call *call,
-                   const convolution_algorithm *algorithm, double seconds, error *err)
+status choices_put(choices *known, const convolution_call *call, convolution_choice by,
+                   double seconds, error *err)
 {
     choice entry = key_of(call);
-    entry.algorithm = algorithm;
+    entry.by = by;
     entry.seconds = seconds;
     entry.measured = true;
     return put(known, &entry, err);

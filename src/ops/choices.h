@@ -12,7 +12,8 @@
  *    "gemm": {"parameters": name of a set in gemm.c, "seconds": S},      (only when searched)
  *    "convolutions": [{"direction": "forward" | "data" | "weights",
  *                      "cin", "cout", "kernel", "stride", "pad", "n", "h", "w": the input's,
- *                      "algorithm": its name, "seconds": of one call}, ...]}
+ *                      "algorithm": its name, "tile": its tile's, without it the default's,
+ *                      "seconds": of one call}, ...]}
  *
  * A file that is missing, damaged or made for something else is as good as none. */
 #ifndef HCNN_OPS_CHOICES_H
@@ -24,7 +25,7 @@ typedef struct choice {
     enum convolution_direction direction;
     convolution_shape shape;
     int n, h, w; /* of x */
-    const convolution_algorithm *algorithm;
+    convolution_choice by;
     double seconds;
     bool measured; /* by this process: it wins over what others wrote */
 } choice;
@@ -39,11 +40,11 @@ status choices_save(choices *known, error *err);
 /* The file; NULL where there is no place for a cache. */
 const char *choices_path(const choices *known);
 
-/* The entry for a call, NULL when there is none. It may name an algorithm that does not support the
+/* The entry for a call, NULL when there is none. It may be a choice that does not support the
  * call. Valid until the next choices_put. */
 const choice *choices_find(const choices *known, const convolution_call *call);
-status choices_put(choices *known, const convolution_call *call,
-                   const convolution_algorithm *algorithm, double seconds, error *err);
+status choices_put(choices *known, const convolution_call *call, convolution_choice by,
+                   double seconds, error *err);
 
 /* The name of CLBlast's parameter set, NULL when none is remembered; gemm.h. */
 const char *choices_gemm(const choices *known);

@@ -19,6 +19,27 @@ const convolution_algorithm *convolution_find(const char *name)
     return NULL;
 }
 
+int convolution_find_tile(const convolution_algorithm *algorithm, const char *name)
+{
+    const char *known;
+    for (int i = 1; algorithm->tile_name && (known = algorithm->tile_name(i)) != NULL; i++)
+        if (strcmp(known, name) == 0)
+            return i;
+    return 0;
+}
+
+const char *convolution_tile_name(convolution_choice choice)
+{
+    return choice.tile ? choice.algorithm->tile_name(choice.tile) : NULL;
+}
+
+convolution_call convolution_by(convolution_choice by, const convolution_call *call)
+{
+    convolution_call made = *call;
+    made.by = by;
+    return made;
+}
+
 tensor convolution_output(const convolution_shape *s, tensor x)
 {
     return (tensor){NULL, x.n, (x.h + 2 * s->pad - s->kernel) / s->stride + 1,

@@ -36,7 +36,14 @@ typedef struct convolution_finish {
 /* "forward", "data" and "weights", for reports and the files of choices. */
 extern const char *const convolution_direction_names[CONVOLUTION_DIRECTIONS];
 
+/* An algorithm, and the tile sizes that its kernels are built with. */
+typedef struct convolution_choice {
+    const struct convolution_algorithm *algorithm;
+    int tile; /* as its tile_name counts them; 0: what suits the device and the call */
+} convolution_choice;
+
 typedef struct convolution_call {
+    convolution_choice by; /* who is asked about the call, or runs it */
     enum convolution_direction direction;
     convolution_shape shape;
     tensor x, y; /* where only shapes are asked for, their buffers may be NULL */
@@ -62,9 +69,13 @@ typedef struct convolution_memory {
     cl_mem sums;                      /* for the caller's convolution_call.sums */
 } convolution_memory;
 
+/* The functions of an algorithm take calls that are `by` it. */
 typedef struct convolution_algorithm {
     const char *name;   /* one word, for reports and the files of choices */
     const char *family; /* "direct", "gemm", "im2col", "tensor" or "winograd": HCNN_CONV's names */
+    /* The name of a tile from 1 on, "128x64x8x8x16"; NULL: there are no more. NULL: none at all. */
+    const char *(*tile_name)(int tile);
+    /* Whether it can run the call by this tile on the device. */
     bool (*supports)(const device *dev, const convolution_call *call);
     /* Whether the quick choice, which measures nothing, takes it for a supported call; NULL:
      * always. */
@@ -86,6 +97,11 @@ extern const convolution_algorithm conv1x1_gemm, direct_convolution, im2col_gemm
 
 /* The algorithm of that name, or NULL. */
 const convolution_algorithm *convolution_find(const char *name);
+/* Its tile of that name, 0 where there is none; the name of a choice's tile, NULL for 0. */
+int convolution_find_tile(const convolution_algorithm *algorithm, const char *name);
+const char *convolution_tile_name(convolution_choice choice);
+/* The call as it is run by this choice. */
+convolution_call convolution_by(convolution_choice by, const convolution_call *call);
 
 /* y's shape for x's; the buffer is NULL. */
 tensor convolution_output(const convolution_shape *shape, tensor x);

@@ -74,33 +74,40 @@ status convolver_prepare_gemm(const convolver *c, error *err)
                                err);
 }
 
-bool convolver_supports(const convolver *c, const convolution_algorithm *algorithm,
-                        const convolution_call *call)
+bool convolver_supports(const convolver *c, convolution_choice by, const convolution_call *call)
 {
-    return (c->tf32 || !algorithm->tf32) && algorithm->supports(c->dev, call);
+    const convolution_call asked = convolution_by(by, call);
+    return (c->tf32 || !by.algorithm->tf32) && by.algorithm->supports(c->dev, &asked);
 }
 
-const convolution_algorithm *convolver_choose_quickly(const convolver *c,
-                                                      const convolution_call *call)
+static bool suits(const convolver *c, convolution_choice by, const convolution_call *call)
+{
+    const convolution_call asked = convolution_by(by, call);
+    return !by.algorithm->suits || by.algorithm->suits(c->dev, &asked);
+}
+
+convolution_choice convolver_choose_quickly(const convolver *c, const convolution_call *call)
 {
     for (int i = 0; convolution_algorithms[i]; i++) {
-        const convolution_algorithm *a = convolution_algorithms[i];
-        if (convolver_supports(c, a, call) && (!a->suits || a->suits(c->dev, call)))
-            return a;
+        const convolution_choice by = {convolution_algorithms[i], 0};
+        if (convolver_supports(c, by, call) && suits(c, by, call))
+            return by;
     }
-    return &direct_convolution; /* suits nothing and supports everything */
+    return (convolution_choice){&direct_convolution, 0}; /* suits nothing, supports everything */
 }
 
-const convolution_algorithm *convolver_choose(const convolver *c, const convolution_call *call,
-                                              bool remembered)
+convolution_choice convolver_choose(const convolver *c, const convolution_call *call,
+                                    bool remembered)
 {
     for (int i = 0; c->forced && convolution_algorithms[i]; i++) {
-        const convolution_algorithm *a = convolution_algorithms[i];
-        if (strcmp(a->family, c->forced) == 0 && convolver_supports(c, a, call))
-            return a;
+        const convolution_choice by = {convolution_algorithms[i], 0};
+        if (strcmp(by.algorithm->family, c->forced) == 0 && convolver_supports(c, by, call))
+            return by;
     }
     const choice *found = remembered ? choices_find(c->known, call) : NULL;
-    if (found && convolver_supports(c, found->algorithm, call))
-        return found->algorithm;
+    if (found && convolver_supports(c, found->by, call))
+        return found->by;
+    if (found && convolver_supports(c, (convolution_choice){found->by.algorithm, 0}, call))
+        return (convolution_choice){found->by.algorithm, 0};
     return convolver_choose_quickly(c, call);
 }

@@ -21,17 +21,15 @@ void convolver_close(convolver *c); /* one of zeros is fine */
 /* Makes CLBlast use the parameters that are remembered (gemm.h); before the first product. */
 status convolver_prepare_gemm(const convolver *c, error *err);
 
-/* Whether the algorithm may be taken for the call. */
-bool convolver_supports(const convolver *c, const convolution_algorithm *algorithm,
-                        const convolution_call *call);
+/* Whether the choice may be taken for the call. */
+bool convolver_supports(const convolver *c, convolution_choice by, const convolution_call *call);
 
-/* The algorithm for a call, chosen once per layer and direction with the largest batch's shapes:
+/* The choice for a call, chosen once per layer and direction with the largest batch's shapes:
  * all smaller batches then run by the same one. The forced family wherever one of it supports the
  * call; else, with `remembered`, what `hcnn-cl tune` found; else the quick choice. */
-const convolution_algorithm *convolver_choose(const convolver *c, const convolution_call *call,
-                                              bool remembered);
+convolution_choice convolver_choose(const convolver *c, const convolution_call *call,
+                                    bool remembered);
 /* The first in the table that suits, which measures nothing. */
-const convolution_algorithm *convolver_choose_quickly(const convolver *c,
-                                                      const convolution_call *call);
+convolution_choice convolver_choose_quickly(const convolver *c, const convolution_call *call);
 
 #endif

@@ -5,18 +5,60 @@
 #include "device/kernel.h"
 #include "ops/batchnorm.h"
 
-/* As in the kernel. */
-enum { MAX_TILES = 18, MAX_PANELS = 8, COLUMN_VECTORS = 2 };
+enum { COLUMN_VECTORS = 2 }; /* of a tile */
 
-static int rows_of_tile(const device *dev)
+/* A register tile, the steps of the sum that it takes at a time, and the most that makes a block:
+ * tiles one below the other and panels of them side by side. */
+typedef struct register_tile {
+    const char *name, *program, *float_program;
+    int rows, chunk, tiles, panels;
+} register_tile;
+
+#define DEFINITIONS(rows, chunk, tiles, panels)                                                    \
+    " -DROWS=" #rows " -DCHUNK=" #chunk " -DMAX_TILES=" #tiles " -DMAX_PANELS=" #panels
+#define TILE(rows, chunk, tiles, panels)                                                           \
+    {                                                                                              \
+#rows "x" #chunk "x" #tiles "x" #panels,                                                   \
+            "implicit_gemm" DEFINITIONS(rows, chunk, tiles, panels),                               \
+            "implicit_gemm:fp32" DEFINITIONS(rows, chunk, tiles, panels), rows, chunk, tiles,      \
+            panels                                                                                 \
+    }
+
+/* Eight rows are a divisor of usual batches and maps, where twelve leave more over. */
+static const register_tile tiles[] = {TILE(8, 256, 18, 8), TILE(6, 256, 18, 8),
+                                      TILE(12, 256, 12, 8), TILE(4, 256, 24, 8)};
+enum { TILES = sizeof tiles / sizeof tiles[0], DEFAULT_WIDE = 1, DEFAULT_NARROW = 2 };
+
+static int default_tile(const device *dev)
 {
-    return dev->vec == 16 ? 8 : 6;
+    return dev->vec == 16 ? DEFAULT_WIDE : DEFAULT_NARROW;
 }
 
+static const register_tile *tile_of(const device *dev, const convolution_call *call)
+{
+    return &tiles[(call->by.tile ? call->by.tile : default_tile(dev)) - 1];
+}
+
+static const char *tile_name(int tile)
+{
+    return tile <= TILES ? tiles[tile - 1].name : NULL;
+}
+
+/* Whether the sums fit the vector registers, of which AVX-512 has 32 and what is narrower 16,
+ * beside a vector pair of one factor and one of the other; and fill half of them. */
+static bool fits_registers(const device *dev, const register_tile *tile)
+{
+    int registers = dev->vec == 16 ? 32 : 16, sums = COLUMN_VECTORS * tile->rows;
+    return sums + COLUMN_VECTORS + 1 <= registers && 2 * sums >= registers;
+}
+
+/* The default by its name is the default: measured once. */
 static bool supports(const device *dev, const convolution_call *call)
 {
-    (void)call;
-    return dev->info.type & CL_DEVICE_TYPE_CPU;
+    int tile = call->by.tile;
+    return dev->info.type & CL_DEVICE_TYPE_CPU &&
+           (tile == 0 ||
+            (tile <= TILES && tile != default_tile(dev) && fits_registers(dev, &tiles[tile - 1])));
 }
 
 /* The most sums that a call, or one for fewer images, makes: one for each tile. */
@@ -24,7 +66,7 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
                       error *err)
 {
     (void)err;
-    size_t tiles = divide_up(tensor_pixels(call->y), (size_t)rows_of_tile(dev));
+    size_t tiles = divide_up(tensor_pixels(call->y), (size_t)tile_of(dev, call)->rows);
     *bytes = (convolution_bytes){.sums = batchnorm_sums_bytes(tiles, call->shape.cout)};
     return STATUS_OK;
 }
@@ -36,12 +78,13 @@ typedef struct blocking {
 
 /* Blocks as large as they may be, since a factor's chunk is copied once per block, but enough of
  * them that every core has `share`. `repeats` blocks of each place run at the same time. */
-static blocking block(const device *dev, size_t rows, size_t columns, size_t repeats, size_t share)
+static blocking block(const device *dev, const register_tile *tile, size_t rows, size_t columns,
+                      size_t repeats, size_t share)
 {
     const size_t wanted = share * (size_t)dev->info.compute_units;
-    size_t row_tiles = divide_up(rows, (size_t)rows_of_tile(dev));
+    size_t row_tiles = divide_up(rows, (size_t)tile->rows);
     size_t column_tiles = divide_up(columns, COLUMN_VECTORS * (size_t)dev->vec);
-    blocking b = {MAX_TILES, MAX_PANELS, 0, 0};
+    blocking b = {(size_t)tile->tiles, (size_t)tile->panels, 0, 0};
     for (;;) {
         /* The same number of blocks, evenly filled. */
         b.rows = divide_up(row_tiles, b.tiles);
@@ -67,7 +110,7 @@ enum { SHARE = 4 };
 
 static blocking block_forward(const device *dev, const convolution_call *c, size_t batch)
 {
-    return block(dev, tensor_pixels(c->y), (size_t)c->shape.cout, batch, SHARE);
+    return block(dev, tile_of(dev, c), tensor_pixels(c->y), (size_t)c->shape.cout, batch, SHARE);
 }
 
 static status forward(device *dev, const char *program, const convolution_call *c, size_t batch,
@@ -87,7 +130,7 @@ static status backward_data(device *dev, const char *program, const convolution_
     size_t classes = (size_t)stride * (size_t)stride;
     size_t rows = (size_t)c->x.n * divide_up((size_t)c->x.h, (size_t)stride) *
                   divide_up((size_t)c->x.w, (size_t)stride);
-    blocking b = block(dev, rows, (size_t)c->shape.cin, classes * batch, SHARE);
+    blocking b = block(dev, tile_of(dev, c), rows, (size_t)c->shape.cin, classes * batch, SHARE);
     return LAUNCH(dev, program, "implicit_gemm_backward_data", blocks(&b, classes, batch), err,
                   ARG_BUFFER(c->y.buffer), ARG_BUFFER(c->weights), ARG_BUFFER(c->x.buffer),
                   ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels), ARG_INT(c->accumulate));
@@ -99,7 +142,7 @@ static status backward_weights(device *dev, const char *program, const convoluti
                                size_t batch, error *err)
 {
     size_t taps = (size_t)(c->shape.kernel * c->shape.kernel) * batch;
-    blocking b = block(dev, (size_t)c->shape.cin, (size_t)c->shape.cout, taps, 1);
+    blocking b = block(dev, tile_of(dev, c), (size_t)c->shape.cin, (size_t)c->shape.cout, taps, 1);
     return LAUNCH(dev, program, "implicit_gemm_backward_weights", blocks(&b, 1, taps), err,
                   ARG_BUFFER(c->x.buffer), ARG_BUFFER(c->y.buffer), ARG_BUFFER(c->weights),
                   ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels), ARG_TERMS(c->terms));
@@ -125,18 +168,20 @@ static status run_batch(device *dev, const char *program, const convolution_call
 
 status implicit_gemm_batch(device *dev, const convolution_call *call, int batch, error *err)
 {
+    const register_tile *tile = tile_of(dev, call);
     bool half = dev->precision == PRECISION_FP16;
-    return run_batch(dev, half ? "implicit_gemm:fp32" : "implicit_gemm", call, (size_t)batch, err);
+    return run_batch(dev, half ? tile->float_program : tile->program, call, (size_t)batch, err);
 }
 
 static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
 {
     (void)memory;
-    return run_batch(dev, "implicit_gemm", call, 1, err);
+    return run_batch(dev, tile_of(dev, call)->program, call, 1, err);
 }
 
 const convolution_algorithm implicit_gemm = {.name = "implicit_gemm",
                                              .family = "gemm",
+                                             .tile_name = tile_name,
                                              .supports = supports,
                                              .measure = measure,
                                              .run = run,

@@ -5,9 +5,13 @@
 #include "device/buffer.h"
 #include "device/kernel.h"
 
+/* Of an item: enough that no multiply-add waits for the one before. */
+#define CHAINS         12
+#define TEXT(number)   #number
+#define PROGRAM(count) "peak -DCHAINS=" TEXT(count)
+
 enum {
     RUNS = 5,
-    CHAINS = 12, /* as in the kernel */
     STEPS = 200000,
     ITEMS_A_UNIT = 64,
     COPY_BYTES = 128 << 20,
@@ -18,13 +22,14 @@ status peak_multiply(device *dev, cl_mem sums, size_t items, int steps, float fa
 {
     /* Groups of one item on a CPU, so that every core gets its share of them. */
     bool cpu = dev->info.type & CL_DEVICE_TYPE_CPU;
-    return LAUNCH(dev, "peak", "peak_multiply", cpu ? RANGE_GROUPS(items, 1) : RANGE_1D(items), err,
-                  ARG_BUFFER(sums), ARG_INT(steps), ARG_FLOAT(factor), ARG_FLOAT(addend));
+    return LAUNCH(dev, PROGRAM(CHAINS), "peak_multiply",
+                  cpu ? RANGE_GROUPS(items, 1) : RANGE_1D(items), err, ARG_BUFFER(sums),
+                  ARG_INT(steps), ARG_FLOAT(factor), ARG_FLOAT(addend));
 }
 
 status peak_copy(device *dev, cl_mem from, cl_mem to, size_t count, error *err)
 {
-    return LAUNCH(dev, "peak", "peak_copy", RANGE_1D(count / (size_t)dev->vec), err,
+    return LAUNCH(dev, PROGRAM(CHAINS), "peak_copy", RANGE_1D(count / (size_t)dev->vec), err,
                   ARG_BUFFER(from), ARG_BUFFER(to));
 }
 

@@ -9,21 +9,53 @@
 
 enum { NEEDED_CAPABILITY = 80 }; /* the first with TF32 */
 
-/* As in the kernel: by PTX, and acted out for tests on other devices. */
-static const tile_set ptx_tiles = {{"tensor_gemm -DNV_PTX", 128, 64, 128, 14 << 10},
-                                   {"tensor_gemm -DNV_PTX -DSMALL_TILES", 64, 32, 64, 8 << 10}};
-static const tile_set acted_tiles = {{"tensor_gemm", 128, 64, 128, 17 << 10},
-                                     {"tensor_gemm -DSMALL_TILES", 64, 32, 64, 10 << 10}};
+/* Rows and columns of a group's tile and of a warp's share of it, and steps of the sum. In local
+ * memory are a step's rows and columns, with eight floats behind each, two pixels, and for each
+ * warp `exchange` floats. */
+#define TILE(source, exchange, rows_, columns_, warp_rows, warp_columns, steps_)                   \
+    {                                                                                              \
+        .name = #rows_ "x" #columns_ "x" #warp_rows "x" #warp_columns "x" #steps_,                 \
+        .program =                                                                                 \
+            source " -DTILE_ROWS=" #rows_ " -DTILE_COLUMNS=" #columns_ " -DWARP_ROWS=" #warp_rows  \
+                   " -DWARP_COLUMNS=" #warp_columns " -DTILE_STEPS=" #steps_,                      \
+        .rows = (rows_), .columns = (columns_), .steps = (steps_),                                 \
+        .items = WARP * WARPS(rows_, columns_, warp_rows, warp_columns),                           \
+        .local_bytes =                                                                             \
+            sizeof(float) * ((steps_) * ((rows_) + 8 + (columns_) + 8 + 2) +                       \
+                             (exchange)*WARPS(rows_, columns_, warp_rows, warp_columns))           \
+    }
+#define WARPS(rows, columns, warp_rows, warp_columns)                                              \
+    ((rows) / (warp_rows) * ((columns) / (warp_columns)))
+#define TILES(source, exchange)                                                                    \
+    {                                                                                              \
+        TILE(source, exchange, 128, 64, 64, 32, 16), TILE(source, exchange, 64, 32, 32, 32, 16),   \
+            TILE(source, exchange, 128, 128, 64, 32, 16)                                           \
+    }
+
+enum {
+    WARP = 32,                 /* items */
+    EXCHANGE = 16 * 8 + 8 * 8, /* an instruction's factors, where it is acted out */
+};
+
+/* By PTX, and acted out for tests on other devices. */
+static const tile_shape ptx[] = TILES("tensor_gemm -DNV_PTX", 0);
+static const tile_shape acted[] = TILES("tensor_gemm", EXCHANGE);
+static const tile_set ptx_tiles = {ptx, sizeof ptx / sizeof ptx[0]};
+static const tile_set acted_tiles = {acted, sizeof acted / sizeof acted[0]};
 
 static const tile_set *tiles_of(const device *dev)
 {
     return dev->info.nv_capability >= NEEDED_CAPABILITY ? &ptx_tiles : &acted_tiles;
 }
 
+static const char *tile_name(int tile)
+{
+    return tile_set_name(&ptx_tiles, tile);
+}
+
 static bool supports(const device *dev, const convolution_call *call)
 {
-    (void)call;
-    return dev->precision == PRECISION_FP32 && tile_set_fits(dev, tiles_of(dev));
+    return dev->precision == PRECISION_FP32 && tile_set_supports(dev, tiles_of(dev), call);
 }
 
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
@@ -41,6 +73,7 @@ static status run(device *dev, const convolution_call *call, convolution_memory 
 
 const convolution_algorithm tensor_gemm = {.name = "tensor_gemm",
                                            .family = "tensor",
+                                           .tile_name = tile_name,
                                            .supports = supports,
                                            .measure = measure,
                                            .run = run,
@@ -101,8 +134,9 @@ status tensor_gemm_self_test(device *dev, error *err)
     TRY_OR_DONE(tensor_create(dev, ROWS, 1, 1, STEPS, &call.x, err));
     TRY_OR_DONE(tensor_create(dev, ROWS, 1, 1, COLUMNS, &call.y, err));
     TRY_OR_DONE(buffer_create(dev, sizeof(float) * STEPS * COLUMNS, &call.weights, err));
-    TRY_OR_DONE(check_tile(dev, &tiles->large, &call, x, w, y, err));
-    TRY_OR_DONE(check_tile(dev, &tiles->small, &call, x, w, y, err));
+    for (int i = 0; i < tiles->count; i++)
+        if (tile_fits(dev, &tiles->tiles[i]))
+            TRY_OR_DONE(check_tile(dev, &tiles->tiles[i], &call, x, w, y, err));
 done:
     tensor_release(&call.x);
     tensor_release(&call.y);
@@ -123,12 +157,12 @@ status tensor_gemm_check(device *dev, error *err)
     if (dev->precision != PRECISION_FP32)
         return error_set(err, STATUS_USAGE,
                          "HCNN_TF32=1 and --precision fp16: one or the other, not both");
-    if (dev->info.max_group_size < (size_t)ptx_tiles.large.items ||
-        dev->info.local_memory_bytes < ptx_tiles.large.local_bytes)
+    const tile_shape *large = &ptx[TILE_LARGE];
+    if (!tile_fits(dev, large))
         return error_set(err, STATUS_USAGE,
-                         "HCNN_TF32=1 needs groups of 128 work-items and 14 KiB of local memory, "
+                         "HCNN_TF32=1 needs groups of %d work-items and %zu bytes of local memory, "
                          "which %s does not have",
-                         dev->info.name);
+                         large->items, large->local_bytes, dev->info.name);
     status result = tensor_gemm_self_test(dev, err);
     return result == STATUS_OK
                ? STATUS_OK

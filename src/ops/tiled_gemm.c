@@ -4,27 +4,67 @@
 #include "ops/tiled_gemm.h"
 #include "device/kernel.h"
 
-/* As in the kernel. */
-static const tile_set plain_tiles = {{"tiled_gemm", 128, 64, 128, 13 << 10},
-                                     {"tiled_gemm -DSMALL_TILES", 32, 32, 64, 5 << 10}};
+/* Rows and columns of a group's tile and of an item's share of it, and steps of the sum. In local
+ * memory are a step's rows and columns, with four floats behind each, and two pixels. */
+#define TILE(source, rows_, columns_, item_rows, item_columns, steps_)                             \
+    {                                                                                              \
+        .name = #rows_ "x" #columns_ "x" #item_rows "x" #item_columns "x" #steps_,                 \
+        .program =                                                                                 \
+            source " -DTILE_ROWS=" #rows_ " -DTILE_COLUMNS=" #columns_ " -DITEM_ROWS=" #item_rows  \
+                   " -DITEM_COLUMNS=" #item_columns " -DTILE_STEPS=" #steps_,                      \
+        .rows = (rows_), .columns = (columns_), .steps = (steps_),                                 \
+        .items = (rows_) / (item_rows) * ((columns_) / (item_columns)),                            \
+        .local_bytes = sizeof(float) * (steps_) * ((rows_) + 4 + (columns_) + 4 + 2)               \
+    }
+#define TILES(source)                                                                              \
+    {                                                                                              \
+        TILE(source, 128, 64, 8, 8, 16), TILE(source, 32, 32, 4, 4, 16),                           \
+            TILE(source, 64, 64, 8, 8, 16), TILE(source, 128, 128, 8, 8, 16)                       \
+    }
+
+static const tile_shape plain[] = TILES("tiled_gemm");
 /* On floats, whatever activations are stored as. */
-static const tile_set float_tiles = {{"tiled_gemm:fp32", 128, 64, 128, 13 << 10},
-                                     {"tiled_gemm:fp32 -DSMALL_TILES", 32, 32, 64, 5 << 10}};
+static const tile_shape floats[] = TILES("tiled_gemm:fp32");
+static const tile_set plain_tiles = {plain, sizeof plain / sizeof plain[0]};
+static const tile_set float_tiles = {floats, sizeof floats / sizeof floats[0]};
 
 enum {
     GROUPS_PER_UNIT = 4, /* so that a compute unit has work while some of its groups wait */
+    CPU_ITEMS = 128,     /* of a group */
     PART_PIXELS = 256,   /* of a sum, at least: below that the parts' traffic outweighs the gain */
 };
 
-static bool fits(const device *dev, const tile_shape *tile)
+/* Of `lines` of a factor, four floats at a time: an item moves as many as any other. */
+static bool shared_evenly(const tile_shape *tile, int lines)
 {
-    return dev->info.max_group_size >= (size_t)tile->items &&
-           dev->info.local_memory_bytes >= tile->local_bytes;
+    return lines * tile->steps / 4 % tile->items == 0 && tile->items % (lines / 4) == 0;
 }
 
-bool tile_set_fits(const device *dev, const tile_set *tiles)
+/* A CPU runs the items of a group one after the other: a larger group has no use there, and its
+ * compiler may take minutes for one. */
+static size_t most_items(const device *dev)
 {
-    return fits(dev, &tiles->small);
+    return dev->info.type & CL_DEVICE_TYPE_CPU ? CPU_ITEMS : dev->info.max_group_size;
+}
+
+bool tile_fits(const device *dev, const tile_shape *tile)
+{
+    return dev->info.max_group_size >= (size_t)tile->items &&
+           most_items(dev) >= (size_t)tile->items &&
+           dev->info.local_memory_bytes >= tile->local_bytes && tile->items >= tile->steps &&
+           tile->items % (tile->steps / 4) == 0 && shared_evenly(tile, tile->rows) &&
+           shared_evenly(tile, tile->columns);
+}
+
+const char *tile_set_name(const tile_set *tiles, int tile)
+{
+    return tile <= tiles->count ? tiles->tiles[tile - 1].name : NULL;
+}
+
+bool tile_set_supports(const device *dev, const tile_set *tiles, const convolution_call *call)
+{
+    int tile = call->by.tile;
+    return tile <= tiles->count && tile_fits(dev, &tiles->tiles[tile ? tile - 1 : TILE_SMALL]);
 }
 
 /* The matrix products that make a call. */
@@ -117,15 +157,19 @@ status tile_run(device *dev, const tile_shape *tile, const convolution_call *c, 
     }
 }
 
-/* Large tiles unless they would be mostly empty, or too few. */
+/* The tile that the call asks for; else a large one, unless these would be mostly empty, or too
+ * few.
+ */
 static const tile_shape *choose_tile(const device *dev, const tile_set *tiles,
                                      const convolution_call *call, int batch)
 {
-    const tile_shape *large = &tiles->large;
+    const tile_shape *large = &tiles->tiles[TILE_LARGE];
+    if (call->by.tile)
+        return &tiles->tiles[call->by.tile - 1];
     extent e = extent_of(call, batch);
     bool filled = 2 * e.rows > (size_t)large->rows && 2 * e.columns > (size_t)large->columns;
     bool enough = count_groups(large, e) * e.most_parts >= wanted_groups(dev);
-    return filled && enough && fits(dev, large) ? large : &tiles->small;
+    return filled && enough && tile_fits(dev, large) ? large : &tiles->tiles[TILE_SMALL];
 }
 
 int tile_set_parts(const device *dev, const tile_set *tiles, const convolution_call *call,
@@ -161,10 +205,14 @@ status tiled_gemm_batch(device *dev, const convolution_call *call, int batch, cl
     return tile_set_run(dev, half ? &float_tiles : &plain_tiles, call, batch, parts, err);
 }
 
+static const char *tile_name(int tile)
+{
+    return tile_set_name(&plain_tiles, tile);
+}
+
 static bool supports(const device *dev, const convolution_call *call)
 {
-    (void)call;
-    return tile_set_fits(dev, &plain_tiles);
+    return tile_set_supports(dev, &plain_tiles, call);
 }
 
 /* A CPU runs the items of a group one after the other, and its local memory is memory. */
@@ -189,6 +237,7 @@ static status run(device *dev, const convolution_call *call, convolution_memory 
 
 const convolution_algorithm tiled_gemm = {.name = "tiled_gemm",
                                           .family = "gemm",
+                                          .tile_name = tile_name,
                                           .supports = supports,
                                           .suits = suits,
                                           .measure = measure,

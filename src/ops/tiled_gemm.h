@@ -9,20 +9,28 @@
 
 /* A build of kernels/tiled_gemm.cl, or of a file that includes it, and what it takes. */
 typedef struct tile_shape {
-    const char *program; /* as LAUNCH's */
-    int rows, columns;   /* of the result, for one group */
-    int items;           /* in a group */
+    const char *name, *program; /* as convolution_algorithm's and LAUNCH's */
+    int rows, columns;          /* of the result, for one group */
+    int steps;                  /* of the sum at a time */
+    int items;                  /* in a group */
     size_t local_bytes;
 } tile_shape;
 
 /* Large tiles read each factor fewer times; small ones make groups enough of a small result, and
- * fit the least of devices. */
+ * fit the least of devices. A call that asks for no tile runs by one of the first two. */
+enum { TILE_LARGE, TILE_SMALL };
 typedef struct tile_set {
-    tile_shape large, small;
+    const tile_shape *tiles;
+    int count;
 } tile_set;
 
-/* Whether the device has the local memory, and takes the groups, of the small tile. */
-bool tile_set_fits(const device *dev, const tile_set *tiles);
+/* As convolution_algorithm's. */
+const char *tile_set_name(const tile_set *tiles, int tile);
+/* Whether the device has the local memory, and takes the groups, of a call's tile: the small one if
+ * it asks for none. */
+bool tile_set_supports(const device *dev, const tile_set *tiles, const convolution_call *call);
+/* Whether the device has them for this tile, and its items share the work on it evenly. */
+bool tile_fits(const device *dev, const tile_shape *tile);
 
 /* `batch` convolutions of the same shape, whose x, y and weights follow each other in their
  * buffers.
@@ -35,7 +43,7 @@ int tile_set_parts(const device *dev, const tile_set *tiles, const convolution_c
                    int batch);
 status tile_set_run(device *dev, const tile_set *tiles, const convolution_call *call, int batch,
                     cl_mem parts, error *err);
-/* By a certain tile. */
+/* By this tile. */
 status tile_run(device *dev, const tile_shape *tile, const convolution_call *call, int batch,
                 cl_mem parts, error *err);
 

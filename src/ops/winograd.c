@@ -19,6 +19,12 @@ typedef struct tiling {
     int tiles, pad;
 } tiling;
 
+/* Results on the side of a call's tiles. */
+static int side_of(const convolution_call *call)
+{
+    return call->by.algorithm == &winograd2 ? 2 : 4;
+}
+
 static int tiles_along(int length, int m)
 {
     return (int)divide_up((size_t)length, (size_t)m);
@@ -76,10 +82,11 @@ static convolution_call product_of(const convolution_call *call, const tiling *t
 }
 
 /* The gradient by transformed weights may be summed in parts, the first where the sum will be. */
-static status measure(const device *dev, const convolution_call *call, int m,
-                      convolution_bytes *bytes)
+static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
+                      error *err)
 {
-    tiling t = cut(call, m);
+    (void)err;
+    tiling t = cut(call, side_of(call));
     const convolution_call product = product_of(call, &t, (convolution_memory){0});
     int parts =
         implicit_gemm.supports(dev, &product) ? 1 : tiled_gemm_parts(dev, &product, t.products);
@@ -103,17 +110,11 @@ static double cost_of(const convolution_call *call, int m)
     return t.products * (t.tiles * weights + moved * 2 * FLOAT_COST);
 }
 
-static bool suits2(const device *dev, const convolution_call *call)
+static bool suits(const device *dev, const convolution_call *call)
 {
     (void)dev;
-    return cost_of(call, 2) < convolution_products(call);
-}
-
-static bool suits4(const device *dev, const convolution_call *call)
-{
-    (void)dev;
-    double cost = cost_of(call, 4);
-    return cost < cost_of(call, 2) && cost < convolution_products(call);
+    double two = cost_of(call, 2), four = cost_of(call, 4), direct = convolution_products(call);
+    return side_of(call) == 2 ? two < direct : four < two && four < direct;
 }
 
 /* A CPU's work-item takes a whole row of channels, a GPU's one vector of it. */
@@ -192,9 +193,9 @@ static status multiply(device *dev, const convolution_call *call, const tiling *
     return tiled_gemm_batch(dev, &product, t->products, memory.weights, err);
 }
 
-static status run(device *dev, const convolution_call *call, int m, convolution_memory memory,
-                  error *err)
+static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
 {
+    int m = side_of(call);
     tiling t = cut(call, m);
     TRY(transform_input(dev, &t, memory.columns, err));
     if (call->direction == CONVOLUTION_BACKWARD_WEIGHTS) {
@@ -207,57 +208,26 @@ static status run(device *dev, const convolution_call *call, int m, convolution_
     return transform_output(dev, &t, call, memory.scratch, err);
 }
 
-static status measure2(device *dev, const convolution_call *call, convolution_bytes *bytes,
-                       error *err)
-{
-    (void)err;
-    return measure(dev, call, 2, bytes);
-}
-
-static status measure4(device *dev, const convolution_call *call, convolution_bytes *bytes,
-                       error *err)
-{
-    (void)err;
-    return measure(dev, call, 4, bytes);
-}
-
-static status run2(device *dev, const convolution_call *call, convolution_memory memory, error *err)
-{
-    return run(dev, call, 2, memory, err);
-}
-
-static status run4(device *dev, const convolution_call *call, convolution_memory memory, error *err)
-{
-    return run(dev, call, 4, memory, err);
-}
-
-static size_t sum_runs2(const device *dev, const convolution_call *call)
+static size_t sum_runs(const device *dev, const convolution_call *call)
 {
     (void)dev;
-    const tiling t = cut(call, 2);
-    return runs_of(&t);
-}
-
-static size_t sum_runs4(const device *dev, const convolution_call *call)
-{
-    (void)dev;
-    const tiling t = cut(call, 4);
+    const tiling t = cut(call, side_of(call));
     return runs_of(&t);
 }
 
 const convolution_algorithm winograd2 = {.name = "winograd2x2",
                                          .family = "winograd",
                                          .supports = supports,
-                                         .suits = suits2,
-                                         .measure = measure2,
-                                         .run = run2,
+                                         .suits = suits,
+                                         .measure = measure,
+                                         .run = run,
                                          .finishes = true,
-                                         .sum_runs = sum_runs2};
+                                         .sum_runs = sum_runs};
 const convolution_algorithm winograd4 = {.name = "winograd4x4",
                                          .family = "winograd",
                                          .supports = supports,
-                                         .suits = suits4,
-                                         .measure = measure4,
-                                         .run = run4,
+                                         .suits = suits,
+                                         .measure = measure,
+                                         .run = run,
                                          .finishes = true,
-                                         .sum_runs = sum_runs4};
+                                         .sum_runs = sum_runs};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tries every algorithm on every convolution of a network; see tune.h.
+/* Tries every algorithm on every convolution of a network, and of the fastest every tile; see
+ * tune.h.
  *
  * Each works on the same random numbers, and its result is compared with the reference's (im2col's,
  * in fp32) before its time counts. A weight's gradient is timed by itself, without the step of
@@ -31,17 +32,17 @@ typedef struct trial {
     device *dev;
     const tune_observer *observer;
     convolution_call call; /* with buffers of random numbers */
-    const convolution_algorithm *reference;
+    convolution_choice reference;
     uint64_t bytes;  /* of these buffers */
     int check_batch; /* images that are compared: those that im2col has memory for */
     size_t count;    /* elements of a whole result */
     float *want, *got;
 } trial;
 
-/* An algorithm at work on a trial. */
+/* A choice at work on a trial. */
 typedef struct candidate {
     trial *t;
-    const convolution_algorithm *algorithm;
+    convolution_choice by;
     convolution_memory memory;
 } candidate;
 
@@ -154,12 +155,12 @@ static void free_trial(trial *t)
 static status run_checked(candidate *c, float *result, error *err)
 {
     trial *t = c->t;
-    const convolution_call call = with_batch(t->call, t->check_batch);
+    const convolution_call call = with_batch(convolution_by(c->by, &t->call), t->check_batch);
     bool weights = call.direction == CONVOLUTION_BACKWARD_WEIGHTS;
     tensor activation = call.direction == CONVOLUTION_FORWARD ? call.y : call.x;
     size_t bytes = weights ? result_count(&call) * sizeof(float) : tensor_bytes(t->dev, activation);
     TRY(buffer_zero(t->dev, result_buffer(&call), 0, bytes, err));
-    TRY(c->algorithm->run(t->dev, &call, c->memory, err));
+    TRY(c->by.algorithm->run(t->dev, &call, c->memory, err));
     return weights ? buffer_read(t->dev, call.weights, 0, result, bytes, err)
                    : tensor_read(t->dev, activation, result, err);
 }
@@ -168,8 +169,9 @@ static status run_checked(candidate *c, float *result, error *err)
 static status find_check_batch(trial *t, convolution_bytes *bytes, error *err)
 {
     for (t->check_batch = t->call.x.n;; t->check_batch /= 2) {
-        const convolution_call call = with_batch(t->call, t->check_batch);
-        TRY(t->reference->measure(t->dev, &call, bytes, err));
+        const convolution_call call =
+            with_batch(convolution_by(t->reference, &t->call), t->check_batch);
+        TRY(t->reference.algorithm->measure(t->dev, &call, bytes, err));
         if (t->check_batch == 1 || fits(t, *bytes))
             return STATUS_OK;
     }
@@ -204,17 +206,21 @@ static double difference(const float *got, const float *want, size_t count)
 static status run_timed(void *context, error *err)
 {
     candidate *c = context;
-    return c->algorithm->run(c->t->dev, &c->t->call, c->memory, err);
+    const convolution_call call = convolution_by(c->by, &c->t->call);
+    return call.by.algorithm->run(c->t->dev, &call, c->memory, err);
 }
 
-static void note(const trial *t, const convolution_algorithm *a, const char *what)
+static void note(const trial *t, convolution_choice by, const char *what)
 {
     const convolution_call *c = &t->call;
     const convolution_shape *s = &c->shape;
+    const char *tile = convolution_tile_name(by);
     char text[512];
-    snprintf(text, sizeof text, "%s is not chosen for %s %dx%d stride %d, %d to %d channels: %s",
-             a->name, convolution_direction_names[c->direction], s->kernel, s->kernel, s->stride,
-             s->cin, s->cout, what);
+    snprintf(text, sizeof text,
+             "%s%s%s is not chosen for %s %dx%d stride %d, %d to %d channels: %s",
+             by.algorithm->name, tile ? " " : "", tile ? tile : "",
+             convolution_direction_names[c->direction], s->kernel, s->kernel, s->stride, s->cin,
+             s->cout, what);
     if (t->observer->note)
         t->observer->note(t->observer->context, text);
 }
@@ -233,27 +239,28 @@ static status run_candidate(candidate *c, double hopeless, double *seconds, erro
     TRY(run_checked(c, t->got, err));
     const convolution_call checked = with_batch(t->call, t->check_batch);
     double apart = difference(t->got, t->want, result_count(&checked));
-    if (!(apart < tolerance_for(t->dev, c->algorithm))) {
+    if (!(apart < tolerance_for(t->dev, c->by.algorithm))) {
         snprintf(text, sizeof text, "it differs from %s's result by %.1e (relative rms)",
-                 t->reference->name, apart);
-        note(t, c->algorithm, text);
+                 t->reference.algorithm->name, apart);
+        note(t, c->by, text);
         return STATUS_OK;
     }
     TRY(run_timed(c, err));
     return timing_measure(t->dev, run_timed, c, hopeless, seconds, err);
 }
 
-/* The time of an algorithm, INFINITY for one that cannot be used: a failure is noted and is no
- * error, since another algorithm may work. */
-static double time_algorithm(trial *t, const convolution_algorithm *a, double hopeless)
+/* The time of a choice, INFINITY for one that cannot be used: a failure is noted and is no error,
+ * since another choice may work. */
+static double time_choice(trial *t, convolution_choice by, double hopeless)
 {
-    candidate c = {t, a, {0}};
+    const convolution_call call = convolution_by(by, &t->call);
+    candidate c = {t, by, {0}};
     convolution_bytes bytes;
     double seconds = INFINITY;
     error fault;
-    if (!convolver_supports(t->chooser, a, &t->call))
+    if (!convolver_supports(t->chooser, by, &call))
         return seconds;
-    status result = a->measure(t->dev, &t->call, &bytes, &fault);
+    status result = by.algorithm->measure(t->dev, &call, &bytes, &fault);
     if (result == STATUS_OK && !fits(t, bytes))
         return seconds;
     if (result == STATUS_OK)
@@ -263,7 +270,7 @@ static double time_algorithm(trial *t, const convolution_algorithm *a, double ho
     release_workspace(&c.memory);
     if (result == STATUS_OK)
         return seconds;
-    note(t, a, fault.message);
+    note(t, by, fault.message);
     return INFINITY;
 }
 
@@ -272,8 +279,8 @@ static double time_algorithm(trial *t, const convolution_algorithm *a, double ho
 static void confirm(trial *t, tune_row *row)
 {
     for (int round = 0; round < CONFIRMATIONS; round++) {
-        double quick = time_algorithm(t, row->quick, INFINITY);
-        double chosen = time_algorithm(t, row->chosen, INFINITY);
+        double quick = time_choice(t, row->quick, INFINITY);
+        double chosen = time_choice(t, row->chosen, INFINITY);
         row->quick_seconds = fmin(row->quick_seconds, quick);
         row->seconds = fmin(row->seconds, chosen);
         if (chosen < tune_worth_changing * quick)
@@ -284,37 +291,52 @@ static void confirm(trial *t, tune_row *row)
     }
 }
 
+static void try_choice(trial *t, convolution_choice by, tune_row *row)
+{
+    double seconds = time_choice(t, by, hopeless_factor * row->seconds);
+    if (seconds >= row->seconds)
+        return;
+    row->chosen = by;
+    row->seconds = seconds;
+}
+
+static bool same_choice(convolution_choice a, convolution_choice b)
+{
+    return a.algorithm == b.algorithm && a.tile == b.tile;
+}
+
+/* Each algorithm by its default tile; then the other tiles of the fastest, since each of all would
+ * be many kernels to compile. */
 static status choose(trial *t, const convolution_algorithm *const *algorithms, tune_row *row,
                      error *err)
 {
     row->chosen = row->quick;
-    row->seconds = row->quick_seconds = time_algorithm(t, row->quick, INFINITY);
-    for (int i = 0; algorithms[i]; i++) {
-        const convolution_algorithm *a = algorithms[i];
-        double seconds =
-            a == row->quick ? INFINITY : time_algorithm(t, a, hopeless_factor * row->seconds);
-        if (seconds < row->seconds) {
-            row->chosen = a;
-            row->seconds = seconds;
-        }
-    }
+    row->seconds = row->quick_seconds = time_choice(t, row->quick, INFINITY);
+    for (int i = 0; algorithms[i]; i++)
+        if (algorithms[i] != row->quick.algorithm)
+            try_choice(t, (convolution_choice){algorithms[i], 0}, row);
     if (isinf(row->seconds))
         return error_set(err, STATUS_FAILED,
                          "no algorithm works for a %dx%d convolution of %d to %d channels on %s",
                          t->call.shape.kernel, t->call.shape.kernel, t->call.shape.cin,
                          t->call.shape.cout, t->dev->info.name);
-    if (row->chosen != row->quick && !isinf(row->quick_seconds))
+    const convolution_algorithm *fastest = row->chosen.algorithm;
+    for (int tile = 1; fastest->tile_name && fastest->tile_name(tile); tile++)
+        try_choice(t, (convolution_choice){fastest, tile}, row);
+    if (!same_choice(row->chosen, row->quick) && !isinf(row->quick_seconds))
         confirm(t, row);
     return STATUS_OK;
 }
 
 /* The most general one, which is the last: im2col, in fp32. */
-static const convolution_algorithm *reference_for(const convolver *c, const convolution_call *call)
+static convolution_choice reference_for(const convolver *c, const convolution_call *call)
 {
-    const convolution_algorithm *last = NULL;
-    for (int i = 0; convolution_algorithms[i]; i++)
-        if (convolver_supports(c, convolution_algorithms[i], call))
-            last = convolution_algorithms[i];
+    convolution_choice last = {0};
+    for (int i = 0; convolution_algorithms[i]; i++) {
+        const convolution_choice by = {convolution_algorithms[i], 0};
+        if (convolver_supports(c, by, call))
+            last = by;
+    }
     return last;
 }
 

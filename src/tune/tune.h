@@ -32,7 +32,7 @@ typedef struct tune_observer {
 /* What was measured of one call. */
 typedef struct tune_row {
     convolution_call call; /* without buffers */
-    const convolution_algorithm *chosen, *quick;
+    convolution_choice chosen, quick;
     double seconds, quick_seconds; /* INFINITY for a quick choice that does not work */
 } tune_row;
 

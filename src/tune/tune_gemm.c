@@ -345,7 +345,7 @@ static status list_sets(const device *dev, const char *names, const gemm_paramet
 static bool uses_clblast(const convolver *c, const convolution_call *calls, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(convolver_choose_quickly(c, &calls[i])->family, "im2col") == 0)
+        if (strcmp(convolver_choose_quickly(c, &calls[i]).algorithm->family, "im2col") == 0)
             return true;
     return false;
 }

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tile sizes that algorithms offer beside their defaults: each that the device can run
+ * multiplies right, and one that it cannot is refused. */
+#include "convolution_check.h"
+#include "ops/choices.h"
+#include "support.h"
+
+#include <string.h>
+
+/* More than one block or tile of each, none of them full, in all directions; sums of several
+ * chunks. */
+static const problem problems[] = {
+    {{35, 70, 3, 1, 1}, 1, 10, 13, 10, 13},
+    {{263, 39, 1, 2, 0}, 2, 9, 11, 5, 6},
+};
+
+/* What TF32 rounds off the factors of sums of up to 650 products. */
+static const tolerance tf32_tolerance = {2e-3, 0.1};
+
+static const convolution_call small = {
+    .shape = {8, 8, 1, 1, 0}, .x = {NULL, 1, 4, 4, 8}, .y = {NULL, 1, 4, 4, 8}};
+
+static bool takes(const device *dev, const convolution_algorithm *a, int tile)
+{
+    const convolution_call call = convolution_by((convolution_choice){a, tile}, &small);
+    return a->supports(dev, &call);
+}
+
+static int count_tiles(const convolution_algorithm *a)
+{
+    int count = 0;
+    while (a->tile_name && a->tile_name(count + 1))
+        count++;
+    return count;
+}
+
+static void test_each_multiplies_right(void **state)
+{
+    device *dev = *state;
+    for (int i = 0; convolution_algorithms[i]; i++) {
+        const convolution_algorithm *a = convolution_algorithms[i];
+        for (int tile = 1; tile <= count_tiles(a); tile++)
+            for (size_t p = 0; takes(dev, a, tile) && p < sizeof problems / sizeof *problems; p++)
+                convolution_check_by(dev, (convolution_choice){a, tile}, &problems[p], 100 + p,
+                                     p == 1, a->tf32 ? tf32_tolerance : convolution_tolerance);
+    }
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    for (int i = 0; convolution_algorithms[i]; i++) {
+        const convolution_algorithm *a = convolution_algorithms[i];
+        for (int tile = 1; tile <= count_tiles(a); tile++) {
+            assert_int_equal(convolution_find_tile(a, a->tile_name(tile)), tile);
+            assert_string_equal(convolution_tile_name((convolution_choice){a, tile}),
+                                a->tile_name(tile));
+        }
+        assert_int_equal(convolution_find_tile(a, "1x1"), 0);
+        assert_null(convolution_tile_name((convolution_choice){a, 0}));
+    }
+}
+
+/* Some beside the default for each kind of device, and none that there is not. */
+static void test_offers(void **state)
+{
+    const device *dev = *state;
+    static const convolution_algorithm *const offering[] = {&direct_convolution, &tiled_gemm,
+                                                            &tensor_gemm};
+    for (size_t i = 0; i < sizeof offering / sizeof offering[0]; i++) {
+        int taken = 0, count = count_tiles(offering[i]);
+        for (int tile = 1; tile <= count; tile++)
+            taken += takes(dev, offering[i], tile);
+        assert_true(taken >= 1);
+        assert_false(takes(dev, offering[i], count + 1));
+    }
+}
+
+/* A tile that needs more local memory, items or registers than the device has. */
+static void test_refused(void **state)
+{
+    device dev = **(device **)state;
+    int largest = convolution_find_tile(&tiled_gemm, "128x128x8x8x16");
+    int twelve = convolution_find_tile(&implicit_gemm, "12x256x12x8");
+    assert_true(largest > 0 && twelve > 0);
+    dev.info.type = CL_DEVICE_TYPE_GPU;
+    dev.info.max_group_size = 1024;
+    dev.info.local_memory_bytes = 64 << 10;
+    assert_true(takes(&dev, &tiled_gemm, largest));
+    dev.info.max_group_size = 128;
+    assert_false(takes(&dev, &tiled_gemm, largest));
+    assert_true(takes(&dev, &tiled_gemm, 0));
+    dev.info.max_group_size = 1024;
+    dev.info.local_memory_bytes = 16 << 10;
+    assert_false(takes(&dev, &tiled_gemm, largest));
+    dev.info.local_memory_bytes = 64 << 10;
+    dev.info.type = CL_DEVICE_TYPE_CPU;
+    assert_false(takes(&dev, &tiled_gemm, largest));
+    dev.vec = 16;
+    assert_true(takes(&dev, &implicit_gemm, twelve));
+    dev.vec = 8;
+    assert_false(takes(&dev, &implicit_gemm, twelve));
+    assert_true(takes(&dev, &implicit_gemm, 0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_multiplies_right),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_offers),
+        cmocka_unit_test(test_refused),
+    };
+    return cmocka_run_group_tests_name("tiles", tests, support_open_device, support_close_device);
+}
