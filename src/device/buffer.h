@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Device memory: buffers, sub-buffers and copies between them and the host. */
-#ifndef HCNN_DEVICE_BUFFER_H
-#define HCNN_DEVICE_BUFFER_H
+#pragma once
 
 #include "device/device.h"
 
@@ -36,5 +35,3 @@ status buffer_flush(device *dev, error *err);
 status buffer_copy(device *dev, cl_mem from, size_t from_offset, cl_mem to, size_t to_offset,
                    size_t bytes, error *err);
 status buffer_zero(device *dev, cl_mem buffer, size_t offset, size_t bytes, error *err);
-
-#endif

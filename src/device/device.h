@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The OpenCL device: which one, what it can do, its one in-order queue. Everything above works on
  * `struct device *` and never asks for a vendor. */
-#ifndef HCNN_DEVICE_DEVICE_H
-#define HCNN_DEVICE_DEVICE_H
+#pragma once
 
 #include "base/error.h"
 #include "base/word_list.h"
@@ -108,5 +107,3 @@ size_t device_vectors(const device *dev, size_t length);
 const char *device_error_name(cl_int code);
 /* A failed OpenCL call: "CL_OUT_OF_RESOURCES while WHAT on DEVICE". */
 status device_error(const device *dev, error *err, cl_int code, const char *what);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Launching: LAUNCH(dev, "batchnorm", "batchnorm_normalise", RANGE_1D(n), ARG_BUFFER(x), ...).
  * Programs are built on first use and kept (see program.h); kernels are created once. */
-#ifndef HCNN_DEVICE_KERNEL_H
-#define HCNN_DEVICE_KERNEL_H
+#pragma once
 
 #include "device/device.h"
 
@@ -56,5 +55,3 @@ status kernel_launch(device *dev, const char *program, const char *kernel, launc
 #define LAUNCH(dev, program, kernel, range, err, ...)                                              \
     kernel_launch(dev, program, kernel, range, (const kernel_argument[]){__VA_ARGS__},             \
                   sizeof((const kernel_argument[]){__VA_ARGS__}) / sizeof(kernel_argument), err)
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the device did and when: a record for every kernel, from OpenCL's event times. Off until
  * profile_start, and then the queue keeps times, which costs a little. */
-#ifndef HCNN_DEVICE_PROFILE_H
-#define HCNN_DEVICE_PROFILE_H
+#pragma once
 
 #include "device/device.h"
 
@@ -32,5 +31,3 @@ void profile_clear(device *dev);
 
 /* Called by device_close. */
 void profile_free(device *dev);
-
-#endif

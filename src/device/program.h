@@ -2,8 +2,7 @@
 /* OpenCL programs: the source embedded at build time, built once per device and kept on disk in
  * $XDG_CACHE_HOME/hcnn-cl, keyed by device, driver, source and options. A corrupt or stale entry is
  * rebuilt without a word. */
-#ifndef HCNN_DEVICE_PROGRAM_H
-#define HCNN_DEVICE_PROGRAM_H
+#pragma once
 
 #include "device/device.h"
 
@@ -26,5 +25,3 @@ status program_build(device *dev, const char *program, const char *source, const
                      cl_program *built, error *err);
 /* Releases every program and kernel of dev. */
 void program_release_all(device *dev);
-
-#endif

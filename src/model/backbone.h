@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Backbones by name: from an image to feature maps. A table in backbone.c has a line for each, a
  * file here for each way to build one: resnet.c, bit.c. */
-#ifndef HCNN_MODEL_BACKBONE_H
-#define HCNN_MODEL_BACKBONE_H
+#pragma once
 
 #include "base/word_list.h"
 #include "model/graph.h"
@@ -61,5 +60,3 @@ void backbone_stages(graph *g, const backbone *b, const char *prefix, enum stem 
  * `own`. */
 int backbone_features(graph *g, const backbone *b, const char *prefix, const char *own, int stage,
                       int value);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The convolutions of a graph (linear layers are such): their calls, and the algorithms that they
  * run by. */
-#ifndef HCNN_MODEL_CONVOLUTIONS_H
-#define HCNN_MODEL_CONVOLUTIONS_H
+#pragma once
 
 #include "model/graph.h"
 #include "ops/convolver.h"
@@ -28,5 +27,3 @@ double convolutions_flops(const graph *g, const char *label, const char *phase, 
  * convolution or does not run in that direction. */
 const char *convolutions_algorithm(const graph *g, const char *label,
                                    enum convolution_direction direction);
-
-#endif

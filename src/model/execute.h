@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs the nodes of a planned graph, forward and backward. */
-#ifndef HCNN_MODEL_EXECUTE_H
-#define HCNN_MODEL_EXECUTE_H
+#pragma once
 
 #include "model/plan.h"
 #include "model/shared_statistics.h"
@@ -16,5 +15,3 @@ status execute_forward(device *dev, graph *g, const plan *p, int count, bool tra
  * itself; `watch` is told of the buffers. */
 status execute_backward(device *dev, graph *g, const plan *p, int count, gradient_terms terms,
                         shared_statistics *shared, const gradient_watch *watch, error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How much device memory a network takes, and the largest batch that fits. */
-#ifndef HCNN_MODEL_FIT_H
-#define HCNN_MODEL_FIT_H
+#pragma once
 
 #include "model/convolutions.h"
 
@@ -19,5 +18,3 @@ status fit_batch(const convolver *c, const network_options *options, graph *g, i
  * were tried. */
 status fit_largest_batch(const convolver *c, const network_options *options, graph *g, int *largest,
                          error *err);
-
-#endif

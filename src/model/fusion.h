@@ -4,8 +4,7 @@
  *
  * The coarse features are always detached: the fine loss sends no gradient into the coarse
  * backbone. */
-#ifndef HCNN_MODEL_FUSION_H
-#define HCNN_MODEL_FUSION_H
+#pragma once
 
 #include "base/word_list.h"
 #include "model/graph.h"
@@ -35,5 +34,3 @@ int fusion_coarse_map(graph *g, int fine, int coarse);
 int fusion_coarse_average(graph *g, int fine, int coarse);
 /* A 1x1 convolution with a bias, under parameters called NAME.*. */
 int fusion_project(graph *g, const char *name, int input, int channels);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The network as a list of nodes in forward order, one mathematical operation each. Built once per
  * shape of network; plan.c gives its values memory, execute.c runs it. */
-#ifndef HCNN_MODEL_GRAPH_H
-#define HCNN_MODEL_GRAPH_H
+#pragma once
 
 #include "model/network_options.h"
 #include "model/parameter.h"
@@ -116,5 +115,3 @@ bool graph_takes_norm(const node *n);
 
 /* The network of the options: model/hcnn.c. */
 status hcnn_build(const network_options *options, graph *g, error *err);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Weights of other programs as a file under our names: torchvision's and timm's backbones, and
  * whole networks of the original. What a file is of, its tensors' names and shapes tell. */
-#ifndef HCNN_MODEL_IMPORT_H
-#define HCNN_MODEL_IMPORT_H
+#pragma once
 
 #include "base/tensor_file.h"
 #include "model/network.h"
@@ -33,5 +32,3 @@ typedef struct import_plan {
  * fits nothing: the message says what comes nearest and what that misses. */
 status import_open(const char *path, const import_options *options, import_plan *plan, error *err);
 void import_close(import_plan *plan);
-
-#endif

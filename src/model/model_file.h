@@ -3,8 +3,7 @@
  * original's names and, in its metadata, pieces of JSON: the network's options ("hcnn.network") and
  * the classes ("hcnn.classes"). `import` writes one; a run's checkpoint is one with a training
  * state beside them (train/checkpoint.h), which nothing here knows. */
-#ifndef HCNN_MODEL_MODEL_FILE_H
-#define HCNN_MODEL_MODEL_FILE_H
+#pragma once
 
 #include "base/fields.h"
 #include "base/tensor_file.h"
@@ -39,5 +38,3 @@ status model_file_describe(safetensors_writer *writer, const network_options *op
                            const hierarchy *classes, error *err);
 /* Another piece; takes over `object`, and reports one that is NULL. */
 status model_file_put(safetensors_writer *writer, const char *piece, json_t *object, error *err);
-
-#endif

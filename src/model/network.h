@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A network on a device: its parameters, its memory, one step at a time. Built from options, not
  * from a file; weights.h moves parameters between it and files. */
-#ifndef HCNN_MODEL_NETWORK_H
-#define HCNN_MODEL_NETWORK_H
+#pragma once
 
 #include "base/pixels.h"
 #include "device/device.h"
@@ -132,5 +131,3 @@ status network_read_input(network *net, float *values, error *err);
 /* The logits [count][classes] of the last step, blocking; either may be NULL, and coarse is not
  * touched with only_fine. */
 status network_read_logits(network *net, float *coarse, float *fine, error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a network is built from; see network.h. */
-#ifndef HCNN_MODEL_NETWORK_OPTIONS_H
-#define HCNN_MODEL_NETWORK_OPTIONS_H
+#pragma once
 
 #include "base/error.h"
 #include "base/word_list.h"
@@ -63,5 +62,3 @@ typedef struct network_options {
                                       its ranks; kept by the caller. NULL: each network for
                                       itself */
 } network_options;
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A network as an ONNX model, which any of its runtimes runs: operators of set 17, batch
  * normalisation folded into the convolutions before it, everything in one file. */
-#ifndef HCNN_MODEL_ONNX_H
-#define HCNN_MODEL_ONNX_H
+#pragma once
 
 #include "base/tensor_file.h"
 #include "model/graph.h"
@@ -40,5 +39,3 @@ typedef struct onnx_options {
  * The state is used up: its values are overwritten or move into the model. */
 status onnx_write(const char *path, const graph *g, state *s, const onnx_options *options,
                   error *err);
-
-#endif

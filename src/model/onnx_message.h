@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An ONNX model in memory, piece by piece, and its file. Knows the format, not the network: onnx.c
  * does. Memory that runs out while building is reported by onnx_message_write. */
-#ifndef HCNN_MODEL_ONNX_MESSAGE_H
-#define HCNN_MODEL_ONNX_MESSAGE_H
+#pragma once
 
 #include "base/error.h"
 
@@ -51,5 +50,3 @@ void onnx_message_property(onnx_message *m, const char *key, const char *value);
 /* Writes the file, whole or not at all. STATUS_FAILED for a model of 2 GiB and more, which the
  * format cannot hold in one file. */
 status onnx_message_write(const onnx_message *m, const char *path, error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One parameter of a network: its name and shape in files, its buffers on the device. */
-#ifndef HCNN_MODEL_PARAMETER_H
-#define HCNN_MODEL_PARAMETER_H
+#pragma once
 
 #include "device/device.h"
 
@@ -48,5 +47,3 @@ typedef struct gradient_watch {
     void *context;
     status (*ready)(void *context, size_t parameter, error *err);
 } gradient_watch;
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parameters of a network: which are frozen, their buffers, how they start, and their layouts
  * in files and on the device. */
-#ifndef HCNN_MODEL_PARAMETERS_H
-#define HCNN_MODEL_PARAMETERS_H
+#pragma once
 
 #include "model/graph.h"
 
@@ -31,5 +30,3 @@ status parameter_initialize(device *dev, parameter *p, uint64_t seed, bool from_
 /* From file layout to the device's and back; `count` values each, not the same memory. */
 void parameter_to_device_layout(const parameter *p, const float *file, float *device_values);
 void parameter_to_file_layout(const parameter *p, const float *device_values, float *file);
-
-#endif

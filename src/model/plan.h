@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Device memory for every value of a graph, settled before the first step: what is not needed at
  * the same time shares the same bytes. */
-#ifndef HCNN_MODEL_PLAN_H
-#define HCNN_MODEL_PLAN_H
+#pragma once
 
 #include "model/graph.h"
 
@@ -26,5 +25,3 @@ typedef struct plan_workspace {
     cl_mem standardised_gradient;   /* the gradient by them */
 } plan_workspace;
 plan_workspace plan_memory(const plan *p);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Batch normalisation over a batch that several ranks share, as torch.nn.SyncBatchNorm: between the
  * stages of ops/batchnorm.h each rank's sums go to all others. */
-#ifndef HCNN_MODEL_SHARED_STATISTICS_H
-#define HCNN_MODEL_SHARED_STATISTICS_H
+#pragma once
 
 #include "model/network_options.h"
 #include "ops/batchnorm.h"
@@ -28,5 +27,3 @@ status shared_statistics_sums(shared_statistics *s, device *dev, tensor x, cl_me
  * rank's own summands. */
 status shared_statistics_means(shared_statistics *s, device *dev, tensor x,
                                const batchnorm_layer *layer, cl_mem workspace, error *err);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Named buffers of floats on the device, to a safetensors file and back, bit for bit: what an
  * optimizer keeps between steps. */
-#ifndef HCNN_MODEL_STATE_FILE_H
-#define HCNN_MODEL_STATE_FILE_H
+#pragma once
 
 #include "device/device.h"
 
@@ -27,5 +26,3 @@ void state_list_free(state_list *list);
 status state_file_save(const state_list *list, device *dev, const char *path, error *err);
 /* Every buffer must be there with its size, and the file as its checksum says. */
 status state_file_load(const state_list *list, device *dev, const char *path, error *err);
-
-#endif

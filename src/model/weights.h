@@ -2,8 +2,7 @@
 /* Moves a network's parameters between the device and files: whole state dicts under the original's
  * names, or torchvision's names for the backbones alone. Written are safetensors files; read are
  * PyTorch's own, too. */
-#ifndef HCNN_MODEL_WEIGHTS_H
-#define HCNN_MODEL_WEIGHTS_H
+#pragma once
 
 #include "base/safetensors.h"
 #include "base/tensor_file.h"
@@ -52,5 +51,3 @@ status weights_peek(const char *path, bool *has_backbones, error *err);
 /* Describes and appends the parameters in state-dict order. F32 in PyTorch's layouts, counters I64
  * of rank 0. */
 status weights_write(network *net, safetensors_writer *writer, error *err);
-
-#endif

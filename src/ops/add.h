@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sum of two tensors of one shape. kernels/add.cl. */
-#ifndef HCNN_OPS_ADD_H
-#define HCNN_OPS_ADD_H
+#pragma once
 
 #include "ops/tensor.h"
 
@@ -11,5 +10,3 @@ status add_forward(device *dev, tensor first, tensor second, tensor y, error *er
  * Neither shares the buffer of dy. */
 status add_backward(device *dev, tensor dy, tensor dfirst, tensor dsecond, bool accumulate_first,
                     bool accumulate_second, error *err);
-
-#endif

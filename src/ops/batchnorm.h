@@ -10,8 +10,7 @@
  * Training runs in stages, between which whoever has only a part of a batch can put the sums of the
  * other parts in (model/shared_statistics.h): forward batchnorm_sum and batchnorm_forward, backward
  * batchnorm_gradient_sums and batchnorm_backward. */
-#ifndef HCNN_OPS_BATCHNORM_H
-#define HCNN_OPS_BATCHNORM_H
+#pragma once
 
 #include "ops/tensor.h"
 
@@ -83,5 +82,3 @@ status batchnorm_gradient_means(device *dev, const batchnorm_layer *layer, int p
 status batchnorm_backward(device *dev, tensor x, const batchnorm_layer *layer, bool relu, tensor y,
                           tensor dy, const batchnorm_gradients *gradients, cl_mem workspace,
                           error *err);
-
-#endif

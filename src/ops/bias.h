@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A bias per channel, added in place, and its gradient. kernels/bias.cl. */
-#ifndef HCNN_OPS_BIAS_H
-#define HCNN_OPS_BIAS_H
+#pragma once
 
 #include "ops/tensor.h"
 
@@ -9,5 +8,3 @@
 status bias_forward(device *dev, tensor y, cl_mem bias, error *err);
 /* dbias[c] = terms of the sum of dy over n, h and w. */
 status bias_backward(device *dev, tensor dy, cl_mem dbias, gradient_terms terms, error *err);
-
-#endif

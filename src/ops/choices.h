@@ -16,8 +16,7 @@
  *                      "seconds": of one call}, ...]}
  *
  * A file that is missing, damaged or made for something else is as good as none. */
-#ifndef HCNN_OPS_CHOICES_H
-#define HCNN_OPS_CHOICES_H
+#pragma once
 
 #include "ops/convolution.h"
 
@@ -52,5 +51,3 @@ void choices_put_gemm(choices *known, const char *name, double seconds);
 
 /* Whether two calls share an entry. */
 bool choices_same_call(const convolution_call *a, const convolution_call *b);
-
-#endif

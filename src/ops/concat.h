@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Concatenation along the channels: y[..., first.c + second.c], first's channels in front.
  * kernels/concat.cl. */
-#ifndef HCNN_OPS_CONCAT_H
-#define HCNN_OPS_CONCAT_H
+#pragma once
 
 #include "ops/tensor.h"
 
@@ -10,5 +9,3 @@ status concat_forward(device *dev, tensor first, tensor second, tensor y, error 
 /* Splits dy at channel first_channels; a part without a buffer is left out. */
 status concat_backward(device *dev, tensor dy, int first_channels, tensor dfirst, tensor dsecond,
                        bool accumulate_first, bool accumulate_second, error *err);
-
-#endif

@@ -4,8 +4,7 @@
  *
  * x[n][h][w][cin], y[n][oh][ow][cout] with oh = (h + 2 * pad - kernel) / stride + 1; the weights
  * lie as [kernel][kernel][cin][cout], so that one tap is a [cin][cout] matrix. */
-#ifndef HCNN_OPS_CONVOLUTION_H
-#define HCNN_OPS_CONVOLUTION_H
+#pragma once
 
 #include "ops/tensor.h"
 
@@ -120,5 +119,3 @@ double convolution_products(const convolution_call *call);
 #define ARG_FINISH(c)                                                                              \
     ARG_BUFFER((c)->finish.scale), ARG_BUFFER((c)->finish.shift),                                  \
         ARG_BUFFER((c)->finish.residual), ARG_INT((c)->finish.relu)
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The choice among the algorithms of a convolution. On a device it depends on what the environment
  * asks for and on what `hcnn-cl tune` remembered; whoever makes a network or tunes opens one. */
-#ifndef HCNN_OPS_CONVOLVER_H
-#define HCNN_OPS_CONVOLVER_H
+#pragma once
 
 #include "ops/choices.h"
 
@@ -31,5 +30,3 @@ convolution_choice convolver_choose(const convolver *c, const convolution_call *
                                     bool remembered);
 /* The first in the table that suits, which measures nothing. */
 convolution_choice convolver_choose_quickly(const convolver *c, const convolution_call *call);
-
-#endif

@@ -2,8 +2,7 @@
 /* The softmax cross entropy of integer labels, smoothed and mixed, with what the accuracies are
  * counted from; and the same of the labels' parents. kernels/cross_entropy.cl. Logits are
  * {n, 1, 1, classes}. */
-#ifndef HCNN_OPS_CROSS_ENTROPY_H
-#define HCNN_OPS_CROSS_ENTROPY_H
+#pragma once
 
 #include "ops/tensor.h"
 
@@ -51,5 +50,3 @@ size_t cross_entropy_tree_bytes(int classes, int parent_count);
 status cross_entropy_forward(device *dev, tensor logits, cl_mem labels, target_terms targets,
                              marginal_terms marginal, cl_mem results, tensor gradient, float weight,
                              error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A gate: y = x * sigmoid(g), element by element, x and g of one shape. kernels/gate.cl. */
-#ifndef HCNN_OPS_GATE_H
-#define HCNN_OPS_GATE_H
+#pragma once
 
 #include "ops/tensor.h"
 
@@ -10,5 +9,3 @@ status gate_forward(device *dev, tensor x, tensor gate, tensor y, error *err);
  * left out. */
 status gate_backward(device *dev, tensor x, tensor gate, tensor dy, tensor dx, tensor dgate,
                      bool accumulate_x, bool accumulate_gate, error *err);
-
-#endif

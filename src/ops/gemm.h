@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products through CLBlast, row major. */
-#ifndef HCNN_OPS_GEMM_H
-#define HCNN_OPS_GEMM_H
+#pragma once
 
 #include "device/device.h"
 
@@ -47,5 +46,3 @@ status gemm_workspace(device *dev, const gemm_problem *problem, size_t *bytes, e
 
 /* Enqueues the product. workspace holds at least gemm_workspace bytes; NULL when that is 0. */
 status gemm_run(device *dev, const gemm_problem *problem, cl_mem workspace, error *err);
-
-#endif

@@ -5,8 +5,7 @@
  * The norm is that of all gradients behind each other, as torch.nn.utils.clip_grad_norm_ takes it.
  * Each gradient leaves gradients_parts sums of squares in one buffer, from which gradients_clip
  * makes the factor; it stays on the device, for the optimizer to apply. */
-#ifndef HCNN_OPS_GRADIENTS_H
-#define HCNN_OPS_GRADIENTS_H
+#pragma once
 
 #include "device/device.h"
 
@@ -23,5 +22,3 @@ status gradients_squares(device *dev, size_t count, cl_mem gradient, float facto
 enum { GRADIENTS_GATHERED = 256 };
 status gradients_clip(device *dev, cl_mem sums, size_t parts, cl_mem gathered, float most,
                       cl_mem clip, error *err);
-
-#endif

@@ -7,8 +7,7 @@
  *   y = relu?(gamma * (x - mean) / sqrt(variance + eps) + beta)
  *
  * As torch.nn.GroupNorm: eps 1e-5, gamma and beta per channel. A NaN passes through the ReLU. */
-#ifndef HCNN_OPS_GROUP_NORM_H
-#define HCNN_OPS_GROUP_NORM_H
+#pragma once
 
 #include "ops/tensor.h"
 
@@ -41,5 +40,3 @@ typedef struct group_norm_gradients {
 status group_norm_backward(device *dev, tensor x, const group_norm_layer *layer, bool relu,
                            tensor y, tensor dy, const group_norm_gradients *gradients,
                            cl_mem workspace, error *err);
-
-#endif

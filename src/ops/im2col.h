@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Windows of a convolution to rows of a matrix and back. kernels/im2col.cl. */
-#ifndef HCNN_OPS_IM2COL_H
-#define HCNN_OPS_IM2COL_H
+#pragma once
 
 #include "ops/tensor.h"
 
@@ -21,5 +20,3 @@ status im2col_run(device *dev, tensor x, const window_shape *windows, cl_mem col
 /* x[n][h][w][c] = (accumulate ? x : 0) + the sum of the rows onto the pixels they came from. */
 status col2im_run(device *dev, cl_mem cols, const window_shape *windows, tensor x, bool accumulate,
                   error *err);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Initial values, drawn on the device: a function of seed and id alone (base/random.h, stream
  * RANDOM_WEIGHTS). kernels/initialize.cl. */
-#ifndef HCNN_OPS_INITIALIZE_H
-#define HCNN_OPS_INITIALIZE_H
+#pragma once
 
 #include "device/device.h"
 
@@ -20,5 +19,3 @@ status initialize_constant(device *dev, cl_mem values, size_t count, float value
 /* The generator's words themselves, four per block, for tests. */
 status initialize_words(device *dev, cl_mem words, size_t blocks, uint64_t seed, uint32_t id,
                         error *err);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the raw pixels of a batch to the network's input, in one launch: resize, rotate, crop,
  * mirror, normalise, cut out. kernels/input.cl. */
-#ifndef HCNN_OPS_INPUT_H
-#define HCNN_OPS_INPUT_H
+#pragma once
 
 #include "base/pixels.h"
 #include "ops/tensor.h"
@@ -25,5 +24,3 @@ extern const float input_deviation[3];
  * - zeros in cutout's square.
  * An image's larger side times that of y must be below 2^30. */
 status input_forward(device *dev, cl_mem pixels, cl_mem images, tensor y, error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Max pooling. kernels/max_pool.cl. */
-#ifndef HCNN_OPS_MAX_POOL_H
-#define HCNN_OPS_MAX_POOL_H
+#pragma once
 
 #include "ops/tensor.h"
 
@@ -23,5 +22,3 @@ status max_pool_forward(device *dev, tensor x, int kernel, int stride, int pad,
 /* dx = (accumulate ? dx : 0) + what dy brings to the inputs that were largest. */
 status max_pool_backward(device *dev, tensor dy, cl_mem maxima, int kernel, int stride, int pad,
                          tensor dx, bool accumulate, error *err);
-
-#endif

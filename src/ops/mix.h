@@ -2,8 +2,7 @@
 /* Mixup (Zhang et al., "mixup: beyond empirical risk minimization", 2018) and cutmix (Yun et al.,
  * "CutMix: regularization strategy to train strong classifiers with localizable features", 2019) on
  * a batch that is already the network's input. kernels/mix.cl. */
-#ifndef HCNN_OPS_MIX_H
-#define HCNN_OPS_MIX_H
+#pragma once
 
 #include "base/pixels.h"
 #include "ops/tensor.h"
@@ -13,5 +12,3 @@
  * - 1 - i]; by cutmix the box, which lies inside the image, is the partner's. A partner_share of 0
  * does nothing. */
 status mix_forward(device *dev, tensor y, const batch_mix *mix, error *err);
-
-#endif

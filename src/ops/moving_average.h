@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A moving average of weights. kernels/moving_average.cl. */
-#ifndef HCNN_OPS_MOVING_AVERAGE_H
-#define HCNN_OPS_MOVING_AVERAGE_H
+#pragma once
 
 #include "device/device.h"
 
@@ -10,5 +9,3 @@
 /* average += share * (value - average), both of `count` floats. */
 status moving_average(device *dev, size_t count, cl_mem value, cl_mem average, float share,
                       error *err);
-
-#endif

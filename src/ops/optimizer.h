@@ -2,8 +2,7 @@
 /* One step of an optimizer on one parameter, in place; PyTorch's formulas (torch.optim.SGD, Adam,
  * AdamW).
  * kernels/optimizer.cl. */
-#ifndef HCNN_OPS_OPTIMIZER_H
-#define HCNN_OPS_OPTIMIZER_H
+#pragma once
 
 #include "device/device.h"
 
@@ -34,5 +33,3 @@ status sgd_step(device *dev, size_t count, cl_mem value, cl_mem gradient, cl_mem
 status adam_step(device *dev, size_t count, cl_mem value, cl_mem gradient, cl_mem m, cl_mem v,
                  unscaling unscale, float lr, float beta1, float beta2, float epsilon,
                  float weight_decay, bool decoupled, int step, error *err);
-
-#endif

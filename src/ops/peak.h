@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The most that the device does: multiply-adds and memory traffic, measured. kernels/peak.cl. */
-#ifndef HCNN_OPS_PEAK_H
-#define HCNN_OPS_PEAK_H
+#pragma once
 
 #include "device/device.h"
 
@@ -22,5 +21,3 @@ status peak_measure_again(device *dev, peak *measured, error *err);
 status peak_multiply(device *dev, cl_mem sums, size_t items, int steps, float factor, float addend,
                      error *err);
 status peak_copy(device *dev, cl_mem from, cl_mem to, size_t count, error *err);
-
-#endif

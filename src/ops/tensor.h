@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an operation works on: a piece of device memory and its shape. Activations are NHWC, in the
  * device's precision; a matrix is {rows, 1, 1, columns}. */
-#ifndef HCNN_OPS_TENSOR_H
-#define HCNN_OPS_TENSOR_H
+#pragma once
 
 #include "device/buffer.h"
 #include "device/device.h"
@@ -43,5 +42,3 @@ void tensor_release(tensor *t);
  * the nearest, ties to even. */
 status tensor_write(device *dev, tensor t, const float *host, error *err);
 status tensor_read(device *dev, tensor t, float *host, error *err);
-
-#endif

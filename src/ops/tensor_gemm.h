@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Convolutions by NVIDIA's tensor cores, kernels/tensor_gemm.cl. Factors are rounded to TF32, ten
  * bits of mantissa, so they are for whoever asks for them: HCNN_TF32=1. */
-#ifndef HCNN_OPS_TENSOR_GEMM_H
-#define HCNN_OPS_TENSOR_GEMM_H
+#pragma once
 
 #include "ops/convolution.h"
 
@@ -14,5 +13,3 @@ status tensor_gemm_check(device *dev, error *err);
 /* Multiplies matrices of random numbers, by each tile; every sum of theirs is exact in TF32, so a
  * single wrong bit is an error, which says where. */
 status tensor_gemm_self_test(device *dev, error *err);
-
-#endif

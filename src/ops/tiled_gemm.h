@@ -2,8 +2,7 @@
 /* Matrix products by groups of work-items around local memory, kernels/tiled_gemm.cl: as a
  * convolution in convolution.h's table, for algorithms that prepare their factors themselves, and
  * for those that bring a product of their own. */
-#ifndef HCNN_OPS_TILED_GEMM_H
-#define HCNN_OPS_TILED_GEMM_H
+#pragma once
 
 #include "ops/convolution.h"
 
@@ -56,5 +55,3 @@ convolution_bytes tile_set_bytes(const device *dev, const tile_set *tiles,
 int tiled_gemm_parts(const device *dev, const convolution_call *call, int batch);
 status tiled_gemm_batch(device *dev, const convolution_call *call, int batch, cl_mem parts,
                         error *err);
-
-#endif

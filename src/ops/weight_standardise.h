@@ -9,8 +9,7 @@
  * Weights are [rows][c] floats as a convolution has them on the device, rows = kernel * kernel *
  * cin. The eps is timm's for BiT, 1e-8 (big_transfer's own code has 1e-10; no trained weight's
  * variance is near either). */
-#ifndef HCNN_OPS_WEIGHT_STANDARDISE_H
-#define HCNN_OPS_WEIGHT_STANDARDISE_H
+#pragma once
 
 #include "ops/tensor.h"
 
@@ -35,5 +34,3 @@ status weight_standardise_apply(device *dev, const weight_standardise_layer *lay
  * be w itself, or with a beta of 0 g's buffer. */
 status weight_standardise_backward(device *dev, const weight_standardise_layer *layer, cl_mem g,
                                    cl_mem dw, gradient_terms terms, cl_mem workspace, error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How long a piece of work takes on the device. */
-#ifndef HCNN_TUNE_TIMING_H
-#define HCNN_TUNE_TIMING_H
+#pragma once
 
 #include "device/device.h"
 
@@ -18,5 +17,3 @@ typedef status timing_work(void *context, error *err);
  * seconds is the answer as it is. */
 status timing_measure(device *dev, timing_work *work, void *context, double hopeless,
                       double *seconds, error *err);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Measures what is fastest on the device for the convolutions of a network, and remembers it
  * (ops/choices.h). Prints nothing: an observer is told. */
-#ifndef HCNN_TUNE_TUNE_H
-#define HCNN_TUNE_TUNE_H
+#pragma once
 
 #include "model/network.h"
 #include "ops/convolver.h"
@@ -73,5 +72,3 @@ status tune_gemm_try(device *dev, const gemm_parameters *set, const gemm_size *s
 extern const double tune_tolerance;
 /* What is quickly chosen stays unless something else takes less than this share of its time. */
 extern const double tune_worth_changing;
-
-#endif
