@@ -67,18 +67,18 @@ typedef struct problem {
 
 /* Trials with their places, in the order in which they began. */
 typedef struct history {
-    sampler_trial trials[MOST_TRIALS];
+    sweep_trial trials[MOST_TRIALS];
     double places[MOST_TRIALS][MOST_PARAMETERS];
     size_t count;
 } history;
 
-static void add(history *h, enum trial_state state, double objective)
+static void add(history *h, enum sweep_trial_state state, double objective)
 {
-    h->trials[h->count] = (sampler_trial){.places = h->places[h->count],
-                                          .state = state,
-                                          .has_objective = !isnan(objective),
-                                          .objective = objective,
-                                          .latest = objective};
+    h->trials[h->count] = (sweep_trial){.places = h->places[h->count],
+                                        .state = state,
+                                        .has_objective = !isnan(objective),
+                                        .objective = objective,
+                                        .latest = objective};
     h->count++;
 }
 
@@ -87,8 +87,9 @@ static sampler_advice ask(const sweep_file *file, history *h, uint64_t seed, boo
 {
     sampler_advice advice;
     error err;
-    CHECK_OK(
-        sampler_next(file, h->trials, h->count, seed, h->places[h->count], exhausted, &advice, &err));
+    const sweep_trials tried = {h->trials, h->count};
+    CHECK_OK(sampler_next(file, &tried, seed, h->places[h->count], &advice, &err));
+    *exhausted = advice.exhausted;
     for (size_t i = 0; i < file->parameter_count && !*exhausted; i++)
         assert_true(h->places[h->count][i] >= 0 && h->places[h->count][i] <= 1);
     return advice;
@@ -114,7 +115,7 @@ static double regret_of_bayes(problem *p, uint64_t seed)
         assert_false(exhausted);
         double value = p->function(h.places[i]);
         best = fmin(best, value);
-        add(&h, TRIAL_FINISHED, value);
+        add(&h, SWEEP_TRIAL_FINISHED, value);
     }
     return best - p->minimum;
 }
@@ -177,7 +178,7 @@ static history random_history(size_t count)
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < 2; k++)
             h.places[i][k] = random_uniform(7, RANDOM_TEST, 2 * i + k);
-        add(&h, TRIAL_FINISHED, branin(h.places[i]));
+        add(&h, SWEEP_TRIAL_FINISHED, branin(h.places[i]));
     }
     return h;
 }
@@ -217,7 +218,7 @@ static void test_advice(void **state)
     assert_true(isnan(a.predicted) && isnan(a.deviation) && isnan(a.expected_improvement));
     assert_true(fabs(a.success_probability - 2.0 / 3) < 1e-15);
     h = random_history(20);
-    h.trials[3].state = TRIAL_FAILED;
+    h.trials[3].state = SWEEP_TRIAL_FAILED;
     a = ask(&file, &h, 1, &exhausted);
     assert_true(fabs(a.success_probability - 20.0 / 22) < 1e-15);
     assert_true(a.deviation > 0 && a.expected_improvement > 0);
@@ -226,7 +227,7 @@ static void test_advice(void **state)
 
 /* One parameter on a slope, and a failure at its foot: imputed as the worst, it is kept away from;
  * imputed as the best, which is its own objective, it is gone to. */
-static double distance_from(enum trial_state state, enum sweep_impute how, double objective)
+static double distance_from(enum sweep_trial_state state, enum sweep_impute how, double objective)
 {
     static const double u[] = {0.95, 0.7, 0.5, 0.3, 0.1};
     sweep_parameter parameter = uniform();
@@ -236,7 +237,7 @@ static double distance_from(enum trial_state state, enum sweep_impute how, doubl
     file.impute = how;
     for (size_t i = 0; i < 5; i++) {
         h.places[i][0] = u[i];
-        add(&h, i == 4 ? state : TRIAL_FINISHED, i == 4 ? objective : u[i]);
+        add(&h, i == 4 ? state : SWEEP_TRIAL_FINISHED, i == 4 ? objective : u[i]);
     }
     ask(&file, &h, 1, &exhausted);
     return fabs(h.places[5][0] - 0.1);
@@ -244,7 +245,7 @@ static double distance_from(enum trial_state state, enum sweep_impute how, doubl
 
 static double distance_from_failure(enum sweep_impute how, double objective)
 {
-    return distance_from(TRIAL_FAILED, how, objective);
+    return distance_from(SWEEP_TRIAL_FAILED, how, objective);
 }
 
 static void test_failed(void **state)
@@ -259,7 +260,7 @@ static void test_failed(void **state)
                 distance_from_failure(IMPUTE_BEST, 0.1));
     assert_true(distance_from_failure(IMPUTE_NONE, 0.1) != worst);
     /* Nothing is put in for one that finished and whose numbers are gone. */
-    assert_true(distance_from(TRIAL_FINISHED, IMPUTE_WORST, NAN) ==
+    assert_true(distance_from(SWEEP_TRIAL_FINISHED, IMPUTE_WORST, NAN) ==
                 distance_from_failure(IMPUTE_NONE, 0.1));
 }
 
@@ -276,7 +277,7 @@ static void test_parallel(void **state)
         ask(&file, &h, 1, &exhausted);
         for (size_t i = 10; i < h.count; i++)
             closest = fmin(closest, distance(h.places[i], h.places[h.count]));
-        add(&h, TRIAL_RUNNING, NAN);
+        add(&h, SWEEP_TRIAL_RUNNING, NAN);
     }
     print_message("# the closest two are %.3f apart\n", closest);
     assert_true(closest > 0.02);
@@ -293,7 +294,7 @@ static void test_running_value(void **state)
     bool exhausted;
     for (int i = 0; i < 3; i++) {
         h.places[i][0] = 0.2 + 0.3 * i;
-        add(&h, i == 2 ? TRIAL_RUNNING : TRIAL_FINISHED, i == 2 ? -9 : 1 + 0.1 * i);
+        add(&h, i == 2 ? SWEEP_TRIAL_RUNNING : SWEEP_TRIAL_FINISHED, i == 2 ? -9 : 1 + 0.1 * i);
     }
     h.trials[2].latest = 9;
     file.impute_while_running = IMPUTE_BEST;
@@ -321,7 +322,7 @@ static void test_exhaustion(void **state)
         bool *place = &seen[(int)(2 * h.places[i][0])][(int)(3 * h.places[i][2])];
         assert_false(*place);
         *place = true;
-        add(&h, i % 3 == 2 ? TRIAL_FAILED : TRIAL_FINISHED, i % 3 == 2 ? NAN : i);
+        add(&h, i % 3 == 2 ? SWEEP_TRIAL_FAILED : SWEEP_TRIAL_FINISHED, i % 3 == 2 ? NAN : i);
     }
     h.places[6][0] = 0.125;
     ask(&file, &h, 3, &exhausted);
@@ -340,7 +341,7 @@ static void test_last_left(void **state)
     bool exhausted;
     for (int i = 0; i < 25; i++) {
         h.places[i][0] = (1.5 + i % 5) / 6;
-        add(&h, TRIAL_FINISHED, -2 * (i % 5) + (i / 5) % 3);
+        add(&h, SWEEP_TRIAL_FINISHED, -2 * (i % 5) + (i / 5) % 3);
     }
     ask(&file, &h, 1, &exhausted);
     assert_false(exhausted);
@@ -362,7 +363,7 @@ static void test_many(void **state)
     h.places[4][0] = NAN;
     h.places[5][1] = 1e9;
     for (size_t i = 20; i < 90; i++)
-        h.trials[i].state = TRIAL_RUNNING;
+        h.trials[i].state = SWEEP_TRIAL_RUNNING;
     sampler_advice a = ask(&file, &h, 1, &exhausted);
     assert_true(isfinite(a.predicted) && isfinite(a.deviation));
     print_message("# predicted %.2f, found %.2f\n", a.predicted, branin(h.places[h.count]));

@@ -20,10 +20,10 @@ static const sweep_file file = {
 static bool next(const sweep_file *of, size_t count, uint64_t seed, double *places)
 {
     error err;
-    bool exhausted = false;
+    const sweep_trials tried = {.count = count};
     sampler_advice advice;
-    CHECK_OK(sampler_next(of, NULL, count, seed, places, &exhausted, &advice, &err));
-    return !exhausted;
+    CHECK_OK(sampler_next(of, &tried, seed, places, &advice, &err));
+    return !advice.exhausted;
 }
 
 static double value(size_t parameter, const double *places)

@@ -7,6 +7,25 @@
 #include <limits.h>
 #include <math.h>
 
+enum { MOST_RUNS = 16 };
+
+/* What a run logged. */
+typedef struct run_values {
+    double *values; /* [count] */
+    size_t count;
+} run_values;
+
+static bool is_behind(const sweep_hyperband *h, const run_values *runs, size_t count, size_t index,
+                      int *band)
+{
+    sweep_trial trials[MOST_RUNS] = {{0}};
+    for (size_t i = 0; i < count; i++) {
+        trials[i].history = runs[i].values;
+        trials[i].history_count = runs[i].count;
+    }
+    return hyperband_stops(h, &(sweep_trials){trials, count}, index, band);
+}
+
 static const sweep_hyperband every = {.given = true, .min_iter = 1, .eta = 2};
 
 static void assert_bands(sweep_hyperband h, size_t count, const int *want)
@@ -44,12 +63,12 @@ static void test_threshold(void **state)
     (void)state;
     const sweep_hyperband h = {.given = true, .min_iter = 1, .eta = 3};
     double values[] = {5, 1, 9, 4, 2, 8, 3, 7, 6};
-    hyperband_history runs[9];
+    run_values runs[9];
     int band;
     for (size_t i = 0; i < 9; i++)
-        runs[i] = (hyperband_history){&values[i], 1};
+        runs[i] = (run_values){&values[i], 1};
     for (size_t i = 0; i < 9; i++) {
-        assert_int_equal(hyperband_stops(&h, runs, 9, i, &band), values[i] > 4);
+        assert_int_equal(is_behind(&h, runs, 9, i, &band), values[i] > 4);
         assert_int_equal(band, 1);
     }
 }
@@ -61,15 +80,15 @@ static void test_few(void **state)
     const sweep_hyperband h = {.given = true, .min_iter = 2, .eta = 3};
     sweep_hyperband strict = h;
     strict.strict = true;
-    const hyperband_history runs[] = {
+    const run_values runs[] = {
         {(double[]){5, 7}, 2}, {(double[]){9, 8, 8}, 3}, {(double[]){99}, 1}};
     int band;
-    assert_false(hyperband_stops(&h, runs, 1, 0, &band));
-    assert_false(hyperband_stops(&strict, runs, 1, 0, &band));
-    assert_false(hyperband_stops(&h, runs, 3, 0, &band));
-    assert_true(hyperband_stops(&h, runs, 3, 1, &band));
+    assert_false(is_behind(&h, runs, 1, 0, &band));
+    assert_false(is_behind(&strict, runs, 1, 0, &band));
+    assert_false(is_behind(&h, runs, 3, 0, &band));
+    assert_true(is_behind(&h, runs, 3, 1, &band));
     assert_int_equal(band, 2);
-    assert_false(hyperband_stops(&h, runs, 3, 2, &band)); /* has not reached it */
+    assert_false(is_behind(&h, runs, 3, 2, &band)); /* has not reached it */
     assert_int_equal(band, 0);
 }
 
@@ -78,49 +97,48 @@ static void test_strict(void **state)
 {
     (void)state;
     sweep_hyperband h = {.given = true, .min_iter = 2, .eta = 2};
-    const hyperband_history runs[] = {
-        {(double[]){1, 9}, 2}, {(double[]){4, 3}, 2}, {(double[]){4, 2}, 2}};
+    const run_values runs[] = {{(double[]){1, 9}, 2}, {(double[]){4, 3}, 2}, {(double[]){4, 2}, 2}};
     int band;
-    assert_false(hyperband_stops(&h, runs, 3, 0, &band));
+    assert_false(is_behind(&h, runs, 3, 0, &band));
     h.strict = true;
-    assert_true(hyperband_stops(&h, runs, 3, 0, &band));
-    assert_false(hyperband_stops(&h, runs, 3, 1, &band)); /* rank int(3 / 2) = 1 is 3 */
+    assert_true(is_behind(&h, runs, 3, 0, &band));
+    assert_false(is_behind(&h, runs, 3, 1, &band)); /* rank int(3 / 2) = 1 is 3 */
 }
 
 /* Only the last band that was reached decides. */
 static void test_last_band(void **state)
 {
     (void)state;
-    const hyperband_history runs[] = {
+    const run_values runs[] = {
         {(double[]){9, 8}, 2}, {(double[]){1}, 1},  {(double[]){2}, 1},
         {(double[]){3}, 1},    {(double[]){10}, 1},
     };
     int band;
-    assert_false(hyperband_stops(&every, runs, 5, 0, &band));
+    assert_false(is_behind(&every, runs, 5, 0, &band));
     assert_int_equal(band, 2);
-    assert_true(hyperband_stops(&every, runs, 5, 4, &band)); /* rank int(5 / 2) = 2 is 3 */
+    assert_true(is_behind(&every, runs, 5, 4, &band)); /* rank int(5 / 2) = 2 is 3 */
     assert_int_equal(band, 1);
 }
 
 static void test_ties_and_nan(void **state)
 {
     (void)state;
-    const hyperband_history same[] = {{(double[]){2}, 1}, {(double[]){2}, 1}, {(double[]){2}, 1}};
-    const hyperband_history some[] = {
+    const run_values same[] = {{(double[]){2}, 1}, {(double[]){2}, 1}, {(double[]){2}, 1}};
+    const run_values some[] = {
         {(double[]){NAN}, 1}, {(double[]){2}, 1}, {(double[]){NAN}, 1}, {(double[]){3}, 1}};
     int band;
     for (size_t i = 0; i < 3; i++)
-        assert_false(hyperband_stops(&every, same, 3, i, &band));
-    assert_false(hyperband_stops(&every, some, 1, 0, &band));
+        assert_false(is_behind(&every, same, 3, i, &band));
+    assert_false(is_behind(&every, some, 1, 0, &band));
     for (size_t i = 0; i < 3; i++) /* of 3, rank 1 is NaN, the worst: nobody is above it */
-        assert_false(hyperband_stops(&every, some, 3, i, &band));
-    assert_true(hyperband_stops(&(sweep_hyperband){.given = true, .min_iter = 1, .eta = 4}, some, 3,
-                                0, &band)); /* rank 0 is 2 */
+        assert_false(is_behind(&every, some, 3, i, &band));
+    assert_true(is_behind(&(sweep_hyperband){.given = true, .min_iter = 1, .eta = 4}, some, 3, 0,
+                          &band)); /* rank 0 is 2 */
     sweep_hyperband strict = {.given = true, .min_iter = 1, .eta = 4, .strict = true};
-    assert_true(hyperband_stops(&strict, some, 3, 0, &band));
+    assert_true(is_behind(&strict, some, 3, 0, &band));
     const sweep_hyperband third = {.given = true, .min_iter = 1, .eta = 3};
     for (size_t i = 0; i < 4; i++) /* of 4, rank 1 is 3 */
-        assert_int_equal(hyperband_stops(&third, some, 4, i, &band), i % 2 == 0);
+        assert_int_equal(is_behind(&third, some, 4, i, &band), i % 2 == 0);
 }
 
 /* Among runs of random lengths around random levels: the one with the least value is never stopped,
@@ -133,12 +151,12 @@ static void test_best_goes_on(void **state)
     double values[RUNS][LENGTH];
     size_t stopped = 0;
     for (uint64_t seed = 0; seed < 200; seed++) {
-        hyperband_history runs[RUNS];
+        run_values runs[RUNS];
         size_t best = 0;
         double least = INFINITY;
         int band;
         for (size_t i = 0; i < RUNS; i++) {
-            runs[i] = (hyperband_history){
+            runs[i] = (run_values){
                 values[i], (size_t)(random_uniform(seed, RANDOM_TEST, 1000 + i) * (LENGTH + 1))};
             double level = random_uniform(seed, RANDOM_TEST, 2000 + i);
             for (size_t k = 0; k < runs[i].count; k++) {
@@ -149,9 +167,9 @@ static void test_best_goes_on(void **state)
                 }
             }
         }
-        assert_false(hyperband_stops(&h, runs, RUNS, best, &band));
+        assert_false(is_behind(&h, runs, RUNS, best, &band));
         for (size_t i = 0; i < RUNS; i++) {
-            bool stops = hyperband_stops(&h, runs, RUNS, i, &band);
+            bool stops = is_behind(&h, runs, RUNS, i, &band);
             assert_false(stops && runs[i].count < 3);
             stopped += stops;
         }

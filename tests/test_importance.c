@@ -8,7 +8,7 @@
 enum { TRIALS = 8, PARAMETERS = 3 };
 
 /* A continuous one, three categories in the order 0 1 2 0 1 1 2 0, a constant. */
-static const double places[TRIALS][PARAMETERS] = {
+static double places[TRIALS][PARAMETERS] = {
     {0.05, 0.1, 0.5}, {0.15, 0.5, 0.5}, {0.3, 0.9, 0.5},  {0.42, 0.2, 0.5},
     {0.55, 0.4, 0.5}, {0.61, 0.6, 0.5}, {0.78, 0.7, 0.5}, {0.9, 0.3, 0.5},
 };
@@ -20,13 +20,19 @@ static sweep_parameter parameters[PARAMETERS] = {
     {.form = {.kind = DISTRIBUTION_CONSTANT, .count = 1}},
 };
 
-static void fill(sampler_trial *trials, double sign)
+static void fill(sweep_trial *trials, double sign)
 {
     for (size_t i = 0; i < TRIALS; i++)
-        trials[i] = (sampler_trial){.places = places[i],
-                                    .state = TRIAL_FINISHED,
-                                    .has_objective = true,
-                                    .objective = sign * objectives[i]};
+        trials[i] = (sweep_trial){.places = places[i],
+                                  .state = SWEEP_TRIAL_FINISHED,
+                                  .has_objective = true,
+                                  .objective = sign * objectives[i]};
+}
+
+static void measure(const sweep_file *file, sweep_trial *trials, size_t count, importance *found)
+{
+    error err;
+    CHECK_OK(importance_of(file, &(sweep_trials){trials, count}, found, &err));
 }
 
 static void assert_near(double got, double want)
@@ -39,14 +45,14 @@ static void test_values(void **state)
 {
     (void)state;
     const sweep_file file = {.parameters = parameters, .parameter_count = PARAMETERS};
-    sampler_trial trials[TRIALS + 2];
+    sweep_trial trials[TRIALS + 2];
     importance found[PARAMETERS];
     fill(trials, 1);
     /* Without an objective of their own, they are as if not there. */
     trials[TRIALS] = trials[TRIALS + 1] = trials[0];
-    trials[TRIALS].state = TRIAL_FAILED;
+    trials[TRIALS].state = SWEEP_TRIAL_FAILED;
     trials[TRIALS + 1].objective = NAN;
-    importance_of(&file, trials, TRIALS + 2, found);
+    measure(&file, trials, TRIALS + 2, found);
     assert_near(found[0].correlation, 0.8231272506808566);
     assert_near(found[0].share, 0.7659264440170194);
     assert_true(isnan(found[1].correlation));
@@ -60,10 +66,10 @@ static void test_sign(void **state)
     (void)state;
     const sweep_file file = {
         .maximize = true, .parameters = parameters, .parameter_count = PARAMETERS};
-    sampler_trial trials[TRIALS];
+    sweep_trial trials[TRIALS];
     importance found[PARAMETERS];
     fill(trials, -1);
-    importance_of(&file, trials, TRIALS, found);
+    measure(&file, trials, TRIALS, found);
     assert_near(found[0].correlation, 0.8231272506808566);
     assert_near(found[0].share, 0.7659264440170194);
 }
@@ -73,19 +79,19 @@ static void test_few(void **state)
 {
     (void)state;
     const sweep_file file = {.parameters = parameters, .parameter_count = PARAMETERS};
-    sampler_trial trials[TRIALS];
+    sweep_trial trials[TRIALS];
     importance found[PARAMETERS];
     fill(trials, 1);
-    importance_of(&file, trials, 5, found);
+    measure(&file, trials, 5, found);
     assert_near(found[0].correlation, 0.6497653213569186);
     assert_near(found[0].share, 0.20761670761670753);
-    importance_of(&file, trials, 2, found);
+    measure(&file, trials, 2, found);
     assert_true(isnan(found[0].share) && isnan(found[1].share));
-    importance_of(&file, trials, 0, found);
+    measure(&file, trials, 0, found);
     assert_true(isnan(found[0].correlation) && isnan(found[0].share));
     for (size_t i = 0; i < TRIALS; i++)
         trials[i].objective = 4;
-    importance_of(&file, trials, TRIALS, found);
+    measure(&file, trials, TRIALS, found);
     assert_true(isnan(found[0].correlation) && isnan(found[0].share));
 }
 
@@ -96,15 +102,15 @@ static void test_unvaried(void **state)
     sweep_parameter could[] = {{.form = {.kind = DISTRIBUTION_UNIFORM, .max = 1}},
                                {.form = {.kind = DISTRIBUTION_INT_UNIFORM, .min = 1, .max = 4}}};
     const sweep_file file = {.parameters = could, .parameter_count = 2};
-    const double same[4][2] = {{0.3, 0.3}, {0.3, 0.4}, {0.3, 0.35}, {0.3, 0.49}};
-    sampler_trial trials[4];
+    double same[4][2] = {{0.3, 0.3}, {0.3, 0.4}, {0.3, 0.35}, {0.3, 0.49}};
+    sweep_trial trials[4];
     importance found[2];
     for (size_t i = 0; i < 4; i++)
-        trials[i] = (sampler_trial){.places = same[i],
-                                    .state = TRIAL_FINISHED,
-                                    .has_objective = true,
-                                    .objective = objectives[i]};
-    importance_of(&file, trials, 4, found);
+        trials[i] = (sweep_trial){.places = same[i],
+                                  .state = SWEEP_TRIAL_FINISHED,
+                                  .has_objective = true,
+                                  .objective = objectives[i]};
+    measure(&file, trials, 4, found);
     for (size_t i = 0; i < 2; i++)
         assert_true(isnan(found[i].correlation) && isnan(found[i].share));
 }

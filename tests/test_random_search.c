@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sampler.c, method random: uniform, independent, and a function of seed, trial and parameter alone. */
+/* sampler.c, method random: uniform, independent, and a function of seed, trial and parameter
+ * alone. */
 #include "check.h"
 #include "sweep/sampler.h"
 
@@ -11,12 +12,12 @@ static void next(size_t parameters, size_t trial, uint64_t seed, double *places)
 {
     static sweep_parameter any[PARAMETERS];
     error err;
-    bool exhausted = true;
+    const sweep_trials tried = {.count = trial};
     sampler_advice advice;
     const sweep_file file = {
         .method = SWEEP_RANDOM, .parameters = any, .parameter_count = parameters};
-    CHECK_OK(sampler_next(&file, NULL, trial, seed, places, &exhausted, &advice, &err));
-    assert_false(exhausted);
+    CHECK_OK(sampler_next(&file, &tried, seed, places, &advice, &err));
+    assert_false(advice.exhausted);
 }
 
 static void test_uniform(void **state)

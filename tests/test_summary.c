@@ -48,7 +48,7 @@ static json_t *summarise(const char *text, const words *extra, const double *obj
     CHECK_OK(sweep_store_open(runs, &terms, &store, &flag, &err));
     for (int i = 0; i < trials; i++) {
         char *run = sweep_run_name(file.name, i + 1);
-        CHECK_OK(sweep_store_claim(&store, &file, 0, &number, &flag, &advice, &err));
+        CHECK_OK(sweep_store_claim(&store, &file, 0, &number, &advice, &err));
         log_run(runs, run, objectives[i]);
         CHECK_OK(sweep_store_settle(&store, number, states[i],
                                     states[i] == SWEEP_TRIAL_FAILED ? "why" : NULL, &err));

@@ -213,28 +213,18 @@ static status settle_ended(agent *a, error *err)
 
 /* ---- Hyperband ---- */
 
-static status give_up(agent *a, error *err)
+static void give_up(agent *a)
 {
     int band;
-    const sweep_trials *trials = &a->trials;
-    if (!a->file->hyperband.given)
-        return STATUS_OK;
-    hyperband_history *runs = calloc(trials->count + 1, sizeof *runs);
-    TRY(got_memory(runs, err, "the sweep's runs"));
-    for (size_t i = 0; i < trials->count; i++)
-        runs[i] = (hyperband_history){trials->trials[i].history, trials->trials[i].history_count};
     for (int i = 0; i < a->options->jobs; i++) {
         slot *s = &a->slots[i];
         if (s->process.process == 0 || s->given_up || !find_trial(a, s->number) ||
-            !hyperband_stops(&a->file->hyperband, runs, trials->count, (size_t)s->number - 1,
-                             &band))
+            !hyperband_stops(&a->file->hyperband, &a->trials, (size_t)s->number - 1, &band))
             continue;
         s->given_up = true;
         snprintf(s->reason, sizeof s->reason, "hyperband, at iteration %d", band);
         child_stop(&s->process);
     }
-    free(runs);
-    return STATUS_OK;
 }
 
 /* ---- Going on ---- */
@@ -304,7 +294,7 @@ static status claim_new(agent *a, slot *s, error *err)
 {
     int number, log;
     sampler_advice advice;
-    TRY(sweep_store_claim(a->store, a->file, limit_of(a), &number, &a->exhausted, &advice, err));
+    TRY(sweep_store_claim(a->store, a->file, limit_of(a), &number, &advice, err));
     a->exhausted |= number == 0;
     if (number == 0)
         return STATUS_OK;
@@ -394,7 +384,7 @@ static status look(agent *a, bool *done, error *err)
     TRY(sweep_store_update(a->store, a->file, &a->trials, err));
     TRY(settle_ended(a, err));
     TRY(check_hope(a, err));
-    TRY(give_up(a, err));
+    give_up(a);
     a->exhausted |= reached_target(a);
     TRY(fill_slots(a, err));
     size_t over = count_over(&a->trials);

@@ -25,10 +25,9 @@ static const double FIRST_RADIUS = 0.1, LAST_RADIUS = 0.001;
 /* One choice of a point. */
 typedef struct search {
     const sweep_file *file;
-    const sampler_trial *trials;
-    size_t count;
     uint64_t seed;
-    size_t size; /* of the space, 0 when it is not counted */
+    size_t count; /* of trials */
+    size_t size;  /* of the space, 0 when it is not counted */
     gaussian_process *model;
     double best;   /* objective to improve on */
     double *point; /* [dimensions] of the candidate */
@@ -195,10 +194,7 @@ static status choose_by_model(search *s, const samples *known, double *places,
     for (size_t i = 0; i <= REFINED; i++)
         best[i] = (candidate){.places = memory + i * parameters};
     s->point = memory + (REFINED + 1) * parameters;
-    const gaussian_samples from = {.count = known->count,
-                                   .dimensions = known->dimensions,
-                                   .points = known->points,
-                                   .values = known->values};
+    const gaussian_samples from = {known->count, known->dimensions, known->points, known->values};
     status result;
     TRY_OR_DONE(gaussian_process_fit(&from, &s->model, err));
     gaussian_process_pretend(s->model, known->points + known->count * known->dimensions,
@@ -216,54 +212,43 @@ done:
     return result;
 }
 
-/* Of a counted space with no more points than trials, all may have been tried. */
-static bool is_exhausted(const search *s, double *places)
-{
-    return s->size > 0 && s->size <= s->count && !find_left(s, places);
-}
-
-static status choose(search *s, const samples *known, double *places, bool *exhausted,
-                     sampler_advice *advice, error *err)
+static status choose(search *s, const samples *known, double *places, sampler_advice *advice,
+                     error *err)
 {
     size_t parameters = s->file->parameter_count;
     double *found = calloc(parameters + 1, sizeof *found);
     status result = STATUS_OK;
     TRY(got_memory(found, err, "a point of a sweep"));
-    *exhausted = is_exhausted(s, found);
+    /* With no more points than trials, all may have been tried. */
+    advice->exhausted = s->size > 0 && s->size <= s->count && !find_left(s, found);
     advice->success_probability = known->success;
-    if (!*exhausted && known->finished < LEAST_FINISHED)
+    if (!advice->exhausted && known->finished < LEAST_FINISHED)
         choose_random(s, found);
-    else if (!*exhausted)
+    else if (!advice->exhausted)
         result = choose_by_model(s, known, found, advice, err);
-    if (result == STATUS_OK && !*exhausted)
+    if (result == STATUS_OK && !advice->exhausted)
         memcpy(places, found, parameters * sizeof *places);
     free(found);
     return result;
 }
 
-static void find_tried(search *s)
+status bayes_next(const sweep_file *file, const sweep_trials *tried, uint64_t seed, double *places,
+                  sampler_advice *advice, error *err)
 {
-    size_t parameters = s->file->parameter_count;
-    for (size_t i = 0; i < s->count; i++)
+    size_t parameters = file->parameter_count;
+    search s = {.file = file, .count = tried->count, .seed = seed, .size = space_size(file)};
+    samples known = {0};
+    s.tried = calloc(s.count + 1, (parameters + 1) * sizeof *s.tried);
+    status result;
+    TRY_OR_DONE(got_memory(s.tried, err, "the points of a sweep"));
+    for (size_t i = 0; i < s.count; i++)
         for (size_t k = 0; k < parameters; k++)
-            s->tried[i * parameters + k] =
-                space_place(&s->file->parameters[k], s->trials[i].places[k]);
-}
-
-status bayes_next(const sweep_file *file, const sampler_trial *trials, size_t count, uint64_t seed,
-                  double *places, bool *exhausted, sampler_advice *advice, error *err)
-{
-    search s = {.file = file, .trials = trials, .count = count, .seed = seed};
-    samples known;
-    s.size = space_size(file);
-    s.tried = calloc(count + 1, (file->parameter_count + 1) * sizeof *s.tried);
-    TRY(got_memory(s.tried, err, "the points of a sweep"));
-    find_tried(&s);
-    status result = samples_collect(file, trials, count, &known, err);
-    if (result == STATUS_OK) {
-        result = choose(&s, &known, places, exhausted, advice, err);
-        samples_free(&known);
-    }
+            s.tried[i * parameters + k] =
+                space_place(&file->parameters[k], tried->trials[i].places[k]);
+    TRY_OR_DONE(samples_collect(file, tried, &known, err));
+    TRY_OR_DONE(choose(&s, &known, places, advice, err));
+done:
+    samples_free(&known);
     free(s.tried);
     return result;
 }

@@ -58,30 +58,25 @@ static int find_band(const sweep_hyperband *h, size_t values)
     return reached;
 }
 
-static double find_best(const hyperband_history *run)
-{
-    double best = INFINITY;
-    for (size_t i = 0; i < run->count; i++)
-        best = fmin(best, or_worst(run->values[i]));
-    return best;
-}
-
 /* The threshold is the value at rank int(reached / eta), from 0, of all at the band. Being above it
  * is having more values than the rank below oneself, which needs no sorting. */
-bool hyperband_stops(const sweep_hyperband *h, const hyperband_history *runs, size_t count,
-                     size_t index, int *band)
+bool hyperband_stops(const sweep_hyperband *h, const sweep_trials *trials, size_t index, int *band)
 {
-    const hyperband_history *run = &runs[index];
+    const sweep_trial *t = &trials->trials[index], *end = trials->trials + trials->count;
     size_t reached = 0, smaller = 0;
-    *band = find_band(h, run->count);
+    double own = INFINITY;
+    *band = find_band(h, t->history_count);
     if (*band == 0)
         return false;
-    double own = h->strict ? or_worst(run->values[*band - 1]) : find_best(run);
-    for (size_t i = 0; i < count; i++) {
-        if (runs[i].count < (size_t)*band)
+    for (size_t i = 0; i < t->history_count; i++)
+        own = fmin(own, or_worst(t->history[i]));
+    if (h->strict)
+        own = or_worst(t->history[*band - 1]);
+    for (const sweep_trial *other = trials->trials; other < end; other++) {
+        if (other->history_count < (size_t)*band)
             continue;
         reached++;
-        smaller += or_worst(runs[i].values[*band - 1]) < own;
+        smaller += or_worst(other->history[*band - 1]) < own;
     }
     return smaller > (size_t)((double)reached / h->eta);
 }

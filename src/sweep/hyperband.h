@@ -2,9 +2,7 @@
 /* Hyperband's early end of runs that are behind. */
 #pragma once
 
-#include "sweep/sweep_file.h"
-
-#include <stdbool.h>
+#include "sweep/sampler.h"
 
 enum { HYPERBAND_MOST = 100 };
 
@@ -13,17 +11,10 @@ enum { HYPERBAND_MOST = 100 };
  * without hyperband and unless eta is above 1. */
 size_t hyperband_bands(const sweep_hyperband *h, int bands[HYPERBAND_MOST]);
 
-/* What a run logged, smaller is better. */
-typedef struct hyperband_history {
-    const double *values; /* [count] */
-    size_t count;
-} hyperband_history;
-
-/* Whether run `index` of `count` should stop. What counts is the last band that it has reached. The
- * threshold is the value of rank int(n / eta), from 0 and the smallest first, among the values at
- * the band of the n runs that have reached it, itself and ended ones too. It stops if the best of
- * all its values, or with `strict` its value at the band, is above the threshold; so the first run
- * at a band goes on, and so does the best one. NaN is worse than any number. *band is the
- * iteration that decided, 0 where none is reached. */
-bool hyperband_stops(const sweep_hyperband *h, const hyperband_history *runs, size_t count,
-                     size_t index, int *band);
+/* Whether trial `index` should stop, by the histories of all. What counts is the last band that it
+ * has reached. The threshold is the value of rank int(n / eta), from 0 and the smallest first,
+ * among the values at the band of the n trials that have reached it, itself and ended ones too. It
+ * stops if the best of all its values, or with `strict` its value at the band, is above the
+ * threshold; so the first one at a band goes on, and so does the best. NaN is worse than any
+ * number. *band is the iteration that decided, 0 where none is reached. */
+bool hyperband_stops(const sweep_hyperband *h, const sweep_trials *trials, size_t index, int *band);

@@ -4,6 +4,7 @@
 #include "sweep/search_space.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 enum {
     LEAST_TRIALS = 3,
@@ -11,135 +12,122 @@ enum {
     LEAST_FOR_GROUPS = 6, /* trials; with fewer there are two groups */
 };
 
-/* The finished trials of a sweep, and one parameter of it. */
+/* The finished trials of a sweep, by one parameter. */
 typedef struct view {
-    const sampler_trial *trials;
-    size_t count, parameter;
-    const distribution *form;
-    size_t used; /* trials that count */
-    double sign; /* -1 where the sweep maximises */
-    double mean; /* of the objective */
-    bool varies; /* the objective */
+    size_t count;
+    double *places;     /* [count] */
+    double *objectives; /* [count] less their mean */
+    bool varies;        /* the objective */
 } view;
 
-static bool is_used(const sampler_trial *t)
+static bool is_categorical(const sweep_parameter *p)
 {
-    return t->state == TRIAL_FINISHED && t->has_objective && isfinite(t->objective);
+    return p->form.kind == DISTRIBUTION_CATEGORICAL ||
+           p->form.kind == DISTRIBUTION_CATEGORICAL_W_PROBABILITIES;
 }
 
-static bool is_categorical(const distribution *d)
+static bool varies(const double *values, size_t count)
 {
-    return d->kind == DISTRIBUTION_CATEGORICAL ||
-           d->kind == DISTRIBUTION_CATEGORICAL_W_PROBABILITIES;
+    for (size_t i = 1; i < count; i++)
+        if (values[i] != values[0])
+            return true;
+    return false;
 }
 
-static double place_of(const view *v, size_t trial)
+static double find_mean(const double *values, size_t count)
 {
-    return v->trials[trial].places[v->parameter];
+    double mean = 0;
+    for (size_t i = 0; i < count; i++)
+        mean += values[i] / (double)count;
+    return mean;
 }
 
-static double objective_of(const view *v, size_t trial)
+static double correlate(const view *v)
 {
-    return v->sign * v->trials[trial].objective;
-}
-
-static double correlate(const view *v, const sweep_parameter *p)
-{
-    double mean = 0, xx = 0, yy = 0, xy = 0, low = INFINITY, high = -INFINITY;
-    if (!v->varies || is_categorical(v->form))
-        return NAN;
+    double mean = find_mean(v->places, v->count), xx = 0, yy = 0, xy = 0;
     for (size_t i = 0; i < v->count; i++) {
-        if (!is_used(&v->trials[i]))
-            continue;
-        double place = space_place(p, place_of(v, i));
-        mean += place / (double)v->used;
-        low = fmin(low, place);
-        high = fmax(high, place);
-    }
-    for (size_t i = 0; i < v->count; i++) {
-        if (!is_used(&v->trials[i]))
-            continue;
-        double x = space_place(p, place_of(v, i)) - mean, y = objective_of(v, i) - v->mean;
+        double x = v->places[i] - mean, y = v->objectives[i];
         xx += x * x;
         yy += y * y;
         xy += x * y;
     }
-    return high > low ? xy / sqrt(xx * yy) : NAN;
-}
-
-/* The group of a trial; equal numbers are one group. */
-static double group_of(const view *v, const sweep_parameter *p, size_t trial)
-{
-    int groups = v->used < LEAST_FOR_GROUPS ? GROUPS - 1 : GROUPS;
-    double u = space_place(p, place_of(v, trial));
-    return is_categorical(v->form) ? u : fmin(floor(u * groups), groups - 1);
+    return varies(v->places, v->count) ? xy / sqrt(xx * yy) : NAN;
 }
 
 /* What a group adds to the sum of squares between groups: found at its first trial, 0 at others. */
-static double between(const view *v, const sweep_parameter *p, size_t first)
+static double between(const view *v, size_t first)
 {
-    double group = group_of(v, p, first), sum = 0, members = 0;
+    double sum = 0, members = 0;
     for (size_t i = 0; i < v->count; i++) {
-        if (!is_used(&v->trials[i]) || group_of(v, p, i) != group)
+        if (v->places[i] != v->places[first])
             continue;
         if (i < first)
             return 0;
-        sum += objective_of(v, i) - v->mean;
+        sum += v->objectives[i];
         members++;
     }
     return sum * sum / members;
 }
 
-/* Whether there are trials of more than one group to compare. */
-static bool has_groups(const view *v, const sweep_parameter *p)
-{
-    double first = NAN;
-    for (size_t i = 0; i < v->count; i++) {
-        if (!is_used(&v->trials[i]))
-            continue;
-        double group = group_of(v, p, i);
-        if (isnan(first))
-            first = group;
-        else if (group != first)
-            return true;
-    }
-    return false;
-}
-
-static double find_share(const view *v, const sweep_parameter *p)
+/* Of equal places. */
+static double find_share(const view *v)
 {
     double total = 0, explained = 0;
-    if (v->used < LEAST_TRIALS || !v->varies || !has_groups(v, p))
+    if (v->count < LEAST_TRIALS || !varies(v->places, v->count))
         return NAN;
     for (size_t i = 0; i < v->count; i++) {
-        if (!is_used(&v->trials[i]))
-            continue;
-        double y = objective_of(v, i) - v->mean;
-        total += y * y;
-        explained += between(v, p, i);
+        total += v->objectives[i] * v->objectives[i];
+        explained += between(v, i);
     }
     return fmin(explained / total, 1);
 }
 
-void importance_of(const sweep_file *file, const sampler_trial *trials, size_t count,
-                   importance *found)
+static void group_places(view *v)
 {
-    view v = {.trials = trials, .count = count, .sign = file->maximize ? -1 : 1};
-    for (size_t i = 0; i < count; i++)
-        v.used += is_used(&trials[i]);
-    double low = INFINITY, high = -INFINITY;
-    for (size_t i = 0; i < count; i++) {
-        if (!is_used(&trials[i]))
-            continue;
-        v.mean += objective_of(&v, i) / (double)v.used;
-        low = fmin(low, objective_of(&v, i));
-        high = fmax(high, objective_of(&v, i));
-    }
-    v.varies = high > low;
+    int groups = v->count < LEAST_FOR_GROUPS ? GROUPS - 1 : GROUPS;
+    for (size_t i = 0; i < v->count; i++)
+        v->places[i] = fmin(floor(v->places[i] * groups), groups - 1);
+}
+
+static bool is_used(const sweep_trial *t)
+{
+    return sweep_trial_succeeded(t) && sweep_trial_has_number(t);
+}
+
+static void set_objectives(view *v, const sweep_trials *trials, double sign)
+{
+    for (size_t i = 0; i < trials->count; i++)
+        if (is_used(&trials->trials[i]))
+            v->objectives[v->count++] = sign * trials->trials[i].objective;
+    double mean = find_mean(v->objectives, v->count);
+    v->varies = varies(v->objectives, v->count);
+    for (size_t i = 0; i < v->count; i++)
+        v->objectives[i] -= mean;
+}
+
+static void set_places(view *v, const sweep_trials *trials, const sweep_parameter *p, size_t index)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < trials->count; i++)
+        if (is_used(&trials->trials[i]))
+            v->places[count++] = space_place(p, trials->trials[i].places[index]);
+}
+
+status importance_of(const sweep_file *file, const sweep_trials *trials, importance *found,
+                     error *err)
+{
+    double *memory = calloc(2 * trials->count + 1, sizeof *memory);
+    view v = {.places = memory, .objectives = memory + trials->count};
+    TRY(got_memory(memory, err, "the importance of a sweep's parameters"));
+    set_objectives(&v, trials, file->maximize ? -1 : 1);
     for (size_t k = 0; k < file->parameter_count; k++) {
-        v.parameter = k;
-        v.form = &file->parameters[k].form;
-        found[k].correlation = correlate(&v, &file->parameters[k]);
-        found[k].share = find_share(&v, &file->parameters[k]);
+        const sweep_parameter *p = &file->parameters[k];
+        set_places(&v, trials, p, k);
+        found[k].correlation = v.varies && !is_categorical(p) ? correlate(&v) : NAN;
+        if (!is_categorical(p))
+            group_places(&v);
+        found[k].share = v.varies ? find_share(&v) : NAN;
     }
+    free(memory);
+    return STATUS_OK;
 }

@@ -14,6 +14,6 @@ typedef struct importance {
                            trials and where the objective does not vary or all trials are in one group */
 } importance;
 
-/* [parameter_count]; the objective's sign is as the user logs it. */
-void importance_of(const sweep_file *file, const sampler_trial *trials, size_t count,
-                   importance *found);
+/* found[parameter_count]; the objective's sign is as the user logs it. */
+status importance_of(const sweep_file *file, const sweep_trials *trials, importance *found,
+                     error *err);

@@ -3,8 +3,6 @@
 #include "sweep/sampler.h"
 #include "base/random.h"
 
-#include <math.h>
-
 /* The product of all parameters' values, in the file's order, the last parameter fastest: the
  * trial's number is the point's, in digits of which each has a parameter's size as its base. False:
  * there are no more. */
@@ -37,17 +35,15 @@ static void next_at_random(const sweep_file *file, size_t count, uint64_t seed, 
     }
 }
 
-status sampler_next(const sweep_file *file, const sampler_trial *trials, size_t count,
-                    uint64_t seed, double *places, bool *exhausted, sampler_advice *advice,
-                    error *err)
+status sampler_next(const sweep_file *file, const sweep_trials *tried, uint64_t seed,
+                    double *places, sampler_advice *advice, error *err)
 {
-    *exhausted = false;
-    *advice = (sampler_advice){NAN, NAN, NAN, NAN};
+    *advice = (sampler_advice){false, NAN, NAN, NAN, NAN};
     if (file->method == SWEEP_BAYES)
-        return bayes_next(file, trials, count, seed, places, exhausted, advice, err);
+        return bayes_next(file, tried, seed, places, advice, err);
     if (file->method == SWEEP_GRID)
-        *exhausted = !next_of_grid(file, count, places);
+        advice->exhausted = !next_of_grid(file, tried->count, places);
     else
-        next_at_random(file, count, seed, places);
+        next_at_random(file, tried->count, seed, places);
     return STATUS_OK;
 }

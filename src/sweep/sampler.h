@@ -1,42 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a sweep looks next, by one of its methods: grid, random or bayes. */
+/* What a sweep has tried, and where it looks next, by one of its methods: grid, random or bayes. */
 #pragma once
 
 #include "sweep/sweep_file.h"
 
-enum trial_state {
-    TRIAL_RUNNING,
-    TRIAL_FINISHED, /* also one that hyperband ended */
-    TRIAL_FAILED,   /* or killed for good */
+#include <math.h>
+
+enum sweep_trial_state {
+    SWEEP_TRIAL_RUNNING, /* or left by an agent that is gone */
+    SWEEP_TRIAL_FINISHED,
+    SWEEP_TRIAL_EARLY, /* ended by hyperband */
+    SWEEP_TRIAL_FAILED,
 };
 
-/* A point that was tried. */
-typedef struct sampler_trial {
-    const double *places; /* [parameter_count] each parameter's u in [0, 1] */
-    enum trial_state state;
+typedef struct sweep_trial {
+    int number; /* from 1 */
+    char *run;  /* the run's name */
+    enum sweep_trial_state state;
+    double *places; /* [parameter_count] each parameter's u in [0, 1] */
+    char *message;  /* why it failed or ended early, or NULL */
+    bool owned;     /* by an agent that lives */
+    bool mine;      /* by this process */
+    /* From what the run logged, smaller is better: negated where the sweep maximises. */
+    double *history; /* [history_count] */
+    size_t history_count;
     bool has_objective;
-    double objective; /* the best of the metric so far, smaller is better: negated where the sweep
-                         maximises */
-    double latest;    /* its last value, likewise */
-} sampler_trial;
+    double objective; /* the smallest of history */
+    double latest;    /* the last of history */
+} sweep_trial;
+
+typedef struct sweep_trials {
+    sweep_trial *trials; /* [count], by number */
+    size_t count;
+} sweep_trials;
+
+static inline bool sweep_trial_succeeded(const sweep_trial *t)
+{
+    return t->state == SWEEP_TRIAL_FINISHED || t->state == SWEEP_TRIAL_EARLY;
+}
+
+/* Whether it has a number to learn from, and may get a better one. */
+static inline bool sweep_trial_has_number(const sweep_trial *t)
+{
+    return t->has_objective && isfinite(t->objective);
+}
 
 /* What the sampler says of its choice; NaN where it cannot. */
 typedef struct sampler_advice {
+    bool exhausted;              /* nothing is left to try, and nothing was chosen */
     double predicted, deviation; /* of the objective there */
     double expected_improvement;
     double success_probability; /* of ending without failure */
 } sampler_advice;
 
-/* Chooses places[parameter_count] for trial number `count`, from 0, from all earlier ones, in the
- * order in which they began. The same arguments give the same answer. *exhausted: there is nothing
- * left to try, and places are untouched. */
-status sampler_next(const sweep_file *file, const sampler_trial *trials, size_t count,
-                    uint64_t seed, double *places, bool *exhausted, sampler_advice *advice,
-                    error *err);
+/* Chooses the places[parameter_count] of the next trial. The same arguments give the same answer.
+ * Places are untouched where the advice is `exhausted`. */
+status sampler_next(const sweep_file *file, const sweep_trials *tried, uint64_t seed,
+                    double *places, sampler_advice *advice, error *err);
 
-/* The method bayes (bayes.c). sampler_next has set *exhausted to false and the advice to NaN.
- * *exhausted once all points of a space that can be counted were tried. The advice is of the model;
- * of a random point, it is only the probability of success, which is the share of the trials that
- * ended so far, smoothed. */
-status bayes_next(const sweep_file *file, const sampler_trial *trials, size_t count, uint64_t seed,
-                  double *places, bool *exhausted, sampler_advice *advice, error *err);
+/* The method bayes (bayes.c), with the advice as sampler_next begins it: NaN. A space that can be
+ * counted is exhausted once all points were tried. A random point's advice is only the probability
+ * of success: the share of the trials that ended so far, smoothed. */
+status bayes_next(const sweep_file *file, const sweep_trials *tried, uint64_t seed, double *places,
+                  sampler_advice *advice, error *err);

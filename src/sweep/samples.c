@@ -32,16 +32,16 @@ static int latest_first(const void *a, const void *b)
     return (v < w) - (v > w);
 }
 
-static bool has_ended(const sampler_trial *t)
+static bool has_ended(const sweep_trial *t)
 {
-    return t->state == TRIAL_FINISHED && t->has_objective && isfinite(t->objective);
+    return sweep_trial_succeeded(t) && sweep_trial_has_number(t);
 }
 
 /* Whether a trial without an objective of its own gets a value, and which. `worst` is that of all
  * finished trials. */
-static bool impute(const sampler_trial *t, enum sweep_impute how, double worst, double *value)
+static bool impute(const sweep_trial *t, enum sweep_impute how, double worst, double *value)
 {
-    bool logged = t->has_objective && isfinite(t->objective);
+    bool logged = sweep_trial_has_number(t);
     *value = how == IMPUTE_BEST && logged                            ? t->objective
              : how == IMPUTE_LATEST && logged && isfinite(t->latest) ? t->latest
                                                                      : worst;
@@ -49,34 +49,27 @@ static bool impute(const sampler_trial *t, enum sweep_impute how, double worst, 
 }
 
 /* Whether a trial that runs waits for its value: also while it has none that could be imputed. */
-static bool is_pending(const sweep_file *file, const sampler_trial *t)
+static bool is_pending(const sweep_file *file, const sweep_trial *t)
 {
-    return t->state == TRIAL_RUNNING &&
+    return t->state == SWEEP_TRIAL_RUNNING &&
            (file->impute_while_running == IMPUTE_NONE ||
             (!t->has_objective && file->impute_while_running != IMPUTE_WORST));
 }
 
-static double find_worst(const sampler_trial *trials, size_t count)
+/* The trials with a value, in their order; returns how many. */
+static size_t value_trials(const sweep_file *file, const sweep_trials *tried, valued *found)
 {
     double worst = -INFINITY;
-    for (size_t i = 0; i < count; i++)
-        if (has_ended(&trials[i]))
-            worst = fmax(worst, trials[i].objective);
-    return worst;
-}
-
-/* The trials with a value, in their order; returns how many. */
-static size_t value_trials(const sweep_file *file, const sampler_trial *trials, size_t count,
-                           valued *found)
-{
-    double worst = find_worst(trials, count);
     size_t n = 0;
-    for (size_t i = 0; i < count && isfinite(worst); i++) {
-        const sampler_trial *t = &trials[i];
+    for (size_t i = 0; i < tried->count; i++)
+        if (has_ended(&tried->trials[i]))
+            worst = fmax(worst, tried->trials[i].objective);
+    for (size_t i = 0; i < tried->count && isfinite(worst); i++) {
+        const sweep_trial *t = &tried->trials[i];
         enum sweep_impute how =
-            t->state == TRIAL_RUNNING ? file->impute_while_running : file->impute;
+            t->state == SWEEP_TRIAL_RUNNING ? file->impute_while_running : file->impute;
         double value = t->objective;
-        bool lost = t->state == TRIAL_FINISHED; /* without a number, which somebody deleted */
+        bool lost = sweep_trial_succeeded(t); /* without a number, which somebody deleted */
         if (!is_pending(file, t) && (has_ended(t) || (!lost && impute(t, how, worst, &value))))
             found[n++] = (valued){.value = value, .trial = i};
     }
@@ -113,7 +106,7 @@ void samples_point(const sweep_file *file, const double *places, double *point)
             *point++ = space_place(&file->parameters[i], places[i]);
 }
 
-static void fill(const sweep_file *file, const sampler_trial *trials, size_t count,
+static void fill(const sweep_file *file, const sweep_trial *trials, size_t count,
                  const valued *found, samples *s)
 {
     double *point = s->points;
@@ -131,40 +124,37 @@ static void fill(const sweep_file *file, const sampler_trial *trials, size_t cou
 }
 
 /* Laplace's rule of succession for the share. */
-static void count_trials(const sweep_file *file, const sampler_trial *trials, size_t count,
-                         samples *s)
+static void count_trials(const sweep_file *file, const sweep_trials *tried, samples *s)
 {
     size_t failed = 0, finished = 0;
     *s = (samples){0};
     for (size_t i = 0; i < file->parameter_count; i++)
         s->dimensions += space_values(&file->parameters[i]) != 1;
-    for (size_t i = 0; i < count; i++) {
-        failed += trials[i].state == TRIAL_FAILED;
-        finished += trials[i].state == TRIAL_FINISHED;
-        s->finished += has_ended(&trials[i]);
-        s->pending += s->pending < PENDING_MOST && is_pending(file, &trials[i]);
+    for (size_t i = 0; i < tried->count; i++) {
+        const sweep_trial *t = &tried->trials[i];
+        failed += t->state == SWEEP_TRIAL_FAILED;
+        finished += sweep_trial_succeeded(t);
+        s->finished += has_ended(t);
+        s->pending += s->pending < PENDING_MOST && is_pending(file, t);
     }
     s->success = ((double)finished + 1) / ((double)(finished + failed) + 2);
 }
 
-status samples_collect(const sweep_file *file, const sampler_trial *trials, size_t count,
-                       samples *s, error *err)
+status samples_collect(const sweep_file *file, const sweep_trials *tried, samples *s, error *err)
 {
-    count_trials(file, trials, count, s);
-    valued *found = calloc(count + 1, sizeof *found);
+    count_trials(file, tried, s);
+    valued *found = calloc(tried->count + 1, sizeof *found);
     s->points = calloc(GAUSSIAN_PROCESS_MOST * s->dimensions + 1, sizeof *s->points);
     s->values = calloc(GAUSSIAN_PROCESS_MOST, sizeof *s->values);
-    if (!found || !s->points || !s->values) {
-        free(found);
-        samples_free(s);
-        return error_memory(err, "the samples of a sweep");
+    status result = got_memory(found && s->points && s->values, err, "the samples of a sweep");
+    if (result == STATUS_OK) {
+        size_t valued_count = value_trials(file, tried, found);
+        clip(found, valued_count);
+        s->count = choose(found, valued_count, GAUSSIAN_PROCESS_MOST - s->pending);
+        fill(file, tried->trials, tried->count, found, s);
     }
-    size_t valued_count = value_trials(file, trials, count, found);
-    clip(found, valued_count);
-    s->count = choose(found, valued_count, GAUSSIAN_PROCESS_MOST - s->pending);
-    fill(file, trials, count, found, s);
     free(found);
-    return STATUS_OK;
+    return result;
 }
 
 void samples_free(samples *s)

@@ -14,15 +14,14 @@ typedef struct samples {
     double success;    /* share of the ended trials that did not fail, smoothed */
 } samples;
 
-/* Takes the trials over: those that failed, with what file->impute puts in for an objective,
- * and those that run, with what file->impute_while_running does; IMPUTE_NONE leaves the former out
- * and the latter pending. Worst is the worst objective of a finished trial; best and latest are the
- * trial's own, and worst where a failed one has none. A finished trial without an objective, as of
- * a run that was deleted, is left out. Outliers upwards are lowered. count + pending
- * is at most GAUSSIAN_PROCESS_MOST: the latest of the pending, up to half, then the best half of
- * the others and the latest of the rest. */
-status samples_collect(const sweep_file *file, const sampler_trial *trials, size_t count,
-                       samples *s, error *err);
+/* Takes the trials over: failed ones with what file->impute puts in for an objective, running ones
+ * with what file->impute_while_running does; IMPUTE_NONE leaves the former out and the latter
+ * pending. Worst is the worst objective of a finished trial; best and latest are the trial's own,
+ * and worst where a failed one has none. A finished trial without an objective, whose run was
+ * deleted, is left out. Outliers upwards are lowered. count + pending is at most
+ * GAUSSIAN_PROCESS_MOST: the latest of the pending, up to half, then the best half of the others
+ * and the latest of the rest. */
+status samples_collect(const sweep_file *file, const sweep_trials *tried, samples *s, error *err);
 void samples_free(samples *s);
 
 /* The places of varying parameters only: point[dimensions] from places[parameter_count]. */

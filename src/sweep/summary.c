@@ -104,11 +104,10 @@ static status importance_to_json(const sweep_file *file, const sweep_trials *tri
                                  error *err)
 {
     importance *found = calloc(file->parameter_count + 1, sizeof *found);
-    sampler_trial *tried = sweep_trials_for_sampler(trials);
     *array = json_array();
     status result;
-    TRY_OR_DONE(got_memory(found && tried && *array, err, "the summary"));
-    importance_of(file, tried, trials->count, found);
+    TRY_OR_DONE(got_memory(found && *array, err, "the summary"));
+    TRY_OR_DONE(importance_of(file, trials, found, err));
     for (size_t i = 0; i < file->parameter_count; i++)
         *array = append(*array, json_pack("{s:s, s:o, s:o}", "name", file->parameters[i].name,
                                           "correlation", number_to_json(found[i].correlation),
@@ -116,7 +115,6 @@ static status importance_to_json(const sweep_file *file, const sweep_trials *tri
     result = got_memory(*array, err, "the summary");
 done:
     free(found);
-    free(tried);
     return result;
 }
 

@@ -259,20 +259,17 @@ static status append_trial(void *context, sqlite3_stmt *row, error *err)
     return read_places(t, g->file, (const char *)sqlite3_column_text(row, 3), err);
 }
 
-static void forget_history(sweep_trial *t)
-{
-    free(t->history);
-    t->history = NULL;
-    t->history_count = 0;
-    t->has_objective = false;
-}
-
 /* A run that is not there has logged nothing. */
 status sweep_store_read_history(sweep_store *s, const sweep_file *file, sweep_trial *t, error *err)
 {
     run_series series;
     int64_t run;
-    forget_history(t);
+    free(t->history);
+    t->history = NULL;
+    t->history_count = 0;
+    t->has_objective = false;
+    t->objective = INFINITY;
+    t->latest = NAN;
     TRY(run_store_id(s->runs, t->run, &run, err));
     if (run == 0 || !file->metric)
         return STATUS_OK;
@@ -281,28 +278,16 @@ status sweep_store_read_history(sweep_store *s, const sweep_file *file, sweep_tr
     t->history_count = series.count;
     series.values = NULL;
     run_series_free(&series);
-    t->objective = INFINITY;
     for (size_t i = 0; i < t->history_count; i++) {
-        if (file->maximize)
-            t->history[i] = -t->history[i];
-        if (!isfinite(t->history[i]))
+        t->latest = t->history[i] = file->maximize ? -t->history[i] : t->history[i];
+        if (!isfinite(t->latest))
             continue;
         t->has_objective = true;
-        t->objective = fmin(t->objective, t->history[i]);
+        t->objective = fmin(t->objective, t->latest);
     }
     return STATUS_OK;
 }
 
-static void move_history(sweep_trial *from, sweep_trial *to)
-{
-    to->history = from->history;
-    to->history_count = from->history_count;
-    to->has_objective = from->has_objective;
-    to->objective = from->objective;
-    from->history = NULL;
-}
-
-/* Without histories. */
 static status read_rows(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err)
 {
     gathering g = {file, trials};
@@ -318,10 +303,13 @@ status sweep_store_update(sweep_store *s, const sweep_file *file, sweep_trials *
     sweep_trials fresh;
     status result = read_rows(s, file, &fresh, err);
     for (size_t i = 0; result == STATUS_OK && i < fresh.count; i++) {
-        if (i < trials->count && trials->trials[i].state != SWEEP_TRIAL_RUNNING)
-            move_history(&trials->trials[i], &fresh.trials[i]);
-        else
+        if (i >= trials->count || trials->trials[i].state == SWEEP_TRIAL_RUNNING) {
             result = sweep_store_read_history(s, file, &fresh.trials[i], err);
+        } else { /* it was over, and nothing of it changes any more */
+            sweep_trial over = trials->trials[i];
+            trials->trials[i] = fresh.trials[i];
+            fresh.trials[i] = over;
+        }
     }
     sweep_trials_free(trials);
     *trials = fresh;
@@ -346,24 +334,6 @@ void sweep_trials_free(sweep_trials *trials)
     }
     free(trials->trials);
     *trials = (sweep_trials){0};
-}
-
-sampler_trial *sweep_trials_for_sampler(const sweep_trials *trials)
-{
-    static const enum trial_state states[] = {TRIAL_RUNNING, TRIAL_FINISHED, TRIAL_FINISHED,
-                                              TRIAL_FAILED};
-    sampler_trial *made = calloc(trials->count + 1, sizeof *made);
-    for (size_t i = 0; made && i < trials->count; i++) {
-        const sweep_trial *t = &trials->trials[i];
-        made[i] = (sampler_trial){
-            .places = t->places,
-            .state = states[t->state],
-            .has_objective = t->has_objective,
-            .objective = t->objective,
-            .latest = t->history_count > 0 ? t->history[t->history_count - 1] : NAN,
-        };
-    }
-    return made;
 }
 
 /* ---- Claiming ---- */
@@ -411,35 +381,34 @@ static status begin_trial(sweep_store *s, const sweep_file *file, int number, co
 
 /* Within a transaction. */
 static status claim(sweep_store *s, const sweep_file *file, const sweep_trials *trials, int most,
-                    int *number, bool *exhausted, sampler_advice *advice, error *err)
+                    int *number, sampler_advice *advice, error *err)
 {
     if (most > 0 && trials->count >= (size_t)most)
         return STATUS_OK;
-    sampler_trial *tried = sweep_trials_for_sampler(trials);
     double *places = calloc(file->parameter_count + 1, sizeof *places);
-    status result = tried && places ? sampler_next(file, tried, trials->count, s->seed, places,
-                                                   exhausted, advice, err)
-                                    : error_memory(err, "a trial");
-    if (result == STATUS_OK && !*exhausted) {
+    status result;
+    TRY_OR_DONE(got_memory(places, err, "a trial"));
+    TRY_OR_DONE(sampler_next(file, trials, s->seed, places, advice, err));
+    if (!advice->exhausted) {
         *number = (int)trials->count + 1;
         result = begin_trial(s, file, *number, places, err);
     }
-    free(tried);
+done:
     free(places);
     return result;
 }
 
 status sweep_store_claim(sweep_store *s, const sweep_file *file, int most, int *number,
-                         bool *exhausted, sampler_advice *advice, error *err)
+                         sampler_advice *advice, error *err)
 {
     database *db = &s->runs->db;
     sweep_trials trials;
     *number = 0;
-    *exhausted = false;
+    *advice = (sampler_advice){0};
     TRY(database_begin(db, err));
     status result = sweep_store_trials(s, file, &trials, err);
     if (result == STATUS_OK) {
-        result = claim(s, file, &trials, most, number, exhausted, advice, err);
+        result = claim(s, file, &trials, most, number, advice, err);
         sweep_trials_free(&trials);
     }
     return database_end(db, result, err);

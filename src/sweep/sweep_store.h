@@ -30,33 +30,7 @@ status sweep_store_open(run_store *runs, const sweep_terms *terms, sweep_store *
 status sweep_store_find(run_store *runs, const char *name, sweep_store *found, char **text,
                         words *extra, error *err);
 
-enum sweep_trial_state {
-    SWEEP_TRIAL_RUNNING, /* or left by an agent that is gone */
-    SWEEP_TRIAL_FINISHED,
-    SWEEP_TRIAL_EARLY, /* ended by hyperband */
-    SWEEP_TRIAL_FAILED,
-};
 const char *sweep_trial_state_name(enum sweep_trial_state state);
-
-typedef struct sweep_trial {
-    int number; /* from 1 */
-    char *run;  /* the run's name */
-    enum sweep_trial_state state;
-    double *places; /* [parameter_count] */
-    char *message;  /* why it failed or ended early, or NULL */
-    bool owned;     /* by an agent that lives */
-    bool mine;      /* by this process */
-    /* From what the run logged, smaller is better: negated where the sweep maximises. */
-    double *history; /* [history_count] */
-    size_t history_count;
-    bool has_objective;
-    double objective; /* the smallest of history */
-} sweep_trial;
-
-typedef struct sweep_trials {
-    sweep_trial *trials; /* [count], by number */
-    size_t count;
-} sweep_trials;
 
 status sweep_store_trials(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err);
 /* Brings trials that were read before, or zeros, up to date. What those that were over had logged
@@ -66,14 +40,10 @@ status sweep_store_update(sweep_store *s, const sweep_file *file, sweep_trials *
 status sweep_store_read_history(sweep_store *s, const sweep_file *file, sweep_trial *t, error *err);
 void sweep_trials_free(sweep_trials *trials); /* one of zeros is fine */
 
-/* The trials as samplers know them, pointing into `trials`; freed by the caller. NULL when memory
- * is out. */
-sampler_trial *sweep_trials_for_sampler(const sweep_trials *trials);
-
 /* Asks the sampler for the next point and begins the trial, as one transaction. *number 0: `most`
- * trials were begun already (0: no limit) or there is nothing left to try (*exhausted). */
+ * trials were begun already (0: no limit), or the advice is that nothing is left to try. */
 status sweep_store_claim(sweep_store *s, const sweep_file *file, int most, int *number,
-                         bool *exhausted, sampler_advice *advice, error *err);
+                         sampler_advice *advice, error *err);
 
 /* Takes over a trial whose agent is gone. *taken false: another agent was quicker. */
 status sweep_store_adopt(sweep_store *s, int number, bool *taken, error *err);

@@ -41,10 +41,8 @@ static void read_trials(sweep_store *found, const char *text)
     sweep_trials trials;
     if (sweep_file_read("sweep", text, train_rows, metric_names, &file, &err) != STATUS_OK)
         return;
-    if (sweep_store_trials(found, &file, &trials, &err) == STATUS_OK) {
-        free(sweep_trials_for_sampler(&trials));
+    if (sweep_store_trials(found, &file, &trials, &err) == STATUS_OK)
         sweep_trials_free(&trials);
-    }
     sweep_file_free(&file);
 }
 
