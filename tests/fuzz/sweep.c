@@ -26,11 +26,11 @@ static void check_values(const sweep_file *file)
 static void check_next(const sweep_file *file)
 {
     error err;
-    bool exhausted;
+    const sweep_trials none = {0};
     sampler_advice advice;
     double *places = calloc(file->parameter_count + 1, sizeof *places);
     FUZZ_HOLDS(places != NULL);
-    FUZZ_SUCCEEDS(sampler_next(file, NULL, 0, 1, places, &exhausted, &advice, &err));
+    FUZZ_SUCCEEDS(sampler_next(file, &none, 1, places, &advice, &err));
     for (size_t i = 0; i < file->parameter_count; i++)
         FUZZ_HOLDS(places[i] >= 0 && places[i] <= 1);
     free(places);
@@ -41,7 +41,7 @@ int fuzz_sweep(const uint8_t *data, size_t size)
     error err;
     sweep_file file, again;
     char *path = fuzz_file("input.yaml", data, size);
-    if (sweep_file_load(path, train_rows, metric_names, &file, &err) == STATUS_OK) {
+    if (sweep_file_read(path, NULL, train_rows, metric_names, &file, &err) == STATUS_OK) {
         check_values(&file);
         check_next(&file);
         FUZZ_SUCCEEDS(sweep_file_read(path, file.text, train_rows, metric_names, &again, &err));
