@@ -33,7 +33,7 @@ static void load(const char *text, sweep_file *file)
 {
     error err;
     put(text, strlen(text));
-    CHECK_OK(sweep_file_load(path, train_rows, metrics, file, &err));
+    CHECK_OK(sweep_file_read(path, NULL, train_rows, metrics, file, &err));
 }
 
 static void check_text(const sweep_parameter *p, double u, const char *want)
@@ -153,7 +153,7 @@ static void test_example(void **state)
     sweep_file file;
     const char *root = getenv("srcdir");
     char *example = text_format("%s/docs/sweep-original.yaml", root ? root : ".");
-    CHECK_OK(sweep_file_load(example, train_rows, metrics, &file, &err));
+    CHECK_OK(sweep_file_read(example, NULL, train_rows, metrics, &file, &err));
     assert_int_equal(file.parameter_count, 5);
     assert_int_equal(file.notes.count, 0);
     sweep_file_free(&file);
@@ -201,7 +201,8 @@ static void test_every_key(void **state)
     for (size_t i = 0; i < 4; i++)
         assert_string_equal(file.fixed.texts[i], fixed[i]);
     assert_int_equal(file.notes.count, 5);
-    assert_non_null(strstr(file.notes.texts[0], "line 13: of command, '${env} python3 ${program}' is"));
+    assert_non_null(
+        strstr(file.notes.texts[0], "line 13: of command, '${env} python3 ${program}' is"));
     assert_non_null(strstr(file.notes.texts[1], "line 1: program has no meaning here"));
     sweep_file_free(&file);
 }
@@ -323,7 +324,7 @@ static void check_refused(const char *before, const refusal *bad, size_t count)
         snprintf(text, sizeof text, "%s%s", before, bad[i].text);
         put(text, strlen(text));
         CHECK_FAILS(STATUS_FAILED, bad[i].message,
-                    sweep_file_load(path, train_rows, metrics, &file, &err));
+                    sweep_file_read(path, NULL, train_rows, metrics, &file, &err));
         assert_non_null(strstr(err.message, path));
         assert_null(file.path);
     }
@@ -515,19 +516,19 @@ static void test_large(void **state)
     used += sprintf(text + used, "]}}\n");
     put(text, (size_t)used);
     CHECK_FAILS(STATUS_FAILED, "line 2: has 5000 entries, more than",
-                sweep_file_load(path, train_rows, metrics, &file, &err));
+                sweep_file_read(path, NULL, train_rows, metrics, &file, &err));
     memset(text + used, '\n', (size_t)(SIZE - used));
     put(text, SIZE);
-    CHECK_FAILS(STATUS_FAILED, path, sweep_file_load(path, train_rows, metrics, &file, &err));
+    CHECK_FAILS(STATUS_FAILED, path, sweep_file_read(path, NULL, train_rows, metrics, &file, &err));
     memset(text, '[', SIZE / 4);
     put(text, SIZE / 4);
     CHECK_FAILS(STATUS_FAILED, "is nested deeper",
-                sweep_file_load(path, train_rows, metrics, &file, &err));
+                sweep_file_read(path, NULL, train_rows, metrics, &file, &err));
     put("m\0", 2);
     CHECK_FAILS(STATUS_FAILED, "zero bytes",
-                sweep_file_load(path, train_rows, metrics, &file, &err));
+                sweep_file_read(path, NULL, train_rows, metrics, &file, &err));
     CHECK_FAILS(STATUS_FAILED, "no-such",
-                sweep_file_load("no-such", train_rows, metrics, &file, &err));
+                sweep_file_read("no-such", NULL, train_rows, metrics, &file, &err));
     free(text);
 }
 

@@ -6,15 +6,30 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-char *text_format(const char *format, ...)
+static char *format_list(const char *format, va_list arguments)
 {
     char *made = NULL;
+    return vasprintf(&made, format, arguments) < 0 ? NULL : made; /* it leaves made undefined */
+}
+
+char *text_format(const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    if (vasprintf(&made, format, arguments) < 0)
-        made = NULL; /* vasprintf leaves it undefined */
+    char *made = format_list(format, arguments);
     va_end(arguments);
     return made;
+}
+
+void text_append(char **text, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *more = format_list(format, arguments), *before = *text;
+    va_end(arguments);
+    *text = before && more ? text_format("%s%s", before, more) : NULL;
+    free(before);
+    free(more);
 }
 
 status words_take(words *w, char *text, error *err)

@@ -248,13 +248,11 @@ status yaml_tree_join(yaml_tree *tree, const yaml_node_t *value, char **text, er
 {
     bool is_list = value->type == YAML_SEQUENCE_NODE;
     size_t count = is_list ? yaml_tree_count(value) : 1;
-    *text = text_format("%s", "");
-    for (size_t i = 0; *text && i < count; i++) {
+    *text = strdup("");
+    for (size_t i = 0; i < count; i++) {
         const yaml_node_t *item = is_list ? yaml_tree_item(tree, value, i) : value;
         TRY(yaml_tree_expect(tree, item, YAML_SCALAR_NODE, "what a value lists", err));
-        char *longer = text_format("%s%s%s", *text, i ? "," : "", yaml_tree_text(item));
-        free(*text);
-        *text = longer;
+        text_append(text, "%s%s", i ? "," : "", yaml_tree_text(item));
     }
     return got_memory(*text, err, tree->path);
 }

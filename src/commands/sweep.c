@@ -165,7 +165,7 @@ static void show_sweep(const session *s, bool joined)
 static status begin(session *s, const operands *line, error *err)
 {
     bool joined;
-    TRY(sweep_file_load(line->values[0], s->rows, metric_names, &s->file, err));
+    TRY(sweep_file_read(line->values[0], NULL, s->rows, metric_names, &s->file, err));
     TRY(set_name(s, err));
     TRY(check_name(s->file.name, err));
     TRY(take_words(s, line, err));

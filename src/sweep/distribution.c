@@ -5,36 +5,36 @@
 
 #include <math.h>
 
-/* What a kind is called, and the kind whose values it rounds, or itself. */
-static const struct kind {
-    const char *name;
-    distribution_kind smooth;
-} kinds[DISTRIBUTION_COUNT] = {
-    [DISTRIBUTION_CONSTANT] = {"constant", DISTRIBUTION_CONSTANT},
-    [DISTRIBUTION_CATEGORICAL] = {"categorical", DISTRIBUTION_CATEGORICAL},
-    [DISTRIBUTION_CATEGORICAL_W_PROBABILITIES] = {"categorical_w_probabilities",
-                                                  DISTRIBUTION_CATEGORICAL_W_PROBABILITIES},
-    [DISTRIBUTION_INT_UNIFORM] = {"int_uniform", DISTRIBUTION_INT_UNIFORM},
-    [DISTRIBUTION_UNIFORM] = {"uniform", DISTRIBUTION_UNIFORM},
-    [DISTRIBUTION_Q_UNIFORM] = {"q_uniform", DISTRIBUTION_UNIFORM},
-    [DISTRIBUTION_LOG_UNIFORM] = {"log_uniform", DISTRIBUTION_LOG_UNIFORM},
-    [DISTRIBUTION_Q_LOG_UNIFORM] = {"q_log_uniform", DISTRIBUTION_LOG_UNIFORM},
-    [DISTRIBUTION_INV_LOG_UNIFORM] = {"inv_log_uniform", DISTRIBUTION_INV_LOG_UNIFORM},
-    [DISTRIBUTION_LOG_UNIFORM_VALUES] = {"log_uniform_values", DISTRIBUTION_LOG_UNIFORM_VALUES},
-    [DISTRIBUTION_Q_LOG_UNIFORM_VALUES] = {"q_log_uniform_values", DISTRIBUTION_LOG_UNIFORM_VALUES},
-    [DISTRIBUTION_INV_LOG_UNIFORM_VALUES] = {"inv_log_uniform_values",
-                                             DISTRIBUTION_INV_LOG_UNIFORM_VALUES},
-    [DISTRIBUTION_NORMAL] = {"normal", DISTRIBUTION_NORMAL},
-    [DISTRIBUTION_Q_NORMAL] = {"q_normal", DISTRIBUTION_NORMAL},
-    [DISTRIBUTION_LOG_NORMAL] = {"log_normal", DISTRIBUTION_LOG_NORMAL},
-    [DISTRIBUTION_Q_LOG_NORMAL] = {"q_log_normal", DISTRIBUTION_LOG_NORMAL},
-    [DISTRIBUTION_BETA] = {"beta", DISTRIBUTION_BETA},
-    [DISTRIBUTION_Q_BETA] = {"q_beta", DISTRIBUTION_BETA},
+static const char *const names[DISTRIBUTION_COUNT] = {
+    [DISTRIBUTION_CONSTANT] = "constant",
+    [DISTRIBUTION_CATEGORICAL] = "categorical",
+    [DISTRIBUTION_CATEGORICAL_W_PROBABILITIES] = "categorical_w_probabilities",
+    [DISTRIBUTION_INT_UNIFORM] = "int_uniform",
+    [DISTRIBUTION_UNIFORM] = "uniform",
+    [DISTRIBUTION_Q_UNIFORM] = "q_uniform",
+    [DISTRIBUTION_LOG_UNIFORM] = "log_uniform",
+    [DISTRIBUTION_Q_LOG_UNIFORM] = "q_log_uniform",
+    [DISTRIBUTION_INV_LOG_UNIFORM] = "inv_log_uniform",
+    [DISTRIBUTION_LOG_UNIFORM_VALUES] = "log_uniform_values",
+    [DISTRIBUTION_Q_LOG_UNIFORM_VALUES] = "q_log_uniform_values",
+    [DISTRIBUTION_INV_LOG_UNIFORM_VALUES] = "inv_log_uniform_values",
+    [DISTRIBUTION_NORMAL] = "normal",
+    [DISTRIBUTION_Q_NORMAL] = "q_normal",
+    [DISTRIBUTION_LOG_NORMAL] = "log_normal",
+    [DISTRIBUTION_Q_LOG_NORMAL] = "q_log_normal",
+    [DISTRIBUTION_BETA] = "beta",
+    [DISTRIBUTION_Q_BETA] = "q_beta",
 };
+
+/* The kind whose values a q_ kind rounds, which stands before it; of the others, itself. */
+static distribution_kind smooth_kind(distribution_kind kind)
+{
+    return distribution_is_stepped(kind) ? kind - 1 : kind;
+}
 
 const char *distribution_name(distribution_kind kind)
 {
-    return kinds[kind].name;
+    return names[kind];
 }
 
 bool distribution_is_listed(distribution_kind kind)
@@ -44,13 +44,12 @@ bool distribution_is_listed(distribution_kind kind)
 
 bool distribution_is_stepped(distribution_kind kind)
 {
-    return kinds[kind].smooth != kind;
+    return names[kind][0] == 'q';
 }
 
 bool distribution_is_endless(distribution_kind kind)
 {
-    return kinds[kind].smooth == DISTRIBUTION_NORMAL ||
-           kinds[kind].smooth == DISTRIBUTION_LOG_NORMAL;
+    return kind >= DISTRIBUTION_NORMAL && kind < DISTRIBUTION_BETA;
 }
 
 /* ---- The kinds without steps ---- */
@@ -81,7 +80,7 @@ static double normal_value(const distribution *d, double u)
 /* What a q_ kind rounds; and of the others, the value itself. */
 static double smooth_value(const distribution *d, double u)
 {
-    switch (kinds[d->kind].smooth) {
+    switch (smooth_kind(d->kind)) {
     case DISTRIBUTION_UNIFORM:
         return between(d->min, d->max, u);
     case DISTRIBUTION_LOG_UNIFORM:
@@ -104,7 +103,7 @@ static double smooth_value(const distribution *d, double u)
 static double smooth_place(const distribution *d, double x)
 {
     double exponent = x > 0 ? log(x) : -INFINITY;
-    switch (kinds[d->kind].smooth) {
+    switch (smooth_kind(d->kind)) {
     case DISTRIBUTION_UNIFORM:
         return share_below(d->min, d->max, x);
     case DISTRIBUTION_LOG_UNIFORM:

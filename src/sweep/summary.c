@@ -132,35 +132,18 @@ static const sweep_trial *find_best(const sweep_trials *trials)
 }
 
 /* A word as a shell takes it: in quotes unless nothing in it means anything there. */
-static char *quote(const char *word)
+static void append_word(char **text, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "-_=./:,+@%";
-    if (*word && word[strspn(word, plain)] == '\0')
-        return text_format("%s", word);
-    char *quoted = text_format("'");
-    for (const char *at = word; quoted && *at; at++) {
-        char *longer =
-            *at == '\'' ? text_format("%s'\\''", quoted) : text_format("%s%c", quoted, *at);
-        free(quoted);
-        quoted = longer;
+    if (*word && word[strspn(word, plain)] == '\0') {
+        text_append(text, " %s", word);
+        return;
     }
-    char *whole = quoted ? text_format("%s'", quoted) : NULL;
-    free(quoted);
-    return whole;
-}
-
-static char *command_of(const words *arguments)
-{
-    char *text = text_format("hcnn-cl");
-    for (size_t i = 0; text && i < arguments->count; i++) {
-        char *word = quote(arguments->texts[i]);
-        char *longer = word ? text_format("%s %s", text, word) : NULL;
-        free(word);
-        free(text);
-        text = longer;
-    }
-    return text;
+    text_append(text, " '");
+    for (const char *at = word; *at; at++)
+        text_append(text, "%.*s%s", *at != '\'', at, *at == '\'' ? "'\\''" : "");
+    text_append(text, "'");
 }
 
 static status best_to_json(const sweep_file *file, const words *extra, const sweep_trials *trials,
@@ -173,7 +156,9 @@ static status best_to_json(const sweep_file *file, const words *extra, const swe
         return STATUS_OK;
     status result;
     TRY_OR_DONE(trial_arguments(file, extra, t->places, NULL, &arguments, err));
-    char *command = command_of(&arguments);
+    char *command = strdup("hcnn-cl");
+    for (size_t i = 0; i < arguments.count; i++)
+        append_word(&command, arguments.texts[i]);
     *best = json_pack("{s:s, s:o, s:o}", "run", t->run, "objective",
                       number_to_json(objective_of(file, t)), "command", json_string(command));
     free(command);

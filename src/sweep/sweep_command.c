@@ -30,14 +30,6 @@ static bool is_among(const char *const *patterns, const char *word)
 
 /* ---- ${envvar:NAME} ---- */
 
-/* Appends to *text, which is NULL when memory ran out. */
-static void append(char **text, const char *more, size_t length)
-{
-    char *longer = *text ? text_format("%s%.*s", *text, (int)length, more) : NULL;
-    free(*text);
-    *text = longer;
-}
-
 static const char variable_macro[] = "${envvar:";
 
 static status check_macros(sweep_reading *from, const yaml_node_t *node, error *err)
@@ -67,11 +59,10 @@ static status expand(sweep_reading *from, const yaml_node_t *node, char **expand
             return yaml_tree_fail(&from->tree, node, err,
                                   "the environment has no %.*s; set it before the sweep starts",
                                   (int)(end - name), name);
-        append(expanded, rest, (size_t)(found - rest));
-        append(expanded, value, strlen(value));
+        text_append(expanded, "%.*s%s", (int)(found - rest), rest, value);
         rest = end + 1;
     }
-    append(expanded, rest, strlen(rest));
+    text_append(expanded, "%s", rest);
     return got_memory(*expanded, err, from->file->path);
 }
 
@@ -128,30 +119,24 @@ static status check_word(sweep_reading *from, const yaml_node_t *node, const cha
     return STATUS_OK;
 }
 
-/* Adds a word that says what to run to `dropped`, for the note. */
-static void drop(char *dropped, size_t capacity, const char *word)
-{
-    size_t used = strlen(dropped);
-    snprintf(dropped + used, capacity - used, "%s%s", used ? " " : "", word);
-}
-
+/* *dropped: the words that say what to run, for the note. */
 static status read_word(sweep_reading *from, const yaml_node_t *node, const option_row **waiting,
-                        char *dropped, size_t capacity, error *err)
+                        char **dropped, error *err)
 {
     TRY(yaml_tree_expect(&from->tree, node, YAML_SCALAR_NODE, "a word of command", err));
     const char *text = yaml_tree_text(node);
     if (!*waiting && is_among(parameter_words, text))
         return STATUS_OK;
     if (!*waiting && is_among(program_words, text)) {
-        drop(dropped, capacity, text);
-        return STATUS_OK;
+        text_append(dropped, "%s%s", **dropped ? " " : "", text);
+        return got_memory(*dropped, err, from->file->path);
     }
     char *word = NULL;
-    status result = expand(from, node, &word, err);
-    if (result == STATUS_OK)
-        result = check_word(from, node, word, waiting, err);
-    if (result == STATUS_OK)
-        return words_take(&from->file->fixed, word, err);
+    status result;
+    TRY_OR_DONE(expand(from, node, &word, err));
+    TRY_OR_DONE(check_word(from, node, word, waiting, err));
+    return words_take(&from->file->fixed, word, err);
+done:
     free(word);
     return result;
 }
@@ -160,18 +145,22 @@ status sweep_read_command(sweep_reading *from, error *err)
 {
     const yaml_node_t *list = yaml_tree_find(&from->tree, yaml_tree_root(&from->tree), "command");
     const option_row *waiting = NULL;
-    char dropped[512] = "";
+    char *dropped;
+    status result = STATUS_OK;
     if (!list)
         return STATUS_OK;
     TRY(yaml_tree_expect(&from->tree, list, YAML_SEQUENCE_NODE, "command", err));
+    dropped = strdup("");
+    TRY(got_memory(dropped, err, from->file->path));
     for (size_t i = 0; i < yaml_tree_count(list); i++)
-        TRY(read_word(from, yaml_tree_item(&from->tree, list, i), &waiting, dropped, sizeof dropped,
-                      err));
+        TRY_OR_DONE(read_word(from, yaml_tree_item(&from->tree, list, i), &waiting, &dropped, err));
     if (waiting)
-        return yaml_tree_fail(&from->tree, list, err, "--%s, the last word, needs a value",
-                              waiting->name);
-    if (!*dropped)
-        return STATUS_OK;
-    return sweep_note(from, list, err,
-                      "of command, '%s' is left out: each trial runs hcnn-cl train", dropped);
+        TRY_OR_DONE(yaml_tree_fail(&from->tree, list, err, "--%s, the last word, needs a value",
+                                   waiting->name));
+    if (*dropped)
+        result = sweep_note(from, list, err,
+                            "of command, '%s' is left out: each trial runs hcnn-cl train", dropped);
+done:
+    free(dropped);
+    return result;
 }

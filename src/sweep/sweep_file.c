@@ -40,17 +40,27 @@ status sweep_note(sweep_reading *from, const yaml_node_t *node, error *err, cons
                       err);
 }
 
+/* The mapping under a key of the file, with none but these keys; NULL where there is none. */
+static status find_section(sweep_reading *from, const char *name, const char *const *keys,
+                           const yaml_node_t **section, error *err)
+{
+    *section = yaml_tree_find(&from->tree, yaml_tree_root(&from->tree), name);
+    if (!*section)
+        return STATUS_OK;
+    TRY(yaml_tree_expect(&from->tree, *section, YAML_MAPPING_NODE, name, err));
+    return yaml_tree_check_keys(&from->tree, *section, keys, name, err);
+}
+
 /* ---- Keys without meaning here ---- */
 
-static status read_controller(sweep_reading *from, const yaml_node_t *root, error *err)
+static status read_controller(sweep_reading *from, error *err)
 {
     static const char *const keys[] = {"type", NULL}, *const types[] = {"local", "cloud", NULL};
-    const yaml_node_t *node = yaml_tree_find(&from->tree, root, "controller");
+    const yaml_node_t *node;
     int type;
+    TRY(find_section(from, "controller", keys, &node, err));
     if (!node)
         return STATUS_OK;
-    TRY(yaml_tree_expect(&from->tree, node, YAML_MAPPING_NODE, "controller", err));
-    TRY(yaml_tree_check_keys(&from->tree, node, keys, "controller", err));
     TRY(yaml_tree_read_choice(&from->tree, node, "type", types, &type, err));
     return sweep_note(from, node, err,
                       "controller has no meaning here: the sweep's directory is its only one");
@@ -68,29 +78,26 @@ static status read_idle_keys(sweep_reading *from, const yaml_node_t *root, error
     }
     const char *description;
     TRY(yaml_tree_read_text(&from->tree, root, "description", &description, err));
-    return read_controller(from, root, err);
+    return read_controller(from, err);
 }
 
 static status refuse_keys(sweep_reading *from, const yaml_node_t *root, error *err)
 {
-    const yaml_node_t *node = yaml_tree_find(&from->tree, root, "metrics");
-    if (node)
-        return yaml_tree_fail(
-            &from->tree, node, err,
-            "metrics, several objectives at once, are not supported, as no method "
-            "here weighs them; name one under metric");
-    node = yaml_tree_find(&from->tree, root, "scheduler");
-    if (node)
-        return yaml_tree_fail(
-            &from->tree, node, err,
-            "scheduler, an optimizer of your own, is not supported; remove it and "
-            "choose a method: grid, random or bayes");
+    static const char *const refused[][2] = {
+        {"metrics", ", several objectives at once, are not supported, as no method here weighs "
+                    "them; name one under metric"},
+        {"scheduler", ", an optimizer of your own, is not supported; remove it and choose a "
+                      "method: grid, random or bayes"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        const yaml_node_t *node = yaml_tree_find(&from->tree, root, refused[i][0]);
+        if (node)
+            return yaml_tree_fail(&from->tree, node, err, "%s%s", refused[i][0], refused[i][1]);
+    }
     return STATUS_OK;
 }
 
 /* ---- What runs are compared by ---- */
-
-enum { NAMES = 2048 }; /* bytes of all names in a message */
 
 /* '/' and '_' are the same. */
 static bool same_name(const char *a, const char *b)
@@ -115,16 +122,17 @@ static char *translate(const char *name)
 static status unknown_metric(sweep_reading *from, const yaml_node_t *node, error *err)
 {
     options_guess guess = {0};
-    char all[NAMES] = "";
+    char *all = strdup("");
     for (size_t i = 0; from->metrics[i]; i++) {
         options_guess_among(&guess, yaml_tree_text(node), from->metrics[i]);
-        size_t used = strlen(all);
-        snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", from->metrics[i]);
+        text_append(&all, "%s%s", i ? ", " : "", from->metrics[i]);
     }
-    return yaml_tree_fail(&from->tree, node, err,
-                          "'%s' is never logged, so no run could be compared%s%s%s; a run logs %s",
-                          yaml_tree_text(node), guess.best ? "; did you mean " : "",
-                          guess.best ? guess.best : "", guess.best ? "?" : "", all);
+    yaml_tree_fail(&from->tree, node, err,
+                   "'%s' is never logged, so no run could be compared%s%s%s; a run logs %s",
+                   yaml_tree_text(node), guess.best ? "; did you mean " : "",
+                   guess.best ? guess.best : "", guess.best ? "?" : "", all ? all : "others");
+    free(all);
+    return STATUS_FAILED;
 }
 
 static status read_name(sweep_reading *from, const yaml_node_t *metric, error *err)
@@ -167,18 +175,17 @@ static status read_impute(sweep_reading *from, const yaml_node_t *metric, error 
     return STATUS_OK;
 }
 
-static status read_metric(sweep_reading *from, const yaml_node_t *root, error *err)
+static status read_metric(sweep_reading *from, error *err)
 {
     static const char *const keys[] = {"name", "goal", "target", "impute", "impute_while_running",
                                        NULL};
     static const char *const goals[] = {"minimize", "maximize", NULL};
     sweep_file *file = from->file;
-    const yaml_node_t *metric = yaml_tree_find(&from->tree, root, "metric");
+    const yaml_node_t *metric;
     int goal = 0;
+    TRY(find_section(from, "metric", keys, &metric, err));
     if (!metric)
         return STATUS_OK;
-    TRY(yaml_tree_expect(&from->tree, metric, YAML_MAPPING_NODE, "metric", err));
-    TRY(yaml_tree_check_keys(&from->tree, metric, keys, "metric", err));
     TRY(read_name(from, metric, err));
     TRY(yaml_tree_read_choice(&from->tree, metric, "goal", goals, &goal, err));
     file->maximize = goal == 1;
@@ -228,19 +235,18 @@ static status check_hyperband(sweep_reading *from, const yaml_node_t *node, swee
     return STATUS_OK;
 }
 
-static status read_hyperband(sweep_reading *from, const yaml_node_t *root, error *err)
+static status read_hyperband(sweep_reading *from, error *err)
 {
     static const char *const keys[] = {"type", "min_iter", "max_iter", "s", "eta", "strict", NULL};
     static const char *const types[] = {"hyperband", NULL};
     yaml_tree *tree = &from->tree;
-    const yaml_node_t *node = yaml_tree_find(tree, root, "early_terminate");
+    const yaml_node_t *node;
     sweep_hyperband *h = &from->file->hyperband;
     int type = -1;
     h->eta = 3;
+    TRY(find_section(from, "early_terminate", keys, &node, err));
     if (!node)
         return STATUS_OK;
-    TRY(yaml_tree_expect(tree, node, YAML_MAPPING_NODE, "early_terminate", err));
-    TRY(yaml_tree_check_keys(tree, node, keys, "early_terminate", err));
     TRY(yaml_tree_read_choice(tree, node, "type", types, &type, err));
     if (type < 0)
         return yaml_tree_fail(tree, node, err, "type is missing; add 'type: hyperband'");
@@ -292,9 +298,9 @@ static status read_root(sweep_reading *from, error *err)
     TRY(refuse_keys(from, root, err));
     TRY(keep_texts(from, root, err));
     TRY(read_method(from, root, err));
-    TRY(read_metric(from, root, err));
+    TRY(read_metric(from, err));
     TRY(sweep_read_parameters(from, err));
-    TRY(read_hyperband(from, root, err));
+    TRY(read_hyperband(from, err));
     TRY(check_metric(from, root, err));
     TRY(yaml_tree_read_count(&from->tree, root, "run_cap", &from->file->run_cap, err));
     if (!from->again)
@@ -302,34 +308,22 @@ static status read_root(sweep_reading *from, error *err)
     return read_idle_keys(from, root, err);
 }
 
-/* text NULL: the file's. */
-static status load(const char *path, const char *text, const option_row *rows,
-                   const char *const *metrics, sweep_file *file, error *err)
+status sweep_file_read(const char *path, const char *text, const option_row *rows,
+                       const char *const *metrics, sweep_file *file, error *err)
 {
     sweep_reading from = {.rows = rows, .metrics = metrics, .file = file, .again = text != NULL};
     *file = (sweep_file){
         .path = strdup(path), .impute = IMPUTE_WORST, .impute_while_running = IMPUTE_NONE};
     TRY(got_memory(file->path, err, path));
-    status result = text ? yaml_tree_read(path, text, strlen(text), &from.tree, err)
-                         : yaml_tree_load(path, &from.tree, err);
-    if (result == STATUS_OK)
-        result = read_root(&from, err);
+    status result;
+    TRY_OR_DONE(text ? yaml_tree_read(path, text, strlen(text), &from.tree, err)
+                     : yaml_tree_load(path, &from.tree, err));
+    TRY_OR_DONE(read_root(&from, err));
+done:
     yaml_tree_free(&from.tree);
     if (result != STATUS_OK)
         sweep_file_free(file);
     return result;
-}
-
-status sweep_file_load(const char *path, const option_row *rows, const char *const *metrics,
-                       sweep_file *file, error *err)
-{
-    return load(path, NULL, rows, metrics, file, err);
-}
-
-status sweep_file_read(const char *path, const char *text, const option_row *rows,
-                       const char *const *metrics, sweep_file *file, error *err)
-{
-    return load(path, text, rows, metrics, file, err);
 }
 
 void sweep_file_free(sweep_file *file)

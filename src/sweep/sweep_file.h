@@ -50,14 +50,12 @@ typedef struct sweep_file {
     words notes; /* what was read and has no meaning here, a sentence each */
 } sweep_file;
 
-/* Reads a file. rows: the options of a run, which the parameters set. metrics: the names that a run
- * can log, ends with NULL. STATUS_FAILED names file, line and remedy: an unknown key, a value that
- * an option would not take, a metric that is never logged. sweep_file_free is harmless after that.
- * docs/sweeps.md describes the file. */
-status sweep_file_load(const char *path, const option_row *rows, const char *const *metrics,
-                       sweep_file *file, error *err);
-/* The same from a text that was read before, and whose `command` is left as it is, since it may
- * read the environment: its words stand in the store. path is what messages call it. */
+/* Reads a file, as docs/sweeps.md describes it; or, unless NULL, a text that was read before. Then
+ * path is only its name in messages, and `command` is skipped: it may read the environment, and its
+ * words stand in the store. rows: the options of a run, which the parameters set. metrics: the
+ * names that a run can log, ends with NULL. STATUS_FAILED names file, line and remedy: an unknown
+ * key, a value that an option would not take, a metric that is never logged. sweep_file_free is
+ * harmless after that. */
 status sweep_file_read(const char *path, const char *text, const option_row *rows,
                        const char *const *metrics, sweep_file *file, error *err);
 void sweep_file_free(sweep_file *file);

@@ -5,6 +5,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,28 +37,27 @@ enum form_key {
     KEY_BETA = KEY_A | KEY_B,
 };
 
-static const struct form_rule {
-    unsigned needed, optional;
-} rules[DISTRIBUTION_COUNT] = {
-    [DISTRIBUTION_CONSTANT] = {KEY_VALUE, 0},
-    [DISTRIBUTION_CATEGORICAL] = {KEY_VALUES, 0},
-    [DISTRIBUTION_CATEGORICAL_W_PROBABILITIES] = {KEY_VALUES | KEY_PROBABILITIES, 0},
-    [DISTRIBUTION_INT_UNIFORM] = {KEY_BOUNDS, 0},
-    [DISTRIBUTION_UNIFORM] = {KEY_BOUNDS, 0},
-    [DISTRIBUTION_Q_UNIFORM] = {KEY_BOUNDS, KEY_Q},
-    [DISTRIBUTION_LOG_UNIFORM] = {KEY_BOUNDS, 0},
-    [DISTRIBUTION_Q_LOG_UNIFORM] = {KEY_BOUNDS, KEY_Q},
-    [DISTRIBUTION_INV_LOG_UNIFORM] = {KEY_BOUNDS, 0},
-    [DISTRIBUTION_LOG_UNIFORM_VALUES] = {KEY_BOUNDS, 0},
-    [DISTRIBUTION_Q_LOG_UNIFORM_VALUES] = {KEY_BOUNDS, KEY_Q},
-    [DISTRIBUTION_INV_LOG_UNIFORM_VALUES] = {KEY_BOUNDS, 0},
-    [DISTRIBUTION_NORMAL] = {0, KEY_NORMAL},
-    [DISTRIBUTION_Q_NORMAL] = {0, KEY_NORMAL | KEY_Q},
-    [DISTRIBUTION_LOG_NORMAL] = {0, KEY_NORMAL},
-    [DISTRIBUTION_Q_LOG_NORMAL] = {0, KEY_NORMAL | KEY_Q},
-    [DISTRIBUTION_BETA] = {0, KEY_BETA},
-    [DISTRIBUTION_Q_BETA] = {0, KEY_BETA | KEY_Q},
-};
+static unsigned needed_keys(distribution_kind kind)
+{
+    switch (kind) {
+    case DISTRIBUTION_CONSTANT:
+        return KEY_VALUE;
+    case DISTRIBUTION_CATEGORICAL:
+        return KEY_VALUES;
+    case DISTRIBUTION_CATEGORICAL_W_PROBABILITIES:
+        return KEY_VALUES | KEY_PROBABILITIES;
+    default:
+        return kind < DISTRIBUTION_NORMAL ? KEY_BOUNDS : 0;
+    }
+}
+
+static unsigned optional_keys(distribution_kind kind)
+{
+    unsigned terms = distribution_is_endless(kind) ? KEY_NORMAL
+                     : kind >= DISTRIBUTION_BETA   ? KEY_BETA
+                                                   : 0;
+    return terms | (distribution_is_stepped(kind) ? KEY_Q : 0);
+}
 
 /* A parameter on its way. */
 typedef struct form_reading {
@@ -74,9 +74,15 @@ static yaml_node_t *find(const form_reading *r, const char *key)
 }
 
 /* yaml_tree_fail with the parameter's name before the message. */
-static status fail(const form_reading *r, const yaml_node_t *node, error *err, const char *message)
+__attribute__((format(printf, 4, 5))) static status
+fail(const form_reading *r, const yaml_node_t *node, error *err, const char *format, ...)
 {
-    return yaml_tree_fail(&r->from->tree, node, err, "'%s': %s", r->p->name, message);
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return yaml_tree_fail(&r->from->tree, node, err, "'%s': %s", r->p->name, text);
 }
 
 /* ---- Which distribution ---- */
@@ -136,18 +142,16 @@ static void list_keys(unsigned keys, char *text, size_t capacity)
 static status check_form_keys(const form_reading *r, error *err)
 {
     const distribution_kind kind = r->p->form.kind;
-    unsigned allowed = rules[kind].needed | rules[kind].optional;
+    const unsigned needed = needed_keys(kind), allowed = needed | optional_keys(kind);
     char keys[128];
     list_keys(allowed, keys, sizeof keys);
-    if ((r->given & rules[kind].needed) != rules[kind].needed)
-        return yaml_tree_fail(&r->from->tree, r->body, err, "'%s': %s needs %s", r->p->name,
-                              distribution_name(kind), keys);
+    if ((r->given & needed) != needed)
+        return fail(r, r->body, err, "%s needs %s", distribution_name(kind), keys);
     for (size_t i = 0; form_keys[i]; i++)
         if (r->given & ~allowed & ~KEY_DISTRIBUTION & 1u << i)
-            return yaml_tree_fail(&r->from->tree, find(r, form_keys[i]), err,
-                                  "'%s': %s has no meaning for %s, which takes %s%s", r->p->name,
-                                  form_keys[i], distribution_name(kind), keys,
-                                  r->given & KEY_DISTRIBUTION ? "" : "; name another distribution");
+            return fail(r, find(r, form_keys[i]), err, "%s has no meaning for %s, which takes %s%s",
+                        form_keys[i], distribution_name(kind), keys,
+                        r->given & KEY_DISTRIBUTION ? "" : "; name another distribution");
     return STATUS_OK;
 }
 
@@ -218,23 +222,16 @@ static status try_place(const form_reading *r, double u, error *err)
                         distribution_value(&p->form, 1));
 }
 
-/* Whether ends that there may be are hardly ever met. */
-static bool has_thin_ends(distribution_kind kind)
-{
-    return distribution_is_endless(kind) || kind == DISTRIBUTION_BETA ||
-           kind == DISTRIBUTION_Q_BETA;
-}
-
 /* Both ends; where those are thin, what one draw in 16000 leaves on either side: four sigma. */
 static status try_ends(const form_reading *r, error *err)
 {
-    const double tail = has_thin_ends(r->p->form.kind) ? 3.167e-5 : 0;
+    const double tail = r->p->form.kind >= DISTRIBUTION_NORMAL ? 3.167e-5 : 0;
     bool number = r->row->kind == OPTION_INT || r->row->kind == OPTION_U64;
     if (number && !r->p->whole)
-        return yaml_tree_fail(&r->from->tree, r->body, err,
-                              "'%s': --%s takes whole numbers, and %s gives others; write min and "
-                              "max without a point, or use q_uniform with a whole q",
-                              r->p->name, r->row->name, distribution_name(r->p->form.kind));
+        return fail(r, r->body, err,
+                    "--%s takes whole numbers, and %s gives others; write min and max without a "
+                    "point, or use q_uniform with a whole q",
+                    r->row->name, distribution_name(r->p->form.kind));
     TRY(try_place(r, tail, err));
     return try_place(r, 1 - tail, err);
 }
@@ -282,10 +279,9 @@ static status read_value(const form_reading *r, const yaml_node_t *node, error *
                             yaml_tree_line(node), p->name);
     for (size_t i = 0; i + 1 < p->form.count; i++)
         if (same_value(r->row, p->values[i], *text))
-            return yaml_tree_fail(&r->from->tree, node, err,
-                                  "'%s': the value %s is listed twice; give probabilities to "
-                                  "try one more often",
-                                  p->name, *text);
+            return fail(r, node, err,
+                        "the value %s is listed twice; give probabilities to try one more often",
+                        *text);
     return STATUS_OK;
 }
 
@@ -316,8 +312,8 @@ static status read_probabilities(form_reading *r, error *err)
     double sum = 0;
     TRY(yaml_tree_expect(tree, list, YAML_SEQUENCE_NODE, "probabilities", err));
     if (yaml_tree_count(list) != p->form.count)
-        return yaml_tree_fail(tree, list, err, "'%s': %zu probabilities for %zu values", p->name,
-                              yaml_tree_count(list), p->form.count);
+        return fail(r, list, err, "%zu probabilities for %zu values", yaml_tree_count(list),
+                    p->form.count);
     p->probabilities = calloc(p->form.count, sizeof *p->probabilities);
     TRY(got_memory(p->probabilities, err, r->from->file->path));
     for (size_t i = 0; i < p->form.count; i++) {
@@ -328,44 +324,36 @@ static status read_probabilities(form_reading *r, error *err)
         sum += p->probabilities[i];
     }
     if (fabs(sum - 1) > slack)
-        return yaml_tree_fail(tree, list, err, "'%s': the probabilities sum to %g, not to 1",
-                              p->name, sum);
+        return fail(r, list, err, "the probabilities sum to %g, not to 1", sum);
     p->form.probabilities = p->probabilities;
     return STATUS_OK;
 }
 
 /* ---- All of it ---- */
 
-static status read_form(form_reading *r, error *err)
-{
-    sweep_parameter *p = r->p;
-    yaml_tree *tree = &r->from->tree;
-    if (r->body->type != YAML_MAPPING_NODE)
-        return fail(r, r->body, err,
-                    "has to say what it is: 'value: X' for a constant, 'values: [X, "
-                    "Y]', or 'min: X' and 'max: Y', below it");
-    TRY(yaml_tree_check_keys(tree, r->body, form_keys, "a parameter", err));
-    for (size_t i = 0; form_keys[i]; i++)
-        if (find(r, form_keys[i]))
-            r->given |= 1u << i;
-    TRY(read_kind(r, err));
-    TRY(check_form_keys(r, err));
-    if (distribution_is_listed(p->form.kind)) {
-        TRY(read_values(r, err));
-        return r->given & KEY_PROBABILITIES ? read_probabilities(r, err) : STATUS_OK;
-    }
-    TRY(read_numbers(r, err));
-    TRY(check_numbers(r, err));
-    p->whole = p->form.kind == DISTRIBUTION_INT_UNIFORM ||
-               (distribution_is_stepped(p->form.kind) && p->form.q == floor(p->form.q));
-    return try_ends(r, err);
-}
-
 status sweep_read_form(sweep_reading *from, const yaml_node_t *body, const option_row *row,
                        sweep_parameter *p, error *err)
 {
     form_reading r = {.from = from, .body = body, .row = row, .p = p};
-    return read_form(&r, err);
+    if (body->type != YAML_MAPPING_NODE)
+        return fail(&r, body, err,
+                    "has to say what it is: 'value: X' for a constant, 'values: [X, "
+                    "Y]', or 'min: X' and 'max: Y', below it");
+    TRY(yaml_tree_check_keys(&from->tree, body, form_keys, "a parameter", err));
+    for (size_t i = 0; form_keys[i]; i++)
+        if (find(&r, form_keys[i]))
+            r.given |= 1u << i;
+    TRY(read_kind(&r, err));
+    TRY(check_form_keys(&r, err));
+    if (distribution_is_listed(p->form.kind)) {
+        TRY(read_values(&r, err));
+        return r.given & KEY_PROBABILITIES ? read_probabilities(&r, err) : STATUS_OK;
+    }
+    TRY(read_numbers(&r, err));
+    TRY(check_numbers(&r, err));
+    p->whole = p->form.kind == DISTRIBUTION_INT_UNIFORM ||
+               (distribution_is_stepped(p->form.kind) && p->form.q == floor(p->form.q));
+    return try_ends(&r, err);
 }
 
 status sweep_try_value(const option_row *row, const char *text, error *err)

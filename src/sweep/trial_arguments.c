@@ -58,15 +58,16 @@ done:
 
 char *trial_describe(const sweep_file *file, const double *places)
 {
-    char *text = text_format("%s", "");
-    for (size_t i = 0; text && i < file->parameter_count; i++) {
-        char *value = sweep_parameter_text(&file->parameters[i], places[i]);
-        char *longer = value ? text_format("%s%s%s=%s", text, *text ? " " : "",
-                                           file->parameters[i].name, value)
-                             : NULL;
+    char *text = strdup("");
+    for (size_t i = 0; i < file->parameter_count; i++) {
+        const sweep_parameter *p = &file->parameters[i];
+        char *value = sweep_parameter_text(p, places[i]);
+        if (!value) {
+            free(text);
+            return NULL;
+        }
+        text_append(&text, "%s%s=%s", i ? " " : "", p->name, value);
         free(value);
-        free(text);
-        text = longer;
     }
     return text;
 }
