@@ -20,9 +20,8 @@ enum {
 
 /* A run that this agent trains. */
 typedef struct slot {
-    child process; /* none: the slot is free */
-    int number;
-    bool over; /* its process ended, with this code, and the trial is not settled yet */
+    int number;    /* of the trial; 0: the slot is free */
+    child process; /* none: it ended, with this code, and the trial is not settled yet */
     int code;
     bool given_up; /* by hyperband */
     char reason[96];
@@ -41,20 +40,13 @@ typedef struct agent {
 
 /* ---- Starting ---- */
 
-static slot *free_slot(agent *a)
+/* The one with that trial, or for 0 one that is free. */
+static slot *find_slot(const agent *a, int number)
 {
     for (int i = 0; i < a->options->jobs; i++)
-        if (a->slots[i].process.process == 0)
+        if (a->slots[i].number == number)
             return &a->slots[i];
     return NULL;
-}
-
-static bool works_on(const agent *a, int number)
-{
-    for (int i = 0; i < a->options->jobs; i++)
-        if (a->slots[i].process.process != 0 && a->slots[i].number == number)
-            return true;
-    return false;
 }
 
 static char *log_of(const agent *a, const sweep_trial *t)
@@ -71,28 +63,21 @@ static status open_log(const agent *a, const sweep_trial *t, int *log, error *er
     return result;
 }
 
-static status start_process(agent *a, slot *s, const words *arguments, int log, error *err)
-{
-    const agent_options *o = a->options;
-    const char *device = o->device_count > 0 ? o->devices[(s - a->slots) % o->device_count] : NULL;
-    return child_start(o->program, arguments, device, log, &s->process, err);
-}
-
 static status start_trial(agent *a, slot *s, const sweep_trial *t, int log,
                           const sampler_advice *advice, error *err)
 {
-    const words *extra = a->options->extra;
+    const agent_options *o = a->options;
+    const char *device = o->device_count > 0 ? o->devices[(s - a->slots) % o->device_count] : NULL;
     words arguments = {0};
     char *directory = text_format("%s/%s", a->store->runs->directory, t->run);
     char *text = trial_describe(a->file, t->places);
-    *s = (slot){.number = t->number};
     status result;
     TRY_OR_DONE(got_memory(directory && text, err, t->run));
     bool resumed = file_exists_in(directory, "config.json"); /* its directory is there, whole */
-    TRY_OR_DONE(resumed
-                    ? trial_resume_arguments(a->file, extra, t->places, directory, &arguments, err)
-                    : trial_arguments(a->file, extra, t->places, directory, &arguments, err));
-    TRY_OR_DONE(start_process(a, s, &arguments, log, err));
+    TRY_OR_DONE((resumed ? trial_resume_arguments : trial_arguments)(a->file, o->extra, t->places,
+                                                                     directory, &arguments, err));
+    *s = (slot){.number = t->number};
+    TRY_OR_DONE(child_start(o->program, &arguments, device, log, &s->process, err));
     if (a->observer->began)
         a->observer->began(a->observer->context, t, text, resumed, advice);
 done:
@@ -117,22 +102,17 @@ static status settle(agent *a, sweep_trial *t, enum sweep_trial_state state, con
     return STATUS_OK;
 }
 
-/* It ends the sweep: the others would be as blind. */
-static status never_logged(agent *a, sweep_trial *t, error *err)
+/* Without the metric it ends the sweep: the other runs would be as blind. */
+static status settle_good(agent *a, sweep_trial *t, error *err)
 {
+    if (!a->file->metric || t->history_count > 0)
+        return settle(a, t, SWEEP_TRIAL_FINISHED, NULL, err);
     TRY(settle(a, t, SWEEP_TRIAL_FAILED, "it never logged the metric", err));
     return error_set(err, STATUS_FAILED,
                      "%s: line %d: the run %s never logged '%s', so there is nothing to search by; "
                      "with only_fine there are no coarse metrics, and a run that --max-steps ends "
                      "within its first epoch has no validation",
                      a->file->path, a->file->metric_line, t->run, a->file->metric);
-}
-
-static status settle_good(agent *a, sweep_trial *t, error *err)
-{
-    if (a->file->metric && t->history_count == 0)
-        return never_logged(a, t, err);
-    return settle(a, t, SWEEP_TRIAL_FINISHED, NULL, err);
 }
 
 /* Of a run that is over, but for code 0. Why it failed stands in the store: what its process
@@ -193,18 +173,19 @@ static sweep_trial *find_trial(const agent *a, int number)
 /* Before the trials are read, so that what is read holds all that these runs logged. */
 static void note_ended(agent *a)
 {
-    for (int i = 0; i < a->options->jobs; i++) {
-        slot *s = &a->slots[i];
-        s->over = s->process.process != 0 && child_ended(&s->process, &s->code);
-    }
+    for (int i = 0; i < a->options->jobs; i++)
+        if (a->slots[i].process.process != 0)
+            child_ended(&a->slots[i].process, &a->slots[i].code);
 }
 
 static status settle_ended(agent *a, error *err)
 {
     for (int i = 0; i < a->options->jobs; i++) {
         slot *s = &a->slots[i];
-        sweep_trial *t = s->over ? find_trial(a, s->number) : NULL;
-        s->over = false;
+        if (s->process.process != 0)
+            continue;
+        sweep_trial *t = find_trial(a, s->number);
+        s->number = 0;
         if (t)
             TRY(take_end(a, s, t, s->code, err));
     }
@@ -218,7 +199,7 @@ static void give_up(agent *a)
     int band;
     for (int i = 0; i < a->options->jobs; i++) {
         slot *s = &a->slots[i];
-        if (s->process.process == 0 || s->given_up || !find_trial(a, s->number) ||
+        if (s->given_up || !find_trial(a, s->number) ||
             !hyperband_stops(&a->file->hyperband, &a->trials, (size_t)s->number - 1, &band))
             continue;
         s->given_up = true;
@@ -275,7 +256,7 @@ static status take_over_with(agent *a, slot *s, sweep_trial *t, int log, error *
 static status take_over(agent *a, slot *s, sweep_trial *t, error *err)
 {
     int log;
-    if (t->state != SWEEP_TRIAL_RUNNING || (t->owned && !t->mine) || works_on(a, t->number))
+    if (t->state != SWEEP_TRIAL_RUNNING || (t->owned && !t->mine) || find_slot(a, t->number))
         return STATUS_OK;
     TRY(open_log(a, t, &log, err));
     status result = log >= 0 ? take_over_with(a, s, t, log, err) : STATUS_OK;
@@ -324,11 +305,11 @@ static status fill_slots(agent *a, error *err)
     slot *s;
     if (is_stopping(a))
         return STATUS_OK;
-    for (size_t i = 0; i < a->trials.count && (s = free_slot(a)); i++)
+    for (size_t i = 0; i < a->trials.count && (s = find_slot(a, 0)); i++)
         TRY(take_over(a, s, &a->trials.trials[i], err));
-    while (!a->exhausted && !is_in_doubt(a) && (s = free_slot(a))) {
+    while (!a->exhausted && !is_in_doubt(a) && (s = find_slot(a, 0))) {
         TRY(claim_new(a, s, err));
-        if (s->process.process == 0) /* its log is somebody's */
+        if (s->number == 0) /* its log is somebody's */
             break;
     }
     return STATUS_OK;
@@ -349,7 +330,7 @@ static bool reached_target(const agent *a)
 static bool is_idle(const agent *a)
 {
     for (int i = 0; i < a->options->jobs; i++)
-        if (a->slots[i].process.process != 0)
+        if (a->slots[i].number != 0)
             return false;
     return true;
 }

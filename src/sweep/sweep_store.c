@@ -66,14 +66,14 @@ static status words_from_json(const char *text, words *w, error *err)
     json_t *array = json_loads(text ? text : "", 0, NULL), *word;
     size_t i;
     *w = (words){0};
-    status result = json_is_array(array) ? STATUS_OK : damaged_words(err);
+    status result;
+    TRY_OR_DONE(json_is_array(array) ? STATUS_OK : damaged_words(err));
     json_array_foreach(array, i, word)
     {
-        if (result == STATUS_OK)
-            result = json_is_string(word)
-                         ? words_add(w, json_string_value(word), json_string_length(word), err)
-                         : damaged_words(err);
+        TRY_OR_DONE(json_is_string(word) ? STATUS_OK : damaged_words(err));
+        TRY_OR_DONE(words_add(w, json_string_value(word), json_string_length(word), err));
     }
+done:
     json_decref(array);
     if (result != STATUS_OK)
         words_free(w);
@@ -110,26 +110,18 @@ static status begin_or_join(sweep_store *s, const sweep_terms *terms, const char
 {
     database *db = &s->runs->db;
     sqlite3_stmt *row;
+    TRY(database_execute(db, schema, err));
     TRY(find_row(db, terms->name, &row, joined, err));
-    if (*joined) {
-        s->id = sqlite3_column_int64(row, 0);
-        status result = check_same(row, terms, extra, seed, err);
-        sqlite3_finalize(row);
-        return result;
-    }
+    s->id = *joined ? sqlite3_column_int64(row, 0) : 0;
+    status result = *joined ? check_same(row, terms, extra, seed, err) : STATUS_OK;
     sqlite3_finalize(row);
+    if (*joined)
+        return result;
     TRY(database_run(db, err,
                      "INSERT INTO sweeps (name, text, extra, seed, created) VALUES (?, ?, ?, ?, ?)",
                      "ssssd", terms->name, terms->text, extra, seed, run_store_now()));
     s->id = sqlite3_last_insert_rowid(db->handle);
     return STATUS_OK;
-}
-
-static status make_tables(database *db, error *err)
-{
-    return sqlite3_exec(db->handle, schema, NULL, NULL, NULL) == SQLITE_OK
-               ? STATUS_OK
-               : error_set(err, STATUS_FAILED, "%s: %s", db->path, sqlite3_errmsg(db->handle));
 }
 
 status sweep_store_open(run_store *runs, const sweep_terms *terms, sweep_store *opened,
@@ -143,10 +135,7 @@ status sweep_store_open(run_store *runs, const sweep_terms *terms, sweep_store *
     TRY(words_to_json(terms->extra, &extra, err));
     status result;
     TRY_OR_DONE(database_begin(db, err));
-    result = make_tables(db, err);
-    if (result == STATUS_OK)
-        result = begin_or_join(opened, terms, extra, seed, joined, err);
-    result = database_end(db, result, err);
+    result = database_end(db, begin_or_join(opened, terms, extra, seed, joined, err), err);
 done:
     free(extra);
     return result;
@@ -176,17 +165,17 @@ status sweep_store_find(run_store *runs, const char *name, sweep_store *found, c
     bool is_there;
     *text = NULL;
     *extra = (words){0};
-    TRY(make_tables(db, err));
+    TRY(database_execute(db, schema, err));
     TRY(find_row(db, name, &row, &is_there, err));
-    status result = is_there ? STATUS_OK : no_such_sweep(db, name, err);
-    if (is_there) {
-        const char *seed = (const char *)sqlite3_column_text(row, 3);
-        *found =
-            (sweep_store){runs, sqlite3_column_int64(row, 0), strtoull(seed ? seed : "", NULL, 10)};
-        *text = database_text(row, 1);
-        result = *text ? words_from_json((const char *)sqlite3_column_text(row, 2), extra, err)
-                       : error_memory(err, name);
-    }
+    status result;
+    TRY_OR_DONE(is_there ? STATUS_OK : no_such_sweep(db, name, err));
+    const char *seed = (const char *)sqlite3_column_text(row, 3);
+    *found =
+        (sweep_store){runs, sqlite3_column_int64(row, 0), strtoull(seed ? seed : "", NULL, 10)};
+    *text = database_text(row, 1);
+    TRY_OR_DONE(got_memory(*text, err, name));
+    TRY_OR_DONE(words_from_json((const char *)sqlite3_column_text(row, 2), extra, err));
+done:
     sqlite3_finalize(row);
     if (result != STATUS_OK) {
         free(*text);
@@ -227,12 +216,11 @@ static status read_places(sweep_trial *t, const sweep_file *file, const char *te
 
 static status read_state(sweep_trial *t, const char *name, error *err)
 {
-    for (size_t i = 0; name && i < sizeof state_names / sizeof state_names[0]; i++) {
-        if (strcmp(state_names[i], name) != 0)
-            continue;
-        t->state = (enum sweep_trial_state)i;
-        return STATUS_OK;
-    }
+    for (size_t i = 0; name && i < sizeof state_names / sizeof state_names[0]; i++)
+        if (strcmp(state_names[i], name) == 0) {
+            t->state = (enum sweep_trial_state)i;
+            return STATUS_OK;
+        }
     return damaged_trial(t->number, err);
 }
 

@@ -191,7 +191,7 @@ static status read_number(database *db, const char *sql, int64_t *number, error 
     return STATUS_OK;
 }
 
-static status execute(database *db, const char *sql, error *err)
+status database_execute(database *db, const char *sql, error *err)
 {
     return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? STATUS_OK : fail(db, err);
 }
@@ -206,8 +206,8 @@ static status make_tables(database *db, const database_form *form, error *err)
         return STATUS_OK;
     snprintf(mark, sizeof mark, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
              APPLICATION, form->version);
-    TRY(execute(db, form->schema, err));
-    return execute(db, mark, err);
+    TRY(database_execute(db, form->schema, err));
+    return database_execute(db, mark, err);
 }
 
 static status check_form(database *db, const database_form *form, error *err)
@@ -240,7 +240,8 @@ static int nap_until(void *deadline, int naps)
 static status choose_journal(database *db, double *deadline, error *err)
 {
     for (;;) {
-        status result = execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", err);
+        status result =
+            database_execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", err);
         if (result == STATUS_OK || sqlite3_errcode(db->handle) != SQLITE_BUSY ||
             !nap_until(deadline, 0))
             return result;

@@ -30,6 +30,8 @@ status database_open(const char *path, const database_form *form, bool create, d
                      error *err);
 void database_close(database *db); /* one of zeros is fine */
 
+/* Runs statements that have no parameters and give no rows. */
+status database_execute(database *db, const char *sql, error *err);
 /* Runs a statement that gives no rows. Its parameters are bound as `kinds` says, one letter each:
  * 'i' int64_t, 'd' double (none where it is not finite), 's' const char * (none where NULL). */
 status database_run(database *db, error *err, const char *sql, const char *kinds, ...);
