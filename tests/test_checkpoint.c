@@ -2,7 +2,7 @@
 /* checkpoint.c: what was saved comes back to the bit, and a file that was cut, changed or made by
  * somebody else never does more than fail by name. */
 #include "base/file.h"
-#include "base/safetensors.h"
+#include "base/tensor_file.h"
 #include "base/text.h"
 #include "check.h"
 #include "model/weights.h"
@@ -233,15 +233,15 @@ static const char *const good[PIECES] = {
 static status read_pieces(const fixture *f, const char *format, const char *const pieces[PIECES],
                           checkpoint *info, error *err)
 {
-    safetensors_writer *writer;
+    tensor_writer *writer;
     char *path = text_format("%s/foreign.safetensors", f->run);
-    assert_ok(safetensors_create(path, &writer, err), err);
+    assert_ok(tensor_writer_create(path, &writer, err), err);
     if (format)
-        assert_ok(safetensors_set_metadata(writer, "hcnn.format", format, err), err);
+        assert_ok(tensor_writer_set_metadata(writer, "hcnn.format", format, err), err);
     for (int i = 0; i < PIECES; i++)
         if (pieces[i])
-            assert_ok(safetensors_set_metadata(writer, names[i], pieces[i], err), err);
-    assert_ok(safetensors_commit(writer, err), err);
+            assert_ok(tensor_writer_set_metadata(writer, names[i], pieces[i], err), err);
+    assert_ok(tensor_writer_commit(writer, err), err);
     status result = checkpoint_open(path, info, err);
     if (result != STATUS_OK)
         assert_non_null(strstr(err->message, path));

@@ -2,7 +2,7 @@
 /* The network against PyTorch: input, logits, every gradient, running statistics and three steps of
  * each optimizer, from golden files that tests/golden/make-golden.py computed in double precision.
  * Also its size, its memory check and freezing. */
-#include "base/safetensors.h"
+#include "base/tensor_file.h"
 #include "model/network.h"
 #include "ops/optimizer.h"
 #include "support.h"
@@ -19,38 +19,38 @@ enum { BATCH = 5, COARSE = 3, FINE = 7, STEPS = 3 };
 static const double forward_tolerance = 2e-5, gradient_tolerance = 1e-4, weight_tolerance = 2e-5;
 
 typedef struct golden {
-    safetensors_file *file;
+    tensor_file *file;
     network_options options;
     const char *optimizer;
     int size;
 } golden;
 
-static safetensors_file *open_file(const char *name)
+static tensor_file *open_file(const char *name)
 {
     const char *source = getenv("srcdir");
     char path[512];
     error err;
-    safetensors_file *file;
+    tensor_file *file;
     snprintf(path, sizeof path, "%s/tests/golden/network-%s.safetensors", source ? source : ".",
              name);
-    assert_ok(safetensors_open(path, &file, &err), &err);
+    assert_ok(tensor_file_open(path, &file, &err), &err);
     return file;
 }
 
 static void open_golden(const char *name, golden *g)
 {
     g->file = open_file(name);
-    g->size = atoi(safetensors_metadata(g->file, "size"));
-    g->optimizer = safetensors_metadata(g->file, "optimizer");
-    const char *fusion = safetensors_metadata(g->file, "fusion");
-    bool cifar = strcmp(safetensors_metadata(g->file, "stem"), "cifar") == 0;
+    g->size = atoi(tensor_file_metadata(g->file, "size"));
+    g->optimizer = tensor_file_metadata(g->file, "optimizer");
+    const char *fusion = tensor_file_metadata(g->file, "fusion");
+    bool cifar = strcmp(tensor_file_metadata(g->file, "stem"), "cifar") == 0;
     g->options = (network_options){
-        .backbone = safetensors_metadata(g->file, "backbone"),
+        .backbone = tensor_file_metadata(g->file, "backbone"),
         .stem = cifar ? STEM_CIFAR : STEM_IMAGENET,
-        .only_fine = atoi(safetensors_metadata(g->file, "only_fine")),
-        .shared_trunk = atoi(safetensors_metadata(g->file, "shared_trunk")),
+        .only_fine = atoi(tensor_file_metadata(g->file, "only_fine")),
+        .shared_trunk = atoi(tensor_file_metadata(g->file, "shared_trunk")),
         .fusion = *fusion ? fusion : NULL,
-        .coarse_stages = atoi(safetensors_metadata(g->file, "coarse_stages")),
+        .coarse_stages = atoi(tensor_file_metadata(g->file, "coarse_stages")),
         .coarse_classes = COARSE,
         .fine_classes = FINE,
         .image_size = g->size,
@@ -66,23 +66,23 @@ static float *read_golden(const golden *g, const char *prefix, const char *name,
     char full[256];
     error err;
     snprintf(full, sizeof full, "%s%s", prefix, name);
-    const tensor_entry *entry = safetensors_find(g->file, full);
+    const tensor_entry *entry = tensor_file_find(g->file, full);
     if (!entry)
         print_error("%s is not in the golden file\n", full);
     assert_non_null(entry);
     *count = tensor_elements(entry);
     float *values = support_memory(*count, sizeof *values);
-    assert_ok(safetensors_read_f32(g->file, entry, values, &err), &err);
+    assert_ok(tensor_file_read_f32(g->file, entry, values, &err), &err);
     return values;
 }
 
 static int64_t *read_integers(const golden *g, const char *name)
 {
     error err;
-    const tensor_entry *entry = safetensors_find(g->file, name);
+    const tensor_entry *entry = tensor_file_find(g->file, name);
     assert_non_null(entry);
     int64_t *values = support_memory(tensor_elements(entry), sizeof *values);
-    assert_ok(safetensors_read_i64(g->file, entry, values, &err), &err);
+    assert_ok(tensor_file_read_i64(g->file, entry, values, &err), &err);
     return values;
 }
 
@@ -293,7 +293,7 @@ static void check_golden_steps(device *dev, const char *name, bool in_backward)
     free(state);
     free(b.pixels);
     network_free(net);
-    safetensors_close(g.file);
+    tensor_file_close(g.file);
 }
 
 /* Plain descent in both of its ways. */
@@ -302,7 +302,7 @@ static void check_golden(device *dev, const char *name)
     golden g;
     open_golden(name, &g);
     bool plain = strcmp(g.optimizer, "sgd") == 0;
-    safetensors_close(g.file);
+    tensor_file_close(g.file);
     check_golden_steps(dev, name, false);
     if (plain)
         check_golden_steps(dev, name, true);
@@ -413,7 +413,7 @@ static int compare_kept_gradients(network *net, const golden *mixed, const mixed
     for (size_t i = 0; i < network_parameter_count(net); i++) {
         parameter *p = network_parameter(net, i);
         snprintf(full, sizeof full, "%s%s", prefix, p->name);
-        if (!safetensors_find(mixed->file, full))
+        if (!tensor_file_find(mixed->file, full))
             continue;
         float *values = support_memory(p->count, sizeof *values);
         assert_ok(network_gradient_read(net, p, values, &err), &err);
@@ -445,7 +445,7 @@ static void check_mixed(device *dev, const golden *mixed, const mixed_case *c)
     assert_int_equal(compare_kept_gradients(net, mixed, c), g.options.only_fine ? 5 : 9);
     free(b.pixels);
     network_free(net);
-    safetensors_close(g.file);
+    tensor_file_close(g.file);
 }
 
 static void test_mixed(void **state)
@@ -459,7 +459,7 @@ static void test_mixed(void **state)
     const golden mixed = {.file = open_file("mixed")};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         check_mixed(*state, &mixed, &cases[i]);
-    safetensors_close(mixed.file);
+    tensor_file_close(mixed.file);
 }
 
 /* An evaluation is of the labels as they are. */
@@ -483,7 +483,7 @@ static void test_evaluation_is_not_smoothed(void **state)
     assert_true(losses[0] > 0 && losses[0] == losses[1]);
     free(b.pixels);
     network_free(net);
-    safetensors_close(g.file);
+    tensor_file_close(g.file);
 }
 
 static const network_options small = {.backbone = "tiny",
@@ -531,7 +531,7 @@ static void check_frozen_input(device *dev, const char *freeze, enum step_mode m
     compare_input(net, &g, &g, "");
     free(b.pixels);
     network_free(net);
-    safetensors_close(g.file);
+    tensor_file_close(g.file);
 }
 
 static void test_input_stays(void **state)
@@ -649,7 +649,7 @@ static void test_descent_in_the_backward_pass(void **state)
     network_free(nets[0]);
     network_free(nets[1]);
     free(b.pixels);
-    safetensors_close(g.file);
+    tensor_file_close(g.file);
 }
 
 int main(void)

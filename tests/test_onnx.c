@@ -2,7 +2,7 @@
 /* Exported ONNX models: read back with protobuf-c and run here, operator by operator in double
  * precision, against the logits that PyTorch computed (tests/golden/make-golden.py). No device. */
 #include "base/file.h"
-#include "base/safetensors.h"
+#include "base/tensor_file.h"
 #include "base/text.h"
 #include "check.h"
 #include "model/onnx.h"
@@ -356,39 +356,38 @@ static int set_up(void **state)
     return support_files_set_up(state, "n.onnx");
 }
 
-static safetensors_file *open_golden(const char *name)
+static tensor_file *open_golden(const char *name)
 {
     const char *source = getenv("srcdir");
     error err;
-    safetensors_file *file;
+    tensor_file *file;
     char *path = text_format("%s/tests/golden/network-%s.safetensors", source ? source : ".", name);
-    CHECK_OK(safetensors_open(path, &file, &err));
+    CHECK_OK(tensor_file_open(path, &file, &err));
     free(path);
     return file;
 }
 
-static const char *word_of(const safetensors_file *file, const char *key)
+static const char *word_of(const tensor_file *file, const char *key)
 {
-    const char *text = safetensors_metadata(file, key);
+    const char *text = tensor_file_metadata(file, key);
     return text ? text : "";
 }
 
-static float *read_floats(safetensors_file *file, const char *prefix, const char *name,
-                          size_t *count)
+static float *read_floats(tensor_file *file, const char *prefix, const char *name, size_t *count)
 {
     error err;
     char *full = text_format("%s%s", prefix, name);
-    const tensor_entry *e = safetensors_find(file, full);
+    const tensor_entry *e = tensor_file_find(file, full);
     if (!e)
         fail_msg("%s is not in the golden file", full);
     *count = tensor_elements(e);
     float *values = calloc(*count + 1, sizeof *values);
-    CHECK_OK(safetensors_read_f32(file, e, values, &err));
+    CHECK_OK(tensor_file_read_f32(file, e, values, &err));
     free(full);
     return values;
 }
 
-static void build(safetensors_file *file, graph *g, state *s)
+static void build(tensor_file *file, graph *g, state *s)
 {
     error err;
     const char *fusion = word_of(file, "fusion");
@@ -440,7 +439,7 @@ static Onnx__Model *export(const fixture *f, const graph *g, state *s, bool soft
 }
 
 /* The golden file's bytes, normalised as the network's input kernel does. */
-static double *images_of(safetensors_file *file)
+static double *images_of(tensor_file *file)
 {
     static const double mean[] = {0.5071, 0.4867, 0.4408}, deviation[] = {0.2675, 0.2565, 0.2761};
     size_t count;
@@ -455,7 +454,7 @@ static double *images_of(safetensors_file *file)
     return images;
 }
 
-static void check_output(safetensors_file *file, const machine *m, const char *head)
+static void check_output(tensor_file *file, const machine *m, const char *head)
 {
     size_t count;
     double scale = 0, worst = 0;
@@ -477,7 +476,7 @@ static void check_golden(const fixture *f, const char *name)
 {
     graph g;
     state s;
-    safetensors_file *file = open_golden(name);
+    tensor_file *file = open_golden(name);
     build(file, &g, &s);
     bool only_fine = g.heads[HEAD_COARSE].logits == GRAPH_NONE;
     Onnx__Model *model = export(f, &g, &s, false);
@@ -494,7 +493,7 @@ static void check_golden(const fixture *f, const char *name)
     free(images);
     onnx__model__free_unpacked(model, NULL);
     graph_free(&g);
-    safetensors_close(file);
+    tensor_file_close(file);
 }
 
 /* Every kind of node, stem, fusion and depth. */
@@ -526,7 +525,7 @@ static void the_model_says_what_it_is(void **state)
 {
     graph g;
     struct state s;
-    safetensors_file *file = open_golden("imagenet-sgd");
+    tensor_file *file = open_golden("imagenet-sgd");
     build(file, &g, &s);
     const int64_t image[] = {0, 3, g.nodes[0].h, g.nodes[0].w}, coarse[] = {0, COARSE},
                   fine[] = {0, FINE};
@@ -555,7 +554,7 @@ static void the_model_says_what_it_is(void **state)
     free(images);
     onnx__model__free_unpacked(model, NULL);
     graph_free(&g);
-    safetensors_close(file);
+    tensor_file_close(file);
 }
 
 /* A batch normalisation that stands behind no convolution is not folded into one: 3x3 maxima of a

@@ -2,7 +2,7 @@
 /* safetensors.c: what is written is read again; half precision; files that lie about themselves. */
 #include "base/crc32c.h"
 #include "base/file.h"
-#include "base/safetensors.h"
+#include "base/tensor_file.h"
 #include "base/text.h"
 #include "check.h"
 #include "support.h"
@@ -39,51 +39,51 @@ static const int64_t steps = -(INT64_C(1) << 40);
 static void write_sample(const fixture *f)
 {
     error err;
-    safetensors_writer *w;
-    CHECK_OK(safetensors_create(f->path, &w, &err));
-    CHECK_OK(safetensors_describe(w, "a.weight", SAFETENSORS_F32, 2, (int64_t[]){2, 3}, &err));
-    CHECK_OK(safetensors_describe(w, "a.steps", SAFETENSORS_I64, 0, NULL, &err));
-    CHECK_OK(safetensors_describe(w, "empty", SAFETENSORS_F32, 2, (int64_t[]){3, 0}, &err));
-    CHECK_OK(safetensors_set_metadata(w, "classes", "\"apple\", \xc3\xa4", &err));
-    CHECK_OK(safetensors_append(w, weights, sizeof weights, &err));
-    CHECK_OK(safetensors_append(w, &steps, sizeof steps, &err));
-    CHECK_OK(safetensors_append(w, NULL, 0, &err));
-    CHECK_OK(safetensors_commit(w, &err));
+    tensor_writer *w;
+    CHECK_OK(tensor_writer_create(f->path, &w, &err));
+    CHECK_OK(tensor_writer_describe(w, "a.weight", SAFETENSORS_F32, 2, (int64_t[]){2, 3}, &err));
+    CHECK_OK(tensor_writer_describe(w, "a.steps", SAFETENSORS_I64, 0, NULL, &err));
+    CHECK_OK(tensor_writer_describe(w, "empty", SAFETENSORS_F32, 2, (int64_t[]){3, 0}, &err));
+    CHECK_OK(tensor_writer_set_metadata(w, "classes", "\"apple\", \xc3\xa4", &err));
+    CHECK_OK(tensor_writer_append(w, weights, sizeof weights, &err));
+    CHECK_OK(tensor_writer_append(w, &steps, sizeof steps, &err));
+    CHECK_OK(tensor_writer_append(w, NULL, 0, &err));
+    CHECK_OK(tensor_writer_commit(w, &err));
 }
 
 static void round_trip(void **state)
 {
     const fixture *f = *state;
     error err;
-    safetensors_file *file;
+    tensor_file *file;
     float values[6];
     int64_t number;
     write_sample(f);
-    CHECK_OK(safetensors_open(f->path, &file, &err));
-    assert_int_equal(safetensors_count(file), 3);
-    const tensor_entry *weight = safetensors_find(file, "a.weight");
+    CHECK_OK(tensor_file_open(f->path, &file, &err));
+    assert_int_equal(tensor_file_count(file), 3);
+    const tensor_entry *weight = tensor_file_find(file, "a.weight");
     assert_non_null(weight);
-    assert_ptr_equal(weight, safetensors_at(file, 0));
+    assert_ptr_equal(weight, tensor_file_at(file, 0));
     assert_int_equal(weight->type, SAFETENSORS_F32);
     assert_int_equal(weight->rank, 2);
     assert_int_equal(weight->shape[0], 2);
     assert_int_equal(weight->shape[1], 3);
     assert_int_equal(tensor_elements(weight), 6);
-    CHECK_OK(safetensors_read_f32(file, weight, values, &err));
+    CHECK_OK(tensor_file_read_f32(file, weight, values, &err));
     assert_memory_equal(values, weights, sizeof weights);
-    const tensor_entry *counter = safetensors_find(file, "a.steps");
+    const tensor_entry *counter = tensor_file_find(file, "a.steps");
     assert_int_equal(counter->rank, 0);
     assert_int_equal(tensor_elements(counter), 1);
-    CHECK_OK(safetensors_read_i64(file, counter, &number, &err));
+    CHECK_OK(tensor_file_read_i64(file, counter, &number, &err));
     assert_true(number == steps);
-    assert_int_equal(tensor_elements(safetensors_find(file, "empty")), 0);
-    CHECK_OK(safetensors_read_f32(file, safetensors_find(file, "empty"), values, &err));
-    assert_null(safetensors_find(file, "a"));
-    assert_string_equal(safetensors_metadata(file, "classes"), "\"apple\", \xc3\xa4");
-    assert_null(safetensors_metadata(file, "other"));
-    CHECK_FAILS(STATUS_FAILED, "a.steps", safetensors_read_f32(file, counter, values, &err));
-    CHECK_FAILS(STATUS_FAILED, "not I64", safetensors_read_i64(file, weight, &number, &err));
-    safetensors_close(file);
+    assert_int_equal(tensor_elements(tensor_file_find(file, "empty")), 0);
+    CHECK_OK(tensor_file_read_f32(file, tensor_file_find(file, "empty"), values, &err));
+    assert_null(tensor_file_find(file, "a"));
+    assert_string_equal(tensor_file_metadata(file, "classes"), "\"apple\", \xc3\xa4");
+    assert_null(tensor_file_metadata(file, "other"));
+    CHECK_FAILS(STATUS_FAILED, "a.steps", tensor_file_read_f32(file, counter, values, &err));
+    CHECK_FAILS(STATUS_FAILED, "not I64", tensor_file_read_i64(file, weight, &number, &err));
+    tensor_file_close(file);
 }
 
 /* Bits of a half and the float that IEEE 754 makes of it. */
@@ -97,17 +97,17 @@ static void halves(void **state)
     enum { COUNT = sizeof bits / sizeof bits[0], NUMBERS = sizeof want / sizeof want[0] };
     const fixture *f = *state;
     error err;
-    safetensors_file *file;
+    tensor_file *file;
     float values[COUNT];
     write_raw(f, "{\"h\":{\"dtype\":\"F16\",\"shape\":[14],\"data_offsets\":[0,28]}}", bits,
               sizeof bits);
-    CHECK_OK(safetensors_open(f->path, &file, &err));
-    CHECK_OK(safetensors_read_f32(file, safetensors_at(file, 0), values, &err));
+    CHECK_OK(tensor_file_open(f->path, &file, &err));
+    CHECK_OK(tensor_file_read_f32(file, tensor_file_at(file, 0), values, &err));
     assert_memory_equal(values, want, sizeof want);
     assert_true(isnan(values[NUMBERS]) && isnan(values[NUMBERS + 1]));
     assert_false(signbit(values[NUMBERS]));
     assert_true(signbit(values[NUMBERS + 1]));
-    safetensors_close(file);
+    tensor_file_close(file);
 }
 
 static void brain_floats(void **state)
@@ -117,18 +117,18 @@ static void brain_floats(void **state)
                                  0x1p-133f, 0x1.fep+127f, INFINITY, -INFINITY};
     const fixture *f = *state;
     error err;
-    safetensors_file *file;
+    tensor_file *file;
     float values[9];
     uint16_t data[9];
     memcpy(data, bits, sizeof bits);
     data[8] = 0x7fc1;
     write_raw(f, "{\"b\":{\"dtype\":\"BF16\",\"shape\":[3,3],\"data_offsets\":[0,18]}}", data,
               sizeof data);
-    CHECK_OK(safetensors_open(f->path, &file, &err));
-    CHECK_OK(safetensors_read_f32(file, safetensors_at(file, 0), values, &err));
+    CHECK_OK(tensor_file_open(f->path, &file, &err));
+    CHECK_OK(tensor_file_read_f32(file, tensor_file_at(file, 0), values, &err));
     assert_memory_equal(values, want, sizeof want);
     assert_true(isnan(values[8]));
-    safetensors_close(file);
+    tensor_file_close(file);
 }
 
 /* Types that are not weights are listed all the same. */
@@ -136,17 +136,17 @@ static void other_types(void **state)
 {
     const fixture *f = *state;
     error err;
-    safetensors_file *file;
+    tensor_file *file;
     float value;
     write_raw(f,
               "{\"d\":{\"dtype\":\"U64\",\"shape\":[1],\"data_offsets\":[0,8]},"
               "\"e\":{\"dtype\":\"F8_E4M3\",\"shape\":[2],\"data_offsets\":[8,10]}}",
               "0123456789", 10);
-    CHECK_OK(safetensors_open(f->path, &file, &err));
-    assert_int_equal(safetensors_find(file, "e")->type, SAFETENSORS_F8_E4M3);
+    CHECK_OK(tensor_file_open(f->path, &file, &err));
+    assert_int_equal(tensor_file_find(file, "e")->type, SAFETENSORS_F8_E4M3);
     CHECK_FAILS(STATUS_FAILED, "U64",
-                safetensors_read_f32(file, safetensors_find(file, "d"), &value, &err));
-    safetensors_close(file);
+                tensor_file_read_f32(file, tensor_file_find(file, "d"), &value, &err));
+    tensor_file_close(file);
 }
 
 static void doubles_are_rounded(void **state)
@@ -154,14 +154,14 @@ static void doubles_are_rounded(void **state)
     const fixture *f = *state;
     static const double values[] = {0.1, -1e-310, 1.0 + 1e-9};
     error err;
-    safetensors_file *file;
+    tensor_file *file;
     float got[3];
     write_raw(f, "{\"d\":{\"dtype\":\"F64\",\"shape\":[3],\"data_offsets\":[0,24]}}",
               (const char *)values, sizeof values);
-    CHECK_OK(safetensors_open(f->path, &file, &err));
-    CHECK_OK(safetensors_read_f32(file, safetensors_find(file, "d"), got, &err));
+    CHECK_OK(tensor_file_open(f->path, &file, &err));
+    CHECK_OK(tensor_file_read_f32(file, tensor_file_find(file, "d"), got, &err));
     assert_true(got[0] == 0.1f && got[1] == 0 && got[2] == 1);
-    safetensors_close(file);
+    tensor_file_close(file);
 }
 
 static void every_truncation_is_found(void **state)
@@ -170,12 +170,12 @@ static void every_truncation_is_found(void **state)
     error err;
     unsigned char *bytes;
     size_t size;
-    safetensors_file *file;
+    tensor_file *file;
     write_sample(f);
     CHECK_OK(file_read(f->path, 1 << 20, &bytes, &size, &err));
     for (size_t length = 0; length < size; length++) {
         CHECK_OK(file_write(f->path, bytes, length, &err));
-        CHECK_FAILS(STATUS_FAILED, f->path, safetensors_open(f->path, &file, &err));
+        CHECK_FAILS(STATUS_FAILED, f->path, tensor_file_open(f->path, &file, &err));
         assert_null(file);
     }
     free(bytes);
@@ -192,20 +192,20 @@ static void changed_bytes_are_survived(void **state)
     CHECK_OK(file_read(f->path, 1 << 20, &bytes, &size, &err));
     for (size_t at = 0; at < size - sizeof weights - sizeof steps; at++)
         for (int change = 1; change < 256; change *= 2) {
-            safetensors_file *file;
+            tensor_file *file;
             bytes[at] ^= (unsigned char)change;
             CHECK_OK(file_write(f->path, bytes, size, &err));
             bytes[at] ^= (unsigned char)change;
-            if (safetensors_open(f->path, &file, &err) != STATUS_OK)
+            if (tensor_file_open(f->path, &file, &err) != STATUS_OK)
                 continue;
-            for (size_t i = 0; i < safetensors_count(file); i++) {
+            for (size_t i = 0; i < tensor_file_count(file); i++) {
                 float values[64];
-                const tensor_entry *e = safetensors_at(file, i);
+                const tensor_entry *e = tensor_file_at(file, i);
                 assert_true(tensor_elements(e) <= 32);
                 if (tensor_is_floating(e))
-                    CHECK_OK(safetensors_read_f32(file, e, values, &err));
+                    CHECK_OK(tensor_file_read_f32(file, e, values, &err));
             }
-            safetensors_close(file);
+            tensor_file_close(file);
         }
     free(bytes);
 }
@@ -214,24 +214,24 @@ static void changed_bytes_are_survived(void **state)
 static bool reads_as_written(const fixture *f)
 {
     error err;
-    safetensors_file *file;
+    tensor_file *file;
     float values[6];
     int64_t number;
-    CHECK_OK(safetensors_open(f->path, &file, &err));
-    bool same = safetensors_count(file) == 3 &&
-                strcmp(safetensors_metadata(file, "classes"), "\"apple\", \xc3\xa4") == 0;
-    CHECK_OK(safetensors_read_f32(file, safetensors_find(file, "a.weight"), values, &err));
-    CHECK_OK(safetensors_read_i64(file, safetensors_find(file, "a.steps"), &number, &err));
-    safetensors_close(file);
+    CHECK_OK(tensor_file_open(f->path, &file, &err));
+    bool same = tensor_file_count(file) == 3 &&
+                strcmp(tensor_file_metadata(file, "classes"), "\"apple\", \xc3\xa4") == 0;
+    CHECK_OK(tensor_file_read_f32(file, tensor_file_find(file, "a.weight"), values, &err));
+    CHECK_OK(tensor_file_read_i64(file, tensor_file_find(file, "a.steps"), &number, &err));
+    tensor_file_close(file);
     return same && memcmp(values, weights, sizeof weights) == 0 && number == steps;
 }
 
 static status verify(const fixture *f, error *err)
 {
-    safetensors_file *file;
-    TRY(safetensors_open(f->path, &file, err));
-    status result = safetensors_verify(file, err);
-    safetensors_close(file);
+    tensor_file *file;
+    TRY(tensor_file_open(f->path, &file, err));
+    status result = tensor_file_verify(file, err);
+    tensor_file_close(file);
     return result;
 }
 
@@ -368,10 +368,10 @@ static void headers_that_lie(void **state)
     };
     const fixture *f = *state;
     error err;
-    safetensors_file *file;
+    tensor_file *file;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         write_raw(f, cases[i].header, "0123456789abcdef", 16);
-        CHECK_FAILS(STATUS_FAILED, cases[i].message, safetensors_open(f->path, &file, &err));
+        CHECK_FAILS(STATUS_FAILED, cases[i].message, tensor_file_open(f->path, &file, &err));
         assert_non_null(strstr(err.message, f->path));
     }
 }
@@ -382,17 +382,17 @@ static void header_lengths_that_lie(void **state)
                                        UINT64_MAX, UINT64_MAX - 7, INT64_MAX};
     const fixture *f = *state;
     error err;
-    safetensors_file *file;
+    tensor_file *file;
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         unsigned char bytes[10] = {0};
         for (int b = 0; b < 8; b++)
             bytes[b] = (unsigned char)(lengths[i] >> (8 * b));
         memcpy(bytes + 8, "{}", 2);
         CHECK_OK(file_write(f->path, bytes, sizeof bytes, &err));
-        CHECK_FAILS(STATUS_FAILED, "claims", safetensors_open(f->path, &file, &err));
+        CHECK_FAILS(STATUS_FAILED, "claims", tensor_file_open(f->path, &file, &err));
     }
-    CHECK_FAILS(STATUS_FAILED, "regular", safetensors_open(f->directory, &file, &err));
-    CHECK_FAILS(STATUS_FAILED, "opened", safetensors_open("/nonexistent/x", &file, &err));
+    CHECK_FAILS(STATUS_FAILED, "regular", tensor_file_open(f->directory, &file, &err));
+    CHECK_FAILS(STATUS_FAILED, "opened", tensor_file_open("/nonexistent/x", &file, &err));
 }
 
 /* A dimension of 0 makes no bytes, whatever is beside it. */
@@ -400,49 +400,49 @@ static void empty_tensors(void **state)
 {
     const fixture *f = *state;
     error err;
-    safetensors_file *file;
+    tensor_file *file;
     write_raw(f,
               "{\"a\":{\"dtype\":\"F32\",\"shape\":[1073741824,0],\"data_offsets\":[0,0]},"
               "\"b\":{\"dtype\":\"F32\",\"shape\":[0,5],\"data_offsets\":[0,0]}}",
               NULL, 0);
-    CHECK_OK(safetensors_open(f->path, &file, &err));
-    assert_int_equal(tensor_elements(safetensors_find(file, "a")), 0);
-    assert_int_equal(tensor_elements(safetensors_find(file, "b")), 0);
-    safetensors_close(file);
+    CHECK_OK(tensor_file_open(f->path, &file, &err));
+    assert_int_equal(tensor_elements(tensor_file_find(file, "a")), 0);
+    assert_int_equal(tensor_elements(tensor_file_find(file, "b")), 0);
+    tensor_file_close(file);
 }
 
 static void writer_holds_to_its_descriptions(void **state)
 {
     const fixture *f = *state;
     error err;
-    safetensors_writer *w;
+    tensor_writer *w;
     for (size_t size = 4; size <= 12; size += 8) {
-        CHECK_OK(safetensors_create(f->path, &w, &err));
-        CHECK_OK(safetensors_describe(w, "a", SAFETENSORS_F32, 1, (int64_t[]){2}, &err));
-        CHECK_OK(safetensors_append(w, weights, size, &err));
-        CHECK_FAILS(STATUS_FAILED, "described", safetensors_commit(w, &err));
+        CHECK_OK(tensor_writer_create(f->path, &w, &err));
+        CHECK_OK(tensor_writer_describe(w, "a", SAFETENSORS_F32, 1, (int64_t[]){2}, &err));
+        CHECK_OK(tensor_writer_append(w, weights, size, &err));
+        CHECK_FAILS(STATUS_FAILED, "described", tensor_writer_commit(w, &err));
         assert_false(file_exists(f->path));
     }
-    CHECK_OK(safetensors_create(f->path, &w, &err));
-    CHECK_OK(safetensors_describe(w, "a", SAFETENSORS_F32, 1, (int64_t[]){2}, &err));
+    CHECK_OK(tensor_writer_create(f->path, &w, &err));
+    CHECK_OK(tensor_writer_describe(w, "a", SAFETENSORS_F32, 1, (int64_t[]){2}, &err));
     CHECK_FAILS(STATUS_FAILED, "taken",
-                safetensors_describe(w, "a", SAFETENSORS_F32, 1, (int64_t[]){2}, &err));
+                tensor_writer_describe(w, "a", SAFETENSORS_F32, 1, (int64_t[]){2}, &err));
     CHECK_FAILS(STATUS_FAILED, "taken",
-                safetensors_describe(w, "__metadata__", SAFETENSORS_F32, 0, NULL, &err));
+                tensor_writer_describe(w, "__metadata__", SAFETENSORS_F32, 0, NULL, &err));
     CHECK_FAILS(STATUS_FAILED, "shape",
-                safetensors_describe(w, "b", SAFETENSORS_F32, 1, (int64_t[]){-2}, &err));
-    CHECK_FAILS(
-        STATUS_FAILED, "shape",
-        safetensors_describe(w, "b", SAFETENSORS_F32, 2, (int64_t[]){INT64_MAX, INT64_MAX}, &err));
+                tensor_writer_describe(w, "b", SAFETENSORS_F32, 1, (int64_t[]){-2}, &err));
+    CHECK_FAILS(STATUS_FAILED, "shape",
+                tensor_writer_describe(w, "b", SAFETENSORS_F32, 2,
+                                       (int64_t[]){INT64_MAX, INT64_MAX}, &err));
     CHECK_FAILS(STATUS_FAILED, "UTF-8",
-                safetensors_describe(w, "\xff", SAFETENSORS_F32, 0, NULL, &err));
-    CHECK_FAILS(STATUS_FAILED, "UTF-8", safetensors_set_metadata(w, "key", "\xff", &err));
-    CHECK_OK(safetensors_append(w, weights, 8, &err));
+                tensor_writer_describe(w, "\xff", SAFETENSORS_F32, 0, NULL, &err));
+    CHECK_FAILS(STATUS_FAILED, "UTF-8", tensor_writer_set_metadata(w, "key", "\xff", &err));
+    CHECK_OK(tensor_writer_append(w, weights, 8, &err));
     CHECK_FAILS(STATUS_FAILED, "already",
-                safetensors_describe(w, "b", SAFETENSORS_F32, 0, NULL, &err));
-    safetensors_abort(w);
+                tensor_writer_describe(w, "b", SAFETENSORS_F32, 0, NULL, &err));
+    tensor_writer_abort(w);
     assert_false(file_exists(f->path));
-    safetensors_abort(NULL);
+    tensor_writer_abort(NULL);
 }
 
 /* Names are found wherever their bytes lie, and there is an end to how many there are. */
@@ -450,29 +450,29 @@ static void many_tensors(void **state)
 {
     const fixture *f = *state;
     error err;
-    safetensors_file *file;
+    tensor_file *file;
     const int counts[] = {SAFETENSORS_MOST, SAFETENSORS_MOST + 1};
     for (int i = 0; i < 2; i++) {
-        safetensors_writer *w;
+        tensor_writer *w;
         char name[16];
-        CHECK_OK(safetensors_create(f->path, &w, &err));
+        CHECK_OK(tensor_writer_create(f->path, &w, &err));
         for (int k = 0; k < counts[i]; k++) {
             snprintf(name, sizeof name, "%d", k);
-            CHECK_OK(safetensors_describe(w, name, SAFETENSORS_F32, 1, (int64_t[]){0}, &err));
+            CHECK_OK(tensor_writer_describe(w, name, SAFETENSORS_F32, 1, (int64_t[]){0}, &err));
         }
-        CHECK_OK(safetensors_commit(w, &err));
+        CHECK_OK(tensor_writer_commit(w, &err));
         if (i == 1)
             CHECK_FAILS(STATUS_FAILED, "more than the 65536",
-                        safetensors_open(f->path, &file, &err));
+                        tensor_file_open(f->path, &file, &err));
         else
-            CHECK_OK(safetensors_open(f->path, &file, &err));
+            CHECK_OK(tensor_file_open(f->path, &file, &err));
         for (int k = 0; i == 0 && k < counts[i]; k++) {
             snprintf(name, sizeof name, "%d", k);
-            const tensor_entry *e = safetensors_find(file, name);
+            const tensor_entry *e = tensor_file_find(file, name);
             assert_non_null(e);
             assert_string_equal(e->name, name);
         }
-        safetensors_close(i == 0 ? file : NULL);
+        tensor_file_close(i == 0 ? file : NULL);
     }
 }
 
@@ -480,14 +480,14 @@ static void nothing_is_a_file_too(void **state)
 {
     const fixture *f = *state;
     error err;
-    safetensors_writer *w;
-    safetensors_file *file;
-    CHECK_OK(safetensors_create(f->path, &w, &err));
-    CHECK_OK(safetensors_commit(w, &err));
-    CHECK_OK(safetensors_open(f->path, &file, &err));
-    assert_int_equal(safetensors_count(file), 0);
-    safetensors_close(file);
-    safetensors_close(NULL);
+    tensor_writer *w;
+    tensor_file *file;
+    CHECK_OK(tensor_writer_create(f->path, &w, &err));
+    CHECK_OK(tensor_writer_commit(w, &err));
+    CHECK_OK(tensor_file_open(f->path, &file, &err));
+    assert_int_equal(tensor_file_count(file), 0);
+    tensor_file_close(file);
+    tensor_file_close(NULL);
 }
 
 #define WITH_FILES(test) cmocka_unit_test_setup_teardown(test, set_up, support_files_tear_down)

@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "base/tensor_file.h"
 #include "base/text.h"
-#include "base/torch_file.h"
 #include "check.h"
 #include "support.h"
 
@@ -99,7 +98,7 @@ static void golden_files_are_read(void **state)
         assert_int_equal(tensor_file_count(file), ALL);
         assert_string_equal(tensor_file_at(file, 0)->name, "f32");
         assert_null(tensor_file_find(file, "epoch"));
-        assert_null(tensor_file_safetensors(file));
+        assert_true(tensor_file_is_torch(file));
         for (int e = 0; e < ALL; e++)
             check_entry(file, &all[e]);
         for (int e = ALL; e-- > 0;) /* backwards through the archive, too */
@@ -120,19 +119,19 @@ static void what_was_written_is_read(void **state)
     float read[6];
     int64_t number;
     error err;
-    torch_writer *w;
+    tensor_writer *w;
     tensor_file *file;
-    CHECK_OK(torch_writer_create(f->path, &w, &err));
-    CHECK_OK(torch_writer_describe(w, "a.weight", SAFETENSORS_F32, 3, shape, &err));
-    CHECK_OK(torch_writer_describe(w, "a.count", SAFETENSORS_I64, 0, NULL, &err));
-    CHECK_OK(torch_writer_describe(w, "empty", SAFETENSORS_F32, 2, none, &err));
+    CHECK_OK(tensor_writer_create(f->path, &w, &err));
+    CHECK_OK(tensor_writer_describe(w, "a.weight", SAFETENSORS_F32, 3, shape, &err));
+    CHECK_OK(tensor_writer_describe(w, "a.count", SAFETENSORS_I64, 0, NULL, &err));
+    CHECK_OK(tensor_writer_describe(w, "empty", SAFETENSORS_F32, 2, none, &err));
     CHECK_FAILS(STATUS_FAILED, "half",
-                torch_writer_describe(w, "half", SAFETENSORS_F16, 3, shape, &err));
-    CHECK_OK(torch_writer_append(w, values, sizeof values, &err));
-    CHECK_FAILS(STATUS_FAILED, "another size", torch_writer_append(w, values, 4, &err));
-    CHECK_OK(torch_writer_append(w, &count, sizeof count, &err));
-    CHECK_OK(torch_writer_append(w, values, 0, &err));
-    CHECK_OK(torch_writer_commit(w, &err));
+                tensor_writer_describe(w, "half", SAFETENSORS_F16, 3, shape, &err));
+    CHECK_OK(tensor_writer_append(w, values, sizeof values, &err));
+    CHECK_FAILS(STATUS_FAILED, "another size", tensor_writer_append(w, values, 4, &err));
+    CHECK_OK(tensor_writer_append(w, &count, sizeof count, &err));
+    CHECK_OK(tensor_writer_append(w, values, 0, &err));
+    CHECK_OK(tensor_writer_commit(w, &err));
     CHECK_OK(tensor_file_open(f->path, &file, &err));
     assert_int_equal(tensor_file_count(file), 3);
     assert_string_equal(tensor_file_at(file, 1)->name, "a.count");
@@ -148,11 +147,11 @@ static void an_unfinished_file_does_not_appear(void **state)
     const fixture *f = *state;
     static const int64_t shape[] = {2};
     error err;
-    torch_writer *w;
+    tensor_writer *w;
     char *path = text_format("%s/unfinished.pth", f->directory);
-    CHECK_OK(torch_writer_create(path, &w, &err));
-    CHECK_OK(torch_writer_describe(w, "a", SAFETENSORS_F32, 1, shape, &err));
-    CHECK_FAILS(STATUS_FAILED, "1 tensors described, 0 written", torch_writer_commit(w, &err));
+    CHECK_OK(tensor_writer_create(path, &w, &err));
+    CHECK_OK(tensor_writer_describe(w, "a", SAFETENSORS_F32, 1, shape, &err));
+    CHECK_FAILS(STATUS_FAILED, "1 tensors described, 0 written", tensor_writer_commit(w, &err));
     assert_false(file_exists(path));
     free(path);
 }

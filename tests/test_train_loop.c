@@ -2,7 +2,7 @@
 /* train.c from inside, where a test decides at which batch a stop arrives, a step fails or how the
  * validation ends. What the program does from outside is in test_train.sh. */
 #include "base/file.h"
-#include "base/safetensors.h"
+#include "base/tensor_file.h"
 #include "base/text.h"
 #include "check.h"
 #include "measure/evaluate.h"
@@ -225,25 +225,25 @@ static status resume(const char *run, const train_observer *observer, error *err
 static void assert_same_tensors(const char *a_path, const char *b_path)
 {
     error err;
-    safetensors_file *a, *b;
-    CHECK_OK(safetensors_open(a_path, &a, &err));
-    CHECK_OK(safetensors_open(b_path, &b, &err));
-    assert_int_equal(safetensors_count(a), safetensors_count(b));
-    for (size_t i = 0; i < safetensors_count(a); i++) {
-        const tensor_entry *entry = safetensors_at(a, i);
+    tensor_file *a, *b;
+    CHECK_OK(tensor_file_open(a_path, &a, &err));
+    CHECK_OK(tensor_file_open(b_path, &b, &err));
+    assert_int_equal(tensor_file_count(a), tensor_file_count(b));
+    for (size_t i = 0; i < tensor_file_count(a); i++) {
+        const tensor_entry *entry = tensor_file_at(a, i);
         if (entry->type != SAFETENSORS_F32)
             continue;
         size_t count = tensor_elements(entry);
         float *values = calloc(2 * count, sizeof *values);
         assert_non_null(values);
-        CHECK_OK(safetensors_read_f32(a, entry, values, &err));
-        CHECK_OK(safetensors_read_f32(b, safetensors_find(b, entry->name), values + count, &err));
+        CHECK_OK(tensor_file_read_f32(a, entry, values, &err));
+        CHECK_OK(tensor_file_read_f32(b, tensor_file_find(b, entry->name), values + count, &err));
         if (memcmp(values, values + count, count * sizeof *values) != 0)
             fail_msg("%s differs", entry->name);
         free(values);
     }
-    safetensors_close(a);
-    safetensors_close(b);
+    tensor_file_close(a);
+    tensor_file_close(b);
 }
 
 static void assert_same_file(const fixture *f, const char *name)
@@ -491,16 +491,16 @@ static void test_all_together_in_validation(void **state)
 static void read_vector(const char *run, const char *file, const char *name, float head[WATCHED])
 {
     error err;
-    safetensors_file *from;
+    tensor_file *from;
     float values[1024];
     char *path = text_format("%s/%s", run, file);
-    CHECK_OK(safetensors_open(path, &from, &err));
-    const tensor_entry *entry = safetensors_find(from, name);
+    CHECK_OK(tensor_file_open(path, &from, &err));
+    const tensor_entry *entry = tensor_file_find(from, name);
     assert_non_null(entry);
     assert_true(tensor_elements(entry) <= 1024);
-    CHECK_OK(safetensors_read_f32(from, entry, values, &err));
+    CHECK_OK(tensor_file_read_f32(from, entry, values, &err));
     memcpy(head, values, WATCHED * sizeof *head);
-    safetensors_close(from);
+    tensor_file_close(from);
     free(path);
 }
 

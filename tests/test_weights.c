@@ -71,10 +71,10 @@ static float *read_parameter(network *net, const char *name, size_t *count)
 static void save(const fixture *f, network *net)
 {
     error err;
-    safetensors_writer *w;
-    CHECK_OK(safetensors_create(f->path, &w, &err));
+    tensor_writer *w;
+    CHECK_OK(tensor_writer_create(f->path, &w, &err));
     CHECK_OK(weights_write(net, w, &err));
-    CHECK_OK(safetensors_commit(w, &err));
+    CHECK_OK(tensor_writer_commit(w, &err));
 }
 
 static void assert_same_network(network *a, network *b)
@@ -119,20 +119,20 @@ static void files_are_pytorchs(void **state)
 {
     const fixture *f = *state;
     error err;
-    safetensors_file *file;
+    tensor_file *file;
     network *net = make_network(f, &options, 3);
     save(f, net);
-    CHECK_OK(safetensors_open(f->path, &file, &err));
-    assert_string_equal(safetensors_at(file, 0)->name, network_parameter(net, 0)->name);
-    const tensor_entry *e = safetensors_find(file, "fine_backbone.conv1.weight");
+    CHECK_OK(tensor_file_open(f->path, &file, &err));
+    assert_string_equal(tensor_file_at(file, 0)->name, network_parameter(net, 0)->name);
+    const tensor_entry *e = tensor_file_find(file, "fine_backbone.conv1.weight");
     assert_int_equal(e->rank, 4);
     assert_int_equal(e->shape[0], 4);
     assert_int_equal(e->shape[1], 3);
     assert_int_equal(e->shape[2], 7);
-    e = safetensors_find(file, "fine_backbone.bn1.num_batches_tracked");
+    e = tensor_file_find(file, "fine_backbone.bn1.num_batches_tracked");
     assert_int_equal(e->type, SAFETENSORS_I64);
     assert_int_equal(e->rank, 0);
-    safetensors_close(file);
+    tensor_file_close(file);
     network_free(net);
 }
 
@@ -145,7 +145,7 @@ typedef struct changes {
 } changes;
 
 /* 1.0, -2.0, 1.0, -2.0 ... in either type. */
-static void append_pattern(safetensors_writer *w, size_t count, bool half)
+static void append_pattern(tensor_writer *w, size_t count, bool half)
 {
     error err;
     float *wide = support_memory(count, sizeof *wide);
@@ -155,7 +155,7 @@ static void append_pattern(safetensors_writer *w, size_t count, bool half)
         narrow[i] = i % 2 ? 0xc000 : 0x3c00;
     }
     CHECK_OK(
-        safetensors_append(w, half ? (const void *)narrow : wide, count * (half ? 2 : 4), &err));
+        tensor_writer_append(w, half ? (const void *)narrow : wide, count * (half ? 2 : 4), &err));
     free(wide);
     free(narrow);
 }
@@ -179,9 +179,9 @@ static void write_plain(const fixture *f, network *net, changes c)
 {
     static const int64_t five = 5, fc[] = {10, 64};
     error err;
-    safetensors_writer *w;
+    tensor_writer *w;
     bool half = c.type != NULL;
-    CHECK_OK(safetensors_create(f->path, &w, &err));
+    CHECK_OK(tensor_writer_create(f->path, &w, &err));
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < network_parameter_count(net); i++) {
             const parameter *p = network_parameter(net, i);
@@ -194,19 +194,19 @@ static void write_plain(const fixture *f, network *net, changes c)
                                     : half  ? SAFETENSORS_F16
                                             : SAFETENSORS_F32;
             if (pass == 0)
-                CHECK_OK(safetensors_describe(w, full, type, p->rank, p->shape, &err));
+                CHECK_OK(tensor_writer_describe(w, full, type, p->rank, p->shape, &err));
             else if (counter)
-                CHECK_OK(safetensors_append(w, &five, sizeof five, &err));
+                CHECK_OK(tensor_writer_append(w, &five, sizeof five, &err));
             else
                 append_pattern(w, p->count, half);
             free(full);
         }
         if (c.classifier && pass == 0)
-            CHECK_OK(safetensors_describe(w, "fc.weight", SAFETENSORS_F32, 2, fc, &err));
+            CHECK_OK(tensor_writer_describe(w, "fc.weight", SAFETENSORS_F32, 2, fc, &err));
         else if (c.classifier)
             append_pattern(w, 640, false);
     }
-    CHECK_OK(safetensors_commit(w, &err));
+    CHECK_OK(tensor_writer_commit(w, &err));
 }
 
 static void assert_pattern(network *net, const char *name)
@@ -379,12 +379,12 @@ static void counters_alone_are_nothing(void **state)
     const fixture *f = *state;
     const int64_t steps = 5;
     error err;
-    safetensors_writer *w;
+    tensor_writer *w;
     network *net = make_network(f, &options, 1);
-    CHECK_OK(safetensors_create(f->path, &w, &err));
-    CHECK_OK(safetensors_describe(w, "bn1.num_batches_tracked", SAFETENSORS_I64, 0, NULL, &err));
-    CHECK_OK(safetensors_append(w, &steps, sizeof steps, &err));
-    CHECK_OK(safetensors_commit(w, &err));
+    CHECK_OK(tensor_writer_create(f->path, &w, &err));
+    CHECK_OK(tensor_writer_describe(w, "bn1.num_batches_tracked", SAFETENSORS_I64, 0, NULL, &err));
+    CHECK_OK(tensor_writer_append(w, &steps, sizeof steps, &err));
+    CHECK_OK(tensor_writer_commit(w, &err));
     CHECK_FAILS(STATUS_FAILED, "holds no weight", weights_load(net, f->path, false, NULL, &err));
     network_free(net);
 }
@@ -397,16 +397,16 @@ static void odd_tensors_are_skipped(void **state)
     static const float values[] = {1.0f, 2.0f, 3.0f, 4.0f};
     error err;
     weights_report report;
-    safetensors_writer *w;
+    tensor_writer *w;
     network *net = make_network(f, &options, 1);
-    CHECK_OK(safetensors_create(f->path, &w, &err));
-    CHECK_OK(safetensors_describe(w, "bn1.weight", SAFETENSORS_F32, 1, shape, &err));
-    CHECK_OK(safetensors_describe(w, "module.bn1.weight", SAFETENSORS_F32, 1, shape, &err));
-    CHECK_OK(safetensors_describe(w, "bn1.num_batches_tracked", SAFETENSORS_F32, 0, NULL, &err));
+    CHECK_OK(tensor_writer_create(f->path, &w, &err));
+    CHECK_OK(tensor_writer_describe(w, "bn1.weight", SAFETENSORS_F32, 1, shape, &err));
+    CHECK_OK(tensor_writer_describe(w, "module.bn1.weight", SAFETENSORS_F32, 1, shape, &err));
+    CHECK_OK(tensor_writer_describe(w, "bn1.num_batches_tracked", SAFETENSORS_F32, 0, NULL, &err));
     for (int i = 0; i < 2; i++)
-        CHECK_OK(safetensors_append(w, values, sizeof values, &err));
-    CHECK_OK(safetensors_append(w, values, sizeof values[0], &err));
-    CHECK_OK(safetensors_commit(w, &err));
+        CHECK_OK(tensor_writer_append(w, values, sizeof values, &err));
+    CHECK_OK(tensor_writer_append(w, values, sizeof values[0], &err));
+    CHECK_OK(tensor_writer_commit(w, &err));
     CHECK_OK(weights_load(net, f->path, false, &report, &err));
     assert_int_equal(report.loaded, 1);
     assert_int_equal(report.skipped, 2);

@@ -1,42 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One interface to both formats; see tensor_file.h. */
-#include "base/tensor_file.h"
-#include "base/file.h"
-#include "base/torch_file.h"
+#include "base/tensor_format.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct tensor_file {
-    safetensors_file *safetensors;
-    torch_file *torch; /* or this */
-};
+/* ---- Reading ---- */
 
-bool tensor_file_is_torch(const char *path)
+static const tensor_format *format_of(FILE *stream)
 {
     unsigned char bytes[TORCH_MAGIC_BYTES];
-    error ignored;
-    size_t size;
-    FILE *stream;
-    if (file_open(path, &stream, &size, &ignored) != STATUS_OK)
-        return false;
-    bool is = fread(bytes, 1, sizeof bytes, stream) == sizeof bytes && torch_file_begins(bytes);
-    fclose(stream);
-    return is;
+    bool torch = fread(bytes, 1, sizeof bytes, stream) == sizeof bytes && torch_file_begins(bytes);
+    rewind(stream);
+    return torch ? &torch_format : &safetensors_format;
+}
+
+static status open_contents(tensor_file *f, error *err)
+{
+    TRY(got_memory(f->path, err, "a file's name"));
+    TRY(f->format->open(f, err));
+    f->names = calloc(f->count + 1, sizeof *f->names);
+    TRY(got_memory(f->names, err, f->path));
+    for (size_t i = 0; i < f->count; i++)
+        f->names[i] = tensor_file_at(f, i);
+    tensors_sort(f->names, f->count);
+    return STATUS_OK;
 }
 
 status tensor_file_open(const char *path, tensor_file **opened, error *err)
 {
+    FILE *stream;
+    size_t size;
     *opened = NULL;
-    tensor_file *f = calloc(1, sizeof *f);
-    TRY(got_memory(f, err, path));
-    status result = tensor_file_is_torch(path) ? torch_file_open(path, &f->torch, err)
-                                               : safetensors_open(path, &f->safetensors, err);
+    TRY(file_open(path, &stream, &size, err));
+    const tensor_format *format = format_of(stream);
+    tensor_file *f = calloc(1, format->bytes);
+    if (!f) {
+        fclose(stream);
+        return error_memory(err, path);
+    }
+    *f = (tensor_file){.format = format, .path = strdup(path), .stream = stream, .size = size};
+    status result = open_contents(f, err);
     if (result == STATUS_OK)
         *opened = f;
     else
-        free(f);
+        tensor_file_close(f);
     return result;
 }
 
@@ -44,54 +52,74 @@ void tensor_file_close(tensor_file *f)
 {
     if (!f)
         return;
-    safetensors_close(f->safetensors);
-    torch_file_close(f->torch);
+    f->format->close(f);
+    fclose(f->stream);
+    free(f->names);
+    free(f->path);
     free(f);
+}
+
+bool tensor_file_is_torch(const tensor_file *f)
+{
+    return f->format == &torch_format;
 }
 
 size_t tensor_file_count(const tensor_file *f)
 {
-    return f->torch ? torch_file_count(f->torch) : safetensors_count(f->safetensors);
+    return f->count;
 }
 
 const tensor_entry *tensor_file_at(const tensor_file *f, size_t index)
 {
-    return f->torch ? torch_file_at(f->torch, index) : safetensors_at(f->safetensors, index);
+    return (const void *)((const char *)f->first + index * f->stride);
 }
 
 const tensor_entry *tensor_file_find(const tensor_file *f, const char *name)
 {
-    return f->torch ? torch_file_find(f->torch, name) : safetensors_find(f->safetensors, name);
+    return tensors_find(f->names, f->count, name);
 }
 
-const safetensors_file *tensor_file_safetensors(const tensor_file *f)
+const char *tensor_file_metadata(const tensor_file *f, const char *key)
 {
-    return f->safetensors;
+    return f->format->metadata ? f->format->metadata(f, key) : NULL;
 }
 
 status tensor_file_verify(tensor_file *f, error *err)
 {
-    return f->safetensors ? safetensors_verify(f->safetensors, err) : STATUS_OK;
+    return f->format->verify ? f->format->verify(f, err) : STATUS_OK;
+}
+
+status tensor_file_get(tensor_file *f, const tensor_entry *e, uint64_t at, void *bytes, size_t size,
+                       error *err)
+{
+    if (fseeko(f->stream, (off_t)at, SEEK_SET) != 0 || fread(bytes, 1, size, f->stream) != size)
+        return error_set(err, STATUS_FAILED,
+                         "%s: tensor '%.200s' cannot be read: the file became shorter or the disk "
+                         "failed",
+                         f->path, e->name);
+    return STATUS_OK;
+}
+
+/* Reads an entry if it is of the wanted kind. */
+static status read_as(tensor_file *f, const tensor_entry *e, bool fits, const char *wanted,
+                      void *values, error *err)
+{
+    return fits ? f->format->read(f, e, values, err)
+                : error_set(err, STATUS_FAILED, "%s: tensor '%.200s' is %s, not %s", f->path,
+                            e->name, tensor_types[e->type].name, wanted);
 }
 
 status tensor_file_read_f32(tensor_file *f, const tensor_entry *e, float *values, error *err)
 {
-    return f->torch ? torch_file_read_f32(f->torch, e, values, err)
-                    : safetensors_read_f32(f->safetensors, e, values, err);
+    return read_as(f, e, tensor_is_floating(e), "F32, F16, BF16 or F64", values, err);
 }
 
 status tensor_file_read_i64(tensor_file *f, const tensor_entry *e, int64_t *values, error *err)
 {
-    return f->torch ? torch_file_read_i64(f->torch, e, values, err)
-                    : safetensors_read_i64(f->safetensors, e, values, err);
+    return read_as(f, e, e->type == SAFETENSORS_I64, "I64", values, err);
 }
 
 /* ---- Writing ---- */
-
-struct tensor_writer {
-    safetensors_writer *safetensors;
-    torch_writer *torch; /* or this */
-};
 
 bool tensor_name_is_torch(const char *path)
 {
@@ -101,41 +129,54 @@ bool tensor_name_is_torch(const char *path)
 
 status tensor_writer_create(const char *path, tensor_writer **created, error *err)
 {
-    tensor_writer *w = calloc(1, sizeof *w);
+    const tensor_output *format = tensor_name_is_torch(path) ? &torch_output : &safetensors_output;
+    tensor_writer *w = calloc(1, format->bytes);
     *created = NULL;
     TRY(got_memory(w, err, path));
-    status result = tensor_name_is_torch(path) ? torch_writer_create(path, &w->torch, err)
-                                               : safetensors_create(path, &w->safetensors, err);
+    w->format = format;
+    status result = file_writer_open(&w->out, path, err);
+    if (result == STATUS_OK)
+        result = format->open(w, err);
     if (result == STATUS_OK)
         *created = w;
     else
-        free(w);
+        tensor_writer_abort(w);
     return result;
 }
 
 status tensor_writer_describe(tensor_writer *w, const char *name, safetensors_type type, int rank,
                               const int64_t *shape, error *err)
 {
-    return w->torch ? torch_writer_describe(w->torch, name, type, rank, shape, err)
-                    : safetensors_describe(w->safetensors, name, type, rank, shape, err);
+    return w->format->describe(w, name, type, rank, shape, err);
+}
+
+status tensor_writer_set_metadata(tensor_writer *w, const char *key, const char *value, error *err)
+{
+    return w->format->set_metadata ? w->format->set_metadata(w, key, value, err) : STATUS_OK;
+}
+
+static status start(tensor_writer *w, error *err)
+{
+    if (w->started)
+        return STATUS_OK;
+    w->started = true;
+    return w->format->start(w, err);
 }
 
 status tensor_writer_append(tensor_writer *w, const void *bytes, size_t size, error *err)
 {
-    return w->torch ? torch_writer_append(w->torch, bytes, size, err)
-                    : safetensors_append(w->safetensors, bytes, size, err);
-}
-
-safetensors_writer *tensor_writer_safetensors(tensor_writer *w)
-{
-    return w->safetensors;
+    TRY(start(w, err));
+    return w->format->append(w, bytes, size, err);
 }
 
 status tensor_writer_commit(tensor_writer *w, error *err)
 {
-    status result =
-        w->torch ? torch_writer_commit(w->torch, err) : safetensors_commit(w->safetensors, err);
-    free(w);
+    status result;
+    TRY_OR_DONE(start(w, err));
+    TRY_OR_DONE(w->format->finish(w, err));
+    TRY_OR_DONE(file_writer_commit(&w->out, err));
+done:
+    tensor_writer_abort(w);
     return result;
 }
 
@@ -143,8 +184,8 @@ void tensor_writer_abort(tensor_writer *w)
 {
     if (!w)
         return;
-    torch_writer_abort(w->torch);
-    safetensors_abort(w->safetensors);
+    w->format->close(w);
+    file_writer_abort(&w->out);
     free(w);
 }
 

@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of named tensors, whichever program wrote them: safetensors (safetensors.h) and what
- * PyTorch's torch.save writes (torch_file.h). The content tells them apart, not the name. */
+/* Files of named tensors in two formats: safetensors (safetensors.c), and what PyTorch's torch.save
+ * writes (torch_file.c). Of a file that is read the content tells them apart, of one that is
+ * written the name. */
 #pragma once
 
-#include "base/safetensors.h"
+#include "base/tensor_entry.h"
 
 typedef struct tensor_file tensor_file;
 
-/* Whether there is such a file and it is one of PyTorch's. */
-bool tensor_file_is_torch(const char *path);
-/* Opens a file and reads what it says of its tensors; sizes are checked against the file's. */
+/* Opens a file and reads what it says of its tensors; sizes are checked against the file's. Errors
+ * name file, tensor and remedy. */
 status tensor_file_open(const char *path, tensor_file **opened, error *err);
 void tensor_file_close(tensor_file *file); /* NULL is fine */
+bool tensor_file_is_torch(const tensor_file *file);
 size_t tensor_file_count(const tensor_file *file);
 /* In the order of a safetensors file's bytes, or of a state dict. */
 const tensor_entry *tensor_file_at(const tensor_file *file, size_t index);
 /* NULL when there is none of that name. */
 const tensor_entry *tensor_file_find(const tensor_file *file, const char *name);
-/* The safetensors file behind it, for its metadata; NULL for PyTorch's, which have none. */
-const safetensors_file *tensor_file_safetensors(const tensor_file *file);
-/* That a safetensors file's checksum, where it has one, is of its bytes: safetensors_verify. */
+/* The value of a metadata key, or NULL; PyTorch's files have none. */
+const char *tensor_file_metadata(const tensor_file *file, const char *key);
+/* Reads a whole safetensors file and compares it with the checksum in its metadata (checksum.h),
+ * which every file that was written here has; a file without one is taken as it is. */
 status tensor_file_verify(tensor_file *file, error *err);
 /* Reads an entry of this file, tensor_elements values, row major. STATUS_FAILED for a type that is
  * not of the kind. F64 is rounded to the nearest fp32. */
@@ -28,8 +30,8 @@ status tensor_file_read_f32(tensor_file *file, const tensor_entry *entry, float 
 status tensor_file_read_i64(tensor_file *file, const tensor_entry *entry, int64_t *values,
                             error *err);
 
-/* ---- Writing: describe every tensor, then hand over their bytes in that order, then commit ----
- */
+/* ---- Writing: describe every tensor, then hand over their bytes in that order, then commit. The
+ * file appears whole or not at all (file.h) ---- */
 
 typedef struct tensor_writer tensor_writer;
 
@@ -37,12 +39,15 @@ typedef struct tensor_writer tensor_writer;
 bool tensor_name_is_torch(const char *path);
 /* PyTorch's format if the name asks for it, else safetensors. */
 status tensor_writer_create(const char *path, tensor_writer **created, error *err);
-/* F32 and I64. */
+/* STATUS_FAILED for a name given twice, a shape that is no shape, and after the first append.
+ * PyTorch's format takes F32 and I64. */
 status tensor_writer_describe(tensor_writer *writer, const char *name, safetensors_type type,
                               int rank, const int64_t *shape, error *err);
+/* Before the first append. PyTorch's format has no metadata: nothing is done. */
+status tensor_writer_set_metadata(tensor_writer *writer, const char *key, const char *value,
+                                  error *err);
+/* The bytes of the next described tensor, all of them. */
 status tensor_writer_append(tensor_writer *writer, const void *bytes, size_t size, error *err);
-/* For metadata, before the first bytes; NULL for PyTorch's format. */
-safetensors_writer *tensor_writer_safetensors(tensor_writer *writer);
 status tensor_writer_commit(tensor_writer *writer, error *err); /* frees the writer */
 void tensor_writer_abort(tensor_writer *writer);                /* frees it too; NULL is fine */
 

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensors of PyTorch's files; see torch_file.h. The file comes from anybody: its pickle is only
- * read, and nothing in it is believed before it has been checked against the file's size. */
-#include "base/torch_file.h"
-#include "base/file.h"
+/* What PyTorch's torch.save writes: a pickle that describes tensors, and their storages. Both
+ * containers are read, the zip archive of PyTorch 1.6 and later and the plain sequence before it
+ * (torch/serialization.py of https://github.com/pytorch/pytorch describes them by what it writes).
+ *
+ * The file comes from anybody: its pickle is only read, and nothing in it is believed before it has
+ * been checked against the file's size. */
+#include "base/tensor_format.h"
 #include "base/text.h"
 #include "base/torch_contents.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_PICKLE_BYTES = 64 << 20 };
 
-struct torch_file {
-    char *path;
-    uint64_t size;
-    FILE *stream;  /* of the container before zip */
-    zip_file *zip; /* or this */
+typedef struct torch_file {
+    tensor_file base;
+    zip_file *zip; /* NULL: the container before zip */
     unsigned char *bytes;
     torch_contents contents;
-    const tensor_entry **names; /* the contents' tensors, by their names */
-};
+} torch_file;
 
 /* ---- The zip container: PREFIX/data.pkl, PREFIX/data/KEY, PREFIX/byteorder ---- */
 
@@ -46,7 +45,7 @@ static status check_byte_order(torch_file *f, const zip_member *m, error *err)
     if (m->size != sizeof order || memcmp(order, "little", sizeof order) != 0)
         return error_set(err, STATUS_FAILED,
                          "%s: was saved big-endian; save it again on a little-endian machine",
-                         f->path);
+                         f->base.path);
     return STATUS_OK;
 }
 
@@ -56,7 +55,7 @@ static status find_beside(const torch_file *f, const zip_member *pickled, const 
 {
     int prefix = (int)(strlen(pickled->name) - strlen(pickle_member));
     char *name = text_format("%.*s/%s%s", prefix, pickled->name, directory, end);
-    TRY(got_memory(name, err, f->path));
+    TRY(got_memory(name, err, f->base.path));
     *found = zip_find(f->zip, name);
     free(name);
     return STATUS_OK;
@@ -68,7 +67,7 @@ static status place_member(torch_file *f, const zip_member *pickled, torch_stora
     if (!s->member || s->member->size / s->item < s->count)
         return error_set(err, STATUS_FAILED,
                          "%s: storage '%.100s' of %llu elements is %s; the file is damaged",
-                         f->path, s->key, (unsigned long long)s->count,
+                         f->base.path, s->key, (unsigned long long)s->count,
                          s->member ? "shorter than that" : "missing");
     s->placed = true;
     return STATUS_OK;
@@ -77,19 +76,19 @@ static status place_member(torch_file *f, const zip_member *pickled, torch_stora
 static status open_zip(torch_file *f, error *err)
 {
     const zip_member *order, *pickled;
-    TRY(zip_open(f->path, &f->zip, err));
+    TRY(zip_open(f->base.path, &f->zip, err));
     pickled = find_pickle(f->zip);
     if (!pickled || pickled->size > MAX_PICKLE_BYTES)
         return error_set(err, STATUS_FAILED,
                          "%s: is a zip archive without a data.pkl that is read here: no state dict "
                          "of torch.save",
-                         f->path);
+                         f->base.path);
     TRY(find_beside(f, pickled, "", "byteorder", &order, err));
     TRY(check_byte_order(f, order, err));
     f->bytes = malloc((size_t)pickled->size + 1);
-    TRY(got_memory(f->bytes, err, f->path));
+    TRY(got_memory(f->bytes, err, f->base.path));
     TRY(zip_read(f->zip, pickled, 0, (size_t)pickled->size, f->bytes, err));
-    TRY(torch_contents_read(f->path, f->bytes, (size_t)pickled->size, &f->contents, err));
+    TRY(torch_contents_read(f->base.path, f->bytes, (size_t)pickled->size, &f->contents, err));
     for (size_t i = 0; i < f->contents.storage_count; i++)
         TRY(place_member(f, pickled, &f->contents.storages[i], err));
     return STATUS_OK;
@@ -105,7 +104,7 @@ enum { LEGACY_VERSION = 1001, COUNT_BYTES = 8 };
 
 static status next_pickle(const torch_file *f, size_t size, size_t *at, pickle **parsed, error *err)
 {
-    TRY(pickle_parse(f->path, f->bytes + *at, size - *at, &torch_rules, parsed, err));
+    TRY(pickle_parse(f->base.path, f->bytes + *at, size - *at, &torch_rules, parsed, err));
     *at += pickle_size(*parsed);
     return STATUS_OK;
 }
@@ -118,8 +117,8 @@ static status read_preamble(const torch_file *f, size_t size, size_t *at, error 
     int64_t number = pickle_root(version)->integer;
     pickle_free(version);
     if (number != LEGACY_VERSION)
-        return error_set(err, STATUS_FAILED, "%s: is of torch.save's version %lld, not %d", f->path,
-                         (long long)number, LEGACY_VERSION);
+        return error_set(err, STATUS_FAILED, "%s: is of torch.save's version %lld, not %d",
+                         f->base.path, (long long)number, LEGACY_VERSION);
     TRY(next_pickle(f, size, at, &machine, err));
     const pickle_value *little = pickle_get(pickle_root(machine), "little_endian");
     bool is_little = little && little->kind == PICKLE_INT;
@@ -127,7 +126,7 @@ static status read_preamble(const torch_file *f, size_t size, size_t *at, error 
     if (!is_little)
         return error_set(err, STATUS_FAILED,
                          "%s: was saved big-endian; save it again on a little-endian machine",
-                         f->path);
+                         f->base.path);
     return STATUS_OK;
 }
 
@@ -142,19 +141,19 @@ static status place_storage(torch_file *f, const pickle_value *key, uint64_t *at
             err, STATUS_FAILED,
             "%s: holds a storage that no tensor has, so that those behind it cannot be "
             "found; it is damaged",
-            f->path);
-    if (fseeko(f->stream, (off_t)*at, SEEK_SET) != 0 ||
-        fread(bytes, 1, COUNT_BYTES, f->stream) != COUNT_BYTES)
+            f->base.path);
+    if (fseeko(f->base.stream, (off_t)*at, SEEK_SET) != 0 ||
+        fread(bytes, 1, COUNT_BYTES, f->base.stream) != COUNT_BYTES)
         return error_set(err, STATUS_FAILED, "%s: ends before storage '%.100s'; it is cut short",
-                         f->path, s->key);
+                         f->base.path, s->key);
     for (int i = COUNT_BYTES; i-- > 0;)
         count = count << 8 | bytes[i];
     s->begin = *at + COUNT_BYTES;
-    if (count != s->count || count > (f->size - s->begin) / s->item)
+    if (count != s->count || count > (f->base.size - s->begin) / s->item)
         return error_set(err, STATUS_FAILED,
                          "%s: storage '%.100s' of %llu elements is not whole; the file is damaged "
                          "or cut short",
-                         f->path, s->key, (unsigned long long)s->count);
+                         f->base.path, s->key, (unsigned long long)s->count);
     s->placed = true;
     *at = s->begin + count * s->item;
     return STATUS_OK;
@@ -164,28 +163,26 @@ static status place_storages(torch_file *f, const pickle_value *keys, uint64_t a
 {
     if (keys->kind != PICKLE_LIST)
         return error_set(err, STATUS_FAILED, "%s: byte %llu: no list of storages; it is damaged",
-                         f->path, (unsigned long long)at);
+                         f->base.path, (unsigned long long)at);
     for (size_t i = 0; i < keys->count; i++)
         TRY(place_storage(f, keys->items[i], &at, err));
     for (size_t i = 0; i < f->contents.storage_count; i++)
         if (!f->contents.storages[i].placed)
             return error_set(err, STATUS_FAILED, "%s: storage '%.100s' is missing; it is damaged",
-                             f->path, f->contents.storages[i].key);
+                             f->base.path, f->contents.storages[i].key);
     return STATUS_OK;
 }
 
 static status open_legacy(torch_file *f, error *err)
 {
-    size_t size = f->size < MAX_PICKLE_BYTES ? (size_t)f->size : MAX_PICKLE_BYTES, at;
+    size_t size = f->base.size < MAX_PICKLE_BYTES ? (size_t)f->base.size : MAX_PICKLE_BYTES, at;
     pickle *keys;
-    size_t now;
-    TRY(file_open(f->path, &f->stream, &now, err));
     f->bytes = malloc(size + 1);
-    TRY(got_memory(f->bytes, err, f->path));
-    if (fread(f->bytes, 1, size, f->stream) != size)
-        return error_set(err, STATUS_FAILED, "%s: cannot be read", f->path);
+    TRY(got_memory(f->bytes, err, f->base.path));
+    if (fread(f->bytes, 1, size, f->base.stream) != size)
+        return error_set(err, STATUS_FAILED, "%s: cannot be read", f->base.path);
     TRY(read_preamble(f, size, &at, err));
-    TRY(torch_contents_read(f->path, f->bytes + at, size - at, &f->contents, err));
+    TRY(torch_contents_read(f->base.path, f->bytes + at, size - at, &f->contents, err));
     at += pickle_size(f->contents.parsed);
     TRY(next_pickle(f, size, &at, &keys, err));
     status result = place_storages(f, pickle_root(keys), at, err);
@@ -200,94 +197,26 @@ bool torch_file_begins(const unsigned char bytes[TORCH_MAGIC_BYTES])
     return memcmp(bytes, "PK\3\4", 4) == 0 || memcmp(bytes, legacy_magic, sizeof legacy_magic) == 0;
 }
 
-static status index_tensors(torch_file *f, error *err)
+static status open_file(tensor_file *file, error *err)
 {
-    const size_t count = f->contents.count;
-    f->names = calloc(count + 1, sizeof *f->names);
-    TRY(got_memory(f->names, err, f->path));
-    for (size_t i = 0; i < count; i++)
-        f->names[i] = &f->contents.tensors[i].entry;
-    tensors_sort(f->names, count);
-    return STATUS_OK;
-}
-
-static status open_file(torch_file *f, error *err)
-{
-    unsigned char begin[TORCH_MAGIC_BYTES];
-    size_t size;
-    FILE *stream;
-    TRY(file_open(f->path, &stream, &size, err));
-    bool whole = fread(begin, 1, sizeof begin, stream) == sizeof begin;
-    fclose(stream);
-    if (!whole || !torch_file_begins(begin))
-        return error_set(err, STATUS_FAILED, "%s: is no file of torch.save", f->path);
-    f->size = size;
-    TRY(begin[0] == 'P' ? open_zip(f, err) : open_legacy(f, err));
-    return index_tensors(f, err);
-}
-
-status torch_file_open(const char *path, torch_file **opened, error *err)
-{
-    *opened = NULL;
-    torch_file *f = calloc(1, sizeof *f);
-    if (!f || !(f->path = strdup(path))) {
-        free(f);
-        return error_memory(err, path);
-    }
-    status result = open_file(f, err);
+    torch_file *f = (torch_file *)file;
+    bool zip = getc(file->stream) == 'P';
+    rewind(file->stream);
+    status result = zip ? open_zip(f, err) : open_legacy(f, err);
     free(f->bytes); /* the parsed pickle has copies */
-    f->bytes = NULL;
-    if (result == STATUS_OK)
-        *opened = f;
-    else
-        torch_file_close(f);
+    if (result == STATUS_OK) {
+        file->first = &f->contents.tensors[0].entry;
+        file->stride = sizeof f->contents.tensors[0];
+        file->count = f->contents.count;
+    }
     return result;
 }
 
-void torch_file_close(torch_file *f)
+static void close_file(tensor_file *file)
 {
-    if (!f)
-        return;
-    if (f->stream)
-        fclose(f->stream);
+    torch_file *f = (torch_file *)file;
     zip_close(f->zip);
     torch_contents_free(&f->contents);
-    free(f->names);
-    free(f->bytes);
-    free(f->path);
-    free(f);
-}
-
-size_t torch_file_count(const torch_file *f)
-{
-    return f->contents.count;
-}
-
-const tensor_entry *torch_file_at(const torch_file *f, size_t index)
-{
-    return &f->contents.tensors[index].entry;
-}
-
-const tensor_entry *torch_file_find(const torch_file *f, const char *name)
-{
-    return tensors_find(f->names, f->contents.count, name);
-}
-
-static status read_elements(torch_file *f, const torch_tensor *t, uint64_t count, void *bytes,
-                            error *err)
-{
-    const torch_storage *s = t->storage;
-    size_t item = s->item, size = (size_t)count * item;
-    uint64_t begin = t->first * item;
-    if (f->zip)
-        return zip_read(f->zip, s->member, begin, size, bytes, err);
-    if (fseeko(f->stream, (off_t)(s->begin + begin), SEEK_SET) != 0 ||
-        fread(bytes, 1, size, f->stream) != size)
-        return error_set(err, STATUS_FAILED,
-                         "%s: tensor '%.200s' cannot be read: the file became shorter or the disk "
-                         "failed",
-                         f->path, t->entry.name);
-    return STATUS_OK;
 }
 
 /* The elements of the storage from the tensor's first to its last one. */
@@ -325,35 +254,24 @@ static void gather(const torch_tensor *t, const unsigned char *from, size_t item
     }
 }
 
-static status read_values(torch_file *f, const torch_tensor *t, void *values, error *err)
+static status read_values(tensor_file *file, const tensor_entry *e, void *values, error *err)
 {
-    size_t item = t->storage->item;
-    if (tensor_elements(&t->entry) == 0)
+    const torch_file *f = (const torch_file *)file;
+    const torch_tensor *t = &f->contents.tensors[e->index];
+    const torch_storage *s = t->storage;
+    if (tensor_elements(e) == 0)
         return STATUS_OK;
-    uint64_t count = span(t);
-    unsigned char *raw = malloc((size_t)count * item);
-    TRY(got_memory(raw, err, t->entry.name));
-    status result = read_elements(f, t, count, raw, err);
+    uint64_t begin = t->first * s->item;
+    size_t size = (size_t)span(t) * s->item;
+    unsigned char *raw = malloc(size);
+    TRY(got_memory(raw, err, e->name));
+    status result = f->zip ? zip_read(f->zip, s->member, begin, size, raw, err)
+                           : tensor_file_get(file, e, s->begin + begin, raw, size, err);
     if (result == STATUS_OK)
-        gather(t, raw, item, values);
+        gather(t, raw, s->item, values);
     free(raw);
     return result;
 }
 
-static status wrong_type(const torch_file *f, const tensor_entry *e, const char *wanted, error *err)
-{
-    return error_set(err, STATUS_FAILED, "%s: tensor '%.200s' is %s, not %s", f->path, e->name,
-                     tensor_types[e->type].name, wanted);
-}
-
-status torch_file_read_f32(torch_file *f, const tensor_entry *e, float *values, error *err)
-{
-    return tensor_is_floating(e) ? read_values(f, &f->contents.tensors[e->index], values, err)
-                                 : wrong_type(f, e, "F32, F16, BF16 or F64", err);
-}
-
-status torch_file_read_i64(torch_file *f, const tensor_entry *e, int64_t *values, error *err)
-{
-    return e->type == SAFETENSORS_I64 ? read_values(f, &f->contents.tensors[e->index], values, err)
-                                      : wrong_type(f, e, "I64", err);
-}
+const tensor_format torch_format = {
+    .bytes = sizeof(torch_file), .open = open_file, .close = close_file, .read = read_values};

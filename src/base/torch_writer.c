@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* State dicts as torch.save writes them since PyTorch 1.6; see torch_file.h. A zip archive with
- * data.pkl, which describes the tensors, then a member data/INDEX with the bytes of each one. */
+/* State dicts as torch.save writes them since PyTorch 1.6, which torch.load reads under
+ * weights_only, too: a zip archive with data.pkl, which describes the tensors, then a member
+ * data/INDEX with the bytes of each one. */
 #include "base/array.h"
-#include "base/file.h"
+#include "base/tensor_format.h"
 #include "base/text.h"
-#include "base/torch_file.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct torch_writer {
-    file_writer out;
+typedef struct torch_writer {
+    tensor_writer base;
     struct archive *archive;
     FILE *pickle; /* writes into pickle_bytes */
     char *pickle_bytes;
     size_t pickle_size;
     uint64_t *sizes; /* bytes of each tensor described */
     size_t described, appended;
-    bool started; /* the pickle is in the archive */
-};
+} torch_writer;
 
 /* ---- The pickle, protocol 2 ---- */
 
@@ -92,7 +91,7 @@ static void put_tensor(FILE *to, size_t index, const char *name, safetensors_typ
 static status refuse(const torch_writer *w, const char *what, error *err)
 {
     const char *reason = w->archive ? archive_error_string(w->archive) : NULL;
-    return error_set(err, STATUS_FAILED, "%s: %s%s%s", w->out.path, what, reason ? ": " : "",
+    return error_set(err, STATUS_FAILED, "%s: %s%s%s", w->base.out.path, what, reason ? ": " : "",
                      reason ? reason : "");
 }
 
@@ -100,7 +99,7 @@ static status refuse(const torch_writer *w, const char *what, error *err)
 static status write_failure(const torch_writer *w, error *err)
 {
     int reason = archive_errno(w->archive);
-    return reason > 0 ? file_write_error(err, w->out.path, reason)
+    return reason > 0 ? file_write_error(err, w->base.out.path, reason)
                       : refuse(w, "cannot be written", err);
 }
 
@@ -109,7 +108,7 @@ static status put_member(torch_writer *w, const char *name, const void *bytes, s
 {
     struct archive_entry *entry = archive_entry_new();
     char *path = text_format("archive/%s", name);
-    status result = entry && path ? STATUS_OK : error_memory(err, w->out.path);
+    status result = entry && path ? STATUS_OK : error_memory(err, w->base.out.path);
     if (result == STATUS_OK) {
         archive_entry_set_pathname(entry, path);
         archive_entry_set_size(entry, (la_int64_t)size);
@@ -124,56 +123,44 @@ static status put_member(torch_writer *w, const char *name, const void *bytes, s
     return result;
 }
 
-static status start(torch_writer *w, error *err)
+static status start(tensor_writer *writer, error *err)
 {
-    w->started = true;
+    torch_writer *w = (torch_writer *)writer;
     fputs("u.", w->pickle);
     int failed = fclose(w->pickle);
     w->pickle = NULL;
     if (failed)
-        return error_memory(err, w->out.path);
+        return error_memory(err, w->base.out.path);
     TRY(put_member(w, "data.pkl", w->pickle_bytes, w->pickle_size, err));
     TRY(put_member(w, "byteorder", "little", strlen("little"), err));
     return put_member(w, "version", "3\n", strlen("3\n"), err);
 }
 
-static status open_archive(torch_writer *w, const char *path, error *err)
+static status open_writer(tensor_writer *writer, error *err)
 {
-    TRY(file_writer_open(&w->out, path, err));
+    torch_writer *w = (torch_writer *)writer;
     w->archive = archive_write_new();
     w->pickle = open_memstream(&w->pickle_bytes, &w->pickle_size);
-    TRY(got_memory(w->archive && w->pickle, err, w->out.path));
+    TRY(got_memory(w->archive && w->pickle, err, w->base.out.path));
     fputs("\x80\x02", w->pickle);
     fputs(make_dictionary, w->pickle);
     putc('(', w->pickle);
     archive_write_set_format_zip(w->archive);
     archive_write_zip_set_compression_store(w->archive);
-    return archive_write_open_FILE(w->archive, w->out.stream) == ARCHIVE_OK
+    return archive_write_open_FILE(w->archive, w->base.out.stream) == ARCHIVE_OK
                ? STATUS_OK
                : refuse(w, "cannot be written", err);
 }
 
-status torch_writer_create(const char *path, torch_writer **created, error *err)
+static status describe(tensor_writer *writer, const char *name, safetensors_type type, int rank,
+                       const int64_t *shape, error *err)
 {
-    *created = NULL;
-    torch_writer *w = calloc(1, sizeof *w);
-    TRY(got_memory(w, err, path));
-    status result = open_archive(w, path, err);
-    if (result == STATUS_OK)
-        *created = w;
-    else
-        torch_writer_abort(w);
-    return result;
-}
-
-status torch_writer_describe(torch_writer *w, const char *name, safetensors_type type, int rank,
-                             const int64_t *shape, error *err)
-{
-    if (w->started || rank < 0 || rank > SAFETENSORS_MAX_RANK ||
+    torch_writer *w = (torch_writer *)writer;
+    if (writer->started || rank < 0 || rank > SAFETENSORS_MAX_RANK ||
         (type != SAFETENSORS_F32 && type != SAFETENSORS_I64))
-        return error_set(err, STATUS_FAILED, "%s: tensor '%.200s' cannot be described", w->out.path,
-                         name);
-    TRY(array_grow(&w->sizes, w->described, sizeof *w->sizes, w->out.path, err));
+        return error_set(err, STATUS_FAILED, "%s: tensor '%.200s' cannot be described",
+                         w->base.out.path, name);
+    TRY(array_grow(&w->sizes, w->described, sizeof *w->sizes, w->base.out.path, err));
     uint64_t bytes = type == SAFETENSORS_I64 ? sizeof(int64_t) : sizeof(float);
     for (int i = 0; i < rank; i++)
         bytes *= (uint64_t)shape[i];
@@ -182,47 +169,43 @@ status torch_writer_describe(torch_writer *w, const char *name, safetensors_type
     return STATUS_OK;
 }
 
-status torch_writer_append(torch_writer *w, const void *bytes, size_t size, error *err)
+static status append(tensor_writer *writer, const void *bytes, size_t size, error *err)
 {
+    torch_writer *w = (torch_writer *)writer;
     char name[64];
-    if (!w->started)
-        TRY(start(w, err));
     if (w->appended == w->described || w->sizes[w->appended] != size)
         return error_set(err, STATUS_FAILED, "%s: %zu bytes for a tensor of another size",
-                         w->out.path, size);
+                         w->base.out.path, size);
     snprintf(name, sizeof name, "data/%zu", w->appended++);
     return put_member(w, name, bytes, size, err);
 }
 
-static status finish(torch_writer *w, error *err)
+static status finish(tensor_writer *writer, error *err)
 {
-    if (!w->started)
-        TRY(start(w, err));
+    const torch_writer *w = (const torch_writer *)writer;
     if (w->appended != w->described)
-        return error_set(err, STATUS_FAILED, "%s: %zu tensors described, %zu written", w->out.path,
-                         w->described, w->appended);
-    if (archive_write_close(w->archive) != ARCHIVE_OK)
-        return write_failure(w, err);
-    return file_writer_commit(&w->out, err);
+        return error_set(err, STATUS_FAILED, "%s: %zu tensors described, %zu written",
+                         writer->out.path, w->described, w->appended);
+    return archive_write_close(w->archive) == ARCHIVE_OK ? STATUS_OK : write_failure(w, err);
 }
 
-status torch_writer_commit(torch_writer *w, error *err)
+static void close_writer(tensor_writer *writer)
 {
-    status result = finish(w, err);
-    torch_writer_abort(w);
-    return result;
-}
-
-void torch_writer_abort(torch_writer *w)
-{
-    if (!w)
-        return;
+    torch_writer *w = (torch_writer *)writer;
     if (w->pickle)
         fclose(w->pickle);
     free(w->pickle_bytes);
     if (w->archive)
         archive_write_free(w->archive);
-    file_writer_abort(&w->out);
     free(w->sizes);
-    free(w);
 }
+
+const tensor_output torch_output = {
+    .bytes = sizeof(torch_writer),
+    .open = open_writer,
+    .describe = describe,
+    .start = start,
+    .append = append,
+    .finish = finish,
+    .close = close_writer,
+};

@@ -111,15 +111,12 @@ static status add_backbone(const options *o, const network_options *n, const gra
 static status write_copies(const options *o, tensor_file *from, const copying *c, error *err)
 {
     tensor_writer *writer;
-    status result = STATUS_OK;
+    status result;
     TRY(tensor_writer_create(o->out, &writer, err));
-    safetensors_writer *plain = tensor_writer_safetensors(writer);
-    if (plain)
-        result = safetensors_set_metadata(plain, "format", "pt", err);
-    if (result == STATUS_OK)
-        result = tensor_writer_copy(writer, from, c->copies, c->count, err);
-    if (result == STATUS_OK)
-        return tensor_writer_commit(writer, err);
+    TRY_OR_DONE(tensor_writer_set_metadata(writer, "format", "pt", err));
+    TRY_OR_DONE(tensor_writer_copy(writer, from, c->copies, c->count, err));
+    return tensor_writer_commit(writer, err);
+done:
     tensor_writer_abort(writer);
     return result;
 }

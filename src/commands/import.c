@@ -28,8 +28,8 @@ static void report(const options *o, const import_plan *plan)
 }
 
 /* The classes of the data set make it a model file. */
-static status describe_classes(const options *o, const import_plan *plan,
-                               safetensors_writer *writer, error *err)
+static status describe_classes(const options *o, const import_plan *plan, tensor_writer *writer,
+                               error *err)
 {
     dataset data = {0};
     network_options n = plan->options;
@@ -52,11 +52,9 @@ static status describe_classes(const options *o, const import_plan *plan,
 static status write_contents(const options *o, const import_plan *plan, tensor_writer *writer,
                              error *err)
 {
-    safetensors_writer *plain = tensor_writer_safetensors(writer);
-    if (plain)
-        TRY(safetensors_set_metadata(plain, "format", "pt", err));
+    TRY(tensor_writer_set_metadata(writer, "format", "pt", err));
     if (o->data)
-        TRY(describe_classes(o, plan, plain, err));
+        TRY(describe_classes(o, plan, writer, err));
     return tensor_writer_copy(writer, plan->file, plan->copies, (size_t)plan->taken, err);
 }
 

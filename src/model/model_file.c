@@ -44,11 +44,11 @@ static json_t *write_network(const network_options *options)
                       json_string(word_list_at(&coarse_loss_words, loss)));
 }
 
-status model_file_put(safetensors_writer *writer, const char *piece, json_t *object, error *err)
+status model_file_put(tensor_writer *writer, const char *piece, json_t *object, error *err)
 {
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     status result =
-        text ? safetensors_set_metadata(writer, piece, text, err)
+        text ? tensor_writer_set_metadata(writer, piece, text, err)
              : error_set(err, STATUS_FAILED,
                          "%s of a checkpoint: a name is not UTF-8, or memory is out", piece);
     free(text);
@@ -56,10 +56,10 @@ status model_file_put(safetensors_writer *writer, const char *piece, json_t *obj
     return result;
 }
 
-status model_file_describe(safetensors_writer *writer, const network_options *options,
+status model_file_describe(tensor_writer *writer, const network_options *options,
                            const hierarchy *classes, error *err)
 {
-    TRY(safetensors_set_metadata(writer, "hcnn.format", format_version, err));
+    TRY(tensor_writer_set_metadata(writer, "hcnn.format", format_version, err));
     TRY(model_file_put(writer, "hcnn.classes", write_classes(classes), err));
     return model_file_put(writer, "hcnn.network", write_network(options), err);
 }
@@ -68,7 +68,7 @@ status model_file_describe(safetensors_writer *writer, const network_options *op
 
 static const char *text_of(const model_file *m, const char *piece)
 {
-    return safetensors_metadata(tensor_file_safetensors(m->tensors), piece);
+    return tensor_file_metadata(m->tensors, piece);
 }
 
 bool model_file_has(const model_file *m, const char *piece)
@@ -171,7 +171,7 @@ static status read_piece(model_file *m, const char *piece,
 static status open_file(model_file *m, error *err)
 {
     TRY(tensor_file_open(m->path, &m->tensors, err));
-    if (!tensor_file_safetensors(m->tensors))
+    if (tensor_file_is_torch(m->tensors))
         return error_set(err, STATUS_FAILED,
                          "%s: is PyTorch's, without the classes: `hcnn-cl import %s -o FILE --data "
                          "PATH`, with the data set that it was trained on, makes it a checkpoint",

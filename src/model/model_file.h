@@ -34,7 +34,7 @@ status model_file_piece(const model_file *m, const char *piece, json_t **object,
 
 /* Writing: the metadata of a network of these options and classes, before the first tensor. A class
  * name that is not UTF-8 is STATUS_FAILED. */
-status model_file_describe(safetensors_writer *writer, const network_options *options,
+status model_file_describe(tensor_writer *writer, const network_options *options,
                            const hierarchy *classes, error *err);
 /* Another piece; takes over `object`, and reports one that is NULL. */
-status model_file_put(safetensors_writer *writer, const char *piece, json_t *object, error *err);
+status model_file_put(tensor_writer *writer, const char *piece, json_t *object, error *err);

@@ -269,26 +269,26 @@ status weights_peek(const char *path, bool *has_backbones, error *err)
     return STATUS_OK;
 }
 
-static status append_one(network *net, const parameter *p, safetensors_writer *writer, error *err)
+static status append_one(network *net, const parameter *p, tensor_writer *writer, error *err)
 {
     if (p->kind == PARAMETER_COUNTER)
-        return safetensors_append(writer, &p->counter, sizeof p->counter, err);
+        return tensor_writer_append(writer, &p->counter, sizeof p->counter, err);
     float *values = malloc(p->count * sizeof *values);
     TRY(got_memory(values, err, p->name));
     status result = network_parameter_read(net, p, values, err);
     if (result == STATUS_OK)
-        result = safetensors_append(writer, values, p->count * sizeof *values, err);
+        result = tensor_writer_append(writer, values, p->count * sizeof *values, err);
     free(values);
     return result;
 }
 
-status weights_write(network *net, safetensors_writer *writer, error *err)
+status weights_write(network *net, tensor_writer *writer, error *err)
 {
     for (size_t i = 0; i < network_parameter_count(net); i++) {
         const parameter *p = network_parameter(net, i);
         bool counter = p->kind == PARAMETER_COUNTER;
-        TRY(safetensors_describe(writer, p->name, counter ? SAFETENSORS_I64 : SAFETENSORS_F32,
-                                 p->rank, p->shape, err));
+        TRY(tensor_writer_describe(writer, p->name, counter ? SAFETENSORS_I64 : SAFETENSORS_F32,
+                                   p->rank, p->shape, err));
     }
     for (size_t i = 0; i < network_parameter_count(net); i++)
         TRY(append_one(net, network_parameter(net, i), writer, err));

@@ -4,7 +4,6 @@
  * PyTorch's own, too. */
 #pragma once
 
-#include "base/safetensors.h"
 #include "base/tensor_file.h"
 #include "model/network.h"
 
@@ -50,4 +49,4 @@ status weights_peek(const char *path, bool *has_backbones, error *err);
 
 /* Describes and appends the parameters in state-dict order. F32 in PyTorch's layouts, counters I64
  * of rank 0. */
-status weights_write(network *net, safetensors_writer *writer, error *err);
+status weights_write(network *net, tensor_writer *writer, error *err);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static status write_contents(safetensors_writer *writer, network *net, const hierarchy *classes,
+static status write_contents(tensor_writer *writer, network *net, const hierarchy *classes,
                              const training_state *state, const char *optimizer_file, error *err)
 {
     TRY(model_file_describe(writer, network_get_options(net), classes, err));
@@ -21,12 +21,12 @@ static status write_contents(safetensors_writer *writer, network *net, const hie
 static status write_checkpoint(const char *path, network *net, const hierarchy *classes,
                                const training_state *state, const char *optimizer_file, error *err)
 {
-    safetensors_writer *writer;
-    TRY(safetensors_create(path, &writer, err));
+    tensor_writer *writer;
+    TRY(tensor_writer_create(path, &writer, err));
     status result = write_contents(writer, net, classes, state, optimizer_file, err);
     if (result == STATUS_OK)
-        return safetensors_commit(writer, err);
-    safetensors_abort(writer);
+        return tensor_writer_commit(writer, err);
+    tensor_writer_abort(writer);
     return result;
 }
 

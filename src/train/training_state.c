@@ -62,7 +62,7 @@ static json_t *write_state(const training_state *s, const char *optimizer_file)
                       optimizer_file ? json_string(optimizer_file) : json_null());
 }
 
-status training_state_write(safetensors_writer *writer, const training_state *s,
+status training_state_write(tensor_writer *writer, const training_state *s,
                             const char *optimizer_file, error *err)
 {
     TRY(model_file_put(writer, terms_piece, fields_write(json_object(), terms_fields, &s->terms),

@@ -32,7 +32,7 @@ typedef struct training_state {
 } training_state;
 
 /* optimizer_file: the name of the file with the optimizer's state beside this one, or NULL. */
-status training_state_write(safetensors_writer *writer, const training_state *state,
+status training_state_write(tensor_writer *writer, const training_state *state,
                             const char *optimizer_file, error *err);
 /* *optimizer_file is freed by the caller, and NULL after a failure. STATUS_FAILED for a file that
  * no training has written, and for what training_state_write never puts there; only the loss scale

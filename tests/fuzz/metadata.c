@@ -18,17 +18,17 @@ static char *write_pieces(const json_t *pieces)
     error err;
     const char *key;
     json_t *value;
-    safetensors_writer *writer;
+    tensor_writer *writer;
     char *path = text_format("%s/input.safetensors", fuzz_directory());
-    FUZZ_SUCCEEDS(safetensors_create(path, &writer, &err));
+    FUZZ_SUCCEEDS(tensor_writer_create(path, &writer, &err));
     json_object_foreach((json_t *)pieces, key, value)
     {
         char *text = json_is_string(value) ? strdup(json_string_value(value))
                                            : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-        FUZZ_SUCCEEDS(text && safetensors_set_metadata(writer, key, text, &err));
+        FUZZ_SUCCEEDS(text && tensor_writer_set_metadata(writer, key, text, &err));
         free(text);
     }
-    FUZZ_SUCCEEDS(safetensors_commit(writer, &err));
+    FUZZ_SUCCEEDS(tensor_writer_commit(writer, &err));
     return path;
 }
 
@@ -37,12 +37,12 @@ static unsigned char *write_again(const checkpoint *info, const char *name, size
 {
     error err;
     unsigned char *bytes;
-    safetensors_writer *writer;
+    tensor_writer *writer;
     char *path = text_format("%s/%s", fuzz_directory(), name);
-    FUZZ_SUCCEEDS(safetensors_create(path, &writer, &err));
+    FUZZ_SUCCEEDS(tensor_writer_create(path, &writer, &err));
     FUZZ_SUCCEEDS(model_file_describe(writer, &info->model.options, &info->model.classes, &err));
     FUZZ_SUCCEEDS(training_state_write(writer, &info->state, info->optimizer_file, &err));
-    FUZZ_SUCCEEDS(safetensors_commit(writer, &err));
+    FUZZ_SUCCEEDS(tensor_writer_commit(writer, &err));
     FUZZ_SUCCEEDS(file_read(path, 1 << 20, &bytes, size, &err));
     free(path);
     return bytes;

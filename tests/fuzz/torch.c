@@ -2,7 +2,7 @@
 /* Fuzzes the reader of torch.save's files (base/torch_file.c, base/zip.c): the input is the file,
  * in either container. Tensors of a file that opens can be copied to both formats and are read back
  * the same. */
-#include "base/torch_file.h"
+#include "base/tensor_format.h"
 #include "tensors.h"
 
 int fuzz_torch(const uint8_t *data, size_t size)
