@@ -203,7 +203,9 @@ static void test_changed_data(void **state)
     checkpoint info;
     CHECK_FAILS(STATUS_FAILED, says, checkpoint_open(f->last, &info, &err));
     CHECK_FAILS(STATUS_FAILED, says, weights_load(f->net, f->last, false, NULL, &err));
-    CHECK_FAILS(STATUS_FAILED, says, solver_load(f->optimizer, optimizer, &err));
+    CHECK_FAILS(
+        STATUS_FAILED, says,
+        state_file_load(solver_state(f->optimizer), network_device(f->net), optimizer, &err));
     assert_non_null(strstr(err.message, optimizer));
     after = support_memory(p->count, sizeof *after);
     CHECK_OK(network_parameter_read(f->net, p, after, &err));

@@ -27,9 +27,9 @@ typedef struct eval_options {
     bool json, crop_boxes;
 } eval_options;
 
-static void draw(void *context, size_t done, size_t total)
+static void draw(void *context, const char *what, size_t done, size_t total)
 {
-    progress_draw(context, "evaluating", done, total, "");
+    progress_draw(context, what, done, total, "");
 }
 
 /* What is measured. */
@@ -110,7 +110,7 @@ static status measure_parts(const eval_options *o, device *dev, const dataset *d
     loader *from = NULL;
     bad_images *bad = NULL;
     progress bar;
-    const evaluate_watch watch = {draw, &bar, NULL};
+    const evaluate_watch watch = {draw, &bar, "evaluating", NULL};
     const evaluate_sink sink = {.logits = take, .context = m};
     status result;
     progress_begin(&bar, stderr);

@@ -3,14 +3,15 @@
 #include "data/balance.h"
 #include "base/random.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
+
+static const uint64_t no_pass = UINT64_MAX;
 
 typedef struct live_class {
     uint32_t *members; /* its images */
     uint32_t *order;   /* in which its current pass takes them */
     uint32_t count;
-    uint64_t pass; /* that order belongs to */
+    uint64_t pass; /* that order belongs to; no_pass: none */
 } live_class;
 
 struct balance {
@@ -20,8 +21,6 @@ struct balance {
     uint32_t *members, *orders; /* what the classes' arrays are pieces of */
     uint32_t *round;            /* an order of the classes */
 };
-
-enum { NO_PASS = -1 };
 
 static status allocate(balance *b, size_t classes, error *err)
 {
@@ -43,7 +42,6 @@ static void sort_into_classes(balance *b, const int *fine, const unsigned *indic
         live_class *one = &b->classes[c];
         one->members = b->members + start;
         one->order = b->orders + start;
-        one->pass = (uint64_t)NO_PASS;
         start += one->count;
         one->count = 0;
     }
@@ -110,18 +108,16 @@ static uint32_t take(live_class *one, uint64_t class_seed, uint64_t turn)
 
 void balance_order(balance *b, uint64_t seed, uint32_t epoch, uint32_t *order)
 {
-    uint64_t first = (uint64_t)epoch * b->count, round_held = 0;
-    bool held = false;
+    uint64_t first = (uint64_t)epoch * b->count, round_held = no_pass;
     /* What an earlier call left may be of another seed. */
     for (size_t c = 0; c < b->class_count; c++)
-        b->classes[c].pass = (uint64_t)NO_PASS;
+        b->classes[c].pass = no_pass;
     for (size_t i = 0; i < b->count; i++) {
         /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): an image has a class. */
         uint64_t round = (first + i) / b->class_count, place = (first + i) % b->class_count;
-        if (!held || round != round_held)
+        if (round != round_held)
             random_permutation(seed_of(seed, RANDOM_BALANCE, round), RANDOM_BALANCE, 1, b->round,
                                b->class_count);
-        held = true;
         round_held = round;
         uint32_t class = b->round[place];
         order[i] =

@@ -1,22 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pairs of names to numbers; see class_table.h. */
 #include "data/class_table.h"
-#include "base/array.h"
 
-#include <search.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct class_entry {
-    char *coarse, *fine;
-    int number; /* order of appearance */
-} class_entry;
+static const char what[] = "class names";
 
 struct class_table {
-    class_entry **entries;
+    json_t *numbers; /* {coarse name: {fine name: order of appearance}} */
     int count;
-    void *root; /* of tsearch's tree of them */
 };
+
+status class_table_create(class_table **created, error *err)
+{
+    class_table *table = *created = calloc(1, sizeof *table);
+    TRY(got_memory(table, err, what));
+    table->numbers = json_object();
+    return got_memory(table->numbers, err, what);
+}
+
+void class_table_free(class_table *table)
+{
+    if (table)
+        json_decref(table->numbers);
+    free(table);
+}
+
+status class_table_add(class_table *table, const char *coarse, const char *fine, int *number,
+                       error *err)
+{
+    json_t *below = json_object_get(table->numbers, coarse), *found = json_object_get(below, fine);
+    *number = found ? (int)json_integer_value(found) : table->count;
+    if (found)
+        return STATUS_OK;
+    TRY(hierarchy_check_name(coarse, err));
+    TRY(hierarchy_check_name(fine, err));
+    if (!below) {
+        below = json_object();
+        TRY(got_memory(json_object_set_new(table->numbers, coarse, below) == 0, err, what));
+    }
+    TRY(got_memory(json_object_set_new(below, fine, json_integer(*number)) == 0, err, what));
+    table->count++;
+    return STATUS_OK;
+}
+
+typedef struct class_entry {
+    const char *coarse, *fine;
+    int number;
+} class_entry;
 
 static int by_names(const void *a, const void *b)
 {
@@ -25,84 +58,42 @@ static int by_names(const void *a, const void *b)
     return order ? order : strcmp(first->fine, second->fine);
 }
 
-static int by_names_through_pointers(const void *a, const void *b)
+/* All classes, sorted. */
+static void list_entries(const class_table *table, class_entry *entries)
 {
-    return by_names(*(class_entry *const *)a, *(class_entry *const *)b);
-}
-
-status class_table_create(class_table **created, error *err)
-{
-    *created = calloc(1, sizeof **created);
-    return got_memory(*created, err, "class names");
-}
-
-static void free_entry(class_entry *entry)
-{
-    if (entry) {
-        free(entry->coarse);
-        free(entry->fine);
+    const char *coarse, *fine;
+    json_t *below, *number;
+    int count = 0;
+    json_object_foreach(table->numbers, coarse, below)
+    {
+        json_object_foreach(below, fine, number)
+        {
+            entries[count++] = (class_entry){coarse, fine, (int)json_integer_value(number)};
+        }
     }
-    free(entry);
-}
-
-void class_table_free(class_table *table)
-{
-    if (!table)
-        return;
-    for (int i = 0; i < table->count; i++)
-        tdelete(table->entries[i], &table->root, by_names);
-    for (int i = 0; i < table->count; i++)
-        free_entry(table->entries[i]);
-    free(table->entries);
-    free(table);
-}
-
-static status append(class_table *table, const char *coarse, const char *fine, error *err)
-{
-    TRY(array_grow(&table->entries, (size_t)table->count, sizeof *table->entries, "class names",
-                   err));
-    class_entry *entry = calloc(1, sizeof *entry);
-    if (entry)
-        *entry = (class_entry){strdup(coarse), strdup(fine), table->count};
-    if (!entry || !entry->coarse || !entry->fine || !tsearch(entry, &table->root, by_names)) {
-        free_entry(entry);
-        return error_memory(err, "class names");
-    }
-    table->entries[table->count++] = entry;
-    return STATUS_OK;
-}
-
-status class_table_add(class_table *table, const char *coarse, const char *fine, int *number,
-                       error *err)
-{
-    const class_entry wanted = {(char *)coarse, (char *)fine, 0};
-    class_entry **found = tfind(&wanted, &table->root, by_names);
-    *number = found ? (*found)->number : table->count;
-    if (found)
-        return STATUS_OK;
-    TRY(hierarchy_check_name(coarse, err));
-    TRY(hierarchy_check_name(fine, err));
-    return append(table, coarse, fine, err);
+    qsort(entries, (size_t)count, sizeof *entries, by_names);
 }
 
 /* What hierarchy_create takes, and the class of each number. */
 typedef struct numbering {
+    class_entry *entries;
     const char **coarse, **fine;
     int *parents, *class_of;
 } numbering;
 
-static status number(class_table *table, numbering *n, hierarchy *classes, error *err)
+static status number(const class_table *table, numbering *n, hierarchy *classes, error *err)
 {
     size_t count = (size_t)table->count;
+    n->entries = calloc(count, sizeof *n->entries);
     n->coarse = calloc(count, sizeof *n->coarse);
     n->fine = calloc(count, sizeof *n->fine);
     n->parents = calloc(count, sizeof *n->parents);
     n->class_of = calloc(count, sizeof *n->class_of);
-    TRY(got_memory(n->coarse && n->fine && n->parents && n->class_of, err, "class names"));
-    qsort(table->entries, count, sizeof *table->entries, by_names_through_pointers);
+    TRY(got_memory(n->entries && n->coarse && n->fine && n->parents && n->class_of, err, what));
+    list_entries(table, n->entries);
     int coarse_count = 0;
     for (int i = 0; i < table->count; i++) {
-        const class_entry *entry = table->entries[i];
+        const class_entry *entry = &n->entries[i];
         if (coarse_count == 0 || strcmp(n->coarse[coarse_count - 1], entry->coarse) != 0)
             n->coarse[coarse_count++] = entry->coarse;
         n->fine[i] = entry->fine;
@@ -127,6 +118,7 @@ status class_table_finish(class_table *table, dataset *data, error *err)
     status result = number(table, &n, &data->classes, err);
     for (int part = 0; part < PART_COUNT && result == STATUS_OK; part++)
         renumber(dataset_part(data, part), &n);
+    free(n.entries);
     free(n.coarse);
     free(n.fine);
     free(n.parents);

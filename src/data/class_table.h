@@ -10,7 +10,7 @@
 typedef struct class_table class_table;
 
 status class_table_create(class_table **created, error *err);
-void class_table_free(class_table *table); /* NULL is fine */
+void class_table_free(class_table *table); /* NULL and what a failed create left are fine */
 
 /* *number is the class's place in the order in which classes were first met. A name that is empty
  * or no UTF-8 is STATUS_FAILED. */

@@ -72,7 +72,7 @@ static status run_batches(pass *p, error *err)
         if (p->fine)
             TRY(network_read_logits(p->net, p->coarse, p->fine, err));
         if (watch && watch->progress)
-            watch->progress(watch->context, (size_t)p->sums->count, total);
+            watch->progress(watch->context, watch->what, (size_t)p->sums->count, total);
     }
 }
 

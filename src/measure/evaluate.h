@@ -11,8 +11,9 @@
 
 /* What to tell while it goes on, and when to stop; either may be NULL. */
 typedef struct evaluate_watch {
-    void (*progress)(void *context, size_t done, size_t total); /* images */
+    void (*progress)(void *context, const char *what, size_t done, size_t total); /* images */
     void *context;
+    const char *what; /* is measured, for progress */
     const volatile sig_atomic_t *stop;
 } evaluate_watch;
 

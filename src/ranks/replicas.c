@@ -79,36 +79,25 @@ status replicas_merge_evaluation(const ranks *r, evaluation *seen, error *err)
 
 /* ---- Statistics ---- */
 
-/* Elements of all parameters of that kind. */
-static size_t elements_of(network *net, enum parameter_kind kind)
+static size_t count_statistics(network *net)
 {
     size_t count = 0;
     for (size_t i = 0; i < network_parameter_count(net); i++) {
         const parameter *p = network_parameter(net, i);
-        count += p->kind == kind ? p->count : 0;
+        count += p->kind == PARAMETER_STATISTIC ? p->count : 0;
     }
     return count;
 }
 
-static status read_statistics(network *net, float *values, error *err)
-{
-    for (size_t i = 0; i < network_parameter_count(net); i++) {
-        const parameter *p = network_parameter(net, i);
-        if (p->kind != PARAMETER_STATISTIC)
-            continue;
-        TRY(network_parameter_read(net, p, values, err));
-        values += p->count;
-    }
-    return STATUS_OK;
-}
-
-static status write_statistics(network *net, const float *values, error *err)
+/* Between the network and the values; `write`: into it. */
+static status move_statistics(network *net, float *values, bool write, error *err)
 {
     for (size_t i = 0; i < network_parameter_count(net); i++) {
         parameter *p = network_parameter(net, i);
         if (p->kind != PARAMETER_STATISTIC)
             continue;
-        TRY(network_parameter_write(net, p, values, err));
+        TRY(write ? network_parameter_write(net, p, values, err)
+                  : network_parameter_read(net, p, values, err));
         values += p->count;
     }
     return STATUS_OK;
@@ -129,14 +118,14 @@ status replicas_average_statistics(const ranks *r, network *net, error *err)
 {
     if (!r)
         return STATUS_OK;
-    size_t count = elements_of(net, PARAMETER_STATISTIC);
+    size_t count = count_statistics(net);
     float *values = malloc((count ? count : 1) * sizeof *values);
     double *sums = malloc((count ? count : 1) * sizeof *sums);
     status result;
-    TRY_OR_DONE(values && sums ? STATUS_OK : error_memory(err, "the running statistics"));
-    TRY_OR_DONE(read_statistics(net, values, err));
+    TRY_OR_DONE(got_memory(values && sums, err, "the running statistics"));
+    TRY_OR_DONE(move_statistics(net, values, false, err));
     TRY_OR_DONE(average(r, sums, values, count, err));
-    TRY_OR_DONE(write_statistics(net, values, err));
+    TRY_OR_DONE(move_statistics(net, values, true, err));
 done:
     free(values);
     free(sums);
@@ -163,15 +152,6 @@ static status checksum(network *net, float *values, uint32_t *sum, error *err)
         *sum = (*sum ^ crc32c(values, p->count * sizeof *values)) * PRIME;
     }
     return STATUS_OK;
-}
-
-/* The same answer on every rank. */
-static status compare(const ranks *r, uint32_t mine, bool *differ, error *err)
-{
-    double first = mine;
-    TRY(ranks_broadcast(r, &first, sizeof first, err));
-    *differ = first != mine;
-    return ranks_any(r, differ, err);
 }
 
 static status take_leaders(const ranks *r, network *net, float *values, error *err)
@@ -205,7 +185,10 @@ static status align(const ranks *r, network *net, const state_list *state, float
 {
     uint32_t mine;
     TRY(checksum(net, values, &mine, err));
-    TRY(compare(r, mine, differed, err));
+    uint32_t first = mine;
+    TRY(ranks_broadcast(r, &first, sizeof first, err));
+    *differed = first != mine;
+    TRY(ranks_any(r, differed, err));
     if (!*differed)
         return STATUS_OK;
     TRY(take_leaders(r, net, values, err));

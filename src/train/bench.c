@@ -30,8 +30,7 @@ static status make_batch(subject *s, const bench_options *o, error *err)
     s->pixels = malloc(count * bytes);
     s->images = calloc(count, sizeof *s->images);
     s->labels = calloc(2 * count, sizeof *s->labels);
-    if (!s->pixels || !s->images || !s->labels)
-        return error_memory(err, "a batch");
+    TRY(got_memory(s->pixels && s->images && s->labels, err, "a batch"));
     for (size_t i = 0; i < count * bytes; i++)
         s->pixels[i] = (unsigned char)(i * 2654435761u >> 24);
     for (size_t i = 0; i < count; i++) {
@@ -195,8 +194,7 @@ static status sum_layers(subject *s, bench_layer **layers, size_t *count, error 
     size_t record_count;
     TRY(profile_read(network_device(s->net), &records, &record_count, err));
     *layers = calloc(record_count ? record_count : 1, sizeof **layers);
-    if (!*layers)
-        return error_memory(err, "the layers' times");
+    TRY(got_memory(*layers, err, "the layers' times"));
     for (size_t i = 0; i < record_count; i++)
         find_layer(*layers, count, &records[i])->seconds +=
             (double)(records[i].end - records[i].start) * 1e-9 / PROFILED_STEPS;

@@ -10,22 +10,17 @@
 #include <string.h>
 #include <unistd.h>
 
-static status write_contents(tensor_writer *writer, network *net, const hierarchy *classes,
-                             const training_state *state, const char *optimizer_file, error *err)
-{
-    TRY(model_file_describe(writer, network_get_options(net), classes, err));
-    TRY(training_state_write(writer, state, optimizer_file, err));
-    return weights_write(net, writer, err);
-}
-
 static status write_checkpoint(const char *path, network *net, const hierarchy *classes,
                                const training_state *state, const char *optimizer_file, error *err)
 {
     tensor_writer *writer;
+    status result;
     TRY(tensor_writer_create(path, &writer, err));
-    status result = write_contents(writer, net, classes, state, optimizer_file, err);
-    if (result == STATUS_OK)
-        return tensor_writer_commit(writer, err);
+    TRY_OR_DONE(model_file_describe(writer, network_get_options(net), classes, err));
+    TRY_OR_DONE(training_state_write(writer, state, optimizer_file, err));
+    TRY_OR_DONE(weights_write(net, writer, err));
+    return tensor_writer_commit(writer, err);
+done:
     tensor_writer_abort(writer);
     return result;
 }
@@ -54,15 +49,15 @@ static status write_best(const char *run, const char *last, network *net, const 
                          solver *s, const training_state *state, const char *optimizer_file,
                          error *err)
 {
-    bool averages = solver_averages(s);
     char *best = text_format("%s/best.safetensors", run);
+    TRY(got_memory(best, err, run));
     solver_swap_average(s);
-    status result = best ? write_checkpoint(best, net, classes, state, optimizer_file, err)
-                         : error_memory(err, run);
+    status result = write_checkpoint(best, net, classes, state, optimizer_file, err);
     solver_swap_average(s);
     if (result == STATUS_OK)
-        result = averages ? write_checkpoint(last, net, classes, state, optimizer_file, err)
-                          : file_link(best, last, err);
+        result = solver_averages(s)
+                     ? write_checkpoint(last, net, classes, state, optimizer_file, err)
+                     : file_link(best, last, err);
     free(best);
     return result;
 }
@@ -73,11 +68,11 @@ status checkpoint_save(const char *run, network *net, const hierarchy *classes, 
     char *name = text_format("optimizer-%llu.safetensors", (unsigned long long)state->step);
     char *path = text_format("%s/%s", run, name ? name : ""),
          *last = text_format("%s/last.safetensors", run);
-    const char *kept = solver_has_state(s) ? name : NULL;
+    const char *kept = solver_state(s)->count > 0 ? name : NULL;
     status result;
     TRY_OR_DONE(got_memory(name && path && last, err, run));
     if (kept)
-        TRY_OR_DONE(solver_save(s, path, err));
+        TRY_OR_DONE(state_file_save(solver_state(s), network_device(net), path, err));
     TRY_OR_DONE(best ? write_best(run, last, net, classes, s, state, kept, err)
                      : write_checkpoint(last, net, classes, state, kept, err));
     remove_old_states(run, kept);

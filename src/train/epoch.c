@@ -51,19 +51,6 @@ static status run_epoch_steps(trainer *t, bool *ended, error *err)
 
 /* ---- Measuring ---- */
 
-/* What evaluate_watch.progress needs to pass on. */
-typedef struct evaluating {
-    const trainer *t;
-    const char *what;
-} evaluating;
-
-static void pass_on(void *context, size_t done, size_t total)
-{
-    const evaluating *e = context;
-    if (e->t->observer->evaluating)
-        e->t->observer->evaluating(e->t->observer->context, e->what, done, total);
-}
-
 static void take_results(void *context, const batch *b, const step_results *results)
 {
     evaluation_add(context, b, results);
@@ -72,8 +59,8 @@ static void take_results(void *context, const batch *b, const step_results *resu
 status epoch_measure(trainer *t, loader *from, const image_subset *part, const char *name,
                      metrics *sums, evaluation *seen, error *err)
 {
-    evaluating context = {t, name};
-    const evaluate_watch watch = {pass_on, &context, t->observer->stop};
+    const train_observer *o = t->observer;
+    const evaluate_watch watch = {o->evaluating, o->context, name, o->stop};
     const evaluate_sink sink = {.results = take_results, .context = seen};
     const ranks *r = t->options->ranks;
     status result = evaluate_loader(t->model.net, from, &t->data.set.classes, &watch,

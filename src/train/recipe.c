@@ -141,7 +141,8 @@ status recipe_load(const char *name, train_options *options, words *kept, error 
 status recipe_load_run(const char *run, train_options *options, words *kept, error *err)
 {
     char *path = text_format("%s/config.json", run);
-    status result = path ? recipe_load_file(path, options, kept, err) : error_memory(err, run);
+    TRY(got_memory(path, err, run));
+    status result = recipe_load_file(path, options, kept, err);
     options->max_steps = 0;
     free(path);
     return result;

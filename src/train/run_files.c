@@ -29,12 +29,11 @@ static status write_config(const run_parts *p, const char *directory, error *err
     kept.metrics = metrics;
     status result;
     if (!data && !sample)
-        result = error_set(err, STATUS_FAILED, "%s: its path from the root cannot be found: %s",
-                           p->data->set.source, strerror(errno));
-    else if (!path || (p->options->metrics && !metrics))
-        result = error_memory(err, directory);
-    else
-        result = config_write(path, &kept, err);
+        TRY_OR_DONE(error_set(err, STATUS_FAILED, "%s: its path from the root cannot be found: %s",
+                              p->data->set.source, strerror(errno)));
+    TRY_OR_DONE(got_memory(path && (metrics || !p->options->metrics), err, directory));
+    result = config_write(path, &kept, err);
+done:
     free(metrics);
     free(data);
     free(path);
@@ -57,29 +56,26 @@ static status open_journal(run_files *f, const run_parts *p, bool resumed, error
 {
     const char *chosen = p->options->metrics;
     char *path = chosen ? text_format("%s", chosen) : text_format("%s/metrics.jsonl", f->run.path);
-    status result;
-    if (!path)
-        result = error_memory(err, f->run.path);
-    else if (resumed)
-        result = journal_resume(&f->log, path, p->state->metrics_bytes, err);
-    else
-        result = journal_create(&f->log, path, err);
+    TRY(got_memory(path, err, f->run.path));
+    status result = resumed ? journal_resume(&f->log, path, p->state->metrics_bytes, err)
+                            : journal_create(&f->log, path, err);
     free(path);
     return result;
 }
 
 static json_t *summary_of(const run_parts *p)
 {
-    return json_pack(
-        "{s:s, s:s, s:I, s:I, s:I, s:i, s:i, s:I, s:I, s:I}", "data",
-        dataset_is_sample(&p->data->set) ? "drawn sample" : p->data->set.source, "form",
-        p->data->set.form, "train_images", (json_int_t)p->data->parts.train.count,
-        "validation_images", (json_int_t)p->data->parts.validation.count, "test_images",
-        (json_int_t)p->data->parts.whole_test.count, "coarse_classes",
-        p->data->set.classes.coarse_count, "fine_classes", p->data->set.classes.fine_count,
-        "parameters", (json_int_t)network_size(p->model->net), "trained_parameters",
-        (json_int_t)run_model_trained_size(p->model), "memory_bytes",
-        (json_int_t)network_memory_bytes(p->model->net));
+    const char *source = p->data->set.source;
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:i, s:i, s:I, s:I, s:I}", "data",
+                     source ? source : "drawn sample", "form", p->data->set.form, "train_images",
+                     (json_int_t)p->data->parts.train.count, "validation_images",
+                     (json_int_t)p->data->parts.validation.count, "test_images",
+                     (json_int_t)p->data->parts.whole_test.count, "coarse_classes",
+                     p->data->set.classes.coarse_count, "fine_classes",
+                     p->data->set.classes.fine_count, "parameters",
+                     (json_int_t)network_size(p->model->net), "trained_parameters",
+                     (json_int_t)run_model_trained_size(p->model), "memory_bytes",
+                     (json_int_t)network_memory_bytes(p->model->net));
 }
 
 static void begin_tracking(run_files *f, const run_parts *p, bool resumed)
@@ -131,8 +127,7 @@ status run_files_share_path(run_files *f, const ranks *r, error *err)
     TRY(ranks_broadcast(r, &length, sizeof length, err));
     if (!ranks_lead(r))
         f->run = (run_directory){.path = malloc(length), .lock = -1};
-    if (!f->run.path)
-        return error_memory(err, "the run's name");
+    TRY(got_memory(f->run.path, err, "the run's name"));
     return ranks_broadcast(r, f->run.path, length, err);
 }
 

@@ -16,12 +16,12 @@ void snapshots_first_batch(tracking *k, network *net, uint64_t step, int count)
     image picture = {0};
     int size = network_get_options(net)->image_size;
     float *values = malloc((size_t)count * (size_t)size * (size_t)size * 3 * sizeof *values);
-    status result = values ? network_read_input(net, values, &err)
-                           : error_memory(&err, "the first batch's picture");
-    if (result == STATUS_OK)
-        result = picture_of_batch(values, count, size, input_mean, input_deviation, &picture, &err);
-    if (result == STATUS_OK)
-        tracking_picture(k, step, "first_batch", &picture);
+    status result;
+    TRY_OR_DONE(got_memory(values, &err, "the first batch's picture"));
+    TRY_OR_DONE(network_read_input(net, values, &err));
+    TRY_OR_DONE(picture_of_batch(values, count, size, input_mean, input_deviation, &picture, &err));
+    tracking_picture(k, step, "first_batch", &picture);
+done:
     tracking_check(k, result, &err);
     image_free(&picture);
     free(values);
@@ -38,22 +38,15 @@ static int *group_order(const hierarchy *classes)
     return order;
 }
 
-/* The matrix of a head; groups part the classes by a line. */
-typedef struct confusion {
-    const char *tag;
-    const uint32_t *counts;
-    int classes;
-    const int *order, *groups;
-} confusion;
-
-static void put_confusion(tracking *k, uint64_t step, const confusion *c)
+/* The matrix of a head; order and groups as picture_of_confusion takes them. */
+static void put_confusion(tracking *k, uint64_t step, const char *tag, const uint32_t *counts,
+                          int classes, const int *order, const int *groups)
 {
     error err;
     image picture = {0};
-    status result =
-        picture_of_confusion(c->counts, c->classes, c->order, c->groups, &picture, &err);
+    status result = picture_of_confusion(counts, classes, order, groups, &picture, &err);
     if (result == STATUS_OK)
-        tracking_picture(k, step, c->tag, &picture);
+        tracking_picture(k, step, tag, &picture);
     tracking_check(k, result, &err);
     image_free(&picture);
 }
@@ -63,16 +56,15 @@ void snapshots_confusions(tracking *k, uint64_t step, const evaluation *seen)
     error err;
     const hierarchy *c = seen->classes;
     int *order = group_order(c);
-    const confusion fine = {"validation/fine_confusion", seen->fine, c->fine_count, order,
-                            c->parents};
-    const confusion coarse = {"validation/coarse_confusion", seen->coarse, c->coarse_count, NULL,
-                              NULL};
-    if (order)
-        put_confusion(k, step, &fine);
-    else
+    if (!order) {
         tracking_check(k, error_memory(&err, "the picture of confusions"), &err);
-    if (order && seen->coarse)
-        put_confusion(k, step, &coarse);
+        return;
+    }
+    put_confusion(k, step, "validation/fine_confusion", seen->fine, c->fine_count, order,
+                  c->parents);
+    if (seen->coarse)
+        put_confusion(k, step, "validation/coarse_confusion", seen->coarse, c->coarse_count, NULL,
+                      NULL);
     free(order);
 }
 

@@ -75,8 +75,7 @@ static status create_buffers(solver *s, error *err)
 {
     size_t count = network_parameter_count(s->net);
     s->companions = calloc(count, sizeof *s->companions);
-    if (!s->companions)
-        return error_memory(err, "the optimizer");
+    TRY(got_memory(s->companions, err, "the optimizer"));
     for (size_t i = 0; i < count; i++)
         TRY(create_companion(s, network_parameter(s->net, i), &s->companions[i], err));
     if (s->scales)
@@ -92,8 +91,7 @@ status solver_create(network *net, const train_options *options, solver **create
 {
     *created = NULL;
     solver *s = calloc(1, sizeof *s);
-    if (!s)
-        return error_memory(err, "the optimizer");
+    TRY(got_memory(s, err, "the optimizer"));
     s->net = net;
     s->dev = network_device(net);
     s->adam = options->optimizer != OPTIMIZER_SGD;
@@ -273,22 +271,7 @@ void solver_swap_average(solver *s)
     }
 }
 
-bool solver_has_state(const solver *s)
-{
-    return s->state.count > 0;
-}
-
 const state_list *solver_state(const solver *s)
 {
     return &s->state;
-}
-
-status solver_save(solver *s, const char *path, error *err)
-{
-    return state_file_save(&s->state, s->dev, path, err);
-}
-
-status solver_load(solver *s, const char *path, error *err)
-{
-    return state_file_load(&s->state, s->dev, path, err);
 }

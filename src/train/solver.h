@@ -47,13 +47,6 @@ void solver_swap_average(solver *s);
 status solver_get_loss_scale(solver *s, loss_scale *scale, error *err);
 void solver_set_loss_scale(solver *s, const loss_scale *scale);
 
-/* Whether it keeps anything between steps that a checkpoint has to hold. */
-bool solver_has_state(const solver *s);
-
-/* The buffers of the state, which stay the solver's. */
+/* What it keeps between steps and a checkpoint has to hold, for state_file_save and _load; the
+ * solver's own: "NAME.0" and "NAME.1", the momenta of a parameter, and "NAME.average". */
 const state_list *solver_state(const solver *s);
-
-/* The state as a safetensors file, and back, bit for bit: "NAME.0" and "NAME.1", the momenta of a
- * parameter, and "NAME.average", as they lie on the device. */
-status solver_save(solver *s, const char *path, error *err);
-status solver_load(solver *s, const char *path, error *err);

@@ -186,13 +186,13 @@ status trainer_begin(trainer *t, error *err)
 /* The optimizer's state that belongs to the checkpoint `last`. */
 static status load_solver(trainer *t, const char *last, const char *name, error *err)
 {
-    if (!solver_has_state(t->model.solve))
+    if (solver_state(t->model.solve)->count == 0)
         return STATUS_OK;
     if (!name)
         return error_set(err, STATUS_FAILED, "%s: names no file of the optimizer's state", last);
     char *path = text_format("%s/%s", t->files.run.path, name);
     TRY(got_memory(path, err, name));
-    status result = solver_load(t->model.solve, path, err);
+    status result = state_file_load(solver_state(t->model.solve), t->model.dev, path, err);
     free(path);
     return result;
 }
