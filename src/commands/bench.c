@@ -78,18 +78,17 @@ static status print_json(const request *r, const findings *f, error *err)
                   "image_size", r->options.image_size, "batch_size", r->options.batch_size,
                   "only_fine", r->options.only_fine, "peak_gflops", f->limits.flops * 1e-9,
                   "copy_gigabytes_per_second", f->limits.bytes_second * 1e-9);
-    if (r->options.train) {
-        json_object_set_new(root, "train_images_per_second",
-                            json_real(f->speed.train_images_per_second));
-        json_object_set_new(root, "train_first_step_seconds", json_real(f->speed.first_train_step));
-        json_object_set_new(root, "train_bytes", json_integer((json_int_t)f->speed.train_bytes));
-    }
-    if (r->options.infer) {
-        json_object_set_new(root, "infer_images_per_second",
-                            json_real(f->speed.infer_images_per_second));
-        json_object_set_new(root, "infer_first_step_seconds", json_real(f->speed.first_infer_step));
-        json_object_set_new(root, "infer_bytes", json_integer((json_int_t)f->speed.infer_bytes));
-    }
+    const bench_speed *train = &f->speed.train, *infer = &f->speed.infer;
+    if (r->options.train)
+        json_object_update_new(root, json_pack("{s:f, s:f, s:I}", "train_images_per_second",
+                                               train->images_per_second, "train_first_step_seconds",
+                                               train->first_step, "train_bytes",
+                                               (json_int_t)train->bytes));
+    if (r->options.infer)
+        json_object_update_new(root, json_pack("{s:f, s:f, s:I}", "infer_images_per_second",
+                                               infer->images_per_second, "infer_first_step_seconds",
+                                               infer->first_step, "infer_bytes",
+                                               (json_int_t)infer->bytes));
     if (r->layers) {
         json_t *layers = json_array();
         for (size_t i = 0; i < f->layer_count; i++)
@@ -99,10 +98,10 @@ static status print_json(const request *r, const findings *f, error *err)
     return command_print_json(root, 6, err);
 }
 
-static void print_speed(const char *name, double images, double first, uint64_t bytes)
+static void print_speed(const char *name, const bench_speed *s)
 {
-    printf("%-10s %8.1f images/s   first step %6.2f s   %.2f GiB of device memory\n", name, images,
-           first, (double)bytes / (1u << 30));
+    printf("%-10s %8.1f images/s   first step %6.2f s   %.2f GiB of device memory\n", name,
+           s->images_per_second, s->first_step, (double)s->bytes / (1u << 30));
 }
 
 /* "winograd4x4" of a forward pass, "winograd4x4/implicit_gemm" of a backward one: the gradient by
@@ -149,11 +148,9 @@ static void print_table(const request *r, const findings *f)
            o->only_fine ? ", only fine" : "", word_list_at(&stem_words, o->stem), o->image_size,
            o->image_size, o->batch_size, word_list_at(&precision_words, r->precision));
     if (o->train)
-        print_speed("training", f->speed.train_images_per_second, f->speed.first_train_step,
-                    f->speed.train_bytes);
+        print_speed("training", &f->speed.train);
     if (o->infer)
-        print_speed("inference", f->speed.infer_images_per_second, f->speed.first_infer_step,
-                    f->speed.infer_bytes);
+        print_speed("inference", &f->speed.infer);
     if (r->layers)
         print_layers(f);
 }

@@ -17,11 +17,6 @@ enum {
     DIGITS = 7,
 };
 
-static uint32_t *create_matrix(int classes)
-{
-    return calloc((size_t)classes * (size_t)classes, sizeof(uint32_t));
-}
-
 status evaluation_create(evaluation *e, const hierarchy *classes, bool has_coarse, error *err)
 {
     *e = (evaluation){.classes = classes, .has_coarse = has_coarse};
@@ -31,8 +26,9 @@ status evaluation_create(evaluation *e, const hierarchy *classes, bool has_coars
             "which of %d coarse and %d fine classes were confused is not kept: at most "
             "of %d",
             classes->coarse_count, classes->fine_count, EVALUATION_CLASSES);
-    e->fine = create_matrix(classes->fine_count);
-    e->coarse = has_coarse ? create_matrix(classes->coarse_count) : NULL;
+    size_t fine = (size_t)classes->fine_count, coarse = (size_t)classes->coarse_count;
+    e->fine = calloc(fine * fine, sizeof *e->fine);
+    e->coarse = has_coarse ? calloc(coarse * coarse, sizeof *e->coarse) : NULL;
     if (e->fine && (e->coarse || !has_coarse))
         return STATUS_OK;
     evaluation_free(e);

@@ -138,25 +138,22 @@ static status time_steps(subject *s, const bench_options *o, const char *what, b
 }
 
 static status measure(device *dev, const bench_options *o, bool train, bench_watch *watch,
-                      void *context, bench_result *result, error *err)
+                      void *context, bench_speed *made, error *err)
 {
     subject s = {0};
     const char *what = train ? "training" : "inference";
     double seconds, start = clock_now();
     if (watch)
         watch(context, what, 0, o->runs);
-    status done = make_network(&s, dev, o, train, err);
-    if (done == STATUS_OK)
-        done = run_steps(&s, 1, &seconds, err);
-    *(train ? &result->first_train_step : &result->first_infer_step) = clock_now() - start;
-    if (done == STATUS_OK)
-        done = time_steps(
-            &s, o, what, watch, context,
-            train ? &result->train_images_per_second : &result->infer_images_per_second, err);
-    if (done == STATUS_OK)
-        *(train ? &result->train_bytes : &result->infer_bytes) = network_memory_bytes(s.net);
+    status result;
+    TRY_OR_DONE(make_network(&s, dev, o, train, err));
+    TRY_OR_DONE(run_steps(&s, 1, &seconds, err));
+    made->first_step = clock_now() - start;
+    TRY_OR_DONE(time_steps(&s, o, what, watch, context, &made->images_per_second, err));
+    made->bytes = network_memory_bytes(s.net);
+done:
     free_subject(&s);
-    return done;
+    return result;
 }
 
 status bench_run(device *dev, const bench_options *options, bench_watch *watch, void *context,
@@ -164,8 +161,9 @@ status bench_run(device *dev, const bench_options *options, bench_watch *watch, 
 {
     *result = (bench_result){0};
     if (options->train)
-        TRY(measure(dev, options, true, watch, context, result, err));
-    return options->infer ? measure(dev, options, false, watch, context, result, err) : STATUS_OK;
+        TRY(measure(dev, options, true, watch, context, &result->train, err));
+    return options->infer ? measure(dev, options, false, watch, context, &result->infer, err)
+                          : STATUS_OK;
 }
 
 static bench_layer *find_layer(bench_layer *layers, size_t *count, const profile_record *r)

@@ -17,11 +17,15 @@ typedef struct bench_options {
     bool train, infer;
 } bench_options;
 
+typedef struct bench_speed {
+    double images_per_second; /* 0: not asked for */
+    double first_step; /* seconds from making the network to the first step's results, kernels'
+                          compilation included */
+    uint64_t bytes;    /* of device memory */
+} bench_speed;
+
 typedef struct bench_result {
-    double train_images_per_second, infer_images_per_second; /* 0: not asked for */
-    double first_train_step, first_infer_step; /* seconds from making the network to the first
-                                                  step's results, kernels' compilation included */
-    uint64_t train_bytes, infer_bytes;         /* of device memory */
+    bench_speed train, infer;
 } bench_result;
 
 /* Told what is measured now, run 0 being the first step; may be NULL. */

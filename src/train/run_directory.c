@@ -142,22 +142,16 @@ status run_directory_begin(run_directory *d, error *err)
     return STATUS_FAILED; /* err: why the last attempt failed */
 }
 
-/* "runs/DATE-TIME-2" and so on, after the first that was taken. */
-static status next_name(run_directory *d, const char *first, int number, error *err)
-{
-    char *next = text_format("%s-%d", first, number);
-    TRY(got_memory(next, err, first));
-    free(d->path);
-    d->path = next;
-    return STATUS_OK;
-}
-
+/* rename puts a directory over nothing but an empty one. Where the program chose the name, the next
+ * one that is free: "runs/DATE-TIME-2" and so on. */
 static status rename_to_free_name(run_directory *d, const char *first, error *err)
 {
-    /* rename puts a directory over nothing but an empty one. */
     status result = file_rename(d->temporary, d->path, err);
     for (int number = 2; result != STATUS_OK && d->own_name && file_exists(d->path); number++) {
-        TRY(next_name(d, first, number, err));
+        char *next = text_format("%s-%d", first, number);
+        TRY(got_memory(next, err, first));
+        free(d->path);
+        d->path = next;
         result = file_rename(d->temporary, d->path, err);
     }
     return result;
@@ -166,14 +160,14 @@ static status rename_to_free_name(run_directory *d, const char *first, error *er
 status run_directory_commit(run_directory *d, error *err)
 {
     char *first = text_format("%s", d->path);
-    status result = first ? rename_to_free_name(d, first, err) : error_memory(err, d->path);
+    TRY(got_memory(first, err, d->path));
+    status result = rename_to_free_name(d, first, err);
     free(first);
     if (result == STATUS_OK) {
         free(d->temporary);
         d->temporary = NULL;
-        return result;
     }
-    if (!file_exists(d->path))
+    if (result == STATUS_OK || !file_exists(d->path))
         return result;
     return error_set(err, STATUS_USAGE,
                      "%s: another start made it meanwhile; --resume %s goes on with that run, "

@@ -14,16 +14,6 @@
  * beside all of them, so that most are under way while the backward pass goes on. */
 enum { BUCKET_BYTES = 4 << 20 };
 
-static bool is_marginal(const train_options *o)
-{
-    return o->coarse_loss == COARSE_LOSS_MARGINAL;
-}
-
-bool run_model_has_coarse_loss(const train_options *o)
-{
-    return !o->only_fine || is_marginal(o);
-}
-
 /* ---- Making it ---- */
 
 static status choose_freeze(run_model *m, const train_options *o, error *err)
@@ -119,7 +109,7 @@ static network_options describe_network(const run_model *m, const train_options 
         .steps_in_backward = solver_is_descent(o),
         .solver_slots = solver_slots(o),
         .averaged = o->ema > 0,
-        .marginal_parents = is_marginal(o) ? d->set.classes.parents : NULL,
+        .marginal_parents = o->coarse_loss == COARSE_LOSS_MARGINAL ? d->set.classes.parents : NULL,
         .freeze = m->freeze,
         .sync = o->ranks && o->sync_bn ? &m->statistics : NULL,
     };

@@ -34,6 +34,3 @@ status run_model_average_statistics(run_model *m, const ranks *r, error *err);
 
 /* Elements of the parameters that learn. */
 size_t run_model_trained_size(const run_model *m);
-
-/* Whether the options have a loss of the coarse classes. */
-bool run_model_has_coarse_loss(const train_options *o);

@@ -165,6 +165,45 @@ const option_row train_rows[] = {
     {0},
 };
 
+bool train_has_coarse_loss(const train_options *o)
+{
+    return !o->only_fine || o->coarse_loss == COARSE_LOSS_MARGINAL;
+}
+
+static status check_loss(const train_options *o, error *err)
+{
+    bool coarse = train_has_coarse_loss(o);
+    if (o->fine_weight > 0 || (coarse && o->coarse_weight > 0))
+        return STATUS_OK;
+    if (coarse)
+        return error_set(err, STATUS_USAGE, "--coarse 0 and --fine 0 leave nothing to learn");
+    return error_set(err, STATUS_USAGE,
+                     "--fine 0 with --only-fine leaves nothing to learn; --coarse-loss marginal "
+                     "would learn the coarse classes");
+}
+
+status train_options_check(const train_options *o, error *err)
+{
+    bool adam = o->optimizer != OPTIMIZER_SGD;
+    if (o->balance && o->no_shuffle)
+        return error_set(err, STATUS_USAGE,
+                         "--balance draws the images by lot, --no-shuffle takes them in order");
+    if (o->nesterov && (o->momentum <= 0 || adam))
+        return error_set(err, STATUS_USAGE, "--nesterov needs --optimizer sgd and a --momentum");
+    if (o->warmup > 0 && o->warmup >= o->epochs)
+        return error_set(err, STATUS_USAGE, "--warmup %g leaves nothing of --epochs %d", o->warmup,
+                         o->epochs);
+    if (o->tune && o->ranks)
+        return error_set(err, STATUS_USAGE,
+                         "--tune measures one device alone: run `hcnn-cl tune` on each machine "
+                         "first, with the --batch-size of one rank");
+    if (adam && o->momentum != 0)
+        return error_set(err, STATUS_USAGE, "--momentum is SGD's; Adam has its own");
+    return check_loss(o, err);
+}
+
+/* ---- config.json ---- */
+
 /* The key of a row in JSON: its name with '_' for '-'. */
 static void key_of(const option_row *row, char key[64])
 {

@@ -68,6 +68,11 @@ train_options train_defaults(void);
 enum { TRAIN_ROWS = 64 }; /* at most, with that one */
 extern const option_row train_rows[];
 
+/* Whether there is a loss of the coarse classes. */
+bool train_has_coarse_loss(const train_options *options);
+/* STATUS_USAGE for options that contradict each other or leave nothing to learn. */
+status train_options_check(const train_options *options, error *err);
+
 /* STATUS_USAGE names the option whose text is not UTF-8: no JSON could hold it. */
 status config_check(const train_options *options, error *err);
 

@@ -14,7 +14,7 @@ bool trainer_leads(const trainer *t)
 
 static loss_weights existing(const trainer *t, loss_weights w)
 {
-    return (loss_weights){run_model_has_coarse_loss(t->options) ? w.coarse : 0, w.fine};
+    return (loss_weights){train_has_coarse_loss(t->options) ? w.coarse : 0, w.fine};
 }
 
 loss_weights trainer_weights(const trainer *t)
@@ -92,38 +92,6 @@ void trainer_close(trainer *t, status result, const error *why)
 
 /* ---- Setting up ---- */
 
-static status check_loss(const train_options *o, error *err)
-{
-    bool coarse = run_model_has_coarse_loss(o);
-    if (o->fine_weight > 0 || (coarse && o->coarse_weight > 0))
-        return STATUS_OK;
-    if (coarse)
-        return error_set(err, STATUS_USAGE, "--coarse 0 and --fine 0 leave nothing to learn");
-    return error_set(err, STATUS_USAGE,
-                     "--fine 0 with --only-fine leaves nothing to learn; --coarse-loss marginal "
-                     "would learn the coarse classes");
-}
-
-static status check_options(const train_options *o, error *err)
-{
-    bool adam = o->optimizer != OPTIMIZER_SGD;
-    if (o->balance && o->no_shuffle)
-        return error_set(err, STATUS_USAGE,
-                         "--balance draws the images by lot, --no-shuffle takes them in order");
-    if (o->nesterov && (o->momentum <= 0 || adam))
-        return error_set(err, STATUS_USAGE, "--nesterov needs --optimizer sgd and a --momentum");
-    if (o->warmup > 0 && o->warmup >= o->epochs)
-        return error_set(err, STATUS_USAGE, "--warmup %g leaves nothing of --epochs %d", o->warmup,
-                         o->epochs);
-    if (o->tune && o->ranks)
-        return error_set(err, STATUS_USAGE,
-                         "--tune measures one device alone: run `hcnn-cl tune` on each machine "
-                         "first, with the --batch-size of one rank");
-    if (adam && o->momentum != 0)
-        return error_set(err, STATUS_USAGE, "--momentum is SGD's; Adam has its own");
-    return check_loss(o, err);
-}
-
 static run_terms terms_of(const train_options *o)
 {
     return (run_terms){o->seed, o->coarse_weight, o->fine_weight, o->crop_boxes};
@@ -150,7 +118,7 @@ static status parse_options(trainer *t, error *err)
 {
     const train_options *o = t->options;
     const loss_weights weights = {o->coarse_weight, o->fine_weight};
-    if (loss_schedule_parse(o->loss_schedule, weights, run_model_has_coarse_loss(o), &t->weights,
+    if (loss_schedule_parse(o->loss_schedule, weights, train_has_coarse_loss(o), &t->weights,
                             err) != STATUS_OK)
         return error_prefix(err, STATUS_USAGE, "--loss-schedule");
     return augment_parse(o->augment, &t->data.augment, err);
@@ -159,7 +127,7 @@ static status parse_options(trainer *t, error *err)
 static status prepare(trainer *t, error *err)
 {
     const train_options *o = t->options;
-    TRY(check_options(o, err));
+    TRY(train_options_check(o, err));
     TRY(parse_options(t, err));
     TRY(start_state(t, err));
     TRY(run_model_open_device(&t->model, o, err));
