@@ -126,7 +126,6 @@ static status make_run(run_store *store, const char *name, bool only_fine, int s
                        enum run_state state, error *err)
 {
     int64_t run;
-    bool known;
     json_t *config = json_pack("{s:f, s:s, s:b, s:i, s:n}", "lr", 0.1, "data", "data/" SCRIPT,
                                "only_fine", only_fine, "seed", seed, "milestones");
     json_t *summary = json_pack("{s:i, s:i}", "parameters", 123456, "memory_bytes", 1 << 28);
@@ -138,7 +137,7 @@ static status make_run(run_store *store, const char *name, bool only_fine, int s
                                 .config = config,
                                 .summary = summary,
                                 .at = BEGUN};
-    status result = run_store_begin(store, &what, &run, &known, err);
+    status result = run_store_begin(store, &what, &run, err);
     json_decref(config);
     json_decref(summary);
     if (result == STATUS_OK)

@@ -35,7 +35,6 @@ static int64_t begin(run_store *store, const char *name)
 {
     error err;
     int64_t run;
-    bool known;
     json_t *config = json_pack("{s:f, s:b}", "lr", 0.1, "only_fine", 1);
     json_t *summary = json_pack("{s:i}", "parameters", 7);
     const run_beginning what = {.name = name,
@@ -43,7 +42,7 @@ static int64_t begin(run_store *store, const char *name)
                                 .device = "a device",
                                 .config = config,
                                 .summary = summary};
-    CHECK_OK(run_store_begin(store, &what, &run, &known, &err));
+    CHECK_OK(run_store_begin(store, &what, &run, &err));
     json_decref(config);
     json_decref(summary);
     return run;

@@ -42,7 +42,6 @@ static void log_values(int64_t run)
 static int set_up(void **state)
 {
     error err;
-    bool known;
     int64_t run;
     int result = support_files_set_up(state, "runs.db");
     const support_files *files = *state;
@@ -54,7 +53,7 @@ static int set_up(void **state)
                                 .config = make_config(),
                                 .summary = json_pack("{s:i, s:i}", "parameters", 7, "both", 2),
                                 .at = 1.5e9};
-    CHECK_OK(run_store_begin(store, &what, &run, &known, &err));
+    CHECK_OK(run_store_begin(store, &what, &run, &err));
     json_decref(what.config);
     json_decref(what.summary);
     log_values(run);

@@ -72,10 +72,9 @@ static void log_run(agent *a, const char *name, const double *values, size_t cou
 {
     error err;
     int64_t run;
-    bool known;
     json_t *empty = json_object();
     const run_beginning what = {name, "1", "d", NULL, "h", empty, empty, 1, false, 0};
-    CHECK_OK(run_store_begin(a->runs, &what, &run, &known, &err));
+    CHECK_OK(run_store_begin(a->runs, &what, &run, &err));
     for (size_t i = 0; i < count; i++) {
         const run_metric metric = {"validation/loss", i + 1, values[i]};
         CHECK_OK(run_store_log(a->runs, run, &metric, 1, &err));

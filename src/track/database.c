@@ -73,13 +73,6 @@ status database_prepare(database *db, sqlite3_stmt **statement, const char *sql,
                                                                                  : fail(db, err);
 }
 
-static status ask(database *db, sqlite3_stmt **statement, const char *sql, const char *kinds,
-                  va_list values, error *err)
-{
-    TRY(database_prepare(db, statement, sql, err));
-    return bind(db, *statement, kinds, values, err);
-}
-
 static status next(database *db, sqlite3_stmt *statement, bool *found, error *err)
 {
     int code = sqlite3_step(statement);
@@ -87,19 +80,28 @@ static status next(database *db, sqlite3_stmt *statement, bool *found, error *er
     return *found || code == SQLITE_DONE ? STATUS_OK : fail(db, err);
 }
 
+/* Prepares a statement and takes its first row; *row is NULL after a failure. */
+static status ask(database *db, sqlite3_stmt **row, bool *found, const char *sql, const char *kinds,
+                  va_list values, error *err)
+{
+    status result;
+    TRY_OR_DONE(database_prepare(db, row, sql, err));
+    TRY_OR_DONE(bind(db, *row, kinds, values, err));
+    TRY_OR_DONE(next(db, *row, found, err));
+    return STATUS_OK;
+done:
+    sqlite3_finalize(*row);
+    *row = NULL;
+    return result;
+}
+
 status database_find(database *db, sqlite3_stmt **row, bool *found, error *err, const char *sql,
                      const char *kinds, ...)
 {
     va_list values;
     va_start(values, kinds);
-    status result = ask(db, row, sql, kinds, values, err);
+    status result = ask(db, row, found, sql, kinds, values, err);
     va_end(values);
-    if (result == STATUS_OK)
-        result = next(db, *row, found, err);
-    if (result != STATUS_OK) {
-        sqlite3_finalize(*row);
-        *row = NULL;
-    }
     return result;
 }
 
@@ -107,31 +109,17 @@ status database_each(database *db, database_taker *take, void *context, error *e
                      const char *kinds, ...)
 {
     va_list values;
-    sqlite3_stmt *rows;
-    bool found = true;
-    va_start(values, kinds);
-    status result = ask(db, &rows, sql, kinds, values, err);
-    va_end(values);
-    while (result == STATUS_OK && found) {
-        result = next(db, rows, &found, err);
-        if (result == STATUS_OK && found)
-            result = take(context, rows, err);
-    }
-    sqlite3_finalize(rows);
-    return result;
-}
-
-status database_run(database *db, error *err, const char *sql, const char *kinds, ...)
-{
-    va_list values;
-    sqlite3_stmt *statement;
+    sqlite3_stmt *row;
     bool found;
     va_start(values, kinds);
-    status result = ask(db, &statement, sql, kinds, values, err);
+    status result = ask(db, &row, &found, sql, kinds, values, err);
     va_end(values);
-    if (result == STATUS_OK)
-        result = next(db, statement, &found, err);
-    sqlite3_finalize(statement);
+    while (result == STATUS_OK && found && take) {
+        TRY_OR_DONE(take(context, row, err));
+        TRY_OR_DONE(next(db, row, &found, err));
+    }
+done:
+    sqlite3_finalize(row);
     return result;
 }
 

@@ -32,9 +32,10 @@ void database_close(database *db); /* one of zeros is fine */
 
 /* Runs statements that have no parameters and give no rows. */
 status database_execute(database *db, const char *sql, error *err);
-/* Runs a statement that gives no rows. Its parameters are bound as `kinds` says, one letter each:
- * 'i' int64_t, 'd' double (none where it is not finite), 's' const char * (none where NULL). */
-status database_run(database *db, error *err, const char *sql, const char *kinds, ...);
+/* Runs a statement that gives no rows: database_run(db, err, sql, kinds, ...). Its parameters are
+ * bound as `kinds` says, one letter each: 'i' int64_t, 'd' double (none where it is not finite), 's'
+ * const char * (none where NULL). */
+#define database_run(db, err, ...) database_each(db, NULL, NULL, err, __VA_ARGS__)
 
 /* A statement to be run many times, and one such run, which gives no rows. */
 status database_prepare(database *db, sqlite3_stmt **statement, const char *sql, error *err);
@@ -44,7 +45,7 @@ status database_rerun(database *db, sqlite3_stmt *statement, error *err, const c
 status database_find(database *db, sqlite3_stmt **row, bool *found, error *err, const char *sql,
                      const char *kinds, ...);
 
-/* Hands each row that a statement gives to `take`. */
+/* Hands each row that a statement gives to `take`, unless NULL. */
 typedef status database_taker(void *context, sqlite3_stmt *row, error *err);
 status database_each(database *db, database_taker *take, void *context, error *err, const char *sql,
                      const char *kinds, ...);

@@ -10,25 +10,18 @@
 
 static const double smallest = 1e-12, growth = 1.1, largest = 1e20;
 
-/* The limits from 0 up, in rising order; their number. */
-static size_t positive_limits(double limits[HISTOGRAM_MOST])
-{
-    size_t count = 0;
-    limits[count++] = 0;
-    /* NOLINTNEXTLINE(clang-analyzer-security.FloatLoopCounter): as TensorBoard has them. */
-    for (double limit = smallest; limit < largest; limit *= growth)
-        limits[count++] = limit;
-    limits[count++] = DBL_MAX;
-    return count;
-}
-
-/* All of them, in rising order; their number. */
-static size_t all_limits(double limits[HISTOGRAM_MOST])
+/* All limits, in rising order; their number. */
+static size_t fill_limits(double limits[HISTOGRAM_MOST])
 {
     double positive[HISTOGRAM_MOST];
-    size_t half = positive_limits(positive), count = 0;
-    for (size_t i = half - 1; i > 0; i--)
+    size_t half = 0, count = 0;
+    /* NOLINTNEXTLINE(clang-analyzer-security.FloatLoopCounter): as TensorBoard has them. */
+    for (double limit = smallest; limit < largest; limit *= growth)
+        positive[half++] = limit;
+    positive[half++] = DBL_MAX;
+    for (size_t i = half; i-- > 0;)
         limits[count++] = -positive[i];
+    limits[count++] = 0;
     for (size_t i = 0; i < half; i++)
         limits[count++] = positive[i];
     return count;
@@ -64,7 +57,7 @@ static void trim(histogram *h)
 void histogram_of(const float *values, size_t count, histogram *h)
 {
     *h = (histogram){.min = DBL_MAX, .max = -DBL_MAX};
-    h->buckets = all_limits(h->limits);
+    h->buckets = fill_limits(h->limits);
     for (size_t i = 0; i < count; i++) {
         double value = (double)values[i];
         if (!isfinite(value))

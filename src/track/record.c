@@ -20,18 +20,20 @@ status record_config(const char *run, json_t **config, error *err)
 {
     json_error_t fault;
     char *path = text_format("%s/config.json", run);
-    TRY(got_memory(path, err, run));
     unsigned char *text = NULL;
     size_t size;
     *config = NULL;
-    status result = file_read(path, MAX_CONFIG_BYTES, &text, &size, err);
-    json_t *root = result == STATUS_OK ? json_loadb((char *)text, size, 0, &fault) : NULL;
-    if (json_is_object(root))
-        *config = json_incref(root);
-    else if (result == STATUS_OK)
+    status result;
+    TRY_OR_DONE(got_memory(path, err, run));
+    TRY_OR_DONE(file_read(path, MAX_CONFIG_BYTES, &text, &size, err));
+    *config = json_loadb((char *)text, size, 0, &fault);
+    if (!json_is_object(*config)) {
         result = error_set(err, STATUS_FAILED, "%s: is no configuration of a run: %s", path,
-                           root ? "it is no object" : fault.text);
-    json_decref(root);
+                           *config ? "it is no object" : fault.text);
+        json_decref(*config);
+        *config = NULL;
+    }
+done:
     free(text);
     free(path);
     return result;
@@ -45,6 +47,7 @@ typedef struct logging {
     int64_t run;
     const char *path;
     size_t line; /* its number */
+    char text[MAX_LINE_BYTES];
     uint64_t step;
     run_metric values[LOGGED_AT_ONCE + METRICS_OF_LINE];
     size_t count;
@@ -74,21 +77,17 @@ static status log_line(logging *l, const char *text, size_t length, error *err)
 
 static status log_lines(logging *l, FILE *file, error *err)
 {
-    char *text = malloc(MAX_LINE_BYTES);
-    status result = text ? STATUS_OK : error_memory(err, l->path);
-    while (result == STATUS_OK && fgets(text, MAX_LINE_BYTES, file)) {
-        size_t length = strlen(text);
+    while (fgets(l->text, sizeof l->text, file)) {
+        size_t length = strlen(l->text);
         l->line++;
-        if (length > 0 && text[length - 1] == '\n')
-            result = log_line(l, text, length, err);
+        if (length > 0 && l->text[length - 1] == '\n')
+            TRY(log_line(l, l->text, length, err));
         else if (!feof(file)) /* else a kill cut it */
-            result = error_set(err, STATUS_FAILED,
-                               "%s: line %zu: is too long for metrics, or holds "
-                               "zero bytes",
-                               l->path, l->line);
+            return error_set(err, STATUS_FAILED,
+                             "%s: line %zu: is too long for metrics, or holds zero bytes", l->path,
+                             l->line);
     }
-    free(text);
-    return result == STATUS_OK ? log_values(l, err) : result;
+    return log_values(l, err);
 }
 
 status record_metrics(run_store *store, int64_t run, const char *path, error *err)
@@ -100,13 +99,13 @@ status record_metrics(run_store *store, int64_t run, const char *path, error *er
     if (!file)
         return error_set(err, STATUS_FAILED, "%s: cannot be read: %s", path, strerror(errno));
     logging *l = calloc(1, sizeof *l);
-    status result = STATUS_OK;
-    if (l) {
-        *l = (logging){.store = store, .run = run, .path = path};
-        result = log_lines(l, file, err);
-    } else {
-        result = error_memory(err, path);
-    }
+    status result;
+    TRY_OR_DONE(got_memory(l, err, path));
+    l->store = store;
+    l->run = run;
+    l->path = path;
+    TRY_OR_DONE(log_lines(l, file, err));
+done:
     free(l);
     fclose(file);
     return result;
@@ -138,11 +137,7 @@ static status add_files(run_store *store, int64_t run, const char *directory, er
         {"evaluation", "validation.json"},  {"evaluation", "test.json"},
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        char *path = text_format("%s/%s", directory, files[i][1]);
-        TRY(got_memory(path, err, directory));
-        bool exists = file_exists(path);
-        free(path);
-        if (exists)
+        if (file_exists_in(directory, files[i][1]))
             TRY(run_store_add_artifact(store, run, files[i][0], files[i][1], err));
     }
     return STATUS_OK;
@@ -155,14 +150,13 @@ static status record(run_store *store, const char *directory, const char *metric
     json_t *summary = json_object();
     int64_t run = 0;
     enum run_state state;
-    bool known;
     const run_beginning what = {.name = strrchr(directory, '/') + 1,
                                 .config = config,
                                 .summary = summary,
                                 .at = config_path ? modified(config_path) : 0};
     status result;
-    TRY_OR_DONE(config_path && summary ? STATUS_OK : error_memory(err, directory));
-    TRY_OR_DONE(run_store_begin(store, &what, &run, &known, err));
+    TRY_OR_DONE(got_memory(config_path && summary, err, directory));
+    TRY_OR_DONE(run_store_begin(store, &what, &run, err));
     TRY_OR_DONE(record_metrics(store, run, metrics, err));
     TRY_OR_DONE(add_files(store, run, directory, err));
     TRY_OR_DONE(find_state(store, run, &state, err));
@@ -182,7 +176,7 @@ static status record_locked(const char *directory, const char *path, error *err)
     const char *elsewhere = json_string_value(json_object_get(config, "metrics"));
     char *metrics =
         elsewhere ? text_format("%s", elsewhere) : text_format("%s/metrics.jsonl", directory);
-    TRY_OR_DONE(metrics ? STATUS_OK : error_memory(err, directory));
+    TRY_OR_DONE(got_memory(metrics, err, directory));
     /* All of it is checked before what is recorded gives way. */
     TRY_OR_DONE(record_metrics(NULL, 0, metrics, err));
     TRY_OR_DONE(run_store_open(path, true, &store, err));

@@ -78,9 +78,10 @@ static status add_all_series(run_store *store, const run_record *run, json_t *al
     words names;
     TRY(run_store_names(store, run->id, &names, err));
     status result = STATUS_OK;
-    for (size_t i = 0; i < names.count && result == STATUS_OK; i++)
+    for (size_t i = 0; i < names.count; i++)
         if (is_utf8(names.texts[i])) /* no run of ours logs another */
-            result = add_series(store, run, names.texts[i], all, err);
+            TRY_OR_DONE(add_series(store, run, names.texts[i], all, err));
+done:
     words_free(&names);
     return result;
 }
@@ -105,20 +106,17 @@ static json_t *record_to_json(const run_record *run)
                      run->config, "summary", run->summary, "series");
 }
 
-static status complete(run_store *store, const run_record *run, json_t *record, error *err)
-{
-    json_t *evaluation;
-    TRY(add_all_series(store, run, json_object_get(record, "series"), err));
-    TRY(report_evaluation_read(run->directory, &evaluation, err));
-    return got_memory(json_object_set_new(record, "evaluation", evaluation) == 0, err, run->name);
-}
-
 json_t *report_run(run_store *store, const run_record *run, error *err)
 {
-    json_t *record = record_to_json(run);
-    status result = record ? complete(store, run, record, err) : error_memory(err, run->name);
-    if (result == STATUS_OK)
-        return record;
+    json_t *record = record_to_json(run), *evaluation;
+    status result;
+    TRY_OR_DONE(got_memory(record, err, run->name));
+    TRY_OR_DONE(add_all_series(store, run, json_object_get(record, "series"), err));
+    TRY_OR_DONE(report_evaluation_read(run->directory, &evaluation, err));
+    TRY_OR_DONE(
+        got_memory(json_object_set_new(record, "evaluation", evaluation) == 0, err, run->name));
+    return record;
+done:
     json_decref(record);
     return NULL;
 }

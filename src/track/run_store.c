@@ -38,12 +38,11 @@ const char *run_state_name(enum run_state state)
 
 bool run_state_named(const char *name, enum run_state *state)
 {
-    for (size_t i = 0; i < sizeof state_names / sizeof state_names[0]; i++) {
-        if (strcmp(state_names[i], name) != 0)
-            continue;
-        *state = (enum run_state)i;
-        return true;
-    }
+    for (size_t i = 0; i < sizeof state_names / sizeof state_names[0]; i++)
+        if (strcmp(state_names[i], name) == 0) {
+            *state = (enum run_state)i;
+            return true;
+        }
     return false;
 }
 
@@ -95,12 +94,13 @@ status run_store_open(const char *path, bool create, run_store **opened, error *
     *opened = NULL;
     TRY(got_memory(store, err, path));
     store->directory = file_parent(path);
-    status result = store->directory ? database_open(path, &form, create, &store->db, err)
-                                     : error_memory(err, path);
-    if (result == STATUS_OK)
-        *opened = store;
-    else
-        run_store_close(store);
+    status result;
+    TRY_OR_DONE(got_memory(store->directory, err, path));
+    TRY_OR_DONE(database_open(path, &form, create, &store->db, err));
+    *opened = store;
+    return STATUS_OK;
+done:
+    run_store_close(store);
     return result;
 }
 
@@ -147,15 +147,14 @@ static status forget(run_store *store, int64_t run, error *err)
 
 /* Within a transaction, as what follows. The time of the first start stays a resumed run's. */
 static status put_run(run_store *store, const run_beginning *w, const char *config,
-                      const char *summary, int64_t *run, bool *known, error *err)
+                      const char *summary, int64_t *run, error *err)
 {
     database *db = &store->db;
     int64_t step = (int64_t)w->step;
     TRY(run_store_id(store, w->name, run, err));
-    *known = *run != 0;
-    if (*known && !w->resumed)
+    if (*run != 0 && !w->resumed)
         TRY(forget(store, *run, err));
-    if (*known && w->resumed) {
+    if (*run != 0 && w->resumed) {
         /* Nor does a run that goes on have a tested best checkpoint. */
         TRY(database_run(db, err,
                          "DELETE FROM metrics WHERE run = ? AND (step > ? OR name IN"
@@ -178,16 +177,15 @@ static status put_run(run_store *store, const run_beginning *w, const char *conf
     return STATUS_OK;
 }
 
-status run_store_begin(run_store *store, const run_beginning *what, int64_t *run, bool *known,
-                       error *err)
+status run_store_begin(run_store *store, const run_beginning *what, int64_t *run, error *err)
 {
     char *config = json_dumps(what->config, JSON_COMPACT);
     char *summary = json_dumps(what->summary, JSON_COMPACT);
-    status result =
-        config && summary ? database_begin(&store->db, err) : error_memory(err, store->db.path);
-    if (result == STATUS_OK)
-        result =
-            database_end(&store->db, put_run(store, what, config, summary, run, known, err), err);
+    status result;
+    TRY_OR_DONE(got_memory(config && summary, err, store->db.path));
+    TRY_OR_DONE(database_begin(&store->db, err));
+    result = database_end(&store->db, put_run(store, what, config, summary, run, err), err);
+done:
     free(config);
     free(summary);
     return result;
@@ -213,14 +211,16 @@ static status put_values(run_store *store, int64_t run, const run_metric *metric
 static status put_metrics(run_store *store, int64_t run, const run_metric *metrics, size_t count,
                           error *err)
 {
-    sqlite3_stmt *name, *value = NULL;
-    TRY(database_prepare(&store->db, &name, "INSERT OR IGNORE INTO names (name) VALUES (?)", err));
-    status result = database_prepare(&store->db, &value,
-                                     "INSERT OR REPLACE INTO metrics (run, name, step, value)"
-                                     " VALUES (?, (SELECT id FROM names WHERE name = ?), ?, ?)",
-                                     err);
-    if (result == STATUS_OK)
-        result = put_values(store, run, metrics, count, name, value, err);
+    sqlite3_stmt *name = NULL, *value = NULL;
+    status result;
+    TRY_OR_DONE(
+        database_prepare(&store->db, &name, "INSERT OR IGNORE INTO names (name) VALUES (?)", err));
+    TRY_OR_DONE(database_prepare(&store->db, &value,
+                                 "INSERT OR REPLACE INTO metrics (run, name, step, value)"
+                                 " VALUES (?, (SELECT id FROM names WHERE name = ?), ?, ?)",
+                                 err));
+    TRY_OR_DONE(put_values(store, run, metrics, count, name, value, err));
+done:
     sqlite3_finalize(name);
     sqlite3_finalize(value);
     return result;

@@ -46,10 +46,9 @@ typedef struct run_beginning {
     uint64_t step; /* done: what is stored of later ones is dropped */
 } run_beginning;
 
-/* Stores that it runs. What an earlier run of that name left is dropped, but for a resumed one,
- * which keeps what was stored up to `step`; *known says whether there was any such run. */
-status run_store_begin(run_store *store, const run_beginning *what, int64_t *run, bool *known,
-                       error *err);
+/* Stores that it runs. What an earlier run of that name left is dropped; a resumed one keeps what
+ * was stored up to `step`. */
+status run_store_begin(run_store *store, const run_beginning *what, int64_t *run, error *err);
 
 /* A value that was logged under a name such as "loss" or "validation/fine_top1". Those with a '/'
  * come once an epoch. */

@@ -130,7 +130,6 @@ void tracking_histogram(tracking *k, uint64_t step, const char *tag, const histo
 static status begin_record(tracking *k, const tracked_run *run, const char *name, json_t *config,
                            error *err)
 {
-    bool known;
     char host[HOST_NAME_MAX + 1] = "";
     gethostname(host, sizeof host - 1);
     const run_beginning what = {
@@ -145,7 +144,7 @@ static status begin_record(tracking *k, const tracked_run *run, const char *name
         .resumed = run->resumed,
         .step = run->step,
     };
-    return run->summary ? run_store_begin(k->store, &what, &k->run, &known, err)
+    return run->summary ? run_store_begin(k->store, &what, &k->run, err)
                         : error_memory(err, "the run's record");
 }
 
