@@ -31,7 +31,7 @@ typedef struct search {
     gaussian_process *model;
     double best;   /* objective to improve on */
     double *point; /* [dimensions] of the candidate */
-    double *tried; /* [count][parameter_count] in the middle of their bins */
+    double *tried; /* [count][parameter_count] in the middle of their bins, and room for a point */
 } search;
 
 /* A point with what the model says. */
@@ -216,20 +216,18 @@ static status choose(search *s, const samples *known, double *places, sampler_ad
                      error *err)
 {
     size_t parameters = s->file->parameter_count;
-    double *found = calloc(parameters + 1, sizeof *found);
-    status result = STATUS_OK;
-    TRY(got_memory(found, err, "a point of a sweep"));
+    double *found = s->tried + s->count * parameters;
     /* With no more points than trials, all may have been tried. */
     advice->exhausted = s->size > 0 && s->size <= s->count && !find_left(s, found);
     advice->success_probability = known->success;
-    if (!advice->exhausted && known->finished < LEAST_FINISHED)
+    if (advice->exhausted)
+        return STATUS_OK;
+    if (known->finished < LEAST_FINISHED)
         choose_random(s, found);
-    else if (!advice->exhausted)
-        result = choose_by_model(s, known, found, advice, err);
-    if (result == STATUS_OK && !advice->exhausted)
-        memcpy(places, found, parameters * sizeof *places);
-    free(found);
-    return result;
+    else
+        TRY(choose_by_model(s, known, found, advice, err));
+    memcpy(places, found, parameters * sizeof *places);
+    return STATUS_OK;
 }
 
 status bayes_next(const sweep_file *file, const sweep_trials *tried, uint64_t seed, double *places,

@@ -71,26 +71,6 @@ static char **arguments_of(const words *given)
     return made;
 }
 
-static status start(const char *program, const words *given, char *entry, int log, child *started,
-                    error *err)
-{
-    char **arguments = arguments_of(given), **environment = environment_with(entry);
-    pid_t parent = getpid();
-    status result;
-    TRY_OR_DONE(got_memory(arguments && environment, err, program));
-    pid_t process = fork();
-    if (process == 0)
-        become(program, arguments, environment, log, parent);
-    if (process < 0)
-        TRY_OR_DONE(
-            error_set(err, STATUS_FAILED, "a training run cannot be started: %s", strerror(errno)));
-    started->process = process;
-done:
-    free(arguments);
-    free(environment);
-    return result;
-}
-
 status child_open_log(const char *path, int *log, error *err)
 {
     *log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
@@ -109,13 +89,27 @@ void child_close_log(int log)
         close(log);
 }
 
-status child_start(const char *program, const words *arguments, const char *device, int log,
+status child_start(const char *program, const words *given, const char *device, int log,
                    child *started, error *err)
 {
     char entry[512];
-    *started = (child){0};
     snprintf(entry, sizeof entry, "HCNN_DEVICE=%s", device ? device : "");
-    return start(program, arguments, device ? entry : NULL, log, started, err);
+    char **arguments = arguments_of(given), **environment = environment_with(device ? entry : NULL);
+    pid_t parent = getpid();
+    status result;
+    *started = (child){0};
+    TRY_OR_DONE(got_memory(arguments && environment, err, program));
+    pid_t process = fork();
+    if (process == 0)
+        become(program, arguments, environment, log, parent);
+    if (process < 0)
+        TRY_OR_DONE(
+            error_set(err, STATUS_FAILED, "a training run cannot be started: %s", strerror(errno)));
+    started->process = process;
+done:
+    free(arguments);
+    free(environment);
+    return result;
 }
 
 static int code_of(int status)

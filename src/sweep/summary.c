@@ -173,33 +173,26 @@ done:
 
 /* ---- All of it ---- */
 
-static status create(const sweep_file *file, const words *extra, const sweep_trials *trials,
-                     json_t **created, error *err)
-{
-    static const char *const methods[] = {"grid", "random", "bayes"};
-    json_t *found = NULL, *best = NULL;
-    status result = importance_to_json(file, trials, &found, err);
-    if (result == STATUS_OK)
-        result = best_to_json(file, extra, trials, &best, err);
-    if (result != STATUS_OK) {
-        json_decref(found);
-        return result;
-    }
-    *created =
-        json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "name", file->name, "method",
-                  methods[file->method], "metric", text_or_null(file->metric), "goal",
-                  file->maximize ? "maximize" : "minimize", "parameters", parameters_of(file),
-                  "trials", trials_of(file, trials), "importance", found, "best", best);
-    return got_memory(*created, err, "the summary");
-}
-
 status summary_create(sweep_store *store, const sweep_file *file, const words *extra,
                       json_t **created, error *err)
 {
+    static const char *const methods[] = {"grid", "random", "bayes"};
     sweep_trials trials;
+    json_t *found = NULL, *best = NULL;
     *created = NULL;
+    status result;
     TRY(sweep_store_trials(store, file, &trials, err));
-    status result = create(file, extra, &trials, created, err);
+    TRY_OR_DONE(importance_to_json(file, &trials, &found, err));
+    TRY_OR_DONE(best_to_json(file, extra, &trials, &best, err));
+    *created =
+        json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:O, s:O}", "name", file->name, "method",
+                  methods[file->method], "metric", text_or_null(file->metric), "goal",
+                  file->maximize ? "maximize" : "minimize", "parameters", parameters_of(file),
+                  "trials", trials_of(file, &trials), "importance", found, "best", best);
+    result = got_memory(*created, err, "the summary");
+done:
+    json_decref(found);
+    json_decref(best);
     sweep_trials_free(&trials);
     return result;
 }

@@ -82,25 +82,19 @@ static status check_grid(sweep_reading *from, const yaml_node_t *key, const swee
     return STATUS_OK;
 }
 
-/* Takes over the name. */
 static status add_parameter(sweep_reading *from, const yaml_node_t *key, const yaml_node_t *body,
-                            char *name, error *err)
+                            const char *name, error *err)
 {
     sweep_file *file = from->file;
     const option_row *row = NULL;
-    status result = find_option(from, key, name, &row, err);
-    if (result == STATUS_OK)
-        result = array_grow(&file->parameters, file->parameter_count, sizeof *file->parameters,
-                            file->path, err);
-    if (result != STATUS_OK) {
-        free(name);
-        return result;
-    }
+    TRY(find_option(from, key, name, &row, err));
+    TRY(array_grow(&file->parameters, file->parameter_count, sizeof *file->parameters, file->path,
+                   err));
     sweep_parameter *p = &file->parameters[file->parameter_count++];
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it was found. */
     *p = (sweep_parameter){
-        .name = name, .option = strdup(row->name), .line = (int)yaml_tree_line(key)};
-    TRY(got_memory(p->option, err, file->path));
+        .name = strdup(name), .option = strdup(row->name), .line = (int)yaml_tree_line(key)};
+    TRY(got_memory(p->name && p->option, err, file->path));
     TRY(sweep_read_form(from, body, row, p, err));
     return check_grid(from, key, p, err);
 }
@@ -108,21 +102,18 @@ static status add_parameter(sweep_reading *from, const yaml_node_t *key, const y
 static status read_group(sweep_reading *from, const yaml_node_t *group, const char *prefix,
                          error *err);
 
-/* One entry of `parameters`: a parameter, or a group of them. Takes over the name. */
+/* One entry of `parameters`: a parameter, or a group of them. */
 static status read_entry(sweep_reading *from, const yaml_node_t *key, const yaml_node_t *body,
-                         char *name, error *err)
+                         const char *name, error *err)
 {
     static const char *const group_keys[] = {"parameters", NULL};
     yaml_node_t *group =
         body->type == YAML_MAPPING_NODE ? yaml_tree_find(&from->tree, body, "parameters") : NULL;
     if (!group)
         return add_parameter(from, key, body, name, err);
-    status result = yaml_tree_check_keys(&from->tree, body, group_keys,
-                                         "a parameter that has parameters below it", err);
-    if (result == STATUS_OK)
-        result = read_group(from, group, name, err);
-    free(name);
-    return result;
+    TRY(yaml_tree_check_keys(&from->tree, body, group_keys,
+                             "a parameter that has parameters below it", err));
+    return read_group(from, group, name, err);
 }
 
 /* YAML_TREE_DEPTH bounds the recursion. */
@@ -139,7 +130,9 @@ static status read_group(sweep_reading *from, const yaml_node_t *group, const ch
         const char *word = yaml_tree_key(&from->tree, group, i, &key, &body);
         char *name = text_format("%s%s%s", prefix, *prefix ? "." : "", word);
         TRY(got_memory(name, err, from->file->path));
-        TRY(read_entry(from, key, body, name, err));
+        status result = read_entry(from, key, body, name, err);
+        free(name);
+        TRY(result);
     }
     return STATUS_OK;
 }

@@ -127,27 +127,6 @@ void tracking_histogram(tracking *k, uint64_t step, const char *tag, const histo
 
 /* ---- Beginning ---- */
 
-static status begin_record(tracking *k, const tracked_run *run, const char *name, json_t *config,
-                           error *err)
-{
-    char host[HOST_NAME_MAX + 1] = "";
-    gethostname(host, sizeof host - 1);
-    const run_beginning what = {
-        .name = name,
-        .version = PACKAGE_VERSION,
-        .device = run->device,
-        .driver = run->driver,
-        .host = host,
-        .config = config,
-        .summary = run->summary,
-        .at = run_store_now(),
-        .resumed = run->resumed,
-        .step = run->step,
-    };
-    return run->summary ? run_store_begin(k->store, &what, &k->run, err)
-                        : error_memory(err, "the run's record");
-}
-
 static status begin_events(tracking *k, const tracked_run *run, json_t *config, error *err)
 {
     TRY(event_file_create(run->directory, &k->events, err));
@@ -159,14 +138,28 @@ static status begin_events(tracking *k, const tracked_run *run, json_t *config, 
     return event_file_flush(k->events, err);
 }
 
-/* The run's name in the store: the last part of its path from the root. */
+/* The run's name in the store is the last part of its path from the root. */
 static status begin_run(tracking *k, const tracked_run *run, json_t *config, error *err)
 {
-    char *path = realpath(run->directory, NULL);
+    char host[HOST_NAME_MAX + 1] = "", *path = realpath(run->directory, NULL);
     if (!path)
         return error_set(err, STATUS_FAILED, "%s: its path from the root cannot be found: %s",
                          run->directory, strerror(errno));
-    status result = begin_record(k, run, strrchr(path, '/') + 1, config, err);
+    gethostname(host, sizeof host - 1);
+    const run_beginning what = {
+        .name = strrchr(path, '/') + 1,
+        .version = PACKAGE_VERSION,
+        .device = run->device,
+        .driver = run->driver,
+        .host = host,
+        .config = config,
+        .summary = run->summary,
+        .at = run_store_now(),
+        .resumed = run->resumed,
+        .step = run->step,
+    };
+    status result = run->summary ? run_store_begin(k->store, &what, &k->run, err)
+                                 : error_memory(err, "the run's record");
     free(path);
     return result;
 }
