@@ -10,7 +10,6 @@
 #include "device/profile.h"
 #include "model/backbone.h"
 #include "ops/peak.h"
-#include "tune/tune.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -57,45 +56,44 @@ static json_t *algorithms_to_json(const bench_layer *l)
 
 static json_t *layer_to_json(const bench_layer *l, const peak *limits)
 {
-    json_t *made =
-        json_pack("{s:s, s:s, s:f}", "phase", l->phase, "name", l->name, "seconds", l->seconds);
-    if (l->flops > 0) {
-        json_object_set_new(made, "gflops", json_real(l->flops / l->seconds * 1e-9));
-        json_object_set_new(made, "share_of_peak",
-                            json_real(l->flops / l->seconds / limits->flops));
-    }
-    json_t *algorithms = algorithms_to_json(l);
-    if (algorithms)
-        json_object_set_new(made, "algorithms", algorithms);
-    return made;
+    double rate = l->flops / l->seconds;
+    bool counted = l->flops > 0;
+    return json_pack("{s:s, s:s, s:f, s:o*, s:o*, s:o*}", "phase", l->phase, "name", l->name,
+                     "seconds", l->seconds, "gflops", counted ? json_real(rate * 1e-9) : NULL,
+                     "share_of_peak", counted ? json_real(rate / limits->flops) : NULL,
+                     "algorithms", algorithms_to_json(l));
+}
+
+static json_t *layers_to_json(const findings *f)
+{
+    json_t *layers = json_array();
+    for (size_t i = 0; i < f->layer_count; i++)
+        json_array_append_new(layers, layer_to_json(&f->layers[i], &f->limits));
+    return layers;
 }
 
 static status print_json(const request *r, const findings *f, error *err)
 {
-    json_t *root =
-        json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:f, s:f}", "device", f->device->name, "backbone",
-                  r->options.backbone, "precision", word_list_at(&precision_words, r->precision),
-                  "image_size", r->options.image_size, "batch_size", r->options.batch_size,
-                  "only_fine", r->options.only_fine, "peak_gflops", f->limits.flops * 1e-9,
-                  "copy_gigabytes_per_second", f->limits.bytes_second * 1e-9);
+    const bench_options *o = &r->options;
     const bench_speed *train = &f->speed.train, *infer = &f->speed.infer;
-    if (r->options.train)
+    json_t *root = json_pack(
+        "{s:s, s:s, s:s, s:i, s:i, s:b, s:f, s:f}", "device", f->device->name, "backbone",
+        o->backbone, "precision", word_list_at(&precision_words, r->precision), "image_size",
+        o->image_size, "batch_size", o->batch_size, "only_fine", o->only_fine, "peak_gflops",
+        f->limits.flops * 1e-9, "copy_gigabytes_per_second", f->limits.bytes_second * 1e-9);
+    if (o->train)
         json_object_update_new(root, json_pack("{s:f, s:f, s:I}", "train_images_per_second",
                                                train->images_per_second, "train_first_step_seconds",
                                                train->first_step, "train_bytes",
                                                (json_int_t)train->bytes));
-    if (r->options.infer)
+    if (o->infer)
         json_object_update_new(root, json_pack("{s:f, s:f, s:I}", "infer_images_per_second",
                                                infer->images_per_second, "infer_first_step_seconds",
                                                infer->first_step, "infer_bytes",
                                                (json_int_t)infer->bytes));
-    if (r->layers) {
-        json_t *layers = json_array();
-        for (size_t i = 0; i < f->layer_count; i++)
-            json_array_append_new(layers, layer_to_json(&f->layers[i], &f->limits));
-        json_object_set_new(root, "layers", layers);
-    }
-    return command_print_json(root, 6, err);
+    if (r->layers)
+        json_object_set_new(root, "layers", layers_to_json(f));
+    return command_print_json(root, JSON_LINE(6), err);
 }
 
 static void print_speed(const char *name, const bench_speed *s)
@@ -179,30 +177,20 @@ static status write_trace(device *dev, const char *path, error *err)
     return result;
 }
 
-static status tune(const request *r, device *dev, progress *bar, error *err)
-{
-    const bench_options *b = &r->options;
-    const tune_options o = {
-        .network = bench_network(b, b->train), .only_missing = true, .program = command_program()};
-    const tune_observer observer = {bar, command_tune_progress, command_tune_note,
-                                    command_catch_stop()};
-    tune_report report;
-    status result = tune_run(dev, &o, &observer, &report, err);
-    command_release_stop();
-    tune_free(&report);
-    return result;
-}
-
 /* Speeds first, since keeping times costs some. */
 static status measure(request *r, device *dev, findings *f, error *err)
 {
     progress bar;
+    tune_report tuned = {0};
+    const tune_options tuning = {.network = bench_network(&r->options, r->options.train),
+                                 .only_missing = true,
+                                 .program = command_program()};
     progress_begin(&bar, stderr);
     f->device = &dev->info;
     status result;
     TRY_OR_DONE(peak_measure(dev, &f->limits, err));
     if (r->tune)
-        TRY_OR_DONE(tune(r, dev, &bar, err));
+        TRY_OR_DONE(command_tune_network(dev, &tuning, &bar, &tuned, err));
     TRY_OR_DONE(bench_run(dev, &r->options, show_progress, &bar, &f->speed, err));
     if (r->layers || r->trace)
         TRY_OR_DONE(bench_layers(dev, &r->options, &f->net, &f->layers, &f->layer_count, err));
@@ -210,6 +198,7 @@ static status measure(request *r, device *dev, findings *f, error *err)
         TRY_OR_DONE(write_trace(dev, r->trace, err));
     TRY_OR_DONE(peak_measure_again(dev, &f->limits, err));
 done:
+    tune_free(&tuned);
     progress_clear(&bar);
     return result;
 }
@@ -220,8 +209,7 @@ static status empty_caches(char **directory, error *err)
 {
     const char *root = getenv("TMPDIR");
     *directory = text_format("%s/hcnn-bench-XXXXXX", root && *root ? root : "/tmp");
-    if (!*directory)
-        return error_memory(err, "a cache");
+    TRY(got_memory(*directory, err, "a cache"));
     if (!mkdtemp(*directory))
         return error_set(err, STATUS_FAILED, "%s: cannot be made", *directory);
     setenv("XDG_CACHE_HOME", *directory, 1);
@@ -229,35 +217,29 @@ static status empty_caches(char **directory, error *err)
     return STATUS_OK;
 }
 
-static status measure_and_print(request *r, device *dev, error *err)
-{
-    findings f = {0};
-    device_set_precision(dev, r->precision);
-    status result = measure(r, dev, &f, err);
-    if (result == STATUS_OK && r->json)
-        result = print_json(r, &f, err);
-    else if (result == STATUS_OK)
-        print_table(r, &f);
-    free(f.layers);
-    network_free(f.net);
-    return result;
-}
-
 static status run(void *values, const operands *rest, error *err)
 {
     (void)rest;
     request *r = values;
+    findings f = {0};
     device *dev = NULL;
     char *caches = NULL;
     error ignored;
-    status result = STATUS_OK;
+    status result;
     r->options.train = r->mode != MODE_INFER;
     r->options.infer = r->mode != MODE_TRAIN;
     if (r->cold)
         TRY_OR_DONE(empty_caches(&caches, err));
     TRY_OR_DONE(device_open(&dev, err));
-    TRY_OR_DONE(measure_and_print(r, dev, err));
+    device_set_precision(dev, r->precision);
+    TRY_OR_DONE(measure(r, dev, &f, err));
+    if (r->json)
+        TRY_OR_DONE(print_json(r, &f, err));
+    else
+        print_table(r, &f);
 done:
+    free(f.layers);
+    network_free(f.net);
     device_close(dev);
     if (caches)
         file_remove_tree(caches, &ignored);

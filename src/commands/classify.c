@@ -99,7 +99,7 @@ static status print_json(const session *s, const char *path, error *err)
         json_object_set_new(line, "coarse",
                             head_to_json(s, &s->decide.coarse, c->coarse_names, NULL));
     json_object_set_new(line, "fine", head_to_json(s, &s->decide.fine, c->fine_names, c->parents));
-    TRY(command_print_json(line, 6, err));
+    TRY(command_print_json(line, JSON_LINE(6), err));
     fflush(stdout);
     return STATUS_OK;
 }

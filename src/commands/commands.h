@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 #include "base/options.h"
+#include "base/progress.h"
+#include "tune/tune.h"
 
 #include <jansson.h>
 #include <signal.h>
@@ -25,10 +27,9 @@ int command_devices(int argc, char **argv);
 int command_tune(int argc, char **argv);
 int command_tune_gemm(int argc, char **argv);
 
-/* What a tune_observer shows of `tune` and of --tune: its context is a progress (base/progress.h).
- */
-void command_tune_progress(void *context, const char *what, size_t done, size_t total);
-void command_tune_note(void *context, const char *text);
+/* tune_run that draws its progress on the bar and can be stopped. */
+status command_tune_network(device *dev, const tune_options *options, progress *bar,
+                            tune_report *report, error *err);
 
 /* From here on SIGINT, SIGTERM and SIGUSR2 set the flag that is returned and nothing else, until
  * command_release_stop has them end the program again. */
@@ -67,9 +68,11 @@ void command_sweep_rows(option_row rows[]);
 enum command_mode { MODE_BOTH, MODE_TRAIN, MODE_INFER };
 extern const word_list command_mode_words;
 
-/* Prints JSON on a line of its own, numbers with so many digits, and takes it over; NULL is out of
- * memory, or a text that is not UTF-8. */
-status command_print_json(json_t *value, int digits, error *err);
+/* The form of a line of JSON, its numbers with so many digits. */
+#define JSON_LINE(digits) (JSON_COMPACT | JSON_REAL_PRECISION(digits))
+/* Prints JSON in that form (jansson's flags), and takes it over; NULL is out of memory, or a text
+ * that is not UTF-8. */
+status command_print_json(json_t *value, size_t form, error *err);
 
 /* Flushes standard output: a full disk or a closed pipe is a failure, not a success. Every command
  * that printed what it was asked for returns this. */

@@ -64,11 +64,9 @@ int command_run(const command_line *line, void *values, command_body *body, int 
 
 const word_list command_mode_words = WORD_LIST("both", "train", "infer");
 
-status command_print_json(json_t *value, int digits, error *err)
+status command_print_json(json_t *value, size_t form, error *err)
 {
-    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER |
-                                               JSON_REAL_PRECISION(digits))
-                       : NULL;
+    char *text = value ? json_dumps(value, form | JSON_ENSURE_ASCII) : NULL;
     json_decref(value);
     if (!text)
         return error_memory(err, "the result");

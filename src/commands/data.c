@@ -225,7 +225,7 @@ static status print_json(const description *d, error *err)
         side_to_json(&d->files.width), "height", side_to_json(&d->files.height), "boxes",
         data->train.boxes != NULL, "ignored", (json_int_t)data->ignored, "decoded",
         d->options->check, "bad", faults_to_json(d));
-    return command_print_json(line, 0, err);
+    return command_print_json(line, JSON_LINE(0), err);
 }
 
 /* ---- The command ---- */

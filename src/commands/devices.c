@@ -7,7 +7,6 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 typedef struct devices_options {
     bool json;
@@ -49,17 +48,14 @@ static json_t *describe_device(const device_info *info, bool chosen)
     char index[32];
     snprintf(index, sizeof index, "%d:%d", info->platform_index, info->device_index);
     /* Drivers are free to put any bytes into a name; jansson refuses what is not UTF-8. */
-    json_t *name = json_string(info->name);
-    json_t *platform = json_string(info->platform_name);
-    json_t *vendor = json_string(info->vendor);
-    json_t *version = json_string(info->version);
-    json_t *driver = json_string(info->driver);
     return json_pack("{s:s, s:s, s:o?, s:o?, s:o?, s:o?, s:o?, s:i, s:i, s:I, s:I, s:I, s:I, s:i, "
                      "s:b, s:b, s:b}",
-                     "device", index, "type", device_type_name(info->type), "name", name,
-                     "platform", platform, "vendor", vendor, "version", version, "driver", driver,
-                     "compute_units", (int)info->compute_units, "clock_mhz", (int)info->clock_mhz,
-                     "memory_bytes", (json_int_t)info->memory_bytes, "max_allocation_bytes",
+                     "device", index, "type", device_type_name(info->type), "name",
+                     json_string(info->name), "platform", json_string(info->platform_name),
+                     "vendor", json_string(info->vendor), "version", json_string(info->version),
+                     "driver", json_string(info->driver), "compute_units", (int)info->compute_units,
+                     "clock_mhz", (int)info->clock_mhz, "memory_bytes",
+                     (json_int_t)info->memory_bytes, "max_allocation_bytes",
                      (json_int_t)info->max_allocation_bytes, "local_memory_bytes",
                      (json_int_t)info->local_memory_bytes, "max_group_size",
                      (json_int_t)info->max_group_size, "vector_width", (int)info->vector_width,
@@ -71,13 +67,7 @@ static status print_json(const device_list *list, int chosen, error *err)
     json_t *devices = json_array();
     for (int i = 0; i < list->count; i++)
         json_array_append_new(devices, describe_device(&list->devices[i], i == chosen));
-    char *text = json_dumps(devices, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-    json_decref(devices);
-    if (!text)
-        return error_memory(err, "the list of devices");
-    puts(text);
-    free(text);
-    return STATUS_OK;
+    return command_print_json(devices, JSON_INDENT(2), err);
 }
 
 static status run(void *values, const operands *rest, error *err)

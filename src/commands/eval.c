@@ -54,35 +54,27 @@ static void take(void *context, const batch *b, const float *coarse, const float
  * last: where it cannot be written, the answer is there all the same. */
 static status print(const eval_options *o, const measured *m, const run_terms *terms, error *err)
 {
-    const eval_table table = {.scores = &m->scores,
-                              .sums = &m->sums,
-                              .coarse_weight = terms->coarse_weight,
-                              .fine_weight = terms->fine_weight,
-                              .split = word_list_at(&split_words, o->split),
-                              .decision = decider_name(&m->decide),
-                              .most_classes = o->most_classes};
+    const char *split = word_list_at(&split_words, o->split);
+    const eval_table table = {&m->scores,         &m->sums, terms->coarse_weight,
+                              terms->fine_weight, split,    decider_name(&m->decide),
+                              o->most_classes};
     if (o->json)
         TRY(command_print_json(scores_to_object(&m->scores, &m->decide, &m->sums,
-                                                table.coarse_weight, table.fine_weight,
-                                                table.split),
-                               9, err));
+                                                terms->coarse_weight, terms->fine_weight, split),
+                               JSON_LINE(9), err));
     else
         TRY(eval_print_table(&table, err));
     return o->confusion ? scores_write_confusion(&m->scores, o->confusion, err) : STATUS_OK;
-}
-
-static const image_subset *choose_split(const eval_options *o, const dataset_division *parts)
-{
-    return o->split == SPLIT_VALIDATION ? &parts->validation
-           : o->split == SPLIT_TEST     ? &parts->test
-                                        : &parts->whole_test;
 }
 
 /* A loader for the split. */
 static status open_split(const eval_options *o, const dataset *data, const dataset_division *parts,
                          bad_images *bad, loader **from, error *err)
 {
-    const image_subset *split = choose_split(o, parts);
+    const image_subset *const splits[] = {[SPLIT_ALL] = &parts->whole_test,
+                                          [SPLIT_VALIDATION] = &parts->validation,
+                                          [SPLIT_TEST] = &parts->test};
+    const image_subset *split = splits[o->split];
     const loader_options plain = {
         .batch_size = o->batch_size, .threads = 2, .crop = o->crop_boxes, .bad = bad};
     if (split->count == 0)
@@ -101,9 +93,9 @@ static void warn(void *context, const char *text)
     command_warn("%s", text);
 }
 
-static status measure_parts(const eval_options *o, device *dev, const dataset *data,
-                            const dataset_division *parts, const model_file *model, measured *m,
-                            error *err)
+static status measure(const eval_options *o, device *dev, const dataset *data,
+                      const dataset_division *parts, const model_file *model, measured *m,
+                      error *err)
 {
     network_options options = model->options;
     network *net = NULL;
@@ -130,34 +122,27 @@ done:
     return result;
 }
 
-static status measure(const eval_options *o, device *dev, const dataset *data,
-                      const model_file *model, measured *m, error *err)
-{
-    dataset_division parts;
-    const char *name = o->data ? o->data : "the data set that is taken without --data";
-    TRY(hierarchy_compare(&model->classes, o->checkpoint, &data->classes, name, err));
-    TRY(dataset_divide(data, o->seed, &parts, err));
-    status result = measure_parts(o, dev, data, &parts, model, m, err);
-    dataset_division_free(&parts);
-    return result;
-}
-
 static status measure_and_print(const eval_options *o, const model_file *model,
                                 const run_terms *terms, error *err)
 {
     dataset data = {0};
+    dataset_division parts = {0};
     device *dev = NULL;
     measured m = {0};
     bool has_coarse = !model->options.only_fine;
+    const char *name = o->data ? o->data : "the data set that is taken without --data";
     status result;
     TRY_OR_DONE(decider_create(&m.decide, o->decision, &model->classes, has_coarse, err));
     TRY_OR_DONE(dataset_open(o->data, &data, err));
     TRY_OR_DONE(scores_create(&m.scores, &model->classes, has_coarse, err));
     TRY_OR_DONE(device_open(&dev, err));
     device_set_precision(dev, o->precision);
-    TRY_OR_DONE(measure(o, dev, &data, model, &m, err));
+    TRY_OR_DONE(hierarchy_compare(&model->classes, o->checkpoint, &data.classes, name, err));
+    TRY_OR_DONE(dataset_divide(&data, o->seed, &parts, err));
+    TRY_OR_DONE(measure(o, dev, &data, &parts, model, &m, err));
     result = print(o, &m, terms, err);
 done:
+    dataset_division_free(&parts);
     device_close(dev);
     dataset_close(&data);
     scores_free(&m.scores);
@@ -186,17 +171,17 @@ static status run(void *values, const operands *rest, error *err)
     eval_options *o = values;
     model_file model;
     run_terms terms;
+    status result;
     if (!o->checkpoint)
         return error_set(err, STATUS_USAGE,
                          "eval needs --checkpoint FILE, as RUN/best.safetensors of a training run");
     TRY(read_classes(o, err));
     TRY(model_file_open(o->checkpoint, &model, err));
-    status result = run_terms_read(&model, &terms, err);
-    if (result == STATUS_OK) {
-        o->seed = options_given(rest, "seed") ? o->seed : terms.seed;
-        o->crop_boxes |= terms.crop_boxes;
-        result = measure_and_print(o, &model, &terms, err);
-    }
+    TRY_OR_DONE(run_terms_read(&model, &terms, err));
+    o->seed = options_given(rest, "seed") ? o->seed : terms.seed;
+    o->crop_boxes |= terms.crop_boxes;
+    result = measure_and_print(o, &model, &terms, err);
+done:
     model_file_close(&model);
     return result;
 }

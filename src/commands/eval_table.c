@@ -8,32 +8,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFUSED_PAIRS = 10, CELL = 32, NAME_LIMIT = 256 };
+enum { CONFUSED_PAIRS = 10, NAME_LIMIT = 256 };
 
 /* "12.34%", or "-" where there was nothing to divide by. */
-static const char *percent(char text[CELL], double share)
+typedef struct cell {
+    char text[32];
+} cell;
+
+static cell decimal(const char *format, double value)
 {
-    if (isnan(share))
-        return "-";
-    snprintf(text, CELL, "%.2f%%", 100 * share);
-    return text;
+    cell made = {"-"};
+    if (!isnan(value))
+        snprintf(made.text, sizeof made.text, format, value);
+    return made;
 }
 
-static const char *decimal(char text[CELL], double value)
+static cell percent(double share)
 {
-    if (isnan(value))
-        return "-";
-    snprintf(text, CELL, "%.4f", value);
-    return text;
+    return decimal("%.2f%%", 100 * share);
 }
 
 static void print_head(const char *name, const head_scores *h)
 {
-    char cells[6][CELL];
     head_summary all = scores_head(h);
-    printf("%-10s %8s %8s %9s %8s %8s %8s\n", name, percent(cells[0], all.top1),
-           percent(cells[1], all.top5), percent(cells[2], all.macro_f1), decimal(cells[3], all.nll),
-           percent(cells[4], all.ece), percent(cells[5], all.mce));
+    printf("%-10s %8s %8s %9s %8s %8s %8s\n", name, percent(all.top1).text, percent(all.top5).text,
+           percent(all.macro_f1).text, decimal("%.4f", all.nll).text, percent(all.ece).text,
+           percent(all.mce).text);
     if (h->undecided > 0)
         printf("%10s %llu images have logits that are not finite: wrong in all of these\n", "",
                (unsigned long long)h->undecided);
@@ -41,14 +41,12 @@ static void print_head(const char *name, const head_scores *h)
 
 static void print_share(const char *what, double share)
 {
-    char cell[CELL];
-    printf("  %-36s %8s\n", what, percent(cell, share));
+    printf("  %-36s %8s\n", what, percent(share).text);
 }
 
 static void print_height(const char *what, double height)
 {
-    char cell[CELL];
-    printf("  %-36s %8s\n", what, decimal(cell, height));
+    printf("  %-36s %8s\n", what, decimal("%.4f", height).text);
 }
 
 static void print_tree(const scores *s)
@@ -102,12 +100,12 @@ static naming name_level(const hierarchy *classes, bool fine)
 
 static void print_class(const head_scores *h, const naming *n, int class)
 {
-    char name[NAME_LIMIT], cells[3][CELL];
+    char name[NAME_LIMIT];
     class_scores c = scores_class(h, class);
     write_name(name, n, class);
     printf("  %-*s %7llu %7llu %9s %8s %8s\n", n->width, name, (unsigned long long)c.images,
-           (unsigned long long)c.answers, percent(cells[0], c.precision),
-           percent(cells[1], c.recall), percent(cells[2], c.f1));
+           (unsigned long long)c.answers, percent(c.precision).text, percent(c.recall).text,
+           percent(c.f1).text);
 }
 
 static status print_classes(const head_scores *h, const naming *n, int most, error *err)
@@ -143,13 +141,6 @@ static void print_confused(const head_scores *h, const naming *n, int most)
     }
 }
 
-static status print_level(const head_scores *h, const naming *n, int most, error *err)
-{
-    TRY(print_classes(h, n, most, err));
-    print_confused(h, n, most);
-    return STATUS_OK;
-}
-
 static void print_loss(const eval_table *t)
 {
     printf("loss %.4f", metrics_loss(t->sums, t->coarse_weight, t->fine_weight));
@@ -164,7 +155,6 @@ static void print_loss(const eval_table *t)
 status eval_print_table(const eval_table *t, error *err)
 {
     const scores *s = t->scores;
-    const naming coarse = name_level(s->classes, false), fine = name_level(s->classes, true);
     printf("%llu images (%s), decision %s\n", (unsigned long long)s->fine.images, t->split,
            t->decision);
     print_loss(t);
@@ -173,8 +163,11 @@ status eval_print_table(const eval_table *t, error *err)
     print_head(s->has_coarse_head ? "coarse" : "from fine", &s->coarse);
     print_head("fine", &s->fine);
     print_tree(s);
-    if (t->most_classes == 0)
-        return STATUS_OK;
-    TRY(print_level(&s->coarse, &coarse, t->most_classes, err));
-    return print_level(&s->fine, &fine, t->most_classes, err);
+    for (int level = 0; level < 2 && t->most_classes > 0; level++) {
+        const head_scores *h = level ? &s->fine : &s->coarse;
+        const naming n = name_level(s->classes, level);
+        TRY(print_classes(h, &n, t->most_classes, err));
+        print_confused(h, &n, t->most_classes);
+    }
+    return STATUS_OK;
 }

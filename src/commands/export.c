@@ -61,21 +61,21 @@ static status add_all(const options *o, const graph *g, copying *c, error *err)
     return STATUS_OK;
 }
 
-/* The classifier that stands on all four stages of the backbone and nothing else, as torchvision's
- * does; NULL: it has none. */
-static const char *classifier_of(const network_options *n, bool fine)
+/* The classifier as torchvision's "fc", where it stands on all four stages of the backbone and
+ * nothing else; timm's BiT has it as a convolution, "head.fc". */
+static status add_classifier(const options *o, const network_options *n, bool bit, copying *c,
+                             error *err)
 {
-    if (fine)
-        return n->only_fine || n->shared_trunk ? "fine_classifier" : NULL;
-    return n->coarse_stages == BACKBONE_STAGES ? "coarse_classifier" : NULL;
-}
-
-/* As torchvision's "fc"; timm's BiT has it as a convolution, "head.fc". */
-static status add_classifier(const options *o, const char *name, bool bit, copying *c, error *err)
-{
+    const bool fine = o->backbone == BRANCH_FINE;
+    const char *name = word_list_at(&branch_words, o->backbone);
     char weight[64], bias[64];
-    snprintf(weight, sizeof weight, "%s.weight", name);
-    snprintf(bias, sizeof bias, "%s.bias", name);
+    if (fine ? !n->only_fine && !n->shared_trunk : n->coarse_stages != BACKBONE_STAGES) {
+        printf("without a classifier: the %s one stands %s\n", name,
+               fine ? "behind the fusion" : "on an earlier layer");
+        return STATUS_OK;
+    }
+    snprintf(weight, sizeof weight, "%s_classifier.weight", name);
+    snprintf(bias, sizeof bias, "%s_classifier.bias", name);
     TRY(add(o, c, weight, bit ? "head.fc.weight" : "fc.weight", bit ? 4 : 2, err));
     return add(o, c, bias, bit ? "head.fc.bias" : "fc.bias", 1, err);
 }
@@ -84,11 +84,10 @@ static status add_classifier(const options *o, const char *name, bool bit, copyi
 static status add_backbone(const options *o, const network_options *n, const graph *g, copying *c,
                            error *err)
 {
-    bool fine = o->backbone == BRANCH_FINE, bit = false;
-    const char *prefix = n->shared_trunk ? "backbone."
-                         : fine          ? "fine_backbone."
-                                         : "coarse_backbone.";
-    const char *classifier = classifier_of(n, fine);
+    bool bit = false;
+    const char *prefix = n->shared_trunk              ? "backbone."
+                         : o->backbone == BRANCH_FINE ? "fine_backbone."
+                                                      : "coarse_backbone.";
     size_t length = strlen(prefix);
     for (size_t i = 0; i < g->parameter_count; i++) {
         const parameter *p = &g->parameters[i];
@@ -101,11 +100,7 @@ static status add_backbone(const options *o, const network_options *n, const gra
         return error_set(err, STATUS_USAGE,
                          "%s: was trained with --only-fine and has no %s backbone", o->file,
                          word_list_at(&branch_words, o->backbone));
-    if (classifier)
-        return add_classifier(o, classifier, bit, c, err);
-    printf("without a classifier: the %s one stands %s\n", word_list_at(&branch_words, o->backbone),
-           fine ? "behind the fusion" : "on an earlier layer");
-    return STATUS_OK;
+    return add_classifier(o, n, bit, c, err);
 }
 
 static status write_copies(const options *o, tensor_file *from, const copying *c, error *err)
@@ -125,7 +120,7 @@ static status export_tensors(const options *o, const model_file *m, const graph 
 {
     copying c = {m->tensors, calloc(g->parameter_count + 2, sizeof *c.copies), 0};
     status result;
-    TRY_OR_DONE(c.copies ? STATUS_OK : error_memory(err, o->file));
+    TRY_OR_DONE(got_memory(c.copies, err, o->file));
     TRY_OR_DONE(o->format == FORMAT_TORCHVISION ? add_backbone(o, &m->options, g, &c, err)
                                                 : add_all(o, g, &c, err));
     TRY_OR_DONE(write_copies(o, m->tensors, &c, err));
@@ -138,8 +133,6 @@ done:
 }
 
 /* ---- ONNX ---- */
-
-enum { PROPERTIES = 6 };
 
 static char *dump(json_t *value)
 {
@@ -155,31 +148,27 @@ static char *dump_colours(const float colours[3])
                        (double)colours[2]);
 }
 
-/* What whoever runs the model needs to know, as JSON texts. */
+/* With what whoever runs the model needs to know, as JSON texts. */
 static status export_onnx(const options *o, const model_file *m, graph *g, error *err)
 {
     const hierarchy *classes = &m->classes;
     const int size = m->options.image_size;
-    char *texts[PROPERTIES] = {
-        dump(texts_to_json(classes->coarse_names, classes->coarse_count)),
-        dump(texts_to_json(classes->fine_names, classes->fine_count)),
-        dump(ints_to_json(classes->parents, classes->fine_count)),
-        dump_colours(input_mean),
-        dump_colours(input_deviation),
-        text_format("%d", size),
+    const onnx_property properties[] = {
+        {"coarse_classes", dump(texts_to_json(classes->coarse_names, classes->coarse_count))},
+        {"fine_classes", dump(texts_to_json(classes->fine_names, classes->fine_count))},
+        {"fine_parents", dump(ints_to_json(classes->parents, classes->fine_count))},
+        {"mean", dump_colours(input_mean)},
+        {"deviation", dump_colours(input_deviation)},
+        {"image_size", text_format("%d", size)},
     };
-    const onnx_property properties[PROPERTIES] = {
-        {"coarse_classes", texts[0]}, {"fine_classes", texts[1]}, {"fine_parents", texts[2]},
-        {"mean", texts[3]},           {"deviation", texts[4]},    {"image_size", texts[5]},
-    };
-    const onnx_options how = {o->softmax, properties, PROPERTIES, PACKAGE_VERSION};
+    enum { COUNT = sizeof properties / sizeof properties[0] };
+    const onnx_options how = {o->softmax, properties, COUNT, PACKAGE_VERSION};
     state values = {0};
     status result;
-    for (int i = 0; i < PROPERTIES; i++)
-        TRY_OR_DONE(texts[i]
-                        ? STATUS_OK
-                        : error_set(err, STATUS_FAILED,
-                                    "%s: a class's name is not UTF-8, or memory is out", o->out));
+    for (int i = 0; i < COUNT; i++)
+        if (!properties[i].value)
+            TRY_OR_DONE(error_set(err, STATUS_FAILED,
+                                  "%s: a class's name is not UTF-8, or memory is out", o->out));
     TRY_OR_DONE(graph_finish(g, false, err));
     TRY_OR_DONE(state_read(g, m->tensors, o->file, &values, err));
     TRY_OR_DONE(onnx_write(o->out, g, &values, &how, err));
@@ -188,8 +177,8 @@ static status export_onnx(const options *o, const model_file *m, graph *g, error
                    m->options.only_fine ? "fine" : "coarse and fine");
 done:
     state_free(&values);
-    for (int i = 0; i < PROPERTIES; i++)
-        free(texts[i]);
+    for (int i = 0; i < COUNT; i++)
+        free((char *)properties[i].value);
     return result;
 }
 
@@ -236,17 +225,17 @@ static status run(void *values, const operands *rest, error *err)
     options *o = values;
     model_file m;
     graph g;
+    status result;
     if (rest->count != 1)
         return error_set(err, STATUS_USAGE, "export needs one checkpoint, as RUN/best.safetensors");
     o->file = rest->values[0];
     TRY(check(o, err));
     TRY(model_file_open(o->file, &m, err));
-    status result = hcnn_build(&m.options, &g, err);
-    if (result == STATUS_OK) {
-        result =
-            o->format == FORMAT_ONNX ? export_onnx(o, &m, &g, err) : export_tensors(o, &m, &g, err);
-        graph_free(&g);
-    }
+    TRY_OR_DONE(hcnn_build(&m.options, &g, err));
+    result =
+        o->format == FORMAT_ONNX ? export_onnx(o, &m, &g, err) : export_tensors(o, &m, &g, err);
+    graph_free(&g);
+done:
     model_file_close(&m);
     return result;
 }

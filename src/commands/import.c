@@ -31,40 +31,35 @@ static void report(const options *o, const import_plan *plan)
 static status describe_classes(const options *o, const import_plan *plan, tensor_writer *writer,
                                error *err)
 {
-    dataset data = {0};
+    dataset data;
     network_options n = plan->options;
     status result;
     TRY(dataset_open(o->data, &data, err));
     if (n.fine_classes != data.classes.fine_count ||
         (!n.only_fine && n.coarse_classes != data.classes.coarse_count))
-        result = error_set(err, STATUS_FAILED,
-                           "%s has %d coarse and %d fine classes, the network in %s has %d and %d",
-                           o->data, data.classes.coarse_count, data.classes.fine_count, o->file,
-                           n.only_fine ? 0 : n.coarse_classes, n.fine_classes);
-    else {
-        n.image_size = o->image_size;
-        result = model_file_describe(writer, &n, &data.classes, err);
-    }
+        TRY_OR_DONE(
+            error_set(err, STATUS_FAILED,
+                      "%s has %d coarse and %d fine classes, the network in %s has %d and %d",
+                      o->data, data.classes.coarse_count, data.classes.fine_count, o->file,
+                      n.only_fine ? 0 : n.coarse_classes, n.fine_classes));
+    n.image_size = o->image_size;
+    result = model_file_describe(writer, &n, &data.classes, err);
+done:
     dataset_close(&data);
     return result;
-}
-
-static status write_contents(const options *o, const import_plan *plan, tensor_writer *writer,
-                             error *err)
-{
-    TRY(tensor_writer_set_metadata(writer, "format", "pt", err));
-    if (o->data)
-        TRY(describe_classes(o, plan, writer, err));
-    return tensor_writer_copy(writer, plan->file, plan->copies, (size_t)plan->taken, err);
 }
 
 static status write_file(const options *o, const import_plan *plan, error *err)
 {
     tensor_writer *writer;
+    status result;
     TRY(tensor_writer_create(o->out, &writer, err));
-    status result = write_contents(o, plan, writer, err);
-    if (result == STATUS_OK)
-        return tensor_writer_commit(writer, err);
+    TRY_OR_DONE(tensor_writer_set_metadata(writer, "format", "pt", err));
+    if (o->data)
+        TRY_OR_DONE(describe_classes(o, plan, writer, err));
+    TRY_OR_DONE(tensor_writer_copy(writer, plan->file, plan->copies, (size_t)plan->taken, err));
+    return tensor_writer_commit(writer, err);
+done:
     tensor_writer_abort(writer);
     return result;
 }

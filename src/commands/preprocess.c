@@ -24,24 +24,18 @@ static const word_list format_words = WORD_LIST("png", "jpg");
 
 typedef struct preprocess_options {
     const char *directory, *out, *types;
+    bool train, test; /* what `types` says */
     enum data_name dataset;
     enum format format;
 } preprocess_options;
 
 /* A class's name becomes a directory: it must not lead anywhere else. */
-static status check_name(const char *name, error *err)
+static status check_names(char *const *names, int count, error *err)
 {
-    if (file_is_name(name))
-        return STATUS_OK;
-    return error_set(err, STATUS_FAILED, "the class name '%s' cannot be a directory's name", name);
-}
-
-static status check_names(const hierarchy *tree, error *err)
-{
-    for (int i = 0; i < tree->coarse_count; i++)
-        TRY(check_name(tree->coarse_names[i], err));
-    for (int i = 0; i < tree->fine_count; i++)
-        TRY(check_name(tree->fine_names[i], err));
+    for (int i = 0; i < count; i++)
+        if (!file_is_name(names[i]))
+            return error_set(err, STATUS_FAILED, "the class name '%s' cannot be a directory's name",
+                             names[i]);
     return STATUS_OK;
 }
 
@@ -69,17 +63,15 @@ static void interleave(const unsigned char *planes, image *picture)
 static status write_image(const preprocess_options *o, const char *type, const hierarchy *tree,
                           const image_set *set, size_t index, image *picture, error *err)
 {
-    bool jpeg = o->format == FORMAT_JPG;
     int fine = set->fine[index];
     size_t bytes = 3 * (size_t)set->width * (size_t)set->height;
     char *path = text_format("%s/%s_images/%s/%s/%s_%05zu.%s", o->out, type,
                              tree->coarse_names[tree->parents[fine]], tree->fine_names[fine], type,
                              index, word_list_at(&format_words, o->format));
-    if (!path)
-        return error_memory(err, o->out);
+    TRY(got_memory(path, err, o->out));
     interleave(set->pixels + index * bytes, picture);
-    status result = jpeg ? image_write_jpeg(path, picture, JPEG_QUALITY, err)
-                         : image_write_png(path, picture, err);
+    status result = o->format == FORMAT_JPG ? image_write_jpeg(path, picture, JPEG_QUALITY, err)
+                                            : image_write_png(path, picture, err);
     free(path);
     return result;
 }
@@ -92,8 +84,7 @@ static status write_part(const preprocess_options *o, const char *type, const hi
     char label[32];
     TRY(make_directories(o->out, type, tree, err));
     picture.pixels = malloc(3 * (size_t)set->width * (size_t)set->height);
-    if (!picture.pixels)
-        return error_memory(err, "an image");
+    TRY(got_memory(picture.pixels, err, "an image"));
     snprintf(label, sizeof label, "%s images", type);
     progress_begin(&bar, stderr);
     status result = STATUS_OK;
@@ -150,40 +141,32 @@ static status write_map(const preprocess_options *o, const hierarchy *tree, erro
     return result;
 }
 
-/* Whether `type` is one of the words of a list with commas between. */
-static bool lists(const char *types, const char *type)
+static status read_types(preprocess_options *o, error *err)
 {
-    size_t length = strlen(type);
-    for (const char *at = types; *at;) {
+    for (const char *at = o->types; *at;) {
         size_t word = strcspn(at, ",");
-        if (word == length && strncmp(at, type, length) == 0)
-            return true;
-        at += word + (at[word] == ',');
-    }
-    return false;
-}
-
-static status check_types(const char *types, error *err)
-{
-    for (const char *at = types; *at;) {
-        size_t word = strcspn(at, ",");
-        if (!(word == 5 && strncmp(at, "train", 5) == 0) &&
-            !(word == 4 && strncmp(at, "test", 4) == 0))
+        bool train = word == 5 && strncmp(at, "train", 5) == 0;
+        bool test = word == 4 && strncmp(at, "test", 4) == 0;
+        if (!train && !test)
             return error_set(err, STATUS_USAGE, "--types %s: '%.*s' is neither train nor test",
-                             types, (int)word, at);
+                             o->types, (int)word, at);
+        o->train |= train;
+        o->test |= test;
         at += word + (at[word] == ',');
     }
-    return *types ? STATUS_OK : error_set(err, STATUS_USAGE, "--types is empty");
+    return *o->types ? STATUS_OK : error_set(err, STATUS_USAGE, "--types is empty");
 }
 
 static status write_tree(const preprocess_options *o, const dataset *data, error *err)
 {
-    TRY(check_names(&data->classes, err));
-    if (lists(o->types, "train"))
-        TRY(write_part(o, "train", &data->classes, &data->train, err));
-    if (lists(o->types, "test"))
-        TRY(write_part(o, "test", &data->classes, &data->test, err));
-    return write_map(o, &data->classes, err);
+    const hierarchy *tree = &data->classes;
+    TRY(check_names(tree->coarse_names, tree->coarse_count, err));
+    TRY(check_names(tree->fine_names, tree->fine_count, err));
+    if (o->train)
+        TRY(write_part(o, "train", tree, &data->train, err));
+    if (o->test)
+        TRY(write_part(o, "test", tree, &data->test, err));
+    return write_map(o, tree, err);
 }
 
 static status run(void *values, const operands *rest, error *err)
@@ -194,7 +177,7 @@ static status run(void *values, const operands *rest, error *err)
     if (!o->directory)
         return error_set(err, STATUS_USAGE,
                          "preprocess needs --data-dir DIR, where CIFAR-100 lies");
-    TRY(check_types(o->types, err));
+    TRY(read_types(o, err));
     if (!o->out && !file_is_directory(o->directory))
         return error_set(err, STATUS_USAGE,
                          "%s: is no directory to write the tree into; --out DIR names one",

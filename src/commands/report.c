@@ -35,101 +35,79 @@ static status add_run(page *p, run_store *store, const run_record *run, error *e
     if (!record)
         return STATUS_FAILED;
     p->going_on |= run->state == RUN_RUNNING;
-    return json_array_append_new(p->runs, record) == 0 ? STATUS_OK : error_memory(err, run->name);
+    return got_memory(json_array_append_new(p->runs, record) == 0, err, run->name);
 }
 
-/* ---- Which runs ---- */
+static status add_named(page *p, run_store *store, const char *name, error *err)
+{
+    run_record run;
+    TRY(run_store_find(store, name, &run, err));
+    status result = add_run(p, store, &run, err);
+    run_record_free(&run);
+    return result;
+}
 
 static status add_store(page *p, const char *path, error *err)
 {
-    run_store *store;
-    run_list list;
+    run_store *store = NULL;
+    run_list list = {0};
+    status result;
     if (!file_exists(path))
         return error_set(err, STATUS_FAILED,
                          "%s: there is no such store of runs; train makes it, `hcnn-cl runs --add "
                          "RUN` records a run that is there, and --store names another",
                          path);
-    TRY(run_store_open(path, false, &store, err));
-    status result = run_store_list(store, &list, err);
-    if (result == STATUS_OK) {
-        for (size_t i = 0; i < list.count && result == STATUS_OK; i++)
-            result = add_run(p, store, &list.runs[i], err);
-        run_list_free(&list);
-    }
+    TRY_OR_DONE(run_store_open(path, false, &store, err));
+    TRY_OR_DONE(run_store_list(store, &list, err));
+    for (size_t i = 0; i < list.count; i++)
+        TRY_OR_DONE(add_run(p, store, &list.runs[i], err));
+done:
+    run_list_free(&list);
     run_store_close(store);
     return result;
-}
-
-/* The run of that name, from the store at `path`. */
-static status add_from(page *p, const char *path, const char *name, error *err)
-{
-    run_store *store;
-    run_record run = {0};
-    TRY(run_store_open(path, false, &store, err));
-    status result = run_store_find(store, name, &run, err);
-    if (result == STATUS_OK)
-        result = add_run(p, store, &run, err);
-    run_record_free(&run);
-    run_store_close(store);
-    return result;
-}
-
-static status unrecorded(const char *directory, error *err)
-{
-    if (!file_is_directory(directory))
-        return error_set(err, STATUS_FAILED, "%s: there is no such run", directory);
-    return error_set(err, STATUS_FAILED,
-                     "%s: is in no store of runs; `hcnn-cl runs --add %s` records it", directory,
-                     directory);
 }
 
 static status add_directory(page *p, const char *given, error *err)
 {
-    char *store, *name;
-    TRY(run_path_split(given, &store, &name, err));
-    status result = file_exists(store) ? add_from(p, store, name, err) : unrecorded(given, err);
-    free(store);
+    char *path, *name;
+    run_store *store = NULL;
+    status result;
+    TRY(run_path_split(given, &path, &name, err));
+    if (!file_exists(path) && !file_is_directory(given))
+        TRY_OR_DONE(error_set(err, STATUS_FAILED, "%s: there is no such run", given));
+    if (!file_exists(path))
+        TRY_OR_DONE(error_set(err, STATUS_FAILED,
+                              "%s: is in no store of runs; `hcnn-cl runs --add %s` records it",
+                              given, given));
+    TRY_OR_DONE(run_store_open(path, false, &store, err));
+    result = add_named(p, store, name, err);
+done:
+    run_store_close(store);
+    free(path);
     free(name);
     return result;
 }
 
-/* ---- A sweep ---- */
-
-/* The runs of its trials; one that failed early has none. */
-static status add_trials(page *p, run_store *store, error *err)
+/* With the runs of its trials; one that failed early has none. */
+static status add_sweep(page *p, const report_options *o, error *err)
 {
+    option_row options[TRAIN_ROWS];
+    run_store *store;
     size_t i;
     json_t *trial;
+    status result;
+    command_sweep_rows(options);
+    TRY(run_store_open(o->store, false, &store, err));
+    TRY_OR_DONE(summary_of_name(store, o->sweep, options, metric_names, &p->sweep, err));
     json_array_foreach(json_object_get(p->sweep, "trials"), i, trial)
     {
         int64_t id;
-        run_record run;
         const char *name = json_string_value(json_object_get(trial, "run"));
-        TRY(run_store_id(store, name, &id, err));
-        if (id == 0)
-            continue;
-        TRY(run_store_find(store, name, &run, err));
-        status result = add_run(p, store, &run, err);
-        run_record_free(&run);
-        TRY(result);
+        TRY_OR_DONE(run_store_id(store, name, &id, err));
+        if (id != 0)
+            TRY_OR_DONE(add_named(p, store, name, err));
     }
-    return STATUS_OK;
-}
-
-static status summarise(page *p, run_store *store, const char *name, error *err)
-{
-    option_row options[TRAIN_ROWS];
-    command_sweep_rows(options);
-    return summary_of_name(store, name, options, metric_names, &p->sweep, err);
-}
-
-static status add_sweep(page *p, const report_options *o, error *err)
-{
-    run_store *store;
-    TRY(run_store_open(o->store ? o->store : COMMAND_STORE, false, &store, err));
-    status result = summarise(p, store, o->sweep, err);
-    if (result == STATUS_OK)
-        result = add_trials(p, store, err);
+done:
     run_store_close(store);
     return result;
 }
@@ -137,27 +115,22 @@ static status add_sweep(page *p, const report_options *o, error *err)
 static status collect(page *p, const report_options *o, const operands *runs, error *err)
 {
     *p = (page){.runs = json_array()};
-    if (!p->runs)
-        return error_memory(err, "the report");
+    TRY(got_memory(p->runs, err, "the report"));
     if (o->sweep)
         return add_sweep(p, o, err);
     if (runs->count == 0)
-        return add_store(p, o->store ? o->store : COMMAND_STORE, err);
+        return add_store(p, o->store, err);
     for (int i = 0; i < runs->count; i++)
         TRY(add_directory(p, runs->values[i], err));
     return STATUS_OK;
 }
 
-/* ---- The file ---- */
-
 static status write_page(const report_options *o, const page *p, int refresh, error *err)
 {
     const char *title = o->title ? o->title : o->sweep ? o->sweep : "Runs";
     json_t *document =
-        json_pack("{s:s, s:I, s:s, s:O}", "title", title, "generated", (json_int_t)time(NULL),
-                  "version", PACKAGE_VERSION, "runs", p->runs);
-    if (document)
-        json_object_set(document, "sweep", p->sweep ? p->sweep : json_null());
+        json_pack("{s:s, s:I, s:s, s:O, s:O?}", "title", title, "generated", (json_int_t)time(NULL),
+                  "version", PACKAGE_VERSION, "runs", p->runs, "sweep", p->sweep);
     status result = document ? report_write(o->output, document, refresh, err)
                              : error_set(err, STATUS_USAGE, "--title: is not UTF-8");
     json_decref(document);
@@ -209,7 +182,7 @@ static status watch(const report_options *o, const operands *runs, size_t *count
 
 static status run(void *values, const operands *runs, error *err)
 {
-    const report_options *o = values;
+    report_options *o = values;
     bool going_on;
     size_t count;
     if (!o->output)
@@ -220,6 +193,7 @@ static status run(void *values, const operands *runs, error *err)
     if (o->store && runs->count > 0)
         return error_set(err, STATUS_USAGE,
                          "--store takes all of a store's runs: leave it or the RUNs away");
+    o->store = o->store ? o->store : COMMAND_STORE;
     TRY(o->watch > 0 ? watch(o, runs, &count, err)
                      : report_once(o, runs, 0, &going_on, &count, err));
     terminal_print(stdout, "%s: %zu run%s\n", o->output, count, count == 1 ? "" : "s");

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl runs`: the store of runs: lists, compares, records, deletes. */
+#include "commands/runs.h"
 #include "base/file.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "commands/commands.h"
-#include "commands/runs_choice.h"
-#include "commands/runs_compare.h"
-#include "commands/runs_table.h"
 #include "track/record.h"
 #include "track/run_store.h"
 #include "track/run_values.h"
@@ -15,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { COLUMNS = 64 }; /* at most */
 
 static const char default_columns[] =
     "name,state,epoch,step,validation/loss,validation/coarse_top1,validation/fine_top1,"
@@ -35,51 +35,54 @@ typedef struct listing {
 
 /* ---- Listing ---- */
 
+static status add_value(const listing *l, const run_record *r, const char *key, json_t *line,
+                        error *err)
+{
+    json_t *value;
+    if (json_object_get(line, key))
+        return STATUS_OK;
+    TRY(run_value(l->store, r, key, &value, NULL, err));
+    json_object_set_new(line, key, value);
+    return STATUS_OK;
+}
+
 /* A line of JSON: the whole record, and the columns that were asked for. */
 static status print_run(const listing *l, const run_record *r, const words *columns, error *err)
 {
-    bool known;
+    static const char *const texts[] = {"started", "updated", "ended",  "message",
+                                        "version", "device",  "driver", "host"};
     json_t *line = json_pack("{s:s, s:s, s:s, s:I, s:O, s:O}", "name", r->name, "state",
                              run_state_name(r->state), "directory", r->directory, "step",
                              (json_int_t)r->step, "config", r->config, "summary", r->summary);
-    static const char *const texts[] = {"started", "updated", "ended",  "message",
-                                        "version", "device",  "driver", "host"};
-    status result = line ? STATUS_OK : error_memory(err, r->name);
-    for (size_t i = 0; result == STATUS_OK && i < sizeof texts / sizeof texts[0]; i++) {
-        json_t *value;
-        result = run_value(l->store, r, texts[i], &value, &known, err);
-        json_object_set_new(line, texts[i], result == STATUS_OK ? value : NULL);
-    }
-    for (size_t i = 0; result == STATUS_OK && i < columns->count; i++) {
-        json_t *value;
-        if (json_object_get(line, columns->texts[i]))
-            continue;
-        result = run_value(l->store, r, columns->texts[i], &value, &known, err);
-        json_object_set_new(line, columns->texts[i], result == STATUS_OK ? value : NULL);
-    }
-    if (result == STATUS_OK)
-        return command_print_json(line, RUNS_DIGITS, err);
+    status result;
+    TRY(got_memory(line, err, r->name));
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        TRY_OR_DONE(add_value(l, r, texts[i], line, err));
+    for (size_t i = 0; i < columns->count; i++)
+        TRY_OR_DONE(add_value(l, r, columns->texts[i], line, err));
+    return command_print_json(line, JSON_LINE(RUNS_DIGITS), err);
+done:
     json_decref(line);
     return result;
 }
 
 static status print_rows(const listing *l, const words *columns, error *err)
 {
-    size_t total = l->choice.count * columns->count;
-    json_t **cells = calloc(total ? total : 1, sizeof *cells);
-    status result;
-    bool known;
-    TRY_OR_DONE(got_memory(cells, err, "the table of runs"));
-    for (size_t i = 0; i < total; i++)
-        TRY_OR_DONE(run_value(l->store, l->choice.runs[i / columns->count],
-                              columns->texts[i % columns->count], &cells[i], &known, err));
-    if (l->choice.count == 0)
+    const size_t rows = l->choice.count, total = rows * columns->count;
+    if (rows == 0) {
         puts("no runs");
-    else
-        runs_print_table((const char *const *)columns->texts, columns->count, cells,
-                         l->choice.count);
+        return STATUS_OK;
+    }
+    const runs_table t = {(const char *const *)columns->texts, NULL, calloc(total, sizeof *t.cells),
+                          columns->count, rows};
+    status result;
+    TRY_OR_DONE(got_memory(t.cells, err, "the table of runs"));
+    for (size_t i = 0; i < total; i++)
+        TRY_OR_DONE(run_value(l->store, l->choice.runs[i / t.columns], t.headings[i % t.columns],
+                              &t.cells[i], NULL, err));
+    result = runs_print_table(&t, err);
 done:
-    runs_free_cells(cells, total);
+    runs_free_cells(t.cells, total);
     return result;
 }
 
@@ -89,9 +92,9 @@ static status list_runs(const listing *l, error *err)
     const char *asked = l->options->columns;
     status result;
     TRY(words_split(asked ? asked : default_columns, &columns, err));
-    if (columns.count > RUNS_COLUMNS)
+    if (columns.count > COLUMNS)
         TRY_OR_DONE(error_set(err, STATUS_USAGE, "--columns: %zu are more than %d", columns.count,
-                              RUNS_COLUMNS));
+                              COLUMNS));
     for (size_t i = 0; asked && i < columns.count; i++)
         TRY_OR_DONE(runs_choice_check_key(&l->choice, "--columns", columns.texts[i], err));
     for (size_t i = 0; l->options->json && i < l->choice.count; i++)
@@ -110,12 +113,7 @@ static status remove_directory(const run_record *r, error *err)
     int lock;
     if (!file_is_directory(r->directory))
         return STATUS_OK;
-    char *config = text_format("%s/config.json", r->directory);
-    if (!config)
-        return error_memory(err, r->directory);
-    bool is_run = file_exists(config);
-    free(config);
-    if (!is_run)
+    if (!file_exists_in(r->directory, "config.json"))
         return error_set(err, STATUS_FAILED,
                          "%s: holds no config.json, so it is no run's directory any more, and "
                          "stays; --keep-files forgets the run alone",
@@ -228,15 +226,15 @@ static status run(void *values, const operands *names, error *err)
     TRY(find_store(o, names, &store, err));
     o->store = store;
     listing l = {.options = o};
-    status result =
-        file_exists(store)
-            ? run_store_open(store, false, &l.store, err)
-            : error_set(err, STATUS_FAILED,
-                        "%s: there is no store of runs; a training run makes it, beside "
-                        "its directory; --store names another",
-                        store);
-    if (result == STATUS_OK)
-        result = act(&l, names, err);
+    status result = STATUS_OK;
+    if (!file_exists(store))
+        TRY_OR_DONE(error_set(err, STATUS_FAILED,
+                              "%s: there is no store of runs; a training run makes it, beside its "
+                              "directory; --store names another",
+                              store));
+    TRY_OR_DONE(run_store_open(store, false, &l.store, err));
+    result = act(&l, names, err);
+done:
     runs_choice_free(&l.choice);
     run_store_close(l.store);
     free(store);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See runs_choice.h. */
-#include "commands/runs_choice.h"
-#include "base/options.h"
+/* See runs.h. */
 #include "base/text.h"
+#include "commands/runs.h"
 #include "track/metric_lines.h"
 #include "track/run_store.h"
 #include "track/run_values.h"
@@ -19,53 +18,30 @@ static bool is_same_file(const char *a, const char *b)
            first.st_ino == second.st_ino;
 }
 
-/* The name in this store of what was named: a directory has to be one beside it. */
-static status name_of(const char *store_path, const char *operand, char **name, error *err)
-{
-    char *store;
-    TRY(run_path_split(operand, &store, name, err));
-    bool fits = !strchr(operand, '/') || is_same_file(store, store_path);
-    status result = fits ? STATUS_OK
-                         : error_set(err, STATUS_USAGE,
-                                     "%s: its store is %s, and this is about the runs of %s; name "
-                                     "runs of one store at a time",
-                                     operand, store, store_path);
-    if (!fits) {
-        free(*name);
-        *name = NULL;
-    }
-    free(store);
-    return result;
-}
-
+/* Adds the run that was named; a directory has to be one beside the store. */
 static status choose_named(runs_choice *l, const char *store_path, const char *operand, error *err)
 {
-    char *name;
-    TRY(name_of(store_path, operand, &name, err));
+    char *store, *name;
     size_t i = 0;
+    status result = STATUS_OK;
+    TRY(run_path_split(operand, &store, &name, err));
     while (i < l->all.count && strcmp(l->all.runs[i].name, name) != 0)
         i++;
-    if (i < l->all.count)
-        l->runs[l->count++] = &l->all.runs[i];
-    free(name);
-    return i < l->all.count
-               ? STATUS_OK
-               : error_set(err, STATUS_FAILED,
+    if (strchr(operand, '/') && !is_same_file(store, store_path))
+        result = error_set(err, STATUS_USAGE,
+                           "%s: its store is %s, and this is about the runs of %s; name runs of "
+                           "one store at a time",
+                           operand, store, store_path);
+    else if (i == l->all.count)
+        result = error_set(err, STATUS_FAILED,
                            "%s: knows no run %s; `hcnn-cl runs` lists those that it knows, and "
                            "`hcnn-cl runs --add DIRECTORY` records one that has a directory there",
                            store_path, operand);
-}
-
-static status choose(runs_choice *l, const char *store_path, const operands *names, error *err)
-{
-    size_t most = l->all.count + (size_t)names->count;
-    l->runs = calloc(most ? most : 1, sizeof(run_record *));
-    TRY(got_memory(l->runs, err, "the list of runs"));
-    for (size_t i = 0; names->count == 0 && i < l->all.count; i++)
+    else
         l->runs[l->count++] = &l->all.runs[i];
-    for (int i = 0; i < names->count; i++)
-        TRY(choose_named(l, store_path, names->values[i], err));
-    return STATUS_OK;
+    free(name);
+    free(store);
+    return result;
 }
 
 status runs_choice_make(run_store *store, const char *store_path, const operands *names,
@@ -73,7 +49,14 @@ status runs_choice_make(run_store *store, const char *store_path, const operands
 {
     *made = (runs_choice){.store = store};
     TRY(run_store_list(store, &made->all, err));
-    return choose(made, store_path, names, err);
+    size_t most = made->all.count + (size_t)names->count;
+    made->runs = calloc(most ? most : 1, sizeof(run_record *));
+    TRY(got_memory(made->runs, err, "the list of runs"));
+    for (size_t i = 0; names->count == 0 && i < made->all.count; i++)
+        made->runs[made->count++] = &made->all.runs[i];
+    for (int i = 0; i < names->count; i++)
+        TRY(choose_named(made, store_path, names->values[i], err));
+    return STATUS_OK;
 }
 
 void runs_choice_free(runs_choice *c)
@@ -81,14 +64,6 @@ void runs_choice_free(runs_choice *c)
     free(c->runs);
     run_list_free(&c->all);
     *c = (runs_choice){0};
-}
-
-/* The value by which a run is filtered and ordered; null where it has none. */
-static status value_of(const runs_choice *l, const run_record *run, const char *key, json_t **value,
-                       error *err)
-{
-    bool known;
-    return run_value(l->store, run, key, value, &known, err);
 }
 
 /* Whether a run could log it, though none of these has yet. */
@@ -116,35 +91,33 @@ status runs_choice_check_key(const runs_choice *c, const char *option, const cha
 }
 
 /* Keeps those of which the condition holds. */
-static status keep(runs_choice *l, const run_condition *condition, error *err)
+static status keep(runs_choice *l, const char *text, error *err)
 {
+    run_condition condition;
     size_t kept = 0;
-    TRY(runs_choice_check_key(l, "--where", condition->key, err));
+    status result = run_condition_parse(text, strlen(text), &condition, err);
+    if (result != STATUS_OK)
+        TRY_OR_DONE(error_prefix(err, result, "--where"));
+    TRY_OR_DONE(runs_choice_check_key(l, "--where", condition.key, err));
     for (size_t i = 0; i < l->count; i++) {
         json_t *value;
-        TRY(value_of(l, l->runs[i], condition->key, &value, err));
-        if (run_condition_holds(condition, value))
+        TRY_OR_DONE(run_value(l->store, l->runs[i], condition.key, &value, NULL, err));
+        if (run_condition_holds(&condition, value))
             l->runs[kept++] = l->runs[i];
         json_decref(value);
     }
     l->count = kept;
-    return STATUS_OK;
+done:
+    run_condition_free(&condition);
+    return result;
 }
 
 status runs_choice_filter(runs_choice *l, const char *text, error *err)
 {
     words conditions = {0};
     status result = words_split(text, &conditions, err);
-    for (size_t i = 0; result == STATUS_OK && i < conditions.count; i++) {
-        run_condition c;
-        const char *one = conditions.texts[i];
-        result = run_condition_parse(one, strlen(one), &c, err);
-        if (result == STATUS_OK)
-            result = keep(l, &c, err);
-        else
-            result = error_prefix(err, result, "--where");
-        run_condition_free(&c);
-    }
+    for (size_t i = 0; result == STATUS_OK && i < conditions.count; i++)
+        result = keep(l, conditions.texts[i], err);
     words_free(&conditions);
     return result;
 }
@@ -172,18 +145,18 @@ status runs_choice_sort(runs_choice *l, const char *key, error *err)
     key += *key == '-';
     TRY(runs_choice_check_key(l, "--sort", key, err));
     ranked *order = calloc(l->count ? l->count : 1, sizeof *order);
-    status result = order ? STATUS_OK : error_memory(err, "the order of runs");
-    for (size_t i = 0; result == STATUS_OK && i < l->count; i++) {
+    status result;
+    TRY_OR_DONE(got_memory(order, err, "the order of runs"));
+    for (size_t i = 0; i < l->count; i++) {
         order[i] = (ranked){l->runs[i], NULL, sign, i};
-        result = value_of(l, l->runs[i], key, &order[i].value, err);
+        TRY_OR_DONE(run_value(l->store, l->runs[i], key, &order[i].value, NULL, err));
     }
-    if (result == STATUS_OK)
-        qsort(order, l->count, sizeof *order, compare_ranked);
-    for (size_t i = 0; order && i < l->count; i++) {
-        if (result == STATUS_OK)
-            l->runs[i] = order[i].run;
+    qsort(order, l->count, sizeof *order, compare_ranked);
+    for (size_t i = 0; i < l->count; i++)
+        l->runs[i] = order[i].run;
+done:
+    for (size_t i = 0; order && i < l->count; i++)
         json_decref(order[i].value);
-    }
     free(order);
     return result;
 }

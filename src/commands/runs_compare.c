@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See runs_compare.h. */
-#include "commands/runs_compare.h"
+/* See runs.h. */
 #include "base/text.h"
 #include "commands/commands.h"
-#include "commands/runs_table.h"
+#include "commands/runs.h"
 #include "track/run_values.h"
 
 #include <stdlib.h>
@@ -40,40 +39,33 @@ static status add_metrics(const runs_choice *l, words *keys, error *err)
     return STATUS_OK;
 }
 
-static status print_comparison(const runs_choice *l, bool json, const words *keys,
-                               json_t *const *cells, const char **names, error *err)
+static status print_lines(const runs_table *t, error *err)
 {
-    if (!json) {
-        runs_print_comparison(names, l->count, (const char *const *)keys->texts, cells,
-                              keys->count);
-        return STATUS_OK;
-    }
-    for (size_t k = 0; k < keys->count; k++) {
+    for (size_t k = 0; k < t->rows; k++) {
         json_t *values = json_object();
-        for (size_t r = 0; r < l->count; r++)
-            json_object_set(values, names[r], cells[k * l->count + r]);
-        json_t *line = json_pack("{s:s, s:o}", "key", keys->texts[k], "values", values);
-        TRY(command_print_json(line, RUNS_DIGITS, err));
+        for (size_t c = 0; c < t->columns; c++)
+            json_object_set(values, t->headings[c], t->cells[k * t->columns + c]);
+        json_t *line = json_pack("{s:s, s:o}", "key", t->keys[k], "values", values);
+        TRY(command_print_json(line, JSON_LINE(RUNS_DIGITS), err));
     }
     return STATUS_OK;
 }
 
-static status fill_comparison(const runs_choice *l, bool json, const words *keys, error *err)
+static status print_comparison(const runs_choice *l, bool json, const words *keys, error *err)
 {
-    size_t total = keys->count * l->count;
-    json_t **cells = calloc(total ? total : 1, sizeof *cells);
-    bool known;
     const char **names = calloc(l->count, sizeof *names);
+    runs_table t = {names, (const char *const *)keys->texts,
+                    calloc(keys->count * l->count, sizeof *t.cells), l->count, keys->count};
     status result;
-    TRY_OR_DONE(got_memory(cells && names, err, "the comparison of runs"));
-    for (size_t i = 0; i < total; i++)
-        TRY_OR_DONE(run_value(l->store, l->runs[i % l->count], keys->texts[i / l->count], &cells[i],
-                              &known, err));
+    TRY_OR_DONE(got_memory(t.cells && names, err, "the comparison of runs"));
     for (size_t r = 0; r < l->count; r++)
         names[r] = l->runs[r]->name;
-    result = print_comparison(l, json, keys, cells, names, err);
+    for (size_t i = 0; i < t.rows * t.columns; i++)
+        TRY_OR_DONE(run_value(l->store, l->runs[i % t.columns], t.keys[i / t.columns], &t.cells[i],
+                              NULL, err));
+    result = json ? print_lines(&t, err) : runs_print_table(&t, err);
 done:
-    runs_free_cells(cells, total);
+    runs_free_cells(t.cells, t.rows * t.columns);
     free(names);
     return result;
 }
@@ -82,14 +74,14 @@ status runs_compare(const runs_choice *l, bool json, error *err)
 {
     static const char own[] = "state,step,seconds,device,version";
     words keys;
+    status result;
     if (l->count < 2)
         return error_set(err, STATUS_USAGE, "--compare needs two runs or more; there %s %zu",
                          l->count == 1 ? "is" : "are", l->count);
-    status result;
     TRY_OR_DONE(words_split(own, &keys, err));
     TRY_OR_DONE(add_differing(l, &keys, err));
     TRY_OR_DONE(add_metrics(l, &keys, err));
-    TRY_OR_DONE(fill_comparison(l, json, &keys, err));
+    TRY_OR_DONE(print_comparison(l, json, &keys, err));
 done:
     words_free(&keys);
     return result;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See runs_table.h. */
-#include "commands/runs_table.h"
+/* See runs.h. */
 #include "base/clock.h"
 #include "base/terminal.h"
+#include "commands/runs.h"
 #include "track/run_values.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 enum { CELL = 64 };
 
-static int is_time(const char *key)
+static bool is_time(const char *key)
 {
     return strcmp(key, "started") == 0 || strcmp(key, "ended") == 0 || strcmp(key, "updated") == 0;
 }
@@ -48,7 +48,7 @@ static int width_of(const char *text)
     return width;
 }
 
-static void put(const char *text, int width, int last)
+static void put(const char *text, int width, bool last)
 {
     terminal_put(stdout, text);
     for (int i = width_of(text); !last && i < width + 2; i++)
@@ -57,53 +57,51 @@ static void put(const char *text, int width, int last)
         putchar('\n');
 }
 
-static int widest(int width, const char *key, json_t *const *cells, size_t count, size_t stride)
+/* Of a heading and the values below it. */
+static int column_width(const runs_table *t, size_t column)
 {
     char text[CELL];
-    for (size_t i = 0; i < count; i++) {
-        show(key, cells[i * stride], text);
-        width = width_of(text) > width ? width_of(text) : width;
+    int widest = width_of(t->headings[column]);
+    for (size_t r = 0; r < t->rows; r++) {
+        show(t->keys ? t->keys[r] : t->headings[column], t->cells[r * t->columns + column], text);
+        widest = width_of(text) > widest ? width_of(text) : widest;
     }
-    return width;
+    return widest;
 }
 
-void runs_print_table(const char *const *headings, size_t columns, json_t *const *cells,
-                      size_t rows)
+/* widths [1 + columns]: of the keys, then of each column. */
+static void measure(const runs_table *t, int *widths)
 {
-    char text[CELL];
-    int widths[RUNS_COLUMNS];
-    for (size_t c = 0; c < columns; c++) {
-        widths[c] = widest(width_of(headings[c]), headings[c], cells + c, rows, columns);
-        put(headings[c], widths[c], c + 1 == columns);
+    int widest = 0;
+    for (size_t r = 0; t->keys && r < t->rows; r++)
+        widths[0] = width_of(t->keys[r]) > widths[0] ? width_of(t->keys[r]) : widths[0];
+    for (size_t c = 0; c < t->columns; c++) {
+        widths[1 + c] = column_width(t, c);
+        widest = widths[1 + c] > widest ? widths[1 + c] : widest;
     }
-    for (size_t i = 0; i < rows * columns; i++) {
-        size_t c = i % columns;
-        show(headings[c], cells[i], text);
-        put(text, widths[c], c + 1 == columns);
-    }
+    for (size_t c = 0; t->keys && c < t->columns; c++)
+        widths[1 + c] = widest;
 }
 
-void runs_print_comparison(const char *const *headings, size_t columns, const char *const *keys,
-                           json_t *const *cells, size_t rows)
+status runs_print_table(const runs_table *t, error *err)
 {
     char text[CELL];
-    int first = 0, width = 0;
-    for (size_t r = 0; r < rows; r++) {
-        first = width_of(keys[r]) > first ? width_of(keys[r]) : first;
-        width = widest(width, keys[r], cells + r * columns, columns, 1);
+    int *widths = calloc(1 + t->columns, sizeof *widths);
+    TRY(got_memory(widths, err, "the table of runs"));
+    measure(t, widths);
+    if (t->keys)
+        put("", widths[0], false);
+    for (size_t c = 0; c < t->columns; c++)
+        put(t->headings[c], widths[1 + c], c + 1 == t->columns);
+    for (size_t i = 0; i < t->rows * t->columns; i++) {
+        size_t r = i / t->columns, c = i % t->columns;
+        if (t->keys && c == 0)
+            put(t->keys[r], widths[0], false);
+        show(t->keys ? t->keys[r] : t->headings[c], t->cells[i], text);
+        put(text, widths[1 + c], c + 1 == t->columns);
     }
-    for (size_t c = 0; c < columns; c++)
-        width = width_of(headings[c]) > width ? width_of(headings[c]) : width;
-    put("", first, 0);
-    for (size_t c = 0; c < columns; c++)
-        put(headings[c], width, c + 1 == columns);
-    for (size_t r = 0; r < rows; r++) {
-        put(keys[r], first, 0);
-        for (size_t c = 0; c < columns; c++) {
-            show(keys[r], cells[r * columns + c], text);
-            put(text, width, c + 1 == columns);
-        }
-    }
+    free(widths);
+    return STATUS_OK;
 }
 
 void runs_free_cells(json_t **cells, size_t count)

@@ -128,7 +128,7 @@ void sweep_print_table(const json_t *summary)
 
 static status print_line(const char *key, const json_t *value, error *err)
 {
-    return command_print_json(json_pack("{s:O}", key, value), 9, err);
+    return command_print_json(json_pack("{s:O}", key, value), JSON_LINE(9), err);
 }
 
 static status print_lines(const json_t *summary, const char *list, const char *key, error *err)

@@ -254,30 +254,18 @@ static bool parse(train_options *o, int argc, char **argv, operands *rest, int *
     return false;
 }
 
-/* What a rank whose training failed says last. */
-typedef struct last_word {
-    const error *err;
-    status code;
-    int rank;
-} last_word;
-
-static void say_last(const void *context)
-{
-    const last_word *w = context;
-    if (w->rank == 0)
-        command_fail(w->err, w->code);
-    else
-        command_warn("rank %d: %s", w->rank, w->err->message);
-}
-
 /* All ranks are told of a stop, so they end alike; a failure is one rank's, and ends the others. */
 static int end_together(const ranks *r, status result, const error *err)
 {
-    const last_word word = {err, result, r ? r->rank : 0};
-    if (r && result != STATUS_OK && result != STATUS_INTERRUPTED)
-        mpi_ranks_abort(r, result, say_last, &word);
-    if (result != STATUS_OK && word.rank == 0)
+    const bool failed = result != STATUS_OK && result != STATUS_INTERRUPTED;
+    if (r && failed)
+        mpi_ranks_await_lead(r);
+    if (result != STATUS_OK && ranks_lead(r))
         command_fail(err, result);
+    else if (r && failed)
+        command_warn("rank %d: %s", r->rank, err->message);
+    if (r && failed)
+        mpi_ranks_abort(result);
     mpi_ranks_leave(r);
     return result == STATUS_OK ? command_finish() : (int)result;
 }

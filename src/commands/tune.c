@@ -2,17 +2,14 @@
 /* `hcnn-cl tune`: measures the algorithms of every convolution, remembers the fastest, and prints
  * both. */
 #include "tune/tune.h"
-#include "base/progress.h"
+#include "base/json_values.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "model/backbone.h"
 #include "ops/peak.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 typedef struct request {
     tune_options options;
@@ -28,15 +25,24 @@ typedef struct findings {
     tune_report report;
 } findings;
 
-void command_tune_progress(void *context, const char *what, size_t done, size_t total)
+static void show_progress(void *context, const char *what, size_t done, size_t total)
 {
     progress_draw(context, what, done, total, "");
 }
 
-void command_tune_note(void *context, const char *text)
+static void show_note(void *context, const char *text)
 {
     progress_clear(context);
     command_warn("%s", text);
+}
+
+status command_tune_network(device *dev, const tune_options *options, progress *bar,
+                            tune_report *report, error *err)
+{
+    const tune_observer observer = {bar, show_progress, show_note, command_catch_stop()};
+    status result = tune_run(dev, options, &observer, report, err);
+    command_release_stop();
+    return result;
 }
 
 static double flops_of(const tune_row *row)
@@ -49,36 +55,33 @@ static json_t *row_to_json(const tune_row *row, const peak *limits)
     const convolution_call *c = &row->call;
     const convolution_shape *s = &c->shape;
     double rate = flops_of(row) / row->seconds;
-    json_t *made = json_pack(
-        "{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:s?, s:f, s:f, s:f, s:s}", "direction",
-        convolution_direction_names[c->direction], "cin", s->cin, "cout", s->cout, "kernel",
-        s->kernel, "stride", s->stride, "pad", s->pad, "n", c->x.n, "h", c->x.h, "w", c->x.w,
-        "algorithm", row->chosen.algorithm->name, "tile", convolution_tile_name(row->chosen),
-        "seconds", row->seconds, "gflops", rate * 1e-9, "share_of_peak", rate / limits->flops,
-        "quick", row->quick.algorithm->name);
-    json_object_set_new(made, "quick_seconds",
-                        isinf(row->quick_seconds) ? json_null() : json_real(row->quick_seconds));
-    return made;
+    return json_pack(
+        "{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:s?, s:f, s:f, s:f, s:s, s:o}",
+        "direction", convolution_direction_names[c->direction], "cin", s->cin, "cout", s->cout,
+        "kernel", s->kernel, "stride", s->stride, "pad", s->pad, "n", c->x.n, "h", c->x.h, "w",
+        c->x.w, "algorithm", row->chosen.algorithm->name, "tile",
+        convolution_tile_name(row->chosen), "seconds", row->seconds, "gflops", rate * 1e-9,
+        "share_of_peak", rate / limits->flops, "quick", row->quick.algorithm->name, "quick_seconds",
+        number_to_json(row->quick_seconds));
 }
 
 static status print_json(const request *r, const findings *f, error *err)
 {
     const network_options *n = &r->options.network;
     const tune_report *t = &f->report;
-    json_t *root = json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:f, s:s}", "device",
-                             f->dev->info.name, "backbone", n->backbone, "precision",
-                             word_list_at(&precision_words, r->precision), "image_size",
-                             n->image_size, "batch_size", n->batch_size, "only_fine", n->only_fine,
-                             "peak_gflops", f->limits.flops * 1e-9, "file", f->report.file);
-    if (t->gemm)
-        json_object_set_new(
-            root, "gemm",
-            json_pack("{s:s, s:f}", "parameters", t->gemm->name, "seconds", t->gemm_seconds));
+    json_t *gemm =
+        t->gemm ? json_pack("{s:s, s:f}", "parameters", t->gemm->name, "seconds", t->gemm_seconds)
+                : NULL;
     json_t *rows = json_array();
     for (size_t i = 0; i < t->count; i++)
         json_array_append_new(rows, row_to_json(&t->rows[i], &f->limits));
-    json_object_set_new(root, "convolutions", rows);
-    return command_print_json(root, 6, err);
+    json_t *root = json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:f, s:s, s:o*, s:o}", "device",
+                             f->dev->info.name, "backbone", n->backbone, "precision",
+                             word_list_at(&precision_words, r->precision), "image_size",
+                             n->image_size, "batch_size", n->batch_size, "only_fine", n->only_fine,
+                             "peak_gflops", f->limits.flops * 1e-9, "file", f->report.file, "gemm",
+                             gemm, "convolutions", rows);
+    return command_print_json(root, JSON_LINE(6), err);
 }
 
 static void print_row(const tune_row *row, const peak *limits)
@@ -123,38 +126,27 @@ static void print_table(const request *r, const findings *f)
     terminal_print(stdout, "\nremembered in %s\n", f->report.file);
 }
 
-static status measure(const request *r, findings *f, error *err)
-{
-    progress bar;
-    progress_begin(&bar, stderr);
-    const tune_observer observer = {&bar, command_tune_progress, command_tune_note,
-                                    command_catch_stop()};
-    status result;
-    TRY_OR_DONE(peak_measure(f->dev, &f->limits, err));
-    TRY_OR_DONE(tune_run(f->dev, &r->options, &observer, &f->report, err));
-    command_release_stop();
-    TRY_OR_DONE(peak_measure_again(f->dev, &f->limits, err));
-done:
-    command_release_stop();
-    progress_clear(&bar);
-    return result;
-}
-
 static status run(void *values, const operands *rest, error *err)
 {
     (void)rest;
     request *r = values;
     findings f = {0};
+    progress bar;
     status result;
     r->options.network.training = r->mode != MODE_INFER;
     TRY(device_open(&f.dev, err));
     device_set_precision(f.dev, r->precision);
-    TRY_OR_DONE(measure(r, &f, err));
+    progress_begin(&bar, stderr);
+    TRY_OR_DONE(peak_measure(f.dev, &f.limits, err));
+    TRY_OR_DONE(command_tune_network(f.dev, &r->options, &bar, &f.report, err));
+    TRY_OR_DONE(peak_measure_again(f.dev, &f.limits, err));
+    progress_clear(&bar);
     if (r->json)
         TRY_OR_DONE(print_json(r, &f, err));
     else
         print_table(r, &f);
 done:
+    progress_clear(&bar);
     tune_free(&f.report);
     device_close(f.dev);
     return result;

@@ -46,9 +46,11 @@ static status check(int code, const char *what, error *err)
     return error_set(err, STATUS_FAILED, "MPI: %s while %s", text, what);
 }
 
-static status wait_for(MPI_Request *request, const char *what, error *err)
+/* Waits for what was begun with that code. */
+static status finish(int code, MPI_Request *request, const char *what, error *err)
 {
     int done = 0;
+    TRY(check(code, what, err));
     for (int looks = 0; !done; looks++) {
         TRY(check(MPI_Test(request, &done, MPI_STATUS_IGNORE), what, err));
         if (!done && looks >= LOOKS)
@@ -69,34 +71,31 @@ static status sum(const ranks *r, double *values, size_t count, error *err)
 {
     static const char what[] = "adding up over the ranks";
     MPI_Request request;
+    MPI_Comm common = of(r)->common;
     bool lead = r->rank == 0;
     TRY(check_count(count, err));
-    TRY(check(MPI_Ireduce(lead ? MPI_IN_PLACE : values, lead ? values : NULL, (int)count,
-                          MPI_DOUBLE, MPI_SUM, 0, of(r)->common, &request),
-              what, err));
-    TRY(wait_for(&request, what, err));
-    TRY(check(MPI_Ibcast(values, (int)count, MPI_DOUBLE, 0, of(r)->common, &request), what, err));
-    return wait_for(&request, what, err);
+    TRY(finish(MPI_Ireduce(lead ? MPI_IN_PLACE : values, lead ? values : NULL, (int)count,
+                           MPI_DOUBLE, MPI_SUM, 0, common, &request),
+               &request, what, err));
+    return finish(MPI_Ibcast(values, (int)count, MPI_DOUBLE, 0, common, &request), &request, what,
+                  err);
 }
 
 static status gather(const ranks *r, const float *mine, size_t count, float *all, error *err)
 {
-    static const char what[] = "gathering from the ranks";
     MPI_Request request;
     TRY(check_count(count, err));
-    TRY(check(MPI_Iallgather(mine, (int)count, MPI_FLOAT, all, (int)count, MPI_FLOAT, of(r)->common,
-                             &request),
-              what, err));
-    return wait_for(&request, what, err);
+    return finish(MPI_Iallgather(mine, (int)count, MPI_FLOAT, all, (int)count, MPI_FLOAT,
+                                 of(r)->common, &request),
+                  &request, "gathering from the ranks", err);
 }
 
 static status broadcast(const ranks *r, void *data, size_t bytes, error *err)
 {
-    static const char what[] = "telling the ranks";
     MPI_Request request;
     TRY(check_count(bytes, err));
-    TRY(check(MPI_Ibcast(data, (int)bytes, MPI_BYTE, 0, of(r)->common, &request), what, err));
-    return wait_for(&request, what, err);
+    return finish(MPI_Ibcast(data, (int)bytes, MPI_BYTE, 0, of(r)->common, &request), &request,
+                  "telling the ranks", err);
 }
 
 static void add_halves(void *in, void *in_out, int *count, MPI_Datatype *type)
@@ -140,11 +139,12 @@ static status poll(const ranks *r, void **request, bool *done, error *err)
 
 /* ---- Joining and leaving ---- */
 
+static const char joining[] = "joining the ranks";
+
 static status copy_world(MPI_Comm *copy, error *err)
 {
-    static const char what[] = "joining the ranks";
-    TRY(check(MPI_Comm_dup(MPI_COMM_WORLD, copy), what, err));
-    return check(MPI_Comm_set_errhandler(*copy, MPI_ERRORS_RETURN), what, err);
+    TRY(check(MPI_Comm_dup(MPI_COMM_WORLD, copy), joining, err));
+    return check(MPI_Comm_set_errhandler(*copy, MPI_ERRORS_RETURN), joining, err);
 }
 
 /* This rank's number among those of its machine. */
@@ -162,45 +162,38 @@ static status find_place(ranks *r, error *err)
 
 static status fill(joined_ranks *j, error *err)
 {
-    static const char what[] = "joining the ranks";
-    TRY(check(MPI_Comm_rank(MPI_COMM_WORLD, &j->r.rank), what, err));
-    TRY(check(MPI_Comm_size(MPI_COMM_WORLD, &j->r.count), what, err));
+    TRY(check(MPI_Comm_rank(MPI_COMM_WORLD, &j->r.rank), joining, err));
+    TRY(check(MPI_Comm_size(MPI_COMM_WORLD, &j->r.count), joining, err));
     TRY(find_place(&j->r, err));
     TRY(copy_world(&j->common, err));
     for (int kind = 0; kind < KINDS; kind++)
         TRY(copy_world(&j->kinds[kind], err));
-    return check(MPI_Op_create(add_halves, 1, &j->sum_of_halves), what, err);
+    return check(MPI_Op_create(add_halves, 1, &j->sum_of_halves), joining, err);
 }
 
-static status join(const ranks **joined, error *err)
+status mpi_ranks_join(const ranks **joined, error *err)
 {
     int provided;
+    *joined = NULL;
+    if (mpi_ranks_announced() <= 1)
+        return STATUS_OK;
+    guard_process();
     joined_ranks *j = malloc(sizeof *j);
     TRY(got_memory(j, err, "the ranks"));
-    *j = (joined_ranks){.r = {.sum = sum,
-                              .gather = gather,
-                              .broadcast = broadcast,
-                              .begin = begin,
-                              .poll = poll,
-                              .context = j}};
+    j->r = (ranks){.sum = sum,
+                   .gather = gather,
+                   .broadcast = broadcast,
+                   .begin = begin,
+                   .poll = poll,
+                   .context = j};
     status result;
-    TRY_OR_DONE(check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided),
-                      "joining the ranks", err));
+    TRY_OR_DONE(check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided), joining, err));
     TRY_OR_DONE(fill(j, err));
     *joined = &j->r;
     return STATUS_OK;
 done:
     free(j);
     return result;
-}
-
-status mpi_ranks_join(const ranks **joined, error *err)
-{
-    *joined = NULL;
-    if (mpi_ranks_announced() <= 1)
-        return STATUS_OK;
-    guard_process();
-    return join(joined, err);
 }
 
 void mpi_ranks_leave(const ranks *r)
@@ -216,13 +209,15 @@ void mpi_ranks_leave(const ranks *r)
     free(j);
 }
 
-void mpi_ranks_abort(const ranks *r, int code, void (*say)(const void *context),
-                     const void *context)
+void mpi_ranks_await_lead(const ranks *r)
 {
     signal(SIGTERM, SIG_DFL); /* the launcher's, when another rank was quicker */
     if (r->rank != 0)
         nanosleep(&moment, NULL);
-    say(context);
+}
+
+void mpi_ranks_abort(int code)
+{
     MPI_Abort(MPI_COMM_WORLD, code);
     exit(code); /* MPI_Abort does not return */
 }

@@ -19,8 +19,8 @@ status mpi_ranks_join(const ranks **joined, error *err);
 /* The common end of ranks that all come here. NULL is fine. */
 void mpi_ranks_leave(const ranks *r);
 
-/* Ends all ranks, with that exit code, where this one has failed: the launcher kills those that
- * still run. Does not return. A rank that does not lead waits for a moment, so that where all have
- * failed alike one of them says so; `say` is called after that. */
-void mpi_ranks_abort(const ranks *r, int code, void (*say)(const void *context),
-                     const void *context) __attribute__((noreturn));
+/* Where this rank has failed: one that does not lead waits for a moment, so that where all have
+ * failed alike one of them says so. */
+void mpi_ranks_await_lead(const ranks *r);
+/* Ends all ranks with that exit code; the launcher kills those that still run. */
+void mpi_ranks_abort(int code) __attribute__((noreturn));

@@ -21,10 +21,12 @@ void mpi_ranks_leave(const ranks *r)
     (void)r;
 }
 
-void mpi_ranks_abort(const ranks *r, int code, void (*say)(const void *context),
-                     const void *context)
+void mpi_ranks_await_lead(const ranks *r)
 {
     (void)r;
-    say(context);
+}
+
+void mpi_ranks_abort(int code)
+{
     exit(code);
 }

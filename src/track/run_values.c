@@ -91,7 +91,8 @@ static status best_value(run_store *store, const run_record *run, const char *ke
     status result = run_store_series(store, run->id, name, &series, err);
     free(name);
     TRY(result);
-    *known = series.count > 0;
+    if (known)
+        *known = series.count > 0;
     *value = number_to_json(best_of(&series));
     run_series_free(&series);
     return STATUS_OK;
@@ -100,7 +101,8 @@ static status best_value(run_store *store, const run_record *run, const char *ke
 status run_value(run_store *store, const run_record *run, const char *key, json_t **value,
                  bool *known, error *err)
 {
-    *known = true;
+    if (known)
+        *known = true;
     *value = own_value(run, key);
     if (*value)
         return STATUS_OK;

@@ -9,8 +9,8 @@
  * "seconds" (from the first start to the end, or to the last sign of life), "version", "device",
  * "driver", "host", "message"; else an option's, then the summary's, then a metric's best value:
  * the largest of accuracies, the smallest of losses, the last of others ('-' and '_' are the same
- * in all). *value is a new reference, JSON's null where this run has none of it. *known: whether
- * the key means anything in this run. */
+ * in all). *value is a new reference, JSON's null where this run has none of it. *known, unless
+ * known is NULL: whether the key means anything in this run. */
 status run_value(run_store *store, const run_record *run, const char *key, json_t **value,
                  bool *known, error *err);
 
