@@ -35,7 +35,9 @@ check_run "inference alone, only fine, CIFAR's stem" 0 '"infer_images_per_second
 
 check_run "layers" 0 '^backward +fine_backbone.layer1.0.conv2.weight .*% +[a-z0-9_]+/[a-z0-9_]+$' \
     bench $quick --layers --profile trace.json
-check "... the update too" grep -q '^update ' "$scratch/out"
+check "... plain SGD updates in the backward pass" sh -c "! grep -q '^update ' '$scratch/out'"
+check_run "layers in half precision, whose update waits for every gradient" 0 '^update ' \
+    bench $quick --layers --mode train --precision fp16
 check "the trace is for chrome://tracing" grep -q '^{"traceEvents":\[{"name":' trace.json
 check "... has the kernels" grep -q '"kernel":"batchnorm' trace.json
 check_run "layers of inference" 0 \
