@@ -188,15 +188,6 @@ static char *find_annotations(const char *path)
     return find_directory(path, (const char *const[]){"Anno", "Anno_coarse", NULL}, ".");
 }
 
-static status read_annotations(const char *directory, lists *l, error *err)
-{
-    TRY(read_list(directory, "list_category_cloth.txt", 1, &l->classes, err));
-    TRY(read_list(directory, "list_category_img.txt", 1, &l->images, err));
-    if (file_exists_in(directory, "list_bbox.txt"))
-        TRY(read_list(directory, "list_bbox.txt", BOX_VALUES, &l->boxes, err));
-    return STATUS_OK;
-}
-
 static status read_lists(const char *path, lists *l, error *err)
 {
     char *annotations = find_annotations(path);
@@ -205,14 +196,18 @@ static status read_lists(const char *path, lists *l, error *err)
                          "%s: has no directory Anno or Anno_coarse; DeepFashion's lists of "
                          "classes and images lie there",
                          path);
-    status result = read_annotations(annotations, l, err);
-    free(annotations);
-    TRY(result);
-    TRY(read_list(path, "Eval/list_eval_partition.txt", 1, &l->parts, err));
+    status result;
+    TRY_OR_DONE(read_list(annotations, "list_category_cloth.txt", 1, &l->classes, err));
+    TRY_OR_DONE(read_list(annotations, "list_category_img.txt", 1, &l->images, err));
+    if (file_exists_in(annotations, "list_bbox.txt"))
+        TRY_OR_DONE(read_list(annotations, "list_bbox.txt", BOX_VALUES, &l->boxes, err));
+    TRY_OR_DONE(read_list(path, "Eval/list_eval_partition.txt", 1, &l->parts, err));
     qsort(l->parts.rows, l->parts.count, sizeof *l->parts.rows, by_name);
     if (l->boxes.rows)
         qsort(l->boxes.rows, l->boxes.count, sizeof *l->boxes.rows, by_name);
-    return STATUS_OK;
+done:
+    free(annotations);
+    return result;
 }
 
 static status make_classes(const list *l, hierarchy *classes, error *err)

@@ -49,17 +49,21 @@ enum {
     JPEG_RATIO = 512, /* a JPEG has a bit at least for 8x8 pixels */
 };
 
+static status undecodable(const char *path, const char *why, error *err)
+{
+    return error_set(err, STATUS_FAILED, "%s: cannot be decoded: %s; fetch or save it again", path,
+                     why);
+}
+
 /* What stb_image refuses. The format is told by how the file begins: the reason that stb_image
  * gives for a damaged file is that of the format it tries last. */
 static status unreadable(const char *path, const unsigned char *data, size_t size, error *err)
 {
     const char *reason = stbi_failure_reason();
-    if (png_begins(data, size) || jpeg_begins(data, size))
-        return error_set(
-            err, STATUS_FAILED,
-            "%s: cannot be decoded: this %s is damaged, or of a kind that is not known "
-            "here; fetch or save it again",
-            path, png_begins(data, size) ? "PNG" : "JPEG");
+    if (png_begins(data, size))
+        return undecodable(path, "this PNG is damaged, or of a kind that is not known here", err);
+    if (jpeg_begins(data, size))
+        return undecodable(path, "this JPEG is damaged, or of a kind that is not known here", err);
     return error_set(err, STATUS_FAILED, "%s: cannot be decoded as JPEG, PNG or BMP: %s", path,
                      reason ? reason : "unknown format");
 }
@@ -118,9 +122,7 @@ static status decode(const char *path, const unsigned char *data, size_t size, i
 {
     int channels;
     if (jpeg_begins(data, size) && !jpeg_is_sound(data, size))
-        return error_set(
-            err, STATUS_FAILED,
-            "%s: cannot be decoded: a table of codes is damaged; fetch or save it again", path);
+        return undecodable(path, "a table of codes is damaged", err);
     if (!stbi_info_from_memory(data, (int)size, &read->width, &read->height, &channels))
         return unreadable(path, data, size, err);
     read->height = rows_of(read->height);

@@ -122,19 +122,9 @@ static colour draw_night(const sketch *s, int x, int y)
     return (colour){s->one.r - dim, s->one.g - dim, s->one.b - dim};
 }
 
-static colour draw_pixel(const sketch *s, int x, int y)
-{
-    switch (parents[s->fine]) {
-    case 0:
-        return draw_fruit(s, x, y);
-    case 1:
-        return draw_landscape(s, x, y);
-    case 2:
-        return draw_cloth(s, x, y);
-    default:
-        return draw_night(s, x, y);
-    }
-}
+/* By coarse class. */
+static colour (*const draw_pixel[COARSE_CLASSES])(const sketch *s, int x, int y) = {
+    draw_fruit, draw_landscape, draw_cloth, draw_night};
 
 static unsigned char to_byte(int value)
 {
@@ -146,7 +136,7 @@ static void draw_image(uint64_t image, unsigned char *planes)
     sketch s = make_sketch(image);
     for (int i = 0; i < PIXELS; i++) {
         uint32_t noise[4];
-        colour c = draw_pixel(&s, i % SIDE, i / SIDE);
+        colour c = draw_pixel[parents[s.fine]](&s, i % SIDE, i / SIDE);
         random_block(SAMPLE_SEED, RANDOM_SAMPLE, image << 16 | (uint32_t)i, noise);
         planes[i] = to_byte(c.r + between(noise[0], -NOISE, NOISE));
         planes[PIXELS + i] = to_byte(c.g + between(noise[1], -NOISE, NOISE));

@@ -61,9 +61,11 @@ typedef struct destination {
     int coarse, fine;
 } destination;
 
-/* Hands each name in a directory, with its path, to `take`. */
-static status walk(const char *directory, const destination *to,
-                   status (*take)(const destination *to, char *path, const char *name, error *err),
+typedef status take(const destination *to, const char *path, const char *name, error *err);
+
+/* Hands each name in a directory, with its path, to take_one; with `inner` those that are
+ * directories alone, and counts the others as ignored. */
+static status walk(const char *directory, const destination *to, bool inner, take *take_one,
                    error *err)
 {
     struct dirent **entries;
@@ -75,7 +77,11 @@ static status walk(const char *directory, const destination *to,
     for (int i = 0; i < count; i++) {
         char *path = text_format("%s/%s", directory, entries[i]->d_name);
         if (result == STATUS_OK)
-            result = path ? take(to, path, entries[i]->d_name, err) : error_memory(err, directory);
+            result = got_memory(path, err, directory);
+        if (result == STATUS_OK && inner && !file_is_directory(path))
+            to->opened->ignored++;
+        else if (result == STATUS_OK)
+            result = take_one(to, path, entries[i]->d_name, err);
         free(path);
         free(entries[i]);
     }
@@ -83,7 +89,7 @@ static status walk(const char *directory, const destination *to,
     return result;
 }
 
-static status take_file(const destination *to, char *path, const char *name, error *err)
+static status take_file(const destination *to, const char *path, const char *name, error *err)
 {
     if (is_image_name(name))
         return image_set_append(to->set, text_format("%s", path), to->coarse, to->fine, NULL, err);
@@ -223,7 +229,7 @@ static status list_mapped(const char *directory, destination *to, error *err)
         char *below = text_format("%s/%s/%s", directory, classes->coarse_names[to->coarse],
                                   classes->fine_names[to->fine]);
         TRY(got_memory(below, err, directory));
-        status result = file_exists(below) ? walk(below, to, take_file, err) : STATUS_OK;
+        status result = file_exists(below) ? walk(below, to, false, take_file, err) : STATUS_OK;
         free(below);
         TRY(result);
     }
@@ -232,30 +238,22 @@ static status list_mapped(const char *directory, destination *to, error *err)
 
 /* ---- Classes by their directories ---- */
 
-static status take_fine(const destination *to, char *path, const char *name, error *err)
+static status take_fine(const destination *to, const char *path, const char *name, error *err)
 {
     destination class = *to;
-    if (!file_is_directory(path)) {
-        to->opened->ignored++;
-        return STATUS_OK;
-    }
     ++*to->classes;
     if (class_table_add(to->table, to->coarse_name, name, &class.fine, err) != STATUS_OK)
         return error_prefix(err, STATUS_FAILED, "%s", path);
-    return walk(path, &class, take_file, err);
+    return walk(path, &class, false, take_file, err);
 }
 
-static status take_coarse(const destination *to, char *path, const char *name, error *err)
+static status take_coarse(const destination *to, const char *path, const char *name, error *err)
 {
     int classes = 0;
     destination class = *to;
-    if (!file_is_directory(path)) {
-        to->opened->ignored++;
-        return STATUS_OK;
-    }
     class.coarse_name = name;
     class.classes = &classes;
-    TRY(walk(path, &class, take_fine, err));
+    TRY(walk(path, &class, true, take_fine, err));
     return classes > 0 ? STATUS_OK
                        : error_set(err, STATUS_FAILED,
                                    "%s: holds no directory; a coarse class's holds one for each of "
@@ -276,7 +274,8 @@ static status list_part(const char *path, enum dataset_part part, class_table *t
     TRY(find_part(path, part, &directory, err));
     status result = STATUS_OK;
     if (directory)
-        result = table ? walk(directory, &to, take_coarse, err) : list_mapped(directory, &to, err);
+        result =
+            table ? walk(directory, &to, true, take_coarse, err) : list_mapped(directory, &to, err);
     const char *name = directory ? strrchr(directory, '/') + 1 : "train_images";
     if (result == STATUS_OK && set->count == 0 && (directory || part == PART_TRAIN))
         result = error_set(err, STATUS_FAILED,

@@ -73,43 +73,42 @@ typedef struct packed {
     pixel_source *sources;
 } packed;
 
-static status measure(const classifier_image *images, int count, packed *p, error *err)
+static size_t bytes_of(const classifier_image *image)
 {
-    for (int i = 0; i < count; i++) {
-        const classifier_image *image = &images[i];
-        if (!image->pixels)
-            return error_set(err, STATUS_FAILED, "image %zu: its pixels are NULL", image->number);
-        if (image->width < 1 || image->height < 1 || image->width > MAX_SIDE ||
-            image->height > MAX_SIDE)
-            return error_set(err, STATUS_FAILED, "image %zu: %dx%d pixels; a side has 1 to %d",
-                             image->number, image->width, image->height, MAX_SIDE);
-        p->bytes += 3 * (size_t)image->width * (size_t)image->height;
-        if (p->bytes > INT32_MAX)
-            return error_set(err, STATUS_FAILED,
-                             "%d images take more than 2 GiB; use fewer at a "
-                             "time",
-                             count);
-    }
+    return 3 * (size_t)image->width * (size_t)image->height;
+}
+
+static status check(const classifier_image *image, error *err)
+{
+    if (!image->pixels)
+        return error_set(err, STATUS_FAILED, "image %zu: its pixels are NULL", image->number);
+    if (image->width < 1 || image->height < 1 || image->width > MAX_SIDE ||
+        image->height > MAX_SIDE)
+        return error_set(err, STATUS_FAILED, "image %zu: %dx%d pixels; a side has 1 to %d",
+                         image->number, image->width, image->height, MAX_SIDE);
     return STATUS_OK;
 }
 
 static status pack(const classifier_image *images, int count, packed *p, error *err)
 {
-    size_t at = 0;
-    TRY(measure(images, count, p, err));
-    p->pixels = malloc(p->bytes);
     p->sources = calloc((size_t)count, sizeof *p->sources);
-    TRY(got_memory(p->pixels && p->sources, err, "the images"));
+    TRY(got_memory(p->sources, err, "the images"));
     for (int i = 0; i < count; i++) {
-        size_t bytes = 3 * (size_t)images[i].width * (size_t)images[i].height;
-        p->sources[i] = (pixel_source){.offset = (int32_t)at,
+        TRY(check(&images[i], err));
+        p->sources[i] = (pixel_source){.offset = (int32_t)p->bytes,
                                        .width = images[i].width,
                                        .height = images[i].height,
                                        .layout = PIXELS_INTERLEAVED,
                                        .cosine = 1};
-        memcpy(p->pixels + at, images[i].pixels, bytes);
-        at += bytes;
+        p->bytes += bytes_of(&images[i]);
+        if (p->bytes > INT32_MAX)
+            return error_set(err, STATUS_FAILED,
+                             "%d images take more than 2 GiB; use fewer at a time", count);
     }
+    p->pixels = malloc(p->bytes);
+    TRY(got_memory(p->pixels, err, "the images"));
+    for (int i = 0; i < count; i++)
+        memcpy(p->pixels + p->sources[i].offset, images[i].pixels, bytes_of(&images[i]));
     return STATUS_OK;
 }
 

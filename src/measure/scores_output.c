@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/json_values.h"
 
-#include <string.h>
+#include <errno.h>
 
 /* ---- JSON ---- */
 
@@ -75,40 +75,36 @@ json_t *scores_to_object(const scores *s, const decider *d, const metrics *sums,
 
 /* ---- CSV ---- */
 
-static status put_text(file_writer *to, const char *text, error *err)
-{
-    return file_writer_put(to, text, strlen(text), err);
-}
-
 /* In quotes, quotes doubled (RFC 4180). */
-static status put_name(file_writer *to, const char *name, error *err)
+static void put_name(FILE *to, const char *name)
 {
-    TRY(put_text(to, ",\"", err));
-    for (const char *at = name; *at; at++)
-        TRY(file_writer_put(to, *at == '"' ? "\"\"" : at, *at == '"' ? 2 : 1, err));
-    return put_text(to, "\"", err);
+    fputs(",\"", to);
+    for (const char *at = name; *at; at++) {
+        if (*at == '"')
+            putc('"', to);
+        putc(*at, to);
+    }
+    putc('"', to);
 }
 
 /* answer -1: the images that were not decided. */
-static status put_row(file_writer *to, const char *level, char *const *names, int label, int answer,
-                      uint64_t images, error *err)
+static status put_row(const file_writer *w, const char *level, char *const *names, int label,
+                      int answer, uint64_t images, error *err)
 {
-    char text[64];
-    snprintf(text, sizeof text, "%s,%d", level, label);
-    TRY(put_text(to, text, err));
-    TRY(put_name(to, names[label], err));
+    FILE *to = w->stream;
+    fprintf(to, "%s,%d", level, label);
+    put_name(to, names[label]);
     if (answer >= 0) {
-        snprintf(text, sizeof text, ",%d", answer);
-        TRY(put_text(to, text, err));
-        TRY(put_name(to, names[answer], err));
+        fprintf(to, ",%d", answer);
+        put_name(to, names[answer]);
     } else {
-        TRY(put_text(to, ",,", err));
+        fputs(",,", to);
     }
-    snprintf(text, sizeof text, ",%llu\n", (unsigned long long)images);
-    return put_text(to, text, err);
+    fprintf(to, ",%llu\n", (unsigned long long)images);
+    return ferror(to) ? file_write_error(err, w->path, errno) : STATUS_OK;
 }
 
-static status put_matrix(file_writer *to, const char *level, const head_scores *h,
+static status put_matrix(const file_writer *to, const char *level, const head_scores *h,
                          char *const *names, error *err)
 {
     for (int label = 0; label < h->classes; label++) {
@@ -129,7 +125,7 @@ status scores_write_confusion(const scores *s, const char *path, error *err)
     file_writer to;
     TRY(file_writer_open(&to, path, err));
     status result;
-    TRY_OR_DONE(put_text(&to, "level,label,label_name,answer,answer_name,images\n", err));
+    fputs("level,label,label_name,answer,answer_name,images\n", to.stream);
     TRY_OR_DONE(put_matrix(&to, "coarse", &s->coarse, s->classes->coarse_names, err));
     TRY_OR_DONE(put_matrix(&to, "fine", &s->fine, s->classes->fine_names, err));
 done:

@@ -27,11 +27,7 @@ typedef struct companion {
 struct solver {
     network *net;
     device *dev;
-    bool adam, decoupled; /* decoupled: AdamW */
-    bool nesterov, no_norm_decay;
-    float momentum, weight_decay;
-    float clip_norm; /* 0: off */
-    double decay;    /* of the average; 0: none */
+    train_options options;
     int slots;
     bool scales; /* the loss: in fp16 */
     loss_scale scaling;
@@ -65,7 +61,7 @@ static status create_companion(solver *s, const parameter *p, companion *c, erro
         /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): slots are at most MAX_SLOTS. */
         TRY(state_list_add(&s->state, s->dev, p->name, kinds[slot], p->count, &c->momenta[slot],
                            err));
-    if (s->decay > 0 && parameter_moves(p))
+    if (s->options.ema > 0 && parameter_moves(p))
         TRY(state_list_add(&s->state, s->dev, p->name, "average", p->count, &c->average, err));
     s->parts += p->gradient ? gradients_parts(s->dev, p->count) : 0;
     return STATUS_OK;
@@ -80,7 +76,7 @@ static status create_buffers(solver *s, error *err)
         TRY(create_companion(s, network_parameter(s->net, i), &s->companions[i], err));
     if (s->scales)
         TRY(buffer_create(s->dev, sizeof(cl_int), &s->overflow, err));
-    if (s->clip_norm == 0 || s->parts == 0)
+    if ((float)s->options.clip_norm == 0 || s->parts == 0)
         return STATUS_OK;
     TRY(buffer_create(s->dev, s->parts * sizeof(float), &s->squares, err));
     TRY(buffer_create(s->dev, GRADIENTS_GATHERED * sizeof(float), &s->gathered, err));
@@ -94,14 +90,7 @@ status solver_create(network *net, const train_options *options, solver **create
     TRY(got_memory(s, err, "the optimizer"));
     s->net = net;
     s->dev = network_device(net);
-    s->adam = options->optimizer != OPTIMIZER_SGD;
-    s->decoupled = options->optimizer == OPTIMIZER_ADAMW;
-    s->momentum = (float)options->momentum;
-    s->weight_decay = (float)options->weight_decay;
-    s->nesterov = options->nesterov;
-    s->no_norm_decay = options->no_norm_decay;
-    s->clip_norm = (float)options->clip_norm;
-    s->decay = options->ema;
+    s->options = *options;
     s->slots = solver_slots(options);
     s->scales = s->dev->precision == PRECISION_FP16;
     s->scaling = loss_scale_start();
@@ -208,25 +197,27 @@ static status measure_norm(solver *s, float factor, error *err)
         TRY(gradients_squares(s->dev, p->count, p->gradient, factor, s->squares, first, err));
         first += gradients_parts(s->dev, p->count);
     }
-    return gradients_clip(s->dev, s->squares, s->parts, s->gathered, s->clip_norm, s->clip, err);
+    return gradients_clip(s->dev, s->squares, s->parts, s->gathered, (float)s->options.clip_norm,
+                          s->clip, err);
 }
 
 static status update(solver *s, const parameter *p, const companion *c, unscaling unscale, float lr,
                      uint64_t step, error *err)
 {
-    bool spared = s->no_norm_decay && p->kind == PARAMETER_VECTOR;
-    float decay = spared ? 0 : s->weight_decay;
-    if (s->adam)
+    const train_options *o = &s->options;
+    bool spared = o->no_norm_decay && p->kind == PARAMETER_VECTOR;
+    float decay = spared ? 0 : (float)o->weight_decay;
+    if (o->optimizer != OPTIMIZER_SGD)
         return adam_step(s->dev, p->count, p->value, p->gradient, c->momenta[0], c->momenta[1],
-                         unscale, lr, adam_beta1, adam_beta2, adam_epsilon, decay, s->decoupled,
-                         (int)step, err);
+                         unscale, lr, adam_beta1, adam_beta2, adam_epsilon, decay,
+                         o->optimizer == OPTIMIZER_ADAMW, (int)step, err);
     return sgd_step(s->dev, p->count, p->value, p->gradient, c->momenta[0], unscale, lr,
-                    s->momentum, decay, s->nesterov, step == 1, err);
+                    (float)o->momentum, decay, o->nesterov, step == 1, err);
 }
 
 static status move_average(solver *s, uint64_t step, error *err)
 {
-    double decay = fmin(s->decay, (1.0 + (double)step) / (10.0 + (double)step));
+    double decay = fmin(s->options.ema, (1.0 + (double)step) / (10.0 + (double)step));
     profile_label(s->dev, "update", "average");
     for (size_t i = 0; i < network_parameter_count(s->net); i++) {
         const parameter *p = network_parameter(s->net, i);
@@ -250,12 +241,12 @@ status solver_step(solver *s, double lr, uint64_t step, error *err)
         if (p->gradient)
             TRY(update(s, p, &s->companions[i], unscale, (float)lr, step, err));
     }
-    return s->decay > 0 ? move_average(s, step, err) : STATUS_OK;
+    return s->options.ema > 0 ? move_average(s, step, err) : STATUS_OK;
 }
 
 bool solver_averages(const solver *s)
 {
-    return s->decay > 0;
+    return s->options.ema > 0;
 }
 
 void solver_swap_average(solver *s)
