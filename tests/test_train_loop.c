@@ -42,7 +42,7 @@ status __wrap_network_forward(network *net, const network_batch *batch, enum ste
 status __wrap_network_reserve_pixels(network *net, size_t bytes, error *err)
 {
     if (batches_with_room > 0 && --batches_with_room == 0)
-        return device_error(network_device(net), err, CL_MEM_OBJECT_ALLOCATION_FAILURE,
+        return device_check(network_device(net), err, CL_MEM_OBJECT_ALLOCATION_FAILURE,
                             "allocating a larger batch");
     return __real_network_reserve_pixels(net, bytes, err);
 }

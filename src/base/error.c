@@ -21,21 +21,13 @@ status error_set(error *err, status code, const char *format, ...)
 
 status error_prefix(error *err, status code, const char *format, ...)
 {
-    char prefix[512];
+    char prefix[512], kept[ERROR_CAPACITY];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(prefix, sizeof prefix, format, arguments);
     va_end(arguments);
-
-    size_t length = strlen(prefix) + strlen(": ");
-    size_t kept = strlen(err->message);
-    if (kept + length >= sizeof err->message)
-        kept = sizeof err->message - length - 1;
-    memmove(err->message + length, err->message, kept);
-    err->message[length + kept] = '\0';
-    memcpy(err->message, prefix, strlen(prefix));
-    memcpy(err->message + strlen(prefix), ": ", strlen(": "));
-    return code;
+    memcpy(kept, err->message, sizeof kept);
+    return error_set(err, code, "%s: %s", prefix, kept);
 }
 
 status error_suffix(error *err, status code, const char *format, ...)

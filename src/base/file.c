@@ -13,13 +13,19 @@
 #include <time.h>
 #include <unistd.h>
 
+/* "PATH: cannot be opened: REASON", by errno. */
+static status fail(error *err, const char *path, const char *what)
+{
+    return error_set(err, STATUS_FAILED, "%s: %s: %s", path, what, strerror(errno));
+}
+
 status file_open(const char *path, FILE **stream, size_t *size, error *err)
 {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would wait for ever */
     struct stat info;
     *stream = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
     if (!*stream)
-        return error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", path, strerror(errno));
+        return fail(err, path, "cannot be opened");
     if (fstat(fileno(*stream), &info) != 0 || !S_ISREG(info.st_mode)) {
         fclose(*stream);
         *stream = NULL;
@@ -147,9 +153,7 @@ static status sync_parent(const char *path, error *err)
     int descriptor = open(parent, O_RDONLY | O_DIRECTORY);
     /* Some file systems cannot sync a directory (EINVAL); the rename itself is still atomic. */
     bool failed = descriptor < 0 || (fsync(descriptor) != 0 && errno != EINVAL);
-    status result =
-        failed ? error_set(err, STATUS_FAILED, "%s: cannot be synced: %s", parent, strerror(errno))
-               : STATUS_OK;
+    status result = failed ? fail(err, parent, "cannot be synced") : STATUS_OK;
     if (descriptor >= 0)
         close(descriptor);
     free(parent);
@@ -211,9 +215,7 @@ static status copy_contents(const char *from, FILE *source, file_writer *writer,
     size_t got;
     while ((got = fread(block, 1, sizeof block, source)) > 0)
         TRY(file_writer_put(writer, block, got, err));
-    return ferror(source)
-               ? error_set(err, STATUS_FAILED, "%s: cannot be read: %s", from, strerror(errno))
-               : STATUS_OK;
+    return ferror(source) ? fail(err, from, "cannot be read") : STATUS_OK;
 }
 
 static status copy(const char *from, const char *to, error *err)
@@ -264,7 +266,7 @@ bool file_is_directory(const char *path)
 
 status file_make_directory(const char *path, error *err)
 {
-    char *copy = text_format("%s", path);
+    char *copy = strdup(path);
     TRY(got_memory(copy, err, path));
     status result = STATUS_OK;
     for (char *at = copy + 1;; at++) {
@@ -289,7 +291,7 @@ status file_remove_tree(const char *path, error *err)
 {
     DIR *directory = opendir(path);
     if (!directory)
-        return error_set(err, STATUS_FAILED, "%s: cannot be removed: %s", path, strerror(errno));
+        return fail(err, path, "cannot be removed");
     status result = STATUS_OK;
     struct dirent *entry;
     while (result == STATUS_OK && (entry = readdir(directory)) != NULL) {
@@ -302,13 +304,12 @@ status file_remove_tree(const char *path, error *err)
         else if (lstat(child, &info) == 0 && S_ISDIR(info.st_mode))
             result = file_remove_tree(child, err);
         else if (unlink(child) != 0)
-            result =
-                error_set(err, STATUS_FAILED, "%s: cannot be removed: %s", child, strerror(errno));
+            result = fail(err, child, "cannot be removed");
         free(child);
     }
     closedir(directory);
     if (result == STATUS_OK && rmdir(path) != 0)
-        result = error_set(err, STATUS_FAILED, "%s: cannot be removed: %s", path, strerror(errno));
+        result = fail(err, path, "cannot be removed");
     return result;
 }
 
@@ -326,9 +327,7 @@ enum { LOCK_NAPS = 10, NAP_MILLISECONDS = 20 };
 static status open_directory(const char *directory, int *opened, error *err)
 {
     *opened = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return *opened >= 0 ? STATUS_OK
-                        : error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", directory,
-                                    strerror(errno));
+    return *opened >= 0 ? STATUS_OK : fail(err, directory, "cannot be opened");
 }
 
 status file_lock(const char *directory, int *lock, error *err)

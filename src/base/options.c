@@ -119,14 +119,9 @@ static status unknown_option(const command_line *line, const char *argument, err
                      argument);
 }
 
-static bool has_bounds(const option_row *row)
-{
-    return row->min != 0 || row->max != 0;
-}
-
 static bool within_bounds(const option_row *row, double value)
 {
-    return !has_bounds(row) || (value >= row->min && value <= row->max);
+    return (row->min == 0 && row->max == 0) || (value >= row->min && value <= row->max);
 }
 
 static status check_bounds(const option_row *row, double value, const char *text, error *err)
@@ -214,20 +209,9 @@ static status parse_string(const option_row *row, const char *text, const char *
     return STATUS_OK;
 }
 
-/* A row's value in the caller's struct. */
-static void *value_in(const option_row *row, void *values)
-{
-    return (char *)values + row->at;
-}
-
-static const void *value_of(const option_row *row, const void *values)
-{
-    return (const char *)values + row->at;
-}
-
 status options_set(const option_row *row, void *values, const char *text, error *err)
 {
-    void *target = value_in(row, values);
+    void *target = (char *)values + row->at;
     int choice;
     switch (row->kind) {
     case OPTION_FLAG:
@@ -254,7 +238,7 @@ status options_set(const option_row *row, void *values, const char *text, error 
 
 bool options_unset(const option_row *row, void *values)
 {
-    void *target = value_in(row, values);
+    void *target = (char *)values + row->at;
     if (row->kind == OPTION_CHOICE && row->fallback)
         *(int *)target = OPTION_NONE;
     else if (row->kind == OPTION_STRING || (row->kind == OPTION_NAME && row->fallback))
@@ -344,12 +328,9 @@ status options_parse(const command_line *line, void *values, int argc, char **ar
         return STATUS_OK;
     rest->values = calloc(argc > 0 ? (size_t)argc : 1, sizeof *rest->values);
     rest->given = calloc(argc > 0 ? (size_t)argc : 1, sizeof *rest->given);
-    status result = STATUS_OK;
-    if (!rest->values || !rest->given) {
-        result = error_memory(err, "the command line");
-        goto done;
-    }
     bool options_ended = false;
+    status result;
+    TRY_OR_DONE(got_memory(rest->values && rest->given, err, "the command line"));
     for (int i = 1; i < argc; i++) {
         const char *argument = argv[i];
         if (!options_ended && strcmp(argument, "--") == 0) {
@@ -359,11 +340,8 @@ status options_parse(const command_line *line, void *values, int argc, char **ar
         } else if (line->operand) {
             rest->values[rest->count++] = argument;
         } else {
-            result = error_set(err, STATUS_USAGE,
-                               "'%s': takes no such argument; options start "
-                               "with --",
-                               argument);
-            goto done;
+            TRY_OR_DONE(error_set(err, STATUS_USAGE,
+                                  "'%s': takes no such argument; options start with --", argument));
         }
     }
 done:
@@ -468,7 +446,7 @@ void options_help(const command_line *line, const void *defaults, FILE *stream)
     for (const option_row *row = line->rows; row->name; row++) {
         char head[WORD_LIST_TEXT + 128], value[256], help[1024];
         format_head(row, head, sizeof head);
-        format_value(row, value_of(row, defaults), value, sizeof value);
+        format_value(row, (const char *)defaults + row->at, value, sizeof value);
         const char *shown = row->fallback ? row->fallback : value;
         snprintf(help, sizeof help, "%s%s%s%s", row->help, *shown ? " (default: " : "", shown,
                  *shown ? ")" : "");

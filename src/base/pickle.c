@@ -4,6 +4,7 @@
  * of input makes at most one value, and what all values hold is counted (see hold), so a file
  * cannot ask for more than its size explains. */
 #include "base/pickle.h"
+#include "base/array.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +18,10 @@ struct pickle {
     const unsigned char *data;
     size_t size, at;
     pickle_value **values; /* all that were made, to free them */
-    size_t value_count, value_capacity;
+    size_t value_count;
     size_t held; /* bytes and items of all values */
     pickle_value **stack;
-    size_t depth, stack_capacity;
+    size_t depth;
     pickle_value **memo;
     size_t memo_capacity, memo_next; /* memo_next: the index that MEMOIZE gives */
     pickle_value *root;
@@ -30,22 +31,6 @@ status pickle_fail(const pickle *p, const char *what, error *err)
 {
     return error_set(err, STATUS_FAILED, "%s: byte %zu: %s; it is damaged or no %s", p->where,
                      p->at, what, p->rules->format);
-}
-
-/* Room for one more pointer in a growing array of at most `most`. */
-static bool grow(pickle_value ***array, size_t count, size_t *capacity, size_t most)
-{
-    if (count < *capacity)
-        return true;
-    size_t wanted = *capacity ? 2 * *capacity : 4;
-    if (count >= most)
-        return false;
-    pickle_value **grown = realloc(*array, wanted * sizeof *grown);
-    if (!grown)
-        return false;
-    *array = grown;
-    *capacity = wanted;
-    return true;
 }
 
 /* Counts bytes or items that a value is to hold. Each stands in the input and is copied once more
@@ -61,8 +46,9 @@ static status hold(pickle *p, size_t more, error *err)
 
 status pickle_make(pickle *p, enum pickle_kind kind, pickle_value **made, error *err)
 {
-    if (!grow(&p->values, p->value_count, &p->value_capacity, MAX_VALUES))
+    if (p->value_count == MAX_VALUES)
         return pickle_fail(p, "it holds more values than are read here", err);
+    TRY(array_grow(&p->values, p->value_count, sizeof *p->values, p->where, err));
     *made = calloc(1, sizeof **made);
     TRY(got_memory(*made, err, p->where));
     (*made)->kind = kind;
@@ -88,8 +74,9 @@ status pickle_make_bytes(pickle *p, enum pickle_kind kind, const unsigned char *
 status pickle_append(pickle *p, pickle_value *list, pickle_value *item, error *err)
 {
     TRY(hold(p, 1, err));
-    if (!grow(&list->items, list->count, &list->capacity, MAX_VALUES))
+    if (list->count == MAX_VALUES)
         return pickle_fail(p, "a list is too long", err);
+    TRY(array_grow(&list->items, list->count, sizeof *list->items, p->where, err));
     list->items[list->count++] = item;
     return STATUS_OK;
 }
@@ -103,8 +90,9 @@ size_t pickle_input_size(const pickle *p)
 
 static status push(pickle *p, pickle_value *value, error *err)
 {
-    if (!grow(&p->stack, p->depth, &p->stack_capacity, MAX_STACK))
+    if (p->depth == MAX_STACK)
         return pickle_fail(p, "it is nested or long beyond reason", err);
+    TRY(array_grow(&p->stack, p->depth, sizeof *p->stack, p->where, err));
     p->stack[p->depth++] = value;
     return STATUS_OK;
 }

@@ -33,7 +33,7 @@ typedef struct pickle_value {
     const unsigned char *bytes; /* zero byte behind them */
     size_t size;
     struct pickle_value **items;
-    size_t count, capacity;
+    size_t count;
 } pickle_value;
 
 typedef struct pickle pickle;

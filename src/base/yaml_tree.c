@@ -107,14 +107,6 @@ static status check_events(const yaml_tree *tree, yaml_parser_t *parser, error *
     return STATUS_OK;
 }
 
-static status make_document(yaml_tree *tree, yaml_parser_t *parser, error *err)
-{
-    if (!yaml_parser_load(parser, &tree->document))
-        return fail_parser(tree, parser, err);
-    tree->parsed = true;
-    return STATUS_OK;
-}
-
 /* Runs one of the two passes with a parser of its own. */
 static status parse(yaml_tree *tree, bool make, error *err)
 {
@@ -122,7 +114,11 @@ static status parse(yaml_tree *tree, bool make, error *err)
     if (!yaml_parser_initialize(&parser))
         return error_memory(err, tree->path);
     yaml_parser_set_input_string(&parser, (const unsigned char *)tree->text, tree->size);
-    status result = make ? make_document(tree, &parser, err) : check_events(tree, &parser, err);
+    status result = STATUS_OK;
+    if (!make)
+        result = check_events(tree, &parser, err);
+    else if (!(tree->parsed = yaml_parser_load(&parser, &tree->document)))
+        result = fail_parser(tree, &parser, err);
     yaml_parser_delete(&parser);
     return result;
 }
@@ -331,24 +327,18 @@ static status fail_word(const yaml_tree *tree, const yaml_node_t *node, const ch
                           all);
 }
 
-static bool find_word(const char *const *words, const char *word, int *index)
+static int find_word(const char *const *words, const char *word)
 {
-    for (int i = 0; words[i]; i++)
-        if (strcmp(words[i], word) == 0) {
-            *index = i;
-            return true;
-        }
-    return false;
+    return word_list_find(&(const word_list){words, sizeof *words}, word);
 }
 
 status yaml_tree_check_keys(yaml_tree *tree, const yaml_node_t *mapping, const char *const *known,
                             const char *of, error *err)
 {
     for (size_t i = 0; i < yaml_tree_count(mapping); i++) {
-        int index;
         char what[128];
         yaml_node_t *key, *value;
-        if (find_word(known, yaml_tree_key(tree, mapping, i, &key, &value), &index))
+        if (find_word(known, yaml_tree_key(tree, mapping, i, &key, &value)) >= 0)
             continue;
         snprintf(what, sizeof what, "no key of %s", of);
         return fail_word(tree, key, what, known, err);
@@ -415,8 +405,11 @@ status yaml_tree_read_choice(yaml_tree *tree, const yaml_node_t *mapping, const 
     if (!node)
         return STATUS_OK;
     TRY(yaml_tree_expect(tree, node, YAML_SCALAR_NODE, key, err));
-    if (find_word(words, yaml_tree_text(node), index))
+    int found = find_word(words, yaml_tree_text(node));
+    if (found >= 0) {
+        *index = found;
         return STATUS_OK;
+    }
     snprintf(what, sizeof what, "no %s", key);
     return fail_word(tree, node, what, words, err);
 }

@@ -13,7 +13,7 @@ status buffer_create(device *dev, size_t bytes, cl_mem *created, error *err)
     *created = NULL;
     char what[64];
     snprintf(what, sizeof what, "allocating %zu bytes", bytes);
-    return device_error(dev, err, code, what);
+    return device_check(dev, err, code, what);
 }
 
 status buffer_view(device *dev, cl_mem parent, size_t offset, size_t bytes, cl_mem *created,
@@ -28,7 +28,7 @@ status buffer_view(device *dev, cl_mem parent, size_t offset, size_t bytes, cl_m
     *created = NULL;
     char what[96];
     snprintf(what, sizeof what, "making a view of %zu bytes at %zu", bytes, offset);
-    return device_error(dev, err, code, what);
+    return device_check(dev, err, code, what);
 }
 
 void buffer_release(cl_mem *buffer)
@@ -47,8 +47,7 @@ static status enqueue_write(device *dev, cl_mem buffer, cl_bool blocking, size_t
         return STATUS_OK;
     cl_int code =
         clEnqueueWriteBuffer(dev->queue, buffer, blocking, offset, bytes, host, 0, NULL, done);
-    return code == CL_SUCCESS ? STATUS_OK
-                              : device_error(dev, err, code, "writing to device memory");
+    return device_check(dev, err, code, "writing to device memory");
 }
 
 static status enqueue_read(device *dev, cl_mem buffer, cl_bool blocking, size_t offset, void *host,
@@ -60,7 +59,7 @@ static status enqueue_read(device *dev, cl_mem buffer, cl_bool blocking, size_t 
         return STATUS_OK;
     cl_int code =
         clEnqueueReadBuffer(dev->queue, buffer, blocking, offset, bytes, host, 0, NULL, done);
-    return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "reading device memory");
+    return device_check(dev, err, code, "reading device memory");
 }
 
 status buffer_write(device *dev, cl_mem buffer, size_t offset, const void *host, size_t bytes,
@@ -99,7 +98,7 @@ status buffer_wait(device *dev, cl_event *event, error *err)
         return STATUS_OK;
     cl_int code = clWaitForEvents(1, event);
     buffer_forget(event);
-    return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "waiting for a copy");
+    return device_check(dev, err, code, "waiting for a copy");
 }
 
 status buffer_poll(device *dev, cl_event *event, bool *done, error *err)
@@ -113,13 +112,12 @@ status buffer_poll(device *dev, cl_event *event, bool *done, error *err)
     *done = code == CL_SUCCESS && state == CL_COMPLETE;
     if (*done || code != CL_SUCCESS)
         buffer_forget(event);
-    return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "waiting for a copy");
+    return device_check(dev, err, code, "waiting for a copy");
 }
 
 status buffer_flush(device *dev, error *err)
 {
-    cl_int code = clFlush(dev->queue);
-    return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "starting the device");
+    return device_check(dev, err, clFlush(dev->queue), "starting the device");
 }
 
 status buffer_copy(device *dev, cl_mem from, size_t from_offset, cl_mem to, size_t to_offset,
@@ -129,7 +127,7 @@ status buffer_copy(device *dev, cl_mem from, size_t from_offset, cl_mem to, size
         return STATUS_OK;
     cl_int code =
         clEnqueueCopyBuffer(dev->queue, from, to, from_offset, to_offset, bytes, 0, NULL, NULL);
-    return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "copying device memory");
+    return device_check(dev, err, code, "copying device memory");
 }
 
 status buffer_zero(device *dev, cl_mem buffer, size_t offset, size_t bytes, error *err)
@@ -139,5 +137,5 @@ status buffer_zero(device *dev, cl_mem buffer, size_t offset, size_t bytes, erro
     const cl_uint zero = 0;
     cl_int code = clEnqueueFillBuffer(dev->queue, buffer, &zero, bytes % sizeof zero ? 1 : 4,
                                       offset, bytes, 0, NULL, NULL);
-    return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "zeroing device memory");
+    return device_check(dev, err, code, "zeroing device memory");
 }

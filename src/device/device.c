@@ -71,8 +71,10 @@ const char *device_error_name(cl_int code)
     return "unknown OpenCL error";
 }
 
-status device_error(const device *dev, error *err, cl_int code, const char *what)
+status device_check(const device *dev, error *err, cl_int code, const char *what)
 {
+    if (code == CL_SUCCESS)
+        return STATUS_OK;
     const char *advice = code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES ||
                                  code == CL_OUT_OF_HOST_MEMORY
                              ? "; a smaller --batch-size or --image-size needs less memory"
@@ -121,36 +123,32 @@ static unsigned read_nv_capability(cl_device_id id, const char *extensions)
     return 10 * major + minor;
 }
 
+/* What is not answered keeps its value; `target` has the type that the answer has. */
+#define GET(what, target) clGetDeviceInfo(id, what, sizeof(target), &(target), NULL)
+
 static void read_info(device_info *info)
 {
     cl_device_id id = info->id;
-    cl_uint units = 0, clock = 0, width = 0, align_bits = 0;
-    cl_ulong memory = 0, allocation = 0, local = 0;
+    cl_uint align_bits = 0;
     cl_bool available = CL_FALSE, compiler = CL_FALSE;
     char extensions[8192] = "";
-    clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof info->type, &info->type, NULL);
+    GET(CL_DEVICE_TYPE, info->type);
     read_text(id, CL_DEVICE_NAME, info->name, sizeof info->name);
     read_text(id, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
     read_text(id, CL_DEVICE_VERSION, info->version, sizeof info->version);
     read_text(id, CL_DRIVER_VERSION, info->driver, sizeof info->driver);
-    clGetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
-    clGetDeviceInfo(id, CL_DEVICE_MAX_CLOCK_FREQUENCY, sizeof clock, &clock, NULL);
-    clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL);
-    clGetDeviceInfo(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof allocation, &allocation, NULL);
-    clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
-    clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof info->max_group_size,
-                    &info->max_group_size, NULL);
-    clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
-    clGetDeviceInfo(id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof align_bits, &align_bits, NULL);
-    clGetDeviceInfo(id, CL_DEVICE_AVAILABLE, sizeof available, &available, NULL);
-    clGetDeviceInfo(id, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler, NULL);
+    GET(CL_DEVICE_MAX_COMPUTE_UNITS, info->compute_units);
+    GET(CL_DEVICE_MAX_CLOCK_FREQUENCY, info->clock_mhz);
+    GET(CL_DEVICE_GLOBAL_MEM_SIZE, info->memory_bytes);
+    GET(CL_DEVICE_MAX_MEM_ALLOC_SIZE, info->max_allocation_bytes);
+    GET(CL_DEVICE_LOCAL_MEM_SIZE, info->local_memory_bytes);
+    GET(CL_DEVICE_MAX_WORK_GROUP_SIZE, info->max_group_size);
+    GET(CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, info->vector_width);
+    GET(CL_DEVICE_MEM_BASE_ADDR_ALIGN, align_bits);
+    GET(CL_DEVICE_AVAILABLE, available);
+    GET(CL_DEVICE_COMPILER_AVAILABLE, compiler);
     clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, sizeof extensions - 1, extensions, NULL);
-    info->compute_units = units;
-    info->clock_mhz = clock;
-    info->memory_bytes = memory;
-    info->max_allocation_bytes = allocation;
-    info->local_memory_bytes = local;
-    info->vector_width = width > 0 ? width : 1;
+    info->vector_width += info->vector_width == 0;
     info->align_bytes = align_bits >= 8 ? align_bits / 8 : 128;
     info->fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
     info->nv_capability = read_nv_capability(id, extensions);
@@ -223,18 +221,11 @@ void device_list_free(device_list *list)
     *list = (device_list){0};
 }
 
-/* Whether a device is what a spec asks for. */
-typedef bool fitting(const device_info *info, const char *spec, cl_device_type type);
+/* What a spec may name. */
+enum way { BY_TYPE, BY_INDEX, BY_NAME, BY_PLATFORM, WAYS };
 
-static bool is_of_type(const device_info *info, const char *spec, cl_device_type type)
+static bool is_at(const device_info *info, const char *spec)
 {
-    (void)spec;
-    return info->available && (info->type & type);
-}
-
-static bool is_at(const device_info *info, const char *spec, cl_device_type type)
-{
-    (void)type;
     char *colon, *end;
     const long platform = strtol(spec, &colon, 10);
     if (colon == spec || *colon != ':')
@@ -244,27 +235,24 @@ static bool is_at(const device_info *info, const char *spec, cl_device_type type
            info->device_index == index;
 }
 
-static bool is_named(const device_info *info, const char *spec, cl_device_type type)
+static bool fits(const device_info *info, enum way way, const char *spec, cl_device_type type)
 {
-    (void)type;
-    return strcasestr(info->name, spec) != NULL;
-}
-
-static bool is_on_platform(const device_info *info, const char *spec, cl_device_type type)
-{
-    (void)type;
-    return strcasestr(info->platform_name, spec) != NULL;
+    if (way == BY_TYPE)
+        return info->available && (info->type & type);
+    if (way == BY_INDEX)
+        return is_at(info, spec);
+    return strcasestr(way == BY_NAME ? info->name : info->platform_name, spec) != NULL;
 }
 
 /* Of those that fit, in turn by place; -1: there is none. */
-static int pick(const device_list *list, fitting *fits, const char *spec, cl_device_type type,
+static int pick(const device_list *list, enum way way, const char *spec, cl_device_type type,
                 int place)
 {
     int count = 0;
     for (int i = 0; i < list->count; i++)
-        count += fits(&list->devices[i], spec, type);
+        count += fits(&list->devices[i], way, spec, type);
     for (int i = 0, left = count > 0 ? place % count : 0; count > 0; i++)
-        if (fits(&list->devices[i], spec, type) && left-- == 0)
+        if (fits(&list->devices[i], way, spec, type) && left-- == 0)
             return i;
     return -1;
 }
@@ -275,18 +263,17 @@ static int find_device(const device_list *list, const char *spec, int place)
                                                CL_DEVICE_TYPE_ALL};
     static const cl_device_type types[] = {CL_DEVICE_TYPE_GPU, CL_DEVICE_TYPE_CPU,
                                            CL_DEVICE_TYPE_ACCELERATOR};
-    static fitting *const ways[] = {is_at, is_named, is_on_platform};
     int found = -1;
     if (!spec || !*spec) {
         for (int i = 0; i < 3 && found < 0; i++)
-            found = pick(list, is_of_type, spec, preferred[i], place);
+            found = pick(list, BY_TYPE, spec, preferred[i], place);
         return found;
     }
     for (int i = 0; i < 3; i++)
         if (strcmp(spec, device_type_name(types[i])) == 0)
-            return pick(list, is_of_type, spec, types[i], place);
-    for (int i = 0; i < 3 && found < 0; i++)
-        found = pick(list, ways[i], spec, 0, place);
+            return pick(list, BY_TYPE, spec, types[i], place);
+    for (enum way way = BY_INDEX; way < WAYS && found < 0; way++)
+        found = pick(list, way, spec, 0, place);
     return found;
 }
 
@@ -357,14 +344,12 @@ status device_open_info(const device_info *info, device **opened, error *err)
     TRY(got_memory(dev, err, "the device"));
     dev->info = *info; /* NOLINT(clang-analyzer-core.NullDereference): what was chosen is there */
     dev->vec = choose_vec(info);
-    cl_int code = create_queue(dev);
-    if (code != CL_SUCCESS) {
-        status result = device_error(dev, err, code, "opening the device");
+    status result = device_check(dev, err, create_queue(dev), "opening the device");
+    if (result == STATUS_OK)
+        *opened = dev;
+    else
         device_close(dev);
-        return result;
-    }
-    *opened = dev;
-    return STATUS_OK;
+    return result;
 }
 
 /* What the environment asks for; NULL: nothing. */
@@ -471,8 +456,7 @@ size_t device_real_bytes(const device *dev)
 
 status device_finish(device *dev, error *err)
 {
-    cl_int code = clFinish(dev->queue);
-    return code == CL_SUCCESS ? STATUS_OK : device_error(dev, err, code, "finishing the queue");
+    return device_check(dev, err, clFinish(dev->queue), "finishing the queue");
 }
 
 size_t device_vectors(const device *dev, size_t length)

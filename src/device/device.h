@@ -105,5 +105,5 @@ size_t device_vectors(const device *dev, size_t length);
 
 /* The name of an OpenCL error code, "CL_OUT_OF_RESOURCES". */
 const char *device_error_name(cl_int code);
-/* A failed OpenCL call: "CL_OUT_OF_RESOURCES while WHAT on DEVICE". */
-status device_error(const device *dev, error *err, cl_int code, const char *what);
+/* The status of an OpenCL call: "CL_OUT_OF_RESOURCES while WHAT on DEVICE" if it failed. */
+status device_check(const device *dev, error *err, cl_int code, const char *what);

@@ -29,7 +29,7 @@ static status set_arguments(device *dev, cl_kernel kernel, const char *name,
         if (code != CL_SUCCESS) {
             char what[128];
             snprintf(what, sizeof what, "setting argument %zu of kernel %s", i, name);
-            return device_error(dev, err, code, what);
+            return device_check(dev, err, code, what);
         }
     }
     return STATUS_OK;
@@ -57,5 +57,5 @@ status kernel_launch(device *dev, const char *program, const char *kernel, launc
         return STATUS_OK;
     char what[128];
     snprintf(what, sizeof what, "launching kernel %s of kernels/%s.cl", kernel, program);
-    return device_error(dev, err, code, what);
+    return device_check(dev, err, code, what);
 }

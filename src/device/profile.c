@@ -19,8 +19,7 @@ status profile_start(device *dev, error *err)
     TRY(device_finish(dev, err));
     cl_command_queue queue =
         clCreateCommandQueue(dev->context, dev->info.id, CL_QUEUE_PROFILING_ENABLE, &code);
-    if (code != CL_SUCCESS)
-        return device_error(dev, err, code, "creating a queue that keeps times");
+    TRY(device_check(dev, err, code, "creating a queue that keeps times"));
     dev->profile = calloc(1, sizeof *dev->profile);
     if (!dev->profile) {
         clReleaseCommandQueue(queue);
@@ -60,8 +59,7 @@ static status read_times(device *dev, profile_record *r, error *err)
         clGetEventProfilingInfo(r->event, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL);
     if (code == CL_SUCCESS)
         code = clGetEventProfilingInfo(r->event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL);
-    if (code != CL_SUCCESS)
-        return device_error(dev, err, code, "reading a kernel's times");
+    TRY(device_check(dev, err, code, "reading a kernel's times"));
     clReleaseEvent(r->event);
     r->event = NULL;
     r->start = start;

@@ -156,8 +156,7 @@ static status build_source(device *dev, const char *name, const char *source, co
 {
     cl_int code;
     cl_program program = clCreateProgramWithSource(dev->context, 1, &source, NULL, &code);
-    if (code != CL_SUCCESS)
-        return device_error(dev, err, code, "creating a program");
+    TRY(device_check(dev, err, code, "creating a program"));
     code = clBuildProgram(program, 1, &dev->info.id, options, NULL, NULL);
     if (code != CL_SUCCESS) {
         status result = build_failure(dev, program, name, code, err);
