@@ -80,11 +80,9 @@ static json_t *head_to_json(const session *s, const ranking *r, char *const *nam
     json_t *list = json_array();
     for (int i = 0; i < places(s, r); i++) {
         int class = r->order[i];
-        json_t *guess = json_pack("{s:s, s:i, s:f}", "name", names[class], "class", class,
-                                  "probability", r->probabilities[class]);
-        if (guess && parents)
-            json_object_set_new(guess, "coarse",
-                                json_string(s->classes->coarse_names[parents[class]]));
+        const char *parent = parents ? s->classes->coarse_names[parents[class]] : NULL;
+        json_t *guess = json_pack("{s:s, s:i, s:f, s:s*}", "name", names[class], "class", class,
+                                  "probability", r->probabilities[class], "coarse", parent);
         json_array_append_new(list, guess);
     }
     return list;
@@ -93,12 +91,13 @@ static json_t *head_to_json(const session *s, const ranking *r, char *const *nam
 static status print_json(const session *s, const char *path, error *err)
 {
     const hierarchy *c = s->classes;
-    json_t *line = json_object(), *name = json_string(path);
-    json_object_set_new(line, "image", name ? name : json_string("(no UTF-8 name)"));
-    if (classifier_has_coarse(s->from))
-        json_object_set_new(line, "coarse",
-                            head_to_json(s, &s->decide.coarse, c->coarse_names, NULL));
-    json_object_set_new(line, "fine", head_to_json(s, &s->decide.fine, c->fine_names, c->parents));
+    json_t *name = json_string(path);
+    json_t *coarse = classifier_has_coarse(s->from)
+                         ? head_to_json(s, &s->decide.coarse, c->coarse_names, NULL)
+                         : NULL;
+    json_t *line = json_pack("{s:o, s:o*, s:o}", "image",
+                             name ? name : json_string("(no UTF-8 name)"), "coarse", coarse, "fine",
+                             head_to_json(s, &s->decide.fine, c->fine_names, c->parents));
     TRY(command_print_json(line, JSON_LINE(6), err));
     fflush(stdout);
     return STATUS_OK;
@@ -142,7 +141,8 @@ static status decide_all(session *s, const operands *images, error *err)
     TRY(decider_create(&s->decide, s->options->decision, c, classifier_has_coarse(s->from), err));
     s->coarse = calloc((size_t)c->coarse_count, sizeof *s->coarse);
     s->fine = calloc((size_t)c->fine_count, sizeof *s->fine);
-    return s->coarse && s->fine ? classify_all(s, images, err) : error_memory(err, "the logits");
+    TRY(got_memory(s->coarse && s->fine, err, "the logits"));
+    return classify_all(s, images, err);
 }
 
 static status run(void *values, const operands *images, error *err)

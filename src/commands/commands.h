@@ -50,6 +50,9 @@ int command_fail(const error *err, status code);
 /* The same for a fault after which the command goes on: prints, returns nothing. */
 void command_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* As command_warn, where a progress is drawn: the context of a callback. */
+void command_note(void *context, const char *text);
+
 /* A whole command: parses its options into *values, does `body`, and tells what failed. Returns the
  * exit code. */
 typedef status command_body(void *values, const operands *rest, error *err);

@@ -30,6 +30,12 @@ void command_warn(const char *format, ...)
     terminal_print(stderr, "hcnn-cl: %s\n", text.message);
 }
 
+void command_note(void *context, const char *text)
+{
+    progress_clear(context);
+    command_warn("%s", text);
+}
+
 bool command_options(const command_line *line, void *values, int argc, char **argv, operands *rest,
                      int *exit_code)
 {

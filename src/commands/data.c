@@ -19,67 +19,57 @@ typedef struct data_options {
     int threads;
 } data_options;
 
-/* Images of each class in each part. */
-typedef struct counts {
-    size_t *coarse[PART_COUNT], *fine[PART_COUNT];
-} counts;
-
 /* All that is shown. */
 typedef struct description {
     const data_options *options;
     dataset *data;
     dataset_division parts;
     survey files;
-    counts images;
-    int live; /* fine classes with training images */
+    size_t *coarse[PART_COUNT], *fine[PART_COUNT]; /* images of each class */
+    int live;                                      /* fine classes with training images */
 } description;
 
 /* ---- Finding out ---- */
 
-static status count_part(const hierarchy *classes, const image_set *set, size_t **coarse,
-                         size_t **fine, error *err)
-{
-    *coarse = calloc((size_t)classes->coarse_count, sizeof **coarse);
-    *fine = calloc((size_t)classes->fine_count, sizeof **fine);
-    if (!*coarse || !*fine)
-        return error_memory(err, "the counts");
-    for (size_t i = 0; i < set->count; i++) {
-        (*coarse)[set->coarse[i]]++;
-        (*fine)[set->fine[i]]++;
-    }
-    return STATUS_OK;
-}
-
 static status count_classes(description *d, error *err)
 {
     const hierarchy *classes = &d->data->classes;
-    for (int part = 0; part < PART_COUNT; part++)
-        TRY(count_part(classes, dataset_part(d->data, (enum dataset_part)part),
-                       &d->images.coarse[part], &d->images.fine[part], err));
+    for (int part = 0; part < PART_COUNT; part++) {
+        const image_set *set = dataset_part(d->data, (enum dataset_part)part);
+        size_t *coarse = calloc((size_t)classes->coarse_count, sizeof *coarse);
+        size_t *fine = calloc((size_t)classes->fine_count, sizeof *fine);
+        d->coarse[part] = coarse;
+        d->fine[part] = fine;
+        TRY(got_memory(coarse && fine, err, "the counts"));
+        for (size_t i = 0; i < set->count; i++) {
+            coarse[set->coarse[i]]++;
+            fine[set->fine[i]]++;
+        }
+    }
     for (int fine = 0; fine < classes->fine_count; fine++)
-        d->live += d->images.fine[PART_TRAIN][fine] > 0;
+        d->live += d->fine[PART_TRAIN][fine] > 0;
     return STATUS_OK;
 }
 
-/* What draws the progress line, and what it says. */
-typedef struct drawing {
-    progress bar;
-    const char *label;
-} drawing;
-
-static void draw(void *context, size_t done, size_t total)
+static void draw_decoding(void *context, size_t done, size_t total)
 {
-    drawing *d = context;
-    progress_draw(&d->bar, d->label, done, total, "");
+    progress_draw(context, "decoding", done, total, "");
+}
+
+static void draw_reading(void *context, size_t done, size_t total)
+{
+    progress_draw(context, "reading headers", done, total, "");
 }
 
 static status look_at_files(description *d, error *err)
 {
-    drawing at = {.label = d->options->check ? "decoding" : "reading headers"};
-    const survey_options options = {d->options->threads, d->options->check, draw, &at};
-    progress_begin(&at.bar, stderr);
+    const data_options *o = d->options;
+    progress bar;
+    const survey_options options = {o->threads, o->check, o->check ? draw_decoding : draw_reading,
+                                    &bar};
+    progress_begin(&bar, stderr);
     status result = survey_run(d->data, &options, &d->files, err);
-    progress_clear(&at.bar);
+    progress_clear(&bar);
     return result;
 }
 
@@ -102,10 +92,10 @@ static void print_tree(const description *d)
     const hierarchy *classes = &d->data->classes;
     printf("%-*s %9s %9s %9s\n", NAME_WIDTH, "", "train", "valid", "test");
     for (int coarse = 0; coarse < classes->coarse_count; coarse++) {
-        print_row("", classes->coarse_names[coarse], d->images.coarse, coarse);
+        print_row("", classes->coarse_names[coarse], d->coarse, coarse);
         for (int fine = 0; fine < classes->fine_count; fine++)
             if (classes->parents[fine] == coarse)
-                print_row("  ", classes->fine_names[fine], d->images.fine, fine);
+                print_row("  ", classes->fine_names[fine], d->fine, fine);
     }
     printf("%-*s %9zu %9zu %9zu\n", NAME_WIDTH, "all", d->data->train.count, d->data->valid.count,
            d->data->test.count);
@@ -181,12 +171,12 @@ static json_t *classes_to_json(const description *d)
     const hierarchy *classes = &d->data->classes;
     json_t *list = json_array();
     for (int coarse = 0; coarse < classes->coarse_count; coarse++) {
-        json_t *one = class_to_json(classes->coarse_names[coarse], coarse, d->images.coarse);
+        json_t *one = class_to_json(classes->coarse_names[coarse], coarse, d->coarse);
         json_t *children = json_array();
         for (int fine = 0; fine < classes->fine_count; fine++)
             if (classes->parents[fine] == coarse)
-                json_array_append_new(
-                    children, class_to_json(classes->fine_names[fine], fine, d->images.fine));
+                json_array_append_new(children,
+                                      class_to_json(classes->fine_names[fine], fine, d->fine));
         json_object_set_new(one, "fine", children);
         json_array_append_new(list, one);
     }
@@ -254,8 +244,8 @@ static status run(void *values, const operands *rest, error *err)
     TRY(dataset_open(rest->count == 1 ? rest->values[0] : NULL, &data, err));
     status result = describe(&d, err);
     for (int part = 0; part < PART_COUNT; part++) {
-        free(d.images.coarse[part]);
-        free(d.images.fine[part]);
+        free(d.coarse[part]);
+        free(d.fine[part]);
     }
     survey_free(&d.files);
     dataset_division_free(&d.parts);

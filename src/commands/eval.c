@@ -87,12 +87,6 @@ static status open_split(const eval_options *o, const dataset *data, const datas
     return loader_create(split->set, split->indices, split->count, &plain, from, err);
 }
 
-static void warn(void *context, const char *text)
-{
-    progress_clear(context);
-    command_warn("%s", text);
-}
-
 static status measure(const eval_options *o, device *dev, const dataset *data,
                       const dataset_division *parts, const model_file *model, measured *m,
                       error *err)
@@ -106,7 +100,7 @@ static status measure(const eval_options *o, device *dev, const dataset *data,
     const evaluate_sink sink = {.logits = take, .context = m};
     status result;
     progress_begin(&bar, stderr);
-    TRY_OR_DONE(bad_images_create(o->max_bad, warn, &bar, &bad, err));
+    TRY_OR_DONE(bad_images_create(o->max_bad, command_note, &bar, &bad, err));
     TRY_OR_DONE(open_split(o, data, parts, bad, &from, err));
     options.batch_size = o->batch_size;
     options.pixel_capacity = loader_pixel_capacity(from);

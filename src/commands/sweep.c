@@ -87,8 +87,7 @@ static status check_words(session *s, error *err)
     train_options unused;
     const command_line line = {.rows = s->rows};
     char **arguments = calloc(s->extra.count + 1, sizeof *arguments);
-    if (!arguments)
-        return error_memory(err, "the words for the runs");
+    TRY(got_memory(arguments, err, "the words for the runs"));
     arguments[0] = "train";
     for (size_t i = 0; i < s->extra.count; i++)
         arguments[i + 1] = s->extra.texts[i];
@@ -113,15 +112,6 @@ static status take_words(session *s, const operands *line, error *err)
     return check_words(s, err);
 }
 
-static status set_name(session *s, error *err)
-{
-    if (!s->options->name)
-        return STATUS_OK;
-    free(s->file.name);
-    s->file.name = text_format("%s", s->options->name);
-    return s->file.name ? STATUS_OK : error_memory(err, s->options->name);
-}
-
 /* It becomes a part of directories' names, and of JSON. */
 static status check_name(const char *name, error *err)
 {
@@ -130,15 +120,15 @@ static status check_name(const char *name, error *err)
     if (!text)
         return error_set(err, STATUS_USAGE,
                          "the sweep's name '%s' is not UTF-8; give another --name", name);
-    bool plain = *name && *name != '.' && *name != '-' && !strchr(name, '/');
+    bool plain = *name && !strchr(".-", *name) && !strchr(name, '/');
     for (const char *at = name; *at; at++)
         plain &= (unsigned char)*at >= ' ' && *at != '\177';
-    if (plain)
-        return STATUS_OK;
-    return error_set(err, STATUS_USAGE,
-                     "the sweep's name '%s' cannot be the beginning of its runs' directories; give "
-                     "another --name",
-                     name);
+    if (!plain)
+        return error_set(err, STATUS_USAGE,
+                         "the sweep's name '%s' cannot be the beginning of its runs' directories; "
+                         "give another --name",
+                         name);
+    return STATUS_OK;
 }
 
 static status open_store(session *s, bool create, error *err)
@@ -155,18 +145,15 @@ done:
     return result;
 }
 
-static void show_sweep(const session *s, bool joined)
-{
-    printf("sweep ");
-    terminal_put(stdout, s->file.name);
-    terminal_print(stdout, "%s in %s\n", joined ? ", which goes on," : "", s->options->store);
-}
-
 static status begin(session *s, const operands *line, error *err)
 {
     bool joined;
     TRY(sweep_file_read(line->values[0], NULL, s->rows, metric_names, &s->file, err));
-    TRY(set_name(s, err));
+    if (s->options->name) {
+        free(s->file.name);
+        s->file.name = strdup(s->options->name);
+        TRY(got_memory(s->file.name, err, s->options->name));
+    }
     TRY(check_name(s->file.name, err));
     TRY(take_words(s, line, err));
     TRY(open_store(s, true, err));
@@ -174,8 +161,11 @@ static status begin(session *s, const operands *line, error *err)
     TRY(sweep_store_open(s->runs, &terms, &s->store, &joined, err));
     for (size_t i = 0; i < s->file.notes.count; i++)
         command_warn("%s", s->file.notes.texts[i]);
-    if (!s->options->json)
-        show_sweep(s, joined);
+    if (s->options->json)
+        return STATUS_OK;
+    printf("sweep ");
+    terminal_put(stdout, s->file.name);
+    terminal_print(stdout, "%s in %s\n", joined ? ", which goes on," : "", s->options->store);
     return STATUS_OK;
 }
 
@@ -185,29 +175,29 @@ static status work(session *s, error *err)
 {
     words devices = {0};
     const sweep_options *o = s->options;
-    status result = o->devices ? words_split(o->devices, &devices, err) : STATUS_OK;
-    const agent_options options = {
-        .program = command_program(),
-        .devices = (const char *const *)devices.texts,
-        .device_count = (int)devices.count,
-        .jobs = o->jobs             ? o->jobs
-                : devices.count > 0 ? (int)devices.count
-                                    : 1,
-        .most = o->count,
-        .extra = &s->extra,
-    };
-    agent_observer observer = {.context = s,
-                               .began = o->json ? NULL : show_began,
-                               .ended = o->json ? NULL : show_ended,
-                               .waiting = show_waiting,
-                               .stop = command_catch_stop()};
+    const agent_observer observer = {.context = s,
+                                     .began = o->json ? NULL : show_began,
+                                     .ended = o->json ? NULL : show_ended,
+                                     .waiting = show_waiting,
+                                     .stop = command_catch_stop()};
+    status result;
     progress_begin(&s->bar, o->json ? stderr : stdout);
-    if (result == STATUS_OK && !options.program)
-        result = error_set(err, STATUS_FAILED,
-                           "sweep starts this program anew for each run, and cannot find it: "
-                           "/proc/self/exe is not there");
-    if (result == STATUS_OK)
-        result = agent_run(&s->store, &s->file, &options, &observer, err);
+    if (o->devices)
+        TRY_OR_DONE(words_split(o->devices, &devices, err));
+    const agent_options options = {.program = command_program(),
+                                   .devices = (const char *const *)devices.texts,
+                                   .device_count = (int)devices.count,
+                                   .jobs = o->jobs             ? o->jobs
+                                           : devices.count > 0 ? (int)devices.count
+                                                               : 1,
+                                   .most = o->count,
+                                   .extra = &s->extra};
+    if (!options.program)
+        TRY_OR_DONE(error_set(err, STATUS_FAILED,
+                              "sweep starts this program anew for each run, and cannot find it: "
+                              "/proc/self/exe is not there"));
+    result = agent_run(&s->store, &s->file, &options, &observer, err);
+done:
     progress_clear(&s->bar);
     command_release_stop();
     words_free(&devices);

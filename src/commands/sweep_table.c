@@ -49,14 +49,6 @@ static int compare(const void *a, const void *b)
     return (x->objective > y->objective) - (x->objective < y->objective);
 }
 
-static void put_parameter(const char *name, const char *value)
-{
-    printf("  ");
-    terminal_put(stdout, name);
-    putchar('=');
-    terminal_put(stdout, value ? value : "-");
-}
-
 static void print_trial(const json_t *trial)
 {
     const char *name;
@@ -65,7 +57,12 @@ static void print_trial(const json_t *trial)
     terminal_print(stdout, " %-12s", text_of(trial, "state"));
     put_number(json_object_get(trial, "objective"));
     json_object_foreach(json_object_get(trial, "parameters"), name, value)
-        put_parameter(name, json_string_value(value));
+    {
+        printf("  ");
+        terminal_put(stdout, name);
+        putchar('=');
+        terminal_put(stdout, json_is_string(value) ? json_string_value(value) : "-");
+    }
     if (json_is_string(json_object_get(trial, "message"))) {
         printf("  (");
         terminal_put(stdout, text_of(trial, "message"));

@@ -30,16 +30,10 @@ static void show_progress(void *context, const char *what, size_t done, size_t t
     progress_draw(context, what, done, total, "");
 }
 
-static void show_note(void *context, const char *text)
-{
-    progress_clear(context);
-    command_warn("%s", text);
-}
-
 status command_tune_network(device *dev, const tune_options *options, progress *bar,
                             tune_report *report, error *err)
 {
-    const tune_observer observer = {bar, show_progress, show_note, command_catch_stop()};
+    const tune_observer observer = {bar, show_progress, command_note, command_catch_stop()};
     status result = tune_run(dev, options, &observer, report, err);
     command_release_stop();
     return result;

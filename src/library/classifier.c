@@ -13,37 +13,25 @@ struct hcnn_classifier {
     classifier *net;
 };
 
-static status open_classifier(hcnn_classifier *handle, const char *checkpoint, int batch_size,
-                              error *err)
-{
-    if (batch_size < 1)
-        return error_set(err, STATUS_USAGE, "a batch_size of %d: it has to be at least 1",
-                         batch_size);
-    pthread_mutex_lock(&handle->device->lock);
-    status result =
-        classifier_open(handle->device->opened, checkpoint, batch_size, &handle->net, err);
-    pthread_mutex_unlock(&handle->device->lock);
-    return result;
-}
-
 hcnn_classifier *hcnn_classifier_open(hcnn_device *device, const char *checkpoint, int batch_size,
                                       char *message, size_t capacity)
 {
     error err;
+    status result;
     hcnn_classifier *handle = calloc(1, sizeof *handle);
-    status result = STATUS_OK;
-    if (handle) {
-        handle->device = device;
-        result = open_classifier(handle, checkpoint, batch_size, &err);
-    } else {
-        result = error_memory(&err, checkpoint);
-    }
-    if (result != STATUS_OK) {
-        free(handle);
-        handle = NULL;
-    }
-    library_return(result, &err, message, capacity);
-    return handle;
+    TRY_OR_DONE(got_memory(handle, &err, checkpoint));
+    handle->device = device;
+    if (batch_size < 1)
+        TRY_OR_DONE(error_set(&err, STATUS_USAGE, "a batch_size of %d: it has to be at least 1",
+                              batch_size));
+    pthread_mutex_lock(&device->lock);
+    result = classifier_open(device->opened, checkpoint, batch_size, &handle->net, &err);
+    pthread_mutex_unlock(&device->lock);
+done:
+    if (library_return(result, &err, message, capacity) == STATUS_OK)
+        return handle;
+    free(handle);
+    return NULL;
 }
 
 void hcnn_classifier_close(hcnn_classifier *handle)

@@ -14,19 +14,18 @@ const char *hcnn_version(void)
 hcnn_device *hcnn_device_open(const char *spec, char *message, size_t capacity)
 {
     error err;
+    status result;
     hcnn_device *handle = calloc(1, sizeof *handle);
-    status result = handle ? device_open_place(spec, 0, &handle->opened, &err)
-                           : error_memory(&err, "the device");
-    if (result == STATUS_OK && pthread_mutex_init(&handle->lock, NULL) != 0) {
+    TRY_OR_DONE(got_memory(handle, &err, "the device"));
+    TRY_OR_DONE(device_open_place(spec, 0, &handle->opened, &err));
+    result = got_memory(pthread_mutex_init(&handle->lock, NULL) == 0, &err, "the device");
+    if (result != STATUS_OK)
         device_close(handle->opened);
-        result = error_memory(&err, "the device");
-    }
-    if (result != STATUS_OK) {
-        free(handle);
-        handle = NULL;
-    }
-    library_return(result, &err, message, capacity);
-    return handle;
+done:
+    if (library_return(result, &err, message, capacity) == STATUS_OK)
+        return handle;
+    free(handle);
+    return NULL;
 }
 
 const char *hcnn_device_name(const hcnn_device *handle)

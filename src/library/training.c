@@ -114,43 +114,40 @@ static void take_epoch(void *context, const train_epoch *e)
     tell(context, &p);
 }
 
-static train_observer observer_of(watching *w)
+static status train(train_options *o, const char *device, hcnn_watch watch, void *context,
+                    error *err)
 {
-    return (train_observer){.context = w,
-                            .started = take_start,
-                            .step = take_step,
-                            .epoch = take_epoch,
-                            .stop = &w->stop};
+    watching w = {.watch = watch, .context = context};
+    const train_observer observer = {.context = &w,
+                                     .started = take_start,
+                                     .step = take_step,
+                                     .epoch = take_epoch,
+                                     .stop = &w.stop};
+    o->device = device ? device : "";
+    status result = train_run(o, &observer, err);
+    free(w.run);
+    return result;
 }
 
 int hcnn_train(const char *device, const hcnn_options *options, hcnn_watch watch, void *context,
                char *message, size_t capacity)
 {
     error err;
-    watching w = {.watch = watch, .context = context};
-    const train_observer observer = observer_of(&w);
     train_options o = options->values;
-    o.device = device ? device : "";
-    status result = train_run(&o, &observer, &err);
-    free(w.run);
-    return library_return(result, &err, message, capacity);
+    return library_return(train(&o, device, watch, context, &err), &err, message, capacity);
 }
 
 int hcnn_resume(const char *device, const char *run, int epochs, hcnn_watch watch, void *context,
                 char *message, size_t capacity)
 {
     error err;
-    watching w = {.watch = watch, .context = context};
-    const train_observer observer = observer_of(&w);
     words kept = {0};
     train_options o = train_defaults();
     status result = recipe_load_run(run, &o, &kept, &err);
-    o.device = device ? device : "";
     o.resume = run;
     o.epochs = epochs > 0 ? epochs : o.epochs;
     if (result == STATUS_OK)
-        result = train_run(&o, &observer, &err);
+        result = train(&o, device, watch, context, &err);
     words_free(&kept);
-    free(w.run);
     return library_return(result, &err, message, capacity);
 }
