@@ -115,18 +115,19 @@ static status settle_good(agent *a, sweep_trial *t, error *err)
                      a->file->path, a->file->metric_line, t->run, a->file->metric);
 }
 
-/* Of a run that is over, but for code 0. Why it failed stands in the store: what its process
- * printed may be lost. */
-static status settle_by_record(agent *a, sweep_trial *t, int code, error *err)
+/* What the store has of a trial's run; id 0 and RUN_STOPPED where it does not know it. */
+static status find_run(const agent *a, const sweep_trial *t, run_record *run, error *err)
 {
-    run_record r;
-    TRY(run_store_find(a->store->runs, t->run, &r, err));
-    status result =
-        code == CHILD_LOST && r.state == RUN_FINISHED
-            ? settle_good(a, t, err)
-            : settle(a, t, SWEEP_TRIAL_FAILED, r.message ? r.message : "it was killed", err);
-    run_record_free(&r);
-    return result;
+    int64_t id;
+    *run = (run_record){.state = RUN_STOPPED};
+    TRY(run_store_id(a->store->runs, t->run, &id, err));
+    return id == 0 ? STATUS_OK : run_store_find(a->store->runs, t->run, run, err);
+}
+
+/* Why a run failed stands in the store: what its process printed may be lost. */
+static status settle_failed(agent *a, sweep_trial *t, const run_record *run, error *err)
+{
+    return settle(a, t, SWEEP_TRIAL_FAILED, run->message ? run->message : "it was killed", err);
 }
 
 /* A process that began no run left its reason in the log alone. */
@@ -151,17 +152,23 @@ static bool is_stopping(const agent *a)
 /* A run that was stopped with its agent stays as it is, for the next one. */
 static status take_end(agent *a, const slot *s, sweep_trial *t, int code, error *err)
 {
-    int64_t run;
-    TRY(run_store_id(a->store->runs, t->run, &run, err));
+    run_record run;
+    status result = STATUS_OK;
+    TRY(find_run(a, t, &run, err));
     if (s->given_up && (code == STOPPED_CODE || code == UNREADY_CODE))
-        return settle(a, t, SWEEP_TRIAL_EARLY, s->reason, err);
-    if (is_stopping(a) && code != 0)
-        return STATUS_OK;
-    if (run == 0)
-        return settle_unborn(a, t, err);
-    if (code == STOPPED_CODE)
-        return settle(a, t, SWEEP_TRIAL_FAILED, "it was stopped by a signal", err);
-    return code == 0 ? settle_good(a, t, err) : settle_by_record(a, t, code, err);
+        result = settle(a, t, SWEEP_TRIAL_EARLY, s->reason, err);
+    else if (is_stopping(a) && code != 0)
+        result = STATUS_OK;
+    else if (run.id == 0)
+        result = settle_unborn(a, t, err);
+    else if (code == STOPPED_CODE)
+        result = settle(a, t, SWEEP_TRIAL_FAILED, "it was stopped by a signal", err);
+    else if (code == 0 || (code == CHILD_LOST && run.state == RUN_FINISHED))
+        result = settle_good(a, t, err);
+    else
+        result = settle_failed(a, t, &run, err);
+    run_record_free(&run);
+    return result;
 }
 
 static sweep_trial *find_trial(const agent *a, int number)
@@ -210,45 +217,32 @@ static void give_up(agent *a)
 
 /* ---- Going on ---- */
 
-/* What the store says of a trial's run; RUN_STOPPED where it does not know it. */
-static status read_run_state(const agent *a, const sweep_trial *t, enum run_state *state,
-                             error *err)
-{
-    int64_t id;
-    run_record r;
-    *state = RUN_STOPPED;
-    TRY(run_store_id(a->store->runs, t->run, &id, err));
-    if (id == 0)
-        return STATUS_OK;
-    TRY(run_store_find(a->store->runs, t->run, &r, err));
-    *state = r.state;
-    run_record_free(&r);
-    return STATUS_OK;
-}
-
 /* A run that ended without its agent. What it logged may be more than was there at the last look.
  */
-static status settle_orphan(agent *a, sweep_trial *t, error *err)
+static status settle_orphan(agent *a, sweep_trial *t, const run_record *run, error *err)
 {
     TRY(sweep_store_read_history(a->store, a->file, t, err));
-    return settle_by_record(a, t, CHILD_LOST, err);
+    return run->state == RUN_FINISHED ? settle_good(a, t, err) : settle_failed(a, t, run, err);
 }
 
 /* With the log's lock nobody else can work on it, but for a person that trains its run on. */
 static status take_over_with(agent *a, slot *s, sweep_trial *t, int log, error *err)
 {
-    enum run_state state;
+    run_record run;
     bool taken = t->mine;
-    TRY(read_run_state(a, t, &state, err));
-    if (state == RUN_RUNNING)
-        return STATUS_OK;
+    status result = STATUS_OK;
+    TRY(find_run(a, t, &run, err));
+    if (run.state == RUN_RUNNING)
+        goto done;
     if (!taken)
-        TRY(sweep_store_adopt(a->store, t->number, &taken, err));
-    if (!taken)
-        return STATUS_OK;
-    if (state == RUN_FINISHED || state == RUN_FAILED)
-        return settle_orphan(a, t, err);
-    return start_trial(a, s, t, log, NULL, err);
+        TRY_OR_DONE(sweep_store_adopt(a->store, t->number, &taken, err));
+    if (taken)
+        result = run.state == RUN_FINISHED || run.state == RUN_FAILED
+                     ? settle_orphan(a, t, &run, err)
+                     : start_trial(a, s, t, log, NULL, err);
+done:
+    run_record_free(&run);
+    return result;
 }
 
 /* A trial that nobody works on any more, or one of this agent's that waited for its log. The run of

@@ -89,15 +89,10 @@ static void group_places(view *v)
         v->places[i] = fmin(floor(v->places[i] * groups), groups - 1);
 }
 
-static bool is_used(const sweep_trial *t)
-{
-    return sweep_trial_succeeded(t) && sweep_trial_has_number(t);
-}
-
 static void set_objectives(view *v, const sweep_trials *trials, double sign)
 {
     for (size_t i = 0; i < trials->count; i++)
-        if (is_used(&trials->trials[i]))
+        if (sweep_trial_has_result(&trials->trials[i]))
             v->objectives[v->count++] = sign * trials->trials[i].objective;
     double mean = find_mean(v->objectives, v->count);
     v->varies = varies(v->objectives, v->count);
@@ -109,7 +104,7 @@ static void set_places(view *v, const sweep_trials *trials, const sweep_paramete
 {
     size_t count = 0;
     for (size_t i = 0; i < trials->count; i++)
-        if (is_used(&trials->trials[i]))
+        if (sweep_trial_has_result(&trials->trials[i]))
             v->places[count++] = space_place(p, trials->trials[i].places[index]);
 }
 

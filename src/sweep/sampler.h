@@ -39,10 +39,16 @@ static inline bool sweep_trial_succeeded(const sweep_trial *t)
     return t->state == SWEEP_TRIAL_FINISHED || t->state == SWEEP_TRIAL_EARLY;
 }
 
-/* Whether it has a number to learn from, and may get a better one. */
+/* Whether it logged a number, which may still become better. */
 static inline bool sweep_trial_has_number(const sweep_trial *t)
 {
     return t->has_objective && isfinite(t->objective);
+}
+
+/* Whether it has the number that it ended with. */
+static inline bool sweep_trial_has_result(const sweep_trial *t)
+{
+    return sweep_trial_succeeded(t) && sweep_trial_has_number(t);
 }
 
 /* What the sampler says of its choice; NaN where it cannot. */

@@ -32,11 +32,6 @@ static int latest_first(const void *a, const void *b)
     return (v < w) - (v > w);
 }
 
-static bool has_ended(const sweep_trial *t)
-{
-    return sweep_trial_succeeded(t) && sweep_trial_has_number(t);
-}
-
 /* Whether a trial without an objective of its own gets a value, and which. `worst` is that of all
  * finished trials. */
 static bool impute(const sweep_trial *t, enum sweep_impute how, double worst, double *value)
@@ -62,7 +57,7 @@ static size_t value_trials(const sweep_file *file, const sweep_trials *tried, va
     double worst = -INFINITY;
     size_t n = 0;
     for (size_t i = 0; i < tried->count; i++)
-        if (has_ended(&tried->trials[i]))
+        if (sweep_trial_has_result(&tried->trials[i]))
             worst = fmax(worst, tried->trials[i].objective);
     for (size_t i = 0; i < tried->count && isfinite(worst); i++) {
         const sweep_trial *t = &tried->trials[i];
@@ -70,7 +65,8 @@ static size_t value_trials(const sweep_file *file, const sweep_trials *tried, va
             t->state == SWEEP_TRIAL_RUNNING ? file->impute_while_running : file->impute;
         double value = t->objective;
         bool lost = sweep_trial_succeeded(t); /* without a number, which somebody deleted */
-        if (!is_pending(file, t) && (has_ended(t) || (!lost && impute(t, how, worst, &value))))
+        if (!is_pending(file, t) &&
+            (sweep_trial_has_result(t) || (!lost && impute(t, how, worst, &value))))
             found[n++] = (valued){.value = value, .trial = i};
     }
     return n;
@@ -134,7 +130,7 @@ static void count_trials(const sweep_file *file, const sweep_trials *tried, samp
         const sweep_trial *t = &tried->trials[i];
         failed += t->state == SWEEP_TRIAL_FAILED;
         finished += sweep_trial_succeeded(t);
-        s->finished += has_ended(t);
+        s->finished += sweep_trial_has_result(t);
         s->pending += s->pending < PENDING_MOST && is_pending(file, t);
     }
     s->success = ((double)finished + 1) / ((double)(finished + failed) + 2);

@@ -41,21 +41,15 @@ static bool is_logarithmic(distribution_kind kind)
     return strstr(distribution_name(kind), "log_") != NULL;
 }
 
-static json_t *values_of(const sweep_parameter *p)
-{
-    json_t *values = p->values ? json_array() : json_null();
-    for (size_t i = 0; p->values && i < p->form.count; i++)
-        values = append(values, json_string(p->values[i]));
-    return values;
-}
-
 static json_t *parameters_of(const sweep_file *file)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < file->parameter_count; i++) {
         const sweep_parameter *p = &file->parameters[i];
         array = append(array, json_pack("{s:s, s:b, s:o}", "name", p->name, "log",
-                                        is_logarithmic(p->form.kind), "values", values_of(p)));
+                                        is_logarithmic(p->form.kind), "values",
+                                        p->values ? texts_to_json(p->values, (int)p->form.count)
+                                                  : json_null()));
     }
     return array;
 }

@@ -37,10 +37,10 @@ static status check_macros(sweep_reading *from, const yaml_node_t *node, error *
     const char *text = yaml_tree_text(node);
     for (const char *at = strstr(text, "${"); at; at = strstr(at + 2, "${"))
         if (strncmp(at, variable_macro, strlen(variable_macro)) != 0 || !strchr(at, '}'))
-            return yaml_tree_fail(&from->tree, node, err,
-                                  "'%s' holds none of wandb's macros: ${args} and its kin as words "
-                                  "of their own, ${envvar:NAME} anywhere",
-                                  text);
+            return sweep_fail(from, node, err,
+                              "'%s' holds none of wandb's macros: ${args} and its kin as words "
+                              "of their own, ${envvar:NAME} anywhere",
+                              text);
     return STATUS_OK;
 }
 
@@ -56,9 +56,9 @@ static status expand(sweep_reading *from, const yaml_node_t *node, char **expand
         const char *value = variable ? getenv(variable) : NULL;
         free(variable);
         if (!value)
-            return yaml_tree_fail(&from->tree, node, err,
-                                  "the environment has no %.*s; set it before the sweep starts",
-                                  (int)(end - name), name);
+            return sweep_fail(from, node, err,
+                              "the environment has no %.*s; set it before the sweep starts",
+                              (int)(end - name), name);
         text_append(expanded, "%.*s%s", (int)(found - rest), rest, value);
         rest = end + 1;
     }
@@ -73,10 +73,9 @@ static status check_unset(sweep_reading *from, const yaml_node_t *node, const op
 {
     for (size_t i = 0; i < from->file->parameter_count; i++)
         if (strcmp(from->file->parameters[i].option, row->name) == 0)
-            return yaml_tree_fail(
-                &from->tree, node, err,
-                "--%s is a parameter of the sweep, in line %d; keep one of the two", row->name,
-                from->file->parameters[i].line);
+            return sweep_fail(from, node, err,
+                              "--%s is a parameter of the sweep, in line %d; keep one of the two",
+                              row->name, from->file->parameters[i].line);
     return STATUS_OK;
 }
 
@@ -86,10 +85,9 @@ static status unknown_word(sweep_reading *from, const yaml_node_t *node, const c
     options_guess guess = {0};
     for (const option_row *row = from->rows; row->name; row++)
         options_guess_among(&guess, word + strspn(word, "-"), row->name);
-    return yaml_tree_fail(&from->tree, node, err,
-                          "'%s' is no option of train, which every trial runs; %s%s%s", word,
-                          guess.best ? "did you mean --" : "remove it",
-                          guess.best ? guess.best : "", guess.best ? "?" : "");
+    return sweep_fail(from, node, err, "'%s' is no option of train, which every trial runs; %s%s%s",
+                      word, guess.best ? "did you mean --" : "remove it",
+                      guess.best ? guess.best : "", guess.best ? "?" : "");
 }
 
 /* A word that is passed on. *waiting is the option whose value it has to be, or NULL; and then of
@@ -155,8 +153,8 @@ status sweep_read_command(sweep_reading *from, error *err)
     for (size_t i = 0; i < yaml_tree_count(list); i++)
         TRY_OR_DONE(read_word(from, yaml_tree_item(&from->tree, list, i), &waiting, &dropped, err));
     if (waiting)
-        TRY_OR_DONE(yaml_tree_fail(&from->tree, list, err, "--%s, the last word, needs a value",
-                                   waiting->name));
+        TRY_OR_DONE(
+            sweep_fail(from, list, err, "--%s, the last word, needs a value", waiting->name));
     if (*dropped)
         result = sweep_note(from, list, err,
                             "of command, '%s' is left out: each trial runs hcnn-cl train", dropped);

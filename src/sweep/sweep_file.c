@@ -92,7 +92,7 @@ static status refuse_keys(sweep_reading *from, const yaml_node_t *root, error *e
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         const yaml_node_t *node = yaml_tree_find(&from->tree, root, refused[i][0]);
         if (node)
-            return yaml_tree_fail(&from->tree, node, err, "%s%s", refused[i][0], refused[i][1]);
+            return sweep_fail(from, node, err, "%s%s", refused[i][0], refused[i][1]);
     }
     return STATUS_OK;
 }
@@ -127,10 +127,10 @@ static status unknown_metric(sweep_reading *from, const yaml_node_t *node, error
         options_guess_among(&guess, yaml_tree_text(node), from->metrics[i]);
         text_append(&all, "%s%s", i ? ", " : "", from->metrics[i]);
     }
-    yaml_tree_fail(&from->tree, node, err,
-                   "'%s' is never logged, so no run could be compared%s%s%s; a run logs %s",
-                   yaml_tree_text(node), guess.best ? "; did you mean " : "",
-                   guess.best ? guess.best : "", guess.best ? "?" : "", all ? all : "others");
+    sweep_fail(from, node, err,
+               "'%s' is never logged, so no run could be compared%s%s%s; a run logs %s",
+               yaml_tree_text(node), guess.best ? "; did you mean " : "",
+               guess.best ? guess.best : "", guess.best ? "?" : "", all ? all : "others");
     free(all);
     return STATUS_FAILED;
 }
@@ -142,8 +142,8 @@ static status read_name(sweep_reading *from, const yaml_node_t *metric, error *e
     const char *name = NULL, *known = NULL;
     TRY(yaml_tree_read_text(&from->tree, metric, "name", &name, err));
     if (!name)
-        return yaml_tree_fail(&from->tree, metric, err, "metric needs a name; add 'name: %s'",
-                              from->metrics[0] ? from->metrics[0] : "NAME");
+        return sweep_fail(from, metric, err, "metric needs a name; add 'name: %s'",
+                          from->metrics[0] ? from->metrics[0] : "NAME");
     char *translated = translate(name);
     TRY(got_memory(translated, err, file->path));
     for (size_t i = 0; from->metrics[i] && !known; i++)
@@ -202,13 +202,12 @@ static status read_method(sweep_reading *from, const yaml_node_t *root, error *e
     const yaml_node_t *node = yaml_tree_find(&from->tree, root, "method");
     int method = 0;
     if (!node)
-        return yaml_tree_fail(&from->tree, root, err,
-                              "method is missing; add 'method: grid', random or bayes");
+        return sweep_fail(from, root, err,
+                          "method is missing; add 'method: grid', random or bayes");
     if (node->type == YAML_SCALAR_NODE && strcmp(yaml_tree_text(node), "custom") == 0)
-        return yaml_tree_fail(
-            &from->tree, node, err,
-            "method custom, a controller of your own, is not supported; there are "
-            "grid, random and bayes");
+        return sweep_fail(from, node, err,
+                          "method custom, a controller of your own, is not supported; there are "
+                          "grid, random and bayes");
     TRY(yaml_tree_read_choice(&from->tree, root, "method", words, &method, err));
     from->file->method = (enum sweep_method)method;
     return STATUS_OK;
@@ -219,15 +218,14 @@ static status check_hyperband(sweep_reading *from, const yaml_node_t *node, swee
                               error *err)
 {
     if (h->eta <= 1)
-        return yaml_tree_fail(&from->tree, node, err, "eta has to be above 1");
+        return sweep_fail(from, node, err, "eta has to be above 1");
     if (h->min_iter && h->max_iter)
-        return yaml_tree_fail(
-            &from->tree, node, err,
-            "min_iter and max_iter exclude each other; keep min_iter, or max_iter "
-            "with s");
+        return sweep_fail(from, node, err,
+                          "min_iter and max_iter exclude each other; keep min_iter, or max_iter "
+                          "with s");
     if (!h->min_iter && (!h->max_iter || !h->s))
-        return yaml_tree_fail(&from->tree, node, err,
-                              "needs min_iter, the first epoch to compare at, or max_iter with s");
+        return sweep_fail(from, node, err,
+                          "needs min_iter, the first epoch to compare at, or max_iter with s");
     if (h->min_iter && h->s) {
         h->s = 0;
         return sweep_note(from, node, err, "s has no meaning beside min_iter");
@@ -265,11 +263,11 @@ static status check_metric(sweep_reading *from, const yaml_node_t *root, error *
     const sweep_file *file = from->file;
     if (file->metric || (file->method != SWEEP_BAYES && !file->hyperband.given))
         return STATUS_OK;
-    return yaml_tree_fail(&from->tree, root, err,
-                          "metric is missing, by which %s; add 'metric: {name: %s, goal: "
-                          "minimize}'",
-                          file->method == SWEEP_BAYES ? "bayes chooses" : "hyperband compares",
-                          from->metrics[0] ? from->metrics[0] : "NAME");
+    return sweep_fail(from, root, err,
+                      "metric is missing, by which %s; add 'metric: {name: %s, goal: "
+                      "minimize}'",
+                      file->method == SWEEP_BAYES ? "bayes chooses" : "hyperband compares",
+                      from->metrics[0] ? from->metrics[0] : "NAME");
 }
 
 /* The file's name without directories and extension. */

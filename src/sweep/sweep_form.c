@@ -82,7 +82,7 @@ fail(const form_reading *r, const yaml_node_t *node, error *err, const char *for
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    return yaml_tree_fail(&r->from->tree, node, err, "'%s': %s", r->p->name, text);
+    return sweep_fail(r->from, node, err, "'%s': %s", r->p->name, text);
 }
 
 /* ---- Which distribution ---- */

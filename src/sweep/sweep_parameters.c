@@ -30,12 +30,12 @@ static status unknown_option(sweep_reading *from, const yaml_node_t *key, const 
             options_guess_among(&guess, word, row->alias);
     }
     if (guess.best)
-        return yaml_tree_fail(&from->tree, key, err, "'%s' is no option of train; did you mean %s?",
-                              word, guess.best);
-    return yaml_tree_fail(&from->tree, key, err,
-                          "'%s' is no option of train; `hcnn-cl train --help` lists those there "
-                          "are",
-                          word);
+        return sweep_fail(from, key, err, "'%s' is no option of train; did you mean %s?", word,
+                          guess.best);
+    return sweep_fail(from, key, err,
+                      "'%s' is no option of train; `hcnn-cl train --help` lists those there "
+                      "are",
+                      word);
 }
 
 /* The option that a name sets: that of its last part. Each is set by one parameter. */
@@ -45,19 +45,18 @@ static status find_option(sweep_reading *from, const yaml_node_t *key, const cha
     const sweep_file *file = from->file;
     const char *dot = strrchr(name, '.'), *word = dot ? dot + 1 : name;
     if (!is_name(name) || !*word)
-        return yaml_tree_fail(&from->tree, key, err,
-                              "'%s' is no name of a parameter: letters, digits, '_', '-' and '.', "
-                              "the first no digit",
-                              name);
+        return sweep_fail(from, key, err,
+                          "'%s' is no name of a parameter: letters, digits, '_', '-' and '.', "
+                          "the first no digit",
+                          name);
     *row = options_find(from->rows, word);
     if (!*row)
         return unknown_option(from, key, word, err);
     for (size_t i = 0; i < file->parameter_count; i++)
         if (strcmp(file->parameters[i].option, (*row)->name) == 0)
-            return yaml_tree_fail(&from->tree, key, err,
-                                  "'%s' sets --%s, which '%s' in line %d sets already; keep one",
-                                  name, (*row)->name, file->parameters[i].name,
-                                  file->parameters[i].line);
+            return sweep_fail(from, key, err,
+                              "'%s' sets --%s, which '%s' in line %d sets already; keep one", name,
+                              (*row)->name, file->parameters[i].name, file->parameters[i].line);
     return STATUS_OK;
 }
 
@@ -69,16 +68,15 @@ static status check_grid(sweep_reading *from, const yaml_node_t *key, const swee
     if (from->file->method != SWEEP_GRID)
         return STATUS_OK;
     if (p->form.kind == DISTRIBUTION_CATEGORICAL_W_PROBABILITIES)
-        return yaml_tree_fail(
-            &from->tree, key, err,
-            "'%s': a grid tries each value once, whatever its probability; remove "
-            "probabilities or choose method random or bayes",
-            p->name);
+        return sweep_fail(from, key, err,
+                          "'%s': a grid tries each value once, whatever its probability; remove "
+                          "probabilities or choose method random or bayes",
+                          p->name);
     if (distribution_size(&p->form) == 0)
-        return yaml_tree_fail(&from->tree, key, err,
-                              "'%s': a grid cannot try all values of %s; give values, int_uniform, "
-                              "q_uniform or q_log_uniform, or choose method random or bayes",
-                              p->name, distribution_name(p->form.kind));
+        return sweep_fail(from, key, err,
+                          "'%s': a grid cannot try all values of %s; give values, int_uniform, "
+                          "q_uniform or q_log_uniform, or choose method random or bayes",
+                          p->name, distribution_name(p->form.kind));
     return STATUS_OK;
 }
 
@@ -122,9 +120,9 @@ static status read_group(sweep_reading *from, const yaml_node_t *group, const ch
 {
     TRY(yaml_tree_expect(&from->tree, group, YAML_MAPPING_NODE, "parameters", err));
     if (yaml_tree_count(group) == 0)
-        return yaml_tree_fail(&from->tree, group, err,
-                              "parameters are missing; name an option of train and its values, as "
-                              "'lr: {values: [0.1, 0.01]}'");
+        return sweep_fail(from, group, err,
+                          "parameters are missing; name an option of train and its values, as "
+                          "'lr: {values: [0.1, 0.01]}'");
     for (size_t i = 0; i < yaml_tree_count(group); i++) {
         yaml_node_t *key, *body;
         const char *word = yaml_tree_key(&from->tree, group, i, &key, &body);
@@ -142,8 +140,8 @@ status sweep_read_parameters(sweep_reading *from, error *err)
     const yaml_node_t *root = yaml_tree_root(&from->tree);
     const yaml_node_t *group = yaml_tree_find(&from->tree, root, "parameters");
     if (!group)
-        return yaml_tree_fail(&from->tree, root, err,
-                              "parameters are missing; add them, as 'parameters: {lr: {values: "
-                              "[0.1, 0.01]}}'");
+        return sweep_fail(from, root, err,
+                          "parameters are missing; add them, as 'parameters: {lr: {values: "
+                          "[0.1, 0.01]}}'");
     return read_group(from, group, "", err);
 }

@@ -17,6 +17,9 @@ typedef struct sweep_reading {
 status sweep_note(sweep_reading *from, const yaml_node_t *node, error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* yaml_tree_fail of the file. */
+#define sweep_fail(from, ...) yaml_tree_fail(&(from)->tree, __VA_ARGS__)
+
 /* The key `parameters`, once the method is known (sweep_parameters.c). */
 status sweep_read_parameters(sweep_reading *from, error *err);
 /* The key `command`, once the parameters are known (sweep_command.c). */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads and checks test.json and validation.json; see report.h. */
-#include "track/report.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "track/report.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,13 +12,9 @@ enum { MAX_EVALUATION_BYTES = 1 << 25 }; /* of EVALUATION_CLASSES and more */
 
 static bool is_list_of_texts(const json_t *list)
 {
-    size_t i;
-    const json_t *value;
-    json_array_foreach(list, i, value)
-    {
-        if (!json_is_string(value))
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!json_is_string(json_array_get(list, i)))
             return false;
-    }
     return json_array_size(list) > 0;
 }
 
@@ -32,35 +28,24 @@ static bool is_below(const json_t *value, size_t end)
 /* A list of `count` whole numbers from 0 to below `end`. */
 static bool are_below(const json_t *list, size_t count, size_t end)
 {
-    size_t i;
-    const json_t *value;
-    json_array_foreach(list, i, value)
-    {
-        if (!is_below(value, end))
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!is_below(json_array_get(list, i), end))
             return false;
-    }
     return json_array_size(list) == count;
 }
 
 static bool is_square(const json_t *matrix, size_t size)
 {
-    size_t i;
-    const json_t *row;
-    json_array_foreach(matrix, i, row)
-    {
-        if (!are_below(row, size, UINT32_MAX))
+    for (size_t i = 0; i < json_array_size(matrix); i++)
+        if (!are_below(json_array_get(matrix, i), size, UINT32_MAX))
             return false;
-    }
     return json_array_size(matrix) == size;
 }
 
 static bool are_mistakes(const json_t *list, size_t fine)
 {
-    size_t i;
-    const json_t *one;
-    json_array_foreach(list, i, one)
-    {
-        const json_t *picture = json_object_get(one, "picture");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i), *picture = json_object_get(one, "picture");
         if (!json_is_string(json_object_get(one, "image")) ||
             !is_below(json_object_get(one, "label"), fine) ||
             !is_below(json_object_get(one, "answer"), fine) ||
@@ -93,12 +78,15 @@ static const char *find_fault(const json_t *e)
     return are_mistakes(json_object_get(e, "worst"), fine_count) ? NULL : "worst";
 }
 
-static status parse(const char *path, const unsigned char *text, size_t size, json_t **evaluation,
-                    error *err)
+static status read_file(const char *path, json_t **evaluation, error *err)
 {
+    unsigned char *text;
+    size_t size;
     json_error_t where;
+    char place[JSON_ERROR_TEXT_LENGTH + 32] = "it is no object";
+    TRY(file_read(path, MAX_EVALUATION_BYTES, &text, &size, err));
     *evaluation = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &where);
-    char place[JSON_ERROR_TEXT_LENGTH + 32];
+    free(text);
     const char *fault = json_is_object(*evaluation) ? find_fault(*evaluation) : NULL;
     if (json_is_object(*evaluation) && !fault)
         return STATUS_OK;
@@ -106,22 +94,9 @@ static status parse(const char *path, const unsigned char *text, size_t size, js
         snprintf(place, sizeof place, "line %d: %s", where.line, where.text);
     else if (fault)
         snprintf(place, sizeof place, "%s is not what it has to be", fault);
-    else
-        snprintf(place, sizeof place, "it is no object");
+    json_decref(*evaluation);
     return error_set(err, STATUS_FAILED,
                      "%s: is damaged: %s; remove it, and the report does without it", path, place);
-}
-
-static status read_file(const char *path, json_t **evaluation, error *err)
-{
-    unsigned char *text;
-    size_t size;
-    TRY(file_read(path, MAX_EVALUATION_BYTES, &text, &size, err));
-    status result = parse(path, text, size, evaluation, err);
-    free(text);
-    if (result != STATUS_OK)
-        json_decref(*evaluation);
-    return result;
 }
 
 status report_evaluation_read(const char *directory, json_t **evaluation, error *err)

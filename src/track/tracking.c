@@ -60,15 +60,14 @@ void tracking_flush(tracking *k)
     tracking_check(k, event_file_flush(k->events, &err), &err);
 }
 
+/* Makes room for more values that wait for the store; too many are dropped. */
 static status make_room(tracking *k, size_t more, error *err)
 {
+    size_t capacity = 2 * k->capacity + more;
+    if (k->count + more > k->capacity && k->capacity >= MOST_WAITING)
+        k->count = 0;
     if (k->count + more <= k->capacity)
         return STATUS_OK;
-    if (k->capacity >= MOST_WAITING) {
-        k->count = 0;
-        return STATUS_OK;
-    }
-    size_t capacity = 2 * k->capacity + more;
     run_metric *grown = realloc(k->waiting, capacity * sizeof *grown);
     TRY(got_memory(grown, err, "what the run logs"));
     k->waiting = grown;
@@ -76,7 +75,6 @@ static status make_room(tracking *k, size_t more, error *err)
     return STATUS_OK;
 }
 
-/* For the store. */
 static void keep_values(tracking *k, const run_metric *values, size_t count)
 {
     error err;
@@ -84,10 +82,10 @@ static void keep_values(tracking *k, const run_metric *values, size_t count)
         return;
     status result = make_room(k, count, &err);
     tracking_check(k, result, &err);
-    if (result == STATUS_OK) {
-        memcpy(k->waiting + k->count, values, count * sizeof *values);
-        k->count += count;
-    }
+    if (result != STATUS_OK)
+        return;
+    memcpy(k->waiting + k->count, values, count * sizeof *values);
+    k->count += count;
 }
 
 void tracking_log(tracking *k, const metric_line *line)
