@@ -288,8 +288,7 @@ static status claim_new(agent *a, slot *s, error *err)
 static bool is_in_doubt(const agent *a)
 {
     for (size_t i = 0; i < a->trials.count; i++)
-        if (a->trials.trials[i].state == SWEEP_TRIAL_FINISHED ||
-            a->trials.trials[i].state == SWEEP_TRIAL_EARLY)
+        if (sweep_trial_succeeded(&a->trials.trials[i]))
             return false;
     return a->failures >= HOPELESS;
 }
