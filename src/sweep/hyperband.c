@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <math.h>
 
-/* Adds an iteration below or above all others, unless it is there already. */
+/* Adds an iteration above all others, unless it is there already. */
 static size_t add_band(int *bands, size_t count, double band)
 {
     if (!(band >= 1) || band > INT_MAX || (count > 0 && bands[count - 1] == (int)band))
@@ -16,30 +16,22 @@ static size_t add_band(int *bands, size_t count, double band)
     return count + 1;
 }
 
-static void reverse(int *bands, size_t count)
-{
-    for (size_t i = 0; i < count / 2; i++) {
-        int swapped = bands[i];
-        bands[i] = bands[count - 1 - i];
-        bands[count - 1 - i] = swapped;
-    }
-}
-
 size_t hyperband_bands(const sweep_hyperband *h, int bands[HYPERBAND_MOST])
 {
     size_t count = 0;
     double band = h->min_iter;
     if (!h->given || !(h->eta > 1))
         return 0;
-    if (h->min_iter > 0) {
-        for (int k = 0; k < HYPERBAND_MOST; k++, band *= h->eta)
-            count = add_band(bands, count, band);
+    for (int k = 0; h->min_iter > 0 && k < HYPERBAND_MOST; k++, band *= h->eta)
+        count = add_band(bands, count, band);
+    if (h->min_iter > 0)
         return count;
+    for (int k = h->s < HYPERBAND_MOST ? h->s : HYPERBAND_MOST; k > 0; k--) {
+        band = h->max_iter;
+        for (int i = 0; i < k; i++)
+            band /= h->eta;
+        count = add_band(bands, count, band);
     }
-    band = h->max_iter;
-    for (int k = 0; k < h->s && k < HYPERBAND_MOST; k++)
-        count = add_band(bands, count, band /= h->eta);
-    reverse(bands, count);
     return count;
 }
 

@@ -14,17 +14,13 @@ enum { REPORT_POINTS = 5000 };
  * are. */
 json_t *report_run(run_store *store, const run_record *run, error *err);
 
-/* The evaluation that a run left in its directory (report_evaluation.c): DIRECTORY/test.json or else
- * validation.json, whose form measure/evaluation.h tells; JSON's null where there is neither.
+/* The evaluation that a run left in its directory (report_evaluation.c): DIRECTORY/test.json or
+ * else validation.json, whose form measure/evaluation.h tells; JSON's null where there is neither.
  * STATUS_FAILED for one that is damaged, in any way that the page would stumble over; the message
  * names the file and says to remove it. */
 status report_evaluation_read(const char *directory, json_t **evaluation, error *err);
 
 /* Writes the page. document: {"title","generated","version","runs":[...],"sweep":{..} or null}.
- * sweep: {"name","method","metric","goal":"minimize" or
- * "maximize","parameters":[{"name","log":BOOL, "values":[TEXT] or
- * null}],"trials":[{"number","run","state","objective":X or null,
- * "parameters":{NAME:TEXT}}],"importance":[{"name","correlation":X or null,"share":X or null}],
- * "best":{"run","command"} or null}. generated: seconds since 1970. refresh: seconds after which an
- * open page loads itself anew; 0: never. */
+ * sweep: what sweep/summary.h describes. generated: seconds since 1970. refresh: seconds after
+ * which an open page loads itself anew; 0: never. */
 status report_write(const char *path, const json_t *document, int refresh, error *err);
