@@ -269,7 +269,7 @@ static void every_change_is_found(void **state)
     free(bytes);
 }
 
-/* The digits, of zeros in their place: what checksum.h says. */
+/* The digits, of zeros in their place: what safetensors.c says. */
 static void checksum_is_of_the_file(void **state)
 {
     const fixture *f = *state;

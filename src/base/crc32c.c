@@ -56,8 +56,3 @@ uint32_t crc32c_more(uint32_t sum, const void *data, size_t size)
         rest = add_zeros(rest ^ bytes[i]);
     return ~rest;
 }
-
-uint32_t crc32c(const void *data, size_t size)
-{
-    return crc32c_more(0, data, size);
-}

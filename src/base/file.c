@@ -98,19 +98,17 @@ status file_writer_open(file_writer *writer, const char *path, error *err)
 {
     *writer = (file_writer){0};
     TRY(check_replaceable(path, err));
-    writer->path = text_format("%s", path);
+    writer->path = strdup(path);
     writer->temporary = text_format("%s.tmp-%ld", path, (long)getpid());
-    if (!writer->path || !writer->temporary) {
-        file_writer_abort(writer);
-        return error_memory(err, path);
-    }
+    status result;
+    TRY_OR_DONE(got_memory(writer->path && writer->temporary, err, path));
     writer->stream = fopen(writer->temporary, "wb");
-    if (!writer->stream) {
-        status result = file_write_error(err, writer->temporary, errno);
+    if (!writer->stream)
+        result = file_write_error(err, writer->temporary, errno);
+done:
+    if (result != STATUS_OK)
         file_writer_abort(writer);
-        return result;
-    }
-    return STATUS_OK;
+    return result;
 }
 
 status file_writer_put(file_writer *writer, const void *data, size_t size, error *err)

@@ -4,10 +4,10 @@
  * {string: string}}, then the tensors' bytes, little endian, row major. What is written here has a
  * checksum in its metadata. The header comes from whoever made the file: nothing in it is believed
  * before it has been checked against the file's size. */
-#include "base/checksum.h"
 #include "base/crc32c.h"
 #include "base/tensor_format.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +15,78 @@
 /* As JSON a header takes up to 50 times its bytes of memory; a tensor has some 150 of them. */
 enum { LENGTH_BYTES = 8, MAX_HEADER_BYTES = 16 << 20 };
 static const char metadata_key[] = "__metadata__";
+
+/* ---- The checksum: the CRC-32C that the file holds of itself, as eight hexadecimal digits, the
+ * value of the metadata's key "crc32c". It is the sum of the whole file with '0' for each of them
+ * ---- */
+
+#define CHECKSUM_KEY   "crc32c"
+#define CHECKSUM_ZEROS "00000000"
+enum { CHECKSUM_DIGITS = sizeof CHECKSUM_ZEROS - 1 };
+enum { BLOCK_BYTES = 1 << 18 };
+
+/* Where in the text, which is JSON without spaces, the digits begin; 0: it has none. */
+static size_t find_checksum(const char *text, size_t length)
+{
+    /* Inside a string the quotes would be escaped: this is a key, and its value a string. */
+    static const char before[] = "\"" CHECKSUM_KEY "\":\"";
+    const char *found = memmem(text, length, before, sizeof before - 1);
+    size_t at = found ? (size_t)(found - text) + sizeof before - 1 : 0;
+    return found && length - at > CHECKSUM_DIGITS && text[at + CHECKSUM_DIGITS] == '"' ? at : 0;
+}
+
+static status mismatch(const char *path, error *err)
+{
+    return error_set(err, STATUS_FAILED,
+                     "%s: its checksum does not match: it was changed or damaged after it was "
+                     "written; take the run's other checkpoint, best.safetensors or "
+                     "last.safetensors, which --weights goes on from in a new run, or a copy of "
+                     "this one",
+                     path);
+}
+
+/* The part of the block, which begins at byte `start`, that holds digits becomes zeros. */
+static void blank(char *block, uint64_t start, size_t size, uint64_t at)
+{
+    for (uint64_t i = at; i < at + CHECKSUM_DIGITS; i++)
+        if (i >= start && i < start + size)
+            block[i - start] = '0';
+}
+
+static status add_stream(FILE *stream, const char *path, uint64_t at, char *block, uint32_t *sum,
+                         error *err)
+{
+    size_t got;
+    uint64_t start = 0;
+    rewind(stream);
+    while ((got = fread(block, 1, BLOCK_BYTES, stream)) > 0) {
+        blank(block, start, got, at);
+        *sum = crc32c_more(*sum, block, got);
+        start += got;
+    }
+    return ferror(stream)
+               ? error_set(err, STATUS_FAILED, "%s: cannot be read: %s", path, strerror(errno))
+               : STATUS_OK;
+}
+
+/* Reads the whole stream, whose digits begin at byte `at`. */
+static status verify_checksum(FILE *stream, const char *path, uint64_t at, error *err)
+{
+    char kept[CHECKSUM_DIGITS], digits[CHECKSUM_DIGITS + 1];
+    uint32_t sum = 0;
+    if (fseeko(stream, (off_t)at, SEEK_SET) != 0 ||
+        fread(kept, 1, sizeof kept, stream) != sizeof kept)
+        return error_set(err, STATUS_FAILED, "%s: its checksum cannot be read", path);
+    char *block = malloc(BLOCK_BYTES);
+    status result =
+        block ? add_stream(stream, path, at, block, &sum, err) : error_memory(err, path);
+    free(block);
+    TRY(result);
+    snprintf(digits, sizeof digits, "%08x", (unsigned)sum);
+    return memcmp(digits, kept, sizeof kept) == 0 ? STATUS_OK : mismatch(path, err);
+}
+
+/* ---- Reading ---- */
 
 typedef struct safetensors_file {
     tensor_file base;
@@ -171,7 +243,7 @@ static status read_header(safetensors_file *f, uint64_t size, error *err)
                       "safetensors file",
                       f->base.path, f->header ? 0 : fault.position + LENGTH_BYTES,
                       f->header ? "another value" : fault.text);
-    size_t found = checksum_find(text, length);
+    size_t found = find_checksum(text, length);
     f->checksum_at = found > 0 ? LENGTH_BYTES + found : 0;
     free(text);
     return result;
@@ -210,8 +282,8 @@ static status verify(tensor_file *file, error *err)
     /* Any value of the key, be it no string: digits that were damaged are not digits left out. */
     if (!metadata_value(file, CHECKSUM_KEY))
         return STATUS_OK;
-    return f->checksum_at > 0 ? checksum_verify(file->stream, file->path, f->checksum_at, err)
-                              : checksum_mismatch(file->path, err);
+    return f->checksum_at > 0 ? verify_checksum(file->stream, file->path, f->checksum_at, err)
+                              : mismatch(file->path, err);
 }
 
 static status read_values(tensor_file *file, const tensor_entry *e, void *values, error *err)
@@ -313,7 +385,7 @@ static status write_header(tensor_writer *writer, error *err)
     unsigned char length_bytes[LENGTH_BYTES];
     for (int i = 0; i < LENGTH_BYTES; i++)
         length_bytes[i] = (unsigned char)((uint64_t)(length + padding) >> (8 * i));
-    w->checksum_at = LENGTH_BYTES + checksum_find(text, length);
+    w->checksum_at = LENGTH_BYTES + find_checksum(text, length);
     status result;
     TRY_OR_DONE(put_bytes(w, length_bytes, sizeof length_bytes, err));
     TRY_OR_DONE(put_bytes(w, text, length, err));
@@ -339,7 +411,7 @@ static status finish(tensor_writer *writer, error *err)
         return error_set(err, STATUS_FAILED, "%s: %llu bytes of tensors described, %llu written",
                          writer->out.path, (unsigned long long)w->described,
                          (unsigned long long)w->appended);
-    checksum_write(w->sum, digits);
+    snprintf(digits, sizeof digits, "%08x", (unsigned)w->sum);
     return file_writer_replace(&writer->out, w->checksum_at, digits, CHECKSUM_DIGITS, err);
 }
 

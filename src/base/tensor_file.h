@@ -20,8 +20,8 @@ const tensor_entry *tensor_file_at(const tensor_file *file, size_t index);
 const tensor_entry *tensor_file_find(const tensor_file *file, const char *name);
 /* The value of a metadata key, or NULL; PyTorch's files have none. */
 const char *tensor_file_metadata(const tensor_file *file, const char *key);
-/* Reads a whole safetensors file and compares it with the checksum in its metadata (checksum.h),
- * which every file that was written here has; a file without one is taken as it is. */
+/* Reads a whole safetensors file and compares it with the checksum in its metadata, which
+ * every file that was written here has; a file without one is taken as it is. */
 status tensor_file_verify(tensor_file *file, error *err);
 /* Reads an entry of this file, tensor_elements values, row major. STATUS_FAILED for a type that is
  * not of the kind. F64 is rounded to the nearest fp32. */

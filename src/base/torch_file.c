@@ -27,10 +27,12 @@ static const char pickle_member[] = "/data.pkl";
 
 static const zip_member *find_pickle(const zip_file *zip)
 {
-    for (size_t i = 0; i < zip_count(zip); i++) {
-        const char *slash = strchr(zip_at(zip, i)->name, '/');
+    size_t count;
+    const zip_member *members = zip_members(zip, &count);
+    for (size_t i = 0; i < count; i++) {
+        const char *slash = strchr(members[i].name, '/');
         if (slash && strcmp(slash, pickle_member) == 0)
-            return zip_at(zip, i);
+            return &members[i];
     }
     return NULL;
 }

@@ -115,14 +115,13 @@ status zip_open(const char *path, zip_file **opened, error *err)
         free(z);
         return error_memory(err, path);
     }
-    status result = file_open(path, &z->stream, &size, err);
-    if (result == STATUS_OK) {
-        z->most = (uint64_t)size * MAX_RATIO;
-        result = list_members(z, err);
-    }
-    if (result == STATUS_OK)
-        *opened = z;
-    else
+    status result;
+    TRY_OR_DONE(file_open(path, &z->stream, &size, err));
+    z->most = (uint64_t)size * MAX_RATIO;
+    TRY_OR_DONE(list_members(z, err));
+    *opened = z;
+done:
+    if (result != STATUS_OK)
         zip_close(z);
     return result;
 }
@@ -141,14 +140,10 @@ void zip_close(zip_file *z)
     free(z);
 }
 
-size_t zip_count(const zip_file *z)
+const zip_member *zip_members(const zip_file *z, size_t *count)
 {
-    return z->count;
-}
-
-const zip_member *zip_at(const zip_file *z, size_t index)
-{
-    return &z->members[index];
+    *count = z->count;
+    return z->members;
 }
 
 const zip_member *zip_find(const zip_file *z, const char *name)

@@ -20,8 +20,7 @@ typedef struct zip_file zip_file;
 status zip_open(const char *path, zip_file **opened, error *err);
 void zip_close(zip_file *file); /* NULL is fine */
 /* Members, sorted by name. */
-size_t zip_count(const zip_file *file);
-const zip_member *zip_at(const zip_file *file, size_t index);
+const zip_member *zip_members(const zip_file *file, size_t *count);
 /* NULL when there is none of that name. */
 const zip_member *zip_find(const zip_file *file, const char *name);
 /* Reads bytes [begin, begin + size) of a member, which must lie inside it. Going through members in
