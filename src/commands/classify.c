@@ -45,59 +45,42 @@ static int places(const session *s, const ranking *r)
     return r->decided ? top : 0;
 }
 
-static void print_head(const session *s, const char *head, const ranking *r, char *const *names,
-                       const int *parents)
+static void print_head(const session *s, bool fine)
 {
-    printf("  %s\n", head);
+    const ranking *r = fine ? &s->decide.fine : &s->decide.coarse;
+    char name[COMMAND_CLASS_NAME];
+    printf("  %s\n", fine ? "fine" : "coarse");
     if (!r->decided)
         puts("    undecided: its logits are not finite");
     for (int i = 0; i < places(s, r); i++) {
-        int class = r->order[i];
-        char name[256];
-        if (parents)
-            snprintf(name, sizeof name, "%s (%s)", names[class],
-                     s->classes->coarse_names[parents[class]]);
-        else
-            snprintf(name, sizeof name, "%s", names[class]);
-        terminal_mask(name);
-        print_bar(name, r->probabilities[class]);
+        command_class_name(s->classes, fine, r->order[i], name);
+        print_bar(name, r->probabilities[r->order[i]]);
     }
 }
 
-static void print_guesses(const session *s, const char *path)
+static json_t *head_to_json(const session *s, bool fine)
 {
     const hierarchy *c = s->classes;
-    terminal_put(stdout, path);
-    putchar('\n');
-    if (classifier_has_coarse(s->from))
-        print_head(s, "coarse", &s->decide.coarse, c->coarse_names, NULL);
-    print_head(s, "fine", &s->decide.fine, c->fine_names, c->parents);
-}
-
-static json_t *head_to_json(const session *s, const ranking *r, char *const *names,
-                            const int *parents)
-{
+    const ranking *r = fine ? &s->decide.fine : &s->decide.coarse;
     json_t *list = json_array();
     for (int i = 0; i < places(s, r); i++) {
         int class = r->order[i];
-        const char *parent = parents ? s->classes->coarse_names[parents[class]] : NULL;
-        json_t *guess = json_pack("{s:s, s:i, s:f, s:s*}", "name", names[class], "class", class,
-                                  "probability", r->probabilities[class], "coarse", parent);
-        json_array_append_new(list, guess);
+        const char *parent = fine ? c->coarse_names[c->parents[class]] : NULL;
+        json_array_append_new(list, json_pack("{s:s, s:i, s:f, s:s*}", "name",
+                                              fine ? c->fine_names[class] : c->coarse_names[class],
+                                              "class", class, "probability",
+                                              r->probabilities[class], "coarse", parent));
     }
     return list;
 }
 
 static status print_json(const session *s, const char *path, error *err)
 {
-    const hierarchy *c = s->classes;
     json_t *name = json_string(path);
-    json_t *coarse = classifier_has_coarse(s->from)
-                         ? head_to_json(s, &s->decide.coarse, c->coarse_names, NULL)
-                         : NULL;
-    json_t *line = json_pack("{s:o, s:o*, s:o}", "image",
-                             name ? name : json_string("(no UTF-8 name)"), "coarse", coarse, "fine",
-                             head_to_json(s, &s->decide.fine, c->fine_names, c->parents));
+    json_t *coarse = classifier_has_coarse(s->from) ? head_to_json(s, false) : NULL;
+    json_t *line =
+        json_pack("{s:o, s:o*, s:o}", "image", name ? name : json_string("(no UTF-8 name)"),
+                  "coarse", coarse, "fine", head_to_json(s, true));
     TRY(command_print_json(line, JSON_LINE(6), err));
     fflush(stdout);
     return STATUS_OK;
@@ -114,7 +97,11 @@ static status classify_image(session *s, const char *path, error *err)
     decider_decide(&s->decide, s->coarse, s->fine);
     if (s->options->json)
         return print_json(s, path, err);
-    print_guesses(s, path);
+    terminal_put(stdout, path);
+    putchar('\n');
+    if (classifier_has_coarse(s->from))
+        print_head(s, false);
+    print_head(s, true);
     return STATUS_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "base/progress.h"
+#include "data/hierarchy.h"
 #include "tune/tune.h"
 
 #include <jansson.h>
@@ -76,6 +77,11 @@ extern const word_list command_mode_words;
 /* Prints JSON in that form (jansson's flags), and takes it over; NULL is out of memory, or a text
  * that is not UTF-8. */
 status command_print_json(json_t *value, size_t form, error *err);
+
+enum { COMMAND_CLASS_NAME = 256 };
+/* What people are shown of a class, masked: "COARSE", or "FINE (COARSE)". */
+void command_class_name(const hierarchy *classes, bool fine, int class,
+                        char name[COMMAND_CLASS_NAME]);
 
 /* Flushes standard output: a full disk or a closed pipe is a failure, not a success. Every command
  * that printed what it was asked for returns this. */

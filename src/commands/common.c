@@ -68,6 +68,17 @@ int command_run(const command_line *line, void *values, command_body *body, int 
     return result == STATUS_OK ? command_finish() : command_fail(&err, result);
 }
 
+void command_class_name(const hierarchy *classes, bool fine, int class,
+                        char name[COMMAND_CLASS_NAME])
+{
+    if (fine)
+        snprintf(name, COMMAND_CLASS_NAME, "%s (%s)", classes->fine_names[class],
+                 classes->coarse_names[classes->parents[class]]);
+    else
+        snprintf(name, COMMAND_CLASS_NAME, "%s", classes->coarse_names[class]);
+    terminal_mask(name);
+}
+
 const word_list command_mode_words = WORD_LIST("both", "train", "infer");
 
 status command_print_json(json_t *value, size_t form, error *err)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What `hcnn-cl eval` prints for people. */
 #include "commands/eval_table.h"
-#include "base/terminal.h"
+#include "commands/commands.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFUSED_PAIRS = 10, NAME_LIMIT = 256 };
+enum { CONFUSED_PAIRS = 10 };
 
 /* "12.34%", or "-" where there was nothing to divide by. */
 typedef struct cell {
@@ -75,23 +75,12 @@ typedef struct naming {
     int width;
 } naming;
 
-static void write_name(char name[NAME_LIMIT], const naming *n, int class)
-{
-    const hierarchy *c = n->classes;
-    if (n->fine)
-        snprintf(name, NAME_LIMIT, "%s (%s)", c->fine_names[class],
-                 c->coarse_names[c->parents[class]]);
-    else
-        snprintf(name, NAME_LIMIT, "%s", c->coarse_names[class]);
-    terminal_mask(name);
-}
-
 static naming name_level(const hierarchy *classes, bool fine)
 {
-    char name[NAME_LIMIT];
+    char name[COMMAND_CLASS_NAME];
     naming n = {classes, fine, 0};
     for (int i = 0; i < (fine ? classes->fine_count : classes->coarse_count); i++) {
-        write_name(name, &n, i);
+        command_class_name(classes, fine, i, name);
         int length = (int)strlen(name);
         n.width = length > n.width ? length : n.width;
     }
@@ -100,9 +89,9 @@ static naming name_level(const hierarchy *classes, bool fine)
 
 static void print_class(const head_scores *h, const naming *n, int class)
 {
-    char name[NAME_LIMIT];
+    char name[COMMAND_CLASS_NAME];
     class_scores c = scores_class(h, class);
-    write_name(name, n, class);
+    command_class_name(n->classes, n->fine, class, name);
     printf("  %-*s %7llu %7llu %9s %8s %8s\n", n->width, name, (unsigned long long)c.images,
            (unsigned long long)c.answers, percent(c.precision).text, percent(c.recall).text,
            percent(c.f1).text);
@@ -128,14 +117,14 @@ static status print_classes(const head_scores *h, const naming *n, int most, err
 static void print_confused(const head_scores *h, const naming *n, int most)
 {
     confused_pair pairs[CONFUSED_PAIRS];
-    char label[NAME_LIMIT], answer[NAME_LIMIT];
+    char label[COMMAND_CLASS_NAME], answer[COMMAND_CLASS_NAME];
     int count = scores_confused(h, pairs, most < CONFUSED_PAIRS ? most : CONFUSED_PAIRS);
     if (count == 0)
         return;
     printf("\n%s classes most often taken for another\n", n->fine ? "fine" : "coarse");
     for (int i = 0; i < count; i++) {
-        write_name(label, n, pairs[i].label);
-        write_name(answer, n, pairs[i].answer);
+        command_class_name(n->classes, n->fine, pairs[i].label, label);
+        command_class_name(n->classes, n->fine, pairs[i].answer, answer);
         printf("  %-*s %7u of %-7llu %s\n", n->width, label, (unsigned)pairs[i].images,
                (unsigned long long)h->labelled[pairs[i].label], answer);
     }
