@@ -139,12 +139,11 @@ static void print_layers(const findings *f)
 static void print_table(const request *r, const findings *f)
 {
     const bench_options *o = &r->options;
+    const network_options net = bench_network(o, o->train);
     terminal_print(stdout, "device     %s, %u units\n", f->device->name, f->device->compute_units);
     printf("peak       %.0f GFLOP/s, %.1f GB/s copied\n", f->limits.flops * 1e-9,
            f->limits.bytes_second * 1e-9);
-    printf("network    %s%s, %s stem, %dx%d, batches of %d, %s\n", o->backbone,
-           o->only_fine ? ", only fine" : "", word_list_at(&stem_words, o->stem), o->image_size,
-           o->image_size, o->batch_size, word_list_at(&precision_words, r->precision));
+    command_print_network(&net, r->precision);
     if (o->train)
         print_speed("training", &f->speed.train);
     if (o->infer)

@@ -78,6 +78,10 @@ extern const word_list command_mode_words;
  * that is not UTF-8. */
 status command_print_json(json_t *value, size_t form, error *err);
 
+/* A text, masked, in a column of at least `width` bytes. */
+void command_put(const char *text, int width);
+/* The line that tells which network is measured. */
+void command_print_network(const network_options *n, enum precision precision);
 enum { COMMAND_CLASS_NAME = 256 };
 /* What people are shown of a class, masked: "COARSE", or "FINE (COARSE)". */
 void command_class_name(const hierarchy *classes, bool fine, int class,

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
+#include "model/backbone.h"
 #include "train/train_options.h"
 
 #include <errno.h>
@@ -66,6 +67,20 @@ int command_run(const command_line *line, void *values, command_body *body, int 
     status result = body(values, &rest, &err);
     options_free(&rest);
     return result == STATUS_OK ? command_finish() : command_fail(&err, result);
+}
+
+void command_put(const char *text, int width)
+{
+    terminal_put(stdout, text);
+    for (int i = (int)strlen(text); i < width; i++)
+        putchar(' ');
+}
+
+void command_print_network(const network_options *n, enum precision precision)
+{
+    printf("network    %s%s, %s stem, %dx%d, batches of %d, %s\n", n->backbone,
+           n->only_fine ? ", only fine" : "", word_list_at(&stem_words, n->stem), n->image_size,
+           n->image_size, n->batch_size, word_list_at(&precision_words, precision));
 }
 
 void command_class_name(const hierarchy *classes, bool fine, int class,

@@ -79,9 +79,7 @@ static void print_row(const char *indent, const char *name, size_t *const by_par
                       int class)
 {
     fputs(indent, stdout);
-    terminal_put(stdout, name);
-    for (size_t width = strlen(indent) + strlen(name); width < NAME_WIDTH; width++)
-        putchar(' ');
+    command_put(name, NAME_WIDTH - (int)strlen(indent));
     for (int part = 0; part < PART_COUNT; part++)
         printf(" %9zu", by_part[part][class]);
     printf("\n");

@@ -16,14 +16,6 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "-";
 }
 
-/* In a column of at least `width` bytes. */
-static void put_text(const char *text, int width)
-{
-    terminal_put(stdout, text);
-    for (int i = (int)strlen(text); i < width; i++)
-        putchar(' ');
-}
-
 static void put_number(const json_t *value)
 {
     if (json_is_number(value))
@@ -53,7 +45,7 @@ static void print_trial(const json_t *trial)
 {
     const char *name;
     json_t *value;
-    put_text(text_of(trial, "run"), NAME_WIDTH);
+    command_put(text_of(trial, "run"), NAME_WIDTH);
     terminal_print(stdout, " %-12s", text_of(trial, "state"));
     put_number(json_object_get(trial, "objective"));
     json_object_foreach(json_object_get(trial, "parameters"), name, value)
@@ -101,7 +93,7 @@ static void print_importance(const json_t *summary)
     printf("\n%-*s  %-12s  %s\n", NAME_WIDTH, "PARAMETER", "CORRELATION", "SHARE OF VARIANCE");
     json_array_foreach(json_object_get(summary, "importance"), i, one)
     {
-        put_text(text_of(one, "name"), NAME_WIDTH);
+        command_put(text_of(one, "name"), NAME_WIDTH);
         put_number(json_object_get(one, "correlation"));
         put_number(json_object_get(one, "share"));
         putchar('\n');

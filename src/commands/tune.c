@@ -96,15 +96,12 @@ static void print_row(const tune_row *row, const peak *limits)
 
 static void print_table(const request *r, const findings *f)
 {
-    const network_options *n = &r->options.network;
     const tune_report *t = &f->report;
     double chosen = 0, quick = 0;
     terminal_print(stdout, "device     %s, %u units\n", f->dev->info.name,
                    f->dev->info.compute_units);
     printf("peak       %.0f GFLOP/s\n", f->limits.flops * 1e-9);
-    printf("network    %s%s, %s stem, %dx%d, batches of %d, %s\n", n->backbone,
-           n->only_fine ? ", only fine" : "", word_list_at(&stem_words, n->stem), n->image_size,
-           n->image_size, n->batch_size, word_list_at(&precision_words, r->precision));
+    command_print_network(&r->options.network, r->precision);
     if (t->gemm)
         printf("CLBlast    parameters %s, %.3f ms where the default takes %.3f\n", t->gemm->name,
                t->gemm_seconds * 1e3, t->gemm_default_seconds * 1e3);
@@ -187,4 +184,51 @@ int command_tune(int argc, char **argv)
                                          .batch_size = 32},
                              .program = command_program()}};
     return command_run(&line, &r, run, argc, argv);
+}
+
+/* ---- `hcnn-cl tune-gemm SET MxNxK...` ----
+ *
+ * One trial of --gemm, which starts it since CLBlast may end the process; not for people, and in no
+ * list of commands. Prints "SECONDS DIFFERENCE". */
+
+enum { MOST_SIZES = 8 };
+
+static status parse_trial(int argc, char **argv, const gemm_parameters **set, gemm_size *sizes,
+                          size_t *count, error *err)
+{
+    *set = argc > 1 ? gemm_find_parameters(argv[1]) : NULL;
+    if (!*set || argc < 3 || argc > 2 + MOST_SIZES)
+        return error_set(err, STATUS_USAGE,
+                         "tune-gemm is started by `hcnn-cl tune`: NAME MxNxK..., of a set of "
+                         "CLBlast's parameters");
+    for (*count = 0; *count < (size_t)argc - 2; ++*count) {
+        const char *text = argv[2 + *count];
+        gemm_size *s = &sizes[*count];
+        int end = 0;
+        /* NOLINTNEXTLINE(cert-err34-c): `tune` wrote them, and a size too large fits no memory. */
+        if (sscanf(text, "%zux%zux%zu%n", &s->m, &s->n, &s->k, &end) != 3 || text[end] != '\0' ||
+            s->m == 0 || s->n == 0 || s->k == 0)
+            return error_set(err, STATUS_USAGE, "tune-gemm: %s is no MxNxK", text);
+    }
+    return STATUS_OK;
+}
+
+int command_tune_gemm(int argc, char **argv)
+{
+    const gemm_parameters *set;
+    gemm_size sizes[MOST_SIZES];
+    size_t count = 0;
+    device *dev = NULL;
+    double seconds, difference;
+    error err;
+    status result;
+    TRY_OR_DONE(parse_trial(argc, argv, &set, sizes, &count, &err));
+    TRY_OR_DONE(device_open(&dev, &err));
+    TRY_OR_DONE(tune_gemm_try(dev, set, sizes, count, &seconds, &difference, &err));
+done:
+    device_close(dev);
+    if (result != STATUS_OK)
+        return command_fail(&err, result);
+    printf("%.9g %.9g\n", seconds, difference);
+    return command_finish();
 }
