@@ -2,9 +2,9 @@
 /* The order of an epoch in which every fine class that has images comes equally often.
  *
  * Positions are counted from the first epoch on. Each round of as many positions as there are live
- * classes takes every one of them once, in an order of its own; a class's n-th turn takes the n-th
- * image of it, and when all have been taken it begins anew in another order. So which image stands
- * where is a function of seed, epoch and position, with nothing to remember between epochs. */
+ * classes takes every one of them once, in an order of its own; a class's n-th turn takes its n-th
+ * image, and after all of them begins again in another order. Which image stands where is a
+ * function of seed, epoch and position. */
 #pragma once
 
 #include "base/error.h"

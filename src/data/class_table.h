@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of classes as a reader meets them, numbered by their names in the end: coarse classes in
- * the order of their names' bytes, the fine classes of one after those of the one before it, in
- * that order too. A fine name may stand under several coarse classes; each is a class of its own.
+/* Names of classes as a reader meets them, numbered in the end by the bytes of the coarse names
+ * and, below each, of the fine ones. A fine name under several coarse classes is several classes.
  */
 #pragma once
 

@@ -9,9 +9,9 @@
  *   Eval/list_eval_partition.txt    each image's part: train, val, test
  *   Img/img/... or img/...          the images
  *
- * A list is a line with the number of its rows, a line with the names of its columns, and the rows:
- * a name and, behind blanks, one or more values. Later editions call Anno Anno_coarse. A class
- * without images (four are) keeps its number. */
+ * A list is the number of its rows, the names of its columns, and the rows: a name and, after
+ * blanks, one or more values. Later editions call Anno Anno_coarse. A class without images (four
+ * are) keeps its number. */
 #include "base/file.h"
 #include "base/text.h"
 #include "data/dataset.h"

@@ -100,8 +100,7 @@ static status put_box(slot *s, const image *from, pixel_box box, pixel_source *s
     return STATUS_OK;
 }
 
-/* Takes note, once a batch, of a file that cannot be read; err says why. Files are counted, as
- * bad_images does, and not images: a list may name one file several times. */
+/* Takes note of a file that cannot be read, once a batch; err says why. */
 static status add_bad(slot *s, const char *path, error *err)
 {
     if (json_object_get(s->bad, path))
@@ -170,8 +169,8 @@ static size_t index_at(const loader *from, size_t position)
     return from->indices ? from->indices[index] : index;
 }
 
-/* The image for a position of the epoch, or the one in its place. More bad images than the run
- * allows need not be counted further: taking note of them ends it. */
+/* The image for a position of the epoch, or the one in its place. Stops looking at more bad images
+ * than the run allows: taking note of them ends it. */
 static status load_position(const loader *from, size_t position, slot *s, pixel_source *source,
                             size_t *index, bool *loaded, error *err)
 {
@@ -251,8 +250,7 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* A guess at the bytes of a batch: for files, as many of the largest of a few as it holds. Their
- * boxes are not asked, and a broken one does not count. */
+/* Guesses the bytes of a batch; of files by the largest of a few, without their boxes. */
 static void measure(loader *from)
 {
     enum { ASKED = 64 };
@@ -412,8 +410,7 @@ static slot *take_slot(loader *from)
     return taken;
 }
 
-/* Here, where batches come one after the other, and not in the threads that fill them: so it does
- * not depend on these which image is told of first and at which the run ends. */
+/* Not in the threads that fill batches, on which the order of the images would depend then. */
 static status note_bad(const loader *from, const slot *s, error *err)
 {
     const char *path;

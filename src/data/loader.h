@@ -35,10 +35,9 @@ typedef struct loader_options {
     int image_size; /* a side of the network's input; unused without augmentation */
     bool balance;   /* each fine class equally often, as data/balance.h tells; shuffles too */
     bool crop;      /* only what is in the set's boxes */
-    /* What becomes of an image file that cannot be read. NULL: the batch is an error that names it.
-     * Else it is noted there when the batch is handed out, and, with `replace`, its place is taken
-     * by the next image of the epoch's order that can be read (after the last comes the first);
-     * without, the batch is that much shorter. */
+    /* An image file that cannot be read is noted here when its batch is handed out; NULL: the batch
+     * is an error that names it. With `replace` its place is taken by the next image of the epoch's
+     * order that can be read (after the last, the first); without, the batch is shorter. */
     bad_images *bad;
     bool replace;
 } loader_options;
@@ -63,7 +62,6 @@ size_t loader_batches(const loader *from);
 status loader_next(loader *from, const batch **next, error *err);
 /* Hands a batch back to be filled again. */
 void loader_recycle(loader *from, const batch *used);
-/* How many bytes of pixels a batch is likely to hold. All images in memory have one size, and it is
- * the most; for files it is batch_size of the largest of a few of them, so whoever takes a batch
- * has to be ready for a larger one. */
+/* How many bytes of pixels a batch is likely to hold: the most with images in memory; for files,
+ * batch_size of the largest of a few of them, so a batch may be larger. */
 size_t loader_pixel_capacity(const loader *from);

@@ -15,9 +15,9 @@ bool png_begins(const unsigned char *data, size_t size);
  * not lie in it or are such as no decoder may pass over. Anything else but a PNG is fine. Leaves
  * the stream at its start. */
 status png_check_chunks(FILE *stream, size_t size, const char *last, const char *path, error *err);
-/* What a file, whose chunks are in order, has of the rows that its header announces. Whether it is
- * damaged takes no memory, but a fifth to a half of the time of decoding, so files that cannot hold
- * more than 4 MiB, or four times the rows, are taken for whole. */
+/* What a file whose chunks are in order has of the rows that its header announces. The check takes
+ * a fifth to a half of the time of decoding, so files that cannot hold more than 4 MiB, or four
+ * times the rows, are taken for whole. */
 enum png_contents {
     PNG_WHOLE,
     PNG_TOO_LITTLE, /* it is too short for them */

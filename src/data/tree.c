@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A tree of image files: PART/COARSE/FINE/FILE, where the directories of a part are called train,
  * valid (or val) and test, or, as `hcnn-cl preprocess` makes them, train_images and so on.
- * label_map.json, coarse name to its fine names, numbers the classes where it is there: a coarse
- * class's number is its place in the map, a fine one's its place in all the lists one after the
- * other, as the original numbers them. Without it they are numbered by their names. */
+ * label_map.json, coarse name to its fine names, numbers the classes as the original does: coarse
+ * ones by their places in the map, fine ones by those in all its lists, one after the other.
+ * Without it they are numbered by their names. */
 #include "base/array.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -311,10 +311,11 @@ status tree_open(const char *path, dataset *opened, error *err)
     class_table *table = NULL;
     char *map = text_format("%s/label_map.json", path);
     TRY(got_memory(map, err, path));
-    status result =
-        file_exists(map) ? open_map(map, &opened->classes, err) : class_table_create(&table, err);
-    if (result == STATUS_OK)
-        result = list_parts(path, table, opened, err);
+    status result;
+    TRY_OR_DONE(file_exists(map) ? open_map(map, &opened->classes, err)
+                                 : class_table_create(&table, err));
+    result = list_parts(path, table, opened, err);
+done:
     class_table_free(table);
     free(map);
     return result;

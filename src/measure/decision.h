@@ -47,10 +47,10 @@ extern const word_list decision_words;
  *         distance sum_j D[k][j] p(j), D the height of the least common ancestor: 0 for the same
  *         class, 1 within a coarse class, 2 else. Coarse: the parent of that.
  *
- * Where the coarse answer follows the fine one, and wherever there is no coarse head, coarse
- * probabilities are the sums of the fine ones below each coarse class, and coarse classes are
- * ranked as their first fine class is. An unknown name, or one that needs a coarse head where there
- * is none, is STATUS_USAGE. The classes must outlive the decider. */
+ * Where the coarse answer follows the fine one, and without a coarse head, coarse probabilities are
+ * the sums of the fine ones below each class, and coarse classes are ranked as their first fine
+ * class. An unknown name, or one that lacks its coarse head, is STATUS_USAGE. The classes must
+ * outlive the decider. */
 status decider_create(decider *d, const char *name, const hierarchy *classes, bool has_coarse_head,
                       error *err);
 void decider_free(decider *d); /* one of zeros is fine */

@@ -301,15 +301,16 @@ static status wait_for_all(exchange *x, error *err)
 
 status exchange_finish(exchange *x, error *err)
 {
-    status result = take_rest(x, err);
-    if (result == STATUS_OK)
-        result = wait_for_all(x, err);
-    if (result == STATUS_OK && x->bucket_count > 0) {
+    status result;
+    TRY_OR_DONE(take_rest(x, err));
+    TRY_OR_DONE(wait_for_all(x, err));
+    if (x->bucket_count > 0) {
         double now = clock_now();
         x->costs.steps++;
         x->costs.seconds += now - x->first_begun;
         x->costs.exposed_seconds += now - x->all_read;
     }
+done:
     exchange_abandon(x);
     return result;
 }

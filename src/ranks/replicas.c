@@ -207,8 +207,8 @@ status replicas_align(const ranks *r, network *net, const state_list *state, boo
         most = p->count > most ? p->count : most;
     }
     float *values = malloc(most * sizeof *values);
-    status result = values ? align(r, net, state, values, differed, err)
-                           : error_memory(err, "the comparison of the ranks' weights");
+    TRY(got_memory(values, err, "the comparison of the ranks' weights"));
+    status result = align(r, net, state, values, differed, err);
     free(values);
     return result;
 }

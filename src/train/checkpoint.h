@@ -9,8 +9,7 @@
 
 /* Writes RUN/last.safetensors, the optimizer's state before it, and, with best,
  * RUN/best.safetensors: the same file under both names or, where the solver keeps an average of the
- * weights, one of that. Kill it anywhere: the last checkpoint
- * that was whole still is, with the optimizer's state that belongs to it. */
+ * weights, one of that. Killed anywhere, it leaves the last whole checkpoint and its state. */
 status checkpoint_save(const char *run, network *net, const hierarchy *classes, solver *s,
                        const training_state *state, bool best, error *err);
 

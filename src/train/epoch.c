@@ -2,12 +2,14 @@
 /* See epoch.h. */
 #include "train/epoch.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "measure/evaluate.h"
 #include "ranks/replicas.h"
 #include "train/run_lines.h"
 #include "train/snapshots.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* ---- Steps ---- */
 
@@ -106,8 +108,15 @@ status epoch_open_evaluation(trainer *t, evaluation *room, evaluation **seen, er
 void epoch_write_evaluation(trainer *t, const evaluation *seen, const char *file,
                             const char *set_name, const image_set *set, int epoch)
 {
-    const snapshot_file where = {t->files.run.path, file, set_name, set, epoch, t->state.step};
-    snapshots_evaluation(&t->files.track, seen, &where);
+    error err;
+    char *path = text_format("%s/%s", t->files.run.path, file);
+    status result = got_memory(path, &err, t->files.run.path);
+    if (result == STATUS_OK)
+        result = evaluation_write(seen, path, set_name, set, epoch, t->state.step, &err);
+    tracking_check(&t->files.track, result, &err);
+    if (result == STATUS_OK)
+        tracking_file(&t->files.track, "evaluation", file);
+    free(path);
 }
 
 /* Pictures of an epoch's confusions and, every --histograms epochs, weights and gradients. */

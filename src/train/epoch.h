@@ -17,6 +17,7 @@ status epoch_measure(trainer *t, loader *from, const image_subset *part, const c
 /* Where what the network makes of each image is gathered: *seen is NULL, with a note, when some
  * rank has no room for that. It is not needed to train. */
 status epoch_open_evaluation(trainer *t, evaluation *room, evaluation **seen, error *err);
-/* Writes it into the run's directory. */
+/* Writes it into the run's directory, as FILE; what cannot be written is a note. epoch, from 1, is
+ * that of the weights. */
 void epoch_write_evaluation(trainer *t, const evaluation *seen, const char *file,
                             const char *set_name, const image_set *set, int epoch);

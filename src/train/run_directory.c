@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making, naming and locking a run's directory; see run_directory.h.
- *
- * The lock belongs to the directory, not to its name, so it holds through the rename. A start that
- * is killed leaves a directory RUN.new-PROCESS-NUMBER without a lock, which the next start with
- * that name takes away. */
+/* Making, naming and locking a run's directory; see run_directory.h. The lock belongs to the
+ * directory, not to its name, so it holds through the rename. A start that is killed leaves
+ * RUN.new-PROCESS-NUMBER without a lock, which the next start with that name removes. */
 #include "train/run_directory.h"
 #include "base/file.h"
 #include "base/text.h"

@@ -19,9 +19,8 @@ typedef struct run_directory {
  * the name is taken, so that a command given twice costs nothing. */
 status run_directory_name(run_directory *d, const char *name, error *err);
 
-/* Makes d->temporary, locked, and its parents. Removes what starts with this name left that were
- * killed: directories such as this one that no process holds. Where the file system has no locks
- * nobody can tell, and they stay. */
+/* Makes d->temporary, locked, and its parents. Removes such directories of killed starts, which no
+ * process holds; where the file system has no locks they stay. */
 status run_directory_begin(run_directory *d, error *err);
 
 /* Gives it its name: atomic, never over another run. STATUS_USAGE when another start was quicker;

@@ -134,18 +134,3 @@ void snapshots_histograms(tracking *k, network *net, uint64_t step, double loss_
     free(s.values);
     free(s.h);
 }
-
-/* ---- Files ---- */
-
-void snapshots_evaluation(tracking *k, const evaluation *seen, const snapshot_file *where)
-{
-    error err;
-    char *path = text_format("%s/%s", where->run, where->file);
-    status result = path ? evaluation_write(seen, path, where->set_name, where->set, where->epoch,
-                                            where->step, &err)
-                         : error_memory(&err, where->run);
-    tracking_check(k, result, &err);
-    if (result == STATUS_OK)
-        tracking_file(k, "evaluation", where->file);
-    free(path);
-}

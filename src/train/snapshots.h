@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a run leaves to be looked at beside its numbers: pictures of its first batch and of its
- * confusions, histograms of its weights and gradients, and the files validation.json and test.json.
- * What cannot be made or written is a note (tracking_check). */
+ * confusions, and histograms of its weights and gradients. What cannot be made or written is a note
+ * (tracking_check). */
 #pragma once
 
 #include "measure/evaluation.h"
@@ -16,14 +16,3 @@ void snapshots_confusions(tracking *k, uint64_t step, const evaluation *seen);
 
 /* Weights and gradients, which are those of the loss times loss_scale. Before the next step. */
 void snapshots_histograms(tracking *k, network *net, uint64_t step, double loss_scale);
-
-/* Where an evaluation was made: RUN/FILE, what was measured, and with the weights of which epoch,
- * from 1, and step. */
-typedef struct snapshot_file {
-    const char *run, *file, *set_name;
-    const image_set *set;
-    int epoch;
-    uint64_t step;
-} snapshot_file;
-
-void snapshots_evaluation(tracking *k, const evaluation *seen, const snapshot_file *where);

@@ -29,9 +29,9 @@ status solver_begin(solver *s, uint64_t step, error *err);
 gradient_terms solver_terms(const solver *s, double lr, int index);
 
 /* After the last batch: enqueues one update of every trained parameter that the backward pass has
- * not updated, and of the average. In fp16 the device
- * leaves the update out where a gradient is not finite; such a step counts in Adam's bias
- * correction and moves the average, unlike in PyTorch, since the host does not know of it yet.
+ * not updated, and of the average. In fp16 the device leaves the update out where a gradient is not
+ * finite; such a step counts in Adam's bias correction and moves the average, unlike in PyTorch,
+ * since the host does not know of it yet.
  *
  * The average of step k moves by 1 - min(ema, (1 + k) / (10 + k)) of the way to the weights and the
  * statistics of batch normalisation; it starts from those before step 1. */
