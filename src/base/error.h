@@ -35,10 +35,7 @@ status error_suffix(error *err, status code, const char *format, ...)
 /* The message for an allocation of `what` that failed. */
 status error_memory(error *err, const char *what);
 /* The same unless all that was allocated is there: TRY(got_memory(a && b, err, "the lists")). */
-static inline status got_memory(bool there, error *err, const char *what)
-{
-    return there ? STATUS_OK : error_memory(err, what);
-}
+#define got_memory(there, err, what) ((there) ? STATUS_OK : error_memory(err, what))
 
 /* Returns from the calling function with the status of expression unless it is STATUS_OK. */
 #define TRY(expression)                                                                            \

@@ -84,7 +84,8 @@ static status write_part(const preprocess_options *o, const char *type, const hi
     char label[32];
     TRY(make_directories(o->out, type, tree, err));
     picture.pixels = malloc(3 * (size_t)set->width * (size_t)set->height);
-    TRY(got_memory(picture.pixels, err, "an image"));
+    if (!picture.pixels)
+        return error_memory(err, "an image");
     snprintf(label, sizeof label, "%s images", type);
     progress_begin(&bar, stderr);
     status result = STATUS_OK;

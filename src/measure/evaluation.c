@@ -120,7 +120,8 @@ static status shrink(image *picture, error *err)
     image small = {(picture->width + factor - 1) / factor, (picture->height + factor - 1) / factor,
                    NULL};
     small.pixels = malloc(3 * (size_t)small.width * (size_t)small.height);
-    TRY(got_memory(small.pixels, err, "a picture"));
+    if (!small.pixels)
+        return error_memory(err, "a picture");
     for (int y = 0; y < small.height; y++)
         for (int x = 0; x < small.width; x++)
             mean_of(picture, factor, x, y,

@@ -30,7 +30,7 @@ const field metrics_fields[] = {{FIELD(COUNT, metrics, count)}, METRICS(AS_FIELD
 
 static double sum_of(const metrics *m, const metric *row)
 {
-    const char *at = (const char *)m + row->offset;
+    const void *at = (const char *)m + row->offset;
     return row->kind == LOSS ? *(const double *)at : (double)*(const uint64_t *)at;
 }
 

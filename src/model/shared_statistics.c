@@ -31,7 +31,10 @@ status shared_statistics_create(const statistics_gather *gather, int channels,
         *created = NULL;
         return error_memory(err, "the sums of batch normalisations");
     }
-    *s = (shared_statistics){gather, memory, memory + floats, memory + (1 + ranks) * floats};
+    s->gather = gather;
+    s->mine = memory;
+    s->all = memory + floats;
+    s->runs = memory + (1 + ranks) * floats;
     return STATUS_OK;
 }
 

@@ -210,7 +210,7 @@ static status judge(const loading *l, const char *path, bool strict, int kept, e
 status weights_load_file(network *net, tensor_file *file, const char *path, bool strict,
                          weights_report *report, error *err)
 {
-    weights_report own;
+    weights_report own = {0};
     size_t size;
     int kept = 0;
     loading l = {.net = net, .file = file, .report = report ? report : &own};

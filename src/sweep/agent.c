@@ -399,7 +399,8 @@ status agent_run(sweep_store *store, const sweep_file *file, const agent_options
 {
     agent a = {.store = store, .file = file, .options = options, .observer = observer};
     a.slots = calloc((size_t)options->jobs, sizeof *a.slots);
-    TRY(got_memory(a.slots, err, "the agent"));
+    if (!a.slots)
+        return error_memory(err, "the agent");
     void (*before)(int) = signal(SIGCHLD, SIG_DFL); /* ignored, no child's end could be seen */
     status result = work(&a, err);
     stop_runs(&a);

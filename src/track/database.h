@@ -33,8 +33,8 @@ void database_close(database *db); /* one of zeros is fine */
 /* Runs statements that have no parameters and give no rows. */
 status database_execute(database *db, const char *sql, error *err);
 /* Runs a statement that gives no rows: database_run(db, err, sql, kinds, ...). Its parameters are
- * bound as `kinds` says, one letter each: 'i' int64_t, 'd' double (none where it is not finite), 's'
- * const char * (none where NULL). */
+ * bound as `kinds` says, one letter each: 'i' int64_t, 'd' double (none where it is not finite),
+ * 's' const char * (none where NULL). */
 #define database_run(db, err, ...) database_each(db, NULL, NULL, err, __VA_ARGS__)
 
 /* A statement to be run many times, and one such run, which gives no rows. */
