@@ -501,7 +501,7 @@ implicit_gemm_backward_data(global const real *dy, global const float *weights, 
 }
 
 // The pixels of x and dy that meet in a tap, at most CHUNK of them, from *pixel of dy on, which
-// moves on. Returns how many; 0: there are no more.
+// moves on. Returns how many.
 INLINE int meet_pixels(int *pixel, int ky, int kx, int n, int h, int w, int oh, int ow, int stride,
                        int pad, int *from, int *to)
 {
@@ -517,43 +517,55 @@ INLINE int meet_pixels(int *pixel, int ky, int kx, int n, int h, int w, int oh, 
     return count;
 }
 
-// A tile's chunk of the sum goes into the target's `rows` rows of cout, `left` columns of them.
-// Chunks after the first are added; each is summed by itself, since a small alpha's steps would be
-// lost one at a time, but with an alpha of 1 a sum continues from what the chunks before it left.
-INLINE void add_gradient_tile(const float *a, const float *b, int count, global float *target,
-                              int cout, int rows, int left, bool first, float alpha, float beta)
+// The outputs along one side for which a tap lies inside the image.
+INLINE int count_inside(int tap, int side, int out, int stride, int pad)
+{
+    int count = 0;
+    for (int o = 0; o < out; o++)
+        count += o * stride - pad + tap >= 0 && o * stride - pad + tap < side;
+    return count;
+}
+
+// A tile's chunk of a sum: `rows` rows of cout, `left` columns of them. Chunks before it are in
+// `partial`, and the whole sum goes into the target, since an alpha that is small would lose part
+// of each chunk there.
+INLINE void add_gradient_tile(const float *a, const float *b, int count, global float *partial,
+                              global float *target, int cout, int rows, int left, bool first,
+                              bool last, float alpha, float beta)
 {
     sums s;
-    const bool continues = !first && alpha == 1.0f;
-    const float keep = first ? beta : continues ? 0.0f : 1.0f;
 #pragma unroll
     for (int i = 0; i < ROWS; i++)
         s.low[i] = s.high[i] = (vec)(0.0f);
-    if (continues) {
+    if (!first) {
 #pragma unroll
         for (int i = 0; i < ROWS; i++)
             if (i < rows)
-                load_row(target + (size_t)i * cout, left, &s.low[i], &s.high[i]);
+                load_row(partial + (size_t)i * cout, left, &s.low[i], &s.high[i]);
     }
     multiply(a, 1, MAX_ROWS, b, count, &s);
 #pragma unroll
     for (int i = 0; i < ROWS; i++)
-        if (i < rows) {
+        if (i < rows && !last) {
+            store_row(s.low[i], s.high[i], partial + (size_t)i * cout, left);
+        } else if (i < rows) {
             global float *row = target + (size_t)i * cout;
-            store_gradient(s.low[i], alpha, keep, row, left);
+            store_gradient(s.low[i], alpha, beta, row, left);
             if (left > VEC)
-                store_gradient(s.high[i], alpha, keep, row + VEC, left - VEC);
+                store_gradient(s.high[i], alpha, beta, row + VEC, left - VEC);
         }
 }
 
 // dweights[tap][cin][cout] = alpha * (sum over pixels of x * dy) + beta * dweights, for the taps of
 // which a pixel lies inside the image; the third dimension counts the taps of one convolution after
-// the other. Rows are input channels, and the sum runs over the output's pixels.
+// the other. Rows are input channels, and the sum runs over the output's pixels; `partials` has
+// dweights' shape and holds sums of more than one chunk until they are whole: with an alpha of 1 and
+// a beta of 0 it may be dweights.
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 implicit_gemm_backward_weights(global const real *x, global const real *dy,
-                               global float *dweights, int n, int h, int w, int cin, int oh, int ow,
-                               int cout, int size, int stride, int pad, int tiles, int panels,
-                               float alpha, float beta)
+                               global float *dweights, global float *partials, int n, int h, int w,
+                               int cin, int oh, int ow, int cout, int size, int stride, int pad,
+                               int tiles, int panels, float alpha, float beta)
 {
     float a[CHUNK * MAX_ROWS], b[CHUNK * COLUMNS];
     int from[CHUNK], to[CHUNK];
@@ -563,14 +575,14 @@ implicit_gemm_backward_weights(global const real *x, global const real *dy,
     const size_t which = get_global_id(2) / (size * size);
     const int rows = min(tiles * ROWS, cin - first_row);
     const int columns = min(panels * COLUMNS, cout - first_column);
-    global float *result = dweights + (size_t)get_global_id(2) * cin * cout;
+    const size_t matrix = (size_t)get_global_id(2) * cin * cout;
     x += which * n * h * w * cin;
     dy += which * n * oh * ow * cout;
-    int pixel = 0, count;
-    for (bool first = true;; first = false) {
-        count = meet_pixels(&pixel, ky, kx, n, h, w, oh, ow, stride, pad, from, to);
-        if (count == 0)
-            return;
+    int pixel = 0;
+    int left_over = n * count_inside(ky, h, oh, stride, pad) * count_inside(kx, w, ow, stride, pad);
+    for (bool first = true; left_over > 0; first = false) {
+        const int count = meet_pixels(&pixel, ky, kx, n, h, w, oh, ow, stride, pad, from, to);
+        left_over -= count;
         for (int k = 0; k < count; k++) {
             copy_reals(x + (size_t)from[k] * cin + first_row, a + k * MAX_ROWS, rows);
             for (int r = rows; r < tiles * ROWS; r++)
@@ -580,10 +592,11 @@ implicit_gemm_backward_weights(global const real *x, global const real *dy,
             const int left = cout - column;
             for (int k = 0; k < count; k++)
                 copy_real_columns(dy + (size_t)to[k] * cout + column, b + k * COLUMNS, left);
-            for (int row = 0; row < rows; row += ROWS)
-                add_gradient_tile(a + row, b, count,
-                                  result + (size_t)(first_row + row) * cout + column, cout,
-                                  rows - row, left, first, alpha, beta);
+            for (int row = 0; row < rows; row += ROWS) {
+                const size_t at = matrix + (size_t)(first_row + row) * cout + column;
+                add_gradient_tile(a + row, b, count, partials + at, dweights + at, cout, rows - row,
+                                  left, first, left_over == 0, alpha, beta);
+            }
         }
     }
 }

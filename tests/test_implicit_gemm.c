@@ -33,6 +33,13 @@ static void test_native_width(void **state)
     }
 }
 
+/* A gradient by weights whose sum is of fifty chunks: its terms are applied to the whole of it. */
+static void test_many_chunks(void **state)
+{
+    const problem p = {{5, 20, 1, 1, 0}, 8, 40, 40, 40, 40};
+    convolution_check(*state, &implicit_gemm, &p, 77, false, convolution_tolerance);
+}
+
 static void test_widths(void **state)
 {
     (void)state;
@@ -51,6 +58,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_native_width),
+        cmocka_unit_test(test_many_chunks),
         cmocka_unit_test(test_widths),
         cmocka_unit_test(test_widths_fp16),
     };

@@ -269,16 +269,14 @@ static void test_clipping(void **state)
 /* ---- Accumulation ---- */
 
 /* The gradients of batches one by one, added up in that order, and what they become in one step, to
- * the bit: by an algorithm that has a weight's whole sum before it stores it. */
+ * the bit. */
 static void check_sum(enum precision precision, int batches)
 {
     error err;
     size_t count;
     train_options o = plain_options();
     o.accumulate = SETS;
-    setenv("HCNN_CONV", "direct", 1);
     subject *s = open_subject(precision, o);
-    unsetenv("HCNN_CONV");
     float *sum = NULL;
     CHECK_OK(solver_begin(s->optimizer, 1, &err));
     for (int set = 0; set < batches; set++) {

@@ -61,13 +61,24 @@ static bool supports(const device *dev, const convolution_call *call)
             (tile <= TILES && tile != default_tile(dev) && fits_registers(dev, &tiles[tile - 1])));
 }
 
-/* The most sums that a call, or one for fewer images, makes: one for each tile. */
+/* Whether a gradient by weights may be a sum of several chunks. */
+static bool has_chunks(const device *dev, const convolution_call *call)
+{
+    return call->direction == CONVOLUTION_BACKWARD_WEIGHTS &&
+           tensor_pixels(call->y) > (size_t)tile_of(dev, call)->chunk;
+}
+
+/* The most sums that a call, or one for fewer images, makes: one for each tile; and room for a
+ * gradient by weights whose chunks are not whole yet. */
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
                       error *err)
 {
     (void)err;
+    const convolution_shape *s = &call->shape;
     size_t tiles = divide_up(tensor_pixels(call->y), (size_t)tile_of(dev, call)->rows);
-    *bytes = (convolution_bytes){.sums = batchnorm_sums_bytes(tiles, call->shape.cout)};
+    size_t weights = (size_t)(s->kernel * s->kernel) * (size_t)s->cin * (size_t)s->cout;
+    *bytes = (convolution_bytes){.sums = batchnorm_sums_bytes(tiles, s->cout),
+                                 .scratch = has_chunks(dev, call) ? weights * sizeof(float) : 0};
     return STATUS_OK;
 }
 
@@ -139,13 +150,15 @@ static status backward_data(device *dev, const char *program, const convolution_
 /* Blocks are alike and long here, and each reads its rows of x and columns of dy from memory: one
  * for each core. */
 static status backward_weights(device *dev, const char *program, const convolution_call *c,
-                               size_t batch, error *err)
+                               size_t batch, cl_mem scratch, error *err)
 {
+    bool apart = has_chunks(dev, c) && (c->terms.alpha != 1 || c->terms.beta != 0);
     size_t taps = (size_t)(c->shape.kernel * c->shape.kernel) * batch;
     blocking b = block(dev, tile_of(dev, c), (size_t)c->shape.cin, (size_t)c->shape.cout, taps, 1);
     return LAUNCH(dev, program, "implicit_gemm_backward_weights", blocks(&b, 1, taps), err,
                   ARG_BUFFER(c->x.buffer), ARG_BUFFER(c->y.buffer), ARG_BUFFER(c->weights),
-                  ARG_SHAPES(c), ARG_INT(b.tiles), ARG_INT(b.panels), ARG_TERMS(c->terms));
+                  ARG_BUFFER(apart ? scratch : c->weights), ARG_SHAPES(c), ARG_INT(b.tiles),
+                  ARG_INT(b.panels), ARG_TERMS(c->terms));
 }
 
 static size_t sum_runs(const device *dev, const convolution_call *call)
@@ -154,7 +167,7 @@ static size_t sum_runs(const device *dev, const convolution_call *call)
 }
 
 static status run_batch(device *dev, const char *program, const convolution_call *call,
-                        size_t batch, error *err)
+                        size_t batch, cl_mem scratch, error *err)
 {
     switch (call->direction) {
     case CONVOLUTION_FORWARD:
@@ -162,7 +175,7 @@ static status run_batch(device *dev, const char *program, const convolution_call
     case CONVOLUTION_BACKWARD_DATA:
         return backward_data(dev, program, call, batch, err);
     default:
-        return backward_weights(dev, program, call, batch, err);
+        return backward_weights(dev, program, call, batch, scratch, err);
     }
 }
 
@@ -170,13 +183,13 @@ status implicit_gemm_batch(device *dev, const convolution_call *call, int batch,
 {
     const register_tile *tile = tile_of(dev, call);
     bool half = dev->precision == PRECISION_FP16;
-    return run_batch(dev, half ? tile->float_program : tile->program, call, (size_t)batch, err);
+    return run_batch(dev, half ? tile->float_program : tile->program, call, (size_t)batch, NULL,
+                     err);
 }
 
 static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
 {
-    (void)memory;
-    return run_batch(dev, tile_of(dev, call)->program, call, 1, err);
+    return run_batch(dev, tile_of(dev, call)->program, call, 1, memory.scratch, err);
 }
 
 const convolution_algorithm implicit_gemm = {.name = "implicit_gemm",
