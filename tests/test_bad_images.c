@@ -53,6 +53,7 @@ static void test_many(void **state)
     }
     CHECK_FAILS(STATUS_FAILED, "1001 images cannot be read",
                 bad_images_add(b, "last.jpg", "", &err));
+    assert_non_null(strstr(err.message, "image_00000.jpg"));
     bad_images_free(b);
 }
 

@@ -3,6 +3,7 @@
  * can do. */
 #include "train/bench.h"
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/progress.h"
 #include "base/terminal.h"
 #include "base/text.h"
@@ -76,11 +77,12 @@ static status print_json(const request *r, const findings *f, error *err)
 {
     const bench_options *o = &r->options;
     const bench_speed *train = &f->speed.train, *infer = &f->speed.infer;
-    json_t *root = json_pack(
-        "{s:s, s:s, s:s, s:i, s:i, s:b, s:f, s:f}", "device", f->device->name, "backbone",
-        o->backbone, "precision", word_list_at(&precision_words, r->precision), "image_size",
-        o->image_size, "batch_size", o->batch_size, "only_fine", o->only_fine, "peak_gflops",
-        f->limits.flops * 1e-9, "copy_gigabytes_per_second", f->limits.bytes_second * 1e-9);
+    json_t *root = json_pack("{s:o, s:s, s:s, s:i, s:i, s:b, s:f, s:f}", "device",
+                             text_to_json(f->device->name), "backbone", o->backbone, "precision",
+                             word_list_at(&precision_words, r->precision), "image_size",
+                             o->image_size, "batch_size", o->batch_size, "only_fine", o->only_fine,
+                             "peak_gflops", f->limits.flops * 1e-9, "copy_gigabytes_per_second",
+                             f->limits.bytes_second * 1e-9);
     if (o->train)
         json_object_update_new(root, json_pack("{s:f, s:f, s:I}", "train_images_per_second",
                                                train->images_per_second, "train_first_step_seconds",

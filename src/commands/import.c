@@ -105,7 +105,7 @@ static const option_row rows[] = {
                       .fallback = "drop module., _orig_mod. and model."),
     OPTION_ROW_STRING("data", options, data, "PATH",
                       "the data set that a whole network was trained on: with its classes the "
-                      "file is a checkpoint for eval and classify",
+                      "file is a model for eval, classify and export",
                       .alias = "data-path"),
     OPTION_ROW_INT("image-size", options, image_size, 1, 4096,
                    "pixels a side that it was trained at, with --data"),

@@ -183,7 +183,7 @@ static status run(const train_options *o, error *err)
     return result;
 }
 
-/* "--epochs, --max-bad and --threads": the options that a resumed run may be given. */
+/* "--epochs, --max-bad, --max-steps and --threads": the options that a resumed run may be given. */
 static void list_changes(char *text, size_t capacity)
 {
     const char *last = NULL;

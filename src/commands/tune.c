@@ -69,8 +69,8 @@ static status print_json(const request *r, const findings *f, error *err)
     json_t *rows = json_array();
     for (size_t i = 0; i < t->count; i++)
         json_array_append_new(rows, row_to_json(&t->rows[i], &f->limits));
-    json_t *root = json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:f, s:s, s:o*, s:o}", "device",
-                             f->dev->info.name, "backbone", n->backbone, "precision",
+    json_t *root = json_pack("{s:o, s:s, s:s, s:i, s:i, s:b, s:f, s:s, s:o*, s:o}", "device",
+                             text_to_json(f->dev->info.name), "backbone", n->backbone, "precision",
                              word_list_at(&precision_words, r->precision), "image_size",
                              n->image_size, "batch_size", n->batch_size, "only_fine", n->only_fine,
                              "peak_gflops", f->limits.flops * 1e-9, "file", f->report.file, "gemm",

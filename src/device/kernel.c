@@ -5,6 +5,7 @@
 #include "device/program.h"
 
 #include <stdio.h>
+#include <string.h>
 
 launch_range range_of_vectors(const device *dev, size_t length)
 {
@@ -56,6 +57,7 @@ status kernel_launch(device *dev, const char *program, const char *kernel, launc
     if (code == CL_SUCCESS)
         return STATUS_OK;
     char what[128];
-    snprintf(what, sizeof what, "launching kernel %s of kernels/%s.cl", kernel, program);
+    snprintf(what, sizeof what, "launching kernel %s of kernels/%.*s.cl", kernel,
+             (int)strcspn(program, ": "), program);
     return device_check(dev, err, code, what);
 }

@@ -252,8 +252,8 @@ status program_kernel(device *dev, const char *program, const char *name, cl_ker
     cl_int code;
     cl_kernel made = clCreateKernel(built, name, &code);
     if (code != CL_SUCCESS)
-        return error_set(err, STATUS_FAILED, "%s (%d) while creating kernel %s of kernels/%s.cl",
-                         device_error_name(code), code, name, program);
+        return error_set(err, STATUS_FAILED, "%s (%d) while creating kernel %s of kernels/%.*s.cl",
+                         device_error_name(code), code, name, (int)strcspn(program, ": "), program);
     table->kernels[table->kernel_count++] = (cached_kernel){program, name, made};
     *kernel = made;
     return STATUS_OK;

@@ -21,13 +21,13 @@ static uint64_t fixed_bytes(const device *dev, const network_options *o, const g
     uint64_t average = o->averaged ? parameters_average_bytes(g) : 0;
     uint64_t tree =
         o->marginal_parents ? cross_entropy_tree_bytes(o->fine_classes, o->coarse_classes) : 0;
-    uint64_t pixels = o->pixel_capacity / (uint64_t)o->batch_size;
+    uint64_t pixels = divide_up(o->pixel_capacity * (size_t)batch, (size_t)o->batch_size);
     uint64_t heads = 0;
     for (int h = 0; h < HEAD_COUNT; h++)
         if (g->heads[h].logits != GRAPH_NONE)
             heads += sizeof(int32_t) + sizeof(head_result);
     return parameters_bytes(g, false) + trained * (gradients + (uint64_t)o->solver_slots) +
-           average + tree + (uint64_t)batch * (pixels + heads + sizeof(pixel_source));
+           average + tree + pixels + (uint64_t)batch * (heads + sizeof(pixel_source));
 }
 
 static status settle(const convolver *c, const network_options *o, graph *g, int batch,

@@ -35,7 +35,8 @@ struct network {
     cl_mem pixels, images;
     ticket tickets[TICKETS];
     unsigned fetched; /* tickets handed out */
-    int count;        /* images of the last forward pass */
+    int count;        /* images of the last forward pass, */
+    bool trains;      /* which was a training step's */
     float loss_scale; /* of gradients */
     float smoothing;  /* of targets in training */
     gradient_watch watch;
@@ -427,6 +428,7 @@ status network_forward(network *net, const network_batch *batch, enum step_mode 
     if (train && (!batch->fine || (!batch->coarse && !net->options.only_fine)))
         return error_set(err, STATUS_FAILED, "a training step needs the labels of every head");
     net->count = batch->count;
+    net->trains = train;
     TRY(upload(net, batch, err));
     TRY(execute_forward(net->dev, &net->g, net->p, batch->count, train, net->shared, err));
     return batch->fine ? run_losses(net, batch, train, weights, err) : STATUS_OK;
@@ -434,6 +436,10 @@ status network_forward(network *net, const network_batch *batch, enum step_mode 
 
 status network_backward(network *net, gradient_terms terms, error *err)
 {
+    if (!net->trains || (net->options.steps_in_backward && terms.beta != 1))
+        return error_set(err, STATUS_FAILED,
+                         net->trains ? "gradients would replace the weights that they are added to"
+                                     : "a backward pass needs a training step's forward pass");
     return execute_backward(net->dev, &net->g, net->p, net->count, terms, net->shared, &net->watch,
                             err);
 }

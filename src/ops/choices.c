@@ -93,11 +93,17 @@ static uint64_t hash_text(uint64_t hash, const char *value)
     return hash_more(hash, value, strlen(value) + 1);
 }
 
+/* Of their texts and of the sizes that are built into them. */
 static uint64_t hash_kernels(void)
 {
     uint64_t hash = HASH_START;
     for (const kernel_source *source = kernel_sources; source->name; source++)
         hash = hash_text(hash_text(hash, source->name), source->text);
+    for (int i = 0; convolution_algorithms[i]; i++) {
+        const convolution_algorithm *a = convolution_algorithms[i];
+        for (int tile = 1; a->tile_name && a->tile_name(tile); tile++)
+            hash = hash_text(hash, a->tile_name(tile));
+    }
     return hash;
 }
 

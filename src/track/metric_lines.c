@@ -3,6 +3,7 @@
 #include "track/metric_lines.h"
 #include "base/json_values.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -51,8 +52,8 @@ static const char *find_name(const char *prefix, const char *key)
 void metric_line_add(metric_line *line, const char *part, const char *key, enum metric_form form,
                      double value)
 {
-    if (line->count < METRICS_OF_LINE)
-        line->values[line->count++] = (metric_value){part, key, form, value};
+    assert(line->count < METRICS_OF_LINE);
+    line->values[line->count++] = (metric_value){part, key, form, value};
 }
 
 static json_t *value_to_json(const metric_value *v)

@@ -164,6 +164,7 @@ const option_row train_rows[] = {
                       .on_resume = true, .transient = true),
     {0},
 };
+_Static_assert(sizeof train_rows / sizeof train_rows[0] <= TRAIN_ROWS, "TRAIN_ROWS has to grow");
 
 bool train_has_coarse_loss(const train_options *o)
 {
@@ -212,7 +213,8 @@ static void key_of(const option_row *row, char key[64])
         *at = *at == '-' ? '_' : *at;
 }
 
-static json_t *text_to_json(const char *text)
+/* NULL for a text that is not UTF-8. */
+static json_t *text_or_fault(const char *text)
 {
     return text ? json_string(text) : json_null();
 }
@@ -235,17 +237,17 @@ static json_t *to_json(const option_row *row, const train_options *options)
     case OPTION_DOUBLE:
         return json_real(*(const double *)value);
     case OPTION_CHOICE:
-        return text_to_json(word_list_at(row->words, *(const int *)value));
+        return text_or_fault(word_list_at(row->words, *(const int *)value));
     case OPTION_STRING:
     case OPTION_NAME:
-        return text_to_json(*(const char *const *)value);
+        return text_or_fault(*(const char *const *)value);
     }
     return NULL;
 }
 
 static status check_text(const char *option, const char *text, error *err)
 {
-    json_t *value = text_to_json(text);
+    json_t *value = text_or_fault(text);
     json_decref(value);
     return value ? STATUS_OK
                  : error_set(err, STATUS_USAGE,

@@ -85,9 +85,9 @@ status trainer_save(trainer *t, bool best, error *err)
 
 void trainer_close(trainer *t, status result, const error *why)
 {
-    run_files_close(&t->files, result, t->complete, why);
     run_model_close(&t->model);
     run_data_close(&t->data);
+    run_files_close(&t->files, result, t->complete, why); /* last: it unlocks the run */
 }
 
 /* ---- Setting up ---- */
