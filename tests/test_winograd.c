@@ -119,6 +119,7 @@ static double error_of(device *dev, const convolution_algorithm *algorithm, cons
     size_t count = (size_t)SIDE * SIDE * CHANNELS;
     error err;
     convolution_call call = {.direction = CONVOLUTION_FORWARD,
+                             .by = {.algorithm = algorithm},
                              .shape = {CHANNELS, CHANNELS, 3, 1, 1},
                              .x = support_tensor(dev, 1, SIDE, SIDE, CHANNELS, x),
                              .y = support_tensor(dev, 1, SIDE, SIDE, CHANNELS, NULL),
