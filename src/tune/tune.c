@@ -227,7 +227,7 @@ static void note(const trial *t, convolution_choice by, const char *what)
 
 static double tolerance_for(const device *dev, const convolution_algorithm *a)
 {
-    bool rounds = dev->precision == PRECISION_FP16 || a->tf32;
+    bool rounds = dev->precision == PRECISION_FP16 || strcmp(a->family, "tensor") == 0;
     return rounds ? rounded_tolerance : tune_tolerance;
 }
 
