@@ -7,7 +7,7 @@
 
 enum {
     SLICES = 8,          /* bytes at a time, */
-    WORTH_SLICING = 512, /* where there are so many that making the tables for it does not matter */
+    WORTH_SLICING = 512, /* bytes from which on making the tables pays off */
 };
 
 /* What `rest` leaves before eight zero bits. */

@@ -129,7 +129,7 @@ static status pop(pickle *p, pickle_value **value, error *err)
     return STATUS_OK;
 }
 
-/* Where the values above the last mark start or, with a count, the last so many. */
+/* The start of the values above the last mark or, with a count, of the last `count` values. */
 static status find_items(pickle *p, unsigned count, size_t *first, error *err)
 {
     pickle_value *unused;

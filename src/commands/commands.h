@@ -72,7 +72,7 @@ void command_sweep_rows(option_row rows[]);
 enum command_mode { MODE_BOTH, MODE_TRAIN, MODE_INFER };
 extern const word_list command_mode_words;
 
-/* The form of a line of JSON, its numbers with so many digits. */
+/* The form of a line of JSON whose reals have at most `digits` digits. */
 #define JSON_LINE(digits) (JSON_COMPACT | JSON_REAL_PRECISION(digits))
 /* Prints JSON in that form (jansson's flags), and takes it over; NULL is out of memory, or a text
  * that is not UTF-8. */

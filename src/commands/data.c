@@ -150,7 +150,7 @@ static void print_description(const description *d)
 /* ---- For scripts ---- */
 
 /* A file's name need not be UTF-8; what is not is left out. */
-static json_t *text_to_json(const char *text)
+static json_t *path_to_json(const char *text)
 {
     json_t *value = json_string(text);
     return value ? value : json_string("(no UTF-8)");
@@ -194,8 +194,8 @@ static json_t *faults_to_json(const description *d)
         const image_set *set = dataset_part(d->data, fault->part);
         json_array_append_new(list,
                               json_pack("{s:s, s:o, s:o}", "part", dataset_part_name(fault->part),
-                                        "image", text_to_json(set->paths[fault->index]), "error",
-                                        text_to_json(fault->message)));
+                                        "image", path_to_json(set->paths[fault->index]), "error",
+                                        path_to_json(fault->message)));
     }
     return list;
 }
@@ -205,7 +205,7 @@ static status print_json(const description *d, error *err)
     const dataset *data = d->data;
     json_t *line = json_pack(
         "{s:o?, s:s, s:I, s:I, s:I, s:{s:s, s:I, s:I, s:I}, s:o, s:o, s:o, s:b, s:I, s:b, s:o}",
-        "source", data->source ? text_to_json(data->source) : NULL, "form", data->form, "train",
+        "source", data->source ? path_to_json(data->source) : NULL, "form", data->form, "train",
         (json_int_t)data->train.count, "valid", (json_int_t)data->valid.count, "test",
         (json_int_t)data->test.count, "division", "validation", division_rule_name(d->parts.rule),
         "train", (json_int_t)d->parts.train.count, "valid", (json_int_t)d->parts.validation.count,
