@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The most dimensions of a tensor, and tensors of a file: none of those that are read here has a
- * twentieth of so many. */
+/* The most dimensions of a tensor, and the most tensors of a file: twenty times what the largest
+ * file that is read here has. */
 enum { SAFETENSORS_MAX_RANK = 8, SAFETENSORS_MOST = 1 << 16 };
 
 /* By safetensors' names. The first four can be read as fp32. */
