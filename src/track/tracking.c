@@ -25,13 +25,13 @@ static const char *const shown_metrics[] = {"validation/loss", "validation/fine_
                                             "validation/coarse_top1", "test/fine_top1",
                                             "test/coarse_top1"};
 
-void tracking_check(tracking *k, status result, const error *err)
+void tracking_check(tracking *k, status result)
 {
     if (result == STATUS_OK || k->complained)
         return;
     k->complained = true;
     char *text = text_format("%s; the run goes on, and what is written there may lack some of it",
-                             err->message);
+                             k->why.message);
     if (text && k->note)
         k->note(k->context, text);
     free(text);
@@ -42,9 +42,8 @@ void tracking_check(tracking *k, status result, const error *err)
 /* The values that wait, to the store. */
 static void flush_values(tracking *k)
 {
-    error err;
-    status result = run_store_log(k->store, k->run, k->waiting, k->count, &err);
-    tracking_check(k, result, &err);
+    status result = run_store_log(k->store, k->run, k->waiting, k->count, &k->why);
+    tracking_check(k, result);
     if (result == STATUS_OK)
         k->count = 0;
     else
@@ -53,74 +52,59 @@ static void flush_values(tracking *k)
 
 void tracking_flush(tracking *k)
 {
-    error err;
     k->flushed = clock_now();
     if (k->run != 0)
         flush_values(k);
-    tracking_check(k, event_file_flush(k->events, &err), &err);
+    tracking_check(k, event_file_flush(k->events, &k->why));
 }
 
-/* Makes room for more values that wait for the store; too many are dropped. */
-static status make_room(tracking *k, size_t more, error *err)
+/* Has values wait for the store; when too many do, they are dropped. */
+static status keep_values(tracking *k, const run_metric *values, size_t count, error *err)
 {
-    size_t capacity = 2 * k->capacity + more;
-    if (k->count + more > k->capacity && k->capacity >= MOST_WAITING)
-        k->count = 0;
-    if (k->count + more <= k->capacity)
-        return STATUS_OK;
-    run_metric *grown = realloc(k->waiting, capacity * sizeof *grown);
-    TRY(got_memory(grown, err, "what the run logs"));
-    k->waiting = grown;
-    k->capacity = capacity;
-    return STATUS_OK;
-}
-
-static void keep_values(tracking *k, const run_metric *values, size_t count)
-{
-    error err;
+    size_t capacity = 2 * k->capacity + count;
     if (k->run == 0 || count == 0)
-        return;
-    status result = make_room(k, count, &err);
-    tracking_check(k, result, &err);
-    if (result != STATUS_OK)
-        return;
+        return STATUS_OK;
+    if (k->count + count > k->capacity && k->capacity >= MOST_WAITING)
+        k->count = 0;
+    if (k->count + count > k->capacity) {
+        run_metric *grown = realloc(k->waiting, capacity * sizeof *grown);
+        TRY(got_memory(grown, err, "what the run logs"));
+        k->waiting = grown;
+        k->capacity = capacity;
+    }
     memcpy(k->waiting + k->count, values, count * sizeof *values);
     k->count += count;
+    return STATUS_OK;
 }
 
 void tracking_log(tracking *k, const metric_line *line)
 {
-    error err;
     run_metric metrics[METRICS_OF_LINE];
     size_t count = metric_line_metrics(line, metrics);
-    keep_values(k, metrics, count);
+    tracking_check(k, keep_values(k, metrics, count, &k->why));
     for (size_t i = 0; i < count; i++)
-        tracking_check(
-            k,
-            event_file_scalar(k->events, metrics[i].step, metrics[i].name, metrics[i].value, &err),
-            &err);
+        tracking_check(k, event_file_scalar(k->events, metrics[i].step, metrics[i].name,
+                                            metrics[i].value, &k->why));
     if (clock_now() - k->flushed >= FLUSH_SECONDS)
         tracking_flush(k);
 }
 
 void tracking_picture(tracking *k, uint64_t step, const char *tag, const image *picture)
 {
-    error err;
     unsigned char *png;
     size_t size;
-    status result = image_encode_png(picture, &png, &size, &err);
+    status result = image_encode_png(picture, &png, &size, &k->why);
     if (result == STATUS_OK) {
         result = event_file_image(k->events, step, tag, picture->width, picture->height, png, size,
-                                  &err);
+                                  &k->why);
         free(png);
     }
-    tracking_check(k, result, &err);
+    tracking_check(k, result);
 }
 
 void tracking_histogram(tracking *k, uint64_t step, const char *tag, const histogram *h)
 {
-    error err;
-    tracking_check(k, event_file_histogram(k->events, step, tag, h, &err), &err);
+    tracking_check(k, event_file_histogram(k->events, step, tag, h, &k->why));
 }
 
 /* ---- Beginning ---- */
@@ -202,58 +186,49 @@ static status begin_store(tracking *k, const tracked_run *run, json_t *config, e
 /* Each part alone: if one fails, the others may still succeed. */
 void tracking_begin(tracking *k, const tracked_run *run)
 {
-    error err;
     json_t *config;
-    status result = record_config(run->directory, &config, &err);
-    tracking_check(k, result, &err);
+    status result = record_config(run->directory, &config, &k->why);
+    tracking_check(k, result);
     if (result != STATUS_OK)
         return;
     if (k->store)
-        tracking_check(k, begin_store(k, run, config, &err), &err);
+        tracking_check(k, begin_store(k, run, config, &k->why));
     if (run->resumed)
-        tracking_check(k, remove_test(run->directory, &err), &err);
-    tracking_check(k, begin_events(k, run, config, &err), &err);
+        tracking_check(k, remove_test(run->directory, &k->why));
+    tracking_check(k, begin_events(k, run, config, &k->why));
     k->flushed = clock_now();
     json_decref(config);
 }
 
 void tracking_open(tracking *k, const char *directory)
 {
-    error err;
     char *path = realpath(directory, NULL);
     char *store = path ? run_store_path_of(path) : NULL;
-    status result =
-        store ? run_store_open(store, true, &k->store, &err) : error_memory(&err, directory);
-    tracking_check(k, result, &err);
+    tracking_check(k, store ? run_store_open(store, true, &k->store, &k->why)
+                            : error_memory(&k->why, directory));
     free(store);
     free(path);
 }
 
 void tracking_file(tracking *k, const char *kind, const char *file)
 {
-    error err;
     if (k->run != 0)
-        tracking_check(k, run_store_add_artifact(k->store, k->run, kind, file, &err), &err);
+        tracking_check(k, run_store_add_artifact(k->store, k->run, kind, file, &k->why));
 }
 
 /* ---- The end ---- */
 
-static void end_store(tracking *k, enum run_state state, const char *message)
-{
-    error err;
-    run_store_set_patience(k->store, LAST_PATIENCE);
-    tracking_flush(k);
-    tracking_check(k, run_store_end(k->store, k->run, state, message, run_store_now(), &err), &err);
-}
-
 void tracking_end(tracking *k, enum run_state state, const char *message)
 {
-    error err;
     /* Readers keep the first word on how a run ended: only what is final is said. */
     if (state == RUN_FINISHED)
-        tracking_check(k, event_file_end(k->events, true, &err), &err);
-    if (k->run != 0)
-        end_store(k, state, message);
+        tracking_check(k, event_file_end(k->events, true, &k->why));
+    if (k->run != 0) {
+        run_store_set_patience(k->store, LAST_PATIENCE);
+        tracking_flush(k);
+        tracking_check(k,
+                       run_store_end(k->store, k->run, state, message, run_store_now(), &k->why));
+    }
     event_file_close(k->events);
     run_store_close(k->store);
     free(k->waiting);

@@ -20,6 +20,7 @@ typedef struct tracking {
     size_t count, capacity;
     double flushed; /* clock_now() of the last flush */
     bool complained;
+    error why; /* what failed last */
 } tracking;
 
 /* The facts of a run that begins or is resumed. */
@@ -56,5 +57,5 @@ void tracking_file(tracking *k, const char *kind, const char *file);
  * not begun. */
 void tracking_end(tracking *k, enum run_state state, const char *message);
 
-/* The first failure is a note; for those who make what is tracked. */
-void tracking_check(tracking *k, status result, const error *err);
+/* A note of the first failure, which is in `why`; for those who make what is tracked. */
+void tracking_check(tracking *k, status result);

@@ -96,10 +96,10 @@ static status validate(trainer *t, metrics *sums, evaluation *seen, error *err)
 
 status epoch_open_evaluation(trainer *t, evaluation *room, evaluation **seen, error *err)
 {
-    error why;
-    status result = evaluation_create(room, &t->data.set.classes, !t->options->only_fine, &why);
+    tracking *k = &t->files.track;
+    status result = evaluation_create(room, &t->data.set.classes, !t->options->only_fine, &k->why);
     bool missing = result != STATUS_OK;
-    tracking_check(&t->files.track, result, &why);
+    tracking_check(k, result);
     TRY(ranks_any(t->options->ranks, &missing, err));
     *seen = missing ? NULL : room;
     return STATUS_OK;
@@ -108,33 +108,33 @@ status epoch_open_evaluation(trainer *t, evaluation *room, evaluation **seen, er
 void epoch_write_evaluation(trainer *t, const evaluation *seen, const char *file,
                             const char *set_name, const image_set *set, int epoch)
 {
-    error err;
+    tracking *k = &t->files.track;
     char *path = text_format("%s/%s", t->files.run.path, file);
-    status result = got_memory(path, &err, t->files.run.path);
+    status result = got_memory(path, &k->why, t->files.run.path);
     if (result == STATUS_OK)
-        result = evaluation_write(seen, path, set_name, set, epoch, t->state.step, &err);
-    tracking_check(&t->files.track, result, &err);
+        result = evaluation_write(seen, path, set_name, set, epoch, t->state.step, &k->why);
+    tracking_check(k, result);
     if (result == STATUS_OK)
-        tracking_file(&t->files.track, "evaluation", file);
+        tracking_file(k, "evaluation", file);
     free(path);
 }
 
 /* Pictures of an epoch's confusions and, every --histograms epochs, weights and gradients. */
 static void look_closely(trainer *t, const evaluation *seen)
 {
-    error err;
+    tracking *k = &t->files.track;
     int every = t->options->histograms;
     loss_scale scaling = {.scale = 1};
     if (seen)
-        snapshots_confusions(&t->files.track, t->state.step, seen);
+        snapshots_confusions(k, t->state.step, seen);
     if (every == 0 || (t->state.epoch + 1) % (uint32_t)every != 0)
         return;
     status result = t->model.dev->precision == PRECISION_FP16
-                        ? solver_get_loss_scale(t->model.solve, &scaling, &err)
+                        ? solver_get_loss_scale(t->model.solve, &scaling, &k->why)
                         : STATUS_OK;
-    tracking_check(&t->files.track, result, &err);
+    tracking_check(k, result);
     if (result == STATUS_OK)
-        snapshots_histograms(&t->files.track, t->model.net, t->state.step, scaling.scale);
+        snapshots_histograms(k, t->model.net, t->state.step, scaling.scale);
 }
 
 /* The validation's line, the schedule, and the epoch's checkpoint. seen may be NULL. */

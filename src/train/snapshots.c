@@ -12,17 +12,17 @@
 
 void snapshots_first_batch(tracking *k, network *net, uint64_t step, int count)
 {
-    error err;
     image picture = {0};
     int size = network_get_options(net)->image_size;
     float *values = malloc((size_t)count * (size_t)size * (size_t)size * 3 * sizeof *values);
     status result;
-    TRY_OR_DONE(got_memory(values, &err, "the first batch's picture"));
-    TRY_OR_DONE(network_read_input(net, values, &err));
-    TRY_OR_DONE(picture_of_batch(values, count, size, input_mean, input_deviation, &picture, &err));
+    TRY_OR_DONE(got_memory(values, &k->why, "the first batch's picture"));
+    TRY_OR_DONE(network_read_input(net, values, &k->why));
+    TRY_OR_DONE(
+        picture_of_batch(values, count, size, input_mean, input_deviation, &picture, &k->why));
     tracking_picture(k, step, "first_batch", &picture);
 done:
-    tracking_check(k, result, &err);
+    tracking_check(k, result);
     image_free(&picture);
     free(values);
 }
@@ -42,22 +42,20 @@ static int *group_order(const hierarchy *classes)
 static void put_confusion(tracking *k, uint64_t step, const char *tag, const uint32_t *counts,
                           int classes, const int *order, const int *groups)
 {
-    error err;
     image picture = {0};
-    status result = picture_of_confusion(counts, classes, order, groups, &picture, &err);
+    status result = picture_of_confusion(counts, classes, order, groups, &picture, &k->why);
     if (result == STATUS_OK)
         tracking_picture(k, step, tag, &picture);
-    tracking_check(k, result, &err);
+    tracking_check(k, result);
     image_free(&picture);
 }
 
 void snapshots_confusions(tracking *k, uint64_t step, const evaluation *seen)
 {
-    error err;
     const hierarchy *c = seen->classes;
     int *order = group_order(c);
     if (!order) {
-        tracking_check(k, error_memory(&err, "the picture of confusions"), &err);
+        tracking_check(k, error_memory(&k->why, "the picture of confusions"));
         return;
     }
     put_confusion(k, step, "validation/fine_confusion", seen->fine, c->fine_count, order,
@@ -122,15 +120,14 @@ static status put_parameter(tracking *k, network *net, uint64_t step, const scra
 
 void snapshots_histograms(tracking *k, network *net, uint64_t step, double loss_scale)
 {
-    error err;
     scratch s = {0};
-    status result = allocate(net, &s, &err);
+    status result = allocate(net, &s, &k->why);
     for (size_t i = 0; result == STATUS_OK && i < network_parameter_count(net); i++) {
         const parameter *p = network_parameter(net, i);
         if (is_watched(p))
-            result = put_parameter(k, net, step, &s, p, (float)loss_scale, &err);
+            result = put_parameter(k, net, step, &s, p, (float)loss_scale, &k->why);
     }
-    tracking_check(k, result, &err);
+    tracking_check(k, result);
     free(s.values);
     free(s.h);
 }
