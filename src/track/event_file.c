@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -269,17 +270,136 @@ status event_file_histogram(event_file *f, uint64_t step, const char *tag, const
     return put_value(f, step, tag, &v, err);
 }
 
+/* ---- TensorBoard's HParams page, from a run's configuration ---- */
+
+/* What the messages point to is borrowed, so that the blocks of memory that they lie in are all
+ * there is to free. */
+static const char what[] = "the hyper-parameters of an event file";
+
 /* A value without a value: readers look at its metadata. */
-status event_file_plugin(event_file *f, const char *tag, const char *name, unsigned char *content,
-                         size_t size, error *err)
+static status put_hparams(event_file *f, const char *tag, Tb__HParams *message, error *err)
 {
     Tb__Value v = TB__VALUE__INIT;
     Tb__Metadata metadata = TB__METADATA__INIT;
     Tb__PluginData plugin = TB__PLUGIN_DATA__INIT;
-    plugin.plugin_name = (char *)name;
+    message->has_version = 1;
+    size_t size = tb__hparams__get_packed_size(message);
+    unsigned char *data = malloc(size);
+    TRY(got_memory(data, err, what));
+    tb__hparams__pack(message, data);
+    plugin.plugin_name = (char *)"hparams";
     plugin.has_content = 1;
-    plugin.content = (ProtobufCBinaryData){size, content};
+    plugin.content = (ProtobufCBinaryData){size, data};
     metadata.plugin_data = &plugin;
     v.metadata = &metadata;
-    return put_value(f, 0, tag, &v, err);
+    status result = put_value(f, 0, tag, &v, err);
+    free(data);
+    return result;
+}
+
+/* What the messages say of a parameter, and of a metric. */
+typedef struct parameter_parts {
+    Tb__HParamInfo info;
+    Tb__HParamsEntry entry;
+    Tb__AnyValue value;
+} parameter_parts;
+
+typedef struct metric_parts {
+    Tb__MetricInfo info;
+    Tb__MetricName name;
+} metric_parts;
+
+/* Returns the value's type, and whether there is one. */
+static Tb__HParamInfo__Type set_value(Tb__AnyValue *to, const json_t *value, bool *there)
+{
+    *there = true;
+    if (json_is_boolean(value)) {
+        to->has_bool_value = 1;
+        to->bool_value = json_is_true(value);
+        return TB__HPARAM_INFO__TYPE__BOOL;
+    }
+    if (json_is_number(value)) {
+        to->has_number_value = 1;
+        to->number_value = json_number_value(value);
+        return TB__HPARAM_INFO__TYPE__FLOAT64;
+    }
+    to->string_value = (char *)json_string_value(value);
+    *there = to->string_value;
+    return TB__HPARAM_INFO__TYPE__STRING;
+}
+
+/* The messages have room for all that config holds. */
+static void list_parameters(const json_t *config, parameter_parts *p, Tb__Experiment *e,
+                            Tb__SessionStart *start)
+{
+    const char *key;
+    json_t *value;
+    bool there;
+    json_object_foreach((json_t *)config, key, value)
+    {
+        *p = (parameter_parts){TB__HPARAM_INFO__INIT, TB__HPARAMS_ENTRY__INIT, TB__ANY_VALUE__INIT};
+        p->info.name = p->entry.key = (char *)key;
+        p->info.has_type = 1;
+        p->info.type = set_value(&p->value, value, &there);
+        p->entry.value = &p->value;
+        e->hparam_infos[e->n_hparam_infos++] = &p->info;
+        if (there)
+            start->hparams[start->n_hparams++] = &p->entry;
+        p++;
+    }
+}
+
+static void list_metrics(const char *const *metrics, size_t count, metric_parts *m,
+                         Tb__Experiment *e)
+{
+    for (size_t i = 0; i < count; i++, m++) {
+        *m = (metric_parts){TB__METRIC_INFO__INIT, TB__METRIC_NAME__INIT};
+        m->name.tag = (char *)metrics[i];
+        m->info.name = &m->name;
+        e->metric_infos[e->n_metric_infos++] = &m->info;
+    }
+}
+
+status event_file_hyperparameters(event_file *f, const json_t *config, const char *const *metrics,
+                                  size_t metric_count, error *err)
+{
+    size_t count = json_object_size(config) + 1;
+    Tb__Experiment e = TB__EXPERIMENT__INIT;
+    Tb__SessionStart start = TB__SESSION_START__INIT;
+    Tb__HParams first = TB__HPARAMS__INIT, second = TB__HPARAMS__INIT;
+    parameter_parts *parameters = calloc(count, sizeof *parameters);
+    metric_parts *shown = calloc(metric_count + 1, sizeof *shown);
+    status result;
+    e.hparam_infos = calloc(count, sizeof(Tb__HParamInfo *));
+    e.metric_infos = calloc(metric_count + 1, sizeof(Tb__MetricInfo *));
+    start.hparams = calloc(count, sizeof(Tb__HParamsEntry *));
+    TRY_OR_DONE(got_memory(parameters && shown && e.hparam_infos && e.metric_infos && start.hparams,
+                           err, what));
+    list_parameters(config, parameters, &e, &start);
+    list_metrics(metrics, metric_count, shown, &e);
+    e.has_time_created_secs = start.has_start_time_secs = 1;
+    e.time_created_secs = start.start_time_secs = run_store_now();
+    first.experiment = &e;
+    second.session_start_info = &start;
+    TRY_OR_DONE(put_hparams(f, HPARAMS_EXPERIMENT_TAG, &first, err));
+    result = put_hparams(f, HPARAMS_START_TAG, &second, err);
+done:
+    free(start.hparams);
+    free(e.metric_infos);
+    free(e.hparam_infos);
+    free(shown);
+    free(parameters);
+    return result;
+}
+
+status event_file_end(event_file *f, int succeeded, error *err)
+{
+    Tb__HParams message = TB__HPARAMS__INIT;
+    Tb__SessionEnd end = TB__SESSION_END__INIT;
+    end.has_status = 1;
+    end.status = succeeded ? TB__SESSION_END__STATUS__SUCCESS : TB__SESSION_END__STATUS__FAILURE;
+    end.has_end_time_secs = 1;
+    end.end_time_secs = run_store_now();
+    message.session_end_info = &end;
+    return put_hparams(f, HPARAMS_END_TAG, &message, err);
 }

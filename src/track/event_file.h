@@ -32,12 +32,8 @@ status event_file_image(event_file *f, uint64_t step, const char *tag, int width
                         const unsigned char *png, size_t size, error *err);
 status event_file_histogram(event_file *f, uint64_t step, const char *tag, const histogram *h,
                             error *err);
-/* What a plugin of TensorBoard's reads: a message of its own, packed. */
-status event_file_plugin(event_file *f, const char *tag, const char *name, unsigned char *content,
-                         size_t size, error *err);
 
-/* The messages to TensorBoard's HParams page (hparams.c). */
-#define HPARAMS_PLUGIN         "hparams"
+/* The tags of the messages to TensorBoard's HParams page. */
 #define HPARAMS_EXPERIMENT_TAG "_hparams_/experiment"
 #define HPARAMS_START_TAG      "_hparams_/session_start_info"
 #define HPARAMS_END_TAG        "_hparams_/session_end_info"
