@@ -71,29 +71,30 @@ static void bounds_of(const distribution *d, double *low, double *high)
         *low = 0, *high = 1;
         break;
     default:
-        if (distribution_is_listed(d->kind))
+        if (distribution_forms[d->kind].family <= FAMILY_WEIGHTED)
             *low = 0, *high = (double)d->count - 1;
     }
-    if (distribution_is_stepped(d->kind))
+    if (distribution_forms[d->kind].traits & STEPPED)
         *low -= 0.5000001 * d->q, *high += 0.5000001 * d->q;
 }
 
 /* Places that lead to one value share a stretch, whose middle is the place of the value. */
 static void check_place(const distribution *d, double u, double value)
 {
-    bool in_steps = distribution_is_listed(d->kind) || distribution_is_stepped(d->kind) ||
+    bool in_steps = distribution_forms[d->kind].family <= FAMILY_WEIGHTED ||
+                    distribution_forms[d->kind].traits & STEPPED ||
                     d->kind == DISTRIBUTION_INT_UNIFORM;
     double place = distribution_place(d, value);
     assert_true(place >= 0 && place <= 1);
     if (!in_steps && d->max > d->min) {
         if (fabs(place - u) > 1e-12)
-            fail_msg("%s: %.17g leads to %.17g and back to %.17g", distribution_name(d->kind), u,
-                     value, place);
+            fail_msg("%s: %.17g leads to %.17g and back to %.17g", distribution_forms[d->kind].name,
+                     u, value, place);
     }
     double again = distribution_value(d, place);
     if (fabs(again - value) > (in_steps ? 0 : 1e-9 * (1 + fabs(value))))
-        fail_msg("%s: %.17g is at %.17g, where there is %.17g", distribution_name(d->kind), value,
-                 place, again);
+        fail_msg("%s: %.17g is at %.17g, where there is %.17g", distribution_forms[d->kind].name,
+                 value, place, again);
 }
 
 static void check_distribution(const distribution *d)
@@ -104,8 +105,8 @@ static void check_distribution(const distribution *d)
         double u = i / (double)STEPS, value = distribution_value(d, u);
         double slack = 1e-12 * (1 + fabs(value));
         if (!(value >= low - slack && value <= high + slack))
-            fail_msg("%s: %.17g at %g is not in [%g, %g]", distribution_name(d->kind), value, u,
-                     low, high);
+            fail_msg("%s: %.17g at %g is not in [%g, %g]", distribution_forms[d->kind].name, value,
+                     u, low, high);
         assert_true(value >= last);
         last = value;
         if (i > 0 && i < STEPS)
@@ -187,8 +188,8 @@ static void test_quantiles(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         double got = distribution_value(&cases[i].d, cases[i].u);
         if (!(fabs(got - cases[i].value) <= 1e-13 * (1 + fabs(cases[i].value))))
-            fail_msg("%s at %g is %.17g, not %.17g", distribution_name(cases[i].d.kind), cases[i].u,
-                     got, cases[i].value);
+            fail_msg("%s at %g is %.17g, not %.17g", distribution_forms[cases[i].d.kind].name,
+                     cases[i].u, got, cases[i].value);
     }
 }
 
@@ -244,7 +245,7 @@ static void test_samples(void **state)
         for (int i = 0; i < SAMPLES; i++)
             worst = fmax(worst, fabs(share_below(d.kind, values[i]) - (i + 0.5) / SAMPLES));
         if (worst > 1.95 / sqrt(SAMPLES))
-            fail_msg("%s is off by %g", distribution_name(d.kind), worst);
+            fail_msg("%s is off by %g", distribution_forms[d.kind].name, worst);
     }
 }
 
@@ -275,7 +276,7 @@ static void test_sizes(void **state)
             double value = distribution_nth(d, n);
             double again = distribution_value(d, distribution_place(d, value));
             if (cases[i].size < 100 && again != value)
-                fail_msg("%s: %.17g became %.17g", distribution_name(d->kind), value, again);
+                fail_msg("%s: %.17g became %.17g", distribution_forms[d->kind].name, value, again);
         }
     }
 }

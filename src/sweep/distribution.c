@@ -5,52 +5,8 @@
 
 #include <math.h>
 
-static const char *const names[DISTRIBUTION_COUNT] = {
-    [DISTRIBUTION_CONSTANT] = "constant",
-    [DISTRIBUTION_CATEGORICAL] = "categorical",
-    [DISTRIBUTION_CATEGORICAL_W_PROBABILITIES] = "categorical_w_probabilities",
-    [DISTRIBUTION_INT_UNIFORM] = "int_uniform",
-    [DISTRIBUTION_UNIFORM] = "uniform",
-    [DISTRIBUTION_Q_UNIFORM] = "q_uniform",
-    [DISTRIBUTION_LOG_UNIFORM] = "log_uniform",
-    [DISTRIBUTION_Q_LOG_UNIFORM] = "q_log_uniform",
-    [DISTRIBUTION_INV_LOG_UNIFORM] = "inv_log_uniform",
-    [DISTRIBUTION_LOG_UNIFORM_VALUES] = "log_uniform_values",
-    [DISTRIBUTION_Q_LOG_UNIFORM_VALUES] = "q_log_uniform_values",
-    [DISTRIBUTION_INV_LOG_UNIFORM_VALUES] = "inv_log_uniform_values",
-    [DISTRIBUTION_NORMAL] = "normal",
-    [DISTRIBUTION_Q_NORMAL] = "q_normal",
-    [DISTRIBUTION_LOG_NORMAL] = "log_normal",
-    [DISTRIBUTION_Q_LOG_NORMAL] = "q_log_normal",
-    [DISTRIBUTION_BETA] = "beta",
-    [DISTRIBUTION_Q_BETA] = "q_beta",
-};
-
-/* The kind whose values a q_ kind rounds, which stands before it; of the others, itself. */
-static distribution_kind smooth_kind(distribution_kind kind)
-{
-    return distribution_is_stepped(kind) ? kind - 1 : kind;
-}
-
-const char *distribution_name(distribution_kind kind)
-{
-    return names[kind];
-}
-
-bool distribution_is_listed(distribution_kind kind)
-{
-    return kind <= DISTRIBUTION_CATEGORICAL_W_PROBABILITIES;
-}
-
-bool distribution_is_stepped(distribution_kind kind)
-{
-    return names[kind][0] == 'q';
-}
-
-bool distribution_is_endless(distribution_kind kind)
-{
-    return kind >= DISTRIBUTION_NORMAL && kind < DISTRIBUTION_BETA;
-}
+#define DISTRIBUTION_FORM(kind, name, family, traits) {name, FAMILY_##family, traits},
+const distribution_form distribution_forms[] = {DISTRIBUTIONS(DISTRIBUTION_FORM)};
 
 /* ---- The kinds without steps ---- */
 
@@ -77,49 +33,39 @@ static double normal_value(const distribution *d, double u)
     return d->mu + d->sigma * special_normal_inverse(clamp(u, least, 1 - least));
 }
 
+/* The bounds between which a value of the uniform kinds, or its logarithm, is uniform. */
+static void find_bounds(const distribution *d, double *low, double *high)
+{
+    const unsigned traits = distribution_forms[d->kind].traits;
+    *low = traits & NEGATED ? -d->max : traits & OF_VALUES ? log(d->min) : d->min;
+    *high = traits & NEGATED ? -d->min : traits & OF_VALUES ? log(d->max) : d->max;
+}
+
 /* What a q_ kind rounds; and of the others, the value itself. */
 static double smooth_value(const distribution *d, double u)
 {
-    switch (smooth_kind(d->kind)) {
-    case DISTRIBUTION_UNIFORM:
-        return between(d->min, d->max, u);
-    case DISTRIBUTION_LOG_UNIFORM:
-        return exp(between(d->min, d->max, u));
-    case DISTRIBUTION_INV_LOG_UNIFORM:
-        return exp(between(-d->max, -d->min, u));
-    case DISTRIBUTION_LOG_UNIFORM_VALUES:
-    case DISTRIBUTION_INV_LOG_UNIFORM_VALUES:
-        return clamp(exp(between(log(d->min), log(d->max), u)), d->min, d->max);
-    case DISTRIBUTION_NORMAL:
-        return normal_value(d, u);
-    case DISTRIBUTION_LOG_NORMAL:
-        return exp(normal_value(d, u));
-    default: /* beta */
+    const distribution_form *kind = &distribution_forms[d->kind];
+    double low, high, x;
+    if (kind->family == FAMILY_BETA)
         return special_beta_inverse(u, d->a, d->b);
-    }
+    find_bounds(d, &low, &high);
+    x = kind->family == FAMILY_NORMAL ? normal_value(d, u) : between(low, high, u);
+    x = kind->traits & EXPONENTIAL ? exp(x) : x;
+    return kind->traits & OF_VALUES ? clamp(x, d->min, d->max) : x;
 }
 
 /* The share below x: the inverse of smooth_value. */
 static double smooth_place(const distribution *d, double x)
 {
-    double exponent = x > 0 ? log(x) : -INFINITY;
-    switch (smooth_kind(d->kind)) {
-    case DISTRIBUTION_UNIFORM:
-        return share_below(d->min, d->max, x);
-    case DISTRIBUTION_LOG_UNIFORM:
-        return share_below(d->min, d->max, exponent);
-    case DISTRIBUTION_INV_LOG_UNIFORM:
-        return share_below(-d->max, -d->min, exponent);
-    case DISTRIBUTION_LOG_UNIFORM_VALUES:
-    case DISTRIBUTION_INV_LOG_UNIFORM_VALUES:
-        return share_below(log(d->min), log(d->max), exponent);
-    case DISTRIBUTION_NORMAL:
-        return special_normal((x - d->mu) / d->sigma);
-    case DISTRIBUTION_LOG_NORMAL:
-        return special_normal((exponent - d->mu) / d->sigma);
-    default: /* beta */
+    const distribution_form *kind = &distribution_forms[d->kind];
+    double low, high;
+    if (kind->family == FAMILY_BETA)
         return special_beta(x, d->a, d->b);
-    }
+    if (kind->traits & EXPONENTIAL)
+        x = x > 0 ? log(x) : -INFINITY;
+    find_bounds(d, &low, &high);
+    return kind->family == FAMILY_NORMAL ? special_normal((x - d->mu) / d->sigma)
+                                         : share_below(low, high, x);
 }
 
 /* ---- All kinds ---- */
@@ -162,37 +108,38 @@ static double stepped(const distribution *d, double x)
 
 double distribution_value(const distribution *d, double u)
 {
+    const distribution_form *kind = &distribution_forms[d->kind];
     u = clamp(u, 0, 1);
-    switch (d->kind) {
-    case DISTRIBUTION_CONSTANT:
+    switch (kind->family) {
+    case FAMILY_CONSTANT:
         return 0;
-    case DISTRIBUTION_CATEGORICAL:
+    case FAMILY_CATEGORICAL:
         return even_value((double)d->count, u);
-    case DISTRIBUTION_CATEGORICAL_W_PROBABILITIES:
+    case FAMILY_WEIGHTED:
         return weighted_value(d, u);
-    case DISTRIBUTION_INT_UNIFORM:
+    case FAMILY_WHOLE:
         return d->min + even_value(d->max - d->min + 1, u);
     default:
-        return distribution_is_stepped(d->kind) ? stepped(d, smooth_value(d, u))
-                                                : smooth_value(d, u);
+        return kind->traits & STEPPED ? stepped(d, smooth_value(d, u)) : smooth_value(d, u);
     }
 }
 
 double distribution_place(const distribution *d, double value)
 {
-    switch (d->kind) {
-    case DISTRIBUTION_CONSTANT:
+    const distribution_form *kind = &distribution_forms[d->kind];
+    switch (kind->family) {
+    case FAMILY_CONSTANT:
         return 0.5;
-    case DISTRIBUTION_CATEGORICAL:
+    case FAMILY_CATEGORICAL:
         return clamp((value + 0.5) / (double)d->count, 0, 1);
-    case DISTRIBUTION_CATEGORICAL_W_PROBABILITIES:
+    case FAMILY_WEIGHTED:
         return weighted_place(d, value);
-    case DISTRIBUTION_INT_UNIFORM:
+    case FAMILY_WHOLE:
         return clamp((value - d->min + 0.5) / (d->max - d->min + 1), 0, 1);
     default:
         break;
     }
-    if (!distribution_is_stepped(d->kind))
+    if (!(kind->traits & STEPPED))
         return smooth_place(d, value);
     double low = smooth_place(d, value - 0.5 * d->q), high = smooth_place(d, value + 0.5 * d->q);
     return 0.5 * (low + high);
@@ -200,13 +147,13 @@ double distribution_place(const distribution *d, double value)
 
 uint64_t distribution_size(const distribution *d)
 {
+    const distribution_form *kind = &distribution_forms[d->kind];
     double count;
-    if (distribution_is_listed(d->kind))
+    if (kind->family <= FAMILY_WEIGHTED)
         return d->count;
-    if (d->kind == DISTRIBUTION_INT_UNIFORM)
+    if (kind->family == FAMILY_WHOLE)
         count = d->max - d->min + 1;
-    else if (distribution_is_stepped(d->kind) && !distribution_is_endless(d->kind) &&
-             d->kind != DISTRIBUTION_Q_BETA)
+    else if (kind->traits & STEPPED && kind->family == FAMILY_UNIFORM)
         count = round((distribution_value(d, 1) - distribution_value(d, 0)) / d->q) + 1;
     else
         return 0;
@@ -215,10 +162,11 @@ uint64_t distribution_size(const distribution *d)
 
 double distribution_nth(const distribution *d, uint64_t number)
 {
-    if (distribution_is_listed(d->kind))
+    const enum distribution_family family = distribution_forms[d->kind].family;
+    if (family <= FAMILY_WEIGHTED)
         return (double)number;
     double first = distribution_value(d, 0);
-    if (d->kind == DISTRIBUTION_INT_UNIFORM)
+    if (family == FAMILY_WHOLE)
         return first + (double)number;
     return stepped(d, first + (double)number * d->q);
 }

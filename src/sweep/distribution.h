@@ -8,31 +8,58 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The names of wandb's sweep files, with '_' as there. */
+/* The names of wandb's sweep files, with '_' as there; how a kind's values are drawn; and what is
+ * done to what is drawn. */
+#define DISTRIBUTIONS(KIND)                                                                        \
+    KIND(CONSTANT, "constant", CONSTANT, 0)                                                        \
+    KIND(CATEGORICAL, "categorical", CATEGORICAL, 0)                                               \
+    KIND(CATEGORICAL_W_PROBABILITIES, "categorical_w_probabilities", WEIGHTED, 0)                  \
+    KIND(INT_UNIFORM, "int_uniform", WHOLE, 0)                                                     \
+    KIND(UNIFORM, "uniform", UNIFORM, 0)                                                           \
+    KIND(Q_UNIFORM, "q_uniform", UNIFORM, STEPPED)                                                 \
+    KIND(LOG_UNIFORM, "log_uniform", UNIFORM, EXPONENTIAL)                                         \
+    KIND(Q_LOG_UNIFORM, "q_log_uniform", UNIFORM, EXPONENTIAL | STEPPED)                           \
+    KIND(INV_LOG_UNIFORM, "inv_log_uniform", UNIFORM, EXPONENTIAL | NEGATED)                       \
+    KIND(LOG_UNIFORM_VALUES, "log_uniform_values", UNIFORM, EXPONENTIAL | OF_VALUES)               \
+    KIND(Q_LOG_UNIFORM_VALUES, "q_log_uniform_values", UNIFORM, EXPONENTIAL | OF_VALUES | STEPPED) \
+    KIND(INV_LOG_UNIFORM_VALUES, "inv_log_uniform_values", UNIFORM, EXPONENTIAL | OF_VALUES)       \
+    KIND(NORMAL, "normal", NORMAL, 0)                                                              \
+    KIND(Q_NORMAL, "q_normal", NORMAL, STEPPED)                                                    \
+    KIND(LOG_NORMAL, "log_normal", NORMAL, EXPONENTIAL)                                            \
+    KIND(Q_LOG_NORMAL, "q_log_normal", NORMAL, EXPONENTIAL | STEPPED)                              \
+    KIND(BETA, "beta", BETA, 0)                                                                    \
+    KIND(Q_BETA, "q_beta", BETA, STEPPED)
+
+#define DISTRIBUTION_KIND(kind, ...) DISTRIBUTION_##kind,
 typedef enum distribution_kind {
-    DISTRIBUTION_CONSTANT,
-    DISTRIBUTION_CATEGORICAL, /* all values alike */
-    DISTRIBUTION_CATEGORICAL_W_PROBABILITIES,
-    DISTRIBUTION_INT_UNIFORM, /* min, min + 1, ... max, all alike */
-    DISTRIBUTION_UNIFORM,
-    DISTRIBUTION_Q_UNIFORM,
-    DISTRIBUTION_LOG_UNIFORM, /* bounds are exponents of e */
-    DISTRIBUTION_Q_LOG_UNIFORM,
-    DISTRIBUTION_INV_LOG_UNIFORM,        /* log(1 / x) is uniform in [min, max] */
-    DISTRIBUTION_LOG_UNIFORM_VALUES,     /* bounds are values, above 0 */
-    DISTRIBUTION_Q_LOG_UNIFORM_VALUES,   /* likewise */
-    DISTRIBUTION_INV_LOG_UNIFORM_VALUES, /* log(1 / x) is uniform in [log(1 / max), log(1 / min)],
-                                            which is log_uniform_values once more */
-    DISTRIBUTION_NORMAL,
-    DISTRIBUTION_Q_NORMAL,
-    DISTRIBUTION_LOG_NORMAL, /* log(x) is normal */
-    DISTRIBUTION_Q_LOG_NORMAL,
-    DISTRIBUTION_BETA,
-    DISTRIBUTION_Q_BETA,
-    DISTRIBUTION_COUNT,
+    DISTRIBUTIONS(DISTRIBUTION_KIND) DISTRIBUTION_COUNT
 } distribution_kind;
 
-const char *distribution_name(distribution_kind kind);
+enum distribution_family {
+    FAMILY_CONSTANT,
+    FAMILY_CATEGORICAL, /* all values alike */
+    FAMILY_WEIGHTED,    /* up to here a value is the index of a text */
+    FAMILY_WHOLE,       /* min, min + 1, ... max, all alike */
+    FAMILY_UNIFORM,
+    FAMILY_NORMAL, /* ends nowhere */
+    FAMILY_BETA,
+};
+
+enum distribution_trait {
+    EXPONENTIAL = 1, /* e to the power of it */
+    STEPPED = 2,     /* after that, round(x / q) * q */
+    NEGATED = 4,   /* min and max are of the negated exponent: log(1 / x) is uniform between them */
+    OF_VALUES = 8, /* min and max are values, above 0, not exponents; log(1 / x) is then uniform
+                      where log(x) is */
+};
+
+typedef struct distribution_form {
+    const char *name;
+    enum distribution_family family;
+    unsigned traits;
+} distribution_form;
+
+extern const distribution_form distribution_forms[DISTRIBUTION_COUNT];
 
 typedef struct distribution {
     distribution_kind kind;
@@ -44,15 +71,9 @@ typedef struct distribution {
     const double *probabilities; /* [count] of categorical_w_probabilities; sum 1 */
 } distribution;
 
-/* The kinds whose value is the index of a text: a constant and the categorical ones. */
-bool distribution_is_listed(distribution_kind kind);
-/* The q_ kinds: their values are those of another kind, rounded: round(x / q) * q. */
-bool distribution_is_stepped(distribution_kind kind);
-/* The normal ones, which end nowhere, at least on one side. */
-bool distribution_is_endless(distribution_kind kind);
-
 /* The value at u; of the categorical kinds and of a constant, the index of the value. Never falls
- * as u rises. Endless kinds end where u is 2^-53 from 0 or 1, about 8.2 sigma from the middle. */
+ * as u rises. The normal kinds end where u is 2^-53 from 0 or 1, about 8.2 sigma from the middle.
+ */
 double distribution_value(const distribution *d, double u);
 /* The place of a value (or index): in the middle of what distribution_value maps to it. */
 double distribution_place(const distribution *d, double value);

@@ -22,8 +22,8 @@ typedef struct view {
 
 static bool is_categorical(const sweep_parameter *p)
 {
-    return p->form.kind == DISTRIBUTION_CATEGORICAL ||
-           p->form.kind == DISTRIBUTION_CATEGORICAL_W_PROBABILITIES;
+    enum distribution_family family = distribution_forms[p->form.kind].family;
+    return family == FAMILY_CATEGORICAL || family == FAMILY_WEIGHTED;
 }
 
 static bool varies(const double *values, size_t count)

@@ -54,7 +54,7 @@ double space_place(const sweep_parameter *p, double u)
     size_t values = space_values(p);
     double edge = values > 0 ? 0 : EDGE;
     u = fmin(fmax(u, edge), 1 - edge);
-    return values > 0 || distribution_is_stepped(d->kind)
+    return values > 0 || distribution_forms[d->kind].traits & STEPPED
                ? distribution_place(d, distribution_value(d, u))
                : u;
 }

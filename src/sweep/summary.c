@@ -36,20 +36,16 @@ static json_t *append(json_t *array, json_t *item)
 
 /* ---- Parameters ---- */
 
-static bool is_logarithmic(distribution_kind kind)
-{
-    return strstr(distribution_name(kind), "log_") != NULL;
-}
-
 static json_t *parameters_of(const sweep_file *file)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < file->parameter_count; i++) {
         const sweep_parameter *p = &file->parameters[i];
-        array = append(array, json_pack("{s:s, s:b, s:o}", "name", p->name, "log",
-                                        is_logarithmic(p->form.kind), "values",
-                                        p->values ? texts_to_json(p->values, (int)p->form.count)
-                                                  : json_null()));
+        array =
+            append(array, json_pack("{s:s, s:b, s:o}", "name", p->name, "log",
+                                    distribution_forms[p->form.kind].traits & EXPONENTIAL, "values",
+                                    p->values ? texts_to_json(p->values, (int)p->form.count)
+                                              : json_null()));
     }
     return array;
 }

@@ -37,27 +37,18 @@ enum form_key {
     KEY_BETA = KEY_A | KEY_B,
 };
 
-static unsigned needed_keys(distribution_kind kind)
-{
-    switch (kind) {
-    case DISTRIBUTION_CONSTANT:
-        return KEY_VALUE;
-    case DISTRIBUTION_CATEGORICAL:
-        return KEY_VALUES;
-    case DISTRIBUTION_CATEGORICAL_W_PROBABILITIES:
-        return KEY_VALUES | KEY_PROBABILITIES;
-    default:
-        return kind < DISTRIBUTION_NORMAL ? KEY_BOUNDS : 0;
-    }
-}
-
-static unsigned optional_keys(distribution_kind kind)
-{
-    unsigned terms = distribution_is_endless(kind) ? KEY_NORMAL
-                     : kind >= DISTRIBUTION_BETA   ? KEY_BETA
-                                                   : 0;
-    return terms | (distribution_is_stepped(kind) ? KEY_Q : 0);
-}
+/* Those that a family needs, and those that it may do without; a stepped kind has q besides. */
+static const struct family_keys {
+    unsigned needed, optional;
+} family_keys[] = {
+    [FAMILY_CONSTANT] = {KEY_VALUE, 0},
+    [FAMILY_CATEGORICAL] = {KEY_VALUES, 0},
+    [FAMILY_WEIGHTED] = {KEY_VALUES | KEY_PROBABILITIES, 0},
+    [FAMILY_WHOLE] = {KEY_BOUNDS, 0},
+    [FAMILY_UNIFORM] = {KEY_BOUNDS, 0},
+    [FAMILY_NORMAL] = {0, KEY_NORMAL},
+    [FAMILY_BETA] = {0, KEY_BETA},
+};
 
 /* A parameter on its way. */
 typedef struct form_reading {
@@ -121,7 +112,7 @@ static status read_kind(form_reading *r, error *err)
     if (!(r->given & KEY_DISTRIBUTION))
         return infer_kind(r, err);
     for (int i = 0; i < DISTRIBUTION_COUNT; i++)
-        names[i] = distribution_name((distribution_kind)i);
+        names[i] = distribution_forms[i].name;
     TRY(yaml_tree_read_choice(&r->from->tree, r->body, "distribution", names, &kind, err));
     r->p->form.kind = (distribution_kind)kind;
     return STATUS_OK;
@@ -141,16 +132,18 @@ static void list_keys(unsigned keys, char *text, size_t capacity)
 /* Each key that is needed is there, and no other. */
 static status check_form_keys(const form_reading *r, error *err)
 {
-    const distribution_kind kind = r->p->form.kind;
-    const unsigned needed = needed_keys(kind), allowed = needed | optional_keys(kind);
+    const distribution_form *kind = &distribution_forms[r->p->form.kind];
+    const unsigned needed = family_keys[kind->family].needed;
+    const unsigned allowed =
+        needed | family_keys[kind->family].optional | (kind->traits & STEPPED ? KEY_Q : 0);
     char keys[128];
     list_keys(allowed, keys, sizeof keys);
     if ((r->given & needed) != needed)
-        return fail(r, r->body, err, "%s needs %s", distribution_name(kind), keys);
+        return fail(r, r->body, err, "%s needs %s", kind->name, keys);
     for (size_t i = 0; form_keys[i]; i++)
         if (r->given & ~allowed & ~KEY_DISTRIBUTION & 1u << i)
             return fail(r, find(r, form_keys[i]), err, "%s has no meaning for %s, which takes %s%s",
-                        form_keys[i], distribution_name(kind), keys,
+                        form_keys[i], kind->name, keys,
                         r->given & KEY_DISTRIBUTION ? "" : "; name another distribution");
     return STATUS_OK;
 }
@@ -177,10 +170,7 @@ static status check_bounds(const form_reading *r, error *err)
     const distribution *form = &r->p->form;
     if (form->min > form->max)
         return fail(r, find(r, "min"), err, "min is above max; swap them");
-    bool values = form->kind == DISTRIBUTION_LOG_UNIFORM_VALUES ||
-                  form->kind == DISTRIBUTION_Q_LOG_UNIFORM_VALUES ||
-                  form->kind == DISTRIBUTION_INV_LOG_UNIFORM_VALUES;
-    if (values && form->min <= 0)
+    if (distribution_forms[form->kind].traits & OF_VALUES && form->min <= 0)
         return fail(r, find(r, "min"), err, "min has to be above 0, as its logarithm is taken");
     if (form->kind == DISTRIBUTION_INT_UNIFORM) {
         if (!is_whole_bound(r, "min") || !is_whole_bound(r, "max"))
@@ -225,13 +215,13 @@ static status try_place(const form_reading *r, double u, error *err)
 /* Both ends; where those are thin, what one draw in 16000 leaves on either side: four sigma. */
 static status try_ends(const form_reading *r, error *err)
 {
-    const double tail = r->p->form.kind >= DISTRIBUTION_NORMAL ? 3.167e-5 : 0;
+    const double tail = distribution_forms[r->p->form.kind].family >= FAMILY_NORMAL ? 3.167e-5 : 0;
     bool number = r->row->kind == OPTION_INT || r->row->kind == OPTION_U64;
     if (number && !r->p->whole)
         return fail(r, r->body, err,
                     "--%s takes whole numbers, and %s gives others; write min and max without a "
                     "point, or use q_uniform with a whole q",
-                    r->row->name, distribution_name(r->p->form.kind));
+                    r->row->name, distribution_forms[r->p->form.kind].name);
     TRY(try_place(r, tail, err));
     return try_place(r, 1 - tail, err);
 }
@@ -345,14 +335,15 @@ status sweep_read_form(sweep_reading *from, const yaml_node_t *body, const optio
             r.given |= 1u << i;
     TRY(read_kind(&r, err));
     TRY(check_form_keys(&r, err));
-    if (distribution_is_listed(p->form.kind)) {
+    const distribution_form *kind = &distribution_forms[p->form.kind];
+    if (kind->family <= FAMILY_WEIGHTED) {
         TRY(read_values(&r, err));
         return r.given & KEY_PROBABILITIES ? read_probabilities(&r, err) : STATUS_OK;
     }
     TRY(read_numbers(&r, err));
     TRY(check_numbers(&r, err));
-    p->whole = p->form.kind == DISTRIBUTION_INT_UNIFORM ||
-               (distribution_is_stepped(p->form.kind) && p->form.q == floor(p->form.q));
+    p->whole =
+        kind->family == FAMILY_WHOLE || (kind->traits & STEPPED && p->form.q == floor(p->form.q));
     return try_ends(&r, err);
 }
 

@@ -76,7 +76,7 @@ static status check_grid(sweep_reading *from, const yaml_node_t *key, const swee
         return sweep_fail(from, key, err,
                           "'%s': a grid cannot try all values of %s; give values, int_uniform, "
                           "q_uniform or q_log_uniform, or choose method random or bayes",
-                          p->name, distribution_name(p->form.kind));
+                          p->name, distribution_forms[p->form.kind].name);
     return STATUS_OK;
 }
 
