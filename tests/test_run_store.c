@@ -346,6 +346,31 @@ static void test_name_that_leads_elsewhere(void **state)
     run_store_close(store);
 }
 
+/* How a run stands is known whatever became of the rest of its record. */
+static void test_damaged_record(void **state)
+{
+    (void)state;
+    error err;
+    run_record r;
+    run_store *store = open_store();
+    begin(store, "a", false, 0, false);
+    CHECK_OK(run_store_find_state(store, "none", &r, &err));
+    assert_true(r.id == 0 && r.state == RUN_STOPPED && !r.message);
+    CHECK_OK(run_store_end(store, 1, RUN_FAILED, "no memory", 2e9, &err));
+    change("UPDATE runs SET config = '{', summary = x'00ff'");
+    CHECK_FAILS(STATUS_FAILED, "is damaged", run_store_find(store, "a", &r, &err));
+    CHECK_OK(run_store_find_state(store, "a", &r, &err));
+    assert_true(r.id == 1 && r.state == RUN_FAILED);
+    assert_string_equal(r.message, "no memory");
+    run_record_free(&r);
+    change("UPDATE runs SET state = 'odd'");
+    CHECK_OK(run_store_find_state(store, "a", &r, &err));
+    assert_int_equal(r.state, RUN_FAILED);
+    assert_non_null(strstr(r.message, "runs.db is damaged"));
+    run_record_free(&r);
+    run_store_close(store);
+}
+
 /* A file may bring statements along; none of them runs. */
 static void test_foreign_statements(void **state)
 {
@@ -443,6 +468,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_name_that_leads_elsewhere, set_up,
                                         support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_statements, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_damaged_record, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_damaged, set_up, support_files_tear_down),
     };
     return cmocka_run_group_tests_name("run_store", tests, NULL, NULL);

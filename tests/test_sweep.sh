@@ -169,6 +169,19 @@ else
     check "... and the sweep goes on" [ "$code" -eq 0 -a "$(trials lonely finished)" -eq 1 ]
 fi
 
+# Of the others nothing but how they ended is read.
+if command -v sqlite3 >/dev/null; then
+    start random.yaml --name bent --count 2 --store bent/runs.db -- $long
+    await bent/bent-001/metrics.jsonl '^{"step":3,'
+    sqlite3 -cmd '.timeout 30000' bent/runs.db "UPDATE runs SET config = '{'"
+    code=0
+    wait "$agent" || code=$?
+    check "a run whose record is damaged does not end the sweep" \
+        [ "$code" -eq 0 -a "$(trials bent finished bent/runs.db)" -eq 2 ]
+else
+    skip "a run whose record is damaged" "sqlite3 is missing"
+fi
+
 start random.yaml --name removed --count 1 -- $long
 await runs/removed-001/metrics.jsonl '^{"step":3,'
 end TERM

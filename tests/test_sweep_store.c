@@ -122,7 +122,7 @@ static void test_find(void **state)
     words extra;
     sweep_store found;
     bool joined;
-    const sweep_terms terms = {"t", text, &one, UINT64_MAX};
+    sweep_terms terms = {"t", text, &one, UINT64_MAX};
     CHECK_OK(sweep_store_open(a.runs, &terms, &found, &joined, &err));
     CHECK_OK(sweep_store_find(a.runs, "t", &found, &found_text, &extra, &err));
     assert_string_equal(found_text, text);
@@ -131,7 +131,9 @@ static void test_find(void **state)
     assert_string_equal(extra.texts[0], word);
     free(found_text);
     words_free(&extra);
-    CHECK_FAILS(STATUS_FAILED, "knows no sweep u; there are: s, t",
+    terms.name = "b";
+    CHECK_OK(sweep_store_open(a.runs, &terms, &found, &joined, &err));
+    CHECK_FAILS(STATUS_FAILED, "knows no sweep u; there are: b, s, t",
                 sweep_store_find(a.runs, "u", &found, &found_text, &extra, &err));
     change(&a, "UPDATE sweeps SET extra = '[3]' WHERE name = 't'");
     CHECK_FAILS(STATUS_FAILED, "words for its runs are damaged",

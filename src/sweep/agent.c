@@ -115,15 +115,6 @@ static status settle_good(agent *a, sweep_trial *t, error *err)
                      a->file->path, a->file->metric_line, t->run, a->file->metric);
 }
 
-/* What the store has of a trial's run; id 0 and RUN_STOPPED where it does not know it. */
-static status find_run(const agent *a, const sweep_trial *t, run_record *run, error *err)
-{
-    int64_t id;
-    *run = (run_record){.state = RUN_STOPPED};
-    TRY(run_store_id(a->store->runs, t->run, &id, err));
-    return id == 0 ? STATUS_OK : run_store_find(a->store->runs, t->run, run, err);
-}
-
 /* Why a run failed stands in the store: what its process printed may be lost. */
 static status settle_failed(agent *a, sweep_trial *t, const run_record *run, error *err)
 {
@@ -154,7 +145,7 @@ static status take_end(agent *a, const slot *s, sweep_trial *t, int code, error 
 {
     run_record run;
     status result = STATUS_OK;
-    TRY(find_run(a, t, &run, err));
+    TRY(run_store_find_state(a->store->runs, t->run, &run, err));
     if (s->given_up && (code == STOPPED_CODE || code == UNREADY_CODE))
         result = settle(a, t, SWEEP_TRIAL_EARLY, s->reason, err);
     else if (is_stopping(a) && code != 0)
@@ -231,7 +222,7 @@ static status take_over_with(agent *a, slot *s, sweep_trial *t, int log, error *
     run_record run;
     bool taken = t->mine;
     status result = STATUS_OK;
-    TRY(find_run(a, t, &run, err));
+    TRY(run_store_find_state(a->store->runs, t->run, &run, err));
     if (run.state == RUN_RUNNING)
         goto done;
     if (!taken)

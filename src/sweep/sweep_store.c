@@ -21,11 +21,11 @@ static const char schema[] =
     "  places TEXT NOT NULL, message TEXT, process INTEGER, began TEXT,"
     "  PRIMARY KEY (sweep, number)) WITHOUT ROWID;";
 
-static const char *const state_names[] = {"running", "finished", "ended early", "failed"};
+static const word_list states = WORD_LIST("running", "finished", "ended early", "failed");
 
 const char *sweep_trial_state_name(enum sweep_trial_state state)
 {
-    return state_names[state];
+    return word_list_at(&states, (int)state);
 }
 
 char *sweep_run_name(const char *sweep, int number)
@@ -61,10 +61,11 @@ static status damaged_words(error *err)
                      "anew under another --name");
 }
 
-static status words_from_json(const char *text, words *w, error *err)
+/* Takes the array over. */
+static status words_from_json(json_t *array, words *w, error *err)
 {
-    json_t *array = json_loads(text ? text : "", 0, NULL), *word;
     size_t i;
+    json_t *word;
     *w = (words){0};
     status result;
     TRY_OR_DONE(json_is_array(array) ? STATUS_OK : damaged_words(err));
@@ -145,15 +146,15 @@ done:
 
 static status no_such_sweep(database *db, const char *name, error *err)
 {
-    sqlite3_stmt *row;
-    bool found;
-    TRY(database_find(
-        db, &row, &found, err,
-        "SELECT group_concat(name, ', ') FROM (SELECT name FROM sweeps ORDER BY name)", ""));
-    const char *list = found ? (const char *)sqlite3_column_text(row, 0) : NULL;
-    error_set(err, STATUS_FAILED, "%s: knows no sweep %s; there %s%s", db->path, name,
-              list ? "are: " : "is none", list ? list : "");
-    sqlite3_finalize(row);
+    words there = {0};
+    status result = database_each(db, database_take_word, &there, err,
+                                  "SELECT name FROM sweeps ORDER BY name", "");
+    if (result == STATUS_OK)
+        error_set(err, STATUS_FAILED, "%s: knows no sweep %s; there %s", db->path, name,
+                  there.count ? "are: " : "is none");
+    for (size_t i = 0; result == STATUS_OK && i < there.count; i++)
+        error_suffix(err, STATUS_FAILED, "%s%s", i ? ", " : "", there.texts[i]);
+    words_free(&there);
     return STATUS_FAILED;
 }
 
@@ -174,7 +175,7 @@ status sweep_store_find(run_store *runs, const char *name, sweep_store *found, c
         (sweep_store){runs, sqlite3_column_int64(row, 0), strtoull(seed ? seed : "", NULL, 10)};
     *text = database_text(row, 1);
     TRY_OR_DONE(got_memory(*text, err, name));
-    TRY_OR_DONE(words_from_json((const char *)sqlite3_column_text(row, 2), extra, err));
+    TRY_OR_DONE(words_from_json(database_json(row, 2), extra, err));
 done:
     sqlite3_finalize(row);
     if (result != STATUS_OK) {
@@ -200,9 +201,9 @@ static status damaged_trial(int number, error *err)
                      number);
 }
 
-static status read_places(sweep_trial *t, const sweep_file *file, const char *text, error *err)
+/* Takes the array over. */
+static status read_places(sweep_trial *t, const sweep_file *file, json_t *array, error *err)
 {
-    json_t *array = json_loads(text ? text : "", 0, NULL);
     t->places = calloc(file->parameter_count + 1, sizeof *t->places);
     bool whole = t->places && json_array_size(array) == file->parameter_count;
     for (size_t i = 0; whole && i < file->parameter_count; i++) {
@@ -212,16 +213,6 @@ static status read_places(sweep_trial *t, const sweep_file *file, const char *te
     }
     json_decref(array);
     return whole ? STATUS_OK : damaged_trial(t->number, err);
-}
-
-static status read_state(sweep_trial *t, const char *name, error *err)
-{
-    for (size_t i = 0; name && i < sizeof state_names / sizeof state_names[0]; i++)
-        if (strcmp(state_names[i], name) == 0) {
-            t->state = (enum sweep_trial_state)i;
-            return STATUS_OK;
-        }
-    return damaged_trial(t->number, err);
 }
 
 static void read_owner(sweep_trial *t, int64_t process, const char *began)
@@ -242,9 +233,13 @@ static status append_trial(void *context, sqlite3_stmt *row, error *err)
                        .message = database_text(row, 4)};
     if (!t->run || !file_is_name(t->run) || t->number != (int)all->count)
         return damaged_trial(t->number, err);
+    const char *name = (const char *)sqlite3_column_text(row, 2);
+    int state = name ? word_list_find(&states, name) : -1;
+    if (state < 0)
+        return damaged_trial(t->number, err);
+    t->state = (enum sweep_trial_state)state;
     read_owner(t, sqlite3_column_int64(row, 5), (const char *)sqlite3_column_text(row, 6));
-    TRY(read_state(t, (const char *)sqlite3_column_text(row, 2), err));
-    return read_places(t, g->file, (const char *)sqlite3_column_text(row, 3), err);
+    return read_places(t, g->file, database_json(row, 3), err);
 }
 
 /* A run that is not there has logged nothing. */
@@ -276,20 +271,14 @@ status sweep_store_read_history(sweep_store *s, const sweep_file *file, sweep_tr
     return STATUS_OK;
 }
 
-static status read_rows(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err)
-{
-    gathering g = {file, trials};
-    *trials = (sweep_trials){0};
-    return database_each(&s->runs->db, append_trial, &g, err,
-                         "SELECT number, run, state, places, message, process, began"
-                         " FROM trials WHERE sweep = ? ORDER BY number",
-                         "i", s->id);
-}
-
 status sweep_store_update(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err)
 {
-    sweep_trials fresh;
-    status result = read_rows(s, file, &fresh, err);
+    sweep_trials fresh = {0};
+    gathering g = {file, &fresh};
+    status result = database_each(&s->runs->db, append_trial, &g, err,
+                                  "SELECT number, run, state, places, message, process, began"
+                                  " FROM trials WHERE sweep = ? ORDER BY number",
+                                  "i", s->id);
     for (size_t i = 0; result == STATUS_OK && i < fresh.count; i++) {
         if (i >= trials->count || trials->trials[i].state == SWEEP_TRIAL_RUNNING) {
             result = sweep_store_read_history(s, file, &fresh.trials[i], err);
@@ -402,32 +391,24 @@ status sweep_store_claim(sweep_store *s, const sweep_file *file, int most, int *
     return database_end(db, result, err);
 }
 
-/* Within a transaction: whoever owns it lives. */
-static status find_owner(sweep_store *s, int number, bool *owned, error *err)
+/* Within a transaction: unless it is over, or whoever owns it lives. */
+static status adopt(sweep_store *s, int number, bool *taken, error *err)
 {
     sqlite3_stmt *row;
     bool found;
+    process_name me = process_this();
     TRY(database_find(&s->runs->db, &row, &found, err,
                       "SELECT process, began FROM trials WHERE sweep = ? AND number = ?"
                       " AND state = 'running'",
                       "ii", s->id, (int64_t)number));
-    *owned = !found ||
-             process_lives(sqlite3_column_int64(row, 0), (const char *)sqlite3_column_text(row, 1));
+    *taken = found && !process_lives(sqlite3_column_int64(row, 0),
+                                     (const char *)sqlite3_column_text(row, 1));
     sqlite3_finalize(row);
-    return STATUS_OK;
-}
-
-static status adopt(sweep_store *s, int number, bool *taken, error *err)
-{
-    bool owned;
-    process_name me = process_this();
-    TRY(find_owner(s, number, &owned, err));
-    *taken = !owned;
-    return owned ? STATUS_OK
-                 : database_run(&s->runs->db, err,
-                                "UPDATE trials SET process = ?, began = ?"
-                                " WHERE sweep = ? AND number = ?",
-                                "isii", me.id, me.began, s->id, (int64_t)number);
+    return *taken ? database_run(&s->runs->db, err,
+                                 "UPDATE trials SET process = ?, began = ?"
+                                 " WHERE sweep = ? AND number = ?",
+                                 "isii", me.id, me.began, s->id, (int64_t)number)
+                  : STATUS_OK;
 }
 
 status sweep_store_adopt(sweep_store *s, int number, bool *taken, error *err)

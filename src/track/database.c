@@ -105,6 +105,20 @@ status database_find(database *db, sqlite3_stmt **row, bool *found, error *err, 
     return result;
 }
 
+status database_number(database *db, int64_t *number, error *err, const char *sql,
+                       const char *kinds, ...)
+{
+    va_list values;
+    sqlite3_stmt *row;
+    bool found;
+    va_start(values, kinds);
+    status result = ask(db, &row, &found, sql, kinds, values, err);
+    va_end(values);
+    *number = result == STATUS_OK && found ? sqlite3_column_int64(row, 0) : 0;
+    sqlite3_finalize(row);
+    return result;
+}
+
 status database_each(database *db, database_taker *take, void *context, error *err, const char *sql,
                      const char *kinds, ...)
 {
@@ -146,6 +160,12 @@ char *database_text(sqlite3_stmt *statement, int column)
     return text ? strdup((const char *)text) : NULL;
 }
 
+json_t *database_json(sqlite3_stmt *statement, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    return text ? json_loads(text, 0, NULL) : NULL;
+}
+
 double database_double(sqlite3_stmt *statement, int column)
 {
     return sqlite3_column_type(statement, column) == SQLITE_NULL
@@ -169,16 +189,6 @@ status database_end(database *db, status so_far, error *err)
 
 /* ---- Opening ---- */
 
-static status read_number(database *db, const char *sql, int64_t *number, error *err)
-{
-    sqlite3_stmt *row;
-    bool found;
-    TRY(database_find(db, &row, &found, err, sql, ""));
-    *number = found ? sqlite3_column_int64(row, 0) : 0;
-    sqlite3_finalize(row);
-    return STATUS_OK;
-}
-
 status database_execute(database *db, const char *sql, error *err)
 {
     return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? STATUS_OK : fail(db, err);
@@ -189,7 +199,7 @@ static status make_tables(database *db, const database_form *form, error *err)
 {
     char mark[96];
     int64_t tables;
-    TRY(read_number(db, "SELECT count(*) FROM sqlite_master", &tables, err));
+    TRY(database_number(db, &tables, err, "SELECT count(*) FROM sqlite_master", ""));
     if (tables > 0)
         return STATUS_OK;
     snprintf(mark, sizeof mark, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
@@ -201,8 +211,8 @@ static status make_tables(database *db, const database_form *form, error *err)
 static status check_form(database *db, const database_form *form, error *err)
 {
     int64_t application, version;
-    TRY(read_number(db, "PRAGMA application_id", &application, err));
-    TRY(read_number(db, "PRAGMA user_version", &version, err));
+    TRY(database_number(db, &application, err, "PRAGMA application_id", ""));
+    TRY(database_number(db, &version, err, "PRAGMA user_version", ""));
     if (application != APPLICATION)
         return error_set(err, STATUS_FAILED, "%s: is no file of hcnn-cl's; %s", db->path,
                          form->remedy);

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include <jansson.h>
 #include <sqlite3.h>
 
 typedef struct database {
@@ -45,6 +46,10 @@ status database_rerun(database *db, sqlite3_stmt *statement, error *err, const c
 status database_find(database *db, sqlite3_stmt **row, bool *found, error *err, const char *sql,
                      const char *kinds, ...);
 
+/* The integer in the first column of the first row; 0 where there is none. */
+status database_number(database *db, int64_t *number, error *err, const char *sql,
+                       const char *kinds, ...);
+
 /* Hands each row that a statement gives to `take`, unless NULL. */
 typedef status database_taker(void *context, sqlite3_stmt *row, error *err);
 status database_each(database *db, database_taker *take, void *context, error *err, const char *sql,
@@ -54,6 +59,8 @@ database_taker database_take_word;
 
 /* Copies of a row's columns; NULL where there is none or memory is out. */
 char *database_text(sqlite3_stmt *statement, int column);
+/* A new reference; NULL where the text is no array or object of JSON. */
+json_t *database_json(sqlite3_stmt *statement, int column);
 /* NaN where there is none. */
 double database_double(sqlite3_stmt *statement, int column);
 

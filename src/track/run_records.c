@@ -14,16 +14,6 @@ static const double LATEST = 1e11;
     "SELECT id, name, state, message, version, device, driver, host, config, summary, started,"    \
     " ended, updated, step FROM runs"
 
-static json_t *read_object(sqlite3_stmt *row, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    json_t *value = text ? json_loads(text, 0, NULL) : NULL;
-    if (json_is_object(value))
-        return value;
-    json_decref(value);
-    return NULL;
-}
-
 /* Seconds since 1970, or 0 for what can be none. */
 static double read_time(sqlite3_stmt *row, int column)
 {
@@ -31,15 +21,13 @@ static double read_time(sqlite3_stmt *row, int column)
     return seconds > 0 && seconds < LATEST ? seconds : 0;
 }
 
-static status read_state(run_record *run, sqlite3_stmt *row, error *err)
+/* By its name and what holds the run's directory; false for a name that is none of a state. */
+static bool read_state(run_record *run, const char *name)
 {
-    const char *name = (const char *)sqlite3_column_text(row, 2);
-    if (!name || !run_state_named(name, &run->state))
-        return error_set(err, STATUS_FAILED, "run %s: has a state that there is not: '%s'",
-                         run->name, name ? name : "");
-    if (run->state == RUN_RUNNING && !file_is_locked(run->directory))
-        run->state = RUN_KILLED;
-    return STATUS_OK;
+    int state = name ? word_list_find(&run_states, name) : -1;
+    bool left = state == RUN_RUNNING && !file_is_locked(run->directory);
+    run->state = state < 0 ? RUN_FAILED : left ? RUN_KILLED : (enum run_state)state;
+    return state >= 0;
 }
 
 static status read_run(run_store *store, sqlite3_stmt *row, run_record *run, error *err)
@@ -52,8 +40,8 @@ static status read_run(run_store *store, sqlite3_stmt *row, run_record *run, err
         .device = database_text(row, 5),
         .driver = database_text(row, 6),
         .host = database_text(row, 7),
-        .config = read_object(row, 8),
-        .summary = read_object(row, 9),
+        .config = database_json(row, 8),
+        .summary = database_json(row, 9),
         .started = read_time(row, 10),
         .ended = read_time(row, 11),
         .updated = read_time(row, 12),
@@ -63,10 +51,14 @@ static status read_run(run_store *store, sqlite3_stmt *row, run_record *run, err
     run->directory = text_format("%s/%s", store->directory, run->name);
     TRY(got_memory(run->directory, err, store->db.path));
     /* The directory is one of the store's own, whatever the file says: `--delete` removes it. */
-    if (!run->config || !run->summary || !file_is_name(run->name))
+    if (!json_is_object(run->config) || !json_is_object(run->summary) || !file_is_name(run->name))
         return error_set(err, STATUS_FAILED, "%s: the record of run %s is damaged; %s",
                          store->db.path, run->name, store->db.remedy);
-    return read_state(run, row, err);
+    const char *state = (const char *)sqlite3_column_text(row, 2);
+    return read_state(run, state)
+               ? STATUS_OK
+               : error_set(err, STATUS_FAILED, "run %s: has a state that there is not: '%s'",
+                           run->name, state ? state : "");
 }
 
 void run_record_free(run_record *run)
@@ -130,6 +122,27 @@ status run_store_find(run_store *store, const char *name, run_record *run, error
     sqlite3_finalize(row);
     if (result != STATUS_OK)
         run_record_free(run);
+    return result;
+}
+
+status run_store_find_state(run_store *store, const char *name, run_record *run, error *err)
+{
+    sqlite3_stmt *row;
+    bool found;
+    *run = (run_record){.state = RUN_STOPPED};
+    TRY(database_find(&store->db, &row, &found, err,
+                      "SELECT id, state, message FROM runs WHERE name = ?", "s", name));
+    status result = STATUS_OK;
+    if (found) {
+        run->id = sqlite3_column_int64(row, 0);
+        run->directory = text_format("%s/%s", store->directory, name);
+        TRY_OR_DONE(got_memory(run->directory, err, name));
+        run->message = read_state(run, (const char *)sqlite3_column_text(row, 1))
+                           ? database_text(row, 2)
+                           : text_format("its record in %s is damaged", store->db.path);
+    }
+done:
+    sqlite3_finalize(row);
     return result;
 }
 

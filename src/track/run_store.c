@@ -29,21 +29,11 @@ static const database_form form = {
               "RUN...` records them in a new one",
 };
 
-static const char *const state_names[] = {"running", "finished", "stopped", "failed", "killed"};
+const word_list run_states = WORD_LIST("running", "finished", "stopped", "failed", "killed");
 
 const char *run_state_name(enum run_state state)
 {
-    return state_names[state];
-}
-
-bool run_state_named(const char *name, enum run_state *state)
-{
-    for (size_t i = 0; i < sizeof state_names / sizeof state_names[0]; i++)
-        if (strcmp(state_names[i], name) == 0) {
-            *state = (enum run_state)i;
-            return true;
-        }
-    return false;
+    return word_list_at(&run_states, (int)state);
 }
 
 char *run_store_path_of(const char *run)
@@ -129,13 +119,7 @@ double run_store_now(void)
 
 status run_store_id(run_store *store, const char *name, int64_t *run, error *err)
 {
-    sqlite3_stmt *row;
-    bool found;
-    TRY(database_find(&store->db, &row, &found, err, "SELECT id FROM runs WHERE name = ?", "s",
-                      name));
-    *run = found ? sqlite3_column_int64(row, 0) : 0;
-    sqlite3_finalize(row);
-    return STATUS_OK;
+    return database_number(&store->db, run, err, "SELECT id FROM runs WHERE name = ?", "s", name);
 }
 
 static status forget(run_store *store, int64_t run, error *err)

@@ -4,6 +4,7 @@
  * in it: a run goes on from its directory alone. */
 #pragma once
 
+#include "base/word_list.h"
 #include "track/database.h"
 
 #include <stdbool.h>
@@ -74,9 +75,8 @@ enum run_state {
     RUN_FAILED,
     RUN_KILLED, /* never stored: a run that says it is running and that no process holds */
 };
-const char *run_state_name(enum run_state state); /* "running" ... */
-/* False: there is no such state. */
-bool run_state_named(const char *name, enum run_state *state);
+extern const word_list run_states; /* "running" ... */
+const char *run_state_name(enum run_state state);
 
 /* message: why it failed, or NULL. at: seconds since 1970. */
 status run_store_end(run_store *store, int64_t run, enum run_state state, const char *message,
@@ -104,6 +104,10 @@ typedef struct run_list {
 status run_store_list(run_store *store, run_list *list, error *err);
 /* The one of that name; STATUS_FAILED says which there are. */
 status run_store_find(run_store *store, const char *name, run_record *run, error *err);
+/* Of the one of that name id, directory, state and message alone, whatever became of the rest; id 0
+ * and RUN_STOPPED: there is none. One whose state is damaged has failed, and its message says so.
+ */
+status run_store_find_state(run_store *store, const char *name, run_record *run, error *err);
 /* The id of the one of that name; 0: there is none. */
 status run_store_id(run_store *store, const char *name, int64_t *run, error *err);
 void run_record_free(run_record *run);
