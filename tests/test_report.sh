@@ -8,6 +8,10 @@ make_runs=$(cd "$(dirname "${HCNN_CL:-./hcnn-cl}")" && pwd)/tests/make_runs
 cd "$scratch" || exit 1
 
 check "a store of runs" "$make_runs" runs
+if [ "$failures" -gt 0 ]; then
+    echo "Bail out! tests/make_runs left no runs; \`make check TESTS=\` builds it"
+    exit 1
+fi
 
 # ---- Which runs ----
 
@@ -30,6 +34,8 @@ check "... no name is an element" sh -c "! grep -q '<script>alert' all.html"
 check "... names keep their text" grep -q 'u003cscript.u003ealert(1)' all.html
 check "... reaches for nothing" \
     sh -c "! grep -Eq '(src|href)=.?https?:|@import|url\\(.?http' all.html"
+check "... asks for nothing that only browsers of 2024 know" \
+    sh -c "! grep -Eq 'light-dark\(|Map\.groupBy|\.(toSorted|toSpliced|with)\(' all.html"
 check_run "--store" 0 '^other.html: 4 runs$' report --store runs/runs.db -o other.html
 (
     cd runs/fine-1 || exit 1

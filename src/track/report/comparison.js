@@ -30,7 +30,7 @@ function isPair({fine, both}) {
 
 /* Pairs of equal options; where there is none, the best of each side. */
 function findPairs(runs) {
-    const groups = [...Map.groupBy(runs, run => JSON.stringify(comparedOptions(run))).values()]
+    const groups = [...groupBy(runs, run => JSON.stringify(comparedOptions(run))).values()]
         .map(sidesOf);
     const pairs = groups.filter(isPair);
     const score = side => mean(side.map(

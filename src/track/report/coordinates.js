@@ -108,9 +108,10 @@ class Coordinates {
             return at === null ? null : [this.x(index), this.y(at)];
         });
         const good = Math.round(this.good(trial.objective) * 100);
-        const colour = `color-mix(in srgb, var(--good) ${good}%, var(--poor))`;
-        return svg('path', {class: `trial ${isNumber(trial.objective) ? '' : 'unfinished'}`,
-                            style: {'--run': colour}, d: linePath(points)},
+        const ended = isNumber(trial.objective);
+        const stroke = `color-mix(in srgb, var(--good) ${good}%, var(--poor))`;
+        return svg('path', {class: `trial ${ended ? '' : 'unfinished'}`,
+                            style: ended ? {stroke} : {}, d: linePath(points)},
                    svg('title', {}, `${trial.run || `trial ${trial.number}`}: ${metric} ` +
                                     metricValue(metric, trial.objective)));
     }

@@ -23,7 +23,7 @@ function allMetrics(runs) {
 
 /* By what is measured, each with where it was: [label, [[metric, text]]]. */
 function groupMetrics(runs) {
-    const groups = Map.groupBy(allMetrics(runs), metric => metric.split('/').pop());
+    const groups = groupBy(allMetrics(runs), metric => metric.split('/').pop());
     return [...groups].map(([name, metrics]) => {
         const both = seriesOf(BOTH + name).every(metric => metrics.includes(metric));
         return [readable(name), [...(both ? [BOTH + name] : []), ...metrics].map(
@@ -52,15 +52,16 @@ function chartLines(runs, metric) {
 /* One card: its chooser, its buttons, its chart. */
 function chartCard(runs, metric, place) {
     const enlarged = state.enlarged === place;
+    const show = chosen => setState(
+        {charts: state.charts.map((other, i) => i === place ? chosen : other)});
     const chart = new Chart(seriesOf(metric)[0], `Chart of ${metricTitle(metric)}`,
                             zoom => setState({zoom}));
     const node = el('div', {class: `card chart-card ${enlarged ? 'enlarged' : ''}`},
         el('div', {class: 'card-head'},
-           selectBox('Metric of this chart', groupMetrics(runs), metric,
-                     chosen => setState({charts: state.charts.with(place, chosen)})),
+           selectBox('Metric of this chart', groupMetrics(runs), metric, show),
            button(enlarged ? 'Reduce' : 'Enlarge',
                   () => setState({enlarged: enlarged ? null : place}), {class: 'quiet enlarge'}),
-           button('\u00d7', () => setState({charts: state.charts.toSpliced(place, 1),
+           button('\u00d7', () => setState({charts: state.charts.filter((_, i) => i !== place),
                                             enlarged: null}),
                   {class: 'quiet remove', 'aria-label': 'Remove this chart',
                    title: 'Remove this chart'})),

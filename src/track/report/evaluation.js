@@ -78,7 +78,7 @@ function confusionContent(runs) {
 function classNode(matrix, names, label) {
     const row = matrix[label];
     const images = sum(row);
-    const wrong = row.with(label, 0);
+    const wrong = row.map((images, answer) => answer === label ? 0 : images);
     const most = Math.max(...wrong);
     return {name: names[label], recall: images > 0 ? row[label] / images : null,
             mistake: most > 0 && ['mostly taken for ', names[wrong.indexOf(most)],

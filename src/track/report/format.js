@@ -16,6 +16,16 @@ function mean(list) {
     return list.length ? sum(list) / list.length : null;
 }
 
+/* A map from what `of` says of an item to all such items, in their order. */
+function groupBy(list, of) {
+    const groups = new Map();
+    for (const item of list) {
+        const key = of(item);
+        groups.set(key, groups.get(key) || []).get(key).push(item);
+    }
+    return groups;
+}
+
 function percent(share, digits = 2) {
     return isNumber(share) ? `${(share * 100).toFixed(digits)}%` : NONE;
 }

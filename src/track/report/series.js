@@ -35,7 +35,7 @@ function visiblePlaces(xs, ys, [from, to], columns) {
     const scale = columns / (to - from || 1);
     const least = (a, b) => ys[b] < ys[a] ? b : a;
     const most = (a, b) => ys[b] > ys[a] ? b : a;
-    const byColumn = Map.groupBy(places, place => Math.floor((xs[place] - from) * scale));
+    const byColumn = groupBy(places, place => Math.floor((xs[place] - from) * scale));
     const kept = list => [list[0], list.reduce(least), list.reduce(most), list.at(-1)];
     return [...byColumn.values()].flatMap(
         list => [...new Set(kept(list).sort((a, b) => a - b))]);

@@ -25,7 +25,7 @@ function importanceTable(sweep) {
 /* The best first; those without an objective last. */
 function sortedTrials(sweep, trials) {
     const sign = sweep.goal === 'maximize' ? -1 : 1;
-    return trials.toSorted((a, b) =>
+    return [...trials].sort((a, b) =>
         isNumber(b.objective) - isNumber(a.objective) ||
         sign * (a.objective - b.objective) || a.number - b.number);
 }
