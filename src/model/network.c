@@ -281,6 +281,12 @@ parameter *network_parameter(network *net, size_t index)
     return &net->g.parameters[index];
 }
 
+parameter *network_next(network *net, const parameter *before)
+{
+    size_t index = before ? (size_t)(before - net->g.parameters) + 1 : 0;
+    return index < net->g.parameter_count ? &net->g.parameters[index] : NULL;
+}
+
 parameter *network_find(network *net, const char *name)
 {
     for (size_t i = 0; i < net->g.parameter_count; i++)

@@ -53,6 +53,9 @@ const struct graph *network_graph(const network *net); /* for convolutions.h */
 /* Parameters in state-dict order. */
 size_t network_parameter_count(const network *net);
 parameter *network_parameter(network *net, size_t index);
+/* The one after `before`, or the first one for NULL; NULL after the last one:
+ * for (parameter *p = NULL; (p = network_next(net, p));) goes over them all. */
+parameter *network_next(network *net, const parameter *before);
 /* NULL when there is none. */
 parameter *network_find(network *net, const char *name);
 /* Trained elements in all: the number that papers report. */

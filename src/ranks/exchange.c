@@ -65,10 +65,8 @@ static status take(void *context, size_t index, error *err);
 static status allocate(exchange *x, error *err)
 {
     size_t count = network_parameter_count(x->net);
-    for (size_t i = 0; i < count; i++) {
-        const parameter *p = network_parameter(x->net, i);
+    for (const parameter *p = NULL; (p = network_next(x->net, p));)
         x->total += p->gradient ? p->count : 0;
-    }
     size_t room = x->total ? x->total : 1;
     x->values = malloc(room * sizeof *x->values);
     x->packed = x->halves ? malloc(room * sizeof *x->packed) : NULL;

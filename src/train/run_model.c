@@ -169,10 +169,8 @@ done:
 size_t run_model_trained_size(const run_model *m)
 {
     size_t size = 0;
-    for (size_t i = 0; i < network_parameter_count(m->net); i++) {
-        const parameter *p = network_parameter(m->net, i);
+    for (const parameter *p = NULL; (p = network_next(m->net, p));)
         size += parameter_is_trained(p) ? p->count : 0;
-    }
     return size;
 }
 

@@ -13,7 +13,7 @@ typedef struct run_model {
     network *net;
     solver *solve;
     exchange *between;            /* of gradients over the options' ranks; NULL without */
-    statistics_gather statistics; /* of --sync-bn */
+    statistics_gather statistics; /* for --sync-bn; the network's options point to it */
     char *freeze;                 /* the option, or what it is without */
 } run_model;
 

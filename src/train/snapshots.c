@@ -82,51 +82,46 @@ static bool is_watched(const parameter *p)
 static status allocate(network *net, scratch *s, error *err)
 {
     size_t most = 1;
-    for (size_t i = 0; i < network_parameter_count(net); i++) {
-        const parameter *p = network_parameter(net, i);
+    for (const parameter *p = NULL; (p = network_next(net, p));)
         most = is_watched(p) && p->count > most ? p->count : most;
-    }
     s->values = malloc(most * sizeof *s->values);
     s->h = malloc(sizeof *s->h);
     return got_memory(s->values && s->h, err, "the histograms");
 }
 
 /* The histogram of a parameter's buffer, its values divided by `scale`, under "KIND/NAME". */
-static status put_buffer(tracking *k, uint64_t step, const scratch *s, const char *kind,
-                         const parameter *p, float scale, error *err)
+static status put_buffer(tracking *k, device *dev, uint64_t step, const scratch *s,
+                         const char *kind, const parameter *p, cl_mem buffer, float scale,
+                         error *err)
 {
     char *tag = text_format("%s/%s", kind, p->name);
+    status result;
+    TRY_OR_DONE(got_memory(tag, err, "the histograms"));
+    TRY_OR_DONE(buffer_read(dev, buffer, 0, s->values, p->count * sizeof *s->values, err));
     for (size_t i = 0; scale != 1 && i < p->count; i++)
         s->values[i] /= scale;
     histogram_of(s->values, p->count, s->h);
-    if (tag)
-        tracking_histogram(k, step, tag, s->h);
+    tracking_histogram(k, step, tag, s->h);
+done:
     free(tag);
-    return got_memory(tag, err, "the histograms");
-}
-
-static status put_parameter(tracking *k, network *net, uint64_t step, const scratch *s,
-                            const parameter *p, float loss_scale, error *err)
-{
-    device *dev = network_device(net);
-    size_t bytes = p->count * sizeof *s->values;
-    TRY(buffer_read(dev, p->value, 0, s->values, bytes, err));
-    TRY(put_buffer(k, step, s, "weights", p, 1, err));
-    if (!p->gradient)
-        return STATUS_OK;
-    TRY(buffer_read(dev, p->gradient, 0, s->values, bytes, err));
-    return put_buffer(k, step, s, "gradients", p, loss_scale, err);
+    return result;
 }
 
 void snapshots_histograms(tracking *k, network *net, uint64_t step, double loss_scale)
 {
     scratch s = {0};
-    status result = allocate(net, &s, &k->why);
-    for (size_t i = 0; result == STATUS_OK && i < network_parameter_count(net); i++) {
-        const parameter *p = network_parameter(net, i);
-        if (is_watched(p))
-            result = put_parameter(k, net, step, &s, p, (float)loss_scale, &k->why);
+    device *dev = network_device(net);
+    status result;
+    TRY_OR_DONE(allocate(net, &s, &k->why));
+    for (const parameter *p = NULL; (p = network_next(net, p));) {
+        if (!is_watched(p))
+            continue;
+        TRY_OR_DONE(put_buffer(k, dev, step, &s, "weights", p, p->value, 1, &k->why));
+        if (p->gradient)
+            TRY_OR_DONE(put_buffer(k, dev, step, &s, "gradients", p, p->gradient, (float)loss_scale,
+                                   &k->why));
     }
+done:
     tracking_check(k, result);
     free(s.values);
     free(s.h);

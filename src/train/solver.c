@@ -11,7 +11,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { MAX_SLOTS = 2 };
 
@@ -54,9 +53,15 @@ bool solver_is_descent(const train_options *options)
            options->histograms == 0 && !options->ranks; /* which look at gradients */
 }
 
-static status create_companion(solver *s, const parameter *p, companion *c, error *err)
+static companion *companion_of(const solver *s, const parameter *p)
+{
+    return &s->companions[p - network_parameter(s->net, 0)];
+}
+
+static status create_companion(solver *s, const parameter *p, error *err)
 {
     static const char *const kinds[MAX_SLOTS] = {"0", "1"};
+    companion *c = companion_of(s, p);
     for (int slot = 0; p->gradient && slot < s->slots; slot++)
         /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): slots are at most MAX_SLOTS. */
         TRY(state_list_add(&s->state, s->dev, p->name, kinds[slot], p->count, &c->momenta[slot],
@@ -69,11 +74,10 @@ static status create_companion(solver *s, const parameter *p, companion *c, erro
 
 static status create_buffers(solver *s, error *err)
 {
-    size_t count = network_parameter_count(s->net);
-    s->companions = calloc(count, sizeof *s->companions);
+    s->companions = calloc(network_parameter_count(s->net), sizeof *s->companions);
     TRY(got_memory(s->companions, err, "the optimizer"));
-    for (size_t i = 0; i < count; i++)
-        TRY(create_companion(s, network_parameter(s->net, i), &s->companions[i], err));
+    for (const parameter *p = NULL; (p = network_next(s->net, p));)
+        TRY(create_companion(s, p, err));
     if (s->scales)
         TRY(buffer_create(s->dev, sizeof(cl_int), &s->overflow, err));
     if ((float)s->options.clip_norm == 0 || s->parts == 0)
@@ -131,12 +135,10 @@ static status learn_overflow(solver *s, int parity, error *err)
 /* The average of step 1 starts from the weights. */
 static status start_average(solver *s, error *err)
 {
-    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
-        const parameter *p = network_parameter(s->net, i);
-        if (s->companions[i].average)
-            TRY(buffer_copy(s->dev, p->value, 0, s->companions[i].average, 0,
+    for (const parameter *p = NULL; (p = network_next(s->net, p));)
+        if (companion_of(s, p)->average)
+            TRY(buffer_copy(s->dev, p->value, 0, companion_of(s, p)->average, 0,
                             p->count * sizeof(float), err));
-    }
     return STATUS_OK;
 }
 
@@ -177,11 +179,9 @@ static status check_gradients(solver *s, uint64_t step, error *err)
 {
     int parity = (int)(step % 2);
     TRY(buffer_zero(s->dev, s->overflow, 0, sizeof(cl_int), err));
-    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
-        const parameter *p = network_parameter(s->net, i);
+    for (const parameter *p = NULL; (p = network_next(s->net, p));)
         if (p->gradient)
             TRY(find_overflow(s->dev, p->count, p->gradient, s->overflow, err));
-    }
     return buffer_read_later(s->dev, s->overflow, 0, &s->overflowed[parity], sizeof(cl_int),
                              &s->known[parity], err);
 }
@@ -190,8 +190,7 @@ static status check_gradients(solver *s, uint64_t step, error *err)
 static status measure_norm(solver *s, float factor, error *err)
 {
     size_t first = 0;
-    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
-        const parameter *p = network_parameter(s->net, i);
+    for (const parameter *p = NULL; (p = network_next(s->net, p));) {
         if (!p->gradient)
             continue;
         TRY(gradients_squares(s->dev, p->count, p->gradient, factor, s->squares, first, err));
@@ -201,10 +200,11 @@ static status measure_norm(solver *s, float factor, error *err)
                           s->clip, err);
 }
 
-static status update(solver *s, const parameter *p, const companion *c, unscaling unscale, float lr,
-                     uint64_t step, error *err)
+static status update(solver *s, const parameter *p, unscaling unscale, float lr, uint64_t step,
+                     error *err)
 {
     const train_options *o = &s->options;
+    const companion *c = companion_of(s, p);
     bool spared = o->no_norm_decay && p->kind == PARAMETER_VECTOR;
     float decay = spared ? 0 : (float)o->weight_decay;
     if (o->optimizer != OPTIMIZER_SGD)
@@ -219,12 +219,10 @@ static status move_average(solver *s, uint64_t step, error *err)
 {
     double decay = fmin(s->options.ema, (1.0 + (double)step) / (10.0 + (double)step));
     profile_label(s->dev, "update", "average");
-    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
-        const parameter *p = network_parameter(s->net, i);
-        if (s->companions[i].average)
-            TRY(moving_average(s->dev, p->count, p->value, s->companions[i].average,
+    for (const parameter *p = NULL; (p = network_next(s->net, p));)
+        if (companion_of(s, p)->average)
+            TRY(moving_average(s->dev, p->count, p->value, companion_of(s, p)->average,
                                (float)(1 - decay), err));
-    }
     return STATUS_OK;
 }
 
@@ -236,11 +234,9 @@ status solver_step(solver *s, double lr, uint64_t step, error *err)
         TRY(check_gradients(s, step, err));
     if (s->clip)
         TRY(measure_norm(s, unscale.factor, err));
-    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
-        const parameter *p = network_parameter(s->net, i);
+    for (const parameter *p = NULL; (p = network_next(s->net, p));)
         if (p->gradient)
-            TRY(update(s, p, &s->companions[i], unscale, (float)lr, step, err));
-    }
+            TRY(update(s, p, unscale, (float)lr, step, err));
     return s->options.ema > 0 ? move_average(s, step, err) : STATUS_OK;
 }
 
@@ -251,9 +247,8 @@ bool solver_averages(const solver *s)
 
 void solver_swap_average(solver *s)
 {
-    for (size_t i = 0; i < network_parameter_count(s->net); i++) {
-        parameter *p = network_parameter(s->net, i);
-        companion *c = &s->companions[i];
+    for (parameter *p = NULL; (p = network_next(s->net, p));) {
+        companion *c = companion_of(s, p);
         if (!c->average)
             continue;
         cl_mem weights = p->value;
