@@ -13,20 +13,8 @@ static const struct command {
     const char *summary;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"train", "train the network, or go on with a run", command_train},
-    {"eval", "measure a checkpoint on a data set", command_eval},
-    {"classify", "guess the classes of images", command_classify},
-    {"data", "show what a data set holds, and find its broken files", command_data},
-    {"preprocess", "write a data set as a tree of image files", command_preprocess},
-    {"import", "take weights of torchvision, timm or the original", command_import},
-    {"export", "write a checkpoint for PyTorch, torchvision or ONNX", command_export},
-    {"runs", "list, compare and delete training runs", command_runs},
-    {"report", "show runs as one HTML page", command_report},
-    {"sweep", "search the options of training", command_sweep},
-    {"bench", "measure how fast the network trains and runs", command_bench},
-    {"tune", "measure which algorithms are fastest here, and remember them", command_tune},
-    {"devices", "list the OpenCL devices and the one that is used", command_devices},
-    {"tune-gemm", NULL, command_tune_gemm}, /* for `tune` alone; in no list */
+#define COMMAND_ROW(name, summary) {#name, summary, command_##name},
+    COMMANDS(COMMAND_ROW){"tune-gemm", NULL, command_tune_gemm},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

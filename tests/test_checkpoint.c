@@ -55,7 +55,7 @@ static int set_up(void **state)
                                 .best_loss = 0.1,
                                 .best_epoch = 2,
                                 .metrics_bytes = 99,
-                                .terms = {UINT64_MAX, 0.1, 3, true}};
+                                .terms = {UINT64_MAX, {0.1, 3}, true}};
     f->state.sums = (metrics){.count = 64, .fine_loss = 1.0 / 3, .marginal_loss = 0.7, .agree = 5};
     const schedule_terms terms = {.law = SCHEDULE_DEFAULT, .lr = 0.3, .milestones = "7,13"};
     CHECK_OK(schedule_start(&f->state.rate, &terms, &err));
@@ -267,8 +267,8 @@ static void test_terms(void **state)
     checkpoint info;
     CHECK_OK(checkpoint_open(f->last, &info, &err));
     assert_true(info.state.terms.seed == UINT64_MAX);
-    assert_true(info.state.terms.coarse_weight == 0.1);
-    assert_true(info.state.terms.fine_weight == 3);
+    assert_true(info.state.terms.weights.coarse == 0.1);
+    assert_true(info.state.terms.weights.fine == 3);
     checkpoint_close(&info);
     CHECK_OK(read_with(f, NETWORK,
                        "{\"backbone\":\"tiny\",\"stem\":\"cifar\",\"only_fine\":true,"
@@ -279,12 +279,12 @@ static void test_terms(void **state)
     CHECK_OK(read_with(f, RUN, good[RUN], &info, &err));
     assert_null(info.model.options.marginal_parents);
     assert_true(info.state.terms.seed == UINT64_MAX);
-    assert_true(info.state.terms.coarse_weight == 0.5 && info.state.terms.fine_weight == 3);
+    assert_true(info.state.terms.weights.coarse == 0.5 && info.state.terms.weights.fine == 3);
     checkpoint_close(&info);
     /* Written before they were kept. */
     CHECK_OK(read_with(f, RUN, NULL, &info, &err));
     assert_true(info.state.terms.seed == 0);
-    assert_true(info.state.terms.coarse_weight == 1 && info.state.terms.fine_weight == 2);
+    assert_true(info.state.terms.weights.coarse == 1 && info.state.terms.weights.fine == 2);
     assert_int_equal(info.state.step, 7);
     assert_int_equal(info.state.rate.milestones[1], 13);
     checkpoint_close(&info);
@@ -307,7 +307,7 @@ static void test_model_alone(void **state)
     assert_string_equal(m.classes.fine_names[0], "x");
     assert_false(model_file_has(&m, "hcnn.state"));
     CHECK_OK(run_terms_read(&m, &terms, &err));
-    assert_true(terms.seed == 0 && terms.coarse_weight == 1 && terms.fine_weight == 2);
+    assert_true(terms.seed == 0 && terms.weights.coarse == 1 && terms.weights.fine == 2);
     assert_false(terms.crop_boxes);
     CHECK_FAILS(STATUS_FAILED, "holds no weight that fits", model_file_load(&m, f->net, &err));
     model_file_close(&m);

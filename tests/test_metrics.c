@@ -44,9 +44,9 @@ static void means_and_shares(void **state)
     metrics sums = add_all();
     assert_true(metrics_mean(&sums, sums.coarse_loss) == 1.0625);
     assert_true(metrics_mean(&sums, sums.fine_loss) == 3.75);
-    assert_true(metrics_loss(&sums, 1.0, 1.0) == 4.8125);
-    assert_true(metrics_loss(&sums, 0.5, 2.0) == 8.03125);
-    assert_true(metrics_loss(&sums, 0.0, 1.0) == 3.75);
+    assert_true(metrics_loss(&sums, (loss_weights){1.0, 1.0}) == 4.8125);
+    assert_true(metrics_loss(&sums, (loss_weights){0.5, 2.0}) == 8.03125);
+    assert_true(metrics_loss(&sums, (loss_weights){0.0, 1.0}) == 3.75);
     assert_true(metrics_mean(&sums, (double)sums.agree) == 0.5);
     assert_true(metrics_mean(&sums, (double)sums.coarse_top5) == 0.75);
 }
@@ -61,7 +61,7 @@ static void only_fine(void **state)
     assert_int_equal(sums.fine_top5, 2);
     assert_int_equal(sums.coarse_top5, 0);
     assert_int_equal(sums.agree, 0);
-    assert_true(metrics_loss(&sums, 1.0, 2.0) == 7.5);
+    assert_true(metrics_loss(&sums, (loss_weights){1.0, 2.0}) == 7.5);
 }
 
 static void nothing_is_zero(void **state)
@@ -70,7 +70,7 @@ static void nothing_is_zero(void **state)
     metrics sums = {0};
     step_results none = {.count = 0, .coarse = coarse, .fine = fine};
     metrics_add(&sums, &none, parents);
-    assert_true(metrics_loss(&sums, 1.0, 1.0) == 0.0);
+    assert_true(metrics_loss(&sums, (loss_weights){1.0, 1.0}) == 0.0);
     assert_true(metrics_mean(&sums, 3) == 0.0);
 }
 
@@ -83,10 +83,10 @@ static void marginal_losses(void **state)
     step_results step = {.count = 2, .fine = results};
     metrics_add(&sums, &step, NULL);
     assert_true(metrics_mean(&sums, sums.marginal_loss) == 1.5);
-    assert_true(metrics_loss(&sums, 3.0, 2.0) == 8.5);
-    assert_true(metrics_loss(&sums, 0.0, 2.0) == 4.0);
+    assert_true(metrics_loss(&sums, (loss_weights){3.0, 2.0}) == 8.5);
+    assert_true(metrics_loss(&sums, (loss_weights){0.0, 2.0}) == 4.0);
     sums.coarse_loss = 8;
-    assert_true(metrics_loss(&sums, 3.0, 2.0) == 20.5);
+    assert_true(metrics_loss(&sums, (loss_weights){3.0, 2.0}) == 20.5);
 }
 
 /* A loss that is not finite shows, unless its weight is 0. */
@@ -95,8 +95,8 @@ static void losses_that_are_not_finite(void **state)
     (void)state;
     metrics sums = add_all();
     sums.coarse_loss = NAN;
-    assert_true(isnan(metrics_loss(&sums, 1.0, 1.0)));
-    assert_true(metrics_loss(&sums, 0.0, 1.0) == 3.75);
+    assert_true(isnan(metrics_loss(&sums, (loss_weights){1.0, 1.0})));
+    assert_true(metrics_loss(&sums, (loss_weights){0.0, 1.0}) == 3.75);
 }
 
 int main(void)

@@ -122,7 +122,7 @@ static void test_names(void **state)
     words_free(&r);
     CHECK_FAILS(STATUS_USAGE, "--recipe no-such: is neither", recipe_load("no-such", &o, &r, &err));
     words_free(&r);
-    CHECK_FAILS(STATUS_FAILED, "no-such.json", recipe_load_file("no-such.json", &o, &r, &err));
+    CHECK_FAILS(STATUS_FAILED, "no-such/config.json", recipe_load_run("no-such", &o, &r, &err));
     words_free(&r);
 }
 

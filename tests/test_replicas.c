@@ -42,8 +42,14 @@ static status sum_metrics(void *context, int rank, error *err)
     const team *t = context;
     const ranks *r = thread_ranks_of(t->all, rank);
     metrics *m = t->parts[rank];
-    *m = made_up(r->rank);
-    return replicas_sum_metrics(r, m, err);
+    for (int flagged = RANKS; flagged >= 0; flagged--) {
+        bool flag = rank == flagged;
+        *m = made_up(r->rank);
+        TRY(replicas_sum_metrics(r, m, &flag, err));
+        if (flag != (flagged < RANKS))
+            return error_set(err, STATUS_FAILED, "rank %d: not the flag of all", rank);
+    }
+    return STATUS_OK;
 }
 
 static void test_metrics(void **state)
@@ -58,9 +64,11 @@ static void test_metrics(void **state)
     for (int rank = 0; rank < RANKS; rank++)
         assert_memory_equal(&sums[rank], &want, sizeof want);
     error err;
+    bool flag = true;
     metrics alone = made_up(2), same = made_up(2);
-    CHECK_OK(replicas_sum_metrics(NULL, &alone, &err));
+    CHECK_OK(replicas_sum_metrics(NULL, &alone, &flag, &err));
     assert_memory_equal(&alone, &same, sizeof same);
+    assert_true(flag);
 }
 
 /* ---- Evaluations ---- */

@@ -84,7 +84,7 @@ static void object_of_scores(void **state)
     decider d;
     const metrics sums = {.count = 3, .coarse_loss = 3, .fine_loss = NAN, .fine_top1 = 3};
     fill(&s, &d, true);
-    json_t *o = scores_to_object(&s, &d, &sums, 1, 2, "all");
+    json_t *o = scores_to_object(&(measured){s, d, sums, {1, 2}, "all"});
     assert_true(real_at(o, NULL, "images") == 3);
     assert_true(real_at(o, NULL, "coarse_loss") == 1);
     assert_true(null_at(o, NULL, "fine_loss"));
@@ -112,7 +112,7 @@ static void no_coarse_head_no_lines_of_it(void **state)
     decider d;
     const metrics sums = {.count = 3, .fine_loss = 3};
     fill(&s, &d, false);
-    json_t *o = scores_to_object(&s, &d, &sums, 0, 2, "all");
+    json_t *o = scores_to_object(&(measured){s, d, sums, {0, 2}, "all"});
     const char *const absent[] = {"coarse_loss", "coarse_top1", "coarse_top5", "agreement"};
     for (int i = 0; i < 4; i++)
         assert_null(json_object_get(o, absent[i]));

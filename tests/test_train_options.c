@@ -44,7 +44,7 @@ static void test_round_trip(void **state)
     o.coarse_depth = COARSE_DEPTH_LAYER4;
     o.shared_trunk = true;
     CHECK_OK(config_write(path, &o, &err));
-    CHECK_OK(recipe_load_file(path, &read, &texts, &err));
+    CHECK_OK(recipe_load(path, &read, &texts, &err));
     const train_options *r = &read;
     assert_text(r->data, o.data);
     assert_text(r->milestones, o.milestones);
@@ -53,7 +53,7 @@ static void test_round_trip(void **state)
     assert_int_equal(r->precision, PRECISION_FP16);
     assert_true(r->lr == o.lr);
     assert_true(r->momentum == o.momentum);
-    assert_true(r->fine_weight == o.fine_weight);
+    assert_true(r->loss.fine == o.loss.fine);
     assert_true(r->seed == o.seed);
     assert_true(r->only_fine && r->nesterov && r->shared_trunk);
     assert_int_equal(r->coarse_depth, COARSE_DEPTH_LAYER4);

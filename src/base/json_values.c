@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See json_values.h. */
 #include "base/json_values.h"
+#include "base/file.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 /* Takes over the value. NULL, freeing the array, when there is none. */
 static json_t *append(json_t *array, json_t *value)
@@ -37,4 +41,13 @@ json_t *matrix_to_json(const uint32_t *values, int side)
         rows = append(rows, row);
     }
     return rows;
+}
+
+status json_write(const char *path, json_t *value, size_t form, error *err)
+{
+    char *text = value ? json_dumps(value, form) : NULL;
+    status result = text ? file_write(path, text, strlen(text), err) : error_memory(err, path);
+    free(text);
+    json_decref(value);
+    return result;
 }

@@ -2,6 +2,8 @@
 /* Values as JSON where it has a word for them. */
 #pragma once
 
+#include "base/error.h"
+
 #include <jansson.h>
 #include <math.h>
 #include <stdint.h>
@@ -24,3 +26,7 @@ json_t *texts_to_json(char *const *texts, int count);
 json_t *ints_to_json(const int *values, int count);
 /* Rows of counts: values[side][side]; null for NULL. */
 json_t *matrix_to_json(const uint32_t *values, int side);
+
+/* Writes a file, as file_write, in that form (jansson's flags), and takes the value over; NULL is
+ * out of memory, or a text that is not UTF-8. */
+status json_write(const char *path, json_t *value, size_t form, error *err);

@@ -5,29 +5,24 @@
 #include "base/file.h"
 #include "base/json_values.h"
 #include "base/progress.h"
-#include "base/terminal.h"
 #include "base/text.h"
 #include "commands/commands.h"
 #include "device/profile.h"
-#include "model/backbone.h"
-#include "ops/peak.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct request {
+    command_network asked;
     bench_options options;
-    enum command_mode mode;
-    enum precision precision;
     const char *trace;
-    bool layers, json, cold, tune;
+    bool layers, cold, tune;
 } request;
 
 /* What is known when all is measured. */
 typedef struct findings {
-    const device_info *device;
+    device *dev;
     peak limits;
     bench_result speed;
     network *net;
@@ -77,12 +72,9 @@ static status print_json(const request *r, const findings *f, error *err)
 {
     const bench_options *o = &r->options;
     const bench_speed *train = &f->speed.train, *infer = &f->speed.infer;
-    json_t *root = json_pack("{s:o, s:s, s:s, s:i, s:i, s:b, s:f, s:f}", "device",
-                             text_to_json(f->device->name), "backbone", o->backbone, "precision",
-                             word_list_at(&precision_words, r->precision), "image_size",
-                             o->image_size, "batch_size", o->batch_size, "only_fine", o->only_fine,
-                             "peak_gflops", f->limits.flops * 1e-9, "copy_gigabytes_per_second",
-                             f->limits.bytes_second * 1e-9);
+    json_t *root = command_network_to_json(&o->network, f->dev, &f->limits);
+    json_object_set_new(root, "copy_gigabytes_per_second",
+                        json_real(f->limits.bytes_second * 1e-9));
     if (o->train)
         json_object_update_new(root, json_pack("{s:f, s:f, s:I}", "train_images_per_second",
                                                train->images_per_second, "train_first_step_seconds",
@@ -141,11 +133,7 @@ static void print_layers(const findings *f)
 static void print_table(const request *r, const findings *f)
 {
     const bench_options *o = &r->options;
-    const network_options net = bench_network(o, o->train);
-    terminal_print(stdout, "device     %s, %u units\n", f->device->name, f->device->compute_units);
-    printf("peak       %.0f GFLOP/s, %.1f GB/s copied\n", f->limits.flops * 1e-9,
-           f->limits.bytes_second * 1e-9);
-    command_print_network(&net, r->precision);
+    command_print_network(&o->network, f->dev, &f->limits, true);
     if (o->train)
         print_speed("training", &f->speed.train);
     if (o->infer)
@@ -171,23 +159,19 @@ static status write_trace(device *dev, const char *path, error *err)
                                                 1, "args", "kernel", r->kernel));
     }
     json_t *root = json_pack("{s:o, s:s}", "traceEvents", events, "displayTimeUnit", "ms");
-    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
-    status result = text ? file_write(path, text, strlen(text), err) : error_memory(err, path);
-    free(text);
-    json_decref(root);
-    return result;
+    return json_write(path, root, JSON_COMPACT, err);
 }
 
 /* Speeds first, since keeping times costs some. */
-static status measure(request *r, device *dev, findings *f, error *err)
+static status measure(request *r, findings *f, error *err)
 {
+    device *dev = f->dev;
     progress bar;
     tune_report tuned = {0};
     const tune_options tuning = {.network = bench_network(&r->options, r->options.train),
                                  .only_missing = true,
                                  .program = command_program()};
     progress_begin(&bar, stderr);
-    f->device = &dev->info;
     status result;
     TRY_OR_DONE(peak_measure(dev, &f->limits, err));
     if (r->tune)
@@ -223,25 +207,25 @@ static status run(void *values, const operands *rest, error *err)
     (void)rest;
     request *r = values;
     findings f = {0};
-    device *dev = NULL;
     char *caches = NULL;
     error ignored;
     status result;
-    r->options.train = r->mode != MODE_INFER;
-    r->options.infer = r->mode != MODE_TRAIN;
+    r->options.network = r->asked.network;
+    r->options.train = r->asked.mode != MODE_INFER;
+    r->options.infer = r->asked.mode != MODE_TRAIN;
     if (r->cold)
         TRY_OR_DONE(empty_caches(&caches, err));
-    TRY_OR_DONE(device_open(&dev, err));
-    device_set_precision(dev, r->precision);
-    TRY_OR_DONE(measure(r, dev, &f, err));
-    if (r->json)
+    TRY_OR_DONE(device_open(&f.dev, err));
+    device_set_precision(f.dev, r->asked.precision);
+    TRY_OR_DONE(measure(r, &f, err));
+    if (r->asked.json)
         TRY_OR_DONE(print_json(r, &f, err));
     else
         print_table(r, &f);
 done:
     free(f.layers);
     network_free(f.net);
-    device_close(dev);
+    device_close(f.dev);
     if (caches)
         file_remove_tree(caches, &ignored);
     free(caches);
@@ -249,15 +233,7 @@ done:
 }
 
 static const option_row rows[] = {
-    OPTION_ROW_INT("image-size", request, options.image_size, 1, 4096,
-                   "pixels a side of the input"),
-    OPTION_ROW_INT("batch-size", request, options.batch_size, 1, 65536, "images in a step"),
-    OPTION_ROW_CHOICE("mode", request, mode, command_mode_words, "what to measure"),
-    OPTION_ROW_NAME("backbone", request, options.backbone, backbone_words, "as train's"),
-    OPTION_ROW_CHOICE("stem", request, options.stem, stem_words, "as train's"),
-    OPTION_ROW_CHOICE("precision", request, precision, precision_words, "as train's"),
-    OPTION_ROW_FLAG("only-fine", request, options.only_fine,
-                    "the fine backbone and classifier alone"),
+    COMMAND_NETWORK_ROWS(request, "images in a step", "what to measure", "as train's"),
     OPTION_ROW_INT("runs", request, options.runs, 1, 100, "a figure is the median of so many runs"),
     OPTION_ROW_DOUBLE("seconds", request, options.seconds, 0.01, 3600, "that a run takes at least"),
     OPTION_ROW_FLAG("layers", request, layers,
@@ -270,7 +246,7 @@ static const option_row rows[] = {
                     "start with empty caches of kernels (ours and PoCL's), to see the first step's "
                     "time on a new machine"),
     OPTION_ROW_FLAG("tune", request, tune, "first `hcnn-cl tune` what is not tuned yet"),
-    OPTION_ROW_FLAG("json", request, json, "print a line of JSON"),
+    OPTION_ROW_FLAG("json", request, asked.json, "print a line of JSON"),
     {0},
 };
 
@@ -282,14 +258,4 @@ static const command_line line = {
     .rows = rows,
 };
 
-int command_bench(int argc, char **argv)
-{
-    request r = {.options = {.backbone = "wide_resnet_50",
-                             .coarse_classes = 20,
-                             .fine_classes = 100,
-                             .image_size = 32,
-                             .batch_size = 32,
-                             .runs = 5,
-                             .seconds = 1}};
-    return command_run(&line, &r, run, argc, argv);
-}
+COMMAND(bench, request, command_network_defaults(), .options = {.runs = 5, .seconds = 1})

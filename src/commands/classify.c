@@ -9,7 +9,6 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { BAR_WIDTH = 24 };
 
@@ -177,8 +176,4 @@ static const command_line line = {
     .operand = "FILE",
 };
 
-int command_classify(int argc, char **argv)
-{
-    classify_options o = {.decision = "argmax", .top = 5};
-    return command_run(&line, &o, run, argc, argv);
-}
+COMMAND(classify, classify_options, .decision = "argmax", .top = 5)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the commands have in common; see commands.h. */
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
-#include "model/backbone.h"
 #include "train/train_options.h"
 
 #include <errno.h>
@@ -29,6 +29,11 @@ void command_warn(const char *format, ...)
     vsnprintf(text.message, sizeof text.message, format, arguments);
     va_end(arguments);
     terminal_print(stderr, "hcnn-cl: %s\n", text.message);
+}
+
+void command_draw(void *context, const char *what, size_t done, size_t total)
+{
+    progress_draw(context, what, done, total, "");
 }
 
 void command_note(void *context, const char *text)
@@ -76,11 +81,34 @@ void command_put(const char *text, int width)
         putchar(' ');
 }
 
-void command_print_network(const network_options *n, enum precision precision)
+command_network command_network_defaults(void)
 {
-    printf("network    %s%s, %s stem, %dx%d, batches of %d, %s\n", n->backbone,
+    return (command_network){.network = {.backbone = "wide_resnet_50",
+                                         .coarse_classes = 20,
+                                         .fine_classes = 100,
+                                         .image_size = 32,
+                                         .batch_size = 32}};
+}
+
+json_t *command_network_to_json(const network_options *n, const device *dev, const peak *limits)
+{
+    return json_pack("{s:o, s:s, s:s, s:i, s:i, s:b, s:f}", "device", text_to_json(dev->info.name),
+                     "backbone", n->backbone, "precision",
+                     word_list_at(&precision_words, dev->precision), "image_size", n->image_size,
+                     "batch_size", n->batch_size, "only_fine", n->only_fine, "peak_gflops",
+                     limits->flops * 1e-9);
+}
+
+void command_print_network(const network_options *n, const device *dev, const peak *limits,
+                           bool copies)
+{
+    terminal_print(stdout, "device     %s, %u units\n", dev->info.name, dev->info.compute_units);
+    printf("peak       %.0f GFLOP/s", limits->flops * 1e-9);
+    if (copies)
+        printf(", %.1f GB/s copied", limits->bytes_second * 1e-9);
+    printf("\nnetwork    %s%s, %s stem, %dx%d, batches of %d, %s\n", n->backbone,
            n->only_fine ? ", only fine" : "", word_list_at(&stem_words, n->stem), n->image_size,
-           n->image_size, n->batch_size, word_list_at(&precision_words, precision));
+           n->image_size, n->batch_size, word_list_at(&precision_words, dev->precision));
 }
 
 void command_class_name(const hierarchy *classes, bool fine, int class,

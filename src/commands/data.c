@@ -27,6 +27,7 @@ typedef struct description {
     survey files;
     size_t *coarse[PART_COUNT], *fine[PART_COUNT]; /* images of each class */
     int live;                                      /* fine classes with training images */
+    progress bar;
 } description;
 
 /* ---- Finding out ---- */
@@ -51,25 +52,18 @@ static status count_classes(description *d, error *err)
     return STATUS_OK;
 }
 
-static void draw_decoding(void *context, size_t done, size_t total)
+static void draw(void *context, size_t done, size_t total)
 {
-    progress_draw(context, "decoding", done, total, "");
-}
-
-static void draw_reading(void *context, size_t done, size_t total)
-{
-    progress_draw(context, "reading headers", done, total, "");
+    description *d = context;
+    progress_draw(&d->bar, d->options->check ? "decoding" : "reading headers", done, total, "");
 }
 
 static status look_at_files(description *d, error *err)
 {
-    const data_options *o = d->options;
-    progress bar;
-    const survey_options options = {o->threads, o->check, o->check ? draw_decoding : draw_reading,
-                                    &bar};
-    progress_begin(&bar, stderr);
+    const survey_options options = {d->options->threads, d->options->check, draw, d};
+    progress_begin(&d->bar, stderr);
     status result = survey_run(d->data, &options, &d->files, err);
-    progress_clear(&bar);
+    progress_clear(&d->bar);
     return result;
 }
 
@@ -268,8 +262,4 @@ static const command_line line = {
     .operand = "PATH",
 };
 
-int command_data(int argc, char **argv)
-{
-    data_options o = {.threads = command_processors()};
-    return command_run(&line, &o, run, argc, argv);
-}
+COMMAND(data, data_options, .threads = command_processors())

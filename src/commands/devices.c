@@ -103,8 +103,4 @@ static const command_line line = {
     .rows = rows,
 };
 
-int command_devices(int argc, char **argv)
-{
-    devices_options o = {0};
-    return command_run(&line, &o, run, argc, argv);
-}
+COMMAND(devices, devices_options, 0)

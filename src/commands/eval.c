@@ -2,10 +2,8 @@
 /* `hcnn-cl eval`: a checkpoint's scores on a data set. */
 #include "base/progress.h"
 #include "commands/commands.h"
-#include "commands/eval_table.h"
 #include "data/division.h"
 #include "measure/evaluate.h"
-#include "measure/scores_output.h"
 #include "train/training_state.h"
 
 #include <errno.h>
@@ -27,18 +25,6 @@ typedef struct eval_options {
     bool json, crop_boxes;
 } eval_options;
 
-static void draw(void *context, const char *what, size_t done, size_t total)
-{
-    progress_draw(context, what, done, total, "");
-}
-
-/* What is measured. */
-typedef struct measured {
-    metrics sums; /* the device's own, for the losses */
-    decider decide;
-    scores scores;
-} measured;
-
 static void take(void *context, const batch *b, const float *coarse, const float *fine)
 {
     measured *m = context;
@@ -50,20 +36,11 @@ static void take(void *context, const batch *b, const float *coarse, const float
     }
 }
 
-/* The loss is weighted as the run's, so that it is the one that training reported. The file comes
- * last: where it cannot be written, the answer is there all the same. */
-static status print(const eval_options *o, const measured *m, const run_terms *terms, error *err)
+/* The file comes last: where it cannot be written, the answer is there all the same. */
+static status print(const eval_options *o, const measured *m, error *err)
 {
-    const char *split = word_list_at(&split_words, o->split);
-    const eval_table table = {&m->scores,         &m->sums, terms->coarse_weight,
-                              terms->fine_weight, split,    decider_name(&m->decide),
-                              o->most_classes};
-    if (o->json)
-        TRY(command_print_json(scores_to_object(&m->scores, &m->decide, &m->sums,
-                                                terms->coarse_weight, terms->fine_weight, split),
-                               JSON_LINE(9), err));
-    else
-        TRY(eval_print_table(&table, err));
+    TRY(o->json ? command_print_json(scores_to_object(m), JSON_LINE(9), err)
+                : command_print_scores(m, o->most_classes, err));
     return o->confusion ? scores_write_confusion(&m->scores, o->confusion, err) : STATUS_OK;
 }
 
@@ -96,7 +73,7 @@ static status measure(const eval_options *o, device *dev, const dataset *data,
     loader *from = NULL;
     bad_images *bad = NULL;
     progress bar;
-    const evaluate_watch watch = {draw, &bar, "evaluating", NULL};
+    const evaluate_watch watch = {command_draw, &bar, "evaluating", NULL};
     const evaluate_sink sink = {.logits = take, .context = m};
     status result;
     progress_begin(&bar, stderr);
@@ -122,7 +99,8 @@ static status measure_and_print(const eval_options *o, const model_file *model,
     dataset data = {0};
     dataset_division parts = {0};
     device *dev = NULL;
-    measured m = {0};
+    /* The loss is weighted as the run's, so that it is the one that training reported. */
+    measured m = {.weights = terms->weights, .split = word_list_at(&split_words, o->split)};
     bool has_coarse = !model->options.only_fine;
     const char *name = o->data ? o->data : "the data set that is taken without --data";
     status result;
@@ -134,7 +112,7 @@ static status measure_and_print(const eval_options *o, const model_file *model,
     TRY_OR_DONE(hierarchy_compare(&model->classes, o->checkpoint, &data.classes, name, err));
     TRY_OR_DONE(dataset_divide(&data, o->seed, &parts, err));
     TRY_OR_DONE(measure(o, dev, &data, &parts, model, &m, err));
-    result = print(o, &m, terms, err);
+    result = print(o, &m, err);
 done:
     dataset_division_free(&parts);
     device_close(dev);
@@ -211,8 +189,4 @@ static const command_line line = {
     .rows = rows,
 };
 
-int command_eval(int argc, char **argv)
-{
-    eval_options o = {.decision = "argmax", .classes = "10", .batch_size = 32, .max_bad = 10};
-    return command_run(&line, &o, run, argc, argv);
-}
+COMMAND(eval, eval_options, .decision = "argmax", .classes = "10", .batch_size = 32, .max_bad = 10)

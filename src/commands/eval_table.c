@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What `hcnn-cl eval` prints for people. */
-#include "commands/eval_table.h"
 #include "commands/commands.h"
 
 #include <math.h>
@@ -52,20 +51,13 @@ static void print_height(const char *what, double height)
 static void print_tree(const scores *s)
 {
     tree_summary t = scores_tree(s);
+#define PRINT(member, sum, by, form, shown)                                                        \
+    if ((by) != TREE_HEADS || s->has_coarse_head)                                                  \
+        print_##form(shown, t.member);
     puts("\ncoarse class right");
-    if (s->has_coarse_head)
-        print_share("coarse head", t.coarse_head);
-    print_share("parent of the fine answer", t.coarse_from_fine);
-    print_share("largest sum of fine probabilities", t.coarse_marginal);
-    if (s->has_coarse_head) {
-        print_share("the heads' own guesses agree", t.agreement);
-        print_share("coarse and fine answer both right", t.both_right);
-    }
+    TREE_ACCURACIES(PRINT)
     puts("height of the fine answer: 0 right, 1 in the right coarse class, 2 in another");
-    print_height("mean of the wrong ones", t.mistake_severity);
-    print_share("wrong ones of height 1", t.mistakes_within);
-    print_height("mean of all", t.distance_at_1);
-    print_height("mean of the first five of each image", t.distance_at_5);
+    TREE_HEIGHTS(PRINT)
 }
 
 /* The names of one level, and the width of their column. */
@@ -130,33 +122,34 @@ static void print_confused(const head_scores *h, const naming *n, int most)
     }
 }
 
-static void print_loss(const eval_table *t)
+static void print_loss(const measured *m)
 {
-    printf("loss %.4f", metrics_loss(t->sums, t->coarse_weight, t->fine_weight));
-    if (t->scores->has_coarse_head)
-        printf(", coarse %.4f", metrics_mean(t->sums, t->sums->coarse_loss));
-    printf(", fine %.4f", metrics_mean(t->sums, t->sums->fine_loss));
-    if (t->sums->marginal_loss != 0)
-        printf(", coarse of the fine head %.4f", metrics_mean(t->sums, t->sums->marginal_loss));
+    const metrics *sums = &m->sums;
+    printf("loss %.4f", metrics_loss(sums, m->weights));
+    if (m->scores.has_coarse_head)
+        printf(", coarse %.4f", metrics_mean(sums, sums->coarse_loss));
+    printf(", fine %.4f", metrics_mean(sums, sums->fine_loss));
+    if (sums->marginal_loss != 0)
+        printf(", coarse of the fine head %.4f", metrics_mean(sums, sums->marginal_loss));
     putchar('\n');
 }
 
-status eval_print_table(const eval_table *t, error *err)
+status command_print_scores(const measured *m, int most_classes, error *err)
 {
-    const scores *s = t->scores;
-    printf("%llu images (%s), decision %s\n", (unsigned long long)s->fine.images, t->split,
-           t->decision);
-    print_loss(t);
+    const scores *s = &m->scores;
+    printf("%llu images (%s), decision %s\n", (unsigned long long)s->fine.images, m->split,
+           decider_name(&m->decide));
+    print_loss(m);
     printf("\n%-10s %8s %8s %9s %8s %8s %8s\n", "", "top-1", "top-5", "macro F1", "NLL", "ECE",
            "MCE");
     print_head(s->has_coarse_head ? "coarse" : "from fine", &s->coarse);
     print_head("fine", &s->fine);
     print_tree(s);
-    for (int level = 0; level < 2 && t->most_classes > 0; level++) {
+    for (int level = 0; level < 2 && most_classes > 0; level++) {
         const head_scores *h = level ? &s->fine : &s->coarse;
         const naming n = name_level(s->classes, level);
-        TRY(print_classes(h, &n, t->most_classes, err));
-        print_confused(h, &n, t->most_classes);
+        TRY(print_classes(h, &n, most_classes, err));
+        print_confused(h, &n, most_classes);
     }
     return STATUS_OK;
 }

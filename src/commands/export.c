@@ -260,8 +260,4 @@ static const command_line line = {
     .operand = "CHECKPOINT",
 };
 
-int command_export(int argc, char **argv)
-{
-    options o = {.format = FORMAT_BY_NAME, .backbone = BRANCH_DEFAULT};
-    return command_run(&line, &o, run, argc, argv);
-}
+COMMAND(export, options, .format = FORMAT_BY_NAME, .backbone = BRANCH_DEFAULT)

@@ -122,8 +122,4 @@ static const command_line line = {
     .operand = "FILE",
 };
 
-int command_import(int argc, char **argv)
-{
-    options o = {.image_size = 224};
-    return command_run(&line, &o, run, argc, argv);
-}
+COMMAND(import, options, .image_size = 224)

@@ -2,12 +2,12 @@
 /* `hcnn-cl preprocess`: CIFAR-100 as the tree of image files that the original trains on,
  * one directory a fine class, with label_map.json. */
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/progress.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "commands/commands.h"
 #include "data/dataset.h"
-#include "data/image.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -51,27 +51,21 @@ static status make_directories(const char *out, const char *type, const hierarch
     return STATUS_OK;
 }
 
-/* Planes to RGB RGB ... */
-static void interleave(const unsigned char *planes, image *picture)
-{
-    size_t pixels = (size_t)picture->width * (size_t)picture->height;
-    for (size_t i = 0; i < pixels; i++)
-        for (size_t channel = 0; channel < 3; channel++)
-            picture->pixels[3 * i + channel] = planes[channel * pixels + i];
-}
-
 static status write_image(const preprocess_options *o, const char *type, const hierarchy *tree,
-                          const image_set *set, size_t index, image *picture, error *err)
+                          const image_set *set, size_t index, error *err)
 {
     int fine = set->fine[index];
-    size_t bytes = 3 * (size_t)set->width * (size_t)set->height;
+    image picture = {0};
     char *path = text_format("%s/%s_images/%s/%s/%s_%05zu.%s", o->out, type,
                              tree->coarse_names[tree->parents[fine]], tree->fine_names[fine], type,
                              index, word_list_at(&format_words, o->format));
-    TRY(got_memory(path, err, o->out));
-    interleave(set->pixels + index * bytes, picture);
-    status result = o->format == FORMAT_JPG ? image_write_jpeg(path, picture, JPEG_QUALITY, err)
-                                            : image_write_png(path, picture, err);
+    status result;
+    TRY_OR_DONE(got_memory(path, err, o->out));
+    TRY_OR_DONE(image_set_picture(set, index, &picture, err));
+    result = o->format == FORMAT_JPG ? image_write_jpeg(path, &picture, JPEG_QUALITY, err)
+                                     : image_write_png(path, &picture, err);
+done:
+    image_free(&picture);
     free(path);
     return result;
 }
@@ -80,21 +74,16 @@ static status write_part(const preprocess_options *o, const char *type, const hi
                          const image_set *set, error *err)
 {
     progress bar;
-    image picture = {set->width, set->height, NULL};
     char label[32];
     TRY(make_directories(o->out, type, tree, err));
-    picture.pixels = malloc(3 * (size_t)set->width * (size_t)set->height);
-    if (!picture.pixels)
-        return error_memory(err, "an image");
     snprintf(label, sizeof label, "%s images", type);
     progress_begin(&bar, stderr);
     status result = STATUS_OK;
     for (size_t i = 0; i < set->count && result == STATUS_OK; i++) {
-        result = write_image(o, type, tree, set, i, &picture, err);
+        result = write_image(o, type, tree, set, i, err);
         progress_draw(&bar, label, i + 1, set->count, "");
     }
     progress_clear(&bar);
-    free(picture.pixels);
     if (result == STATUS_OK)
         terminal_print(stdout, "%s/%s_images: %zu images\n", o->out, type, set->count);
     return result;
@@ -129,16 +118,13 @@ static status write_map(const preprocess_options *o, const hierarchy *tree, erro
     json_t *map = json_object();
     for (int i = 0; i < tree->coarse_count; i++)
         json_object_set_new(map, tree->coarse_names[i], children(tree, i));
-    char *text = json_dumps(map, JSON_INDENT(2) | JSON_SORT_KEYS);
     char *path = text_format("%s/label_map.json", o->out);
-    status result = text && path ? file_write(path, text, strlen(text), err)
-                                 : error_memory(err, "label_map.json");
+    status result =
+        json_write(path ? path : o->out, path ? map : NULL, JSON_INDENT(2) | JSON_SORT_KEYS, err);
     if (result == STATUS_OK)
         terminal_print(stdout, "%s: %d coarse, %d fine classes\n", path, tree->coarse_count,
                        tree->fine_count);
     free(path);
-    free(text);
-    json_decref(map);
     return result;
 }
 
@@ -214,8 +200,4 @@ static const command_line line = {
     .rows = rows,
 };
 
-int command_preprocess(int argc, char **argv)
-{
-    preprocess_options o = {.types = "train,test"};
-    return command_run(&line, &o, run, argc, argv);
-}
+COMMAND(preprocess, preprocess_options, .types = "train,test")

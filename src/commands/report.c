@@ -12,7 +12,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 enum { LONGEST_WATCH = 24 * 60 * 60, NAPS_A_SECOND = 10 };
@@ -226,8 +225,4 @@ static const command_line line = {
     .operand = "RUN",
 };
 
-int command_report(int argc, char **argv)
-{
-    report_options o = {0};
-    return command_run(&line, &o, run, argc, argv);
-}
+COMMAND(report, report_options, 0)

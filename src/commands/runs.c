@@ -275,8 +275,4 @@ static const command_line line = {
     .operand = "RUN",
 };
 
-int command_runs(int argc, char **argv)
-{
-    runs_options o = {0};
-    return command_run(&line, &o, run, argc, argv);
-}
+COMMAND(runs, runs_options, 0)

@@ -5,7 +5,6 @@
 #include "base/terminal.h"
 #include "base/text.h"
 #include "commands/commands.h"
-#include "commands/sweep_table.h"
 #include "sweep/agent.h"
 #include "sweep/summary.h"
 #include "track/metric_lines.h"
@@ -242,9 +241,9 @@ static status search(session *s, const operands *line, error *err)
     }
     status result = STATUS_OK;
     if (s->options->json)
-        result = sweep_print_json(summary, err);
+        result = command_print_summary_json(summary, err);
     else
-        sweep_print_table(summary);
+        command_print_summary(summary);
     if (result == STATUS_OK && !s->options->summary)
         result = check_success(summary, err);
     json_decref(summary);
@@ -299,8 +298,4 @@ static const command_line line = {
     .operand = "FILE",
 };
 
-int command_sweep(int argc, char **argv)
-{
-    sweep_options o = {.store = COMMAND_STORE};
-    return command_run(&line, &o, run, argc, argv);
-}
+COMMAND(sweep, sweep_options, .store = COMMAND_STORE)

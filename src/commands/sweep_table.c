@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See sweep_table.h. */
-#include "commands/sweep_table.h"
+/* What `hcnn-cl sweep` prints; see commands.h. */
 #include "base/terminal.h"
 #include "commands/commands.h"
 
@@ -100,7 +99,7 @@ static void print_importance(const json_t *summary)
     }
 }
 
-void sweep_print_table(const json_t *summary)
+void command_print_summary(const json_t *summary)
 {
     const json_t *best = json_object_get(summary, "best");
     print_trials(summary);
@@ -128,7 +127,7 @@ static status print_lines(const json_t *summary, const char *list, const char *k
     return STATUS_OK;
 }
 
-status sweep_print_json(const json_t *summary, error *err)
+status command_print_summary_json(const json_t *summary, error *err)
 {
     json_t *head = json_copy((json_t *)summary);
     json_object_del(head, "trials");

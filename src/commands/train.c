@@ -9,8 +9,6 @@
 #include "train/recipe.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 static const command_line line = {
     .usage = "train [OPTION]...",
@@ -110,12 +108,11 @@ static void show_evaluating(void *context, const char *what, size_t done, size_t
     progress_draw(&d->bar, what, done, total, "");
 }
 
-static void print_part(const char *name, const metrics *m, double coarse_weight, double fine_weight,
-                       bool only_fine)
+static void print_part(const char *name, const metrics *m, loss_weights weights, bool only_fine)
 {
     char shares[METRICS_TEXT];
     metrics_to_text(m, only_fine, shares);
-    printf("  %-10s loss %.4f%s\n", name, metrics_loss(m, coarse_weight, fine_weight), shares);
+    printf("  %-10s loss %.4f%s\n", name, metrics_loss(m, weights), shares);
 }
 
 static void show_epoch(void *context, const train_epoch *w)
@@ -126,9 +123,8 @@ static void show_epoch(void *context, const train_epoch *w)
     clock_duration(w->seconds, duration, sizeof duration);
     printf("epoch %d/%d  lr %g  %s  %.1f images/s%s\n", w->epoch, w->epochs, w->lr, duration,
            w->images_per_second, w->best ? "  best so far" : "");
-    print_part("train", &w->train, w->coarse_weight, w->fine_weight, w->only_fine);
-    print_part("validation", &w->validation, w->run_coarse_weight, w->run_fine_weight,
-               w->only_fine);
+    print_part("train", &w->train, w->weights, w->only_fine);
+    print_part("validation", &w->validation, w->run_weights, w->only_fine);
     fflush(stdout);
 }
 
@@ -139,10 +135,10 @@ static void show_finished(void *context, const train_finished *w)
     if (w->tested) {
         printf("best checkpoint, of epoch %d:\n", w->best_epoch);
         if (w->test_half.count > 0)
-            print_part("test half", &w->test_half, w->coarse_weight, w->fine_weight, w->only_fine);
+            print_part("test half", &w->test_half, w->weights, w->only_fine);
         if (w->test_whole.count > 0)
-            print_part(w->test_half.count > 0 ? "whole test" : "test", &w->test_whole,
-                       w->coarse_weight, w->fine_weight, w->only_fine);
+            print_part(w->test_half.count > 0 ? "whole test" : "test", &w->test_whole, w->weights,
+                       w->only_fine);
         terminal_print(stdout, "%s/best.safetensors\n", w->run);
     } else {
         terminal_print(

@@ -5,17 +5,13 @@
 #include "base/json_values.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
-#include "model/backbone.h"
-#include "ops/peak.h"
 
 #include <jansson.h>
 #include <stdio.h>
 
 typedef struct request {
-    tune_options options;
-    enum command_mode mode;
-    enum precision precision;
-    bool json;
+    command_network asked;
+    const char *gemm;
 } request;
 
 /* What is known when all is measured. */
@@ -25,15 +21,10 @@ typedef struct findings {
     tune_report report;
 } findings;
 
-static void show_progress(void *context, const char *what, size_t done, size_t total)
-{
-    progress_draw(context, what, done, total, "");
-}
-
 status command_tune_network(device *dev, const tune_options *options, progress *bar,
                             tune_report *report, error *err)
 {
-    const tune_observer observer = {bar, show_progress, command_note, command_catch_stop()};
+    const tune_observer observer = {bar, command_draw, command_note, command_catch_stop()};
     status result = tune_run(dev, options, &observer, report, err);
     command_release_stop();
     return result;
@@ -61,7 +52,6 @@ static json_t *row_to_json(const tune_row *row, const peak *limits)
 
 static status print_json(const request *r, const findings *f, error *err)
 {
-    const network_options *n = &r->options.network;
     const tune_report *t = &f->report;
     json_t *gemm =
         t->gemm ? json_pack("{s:s, s:f}", "parameters", t->gemm->name, "seconds", t->gemm_seconds)
@@ -69,12 +59,9 @@ static status print_json(const request *r, const findings *f, error *err)
     json_t *rows = json_array();
     for (size_t i = 0; i < t->count; i++)
         json_array_append_new(rows, row_to_json(&t->rows[i], &f->limits));
-    json_t *root = json_pack("{s:o, s:s, s:s, s:i, s:i, s:b, s:f, s:s, s:o*, s:o}", "device",
-                             text_to_json(f->dev->info.name), "backbone", n->backbone, "precision",
-                             word_list_at(&precision_words, r->precision), "image_size",
-                             n->image_size, "batch_size", n->batch_size, "only_fine", n->only_fine,
-                             "peak_gflops", f->limits.flops * 1e-9, "file", f->report.file, "gemm",
-                             gemm, "convolutions", rows);
+    json_t *root = command_network_to_json(&r->asked.network, f->dev, &f->limits);
+    json_object_update_new(
+        root, json_pack("{s:s, s:o*, s:o}", "file", t->file, "gemm", gemm, "convolutions", rows));
     return command_print_json(root, JSON_LINE(6), err);
 }
 
@@ -98,10 +85,7 @@ static void print_table(const request *r, const findings *f)
 {
     const tune_report *t = &f->report;
     double chosen = 0, quick = 0;
-    terminal_print(stdout, "device     %s, %u units\n", f->dev->info.name,
-                   f->dev->info.compute_units);
-    printf("peak       %.0f GFLOP/s\n", f->limits.flops * 1e-9);
-    command_print_network(&r->options.network, r->precision);
+    command_print_network(&r->asked.network, f->dev, &f->limits, false);
     if (t->gemm)
         printf("CLBlast    parameters %s, %.3f ms where the default takes %.3f\n", t->gemm->name,
                t->gemm_seconds * 1e3, t->gemm_default_seconds * 1e3);
@@ -120,19 +104,21 @@ static void print_table(const request *r, const findings *f)
 static status run(void *values, const operands *rest, error *err)
 {
     (void)rest;
-    request *r = values;
+    const request *r = values;
+    tune_options options = {
+        .network = r->asked.network, .gemm = r->gemm, .program = command_program()};
     findings f = {0};
     progress bar;
     status result;
-    r->options.network.training = r->mode != MODE_INFER;
+    options.network.training = r->asked.mode != MODE_INFER;
     TRY(device_open(&f.dev, err));
-    device_set_precision(f.dev, r->precision);
+    device_set_precision(f.dev, r->asked.precision);
     progress_begin(&bar, stderr);
     TRY_OR_DONE(peak_measure(f.dev, &f.limits, err));
-    TRY_OR_DONE(command_tune_network(f.dev, &r->options, &bar, &f.report, err));
+    TRY_OR_DONE(command_tune_network(f.dev, &options, &bar, &f.report, err));
     TRY_OR_DONE(peak_measure_again(f.dev, &f.limits, err));
     progress_clear(&bar);
-    if (r->json)
+    if (r->asked.json)
         TRY_OR_DONE(print_json(r, &f, err));
     else
         print_table(r, &f);
@@ -144,24 +130,15 @@ done:
 }
 
 static const option_row rows[] = {
-    OPTION_ROW_INT("image-size", request, options.network.image_size, 1, 4096,
-                   "pixels a side of the input"),
-    OPTION_ROW_INT("batch-size", request, options.network.batch_size, 1, 65536,
-                   "images in a step; each size is tuned by itself"),
-    OPTION_ROW_CHOICE("mode", request, mode, command_mode_words,
-                      "infer leaves the backward passes out"),
-    OPTION_ROW_NAME("backbone", request, options.network.backbone, backbone_words, "as train's"),
-    OPTION_ROW_CHOICE("stem", request, options.network.stem, stem_words, "as train's"),
-    OPTION_ROW_CHOICE("precision", request, precision, precision_words,
-                      "as train's; each is tuned by itself"),
-    OPTION_ROW_FLAG("only-fine", request, options.network.only_fine,
-                    "the fine backbone and classifier alone"),
+    COMMAND_NETWORK_ROWS(request, "images in a step; each size is tuned by itself",
+                         "infer leaves the backward passes out",
+                         "as train's; each is tuned by itself"),
     OPTION_ROW_STRING(
-        "gemm", request, options.gemm, "NAMES",
+        "gemm", request, gemm, "NAMES",
         "try CLBlast's parameters too, by name with commas between, or all (ten seconds "
         "and more each on a CPU); done without asking on devices whose quick choices use "
         "CLBlast: all but CPUs"),
-    OPTION_ROW_FLAG("json", request, json, "print a line of JSON"),
+    OPTION_ROW_FLAG("json", request, asked.json, "print a line of JSON"),
     {0},
 };
 
@@ -175,16 +152,7 @@ static const command_line line = {
     .rows = rows,
 };
 
-int command_tune(int argc, char **argv)
-{
-    request r = {.options = {.network = {.backbone = "wide_resnet_50",
-                                         .coarse_classes = 20,
-                                         .fine_classes = 100,
-                                         .image_size = 32,
-                                         .batch_size = 32},
-                             .program = command_program()}};
-    return command_run(&line, &r, run, argc, argv);
-}
+COMMAND(tune, request, command_network_defaults(), NULL)
 
 /* ---- `hcnn-cl tune-gemm SET MxNxK...` ----
  *

@@ -42,6 +42,21 @@ status image_set_append(image_set *set, char *path, int coarse, int fine, const 
     return STATUS_OK;
 }
 
+status image_set_picture(const image_set *set, size_t index, image *picture, error *err)
+{
+    if (!set->pixels) /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it has paths. */
+        return image_read(set->paths[index], picture, err);
+    size_t plane = (size_t)set->width * (size_t)set->height;
+    const unsigned char *from = set->pixels + 3 * plane * index;
+    *picture = (image){set->width, set->height, malloc(3 * plane)};
+    TRY(got_memory(picture->pixels, err, "a picture"));
+    bool planar = set->layout == PIXELS_PLANAR;
+    for (size_t i = 0; i < plane; i++)
+        for (size_t c = 0; c < 3; c++)
+            picture->pixels[3 * i + c] = planar ? from[c * plane + i] : from[3 * i + c];
+    return STATUS_OK;
+}
+
 void image_set_free(image_set *set)
 {
     for (size_t i = 0; set->paths && i < set->count; i++)

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/pixels.h"
+#include "data/image.h"
 
 #include <stddef.h>
 
@@ -31,4 +32,6 @@ status image_set_create(image_set *set, size_t count, int side, error *err);
  * (which is copied) for each image or for none. */
 status image_set_append(image_set *set, char *path, int coarse, int fine, const pixel_box *box,
                         error *err);
+/* One of the images, which the caller frees with image_free. */
+status image_set_picture(const image_set *set, size_t index, image *picture, error *err);
 void image_set_free(image_set *set);

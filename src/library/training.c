@@ -101,13 +101,13 @@ static void take_epoch(void *context, const train_epoch *e)
     hcnn_progress p = {
         .epoch = e->epoch,
         .epochs = e->epochs,
-        .loss = metrics_loss(&e->train, e->coarse_weight, e->fine_weight),
+        .loss = metrics_loss(&e->train, e->weights),
         .coarse_loss = e->only_fine ? NAN : metrics_mean(&e->train, e->train.coarse_loss),
         .fine_loss = metrics_mean(&e->train, e->train.fine_loss),
         .lr = e->lr,
         .images_per_second = e->images_per_second,
         .epoch_ended = 1,
-        .validation_loss = metrics_loss(v, e->run_coarse_weight, e->run_fine_weight),
+        .validation_loss = metrics_loss(v, e->run_weights),
         .validation_coarse_top1 = e->only_fine ? NAN : metrics_mean(v, (double)v->coarse_top1),
         .validation_fine_top1 = metrics_mean(v, (double)v->fine_top1),
     };

@@ -4,7 +4,6 @@
 #include "measure/decision.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

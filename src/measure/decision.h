@@ -7,7 +7,6 @@
 #include "data/hierarchy.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 typedef struct decision decision;
 

@@ -2,7 +2,6 @@
 /* Counts confusions and keeps the worst mistakes; see evaluation.h. */
 #include "measure/evaluation.h"
 #include "base/base64.h"
-#include "base/file.h"
 #include "base/json_values.h"
 #include "data/image.h"
 
@@ -82,19 +81,6 @@ void evaluation_add(evaluation *e, const batch *b, const step_results *results)
 
 /* ---- Pictures of the mistakes ---- */
 
-static status copy_pixels(const image_set *set, size_t index, image *copy, error *err)
-{
-    size_t plane = (size_t)set->width * (size_t)set->height;
-    const unsigned char *from = set->pixels + 3 * plane * index;
-    *copy = (image){set->width, set->height, malloc(3 * plane)};
-    TRY(got_memory(copy->pixels, err, "a picture"));
-    bool planar = set->layout == PIXELS_PLANAR;
-    for (size_t i = 0; i < plane; i++)
-        for (size_t c = 0; c < 3; c++)
-            copy->pixels[3 * i + c] = planar ? from[c * plane + i] : from[3 * i + c];
-    return STATUS_OK;
-}
-
 /* The mean of the source's pixels that pixel (x, y) of `factor` times less stands for. */
 static void mean_of(const image *from, int factor, int x, int y, unsigned char rgb[3])
 {
@@ -150,14 +136,10 @@ static json_t *picture_of(const image_set *set, size_t index)
 {
     error ignored;
     image picture = {0};
-    status result;
-    if (set->pixels)
-        result = copy_pixels(set, index, &picture, &ignored);
-    else /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a set has pixels or paths. */
-        result = image_read(set->paths[index], &picture, &ignored);
-    if (result == STATUS_OK)
-        result = shrink(&picture, &ignored);
-    json_t *url = result == STATUS_OK ? encode(&picture) : NULL;
+    json_t *url = NULL;
+    if (image_set_picture(set, index, &picture, &ignored) == STATUS_OK &&
+        shrink(&picture, &ignored) == STATUS_OK)
+        url = encode(&picture);
     image_free(&picture);
     return url ? url : json_null();
 }
@@ -194,11 +176,5 @@ status evaluation_write(const evaluation *e, const char *path, const char *set_n
                              ints_to_json(c->parents, c->fine_count), "coarse",
                              matrix_to_json(e->coarse, c->coarse_count), "fine",
                              matrix_to_json(e->fine, c->fine_count), "worst", mistakes_of(e, set));
-    char *text =
-        root ? json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(DIGITS))
-             : NULL;
-    status result = text ? file_write(path, text, strlen(text), err) : error_memory(err, path);
-    free(text);
-    json_decref(root);
-    return result;
+    return json_write(path, root, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS), err);
 }

@@ -81,20 +81,18 @@ double metrics_mean(const metrics *sums, double sum)
     return sums->count > 0 ? sum / (double)sums->count : 0.0;
 }
 
-double metrics_loss(const metrics *sums, double coarse_weight, double fine_weight)
+double metrics_loss(const metrics *sums, loss_weights weights)
 {
-    double coarse = coarse_weight != 0.0 ? coarse_weight * (metrics_mean(sums, sums->coarse_loss) +
-                                                            metrics_mean(sums, sums->marginal_loss))
-                                         : 0.0;
-    double fine = fine_weight != 0.0 ? fine_weight * metrics_mean(sums, sums->fine_loss) : 0.0;
-    return coarse + fine;
+    double coarse = metrics_mean(sums, sums->coarse_loss) + metrics_mean(sums, sums->marginal_loss);
+    return (weights.coarse != 0 ? weights.coarse * coarse : 0) +
+           (weights.fine != 0 ? weights.fine * metrics_mean(sums, sums->fine_loss) : 0);
 }
 
-void metrics_log(const metrics *m, const char *part, double coarse_weight, double fine_weight,
-                 bool only_fine, metric_line *line)
+void metrics_log(const metrics *m, const char *part, loss_weights weights, bool only_fine,
+                 metric_line *line)
 {
     metric_line_add(line, part, "images", METRIC_WHOLE, (double)m->count);
-    metric_line_add(line, part, "loss", METRIC_REAL, metrics_loss(m, coarse_weight, fine_weight));
+    metric_line_add(line, part, "loss", METRIC_REAL, metrics_loss(m, weights));
     for (size_t i = 0; i < METRICS_ROWS; i++)
         if (exists(m, &table[i], only_fine))
             metric_line_add(line, part, table[i].name, METRIC_REAL,

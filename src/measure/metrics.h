@@ -35,16 +35,16 @@ void metrics_merge(metrics *sums, const metrics *more);
 void metrics_pack(const metrics *sums, double packed[METRICS_PACKED]);
 metrics metrics_unpack(const double packed[METRICS_PACKED]);
 
-/* All of these are 0 while count is 0. The mean of coarse_weight * (coarse loss + marginal loss) +
- * fine_weight * fine loss; a weight of 0 leaves its part out, even where that is not finite. */
-double metrics_loss(const metrics *sums, double coarse_weight, double fine_weight);
+/* All of these are 0 while count is 0. The mean of coarse weight * (coarse loss + marginal loss) +
+ * fine weight * fine loss; a weight of 0 leaves its part out, even where that is not finite. */
+double metrics_loss(const metrics *sums, loss_weights weights);
 /* One of the sums, a loss or a count, divided by the number of images. */
 double metrics_mean(const metrics *sums, double sum);
 
 /* Adds what is reported of the sums to a line, "images" and "loss" first: losses are means over the
  * images, the rest shares of them. part as metric_value's. */
-void metrics_log(const metrics *m, const char *part, double coarse_weight, double fine_weight,
-                 bool only_fine, metric_line *line);
+void metrics_log(const metrics *m, const char *part, loss_weights weights, bool only_fine,
+                 metric_line *line);
 
 /* The shares as a terminal shows them, in one line. */
 enum { METRICS_TEXT = 256 };

@@ -196,19 +196,15 @@ head_summary scores_head(const head_scores *h)
 
 tree_summary scores_tree(const scores *s)
 {
-    double images = (double)s->fine.images, mistakes = (double)(s->fine.images - s->fine.top1);
-    double top = images * top_places(s->classes), heads = s->has_coarse_head ? images : 0;
-    return (tree_summary){
-        .coarse_head = ratio((double)s->coarse_head, heads),
-        .coarse_from_fine = ratio((double)s->coarse_from_fine, images),
-        .coarse_marginal = ratio((double)s->coarse_marginal, images),
-        .agreement = ratio((double)s->agree, heads),
-        .both_right = ratio((double)s->both_right, heads),
-        .mistake_severity = ratio((double)s->heights, mistakes),
-        .mistakes_within = ratio((double)s->mistakes_within, mistakes),
-        .distance_at_1 = ratio((double)s->heights, images),
-        .distance_at_5 = ratio((double)s->heights_of_top, top),
+    double images = (double)s->fine.images;
+    const double divisors[TREE_DIVISORS] = {
+        [TREE_IMAGES] = images,
+        [TREE_HEADS] = s->has_coarse_head ? images : 0,
+        [TREE_MISTAKES] = (double)(s->fine.images - s->fine.top1),
+        [TREE_PLACES] = images * top_places(s->classes),
     };
+#define RATIO(member, sum, by, ...) .member = ratio((double)s->sum, divisors[by]),
+    return (tree_summary){TREE_FIGURES(RATIO)};
 }
 
 /* ---- Rankings of classes ---- */

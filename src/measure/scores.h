@@ -64,19 +64,34 @@ typedef struct head_summary {
                         of the decided images */
 } head_summary;
 
-/* Heights of the least common ancestor: 0 right, 1 same coarse class, 2 another one. An undecided
- * image counts 2. */
+/* What the answers say of the tree of classes. A row: the member of tree_summary, also its key in
+ * JSON; the sum of `scores`; what that is divided by; whether it is a share or a mean height,
+ * and what a terminal calls it. Heights are those of the least common ancestor: 0 right, 1 same
+ * coarse class, 2 another one; an undecided image counts 2. */
+#define TREE_ACCURACIES(ROW)                                                                       \
+    ROW(coarse_head, coarse_head, TREE_HEADS, share, "coarse head")                                \
+    ROW(coarse_from_fine, coarse_from_fine, TREE_IMAGES, share, "parent of the fine answer")       \
+    ROW(coarse_marginal, coarse_marginal, TREE_IMAGES, share, "largest sum of fine probabilities") \
+    ROW(agreement, agree, TREE_HEADS, share, "the heads' own guesses agree")                       \
+    ROW(both_right, both_right, TREE_HEADS, share, "coarse and fine answer both right")
+#define TREE_HEIGHTS(ROW)                                                                          \
+    ROW(mistake_severity, heights, TREE_MISTAKES, height, "mean of the wrong ones")                \
+    ROW(mistakes_within, mistakes_within, TREE_MISTAKES, share, "wrong ones of height 1")          \
+    ROW(distance_at_1, heights, TREE_IMAGES, height, "mean of all")                                \
+    ROW(distance_at_5, heights_of_top, TREE_PLACES, height, "mean of the first five of each image")
+#define TREE_FIGURES(ROW) TREE_ACCURACIES(ROW) TREE_HEIGHTS(ROW)
+
+enum tree_divisor {
+    TREE_IMAGES,
+    TREE_HEADS,    /* images; without a coarse head nothing, and the row is left out of outputs */
+    TREE_MISTAKES, /* wrong fine answers */
+    TREE_PLACES,   /* SCORES_TOP of each image, or all classes */
+    TREE_DIVISORS
+};
+
+#define TREE_MEMBER(member, ...) double member;
 typedef struct tree_summary {
-    double coarse_head;      /* the coarse head's own guess is right; NaN without one, as agreement
-                                and both_right */
-    double coarse_from_fine; /* the parent of the fine answer is right */
-    double coarse_marginal;  /* the coarse class with the largest sum of fine probabilities is */
-    double agreement;        /* the heads' own guesses lie in one coarse class */
-    double both_right;       /* the coarse and the fine answer are */
-    double mistake_severity; /* mean height over the wrong fine answers; NaN without any */
-    double mistakes_within;  /* share of them that lie in the right coarse class; NaN alike */
-    double distance_at_1;    /* mean height over all images */
-    double distance_at_5;    /* the same over each image's five best ranked */
+    TREE_FIGURES(TREE_MEMBER) /* NaN where there is nothing to divide by */
 } tree_summary;
 
 class_scores scores_class(const head_scores *h, int class);

@@ -31,16 +31,12 @@ static json_t *head_to_object(const head_scores *h, char *const *names)
 static json_t *tree_to_object(const scores *s)
 {
     tree_summary t = scores_tree(s);
-    bool both = s->has_coarse_head;
-    return json_pack(
-        "{s:o*, s:o, s:o, s:o*, s:o*, s:o, s:o, s:o, s:o}", "coarse_head",
-        both ? number_to_json(t.coarse_head) : NULL, "coarse_from_fine",
-        number_to_json(t.coarse_from_fine), "coarse_marginal", number_to_json(t.coarse_marginal),
-        "agreement", both ? number_to_json(t.agreement) : NULL, "both_right",
-        both ? number_to_json(t.both_right) : NULL, "mistake_severity",
-        number_to_json(t.mistake_severity), "mistakes_within", number_to_json(t.mistakes_within),
-        "distance_at_1", number_to_json(t.distance_at_1), "distance_at_5",
-        number_to_json(t.distance_at_5));
+    json_t *o = json_object();
+#define PUT(member, sum, by, ...)                                                                  \
+    if ((by) != TREE_HEADS || s->has_coarse_head)                                                  \
+        json_object_set_new(o, #member, number_to_json(t.member));
+    TREE_FIGURES(PUT)
+    return o;
 }
 
 /* The accuracies of the device's sums are those of argmax; the decision's take their places. */
@@ -56,17 +52,17 @@ static void put_accuracies(json_t *o, const scores *s)
     json_object_set_new(o, "agreement", number_to_json(scores_tree(s).agreement));
 }
 
-json_t *scores_to_object(const scores *s, const decider *d, const metrics *sums,
-                         double coarse_weight, double fine_weight, const char *split)
+json_t *scores_to_object(const measured *m)
 {
     metric_line line = {0};
-    metrics_log(sums, NULL, coarse_weight, fine_weight, !s->has_coarse_head, &line);
+    const scores *s = &m->scores;
+    metrics_log(&m->sums, NULL, m->weights, !s->has_coarse_head, &line);
     json_t *o = metric_line_to_json(&line);
     if (!o)
         return NULL;
     put_accuracies(o, s);
-    json_object_set_new(o, "split", json_string(split));
-    json_object_set_new(o, "decision", json_string(decider_name(d)));
+    json_object_set_new(o, "split", json_string(m->split));
+    json_object_set_new(o, "decision", json_string(decider_name(&m->decide)));
     json_object_set_new(o, "coarse", head_to_object(&s->coarse, s->classes->coarse_names));
     json_object_set_new(o, "fine", head_to_object(&s->fine, s->classes->fine_names));
     json_object_set_new(o, "hierarchy", tree_to_object(s));

@@ -19,6 +19,11 @@ extern const word_list stem_words;
 enum coarse_loss { COARSE_LOSS_HEAD, COARSE_LOSS_MARGINAL };
 extern const word_list coarse_loss_words;
 
+/* Weights of the losses; a coarse one that there is not has the weight 0. */
+typedef struct loss_weights {
+    double coarse, fine;
+} loss_weights;
+
 /* How ranks that share each batch tell each other the sums of their parts. `gather` hands in
  * `count` floats and fills all[ranks][count] with every rank's, in rank order: copies to the bit,
  * since integers are among them. It blocks until every rank has called it; all do in the same

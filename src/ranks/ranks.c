@@ -17,20 +17,15 @@ status ranks_sum(const ranks *r, double *values, size_t count, error *err)
     return r ? r->sum(r, values, count, err) : STATUS_OK;
 }
 
-status ranks_gather(const ranks *r, const float *mine, size_t count, float *all, error *err)
+static status gather(void *context, const float *mine, size_t count, float *all, error *err)
 {
-    return r ? r->gather(r, mine, count, all, err) : STATUS_OK;
-}
-
-static status gather_statistics(void *context, const float *mine, size_t count, float *all,
-                                error *err)
-{
-    return ranks_gather(context, mine, count, all, err);
+    const ranks *r = context;
+    return r->gather(r, mine, count, all, err);
 }
 
 statistics_gather ranks_statistics(const ranks *r)
 {
-    return (statistics_gather){(void *)r, r->count, gather_statistics};
+    return (statistics_gather){(void *)r, r->count, gather};
 }
 
 status ranks_broadcast(const ranks *r, void *data, size_t bytes, error *err)

@@ -39,9 +39,8 @@ bool ranks_lead(const ranks *r); /* true alone */
 
 /* Each value becomes its sum over the ranks, the same bits on each. */
 status ranks_sum(const ranks *r, double *values, size_t count, error *err);
-/* all [ranks][count]: what each handed in, in the order of their numbers. */
-status ranks_gather(const ranks *r, const float *mine, size_t count, float *all, error *err);
-/* ranks_gather as a network takes it (network_options.sync); r must outlive it. */
+/* r->gather, which fills all [ranks][count] with what each rank handed in, in the order of their
+ * numbers, as a network takes it (network_options.sync); r is not NULL and must outlive it. */
 statistics_gather ranks_statistics(const ranks *r);
 /* Rank 0's bytes, to all. */
 status ranks_broadcast(const ranks *r, void *data, size_t bytes, error *err);

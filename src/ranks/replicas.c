@@ -6,14 +6,16 @@
 
 #include <stdlib.h>
 
-status replicas_sum_metrics(const ranks *r, metrics *sums, error *err)
+status replicas_sum_metrics(const ranks *r, metrics *sums, bool *flag, error *err)
 {
-    double packed[METRICS_PACKED];
+    double packed[METRICS_PACKED + 1];
     if (!r)
         return STATUS_OK;
     metrics_pack(sums, packed);
-    TRY(ranks_sum(r, packed, METRICS_PACKED, err));
+    packed[METRICS_PACKED] = *flag;
+    TRY(ranks_sum(r, packed, METRICS_PACKED + 1, err));
     *sums = metrics_unpack(packed);
+    *flag = packed[METRICS_PACKED] > 0;
     return STATUS_OK;
 }
 
@@ -82,18 +84,15 @@ status replicas_merge_evaluation(const ranks *r, evaluation *seen, error *err)
 static size_t count_statistics(network *net)
 {
     size_t count = 0;
-    for (size_t i = 0; i < network_parameter_count(net); i++) {
-        const parameter *p = network_parameter(net, i);
+    for (const parameter *p = NULL; (p = network_next(net, p));)
         count += p->kind == PARAMETER_STATISTIC ? p->count : 0;
-    }
     return count;
 }
 
 /* Between the network and the values; `write`: into it. */
 static status move_statistics(network *net, float *values, bool write, error *err)
 {
-    for (size_t i = 0; i < network_parameter_count(net); i++) {
-        parameter *p = network_parameter(net, i);
+    for (parameter *p = NULL; (p = network_next(net, p));) {
         if (p->kind != PARAMETER_STATISTIC)
             continue;
         TRY(write ? network_parameter_write(net, p, values, err)
@@ -144,8 +143,7 @@ static status checksum(network *net, float *values, uint32_t *sum, error *err)
 {
     enum { PRIME = 16777619 }; /* of FNV-1a's step, by which the order counts */
     *sum = 0;
-    for (size_t i = 0; i < network_parameter_count(net); i++) {
-        const parameter *p = network_parameter(net, i);
+    for (const parameter *p = NULL; (p = network_next(net, p));) {
         if (!is_weight(p))
             continue;
         TRY(network_parameter_read(net, p, values, err));
@@ -156,8 +154,7 @@ static status checksum(network *net, float *values, uint32_t *sum, error *err)
 
 static status take_leaders(const ranks *r, network *net, float *values, error *err)
 {
-    for (size_t i = 0; i < network_parameter_count(net); i++) {
-        parameter *p = network_parameter(net, i);
+    for (parameter *p = NULL; (p = network_next(net, p));) {
         if (!is_weight(p))
             continue;
         TRY(network_parameter_read(net, p, values, err));
@@ -202,10 +199,8 @@ status replicas_align(const ranks *r, network *net, const state_list *state, boo
     *differed = false;
     if (!r)
         return STATUS_OK;
-    for (size_t i = 0; i < network_parameter_count(net); i++) {
-        const parameter *p = network_parameter(net, i);
+    for (const parameter *p = NULL; (p = network_next(net, p));)
         most = p->count > most ? p->count : most;
-    }
     float *values = malloc(most * sizeof *values);
     TRY(got_memory(values, err, "the comparison of the ranks' weights"));
     status result = align(r, net, state, values, differed, err);

@@ -9,8 +9,8 @@
 #include "model/state_file.h"
 #include "ranks/ranks.h"
 
-/* Sums of a part of the images become those of all. */
-status replicas_sum_metrics(const ranks *r, metrics *sums, error *err);
+/* Sums of a part of the images become those of all, and *flag whether it is true on any rank. */
+status replicas_sum_metrics(const ranks *r, metrics *sums, bool *flag, error *err);
 
 /* Counts and mistakes of a part of the images become those of all. NULL is fine where it is NULL on
  * every rank. */

@@ -25,8 +25,9 @@ typedef struct subject {
 
 static status make_batch(subject *s, const bench_options *o, error *err)
 {
-    size_t count = (size_t)o->batch_size;
-    size_t bytes = 3 * (size_t)o->image_size * (size_t)o->image_size;
+    const network_options *n = &o->network;
+    size_t count = (size_t)n->batch_size;
+    size_t bytes = 3 * (size_t)n->image_size * (size_t)n->image_size;
     s->pixels = malloc(count * bytes);
     s->images = calloc(count, sizeof *s->images);
     s->labels = calloc(2 * count, sizeof *s->labels);
@@ -35,13 +36,13 @@ static status make_batch(subject *s, const bench_options *o, error *err)
         s->pixels[i] = (unsigned char)(i * 2654435761u >> 24);
     for (size_t i = 0; i < count; i++) {
         s->images[i] = (pixel_source){.offset = (int32_t)(i * bytes),
-                                      .width = o->image_size,
-                                      .height = o->image_size,
+                                      .width = n->image_size,
+                                      .height = n->image_size,
                                       .cosine = 1};
-        s->labels[i] = (int32_t)(i % (size_t)o->coarse_classes);
-        s->labels[count + i] = (int32_t)(i % (size_t)o->fine_classes);
+        s->labels[i] = (int32_t)(i % (size_t)n->coarse_classes);
+        s->labels[count + i] = (int32_t)(i % (size_t)n->fine_classes);
     }
-    s->batch = (network_batch){.count = o->batch_size,
+    s->batch = (network_batch){.count = n->batch_size,
                                .pixels = s->pixels,
                                .pixel_bytes = count * bytes,
                                .images = s->images,
@@ -52,18 +53,10 @@ static status make_batch(subject *s, const bench_options *o, error *err)
 
 network_options bench_network(const bench_options *o, bool train)
 {
-    return (network_options){
-        .backbone = o->backbone,
-        .stem = o->stem,
-        .only_fine = o->only_fine,
-        .coarse_classes = o->coarse_classes,
-        .fine_classes = o->fine_classes,
-        .image_size = o->image_size,
-        .batch_size = o->batch_size,
-        .training = train,
-        .steps_in_backward = train,
-        .pixel_capacity = 3 * (size_t)o->image_size * (size_t)o->image_size * (size_t)o->batch_size,
-    };
+    network_options n = o->network;
+    n.training = n.steps_in_backward = train;
+    n.pixel_capacity = 3 * (size_t)n.image_size * (size_t)n.image_size * (size_t)n.batch_size;
+    return n;
 }
 
 static status make_network(subject *s, device *dev, const bench_options *o, bool train, error *err)
@@ -131,7 +124,7 @@ static status time_steps(subject *s, const bench_options *o, const char *what, b
         if (watch)
             watch(context, what, run + 1, runs);
         TRY(run_steps(s, steps, &seconds, err));
-        rates[run] = (double)steps * o->batch_size / seconds;
+        rates[run] = (double)steps * o->network.batch_size / seconds;
     }
     *images_per_second = timing_median(rates, (size_t)runs);
     return STATUS_OK;

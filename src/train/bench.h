@@ -7,13 +7,9 @@
 #include <stddef.h>
 
 typedef struct bench_options {
-    const char *backbone;
-    enum stem stem;
-    bool only_fine;
-    int coarse_classes, fine_classes;
-    int image_size, batch_size;
-    int runs;       /* each figure is the median of so many */
-    double seconds; /* that a run takes at least; at least two steps */
+    network_options network; /* bench_network completes it */
+    int runs;                /* each figure is the median of so many */
+    double seconds;          /* that a run takes at least; at least two steps */
     bool train, infer;
 } bench_options;
 

@@ -2,14 +2,11 @@
 /* See epoch.h. */
 #include "train/epoch.h"
 #include "base/clock.h"
-#include "base/text.h"
-#include "measure/evaluate.h"
 #include "ranks/replicas.h"
 #include "train/run_lines.h"
 #include "train/snapshots.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* ---- Steps ---- */
 
@@ -28,7 +25,8 @@ static status run_steps(trainer *t, bool *ended, error *err)
         TRY(training_step(t, ended, err));
         if (*ended)
             return STATUS_OK;
-        TRY(trainer_ask_stop(t, err));
+        if (!t->options->ranks) /* which agree on a stop where they add up a batch's metrics */
+            TRY(trainer_ask_stop(t, err));
         if (!has_to_rest(t))
             continue;
         TRY(step_results_wait(t, err));
@@ -53,70 +51,18 @@ static status run_epoch_steps(trainer *t, bool *ended, error *err)
 
 /* ---- Measuring ---- */
 
-static void take_results(void *context, const batch *b, const step_results *results)
-{
-    evaluation_add(context, b, results);
-}
-
-status epoch_measure(trainer *t, loader *from, const image_subset *part, const char *name,
-                     metrics *sums, evaluation *seen, error *err)
-{
-    const train_observer *o = t->observer;
-    const evaluate_watch watch = {o->evaluating, o->context, name, o->stop};
-    const evaluate_sink sink = {.results = take_results, .context = seen};
-    const ranks *r = t->options->ranks;
-    status result = evaluate_loader(t->model.net, from, &t->data.set.classes, &watch,
-                                    seen ? &sink : NULL, sums, err);
-    bool stopped = result == STATUS_INTERRUPTED;
-    if (result != STATUS_OK && !stopped)
-        return result;
-    TRY(ranks_any(r, &stopped, err));
-    if (stopped)
-        return error_set(err, STATUS_INTERRUPTED, "stopped while measuring the %s", name);
-    TRY(replicas_sum_metrics(r, sums, err));
-    if (sums->count == 0 && part->count > 0)
-        return error_set(err, STATUS_FAILED, "none of the %zu images of the %s can be read",
-                         part->count, name);
-    return replicas_merge_evaluation(r, seen, err);
-}
-
 /* By the average of the weights, where one is kept. Stopped, the run is saved as it stands: with
  * all of the epoch's steps done, so that a resumed one begins with this validation. */
 static status validate(trainer *t, metrics *sums, evaluation *seen, error *err)
 {
     solver_swap_average(t->model.solve);
-    status result = epoch_measure(t, t->data.validate, &t->data.parts.validation, "validation",
-                                  sums, seen, err);
+    status result = trainer_measure(t, t->data.validate, &t->data.parts.validation, "validation",
+                                    sums, seen, err);
     solver_swap_average(t->model.solve);
     if (result != STATUS_INTERRUPTED)
         return result;
     TRY(trainer_save(t, false, err));
     return trainer_interrupted(t, err);
-}
-
-status epoch_open_evaluation(trainer *t, evaluation *room, evaluation **seen, error *err)
-{
-    tracking *k = &t->files.track;
-    status result = evaluation_create(room, &t->data.set.classes, !t->options->only_fine, &k->why);
-    bool missing = result != STATUS_OK;
-    tracking_check(k, result);
-    TRY(ranks_any(t->options->ranks, &missing, err));
-    *seen = missing ? NULL : room;
-    return STATUS_OK;
-}
-
-void epoch_write_evaluation(trainer *t, const evaluation *seen, const char *file,
-                            const char *set_name, const image_set *set, int epoch)
-{
-    tracking *k = &t->files.track;
-    char *path = text_format("%s/%s", t->files.run.path, file);
-    status result = got_memory(path, &k->why, t->files.run.path);
-    if (result == STATUS_OK)
-        result = evaluation_write(seen, path, set_name, set, epoch, t->state.step, &k->why);
-    tracking_check(k, result);
-    if (result == STATUS_OK)
-        tracking_file(k, "evaluation", file);
-    free(path);
 }
 
 /* Pictures of an epoch's confusions and, every --histograms epochs, weights and gradients. */
@@ -140,7 +86,7 @@ static void look_closely(trainer *t, const evaluation *seen)
 /* The validation's line, the schedule, and the epoch's checkpoint. seen may be NULL. */
 static status close_epoch(trainer *t, train_epoch *what, const evaluation *seen, error *err)
 {
-    double loss = metrics_loss(&what->validation, what->run_coarse_weight, what->run_fine_weight);
+    double loss = metrics_loss(&what->validation, what->run_weights);
     t->diverged = !isfinite(loss);
     if (t->diverged)
         return error_set(
@@ -160,8 +106,8 @@ static status close_epoch(trainer *t, train_epoch *what, const evaluation *seen,
         t->state.best_epoch = t->state.epoch;
     }
     if (what->best && seen && trainer_leads(t))
-        epoch_write_evaluation(t, seen, "validation.json", "validation",
-                               t->data.parts.validation.set, what->epoch);
+        trainer_write_evaluation(t, seen, "validation.json", "validation",
+                                 t->data.parts.validation.set, what->epoch);
     schedule_epoch(&t->state.rate, loss);
     t->state.epoch++;
     t->state.batch = 0;
@@ -187,15 +133,12 @@ static status end_epoch(trainer *t, error *err)
 {
     const train_options *o = t->options;
     double seconds = clock_now() - t->now.started;
-    const loss_weights now = trainer_weights(t), all = trainer_run_weights(t);
     train_epoch what = {
         .epoch = (int)t->state.epoch + 1,
         .epochs = o->epochs,
         .train = t->state.sums,
-        .coarse_weight = now.coarse,
-        .fine_weight = now.fine,
-        .run_coarse_weight = all.coarse,
-        .run_fine_weight = all.fine,
+        .weights = trainer_weights(t),
+        .run_weights = trainer_run_weights(t),
         .lr = schedule_rate(&t->state.rate, t->state.step), /* the last step's */
         .seconds = seconds,
         .images_per_second = seconds > 0 ? (double)t->now.images / seconds : 0,
@@ -203,7 +146,7 @@ static status end_epoch(trainer *t, error *err)
     };
     evaluation room, *seen;
     TRY(align(t, err));
-    TRY(epoch_open_evaluation(t, &room, &seen, err));
+    TRY(trainer_open_evaluation(t, &room, &seen, err));
     status result = validate(t, &what.validation, seen, err);
     if (result == STATUS_OK)
         result = close_epoch(t, &what, seen, err);

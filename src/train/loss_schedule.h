@@ -4,14 +4,9 @@
  * hierarchical classification", 2017). */
 #pragma once
 
-#include "base/error.h"
+#include "model/network_options.h"
 
-#include <stdbool.h>
 #include <stdint.h>
-
-typedef struct loss_weights {
-    double coarse, fine;
-} loss_weights;
 
 enum { LOSS_SCHEDULE_STAGES = 32 };
 typedef struct loss_schedule {

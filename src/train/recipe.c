@@ -124,11 +124,6 @@ static status load(const char *name, const char *text, train_options *options, w
     return result;
 }
 
-status recipe_load_file(const char *path, train_options *options, words *kept, error *err)
-{
-    return load(path, NULL, options, kept, err);
-}
-
 status recipe_load(const char *name, train_options *options, words *kept, error *err)
 {
     const char *text = find_builtin(name);
@@ -142,7 +137,7 @@ status recipe_load_run(const char *run, train_options *options, words *kept, err
 {
     char *path = text_format("%s/config.json", run);
     TRY(got_memory(path, err, run));
-    status result = recipe_load_file(path, options, kept, err);
+    status result = load(path, NULL, options, kept, err);
     options->max_steps = 0;
     free(path);
     return result;

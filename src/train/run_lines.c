@@ -25,14 +25,13 @@ metric_line run_line_of_epoch(const train_epoch *w, uint64_t step)
     add(&line, "epoch", METRIC_WHOLE, w->epoch);
     add(&line, "steps", METRIC_WHOLE, (double)step);
     add(&line, "lr", METRIC_REAL, w->lr);
-    add(&line, "coarse_weight", METRIC_REAL, w->coarse_weight);
-    add(&line, "fine_weight", METRIC_REAL, w->fine_weight);
+    add(&line, "coarse_weight", METRIC_REAL, w->weights.coarse);
+    add(&line, "fine_weight", METRIC_REAL, w->weights.fine);
     add(&line, "seconds", METRIC_REAL, w->seconds);
     add(&line, "images_per_second", METRIC_REAL, w->images_per_second);
     add(&line, "best", METRIC_FLAG, w->best);
-    metrics_log(&w->train, "train", w->coarse_weight, w->fine_weight, w->only_fine, &line);
-    metrics_log(&w->validation, "validation", w->run_coarse_weight, w->run_fine_weight,
-                w->only_fine, &line);
+    metrics_log(&w->train, "train", w->weights, w->only_fine, &line);
+    metrics_log(&w->validation, "validation", w->run_weights, w->only_fine, &line);
     return line;
 }
 
@@ -41,11 +40,9 @@ metric_line run_line_of_test(const train_finished *w)
     metric_line line = {.step = w->step};
     add(&line, "best_epoch", METRIC_WHOLE, w->best_epoch);
     if (w->test_half.count > 0)
-        metrics_log(&w->test_half, "test_half", w->coarse_weight, w->fine_weight, w->only_fine,
-                    &line);
+        metrics_log(&w->test_half, "test_half", w->weights, w->only_fine, &line);
     if (w->test_whole.count > 0)
-        metrics_log(&w->test_whole, "test_whole", w->coarse_weight, w->fine_weight, w->only_fine,
-                    &line);
+        metrics_log(&w->test_whole, "test_whole", w->weights, w->only_fine, &line);
     if (w->stopped_early > 0)
         add(&line, "stopped_early", METRIC_WHOLE, w->stopped_early);
     return line;

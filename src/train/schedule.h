@@ -17,7 +17,6 @@
 #include "base/error.h"
 #include "base/word_list.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum { SCHEDULE_MILESTONES = 16 };

@@ -48,7 +48,8 @@ status training_step(trainer *t, bool *ended, error *err);
 /* Takes the results of the batch on the device, if there is one. */
 status step_results_wait(trainer *t, error *err);
 
-/* After a failure: waits until the device has let go of what it works on, which does not count. */
+/* When the steps of an epoch are over: waits until the device has let go of a batch whose results
+ * were not taken, as after a failure; it does not count. */
 void step_abandon(trainer *t);
 
 /* Steps of the run, with the one on the device. */

@@ -30,7 +30,7 @@ static status measure_part(trainer *t, const image_subset *part, const char *nam
     if (part->count == 0)
         return STATUS_OK;
     TRY(run_data_open_part(&t->data, t->options, part, &from, err));
-    status result = epoch_measure(t, from, part, name, sums, seen, err);
+    status result = trainer_measure(t, from, part, name, sums, seen, err);
     loader_free(from);
     return result;
 }
@@ -47,8 +47,8 @@ static status measure_test(trainer *t, train_finished *what, evaluation *seen, e
     if (!trainer_leads(t))
         return STATUS_OK;
     if (seen && seen->images > 0)
-        epoch_write_evaluation(t, seen, "test.json", halved ? "test half" : "test", half->set,
-                               what->best_epoch);
+        trainer_write_evaluation(t, seen, "test.json", halved ? "test half" : "test", half->set,
+                                 what->best_epoch);
     const metric_line line = run_line_of_test(what);
     return run_files_log(&t->files, &line, err);
 }
@@ -62,7 +62,7 @@ static status measure_best(trainer *t, train_finished *what, error *err)
     status result = weights_load(t->model.net, best, true, NULL, err);
     free(best);
     TRY(result);
-    TRY(epoch_open_evaluation(t, &room, &seen, err));
+    TRY(trainer_open_evaluation(t, &room, &seen, err));
     result = measure_test(t, what, seen, err);
     evaluation_free(&room);
     return result;
@@ -97,8 +97,7 @@ static status finish(trainer *t, bool complete, error *err)
     train_finished what = {
         .step = t->state.step,
         .best_epoch = (int)t->state.best_epoch + 1,
-        .coarse_weight = trainer_run_weights(t).coarse,
-        .fine_weight = t->options->fine_weight,
+        .weights = trainer_run_weights(t),
         .only_fine = t->options->only_fine,
         .run = t->files.run.path,
     };

@@ -34,8 +34,8 @@ typedef struct train_step {
 typedef struct train_epoch {
     int epoch, epochs; /* epoch from 1 */
     metrics train, validation;
-    double coarse_weight, fine_weight;         /* of the training loss, in this epoch */
-    double run_coarse_weight, run_fine_weight; /* of the validation loss, in every epoch */
+    loss_weights weights, run_weights; /* of the training loss, in this epoch; of the validation
+                                          loss, in every epoch */
     double lr, seconds, images_per_second;
     bool best, only_fine;
 } train_epoch;
@@ -48,7 +48,7 @@ typedef struct train_finished {
     /* Of the best checkpoint; without images where the data set has no test part, the half also
      * where it is not the other one that validated. */
     metrics test_half, test_whole;
-    double coarse_weight, fine_weight;
+    loss_weights weights;
     bool only_fine;
     const char *run;
 } train_finished;

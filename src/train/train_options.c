@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of a run's options, and config.json; see train_options.h. */
 #include "train/train_options.h"
-#include "base/file.h"
+#include "base/json_values.h"
 #include "model/backbone.h"
 #include "model/fusion.h"
 #include "train/schedule.h"
 
 #include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { INDENT = 2 };
 
@@ -26,8 +24,7 @@ train_options train_defaults(void)
         .batch_size = 32,
         .accumulate = 1,
         .lr = 8e-3,
-        .coarse_weight = 1,
-        .fine_weight = 2,
+        .loss = {1, 2},
         .metrics_every = 1,
         .threads = 2,
         .max_bad = 10,
@@ -84,9 +81,9 @@ const option_row train_rows[] = {
                       "the lowest learning rate of plateau and cosine"),
     OPTION_ROW_INT("early-stop", train_options, early_stop, 0, 1000000,
                    "end when the validation loss has not fallen for so many epochs; 0: never"),
-    OPTION_ROW_DOUBLE("coarse", train_options, coarse_weight, 0, 1e6, "weight of the coarse loss",
+    OPTION_ROW_DOUBLE("coarse", train_options, loss.coarse, 0, 1e6, "weight of the coarse loss",
                       .alias = "coarse-const"),
-    OPTION_ROW_DOUBLE("fine", train_options, fine_weight, 0, 1e6, "weight of the fine loss",
+    OPTION_ROW_DOUBLE("fine", train_options, loss.fine, 0, 1e6, "weight of the fine loss",
                       .alias = "fine-const"),
     OPTION_ROW_CHOICE("coarse-loss", train_options, coarse_loss, coarse_loss_words,
                       "head: of the coarse head; marginal: beside it that of the fine head's "
@@ -174,7 +171,7 @@ bool train_has_coarse_loss(const train_options *o)
 static status check_loss(const train_options *o, error *err)
 {
     bool coarse = train_has_coarse_loss(o);
-    if (o->fine_weight > 0 || (coarse && o->coarse_weight > 0))
+    if (o->loss.fine > 0 || (coarse && o->loss.coarse > 0))
         return STATUS_OK;
     if (coarse)
         return error_set(err, STATUS_USAGE, "--coarse 0 and --fine 0 leave nothing to learn");
@@ -275,9 +272,5 @@ status config_write(const char *path, const train_options *options, error *err)
         key_of(row, key);
         json_object_set_new(root, key, to_json(row, options));
     }
-    char *text = root ? json_dumps(root, JSON_INDENT(INDENT)) : NULL;
-    status result = text ? file_write(path, text, strlen(text), err) : error_memory(err, path);
-    free(text);
-    json_decref(root);
-    return result;
+    return json_write(path, root, JSON_INDENT(INDENT), err);
 }

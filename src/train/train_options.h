@@ -43,7 +43,7 @@ typedef struct train_options {
     double warmup, min_lr; /* schedule_terms */
     double clip_norm;      /* of all gradients together; 0: not clipped */
     double ema;            /* decay of the weights' average; 0: none is kept */
-    double coarse_weight, fine_weight;
+    loss_weights loss;
     double label_smoothing;
     const char *loss_schedule; /* loss_schedule_parse's text, or NULL */
     bool nesterov, no_norm_decay, only_fine, shared_trunk;

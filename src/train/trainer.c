@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A run is set up, resumed and closed; see trainer.h. */
+/* A run is set up, resumed, measured and closed; see trainer.h. */
 #include "train/trainer.h"
 #include "base/text.h"
+#include "measure/evaluate.h"
+#include "ranks/replicas.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 bool trainer_leads(const trainer *t)
 {
@@ -24,7 +25,7 @@ loss_weights trainer_weights(const trainer *t)
 
 loss_weights trainer_run_weights(const trainer *t)
 {
-    return existing(t, (loss_weights){t->options->coarse_weight, t->options->fine_weight});
+    return existing(t, t->options->loss);
 }
 
 void trainer_announce(const trainer *t)
@@ -53,9 +54,14 @@ void trainer_announce(const trainer *t)
         t->observer->started(t->observer->context, &what);
 }
 
+bool trainer_stop_asked(const trainer *t)
+{
+    return t->observer->stop && *t->observer->stop;
+}
+
 status trainer_ask_stop(trainer *t, error *err)
 {
-    t->stopping = t->observer->stop && *t->observer->stop;
+    t->stopping = trainer_stop_asked(t);
     return ranks_any(t->options->ranks, &t->stopping, err);
 }
 
@@ -71,16 +77,10 @@ bool trainer_limit_reached(const trainer *t, uint64_t steps)
     return t->options->max_steps > 0 && steps >= (uint64_t)t->options->max_steps;
 }
 
-static run_parts parts_of(trainer *t)
-{
-    return (run_parts){t->options, &t->data, &t->model, &t->state};
-}
-
 status trainer_save(trainer *t, bool best, error *err)
 {
-    const run_parts parts = parts_of(t);
     TRY(run_model_average_statistics(&t->model, t->options->ranks, err));
-    return trainer_leads(t) ? run_files_save(&t->files, &parts, best, err) : STATUS_OK;
+    return trainer_leads(t) ? run_files_save(t, best, err) : STATUS_OK;
 }
 
 void trainer_close(trainer *t, status result, const error *why)
@@ -90,11 +90,64 @@ void trainer_close(trainer *t, status result, const error *why)
     run_files_close(&t->files, result, t->complete, why); /* last: it unlocks the run */
 }
 
+/* ---- Measuring ---- */
+
+static void take_results(void *context, const batch *b, const step_results *results)
+{
+    evaluation_add(context, b, results);
+}
+
+status trainer_measure(trainer *t, loader *from, const image_subset *part, const char *name,
+                       metrics *sums, evaluation *seen, error *err)
+{
+    const train_observer *o = t->observer;
+    const evaluate_watch watch = {o->evaluating, o->context, name, o->stop};
+    const evaluate_sink sink = {.results = take_results, .context = seen};
+    const ranks *r = t->options->ranks;
+    status result = evaluate_loader(t->model.net, from, &t->data.set.classes, &watch,
+                                    seen ? &sink : NULL, sums, err);
+    bool stopped = result == STATUS_INTERRUPTED;
+    if (result != STATUS_OK && !stopped)
+        return result;
+    TRY(replicas_sum_metrics(r, sums, &stopped, err));
+    if (stopped)
+        return error_set(err, STATUS_INTERRUPTED, "stopped while measuring the %s", name);
+    if (sums->count == 0 && part->count > 0)
+        return error_set(err, STATUS_FAILED, "none of the %zu images of the %s can be read",
+                         part->count, name);
+    return replicas_merge_evaluation(r, seen, err);
+}
+
+status trainer_open_evaluation(trainer *t, evaluation *room, evaluation **seen, error *err)
+{
+    tracking *k = &t->files.track;
+    status result = evaluation_create(room, &t->data.set.classes, !t->options->only_fine, &k->why);
+    bool missing = result != STATUS_OK;
+    tracking_check(k, result);
+    TRY(ranks_any(t->options->ranks, &missing, err));
+    *seen = missing ? NULL : room;
+    return STATUS_OK;
+}
+
+void trainer_write_evaluation(trainer *t, const evaluation *seen, const char *file,
+                              const char *set_name, const image_set *set, int epoch)
+{
+    tracking *k = &t->files.track;
+    char *path = text_format("%s/%s", t->files.run.path, file);
+    status result = got_memory(path, &k->why, t->files.run.path);
+    if (result == STATUS_OK)
+        result = evaluation_write(seen, path, set_name, set, epoch, t->state.step, &k->why);
+    tracking_check(k, result);
+    if (result == STATUS_OK)
+        tracking_file(k, "evaluation", file);
+    free(path);
+}
+
 /* ---- Setting up ---- */
 
 static run_terms terms_of(const train_options *o)
 {
-    return (run_terms){o->seed, o->coarse_weight, o->fine_weight, o->crop_boxes};
+    return (run_terms){o->seed, o->loss, o->crop_boxes};
 }
 
 static status start_state(trainer *t, error *err)
@@ -117,8 +170,7 @@ static void span_schedule(trainer *t)
 static status parse_options(trainer *t, error *err)
 {
     const train_options *o = t->options;
-    const loss_weights weights = {o->coarse_weight, o->fine_weight};
-    if (loss_schedule_parse(o->loss_schedule, weights, train_has_coarse_loss(o), &t->weights,
+    if (loss_schedule_parse(o->loss_schedule, o->loss, train_has_coarse_loss(o), &t->weights,
                             err) != STATUS_OK)
         return error_prefix(err, STATUS_USAGE, "--loss-schedule");
     return augment_parse(o->augment, &t->data.augment, err);
@@ -138,15 +190,14 @@ static status prepare(trainer *t, error *err)
 
 status trainer_begin(trainer *t, error *err)
 {
-    const run_parts parts = parts_of(t);
     if (trainer_leads(t))
-        TRY(run_files_check(&t->files, t->options, err));
+        TRY(run_files_check(t, err));
     TRY(prepare(t, err));
     TRY(run_model_start(&t->model, t->options, t->observer, err));
     TRY(trainer_ask_stop(t, err)); /* waits: a rank that fails to come so far leaves no run */
     if (trainer_leads(t))
-        TRY(run_files_begin(&t->files, &parts, err));
-    return run_files_share_path(&t->files, t->options->ranks, err);
+        TRY(run_files_begin(t, err));
+    return run_files_share_path(t, err);
 }
 
 /* ---- Resuming ---- */
@@ -191,11 +242,10 @@ done:
 
 status trainer_reopen(trainer *t, error *err)
 {
-    const run_parts parts = parts_of(t);
     if (trainer_leads(t))
-        TRY(run_files_reopen(&t->files, t->options->resume, err));
+        TRY(run_files_reopen(t, err));
     TRY(prepare(t, err));
-    TRY(run_files_share_path(&t->files, t->options->ranks, err));
+    TRY(run_files_share_path(t, err));
     TRY(load_state(t, err));
-    return trainer_leads(t) ? run_files_resume(&t->files, &parts, err) : STATUS_OK;
+    return trainer_leads(t) ? run_files_resume(t, err) : STATUS_OK;
 }

@@ -3,6 +3,7 @@
  * its epochs, train.c the run. */
 #pragma once
 
+#include "measure/evaluation.h"
 #include "train/loss_schedule.h"
 #include "train/run_data.h"
 #include "train/run_files.h"
@@ -34,7 +35,9 @@ void trainer_close(trainer *t, status result, const error *why);
 
 /* Tells the observer what is about to start. */
 void trainer_announce(const trainer *t);
-/* Whether a stop is requested, on any of the ranks, becomes t->stopping. */
+/* Whether a stop is requested of this process. */
+bool trainer_stop_asked(const trainer *t);
+/* Whether it is, on any of the ranks, becomes t->stopping. */
 status trainer_ask_stop(trainer *t, error *err);
 /* The error of a run that was stopped, after it was saved. */
 status trainer_interrupted(const trainer *t, error *err);
@@ -53,3 +56,18 @@ bool trainer_leads(const trainer *t);
 /* Writes a checkpoint of where the run stands, between two steps. Of ranks the leading one does;
  * all have to call it. */
 status trainer_save(trainer *t, bool best, error *err);
+
+/* ---- Measuring, at an epoch's end and at the run's ---- */
+
+/* Measures the network on the images of a part, which `from` loads, over all ranks; name is for
+ * people. seen may be NULL. STATUS_INTERRUPTED when a stop is requested. */
+status trainer_measure(trainer *t, loader *from, const image_subset *part, const char *name,
+                       metrics *sums, evaluation *seen, error *err);
+
+/* Where what the network makes of each image is gathered: *seen is NULL, with a note, when some
+ * rank has no room for that. It is not needed to train. */
+status trainer_open_evaluation(trainer *t, evaluation *room, evaluation **seen, error *err);
+/* Writes it into the run's directory, as FILE; what cannot be written is a note. epoch, from 1, is
+ * that of the weights. */
+void trainer_write_evaluation(trainer *t, const evaluation *seen, const char *file,
+                              const char *set_name, const image_set *set, int epoch);

@@ -31,8 +31,8 @@ static const field schedule_fields[] = {
 };
 static const field terms_fields[] = {
     {FIELD(SEED, run_terms, seed)},
-    {FIELD(REAL, run_terms, coarse_weight)},
-    {FIELD(REAL, run_terms, fine_weight)},
+    {.key = "coarse_weight", .kind = FIELD_REAL, .offset = offsetof(run_terms, weights.coarse)},
+    {.key = "fine_weight", .kind = FIELD_REAL, .offset = offsetof(run_terms, weights.fine)},
     {FIELD(FLAG, run_terms, crop_boxes), .optional = true},
     {0},
 };
@@ -140,7 +140,7 @@ static status read_state(const fields_source *from, training_state *s, char **op
 
 status run_terms_read(const model_file *m, run_terms *terms, error *err)
 {
-    *terms = (run_terms){0, 1, m->options.only_fine ? 1 : 2, false};
+    *terms = (run_terms){0, {1, m->options.only_fine ? 1 : 2}, false};
     return model_file_has(m, terms_piece) ? read_piece(m, terms_piece, terms_fields, terms, err)
                                           : STATUS_OK;
 }

@@ -12,7 +12,7 @@
  * weights make the loss. */
 typedef struct run_terms {
     uint64_t seed;
-    double coarse_weight, fine_weight;
+    loss_weights weights;
     bool crop_boxes; /* of each image only its box was looked at */
 } run_terms;
 

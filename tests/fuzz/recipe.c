@@ -29,11 +29,11 @@ int fuzz_recipe(const uint8_t *data, size_t size)
     train_options options = train_defaults(), same = train_defaults();
     options.image_size = 32; /* the data's own is written as what it is */
     char *path = fuzz_file("input.yaml", data, size);
-    status result = recipe_load_file(path, &options, &r, &err);
+    status result = recipe_load(path, &options, &r, &err);
     char *text = result == STATUS_OK ? write_config("config.json", &options) : NULL;
     if (text) {
         char *config = text_format("%s/config.json", fuzz_directory());
-        FUZZ_SUCCEEDS(recipe_load_file(config, &same, &again, &err));
+        FUZZ_SUCCEEDS(recipe_load(config, &same, &again, &err));
         char *second = write_config("again.json", &same);
         FUZZ_HOLDS(second && strcmp(text, second) == 0);
         words_free(&again);
