@@ -201,11 +201,13 @@ check_run "... and tells scripts" 1 '"decoded":true,"bad":\[{"part":"train","ima
     data --check --json tree
 escape=$(printf '\033')
 for part in train valid; do
-    mkdir -p "masked/$part/animal/red$escape[31m"
+    mkdir -p "masked/$part/animal/red$escape[31m" "masked/$part/animal/été"
+    cp tree/test_images/*/*/test_00000.png "masked/$part/animal/été/one.png"
     cp tree/test_images/*/*/test_00000.png "masked/$part/animal/red$escape[31m/one$escape.png"
 done
 : >"masked/train/animal/red$escape[31m/two$escape.png"
 check_run "names do nothing to the terminal" 0 'red\?\[31m' data masked
+check "... and stand in columns of characters" grep -Eq '^  été {36}1 {9}1 {9}0$' "$scratch/out"
 check "... nor those in messages" grep -qF 'two?.png: ' "$scratch/out"
 check "... at all" sh -c "! grep -q '$escape' '$scratch/out'"
 check_run "... nor in errors" 1 'no\?\[2J.csv' data "no${escape}[2J.csv"

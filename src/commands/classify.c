@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BAR_WIDTH = 24 };
+enum { NAME_WIDTH = 28, BAR_WIDTH = 24 };
 
 typedef struct classify_options {
     const char *checkpoint, *decision;
@@ -31,7 +31,9 @@ typedef struct session {
 static void print_bar(const char *name, double probability)
 {
     int filled = (int)(probability * BAR_WIDTH + 0.5);
-    printf("    %-28s %6.2f%%  ", name, 100 * probability);
+    printf("    ");
+    command_put(name, NAME_WIDTH);
+    printf(" %6.2f%%  ", 100 * probability);
     for (int i = 0; i < BAR_WIDTH; i++)
         fputs(i < filled ? "#" : ".", stdout);
     putchar('\n');

@@ -116,7 +116,9 @@ void command_print_network(const network_options *n, const device *dev, const pe
  * that is not UTF-8. */
 status command_print_json(json_t *value, size_t form, error *err);
 
-/* A text, masked, in a column of at least `width` bytes. */
+/* The characters of a text, each a column of a terminal. */
+int command_width(const char *text);
+/* A text, masked, and spaces up to that width. */
 void command_put(const char *text, int width);
 enum { COMMAND_CLASS_NAME = 256 };
 /* What people are shown of a class, masked: "COARSE", or "FINE (COARSE)". */

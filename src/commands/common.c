@@ -74,10 +74,18 @@ int command_run(const command_line *line, void *values, command_body *body, int 
     return result == STATUS_OK ? command_finish() : command_fail(&err, result);
 }
 
+int command_width(const char *text)
+{
+    int width = 0;
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80; /* bytes that begin a character */
+    return width;
+}
+
 void command_put(const char *text, int width)
 {
     terminal_put(stdout, text);
-    for (int i = (int)strlen(text); i < width; i++)
+    for (int i = command_width(text); i < width; i++)
         putchar(' ');
 }
 

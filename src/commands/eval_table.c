@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { CONFUSED_PAIRS = 10 };
 
@@ -73,8 +72,7 @@ static naming name_level(const hierarchy *classes, bool fine)
     naming n = {classes, fine, 0};
     for (int i = 0; i < (fine ? classes->fine_count : classes->coarse_count); i++) {
         command_class_name(classes, fine, i, name);
-        int length = (int)strlen(name);
-        n.width = length > n.width ? length : n.width;
+        n.width = command_width(name) > n.width ? command_width(name) : n.width;
     }
     return n;
 }
@@ -84,7 +82,9 @@ static void print_class(const head_scores *h, const naming *n, int class)
     char name[COMMAND_CLASS_NAME];
     class_scores c = scores_class(h, class);
     command_class_name(n->classes, n->fine, class, name);
-    printf("  %-*s %7llu %7llu %9s %8s %8s\n", n->width, name, (unsigned long long)c.images,
+    printf("  ");
+    command_put(name, n->width);
+    printf(" %7llu %7llu %9s %8s %8s\n", (unsigned long long)c.images,
            (unsigned long long)c.answers, percent(c.precision).text, percent(c.recall).text,
            percent(c.f1).text);
 }
@@ -117,7 +117,9 @@ static void print_confused(const head_scores *h, const naming *n, int most)
     for (int i = 0; i < count; i++) {
         command_class_name(n->classes, n->fine, pairs[i].label, label);
         command_class_name(n->classes, n->fine, pairs[i].answer, answer);
-        printf("  %-*s %7u of %-7llu %s\n", n->width, label, (unsigned)pairs[i].images,
+        printf("  ");
+        command_put(label, n->width);
+        printf(" %7u of %-7llu %s\n", (unsigned)pairs[i].images,
                (unsigned long long)h->labelled[pairs[i].label], answer);
     }
 }

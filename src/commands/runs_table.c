@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See runs.h. */
 #include "base/clock.h"
-#include "base/terminal.h"
+#include "commands/commands.h"
 #include "commands/runs.h"
 #include "track/run_values.h"
 
@@ -39,20 +39,9 @@ static void show(const char *key, const json_t *value, char text[CELL])
         snprintf(text, CELL, json_is_integer(value) ? "%.0f" : "%.6g", number);
 }
 
-/* Columns that a terminal shows: bytes that do not continue a character. */
-static int width_of(const char *text)
-{
-    int width = 0;
-    for (; *text; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
 static void put(const char *text, int width, bool last)
 {
-    terminal_put(stdout, text);
-    for (int i = width_of(text); !last && i < width + 2; i++)
-        putchar(' ');
+    command_put(text, last ? 0 : width + 2);
     if (last)
         putchar('\n');
 }
@@ -61,10 +50,10 @@ static void put(const char *text, int width, bool last)
 static int column_width(const runs_table *t, size_t column)
 {
     char text[CELL];
-    int widest = width_of(t->headings[column]);
+    int widest = command_width(t->headings[column]);
     for (size_t r = 0; r < t->rows; r++) {
         show(t->keys ? t->keys[r] : t->headings[column], t->cells[r * t->columns + column], text);
-        widest = width_of(text) > widest ? width_of(text) : widest;
+        widest = command_width(text) > widest ? command_width(text) : widest;
     }
     return widest;
 }
@@ -74,7 +63,7 @@ static void measure(const runs_table *t, int *widths)
 {
     int widest = 0;
     for (size_t r = 0; t->keys && r < t->rows; r++)
-        widths[0] = width_of(t->keys[r]) > widths[0] ? width_of(t->keys[r]) : widths[0];
+        widths[0] = command_width(t->keys[r]) > widths[0] ? command_width(t->keys[r]) : widths[0];
     for (size_t c = 0; c < t->columns; c++) {
         widths[1 + c] = column_width(t, c);
         widest = widths[1 + c] > widest ? widths[1 + c] : widest;
