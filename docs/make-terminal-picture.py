@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Draws docs/terminal.svg: what a terminal shows after a command has run for some seconds.
+"""Draws docs/terminal.svg: a terminal after a command has run for some seconds.
 
     pip install pyte
     docs/make-terminal-picture.py SECONDS FILE.svg COMMAND [ARGUMENT]...
 
-The command runs in a terminal of 118 columns; after SECONDS, or at its end, the screen is drawn as
-it stands and the command gets Ctrl-C.
+The command runs in a terminal of 118 columns. After SECONDS, or when it ends, the screen is drawn
+and the command gets Ctrl-C.
 """
 
 import fcntl
