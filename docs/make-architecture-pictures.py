@@ -4,8 +4,8 @@
 
     docs/make-architecture-pictures.py
 
-The floors and what each may include come from tests/test_layers.sh, which holds the tree to them;
-the steps of the data come from docs/data-way.txt. Needs nothing but Python.
+The floors and their allowed includes come from tests/test_layers.sh, which checks the tree against
+them. The steps of the data come from docs/data-way.txt. Needs only Python.
 """
 import html
 import pathlib
@@ -17,15 +17,15 @@ PAPER, INK, FAINT = "#ffffff", "#1f2328", "#57606a"
 COLOURS = {"host": "#eaf2fb", "device": "#fdf1e3", "file": "#eaf6ec"}
 EDGES = {"host": "#5b8bc0", "device": "#c98a3d", "file": "#5a9e67"}
 
-# What each floor is for, and its place: column and row of the picture.
+# What each floor is for, and its column and row in the picture.
 FLOORS = {
-    "commands": ("one file a command", 1.25, 0),
+    "commands": ("one file per command", 1.25, 0),
     "library": ("the C API", 0, 0),
-    "mpi": ("ranks by MPI", 1.5, 1),
-    "train": ("the loop and its files", 0.25, 1),
+    "mpi": ("ranks over MPI", 1.5, 1),
+    "train": ("training loop, run files", 0.25, 1),
     "sweep": ("searches over options", 2.6, 1),
     "tune": ("the fastest algorithm", 0, 2),
-    "ranks": ("what processes exchange", 1.25, 2),
+    "ranks": ("exchange between ranks", 1.25, 2),
     "measure": ("metrics, scores, decisions", 1.25, 3),
     "track": ("run store, events, report", 2.6, 3),
     "model": ("layers, memory plan", 0.5, 4),
@@ -41,7 +41,7 @@ def escape(text):
 
 
 def read_floors():
-    """{floor: what it may include} in the order of tests/test_layers.sh, from the ground up."""
+    """{floor: what it may include}, in the order of tests/test_layers.sh, from the bottom up."""
     text = (HERE.parent / "tests/test_layers.sh").read_text()
     block = text.split('floors="\n', 1)[1].split('"', 1)[0]
     floors = {}
@@ -52,7 +52,7 @@ def read_floors():
 
 
 def reduce(floors):
-    """The arrows that are not implied by others."""
+    """Removes the arrows that follow from others."""
     def reach(name):
         found = set()
         for below in floors[name]:
@@ -134,7 +134,7 @@ def draw_way():
             body.append(f'<text x="{margin + left + 290}" y="{at}" {MONO} font-size="12" '
                         f'fill="{FAINT}">{escape(file)}</text>')
         y += tall + gap
-    legend = [("file", "files"), ("host", "host"), ("device", "the device's queue")]
+    legend = [("file", "files"), ("host", "host"), ("device", "device queue")]
     x = margin
     for kind, text in legend:
         body.append(box(x, y + 4, 14, 14, kind))
