@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Structs as JSON objects; see fields.h. */
 #include "base/fields.h"
+#include "base/json_values.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- Writing ---- */
 
-static json_t *value_of(const field *f, const void *member)
+static json_t *value_of(const field *f, const void *record)
 {
+    const void *member = (const char *)record + f->offset;
     switch (f->kind) {
     case FIELD_INT:
         return json_integer(*(const int *)member);
@@ -32,6 +35,10 @@ static json_t *value_of(const field *f, const void *member)
         return json_string(*(const char *const *)member);
     case FIELD_WORD:
         return json_string(word_list_at(f->words, *(const int *)member));
+    case FIELD_OBJECT:
+        return fields_write(json_object(), f->inner, member);
+    case FIELD_INTS:
+        return ints_to_json(member, *(const int *)((const char *)record + f->count));
     }
     return NULL;
 }
@@ -49,7 +56,7 @@ json_t *fields_write(json_t *object, const field *table, const void *record)
     for (const field *f = table; f->key; f++) {
         const void *member = (const char *)record + f->offset;
         if (f->kind != FIELD_TEXT || !f->optional || *(const char *const *)member)
-            object = fields_put(object, f->key, value_of(f, member));
+            object = fields_put(object, f->key, value_of(f, record));
     }
     return object;
 }
@@ -167,8 +174,34 @@ static bool take(const field *f, const json_t *value, void *member)
         return text != NULL;
     case FIELD_WORD:
         return read_word(text, f->words, member);
+    case FIELD_OBJECT:
+    case FIELD_INTS:
+        break; /* read_object and read_ints */
     }
     return false;
+}
+
+static status read_object(const field *f, const fields_source *from, void *record, error *err)
+{
+    char piece[128];
+    fields_source inner = {from->path, piece, NULL};
+    snprintf(piece, sizeof piece, "%s's %s", from->piece, f->key);
+    TRY(fields_find(from, f->key, JSON_OBJECT, &inner.object, err));
+    return fields_read(f->inner, &inner, (char *)record + f->offset, err);
+}
+
+static status read_ints(const field *f, const fields_source *from, void *record, error *err)
+{
+    int count, *values = NULL;
+    status result;
+    TRY_OR_DONE(fields_ints(from, f->key, (int)f->least, &values, &count, err));
+    if (count > f->most)
+        TRY_OR_DONE(fields_refuse(from, f->key, err));
+    memcpy((char *)record + f->offset, values, (size_t)count * sizeof *values);
+    *(int *)((char *)record + f->count) = count;
+done:
+    free(values);
+    return result;
 }
 
 status fields_read(const field *table, const fields_source *from, void *record, error *err)
@@ -178,7 +211,11 @@ status fields_read(const field *table, const fields_source *from, void *record, 
         if (f->optional && !json_object_get(from->object, f->key))
             continue;
         TRY(find(from, f->key, &value, err));
-        if (!take(f, value, (char *)record + f->offset))
+        if (f->kind == FIELD_OBJECT)
+            TRY(read_object(f, from, record, err));
+        else if (f->kind == FIELD_INTS)
+            TRY(read_ints(f, from, record, err));
+        else if (!take(f, value, (char *)record + f->offset))
             return fields_refuse(from, f->key, err);
     }
     return STATUS_OK;

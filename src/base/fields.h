@@ -21,6 +21,8 @@ enum field_kind {
     FIELD_LIMIT,    /* double, at least 0, or infinity */
     FIELD_TEXT,     /* const char *; read, it points into the JSON value */
     FIELD_WORD,     /* an enum: a text among `words` */
+    FIELD_OBJECT,   /* a struct, by the table `inner` */
+    FIELD_INTS,     /* int [most], of which `count`, an int's offset, says how many there are */
 };
 
 typedef struct field {
@@ -28,8 +30,11 @@ typedef struct field {
     enum field_kind kind;
     size_t offset;
     bool optional; /* may be missing: the struct keeps what it has. A NULL text is left out */
-    long long least, most;  /* of FIELD_INT and FIELD_U32, where most is not 0 */
+    long long least, most;  /* of FIELD_INT and FIELD_U32, where most is not 0; of FIELD_INTS, least
+                               of each */
     const word_list *words; /* of FIELD_WORD */
+    const struct field *inner; /* of FIELD_OBJECT */
+    size_t count;              /* of FIELD_INTS */
 } field;
 
 /* The start of a row, {FIELD(INT, network_options, image_size), .least = 1}: the key is the

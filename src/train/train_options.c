@@ -210,12 +210,6 @@ static void key_of(const option_row *row, char key[64])
         *at = *at == '-' ? '_' : *at;
 }
 
-/* NULL for a text that is not UTF-8. */
-static json_t *text_or_fault(const char *text)
-{
-    return text ? json_string(text) : json_null();
-}
-
 static const void *value_of(const option_row *row, const train_options *options)
 {
     return (const char *)options + row->at;
@@ -234,17 +228,17 @@ static json_t *to_json(const option_row *row, const train_options *options)
     case OPTION_DOUBLE:
         return json_real(*(const double *)value);
     case OPTION_CHOICE:
-        return text_or_fault(word_list_at(row->words, *(const int *)value));
+        return text_to_json(word_list_at(row->words, *(const int *)value));
     case OPTION_STRING:
     case OPTION_NAME:
-        return text_or_fault(*(const char *const *)value);
+        return text_to_json(*(const char *const *)value);
     }
     return NULL;
 }
 
 static status check_text(const char *option, const char *text, error *err)
 {
-    json_t *value = text_or_fault(text);
+    json_t *value = text ? json_string(text) : json_null();
     json_decref(value);
     return value ? STATUS_OK
                  : error_set(err, STATUS_USAGE,
