@@ -51,6 +51,37 @@ static void prefix_keeps_a_full_message_in_bounds(void **state)
     assert_memory_equal(err.message, "where: xxx", 10);
 }
 
+/* The longest paths that there are: where, what, and what to do. */
+static void prefix_keeps_both_ends_of_long_messages(void **state)
+{
+    (void)state;
+    static char path[4096], other[4096];
+    error err;
+    memset(path, 'a', sizeof path - 1);
+    memset(other, 'b', sizeof other - 1);
+    error_set(&err, STATUS_FAILED, "%s: is broken; fetch it again", other);
+    error_prefix(&err, STATUS_FAILED, "%s: line 7", path);
+    assert_int_equal(strlen(err.message), ERROR_CAPACITY - 1);
+    assert_memory_equal(err.message, path, sizeof path - 1);
+    assert_non_null(strstr(err.message, " [...] "));
+    static const char end[] = "b: is broken; fetch it again";
+    assert_string_equal(err.message + ERROR_CAPACITY - sizeof end, end);
+}
+
+static void prefix_is_as_long_as_it_needs(void **state)
+{
+    (void)state;
+    static char path[1024], other[1024];
+    static char want[4 * sizeof path];
+    error err;
+    memset(path, 'a', sizeof path - 1);
+    memset(other, 'b', sizeof other - 1);
+    error_set(&err, STATUS_FAILED, "is broken; fetch it again");
+    error_prefix(&err, STATUS_FAILED, "%s: as %s has it", path, other);
+    snprintf(want, sizeof want, "%s: as %s has it: is broken; fetch it again", path, other);
+    assert_string_equal(err.message, want);
+}
+
 static void suffix_comes_last(void **state)
 {
     (void)state;
@@ -63,6 +94,7 @@ static void suffix_comes_last(void **state)
     error_set(&err, STATUS_FAILED, "%s", huge);
     error_suffix(&err, STATUS_FAILED, "more");
     assert_int_equal(strlen(err.message), ERROR_CAPACITY - 1);
+    assert_string_equal(err.message + ERROR_CAPACITY - 6, "xmore");
 }
 
 static void memory_names_what(void **state)
@@ -89,6 +121,8 @@ int main(void)
         cmocka_unit_test(set_truncates),
         cmocka_unit_test(prefix_comes_first),
         cmocka_unit_test(prefix_keeps_a_full_message_in_bounds),
+        cmocka_unit_test(prefix_keeps_both_ends_of_long_messages),
+        cmocka_unit_test(prefix_is_as_long_as_it_needs),
         cmocka_unit_test(suffix_comes_last),
         cmocka_unit_test(memory_names_what),
         cmocka_unit_test(try_returns_early),

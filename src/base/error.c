@@ -4,40 +4,57 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #undef error_set
 #undef error_prefix
 #undef error_memory
 
+/* The place stands at the start of a message and the remedy at its end. */
+static void format_message(error *err, const char *format, va_list arguments)
+{
+    static const char gap[] = " [...] ";
+    enum { HEAD = ERROR_CAPACITY / 2, TAIL = ERROR_CAPACITY - HEAD - sizeof gap };
+    char *text = NULL;
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(err->message, sizeof err->message, format, arguments);
+    if (length >= ERROR_CAPACITY && vasprintf(&text, format, again) == length) {
+        memcpy(err->message + HEAD, gap, sizeof gap - 1);
+        memcpy(err->message + HEAD + sizeof gap - 1, text + length - TAIL, TAIL + 1);
+        free(text);
+    }
+    va_end(again);
+}
+
 status error_set(error *err, status code, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(err->message, sizeof err->message, format, arguments);
+    format_message(err, format, arguments);
     va_end(arguments);
     return code;
 }
 
 status error_prefix(error *err, status code, const char *format, ...)
 {
-    char prefix[512], kept[ERROR_CAPACITY];
+    error prefix, kept = *err;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(prefix, sizeof prefix, format, arguments);
+    format_message(&prefix, format, arguments);
     va_end(arguments);
-    memcpy(kept, err->message, sizeof kept);
-    return error_set(err, code, "%s: %s", prefix, kept);
+    return error_set(err, code, "%s: %s", prefix.message, kept.message);
 }
 
 status error_suffix(error *err, status code, const char *format, ...)
 {
-    size_t length = strlen(err->message);
+    error suffix, kept = *err;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(err->message + length, sizeof err->message - length, format, arguments);
+    format_message(&suffix, format, arguments);
     va_end(arguments);
-    return code;
+    return error_set(err, code, "%s%s", kept.message, suffix.message);
 }
 
 status error_memory(error *err, const char *what)

@@ -20,7 +20,7 @@ typedef struct error {
     char message[ERROR_CAPACITY];
 } error;
 
-/* Formats the message (truncating what does not fit) and returns code. */
+/* Formats the message and returns code. Of one that does not fit the middle is left out. */
 status error_set(error *err, status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -28,7 +28,7 @@ status error_set(error *err, status code, const char *format, ...)
 status error_prefix(error *err, status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Puts text behind the message that err holds, as far as there is room, and returns code. */
+/* Puts text behind the message that err holds, and returns code. */
 status error_suffix(error *err, status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
