@@ -6,6 +6,8 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "check.h"
+#include "model/fit.h"
+#include "model/parameters.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -29,6 +31,23 @@ int support_open_half_device(void **state)
         return -1;
     device_set_precision(*state, PRECISION_FP16);
     return 0;
+}
+
+void support_measure(device *dev, const network_options *options, uint64_t *bytes, int *largest)
+{
+    error err;
+    graph g;
+    convolver chooser;
+    bool fits;
+    CHECK_OK(convolver_open(dev, &chooser, &err));
+    CHECK_OK(convolver_prepare_gemm(&chooser, &err));
+    CHECK_OK(hcnn_build(options, &g, &err));
+    CHECK_OK(parameters_freeze(&g, options->freeze, &err));
+    CHECK_OK(graph_finish(&g, options->training, &err));
+    CHECK_OK(fit_batch(&chooser, options, &g, options->batch_size, bytes, &fits, &err));
+    CHECK_OK(fit_largest_batch(&chooser, options, &g, largest, &err));
+    graph_free(&g);
+    convolver_close(&chooser);
 }
 
 device *support_open_another(const device *dev)

@@ -4,6 +4,7 @@
  * running test when something goes wrong. */
 #pragma once
 
+#include "model/network_options.h"
 #include "ops/tensor.h"
 
 #include <stdarg.h>
@@ -26,6 +27,10 @@ int support_open_half_device(void **state);
 
 /* The same device once more, with a context and a queue of its own, in the same precision. */
 device *support_open_another(const device *dev);
+
+/* The memory that a network of the options takes, and the largest batch that the device could take
+ * with the other options unchanged. */
+void support_measure(device *dev, const network_options *options, uint64_t *bytes, int *largest);
 
 /* Zeroed memory, freed by the caller. */
 void *support_memory(size_t count, size_t size);

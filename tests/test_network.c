@@ -3,6 +3,7 @@
  * each optimizer, from golden files that tests/golden/make-golden.py computed in double precision.
  * Also its size, its memory check and freezing. */
 #include "base/tensor_file.h"
+#include "check.h"
 #include "model/network.h"
 #include "ops/optimizer.h"
 #include "support.h"
@@ -486,6 +487,33 @@ static void test_evaluation_is_not_smoothed(void **state)
     tensor_file_close(g.file);
 }
 
+/* Results that nobody waited for are not overwritten, and nobody waits for what was not asked for.
+ */
+static void test_tickets(void **state)
+{
+    golden g;
+    error err;
+    network *net;
+    host_batch b;
+    const step_results *results;
+    int tickets[2], third;
+    open_golden("only-fine-nesterov", &g);
+    assert_ok(network_create(*state, &g.options, &net, &err), &err);
+    load_before(net, &g);
+    make_batch(&g, &b);
+    assert_ok(network_forward(net, &b.batch, STEP_EVALUATE, 1, 2, &err), &err);
+    CHECK_FAILS(STATUS_FAILED, "not on their way", network_wait(net, 0, &results, &err));
+    for (int i = 0; i < 2; i++)
+        assert_ok(network_fetch(net, &tickets[i], &err), &err);
+    CHECK_FAILS(STATUS_FAILED, "more than 2 steps", network_fetch(net, &third, &err));
+    for (int i = 0; i < 2; i++)
+        assert_ok(network_wait(net, tickets[i], &results, &err), &err);
+    CHECK_FAILS(STATUS_FAILED, "not on their way", network_wait(net, tickets[0], &results, &err));
+    free(b.pixels);
+    network_free(net);
+    tensor_file_close(g.file);
+}
+
 static const network_options small = {.backbone = "tiny",
                                       .coarse_classes = COARSE,
                                       .fine_classes = FINE,
@@ -555,16 +583,16 @@ static void test_measure(void **state)
                          .batch_size = 8,
                          .training = true,
                          .pixel_capacity = 8 * 3072};
-    assert_ok(network_measure(*state, &o, &eight, &largest, &err), &err);
+    support_measure(*state, &o, &eight, &largest);
     assert_true(eight > 2 * 4 * 98215672ull);
     o.batch_size = 64;
     o.pixel_capacity = 64 * 3072;
-    assert_ok(network_measure(*state, &o, &bytes, &largest, &err), &err);
+    support_measure(*state, &o, &bytes, &largest);
     assert_true(bytes > eight);
     const device *dev = *state;
     o.batch_size = 60000;
     o.pixel_capacity = 60000ull * 3072;
-    assert_ok(network_measure(*state, &o, &bytes, &largest, &err), &err);
+    support_measure(*state, &o, &bytes, &largest);
     if (bytes > dev->info.memory_bytes) {
         network *net;
         char number[32];
@@ -667,6 +695,7 @@ int main(void)
         cmocka_unit_test(test_bit_shared_layer4),
         cmocka_unit_test(test_mixed),
         cmocka_unit_test(test_evaluation_is_not_smoothed),
+        cmocka_unit_test(test_tickets),
         cmocka_unit_test(test_freeze),
         cmocka_unit_test(test_input_stays),
         support_half_test(test_input_stays),

@@ -265,14 +265,13 @@ static void test_no_descent(void **state)
 /* The sums of very many ranks need more than a batch's own. */
 static void test_memory_is_counted(void **state)
 {
-    error err;
     uint64_t alone, together;
     int largest;
     network_options o = shape;
     const statistics_gather sync = {.ranks = 100000};
-    assert_ok(network_measure(*state, &o, &alone, &largest, &err), &err);
+    support_measure(*state, &o, &alone, &largest);
     o.sync = &sync;
-    assert_ok(network_measure(*state, &o, &together, &largest, &err), &err);
+    support_measure(*state, &o, &together, &largest);
     /* Norms have up to 64 channels. */
     assert_true(together > alone);
     assert_true(together >= 100000ull * (2 * 64 + 1) * sizeof(float));

@@ -43,8 +43,7 @@ status convolutions_list(const graph *g, int batch, convolution_call **calls, si
 {
     *count = 0;
     *calls = calloc((size_t)g->count * CONVOLUTION_DIRECTIONS, sizeof **calls);
-    if (!*calls)
-        return error_memory(err, "the list of convolutions");
+    TRY(got_memory(*calls, err, "the list of convolutions"));
     for (int d = 0; d < CONVOLUTION_DIRECTIONS; d++)
         for (int i = 0; i < g->count; i++) {
             const node *n = &g->nodes[i];

@@ -73,24 +73,6 @@ static status build_graph(const network_options *options, graph *g, error *err)
     return result;
 }
 
-status network_measure(device *dev, const network_options *options, uint64_t *bytes,
-                       int *largest_batch, error *err)
-{
-    convolver chooser = {0};
-    graph g = {0};
-    bool fits;
-    status result = STATUS_OK;
-    TRY_OR_DONE(convolver_open(dev, &chooser, err));
-    TRY_OR_DONE(convolver_prepare_gemm(&chooser, err));
-    TRY_OR_DONE(build_graph(options, &g, err));
-    TRY_OR_DONE(fit_batch(&chooser, options, &g, options->batch_size, bytes, &fits, err));
-    TRY_OR_DONE(fit_largest_batch(&chooser, options, &g, largest_batch, err));
-done:
-    graph_free(&g);
-    convolver_close(&chooser);
-    return result;
-}
-
 status network_needs_two(const network_options *options, bool *needs, error *err)
 {
     graph g;
@@ -143,8 +125,7 @@ static status allocate_heads(network *net, error *err)
         TRY(buffer_create(net->dev, batch * sizeof(head_result), &made->results, err));
         for (int t = 0; t < TICKETS; t++) {
             net->tickets[t].results[h] = calloc(batch, sizeof(head_result));
-            if (!net->tickets[t].results[h])
-                return error_memory(err, "the results of a step");
+            TRY(got_memory(net->tickets[t].results[h], err, "the results of a step"));
         }
     }
     return STATUS_OK;
@@ -198,8 +179,7 @@ status network_create(device *dev, const network_options *options, network **cre
     status result = STATUS_OK;
     *created = NULL;
     network *net = calloc(1, sizeof *net);
-    if (!net)
-        return error_memory(err, "the network");
+    TRY(got_memory(net, err, "the network"));
     net->dev = dev;
     net->options = *options;
     net->options.steps_in_backward = fit_steps_in_backward(dev, options);
@@ -316,8 +296,7 @@ status network_initialize(network *net, uint64_t seed, bool from_scratch, error 
 static status read_layout(network *net, const parameter *p, cl_mem from, float *values, error *err)
 {
     float *raw = malloc(p->count * sizeof *raw);
-    if (!raw)
-        return error_memory(err, p->name);
+    TRY(got_memory(raw, err, p->name));
     status result = buffer_read(net->dev, from, 0, raw, p->count * sizeof *raw, err);
     if (result == STATUS_OK)
         parameter_to_file_layout(p, raw, values);
@@ -342,8 +321,7 @@ status network_gradient_read(network *net, const parameter *p, float *values, er
 status network_parameter_write(network *net, parameter *p, const float *values, error *err)
 {
     float *raw = malloc(p->count * sizeof *raw);
-    if (!raw)
-        return error_memory(err, p->name);
+    TRY(got_memory(raw, err, p->name));
     parameter_to_device_layout(p, values, raw);
     status result = buffer_write(net->dev, p->value, 0, raw, p->count * sizeof *raw, err);
     free(raw);
@@ -407,6 +385,15 @@ static status run_losses(network *net, const network_batch *batch, bool train,
     return STATUS_OK;
 }
 
+/* The next ticket has to be free. */
+static status check_ticket(const network *net, error *err)
+{
+    if (net->tickets[net->fetched % TICKETS].open)
+        return error_set(err, STATUS_FAILED, "more than %d steps whose results were not waited for",
+                         TICKETS);
+    return STATUS_OK;
+}
+
 static status check_batch(const network *net, const network_batch *batch, error *err)
 {
     const network_options *o = &net->options;
@@ -417,10 +404,7 @@ static status check_batch(const network *net, const network_batch *batch, error 
     if (batch->pixel_bytes > o->pixel_capacity)
         return error_set(err, STATUS_FAILED, "a batch of %zu bytes of pixels, %zu were announced",
                          batch->pixel_bytes, o->pixel_capacity);
-    if (net->tickets[net->fetched % TICKETS].open)
-        return error_set(err, STATUS_FAILED, "more than %d steps whose results were not waited for",
-                         TICKETS);
-    return STATUS_OK;
+    return check_ticket(net, err);
 }
 
 status network_forward(network *net, const network_batch *batch, enum step_mode mode,
@@ -452,6 +436,7 @@ status network_backward(network *net, gradient_terms terms, error *err)
 
 status network_fetch(network *net, int *opened, error *err)
 {
+    TRY(check_ticket(net, err));
     *opened = (int)(net->fetched++ % TICKETS);
     ticket *t = &net->tickets[*opened];
     t->count = net->count;
@@ -466,6 +451,8 @@ status network_fetch(network *net, int *opened, error *err)
 status network_wait(network *net, int opened, const step_results **results, error *err)
 {
     ticket *t = &net->tickets[opened];
+    if (!t->open)
+        return error_set(err, STATUS_FAILED, "the results of a step are not on their way here");
     for (int h = 0; h < HEAD_COUNT; h++)
         TRY(buffer_wait(net->dev, &t->done[h], err));
     t->open = false;

@@ -21,10 +21,6 @@ typedef struct step_results {
 
 typedef struct network network;
 
-/* The memory that the options need, and the largest batch that the device could take with the
- * other options unchanged (0: not even one). */
-status network_measure(device *dev, const network_options *options, uint64_t *bytes,
-                       int *largest_batch, error *err);
 /* The distinct convolutions (choices.h says what tells two apart) that a network of these options
  * runs, without buffers: those of its training with options->training, else forward ones alone. By
  * direction, then in the order of the layers; freed by the caller. */
@@ -121,7 +117,8 @@ status network_forward(network *net, const network_batch *batch, enum step_mode 
  * 1} adds them to those of the batches before, and {-learning rate, 1} is a step of gradient
  * descent. */
 status network_backward(network *net, gradient_terms terms, error *err);
-/* Sends the results on their way to the host. *ticket names them; at most two may be open. */
+/* Sends the results on their way to the host. *ticket names them; at most two may be open: a
+ * third is STATUS_FAILED, as waiting for one that is not open. */
 status network_fetch(network *net, int *ticket, error *err);
 /* Waits for the ticket's results; they stay valid until the second network_fetch after. After this
  * the batch's host memory is free. */
