@@ -198,46 +198,25 @@ static void draw_cutmix(const augment_place *at, double value, batch_mix *mix)
 /* One of the two functions is there. `value` is the number behind "NAME=". */
 typedef struct augmentation {
     const char *name;
-    const char *meaning;       /* of the value, for messages */
-    double usual;              /* where no value is given; 0: one has to be */
-    double above, least, most; /* above < value, least <= value <= most */
-    bool whole;                /* an integer */
+    const char *meaning; /* of the value, for messages */
+    double usual;        /* where no value is given; 0: one has to be */
+    double most;         /* of a value above 0 */
+    bool whole;          /* an integer from 1 up */
     void (*draw_image)(const augment_place *at, double value, pixel_source *image);
     void (*draw_batch)(const augment_place *at, double value, batch_mix *mix);
 } augmentation;
 
+enum { MOST_PIXELS = 4096 };
+
 /* In the order in which they are applied; ends with a name of NULL. */
 static const augmentation augmentations[] = {
-    {.name = "resized-crop",
-     .meaning = "the least share of the area",
-     .usual = 0.08,
-     .most = 1,
-     .draw_image = draw_resized_crop},
-    {.name = "rotate", .meaning = "degrees", .usual = 20, .most = 180, .draw_image = draw_rotate},
-    {.name = "crop",
-     .meaning = "pixels of padding",
-     .usual = 4,
-     .least = 1,
-     .most = 4096,
-     .whole = true,
-     .draw_image = draw_crop},
-    {.name = "flip", .meaning = "a probability", .usual = 0.5, .most = 1, .draw_image = draw_flip},
-    {.name = "cutout",
-     .meaning = "pixels a side",
-     .least = 1,
-     .most = 4096,
-     .whole = true,
-     .draw_image = draw_cutout},
-    {.name = "mixup",
-     .meaning = "Beta's alpha",
-     .usual = 0.2,
-     .most = 1000,
-     .draw_batch = draw_mixup},
-    {.name = "cutmix",
-     .meaning = "Beta's alpha",
-     .usual = 1,
-     .most = 1000,
-     .draw_batch = draw_cutmix},
+    {"resized-crop", "the least share of the area", 0.08, 1, .draw_image = draw_resized_crop},
+    {"rotate", "degrees", 20, 180, .draw_image = draw_rotate},
+    {"crop", "pixels of padding", 4, MOST_PIXELS, .whole = true, .draw_image = draw_crop},
+    {"flip", "a probability", 0.5, 1, .draw_image = draw_flip},
+    {"cutout", "pixels a side", 0, MOST_PIXELS, .whole = true, .draw_image = draw_cutout},
+    {"mixup", "Beta's alpha", 0.2, 1000, .draw_batch = draw_mixup},
+    {"cutmix", "Beta's alpha", 1, 1000, .draw_batch = draw_cutmix},
     {0},
 };
 _Static_assert(sizeof augmentations / sizeof augmentations[0] <= AUGMENTATIONS + 1,
@@ -270,8 +249,7 @@ static status unknown(const char *item, size_t length, error *err)
 
 static bool is_good(const augmentation *a, double value)
 {
-    return value > a->above && value >= a->least && value <= a->most &&
-           (!a->whole || value == floor(value));
+    return value > 0 && value <= a->most && (!a->whole || value == floor(value));
 }
 
 /* One "NAME" or "NAME=X" of `length` characters. */
@@ -288,10 +266,9 @@ static status parse_item(const char *item, size_t length, augment_list *list, er
     if (list->chosen[at])
         return error_set(err, STATUS_USAGE, "--augment: %s is there twice", a->name);
     if ((name < length || a->usual == 0) && !(given && is_good(a, value)))
-        return error_set(
-            err, STATUS_USAGE, "--augment: '%.*s': %s=X needs %s, %s %g to %g%s", (int)length, item,
-            a->name, a->meaning, a->least > a->above ? "from" : "above",
-            a->least > a->above ? a->least : a->above, a->most, a->whole ? ", an integer" : "");
+        return error_set(err, STATUS_USAGE, "--augment: '%.*s': %s=X needs %s, %s to %g%s",
+                         (int)length, item, a->name, a->meaning, a->whole ? "from 1" : "above 0",
+                         a->most, a->whole ? ", an integer" : "");
     list->chosen[at] = true;
     list->values[at] = value;
     return STATUS_OK;

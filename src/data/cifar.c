@@ -62,19 +62,18 @@ static status read_directory(const char *path, archive_member *members, error *e
 
 /* Each of members[first..end) was read; `version` says whose they are and which there have to be.
  */
-static status check_members(const char *path, const archive_member *members, int first, int end,
-                            const char *version, error *err)
+static status check_members(const archive_member *members, int first, int end, const char *version,
+                            error *err)
 {
     for (int i = first; i < end; i++)
         if (!members[i].data)
-            return error_set(err, STATUS_FAILED, "%s: has no %s; CIFAR-100's %s", path,
-                             members[i].name, version);
+            return error_set(err, STATUS_FAILED, "has no %s; CIFAR-100's %s", members[i].name,
+                             version);
     return STATUS_OK;
 }
 
 /* Cuts text into lines in place; *names points into it. Empty lines at the end do not count. */
-static status split_lines(const char *path, archive_member *member, int expected,
-                          const char *names[], error *err)
+static status split_lines(archive_member *member, int expected, const char *names[], error *err)
 {
     int count = 0;
     char *line = (char *)member->data;
@@ -89,8 +88,8 @@ static status split_lines(const char *path, archive_member *member, int expected
     }
     if (count == expected)
         return STATUS_OK;
-    return error_set(err, STATUS_FAILED, "%s: %s has %d names, CIFAR-100 has %d", path,
-                     member->name, count, expected);
+    return error_set(err, STATUS_FAILED, "%s has %d names, CIFAR-100 has %d", member->name, count,
+                     expected);
 }
 
 /* Takes one image's labels, which tell where its fine class belongs; -1 in parents: not seen. */
@@ -113,22 +112,20 @@ static status take_labels(const char *where, size_t index, int coarse, int fine,
     return STATUS_OK;
 }
 
-static status take_records(const char *path, const archive_member *member, image_set *set,
-                           int parents[FINE_CLASSES], error *err)
+static status take_records(const archive_member *member, image_set *set, int parents[FINE_CLASSES],
+                           error *err)
 {
     size_t count = member->size / RECORD_BYTES;
-    char where[512];
-    snprintf(where, sizeof where, "%.400s: %s", path, member->name);
     if (count == 0 || member->size % RECORD_BYTES != 0)
         return error_set(
             err, STATUS_FAILED,
             "%s: %zu bytes are %zu whole records of %d and %zu bytes more: the file is "
             "cut short; fetch it again (data/fetch-cifar100)",
-            where, member->size, count, RECORD_BYTES, member->size % RECORD_BYTES);
+            member->name, member->size, count, RECORD_BYTES, member->size % RECORD_BYTES);
     TRY(image_set_create(set, count, SIDE, err));
     for (size_t i = 0; i < count; i++) {
         const unsigned char *record = member->data + i * RECORD_BYTES;
-        TRY(take_labels(where, i, record[0], record[1], set, parents, err));
+        TRY(take_labels(member->name, i, record[0], record[1], set, parents, err));
         memcpy(set->pixels + i * PIXEL_BYTES, record + 2, PIXEL_BYTES);
     }
     return STATUS_OK;
@@ -145,18 +142,18 @@ static status finish_set(dataset *set, const char *const *coarse, const char *co
                             err);
 }
 
-static status take_binary(const char *path, archive_member members[MEMBERS], dataset *set,
-                          int parents[FINE_CLASSES], error *err)
+static status take_binary(archive_member members[MEMBERS], dataset *set, int parents[FINE_CLASSES],
+                          error *err)
 {
     const char *coarse[COARSE_CLASSES], *fine[FINE_CLASSES];
-    TRY(check_members(path, members, TRAIN_BIN, PYTHON,
+    TRY(check_members(members, TRAIN_BIN, PYTHON,
                       "binary version holds train.bin, test.bin, coarse_label_names.txt and "
                       "fine_label_names.txt",
                       err));
-    TRY(split_lines(path, &members[COARSE_NAMES], COARSE_CLASSES, coarse, err));
-    TRY(split_lines(path, &members[FINE_NAMES], FINE_CLASSES, fine, err));
-    TRY(take_records(path, &members[TRAIN_BIN], &set->train, parents, err));
-    TRY(take_records(path, &members[TEST_BIN], &set->test, parents, err));
+    TRY(split_lines(&members[COARSE_NAMES], COARSE_CLASSES, coarse, err));
+    TRY(split_lines(&members[FINE_NAMES], FINE_CLASSES, fine, err));
+    TRY(take_records(&members[TRAIN_BIN], &set->train, parents, err));
+    TRY(take_records(&members[TEST_BIN], &set->test, parents, err));
     return finish_set(set, coarse, fine, parents, err);
 }
 
@@ -226,46 +223,41 @@ static status take_meta(const char *where, const pickle_value *root, dataset *se
 
 /* Takes a pickled file, whose contents are a part's batch or, for a part of PART_COUNT, the names.
  */
-static status take_pickle(const char *path, const archive_member *member, dataset *set,
-                          enum dataset_part part, int parents[FINE_CLASSES], error *err)
+static status take_pickle(const archive_member *member, dataset *set, enum dataset_part part,
+                          int parents[FINE_CLASSES], error *err)
 {
-    char where[512];
     pickle *parsed;
-    snprintf(where, sizeof where, "%.400s: %s", path, member->name);
-    TRY(pickle_parse(where, member->data, member->size, &numpy_rules, &parsed, err));
+    TRY(pickle_parse(member->name, member->data, member->size, &numpy_rules, &parsed, err));
     const pickle_value *root = pickle_root(parsed);
     status result = part == PART_COUNT
-                        ? take_meta(where, root, set, parents, err)
-                        : take_batch(where, root, dataset_part(set, part), parents, err);
+                        ? take_meta(member->name, root, set, parents, err)
+                        : take_batch(member->name, root, dataset_part(set, part), parents, err);
     pickle_free(parsed);
     return result;
 }
 
-static status take_python(const char *path, archive_member members[MEMBERS], dataset *set,
-                          int parents[FINE_CLASSES], error *err)
+static status take_python(archive_member members[MEMBERS], dataset *set, int parents[FINE_CLASSES],
+                          error *err)
 {
-    TRY(check_members(path, members, PYTHON, MEMBERS, "python version holds train, test and meta",
-                      err));
-    TRY(take_pickle(path, &members[PYTHON_TRAIN], set, PART_TRAIN, parents, err));
-    TRY(take_pickle(path, &members[PYTHON_TEST], set, PART_TEST, parents, err));
-    return take_pickle(path, &members[PYTHON_META], set, PART_COUNT, parents, err);
+    TRY(check_members(members, PYTHON, MEMBERS, "python version holds train, test and meta", err));
+    TRY(take_pickle(&members[PYTHON_TRAIN], set, PART_TRAIN, parents, err));
+    TRY(take_pickle(&members[PYTHON_TEST], set, PART_TEST, parents, err));
+    return take_pickle(&members[PYTHON_META], set, PART_COUNT, parents, err);
 }
 
 /* Whichever version has its training set is taken. */
-static status take_members(const char *path, archive_member members[MEMBERS], dataset *opened,
-                           error *err)
+static status take_members(archive_member members[MEMBERS], dataset *opened, error *err)
 {
     int parents[FINE_CLASSES];
     for (int i = 0; i < FINE_CLASSES; i++)
         parents[i] = -1;
     if (members[TRAIN_BIN].data || members[TEST_BIN].data)
-        return take_binary(path, members, opened, parents, err);
+        return take_binary(members, opened, parents, err);
     if (members[PYTHON_TRAIN].data)
-        return take_python(path, members, opened, parents, err);
+        return take_python(members, opened, parents, err);
     return error_set(err, STATUS_FAILED,
-                     "%s: holds neither CIFAR-100's binary version (train.bin, test.bin, ...) nor "
-                     "its python version (train, test, meta); data/fetch-cifar100 gets it",
-                     path);
+                     "holds neither CIFAR-100's binary version (train.bin, test.bin, ...) nor "
+                     "its python version (train, test, meta); data/fetch-cifar100 gets it");
 }
 
 static status open_members(const char *path, dataset *opened, error *err)
@@ -274,8 +266,8 @@ static status open_members(const char *path, dataset *opened, error *err)
     memcpy(all, known_members, sizeof all);
     status result = file_is_directory(path) ? read_directory(path, all, err)
                                             : archive_read_members(path, all, MEMBERS, err);
-    if (result == STATUS_OK)
-        result = take_members(path, all, opened, err);
+    if (result == STATUS_OK && take_members(all, opened, err) != STATUS_OK)
+        result = error_prefix(err, STATUS_FAILED, "%s", path);
     for (int i = 0; i < MEMBERS; i++)
         free(all[i].data);
     return result;
