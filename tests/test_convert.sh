@@ -117,6 +117,9 @@ check_run "weights that are no checkpoint" 1 'no checkpoint' \
     export "$scratch/plain.safetensors" -o "$scratch/x.onnx"
 check_run "PyTorch's file as a checkpoint" 1 'hcnn-cl import .* makes it a checkpoint' \
     eval --checkpoint "$scratch/out.pth" --data "$tree"
+printf 'PK\003\004 and no archive behind it' >"$scratch/damaged.pth"
+check_run "... also where it cannot be read" 1 'hcnn-cl import .* makes it a checkpoint' \
+    eval --checkpoint "$scratch/damaged.pth" --data "$tree"
 check_run "a name without a format" 2 'says no format' export "$network" -o "$scratch/x"
 check_run "a name of another format" 2 'is not of --format onnx' \
     export "$network" -o "$scratch/x.pth" --format onnx

@@ -5,6 +5,7 @@
  * cannot ask for more than its size explains. */
 #include "base/pickle.h"
 #include "base/array.h"
+#include "base/bytes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,19 +193,11 @@ static status take(pickle *p, size_t count, const unsigned char **bytes, error *
     return STATUS_OK;
 }
 
-static uint64_t little_endian(const unsigned char *bytes, size_t count)
-{
-    uint64_t number = 0;
-    for (size_t i = count; i-- > 0;)
-        number = number << 8 | bytes[i];
-    return number;
-}
-
 static status take_number(pickle *p, size_t count, uint64_t *number, error *err)
 {
     const unsigned char *bytes;
     TRY(take(p, count, &bytes, err));
-    *number = little_endian(bytes, count);
+    *number = number_of_bytes(bytes, count);
     return STATUS_OK;
 }
 
@@ -237,7 +230,7 @@ static status push_long(pickle *p, error *err)
     TRY(take(p, (size_t)count, &bytes, err));
     if (count > sizeof(uint64_t))
         return push_bytes(p, PICKLE_LONG, bytes, (size_t)count, err);
-    uint64_t number = little_endian(bytes, (size_t)count);
+    uint64_t number = number_of_bytes(bytes, (size_t)count);
     if (count > 0 && count < sizeof number && bytes[count - 1] & 0x80)
         number |= UINT64_MAX << (8 * count);
     return push_new(p, PICKLE_INT, (int64_t)number, err);

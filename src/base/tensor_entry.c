@@ -18,6 +18,23 @@ const tensor_type tensor_types[SAFETENSORS_TYPES] = {
     [SAFETENSORS_F8_E4M3] = {"F8_E4M3", 1}, [SAFETENSORS_F8_E5M2] = {"F8_E5M2", 1},
 };
 
+bool tensor_bytes_within(safetensors_type type, int rank, const int64_t *shape, uint64_t limit,
+                         uint64_t *size)
+{
+    uint64_t total = tensor_types[type].bytes;
+    *size = 0;
+    for (int i = 0; i < rank; i++)
+        if (shape[i] == 0)
+            return true;
+    for (int i = 0; i < rank; i++) {
+        if (shape[i] < 0 || total > limit / (uint64_t)shape[i])
+            return false;
+        total *= (uint64_t)shape[i];
+    }
+    *size = total;
+    return true;
+}
+
 size_t tensor_elements(const tensor_entry *entry)
 {
     size_t elements = 1;

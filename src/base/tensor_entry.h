@@ -48,6 +48,10 @@ typedef struct tensor_entry {
     uint64_t begin, end; /* bytes of a safetensors file, from the end of its header */
 } tensor_entry;
 
+/* Bytes of a tensor, computed without overflow, as far as `limit`; false: they are more. No
+ * elements fit any limit, whatever the other dimensions are. */
+bool tensor_bytes_within(safetensors_type type, int rank, const int64_t *shape, uint64_t limit,
+                         uint64_t *size);
 /* Elements of an entry (1 for rank 0). */
 size_t tensor_elements(const tensor_entry *entry);
 /* Whether it can be read as fp32. */

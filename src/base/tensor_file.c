@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One interface to both formats; see tensor_file.h. */
+#include "base/array.h"
 #include "base/tensor_format.h"
 
 #include <stdlib.h>
@@ -7,12 +8,22 @@
 
 /* ---- Reading ---- */
 
-static const tensor_format *format_of(FILE *stream)
+static bool begins_as_torch(FILE *stream)
 {
     unsigned char bytes[TORCH_MAGIC_BYTES];
     bool torch = fread(bytes, 1, sizeof bytes, stream) == sizeof bytes && torch_file_begins(bytes);
     rewind(stream);
-    return torch ? &torch_format : &safetensors_format;
+    return torch;
+}
+
+status tensor_file_is_torch(const char *path, bool *torch, error *err)
+{
+    FILE *stream;
+    size_t size;
+    TRY(file_open(path, &stream, &size, err));
+    *torch = begins_as_torch(stream);
+    fclose(stream);
+    return STATUS_OK;
 }
 
 static status open_contents(tensor_file *f, error *err)
@@ -33,7 +44,7 @@ status tensor_file_open(const char *path, tensor_file **opened, error *err)
     size_t size;
     *opened = NULL;
     TRY(file_open(path, &stream, &size, err));
-    const tensor_format *format = format_of(stream);
+    const tensor_format *format = begins_as_torch(stream) ? &torch_format : &safetensors_format;
     tensor_file *f = calloc(1, format->bytes);
     if (!f) {
         fclose(stream);
@@ -57,11 +68,6 @@ void tensor_file_close(tensor_file *f)
     free(f->names);
     free(f->path);
     free(f);
-}
-
-bool tensor_file_is_torch(const tensor_file *f)
-{
-    return f->format == &torch_format;
 }
 
 size_t tensor_file_count(const tensor_file *f)
@@ -147,7 +153,21 @@ status tensor_writer_create(const char *path, tensor_writer **created, error *er
 status tensor_writer_describe(tensor_writer *w, const char *name, safetensors_type type, int rank,
                               const int64_t *shape, error *err)
 {
-    return w->format->describe(w, name, type, rank, shape, err);
+    if (w->started)
+        return error_set(err, STATUS_FAILED,
+                         "%s: tensor '%.200s' cannot be described: bytes were written already",
+                         w->out.path, name);
+    TRY(array_grow(&w->sizes, w->described, sizeof *w->sizes, w->out.path, err));
+    uint64_t *size = &w->sizes[w->described];
+    if (rank < 0 || rank > SAFETENSORS_MAX_RANK ||
+        !tensor_bytes_within(type, rank, shape, INT64_MAX - w->bytes, size))
+        return error_set(err, STATUS_FAILED,
+                         "%s: tensor '%.200s' has a shape that no file can hold", w->out.path,
+                         name);
+    TRY(w->format->describe(w, name, type, rank, shape, err));
+    w->bytes += *size;
+    w->described++;
+    return STATUS_OK;
 }
 
 status tensor_writer_set_metadata(tensor_writer *w, const char *key, const char *value, error *err)
@@ -166,13 +186,21 @@ static status start(tensor_writer *w, error *err)
 status tensor_writer_append(tensor_writer *w, const void *bytes, size_t size, error *err)
 {
     TRY(start(w, err));
-    return w->format->append(w, bytes, size, err);
+    if (w->appended == w->described || w->sizes[w->appended] != size)
+        return error_set(err, STATUS_FAILED, "%s: %zu bytes for a tensor of another size",
+                         w->out.path, size);
+    TRY(w->format->append(w, bytes, size, err));
+    w->appended++;
+    return STATUS_OK;
 }
 
 status tensor_writer_commit(tensor_writer *w, error *err)
 {
     status result;
     TRY_OR_DONE(start(w, err));
+    if (w->appended != w->described)
+        TRY_OR_DONE(error_set(err, STATUS_FAILED, "%s: %zu tensors described, %zu written",
+                              w->out.path, w->described, w->appended));
     TRY_OR_DONE(w->format->finish(w, err));
     TRY_OR_DONE(file_writer_commit(&w->out, err));
 done:
@@ -186,6 +214,7 @@ void tensor_writer_abort(tensor_writer *w)
         return;
     w->format->close(w);
     file_writer_abort(&w->out);
+    free(w->sizes);
     free(w);
 }
 

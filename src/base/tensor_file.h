@@ -8,11 +8,12 @@
 
 typedef struct tensor_file tensor_file;
 
+/* Whether a file begins as torch.save's do, whether or not the rest of it can be read. */
+status tensor_file_is_torch(const char *path, bool *torch, error *err);
 /* Opens a file and reads what it says of its tensors; sizes are checked against the file's. Errors
  * name file, tensor and remedy. */
 status tensor_file_open(const char *path, tensor_file **opened, error *err);
 void tensor_file_close(tensor_file *file); /* NULL is fine */
-bool tensor_file_is_torch(const tensor_file *file);
 size_t tensor_file_count(const tensor_file *file);
 /* In the order of a safetensors file's bytes, or of a state dict. */
 const tensor_entry *tensor_file_at(const tensor_file *file, size_t index);

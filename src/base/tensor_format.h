@@ -43,7 +43,10 @@ status tensor_file_get(tensor_file *file, const tensor_entry *entry, uint64_t at
 struct tensor_writer {
     const tensor_output *format;
     file_writer out;
-    bool started; /* the first bytes are written */
+    bool started;    /* the first bytes are written */
+    uint64_t *sizes; /* bytes of each tensor described and of the one that is being, */
+    uint64_t bytes;  /* of those described together */
+    size_t described, appended;
 };
 
 struct tensor_output {

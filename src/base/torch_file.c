@@ -5,6 +5,7 @@
  *
  * The file comes from anybody: its pickle is only read, and nothing in it is believed before it has
  * been checked against the file's size. */
+#include "base/bytes.h"
 #include "base/tensor_format.h"
 #include "base/text.h"
 #include "base/torch_contents.h"
@@ -136,7 +137,6 @@ static status read_preamble(const torch_file *f, size_t size, size_t *at, error 
 static status place_storage(torch_file *f, const pickle_value *key, uint64_t *at, error *err)
 {
     unsigned char bytes[COUNT_BYTES];
-    uint64_t count = 0;
     torch_storage *s = torch_contents_find(&f->contents, key);
     if (!s)
         return error_set(
@@ -148,8 +148,7 @@ static status place_storage(torch_file *f, const pickle_value *key, uint64_t *at
         fread(bytes, 1, COUNT_BYTES, f->base.stream) != COUNT_BYTES)
         return error_set(err, STATUS_FAILED, "%s: ends before storage '%.100s'; it is cut short",
                          f->base.path, s->key);
-    for (int i = COUNT_BYTES; i-- > 0;)
-        count = count << 8 | bytes[i];
+    uint64_t count = number_of_bytes(bytes, COUNT_BYTES);
     s->begin = *at + COUNT_BYTES;
     if (count != s->count || count > (f->base.size - s->begin) / s->item)
         return error_set(err, STATUS_FAILED,

@@ -2,7 +2,6 @@
 /* State dicts as torch.save writes them since PyTorch 1.6, which torch.load reads under
  * weights_only, too: a zip archive with data.pkl, which describes the tensors, then a member
  * data/INDEX with the bytes of each one. */
-#include "base/array.h"
 #include "base/tensor_format.h"
 #include "base/text.h"
 
@@ -17,8 +16,6 @@ typedef struct torch_writer {
     FILE *pickle; /* writes into pickle_bytes */
     char *pickle_bytes;
     size_t pickle_size;
-    uint64_t *sizes; /* bytes of each tensor described */
-    size_t described, appended;
 } torch_writer;
 
 /* ---- The pickle, protocol 2 ---- */
@@ -129,8 +126,7 @@ static status start(tensor_writer *writer, error *err)
     fputs("u.", w->pickle);
     int failed = fclose(w->pickle);
     w->pickle = NULL;
-    if (failed)
-        return error_memory(err, w->base.out.path);
+    TRY(got_memory(!failed, err, w->base.out.path));
     TRY(put_member(w, "data.pkl", w->pickle_bytes, w->pickle_size, err));
     TRY(put_member(w, "byteorder", "little", strlen("little"), err));
     return put_member(w, "version", "3\n", strlen("3\n"), err);
@@ -156,36 +152,23 @@ static status describe(tensor_writer *writer, const char *name, safetensors_type
                        const int64_t *shape, error *err)
 {
     torch_writer *w = (torch_writer *)writer;
-    if (writer->started || rank < 0 || rank > SAFETENSORS_MAX_RANK ||
-        (type != SAFETENSORS_F32 && type != SAFETENSORS_I64))
-        return error_set(err, STATUS_FAILED, "%s: tensor '%.200s' cannot be described",
-                         w->base.out.path, name);
-    TRY(array_grow(&w->sizes, w->described, sizeof *w->sizes, w->base.out.path, err));
-    uint64_t bytes = type == SAFETENSORS_I64 ? sizeof(int64_t) : sizeof(float);
-    for (int i = 0; i < rank; i++)
-        bytes *= (uint64_t)shape[i];
-    put_tensor(w->pickle, w->described, name, type, rank, shape);
-    w->sizes[w->described++] = bytes;
+    if (type != SAFETENSORS_F32 && type != SAFETENSORS_I64)
+        return error_set(err, STATUS_FAILED, "%s: tensor '%.200s' is %s, and is to be F32 or I64",
+                         writer->out.path, name, tensor_types[type].name);
+    put_tensor(w->pickle, writer->described, name, type, rank, shape);
     return STATUS_OK;
 }
 
 static status append(tensor_writer *writer, const void *bytes, size_t size, error *err)
 {
-    torch_writer *w = (torch_writer *)writer;
     char name[64];
-    if (w->appended == w->described || w->sizes[w->appended] != size)
-        return error_set(err, STATUS_FAILED, "%s: %zu bytes for a tensor of another size",
-                         w->base.out.path, size);
-    snprintf(name, sizeof name, "data/%zu", w->appended++);
-    return put_member(w, name, bytes, size, err);
+    snprintf(name, sizeof name, "data/%zu", writer->appended);
+    return put_member((torch_writer *)writer, name, bytes, size, err);
 }
 
 static status finish(tensor_writer *writer, error *err)
 {
     const torch_writer *w = (const torch_writer *)writer;
-    if (w->appended != w->described)
-        return error_set(err, STATUS_FAILED, "%s: %zu tensors described, %zu written",
-                         writer->out.path, w->described, w->appended);
     return archive_write_close(w->archive) == ARCHIVE_OK ? STATUS_OK : write_failure(w, err);
 }
 
@@ -197,7 +180,6 @@ static void close_writer(tensor_writer *writer)
     free(w->pickle_bytes);
     if (w->archive)
         archive_write_free(w->archive);
-    free(w->sizes);
 }
 
 const tensor_output torch_output = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Image files through stb_image; see image.h. */
 #include "data/image.h"
+#include "base/bytes.h"
 #include "base/file.h"
 #include "data/jpeg.h"
 #include "data/png.h"
@@ -86,14 +87,6 @@ static int rows_of(int height)
     return height < 0 && height >= -MAX_SIDE ? -height : height;
 }
 
-static size_t little_endian(const unsigned char *bytes, int count)
-{
-    size_t value = 0;
-    while (count-- > 0)
-        value = value << 8 | bytes[count];
-    return value;
-}
-
 /* Whether a BMP file, which is not compressed, has all of its rows: stb_image makes up what is
  * missing. The last row may lack its padding. */
 static bool bmp_is_whole(const unsigned char *data, size_t size, int width, int height)
@@ -101,11 +94,11 @@ static bool bmp_is_whole(const unsigned char *data, size_t size, int width, int 
     enum { PIXELS_AT = 10, HEADER_AT = 14, OS2_HEADER = 12, OS2_DEPTH_AT = 24, DEPTH_AT = 28 };
     if (size <= DEPTH_AT + 1)
         return false;
-    bool os2 = little_endian(data + HEADER_AT, 4) == OS2_HEADER;
-    size_t bits = (size_t)width * little_endian(data + (os2 ? OS2_DEPTH_AT : DEPTH_AT), 2);
+    bool os2 = number_of_bytes(data + HEADER_AT, 4) == OS2_HEADER;
+    size_t bits = (size_t)width * number_of_bytes(data + (os2 ? OS2_DEPTH_AT : DEPTH_AT), 2);
     size_t rows = (size_t)height - 1;
     return size >=
-           little_endian(data + PIXELS_AT, 4) + rows * ((bits + 31) / 32 * 4) + (bits + 7) / 8;
+           number_of_bytes(data + PIXELS_AT, 4) + rows * ((bits + 31) / 32 * 4) + (bits + 7) / 8;
 }
 
 /* Whether the file has what its header announces, so that a small file cannot ask for the memory

@@ -170,12 +170,14 @@ static status read_piece(model_file *m, const char *piece,
 
 static status open_file(model_file *m, error *err)
 {
-    TRY(tensor_file_open(m->path, &m->tensors, err));
-    if (tensor_file_is_torch(m->tensors))
+    bool torch;
+    TRY(tensor_file_is_torch(m->path, &torch, err));
+    if (torch)
         return error_set(err, STATUS_FAILED,
                          "%s: is PyTorch's, without the classes: `hcnn-cl import %s -o FILE --data "
                          "PATH`, with the data set that it was trained on, makes it a checkpoint",
                          m->path, m->path);
+    TRY(tensor_file_open(m->path, &m->tensors, err));
     TRY(tensor_file_verify(m->tensors, err));
     const char *version = text_of(m, "hcnn.format");
     if (!version)

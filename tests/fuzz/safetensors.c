@@ -21,9 +21,10 @@ int fuzz_safetensors(const uint8_t *data, size_t size)
 {
     error err;
     tensor_file *file;
+    bool torch;
     char *path = fuzz_file("input.safetensors", data, size);
     if (tensor_file_open(path, &file, &err) == STATUS_OK) {
-        bool torch = tensor_file_is_torch(file);
+        FUZZ_HOLDS(tensor_file_is_torch(path, &torch, &err) == STATUS_OK);
         if (!torch)
             check_places(file, size);
         tensor_file_close(file);
