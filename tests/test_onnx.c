@@ -566,7 +566,8 @@ static void a_batchnorm_alone(void **state)
     static const double images[] = {1, 2, 3, 4, -5, 3, -9, 0, 5, 6, 7, 8};
     error err;
     graph g = {.heads = {{.logits = GRAPH_NONE}, {.logits = GRAPH_NONE}}};
-    int norm = graph_declare_batchnorm(&g, "bn", 3), linear = graph_declare_linear(&g, "fc", 3, 2);
+    int norm = graph_declare_batchnorm(&g, (layer_name){NULL, "bn"}, 3);
+    int linear = graph_declare_linear(&g, (layer_name){NULL, "fc"}, 3, 2);
     int image = graph_input(&g, 2);
     int pooled = graph_max_pool(&g, image, 3, 1, 1, MAX_POOL_NOTHING);
     int made = graph_batchnorm(&g, pooled, norm, true, image);

@@ -27,8 +27,8 @@ typedef struct backbone_build {
     /* The name of a block, from 0, of a stage; freed by the caller, NULL when memory is out. */
     char *(*block_name)(const char *prefix, int stage, int block);
     /* What heads and fusions take instead of a stage's value; NULL: the value itself. Its
-     * parameters are called NAME.*. */
-    int (*finish)(graph *g, const backbone *b, const char *name, int value);
+     * parameters are those of a layer of that name. */
+    int (*finish)(graph *g, const backbone *b, layer_name of, int value);
     const char *first_weight; /* the name, inside a backbone, of one that each of these has */
 } backbone_build;
 
@@ -36,8 +36,8 @@ struct backbone {
     const char *name; /* --backbone */
     const backbone_build *build;
     int stem_channels;
-    int widths[BACKBONE_STAGES];   /* channels inside a block */
-    int channels[BACKBONE_STAGES]; /* of a stage's value */
+    int widths[BACKBONE_STAGES]; /* channels inside a block; */
+    int expansion;               /* a stage's value has so many times them */
     int blocks[BACKBONE_STAGES];
     int groups; /* of group normalisations */
 };

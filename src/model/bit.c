@@ -5,32 +5,11 @@
 #include "base/text.h"
 #include "model/backbone.h"
 
-#include <stdlib.h>
-
-/* "PREFIX.NAME.weight" of a convolution. */
 static int declare_convolution(graph *g, const char *prefix, const char *name,
                                convolution_shape shape)
 {
-    char *full = text_format("%s.%s", prefix, name);
-    int declared = 0;
-    if (full)
-        declared = graph_declare_convolution(g, full, shape.cin, shape.cout, shape.kernel, false);
-    else
-        g->failed = true;
-    free(full);
-    return declared;
-}
-
-static int declare_norm(graph *g, const char *prefix, const char *name, int channels)
-{
-    char *full = text_format("%s.%s", prefix, name);
-    int declared = 0;
-    if (full)
-        declared = graph_declare_group_norm(g, full, channels);
-    else
-        g->failed = true;
-    free(full);
-    return declared;
+    return graph_declare_convolution(g, (layer_name){prefix, name}, shape.cin, shape.cout,
+                                     shape.kernel, false);
 }
 
 /* A convolution of relu(norm(x)). */
@@ -42,10 +21,8 @@ typedef struct unit {
 static unit declare_unit(graph *g, const char *prefix, const char *norm, const char *convolution,
                          convolution_shape shape)
 {
-    unit declared = {.shape = shape};
-    declared.norm = declare_norm(g, prefix, norm, shape.cin);
-    declared.convolution = declare_convolution(g, prefix, convolution, shape);
-    return declared;
+    int first = graph_declare_group_norm(g, (layer_name){prefix, norm}, shape.cin);
+    return (unit){first, declare_convolution(g, prefix, convolution, shape), shape};
 }
 
 static int convolve(graph *g, const backbone *b, unit u, int input)
@@ -59,7 +36,7 @@ static int convolve(graph *g, const backbone *b, unit u, int input)
 static int build_block(graph *g, const backbone *b, const char *prefix, int input, int stage,
                        int stride)
 {
-    int cin = g->nodes[input].c, width = b->widths[stage], cout = b->channels[stage];
+    int cin = g->nodes[input].c, width = b->widths[stage], cout = width * b->expansion;
     bool downsample = stride != 1 || cin != cout;
     convolution_shape down_shape = {cin, cout, 1, stride, 0};
     int down = downsample ? declare_convolution(g, prefix, "downsample.conv", down_shape) : 0;
@@ -75,7 +52,7 @@ static int build_block(graph *g, const backbone *b, const char *prefix, int inpu
         shortcut = graph_standardised_convolution(g, active, down, down_shape);
     int x = graph_standardised_convolution(g, active, first.convolution, first.shape);
     x = convolve(g, b, third, convolve(g, b, second, x));
-    return graph_add(g, x, shortcut);
+    return graph_pair(g, NODE_ADD, x, shortcut);
 }
 
 static int build_stem(graph *g, const char *prefix, convolution_shape shape, int input)
@@ -90,9 +67,9 @@ static char *block_name(const char *prefix, int stage, int block)
 }
 
 /* A stage ends with a sum that nothing has normalised. */
-static int finish(graph *g, const backbone *b, const char *name, int value)
+static int finish(graph *g, const backbone *b, layer_name of, int value)
 {
-    int norm = graph_declare_group_norm(g, name, g->nodes[value].c);
+    int norm = graph_declare_group_norm(g, of, g->nodes[value].c);
     return graph_group_norm(g, value, norm, b->groups, true);
 }
 

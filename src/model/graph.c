@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Building the list of nodes; see graph.h. */
 #include "model/graph.h"
+#include "base/array.h"
 #include "base/text.h"
 
 #include <math.h>
@@ -19,31 +20,40 @@ const char *node_kind_name(enum node_kind kind)
     return kinds[kind];
 }
 
-static int declare(graph *g, enum parameter_kind kind, const char *name, const char *suffix,
-                   int rank, const int64_t *shape, enum parameter_start start, float scale)
+/* Makes room in an array of the graph's. */
+static bool grow(graph *g, void *array, size_t count, size_t size)
 {
-    if (g->parameter_count == g->parameter_capacity) {
-        size_t capacity = g->parameter_capacity ? 2 * g->parameter_capacity : 64;
-        parameter *grown = realloc(g->parameters, capacity * sizeof *grown);
-        if (!grown) {
-            g->failed = true;
-            return 0;
-        }
-        g->parameters = grown;
-        g->parameter_capacity = capacity;
-    }
+    error ignored;
+    g->failed |= array_grow(array, count, size, "the network", &ignored) != STATUS_OK;
+    return !g->failed;
+}
+
+static int declare(graph *g, enum parameter_kind kind, layer_name of, const char *suffix, int rank,
+                   const int64_t *shape, enum parameter_start start, float scale)
+{
+    if (!grow(g, &g->parameters, g->parameter_count, sizeof *g->parameters))
+        return 0;
     parameter *p = &g->parameters[g->parameter_count];
     *p = (parameter){.kind = kind, .rank = rank, .count = 1, .start = start, .scale = scale};
     for (int i = 0; i < rank; i++) {
         p->shape[i] = shape[i];
         p->count *= (size_t)shape[i];
     }
-    p->name = text_format("%s.%s", name, suffix);
+    p->name =
+        text_format("%s%s%s.%s", of.prefix ? of.prefix : "", of.prefix ? "." : "", of.name, suffix);
     g->failed |= !p->name;
     return (int)g->parameter_count++;
 }
 
-int graph_declare_convolution(graph *g, const char *name, int cin, int cout, int kernel, bool bias)
+/* gamma and beta of a normalisation */
+static int declare_norm(graph *g, layer_name of, const int64_t *channels)
+{
+    int first = declare(g, PARAMETER_VECTOR, of, "weight", 1, channels, START_CONSTANT, 1.0f);
+    declare(g, PARAMETER_VECTOR, of, "bias", 1, channels, START_CONSTANT, 0.0f);
+    return first;
+}
+
+int graph_declare_convolution(graph *g, layer_name of, int cin, int cout, int kernel, bool bias)
 {
     const int64_t shape[] = {cout, cin, kernel, kernel};
     const int64_t bias_shape[] = {cout};
@@ -51,39 +61,36 @@ int graph_declare_convolution(graph *g, const char *name, int cin, int cout, int
      * 1 / sqrt(fan in). The others are kaiming normal by fan out, for ReLU. */
     float bound = 1.0f / sqrtf((float)cin * (float)(kernel * kernel));
     float deviation = sqrtf(2.0f / ((float)cout * (float)(kernel * kernel)));
-    int first = declare(g, PARAMETER_CONVOLUTION, name, "weight", 4, shape,
+    int first = declare(g, PARAMETER_CONVOLUTION, of, "weight", 4, shape,
                         bias ? START_UNIFORM : START_NORMAL, bias ? bound : deviation);
     if (bias)
-        declare(g, PARAMETER_VECTOR, name, "bias", 1, bias_shape, START_UNIFORM, bound);
+        declare(g, PARAMETER_VECTOR, of, "bias", 1, bias_shape, START_UNIFORM, bound);
     return first;
 }
 
-int graph_declare_batchnorm(graph *g, const char *name, int channels)
+int graph_declare_batchnorm(graph *g, layer_name of, int channels)
 {
     const int64_t shape[] = {channels};
-    int first = declare(g, PARAMETER_VECTOR, name, "weight", 1, shape, START_CONSTANT, 1.0f);
-    declare(g, PARAMETER_VECTOR, name, "bias", 1, shape, START_CONSTANT, 0.0f);
-    declare(g, PARAMETER_STATISTIC, name, "running_mean", 1, shape, START_CONSTANT, 0.0f);
-    declare(g, PARAMETER_STATISTIC, name, "running_var", 1, shape, START_CONSTANT, 1.0f);
-    declare(g, PARAMETER_COUNTER, name, "num_batches_tracked", 0, NULL, START_CONSTANT, 0.0f);
+    int first = declare_norm(g, of, shape);
+    declare(g, PARAMETER_STATISTIC, of, "running_mean", 1, shape, START_CONSTANT, 0.0f);
+    declare(g, PARAMETER_STATISTIC, of, "running_var", 1, shape, START_CONSTANT, 1.0f);
+    declare(g, PARAMETER_COUNTER, of, "num_batches_tracked", 0, NULL, START_CONSTANT, 0.0f);
     return first;
 }
 
-int graph_declare_group_norm(graph *g, const char *name, int channels)
+int graph_declare_group_norm(graph *g, layer_name of, int channels)
 {
     const int64_t shape[] = {channels};
-    int first = declare(g, PARAMETER_VECTOR, name, "weight", 1, shape, START_CONSTANT, 1.0f);
-    declare(g, PARAMETER_VECTOR, name, "bias", 1, shape, START_CONSTANT, 0.0f);
-    return first;
+    return declare_norm(g, of, shape);
 }
 
-int graph_declare_linear(graph *g, const char *name, int in, int out)
+int graph_declare_linear(graph *g, layer_name of, int in, int out)
 {
     const int64_t shape[] = {out, in};
     const int64_t bias_shape[] = {out};
-    int first = declare(g, PARAMETER_LINEAR, name, "weight", 2, shape, START_NORMAL,
+    int first = declare(g, PARAMETER_LINEAR, of, "weight", 2, shape, START_NORMAL,
                         sqrtf(2.0f / (float)in)); /* kaiming normal by fan in */
-    declare(g, PARAMETER_VECTOR, name, "bias", 1, bias_shape, START_CONSTANT, 0.0f);
+    declare(g, PARAMETER_VECTOR, of, "bias", 1, bias_shape, START_CONSTANT, 0.0f);
     return first;
 }
 
@@ -95,16 +102,8 @@ void graph_start_at_zero(graph *g, int parameter)
 
 static int append(graph *g, node made)
 {
-    if (g->count == g->capacity) {
-        int capacity = g->capacity ? 2 * g->capacity : 64;
-        node *grown = realloc(g->nodes, (size_t)capacity * sizeof *grown);
-        if (!grown) {
-            g->failed = true;
-            return 0;
-        }
-        g->nodes = grown;
-        g->capacity = capacity;
-    }
+    if (!grow(g, &g->nodes, (size_t)g->count, sizeof *g->nodes))
+        return 0;
     g->nodes[g->count] = made;
     return g->count++;
 }
@@ -190,25 +189,12 @@ int graph_average_pool(graph *g, int input)
     return append(g, made);
 }
 
-int graph_concat(graph *g, int first, int second)
+int graph_pair(graph *g, enum node_kind kind, int input, int second)
 {
-    node made = node_after(g, NODE_CONCAT, first);
+    node made = node_after(g, kind, input);
     made.second = second;
-    made.c += g->nodes[second].c;
-    return append(g, made);
-}
-
-int graph_add(graph *g, int first, int second)
-{
-    node made = node_after(g, NODE_ADD, first);
-    made.second = second;
-    return append(g, made);
-}
-
-int graph_gate(graph *g, int input, int gate)
-{
-    node made = node_after(g, NODE_GATE, input);
-    made.second = gate;
+    if (kind == NODE_CONCAT)
+        made.c += g->nodes[second].c;
     return append(g, made);
 }
 
@@ -221,12 +207,10 @@ void graph_detach(graph *g, int to, int from)
 
 int graph_linear(graph *g, int input, int parameters, int out)
 {
-    node made = node_after(g, NODE_LINEAR, input);
-    made.shape = (convolution_shape){made.c, out, 1, 1, 0};
-    made.weight = parameters;
-    made.bias = parameters + 1;
-    made.c = out;
-    return append(g, made);
+    const convolution_shape shape = {g->nodes[input].c, out, 1, 1, 0};
+    int made = graph_convolution(g, input, parameters, true, shape);
+    g->nodes[made].kind = NODE_LINEAR;
+    return made;
 }
 
 static bool is_trained(const graph *g, int parameter)
@@ -266,8 +250,7 @@ static void pair_norms(graph *g)
 
 status graph_finish(graph *g, bool training, error *err)
 {
-    if (g->failed)
-        return error_memory(err, "the network");
+    TRY(got_memory(!g->failed, err, "the network"));
     g->training = training;
     pair_norms(g);
     for (int i = 0; i < g->count; i++) {
@@ -284,8 +267,7 @@ status graph_finish(graph *g, bool training, error *err)
         return STATUS_OK;
     /* Backward runs from the last node to the first: whoever comes first writes, the rest add. */
     bool *written = calloc((size_t)g->count, sizeof *written);
-    if (!written)
-        return error_memory(err, "the network");
+    TRY(got_memory(written, err, "the network"));
     for (int i = g->count - 1; i >= 0; i--) {
         node *n = &g->nodes[i];
         if (graph_feeds_second(g, n)) {

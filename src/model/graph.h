@@ -64,20 +64,25 @@ enum head_index { HEAD_COARSE, HEAD_FINE, HEAD_COUNT };
 
 typedef struct graph {
     node *nodes;
-    int count, capacity;
+    int count;
     parameter *parameters;
-    size_t parameter_count, parameter_capacity;
+    size_t parameter_count;
     head heads[HEAD_COUNT];
     bool training; /* set by graph_finish */
     bool failed;   /* memory ran out while building; graph_finish reports it */
 } graph;
 
+/* What a layer's parameters are called: "PREFIX.NAME.*" or, where the prefix is NULL, "NAME.*". */
+typedef struct layer_name {
+    const char *prefix, *name;
+} layer_name;
+
 /* Parameters are declared in state-dict order, which is not always forward order. Each returns the
  * index of the first one. */
-int graph_declare_convolution(graph *g, const char *name, int cin, int cout, int kernel, bool bias);
-int graph_declare_batchnorm(graph *g, const char *name, int channels);
-int graph_declare_group_norm(graph *g, const char *name, int channels);
-int graph_declare_linear(graph *g, const char *name, int in, int out);
+int graph_declare_convolution(graph *g, layer_name of, int cin, int cout, int kernel, bool bias);
+int graph_declare_batchnorm(graph *g, layer_name of, int channels);
+int graph_declare_group_norm(graph *g, layer_name of, int channels);
+int graph_declare_linear(graph *g, layer_name of, int in, int out);
 /* A network from scratch starts that parameter at 0. */
 void graph_start_at_zero(graph *g, int parameter);
 
@@ -90,9 +95,8 @@ int graph_group_norm(graph *g, int input, int parameters, int groups, bool relu)
 int graph_max_pool(graph *g, int input, int kernel, int stride, int pad,
                    enum max_pool_padding padding);
 int graph_average_pool(graph *g, int input);
-int graph_concat(graph *g, int first, int second);
-int graph_add(graph *g, int first, int second);
-int graph_gate(graph *g, int input, int gate);
+/* NODE_CONCAT, NODE_ADD or NODE_GATE. */
+int graph_pair(graph *g, enum node_kind kind, int input, int second);
 int graph_linear(graph *g, int input, int parameters, int out);
 
 /* Node `to` sends no gradient to `from`, one of those it reads. */

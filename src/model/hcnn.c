@@ -14,7 +14,8 @@ static int coarse_stages(const network_options *o)
 
 static void set_head(graph *g, enum head_index head, const char *name, int features, int classes)
 {
-    int classifier = graph_declare_linear(g, name, g->nodes[features].c, classes);
+    int classifier =
+        graph_declare_linear(g, (layer_name){NULL, name}, g->nodes[features].c, classes);
     g->heads[head].logits = graph_linear(g, features, classifier, classes);
 }
 
@@ -49,7 +50,8 @@ static void build_two(graph *g, const backbone *b, const fusion *f, const networ
     int fine = backbone_features(g, b, "fine_backbone", NULL, BACKBONE_STAGES,
                                  made[BACKBONE_STAGES - 1].value);
     /* The state dict has the classifier before the fusion. */
-    int classifier = graph_declare_linear(g, "fine_classifier", g->nodes[fine].c, o->fine_classes);
+    int classifier = graph_declare_linear(g, (layer_name){NULL, "fine_classifier"},
+                                          g->nodes[fine].c, o->fine_classes);
     int fused = o->only_fine ? graph_average_pool(g, fine) : f->build(g, fine, coarse);
     g->heads[HEAD_FINE].logits = graph_linear(g, fused, classifier, o->fine_classes);
 }
@@ -108,7 +110,5 @@ status hcnn_build(const network_options *options, graph *g, error *err)
         build_shared(g, b, options, input);
     else
         build_two(g, b, f, options, input);
-    if (g->failed)
-        return error_memory(err, "the network");
-    return STATUS_OK;
+    return got_memory(!g->failed, err, "the network");
 }

@@ -8,11 +8,15 @@
 #include "ops/weight_standardise.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_BYTES = 160 };
+/* Of a value, or "VALUE.PART" of what goes into it. */
+typedef struct name {
+    char text[176];
+} name;
 
 typedef struct exporter {
     const graph *g;
@@ -21,40 +25,47 @@ typedef struct exporter {
     bool softmax;
 } exporter;
 
+/* A node on its way out. */
+typedef struct emission {
+    const exporter *e;
+    const node *n;
+    name input, second, value; /* "" where it has none */
+} emission;
+
 static const char *const head_names[HEAD_COUNT] = {"coarse", "fine"};
 
-/* "fine_backbone.conv1" of "fine_backbone.conv1.weight" */
-static void layer_name(const exporter *e, int parameter, char name[NAME_BYTES])
+__attribute__((format(printf, 1, 2))) static name make_name(const char *format, ...)
 {
-    const char *full = e->g->parameters[parameter].name, *dot = strrchr(full, '.');
-    snprintf(name, NAME_BYTES, "%.*s", dot ? (int)(dot - full) : (int)strlen(full), full);
+    name made;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(made.text, sizeof made.text, format, arguments);
+    va_end(arguments);
+    return made;
 }
 
-/* Of the value that others read. */
-static void value_name(const exporter *e, int index, char name[NAME_BYTES])
+/* Of the value that others read: a layer's is "fine_backbone.conv1" of
+ * "fine_backbone.conv1.weight".
+ */
+static name value_name(const exporter *e, int index)
 {
+    if (index == GRAPH_NONE)
+        return make_name("%s", "");
     const node *n = &e->g->nodes[index];
-    if (n->kind == NODE_INPUT)
-        snprintf(name, NAME_BYTES, "image");
-    else if (n->weight != GRAPH_NONE)
-        layer_name(e, n->weight, name);
-    else
-        snprintf(name, NAME_BYTES, "%s_%d", node_kind_name(n->kind), index);
     for (int h = 0; h < HEAD_COUNT; h++)
         if (e->g->heads[h].logits == index)
-            snprintf(name, NAME_BYTES, "%s%s", head_names[h], e->softmax ? "_logits" : "");
+            return make_name("%s%s", head_names[h], e->softmax ? "_logits" : "");
+    if (n->kind == NODE_INPUT)
+        return make_name("image");
+    if (n->weight == GRAPH_NONE)
+        return make_name("%s_%d", node_kind_name(n->kind), index);
+    const char *full = e->g->parameters[n->weight].name, *dot = strrchr(full, '.');
+    return make_name("%.*s", dot ? (int)(dot - full) : (int)strlen(full), full);
 }
 
-/* "VALUE.PART": of what goes into a value. */
-typedef struct part {
-    char name[NAME_BYTES + 16];
-} part;
-
-static part part_of(const char *value, const char *name)
+static name part_of(name value, const char *part)
 {
-    part made;
-    snprintf(made.name, sizeof made.name, "%.*s.%s", NAME_BYTES - 1, value, name);
-    return made;
+    return make_name("%s.%s", value.text, part);
 }
 
 static void emit(const exporter *e, const char *operator_name, const char *input,
@@ -127,53 +138,44 @@ static void set_window(const exporter *e, convolution_shape s)
     onnx_message_ints(e->m, "pads", 4, pads);
 }
 
-/* What a batch normalisation does behind its sums: from -> [+ residual] -> [ReLU] -> value. */
-static void emit_tail(const exporter *e, const node *norm, const char *from, const char *value)
-{
-    char residual[NAME_BYTES];
-    const part sum = part_of(value, "sum");
-    if (norm->second != GRAPH_NONE) {
-        value_name(e, norm->second, residual);
-        emit(e, "Add", from, residual, norm->relu ? sum.name : value);
-        from = sum.name;
-    }
-    if (norm->relu)
-        emit(e, "Relu", from, NULL, value);
-}
-
 static bool has_tail(const node *norm)
 {
     return norm->relu || norm->second != GRAPH_NONE;
 }
 
-/* With the batch normalisation behind it, when that is its only reader. */
-static void emit_convolution(const exporter *e, int index)
+/* What a batch normalisation does behind its sums: from -> [+ residual] -> [ReLU] -> value. */
+static void emit_tail(const exporter *e, const node *norm, name from, name value)
 {
-    const node *n = &e->g->nodes[index];
-    const node *norm = n->norm != GRAPH_NONE ? &e->g->nodes[n->norm] : NULL;
-    const struct parameter *weight = &e->g->parameters[n->weight];
-    char input[NAME_BYTES], output[NAME_BYTES], value[NAME_BYTES];
+    const name sum = part_of(value, "sum");
+    if (norm->second != GRAPH_NONE) {
+        const name residual = value_name(e, norm->second);
+        emit(e, "Add", from.text, residual.text, norm->relu ? sum.text : value.text);
+        from = sum;
+    }
+    if (norm->relu)
+        emit(e, "Relu", from.text, NULL, value.text);
+}
+
+/* With the batch normalisation behind it, when that is its only reader. */
+static void emit_convolution(const emission *at)
+{
+    const exporter *e = at->e;
+    const node *n = at->n, *norm = n->norm != GRAPH_NONE ? &e->g->nodes[n->norm] : NULL;
+    const name value = value_name(e, n->norm), bias_name = part_of(at->value, "bias");
+    const name output = norm && !has_tail(norm) ? value : at->value;
     const int64_t cout = n->shape.cout;
     float *bias = copy_bias(e, n);
-    value_name(e, n->input, input);
-    value_name(e, index, output);
-    const part bias_name = part_of(output, "bias");
     if (n->standardised)
         standardise(e, n);
-    if (norm) {
-        value_name(e, n->norm, value);
-        if (!has_tail(norm))
-            memcpy(output, value, sizeof output);
-        if (bias)
-            fold(e, n, norm, bias);
-    }
-    const char *const inputs[] = {input, weight->name, bias_name.name};
+    if (norm && bias)
+        fold(e, n, norm, bias);
+    const char *const inputs[] = {at->input.text, e->g->parameters[n->weight].name, bias_name.text};
     bool biased = norm || n->bias != GRAPH_NONE;
-    onnx_message_node(e->m, "Conv", biased ? 3 : 2, inputs, output);
+    onnx_message_node(e->m, "Conv", biased ? 3 : 2, inputs, output.text);
     set_window(e, n->shape);
     emit_parameter(e, n->weight);
     if (biased)
-        onnx_message_floats(e->m, bias_name.name, 1, &cout, bias);
+        onnx_message_floats(e->m, bias_name.text, 1, &cout, bias);
     else
         free(bias);
     if (norm)
@@ -181,32 +183,31 @@ static void emit_convolution(const exporter *e, int index)
 }
 
 /* One that no convolution took over. */
-static void emit_batchnorm(const exporter *e, int index)
+static void emit_batchnorm(const emission *at)
 {
-    const node *n = &e->g->nodes[index];
+    const exporter *e = at->e;
+    const node *n = at->n;
+    if (n > e->g->nodes && n[-1].norm == n - e->g->nodes)
+        return;
     const struct parameter *p = &e->g->parameters[n->weight];
-    char input[NAME_BYTES], value[NAME_BYTES];
-    value_name(e, n->input, input);
-    value_name(e, index, value);
-    const part even = part_of(value, "even");
-    const char *output = has_tail(n) ? even.name : value;
-    const char *const inputs[] = {input, p[0].name, p[1].name, p[2].name, p[3].name};
-    onnx_message_node(e->m, "BatchNormalization", 5, inputs, output);
+    const name output = has_tail(n) ? part_of(at->value, "even") : at->value;
+    const char *const inputs[] = {at->input.text, p[0].name, p[1].name, p[2].name, p[3].name};
+    onnx_message_node(e->m, "BatchNormalization", 5, inputs, output.text);
     onnx_message_float(e->m, "epsilon", batchnorm_epsilon);
     for (int i = 0; i < 4; i++)
         emit_parameter(e, n->weight + i);
-    emit_tail(e, n, output, value);
+    emit_tail(e, n, output, at->value);
 }
 
 /* ---- The other nodes ---- */
 
 /* A constant of `count` equal numbers. */
-static void emit_constant(const exporter *e, const char *name, int64_t count, float number)
+static void emit_constant(const exporter *e, name of, int64_t count, float number)
 {
     float *values = malloc((size_t)count * sizeof *values);
     for (int64_t i = 0; values && i < count; i++)
         values[i] = number;
-    onnx_message_floats(e->m, name, 1, &count, values);
+    onnx_message_floats(e->m, of.text, 1, &count, values);
 }
 
 /* A parameter of one value per channel, shaped to meet a map's channels. */
@@ -220,132 +221,120 @@ static void emit_per_channel(const exporter *e, int parameter)
 
 /* The operators of set 17 know no groups: each becomes a channel, which instance normalisation
  * takes, and the map its old shape again. */
-static void emit_group_norm(const exporter *e, int index)
+static void emit_group_norm(const emission *at)
 {
-    const node *n = &e->g->nodes[index];
+    const exporter *e = at->e;
+    const node *n = at->n;
+    const struct parameter *p = e->g->parameters;
     const int64_t grouped_shape[] = {0, n->groups, -1}, shape[] = {0, n->c, n->h, n->w};
-    char input[NAME_BYTES], value[NAME_BYTES];
-    value_name(e, n->input, input);
-    value_name(e, index, value);
-    const part groups = part_of(value, "groups"), grouped = part_of(value, "grouped"),
-               ones = part_of(value, "ones"), zeros = part_of(value, "zeros"),
-               even = part_of(value, "even"), map = part_of(value, "shape"),
-               back = part_of(value, "back"), scaled = part_of(value, "scaled"),
-               sum = part_of(value, "sum");
-    const char *const to_normalise[] = {grouped.name, ones.name, zeros.name};
-    onnx_message_counts(e->m, groups.name, 3, grouped_shape);
-    onnx_message_counts(e->m, map.name, 4, shape);
-    emit_constant(e, ones.name, n->groups, 1);
-    emit_constant(e, zeros.name, n->groups, 0);
+    const name groups = part_of(at->value, "groups"), grouped = part_of(at->value, "grouped"),
+               ones = part_of(at->value, "ones"), zeros = part_of(at->value, "zeros"),
+               even = part_of(at->value, "even"), map = part_of(at->value, "shape"),
+               back = part_of(at->value, "back"), scaled = part_of(at->value, "scaled"),
+               sum = part_of(at->value, "sum"), shifted = n->relu ? sum : at->value;
+    const char *const to_normalise[] = {grouped.text, ones.text, zeros.text};
+    onnx_message_counts(e->m, groups.text, 3, grouped_shape);
+    onnx_message_counts(e->m, map.text, 4, shape);
+    emit_constant(e, ones, n->groups, 1);
+    emit_constant(e, zeros, n->groups, 0);
     emit_per_channel(e, n->weight);
     emit_per_channel(e, n->bias);
-    emit(e, "Reshape", input, groups.name, grouped.name);
-    onnx_message_node(e->m, "InstanceNormalization", 3, to_normalise, even.name);
+    emit(e, "Reshape", at->input.text, groups.text, grouped.text);
+    onnx_message_node(e->m, "InstanceNormalization", 3, to_normalise, even.text);
     onnx_message_float(e->m, "epsilon", group_norm_epsilon);
-    emit(e, "Reshape", even.name, map.name, back.name);
-    emit(e, "Mul", back.name, e->g->parameters[n->weight].name, scaled.name);
-    emit(e, "Add", scaled.name, e->g->parameters[n->bias].name, n->relu ? sum.name : value);
+    emit(e, "Reshape", even.text, map.text, back.text);
+    emit(e, "Mul", back.text, p[n->weight].name, scaled.text);
+    emit(e, "Add", scaled.text, p[n->bias].name, shifted.text);
     if (n->relu)
-        emit(e, "Relu", sum.name, NULL, value);
+        emit(e, "Relu", sum.text, NULL, at->value.text);
 }
 
 /* ONNX's pads by minus infinity; where zeros are asked for they are put there before. */
-static void emit_max_pool(const exporter *e, const node *n, const char *input, const char *value)
+static void emit_max_pool(const emission *at)
 {
-    convolution_shape window = n->shape;
-    const part padded = part_of(value, "padded"), pads_name = part_of(value, "pads");
-    if (n->padding == MAX_POOL_ZEROS && window.pad > 0) {
+    convolution_shape window = at->n->shape;
+    name input = at->input;
+    if (at->n->padding == MAX_POOL_ZEROS && window.pad > 0) {
         const int64_t pads[] = {0, 0, window.pad, window.pad, 0, 0, window.pad, window.pad};
-        onnx_message_counts(e->m, pads_name.name, 8, pads);
-        emit(e, "Pad", input, pads_name.name, padded.name);
-        input = padded.name;
+        const name pads_name = part_of(at->value, "pads");
+        input = part_of(at->value, "padded");
+        onnx_message_counts(at->e->m, pads_name.text, 8, pads);
+        emit(at->e, "Pad", at->input.text, pads_name.text, input.text);
         window.pad = 0;
     }
-    emit(e, "MaxPool", input, NULL, value);
-    set_window(e, window);
+    emit(at->e, "MaxPool", input.text, NULL, at->value.text);
+    set_window(at->e, window);
 }
 
-static void emit_gate(const exporter *e, const char *input, const char *gate, const char *value)
+static void emit_gate(const emission *at)
 {
-    const part open = part_of(value, "open");
-    emit(e, "Sigmoid", gate, NULL, open.name);
-    emit(e, "Mul", input, open.name, value);
+    const name open = part_of(at->value, "open");
+    emit(at->e, "Sigmoid", at->second.text, NULL, open.text);
+    emit(at->e, "Mul", at->input.text, open.text, at->value.text);
 }
 
-static void emit_linear(const exporter *e, int index)
+static void emit_linear(const emission *at)
 {
-    const node *n = &e->g->nodes[index];
-    char input[NAME_BYTES], value[NAME_BYTES];
-    value_name(e, n->input, input);
-    value_name(e, index, value);
-    const part flat = part_of(value, "flat");
-    emit(e, "Flatten", input, NULL, flat.name);
+    const exporter *e = at->e;
+    const struct parameter *p = e->g->parameters;
+    const name flat = part_of(at->value, "flat");
+    emit(e, "Flatten", at->input.text, NULL, flat.text);
     onnx_message_int(e->m, "axis", 1);
-    const char *const inputs[] = {flat.name, e->g->parameters[n->weight].name,
-                                  e->g->parameters[n->bias].name};
-    onnx_message_node(e->m, "Gemm", 3, inputs, value);
+    const char *const inputs[] = {flat.text, p[at->n->weight].name, p[at->n->bias].name};
+    onnx_message_node(e->m, "Gemm", 3, inputs, at->value.text);
     onnx_message_int(e->m, "transB", 1);
-    emit_parameter(e, n->weight);
-    emit_parameter(e, n->bias);
+    emit_parameter(e, at->n->weight);
+    emit_parameter(e, at->n->bias);
 }
+
+static void emit_input(const emission *at)
+{
+    const int64_t image[] = {ONNX_BATCH, at->n->c, at->n->h, at->n->w};
+    onnx_message_input(at->e->m, at->value.text, 4, image);
+}
+
+static void emit_average_pool(const emission *at)
+{
+    emit(at->e, "GlobalAveragePool", at->input.text, NULL, at->value.text);
+}
+
+static void emit_concat(const emission *at)
+{
+    emit(at->e, "Concat", at->input.text, at->second.text, at->value.text);
+    onnx_message_int(at->e->m, "axis", 1);
+}
+
+static void emit_add(const emission *at)
+{
+    emit(at->e, "Add", at->input.text, at->second.text, at->value.text);
+}
+
+static void (*const emitters[])(const emission *at) = {
+    [NODE_INPUT] = emit_input,         [NODE_CONVOLUTION] = emit_convolution,
+    [NODE_BATCHNORM] = emit_batchnorm, [NODE_GROUP_NORM] = emit_group_norm,
+    [NODE_MAX_POOL] = emit_max_pool,   [NODE_AVERAGE_POOL] = emit_average_pool,
+    [NODE_CONCAT] = emit_concat,       [NODE_ADD] = emit_add,
+    [NODE_GATE] = emit_gate,           [NODE_LINEAR] = emit_linear,
+};
 
 static void emit_node(const exporter *e, int index)
 {
     const node *n = &e->g->nodes[index];
-    char input[NAME_BYTES] = "", second[NAME_BYTES], value[NAME_BYTES];
-    if (n->input != GRAPH_NONE)
-        value_name(e, n->input, input);
-    if (n->second != GRAPH_NONE)
-        value_name(e, n->second, second);
-    value_name(e, index, value);
-    const int64_t image[] = {ONNX_BATCH, n->c, n->h, n->w};
-    switch (n->kind) {
-    case NODE_INPUT:
-        onnx_message_input(e->m, value, 4, image);
-        break;
-    case NODE_CONVOLUTION:
-        emit_convolution(e, index);
-        break;
-    case NODE_BATCHNORM:
-        if (index == 0 || e->g->nodes[index - 1].norm != index)
-            emit_batchnorm(e, index);
-        break;
-    case NODE_GROUP_NORM:
-        emit_group_norm(e, index);
-        break;
-    case NODE_MAX_POOL:
-        emit_max_pool(e, n, input, value);
-        break;
-    case NODE_AVERAGE_POOL:
-        emit(e, "GlobalAveragePool", input, NULL, value);
-        break;
-    case NODE_CONCAT:
-        emit(e, "Concat", input, second, value);
-        onnx_message_int(e->m, "axis", 1);
-        break;
-    case NODE_ADD:
-        emit(e, "Add", input, second, value);
-        break;
-    case NODE_GATE:
-        emit_gate(e, input, second, value);
-        break;
-    case NODE_LINEAR:
-        emit_linear(e, index);
-        break;
-    }
+    const emission at = {e, n, value_name(e, n->input), value_name(e, n->second),
+                         value_name(e, index)};
+    emitters[n->kind](&at);
 }
 
 static void emit_heads(const exporter *e)
 {
     for (int h = 0; h < HEAD_COUNT; h++) {
         int logits = e->g->heads[h].logits;
-        char name[NAME_BYTES];
         if (logits == GRAPH_NONE)
             continue;
         const int64_t shape[] = {ONNX_BATCH, e->g->nodes[logits].c};
-        value_name(e, logits, name);
+        const name value = value_name(e, logits);
         if (e->softmax) {
-            emit(e, "Softmax", name, NULL, head_names[h]);
+            emit(e, "Softmax", value.text, NULL, head_names[h]);
             onnx_message_int(e->m, "axis", 1);
         }
         onnx_message_output(e->m, head_names[h], 2, shape);
@@ -389,7 +378,7 @@ status state_read(const graph *g, tensor_file *file, const char *path, state *s,
 {
     *s = (state){.count = g->parameter_count};
     s->values = calloc(s->count + 1, sizeof *s->values);
-    status result = s->values ? STATUS_OK : error_memory(err, path);
+    status result = got_memory(s->values, err, path);
     for (size_t i = 0; result == STATUS_OK && i < s->count; i++)
         if (g->parameters[i].kind != PARAMETER_COUNTER)
             result = read_one(file, path, &g->parameters[i], &s->values[i], err);

@@ -23,35 +23,29 @@ static char *copy_text(onnx_message *m, const char *text)
     return copy;
 }
 
-/* A zeroed block at the end of a repeated field; NULL when memory is out. */
-static void *append(onnx_message *m, size_t *count, void *field, size_t size)
+/* A message without fields; NULL when memory is out. */
+static void *make(onnx_message *m, const ProtobufCMessageDescriptor *kind)
 {
-    void ***array = field;
-    void **grown = realloc(*array, (*count + 1) * sizeof *grown);
-    void *made = calloc(1, size);
-    if (grown)
-        *array = grown;
-    if (!grown || !made) {
-        free(made);
-        m->failed = true;
-        return NULL;
-    }
-    (*array)[(*count)++] = made;
+    void *made = malloc(kind->sizeof_message);
+    m->failed |= !made;
+    if (made)
+        protobuf_c_message_init(kind, made);
     return made;
 }
 
-static void append_text(onnx_message *m, size_t *count, char ***field, const char *text)
+/* Puts a message or a text, which is taken over, at the end of a repeated field; NULL when it is or
+ * memory is out. */
+static void *append(onnx_message *m, size_t *count, void *field, void *item)
 {
-    char **grown = realloc(*field, (*count + 1) * sizeof *grown);
-    char *copy = copy_text(m, text);
-    if (grown)
-        *field = grown;
-    if (!grown || !copy) {
-        free(copy);
+    void ***array = field;
+    void **grown = item ? realloc(*array, (*count + 1) * sizeof *grown) : NULL;
+    if (!grown) {
+        free(item);
         m->failed = true;
-        return;
+        return NULL;
     }
-    grown[(*count)++] = copy;
+    *array = grown;
+    return grown[(*count)++] = item;
 }
 
 static int64_t *copy_counts(onnx_message *m, int count, const int64_t *values)
@@ -63,26 +57,11 @@ static int64_t *copy_counts(onnx_message *m, int count, const int64_t *values)
     return copy;
 }
 
-static status start(onnx_message *m)
-{
-    m->model = malloc(sizeof *m->model);
-    m->graph = malloc(sizeof *m->graph);
-    if (!m->model || !m->graph) {
-        free(m->model);
-        free(m->graph);
-        m->model = NULL;
-        return STATUS_FAILED;
-    }
-    onnx__model__init(m->model);
-    onnx__graph__init(m->graph);
-    m->model->graph = m->graph;
-    return STATUS_OK;
-}
-
 onnx_message *onnx_message_create(const char *name, const char *producer, const char *version)
 {
     onnx_message *m = calloc(1, sizeof *m);
-    if (!m || start(m) != STATUS_OK) {
+    if (!m || !(m->model = make(m, &onnx__model__descriptor)) ||
+        !(m->graph = m->model->graph = make(m, &onnx__graph__descriptor))) {
         onnx_message_free(m);
         return NULL;
     }
@@ -91,10 +70,9 @@ onnx_message *onnx_message_create(const char *name, const char *producer, const 
     m->model->producer_name = copy_text(m, producer);
     m->model->producer_version = copy_text(m, version);
     m->graph->name = copy_text(m, name);
-    Onnx__OperatorSet *set =
-        append(m, &m->model->n_opset_import, &m->model->opset_import, sizeof *set);
+    Onnx__OperatorSet *set = append(m, &m->model->n_opset_import, &m->model->opset_import,
+                                    make(m, &onnx__operator_set__descriptor));
     if (set) {
-        onnx__operator_set__init(set);
         set->domain = copy_text(m, "");
         set->has_version = true;
         set->version = ONNX_OPERATORS;
@@ -116,24 +94,25 @@ void onnx_message_free(onnx_message *m)
 void onnx_message_node(onnx_message *m, const char *operator_name, int input_count,
                        const char *const *inputs, const char *output)
 {
-    Onnx__Node *n = append(m, &m->graph->n_node, &m->graph->node, sizeof *n);
+    Onnx__Node *n = append(m, &m->graph->n_node, &m->graph->node, make(m, &onnx__node__descriptor));
     if (!n)
         return;
-    onnx__node__init(n);
     n->op_type = copy_text(m, operator_name);
     n->name = copy_text(m, output);
     for (int i = 0; i < input_count; i++)
-        append_text(m, &n->n_input, &n->input, inputs[i]);
-    append_text(m, &n->n_output, &n->output, output);
+        append(m, &n->n_input, &n->input, copy_text(m, inputs[i]));
+    append(m, &n->n_output, &n->output, copy_text(m, output));
 }
 
 static Onnx__Attribute *attribute(onnx_message *m, const char *name, int type)
 {
     Onnx__Node *n = m->graph->n_node ? m->graph->node[m->graph->n_node - 1] : NULL;
-    Onnx__Attribute *a = n ? append(m, &n->n_attribute, &n->attribute, sizeof *a) : NULL;
+    if (!n)
+        return NULL;
+    Onnx__Attribute *a =
+        append(m, &n->n_attribute, &n->attribute, make(m, &onnx__attribute__descriptor));
     if (!a)
         return NULL;
-    onnx__attribute__init(a);
     a->name = copy_text(m, name);
     a->has_type = true;
     a->type = type;
@@ -173,13 +152,13 @@ void onnx_message_float(onnx_message *m, const char *name, float value)
 static void constant(onnx_message *m, const char *name, int type, int rank, const int64_t *shape,
                      void *bytes, size_t size)
 {
-    Onnx__Tensor *t = append(m, &m->graph->n_initializer, &m->graph->initializer, sizeof *t);
+    Onnx__Tensor *t = append(m, &m->graph->n_initializer, &m->graph->initializer,
+                             make(m, &onnx__tensor__descriptor));
     m->failed |= !bytes;
     if (!t) {
         free(bytes);
         return;
     }
-    onnx__tensor__init(t);
     t->name = copy_text(m, name);
     t->has_data_type = true;
     t->data_type = type;
@@ -207,16 +186,12 @@ void onnx_message_counts(onnx_message *m, const char *name, int count, const int
 
 static Onnx__Shape *make_shape(onnx_message *m, int rank, const int64_t *lengths)
 {
-    Onnx__Shape *shape = malloc(sizeof *shape);
-    m->failed |= !shape;
-    if (!shape)
-        return NULL;
-    onnx__shape__init(shape);
-    for (int i = 0; i < rank; i++) {
-        Onnx__Dimension *d = append(m, &shape->n_dim, &shape->dim, sizeof *d);
+    Onnx__Shape *shape = make(m, &onnx__shape__descriptor);
+    for (int i = 0; shape && i < rank; i++) {
+        Onnx__Dimension *d =
+            append(m, &shape->n_dim, &shape->dim, make(m, &onnx__dimension__descriptor));
         if (!d)
             break;
-        onnx__dimension__init(d);
         d->has_dim_value = lengths[i] != ONNX_BATCH;
         d->dim_value = lengths[i];
         if (!d->has_dim_value)
@@ -228,21 +203,13 @@ static Onnx__Shape *make_shape(onnx_message *m, int rank, const int64_t *lengths
 static void value_info(onnx_message *m, size_t *count, Onnx__ValueInfo ***field, const char *name,
                        int rank, const int64_t *lengths)
 {
-    Onnx__ValueInfo *v = append(m, count, field, sizeof *v);
-    if (!v)
+    Onnx__ValueInfo *v = append(m, count, field, make(m, &onnx__value_info__descriptor));
+    if (!v || !(v->type = make(m, &onnx__type__descriptor)))
         return;
-    onnx__value_info__init(v);
-    v->name = copy_text(m, name);
-    v->type = malloc(sizeof *v->type);
-    m->failed |= !v->type;
-    if (!v->type)
-        return;
-    onnx__type__init(v->type);
-    Onnx__TensorType *type = v->type->tensor_type = malloc(sizeof *type);
-    m->failed |= !type;
+    Onnx__TensorType *type = v->type->tensor_type = make(m, &onnx__tensor_type__descriptor);
     if (!type)
         return;
-    onnx__tensor_type__init(type);
+    v->name = copy_text(m, name);
     type->has_elem_type = true;
     type->elem_type = ONNX_FLOAT;
     type->shape = make_shape(m, rank, lengths);
@@ -260,11 +227,10 @@ void onnx_message_output(onnx_message *m, const char *name, int rank, const int6
 
 void onnx_message_property(onnx_message *m, const char *key, const char *value)
 {
-    Onnx__Property *p =
-        append(m, &m->model->n_metadata_props, &m->model->metadata_props, sizeof *p);
+    Onnx__Property *p = append(m, &m->model->n_metadata_props, &m->model->metadata_props,
+                               make(m, &onnx__property__descriptor));
     if (!p)
         return;
-    onnx__property__init(p);
     p->key = copy_text(m, key);
     p->value = copy_text(m, value);
 }
@@ -289,8 +255,7 @@ static void sink_append(ProtobufCBuffer *buffer, size_t size, const uint8_t *byt
 status onnx_message_write(const onnx_message *m, const char *path, error *err)
 {
     sink s = {.base = {sink_append}, .err = err};
-    if (m->failed)
-        return error_memory(err, path);
+    TRY(got_memory(!m->failed, err, path));
     size_t size = onnx__model__get_packed_size(m->model);
     if (size > INT_MAX)
         return error_set(err, STATUS_FAILED,

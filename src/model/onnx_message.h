@@ -15,7 +15,6 @@ enum {
     ONNX_INT64 = 7,
     ONNX_ATTRIBUTE_FLOAT = 1, /* attribute types */
     ONNX_ATTRIBUTE_INT = 2,
-    ONNX_ATTRIBUTE_TEXT = 3,
     ONNX_ATTRIBUTE_INTS = 7,
     ONNX_BATCH = -1, /* a dimension that the caller of the model decides */
 };

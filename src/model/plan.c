@@ -11,25 +11,13 @@
 #include "ops/max_pool.h"
 #include "ops/weight_standardise.h"
 
+#include <stddef.h>
 #include <stdlib.h>
-
-enum piece_kind {
-    PIECE_VALUE,
-    PIECE_GRADIENT,
-    PIECE_MEAN,
-    PIECE_DEVIATION,
-    PIECE_MAXIMA,
-    PIECE_COLUMNS,
-    PIECE_WEIGHTS,
-    PIECE_SCRATCH,
-    PIECE_SUMS,
-    PIECE_STANDARDISED,
-    PIECE_STANDARDISED_GRADIENT,
-};
+#include <string.h>
 
 typedef struct piece {
-    enum piece_kind kind;
-    int node;
+    size_t member; /* the offset, in a node or in the shared workspace, of the cl_mem it becomes */
+    int node;      /* GRAPH_NONE: the workspace */
     uint64_t bytes;
     int first, last; /* both inclusive */
     int chunk;
@@ -70,14 +58,14 @@ static uint64_t align_up(uint64_t bytes, uint64_t alignment)
     return (bytes + alignment - 1) / alignment * alignment;
 }
 
-static void add_piece(plan *p, device *dev, enum piece_kind kind, int node, uint64_t bytes,
-                      int first, int last)
+static void add_piece(plan *p, device *dev, size_t member, int node, uint64_t bytes, int first,
+                      int last)
 {
     if (bytes == 0)
         return;
     bytes = align_up(bytes, dev->info.align_bytes);
     p->largest = bytes > p->largest ? bytes : p->largest;
-    p->pieces[p->piece_count++] = (piece){kind, node, bytes, first, last, 0, 0};
+    p->pieces[p->piece_count++] = (piece){member, node, bytes, first, last, 0, 0};
 }
 
 /* Whether consumer n reads its input's value again when it runs backward; its second's. */
@@ -151,11 +139,11 @@ static void add_saved(plan *p, device *dev, const graph *g, int index)
     int first = forward_time(n->kind == NODE_BATCHNORM ? n->input : index);
     int last = n->has_gradient ? backward_time(g, index) : forward_time(index);
     uint64_t bytes = statistics_of(n, p->batch) * sizeof(float);
-    add_piece(p, dev, PIECE_MEAN, index, bytes, first, last);
-    add_piece(p, dev, PIECE_DEVIATION, index, bytes, first, last);
+    add_piece(p, dev, offsetof(node, mean), index, bytes, first, last);
+    add_piece(p, dev, offsetof(node, inverse_deviation), index, bytes, first, last);
     if (n->kind == NODE_MAX_POOL)
-        add_piece(p, dev, PIECE_MAXIMA, index, max_pool_index_bytes(shape_of(n, p->batch)), first,
-                  last);
+        add_piece(p, dev, offsetof(node, maxima), index,
+                  max_pool_index_bytes(shape_of(n, p->batch)), first, last);
 }
 
 static void raise(size_t *most, size_t bytes)
@@ -217,8 +205,8 @@ static void add_value(plan *p, device *dev, const graph *g, int index)
         return; /* it has none of its own */
     if (n->kind == NODE_BATCHNORM && graph_takes_norm(&g->nodes[n->input]))
         first = forward_time(n->input);
-    add_piece(p, dev, PIECE_VALUE, index, tensor_bytes(dev, shape_of(n, p->batch)), first,
-              last_use_of_value(g, index));
+    add_piece(p, dev, offsetof(node, value.buffer), index, tensor_bytes(dev, shape_of(n, p->batch)),
+              first, last_use_of_value(g, index));
 }
 
 static status list_pieces(plan *p, device *dev, const graph *g, error *err)
@@ -230,18 +218,23 @@ static status list_pieces(plan *p, device *dev, const graph *g, error *err)
         uint64_t bytes = tensor_bytes(dev, shape_of(n, p->batch));
         add_value(p, dev, g, i);
         if (n->has_gradient)
-            add_piece(p, dev, PIECE_GRADIENT, i, bytes, first_gradient_time(g, i),
+            add_piece(p, dev, offsetof(node, gradient.buffer), i, bytes, first_gradient_time(g, i),
                       backward_time(g, i));
         add_saved(p, dev, g, i);
         TRY(node_workspace(p, dev, g, n, &shared, err));
     }
-    add_piece(p, dev, PIECE_COLUMNS, GRAPH_NONE, shared.convolution.columns, 0, end);
-    add_piece(p, dev, PIECE_WEIGHTS, GRAPH_NONE, shared.convolution.weights, 0, end);
-    add_piece(p, dev, PIECE_SCRATCH, GRAPH_NONE, shared.convolution.scratch, 0, end);
-    add_piece(p, dev, PIECE_SUMS, GRAPH_NONE, shared.convolution.sums, 0, end);
-    add_piece(p, dev, PIECE_STANDARDISED, GRAPH_NONE, shared.standardised, 0, end);
-    add_piece(p, dev, PIECE_STANDARDISED_GRADIENT, GRAPH_NONE, shared.standardised_gradient, 0,
-              end);
+    const struct {
+        size_t member, bytes;
+    } workspaces[PIECES_SHARED] = {
+        {offsetof(plan_workspace, convolution.columns), shared.convolution.columns},
+        {offsetof(plan_workspace, convolution.weights), shared.convolution.weights},
+        {offsetof(plan_workspace, convolution.scratch), shared.convolution.scratch},
+        {offsetof(plan_workspace, convolution.sums), shared.convolution.sums},
+        {offsetof(plan_workspace, standardised), shared.standardised},
+        {offsetof(plan_workspace, standardised_gradient), shared.standardised_gradient},
+    };
+    for (int i = 0; i < PIECES_SHARED; i++)
+        add_piece(p, dev, workspaces[i].member, GRAPH_NONE, workspaces[i].bytes, 0, end);
     return STATUS_OK;
 }
 
@@ -279,8 +272,7 @@ static status place_pieces(plan *p, device *dev, error *err)
     uint64_t limit = dev->info.max_allocation_bytes;
     qsort(p->pieces, (size_t)p->piece_count, sizeof *p->pieces, larger_first);
     p->chunk_bytes = calloc((size_t)p->piece_count, sizeof *p->chunk_bytes);
-    if (!p->chunk_bytes)
-        return error_memory(err, "the memory plan");
+    TRY(got_memory(p->chunk_bytes, err, "the memory plan"));
     for (int i = 0; i < p->piece_count; i++) {
         piece *placed = &p->pieces[i];
         for (placed->chunk = 0;; placed->chunk++) {
@@ -303,21 +295,19 @@ status plan_create(device *dev, const graph *g, int batch, const statistics_gath
 {
     *created = NULL;
     plan *p = calloc(1, sizeof *p);
-    if (!p)
-        return error_memory(err, "the memory plan");
+    TRY(got_memory(p, err, "the memory plan"));
     p->batch = batch;
     p->sync = sync;
     size_t most = (size_t)g->count * PIECES_PER_NODE + PIECES_SHARED;
     p->pieces = calloc(most, sizeof *p->pieces);
-    status result = p->pieces ? STATUS_OK : error_memory(err, "the memory plan");
-    if (result == STATUS_OK)
-        result = list_pieces(p, dev, g, err);
-    if (result == STATUS_OK)
-        result = place_pieces(p, dev, err);
-    if (result == STATUS_OK)
-        *created = p;
-    else
-        plan_free(p);
+    status result;
+    TRY_OR_DONE(got_memory(p->pieces, err, "the memory plan"));
+    TRY_OR_DONE(list_pieces(p, dev, g, err));
+    TRY_OR_DONE(place_pieces(p, dev, err));
+    *created = p;
+    return STATUS_OK;
+done:
+    plan_free(p);
     return result;
 }
 
@@ -334,63 +324,21 @@ uint64_t plan_largest(const plan *p)
     return p->largest;
 }
 
-static void point_node(plan *p, graph *g, const piece *placed, cl_mem view)
-{
-    node *n = placed->node == GRAPH_NONE ? NULL : &g->nodes[placed->node];
-    tensor t = n ? shape_of(n, p->batch) : (tensor){0};
-    t.buffer = view;
-    switch (placed->kind) {
-    /* NOLINTBEGIN(clang-analyzer-core.NullDereference): these are pieces of a node. */
-    case PIECE_VALUE:
-        n->value = t;
-        break;
-    case PIECE_GRADIENT:
-        n->gradient = t;
-        break;
-    case PIECE_MEAN:
-        n->mean = view;
-        break;
-    case PIECE_DEVIATION:
-        n->inverse_deviation = view;
-        break;
-    case PIECE_MAXIMA:
-        n->maxima = view;
-        /* NOLINTEND(clang-analyzer-core.NullDereference) */
-        break;
-    case PIECE_COLUMNS:
-        p->shared.convolution.columns = view;
-        break;
-    case PIECE_WEIGHTS:
-        p->shared.convolution.weights = view;
-        break;
-    case PIECE_SCRATCH:
-        p->shared.convolution.scratch = view;
-        break;
-    case PIECE_SUMS:
-        p->shared.convolution.sums = view;
-        break;
-    case PIECE_STANDARDISED:
-        p->shared.standardised = view;
-        break;
-    case PIECE_STANDARDISED_GRADIENT:
-        p->shared.standardised_gradient = view;
-        break;
-    }
-}
-
 status plan_allocate(device *dev, plan *p, graph *g, error *err)
 {
     p->chunks = calloc((size_t)p->chunk_count, sizeof *p->chunks);
     p->views = calloc((size_t)p->piece_count, sizeof *p->views);
-    if (!p->chunks || !p->views)
-        return error_memory(err, "the memory plan");
+    TRY(got_memory(p->chunks && p->views, err, "the memory plan"));
+    for (int i = 0; i < g->count; i++)
+        g->nodes[i].value = g->nodes[i].gradient = shape_of(&g->nodes[i], p->batch);
     for (int i = 0; i < p->chunk_count; i++)
         TRY(buffer_create(dev, p->chunk_bytes[i], &p->chunks[i], err));
     for (int i = 0; i < p->piece_count; i++) {
         const piece *placed = &p->pieces[i];
         TRY(buffer_view(dev, p->chunks[placed->chunk], placed->offset, placed->bytes, &p->views[i],
                         err));
-        point_node(p, g, placed, p->views[i]);
+        void *owner = placed->node == GRAPH_NONE ? (void *)&p->shared : &g->nodes[placed->node];
+        memcpy((char *)owner + placed->member, &p->views[i], sizeof p->views[i]);
     }
     return STATUS_OK;
 }

@@ -4,8 +4,6 @@
 #include "base/text.h"
 #include "model/backbone.h"
 
-#include <stdlib.h>
-
 /* Parameters of "PREFIX.convN" and "PREFIX.bnN", or of the two halves of a downsample. */
 typedef struct unit {
     int convolution, batchnorm;
@@ -15,19 +13,10 @@ typedef struct unit {
 static unit declare_unit(graph *g, const char *prefix, const char *convolution,
                          const char *batchnorm, convolution_shape shape)
 {
-    char *conv_name = text_format("%s.%s", prefix, convolution);
-    char *norm_name = text_format("%s.%s", prefix, batchnorm);
-    unit declared = {.shape = shape};
-    if (conv_name && norm_name) {
-        declared.convolution =
-            graph_declare_convolution(g, conv_name, shape.cin, shape.cout, shape.kernel, false);
-        declared.batchnorm = graph_declare_batchnorm(g, norm_name, shape.cout);
-    } else {
-        g->failed = true;
-    }
-    free(conv_name);
-    free(norm_name);
-    return declared;
+    int weight = graph_declare_convolution(g, (layer_name){prefix, convolution}, shape.cin,
+                                           shape.cout, shape.kernel, false);
+    return (unit){weight, graph_declare_batchnorm(g, (layer_name){prefix, batchnorm}, shape.cout),
+                  shape};
 }
 
 static int build_unit(graph *g, unit u, int input, bool relu, int residual)
@@ -51,7 +40,7 @@ static int build_shortcut(graph *g, const char *prefix, int input, int cout, int
 static int build_basic(graph *g, const backbone *b, const char *prefix, int input, int stage,
                        int stride)
 {
-    int cin = g->nodes[input].c, width = b->widths[stage], cout = b->channels[stage];
+    int cin = g->nodes[input].c, width = b->widths[stage], cout = width * b->expansion;
     unit first =
         declare_unit(g, prefix, "conv1", "bn1", (convolution_shape){cin, width, 3, stride, 1});
     unit second =
@@ -66,7 +55,7 @@ static int build_basic(graph *g, const backbone *b, const char *prefix, int inpu
 static int build_bottleneck(graph *g, const backbone *b, const char *prefix, int input, int stage,
                             int stride)
 {
-    int cin = g->nodes[input].c, width = b->widths[stage], cout = b->channels[stage];
+    int cin = g->nodes[input].c, width = b->widths[stage], cout = width * b->expansion;
     unit first = declare_unit(g, prefix, "conv1", "bn1", (convolution_shape){cin, width, 1, 1, 0});
     unit second =
         declare_unit(g, prefix, "conv2", "bn2", (convolution_shape){width, width, 3, stride, 1});
