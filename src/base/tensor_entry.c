@@ -27,7 +27,7 @@ bool tensor_bytes_within(safetensors_type type, int rank, const int64_t *shape, 
         if (shape[i] == 0)
             return true;
     for (int i = 0; i < rank; i++) {
-        if (shape[i] < 0 || total > limit / (uint64_t)shape[i])
+        if (shape[i] < 1 || total > limit / (uint64_t)shape[i])
             return false;
         total *= (uint64_t)shape[i];
     }

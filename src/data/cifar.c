@@ -92,20 +92,26 @@ static status split_lines(archive_member *member, int expected, const char *name
                      expected);
 }
 
+/* Puts the member's name before what is wrong in it. */
+static status in_member(const archive_member *member, status result, error *err)
+{
+    return result == STATUS_OK ? STATUS_OK : error_prefix(err, result, "%s", member->name);
+}
+
 /* Takes one image's labels, which tell where its fine class belongs; -1 in parents: not seen. */
-static status take_labels(const char *where, size_t index, int coarse, int fine, image_set *set,
+static status take_labels(size_t index, int coarse, int fine, image_set *set,
                           int parents[FINE_CLASSES], error *err)
 {
     if (coarse < 0 || coarse >= COARSE_CLASSES || fine < 0 || fine >= FINE_CLASSES)
         return error_set(err, STATUS_FAILED,
-                         "%s: image %zu has coarse label %d and fine label %d; there are %d and "
+                         "image %zu has coarse label %d and fine label %d; there are %d and "
                          "%d: the file is damaged or no CIFAR-100",
-                         where, index, coarse, fine, COARSE_CLASSES, FINE_CLASSES);
+                         index, coarse, fine, COARSE_CLASSES, FINE_CLASSES);
     if (parents[fine] >= 0 && parents[fine] != coarse)
         return error_set(err, STATUS_FAILED,
-                         "%s: image %zu puts fine class %d under coarse class %d, an earlier one "
+                         "image %zu puts fine class %d under coarse class %d, an earlier one "
                          "under %d: the file is damaged or no CIFAR-100",
-                         where, index, fine, coarse, parents[fine]);
+                         index, fine, coarse, parents[fine]);
     parents[fine] = coarse;
     set->coarse[index] = coarse;
     set->fine[index] = fine;
@@ -117,15 +123,15 @@ static status take_records(const archive_member *member, image_set *set, int par
 {
     size_t count = member->size / RECORD_BYTES;
     if (count == 0 || member->size % RECORD_BYTES != 0)
-        return error_set(
-            err, STATUS_FAILED,
-            "%s: %zu bytes are %zu whole records of %d and %zu bytes more: the file is "
-            "cut short; fetch it again (data/fetch-cifar100)",
-            member->name, member->size, count, RECORD_BYTES, member->size % RECORD_BYTES);
+        return error_set(err, STATUS_FAILED,
+                         "%s: %zu bytes are %zu whole records of %d and %zu bytes more: the file "
+                         "is cut short; fetch it again (data/fetch-cifar100)",
+                         member->name, member->size, count, RECORD_BYTES,
+                         member->size % RECORD_BYTES);
     TRY(image_set_create(set, count, SIDE, err));
     for (size_t i = 0; i < count; i++) {
         const unsigned char *record = member->data + i * RECORD_BYTES;
-        TRY(take_labels(member->name, i, record[0], record[1], set, parents, err));
+        TRY(in_member(member, take_labels(i, record[0], record[1], set, parents, err), err));
         memcpy(set->pixels + i * PIXEL_BYTES, record + 2, PIXEL_BYTES);
     }
     return STATUS_OK;
@@ -157,16 +163,15 @@ static status take_binary(archive_member members[MEMBERS], dataset *set, int par
     return finish_set(set, coarse, fine, parents, err);
 }
 
-/* The labels or names under `key`: a list of `count` values (0: any number). */
-static status python_list(const char *where, const pickle_value *from, const char *key,
-                          size_t count, const pickle_value **list, error *err)
+/* The labels or names under `key`: a list of `count` values. */
+static status python_list(const pickle_value *from, const char *key, size_t count,
+                          const pickle_value **list, error *err)
 {
     *list = pickle_get(from, key);
     if (!*list || (*list)->kind != PICKLE_LIST)
-        return error_set(err, STATUS_FAILED, "%s: has no list '%s'; it is no CIFAR-100", where,
-                         key);
-    if (count && (*list)->count != count)
-        return error_set(err, STATUS_FAILED, "%s: '%s' has %zu entries, %zu expected", where, key,
+        return error_set(err, STATUS_FAILED, "has no list '%s'; it is no CIFAR-100", key);
+    if ((*list)->count != count)
+        return error_set(err, STATUS_FAILED, "'%s' has %zu entries, %zu expected", key,
                          (*list)->count, count);
     return STATUS_OK;
 }
@@ -179,45 +184,44 @@ static int label_at(const pickle_value *list, size_t index)
                : -1;
 }
 
-static status take_batch(const char *where, const pickle_value *root, image_set *set,
-                         int parents[FINE_CLASSES], error *err)
+static status take_batch(const pickle_value *root, image_set *set, int parents[FINE_CLASSES],
+                         error *err)
 {
     const pickle_value *coarse, *fine, *data = pickle_get(root, "data");
     if (!data || data->kind != PICKLE_BYTES || data->size == 0 || data->size % PIXEL_BYTES != 0)
         return error_set(err, STATUS_FAILED,
-                         "%s: 'data' is no array of whole images of %d bytes; it is damaged or no "
+                         "'data' is no array of whole images of %d bytes; it is damaged or no "
                          "CIFAR-100",
-                         where, PIXEL_BYTES);
+                         PIXEL_BYTES);
     size_t count = data->size / PIXEL_BYTES;
-    TRY(python_list(where, root, "coarse_labels", count, &coarse, err));
-    TRY(python_list(where, root, "fine_labels", count, &fine, err));
+    TRY(python_list(root, "coarse_labels", count, &coarse, err));
+    TRY(python_list(root, "fine_labels", count, &fine, err));
     TRY(image_set_create(set, count, SIDE, err));
     memcpy(set->pixels, data->bytes, data->size);
     for (size_t i = 0; i < count; i++)
-        TRY(take_labels(where, i, label_at(coarse, i), label_at(fine, i), set, parents, err));
+        TRY(take_labels(i, label_at(coarse, i), label_at(fine, i), set, parents, err));
     return STATUS_OK;
 }
 
-static status take_names(const char *where, const pickle_value *root, const char *key, size_t count,
+static status take_names(const pickle_value *root, const char *key, size_t count,
                          const char *names[], error *err)
 {
     const pickle_value *list;
-    TRY(python_list(where, root, key, count, &list, err));
+    TRY(python_list(root, key, count, &list, err));
     for (size_t i = 0; i < count; i++) {
         if (list->items[i]->kind != PICKLE_BYTES)
-            return error_set(err, STATUS_FAILED, "%s: '%s' holds something else than names", where,
-                             key);
+            return error_set(err, STATUS_FAILED, "'%s' holds something else than names", key);
         names[i] = (const char *)list->items[i]->bytes;
     }
     return STATUS_OK;
 }
 
-static status take_meta(const char *where, const pickle_value *root, dataset *set,
-                        int parents[FINE_CLASSES], error *err)
+static status take_meta(const pickle_value *root, dataset *set, int parents[FINE_CLASSES],
+                        error *err)
 {
     const char *coarse[COARSE_CLASSES], *fine[FINE_CLASSES];
-    TRY(take_names(where, root, "coarse_label_names", COARSE_CLASSES, coarse, err));
-    TRY(take_names(where, root, "fine_label_names", FINE_CLASSES, fine, err));
+    TRY(take_names(root, "coarse_label_names", COARSE_CLASSES, coarse, err));
+    TRY(take_names(root, "fine_label_names", FINE_CLASSES, fine, err));
     return finish_set(set, coarse, fine, parents, err);
 }
 
@@ -229,11 +233,10 @@ static status take_pickle(const archive_member *member, dataset *set, enum datas
     pickle *parsed;
     TRY(pickle_parse(member->name, member->data, member->size, &numpy_rules, &parsed, err));
     const pickle_value *root = pickle_root(parsed);
-    status result = part == PART_COUNT
-                        ? take_meta(member->name, root, set, parents, err)
-                        : take_batch(member->name, root, dataset_part(set, part), parents, err);
+    status result = part == PART_COUNT ? take_meta(root, set, parents, err)
+                                       : take_batch(root, dataset_part(set, part), parents, err);
     pickle_free(parsed);
-    return result;
+    return in_member(member, result, err);
 }
 
 static status take_python(archive_member members[MEMBERS], dataset *set, int parents[FINE_CLASSES],

@@ -28,80 +28,74 @@ void class_table_free(class_table *table)
     free(table);
 }
 
+status class_table_add_coarse(class_table *table, const char *coarse, error *err)
+{
+    if (json_object_get(table->numbers, coarse))
+        return STATUS_OK;
+    TRY(hierarchy_check_name(coarse, err));
+    return got_memory(json_object_set_new(table->numbers, coarse, json_object()) == 0, err, what);
+}
+
 status class_table_add(class_table *table, const char *coarse, const char *fine, int *number,
                        error *err)
 {
+    TRY(class_table_add_coarse(table, coarse, err));
     json_t *below = json_object_get(table->numbers, coarse), *found = json_object_get(below, fine);
     *number = found ? (int)json_integer_value(found) : table->count;
     if (found)
         return STATUS_OK;
-    TRY(hierarchy_check_name(coarse, err));
     TRY(hierarchy_check_name(fine, err));
-    if (!below) {
-        below = json_object();
-        TRY(got_memory(json_object_set_new(table->numbers, coarse, below) == 0, err, what));
-    }
     TRY(got_memory(json_object_set_new(below, fine, json_integer(*number)) == 0, err, what));
     table->count++;
     return STATUS_OK;
 }
 
-typedef struct class_entry {
-    const char *coarse, *fine;
-    int number;
-} class_entry;
-
-static int by_names(const void *a, const void *b)
+static int by_bytes(const void *a, const void *b)
 {
-    const class_entry *first = a, *second = b;
-    int order = strcmp(first->coarse, second->coarse);
-    return order ? order : strcmp(first->fine, second->fine);
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* All classes, sorted. */
-static void list_entries(const class_table *table, class_entry *entries)
+/* The keys of an object, sorted or in the order in which they came; how many. */
+static int list_keys(json_t *object, bool sorted, const char **keys)
 {
-    const char *coarse, *fine;
-    json_t *below, *number;
+    const char *key;
+    json_t *unused;
     int count = 0;
-    json_object_foreach(table->numbers, coarse, below)
+    json_object_foreach(object, key, unused)
     {
-        json_object_foreach(below, fine, number)
-        {
-            entries[count++] = (class_entry){coarse, fine, (int)json_integer_value(number)};
-        }
+        keys[count++] = key;
     }
-    qsort(entries, (size_t)count, sizeof *entries, by_names);
+    if (sorted)
+        qsort(keys, (size_t)count, sizeof *keys, by_bytes);
+    return count;
 }
 
 /* What hierarchy_create takes, and the class of each number. */
 typedef struct numbering {
-    class_entry *entries;
     const char **coarse, **fine;
     int *parents, *class_of;
 } numbering;
 
-static status number(const class_table *table, numbering *n, hierarchy *classes, error *err)
+static status number(const class_table *table, bool sorted, numbering *n, hierarchy *classes,
+                     error *err)
 {
-    size_t count = (size_t)table->count;
-    n->entries = calloc(count, sizeof *n->entries);
-    n->coarse = calloc(count, sizeof *n->coarse);
+    size_t count = (size_t)table->count, coarse_count = json_object_size(table->numbers);
+    n->coarse = calloc(coarse_count, sizeof *n->coarse);
     n->fine = calloc(count, sizeof *n->fine);
     n->parents = calloc(count, sizeof *n->parents);
     n->class_of = calloc(count, sizeof *n->class_of);
-    TRY(got_memory(n->entries && n->coarse && n->fine && n->parents && n->class_of, err, what));
-    list_entries(table, n->entries);
-    int coarse_count = 0;
-    for (int i = 0; i < table->count; i++) {
-        const class_entry *entry = &n->entries[i];
-        if (coarse_count == 0 || strcmp(n->coarse[coarse_count - 1], entry->coarse) != 0)
-            n->coarse[coarse_count++] = entry->coarse;
-        n->fine[i] = entry->fine;
-        n->parents[i] = coarse_count - 1;
-        n->class_of[entry->number] = i;
+    TRY(got_memory(n->coarse && n->fine && n->parents && n->class_of, err, what));
+    list_keys(table->numbers, sorted, n->coarse);
+    for (int coarse = 0, fine = 0; coarse < (int)coarse_count; coarse++) {
+        json_t *below = json_object_get(table->numbers, n->coarse[coarse]);
+        int end = fine + list_keys(below, sorted, n->fine + fine);
+        for (; fine < end; fine++) {
+            n->parents[fine] = coarse;
+            n->class_of[json_integer_value(json_object_get(below, n->fine[fine]))] = fine;
+        }
     }
-    return hierarchy_create(classes, coarse_count, n->coarse, table->count, n->fine, n->parents,
-                            err);
+    return hierarchy_create(classes, (int)coarse_count, n->coarse, table->count, n->fine,
+                            n->parents, err);
 }
 
 static void renumber(image_set *set, const numbering *n)
@@ -112,13 +106,12 @@ static void renumber(image_set *set, const numbering *n)
     }
 }
 
-status class_table_finish(class_table *table, dataset *data, error *err)
+status class_table_finish(class_table *table, bool sorted, dataset *data, error *err)
 {
     numbering n = {0};
-    status result = number(table, &n, &data->classes, err);
+    status result = number(table, sorted, &n, &data->classes, err);
     for (int part = 0; part < PART_COUNT && result == STATUS_OK; part++)
         renumber(dataset_part(data, part), &n);
-    free(n.entries);
     free(n.coarse);
     free(n.fine);
     free(n.parents);

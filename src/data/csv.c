@@ -204,7 +204,7 @@ static status read_rows(reader *r, error *err)
                          "%s: is empty; it begins with the header image,coarse,fine", r->path);
     if (r->opened->train.count == 0)
         return error_set(err, STATUS_FAILED, "%s: has no row of a training image", r->path);
-    return class_table_finish(r->table, r->opened, err);
+    return class_table_finish(r->table, true, r->opened, err);
 }
 
 bool csv_recognise(const char *path)

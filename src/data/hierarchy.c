@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tree of classes; see hierarchy.h. */
 #include "data/hierarchy.h"
-#include "base/text.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -20,15 +19,13 @@ status hierarchy_check_name(const char *name, error *err)
                             name);
 }
 
-static status copy_names(char ***names, int count, const char *const *from, const char *what,
-                         error *err)
+static status copy_names(char ***names, int count, const char *const *from, error *err)
 {
     *names = calloc((size_t)count, sizeof **names);
     TRY(got_memory(*names, err, "class names"));
     for (int i = 0; i < count; i++) {
-        if (from)
-            TRY(hierarchy_check_name(from[i], err));
-        (*names)[i] = from ? text_format("%s", from[i]) : text_format("%s %d", what, i);
+        TRY(hierarchy_check_name(from[i], err));
+        (*names)[i] = strdup(from[i]);
         TRY(got_memory((*names)[i], err, "class names"));
     }
     return STATUS_OK;
@@ -37,8 +34,8 @@ static status copy_names(char ***names, int count, const char *const *from, cons
 static status fill(hierarchy *tree, const char *const *coarse_names, const char *const *fine_names,
                    const int *parents, error *err)
 {
-    TRY(copy_names(&tree->coarse_names, tree->coarse_count, coarse_names, "coarse", err));
-    TRY(copy_names(&tree->fine_names, tree->fine_count, fine_names, "fine", err));
+    TRY(copy_names(&tree->coarse_names, tree->coarse_count, coarse_names, err));
+    TRY(copy_names(&tree->fine_names, tree->fine_count, fine_names, err));
     tree->parents = malloc((size_t)tree->fine_count * sizeof *tree->parents);
     TRY(got_memory(tree->parents, err, "class names"));
     for (int i = 0; i < tree->fine_count; i++) {

@@ -15,8 +15,8 @@ typedef struct hierarchy {
 /* STATUS_FAILED for a name that is empty or that JSON, and so a checkpoint, cannot hold. */
 status hierarchy_check_name(const char *name, error *err);
 
-/* Copies names, which hierarchy_check_name has to let through (NULL: "coarse 0", "fine 0", ...) and
- * parents; checks that every parent exists. */
+/* Copies names, which hierarchy_check_name has to let through, and parents; checks that every
+ * parent exists. */
 status hierarchy_create(hierarchy *tree, int coarse_count, const char *const *coarse_names,
                         int fine_count, const char *const *fine_names, const int *parents,
                         error *err);

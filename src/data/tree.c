@@ -4,7 +4,6 @@
  * label_map.json, coarse name to its fine names, numbers the classes as the original does: coarse
  * ones by their places in the map, fine ones by those in all its lists, one after the other.
  * Without it they are numbered by their names. */
-#include "base/array.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "data/class_table.h"
@@ -125,56 +124,34 @@ static status find_part(const char *path, enum dataset_part part, char **directo
 
 /* ---- Classes by label_map.json ---- */
 
-typedef struct label_map {
-    const char **coarse, **fine; /* point into the JSON */
-    int *parents;
-    int coarse_count, fine_count;
-} label_map;
-
-/* The next fine class of a coarse one. A name that is there twice would be two classes with the
- * same images. */
-static status add_fine(const char *path, const char *coarse, const char *name, json_t *seen,
-                       label_map *map, error *err)
+/* A name that is there twice would be two classes with the same images. */
+static status add_list(const char *path, const char *coarse, const json_t *list, class_table *table,
+                       int *count, error *err)
 {
-    size_t count = (size_t)map->fine_count;
-    if (!name || !file_is_name(name)) /* it is to be a directory's */
-        return error_set(err, STATUS_FAILED, "%s: '%s' lists something else than names", path,
-                         coarse);
-    if (json_object_get(seen, name))
-        return error_set(err, STATUS_FAILED, "%s: '%s' lists '%s' twice; take one out", path,
-                         coarse, name);
-    TRY(got_memory(json_object_set_new(seen, name, json_true()) == 0, err, path));
-    TRY(array_grow(&map->fine, count, sizeof *map->fine, path, err));
-    TRY(array_grow(&map->parents, count, sizeof *map->parents, path, err));
-    map->fine[count] = name;
-    map->parents[count] = map->coarse_count;
-    map->fine_count++;
+    size_t i;
+    json_t *item;
+    TRY(class_table_add_coarse(table, coarse, err));
+    json_array_foreach(list, i, item)
+    {
+        const char *name = json_string_value(item);
+        int number;
+        if (!name || !file_is_name(name)) /* it is to be a directory's */
+            return error_set(err, STATUS_FAILED, "%s: '%s' lists something else than names", path,
+                             coarse);
+        TRY(class_table_add(table, coarse, name, &number, err));
+        if (number < *count)
+            return error_set(err, STATUS_FAILED, "%s: '%s' lists '%s' twice; take one out", path,
+                             coarse, name);
+        ++*count;
+    }
     return STATUS_OK;
 }
 
-static status add_coarse(const char *path, const char *name, const json_t *list, label_map *map,
-                         error *err)
-{
-    size_t i;
-    json_t *item, *seen = json_object();
-    status result = STATUS_OK;
-    TRY_OR_DONE(
-        array_grow(&map->coarse, (size_t)map->coarse_count, sizeof *map->coarse, path, err));
-    map->coarse[map->coarse_count] = name;
-    json_array_foreach(list, i, item)
-    {
-        TRY_OR_DONE(add_fine(path, name, json_string_value(item), seen, map, err));
-    }
-    map->coarse_count++;
-done:
-    json_decref(seen);
-    return result;
-}
-
-static status fill_map(const char *path, json_t *root, label_map *map, error *err)
+static status fill_table(const char *path, json_t *root, class_table *table, error *err)
 {
     const char *name;
     json_t *list;
+    int count = 0;
     if (!json_is_object(root))
         return error_set(err, STATUS_FAILED,
                          "%s: is no JSON object of coarse names and lists of fine names", path);
@@ -184,10 +161,9 @@ static status fill_map(const char *path, json_t *root, label_map *map, error *er
             return error_set(err, STATUS_FAILED,
                              "%s: '%s' must be a directory's name with a list of fine names", path,
                              name);
-        TRY(add_coarse(path, name, list, map, err));
+        TRY(add_list(path, name, list, table, &count, err));
     }
-    return map->fine_count > 0 ? STATUS_OK
-                               : error_set(err, STATUS_FAILED, "%s: names no classes", path);
+    return count > 0 ? STATUS_OK : error_set(err, STATUS_FAILED, "%s: names no classes", path);
 }
 
 static status read_map(const char *path, json_t **root, error *err)
@@ -203,19 +179,17 @@ static status read_map(const char *path, json_t **root, error *err)
     return STATUS_OK;
 }
 
-static status open_map(const char *file, hierarchy *classes, error *err)
+static status open_map(const char *file, dataset *opened, error *err)
 {
     json_t *root;
-    label_map map = {0};
+    class_table *table = NULL;
     TRY(read_map(file, &root, err));
     status result;
-    TRY_OR_DONE(fill_map(file, root, &map, err));
-    result = hierarchy_create(classes, map.coarse_count, map.coarse, map.fine_count, map.fine,
-                              map.parents, err);
+    TRY_OR_DONE(class_table_create(&table, err));
+    TRY_OR_DONE(fill_table(file, root, table, err));
+    result = class_table_finish(table, false, opened, err);
 done:
-    free(map.coarse);
-    free(map.fine);
-    free(map.parents);
+    class_table_free(table);
     json_decref(root);
     return result;
 }
@@ -290,7 +264,7 @@ static status list_parts(const char *path, class_table *table, dataset *opened, 
 {
     for (int part = 0; part < PART_COUNT; part++)
         TRY(list_part(path, (enum dataset_part)part, table, opened, err));
-    return table ? class_table_finish(table, opened, err) : STATUS_OK;
+    return table ? class_table_finish(table, true, opened, err) : STATUS_OK;
 }
 
 bool tree_recognise(const char *path)
@@ -312,8 +286,7 @@ status tree_open(const char *path, dataset *opened, error *err)
     char *map = text_format("%s/label_map.json", path);
     TRY(got_memory(map, err, path));
     status result;
-    TRY_OR_DONE(file_exists(map) ? open_map(map, &opened->classes, err)
-                                 : class_table_create(&table, err));
+    TRY_OR_DONE(file_exists(map) ? open_map(map, opened, err) : class_table_create(&table, err));
     result = list_parts(path, table, opened, err);
 done:
     class_table_free(table);

@@ -16,9 +16,9 @@ bool fit_steps_in_backward(const device *dev, const network_options *o)
 /* What lies beside the plan: parameters, gradients, optimizer state, the batch and its results. */
 static uint64_t fixed_bytes(const device *dev, const network_options *o, const graph *g, int batch)
 {
-    uint64_t trained = o->training ? parameters_bytes(g, true) : 0;
+    uint64_t trained = o->training ? parameters_bytes(g, parameter_is_trained) : 0;
     uint64_t gradients = !fit_steps_in_backward(dev, o);
-    uint64_t average = o->averaged ? parameters_average_bytes(g) : 0;
+    uint64_t average = o->averaged ? parameters_bytes(g, parameter_moves) : 0;
     uint64_t tree =
         o->marginal_parents ? cross_entropy_tree_bytes(o->fine_classes, o->coarse_classes) : 0;
     uint64_t pixels = divide_up(o->pixel_capacity * (size_t)batch, (size_t)o->batch_size);
@@ -26,8 +26,9 @@ static uint64_t fixed_bytes(const device *dev, const network_options *o, const g
     for (int h = 0; h < HEAD_COUNT; h++)
         if (g->heads[h].logits != GRAPH_NONE)
             heads += sizeof(int32_t) + sizeof(head_result);
-    return parameters_bytes(g, false) + trained * (gradients + (uint64_t)o->solver_slots) +
-           average + tree + pixels + (uint64_t)batch * (heads + sizeof(pixel_source));
+    uint64_t values = parameters_bytes(g, parameter_has_values);
+    return values + trained * (gradients + (uint64_t)o->solver_slots) + average + tree + pixels +
+           (uint64_t)batch * (heads + sizeof(pixel_source));
 }
 
 static status settle(const convolver *c, const network_options *o, graph *g, int batch,

@@ -14,19 +14,14 @@ enum { NEAREST_TEXT = 1000, NATIVE_IMAGE = 224 };
 
 static const char fine_prefix[] = "fine_backbone.";
 
-/* A tensor and its name without what is dropped. */
-typedef struct named {
-    const char *name;
-    const tensor_entry *entry;
-} named;
-
 /* One call of import_open. */
 typedef struct search {
     const char *path;
     const import_options *options;
     import_plan *plan;
-    const char **names; /* of the file's tensors, without what is dropped; NULL: not asked for */
-    named *sorted;      /* [sorted_count] those that are asked for, by name and place */
+    tensor_entry *entries;       /* the file's, their names without what is dropped; NULL: not asked
+                                    for */
+    const tensor_entry **sorted; /* [sorted_count] those that are asked for, by their names */
     size_t sorted_count;
     bool *used; /* by tensor */
     graph best; /* the network that fits, or comes nearest */
@@ -51,35 +46,21 @@ static const char *strip(const char *name, const char *prefix)
     return name;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    const named *one = a, *two = b;
-    int order = strcmp(one->name, two->name);
-    return order ? order : (one->entry > two->entry) - (one->entry < two->entry);
-}
-
 /* A hundred networks ask for some hundred names each. */
 static void sort_names(search *s)
 {
-    for (size_t i = 0; i < tensor_file_count(s->plan->file); i++)
-        if (s->names[i])
-            s->sorted[s->sorted_count++] = (named){s->names[i], tensor_file_at(s->plan->file, i)};
-    qsort(s->sorted, s->sorted_count, sizeof *s->sorted, by_name);
+    for (size_t i = 0; i < tensor_file_count(s->plan->file); i++) {
+        s->entries[i] = *tensor_file_at(s->plan->file, i);
+        s->entries[i].name = strip(s->entries[i].name, s->options->prefix);
+        if (s->entries[i].name)
+            s->sorted[s->sorted_count++] = &s->entries[i];
+    }
+    tensors_sort(s->sorted, s->sorted_count);
 }
 
-/* The first of that name; NULL when there is none. */
 static const tensor_entry *find_tensor(const search *s, const char *name)
 {
-    size_t low = 0, high = s->sorted_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(s->sorted[middle].name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool found = low < s->sorted_count && strcmp(s->sorted[low].name, name) == 0;
-    return found ? s->sorted[low].entry : NULL;
+    return tensors_find(s->sorted, s->sorted_count, name);
 }
 
 /* The name to look for: inside a backbone's file there is no prefix. NULL: not of a backbone. */
@@ -177,8 +158,8 @@ static network_options outline(search *s)
     const tensor_entry *coarse = find_tensor(s, "coarse_classifier.weight");
     network_options o = {.image_size = NATIVE_IMAGE, .batch_size = 1, .only_fine = true};
     bool trunk = false;
-    for (size_t i = 0; i < tensor_file_count(s->plan->file); i++)
-        trunk |= s->names[i] && strncmp(s->names[i], "backbone.", strlen("backbone.")) == 0;
+    for (size_t i = 0; i < s->sorted_count; i++)
+        trunk |= strncmp(s->sorted[i]->name, "backbone.", strlen("backbone.")) == 0;
     s->plan->whole = fine != NULL;
     o.fine_classes = classes_of(fine);
     if (fine && coarse) {
@@ -194,7 +175,7 @@ static network_options outline(search *s)
 static status take(search *s, const tensor_entry *e, const char *name, int rank, error *err)
 {
     tensor_copy *c = &s->plan->copies[s->plan->taken];
-    *c = (tensor_copy){e, strdup(name), rank};
+    *c = (tensor_copy){tensor_file_at(s->plan->file, e->index), strdup(name), rank};
     TRY(got_memory(c->name, err, name));
     s->plan->taken++;
     s->used[e->index] = true;
@@ -250,7 +231,7 @@ static status take_tensors(search *s, FILE *text, error *err)
         const tensor_entry *e = tensor_file_at(s->plan->file, i);
         if (s->used[i])
             continue;
-        if (s->names[i])
+        if (s->entries[i].name)
             write_skipped(s, e, text);
         s->plan->skipped++;
     }
@@ -273,13 +254,11 @@ static status judge(const search *s, error *err)
 static status decide(search *s, error *err)
 {
     size_t size, count = tensor_file_count(s->plan->file);
-    s->names = calloc(count + 1, sizeof *s->names);
+    s->entries = calloc(count + 1, sizeof *s->entries);
     s->used = calloc(count + 1, sizeof *s->used);
     s->plan->copies = calloc(count + 1, sizeof *s->plan->copies);
     s->sorted = calloc(count + 1, sizeof *s->sorted);
-    TRY(got_memory(s->names && s->used && s->plan->copies && s->sorted, err, s->path));
-    for (size_t i = 0; i < count; i++)
-        s->names[i] = strip(tensor_file_at(s->plan->file, i)->name, s->options->prefix);
+    TRY(got_memory(s->entries && s->used && s->plan->copies && s->sorted, err, s->path));
     sort_names(s);
     TRY(try_all(s, outline(s), err));
     s->plan->options = s->best_options;
@@ -304,7 +283,7 @@ status import_open(const char *path, const import_options *options, import_plan 
     result = decide(&s, err);
 done:
     graph_free(&s.best);
-    free(s.names);
+    free(s.entries);
     free(s.sorted);
     free(s.used);
     if (result != STATUS_OK)

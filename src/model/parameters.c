@@ -52,23 +52,17 @@ bool parameter_moves(const parameter *p)
     return parameter_is_trained(p) || p->kind == PARAMETER_STATISTIC;
 }
 
-uint64_t parameters_average_bytes(const graph *g)
+bool parameter_has_values(const parameter *p)
+{
+    return p->kind != PARAMETER_COUNTER;
+}
+
+uint64_t parameters_bytes(const graph *g, bool (*counts)(const parameter *p))
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < g->parameter_count; i++)
-        if (parameter_moves(&g->parameters[i]))
+        if (counts(&g->parameters[i]))
             bytes += g->parameters[i].count * sizeof(float);
-    return bytes;
-}
-
-uint64_t parameters_bytes(const graph *g, bool gradients)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < g->parameter_count; i++) {
-        const parameter *p = &g->parameters[i];
-        if (gradients ? parameter_is_trained(p) : p->kind != PARAMETER_COUNTER)
-            bytes += p->count * sizeof(float);
-    }
     return bytes;
 }
 
@@ -135,57 +129,37 @@ status parameter_initialize(device *dev, parameter *p, uint64_t seed, bool from_
     return initialize_constant(dev, p->value, p->count, scale, err);
 }
 
-/* A matrix transposition in tiles that stay in the cache: out[c][r] = in[r][c]. */
-static void transpose(const float *in, size_t rows, size_t columns, float *out)
+/* out[c][b][a] = in[a][b][c], in tiles that stay in the cache. */
+static void reverse(const float *in, size_t rows, size_t middle, size_t columns, float *out)
 {
     enum { TILE = 16 };
     for (size_t r0 = 0; r0 < rows; r0 += TILE)
         for (size_t c0 = 0; c0 < columns; c0 += TILE)
-            for (size_t r = r0; r < rows && r < r0 + TILE; r++)
-                for (size_t c = c0; c < columns && c < c0 + TILE; c++)
-                    out[c * rows + r] = in[r * columns + c];
+            for (size_t m = 0; m < middle; m++)
+                for (size_t r = r0; r < rows && r < r0 + TILE; r++)
+                    for (size_t c = c0; c < columns && c < c0 + TILE; c++)
+                        out[(c * middle + m) * rows + r] = in[(r * middle + m) * columns + c];
 }
 
-/* Between [out][in * taps] with the taps inside and [taps][in][out]: rows of `taps` values each
- * have to be turned over as well. */
-static void convolution_layout(const parameter *p, const float *from, float *to, bool to_device)
+/* [out][in][taps] in files and [taps][in][out] on the device, whatever of it the kind has. */
+typedef struct extents {
+    size_t out, in, taps;
+} extents;
+
+static extents extents_of(const parameter *p)
 {
-    size_t out = (size_t)p->shape[0], in = (size_t)p->shape[1];
-    size_t taps = (size_t)(p->shape[2] * p->shape[3]);
-    if (taps == 1) {
-        if (to_device)
-            transpose(from, out, in, to);
-        else
-            transpose(from, in, out, to);
-        return;
-    }
-    for (size_t o = 0; o < out; o++)
-        for (size_t i = 0; i < in; i++)
-            for (size_t t = 0; t < taps; t++) {
-                size_t file = (o * in + i) * taps + t, device = (t * in + i) * out + o;
-                if (to_device)
-                    to[device] = from[file];
-                else
-                    to[file] = from[device];
-            }
+    return (extents){(size_t)p->shape[0], p->rank > 1 ? (size_t)p->shape[1] : 1,
+                     p->rank > 2 ? (size_t)(p->shape[2] * p->shape[3]) : 1};
 }
 
 void parameter_to_device_layout(const parameter *p, const float *file, float *device_values)
 {
-    if (p->kind == PARAMETER_CONVOLUTION)
-        convolution_layout(p, file, device_values, true);
-    else if (p->kind == PARAMETER_LINEAR)
-        transpose(file, (size_t)p->shape[0], (size_t)p->shape[1], device_values);
-    else
-        memcpy(device_values, file, p->count * sizeof(float));
+    const extents e = extents_of(p);
+    reverse(file, e.out, e.in, e.taps, device_values);
 }
 
 void parameter_to_file_layout(const parameter *p, const float *device_values, float *file)
 {
-    if (p->kind == PARAMETER_CONVOLUTION)
-        convolution_layout(p, device_values, file, false);
-    else if (p->kind == PARAMETER_LINEAR)
-        transpose(device_values, (size_t)p->shape[1], (size_t)p->shape[0], file);
-    else
-        memcpy(file, device_values, p->count * sizeof(float));
+    const extents e = extents_of(p);
+    reverse(device_values, e.taps, e.in, e.out, file);
 }

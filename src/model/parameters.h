@@ -13,10 +13,11 @@ bool parameter_is_trained(const parameter *p);
 /* Whether training steps change it: it is trained, or a statistic. */
 bool parameter_moves(const parameter *p);
 
-/* Bytes of values, and of gradients of what is trained; each is one buffer. */
-uint64_t parameters_bytes(const graph *g, bool gradients);
-/* Bytes of a copy of all that moves. */
-uint64_t parameters_average_bytes(const graph *g);
+/* Whether it has a buffer: it is no counter. */
+bool parameter_has_values(const parameter *p);
+
+/* Bytes of the values of all parameters that one of the functions above says yes to. */
+uint64_t parameters_bytes(const graph *g, bool (*counts)(const parameter *p));
 
 /* Makes the buffers; gradients start at zero (see convolution.h why). */
 status parameters_allocate(device *dev, graph *g, bool gradients, error *err);
