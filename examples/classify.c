@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Classifies a picture with libhcnn, and says how sure the network is.
+/* Classifies a picture with libhcnn and prints the probabilities of the answers.
  *
  *     cc classify.c $(pkg-config --cflags --libs hcnn) -o classify
  *     ./classify RUN/best.safetensors PICTURE.ppm
  *
- * The checkpoint is what `hcnn-cl train`, or train.c beside this, leaves in its run directory. A
- * binary PPM is the simplest file with pixels in it; all that hcnn_classify wants is RGB bytes.
- */
+ * `hcnn-cl train`, or train.c beside this file, writes the checkpoint into its run directory. The
+ * picture is a binary PPM because that is the simplest file of pixels; hcnn_classify needs only RGB
+ * bytes. */
 #include <hcnn.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { MAX_SIDE = 16384 };
 
-/* Pixels, which the caller frees, are NULL when there is no such picture. */
+/* The caller frees the pixels; NULL if the file cannot be read or is not such a picture. */
 static hcnn_image read_ppm(const char *path)
 {
     int width, height, most;

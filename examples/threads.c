@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Four threads on one classifier of libhcnn. They need no lock: passes on the device take turns,
- * all else runs side by side.
+/* Classifies from four threads with one classifier of libhcnn. The threads need no lock: passes on
+ * the device take turns, and everything else runs side by side.
  *
  *     cc threads.c $(pkg-config --cflags --libs hcnn) -pthread -o threads
  *     ./threads RUN/best.safetensors
@@ -12,7 +12,7 @@
 
 enum { THREADS = 4, SIDE = 32 };
 
-/* One black image; prints its likeliest class. */
+/* Classifies a black image and prints its most likely fine class. */
 static void *classify(void *classifier)
 {
     static const unsigned char black[SIDE * SIDE * 3];

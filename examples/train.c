@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Trains with libhcnn for as long as it pays: stops when the validation loss rises.
+/* Trains with libhcnn and stops when the validation loss rises.
  *
  *     cc train.c $(pkg-config --cflags --libs hcnn) -o train
- *     ./train NAME=VALUE...        as backbone=resnet18 epochs=20 data=PATH run=RUN
+ *     ./train NAME=VALUE...        for example backbone=resnet18 epochs=20 data=PATH run=RUN
  */
 #include <hcnn.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ static int watch(void *context, const hcnn_progress *p)
     return 0;
 }
 
-/* "NAME=VALUE". */
+/* Sets the option in a word of the form NAME=VALUE. */
 static int set(hcnn_options *options, const char *word, char *message, size_t capacity)
 {
     char name[64];
