@@ -215,13 +215,11 @@ static void test_advice(void **state)
     bool exhausted;
     history h = random_history(1);
     sampler_advice a = ask(&file, &h, 1, &exhausted);
-    assert_true(isnan(a.predicted) && isnan(a.deviation) && isnan(a.expected_improvement));
-    assert_true(fabs(a.success_probability - 2.0 / 3) < 1e-15);
+    assert_true(isnan(a.predicted) && isnan(a.deviation));
     h = random_history(20);
     h.trials[3].state = SWEEP_TRIAL_FAILED;
     a = ask(&file, &h, 1, &exhausted);
-    assert_true(fabs(a.success_probability - 20.0 / 22) < 1e-15);
-    assert_true(a.deviation > 0 && a.expected_improvement > 0);
+    assert_true(a.deviation > 0);
     assert_true(fabs(a.predicted - branin(h.places[20])) < 5 * a.deviation + 1);
 }
 

@@ -205,7 +205,6 @@ static status choose_by_model(search *s, const samples *known, double *places,
     memcpy(places, best[0].places, parameters * sizeof *places);
     advice->predicted = best[0].mean;
     advice->deviation = best[0].deviation;
-    advice->expected_improvement = best[0].improvement;
 done:
     gaussian_process_free(s->model);
     free(memory);
@@ -219,7 +218,6 @@ static status choose(search *s, const samples *known, double *places, sampler_ad
     double *found = s->tried + s->count * parameters;
     /* With no more points than trials, all may have been tried. */
     advice->exhausted = s->size > 0 && s->size <= s->count && !find_left(s, found);
-    advice->success_probability = known->success;
     if (advice->exhausted)
         return STATUS_OK;
     if (known->finished < LEAST_FINISHED)

@@ -4,7 +4,6 @@
  * wandb's documentation, "Sweep configuration options". */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -38,7 +38,7 @@ static void next_at_random(const sweep_file *file, size_t count, uint64_t seed, 
 status sampler_next(const sweep_file *file, const sweep_trials *tried, uint64_t seed,
                     double *places, sampler_advice *advice, error *err)
 {
-    *advice = (sampler_advice){false, NAN, NAN, NAN, NAN};
+    *advice = (sampler_advice){false, NAN, NAN};
     if (file->method == SWEEP_BAYES)
         return bayes_next(file, tried, seed, places, advice, err);
     if (file->method == SWEEP_GRID)

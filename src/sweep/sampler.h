@@ -55,8 +55,6 @@ static inline bool sweep_trial_has_result(const sweep_trial *t)
 typedef struct sampler_advice {
     bool exhausted;              /* nothing is left to try, and nothing was chosen */
     double predicted, deviation; /* of the objective there */
-    double expected_improvement;
-    double success_probability; /* of ending without failure */
 } sampler_advice;
 
 /* Chooses the places[parameter_count] of the next trial. The same arguments give the same answer.
@@ -65,7 +63,6 @@ status sampler_next(const sweep_file *file, const sweep_trials *tried, uint64_t 
                     double *places, sampler_advice *advice, error *err);
 
 /* The method bayes (bayes.c), with the advice as sampler_next begins it: NaN. A space that can be
- * counted is exhausted once all points were tried. A random point's advice is only the probability
- * of success: the share of the trials that ended so far, smoothed. */
+ * counted is exhausted once all points were tried. A random point has no other advice. */
 status bayes_next(const sweep_file *file, const sweep_trials *tried, uint64_t seed, double *places,
                   sampler_advice *advice, error *err);

@@ -119,21 +119,16 @@ static void fill(const sweep_file *file, const sweep_trial *trials, size_t count
         }
 }
 
-/* Laplace's rule of succession for the share. */
 static void count_trials(const sweep_file *file, const sweep_trials *tried, samples *s)
 {
-    size_t failed = 0, finished = 0;
     *s = (samples){0};
     for (size_t i = 0; i < file->parameter_count; i++)
         s->dimensions += space_values(&file->parameters[i]) != 1;
     for (size_t i = 0; i < tried->count; i++) {
         const sweep_trial *t = &tried->trials[i];
-        failed += t->state == SWEEP_TRIAL_FAILED;
-        finished += sweep_trial_succeeded(t);
         s->finished += sweep_trial_has_result(t);
         s->pending += s->pending < PENDING_MOST && is_pending(file, t);
     }
-    s->success = ((double)finished + 1) / ((double)(finished + failed) + 2);
 }
 
 status samples_collect(const sweep_file *file, const sweep_trials *tried, samples *s, error *err)

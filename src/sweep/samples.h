@@ -11,7 +11,6 @@ typedef struct samples {
     double *points;    /* [count + pending][dimensions] */
     double *values;    /* [count] smaller is better */
     size_t finished;   /* trials that ended with an objective, kept or not */
-    double success;    /* share of the ended trials that did not fail, smoothed */
 } samples;
 
 /* Takes the trials over: failed ones with what file->impute puts in for an objective, running ones

@@ -41,7 +41,8 @@ static size_t find_possible(const distribution *d, size_t index)
     return i;
 }
 
-double space_value_place(const sweep_parameter *p, size_t index)
+/* The place of a counted parameter's value number `index`, from 0. */
+static double value_place(const sweep_parameter *p, size_t index)
 {
     const distribution *d = &p->form;
     double value = is_weighted(d) ? (double)find_possible(d, index) : distribution_nth(d, index);
@@ -76,7 +77,7 @@ void space_point(const sweep_file *file, size_t index, double *places)
     for (size_t i = 0; i < file->parameter_count; i++) {
         const sweep_parameter *p = &file->parameters[i];
         /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): a grid is of finite ones. */
-        places[i] = space_value_place(p, index % space_values(p));
+        places[i] = value_place(p, index % space_values(p));
         /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): likewise. */
         index /= space_values(p);
     }

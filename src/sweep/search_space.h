@@ -13,9 +13,6 @@ size_t space_values(const sweep_parameter *p);
  * parameter without steps. NaN counts as 0. */
 double space_place(const sweep_parameter *p, double u);
 
-/* The place of a counted parameter's value number `index`, from 0. */
-double space_value_place(const sweep_parameter *p, size_t index);
-
 /* How many points there are: 0 when they are not counted or more than a size_t holds. */
 size_t space_size(const sweep_file *file);
 /* The places of point number `index` of them. */

@@ -7,7 +7,6 @@
 #include "sweep/distribution.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 
 typedef struct sweep_parameter {
     char *name;   /* as in the file, nested ones joined by '.' */

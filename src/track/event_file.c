@@ -392,12 +392,12 @@ done:
     return result;
 }
 
-status event_file_end(event_file *f, int succeeded, error *err)
+status event_file_end(event_file *f, error *err)
 {
     Tb__HParams message = TB__HPARAMS__INIT;
     Tb__SessionEnd end = TB__SESSION_END__INIT;
     end.has_status = 1;
-    end.status = succeeded ? TB__SESSION_END__STATUS__SUCCESS : TB__SESSION_END__STATUS__FAILURE;
+    end.status = TB__SESSION_END__STATUS__SUCCESS;
     end.has_end_time_secs = 1;
     end.end_time_secs = run_store_now();
     message.session_end_info = &end;

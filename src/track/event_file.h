@@ -42,9 +42,9 @@ status event_file_histogram(event_file *f, uint64_t step, const char *tag, const
  * that this run has none of: the first message names it, the second does not. */
 status event_file_hyperparameters(event_file *f, const json_t *config, const char *const *metrics,
                                   size_t metric_count, error *err);
-/* How it ended: shown there too. Readers keep the first of a run, in whatever file it is, so a run
- * that may go on says nothing. */
-status event_file_end(event_file *f, int succeeded, error *err);
+/* That it came to its end: shown there too. Readers keep the first word of a run on that, in
+ * whatever file it is, so a run that may go on says nothing. */
+status event_file_end(event_file *f, error *err);
 
 /* Hands what was written to readers. */
 status event_file_flush(event_file *f, error *err);

@@ -222,7 +222,7 @@ void tracking_end(tracking *k, enum run_state state, const char *message)
 {
     /* Readers keep the first word on how a run ended: only what is final is said. */
     if (state == RUN_FINISHED)
-        tracking_check(k, event_file_end(k->events, true, &k->why));
+        tracking_check(k, event_file_end(k->events, &k->why));
     if (k->run != 0) {
         run_store_set_patience(k->store, LAST_PATIENCE);
         tracking_flush(k);
