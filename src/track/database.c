@@ -105,20 +105,6 @@ status database_find(database *db, sqlite3_stmt **row, bool *found, error *err, 
     return result;
 }
 
-status database_number(database *db, int64_t *number, error *err, const char *sql,
-                       const char *kinds, ...)
-{
-    va_list values;
-    sqlite3_stmt *row;
-    bool found;
-    va_start(values, kinds);
-    status result = ask(db, &row, &found, sql, kinds, values, err);
-    va_end(values);
-    *number = result == STATUS_OK && found ? sqlite3_column_int64(row, 0) : 0;
-    sqlite3_finalize(row);
-    return result;
-}
-
 status database_each(database *db, database_taker *take, void *context, error *err, const char *sql,
                      const char *kinds, ...)
 {
@@ -147,6 +133,13 @@ status database_rerun(database *db, sqlite3_stmt *statement, error *err, const c
     status result = bind(db, statement, kinds, values, err);
     va_end(values);
     return result == STATUS_OK ? next(db, statement, &found, err) : result;
+}
+
+status database_take_number(void *number, sqlite3_stmt *row, error *err)
+{
+    (void)err;
+    *(int64_t *)number = sqlite3_column_int64(row, 0);
+    return STATUS_OK;
 }
 
 status database_take_word(void *list, sqlite3_stmt *row, error *err)
@@ -198,7 +191,7 @@ status database_execute(database *db, const char *sql, error *err)
 static status make_tables(database *db, const database_form *form, error *err)
 {
     char mark[96];
-    int64_t tables;
+    int64_t tables = 0;
     TRY(database_number(db, &tables, err, "SELECT count(*) FROM sqlite_master", ""));
     if (tables > 0)
         return STATUS_OK;
@@ -210,7 +203,7 @@ static status make_tables(database *db, const database_form *form, error *err)
 
 static status check_form(database *db, const database_form *form, error *err)
 {
-    int64_t application, version;
+    int64_t application = 0, version = 0;
     TRY(database_number(db, &application, err, "PRAGMA application_id", ""));
     TRY(database_number(db, &version, err, "PRAGMA user_version", ""));
     if (application != APPLICATION)

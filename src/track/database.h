@@ -46,16 +46,15 @@ status database_rerun(database *db, sqlite3_stmt *statement, error *err, const c
 status database_find(database *db, sqlite3_stmt **row, bool *found, error *err, const char *sql,
                      const char *kinds, ...);
 
-/* The integer in the first column of the first row; 0 where there is none. */
-status database_number(database *db, int64_t *number, error *err, const char *sql,
-                       const char *kinds, ...);
-
 /* Hands each row that a statement gives to `take`, unless NULL. */
 typedef status database_taker(void *context, sqlite3_stmt *row, error *err);
 status database_each(database *db, database_taker *take, void *context, error *err, const char *sql,
                      const char *kinds, ...);
-/* One that adds the text of the first column to a list of words. */
-database_taker database_take_word;
+/* Those that take the first column: its integer, and its text for a list of words. */
+database_taker database_take_number, database_take_word;
+/* database_number(db, &number, err, sql, kinds, ...): where there is no row it stays as it was. */
+#define database_number(db, number, err, ...)                                                      \
+    database_each(db, database_take_number, number, err, __VA_ARGS__)
 
 /* Copies of a row's columns; NULL where there is none or memory is out. */
 char *database_text(sqlite3_stmt *statement, int column);

@@ -119,6 +119,7 @@ double run_store_now(void)
 
 status run_store_id(run_store *store, const char *name, int64_t *run, error *err)
 {
+    *run = 0;
     return database_number(&store->db, run, err, "SELECT id FROM runs WHERE name = ?", "s", name);
 }
 
@@ -136,29 +137,26 @@ static status put_run(run_store *store, const run_beginning *w, const char *conf
     database *db = &store->db;
     int64_t step = (int64_t)w->step;
     TRY(run_store_id(store, w->name, run, err));
-    if (*run != 0 && !w->resumed)
-        TRY(forget(store, *run, err));
     if (*run != 0 && w->resumed) {
         /* Nor does a run that goes on have a tested best checkpoint. */
         TRY(database_run(db, err,
                          "DELETE FROM metrics WHERE run = ? AND (step > ? OR name IN"
                          " (SELECT id FROM names WHERE name LIKE 'test%'))",
                          "ii", *run, step));
-        return database_run(db, err,
-                            "UPDATE runs SET state = 'running', message = NULL, ended = NULL,"
-                            " version = ?, device = ?, driver = ?, host = ?, config = ?,"
-                            " summary = ?, updated = ?, step = ? WHERE id = ?",
-                            "ssssssdii", w->version, w->device, w->driver, w->host, config, summary,
-                            w->at, step, *run);
+    } else {
+        TRY(forget(store, *run, err));
+        TRY(database_run(db, err,
+                         "INSERT INTO runs (name, state, config, summary, started, updated, step)"
+                         " VALUES (?, '', '', '', ?, 0, 0)",
+                         "sd", w->name, w->at));
+        *run = sqlite3_last_insert_rowid(db->handle);
     }
-    TRY(database_run(db, err,
-                     "INSERT INTO runs (name, state, version, device, driver, host, config,"
-                     " summary, started, updated, step)"
-                     " VALUES (?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                     "sssssssddi", w->name, w->version, w->device, w->driver, w->host, config,
-                     summary, w->at, w->at, step));
-    *run = sqlite3_last_insert_rowid(db->handle);
-    return STATUS_OK;
+    return database_run(db, err,
+                        "UPDATE runs SET state = 'running', message = NULL, ended = NULL,"
+                        " version = ?, device = ?, driver = ?, host = ?, config = ?,"
+                        " summary = ?, updated = ?, step = ? WHERE id = ?",
+                        "ssssssdii", w->version, w->device, w->driver, w->host, config, summary,
+                        w->at, step, *run);
 }
 
 status run_store_begin(run_store *store, const run_beginning *what, int64_t *run, error *err)
