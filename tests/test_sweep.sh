@@ -336,7 +336,7 @@ head -c 5000 /dev/zero | tr '\0' x >damaged/runs.db
 check_run "a damaged store" 1 'damaged/runs.db: ' sweep random.yaml --store damaged/runs.db -- $brief
 check "... which stays as it is" [ "$(wc -c <damaged/runs.db)" -eq 5000 ]
 check_run "a run that is no sweep's" 0 '' train $brief --run runs/mine-001
-check_run "... is not taken for one" 1 'mine-001: is there already, and no run of this sweep' \
+check_run "... is not taken for one" 1 'mine-001: is there already, and no run of this sweep; .*runs --delete' \
     sweep random.yaml --name mine --count 1 -- $brief
 sed 's/validation.loss/validation_coarse_acc/' validated.yaml >coarse.yaml
 check_run "a metric that only_fine never logs fails after the first run" 1 \

@@ -200,8 +200,8 @@ static void test_foreign_run(void **state)
     log_run(&a, "s-001", NULL, 0);
     CHECK_FAILS(STATUS_FAILED, "s-001: is there already",
                 sweep_store_claim(&a.store, &a.file, 0, &number, &advice, &err));
-    sweep_trials trials;
-    CHECK_OK(sweep_store_trials(&a.store, &a.file, &trials, &err));
+    sweep_trials trials = {0};
+    CHECK_OK(sweep_store_update(&a.store, &a.file, &trials, &err));
     assert_int_equal(trials.count, 0);
     end(&a);
 }
@@ -212,7 +212,7 @@ static void test_adopt(void **state)
     (void)state;
     error err;
     bool taken;
-    sweep_trials trials;
+    sweep_trials trials = {0};
     agent a = begin(text, false);
     claim(&a, 0);
     claim(&a, 0);
@@ -220,7 +220,7 @@ static void test_adopt(void **state)
     assert_false(taken);
     change(&a, "UPDATE trials SET began = '1' WHERE number = 1");
     change(&a, "UPDATE trials SET process = 0 WHERE number = 2");
-    CHECK_OK(sweep_store_trials(&a.store, &a.file, &trials, &err));
+    CHECK_OK(sweep_store_update(&a.store, &a.file, &trials, &err));
     assert_false(trials.trials[0].owned || trials.trials[1].owned);
     assert_false(trials.trials[0].mine || trials.trials[1].mine);
     sweep_trials_free(&trials);
@@ -243,12 +243,12 @@ static void test_mine(void **state)
     (void)state;
     error err;
     bool taken;
-    sweep_trials trials;
+    sweep_trials trials = {0};
     agent a = begin(text, false);
     claim(&a, 0);
     claim(&a, 0);
     change(&a, "UPDATE trials SET process = 1, began = '' WHERE number = 2");
-    CHECK_OK(sweep_store_trials(&a.store, &a.file, &trials, &err));
+    CHECK_OK(sweep_store_update(&a.store, &a.file, &trials, &err));
     assert_true(trials.trials[0].owned && trials.trials[0].mine);
     assert_true(trials.trials[1].owned && !trials.trials[1].mine);
     CHECK_OK(sweep_store_adopt(&a.store, 2, &taken, &err));
@@ -263,7 +263,7 @@ static void check_history(const char *goal, double first, double objective, doub
 {
     error err;
     char whole[512];
-    sweep_trials trials;
+    sweep_trials trials = {0};
     const double values[] = {3, NAN, 1, 2};
     snprintf(whole, sizeof whole,
              "name: %s\nmethod: random\nmetric: {name: validation/loss, goal: %s}\n"
@@ -280,7 +280,7 @@ static void check_history(const char *goal, double first, double objective, doub
     log_run(&a, run, values + 1, 1);
     free(run);
     CHECK_OK(sweep_store_settle(&a.store, 1, SWEEP_TRIAL_EARLY, "hyperband", &err));
-    CHECK_OK(sweep_store_trials(&a.store, &a.file, &trials, &err));
+    CHECK_OK(sweep_store_update(&a.store, &a.file, &trials, &err));
     assert_int_equal(trials.count, 3);
     const sweep_trial *t = &trials.trials[0];
     assert_int_equal(t->history_count, 4);
@@ -348,7 +348,7 @@ static void test_damaged(void **state)
         "UPDATE trials SET number = -7 WHERE number = 2",
     };
     error err;
-    sweep_trials trials;
+    sweep_trials trials = {0};
     for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
         agent a = begin(text, i > 0);
         change(&a, "DELETE FROM trials");
@@ -356,7 +356,7 @@ static void test_damaged(void **state)
         claim(&a, 0);
         change(&a, damages[i]);
         CHECK_FAILS(STATUS_FAILED, "is damaged in the store of runs",
-                    sweep_store_trials(&a.store, &a.file, &trials, &err));
+                    sweep_store_update(&a.store, &a.file, &trials, &err));
         assert_int_equal(trials.count, 0);
         end(&a);
     }

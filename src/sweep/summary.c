@@ -167,11 +167,11 @@ status summary_create(sweep_store *store, const sweep_file *file, const words *e
                       json_t **created, error *err)
 {
     static const char *const methods[] = {"grid", "random", "bayes"};
-    sweep_trials trials;
+    sweep_trials trials = {0};
     json_t *found = NULL, *best = NULL;
     *created = NULL;
     status result;
-    TRY(sweep_store_trials(store, file, &trials, err));
+    TRY(sweep_store_update(store, file, &trials, err));
     TRY_OR_DONE(importance_to_json(file, &trials, &found, err));
     TRY_OR_DONE(best_to_json(file, extra, &trials, &best, err));
     *created =

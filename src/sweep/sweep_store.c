@@ -295,12 +295,6 @@ status sweep_store_update(sweep_store *s, const sweep_file *file, sweep_trials *
     return result;
 }
 
-status sweep_store_trials(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err)
-{
-    *trials = (sweep_trials){0};
-    return sweep_store_update(s, file, trials, err);
-}
-
 void sweep_trials_free(sweep_trials *trials)
 {
     for (size_t i = 0; i < trials->count; i++) {
@@ -335,7 +329,7 @@ static status check_free(sweep_store *s, const char *run, error *err)
         return STATUS_OK;
     return error_set(err, STATUS_FAILED,
                      "%s/%s: is there already, and no run of this sweep; delete it with `hcnn-cl "
-                     "runs delete`, or begin the sweep under another --name",
+                     "runs --delete`, or begin the sweep under another --name",
                      directory, run);
 }
 
@@ -379,15 +373,14 @@ status sweep_store_claim(sweep_store *s, const sweep_file *file, int most, int *
                          sampler_advice *advice, error *err)
 {
     database *db = &s->runs->db;
-    sweep_trials trials;
+    sweep_trials trials = {0};
     *number = 0;
     *advice = (sampler_advice){0};
     TRY(database_begin(db, err));
-    status result = sweep_store_trials(s, file, &trials, err);
-    if (result == STATUS_OK) {
+    status result = sweep_store_update(s, file, &trials, err);
+    if (result == STATUS_OK)
         result = claim(s, file, &trials, most, number, advice, err);
-        sweep_trials_free(&trials);
-    }
+    sweep_trials_free(&trials);
     return database_end(db, result, err);
 }
 

@@ -32,9 +32,8 @@ status sweep_store_find(run_store *runs, const char *name, sweep_store *found, c
 
 const char *sweep_trial_state_name(enum sweep_trial_state state);
 
-status sweep_store_trials(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err);
-/* Brings trials that were read before, or zeros, up to date. What those that were over had logged
- * is not read again. After an error there are none. */
+/* Reads the trials: those that were read before, or zeros, are brought up to date. What those that
+ * were over had logged is not read again. After an error there are none. */
 status sweep_store_update(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err);
 /* Reads again what a trial's run logged. */
 status sweep_store_read_history(sweep_store *s, const sweep_file *file, sweep_trial *t, error *err);

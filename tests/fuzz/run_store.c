@@ -38,10 +38,10 @@ static void read_trials(sweep_store *found, const char *text)
 {
     error err;
     sweep_file file;
-    sweep_trials trials;
+    sweep_trials trials = {0};
     if (sweep_file_read("sweep", text, train_rows, metric_names, &file, &err) != STATUS_OK)
         return;
-    if (sweep_store_trials(found, &file, &trials, &err) == STATUS_OK)
+    if (sweep_store_update(found, &file, &trials, &err) == STATUS_OK)
         sweep_trials_free(&trials);
     sweep_file_free(&file);
 }
