@@ -23,10 +23,8 @@ static status set_arguments(device *dev, cl_kernel kernel, const char *name,
                             const kernel_argument *arguments, size_t count, error *err)
 {
     for (size_t i = 0; i < count; i++) {
-        const kernel_argument *a = &arguments[i];
         /* A missing buffer is passed as NULL, which a kernel may compare with 0. */
-        const void *value = a->local ? NULL : &a->value;
-        cl_int code = clSetKernelArg(kernel, (cl_uint)i, a->size, value);
+        cl_int code = clSetKernelArg(kernel, (cl_uint)i, arguments[i].size, arguments[i].value);
         if (code != CL_SUCCESS) {
             char what[128];
             snprintf(what, sizeof what, "setting argument %zu of kernel %s", i, name);

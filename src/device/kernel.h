@@ -9,22 +9,15 @@
 
 typedef struct kernel_argument {
     size_t size;
-    union {
-        cl_mem buffer;
-        cl_int integer;
-        cl_uint word;
-        cl_ulong wide;
-        cl_float real;
-    } value;
-    bool local; /* `size` bytes of local memory */
+    const void *value; /* alive until the launch */
 } kernel_argument;
 
-#define ARG_BUFFER(b) ((kernel_argument){.size = sizeof(cl_mem), .value.buffer = (b)})
-#define ARG_INT(i)    ((kernel_argument){.size = sizeof(cl_int), .value.integer = (cl_int)(i)})
-#define ARG_UINT(u)   ((kernel_argument){.size = sizeof(cl_uint), .value.word = (cl_uint)(u)})
-#define ARG_ULONG(u)  ((kernel_argument){.size = sizeof(cl_ulong), .value.wide = (cl_ulong)(u)})
-#define ARG_FLOAT(f)  ((kernel_argument){.size = sizeof(cl_float), .value.real = (cl_float)(f)})
-#define ARG_LOCAL(n)  ((kernel_argument){.size = (n), .local = true})
+#define ARG_BUFFER(b)      ARG_OF(cl_mem, (b))
+#define ARG_INT(i)         ARG_OF(cl_int, (cl_int)(i))
+#define ARG_UINT(u)        ARG_OF(cl_uint, (cl_uint)(u))
+#define ARG_ULONG(u)       ARG_OF(cl_ulong, (cl_ulong)(u))
+#define ARG_FLOAT(f)       ARG_OF(cl_float, (cl_float)(f))
+#define ARG_OF(type, from) ((kernel_argument){sizeof(type), &(const type){from}})
 
 /* The work-items of a launch: as many as `global` says, in groups of `local`. local[0] == 0 lets
  * the runtime choose groups, for kernels without local memory or barriers. A global size is
