@@ -33,12 +33,6 @@ inline void store_four(float4 v, global float *values, uint count, uint at)
         values[i] = lanes[i - at];
 }
 
-kernel void initialize_words(global uint *words, ulong seed, uint stream, uint id)
-{
-    const uint block = get_global_id(0);
-    vstore4(random_block(seed, stream, (ulong)id << 32 | block), block, words);
-}
-
 // Box and Muller's transform: two normal numbers from two uniform ones. One work-item for four
 // blocks, so that the logarithms and angles fill vectors.
 kernel void initialize_normal(global float *values, uint count, ulong seed, uint stream, uint id,

@@ -12,21 +12,25 @@
 enum { MANY = 400003 }; /* no multiple of four */
 static const uint64_t seed = 0x123456789abcdefu;
 
+/* A uniform number is the middle of one of 2^24 equal steps, which a word's upper bits pick. */
 static void test_words(void **state)
 {
     enum { BLOCKS = 37 };
     error err;
     const uint32_t id = 0xfedcba98u;
-    cl_mem words = support_buffer(*state, 4 * BLOCKS, NULL);
-    assert_ok(initialize_words(*state, words, BLOCKS, seed, id, &err), &err);
-    uint32_t got[4 * BLOCKS];
-    assert_ok(buffer_read(*state, words, 0, got, sizeof got, &err), &err);
+    cl_mem values = support_buffer(*state, 4 * BLOCKS, NULL);
+    assert_ok(initialize_uniform(*state, values, 4 * BLOCKS, seed, id, 1, &err), &err);
+    float *got = support_read_buffer(*state, values, 4 * BLOCKS);
     for (uint32_t block = 0; block < BLOCKS; block++) {
-        uint32_t want[4];
-        random_block(seed, RANDOM_WEIGHTS, (uint64_t)id << 32 | block, want);
-        assert_memory_equal(&got[4 * block], want, sizeof want);
+        uint32_t words[4];
+        random_block(seed, RANDOM_WEIGHTS, (uint64_t)id << 32 | block, words);
+        for (int i = 0; i < 4; i++) {
+            const float unit = ((float)(words[i] >> 8) + 0.5f) * 0x1p-24f;
+            assert_true(got[4 * block + (uint32_t)i] == 2 * unit - 1);
+        }
     }
-    buffer_release(&words);
+    free(got);
+    buffer_release(&values);
 }
 
 /* Mean, deviation and fourth moment over deviation^4 (3 for a normal, 1.8 for a uniform law). */

@@ -4,11 +4,6 @@
 #include "base/random.h"
 #include "device/kernel.h"
 
-static launch_range blocks_of(size_t count)
-{
-    return RANGE_1D((count + 3) / 4);
-}
-
 status initialize_normal(device *dev, cl_mem values, size_t count, uint64_t seed, uint32_t id,
                          float deviation, error *err)
 {
@@ -20,7 +15,7 @@ status initialize_normal(device *dev, cl_mem values, size_t count, uint64_t seed
 status initialize_uniform(device *dev, cl_mem values, size_t count, uint64_t seed, uint32_t id,
                           float bound, error *err)
 {
-    return LAUNCH(dev, "initialize", "initialize_uniform", blocks_of(count), err,
+    return LAUNCH(dev, "initialize", "initialize_uniform", RANGE_1D((count + 3) / 4), err,
                   ARG_BUFFER(values), ARG_UINT(count), ARG_ULONG(seed), ARG_UINT(RANDOM_WEIGHTS),
                   ARG_UINT(id), ARG_FLOAT(bound));
 }
@@ -29,11 +24,4 @@ status initialize_constant(device *dev, cl_mem values, size_t count, float value
 {
     return LAUNCH(dev, "initialize", "initialize_constant", RANGE_1D(count), err,
                   ARG_BUFFER(values), ARG_FLOAT(value));
-}
-
-status initialize_words(device *dev, cl_mem words, size_t blocks, uint64_t seed, uint32_t id,
-                        error *err)
-{
-    return LAUNCH(dev, "initialize", "initialize_words", RANGE_1D(blocks), err, ARG_BUFFER(words),
-                  ARG_ULONG(seed), ARG_UINT(RANDOM_WEIGHTS), ARG_UINT(id));
 }

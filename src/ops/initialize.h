@@ -15,7 +15,3 @@ status initialize_normal(device *dev, cl_mem values, size_t count, uint64_t seed
 status initialize_uniform(device *dev, cl_mem values, size_t count, uint64_t seed, uint32_t id,
                           float bound, error *err);
 status initialize_constant(device *dev, cl_mem values, size_t count, float value, error *err);
-
-/* The generator's words themselves, four per block, for tests. */
-status initialize_words(device *dev, cl_mem words, size_t blocks, uint64_t seed, uint32_t id,
-                        error *err);

@@ -3,11 +3,6 @@
 #include "ops/max_pool.h"
 #include "device/kernel.h"
 
-int max_pool_output(int size, int kernel, int stride, int pad)
-{
-    return (size + 2 * pad - kernel) / stride + 1;
-}
-
 size_t max_pool_index_bytes(tensor y)
 {
     return tensor_size(y);

@@ -4,9 +4,6 @@
 
 #include "ops/tensor.h"
 
-/* Height or width of the output of a square window: (size + 2 * pad - kernel) / stride + 1. The
- * kernel is at most 15, and pad at most half of it, so that no window lies in the padding alone. */
-int max_pool_output(int size, int kernel, int stride, int pad);
 /* Bytes of the maxima of an output. */
 size_t max_pool_index_bytes(tensor y);
 
@@ -14,7 +11,10 @@ size_t max_pool_index_bytes(tensor y);
  * padded by zeros before it is pooled (BiT's stem). */
 enum max_pool_padding { MAX_POOL_NOTHING, MAX_POOL_ZEROS };
 
-/* y[n][oh][ow][c] = the largest of its window in x[n][h][w][c]. maxima (may be NULL) gets, one byte
+/* y[n][oh][ow][c] = the largest of its window in x[n][h][w][c], oh = (h + 2 * pad - kernel) /
+ * stride
+ * + 1. The kernel is at most 15, and pad at most half of it, so that no window lies in the padding
+ * alone. maxima (may be NULL) gets, one byte
  * for each element of y, which of the window's taps that was, ky * kernel + kx: the first of equal
  * ones, the last of NaNs, as PyTorch. */
 status max_pool_forward(device *dev, tensor x, int kernel, int stride, int pad,
