@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batch normalisation, NHWC: x[pixels][c], statistics per channel over all pixels.
 //
-// A work-item handles a tile: a run of `run` pixels (the last run may be shorter) by `width`
-// channels, a multiple of VEC. A CPU's tiles are whole rows, so that memory is read from end to
-// end; a GPU's are one vector wide, and its neighbours read the rest of the row.
+// A work-item handles a patch. A CPU's are whole rows, so that memory is read from end to end; a
+// GPU's are one vector wide, and its neighbours read the rest of the row.
 //
-// Statistics are made in two stages, both in a fixed order: the tiles' sums, in
+// Statistics are made in two stages, both in a fixed order: the patches' sums, in
 // partials[runs][2][c], and then the runs' sums for each vector of channels, one after the other.
 // A convolution may have made the first stage of its own results already; else sum_channels makes
 // it, `group` rows at a time.
@@ -14,11 +13,10 @@
 kernel void batchnorm_sums(global const real *x, global float *partials, int pixels, int c,
                            int width, int run, int group)
 {
-    const int begin = get_global_id(0) * width, end = min(c, begin + width);
-    const int first = get_global_id(1) * run, last = min(pixels, first + run);
-    sum_channels(x, partials + get_global_id(1) * (size_t)2 * c, first, last, group, begin, end, c);
-    if (begin == 0)
-        SUM_COUNTS(partials, get_global_size(1), c)[get_global_id(1)] = last - first;
+    const patch p = patch_of(pixels, c, width, run);
+    sum_channels(x, partials + get_global_id(1) * (size_t)2 * c, p, group, c);
+    if (p.begin == 0)
+        SUM_COUNTS(partials, get_global_size(1), c)[get_global_id(1)] = p.last - p.first;
 }
 
 // (count, mean, squared deviations) of the runs combined by Chan's formula, the means again as
@@ -104,20 +102,8 @@ kernel void batchnorm_normalise(global const real *x, global const float *mean,
                                 global const float *beta, global const real *residual, int relu,
                                 global real *y, int pixels, int c, int width, int run)
 {
-    const int begin = get_global_id(0) * width, end = min(c, begin + width);
-    const int first = get_global_id(1) * run, last = min(pixels, first + run);
-    for (int pixel = first; pixel < last; pixel++)
-        for (int at = begin; at < end; at += VEC) {
-            const int left = c - at;
-            const size_t i = pixel * (size_t)c + at;
-            const vec scale =
-                vec_load_part(gamma + at, left) * vec_load_part(inverse_deviation + at, left);
-            vec v = (real_load_part(x + i, left) - vec_load_part(mean + at, left)) * scale +
-                    vec_load_part(beta + at, left);
-            if (residual)
-                v += real_load_part(residual + i, left);
-            real_store_part(relu ? relu_of(v) : v, y + i, left);
-        }
+    normalise(x, mean, inverse_deviation, gamma, beta, residual, relu, y,
+              patch_of(pixels, c, width, run), c);
 }
 
 // Backward, stage one: the sums of each run, partials[r].
@@ -126,10 +112,8 @@ kernel void batchnorm_gradient_sums(global const real *x, global const float *me
                                     global float *partials, int pixels, int c, int width, int run,
                                     int group)
 {
-    const int begin = get_global_id(0) * width, end = min(c, begin + width);
-    const int first = get_global_id(1) * run, last = min(pixels, first + run);
-    sum_channel_gradients(x, mean, y, dy, partials + get_global_id(1) * (size_t)2 * c, first, last,
-                          group, begin, end, c);
+    sum_channel_gradients(x, mean, y, dy, partials + get_global_id(1) * (size_t)2 * c,
+                          patch_of(pixels, c, width, run), group, c);
 }
 
 // What the pass over the pixels needs takes the place of the partials, means[3][c]: the means of dy
@@ -188,10 +172,9 @@ kernel void batchnorm_gradient(global const real *x, global const float *mean,
                                global real *dresidual, int accumulate_residual, int pixels, int c,
                                int width, int run)
 {
-    const int begin = get_global_id(0) * width, end = min(c, begin + width);
-    const int first = get_global_id(1) * run, last = min(pixels, first + run);
-    for (int pixel = first; pixel < last; pixel++)
-        for (int at = begin; at < end; at += VEC) {
+    const patch p = patch_of(pixels, c, width, run);
+    for (int pixel = p.first; pixel < p.last; pixel++)
+        for (int at = p.begin; at < p.end; at += VEC) {
             const int left = c - at;
             const size_t i = pixel * (size_t)c + at;
             vec d = load_masked(dy, y, i, left);

@@ -137,22 +137,33 @@ inline vec load_masked(global const real *dy, global const real *y, size_t at, i
     return y ? select(d, (vec)(0.0f), real_load_part(y + at, left) <= 0.0f) : d;
 }
 
-// The first stage of a normalisation's sums, over a tile: pixels `first` up to `last` of x[][c] by
-// channels `begin` up to `end`, in registers for `rows` pixels at a time. [0][c] = their mean,
-// [1][c] = the sum of squared deviations from it. Sums are of differences from the first pixel, so
-// that a mean that is large beside the deviation costs no digits.
-inline void sum_channels(global const real *x, global float *sums, int first, int last, int rows,
-                         int begin, int end, int c)
+// A work-item's part of a normalisation of x[pixels][c]: a run of `run` pixels by `width` channels, a
+// multiple of VEC; the last of each may be smaller.
+typedef struct patch {
+    int first, last; // pixels
+    int begin, end;  // channels
+} patch;
+
+inline patch patch_of(int pixels, int c, int width, int run)
 {
-    global const real *shifts = x + first * (size_t)c;
-    const float scale = 1.0f / (last - first);
-    for (int row = first; row < last; row += rows) {
-        const int stop = min(last, row + rows);
-        for (int at = begin; at < end; at += VEC) {
+    const int first = get_global_id(1) * run, begin = get_global_id(0) * width;
+    return (patch){first, min(pixels, first + run), begin, min(c, begin + width)};
+}
+
+// The first stage of a normalisation's sums, over a patch, in registers for `rows` pixels at a time.
+// [0][c] = their mean, [1][c] = the sum of squared deviations from it. Sums are of differences from
+// the first pixel, so that a mean that is large beside the deviation costs no digits.
+inline void sum_channels(global const real *x, global float *sums, const patch p, int rows, int c)
+{
+    global const real *shifts = x + p.first * (size_t)c;
+    const float scale = 1.0f / (p.last - p.first);
+    for (int row = p.first; row < p.last; row += rows) {
+        const int stop = min(p.last, row + rows);
+        for (int at = p.begin; at < p.end; at += VEC) {
             const int left = c - at;
             const vec shift = real_load_part(shifts + at, left);
             vec sum = (vec)(0.0f), squares = (vec)(0.0f);
-            if (row > first) {
+            if (row > p.first) {
                 sum = vec_load_part(sums + at, left);
                 squares = vec_load_part(sums + c + at, left);
             }
@@ -161,7 +172,7 @@ inline void sum_channels(global const real *x, global float *sums, int first, in
                 sum += d;
                 squares += d * d;
             }
-            if (stop == last) {
+            if (stop == p.last) {
                 squares = relu_of(squares - sum * sum * scale);
                 sum = shift + sum * scale;
             }
@@ -175,15 +186,15 @@ inline void sum_channels(global const real *x, global float *sums, int first, in
 // masked by the ReLU.
 inline void sum_channel_gradients(global const real *x, global const float *mean,
                                   global const real *y, global const real *dy, global float *sums,
-                                  int first, int last, int rows, int begin, int end, int c)
+                                  const patch p, int rows, int c)
 {
-    for (int row = first; row < last; row += rows) {
-        const int stop = min(last, row + rows);
-        for (int at = begin; at < end; at += VEC) {
+    for (int row = p.first; row < p.last; row += rows) {
+        const int stop = min(p.last, row + rows);
+        for (int at = p.begin; at < p.end; at += VEC) {
             const int left = c - at;
             const vec m = vec_load_part(mean + at, left);
             vec sum = (vec)(0.0f), product = (vec)(0.0f);
-            if (row > first) {
+            if (row > p.first) {
                 sum = vec_load_part(sums + at, left);
                 product = vec_load_part(sums + c + at, left);
             }
@@ -197,6 +208,26 @@ inline void sum_channel_gradients(global const real *x, global const float *mean
             vec_store_part(product, sums + c + at, left);
         }
     }
+}
+
+// y = relu?((x - mean) * inverse_deviation * gamma + beta [+ residual]), of a patch.
+inline void normalise(global const real *x, global const float *mean,
+                      global const float *inverse_deviation, global const float *gamma,
+                      global const float *beta, global const real *residual, int relu,
+                      global real *y, const patch p, int c)
+{
+    for (int pixel = p.first; pixel < p.last; pixel++)
+        for (int at = p.begin; at < p.end; at += VEC) {
+            const int left = c - at;
+            const size_t i = pixel * (size_t)c + at;
+            const vec scale =
+                vec_load_part(gamma + at, left) * vec_load_part(inverse_deviation + at, left);
+            vec v = (real_load_part(x + i, left) - vec_load_part(mean + at, left)) * scale +
+                    vec_load_part(beta + at, left);
+            if (residual)
+                v += real_load_part(residual + i, left);
+            real_store_part(relu ? relu_of(v) : v, y + i, left);
+        }
 }
 
 // The sums of `runs` partial sums [2][c], one after the other, for VEC channels from `at` on.

@@ -3,20 +3,17 @@
 // neighbouring channels, over all pixels of the image.
 //
 // Sums are made as kernels/batchnorm.cl makes them, in a fixed order: sum_channels sums each
-// channel of a tile, a run of `run` pixels of one image (the last run may be shorter) by `width`
-// channels, into partials[n][runs][2][c]; then the runs and channels of a group are combined. What
-// is found per group is written once per channel, [n][c], so that the passes over the pixels read
-// it as vectors.
+// channel of a patch of one image into partials[n][runs][2][c]; then the runs and channels of a
+// group are combined. What is found per group is written once per channel, [n][c], so that the
+// passes over the pixels read it as vectors.
 
 // Forward, stage one: the sums of each run, partials[n][r].
 kernel void group_norm_sums(global const real *x, global float *partials, int pixels, int c,
                             int width, int run, int rows)
 {
     const size_t n = get_global_id(2);
-    const int begin = get_global_id(0) * width, end = min(c, begin + width);
-    const int first = get_global_id(1) * run, last = min(pixels, first + run);
     sum_channels(x + n * pixels * c, partials + (n * get_global_size(1) + get_global_id(1)) * 2 * c,
-                 first, last, rows, begin, end, c);
+                 patch_of(pixels, c, width, run), rows, c);
 }
 
 // Forward, stage two: the group's mean, as differences from the first run's first channel's, then
@@ -51,27 +48,15 @@ kernel void group_norm_statistics(global const float *partials, global float *me
     }
 }
 
-// y = relu?((x - mean) * inverse_deviation * gamma + beta). One work-item for a tile.
+// y = relu?((x - mean) * inverse_deviation * gamma + beta). One work-item for a patch.
 kernel void group_norm_normalise(global const real *x, global const float *mean,
                                  global const float *inverse_deviation, global const float *gamma,
                                  global const float *beta, int relu, global real *y, int pixels,
                                  int c, int width, int run)
 {
-    const size_t n = get_global_id(2);
-    const int begin = get_global_id(0) * width, end = min(c, begin + width);
-    const int first = get_global_id(1) * run, last = min(pixels, first + run);
-    mean += n * c;
-    inverse_deviation += n * c;
-    for (int pixel = first; pixel < last; pixel++)
-        for (int at = begin; at < end; at += VEC) {
-            const int left = c - at;
-            const size_t i = (n * pixels + pixel) * c + at;
-            const vec scale =
-                vec_load_part(gamma + at, left) * vec_load_part(inverse_deviation + at, left);
-            const vec v = (real_load_part(x + i, left) - vec_load_part(mean + at, left)) * scale +
-                          vec_load_part(beta + at, left);
-            real_store_part(relu ? relu_of(v) : v, y + i, left);
-        }
+    const size_t n = get_global_id(2), image = n * pixels * c;
+    normalise(x + image, mean + n * c, inverse_deviation + n * c, gamma, beta, 0, relu, y + image,
+              patch_of(pixels, c, width, run), c);
 }
 
 // Backward, stage one: the sums of each run, partials[n][r].
@@ -81,11 +66,9 @@ kernel void group_norm_gradient_sums(global const real *x, global const float *m
                                      int rows)
 {
     const size_t n = get_global_id(2), image = n * pixels * c;
-    const int begin = get_global_id(0) * width, end = min(c, begin + width);
-    const int first = get_global_id(1) * run, last = min(pixels, first + run);
     global float *sums = partials + (n * get_global_size(1) + get_global_id(1)) * 2 * c;
-    sum_channel_gradients(x + image, mean + n * c, y ? y + image : y, dy + image, sums, first,
-                          last, rows, begin, end, c);
+    sum_channel_gradients(x + image, mean + n * c, y ? y + image : y, dy + image, sums,
+                          patch_of(pixels, c, width, run), rows, c);
 }
 
 // beta's gradient is the sum over images and runs of dy, gamma's that of dy * (x - mean) *
@@ -149,13 +132,12 @@ kernel void group_norm_gradient(global const real *x, global const float *mean,
                                 int accumulate, int pixels, int c, int width, int run)
 {
     const size_t n = get_global_id(2), images = get_global_size(2);
-    const int begin = get_global_id(0) * width, end = min(c, begin + width);
-    const int first = get_global_id(1) * run, last = min(pixels, first + run);
+    const patch p = patch_of(pixels, c, width, run);
     global const float *means = partials + (images * runs + n) * 2 * c;
     mean += n * c;
     inverse_deviation += n * c;
-    for (int pixel = first; pixel < last; pixel++)
-        for (int at = begin; at < end; at += VEC) {
+    for (int pixel = p.first; pixel < p.last; pixel++)
+        for (int at = p.begin; at < p.end; at += VEC) {
             const int left = c - at;
             const size_t i = (n * pixels + pixel) * c + at;
             const vec centred = real_load_part(x + i, left) - vec_load_part(mean + at, left);

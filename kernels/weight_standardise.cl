@@ -3,18 +3,16 @@
 // taps and input channels, by its own mean and deviation. Weights are floats in every precision:
 // the program is built as "weight_standardise:fp32", whose `real` is float.
 //
-// A work-item handles a run of `run` rows (the last may be shorter) of VEC channels. Sums are made
-// in two stages, both in a fixed order: partials[runs][2][c], and then over the runs.
+// A work-item handles a patch of `run` rows of VEC channels. Sums are made in two stages, both in a
+// fixed order: partials[runs][2][c], and then over the runs.
 
 // [0][c] = the mean of the run, [1][c] = the sum of squared deviations from it, by differences from
 // its first row.
 kernel void weight_standardise_sums(global const float *w, global float *partials, int rows, int c,
                                     int run)
 {
-    const int at = get_global_id(0) * VEC;
-    const int first = get_global_id(1) * run, last = min(rows, first + run);
-    sum_channels(w, partials + get_global_id(1) * (size_t)2 * c, first, last, run, at,
-                 min(c, at + VEC), c);
+    sum_channels(w, partials + get_global_id(1) * (size_t)2 * c, patch_of(rows, c, VEC, run), run,
+                 c);
 }
 
 // The runs combined: the mean, as differences from the first run's, and 1 / sqrt(variance +
@@ -45,10 +43,9 @@ kernel void weight_standardise_apply(global const float *w, global const float *
                                      global const float *inverse_deviation,
                                      global float *standard, int rows, int c, int width, int run)
 {
-    const int begin = get_global_id(0) * width, end = min(c, begin + width);
-    const int first = get_global_id(1) * run, last = min(rows, first + run);
-    for (int row = first; row < last; row++)
-        for (int at = begin; at < end; at += VEC) {
+    const patch p = patch_of(rows, c, width, run);
+    for (int row = p.first; row < p.last; row++)
+        for (int at = p.begin; at < p.end; at += VEC) {
             const int left = c - at;
             const size_t i = row * (size_t)c + at;
             const vec v = vec_load_part(w + i, left) - vec_load_part(mean + at, left);
@@ -62,10 +59,8 @@ kernel void weight_standardise_gradient_sums(global const float *w, global const
                                              global const float *g, global float *partials,
                                              int rows, int c, int run)
 {
-    const int at = get_global_id(0) * VEC;
-    const int first = get_global_id(1) * run, last = min(rows, first + run);
-    sum_channel_gradients(w, mean, 0, g, partials + get_global_id(1) * (size_t)2 * c, first, last,
-                          run, at, min(c, at + VEC), c);
+    sum_channel_gradients(w, mean, 0, g, partials + get_global_id(1) * (size_t)2 * c,
+                          patch_of(rows, c, VEC, run), run, c);
 }
 
 // Backward, stage two: with v = (w - mean) * inverse_deviation and averages over the rows,
