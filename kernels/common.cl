@@ -114,6 +114,15 @@ typedef float real;
 #define real_store_part(v, p, left) vec_store_part(v, p, left)
 #endif
 
+inline float sum_of_lanes(vec v)
+{
+    float lanes[VEC], sum = 0.0f;
+    vec_store(v, lanes);
+    for (int i = 0; i < VEC; i++)
+        sum += lanes[i];
+    return sum;
+}
+
 // target = alpha * gradient + beta * target, for min(VEC, left) weights. With a beta of 0 the
 // target is not read, so it may hold anything.
 inline void store_gradient(vec gradient, float alpha, float beta, global float *target, int left)
@@ -265,4 +274,79 @@ inline vec finish_vec(vec v, const ending e, int channel, size_t at, int left)
     if (e.residual)
         v += real_load_part(e.residual + at, left);
     return e.relu ? relu_of(v) : v;
+}
+
+// ---- Convolutions ----
+
+#define INLINE inline __attribute__((always_inline)) // else sums leave the registers
+
+// What follows the two factors and the result in the arguments of every kernel that is a direction
+// of a convolution, as src/ops/convolution.h's ARG_CONVOLUTION has it: the shapes of
+// x[n][h][w][cin], weights[size][size][cin][cout] and y[n][oh][ow][cout]; forward, an ending;
+// backward, whether dx is added to what is there, and the terms of dweights.
+#define CONVOLUTION_ARGUMENTS                                                                      \
+    int n, int h, int w, int cin, int oh, int ow, int cout, int size, int stride, int pad,         \
+        global const float *scale, global const float *shift, global const real *residual,         \
+        int relu, global float *sums, int accumulate, float alpha, float beta
+
+#define ENDING {scale, shift, residual, relu, sums}
+#define SHAPES {n, h, w, cin, oh, ow, cout, size, stride, pad}
+typedef struct shapes {
+    int n, h, w, cin, oh, ow, cout, size, stride, pad;
+} shapes;
+
+// The pixel of x that the output's pixel meets with tap (ky, kx); -1: padding, or no such pixel.
+INLINE int pixel_of_x(const shapes s, int pixel, int ky, int kx)
+{
+    const int image = pixel / (s.oh * s.ow);
+    const int y = pixel / s.ow % s.oh * s.stride - s.pad + ky;
+    const int x = pixel % s.ow * s.stride - s.pad + kx;
+    const bool inside = image < s.n && y >= 0 && y < s.h && x >= 0 && x < s.w;
+    return inside ? (image * s.h + y) * s.w + x : -1;
+}
+
+// The output's places along one side whose tap k lies inside the image.
+typedef struct span {
+    int first, count;
+} span;
+
+INLINE span span_of_tap(int k, int length, int out, int stride, int pad)
+{
+    const int first = max(0, (pad - k + stride - 1) / stride), room = length - 1 + pad - k;
+    return (span){first, room < 0 ? 0 : max(0, min(out - 1, room / stride) - first + 1)};
+}
+
+// Forward, and the gradient by the input, as sums over taps of source * weights. The pixel of the
+// source that a result's pixel q = (qy, qx) of the grid meets with tap (ky, kx) lies at
+// q * source_step + offset; the result's own pixel is q * target_step + start. The taps that a pixel
+// meets are tap_step apart, from the first on. With `transposed` a tap's weights are
+// [target_c][source_c], else [source_c][target_c].
+typedef struct geometry {
+    int images, grid_h, grid_w;
+    int source_h, source_w, source_c, source_step;
+    int target_h, target_w, target_c, target_step, start_y, start_x;
+    int size, pad, tap_step, first_ky, first_kx;
+    bool transposed;
+} geometry;
+
+INLINE geometry forward_geometry(const shapes s)
+{
+    return (geometry){s.n,  s.oh,   s.ow, s.h, s.w,    s.cin, s.stride, s.oh, s.ow, s.cout,
+                      1,    0,      0,    s.size, s.pad, 1,   0,        0,    false};
+}
+
+// Of one of the stride * stride classes of pixels that meet the same taps.
+INLINE geometry backward_geometry(const shapes s, int place)
+{
+    const int y = place / s.stride, x = place % s.stride;
+    const int grid_h = (s.h - y + s.stride - 1) / s.stride;
+    const int grid_w = (s.w - x + s.stride - 1) / s.stride;
+    return (geometry){s.n, grid_h, grid_w, s.oh, s.ow, s.cout, 1, s.h, s.w, s.cin, s.stride, y, x,
+                      s.size, s.pad, s.stride, (y + s.pad) % s.stride, (x + s.pad) % s.stride, true};
+}
+
+// Along one side, from the start on it.
+INLINE int offset_of_tap(const geometry g, int start, int tap)
+{
+    return g.transposed ? (start + g.pad - tap) / g.tap_step : tap - g.pad;
 }

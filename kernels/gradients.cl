@@ -1,15 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The norm of all gradients, between the backward pass and the optimizer. All sums in a fixed order.
 
-inline float sum_of_lanes(vec v)
-{
-    float lanes[VEC], sum = 0.0f;
-    vec_store(v, lanes);
-    for (int i = 0; i < VEC; i++)
-        sum += lanes[i];
-    return sum;
-}
-
 // sums[first + i] = the sum of squares of factor * gradient over part i of `parts`, one work-item
 // each. A CPU's parts are runs, so that each reads memory from end to end; a GPU's take turns
 // vector by vector, so that neighbours read side by side.

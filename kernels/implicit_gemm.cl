@@ -15,8 +15,6 @@
 // place in the image first and by image second: rows of one tile then mostly have the same place,
 // and with it the same taps outside of the image, which are left out.
 
-#define INLINE inline __attribute__((always_inline)) // else sums leave the registers
-
 #define COLUMNS  (2 * VEC)
 #define MAX_ROWS (MAX_TILES * ROWS)
 // A row of the gathered factor; not a power of two, so that rows do not meet in the same cache set.
@@ -221,20 +219,12 @@ INLINE void sum_block(const global real *y, const size_t *to, int rows, int colu
     }
 }
 
-// The pixels of the source that a result's pixel q = (qy, qx) of the grid meets with tap (ky, kx)
-// lie at q * source_step + offset; the result's own pixel is q * target_step + start.
-typedef struct geometry {
-    int images, grid_h, grid_w;
-    int source_h, source_w, source_c, source_step;
-    int target_h, target_w, target_c, target_step, start_y, start_x;
-} geometry;
-
 // Where the panel of a tap lies that begins with channel c of the source and this column of the
-// target. With `transposed` a tap's weights are [target_c][source_c], else [source_c][target_c].
-INLINE panel panel_of(const global float *tap, const geometry g, int c, int column, bool transposed)
+// target.
+INLINE panel panel_of(const global float *tap, const geometry g, int c, int column)
 {
     const int channels = min(CHUNK, g.source_c - c), columns = min(COLUMNS, g.target_c - column);
-    if (transposed) {
+    if (g.transposed) {
         const panel p = {tap + (size_t)column * g.source_c + c, g.source_c, columns,
                          (channels + LINE - 1) / LINE};
         return p;
@@ -322,35 +312,33 @@ INLINE void gather_rows(const global real *source, const geometry g, const block
 }
 
 // The panel that is multiplied after that of a column; the same where nothing is known of it.
-INLINE panel next_panel(const geometry g, const block b, const chunk k, int column,
-                        bool transposed)
+INLINE panel next_panel(const geometry g, const block b, const chunk k, int column)
 {
     if (column + COLUMNS < b.first_column + b.columns)
-        return panel_of(k.tap, g, k.c, column + COLUMNS, transposed);
+        return panel_of(k.tap, g, k.c, column + COLUMNS);
     if (k.c + CHUNK < g.source_c)
-        return panel_of(k.tap, g, k.c + CHUNK, b.first_column, transposed);
+        return panel_of(k.tap, g, k.c + CHUNK, b.first_column);
     if (k.next_tap)
-        return panel_of(k.next_tap, g, 0, b.first_column, transposed);
-    return panel_of(k.tap, g, k.c, column, transposed);
+        return panel_of(k.next_tap, g, 0, b.first_column);
+    return panel_of(k.tap, g, k.c, column);
 }
 
 // Adds a chunk's products to the sums at partial[at[row]...]; tiles that are not `written` begin
 // with it. The next panel comes while this one is multiplied, a part before each tile.
 INLINE void multiply_panels(const float *a, const geometry g, const block b, const chunk k,
-                            uint written, bool transposed, PARTIAL float *partial,
-                            const size_t *at)
+                            uint written, PARTIAL float *partial, const size_t *at)
 {
     float factors[CHUNK * COLUMNS];
     const int tiles_used = popcount(k.used);
     for (int p = 0; p < b.columns; p += COLUMNS) {
         const int left = g.target_c - b.first_column - p;
-        const panel now = panel_of(k.tap, g, k.c, b.first_column + p, transposed);
-        if (transposed)
+        const panel now = panel_of(k.tap, g, k.c, b.first_column + p);
+        if (g.transposed)
             copy_transposed(now.at, now.step, factors, k.count, now.rows);
         else
             for (int i = 0; i < k.count; i++)
                 copy_columns(now.at + i * now.step, factors + i * COLUMNS, left);
-        const panel next = next_panel(g, b, k, b.first_column + p, transposed);
+        const panel next = next_panel(g, b, k, b.first_column + p);
         const int lines = next.at == now.at ? 0 : next.rows * next.lines;
         int done = 0;
         for (int t = 0; t < b.tiles; t++)
@@ -403,126 +391,103 @@ INLINE void end_block(global real *target, const geometry g, const block b, int 
         SUM_COUNTS(e.sums, get_global_size(0), g.target_c)[row_block] = b.rows;
 }
 
-// target = (accumulate ? target : 0) + sum over taps of source * weights, for one block of rows and
-// columns.
-INLINE void gather_multiply(const global real *source, const global float *weights,
-                            global real *target, const geometry g, int size, int stride, int pad,
-                            int row_block, int tiles, int panels, int accumulate, bool transposed,
-                            const ending e)
+// Adds the products of all taps to the sums at partial[at[row]...]. Returns the tiles that then have
+// sums; those that had some before are `written`.
+INLINE uint add_taps(const global real *source, const global float *weights, const geometry g,
+                     const block b, const places *p, uint written, PARTIAL float *partial,
+                     const size_t *at)
 {
     float a[MAX_ROWS * ROW_STEP];
     int from[MAX_ROWS];
+    const int step = g.tap_step, tap_weights = g.source_c * g.target_c;
+    for (int ky = g.first_ky; ky < g.size; ky += step)
+        for (int kx = g.first_kx; kx < g.size; kx += step) {
+            const global float *tap = weights + (size_t)(ky * g.size + kx) * tap_weights;
+            const uint used = meet_tap(g, b, p, offset_of_tap(g, g.start_y, ky),
+                                       offset_of_tap(g, g.start_x, kx), from);
+            for (int c = 0; used && c < g.source_c; c += CHUNK) {
+                const chunk k = {tap, kx + step < g.size ? tap + step * tap_weights : 0, c,
+                                 min(CHUNK, g.source_c - c), used};
+                gather_rows(source, g, b, k, from, a);
+                multiply_panels(a, g, b, k, written, partial, at);
+                written |= used;
+            }
+        }
+    return written;
+}
+
+// target = (accumulate ? target : 0) + sum over taps of source * weights, for one block of rows and
+// columns of the convolution `which`; these follow each other in each buffer.
+INLINE void gather_multiply(const global real *source, const global float *weights,
+                            global real *target, size_t which, const geometry g, int row_block,
+                            int tiles, int panels, int accumulate, const ending e)
+{
     places p;
     const block b = block_of(g, row_block, tiles, panels);
     if (b.rows <= 0 || b.columns <= 0)
         return;
+    source += which * g.images * g.source_h * g.source_w * g.source_c;
+    weights += which * g.size * g.size * g.source_c * g.target_c;
+    target += which * g.images * g.target_h * g.target_w * g.target_c;
     place_rows(g, b, &p);
-
-    // Where each row's sums lie, and of which tiles there are any.
 #ifdef HALF_STORAGE
     float partial[MAX_ROWS * PARTIAL_STEP];
     size_t at[MAX_ROWS];
     for (int r = 0; r < tiles * ROWS; r++)
         at[r] = r * PARTIAL_STEP;
-    uint written = 0;
-#else
-    global float *const partial = target;
-    const size_t *const at = p.to;
-    uint written = accumulate ? (1u << (b.rows + ROWS - 1) / ROWS) - 1 : 0;
-#endif
-
-    // Backward, a pixel only meets the taps that a multiple of the stride apart lie over it.
-    const int step = transposed ? stride : 1, tap_weights = g.source_c * g.target_c;
-    const int first_ky = transposed ? (g.start_y + pad) % stride : 0;
-    const int first_kx = transposed ? (g.start_x + pad) % stride : 0;
-    for (int ky = first_ky; ky < size; ky += step)
-        for (int kx = first_kx; kx < size; kx += step) {
-            const global float *tap = weights + (size_t)(ky * size + kx) * tap_weights;
-            const int y = transposed ? (g.start_y + pad - ky) / stride : ky - pad;
-            const int x = transposed ? (g.start_x + pad - kx) / stride : kx - pad;
-            const uint used = meet_tap(g, b, &p, y, x, from);
-            for (int c = 0; used && c < g.source_c; c += CHUNK) {
-                const chunk k = {tap, kx + step < size ? tap + step * tap_weights : 0, c,
-                                 min(CHUNK, g.source_c - c), used};
-                gather_rows(source, g, b, k, from, a);
-                multiply_panels(a, g, b, k, written, transposed, partial, at);
-                written |= used;
-            }
-        }
-#ifdef HALF_STORAGE
+    const uint written = add_taps(source, weights, g, b, &p, 0, partial, at);
     settle_rows(partial, at, b, written, accumulate, target, p.to);
 #else
+    const uint before = accumulate ? (1u << (b.rows + ROWS - 1) / ROWS) - 1 : 0;
+    const uint written = add_taps(source, weights, g, b, &p, before, target, p.to);
     settle_rows(b, written, target, p.to);
 #endif
     end_block(target, g, b, row_block, p.to, e);
 }
 
-// y[n][oh][ow][cout] = convolution of x[n][h][w][cin] and weights[size][size][cin][cout].
-// One work-item for `tiles` x `panels` tiles. The third dimension counts convolutions of this
-// shape, which follow each other in each buffer. The other arguments are an ending's.
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-implicit_gemm_forward(global const real *x, global const float *weights, global real *y, int n,
-                      int h, int w, int cin, int oh, int ow, int cout, int size, int stride,
-                      int pad, int tiles, int panels, global const float *scale,
-                      global const float *shift, global const real *residual, int relu,
-                      global float *sums)
+// One signature for all three directions: one work-item for `tiles` x `panels` tiles, and
+// `partials`, which has the weights' shape, for the gradient by them.
+#define item_kernel kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+#define BLOCK_ARGUMENTS int tiles, int panels, global float *partials
+
+// y = convolution of x and weights. The third dimension counts convolutions of this shape.
+item_kernel implicit_gemm_forward(global const real *x, global const float *weights, global real *y,
+                                  CONVOLUTION_ARGUMENTS, BLOCK_ARGUMENTS)
 {
-    const ending e = {scale, shift, residual, relu, sums};
-    const geometry g = {n, oh, ow, h, w, cin, stride, oh, ow, cout, 1, 0, 0};
-    const size_t which = get_global_id(2);
-    x += which * n * h * w * cin;
-    weights += which * size * size * cin * cout;
-    y += which * n * oh * ow * cout;
-    gather_multiply(x, weights, y, g, size, stride, pad, get_global_id(0), tiles, panels, 0, false,
-                    e);
+    const shapes s = SHAPES;
+    const ending e = ENDING;
+    gather_multiply(x, weights, y, get_global_id(2), forward_geometry(s), get_global_id(0), tiles,
+                    panels, 0, e);
 }
 
-// dx[n][h][w][cin] = (accumulate ? dx : 0) + the gradient by x. A block's rows are of one of the
-// stride * stride classes of pixels that meet the same taps. Classes differ in work and follow each
-// other in the first dimension: a runtime that gives each core a range of work-items gives each
-// some of every class.
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-implicit_gemm_backward_data(global const real *dy, global const float *weights, global real *dx,
-                            int n, int h, int w, int cin, int oh, int ow, int cout, int size,
-                            int stride, int pad, int tiles, int panels, int accumulate)
+// dx = (accumulate ? dx : 0) + the gradient by x. A block's rows are of one of the stride * stride
+// classes of pixels that meet the same taps. Classes differ in work and follow each other in the
+// first dimension: a runtime that gives each core a range of work-items gives each some of every
+// class.
+item_kernel implicit_gemm_backward_data(global const real *dy, global const float *weights,
+                                        global real *dx, CONVOLUTION_ARGUMENTS, BLOCK_ARGUMENTS)
 {
-    const int place = get_global_id(0) % (stride * stride);
-    const int start_y = place / stride, start_x = place % stride;
-    const size_t which = get_global_id(2);
+    const shapes s = SHAPES;
     const ending none = {0, 0, 0, 0, 0};
-    const int grid_h = (h - start_y + stride - 1) / stride;
-    const int grid_w = (w - start_x + stride - 1) / stride;
-    const geometry g = {n, grid_h, grid_w, oh, ow, cout, 1, h, w, cin, stride, start_y, start_x};
-    dy += which * n * oh * ow * cout;
-    weights += which * size * size * cin * cout;
-    dx += which * n * h * w * cin;
-    gather_multiply(dy, weights, dx, g, size, stride, pad, get_global_id(0) / (stride * stride),
-                    tiles, panels, accumulate, true, none);
+    const int classes = stride * stride;
+    gather_multiply(dy, weights, dx, get_global_id(2),
+                    backward_geometry(s, get_global_id(0) % classes), get_global_id(0) / classes,
+                    tiles, panels, accumulate, none);
 }
 
 // The pixels of x and dy that meet in a tap, at most CHUNK of them, from *pixel of dy on, which
 // moves on. Returns how many.
-INLINE int meet_pixels(int *pixel, int ky, int kx, int n, int h, int w, int oh, int ow, int stride,
-                       int pad, int *from, int *to)
+INLINE int meet_pixels(const shapes s, int *pixel, int ky, int kx, int *from, int *to)
 {
     int count = 0, at = *pixel;
-    for (; at < n * oh * ow && count < CHUNK; at++) {
-        const int iy = at / ow % oh * stride - pad + ky, ix = at % ow * stride - pad + kx;
-        if (iy < 0 || iy >= h || ix < 0 || ix >= w)
+    for (; at < s.n * s.oh * s.ow && count < CHUNK; at++) {
+        const int met = pixel_of_x(s, at, ky, kx);
+        if (met < 0)
             continue;
-        from[count] = (at / (oh * ow) * h + iy) * w + ix;
+        from[count] = met;
         to[count++] = at;
     }
     *pixel = at;
-    return count;
-}
-
-// The outputs along one side for which a tap lies inside the image.
-INLINE int count_inside(int tap, int side, int out, int stride, int pad)
-{
-    int count = 0;
-    for (int o = 0; o < out; o++)
-        count += o * stride - pad + tap >= 0 && o * stride - pad + tap < side;
     return count;
 }
 
@@ -556,19 +521,17 @@ INLINE void add_gradient_tile(const float *a, const float *b, int count, global 
         }
 }
 
-// dweights[tap][cin][cout] = alpha * (sum over pixels of x * dy) + beta * dweights, for the taps of
-// which a pixel lies inside the image; the third dimension counts the taps of one convolution after
-// the other. Rows are input channels, and the sum runs over the output's pixels; `partials` has
-// dweights' shape and holds sums of more than one chunk until they are whole: with an alpha of 1 and
-// a beta of 0 it may be dweights.
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-implicit_gemm_backward_weights(global const real *x, global const real *dy,
-                               global float *dweights, global float *partials, int n, int h, int w,
-                               int cin, int oh, int ow, int cout, int size, int stride, int pad,
-                               int tiles, int panels, float alpha, float beta)
+// dweights[tap] = alpha * (sum over pixels of x * dy) + beta * dweights[tap], for the taps of which a
+// pixel lies inside the image; the third dimension counts the taps of one convolution after the
+// other. Rows are input channels, and the sum runs over the output's pixels; `partials` holds sums of
+// more than one chunk until they are whole: with an alpha of 1 and a beta of 0 it may be dweights.
+item_kernel implicit_gemm_backward_weights(global const real *x, global const real *dy,
+                                           global float *dweights, CONVOLUTION_ARGUMENTS,
+                                           BLOCK_ARGUMENTS)
 {
     float a[CHUNK * MAX_ROWS], b[CHUNK * COLUMNS];
     int from[CHUNK], to[CHUNK];
+    const shapes s = SHAPES;
     const int first_row = get_global_id(0) * tiles * ROWS;
     const int first_column = get_global_id(1) * panels * COLUMNS;
     const int ky = get_global_id(2) / size % size, kx = get_global_id(2) % size;
@@ -579,9 +542,10 @@ implicit_gemm_backward_weights(global const real *x, global const real *dy,
     x += which * n * h * w * cin;
     dy += which * n * oh * ow * cout;
     int pixel = 0;
-    int left_over = n * count_inside(ky, h, oh, stride, pad) * count_inside(kx, w, ow, stride, pad);
+    int left_over = n * span_of_tap(ky, h, oh, stride, pad).count *
+                    span_of_tap(kx, w, ow, stride, pad).count;
     for (bool first = true; left_over > 0; first = false) {
-        const int count = meet_pixels(&pixel, ky, kx, n, h, w, oh, ow, stride, pad, from, to);
+        const int count = meet_pixels(s, &pixel, ky, kx, from, to);
         left_over -= count;
         for (int k = 0; k < count; k++) {
             copy_reals(x + (size_t)from[k] * cin + first_row, a + k * MAX_ROWS, rows);

@@ -17,13 +17,11 @@
 //   and of the sums c[group][2 * third], its right neighbour, and both 8 rows further down.
 
 #define OWN_PRODUCT
-#define INLINE inline __attribute__((always_inline)) // else sums leave the registers
-
-// TILE_ROWS, TILE_COLUMNS, TILE_STEPS, and WARP_ROWS and WARP_COLUMNS, a warp's share of the tile,
+// TILE_ROWS, TILE_COLUMNS, TILE_STEPS, and SHARE_ROWS and SHARE_COLUMNS, a warp's share of the tile,
 // are src/ops/tensor_gemm.c's.
 #define WARP        32 // items
-#define WARPS_ALONG (TILE_COLUMNS / WARP_COLUMNS)
-#define ITEMS       (WARP * (TILE_ROWS / WARP_ROWS) * WARPS_ALONG)
+#define WARPS_ALONG (TILE_COLUMNS / SHARE_COLUMNS)
+#define ITEMS       (WARP * (TILE_ROWS / SHARE_ROWS) * WARPS_ALONG)
 
 // Four steps of eight neighbouring rows, which a warp reads at once, lie in 32 different banks.
 #define A_STRIDE (TILE_ROWS + 8)
@@ -43,8 +41,8 @@
 // An item's sums: two neighbours of a row in each half of an instruction's result.
 typedef float2 piece;
 #define PIECE        2
-#define ROW_STEPS    (WARP_ROWS / 16)
-#define COLUMN_STEPS (WARP_COLUMNS / 8)
+#define ROW_STEPS    (SHARE_ROWS / 16)
+#define COLUMN_STEPS (SHARE_COLUMNS / 8)
 #define PIECES       (ROW_STEPS * COLUMN_STEPS * 2)
 
 INLINE int lane_group(void)
@@ -59,12 +57,12 @@ INLINE int lane_third(void)
 
 INLINE int warp_row(void)
 {
-    return (int)get_local_id(0) / WARP / WARPS_ALONG * WARP_ROWS;
+    return (int)get_local_id(0) / WARP / WARPS_ALONG * SHARE_ROWS;
 }
 
 INLINE int warp_column(void)
 {
-    return (int)get_local_id(0) / WARP % WARPS_ALONG * WARP_COLUMNS;
+    return (int)get_local_id(0) / WARP % WARPS_ALONG * SHARE_COLUMNS;
 }
 
 INLINE int piece_row(int i)

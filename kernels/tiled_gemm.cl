@@ -6,7 +6,7 @@
 // A group owns a tile of TILE_ROWS x TILE_COLUMNS of the result. TILE_STEPS steps of the sum at a
 // time, it gathers the two factors' tiles into local memory, and each item multiplies its share of
 // them in registers. While it does, the next tiles are already on their way into other registers.
-// These three, and ITEM_ROWS and ITEM_COLUMNS, the share, are src/ops/tiled_gemm.c's.
+// These three, and SHARE_ROWS and SHARE_COLUMNS, the share, are src/ops/tiled_gemm.c's.
 //
 // Rows of the forward product and of the one for the input's gradient are pixels, ordered by their
 // place in the image first and by image second: rows of one tile then mostly have the same place,
@@ -22,9 +22,7 @@
 
 // ---- The product of two tiles in single precision ----
 
-#define INLINE inline __attribute__((always_inline)) // else sums leave the registers
-
-#define ITEMS (TILE_ROWS / ITEM_ROWS * (TILE_COLUMNS / ITEM_COLUMNS)) // in a group
+#define ITEMS (TILE_ROWS / SHARE_ROWS * (TILE_COLUMNS / SHARE_COLUMNS)) // in a group
 
 // Floats from one step of a local tile to the next. Four more than needed, so that rows that are
 // stored across steps meet fewer equal banks, and whole vectors stay aligned.
@@ -39,10 +37,10 @@
 // lie evenly over the tile, so that neighbouring items read neighbouring vectors.
 typedef float4 piece;
 #define PIECE         4
-#define ROW_GROUPS    (ITEM_ROWS / 4)
-#define COLUMN_GROUPS (ITEM_COLUMNS / 4)
-#define PIECES        (ITEM_ROWS * COLUMN_GROUPS)
-#define ITEMS_ALONG   (TILE_COLUMNS / ITEM_COLUMNS) // items side by side in a row
+#define ROW_GROUPS    (SHARE_ROWS / 4)
+#define COLUMN_GROUPS (SHARE_COLUMNS / 4)
+#define PIECES        (SHARE_ROWS * COLUMN_GROUPS)
+#define ITEMS_ALONG   (TILE_COLUMNS / SHARE_COLUMNS) // items side by side in a row
 
 INLINE int piece_row(int i)
 {
@@ -64,7 +62,7 @@ INLINE void multiply_tiles(local float *tiles, piece *sums)
 {
     const local float *a = tiles + piece_row(0), *b = tiles + B_AT + piece_column(0);
     for (int k = 0; k < TILE_STEPS; k++) {
-        float left[ITEM_ROWS];
+        float left[SHARE_ROWS];
         float4 right[COLUMN_GROUPS];
 #pragma unroll
         for (int g = 0; g < ROW_GROUPS; g++)
@@ -203,16 +201,6 @@ INLINE void store_reals(piece sum, bool keep, global real *target, int left)
 
 // ---- Forward, and the gradient by the input ----
 
-// The pixel of the source that a result's pixel q = (qy, qx) of the grid meets with tap (ky, kx)
-// lies at q * source_step + offset; the result's own pixel is q * target_step + start. The taps
-// that a pixel meets are tap_step apart, from the first on.
-typedef struct geometry {
-    int images, grid_h, grid_w;
-    int source_h, source_w, source_c, source_step;
-    int target_h, target_w, target_c, target_step, start_y, start_x;
-    int size, pad, tap_step, first_ky, first_kx;
-} geometry;
-
 // A pixel of the result: its place in the grid and its image.
 typedef struct row_place {
     int y, x, image;
@@ -242,10 +230,10 @@ typedef struct walk {
     int ky, kx, channel, offset_y, offset_x;
 } walk;
 
-INLINE void place_tap(walk *at, const geometry *g, bool transposed)
+INLINE void place_tap(walk *at, const geometry *g)
 {
-    at->offset_y = transposed ? (g->start_y + g->pad - at->ky) / g->tap_step : at->ky - g->pad;
-    at->offset_x = transposed ? (g->start_x + g->pad - at->kx) / g->tap_step : at->kx - g->pad;
+    at->offset_y = offset_of_tap(*g, g->start_y, at->ky);
+    at->offset_x = offset_of_tap(*g, g->start_x, at->kx);
 }
 
 // False where all that the tile's rows meet is padding.
@@ -264,7 +252,7 @@ INLINE walk walk_start(const geometry *g)
 }
 
 // To the next step; false behind the last.
-INLINE bool walk_on(walk *at, const geometry *g, const bounds *b, bool transposed)
+INLINE bool walk_on(walk *at, const geometry *g, const bounds *b)
 {
     at->channel += TILE_STEPS;
     if (at->channel < g->source_c)
@@ -278,7 +266,7 @@ INLINE bool walk_on(walk *at, const geometry *g, const bounds *b, bool transpose
         }
         if (at->ky >= g->size || g->first_kx >= g->size)
             return false;
-        place_tap(at, g, transposed);
+        place_tap(at, g);
     } while (!tap_counts(at, g, b));
     return true;
 }
@@ -295,12 +283,11 @@ INLINE float4 load_pixel(const global real *source, const geometry *g, const wal
                       g->source_c % 4 == 0);
 }
 
-// With `transposed` a tap's weights are [target_c][source_c], else [source_c][target_c].
 INLINE float4 load_weights(const global float *weights, const geometry *g, const walk *at,
-                           int first_column, int load, bool transposed)
+                           int first_column, int load)
 {
     weights += (size_t)(at->ky * g->size + at->kx) * g->source_c * g->target_c;
-    if (transposed) {
+    if (g->transposed) {
         const int column = first_column + along_line(load), channel = at->channel + along_step();
         return load_vector(weights + (size_t)column * g->source_c + channel,
                            column < g->target_c ? g->source_c - channel : 0,
@@ -313,15 +300,14 @@ INLINE float4 load_weights(const global float *weights, const geometry *g, const
 }
 
 INLINE void load_tiles(const global real *source, const global float *weights, const geometry *g,
-                       const walk *at, const row_place *rows, int first_column, bool transposed,
-                       loads *next)
+                       const walk *at, const row_place *rows, int first_column, loads *next)
 {
 #pragma unroll
     for (int i = 0; i < A_LOADS; i++)
         next->a[i] = load_pixel(source, g, at, rows[i]);
 #pragma unroll
     for (int i = 0; i < B_LOADS; i++)
-        next->b[i] = load_weights(weights, g, at, first_column, i, transposed);
+        next->b[i] = load_weights(weights, g, at, first_column, i);
 }
 
 INLINE void put_tiles(const loads *next, local float *tiles, bool transposed)
@@ -372,14 +358,10 @@ INLINE void store_pixels(const piece *sums, const geometry *g, int first_row, in
     }
 }
 
-// target = (accumulate ? target : 0) + sum over taps of source * weights, for the group's tile.
-INLINE void gather_multiply(const global real *source, const global float *weights,
-                            global real *target, const geometry *g, int accumulate,
-                            bool transposed, const ending *e, local float *tiles)
+// sums += source * weights, over all taps that count for the group's tile.
+INLINE void add_taps(const global real *source, const global float *weights, const geometry *g,
+                     int first_row, int first_column, int count, local float *tiles, piece *sums)
 {
-    const int first_row = get_group_id(1) * TILE_ROWS;
-    const int first_column = get_group_id(0) * TILE_COLUMNS;
-    const int count = g->images * g->grid_h * g->grid_w;
     const bool some = first_row < count; // fewer rows than the largest class of pixels, or none
     const bounds reach = some ? bounds_of_tile(g, first_row, count) : (bounds){0, 0, 0, 0};
     row_place rows[A_LOADS];
@@ -387,99 +369,92 @@ INLINE void gather_multiply(const global real *source, const global float *weigh
         const int row = first_row + along_line(i);
         rows[i] = row < count ? place_of_row(g, row) : (row_place){0, 0, g->images};
     }
-    piece sums[PIECES];
-    clear(sums);
     loads next;
     walk at = walk_start(g);
-    bool more = some && walk_on(&at, g, &reach, transposed);
+    bool more = some && walk_on(&at, g, &reach);
     if (more)
-        load_tiles(source, weights, g, &at, rows, first_column, transposed, &next);
+        load_tiles(source, weights, g, &at, rows, first_column, &next);
     while (more) {
-        put_tiles(&next, tiles, transposed);
+        put_tiles(&next, tiles, g->transposed);
         barrier(CLK_LOCAL_MEM_FENCE);
-        more = walk_on(&at, g, &reach, transposed);
+        more = walk_on(&at, g, &reach);
         if (more)
-            load_tiles(source, weights, g, &at, rows, first_column, transposed, &next);
+            load_tiles(source, weights, g, &at, rows, first_column, &next);
         multiply_tiles(tiles, sums);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
-    store_pixels(sums, g, first_row, count, first_column, accumulate, e, target);
 }
 
-// y[n][oh][ow][cout] = convolution of x[n][h][w][cin] and weights[size][size][cin][cout].
-// Groups count tiles of columns, tiles of rows, and convolutions of this shape, which follow each
-// other in each buffer. The last arguments are an ending's.
-kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
-tiled_gemm_forward(global const real *x, global const float *weights, global real *y, int n,
-                   int h, int w, int cin, int oh, int ow, int cout, int size, int stride, int pad,
-                   global const float *scale, global const float *shift,
-                   global const real *residual, int relu)
+// target = (accumulate ? target : 0) + sum over taps of source * weights, for the group's tile of
+// the convolution `which`; these follow each other in each buffer.
+INLINE void gather_multiply(const global real *source, const global float *weights,
+                            global real *target, size_t which, const geometry *g, int accumulate,
+                            const ending *e, local float *tiles)
 {
-    local float4 tiles[LOCAL_FLOATS / 4];
-    const ending e = {scale, shift, residual, relu, 0};
-    const geometry g = {n, oh, ow, h, w, cin, stride, oh, ow, cout, 1, 0, 0, size, pad, 1, 0, 0};
-    const size_t which = get_group_id(2);
-    x += which * n * h * w * cin;
-    weights += which * size * size * cin * cout;
-    y += which * n * oh * ow * cout;
-    gather_multiply(x, weights, y, &g, 0, false, &e, (local float *)tiles);
+    const int first_row = get_group_id(1) * TILE_ROWS;
+    const int first_column = get_group_id(0) * TILE_COLUMNS;
+    const int count = g->images * g->grid_h * g->grid_w;
+    source += which * g->images * g->source_h * g->source_w * g->source_c;
+    weights += which * g->size * g->size * g->source_c * g->target_c;
+    target += which * g->images * g->target_h * g->target_w * g->target_c;
+    piece results[PIECES];
+    clear(results);
+    add_taps(source, weights, g, first_row, first_column, count, tiles, results);
+    store_pixels(results, g, first_row, count, first_column, accumulate, e, target);
 }
 
-// dx[n][h][w][cin] = (accumulate ? dx : 0) + the gradient by x. The third dimension counts the
-// stride * stride classes of pixels that meet the same taps, of one convolution after the other.
-kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
-tiled_gemm_backward_data(global const real *dy, global const float *weights, global real *dx,
-                         int n, int h, int w, int cin, int oh, int ow, int cout, int size,
-                         int stride, int pad, int accumulate)
+// One signature for all three directions: `parts` are those of the gradient by the weights.
+#define group_kernel kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
+
+// y = convolution of x and weights. Groups count tiles of columns, tiles of rows, and convolutions
+// of this shape.
+group_kernel tiled_gemm_forward(global const real *x, global const float *weights, global real *y,
+                                CONVOLUTION_ARGUMENTS, int parts)
 {
     local float4 tiles[LOCAL_FLOATS / 4];
+    const shapes s = SHAPES;
+    const ending e = ENDING;
+    const geometry g = forward_geometry(s);
+    gather_multiply(x, weights, y, get_group_id(2), &g, 0, &e, (local float *)tiles);
+}
+
+// dx = (accumulate ? dx : 0) + the gradient by x. The third dimension counts the stride * stride
+// classes of pixels that meet the same taps, of one convolution after the other.
+group_kernel tiled_gemm_backward_data(global const real *dy, global const float *weights,
+                                      global real *dx, CONVOLUTION_ARGUMENTS, int parts)
+{
+    local float4 tiles[LOCAL_FLOATS / 4];
+    const shapes s = SHAPES;
     const ending none = {0, 0, 0, 0, 0};
-    const int place = get_group_id(2) % (stride * stride);
-    const int start_y = place / stride, start_x = place % stride;
-    const size_t which = get_group_id(2) / (stride * stride);
-    const int grid_h = (h - start_y + stride - 1) / stride;
-    const int grid_w = (w - start_x + stride - 1) / stride;
-    const int first_ky = (start_y + pad) % stride, first_kx = (start_x + pad) % stride;
-    const geometry g = {n,   grid_h, grid_w,  oh,      ow,   cout, 1,      h,        w,
-                        cin, stride, start_y, start_x, size, pad,  stride, first_ky, first_kx};
-    dy += which * n * oh * ow * cout;
-    weights += which * size * size * cin * cout;
-    dx += which * n * h * w * cin;
-    gather_multiply(dy, weights, dx, &g, accumulate, true, &none, (local float *)tiles);
+    const int classes = stride * stride;
+    const geometry g = backward_geometry(s, get_group_id(2) % classes);
+    gather_multiply(dy, weights, dx, get_group_id(2) / classes, &g, accumulate, &none,
+                    (local float *)tiles);
 }
 
 // ---- The gradient by the weights ----
 
-// The output's places along one side whose tap k lies inside the image.
-typedef struct span {
-    int first, count;
-} span;
-
-INLINE span span_of_tap(int k, int length, int out, int stride, int pad)
-{
-    const int first = max(0, (pad - k + stride - 1) / stride), room = length - 1 + pad - k;
-    return (span){first, room < 0 ? 0 : max(0, min(out - 1, room / stride) - first + 1)};
-}
-
-// The pixels of one sum: those of the output whose tap (ky, kx) lies inside the image. Of x, `h`
-// and `w`; of dy, `oh` and `ow`.
+// The pixels of one sum: those of the output whose tap (ky, kx) lies inside the image.
 typedef struct field {
+    shapes s;
     span y, x;
-    int h, w, oh, ow, ky, kx, stride, pad;
+    int ky, kx;
+    int first_row, first_column; // of the group's tile
 } field;
 
 // Writes, for TILE_STEPS steps of the sum from `step` on, the pixels of x and dy into table[0] and
 // table[1]; -1 from `end` on.
 INLINE void tabulate(const field *f, int step, int end, local int (*table)[TILE_STEPS])
 {
+    const shapes s = f->s;
     const int k = get_local_id(0), at = step + k;
     int from = -1, to = -1;
     if (at < end) {
         const int image = at / (f->y.count * f->x.count);
         const int y = at / f->x.count % f->y.count + f->y.first, x = at % f->x.count + f->x.first;
-        const int iy = y * f->stride - f->pad + f->ky, ix = x * f->stride - f->pad + f->kx;
-        from = (image * f->h + iy) * f->w + ix;
-        to = (image * f->oh + y) * f->ow + x;
+        const int iy = y * s.stride - s.pad + f->ky, ix = x * s.stride - s.pad + f->kx;
+        from = (image * s.h + iy) * s.w + ix;
+        to = (image * s.oh + y) * s.ow + x;
     }
     if (k < TILE_STEPS) {
         table[0][k] = from;
@@ -493,18 +468,17 @@ INLINE float4 load_channels(const global real *from, int pixel, int channel, int
                       pixel >= 0 ? channels - channel : 0, channels % 4 == 0);
 }
 
-INLINE void load_gradient_tiles(const global real *x, const global real *dy, int first_row,
-                                int first_column, int cin, int cout,
+INLINE void load_gradient_tiles(const global real *x, const global real *dy, const field *f,
                                 const local int (*table)[TILE_STEPS], loads *next)
 {
 #pragma unroll
     for (int i = 0; i < A_LOADS; i++)
         next->a[i] = load_channels(x, table[0][across_step(i, TILE_ROWS)],
-                                   first_row + across_line(TILE_ROWS), cin);
+                                   f->first_row + across_line(TILE_ROWS), f->s.cin);
 #pragma unroll
     for (int i = 0; i < B_LOADS; i++)
         next->b[i] = load_channels(dy, table[1][across_step(i, TILE_COLUMNS)],
-                                   first_column + across_line(TILE_COLUMNS), cout);
+                                   f->first_column + across_line(TILE_COLUMNS), f->s.cout);
 }
 
 INLINE void put_gradient_tiles(const loads *next, local float *tiles)
@@ -517,25 +491,39 @@ INLINE void put_gradient_tiles(const loads *next, local float *tiles)
         put_across(next->b[i], tiles + B_AT, B_STRIDE, i, TILE_COLUMNS);
 }
 
-// dweights[part][tap][cin][cout] = alpha * (sum over the part's pixels of x * dy) + beta * dweights,
-// for the taps of which a pixel lies inside the image. The third dimension counts `parts` of the sum
-// over pixels, then the taps, then convolutions of this shape; these follow each other within a
-// part. Rows are input channels.
-kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
-tiled_gemm_backward_weights(global const real *x, global const real *dy, global float *dweights,
-                            int n, int h, int w, int cin, int oh, int ow, int cout, int size,
-                            int stride, int pad, int parts, float alpha, float beta)
+// sums += x * dy, over the field's pixels from `begin` up to `end`.
+INLINE void add_pixels(const global real *x, const global real *dy, const field *f, int begin,
+                       int end, local float *tiles, local int (*table)[TILE_STEPS], piece *sums)
 {
-    local float4 memory[LOCAL_FLOATS / 4];
+    loads next;
+    tabulate(f, begin, end, table);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    load_gradient_tiles(x, dy, f, table, &next);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int step = begin; step < end; step += TILE_STEPS) {
+        put_gradient_tiles(&next, tiles);
+        tabulate(f, step + TILE_STEPS, end, table);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        load_gradient_tiles(x, dy, f, table, &next);
+        multiply_tiles(tiles, sums);
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+}
+
+// dweights[part][tap] = alpha * (sum over the part's pixels of x * dy) + beta * dweights, for the taps
+// of which a pixel lies inside the image. The third dimension counts `parts` of the sum over pixels,
+// then the taps, then convolutions of this shape; these follow each other within a part. Rows are
+// input channels.
+group_kernel tiled_gemm_backward_weights(global const real *x, global const real *dy,
+                                         global float *dweights, CONVOLUTION_ARGUMENTS, int parts)
+{
+    local float4 tiles[LOCAL_FLOATS / 4];
     local int table[2][TILE_STEPS];
-    local float *tiles = (local float *)memory;
-    const int first_row = get_group_id(1) * TILE_ROWS;
-    const int first_column = get_group_id(0) * TILE_COLUMNS;
     const int part = get_group_id(2) % parts, matrix = get_group_id(2) / parts;
     const int ky = matrix / size % size, kx = matrix % size;
     const size_t which = matrix / (size * size), matrices = get_num_groups(2) / parts;
-    const field f = {span_of_tap(ky, h, oh, stride, pad), span_of_tap(kx, w, ow, stride, pad),
-                     h, w, oh, ow, ky, kx, stride, pad};
+    const field f = {SHAPES, span_of_tap(ky, h, oh, stride, pad), span_of_tap(kx, w, ow, stride, pad),
+                     ky, kx, get_group_id(1) * TILE_ROWS, get_group_id(0) * TILE_COLUMNS};
     const int pixels = n * f.y.count * f.x.count;
     x += which * n * h * w * cin;
     dy += which * n * oh * ow * cout;
@@ -543,48 +531,34 @@ tiled_gemm_backward_weights(global const real *x, global const real *dy, global 
 
     const int steps = (pixels + TILE_STEPS - 1) / TILE_STEPS;
     const int share = (steps + parts - 1) / parts * TILE_STEPS; // pixels of a part
-    const int end = min(pixels, (part + 1) * share);
-    piece sums[PIECES];
-    clear(sums);
-    loads next;
-    tabulate(&f, part * share, end, table);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    load_gradient_tiles(x, dy, first_row, first_column, cin, cout, table, &next);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int step = part * share; step < end; step += TILE_STEPS) {
-        put_gradient_tiles(&next, tiles);
-        tabulate(&f, step + TILE_STEPS, end, table);
-        barrier(CLK_LOCAL_MEM_FENCE);
-        load_gradient_tiles(x, dy, first_row, first_column, cin, cout, table, &next);
-        multiply_tiles(tiles, sums);
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
+    piece results[PIECES];
+    clear(results);
+    add_pixels(x, dy, &f, part * share, min(pixels, (part + 1) * share), (local float *)tiles, table,
+               results);
 #pragma unroll
     for (int i = 0; i < PIECES; i++) {
-        const int row = first_row + piece_row(i), column = first_column + piece_column(i);
+        const int row = f.first_row + piece_row(i), column = f.first_column + piece_column(i);
         if (pixels > 0 && row < cin && column < cout)
-            store_piece(sums[i], alpha, beta, dweights + (size_t)row * cout + column,
+            store_piece(results[i], alpha, beta, dweights + (size_t)row * cout + column,
                         cout - column);
     }
 }
 
-// dweights = alpha * (the sum of `parts` such gradients of `count` weights, which follow each other)
-// + beta * dweights. With a beta of 0 the first of them may be dweights itself. One item for a
-// weight.
-kernel void tiled_gemm_add_parts(global const float *sums, global float *dweights, int n, int h,
-                                 int w, int cin, int oh, int ow, int cout, int size, int stride,
-                                 int pad, ulong count, int parts, float alpha, float beta)
+// dweights = alpha * (the sum of such `parts`, each of `count` weights, which follow each other) +
+// beta * dweights. With a beta of 0 the first part may be dweights itself. One item for a weight.
+kernel void tiled_gemm_add_parts(global const real *x, global const real *dy,
+                                 global float *dweights, CONVOLUTION_ARGUMENTS, int parts,
+                                 global const float *sums_of_parts, ulong count)
 {
     const size_t at = get_global_id(0);
     if (at >= count)
         return;
     const int matrix = at / ((size_t)cin * cout);
-    const span y = span_of_tap(matrix / size % size, h, oh, stride, pad);
-    const span x = span_of_tap(matrix % size, w, ow, stride, pad);
-    if (y.count == 0 || x.count == 0)
+    if (span_of_tap(matrix / size % size, h, oh, stride, pad).count == 0 ||
+        span_of_tap(matrix % size, w, ow, stride, pad).count == 0)
         return;
     float sum = 0.0f;
     for (int part = 0; part < parts; part++)
-        sum += sums[part * count + at];
+        sum += sums_of_parts[part * count + at];
     dweights[at] = beta != 0.0f ? fma(alpha, sum, beta * dweights[at]) : alpha * sum;
 }

@@ -8,27 +8,27 @@
 // where * is by element, and so, over channels, A * A independent matrix products. These kernels
 // are what surrounds the products: the transforms of input, weights and results, and the adjoints
 // of two of them for the gradient by the weights. Points 0, 1, -1 and infinity for M = 2; also 2
-// and -2 for M = 4.
+// and -2 for M = 4. The program is built for either M, so that loops and branches over it vanish.
 //
 // Transformed data lies [A * A][tiles or cin][channels], as floats. A work-item handles one tile,
 // or one input channel of the weights, for `width` of the channels of a row.
 
-#define INLINE inline __attribute__((always_inline))
-#define MOST   6 // A for M = 4
+#define A             (M + 2)
+#define WINOGRAD(name) JOIN(JOIN(winograd, M), name)
 
 // Vectors of one window, row by row, in memory; a line of it is transformed in registers. Loops over
 // windows stay loops: unrolled, each with its borders, they would be thousands of instructions that
 // take a minute to compile.
 #define LOOP _Pragma("unroll 1") for
 typedef struct window {
-    vec at[MOST][MOST];
+    vec at[A][A];
 } window;
 
 // BT: A inputs to A.
-INLINE void input_line(vec *d, int m)
+INLINE void input_line(vec *d)
 {
     const vec a = d[0], b = d[1], c = d[2], e = d[3];
-    if (m == 2) {
+    if (M == 2) {
         d[0] = a - c;
         d[1] = b + c;
         d[2] = c - b;
@@ -47,10 +47,10 @@ INLINE void input_line(vec *d, int m)
 }
 
 // G: 3 weights to A.
-INLINE void weights_line(vec *d, int m)
+INLINE void weights_line(vec *d)
 {
     const vec a = d[0], b = d[1], c = d[2];
-    if (m == 2) {
+    if (M == 2) {
         const vec outer = 0.5f * (a + c), inner = 0.5f * b;
         d[1] = outer + inner;
         d[2] = outer - inner;
@@ -68,10 +68,10 @@ INLINE void weights_line(vec *d, int m)
 }
 
 // AT: A products to M results.
-INLINE void output_line(vec *d, int m)
+INLINE void output_line(vec *d)
 {
     const vec sum = d[1] + d[2], difference = d[1] - d[2];
-    if (m == 2) {
+    if (M == 2) {
         d[0] = d[0] + sum;
         d[1] = difference - d[3];
     } else {
@@ -84,10 +84,10 @@ INLINE void output_line(vec *d, int m)
 }
 
 // A: M gradients to A, the adjoint of output_line.
-INLINE void output_adjoint_line(vec *d, int m)
+INLINE void output_adjoint_line(vec *d)
 {
     const vec a = d[0], b = d[1];
-    if (m == 2) {
+    if (M == 2) {
         d[1] = a + b;
         d[2] = a - b;
         d[3] = -b;
@@ -104,10 +104,10 @@ INLINE void output_adjoint_line(vec *d, int m)
 }
 
 // GT: A to 3 weights, the adjoint of weights_line.
-INLINE void weights_adjoint_line(vec *d, int m)
+INLINE void weights_adjoint_line(vec *d)
 {
     const vec sum = d[1] + d[2], difference = d[1] - d[2];
-    if (m == 2) {
+    if (M == 2) {
         d[0] = d[0] + 0.5f * sum;
         d[1] = 0.5f * difference;
         d[2] = 0.5f * sum + d[3];
@@ -121,36 +121,36 @@ INLINE void weights_adjoint_line(vec *d, int m)
 
 enum transform { INPUT, WEIGHTS, OUTPUT, OUTPUT_ADJOINT, WEIGHTS_ADJOINT };
 
-INLINE void transform_line(vec *d, int m, enum transform which)
+INLINE void transform_line(vec *d, enum transform which)
 {
     if (which == INPUT)
-        input_line(d, m);
+        input_line(d);
     else if (which == WEIGHTS)
-        weights_line(d, m);
+        weights_line(d);
     else if (which == OUTPUT)
-        output_line(d, m);
+        output_line(d);
     else if (which == OUTPUT_ADJOINT)
-        output_adjoint_line(d, m);
+        output_adjoint_line(d);
     else
-        weights_adjoint_line(d, m);
+        weights_adjoint_line(d);
 }
 
 // Of the `from` x `from` vectors of a window, its columns first and then its rows, which are `to`
 // by then.
-INLINE void transform_window(window *d, int m, int from, int to, enum transform which)
+INLINE void transform_window(window *d, int from, int to, enum transform which)
 {
     LOOP(int x = 0; x < from; x++) {
-        vec line[MOST];
+        vec line[A];
 #pragma unroll
         for (int y = 0; y < from; y++)
             line[y] = d->at[y][x];
-        transform_line(line, m, which);
+        transform_line(line, which);
 #pragma unroll
         for (int y = 0; y < to; y++)
             d->at[y][x] = line[y];
     }
     LOOP(int y = 0; y < to; y++)
-        transform_line(d->at[y], m, which);
+        transform_line(d->at[y], which);
 }
 
 // Where tile `index` of maps of h x w begins: image, and the place of its first result.
@@ -158,64 +158,84 @@ typedef struct place {
     int image, y, x;
 } place;
 
-INLINE place place_of(int index, int h, int w, int m)
+INLINE place place_of(int index, int h, int w)
 {
-    const int across = (w + m - 1) / m, down = (h + m - 1) / m;
-    const place p = {index / (across * down), index / across % down * m, index % across * m};
+    const int across = (w + M - 1) / M, down = (h + M - 1) / M;
+    const place p = {index / (across * down), index / across % down * M, index % across * M};
     return p;
 }
 
-// out[A * A][tiles][c] = BT window B of x[n][h][w][c]. The windows are those of results of
-// oh x ow, and begin `pad` before them.
-INLINE void input_tile(global const real *x, global float *out, int tiles, int h, int w, int c,
-                       int oh, int ow, int pad, int width, int m)
+// The window of a row, from `channel` on, in transformed data[A * A][rows][c].
+INLINE void load_window(window *d, global const float *data, int rows, int row, int c, int channel)
+{
+    LOOP(int i = 0; i < A; i++)
+        LOOP(int j = 0; j < A; j++)
+            d->at[i][j] = vec_load_part(
+                data + ((size_t)(i * A + j) * rows + row) * c + channel, c - channel);
+}
+
+INLINE void store_window(const window *d, global float *data, int rows, int row, int c, int channel)
+{
+    LOOP(int i = 0; i < A; i++)
+        LOOP(int j = 0; j < A; j++)
+            vec_store_part(d->at[i][j],
+                           data + ((size_t)(i * A + j) * rows + row) * c + channel, c - channel);
+}
+
+// out[A * A][tiles][c] = the transform of windows of `from` x `from` of a map[n][h][w][c]: of x or of
+// dy. The windows are those of results of oh x ow, and begin `pad` before them.
+INLINE void map_tile(global const real *map, global float *out, int tiles, int h, int w, int c,
+                     int oh, int ow, int pad, int width, int from, enum transform which)
 {
     const int tile = get_global_id(1), begin = get_global_id(0) * width;
-    const place p = place_of(tile, oh, ow, m);
-    const int size = m + 2;
+    const place p = place_of(tile, oh, ow);
     for (int channel = begin; channel < min(c, begin + width); channel += VEC) {
-        const int left = c - channel;
         window d;
-        LOOP(int i = 0; i < size; i++)
-            LOOP(int j = 0; j < size; j++) {
-                const int y = p.y + i - pad, across = p.x + j - pad;
+        LOOP(int i = 0; i < from; i++)
+            LOOP(int j = 0; j < from; j++) {
+                const int y = p.y + i - pad, x = p.x + j - pad;
                 d.at[i][j] = (vec)(0.0f);
-                if (y >= 0 && y < h && across >= 0 && across < w)
+                if (y >= 0 && y < h && x >= 0 && x < w)
                     d.at[i][j] = real_load_part(
-                        x + (((size_t)p.image * h + y) * w + across) * c + channel, left);
+                        map + (((size_t)p.image * h + y) * w + x) * c + channel, c - channel);
             }
-        transform_window(&d, m, size, size, INPUT);
-        LOOP(int i = 0; i < size; i++)
-            LOOP(int j = 0; j < size; j++)
-                vec_store_part(d.at[i][j],
-                               out + ((size_t)(i * size + j) * tiles + tile) * c + channel, left);
+        transform_window(&d, from, A, which);
+        store_window(&d, out, tiles, tile, c, channel);
     }
+}
+
+kernel void WINOGRAD(_input)(global const real *x, global float *out, int tiles, int h, int w,
+                             int c, int oh, int ow, int pad, int width)
+{
+    map_tile(x, out, tiles, h, w, c, oh, ow, pad, width, A, INPUT);
+}
+
+kernel void WINOGRAD(_output_adjoint)(global const real *dy, global float *out, int tiles, int h,
+                                      int w, int c, int oh, int ow, int pad, int width)
+{
+    map_tile(dy, out, tiles, h, w, c, oh, ow, pad, width, M, OUTPUT_ADJOINT);
 }
 
 // out[A * A][cin][cout] = G w GT of w[3][3][cin][cout], which `flip` turns by half a circle: so the
 // gradient by the input is a convolution of the gradient by the result.
-INLINE void weights_tile(global const float *weights, global float *out, int cin, int cout,
-                         int flip, int width, int m)
+kernel void WINOGRAD(_weights)(global const float *weights, global float *out, int cin, int cout,
+                               int flip, int width)
 {
-    const int row = get_global_id(1), begin = get_global_id(0) * width, size = m + 2;
+    const int row = get_global_id(1), begin = get_global_id(0) * width;
     for (int channel = begin; channel < min(cout, begin + width); channel += VEC) {
-        const int left = cout - channel;
         window d;
         LOOP(int i = 0; i < 3; i++)
             LOOP(int j = 0; j < 3; j++) {
                 const int tap = flip ? 8 - (i * 3 + j) : i * 3 + j;
                 d.at[i][j] = vec_load_part(
-                    weights + ((size_t)tap * cin + row) * cout + channel, left);
+                    weights + ((size_t)tap * cin + row) * cout + channel, cout - channel);
             }
-        transform_window(&d, m, 3, size, WEIGHTS);
-        LOOP(int i = 0; i < size; i++)
-            LOOP(int j = 0; j < size; j++)
-                vec_store_part(d.at[i][j],
-                               out + ((size_t)(i * size + j) * cin + row) * cout + channel, left);
+        transform_window(&d, 3, A, WEIGHTS);
+        store_window(&d, out, cin, row, cout, channel);
     }
 }
 
-// How many of a tile's m x m results lie inside the map.
+// How many of a tile's M x M results lie inside the map.
 typedef struct extent {
     int down, across;
 } extent;
@@ -265,27 +285,27 @@ INLINE void store_tile(window *d, extent inside, global real *y, size_t at, int 
 
 // y[n][h][w][c] = (accumulate ? y : 0) + AT products A of products[A * A][tiles][c], and an ending.
 // A work-item handles a run of `run` tiles.
-INLINE void output_tiles(global const float *products, global real *y, int tiles, int h, int w,
-                         int c, int accumulate, int width, int run, int m, const ending e)
+kernel void WINOGRAD(_output)(global const float *products, global real *y, int tiles, int h, int w,
+                              int c, int accumulate, int width, int run, global const float *scale,
+                              global const float *shift, global const real *residual, int relu,
+                              global float *sums)
 {
-    const int begin = get_global_id(0) * width, size = m + 2;
+    const ending e = ENDING;
+    const int begin = get_global_id(0) * width;
     const int first = get_global_id(1) * run, last = min(tiles, first + run);
-    const place start = place_of(first, h, w, m);
+    const place start = place_of(first, h, w);
     const size_t shifts = (((size_t)start.image * h + start.y) * w + start.x) * c;
     global float *means = e.sums + get_global_id(1) * (size_t)2 * c;
     int count = 0;
     for (int tile = first; tile < last; tile++) {
-        const place p = place_of(tile, h, w, m);
-        const extent inside = {min(m, h - p.y), min(m, w - p.x)};
+        const place p = place_of(tile, h, w);
+        const extent inside = {min(M, h - p.y), min(M, w - p.x)};
         count += inside.down * inside.across;
         for (int channel = begin; channel < min(c, begin + width); channel += VEC) {
             const int left = c - channel;
             window d;
-            LOOP(int i = 0; i < size; i++)
-                LOOP(int j = 0; j < size; j++)
-                    d.at[i][j] = vec_load_part(
-                        products + ((size_t)(i * size + j) * tiles + tile) * c + channel, left);
-            transform_window(&d, m, size, m, OUTPUT);
+            load_window(&d, products, tiles, tile, c, channel);
+            transform_window(&d, A, M, OUTPUT);
             store_tile(&d, inside, y, (((size_t)p.image * h + p.y) * w + p.x) * c + channel, w, c,
                        accumulate, e, channel);
             if (e.sums)
@@ -297,83 +317,19 @@ INLINE void output_tiles(global const float *products, global real *y, int tiles
         SUM_COUNTS(e.sums, get_global_size(1), c)[get_global_id(1)] = count;
 }
 
-// out[A * A][tiles][c] = A dy AT of dy[n][h][w][c].
-INLINE void output_adjoint_tile(global const real *dy, global float *out, int tiles, int h, int w,
-                                int c, int width, int m)
-{
-    const int tile = get_global_id(1), begin = get_global_id(0) * width;
-    const place p = place_of(tile, h, w, m);
-    const int size = m + 2;
-    for (int channel = begin; channel < min(c, begin + width); channel += VEC) {
-        const int left = c - channel;
-        window d;
-        LOOP(int i = 0; i < m; i++)
-            LOOP(int j = 0; j < m; j++) {
-                d.at[i][j] = (vec)(0.0f);
-                if (p.y + i < h && p.x + j < w)
-                    d.at[i][j] = real_load_part(
-                        dy + (((size_t)p.image * h + p.y + i) * w + p.x + j) * c + channel, left);
-            }
-        transform_window(&d, m, m, size, OUTPUT_ADJOINT);
-        LOOP(int i = 0; i < size; i++)
-            LOOP(int j = 0; j < size; j++)
-                vec_store_part(d.at[i][j],
-                               out + ((size_t)(i * size + j) * tiles + tile) * c + channel, left);
-    }
-}
-
 // dweights[3][3][cin][cout] = alpha * GT sums G + beta * dweights, of sums[A * A][cin][cout].
-INLINE void weights_adjoint_tile(global const float *sums, global float *dweights, int cin,
-                                 int cout, float alpha, float beta, int width, int m)
+kernel void WINOGRAD(_weights_adjoint)(global const float *sums, global float *dweights, int cin,
+                                       int cout, float alpha, float beta, int width)
 {
-    const int row = get_global_id(1), begin = get_global_id(0) * width, size = m + 2;
+    const int row = get_global_id(1), begin = get_global_id(0) * width;
     for (int channel = begin; channel < min(cout, begin + width); channel += VEC) {
-        const int left = cout - channel;
         window d;
-        LOOP(int i = 0; i < size; i++)
-            LOOP(int j = 0; j < size; j++)
-                d.at[i][j] = vec_load_part(
-                    sums + ((size_t)(i * size + j) * cin + row) * cout + channel, left);
-        transform_window(&d, m, size, 3, WEIGHTS_ADJOINT);
+        load_window(&d, sums, cin, row, cout, channel);
+        transform_window(&d, A, 3, WEIGHTS_ADJOINT);
         LOOP(int i = 0; i < 3; i++)
             LOOP(int j = 0; j < 3; j++)
                 store_gradient(d.at[i][j], alpha, beta,
                                dweights + ((size_t)(i * 3 + j) * cin + row) * cout + channel,
-                               left);
+                               cout - channel);
     }
 }
-
-// Every kernel for both sizes of tile, so that loops and branches over m vanish.
-#define KERNELS(M)                                                                                 \
-    kernel void winograd##M##_input(global const real *x, global float *out, int tiles, int h,    \
-                                    int w, int c, int oh, int ow, int pad, int width)              \
-    {                                                                                              \
-        input_tile(x, out, tiles, h, w, c, oh, ow, pad, width, M);                                 \
-    }                                                                                              \
-    kernel void winograd##M##_weights(global const float *weights, global float *out, int cin,     \
-                                      int cout, int flip, int width)                               \
-    {                                                                                              \
-        weights_tile(weights, out, cin, cout, flip, width, M);                                     \
-    }                                                                                              \
-    kernel void winograd##M##_output(                                                              \
-        global const float *products, global real *y, int tiles, int h, int w, int c,              \
-        int accumulate, int width, int run, global const float *scale, global const float *shift,  \
-        global const real *residual, int relu, global float *sums)                                 \
-    {                                                                                              \
-        const ending e = {scale, shift, residual, relu, sums};                                     \
-        output_tiles(products, y, tiles, h, w, c, accumulate, width, run, M, e);                   \
-    }                                                                                              \
-    kernel void winograd##M##_output_adjoint(global const real *dy, global float *out, int tiles, \
-                                             int h, int w, int c, int width)                       \
-    {                                                                                              \
-        output_adjoint_tile(dy, out, tiles, h, w, c, width, M);                                    \
-    }                                                                                              \
-    kernel void winograd##M##_weights_adjoint(global const float *sums, global float *dweights,    \
-                                              int cin, int cout, float alpha, float beta,          \
-                                              int width)                                           \
-    {                                                                                              \
-        weights_adjoint_tile(sums, dweights, cin, cout, alpha, beta, width, M);                    \
-    }
-
-KERNELS(2)
-KERNELS(4)

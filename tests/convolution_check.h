@@ -17,6 +17,13 @@ typedef struct tolerance {
 } tolerance;
 extern const tolerance convolution_tolerance; /* what plain fp32 sums keep */
 
+/* y's shape for x's; the buffer is NULL. */
+static inline tensor convolution_output(const convolution_shape *s, tensor x)
+{
+    return (tensor){NULL, x.n, (x.h + 2 * s->pad - s->kernel) / s->stride + 1,
+                    (x.w + 2 * s->pad - s->kernel) / s->stride + 1, s->cout};
+}
+
 /* A problem by number: odd cases first, then random ones. kernel 0 draws 3, 5 or 7. */
 problem convolution_problem(int index, int kernel);
 /* Runs forward and both backward passes with random numbers and compares them with sums in double

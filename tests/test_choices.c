@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
+#include "convolution_check.h"
 #include "ops/convolver.h"
 #include "support.h"
 

@@ -2,6 +2,7 @@
 /* kernels/tensor_gemm.cl with its instructions acted out, which any device can; see
  * convolution_check.h. The PTX itself is tested where it runs, by tensor_gemm_self_test. */
 #include "convolution_check.h"
+#include "device/profile.h"
 #include "ops/convolver.h"
 #include "ops/tensor_gemm.h"
 #include "support.h"
@@ -38,10 +39,24 @@ static void test_tensor_gemm(void **state)
     dev->info = info;
 }
 
+/* Once for a device: each network and each tuning asks for it. */
 static void test_self_test(void **state)
 {
     error err;
-    assert_ok(tensor_gemm_self_test(*state, &err), &err);
+    const profile_record *records;
+    size_t count;
+    device *dev;
+    assert_ok(device_open(&dev, &err), &err);
+    (void)state;
+    assert_ok(profile_start(dev, &err), &err);
+    assert_ok(tensor_gemm_self_test(dev, &err), &err);
+    assert_ok(profile_read(dev, &records, &count, &err), &err);
+    assert_true(count > 0);
+    profile_clear(dev);
+    assert_ok(tensor_gemm_self_test(dev, &err), &err);
+    assert_ok(profile_read(dev, &records, &count, &err), &err);
+    assert_int_equal(count, 0);
+    device_close(dev);
 }
 
 /* y = x * 1 of one pixel and channel is what x is rounded to: to ten bits, to the nearest, halves

@@ -26,20 +26,12 @@ static bool takes(const device *dev, const convolution_algorithm *a, int tile)
     return a->supports(dev, &call);
 }
 
-static int count_tiles(const convolution_algorithm *a)
-{
-    int count = 0;
-    while (a->tile_name && a->tile_name(count + 1))
-        count++;
-    return count;
-}
-
 static void test_each_multiplies_right(void **state)
 {
     device *dev = *state;
     for (int i = 0; convolution_algorithms[i]; i++) {
         const convolution_algorithm *a = convolution_algorithms[i];
-        for (int tile = 1; tile <= count_tiles(a); tile++)
+        for (int tile = 1; tile <= a->tile_count; tile++)
             for (size_t p = 0; takes(dev, a, tile) && p < sizeof problems / sizeof *problems; p++)
                 convolution_check_by(dev, (convolution_choice){a, tile}, &problems[p], 100 + p,
                                      p == 1, a->tf32 ? tf32_tolerance : convolution_tolerance);
@@ -51,13 +43,13 @@ static void test_names(void **state)
     (void)state;
     for (int i = 0; convolution_algorithms[i]; i++) {
         const convolution_algorithm *a = convolution_algorithms[i];
-        for (int tile = 1; tile <= count_tiles(a); tile++) {
-            assert_int_equal(convolution_find_tile(a, a->tile_name(tile)), tile);
-            assert_string_equal(convolution_tile_name((convolution_choice){a, tile}),
-                                a->tile_name(tile));
+        for (int tile = 1; tile <= a->tile_count; tile++) {
+            const char *name = convolution_tile_name((convolution_choice){a, tile});
+            assert_int_equal(convolution_find_tile(a, name), tile);
         }
         assert_int_equal(convolution_find_tile(a, "1x1"), 0);
         assert_null(convolution_tile_name((convolution_choice){a, 0}));
+        assert_null(convolution_tile_name((convolution_choice){a, a->tile_count + 1}));
     }
 }
 
@@ -68,7 +60,7 @@ static void test_offers(void **state)
     static const convolution_algorithm *const offering[] = {&direct_convolution, &tiled_gemm,
                                                             &tensor_gemm};
     for (size_t i = 0; i < sizeof offering / sizeof offering[0]; i++) {
-        int taken = 0, count = count_tiles(offering[i]);
+        int taken = 0, count = offering[i]->tile_count;
         for (int tile = 1; tile <= count; tile++)
             taken += takes(dev, offering[i], tile);
         assert_true(taken >= 1);
@@ -103,6 +95,25 @@ static void test_refused(void **state)
     assert_true(takes(&dev, &implicit_gemm, 0));
 }
 
+/* A tile that a call without one runs by, which depends on the call, is not measured a second time
+ * by its name. */
+static void test_default_by_name(void **state)
+{
+    device dev = **(device **)state;
+    const int first = convolution_find_tile(&tiled_gemm, "128x64x8x8x16");
+    const int second = convolution_find_tile(&tiled_gemm, "32x32x4x4x16");
+    convolution_call large = {.by = {&tiled_gemm, first},
+                              .shape = {64, 64, 1, 1, 0},
+                              .x = {NULL, 8, 64, 64, 64},
+                              .y = {NULL, 8, 64, 64, 64}};
+    dev.info.compute_units = 1;
+    assert_false(takes(&dev, &tiled_gemm, second));
+    assert_true(takes(&dev, &tiled_gemm, first));
+    assert_false(tiled_gemm.supports(&dev, &large));
+    large.by.tile = second;
+    assert_true(tiled_gemm.supports(&dev, &large));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +121,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_offers),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_default_by_name),
     };
     return cmocka_run_group_tests_name("tiles", tests, support_open_device, support_close_device);
 }

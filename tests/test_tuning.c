@@ -341,11 +341,7 @@ static void test_memory_of_halves(void **state)
 
 /* ---- Tiles ---- */
 
-static const char *name_three(int tile)
-{
-    static const char *const names[] = {"slow", "fast", "broken"};
-    return tile <= 3 ? names[tile - 1] : NULL;
-}
+static const char *const three_tiles[] = {"slow", "fast", "broken"};
 
 static bool unchecked; /* the next run is the one that is compared */
 
@@ -378,7 +374,7 @@ static void test_tiles(void **state)
 {
     static const convolution_algorithm tiled = {.name = "direct",
                                                 .family = "gemm",
-                                                .tile_name = name_three,
+                                                TILE_TABLE(three_tiles),
                                                 .supports = supports_all,
                                                 .measure = measure_unchecked,
                                                 .run = run_by_tile};

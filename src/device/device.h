@@ -55,8 +55,9 @@ typedef struct device {
     device_info info;
     enum precision precision; /* `real` of kernels/common.cl; device_set_precision */
     cl_context context;
-    cl_command_queue queue; /* in order */
-    int vec;                /* floats a work-item handles at once: -DVEC of every program */
+    cl_command_queue queue;   /* in order */
+    int vec;                  /* floats a work-item handles at once: -DVEC of every program */
+    bool tensor_cores_tested; /* and found right: ops/tensor_gemm.h */
     struct program_table *programs;
     struct profile *profile; /* NULL: no times are kept; profile.h */
 } device;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of remembered choices and its file; see choices.h. */
 #include "ops/choices.h"
+#include "base/array.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 1, MAX_FILE_BYTES = 4 << 20, FIRST_CAPACITY = 64, GEMM_NAME = 32 };
+enum { FORMAT = 1, MAX_FILE_BYTES = 4 << 20, GEMM_NAME = 32 };
 
 struct choices {
     const device *dev;
@@ -21,7 +22,7 @@ struct choices {
     char gemm[GEMM_NAME]; /* "": none */
     double gemm_seconds;
     choice *entries;
-    size_t count, capacity;
+    size_t count;
 };
 
 static choice key_of(const convolution_call *call)
@@ -60,14 +61,9 @@ static choice *find(const choices *table, const choice *key)
 static status put(choices *table, const choice *entry, error *err)
 {
     choice *known = find(table, entry);
-    if (!known && table->count == table->capacity) {
-        size_t capacity = table->capacity ? 2 * table->capacity : FIRST_CAPACITY;
-        choice *larger = realloc(table->entries, capacity * sizeof *larger);
-        if (!larger)
-            return error_memory(err, "the tuned choices");
-        table->entries = larger;
-        table->capacity = capacity;
-    }
+    if (!known)
+        TRY(array_grow(&table->entries, table->count, sizeof *table->entries, "the tuned choices",
+                       err));
     *(known ? known : &table->entries[table->count++]) = *entry;
     return STATUS_OK;
 }
@@ -101,8 +97,8 @@ static uint64_t hash_kernels(void)
         hash = hash_text(hash_text(hash, source->name), source->text);
     for (int i = 0; convolution_algorithms[i]; i++) {
         const convolution_algorithm *a = convolution_algorithms[i];
-        for (int tile = 1; a->tile_name && a->tile_name(tile); tile++)
-            hash = hash_text(hash, a->tile_name(tile));
+        for (int tile = 1; tile <= a->tile_count; tile++)
+            hash = hash_text(hash, convolution_tile_name((convolution_choice){a, tile}));
     }
     return hash;
 }

@@ -19,18 +19,21 @@ const convolution_algorithm *convolution_find(const char *name)
     return NULL;
 }
 
-int convolution_find_tile(const convolution_algorithm *algorithm, const char *name)
-{
-    const char *known;
-    for (int i = 1; algorithm->tile_name && (known = algorithm->tile_name(i)) != NULL; i++)
-        if (strcmp(known, name) == 0)
-            return i;
-    return 0;
-}
-
 const char *convolution_tile_name(convolution_choice choice)
 {
-    return choice.tile ? choice.algorithm->tile_name(choice.tile) : NULL;
+    const convolution_algorithm *a = choice.algorithm;
+    if (choice.tile < 1 || choice.tile > a->tile_count)
+        return NULL;
+    const char *tile = (const char *)a->tiles + (size_t)(choice.tile - 1) * a->tile_bytes;
+    return *(const char *const *)tile;
+}
+
+int convolution_find_tile(const convolution_algorithm *algorithm, const char *name)
+{
+    for (int tile = algorithm->tile_count; tile > 0; tile--)
+        if (strcmp(convolution_tile_name((convolution_choice){algorithm, tile}), name) == 0)
+            return tile;
+    return 0;
 }
 
 convolution_call convolution_by(convolution_choice by, const convolution_call *call)
@@ -40,10 +43,33 @@ convolution_call convolution_by(convolution_choice by, const convolution_call *c
     return made;
 }
 
-tensor convolution_output(const convolution_shape *s, tensor x)
+size_t convolution_weights(const convolution_shape *s)
 {
-    return (tensor){NULL, x.n, (x.h + 2 * s->pad - s->kernel) / s->stride + 1,
-                    (x.w + 2 * s->pad - s->kernel) / s->stride + 1, s->cout};
+    return (size_t)s->kernel * (size_t)s->kernel * (size_t)s->cin * (size_t)s->cout;
+}
+
+cl_mem convolution_result(const convolution_call *call)
+{
+    return call->direction == CONVOLUTION_FORWARD         ? call->y.buffer
+           : call->direction == CONVOLUTION_BACKWARD_DATA ? call->x.buffer
+                                                          : call->weights;
+}
+
+convolution_extent convolution_products_of(const convolution_call *call, int batch)
+{
+    const convolution_shape *s = &call->shape;
+    size_t n = (size_t)batch, stride = (size_t)s->stride;
+    size_t cin = (size_t)s->cin, cout = (size_t)s->cout;
+    switch (call->direction) {
+    case CONVOLUTION_FORWARD:
+        return (convolution_extent){tensor_pixels(call->y), cout, n};
+    case CONVOLUTION_BACKWARD_DATA: /* the largest class has this many pixels */
+        return (convolution_extent){(size_t)call->x.n * divide_up((size_t)call->x.h, stride) *
+                                        divide_up((size_t)call->x.w, stride),
+                                    cin, n * stride * stride};
+    default:
+        return (convolution_extent){cin, cout, n * (size_t)s->kernel * (size_t)s->kernel};
+    }
 }
 
 /* Pairs of an output's place and a tap that meet inside the image, along one side. */

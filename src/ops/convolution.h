@@ -38,7 +38,7 @@ extern const char *const convolution_direction_names[CONVOLUTION_DIRECTIONS];
 /* An algorithm, and the tile sizes that its kernels are built with. */
 typedef struct convolution_choice {
     const struct convolution_algorithm *algorithm;
-    int tile; /* as its tile_name counts them; 0: what suits the device and the call */
+    int tile; /* counted from 1 in its table of tiles; 0: what suits the device and the call */
 } convolution_choice;
 
 typedef struct convolution_call {
@@ -72,8 +72,12 @@ typedef struct convolution_memory {
 typedef struct convolution_algorithm {
     const char *name;   /* one word, for reports and the files of choices */
     const char *family; /* "direct", "gemm", "im2col", "tensor" or "winograd": HCNN_CONV's names */
-    /* The name of a tile from 1 on, "128x64x8x8x16"; NULL: there are no more. NULL: none at all. */
-    const char *(*tile_name)(int tile);
+    /* The sizes that its kernels can be built with: `tile_count` structs of `tile_bytes` each,
+     * which begin with a pointer to the tile's name, such as "128x64x8x8x16". TILE_TABLE fills
+     * these in. */
+    const void *tiles;
+    size_t tile_bytes;
+    int tile_count;
     /* Whether it can run the call by this tile on the device. */
     bool (*supports)(const device *dev, const convolution_call *call);
     /* Whether the quick choice, which measures nothing, takes it for a supported call; NULL:
@@ -88,6 +92,10 @@ typedef struct convolution_algorithm {
     size_t (*sum_runs)(const device *dev, const convolution_call *call);
 } convolution_algorithm;
 
+#define TILE_TABLE(table)                                                                          \
+    .tiles = (table), .tile_bytes = sizeof(table)[0],                                              \
+    .tile_count = (int)(sizeof(table) / sizeof(table)[0])
+
 /* All of them, NULL behind the last, the most special first. im2col_gemm, the reference, supports
  * every call in fp32, direct_convolution every call. */
 extern const convolution_algorithm *const convolution_algorithms[];
@@ -96,26 +104,41 @@ extern const convolution_algorithm conv1x1_gemm, direct_convolution, im2col_gemm
 
 /* The algorithm of that name, or NULL. */
 const convolution_algorithm *convolution_find(const char *name);
-/* Its tile of that name, 0 where there is none; the name of a choice's tile, NULL for 0. */
-int convolution_find_tile(const convolution_algorithm *algorithm, const char *name);
+/* The name of a choice's tile: NULL for tile 0, which has none, and beyond the algorithm's last. */
 const char *convolution_tile_name(convolution_choice choice);
+/* The algorithm's tile of that name, or 0. */
+int convolution_find_tile(const convolution_algorithm *algorithm, const char *name);
 /* The call as it is run by this choice. */
 convolution_call convolution_by(convolution_choice by, const convolution_call *call);
 
-/* y's shape for x's; the buffer is NULL. */
-tensor convolution_output(const convolution_shape *shape, tensor x);
+/* Elements of the weights. */
+size_t convolution_weights(const convolution_shape *shape);
+/* Where the result of a call goes: y, x or the weights. */
+cl_mem convolution_result(const convolution_call *call);
+
+/* The matrix products that make a call: backward by data one for each class of pixels that meet the
+ * same taps, by weights one for each tap. */
+typedef struct convolution_extent {
+    size_t rows, columns; /* of the result of each */
+    size_t products;      /* which do not depend on each other */
+} convolution_extent;
+/* Of `batch` such calls. */
+convolution_extent convolution_products_of(const convolution_call *call, int batch);
 
 /* The multiplications of a call, counted without those by padding. */
 double convolution_products(const convolution_call *call);
 
-/* The shapes of a call as a kernel's arguments (device/kernel.h): n, h, w, cin, oh, ow, cout, size,
- * stride, pad. */
-#define ARG_SHAPES(call)                                                                           \
-    ARG_INT((call)->x.n), ARG_INT((call)->x.h), ARG_INT((call)->x.w), ARG_INT((call)->shape.cin),  \
-        ARG_INT((call)->y.h), ARG_INT((call)->y.w), ARG_INT((call)->shape.cout),                   \
-        ARG_INT((call)->shape.kernel), ARG_INT((call)->shape.stride), ARG_INT((call)->shape.pad)
+/* A call as the first arguments of a kernel (device/kernel.h), the same for each direction: its two
+ * factors, its result, and CONVOLUTION_ARGUMENTS of kernels/common.cl. */
+#define ARG_CONVOLUTION(c)                                                                         \
+    ARG_BUFFER((c)->direction == CONVOLUTION_BACKWARD_DATA ? (c)->y.buffer : (c)->x.buffer),       \
+        ARG_BUFFER((c)->direction == CONVOLUTION_BACKWARD_WEIGHTS ? (c)->y.buffer : (c)->weights), \
+        ARG_BUFFER(convolution_result(c)), ARG_INT((c)->x.n), ARG_INT((c)->x.h),                   \
+        ARG_INT((c)->x.w), ARG_INT((c)->shape.cin), ARG_INT((c)->y.h), ARG_INT((c)->y.w),          \
+        ARG_INT((c)->shape.cout), ARG_INT((c)->shape.kernel), ARG_INT((c)->shape.stride),          \
+        ARG_INT((c)->shape.pad), ARG_ENDING(c), ARG_INT((c)->accumulate), ARG_TERMS((c)->terms)
 
-/* A forward call's finish. */
-#define ARG_FINISH(c)                                                                              \
+/* A forward call's finish and sums, which are the kernels' `ending`. */
+#define ARG_ENDING(c)                                                                              \
     ARG_BUFFER((c)->finish.scale), ARG_BUFFER((c)->finish.shift),                                  \
-        ARG_BUFFER((c)->finish.residual), ARG_INT((c)->finish.relu)
+        ARG_BUFFER((c)->finish.residual), ARG_INT((c)->finish.relu), ARG_BUFFER((c)->sums)

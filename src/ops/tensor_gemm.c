@@ -9,48 +9,27 @@
 
 enum { NEEDED_CAPABILITY = 80 }; /* the first with TF32 */
 
-/* Rows and columns of a group's tile and of a warp's share of it, and steps of the sum. In local
- * memory are a step's rows and columns, with eight floats behind each, two pixels, and for each
- * warp `exchange` floats. */
-#define TILE(source, exchange, rows_, columns_, warp_rows, warp_columns, steps_)                   \
-    {                                                                                              \
-        .name = #rows_ "x" #columns_ "x" #warp_rows "x" #warp_columns "x" #steps_,                 \
-        .program =                                                                                 \
-            source " -DTILE_ROWS=" #rows_ " -DTILE_COLUMNS=" #columns_ " -DWARP_ROWS=" #warp_rows  \
-                   " -DWARP_COLUMNS=" #warp_columns " -DTILE_STEPS=" #steps_,                      \
-        .rows = (rows_), .columns = (columns_), .steps = (steps_),                                 \
-        .items = WARP * WARPS(rows_, columns_, warp_rows, warp_columns),                           \
-        .local_bytes =                                                                             \
-            sizeof(float) * ((steps_) * ((rows_) + 8 + (columns_) + 8 + 2) +                       \
-                             (exchange)*WARPS(rows_, columns_, warp_rows, warp_columns))           \
-    }
-#define WARPS(rows, columns, warp_rows, warp_columns)                                              \
-    ((rows) / (warp_rows) * ((columns) / (warp_columns)))
-#define TILES(source, exchange)                                                                    \
-    {                                                                                              \
-        TILE(source, exchange, 128, 64, 64, 32, 16), TILE(source, exchange, 64, 32, 32, 32, 16),   \
-            TILE(source, exchange, 128, 128, 64, 32, 16)                                           \
-    }
-
 enum {
     WARP = 32,                 /* items */
     EXCHANGE = 16 * 8 + 8 * 8, /* an instruction's factors, where it is acted out */
 };
 
+/* A share is a warp's. */
+#define TILES(source, exchange)                                                                    \
+    {                                                                                              \
+        TILE(source, WARP, 8, exchange, 128, 64, 64, 32, 16),                                      \
+            TILE(source, WARP, 8, exchange, 64, 32, 32, 32, 16),                                   \
+            TILE(source, WARP, 8, exchange, 128, 128, 64, 32, 16)                                  \
+    }
+
 /* By PTX, and acted out for tests on other devices. */
 static const tile_shape ptx[] = TILES("tensor_gemm -DNV_PTX", 0);
 static const tile_shape acted[] = TILES("tensor_gemm", EXCHANGE);
-static const tile_set ptx_tiles = {ptx, sizeof ptx / sizeof ptx[0]};
-static const tile_set acted_tiles = {acted, sizeof acted / sizeof acted[0]};
+static const tile_set ptx_tiles = TILE_SET(ptx), acted_tiles = TILE_SET(acted);
 
 static const tile_set *tiles_of(const device *dev)
 {
     return dev->info.nv_capability >= NEEDED_CAPABILITY ? &ptx_tiles : &acted_tiles;
-}
-
-static const char *tile_name(int tile)
-{
-    return tile_set_name(&ptx_tiles, tile);
 }
 
 static bool supports(const device *dev, const convolution_call *call)
@@ -73,7 +52,7 @@ static status run(device *dev, const convolution_call *call, convolution_memory 
 
 const convolution_algorithm tensor_gemm = {.name = "tensor_gemm",
                                            .family = "tensor",
-                                           .tile_name = tile_name,
+                                           TILE_TABLE(ptx),
                                            .supports = supports,
                                            .measure = measure,
                                            .run = run,
@@ -109,44 +88,43 @@ static status compare(const device *dev, const float *x, const float *w, const f
 }
 
 /* x, w and y are host memory of the problem's sizes. */
-static status check_tile(device *dev, const tile_shape *tile, const convolution_call *call,
-                         const float *x, const float *w, float *y, error *err)
+static status check_tiles(device *dev, convolution_call *call, float *x, float *w, float *y,
+                          error *err)
 {
+    const tile_set *tiles = tiles_of(dev);
+    fill(x, (size_t)ROWS * STEPS, 1);
+    fill(w, (size_t)STEPS * COLUMNS, 2);
+    TRY(tensor_create(dev, ROWS, 1, 1, STEPS, &call->x, err));
+    TRY(tensor_create(dev, ROWS, 1, 1, COLUMNS, &call->y, err));
+    TRY(buffer_create(dev, sizeof(float) * STEPS * COLUMNS, &call->weights, err));
     TRY(tensor_write(dev, call->x, x, err));
     TRY(buffer_write(dev, call->weights, 0, w, sizeof(float) * STEPS * COLUMNS, err));
-    TRY(buffer_zero(dev, call->y.buffer, 0, sizeof(float) * ROWS * COLUMNS, err));
-    TRY(tile_run(dev, tile, call, 1, NULL, err));
-    TRY(tensor_read(dev, call->y, y, err));
-    return compare(dev, x, w, y, err);
+    /* What is taken where nothing is tuned; tune checks the others itself. */
+    for (int i = TILE_LARGE; i <= TILE_SMALL; i++) {
+        if (!tile_fits(dev, &tiles->tiles[i]))
+            continue;
+        TRY(buffer_zero(dev, call->y.buffer, 0, sizeof(float) * ROWS * COLUMNS, err));
+        TRY(tile_run(dev, &tiles->tiles[i], call, 1, NULL, err));
+        TRY(tensor_read(dev, call->y, y, err));
+        TRY(compare(dev, x, w, y, err));
+    }
+    return STATUS_OK;
 }
-
-/* The tiles that are taken where nothing is tuned; tune checks the others itself. */
-enum { DEFAULT_TILES = 2 };
 
 status tensor_gemm_self_test(device *dev, error *err)
 {
-    const tile_set *tiles = tiles_of(dev);
     convolution_call call = {.direction = CONVOLUTION_FORWARD, .shape = {STEPS, COLUMNS, 1, 1, 0}};
-    float *x = malloc(sizeof(float) * ROWS * STEPS), *w = malloc(sizeof(float) * STEPS * COLUMNS);
-    float *y = malloc(sizeof(float) * ROWS * COLUMNS);
-    status result = x && w && y ? STATUS_OK : error_memory(err, "the tensor cores' self-test");
-    if (result != STATUS_OK)
-        goto done;
-    fill(x, (size_t)ROWS * STEPS, 1);
-    fill(w, (size_t)STEPS * COLUMNS, 2);
-    TRY_OR_DONE(tensor_create(dev, ROWS, 1, 1, STEPS, &call.x, err));
-    TRY_OR_DONE(tensor_create(dev, ROWS, 1, 1, COLUMNS, &call.y, err));
-    TRY_OR_DONE(buffer_create(dev, sizeof(float) * STEPS * COLUMNS, &call.weights, err));
-    for (int i = 0; i < tiles->count && i < DEFAULT_TILES; i++)
-        if (tile_fits(dev, &tiles->tiles[i]))
-            TRY_OR_DONE(check_tile(dev, &tiles->tiles[i], &call, x, w, y, err));
-done:
+    if (dev->tensor_cores_tested)
+        return STATUS_OK;
+    const size_t of_x = (size_t)ROWS * STEPS, of_w = (size_t)STEPS * COLUMNS;
+    float *host = malloc(sizeof *host * (of_x + of_w + (size_t)ROWS * COLUMNS));
+    TRY(got_memory(host, err, "the tensor cores' self-test"));
+    status result = check_tiles(dev, &call, host, host + of_x, host + of_x + of_w, err);
+    dev->tensor_cores_tested = result == STATUS_OK;
     tensor_release(&call.x);
     tensor_release(&call.y);
     buffer_release(&call.weights);
-    free(x);
-    free(w);
-    free(y);
+    free(host);
     return result;
 }
 

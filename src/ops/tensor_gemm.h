@@ -10,6 +10,7 @@
  * tensor_gemm_self_test. Blocking. */
 status tensor_gemm_check(device *dev, error *err);
 
-/* Multiplies matrices of random numbers, by each tile; every sum of theirs is exact in TF32, so a
- * single wrong bit is an error, which says where. */
+/* Multiplies matrices of random numbers by the tiles that are taken where nothing is tuned; every
+ * sum of theirs is exact in TF32, so a single wrong bit is an error, which says where. A device
+ * that has passed is not tested again. */
 status tensor_gemm_self_test(device *dev, error *err);

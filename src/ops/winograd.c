@@ -127,11 +127,8 @@ static int width_of(const device *dev, int channels)
  * arrays together overflow a thread's stack. */
 static launch_range items(const device *dev, int channels, int rows)
 {
-    int width = width_of(dev, channels);
-    launch_range range = RANGE_2D(divide_up((size_t)channels, (size_t)width), (size_t)rows);
-    if (dev->info.type & CL_DEVICE_TYPE_CPU)
-        range.local[0] = range.local[1] = 1;
-    return range;
+    size_t width = (size_t)width_of(dev, channels);
+    return range_of_tiles(dev, divide_up((size_t)channels, width), (size_t)rows, 1);
 }
 
 static const char *name_of(int m, const char *two, const char *four)
@@ -139,21 +136,24 @@ static const char *name_of(int m, const char *two, const char *four)
     return m == 2 ? two : four;
 }
 
-#define NAME(m, kernel) name_of(m, "winograd2_" kernel, "winograd4_" kernel)
+#define NAME(m, kernel) name_of(m, "winograd2" kernel, "winograd4" kernel)
+#define PROGRAM(m)      name_of(m, "winograd -DM=2", "winograd -DM=4")
 
-static status transform_input(device *dev, const tiling *t, cl_mem out, error *err)
+/* The windows of the tiles, which begin `pad` before them in `map`. */
+static status transform_map(device *dev, const tiling *t, const char *kernel, tensor map, int pad,
+                            cl_mem out, error *err)
 {
-    return LAUNCH(dev, "winograd", NAME(t->m, "input"), items(dev, t->from.c, t->tiles), err,
-                  ARG_BUFFER(t->from.buffer), ARG_BUFFER(out), ARG_INT(t->tiles),
-                  ARG_INT(t->from.h), ARG_INT(t->from.w), ARG_INT(t->from.c), ARG_INT(t->to.h),
-                  ARG_INT(t->to.w), ARG_INT(t->pad), ARG_INT(width_of(dev, t->from.c)));
+    return LAUNCH(dev, PROGRAM(t->m), kernel, items(dev, map.c, t->tiles), err,
+                  ARG_BUFFER(map.buffer), ARG_BUFFER(out), ARG_INT(t->tiles), ARG_INT(map.h),
+                  ARG_INT(map.w), ARG_INT(map.c), ARG_INT(t->to.h), ARG_INT(t->to.w), ARG_INT(pad),
+                  ARG_INT(width_of(dev, map.c)));
 }
 
 static status transform_weights(device *dev, const convolution_call *c, int m, cl_mem out,
                                 error *err)
 {
     int cin = c->shape.cin, cout = c->shape.cout;
-    return LAUNCH(dev, "winograd", NAME(m, "weights"), items(dev, cout, cin), err,
+    return LAUNCH(dev, PROGRAM(m), NAME(m, "_weights"), items(dev, cout, cin), err,
                   ARG_BUFFER(c->weights), ARG_BUFFER(out), ARG_INT(cin), ARG_INT(cout),
                   ARG_INT(c->direction == CONVOLUTION_BACKWARD_DATA), ARG_INT(width_of(dev, cout)));
 }
@@ -162,24 +162,17 @@ static status transform_output(device *dev, const tiling *t, const convolution_c
                                cl_mem products, error *err)
 {
     launch_range range = items(dev, t->to.c, c->sums ? (int)runs_of(t) : t->tiles);
-    return LAUNCH(dev, "winograd", NAME(t->m, "output"), range, err, ARG_BUFFER(products),
+    return LAUNCH(dev, PROGRAM(t->m), NAME(t->m, "_output"), range, err, ARG_BUFFER(products),
                   ARG_BUFFER(t->to.buffer), ARG_INT(t->tiles), ARG_INT(t->to.h), ARG_INT(t->to.w),
                   ARG_INT(t->to.c), ARG_INT(c->accumulate), ARG_INT(width_of(dev, t->to.c)),
-                  ARG_INT(c->sums ? RUN : 1), ARG_FINISH(c), ARG_BUFFER(c->sums));
-}
-
-static status transform_output_gradient(device *dev, const tiling *t, cl_mem out, error *err)
-{
-    return LAUNCH(dev, "winograd", NAME(t->m, "output_adjoint"), items(dev, t->to.c, t->tiles), err,
-                  ARG_BUFFER(t->to.buffer), ARG_BUFFER(out), ARG_INT(t->tiles), ARG_INT(t->to.h),
-                  ARG_INT(t->to.w), ARG_INT(t->to.c), ARG_INT(width_of(dev, t->to.c)));
+                  ARG_INT(c->sums ? RUN : 1), ARG_ENDING(c));
 }
 
 static status transform_weights_gradient(device *dev, const convolution_call *c, int m, cl_mem sums,
                                          error *err)
 {
     int cin = c->shape.cin, cout = c->shape.cout;
-    return LAUNCH(dev, "winograd", NAME(m, "weights_adjoint"), items(dev, cout, cin), err,
+    return LAUNCH(dev, PROGRAM(m), NAME(m, "_weights_adjoint"), items(dev, cout, cin), err,
                   ARG_BUFFER(sums), ARG_BUFFER(c->weights), ARG_INT(cin), ARG_INT(cout),
                   ARG_TERMS(c->terms), ARG_INT(width_of(dev, cout)));
 }
@@ -197,9 +190,9 @@ static status run(device *dev, const convolution_call *call, convolution_memory 
 {
     int m = side_of(call);
     tiling t = cut(call, m);
-    TRY(transform_input(dev, &t, memory.columns, err));
+    TRY(transform_map(dev, &t, NAME(m, "_input"), t.from, t.pad, memory.columns, err));
     if (call->direction == CONVOLUTION_BACKWARD_WEIGHTS) {
-        TRY(transform_output_gradient(dev, &t, memory.scratch, err));
+        TRY(transform_map(dev, &t, NAME(m, "_output_adjoint"), t.to, 0, memory.scratch, err));
         TRY(multiply(dev, call, &t, memory, err));
         return transform_weights_gradient(dev, call, m, memory.weights, err);
     }
@@ -215,19 +208,9 @@ static size_t sum_runs(const device *dev, const convolution_call *call)
     return runs_of(&t);
 }
 
-const convolution_algorithm winograd2 = {.name = "winograd2x2",
-                                         .family = "winograd",
-                                         .supports = supports,
-                                         .suits = suits,
-                                         .measure = measure,
-                                         .run = run,
-                                         .finishes = true,
-                                         .sum_runs = sum_runs};
-const convolution_algorithm winograd4 = {.name = "winograd4x4",
-                                         .family = "winograd",
-                                         .supports = supports,
-                                         .suits = suits,
-                                         .measure = measure,
-                                         .run = run,
-                                         .finishes = true,
-                                         .sum_runs = sum_runs};
+#define WINOGRAD(tile)                                                                             \
+    {                                                                                              \
+        .name = "winograd" tile, .family = "winograd", .supports = supports, .suits = suits,       \
+        .measure = measure, .run = run, .finishes = true, .sum_runs = sum_runs                     \
+    }
+const convolution_algorithm winograd2 = WINOGRAD("2x2"), winograd4 = WINOGRAD("4x4");

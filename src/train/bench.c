@@ -152,7 +152,11 @@ done:
 status bench_run(device *dev, const bench_options *options, bench_watch *watch, void *context,
                  bench_result *result, error *err)
 {
+    convolver c = {0};
     *result = (bench_result){0};
+    /* A device's tensor cores are tested once, which is no part of the first step. */
+    TRY(convolver_open(dev, &c, err));
+    convolver_close(&c);
     if (options->train)
         TRY(measure(dev, options, true, watch, context, &result->train, err));
     return options->infer ? measure(dev, options, false, watch, context, &result->infer, err)

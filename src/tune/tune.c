@@ -46,23 +46,11 @@ typedef struct candidate {
     convolution_memory memory;
 } candidate;
 
-static size_t weight_count(const convolution_shape *s)
-{
-    return (size_t)s->kernel * (size_t)s->kernel * (size_t)s->cin * (size_t)s->cout;
-}
-
-static cl_mem result_buffer(const convolution_call *c)
-{
-    return c->direction == CONVOLUTION_FORWARD         ? c->y.buffer
-           : c->direction == CONVOLUTION_BACKWARD_DATA ? c->x.buffer
-                                                       : c->weights;
-}
-
 static size_t result_count(const convolution_call *c)
 {
     return c->direction == CONVOLUTION_FORWARD         ? tensor_size(c->y)
            : c->direction == CONVOLUTION_BACKWARD_DATA ? tensor_size(c->x)
-                                                       : weight_count(&c->shape);
+                                                       : convolution_weights(&c->shape);
 }
 
 static convolution_call with_batch(convolution_call call, int batch)
@@ -113,8 +101,8 @@ static status make_activation(trial *t, tensor *a, uint32_t id, error *err)
     cl_mem floats = NULL;
     size_t bytes = tensor_size(*a) * sizeof(float);
     float *values = malloc(bytes);
-    status result = values ? STATUS_OK : error_memory(err, "the input of a convolution");
-    TRY_OR_DONE(result);
+    status result;
+    TRY_OR_DONE(got_memory(values, err, "the input of a convolution"));
     TRY_OR_DONE(make_random(t, tensor_size(*a), id, &floats, err));
     TRY_OR_DONE(buffer_read(t->dev, floats, 0, values, bytes, err));
     buffer_release(&floats);
@@ -129,7 +117,7 @@ done:
 static status make_trial(trial *t, error *err)
 {
     convolution_call *c = &t->call;
-    size_t weights = weight_count(&c->shape);
+    size_t weights = convolution_weights(&c->shape);
     TRY(make_activation(t, &c->x, 0, err));
     TRY(make_activation(t, &c->y, 1, err));
     t->bytes += weights * sizeof(float);
@@ -159,7 +147,7 @@ static status run_checked(candidate *c, float *result, error *err)
     bool weights = call.direction == CONVOLUTION_BACKWARD_WEIGHTS;
     tensor activation = call.direction == CONVOLUTION_FORWARD ? call.y : call.x;
     size_t bytes = weights ? result_count(&call) * sizeof(float) : tensor_bytes(t->dev, activation);
-    TRY(buffer_zero(t->dev, result_buffer(&call), 0, bytes, err));
+    TRY(buffer_zero(t->dev, convolution_result(&call), 0, bytes, err));
     TRY(c->by.algorithm->run(t->dev, &call, c->memory, err));
     return weights ? buffer_read(t->dev, call.weights, 0, result, bytes, err)
                    : tensor_read(t->dev, activation, result, err);
@@ -321,7 +309,7 @@ static status choose(trial *t, const convolution_algorithm *const *algorithms, t
                          t->call.shape.kernel, t->call.shape.kernel, t->call.shape.cin,
                          t->call.shape.cout, t->dev->info.name);
     const convolution_algorithm *fastest = row->chosen.algorithm;
-    for (int tile = 1; fastest->tile_name && fastest->tile_name(tile); tile++)
+    for (int tile = 1; tile <= fastest->tile_count; tile++)
         try_choice(t, (convolution_choice){fastest, tile}, row);
     if (!same_choice(row->chosen, row->quick) && !isinf(row->quick_seconds))
         confirm(t, row);
