@@ -33,12 +33,18 @@ differ() {
 check "algorithms before" layers before
 check_run "a table" 0 '^forward +7x7/2 +3>4 +16x16 +[a-z0-9_]+ ' tune $quick
 check "... of all directions" grep -q '^weights  *1x1/1 ' "$scratch/out"
+check "... whose last column is the tile chosen" grep -q ' TILE CHOSEN$' "$scratch/out"
+check "... a size or the default's name in each row" sh -c \
+    "! grep -E '^(forward|data|weights) ' '$scratch/out' | grep -Evq ' (default|[0-9]+(x[0-9]+)+)\$'"
 check "... says where it is remembered" grep -q "^remembered in $(choices)\$" "$scratch/out"
 check "one file, and nothing temporary" [ "$(ls "$cache" | grep -c tune-)" -eq 1 ]
 check "... which names the device" grep -q '"device": "' "$(choices)"
 
 check_run "JSON, inference only" 0 '^\{"device":.*"file":.*"direction":"forward".*"quick_seconds":' \
     tune $quick --mode infer --only-fine --stem cifar --json
+check "... with the tile of each, null for the default" \
+    [ "$(grep -Eo '"tile":(null|"[0-9]+(x[0-9]+)+")' "$scratch/out" | wc -l)" -eq \
+    "$(grep -o '"direction":' "$scratch/out" | wc -l)" ]
 check "... has no backward" sh -c "! grep -q '\"weights\"' '$scratch/out'"
 check "... leaves the other shapes in the file" grep -q '"direction": "weights"' "$(choices)"
 check_run "a batch of no images" 2 'batch-size' tune --batch-size 0

@@ -405,6 +405,59 @@ static void test_tiles(void **state)
     tune_free(&report);
 }
 
+static int lucky_trials; /* of its tile, for the call that is tuned */
+
+static status measure_lucky(device *dev, const convolution_call *call, convolution_bytes *bytes,
+                            error *err)
+{
+    static convolution_call before;
+    if (!choices_same_call(&before, call))
+        lucky_trials = 0;
+    before = *call;
+    lucky_trials += call->by.tile != 0;
+    return measure_unchecked(dev, call, bytes, err);
+}
+
+/* Its tile takes no time when it is tried, and afterwards more than its default, though still less
+ * than any kernel. */
+static status run_lucky(device *dev, const convolution_call *call, convolution_memory memory,
+                        error *err)
+{
+    if (unchecked)
+        return run_by_tile(dev, call, memory, err);
+    double took = !call->by.tile ? 2e-6 : lucky_trials == 1 ? 0 : 6e-6, end = clock_now() + took;
+    while (clock_now() < end)
+        ;
+    return STATUS_OK;
+}
+
+/* A tile that was fast by chance has to beat its algorithm's default again. */
+static void test_lucky_tile(void **state)
+{
+    static const char *const tiles[] = {"lucky"};
+    static const convolution_algorithm lucky = {.name = "direct",
+                                                .family = "gemm",
+                                                TILE_TABLE(tiles),
+                                                .supports = supports_all,
+                                                .measure = measure_lucky,
+                                                .run = run_lucky};
+    static const convolution_algorithm *const table[] = {&lucky, NULL};
+    device *dev = *state;
+    error err;
+    tune_report report;
+    tune_options o = small_options(false);
+    size_t won = 0;
+    forget_all(dev);
+    o.algorithms = table;
+    CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
+    for (size_t i = 0; i < report.count; i++) {
+        assert_int_equal(report.rows[i].chosen.tile, 0);
+        won += report.rows[i].chosen.algorithm == &lucky;
+    }
+    assert_true(won > 0);
+    tune_free(&report);
+}
+
 static volatile sig_atomic_t stop;
 
 static void stop_at_third(void *context, const char *what, size_t done, size_t total)
@@ -584,6 +637,7 @@ int main(void)
         cmocka_unit_test(test_tolerance),
         cmocka_unit_test(test_memory_of_halves),
         cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_lucky_tile),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_choices_that_do_not_fit),
         cmocka_unit_test(test_parameters),

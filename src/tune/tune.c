@@ -263,18 +263,18 @@ static double time_choice(trial *t, convolution_choice by, double hopeless)
 }
 
 /* Both again, one beside the other, since on a machine with other work a difference may be chance:
- * another choice than the quick one has to win each time. */
-static void confirm(trial *t, tune_row *row)
+ * what is chosen has to win each time, or `before` is chosen. */
+static void confirm(trial *t, convolution_choice before, double *before_seconds, tune_row *row)
 {
     for (int round = 0; round < CONFIRMATIONS; round++) {
-        double quick = time_choice(t, row->quick, INFINITY);
+        double old = time_choice(t, before, INFINITY);
         double chosen = time_choice(t, row->chosen, INFINITY);
-        row->quick_seconds = fmin(row->quick_seconds, quick);
+        *before_seconds = fmin(*before_seconds, old);
         row->seconds = fmin(row->seconds, chosen);
-        if (chosen < tune_worth_changing * quick)
+        if (chosen < tune_worth_changing * old)
             continue;
-        row->chosen = row->quick;
-        row->seconds = row->quick_seconds;
+        row->chosen = before;
+        row->seconds = *before_seconds;
         return;
     }
 }
@@ -286,11 +286,6 @@ static void try_choice(trial *t, convolution_choice by, tune_row *row)
         return;
     row->chosen = by;
     row->seconds = seconds;
-}
-
-static bool same_choice(convolution_choice a, convolution_choice b)
-{
-    return a.algorithm == b.algorithm && a.tile == b.tile;
 }
 
 /* Each algorithm by its default tile; then the other tiles of the fastest, since each of all would
@@ -308,11 +303,16 @@ static status choose(trial *t, const convolution_algorithm *const *algorithms, t
                          "no algorithm works for a %dx%d convolution of %d to %d channels on %s",
                          t->call.shape.kernel, t->call.shape.kernel, t->call.shape.cin,
                          t->call.shape.cout, t->dev->info.name);
-    const convolution_algorithm *fastest = row->chosen.algorithm;
-    for (int tile = 1; tile <= fastest->tile_count; tile++)
-        try_choice(t, (convolution_choice){fastest, tile}, row);
-    if (!same_choice(row->chosen, row->quick) && !isinf(row->quick_seconds))
-        confirm(t, row);
+    const convolution_choice fastest = row->chosen;
+    double seconds = row->seconds;
+    for (int tile = 1; tile <= fastest.algorithm->tile_count; tile++)
+        try_choice(t, (convolution_choice){fastest.algorithm, tile}, row);
+    if (row->chosen.tile)
+        confirm(t, fastest, &seconds, row);
+    if (fastest.algorithm == row->quick.algorithm)
+        row->quick_seconds = seconds;
+    else if (!isinf(row->quick_seconds))
+        confirm(t, row->quick, &row->quick_seconds, row);
     return STATUS_OK;
 }
 
