@@ -28,8 +28,8 @@ enum field_kind {
 typedef struct field {
     const char *key;
     enum field_kind kind;
-    size_t offset;
     bool optional; /* may be missing: the struct keeps what it has. A NULL text is left out */
+    size_t offset;
     long long least, most;  /* of FIELD_INT and FIELD_U32, where most is not 0; of FIELD_INTS, least
                                of each */
     const word_list *words; /* of FIELD_WORD */
