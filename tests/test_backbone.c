@@ -10,15 +10,12 @@
 static void test_choices(void **state)
 {
     (void)state;
-    size_t count = 0;
-    for (; backbone_at(count); count++)
-        assert_ptr_equal(backbone_find(word_list_at(&backbone_words, (int)count)),
-                         backbone_at(count));
-    assert_null(word_list_at(&backbone_words, (int)count));
+    const char *name;
+    for (int i = 0; (name = word_list_at(&backbone_words, i)); i++)
+        assert_string_equal(backbone_find(name)->name, name);
     assert_null(backbone_find("resnet1"));
-    for (count = 0; fusion_at(count); count++)
-        assert_ptr_equal(fusion_find(word_list_at(&fusion_words, (int)count)), fusion_at(count));
-    assert_null(word_list_at(&fusion_words, (int)count));
+    for (int i = 0; (name = word_list_at(&fusion_words, i)); i++)
+        assert_string_equal(fusion_find(name)->name, name);
     assert_string_equal(fusion_find(NULL)->name, "concat");
     assert_null(fusion_find("conca"));
 }
@@ -104,13 +101,13 @@ static void test_maps_meet(void **state)
     (void)state;
     static const int sides[] = {16, 32, 100};
     for (size_t i = 0; i < sizeof sides / sizeof sides[0] * BACKBONE_STAGES; i++)
-        for (size_t f = 0; fusion_at(f); f++) {
+        for (int f = 0; word_list_at(&fusion_words, f); f++) {
             graph g;
             network_options o = cifar100;
             o.backbone = "tiny";
             o.image_size = sides[i / BACKBONE_STAGES];
             o.coarse_stages = (int)(i % BACKBONE_STAGES) + 1;
-            o.fusion = fusion_at(f)->name;
+            o.fusion = word_list_at(&fusion_words, f);
             build(&o, &g);
             for (int n = 0; n < g.count; n++) {
                 const node *at = &g.nodes[n];

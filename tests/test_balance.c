@@ -21,7 +21,8 @@ static int set_up(void **state)
     for (int class = 0; class < CLASSES; class ++)
         for (int i = 0; i < sizes[class]; i++)
             f.fine[(image++ * 37) % IMAGES] = class; /* 37 and 101 have no common divisor */
-    CHECK_OK(balance_create(f.fine, NULL, IMAGES, &f.b, &err));
+    CHECK_OK(balance_create((image_subset){&(const image_set){.fine = f.fine}, NULL, IMAGES}, &f.b,
+                            &err));
     *state = &f;
     return 0;
 }
@@ -78,7 +79,8 @@ static void test_any_epoch_first(void **state)
     balance *fresh;
     for (uint32_t epoch = 0; epoch < 5; epoch++)
         balance_order(f->b, 9, epoch, want);
-    CHECK_OK(balance_create(f->fine, NULL, IMAGES, &fresh, &err));
+    CHECK_OK(balance_create((image_subset){&(const image_set){.fine = f->fine}, NULL, IMAGES},
+                            &fresh, &err));
     balance_order(fresh, 9, 4, got);
     assert_memory_equal(got, want, sizeof want);
     balance_order(fresh, 10, 4, other); /* another seed, another order */
@@ -103,7 +105,8 @@ static void test_subset(void **state)
     for (unsigned i = 0; i < IMAGES; i++)
         if (f->fine[i] == 2 || f->fine[i] == 5)
             indices[count++] = i;
-    CHECK_OK(balance_create(f->fine, indices, count, &some, &err));
+    CHECK_OK(balance_create((image_subset){&(const image_set){.fine = f->fine}, indices, count},
+                            &some, &err));
     balance_order(some, 1, 0, order);
     for (size_t i = 0; i < count; i++)
         got[f->fine[indices[order[i]]]]++;

@@ -66,7 +66,7 @@ static loader *make_loader(const image_set *set, int threads, bool shuffle, bool
     loader_options options = {
         .batch_size = BATCH, .threads = threads, .seed = 7, .shuffle = shuffle, .image_size = 4};
     CHECK_OK(augment_parse(augment ? "default" : "none", &options.augment, &err));
-    CHECK_OK(loader_create(set, NULL, set->count, &options, &made, &err));
+    CHECK_OK(loader_create((image_subset){set, NULL, set->count}, &options, &made, &err));
     assert_int_equal(loader_batches(made), BATCHES);
     return made;
 }
@@ -102,7 +102,7 @@ static orders record_orders(int threads, const char *augment, uint32_t epoch, si
     loader_options options = {.batch_size = BATCH, .threads = threads, .seed = 9, .shuffle = true};
     options.image_size = 4;
     CHECK_OK(augment_parse(augment, &options.augment, &err));
-    CHECK_OK(loader_create(&set, NULL, set.count, &options, &from, &err));
+    CHECK_OK(loader_create((image_subset){&set, NULL, set.count}, &options, &from, &err));
     CHECK_OK(loader_start(from, epoch, first, &err));
     CHECK_OK(loader_next(from, &b, &err));
     while (b) {
@@ -315,7 +315,7 @@ static void test_broken_files(void **state)
         CHECK_OK(bad_images_create(c->limit, take_note, notes, &bad, &err));
         const loader_options options = {
             .batch_size = 4, .threads = 1 + 2 * (int)i, .bad = bad, .replace = c->replace};
-        CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
+        CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &from, &err));
         for (uint32_t epoch = 0; epoch < 3; epoch++) {
             CHECK_OK(read_labels(from, epoch, 0, labels, &err));
             assert_string_equal(labels, c->labels);
@@ -341,7 +341,7 @@ static void test_broken_file_twice(void **state)
     f->set.paths[4] = text_format("%s", f->set.paths[2]);
     CHECK_OK(bad_images_create(1, take_note, notes, &bad, &err));
     const loader_options options = {.batch_size = 3, .threads = 1, .bad = bad, .replace = true};
-    CHECK_OK(loader_create(&f->set, indices, 3, &options, &from, &err));
+    CHECK_OK(loader_create((image_subset){&f->set, indices, 3}, &options, &from, &err));
     CHECK_OK(read_labels(from, 0, 0, labels, &err));
     assert_string_equal(labels, "555");
     assert_string_equal(notes, "2");
@@ -364,7 +364,7 @@ static void test_too_many_broken(void **state)
         CHECK_OK(bad_images_create(2, take_note, notes, &bad, &err));
         const loader_options options = {
             .batch_size = 3, .threads = threads, .bad = bad, .replace = threads % 2};
-        CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
+        CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &from, &err));
         CHECK_OK(loader_start(from, 0, 0, &err));
         for (int i = 0; i < 2; i++) {
             CHECK_OK(loader_next(from, &b, &err));
@@ -389,12 +389,12 @@ static void test_all_broken(void **state)
     break_files(f, "012345678");
     CHECK_OK(bad_images_create(100, NULL, NULL, &bad, &err));
     loader_options options = {.batch_size = 4, .threads = 2, .bad = bad, .replace = true};
-    CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
+    CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &from, &err));
     CHECK_OK(loader_start(from, 0, 0, &err));
     CHECK_FAILS(STATUS_FAILED, "none of the 9 images can be read", loader_next(from, &b, &err));
     loader_free(from);
     options.replace = false;
-    CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
+    CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &from, &err));
     CHECK_OK(loader_start(from, 0, 0, &err));
     CHECK_FAILS(STATUS_FAILED, "none of the 9 images can be read", loader_next(from, &b, &err));
     loader_free(from);
@@ -410,7 +410,7 @@ static void test_missing_file(void **state)
     const batch *b;
     const loader_options options = {.batch_size = 4, .threads = 1};
     assert_int_equal(remove(f->set.paths[5]), 0);
-    CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
+    CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &from, &err));
     CHECK_OK(loader_start(from, 0, 0, &err));
     CHECK_OK(loader_next(from, &b, &err));
     CHECK_FAILS(STATUS_FAILED, "/5.png: cannot be opened", loader_next(from, &b, &err));
@@ -426,7 +426,7 @@ static void test_boxes(void **state)
     loader *from;
     const batch *b;
     const loader_options options = {.batch_size = FILES, .threads = 1, .crop = true};
-    CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
+    CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &from, &err));
     CHECK_OK(loader_start(from, 0, 0, &err));
     CHECK_OK(loader_next(from, &b, &err));
     size_t bytes = 0;
@@ -452,7 +452,7 @@ static void test_box_outside(void **state)
     const batch *b;
     const loader_options options = {.batch_size = 1, .threads = 1, .crop = true};
     f->set.boxes[0] = (pixel_box){4, 0, 20, 3}; /* the picture is four wide */
-    CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
+    CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &from, &err));
     CHECK_OK(loader_start(from, 0, 0, &err));
     CHECK_FAILS(STATUS_FAILED, "/0.png: its box, columns 4 to 20 and rows 0 to 3, holds nothing",
                 loader_next(from, &b, &err));
@@ -476,7 +476,7 @@ static void test_balanced(void **state)
     set.fine = f->set.coarse;
     const loader_options options = {
         .batch_size = 2, .threads = 3, .seed = 3, .balance = true, .bad = bad, .replace = true};
-    CHECK_OK(loader_create(&set, NULL, FILES, &options, &from, &err));
+    CHECK_OK(loader_create((image_subset){&set, NULL, FILES}, &options, &from, &err));
     for (uint32_t epoch = 0; epoch < 2; epoch++) { /* 18 images: nine of either class */
         const batch *b;
         CHECK_OK(loader_start(from, epoch, 0, &err));
@@ -493,8 +493,8 @@ static void test_balanced(void **state)
     assert_int_equal(got[0] + got[1], 2 * FILES);
     loader_free(from);
     /* All fine classes differ here, so an epoch holds each picture once. */
-    CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &from, &err));
-    CHECK_OK(loader_create(&f->set, NULL, FILES, &options, &again, &err));
+    CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &from, &err));
+    CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &again, &err));
     CHECK_OK(read_labels(from, 0, 0, tail, &err));
     CHECK_OK(read_labels(from, 1, 0, whole, &err));
     CHECK_OK(read_labels(again, 1, 2, tail, &err));
@@ -528,7 +528,7 @@ static void test_shares(void **state)
             const batch *b;
             size_t given = 0;
             options.share = (share_of){rank, RANKS, mixed};
-            CHECK_OK(loader_create(&set, NULL, set.count, &options, &from, &err));
+            CHECK_OK(loader_create((image_subset){&set, NULL, set.count}, &options, &from, &err));
             CHECK_OK(loader_start(from, 3, 0, &err));
             CHECK_OK(loader_next(from, &b, &err));
             while (b) {
@@ -562,7 +562,7 @@ static void test_empty_share(void **state)
     const batch *b;
     image_set set = make_set();
     const loader_options options = {.batch_size = 1, .threads = 1, .share = {0, 2, false}};
-    CHECK_OK(loader_create(&set, NULL, set.count, &options, &from, &err));
+    CHECK_OK(loader_create((image_subset){&set, NULL, set.count}, &options, &from, &err));
     assert_int_equal(loader_images(from), 0);
     CHECK_OK(loader_start(from, 0, 0, &err));
     CHECK_OK(loader_next(from, &b, &err));

@@ -43,11 +43,22 @@ static void test_add_and_hold(void **state)
     words_free(&w);
 }
 
+static void what_follows_a_start(void **state)
+{
+    (void)state;
+    const char *name = "module.fc";
+    assert_ptr_equal(text_after(name, "module."), name + 7);
+    assert_ptr_equal(text_after(name, ""), name);
+    assert_null(text_after(name, "model."));
+    assert_null(text_after("mod", "module."));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split),
         cmocka_unit_test(test_add_and_hold),
+        cmocka_unit_test(what_follows_a_start),
     };
     return cmocka_run_group_tests_name("words", tests, NULL, NULL);
 }

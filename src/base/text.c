@@ -21,6 +21,12 @@ char *text_format(const char *format, ...)
     return made;
 }
 
+const char *text_after(const char *text, const char *start)
+{
+    size_t length = strlen(start);
+    return strncmp(text, start, length) == 0 ? text + length : NULL;
+}
+
 void text_append(char **text, const char *format, ...)
 {
     va_list arguments;

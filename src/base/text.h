@@ -9,6 +9,8 @@
 
 /* A new string, freed by the caller; NULL when memory runs out. */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What follows `start` in a text that begins with it; NULL: it does not. */
+const char *text_after(const char *text, const char *start);
 /* Puts text behind *text, which is new memory, or NULL once memory ran out. */
 void text_append(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -61,7 +61,7 @@ static status open_split(const eval_options *o, const dataset *data, const datas
                          data->source, word_list_at(&split_words, o->split));
     if (o->crop_boxes && !split->set->boxes)
         return error_set(err, STATUS_USAGE, "--crop-boxes: the data set has no boxes");
-    return loader_create(split->set, split->indices, split->count, &plain, from, err);
+    return loader_create(*split, &plain, from, err);
 }
 
 static status measure(const eval_options *o, device *dev, const dataset *data,

@@ -32,12 +32,17 @@ static status allocate(balance *b, size_t classes, error *err)
     return got_memory(b->classes && b->members && b->orders && b->round, err, "the balanced order");
 }
 
+static size_t class_of(image_subset of, size_t i)
+{
+    return (size_t)of.set->fine[image_subset_at(&of, i)];
+}
+
 /* Counts, gives each class its piece, fills it, and closes the gaps that empty classes leave. */
-static void sort_into_classes(balance *b, const int *fine, const unsigned *indices, size_t classes)
+static void sort_into_classes(balance *b, image_subset of, size_t classes)
 {
     size_t start = 0;
     for (size_t i = 0; i < b->count; i++)
-        b->classes[fine[indices ? indices[i] : i]].count++;
+        b->classes[class_of(of, i)].count++;
     for (size_t c = 0; c < classes; c++) {
         live_class *one = &b->classes[c];
         one->members = b->members + start;
@@ -46,7 +51,7 @@ static void sort_into_classes(balance *b, const int *fine, const unsigned *indic
         one->count = 0;
     }
     for (size_t i = 0; i < b->count; i++) {
-        live_class *one = &b->classes[fine[indices ? indices[i] : i]];
+        live_class *one = &b->classes[class_of(of, i)];
         one->members[one->count++] = (uint32_t)i;
     }
     for (size_t c = 0; c < classes; c++)
@@ -54,16 +59,15 @@ static void sort_into_classes(balance *b, const int *fine, const unsigned *indic
             b->classes[b->class_count++] = b->classes[c];
 }
 
-status balance_create(const int *fine, const unsigned *indices, size_t count, balance **created,
-                      error *err)
+status balance_create(image_subset of, balance **created, error *err)
 {
     balance *b = calloc(1, sizeof *b);
     size_t classes = 0;
     *created = NULL;
     TRY(got_memory(b, err, "the balanced order"));
-    b->count = count;
-    for (size_t i = 0; i < count; i++) {
-        size_t class = (size_t)fine[indices ? indices[i] : i];
+    b->count = of.count;
+    for (size_t i = 0; i < of.count; i++) {
+        size_t class = class_of(of, i);
         classes = class >= classes ? class + 1 : classes;
     }
     status result = allocate(b, classes, err);
@@ -71,7 +75,7 @@ status balance_create(const int *fine, const unsigned *indices, size_t count, ba
         balance_free(b);
         return result;
     }
-    sort_into_classes(b, fine, indices, classes);
+    sort_into_classes(b, of, classes);
     *created = b;
     return STATUS_OK;
 }

@@ -7,17 +7,13 @@
  * function of seed, epoch and position. */
 #pragma once
 
-#include "base/error.h"
-
-#include <stddef.h>
-#include <stdint.h>
+#include "data/division.h"
 
 typedef struct balance balance;
 
-/* Over `count` images, image i being of class fine[indices ? indices[i] : i]. */
-status balance_create(const int *fine, const unsigned *indices, size_t count, balance **created,
-                      error *err);
+/* Over the images of a subset. */
+status balance_create(image_subset of, balance **created, error *err);
 void balance_free(balance *b); /* NULL is fine */
 
-/* order[0..count): the image at each position of the epoch. */
+/* order[0..count): the image, by its place in the subset, at each position of the epoch. */
 void balance_order(balance *b, uint64_t seed, uint32_t epoch, uint32_t *order);

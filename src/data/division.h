@@ -14,6 +14,12 @@ typedef struct image_subset {
     size_t count;
 } image_subset;
 
+/* The place in its set of a subset's image `index`. */
+static inline size_t image_subset_at(const image_subset *subset, size_t index)
+{
+    return subset->indices ? subset->indices[index] : index;
+}
+
 enum division_rule {
     DIVISION_GIVEN,    /* there is a part valid; without a part test nothing is tested */
     DIVISION_HALVED,   /* only test: one half of it validates, as the original's random_split */

@@ -28,9 +28,7 @@ typedef struct slot {
 } slot;
 
 struct loader {
-    const image_set *set;
-    const unsigned *indices;
-    size_t count;
+    image_subset of;
     loader_options options;
     size_t part_size; /* the most images of this rank's part of a batch */
     size_t pixel_capacity;
@@ -113,7 +111,7 @@ static status add_bad(slot *s, const char *path, error *err)
 static status read_image(const loader *from, size_t index, image *decoded, pixel_box *box,
                          error *err)
 {
-    const image_set *set = from->set;
+    const image_set *set = from->of.set;
     TRY(image_read(set->paths[index], decoded, err));
     *box = (pixel_box){0, 0, decoded->width, decoded->height};
     if (!from->options.crop || !set->boxes)
@@ -140,7 +138,7 @@ static status load_file(const loader *from, size_t index, slot *s, pixel_source 
     status result = read_image(from, index, &decoded, &box, err);
     *loaded = result == STATUS_OK;
     if (!*loaded)
-        return from->options.bad ? add_bad(s, from->set->paths[index], err) : result;
+        return from->options.bad ? add_bad(s, from->of.set->paths[index], err) : result;
     result = put_box(s, &decoded, box, source, err);
     image_free(&decoded);
     return result;
@@ -149,7 +147,7 @@ static status load_file(const loader *from, size_t index, slot *s, pixel_source 
 static status load_image(const loader *from, size_t index, slot *s, pixel_source *source,
                          bool *loaded, error *err)
 {
-    const image_set *set = from->set;
+    const image_set *set = from->of.set;
     unsigned char *to;
     if (!set->pixels)
         return load_file(from, index, s, source, loaded, err);
@@ -165,8 +163,7 @@ static status load_image(const loader *from, size_t index, slot *s, pixel_source
 
 static size_t index_at(const loader *from, size_t position)
 {
-    size_t index = from->order[position];
-    return from->indices ? from->indices[index] : index;
+    return image_subset_at(&from->of, from->order[position]);
 }
 
 /* The image for a position of the epoch, or the one in its place. Stops looking at more bad images
@@ -174,17 +171,17 @@ static size_t index_at(const loader *from, size_t position)
 static status load_position(const loader *from, size_t position, slot *s, pixel_source *source,
                             size_t *index, bool *loaded, error *err)
 {
-    size_t tries = from->options.replace ? from->count : 1;
+    size_t tries = from->options.replace ? from->of.count : 1;
     *loaded = false;
     for (size_t i = 0; i < tries && !*loaded; i++) {
         if (from->options.bad && json_object_size(s->bad) > bad_images_limit(from->options.bad))
             return STATUS_OK;
-        *index = index_at(from, (position + i) % from->count);
+        *index = index_at(from, (position + i) % from->of.count);
         TRY(load_image(from, *index, s, source, loaded, err));
     }
     if (!*loaded && from->options.replace)
         return error_prefix(err, STATUS_FAILED, "none of the %zu images can be read; the last",
-                            from->count);
+                            from->of.count);
     return STATUS_OK;
 }
 
@@ -192,7 +189,7 @@ static status fill_slot(const loader *from, size_t number, slot *s)
 {
     size_t size = (size_t)from->options.batch_size;
     size_t first = number * size;
-    size_t left = from->count - first;
+    size_t left = from->of.count - first;
     int total = (int)(left < size ? left : size);
     const share part = share_take(&from->options.share, total);
     s->b.position = first;
@@ -212,8 +209,8 @@ static status fill_slot(const loader *from, size_t number, slot *s)
         const augment_place here = place_of(from, position);
         augment_image(&from->options.augment, &here, image);
         s->b.indices[s->b.count] = index;
-        s->b.coarse[s->b.count] = from->set->coarse[index];
-        s->b.fine[s->b.count++] = from->set->fine[index];
+        s->b.coarse[s->b.count] = from->of.set->coarse[index];
+        s->b.fine[s->b.count++] = from->of.set->fine[index];
     }
     const augment_place start = place_of(from, first);
     augment_batch(&from->options.augment, &start, &s->b.mix);
@@ -255,11 +252,12 @@ static void measure(loader *from)
 {
     enum { ASKED = 64 };
     error ignored;
-    size_t most = image_bytes(from->set->width, from->set->height), step = from->count / ASKED + 1;
-    for (size_t i = 0; !from->set->pixels && i < from->count; i += step) {
+    size_t most = image_bytes(from->of.set->width, from->of.set->height),
+           step = from->of.count / ASKED + 1;
+    for (size_t i = 0; !from->of.set->pixels && i < from->of.count; i += step) {
         int width, height;
-        size_t index = from->indices ? from->indices[i] : i;
-        if (image_read_size(from->set->paths[index], &width, &height, &ignored) != STATUS_OK)
+        if (image_read_size(from->of.set->paths[image_subset_at(&from->of, i)], &width, &height,
+                            &ignored) != STATUS_OK)
             continue;
         size_t bytes = image_bytes(width, height);
         most = bytes > most ? bytes : most;
@@ -271,7 +269,7 @@ static void measure(loader *from)
 static status allocate(loader *from, error *err)
 {
     size_t size = from->part_size;
-    from->order = malloc((from->count ? from->count : 1) * sizeof *from->order);
+    from->order = malloc((from->of.count ? from->of.count : 1) * sizeof *from->order);
     from->threads = calloc((size_t)from->options.threads, sizeof *from->threads);
     bool missing = !from->order || !from->threads;
     for (int i = 0; i < SLOTS; i++) {
@@ -284,9 +282,7 @@ static status allocate(loader *from, error *err)
         missing |= !b->images || !b->coarse || !b->fine || !b->indices || !from->slots[i].bad;
     }
     TRY(got_memory(!missing, err, "the loader"));
-    return from->options.balance
-               ? balance_create(from->set->fine, from->indices, from->count, &from->even, err)
-               : STATUS_OK;
+    return from->options.balance ? balance_create(from->of, &from->even, err) : STATUS_OK;
 }
 
 static status start_threads(loader *from, error *err)
@@ -301,18 +297,13 @@ static status start_threads(loader *from, error *err)
     return STATUS_OK;
 }
 
-status loader_create(const image_set *set, const unsigned *indices, size_t count,
-                     const loader_options *options, loader **created, error *err)
+status loader_create(image_subset of, const loader_options *options, loader **created, error *err)
 {
     *created = NULL;
     loader *from = malloc(sizeof *from);
     TRY(got_memory(from, err, "the loader"));
     const int most = share_most(&options->share, options->batch_size);
-    *from = (loader){.set = set,
-                     .indices = indices,
-                     .count = count,
-                     .options = *options,
-                     .part_size = most > 0 ? (size_t)most : 1};
+    *from = (loader){.of = of, .options = *options, .part_size = most > 0 ? (size_t)most : 1};
     pthread_mutex_init(&from->lock, NULL);
     pthread_cond_init(&from->changed, NULL);
     measure(from);
@@ -368,9 +359,9 @@ status loader_start(loader *from, uint32_t epoch, size_t first_batch, error *err
     if (from->even)
         balance_order(from->even, from->options.seed, epoch, from->order);
     else if (from->options.shuffle)
-        random_permutation(from->options.seed, RANDOM_ORDER, epoch, from->order, from->count);
+        random_permutation(from->options.seed, RANDOM_ORDER, epoch, from->order, from->of.count);
     else
-        for (size_t i = 0; i < from->count; i++)
+        for (size_t i = 0; i < from->of.count; i++)
             from->order[i] = (uint32_t)i;
     from->claimed = from->taken = first_batch;
     from->empty = first_batch == 0 && batches > 0 && from->options.share.ranks <= 1;
@@ -384,14 +375,14 @@ size_t loader_images(const loader *from)
 {
     size_t size = (size_t)from->options.batch_size;
     int whole = share_take(&from->options.share, (int)size).count;
-    int rest = share_take(&from->options.share, (int)(from->count % size)).count;
-    return from->count / size * (size_t)whole + (size_t)rest;
+    int rest = share_take(&from->options.share, (int)(from->of.count % size)).count;
+    return from->of.count / size * (size_t)whole + (size_t)rest;
 }
 
 size_t loader_batches(const loader *from)
 {
     size_t size = (size_t)from->options.batch_size;
-    return (from->count + size - 1) / size;
+    return (from->of.count + size - 1) / size;
 }
 
 /* The slot of the next batch, when it is filled; NULL: there is no further one. */
@@ -441,7 +432,7 @@ status loader_next(loader *from, const batch **next, error *err)
     }
     if (from->empty)
         return error_set(err, STATUS_FAILED, "none of the %zu images can be read, as the last: %s",
-                         from->count, from->set->paths[index_at(from, from->count - 1)]);
+                         from->of.count, from->of.set->paths[index_at(from, from->of.count - 1)]);
     return STATUS_OK;
 }
 

@@ -6,7 +6,7 @@
 
 #include "data/augment.h"
 #include "data/bad_images.h"
-#include "data/image_set.h"
+#include "data/division.h"
 #include "data/share.h"
 
 #include <stdbool.h>
@@ -44,10 +44,8 @@ typedef struct loader_options {
 
 typedef struct loader loader;
 
-/* A loader over images `indices[0..count)` of set (NULL: all of it, in order); both must outlive
- * it. */
-status loader_create(const image_set *set, const unsigned *indices, size_t count,
-                     const loader_options *options, loader **created, error *err);
+/* A loader over the images of a subset, whose set and indices must outlive it. */
+status loader_create(image_subset of, const loader_options *options, loader **created, error *err);
 /* Stops the threads and frees all. NULL is fine. */
 void loader_free(loader *from);
 

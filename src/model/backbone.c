@@ -20,11 +20,6 @@ const word_list backbone_words = WORD_LIST_OF(backbones);
 const word_list stem_words = WORD_LIST("imagenet", "cifar");
 const word_list coarse_loss_words = WORD_LIST("head", "marginal");
 
-const backbone *backbone_at(size_t index)
-{
-    return index + 1 < sizeof backbones / sizeof backbones[0] ? &backbones[index] : NULL;
-}
-
 const backbone *backbone_find(const char *name)
 {
     int index = word_list_find(&backbone_words, name);

@@ -47,8 +47,6 @@ extern const backbone_build resnet_basic, resnet_bottleneck, bit_bottleneck;
 extern const word_list backbone_words;
 
 const backbone *backbone_find(const char *name); /* or NULL */
-/* NULL behind the last. */
-const backbone *backbone_at(size_t index);
 
 /* Appends the stem and `stages` stages, under parameters called PREFIX.*, in the order of the state
  * dict. */

@@ -96,11 +96,6 @@ static const fusion fusions[] = {
 
 const word_list fusion_words = WORD_LIST_OF(fusions);
 
-const fusion *fusion_at(size_t index)
-{
-    return index + 1 < sizeof fusions / sizeof fusions[0] ? &fusions[index] : NULL;
-}
-
 const fusion *fusion_find(const char *name)
 {
     int index = name ? word_list_find(&fusion_words, name) : 0;

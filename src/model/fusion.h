@@ -19,5 +19,3 @@ typedef struct fusion {
 extern const word_list fusion_words;
 
 const fusion *fusion_find(const char *name); /* or NULL; a NULL name is the default's */
-/* NULL behind the last. */
-const fusion *fusion_at(size_t index);

@@ -100,7 +100,7 @@ status hcnn_build(const network_options *options, graph *g, error *err)
     *g = (graph){.heads = {{.logits = GRAPH_NONE}, {.logits = GRAPH_NONE}}};
     int index;
     TRY(word_list_expect(&backbone_words, "backbone", options->backbone, &index, err));
-    const backbone *b = backbone_at((size_t)index);
+    const backbone *b = backbone_find(options->backbone);
     if (options->fusion)
         TRY(word_list_expect(&fusion_words, "fusion", options->fusion, &index, err));
     const fusion *f = fusion_find(options->fusion);

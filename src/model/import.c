@@ -3,6 +3,7 @@
  * compared with the file by its parameters' names and shapes: nothing here knows a backbone. */
 #include "model/import.h"
 #include "base/terminal.h"
+#include "base/text.h"
 #include "model/backbone.h"
 #include "model/fusion.h"
 
@@ -11,8 +12,6 @@
 #include <string.h>
 
 enum { NEAREST_TEXT = 1000, NATIVE_IMAGE = 224 };
-
-static const char fine_prefix[] = "fine_backbone.";
 
 /* One call of import_open. */
 typedef struct search {
@@ -35,14 +34,12 @@ static const char *strip(const char *name, const char *prefix)
 {
     static const char *const wrappers[] = {"module.", "_orig_mod.", "model."};
     if (prefix)
-        return strncmp(name, prefix, strlen(prefix)) == 0 ? name + strlen(prefix) : NULL;
-    for (size_t i = 0; i < sizeof wrappers / sizeof wrappers[0];)
-        if (strncmp(name, wrappers[i], strlen(wrappers[i])) == 0) {
-            name += strlen(wrappers[i]);
-            i = 0;
-        } else {
-            i++;
-        }
+        return text_after(name, prefix);
+    for (size_t i = 0; i < sizeof wrappers / sizeof wrappers[0]; i++) {
+        const char *inside = text_after(name, wrappers[i]);
+        if (inside)
+            return strip(inside, NULL);
+    }
     return name;
 }
 
@@ -68,8 +65,7 @@ static const char *wanted_name(const search *s, const parameter *p)
 {
     if (s->plan->whole)
         return p->name;
-    bool inside = strncmp(p->name, fine_prefix, strlen(fine_prefix)) == 0;
-    return inside ? p->name + strlen(fine_prefix) : NULL;
+    return text_after(p->name, "fine_backbone.");
 }
 
 static const tensor_entry *find_parameter(const search *s, const parameter *p)
@@ -121,9 +117,8 @@ static status try_shapes(search *s, network_options o, error *err)
         }
         return STATUS_OK;
     }
-    for (size_t i = 0; fusion_at(i); i++)
+    for (int i = 0; (o.fusion = word_list_at(&fusion_words, i)); i++)
         for (int stages = BACKBONE_STAGES - 1; stages <= BACKBONE_STAGES; stages++) {
-            o.fusion = fusion_at(i)->name;
             o.coarse_stages = stages;
             TRY(try_network(s, o, err));
         }
@@ -132,8 +127,7 @@ static status try_shapes(search *s, network_options o, error *err)
 
 static status try_all(search *s, network_options o, error *err)
 {
-    for (size_t i = 0; backbone_at(i); i++) {
-        o.backbone = backbone_at(i)->name;
+    for (int i = 0; (o.backbone = word_list_at(&backbone_words, i)); i++) {
         if (s->options->backbone && strcmp(s->options->backbone, o.backbone) != 0)
             continue;
         for (int stem = STEM_IMAGENET; stem <= STEM_CIFAR; stem++) {
@@ -159,7 +153,7 @@ static network_options outline(search *s)
     network_options o = {.image_size = NATIVE_IMAGE, .batch_size = 1, .only_fine = true};
     bool trunk = false;
     for (size_t i = 0; i < s->sorted_count; i++)
-        trunk |= strncmp(s->sorted[i]->name, "backbone.", strlen("backbone.")) == 0;
+        trunk |= text_after(s->sorted[i]->name, "backbone.") != NULL;
     s->plan->whole = fine != NULL;
     o.fine_classes = classes_of(fine);
     if (fine && coarse) {

@@ -31,7 +31,8 @@ void weights_report_free(weights_report *report)
 
 static const char *without_module(const char *name)
 {
-    return strncmp(name, "module.", 7) == 0 ? name + 7 : name;
+    const char *inside = text_after(name, "module.");
+    return inside ? inside : name;
 }
 
 /* "NAME: WHY" of a tensor, whose name is the file's. */
@@ -97,8 +98,8 @@ static const char *alias(const loading *l, const char *name)
 /* A shared trunk's tensors are for both backbones, as those of a backbone alone are. */
 static const char *without_trunk(const char *name)
 {
-    const char *trunk = backbone_prefixes[BACKBONES - 1];
-    return strncmp(name, trunk, strlen(trunk)) == 0 ? name + strlen(trunk) : name;
+    const char *inside = text_after(name, backbone_prefixes[BACKBONES - 1]);
+    return inside ? inside : name;
 }
 
 /* The parameters that a tensor is for, up to BACKBONES of them. */
@@ -154,7 +155,7 @@ static status load_entry(loading *l, const tensor_entry *e, error *err)
 static bool in_backbone(const parameter *p)
 {
     for (int b = 0; b < BACKBONES; b++)
-        if (strncmp(p->name, backbone_prefixes[b], strlen(backbone_prefixes[b])) == 0)
+        if (text_after(p->name, backbone_prefixes[b]))
             return true;
     return false;
 }
@@ -244,11 +245,9 @@ status weights_load(network *net, const char *path, bool strict, weights_report 
 /* Whether `name` is a weight that every backbone of some build has, behind `prefix`. */
 static bool is_backbone_weight(const char *name, const char *prefix)
 {
-    size_t length = strlen(prefix);
-    if (strncmp(name, prefix, length) != 0)
-        return false;
-    for (size_t i = 0; backbone_at(i); i++)
-        if (strcmp(name + length, backbone_at(i)->build->first_weight) == 0)
+    const char *inside = text_after(name, prefix), *known;
+    for (int i = 0; inside && (known = word_list_at(&backbone_words, i)); i++)
+        if (strcmp(inside, backbone_find(known)->build->first_weight) == 0)
             return true;
     return false;
 }

@@ -19,12 +19,6 @@ int run_data_input_size(const run_data *d, const train_options *o)
     return o->image_size ? o->image_size : d->set.native_size;
 }
 
-static status open_part(const image_subset *part, const loader_options *options, loader **opened,
-                        error *err)
-{
-    return loader_create(part->set, part->indices, part->count, options, opened, err);
-}
-
 status run_data_open_part(const run_data *d, const train_options *o, const image_subset *part,
                           loader **opened, error *err)
 {
@@ -33,7 +27,7 @@ status run_data_open_part(const run_data *d, const train_options *o, const image
                                   .threads = o->threads,
                                   .crop = o->crop_boxes,
                                   .bad = d->bad};
-    return open_part(part, &plain, opened, err);
+    return loader_create(*part, &plain, opened, err);
 }
 
 status run_data_open(run_data *d, const train_options *o, void (*note)(void *, const char *),
@@ -57,7 +51,7 @@ status run_data_open(run_data *d, const train_options *o, void (*note)(void *, c
                                      .crop = o->crop_boxes,
                                      .bad = d->bad,
                                      .replace = true};
-    TRY(open_part(&d->parts.train, &training, &d->train, err));
+    TRY(loader_create(d->parts.train, &training, &d->train, err));
     return run_data_open_part(d, o, &d->parts.validation, &d->validate, err);
 }
 
