@@ -111,8 +111,7 @@ static status check_events(const yaml_tree *tree, yaml_parser_t *parser, error *
 static status parse(yaml_tree *tree, bool make, error *err)
 {
     yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser))
-        return error_memory(err, tree->path);
+    TRY(got_memory(yaml_parser_initialize(&parser), err, tree->path));
     yaml_parser_set_input_string(&parser, (const unsigned char *)tree->text, tree->size);
     status result = STATUS_OK;
     if (!make)

@@ -111,11 +111,10 @@ status zip_open(const char *path, zip_file **opened, error *err)
     size_t size;
     *opened = NULL;
     zip_file *z = calloc(1, sizeof *z);
-    if (!z || !(z->path = strdup(path))) {
-        free(z);
-        return error_memory(err, path);
-    }
     status result;
+    TRY(got_memory(z, err, path));
+    z->path = strdup(path);
+    TRY_OR_DONE(got_memory(z->path, err, path));
     TRY_OR_DONE(file_open(path, &z->stream, &size, err));
     z->most = (uint64_t)size * MAX_RATIO;
     TRY_OR_DONE(list_members(z, err));

@@ -172,8 +172,8 @@ static status parser_fault(reader *r, struct csv_parser *parser, error *err)
 static status parse(reader *r, const char *text, size_t size, error *err)
 {
     struct csv_parser parser;
-    if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL) != 0)
-        return error_memory(err, r->path);
+    int code = csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL);
+    TRY(got_memory(code == 0, err, r->path));
     status result;
     for (size_t at = 0, length; at < size; at += length) {
         length = line_length(text + at, size - at);

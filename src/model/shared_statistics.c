@@ -24,11 +24,10 @@ status shared_statistics_create(const statistics_gather *gather, int channels,
     size_t floats = message_floats(channels), ranks = (size_t)gather->ranks;
     shared_statistics *s = calloc(1, sizeof *s);
     float *memory = malloc((1 + 2 * ranks) * floats * sizeof *memory);
-    *created = s;
-    if (!s || !memory) {
+    *created = s && memory ? s : NULL;
+    if (!*created) {
         free(s);
         free(memory);
-        *created = NULL;
         return error_memory(err, "the sums of batch normalisations");
     }
     s->gather = gather;
