@@ -89,8 +89,17 @@ static void test_one_start(void **state)
     assert_int_equal(stat(f->run, &made), 0);
     assert_int_equal(made.st_mode, plain.st_mode);
     run_directory_close(&d);
+    /* Files that a killed process did not finish go when the run is opened again. */
+    const char *const unfinished[] = {"last.safetensors.tmp-1", "test.json.tmp-18199",
+                                      "best.safetensors.link"};
+    for (int i = 0; i < 3; i++)
+        put_file(f->run, unfinished[i]);
+    put_file(f->run, "notes.tmp-old");
     CHECK_OK(run_directory_open(&other, f->run, &err));
     run_directory_close(&other);
+    for (int i = 0; i < 3; i++)
+        assert_false(holds(f->run, unfinished[i]));
+    assert_true(holds(f->run, "notes.tmp-old"));
     assert_true(holds(f->run, "config.json"));
     CHECK_FAILS(STATUS_USAGE, "--resume", run_directory_name(&other, f->run, &err));
     run_directory_close(&other);

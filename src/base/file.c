@@ -13,6 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The ends of temporary names: ".tmp-PROCESS" while a file is written, ".link" while one gets a
+ * second name. */
+static const char writer_mark[] = ".tmp-", link_mark[] = ".link";
+
 /* "PATH: cannot be opened: REASON", by errno. */
 static status fail(error *err, const char *path, const char *what)
 {
@@ -99,7 +103,7 @@ status file_writer_open(file_writer *writer, const char *path, error *err)
     *writer = (file_writer){0};
     TRY(check_replaceable(path, err));
     writer->path = strdup(path);
-    writer->temporary = text_format("%s.tmp-%ld", path, (long)getpid());
+    writer->temporary = text_format("%s%s%ld", path, writer_mark, (long)getpid());
     status result;
     TRY_OR_DONE(got_memory(writer->path && writer->temporary, err, path));
     writer->stream = fopen(writer->temporary, "wb");
@@ -229,9 +233,18 @@ static status copy(const char *from, const char *to, error *err)
     return result;
 }
 
+bool file_is_unfinished(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    if (!dot || strncmp(dot, writer_mark, strlen(writer_mark)) != 0)
+        return dot && strcmp(dot, link_mark) == 0;
+    const char *process = dot + strlen(writer_mark);
+    return *process && process[strspn(process, "0123456789")] == '\0';
+}
+
 status file_link(const char *from, const char *to, error *err)
 {
-    char *temporary = text_format("%s.link", to);
+    char *temporary = text_format("%s%s", to, link_mark);
     TRY(got_memory(temporary, err, to));
     unlink(temporary);
     bool linked = link(from, temporary) == 0;

@@ -44,6 +44,9 @@ status file_writer_end(file_writer *writer, status so_far, error *err);
 /* Open, put, commit in one call. */
 status file_write(const char *path, const void *data, size_t size, error *err);
 
+/* Whether a file of this name is what a kill left of a file_writer or a file_link. */
+bool file_is_unfinished(const char *name);
+
 /* Makes `to` a second name of the file `from`, or a copy of it where the file system has no hard
  * links. A file that was `to` stays until the new one has its name. */
 status file_link(const char *from, const char *to, error *err);

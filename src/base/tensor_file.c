@@ -183,21 +183,35 @@ static status start(tensor_writer *w, error *err)
     return w->format->start(w, err);
 }
 
-status tensor_writer_append(tensor_writer *w, const void *bytes, size_t size, error *err)
+static status append_next(tensor_writer *w, const void *bytes, size_t size, error *err)
 {
-    TRY(start(w, err));
-    if (w->appended == w->described || w->sizes[w->appended] != size)
-        return error_set(err, STATUS_FAILED, "%s: %zu bytes for a tensor of another size",
-                         w->out.path, size);
     TRY(w->format->append(w, bytes, size, err));
     w->appended++;
     return STATUS_OK;
 }
 
+/* Starts, and appends the empty tensors that are next: they have no bytes to wait for. */
+static status pass_empty(tensor_writer *w, error *err)
+{
+    TRY(start(w, err));
+    while (w->appended < w->described && w->sizes[w->appended] == 0)
+        TRY(append_next(w, "", 0, err));
+    return STATUS_OK;
+}
+
+status tensor_writer_append(tensor_writer *w, const void *bytes, size_t size, error *err)
+{
+    TRY(size > 0 ? pass_empty(w, err) : start(w, err));
+    if (w->appended == w->described || w->sizes[w->appended] != size)
+        return error_set(err, STATUS_FAILED, "%s: %zu bytes for a tensor of another size",
+                         w->out.path, size);
+    return append_next(w, bytes, size, err);
+}
+
 status tensor_writer_commit(tensor_writer *w, error *err)
 {
     status result;
-    TRY_OR_DONE(start(w, err));
+    TRY_OR_DONE(pass_empty(w, err));
     if (w->appended != w->described)
         TRY_OR_DONE(error_set(err, STATUS_FAILED, "%s: %zu tensors described, %zu written",
                               w->out.path, w->described, w->appended));

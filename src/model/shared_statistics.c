@@ -24,8 +24,8 @@ status shared_statistics_create(const statistics_gather *gather, int channels,
     size_t floats = message_floats(channels), ranks = (size_t)gather->ranks;
     shared_statistics *s = calloc(1, sizeof *s);
     float *memory = malloc((1 + 2 * ranks) * floats * sizeof *memory);
-    *created = s && memory ? s : NULL;
-    if (!*created) {
+    *created = NULL;
+    if (!s || !memory) {
         free(s);
         free(memory);
         return error_memory(err, "the sums of batch normalisations");
@@ -34,6 +34,7 @@ status shared_statistics_create(const statistics_gather *gather, int channels,
     s->mine = memory;
     s->all = memory + floats;
     s->runs = memory + (1 + ranks) * floats;
+    *created = s;
     return STATUS_OK;
 }
 

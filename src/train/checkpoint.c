@@ -25,15 +25,14 @@ done:
     return result;
 }
 
-/* The optimizer files that no checkpoint names any more, and halves of files that a kill left. A
- * left-over costs room, nothing else. */
+/* Removes the optimizer files that no checkpoint names any more. One that stays costs room, nothing
+ * else. */
 static void remove_old_states(const char *run, const char *kept)
 {
     DIR *directory = opendir(run);
     for (struct dirent *entry; directory && (entry = readdir(directory));)
-        if (strstr(entry->d_name, ".safetensors.tmp-") ||
-            (strncmp(entry->d_name, "optimizer-", strlen("optimizer-")) == 0 &&
-             (!kept || strcmp(entry->d_name, kept) != 0))) {
+        if (strncmp(entry->d_name, "optimizer-", strlen("optimizer-")) == 0 &&
+            (!kept || strcmp(entry->d_name, kept) != 0)) {
             char *path = text_format("%s/%s", run, entry->d_name);
             if (path)
                 unlink(path);

@@ -173,10 +173,30 @@ status run_directory_commit(run_directory *d, error *err)
                      d->path, d->path);
 }
 
+/* Removes files that a killed process did not finish. Nobody else writes in the run, which is
+ * locked. */
+static void remove_unfinished(const char *run)
+{
+    DIR *directory = opendir(run);
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        if (!file_is_unfinished(entry->d_name))
+            continue;
+        char *path = text_format("%s/%s", run, entry->d_name);
+        if (path)
+            unlink(path);
+        free(path);
+    }
+    if (directory)
+        closedir(directory);
+}
+
 status run_directory_open(run_directory *d, const char *path, error *err)
 {
     *d = (run_directory){.path = text_format("%s", path), .lock = -1};
-    return d->path ? file_lock(path, &d->lock, err) : error_memory(err, path);
+    TRY(got_memory(d->path, err, path));
+    TRY(file_lock(path, &d->lock, err));
+    remove_unfinished(path);
+    return STATUS_OK;
 }
 
 void run_directory_close(run_directory *d)
