@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every test program includes: cmocka with the headers that it wants before it, and the
- * checks of a status. One group of tests a program, so that its TAP has one plan. */
+/* Every test program includes this first: cmocka, preceded by the headers that it needs, and checks
+ * of a status. A program runs one group of tests, because TAP allows one plan per program. */
 #pragma once
 
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* cmocka asks for this order: it builds on the four above. */
+/* cmocka needs the four headers above. */
 #include <cmocka.h>
 
 #include "base/error.h"
@@ -17,14 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The expression, which uses `error err`, succeeds; else its message is the failure. */
+/* The expression, which fills `error err`, must succeed; if not, its message is printed. */
 #define CHECK_OK(expression)                                                                       \
     do {                                                                                           \
         if ((expression) != STATUS_OK)                                                             \
             fail_msg("%s: %s", #expression, err.message);                                          \
     } while (0)
 
-/* The expression fails with this status, and the message in err contains this text. */
+/* The expression must fail with this status, and the message in err must contain this text. */
 #define CHECK_FAILS(code, text, expression)                                                        \
     do {                                                                                           \
         assert_int_equal((expression), (code));                                                    \
@@ -32,8 +32,8 @@
             fail_msg("%s: \"%s\" is not in the message \"%s\"", #expression, (text), err.message); \
     } while (0)
 
-/* A fresh directory for a test's files; the test removes it with
- * file_remove_tree. */
+/* Creates a directory for a test's files. The caller removes it with file_remove_tree and frees the
+ * path. */
 static inline char *check_directory(void)
 {
     const char *root = getenv("TMPDIR");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checking a convolution, by whichever path, against sums in double precision, and those sums
- * against finite differences. */
+/* See convolution_check.h. The expected values are sums in double precision, and their gradients
+ * are themselves checked by finite differences. */
 #include "convolution_check.h"
 #include "ops/batchnorm.h"
 #include "support.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sums of up to a few thousand products of numbers below 1: fp32 rounding stays under this. */
+/* Error of fp32 sums of up to a few thousand products of numbers below 1. */
 const tolerance convolution_tolerance = {2e-5, 5e-5};
 
 static size_t x_at(const problem *p, int n, int y, int x, int c)
@@ -47,7 +47,7 @@ static size_t w_count(const problem *p)
     return (size_t)p->s.kernel * (size_t)p->s.kernel * (size_t)p->s.cin * (size_t)p->s.cout;
 }
 
-/* Calls visit for every product x * w that goes into an element of y. */
+/* Called for every product x * w that is part of an element of y. */
 typedef void visit_product(void *state, size_t x, size_t w, size_t y);
 
 static void each_window(const problem *p, int n, int oy, int ox, visit_product *visit, void *state)
@@ -85,7 +85,7 @@ static void add_products(void *state, size_t x, size_t w, size_t y)
     a->dw[w] += (double)a->dy[y] * a->x[x];
 }
 
-/* Odd cases first, then random ones; kernel 0 draws it. */
+/* The first problems are odd cases, the others are random; a kernel of 0 is drawn too. */
 problem convolution_problem(int index, int kernel)
 {
     static const problem odd[] = {
@@ -119,7 +119,7 @@ problem convolution_problem(int index, int kernel)
     return p;
 }
 
-/* Behind each result, so that a kernel that writes beyond it is noticed. */
+/* Values after each result, so that a kernel that writes past its end is noticed. */
 enum { GUARD = 4096 };
 static const float guard = 77;
 
@@ -139,7 +139,7 @@ static cl_mem guarded_buffer(device *dev, size_t count, const float *values)
     return buffer;
 }
 
-/* An activation, which is stored in the device's precision. */
+/* The same for an activation, which is stored in the device's precision. */
 static tensor guarded_tensor(device *dev, int n, int h, int w, int c, const float *values)
 {
     tensor shape = {NULL, n, h, w, c};
@@ -150,12 +150,12 @@ static tensor guarded_tensor(device *dev, int n, int h, int w, int c, const floa
     return shape;
 }
 
-/* Frees `all`. */
+/* Checks the values after `count`, and frees `all`. */
 static void assert_guard(float *all, size_t count)
 {
     for (size_t i = count; i < count + GUARD; i++)
         if (all[i] != guard)
-            fail_msg("%zu values behind the end is %g", i - count, all[i]);
+            fail_msg("the value %zu past the end is %g", i - count, all[i]);
     free(all);
 }
 
@@ -175,19 +175,20 @@ typedef struct tensors {
     cl_mem w, dw;
 } tensors;
 
-/* Halves may leave half a float. */
+/* Rounds up: halves may end in the middle of a float. */
 static size_t floats_in(size_t bytes)
 {
     return (bytes + sizeof(float) - 1) / sizeof(float);
 }
 
-/* One direction, in memory of just the size that the algorithm asked for. */
+/* Runs one direction with exactly the memory that the algorithm asked for. */
 static void run_call(device *dev, convolution_choice by, const convolution_call *given)
 {
     error err;
     convolution_bytes bytes;
     convolution_call call = convolution_by(by, given);
-    /* What it leaves to others is filled by the reference, so that the comparison still holds. */
+    /* The reference computes a data gradient that the algorithm does not support, so that the
+     * comparison below still works. */
     if (call.direction == CONVOLUTION_BACKWARD_DATA && !by.algorithm->supports(dev, &call))
         call.by = (convolution_choice){&direct_convolution, 0};
     assert_true(call.by.algorithm->supports(dev, &call));
@@ -205,7 +206,7 @@ static void run_call(device *dev, convolution_choice by, const convolution_call 
     buffer_release(&memory.scratch);
 }
 
-/* Memory for a batch is enough for every smaller one. */
+/* The memory measured for a batch must be enough for every smaller batch. */
 static void check_smaller_batches(device *dev, convolution_choice by, const convolution_call *given)
 {
     error err;
@@ -256,7 +257,8 @@ static double largest_of(const double *values, size_t count)
     return largest;
 }
 
-/* An activation of NaNs before a pass, so that what the pass leaves out is noticed. */
+/* Fills an activation with NaNs before a pass, so that a value that the pass leaves out is
+ * noticed. */
 static void forget(device *dev, tensor t)
 {
     error err;
@@ -267,7 +269,7 @@ static void forget(device *dev, tensor t)
     free(values);
 }
 
-/* The forward pass with an ending: a scale or none, a residual or none, a ReLU or none, by seed. */
+/* The forward pass with a finish. The seed decides about the scale, the residual and the ReLU. */
 static void check_finish(device *dev, convolution_choice by, const problem *p, const tensors *t,
                          const double *plain, uint64_t seed, tolerance within)
 {
@@ -298,7 +300,8 @@ static void check_finish(device *dev, convolution_choice by, const problem *p, c
     run_call(dev, by, &call);
     assert_guarded_tensor(dev, t->y);
     float *y = support_read(dev, t->y);
-    /* Scales of up to 2, of what may have been stored before. */
+    /* The scale multiplies the error of the sums, and of a plain result that may have been stored,
+     * by up to 2. */
     double rounding = support_rounding(dev), stored = rounding * largest_of(plain, ny);
     assert_close(y, want, ny, within.relative + rounding, 2 * (within.absolute + stored));
     buffer_release(&finish.scale);
@@ -311,7 +314,7 @@ static void check_finish(device *dev, convolution_choice by, const problem *p, c
     free(y);
 }
 
-/* Mean and squared deviations of each channel, from those of its runs. */
+/* Combines the runs' means and squared deviations into those of each channel. */
 static void combine_runs(const float *sums, size_t runs, size_t c, double *mean, double *squares,
                          size_t *pixels)
 {
@@ -330,7 +333,7 @@ static void combine_runs(const float *sums, size_t runs, size_t c, double *mean,
     }
 }
 
-/* The forward pass with statistics, in a buffer of just as many runs as it announces. */
+/* The forward pass with statistics, in a buffer of exactly as many runs as it announces. */
 static void check_sums(device *dev, convolution_choice by, const problem *p, const tensors *t,
                        const double *plain, tolerance within)
 {
@@ -378,7 +381,7 @@ static void check_sums(device *dev, convolution_choice by, const problem *p, con
     free(squares);
 }
 
-/* Whether tap k along one side of length `size` meets the image at any of `out` places. */
+/* Whether tap k, along a side of `size` pixels, meets the image for any of the `out` outputs. */
 static bool tap_meets(const problem *p, int k, int size, int out)
 {
     for (int o = 0; o < out; o++)
@@ -387,7 +390,7 @@ static bool tap_meets(const problem *p, int k, int size, int out)
     return false;
 }
 
-/* Zeros where a tap meets only padding, whose weights may be left as they are. */
+/* Clears the weights of taps that meet only padding: an algorithm may leave those as they are. */
 static void clear_unmet(const problem *p, float *weights)
 {
     size_t matrix = (size_t)p->s.cin * (size_t)p->s.cout;
@@ -397,7 +400,8 @@ static void clear_unmet(const problem *p, float *weights)
             memset(weights + (size_t)tap * matrix, 0, matrix * sizeof *weights);
 }
 
-/* The gradient by the weights with other terms: over random values or, with a beta of 0, NaNs. */
+/* The weight gradient with other terms. The buffer starts with random values, or with NaNs if beta
+ * is 0. */
 static void check_terms(device *dev, convolution_choice by, const problem *p, const tensors *t,
                         const double *gradient, gradient_terms terms, uint64_t seed,
                         tolerance within)
@@ -420,7 +424,7 @@ static void check_terms(device *dev, convolution_choice by, const problem *p, co
     run_call(dev, by, &call);
     assert_guarded(dev, call.weights, nw);
     float *got = support_read_buffer(dev, call.weights, nw);
-    double rounding = terms.beta != 0 ? 1e-7 : 0; /* of what was there */
+    double rounding = terms.beta != 0 ? 1e-7 : 0; /* of the values before */
     assert_close(got, want, nw, within.relative, fabs(terms.alpha) * within.absolute + rounding);
     clReleaseMemObject(call.weights);
     free(before);
@@ -486,7 +490,7 @@ void convolution_check_by(device *dev, convolution_choice by, const problem *p, 
         buffer_release(buffers[i]);
 }
 
-/* The reference's own gradient of sum(y * dy), by central differences in double precision. */
+/* Gradients of sum(y * dy) by central differences in double precision. */
 static void add_forward(void *state, size_t x, size_t w, size_t y)
 {
     arrays *a = state;
@@ -504,7 +508,7 @@ static double loss_of(const problem *p, const float *x, const float *w, const fl
 static double slope(const problem *p, const float *x, const float *w, const float *dy, float *moved)
 {
     float before = *moved;
-    *moved = before + 0.125f; /* the loss is linear in each: any step is exact */
+    *moved = before + 0.125f; /* the loss is linear in each value, so any step is exact */
     double high = loss_of(p, x, w, dy);
     *moved = before - 0.125f;
     double low = loss_of(p, x, w, dy);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Image files for the tests of data sets, below a directory that the test made. */
+/* Image files for the tests of data sets, in a directory that the test has created. */
 #pragma once
 
 #include "base/file.h"
@@ -7,7 +7,7 @@
 #include "check.h"
 #include "data/image.h"
 
-/* Makes the directories above directory/where. Freed by the caller. */
+/* Makes the directories above directory/where. Returns the path; the caller frees it. */
 static inline char *image_files_path(const char *directory, const char *where)
 {
     error err;
@@ -25,8 +25,8 @@ static inline void image_files_text(const char *directory, const char *where, co
     free(path);
 }
 
-/* A grey picture whose pixel (x, y) is value + x + 16 y, as PNG, or as JPEG when the name ends so.
- */
+/* Writes a grey picture whose pixel (x, y) is value + x + 16 y: a PNG if the name ends in png, else
+ * a JPEG. */
 static inline void image_files_put(const char *directory, const char *where, int value, int width,
                                    int height)
 {
@@ -46,7 +46,7 @@ static inline void image_files_put(const char *directory, const char *where, int
     free(path);
 }
 
-/* Cuts a file to its first bytes. */
+/* Truncates a file to its first `bytes` bytes. */
 static inline void image_files_cut(const char *directory, const char *where, size_t bytes)
 {
     error err;

@@ -169,7 +169,7 @@ support_target support_target_open(device *dev, size_t count, uint64_t seed, gra
 void support_target_close(device *dev, support_target *t, double relative, double absolute)
 {
     float *got = support_read_buffer(dev, t->buffer, t->count);
-    double rounding = t->terms.beta != 0 ? 1e-7 : 0; /* of what was there */
+    double rounding = t->terms.beta != 0 ? 1e-7 : 0; /* of the values before */
     assert_close(got, t->want, t->count, relative, fabs(t->terms.alpha) * absolute + rounding);
     free(got);
     free(t->want);
@@ -216,7 +216,7 @@ void support_assert_close(const char *what, const float *got, const double *want
         if (got[i] == want[i] || (isnan(got[i]) && isnan(want[i])) || excess <= 1)
             continue;
         wrong++;
-        /* A NaN compares with nothing, and is the worst there is. */
+        /* A NaN fails every comparison and counts as the worst. */
         if (wrong == 1 || !(excess <= worst_excess)) {
             worst = i;
             worst_excess = isnan(excess) ? INFINITY : excess;
@@ -239,7 +239,7 @@ void support_assert_same_bits(const char *what, const float *a, const float *b, 
     size_t i = 0;
     while (memcmp(&a[i], &b[i], sizeof *a) == 0)
         i++;
-    print_error("%s: other bits at [%zu] of %zu: %.9g and %.9g\n", what, i, count, a[i], b[i]);
+    print_error("%s: the bits differ at [%zu] of %zu: %.9g and %.9g\n", what, i, count, a[i], b[i]);
     _fail(file, line);
 }
 

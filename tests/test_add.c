@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sum and its gradients, which are copies or add to what is there. */
+/* The sum, and its gradients, which are copies of the output's gradient or are added to a
+ * buffer. */
 #include "ops/add.h"
 #include "support.h"
 
@@ -25,7 +26,7 @@ static void check_case(device *dev, uint64_t seed)
     assert_ok(add_forward(dev, a, b, y, &err), &err);
     float *got = support_read(dev, y);
     assert_close(got, sum, count, 1e-6 + support_rounding(dev), support_smallest(dev));
-    /* Back from `a` as the gradient: to d anew, and to b on top. */
+    /* Backward with `a` as the output's gradient: stored in d, added to b. */
     assert_ok(add_backward(dev, a, d, b, false, true, &err), &err);
     assert_ok(add_backward(dev, a, none, none, false, false, &err), &err);
     float *anew = support_read(dev, d), *on_top = support_read(dev, b);

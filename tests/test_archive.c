@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* archive.c on tar files made here: what is read, and headers that claim what is not there. */
+/* archive.c on tar files made here: members are read, and headers that announce more than the file
+ * contains are errors. */
 #include "base/file.h"
 #include "check.h"
 #include "data/archive.h"
@@ -7,13 +8,13 @@
 
 enum { BLOCK = 512, MOST_BLOCKS = 8 };
 
-/* A tar file under construction. */
+/* A tar file while it is built. */
 typedef struct tar {
     unsigned char bytes[MOST_BLOCKS * BLOCK];
     size_t size;
 } tar;
 
-/* A header in the form of POSIX.1-1988, that claims `claimed` bytes, and the text behind it. */
+/* Appends a POSIX.1-1988 header that announces `claimed` bytes, and then the text. */
 static void add_member(tar *t, const char *name, unsigned long long claimed, const char *text)
 {
     unsigned char *head = t->bytes + t->size;
@@ -61,8 +62,8 @@ static void test_members(void **state)
     free(members[0].data);
 }
 
-/* Nothing is taken for what is claimed before it has come. */
-static void test_claims(void **state)
+/* No memory is allocated for an announced size before the bytes have been read. */
+static void test_false_sizes(void **state)
 {
     error err;
     tar cut = {.size = 0}, large = {.size = 0}, bomb = {.size = 0};
@@ -79,7 +80,7 @@ static void test_claims(void **state)
                 read_tar(state, &bomb, &member, 1, &err));
 }
 
-/* libarchive would start another program for it. */
+/* libarchive would run another program to unpack this. */
 static void test_other_filters(void **state)
 {
     error err;
@@ -93,7 +94,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_members, set_up, support_files_tear_down),
-        cmocka_unit_test_setup_teardown(test_claims, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_false_sizes, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_other_filters, set_up, support_files_tear_down),
     };
     return cmocka_run_group_tests_name("archive", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/data/augment*.c: the option's text, and that the draws follow the distributions they
- * are said to, by fixed seeds. What the device makes of them is in test_input.c and test_mix.c. */
+/* Tests of src/data/augment*.c: parsing the option, and whether the draws follow their
+ * distributions, with fixed seeds. test_input.c and test_mix.c test what the device does with the
+ * draws. */
 #include "base/random.h"
 #include "check.h"
 #include "data/augment.h"
@@ -18,7 +19,7 @@ static augment_list parsed(const char *text)
     return list;
 }
 
-/* The n-th of a sequence of places: epochs of 100 images. */
+/* The n-th place of a training with epochs of 100 images. */
 static augment_place place(int n)
 {
     return (augment_place){11, (uint32_t)n / 100, (uint32_t)n % 100, SIZE};
@@ -54,8 +55,8 @@ static double uniform(double x, const void *context)
     return x;
 }
 
-/* Kolmogorov and Smirnov: the draws' distribution and cdf differ by no more than one set of draws
- * in a thousand does. Sorts the draws. */
+/* Kolmogorov-Smirnov test: fails if the draws differ from cdf by more than one set of draws in a
+ * thousand would. Sorts the draws. */
 static void assert_distributed(double *draws, size_t count, double (*cdf)(double, const void *),
                                const void *context)
 {
@@ -67,18 +68,18 @@ static void assert_distributed(double *draws, size_t count, double (*cdf)(double
             worst, fmax(want - (double)i / (double)count, (double)(i + 1) / (double)count - want));
     }
     if (!(worst < 1.95 / sqrt((double)count)))
-        fail_msg("the distribution is off by %g, of %zu draws", worst, count);
+        fail_msg("the distribution is off by %g over %zu draws", worst, count);
 }
 
-/* Pearson: the counts are those of equally likely cells, by five standard deviations of
- * chi-squared, whose mean is the degrees of freedom and whose variance is the double. */
+/* Pearson's test for equally likely cells, within five standard deviations of chi-squared. Its mean
+ * is the number of degrees of freedom, its variance twice that. */
 static void assert_even(const int *counts, int cells, int draws)
 {
     double expected = (double)draws / cells, sum = 0, freedom = cells - 1;
     for (int i = 0; i < cells; i++)
         sum += (counts[i] - expected) * (counts[i] - expected) / expected;
     if (fabs(sum - freedom) > 5 * sqrt(2 * freedom))
-        fail_msg("chi-squared is %g for %g degrees of freedom", sum, freedom);
+        fail_msg("chi-squared is %g with %g degrees of freedom", sum, freedom);
 }
 
 /* ---- The option ---- */
@@ -142,7 +143,7 @@ static void test_rotate_and_flip(void **state)
         angles[n] = asin(image.sine) * 180 / pi / 40 + 0.5;
         flips[image.flip]++;
         assert_true(fabs(hypot(image.sine, image.cosine) - 1) < 1e-6);
-        /* As every version drew them, so that a run of an older one goes on. */
+        /* Runs of older versions resume with the same angles and flips. */
         const augment_place at = place(n);
         uint32_t words[4];
         random_block(at.seed, RANDOM_AUGMENT, (uint64_t)at.epoch << 32 | at.position, words);
@@ -175,7 +176,8 @@ static void test_crop(void **state)
     assert_even(cells, 81, DRAWS);
 }
 
-/* How likely a share of the area is to be kept: what it draws as a ratio has to fit. */
+/* Probability that a share of the area is kept: the crop with the drawn ratio must fit into the
+ * image. */
 static double fits(double share)
 {
     return fmin(1, -log(share) / log(4.0 / 3));
@@ -227,7 +229,7 @@ static void test_resized_crop(void **state)
     free(ratios);
     free(lefts);
     free(tops);
-    /* Another shape, where any ratio is as likely to fit as its inverse. */
+    /* A square, where a ratio is as likely to fit as its inverse. */
     fill_area_table(table);
     for (int n = 0; n < DRAWS; n++) {
         pixel_source p = draw_image(&list, n, WIDTH, WIDTH);
@@ -237,7 +239,7 @@ static void test_resized_crop(void **state)
     free(areas);
 }
 
-/* Where no try fits: what torchvision's RandomResizedCrop.get_params(scale=(1, 1)) gives. */
+/* If no try fits, the crop is that of torchvision's RandomResizedCrop.get_params(scale=(1, 1)). */
 static void test_middle_crop(void **state)
 {
     (void)state;
@@ -252,7 +254,7 @@ static void test_middle_crop(void **state)
         assert_int_equal(p.part_width, w[4]);
         assert_int_equal(p.part_height, w[5]);
     }
-    /* Inside a part that was there before. */
+    /* An image that is already a part of a larger one. */
     pixel_source image = {
         .width = 300, .height = 200, .left = 20, .top = 30, .part_width = 100, .part_height = 10};
     const augment_place at = place(5);
@@ -279,8 +281,8 @@ static void test_cutout(void **state)
     assert_even(ys, SIZE, DRAWS);
 }
 
-/* The integral of t^(a - 1) * (1 - t)^(a - 1) from 0 to x <= 1/2: with u = t^a nothing in it is
- * infinite. */
+/* The integral of t^(a - 1) * (1 - t)^(a - 1) from 0 to x <= 1/2. The substitution u = t^a removes
+ * the pole at 0. */
 static double beta_integral(double x, double a)
 {
     enum { STEPS = 100 };
@@ -313,7 +315,7 @@ static void test_mixup(void **state)
         assert_distributed(lambdas, DRAWS, beta_cdf, &alphas[i]);
     }
     free(lambdas);
-    /* Nothing but 0 and 1, half of the time each, and no number that is none. */
+    /* A tiny alpha gives only 0 and 1, equally often, and never a NaN. */
     augment_list list = parsed("mixup=1e-9");
     int ends[2] = {0};
     for (int n = 0; n < DRAWS; n++) {
@@ -324,8 +326,8 @@ static void test_mixup(void **state)
     assert_even(ends, 2, DRAWS);
 }
 
-/* The mean share of the partner for lambda uniform: half a side is h for 1 - lambda in
- * [(h / 16)^2, ((h + 1) / 16)^2), and each axis is clipped by itself. */
+/* The mean share of the partner if lambda is uniform: half the box's side is h for 1 - lambda in
+ * [(h / 16)^2, ((h + 1) / 16)^2), and the box is clipped along each axis. */
 static double mean_box(void)
 {
     double mean = 0;
@@ -350,7 +352,7 @@ static void test_cutmix(void **state)
         double share = (double)m.partner_share;
         assert_true(m.left >= 0 && m.top >= 0 && m.right <= SIZE && m.bottom <= SIZE);
         assert_true(share == (float)(width * height / (double)(SIZE * SIZE)));
-        /* A square, but at an edge. */
+        /* A square, unless it is clipped at an edge. */
         bool inside = m.left > 0 && m.top > 0 && m.right < SIZE && m.bottom < SIZE;
         assert_true(!inside || (width == height && width % 2 == 0));
         sum += share;
@@ -369,7 +371,7 @@ static void test_either(void **state)
     for (int n = 0; n < DRAWS; n++) {
         batch_mix mix = draw_batch(&list, n), other = draw_batch(&alone, n);
         if (other.right == 0)
-            continue; /* a box of nothing */
+            continue; /* an empty box */
         kinds[mix.right > 0]++;
         assert_true(mix.right == 0 || memcmp(&mix, &other, sizeof mix) == 0);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Global average pooling and its gradient, which is checked as the transpose: both are linear. */
+/* Global average pooling and its gradient. Both are linear, so the gradient is checked as the
+ * transpose. */
 #include "ops/average_pool.h"
 #include "support.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of backbones and fusions: their names are the options' choices, the networks have as
- * many parameters as torchvision's and timm's, and what freezes by default is what comes before the
- * coarse backbone's last stage. */
+ * many parameters as torchvision's and timm's, and the default --freeze covers everything before
+ * the last stage of the coarse backbone. */
 #include "check.h"
 #include "model/backbone.h"
 #include "model/fusion.h"
@@ -32,7 +32,7 @@ static void build(const network_options *o, graph *g)
     CHECK_OK(hcnn_build(o, g, &err));
 }
 
-/* Trained elements of the parameters whose names start so. */
+/* Number of trained values in the parameters whose names start with the prefix. */
 static size_t size_of(const graph *g, const char *prefix)
 {
     size_t size = 0;
@@ -46,7 +46,7 @@ static size_t size_of(const graph *g, const char *prefix)
 static void test_sizes(void **state)
 {
     (void)state;
-    /* Without the classifiers: torchvision's models, and timm's resnetv2_50x1_bit. */
+    /* Sizes of torchvision's models and timm's resnetv2_50x1_bit, without their classifiers. */
     static const struct {
         const char *name;
         size_t size;
@@ -64,13 +64,13 @@ static void test_sizes(void **state)
     }
 }
 
-/* The original's counts, and what other shapes of it come to. */
+/* The original's size, and those of its variants. */
 static void test_shapes(void **state)
 {
     (void)state;
     enum { BODY = 66834240, COARSE_BODY = 24862528, HEADS = 20500 + 204900 };
     static const struct {
-        network_options o; /* what differs */
+        network_options o; /* differences from the original */
         size_t size;
     } cases[] = {
         {{.fusion = NULL}, 98215672},
@@ -95,8 +95,8 @@ static void test_shapes(void **state)
     }
 }
 
-/* What two branches meet in has both of one size, from whatever stage the coarse one comes. */
-static void test_maps_meet(void **state)
+/* Two branches that meet in a node have maps of the same size, for every coarse stage. */
+static void test_branches_have_equal_maps(void **state)
 {
     (void)state;
     static const int sides[] = {16, 32, 100};
@@ -123,7 +123,7 @@ static bool is_frozen(const graph *g, const char *name)
     for (size_t i = 0; i < g->parameter_count; i++)
         if (strcmp(g->parameters[i].name, name) == 0)
             return g->parameters[i].frozen;
-    fail_msg("there is no %s", name);
+    fail_msg("no parameter is named %s", name);
     return false;
 }
 
@@ -160,7 +160,8 @@ static void test_default_freeze(void **state)
     }
 }
 
-/* From scratch each residual block of a ResNet starts as its shortcut; BiT's blocks cannot. */
+/* Without pretrained weights, each residual block of a ResNet starts as its shortcut; a block of
+ * BiT cannot. */
 static void test_zero_start(void **state)
 {
     (void)state;
@@ -209,7 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_choices),        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_shapes),         cmocka_unit_test(test_maps_meet),
+        cmocka_unit_test(test_shapes),         cmocka_unit_test(test_branches_have_equal_maps),
         cmocka_unit_test(test_default_freeze), cmocka_unit_test(test_zero_start),
         cmocka_unit_test(test_refused),
     };

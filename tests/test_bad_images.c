@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Broken images: each is told of once, and too many are an error that names them. */
+/* Broken images: each is reported once, and too many of them are an error that names them. */
 #include "check.h"
 #include "data/bad_images.h"
 
@@ -38,7 +38,7 @@ static void test_none_allowed(void **state)
     bad_images_free(b);
 }
 
-/* More names than an error holds. */
+/* More names than an error message has room for. */
 static void test_many(void **state)
 {
     (void)state;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The balanced order: even shares of very unequal classes, without repetition inside one, and the
- * same at every place whatever was asked before. */
+/* The balanced order: classes of very unequal sizes get equal shares, no image of a class repeats
+ * within a round, and the order of an epoch does not depend on earlier calls. */
 #include "check.h"
 #include "data/balance.h"
 
-/* 101 images of classes 0, 2 and 5 of 6, by halves and a half of that; 4 is one image. */
+/* Of 6 classes, 4 have images, 101 in all; class 4 has one. */
 enum { IMAGES = 101, CLASSES = 6, LIVE = 4 };
 static const int sizes[CLASSES] = {60, 0, 30, 0, 1, 10};
 
@@ -51,7 +51,7 @@ static void test_even_shares(void **state)
     }
 }
 
-/* Over whole epochs: a class's images are used up before one comes again. */
+/* Across epochs, all images of a class are used before one of them repeats. */
 static void test_no_repetition(void **state)
 {
     fixture *f = *state;
@@ -70,7 +70,7 @@ static void test_no_repetition(void **state)
         assert_true(uses[i] > 0);
 }
 
-/* Nothing is remembered from one call to the next: a resumed run begins anywhere. */
+/* No state is kept between calls, because a resumed run may begin at any epoch. */
 static void test_any_epoch_first(void **state)
 {
     fixture *f = *state;
@@ -85,14 +85,14 @@ static void test_any_epoch_first(void **state)
     assert_memory_equal(got, want, sizeof want);
     balance_order(fresh, 10, 4, other); /* another seed, another order */
     assert_memory_not_equal(other, want, sizeof want);
-    balance_order(fresh, 9, 5, other); /* so with another epoch */
+    balance_order(fresh, 9, 5, other); /* another epoch, another order */
     assert_memory_not_equal(other, want, sizeof want);
     balance_order(fresh, 9, 4, got);
     assert_memory_equal(got, want, sizeof want);
     balance_free(fresh);
 }
 
-/* Of the classes of the images that are asked for, and no others. */
+/* Only the classes of the subset's images are balanced. */
 static void test_subset(void **state)
 {
     fixture *f = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base64.c: the vectors of RFC 4648, section 10, and bytes that need the whole alphabet. */
+/* base64.c: the vectors of RFC 4648, section 10, and bytes that use the whole alphabet. */
 #include "base/base64.h"
 #include "check.h"
 
@@ -23,7 +23,7 @@ static void test_rfc4648(void **state)
     expect("foobar", 6, "Zm9vYmFy");
 }
 
-/* The 64 letters in their order are 48 bytes. */
+/* The 64 letters in order encode 48 bytes. */
 static void test_alphabet(void **state)
 {
     (void)state;

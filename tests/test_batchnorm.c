@@ -17,14 +17,14 @@ typedef struct shape {
     int n, h, w, c;
 } shape;
 
-/* 1x1 maps, odd sizes, one channel, batch 1, channels that fill no vector, one value per channel,
- * and one large enough for several runs with a short last one. */
+/* 1x1 maps, odd sizes, one channel, a batch of 1, channel counts that do not fill a vector, one
+ * value per channel, and a shape with several runs, the last of them shorter. */
 static const shape shapes[] = {
     {1, 1, 1, 1},  {1, 1, 1, 5},  {2, 1, 1, 16}, {3, 1, 1, 33},  {1, 5, 7, 1},    {2, 3, 5, 3},
     {3, 4, 4, 17}, {2, 7, 1, 64}, {1, 9, 9, 48}, {4, 13, 11, 5}, {2, 31, 33, 19}, {2, 6, 6, 300},
 };
 
-/* One case: what goes in, and the reference of what comes out, all [pixels][c] or [c]. */
+/* One case: the inputs and the expected results, all [pixels][c] or [c]. */
 typedef struct reference {
     size_t pixels, c, size;
     bool relu;
@@ -59,7 +59,7 @@ typedef struct reference_gradients {
     double *x, *residual, *gamma, *beta;
 } reference_gradients;
 
-/* y is the kernel's, so that both agree on what the ReLU let through. */
+/* y is the kernel's output, so that both sides agree on which values the ReLU let through. */
 static void reference_backward(const reference *r, const double *y, const double *dy,
                                reference_gradients *g)
 {
@@ -80,7 +80,7 @@ static void reference_backward(const reference *r, const double *y, const double
     }
 }
 
-/* Host and device sides of a case. */
+/* The host's and the device's data of a case. */
 typedef struct fixture {
     device *dev;
     size_t size, c;
@@ -88,7 +88,7 @@ typedef struct fixture {
     batchnorm_layer layer;
     shared_statistics *shared; /* NULL at first */
     cl_mem workspace;
-    float *running_mean, *running_variance; /* before */
+    float *running_mean, *running_variance; /* before the forward pass */
     float *values[4];                       /* x, gamma, beta, residual */
     double *wide[4];
     double *mean, *variance, *expected;
@@ -164,7 +164,7 @@ static void expect_buffer(device *dev, cl_mem buffer, const double *want, size_t
     free(got);
 }
 
-/* As expect_buffer, of activations: their storing rounds as well. */
+/* As expect_buffer, for activations, which are also rounded when they are stored. */
 static void expect_tensor(device *dev, tensor t, const double *want, size_t count, double relative,
                           double absolute)
 {
@@ -174,7 +174,7 @@ static void expect_tensor(device *dev, tensor t, const double *want, size_t coun
     free(got);
 }
 
-/* Forward as a network runs it. */
+/* The forward pass with the calls that a network makes. */
 static status forward_stages(const fixture *f, batchnorm_sums sums, error *err)
 {
     if (!sums.runs)
@@ -229,8 +229,9 @@ static void check_forward(fixture *f)
     reference_normalise(&f->reference);
     run_forward(f);
     expect_statistics(f);
-    /* With two values per channel close to each other the deviation is far below the values, and
-     * divides their rounding: hence an absolute term above the floats' own 1e-7. */
+    /* If a channel has two values close to each other, the deviation is far below the values, and
+     * dividing by it enlarges their rounding. The absolute tolerance is therefore above the 1e-7 of
+     * floats. */
     expect_tensor(f->dev, f->y, f->expected, f->size, 1e-5, 2e-6);
 }
 
@@ -271,7 +272,7 @@ static void test_evaluate(void **state)
     for_each_case(*state, check_evaluate);
 }
 
-/* The gradients of one case: reference and kernel, into poisoned or given tensors. */
+/* The gradients of one case: the reference's and the kernel's, in tensors of NaNs or given ones. */
 typedef struct backward_case {
     float *dy;
     double *wide_dy;
@@ -310,8 +311,8 @@ static void backward_close(backward_case *b)
     tensor_release(&b->device_dy);
 }
 
-/* Sums of up to some thousand terms around 1, and an inverse deviation that may be large where a
- * channel has two values: relative to the largest value that a channel can make. */
+/* Sums of up to a few thousand terms around 1, times an inverse deviation that may be large if a
+ * channel has two values. Relative to the largest value that a channel can have. */
 static double gradient_tolerance(const fixture *f)
 {
     double largest = 1;
@@ -320,7 +321,7 @@ static double gradient_tolerance(const fixture *f)
     return 2e-6 * largest;
 }
 
-/* Backward as a network runs it. */
+/* The backward pass with the calls that a network makes. */
 static status backward_stages(const fixture *f, tensor dy, const batchnorm_gradients *g, error *err)
 {
     bool relu = f->reference.relu, shares = f->shared && g->x.buffer;
@@ -337,8 +338,8 @@ static void run_backward(fixture *f, backward_case *b, const batchnorm_gradients
     assert_ok(backward_stages(f, b->device_dy, g, &err), &err);
 }
 
-/* Into gradients of their own by several terms, and into gamma and beta themselves, whose change
- * dx does not see. */
+/* Gradients of gamma and beta into buffers with several terms, and then into gamma and beta
+ * themselves; that change must not affect dx. */
 static void check_terms(fixture *f, backward_case *b, batchnorm_gradients g, double tolerance)
 {
     error err;
@@ -382,14 +383,14 @@ static void check_backward(fixture *f)
     };
     run_backward(f, &b, &g);
     double tolerance = gradient_tolerance(f);
-    /* Sums of up to some thousand products. */
+    /* Sums of up to a few thousand products. */
     expect_buffer(f->dev, g.beta, b.want.beta, f->c, 1e-5, 3e-5);
     expect_buffer(f->dev, g.gamma, b.want.gamma, f->c, 1e-5, 3e-5);
     expect_tensor(f->dev, g.x, b.want.x, f->size, 1e-5, tolerance);
     expect_tensor(f->dev, g.residual, b.want.residual, f->size, 0, 0);
     check_terms(f, &b, g, tolerance);
 
-    /* Again, added to what is there. */
+    /* Once more, added to existing values. */
     g.accumulate_x = g.accumulate_residual = true;
     float *before = support_activations(f->dev, f->size, 78, -1, 1);
     error err;
@@ -415,8 +416,9 @@ static void test_backward(void **state)
     for_each_case(*state, check_backward);
 }
 
-/* Each gradient alone, and dx in the buffer of dy, give the same bits as all together. */
-static void check_optional(fixture *f)
+/* Each gradient computed alone, and dx in the buffer of dy, is bit-identical to all computed
+ * together. */
+static void check_single_gradients(fixture *f)
 {
     backward_case b = backward_open(f);
     tensor none = {NULL, f->x.n, f->x.h, f->x.w, f->x.c};
@@ -468,9 +470,9 @@ static void check_optional(fixture *f)
     backward_close(&b);
 }
 
-static void test_optional(void **state)
+static void test_single_gradients(void **state)
 {
-    for_each_case(*state, check_optional);
+    for_each_case(*state, check_single_gradients);
 }
 
 /* Sum of weights * y, as a function of x, gamma, beta and residual. */
@@ -500,7 +502,7 @@ static void compare_differences(reference *r, const double *weights, double *val
     }
 }
 
-/* The reference's own gradients are the slopes of its forward pass. */
+/* The reference's gradients are the slopes of its own forward pass. */
 static void test_reference(void **state)
 {
     for (unsigned flags = 0; flags < 4; flags++) {
@@ -527,8 +529,9 @@ static void test_reference(void **state)
     }
 }
 
-/* A mean a thousand times the deviation: sums of squares would lose every digit of the variance
- * (1e6 * 6e-8 * sqrt(n) against a variance of 1.3). What remains is the input's own rounding. */
+/* The mean is a thousand times the deviation. Plain sums of squares would lose every digit of the
+ * variance (1e6 * 6e-8 * sqrt(n) against a variance of 1.3). Only the input's own rounding may
+ * remain. */
 static void test_large_mean(void **state)
 {
     fixture f = fixture_open(*state, (shape){4, 16, 16, 20}, 33, false, false, 1000);
@@ -538,8 +541,8 @@ static void test_large_mean(void **state)
     double *inverse = support_memory(f.c, sizeof *inverse);
     for (size_t k = 0; k < f.c; k++)
         inverse[k] = 1 / sqrt(f.variance[k] + epsilon);
-    /* The runs' means are floats near 1000, where half an ulp is 3e-5: so far off are the
-     * differences between them, and the mean itself. */
+    /* The runs' means are floats near 1000, where half an ulp is 3e-5. The differences between
+     * them, and the mean itself, have that error. */
     expect_buffer(f.dev, f.layer.inverse_deviation, inverse, f.c, 1e-5, 0);
     expect_tensor(f.dev, f.y, f.expected, f.size, 1e-5, 1.5e-4);
     free(inverse);
@@ -564,7 +567,7 @@ static void test_constant_channel(void **state)
     fixture_close(&f);
 }
 
-/* A NaN must reach the loss, which is where a run notices it. */
+/* A NaN must reach the loss, where the run notices it. */
 static void test_nan_passes(void **state)
 {
     device *dev = *state;
@@ -580,7 +583,7 @@ static void test_nan_passes(void **state)
     fixture_close(&f);
 }
 
-static void test_same_bits_again(void **state)
+static void test_repeat_is_bit_identical(void **state)
 {
     float *first[3] = {0};
     for (int turn = 0; turn < 2; turn++) {
@@ -610,7 +613,7 @@ static void test_same_bits_again(void **state)
     }
 }
 
-/* ---- A batch that ranks share ---- */
+/* ---- A batch shared by several ranks ---- */
 
 enum { MOST_RANKS = 4 };
 
@@ -619,15 +622,15 @@ typedef struct shared_case {
     int ranks;
 } shared_case;
 
-/* One value per channel in all ranks, one in each, one channel, one rank, odd sizes, several runs
- * in each rank, channels that fill no vector. */
+/* One value per channel in all ranks together, one in each, one channel, one rank, odd sizes,
+ * several runs in each rank, channel counts that do not fill a vector. */
 static const shared_case shared_cases[] = {
     {{1, 1, 1, 5}, 1},   {{2, 1, 1, 3}, 2},    {{4, 1, 1, 1}, 4},
     {{3, 5, 7, 1}, 3},   {{5, 3, 5, 3}, 2},    {{7, 9, 9, 48}, 4},
     {{9, 13, 11, 5}, 3}, {{6, 31, 33, 19}, 4}, {{5, 6, 6, 300}, 2},
 };
 
-/* What one rank has: elements [first, first + size) of the batch, on a device of its own. */
+/* The part of one rank: elements [first, first + size) of the batch, on a device of its own. */
 typedef struct share {
     device *dev;
     shared_statistics *shared;
@@ -648,7 +651,7 @@ typedef struct shared_batch {
     share shares[MOST_RANKS];
 } shared_batch;
 
-/* The first stage as a convolution leaves it, in runs of its own choice. */
+/* Sums as a convolution leaves them, over runs that the convolution chooses. */
 static batchnorm_sums make_sums(device *dev, const float *x, size_t pixels, size_t c)
 {
     enum { RUN = 7 };
@@ -725,7 +728,7 @@ static void share_close(share *s)
     shared_statistics_free(s->shared);
 }
 
-/* Shares of any size; every second one comes with its sums. */
+/* Splits the batch into parts of random sizes; every second part comes with its sums. */
 static void shared_open(shared_batch *b, device *devices[], const shared_case *c, uint64_t seed,
                         unsigned flags)
 {
@@ -755,7 +758,7 @@ static void shared_close(shared_batch *b)
     fixture_close(&b->whole);
 }
 
-/* The share as a fixture that has no more than running it takes. */
+/* The part as a fixture with only the fields that running it needs. */
 static fixture runnable(const share *s)
 {
     return (fixture){.dev = s->dev,
@@ -811,7 +814,7 @@ static void check_shared_forward(shared_batch *b)
     }
 }
 
-/* The sum over the ranks. */
+/* Compares the sum over the ranks. */
 static void expect_sum(const shared_batch *b, bool gamma, const double *want)
 {
     size_t c = b->whole.c;
@@ -868,7 +871,7 @@ static void check_shared_backward(shared_batch *b)
     free(want.beta);
 }
 
-/* Where nobody wants dx there is nothing to tell the others. */
+/* Without dx, the backward pass needs no exchange. */
 static void check_no_exchange(shared_batch *b)
 {
     thread_ranks_run(b->ranks, forward_share, b);
@@ -909,7 +912,7 @@ static void test_no_exchange(void **state)
     for_each_shared_case(*state, check_no_exchange);
 }
 
-/* A rank that is alone computes what a batch without ranks does, to the bit. */
+/* A single rank computes results bit-identical to those of a batch without ranks. */
 static void test_one_rank(void **state)
 {
     error err;
@@ -949,7 +952,8 @@ static void test_one_rank(void **state)
     thread_ranks_close(alone);
 }
 
-/* As if the others had as many pixels as fit an int; *context is what the message says of mine. */
+/* Pretends that another rank has INT_MAX pixels. *context becomes the number of pixels in this
+ * rank's message. */
 static status gather_too_many(void *context, const float *mine, size_t count, float *all,
                               error *err)
 {
@@ -988,17 +992,28 @@ static void test_failing_exchange(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reference),        cmocka_unit_test(test_forward),
-        cmocka_unit_test(test_evaluate),         cmocka_unit_test(test_backward),
-        cmocka_unit_test(test_optional),         cmocka_unit_test(test_large_mean),
-        cmocka_unit_test(test_constant_channel), cmocka_unit_test(test_nan_passes),
-        cmocka_unit_test(test_same_bits_again),  cmocka_unit_test(test_shared_forward),
-        cmocka_unit_test(test_shared_backward),  cmocka_unit_test(test_no_exchange),
-        cmocka_unit_test(test_one_rank),         cmocka_unit_test(test_failing_exchange),
-        support_half_test(test_shared_forward),  support_half_test(test_shared_backward),
-        support_half_test(test_one_rank),        support_half_test(test_forward),
-        support_half_test(test_evaluate),        support_half_test(test_backward),
-        support_half_test(test_optional),        support_half_test(test_nan_passes),
+        cmocka_unit_test(test_reference),
+        cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_evaluate),
+        cmocka_unit_test(test_backward),
+        cmocka_unit_test(test_single_gradients),
+        cmocka_unit_test(test_large_mean),
+        cmocka_unit_test(test_constant_channel),
+        cmocka_unit_test(test_nan_passes),
+        cmocka_unit_test(test_repeat_is_bit_identical),
+        cmocka_unit_test(test_shared_forward),
+        cmocka_unit_test(test_shared_backward),
+        cmocka_unit_test(test_no_exchange),
+        cmocka_unit_test(test_one_rank),
+        cmocka_unit_test(test_failing_exchange),
+        support_half_test(test_shared_forward),
+        support_half_test(test_shared_backward),
+        support_half_test(test_one_rank),
+        support_half_test(test_forward),
+        support_half_test(test_evaluate),
+        support_half_test(test_backward),
+        support_half_test(test_single_gradients),
+        support_half_test(test_nan_passes),
     };
     return cmocka_run_group_tests_name("batchnorm", tests, support_open_device,
                                        support_close_device);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bayes.c: better than random points on functions with known minima, and what it does of failed
- * and running trials, of points that were tried, and at the end of a finite space. */
+/* bayes.c: better than random points on functions with known minima; and how it treats failed and
+ * running trials, points already tried, and the end of a finite space. */
 #include "base/random.h"
 #include "check.h"
 #include "sweep/sampler.h"
@@ -47,8 +47,8 @@ static double hartmann(const double *u)
     return sum;
 }
 
-/* Like a training run: a learning rate from 1e-4 to 1 (by its logarithm), four kinds with optima
- * and losses of their own, and a share; runs diverge above 10^-0.5. Minimum 0. */
+/* Resembles a training run: a learning rate from 1e-4 to 1 on a logarithmic scale, four categories,
+ * each with its own optimum and loss, and a share. Runs diverge above 10^-0.5. Minimum 0. */
 static double mixed(const double *u)
 {
     static const double optima[4] = {-3.2, -1.2, -1.8, -2.4}, losses[4] = {0.3, 0, 0.15, 0.5};
@@ -65,7 +65,7 @@ typedef struct problem {
     sweep_parameter parameters[MOST_PARAMETERS];
 } problem;
 
-/* Trials with their places, in the order in which they began. */
+/* Trials and their places, in the order in which they began. */
 typedef struct history {
     sweep_trial trials[MOST_TRIALS];
     double places[MOST_TRIALS][MOST_PARAMETERS];
@@ -82,7 +82,7 @@ static void add(history *h, enum sweep_trial_state state, double objective)
     h->count++;
 }
 
-/* The next point, which is not added. */
+/* Proposes the next point without adding it. */
 static sampler_advice ask(const sweep_file *file, history *h, uint64_t seed, bool *exhausted)
 {
     sampler_advice advice;
@@ -132,8 +132,8 @@ static double regret_of_random(const problem *p, uint64_t seed)
     return best - p->minimum;
 }
 
-/* Over all seeds, the mean of the regrets' logarithms is lower by `margin`, and so many seeds are
- * better. What was measured stands with the numbers; they leave it slack. */
+/* Over all seeds, the mean logarithm of the regret must be lower by `margin`, and at least `wins`
+ * seeds must be better. The test prints what it measures; the bounds leave slack. */
 static void compare(problem *p, double margin, int wins)
 {
     double bayes = 0, random = 0;
@@ -144,7 +144,7 @@ static void compare(problem *p, double margin, int wins)
         random += log10(fmax(of_random, 1e-9)) / SEEDS;
         better += of_bayes < of_random;
     }
-    print_message("# regret 10^%.2f, of random points 10^%.2f; better %d of %d times\n", bayes,
+    print_message("# regret 10^%.2f, random points 10^%.2f; better for %d of %d seeds\n", bayes,
                   random, better, SEEDS);
     assert_true(bayes < random - margin);
     assert_true(better >= wins);
@@ -171,7 +171,7 @@ static void test_mixed(void **state)
     compare(&p, 0.7, 14);
 }
 
-/* A history of `count` finished random points of Branin's function. */
+/* `count` finished random points of Branin's function. */
 static history random_history(size_t count)
 {
     history h = {.count = 0};
@@ -206,7 +206,7 @@ static void test_determinism(void **state)
     }
 }
 
-/* Nothing is said of a random point; of a model's, all. */
+/* A random point comes without a prediction, a point of the model with one. */
 static void test_advice(void **state)
 {
     (void)state;
@@ -223,8 +223,9 @@ static void test_advice(void **state)
     assert_true(fabs(a.predicted - branin(h.places[20])) < 5 * a.deviation + 1);
 }
 
-/* One parameter on a slope, and a failure at its foot: imputed as the worst, it is kept away from;
- * imputed as the best, which is its own objective, it is gone to. */
+/* One parameter on a slope, with a failed trial at its foot. Imputed as the worst value, the
+ * failure repels the next point; imputed as the best, which is its own objective, it attracts
+ * it. */
 static double distance_from(enum sweep_trial_state state, enum sweep_impute how, double objective)
 {
     static const double u[] = {0.95, 0.7, 0.5, 0.3, 0.1};
@@ -251,18 +252,19 @@ static void test_failed(void **state)
     (void)state;
     double worst = distance_from_failure(IMPUTE_WORST, 0.1);
     double best = distance_from_failure(IMPUTE_BEST, -0.1);
-    print_message("# away from the failure: %.3f, imputed as the best %.3f\n", worst, best);
+    print_message("# distance from the failure: %.3f if imputed as the worst, %.3f as the best\n",
+                  worst, best);
     assert_true(worst > 0.12 && best < 0.1);
     assert_true(distance_from_failure(IMPUTE_BEST, NAN) == distance_from_failure(IMPUTE_WORST, 1));
     assert_true(distance_from_failure(IMPUTE_LATEST, 0.1) ==
                 distance_from_failure(IMPUTE_BEST, 0.1));
     assert_true(distance_from_failure(IMPUTE_NONE, 0.1) != worst);
-    /* Nothing is put in for one that finished and whose numbers are gone. */
+    /* A finished trial without an objective gets no imputed value. */
     assert_true(distance_from(SWEEP_TRIAL_FINISHED, IMPUTE_WORST, NAN) ==
                 distance_from_failure(IMPUTE_NONE, 0.1));
 }
 
-/* Eight at once after ten finished: no two are close. */
+/* Eight parallel trials after ten finished ones: no two are close to each other. */
 static void test_parallel(void **state)
 {
     (void)state;
@@ -277,11 +279,11 @@ static void test_parallel(void **state)
             closest = fmin(closest, distance(h.places[i], h.places[h.count]));
         add(&h, SWEEP_TRIAL_RUNNING, NAN);
     }
-    print_message("# the closest two are %.3f apart\n", closest);
+    print_message("# the closest two points are %.3f apart\n", closest);
     assert_true(closest > 0.02);
 }
 
-/* A running trial's value counts where the file says so. */
+/* A running trial's latest value counts if the file says so. */
 static void test_running_value(void **state)
 {
     (void)state;
@@ -305,7 +307,8 @@ static void test_running_value(void **state)
     assert_true(u[1] < 0.5);
 }
 
-/* Of 2 x 3 values and a constant, each is proposed once, whatever becomes of them. */
+/* Two parameters of 2 and 3 values and a constant: each combination is proposed once, even if a
+ * trial of it failed. */
 static void test_exhaustion(void **state)
 {
     (void)state;
@@ -325,12 +328,12 @@ static void test_exhaustion(void **state)
     h.places[6][0] = 0.125;
     ask(&file, &h, 3, &exhausted);
     assert_true(exhausted);
-    assert_true(h.places[6][0] == 0.125); /* untouched */
+    assert_true(h.places[6][0] == 0.125); /* unchanged */
 }
 
-/* Five of six values were tried several times, with much noise and a slope away from the sixth: it
- * is the next all the same. */
-static void test_last_left(void **state)
+/* Five of six values were tried several times, with much noise and a slope away from the sixth. The
+ * sixth is proposed next all the same. */
+static void test_last_untried_value(void **state)
 {
     (void)state;
     sweep_parameter parameter = categorical(6);
@@ -346,7 +349,7 @@ static void test_last_left(void **state)
     assert_int_equal((int)(6 * h.places[25][0]), 0);
 }
 
-/* More trials than the model takes, some of them strange. */
+/* More trials than the model accepts, some with extreme values. */
 static void test_many(void **state)
 {
     (void)state;
@@ -371,12 +374,17 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_branin),     cmocka_unit_test(test_hartmann),
-        cmocka_unit_test(test_mixed),      cmocka_unit_test(test_determinism),
-        cmocka_unit_test(test_advice),     cmocka_unit_test(test_failed),
-        cmocka_unit_test(test_parallel),   cmocka_unit_test(test_running_value),
-        cmocka_unit_test(test_exhaustion), cmocka_unit_test(test_many),
-        cmocka_unit_test(test_last_left),
+        cmocka_unit_test(test_branin),
+        cmocka_unit_test(test_hartmann),
+        cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_determinism),
+        cmocka_unit_test(test_advice),
+        cmocka_unit_test(test_failed),
+        cmocka_unit_test(test_parallel),
+        cmocka_unit_test(test_running_value),
+        cmocka_unit_test(test_exhaustion),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_last_untried_value),
     };
     int failed = cmocka_run_group_tests_name("bayes", tests, NULL, NULL);
     print_message("# %.1f s of CPU time\n", (double)clock() / CLOCKS_PER_SEC);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* checkpoint.c: what was saved comes back to the bit, and a file that was cut, changed or made by
- * somebody else never does more than fail by name. */
+/* checkpoint.c: a saved checkpoint is read back bit-identical; a file that was cut, changed or
+ * written by another program is refused by name, or read without harm. */
 #include "base/file.h"
 #include "base/tensor_file.h"
 #include "base/text.h"
@@ -109,7 +109,7 @@ static void test_round_trip(void **state)
     checkpoint_close(&info);
 }
 
-/* A later checkpoint takes the place of the last; the best stays what it was. */
+/* A new checkpoint replaces the last one; the best one stays. */
 static void test_best_stays(void **state)
 {
     fixture *f = *state;
@@ -131,8 +131,8 @@ static void test_best_stays(void **state)
     free(old);
 }
 
-/* Reads a file made of data[0..size) as a checkpoint; good or bad, it ends, and leaves nothing
- * behind. Returns whether it was refused, by name. */
+/* Reads data[0..size) as a checkpoint, which must neither crash nor leak. Returns whether it was
+ * refused; the error must name the file. */
 static bool refused(const fixture *f, const unsigned char *data, size_t size)
 {
     error err;
@@ -163,7 +163,7 @@ static void test_damaged(void **state)
     for (size_t i = 0; i < 1200; i += 3) {
         size_t at = i < 64 ? i : (size_t)(info - (char *)data) + i - 64;
         data[at] ^= 0x11;
-        /* Without the key's name there is no checksum, and nothing else is wrong. */
+        /* If the checksum's key is renamed, the file has no checksum and is otherwise right. */
         assert_true(refused(f, data, size) || (at >= key && at < key + strlen("crc32c")));
         data[at] ^= 0x11;
     }
@@ -176,8 +176,8 @@ static void test_damaged(void **state)
     free(data);
 }
 
-/* A bit of the data is another: a checkpoint, weights to start from and the optimizer's state say
- * so before anything is set. */
+/* One bit of the data is flipped. Opening the checkpoint, loading weights from it and loading the
+ * optimizer's state each report it before they change anything. */
 static void test_changed_data(void **state)
 {
     static const char says[] = "its checksum does not match: it was changed or damaged";
@@ -211,7 +211,7 @@ static void test_changed_data(void **state)
     free(optimizer);
 }
 
-/* The metadata of a good checkpoint, piece by piece. */
+/* The metadata of a valid checkpoint, by piece. */
 enum { CLASSES, NETWORK, STATE, RUN, PIECES };
 static const char *const names[PIECES] = {"hcnn.classes", "hcnn.network", "hcnn.state", "hcnn.run"};
 static const char *const good[PIECES] = {
@@ -227,7 +227,7 @@ static const char *const good[PIECES] = {
     "\"fine_weight\":\"0x1.8p+1\"}",
 };
 
-/* A file with these pieces of metadata, NULL ones left out. */
+/* Writes and opens a file with these pieces of metadata; NULL pieces are left out. */
 static status read_pieces(const fixture *f, const char *format, const char *const pieces[PIECES],
                           checkpoint *info, error *err)
 {
@@ -247,7 +247,7 @@ static status read_pieces(const fixture *f, const char *format, const char *cons
     return result;
 }
 
-/* The good file but for one piece (NULL: without it). */
+/* The valid file with one piece replaced, or left out if `text` is NULL. */
 static status read_with(const fixture *f, int piece, const char *text, checkpoint *info, error *err)
 {
     const char *pieces[PIECES];
@@ -277,7 +277,7 @@ static void test_terms(void **state)
     assert_true(info.state.terms.seed == UINT64_MAX);
     assert_true(info.state.terms.weights.coarse == 0.5 && info.state.terms.weights.fine == 3);
     checkpoint_close(&info);
-    /* Written before they were kept. */
+    /* Written by a version that did not store them. */
     CHECK_OK(read_with(f, RUN, NULL, &info, &err));
     assert_true(info.state.terms.seed == 0);
     assert_true(info.state.terms.weights.coarse == 1 && info.state.terms.weights.fine == 2);
@@ -286,7 +286,7 @@ static void test_terms(void **state)
     checkpoint_close(&info);
 }
 
-/* Made by import: a model, from which nothing about a training can be read. */
+/* A model written by import, without anything about its training. */
 static void test_model_alone(void **state)
 {
     const char *const model[PIECES] = {good[CLASSES], good[NETWORK]};
@@ -326,7 +326,7 @@ static void test_missing_pieces(void **state)
     }
 }
 
-/* Every key of every piece, renamed, is missed by its name. */
+/* Every key of every piece is renamed in turn; the error names the missing key. */
 static void test_missing_keys(void **state)
 {
     const fixture *f = *state;
@@ -413,12 +413,12 @@ static void test_foreign(void **state)
     }
 }
 
-/* A class whose name JSON cannot hold is an error, not a checkpoint without it. */
+/* A class name that JSON cannot represent is an error; no checkpoint is written without it. */
 static void test_unwritable_name(void **state)
 {
     fixture *f = *state;
     error err;
-    /* hierarchy_create lets no such name through. */
+    /* hierarchy_create refuses names like this one. */
     free(f->classes.fine_names[0]);
     f->classes.fine_names[0] = text_format("caf\xe9");
     CHECK_FAILS(STATUS_FAILED, "not UTF-8",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* child.c: how a run's process begins, and how it ends. */
+/* child.c: how the process of a run is started, and how it ends. */
 #include "base/file.h"
 #include "check.h"
 #include "support.h"
@@ -70,7 +70,7 @@ static void pause_shortly(void)
     nanosleep(&pause, NULL);
 }
 
-/* Waits, for a minute at most. */
+/* Waits for the child to end, for a minute at most. Returns its exit code. */
 static int end_of(child *c)
 {
     int code;
@@ -83,7 +83,7 @@ static int end_of(child *c)
     return -1;
 }
 
-static void test_codes(void **state)
+static void test_exit_codes(void **state)
 {
     (void)state;
     error err;
@@ -102,7 +102,7 @@ static void test_codes(void **state)
     assert_int_equal(c.process, 0);
 }
 
-/* Both streams, behind what was there; nothing comes in. */
+/* Both output streams are appended to the log; standard input is empty. */
 static void test_log(void **state)
 {
     (void)state;
@@ -129,7 +129,7 @@ static void test_environment(void **state)
     free(kept);
 }
 
-/* Also where this process ignores or blocks the signal. */
+/* The child can be stopped even if this process ignores or blocks the signal. */
 static void test_stop(void **state)
 {
     (void)state;
@@ -149,7 +149,7 @@ static void test_stop(void **state)
     assert_int_equal(end_of(&c), 128 + SIGTERM);
 }
 
-/* The child's from its beginning to its end, and nobody's after that. */
+/* The child holds the lock from its start to its end; then the lock is free. */
 static void test_lock(void **state)
 {
     (void)state;
@@ -170,8 +170,8 @@ static void test_name(void **state)
     assert_true(logged("hcnn-cl\n"));
 }
 
-/* With SIGCHLD ignored the kernel forgets a child that ends. */
-static void test_lost(void **state)
+/* If SIGCHLD is ignored, the kernel forgets a child as soon as it ends. */
+static void test_ignored_sigchld(void **state)
 {
     (void)state;
     void (*handler)(int) = signal(SIGCHLD, SIG_IGN);
@@ -184,7 +184,7 @@ static void test_lost(void **state)
 }
 
 #ifdef __linux__
-/* Starts a child and is killed; the child says so, and ends. */
+/* When the parent is killed, the child gets a signal, reports it and ends. */
 static void test_orphan(void **state)
 {
     (void)state;
@@ -210,13 +210,13 @@ static void test_orphan(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_codes, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_exit_codes, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_log, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_environment, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_stop, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_lock, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_name, set_up, support_files_tear_down),
-        cmocka_unit_test_setup_teardown(test_lost, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_ignored_sigchld, set_up, support_files_tear_down),
 #ifdef __linux__
         cmocka_unit_test_setup_teardown(test_orphan, set_up, support_files_tear_down),
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* choices.c: what is remembered comes back, and any file that is not for this device and program is
- * as good as none. */
+/* choices.c: saved choices are read back, and a file made for another device or program, or a
+ * damaged one, is ignored. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -10,7 +10,7 @@
 
 static char *directory;
 
-/* What the tests open again and again. */
+/* Opened again and again by the tests. */
 static convolver chooser;
 
 static int set_up(void **state)
@@ -29,7 +29,7 @@ static int tear_down(void **state)
     return support_close_device(state);
 }
 
-/* As in a new process: nothing is known but the file. */
+/* Opens the choices as a new process would: only the file is known. */
 static void start_again(device *dev)
 {
     error err;
@@ -70,7 +70,7 @@ static char *read_text(const char *path)
     return text;
 }
 
-/* Writes the file with `from` replaced by `to`, once. */
+/* Writes the file with the first `from` replaced by `to`. */
 static void replace(const char *path, const char *from, const char *to)
 {
     error err;
@@ -137,7 +137,7 @@ static void test_each_part_of_a_call_counts(void **state)
     forget_all(dev);
 }
 
-/* The remembered choice is taken where it supports the call, unless a family is forced. */
+/* A saved choice is used if it supports the call, unless HCNN_CONV forces a family. */
 static void test_choosing(void **state)
 {
     device *dev = *state;
@@ -165,8 +165,8 @@ static void test_choosing(void **state)
     forget_all(dev);
 }
 
-/* A tile is remembered by its name; an unknown one, or one that the device does not take, is the
- * default's. */
+/* A tile is saved by its name. For an unknown tile, or one that the device cannot run, the default
+ * is used. */
 static void test_tiles(void **state)
 {
     device *dev = *state;
@@ -210,12 +210,12 @@ static const convolution_algorithm *after_replacing(device *dev, const char *fro
     return found ? found->by.algorithm : NULL;
 }
 
-static void test_strangers(void **state)
+static void test_foreign_files(void **state)
 {
     device *dev = *state;
     char *name = text_format("\"device\": \"%.3s", dev->info.name);
     assert_ptr_equal(after_replacing(dev, "\n", "\n "),
-                     &im2col_gemm); /* a space more is no fault */
+                     &im2col_gemm); /* one more space does no harm */
     assert_null(after_replacing(dev, "\"format\": 1", "\"format\": 2"));
     assert_null(after_replacing(dev, "\"units\": ", "\"units\": 9"));
     assert_null(after_replacing(dev, name, "\"device\": \"another "));
@@ -230,7 +230,7 @@ static void test_strangers(void **state)
     forget_all(dev);
 }
 
-/* Cut anywhere or with any byte changed, it is read without a failure, or not at all. */
+/* The file cut anywhere, or with any byte changed, is either read or ignored. */
 static void test_damage(void **state)
 {
     device *dev = *state;
@@ -256,7 +256,7 @@ static void test_damage(void **state)
         assert_true(convolver_choose(&chooser, &call, true).algorithm->supports(dev, &call));
         text[at] = kept;
     }
-    /* Writing over a damaged one is how it is mended. */
+    /* Saving over a damaged file repairs it. */
     CHECK_OK(file_write(path, "{", 1, &err));
     start_again(dev);
     CHECK_OK(choices_put(chooser.known, &call, by(&im2col_gemm), 1, &err));
@@ -268,7 +268,7 @@ static void test_damage(void **state)
     forget_all(dev);
 }
 
-static void test_no_place(void **state)
+static void test_no_cache_directory(void **state)
 {
     device *dev = *state;
     error err;
@@ -286,8 +286,8 @@ static void test_no_place(void **state)
     free(home);
 }
 
-/* Two processes that tune at once: each keeps its own measurements, and neither loses the other's.
- */
+/* Two processes that tune at the same time: each keeps its own measurements, and neither loses
+ * those of the other. */
 static void test_two_at_once(void **state)
 {
     device *dev = *state;
@@ -315,8 +315,8 @@ static void test_two_at_once(void **state)
     forget_all(dev);
 }
 
-/* TF32 has a file of its own. */
-static void test_tf32_apart(void **state)
+/* Choices with TF32 have a file of their own. */
+static void test_tf32_has_its_own_file(void **state)
 {
     device *dev = *state;
     error err;
@@ -340,11 +340,15 @@ static void test_tf32_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_each_part_of_a_call_counts),
-        cmocka_unit_test(test_choosing),   cmocka_unit_test(test_tiles),
-        cmocka_unit_test(test_strangers),  cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_no_place),   cmocka_unit_test(test_two_at_once),
-        cmocka_unit_test(test_tf32_apart),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_each_part_of_a_call_counts),
+        cmocka_unit_test(test_choosing),
+        cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_foreign_files),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_no_cache_directory),
+        cmocka_unit_test(test_two_at_once),
+        cmocka_unit_test(test_tf32_has_its_own_file),
     };
     return cmocka_run_group_tests_name("choices", tests, set_up, tear_down);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CIFAR-100's binary version in a directory, written here: what is read, and what is refused. */
+/* CIFAR-100's binary version, written here into a directory: what is read, and what is refused. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -28,7 +28,7 @@ static void put_names(const char *name, int count)
     put(name, text, used);
 }
 
-/* Record i: coarse i % 20, fine 5 * coarse, pixels i. */
+/* Record i: coarse class i % 20, fine class 5 * coarse, pixels i. */
 static unsigned char *make_records(int count)
 {
     unsigned char *records = malloc((size_t)count * RECORD);
@@ -89,7 +89,7 @@ static void expect_refusal(const char *says)
     dataset set;
     assert_int_equal(dataset_open(directory, &set, &err), STATUS_FAILED);
     if (!strstr(err.message, says))
-        print_error("'%s' is not in: %s\n", says, err.message);
+        print_error("'%s' is not in the message: %s\n", says, err.message);
     assert_non_null(strstr(err.message, says));
     assert_non_null(strstr(err.message, directory));
 }
@@ -112,7 +112,7 @@ static void test_bad_labels(void **state)
     records[2 * RECORD + 1] = 100;
     put("train.bin", records, TRAIN * RECORD);
     expect_refusal("image 2 has coarse label 2 and fine label 100");
-    records[2 * RECORD + 1] = 0; /* under coarse 0 in record 0 */
+    records[2 * RECORD + 1] = 0; /* its coarse class is 0 in record 0 */
     put("train.bin", records, TRAIN * RECORD);
     expect_refusal("image 2 puts fine class 0 under coarse class 2");
     free(records);
@@ -129,7 +129,7 @@ static void test_missing(void **state)
     expect_refusal("has no test.bin");
 }
 
-static void test_no_archive(void **state)
+static void test_not_an_archive(void **state)
 {
     (void)state;
     error err;
@@ -147,7 +147,7 @@ int main(void)
         cmocka_unit_test_setup(test_cut_short, write_good),
         cmocka_unit_test_setup(test_bad_labels, write_good),
         cmocka_unit_test_setup(test_missing, write_good),
-        cmocka_unit_test_setup(test_no_archive, write_good),
+        cmocka_unit_test_setup(test_not_an_archive, write_good),
     };
     return cmocka_run_group_tests_name("cifar", tests, make_directory, remove_directory);
 }

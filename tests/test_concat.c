@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Channel concatenation and its split: every value is moved, none is computed, so the bits agree.
- */
+/* Concatenation of channels and its split. Values are copied, not computed, so the bits agree. */
 #include "ops/concat.h"
 #include "support.h"
 
@@ -8,7 +7,7 @@
 
 enum { CASES = 20 };
 
-/* Where channel c of pixel p lies in a tensor of `channels`. */
+/* Index of channel c of pixel p in a tensor with this number of channels. */
 static size_t at(size_t p, int c, int channels)
 {
     return p * (size_t)channels + (size_t)c;
@@ -40,7 +39,7 @@ static void check_case(device *dev, uint64_t seed)
     assert_ok(concat_forward(dev, ta, tb, ty, &err), &err);
     float *y = support_read(dev, ty);
     assert_close(y, whole, nw, 0, 0);
-    /* Back: the first part alone, then the second added to what tb holds. */
+    /* Backward: the first part alone, then the second part added to the values in tb. */
     assert_ok(concat_backward(dev, ty, a, da, none, false, false, &err), &err);
     assert_ok(concat_backward(dev, ty, a, none, tb, false, true, &err), &err);
     float *got_a = support_read(dev, da), *got_b = support_read(dev, tb);

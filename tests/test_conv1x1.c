@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The 1x1 path with and without a stride; see convolution_check.h. */
+/* The 1x1 algorithms with and without a stride; see convolution_check.h. */
 #include "convolution_check.h"
 #include "support.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* convolution.c: what is chosen supports the call, for every device and shape; the sums that all
- * algorithms are compared with. */
+/* convolution.c: the chosen algorithm supports the call, for every device and shape. Also checks
+ * the sums that all algorithms are compared with. */
 #include "convolution_check.h"
 #include "ops/convolver.h"
 #include "support.h"
@@ -25,7 +25,8 @@ static void test_output_shape(void **state)
     assert_int_equal(y.c, 17);
 }
 
-/* The quick choice on a GPU: what a small first layer, Winograd and the rest have. */
+/* The quick choice on a GPU: one algorithm for a small first layer, Winograd, or tiled_gemm for the
+ * rest. */
 static void check_gpu_choice(const device *dev, const convolution_call *call)
 {
     const convolver c = {.dev = (device *)dev};
@@ -37,7 +38,7 @@ static void check_gpu_choice(const device *dev, const convolution_call *call)
     assert_true(chosen->supports(dev, call));
 }
 
-/* Every kind of device has an algorithm for every call, its own where that applies. */
+/* On every kind of device, every call has an algorithm, and im2col is never needed. */
 static void test_choice(void **state)
 {
     device dev = **(device **)state;
@@ -77,13 +78,14 @@ static void test_gpu_layers(void **state)
     assert_ptr_equal(convolver_choose(&c, &call, false).algorithm, &winograd4);
     call.shape = (convolution_shape){128, 128, 1, 1, 0};
     assert_ptr_equal(convolver_choose(&c, &call, false).algorithm, &tiled_gemm);
-    dev.info.max_group_size = 1; /* too small for tiles: CLBlast */
+    dev.info.max_group_size = 1; /* too small for tiles, so CLBlast runs */
     assert_ptr_equal(convolver_choose(&c, &call, false).algorithm, &conv1x1_gemm);
     call.shape = (convolution_shape){128, 128, 3, 1, 1};
     assert_ptr_equal(convolver_choose(&c, &call, false).algorithm, &im2col_gemm);
 }
 
-/* HCNN_CONV's family is taken wherever it can be, and refused by name where there is none. */
+/* The family that HCNN_CONV names is used for each call that it supports; an unknown family is an
+ * error. */
 static void test_forced(void **state)
 {
     static const char *const families[] = {"direct", "gemm", "im2col", "winograd"};
@@ -96,7 +98,7 @@ static void test_forced(void **state)
         convolution_call call = {.shape = {8, 8, 3, 1, 1}, .x = {NULL, 1, 9, 9, 8}};
         call.y = convolution_output(&call.shape, call.x);
         assert_string_equal(convolver_choose(&c, &call, true).algorithm->family, families[f]);
-        call.shape.stride = 2; /* not for Winograd: the quick choice */
+        call.shape.stride = 2; /* Winograd does not support it: the quick choice is used */
         call.y = convolution_output(&call.shape, call.x);
         assert_true(convolver_choose(&c, &call, true).algorithm->supports(dev, &call));
         convolver_close(&c);
@@ -107,7 +109,7 @@ static void test_forced(void **state)
     unsetenv("HCNN_CONV");
 }
 
-/* A GPU with too little for tiled_gemm, and halves, which CLBlast does not take. */
+/* A GPU with too little local memory for tiled_gemm, and halves, which CLBlast does not support. */
 static void test_last_resort(void **state)
 {
     device dev = **(device **)state;

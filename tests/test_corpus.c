@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs every input of tests/fuzz/corpus through its fuzz target: seeds, and what once was a fault.
- * A crash, or a condition that does not hold, ends the program. */
+/* Runs every input in tests/fuzz/corpus through its fuzz target: seeds, and inputs that once
+ * revealed a fault. A crash or a condition that does not hold ends the program. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -26,7 +26,7 @@ static char *corpus_path(const char *name)
     return text_format("%s/tests/fuzz/corpus/%s", source ? source : ".", name);
 }
 
-/* The name first, so that a crash's input is known. */
+/* Prints the name first, so that the input of a crash is known. */
 static void run_input(const target *t, const char *directory, const char *name)
 {
     error err;
@@ -57,7 +57,7 @@ static void test_inputs(void **state)
     assert_true(inputs > 0);
 }
 
-/* Inputs of a target that was renamed would be run by nobody. */
+/* Each directory must have a target: inputs of a renamed target would never run. */
 static void test_directories(void **state)
 {
     (void)state;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* crc32c.c: the sums that RFC 3720, appendix B.4, gives, which it writes as bytes from low to high.
- */
+/* crc32c.c: the checksums in RFC 3720, appendix B.4, which prints their bytes from low to high. */
 #include "base/crc32c.h"
 #include "check.h"
 
@@ -10,7 +9,7 @@ static void test_rfc3720(void **state)
 {
     (void)state;
     unsigned char zeros[BYTES] = {0}, ones[BYTES], rising[BYTES], falling[BYTES];
-    /* A SCSI command of iSCSI that reads. */
+    /* An iSCSI read command. */
     static const unsigned char command[48] = {
         [0] = 0x01, 0xc0, [16] = 0x14, [22] = 0x04, [27] = 0x14, [31] = 0x18, 0x28, [40] = 0x02,
     };
@@ -26,7 +25,7 @@ static void test_rfc3720(void **state)
     assert_int_equal(crc32c(command, sizeof command), 0xd9963a56);
 }
 
-/* The check value of the catalogues of CRCs. */
+/* The check value in catalogues of CRCs. */
 static void test_digits(void **state)
 {
     (void)state;
@@ -34,8 +33,8 @@ static void test_digits(void **state)
     assert_int_equal(crc32c("", 0), 0);
 }
 
-/* The same bytes in one piece, which is sliced, and in small ones, which are not, from every
- * beginning. */
+/* The same bytes at once, which uses the sliced tables, and in small pieces, which does not, from
+ * every offset. */
 static void test_pieces(void **state)
 {
     (void)state;

@@ -9,7 +9,7 @@
 
 typedef struct outcome {
     head_result *results;
-    float *gradient; /* NULL when not asked for */
+    float *gradient; /* NULL if not requested */
 } outcome;
 
 static cl_mem label_buffer(device *dev, const int32_t *labels, size_t count)
@@ -21,7 +21,7 @@ static cl_mem label_buffer(device *dev, const int32_t *labels, size_t count)
     return buffer;
 }
 
-/* The losses beside that of the labels as they are. */
+/* Losses other than the plain loss of the labels. */
 typedef struct terms {
     target_terms targets;
     const int *parents; /* NULL: no marginal loss */
@@ -119,7 +119,7 @@ static void expect_case(device *dev, int n, int classes, double spread, uint64_t
         assert_int_equal(o.results[i].guess, guess);
         assert_int_equal(o.results[i].label, labels[i]);
     }
-    /* logit - top rounds to half an ulp of the spread, and exp makes a relative error of it. */
+    /* logit - top is rounded to half an ulp of the spread; exp makes that a relative error. */
     double tolerance = 2e-6 + 1e-7 * spread;
     assert_close(got_losses, losses, (size_t)n, tolerance, tolerance);
     double rounding = support_rounding(dev), smallest = support_smallest(dev);
@@ -148,7 +148,7 @@ static void test_random(void **state)
                 expect_case(*state, counts[i], classes[j], spread, seed++);
 }
 
-/* The gradient formula that expect_case uses is the slope of the reference's loss. */
+/* The gradient formula in expect_case is the slope of the reference's loss. */
 static void test_reference(void **state)
 {
     (void)state;
@@ -168,7 +168,7 @@ static void test_reference(void **state)
         }
 }
 
-/* ---- Smoothed and mixed targets, and the loss of the parents ---- */
+/* ---- Smoothed and mixed targets, and the marginal loss ---- */
 
 enum { MOST_CLASSES = 40 };
 
@@ -187,7 +187,8 @@ static double target_of(const problem *p, int i, int j)
     return (1 - s) * one_hot + s / p->classes;
 }
 
-/* Of losses[classes], minus the logarithms of the probabilities. */
+/* The loss for the smoothed and mixed target; losses[j] is minus the logarithm of class j's
+ * probability. */
 static double reference_target_loss(const problem *p, const double *losses, int i)
 {
     double loss = 0;
@@ -197,8 +198,8 @@ static double reference_target_loss(const problem *p, const double *losses, int 
     return loss;
 }
 
-/* -sum of target * log(probability) over the parents, each a sum over its children; the logarithm
- * of a sum of exponentials beside its largest term, since it may lie below what a double holds. */
+/* -sum of target * log(probability) over the parents; the probability of a parent is the sum over
+ * its children. The largest term is factored out, because the sum may be too small for a double. */
 static double reference_marginal_loss(const problem *p, const double *losses, int i)
 {
     double loss = 0;
@@ -236,7 +237,7 @@ static double reference_whole(const problem *p, const double *row, int i)
     return p->weight / p->n * loss + (double)p->also.marginal_weight / p->n * marginal;
 }
 
-/* The slope by finite differences, so that no formula is trusted. */
+/* The slope by finite differences, which depends on no formula. */
 static double reference_slope(const problem *p, double *row, int i, int j)
 {
     const double step = 1e-5;
@@ -270,7 +271,7 @@ static void expect_results(const problem *p, double *wide, const outcome *o)
     free(got);
 }
 
-/* Any tree: parents without children, with one, with most of them. */
+/* A random tree: parents without children, with one child, and with most of them. */
 static void draw_problem(uint64_t seed, problem *p, int parents[MOST_CLASSES], int32_t labels[7])
 {
     *p = (problem){.n = support_pick(seed, 0, 1, 7),
@@ -317,8 +318,8 @@ static void test_terms(void **state)
         expect_terms(*state, seed, seed % 3 == 0 ? 20 : 2);
 }
 
-/* A parent whose probability is no float still has a logarithm and a slope, and the gradient may
- * take the logits' place. */
+/* A parent whose probability underflows a float still has a logarithm and a slope, and the gradient
+ * may overwrite the logits. */
 static void test_unlikely_parent(void **state)
 {
     const float logits[] = {200, 1, 200, 0};
@@ -349,7 +350,8 @@ static void test_unlikely_parent(void **state)
     buffer_release(&results);
 }
 
-/* A logit without a part in the target may be infinite; a partner's label has to be a class. */
+/* A logit may be infinite if its class has no part in the target; a partner's label must be a
+ * class. */
 static void test_absent_partner(void **state)
 {
     const float logits[] = {-INFINITY, 1, 2, 0, 1, 2};
@@ -378,7 +380,7 @@ static void test_ties(void **state)
     }
 }
 
-/* exp(1e30) and exp(-1e30) are no floats, but the loss is one. */
+/* exp(1e30) and exp(-1e30) do not fit a float, but the loss does. */
 static void test_huge_logits(void **state)
 {
     const float logits[] = {1e30f, -1e30f, 0, 1e30f};
@@ -437,7 +439,7 @@ static void test_no_label(void **state)
     outcome_free(&missing);
 }
 
-static void test_same_bits_again(void **state)
+static void test_repeat_is_bit_identical(void **state)
 {
     enum { N = 9, CLASSES = 101 };
     float *logits = support_random(N * CLASSES, 80, -5, 5);
@@ -464,7 +466,7 @@ int main(void)
         cmocka_unit_test(test_huge_logits),
         cmocka_unit_test(test_nan),
         cmocka_unit_test(test_no_label),
-        cmocka_unit_test(test_same_bits_again),
+        cmocka_unit_test(test_repeat_is_bit_identical),
         support_half_test(test_random),
         support_half_test(test_nan),
     };

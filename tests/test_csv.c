@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* csv.c: rows to images, the ways of writing CSV, and what is refused, with its line. */
+/* csv.c: rows become images, the variants of CSV, and errors, which name the line. */
 #include "base/text.h"
 #include "data/dataset.h"
 #include "image_files.h"
@@ -34,7 +34,8 @@ static status open_text(const char *text, dataset *set, error *err)
     return result;
 }
 
-/* Numbers follow the names, fine ones those of their coarse class; rows keep their order. */
+/* Coarse classes are numbered by name, fine classes by name within their coarse class; rows keep
+ * their order. */
 static void test_good(void **state)
 {
     (void)state;
@@ -58,7 +59,7 @@ static void test_good(void **state)
         assert_string_equal(set.classes.fine_names[i], fine[i]);
         assert_int_equal(set.classes.parents[i], parents[i]);
     }
-    assert_string_equal(set.classes.coarse_names[0], "Animal"); /* by bytes */
+    assert_string_equal(set.classes.coarse_names[0], "Animal"); /* sorted by bytes */
     assert_int_equal(set.train.count, 2);
     assert_int_equal(set.valid.count, 3);
     assert_int_equal(set.test.count, 1);
@@ -71,8 +72,8 @@ static void test_good(void **state)
     dataset_close(&set);
 }
 
-/* Each is one training image, sub/two, too.png, of the classes a "b" and c. */
-static void test_ways_of_writing(void **state)
+/* Each file lists one training image, "sub/two, too.png", with the classes a "b" and c. */
+static void test_csv_variants(void **state)
 {
     (void)state;
     static const char *const texts[] = {
@@ -156,8 +157,9 @@ static void test_zero_byte(void **state)
     free(path);
 }
 
-/* Files need not be there to be listed, but one of the first has to be, for its size. */
-static void test_no_image_there(void **state)
+/* Listed files may be missing, but one of the first must be readable, because its size is
+ * needed. */
+static void test_missing_images(void **state)
 {
     (void)state;
     error err;
@@ -170,9 +172,9 @@ static void test_no_image_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),          cmocka_unit_test(test_ways_of_writing),
+        cmocka_unit_test(test_good),          cmocka_unit_test(test_csv_variants),
         cmocka_unit_test(test_absolute_path), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_zero_byte),     cmocka_unit_test(test_no_image_there),
+        cmocka_unit_test(test_zero_byte),     cmocka_unit_test(test_missing_images),
     };
     return cmocka_run_group_tests_name("csv", tests, make_images, remove_images);
 }

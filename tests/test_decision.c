@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* decision.c: each decision against sums over the whole distance matrix, ties, products that a
- * float cannot hold, logits that are not finite, and trees of odd shapes. */
+/* decision.c: each decision against sums over the whole distance matrix; ties, products that
+ * underflow a float, logits that are not finite, and unusual trees. */
 #include "check.h"
 #include "measure/decision.h"
 #include "support.h"
@@ -9,7 +9,7 @@
 
 enum { MOST = 40 };
 
-/* A tree of random shape: parents with any number of children, none among them. */
+/* A random tree; parents may have no children. */
 static hierarchy random_tree(uint64_t seed, int parents[MOST])
 {
     hierarchy tree = {.coarse_count = support_pick(seed, 0, 1, 9),
@@ -20,7 +20,7 @@ static hierarchy random_tree(uint64_t seed, int parents[MOST])
     return tree;
 }
 
-/* Probabilities without a shift by the largest logit, which these small ones do not need. */
+/* Softmax without subtracting the largest logit, which logits as small as these do not need. */
 static void reference_softmax(const float *logits, int count, double *p)
 {
     double sum = 0;
@@ -63,7 +63,7 @@ static void check_ranking(const ranking *r, const double *probabilities, const d
     }
 }
 
-/* Each coarse class scores what its first fine class does. */
+/* The score of each coarse class is that of its first fine class. */
 static void check_following(const decider *d, const double *fine)
 {
     double scores[MOST], sums[MOST] = {0};
@@ -120,7 +120,7 @@ static void random_trees(void **state)
     }
 }
 
-/* Coarse classes 0 with two children, 1 with none, 2 and 3 with one. */
+/* Coarse class 0 has two children, class 1 none, classes 2 and 3 one each. */
 static int few_parents[] = {2, 0, 0, 3};
 static const hierarchy few = {.coarse_count = 4, .fine_count = 4, .parents = few_parents};
 
@@ -150,7 +150,7 @@ static void ties_go_to_the_lower_class(void **state)
     assert_int_equal(d.fine_guess, 0);
     assert_int_equal(d.coarse_guess, 1);
     decider_free(&d);
-    /* Of equal probabilities those with a sibling are nearest to the rest. */
+    /* If all probabilities are equal, classes with a sibling are nearest to the others. */
     d = decide("crm", coarse, flat);
     check_order(d.fine.order, 1, 2, 0, 3);
     check_order(d.coarse.order, 0, 2, 3, 1);
@@ -161,8 +161,8 @@ static void ties_go_to_the_lower_class(void **state)
     decider_free(&d);
 }
 
-/* The heads exclude each other's classes, each product below the smallest float. */
-static void tiny_products_rank(void **state)
+/* Each head rules out the classes of the other, and every product is below the smallest float. */
+static void tiny_products_are_ranked(void **state)
 {
     (void)state;
     const float coarse[] = {-200, 0, -500, -500}, fine[] = {0, -80, -90, -300};
@@ -170,13 +170,13 @@ static void tiny_products_rank(void **state)
     assert_true(d.fine.decided);
     check_order(d.fine.order, 1, 2, 0, 3);
     assert_true(fabs(d.fine.probabilities[1] - 1 / (1 + exp(-10.0))) < 1e-12);
-    /* What either head says alone is not what they say together. */
+    /* The guess of each head alone differs from the joint decision. */
     assert_int_equal(d.fine_guess, 0);
     assert_int_equal(d.coarse_guess, 1);
     decider_free(&d);
 }
 
-static void what_is_not_finite_is_not_decided(void **state)
+static void non_finite_logits_are_undecided(void **state)
 {
     (void)state;
     const float good[] = {1, 2, 3, 4}, bad[] = {1, NAN, 3, 4}, high[] = {1, INFINITY, 3, 4};
@@ -194,7 +194,7 @@ static void what_is_not_finite_is_not_decided(void **state)
         assert_false(d.fine.decided);
         assert_false(d.coarse.decided);
         assert_int_equal(d.coarse_guess, -1);
-        decider_decide(&d, good, good); /* the next image is none the worse */
+        decider_decide(&d, good, good); /* the next image is not affected */
         assert_true(d.fine.decided && d.coarse.decided);
         decider_free(&d);
         d = decide("crm", refused[i], good);
@@ -226,8 +226,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_trees),
         cmocka_unit_test(ties_go_to_the_lower_class),
-        cmocka_unit_test(tiny_products_rank),
-        cmocka_unit_test(what_is_not_finite_is_not_decided),
+        cmocka_unit_test(tiny_products_are_ranked),
+        cmocka_unit_test(non_finite_logits_are_undecided),
         cmocka_unit_test(names),
     };
     return cmocka_run_group_tests_name("decision", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* deepfashion.c: its lists with small pictures, in both editions, and what is refused. */
+/* deepfashion.c: small data sets in both editions, and what is refused. */
 #include "base/text.h"
 #include "data/dataset.h"
 #include "image_files.h"
@@ -65,7 +65,7 @@ static void assert_good(const char *first_image)
     assert_int_equal(set.classes.fine_count, 4);
     assert_string_equal(set.classes.coarse_names[2], "full-body");
     assert_string_equal(set.classes.fine_names[1], "Button Down");
-    assert_string_equal(set.classes.fine_names[2], "Cape"); /* without images, with its number */
+    assert_string_equal(set.classes.fine_names[2], "Cape"); /* has no images but keeps its number */
     assert_int_equal(set.classes.parents[2], 2);
     assert_int_equal(set.train.count, 2);
     assert_int_equal(set.valid.count, 1);
@@ -86,7 +86,7 @@ static void test_good(void **state)
     dataset set;
     assert_good("/Img/img/Red_Blazer/img_1.jpg");
     CHECK_OK(dataset_open(directory, &set, &err));
-    const pixel_box want = {2, 1, 60, 70}; /* ten pixels more on each side */
+    const pixel_box want = {2, 1, 60, 70}; /* ten more pixels on each side */
     assert_memory_equal(&set.train.boxes[0], &want, sizeof want);
     assert_int_equal(set.valid.boxes[0].left, -9);
     assert_int_equal(set.test.boxes[0].bottom, 19);
@@ -152,7 +152,7 @@ static void test_refused(void **state)
 {
     (void)state;
     static const char *const bad[][4] = {
-        /* file, its good content, bad content, in the error */
+        /* file, its valid content, invalid content, text of the error */
         {"Anno/list_category_cloth.txt", classes, "", "line 1: the number of rows"},
         {"Anno/list_category_cloth.txt", classes, "x\ny\n", "line 1: the number of rows"},
         {"Anno/list_category_cloth.txt", classes, "1\nname type\nBlazer 4\n",
@@ -191,7 +191,7 @@ static void test_refused(void **state)
     assert_good("/Img/img/Red_Blazer/img_1.jpg");
 }
 
-static void test_leaving_path(void **state)
+static void test_path_outside(void **state)
 {
     (void)state;
     error err;
@@ -212,7 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),          cmocka_unit_test(test_other_directories),
         cmocka_unit_test(test_without_boxes), cmocka_unit_test(test_missing_list),
-        cmocka_unit_test(test_refused),       cmocka_unit_test(test_leaving_path),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_path_outside),
     };
     return cmocka_run_group_tests_name("deepfashion", tests, make_set, remove_set);
 }

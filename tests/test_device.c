@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Choosing a device, on lists made up here, and opening the one that the tests run on. */
+/* Choosing a device from lists made up here, and opening the device that the tests run on. */
 #include "check.h"
 #include "device/device.h"
 #include "support.h"
@@ -10,7 +10,7 @@
 
 enum { THREADS = 4, ROUNDS = 5 };
 
-/* Returns NULL, or its argument when a device did not open. */
+/* Returns NULL, or its argument if a device did not open. */
 static void *open_and_close(void *context)
 {
     error err;
@@ -23,7 +23,7 @@ static void *open_and_close(void *context)
     return NULL;
 }
 
-/* First of all: the driver makes its state when the first device of the process is looked for. */
+/* Must run first: the driver initialises itself when the process first looks for a device. */
 static void test_threads(void **state)
 {
     (void)state;
@@ -79,7 +79,7 @@ static void expect_choice(const device_list *list, const char *spec, int wanted)
 static void test_choices(void **state)
 {
     (void)state;
-    expect_choice(&everything, NULL, 2); /* the first GPU that is available */
+    expect_choice(&everything, NULL, 2); /* the first available GPU */
     expect_choice(&everything, "", 2);
     expect_choice(&everything, "gpu", 2);
     expect_choice(&everything, "cpu", 0);
@@ -103,7 +103,7 @@ static void expect_place(const char *spec, int place, int wanted)
     assert_int_equal(index, wanted);
 }
 
-/* Processes of one machine take those that fit in turn. */
+/* Processes on one machine use the devices that match in turn. */
 static void test_places(void **state)
 {
     (void)state;
@@ -128,7 +128,7 @@ static void test_places(void **state)
     expect_place("gpu", 3, 2);
 }
 
-/* Lists of devices: each entry in turn. */
+/* A list of devices: each process uses its own entry. */
 static void test_lists(void **state)
 {
     (void)state;
@@ -150,7 +150,7 @@ static void expect_refusal(const device_list *list, const char *spec, const char
     int index;
     assert_int_equal(device_choose(list, spec, 0, &index, &err), STATUS_USAGE);
     if (!strstr(err.message, says))
-        print_error("'%s' is not in: %s\n", says, err.message);
+        print_error("'%s' is not in the message: %s\n", says, err.message);
     assert_non_null(strstr(err.message, says));
 }
 
@@ -168,7 +168,7 @@ static void test_refusals(void **state)
     expect_refusal(&only_cpu, "gpu", "no device fits 'gpu'");
 }
 
-/* Named where the choice was its own, and only there. */
+/* Errors name HCNN_DEVICE only if the variable made the choice. */
 static void test_environment(void **state)
 {
     (void)state;

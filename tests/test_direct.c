@@ -14,7 +14,8 @@ static void check_all(device *dev)
     }
 }
 
-/* A device of its own for each, since programs are built once per device for its width. */
+/* Each width needs a device of its own, because programs are built once per device for its
+ * width. */
 static void test_widths(void **state)
 {
     (void)state;

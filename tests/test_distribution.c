@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* distribution.c: values lie within their bounds, rise with their place, and lead back to it; and
- * they are distributed as the name says. */
+/* distribution.c: values stay within their bounds, do not fall as the place grows, lead back to
+ * their place, and have the distribution that the name says. */
 #include "base/random.h"
 #include "check.h"
 #include "sweep/distribution.h"
@@ -15,7 +15,7 @@ static double draw(uint64_t index)
     return random_uniform(31, RANDOM_TEST, index);
 }
 
-/* A distribution of a kind with drawn bounds. */
+/* A distribution of this kind with random bounds. */
 static distribution draw_distribution(distribution_kind kind, uint64_t number)
 {
     static const double probabilities[] = {0.125, 0, 0.5, 0.375};
@@ -45,7 +45,7 @@ static distribution draw_distribution(distribution_kind kind, uint64_t number)
     return d;
 }
 
-/* Where a distribution ends, by its definition. */
+/* The range of a distribution's values, by its definition. */
 static void bounds_of(const distribution *d, double *low, double *high)
 {
     *low = d->min;
@@ -78,7 +78,7 @@ static void bounds_of(const distribution *d, double *low, double *high)
         *low -= 0.5000001 * d->q, *high += 0.5000001 * d->q;
 }
 
-/* Places that lead to one value share a stretch, whose middle is the place of the value. */
+/* Places that give the same value form an interval; the value's place is its middle. */
 static void check_place(const distribution *d, double u, double value)
 {
     bool in_steps = distribution_forms[d->kind].family <= FAMILY_WEIGHTED ||
@@ -88,12 +88,12 @@ static void check_place(const distribution *d, double u, double value)
     assert_true(place >= 0 && place <= 1);
     if (!in_steps && d->max > d->min) {
         if (fabs(place - u) > 1e-12)
-            fail_msg("%s: %.17g leads to %.17g and back to %.17g", distribution_forms[d->kind].name,
-                     u, value, place);
+            fail_msg("%s: place %.17g gives %.17g, whose place is %.17g",
+                     distribution_forms[d->kind].name, u, value, place);
     }
     double again = distribution_value(d, place);
     if (fabs(again - value) > (in_steps ? 0 : 1e-9 * (1 + fabs(value))))
-        fail_msg("%s: %.17g is at %.17g, where there is %.17g", distribution_forms[d->kind].name,
+        fail_msg("%s: %.17g has place %.17g, which gives %.17g", distribution_forms[d->kind].name,
                  value, place, again);
 }
 
@@ -105,8 +105,8 @@ static void check_distribution(const distribution *d)
         double u = i / (double)STEPS, value = distribution_value(d, u);
         double slack = 1e-12 * (1 + fabs(value));
         if (!(value >= low - slack && value <= high + slack))
-            fail_msg("%s: %.17g at %g is not in [%g, %g]", distribution_forms[d->kind].name, value,
-                     u, low, high);
+            fail_msg("%s: %.17g at place %g is not in [%g, %g]", distribution_forms[d->kind].name,
+                     value, u, low, high);
         assert_true(value >= last);
         last = value;
         if (i > 0 && i < STEPS)
@@ -124,7 +124,7 @@ static void test_every_kind(void **state)
         }
 }
 
-/* The middle of the places that lead to a value. */
+/* A value's place is the middle of the places that give it. */
 static void test_places(void **state)
 {
     (void)state;
@@ -143,15 +143,15 @@ static void test_places(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_true(fabs(distribution_place(&cases[i].d, cases[i].value) - cases[i].place) < 1e-15);
-    /* A value begins where the one before it ends. */
+    /* A value begins where the previous one ends. */
     assert_true(distribution_value(&cases[1].d, 0.25) == 1);
 }
 
-/* Closed forms. */
+/* Values against closed forms. */
 static void test_quantiles(void **state)
 {
     (void)state;
-    const double minus = -0.67448975019608174; /* the normal distribution's first quartile */
+    const double minus = -0.67448975019608174; /* first quartile of the normal distribution */
     static const double thirds[] = {0.25, 0.25, 0.5};
     const struct {
         distribution d;
@@ -188,12 +188,12 @@ static void test_quantiles(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         double got = distribution_value(&cases[i].d, cases[i].u);
         if (!(fabs(got - cases[i].value) <= 1e-13 * (1 + fabs(cases[i].value))))
-            fail_msg("%s at %g is %.17g, not %.17g", distribution_forms[cases[i].d.kind].name,
-                     cases[i].u, got, cases[i].value);
+            fail_msg("%s at place %g is %.17g, expected %.17g",
+                     distribution_forms[cases[i].d.kind].name, cases[i].u, got, cases[i].value);
     }
 }
 
-/* The closed form of the share below x, of one distribution of each smooth kind. */
+/* The closed form of the cumulative distribution, for one distribution of each smooth kind. */
 static double share_below(distribution_kind kind, double x)
 {
     switch (kind) {
@@ -210,7 +210,7 @@ static double share_below(distribution_kind kind, double x)
         return 0.5 * (1 + erf((x - 1) / 2 / sqrt(2)));
     case DISTRIBUTION_LOG_NORMAL:
         return 0.5 * (1 + erf((log(x) - 1) / 2 / sqrt(2)));
-    default: /* beta of 2 and 2 */
+    default: /* beta(2, 2) */
         return x * x * (3 - 2 * x);
     }
 }
@@ -221,8 +221,8 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Kolmogorov and Smirnov: the largest distance of two shares below x, of samples and of the closed
- * form. Above 1.95 / sqrt(n) is once in a thousand; the seed is fixed. */
+/* Kolmogorov-Smirnov test of samples against the closed form. By chance, the distance exceeds 1.95
+ * / sqrt(n) once in a thousand times; the seed is fixed. */
 static void test_samples(void **state)
 {
     (void)state;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is trained on, validated with and tested, for every set of parts that there can be. */
+/* Which images are used for training, validation and test, for every combination of parts that a
+ * data set can have. */
 #include "check.h"
 #include "data/division.h"
 
 enum { MOST = 64 };
 
-/* Each image of the set is in exactly one of the subsets; those outside it have indices NULL. */
+/* Each image of the set is in exactly one of the subsets; a subset may be NULL. */
 static void assert_partition(size_t count, const image_subset *a, const image_subset *b,
                              const image_subset *c)
 {
@@ -58,7 +59,8 @@ static void test_without_test(void **state)
     dataset_division_free(&made);
 }
 
-/* The larger half validates; another seed, other halves. */
+/* The test set is halved and the larger half is the validation set; another seed gives other
+ * halves. */
 static void test_halved(void **state)
 {
     (void)state;
@@ -87,7 +89,7 @@ static void test_held_out(void **state)
         assert_int_equal(made.test.count, counts[i][1]);
         assert_int_equal(made.train.count, counts[i][2]);
         assert_partition(counts[i][0], &made.train, &made.validation, &made.test);
-        for (size_t j = 1; j < made.train.count; j++) /* --no-shuffle takes them in file order */
+        for (size_t j = 1; j < made.train.count; j++) /* --no-shuffle uses them in file order */
             assert_true(made.train.indices[j] > made.train.indices[j - 1]);
         dataset_division_free(&made);
     }

@@ -51,7 +51,7 @@ static void prefix_keeps_a_full_message_in_bounds(void **state)
     assert_memory_equal(err.message, "where: xxx", 10);
 }
 
-/* The longest paths that there are: where, what, and what to do. */
+/* With the longest possible paths, a message still says where, what, and what to do. */
 static void prefix_keeps_both_ends_of_long_messages(void **state)
 {
     (void)state;
@@ -68,7 +68,7 @@ static void prefix_keeps_both_ends_of_long_messages(void **state)
     assert_string_equal(err.message + ERROR_CAPACITY - sizeof end, end);
 }
 
-static void prefix_is_as_long_as_it_needs(void **state)
+static void a_long_prefix_is_kept_whole(void **state)
 {
     (void)state;
     static char path[1024], other[1024];
@@ -97,7 +97,7 @@ static void suffix_comes_last(void **state)
     assert_string_equal(err.message + ERROR_CAPACITY - 6, "xmore");
 }
 
-static void memory_names_what(void **state)
+static void out_of_memory_names_what_needed_it(void **state)
 {
     (void)state;
     error err;
@@ -122,9 +122,9 @@ int main(void)
         cmocka_unit_test(prefix_comes_first),
         cmocka_unit_test(prefix_keeps_a_full_message_in_bounds),
         cmocka_unit_test(prefix_keeps_both_ends_of_long_messages),
-        cmocka_unit_test(prefix_is_as_long_as_it_needs),
+        cmocka_unit_test(a_long_prefix_is_kept_whole),
         cmocka_unit_test(suffix_comes_last),
-        cmocka_unit_test(memory_names_what),
+        cmocka_unit_test(out_of_memory_names_what_needed_it),
         cmocka_unit_test(try_returns_early),
     };
     return cmocka_run_group_tests_name("error", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* evaluation.c: what is counted, which mistakes are kept, and the file with their pictures. */
+/* evaluation.c: the counts, which mistakes are kept, and the file with their pictures. */
 #include "base/file.h"
 #include "base/text.h"
 #include "image_files.h"
@@ -34,7 +34,7 @@ static int tear_down(void **state)
     return support_files_tear_down(state);
 }
 
-/* An image's results: its index in the set, labels and guesses, the losses. */
+/* The results for an image: its index in the set, labels, guesses and losses. */
 typedef struct seen_image {
     size_t index;
     int fine, fine_guess, coarse, coarse_guess;
@@ -87,7 +87,7 @@ static void test_confusion(void **state)
     evaluation_free(&e);
 }
 
-/* Of either head. They are in no matrix and no mistake. */
+/* An image that either head leaves undecided is in neither matrix and is not a mistake. */
 static void test_undecided(void **state)
 {
     (void)state;
@@ -117,7 +117,7 @@ static void expect_worst(const evaluation *e, int at, size_t image, float loss)
     assert_true(e->worst[at].loss == loss);
 }
 
-/* By falling loss; of equal ones those that came first. */
+/* By falling loss; among equal losses the first ones come first. */
 static void test_worst(void **state)
 {
     (void)state;
@@ -137,7 +137,8 @@ static void test_worst(void **state)
     evaluation_free(&e);
 }
 
-/* 64 mistakes of losses 0, 7, 14, ... modulo 32, so each loss twice: the larger 12 losses stay. */
+/* 64 mistakes with losses 0, 7, 14, ... modulo 32, so each loss occurs twice. The images of the 12
+ * largest losses are kept. */
 static void test_most(void **state)
 {
     (void)state;
@@ -156,7 +157,7 @@ static void test_most(void **state)
         expect_worst(&e, at + 1, first + 32, (float)(31 - at / 2));
     }
     const seen_image late[] = {{70, 0, 1, 0, 0, 20, 1}, {71, 0, 1, 0, 0, 20.5f, 1}};
-    add(&e, late, 2); /* as bad as the last one, and worse */
+    add(&e, late, 2); /* one as bad as the last one, and a worse one */
     assert_int_equal(e.worst_count, EVALUATION_MISTAKES);
     expect_worst(&e, EVALUATION_MISTAKES - 3, 35, 21);
     expect_worst(&e, EVALUATION_MISTAKES - 2, 71, 20.5f);
@@ -194,7 +195,7 @@ static int digit_of(char letter)
     return (int)(at - letters);
 }
 
-/* The picture of a mistake, decoded from its URL through a file. */
+/* The picture of a mistake, decoded from its data URL. */
 static image read_picture(const json_t *root, size_t mistake)
 {
     static const char prefix[] = "data:image/png;base64,";
@@ -225,7 +226,7 @@ static image read_picture(const json_t *root, size_t mistake)
     return picture;
 }
 
-/* Image 1 of two whose pixel (x, y) is (10 x, 10 y, 200 + x). */
+/* A set of two images. Pixel (x, y) of image 1 is (10 x, 10 y, 200 + x). */
 static image_set make_set(enum pixel_layout layout)
 {
     enum { PLANE = SIDE * SIDE };
@@ -309,7 +310,7 @@ static void test_file(void **state)
 
 /* ---- Files ---- */
 
-/* A picture of one colour in its left half and another in its right one. */
+/* A picture with one colour in the left half and another in the right half. */
 static void put_large(const char *name, int width, int height)
 {
     error err;
@@ -329,7 +330,8 @@ static void add_file(image_set *set, const char *name)
     CHECK_OK(image_set_append(set, text_format("%s/%s", directory, name), 0, 0, NULL, &err));
 }
 
-/* 1 at its own size, one shrunk by a factor that leaves a rest, one gone, one that is no image. */
+/* One picture at its own size, one shrunk by a factor that does not divide its size, one missing
+ * file, and one that is not an image. */
 static void test_files(void **state)
 {
     (void)state;
@@ -355,7 +357,7 @@ static void test_files(void **state)
     picture = read_picture(root, 1);
     assert_int_equal(picture.width, (388 + 4) / 5);
     assert_int_equal(picture.height, 26);
-    for (int i = 0; i < 78 * 26; i++) { /* column 38 holds 4 dark columns of its 5 */
+    for (int i = 0; i < 78 * 26; i++) { /* column 38 averages 5, 4 of them dark */
         int x = i % 78, want = x < 38 ? 10 : x > 38 ? 200 : (4 * 10 + 200 + 2) / 5;
         assert_int_equal(picture.pixels[3 * i], want);
         assert_int_equal(picture.pixels[3 * i + 2], want);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* event_file.c: what is written is read back here, with the sums of each record; writes begin and
- * end between records, also where the disk is full. */
+/* event_file.c: events are read back here and the checksums of their records checked. Each write
+ * begins and ends between records, even if the disk is full. */
 #include "base/crc32c.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -32,7 +32,7 @@ ssize_t __real_write(int file, const void *bytes, size_t size);
 ssize_t __wrap_write(int file, const void *bytes, size_t size);
 
 static int writes;
-static size_t disk_has = SIZE_MAX; /* bytes to go until it is full */
+static size_t disk_has = SIZE_MAX; /* bytes until it is full */
 
 ssize_t __wrap_write(int file, const void *bytes, size_t size)
 {
@@ -51,7 +51,7 @@ ssize_t __wrap_write(int file, const void *bytes, size_t size)
 
 typedef struct reading {
     Tb__Event *events[MOST_EVENTS];
-    size_t ends[MOST_EVENTS]; /* bytes of the file up to each one's end */
+    size_t ends[MOST_EVENTS]; /* offset of each event's end in the file */
     size_t count, size;
 } reading;
 
@@ -69,7 +69,7 @@ static void check_sum(const unsigned char *data, size_t size, const unsigned cha
     assert_int_equal(turned >> 17 | turned << 15, crc32c(data, size));
 }
 
-/* Every whole record from the beginning on. */
+/* Reads every whole record from the beginning. */
 static void read_bytes(const unsigned char *data, size_t size, reading *r)
 {
     size_t at = 0;
@@ -106,7 +106,7 @@ static void read_file(const event_file *f, reading *r)
     free(path);
 }
 
-/* The only value of an event. */
+/* The value of an event that has only one. */
 static const Tb__Value *value_of(const reading *r, size_t i, int64_t step, const char *tag)
 {
     assert_true(i < r->count);
@@ -135,8 +135,8 @@ static event_file *create(void)
 
 /* ---- The tests ---- */
 
-/* Readers tell by the first record what they read. It is there at once, and begins with the same
- * bytes in every event file of TensorFlow. */
+/* The first record tells readers which format follows. It is written at once, and starts with the
+ * same bytes in every event file of TensorFlow. */
 static void test_version(void **state)
 {
     (void)state;
@@ -314,7 +314,7 @@ static void test_hyperparameters(void **state)
     event_file_close(f);
 }
 
-/* Names say where they are from, and sort in the order in which the files were made. */
+/* Names contain the host and the process, and sort in the order in which the files were created. */
 static void test_names(void **state)
 {
     (void)state;
@@ -329,7 +329,8 @@ static void test_names(void **state)
     event_file_close(first);
 }
 
-/* Nothing before the flush, then all in one write; many records go out earlier, whole ones. */
+/* Nothing is written before the flush, and then everything in one write. Large records are written
+ * earlier, as whole records. */
 static void test_writes(void **state)
 {
     (void)state;
@@ -359,7 +360,7 @@ static void test_writes(void **state)
     assert_int_equal(writes, 4);
 }
 
-/* Wherever a file is cut, the records before are whole. */
+/* In a file that is cut anywhere, the records before the cut are intact. */
 static void test_cut(void **state)
 {
     (void)state;
@@ -390,7 +391,8 @@ static void test_cut(void **state)
     event_file_close(f);
 }
 
-/* A full disk is an error that names the file, leaves no part of a record, and passes. */
+/* If the disk is full, the error names the file, no partial record is left, and writing works again
+ * later. */
 static void test_full_disk(void **state)
 {
     (void)state;

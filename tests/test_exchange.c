@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gradients of ranks, which are threads with a device each: their sums, in buckets of any size, in
- * fp32 and in halves, overlapped and not. */
+/* Gradients of several ranks (threads with a device each): their sums in fp32 and in halves, with
+ * any bucket size, overlapped with the backward pass or not. */
 #include "check.h"
 #include "ranks/exchange.h"
 #include "support.h"
@@ -19,15 +19,15 @@ enum {
     MOST_BYTES = 1 << 20
 };
 
-/* How the gradients are exchanged. */
+/* Settings of an exchange. */
 typedef struct manner {
     int ranks;
     bool halves, overlapped;
     size_t bucket_bytes;
-    float loss; /* its weight */
+    float loss; /* weight of the loss */
 } manner;
 
-/* A rank: a network of the same weights as the others' and images of its own. */
+/* A rank: a network with the same weights as those of the other ranks, and images of its own. */
 typedef struct member {
     manner how;
     device *dev;
@@ -112,7 +112,7 @@ static status read_gradients(member *m, float *values, error *err)
     return STATUS_OK;
 }
 
-/* Twice, since an exchange starts anew at each step. */
+/* Takes two steps, because an exchange starts anew in each step. */
 static status exchange_steps(member *m, exchange *x, error *err)
 {
     for (int step = 0; step < 2; step++) {
@@ -124,7 +124,7 @@ static status exchange_steps(member *m, exchange *x, error *err)
     return read_gradients(m, m->together, err);
 }
 
-/* Ranks, and who they are. */
+/* The ranks and their members. */
 typedef struct team {
     thread_ranks *all;
     member *members[MOST_RANKS];
@@ -142,14 +142,13 @@ static status work(void *context, int rank, error *err)
     status result = exchange_steps(m, x, err);
     m->costs = exchange_so_far(x);
     exchange_free(x);
-    /* Without it, the gradients are the rank's own again. */
+    /* Without the exchange, the gradients are those of the rank alone. */
     return result == STATUS_OK ? take_step(m, BATCH, err) : result;
 }
 
-/* Rounding of a sum of few floats; in halves, twice that of binary16 for each rank's share and the
- * sums, and what the largest gradient, which need not be of the same bucket, leaves of the
- * smallest.
- */
+/* Rounding of a sum of a few floats. With halves: twice the rounding of binary16 for each rank's
+ * gradient and for the sums, plus the underflow of small gradients if the scale fits the largest
+ * gradient, which may be in another bucket. */
 static void expect_sums(member *const *members, const manner *how)
 {
     size_t count = members[0]->count;
@@ -167,7 +166,7 @@ static void expect_sums(member *const *members, const manner *how)
         }
         double off = fabs(members[0]->together[i] - want);
         if (!(off <= how->ranks * (relative * size + absolute)))
-            fail_msg("gradient %zu is %g, not %g", i, members[0]->together[i], want);
+            fail_msg("gradient %zu is %g, expected %g", i, members[0]->together[i], want);
     }
     for (int rank = 1; rank < how->ranks; rank++)
         assert_same_bits(members[rank]->together, members[0]->together, count);
@@ -214,12 +213,12 @@ static void test_sums(void **state)
 static void test_halves(void **state)
 {
     (void)state;
-    static const float losses[] = {1, 1e-12f, 1e12f}; /* far outside of what a half can hold */
+    static const float losses[] = {1, 1e-12f, 1e12f}; /* far outside the range of a half */
     for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++)
         run(&(manner){3, true, i == 0, 4096, losses[i]});
 }
 
-/* A gradient that is not finite reaches every rank as that. */
+/* If a gradient is not finite, it is not finite in every rank. */
 static void test_not_finite(void **state)
 {
     (void)state;
@@ -253,7 +252,7 @@ static status give_up(void *context, int rank, error *err)
     return result;
 }
 
-/* What was under way when a step failed is forgotten. */
+/* After a failed step, its unfinished exchange is dropped. */
 static void test_abandon(void **state)
 {
     (void)state;

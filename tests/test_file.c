@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file.c: reading, atomic writing, directories, the cache's place. */
+/* file.c: reading, atomic writing, directories, locks, and the cache directory. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -32,7 +32,7 @@ static void reads_what_was_written(void **state)
     CHECK_OK(file_write(path, "one\0two", 7, &err));
     CHECK_OK(file_read(path, 7, &data, &size, &err));
     assert_int_equal(size, 7);
-    assert_memory_equal(data, "one\0two", 8); /* with the zero byte behind it */
+    assert_memory_equal(data, "one\0two", 8); /* a zero byte follows */
     free(data);
     CHECK_OK(file_write(path, "", 0, &err));
     CHECK_OK(file_read(path, 7, &data, &size, &err));
@@ -54,13 +54,13 @@ static void read_errors_name_the_file(void **state)
     CHECK_FAILS(STATUS_FAILED, "more than the 10", file_read(path, 10, &data, &size, &err));
     CHECK_FAILS(STATUS_FAILED, "not a regular file", file_read(*state, 10, &data, &size, &err));
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(mkfifo(path, 0600), 0); /* nobody writes to it */
+    assert_int_equal(mkfifo(path, 0600), 0); /* no process writes to it */
     CHECK_FAILS(STATUS_FAILED, "not a regular file", file_read(path, 10, &data, &size, &err));
     assert_int_equal(unlink(path), 0);
     free(path);
 }
 
-static void writer_replaces_files_alone(void **state)
+static void writer_replaces_only_regular_files(void **state)
 {
     error err;
     struct stat info;
@@ -197,7 +197,7 @@ static void cache_directory_follows_the_environment(void **state)
     char *path = file_cache_directory();
     assert_string_equal(path, "/somewhere/hcnn-cl");
     free(path);
-    setenv("XDG_CACHE_HOME", "relative", 1); /* the specification says to ignore it */
+    setenv("XDG_CACHE_HOME", "relative", 1); /* relative: ignored, as the specification says */
     setenv("HOME", "/home/somebody", 1);
     path = file_cache_directory();
     assert_string_equal(path, "/home/somebody/.cache/hcnn-cl");
@@ -217,7 +217,7 @@ static void test_link(void **state)
     CHECK_OK(file_write(to, "old", 3, &err));
     CHECK_OK(file_write(from, "new", 3, &err));
     CHECK_OK(file_link(from, to, &err));
-    CHECK_OK(file_link(from, to, &err)); /* twice is harmless */
+    CHECK_OK(file_link(from, to, &err)); /* a second call does no harm */
     CHECK_OK(file_write(from, "newer", 5, &err));
     CHECK_OK(file_read(to, 100, (unsigned char **)&text, &size, &err));
     assert_string_equal(text, "new");
@@ -226,7 +226,7 @@ static void test_link(void **state)
     from = text_format("%s/none", directory);
     CHECK_FAILS(STATUS_FAILED, from, file_link(from, to, &err));
     assert_true(file_exists(to));
-    /* Another file system has no hard link to this one: a copy. */
+    /* A hard link to another file system is impossible: the file is copied. */
     free(to);
     to = strdup("/dev/shm/hcnn-test-XXXXXX");
     if (mkdtemp(to)) {
@@ -245,7 +245,7 @@ static void test_link(void **state)
     free(to);
 }
 
-/* A lock is another process's, or another descriptor's of this one. */
+/* A lock excludes other processes, and other descriptors of this process. */
 static void test_lock(void **state)
 {
     (void)state;
@@ -265,7 +265,7 @@ static void test_lock(void **state)
     free(directory);
 }
 
-/* Another process has it for a while, and makes a file before its end lets go. */
+/* Another process holds the lock for a while, creates a file and then ends. */
 static void test_wait_lock(void **state)
 {
     (void)state;
@@ -279,7 +279,7 @@ static void test_wait_lock(void **state)
         locked = write(ends[1], "", 1) == 1 && locked;
         nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
         locked = locked && file_write(late, "", 0, &err) == STATUS_OK;
-        free(directory); /* its end is one where valgrind looks for what is lost */
+        free(directory); /* freed before the process ends, so that valgrind reports no leak */
         free(late);
         _exit(locked ? 0 : 1);
     }
@@ -322,7 +322,7 @@ static void test_path_leaves(void **state)
         assert_true(file_path_leaves(leave[i]));
 }
 
-/* "below" may be a symbolic link to where its images' paths begin. */
+/* The directory may be a symbolic link to the one in which the images' paths begin. */
 static void test_path_is_below(void **state)
 {
     const char *directory = *state;
@@ -366,7 +366,7 @@ int main(void)
         cmocka_unit_test(test_is_name),
         cmocka_unit_test(reads_what_was_written),
         cmocka_unit_test(read_errors_name_the_file),
-        cmocka_unit_test(writer_replaces_files_alone),
+        cmocka_unit_test(writer_replaces_only_regular_files),
         cmocka_unit_test(writer_shows_the_file_only_when_committed),
         cmocka_unit_test(writer_replaces_bytes),
         cmocka_unit_test(aborted_writer_leaves_the_old_file),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gate and its gradients against the formulas in double precision, those against central
- * differences. */
+/* The gate and its gradients against formulas in double precision; the formulas' gradients against
+ * central differences. */
 #include "ops/gate.h"
 #include "support.h"
 

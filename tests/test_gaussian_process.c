@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gaussian_process.c: predictions against scikit-learn 1.9's GaussianProcessRegressor with the same
  * terms (kernel a * Matern(lengths, nu=1.5), alpha = a * (1e-7 + noise), normalize_y), and what a
- * fit has to find. */
+ * fit must find. */
 #include "base/random.h"
 #include "check.h"
 #include "sweep/gaussian_process.h"
@@ -19,7 +19,7 @@ static const gaussian_samples six = {COUNT, 2, points, values};
 static void assert_near(double got, double want, double tolerance)
 {
     if (!(fabs(got - want) <= tolerance))
-        fail_msg("%.17g is not within %g of %.17g", got, tolerance, want);
+        fail_msg("%.17g differs by more than %g from %.17g", got, tolerance, want);
 }
 
 static void test_predictions(void **state)
@@ -49,15 +49,15 @@ static void test_predictions(void **state)
             double mean, deviation;
             gaussian_process_predict(g, at[k], &mean, &deviation);
             assert_near(mean, cases[i].means[k], 1e-9);
-            /* At a sample 1 - 0.9999999 is left: seven digits are gone. */
+            /* At a sample the variance is 1 - 0.9999999, which loses seven digits. */
             assert_near(deviation, cases[i].deviations[k], 1e-9);
         }
         gaussian_process_free(g);
     }
 }
 
-/* Values that depend on one of two parameters: its length is the shorter, and the function is found
- * again between the samples. */
+/* The values depend on one of two parameters. The fit must give that parameter the shorter length,
+ * and predict the function between the samples. */
 static void test_fit(void **state)
 {
     (void)state;
@@ -83,7 +83,7 @@ static void test_fit(void **state)
     gaussian_process_free(g);
 }
 
-/* Values around a line with noise of 0.5: the noise that is found is of that size. */
+/* A line with noise of 0.5: the fit must find noise of about that size. */
 static void test_noise(void **state)
 {
     (void)state;
@@ -128,8 +128,8 @@ static void test_pretend(void **state)
     gaussian_process_free(g);
 }
 
-/* One point many times, equal values, far apart values, no parameter: finite answers. */
-static void test_hard(void **state)
+/* Repeated points, equal values, values far apart, and no parameter: all predictions are finite. */
+static void test_hard_cases(void **state)
 {
     (void)state;
     double x[GAUSSIAN_PROCESS_MOST * 2], y[GAUSSIAN_PROCESS_MOST], mean, deviation;
@@ -150,7 +150,8 @@ static void test_hard(void **state)
     }
 }
 
-/* Less noise than none makes a matrix that has no factor, as rounding might: more is added. */
+/* Negative noise gives a matrix without a Cholesky factor, as rounding might; noise is then
+ * added. */
 static void test_nugget(void **state)
 {
     (void)state;
@@ -173,7 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_predictions), cmocka_unit_test(test_fit),
         cmocka_unit_test(test_noise),       cmocka_unit_test(test_pretend),
-        cmocka_unit_test(test_hard),        cmocka_unit_test(test_nugget),
+        cmocka_unit_test(test_hard_cases),  cmocka_unit_test(test_nugget),
     };
     return cmocka_run_group_tests_name("gaussian_process", tests, NULL, NULL);
 }

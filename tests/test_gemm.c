@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CLBlast behind gemm.h: every transposition, strides and offsets wider than the matrix,
- * alpha and beta, against sums in double precision. */
+/* CLBlast through gemm.h: every transposition, strides and offsets wider than the matrix, alpha and
+ * beta, against sums in double precision. */
 #include "ops/convolver.h"
 #include "ops/gemm.h"
 #include "support.h"
@@ -55,7 +55,7 @@ static void check_case(device *dev, int index)
     float *b = make_matrix(dev, &p.b, p.k, p.n, index & 2, seed + 2);
     float *c = make_matrix(dev, &p.c, p.m, p.n, false, seed + 3);
     size_t count = p.c.offset + p.m * p.c.stride, bytes;
-    double *want = support_widen(c, count); /* what lies around C must stay as it is */
+    double *want = support_widen(c, count); /* values around C must not change */
     for (size_t i = 0; i < p.m; i++)
         for (size_t j = 0; j < p.n; j++) {
             size_t here = p.c.offset + i * p.c.stride + j;
@@ -88,7 +88,7 @@ static void test_products(void **state)
         check_case(*state, i);
 }
 
-/* What CLBlast asks of a set, which it does not check itself. */
+/* CLBlast's requirements for a set of parameters, which CLBlast itself does not check. */
 static void test_parameters(void **state)
 {
     enum {
@@ -112,7 +112,7 @@ static void test_parameters(void **state)
     for (const gemm_parameters *set = gemm_parameter_sets; set->name; set++) {
         const size_t *v = set->values;
         assert_ptr_equal(gemm_find_parameters(set->name), set);
-        if (v[KWG] == 0) /* CLBlast's own */
+        if (v[KWG] == 0) /* CLBlast's own choice */
             continue;
         size_t items = v[MDIMC] * v[NDIMC];
         assert_int_equal(v[GEMMK], 0);

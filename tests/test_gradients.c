@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The factor that clips the gradients' norm, against double precision; the factor's
- * formula is torch.nn.utils.clip_grad_norm_'s. */
+/* The factor that clips the gradients' norm, against double precision. Its formula is that of
+ * torch.nn.utils.clip_grad_norm_. */
 #include "ops/gradients.h"
 #include "support.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* The last has more parts than one per 256 vectors would be, of any width. */
+/* The last count would need more parts than are allowed if each part had 256 vectors, whatever
+ * their width. */
 static const size_t counts[] = {1, 3, 16, 17, 1000, 70001, 5000003};
 enum { COUNTS = sizeof counts / sizeof counts[0] };
 
-/* The factor for gradients of all counts[first..last], scaled by `multiple`; *norm is theirs,
- * unscaled. */
+/* The factor for gradients of all counts[first..last], which are scaled by `multiple`. *norm is
+ * their norm without the scale. */
 static float clip_of(device *dev, int first, int last, float multiple, float most, double *norm)
 {
     error err;
@@ -54,8 +55,8 @@ static void check_clip(device *dev, int first, int last, float multiple)
     double got = clip_of(dev, first, last, multiple, most, &norm);
     double expected = fmin(1, most / (norm + 1e-6));
     if (fabs(got - expected) > 2e-6 * expected)
-        fail_msg("%d..%d: %.9g instead of %.9g", first, last, got, expected);
-    /* A norm at or below the most is let through as it is. */
+        fail_msg("counts %d..%d: %.9g, expected %.9g", first, last, got, expected);
+    /* A norm that is at most the limit is not clipped. */
     assert_true(clip_of(dev, first, last, multiple, (float)(norm * 1.001) + 1e-5f, &norm) == 1);
 }
 
@@ -67,7 +68,7 @@ static void test_clip(void **dev)
     check_clip(*dev, 0, COUNTS - 2, 65536);
 }
 
-/* As in PyTorch: an infinite norm clips to 0, NaN stays NaN. */
+/* As in PyTorch, an infinite norm gives a factor of 0, and NaN stays NaN. */
 static void test_not_finite(void **dev)
 {
     const float values[] = {INFINITY, NAN};

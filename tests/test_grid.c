@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sampler.c, method grid: each point of the product once, in order, and then no more. */
+/* sampler.c, method grid: each point of the product once, in order, and then the end. */
 #include "check.h"
 #include "sweep/sampler.h"
 
@@ -54,7 +54,7 @@ static void test_end(void **state)
         assert_true(places[i] == 7);
 }
 
-/* More points than 64 bits count are no overflow. */
+/* More points than 64 bits can count do not overflow. */
 static void test_vast(void **state)
 {
     (void)state;

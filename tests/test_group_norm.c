@@ -13,15 +13,15 @@ typedef struct shape {
     int n, h, w, c, groups;
 } shape;
 
-/* One value a group, one pixel, one channel, groups narrower and wider than a vector and across
- * its edges, and maps of several runs with a short last one. */
+/* One value per group, one pixel, one channel, groups narrower and wider than a vector or across
+ * its edges, and maps of several runs, the last of them shorter. */
 static const shape shapes[] = {
     {1, 1, 1, 1, 1},   {2, 1, 1, 6, 3},    {3, 1, 1, 64, 32}, {1, 5, 7, 1, 1},
     {2, 3, 5, 33, 11}, {3, 4, 4, 34, 2},   {2, 7, 1, 96, 32}, {1, 9, 9, 48, 3},
     {4, 13, 11, 5, 1}, {2, 31, 33, 20, 5}, {1, 40, 40, 7, 7}, {2, 6, 6, 256, 32},
 };
 
-/* One case: values and the reference's results, [n][pixels][c], or [c] and [n][groups]. */
+/* One case: inputs and expected results, [n][pixels][c], or [c] and [n][groups]. */
 typedef struct reference {
     size_t n, pixels, c, groups, size;
     bool relu;
@@ -30,7 +30,7 @@ typedef struct reference {
     double *y, *dx, *dgamma, *dbeta;
 } reference;
 
-/* Calls `visit` for each element of each group, in whatever order. */
+/* A loop over each element of a group, in any order. */
 #define FOR_GROUP(r, image, group, i, k)                                                           \
     for (size_t k = (group) * ((r)->c / (r)->groups); k < ((group) + 1) * ((r)->c / (r)->groups);  \
          k++)                                                                                      \
@@ -59,7 +59,7 @@ static void reference_forward(reference *r)
         }
 }
 
-/* y is the kernel's, so that both agree on what the ReLU let through. */
+/* y is the kernel's output, so that both sides agree on which values the ReLU let through. */
 static void reference_backward(reference *r, const double *y)
 {
     double count = (double)(r->pixels * r->c / r->groups);
@@ -190,7 +190,8 @@ static void check_forward(fixture *f)
     run_forward(f);
     expect_buffer(f->dev, f->layer.mean, r->mean, r->n * r->c, 1e-6, 2e-6);
     expect_buffer(f->dev, f->layer.inverse_deviation, r->inverse, r->n * r->c, 2e-5, 0);
-    /* Where a group's values lie close to each other the deviation divides their rounding. */
+    /* If a group's values are close to each other, dividing by the deviation enlarges their
+     * rounding. */
     expect_tensor(f->dev, f->y, r->y, 2e-5, 5e-6);
 }
 
@@ -202,8 +203,8 @@ static void run_backward(fixture *f, const group_norm_gradients *g)
         &err);
 }
 
-/* Into gradients of their own by several terms, and into gamma and beta themselves, whose change
- * dx does not see. */
+/* Gradients of gamma and beta into buffers with several terms, and then into gamma and beta
+ * themselves; that change must not affect dx. */
 static void check_terms(fixture *f, double largest)
 {
     error err;
@@ -255,7 +256,7 @@ static void check_backward(fixture *f)
     expect_buffer(f->dev, f->gradients.beta, r->dbeta, r->c, 1e-5, 1e-5);
     expect_tensor(f->dev, f->dx, r->dx, 2e-5, 5e-6 * largest);
     check_terms(f, largest);
-    /* Added to dy itself, and no parameter's gradient. */
+    /* Added to dy itself, without gradients of parameters. */
     for (size_t i = 0; i < r->size; i++)
         r->dx[i] += r->dy[i];
     group_norm_gradients on_top = {.x = f->dy, .accumulate_x = true};
@@ -285,7 +286,7 @@ static void test_backward(void **state)
     for_each_case(*state, check_backward);
 }
 
-/* A mean far larger than the deviation costs no more digits than the values' own rounding. */
+/* A mean far larger than the deviation loses no more digits than the values' own rounding. */
 static void test_large_mean(void **state)
 {
     fixture f = fixture_open(*state, (shape){2, 9, 8, 12, 3}, 77, false, 1000);
@@ -316,11 +317,11 @@ static void expect_slopes(reference *r, double *values, size_t count, const doub
         values[i] = kept;
         double slope = (above - below) / (2 * step);
         if (fabs(slope - gradient[i]) > 1e-6 * (1 + fabs(slope)))
-            fail_msg("[%zu]: %g, by differences %g", i, gradient[i], slope);
+            fail_msg("[%zu]: %g, but %g by differences", i, gradient[i], slope);
     }
 }
 
-/* The reference's gradients are those of its forward. */
+/* The reference's gradients are the slopes of its own forward pass. */
 static void test_reference(void **state)
 {
     for (int relu = 0; relu < 2; relu++) {

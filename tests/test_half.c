@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base/half.c: every half, and the floats at and beside the middle between any two. */
+/* base/half.c: every half, and the floats at and next to the midpoint of two halves. */
 #include "base/half.h"
 #include "check.h"
 
@@ -7,7 +7,7 @@
 
 enum { LARGEST = 0x7bff, INFINITE = 0x7c00, SIGN = 0x8000 };
 
-/* By the definition of the format. */
+/* The value by the definition of the format. */
 static double value_of(unsigned half)
 {
     int exponent = half >> 10 & 0x1f, fraction = half & 0x3ff;
@@ -33,7 +33,8 @@ static void expect(float value, unsigned half)
     assert_int_equal(half_from_float(-value), half | SIGN);
 }
 
-/* The middle of neighbours is a float, and goes to the even one; its neighbours to the nearest. */
+/* The midpoint of two neighbouring halves is a float and rounds to the even one; the floats next to
+ * it round to the nearest half. */
 static void test_from_float(void **state)
 {
     (void)state;
@@ -58,9 +59,9 @@ static void test_from_float_beyond(void **state)
     assert_true(isnan(half_to_float(half_from_float(NAN))));
 }
 
-/* ---- Many at once ---- */
+/* ---- Arrays ---- */
 
-/* Every half, the floats between neighbours and beside them, and what no half can hold. */
+/* Every half, the midpoints and the floats next to them, and values outside the range of a half. */
 static size_t gather_floats(float *values)
 {
     size_t count = 0;
@@ -112,7 +113,7 @@ static void test_unpack(void **state)
     }
 }
 
-/* Each half with others far and near. */
+/* Each half plus near and distant ones. */
 static void test_add(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hierarchy.c: unequal branches, copies, what is refused, what a difference is called. */
+/* hierarchy.c: branches of unequal size, copies, what is refused, and how differences are
+ * described. */
 #include "check.h"
 #include "data/hierarchy.h"
 
@@ -70,8 +71,8 @@ static void test_differences(void **state)
                       "'dog' belongs to 'animal' in the data and to 'plant' in the network");
 }
 
-/* Found when the data are opened, not when the first checkpoint is written. */
-static void test_names_that_are_refused(void **state)
+/* Such a name is refused when the data set is opened, not when the first checkpoint is written. */
+static void test_refused_names(void **state)
 {
     (void)state;
     error err;
@@ -93,7 +94,7 @@ int main(void)
         cmocka_unit_test(test_copy_is_equal),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_differences),
-        cmocka_unit_test(test_names_that_are_refused),
+        cmocka_unit_test(test_refused_names),
     };
     return cmocka_run_group_tests_name("hierarchy", tests, NULL, NULL);
 }

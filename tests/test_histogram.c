@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* histogram.c: every value is in its bucket, the sums are right, and what is not finite is not
- * there. */
+/* histogram.c: every value is in its bucket, the sums are right, and values that are not finite are
+ * left out. */
 #include "check.h"
 #include "track/histogram.h"
 
@@ -9,9 +9,9 @@
 
 enum { VALUES = 1000 };
 
-static histogram h; /* large */
+static histogram h; /* too large for the stack */
 
-/* One value: its bucket is between two limits that are a factor of 1.1 apart. */
+/* One value: its bucket lies between two limits that differ by a factor of 1.1. */
 static void test_one(void **state)
 {
     (void)state;
@@ -27,7 +27,7 @@ static void test_one(void **state)
     assert_true(h.sum == 1.5 && h.sum_squares == 2.25);
 }
 
-/* A value on a limit belongs to the bucket above it, as 0 does. */
+/* A value on a limit belongs to the bucket above it; 0 does too. */
 static void test_limits(void **state)
 {
     (void)state;
@@ -52,7 +52,7 @@ static void test_extremes(void **state)
     assert_true(h.count == 3 && isfinite(h.sum_squares));
 }
 
-/* Against a count of the values below each limit. */
+/* Against the number of values below each limit. */
 static void test_many(void **state)
 {
     (void)state;

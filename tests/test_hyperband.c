@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hyperband.c: bands and who stops, in cases that were counted by hand. */
+/* hyperband.c: the bands and which runs stop, in cases counted by hand. */
 #include "base/random.h"
 #include "check.h"
 #include "sweep/hyperband.h"
@@ -9,7 +9,7 @@
 
 enum { MOST_RUNS = 16 };
 
-/* What a run logged. */
+/* The values that a run has logged. */
 typedef struct run_values {
     double *values; /* [count] */
     size_t count;
@@ -57,7 +57,7 @@ static void test_bands(void **state)
     assert_int_equal(hyperband_bands(&(sweep_hyperband){.min_iter = 3, .eta = 3}, bands), 0);
 }
 
-/* Nine runs of one value each, 1 to 9, eta 3: rank 3 is the value 4, and above it they stop. */
+/* Nine runs with one value each, 1 to 9, and eta 3. Rank 3 is the value 4: runs above it stop. */
 static void test_threshold(void **state)
 {
     (void)state;
@@ -73,7 +73,7 @@ static void test_threshold(void **state)
     }
 }
 
-/* The first run has no other to be behind of; of two, eta 3 leaves the better one. */
+/* A single run has no other to be compared with; of two runs, eta 3 keeps the better one. */
 static void test_few(void **state)
 {
     (void)state;
@@ -88,11 +88,11 @@ static void test_few(void **state)
     assert_false(is_behind(&h, runs, 3, 0, &band));
     assert_true(is_behind(&h, runs, 3, 1, &band));
     assert_int_equal(band, 2);
-    assert_false(is_behind(&h, runs, 3, 2, &band)); /* has not reached it */
+    assert_false(is_behind(&h, runs, 3, 2, &band)); /* has not reached the band */
     assert_int_equal(band, 0);
 }
 
-/* The first run was best before the band and is behind at it. */
+/* The first run was the best before the band but is behind at the band. */
 static void test_strict(void **state)
 {
     (void)state;
@@ -102,10 +102,10 @@ static void test_strict(void **state)
     assert_false(is_behind(&h, runs, 3, 0, &band));
     h.strict = true;
     assert_true(is_behind(&h, runs, 3, 0, &band));
-    assert_false(is_behind(&h, runs, 3, 1, &band)); /* rank int(3 / 2) = 1 is 3 */
+    assert_false(is_behind(&h, runs, 3, 1, &band)); /* rank int(3 / 2) = 1 is the value 3 */
 }
 
-/* Only the last band that was reached decides. */
+/* Only the last band that a run has reached decides. */
 static void test_last_band(void **state)
 {
     (void)state;
@@ -116,7 +116,7 @@ static void test_last_band(void **state)
     int band;
     assert_false(is_behind(&every, runs, 5, 0, &band));
     assert_int_equal(band, 2);
-    assert_true(is_behind(&every, runs, 5, 4, &band)); /* rank int(5 / 2) = 2 is 3 */
+    assert_true(is_behind(&every, runs, 5, 4, &band)); /* rank int(5 / 2) = 2 is the value 3 */
     assert_int_equal(band, 1);
 }
 
@@ -130,20 +130,20 @@ static void test_ties_and_nan(void **state)
     for (size_t i = 0; i < 3; i++)
         assert_false(is_behind(&every, same, 3, i, &band));
     assert_false(is_behind(&every, some, 1, 0, &band));
-    for (size_t i = 0; i < 3; i++) /* of 3, rank 1 is NaN, the worst: nobody is above it */
+    for (size_t i = 0; i < 3; i++) /* of 3, rank 1 is NaN, the worst value: none is above it */
         assert_false(is_behind(&every, some, 3, i, &band));
     assert_true(is_behind(&(sweep_hyperband){.given = true, .min_iter = 1, .eta = 4}, some, 3, 0,
-                          &band)); /* rank 0 is 2 */
+                          &band)); /* rank 0 is the value 2 */
     sweep_hyperband strict = {.given = true, .min_iter = 1, .eta = 4, .strict = true};
     assert_true(is_behind(&strict, some, 3, 0, &band));
     const sweep_hyperband third = {.given = true, .min_iter = 1, .eta = 3};
-    for (size_t i = 0; i < 4; i++) /* of 4, rank 1 is 3 */
+    for (size_t i = 0; i < 4; i++) /* of 4, rank 1 is the value 3 */
         assert_int_equal(is_behind(&third, some, 4, i, &band), i % 2 == 0);
 }
 
-/* Among runs of random lengths around random levels: the one with the least value is never stopped,
- * nor is one below the first band; and some are. */
-static void test_best_goes_on(void **state)
+/* Runs of random lengths around random levels: the run with the lowest value never stops, nor does
+ * a run below the first band; some runs stop. */
+static void test_best_continues(void **state)
 {
     (void)state;
     enum { RUNS = 12, LENGTH = 20 };
@@ -180,10 +180,13 @@ static void test_best_goes_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bands),        cmocka_unit_test(test_threshold),
-        cmocka_unit_test(test_few),          cmocka_unit_test(test_strict),
-        cmocka_unit_test(test_last_band),    cmocka_unit_test(test_ties_and_nan),
-        cmocka_unit_test(test_best_goes_on),
+        cmocka_unit_test(test_bands),
+        cmocka_unit_test(test_threshold),
+        cmocka_unit_test(test_few),
+        cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_last_band),
+        cmocka_unit_test(test_ties_and_nan),
+        cmocka_unit_test(test_best_continues),
     };
     return cmocka_run_group_tests_name("hyperband", tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ static shape make_shape(int index)
     uint64_t seed = (uint64_t)index + 50;
     int kernel = support_pick(seed, 0, 1, 7), stride = support_pick(seed, 1, 1, 3);
     int pad = support_pick(seed, 2, 0, kernel / 2);
-    int low = kernel - pad; /* at least one window */
+    int low = kernel - pad; /* room for at least one window */
     return (shape){support_pick(seed, 3, 1, 3), support_pick(seed, 4, 1, 35),
                    window_of(support_pick(seed, 5, low, 11), support_pick(seed, 6, low, 11), kernel,
                              stride, pad)};
@@ -74,7 +74,7 @@ static void check_shape(device *dev, const shape *s, uint64_t seed)
 
     assert_ok(col2im_run(dev, others.buffer, w, back, false, &err), &err);
     float *folded = support_read(dev, back);
-    /* Each of the sums, below 50, is rounded once. */
+    /* Each of the sums is below 50 and is rounded once. */
     double slack = 1e-5 * (double)nc + 50 * support_rounding(dev) * (double)nx;
     assert_true(fabs(dot(got, other, nc) - dot(values, folded, nx)) < slack);
 

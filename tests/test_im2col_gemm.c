@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convolution by unrolled windows and a product; see convolution_check.h. */
+/* Convolution by unrolled windows and a matrix product; see convolution_check.h. */
 #include "convolution_check.h"
 #include "ops/im2col.h"
 #include "support.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* image.c: what is written comes back, grey and alpha become RGB, and what is no image, cut short
- * or too large is refused by name. */
+/* image.c: a written image is read back, grey and alpha become RGB, and a file that is not an
+ * image, is cut short or is too large is refused by name. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -57,7 +57,7 @@ static void test_png(void **state)
     image_free(&read);
 }
 
-/* In memory it is what the file is. */
+/* Encoding in memory gives the same bytes as the file. */
 static void test_encoded(void **state)
 {
     fixture *f = *state;
@@ -87,7 +87,7 @@ static void test_jpeg(void **state)
     image_free(&read);
 }
 
-/* The file at f->path: every cut that leaves out more than `spare` bytes is refused. */
+/* The file at f->path is refused whenever more than `spare` bytes are cut off. */
 static void cut_at_every_byte(const fixture *f, size_t spare)
 {
     error err;
@@ -107,7 +107,7 @@ static void test_four_channels(void **state)
     fixture *f = *state;
     error err;
     image read;
-    /* BMP, 1x1, 32 bits: blue 10, green 20, red 30, alpha 40 */
+    /* BMP, 1x1, 32 bits: blue 10, green 20, red 30, alpha 40. */
     static const unsigned char bmp[58] = {
         'B', 'M', 58, 0, 0, 0, 0, 0, 0,  0, 54, 0, 0, 0, 40, 0,  0,  0,  1, 0,
         0,   0,   1,  0, 0, 0, 1, 0, 32, 0, 0,  0, 0, 0, 4,  0,  0,  0,  0, 0,
@@ -120,7 +120,7 @@ static void test_four_channels(void **state)
     cut_at_every_byte(f, 0);
 }
 
-/* BMP, 1x2, 32 bits, the upper row first: a height of -2. */
+/* BMP, 1x2, 32 bits, upper row first: its height is -2. */
 static void test_top_down(void **state)
 {
     fixture *f = *state;
@@ -148,8 +148,7 @@ static void test_cut_at_every_byte(void **state)
     fixture *f = *state;
     error err;
     CHECK_OK(image_write_png(f->path, &f->picture, &err));
-    cut_at_every_byte(f,
-                      16); /* a sum, and a chunk of 12 bytes that says only that it is the last */
+    cut_at_every_byte(f, 16); /* a checksum, and a chunk of 12 bytes that only marks the end */
     CHECK_OK(image_write_jpeg(f->path, &f->picture, 50, &err));
     cut_at_every_byte(f, 0);
 }
@@ -170,11 +169,11 @@ static void test_every_byte_changed(void **state)
     size_t size;
     CHECK_OK(image_write_jpeg(f->path, &f->picture, 50, &err));
     CHECK_OK(file_read(f->path, 1 << 20, &data, &size, &err));
-    FILE *file = fopen(f->path, "r+b"); /* in place: file_write would sync each time */
+    FILE *file = fopen(f->path, "r+b"); /* in place, because file_write would sync each time */
     assert_non_null(file);
     for (size_t i = 0; i < size; i++) {
         put_byte(file, i, data[i] ^ 0x55);
-        /* Read or refused, it ends and leaves nothing behind. */
+        /* It is read or refused, without a crash or a leak. */
         if (image_read(f->path, &read, &err) == STATUS_OK)
             image_free(&read);
         put_byte(file, i, data[i]);
@@ -183,7 +182,7 @@ static void test_every_byte_changed(void **state)
     free(data);
 }
 
-/* A header may say anything; memory is not taken for it. */
+/* A header may announce any size; no memory is allocated for it. */
 static void test_huge(void **state)
 {
     fixture *f = *state;
@@ -198,7 +197,7 @@ static void test_huge(void **state)
     CHECK_FAILS(STATUS_FAILED, f->path, image_read_size(f->path, &width, &height, &err));
 }
 
-/* What stb_image must not see: it would write to memory that all threads share. */
+/* Files that stb_image must never see, because it would write to memory shared by all threads. */
 static void test_png_chunks(void **state)
 {
     enum { SIGNATURE = 8, HEADER = 25, END = 12 };
@@ -209,7 +208,7 @@ static void test_png_chunks(void **state)
     unsigned char *bytes;
     size_t size;
     CHECK_OK(image_encode_png(&f->picture, &bytes, &size, &err));
-    unsigned char *data = bytes + SIGNATURE + HEADER; /* the second chunk, of pixels */
+    unsigned char *data = bytes + SIGNATURE + HEADER; /* the second chunk, which contains pixels */
     CHECK_OK(file_write(f->path, bytes, size - END, &err));
     CHECK_FAILS(STATUS_FAILED, "is cut short", image_read(f->path, &read, &err));
     CHECK_OK(image_read_size(f->path, &width, &height, &err));
@@ -226,8 +225,8 @@ static void test_png_chunks(void **state)
     free(bytes);
 }
 
-/* Headers that announce more than the file can hold, or a chunk's length that does. */
-static void test_claims(void **state)
+/* Headers that announce more pixels than the file can contain, and a chunk with a false length. */
+static void test_false_sizes(void **state)
 {
     fixture *f = *state;
     error err;
@@ -243,7 +242,7 @@ static void test_claims(void **state)
     CHECK_FAILS(STATUS_FAILED, "cannot hold 4000x4000 pixels", image_read(f->path, &read, &err));
     CHECK_OK(file_write(f->path, chunk, sizeof chunk - 1, &err));
     CHECK_FAILS(STATUS_FAILED, "is cut short", image_read(f->path, &read, &err));
-    CHECK_OK(file_write(f->path, chunk, 44, &err)); /* too short for a last chunk behind it */
+    CHECK_OK(file_write(f->path, chunk, 44, &err)); /* too short for another chunk after it */
     CHECK_FAILS(STATUS_FAILED, "is cut short", image_read(f->path, &read, &err));
     CHECK_OK(file_write(f->path, jpeg, sizeof jpeg - 1, &err));
     CHECK_FAILS(STATUS_FAILED, "cannot hold 4000x4000 pixels", image_read(f->path, &read, &err));
@@ -256,12 +255,12 @@ static unsigned char *put_chunk(unsigned char *to, const char *type, const void 
     memcpy(to, length, 4);
     memcpy(to + 4, type, 4);
     memcpy(to + 8, data, size);
-    memset(to + 8 + size, 0, 4); /* a sum that nobody compares */
+    memset(to + 8 + size, 0, 4); /* the checksum, which is never compared */
     return to + 8 + size + 4;
 }
 
-/* A PNG of RGB whose pixels unpack to `size` bytes, in chunks of `length`. A level of 0 packs
- * nothing. Each row's filter is 0, where `bytes` says so. */
+/* Writes an RGB PNG whose pixels unpack to `size` bytes, in chunks of `length` bytes. Level 0 does
+ * not compress. `bytes` includes the filter of each row. */
 static void write_png(const fixture *f, int side, bool interlaced, const unsigned char *bytes,
                       size_t size, int level, size_t length)
 {
@@ -284,7 +283,7 @@ static void write_png(const fixture *f, int side, bool interlaced, const unsigne
     free(file);
 }
 
-/* A small file whose pixels unpack to very many bytes. */
+/* A small file whose pixels unpack to a very large number of bytes. */
 static void test_unpacks_to_more(void **state)
 {
     enum { BYTES = 8 << 20 };
@@ -300,12 +299,13 @@ static void test_unpacks_to_more(void **state)
     free(zeros);
 }
 
-/* The most that is let through are the rows, to the byte; packed so badly that it is looked at. */
+/* Pixels may unpack to exactly the bytes of the rows, and to no more. At level 0 the file is so
+ * large that the reader checks this. */
 static void test_unpacks_to_rows(void **state)
 {
     enum {
         SIDE = 61,
-        ROWS = (3 * SIDE + 1) * SIDE, /* one filter for each row of each pass: */
+        ROWS = (3 * SIDE + 1) * SIDE, /* one filter byte for each row of each pass: */
         PASSES = 3 * SIDE * SIDE + 8 + 8 + 8 + 16 + 15 + 31 + 30
     };
     fixture *f = *state;
@@ -325,8 +325,8 @@ static void test_unpacks_to_rows(void **state)
     free(zeros);
 }
 
-/* Tables of codes with more codes than there are bytes for. */
-static void test_codes(void **state)
+/* Code tables with more codes than bytes. */
+static void test_jpeg_code_tables(void **state)
 {
     fixture *f = *state;
     error err;
@@ -347,7 +347,7 @@ static void test_codes(void **state)
     free(data);
 }
 
-/* A picture of one colour is as small as files come. */
+/* A picture of a single colour gives the smallest possible file, and is accepted. */
 static void test_blank(void **state)
 {
     fixture *f = *state;
@@ -363,7 +363,7 @@ static void test_blank(void **state)
     free(blank.pixels);
 }
 
-static void test_no_image(void **state)
+static void test_not_an_image(void **state)
 {
     fixture *f = *state;
     error err;
@@ -374,7 +374,7 @@ static void test_no_image(void **state)
     CHECK_FAILS(STATUS_FAILED, f->directory, image_read(f->directory, &read, &err));
 }
 
-/* What begins as a PNG or a JPEG is called a damaged one, not one of an unknown format. */
+/* A damaged PNG or JPEG is reported as damaged, not as an unknown format. */
 static void test_damaged(void **state)
 {
     fixture *f = *state;
@@ -386,7 +386,7 @@ static void test_damaged(void **state)
     CHECK_FAILS(STATUS_FAILED, "this JPEG is damaged", image_read(f->path, &read, &err));
     CHECK_FAILS(STATUS_FAILED, "this JPEG is damaged",
                 image_read_size(f->path, &width, &height, &err));
-    unsigned char rows[] = {9, 1, 2, 3}; /* no such filter */
+    unsigned char rows[] = {9, 1, 2, 3}; /* filter 9 does not exist */
     write_png(f, 1, false, rows, sizeof rows, 0, sizeof rows);
     CHECK_FAILS(STATUS_FAILED, "this PNG is damaged", image_read(f->path, &read, &err));
 }
@@ -412,12 +412,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_byte_changed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_huge, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_png_chunks, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_claims, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_false_sizes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unpacks_to_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unpacks_to_rows, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_codes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_jpeg_code_tables, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_blank, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_no_image, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_not_an_image, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unwritable, set_up, tear_down),
     };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kernels/implicit_gemm.cl with every vector width that a CPU may report; see convolution_check.h.
- */
+/* kernels/implicit_gemm.cl with every vector width that a CPU may report; see
+ * convolution_check.h. */
 #include "convolution_check.h"
 #include "support.h"
 
 enum { CASES = 24 };
 
-/* A device of its own, since programs are built once per device for its width. */
+/* Uses a device of its own, because programs are built once per device for its width. */
 static void check_width(int width, int (*open_device)(void **), int cases)
 {
     void *state;
@@ -33,7 +33,7 @@ static void test_native_width(void **state)
     }
 }
 
-/* A gradient by weights whose sum is of fifty chunks: its terms are applied to the whole of it. */
+/* A weight gradient summed over fifty chunks: the terms apply to the whole sum. */
 static void test_many_chunks(void **state)
 {
     const problem p = {{5, 20, 1, 1, 0}, 8, 40, 40, 40, 40};

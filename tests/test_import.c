@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* import.c recognises networks and backbones by what tests/golden holds of each kind, and says what
- * is skipped and missing. */
+/* import.c recognises networks and backbones from the files in tests/golden, and lists skipped and
+ * missing tensors. */
 #include "base/text.h"
 #include "check.h"
 #include "model/import.h"
@@ -47,8 +47,8 @@ static void check_network(const golden *g)
     else
         assert_null(plan.options.fusion);
     assert_int_equal(plan.missing, 0);
-    assert_string_equal(plan.text, ""); /* what does not begin with "before." is not listed ... */
-    assert_true(plan.skipped > 0);      /* ... but counted */
+    assert_string_equal(plan.text, ""); /* names without "before." are not listed ... */
+    assert_true(plan.skipped > 0);      /* ... but are counted */
     import_close(&plan);
     free(path);
 }
@@ -71,7 +71,7 @@ static void golden_networks(void **state)
         check_network(&all[i]);
 }
 
-/* A backbone of a golden network with other tensors beside it, as a file of its own. */
+/* Writes a file with a backbone of a golden network and some other tensors. */
 static void write_backbone(const fixture *f, const char *golden, const char *from,
                            const char *prefix, bool head_as_convolution)
 {
@@ -95,7 +95,7 @@ static void write_backbone(const fixture *f, const char *golden, const char *fro
         text_format("%s%s", prefix, head_as_convolution ? "head.fc.weight" : "fc.weight"),
         text_format("%s%s", prefix, head_as_convolution ? "head.fc.bias" : "fc.bias"),
         text_format("%sodd", prefix)};
-    /* tensor_writer_copy appends at once: describe the others first. */
+    /* Every tensor is described before the first one is appended; these come first. */
     CHECK_OK(tensor_writer_describe(w, names[0], SAFETENSORS_F32, head_as_convolution ? 4 : 2, head,
                                     &err));
     CHECK_OK(tensor_writer_describe(w, names[1], SAFETENSORS_F32, 1, head, &err));
@@ -159,8 +159,8 @@ static void backbones_and_their_heads(void **state)
     }
 }
 
-/* The coarse backbone has no last stage: it is taken only as a part of what is named. */
-static void a_part_has_to_be_asked_for(void **state)
+/* The coarse backbone lacks the last stage: it is accepted only if a backbone is named. */
+static void a_partial_backbone_must_be_named(void **state)
 {
     const fixture *f = *state;
     const import_options plain = {NULL, NULL}, named = {"tiny", NULL}, other = {"resnet18", NULL},
@@ -172,7 +172,7 @@ static void a_part_has_to_be_asked_for(void **state)
     assert_non_null(
         strstr(err.message, "layer4.0.conv1.weight: missing; tiny has one of [32, 32, 1, 1]"));
     CHECK_OK(import_open(f->path, &named, &plan, &err));
-    assert_int_equal(plan.missing, 20); /* four convolutions, and four values of each norm */
+    assert_int_equal(plan.missing, 20); /* 4 convolutions, and 4 norms of 4 tensors each */
     assert_non_null(find_copy(&plan, "layer3.0.conv3.weight"));
     import_close(&plan);
     CHECK_FAILS(STATUS_FAILED, "nearest is resnet18", import_open(f->path, &other, &plan, &err));
@@ -185,7 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_networks),
         cmocka_unit_test(backbones_and_their_heads),
-        cmocka_unit_test(a_part_has_to_be_asked_for),
+        cmocka_unit_test(a_partial_backbone_must_be_named),
     };
     return cmocka_run_group_tests_name("import", tests, set_up, support_files_tear_down);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* importance.c, against scipy's pearsonr and f_oneway (eta squared from F and its degrees). */
+/* importance.c against scipy's pearsonr and f_oneway (eta squared follows from F and its degrees of
+ * freedom). */
 #include "check.h"
 #include "sweep/importance.h"
 
@@ -7,7 +8,7 @@
 
 enum { TRIALS = 8, PARAMETERS = 3 };
 
-/* A continuous one, three categories in the order 0 1 2 0 1 1 2 0, a constant. */
+/* A continuous parameter, three categories in the order 0 1 2 0 1 1 2 0, and a constant. */
 static double places[TRIALS][PARAMETERS] = {
     {0.05, 0.1, 0.5}, {0.15, 0.5, 0.5}, {0.3, 0.9, 0.5},  {0.42, 0.2, 0.5},
     {0.55, 0.4, 0.5}, {0.61, 0.6, 0.5}, {0.78, 0.7, 0.5}, {0.9, 0.3, 0.5},
@@ -48,7 +49,7 @@ static void test_values(void **state)
     sweep_trial trials[TRIALS + 2];
     importance found[PARAMETERS];
     fill(trials, 1);
-    /* Without an objective of their own, they are as if not there. */
+    /* Trials without an objective are ignored. */
     trials[TRIALS] = trials[TRIALS + 1] = trials[0];
     trials[TRIALS].state = SWEEP_TRIAL_FAILED;
     trials[TRIALS + 1].objective = NAN;
@@ -74,7 +75,7 @@ static void test_sign(void **state)
     assert_near(found[0].share, 0.7659264440170194);
 }
 
-/* Five trials make two groups; two tell nothing; nor do equal objectives. */
+/* Five trials form two groups; two trials or equal objectives give no result. */
 static void test_few(void **state)
 {
     (void)state;
@@ -95,7 +96,8 @@ static void test_few(void **state)
     assert_true(isnan(found[0].correlation) && isnan(found[0].share));
 }
 
-/* A parameter that could vary and did not; and of whole numbers, places with one value are one. */
+/* A parameter that could vary but did not; for whole numbers, places with the same value count as
+ * equal. */
 static void test_unvaried(void **state)
 {
     (void)state;

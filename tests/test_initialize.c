@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The device's generator gives base/random.h's words bit for bit; the numbers made of them have the
- * moments they should. */
+/* The device's generator gives the same bits as base/random.h, and the numbers drawn with it have
+ * the right moments. */
 #include "base/random.h"
 #include "ops/initialize.h"
 #include "support.h"
@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MANY = 400003 }; /* no multiple of four */
+enum { MANY = 400003 }; /* not a multiple of four */
 static const uint64_t seed = 0x123456789abcdefu;
 
-/* A uniform number is the middle of one of 2^24 equal steps, which a word's upper bits pick. */
+/* A uniform number is the middle of one of 2^24 equal steps, chosen by the upper bits of a word. */
 static void test_words(void **state)
 {
     enum { BLOCKS = 37 };
@@ -33,7 +33,8 @@ static void test_words(void **state)
     buffer_release(&values);
 }
 
-/* Mean, deviation and fourth moment over deviation^4 (3 for a normal, 1.8 for a uniform law). */
+/* Mean, deviation, and fourth moment divided by deviation^4 (3 for a normal, 1.8 for a uniform
+ * distribution). */
 static void moments(const float *x, size_t count, double *mean, double *deviation, double *fourth)
 {
     double sum = 0, second = 0, last = 0;

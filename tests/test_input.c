@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/ops/input.c: against what Pillow and torchvision made (golden/input.h,
- * golden/augment.h), and against Pillow's algorithm written down again here, in double precision as
- * there. */
+/* Tests of src/ops/input.c against results of Pillow and torchvision (golden/input.h,
+ * golden/augment.h), and against a second implementation of Pillow's algorithm, in double precision
+ * like the first. */
 #include "golden/augment.h"
 #include "golden/input.h"
 #include "ops/input.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As make-input.py's picture(). */
+/* The same as picture() in make-input.py. */
 static void fill_picture(unsigned char *pixels, size_t count, uint32_t state)
 {
     for (size_t i = 0; i < count; i++) {
@@ -27,7 +27,7 @@ static void to_planar(const unsigned char *interleaved, unsigned char *planar, s
             planar[colour * count + i] = interleaved[i * 3 + colour];
 }
 
-/* Runs the kernel; its output in new memory, [n][h][w][3]. */
+/* Runs the kernel. Returns its output in new memory, [n][h][w][3]. */
 static float *run(device *dev, const unsigned char *pixels, size_t bytes,
                   const pixel_source *images, int n, int h, int w)
 {
@@ -47,8 +47,8 @@ static float *run(device *dev, const unsigned char *pixels, size_t bytes,
     return values;
 }
 
-/* Whether the values are these bytes, normalised: a byte more or less is a difference of 0.014,
- * what single precision leaves of the three operations some 1e-7. */
+/* The bytes, normalised. A byte that is off by one makes a difference of 0.014; single precision
+ * makes about 1e-7 in the three operations. */
 static double *normalised(const unsigned char *bytes, size_t count)
 {
     double *wide = support_memory(count, sizeof *wide);
@@ -149,8 +149,8 @@ static void test_torchvision(void **state)
         expect_golden_augment(*state, &golden_augments[i], i + 31);
 }
 
-/* One pass of Pillow's resize along an axis: `lines` lines of `in` bytes become lines of `out`;
- * step and stride lead to the next byte of a line and to the next line. */
+/* One pass of Pillow's resize along an axis: `lines` lines of `in` bytes become lines of `out`. A
+ * step leads to the next byte of a line, a stride to the next line. */
 static void reference_pass(const unsigned char *from, unsigned char *to, int in, int out, int lines,
                            int from_step, int from_stride, int to_step, int to_stride)
 {
@@ -183,7 +183,8 @@ static void reference_resize(const unsigned char *picture, int width, int height
     free(middle);
 }
 
-/* Image.rotate's matrix about the centre, then Pillow's affine transform with 16 bits. */
+/* Image.rotate's matrix about the centre, then Pillow's affine transform in fixed point with 16
+ * bits. */
 static void reference_rotate(const unsigned char *from, int w, int h, double sine, double cosine,
                              unsigned char *to)
 {
@@ -220,7 +221,7 @@ static void reference_crop(const unsigned char *from, int w, int h, const pixel_
         }
 }
 
-/* `picture`, interleaved, by all that p says, in new memory. */
+/* The interleaved `picture` with everything that p asks for, in new memory. */
 static double *reference_image(const unsigned char *picture, const pixel_source *p, int w, int h)
 {
     size_t size = (size_t)(w * h * 3);
@@ -246,7 +247,7 @@ static double *reference_image(const unsigned char *picture, const pixel_source 
     return wide;
 }
 
-/* A part, a crop and a square cut out, each in one of two images. */
+/* A part, a crop and a cut-out square, each for about half of the images. */
 static void draw_augmentations(pixel_source *p, int w, int h, uint64_t seed, uint64_t draw)
 {
     if (support_pick(seed, draw, 0, 1)) {
@@ -266,7 +267,7 @@ static void draw_augmentations(pixel_source *p, int w, int h, uint64_t seed, uin
     }
 }
 
-/* One batch of images that differ in everything, behind each other in memory. */
+/* One batch of images that differ in everything and follow each other in memory. */
 static void expect_batch(device *dev, uint64_t seed, int n, int h, int w, int largest)
 {
     pixel_source images[4];
@@ -320,7 +321,7 @@ static void test_random(void **state)
     }
 }
 
-/* More taps than the kernel keeps: a large photograph on a few pixels. */
+/* More taps than the kernel keeps between rows: a large photograph reduced to a few pixels. */
 static void test_large_reduction(void **state)
 {
     for (uint64_t seed = 201; seed <= 206; seed++)
@@ -335,7 +336,7 @@ static void test_identity(void **state)
     pixel_source image = {
         .width = w, .height = h, .layout = PIXELS_INTERLEAVED, .sine = 0, .cosine = 1};
     expect_bytes(*state, picture, sizeof picture, &image, 1, h, w, picture);
-    /* A quarter turn anticlockwise of a square: what was right is on top. */
+    /* A square turned anticlockwise by 90 degrees: its right side is now the top. */
     unsigned char turned[9 * 9 * 3];
     image.width = 9;
     image.sine = 1;
@@ -346,8 +347,8 @@ static void test_identity(void **state)
     expect_bytes(*state, picture, sizeof picture, &image, 1, 9, 9, turned);
 }
 
-/* The floats are those of (byte / 255 - mean) / deviation in single precision, as PyTorch computes
- * them, up to the 2.5 ulp that OpenCL lets a division be off. */
+/* The results are those of (byte / 255 - mean) / deviation in single precision, which PyTorch
+ * computes, except for the error of 2.5 ulp that OpenCL allows for a division. */
 static void test_normalisation(void **state)
 {
     const double mean[3] = {0.5071, 0.4867, 0.4408}, deviation[3] = {0.2675, 0.2565, 0.2761};
@@ -362,7 +363,7 @@ static void test_normalisation(void **state)
     float *got = run(*state, picture, sizeof picture, &image, 1, 16, 16);
     assert_close(got, want, 256 * 3, 3e-7 + support_rounding(*state), 5e-7);
     free(got);
-    /* Outside a rotated image lies a black pixel, not a zero of the network. */
+    /* Outside a rotated image is a black pixel, not the network's zero. */
     image.sine = 0.5f;
     image.cosine = 0.8660254f;
     float *corner = run(*state, picture, sizeof picture, &image, 1, 16, 16);
@@ -370,7 +371,7 @@ static void test_normalisation(void **state)
     free(corner);
 }
 
-static void test_same_bits_again(void **state)
+static void test_repeat_is_bit_identical(void **state)
 {
     unsigned char picture[50 * 37 * 3];
     fill_picture(picture, sizeof picture, 9);
@@ -390,10 +391,14 @@ static void test_same_bits_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_torchvision),     cmocka_unit_test(test_pillow),
-        cmocka_unit_test(test_random),          cmocka_unit_test(test_large_reduction),
-        cmocka_unit_test(test_identity),        cmocka_unit_test(test_normalisation),
-        cmocka_unit_test(test_same_bits_again), support_half_test(test_random),
+        cmocka_unit_test(test_torchvision),
+        cmocka_unit_test(test_pillow),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_large_reduction),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_normalisation),
+        cmocka_unit_test(test_repeat_is_bit_identical),
+        support_half_test(test_random),
         support_half_test(test_normalisation),
     };
     return cmocka_run_group_tests_name("input", tests, support_open_device, support_close_device);

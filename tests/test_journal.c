@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* journal.c: no metrics file loses what somebody else wrote; one of a run loses exactly the lines
- * that the checkpoint does not know. */
+/* journal.c: a metrics file never loses lines that something else wrote; a resumed run loses
+ * exactly the lines after its checkpoint. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -97,7 +97,7 @@ static void test_resume(void **state)
     char *want = text_format("one\n%s", first_line);
     expect_text(want);
     free(want);
-    CHECK_OK(journal_resume(&j, path, 0, &err)); /* killed before the first checkpoint with lines */
+    CHECK_OK(journal_resume(&j, path, 0, &err)); /* killed before a checkpoint with lines */
     put_step(&j, 1);
     journal_close(&j);
     expect_text(first_line);
@@ -120,7 +120,7 @@ static void test_resume_foreign(void **state)
         expect_text(cases[i].text);
     }
     CHECK_OK(file_write(path, "", 0, &err));
-    CHECK_OK(journal_resume(&j, path, 5, &err)); /* moved away: it begins anew */
+    CHECK_OK(journal_resume(&j, path, 5, &err)); /* the old file was moved away: a new one begins */
     put_step(&j, 1);
     journal_close(&j);
     expect_text(first_line);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Batches: the same bits for any number of threads, in order, resumable in the middle of an epoch.
- */
+/* Batches have the same bits for any number of threads, come in order, and can be resumed in the
+ * middle of an epoch. */
 #include "base/text.h"
 #include "data/loader.h"
 #include "image_files.h"
@@ -28,7 +28,7 @@ static void free_set(image_set *set)
     free(set->pixels);
 }
 
-/* What one epoch gave, in order. */
+/* The images of one epoch, in order. */
 typedef struct record {
     int count, batches;
     int fine[IMAGES], coarse[IMAGES], pixel[IMAGES], flip[IMAGES];
@@ -86,7 +86,7 @@ static void test_threads_change_nothing(void **state)
     free_set(&set);
 }
 
-/* All that the device is told of an epoch: descriptions of images, and of batches. */
+/* Everything that the device gets for an epoch: descriptions of its images and batches. */
 typedef struct orders {
     pixel_source images[IMAGES];
     batch_mix mixes[BATCHES];
@@ -116,7 +116,7 @@ static orders record_orders(int threads, const char *augment, uint32_t epoch, si
     return o;
 }
 
-/* The same for any number of threads, and from the middle of an epoch on. */
+/* The same for any number of threads, and if started in the middle of an epoch. */
 static void test_augmentations(void **state)
 {
     (void)state;
@@ -193,7 +193,7 @@ static void test_resume_in_the_middle(void **state)
     free_set(&set);
 }
 
-/* An epoch may be left with batches still held back and being filled. */
+/* An epoch may be abandoned while batches are held or being filled. */
 static void test_leave_early(void **state)
 {
     (void)state;
@@ -214,7 +214,8 @@ static void test_leave_early(void **state)
 
 enum { FILES = 9 };
 
-/* Pictures 0 to 8, of 4 + i by 3 pixels, each a fine class; picture i begins with the value i. */
+/* Pictures 0 to 8 are 4 + i by 3 pixels, each with a fine class of its own; the first value of
+ * picture i is i. */
 typedef struct files {
     char *directory;
     image_set set;
@@ -256,7 +257,7 @@ static void break_files(const files *f, const char *names)
     }
 }
 
-/* The labels of an epoch as text, batches apart: "012 345". */
+/* The labels of an epoch as text, with a space between batches: "012 345". */
 static status read_labels(loader *from, uint32_t epoch, size_t first, char *text, error *err)
 {
     const batch *b;
@@ -271,7 +272,7 @@ static status read_labels(loader *from, uint32_t epoch, size_t first, char *text
             char digit[] = {(char)('0' + b->fine[i]), '\0'};
             strcat(text, digit);
             assert_int_equal(b->images[i].width, 4 + b->fine[i]);
-            assert_int_equal(b->indices[i], b->fine[i]); /* whoever took a broken one's place */
+            assert_int_equal(b->indices[i], b->fine[i]); /* also of a replacement */
             assert_int_equal(b->pixels[b->images[i].offset], b->fine[i]);
         }
         loader_recycle(from, b);
@@ -286,7 +287,7 @@ static void take_note(void *context, const char *text)
 }
 
 typedef struct broken_case {
-    const char *broken; /* besides those of the cases before */
+    const char *broken; /* in addition to those of the cases before */
     int limit;
     bool replace;
     const char *labels, *notes;
@@ -319,15 +320,15 @@ static void test_broken_files(void **state)
         for (uint32_t epoch = 0; epoch < 3; epoch++) {
             CHECK_OK(read_labels(from, epoch, 0, labels, &err));
             assert_string_equal(labels, c->labels);
-            assert_string_equal(notes, c->notes); /* once each */
+            assert_string_equal(notes, c->notes); /* each is noted once */
         }
         loader_free(from);
         bad_images_free(bad);
     }
 }
 
-/* A list may name a file several times; broken, it counts once, and the batch is filled behind it.
- */
+/* A list may name a file several times. If the file is broken, it counts once, and the images after
+ * it fill the batch. */
 static void test_broken_file_twice(void **state)
 {
     files *f = *state;
@@ -349,7 +350,7 @@ static void test_broken_file_twice(void **state)
     bad_images_free(bad);
 }
 
-/* The run ends at the batch that has one too many, whichever thread filled which. */
+/* The run ends at the batch with one broken image too many, whichever thread filled it. */
 static void test_too_many_broken(void **state)
 {
     files *f = *state;
@@ -401,7 +402,7 @@ static void test_all_broken(void **state)
     bad_images_free(bad);
 }
 
-/* Where no list of broken images is kept. */
+/* Without a list of broken images, the first one is an error. */
 static void test_missing_file(void **state)
 {
     files *f = *state;
@@ -417,8 +418,8 @@ static void test_missing_file(void **state)
     loader_free(from);
 }
 
-/* Picture i's box begins at column i % 2 and at row 1, 0 (cut off: -9) or 0 (-19), and ends at
- * column 3 or, cut off, at the last one. */
+/* Picture i's box begins at column i % 2, and at row 1 or 0 (-9 or -19 are cut off). It ends at
+ * column 3, or at the last column if it is cut off there. */
 static void test_boxes(void **state)
 {
     files *f = *state;
@@ -451,7 +452,7 @@ static void test_box_outside(void **state)
     loader *from;
     const batch *b;
     const loader_options options = {.batch_size = 1, .threads = 1, .crop = true};
-    f->set.boxes[0] = (pixel_box){4, 0, 20, 3}; /* the picture is four wide */
+    f->set.boxes[0] = (pixel_box){4, 0, 20, 3}; /* the picture is four pixels wide */
     CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &from, &err));
     CHECK_OK(loader_start(from, 0, 0, &err));
     CHECK_FAILS(STATUS_FAILED, "/0.png: its box, columns 4 to 20 and rows 0 to 3, holds nothing",
@@ -459,7 +460,7 @@ static void test_box_outside(void **state)
     loader_free(from);
 }
 
-/* Resumed in the middle of an epoch, and with files that break. */
+/* Also if resumed in the middle of an epoch, and with broken files. */
 static void test_balanced(void **state)
 {
     files *f = *state;
@@ -471,13 +472,13 @@ static void test_balanced(void **state)
     int got[2] = {0};
     break_files(f, "4");
     CHECK_OK(bad_images_create(1, NULL, NULL, &bad, &err));
-    memcpy(f->set.coarse, fine, sizeof fine); /* read_labels wants to know the pictures apart */
+    memcpy(f->set.coarse, fine, sizeof fine); /* read_labels needs a label for each picture */
     image_set set = f->set;
     set.fine = f->set.coarse;
     const loader_options options = {
         .batch_size = 2, .threads = 3, .seed = 3, .balance = true, .bad = bad, .replace = true};
     CHECK_OK(loader_create((image_subset){&set, NULL, FILES}, &options, &from, &err));
-    for (uint32_t epoch = 0; epoch < 2; epoch++) { /* 18 images: nine of either class */
+    for (uint32_t epoch = 0; epoch < 2; epoch++) { /* 18 images, nine of each class */
         const batch *b;
         CHECK_OK(loader_start(from, epoch, 0, &err));
         for (;;) {
@@ -489,10 +490,10 @@ static void test_balanced(void **state)
             loader_recycle(from, b);
         }
     }
-    assert_in_range(got[0], 8, 10); /* the broken one's place goes to its neighbour in the order */
+    assert_in_range(got[0], 8, 10); /* a broken image is replaced by its neighbour in the order */
     assert_int_equal(got[0] + got[1], 2 * FILES);
     loader_free(from);
-    /* All fine classes differ here, so an epoch holds each picture once. */
+    /* Here all fine classes differ, so an epoch contains each picture once. */
     CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &from, &err));
     CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &again, &err));
     CHECK_OK(read_labels(from, 0, 0, tail, &err));
@@ -508,7 +509,7 @@ static void test_balanced(void **state)
 
 /* ---- Parts of batches ---- */
 
-/* What the ranks are given, each image at its place of the whole epoch. */
+/* The images given to the ranks are, together, those of the whole epoch at their places. */
 static void test_shares(void **state)
 {
     (void)state;
@@ -553,7 +554,7 @@ static void test_shares(void **state)
     free_set(&set);
 }
 
-/* A rank that is given nothing has an epoch without batches, not a broken one. */
+/* A rank without images has an epoch without batches, and no error. */
 static void test_empty_share(void **state)
 {
     (void)state;

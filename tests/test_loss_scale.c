@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* train/loss_scale.c: halved by an overflow two steps later, doubled by an interval of good ones.
- */
+/* train/loss_scale.c: an overflow halves the scale two steps later, an interval without overflow
+ * doubles it. */
 #include "check.h"
 #include "train/loss_scale.h"
 
-/* Steps first .. last, of which only `bad` (0: none) overflows. */
+/* Runs the steps first to last; only step `bad` overflows (0: none). */
 static void run(loss_scale *s, uint64_t first, uint64_t last, uint64_t bad)
 {
     error err;
@@ -43,7 +43,7 @@ static void test_backoff(void **state)
     assert_true(s.scale == start / 2 && s.good_steps == 8);
 }
 
-/* The first two steps have none before them to count. */
+/* The first two steps have no steps before them to count. */
 static void test_first_steps(void **state)
 {
     (void)state;
@@ -56,8 +56,8 @@ static void test_first_steps(void **state)
     assert_true(s.scale == start && s.good_steps == 0);
 }
 
-/* What overflows whatever the scale is no matter of the scale. */
-static void test_hopeless(void **state)
+/* If steps overflow at any scale, the run fails. */
+static void test_overflow_at_any_scale(void **state)
 {
     (void)state;
     error err;
@@ -76,7 +76,7 @@ int main(void)
         cmocka_unit_test(test_growth),
         cmocka_unit_test(test_backoff),
         cmocka_unit_test(test_first_steps),
-        cmocka_unit_test(test_hopeless),
+        cmocka_unit_test(test_overflow_at_any_scale),
     };
     return cmocka_run_group_tests_name("loss_scale", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loss_schedule.c: the weights of each epoch, and texts that are none. */
+/* loss_schedule.c: the weights of each epoch, and texts that are refused. */
 #include "check.h"
 #include "train/loss_schedule.h"
 
@@ -25,7 +25,7 @@ static void test_epochs(void **state)
     expect_weights(&s, 1000, 0, 1);
 }
 
-/* Before the first stage, and without one, the run's own weights hold. */
+/* Before the first stage, and without stages, the run's own weights apply. */
 static void test_before(void **state)
 {
     (void)state;
