@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes what the test of the report's page shows: a store of runs with their directories, and the
- * page of a sweep of them. Names of classes, runs and files are such as would become elements of a
- * careless page.
+/* Makes what the test of the report page shows: a store of runs with their directories, and the
+ * page of a sweep over them. Names of classes, runs and files contain HTML that a careless page
+ * would turn into elements.
  *
  *   make_runs DIRECTORY   # DIRECTORY/runs.db, DIRECTORY/RUN/test.json, DIRECTORY/sweep.html;
- *                         # DIRECTORY/going/runs.db with a run that goes on
- */
+ *                         # DIRECTORY/going/runs.db with a run that is still running */
 #include "base/file.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -71,7 +70,7 @@ static status log_values(run_store *store, int64_t run, bool only_fine, int seed
     return result;
 }
 
-/* Counts of which the diagonal is the larger part; `size` classes. */
+/* A confusion matrix of `size` classes in which most answers are right. */
 static json_t *make_matrix(int size)
 {
     json_t *rows = json_array();
@@ -229,7 +228,8 @@ static status make_ended(const char *directory, error *err)
     return result;
 }
 
-/* Whoever locks the directory of this one is taken for its training. */
+/* A store with an unfinished run. While a process locks the run's directory, it counts as
+ * running. */
 static status make_going(const char *directory, error *err)
 {
     run_store *store;

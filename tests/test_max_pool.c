@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/ops/max_pool.c. Pooling only copies values, so they have to be equal, not close. */
+/* Tests of src/ops/max_pool.c. Pooling only copies values, so the results must be equal, not just
+ * close. */
 #include "ops/max_pool.h"
 #include "support.h"
 
@@ -12,7 +13,7 @@ typedef struct pool_window {
     enum max_pool_padding padding;
 } pool_window;
 
-#define PADDING ((size_t)-1) /* a place that is none of x */
+#define PADDING ((size_t)-1) /* a place outside x */
 
 typedef struct pool_case {
     int n, h, w, c;
@@ -34,8 +35,8 @@ static float value_at(const float *x, size_t place)
     return place == PADDING ? 0 : x[place];
 }
 
-/* The place in x of the largest value of output pixel (n, oy, ox), channel k, or PADDING: the first
- * of equal ones, the last of NaNs. */
+/* The place in x of the largest value for output pixel (n, oy, ox), channel k, or PADDING: the
+ * first of equal values, the last of NaNs. */
 static size_t reference_place(const pool_case *p, const float *x, int n, int oy, int ox, int k)
 {
     size_t best = 0;
@@ -157,7 +158,7 @@ static void test_random(void **state)
 {
     for (uint64_t i = 0; i < CASES; i++) {
         const pool_case *p = &cases[i];
-        /* All negative: a zero from the padding would be seen. */
+        /* All values are negative, so a zero from the padding would show. */
         float *x = support_activations(*state, (size_t)(p->n * p->h * p->w * p->c), i, -3, -1);
         fixture f = fixture_open(*state, p, x, i);
         expect_case(&f);
@@ -166,7 +167,7 @@ static void test_random(void **state)
     }
 }
 
-/* After a ReLU most windows hold several zeros. */
+/* After a ReLU, most windows contain several zeros. */
 static void test_ties(void **state)
 {
     for (uint64_t i = 0; i < CASES; i++) {
@@ -182,8 +183,8 @@ static void test_ties(void **state)
     }
 }
 
-/* Padding that counts as zero is the largest of a window of negative values, and takes the gradient
- * with it. */
+/* If padding counts as zero, it is the largest of a window of negative values, and that window's
+ * gradient is lost. */
 static void test_zeros_around(void **state)
 {
     for (uint64_t i = 0; i < CASES; i++) {
@@ -215,8 +216,8 @@ static void test_special_values(void **state)
     fixture_close(&f);
 }
 
-/* The reference's gradient is the slope of the reference: it goes where a small change of x changes
- * y. */
+/* The reference's gradient is the slope of the reference: it goes to the values whose change
+ * changes y. */
 static void test_reference(void **state)
 {
     const pool_case p = {2, 5, 4, 3, {3, 2, 1, MAX_POOL_NOTHING}};
@@ -231,14 +232,15 @@ static void test_reference(void **state)
             change += f.dy[o] * ((double)moved.want_y[o] - f.want_y[o]) / step;
         fixture_close(&moved);
         x[i] = f.x[i];
-        /* x + step is a float: 6e-8 / 1e-4 off, for each of up to four windows. */
+        /* x + step is rounded to a float: an error of 6e-8 / 1e-4, for each of up to four
+         * windows. */
         assert_true(fabs(change - f.want_dx[i]) < 4e-3);
     }
     fixture_close(&f);
     free(x);
 }
 
-static void test_same_bits_again(void **state)
+static void test_repeat_is_bit_identical(void **state)
 {
     float *x = support_random(3 * 21 * 19 * 35, 12, -1, 1);
     const pool_case p = {3, 21, 19, 35, {3, 2, 1, MAX_POOL_NOTHING}};
@@ -263,7 +265,7 @@ int main(void)
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_special_values),
-        cmocka_unit_test(test_same_bits_again),
+        cmocka_unit_test(test_repeat_is_bit_identical),
         support_half_test(test_random),
         support_half_test(test_ties),
         support_half_test(test_special_values),

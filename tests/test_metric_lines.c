@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metric_lines.c: each form of line that a run writes, and lines that it does not. */
+/* metric_lines.c: each kind of line that a run writes, and foreign lines. */
 #include "check.h"
 #include "track/metric_lines.h"
 #include "train/run_lines.h"
@@ -28,7 +28,7 @@ static const run_metric *find(const taken *t, const char *name)
     for (size_t i = 0; i < t->count; i++)
         if (strcmp(t->values[i].name, name) == 0)
             return &t->values[i];
-    fail_msg("%s is not there", name);
+    fail_msg("%s is missing", name);
     return NULL;
 }
 
@@ -76,8 +76,8 @@ static void test_epoch(void **state)
     expect(&t, "validation/agreement", 60, 0.125);
 }
 
-/* The last line has no step: it is that of the line before. */
-static void test_test(void **state)
+/* The last line has no step: it belongs to the step of the line before it. */
+static void test_last_line(void **state)
 {
     (void)state;
     taken t = {.step = 60};
@@ -90,8 +90,9 @@ static void test_test(void **state)
     expect(&t, "test/coarse_top5", 60, 1);
 }
 
-/* What is no metric or no number is left out, and what is no step changes none. */
-static void test_others(void **state)
+/* Unknown metrics and values that are not numbers are left out; an invalid step does not change the
+ * step. */
+static void test_foreign_values(void **state)
 {
     (void)state;
     taken t = {.step = 5};
@@ -127,9 +128,9 @@ static void test_many(void **state)
     json_decref(line);
 }
 
-/* ---- What a run says has a name ---- */
+/* ---- Every metric of a run has a name ---- */
 
-/* Every number of an object but those that are no metrics. */
+/* Every number in the object must be a known metric or one of `others`. */
 static void expect_names(const json_t *object, const char *prefix)
 {
     static const char *const others[] = {"step", "steps", "images", "best_epoch", "stopped_early"};
@@ -145,12 +146,11 @@ static void expect_names(const json_t *object, const char *prefix)
         for (size_t i = 0; metric_names[i]; i++)
             known |= strcmp(name, metric_names[i]) == 0;
         if (!known)
-            fail_msg("%s is in no list", name);
+            fail_msg("%s is not a known metric", name);
     }
 }
 
-/* The values that the line has for the store are those that are read from what it has for the file.
- */
+/* The values that a line has for the store equal those read back from its JSON. */
 static void expect_same_values(const metric_line *line, const json_t *written)
 {
     run_metric live[METRICS_OF_LINE], read[METRICS_OF_LINE];
@@ -198,9 +198,9 @@ static void test_run_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_step), cmocka_unit_test(test_epoch),
-        cmocka_unit_test(test_test), cmocka_unit_test(test_others),
-        cmocka_unit_test(test_many), cmocka_unit_test(test_run_lines),
+        cmocka_unit_test(test_step),      cmocka_unit_test(test_epoch),
+        cmocka_unit_test(test_last_line), cmocka_unit_test(test_foreign_values),
+        cmocka_unit_test(test_many),      cmocka_unit_test(test_run_lines),
     };
     return cmocka_run_group_tests_name("metric_lines", tests, NULL, NULL);
 }

@@ -34,7 +34,7 @@ static void batches_add_up(void **state)
     assert_int_equal(sums.coarse_top5, 3);
     assert_int_equal(sums.fine_top1, 1);
     assert_int_equal(sums.fine_top5, 2);
-    /* Right or wrong, the first and the last guess go together. */
+    /* In the first and the last image, the fine and the coarse guess agree, right or wrong. */
     assert_int_equal(sums.agree, 2);
 }
 
@@ -74,7 +74,7 @@ static void nothing_is_zero(void **state)
     assert_true(metrics_mean(&sums, 3) == 0.0);
 }
 
-/* The coarse weight is that of both coarse losses, of which --only-fine may have one. */
+/* The coarse weight applies to both coarse losses; --only-fine may have the marginal one. */
 static void marginal_losses(void **state)
 {
     (void)state;
@@ -89,8 +89,8 @@ static void marginal_losses(void **state)
     assert_true(metrics_loss(&sums, (loss_weights){3.0, 2.0}) == 20.5);
 }
 
-/* A loss that is not finite shows, unless its weight is 0. */
-static void losses_that_are_not_finite(void **state)
+/* A loss that is not finite makes the total so, unless its weight is 0. */
+static void non_finite_losses(void **state)
 {
     (void)state;
     metrics sums = add_all();
@@ -104,7 +104,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_add_up),  cmocka_unit_test(means_and_shares),
         cmocka_unit_test(only_fine),       cmocka_unit_test(nothing_is_zero),
-        cmocka_unit_test(marginal_losses), cmocka_unit_test(losses_that_are_not_finite),
+        cmocka_unit_test(marginal_losses), cmocka_unit_test(non_finite_losses),
     };
     return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* What mix makes of image i's value at (y, x). */
+/* The expected value of image i at (y, x). */
 static double reference(const float *before, int n, int h, int w, const batch_mix *m, int i, int y,
                         int x, int colour)
 {
@@ -32,7 +32,7 @@ static void expect_mix(device *dev, int n, int h, int w, const batch_mix *m, uin
     tensor t = support_tensor(dev, n, h, w, 3, before);
     assert_ok(mix_forward(dev, t, m, &err), &err);
     float *got = support_read(dev, t);
-    /* Cutmix moves values and changes none. */
+    /* Cutmix copies values without rounding. */
     double tolerance = m->right == 0 ? 1e-6 + support_rounding(dev) : 0;
     assert_close(got, want, count, tolerance, m->right == 0 ? 1e-6 : 0);
     tensor_release(&t);
@@ -63,8 +63,8 @@ static void test_cutmix(void **state)
     }
 }
 
-/* Nothing, whatever lies in the box. */
-static void test_none(void **state)
+/* No mixing, even with an empty box at another place. */
+static void test_nothing_to_mix(void **state)
 {
     const batch_mix none = {0}, empty = {.left = 2, .right = 2};
     expect_mix(*state, 4, 3, 5, &none, 50);
@@ -74,8 +74,9 @@ static void test_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mixup),  cmocka_unit_test(test_cutmix),  cmocka_unit_test(test_none),
-        support_half_test(test_mixup), support_half_test(test_cutmix),
+        cmocka_unit_test(test_mixup),          cmocka_unit_test(test_cutmix),
+        cmocka_unit_test(test_nothing_to_mix), support_half_test(test_mixup),
+        support_half_test(test_cutmix),
     };
     return cmocka_run_group_tests_name("mix", tests, support_open_device, support_close_device);
 }

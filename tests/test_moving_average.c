@@ -36,8 +36,8 @@ static void test_formula(void **dev)
     }
 }
 
-/* What does not change keeps its average to the bit, however often it is taken. */
-static void test_rest(void **dev)
+/* The average of a constant weight stays bit-identical to the weight. */
+static void test_constant_weight(void **dev)
 {
     error err;
     float *value = support_random(33, 7, -1, 1);
@@ -54,7 +54,8 @@ static void test_rest(void **dev)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_formula), cmocka_unit_test(test_rest)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_formula),
+                                       cmocka_unit_test(test_constant_weight)};
     return cmocka_run_group_tests_name("moving average", tests, support_open_device,
                                        support_close_device);
 }

@@ -15,8 +15,8 @@
 
 enum { BATCH = 5, COARSE = 3, FINE = 7, STEPS = 3 };
 
-/* fp32 against double through some 20 layers: errors grow to a few 1e-6 of a tensor's largest
- * value in the forward pass and a few 1e-5 in the gradients of the first layers. */
+/* fp32 against double precision through about 20 layers: errors grow to a few 1e-6 of a tensor's
+ * largest value in the forward pass, and to a few 1e-5 in the gradients of the first layers. */
 static const double forward_tolerance = 2e-5, gradient_tolerance = 1e-4, weight_tolerance = 2e-5;
 
 typedef struct golden {
@@ -55,13 +55,14 @@ static void open_golden(const char *name, golden *g)
         .coarse_classes = COARSE,
         .fine_classes = FINE,
         .image_size = g->size,
-        .batch_size = BATCH + 2, /* room to spare: a short batch is no special case */
+        .batch_size = BATCH + 2, /* larger than the batch, so that short batches are tested */
         .training = true,
         .pixel_capacity = (size_t)(BATCH + 2) * 3 * (size_t)(g->size * g->size),
     };
 }
 
-/* "PREFIX" "NAME" as floats, freed by the caller; the golden file must have it. */
+/* Reads the tensor "PREFIX" "NAME" as floats, which the caller frees. Fails if the golden file
+ * lacks it. */
 static float *read_golden(const golden *g, const char *prefix, const char *name, size_t *count)
 {
     char full[256];
@@ -69,7 +70,7 @@ static float *read_golden(const golden *g, const char *prefix, const char *name,
     snprintf(full, sizeof full, "%s%s", prefix, name);
     const tensor_entry *entry = tensor_file_find(g->file, full);
     if (!entry)
-        print_error("%s is not in the golden file\n", full);
+        print_error("the golden file has no tensor %s\n", full);
     assert_non_null(entry);
     *count = tensor_elements(entry);
     float *values = support_memory(*count, sizeof *values);
@@ -87,21 +88,21 @@ static int64_t *read_integers(const golden *g, const char *name)
     return values;
 }
 
-/* Within tolerance of the tensor's largest value. */
+/* Compares within the tolerance times the tensor's largest value. */
 static void compare(const golden *g, const char *prefix, const char *name, const float *got,
                     double tolerance)
 {
     size_t count;
     float *want = read_golden(g, prefix, name, &count);
-    double largest = 1e-3, worst = 0; /* gradients that are zero but for rounding */
+    double largest = 1e-3, worst = 0; /* for gradients that are zero except for rounding */
     for (size_t i = 0; i < count; i++)
         largest = fmax(largest, fabs((double)want[i]));
     for (size_t i = 0; i < count; i++) {
         double difference = fabs((double)want[i] - got[i]);
-        worst = difference <= worst ? worst : difference; /* a NaN is the worst */
+        worst = difference <= worst ? worst : difference; /* a NaN counts as the worst */
     }
     if (!(worst <= tolerance * largest))
-        fail_msg("%s%s: off by %g where the largest value is %g", prefix, name, worst, largest);
+        fail_msg("%s%s: off by %g; the largest value is %g", prefix, name, worst, largest);
     free(want);
 }
 
@@ -192,7 +193,7 @@ static void compare_logits(network *net, const golden *g, const char *prefix)
         compare(g, prefix, "coarse", coarse, forward_tolerance);
 }
 
-/* The input is NHWC on the device and NCHW in PyTorch. */
+/* Input is NHWC on the device and NCHW in PyTorch. */
 static void compare_input(network *net, const golden *g, const golden *from, const char *prefix)
 {
     error err;
@@ -251,7 +252,7 @@ static void optimize(device *dev, network *net, const char *name, int step, cl_m
     }
 }
 
-/* With in_backward the golden's optimizer has to be "sgd". */
+/* If in_backward, the golden file's optimizer must be "sgd". */
 static void check_golden_steps(device *dev, const char *name, bool in_backward)
 {
     golden g;
@@ -279,8 +280,8 @@ static void check_golden_steps(device *dev, const char *name, bool in_backward)
         }
         optimize(dev, net, g.optimizer, step, state);
     }
-    /* Adam divides by the root of a squared gradient: where the gradient is nothing but rounding,
-     * its step is +-lr whatever the sign that rounding took. */
+    /* Adam divides by the root of the squared gradient. If a gradient is only rounding, the step is
+     * +lr or -lr, depending on the sign of the rounding. */
     bool adam = strcmp(g.optimizer, "adam") == 0;
     compare_parameters(net, &g, "after.", false, false, adam ? 5e-3 : weight_tolerance);
     for (size_t i = 0; i < count; i++) {
@@ -297,7 +298,7 @@ static void check_golden_steps(device *dev, const char *name, bool in_backward)
     tensor_file_close(g.file);
 }
 
-/* Plain descent in both of its ways. */
+/* Tests plain descent both with the optimizer and in the backward pass. */
 static void check_golden(device *dev, const char *name)
 {
     golden g;
@@ -324,7 +325,7 @@ static void test_only_fine_nesterov(void **state)
     check_golden(*state, "only-fine-nesterov");
 }
 
-/* Every build of backbone, fusion, depth and the shared trunk once at least. */
+/* Each backbone, fusion and depth, and the shared trunk, is tested at least once. */
 static void test_basic_add(void **state)
 {
     check_golden(*state, "basic-add");
@@ -368,7 +369,7 @@ static void test_bit_shared_layer4(void **state)
 /* ---- Smoothed and mixed targets, and the marginal loss: make-mixed.py ---- */
 
 typedef struct mixed_case {
-    const char *name, *network; /* of tensors in network-mixed, of the golden file with the rest */
+    const char *name, *network; /* prefix in network-mixed; golden file of the network */
     float smoothing;
     batch_mix mix;
     bool marginal;
@@ -463,7 +464,7 @@ static void test_mixed(void **state)
     tensor_file_close(mixed.file);
 }
 
-/* An evaluation is of the labels as they are. */
+/* An evaluation uses the labels without smoothing. */
 static void test_evaluation_is_not_smoothed(void **state)
 {
     golden g;
@@ -487,8 +488,8 @@ static void test_evaluation_is_not_smoothed(void **state)
     tensor_file_close(g.file);
 }
 
-/* Results that nobody waited for are not overwritten, and nobody waits for what was not asked for.
- */
+/* Results are not overwritten before they were waited for, and waiting for results that were never
+ * requested is an error. */
 static void test_tickets(void **state)
 {
     golden g;
@@ -543,7 +544,7 @@ static void test_freeze(void **state)
     assert_non_null(strstr(err.message, "fine_backbone.layer9"));
 }
 
-/* The input outlives a step also where no weight's gradient needs it to the end. */
+/* The input remains readable after a step, even if no weight gradient needs it until the end. */
 static void check_frozen_input(device *dev, const char *freeze, enum step_mode mode)
 {
     golden g;
@@ -562,7 +563,7 @@ static void check_frozen_input(device *dev, const char *freeze, enum step_mode m
     tensor_file_close(g.file);
 }
 
-static void test_input_stays(void **state)
+static void test_input_outlives_the_step(void **state)
 {
     check_frozen_input(*state, "default", STEP_TRAIN);
     check_frozen_input(*state, "coarse_backbone.conv1,fine_backbone.conv1", STEP_TRAIN);
@@ -570,7 +571,8 @@ static void test_input_stays(void **state)
     check_frozen_input(*state, "coarse_backbone,fine_backbone", STEP_EVALUATE);
 }
 
-/* The network of the paper: never built here, since measuring needs no memory. */
+/* The network of the paper, which is measured but never built, because measuring needs no device
+ * memory. */
 static void test_measure(void **state)
 {
     error err;
@@ -603,7 +605,7 @@ static void test_measure(void **state)
     }
 }
 
-static void test_same_seed_same_bits(void **state)
+static void test_seed_determines_bits(void **state)
 {
     error err;
     float *draws[2];
@@ -635,7 +637,8 @@ static void test_bad_options(void **state)
     assert_int_equal(network_create(*state, &o, &net, &err), STATUS_FAILED);
 }
 
-/* A network that takes its steps in the backward pass ends where one with an optimizer does. */
+/* A network that updates its weights in the backward pass reaches the same weights as one with an
+ * optimizer. */
 static void test_descent_in_the_backward_pass(void **state)
 {
     golden g;
@@ -697,10 +700,10 @@ int main(void)
         cmocka_unit_test(test_evaluation_is_not_smoothed),
         cmocka_unit_test(test_tickets),
         cmocka_unit_test(test_freeze),
-        cmocka_unit_test(test_input_stays),
-        support_half_test(test_input_stays),
+        cmocka_unit_test(test_input_outlives_the_step),
+        support_half_test(test_input_outlives_the_step),
         cmocka_unit_test(test_measure),
-        cmocka_unit_test(test_same_seed_same_bits),
+        cmocka_unit_test(test_seed_determines_bits),
         cmocka_unit_test(test_bad_options),
     };
     return cmocka_run_group_tests_name("network", tests, support_open_device, support_close_device);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exported ONNX models: read back with protobuf-c and run here, operator by operator in double
- * precision, against the logits that PyTorch computed (tests/golden/make-golden.py). No device. */
+/* Exported ONNX models are read back with protobuf-c and run here, operator by operator in double
+ * precision. Their logits are compared with those that PyTorch computed
+ * (tests/golden/make-golden.py). Needs no device. */
 #include "base/file.h"
 #include "base/tensor_file.h"
 #include "base/text.h"
@@ -14,7 +15,7 @@
 
 enum { RANK = 4, MOST_VALUES = 1000, COARSE = 3, FINE = 7, BATCH = 5 };
 
-/* Weights are rounded to fp32 after folding; the rest is double precision. */
+/* Weights are rounded to fp32 after folding; everything else is in double precision. */
 static const double tolerance = 2e-6;
 
 /* ---- Values ---- */
@@ -42,7 +43,7 @@ static size_t elements(const value *v)
 static value *make_value(machine *m, const char *name, int rank, const int64_t *shape)
 {
     assert_true(m->count < MOST_VALUES && rank <= RANK);
-    for (int i = 0; i < m->count; i++) /* each is made once */
+    for (int i = 0; i < m->count; i++) /* a name is used once */
         assert_string_not_equal(m->values[i].name, name);
     value *v = &m->values[m->count++];
     *v = (value){.name = name, .rank = rank};
@@ -57,7 +58,7 @@ static const value *find_value(const machine *m, const char *name)
     for (int i = 0; i < m->count; i++)
         if (strcmp(m->values[i].name, name) == 0)
             return &m->values[i];
-    fail_msg("no value %s before it is read", name);
+    fail_msg("the value %s is read before it is computed", name);
     return NULL;
 }
 
@@ -75,12 +76,12 @@ static const Onnx__Attribute *attribute(const Onnx__Node *n, const char *name)
     for (size_t i = 0; i < n->n_attribute; i++)
         if (strcmp(n->attribute[i]->name, name) == 0)
             return n->attribute[i];
-    fail_msg("%s: no attribute %s", n->op_type, name);
+    fail_msg("%s: the attribute %s is missing", n->op_type, name);
     return NULL;
 }
 
 typedef struct window {
-    int64_t kernel, stride, pad, h, w; /* h, w: of the output */
+    int64_t kernel, stride, pad, h, w; /* h, w: output size */
 } window;
 
 static window window_of(const Onnx__Node *n, const value *x)
@@ -98,7 +99,7 @@ static window window_of(const Onnx__Node *n, const value *x)
     return s;
 }
 
-/* The element, or `outside` it. */
+/* The element, or `outside` for places outside the map. */
 static double pixel(const value *x, int64_t n, int64_t c, int64_t h, int64_t w, double outside)
 {
     if (h < 0 || w < 0 || h >= x->shape[2] || w >= x->shape[3])
@@ -125,7 +126,7 @@ static double largest(const value *x, window s, int64_t n, int64_t c, int64_t h0
     return most;
 }
 
-/* Conv and MaxPool: w is NULL for the latter. */
+/* Conv and MaxPool. For MaxPool, w is NULL. */
 static void run_window(machine *m, const Onnx__Node *n, const value *x, const value *w,
                        const value *bias)
 {
@@ -154,7 +155,7 @@ static void run_pad(machine *m, const Onnx__Node *n, const value *x, const value
                 pixel(x, i / shape[1], i % shape[1], j / shape[3] - top, j % shape[3] - left, 0);
 }
 
-/* Add and Mul: of equal shapes, or b is one number a channel. */
+/* Add and Mul: shapes are equal, or b has one number per channel. */
 static void run_pairs(machine *m, const Onnx__Node *n, const value *a, const value *b)
 {
     bool per_channel = b->rank == 3;
@@ -204,7 +205,7 @@ static void run_concat(machine *m, const Onnx__Node *n, const value *a, const va
     }
 }
 
-/* Flatten at axis 1, and Reshape, where 0 is the input's own and -1 what is left. */
+/* Flatten at axis 1, and Reshape. In a shape, 0 means the input's own dimension and -1 the rest. */
 static void run_reshape(machine *m, const Onnx__Node *n, const value *x, const value *to)
 {
     int64_t shape[RANK] = {x->shape[0], (int64_t)elements(x) / x->shape[0]}, rest = 1;
@@ -250,7 +251,7 @@ static void run_softmax(machine *m, const Onnx__Node *n, const value *x)
     }
 }
 
-/* Each channel of each image by itself. */
+/* Normalises each channel of each image by itself. */
 static void run_instance_norm(machine *m, const Onnx__Node *n, const value *in[])
 {
     const value *x = in[0];
@@ -270,7 +271,7 @@ static void run_instance_norm(machine *m, const Onnx__Node *n, const value *in[]
     }
 }
 
-/* (x, scale, bias, mean, variance) */
+/* in: x, scale, bias, mean, variance. */
 static void run_batch_norm(machine *m, const Onnx__Node *n, const value *in[])
 {
     const value *x = in[0];
@@ -312,7 +313,7 @@ static void run_node(machine *m, const Onnx__Node *n)
     else if (strcmp(n->op_type, "BatchNormalization") == 0)
         run_batch_norm(m, n, in);
     else
-        fail_msg("an operator %s", n->op_type);
+        fail_msg("unknown operator %s", n->op_type);
 }
 
 static void load_constants(machine *m, const Onnx__Graph *g)
@@ -334,7 +335,7 @@ static void load_constants(machine *m, const Onnx__Graph *g)
     }
 }
 
-/* Runs the model on the images; its values are the machine's. */
+/* Runs the model on the images. The machine that it returns contains all values. */
 static machine *run_model(const Onnx__Model *model, const int64_t shape[RANK], const double *images)
 {
     machine *m = calloc(1, sizeof *m);
@@ -379,7 +380,7 @@ static float *read_floats(tensor_file *file, const char *prefix, const char *nam
     char *full = text_format("%s%s", prefix, name);
     const tensor_entry *e = tensor_file_find(file, full);
     if (!e)
-        fail_msg("%s is not in the golden file", full);
+        fail_msg("the golden file has no tensor %s", full);
     *count = tensor_elements(e);
     float *values = calloc(*count + 1, sizeof *values);
     CHECK_OK(tensor_file_read_f32(file, e, values, &err));
@@ -438,7 +439,7 @@ static Onnx__Model *export(const fixture *f, const graph *g, state *s, bool soft
     return read_model(f);
 }
 
-/* The golden file's bytes, normalised as the network's input kernel does. */
+/* The golden file's bytes, normalised as by the network's input kernel. */
 static double *images_of(tensor_file *file)
 {
     static const double mean[] = {0.5071, 0.4867, 0.4408}, deviation[] = {0.2675, 0.2565, 0.2761};
@@ -468,7 +469,7 @@ static void check_output(tensor_file *file, const machine *m, const char *head)
         worst = difference <= worst ? worst : difference;
     }
     if (!(worst <= tolerance * scale))
-        fail_msg("%s: off by %g where the largest value is %g", head, worst, scale);
+        fail_msg("%s: off by %g; the largest value is %g", head, worst, scale);
     free(want);
 }
 
@@ -507,7 +508,7 @@ static void golden_networks(void **fixture)
         check_golden(*fixture, names[i]);
 }
 
-/* ---- The rest of a model ---- */
+/* ---- The model's other fields ---- */
 
 static void check_dimensions(const Onnx__ValueInfo *v, const char *name, int rank,
                              const int64_t *shape)
@@ -521,7 +522,7 @@ static void check_dimensions(const Onnx__ValueInfo *v, const char *name, int ran
         assert_int_equal(type->shape->dim[i]->dim_value, shape[i]);
 }
 
-static void the_model_says_what_it_is(void **state)
+static void the_model_describes_itself(void **state)
 {
     graph g;
     struct state s;
@@ -557,9 +558,9 @@ static void the_model_says_what_it_is(void **state)
     tensor_file_close(file);
 }
 
-/* A batch normalisation that stands behind no convolution is not folded into one: 3x3 maxima of a
- * 2x2 image, all of which are its largest value, through relu(bn(x) + image). */
-static void a_batchnorm_alone(void **state)
+/* A batch normalisation that does not follow a convolution is not folded. Each 3x3 maximum of a 2x2
+ * image is the image's largest value; it goes through relu(bn(x) + image). */
+static void a_batchnorm_without_convolution(void **state)
 {
     static const double gamma[] = {2, 1, 0.5}, beta[] = {0, -1, 1}, mean[] = {1, 0, -1},
                         variance[] = {4, 1, 0.25}, largest_of[] = {4, 3, 8};
@@ -601,7 +602,7 @@ static void a_batchnorm_alone(void **state)
     graph_free(&g);
 }
 
-static void a_bad_place_is_an_error(void **state)
+static void an_unwritable_path_is_an_error(void **state)
 {
     (void)state;
     error err;
@@ -617,9 +618,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_networks),
-        cmocka_unit_test(the_model_says_what_it_is),
-        cmocka_unit_test(a_batchnorm_alone),
-        cmocka_unit_test(a_bad_place_is_an_error),
+        cmocka_unit_test(the_model_describes_itself),
+        cmocka_unit_test(a_batchnorm_without_convolution),
+        cmocka_unit_test(an_unwritable_path_is_an_error),
     };
     return cmocka_run_group_tests_name("onnx", tests, set_up, support_files_tear_down);
 }

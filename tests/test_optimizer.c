@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SGD, Adam and AdamW against their formulas in double precision, over several steps, and against
- * PyTorch's own, gradients clipped as well; the golden files of test_network.c hold more of them.
- */
+/* SGD, Adam and AdamW against their formulas in double precision over several steps, and against
+ * PyTorch's own optimizers, also with clipped gradients. The golden files of test_network.c cover
+ * more cases. */
 #include "ops/gradients.h"
 #include "ops/optimizer.h"
 #include "support.h"
@@ -121,7 +121,7 @@ static void test_adam(void **dev)
     }
 }
 
-/* Two parameters in buffers of their own. */
+/* Two parameters, each with buffers of its own. */
 typedef struct pair {
     cl_mem value[2], first[2], second[2];
 } pair;
@@ -229,7 +229,8 @@ static void test_find_overflow(void **dev)
 
 enum { COUNT = 37, BUFFERS = 3 };
 
-/* One step of either optimizer from the same values; what is in value and state afterwards. */
+/* Takes one step of either optimizer from the same values. Returns the values and the state after
+ * it. */
 static void take_step(device *dev, bool adam, float multiple, const float *clip, cl_int flag,
                       float *results[BUFFERS])
 {
@@ -265,8 +266,8 @@ static void take_step(device *dev, bool adam, float multiple, const float *clip,
     free(gradient);
 }
 
-/* A power of two of the gradient, undone by the factor or by clipping, takes the same step to the
- * bit; an overflow takes none. */
+/* Gradients scaled by a power of two, with the scale undone by the factor or by clipping, give a
+ * bit-identical step. After an overflow no step is taken. */
 static void test_unscaling(void **dev)
 {
     const float one = 1, sixteenth = 1.0f / 16;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* options.c: every kind of value, every error, guesses, help. */
+/* options.c: every kind of value, every error, suggestions, and help. */
 #include "base/options.h"
 #include "check.h"
 
 #include <limits.h>
 
-/* What the table of these tests fills. */
+/* Values of the options in the table below. */
 enum optimizer { SGD, ADAM };
 static const word_list optimizers = WORD_LIST("sgd", "adam");
 static const struct maker {
@@ -50,7 +50,7 @@ static const command_line open_ended = {
 
 static error err;
 
-/* Parses the words, up to a NULL, with the defaults in place. */
+/* Sets the defaults and parses the words, up to a NULL. */
 static status parse(const command_line *line, operands *rest, char **words)
 {
     int count = 0;
@@ -143,14 +143,14 @@ static void a_joined_value_may_be_anything(void **state)
     assert_string_equal(set.data, "--odd=name");
 }
 
-static void a_flag_can_be_taken_back(void **state)
+static void a_flag_can_be_unset(void **state)
 {
     (void)state;
     expect_ok(WORDS("--only-fine=true"));
     assert_true(set.flag);
     expect_ok(WORDS("--only-fine", "--only-fine=false"));
     assert_false(set.flag);
-    expect_ok(WORDS("--only-fine", "--epochs", "3")); /* takes no value that follows */
+    expect_ok(WORDS("--only-fine", "--epochs", "3")); /* a flag does not use up the next word */
     assert_true(set.flag);
 }
 
@@ -233,8 +233,8 @@ static void choices(void **state)
     assert_ptr_equal(set.maker, makers[1].name);
 }
 
-/* A value may be taken back where there need be none. */
-static void none(void **state)
+/* An option whose value may be missing can be reset. */
+static void optional_values_can_be_unset(void **state)
 {
     (void)state;
     set = (settings){.optimizer = ADAM, .data = "x", .maker = makers[0].name, .epochs = 3};
@@ -332,7 +332,7 @@ static void words_are_for_programs(void **state)
     free(text);
 }
 
-static void letters_are_a_spelling(void **state)
+static void letters_are_aliases(void **state)
 {
     (void)state;
     expect_ok(WORDS("-d", "here"));
@@ -352,7 +352,7 @@ int main(void)
         cmocka_unit_test(spellings_are_equal),
         cmocka_unit_test(an_option_may_stand_alone),
         cmocka_unit_test(a_joined_value_may_be_anything),
-        cmocka_unit_test(a_flag_can_be_taken_back),
+        cmocka_unit_test(a_flag_can_be_unset),
         cmocka_unit_test(an_empty_string_is_refused),
         cmocka_unit_test(the_last_one_wins),
         cmocka_unit_test(wrong_names),
@@ -360,12 +360,12 @@ int main(void)
         cmocka_unit_test(malformed_numbers),
         cmocka_unit_test(bounds),
         cmocka_unit_test(choices),
-        cmocka_unit_test(none),
+        cmocka_unit_test(optional_values_can_be_unset),
         cmocka_unit_test(operands_are_kept_in_order),
         cmocka_unit_test(help_wins_over_everything),
         cmocka_unit_test(help_shows_defaults),
         cmocka_unit_test(words_are_for_programs),
-        cmocka_unit_test(letters_are_a_spelling),
+        cmocka_unit_test(letters_are_aliases),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kernels/peak.cl does the work that it is timed for. */
+/* kernels/peak.cl really does the work that is timed. */
 #include "ops/peak.h"
 #include "support.h"
 
@@ -16,7 +16,7 @@ static void test_multiply(void **state)
         want[i] = start[i];
         for (int step = 0; step < 9; step++)
             want[i] = want[i] * 0.5 + 2;
-        want[i] *= 12; /* chains */
+        want[i] *= 12; /* one per chain */
     }
     cl_mem sums = support_buffer(*state, ITEMS, start);
     assert_ok(peak_multiply(*state, sums, ITEMS, 9, 0.5f, 2.0f, &err), &err);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pickle reader: what CIFAR's files are made of, cut short at every byte, and what it refuses.
- */
+/* The pickle reader: files like CIFAR's, the same cut short at every byte, and what it refuses. */
 #include "check.h"
 #include "data/numpy.h"
 
-/* {'data': array([[1, 2, 3], [4, 5, 6]], uint8), 'labels': [7, 300, -1]} as Python 2 wrote it. */
+/* {'data': array([[1, 2, 3], [4, 5, 6]], uint8), 'labels': [7, 300, -1]} as written by Python 2. */
 static const char good[] =
     "\x80\x02}q\x01(U\x04"
     "datacnumpy.core.multiarray\n_reconstruct\nq\x02"
@@ -43,7 +42,7 @@ static void test_cut_short(void **state)
     error err;
     pickle *p;
     for (size_t size = 0; size < sizeof good - 1; size++) {
-        /* A copy of its own, so that reading past the end is seen. */
+        /* In memory of its own, so that reading past its end is noticed. */
         char *copy = malloc(size ? size : 1);
         memcpy(copy, good, size);
         assert_int_equal(parse(copy, size, &p, &err), STATUS_FAILED);
@@ -62,7 +61,7 @@ static void test_every_byte_changed(void **state)
             char copy[sizeof good];
             memcpy(copy, good, sizeof good);
             copy[i] = (char)(copy[i] ^ change);
-            /* Good or bad, it ends and leaves nothing behind. */
+            /* Valid or not, parsing ends and leaks nothing. */
             if (parse(copy, sizeof good - 1, &p, &err) == STATUS_OK)
                 pickle_free(p);
         }
@@ -91,8 +90,8 @@ static void test_refused(void **state)
     }
 }
 
-/* The memo lets five bytes ask for a call with all of a long text. */
-static void test_copies_without_end(void **state)
+/* Through the memo, five bytes can request a call with a copy of a long text. */
+static void test_repeated_copies(void **state)
 {
     (void)state;
     enum { TEXT = 1000, CALLS = 100 };
@@ -124,7 +123,7 @@ int main(void)
         cmocka_unit_test(test_cut_short),
         cmocka_unit_test(test_every_byte_changed),
         cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_copies_without_end),
+        cmocka_unit_test(test_repeated_copies),
     };
     return cmocka_run_group_tests_name("pickle", tests, NULL, NULL);
 }

@@ -19,7 +19,8 @@ static void expect(const image *i, int x, int y, int red, int green, int blue)
 {
     const unsigned char *p = at(i, x, y);
     if (p[0] != red || p[1] != green || p[2] != blue)
-        fail_msg("pixel %d %d is %d %d %d, not %d %d %d", x, y, p[0], p[1], p[2], red, green, blue);
+        fail_msg("pixel %d %d is %d %d %d, expected %d %d %d", x, y, p[0], p[1], p[2], red, green,
+                 blue);
 }
 
 static void expect_size(const image *i, int width, int height)
@@ -30,7 +31,7 @@ static void expect_size(const image *i, int width, int height)
 
 /* ---- Batches ---- */
 
-/* Three images of 2x2 pixels: enlarged 32 times, two beside each other and one below. */
+/* Three images of 2x2 pixels, enlarged 32 times: two side by side and one below. */
 static void test_batch(void **state)
 {
     (void)state;
@@ -55,7 +56,7 @@ static void test_batch(void **state)
     image_free(&made);
 }
 
-/* What normalising did is undone; what lies outside of the colours, or nowhere, is clamped. */
+/* Normalisation is undone. Values outside the range of colours, and NaN, are clamped. */
 static void test_normalised(void **state)
 {
     (void)state;
@@ -88,7 +89,7 @@ static void test_grids(void **state)
     expect_grid(1, 32, 64, 64);
     expect_grid(5, 32, 3 * 66 - 2, 2 * 66 - 2);
     expect_grid(64, 33, 8 * 68 - 2, 8 * 68 - 2);
-    expect_grid(100, 65, 8 * 67 - 2, 8 * 67 - 2); /* the first 64 */
+    expect_grid(100, 65, 8 * 67 - 2, 8 * 67 - 2); /* the first 64 are shown */
     expect_grid(4, 1023, 2048, 2048);
     expect_grid(20, 700, 2 * 702 - 2, 2 * 702 - 2);
     expect_grid(2, 3000, 3000, 3000);
@@ -96,7 +97,8 @@ static void test_grids(void **state)
 
 /* ---- Confusion matrices ---- */
 
-/* All in one, half and half, none at all; the colours are of the formula, computed elsewhere. */
+/* All answers in one class, half in each of two, and none at all. The expected colours were
+ * computed from the formula elsewhere. */
 static void test_confusion(void **state)
 {
     (void)state;
@@ -119,7 +121,7 @@ static void test_confusion(void **state)
     image_free(&made);
 }
 
-/* Row i has the shares i : 100 - i, so the columns' brightness goes evenly down and up. */
+/* Row i has the shares i : 100 - i, so the brightness of the columns falls and rises evenly. */
 static void test_even_brightness(void **state)
 {
     (void)state;
@@ -144,7 +146,7 @@ static void test_even_brightness(void **state)
     image_free(&made);
 }
 
-/* Four classes of two groups, which the order brings together: 0 and 2, then 1 and 3. */
+/* Four classes in two groups. The order puts 0 and 2 together, and then 1 and 3. */
 static void test_groups(void **state)
 {
     (void)state;
@@ -189,7 +191,7 @@ static void test_sides(void **state)
     (void)state;
     expect_side(100, 5, 1000 + 19);
     expect_side(2, 1, 2 * 511 + 1);
-    expect_side(513, 1, 513); /* 512 lines would be one too many */
+    expect_side(513, 1, 513); /* lines between the groups would make it one pixel too large */
     expect_side(512, 1, 512 + 511);
     expect_side(1000, 500, 1001);
     expect_side(1025, 5, 1025);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A network whose activations are halves: it follows the one with floats, needs less memory, and
- * its loss's scale adapts to overflows, also over a stop between two steps. */
+/* A network with activations in half precision follows the one with floats, needs less memory, and
+ * adapts its loss scale to overflows, also if it is stopped and resumed between two steps. */
 #include "support.h"
 #include "train/solver.h"
 
@@ -18,7 +18,7 @@ static const network_options shape = {.backbone = "tiny",
                                       .training = true,
                                       .pixel_capacity = BATCH * PIXELS};
 
-/* A network in training on one batch. */
+/* A network in training on a single batch. */
 typedef struct subject {
     device *dev;
     network *net;
@@ -30,13 +30,13 @@ typedef struct subject {
     uint64_t step;
 } subject;
 
-/* "sgd", "momentum" or "adam". */
+/* `optimizer` is "sgd", "momentum" or "adam". */
 static train_options options_for(const char *optimizer)
 {
     train_options o = train_defaults();
     o.optimizer = strcmp(optimizer, "adam") == 0 ? OPTIMIZER_ADAM : OPTIMIZER_SGD;
     o.momentum = strcmp(optimizer, "momentum") == 0 ? 0.9 : 0;
-    /* Twice that, and a step has a kink that other roundings pass by. */
+    /* At twice this rate, a step meets a kink of the loss that other roundings miss. */
     o.lr = strcmp(optimizer, "adam") == 0 ? 1e-3 : 0.005;
     return o;
 }
@@ -86,7 +86,7 @@ static void close_subject(subject *s)
     free(s);
 }
 
-/* One step; its loss. */
+/* Takes one step and returns its loss. */
 static double step(subject *s, const char *optimizer)
 {
     error err;
@@ -106,7 +106,7 @@ static double step(subject *s, const char *optimizer)
     return loss;
 }
 
-/* Every parameter and statistic behind each other; freed by the caller. */
+/* Every parameter and statistic, one after the other. The caller frees the result. */
 static float *read_all(subject *s, size_t *count)
 {
     error err;
@@ -136,8 +136,8 @@ static void write_all(subject *s, const float *values)
     }
 }
 
-/* What is stored is off by 2^-12 of itself on average; through some 20 layers and 12 steps that
- * makes a hundredth of the loss at most, which falls to a fraction meanwhile. */
+/* Storing a value changes it by 2^-12 of itself on average. Over some 20 layers and 12 steps this
+ * makes at most a hundredth of the loss, which falls to a fraction at the same time. */
 static void follow(const network_options *made, const char *optimizer)
 {
     enum { STEPS = 12 };
@@ -148,12 +148,12 @@ static void follow(const network_options *made, const char *optimizer)
     for (int i = 0; i < STEPS; i++) {
         double want = step(exact, optimizer), got = step(half, optimizer);
         double off = fabs(got - want) / want;
-        worst = off <= worst ? worst : off; /* a NaN is the worst */
+        worst = off <= worst ? worst : off; /* a NaN counts as the worst */
         first = i == 0 ? want : first;
         last = want;
     }
-    print_message("%s, %s: loss from %.3f to %.3f, off by %.2g of it\n", made->backbone, optimizer,
-                  first, last, worst);
+    print_message("%s, %s: loss from %.3f to %.3f; half precision is off by at most %.2g of it\n",
+                  made->backbone, optimizer, first, last, worst);
     assert_true(last < 0.9 * first);
     assert_true(worst > 0 && worst < bound);
     loss_scale scale;
@@ -171,7 +171,7 @@ static void test_follows_momentum(void **state)
     follow(&shape, "momentum");
 }
 
-/* Group normalisation, standardised weights and adds. */
+/* Group normalisation, standardised weights and additions. */
 static void test_bit_follows(void **state)
 {
     (void)state;
@@ -186,7 +186,8 @@ static void test_follows_adam(void **state)
     follow(&shape, "adam");
 }
 
-/* A scale at which every gradient overflows: nothing learns, and it is halved until it fits. */
+/* At this scale every gradient overflows. No step changes a weight, and the scale is halved until
+ * the gradients fit. */
 static void test_overflow(void **state)
 {
     (void)state;
@@ -223,7 +224,8 @@ static void test_overflow(void **state)
     close_subject(s);
 }
 
-/* Stopped after any step around the last overflows and resumed from what a checkpoint holds. */
+/* A run that is stopped near its overflows and resumed from what a checkpoint contains ends with
+ * bit-identical weights. */
 static void test_resumes(void **state)
 {
     (void)state;
@@ -262,8 +264,8 @@ static void test_resumes(void **state)
     close_subject(part);
 }
 
-/* The network of the paper, measured and not made: activations take half the room, parameters and
- * their gradients what they did. */
+/* The network of the paper, which is measured but not built: activations need half the memory,
+ * parameters and their gradients as much as before. */
 static void test_memory(void **state)
 {
     uint64_t bytes[2];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process.c: which process a name means, and whether it lives. */
+/* process.c: which process a name means, and whether that process is alive. */
 #include "base/process.h"
 #include "check.h"
 
@@ -23,7 +23,7 @@ static void test_this(void **state)
     assert_true(lives(&here));
 }
 
-/* The kernel's number comes again: it is another process then. */
+/* The same process id with another start time is another process. */
 static void test_another_start(void **state)
 {
     (void)state;
@@ -32,7 +32,7 @@ static void test_another_start(void **state)
     assert_false(lives(&p));
 }
 
-/* Where the start cannot be known the number alone decides. */
+/* If the start time is unknown, the process id alone decides. */
 static void test_unknown_start(void **state)
 {
     (void)state;
@@ -41,7 +41,7 @@ static void test_unknown_start(void **state)
     assert_true(lives(&p));
 }
 
-/* Starts a process that tells its name and then waits, or ends. */
+/* Starts a process that reports its name and then waits or exits. */
 static pid_t start_child(process_name *child, bool waits)
 {
     int ready[2];
@@ -75,7 +75,7 @@ static void test_child(void **state)
     assert_false(lives(&child));
 }
 
-/* One that ended and that its parent has not asked for does nothing any more. */
+/* A process that has exited but was not yet waited for counts as dead. */
 static void test_zombie(void **state)
 {
     (void)state;
@@ -87,13 +87,13 @@ static void test_zombie(void **state)
     assert_int_equal(waitpid(id, NULL, 0), id);
 }
 
-static void test_nobody(void **state)
+static void test_invalid_names(void **state)
 {
     (void)state;
     process_name p = process_this();
     assert_false(process_lives(p.id, NULL));
     assert_false(process_lives(0, p.began));
-    assert_false(process_lives(-1, "")); /* kill's -1 is everybody */
+    assert_false(process_lives(-1, "")); /* for kill, -1 means every process */
 }
 
 int main(void)
@@ -101,7 +101,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_this),          cmocka_unit_test(test_another_start),
         cmocka_unit_test(test_unknown_start), cmocka_unit_test(test_child),
-        cmocka_unit_test(test_zombie),        cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_zombie),        cmocka_unit_test(test_invalid_names),
     };
     return cmocka_run_group_tests_name("process", tests, NULL, NULL);
 }

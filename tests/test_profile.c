@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* profile.c: nothing while it is off, a record per kernel with rising times while it is on. */
+/* profile.c: nothing is recorded while it is off; while it is on, one record per kernel, with
+ * rising times. */
 #include "device/profile.h"
 #include "ops/peak.h"
 #include "support.h"
@@ -27,7 +28,7 @@ static void test_profile(void **state)
     assert_ok(profile_start(dev, &err), &err);
     launch(dev, from, to, 1);
     profile_label(dev, "forward", "first");
-    launch(dev, from, to, 2000); /* more than fit at first */
+    launch(dev, from, to, 2000); /* more than the first allocation has room for */
     assert_ok(profile_read(dev, &records, &count, &err), &err);
     assert_int_equal(count, 2001);
     assert_string_equal(records[0].label, "");
@@ -38,12 +39,12 @@ static void test_profile(void **state)
         assert_true(records[i].end >= records[i].start);
         assert_true(records[i].start >= records[i - 1].end); /* the queue is in order */
     }
-    assert_ok(profile_read(dev, &records, &count, &err), &err); /* again: the same */
+    assert_ok(profile_read(dev, &records, &count, &err), &err); /* the same again */
     assert_int_equal(count, 2001);
 
     profile_clear(dev);
     launch(dev, from, to, 3);
-    profile_clear(dev); /* with events that were not read */
+    profile_clear(dev); /* with events that were never read */
     assert_ok(profile_read(dev, &records, &count, &err), &err);
     assert_int_equal(count, 0);
     buffer_release(&from);

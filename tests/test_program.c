@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs: the cache on disk, its damage, and what a failed build says. Works in a cache directory
- * of its own. */
+/* Programs: the cache on disk, damage to it, and the message of a failed build. Works in a cache
+ * directory of its own. */
 #include "base/file.h"
 #include "base/text.h"
 #include "device/kernel.h"
@@ -40,7 +40,7 @@ static int program_teardown(void **state)
     return failed;
 }
 
-/* The path of the one entry in the cache; freed by the caller. */
+/* The path of the only entry in the cache. The caller frees it. */
 static char *only_entry(const fixture *f)
 {
     char *directory = text_format("%s/hcnn-cl", f->directory), *found = NULL;
@@ -57,7 +57,7 @@ static char *only_entry(const fixture *f)
     return found;
 }
 
-/* Builds the program and runs it: right, whatever the cache held. */
+/* Builds the program and runs it. The result must be right, whatever is in the cache. */
 static void build_and_run(fixture *f)
 {
     error err;
@@ -80,7 +80,7 @@ static void build_and_run(fixture *f)
     clReleaseProgram(program);
 }
 
-/* Whether building replaces the entry, which a sound one needs not. */
+/* Whether building replaces the entry. An intact entry is not replaced. */
 static bool build_writes(fixture *f, const char *path)
 {
     struct stat before, after;
@@ -90,7 +90,7 @@ static bool build_writes(fixture *f, const char *path)
     return before.st_ino != after.st_ino;
 }
 
-static void test_cache_heals(void **state)
+static void test_cache_is_repaired(void **state)
 {
     fixture *f = *state;
     error err;
@@ -100,7 +100,8 @@ static void test_cache_heals(void **state)
     size_t size, healed_size;
     assert_ok(file_read(path, 1 << 26, &sound, &size, &err), &err);
 
-    /* Each kind of damage is noticed, and what the next build writes is used by the one after. */
+    /* Each kind of damage is noticed; the entry that the next build writes is used by the build
+     * after it. */
     for (int damage = 0; damage < 4; damage++) {
         unsigned char *bad = support_memory(size, 1);
         memcpy(bad, sound, size);
@@ -141,7 +142,7 @@ static void test_build_failure(void **state)
     assert_non_null(strstr(err.message, "undeclared_thing"));
 }
 
-/* Definitions make a program of its own. */
+/* Each set of definitions is a program of its own. */
 static void test_variants(void **state)
 {
     const fixture *f = *state;
@@ -152,7 +153,7 @@ static void test_variants(void **state)
     assert_ok(program_kernel(f->dev, "bias -DSMALL", "bias_add", &other, &err), &err);
     assert_ptr_equal(plain, same);
     assert_ptr_not_equal(plain, other);
-    /* The definition reaches the compiler: this one leaves a kernel of another name. */
+    /* The compiler gets the definition: here it renames the kernel. */
     assert_ok(program_kernel(f->dev, "bias -Dbias_add=renamed", "renamed", &other, &err), &err);
 }
 
@@ -172,20 +173,20 @@ static void test_launch_reports(void **state)
 {
     fixture *f = *state;
     error err;
-    /* A buffer is wanted, not an integer. */
+    /* The kernel expects a buffer, not an integer. */
     status result = LAUNCH(f->dev, "bias", "bias_gradient", RANGE_1D(1), &err, ARG_INT(1));
     assert_int_equal(result, STATUS_FAILED);
     assert_non_null(strstr(err.message, "bias_gradient"));
-    /* A range without items is nothing to do, whatever the kernel. */
+    /* A launch with no items does nothing, whatever the kernel. */
     assert_ok(LAUNCH(f->dev, "no_such", "k", RANGE_1D(0), &err, ARG_INT(1)), &err);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cache_heals),    cmocka_unit_test(test_no_cache_directory),
-        cmocka_unit_test(test_build_failure),  cmocka_unit_test(test_unknown_kernel),
-        cmocka_unit_test(test_launch_reports), cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_cache_is_repaired), cmocka_unit_test(test_no_cache_directory),
+        cmocka_unit_test(test_build_failure),     cmocka_unit_test(test_unknown_kernel),
+        cmocka_unit_test(test_launch_reports),    cmocka_unit_test(test_variants),
     };
     return cmocka_run_group_tests_name("program", tests, program_setup, program_teardown);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* progress.c: what is drawn, that nothing is without a terminal, durations. */
+/* progress.c: what is drawn, that nothing is drawn without a terminal, and durations. */
 #include "base/clock.h"
 #include "base/progress.h"
 #include "check.h"
 
 #include <math.h>
 
-/* A bar that believes its stream, which is memory, to be a terminal. */
+/* A bar whose stream is memory but is treated as a terminal. */
 typedef struct canvas {
     progress bar;
     char *text;
@@ -35,7 +35,7 @@ static void draws_a_line(void **state)
     (void)state;
     canvas page;
     canvas_open(&page, 100);
-    page.bar.started -= 30; /* as if 12 had taken 30 seconds */
+    page.bar.started -= 30; /* as if 12 items had taken 30 seconds */
     progress_draw(&page.bar, "epoch 1", 12, 40, "loss 2.5");
     assert_string_equal(page.text,
                         "\repoch 1 [######              ] 12/40 loss 2.5  1:10 left\033[K");
@@ -121,14 +121,14 @@ static void is_silent_without_a_terminal(void **state)
     canvas_close(&page);
 }
 
-static void no_total_is_no_division(void **state)
+static void no_total_does_not_divide_by_zero(void **state)
 {
     (void)state;
     canvas page;
     canvas_open(&page, 80);
     progress_draw(&page.bar, "e", 0, 0, "");
     assert_non_null(strstr(page.text, "0/0"));
-    progress_draw(&page.bar, "e", 9, 3, ""); /* more than promised */
+    progress_draw(&page.bar, "e", 9, 3, ""); /* more than the total */
     canvas_close(&page);
 }
 
@@ -167,7 +167,7 @@ int main(void)
         cmocka_unit_test(draws_at_most_ten_times_a_second),
         cmocka_unit_test(clears_only_what_was_drawn),
         cmocka_unit_test(is_silent_without_a_terminal),
-        cmocka_unit_test(no_total_is_no_division),
+        cmocka_unit_test(no_total_does_not_divide_by_zero),
         cmocka_unit_test(durations),
         cmocka_unit_test(clock_moves_forward),
     };

@@ -3,9 +3,9 @@
 #include "base/random.h"
 #include "check.h"
 
-/* The first row is the all-zero vector that Random123 publishes. Its two others set word 3 of the
- * counter, which random_block keeps zero, so the rows below are those with word 3 cleared, made by
- * a separate implementation that gives the published answers too. */
+/* The first row is the all-zero vector that Random123 publishes. Its two other vectors set word 3
+ * of the counter, which random_block keeps at zero. The rows below are those vectors with word 3
+ * cleared, computed by a separate implementation that also gives the published answers. */
 static const struct {
     uint64_t seed;
     uint32_t stream;
@@ -63,7 +63,7 @@ static void uniform_is_even_over_its_range(void **state)
         assert_in_range(bins[i], DRAWS / BINS - 200, DRAWS / BINS + 200);
 }
 
-static void permutation_holds_each_once(void **state)
+static void permutation_contains_each_once(void **state)
 {
     (void)state;
     enum { COUNT = 1000 };
@@ -110,7 +110,7 @@ int main(void)
         cmocka_unit_test(block_gives_known_answers),
         cmocka_unit_test(every_input_matters),
         cmocka_unit_test(uniform_is_even_over_its_range),
-        cmocka_unit_test(permutation_holds_each_once),
+        cmocka_unit_test(permutation_contains_each_once),
         cmocka_unit_test(permutation_depends_on_seed_and_turn),
         cmocka_unit_test(permutation_of_few),
     };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sampler.c, method random: uniform, independent, and a function of seed, trial and parameter
- * alone. */
+/* sampler.c, method random: points are uniform and independent, and depend only on seed, trial and
+ * parameter. */
 #include "check.h"
 #include "sweep/sampler.h"
 
@@ -34,7 +34,7 @@ static void test_uniform(void **state)
         }
         product += places[0] * places[1] / TRIALS;
     }
-    /* Four deviations of each mean. */
+    /* Within four standard deviations of each mean. */
     for (int j = 0; j < PARAMETERS; j++) {
         assert_true(fabs(mean[j] - 0.5) < 4 * sqrt(1.0 / 12 / TRIALS));
         assert_true(fabs(square[j] - 1.0 / 3) < 4 * sqrt(4.0 / 45 / TRIALS));
@@ -42,7 +42,7 @@ static void test_uniform(void **state)
     assert_true(fabs(product - 0.25) < 4 * sqrt(7.0 / 144 / TRIALS));
 }
 
-static void test_decided(void **state)
+static void test_determinism(void **state)
 {
     (void)state;
     double once[PARAMETERS], again[PARAMETERS], fewer[PARAMETERS], other[PARAMETERS];
@@ -61,7 +61,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_uniform),
-        cmocka_unit_test(test_decided),
+        cmocka_unit_test(test_determinism),
     };
     return cmocka_run_group_tests_name("random_search", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* recipe.c: what YAML says arrives in the options, and what is wrong is named by file and line. */
+/* recipe.c: values in YAML reach the options, and errors name file and line. */
 #include "base/file.h"
 #include "check.h"
 #include "support.h"
@@ -52,7 +52,7 @@ static void test_values(void **state)
     words_free(&r);
 }
 
-/* JSON is YAML: also a line, braces and escapes. */
+/* JSON is valid YAML, including a single line, braces and escapes. */
 static void test_json(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* record.c: a run's record from its directory alone, whole, damaged or cut. */
+/* record.c: records a run from its directory alone: whole, damaged or cut. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The run is DIRECTORY/run. */
+/* The run's directory is DIRECTORY/run. */
 static const char *directory;
 static char *run;
 
@@ -73,7 +73,7 @@ static run_store *open_store(void)
     return store;
 }
 
-/* The record, and how many values of the loss there are. */
+/* Checks the record's state and the number of values of the loss. */
 static void expect_run(enum run_state state, size_t steps)
 {
     error err;
@@ -115,7 +115,7 @@ static void test_stopped(void **state)
     run_store_close(store);
 }
 
-/* Twice: the second record takes the first one's place. */
+/* Recorded twice: the second record replaces the first. */
 static void test_finished(void **state)
 {
     (void)state;
@@ -143,7 +143,7 @@ static void test_finished(void **state)
     run_store_close(store);
 }
 
-/* Its name is that of the directory, however it is called. */
+/* The run's name is that of its directory, however the path is written. */
 static void test_path(void **state)
 {
     (void)state;
@@ -170,8 +170,8 @@ static void test_metrics_elsewhere(void **state)
     expect_run(RUN_STOPPED, 2);
 }
 
-/* What went to a device or a pipe is gone. */
-static void test_metrics_nowhere(void **state)
+/* Metrics that were written to a device or a pipe cannot be read back. */
+static void test_metrics_in_a_device(void **state)
 {
     (void)state;
     put("run/config.json", "{\"backbone\":\"tiny\",\"metrics\":\"/dev/null\"}");
@@ -181,7 +181,7 @@ static void test_metrics_nowhere(void **state)
 
 /* ---- Damage ---- */
 
-/* A kill left half of a line. */
+/* A kill left half a line. */
 static void test_cut(void **state)
 {
     (void)state;
@@ -241,8 +241,8 @@ static void test_damaged_config(void **state)
     free(store);
 }
 
-/* What cannot be recorded leaves the record that there is. */
-static void test_failure_keeps(void **state)
+/* If recording fails, the existing record stays. */
+static void test_failure_keeps_the_record(void **state)
 {
     (void)state;
     put("run/config.json", "{\"backbone\":\"tiny\"}");
@@ -272,7 +272,7 @@ static void test_no_directory(void **state)
     assert_int_equal(rmdir(run), 0);
     expect_failure("run: cannot be opened: ");
     error err;
-    CHECK_OK(file_make_directory(run, &err)); /* for the next */
+    CHECK_OK(file_make_directory(run, &err)); /* for the next test */
 }
 
 #define record_test(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -284,12 +284,12 @@ int main(void)
         record_test(test_finished),
         record_test(test_path),
         record_test(test_metrics_elsewhere),
-        record_test(test_metrics_nowhere),
+        record_test(test_metrics_in_a_device),
         record_test(test_cut),
         record_test(test_damaged_metrics),
         record_test(test_long_line),
         record_test(test_damaged_config),
-        record_test(test_failure_keeps),
+        record_test(test_failure_keeps_the_record),
         record_test(test_locked),
         record_test(test_no_directory),
     };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What ranks, which are threads here, put together beside gradients. */
+/* What the ranks, which are threads here, combine apart from gradients. */
 #include "check.h"
 #include "device/buffer.h"
 #include "ranks/replicas.h"
@@ -9,7 +9,7 @@
 
 enum { RANKS = 3, COARSE = 2, FINE = 4 };
 
-/* Ranks, and what each of them works on. */
+/* The ranks, and the data that each of them works on. */
 typedef struct team {
     thread_ranks *all;
     void *parts[RANKS];
@@ -47,7 +47,7 @@ static status sum_metrics(void *context, int rank, error *err)
         *m = made_up(r->rank);
         TRY(replicas_sum_metrics(r, m, &flag, err));
         if (flag != (flagged < RANKS))
-            return error_set(err, STATUS_FAILED, "rank %d: not the flag of all", rank);
+            return error_set(err, STATUS_FAILED, "rank %d: wrong flag", rank);
     }
     return STATUS_OK;
 }
@@ -76,7 +76,8 @@ static void test_metrics(void **state)
 static int parents[FINE] = {0, 0, 1, 1};
 static const hierarchy classes = {.coarse_count = COARSE, .fine_count = FINE, .parents = parents};
 
-/* Image i of `count` of a rank: its results are a function of its number in the set. */
+/* Adds `count` images from `first` on; the results of an image are a function of its number in the
+ * set. */
 static void add_images(evaluation *e, size_t first, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -168,7 +169,7 @@ static void close_member(member *m)
     free(m);
 }
 
-/* Element i of every statistic. */
+/* Sets element i of every statistic to scale * (i + 1). */
 static void write_statistics(member *m, float scale)
 {
     error err;
@@ -213,7 +214,8 @@ static status average(void *context, int rank, error *err)
     return result;
 }
 
-/* The current ones are 1, 2 and 6 times what they have in common, the averages 10, 20 and 60. */
+/* The statistics of the ranks are 1, 2 and 6 times a common value, those of the averages 10, 20 and
+ * 60 times. */
 static void test_statistics(void **state)
 {
     (void)state;
@@ -288,7 +290,7 @@ static void expect_state(member *m, float value)
     }
 }
 
-/* Rank 2 starts from another seed when `odd`; each has a state of its own. */
+/* Rank 2 starts from another seed if `odd`; each rank has a state of its own. */
 static void run_alignment(bool odd)
 {
     member *members[RANKS], *first = open_member(1, 0.9);

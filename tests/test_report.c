@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* report.c: a run from its store and directory, series that are thinned, damaged evaluations, and a
- * page that no text can break out of. */
+/* report.c: a run from its store and directory, series that are thinned out, damaged evaluations,
+ * and a page that no text can escape from. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -48,7 +48,7 @@ static int64_t begin(run_store *store, const char *name)
     return run;
 }
 
-/* What report_run makes of the run. */
+/* The run as report_run makes it. */
 static json_t *report(run_store *store, const char *name)
 {
     error err;
@@ -66,7 +66,7 @@ static const char *text_of(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-static void test_assembly(void **state)
+static void test_report_of_a_run(void **state)
 {
     (void)state;
     error err;
@@ -100,8 +100,8 @@ static int64_t step_at(const json_t *series, size_t place)
     return json_integer_value(json_array_get(json_object_get(series, "step"), place));
 }
 
-/* A long run's loss is thinned, and what stands out of it stays: the first and last value, a
- * single high one, a single low one. */
+/* The loss of a long run is thinned out, but its first and last value and single high or low values
+ * stay. */
 static void test_thinning(void **state)
 {
     (void)state;
@@ -268,9 +268,9 @@ static void test_unwritable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_assembly),   cmocka_unit_test(test_thinning),
-        cmocka_unit_test(test_evaluation), cmocka_unit_test(test_damaged_evaluation),
-        cmocka_unit_test(test_escaping),   cmocka_unit_test(test_refresh),
+        cmocka_unit_test(test_report_of_a_run), cmocka_unit_test(test_thinning),
+        cmocka_unit_test(test_evaluation),      cmocka_unit_test(test_damaged_evaluation),
+        cmocka_unit_test(test_escaping),        cmocka_unit_test(test_refresh),
         cmocka_unit_test(test_unwritable),
     };
     return cmocka_run_group_tests_name("report", tests, set_up, support_files_tear_down);

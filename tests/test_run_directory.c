@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run_directory.c: of two starts with one name exactly one gets it and neither harms the other, and
- * what a killed start left is removed, but nothing that somebody holds. */
+/* run_directory.c: if two runs start with the same name, exactly one gets it and neither harms the
+ * other. Leftovers of a killed start are removed, unless a process still locks them. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -34,7 +34,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* A directory beside the run, with a file in it unless that is NULL. */
+/* Makes a directory beside the run, with a file in it unless `file` is NULL. */
 static char *put_beside(const fixture *f, const char *suffix, const char *file)
 {
     error err;
@@ -82,7 +82,7 @@ static void test_one_start(void **state)
     CHECK_OK(run_directory_commit(&d, &err));
     assert_null(d.temporary);
     assert_true(holds(f->run, "config.json"));
-    /* The lock goes with it, and so do the permissions of every other directory. */
+    /* The directory is still locked, and has the permissions of any other directory. */
     CHECK_FAILS(STATUS_FAILED, "another hcnn-cl", run_directory_open(&other, f->run, &err));
     run_directory_close(&other);
     assert_int_equal(stat(beside, &plain), 0);
@@ -133,7 +133,7 @@ static void test_two_starts(void **state)
     free(left);
 }
 
-/* Two starts without a name in the same second. */
+/* Runs that start without a name in the same second. */
 static void test_own_names(void **state)
 {
     const fixture *f = *state;
@@ -191,7 +191,7 @@ static void test_leftovers(void **state)
     CHECK_OK(run_directory_begin(&d, &err));
     for (int i = 0; i < CASES; i++) {
         if (file_exists(paths[i]) == cases[i].removed)
-            fail_msg("%s was %s", paths[i], cases[i].removed ? "left" : "removed");
+            fail_msg("%s was %s by mistake", paths[i], cases[i].removed ? "left" : "removed");
         free(paths[i]);
     }
     assert_true(holds(held, "config.json"));
@@ -211,7 +211,7 @@ static void test_refused(void **state)
     const fixture *f = *state;
     error err;
     run_directory d;
-    put_file(f->directory, "parent"); /* a file where a directory has to be */
+    put_file(f->directory, "parent"); /* a file where a directory is expected */
     CHECK_OK(run_directory_name(&d, f->run, &err));
     CHECK_FAILS(STATUS_FAILED, "parent: directory cannot be made", run_directory_begin(&d, &err));
     run_directory_close(&d);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store of runs: what is written comes back, goes on after a resume, and is kept apart. */
+/* The store of runs: what is written is read back, a resumed run continues its record, and runs are
+ * kept apart. */
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -113,7 +114,8 @@ static void test_run(void **state)
     run_store_close(store);
 }
 
-/* What a kill undid is not there twice; a run of the same name that is a new one starts afresh. */
+/* Values that a kill has undone are not recorded twice; a new run with the name of an old one
+ * starts afresh. */
 static void test_resume(void **state)
 {
     (void)state;
@@ -132,7 +134,7 @@ static void test_resume(void **state)
     expect_steps(store, run, 0);
     expect_steps(store, other, 5);
     begin(store, "never seen", true, 7, false);
-    /* What was tested is not what goes on. */
+    /* Test results do not survive a resume. */
     const run_metric tested[] = {{"test/loss", 2, 1}, {"test_half/loss", 2, 1}, {"loss", 2, 0.5}};
     CHECK_OK(run_store_log(store, other, tested, 3, &err));
     assert_int_equal(begin(store, "b", true, 2, true), other);
@@ -164,7 +166,7 @@ static void test_artifacts(void **state)
     run_store_close(store);
 }
 
-/* A process that trains holds the directory; one that is gone does not. */
+/* A process that trains locks the directory; after it is killed, the directory is unlocked. */
 static void test_killed(void **state)
 {
     (void)state;
@@ -184,7 +186,7 @@ static void test_killed(void **state)
     CHECK_OK(run_store_find(store, "a", &r, &err));
     assert_int_equal(r.state, RUN_KILLED);
     run_record_free(&r);
-    /* A link to the directory is as good. */
+    /* A link to the directory works as well. */
     char *elsewhere = text_format("%s/elsewhere", directory);
     CHECK_OK(file_rename(run, elsewhere, &err));
     assert_int_equal(symlink(elsewhere, run), 0);
@@ -328,8 +330,8 @@ static void change(const char *sql)
     sqlite3_close(other);
 }
 
-/* `runs --delete` removes the directory of that name. */
-static void test_name_that_leads_elsewhere(void **state)
+/* Otherwise `runs --delete` would remove a directory outside the store. */
+static void test_name_with_a_path(void **state)
 {
     (void)state;
     static const char *const names[] = {"../a", "..", "a/b", "/etc", ""};
@@ -346,7 +348,7 @@ static void test_name_that_leads_elsewhere(void **state)
     run_store_close(store);
 }
 
-/* How a run stands is known whatever became of the rest of its record. */
+/* The state of a run is found even if the rest of its record is damaged. */
 static void test_damaged_record(void **state)
 {
     (void)state;
@@ -371,7 +373,7 @@ static void test_damaged_record(void **state)
     run_store_close(store);
 }
 
-/* A file may bring statements along; none of them runs. */
+/* The file may contain triggers and views; none of them runs. */
 static void test_foreign_statements(void **state)
 {
     (void)state;
@@ -389,8 +391,8 @@ static void test_foreign_statements(void **state)
     run_store_close(store);
 }
 
-/* While another program has it, nothing is written, and the same is written after. */
-static void test_held(void **state)
+/* While another program locks the file, nothing is written; afterwards the same values are. */
+static void test_locked_for_writing(void **state)
 {
     (void)state;
     error err;
@@ -408,8 +410,8 @@ static void test_held(void **state)
     run_store_close(store);
 }
 
-/* While another program has it for itself, opening waits as long as it should and no longer. */
-static void test_held_whole(void **state)
+/* While another program locks the file exclusively, opening waits exactly as long as it should. */
+static void test_locked_exclusively(void **state)
 {
     (void)state;
     static const database_form form = {.version = 99, .schema = "", .remedy = "", .patience = 500};
@@ -433,7 +435,7 @@ static void test_held_whole(void **state)
     database_close(&db);
 }
 
-/* Pages of zeros behind the header. */
+/* Zeros overwrite everything after the header. */
 static void test_damaged(void **state)
 {
     (void)state;
@@ -463,10 +465,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_writers, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_foreign, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_newer, set_up, support_files_tear_down),
-        cmocka_unit_test_setup_teardown(test_held, set_up, support_files_tear_down),
-        cmocka_unit_test_setup_teardown(test_held_whole, set_up, support_files_tear_down),
-        cmocka_unit_test_setup_teardown(test_name_that_leads_elsewhere, set_up,
-                                        support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_locked_for_writing, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_locked_exclusively, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_name_with_a_path, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_statements, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_damaged_record, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_damaged, set_up, support_files_tear_down),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run_values.c: every key of a run, what is best of a metric, and conditions. */
+/* run_values.c: every key of a run, the best value of a metric, and conditions. */
 #include "check.h"
 #include "support.h"
 #include "track/run_values.h"
@@ -95,7 +95,7 @@ static void expect_number(const char *key, double want)
 {
     json_t *value = value_of(key, true);
     if (!json_is_number(value) || json_number_value(value) != want)
-        fail_msg("%s is %g, not %g", key, json_number_value(value), want);
+        fail_msg("%s is %g, expected %g", key, json_number_value(value), want);
     json_decref(value);
 }
 
@@ -106,14 +106,14 @@ static void expect_null(const char *key, bool known)
     json_decref(value);
 }
 
-static void test_own(void **state)
+static void test_record_keys(void **state)
 {
     (void)state;
     expect_text("name", "a");
     expect_text("state", "failed");
     expect_text("version", "1.2.3");
     expect_text("device", "a device");
-    expect_text("host", "here"); /* before the option of that name */
+    expect_text("host", "here"); /* comes before the option of the same name */
     expect_text("message", "the disk is full");
     expect_text("directory", record.directory);
     expect_null("driver", true);
@@ -137,7 +137,7 @@ static void test_options(void **state)
     assert_true(json_is_true(truth));
     json_decref(truth);
     expect_number("parameters", 7);
-    expect_number("both", 1); /* the option, not the fact */
+    expect_number("both", 1); /* the option, not the summary's value */
     expect_null("batch", false);
     expect_null("batch-size-", false);
     expect_null("", false);
@@ -151,14 +151,14 @@ static void test_metrics(void **state)
     expect_number("validation/coarse_top5", 0.5);
     expect_number("validation/agreement", 0.5);
     expect_number("train/marginal_loss", 5);
-    expect_number("lr", 0.375); /* the last */
+    expect_number("lr", 0.375); /* the last value */
     expect_null("test/loss", true);
     expect_null("test/fine_top1", false);
     assert_true(run_metric_rises("test/coarse_top5") && run_metric_rises("agreement"));
     assert_false(run_metric_rises("loss") || run_metric_rises("lr") || run_metric_rises("top1"));
 }
 
-/* '-' and '_' are the same in the names of metrics, too. */
+/* '-' and '_' are equivalent in the names of metrics, too. */
 static void test_metric_spelling(void **state)
 {
     (void)state;
@@ -186,7 +186,7 @@ static void test_numbers(void **state)
     assert_true(holds("key=0.5", json_real(0.5)));
     assert_true(holds("key=5e-1", json_real(0.5)));
     assert_true(holds("key=10", json_integer(10)));
-    assert_true(holds("key<10", json_integer(9))); /* as texts it would not */
+    assert_true(holds("key<10", json_integer(9))); /* compared as texts, this would be false */
     assert_true(holds("key<10", json_string("9")));
     assert_false(holds("key<9", json_integer(10)));
     assert_true(holds("key<=9", json_integer(9)));
@@ -212,7 +212,7 @@ static void test_texts(void **state)
     assert_true(holds("key!=9", json_string("nine")));
 }
 
-static void test_nothing(void **state)
+static void test_null(void **state)
 {
     (void)state;
     static const char *const all[] = {"key=", "key!=1", "key<1", "key<=1", "key>1", "key>=1"};
@@ -242,7 +242,7 @@ static void test_parse(void **state)
     expect_parsed("a>1", 3, "a", CONDITION_ABOVE, "1");
     expect_parsed("a>=1", 4, "a", CONDITION_EQUAL | CONDITION_ABOVE, "1");
     expect_parsed("a/b_c-d>=x y", 12, "a/b_c-d", CONDITION_EQUAL | CONDITION_ABOVE, "x y");
-    expect_parsed("a=12,b=3", 4, "a", CONDITION_EQUAL, "12"); /* no more than its length */
+    expect_parsed("a=12,b=3", 4, "a", CONDITION_EQUAL, "12"); /* reads only 4 characters */
     expect_parsed("a==1", 4, "a", CONDITION_EQUAL, "=1");
 }
 
@@ -261,7 +261,7 @@ static void test_malformed(void **state)
     CHECK_FAILS(STATUS_USAGE, "'a': is no condition", run_condition_parse("a,b=1", 1, &c, &err));
 }
 
-/* Numbers, texts, nothing. */
+/* Numbers come first, then texts and booleans, then null. */
 static void test_order(void **state)
 {
     (void)state;
@@ -282,16 +282,11 @@ static void test_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        values_test(test_own),
-        values_test(test_options),
-        values_test(test_metrics),
-        values_test(test_metric_spelling),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_order),
+        values_test(test_record_keys),    values_test(test_options),
+        values_test(test_metrics),        values_test(test_metric_spelling),
+        cmocka_unit_test(test_numbers),   cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_null),      cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_malformed), cmocka_unit_test(test_order),
     };
     return cmocka_run_group_tests_name("run_values", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* safetensors.c: what is written is read again; half precision; files that lie about themselves. */
+/* safetensors.c: written files are read back, half precision, and files with false headers. */
 #include "base/crc32c.h"
 #include "base/file.h"
 #include "base/tensor_file.h"
@@ -17,7 +17,7 @@ static int set_up(void **state)
     return support_files_set_up(state, "file.safetensors");
 }
 
-/* A file of this header, its true length before it, and `size` bytes of data. */
+/* Writes a file with this header, preceded by its true length, and `size` bytes of data. */
 static void write_raw(const fixture *f, const char *header, const void *data, size_t size)
 {
     size_t length = strlen(header), total = 8 + length + size;
@@ -86,7 +86,7 @@ static void round_trip(void **state)
     tensor_file_close(file);
 }
 
-/* Bits of a half and the float that IEEE 754 makes of it. */
+/* The bits of halves and the floats that they mean by IEEE 754. */
 static void halves(void **state)
 {
     static const uint16_t bits[] = {0x0000, 0x8000, 0x3c00, 0xc000, 0x7bff, 0x0400, 0x03ff,
@@ -131,7 +131,7 @@ static void brain_floats(void **state)
     tensor_file_close(file);
 }
 
-/* Types that are not weights are listed all the same. */
+/* Types that no weight has are listed nevertheless. */
 static void other_types(void **state)
 {
     const fixture *f = *state;
@@ -181,7 +181,7 @@ static void every_truncation_is_found(void **state)
     free(bytes);
 }
 
-/* Any byte of the header changed: an error, or a file whose entries lie inside it. */
+/* A header with any byte changed gives an error, or a file whose entries are inside it. */
 static void changed_bytes_are_survived(void **state)
 {
     const fixture *f = *state;
@@ -210,7 +210,7 @@ static void changed_bytes_are_survived(void **state)
     free(bytes);
 }
 
-/* Whether the file of these bytes is what it was written as, in all its values. */
+/* Whether all values of the file are those that were written. */
 static bool reads_as_written(const fixture *f)
 {
     error err;
@@ -235,11 +235,11 @@ static status verify(const fixture *f, error *err)
     return result;
 }
 
-/* What stands before the eight digits. */
+/* The text before the eight digits. */
 #define KEY "\"crc32c\":\""
 
-/* Any bit of the file changed: it is refused. Only where the key's name is another there is nothing
- * to compare with, but nothing else is wrong either. */
+/* A change of any bit is an error. Only a change of the key's name removes the checksum, and then
+ * the rest of the file is intact. */
 static void every_change_is_found(void **state)
 {
     const fixture *f = *state;
@@ -269,7 +269,7 @@ static void every_change_is_found(void **state)
     free(bytes);
 }
 
-/* The digits, of zeros in their place: what safetensors.c says. */
+/* The checksum covers the file with zeros in place of its digits, as safetensors.c says. */
 static void checksum_is_of_the_file(void **state)
 {
     const fixture *f = *state;
@@ -287,8 +287,8 @@ static void checksum_is_of_the_file(void **state)
     free(bytes);
 }
 
-/* Other programs' files have no such key, or have a spelling of their own for a copied one. */
-static void files_of_others(void **state)
+/* Files by other programs have no such key, or write it differently. */
+static void files_by_other_programs(void **state)
 {
     static const struct {
         const char *metadata;
@@ -395,7 +395,7 @@ static void header_lengths_that_lie(void **state)
     CHECK_FAILS(STATUS_FAILED, "opened", tensor_file_open("/nonexistent/x", &file, &err));
 }
 
-/* A dimension of 0 makes no bytes, whatever is beside it. */
+/* A tensor with a dimension of 0 has no bytes, however large its other dimensions are. */
 static void empty_tensors(void **state)
 {
     const fixture *f = *state;
@@ -411,7 +411,7 @@ static void empty_tensors(void **state)
     tensor_file_close(file);
 }
 
-static void writer_holds_to_its_descriptions(void **state)
+static void writer_checks_its_descriptions(void **state)
 {
     const fixture *f = *state;
     error err;
@@ -445,7 +445,7 @@ static void writer_holds_to_its_descriptions(void **state)
     tensor_writer_abort(NULL);
 }
 
-/* Names are found wherever their bytes lie, and there is an end to how many there are. */
+/* Names are found wherever they are in the file, and their number is limited. */
 static void many_tensors(void **state)
 {
     const fixture *f = *state;
@@ -476,7 +476,7 @@ static void many_tensors(void **state)
     }
 }
 
-static void nothing_is_a_file_too(void **state)
+static void an_empty_file_is_valid(void **state)
 {
     const fixture *f = *state;
     error err;
@@ -504,13 +504,13 @@ int main(void)
         WITH_FILES(changed_bytes_are_survived),
         WITH_FILES(every_change_is_found),
         WITH_FILES(checksum_is_of_the_file),
-        WITH_FILES(files_of_others),
+        WITH_FILES(files_by_other_programs),
         WITH_FILES(headers_that_lie),
         WITH_FILES(header_lengths_that_lie),
         WITH_FILES(empty_tensors),
-        WITH_FILES(writer_holds_to_its_descriptions),
+        WITH_FILES(writer_checks_its_descriptions),
         WITH_FILES(many_tensors),
-        WITH_FILES(nothing_is_a_file_too),
+        WITH_FILES(an_empty_file_is_valid),
     };
     return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);
 }

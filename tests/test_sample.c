@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The drawn sample: the same pictures on every machine, balanced, none in both parts. */
+/* The drawn sample: the same pictures on every machine, the same number for each class, and none in
+ * both parts. */
 #include "check.h"
 #include "data/dataset.h"
 
@@ -20,7 +21,7 @@ static int close_sample(void **state)
     return 0;
 }
 
-/* FNV-1a: any changed byte changes it. */
+/* FNV-1a: a change of any byte changes it. */
 static uint64_t checksum(const image_set *set)
 {
     uint64_t sum = 0xcbf29ce484222325u;

@@ -73,12 +73,12 @@ static void floors_as_in_torch(void **state)
     }
 }
 
-/* PyTorch computes a cosine's step from the one before, so its own rounding grows with the steps.
- */
+/* PyTorch computes each step of a cosine from the previous one, so its own rounding error grows
+ * with the steps. */
 static void check_rate(const char *name, uint64_t step, double rate, double expected, double lr)
 {
     if (!(fabs(rate - expected) <= 1e-12 * lr))
-        fail_msg("%s: step %llu %.17g instead of %.17g", name, (unsigned long long)step, rate,
+        fail_msg("%s: step %llu: %.17g, expected %.17g", name, (unsigned long long)step, rate,
                  expected);
 }
 
@@ -103,7 +103,7 @@ static void curves_as_in_torch(void **state)
     }
 }
 
-/* Plateau and multistep rise to what they would be without a warm-up. */
+/* Plateau and multistep warm up to the rate that they would have without a warm-up. */
 static void warm_up_of_epochs(void **state)
 {
     (void)state;
@@ -119,7 +119,7 @@ static void warm_up_of_epochs(void **state)
     }
 }
 
-/* Without a warm-up the rate is what the epochs made of it, to the bit. */
+/* Without a warm-up, the rate within an epoch is exactly the one set after the previous epoch. */
 static void rates_of_epochs(void **state)
 {
     (void)state;
@@ -133,8 +133,8 @@ static void rates_of_epochs(void **state)
     assert_true(s.lr < 1e-7);
 }
 
-/* A schedule that was stored and read again goes on as if nothing had been. */
-static void copies_go_on(void **state)
+/* A schedule that was saved and loaded continues with the same rates. */
+static void a_copy_continues(void **state)
 {
     (void)state;
     schedule one = start((schedule_terms){.law = SCHEDULE_DEFAULT, .lr = 0.5}), other = one;
@@ -144,7 +144,7 @@ static void copies_go_on(void **state)
         schedule_epoch(&one, sin(e));
         schedule_epoch(&other, sin(e));
         assert_memory_equal(&one, &other, sizeof one);
-        /* And so does one of the same terms that takes over what was saved. */
+        /* So does a new schedule with the same terms that is restored from the saved one. */
         schedule restored = fresh;
         schedule_restore(&restored, &other);
         assert_true(restored.lr == one.lr && restored.best == one.best);
@@ -221,7 +221,7 @@ int main(void)
         cmocka_unit_test(plateaus_as_in_torch), cmocka_unit_test(milestones_as_in_torch),
         cmocka_unit_test(floors_as_in_torch),   cmocka_unit_test(curves_as_in_torch),
         cmocka_unit_test(warm_up_of_epochs),    cmocka_unit_test(rates_of_epochs),
-        cmocka_unit_test(copies_go_on),         cmocka_unit_test(milestones_from_text),
+        cmocka_unit_test(a_copy_continues),     cmocka_unit_test(milestones_from_text),
         cmocka_unit_test(wrong_milestones),     cmocka_unit_test(wrong_terms),
     };
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);

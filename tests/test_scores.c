@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scores.c: what scikit-learn and torchmetrics say of one case, every image kept and counted anew
- * in random ones, and the edges: nothing, no mistakes, logits that are not finite. */
+/* scores.c: one case against scikit-learn and torchmetrics; random cases in which every image is
+ * kept and counted again; and edge cases: no images, no mistakes, logits that are not finite. */
 #include "check.h"
 #include "golden/scores.h"
 #include "measure/scores.h"
@@ -19,12 +19,12 @@ static bool near(double got, double want, double tolerance)
     do {                                                                                           \
         double got_ = (got), want_ = (want);                                                       \
         if (!near(got_, want_, (tolerance)))                                                       \
-            fail_msg("%s is %.17g, not %.17g", #got, got_, want_);                                 \
+            fail_msg("%s is %.17g, expected %.17g", #got, got_, want_);                            \
     } while (0)
 
-/* ---- What the libraries say ---- */
+/* ---- Against the libraries ---- */
 
-/* Their calibration error is computed in single precision. */
+/* The libraries compute the calibration error in single precision. */
 static void check_summary(const head_scores *h, const double want[6])
 {
     head_summary got = scores_head(h);
@@ -91,9 +91,9 @@ static void golden_values(void **state)
     }
 }
 
-/* ---- Every image kept, and counted anew ---- */
+/* ---- Every image kept, and counted again ---- */
 
-/* One head's view of an image. */
+/* One head's answer for an image. */
 typedef struct view {
     bool decided;
     int label, order[MOST];
@@ -119,7 +119,7 @@ static bool right(const view *v)
     return v->decided && v->order[0] == v->label;
 }
 
-/* Which of the head's views: kept.coarse or kept.fine. */
+/* kept.coarse or kept.fine. */
 static const view *view_of(const kept *k, bool fine)
 {
     return fine ? &k->fine : &k->coarse;
@@ -141,7 +141,7 @@ static double reference_f1(const kept *all, int images, bool fine, int class)
     return hit == 0 ? 0 : 2 / (1 / precision + 1 / recall);
 }
 
-/* The largest probability, and whether the first class that has it is the label. */
+/* The largest probability; *hit is whether the first class that has it is the label. */
 static double top_of(const view *v, int classes, bool *hit)
 {
     double top = 0;
@@ -203,7 +203,8 @@ static void check_head(const head_scores *h, const kept *all, int images, bool f
     assert_int_equal(h->undecided, images - decided);
 }
 
-/* The steps from a to the first ancestor that is b's, too: the class, its parent, the root. */
+/* Steps from a to its first ancestor that is also one of b: the class itself, its parent, or the
+ * root. */
 static int steps_to_common(const int *parents, int a, int b)
 {
     const int path_a[] = {a, parents[a], 0}, path_b[] = {b, parents[b], 0};
@@ -251,7 +252,7 @@ static void check_tree_anew(const scores *s, const kept *all, int images, const 
     check_tree(s, all_of);
 }
 
-/* Small whole numbers, so that there are ties, and now and then a NaN. */
+/* Small integers, so that there are ties, and sometimes a NaN. */
 static void draw_logits(float *logits, int count, uint64_t seed, uint64_t image)
 {
     for (int i = 0; i < count; i++)
@@ -307,9 +308,9 @@ static void random_cases(void **state)
     }
 }
 
-/* ---- Edges ---- */
+/* ---- Edge cases ---- */
 
-/* Coarse class 1 has no children, 2 has one. */
+/* Coarse class 1 has no children, class 2 has one. */
 static int few_parents[] = {0, 0, 2};
 static const hierarchy few = {.coarse_count = 3, .fine_count = 3, .parents = few_parents};
 
@@ -328,7 +329,7 @@ static scores score(int images, const float (*coarse)[3], const float (*fine)[3]
     return s;
 }
 
-static void nothing_has_no_scores(void **state)
+static void no_images_have_no_scores(void **state)
 {
     (void)state;
     scores s = score(0, NULL, NULL, NULL);
@@ -339,7 +340,7 @@ static void nothing_has_no_scores(void **state)
     scores_free(&s);
 }
 
-/* All three classes are among the first five: heights 0, 1, 2 and 2, 2, 0. */
+/* All three classes are among the first five, with heights 0, 1, 2 and 2, 2, 0. */
 static void no_mistakes_have_no_severity(void **state)
 {
     (void)state;
@@ -356,7 +357,7 @@ static void no_mistakes_have_no_severity(void **state)
     scores_free(&s);
 }
 
-static void what_is_not_finite_is_wrong(void **state)
+static void non_finite_logits_count_as_wrong(void **state)
 {
     (void)state;
     const float coarse[][3] = {{1, 0, 0}, {NAN, 0, 0}}, fine[][3] = {{NAN, 0, 0}, {1, 0, 0}};
@@ -380,8 +381,8 @@ static void what_is_not_finite_is_wrong(void **state)
     scores_free(&s);
 }
 
-/* A third is the upper end of the fifth bin of fifteen, and a sure answer that of the last. */
-static void bins_hold_their_upper_ends(void **state)
+/* A third is the upper end of bin 5 of 15; a certain answer is that of the last bin. */
+static void bins_include_their_upper_ends(void **state)
 {
     (void)state;
     const float fine[][3] = {{0, 0, 0}, {0, -900, -900}};
@@ -395,8 +396,8 @@ static void bins_hold_their_upper_ends(void **state)
     scores_free(&s);
 }
 
-/* Class 0 has neither images nor answers, 1 is right twice of three and never taken in vain, 2 is
- * never answered right. */
+/* Class 0 has neither images nor answers. Class 1 is right in two of three images, and the only
+ * answer for class 2's image. Class 2 is never right. */
 static void rankings_of_classes(void **state)
 {
     (void)state;
@@ -430,10 +431,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_values),
         cmocka_unit_test(random_cases),
-        cmocka_unit_test(nothing_has_no_scores),
+        cmocka_unit_test(no_images_have_no_scores),
         cmocka_unit_test(no_mistakes_have_no_severity),
-        cmocka_unit_test(what_is_not_finite_is_wrong),
-        cmocka_unit_test(bins_hold_their_upper_ends),
+        cmocka_unit_test(non_finite_logits_count_as_wrong),
+        cmocka_unit_test(bins_include_their_upper_ends),
         cmocka_unit_test(rankings_of_classes),
     };
     return cmocka_run_group_tests_name("scores", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scores_output.c: the object's keys, nulls, and the table of confusions as a CSV reader wants it.
- */
+/* scores_output.c: the keys and nulls of the JSON object, and the table of confusions as a CSV
+ * reader expects it. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -13,7 +13,8 @@ static char *coarse_names[] = {"sky, \"high\"", "sea"};
 static char *fine_names[] = {"fish", "two\nlines", "bird"};
 static const hierarchy tree = {2, 3, coarse_names, fine_names, parents};
 
-/* fish taken for bird, bird for bird, and a fish whose logits are not finite. */
+/* Three images: a fish taken for a bird, a bird for a bird, and a fish with logits that are not
+ * finite. */
 static void fill(scores *s, decider *d, bool has_coarse)
 {
     error err;
@@ -68,7 +69,7 @@ static double real_at(json_t *o, const char *object, const char *key)
 {
     json_t *value = json_object_get(object ? json_object_get(o, object) : o, key);
     if (!json_is_number(value))
-        fail_msg("%s is no number", key);
+        fail_msg("%s is not a number", key);
     return json_number_value(value);
 }
 
@@ -89,7 +90,7 @@ static void object_of_scores(void **state)
     assert_true(real_at(o, NULL, "coarse_loss") == 1);
     assert_true(null_at(o, NULL, "fine_loss"));
     assert_true(null_at(o, NULL, "loss"));
-    /* As decided, not as the device counted. */
+    /* The share by the decision, not the device's count. */
     assert_true(fabs(real_at(o, NULL, "fine_top1") - 1.0 / 3) < 1e-9);
     assert_string_equal(json_string_value(json_object_get(o, "decision")), "argmax");
     assert_true(null_at(o, "fine", "nll"));
@@ -105,7 +106,7 @@ static void object_of_scores(void **state)
     decider_free(&d);
 }
 
-static void no_coarse_head_no_lines_of_it(void **state)
+static void no_coarse_head_no_coarse_values(void **state)
 {
     (void)state;
     scores s;
@@ -121,7 +122,7 @@ static void no_coarse_head_no_lines_of_it(void **state)
     assert_null(json_object_get(hierarchical, "agreement"));
     assert_null(json_object_get(hierarchical, "both_right"));
     assert_true(fabs(real_at(o, "hierarchy", "coarse_from_fine") - 1.0 / 3) < 1e-9);
-    /* The coarse answers are the fine ones' parents. */
+    /* Coarse answers are the parents of the fine answers. */
     assert_true(real_at(o, "coarse", "undecided") == 1);
     json_decref(o);
     scores_free(&s);
@@ -133,7 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table_of_confusions),
         cmocka_unit_test(object_of_scores),
-        cmocka_unit_test(no_coarse_head_no_lines_of_it),
+        cmocka_unit_test(no_coarse_head_no_coarse_values),
     };
     return cmocka_run_group_tests_name("scores_output", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* search_space.c: bins of places, counted points. */
+/* search_space.c: places rounded to their bins, and points by number. */
 #include "check.h"
 #include "sweep/search_space.h"
 
@@ -27,7 +27,7 @@ static void test_places(void **state)
     assert_true(space_place(&parameters[0], NAN) == 0.125);
     assert_true(space_place(&parameters[0], 7) == 0.875);
     assert_true(space_place(&parameters[1], 0.1) == 0.25);
-    assert_true(space_place(&parameters[1], 0.5) == 0.5625); /* never the value of share 0 */
+    assert_true(space_place(&parameters[1], 0.5) == 0.5625); /* never one of probability 0 */
     assert_true(space_place(&parameters[1], 1) == 0.8125);
     assert_true(fabs(space_place(&parameters[2], 0.3) - 0.3) < 1e-15);
     assert_true(space_place(&parameters[3], 0.9) == 0.5);
@@ -35,7 +35,7 @@ static void test_places(void **state)
     assert_true(space_place(&parameters[4], 0) > 0 && space_place(&parameters[4], 1) < 1);
 }
 
-/* All points differ, and a place in the middle stays where it is. */
+/* All points differ, and the middle of a bin stays where it is. */
 static void test_points(void **state)
 {
     (void)state;
@@ -52,7 +52,8 @@ static void test_points(void **state)
     }
 }
 
-/* Of the stepped kinds with ends, every value is a point: the middle of what is rounded to it. */
+/* For stepped distributions with ends, every value is a point: the middle of the places that are
+ * rounded to it. */
 static void test_stepped(void **state)
 {
     (void)state;

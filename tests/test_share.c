@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parts of batches: disjoint, whole, even, and with the pairs of mixup together. */
+/* Parts of batches: disjoint, complete, of equal size if possible, and with both images of a mixup
+ * pair in the same part. */
 #include "check.h"
 #include "data/share.h"
 
 enum { MOST_IMAGES = 70, MOST_RANKS = 9 };
 
-/* Whether each position of the batch is in exactly one part. */
+/* Checks that each position of the batch is in exactly one part. */
 static void expect_partition(int total, int ranks, bool mirrored)
 {
     int seen[MOST_IMAGES] = {0};

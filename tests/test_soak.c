@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thousand steps with their checkpoints, validations and metrics: what a run holds of memory, of
- * the device's and of open files behind its first hundred is what it holds at its end. */
+/* A thousand steps with checkpoints, validations and metrics: memory, device memory and open files
+ * are the same after the first hundred steps and at the end. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -11,14 +11,14 @@
 #include <unistd.h>
 
 enum {
-    WARM = 100, /* steps until everything that is kept is there, */
+    WARM = 100, /* steps until everything that stays allocated exists */
     STEPS = 1000,
-    EPOCH = 20,       /* steps */
-    SLACK_KIB = 2048, /* what the allocator may hold more at the end, for its own reasons: of 900
-                         steps not 3 KiB each, when one batch is 6 */
+    EPOCH = 20,       /* in steps */
+    SLACK_KIB = 2048, /* memory that the allocator may add until the end: over 900 steps, less than
+                         3 KiB per step, while one batch has 6 */
 };
 
-/* The linker puts these in the place of OpenCL's (--wrap in Makefile.am). */
+/* The linker replaces OpenCL's functions by these (--wrap in Makefile.am). */
 cl_mem __real_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t size, void *host,
                              cl_int *code);
 cl_mem __wrap_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t size, void *host,
@@ -26,9 +26,9 @@ cl_mem __wrap_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t size
 cl_int __real_clReleaseMemObject(cl_mem buffer);
 cl_int __wrap_clReleaseMemObject(cl_mem buffer);
 
-static int64_t device_bytes, device_buffers; /* of those that are not released */
+static int64_t device_bytes, device_buffers; /* not yet released */
 
-/* Views of other buffers have no bytes of their own. */
+/* Sub-buffers have no bytes of their own. */
 static size_t own_bytes(cl_mem buffer)
 {
     size_t bytes = 0;
@@ -55,7 +55,7 @@ cl_int __wrap_clReleaseMemObject(cl_mem buffer)
     return __real_clReleaseMemObject(buffer);
 }
 
-/* ---- What the process holds ---- */
+/* ---- What the process uses ---- */
 
 typedef struct holdings {
     long resident_kib;
@@ -129,7 +129,7 @@ static void run_steps(soak *s, const char *directory)
     free(run);
 }
 
-/* AddressSanitizer keeps for a while what was freed, and finds leaks itself. */
+/* AddressSanitizer keeps freed memory for a while, and finds leaks itself. */
 static bool is_left_out(void)
 {
 #ifdef __SANITIZE_ADDRESS__
@@ -144,7 +144,7 @@ static void test_nothing_grows(void **state)
 {
     (void)state;
     if (is_left_out()) { /* cmocka's skip() is "not ok" in TAP */
-        print_message("# left out\n");
+        print_message("# skipped\n");
         return;
     }
     error err;
@@ -164,7 +164,7 @@ static void test_nothing_grows(void **state)
     assert_int_equal(s.end.files, s.warm.files);
     assert_true(s.end.device_bytes == s.warm.device_bytes);
     assert_true(s.end.device_buffers == s.warm.device_buffers);
-    /* And at the end of all nothing is left. */
+    /* At the end everything has been released. */
     assert_true(device_bytes == 0 && device_buffers == 0);
     assert_true(open_files() <= files + 8);
 }

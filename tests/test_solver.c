@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the solver does with a network's gradients beside the optimizer's own formula: whose weights
- * decay, clipping, adding up over batches, the moving average. */
+/* What the solver does with a network's gradients besides the optimizer's formula: which weights
+ * decay, clipping, accumulation over batches, and the moving average. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -14,7 +14,7 @@
 
 enum { BATCH = 4, SIDE = 16, COARSE = 3, FINE = 5, PIXELS = 3 * SIDE * SIDE, SETS = 3 };
 
-/* A network of its own, its solver, and some batches. */
+/* A network with its solver and some batches. */
 typedef struct subject {
     device *dev;
     network *net;
@@ -76,7 +76,8 @@ static void close_subject(subject *s)
     free(s);
 }
 
-/* The gradients of `count` images of a set, the loss divided by `parts`, as batch `index`. */
+/* Computes the gradients of `count` images of a set as batch `index` of a step, with the loss
+ * divided by `parts`. */
 static void run_batch(subject *s, int set, int count, int parts, int index)
 {
     error err;
@@ -96,7 +97,7 @@ static void run_batch(subject *s, int set, int count, int parts, int index)
     CHECK_OK(network_wait(s->net, ticket, &results, &err));
 }
 
-/* A whole step of one batch. */
+/* A whole step of a single batch. */
 static void take_step(subject *s, int set)
 {
     error err;
@@ -108,8 +109,8 @@ static void take_step(subject *s, int set)
 
 typedef enum reading { VALUES, GRADIENTS } reading;
 
-/* Of the parameters that have gradients (GRADIENTS), or that training changes (VALUES), behind each
- * other; freed by the caller. */
+/* The gradients of all parameters that have one (GRADIENTS), or the values of all that training
+ * changes (VALUES), one after the other. The caller frees the result. */
 static float *read_all(subject *s, reading what, size_t *count)
 {
     error err;
@@ -140,7 +141,7 @@ static float *read_one(subject *s, const parameter *p)
 
 /* ---- Weight decay ---- */
 
-/* A weight that is 0 has nothing to decay. */
+/* A weight of 0 does not decay. */
 static bool starts_at_zero(subject *s, const parameter *p)
 {
     bool zero = true;
@@ -151,8 +152,8 @@ static bool starts_at_zero(subject *s, const parameter *p)
     return zero;
 }
 
-/* Whether, after a step, the decay made a difference to parameters of normalisation and biases, and
- * whether to the others; it does to all of a kind or to none. */
+/* Checks, after one step, which parameters weight decay has changed: all but normalisation and
+ * biases, or those as well if vectors_too. */
 static void expect_decay(train_options o, bool vectors_too)
 {
     train_options without = o;
@@ -207,13 +208,13 @@ static double norm_of(const float *values, size_t count)
     return sqrt(sum);
 }
 
-/* One step of descent, clipped to `share` of the gradients' norm: from which values to which. */
+/* One step of descent, with clipping to `share` of the gradients' norm, against the formula. */
 static void check_clipping(enum precision precision, double share)
 {
     error err;
     size_t count, moved;
     train_options o = plain_options();
-    o.clip_norm = 1; /* makes gradients, which plain descent does without */
+    o.clip_norm = 1; /* so that gradients are kept, which plain descent does not do */
     subject *s = open_subject(precision, o);
     loss_scale scale;
     CHECK_OK(solver_begin(s->optimizer, 1, &err));
@@ -224,7 +225,8 @@ static void check_clipping(enum precision precision, double share)
     double norm = norm_of(gradients, count) * unscale;
     double *want = support_memory(count, sizeof *want);
     float *got = support_memory(count, sizeof *got);
-    /* Again, with the clipping asked for: the same gradients, since no step was taken. */
+    /* The solver again, now with the clipping to test. The gradients are still the same, because no
+     * step was taken. */
     solver_free(s->optimizer);
     o.clip_norm = norm * share;
     CHECK_OK(solver_create(s->net, &o, &s->optimizer, &err));
@@ -268,8 +270,8 @@ static void test_clipping(void **state)
 
 /* ---- Accumulation ---- */
 
-/* The gradients of batches one by one, added up in that order, and what they become in one step, to
- * the bit. */
+/* The accumulated gradient is bit-identical to the sum of the batches' gradients in the same
+ * order. */
 static void check_sum(enum precision precision, int batches)
 {
     error err;
@@ -289,7 +291,7 @@ static void check_sum(enum precision precision, int batches)
         else
             free(one);
     }
-    /* Twice: the second step's sum has nothing of the first one's. */
+    /* Twice, because the second sum must not include the first one. */
     for (int again = 0; again < 2; again++) {
         for (int set = 0; set < batches; set++)
             run_batch(s, set, BATCH - set, batches, set);
@@ -311,8 +313,8 @@ static void test_accumulation(void **state)
     }
 }
 
-/* A batch whose halves are the same images has the halves' statistics, so that its gradients and
- * its step are theirs. */
+/* If both halves of a batch are the same images, its statistics, its gradients and its step are
+ * those of its halves. */
 static void test_batches_as_one(void **state)
 {
     error err;
@@ -347,7 +349,7 @@ static void test_batches_as_one(void **state)
     close_subject(whole);
 }
 
-/* ---- The average ---- */
+/* ---- The moving average ---- */
 
 static void exchange_and_read(subject *s, float **average, size_t *count)
 {
@@ -376,13 +378,13 @@ static void check_average(train_options o, double decay)
         assert_close(average, want, count, 1e-5, 1e-6);
         assert_true(memcmp(average, weights, count * sizeof *average) != 0);
         free(average);
-        /* And the weights are back in their place. */
+        /* Afterwards the weights are back. */
         average = read_all(s, VALUES, &count);
         assert_same_bits(average, weights, count);
         free(average);
         free(weights);
     }
-    /* The state as a file brings average and momenta back. */
+    /* Loading the state from a file restores the average and the momentum. */
     char *directory = check_directory(), *path = text_format("%s/state.safetensors", directory);
     float *again;
     assert_true(solver_state(s->optimizer)->count > 0);
@@ -402,18 +404,18 @@ static void check_average(train_options o, double decay)
     close_subject(s);
 }
 
-/* With plain descent too, where the backward pass takes the steps. */
+/* Also with plain descent, which takes its steps in the backward pass. */
 static void test_average(void **state)
 {
     (void)state;
     train_options o = plain_options();
-    check_average(o, 0.25); /* soon lower than the rising one */
+    check_average(o, 0.25); /* soon lower than the rising factor */
     check_average(o, 0.999);
     o.momentum = 0.9;
     check_average(o, 0.999);
 }
 
-/* What it takes is counted; accumulation takes nothing. */
+/* Only the optimizer's own buffers count; accumulation needs none. */
 static void test_memory(void **state)
 {
     (void)state;

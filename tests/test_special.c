@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* special.c against values that mpmath 1.3 and SciPy computed, in up to 40 digits. */
+/* special.c against values computed by mpmath 1.3 and SciPy, with up to 40 digits. */
 #include "check.h"
 #include "sweep/special.h"
 
@@ -8,7 +8,7 @@
 static void check_close(const char *what, double got, double want, double relative)
 {
     if (!(fabs(got - want) <= (want == 0 ? 1e-16 : relative * fabs(want))))
-        fail_msg("%s: %.17g, not %.17g", what, got, want);
+        fail_msg("%s: %.17g, expected %.17g", what, got, want);
 }
 
 static void test_normal(void **state)
@@ -21,7 +21,7 @@ static void test_normal(void **state)
         {0.5, 0.6914624612740131},        {1.96, 0.97500210485177956},
         {5, 0.99999971334842812},
     };
-    /* The rounding of x / sqrt(2) counts x^2 times. */
+    /* The function multiplies the rounding of x / sqrt(2) by about x^2. */
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         check_close("normal", special_normal(cases[i][0]), cases[i][1],
                     1e-15 * (2 + cases[i][0] * cases[i][0]));
@@ -63,7 +63,7 @@ static void test_beta(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const double *c = cases[i];
-        /* Large a and b lose the digits that their logarithms take. */
+        /* With large a and b, their logarithms use up some of the digits. */
         double relative = c[1] < 100 ? 1e-14 : 1e-11;
         check_close("beta", special_beta(c[0], c[1], c[2]), c[3], relative);
     }
@@ -88,10 +88,11 @@ static void test_beta_inverse(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const double *c = cases[i];
         double got = special_beta_inverse(c[0], c[1], c[2]);
-        /* A small a multiplies an error of the logarithm by 1 / a. */
+        /* A small a multiplies the error of the logarithm by 1 / a. */
         double relative = c[1] < 0.2 ? 1e-12 : 1e-13;
         if (!(fabs(got - c[3]) <= relative * c[3]))
-            fail_msg("beta_inverse(%g, %g, %g): %.17g, not %.17g", c[0], c[1], c[2], got, c[3]);
+            fail_msg("beta_inverse(%g, %g, %g): %.17g, expected %.17g", c[0], c[1], c[2], got,
+                     c[3]);
     }
 }
 

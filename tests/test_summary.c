@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* summary.c: the document of a sweep, from trials that are made by hand. */
+/* summary.c: the document of a sweep, from trials made up here. */
 #include "check.h"
 #include "support.h"
 #include "sweep/summary.h"
@@ -29,7 +29,7 @@ static void log_run(run_store *runs, const char *name, double value)
     json_decref(empty);
 }
 
-/* `trials` of a grid, each with the objective of its number, as JSON. */
+/* The summary, as JSON, of the first `trials` trials of a grid with these objectives and states. */
 static json_t *summarise(const char *text, const words *extra, const double *objectives,
                          const enum sweep_trial_state *states, int trials)
 {
@@ -117,7 +117,7 @@ static void test_nothing_yet(void **state)
     json_decref(got);
 }
 
-/* A shell takes the best run's command apart into just the words that went in. */
+/* A shell splits the command of the best run into exactly the original words. */
 static void test_quoting(void **state)
 {
     (void)state;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* survey.c: sizes and broken files, by headers and by decoding, with any number of threads. */
+/* survey.c: sizes and broken files, found from headers alone or by decoding, with any number of
+ * threads. */
 #include "base/text.h"
 #include "data/survey.h"
 #include "image_files.h"
 
-enum { PLAIN = 40 }; /* good files, more than a thread takes at a time */
+enum { PLAIN = 40 }; /* intact files, more than a thread fetches at once */
 
 typedef struct fixture {
     char *directory;
@@ -106,7 +107,7 @@ static void test_headers(void **state)
     }
 }
 
-/* Its header is whole, its pixels are not. */
+/* The file's header is intact, its pixels are not. */
 static void test_decode(void **state)
 {
     survey s = run(*state, 3, true);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sweep_file.c and what reads its keys: the file arrives, and what is wrong is named by file and
- * line. */
+/* sweep_file.c and the code that reads its keys: values are read, and errors name file and line. */
 #include "base/file.h"
 #include "base/text.h"
 #include "base/yaml_tree.h"
@@ -44,7 +43,7 @@ static void check_text(const sweep_parameter *p, double u, const char *want)
     free(text);
 }
 
-/* The PyTorch project's file, as it is there. */
+/* The file of the PyTorch project, unchanged. */
 static void test_original(void **state)
 {
     (void)state;
@@ -92,7 +91,7 @@ static void test_original(void **state)
     sweep_file_free(&file);
 }
 
-/* From a text that was read before, which may go away; the name is what messages call it. */
+/* The text may be freed after reading; the given name appears in messages. */
 static void test_text(void **state)
 {
     (void)state;
@@ -106,7 +105,8 @@ static void test_text(void **state)
     assert_string_equal(file.text, good);
     assert_string_equal(file.name, "kept");
     sweep_file_free(&file);
-    /* Its words were expanded when the sweep began, perhaps in another environment. */
+    /* Macros are not expanded again: they were when the sweep began, perhaps in another
+     * environment. */
     const char *const words = "command: [\"--data=${envvar:HCNN_TEST_UNSET}\"]\n";
     char both[256];
     snprintf(both, sizeof both, "%s%s", words, good);
@@ -120,7 +120,7 @@ static void test_text(void **state)
                 "kept: ", sweep_file_read("kept", "", train_rows, metrics, &file, &err));
 
     yaml_tree tree;
-    CHECK_OK(yaml_tree_read("part", "a: 1\nb: }", 4, &tree, &err)); /* no more than `size` */
+    CHECK_OK(yaml_tree_read("part", "a: 1\nb: }", 4, &tree, &err)); /* only `size` bytes are read */
     assert_int_equal(yaml_tree_count(yaml_tree_root(&tree)), 1);
     assert_string_equal(tree.text, "a: 1");
     yaml_tree_free(&tree);
@@ -128,7 +128,8 @@ static void test_text(void **state)
     yaml_tree_free(&tree);
 }
 
-/* As few digits as make the same float32; of what is none, those of a double. */
+/* As few digits as identify the float32; for a number outside the range of float32, the digits of a
+ * double. */
 static void test_digits(void **state)
 {
     (void)state;
@@ -211,7 +212,7 @@ static void test_distributions(void **state)
 {
     (void)state;
     static const struct {
-        const char *text; /* of lr, but for those that name another option */
+        const char *text; /* of lr, unless it names another option */
         distribution_kind kind;
         double u;
         const char *value;
@@ -310,7 +311,7 @@ static void test_metric_names(void **state)
     }
 }
 
-/* A file's text and a part of what it is refused with. */
+/* A file's text and part of the error that it causes. */
 typedef struct refusal {
     const char *text, *message;
 } refusal;
@@ -404,7 +405,7 @@ static void test_refused_hyperband(void **state)
     check_refused("method: grid\nmetric: {name: loss}\n" LR, bad, sizeof bad / sizeof bad[0]);
 }
 
-/* All below "method: grid" and "parameters:", so in line 3. */
+/* Each is put below "method: grid" and "parameters:", so it is in line 3. */
 static void test_refused_parameters(void **state)
 {
     (void)state;
@@ -502,7 +503,7 @@ static void test_refused_command(void **state)
     check_refused("method: grid\n" LR, bad, sizeof bad / sizeof bad[0]);
 }
 
-/* Neither a large list nor a large file costs much. */
+/* Large lists and large files are refused at little cost. */
 static void test_large(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state of sweeps: begun and joined, points taken by many at once, and what is damaged. */
+/* The state of sweeps: starting and joining one, points claimed by several agents at once, and
+ * damage. */
 #include "check.h"
 #include "support.h"
 #include "sweep/sweep_store.h"
@@ -25,7 +26,7 @@ static int set_up(void **state)
     return result;
 }
 
-/* One agent's view. */
+/* The view of one agent. */
 typedef struct agent {
     run_store *runs;
     sweep_store store;
@@ -146,7 +147,8 @@ static void test_find(void **state)
 
 enum { THREADS = 6, EACH = 8 };
 
-/* An agent in a thread, where no check may fail: it notes what it took, -1 for a failure. */
+/* An agent in a thread. Checks cannot fail there, so it records the numbers it gets, or -1 after a
+ * failure. */
 typedef struct worker {
     agent view;
     int taken[EACH];
@@ -165,7 +167,7 @@ static void *claim_several(void *context)
     return NULL;
 }
 
-static void test_no_number_twice(void **state)
+static void test_numbers_are_unique(void **state)
 {
     (void)state;
     static worker workers[THREADS];
@@ -189,7 +191,8 @@ static void test_no_number_twice(void **state)
     end(&a);
 }
 
-/* A run of the name that is not the sweep's is not taken for the trial's. */
+/* A run that has the trial's name but was not started by the sweep does not count as the trial's
+ * run. */
 static void test_foreign_run(void **state)
 {
     (void)state;
@@ -206,7 +209,8 @@ static void test_foreign_run(void **state)
     end(&a);
 }
 
-/* What this process took it owns; what one took that is gone is free for one adopter. */
+/* A trial is owned by the process that claimed it. After that process is gone, exactly one other
+ * can adopt it. */
 static void test_adopt(void **state)
 {
     (void)state;
@@ -233,11 +237,11 @@ static void test_adopt(void **state)
     change(&a, "UPDATE trials SET began = '1'");
     CHECK_OK(sweep_store_settle(&a.store, 1, SWEEP_TRIAL_FINISHED, NULL, &err));
     CHECK_OK(sweep_store_adopt(&a.store, 1, &taken, &err));
-    assert_false(taken); /* it is over */
+    assert_false(taken); /* it has ended */
     end(&a);
 }
 
-/* Another process that lives owns a trial, and it is not this one's. */
+/* A trial owned by another living process is not this process's. */
 static void test_mine(void **state)
 {
     (void)state;
@@ -303,7 +307,8 @@ static void test_history(void **state)
     check_history("maximize", -3, -3, -2);
 }
 
-/* A trial that is over is not read again, one that goes on is, and one that has just ended once. */
+/* A trial that has ended is not read again, a running one is, and one that has just ended is read
+ * once more. */
 static void test_update(void **state)
 {
     (void)state;
@@ -364,7 +369,7 @@ static void test_damaged(void **state)
 
 /* ---- Methods ---- */
 
-/* What the table of methods chooses, and what grid and bayes say when nothing is left. */
+/* Each name selects its method; grid and bayes report when no point is left. */
 static void test_methods(void **state)
 {
     (void)state;
@@ -393,7 +398,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_begin_and_join, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_find, set_up, support_files_tear_down),
-        cmocka_unit_test_setup_teardown(test_no_number_twice, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_numbers_are_unique, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_run, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_adopt, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_mine, set_up, support_files_tear_down),

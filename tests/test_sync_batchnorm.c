@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Networks in several ranks, with batch normalisation over the images of all, against one network
- * with the whole batch. */
+/* Networks in several ranks, with batch normalisation over the images of all ranks, against one
+ * network with the whole batch. */
 #include "model/network.h"
 #include "support.h"
 #include "thread_ranks.h"
@@ -14,7 +14,7 @@ enum { MOST_RANKS = 3 };
 
 static const float coarse_weight = 1, fine_weight = 2;
 
-/* The last maps are one pixel, so that a rank with one image has one value per channel there. */
+/* The last maps have one pixel, so that a rank with one image has one value per channel there. */
 static const network_options shape = {.backbone = "tiny",
                                       .fusion = "concat-bn-relu",
                                       .coarse_classes = COARSE,
@@ -30,7 +30,7 @@ typedef struct images {
     int32_t coarse[WHOLE], fine[WHOLE];
 } images;
 
-/* One network and the images that it takes of them. */
+/* A network and its part of the batch. */
 typedef struct member {
     device *dev;
     network *net;
@@ -64,7 +64,8 @@ static void member_open(member *m, device *dev, const network_options *o, int fi
     assert_ok(network_initialize(m->net, 5, false, &err), &err);
 }
 
-/* Steps that change nothing but the running statistics; the losses weighted by the share. */
+/* Takes steps that change only the running statistics. The losses are weighted by the share of the
+ * batch. */
 static status take_steps(const member *m, const images *from, error *err)
 {
     const network_batch batch = {.count = m->count,
@@ -92,7 +93,7 @@ static status run_member(void *context, int rank, error *err)
     return take_steps(&t->members[rank], &t->batch, err);
 }
 
-/* The gradient, in the ranks their sum, or, of what is not trained, the value. */
+/* The gradient, summed over the ranks. For a parameter that is not trained, its value. */
 static float *read_parameter(const member members[], int count, size_t index)
 {
     error err;
@@ -105,7 +106,7 @@ static float *read_parameter(const member members[], int count, size_t index)
             assert_ok(network_gradient_read(members[r].net, of, own, &err), &err);
         else
             assert_ok(network_parameter_read(members[r].net, of, own, &err), &err);
-        /* Statistics are the same everywhere. */
+        /* Statistics are the same in all ranks. */
         if (r > 0 && !p->gradient)
             assert_same_bits(own, sum, p->count);
         for (size_t i = 0; i < p->count; i++)
@@ -115,8 +116,8 @@ static float *read_parameter(const member members[], int count, size_t index)
     return sum;
 }
 
-/* How far the team is from the one network, at worst: relative to the tensor's largest value, or to
- * 1e-3 where a gradient is nothing but rounding. */
+/* The largest difference between the ranks and the one network, relative to the tensor's largest
+ * value. If that is below 1e-3, the gradient is only rounding, and 1e-3 is used. */
 static double compare_parameter(const member *one, const team *t, int ranks, size_t index)
 {
     size_t count = network_parameter(one->net, index)->count;
@@ -125,7 +126,7 @@ static double compare_parameter(const member *one, const team *t, int ranks, siz
     for (size_t i = 0; i < count; i++) {
         double off = fabs((double)got[i] - want[i]);
         largest = fmax(largest, fabs((double)want[i]));
-        worst = off <= worst ? worst : off; /* a NaN is the worst */
+        worst = off <= worst ? worst : off; /* a NaN counts as the worst */
     }
     free(want);
     free(got);
@@ -147,10 +148,9 @@ static void compare(const member *one, const team *t, int ranks, double gradient
     }
 }
 
-/* Both sides round in fp32, each as the networks of tests/test_network.c do against double
- * precision: its tolerances. In fp16 a statistic that differs in its last bit makes some values
- * round the other way, by 2^-11 each: through some 20 layers that becomes a hundredth of a gradient
- * at worst. */
+/* Both sides round in fp32 like the networks of tests/test_network.c, which have the same
+ * tolerances. In fp16, a statistic that differs in its last bit makes some values round the other
+ * way, by 2^-11 each; over some 20 layers this grows to at most a hundredth of a gradient. */
 static double gradient_tolerance(const device *dev)
 {
     return 1e-4 + 60 * support_rounding(dev);
@@ -161,7 +161,7 @@ static double statistics_tolerance(const device *dev)
     return 2e-5 + 2 * support_rounding(dev);
 }
 
-/* Runs the shares of the batch; returns how many exchanges there were. */
+/* Runs the parts of the batch. Returns the number of exchanges. */
 static int check_team(device *dev, network_options o, const int *shares, int count)
 {
     error err;
@@ -215,7 +215,7 @@ static void test_one_image_in_a_rank(void **state)
     check_team(*state, shape, shares, 3);
 }
 
-/* Convolutions that leave no sums, and such that do. */
+/* Convolutions that compute the sums, and some that do not. */
 static void test_other_convolutions(void **state)
 {
     static const char *const families[] = {"direct", "gemm"};
@@ -233,8 +233,8 @@ static void test_other_convolutions(void **state)
     free(before);
 }
 
-/* Frozen batch normalisations still normalise by the batch, of all ranks; backward there is nothing
- * to exchange. */
+/* Frozen batch normalisations still normalise with the statistics of the batch over all ranks, but
+ * exchange nothing in the backward pass. */
 static void test_frozen(void **state)
 {
     const int shares[] = {4, 3};
@@ -243,7 +243,8 @@ static void test_frozen(void **state)
     assert_int_equal(check_team(*state, o, shares, 2), STEPS * norms_of(*state, &o));
 }
 
-/* Weights whose gradients are still to be added up take no step in the backward pass. */
+/* Weights whose gradients are still to be summed over the ranks are not updated in the backward
+ * pass. */
 static void test_no_descent(void **state)
 {
     error err;
@@ -262,7 +263,7 @@ static void test_no_descent(void **state)
     thread_ranks_close(r);
 }
 
-/* The sums of very many ranks need more than a batch's own. */
+/* With very many ranks, their sums need more memory than the batch itself. */
 static void test_memory_is_counted(void **state)
 {
     uint64_t alone, together;
@@ -272,7 +273,7 @@ static void test_memory_is_counted(void **state)
     support_measure(*state, &o, &alone, &largest);
     o.sync = &sync;
     support_measure(*state, &o, &together, &largest);
-    /* Norms have up to 64 channels. */
+    /* Normalisations have up to 64 channels. */
     assert_true(together > alone);
     assert_true(together >= 100000ull * (2 * 64 + 1) * sizeof(float));
 }

@@ -10,7 +10,7 @@ static void test_sizes(void **state)
     tensor t = {NULL, 2, 3, 5, 7};
     assert_int_equal(tensor_pixels(t), 30);
     assert_int_equal(tensor_size(t), 210);
-    /* More elements than an int counts. */
+    /* More elements than an int can count. */
     tensor large = {NULL, 1 << 10, 1 << 10, 1 << 10, 1 << 6};
     assert_true(tensor_size(large) == (size_t)1 << 36);
 }
@@ -37,7 +37,8 @@ static void test_write_and_read(void **state)
     tensor_release(&t);
 }
 
-/* Halves on the device, floats on the host: what a half holds comes back, the rest rounded. */
+/* Halves on the device, floats on the host: values that a half can represent are unchanged, others
+ * are rounded. */
 static void test_write_and_read_halves(void **state)
 {
     device *dev = *state;

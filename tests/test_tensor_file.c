@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PyTorch's files through the one interface: golden files of both containers, what the writer
- * wrote, and files that are damaged or mean harm. */
+/* PyTorch's files through the common interface: golden files of both containers, files that the
+ * writer wrote, and damaged or malicious files. */
 #include "base/file.h"
 #include "base/tensor_file.h"
 #include "base/text.h"
@@ -19,8 +19,8 @@ static int set_up(void **state)
     return support_files_set_up(state, "t.pth");
 }
 
-/* Without the sync of file_write, and to a new file, since some file systems sync one that replaces
- * its content: thousands are written here. */
+/* Writes a new file without the sync of file_write. Thousands are written here, and some file
+ * systems sync when a file is replaced. */
 static void write_bytes(const char *path, const void *bytes, size_t size)
 {
     unlink(path);
@@ -46,7 +46,7 @@ typedef struct expected {
     int64_t shape[3];
 } expected;
 
-/* As in golden/make-torch.py. */
+/* The tensors that golden/make-torch.py writes. */
 static const expected all[] = {
     {"f32", "F32", 3, {2, 3, 1}},     {"f16", "F16", 1, {5}},
     {"bf16", "BF16", 2, {3, 2}},      {"f64", "F64", 1, {4}},
@@ -103,7 +103,7 @@ static void golden_files_are_read(void **state)
         assert_true(torch);
         for (int e = 0; e < ALL; e++)
             check_entry(file, &all[e]);
-        for (int e = ALL; e-- > 0;) /* backwards through the archive, too */
+        for (int e = ALL; e-- > 0;) /* backwards through the archive */
             check_entry(file, &all[e]);
         tensor_file_close(file);
         free(path);
@@ -160,7 +160,7 @@ static void an_unfinished_file_does_not_appear(void **state)
 
 /* ---- Damage ---- */
 
-/* Good or bad, it ends, touches no memory but its own and leaves nothing behind. */
+/* Valid or not, reading ends, accesses only its own memory and leaks nothing. */
 static status open_and_read(const char *path, error *err)
 {
     float values[MOST];
@@ -203,12 +203,12 @@ static void damage_is_found(void **state)
     }
 }
 
-/* A byte of a stored weight in a zip archive: its checksum tells. */
+/* A changed byte of a weight in a zip archive is found by the archive's checksum. */
 static void a_changed_weight_is_found(void **state)
 {
     const fixture *f = *state;
     static const float wanted[] = {-15 / 4.0f, -8 / 4.0f, -1 / 4.0f,
-                                   6 / 4.0f,   13 / 4.0f, -11 / 4.0f}; /* f32 */
+                                   6 / 4.0f,   13 / 4.0f, -11 / 4.0f}; /* the tensor f32 */
     error err;
     unsigned char *bytes;
     size_t size, at = 0;
@@ -224,7 +224,7 @@ static void a_changed_weight_is_found(void **state)
     free(path);
 }
 
-/* ---- Harm ---- */
+/* ---- Malicious files ---- */
 
 typedef struct text {
     char *bytes;
@@ -232,7 +232,7 @@ typedef struct text {
     FILE *stream;
 } text;
 
-/* A file of the container before zip, up to where its state dict begins. */
+/* Begins a file of the older container, up to the start of its state dict. */
 static void begin_file(text *t)
 {
     t->stream = open_memstream(&t->bytes, &t->size);
@@ -249,7 +249,7 @@ static status finish_file(const fixture *f, text *t, error *err)
     return open_and_read(f->path, err);
 }
 
-static void nothing_is_run(void **state)
+static void no_code_is_run(void **state)
 {
     const fixture *f = *state;
     static const char *const bad[][2] = {
@@ -275,7 +275,7 @@ static void nothing_is_run(void **state)
     }
 }
 
-static void depth_is_no_danger(void **state)
+static void deep_nesting_is_safe(void **state)
 {
     const fixture *f = *state;
     error err;
@@ -289,13 +289,13 @@ static void depth_is_no_danger(void **state)
     putc('.', t.stream);
     CHECK_FAILS(STATUS_FAILED, "no dictionary of tensors", finish_file(f, &t, &err));
     begin_file(&t);
-    /* A dictionary that holds itself. */
+    /* A dictionary that contains itself. */
     fputs("\x80\x02}q", t.stream);
     fwrite("\0U\x05modelh\0s.", 1, 12, t.stream);
     CHECK_FAILS(STATUS_FAILED, "no dictionary of tensors", finish_file(f, &t, &err));
 }
 
-/* A list of pairs, of which five bytes of input, through the memo, make a dictionary each. */
+/* Through the memo, five bytes of input each make a dictionary of a long list of pairs. */
 static void copies_are_counted(void **state)
 {
     const fixture *f = *state;
@@ -315,7 +315,8 @@ static void copies_are_counted(void **state)
     CHECK_FAILS(STATUS_FAILED, "hold more than it has bytes for", finish_file(f, &t, &err));
 }
 
-/* {"w": a tensor} with these numbers in its description, then `bytes` zeros of storage. */
+/* Opens {"w": a tensor} with these numbers in its description, followed by `bytes` zeros as the
+ * storage. */
 static status open_tensor(const fixture *f, uint64_t claimed, int64_t first, int64_t length,
                           int64_t stride, size_t bytes, error *err)
 {
@@ -346,7 +347,7 @@ static void sizes_are_checked(void **state)
     error err;
     CHECK_OK(open_tensor(f, 6, 0, 6, 1, 24, &err));
     CHECK_OK(open_tensor(f, 6, 1, 3, 2, 24, &err));
-    CHECK_OK(open_tensor(f, 6, 7, 0, 1, 24, &err)); /* of no elements, anywhere */
+    CHECK_OK(open_tensor(f, 6, 7, 0, 1, 24, &err)); /* a tensor without elements may be anywhere */
     static const struct {
         uint64_t claimed;
         int64_t first, length, stride;
@@ -378,7 +379,8 @@ static void sizes_are_checked(void **state)
     }
 }
 
-/* A list of storages with keys from 0 up, of one element each, and of one with another count. */
+/* A list of storages with one element each, with keys from 0 up, and one storage with key `other`
+ * and two elements. */
 static status open_storages(const fixture *f, int count, int other, error *err)
 {
     text t;
@@ -397,7 +399,7 @@ static status open_storages(const fixture *f, int count, int other, error *err)
     return finish_file(f, &t, err);
 }
 
-/* In no time, though each is compared with those before it. */
+/* Comparing each storage with all earlier ones takes no noticeable time. */
 static void many_storages_are_told_apart(void **state)
 {
     const fixture *f = *state;
@@ -432,8 +434,8 @@ int main(void)
         cmocka_unit_test(an_unfinished_file_does_not_appear),
         cmocka_unit_test(damage_is_found),
         cmocka_unit_test(a_changed_weight_is_found),
-        cmocka_unit_test(nothing_is_run),
-        cmocka_unit_test(depth_is_no_danger),
+        cmocka_unit_test(no_code_is_run),
+        cmocka_unit_test(deep_nesting_is_safe),
         cmocka_unit_test(copies_are_counted),
         cmocka_unit_test(sizes_are_checked),
         cmocka_unit_test(many_storages_are_told_apart),

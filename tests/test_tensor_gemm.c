@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kernels/tensor_gemm.cl with its instructions acted out, which any device can; see
- * convolution_check.h. The PTX itself is tested where it runs, by tensor_gemm_self_test. */
+/* kernels/tensor_gemm.cl with its instructions emulated, which works on any device; see
+ * convolution_check.h. The PTX itself is tested by tensor_gemm_self_test wherever it runs. */
 #include "convolution_check.h"
 #include "device/profile.h"
 #include "ops/convolver.h"
@@ -12,13 +12,13 @@
 
 enum { CASES = 14 };
 
-/* Factors of up to 1 lose up to 2^-11 of themselves; sums of up to a few thousand products of them
- * stay well below this, and a product in the wrong place does not. */
+/* Factors up to 1 are rounded by up to 2^-11. Sums of up to a few thousand products stay well below
+ * this tolerance; a product in the wrong place does not. */
 static const tolerance tf32_tolerance = {1e-3, 3e-2};
 
 static const problem several_tiles = {{70, 75, 3, 1, 1}, 2, 12, 13, 12, 13};
 
-/* With few units large tiles, with many small ones and sums in parts. */
+/* Few units get large tiles, many units get small tiles and sums in parts. */
 static void check_with_units(device *dev, unsigned units)
 {
     dev->info.compute_units = units;
@@ -39,7 +39,7 @@ static void test_tensor_gemm(void **state)
     dev->info = info;
 }
 
-/* Once for a device: each network and each tuning asks for it. */
+/* The self-test runs once per device, because each network and each tuning asks for it. */
 static void test_self_test(void **state)
 {
     error err;
@@ -59,8 +59,8 @@ static void test_self_test(void **state)
     device_close(dev);
 }
 
-/* y = x * 1 of one pixel and channel is what x is rounded to: to ten bits, to the nearest, halves
- * away from zero. */
+/* For a single pixel and channel, y = x * 1 is x rounded to ten bits, to the nearest value, with
+ * ties away from zero. */
 static void test_rounding(void **state)
 {
     static const float values[] = {
@@ -85,7 +85,8 @@ static void test_rounding(void **state)
     buffer_release(&call.weights);
 }
 
-/* Offered to nobody who did not ask; refused, with the reason, where there are no such cores. */
+/* Available only on request. On devices without tensor cores the request is refused with the
+ * reason. */
 static void test_opt_in(void **state)
 {
     device *dev = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* terminal.c: what shows stays as it is, what would do something is masked. */
+/* terminal.c: visible characters are unchanged, those with an effect on the terminal are masked. */
 #include "base/terminal.h"
 #include "check.h"
 
@@ -11,15 +11,15 @@ static const char *const pairs[][2] = {
     {"a\nb\tc\rd\177", "a?b?c?d?"},
     {"\xc2\x9b"
      "31m",
-     "?31m"}, /* C1's CSI */
+     "?31m"}, /* the C1 control CSI */
     {"\x9b\x9b"
      "31m",
-     "??31m"},                             /* the same as bare bytes */
-    {"a\xe2\x80\xaegpj.exe", "a?gpj.exe"}, /* right to left */
+     "??31m"},                             /* the same as single bytes */
+    {"a\xe2\x80\xaegpj.exe", "a?gpj.exe"}, /* right-to-left override */
     {"\xe2\x80\xa8\xe2\x81\xa6", "??"},
-    {"\xc0\x8a\xe0\x80\x8a", "?????"}, /* line feeds, overlong */
-    {"\xed\xa0\x80", "???"},           /* half of a pair */
-    {"\xf4\x90\x80\x80", "????"},      /* beyond the last */
+    {"\xc0\x8a\xe0\x80\x8a", "?????"}, /* line feeds in overlong encodings */
+    {"\xed\xa0\x80", "???"},           /* half of a surrogate pair */
+    {"\xf4\x90\x80\x80", "????"},      /* beyond the last code point */
     {"\xe2\x82", "??"},                /* cut short */
     {"\xff", "?"},
 };
@@ -51,7 +51,7 @@ static void test_put(void **state)
     }
 }
 
-/* A message has lines of its own. */
+/* A message always starts on a line of its own. */
 static void test_print(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists of texts (base/text.c): what lies between commas, and what is held. */
+/* Lists of texts (base/text.c): splitting at commas, adding, and finding. */
 #include "base/text.h"
 #include "check.h"
 
@@ -24,7 +24,7 @@ static void test_split(void **state)
     expect_split("a,,b,", 4, (const char *const[]){"a", "", "b", ""});
 }
 
-static void test_add_and_hold(void **state)
+static void test_add_and_find(void **state)
 {
     (void)state;
     error err;
@@ -43,7 +43,7 @@ static void test_add_and_hold(void **state)
     words_free(&w);
 }
 
-static void what_follows_a_start(void **state)
+static void text_after_a_prefix(void **state)
 {
     (void)state;
     const char *name = "module.fc";
@@ -57,8 +57,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split),
-        cmocka_unit_test(test_add_and_hold),
-        cmocka_unit_test(what_follows_a_start),
+        cmocka_unit_test(test_add_and_find),
+        cmocka_unit_test(text_after_a_prefix),
     };
     return cmocka_run_group_tests_name("words", tests, NULL, NULL);
 }

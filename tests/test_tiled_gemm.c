@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kernels/tiled_gemm.cl with either size of tile, and sums over pixels in one part and in several;
+/* kernels/tiled_gemm.cl with both sizes of tile, and sums over pixels in one part and in several;
  * see convolution_check.h. */
 #include "convolution_check.h"
 #include "ops/tiled_gemm.h"
@@ -7,7 +7,8 @@
 
 enum { CASES = 24 };
 
-/* Results that no tile covers on either side, and sums over more pixels than one part must have. */
+/* Results that are not a multiple of a tile on either side, and sums over more pixels than a part
+ * must have. */
 static const problem several_tiles[] = {
     {{70, 75, 3, 1, 1}, 2, 12, 13, 12, 13},
     {{132, 68, 1, 1, 0}, 3, 10, 11, 10, 11},
@@ -37,7 +38,7 @@ static int parts_of(const device *dev, const problem *p)
     return tiled_gemm_parts(dev, &call, 1);
 }
 
-/* One unit is soon full: large tiles where the result fills them, every sum in one part. */
+/* One unit is soon busy: large tiles if the result fills them, and every sum in one part. */
 static void test_few_units(void **state)
 {
     device *dev = *state;
@@ -48,7 +49,7 @@ static void test_few_units(void **state)
     dev->info.compute_units = units;
 }
 
-/* Never full: small tiles, and sums in as many parts as there may be. */
+/* A thousand units are never busy: small tiles, and sums in as many parts as possible. */
 static void test_many_units(void **state)
 {
     device *dev = *state;
@@ -59,7 +60,8 @@ static void test_many_units(void **state)
     dev->info.compute_units = units;
 }
 
-/* Small groups, or little local memory, leave the small tile, and less than that nothing. */
+/* With small work-groups or little local memory only the small tile runs; with less than it needs,
+ * none. */
 static void test_small_devices(void **state)
 {
     device *dev = *state;

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tile sizes that algorithms offer beside their defaults: each that the device can run
- * multiplies right, and one that it cannot is refused. */
+/* The tile sizes that algorithms offer besides their defaults: each one that the device can run
+ * gives right results, and one that it cannot run is refused. */
 #include "convolution_check.h"
 #include "ops/choices.h"
 #include "support.h"
 
 #include <string.h>
 
-/* More than one block or tile of each, none of them full, in all directions; sums of several
+/* In all directions more than one block or tile, the last of them not full, and sums of several
  * chunks. */
 static const problem problems[] = {
     {{35, 70, 3, 1, 1}, 1, 10, 13, 10, 13},
     {{263, 39, 1, 2, 0}, 2, 9, 11, 5, 6},
 };
 
-/* What TF32 rounds off the factors of sums of up to 650 products. */
+/* The rounding of TF32 in sums of up to 650 products. */
 static const tolerance tf32_tolerance = {2e-3, 0.1};
 
 static const convolution_call small = {
@@ -26,7 +26,7 @@ static bool takes(const device *dev, const convolution_algorithm *a, int tile)
     return a->supports(dev, &call);
 }
 
-static void test_each_multiplies_right(void **state)
+static void test_each_gives_right_results(void **state)
 {
     device *dev = *state;
     for (int i = 0; convolution_algorithms[i]; i++) {
@@ -53,7 +53,8 @@ static void test_names(void **state)
     }
 }
 
-/* Some beside the default for each kind of device, and none that there is not. */
+/* Each kind of device can run at least one tile besides the default, and an unknown number is
+ * refused. */
 static void test_offers(void **state)
 {
     const device *dev = *state;
@@ -68,7 +69,7 @@ static void test_offers(void **state)
     }
 }
 
-/* A tile that needs more local memory, items or registers than the device has. */
+/* A tile that needs more local memory, work-items or registers than the device has. */
 static void test_refused(void **state)
 {
     device dev = **(device **)state;
@@ -95,8 +96,8 @@ static void test_refused(void **state)
     assert_true(takes(&dev, &implicit_gemm, 0));
 }
 
-/* A tile that a call without one runs by, which depends on the call, is not measured a second time
- * by its name. */
+/* The tile that a call uses by default, which depends on the call, is not also measured by its
+ * name. */
 static void test_default_by_name(void **state)
 {
     device dev = **(device **)state;
@@ -117,7 +118,7 @@ static void test_default_by_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_multiplies_right),
+        cmocka_unit_test(test_each_gives_right_results),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_offers),
         cmocka_unit_test(test_refused),

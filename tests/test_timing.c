@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* timing.c: medians, and how often work is run. */
+/* timing.c: medians, and how often the work is run. */
 #include "support.h"
 #include "tune/timing.h"
 
@@ -50,7 +50,7 @@ static void test_measure(void **state)
     assert_true(quick.runs > 4);
 }
 
-static void test_hopeless(void **state)
+static void test_much_slower_than_the_best(void **state)
 {
     error err;
     double seconds;
@@ -73,7 +73,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_median),
         cmocka_unit_test(test_measure),
-        cmocka_unit_test(test_hopeless),
+        cmocka_unit_test(test_much_slower_than_the_best),
         cmocka_unit_test(test_failure),
     };
     return cmocka_run_group_tests_name("timing", tests, support_open_device, support_close_device);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* train.c from inside, where a test decides at which batch a stop arrives, a step fails or how the
- * validation ends. What the program does from outside is in test_train.sh. */
+/* train.c from inside: the test decides at which batch a stop arrives, which step fails and how
+ * validation ends. test_train.sh tests the program from outside. */
 #include "base/file.h"
 #include "base/tensor_file.h"
 #include "base/text.h"
@@ -12,7 +12,7 @@
 
 #include <math.h>
 
-/* The linker puts these in the place of the trainer's calls (--wrap in Makefile.am). */
+/* The linker replaces the trainer's calls by these (--wrap in Makefile.am). */
 status __real_solver_step(solver *s, double lr, uint64_t step, error *err);
 status __wrap_solver_step(solver *s, double lr, uint64_t step, error *err);
 
@@ -25,8 +25,8 @@ status __real_network_reserve_pixels(network *net, size_t bytes, error *err);
 status __wrap_network_reserve_pixels(network *net, size_t bytes, error *err);
 
 static uint64_t failing_step;             /* 0: none */
-static int batches_with_room;             /* 0: for all */
-static double coarse_weight, fine_weight; /* of the batches since the last step */
+static int batches_with_room;             /* 0: no limit */
+static double coarse_weight, fine_weight; /* sums over the batches since the last step */
 
 status __wrap_network_forward(network *net, const network_batch *batch, enum step_mode mode,
                               float coarse, float fine, error *err)
@@ -38,7 +38,7 @@ status __wrap_network_forward(network *net, const network_batch *batch, enum ste
     return __real_network_forward(net, batch, mode, coarse, fine, err);
 }
 
-/* As if a batch of larger images had come, and the device had no room for it. */
+/* Fails as if a batch of larger images had come for which the device has no memory. */
 status __wrap_network_reserve_pixels(network *net, size_t bytes, error *err)
 {
     if (batches_with_room > 0 && --batches_with_room == 0)
@@ -47,11 +47,11 @@ status __wrap_network_reserve_pixels(network *net, size_t bytes, error *err)
     return __real_network_reserve_pixels(net, bytes, err);
 }
 
-/* What the weights of a step's losses are to be: the defaults, and others behind a step. */
-static uint64_t staged_after; /* 0: the defaults for all */
+/* The expected weights of a step's losses: the defaults, and these after the step staged_after. */
+static uint64_t staged_after; /* 0: always the defaults */
 static const double staged_coarse = 0.25, staged_fine = 1.5;
 
-/* However many batches a step has, their losses' weights add up to that. */
+/* However many batches a step has, their losses' weights must add up to those. */
 status __wrap_solver_step(solver *s, double lr, uint64_t step, error *err)
 {
     bool staged = staged_after > 0 && step > staged_after;
@@ -59,7 +59,7 @@ status __wrap_solver_step(solver *s, double lr, uint64_t step, error *err)
     assert_true(fabs(fine_weight - (staged ? staged_fine : 2)) < 1e-6);
     coarse_weight = fine_weight = 0;
     if (step == failing_step)
-        return error_set(err, STATUS_FAILED, "the update of step %llu fails, as the test wants",
+        return error_set(err, STATUS_FAILED, "the update of step %llu fails on purpose",
                          (unsigned long long)step);
     return __real_solver_step(s, lr, step, err);
 }
@@ -73,9 +73,9 @@ status __wrap_evaluate_loader(network *net, loader *from, const hierarchy *class
 
 static const char watched_name[] = "fine_backbone.bn1.weight";
 enum { WATCHED = 4 };
-static const double *validation_losses; /* of the epochs to come; NULL: what they are */
-static const char *evaluated;           /* what an observer was last told of */
-static float watched[WATCHED];          /* the head of that parameter in the last validation */
+static const double *validation_losses; /* of the coming epochs; NULL: the real ones */
+static const char *evaluated;           /* last reported to the observer */
+static float watched[WATCHED];          /* first values of the parameter in the last validation */
 
 status __wrap_evaluate_loader(network *net, loader *from, const hierarchy *classes,
                               const evaluate_watch *watch, const evaluate_sink *sink, metrics *sums,
@@ -94,16 +94,16 @@ status __wrap_evaluate_loader(network *net, loader *from, const hierarchy *class
     return STATUS_OK;
 }
 
-/* What an observer saw, and when it asks for a stop. */
+/* What the observer has seen, and when it asks for a stop. */
 typedef struct witness {
     volatile sig_atomic_t stop;
-    const char *stop_at; /* what is being evaluated then; NULL: never */
-    uint64_t stop_after; /* that step; 0: never */
-    int batches_after;   /* whose results came in after the stop */
+    const char *stop_at; /* stops while this is evaluated; NULL: never */
+    uint64_t stop_after; /* stops after this step; 0: never */
+    int batches_after;   /* results that came after the stop */
     uint64_t steps;
-    size_t batches;   /* of the last step's epoch, done behind it */
-    double rates[64]; /* of the steps, from 1 */
-    char said[256];   /* the last note */
+    size_t batches;   /* done in the epoch, after the last step */
+    double rates[64]; /* by step, from 1 */
+    char said[256];   /* last note */
     int stopped_early, best_epoch;
 } witness;
 
@@ -156,7 +156,8 @@ typedef struct fixture {
     train_options options;
 } fixture;
 
-/* 40 training images and 20 test images in batches of 4: 10 steps, and 3 batches in each half. */
+/* 40 training images and 20 test images in batches of 4: 10 steps per epoch, and 3 batches in each
+ * half of the test set. */
 static int set_up(void **state)
 {
     fixture *f = calloc(1, sizeof *f);
@@ -202,7 +203,7 @@ static status start(fixture *f, const char *run, witness *w, error *err)
     return train_run(&f->options, &observer, err);
 }
 
-/* With other threads or more epochs than before; 0: as the run. */
+/* Resumes the run with another number of threads or epochs; 0 keeps the run's. */
 static status resume_with(const char *run, int threads, int epochs, const train_observer *observer,
                           error *err)
 {
@@ -264,7 +265,7 @@ static checkpoint read_info(const char *run)
     return info;
 }
 
-/* A run's metrics without the time that things took, which is in the epochs' lines. */
+/* A run's metrics without the durations in the lines of epochs. */
 static char *read_metrics(const char *run)
 {
     error err;
@@ -281,7 +282,7 @@ static char *read_metrics(const char *run)
     return (char *)text;
 }
 
-/* The number behind the first "NAME":. */
+/* The number after the first "NAME":. */
 static double value_of(const char *text, const char *name)
 {
     char key[64];
@@ -291,7 +292,7 @@ static double value_of(const char *text, const char *name)
     return strtod(at + strlen(key), NULL);
 }
 
-/* Both runs came to the same end, to the bit. */
+/* Both runs ended bit-identical. */
 static void assert_same_runs(const fixture *f)
 {
     checkpoint a = read_info(f->whole), b = read_info(f->stopped);
@@ -314,8 +315,8 @@ static void assert_same_runs(const fixture *f)
     free(stopped);
 }
 
-/* Stopped while `what` is evaluated for the first time, a run ends within a batch and, resumed, as
- * one that never was. */
+/* A run that is stopped while `what` is evaluated for the first time ends within one batch. After a
+ * resume it is bit-identical to an uninterrupted run. */
 static void expect_same_end(fixture *f, const char *what, uint64_t steps, uint64_t epoch)
 {
     error err;
@@ -350,8 +351,8 @@ static void test_stop_in_last_tests(void **state)
     expect_same_end(*state, "whole test set", 20, 2);
 }
 
-/* Stopped in the middle of an epoch, with everything that is drawn and every loss there is, and
- * gone on with by other threads. */
+/* Stopped in the middle of an epoch, with every random augmentation and every loss, and resumed
+ * with another number of threads. */
 static void test_stop_augmented(void **state)
 {
     fixture *f = *state;
@@ -362,7 +363,7 @@ static void test_stop_augmented(void **state)
     f->options.label_smoothing = 0.1;
     f->options.coarse_loss = COARSE_LOSS_MARGINAL;
     f->options.loss_schedule = "2:0.25:1.5";
-    staged_after = 10; /* the first epoch's steps */
+    staged_after = 10; /* the steps of the first epoch */
     f->options.threads = 1;
     CHECK_OK(start(f, f->whole, &unbroken, &err));
     f->options.max_steps = 13;
@@ -370,7 +371,7 @@ static void test_stop_augmented(void **state)
     assert_int_equal(first.steps, 13);
     CHECK_OK(resume_with(f->stopped, 3, 0, &observer, &err));
     assert_same_runs(f);
-    /* The weights of each epoch, and validation losses by those of the run. */
+    /* Each epoch has its own weights, but validation losses use the weights of the run. */
     char *metrics = read_metrics(f->whole);
     char *one = strstr(metrics, "{\"epoch\":1,"), *two = strstr(metrics, "{\"epoch\":2,");
     assert_true(one && two);
@@ -388,8 +389,8 @@ static void test_stop_augmented(void **state)
     free(metrics);
 }
 
-/* The steps before the one that fails are told of and written down. */
-static void test_failing_update(void **state)
+/* The steps before the failing one are reported and recorded. */
+static void test_failing_step(void **state)
 {
     fixture *f = *state;
     error err;
@@ -401,7 +402,7 @@ static void test_failing_update(void **state)
     assert_non_null(strstr(metrics, "{\"step\":5,"));
     assert_null(strstr(metrics, "{\"step\":6,"));
     free(metrics);
-    /* The run goes on from its last checkpoint as if nothing had been. */
+    /* Resumed from its last checkpoint, the run ends bit-identical to an uninterrupted one. */
     const train_observer observer = observer_of(&w);
     failing_step = 0;
     CHECK_OK(resume(f->stopped, &observer, &err));
@@ -409,9 +410,9 @@ static void test_failing_update(void **state)
     assert_same_runs(f);
 }
 
-/* The device's memory is out in the middle of the second epoch: the run ends, says how it goes on,
- * and does from the checkpoint of the first. */
-static void test_no_room(void **state)
+/* The device runs out of memory in the middle of the second epoch. The run ends, says how to
+ * continue, and can be resumed from the checkpoint after the first epoch. */
+static void test_out_of_device_memory(void **state)
 {
     fixture *f = *state;
     error err;
@@ -431,7 +432,7 @@ static void test_no_room(void **state)
     assert_same_runs(f);
 }
 
-/* Every option of the recipe: 10 batches an epoch make steps of 3, 3, 3 and 1. */
+/* Every option of a recipe: the 10 batches of an epoch make steps of 3, 3, 3 and 1. */
 static void all_together(train_options *o)
 {
     o->optimizer = OPTIMIZER_ADAMW;
@@ -487,7 +488,7 @@ static void test_all_together_in_validation(void **state)
     expect_same_end(f, "validation", 4, 0);
 }
 
-/* The head of a vector in a file. */
+/* The first values of a vector in a file. */
 static void read_vector(const char *run, const char *file, const char *name, float head[WATCHED])
 {
     error err;
@@ -504,7 +505,7 @@ static void read_vector(const char *run, const char *file, const char *name, flo
     free(path);
 }
 
-/* The average is what is validated and what best.safetensors holds; last.safetensors holds the
+/* Validation uses the average, which best.safetensors contains; last.safetensors contains the
  * weights. */
 static void test_average(void **state)
 {
@@ -522,7 +523,7 @@ static void test_average(void **state)
     assert_memory_equal(best, average, sizeof best);
     assert_memory_equal(watched, average, sizeof best);
     assert_memory_not_equal(last, average, sizeof best);
-    /* Without one, both files hold the weights. */
+    /* Without an average, both files contain the weights. */
     f->options.ema = 0;
     CHECK_OK(start(f, f->stopped, &w, &err));
     read_vector(f->stopped, "best.safetensors", watched_name, best);
@@ -537,8 +538,8 @@ static double number_after(const char *text, const char *key)
     return strtod(at + strlen(key), NULL);
 }
 
-/* All of an epoch's batches make one step, whose loss is the epoch's; and the last step of an epoch
- * takes what is left. */
+/* If all batches of an epoch make one step, the step's loss is the epoch's. The last step of an
+ * epoch uses the remaining batches. */
 static void test_accumulation(void **state)
 {
     fixture *f = *state;
@@ -562,7 +563,7 @@ static void test_accumulation(void **state)
     assert_true(w.steps == 3 && w.batches == 10);
 }
 
-/* A step's rate is the schedule's for it, and more epochs stretch what is left of it. */
+/* The rate of each step is the schedule's; more epochs stretch the rest of the schedule. */
 static void test_rates(void **state)
 {
     fixture *f = *state;
@@ -586,7 +587,7 @@ static void test_rates(void **state)
         assert_true(w.rates[step] == schedule_rate(&s, step));
 }
 
-/* The epochs that plateau has counted survive a stop among them. */
+/* The number of bad epochs that plateau has counted survives a stop. */
 static void test_plateau(void **state)
 {
     static const double losses[] = {1, 2, 2, 2, 2, 2};
@@ -595,7 +596,7 @@ static void test_plateau(void **state)
     witness unbroken = {0}, first = {.stop_after = 7}, second = {0};
     const train_observer observer = observer_of(&second);
     f->options.epochs = 6;
-    f->options.accumulate = 5; /* two steps an epoch */
+    f->options.accumulate = 5; /* two steps per epoch */
     validation_losses = losses;
     CHECK_OK(start(f, f->whole, &unbroken, &err));
     validation_losses = losses;
@@ -607,7 +608,7 @@ static void test_plateau(void **state)
     assert_same_runs(f);
 }
 
-/* Two epochs without a lower loss end the run, which counts as finished. */
+/* After two epochs without a lower loss the run ends and counts as finished. */
 static void test_early_stop(void **state)
 {
     static const double losses[] = {3, 2, 2.5, 1.5, 1.5, 1.6, 1, 0.5};
@@ -615,7 +616,7 @@ static void test_early_stop(void **state)
     error err;
     witness w = {0};
     f->options.epochs = 8;
-    f->options.accumulate = 5; /* two steps an epoch */
+    f->options.accumulate = 5; /* two steps per epoch */
     f->options.early_stop = 2;
     validation_losses = losses;
     CHECK_OK(start(f, f->whole, &w, &err));
@@ -627,10 +628,10 @@ static void test_early_stop(void **state)
     char *lines = read_metrics(f->whole);
     assert_non_null(strstr(lines, "\"test_whole\""));
     assert_non_null(strstr(lines, "\"stopped_early\":6"));
-    /* Resumed, also with more epochs, it is measured again and nothing else. */
+    /* Resuming it, even with more epochs, only tests it again. */
     const train_observer observer = observer_of(&w);
     w = (witness){0};
-    validation_losses = losses + 6; /* both parts of the test set, as they were */
+    validation_losses = losses + 6; /* both parts of the test set, with the same losses */
     CHECK_OK(resume_with(f->whole, 0, 20, &observer, &err));
     assert_true(w.steps == 0);
     assert_int_equal(w.stopped_early, 6);
@@ -638,7 +639,7 @@ static void test_early_stop(void **state)
     assert_string_equal(again, lines);
     free(lines);
     free(again);
-    /* Not early where there was nothing left to do. */
+    /* A run whose epochs are over has not stopped early. */
     CHECK_OK(file_remove_tree(f->whole, &err));
     f->options.epochs = 6;
     validation_losses = losses;
@@ -647,7 +648,7 @@ static void test_early_stop(void **state)
     assert_true(w.steps == 12);
     assert_int_equal(w.stopped_early, 0);
     assert_null(strstr(w.said, "stopped early"));
-    /* Without it the same losses end nothing. */
+    /* Without --early-stop, the same losses do not end the run. */
     f->options.epochs = 8;
     validation_losses = losses;
     f->options.early_stop = 0;
@@ -663,8 +664,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stop_in_tests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_in_last_tests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_augmented, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_failing_update, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_no_room, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_failing_step, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_out_of_device_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_all_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_all_together_fp16, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_all_together_in_validation, set_up, tear_down),

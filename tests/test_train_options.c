@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* train_options.c: every option that is written comes back through recipe.c. */
+/* train_options.c: every option that is written is read back by recipe.c. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -35,7 +35,7 @@ static void test_round_trip(void **state)
     train_options o = train_defaults();
     o.data = "dir with \"quotes\"";
     o.milestones = "7,13";
-    o.lr = 0.1 + 0.2; /* all 53 bits */
+    o.lr = 0.1 + 0.2; /* uses all 53 bits */
     o.seed = UINT64_MAX;
     o.only_fine = o.nesterov = true;
     o.momentum = 0.9;
@@ -68,7 +68,8 @@ static void test_round_trip(void **state)
     words_free(&texts);
 }
 
-/* A run's own file is read whole: no row is left out and none changes its kind on the way. */
+/* config.json contains every option, except those that are not stored, and each is read back with
+ * its type. */
 static void test_every_row(void **state)
 {
     (void)state;
@@ -92,7 +93,7 @@ static void test_every_row(void **state)
     free(text);
 }
 
-/* The help of --resume names what a resumed run may be given, and nothing else. */
+/* The help of --resume names exactly the options that a resumed run accepts. */
 static void test_help_of_resume(void **state)
 {
     (void)state;
@@ -107,7 +108,7 @@ static void test_help_of_resume(void **state)
     }
 }
 
-/* JSON is UTF-8: other text is refused by its option's name, and nothing is written without it. */
+/* JSON is UTF-8: other text is an error that names the option, and no file is written. */
 static void test_not_utf8(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tree.c: directories of image files, by label_map.json and without, and what is refused. */
+/* tree.c: directories of image files, with and without label_map.json, and what is refused. */
 #include "base/text.h"
 #include "data/dataset.h"
 #include "image_files.h"
@@ -37,7 +37,7 @@ static int remove_tree(void **state)
     return file_remove_tree(directory, &err) != STATUS_OK;
 }
 
-/* Numbers follow the map's order, files the order of their bytes. */
+/* Classes are numbered in the map's order, files sorted by bytes. */
 static void test_good(void **state)
 {
     (void)state;
@@ -62,7 +62,7 @@ static void test_good(void **state)
     dataset_close(&set);
 }
 
-/* Only a directory that is not there is a class without images. */
+/* A class without images is one whose directory does not exist; any other error is reported. */
 static void test_unreadable_class(void **state)
 {
     (void)state;
@@ -138,8 +138,8 @@ static void make_below(const char *where)
     free(path);
 }
 
-/* Classes are those of all parts, by name; two may share a name under different parents, and one
- * may have no image at all. */
+/* Classes are those of all parts together, sorted by name. Two may have the same name under
+ * different parents, and one may have no image. */
 static void test_plain(void **state)
 {
     (void)state;
@@ -166,12 +166,12 @@ static void test_plain(void **state)
     assert_int_equal(set.valid.count, 0);
     assert_int_equal(set.test.count, 1);
     assert_int_equal(set.test.fine[0], 3);
-    assert_int_equal(set.ignored, 2); /* notes.txt, README */
+    assert_int_equal(set.ignored, 2); /* notes.txt and README */
     assert_int_equal(set.native_size, 8);
     dataset_close(&set);
 }
 
-/* Both spellings, but not both at once. */
+/* Either spelling works, but not both at once. */
 static void test_validation_part(void **state)
 {
     (void)state;
@@ -197,7 +197,7 @@ static void test_validation_part(void **state)
     assert_non_null(strstr(err.message, "/val are both there"));
 }
 
-/* The first images may be broken; native_size is that of one that can be read. */
+/* The first images may be broken: native_size comes from a readable one. */
 static void test_broken_first(void **state)
 {
     (void)state;
@@ -211,7 +211,7 @@ static void test_broken_first(void **state)
     dataset_close(&set);
 }
 
-/* Images one floor too high. */
+/* Images one level too high. */
 static void test_flat_tree(void **state)
 {
     (void)state;
@@ -231,7 +231,7 @@ static void test_odd_name(void **state)
     CHECK_FAILS(STATUS_FAILED, "is not UTF-8", dataset_open(plain, &set, &err));
 }
 
-/* What no form recognises: the error lists them. */
+/* No form recognises the path; the error lists the known forms. */
 static void test_unknown(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tune.c and tune_gemm.c (test_tune.sh is the command's): what is measured, that a wrong or greedy
- * algorithm is never chosen, and that a child process which misbehaves is left out. */
+/* tune.c and tune_gemm.c; test_tune.sh tests the command. Checks what is measured, that a wrong or
+ * greedy algorithm is never chosen, and that a misbehaving child process is left out. */
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -40,7 +40,7 @@ static void keep_note(void *context, const char *text)
 
 static const tune_observer observer = {.note = keep_note};
 
-/* As a new process does. */
+/* Opens the choices as a new process would. */
 static convolver open_chooser(device *dev)
 {
     error err;
@@ -68,7 +68,7 @@ static tune_options small_options(bool training)
                                       .training = training}};
 }
 
-/* Distinct, of the batch's size, and backward ones only for training. */
+/* The calls are distinct, have the batch's size, and include backward ones only for training. */
 static void test_convolutions(void **state)
 {
     (void)state;
@@ -88,7 +88,7 @@ static void test_convolutions(void **state)
     assert_true(forward_count > 10);
     assert_int_equal(by_direction[CONVOLUTION_FORWARD], forward_count);
     assert_int_equal(by_direction[CONVOLUTION_BACKWARD_WEIGHTS], forward_count);
-    /* The first layer's input is the image. */
+    /* The input of the first layer is the image. */
     assert_int_equal(by_direction[CONVOLUTION_BACKWARD_DATA], forward_count - 1);
     free(forward);
     free(all);
@@ -181,7 +181,7 @@ static status needs_all_for_sums(device *dev, const convolution_call *call,
     return STATUS_OK;
 }
 
-/* All of these would be the fastest by far. */
+/* Each of these would be the fastest by far. */
 static const convolution_algorithm wrong = {.name = "wrong",
                                             .family = "gemm",
                                             .supports = supports_all,
@@ -231,7 +231,7 @@ static status measure_im2col(device *dev, const convolution_call *call, convolut
     return im2col_gemm.measure(dev, call, bytes, err);
 }
 
-/* im2col's result, all of it too large by a share: its difference from the right one. */
+/* im2col's result, multiplied by 1 + share: its relative error is share. */
 static status run_enlarged(device *dev, const convolution_call *call, convolution_memory memory,
                            float share, error *err)
 {
@@ -265,7 +265,7 @@ static status run_too_rounded(device *dev, const convolution_call *call, convolu
     return run_enlarged(dev, call, memory, 3e-3f, err);
 }
 
-/* What TF32 rounds off is no mistake of an algorithm that has it, and is one of any other. */
+/* The rounding of TF32 is accepted for algorithms that use it, and is an error for others. */
 static void test_tolerance(void **state)
 {
     static const convolution_algorithm made[] = {
@@ -296,7 +296,7 @@ static void test_tolerance(void **state)
     tune_free(&report);
 }
 
-/* All that the buffers of halves of a call leave. */
+/* All memory except what a call's buffers of halves take. */
 static status needs_the_rest(device *dev, const convolution_call *call, convolution_bytes *bytes,
                              error *err)
 {
@@ -308,7 +308,8 @@ static status needs_the_rest(device *dev, const convolution_call *call, convolut
     return STATUS_OK;
 }
 
-/* In fp16 a call's floats are there for a moment only: what takes the rest is tried. */
+/* In fp16, a call's buffers of floats exist only for a moment: an algorithm that needs all
+ * remaining memory is tried. */
 static void test_memory_of_halves(void **state)
 {
     static const convolution_algorithm snug = {.name = "snug",
@@ -343,7 +344,7 @@ static void test_memory_of_halves(void **state)
 
 static const char *const three_tiles[] = {"slow", "fast", "broken"};
 
-static bool unchecked; /* the next run is the one that is compared */
+static bool unchecked; /* the next run is the compared one */
 
 static status measure_unchecked(device *dev, const convolution_call *call, convolution_bytes *bytes,
                                 error *err)
@@ -352,8 +353,8 @@ static status measure_unchecked(device *dev, const convolution_call *call, convo
     return im2col_gemm.measure(dev, call, bytes, err);
 }
 
-/* Right at first, and then quicker than any kernel can be launched: in 4 microseconds by its
- * default. */
+/* Right at first; later runs are faster than any kernel can be launched. The default tile takes 4
+ * microseconds. */
 static status run_by_tile(device *dev, const convolution_call *call, convolution_memory memory,
                           error *err)
 {
@@ -369,7 +370,7 @@ static status run_by_tile(device *dev, const convolution_call *call, convolution
     return STATUS_OK;
 }
 
-/* The tiles of what is fastest are tried, and the file keeps the one that won. */
+/* The tiles of the fastest algorithm are tried, and the file names the winner. */
 static void test_tiles(void **state)
 {
     static const convolution_algorithm tiled = {.name = "direct",
@@ -405,7 +406,7 @@ static void test_tiles(void **state)
     tune_free(&report);
 }
 
-static int lucky_trials; /* of its tile, for the call that is tuned */
+static int lucky_trials; /* of its tile, for the current call */
 
 static status measure_lucky(device *dev, const convolution_call *call, convolution_bytes *bytes,
                             error *err)
@@ -418,7 +419,7 @@ static status measure_lucky(device *dev, const convolution_call *call, convoluti
     return measure_unchecked(dev, call, bytes, err);
 }
 
-/* Its tile takes no time when it is tried, and afterwards more than its default, though still less
+/* The first time, its tile takes no time; later it takes longer than the default, but still less
  * than any kernel. */
 static status run_lucky(device *dev, const convolution_call *call, convolution_memory memory,
                         error *err)
@@ -431,7 +432,7 @@ static status run_lucky(device *dev, const convolution_call *call, convolution_m
     return STATUS_OK;
 }
 
-/* A tile that was fast by chance has to beat its algorithm's default again. */
+/* A tile that was fast by chance must beat its algorithm's default again. */
 static void test_lucky_tile(void **state)
 {
     static const char *const tiles[] = {"lucky"};
@@ -468,7 +469,8 @@ static void stop_at_third(void *context, const char *what, size_t done, size_t t
     stop = done == 2;
 }
 
-/* The one that is measured is finished, and all are remembered; the rest comes later. */
+/* The current measurement is finished and everything so far is saved; a later tuning does the
+ * rest. */
 static void test_stop(void **state)
 {
     device *dev = *state;
@@ -488,8 +490,8 @@ static void test_stop(void **state)
     stop = 0;
 }
 
-/* im2col unrolls every window, so it needs more memory than what the quick choice takes: where that
- * does not fit, the network falls back on the quick choices and says nothing. */
+/* im2col unrolls every window, so it needs more memory than the quick choice. If that is not
+ * available, the network silently uses the quick choices. */
 static void test_choices_that_do_not_fit(void **state)
 {
     device *dev = *state;
@@ -503,7 +505,7 @@ static void test_choices_that_do_not_fit(void **state)
     o.image_size = 32;
     o.batch_size = 64;
     if (!(dev->info.type & CL_DEVICE_TYPE_CPU))
-        skip(); /* its quick choices are im2col */
+        skip(); /* on a GPU the quick choices are im2col */
     forget_all(dev);
     support_measure(dev, &o, &quick_bytes, &largest);
     CHECK_OK(network_convolutions(&o, &calls, &count, &err));
@@ -537,7 +539,7 @@ static void test_choices_that_do_not_fit(void **state)
     free(calls);
 }
 
-/* A program in place of hcnn-cl, which is asked about sets of parameters. */
+/* A program that runs instead of hcnn-cl when a set of parameters is tested. */
 static char *make_program(const char *script)
 {
     error err;
@@ -549,7 +551,7 @@ static char *make_program(const char *script)
     return path;
 }
 
-/* The set that the search ends with; NULL when it is none. */
+/* The set that the search chooses, or NULL if there is none. */
 static const char *search(device *dev, const char *script, const char *names, status expected,
                           error *err)
 {
@@ -584,7 +586,7 @@ static void test_parameters(void **state)
     assert_string_equal(search(dev, good, "all", STATUS_OK, &err), "cpu_tall");
     assert_null(notes);
     assert_string_equal(search(dev, good, "cpu,gpu_64x64", STATUS_OK, &err), first);
-    /* Less than 3 % is no reason. */
+    /* Less than 3 % faster is not enough. */
     assert_string_equal(
         search(dev, "[ $2 = cpu_tall ] && echo 0.98 0 || echo 1 0", "all", STATUS_OK, &err), first);
     assert_string_equal(search(dev,
@@ -598,19 +600,19 @@ static void test_parameters(void **state)
     assert_non_null(strstr(notes, "gpu_32x32 are not chosen: its answer was not understood"));
     assert_non_null(strstr(notes, "gpu_128x64 are not chosen: it failed with exit code 3"));
     assert_non_null(strstr(notes, "gpu_128x128 are not chosen: its products are off by"));
-    /* Faster by chance, the first time only. */
+    /* Faster by chance, only the first time. */
     assert_string_equal(
         search(dev,
                "seen=${0%/*}/seen-$2\nif [ $2 = cpu_tall ] && [ ! -e $seen ]; then\n"
                ": >$seen; echo 0.5 0; else echo 1 0; fi",
                "all", STATUS_OK, &err),
         first);
-    /* One that hangs, before its answer or, in its driver's exit, after it. */
+    /* A program that hangs before its answer, or after it in the driver's exit. */
     assert_null(search(dev, "exec sleep 60", first, STATUS_OK, &err));
     assert_non_null(strstr(notes, "it gave no answer in 2 seconds"));
     assert_null(search(dev, "echo 1 0; exec sleep 60 >&-", first, STATUS_OK, &err));
     assert_non_null(strstr(notes, "it did not end in 2 seconds"));
-    /* Ctrl-C ends the child too: that is nothing of the set's. */
+    /* Ctrl-C ends the child too; this says nothing about the set. */
     assert_null(search(dev, "kill -INT $$; sleep 60", "all", STATUS_INTERRUPTED, &err));
     assert_null(notes);
     assert_null(search(dev, "exit 1", "all", STATUS_OK, &err));
@@ -618,7 +620,7 @@ static void test_parameters(void **state)
     assert_non_null(strstr(err.message, "'fast'"));
 }
 
-/* On a CPU nothing quick uses CLBlast: it is searched when asked for only. */
+/* On a CPU no quick choice uses CLBlast: its sets are searched only on request. */
 static void test_parameters_unasked(void **state)
 {
     device *dev = *state;

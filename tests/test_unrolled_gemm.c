@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unrolled_gemm.c on what it supports: few channels, every tap in use; see convolution_check.h. */
+/* unrolled_gemm.c with what it supports: few channels, and every tap in use; see
+ * convolution_check.h. */
 #include "convolution_check.h"
 #include "support.h"
 
@@ -7,7 +8,7 @@ static problem few_channels(int index)
 {
     problem p = convolution_problem(index, 0);
     p.s.cin = 1 + index % 3;
-    p.h += p.s.kernel; /* every tap meets a pixel somewhere */
+    p.h += p.s.kernel; /* so that every tap meets a pixel somewhere */
     p.w += p.s.kernel;
     p.oh = (p.h + 2 * p.s.pad - p.s.kernel) / p.s.stride + 1;
     p.ow = (p.w + 2 * p.s.pad - p.s.kernel) / p.s.stride + 1;
@@ -23,7 +24,7 @@ static void test_unrolled_gemm(void **state)
     }
 }
 
-/* The product is kernels/tiled_gemm.cl's. */
+/* The product uses kernels/tiled_gemm.cl. */
 static void test_on_a_gpu(void **state)
 {
     (void)state;
@@ -31,7 +32,7 @@ static void test_on_a_gpu(void **state)
     assert_int_equal(support_open_device(&opened), 0);
     device *dev = opened;
     dev->info.type = CL_DEVICE_TYPE_GPU;
-    dev->info.compute_units = 1000; /* sums in parts */
+    dev->info.compute_units = 1000; /* so that sums are in parts */
     dev->vec = 4;
     for (int i = 0; i < 4; i++) {
         problem p = few_channels(i);
@@ -41,7 +42,7 @@ static void test_on_a_gpu(void **state)
     support_close_device(&opened);
 }
 
-static void test_what_it_leaves_to_others(void **state)
+static void test_unsupported(void **state)
 {
     const device *dev = *state;
     const convolution_shape s = {3, 8, 3, 1, 1};
@@ -51,7 +52,7 @@ static void test_what_it_leaves_to_others(void **state)
     call.direction = CONVOLUTION_BACKWARD_DATA;
     assert_false(unrolled_gemm.supports(dev, &call));
     call.direction = CONVOLUTION_FORWARD;
-    call.x.h = call.x.w = call.y.h = call.y.w = 1; /* taps that meet only padding */
+    call.x.h = call.x.w = call.y.h = call.y.w = 1; /* some taps meet only padding */
     assert_false(unrolled_gemm.supports(dev, &call));
 }
 
@@ -61,7 +62,7 @@ int main(void)
         cmocka_unit_test(test_unrolled_gemm),
         cmocka_unit_test(test_on_a_gpu),
         support_half_test(test_unrolled_gemm),
-        cmocka_unit_test(test_what_it_leaves_to_others),
+        cmocka_unit_test(test_unsupported),
     };
     return cmocka_run_group_tests_name("unrolled_gemm", tests, support_open_device,
                                        support_close_device);

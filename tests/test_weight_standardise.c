@@ -11,8 +11,8 @@ typedef struct size {
     int rows, c;
 } size;
 
-/* One weight a channel, one channel, channels that fill no vector, and rows of several runs with a
- * short last one. */
+/* One weight per channel, one channel, channel counts that do not fill a vector, and rows of
+ * several runs, the last of them shorter. */
 static const size sizes[] = {{1, 1},   {1, 19},  {2, 5},    {147, 64}, {9, 1},
                              {64, 16}, {65, 33}, {576, 40}, {4613, 7}, {2048, 17}};
 
@@ -61,7 +61,7 @@ static fixture fixture_open(size s, uint64_t seed)
     fixture f = {.r = {.rows = (size_t)s.rows, .c = (size_t)s.c}};
     reference *r = &f.r;
     size_t count = r->rows * r->c;
-    f.w = support_random(count, seed, 0.08, 0.12); /* a mean beside which the deviation is small */
+    f.w = support_random(count, seed, 0.08, 0.12); /* the deviation is small beside the mean */
     f.g = support_random(count, seed + 1, -1, 1);
     r->w = f.wide_w = support_widen(f.w, count);
     r->g = f.wide_g = support_widen(f.g, count);
@@ -116,7 +116,7 @@ static void check_case(device *dev, size s, uint64_t seed)
                   &err);
         support_target_close(dev, &dw, 1e-5, 3e-6 * largest);
     }
-    /* Into the weights themselves, and in the place of g. */
+    /* Into the weights themselves, and in place of g. */
     gradient_terms step = {-1e-3f, 1}, store = {1, 0};
     assert_ok(weight_standardise_backward(dev, &layer, g, layer.weights, step, workspace, &err),
               &err);
@@ -147,7 +147,7 @@ static double loss(reference *r)
     return sum;
 }
 
-/* The reference's gradient is that of its forward. */
+/* The reference's gradient is the slope of its own forward pass. */
 static void test_reference(void **state)
 {
     (void)state;
@@ -165,7 +165,7 @@ static void test_reference(void **state)
         f.wide_w[i] = kept;
         double slope = (above - below) / (2 * step);
         if (fabs(slope - r->dw[i]) > 1e-5 * (1 + fabs(slope)))
-            fail_msg("[%zu]: %g, by differences %g", i, r->dw[i], slope);
+            fail_msg("[%zu]: %g, but %g by differences", i, r->dw[i], slope);
     }
     fixture_close(&f);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* weights.c: what was saved comes back bit by bit; torchvision's names go into both backbones; what
- * does not fit is reported and, where a checkpoint is asked for, refused. */
+/* weights.c: saved weights are read back bit-identical; torchvision's names set both backbones;
+ * tensors that do not fit are listed, or refused if a checkpoint is expected. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -93,7 +93,7 @@ static void assert_same_network(network *a, network *b)
     }
 }
 
-static void same_bits_come_back(void **state)
+static void weights_come_back_bit_identical(void **state)
 {
     const fixture *f = *state;
     error err;
@@ -114,8 +114,8 @@ static void same_bits_come_back(void **state)
     network_free(to);
 }
 
-/* The files are in PyTorch's layouts and state-dict order. */
-static void files_are_pytorchs(void **state)
+/* The files have PyTorch's layouts and the order of its state dict. */
+static void files_are_like_pytorchs(void **state)
 {
     const fixture *f = *state;
     error err;
@@ -138,8 +138,8 @@ static void files_are_pytorchs(void **state)
 
 /* How write_plain changes what it copies. */
 typedef struct changes {
-    const char *prefix; /* before each name */
-    const char *only;   /* names that start with it; "": all */
+    const char *prefix; /* put before each name */
+    const char *only;   /* only names that start with this; "": all */
     const char *type;   /* "F16", or NULL: F32 */
     bool counters, classifier;
 } changes;
@@ -160,7 +160,7 @@ static void append_pattern(tensor_writer *w, size_t count, bool half)
     free(narrow);
 }
 
-/* Whether the parameter belongs in write_plain's file; its name there. */
+/* The parameter's name in write_plain's file, or NULL if the file leaves it out. */
 static const char *plain_name(const parameter *p, const changes *c)
 {
     static const char fine[] = "fine_backbone.";
@@ -173,8 +173,8 @@ static const char *plain_name(const parameter *p, const changes *c)
     return name;
 }
 
-/* The fine backbone under torchvision's names, with values of append_pattern and counters of 5, and
- * on demand torchvision's classifier. */
+/* Writes the fine backbone under torchvision's names, with the values of append_pattern, counters
+ * of 5, and torchvision's classifier if requested. */
 static void write_plain(const fixture *f, network *net, changes c)
 {
     static const int64_t five = 5, fc[] = {10, 64};
@@ -247,8 +247,9 @@ static void torchvision_goes_into_both(void **state)
     }
 }
 
-/* One backbone's names, torchvision's or timm's, or a trunk's set both backbones or the trunk,
- * whose own norm is the only one that a BiT without its last stage could not have. */
+/* The tensors of one backbone or trunk, under torchvision's or timm's names, set both backbones or
+ * the shared trunk. In a BiT this includes the last norm, which only a backbone without its last
+ * stage lacks. */
 static void a_backbone_goes_into_every_shape(void **state)
 {
     const fixture *f = *state;
@@ -282,7 +283,7 @@ static void a_backbone_goes_into_every_shape(void **state)
     }
 }
 
-/* Files from before PyTorch 0.4.1. */
+/* As written before PyTorch 0.4.1. */
 static void counters_may_be_missing(void **state)
 {
     const fixture *f = *state;
@@ -328,8 +329,9 @@ static void other_shapes_are_skipped(void **state)
     network_free(net);
 }
 
-/* A whole checkpoint in a network without its coarse half, and what has a missing part. */
-static void strict_wants_all_and_nothing_else(void **state)
+/* A whole checkpoint for a network without the coarse half, and a checkpoint with a part
+ * missing. */
+static void strict_requires_exactly_its_tensors(void **state)
 {
     const fixture *f = *state;
     error err;
@@ -373,8 +375,8 @@ static void nothing_loaded_is_an_error(void **state)
     network_free(net);
 }
 
-/* Every network with batch normalisation has this name in this shape. */
-static void counters_alone_are_nothing(void **state)
+/* Every network with batch normalisation has a tensor with this name and shape. */
+static void counters_alone_are_not_weights(void **state)
 {
     const fixture *f = *state;
     const int64_t steps = 5;
@@ -389,7 +391,7 @@ static void counters_alone_are_nothing(void **state)
     network_free(net);
 }
 
-/* Types that do not fit, and one parameter from two tensors. */
+/* Types that do not fit, and two tensors for the same parameter. */
 static void odd_tensors_are_skipped(void **state)
 {
     const fixture *f = *state;
@@ -416,8 +418,9 @@ static void odd_tensors_are_skipped(void **state)
     network_free(net);
 }
 
-/* A classifier of as many classes sets the fine one where that stands on the backbone itself. */
-static void a_head_that_fits_is_taken(void **state)
+/* A classifier with the same number of classes sets the fine classifier, if that is directly on the
+ * backbone. */
+static void a_head_that_fits_is_loaded(void **state)
 {
     const fixture *f = *state;
     error err;
@@ -425,7 +428,7 @@ static void a_head_that_fits_is_taken(void **state)
         weights_report report;
         size_t count;
         network_options o = options;
-        o.fine_classes = 10; /* write_plain's */
+        o.fine_classes = 10; /* as in write_plain */
         o.only_fine = kind == 0;
         o.shared_trunk = kind == 1;
         network *from = make_network(f, &options, 1), *net = make_network(f, &o, 2);
@@ -448,7 +451,7 @@ static void a_head_that_fits_is_taken(void **state)
     }
 }
 
-/* PyTorch's own container; which it is, the content tells. */
+/* A file in PyTorch's own container, which is recognised by its content. */
 static void pytorchs_files_are_read(void **state)
 {
     const fixture *f = *state;
@@ -485,17 +488,17 @@ static void pytorchs_files_are_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_bits_come_back),
-        cmocka_unit_test(files_are_pytorchs),
+        cmocka_unit_test(weights_come_back_bit_identical),
+        cmocka_unit_test(files_are_like_pytorchs),
         cmocka_unit_test(torchvision_goes_into_both),
         cmocka_unit_test(a_backbone_goes_into_every_shape),
         cmocka_unit_test(counters_may_be_missing),
         cmocka_unit_test(other_shapes_are_skipped),
-        cmocka_unit_test(strict_wants_all_and_nothing_else),
+        cmocka_unit_test(strict_requires_exactly_its_tensors),
         cmocka_unit_test(nothing_loaded_is_an_error),
-        cmocka_unit_test(counters_alone_are_nothing),
+        cmocka_unit_test(counters_alone_are_not_weights),
         cmocka_unit_test(odd_tensors_are_skipped),
-        cmocka_unit_test(a_head_that_fits_is_taken),
+        cmocka_unit_test(a_head_that_fits_is_loaded),
         cmocka_unit_test(pytorchs_files_are_read),
     };
     return cmocka_run_group_tests_name("weights", tests, set_up, tear_down);

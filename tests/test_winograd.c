@@ -9,7 +9,7 @@
 
 enum { CASES = 20 };
 
-/* Maps that fit no tile, one pixel, one channel, and every padding. */
+/* Maps that are not a multiple of a tile, one pixel, one channel, and every padding. */
 static problem draw(int index)
 {
     static const problem odd[] = {
@@ -35,7 +35,7 @@ static problem draw(int index)
 
 static void check(device *dev, const convolution_algorithm *algorithm, tolerance within)
 {
-    int cases = dev->precision == PRECISION_FP16 ? CASES / 2 : CASES; /* compiling takes its time */
+    int cases = dev->precision == PRECISION_FP16 ? CASES / 2 : CASES; /* compiling takes long */
     for (int i = 0; i < cases; i++) {
         problem p = draw(i);
         convolution_check(dev, algorithm, &p, 5000u + 1000u * (uint64_t)i, i % 2 == 1, within);
@@ -47,7 +47,7 @@ static void test_tiles_of_2(void **state)
     check(*state, &winograd2, (tolerance){2e-5, 5e-5});
 }
 
-/* Constants of up to 8 in the transforms: a digit is lost. */
+/* The transforms have constants of up to 8, which costs a digit. */
 static void test_tiles_of_4(void **state)
 {
     check(*state, &winograd4, (tolerance){2e-5, 5e-4});
@@ -67,8 +67,8 @@ static void test_widths(void **state)
     }
 }
 
-/* The products of kernels/tiled_gemm.cl, whose sums over tiles are in parts where units are many.
- */
+/* With the products of kernels/tiled_gemm.cl; with many units, their sums over tiles are in
+ * parts. */
 static void check_on_a_gpu(unsigned units)
 {
     static const problem many_tiles = {{40, 33, 3, 1, 1}, 2, 37, 41, 37, 41};
@@ -92,7 +92,8 @@ static void test_on_a_gpu(void **state)
     check_on_a_gpu(1000);
 }
 
-/* A layer of the network's shape, 3 rows of it, and its results in double precision. */
+/* A small map with the channels of a layer of the network, and the expected results in double
+ * precision. */
 enum { CHANNELS = 128, SIDE = 12 };
 
 static double *reference(const float *x, const float *w)
@@ -112,7 +113,7 @@ static double *reference(const float *x, const float *w)
     return y;
 }
 
-/* Root mean square of the error over that of the result. */
+/* Root mean square of the error, relative to that of the result. */
 static double error_of(device *dev, const convolution_algorithm *algorithm, const float *x,
                        const float *w, const double *want)
 {
@@ -148,19 +149,20 @@ static double error_of(device *dev, const convolution_algorithm *algorithm, cons
     return sqrt(errors / squares);
 }
 
-/* As many tiles as a layer of a large image has, and a number that divides well: a runtime left to
- * choose might put thousands of work-items and their private arrays into one group. */
+/* As many tiles as in a layer for large images, and a number that divides well: a runtime that
+ * chooses the work-group size itself could put thousands of work-items and their private arrays
+ * into one group. */
 static void test_many_tiles(void **state)
 {
     const problem p = {{4, 4, 3, 1, 1}, 32, 56, 56, 56, 56};
-    const tolerance within = {1e-4, 1e-2}; /* of sums over 100,000 pixels */
+    const tolerance within = {1e-4, 1e-2}; /* for sums over 100,000 pixels */
     convolution_check(*state, &winograd2, &p, 1, false, within);
     convolution_check(*state, &winograd4, &p, 2, false, within);
 }
 
 static void test_error(void **state)
 {
-    float *x = support_random((size_t)SIDE * SIDE * CHANNELS, 1, 0, 1); /* as behind a ReLU */
+    float *x = support_random((size_t)SIDE * SIDE * CHANNELS, 1, 0, 1); /* as after a ReLU */
     float *w = support_random(9u * CHANNELS * CHANNELS, 2, -1, 1);
     double *want = reference(x, w);
     double direct = error_of(*state, &implicit_gemm, x, w, want);

@@ -11,12 +11,12 @@
 
 enum { KINDS = RANKS_MAX_FLOATS + 1, UNDER_WAY = 256 };
 
-/* One thread, and what it needs to reach the others. */
+/* A thread, and what it needs to reach the others. */
 typedef struct seat {
     thread_ranks *all;
     ranks r;
     statistics_gather statistics;
-    unsigned begun[KINDS]; /* combinations */
+    unsigned begun[KINDS]; /* combinations begun, by kind */
     pthread_t thread;
     status (*work)(void *context, int rank, error *err);
     void *context;
@@ -24,7 +24,7 @@ typedef struct seat {
     error err;
 } seat;
 
-/* The n-th combination of a kind, in place n % UNDER_WAY. */
+/* The n-th combination of a kind is in place n % UNDER_WAY. */
 typedef struct combination {
     size_t count;
     void *sum; /* [count] */
@@ -43,19 +43,19 @@ struct thread_ranks {
     seat *seats; /* [count] */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    char *table; /* [count][bytes] of the exchange that goes on */
+    char *table; /* [count][bytes] of the current exchange */
     size_t bytes;
-    int inside;   /* ranks that have put their row down and not left yet */
-    bool leaving; /* all rows are there, not all have left */
-    bool broken;  /* a rank has failed: */
-    int culprit;  /* the first that did */
+    int inside;   /* ranks that have written their row and not left yet */
+    bool leaving; /* all rows are written, but not all ranks have left */
+    bool broken;  /* a rank has failed */
+    int culprit;  /* the first rank that failed */
     int exchanges;
     combination combinations[KINDS][UNDER_WAY];
 };
 
-/* ---- What all wait for ---- */
+/* ---- Exchanges, for which all ranks wait ---- */
 
-/* With the mutex held: waits until `leaving` is as wanted, or a rank has failed. */
+/* With the mutex held, waits until all->leaving equals `leaving` or a rank has failed. */
 static status wait_for(thread_ranks *all, bool leaving, error *err)
 {
     while (all->leaving != leaving && !all->broken)
@@ -132,7 +132,7 @@ static status broadcast(const ranks *r, void *data, size_t bytes, error *err)
     return result;
 }
 
-/* ---- What goes on beside ---- */
+/* ---- Sums in the background ---- */
 
 static void add(enum ranks_combination how, void *into, const void *more, size_t count)
 {
