@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Uses the report's page in headless Chromium as a reader would, and says what holds.
+"""Uses the report page in headless Chromium as a reader would, and checks it.
 
-    report_page.py PAGE.html    # lines "ok NAME" and "not ok NAME: WHY"
-    report_page.py --missing    # what it lacks on this machine, nothing if all is there
+    report_page.py PAGE.html    # prints lines "ok NAME" and "not ok NAME: WHY"
+    report_page.py --missing    # prints what is missing on this machine, or nothing
 
-The page is the one that tests/make_runs writes. Needs python3-selenium and chromium-driver.
+The page must be the one that tests/make_runs writes. Needs python3-selenium and chromium-driver.
 """
 
 import os
@@ -49,7 +49,7 @@ def open_browser(size, theme):
 
 
 class Page:
-    """One open page, and what can be done with it."""
+    """An open page, and the actions on it."""
 
     def __init__(self, browser, theme):
         self.browser = browser
@@ -64,7 +64,7 @@ class Page:
 
     def one(self, selector):
         found = self.all(selector)
-        assert found, f"there is no {selector}"
+        assert found, f"{selector} does not exist"
         self.js("arguments[0].scrollIntoView({block: 'center'})", found[0])
         return found[0]
 
@@ -86,7 +86,7 @@ class Page:
         return ActionChains(self.browser, duration=40)
 
     def drag(self, node, begin, end):
-        """From one offset from the node's middle to another."""
+        """Drags from one offset to another, both relative to the node's middle."""
         self.pointer(node).move_to_element_with_offset(node, *begin).click_and_hold() \
             .move_to_element_with_offset(node, *end).release().perform()
 
@@ -99,36 +99,36 @@ class Page:
 
 
 def check_texts(page):
-    """What looks like an element is text everywhere."""
+    """Names that look like HTML must appear as text everywhere."""
     text = page.js("return document.body.textContent")
     for part in (f"Title {SCRIPT}", "odd <script>alert(1)<script>", f"images/{SCRIPT}.png",
                  f"a {SCRIPT}", f"data/{SCRIPT}", f"it {SCRIPT} failed", f"a sweep {SCRIPT}"):
         assert part in text, f"'{part}' is not shown"
     scripts = page.js("return document.querySelectorAll('script').length")
-    assert scripts == 2, f"{scripts} elements script, not 2"
+    assert scripts == 2, f"{scripts} script elements, expected 2"
 
 
 def check_width(page):
     wide, room = page.js("return [document.documentElement.scrollWidth,"
                          "document.documentElement.clientWidth]")
-    assert wide <= room, f"{wide} pixels wide in {room}"
+    assert wide <= room, f"{wide} pixels wide, but only {room} are visible"
 
 
 def check_comparison(page):
     differences = page.texts("#comparison .difference.better")
     assert differences and "points" in differences[0], f"differences: {differences}"
     assert "\u00b1" in " ".join(page.texts("#comparison .side-value")), "no spread over seeds"
-    assert "1 run" in " ".join(page.texts("#comparison .note")), "the failed run is not left out"
+    assert "1 run" in " ".join(page.texts("#comparison .note")), "the failed run is included"
 
 
 def check_smoothing(page):
     before = page.paths()
     page.value("#smoothing", "0.9", "input")
     smoothed = page.paths()
-    assert before != smoothed, "the lines are the same"
-    assert page.all("#curves .raw"), "no raw lines behind"
+    assert before != smoothed, "smoothing changes no line"
+    assert page.all("#curves .raw"), "the raw lines are not shown"
     page.value("#smoothing", "0", "input")
-    assert page.paths() == before, "back at 0 the lines are others"
+    assert page.paths() == before, "without smoothing the lines are not as before"
 
 
 def check_zoom(page):
@@ -136,12 +136,12 @@ def check_zoom(page):
     plot = page.one("#curves .plot")
     page.drag(plot, (-40, 0), (60, 0))
     zoomed = page.ticks()
-    assert zoomed != before, f"dragging left the axis at {before}"
+    assert zoomed != before, f"dragging did not change the axis: {before}"
     page.click("#reset-zoom")
-    assert page.ticks() == before, "the button did not show everything"
+    assert page.ticks() == before, "the button did not reset the zoom"
     page.drag(plot, (-40, 0), (60, 0))
     page.pointer(plot).move_to_element(plot).double_click().perform()
-    assert page.ticks() == before, "a double click did not show everything"
+    assert page.ticks() == before, "a double click did not reset the zoom"
     page.js("arguments[0].focus()", plot)
     page.js("arguments[0].dispatchEvent(new WheelEvent('wheel', {deltaY: -300, clientX: 200,"
             "cancelable: true}))", plot)
@@ -153,9 +153,9 @@ def check_zoom_is_kept(page):
     before = page.ticks()
     page.drag(page.one("#curves .plot"), (-40, 0), (60, 0))
     zoomed = page.ticks()
-    assert zoomed != before, "nothing is zoomed"
+    assert zoomed != before, "dragging did not zoom"
     page.browser.refresh()
-    assert page.ticks() == zoomed, "a reload lost the zoom"
+    assert page.ticks() == zoomed, "the zoom was lost in a reload"
     page.click("#reset-zoom")
 
 
@@ -166,15 +166,15 @@ def check_axes(page):
     page.value("#curves select[aria-label='Horizontal axis']", "step", "change")
     lines = page.paths()
     page.click("#logarithmic")
-    assert page.paths() != lines, "a logarithmic axis draws the same"
+    assert page.paths() != lines, "a logarithmic axis changes nothing"
     page.click("#logarithmic")
-    assert page.paths() == lines, "it does not go back"
+    assert page.paths() == lines, "the linear axis does not come back"
 
 
 def check_legend(page):
     before = len(page.paths())
     page.click(".legend-item")
-    assert len(page.paths()) < before, "no line went"
+    assert len(page.paths()) < before, "no line was hidden"
     page.click(".legend-item")
     assert len(page.paths()) == before, "the lines did not come back"
 
@@ -184,8 +184,8 @@ def check_chooser(page):
     metric = page.js("return document.querySelector(arguments[0]).value", chooser)
     before = page.paths()
     page.value(chooser, "both:loss", "change")
-    assert page.paths() != before, "another metric draws the same"
-    assert page.all("#curves .line.dashed"), "train and validation are not told apart"
+    assert page.paths() != before, "another metric changes nothing"
+    assert page.all("#curves .line.dashed"), "train and validation look the same"
     page.value(chooser, metric, "change")
     cards = len(page.all("#curves .chart-card"))
     page.click("#add-chart")
@@ -203,7 +203,7 @@ def check_hover(page):
     shown = page.texts("#curves .chart-card:first-child .tip:not([hidden]) dd")
     assert len(shown) == 4 and all("%" in text for text in shown), f"values: {shown}"
     page.pointer(plot).move_to_element(page.one("h1")).perform()
-    assert not page.all("#curves .tip:not([hidden])"), "the values stay"
+    assert not page.all("#curves .tip:not([hidden])"), "the values do not disappear"
     page.js("arguments[0].focus()", plot)
     plot.send_keys("\ue014")  # the right arrow
     assert page.all("#curves .tip:not([hidden])"), "an arrow key shows no values"
@@ -214,10 +214,10 @@ def check_theme(page):
     def ground():
         return page.js("return getComputedStyle(document.body).backgroundColor")
     name = page.js("return document.documentElement.dataset.theme")
-    assert name == page.theme, f"begins {name}"
+    assert name == page.theme, f"starts with the theme {name}"
     before = ground()
     page.click("#theme")
-    assert ground() != before, "the colours are the same"
+    assert ground() != before, "the colours do not change"
     page.click("#theme")
     assert ground() == before, "the colours do not come back"
 
@@ -231,7 +231,7 @@ def check_matrix(page):
     before = matrix_said(page)
     page.pointer(canvas).move_to_element_with_offset(canvas, 60, 60).perform()
     said = matrix_said(page)
-    assert said != before and "of the label" in said, f"said: {said}"
+    assert said != before and "of the label" in said, f"shown: {said}"
     page.pointer(canvas).move_to_element_with_offset(canvas, 60, 60).click().perform()
     label = page.js("return document.querySelector('canvas.matrix').ariaLabel")
     assert "3 rows" in label, f"a click did not open the superclass: {label}"
@@ -239,10 +239,10 @@ def check_matrix(page):
     canvas = page.one("canvas.matrix")
     page.js("arguments[0].focus()", canvas)
     canvas.send_keys("\ue015")  # down
-    assert "class a" in matrix_said(page), f"a key said: {matrix_said(page)}"
+    assert "class a" in matrix_said(page), f"a key showed: {matrix_said(page)}"
     page.value("#confusion select[aria-label='Part of the matrix']", "coarse", "change")
     canvas.send_keys("\ue015")
-    assert "animals" in matrix_said(page), f"the coarse matrix said: {matrix_said(page)}"
+    assert "animals" in matrix_said(page), f"the coarse matrix showed: {matrix_said(page)}"
     page.click("#matrix-back")
 
 
@@ -260,13 +260,13 @@ def check_tree(page):
     assert recalls["best"] == recalls["worst"][::-1], f"best first: {recalls}"
     page.value("#tree-order", "name", "change")
     page.click("#tree summary")
-    assert page.all("#tree details[open] li"), "a click opens no superclass"
+    assert page.all("#tree details[open] li"), "a click did not open a superclass"
     page.click("#tree summary")
 
 
 def check_mistakes(page):
-    assert len(page.all("#mistakes img")) == 1, "not one picture"
-    assert page.texts("#mistakes .no-picture"), "no placeholder"
+    assert len(page.all("#mistakes img")) == 1, "expected one picture"
+    assert page.texts("#mistakes .no-picture"), "the placeholder is missing"
 
 
 def check_filter(page):
@@ -280,7 +280,7 @@ def check_filter(page):
     names = [name.split(" ")[0] for name in shown()]
     assert names == ["only_fine", "seed"], f"differences: {names}"
     page.click("#differences")
-    assert shown() == everything, "options are missing"
+    assert shown() == everything, "not all options are shown again"
 
 
 def check_brushing(page):
@@ -291,29 +291,29 @@ def check_brushing(page):
     page.drag(handle, (0, -120), (0, 20))
     left = rows()
     assert 0 < left < everything, f"{left} of {everything} trials are left"
-    assert len(page.all("#sweep .trial.faded")) == everything - left, "lines are not faded"
+    assert len(page.all("#sweep .trial.faded")) == everything - left, "the other lines are not faded"
     page.click("#clear-brushes")
-    assert rows() == everything, "clearing brought not all back"
+    assert rows() == everything, "clearing did not bring all trials back"
     handle.send_keys("\ue015")
-    assert rows() < everything, "a key narrows nothing"
+    assert rows() < everything, "a key does not narrow the selection"
     handle.send_keys("\ue00c")  # Escape
     assert rows() == everything, "Escape does not clear"
 
 
-CHECKS = (("names stay text", check_texts), ("the comparison", check_comparison),
+CHECKS = (("names are text", check_texts), ("the comparison", check_comparison),
           ("smoothing", check_smoothing), ("zoom", check_zoom),
-          ("zoom outlives a reload", check_zoom_is_kept), ("axes", check_axes),
+          ("zoom survives a reload", check_zoom_is_kept), ("axes", check_axes),
           ("legend", check_legend), ("metric chooser", check_chooser), ("hover", check_hover),
           ("theme", check_theme), ("matrix", check_matrix), ("tree", check_tree),
           ("mistakes", check_mistakes), ("configuration filter", check_filter),
-          ("brushing", check_brushing), ("no scrolling to the side", check_width))
+          ("brushing", check_brushing), ("no horizontal scrolling", check_width))
 
 
 def report(name, check, *arguments):
     try:
         check(*arguments)
         print(f"ok {name}", flush=True)
-    except Exception as fault:  # whatever it is, the case has failed
+    except Exception as fault:  # any exception fails the case
         why = str(fault).splitlines() or [traceback.format_exc(limit=1)]
         print(f"not ok {name}: {type(fault).__name__}: {why[0]}", flush=True)
 

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Trains PyTorch by hcnn-cl's options, to set its accuracy beside hcnn-cl's. Needs torch.
+"""Trains the network in PyTorch with hcnn-cl's recipe, to compare the accuracy. Needs torch.
 
   accuracy.py DATA [--only-fine] [--seed 0] [--epochs 1] ...      prints a JSON line per epoch
 
-DATA is a directory with CIFAR-100's binary version; --images takes the first N training images. The
-recipe is fixed but for its figures: a 3x3 stem, images of 32x32 cropped from a border of 4 zeros and
-flipped, SGD with Nesterov momentum 0.9, weight decay on convolutions and linear weights alone, label
-smoothing, gradients clipped by their norm, one cycle of PyTorch's OneCycleLR, coarse loss once and
-fine loss twice: docs/cifar100-short.yaml. The hcnn-cl side stands in docs/performance.md.
+DATA is a directory with CIFAR-100's binary version; --images N uses the first N training images. The
+recipe is docs/cifar100-short.yaml, and only its numbers can be changed: a 3x3 stem, 32x32 images
+cropped after padding with 4 zeros and flipped, SGD with Nesterov momentum 0.9, weight decay only on
+convolutions and linear weights, label smoothing, gradient clipping by the norm, one cycle of
+PyTorch's OneCycleLR, and a fine loss that counts twice as much as the coarse loss.
+docs/performance.md has the commands for hcnn-cl.
 """
 import argparse
 import json
@@ -45,7 +46,7 @@ def augment(pixels, generator):
 
 
 def start_from_scratch(model):
-    """As hcnn-cl starts without --weights."""
+    """Initial weights like those of hcnn-cl without --weights."""
     for name, value in model.named_parameters():
         block = name.rsplit(".", 2)[0]
         last = "bn3" if hasattr(model.get_submodule(block), "bn3") else "bn2"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes the reader of .tar, .tar.gz and .tar.xz (data/archive.c): the input is the archive. What
- * is read is no longer than its limit, ends in a zero byte, and is not there after an error. */
+/* Fuzzes the reader of .tar, .tar.gz and .tar.xz (data/archive.c): the input is the archive. A
+ * member that is read must not be longer than its limit and must end in a zero byte; after an error
+ * there must be none. */
 #include "data/archive.h"
 #include "fuzz.h"
 

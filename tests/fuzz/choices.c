@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes the file of tuned choices (ops/choices.c): the input are the members of its JSON object
- * behind "format" and "made_for", which fit the device. What was read is read again after it was
- * saved. */
+/* Fuzzes the file of tuned choices (ops/choices.c): the input is the members of its JSON object
+ * after "format" and "made_for", which match the device. Choices that were read must be the same
+ * after saving and reading them. */
 #include "ops/choices.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* No OpenCL device: nothing here asks it. */
+/* Not an OpenCL device: nothing here uses it as one. */
 static device made_up_device(void)
 {
     setenv("XDG_CACHE_HOME", fuzz_directory(), 1);
@@ -28,7 +28,7 @@ static choices *open_choices(const device *dev)
     return known;
 }
 
-/* What is known, as it is saved; closes it. */
+/* The known choices, as they are saved. Closes them. */
 static char *save(choices *known)
 {
     error err;
@@ -40,8 +40,8 @@ static char *save(choices *known)
     return (char *)text;
 }
 
-/* The beginning of a file of this device, up to the end of "made_for"; made once, since the kernels
- * are hashed for it. */
+/* The beginning of a file for this device, up to the end of "made_for". It is made only once,
+ * because it contains a hash of all kernels. */
 static const char *file_head(void)
 {
     static char *head;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes CIFAR-100's binary and python versions (data/cifar.c): the first byte chooses a file of a
- * small data set, the rest stands in its place. Labels of a set that opens are classes, and each
- * fine class has its parent. */
+ * small data set, the rest replaces it. If the set opens, its labels must be classes, and each fine
+ * class must have its parent. */
 #include "base/text.h"
 #include "data/dataset.h"
 #include "fuzz.h"

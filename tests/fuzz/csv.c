@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes lists of images (data/csv.c): the input is the file. Every image lies below the list's
+/* Fuzzes lists of images (data/csv.c): the input is the file. Every image must be below the list's
  * directory. */
 #include "images.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes DeepFashion's lists (data/deepfashion.c): the first byte chooses a list of a small data
- * set, the rest stands in its place. Every image lies below the data set's directory. */
+ * set, the rest replaces it. Every image must be below the data set's directory. */
 #include "base/text.h"
 #include "images.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes the evaluation that a run left for the report (track/report_evaluation.c), and the page
- * made of it (track/report.c): the input is test.json. Whatever it holds, the page's data end where
- * they should: nothing of them reads as a tag. */
+/* Fuzzes the evaluation that a run leaves for the report (track/report_evaluation.c), and the page
+ * made from it (track/report.c): the input is test.json. Whatever it contains, none of it may read
+ * as a tag, so that the page's data end where they should. */
 #include "base/file.h"
 #include "fuzz.h"
 #include "track/report.h"

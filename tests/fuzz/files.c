@@ -43,7 +43,7 @@ static char *path_of(const char *name)
     return path;
 }
 
-/* Not file_write: a sync each time would be most of the work. */
+/* file_write is avoided, because most of the time would go into its syncs. */
 char *fuzz_file(const char *name, const void *data, size_t size)
 {
     error err;

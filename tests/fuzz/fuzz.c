@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The libFuzzer program. It is one for all targets: the name that it is started by says which, as
- * tests/fuzz/run.sh does. `--list` prints each target with its -max_len. */
+/* The libFuzzer program for all targets. The name by which it is started chooses the target, as in
+ * tests/fuzz/run.sh. `--list` prints each target with its -max_len. */
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -29,7 +29,7 @@ static void list_targets(void)
     exit(EXIT_SUCCESS);
 }
 
-/* libFuzzer calls these two. */
+/* Called by libFuzzer. */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -44,7 +44,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
             chosen = &targets[i];
     if (chosen)
         return 0;
-    fprintf(stderr, "%s: is no target; link one's name to this program (--list)\n", name);
+    fprintf(stderr,
+            "%s: is not a target; start this program by a link with a target's name (see --list)\n",
+            name);
     exit(EXIT_FAILURE);
 }
 

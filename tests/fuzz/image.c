@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes the reader of image files (data/image.c): the input is the file. The size in the header is
- * the image's; one that can be read is the same after writing and reading it. */
+/* Fuzzes the reader of image files (data/image.c): the input is the file. The size in the header
+ * must be the image's; an image that was read must be the same after writing and reading it. */
 #include "data/image.h"
 #include "base/file.h"
 #include "fuzz.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_PIXELS = 1 << 16 }; /* that are written: it takes its time */
+enum { MOST_PIXELS = 1 << 16 }; /* larger images are not written, which takes long */
 
 static void check_copy(const image *read)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What has to hold of a data set that was opened from files in the fuzz targets' directory. */
+/* Conditions for a data set that was opened from files in the fuzz targets' directory. */
 #pragma once
 
 #include "base/file.h"
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* No image lies elsewhere than below the directory, and labels are classes. */
+/* Every image must be below the directory, and labels must be classes. */
 static inline void fuzz_check_images(dataset *set, const char *directory)
 {
     size_t length = strlen(directory);

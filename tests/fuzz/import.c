@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes `import` (model/import.c): the first byte chooses the prefix and the backbone; each line
- * behind it is a tensor, its name and its dimensions with blanks between, of a safetensors file
- * with that header and a hole in the place of the values. What is taken is of the file, and no
- * more than it has. */
+/* Fuzzes `import` (model/import.c): the first byte chooses the prefix and the backbone. Each line
+ * after it describes a tensor by its name and its dimensions, separated by blanks. The target
+ * writes a safetensors file with that header and a hole in place of the values. The tensors that
+ * are taken must be in the file, and no more than it has. */
 #include "model/import.h"
 #include "base/file.h"
 #include "fuzz.h"
@@ -14,7 +14,8 @@
 
 enum { LENGTH_BYTES = 8, MOST_BYTES = 64 << 20 };
 
-/* The tensor of a line, behind `end` bytes of others; false: it is none. */
+/* Adds the tensor of a line, with `end` bytes of others before it. Returns false if the line does
+ * not describe one. */
 static bool add_tensor(json_t *header, char *line, uint64_t *end)
 {
     char *rest = line, *name = strsep(&rest, " ");

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the seeds of tests/fuzz/corpus: small files of every form that is read, in its ways of being
-written. Run from the tree with hcnn-cl built, which writes the store of runs:
+"""Makes the seeds in tests/fuzz/corpus: small files of every kind that hcnn-cl reads, in each of its
+variants. hcnn-cl must be built, because it writes the store of runs:
 
     python3 tests/fuzz/make_corpus.py
 
-What PyTorch writes is taken from tests/golden. Seeds are called seed-*; what fuzzing found, all
-other names, stays.
+PyTorch's files are taken from tests/golden. Seeds are named seed-* and are replaced; all other files
+are findings of the fuzzer and stay.
 """
 
 import glob
@@ -119,7 +119,7 @@ def tensors():
 
 
 def array(data, shape):
-    """A numpy array of uint8 in protocol 2."""
+    """A numpy array of uint8, pickled with protocol 2."""
     latin1 = data.decode("latin1").encode()
     return (b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\0\x85U\1btR(K\1"
             + b"".join(b"M" + struct.pack("<H", n) for n in shape) + bytes([0x84 + len(shape)])
@@ -200,7 +200,7 @@ def segment(kind, data):
 
 
 def progressive():
-    """A grey JPEG of 8x8 in two scans, of tables with one code each."""
+    """A grey 8x8 JPEG in two scans, whose tables have one code each."""
     table = bytes([1] + [0] * 15) + b"\0"
     return (b"\xff\xd8" + segment(b"\xdb", b"\0" + b"\1" * 64)
             + segment(b"\xc2", struct.pack(">BHHB", 8, 8, 8, 1) + b"\1\x11\0")
@@ -209,7 +209,7 @@ def progressive():
 
 
 def jpegs(directory):
-    """What our own writer makes of a picture."""
+    """Pictures written by hcnn-cl."""
     source = os.path.join(directory, "cifar")
     os.mkdir(source)
     record = b"\1\2" + bytes((x * y) % 251 for y in range(96) for x in range(32))
@@ -318,7 +318,7 @@ def store():
             database.execute("UPDATE runs SET started = 1e9, ended = 1e9, updated = 1e9, version = 'v', device = 'd'")
             database.execute("DROP TABLE artifacts")
         shrink(path, "run")
-        # The tables that sweep/sweep_store.c makes, with one trial.
+        # The tables of sweep/sweep_store.c, with one trial.
         with sqlite3.connect(path) as database:
             database.execute("DROP TABLE metrics")
             database.execute("DROP TABLE names")
@@ -332,7 +332,7 @@ def store():
 
 
 def shrink(path, name):
-    """The file in small pages, so that most of it is of use."""
+    """Rewrites the file with small pages, so that most of its bytes matter."""
     database = sqlite3.connect(path)
     database.execute("PRAGMA journal_mode = DELETE")
     database.execute("PRAGMA page_size = 512")

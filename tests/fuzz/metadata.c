@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes what checkpoints say of themselves (model/model_file.c, train/training_state.c): the input
- * is a JSON object of the pieces of the metadata, each a text or JSON that becomes one. What was
- * read is the same after writing and reading it, and the network of its options can be built. */
+/* Fuzzes the metadata of checkpoints (model/model_file.c, train/training_state.c): the input is a
+ * JSON object with the pieces of the metadata, each a text or JSON that is made into one. Metadata
+ * that was read must be the same after writing and reading it, and it must be possible to build the
+ * network with its options. */
 #include "base/file.h"
 #include "base/text.h"
 #include "fuzz.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The path; NULL where the input is no object of texts that a file can hold. */
+/* Returns the path, or NULL if the input is not an object of texts that a file can contain. */
 static char *write_pieces(const json_t *pieces)
 {
     error err;
@@ -32,7 +33,7 @@ static char *write_pieces(const json_t *pieces)
     return path;
 }
 
-/* The bytes of a file that says the same. */
+/* The bytes of a file with the same metadata. */
 static unsigned char *write_again(const checkpoint *info, const char *name, size_t *size)
 {
     error err;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the reader of metrics.jsonl (track/record.c, track/metric_lines.c): the input is the file.
- * Values of a line are at most as many as there is room for, each under a name that is known. */
+ * The values of a line must not be more than there is room for, and each must have a known name. */
 #include "fuzz.h"
 #include "track/metric_lines.h"
 #include "track/record.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes the command line (base/options.c) and the texts inside of options: each line of the input
- * is an argument of `train`. Nothing is done with them. */
+/* Fuzzes the command line (base/options.c) and the texts within options: each line of the input is
+ * an argument of `train`. Nothing is trained. */
 #include "base/options.h"
 #include "data/augment.h"
 #include "fuzz.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes the reader of pickles (base/pickle.c): the first byte chooses the rules, those of PyTorch
- * or of CIFAR's numpy arrays; the rest is the pickle. What was parsed is a part of the input, and
- * its values are whole. */
+/* Fuzzes the reader of pickles (base/pickle.c): the first byte chooses the rules for PyTorch or
+ * those for CIFAR's numpy arrays; the rest is the pickle. Whatever was parsed must be part of the
+ * input, and its values must be complete. */
 #include "base/torch_contents.h"
 #include "data/numpy.h"
 #include "fuzz.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the cache of compiled kernels (device/program.c): the first byte chooses whether the rest
- * is the whole file, or the binary behind a head that fits. The driver, whose calls are made up
- * here, is handed nothing outside of the file, and the binary of a file that fits. */
+ * is the whole file, or the binary after a valid header. The driver, whose calls are replaced here,
+ * must only get memory inside the file, and must get the binary of a valid file. */
 #include "device/program.h"
 #include "base/hash.h"
 #include "base/text.h"
@@ -12,11 +12,11 @@
 
 static const char source[] = "kernel void none() {}", options[] = "-DNONE";
 
-/* The binary that the driver was handed; bytes 0: none. */
+/* The binary that the driver got; 0 bytes: none. */
 static uint64_t handed_hash;
 static size_t handed_bytes;
 
-/* The linker takes these in the place of the loader's. */
+/* The linker uses these instead of those of the OpenCL loader. */
 cl_program clCreateProgramWithBinary(cl_context context, cl_uint count, const cl_device_id *devices,
                                      const size_t *lengths, const unsigned char **binaries,
                                      cl_int *binary_codes, cl_int *code)
@@ -36,7 +36,7 @@ cl_program clCreateProgramWithSource(cl_context context, cl_uint count, const ch
     return NULL;
 }
 
-/* The names of the entry and of the key as program.c has them. */
+/* The names of the entry and of the key, as in program.c. */
 static char *make_key(const device *dev)
 {
     const device_info *info = &dev->info;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes recipes (train/recipe.c), YAML and JSON: the input is the file. Options that were read are
- * the same after config_write and reading them again. */
+/* Fuzzes recipes (train/recipe.c), YAML and JSON: the input is the file. Options that were read
+ * must be the same after config_write and reading them again. */
 #include "train/recipe.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* NULL where config_write refuses, as it does texts that are no UTF-8. */
+/* NULL if config_write refuses the options, for example a text that is not UTF-8. */
 static char *write_config(const char *name, const train_options *options)
 {
     error err;
@@ -27,7 +27,7 @@ int fuzz_recipe(const uint8_t *data, size_t size)
     error err;
     words r = {0}, again = {0};
     train_options options = train_defaults(), same = train_defaults();
-    options.image_size = 32; /* the data's own is written as what it is */
+    options.image_size = 32; /* config_write expects an actual size */
     char *path = fuzz_file("input.yaml", data, size);
     status result = recipe_load(path, &options, &r, &err);
     char *text = result == STATUS_OK ? write_config("config.json", &options) : NULL;

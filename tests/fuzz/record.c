@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes `runs --add` (track/record.c): config.json and metrics.jsonl of a run, with a line "====="
- * between. What was recorded is found in the store, each value at its step. */
+/* Fuzzes `runs --add` (track/record.c): the input is a run's config.json and metrics.jsonl,
+ * separated by a line "=====". Everything that was recorded must be in the store, each value at its
+ * step. */
 #include "track/record.h"
 #include "base/file.h"
 #include "fuzz.h"

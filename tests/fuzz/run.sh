@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Fuzzes each target, or those that are named, for some seconds and ends with a table. What `make
-# check-fuzz` runs:
+# Fuzzes each target, or only the named ones, for some seconds each, and prints a table. `make
+# check-fuzz` runs this:
 #
 #   FUZZ_SECONDS=60 srcdir=. sh tests/fuzz/run.sh tests/fuzz/fuzz [TARGET]...
 #
-# New inputs of use go to tests/fuzz/work/TARGET, beside the program; what was found (a crash, a
-# condition that does not hold, a leak, an undefined operation, more than the memory or the time)
-# to tests/fuzz/found/TARGET-*, named in the output. Exit code 1 if there is any.
+# Useful new inputs are written to work/TARGET beside the program. Inputs that reveal a fault (a
+# crash, a condition that does not hold, a leak, undefined behaviour, too much memory or time) are
+# written to found/TARGET-* and named in the output; the exit code is then 1.
 set -eu
 
 program=$1
@@ -24,8 +24,8 @@ trap 'rm -rf "$scratch" "$memory"' EXIT
 trap 'exit 130' INT TERM
 mkdir -p "$build/found"
 
-# The longest input, in bytes; a single block of memory above MALLOC_MB is a fault whatever the
-# machine has.
+# Limits on a single block of memory and on all memory, in MB, and on seconds per input. Exceeding
+# one is a fault, whatever the machine has.
 MALLOC_MB=512
 RSS_MB=2048
 TIMEOUT=10
@@ -42,7 +42,7 @@ fuzz() {
         "$build/work/$name" "$corpus/$name" >"$scratch/log" 2>&1 || true
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$scratch/log")
     found=$(($(ls "$build/found" | grep -c "^$name-" || true) - before))
-    # A program that did not come to its end found something, too.
+    # A program that did not finish has found something, too.
     if [ "$found" -gt 0 ] || ! grep -q '^Done ' "$scratch/log"; then
         [ "$found" -gt 0 ] || found=1
         failed=1
@@ -62,5 +62,5 @@ done <"$scratch/targets"
 
 printf '\n%-16s %12s %6s\n' target executions found
 cat "$scratch/table"
-[ $failed -eq 0 ] || echo "inputs are in $build/found"
+[ $failed -eq 0 ] || echo "the inputs are in $build/found"
 exit $failed

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the store of runs (track/database.c, track/run_store.c, track/run_records.c and
- * sweep/sweep_store.c): the input is the SQLite file. All that `runs`, `report` and `sweep` read of
- * it is read; a run's directory is one of the store's own. */
+ * sweep/sweep_store.c): the input is the SQLite file. Everything that `runs`, `report` and `sweep`
+ * read from it is read. A run's directory must be one of the store's own. */
 #include "track/run_store.h"
 #include "base/file.h"
 #include "fuzz.h"

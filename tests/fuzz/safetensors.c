@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes the reader of safetensors (base/safetensors.c): the input is the file. Tensors of a file
- * that opens lie inside of it and have the bytes that type and shape make; copies in both formats
- * are read back the same. */
+/* Fuzzes the reader of safetensors (base/safetensors.c): the input is the file. If it opens, its
+ * tensors must be inside it and have the bytes that their type and shape require; copies in both
+ * formats must be read back the same. */
 #include "tensors.h"
 
 static void check_places(tensor_file *file, size_t size)

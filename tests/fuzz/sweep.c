@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes sweep files (sweep/sweep_file.c): the input is the file. Every value of a parameter has a
- * text, and a file that was read is read again from its text. */
+/* Fuzzes sweep files (sweep/sweep_file.c): the input is the file. Every value of a parameter must
+ * have a text, and a file that was read must be readable again from its text. */
 #include "fuzz.h"
 #include "sweep/sampler.h"
 #include "sweep/search_space.h"

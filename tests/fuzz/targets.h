@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fuzz targets, each with the longest input that is of use to it, in bytes. */
+/* The fuzz targets, each with the longest useful input in bytes. */
 #pragma once
 
 #define FUZZ_TARGETS(X)                                                                            \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What has to hold of any file of tensors that opens (base/tensor_file.h). */
+/* Conditions for every file of tensors that opens (base/tensor_file.h). */
 #pragma once
 
 #include "base/tensor_file.h"
@@ -11,7 +11,8 @@
 
 enum { FUZZ_MOST_ELEMENTS = 1 << 16, FUZZ_MOST_TENSORS = 64 };
 
-/* The entry's values as bytes of F32 or I64; NULL for types that are not read, or on an error. */
+/* The entry's values as bytes of F32 or I64. NULL for types that are not read, or after an
+ * error. */
 static inline void *fuzz_values(tensor_file *file, const tensor_entry *e, size_t *bytes)
 {
     error err;
@@ -29,7 +30,7 @@ static inline void *fuzz_values(tensor_file *file, const tensor_entry *e, size_t
     return NULL;
 }
 
-/* Compares what a copy holds with what it was made of. */
+/* Compares a copy with the file that it was made from. */
 static inline void fuzz_compare(tensor_file *file, const char *path, const tensor_copy *copies,
                                 size_t count)
 {
@@ -62,9 +63,8 @@ static inline size_t fuzz_choose(tensor_file *file, tensor_copy copies[FUZZ_MOST
     return count;
 }
 
-/* Writes the tensors that can be read under names of their own, and reads them back. Where a
- * checksum of a zip archive is wrong, that shows only when all of a member was read: then there is
- * no copy. */
+/* Writes the readable tensors under new names, and reads them back. A wrong checksum in a zip
+ * archive is noticed only after all of a member was read; then there is no copy. */
 static inline void fuzz_copy(tensor_file *file, const char *name)
 {
     error err;
@@ -75,7 +75,7 @@ static inline void fuzz_copy(tensor_file *file, const char *name)
     FUZZ_SUCCEEDS(tensor_writer_create(path, &writer, &err));
     if (tensor_writer_copy(writer, file, copies, count, &err) == STATUS_OK) {
         FUZZ_SUCCEEDS(tensor_writer_commit(writer, &err));
-        if (count > 0) /* a state dict without tensors is none */
+        if (count > 0) /* a state dict without tensors is not valid */
             fuzz_compare(file, path, copies, count);
     } else {
         tensor_writer_abort(writer);
@@ -85,8 +85,8 @@ static inline void fuzz_copy(tensor_file *file, const char *name)
     free(path);
 }
 
-/* Opens the file and, where it opens, checks its entries, and that copies in both formats hold
- * what it holds. */
+/* Opens the file. If it opens, checks its entries, and that copies in both formats contain the same
+ * values. */
 static inline void fuzz_check_tensors(const char *path)
 {
     error err;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the reader of torch.save's files (base/torch_file.c, base/zip.c): the input is the file,
- * in either container. Tensors of a file that opens can be copied to both formats and are read back
+ * in either container. If it opens, its tensors can be copied to both formats and must be read back
  * the same. */
 #include "base/tensor_format.h"
 #include "tensors.h"

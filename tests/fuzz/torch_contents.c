@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes what is made of torch.save's pickle (base/torch_contents.c): the input is the pickle,
- * without a container around it and so without checksums. Every tensor lies in its storage. */
+/* Fuzzes the reader of torch.save's pickle (base/torch_contents.c): the input is the pickle,
+ * without a container and so without checksums. Every tensor must be inside its storage. */
 #include "base/torch_contents.h"
 #include "fuzz.h"
 
-/* Shapes and strides were checked against the storage, so nothing here overflows. */
+/* Shapes and strides were checked against the storage, so nothing overflows here. */
 static void check_tensor(const torch_tensor *t)
 {
     uint64_t last = t->first;

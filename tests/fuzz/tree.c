@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes label_map.json (data/tree.c): the input is the map of a tree with two images. Every image
- * lies below the tree. */
+ * must be below the tree. */
 #include "images.h"
 
 #include <stdlib.h>

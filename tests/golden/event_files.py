@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs' event files against their metrics.jsonl, through TensorBoard's own readers.
+"""Compares the event files of runs with their metrics.jsonl, using TensorBoard's own readers.
 
     pip install tensorboard
     python3 tests/golden/event_files.py RUN...
 
-Every number of metrics.jsonl has to be in the event files under its tag and step, and nothing else
-under these tags; pictures, histograms and hyper-parameters have to decode. Exit code 1 when
-something is missing or differs, with a line for each.
+Every number in metrics.jsonl must be in the event files with its tag and step, and these tags must
+have no other values. Pictures, histograms and hyper-parameters must decode. Prints a line for each
+check. The exit code is 1 if something is missing or differs.
 """
 import io
 import json
@@ -16,7 +16,7 @@ import os
 import struct
 import sys
 
-del sys.path[0]  # this directory, where this file stands before the package of its name
+del sys.path[0]  # this directory, so that imports do not find the files in it
 
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -25,12 +25,12 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.plugins.hparams import metadata
 
 ALL = {kind: 0 for kind in ("scalars", "images", "histograms", "tensors", "distributions")}
-# Half a unit of a float's last place; metrics.jsonl has nine digits.
+# One unit of a float's last place at most; metrics.jsonl has nine digits.
 BOUND = 2**-23
 STEP = ("loss", "coarse_loss", "fine_loss", "lr")
 EPOCH = ("epoch", "lr", "seconds", "images_per_second", "coarse_weight", "fine_weight")
 PARTS = {part: part for part in ("train", "validation", "test_half")} | {"test_whole": "test"}
-NOT_LOGGED = ("images",)  # compared where it is there
+NOT_LOGGED = ("images",)  # compared only if it exists
 failures = 0
 
 
@@ -41,7 +41,7 @@ def report(passed, text):
 
 
 def expected(path):
-    """What metrics.jsonl says: {(tag, step): value}; and what need not be there."""
+    """The values in metrics.jsonl as {(tag, step): value}, and the set of those that may be missing."""
     values, optional, last = {}, set(), 0
     with open(path) as lines:
         for line in map(json.loads, lines):
@@ -70,34 +70,34 @@ def check_scalars(run, events):
     logged = {}
     for tag in events.Tags()["scalars"]:
         for scalar in events.Scalars(tag):
-            logged[tag, scalar.step] = scalar.value  # what was measured again counts last
+            logged[tag, scalar.step] = scalar.value  # the last one counts, after a repeated measurement
     wrong, late = [], 0
     latest = max((step for tag, step in logged), default=0)
     ended = any(tag.startswith("test/") for tag, step in values)
     for (tag, step), value in values.items():
         if (tag, step) not in logged:
-            if step > latest and not ended:  # of the last second, or lost with it by a kill
+            if step > latest and not ended:  # from the last second, not yet written or lost in a kill
                 late += 1
             elif (tag, step) not in optional:
                 wrong.append(f"{tag} at step {step} is missing: {value}")
         elif not same(value, logged[tag, step]):
-            wrong.append(f"{tag} at step {step} is {logged[tag, step]}, not {value}")
+            wrong.append(f"{tag} at step {step} is {logged[tag, step]}, expected {value}")
     known = {tag for tag, step in values}
     for tag, step in sorted(set(logged) - set(values)):
         if tag in known:
-            wrong.append(f"{tag} at step {step} is in no line of metrics.jsonl")
-    report(not wrong, f"{run}: {len(values)} numbers of {len(known)} tags, {len(logged)} logged")
+            wrong.append(f"{tag} at step {step} is not in metrics.jsonl")
+    report(not wrong, f"{run}: {len(values)} numbers with {len(known)} tags, {len(logged)} logged")
     for text in wrong:
         print("        " + text)
     if late:
-        print(f"        {late} of the last steps are not written yet")
+        print(f"        {late} numbers of the last steps are not written yet")
     others = sorted({tag for tag, step in logged} - known)
     if others:
         print("        also logged: " + ", ".join(others))
 
 
 def check_order(run):
-    """Each file begins with its version, and steps rise but where a run goes on."""
+    """Each file begins with its version. Steps rise, except where a run was resumed."""
     names = sorted(n for n in os.listdir(run) if n.startswith("events.out.tfevents."))
     report(bool(names), f"{run}: {len(names)} event files")
     for i, name in enumerate(names):
@@ -114,7 +114,7 @@ def check_order(run):
             f"{name}: {len(events)} events" + "".join(f", from step {s} on" for s in starts),
         )
         if i > 0:
-            report(len(starts) == 1, f"{name}: says where the run goes on")
+            report(len(starts) == 1, f"{name}: says where the run was resumed")
 
 
 def check_images(events):
@@ -127,7 +127,7 @@ def check_images(events):
             sizes.add((decoded.format, decoded.mode, decoded.size == (p.width, p.height)))
         report(
             sizes == {("PNG", "RGB", True)},
-            f"{tag}: {len(pictures)} pictures, the last of {p.width}x{p.height} pixels",
+            f"{tag}: {len(pictures)} pictures, the last one {p.width}x{p.height} pixels",
         )
 
 
@@ -147,7 +147,7 @@ def check_histograms(events):
         count = all_of_it[-1].histogram_value.num
         report(
             all(is_whole(h.histogram_value) for h in all_of_it),
-            f"{tag}: {len(all_of_it)} histograms, the last of {count:g} values",
+            f"{tag}: {len(all_of_it)} histograms, the last one over {count:g} values",
         )
 
 
@@ -169,14 +169,14 @@ def check_hparams(run, events):
     metrics = [info.name.tag for info in experiment.metric_infos]
     report(
         set(values) <= set(named) and all(named.values()),
-        f"{run}: {len(values)} hyper-parameters beside {', '.join(metrics)}",
+        f"{run}: {len(values)} hyper-parameters, and the metrics {', '.join(metrics)}",
     )
     config = os.path.join(run, "config.json")
     if os.path.exists(config):
         with open(config) as file:
             want = {k: v for k, v in json.load(file).items() if v is not None}
         differing = sorted(k for k in set(want) | set(values) if want.get(k) != values.get(k))
-        report(not differing, ", not ".join([f"{run}: they are config.json's", *differing]))
+        report(not differing, ", except ".join([f"{run}: they equal config.json", *differing]))
     if metadata.SESSION_END_INFO_TAG in content:
         end = metadata.parse_session_end_info_plugin_data(content[metadata.SESSION_END_INFO_TAG])
         names = {1: "success", 2: "failure"}
@@ -194,7 +194,7 @@ def main():
         check_images(events)
         check_histograms(events)
         check_hparams(run, events)
-    print(f"{failures} failed" if failures else "all the same")
+    print(f"{failures} failed" if failures else "everything agrees")
     return failures > 0
 
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Weights in and out, against the programs that they are for: PyTorch, safetensors, torchvision,
-timm, onnx and onnxruntime.
+"""Checks imported and exported weights with the programs that they are for: PyTorch, safetensors,
+torchvision, timm, onnx and onnxruntime.
 
     pip install torch torchvision timm safetensors onnx onnxruntime
     HCNN_DEVICE=cpu tests/golden/interop.py [--quick]
 
-Run in the build directory, or with HCNN_CL naming the program. A line for each comparison; exit
-code 1 when one fails. --quick leaves the large networks out. The networks' weights are random, and
-their batch normalisations far from the identity.
+Run it in the build directory, or set HCNN_CL to the path of the program. Prints a line for each
+comparison; the exit code is 1 if one fails. --quick leaves out the large networks. The networks have
+random weights, and batch normalisations far from the identity.
 """
 import json
 import os
@@ -72,7 +72,7 @@ def same(a, b):
 
 
 def make_tree(directory, coarse, fine):
-    """A data set of one image a class: it gives an imported network its classes."""
+    """A data set with one image per class, which gives an imported network its classes."""
     names = {f"coarse {c:02}": [] for c in range(coarse)}
     for f in range(fine):
         names[f"coarse {f * coarse // fine:02}"].append(f"fine {f:03}")
@@ -86,7 +86,7 @@ def make_tree(directory, coarse, fine):
         json.dump(names, file, indent=2)
 
 
-# ---- Our checkpoints, out and in ----
+# ---- hcnn-cl's checkpoints, exported and imported ----
 
 
 def log_probabilities(line, head):
@@ -98,8 +98,8 @@ def log_probabilities(line, head):
 
 
 def largest_difference(logits, ours):
-    """Of logits from `ours` log probabilities, which leave out one number that all share. classify
-    prints six digits; the far tail, which they do not resolve, is left out."""
+    """Largest difference between logits and `ours`, log probabilities, which are logits up to a common
+    constant. classify prints six digits, so probabilities that these cannot resolve are left out."""
     seen = ours > np.log(1e-6)
     theirs = torch.log_softmax(torch.tensor(logits, dtype=torch.float64), 0).numpy()
     return np.abs(theirs - ours)[seen].max()
@@ -137,13 +137,13 @@ def check_onnx(place, name, model, size, pictures, pixels):
     report(
         outputs == heads and names and ours < LOGITS_BOUND and batch < LOGITS_BOUND
         and "BatchNormalization" not in operators,
-        f"{name}: onnxruntime from ours {ours:.1e}, from PyTorch {theirs:.1e}, batch of 1 "
-        f"{batch:.1e} (logits to {scale:.3g})",
+        f"{name}: onnxruntime differs from hcnn-cl by {ours:.1e}, from PyTorch by {theirs:.1e}, "
+        f"from a batch of 1 by {batch:.1e} (logits up to {scale:.3g})",
     )
     run("export", checkpoint, "-o", path, "--softmax")
     softmax = onnxruntime.InferenceSession(path).run(["fine"], {"image": pixels})[0]
     worst = np.abs(softmax - torch.softmax(torch.tensor(got["fine"]), 1).numpy()).max()
-    report(worst < 1e-6, f"{name}: --softmax, {worst:.1e}")
+    report(worst < 1e-6, f"{name}: --softmax differs by {worst:.1e}")
 
 
 def check_network(place, tree, name, size, **shape):
@@ -174,7 +174,7 @@ def check_network(place, tree, name, size, **shape):
 
 
 def check_torchvision(place, tree, name, maker, only_fine):
-    """After check_network: its checkpoint is in place."""
+    """Uses the checkpoint that check_network has left in `place`."""
     import torchvision
 
     kinds = [("fine", f"{place}/tv.pth"), ("fine", f"{place}/tv.safetensors")]
@@ -189,7 +189,7 @@ def check_torchvision(place, tree, name, maker, only_fine):
                f"{name}: torchvision {maker}, {len(got)} entries, missing {answer.missing_keys}")
 
 
-# ---- Others' weights, in ----
+# ---- Weights of other programs, imported ----
 
 
 def save_kinds(place, weights):
@@ -278,7 +278,7 @@ def main():
             if name.startswith("wide_resnet_50"):
                 check_torchvision(place, tree, name, "wide_resnet50_2", "only" in name)
                 if "only" not in name:
-                    report(len(before) == 582, f"{name}: the original's {len(before)} entries")
+                    report(len(before) == 582, f"{name}: {len(before)} entries, as in the original")
         models = [
             ("torchvision resnet18", "resnet18", lambda: torchvision.models.resnet18()),
             ("timm resnet18", "resnet18", lambda: timm.create_model("resnet18")),

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes tests/golden/augment.h: what torchvision makes of some images, for tests/test_input.c.
+"""Makes tests/golden/augment.h: images augmented by torchvision, for tests/test_input.c.
 
     python3 tests/golden/make-augment.py > tests/golden/augment.h    (needs torchvision and Pillow)
 
 Each image goes through the functions that torchvision's RandomResizedCrop, RandomRotation,
-RandomCrop(padding) and RandomHorizontalFlip call, with numbers given here. The images are made by
+RandomCrop(padding) and RandomHorizontalFlip call, with the numbers given here. The images come from
 make-input.py's formula, which the test repeats."""
 import numpy
 from PIL import Image

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Writes cifar-python.tar.gz, cifar-binary.tar.gz and cifar-binary.tar.xz: the same few images in the
-forms in which CIFAR-100 is given away, for tests/test_data.sh.
+forms in which CIFAR-100 is distributed, for tests/test_data.sh.
 
-The python version is pickled as Python 2 did it (protocol 2, byte strings), with the opcodes spelled
-out, since no Python of today writes them. Needs nothing but Python.
+The python version is pickled as by Python 2 (protocol 2, byte strings). Its opcodes are spelled out
+here, because today's Python does not write them. Needs only Python.
 """
 
 import io
@@ -19,13 +19,13 @@ TRAIN, TEST, PIXELS = 40, 20, 1024
 
 
 def image(index):
-    """A smooth picture, so that it packs well: three planes of 32x32."""
+    """A smooth picture, which compresses well: three planes of 32x32."""
     return bytes((x * (1 + index % 5) + y * (2 + channel) + 31 * index) % 256 // 16 * 16
                  for channel in range(3) for y in range(32) for x in range(32))
 
 
 def labels(index):
-    """CIFAR's own fine number 7 * i % 100; its coarse one here is a fifth of it."""
+    """The fine class 7 * index % 100; its coarse class here is a fifth of its number."""
     fine = 7 * index % 100
     return fine // 5, fine
 
@@ -81,7 +81,7 @@ def tar(folder, files):
 
 
 def main():
-    # Names out of order, as CIFAR's own coarse ones are not but a reader must not care.
+    # CIFAR's coarse names are sorted, but a reader must not rely on it: these are not.
     coarse = [f"kind {chr(ord('t') - i)}" for i in range(20)]
     fine = [f"thing_{i:02d}" for i in range(100)]
     lines = {"coarse_label_names.txt": "\n".join(coarse + [""]).encode(),

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes network-*.safetensors, what test_network.c compares with.
+"""Makes network-*.safetensors, the expected results of test_network.c.
 
-Needs torch and safetensors (pip install torch safetensors). Names of cases as arguments make only
-those. Each file holds, for a tiny backbone in double precision: images (uint8 as float), labels, the state dict before ("before."),
-the logits in training and in evaluation mode, every gradient ("gradient."), the state dict after
-one training step's forward ("running.", statistics only) and after three optimizer steps on the same
-batch ("after."). The metadata says which options.
+Needs torch and safetensors (pip install torch safetensors). Without arguments it makes all cases,
+otherwise the named ones. Each file contains, for a tiny backbone in double precision: images (uint8
+as float), labels, the state dict at the start ("before."), the logits in training and in evaluation
+mode, every gradient ("gradient."), the statistics after the forward pass of one training step
+("running."), and the state dict after three optimizer steps on the same batch ("after."). The
+metadata contains the options.
 """
 import os
 import sys
@@ -17,7 +18,7 @@ from safetensors.torch import save_file
 from network import HCNN, losses, normalise
 
 COARSE, FINE, BATCH = 3, 7, 5
-CASES = [  # name, stem, optimizer, image size, backbone, what else HCNN takes
+CASES = [  # name, stem, optimizer, image size, backbone, other arguments of HCNN
     ("imagenet-sgd", "imagenet", "sgd", 40, "tiny", {}),
     ("cifar-adam", "cifar", "adam", 11, "tiny", {}),
     ("only-fine-nesterov", "cifar", "nesterov", 10, "tiny", {"only_fine": True}),
@@ -54,7 +55,7 @@ def make_case(name, stem, optimizer_name, size, backbone, shape):
     torch.manual_seed(len(name))
     model = HCNN(backbone, stem, COARSE, FINE, **shape)
     only_fine = model.only_fine
-    for module in model.modules():  # nothing at the value it starts with, so nothing is missed
+    for module in model.modules():  # no default values, which would hide a missing one
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
             torch.nn.init.uniform_(module.bias, -0.2, 0.2)

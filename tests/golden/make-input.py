@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes tests/golden/input.h: what Pillow makes of some images, for tests/test_input.c.
+"""Makes tests/golden/input.h: images resized and rotated by Pillow, for tests/test_input.c.
 
     python3 tests/golden/make-input.py > tests/golden/input.h        (needs numpy and Pillow)
 
-The images themselves are made by a formula that the test repeats. Of large results only some
-rows are kept: a C string has at most 4095 characters."""
+The images themselves come from a formula that the test repeats. Only some rows of large results are
+kept, because a C string has at most 4095 characters."""
 import numpy
 from PIL import Image
 

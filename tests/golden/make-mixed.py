@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes network-mixed.safetensors, what test_network.c compares smoothed and mixed targets with.
+"""Makes network-mixed.safetensors: the expected results of test_network.c for smoothed and mixed targets.
 
 Needs torch and safetensors. The networks and the images are those of network-cifar-adam and
-network-only-fine-nesterov, which make-golden.py made; for each case the file holds labels, the
-losses ("NAME.losses": coarse, fine, marginal; 0 for those that are not there), the input and some
-gradients of one training step in double precision.
+network-only-fine-nesterov, which make-golden.py makes. For each case the file contains labels, the
+losses ("NAME.losses": coarse, fine, marginal; 0 for an unused one), and the input and some gradients
+of one training step in double precision.
 """
 import os
 

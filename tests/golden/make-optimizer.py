@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes tests/golden/optimizer.h: what torch.optim's optimizers make of two parameters in some
-steps, their gradients clipped by torch.nn.utils.clip_grad_norm_ or not, for
-tests/test_optimizer.c.
+"""Makes tests/golden/optimizer.h: two parameters after some steps of torch.optim's optimizers, with
+and without clipping by torch.nn.utils.clip_grad_norm_, for tests/test_optimizer.c.
 
     python3 tests/golden/make-optimizer.py > tests/golden/optimizer.h        (needs torch)
 """
 import torch
 
 STEPS, SIZES, LR, DECAY = 4, (5, 19), 0.05, 0.1
-CASES = [  # name, optimizer, norm; without one nothing is clipped
+CASES = [  # name, optimizer, norm to clip to; 0: no clipping
     ("sgd", lambda p: torch.optim.SGD(p, LR, momentum=0.9, nesterov=True, weight_decay=DECAY), 0),
     ("sgd", lambda p: torch.optim.SGD(p, LR, momentum=0.9, nesterov=True, weight_decay=DECAY), 1),
     ("adam", lambda p: torch.optim.Adam(p, LR, weight_decay=DECAY), 0),
@@ -27,7 +26,7 @@ def values(name, shape, tensors):
 torch.manual_seed(3)
 total = sum(SIZES)
 start = [torch.randn(n) for n in SIZES]
-# The first steps' gradients are small: their norm is below what it is clipped to.
+# The gradients of the first steps are small, so that their norm needs no clipping.
 gradients = [[torch.randn(n) * 0.1 * (s + 1) for n in SIZES] for s in range(STEPS)]
 print("/* SPDX-License-Identifier: Apache-2.0 */\n/* Made by make-optimizer.py with PyTorch. */")
 print("/* clang-format off */")
@@ -53,6 +52,6 @@ print("} golden_cases[] = {")
 for name, make, norm in CASES:
     print('    {"%s", %rf},' % (name, float(norm)))
 print("};")
-print("/* The parameters behind each other after the last step, case by case. */")
+print("/* The parameters, one after the other, after the last step of each case. */")
 values("golden_ends", "[%d * GOLDEN_ALL]" % len(CASES), ends)
 print("/* clang-format on */")

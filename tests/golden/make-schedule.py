@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes tests/golden/schedule.h: learning rates after each epoch, and of each step of the schedules
-that go by steps, as torch.optim.lr_scheduler gives them, for tests/test_schedule.c.
+"""Makes tests/golden/schedule.h: learning rates by torch.optim.lr_scheduler after each epoch, or of
+each step for schedules that change with every step, for tests/test_schedule.c.
 
     python3 tests/golden/make-schedule.py > tests/golden/schedule.h        (needs torch)
 """
@@ -30,7 +30,7 @@ MILESTONES = [
     ("1,2,3,5,8,13,21,34", 1.0, [1, 2, 3, 5, 8, 13, 21, 34]),
     ("50", 0.25, [50]),
 ]
-FLOORS = [  # as PLATEAU, with min_lr
+FLOORS = [  # like PLATEAU, with min_lr as the third column
     ("a floor between", 0.1, 0.004, [1.0] * EPOCHS),
     ("a floor at the start", 0.1, 0.1, [1.0] * EPOCHS),
 ]
@@ -49,7 +49,7 @@ CURVES = [  # schedule, lr, min_lr, warm-up in epochs, epochs
 
 
 def curve(name, lr, min_lr, warmup, epochs):
-    """The rate of each step: LinearLR from lr / W to lr in W - 1 steps, then the schedule."""
+    """The rate of each step: W steps of LinearLR from lr / W to lr, then the schedule."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
     steps, w = epochs * STEPS_PER_EPOCH, int(warmup * STEPS_PER_EPOCH + 0.5)
     if name == "cosine":
@@ -104,7 +104,7 @@ print("/* SPDX-License-Identifier: Apache-2.0 */\n/* Made by make-schedule.py wi
 print("/* clang-format off */")
 print("enum { EPOCHS = %d };" % EPOCHS)
 print("static const struct golden {")
-print("    const char *name; /* with milestones: these */")
+print("    const char *name; /* the milestones, if it has any */")
 print("    double lr, losses[EPOCHS], rates[EPOCHS];")
 print("} plateaus[] = {")
 for name, lr, losses in PLATEAU:

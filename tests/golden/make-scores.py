@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes tests/golden/scores.h: two heads' logits for a few images, and what scikit-learn,
-torchmetrics and numpy make of them under each decision, for tests/test_scores.c.
+"""Makes tests/golden/scores.h: the logits of both heads for a few images, and the scores that
+scikit-learn, torchmetrics and numpy compute from them for each decision, for tests/test_scores.c.
 
     python3 tests/golden/make-scores.py > tests/golden/scores.h
                                                 (needs numpy, scikit-learn, torch, torchmetrics)
@@ -10,7 +10,8 @@ import sklearn.metrics as sk
 import torch
 from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError
 
-# Coarse class 1 has no fine class, 3 and 5 have one. Fine class 7 has no images, 2 no answers.
+# Coarse class 1 has no fine class, classes 3 and 5 have one each. Fine class 7 has no images, and
+# fine class 2 is never answered.
 PARENTS = np.array([0, 2, 2, 0, 3, 4, 4, 2, 0, 5, 4, 2])
 COARSE, FINE, IMAGES, BINS = 6, len(PARENTS), 64, 15
 DISTANCE = 2 - (PARENTS[:, None] == PARENTS[None, :]) - np.eye(FINE, dtype=int)
@@ -39,7 +40,8 @@ def below(fine):
 
 
 def head(scores, probabilities, truth):
-    """Summary and per-class values of one head; scores decide, probabilities calibrate."""
+    """Summary and per-class values of one head. The scores choose the answers, the probabilities
+    give the calibration."""
     classes = scores.shape[1]
     names = list(range(classes))
     answers = scores.argmax(1)
@@ -75,7 +77,7 @@ def decide(decision):
         scores = fine
     else:
         scores = -(fine @ DISTANCE.T)
-    # A coarse class is as good as its best fine class; one without any is worst, the lower first.
+    # A coarse class scores like its best fine class. Classes without any come last, by number.
     ranks = np.array([[scores[i, PARENTS == c].max(initial=-9 - c) for c in range(COARSE)]
                       for i in range(IMAGES)])
     return ranks, below(fine), scores, fine
@@ -107,7 +109,7 @@ def matrix(values, form, indent):
     return "{" + (",\n" + indent).join(numbers(row, form) for row in values) + "}"
 
 
-print("/* SPDX-License-Identifier: Apache-2.0 */\n/* Made by make-scores.py with scikit-learn and torchmetrics; it says what is what. */")
+print("/* SPDX-License-Identifier: Apache-2.0 */\n/* Made by make-scores.py with scikit-learn and torchmetrics; the values are explained there. */")
 print("#include <math.h>\n")
 print("/* clang-format off */")
 print("enum { COARSE = %d, FINE = %d, IMAGES = %d };" % (COARSE, FINE, IMAGES))

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes torch-*.pth, which test_tensor_file.c reads. Needs torch.
 
-The containers hold the same tensors: element i, row major, is ((7 * i) % 31 - 15) / 4, which every
-type holds exactly, and i * 2**33 - 5 in I64.
+All containers have the same tensors. Element i in row-major order is ((7 * i) % 31 - 15) / 4, which
+every floating-point type represents exactly, and i * 2**33 - 5 in I64.
 """
 import collections
 import os
@@ -51,7 +51,7 @@ def make_tensors():
 
 
 def deflate(path, to):
-    """The same archive with its members deflated and in the format of large files."""
+    """Writes the same archive with deflated members, in the format for large files."""
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(to, "w") as new:
         for name in old.namelist():
             member = zipfile.ZipInfo(name)

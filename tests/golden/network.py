@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The coarse/fine network in PyTorch, with the original's state-dict names.
+"""The coarse/fine network in PyTorch, with the names of the original's state dict.
 
-The reference for the golden files and for parity.py; hcnn-cl itself needs no Python.
+It is the reference for the golden files and for parity.py. hcnn-cl itself needs no Python.
 """
 import torch
 from torch import nn
@@ -14,7 +14,7 @@ BACKBONES = {  # block, widening, stem channels, planes, blocks
     "tiny": ("bottleneck", 2, 4, (2, 4, 8, 16), (1, 1, 1, 1)),
     "tiny_basic": ("basic", 1, 4, (4, 6, 8, 12), (1, 2, 1, 1)),
 }
-BITS = {  # stem channels, a stage's channels, blocks, groups
+BITS = {  # stem channels, channels of each stage, blocks, groups
     "bit_r50x1": (64, (256, 512, 1024, 2048), (3, 4, 6, 3), 32),
     "tiny_bit": (4, (16, 16, 24, 32), (1, 2, 1, 1), 2),
 }
@@ -93,7 +93,7 @@ class Backbone(nn.Module):
         self.channels = channels
 
     def forward(self, x):
-        """The values of all stages."""
+        """Returns the outputs of all stages."""
         x = F.relu(self.bn1(self.conv1(x)))
         if self.pooled:
             x = F.max_pool2d(x, 3, 2, 1)
@@ -135,7 +135,7 @@ class PreActivationBottleneck(nn.Module):
 
 
 class Bit(nn.Module):
-    """BiT with timm's names; a shorter one has no norm of its own."""
+    """BiT with timm's names. Without its last stage it has no final norm."""
 
     def __init__(self, name, stem, stages):
         super().__init__()
@@ -229,7 +229,8 @@ class HCNN(nn.Module):
             self.fine_gate = nn.Conv2d(coarse, fine, 1)
 
     def fuse(self, fine, coarse):
-        """Both maps; the coarse one is detached and as large as the fine one, except for a gate."""
+        """Fuses both maps. The coarse one is detached, and is pooled to the fine one's size, except for a
+        gate."""
         if self.fusion == "gate":
             return fine * torch.sigmoid(self.fine_gate(coarse.mean((2, 3), keepdim=True)))
         if self.coarse_stages < 4:
@@ -240,13 +241,13 @@ class HCNN(nn.Module):
         return F.relu(self.fine_bn(mixed)) if self.fusion == "concat-bn-relu" else mixed
 
     def features(self, backbone, stages, value):
-        """What heads and fusions take: BiT's stages end without a norm."""
+        """The input of heads and fusions: BiT's stages end without a norm, which is added here."""
         if not self.bit:
             return value
         return F.relu(backbone.norm(value) if stages == 4 else self.coarse_norm(value))
 
     def forward(self, x):
-        """Logits: (coarse or None, fine)."""
+        """Returns the logits (coarse or None, fine)."""
         fine_backbone = self.backbone if self.shared_trunk else self.fine_backbone
         values = fine_backbone(x)
         fine = self.features(fine_backbone, 4, values[3])
@@ -263,14 +264,15 @@ class HCNN(nn.Module):
 
 
 def normalise(pixels):
-    """uint8 [n, 3, h, w] to the network's input."""
+    """Converts uint8 [n, 3, h, w] to the network's input."""
     mean = torch.tensor(MEAN).view(1, 3, 1, 1)
     deviation = torch.tensor(DEVIATION).view(1, 3, 1, 1)
     return (pixels.float() / 255 - mean) / deviation
 
 
 def losses(model, pixels, coarse, fine):
-    """Both cross entropies, means over the batch; the coarse one is None for only-fine."""
+    """Both logits and both cross entropies, averaged over the batch. The coarse ones are None for an
+    only-fine network."""
     coarse_logits, fine_logits = model(normalise(pixels))
     coarse_loss = None if model.only_fine else F.cross_entropy(coarse_logits, coarse)
     return coarse_logits, fine_logits, coarse_loss, F.cross_entropy(fine_logits, fine)

@@ -40,7 +40,7 @@ static const struct golden_case {
     {"adamw", 0.0f},
     {"adamw", 1.5f},
 };
-/* The parameters behind each other after the last step, case by case. */
+/* The parameters, one after the other, after the last step of each case. */
 static const float golden_ends[5 * GOLDEN_ALL] = {
     0.838894546f, 0.120976388f, 0.0810355693f, -0.556054354f, 0.0104001043f,
     -0.361032903f, 0.121054061f, 0.223262429f, -1.75223756f, -0.469689935f,

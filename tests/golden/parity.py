@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Follows hcnn-cl's training with PyTorch, step by step. Needs torch and safetensors.
+"""Repeats hcnn-cl's training in PyTorch, step by step. Needs torch and safetensors.
 
-  parity.py make-weights W [--stem S] [--only-fine]      weights in the original's names
-  parity.py train DATA W [--steps 10] [--lr 5e-4] ...    losses of each step, as JSON lines;
-                                                         --double: in fp64
-  parity.py compare OURS THEIRS                          the worst relative difference
-  parity.py load CHECKPOINT [--stem S] [--only-fine]     load_state_dict(strict=True)
-  parity.py logits CHECKPOINT IMAGE OURS                 of one image, beside the answer of
-                                                         hcnn-cl classify --json --top 1000
-  parity.py count                                        parameters beside torchvision's and timm's
+  parity.py make-weights W [--stem S] [--only-fine]      write weights under the original's names
+  parity.py train DATA W [--steps 10] [--lr 5e-4] ...    print the losses of each step as JSON lines;
+                                                         --double computes in fp64
+  parity.py compare OURS THEIRS                          print the largest relative difference
+  parity.py load CHECKPOINT [--stem S] [--only-fine]     try load_state_dict(strict=True)
+  parity.py logits CHECKPOINT IMAGE OURS                 compare the logits of an image with OURS, the
+                                                         output of hcnn-cl classify --json --top 1000
+  parity.py count                                        compare the number of parameters with
+                                                         torchvision's and timm's
 
-DATA is CIFAR-100's binary version, a directory or a tar archive. The hcnn-cl side:
+DATA is CIFAR-100's binary version, a directory or a tar archive. The same training with hcnn-cl:
 
   hcnn-cl train --data DATA --weights W --freeze none --augment none --no-shuffle --batch-size 8 \
     --lr 5e-4 --max-steps 10 --metrics OURS
@@ -29,7 +30,7 @@ from network import HCNN, Backbone, Bit, losses, normalise
 
 
 def read_train(path, count):
-    """The first images of train.bin: pixels, coarse and fine labels."""
+    """The pixels, coarse and fine labels of the first images in train.bin."""
     size = 3074 * count
     if os.path.isdir(path):
         for folder in (path, os.path.join(path, "cifar-100-binary")):
@@ -48,10 +49,10 @@ def read_train(path, count):
 
 
 def start_gently(model):
-    """As hcnn-cl starts from scratch.
+    """Initial weights like those of hcnn-cl without --weights.
 
-    With PyTorch's own start this network at 32x32 and batch 8 is chaotic: one step's gradients in
-    fp32 and in fp64 differ by 2 %, so no two implementations could agree.
+    With PyTorch's own initial weights, training this network at 32x32 and batch 8 is chaotic: the
+    gradients of one step differ by 2 % between fp32 and fp64, so no two implementations could agree.
     """
     for module in model.modules():
         if hasattr(module, "bn2"):
@@ -62,9 +63,9 @@ def start_gently(model):
 
 
 def start_anywhere(model):
-    """No norm at the value it starts with, so that each tells in the logits; residuals are small.
+    """Norms away from their defaults, so that each one affects the logits; residuals are small.
 
-    Large classifiers spread the logits, of which the JSON's probabilities keep six digits.
+    Large classifiers spread the logits, because the JSON's probabilities have only six digits.
     """
     for module in model.modules():
         if isinstance(module, (torch.nn.BatchNorm2d, torch.nn.GroupNorm)):
@@ -127,11 +128,11 @@ def compare(options):
             if key in line:
                 worst = max(worst, abs(ours[step][key] - line[key]) / abs(line[key]))
         print(f"step {step:3d}  ours {ours[step]['loss']:.6f}  PyTorch {line['loss']:.6f}")
-    print(f"worst relative difference {worst:.2e} over {len(theirs)} steps")
+    print(f"largest relative difference {worst:.2e} over {len(theirs)} steps")
 
 
 def of_checkpoint(path):
-    """The network that a checkpoint's metadata tells of, with its weights."""
+    """The network that a checkpoint's metadata describes, with its weights."""
     with safe_open(path, "pt") as file:
         shape = json.loads(file.metadata()["hcnn.network"])
         classes = json.loads(file.metadata()["hcnn.classes"])
@@ -145,7 +146,7 @@ def of_checkpoint(path):
 
 
 def logits(options):
-    """Ours come as probabilities, whose logarithms are the logits up to a constant."""
+    """hcnn-cl prints probabilities; their logarithms are the logits up to a constant."""
     from torchvision.io import ImageReadMode, read_image
 
     pixels = read_image(options.image, ImageReadMode.RGB)[None]
@@ -162,7 +163,7 @@ def logits(options):
         got, want = got.log(), want[0].log_softmax(0)
         got, want = got - got.mean(), want - want.mean()
         worst = (got - want).abs().max() / want.abs().max()
-        print(f"{head}: logits within {want.abs().max():.3f}, worst relative difference {worst:.2e}")
+        print(f"{head}: logits up to {want.abs().max():.3f}, largest relative difference {worst:.2e}")
 
 
 def count(options):
@@ -181,7 +182,7 @@ def count(options):
         names = {k for k in model.state_dict() if not k.startswith("fc.")}
         ours = Backbone(name, "imagenet", 4)
         same = names == set(ours.state_dict())
-        print(f"{name}: {size(ours)}, torchvision's {size(model) - size(model.fc)}, names {same}")
+        print(f"{name}: {size(ours)}, torchvision {size(model) - size(model.fc)}, same names {same}")
     model = timm.create_model("resnetv2_50x1_bit", pretrained=False)
     ours = Bit("bit_r50x1", "imagenet", 4)
     state = {k: v for k, v in model.state_dict().items() if not k.startswith("head.")}
@@ -191,7 +192,7 @@ def count(options):
         want = model.double().eval().forward_features(image.double())
         got = torch.relu(ours.double().norm(ours(image.double())[3]))
     worst = (got - want).abs().max() / want.abs().max()
-    print(f"bit_r50x1: {size(ours)}, timm's {size(model) - size(model.head)}, off by {worst:.1e}")
+    print(f"bit_r50x1: {size(ours)}, timm {size(model) - size(model.head)}, off by {worst:.1e}")
 
 
 def main():
@@ -214,7 +215,7 @@ def main():
         command.add_argument("--shared-trunk", action="store_true")
         command.add_argument("--coarse-classes", type=int, default=20)
         command.add_argument("--fine-classes", type=int, default=100)
-        command.add_argument("--anywhere", action="store_true", help="make-weights for logits")
+        command.add_argument("--anywhere", action="store_true", help="norms away from their defaults, for logits")
     command = commands.add_parser("compare")
     command.add_argument("ours")
     command.add_argument("theirs")

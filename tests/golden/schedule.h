@@ -3,7 +3,7 @@
 /* clang-format off */
 enum { EPOCHS = 40 };
 static const struct golden {
-    const char *name; /* with milestones: these */
+    const char *name; /* the milestones, if it has any */
     double lr, losses[EPOCHS], rates[EPOCHS];
 } plateaus[] = {
     {"falling",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Made by make-scores.py with scikit-learn and torchmetrics; it says what is what. */
+/* Made by make-scores.py with scikit-learn and torchmetrics; the values are explained there. */
 #include <math.h>
 
 /* clang-format off */
