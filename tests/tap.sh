@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the script tests share: cases of TAP, and a run of a program with its answers. Sourced.
+# Sourced by the script tests: reports cases in TAP, runs hcnn-cl and checks its output.
 #
 #   . "${srcdir:-.}/tests/tap.sh"
 #   run_program devices --json          # sets code; leaves $scratch/out and $scratch/err
 #   check "lists the devices" [ "$code" -eq 0 ]
-#   finish                              # the plan, and the exit code
+#   finish                              # prints the plan; its status is the exit code
 
 count=0
 failures=0
@@ -12,7 +12,7 @@ scratch=$(mktemp -d "${TMPDIR:-/tmp}/hcnn-test-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 
-# check NAME COMMAND...: one case, which passes if the command succeeds.
+# check NAME COMMAND...: a case that passes if the command succeeds.
 check() {
     count=$((count + 1))
     case_name=$1
@@ -29,26 +29,26 @@ check() {
     return 0
 }
 
-# skip NAME REASON: one case that cannot be tried here.
+# skip NAME REASON: a case that cannot run here.
 skip() {
     count=$((count + 1))
     echo "ok $count - $1 # SKIP $2"
 }
 
-# Whether the script is to leave out what its head names: a second run of the same program, with
-# sanitizers (HCNN_TEST_SHORT=yes, .ci/run).
+# Whether to leave out the cases that the comment at the head of the script names. .ci/run sets
+# HCNN_TEST_SHORT=yes for its second pass, with sanitizers.
 is_short() {
     [ "${HCNN_TEST_SHORT-no}" = yes ]
 }
 
-# Runs hcnn-cl; code is its exit code.
+# run_program ARGUMENT...: runs hcnn-cl and sets code to its exit code.
 run_program() {
     code=0
     "${HCNN_CL:-./hcnn-cl}" "$@" >"$scratch/out" 2>"$scratch/err" || code=$?
 }
 
-# check_run NAME CODE PATTERN ARGUMENT...: hcnn-cl ARGUMENT... exits with CODE, and its two streams
-# together hold the extended regular expression.
+# check_run NAME CODE PATTERN ARGUMENT...: a case that passes if hcnn-cl ARGUMENT... exits with CODE
+# and one of its two streams matches the extended regular expression.
 check_run() {
     run_name=$1
     run_code=$2
@@ -60,17 +60,17 @@ check_run() {
 
 answered() {
     if [ "$code" -ne "$1" ]; then
-        echo "exit code $code, not $1"
+        echo "exit code $code, expected $1"
         return 1
     fi
     if ! cat "$scratch/out" "$scratch/err" | grep -Eq -e "$2"; then
-        echo "neither stream holds: $2"
+        echo "neither stream matches: $2"
         cat "$scratch/out"
         return 1
     fi
 }
 
-# says_nothing COMMAND..., says EXPECTED COMMAND...: what a command writes.
+# says_nothing COMMAND..., says EXPECTED COMMAND...: whether a command prints nothing, or EXPECTED.
 says_nothing() {
     answer=$("$@")
     echo "$answer"
@@ -86,7 +86,7 @@ says() {
     [ "$answer" = "$expected" ]
 }
 
-# What a command writes, on one line.
+# words_of COMMAND...: prints the sorted lines of a command's output on one line.
 words_of() {
     "$@" | sort | tr '\n' ' ' | sed 's/ $//'
 }
@@ -95,8 +95,8 @@ is_empty() {
     [ ! -s "$1" ]
 }
 
-# The tensors of a checkpoint, without the header, which holds the metrics file's length and so the
-# number of digits in a time.
+# tensors FILE: the tensors of a checkpoint without its header, which contains the length of the
+# metrics file, which varies with the digits of the times in it.
 tensors() {
     header=$(od -An -tu8 -N8 "$1" | tr -d ' ')
     tail -c "+$((header + 9))" "$1"
@@ -106,7 +106,7 @@ same_tensors() {
         cmp "$scratch/a" "$scratch/b"
 }
 
-# The lines of steps in a run's metrics.
+# step_lines FILE: the lines of steps in a metrics file.
 step_lines() {
     grep '^{"step"' "$1"
 }

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The program from outside: its options, errors and exit codes.
+# The program as a user calls it: options, errors and exit codes.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 
 # ---- Without a command ----
 
 run_program
-check "no command is exit code 2" [ "$code" -eq 2 ]
-check "no command prints nothing on standard output" is_empty "$scratch/out"
-check "no command shows the usage" grep -q '^Usage: hcnn-cl COMMAND' "$scratch/err"
+check "without a command the exit code is 2" [ "$code" -eq 2 ]
+check "... nothing is on standard output" is_empty "$scratch/out"
+check "... and the usage on standard error" grep -q '^Usage: hcnn-cl COMMAND' "$scratch/err"
 
 run_program --help
 check "--help succeeds" [ "$code" -eq 0 ]
@@ -24,7 +24,7 @@ for name in $commands; do
         "^hcnn-cl: unknown option --no-such-thing; --help lists" "$name" --no-such-thing
 done
 
-# Every option of --help stands in the man page and is used by a test.
+# Every option in a --help is in the man page and is used by a test.
 here=${srcdir:-.}
 for name in $commands; do
     run_program "$name" --help
@@ -38,8 +38,8 @@ for name in $commands; do
     done
 done
 
-# The example of each help. The word that there is not comes last: it is what is complained of only
-# if every option and value before it was understood.
+# The example in each help. An unknown option is added at the end: it is the one reported only if
+# every option and value before it was accepted.
 program=${HCNN_CL:-./hcnn-cl}
 PATH=$(cd "$(dirname "$program")" && pwd):$PATH
 for name in $commands; do
@@ -48,10 +48,10 @@ for name in $commands; do
     check "the help of $name has an example of it" expr "$example " : ".*hcnn-cl $name "
     code=0
     (cd "$here" && eval "$example --no-such-thing") >"$scratch/out" 2>"$scratch/err" || code=$?
-    check "... that the command line takes: $example" answered 2 'unknown option --no-such-thing'
+    check "... which is accepted: $example" answered 2 'unknown option --no-such-thing'
 done
 
-# Those of the man page.
+# The examples in the man page.
 sed -n '/^.SH EXAMPLES/,/^.SH SEE/{ s/\\-/-/g; s/^\.B //p; }' "$here/docs/hcnn-cl.1" >"$scratch/examples"
 check "the man page has examples" [ "$(wc -l <"$scratch/examples")" -gt 4 ]
 while read -r example; do
@@ -66,11 +66,11 @@ check_run "an unknown command" 2 "^hcnn-cl: unknown command 'frobnicate'" frobni
 check_run "a mistyped command" 2 "did you mean devices\?" devcies
 
 run_program --help
-check "--help keeps quiet about tune-gemm" sh -c "! grep -q tune-gemm '$scratch/out'"
+check "--help does not list tune-gemm" sh -c "! grep -q tune-gemm '$scratch/out'"
 check_run "... which wants a set and sizes" 2 'started by `hcnn-cl tune`' tune-gemm cpu
 check_run "... of that form" 2 '8x8 is no MxNxK' tune-gemm cpu 8x8
 
-# A full disk must not look like success.
+# A full disk must be an error.
 if [ -w /dev/full ]; then
     code=0
     "${HCNN_CL:-./hcnn-cl}" --help >/dev/full 2>"$scratch/err" || code=$?
@@ -99,7 +99,8 @@ HCNN_DEVICE=
 check_run "HCNN_DEVICE empty is the default" 0 '^\* ' devices
 HCNN_DEVICE=$device
 
-# The loader reads the drivers' names from this directory; an empty one is a machine without any.
+# The OpenCL loader reads the names of drivers from this directory. If it is empty, the machine has
+# no driver.
 mkdir "$scratch/vendors"
 export OCL_ICD_VENDORS="$scratch/vendors/" OPENCL_VENDOR_PATH="$scratch/vendors/"
 check_run "no driver at all" 2 'apt install pocl-opencl-icd' devices

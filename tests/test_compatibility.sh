@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What earlier versions wrote is read: a run, its store, a sweep and an imported network. The
-# archive holds, as version 0.1.0 wrote them in checkpoints' format 1,
+# Files of earlier versions can be read: a run, its store, a sweep and an imported network. The
+# archive contains, written by version 0.1.0 with format 1 of checkpoints,
 #
 #   runs/old              train --backbone tiny_basic --stem cifar --batch-size 16 --epochs 2
 #                         --momentum 0.9 --ema 0.9 --max-steps 100 --metrics-every 5
@@ -9,7 +9,7 @@
 #                         --only-fine --data cifar-binary.tar.gz --batch-size 8 --max-steps 4
 #   imported.safetensors  import --data cifar-binary.tar.gz, of a network after two steps
 #
-# and the numbers below are those that it went on to compute from these files.
+# and the numbers below are those that version 0.1.0 computed from these files.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 golden=$(cd "${srcdir:-.}/tests/golden" && pwd)
@@ -22,7 +22,7 @@ tar xzf "$golden/format-1.tar.gz"
 cp "$golden/cifar-binary.tar.gz" .
 data=cifar-binary.tar.gz
 
-# Whether each number of the second list is within 1e-4 of the first's, relatively.
+# close_to EXPECTED NUMBERS: whether each number is within 1e-4 of the expected one, relatively.
 close_to() {
     echo "$1 / $2" | awk '{
         half = (NF - 1) / 2
@@ -37,11 +37,11 @@ close_to() {
         }
     }'
 }
-# The losses of the steps after 100 in a run's metrics.
+# The losses of the steps after step 100 in a run's metrics.
 later_losses() {
     sed -n '1,/^{"step":100,/d; s/^{"step".*"loss":\([0-9.e-]*\),"coarse.*/\1/p' "$1" | tr '\n' ' '
 }
-# The first loss of the answer.
+# The first loss in the output.
 loss() {
     sed 's/^[^"]*"images":[0-9]*,"loss":\([0-9.e-]*\),.*/\1/' "$scratch/out"
 }
@@ -84,30 +84,30 @@ check_run "... by what was imported" 0 '"kind t","class":0,"probability":0.0525.
 
 last=runs/old/last.safetensors
 check_run "export to safetensors" 0 '156 tensors' export $last -o last.safetensors
-check "... the same bytes" [ "$(sum last.safetensors)" = "365068776 50312" ]
+check "... with the same bytes" [ "$(sum last.safetensors)" = "365068776 50312" ]
 check_run "export for torch.load" 0 '156 tensors' export $last -o last.pth
-check "... the same bytes" [ "$(sum last.pth)" = "1069314695 92160" ]
+check "... with the same bytes" [ "$(sum last.pth)" = "1069314695 92160" ]
 check_run "export to ONNX" 0 'logits coarse and fine' export $last -o last.onnx
 check_run "import of the one for torch.load" 0 '^156 tensors taken, 0 skipped, 0 missing$' \
     import last.pth -o back.safetensors
-check "... the same bytes" cmp back.safetensors last.safetensors
+check "... with the same bytes" cmp back.safetensors last.safetensors
 check_run "export of what was imported" 0 '156 tensors' export imported.safetensors -o plain.safetensors
-check "... the same bytes" [ "$(sum plain.safetensors)" = "1464794271 59432" ]
+check "... with the same bytes" [ "$(sum plain.safetensors)" = "1464794271 59432" ]
 check_run "training starts from a checkpoint's weights" 0 '156 tensors loaded' \
     train --backbone tiny_basic --stem cifar --weights $last --max-steps 1 --run started
 
-# ---- Going on ----
+# ---- Resuming ----
 
 check_run "the run is resumed" 0 'resumed after step 100' train --resume runs/old
-check "... its next steps have the losses that they had" close_to \
+check "... its next steps have the same losses" close_to \
     '3.03833206 2.67838284 2.20383475 2.63133169 3.9387108 2.77662777 1.79334041 2.68456504 1.96366589 3.3349988' \
     "$(later_losses runs/old/metrics.jsonl)"
 check_run "... it is finished in the store" 0 '^old +finished +2 +150 ' runs
 check_run "the sweep is continued" 0 '^tried-003 begins +lr=0.0037204938' \
     sweep sweep.yaml --name tried --count 3 -- --backbone tiny_basic --only-fine --data $data \
     --batch-size 8 --max-steps 4
-check "... by one trial alone" sh -c "! grep -q '^tried-00[12] begins' '$scratch/out'"
-check "... whose loss is what it was" \
+check "... by only one trial" sh -c "! grep -q '^tried-00[12] begins' '$scratch/out'"
+check "... which has the same loss" \
     close_to 9.20373 "$(sed -n 's/^tried-003 finished *loss //p' "$scratch/out")"
 
 finish

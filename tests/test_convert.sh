@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# import and export from outside: a golden network becomes a checkpoint, goes out in every format and
-# comes back as it was.
+# import and export as a user calls them: a golden network becomes a checkpoint, is exported in every
+# format and imported again unchanged.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -17,7 +17,7 @@ make_picture() {
     } >"$1"
 }
 
-# A tree of three coarse and seven fine classes, as the golden networks have.
+# A tree of three coarse and seven fine classes, like the golden networks.
 tree=$scratch/tree
 make_class() {
     for part in train test; do
@@ -36,7 +36,7 @@ echo '{"fish": ["cod", "eel"], "insect": ["ant", "bee"], "tree": ["elm", "fir", 
 network=$scratch/network.safetensors
 check_run "a whole network is recognised" 0 'a network of tiny, imagenet stem, 3 coarse' \
     import "$golden" --prefix before. -o "$network" --data "$tree" --image-size 40
-check "... and taken whole" grep -Eq '^186 tensors taken, [0-9]+ skipped, 0 missing$' "$scratch/out"
+check "... and every tensor is taken" grep -Eq '^186 tensors taken, [0-9]+ skipped, 0 missing$' "$scratch/out"
 check_run "with classes it is a checkpoint" 0 '^7 images' \
     eval --checkpoint "$network" --data "$tree"
 check "... without a training state" sh -c "! grep -aq 'hcnn.state\|hcnn.run' '$network'"
@@ -48,7 +48,7 @@ check_run "export as safetensors" 0 'plain.safetensors: 186 tensors' \
 check_run "export for torch.load" 0 'out.pth: 186 tensors' export "$network" --out "$scratch/out.pth"
 check_run "PyTorch's file comes back" 0 '^186 tensors taken, 0 skipped, 0 missing$' \
     import "$scratch/out.pth" -o="$scratch/back.safetensors"
-check "... bit by bit" cmp "$scratch/back.safetensors" "$scratch/plain.safetensors"
+check "... bit-identical" cmp "$scratch/back.safetensors" "$scratch/plain.safetensors"
 check_run "training starts from PyTorch's file" 0 '186 tensors loaded' \
     train --weights "$scratch/out.pth" --backbone tiny --data "$tree" --image-size 40 \
     --batch-size 7 --max-steps 1 --run "$scratch/run"
@@ -62,7 +62,7 @@ check_run "there is no training to resume in a model alone" 1 \
 
 check_run "the fine backbone under torchvision's names" 0 'tv.pth: 102 tensors' \
     export "$network" --format torchvision --backbone fine -o "$scratch/tv.pth"
-check "... without a classifier that means something else" \
+check "... without a classifier that has another input" \
     grep -q 'the fine one stands behind the fusion' "$scratch/out"
 check_run "... is one for import" 0 'backbone tiny, imagenet stem' \
     import "$scratch/tv.pth" -o "$scratch/tv.safetensors"
@@ -91,12 +91,12 @@ check_run "export as ONNX" 0 'image \[batch, 3, 40, 40\], logits coarse and fine
     export "$network" -o "$scratch/n.onnx"
 check "... with the names of the classes" grep -aq '\["cod","eel","ant","bee","elm","fir","oak"\]' \
     "$scratch/n.onnx"
-check "... and what the input is normalised by" grep -aq '\[0.5071,0.4867,0.4408\]' "$scratch/n.onnx"
+check "... and the mean of the input" grep -aq '\[0.5071,0.4867,0.4408\]' "$scratch/n.onnx"
 check_run "probabilities on demand" 0 'probabilities fine' \
     export "$alone" -o "$scratch/n.onnx" --softmax --format onnx
 check "... through a softmax" grep -aq Softmax "$scratch/n.onnx"
 
-# ---- What is refused ----
+# ---- Errors ----
 
 check_run "import without a file" 2 'one file of weights' import -o "$scratch/x.safetensors"
 check_run "import without a place" 2 'needs -o FILE' import "$golden"
@@ -127,8 +127,8 @@ check_run "a backbone elsewhere" 2 'is for --format torchvision' \
     export "$network" -o "$scratch/x.pth" --backbone fine
 check_run "a softmax elsewhere" 2 'is for --format onnx' \
     export "$network" -o "$scratch/x.pth" --softmax
-# Not `! ls x.* *tmp*`: that fails, as is wanted here, as soon as one of the two is missing.
+# `! ls x.* *tmp*` would succeed as soon as one of the two patterns matches nothing.
 left=$(find "$scratch" -maxdepth 1 \( -name 'x.*' -o -name '*tmp*' \))
-check "nothing was written on the way" [ -z "$left" ]
+check "no output or temporary file is left" [ -z "$left" ]
 
 finish

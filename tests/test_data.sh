@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Data sets from outside: the forms CIFAR-100 comes in hold the same images, `preprocess` and the
-# tree that it makes, other trees, CSV and DeepFashion, `data`, --balance and --crop-boxes, damaged
-# and missing files.
+# Data sets as a user gives them: all forms of CIFAR-100 give the same images; `preprocess` and its
+# tree, other trees, CSV and DeepFashion; `data`, --balance and --crop-boxes; damaged and missing
+# files.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 golden=$(cd "${srcdir:-.}/tests/golden" && pwd)
@@ -33,7 +33,7 @@ check_run "python version, .tar.gz" 0 '40 training' \
 check_run "python version, a directory" 0 '40 training' \
     train $once --data_path python --run from-python
 for form in binary-gz binary python-archive python; do
-    check "... the same losses" same_losses from-binary-archive from-$form
+    check "... $form gives the same losses" same_losses from-binary-archive from-$form
 done
 mkdir nested
 cp -r python nested/cifar-100-python
@@ -45,7 +45,7 @@ check_run "a directory that holds the directory" 0 '40 training' \
 mkdir data
 cp "$golden/cifar-binary.tar.xz" data/cifar-100-binary.tar.xz
 check_run "CIFAR-100 under data/ is found" 0 '20 coarse, 100 fine' train $once --run found
-check "... and is not called a sample" sh -c "! grep -q sample '$scratch/out'"
+check "... and is not reported as the sample" sh -c "! grep -q sample '$scratch/out'"
 rm -r data
 
 # ---- preprocess ----
@@ -62,7 +62,7 @@ check_run "the tree can be trained on" 0 '40 training.*20 coarse, 100 fine' \
     train $once --data tree --run from-tree
 check_run "only one part" 0 'test_images: 20 images' \
     preprocess --data_dir "$golden/cifar-binary.tar.xz" --out half --types test --format jpg
-check "... and no other" [ ! -e half/train_images ]
+check "... and not the other" [ ! -e half/train_images ]
 check "... as JPEG" [ "$(find half -name '*.jpg' | wc -l)" -eq 20 ]
 check_run "half a tree is refused" 1 'half/train_images: holds no image' train $once --data half
 
@@ -73,7 +73,7 @@ cp -r tree/train_images plain/train
 cp -r tree/test_images plain/val
 check_run "a tree of train and val" 0 '40 training, 20 validation, 0 test images; 20 coarse, 100' \
     train $once --data plain --run from-plain
-check "... the same losses" same_losses from-tree from-plain
+check "... gives the same losses" same_losses from-tree from-plain
 check_run "eval has nothing to test on there" 1 'no images for --split all.*--split validation' \
     eval --checkpoint from-plain/last.safetensors --data plain
 check_run "eval on what validated" 0 '"images":20,.*"split":"validation"' \
@@ -85,7 +85,8 @@ check_run "a tree of three parts" 0 '40 training, 20 validation, 1[0-9] test ima
     train $once --max-steps 1 --data plain --run from-three
 rm -r plain/test
 
-# Rows PATH,COARSE,FINE,SPLIT of the files below a directory, in the tree's order.
+# rows DIRECTORY SPLIT: rows PATH,COARSE,FINE,SPLIT for the files below a directory, in the tree's
+# order.
 rows() {
     find "$1" -name '*.png' | LC_ALL=C sort | awk -F/ -v OFS=, -v part="$2" '
         { print "\"" $0 "\"", $(NF - 2), $(NF - 1), part }'
@@ -96,7 +97,7 @@ rows() {
     rows plain/val test
 } >images.csv
 sed 's/,[a-z]*$//' images.csv | head -n 31 >train.csv
-# A class without images is in the tree alone.
+# The tree may also have classes without images, a CSV file cannot.
 check_run "a CSV file" 0 '40 training, 10 validation, 20 test images; 20 coarse, [0-9]+ fine' \
     train $once --only-fine --data images.csv --run from-csv
 check_run "... whose test half and whole are measured" 0 'whole test' \
@@ -130,7 +131,7 @@ check_run "--balance" 0 '40 training' \
 check_run "--balance, stopped in an epoch" 0 'stopped after step 6' \
     train --backbone tiny --batch-size 10 --data plain --balance --epochs 2 --max-steps 6 --run half-balanced
 check_run "... and resumed" 0 'best checkpoint' train --resume half-balanced
-check "... the same losses" same_losses balanced half-balanced
+check "... with the same losses" same_losses balanced half-balanced
 check_run "--balance and --no-shuffle" 2 '--balance draws' train $once --balance --data plain
 
 # ---- DeepFashion, with CIFAR's pictures ----
@@ -138,7 +139,7 @@ check_run "--balance and --no-shuffle" 2 '--balance draws' train $once --balance
 mkdir -p fashion/Anno fashion/Eval fashion/Img/img/Things
 cp plain/train/*/*/*.png plain/val/*/*/*.png fashion/Img/img/Things
 names=$(cd fashion/Img && LC_ALL=C ls img/Things/*.png)
-# list FILE HEADER VALUES: a row for each image
+# list FILE HEADER VALUES: writes a list with a row for each image.
 list() {
     {
         echo "$names" | wc -l
@@ -161,15 +162,15 @@ check_run "--crop-boxes where there are none" 2 'fashion has no boxes' \
 list Anno/list_bbox.txt 'x_1 y_1 x_2 y_2' '012 014 018 016'
 check_run "--crop-boxes" 0 '30 training' \
     train $once --max-steps 2 --crop-boxes --data fashion --run cropped
-check "... trains on something else" sh -c "! cmp -s from-fashion/metrics.jsonl cropped/metrics.jsonl"
+check "... changes what is trained on" sh -c "! cmp -s from-fashion/metrics.jsonl cropped/metrics.jsonl"
 check_run "eval crops as the run did" 0 '"images":15' \
     eval --checkpoint cropped/last.safetensors --data fashion --json
 cp "$scratch/out" cropped-eval
 check_run "... or as it is told" 0 '"images":15' \
     eval --checkpoint cropped/last.safetensors --data fashion --json --crop-boxes
-check "... the same figures" cmp "$scratch/out" cropped-eval
+check "... with the same scores" cmp "$scratch/out" cropped-eval
 check_run "data tells of the boxes and the class without images" 0 'Cape +0 +0 +0' data fashion
-check "..." grep -q '^boxes: one for each image' "$scratch/out"
+check "... and the boxes" grep -q '^boxes: one for each image' "$scratch/out"
 rm fashion/Anno/list_bbox.txt
 check_run "eval without the boxes that the run had" 2 '--crop-boxes: the data set has no boxes' \
     eval --checkpoint cropped/last.safetensors --data fashion
@@ -207,18 +208,18 @@ for part in train valid; do
 done
 : >"masked/train/animal/red$escape[31m/two$escape.png"
 check_run "names do nothing to the terminal" 0 'red\?\[31m' data masked
-check "... and stand in columns of characters" grep -Eq '^  été {36}1 {9}1 {9}0$' "$scratch/out"
-check "... nor those in messages" grep -qF 'two?.png: ' "$scratch/out"
-check "... at all" sh -c "! grep -q '$escape' '$scratch/out'"
+check "... and columns are aligned by characters" grep -Eq '^  été {36}1 {9}1 {9}0$' "$scratch/out"
+check "... also in messages" grep -qF 'two?.png: ' "$scratch/out"
+check "... without any control character" sh -c "! grep -q '$escape' '$scratch/out'"
 check_run "... nor in errors" 1 'no\?\[2J.csv' data "no${escape}[2J.csv"
-check "... at all" sh -c "! grep -q '$escape' '$scratch/err'"
-mirror=$(printf '\342\200\256') # what follows is shown from right to left
+check "... without any control character" sh -c "! grep -q '$escape' '$scratch/err'"
+mirror=$(printf '\342\200\256') # the text after it is shown from right to left
 mv masked "mas${mirror}ked"
 check_run "... nor in JSON, which is ASCII" 0 'mas\\u202[Ee]ked' data --json "mas${mirror}ked"
-check "... at all" sh -c "! grep -q '$mirror' '$scratch/out'"
+check "... without any control character" sh -c "! grep -q '$mirror' '$scratch/out'"
 check_run "... nor does a run's name" 0 '^run +r\?\[1mun$' train $once --run "r$escape[1mun"
 check "... at its end" grep -q -e '--resume r?\[1mun goes on' "$scratch/out"
-check "... at all" sh -c "! grep -q '$escape' '$scratch/out'"
+check "... without any control character" sh -c "! grep -q '$escape' '$scratch/out'"
 for bad in tree/test_images/*/*/*.png; do : >"$bad"; done
 check_run "eval allows no more than it is told" 1 '4 images cannot be read, and --max-bad allows 3' \
     eval --checkpoint from-tree/last.safetensors --data tree --max-bad 3
@@ -235,7 +236,7 @@ head -c 5000 python/train >cut && mv cut python/train
 check_run "a pickle cut short" 1 'train: byte [0-9]+' train --data python
 head -c 100000 binary/train.bin >cut && mv cut binary/train.bin
 check_run "records cut short" 1 'train.bin: 100000 bytes are 32 whole records' train --data binary
-# A pipe without a writer would be waited for for ever.
+# Opening a pipe without a writer would wait forever.
 for name in pipe.tar.gz pipe.csv pipe.pth; do
     mkfifo $name
     code=0
@@ -248,6 +249,6 @@ for name in pipe.tar.gz pipe.csv pipe.pth; do
 done
 mkdir empty
 check_run "a directory with nothing in it" 1 'empty' train --data empty
-check "none of them left a run" [ ! -e runs ]
+check "none of these left a run" [ ! -e runs ]
 
 finish

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Faults around a run: disks that are full or closed, limits, too little device memory, damaged
-# caches, a damaged store. Each ends in a run that goes on from its last good state, or in a message
-# that says what to do. docs/faults.md is the list.
+# Faults during a run: full and read-only disks, limits, too little device memory, damaged caches, a
+# damaged store. After each fault the run can be resumed from its last good state, or a message says
+# what to do. docs/faults.md lists the faults.
 set -u
 
-# File systems of its own, where the kernel lets anybody mount them.
+# Runs again in a mount namespace, if the kernel allows users to mount file systems there.
 if [ -z "${HCNN_TEST_MOUNTS:-}" ]; then
     HCNN_TEST_MOUNTS=no
     unshare -rm true 2>/dev/null && HCNN_TEST_MOUNTS=yes
@@ -14,7 +14,7 @@ if [ -z "${HCNN_TEST_MOUNTS:-}" ]; then
 fi
 . "${srcdir:-.}/tests/tap.sh"
 cd "$scratch" || exit 1
-# PoCL's own cache stays where it is when XDG_CACHE_HOME goes elsewhere: without one it has no device.
+# PoCL has no device without its cache, so that must stay when XDG_CACHE_HOME changes.
 export POCL_CACHE_DIR="${POCL_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pocl}"
 
 program=${HCNN_CL:-./hcnn-cl}
@@ -26,7 +26,7 @@ nothing_temporary() {
 said_once() {
     [ "$(cat "$scratch/out" "$scratch/err" | grep -c "$1")" -eq 1 ]
 }
-# disk SIZE: an empty file system of that size in disk/.
+# disk SIZE: mounts an empty file system of that size on disk/.
 disk() {
     umount disk 2>/dev/null
     mount -t tmpfs -o "size=$1" tmpfs disk
@@ -35,12 +35,12 @@ random_bytes() {
     head -c "$1" /dev/urandom
 }
 
-check_run "a run that nothing disturbs" 0 'whole test +loss' \
+check_run "an undisturbed run" 0 'whole test +loss' \
     train $tiny --momentum 0.9 --epochs 1 --run good/whole
 
 # ---- Checkpoints that were changed ----
 
-# changed FROM TO: a copy in which the last byte is another.
+# changed FROM TO: copies a file with its last byte changed.
 changed() {
     size=$(wc -c <"$1")
     head -c $((size - 1)) "$1" >"$2" && printf '\125' >>"$2"
@@ -55,7 +55,7 @@ check_run "... nor started from" 1 "$mismatch" \
     train $tiny --weights changed-run/last.safetensors --max-steps 1 --run none
 check_run "... nor exported" 1 "$mismatch" export changed-run/last.safetensors -o none.safetensors
 check_run "... nor imported" 1 "$mismatch" import changed-run/last.safetensors -o none.safetensors
-check "... and leaves nothing" [ ! -e none ] && [ ! -e none.safetensors ]
+check "... and no file is left" [ ! -e none ] && [ ! -e none.safetensors ]
 check_run "what the message says is possible" 0 'after step 1,' \
     train $tiny --weights changed-run/best.safetensors --max-steps 1 --run again
 cp good/whole/last.safetensors changed-run/
@@ -63,19 +63,19 @@ changed good/whole/optimizer-30.safetensors changed-run/optimizer-30.safetensors
 check_run "nor is a changed state of the optimizer" 1 'optimizer-30.safetensors: its checksum does not match' \
     train --resume changed-run --epochs 2
 
-# ---- A full disk, and one that cannot be written ----
+# ---- A full disk, and a read-only one ----
 
 full='No space left on device; make room there'
 if [ "$HCNN_TEST_MOUNTS" = yes ] && mkdir disk && disk 600k; then
     check_run "a disk that fills while a checkpoint is written" 1 \
         "safetensors: cannot be written: $full; after that, .*train --resume disk/run\` goes on" \
         train $tiny --momentum 0.9 --epochs 1 --checkpoint-every 1 --run disk/run
-    check "... nothing half made stays" nothing_temporary disk
+    check "... no temporary file is left" nothing_temporary disk
     check_run "... the last checkpoint is good" 0 '^400 images' \
         eval --checkpoint disk/run/last.safetensors
     mount -o remount,size=8m disk
     check_run "... with room the run goes on" 0 'whole test +loss' train --resume disk/run
-    check "... to the bit" same_tensors good/whole/last.safetensors disk/run/last.safetensors
+    check "... and ends bit-identical" same_tensors good/whole/last.safetensors disk/run/last.safetensors
 
     disk 4k
     check_run "a disk that fills with metrics" 1 "metrics: cannot be written: $full; after that, " \
@@ -93,7 +93,7 @@ if [ "$HCNN_TEST_MOUNTS" = yes ] && mkdir disk && disk 600k; then
         import good/whole/best.safetensors -o disk/imported.safetensors
     check_run "... for a report" 1 "report.html: cannot be written: $full" \
         report good/whole -o disk/report.html
-    check "... leaves nothing" [ -z "$(ls disk)" ]
+    check "... leaves no file" [ -z "$(ls disk)" ]
 
     disk 8m
     cp -r good/whole good/runs.db disk
@@ -119,10 +119,10 @@ parameters:
         train $tiny --momentum 0.9 --max-steps 1 --run uncached
     umount disk
 else
-    skip "disks that are full or closed" "mounting is not allowed here"
+    skip "full and read-only disks" "mounting is not allowed here"
 fi
 
-# 512 or 1024 bytes are a block: a checkpoint is more.
+# A block has 512 or 1024 bytes; a checkpoint is larger than 100 of them.
 limited() (
     ulimit -f 100 && exec "$program" train $tiny --momentum 0.9 --max-steps 1 --run "$1" >out 2>err
 )
@@ -130,11 +130,11 @@ code=0
 limited limited || code=$?
 check "a limit on the size of files ends a start" answered 1 \
     'cannot be written: File too large; the limit on the size of files \(ulimit -f\)'
-check "... which leaves nothing" [ -z "$(find . -name 'limited*')" ]
+check "... and no file is left" [ -z "$(find . -name 'limited*')" ]
 
 # ---- Device memory ----
 
-# The smallest limit that PoCL takes is 1 GiB, of a device's memory.
+# PoCL's smallest limit on device memory is 1 GiB.
 POCL_MEMORY_LIMIT=1 check_run "a batch that does not fit names the largest that does" 1 \
     'the largest batch that fits is [0-9]+' \
     train --backbone wide_resnet_50 --image-size 64 --batch-size 600 --run huge
@@ -142,7 +142,7 @@ check "... leaves no run" [ ! -e huge ]
 
 # ---- The caches ----
 
-# Each in a directory of its own, so that nobody else's is damaged.
+# Trains with a cache in this directory, so that the cache of other tests is not damaged.
 cached() {
     XDG_CACHE_HOME=$PWD/cache "$program" train $tiny --momentum 0.9 --max-steps 2 --run "$1" \
         >"$scratch/out" 2>"$scratch/err"
@@ -154,7 +154,7 @@ damage() {
     directory) rm "$2" && mkdir "$2" ;;
     esac
 }
-check "kernels are kept" cached cached
+check "compiled kernels are cached" cached cached
 check "... in files" [ "$(find cache/hcnn-cl -name '*.bin' | wc -l)" -gt 3 ]
 for kind in truncated random directory; do
     for file in cache/hcnn-cl/*.bin; do
@@ -163,21 +163,21 @@ for kind in truncated random directory; do
     for file in cache/hcnn-cl/tune-*.json; do
         [ ! -f "$file" ] || damage $kind "$file"
     done
-    check "kernels are compiled anew where the cache is: $kind" cached cached-$kind
-    check "... and compute the same" same_tensors cached/last.safetensors \
+    check "kernels are compiled again if the cache is damaged: $kind" cached cached-$kind
+    check "... and give the same results" same_tensors cached/last.safetensors \
         cached-$kind/last.safetensors
 done
 rm -r cache && : >cache
-check "a file where the cache is to be" cached cached-file
+check "a file in place of the cache directory" cached cached-file
 
 # ---- The store of runs ----
 
-# store_fault NAME: with the store as it is now a run is trained, and the commands that read the
-# store work or say what to do.
+# store_fault NAME: with the store in its present state, a run can be trained, and the commands that
+# read the store work or say what to do.
 store_fault() {
     check_run "a run beside a store that is $1" 0 'after step 1,' \
         train $tiny --max-steps 1 --run "store/run-$1"
-    check "... says at most once that it is not in order" \
+    check "... reports the store at most once" \
         [ "$(cat "$scratch/out" "$scratch/err" | grep -c 'the run goes on')" -le 1 ]
     for command in "runs --store store/runs.db" "report --store store/runs.db -o store/report.html" \
         "sweep search --summary --store store/runs.db"; do

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The network's tests with each family of convolutions forced by HCNN_CONV: whichever runs, results
-# follow PyTorch's, gradients and steps are the same to the bit, and halves follow floats. Resumed
-# runs are the same with direct, which sums by itself, and with im2col, which multiplies by CLBlast;
-# the loop with the other two would be more kernels to compile and no other code. Short, it is the
-# network alone: the host code of the rest is that of test_precision and test_train_loop unforced.
+# The tests of the network with each family of convolutions forced by HCNN_CONV: with every family,
+# results agree with PyTorch's, gradients and steps are bit-identical when repeated, and half
+# precision follows floats. The training loop is tested with direct, which has kernels of its own, and
+# with im2col, which multiplies with CLBlast; the other families would compile more kernels but test
+# no other code. Short tests only the network: the host code of the other tests is the same as without
+# HCNN_CONV.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -23,7 +24,7 @@ for family in direct gemm im2col winograd; do
     is_short || forced $family test_precision
 done
 if is_short; then
-    skip "halves and resumed runs" "the same host code as unforced"
+    skip "half precision and the training loop" "the same host code as without HCNN_CONV"
 else
     forced direct test_train_loop
     forced im2col test_train_loop

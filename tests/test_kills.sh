@@ -1,43 +1,43 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Kills at random moments: runs that save after every step are ended by SIGKILL and resumed until
-# they are whole, and come to what a run that nothing disturbed comes to, byte for byte.
+# Kills at random moments: runs that save after every step are killed by SIGKILL and resumed until
+# they finish. Their files must be bit-identical to those of an uninterrupted run.
 #
-#   HCNN_TEST_KILLS=100 make check TESTS=tests/test_kills.sh     # as many kills, and then a table
-#   HCNN_TEST_SEED=7                                             # other moments
+#   HCNN_TEST_KILLS=100 make check TESTS=tests/test_kills.sh     # 100 kills
+#   HCNN_TEST_SEED=7                                             # other random moments
 #
-# Short leaves all of it out.
+# Short leaves out everything.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 cd "$scratch" || exit 1
 if is_short; then
-    skip "kills at random moments" "the same host code, several times as slow"
+    skip "kills at random moments" "the same host code, but several times slower"
     finish
     exit
 fi
 
 program=${HCNN_CL:-./hcnn-cl}
-# Without a number: as many as there is time for.
+# Without HCNN_TEST_KILLS, as many of these kills as fit into the time.
 kills=${HCNN_TEST_KILLS:-25}
 seconds=30
 seed=${HCNN_TEST_SEED:-1}
-# Momentum and an average: a file of the optimizer's, and a best checkpoint that is not the last.
+# With momentum the optimizer has a file; with an average the best checkpoint differs from the last.
 options="--backbone tiny --batch-size 40 --seed 3 --momentum 0.9 --ema 0.9 --epochs 1
     --checkpoint-every 1"
 
 milliseconds() {
     echo $(($(date +%s%N) / 1000000))
 }
-# moment N: the N-th random one within the life of a run, in seconds.
+# moment N: the N-th random moment within the duration of a run, in seconds.
 moment() {
     awk -v seed="$seed" -v n="$1" -v life="$life" \
         'BEGIN { srand(seed * 10007 + n); print rand() * life / 1000 }'
 }
 
-# ---- What a run leaves ----
+# ---- Comparing runs ----
 
-# The header, without what a time has a part in: the length of the metrics, which hold times, and
-# the checksum of all.
+# The header of a checkpoint without the fields that depend on times: the length of the metrics,
+# which contain times, and the checksum.
 header() {
     length=$(od -An -tu8 -N8 "$1" | tr -d ' ')
     tail -c +9 "$1" | head -c "$length" |
@@ -55,7 +55,7 @@ same_run() {
     done
     metrics "$1" >a && metrics "$2" >b && cmp a b
 }
-# The step that a checkpoint is of.
+# The step of a checkpoint.
 step_of() {
     header "$1" | sed -n 's/.*\\"step\\":\([0-9]*\),.*/\1/p'
 }
@@ -81,7 +81,7 @@ start() {
     fi
     victim=$!
 }
-# Which part of its work the victim was at.
+# Counts what the victim was doing.
 note_phase() {
     if [ ! -d "$run" ]; then
         before=$((before + 1))
@@ -94,7 +94,7 @@ note_phase() {
 loads() {
     "$program" eval --checkpoint "$1" --json >/dev/null 2>eval.err || lose "$1"
 }
-# The checkpoints that are there load, and the last is not of an earlier step than it was.
+# All checkpoints must load, and the step of the last one must never fall.
 look_after() {
     [ -d "$run" ] || return 0
     loads "$run/last.safetensors"
@@ -107,7 +107,7 @@ lose() {
     lost=$((lost + 1))
     echo "# lost: $1: $(cat eval.err)"
 }
-# A run that came to its end.
+# compare CODE: compares a finished run with the reference.
 compare() {
     whole=$((whole + 1))
     if [ "$1" -ne 0 ] || ! same_run reference "$run" >difference 2>&1; then
@@ -117,7 +117,7 @@ compare() {
     run=killed-$whole
     last_step=0
 }
-# One start, and a kill unless it is over before.
+# Starts the run and kills it, unless it ends earlier.
 kill_once() {
     delay=$(moment "$resumed")
     resumed=$((resumed + 1))
@@ -143,7 +143,7 @@ kill_often() {
     while [ "$killed" -lt "$kills" ] && [ $((lost + wrong)) -eq 0 ] && ! time_is_up; do
         kill_once
     done
-    start # what the last one left, to its end
+    start # finishes the last run
     code=0
     wait "$victim" || code=$?
     compare $code
@@ -151,24 +151,24 @@ kill_often() {
 
 check_run "kernels are compiled" 0 'after step 1,' train $options --max-steps 1 --run first
 begun=$(milliseconds)
-check_run "a run that nothing disturbs" 0 'whole test +loss' train $options --run reference
+check_run "an uninterrupted run" 0 'whole test +loss' train $options --run reference
 life=$(($(milliseconds) - begun))
 begun=$(milliseconds)
 kill_often
 cat <<END
-# seed $seed, moments within $life ms: $killed kills, $resumed starts, $whole runs came to their end
+# seed $seed, moments within $life ms: $killed kills, $resumed starts, $whole finished runs
 #   before the first checkpoint        $before
-#   while a checkpoint was written     $writing
+#   while writing a checkpoint         $writing
 #   between checkpoints                $between
 #   lost checkpoints                   $lost
 #   wrong resumes                      $wrong
 END
-check "kills were tried" [ "$killed" -gt 0 ]
-check "they lose no checkpoint" [ "$lost" -eq 0 ]
-check "... every resumed run ends as if there had been none" [ "$wrong" -eq 0 ]
-check "... and leaves nothing half made" \
+check "runs were killed" [ "$killed" -gt 0 ]
+check "... no checkpoint was lost" [ "$lost" -eq 0 ]
+check "... every resumed run is bit-identical to the uninterrupted one" [ "$wrong" -eq 0 ]
+check "... and no temporary file is left" \
     [ -z "$(find . -name '*.tmp-*' -o -name '*.new-*' -o -name '*.link')" ]
-check "same_run sees another seed" sh -c '! cmp -s "$1" "$2"' - \
+check "the comparison can fail" sh -c '! cmp -s "$1" "$2"' - \
     reference/last.safetensors reference/best.safetensors
 
 finish

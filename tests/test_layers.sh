@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The house: each floor of src/ includes only the floors that its line allows, each operation is
-# three files of one name, and Makefile.am knows every file.
+# The structure of the tree: each floor of src/ includes only the floors that its line below allows,
+# each operation has three files with the same name, and Makefile.am lists every file.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 
-# Each floor and the floors that it may include besides itself, from the ground up. The list is a
-# directed graph without cycles: a floor names only floors of the lines above its own.
+# Each floor and the floors that it may include besides itself, lowest first. A floor may name only
+# floors of the lines above its own, so there are no cycles.
 floors="
 base:
 device:   base
@@ -24,7 +24,7 @@ mpi:      base ranks
 commands: base device ops data model track sweep measure ranks tune train mpi
 "
 
-# Prints each line of the list of floors that names one which is not above it.
+# find_cycles FLOORS: prints each entry of the list that names a floor not above it.
 find_cycles() {
     echo "$1" | awk '
         NF {
@@ -36,8 +36,8 @@ find_cycles() {
         }'
 }
 
-# Prints "FILE:LINE: what is wrong" for every #include below DIRECTORY that the list does not allow.
-# src/main.c may include every floor.
+# find_wrong_includes DIRECTORY: prints "FILE:LINE: what is wrong" for every #include that the list
+# does not allow. src/main.c may include every floor.
 find_wrong_includes() {
     (cd "$1" && find src -name '*.[ch]' | sort | xargs grep -n '^ *# *include *"' /dev/null) |
         awk -v floors="$floors" '
@@ -61,7 +61,7 @@ find_wrong_includes() {
             top = index(from, "/") == 0; sub(/\/.*/, "", from)
             to = included; sub(/\/.*/, "", to)
             if (!top && !(from in known))
-                print file ":" line ": is on no floor"
+                print file ":" line ": is not on a floor"
             else if (included == "config.h" || (included == "hcnn.h" && from == "library"))
                 next
             else if (!(to in known))
@@ -71,25 +71,25 @@ find_wrong_includes() {
         }'
 }
 
-# Prints what each kernels/NAME.cl below DIRECTORY lacks.
+# find_incomplete_operations DIRECTORY: prints the missing files of each kernels/NAME.cl.
 find_incomplete_operations() {
     for path in "$1"/kernels/*.cl; do
         name=$(basename "$path" .cl)
         [ "$name" != common ] || continue
-        [ -f "$1/src/ops/$name.c" ] || echo "kernels/$name.cl: there is no src/ops/$name.c"
-        [ -f "$1/tests/test_$name.c" ] || echo "kernels/$name.cl: there is no tests/test_$name.c"
+        [ -f "$1/src/ops/$name.c" ] || echo "kernels/$name.cl: src/ops/$name.c is missing"
+        [ -f "$1/tests/test_$name.c" ] || echo "kernels/$name.cl: tests/test_$name.c is missing"
     done
 }
 
-# Prints each file below DIRECTORY that its Makefile.am does not name: one that would be neither
-# built nor in the tarball.
+# find_unlisted_files DIRECTORY: prints each file that Makefile.am does not list. Such a file would be
+# neither built nor in the tarball.
 find_unlisted_files() {
     (
         cd "$1" || exit 1
         for path in src/*/*.[ch] kernels/*.cl tests/test_*.c tests/test_*.sh tests/golden/*; do
             case $path in
             src/device/kernel_sources.c | src/*/*.pb-c.[ch] | src/track/report_page.c)
-                continue ;; # made by the build
+                continue ;; # generated
             tests/test_*.c) listed=${path%.c} ;;
             *) listed=$path ;;
             esac
@@ -99,7 +99,8 @@ find_unlisted_files() {
     )
 }
 
-# Prints each function that DIRECTORY/docs/data-way.txt places in a file which does not define it.
+# find_moved_functions DIRECTORY: prints each function that docs/data-way.txt attributes to a file
+# that does not define it.
 find_moved_functions() {
     sed -n '/^#/d; s/^.*|//p' "$1/docs/data-way.txt" | tr -s ' ' '\n' | grep . |
         while IFS=@ read -r name file; do
@@ -109,20 +110,20 @@ find_moved_functions() {
 }
 
 root=${srcdir:-.}
-check "the floors are a graph without cycles" says_nothing find_cycles "$floors"
-check "each floor includes only what its line allows" says_nothing find_wrong_includes "$root"
-check "each kernel has its operation and its test" says_nothing find_incomplete_operations "$root"
-check "the documented way of the data is where it says" says_nothing find_moved_functions "$root"
-# Files of the repository that .gitignore means to keep out of it.
+check "the list of floors has no cycles" says_nothing find_cycles "$floors"
+check "each floor includes only the floors of its line" says_nothing find_wrong_includes "$root"
+check "each kernel has an operation and a test" says_nothing find_incomplete_operations "$root"
+check "docs/data-way.txt names the right files" says_nothing find_moved_functions "$root"
+# find_ignored_files DIRECTORY: prints files in the repository that .gitignore excludes.
 find_ignored_files() {
     (cd "$1" && git ls-files -ci --exclude-standard 2>/dev/null)
 }
-check "no product of the build is in the repository" \
+check "no generated file is in the repository" \
     says_nothing find_ignored_files "${srcdir:-.}"
 
-check "Makefile.am names every file" says_nothing find_unlisted_files "$root"
+check "Makefile.am lists every file" says_nothing find_unlisted_files "$root"
 
-# They can fail: a small tree with one fault of each kind.
+# The checks can fail: a small tree with one fault of each kind.
 check "a cycle is found" says 'base: ops is not above it' find_cycles 'base: ops
 ops: base'
 bad=$scratch/bad
@@ -135,29 +136,29 @@ check "an include without its floor is found" \
     says 'src/base/a.c:1: "b.h" does not name its floor' find_wrong_includes "$bad"
 printf '#include "base/a.h"\n' >"$bad/src/base/a.c"
 printf '#include "base/a.h"\n' >"$bad/src/attic/c.c"
-check "a directory that is no floor is found" \
-    says 'src/attic/c.c:1: is on no floor' find_wrong_includes "$bad"
+check "a directory that is not a floor is found" \
+    says 'src/attic/c.c:1: is not on a floor' find_wrong_includes "$bad"
 rm "$bad/src/attic/c.c"
 printf '#include "hcnn.h"\n' >"$bad/src/ops/a.c"
-check "the interface of the library is the library's alone" \
+check "an include of hcnn.h outside the library is found" \
     says 'src/ops/a.c:1: "hcnn.h" does not name its floor' find_wrong_includes "$bad"
 rm "$bad/src/ops/a.c"
 mkdir "$bad/src/library"
 printf '#include "hcnn.h"\n#include "commands/c.h"\n' >"$bad/src/library/a.c"
-check "the library does not know the commands" \
+check "an include of a command in the library is found" \
     says 'src/library/a.c:2: library may not include "commands/c.h"' find_wrong_includes "$bad"
 : >"$bad/kernels/common.cl"
 : >"$bad/kernels/relu.cl"
 : >"$bad/src/ops/relu.c"
 check "a kernel without a test is found" \
-    says 'kernels/relu.cl: there is no tests/test_relu.c' find_incomplete_operations "$bad"
+    says 'kernels/relu.cl: tests/test_relu.c is missing' find_incomplete_operations "$bad"
 mkdir "$bad/docs"
 echo 'host | a step | relu_forward@src/ops/relu.c' >"$bad/docs/data-way.txt"
-check "a function that is not where the documents say is found" \
+check "a function that is not in the documented file is found" \
     says 'docs/data-way.txt: src/ops/relu.c does not define relu_forward' find_moved_functions "$bad"
 printf '\tsrc/ops/relu.c \\\n\tkernels/common.cl\n' >"$bad/Makefile.am"
 rm -r "$bad/src/base/a.c" "$bad/src/library"
-check "a file that Makefile.am does not name is found" \
+check "a file that Makefile.am does not list is found" \
     says 'kernels/relu.cl is not in Makefile.am' find_unlisted_files "$bad"
 
 finish

@@ -1,28 +1,28 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The built library: it exports what include/hcnn.h declares and nothing else, prints nothing, ends
-# nothing, keeps no state but one lock, and a program needs no more than the header and -lhcnn.
+# The built library: it exports exactly what include/hcnn.h declares, does not print, does not end the
+# program, keeps no state except one lock, and a program needs only the header and -lhcnn.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 
 # ---- What its objects call and keep ----
 
-# What a library has no business with, as `nm` writes it. Files that it opened itself it does write.
+# Functions that a library must not call, as `nm` prints them. It may write to files that it opened.
 forbidden='stdout|stderr|printf|vprintf|puts|putchar|perror|exit|_exit|_Exit|quick_exit|abort|atexit'
 forbidden="$forbidden|err|errx|warn|warnx|error|psignal|syslog|setlocale|setenv|putenv|chdir|srand"
 
-# find_calls ARCHIVE: "OBJECT NAME" of each forbidden call but one: a child of a sweep that cannot
-# become the program that it was forked for.
+# find_calls ARCHIVE: prints "OBJECT NAME" for each forbidden call. One is allowed: _exit in a child
+# process of a sweep whose exec failed.
 find_calls() {
     nm -A -u "$1" | sed -E 's/^[^:]*:([^:]*): *U +([^@ ]*).*/\1 \2/' |
         grep -E " (__)?($forbidden)(_chk)?\$" | grep -v '^child\.o _exit$'
 }
 
-# find_state ARCHIVE: "OBJECT NAME" of each variable that can be written. Names with two underscores
-# are those of sanitizers and of gcov. stb_image, in image.o, has settings that nobody sets, two
-# tables that are only read, a string for unknown PNG chunks, which never get there, and a reason of
-# failure for each thread. driver_lock, in device.o, makes threads that open devices take turns: a
-# driver's state is the process's.
+# find_state ARCHIVE: prints "OBJECT NAME" for each writable variable. Names with two underscores
+# belong to sanitizers and gcov. stb_image, in image.o, has settings that are never set, two tables
+# that are only read, a string for unknown PNG chunks, which never reach it, and a reason of failure
+# per thread. driver_lock, in device.o, lets only one thread at a time open a device, because the state
+# of a driver belongs to the process.
 find_state() {
     nm -A -f sysv "$1" | awk -F'|' '
         $4 ~ /OBJECT|TLS/ && $7 ~ /^\.t?(data|bss)/ && $7 !~ /^\.data\.rel\.ro/ {
@@ -41,12 +41,12 @@ objects=.libs/libfloors.a
 [ -f "$objects" ] || objects=libfloors.a # configured without a shared library
 check "it neither prints nor ends the program" says_nothing find_calls "$objects"
 if is_short; then
-    skip "it keeps no state" "sanitizers give names to tables of stb_image's that are only read"
+    skip "it keeps no state" "sanitizers add names for read-only tables of stb_image"
 else
     check "it keeps no state" says_nothing find_state "$objects"
 fi
 
-# They can fail.
+# Both checks can fail.
 cat >"$scratch/bad.c" <<'END'
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,9 +64,9 @@ void bad(void)
 END
 # shellcheck disable=SC2086 # a command with its flags
 $HCNN_CC -fPIC -c "$scratch/bad.c" -o "$scratch/bad.o" && ar cr "$scratch/bad.a" "$scratch/bad.o"
-check "calls that print and end are found" \
+check "calls that print or end the program are found" \
     says 'bad.o abort bad.o printf' words_of find_calls "$scratch/bad.a"
-check "variables are found, constants are none" \
+check "variables are found, and constants are not" \
     says 'bad.o calls bad.o mine' words_of find_state "$scratch/bad.a"
 
 # ---- What it exports ----
@@ -82,7 +82,7 @@ sed -n 's/^HCNN_API.*[ *]\(hcnn_[a-z0-9_]*\)(.*/\1/p' "${srcdir:-.}/include/hcnn
 nm -D --defined-only "$library" | awk '{ print $3 }' | sort >"$scratch/exported"
 
 check "the header declares functions" [ -s "$scratch/declared" ]
-check "exports are the declared functions" diff "$scratch/declared" "$scratch/exported"
+check "exactly the declared functions are exported" diff "$scratch/declared" "$scratch/exported"
 
 cat >"$scratch/use.c" <<'END'
 #include <hcnn.h>
@@ -100,11 +100,11 @@ int main(void)
 }
 END
 # shellcheck disable=SC2086 # a command with its flags
-check "a program links with the header and the library alone" \
+check "a program needs only the header and the library" \
     $HCNN_CC -I"${srcdir:-.}/include" -DHCNN_TEST_DEVICE="\"$HCNN_DEVICE\"" \
     "$scratch/use.c" -o "$scratch/use" -L.libs -lhcnn
 LD_LIBRARY_PATH=$PWD/.libs "$scratch/use" >"$scratch/out" 2>"$scratch/err"
-check "a device that is not there is refused" \
+check "a missing device is refused" \
     grep -q "^1 no device fits 'nonsense'\. It may be" "$scratch/out"
 check "the tests' device opens" grep -Eq '^1 [^ ]' "$scratch/out"
 
@@ -121,7 +121,7 @@ for name in train classify threads; do
 done
 cd "$scratch" || exit 1
 
-# run_example NAME ARGUMENT...: as run_program.
+# run_example NAME ARGUMENT...: runs an example as run_program runs hcnn-cl.
 run_example() {
     code=0
     "./$@" >out 2>err || code=$?
@@ -131,24 +131,24 @@ run_example train backbone=tiny batch_size=40 epochs=1 run=runs/a
 check "the example trains" answered 0 'epoch 1 of 1: validation loss [0-9.]+, [0-9.]+% right'
 check "... a run like any other" [ -s runs/a/best.safetensors ] && [ -s runs/runs.db ]
 run_example train lr=fast
-check "a value that is wrong" answered 2 "--lr 'fast': is not a number"
+check "an invalid value" answered 2 "--lr 'fast': is not a number"
 run_example train speed=1
 check "an option that there is not" answered 2 "'speed' is no option of a training run"
 { printf 'P6\n32 32\n255\n' && head -c 3072 /dev/zero; } >black.ppm
 run_example classify runs/a/best.safetensors black.ppm
 check "the example classifies" answered 0 '^[a-z ]+ [0-9.]+%$'
-check "... for both heads" [ "$(wc -l <out)" = 2 ]
+check "... with both heads" [ "$(wc -l <out)" = 2 ]
 sed -n '$s/ [0-9.]*%$//p' out >black
 run_example threads runs/a/best.safetensors
 check "four threads classify" [ "$code $(wc -l <out)" = "0 4" ]
-check "... as one does" [ "$(sort -u out)" = "$(cat black)" ]
+check "... with the same result as one" [ "$(sort -u out)" = "$(cat black)" ]
 head -c 3000 black.ppm >short.ppm
 run_example classify runs/a/best.safetensors short.ppm
 check "a picture that is cut off" answered 1 'short.ppm: is no binary PPM'
 run_example classify runs/a/config.json black.ppm
 check "what is no checkpoint" answered 1 'runs/a/config.json: '
 
-# ---- What the examples do not use ----
+# ---- Functions that the examples do not use ----
 
 cat >more.c <<'END'
 #include <hcnn.h>
@@ -165,7 +165,7 @@ static int stop_after(void *context, const hcnn_progress *p)
     return !p->epoch_ended && p->step == *(unsigned *)context;
 }
 
-/* Pictures of several sizes, in passes of 2, against one at a time. */
+/* Compares pictures of several sizes in batches of 2 with one at a time. */
 static int compare(hcnn_device *device, const char *checkpoint)
 {
     static unsigned char pixels[5][40 * 30 * 3];
@@ -212,7 +212,7 @@ static int compare(hcnn_device *device, const char *checkpoint)
     return bad;
 }
 
-/* Outside of the classes that there are, and at their ends. */
+/* Class numbers out of range, and the first and last one. */
 static int compare_names(hcnn_device *device, const char *checkpoint)
 {
     hcnn_classifier *c = hcnn_classifier_open(device, checkpoint, 1, message, sizeof message);

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Several ranks train one network: the losses of one process, whatever their number; stops, kills
-# and resumes; and that what is said is said once. Short leaves out what differs in numbers alone: a
-# third rank, halves, mixed images.
+# Several ranks train one network: any number of ranks has the losses of one process; stops, kills
+# and resumes work; and every message is printed once. Short leaves out cases that differ only in
+# numbers: a third rank, halves, mixed images.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 picture=$(cd "${srcdir:-.}/tests/fuzz/corpus/image" && pwd)/seed-png-rgb
@@ -10,27 +10,27 @@ cd "$scratch" || exit 1
 hcnn_cl=${HCNN_CL:-hcnn-cl}
 
 if ! command -v mpirun >/dev/null; then
-    skip "several ranks" "there is no mpirun"
+    skip "several ranks" "mpirun is missing"
     finish
     exit
 fi
 
-# As root, and with more ranks than cores, mpirun wants to be told that this is meant.
+# mpirun must be told that running as root, and more ranks than cores, are intended.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
 
-# Open MPI loses memory of components that it has unloaded by the end, so that no name could suppress
-# it; what we lose is seen where one process trains.
+# Open MPI leaks memory of components that it unloads before the end, so that no suppression can name
+# them. Leaks of hcnn-cl show in the tests with one process.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 
-# run_ranks NUMBER ARGUMENT...: as run_program, by so many.
+# run_ranks NUMBER ARGUMENT...: runs hcnn-cl in so many ranks, like run_program.
 run_ranks() {
     ranks=$1
     shift
     code=0
     mpirun -n "$ranks" "$hcnn_cl" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null || code=$?
 }
-# check_ranks NAME CODE PATTERN NUMBER ARGUMENT...
+# check_ranks NAME CODE PATTERN NUMBER ARGUMENT...: like check_run, in NUMBER ranks.
 check_ranks() {
     ranks_name=$1
     ranks_code=$2
@@ -53,7 +53,8 @@ tiny="--backbone tiny --batch-size 32 --seed 3 --momentum 0.9 --threads 1"
 losses() {
     grep '^{"step"' "$1" | sed 's/.*"loss":\([^,]*\),.*/\1/'
 }
-# same_losses RUN RUN TOLERANCE STEPS: as many steps, and no loss further off than that, relative.
+# same_losses RUN RUN TOLERANCE STEPS: both runs have that number of steps, and no loss differs by
+# more than the relative tolerance.
 same_losses() {
     losses "$1/metrics.jsonl" >a.losses
     losses "$2/metrics.jsonl" >b.losses
@@ -75,23 +76,23 @@ no_escapes() {
 check_run "one process" 0 'stopped after step 20' train $tiny --max-steps 20 --run one
 check_ranks "2 ranks with --sync-bn" 0 "^ranks +2, each with at most" \
     2 train $tiny --max-steps 20 --sync-bn --run sync-2
-check "... have its losses" same_losses one sync-2 1e-3 20
+check "... have the losses of one process" same_losses one sync-2 1e-3 20
 check "... from 0.132 MB a step" grep -q 'gradients: 0.132 MB from each of 2 ranks' out
-check "... with a line a step, and no bar that a log would be full of" \
+check "... print a line per step and no progress bar" \
     [ "$(grep -c '^step ' out)" -eq 20 ]
-check "... of printable characters" no_escapes
-check "only one rank writes lines of steps" [ "$(grep -c '^{"step"' sync-2/metrics.jsonl)" -eq 20 ]
+check "... and only printable characters" no_escapes
+check "... and only one rank writes lines of steps" [ "$(grep -c '^{"step"' sync-2/metrics.jsonl)" -eq 20 ]
 
 compare_manners() {
     check_ranks "3 ranks" 0 '^ranks +3,' 3 train $tiny --max-steps 20 --sync-bn --run sync-3
-    check "... have the losses of one, too" same_losses one sync-3 1e-3 20
+    check "... have the losses of one process" same_losses one sync-3 1e-3 20
     check_ranks "gradients as halves" 0 'gradients: 0.066 MB from each of 2 ranks' \
         2 train $tiny --max-steps 20 --sync-bn --wire fp16 --run halves
-    check "... have its losses, too" same_losses one halves 1e-2 20
-    check "... but not to the bit" differing_losses sync-2 halves 0 20
+    check "... have the losses of one process" same_losses one halves 1e-2 20
+    check "... but are not bit-identical" differing_losses sync-2 halves 0 20
     check_ranks "batch normalisation of each rank's own part" 0 'stopped after step 20' \
         2 train $tiny --max-steps 20 --run parts
-    check "... learns otherwise" differing_losses one parts 1e-3 20
+    check "... gives other losses" differing_losses one parts 1e-3 20
 
     mixing="--augment flip,mixup=0.4,cutmix=1 --accumulate 2 --clip-norm 1 --ema 0.9"
     mixing="--backbone tiny --batch-size 30 --seed 3 --threads 1 --optimizer adam $mixing"
@@ -102,32 +103,32 @@ compare_manners() {
 }
 is_short || compare_manners
 
-# ---- A whole run: validation and test are shared out ----
+# ---- A whole run: the ranks share validation and test ----
 
 check_ranks "a whole run" 0 'whole test +loss' 2 train $tiny --epochs 1 --run whole
-check "... leaves nothing temporary" [ -z "$(find . -name '*tmp*' -o -name '*.new-*')" ]
+check "... leaves no temporary file" [ -z "$(find . -name '*tmp*' -o -name '*.new-*')" ]
 check_run "one process measures its best checkpoint" 0 '"images":400' \
     eval --checkpoint whole/best.safetensors --json
 shares() {
     grep -o '"test_whole":{[^}]*}\|"whole":{[^}]*}\|{[^{}]*"images":400[^}]*}' "$1" | head -n 1 |
         grep -o '"fine_top1":[0-9.]*'
 }
-check "... and finds what the ranks found together" \
+check "... and gets the ranks' test result" \
     [ "$(shares out)" = "$(shares whole/metrics.jsonl)" ]
-check "... which is something" [ -n "$(shares out)" ]
+check "... which is not empty" [ -n "$(shares out)" ]
 
-# ---- Resuming with another number ----
+# ---- Resuming with another number of ranks ----
 
 check_ranks "half the way by two" 0 'stopped after step 10' \
     2 train $tiny --max-steps 10 --sync-bn --run turns
 check_run "... the rest by one" 0 'stopped after step 20' train --resume turns --max-steps 20
-check "... has the losses of one" same_losses one turns 1e-3 20
+check "... has the losses of one process" same_losses one turns 1e-3 20
 check_ranks "... and further by two" 0 'stopped after step 24' \
     2 train --resume turns --max-steps 24
 
-# ---- Ends ----
+# ---- Kills and stops ----
 
-# In the background; waits until some steps are done.
+# start_ranks RUN: trains with two ranks in the background and waits for some steps.
 start_ranks() {
     mpirun -n 2 "$hcnn_cl" train $tiny --epochs 100000 --checkpoint-every 3 --run "$1" \
         >"$scratch/out" 2>"$scratch/err" </dev/null &
@@ -143,7 +144,7 @@ end_ranks() {
     wait "$started" || code=$?
     seconds=$(($(date +%s) - before))
 }
-# The processes that work, each the child of one that mpirun has started.
+# The working processes: each is the child of a process that mpirun has started.
 workers() {
     for launched in $(pgrep -P "$started"); do
         pgrep -P "$launched"
@@ -155,7 +156,7 @@ kill -KILL "$(workers | tail -n 1)"
 end_ranks
 check "a rank that is killed ends all, with 1" answered 1 'was ended by signal 9'
 check "... within 10 seconds" [ "$seconds" -le 10 ]
-check "... and leaves no process" [ -z "$(pgrep -f "run ranks-killed")" ]
+check "... and no process is left" [ -z "$(pgrep -f "run ranks-killed")" ]
 check_run "... its checkpoint can be measured" 0 'loss' \
     eval --checkpoint ranks-killed/last.safetensors --split test
 steps=$(losses ranks-killed/metrics.jsonl | wc -l)
@@ -165,9 +166,9 @@ check_ranks "... and goes on" 0 'resumed after step' \
 start_ranks parent-killed
 kill -KILL "$(pgrep -P "$started" | tail -n 1)"
 end_ranks
-check "the parent of a rank that is killed ends all, too" [ "$code" -ne 0 ]
+check "killing the parent process of a rank ends all, too" [ "$code" -ne 0 ]
 check "... within 10 seconds" [ "$seconds" -le 10 ]
-check "... and leaves no process" [ -z "$(pgrep -f "run parent-killed")" ]
+check "... and no process is left" [ -z "$(pgrep -f "run parent-killed")" ]
 check_run "... its checkpoint can be measured" 0 'loss' \
     eval --checkpoint parent-killed/last.safetensors --split test
 
@@ -177,28 +178,28 @@ end_ranks
 check "SIGUSR2 to mpirun stops all between two steps" answered 130 'everything is saved'
 check_ranks "... and the run goes on there" 0 'resumed after step' \
     2 train --resume stopped --max-steps 1
-check "a stop is told once" [ "$(grep -c 'resumed after' out)" -eq 1 ]
+check "... the resumed step is printed once" [ "$(grep -c 'resumed after' out)" -eq 1 ]
 
-# ---- What is wrong ----
+# ---- Errors ----
 
 said() {
     cat out err | grep -c "$1"
 }
 check_ranks "an option that does not exist" 2 "unknown option" 2 train --nonsense
-check "... is told once" [ "$(said '^hcnn-cl:')" -eq 1 ]
+check "... is reported once" [ "$(said '^hcnn-cl:')" -eq 1 ]
 check_ranks "data that is not there" 1 'nowhere' 2 train $tiny --data nowhere --run none
-check "... is told once" [ "$(said '^hcnn-cl:')" -eq 1 ]
+check "... is reported once" [ "$(said '^hcnn-cl:')" -eq 1 ]
 check_ranks "fewer images than ranks" 2 'each of 3 ranks needs one' \
     3 train $tiny --batch-size 2 --run none
 check_ranks "fewer pairs to mix than ranks" 2 'needs one pair' \
     2 train $tiny --batch-size 2 --augment mixup=1 --run none
 check_ranks "--tune" 2 'measures one device alone' 2 train $tiny --tune --run none
-check "none of them leaves a run" [ ! -e none ]
+check "none of these leaves a run" [ ! -e none ]
 check_ranks "a command that does not train" 2 'devices runs in one process' 2 devices
-check "... is told once" [ "$(said '^hcnn-cl:')" -eq 1 ]
+check "... is reported once" [ "$(said '^hcnn-cl:')" -eq 1 ]
 check_ranks "... but its help is given" 0 '^Usage:' 2 devices --help
 
-# Every image of the second rank's part of the validation is broken; the first one's is not.
+# Every image in the second rank's part of the validation set is broken, none in the first rank's.
 mkdir -p tree/train/a/ax tree/train/b/bx tree/valid/a/ax tree/valid/b/bx
 for i in 0 1 2 3 4 5 6 7; do
     for class in a/ax b/bx; do

@@ -1,21 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Backbones, fusions, depths and the shared trunk from outside: each trains, goes on to the bit as if
-# it had never stopped, and its checkpoint says what it is.
+# Backbones, fusions, depths and the shared trunk as a user chooses them: each one trains, a resumed
+# run is bit-identical to an uninterrupted one, and the checkpoint describes its network.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 cd "$scratch" || exit 1
 
 quick="--batch-size 16 --seed 3 --stem cifar --threads 1"
 
-# Each network is trained for four steps, and for two and then two.
+# Each network is trained for four steps at once, and for two and two more.
 while read -r name options; do
     check_run "$name" 0 'stopped after step 4' \
         train $quick $options --max-steps 4 --run "$name"
     check_run "... in two parts" 0 'stopped after step 2' \
         train $quick $options --max-steps 2 --run "$name-parts"
     check_run "... goes on" 0 'stopped after step 4' train --resume "$name-parts" --max-steps 4
-    check "... to the bit" same_tensors "$name/last.safetensors" "$name-parts/last.safetensors"
+    check "... and ends bit-identical" same_tensors "$name/last.safetensors" "$name-parts/last.safetensors"
     check_run "... and evaluates" 0 '"coarse_loss":' \
         eval --checkpoint "$name/last.safetensors" --split test --json
 done <<'LIST'
@@ -40,7 +40,7 @@ check_run "with it the remedy is named" 2 'bit_r50x1' \
 check_run "... also where only the fusion has it" 2 'none but in --fusion concat-bn-relu' \
     train --backbone tiny_bit --fusion concat-bn-relu --batch-size 1 --run none
 
-# ---- What does not go together ----
+# ---- Options that exclude each other ----
 
 check_run "nothing to fuse in a shared trunk" 2 '^hcnn-cl: --fusion add with --shared-trunk: ' \
     train $quick --backbone tiny --shared-trunk --fusion add --run none
@@ -53,6 +53,6 @@ check_run "... and has no coarse depth" 2 '^hcnn-cl: --coarse-depth with --only-
 check_run "a mistyped fusion" 2 'did you mean concat' \
     train $quick --fusion concta --run none
 check_run "a mistyped backbone" 2 'did you mean resnet50' train $quick --backbone resnet5 --run none
-check "none of them leaves a run" [ ! -e none ]
+check "none of these leaves a run" [ ! -e none ]
 
 finish

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Recipes from outside: a file's options, the command line over them, a run's own config.json.
+# Recipes as a user gives them: the options in a file, options on the command line, which override
+# them, and a run's own config.json.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 documentation=$(cd "${srcdir:-.}/docs" && pwd)
@@ -24,9 +25,9 @@ seed: 5
 END
 check_run "a recipe" 0 'lr 0.02 ' train --recipe small.yaml --run first
 check_run "the command line wins" 0 'lr 0.03 ' train --recipe small.yaml --run second --lr 0.03
-check "... over the recipe alone" grep -q '"seed": "5"' second/config.json
-check_run "a run's config.json is a recipe" 0 '' train --recipe first/config.json --run third
-check "... for the same steps" same_steps first/metrics.jsonl third/metrics.jsonl
+check "... only for the given option" grep -q '"seed": "5"' second/config.json
+check_run "a run's config.json as a recipe" 0 '' train --recipe first/config.json --run third
+check "... gives the same steps" same_steps first/metrics.jsonl third/metrics.jsonl
 check_run "the original's recipe" 0 'lr 0.008 ' \
     train --recipe original --backbone tiny --max-steps 1 --run original
 check_run "... with the options of the original's own commands" 0 'lr 0.008 ' \
@@ -40,7 +41,7 @@ check_run "... with another optimizer" 0 '' train --recipe modern --backbone tin
 echo 'milestones: [3]' >steps.yaml
 check_run "... with another schedule" 0 '' train --recipe steps.yaml --backbone tiny --max-steps 1 \
     --schedule cosine --milestones none --run cosine
-check_run "the recipe of the documentation" 0 '' \
+check_run "the recipe in the documentation" 0 '' \
     train --recipe "$documentation/cifar100-short.yaml" --backbone tiny --max-steps 1 --run short
 echo 'lr: fast' >bad.yaml
 check_run "a value that is wrong" 1 "bad.yaml: line 1: --lr 'fast'" \

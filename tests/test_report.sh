@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# report from outside: which runs, what is refused, --watch, and the page in a browser.
+# report as a user calls it: which runs are shown, errors, --watch, and the page in a browser.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 here=$(cd "${srcdir:-.}/tests" && pwd)
@@ -9,13 +9,13 @@ cd "$scratch" || exit 1
 
 check "a store of runs" "$make_runs" runs
 if [ "$failures" -gt 0 ]; then
-    echo "Bail out! tests/make_runs left no runs; \`make check TESTS=\` builds it"
+    echo "Bail out! tests/make_runs made no runs; \`make check TESTS=\` builds it"
     exit 1
 fi
 
 # ---- Which runs ----
 
-# How many runs a page has.
+# has_runs PAGE NUMBER: whether a page shows that number of runs.
 has_runs() {
     runs=$(grep -o '"directory":' "$1" | wc -l)
     echo "$1 has $runs runs"
@@ -23,27 +23,27 @@ has_runs() {
 }
 
 check_run "report of two runs" 0 '^two.html: 2 runs$' report runs/both-1 runs/fine-1/ -o two.html
-check "... has them" has_runs two.html 2
-check "... is of the default title" grep -q '^<title>Runs</title>' two.html
+check "... shows them" has_runs two.html 2
+check "... has the default title" grep -q '^<title>Runs</title>' two.html
 check "... does not refresh" sh -c "! grep -q 'http-equiv=\"refresh\"' two.html"
 check_run "report of all runs" 0 '^all.html: 4 runs$' \
     report --output all.html --title 'All <b> & more'
-check "... has them" has_runs all.html 4
+check "... shows them" has_runs all.html 4
 check "... escapes its title" grep -q '^<title>All &lt;b&gt; &amp; more</title>' all.html
-check "... no name is an element" sh -c "! grep -q '<script>alert' all.html"
-check "... names keep their text" grep -q 'u003cscript.u003ealert(1)' all.html
-check "... reaches for nothing" \
+check "... turns no name into an element" sh -c "! grep -q '<script>alert' all.html"
+check "... keeps the text of names" grep -q 'u003cscript.u003ealert(1)' all.html
+check "... loads nothing from the network" \
     sh -c "! grep -Eq '(src|href)=.?https?:|@import|url\\(.?http' all.html"
-check "... asks for nothing that only browsers of 2024 know" \
+check "... uses nothing newer than the browsers of 2023" \
     sh -c "! grep -Eq 'light-dark\(|Map\.groupBy|\.(toSorted|toSpliced|with)\(' all.html"
 check_run "--store" 0 '^other.html: 4 runs$' report --store runs/runs.db -o other.html
 (
     cd runs/fine-1 || exit 1
     "${HCNN_CL:-./hcnn-cl}" report . -o ../../here.html >"$scratch/out" 2>"$scratch/err"
 )
-check "report of the run that one stands in" has_runs here.html 1
+check "report of the run in the current directory" has_runs here.html 1
 
-# ---- What is refused ----
+# ---- Errors ----
 
 check_run "report without a page" 2 'report needs -o FILE' report runs/both-1
 check_run "a run that is not there" 1 '^hcnn-cl: none/nowhere: there is no such run$' \
@@ -66,7 +66,7 @@ cp runs/both-1/test.json whole.json
 head -c 500 whole.json >runs/both-1/test.json
 check_run "a damaged evaluation" 1 'runs/both-1/test.json: is damaged: line 1: .*; remove it' \
     report runs/both-1 -o no.html
-check "... none of them left a page" [ ! -e no.html ]
+check "... none of these left a page" [ ! -e no.html ]
 cp whole.json runs/both-1/test.json
 
 check_run "a sweep that there is not" 1 'knows no sweep none' \
@@ -77,7 +77,7 @@ check_run "a sweep takes its own runs" 2 'sweep takes the runs of the sweep' \
 cp runs/both-1/test.json precious.json
 check_run "a file that is no report stays" 2 'is there already and is no report' \
     report runs/both-1 -o precious.json
-check "... as it was" cmp precious.json runs/both-1/test.json
+check "... unchanged" cmp precious.json runs/both-1/test.json
 
 # ---- --watch ----
 
@@ -86,10 +86,10 @@ check_run "--watch where no run goes on" 0 '^still.html: 1 run$' \
 check "... does not refresh" sh -c "! grep -q 'http-equiv=\"refresh\"' still.html"
 
 live=runs/going/live
-check_run "a run that no process holds is killed" 0 '' report $live -o killed.html
-check "... and said to be" grep -q '"state":"killed"' killed.html
+check_run "report of a run without a process" 0 '' report $live -o killed.html
+check "... shows it as killed" grep -q '"state":"killed"' killed.html
 
-# Starts report --watch while something holds the run for so many seconds.
+# watch_while SECONDS: starts report --watch while another process locks the run for that time.
 watch_while() {
     flock $live sleep "$1" &
     holder=$!
@@ -102,31 +102,31 @@ refreshes() {
     grep -q '^<meta http-equiv="refresh" content="1">$' live.html
 }
 watch_while 4
-check "--watch writes a page that loads itself anew" refreshes
+check "--watch writes a page that reloads itself" refreshes
 ln live.html first.html
 code=0
 wait $watcher || code=$?
 check "... ends with the run" answered 0 '^live.html: anew every 1 s while a run goes on'
-check "... says what it left" grep -q '^live.html: 1 run$' "$scratch/out"
-check "... and wrote it anew" sh -c '! [ live.html -ef first.html ]'
+check "... names the page" grep -q '^live.html: 1 run$' "$scratch/out"
+check "... and has written it again" sh -c '! [ live.html -ef first.html ]'
 check "... without a refresh" sh -c "! grep -q 'http-equiv=\"refresh\"' live.html"
-check "... the run is killed by now" grep -q '"state":"killed"' live.html
+check "... the run is now killed" grep -q '"state":"killed"' live.html
 wait $holder
 rm -f live.html
 watch_while 30
-# A background job of a script ignores SIGINT; SIGTERM is taken alike.
+# A background job of a script ignores SIGINT, so SIGTERM is used, which has the same effect.
 sleep 0.3
 kill -TERM $watcher
 code=0
 wait $watcher || code=$?
-check "--watch that is interrupted ends well" answered 0 '^live.html: 1 run$'
+check "an interrupted --watch succeeds" answered 0 '^live.html: 1 run$'
 check "... and leaves a page without a refresh" sh -c "! grep -q 'http-equiv=\"refresh\"' live.html"
-check "... of a run that goes on" grep -q '"state":"running"' live.html
+check "... of a running run" grep -q '"state":"running"' live.html
 kill $holder
 
 # ---- In a browser ----
 
-# HCNN_TEST_BROWSER=no: what a browser shows has been looked at.
+# HCNN_TEST_BROWSER=no skips the browser, for a second pass over the same page.
 python=
 no_browser=
 [ "${HCNN_TEST_BROWSER-yes}" = yes ] || no_browser="HCNN_TEST_BROWSER=$HCNN_TEST_BROWSER"
@@ -134,7 +134,7 @@ for candidate in python3 /usr/bin/python3; do
     [ -n "$python$no_browser" ] || ! command -v $candidate >/dev/null ||
         [ -n "$($candidate "$here/report_page.py" --missing)" ] || python=$candidate
 done
-# Says what holds of a page, a case for each line.
+# Checks the page in a browser; each line of the answer is a case.
 use_page() {
     "$python" "$here/report_page.py" runs/sweep.html >said 2>&1
     check "the page can be used" grep -q '^ok ' said
@@ -145,7 +145,7 @@ use_page() {
         *) echo "# $line" ;;
         esac
     done <said
-    check "... to its end" grep -q '1440 pixels, dark: quiet console' said
+    check "... and every check ran" grep -q '1440 pixels, dark: quiet console' said
 }
 if [ -n "$python" ]; then
     use_page

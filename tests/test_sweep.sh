@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Sweeps from outside, of runs that take a second: kills at any moment, agents side by side, how
-# sweeps end, what is refused, and what is printed of them. Short, it kills nothing: the sweeps
-# that go on are those whose agent was asked to end.
+# Sweeps as a user runs them, with runs of a second: kills at any moment, several agents at once, the
+# ends of sweeps, errors, and output. Short leaves out kills: it continues only sweeps whose agent
+# was asked to stop.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 golden=$(cd "${srcdir:-.}/tests/golden" && pwd)
@@ -17,8 +17,8 @@ cd "$scratch" || exit 1
 data=$golden/cifar-binary.tar.gz # 40 images
 words="--backbone tiny --data $data"
 brief="$words --batch-size 4 --max-steps 3"
-short="$words --batch-size 8 --epochs 1" # with a validation and a test
-steps=50                                 # of a long run: a second, without any validation
+short="$words --batch-size 8 --epochs 1" # with validation and test
+steps=50                                 # of a long run: about a second, without validation
 long="$words --batch-size 4 --max_steps $steps --checkpoint-every 5"
 
 rates='parameters:
@@ -31,36 +31,36 @@ rates='parameters:
 sed 's/random/bayes/' random.yaml >bayes.yaml
 sed 's/loss/validation\/loss/' random.yaml >validated.yaml
 
-# How many trials of a sweep have a state: trials SWEEP STATE [STORE].
+# trials SWEEP STATE [STORE]: the number of trials of a sweep in that state.
 trials() {
     "$program" sweep "$1" --summary --json --store "${3:-runs/runs.db}" 2>/dev/null |
         grep -c "^{\"trial\":.*\"state\":\"$2"
 }
-# Each number from 1 to $2 once, and no other.
+# numbered SWEEP COUNT [STORE]: whether the trials have exactly the numbers from 1 to COUNT.
 numbered() {
     "$program" sweep "$1" --summary --json --store "${3:-runs/runs.db}" |
         sed -n 's/^{"trial":{"number":\([0-9]*\),.*/\1/p' >numbers
     seq 1 "$2" | cmp - numbers
 }
-# What training a run again would change: its files' inodes, times and content.
+# fingerprint RUN...: inodes, times and content of files, which training a run again would change.
 fingerprint() {
     for run in "$@"; do
         ls -li --time-style=full-iso "$run/metrics.jsonl" "$run/last.safetensors"
         cksum "$run/metrics.jsonl"
     done
 }
-# Every step of a run has one line, in order.
+# steps_once RUN COUNT: whether the metrics have exactly one line for each step from 1 to COUNT.
 steps_once() {
     grep -o '^{"step":[0-9]*' "$1/metrics.jsonl" | cut -d: -f2 >steps
     seq 1 "$2" | cmp - steps
 }
-# Waits until a file holds a line.
+# await FILE PATTERN: waits until a line of the file matches.
 await() {
     for turn in $(seq 600); do
         grep -q "$2" "$1" 2>/dev/null && return 0
         sleep 0.1
     done
-    echo "$1 never held $2"
+    echo "$1 never contained $2"
     return 1
 }
 start() {
@@ -75,33 +75,33 @@ end() {
     cp agent.err "$scratch/err"
 }
 
-# ---- Killed half-way: the rest is trained, and nothing twice ----
+# ---- Killed half-way: the rest is trained, and no run is trained twice ----
 
 if is_short; then
-    skip "an agent that is killed half-way" "it is about a kill"
+    skip "an agent that is killed half-way" "it needs a kill"
 else
     start bayes.yaml --name seven --count 7 -- $long
     check "three of seven runs finish" await agent.out '^seven-003 finished'
-    check "... and the next is going on" await runs/seven-004.log '^step'
+    check "... and the next one is running" await runs/seven-004.log '^step'
     check "... in a directory beside the store" await runs/seven-004/metrics.jsonl '^{"step":3,'
     fingerprint runs/seven-00[1-3] >before
     inode=$(ls -id runs/seven-004)
     end KILL
     check "... when its agent is killed" [ "$code" -eq 137 ]
-    check "what it found so far is there" [ "$(trials seven finished)" -eq 3 ]
+    check "... its finished trials are kept" [ "$(trials seven finished)" -eq 3 ]
     check_run "the same command goes on" 0 '^seven-004 goes on' \
         sweep bayes.yaml --name seven --count 7 -- $long
     check "... it says that it was begun" answered 0 '^sweep seven, which goes on,'
-    check "... expects something of later runs" \
+    check "... predicts the results of later runs" \
         answered 0 '^seven-007 begins .*\(expected [0-9.]+ \+- '
     check "... seven trials in all" numbered seven 7
     check "... each finished" [ "$(trials seven finished)" -eq 7 ]
     fingerprint runs/seven-00[1-3] >after
-    check "... none that had finished was touched" cmp before after
+    check "... no finished run was touched" cmp before after
     check "... nor begun again" sh -c "! grep -Eq '^seven-00[1-3] (begins|goes on)' '$scratch/out'"
-    check "... the interrupted one is the same directory" [ "$(ls -id runs/seven-004)" = "$inode" ]
-    check "... whose steps are there once" steps_once runs/seven-004 $steps
-    check "... and whose log shows both parts" grep -q '^run .*resumed' runs/seven-004.log
+    check "... the interrupted run kept its directory" [ "$(ls -id runs/seven-004)" = "$inode" ]
+    check "... has each step once" steps_once runs/seven-004 $steps
+    check "... and its log shows both parts" grep -q '^run .*resumed' runs/seven-004.log
     check_run "once more: there is nothing to do" 0 '^best: seven-' \
         sweep bayes.yaml --name seven --count 7 -- $long
     check "... and nothing is done" sh -c "! grep -Eq '^seven-00. (begins|goes on)' '$scratch/out'"
@@ -117,7 +117,7 @@ await runs/asked-001/metrics.jsonl '^{"step":10,'
 end TERM
 check "an agent that is asked to end saves its runs, exit code 130" answered 130 \
     'the runs of the sweep asked are saved, and the same command goes on'
-check "... its trial is not over" [ "$(trials asked running)" -eq 1 ]
+check "... its trial has not ended" [ "$(trials asked running)" -eq 1 ]
 check "... and its run stopped" grep -q 'everything is saved' runs/asked-001.log
 check_run "... and goes on" 0 '^asked-001 goes on' sweep random.yaml --name asked --count 2 -- $long
 check "... to its end" [ "$(trials asked finished)" -eq 2 ]
@@ -128,10 +128,10 @@ children() {
     cat "/proc/$agent/task/$agent/children" 2>/dev/null
 }
 if is_short; then
-    skip "agents killed at any moment" "it is about kills"
+    skip "agents killed at any moment" "it needs kills"
 else
-    # The run of each is still on its way to its end when the next agent begins; the first has
-    # kernels to build, which takes it seconds.
+    # Each agent's run has not yet ended when the next agent starts; the first one must build kernels,
+    # which takes seconds.
     export POCL_CACHE_DIR=$PWD/cold
     for delay in 0.4 0.1 0.2 0.3; do
         start random.yaml --name struck --count 3 -- $long
@@ -155,21 +155,21 @@ else
     check "... the last too" steps_once runs/struck-003 $steps
 fi
 
-# Whatever killed it, memory running out above all, would come again: it is not begun anew.
+# The cause of the kill, usually a lack of memory, would come again: the run is not started again.
 if is_short; then
-    skip "a run that is killed alone" "it is about a kill"
+    skip "a run that is killed without its agent" "it needs a kill"
 else
     start random.yaml --name lonely --count 2 -- $long
     await runs/lonely-001/metrics.jsonl '^{"step":3,'
     kill -KILL $(children)
     code=0
     wait "$agent" || code=$?
-    check "a run that is killed alone is a failed trial" \
+    check "a run that is killed without its agent is a failed trial" \
         grep -q '^lonely-001 failed .*it was killed' agent.out
-    check "... and the sweep goes on" [ "$code" -eq 0 -a "$(trials lonely finished)" -eq 1 ]
+    check "... and the sweep continues" [ "$code" -eq 0 -a "$(trials lonely finished)" -eq 1 ]
 fi
 
-# Of the others nothing but how they ended is read.
+# Of other runs, only their state is read.
 if command -v sqlite3 >/dev/null; then
     start random.yaml --name bent --count 2 --store bent/runs.db -- $long
     await bent/bent-001/metrics.jsonl '^{"step":3,'
@@ -190,19 +190,19 @@ check_run "a run whose directory was removed begins anew" 0 '^removed-001 begins
     sweep random.yaml --name removed --count 1 -- $long
 check "... whole" steps_once runs/removed-001 $steps
 
-# ---- Two agents ----
+# ---- Two agents at once ----
 
 "$program" sweep random.yaml --name pair --count 6 --jobs 2 --store pair/runs.db -- $brief \
     >one.out 2>&1 &
 one=$!
 run_program sweep random.yaml --name pair --count 6 --store pair/runs.db -- $brief
 wait $one
-check "of two agents both end well" [ "$?" -eq 0 -a "$code" -eq 0 ]
+check "two agents both succeed" [ "$?" -eq 0 -a "$code" -eq 0 ]
 check "... six trials, no number twice" numbered pair 6 pair/runs.db
 check "... each finished" [ "$(trials pair finished pair/runs.db)" -eq 6 ]
-check "... each begun by one of them" [ "$(cat one.out "$scratch/out" | grep -c ' begins ')" -eq 6 ]
-check "... by both" grep -q ' begins ' one.out
-check "... really" grep -q ' begins ' "$scratch/out"
+check "... each started by only one of them" [ "$(cat one.out "$scratch/out" | grep -c ' begins ')" -eq 6 ]
+check "... some by the first agent" grep -q ' begins ' one.out
+check "... and some by the second" grep -q ' begins ' "$scratch/out"
 
 # ---- Ends ----
 
@@ -215,12 +215,12 @@ check "... really" grep -q ' begins ' "$scratch/out"
 export STEPS=2
 check_run "a grid goes through all points and ends" 0 '^all of it-004 finished' \
     sweep grid.yaml --devices cpu,0:0
-check "... of which there are four" numbered "all of it" 4
-check "... the last parameter fastest" answered 0 \
+check "... after four trials" numbered "all of it" 4
+check "... varying the last parameter first" answered 0 \
     '^all of it-002 begins  batch_size=4 lr=0.001 seed=2$'
 check "... says what of \`command\` has no meaning" answered 0 'grid.yaml: line 3: .*left out'
 check "... its fixed words reach the runs" grep -q '"backbone": "tiny"' "runs/all of it-003/config.json"
-check "... without a metric there is no best" sh -c "! grep -q '^best' '$scratch/out'"
+check "... without a metric there is no best run" sh -c "! grep -q '^best' '$scratch/out'"
 export STEPS=3
 check_run "a variable in \`command\` that changed" 2 'all of it was begun with other words' sweep grid.yaml
 unset STEPS
@@ -229,8 +229,8 @@ check_run "... has no part in what is printed" 0 '^all of it-003 ' sweep "all of
 check_run "a device that there is not fails every run" 1 \
     "^hcnn-cl: 3 runs of the sweep nowhere failed.* it could not begin: HCNN_DEVICE: no device fits '99:0'" \
     sweep random.yaml --name nowhere --devices 99:0 -- $brief
-check "... and stands in their logs" grep -q "HCNN_DEVICE: no device fits '99:0'" runs/nowhere-003.log
-check "... no fourth began" numbered nowhere 3
+check "... and the reason is in their logs" grep -q "HCNN_DEVICE: no device fits '99:0'" runs/nowhere-003.log
+check "... no fourth run was started" numbered nowhere 3
 check_run "... with another device the sweep goes on" 0 '^nowhere-004 finished' \
     sweep random.yaml --name nowhere --count 4 -- $brief
 check_run "failures beside a run that goes on do not end it" 0 '^half-001 finished' \
@@ -244,15 +244,15 @@ check_run "a sweep of which no run succeeded is a failure" 1 \
     cat random.yaml
     echo 'run_cap: 2'
 } >capped.yaml
-# Whoever starts the program may ignore the end of children.
+# The parent process may have set SIGCHLD to be ignored.
 check "run_cap ends a sweep, also with SIGCHLD ignored" timeout 60 \
     sh -c 'trap "" CHLD; "$@"' - "$program" sweep capped.yaml -- $brief
-check "... after two" numbered capped 2
-check_run "... whatever --count says" 0 '' sweep capped.yaml --count 5 -- $brief
+check "... after two trials" numbered capped 2
+check_run "... even with a larger --count" 0 '' sweep capped.yaml --count 5 -- $brief
 check "... still two" numbered capped 2
 sed 's/validation.loss/validation_loss, target: 1000/' validated.yaml >target.yaml
 check_run "a target that is reached ends a sweep" 0 '^target-001 finished' sweep target.yaml -- $short
-check "... after one" numbered target 1
+check "... after one trial" numbered target 1
 
 # ---- Hyperband ----
 
@@ -264,10 +264,10 @@ check "... after one" numbered target 1
 } >band.yaml
 check_run "hyperband ends hopeless runs" 0 '^band-002 ended early .*hyperband, at iteration 20' \
     sweep band.yaml -- $words --batch-size 8 --max-steps 119 # the next band is 120
-check "... one" [ "$(trials band 'ended early')" -eq 1 ]
+check "... one run" [ "$(trials band 'ended early')" -eq 1 ]
 check "... and no other" [ "$(trials band finished)" -eq 2 ]
-# From the recorded histories, one file a run: where a run is at the band, n have reached it, and
-# the run stops if more than int(n / 6) of their values there are below its best.
+# Applies the rule to the recorded histories, one file per run: if n runs have reached the band, a run
+# at the band stops if more than int(n / 6) of their values there are below its best value.
 rule_holds() {
     for run in 1 2 3; do
         sed -n 's/^{"step":[0-9]*,"loss":\([0-9.]*\).*/\1/p' \
@@ -295,11 +295,11 @@ rule_holds() {
         }' history.1 history.2 history.3 stops
 }
 cp "$scratch/out" "$scratch/band"
-check "... by the rule, from what they logged" rule_holds
+check "... as the rule says for the logged values" rule_holds
 
-# ---- What is refused at the start ----
+# ---- Errors at the start ----
 
-# refused NAME EDIT PATTERN: random.yaml after sed's EDIT.
+# refused NAME EDIT PATTERN: a case that passes if random.yaml, edited by sed, is refused.
 refused() {
     sed "$2" random.yaml >refused.yaml
     check_run "$1" 1 "^hcnn-cl: refused.yaml: $3" sweep refused.yaml --store refused/runs.db -- $brief
@@ -315,7 +315,7 @@ check_run "... one that the sweep sets" 2 "behind --.*--run" \
     sweep random.yaml --store refused/runs.db -- $brief --run x
 check_run "... a value that train refuses" 2 "behind --.*--epochs 'many'" \
     sweep random.yaml --store refused/runs.db -- $brief --epochs many
-check "... none of them made a store" [ ! -e refused ]
+check "... none of these made a store" [ ! -e refused ]
 odd=$(printf '\377')
 check_run "words that are not UTF-8" 2 'is not UTF-8' sweep random.yaml -- $words --data "$odd"
 check_run "a name that is not UTF-8" 2 'is not UTF-8' sweep random.yaml --name "$odd" -- $brief
@@ -334,27 +334,27 @@ check_run "the summary of a sweep that there is not" 1 'knows no sweep sevens; t
 mkdir damaged
 head -c 5000 /dev/zero | tr '\0' x >damaged/runs.db
 check_run "a damaged store" 1 'damaged/runs.db: ' sweep random.yaml --store damaged/runs.db -- $brief
-check "... which stays as it is" [ "$(wc -c <damaged/runs.db)" -eq 5000 ]
-check_run "a run that is no sweep's" 0 '' train $brief --run runs/mine-001
+check "... which is not changed" [ "$(wc -c <damaged/runs.db)" -eq 5000 ]
+check_run "a run outside of a sweep" 0 '' train $brief --run runs/mine-001
 check_run "... is not taken for one" 1 'mine-001: is there already, and no run of this sweep; .*runs --delete' \
     sweep random.yaml --name mine --count 1 -- $brief
 sed 's/validation.loss/validation_coarse_acc/' validated.yaml >coarse.yaml
 check_run "a metric that only_fine never logs fails after the first run" 1 \
     "coarse.yaml: line 2: the run coarse-001 never logged 'validation/coarse_top1'.*only_fine" \
     sweep coarse.yaml --count 3 -- $brief --only-fine
-check "... not after more" numbered coarse 1
-check "... which failed" [ "$(trials coarse failed)" -eq 1 ]
+check "... and not later" numbered coarse 1
+check "... whose trial failed" [ "$(trials coarse failed)" -eq 1 ]
 check_run "... another agent tries another" 1 "the run coarse-002 never logged" \
     sweep coarse.yaml --count 3 -- $brief --only-fine
 
-# ---- What is printed ----
+# ---- Output ----
 
 check_run "--json of a new sweep is nothing but its lines" 0 '^{"sweep":' \
     sweep validated.yaml --name "it's \"one\"" --seed 7 --count 3 --json -- $short
-check "... one for the sweep, three trials, a parameter, the best" \
+check "... the sweep, three trials, a parameter and the best run" \
     [ "$(cut -d: -f1 "$scratch/out" | tr -d '\n')" = \
     '{"sweep"{"trial"{"trial"{"trial"{"importance"{"best"' ]
-check "... each an object in one line" [ "$(grep -c '^{.*}$' "$scratch/out")" -eq 6 ]
+check "... each line is an object" [ "$(grep -c '^{.*}$' "$scratch/out")" -eq 6 ]
 check "... the sweep's" grep -q '^{"sweep":{"name":"it.s \\"one\\"","method":"random","metric":"validation/loss","goal":"minimize","parameters":\[{"name":"lr","log":true,"values":null}\]}}$' "$scratch/out"
 check "... a trial's" grep -Eq '^{"trial":{"number":2,"run":"it.s \\"one\\"-002","state":"finished","message":null,"objective":[0-9.]+,"parameters":{"lr":"0\.[0-9]+"}}}$' "$scratch/out"
 check "... a parameter's" grep -Eq '^{"importance":{"name":"lr","correlation":-?[0-9.e-]+,"share":([0-9.]+|null)}}$' "$scratch/out"
@@ -362,7 +362,7 @@ check "... the best run's" grep -Eq '^{"best":{"run":"it.s \\"one\\"-00[1-3]","o
 cp "$scratch/out" json.out
 check_run "--summary shows the same" 0 '^best: it.s "one"-00' sweep "it's \"one\"" --summary
 command=$(tail -n 1 "$scratch/out")
-# As it would be typed, with this program for hcnn-cl.
+# Runs the command as if typed, with this program as hcnn-cl.
 type_it() {
     mkdir -p bin && ln -sf "$program" bin/hcnn-cl
     PATH=$PWD/bin:$PATH sh -c "$command --max-steps 1 --run typed"
@@ -375,7 +375,7 @@ check_run "a name with control characters is refused" 2 'cannot be the beginning
 check_run "... and one that looks like an option" 2 'cannot be the beginning' \
     sweep random.yaml --name=-x --count 1 -- $brief
 
-# ---- The PyTorch project's file, as it is ----
+# ---- The PyTorch project's file, unchanged ----
 
 check_run "the original's search, mended" 0 '^original-001 finished  validation/loss' \
     sweep "$original" --count 1 -- $words --max-steps 4

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Tracking from outside: what runs leave in the store beside them, in event files and as JSON, what
-# `hcnn-cl runs` makes of it, and what kills and damage cannot take away.
+# Tracking as a user sees it: what runs write to the store beside them, to event files and to JSON;
+# what `hcnn-cl runs` shows; and what survives kills and damage.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 cd "$scratch" || exit 1
@@ -12,7 +12,7 @@ program=${HCNN_CL:-./hcnn-cl}
 same_steps() {
     step_lines "$1" >"$scratch/a" && step_lines "$2" >"$scratch/b" && cmp "$scratch/a" "$scratch/b"
 }
-# fact RUN KEY: the value of a column, as JSON writes it.
+# fact RUN KEY: the value of a column, as in JSON.
 fact() {
     "$program" runs --json --columns "$2" "$1" |
         sed -n "s|.*\"$2\":\"\{0,1\}\([^,\"}]*\).*|\1|p"
@@ -20,18 +20,18 @@ fact() {
 is_fact() {
     got=$(fact "$1" "$2")
     [ "$got" = "$3" ] || {
-        echo "$1: $2 is '$got', not '$3'"
+        echo "$1: $2 is '$got', expected '$3'"
         return 1
     }
 }
-# The smallest loss of a step, and the last step, of a metrics file.
+# The smallest loss of any step, and the last step, in a metrics file.
 least_loss() {
     step_lines "$1" | sed 's/.*"loss":\([^,]*\),.*/\1/' | sort -g | head -n 1
 }
 last_step() {
     step_lines "$1" | tail -n 1 | sed 's/^{"step":\([0-9]*\),.*/\1/'
 }
-# The store has what metrics.jsonl has.
+# agrees RUN: whether the store agrees with metrics.jsonl.
 agrees() {
     is_fact "$1" loss "$(least_loss "$1/metrics.jsonl")" &&
         is_fact "$1" step "$(last_step "$1/metrics.jsonl")"
@@ -43,8 +43,8 @@ steps_once() {
 event_files() {
     find "$1" -name 'events.out.tfevents.*' | wc -l
 }
-# start_run RUN STEPS ARGUMENT...: trains in the background until so many steps are logged. Sets
-# victim.
+# start_run RUN STEPS ARGUMENT...: trains in the background and waits until that number of steps is
+# logged. Sets victim.
 start_run() {
     started=$1
     wanted=$2
@@ -61,60 +61,60 @@ end_run() {
     kill "-$1" "$victim"
     wait "$victim" 2>/dev/null
 }
-# The sum of a matrix of counts: matrix_sum FILE KEY.
+# matrix_sum FILE KEY: the sum of a matrix of counts.
 matrix_sum() {
     sed "s/.*\"$2\":\[\[//; s/\]\].*//" "$1" | tr -d '[]' | tr ',' '\n' |
         awk '{ sum += $1 } END { print sum }'
 }
 
-# ---- How runs end ----
+# ---- The states of runs ----
 
 check_run "there is no store before a run" 1 'runs/runs.db: there is no store of runs' runs
 check_run "a whole run" 0 'whole test +loss' train $tiny --epochs 1 --run runs/whole
 check "... is in the store beside it" [ -s runs/runs.db ]
 check "... as finished" is_fact runs/whole state finished
 check "... with its steps" agrees runs/whole
-check "... and its epoch" is_fact runs/whole validation/fine_top1 \
+check "... its epoch" is_fact runs/whole validation/fine_top1 \
     "$(sed -n 's/.*"validation":.*"fine_top1":\([^,]*\),.*/\1/p' runs/whole/metrics.jsonl)"
-check "... and its test" [ "$(fact runs/whole test/loss)" != null ]
+check "... and its test result" [ "$(fact runs/whole test/loss)" != null ]
 check "... leaves one event file" [ "$(event_files runs/whole)" -eq 1 ]
-check "... and what it confused" grep -q \
+check "... and the confusions of the validation" grep -q \
     '^{"set":"validation","epoch":1,"step":30,"images":200,"undecided":0,' runs/whole/validation.json
 check "... 200 images by their fine classes" [ "$(matrix_sum runs/whole/validation.json fine)" -eq 200 ]
 check "... and by their coarse ones" [ "$(matrix_sum runs/whole/validation.json coarse)" -eq 200 ]
-check "... in the half that validated nothing, too" grep -q \
+check "... and of the test half" grep -q \
     '^{"set":"test half","epoch":1,"step":30,"images":200,' runs/whole/test.json
-check "... 200 images there" [ "$(matrix_sum runs/whole/test.json fine)" -eq 200 ]
+check "... 200 images of it" [ "$(matrix_sum runs/whole/test.json fine)" -eq 200 ]
 check "... with pictures" grep -q '"picture":"data:image/png;base64,' runs/whole/test.json
 
 check_run "a limit" 0 'stopped after step 3' train $tiny --max-steps 3 --run runs/limited
-check "... stops a run" is_fact runs/limited state stopped
+check "... gives the state stopped" is_fact runs/limited state stopped
 check "... whose steps are stored" agrees runs/limited
 start_run runs/ended 3 --epochs 1000
 end_run TERM
-check "a TERM signal stops a run" is_fact runs/ended state stopped
+check "a TERM signal gives the state stopped" is_fact runs/ended state stopped
 check "... whose steps are stored" agrees runs/ended
 check_run "a run that diverges" 1 'is not finite' train $tiny --lr 1e30 --epochs 1 --run runs/diverged
-check "... has failed" is_fact runs/diverged state failed
+check "... gives the state failed" is_fact runs/diverged state failed
 check_run "... and says why" 0 'the loss of step [0-9]+ is not finite' runs diverged --columns message
 
 # ---- Killed ----
 
 start_run runs/killed 12 --epochs 1000 --checkpoint-every 5
-check "a run that goes on is running" is_fact runs/killed state running
+check "a run in training has the state running" is_fact runs/killed state running
 check_run "... and is not deleted" 1 'killed: is running; end it first' runs --delete killed
 check_run "... nor recorded anew" 1 'killed: another hcnn-cl is working in it' runs --add runs/killed
-check "... its directory stays" [ -s runs/killed/config.json ]
+check "... and keeps its directory" [ -s runs/killed/config.json ]
 end_run KILL
-check "without its process it is killed" is_fact runs/killed state killed
+check "without its process it has the state killed" is_fact runs/killed state killed
 check_run "... in the list, too" 0 '^killed +killed ' runs --where state=killed
 check_run "... and goes on" 0 'whole test +loss' train --resume runs/killed --epochs 1
-check "... to its end" is_fact runs/killed state finished
+check "... and finishes" is_fact runs/killed state finished
 check "... with each step once" steps_once runs/killed
-check "... in the store as in its metrics" agrees runs/killed
+check "... and the store agrees with its metrics" agrees runs/killed
 check "... and a second event file" [ "$(event_files runs/killed)" -eq 2 ]
 
-# ---- Two at the same time ----
+# ---- Two runs at the same time ----
 
 together() {
     "$program" train $tiny --max-steps 9 --run runs/left >/dev/null 2>left.err &
@@ -124,20 +124,21 @@ together() {
     wait $left && wait $right && is_empty left.err && is_empty right.err
 }
 check "two runs write at the same time" together
-check "... the one" agrees runs/left
-check "... and the other" agrees runs/right
+check "... the first" agrees runs/left
+check "... and the second" agrees runs/right
 
 # ---- Histograms ----
 
 check_run "a run with momentum" 0 '' train $tiny --momentum 0.9 --epochs 1 --run runs/plain
 check_run "... and histograms" 0 '' \
     train $tiny --momentum 0.9 --epochs 1 --histograms 1 --run runs/histograms
-check "... has the same losses to the bit" \
+check "... has bit-identical losses" \
     same_steps runs/plain/metrics.jsonl runs/histograms/metrics.jsonl
 check "... and gradients in its events" grep -aq 'gradients/' runs/histograms/events.out.tfevents.*
-check "... which the other has not" sh -c '! grep -aq gradients/ runs/plain/events.out.tfevents.*'
-check "... nor weights" sh -c '! grep -aq weights/ runs/plain/events.out.tfevents.*'
-# Plain SGD learns while it goes back; with histograms it is another kernel's sum.
+check "... which the run without has not" sh -c '! grep -aq gradients/ runs/plain/events.out.tfevents.*'
+check "... and no weights either" sh -c '! grep -aq weights/ runs/plain/events.out.tfevents.*'
+# Plain SGD updates weights in the backward pass; with histograms another kernel does, which rounds
+# differently.
 close_steps() {
     step_lines "$1" | sed 's/.*"loss":\([^,]*\),.*/\1/' >"$scratch/a"
     step_lines "$2" | sed 's/.*"loss":\([^,]*\),.*/\1/' >"$scratch/b"
@@ -145,11 +146,11 @@ close_steps() {
         awk '$1 < $2 * 0.99999 || $1 > $2 * 1.00001 { print; wrong = 1 } END { exit wrong || NR < 30 }'
 }
 check_run "histograms with plain SGD" 0 '' train $tiny --epochs 1 --histograms 1 --run runs/sgd
-check "... change the losses by rounding at most" \
+check "... change the losses only by rounding" \
     close_steps runs/whole/metrics.jsonl runs/sgd/metrics.jsonl
-check_run "histograms of every second epoch" 0 '' \
+check_run "histograms every second epoch" 0 '' \
     train $tiny --momentum 0.9 --epochs 1 --histograms 2 --run runs/seldom
-check "... of one epoch are none" sh -c '! grep -aq gradients/ runs/seldom/events.out.tfevents.*'
+check "... are not written in the first" sh -c '! grep -aq gradients/ runs/seldom/events.out.tfevents.*'
 
 # ---- Listing ----
 
@@ -161,7 +162,7 @@ are_names() {
     shift
     got=$(names "$@")
     [ "$got" = "$want" ] || {
-        echo "'$got', not '$want'"
+        echo "'$got', expected '$want'"
         return 1
     }
 }
@@ -174,13 +175,13 @@ last_without() {
 }
 
 check_run "the list" 0 '^name +state +epoch +step +validation/loss ' runs
-check "... holds the runs in their order" grep -q '^whole  *finished  *1  *30 ' "$scratch/out"
-check "... a line each" [ "$(wc -l <"$scratch/out")" -eq 12 ]
+check "... contains the runs in their order" grep -q '^whole  *finished  *1  *30 ' "$scratch/out"
+check "... with a line per run" [ "$(wc -l <"$scratch/out")" -eq 12 ]
 check_run "accuracies are shown in percent" 0 '^ *[0-9.]+%$' runs whole --columns validation/fine_top1
 check "runs by name" are_names "whole left " whole left
 check "runs by directory" are_names "left whole " runs/left runs/whole/
-check "a store that is named" are_names "left " --store runs/runs.db left
-check "a store beside another directory's run" sh -c \
+check "runs of a named store" are_names "left " --store runs/runs.db left
+check "a run elsewhere, whose store is beside it" sh -c \
     "mkdir -p sub && cd sub && '$program' runs ../runs/left | grep -q ^left"
 check_run "a run that is not there" 1 'runs/runs.db: knows no run nobody' runs nobody
 check_run "a store that is not there" 1 'none.db: there is no store' runs --store none.db
@@ -188,19 +189,19 @@ check_run "a store that is not there" 1 'none.db: there is no store' runs --stor
 check_run "a store that is empty is none of ours" 1 "empty.db: is no file of hcnn-cl's" \
     runs --store empty.db
 
-check "a condition" are_names "whole killed plain histograms sgd seldom " --where state=finished
-check "several conditions" are_names "histograms sgd " --where 'state=finished,histograms=1,loss<1e3'
-check "a condition that is not equal" are_names "limited ended " \
+check "--where with a condition" are_names "whole killed plain histograms sgd seldom " --where state=finished
+check "--where with several conditions" are_names "histograms sgd " --where 'state=finished,histograms=1,loss<1e3'
+check "--where with !=" are_names "limited ended " \
     --where 'state!=finished,state!=failed,max-steps!=9'
-check "a condition on what few have" are_names "right " --where 'seed>=4'
+check "--where with a key that few runs have" are_names "right " --where 'seed>=4'
 check_run "conditions that nothing meets" 0 '^no runs$' runs --where 'seed>4'
 check_run "a condition that is none" 2 "^hcnn-cl: --where: 'seed': is no condition" runs --where seed
 check_run "... among good ones" 2 "'=3': is no condition" runs --where 'seed=3,=3'
-check "rising" rising loss -g
-check "falling" rising -loss -gr
+check "--sort in rising order" rising loss -g
+check "--sort in falling order" rising -loss -gr
 check "runs without the value come last" last_without validation/loss
-check "... either way" last_without -validation/loss
-check "so many" are_names "whole limited " --limit 2
+check "... in both orders" last_without -validation/loss
+check "--limit" are_names "whole limited " --limit 2
 check_run "a column that is not there" 2 "^hcnn-cl: --columns: 'los' is no fact of these runs" \
     runs --columns name,los
 check_run "a metric that has not come yet" 0 '^limited +- *$' \
@@ -210,7 +211,7 @@ check_run "columns of options, metrics and facts" 0 \
     runs whole --columns name,batch-size,validation/fine-top1,parameters,device
 
 check_run "lines of JSON" 0 '' runs --json
-check "... one object each" [ "$(grep -c '^{"name":"[^"]*","state":.*}$' "$scratch/out")" -eq 11 ]
+check "... with an object per run" [ "$(grep -c '^{"name":"[^"]*","state":.*}$' "$scratch/out")" -eq 11 ]
 check "... and nothing else" [ "$(wc -l <"$scratch/out")" -eq 11 ]
 
 check "... with times to the second" grep -q '"started":[0-9]\{10\},"updated":[0-9]\{10\},' \
@@ -218,7 +219,7 @@ check "... with times to the second" grep -q '"started":[0-9]\{10\},"updated":[0
 
 check_run "two runs side by side" 0 '^ +left +right$' runs left right --compare
 check "... with the option that differs" grep -Eq '^seed +3 +4 *$' "$scratch/out"
-check "... and none that does not" sh -c "! grep -q '^batch-size' '$scratch/out'"
+check "... and without those that do not" sh -c "! grep -q '^batch-size' '$scratch/out'"
 check_run "... as JSON" 0 '^\{"key":"seed","values":\{"left":"3","right":"4"\}\}$' \
     runs left right --compare --json
 check_run "one run beside nothing" 2 'compare needs two runs or more; there is 1' runs left --compare
@@ -231,15 +232,15 @@ check_run "keeping files of nothing" 2 'keep-files belongs to --delete' runs lef
 # ---- Names ----
 
 odd=$(printf 'a\tb\033[1m\177')
-check_run "a name of markup and spaces" 0 '' train $tiny --max-steps 1 --run 'runs/<script> & "b"'
-check "... comes back" is_fact 'runs/<script> & "b"' step 1
+check_run "a name with markup and spaces" 0 '' train $tiny --max-steps 1 --run 'runs/<script> & "b"'
+check "... is found" is_fact 'runs/<script> & "b"' step 1
 check_run "... in the list, too" 0 '^<script> & "b" +stopped' runs '<script> & "b"'
-check_run "a name of control characters" 0 '' train $tiny --max-steps 1 --run "runs/$odd"
+check_run "a name with control characters" 0 '' train $tiny --max-steps 1 --run "runs/$odd"
 check_run "... does not move the cursor" 0 '^a\?b\?\[1m\? +stopped' runs "$odd"
 check_run "... and is whole in JSON" 0 '"name":"a\\tb\\u001B\[1m' runs "$odd" --json
 check_run "... also beside another" 0 '^ +a\?b\?\[1m\? +left$' runs "$odd" left --compare
 check_run "... and when it is deleted" 0 '^a\?b\?\[1m\?: deleted$' runs --delete "$odd"
-check "... and is gone" [ ! -e "runs/$odd" ]
+check "... and its directory is gone" [ ! -e "runs/$odd" ]
 
 check_run "a condition on what there is not" 2 "where: 'lrr' is no fact" runs --where 'lrr<1'
 check_run "an order by what there is not" 2 "sort: 'lrr' is no fact" runs --sort -lrr
@@ -247,28 +248,28 @@ check_run "adding to a store elsewhere" 2 'leave --store away' runs --add runs/w
 
 # ---- Deleting ----
 
-# Two stores with a run of the same name.
+# Two stores, each with a run of the same name.
 check_run "a run elsewhere" 0 '' train $tiny --max-steps 1 --run other/whole
 check_run "its directory may end in a slash" 0 '^whole +stopped' runs other/whole/ --columns name,state
 check_run "runs of two stores are not deleted at once" 2 'name runs of one store at a time' \
     runs --delete runs/limited other/whole
 check_run "... nor the other's run by the store's name" 2 'name runs of one store at a time' \
     runs --store runs/runs.db --delete other/whole
-check "... and all are there" [ -e runs/limited ] && [ -e runs/whole ] && [ -e other/whole ]
+check "... and all of them stay" [ -e runs/limited ] && [ -e runs/whole ] && [ -e other/whole ]
 
 rm -rf runs/left
 check_run "a run whose directory is gone is forgotten" 0 '^left: deleted$' runs --delete left
 check_run "... for good" 1 'knows no run left' runs left
 check_run "a run is forgotten and its files are kept" 0 '^right: deleted from the store; its files stay' \
     runs --delete --keep-files right
-check "... whole" [ -s runs/right/last.safetensors ]
+check "... with its checkpoint" [ -s runs/right/last.safetensors ]
 rm runs/seldom/config.json
 check_run "what is no run's directory any more stays" 1 'holds no config.json' runs --delete seldom
-check "... with what is in it" [ -s runs/seldom/last.safetensors ]
+check "... with its files" [ -s runs/seldom/last.safetensors ]
 check "... and in the store" are_names "seldom " seldom
 check_run "several at once" 0 '^sgd: deleted$' runs --delete ended sgd
-check "... are gone" [ ! -e runs/ended ] && [ ! -e runs/sgd ]
-check "the others stay" are_names \
+check "... whose directories are gone" [ ! -e runs/ended ] && [ ! -e runs/sgd ]
+check "the other runs stay" are_names \
     'whole limited diverged killed plain histograms seldom <script> & "b" '
 
 # ---- Without the store, and with a damaged one ----
@@ -284,10 +285,10 @@ check "... and says so once" [ "$(cat "$scratch/out" "$scratch/err" | grep -c 't
 check "... with its metrics and events" \
     [ -s runs/next/metrics.jsonl ] && [ "$(event_files runs/next)" -eq 1 ]
 check_run "... and a list" 1 'runs/runs.db: .*move it away' runs
-check "... and is left as it is" cmp runs/damaged runs/runs.db
+check "... which does not change the file" cmp runs/damaged runs/runs.db
 mv runs/runs.db runs/away.db
-check_run "moved away it hinders nobody" 0 '' train $tiny --max-steps 1 --run runs/new
-check "... the other run goes into the new one" [ "$("$program" runs --add runs/next >/dev/null
+check_run "a run after the store was moved away" 0 '' train $tiny --max-steps 1 --run runs/new
+check "... the other run can be added to the new store" [ "$("$program" runs --add runs/next >/dev/null
     fact runs/next step)" = 1 ]
 check_run "runs are recorded again" 0 '^runs/whole: recorded in .*runs/runs.db$' runs --add runs/whole
 check "... with the same values" [ "$("$program" runs whole \
@@ -296,8 +297,8 @@ check_run "what is no run is not recorded" 1 'sub/config.json: cannot be opened'
 check_run "adding nothing" 2 'add needs the names of runs' runs --add
 check_run "a run goes on without its record" 0 'stopped after step 5' \
     train --resume runs/limited --max-steps 5
-check "... and gets its history back" agrees runs/limited
-check "... which begins at its first step" [ "$(fact runs/limited loss)" = \
+check "... and its history is complete again" agrees runs/limited
+check "... from its first step" [ "$(fact runs/limited loss)" = \
     "$(least_loss runs/limited/metrics.jsonl)" ]
 
 finish

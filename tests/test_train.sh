@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Training from outside, with the tiny backbone on the drawn sample: runs, resuming to the bit,
-# kills, interrupts, weights, and what is said of bad input. Short, it resumes with fp16 and with
-# all that a recipe may ask for, and kills nothing.
+# Training as a user starts it, with the tiny backbone on the drawn sample: runs, bit-identical
+# resumes, kills, interrupts, weights, and errors. Short leaves out kills, and resumes only with fp16
+# and with all options of a recipe together.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 golden=$(cd "${srcdir:-.}/tests/golden" && pwd)
@@ -17,7 +17,7 @@ same_steps() {
     step_lines "$1" >"$scratch/a" && step_lines "$2" >"$scratch/b" && cmp "$scratch/a" "$scratch/b"
 }
 
-# loss = 3 coarse + 0.5 fine on every line of step.
+# Whether loss = 3 coarse + 0.5 fine in every line of a step.
 weighted_sum() {
     step_lines "$1" | tr -d '{}"' | tr ':' ',' | awk -F, '
         { for (i = 1; i < NF; i += 2) v[$i] = $(i + 1)
@@ -29,7 +29,7 @@ weighted_sum() {
 # ---- A run from start to end ----
 
 check_run "a whole run" 0 'whole test +loss' train $tiny --epochs 2 --run whole
-check "... says that it is the sample, and how to get real data" \
+check "... reports the sample, and how to get real data" \
     answered 0 'data/fetch-cifar100'
 for file in config.json metrics.jsonl last.safetensors best.safetensors; do
     check "... leaves $file" [ -s "whole/$file" ]
@@ -38,21 +38,21 @@ check "... has a line per step" [ "$(step_lines whole/metrics.jsonl | wc -l)" -e
 check "... has a line per epoch" [ "$(grep -c '^{"epoch"' whole/metrics.jsonl)" -eq 2 ]
 check "... measures the test half and the whole set" \
     grep -q '"test_half":{"images":200,.*"test_whole":{"images":400,' whole/metrics.jsonl
-check "... leaves nothing temporary" [ -z "$(find . -name '*tmp*' -o -name '*.new-*')" ]
+check "... leaves no temporary file" [ -z "$(find . -name '*tmp*' -o -name '*.new-*')" ]
 check_run "the run's directory is not used twice" 2 'is there already' \
     train $tiny --epochs 1 --run whole
 
 # ---- The seed decides, the threads do not ----
 
-check_run "the same seed with other threads" 0 '' \
+check_run "the same seed with another number of threads" 0 '' \
     train $tiny --epochs 2 --run again --threads 5
-check "... the same weights to the bit" same_tensors whole/last.safetensors again/last.safetensors
+check "... gives bit-identical weights" same_tensors whole/last.safetensors again/last.safetensors
 check "... the same losses" same_steps whole/metrics.jsonl again/metrics.jsonl
 check_run "another seed" 0 '' train --backbone tiny --batch-size 40 --max-steps 1 --run other --seed 4
-check_run "the same seed for as long" 0 '' train $tiny --max-steps 1 --run short
-check "... other weights" differing_tensors other/last.safetensors short/last.safetensors
+check_run "the same seed for one step" 0 '' train $tiny --max-steps 1 --run short
+check "... gives other weights" differing_tensors other/last.safetensors short/last.safetensors
 
-# ---- Resuming, to the bit ----
+# ---- Resuming is bit-identical ----
 
 resume_to_the_bit() {
     optimizer=$1
@@ -64,7 +64,7 @@ resume_to_the_bit() {
     check_run "... over the end of an epoch" 0 'stopped after step 33' \
         train --resume parts --max-steps 33
     check_run "... to the same step" 0 'stopped after step 37' train --resume parts --max-steps 37
-    check "... the same weights to the bit" same_tensors once/last.safetensors parts/last.safetensors
+    check "... gives bit-identical weights" same_tensors once/last.safetensors parts/last.safetensors
     check "... the same losses" same_steps once/metrics.jsonl parts/metrics.jsonl
     if [ "$optimizer" != sgd ]; then
         check "... the same optimizer state" \
@@ -79,18 +79,18 @@ if ! is_short; then
 fi
 resume_to_the_bit "sgd --momentum 0.9 --precision fp16"
 
-# ---- All that a recipe may ask for, to the bit ----
+# ---- All options of a recipe together are bit-identical ----
 
-# 30 batches an epoch are steps of 4 and one of 2.
+# The 30 batches of an epoch make seven steps of 4 and one of 2.
 everything="--optimizer adamw --lr 1e-3 --weight-decay 0.05 --no-norm-decay --clip-norm 1
     --accumulate 4 --ema 0.9 --schedule cosine --min-lr 1e-5 --warmup 0.5 --early-stop 3"
 check_run "10 steps of accumulated batches" 0 'stopped after step 10' \
     train $tiny $everything --run all-once --max-steps 10
-check "... of which 8 are an epoch" grep -q '^{"epoch":1,"steps":8,' all-once/metrics.jsonl
+check "... 8 of them in an epoch" grep -q '^{"epoch":1,"steps":8,' all-once/metrics.jsonl
 check_run "... in parts" 0 'stopped after step 3' train $tiny $everything --run all-parts --max-steps 3
 check_run "... to the same step" 0 'stopped after step 10' train --resume all-parts --max-steps 10
 for file in last best optimizer-10; do
-    check "... the same $file to the bit" \
+    check "... $file is bit-identical" \
         same_tensors all-once/$file.safetensors all-parts/$file.safetensors
 done
 check "... the same losses" same_steps all-once/metrics.jsonl all-parts/metrics.jsonl
@@ -103,20 +103,20 @@ check_run "a floor for a schedule that takes none" 2 'schedule one-cycle takes n
 check_run "a warm-up as long as the run" 2 'warmup 2 leaves nothing of --epochs 2' \
     train $tiny --epochs 2 --warmup 2
 
-# ---- A limit at an epoch's end saves and validates ----
+# ---- A limit at the end of an epoch still saves and validates ----
 
 check_run "as many steps as an epoch has" 0 '^epoch 1/' train $tiny --run edge/ --max-steps 30
-check "... are all in the checkpoint" [ "$(step_lines edge/metrics.jsonl | wc -l)" -eq 30 ]
+check "... are all logged" [ "$(step_lines edge/metrics.jsonl | wc -l)" -eq 30 ]
 check_run "... and the next goes on" 0 'after step 30$' train --resume edge --max-steps 37
 check_run "37 plain steps at once" 0 '' train $tiny --run edge-once --max-steps 37
-check "... the same weights to the bit" same_tensors edge-once/last.safetensors edge/last.safetensors
+check "... gives bit-identical weights" same_tensors edge-once/last.safetensors edge/last.safetensors
 echo precious >kept.jsonl
 check_run "a run that is there already" 2 'is there already' train $tiny --run edge --metrics kept.jsonl
 check "... leaves the metrics file alone" grep -q precious kept.jsonl
 
 # ---- Killed at any moment ----
 
-# Every start goes on from the last checkpoint; the sum of them ends where an unbroken run does.
+# Every start resumes from the last checkpoint; in the end the run equals an uninterrupted one.
 killed() {
     "${HCNN_CL:-./hcnn-cl}" train $tiny --momentum 0.9 --checkpoint-every 2 --run killed \
         --epochs 2 --max-steps 40 >/dev/null 2>&1 &
@@ -138,7 +138,7 @@ killed() {
     wait "$victim"
 }
 if is_short; then
-    skip "every checkpoint loads after SIGKILL" "it is about kills"
+    skip "every checkpoint loads after SIGKILL" "it needs kills"
 else
     check "every checkpoint loads after SIGKILL" killed
 fi
@@ -153,18 +153,18 @@ check_run "two processes cannot work on one run" 1 'busy: another hcnn-cl is wor
 kill $busy
 wait $busy 2>/dev/null
 if is_short; then
-    skip "the killed run has the weights of an unbroken one" "it is about kills"
+    skip "the killed run has the weights of an uninterrupted one" "it needs kills"
 else
-    check_run "an unbroken run" 0 '' \
+    check_run "an uninterrupted run" 0 '' \
         train $tiny --momentum 0.9 --run unbroken --epochs 2 --max-steps 40
-    check "... the killed one has the same weights" \
+    check "... the killed run has the same weights" \
         same_tensors unbroken/last.safetensors killed/last.safetensors
-    check "... and every step's line once" same_steps unbroken/metrics.jsonl killed/metrics.jsonl
+    check "... and each step's line once" same_steps unbroken/metrics.jsonl killed/metrics.jsonl
 fi
 
 # ---- Started twice at the same moment ----
 
-# Which of the two makes it is open.
+# Either of the two may win.
 start_twice() {
     for each in 0 1; do
         (
@@ -177,17 +177,17 @@ start_twice() {
     wait
     [ "$(cat code.0 code.1 | sort | tr -d '\n')" = 02 ]
 }
-mkdir twice.new-999999-0 && echo '{}' >twice.new-999999-0/config.json # by a start that was killed
-check "of two starts with one name one trains" start_twice
+mkdir twice.new-999999-0 && echo '{}' >twice.new-999999-0/config.json # left by a killed start
+check "of two starts with the same name only one trains" start_twice
 check "... the other says what to do" grep -Eq 'hcnn-cl: twice: .*another --run' err.0 err.1
-check "... nothing is left beside the run" [ "$(echo twice*)" = twice ]
+check "... no other file is left beside the run" [ "$(echo twice*)" = twice ]
 check "... the run is whole" [ "$(step_lines twice/metrics.jsonl | wc -l)" -eq 5 ]
 check_run "... and goes on" 0 'after step 5$' train --resume twice --max-steps 6
 
 # ---- Interrupted ----
 
 interrupt() {
-    # A background job of a script ignores SIGINT; SIGTERM is taken alike.
+    # A background job of a script ignores SIGINT, so SIGTERM is used, which has the same effect.
     "${HCNN_CL:-./hcnn-cl}" train $tiny --epochs 1000 --run interrupted >going.out 2>"$scratch/err" &
     victim=$!
     while ! grep -q '^step' going.out 2>/dev/null; do
@@ -214,7 +214,7 @@ check_run "... the last good checkpoint stays" 0 '400 images' eval --checkpoint 
 
 check_run "start from weights" 0 'tensors loaded' \
     train $tiny --weights whole/best.safetensors --max-steps 2 --run started --lr 1e-4
-check "... backbone weights freeze the coarse layers before layer3" \
+check "... weights freeze the coarse backbone before layer3 by default" \
     grep -q '"freeze": "default"' started/config.json
 check_run "... but not with --freeze none" 0 '' \
     train $tiny --weights whole/best.safetensors --freeze none --max-steps 1 --run thawed
@@ -229,15 +229,15 @@ check "... leaves no run" [ ! -e refused ]
 check_run "only the fine half, CIFAR's stem, Adam" 0 'stopped after step 2' \
     train $tiny --only_fine --stem cifar --optimizer adam --lr 1e-3 --max-steps 2 --run fine
 check_run "... has no coarse loss" 0 '"fine_loss"' eval --checkpoint fine/last.safetensors --json
-check "... in its JSON" sh -c "! grep -q coarse_loss '$scratch/out'"
+check "... in the JSON output" sh -c "! grep -q coarse_loss '$scratch/out'"
 check_run "... nor, without the fine one, anything to learn" 2 'leaves* nothing to learn' \
     train $tiny --only-fine --fine 0 --max-steps 1 --run refused
 check_run "a larger input" 0 '48x48 input' train $tiny --image_size 48 --max-steps 1 --run larger
 check_run "weights of the losses, metrics of every second step elsewhere" 0 'stopped after step 5' \
     train $tiny --coarse 3 --fine 0.5 --metrics elsewhere.jsonl --metrics-every 2 --max-steps 5 \
     --run weighted
-check "... a line for steps 2 and 4" [ "$(step_lines elsewhere.jsonl | cut -d, -f1 | tr -d '\n')" = '{"step":2{"step":4' ]
-check "... their loss is the weighted sum" weighted_sum elsewhere.jsonl
+check "... have lines for steps 2 and 4" [ "$(step_lines elsewhere.jsonl | cut -d, -f1 | tr -d '\n')" = '{"step":2{"step":4' ]
+check "... and the weighted sum as their loss" weighted_sum elsewhere.jsonl
 check_run "milestones" 0 'lr 0.0008 ' train $tiny --epochs 2 --milestones 1 --run milestones
 
 # ---- Augmentation and losses ----
@@ -249,7 +249,7 @@ check_run "... which eval knows of" 0 '"marginal_loss":[0-9.]+,"fine_loss"' \
     eval --checkpoint mixed/last.safetensors --json
 check_run "other weights for each epoch" 0 'whole test +loss' \
     train $tiny --epochs 2 --loss-schedule 2:0.5:1 --run staged
-check "... in the epochs' lines" grep -q \
+check "... are in the lines of epochs" grep -q \
     '"epoch":2,.*"coarse_weight":0.5,"fine_weight":1.0' staged/metrics.jsonl
 check_run "an augmentation that is not there" 2 \
     "^hcnn-cl: --augment: there is no 'shear=3'; it is default, none, or a list" \
@@ -267,12 +267,12 @@ mv elsewhere.jsonl own.jsonl
 cp kept.jsonl elsewhere.jsonl
 check_run "a run does not go on with another's" 1 'elsewhere.jsonl: is not the metrics file' \
     train --resume weighted --max-steps 6
-check "... which is left alone, too" cmp kept.jsonl elsewhere.jsonl
+check "... which is not changed" cmp kept.jsonl elsewhere.jsonl
 mv own.jsonl elsewhere.jsonl
-check_run "a run goes on with its own" 0 '' train --resume weighted --max-steps 6
-check "... behind its lines" [ "$(step_lines elsewhere.jsonl | wc -l)" -eq 3 ]
+check_run "a resumed run with its own metrics file" 0 '' train --resume weighted --max-steps 6
+check "... appends to it" [ "$(step_lines elsewhere.jsonl | wc -l)" -eq 3 ]
 
-# ---- What is refused ----
+# ---- Errors ----
 
 check_run "a batch that cannot fit names the largest that does" 1 \
     'the largest batch that fits is [0-9]+' \
@@ -282,7 +282,7 @@ check_run "a last batch of one image" 2 'leave a batch of one image' \
 check_run "metrics that cannot be written" 1 'no-such-directory/m.jsonl' \
     train $tiny --metrics no-such-directory/m.jsonl --max-steps 1 --run none
 check_run "a run without a name" 2 '^hcnn-cl: --run: is empty' train $tiny --run ''
-check "... leaves nothing half made" [ -z "$(find . -name '*.new-*')" ]
+check "... leaves no temporary directory" [ -z "$(find . -name '*.new-*')" ]
 check_run "weights that are not there" 1 'no-such-file: cannot be opened' \
     train $tiny --weights no-such-file --run none
 check_run "weights of another network" 1 'other.safetensors' \
@@ -297,7 +297,7 @@ head -c 1000 whole/last.safetensors >cut.safetensors
 check_run "a checkpoint cut short" 1 'cut.safetensors: .*cut short' eval --checkpoint cut.safetensors
 check_run "data that is not there" 1 'no-such-data: there is no such file' \
     train --data no-such-data --run none
-LC_ALL=C # for grep: what follows is no text in any other
+LC_ALL=C # for grep, because the following names are not valid text in other locales
 export LC_ALL
 foreign=$(printf 'caf\351')
 mkdir "$foreign"
@@ -316,6 +316,6 @@ check_run "Nesterov without momentum" 2 'nesterov' train $tiny --nesterov --run 
 check_run "a batch size of nothing" 2 'batch-size' train --batch-size 0
 check_run "an unknown precision" 2 'precision' train --precision fp8 --run none
 check_run "an unknown optimizer" 2 'optimizer' train --optimizer rmsprop
-check "... none of them left a run" [ ! -e none ]
+check "... none of these left a run" [ ! -e none ]
 
 finish
