@@ -239,7 +239,7 @@ static void test_resized_crop(void **state)
     free(areas);
 }
 
-/* If no try fits, the crop is that of torchvision's RandomResizedCrop.get_params(scale=(1, 1)). */
+/* If no try fits, the crop equals torchvision's RandomResizedCrop.get_params(scale=(1, 1)). */
 static void test_middle_crop(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* journal.c: a metrics file never loses lines that something else wrote; a resumed run loses
- * exactly the lines after its checkpoint. */
+/* journal.c: lines that another program wrote are never lost; a resumed run loses exactly the lines
+ * after its checkpoint. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"

@@ -216,8 +216,7 @@ static void test_special_values(void **state)
     fixture_close(&f);
 }
 
-/* The reference's gradient is the slope of the reference: it goes to the values whose change
- * changes y. */
+/* The reference's gradient is the slope of its own output: only a value that affects y has one. */
 static void test_reference(void **state)
 {
     const pool_case p = {2, 5, 4, 3, {3, 2, 1, MAX_POOL_NOTHING}};

@@ -74,7 +74,8 @@ static void nothing_is_zero(void **state)
     assert_true(metrics_mean(&sums, 3) == 0.0);
 }
 
-/* The coarse weight applies to both coarse losses; --only-fine may have the marginal one. */
+/* The coarse weight applies to both coarse losses; with --only-fine there is only the marginal
+ * one. */
 static void marginal_losses(void **state)
 {
     (void)state;

@@ -233,7 +233,7 @@ static void choices(void **state)
     assert_ptr_equal(set.maker, makers[1].name);
 }
 
-/* An option whose value may be missing can be reset. */
+/* An option that may have no value can be unset. */
 static void optional_values_can_be_unset(void **state)
 {
     (void)state;

@@ -89,7 +89,7 @@ static void test_one_start(void **state)
     assert_int_equal(stat(f->run, &made), 0);
     assert_int_equal(made.st_mode, plain.st_mode);
     run_directory_close(&d);
-    /* Files that a killed process did not finish go when the run is opened again. */
+    /* Files that a killed process left unfinished are removed when the run is opened again. */
     const char *const unfinished[] = {"last.safetensors.tmp-1", "test.json.tmp-18199",
                                       "best.safetensors.link"};
     for (int i = 0; i < 3; i++)

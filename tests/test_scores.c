@@ -381,7 +381,7 @@ static void non_finite_logits_count_as_wrong(void **state)
     scores_free(&s);
 }
 
-/* A third is the upper end of bin 5 of 15; a certain answer is that of the last bin. */
+/* A third is the upper end of bin 5 of 15; a certain answer belongs to the last bin. */
 static void bins_include_their_upper_ends(void **state)
 {
     (void)state;

@@ -8,10 +8,12 @@
 
 typedef struct thread_ranks thread_ranks;
 
+/* `count` ranks; fails the test if memory is out. thread_ranks_close frees them. */
 thread_ranks *thread_ranks_open(int count);
 void thread_ranks_close(thread_ranks *all);
 
-/* A rank's access to the others, for its own thread only; and the same as its network uses it. */
+/* A rank's access to the others, to be used only in its own thread: for the code under test, and
+ * for the synchronised batch normalisation of its network. */
 const ranks *thread_ranks_of(const thread_ranks *all, int rank);
 const statistics_gather *thread_ranks_statistics(const thread_ranks *all, int rank);
 /* How often all ranks have waited for each other. */
