@@ -392,7 +392,7 @@ static void test_foreign(void **state)
         {STATE, "[7,13]", "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]", "'milestones' is not"},
         {STATE, "[7,13]", "{}", "'milestones' is not"},
         {STATE, "null", "1", "'optimizer_file' is not"},
-        {STATE, "null", "\"../../secret\"", "outside the run's directory"},
+        {STATE, "null", "\"../../secret\"", "outside the run directory"},
         {RUN, "18446744073709551615", "18446744073709551616", "'seed' is not"},
         {RUN, "18446744073709551615", "-1", "'seed' is not"},
         {RUN, "0x1p-1", "-0x1p-1", "'coarse_weight' is not"},

@@ -68,7 +68,7 @@ check_run "nor is a changed state of the optimizer" 1 'optimizer-30.safetensors:
 full='No space left on device; make room there'
 if [ "$HCNN_TEST_MOUNTS" = yes ] && mkdir disk && disk 600k; then
     check_run "a disk that fills while a checkpoint is written" 1 \
-        "safetensors: cannot be written: $full; after that, .*train --resume disk/run\` goes on" \
+        "safetensors: cannot be written: $full; after that, .*train --resume disk/run\` continues" \
         train $tiny --momentum 0.9 --epochs 1 --checkpoint-every 1 --run disk/run
     check "... no temporary file is left" nothing_temporary disk
     check_run "... the last checkpoint is good" 0 '^400 images' \

@@ -54,15 +54,15 @@ static void test_refused(void **state)
         {"1:1:1,2:-1:1", "found '2:-1:1'"},
         {"1:1:1,2:1:nan", "found '2:1:nan'"},
         {"1:1:1,2:1:1e7", "found '2:1:1e7'"},
-        {"5:1:1,5:1:2", "epochs have to rise, 5 comes after 5"},
-        {"5:1:1,2:1:2", "epochs have to rise, 2 comes after 5"},
-        {"1:1:1,2:0:0", "nothing is learnt from epoch 2 on"},
+        {"5:1:1,5:1:2", "expected rising epochs, but 5 comes after 5"},
+        {"5:1:1,2:1:2", "expected rising epochs, but 2 comes after 5"},
+        {"1:1:1,2:0:0", "there is nothing to learn from epoch 2 on"},
     };
     error err;
     loss_schedule s;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         CHECK_FAILS(STATUS_USAGE, bad[i][1], loss_schedule_parse(bad[i][0], run, true, &s, &err));
-    CHECK_FAILS(STATUS_USAGE, "nothing is learnt from epoch 1 on",
+    CHECK_FAILS(STATUS_USAGE, "there is nothing to learn from epoch 1 on",
                 loss_schedule_parse("1:1:0", run, false, &s, &err));
     char many[LOSS_SCHEDULE_STAGES * 10 + 10] = "1:1:1";
     for (int i = 2; i <= LOSS_SCHEDULE_STAGES + 1; i++)

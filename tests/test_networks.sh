@@ -37,7 +37,7 @@ check_run "without batch normalisation one image is a batch" 0 'stopped after st
     train --backbone tiny_bit --batch-size 1 --max-steps 3 --run single
 check_run "with it the remedy is named" 2 'bit_r50x1' \
     train --backbone tiny_basic --batch-size 11 --run none
-check_run "... also where only the fusion has it" 2 'none but in --fusion concat-bn-relu' \
+check_run "... also where only the fusion has it" 2 'only with --fusion concat-bn-relu' \
     train --backbone tiny_bit --fusion concat-bn-relu --batch-size 1 --run none
 
 # ---- Options that exclude each other ----

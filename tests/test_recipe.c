@@ -73,7 +73,7 @@ static void test_refused(void **state)
         const char *text, *message;
     } bad[] = {
         {"lr: 0.1\nlr: 0.2\n", "line 2: 'lr' is given twice"},
-        {"lr: 0.1\nepoch: 3\n", "line 2: 'epoch' is no option of a run; did you mean epochs?"},
+        {"lr: 0.1\nepoch: 3\n", "line 2: 'epoch' is not an option of a run; did you mean epochs?"},
         {"lr: high\n", "line 1: --lr 'high': is not a number"},
         {"epochs: 1.5\n", "line 1: --epochs '1.5': is not a whole number"},
         {"epochs: 99999999999\n", "line 1: --epochs 99999999999: is too large"},
@@ -94,7 +94,7 @@ static void test_refused(void **state)
         {"lr: 1\n---\nlr: 2\n", "line 2: holds more than one document"},
         {"lr: [1\n", "is no YAML: "},
         {"lr: \xff\n", "is no YAML: "},
-        {"run: elsewhere\n", "'run' is no option of a run"},
+        {"run: elsewhere\n", "'run' is not an option of a run"},
     };
     error err;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -120,7 +120,8 @@ static void test_names(void **state)
     CHECK_OK(recipe_load("modern", &o, &r, &err));
     assert_true(o.momentum == 0.9);
     words_free(&r);
-    CHECK_FAILS(STATUS_USAGE, "--recipe no-such: is neither", recipe_load("no-such", &o, &r, &err));
+    CHECK_FAILS(STATUS_USAGE, "--recipe no-such: expected original",
+                recipe_load("no-such", &o, &r, &err));
     words_free(&r);
     CHECK_FAILS(STATUS_FAILED, "no-such/config.json", recipe_load_run("no-such", &o, &r, &err));
     words_free(&r);

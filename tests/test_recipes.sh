@@ -47,6 +47,6 @@ echo 'lr: fast' >bad.yaml
 check_run "a value that is wrong" 1 "bad.yaml: line 1: --lr 'fast'" \
     train --recipe bad.yaml --run bad
 check "... leaves no run" [ ! -e bad ]
-check_run "a recipe that is not there" 2 '--recipe nowhere: is neither' \
+check_run "a recipe that is not there" 2 '--recipe nowhere: expected original' \
     train --recipe nowhere --run bad
 finish

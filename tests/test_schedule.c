@@ -202,13 +202,13 @@ static void wrong_terms(void **state)
     (void)state;
     expect_refused((schedule_terms){.law = SCHEDULE_MULTISTEP, .lr = 1}, "needs --milestones");
     expect_refused((schedule_terms){.law = SCHEDULE_COSINE, .lr = 1, .milestones = "3"},
-                   "--schedule cosine takes no --milestones");
+                   "--schedule cosine does not accept --milestones");
     start((schedule_terms){.law = SCHEDULE_COSINE, .lr = 1, .milestones = "none"});
     expect_refused((schedule_terms){.law = SCHEDULE_ONE_CYCLE, .lr = 1, .min_lr = 0.1},
-                   "--schedule one-cycle takes no --min-lr");
+                   "--schedule one-cycle does not accept --min-lr");
     expect_refused(
         (schedule_terms){.law = SCHEDULE_DEFAULT, .lr = 1, .milestones = "3", .min_lr = 0.1},
-        "--schedule multistep takes no --min-lr");
+        "--schedule multistep does not accept --min-lr");
     expect_refused((schedule_terms){.law = SCHEDULE_COSINE, .lr = 1, .min_lr = 2},
                    "--min-lr 2 is above --lr 1");
     expect_refused((schedule_terms){.law = SCHEDULE_DEFAULT, .lr = 1, .milestones = "3,"},

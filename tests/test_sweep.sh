@@ -150,7 +150,7 @@ else
         sweep random.yaml --name struck --count 3 -- $long
     check "... three trials, each finished" [ "$(trials struck finished)" -eq 3 ]
     check "... never by two processes at once" \
-        sh -c "! grep 'another start made it' runs/struck-*.log"
+        sh -c "! grep 'created by another start' runs/struck-*.log"
     check "... with every step once" steps_once runs/struck-001 $steps
     check "... the last too" steps_once runs/struck-003 $steps
 fi

@@ -39,7 +39,7 @@ check "... has a line per epoch" [ "$(grep -c '^{"epoch"' whole/metrics.jsonl)" 
 check "... measures the test half and the whole set" \
     grep -q '"test_half":{"images":200,.*"test_whole":{"images":400,' whole/metrics.jsonl
 check "... leaves no temporary file" [ -z "$(find . -name '*tmp*' -o -name '*.new-*')" ]
-check_run "the run's directory is not used twice" 2 'is there already' \
+check_run "the run's directory is not used twice" 2 'already exists' \
     train $tiny --epochs 1 --run whole
 
 # ---- The seed decides, the threads do not ----
@@ -98,9 +98,9 @@ check "... the best is the average, not the last" \
     differing_tensors all-once/best.safetensors all-once/last.safetensors
 check_run "a schedule that is none" 2 \
     "schedule 'step': is not one of plateau.multistep.cosine.one-cycle" train $tiny --schedule step
-check_run "a floor for a schedule that takes none" 2 'schedule one-cycle takes no --min-lr' \
+check_run "a floor for a schedule that takes none" 2 'schedule one-cycle does not accept --min-lr' \
     train $tiny --schedule one-cycle --min-lr 1e-5
-check_run "a warm-up as long as the run" 2 'warmup 2 leaves nothing of --epochs 2' \
+check_run "a warm-up as long as the run" 2 'warmup 2 leaves no epoch of --epochs 2' \
     train $tiny --epochs 2 --warmup 2
 
 # ---- A limit at the end of an epoch still saves and validates ----
@@ -111,7 +111,7 @@ check_run "... and the next goes on" 0 'after step 30$' train --resume edge --ma
 check_run "37 plain steps at once" 0 '' train $tiny --run edge-once --max-steps 37
 check "... gives bit-identical weights" same_tensors edge-once/last.safetensors edge/last.safetensors
 echo precious >kept.jsonl
-check_run "a run that is there already" 2 'is there already' train $tiny --run edge --metrics kept.jsonl
+check_run "a run that is there already" 2 'already exists' train $tiny --run edge --metrics kept.jsonl
 check "... leaves the metrics file alone" grep -q precious kept.jsonl
 
 # ---- Killed at any moment ----
@@ -218,7 +218,7 @@ check "... weights freeze the coarse backbone before layer3 by default" \
     grep -q '"freeze": "default"' started/config.json
 check_run "... but not with --freeze none" 0 '' \
     train $tiny --weights whole/best.safetensors --freeze none --max-steps 1 --run thawed
-check_run "... nor what the weights leave as it was drawn" 1 'has nothing for [0-9]+ of the parameters' \
+check_run "... nor what the weights leave as it was drawn" 1 ': [0-9]+ of the parameters that --freeze default freezes are missing' \
     train $tiny --weights whole/best.safetensors --stem cifar --max-steps 1 --run refused
 check_run "... which is all right with --freeze none" 0 'not loaded' \
     train $tiny --weights whole/best.safetensors --stem cifar --freeze none --max-steps 1 \
@@ -290,7 +290,7 @@ check_run "weights of another network" 1 'other.safetensors' \
 check_run "losses that teach the fine half nothing" 2 '--fine 0 with --only-fine leaves nothing' \
     train $tiny --only-fine --fine 0 --max-steps 1 --run none
 check_run "weights of another backbone, beside layers that are to stay as they are" 1 \
-    'nothing for [0-9]+ of the parameters that --freeze default' \
+    '[0-9]+ of the parameters that --freeze default freezes are missing' \
     train --backbone tiny_basic --weights whole/best.safetensors --max-steps 1 --run none
 check "... leave no run" [ ! -e none ]
 head -c 1000 whole/last.safetensors >cut.safetensors

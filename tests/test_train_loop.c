@@ -422,7 +422,7 @@ static void test_out_of_device_memory(void **state)
     CHECK_FAILS(STATUS_FAILED, "a smaller --batch-size or --image-size needs less memory",
                 start(f, f->stopped, &w, &err));
     assert_non_null(strstr(err.message, "CL_MEM_OBJECT_ALLOCATION_FAILURE"));
-    assert_non_null(strstr(err.message, "goes on from the last checkpoint"));
+    assert_non_null(strstr(err.message, "continues from the last checkpoint"));
     checkpoint saved = read_info(f->stopped);
     assert_int_equal(saved.state.step, 10);
     checkpoint_close(&saved);
@@ -623,7 +623,7 @@ static void test_early_stop(void **state)
     assert_true(w.steps == 12);
     assert_int_equal(w.stopped_early, 6);
     assert_int_equal(w.best_epoch, 4);
-    assert_non_null(strstr(w.said, "stopped early, after epoch 6: the validation loss has not "
+    assert_non_null(strstr(w.said, "stopped early after epoch 6: the validation loss has not "
                                    "fallen for 2 epochs"));
     char *lines = read_metrics(f->whole);
     assert_non_null(strstr(lines, "\"test_whole\""));

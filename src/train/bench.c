@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Times steps; see bench.h. */
+/* Times steps of a network; see bench.h. */
 #include "train/bench.h"
 #include "base/clock.h"
 #include "device/profile.h"
@@ -63,7 +63,7 @@ static status make_network(subject *s, device *dev, const bench_options *o, bool
 {
     const network_options options = bench_network(o, train);
     const train_options defaults = train_defaults();
-    TRY(network_create(dev, &options, &s->net, err)); /* refuses a batch that is too large */
+    TRY(network_create(dev, &options, &s->net, err)); /* fails if the batch is too large */
     TRY(make_batch(s, o, err));
     TRY(network_initialize(s->net, SEED, true, err));
     return train ? solver_create(s->net, &defaults, &s->optimizer, err) : STATUS_OK;
@@ -94,7 +94,8 @@ static status start_step(subject *s, int *ticket, error *err)
     return solver_step(s->optimizer, lr, s->steps, err);
 }
 
-/* One step ahead of the results, as training goes; seconds for `steps` of them. */
+/* Runs `steps` steps, one step ahead of their results as in training, and returns the seconds they
+ * take. */
 static status run_steps(subject *s, int steps, double *seconds, error *err)
 {
     const step_results *results;
@@ -107,7 +108,7 @@ static status run_steps(subject *s, int steps, double *seconds, error *err)
         before = ticket;
     }
     TRY(network_wait(s->net, before, &results, err));
-    TRY(device_finish(network_device(s->net), err)); /* the last update too */
+    TRY(device_finish(network_device(s->net), err)); /* includes the last update */
     *seconds = clock_now() - start;
     return STATUS_OK;
 }
@@ -117,7 +118,7 @@ static status time_steps(subject *s, const bench_options *o, const char *what, b
 {
     double rates[MAX_RUNS], seconds;
     int runs = o->runs < MAX_RUNS ? o->runs : MAX_RUNS;
-    TRY(run_steps(s, 2, &seconds, err)); /* warms up, and tells how many steps a run needs */
+    TRY(run_steps(s, 2, &seconds, err)); /* warms up, and shows how many steps a run needs */
     int steps = (int)(o->seconds / (seconds / 2)) + 1;
     steps = steps < 2 ? 2 : steps;
     for (int run = 0; run < runs; run++) {
@@ -154,7 +155,7 @@ status bench_run(device *dev, const bench_options *options, bench_watch *watch, 
 {
     convolver c = {0};
     *result = (bench_result){0};
-    /* A device's tensor cores are tested once, which is no part of the first step. */
+    /* A device's tensor cores are tested only once; that is not part of the first step. */
     TRY(convolver_open(dev, &c, err));
     convolver_close(&c);
     if (options->train)
@@ -213,7 +214,7 @@ status bench_layers(device *dev, const bench_options *options, network **net, be
     TRY_OR_DONE(run_steps(&s, PROFILED_STEPS, &seconds, err));
     TRY_OR_DONE(sum_layers(&s, layers, count, err));
     *net = s.net;
-    s.net = NULL; /* the labels are its strings */
+    s.net = NULL; /* *net now owns the strings of the layers */
 done:
     free_subject(&s);
     return result;

@@ -25,8 +25,8 @@ done:
     return result;
 }
 
-/* Removes the optimizer files that no checkpoint names any more. One that stays costs room, nothing
- * else. */
+/* Removes optimizer files that no checkpoint names any more. A file that cannot be removed only
+ * takes space. */
 static void remove_old_states(const char *run, const char *kept)
 {
     DIR *directory = opendir(run);
@@ -42,8 +42,8 @@ static void remove_old_states(const char *run, const char *kept)
         closedir(directory);
 }
 
-/* The best one under its own name first, then as the last: killed between, the run goes on from the
- * checkpoint before and comes to the same best again. */
+/* Writes the best checkpoint under its own name first, then the last one. If the run is killed in
+ * between, it continues from the previous checkpoint and reaches the same best one again. */
 static status write_best(const char *run, const char *last, network *net, const hierarchy *classes,
                          solver *s, const training_state *state, const char *optimizer_file,
                          error *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See epoch.h. */
+/* The steps of an epoch and its end; see epoch.h. */
 #include "train/epoch.h"
 #include "base/clock.h"
 #include "ranks/replicas.h"
@@ -10,7 +10,7 @@
 
 /* ---- Steps ---- */
 
-/* Whether the loop has to let the device come to rest: between two steps. */
+/* Whether the loop has to wait for the device, between two steps. */
 static bool has_to_rest(const trainer *t)
 {
     uint64_t every = (uint64_t)t->options->checkpoint_every, steps = steps_started(t);
@@ -25,13 +25,13 @@ static status run_steps(trainer *t, bool *ended, error *err)
         TRY(training_step(t, ended, err));
         if (*ended)
             return STATUS_OK;
-        if (!t->options->ranks) /* which agree on a stop where they add up a batch's metrics */
+        if (!t->options->ranks) /* ranks agree on a stop when they sum a batch's metrics */
             TRY(trainer_ask_stop(t, err));
         if (!has_to_rest(t))
             continue;
         TRY(step_results_wait(t, err));
         *ended = t->state.batch == loader_batches(t->data.train);
-        if (*ended) /* the epoch's end saves, and notices stop and limit */
+        if (*ended) /* the end of the epoch saves, and notices a stop and the limit */
             return STATUS_OK;
         TRY(trainer_save(t, false, err));
         if (t->stopping || trainer_limit_reached(t, t->state.step))
@@ -45,14 +45,15 @@ static status run_epoch_steps(trainer *t, bool *ended, error *err)
     t->now = (step_progress){.started = clock_now()};
     TRY(loader_start(t->data.train, t->state.epoch, (size_t)t->state.batch, err));
     status result = run_steps(t, ended, err);
-    step_abandon(t); /* after an error: its update is not whole, so it does not count */
+    step_abandon(t); /* after an error: the step's update is not complete, so it does not count */
     return result;
 }
 
 /* ---- Measuring ---- */
 
-/* By the average of the weights, where one is kept. Stopped, the run is saved as it stands: with
- * all of the epoch's steps done, so that a resumed one begins with this validation. */
+/* Measures the validation set, with the average of the weights if there is one. If it is
+ * stopped, the run is saved with all steps of the epoch done, so a resumed run starts with this
+ * validation. */
 static status validate(trainer *t, metrics *sums, evaluation *seen, error *err)
 {
     solver_swap_average(t->model.solve);
@@ -65,7 +66,7 @@ static status validate(trainer *t, metrics *sums, evaluation *seen, error *err)
     return trainer_interrupted(t, err);
 }
 
-/* Pictures of an epoch's confusions and, every --histograms epochs, weights and gradients. */
+/* Writes pictures of the confusions, and histograms every --histograms epochs. */
 static void look_closely(trainer *t, const evaluation *seen)
 {
     tracking *k = &t->files.track;
@@ -83,18 +84,18 @@ static void look_closely(trainer *t, const evaluation *seen)
         snapshots_histograms(k, t->model.net, t->state.step, scaling.scale);
 }
 
-/* The validation's line, the schedule, and the epoch's checkpoint. seen may be NULL. */
+/* Logs the validation, advances the schedule and saves the checkpoint. `seen` may be NULL. */
 static status close_epoch(trainer *t, train_epoch *what, const evaluation *seen, error *err)
 {
     double loss = metrics_loss(&what->validation, what->run_weights);
     t->diverged = !isfinite(loss);
     if (t->diverged)
-        return error_set(
-            err, STATUS_FAILED,
-            "the validation loss of epoch %d (step %llu) is not finite: training "
-            "diverged; start a run with --weights %s/last.safetensors, the last checkpoint, and a "
-            "lower --lr (now %g)",
-            what->epoch, (unsigned long long)t->state.step, t->files.run.path, what->lr);
+        return error_set(err, STATUS_FAILED,
+                         "the validation loss of epoch %d (step %llu) is not finite: training "
+                         "diverged; start a new run with --weights %s/last.safetensors, the last "
+                         "checkpoint, and a lower --lr (now %g)",
+                         what->epoch, (unsigned long long)t->state.step, t->files.run.path,
+                         what->lr);
     what->best = loss < t->state.best_loss;
     if (trainer_leads(t)) {
         const metric_line line = run_line_of_epoch(what, t->state.step);
@@ -115,7 +116,7 @@ static status close_epoch(trainer *t, train_epoch *what, const evaluation *seen,
     return trainer_save(t, what->best, err);
 }
 
-/* The ranks begin an epoch's end with one network. */
+/* Makes all ranks end the epoch with the same network. */
 static status align(trainer *t, error *err)
 {
     bool differed;
@@ -124,8 +125,8 @@ static status align(trainer *t, error *err)
                        err));
     if (differed)
         train_note(t->observer,
-                   "the ranks' weights differed in some bits, as devices of different kinds "
-                   "may round; all go on with those of rank 0");
+                   "the ranks' weights differed in some bits, because devices of different kinds "
+                   "may round differently; all ranks continue with those of rank 0");
     return STATUS_OK;
 }
 
@@ -139,7 +140,7 @@ static status end_epoch(trainer *t, error *err)
         .train = t->state.sums,
         .weights = trainer_weights(t),
         .run_weights = trainer_run_weights(t),
-        .lr = schedule_rate(&t->state.rate, t->state.step), /* the last step's */
+        .lr = schedule_rate(&t->state.rate, t->state.step), /* of the last step */
         .seconds = seconds,
         .images_per_second = seconds > 0 ? (double)t->now.images / seconds : 0,
         .only_fine = o->only_fine,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See loss_scale.h. */
+/* Adapts the loss scale; see loss_scale.h. */
 #include "train/loss_scale.h"
 
 static const double first_scale = 65536, growth = 2, backoff = 0.5;
 
-/* Below this the loss's own gradients, which are at most its weights, no longer are the cause. */
+/* Below this, the loss cannot be the cause: its own gradients are at most its weights. */
 static const double least_scale = 0x1p-24;
 
 loss_scale loss_scale_start(void)
@@ -29,7 +29,7 @@ status loss_scale_advance(loss_scale *s, uint64_t step, error *err)
     if (s->scale >= least_scale)
         return STATUS_OK;
     return error_set(err, STATUS_FAILED,
-                     "the gradients of step %llu are no finite numbers however small the loss is "
-                     "scaled: training diverged, or needs --precision fp32",
+                     "the gradients of step %llu are not finite even with the smallest loss scale: "
+                     "training diverged, or it needs --precision fp32",
                      (unsigned long long)step - 2);
 }

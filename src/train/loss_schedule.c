@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double heaviest = 1e6; /* as --coarse and --fine */
+static const double heaviest = 1e6; /* the limit of --coarse and --fine too */
 
-/* The weight at *text and the `after` behind it, which *text moves past; -1: there is none. */
+/* Reads the weight at *text and a character of `after`, and moves *text past both. Returns -1 if
+ * they are not there. */
 static double next_weight(const char **text, const char *after)
 {
     char *end;
@@ -21,11 +22,10 @@ static double next_weight(const char **text, const char *after)
 
 static status malformed(const char *text, const char *at, error *err)
 {
-    return error_set(
-        err, STATUS_USAGE,
-        "'%s': expected EPOCH:COARSE:FINE with commas between, as 1:0.9:0.1,10:0.2:0.8 "
-        "(epochs from 1 on, weights from 0 to %g); found '%s'",
-        text, heaviest, at);
+    return error_set(err, STATUS_USAGE,
+                     "'%s': expected EPOCH:COARSE:FINE separated by commas, such as "
+                     "1:0.9:0.1,10:0.2:0.8 (epochs from 1 on, weights from 0 to %g); found '%s'",
+                     text, heaviest, at);
 }
 
 status loss_schedule_parse(const char *text, loss_weights before, bool with_coarse,
@@ -35,7 +35,7 @@ status loss_schedule_parse(const char *text, loss_weights before, bool with_coar
     for (const char *at = text; at && (*at || s->count == 0); s->count++) {
         const char *start = at;
         if (s->count == LOSS_SCHEDULE_STAGES)
-            return error_set(err, STATUS_USAGE, "'%s': more than %d stages", text,
+            return error_set(err, STATUS_USAGE, "'%s': more than %d stages; leave some out", text,
                              LOSS_SCHEDULE_STAGES);
         uint32_t epoch = (uint32_t)schedule_next_epoch(&at);
         double coarse = epoch > 0 && *at++ == ':' ? next_weight(&at, ":") : -1;
@@ -43,11 +43,14 @@ status loss_schedule_parse(const char *text, loss_weights before, bool with_coar
         if (fine < 0 || (at[-1] == ',' && *at == '\0'))
             return malformed(text, start, err);
         if (s->count > 0 && epoch - 1 <= s->stages[s->count - 1].epoch)
-            return error_set(err, STATUS_USAGE, "'%s': epochs have to rise, %u comes after %u",
-                             text, (unsigned)epoch, (unsigned)s->stages[s->count - 1].epoch + 1);
+            return error_set(err, STATUS_USAGE,
+                             "'%s': expected rising epochs, but %u comes after %u", text,
+                             (unsigned)epoch, (unsigned)s->stages[s->count - 1].epoch + 1);
         if (fine == 0 && (coarse == 0 || !with_coarse))
-            return error_set(err, STATUS_USAGE, "'%s': nothing is learnt from epoch %u on", text,
-                             (unsigned)epoch);
+            return error_set(
+                err, STATUS_USAGE,
+                "'%s': there is nothing to learn from epoch %u on; set a weight above 0", text,
+                (unsigned)epoch);
         s->stages[s->count].epoch = epoch - 1;
         s->stages[s->count].weights = (loss_weights){coarse, fine};
     }

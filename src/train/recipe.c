@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See recipe.h. */
+/* Reads recipes; see recipe.h. */
 #include "train/recipe.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- The recipes that every program has ---- */
+/* ---- The built-in recipes ---- */
 
 static const struct builtin {
     const char *name, *text;
 } builtins[] = {
-    /* Where a default decides by other options, it is left to: a fusion would forbid --only-fine,
-     * a schedule --milestones. */
-    {"original", "# What the PyTorch project trains with, but for --image-size 224 and --weights.\n"
+    /* Options whose default depends on other options are left out: a fusion would forbid
+     * --only-fine, and a schedule would forbid --milestones. */
+    {"original", "# The PyTorch project's options, except --image-size 224 and --weights.\n"
                  "optimizer: sgd\n"
                  "lr: 0.008\n"
                  "momentum: 0\n"
@@ -25,8 +25,8 @@ static const struct builtin {
                  "coarse: 1\n"
                  "fine: 2\n"
                  "augment: [rotate=20, flip]\n"},
-    {"modern", "# From scratch on small images; with --weights a tenth of this lr and the stem\n"
-               "# that the weights are for.\n"
+    {"modern", "# From scratch on small images. With --weights, use a tenth of this lr and the\n"
+               "# stem of the weights.\n"
                "stem: cifar\n"
                "optimizer: sgd\n"
                "lr: 0.1\n"
@@ -68,8 +68,8 @@ static status set_value(reading *from, const yaml_node_t *value, const option_ro
         return STATUS_OK;
     if (value->type == YAML_MAPPING_NODE)
         return yaml_tree_fail(&from->tree, value, err,
-                              "expected lines of 'option: value', the values single words, numbers "
-                              "or lists of them");
+                              "expected lines of 'option: value'; a value is a single word, a "
+                              "number or a list of them");
     status result = yaml_tree_join(&from->tree, value, &text, err);
     if (result == STATUS_OK)
         result = words_add(from->kept, text, strlen(text), err);
@@ -87,7 +87,7 @@ static status unknown_option(const reading *from, const yaml_node_t *key, error 
     for (const option_row *row = train_rows; row->name; row++)
         if (!row->transient)
             options_guess_among(&guess, yaml_tree_text(key), row->name);
-    return yaml_tree_fail(&from->tree, key, err, "'%s' is no option of a run%s%s%s",
+    return yaml_tree_fail(&from->tree, key, err, "'%s' is not an option of a run%s%s%s",
                           yaml_tree_text(key), guess.best ? "; did you mean " : "",
                           guess.best ? guess.best : "", guess.best ? "?" : "");
 }
@@ -111,7 +111,7 @@ static status read_all(reading *from, error *err)
     return STATUS_OK;
 }
 
-/* text NULL: the file's. */
+/* text NULL: read the file `name`. */
 static status load(const char *name, const char *text, train_options *options, words *kept,
                    error *err)
 {
@@ -130,7 +130,7 @@ status recipe_load(const char *name, train_options *options, words *kept, error 
     if (text || file_exists(name))
         return load(name, text, options, kept, err);
     return error_set(err, STATUS_USAGE,
-                     "--recipe %s: is neither original nor modern nor a file that exists", name);
+                     "--recipe %s: expected original, modern or a file that exists", name);
 }
 
 status recipe_load_run(const char *run, train_options *options, words *kept, error *err)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Recipes: options of a run in a file. YAML, of which JSON is a part: a run's config.json is itself
- * a recipe. */
+/* Recipes: YAML files with options of a run. JSON is a part of YAML, so a run's config.json is a
+ * recipe too. */
 #pragma once
 
 #include "base/text.h"
 #include "train/train_options.h"
 
-/* Sets the options that a file names, or "original" or "modern", whose texts stand in recipe.c; the
- * others keep their values. It holds one mapping: options, spelled as on the command line without
- * dashes, '-' and '_' alike, to single values; a list is joined with commas, null leaves a text
- * out. STATUS_FAILED names file, line and option. The strings that they point to are added to
- * `kept`, whatever came of it. */
+/* Sets the options in a recipe: a file, or "original" or "modern", which recipe.c contains. Other
+ * options keep their values. A recipe is one mapping from options to single values. An option is
+ * spelled as on the command line without dashes in front, with '-' or '_'; a list is joined with
+ * commas, and null unsets a text. STATUS_FAILED names the file, the line and the option. The texts
+ * that the options then point to are added to `kept`, also after a failure. */
 status recipe_load(const char *name, train_options *options, words *kept, error *err);
-/* The options that a run was made with, from its config.json, to resume it: without its limit of
- * steps, which was that start's. */
+/* Sets the options of a run from its config.json, to resume it. Its limit of steps is not set,
+ * because that was for one start only. */
 status recipe_load_run(const char *run, train_options *options, words *kept, error *err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See run_data.h. */
+/* The data of a run; see run_data.h. */
 #include "train/run_data.h"
 
-/* mirrored: as what mixes images needs them. */
+/* mirrored: keep images that are mixed in the same share. */
 static share_of own_share(const train_options *o, bool mirrored)
 {
     const ranks *r = o->ranks;
@@ -36,7 +36,8 @@ status run_data_open(run_data *d, const train_options *o, void (*note)(void *, c
     TRY(dataset_open(o->data, &d->set, err));
     if (o->crop_boxes && !d->set.train.boxes)
         return error_set(err, STATUS_USAGE,
-                         "--crop-boxes: %s has no boxes; DeepFashion's Anno/list_bbox.txt has",
+                         "--crop-boxes: %s has no boxes; use DeepFashion, which has "
+                         "Anno/list_bbox.txt, or leave the option out",
                          dataset_is_sample(&d->set) ? "the sample" : d->set.source);
     TRY(dataset_divide(&d->set, o->seed, &d->parts, err));
     TRY(bad_images_create(o->max_bad, note, context, &d->bad, err));

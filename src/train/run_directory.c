@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making, naming and locking a run's directory; see run_directory.h. The lock belongs to the
- * directory, not to its name, so it holds through the rename. A start that is killed leaves
- * RUN.new-PROCESS-NUMBER without a lock, which the next start with that name removes. */
+/* Creates, names and locks the directory of a run; see run_directory.h. The lock belongs to the
+ * directory, not to its name, so it survives the rename. A start that is killed leaves
+ * RUN.new-PROCESS-NUMBER without a lock; the next start with the same name removes that. */
 #include "train/run_directory.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -19,7 +19,7 @@ enum { MOST_ATTEMPTS = 100 };
 
 static const char temporary_mark[] = ".new-";
 
-/* "runs/first/" is "runs/first". */
+/* Turns "runs/first/" into "runs/first". */
 static void cut_slashes(char *path)
 {
     size_t length = strlen(path);
@@ -45,12 +45,11 @@ status run_directory_name(run_directory *d, const char *name, error *err)
     if (d->own_name || !file_exists(d->path))
         return STATUS_OK;
     return error_set(err, STATUS_USAGE,
-                     "%s: is there already; --resume %s goes on with it, another --run starts a "
-                     "new one",
+                     "%s: already exists; continue it with --resume %s, or choose another --run",
                      d->path, d->path);
 }
 
-/* Whether the name is "RUN.new-PROCESS-NUMBER", RUN being `run`. */
+/* Whether `name` is "RUN.new-PROCESS-NUMBER", where RUN is `run`. */
 static bool is_temporary_name(const char *name, const char *run)
 {
     size_t length = strlen(run), mark = strlen(temporary_mark);
@@ -62,8 +61,9 @@ static bool is_temporary_name(const char *name, const char *run)
            number[1 + strspn(number + 1, "0123456789")] == '\0';
 }
 
-/* Removes a directory that nobody holds and that holds nothing or a run: its configuration is the
- * first file that is put there. What cannot be removed costs room, nothing else. */
+/* Removes a directory if no process has locked it and it is empty or contains a run. A run's
+ * configuration is the first file that is put there. A directory that cannot be removed only takes
+ * space. */
 static void remove_abandoned(const char *directory)
 {
     int lock;
@@ -94,8 +94,8 @@ static void remove_leftovers(const char *run, const char *parent)
         closedir(directory);
 }
 
-/* Whether the locked directory still is the one of this name: between its making and its locking
- * another start could take it for a leftover. */
+/* Whether the locked directory still has this name. Before it was locked, another start may have
+ * removed it as a leftover. */
 static bool is_at(int lock, const char *path)
 {
     struct stat locked, named;
@@ -103,11 +103,11 @@ static bool is_at(int lock, const char *path)
            locked.st_dev == named.st_dev;
 }
 
-/* mkdir, not mkdtemp, whose directories are closed to the group whatever the umask says. */
+/* Uses mkdir, because the directories of mkdtemp are closed to the group whatever the umask is. */
 static bool make_locked(run_directory *d, error *err)
 {
     if (mkdir(d->temporary, 0777) != 0) {
-        error_set(err, STATUS_FAILED, "%s: directory cannot be made: %s%s", d->temporary,
+        error_set(err, STATUS_FAILED, "%s: directory cannot be created: %s%s", d->temporary,
                   strerror(errno), file_write_advice(errno));
         return false;
     }
@@ -137,11 +137,11 @@ status run_directory_begin(run_directory *d, error *err)
         free(d->temporary);
         d->temporary = NULL;
     }
-    return STATUS_FAILED; /* err: why the last attempt failed */
+    return STATUS_FAILED; /* err says why the last attempt failed */
 }
 
-/* rename puts a directory over nothing but an empty one. Where the program chose the name, the next
- * one that is free: "runs/DATE-TIME-2" and so on. */
+/* rename replaces only an empty directory. If the program chose the name, this tries
+ * "runs/DATE-TIME-2" and so on until a name is free. */
 static status rename_to_free_name(run_directory *d, const char *first, error *err)
 {
     status result = file_rename(d->temporary, d->path, err);
@@ -167,10 +167,11 @@ status run_directory_commit(run_directory *d, error *err)
     }
     if (result == STATUS_OK || !file_exists(d->path))
         return result;
-    return error_set(err, STATUS_USAGE,
-                     "%s: another start made it meanwhile; --resume %s goes on with that run, "
-                     "another --run starts a new one",
-                     d->path, d->path);
+    return error_set(
+        err, STATUS_USAGE,
+        "%s: was just created by another start; continue that run with --resume %s, or "
+        "choose another --run",
+        d->path, d->path);
 }
 
 /* Removes files that a killed process did not finish. Nobody else writes in the run, which is

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See run_files.h. */
+/* The files of a run; see run_files.h. */
 #include "train/run_files.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -25,14 +25,14 @@ static status write_config(const trainer *t, const char *directory, error *err)
     kept.image_size = network_get_options(t->model.net)->image_size;
     bool sample = dataset_is_sample(set);
     char *path = text_format("%s/config.json", directory);
-    /* Absolute, so that the run can be resumed from anywhere. */
+    /* An absolute path, so that the run can be resumed from anywhere. */
     char *data = sample ? NULL : realpath(set->source, NULL);
     kept.data = data;
     char *metrics = kept.metrics ? file_absolute(kept.metrics) : NULL;
     kept.metrics = metrics;
     status result;
     if (!data && !sample)
-        TRY_OR_DONE(error_set(err, STATUS_FAILED, "%s: its path from the root cannot be found: %s",
+        TRY_OR_DONE(error_set(err, STATUS_FAILED, "%s: its absolute path cannot be found: %s",
                               set->source, strerror(errno)));
     TRY_OR_DONE(got_memory(path && (metrics || !t->options->metrics), err, directory));
     result = config_write(path, &kept, err);
@@ -43,7 +43,7 @@ done:
     return result;
 }
 
-/* The directory gets its name when the first checkpoint in it is whole. */
+/* Creates the directory. It gets its final name when its first checkpoint is whole. */
 static status create_run(trainer *t, error *err)
 {
     run_directory *run = &t->files.run;
@@ -55,7 +55,7 @@ static status create_run(trainer *t, error *err)
     return run_directory_commit(run, err);
 }
 
-/* The metrics file, its place chosen by the options or in the run's directory. */
+/* Opens the metrics file: the option's, or the one in the run directory. */
 static status open_journal(trainer *t, bool resumed, error *err)
 {
     run_files *f = &t->files;
@@ -103,7 +103,7 @@ static void begin_tracking(trainer *t, bool resumed)
 
 status run_files_begin(trainer *t, error *err)
 {
-    /* A metrics file elsewhere first: when it cannot be written, no run is left behind. */
+    /* A metrics file elsewhere comes first: if it cannot be written, no run directory is left. */
     if (t->options->metrics)
         TRY(open_journal(t, false, err));
     TRY(create_run(t, err));

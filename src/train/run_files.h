@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files that a run leaves: its directory with config.json and checkpoints, metrics.jsonl, and
- * what is tracked. The leading rank alone writes them. */
+/* The files of a run: its directory with config.json and checkpoints, metrics.jsonl, and the
+ * tracking (event files and run store). Only the leading rank writes them. */
 #pragma once
 
 #include "track/journal.h"
@@ -11,28 +11,28 @@
 typedef struct trainer trainer;
 
 typedef struct run_files {
-    run_directory run; /* its path on all ranks */
+    run_directory run; /* path is set on all ranks */
     journal log;
     tracking track;
 } run_files;
 
-/* All of these are about t->files. The first, before anything is loaded or opened: what is refused
- * later has cost the user a minute. */
+/* These functions work on t->files. Call run_files_check before anything is loaded or opened,
+ * because an error that comes later has cost the user a minute. */
 status run_files_check(trainer *t, error *err);
-/* Makes the directory of a new run, with its first checkpoint. */
+/* Creates the directory of a new run, with its first checkpoint, and opens the other files. */
 status run_files_begin(trainer *t, error *err);
-/* Opens the directory of the run options->resume, and, when its state is loaded, the other files.
- */
+/* To resume: run_files_reopen opens and locks the directory options->resume; when the state is
+ * loaded, run_files_resume opens the other files. */
 status run_files_reopen(trainer *t, error *err);
 status run_files_resume(trainer *t, error *err);
-/* Tells the other ranks the run's path, when it has one. */
+/* Sends the run's path to the other ranks. */
 status run_files_share_path(trainer *t, error *err);
 
-/* What a line says, to the metrics file and to who tracks the run. */
+/* Writes a line to the metrics file and to the tracking. */
 status run_files_log(run_files *f, const metric_line *line, error *err);
-/* A checkpoint of where the run stands, between two steps. */
+/* Saves a checkpoint, between two steps. */
 status run_files_save(trainer *t, bool best, error *err);
 
-/* With what became of the run. complete: its last epoch is done and its best checkpoint measured.
- */
+/* Closes all files and records the result of the run. complete: the last epoch is done and the best
+ * checkpoint is measured. */
 void run_files_close(run_files *f, status result, bool complete, const error *why);

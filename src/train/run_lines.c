@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See run_lines.h. */
+/* Metric lines of a run; see run_lines.h. */
 #include "train/run_lines.h"
 
 static void add(metric_line *line, const char *key, enum metric_form form, double value)

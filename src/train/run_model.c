@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See run_model.h. */
+/* The network of a run; see run_model.h. */
 #include "train/run_model.h"
 #include "base/text.h"
 #include "model/parameters.h"
@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of gradients that are summed over the ranks at once: large beside what a message costs, small
- * beside all of them, so that most are under way while the backward pass goes on. */
+/* The least size of a bucket of gradients that are summed over the ranks. Compared with a message's
+ * own cost it is large. Compared with all gradients it is small, so most sums run during the
+ * backward pass. */
 enum { BUCKET_BYTES = 4 << 20 };
 
-/* ---- Making it ---- */
+/* ---- Creating ---- */
 
 static status choose_freeze(run_model *m, const train_options *o, error *err)
 {
@@ -38,15 +39,15 @@ status run_model_open_device(run_model *m, const train_options *o, error *err)
     return STATUS_OK;
 }
 
-/* The fewest images that batch normalisation sees at once in a batch of so many. */
+/* The smallest number of images that batch normalisation sees together in a batch of `images`. */
 static int fewest_seen(const train_options *o, const run_data *d, int images)
 {
     const share_of share = run_data_share(d, o);
     return o->sync_bn ? images : share_least(&share, images);
 }
 
-/* Every rank needs a part of every batch, and batch normalisation has no variance to divide by when
- * it sees one value per channel. */
+/* Every rank needs a part of every batch. Batch normalisation cannot train on one value per
+ * channel, because its variance is 0. */
 static status check_batches(const train_options *o, const run_data *d, const network_options *n,
                             error *err)
 {
@@ -59,16 +60,16 @@ static status check_batches(const train_options *o, const run_data *d, const net
                          "%zu training images in batches of %d: the last batch has %d, and each of "
                          "%d ranks needs one%s; choose another --batch-size or fewer ranks",
                          d->parts.train.count, batch, last, ranks_count(o->ranks),
-                         share.mirrored ? " pair of those that are mixed" : "");
+                         share.mirrored ? " pair of images to mix" : "");
     if (fewest_seen(o, d, batch) == 1 || fewest_seen(o, d, last) == 1)
         TRY(network_needs_two(n, &needs_two, err));
     if (!needs_two)
         return STATUS_OK;
     return error_set(err, STATUS_USAGE,
-                     "%zu training images in batches of %d%s leave a batch of one image, whose "
-                     "last feature map is one pixel: batch normalisation needs more than one "
-                     "value; choose another --batch-size, a larger --image-size%s or --backbone "
-                     "bit_r50x1, which has none but in --fusion concat-bn-relu",
+                     "%zu training images in batches of %d%s leave a batch of one image whose last "
+                     "feature map is one pixel, but batch normalisation needs more than one value; "
+                     "choose another --batch-size, a larger --image-size%s or --backbone "
+                     "bit_r50x1, which has batch normalisation only with --fusion concat-bn-relu",
                      d->parts.train.count, batch, o->ranks ? " for all ranks" : "",
                      o->ranks && !o->sync_bn ? ", --sync-bn" : "");
 }
@@ -96,7 +97,7 @@ static network_options describe_network(const run_model *m, const train_options 
         .only_fine = o->only_fine,
         .shared_trunk = o->shared_trunk,
         .fusion = o->fusion,
-        /* 0 where nothing is said: with --only-fine there may be none. */
+        /* 0 if the option is not given, because --only-fine forbids it */
         .coarse_stages = o->coarse_depth == COARSE_DEPTH_DEFAULT  ? 0
                          : o->coarse_depth == COARSE_DEPTH_LAYER3 ? 3
                                                                   : 4,
@@ -135,17 +136,17 @@ status run_model_create(run_model *m, const train_options *o, const run_data *d,
 
 /* ---- Weights ---- */
 
-/* A frozen layer that the file has nothing for stays as random as it started. */
+/* A frozen layer that the file does not have would keep its random weights. */
 static status check_frozen(const run_model *m, const train_options *o, const weights_report *report,
                            error *err)
 {
     if (report->frozen_kept == 0 || strcmp(m->freeze, "default") != 0)
         return STATUS_OK;
-    return error_set(err, STATUS_FAILED,
-                     "%s: has nothing for %d of the parameters that --freeze default does not let "
-                     "learn; is it of another --backbone or --stem? --freeze none trains all:\n"
-                     "%.1000s",
-                     o->weights, report->frozen_kept, report->text);
+    return error_set(
+        err, STATUS_FAILED,
+        "%s: %d of the parameters that --freeze default freezes are missing; is the file of "
+        "another --backbone or --stem? Use --freeze none to train all:\n%.1000s",
+        o->weights, report->frozen_kept, report->text);
 }
 
 status run_model_start(run_model *m, const train_options *o, const train_observer *observer,

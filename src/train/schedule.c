@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The laws of the schedules, their table, and what they have in common; see schedule.h. */
+/* The rules of the schedules, their table, and what they share; see schedule.h. */
 #include "train/schedule.h"
 
 #include <errno.h>
@@ -8,16 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATIENCE = 2 }; /* plateau's, in epochs */
+enum { PATIENCE = 2 }; /* of plateau, in epochs */
 static const double pi = 3.14159265358979323846;
 static const double factor = 0.1;                             /* of plateau and multistep */
-static const double threshold = 1e-4, smallest_change = 1e-8; /* plateau's */
+static const double threshold = 1e-4, smallest_change = 1e-8; /* of plateau */
 /* torch.optim.lr_scheduler.OneCycleLR's defaults. */
 static const double share_up = 0.3, start_divisor = 25, end_divisor = 1e4;
 
-/* ---- The laws ---- */
+/* ---- The rules ---- */
 
-/* In PyTorch's arithmetic and order. */
+/* The same arithmetic in the same order as PyTorch. */
 static void plateau(schedule *s, double loss)
 {
     if (loss < s->best * (1.0 - threshold)) {
@@ -52,7 +52,7 @@ static double along_cosine(double from, double to, double share)
     return to + (from - to) / 2 * (1 + cos(pi * share));
 }
 
-/* Up to lr and down to almost nothing along two half cosines. */
+/* Rises to lr and falls to almost nothing, along two half cosines. */
 static double one_cycle(const schedule *s, uint64_t step, uint64_t steps)
 {
     double start = s->lr / start_divisor, end = start / end_divisor;
@@ -66,9 +66,11 @@ static double one_cycle(const schedule *s, uint64_t step, uint64_t steps)
 
 typedef struct schedule_row {
     const char *name;
-    /* After an epoch, which s->epoch counts, may lower s->lr. NULL: nothing to do. */
+    /* Called after each epoch, when s->epoch is the number of epochs done; may lower s->lr. NULL:
+     * nothing to do. */
     void (*epoch)(schedule *s, double validation_loss);
-    /* Of a step, from 0, of so many after the warm-up, at least 1. NULL: s->lr. */
+    /* The learning rate of step `step`, from 0, of `steps` after the warm-up, at least 1. NULL:
+     * always s->lr. */
     double (*rate)(const schedule *s, uint64_t step, uint64_t steps);
     bool takes_milestones, takes_min_lr;
 } schedule_row;
@@ -102,18 +104,19 @@ status schedule_parse_milestones(const char *text, int milestones[SCHEDULE_MILES
     *count = 0;
     for (const char *at = text; *count == 0 || *at; at += *at == ',') {
         if (*count == SCHEDULE_MILESTONES)
-            return error_set(err, STATUS_USAGE, "'%s': more than %d epochs", text,
+            return error_set(err, STATUS_USAGE, "'%s': more than %d epochs; leave some out", text,
                              SCHEDULE_MILESTONES);
         const char *start = at;
         int epoch = schedule_next_epoch(&at), before = *count > 0 ? milestones[*count - 1] : 0;
         if (epoch < 1 || (*at && (*at != ',' || !at[1])))
-            return error_set(err, STATUS_USAGE,
-                             "'%s': expected epochs from 1 on with commas between, as 7,13; found "
-                             "'%s'",
-                             text, start);
+            return error_set(
+                err, STATUS_USAGE,
+                "'%s': expected epochs from 1 on, separated by commas, such as 7,13; found '%s'",
+                text, start);
         if (epoch <= before)
-            return error_set(err, STATUS_USAGE, "'%s': epochs have to rise, %d comes after %d",
-                             text, epoch, before);
+            return error_set(err, STATUS_USAGE,
+                             "'%s': expected rising epochs, but %d comes after %d", text, epoch,
+                             before);
         milestones[(*count)++] = epoch;
     }
     return STATUS_OK;
@@ -125,14 +128,15 @@ static status check_terms(const schedule_terms *terms, const schedule_row *law, 
         return error_set(err, STATUS_USAGE, "--schedule %s needs --milestones", law->name);
     if (!law->takes_milestones && terms->milestones)
         return error_set(err, STATUS_USAGE,
-                         "--schedule %s takes no --milestones; leave them out, or say --milestones "
-                         "none where a recipe has them",
+                         "--schedule %s does not accept --milestones; leave them out, or use "
+                         "--milestones none if a recipe has them",
                          law->name);
     if (terms->min_lr > 0 && !law->takes_min_lr)
         return error_set(err, STATUS_USAGE,
-                         "--schedule %s takes no --min-lr; plateau and cosine do", law->name);
+                         "--schedule %s does not accept --min-lr; plateau and cosine do",
+                         law->name);
     if (terms->min_lr > terms->lr)
-        return error_set(err, STATUS_USAGE, "--min-lr %g is above --lr %g", terms->min_lr,
+        return error_set(err, STATUS_USAGE, "--min-lr %g is above --lr %g; lower it", terms->min_lr,
                          terms->lr);
     return STATUS_OK;
 }

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The learning rate over a run. Each schedule is a function and a row of the table in schedule.c
- * and a value of the enum. It has no pointers, so that it can be stored as it is.
+/* The learning rate over a run. Each schedule is a function, a row of the table in schedule.c and a
+ * value of the enum. The struct has no pointers, so it can be stored as it is.
  *
- * Steps are the optimizer's, from 1. The first W = warm-up's epochs * steps of an epoch, rounded,
- * are the warm-up: step k of them has k / W of the rate that the law begins with, and the law's own
- * steps are counted from behind them.
+ * Steps are the optimizer's, counted from 1. The first W steps are the warm-up, where W is the
+ * number of warm-up epochs times the steps per epoch, rounded. Step k of the warm-up uses k / W of
+ * the learning rate with which the schedule starts; the schedule counts its own steps after the
+ * warm-up.
  *
  *   plateau     torch.optim.lr_scheduler.ReduceLROnPlateau(mode="min", factor=0.1, patience=2,
  *               threshold=1e-4, threshold_mode="rel", cooldown=0, min_lr=min_lr, eps=1e-8), on the
- *               validation loss. A loss that is NaN is a bad one.
- *   multistep   MultiStepLR(milestones, gamma=0.1), in epochs
- *   cosine      CosineAnnealingLR(T_max=the steps behind the warm-up, eta_min=min_lr), per step
- *   one-cycle   OneCycleLR(max_lr=lr, total_steps=those steps), per step, momentum not cycled */
+ *               validation loss; NaN counts as a bad epoch
+ *   multistep   MultiStepLR(milestones, gamma=0.1), per epoch
+ *   cosine      CosineAnnealingLR(T_max=steps after the warm-up, eta_min=min_lr), per step
+ *   one-cycle   OneCycleLR(max_lr=lr, total_steps=steps after the warm-up, cycle_momentum=False),
+ *               per step */
 #pragma once
 
 #include "base/error.h"
@@ -32,41 +34,44 @@ extern const word_list schedule_words;
 
 typedef struct schedule {
     enum schedule_law law;
-    double lr; /* the law's peak; plateau and multistep lower it epoch by epoch */
+    double lr; /* the schedule's peak; plateau and multistep lower it after epochs */
     double min_lr;
     double warmup_epochs;
-    uint64_t warmup, steps; /* of the warm-up and of the whole run, in steps: schedule_span */
+    uint64_t warmup, steps; /* steps of the warm-up and of the whole run; set by schedule_span */
     int milestones[SCHEDULE_MILESTONES];
     int milestone_count;
-    double best;    /* plateau: lowest validation loss, infinite before the first */
-    int bad_epochs; /* plateau: since it */
+    double best;    /* plateau: lowest validation loss; infinite before the first */
+    int bad_epochs; /* plateau: epochs since the lowest loss */
     int epoch;      /* epochs done */
 } schedule;
 
-/* What a run asks for. */
+/* The options of a run from which its schedule is made. */
 typedef struct schedule_terms {
     enum schedule_law law;
     double lr, min_lr;
-    double warmup;          /* epochs */
-    const char *milestones; /* as schedule_parse_milestones takes them; NULL or
-                               "none", which takes back a recipe's: there are none */
+    double warmup;          /* in epochs */
+    const char *milestones; /* as schedule_parse_milestones accepts them; NULL or "none" (which
+                               undoes a recipe's): no milestones */
 } schedule_terms;
 
-/* Before the first epoch. Terms that the law does not take are STATUS_USAGE. */
+/* Call it before the first epoch. Returns STATUS_USAGE for terms that the schedule does not
+ * accept. */
 status schedule_start(schedule *s, const schedule_terms *terms, error *err);
-/* Lays it over a run: before schedule_rate. */
+/* Sets the length of the run; call it before schedule_rate. */
 void schedule_span(schedule *s, int epochs, uint64_t steps_per_epoch);
-/* Takes over what the epochs up to a checkpoint made of the schedule of the same terms. */
+/* Continues from the schedule in a checkpoint, which started from the same terms. */
 void schedule_restore(schedule *s, const schedule *saved);
 
-/* The learning rate of a step, from 1 on. Past the run's last step it stays what it was there. */
+/* The learning rate of step `step`, counted from 1. After the last step of the run it stays
+ * constant. */
 double schedule_rate(const schedule *s, uint64_t step);
 
-/* After an epoch, with its validation loss. */
+/* Call it after each epoch, with the validation loss. */
 void schedule_epoch(schedule *s, double validation_loss);
 
-/* Epochs as in "7,13": whole numbers from 1 on, rising. STATUS_USAGE says which one is wrong. */
+/* Parses epochs such as "7,13": rising whole numbers from 1 on. STATUS_USAGE says which is
+ * wrong. */
 status schedule_parse_milestones(const char *text, int milestones[SCHEDULE_MILESTONES], int *count,
                                  error *err);
-/* The epoch, from 1, at *text, which moves past it; 0: there is none. */
+/* Reads an epoch, from 1 on, at *text and moves *text past it. Returns 0 if there is none. */
 int schedule_next_epoch(const char **text);

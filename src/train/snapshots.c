@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See snapshots.h. */
+/* Pictures and histograms of a run; see snapshots.h. */
 #include "train/snapshots.h"
 #include "base/text.h"
 #include "device/buffer.h"
@@ -16,7 +16,7 @@ void snapshots_first_batch(tracking *k, network *net, uint64_t step, int count)
     int size = network_get_options(net)->image_size;
     float *values = malloc((size_t)count * (size_t)size * (size_t)size * 3 * sizeof *values);
     status result;
-    TRY_OR_DONE(got_memory(values, &k->why, "the first batch's picture"));
+    TRY_OR_DONE(got_memory(values, &k->why, "the picture of the first batch"));
     TRY_OR_DONE(network_read_input(net, values, &k->why));
     TRY_OR_DONE(
         picture_of_batch(values, count, size, input_mean, input_deviation, &picture, &k->why));
@@ -27,7 +27,7 @@ done:
     free(values);
 }
 
-/* Fine classes by their coarse class. */
+/* The fine classes, grouped by coarse class; the caller frees the array. NULL if memory is out. */
 static int *group_order(const hierarchy *classes)
 {
     int *order = malloc((size_t)classes->fine_count * sizeof *order), count = 0;
@@ -38,7 +38,7 @@ static int *group_order(const hierarchy *classes)
     return order;
 }
 
-/* The matrix of a head; order and groups as picture_of_confusion takes them. */
+/* Writes the matrix of one head; `order` and `groups` as for picture_of_confusion. */
 static void put_confusion(tracking *k, uint64_t step, const char *tag, const uint32_t *counts,
                           int classes, const int *order, const int *groups)
 {
@@ -55,7 +55,7 @@ void snapshots_confusions(tracking *k, uint64_t step, const evaluation *seen)
     const hierarchy *c = seen->classes;
     int *order = group_order(c);
     if (!order) {
-        tracking_check(k, error_memory(&k->why, "the picture of confusions"));
+        tracking_check(k, error_memory(&k->why, "the picture of the confusions"));
         return;
     }
     put_confusion(k, step, "validation/fine_confusion", seen->fine, c->fine_count, order,
@@ -68,7 +68,7 @@ void snapshots_confusions(tracking *k, uint64_t step, const evaluation *seen)
 
 /* ---- Histograms ---- */
 
-/* Room for the values of the largest parameter. */
+/* Memory for the values of the largest parameter. */
 typedef struct scratch {
     float *values;
     histogram *h;
@@ -89,7 +89,7 @@ static status allocate(network *net, scratch *s, error *err)
     return got_memory(s->values && s->h, err, "the histograms");
 }
 
-/* The histogram of a parameter's buffer, its values divided by `scale`, under "KIND/NAME". */
+/* Writes the histogram of a parameter's buffer, with values divided by `scale`, as "KIND/NAME". */
 static status put_buffer(tracking *k, device *dev, uint64_t step, const scratch *s,
                          const char *kind, const parameter *p, cl_mem buffer, float scale,
                          error *err)

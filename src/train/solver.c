@@ -17,7 +17,7 @@ enum { MAX_SLOTS = 2 };
 /* torch.optim.Adam's defaults. */
 static const float adam_beta1 = 0.9f, adam_beta2 = 0.999f, adam_epsilon = 1e-8f;
 
-/* What is kept beside one parameter; NULL where it is not needed. */
+/* Buffers kept for one parameter; NULL if not needed. */
 typedef struct companion {
     cl_mem momenta[MAX_SLOTS];
     cl_mem average;
@@ -28,13 +28,14 @@ struct solver {
     device *dev;
     train_options options;
     int slots;
-    bool scales; /* the loss: in fp16 */
+    bool scales; /* whether the loss is scaled: in fp16 */
     loss_scale scaling;
-    cl_mem overflow;      /* int: of the step that runs */
-    cl_int overflowed[2]; /* of the last two, by their parity, when `known` is complete */
+    cl_mem overflow;      /* int: whether the current step overflowed */
+    cl_int overflowed[2]; /* the same of the last two steps, by parity, valid when `known` is
+                             complete */
     cl_event known[2];
-    cl_mem squares, gathered, clip; /* gradients.h: the sums, fewer of them, the factor */
-    size_t parts;                   /* sums in `squares` */
+    cl_mem squares, gathered, clip; /* see gradients.h: all sums, fewer of them, the factor */
+    size_t parts;                   /* number of sums in `squares` */
     companion *companions;          /* [parameters] */
     state_list state;               /* the momenta and averages */
 };
@@ -50,7 +51,8 @@ bool solver_is_descent(const train_options *options)
 {
     return options->optimizer == OPTIMIZER_SGD && options->momentum == 0 &&
            options->weight_decay == 0 && options->accumulate == 1 && options->clip_norm == 0 &&
-           options->histograms == 0 && !options->ranks; /* which look at gradients */
+           options->histograms == 0 &&
+           !options->ranks; /* ranks, clipping and histograms need the gradients */
 }
 
 static companion *companion_of(const solver *s, const parameter *p)
@@ -122,7 +124,7 @@ void solver_free(solver *s)
     free(s);
 }
 
-/* Takes over what the device said of the step of that parity, if that is not done yet. */
+/* Waits until the device has reported whether the step of that parity overflowed. */
 static status learn_overflow(solver *s, int parity, error *err)
 {
     if (!s->known[parity])
@@ -132,7 +134,7 @@ static status learn_overflow(solver *s, int parity, error *err)
     return STATUS_OK;
 }
 
-/* The average of step 1 starts from the weights. */
+/* The average starts from the weights before step 1. */
 static status start_average(solver *s, error *err)
 {
     for (const parameter *p = NULL; (p = network_next(s->net, p));)
@@ -174,7 +176,7 @@ void solver_set_loss_scale(solver *s, const loss_scale *scale)
     s->scaling = *scale;
 }
 
-/* Whether any gradient overflowed: into s->overflow, and on its way to the host. */
+/* Finds out whether any gradient overflowed, in s->overflow, and starts reading that. */
 static status check_gradients(solver *s, uint64_t step, error *err)
 {
     int parity = (int)(step % 2);
@@ -186,7 +188,7 @@ static status check_gradients(solver *s, uint64_t step, error *err)
                              &s->known[parity], err);
 }
 
-/* The factor that clips the gradients, unscaled, into s->clip. */
+/* Computes the factor that clips the gradients, without the loss scale, into s->clip. */
 static status measure_norm(solver *s, float factor, error *err)
 {
     size_t first = 0;

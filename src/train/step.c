@@ -56,12 +56,12 @@ static status end_step(trainer *t, step_losses mean, error *err)
     double lr = schedule_rate(&t->state.rate, t->state.step + 1);
     t->diverged = !isfinite(loss);
     if (t->diverged)
-        return error_set(err, STATUS_FAILED,
-                         "the loss of step %llu is not finite: training diverged; start a run with "
-                         "--weights %s/last.safetensors, the last checkpoint, and a lower --lr "
-                         "(now %g)%s",
-                         (unsigned long long)t->state.step + 1, t->files.run.path, lr,
-                         t->model.dev->precision == PRECISION_FP16 ? " or --precision fp32" : "");
+        return error_set(
+            err, STATUS_FAILED,
+            "the loss of step %llu is not finite: training diverged; start a new run with "
+            "--weights %s/last.safetensors, the last checkpoint, and a lower --lr (now %g)%s",
+            (unsigned long long)t->state.step + 1, t->files.run.path, lr,
+            t->model.dev->precision == PRECISION_FP16 ? " or --precision fp32" : "");
     t->state.step++;
     const train_step what = describe_step(t, loss, mean, lr);
     if (t->observer->step)
@@ -72,7 +72,7 @@ static status end_step(trainer *t, step_losses mean, error *err)
     return run_files_log(&t->files, &line, err);
 }
 
-/* Of one batch, over all ranks. */
+/* Takes the results of one batch, over all ranks. */
 static status take_results(trainer *t, step_place at, const step_results *results, error *err)
 {
     metrics sums = {0};
@@ -120,8 +120,8 @@ void step_abandon(trainer *t)
 
 /* ---- The step ---- */
 
-/* The epoch's next batch, b being NULL where there is none, and its place: the last step of an
- * epoch takes the batches that are left. */
+/* The next batch of the epoch, with its place in its step; b is NULL at the end of the epoch. The
+ * last step of an epoch gets the remaining batches. */
 static status next_batch(trainer *t, step_batch *next, error *err)
 {
     uint64_t index = t->state.batch + (t->now.on_device.b ? 1 : 0);
@@ -132,8 +132,9 @@ static status next_batch(trainer *t, step_batch *next, error *err)
     return next->b ? network_reserve_pixels(t->model.net, next->b->pixel_bytes, err) : STATUS_OK;
 }
 
-/* The weights of the losses of a batch, so that gradients add up to those of the step's mean loss:
- * over the batches of the step, and over the ranks, whose losses are means over their own parts. */
+/* The loss weights of one batch, such that gradients add up to those of the step's mean loss. Each
+ * batch counts one part of the step. Each rank counts its share of the batch, because its loss is a
+ * mean over that share. */
 static loss_weights batch_weights(const trainer *t, const step_batch *this)
 {
     const loss_weights w = trainer_weights(t);
@@ -141,17 +142,17 @@ static loss_weights batch_weights(const trainer *t, const step_batch *this)
     return (loss_weights){w.coarse * share / this->at.count, w.fine * share / this->at.count};
 }
 
-/* Before a step's first batch. In fp16 the loss's scale is settled, which fails when no scale
+/* Before the first batch of a step. In fp16 this chooses the loss scale, and fails if none
  * helps. */
 static status begin_step(trainer *t, uint64_t step, error *err)
 {
     status result = solver_begin(t->model.solve, step, err);
-    /* What else may fail there is the device; then only the advice to resume is missing. */
+    /* The device may fail here too; then only the advice to resume is missing. */
     t->diverged = result != STATUS_OK && t->model.dev->precision == PRECISION_FP16;
     return result;
 }
 
-/* Adds the gradients of a step's batches up over the ranks. */
+/* Sums the gradients over the ranks, after the last batch of a step. */
 static status reduce(trainer *t, step_place at, error *err)
 {
     return t->model.between && ends_step(at) ? exchange_finish(t->model.between, err) : STATUS_OK;
@@ -174,7 +175,7 @@ status training_step(trainer *t, bool *ended, error *err)
     if (this.at.index == 0)
         TRY(begin_step(t, step, err));
     if (t->model.between && this.at.count == 1)
-        exchange_begin(t->model.between); /* of gradients, while the backward pass goes on */
+        exchange_begin(t->model.between); /* sums gradients during the backward pass */
 
     TRY_OR_DONE(
         network_forward(t->model.net, &input, STEP_TRAIN, (float)w.coarse, (float)w.fine, err));
@@ -186,9 +187,9 @@ status training_step(trainer *t, bool *ended, error *err)
     if (ends_step(this.at))
         TRY_OR_DONE(solver_step(t->model.solve, lr, step, err));
 done:;
-    /* The batch before ran, whatever becomes of this one. */
+    /* The previous batch has run, whether or not this one failed. */
     status before = step_results_wait(t, result == STATUS_OK ? err : &ignored);
-    if (runs) /* else the device may still read it: it stays taken until the network is freed */
+    if (runs) /* else the device may still read it: it stays reserved until the network is freed */
         t->now.on_device = this;
     if (runs && t->state.step == 0 && t->state.batch == 0 && trainer_leads(t))
         snapshots_first_batch(&t->files.track, t->model.net, t->state.step, this.b->count);

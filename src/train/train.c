@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A run from its start to its end; see train.h. */
+/* A run from start to end; see train.h. */
 #include "train/train.h"
 #include "base/text.h"
 #include "model/weights.h"
@@ -35,7 +35,7 @@ static status measure_part(trainer *t, const image_subset *part, const char *nam
     return result;
 }
 
-/* What is looked at closely is what the validation did not see. */
+/* The closer look (seen) is at images that validation did not use. */
 static status measure_test(trainer *t, train_finished *what, evaluation *seen, error *err)
 {
     const image_subset *half = &t->data.parts.test, *whole = &t->data.parts.whole_test;
@@ -53,7 +53,8 @@ static status measure_test(trainer *t, train_finished *what, evaluation *seen, e
     return run_files_log(&t->files, &line, err);
 }
 
-/* The best checkpoint on the test set and, when one half of that validated, on the other. */
+/* Measures the best checkpoint on the test set and, if one half of that was used for validation, on
+ * the other half. */
 static status measure_best(trainer *t, train_finished *what, error *err)
 {
     evaluation room, *seen;
@@ -68,8 +69,8 @@ static status measure_best(trainer *t, train_finished *what, error *err)
     return result;
 }
 
-/* Whether the validation loss has not fallen for as long as --early-stop bears. Known from the
- * state alone, so that a run that was stopped early stays so. */
+/* Whether the validation loss has not fallen for --early-stop epochs. This depends on the state
+ * alone, so a run that stopped early stays stopped when it is resumed. */
 static bool stalled(const trainer *t)
 {
     uint32_t bearable = (uint32_t)t->options->early_stop;
@@ -77,7 +78,7 @@ static bool stalled(const trainer *t)
            t->state.epoch - t->state.best_epoch - 1 >= bearable;
 }
 
-/* What the ranks' talk has cost. */
+/* Reports the time that summing gradients over the ranks took. */
 static void note_exchange(const trainer *t)
 {
     enum { MILLION = 1000000, MILLISECONDS = 1000 };
@@ -87,7 +88,7 @@ static void note_exchange(const trainer *t)
     double each = MILLISECONDS * c.seconds / (double)c.steps;
     double exposed = MILLISECONDS * c.exposed_seconds / (double)c.steps;
     train_note(t->observer,
-               "gradients: %.3g MB from each of %d ranks at each step; their sums took %.3g ms a "
+               "gradients: %.3g MB from each of %d ranks per step; their sums took %.3g ms per "
                "step, %.3g ms of it after the backward pass",
                (double)c.bytes / MILLION, t->options->ranks->count, each, exposed);
 }
@@ -104,14 +105,13 @@ static status finish(trainer *t, bool complete, error *err)
     status result = STATUS_OK;
     if (complete && stalled(t) && t->state.epoch < (uint32_t)t->options->epochs) {
         what.stopped_early = (int)t->state.epoch;
-        train_note(
-            t->observer,
-            "stopped early, after epoch %u: the validation loss has not fallen for %d epochs",
-            (unsigned)t->state.epoch, t->options->early_stop);
+        train_note(t->observer,
+                   "stopped early after epoch %u: the validation loss has not fallen for %d epochs",
+                   (unsigned)t->state.epoch, t->options->early_stop);
     }
     if (complete && isfinite(t->state.best_loss))
         result = measure_best(t, &what, err);
-    if (result == STATUS_INTERRUPTED) /* the last epoch's end has saved: a resumed run measures */
+    if (result == STATUS_INTERRUPTED) /* the last epoch has saved; a resumed run measures again */
         return trainer_interrupted(t, err);
     TRY(result);
     if (t->model.between && trainer_leads(t))
@@ -135,13 +135,13 @@ static status run_epochs(trainer *t, error *err)
     }
 }
 
-/* What ended the run may be mended, and nothing that is in the last checkpoint is lost. */
+/* The cause may be mended, and everything in the last checkpoint is kept. */
 static status advise(const trainer *t, status result, error *err)
 {
     if (result != STATUS_FAILED || t->diverged)
         return result;
     return error_suffix(
-        err, result, "; after that, `hcnn-cl train --resume %s` goes on from the last checkpoint",
+        err, result, "; after that, `hcnn-cl train --resume %s` continues from the last checkpoint",
         t->files.run.path);
 }
 

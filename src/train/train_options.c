@@ -34,134 +34,136 @@ train_options train_defaults(void)
 const option_row train_rows[] = {
     OPTION_ROW_STRING(
         "data", train_options, data, "PATH",
-        "CIFAR-100 (binary or python version, a directory or .tar.gz/.tar.xz), a tree "
-        "{train,valid,test}/COARSE/FINE/*.jpg, a .csv file or DeepFashion",
+        "data set: CIFAR-100 (binary or python version, as a directory, .tar.gz or .tar.xz), a "
+        "tree {train,valid,test}/COARSE/FINE/*.jpg, a .csv file, or DeepFashion",
         .alias = "data-path", .fallback = "CIFAR-100 under data/, else a drawn sample"),
     OPTION_ROW_INT("epochs", train_options, epochs, 1, 1000000, "passes over the training images",
                    .on_resume = true),
-    OPTION_ROW_INT("batch-size", train_options, batch_size, 1, 65536, "images in a step"),
+    OPTION_ROW_INT("batch-size", train_options, batch_size, 1, 65536,
+                   "images per batch, of all ranks together"),
     OPTION_ROW_DOUBLE("lr", train_options, lr, 1e-12, 1e30, "learning rate"),
     OPTION_ROW_NAME("backbone", train_options, backbone, backbone_words,
-                    "of both branches; the tiny ones are for tests"),
+                    "backbone of both branches; names that start with tiny are for tests"),
     OPTION_ROW_CHOICE("stem", train_options, stem, stem_words,
-                      "imagenet: 7x7 stride 2 and max pool; cifar: 3x3 stride 1, for small images"),
-    OPTION_ROW_CHOICE(
-        "precision", train_options, precision, precision_words,
-        "of activations and their gradients in memory; arithmetic and weights are fp32"),
+                      "first layers; imagenet: 7x7 convolution with stride 2 and max pool; cifar: "
+                      "3x3 convolution with stride 1, for small images"),
+    OPTION_ROW_CHOICE("precision", train_options, precision, precision_words,
+                      "format in which activations and their gradients are stored; weights and all "
+                      "arithmetic are fp32"),
     OPTION_ROW_INT("image-size", train_options, image_size, 1, 4096,
-                   "pixels a side of the input (the original's: 224)",
+                   "side in pixels to which images are resized (the original's: 224)",
                    .fallback = "the data's own size"),
     OPTION_ROW_CHOICE("optimizer", train_options, optimizer, optimizer_words,
-                      "sgd, adam, or adamw, whose weight decay stands beside the gradient"),
-    OPTION_ROW_DOUBLE("momentum", train_options, momentum, 0, 0.9999, "of SGD"),
-    OPTION_ROW_FLAG("nesterov", train_options, nesterov, "Nesterov's momentum"),
+                      "optimizer; adamw is Adam with weight decay separate from the gradient"),
+    OPTION_ROW_DOUBLE("momentum", train_options, momentum, 0, 0.9999, "momentum for SGD"),
+    OPTION_ROW_FLAG("nesterov", train_options, nesterov, "use Nesterov momentum"),
     OPTION_ROW_DOUBLE("weight-decay", train_options, weight_decay, 0, 1e3,
-                      "added to the gradient, times the weight"),
+                      "weight decay; this factor times the weight is added to the gradient"),
     OPTION_ROW_FLAG("no-norm-decay", train_options, no_norm_decay,
-                    "spare normalisation's parameters and biases the weight decay"),
+                    "exempt the parameters of normalisation and all biases from weight decay"),
     OPTION_ROW_DOUBLE("clip-norm", train_options, clip_norm, 0, 1e30,
-                      "scale the gradients down to this norm where theirs, all together, is "
-                      "larger; 0: never"),
+                      "scale the gradients down to this L2 norm, taken over all of them, if theirs "
+                      "is larger; 0: off"),
     OPTION_ROW_INT("accumulate", train_options, accumulate, 1, 65536,
-                   "batches whose mean gradient makes one step"),
+                   "batches per step; the step uses the mean of their gradients"),
     OPTION_ROW_DOUBLE("ema", train_options, ema, 0, 0.9999999,
-                      "validate and keep the moving average of the weights with this decay; "
-                      "0: the weights themselves"),
+                      "decay of a moving average of the weights; the average, not the weights, is "
+                      "validated and saved as the best checkpoint; 0: no average"),
     OPTION_ROW_CHOICE("schedule", train_options, schedule, schedule_words,
-                      "of the learning rate; plateau: to a tenth when the validation loss has "
-                      "not fallen for three epochs",
+                      "how the learning rate changes; plateau cuts it to a tenth when the "
+                      "validation loss has not fallen for three epochs",
                       .fallback = "multistep with --milestones, else plateau"),
     OPTION_ROW_STRING("milestones", train_options, milestones, "A,B",
-                      "epochs after which multistep lowers the learning rate to a tenth",
+                      "epochs after which multistep cuts the learning rate to a tenth",
                       .fallback = "none"),
     OPTION_ROW_DOUBLE("warmup", train_options, warmup, 0, 1e6,
-                      "epochs, also a part of one, in which the learning rate rises to where "
-                      "the schedule begins"),
+                      "epochs, possibly a fraction of one, in which the learning rate first rises "
+                      "to where the schedule starts"),
     OPTION_ROW_DOUBLE("min-lr", train_options, min_lr, 0, 1e30,
-                      "the lowest learning rate of plateau and cosine"),
+                      "lowest learning rate of plateau and cosine"),
     OPTION_ROW_INT("early-stop", train_options, early_stop, 0, 1000000,
-                   "end when the validation loss has not fallen for so many epochs; 0: never"),
+                   "end the run when the validation loss has not fallen for N epochs; 0: off"),
     OPTION_ROW_DOUBLE("coarse", train_options, loss.coarse, 0, 1e6, "weight of the coarse loss",
                       .alias = "coarse-const"),
     OPTION_ROW_DOUBLE("fine", train_options, loss.fine, 0, 1e6, "weight of the fine loss",
                       .alias = "fine-const"),
     OPTION_ROW_CHOICE("coarse-loss", train_options, coarse_loss, coarse_loss_words,
-                      "head: of the coarse head; marginal: beside it that of the fine head's "
-                      "probabilities, summed up by coarse class"),
-    OPTION_ROW_STRING("loss-schedule", train_options, loss_schedule, "E:C:F,...",
-                      "from epoch E on, counted from 1, weights of C for the coarse loss and F "
-                      "for the fine one",
-                      .fallback = "--coarse and --fine in every epoch"),
+                      "coarse loss; head: of the coarse classifier; marginal: adds the loss of the "
+                      "fine probabilities, summed over each coarse class"),
+    OPTION_ROW_STRING(
+        "loss-schedule", train_options, loss_schedule, "E:C:F,...",
+        "weights C of the coarse loss and F of the fine loss from epoch E on; the first epoch is 1",
+        .fallback = "--coarse and --fine in every epoch"),
     OPTION_ROW_DOUBLE("label-smoothing", train_options, label_smoothing, 0, 0.999,
-                      "the share of a training label that is spread over all classes"),
+                      "share of each training label that is spread over all classes"),
     OPTION_ROW_FLAG("only-fine", train_options, only_fine,
-                    "the fine backbone and classifier alone"),
+                    "train the fine backbone and classifier alone"),
     OPTION_ROW_NAME("fusion", train_options, fusion, fusion_words,
                     "how the coarse features join the fine ones", .fallback = "concat"),
     OPTION_ROW_CHOICE("coarse-depth", train_options, coarse_depth, coarse_depth_words,
-                      "the layer that the coarse classifier stands on", .fallback = "layer3"),
+                      "layer whose output the coarse classifier uses", .fallback = "layer3"),
     OPTION_ROW_FLAG("shared-trunk", train_options, shared_trunk,
-                    "one backbone for both classifiers, and no fusion: half the cost"),
+                    "use one backbone for both classifiers and no fusion, at half the cost"),
     OPTION_ROW_STRING("weights", train_options, weights, "FILE",
-                      "start from a safetensors or .pth file: a whole network's, or one backbone's "
-                      "of torchvision or timm, for both"),
+                      "start from the weights in a safetensors or .pth file: a whole network, or "
+                      "one backbone of torchvision or timm, which is used for both backbones"),
     OPTION_ROW_STRING("freeze", train_options, freeze, "none|default|NAMES",
-                      "what does not learn: none, default (the coarse backbone before its last "
-                      "layer), or names of "
-                      "layers with commas between",
-                      .fallback = "default with backbone --weights, else none"),
+                      "parameters not to train: none, default (the coarse backbone before its last "
+                      "stage), or prefixes of parameter names separated by commas",
+                      .fallback = "default if --weights is one backbone, else none"),
     OPTION_ROW_STRING("augment", train_options, augment, "default|none|LIST",
-                      "default (rotate=20,flip), none, or a list with commas between of "
-                      "resized-crop=AREA, rotate=DEGREES, crop=PADDING, flip, cutout=SIDE, "
-                      "mixup=ALPHA, cutmix=ALPHA"),
-    OPTION_ROW_FLAG("no-shuffle", train_options, no_shuffle, "take the images in file order"),
-    OPTION_ROW_FLAG("balance", train_options, balance,
-                    "train on each fine class equally often; an epoch has as many images as "
-                    "without"),
+                      "augmentation of the training images: default (rotate=20,flip), none, or a "
+                      "comma-separated list of resized-crop=AREA, rotate=DEGREES, crop=PADDING, "
+                      "flip, cutout=SIDE, mixup=ALPHA, cutmix=ALPHA"),
+    OPTION_ROW_FLAG("no-shuffle", train_options, no_shuffle,
+                    "take the training images in file order"),
+    OPTION_ROW_FLAG(
+        "balance", train_options, balance,
+        "draw every fine class equally often; the number of images per epoch does not change"),
     OPTION_ROW_FLAG("crop-boxes", train_options, crop_boxes,
-                    "of each image, only what is in its box (DeepFashion's), padded by 10 "
-                    "pixels"),
+                    "use only the part of each image inside its box, padded by 10 pixels; "
+                    "DeepFashion has boxes"),
     OPTION_ROW_INT("max-bad", train_options, max_bad, 0, 2e9,
-                   "image files that may be broken: they are skipped; one more ends the run",
+                   "number of broken image files to skip; one more ends the run",
                    .on_resume = true),
     OPTION_ROW_U64("seed", train_options, seed,
-                   "of initial weights, split, order and augmentation"),
+                   "seed for initial weights, split, order and augmentation"),
     OPTION_ROW_INT("max-steps", train_options, max_steps, 0, 2e9,
-                   "stop and save after so many steps in all; 0: no limit", .on_resume = true),
+                   "stop and save after N steps in all; 0: no limit", .on_resume = true),
     OPTION_ROW_STRING("metrics", train_options, metrics, "FILE",
-                      "where the JSON lines of steps and epochs go, a new file",
+                      "new or empty file for the metrics, as JSON lines",
                       .fallback = "RUN/metrics.jsonl"),
     OPTION_ROW_INT("metrics-every", train_options, metrics_every, 1, 1000000,
-                   "steps from one line to the next"),
+                   "write a line of metrics every N steps"),
     OPTION_ROW_INT("histograms", train_options, histograms, 0, 1000000,
-                   "every so many epochs put histograms of weights and gradients into "
-                   "TensorBoard's events; 0: never"),
-    OPTION_ROW_INT("checkpoint-every", train_options, checkpoint_every, 0, 1000000,
-                   "save every so many steps, too; 0: at each epoch's end"),
+                   "write histograms of weights and gradients to TensorBoard's event files every N "
+                   "epochs; 0: never"),
+    OPTION_ROW_INT(
+        "checkpoint-every", train_options, checkpoint_every, 0, 1000000,
+        "save a checkpoint every N steps as well as at the end of each epoch; 0: only there"),
     OPTION_ROW_INT("threads", train_options, threads, 1, 256,
-                   "that prepare images; they change nothing in the result", .alias = "num-workers",
-                   .on_resume = true),
-    OPTION_ROW_FLAG("sync-bn", train_options, sync_bn,
-                    "with mpirun: batch normalisation by the whole batch, not by each rank's "
-                    "part"),
+                   "threads that decode images; the result does not depend on it",
+                   .alias = "num-workers", .on_resume = true),
+    OPTION_ROW_FLAG(
+        "sync-bn", train_options, sync_bn,
+        "with mpirun: normalise by the statistics of the whole batch, not of each rank's part"),
     OPTION_ROW_CHOICE("wire", train_options, wire, precision_words,
-                      "with mpirun: how gradients travel between the ranks"),
+                      "with mpirun: format in which the ranks exchange gradients"),
     OPTION_ROW_STRING("recipe", train_options, recipe, "original|modern|FILE",
-                      "options from a recipe, of which a YAML file is one, such as a run's "
-                      "config.json; the command line wins",
+                      "replace the defaults by those of a recipe: original, modern, or a YAML file "
+                      "such as a run's config.json; the command line overrides it",
                       .transient = true),
-    OPTION_ROW_FLAG("tune", train_options, tune, "first `hcnn-cl tune` what is not tuned yet",
-                    .transient = true),
-    OPTION_ROW_STRING("run", train_options, run, "DIR", "directory of the run, a new one",
+    OPTION_ROW_FLAG("tune", train_options, tune,
+                    "first tune what is not tuned yet, as `hcnn-cl tune` does", .transient = true),
+    OPTION_ROW_STRING("run", train_options, run, "DIR", "new directory for the run",
                       .fallback = "runs/DATE-TIME", .transient = true),
     OPTION_ROW_STRING("resume", train_options, resume, "RUN",
-                      "go on with a run; its own options hold, but for --epochs, --threads and "
-                      "--max-bad where "
-                      "they are given, and --max-steps, of which a run keeps none",
+                      "continue a run with its own options, except --epochs, --threads and "
+                      "--max-bad if they are given; the run's --max-steps no longer applies",
                       .on_resume = true, .transient = true),
     {0},
 };
-_Static_assert(sizeof train_rows / sizeof train_rows[0] <= TRAIN_ROWS, "TRAIN_ROWS has to grow");
+_Static_assert(sizeof train_rows / sizeof train_rows[0] <= TRAIN_ROWS, "TRAIN_ROWS is too small");
 
 bool train_has_coarse_loss(const train_options *o)
 {
@@ -174,10 +176,12 @@ static status check_loss(const train_options *o, error *err)
     if (o->loss.fine > 0 || (coarse && o->loss.coarse > 0))
         return STATUS_OK;
     if (coarse)
-        return error_set(err, STATUS_USAGE, "--coarse 0 and --fine 0 leave nothing to learn");
+        return error_set(
+            err, STATUS_USAGE,
+            "--coarse 0 and --fine 0 leave nothing to learn; set at least one of them above 0");
     return error_set(err, STATUS_USAGE,
-                     "--fine 0 with --only-fine leaves nothing to learn; --coarse-loss marginal "
-                     "would learn the coarse classes");
+                     "--fine 0 with --only-fine leaves nothing to learn; set --fine above 0, or "
+                     "learn the coarse classes with --coarse-loss marginal");
 }
 
 status train_options_check(const train_options *o, error *err)
@@ -185,24 +189,28 @@ status train_options_check(const train_options *o, error *err)
     bool adam = o->optimizer != OPTIMIZER_SGD;
     if (o->balance && o->no_shuffle)
         return error_set(err, STATUS_USAGE,
-                         "--balance draws the images by lot, --no-shuffle takes them in order");
+                         "--balance draws images at random, but --no-shuffle takes them in file "
+                         "order; leave one of them out");
     if (o->nesterov && (o->momentum <= 0 || adam))
-        return error_set(err, STATUS_USAGE, "--nesterov needs --optimizer sgd and a --momentum");
+        return error_set(err, STATUS_USAGE,
+                         "--nesterov needs --optimizer sgd and a --momentum above 0");
     if (o->warmup > 0 && o->warmup >= o->epochs)
-        return error_set(err, STATUS_USAGE, "--warmup %g leaves nothing of --epochs %d", o->warmup,
+        return error_set(err, STATUS_USAGE,
+                         "--warmup %g leaves no epoch of --epochs %d; make it shorter", o->warmup,
                          o->epochs);
     if (o->tune && o->ranks)
         return error_set(err, STATUS_USAGE,
-                         "--tune measures one device alone: run `hcnn-cl tune` on each machine "
-                         "first, with the --batch-size of one rank");
+                         "--tune measures one device alone, so it cannot be used with mpirun; run "
+                         "`hcnn-cl tune` on each machine first, with the --batch-size of one rank");
     if (adam && o->momentum != 0)
-        return error_set(err, STATUS_USAGE, "--momentum is SGD's; Adam has its own");
+        return error_set(err, STATUS_USAGE,
+                         "--momentum is for --optimizer sgd; adam and adamw have their own");
     return check_loss(o, err);
 }
 
 /* ---- config.json ---- */
 
-/* The key of a row in JSON: its name with '_' for '-'. */
+/* The JSON key of an option: its name with '_' for '-'. */
 static void key_of(const option_row *row, char key[64])
 {
     snprintf(key, 64, "%s", row->name);
@@ -223,7 +231,7 @@ static json_t *to_json(const option_row *row, const train_options *options)
         return json_boolean(*(const bool *)value);
     case OPTION_INT:
         return json_integer(*(const int *)value);
-    case OPTION_U64: /* text: JSON's integers end at 2^63 */
+    case OPTION_U64: /* as text, because JSON integers end at 2^63 */
         return json_sprintf("%llu", (unsigned long long)*(const uint64_t *)value);
     case OPTION_DOUBLE:
         return json_real(*(const double *)value);
@@ -240,11 +248,11 @@ static status check_text(const char *option, const char *text, error *err)
 {
     json_t *value = text ? json_string(text) : json_null();
     json_decref(value);
-    return value ? STATUS_OK
-                 : error_set(err, STATUS_USAGE,
-                             "--%s: '%s' is not UTF-8, and the run's JSON files hold nothing else; "
-                             "rename it",
-                             option, text);
+    return value
+               ? STATUS_OK
+               : error_set(err, STATUS_USAGE,
+                           "--%s: '%s' is not UTF-8, which the run's JSON files require; rename it",
+                           option, text);
 }
 
 status config_check(const train_options *options, error *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A run is set up, resumed, measured and closed; see trainer.h. */
+/* Sets up, resumes, measures and closes a run; see trainer.h. */
 #include "train/trainer.h"
 #include "base/text.h"
 #include "measure/evaluate.h"
@@ -160,7 +160,7 @@ static status start_state(trainer *t, error *err)
     return schedule_start(&t->state.rate, &terms, err);
 }
 
-/* The schedule counts steps, of which the last of an epoch may have fewer batches. */
+/* The schedule counts steps; the last step of an epoch may have fewer batches. */
 static void span_schedule(trainer *t)
 {
     uint64_t whole = (uint64_t)t->options->accumulate, batches = loader_batches(t->data.train);
@@ -194,7 +194,8 @@ status trainer_begin(trainer *t, error *err)
         TRY(run_files_check(t, err));
     TRY(prepare(t, err));
     TRY(run_model_start(&t->model, t->options, t->observer, err));
-    TRY(trainer_ask_stop(t, err)); /* waits: a rank that fails to come so far leaves no run */
+    TRY(trainer_ask_stop(
+        t, err)); /* waits for all ranks: if one has failed so far, no run directory is created */
     if (trainer_leads(t))
         TRY(run_files_begin(t, err));
     return run_files_share_path(t, err);
@@ -202,13 +203,14 @@ status trainer_begin(trainer *t, error *err)
 
 /* ---- Resuming ---- */
 
-/* The optimizer's state that belongs to the checkpoint `last`. */
+/* Loads the optimizer's state that belongs to the checkpoint `last`. */
 static status load_solver(trainer *t, const char *last, const char *name, error *err)
 {
     if (solver_state(t->model.solve)->count == 0)
         return STATUS_OK;
     if (!name)
-        return error_set(err, STATUS_FAILED, "%s: names no file of the optimizer's state", last);
+        return error_set(err, STATUS_FAILED,
+                         "%s: does not name the file with the optimizer's state", last);
     char *path = text_format("%s/%s", t->files.run.path, name);
     TRY(got_memory(path, err, name));
     status result = state_file_load(solver_state(t->model.solve), t->model.dev, path, err);
@@ -232,7 +234,7 @@ static status load_state(trainer *t, error *err)
     t->state.rate = fresh;
     schedule_restore(&t->state.rate, &saved.state.rate);
     solver_set_loss_scale(t->model.solve, &t->state.scaling);
-    /* A checkpoint from before these were kept does not know them; config.json does. */
+    /* Old checkpoints lack these options; config.json has them. */
     t->state.terms = terms_of(t->options);
 done:
     checkpoint_close(&saved);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A training state to JSON and back; see training_state.h. */
+/* Converts a training state to JSON and back; see training_state.h. */
 #include "train/training_state.h"
 
 #include <stdlib.h>
@@ -62,7 +62,7 @@ status training_state_write(tensor_writer *writer, const training_state *s,
 
 /* ---- Reading ---- */
 
-/* A piece that is of one table alone. */
+/* Reads a piece that one table describes. */
 static status read_piece(const model_file *m, const char *piece, const field *table, void *record,
                          error *err)
 {
@@ -74,7 +74,8 @@ static status read_piece(const model_file *m, const char *piece, const field *ta
     return result;
 }
 
-/* The optimizer's file stands in the run's directory, wherever that is. */
+/* The name may not contain a directory: the optimizer's file is in the run directory, wherever that
+ * is. */
 static status read_optimizer_file(const fields_source *from, char **name, error *err)
 {
     static const char key[] = "optimizer_file";
@@ -84,8 +85,8 @@ static status read_optimizer_file(const fields_source *from, char **name, error 
     TRY(fields_find(from, key, JSON_STRING, &file, err));
     if (strchr(json_string_value(file), '/'))
         return error_set(err, STATUS_FAILED,
-                         "%s: %s: '%s' names a file outside the run's directory; the file is "
-                         "damaged or another program's: take another checkpoint",
+                         "%s: %s: '%s' names a file outside the run directory; the checkpoint is "
+                         "damaged or from another program; use another checkpoint",
                          from->path, from->piece, key);
     *name = strdup(json_string_value(file));
     return got_memory(*name, err, from->path);
@@ -106,8 +107,8 @@ status training_state_read(const model_file *m, training_state *state, char **op
     *optimizer_file = NULL;
     if (!model_file_has(m, state_piece))
         return error_set(err, STATUS_FAILED,
-                         "%s: its metadata has no %s, so there is no training to resume: it was "
-                         "imported; --weights %s starts a run from it",
+                         "%s: its metadata has no %s, so there is no training to resume: the file "
+                         "was imported; start a run from it with --weights %s",
                          m->path, state_piece, m->path);
     TRY(run_terms_read(m, &state->terms, err));
     if (model_file_has(m, scaling_piece))
