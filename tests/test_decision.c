@@ -217,7 +217,7 @@ static void names(void **state)
     assert_string_equal(choices, "argmax|joint|crm");
     CHECK_FAILS(STATUS_USAGE, "unknown decision 'vote'; there are argmax|joint|crm",
                 decider_create(&d, "vote", &few, true, &err));
-    CHECK_FAILS(STATUS_USAGE, "--decision joint: needs a coarse head",
+    CHECK_FAILS(STATUS_USAGE, "--decision joint needs a coarse head",
                 decider_create(&d, "joint", &few, false, &err));
 }
 

@@ -80,7 +80,7 @@ check_run "eval --decision crm" 0 '"decision":"crm"' eval --checkpoint $terms --
 check "... coarse and fine answers agree" same_values coarse_top1 coarse_from_fine
 check "... with other answers than joint" [ "$(value fine_top1)" != "$joint" ]
 check_run "an unknown decision" 2 'decision' eval --checkpoint $terms --decision vote
-check_run "joint without a coarse head" 2 '^hcnn-cl: --decision joint: needs a coarse head' \
+check_run "joint without a coarse head" 2 '^hcnn-cl: --decision joint needs a coarse head' \
     eval --checkpoint fine/last.safetensors --decision joint
 check_run "crm does without" 0 '"decision":"crm"' \
     eval --checkpoint fine/last.safetensors --decision crm --json

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images in memory through a network; see classifier.h. */
+/* Runs images in memory through a network; see classifier.h. */
 #include "measure/classifier.h"
 #include "model/model_file.h"
 
@@ -21,7 +21,7 @@ static status load(classifier *c, device *dev, const char *path, int batch_size,
     m.options.batch_size = batch_size;
     TRY_OR_DONE(network_create(dev, &m.options, &c->net, err));
     TRY_OR_DONE(model_file_load(&m, c->net, err));
-    c->classes = m.classes; /* with the parents that the network points to */
+    c->classes = m.classes; /* the network points to its parents */
     m.classes = (hierarchy){0};
 done:
     model_file_close(&m);
@@ -66,7 +66,7 @@ int classifier_batch_size(const classifier *c)
     return network_get_options(c->net)->batch_size;
 }
 
-/* Images one after the other, as a batch holds them; freed by the caller. */
+/* The images of a batch, one after the other; the caller frees the arrays. */
 typedef struct packed {
     unsigned char *pixels;
     size_t bytes;
@@ -84,7 +84,7 @@ static status check(const classifier_image *image, error *err)
         return error_set(err, STATUS_FAILED, "image %zu: its pixels are NULL", image->number);
     if (image->width < 1 || image->height < 1 || image->width > MAX_SIDE ||
         image->height > MAX_SIDE)
-        return error_set(err, STATUS_FAILED, "image %zu: %dx%d pixels; a side has 1 to %d",
+        return error_set(err, STATUS_FAILED, "image %zu: %dx%d pixels; each side must have 1 to %d",
                          image->number, image->width, image->height, MAX_SIDE);
     return STATUS_OK;
 }
@@ -103,7 +103,7 @@ static status pack(const classifier_image *images, int count, packed *p, error *
         p->bytes += bytes_of(&images[i]);
         if (p->bytes > INT32_MAX)
             return error_set(err, STATUS_FAILED,
-                             "%d images take more than 2 GiB; use fewer at a time", count);
+                             "%d images need more than 2 GiB; use fewer at a time", count);
     }
     p->pixels = malloc(p->bytes);
     TRY(got_memory(p->pixels, err, "the images"));
@@ -130,7 +130,7 @@ status classifier_run(classifier *c, const classifier_image *images, int count, 
 {
     packed p = {0};
     if (count < 1 || count > classifier_batch_size(c))
-        return error_set(err, STATUS_FAILED, "%d images; at a time there can be 1 to %d", count,
+        return error_set(err, STATUS_FAILED, "%d images: expected 1 to %d at a time", count,
                          classifier_batch_size(c));
     status result = pack(images, count, &p, err);
     if (result == STATUS_OK)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A trained network for images in memory. */
+/* A trained network that classifies images in memory. It knows nothing of image files. */
 #pragma once
 
 #include "data/hierarchy.h"
@@ -13,22 +13,25 @@ typedef struct classifier classifier;
 typedef struct classifier_image {
     const unsigned char *pixels;
     int width, height;
-    size_t number; /* what messages call it */
+    size_t number; /* its number in messages */
 } classifier_image;
 
-/* Loads a model file, such as a checkpoint, onto the device, which must outlive it. batch_size: the
- * most images of a classifier_run, at least 1. */
+/* Loads a model file, such as a checkpoint, onto the device, which must outlive the classifier.
+ * batch_size, at least 1, is the most images of one classifier_run. Returns STATUS_FAILED if the
+ * file cannot be loaded or the batch does not fit the device. The caller calls classifier_close. */
 status classifier_open(device *dev, const char *path, int batch_size, classifier **opened,
                        error *err);
 int classifier_batch_size(const classifier *c);
-void classifier_close(classifier *c); /* NULL is fine */
+void classifier_close(classifier *c); /* NULL is allowed */
 
-/* The classes it was trained on. */
+/* The classes of the network, valid as long as the classifier. */
 const hierarchy *classifier_classes(const classifier *c);
-/* False: it was trained with --only-fine and has no coarse head. */
+/* False if the network was trained with --only-fine and has no coarse head. */
 bool classifier_has_coarse(const classifier *c);
 
-/* Logits of 1 to batch_size images of any sizes: coarse[count][coarse_count] (untouched without a
- * coarse head; may be NULL) and fine[count][fine_count]. decision.h makes answers of them. */
+/* Computes the logits of 1 to batch_size images of any sizes: coarse[count][coarse_count], which
+ * may be NULL and is not written without a coarse head, and fine[count][fine_count]. decision.h
+ * turns logits into answers. Returns STATUS_FAILED for an image without pixels or with a side above
+ * 16384, and for more than 2 GiB of pixels. */
 status classifier_run(classifier *c, const classifier_image *images, int count, float *coarse,
                       float *fine, error *err);

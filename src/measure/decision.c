@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decisions over two heads' logits; see decision.h. All in double precision: products of two
- * probabilities that a float would round to 0 still rank. */
+/* Decisions from the logits of two heads; see decision.h. Everything is in double precision, so
+ * that products of two probabilities that a float would round to 0 can still be ranked. */
 #include "measure/decision.h"
 
 #include <math.h>
@@ -17,9 +17,9 @@ struct scored {
 struct decision {
     const char *name;
     bool needs_coarse_head;
-    bool coarse_follows;                          /* the coarse answer is the fine one's parent */
-    double (*logit)(const decider *d, int class); /* of what becomes the fine probabilities */
-    double (*score)(const decider *d, int class); /* fine classes are ranked by it, falling */
+    bool coarse_follows; /* the coarse answer is the parent of the fine answer */
+    double (*logit)(const decider *d, int class); /* softmax makes these the fine probabilities */
+    double (*score)(const decider *d, int class); /* ranks the fine classes, the highest first */
 };
 
 static double fine_logit(const decider *d, int class)
@@ -37,8 +37,8 @@ static double by_logit(const decider *d, int class)
     return d->logits[class];
 }
 
-/* The expected distance of class k is 1 * (P(parent of k) - p(k)) + 2 * (1 - P(parent of k)), or 2
- * less this. */
+/* The expected distance of class k is 1 * (P(parent of k) - p(k)) + 2 * (1 - P(parent of k)), which
+ * is 2 minus this. */
 static double by_nearness(const decider *d, int class)
 {
     return d->fine.probabilities[class] + d->marginals[d->classes->parents[class]];
@@ -55,7 +55,7 @@ const word_list decision_words = WORD_LIST_OF(table);
 
 /* ---- One image ---- */
 
-/* False, and nothing of use in probabilities, when a logit is NaN or +infinity or all are
+/* Returns false, and leaves probabilities undefined, if a logit is NaN or +infinity or if all are
  * -infinity. */
 static bool softmax(const double *logits, int count, double *probabilities)
 {
@@ -82,7 +82,7 @@ static int compare_scored(const void *a, const void *b)
     return (x->class > y->class) - (x->class < y->class);
 }
 
-/* Sorts the scores that are in d->scored. */
+/* Sorts d->scored, the highest score first and ties by the lower class, into r->order. */
 static void sort_into(decider *d, ranking *r)
 {
     qsort(d->scored, (size_t)r->count, sizeof *d->scored, compare_scored);
@@ -90,7 +90,7 @@ static void sort_into(decider *d, ranking *r)
         r->order[i] = d->scored[i].class;
 }
 
-/* The first of the largest; -1 with a NaN or an infinity at the top, as softmax. */
+/* The first of the largest logits; -1 if softmax would return false. */
 static int guess_of(const float *logits, int count)
 {
     int best = 0;
@@ -108,7 +108,7 @@ static void decide_fine(decider *d)
     ranking *r = &d->fine;
     for (int i = 0; i < r->count; i++)
         d->logits[i] = d->how->logit(d, i);
-    /* A coarse class without children is in no product, but what is said of it has to be sound. */
+    /* A coarse class without children is in no product, but its logit must be finite too. */
     bool sound = !d->how->needs_coarse_head || d->coarse_guess >= 0;
     r->decided = sound && softmax(d->logits, r->count, r->probabilities);
     if (!r->decided)
@@ -122,7 +122,7 @@ static void decide_fine(decider *d)
     sort_into(d, r);
 }
 
-/* Scores that fall with each parent's first place among the fine classes; those without children
+/* Ranks the coarse classes by the best rank of their fine classes. Coarse classes without children
  * come last. */
 static void follow_fine(decider *d)
 {
@@ -163,7 +163,7 @@ void decider_decide(decider *d, const float *coarse, const float *fine)
         follow_fine(d);
 }
 
-/* ---- Its life ---- */
+/* ---- Creating and freeing ---- */
 
 static bool ranking_create(ranking *r, int count)
 {
@@ -182,8 +182,8 @@ status decider_create(decider *d, const char *name, const hierarchy *classes, bo
     d->how = &table[index];
     if (d->how->needs_coarse_head && !has_coarse_head)
         return error_set(err, STATUS_USAGE,
-                         "--decision %s: needs a coarse head, and this checkpoint was trained with "
-                         "--only-fine; argmax and crm do without",
+                         "--decision %s needs a coarse head, but this checkpoint was trained with "
+                         "--only-fine; use argmax or crm",
                          name);
     size_t coarse = (size_t)classes->coarse_count, fine = (size_t)classes->fine_count;
     bool made = ranking_create(&d->coarse, classes->coarse_count) &&

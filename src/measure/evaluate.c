@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Forward passes over a set; see evaluate.h. */
+/* Forward passes over a set of images; see evaluate.h. */
 #include "measure/evaluate.h"
 
 #include <stdlib.h>
@@ -17,15 +17,15 @@ typedef struct pass {
     const hierarchy *classes;
     const evaluate_watch *watch; /* or NULL */
     const evaluate_sink *sink;   /* or NULL */
-    float *coarse, *fine; /* logits for it; NULL where it takes none, coarse without the head */
+    float *coarse, *fine; /* for the logits; NULL if not needed, and coarse without its head */
     metrics *sums;
-    /* A batch on the device whose results have not been waited for, or NULL. */
+    /* A batch on the device whose results are not in yet, or NULL. */
     const batch *last;
     int ticket;
 } pass;
 
-/* After a failure the batch's memory has to be freed of the device's hands all the same, but it
- * has no logits. */
+/* Waits for the results of the last batch. After a failure this is still needed, because the device
+ * may use the batch's memory, but there are no logits. */
 static status finish_batch(pass *p, bool with_logits, error *err)
 {
     const step_results *results;
@@ -46,8 +46,8 @@ static status finish_batch(pass *p, bool with_logits, error *err)
     return result;
 }
 
-/* The batch before is finished while the device works on the next, whose logits are read after
- * that. */
+/* While the device works on a batch, the previous batch is finished. Only then the logits of the
+ * new one are read. */
 static status run_batches(pass *p, error *err)
 {
     const evaluate_watch *watch = p->watch;
@@ -82,7 +82,7 @@ static status run_pass(pass *p, error *err)
     *p->sums = (metrics){0};
     TRY(loader_start(p->from, 0, 0, err));
     status result = run_batches(p, err);
-    /* The device reads the last batch's memory until its results are there. */
+    /* The device uses the memory of the last batch until its results are in. */
     bool good = result == STATUS_OK || result == STATUS_INTERRUPTED;
     status waited = finish_batch(p, good, result == STATUS_OK ? err : &ignored);
     return result == STATUS_OK ? waited : result;

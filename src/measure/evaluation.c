@@ -12,7 +12,7 @@
 #include <jansson.h>
 
 enum {
-    MISTAKE_SIDE = 96, /* pixels of a mistake's picture at most */
+    MISTAKE_SIDE = 96, /* the longer side of a mistake's picture, in pixels, at most */
     DIGITS = 7,
 };
 
@@ -20,11 +20,10 @@ status evaluation_create(evaluation *e, const hierarchy *classes, bool has_coars
 {
     *e = (evaluation){.classes = classes, .has_coarse = has_coarse};
     if (classes->fine_count > EVALUATION_CLASSES || classes->coarse_count > EVALUATION_CLASSES)
-        return error_set(
-            err, STATUS_FAILED,
-            "which of %d coarse and %d fine classes were confused is not kept: at most "
-            "of %d",
-            classes->coarse_count, classes->fine_count, EVALUATION_CLASSES);
+        return error_set(err, STATUS_FAILED,
+                         "the confusions of %d coarse and %d fine classes are not saved; the limit "
+                         "is %d classes",
+                         classes->coarse_count, classes->fine_count, EVALUATION_CLASSES);
     size_t fine = (size_t)classes->fine_count, coarse = (size_t)classes->coarse_count;
     e->fine = calloc(fine * fine, sizeof *e->fine);
     e->coarse = has_coarse ? calloc(coarse * coarse, sizeof *e->coarse) : NULL;
@@ -81,7 +80,7 @@ void evaluation_add(evaluation *e, const batch *b, const step_results *results)
 
 /* ---- Pictures of the mistakes ---- */
 
-/* The mean of the source's pixels that pixel (x, y) of `factor` times less stands for. */
+/* The mean of the factor x factor pixels of the source that become pixel (x, y). */
 static void mean_of(const image *from, int factor, int x, int y, unsigned char rgb[3])
 {
     int right = (x + 1) * factor < from->width ? (x + 1) * factor : from->width;
@@ -96,7 +95,7 @@ static void mean_of(const image *from, int factor, int x, int y, unsigned char r
     }
 }
 
-/* By a whole factor, to MISTAKE_SIDE at most. */
+/* Shrinks by a whole factor, to at most MISTAKE_SIDE. */
 static status shrink(image *picture, error *err)
 {
     int side = picture->width > picture->height ? picture->width : picture->height;
@@ -131,7 +130,7 @@ static json_t *encode(const image *picture)
     return url;
 }
 
-/* A picture is a help, not a result: where it cannot be had there is none. */
+/* A picture is only a help: if it cannot be read, the file has null. */
 static json_t *picture_of(const image_set *set, size_t index)
 {
     error ignored;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums of losses and hits, all by the table of metrics; see metrics.h. */
+/* Sums of losses and hits, generated from the table of metrics; see metrics.h. */
 #include "measure/metrics.h"
 
 #include <stddef.h>

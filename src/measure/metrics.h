@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The metrics of a batch, an epoch or a test, as sums over images: those of track/metric_table.h.
- * They have no pointers, so that they can be stored as they are. */
+/* The metrics of a batch, an epoch or a test, as sums over images. track/metric_table.h lists them.
+ * The struct has no pointers, so it can be stored as it is. */
 #pragma once
 
 #include "base/fields.h"
@@ -20,32 +20,34 @@ typedef struct metrics {
 
 enum { METRICS_PACKED = 1 + METRICS_ROWS };
 
-/* Sums as a checkpoint keeps them, by their members' names. */
+/* How a checkpoint stores the sums: under the names of their members. */
 extern const field metrics_fields[];
 
-/* Adds a batch to sums that started as zeros. parents [fine classes]: each fine class's coarse one;
- * unused, and NULL is fine, when results have no coarse part. Everything coarse stays 0 then. */
+/* Adds a batch; sums start as zeros. parents[fine classes] is the coarse class of each fine class.
+ * Results without a coarse part leave all coarse sums at 0, and parents may be NULL. */
 void metrics_add(metrics *sums, const step_results *results, const int *parents);
 
-/* Adds sums of other images. */
+/* Adds the sums of other images. */
 void metrics_merge(metrics *sums, const metrics *more);
 
-/* All sums as doubles, which hold counts up to 2^53 exactly, and back: for those who add up or
- * send them. */
+/* Converts all sums to doubles, which represent counts up to 2^53 exactly, and back, to add or send
+ * them. */
 void metrics_pack(const metrics *sums, double packed[METRICS_PACKED]);
 metrics metrics_unpack(const double packed[METRICS_PACKED]);
 
-/* All of these are 0 while count is 0. The mean of coarse weight * (coarse loss + marginal loss) +
- * fine weight * fine loss; a weight of 0 leaves its part out, even where that is not finite. */
+/* The functions below return 0 while count is 0.
+ *
+ * The mean of coarse weight * (coarse loss + marginal loss) + fine weight * fine loss. A weight of
+ * 0 leaves its part out, even if that part is not finite. */
 double metrics_loss(const metrics *sums, loss_weights weights);
 /* One of the sums, a loss or a count, divided by the number of images. */
 double metrics_mean(const metrics *sums, double sum);
 
-/* Adds what is reported of the sums to a line, "images" and "loss" first: losses are means over the
- * images, the rest shares of them. part as metric_value's. */
+/* Adds the metrics to a line, "images" and "loss" first. Losses are means over the images, the
+ * others shares of the images. `part` is as in metric_value. */
 void metrics_log(const metrics *m, const char *part, loss_weights weights, bool only_fine,
                  metric_line *line);
 
-/* The shares as a terminal shows them, in one line. */
+/* Formats the shares for a terminal, in one line. */
 enum { METRICS_TEXT = 256 };
 void metrics_to_text(const metrics *m, bool only_fine, char text[METRICS_TEXT]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums of a set's answers and what follows from them; see scores.h. */
+/* Sums over the answers and what is computed from them; see scores.h. */
 #include "measure/scores.h"
 
 #include <math.h>
@@ -43,7 +43,7 @@ void scores_free(scores *s)
     *s = (scores){0};
 }
 
-/* The first of the largest. */
+/* The first of the largest values. */
 static int largest(const double *values, int count)
 {
     int best = 0;
@@ -94,7 +94,7 @@ static int height(const hierarchy *classes, int a, int b)
     return a == b ? 0 : classes->parents[a] == classes->parents[b] ? 1 : HEIGHT_OF_ROOT;
 }
 
-/* How many of the best ranked fine classes distance_at_5 looks at. */
+/* How many of the best-ranked fine classes distance_at_5 uses. */
 static int top_places(const hierarchy *classes)
 {
     return classes->fine_count < SCORES_TOP ? classes->fine_count : SCORES_TOP;
@@ -132,9 +132,9 @@ void scores_add(scores *s, const decider *d, int coarse_label, int fine_label)
         coarse->decided && coarse->order[0] == coarse_label && fine->order[0] == fine_label;
 }
 
-/* ---- What follows ---- */
+/* ---- Computed from the sums ---- */
 
-/* NaN where there is nothing to divide by. */
+/* NaN if there is nothing to divide by. */
 static double ratio(double part, double whole)
 {
     return whole > 0 ? part / whole : NAN;
@@ -209,8 +209,8 @@ tree_summary scores_tree(const scores *s)
 
 /* ---- Rankings of classes ---- */
 
-/* Insertion into a list of the first `*count` of at most `most`, the larger first; equals stay in
- * the order they came in. */
+/* Inserts a pair into a list of the `*count` largest so far, at most `most`, the largest first.
+ * Equal pairs keep their order. */
 static void keep_pair(confused_pair *pairs, int *count, int most, confused_pair new)
 {
     int at = *count;
@@ -235,13 +235,13 @@ int scores_confused(const head_scores *h, confused_pair *pairs, int most)
     return count;
 }
 
-/* Insertion: hundreds of classes at most, once. */
+/* Insertion sort is fast enough: at most hundreds of classes, once. */
 void scores_worst_first(const head_scores *h, int *order)
 {
     for (int i = 0; i < h->classes; i++) {
         double f1 = scores_class(h, i).f1;
         int at = i;
-        /* NaN, which compares false, stays behind; what is a number passes it. */
+        /* NaN compares false, so it stays at the end, and numbers move before it. */
         while (at > 0) {
             double before = scores_class(h, order[at - 1]).f1;
             if (!(f1 < before || (isnan(before) && !isnan(f1))))

@@ -39,7 +39,7 @@ static json_t *tree_to_object(const scores *s)
     return o;
 }
 
-/* The accuracies of the device's sums are those of argmax; the decision's take their places. */
+/* The device's accuracies are those of argmax; this replaces them by the decision's. */
 static void put_accuracies(json_t *o, const scores *s)
 {
     head_summary coarse = scores_head(&s->coarse), fine = scores_head(&s->fine);
@@ -71,7 +71,7 @@ json_t *scores_to_object(const measured *m)
 
 /* ---- CSV ---- */
 
-/* In quotes, quotes doubled (RFC 4180). */
+/* Puts the name in quotes, with quotes in it doubled (RFC 4180). */
 static void put_name(FILE *to, const char *name)
 {
     fputs(",\"", to);
@@ -83,7 +83,7 @@ static void put_name(FILE *to, const char *name)
     putc('"', to);
 }
 
-/* answer -1: the images that were not decided. */
+/* answer -1: images that are undecided. */
 static status put_row(const file_writer *w, const char *level, char *const *names, int label,
                       int answer, uint64_t images, error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scores for programs: JSON and CSV. docs/metrics.md lists the keys and columns. */
+/* Scores for programs, as JSON and CSV. docs/metrics.md lists the keys and columns. */
 #pragma once
 
 #include "measure/metrics.h"
@@ -7,19 +7,21 @@
 
 #include <jansson.h>
 
-/* What a set says of a network, and how that was found. */
+/* The scores of a network on a set, and how they were measured. */
 typedef struct measured {
     scores scores;
     decider decide;
-    metrics sums; /* the device's own, for the losses */
+    metrics sums; /* computed on the device; used for the losses */
     loss_weights weights;
-    const char *split; /* of the set */
+    const char *split; /* which part of the set was measured */
 } measured;
 
-/* A new object: the keys of metrics_log, their accuracies as decided, then "split", "decision",
- * "coarse", "fine" and "hierarchy". What is not finite is null. NULL when memory is out. */
+/* Creates an object with the keys of metrics_log, whose accuracies are those of the decision, then
+ * "split", "decision", "coarse", "fine" and "hierarchy". Numbers that are not finite are null. The
+ * caller owns the object. Returns NULL if memory is out. */
 json_t *scores_to_object(const measured *m);
 
-/* Both confusion matrices as a table of "level,label,label_name,answer,answer_name,images", a row
- * for every pair of classes; images that were not decided have an empty answer. */
+/* Writes both confusion matrices as a CSV table with the columns
+ * "level,label,label_name,answer,answer_name,images" and a row for every pair of classes. Undecided
+ * images have an empty answer. */
 status scores_write_confusion(const scores *s, const char *path, error *err);
