@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Buckets of gradients; see exchange.h. */
+/* Exchanges buckets of gradients; see exchange.h. */
 #include "ranks/exchange.h"
 #include "base/clock.h"
 #include "base/half.h"
@@ -10,32 +10,32 @@
 #include <string.h>
 #include <time.h>
 
-/* How long the host sleeps when neither the device nor the other ranks are ready: short beside a
- * step, long beside a look at both. On a CPU device the cores are the device's meanwhile. */
+/* How long the host sleeps when neither the device nor the other ranks are ready: short compared
+ * with a step, long compared with checking both. The device may be the CPU and need the cores. */
 static const struct timespec nap = {.tv_nsec = 50000};
 
 static const float half_most = 32768; /* half of binary16's largest power of two, for rounding */
 
-/* In this order; each is left when what it waits for has happened. */
+/* A bucket goes through these states in this order. */
 enum bucket_state {
-    BUCKET_READING,   /* the device hands over the gradients */
-    BUCKET_MEASURING, /* the ranks find the largest one, for halves */
+    BUCKET_READING,   /* the device is sending the gradients */
+    BUCKET_MEASURING, /* the ranks find the largest gradient, for halves */
     BUCKET_SUMMING,
-    BUCKET_DONE, /* the sums are on their way to the device */
+    BUCKET_DONE, /* the sums are being sent to the device */
 };
 
-/* Gradients that follow each other on the host. */
+/* Gradients that are contiguous on the host. */
 typedef struct bucket {
     enum bucket_state state;
     size_t first, count;        /* floats */
     size_t first_piece, pieces; /* of exchange.pieces */
     cl_event read;
     void *request;
-    float largest; /* of all ranks, in the end */
+    float largest; /* its largest gradient, after the exchange that of all ranks */
     float scale;
 } bucket;
 
-/* One parameter's. */
+/* The gradients of one parameter. */
 typedef struct piece {
     parameter *p;
     size_t offset; /* floats */
@@ -47,15 +47,15 @@ struct exchange {
     device *dev;
     bool halves, begun;
     size_t bucket_floats;
-    float *values;    /* [total], as buckets follow each other */
+    float *values;    /* [total], bucket after bucket */
     uint16_t *packed; /* [total]; NULL without halves */
     size_t total;
-    bool *taken;   /* [parameters], in this step */
-    piece *pieces; /* [parameters], of this step, */
+    bool *taken;   /* [parameters], whether its gradients are in a bucket of this step */
+    piece *pieces; /* [parameters], those of this step first */
     size_t piece_count, filled;
-    bucket *buckets;                 /* [parameters]; of this step: */
-    size_t bucket_count, first_open; /* those before first_open are done */
-    bool filling;                    /* the last bucket takes more */
+    bucket *buckets;                 /* [parameters], those of this step first */
+    size_t bucket_count, first_open; /* buckets before first_open are done */
+    bool filling;                    /* whether the last bucket is still being filled */
     double first_begun, all_read;    /* seconds */
     exchange_costs costs;
 };
@@ -135,8 +135,8 @@ void exchange_begin(exchange *x)
 
 /* ---- From the device, over the ranks, and back ---- */
 
-/* The largest magnitude, by bits, which are in the order of the numbers and quicker to compare; a
- * NaN is larger than all. */
+/* The largest magnitude. Bits have the order of the magnitudes and compare faster; NaN counts as
+ * the largest. */
 static float largest_of(const float *values, size_t count)
 {
     uint32_t largest = 0, bits;
@@ -150,7 +150,8 @@ static float largest_of(const float *values, size_t count)
     return value;
 }
 
-/* A gradient that is not finite stays so in halves: its scale is 1. */
+/* The power of two that halves are scaled by. It is 1 for gradients that are not finite, so that
+ * they stay not finite. */
 static float scale_for(float largest, int rank_count)
 {
     int exponent;
@@ -195,14 +196,14 @@ static status hand_back(exchange *x, bucket *b, error *err)
     return STATUS_OK;
 }
 
-/* Moves a bucket on by one state if it can. */
+/* Moves a bucket to its next state if it can. */
 static status advance(exchange *x, bucket *b, bool *moved, error *err)
 {
     if (b->state == BUCKET_READING) {
         TRY(buffer_poll(x->dev, &b->read, moved, err));
         if (!*moved)
             return STATUS_OK;
-        x->all_read = clock_now(); /* the last one's stays */
+        x->all_read = clock_now(); /* in the end, the time of the last bucket */
         if (b == x->buckets)
             x->first_begun = x->all_read;
         return begin(x, b, err);
@@ -213,8 +214,8 @@ static status advance(exchange *x, bucket *b, bool *moved, error *err)
     return b->state == BUCKET_MEASURING ? begin_sum(x, b, err) : hand_back(x, b, err);
 }
 
-/* No bucket overtakes another, so that all ranks begin the sums in the same order, and the
- * measurements: each waits until the one before it is further. */
+/* No bucket overtakes another: each waits until the one before it is in a later state. So all ranks
+ * begin sums, and measurements, in the same order. */
 static status advance_all(exchange *x, bool *moved, error *err)
 {
     enum bucket_state before = BUCKET_DONE;
@@ -261,7 +262,7 @@ static status add(exchange *x, size_t index, error *err)
     cl_event read;
     TRY(buffer_read_later(x->dev, p->gradient, 0, x->values + x->filled, p->count * sizeof(float),
                           &read, err));
-    buffer_forget(&b->read); /* the queue is in order: the last read ends last */
+    buffer_forget(&b->read); /* the queue is in order, so waiting for the last read is enough */
     b->read = read;
     x->taken[index] = true;
     x->pieces[x->piece_count++] = (piece){p, x->filled};
@@ -271,7 +272,7 @@ static status add(exchange *x, size_t index, error *err)
     return b->count >= x->bucket_floats ? close_bucket(x, err) : STATUS_OK;
 }
 
-/* gradient_watch.ready */
+/* Called as gradient_watch.ready. */
 static status take(void *context, size_t index, error *err)
 {
     exchange *x = context;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gradients of a step, summed over the ranks while the backward pass goes on.
+/* Sums the gradients of a step over the ranks during the backward pass.
  *
- * As soon as the backward pass is past a layer, its gradients are on their way to the host, into
- * the bucket that is being filled; a bucket that is full is summed over the ranks while the device
- * works on the layers before; sums go back to the device, in front of the optimizer's step. */
+ * When the backward pass has finished a layer, the layer's gradients are read into the current
+ * bucket on the host. A full bucket is summed over the ranks while the device works on the earlier
+ * layers. The sums go back to the device before the optimizer's step. */
 #pragma once
 
 #include "model/network.h"
@@ -11,29 +11,32 @@
 
 typedef struct exchange exchange;
 
-/* What it took, since exchange_create. */
+/* The costs since exchange_create. */
 typedef struct exchange_costs {
     uint64_t steps;
-    uint64_t bytes;         /* that a rank hands in at each step */
-    double seconds;         /* from a step's first bucket to its last one's sum, in all, */
-    double exposed_seconds; /* of these after the device was done with the backward pass */
+    uint64_t bytes;         /* bytes that a rank hands in at each step */
+    double seconds;         /* over all steps, from a step's first bucket to the last sum */
+    double exposed_seconds; /* the part of these after the backward pass */
 } exchange_costs;
 
-/* For a network with gradients, which must outlive it and whose watch it becomes. Buckets of
- * at least bucket_bytes. With `halves` a bucket is multiplied by the power of two that just lets no
- * sum overflow, and sent in IEEE binary16: half the bytes, sums with 11 significant bits. */
+/* Creates the exchange for a network with gradients, which must outlive it; the exchange becomes
+ * the network's gradient watch. Buckets have at least bucket_bytes bytes. With `halves`, each
+ * bucket is scaled by the largest power of two with which no sum overflows, and sent as IEEE
+ * binary16: half the bytes, and sums with 11 significant bits. */
 status exchange_create(const ranks *r, network *net, bool halves, size_t bucket_bytes,
                        exchange **created, error *err);
-void exchange_free(exchange *x); /* NULL is fine */
+void exchange_free(exchange *x); /* NULL is allowed */
 
-/* Before the network_backward whose gradients are a whole step's: buckets begin with it. Without
- * this exchange_finish sends what is there when it is called, after accumulation. */
+/* Call it before network_backward if the gradients of that pass are those of a whole step;
+ * buckets are then sent during the pass. Otherwise exchange_finish sends all gradients, after
+ * accumulation. */
 void exchange_begin(exchange *x);
 
-/* After it: returns when the sums are on their way into the gradients. */
+/* Call it after network_backward. Returns when the sums are enqueued for the gradients on the
+ * device. */
 status exchange_finish(exchange *x, error *err);
 
-/* After a step that failed in between: waits for the device to let go of the buckets. */
+/* Call it if a step failed in between: waits until the device no longer uses the buckets. */
 void exchange_abandon(exchange *x);
 
 exchange_costs exchange_so_far(const exchange *x);

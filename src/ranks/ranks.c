@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See ranks.h. */
+/* Calls through the interface of the ranks; see ranks.h. */
 #include "ranks/ranks.h"
 
 int ranks_count(const ranks *r)

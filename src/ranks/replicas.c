@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See replicas.h. */
+/* Keeps the ranks of a run in agreement; see replicas.h. */
 #include "ranks/replicas.h"
 #include "base/crc32c.h"
 #include "device/buffer.h"
@@ -35,10 +35,10 @@ static status sum_matrix(const ranks *r, uint32_t *counts, int classes, error *e
     return result;
 }
 
-/* A mistake as doubles, which hold each of its members exactly. */
+/* A mistake as doubles, which represent each of its members exactly. */
 enum { IMAGE, LABEL, ANSWER, LOSS, FIELDS };
 
-/* Each rank's mistakes have a place of their own in a sum. */
+/* In the sum, each rank has its own place for its mistakes. */
 static status merge_mistakes(const ranks *r, evaluation *seen, error *err)
 {
     size_t block = 1 + EVALUATION_MISTAKES * FIELDS, all = block * (size_t)r->count;
@@ -89,7 +89,8 @@ static size_t count_statistics(network *net)
     return count;
 }
 
-/* Between the network and the values; `write`: into it. */
+/* Copies all statistics from the network to the values, or with `write` from the values to the
+ * network. */
 static status move_statistics(network *net, float *values, bool write, error *err)
 {
     for (parameter *p = NULL; (p = network_next(net, p));) {
@@ -138,10 +139,10 @@ static bool is_weight(const parameter *p)
     return p->value && p->kind != PARAMETER_STATISTIC;
 }
 
-/* Of all weights; values has room for the largest parameter. */
+/* The checksum of all weights; values has room for the largest parameter. */
 static status checksum(network *net, float *values, uint32_t *sum, error *err)
 {
-    enum { PRIME = 16777619 }; /* of FNV-1a's step, by which the order counts */
+    enum { PRIME = 16777619 }; /* of FNV-1a's step, which makes the order count */
     *sum = 0;
     for (const parameter *p = NULL; (p = network_next(net, p));) {
         if (!is_weight(p))
