@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What launchers leave in the environment; see mpi_ranks.h. */
+/* Reads what launchers put into the environment; see mpi_ranks.h. */
 #include "mpi/mpi_ranks.h"
 
 #include <limits.h>
 #include <stdlib.h>
 
-/* Open MPI; MPICH and what has its launcher; Slurm where srun starts the ranks, which says how many
- * there are to those, too, that it does not start. */
+/* Open MPI; MPICH and those that use its launcher; Slurm if srun starts the ranks. Slurm also sets
+ * the count for processes that srun does not start, so the rank must be set too. */
 static const struct launcher {
     const char *count, *rank;
 } launchers[] = {{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
                  {"PMI_SIZE", "PMI_RANK"},
                  {"SLURM_NTASKS", "PMIX_RANK"}};
 
-/* The value of a variable, from `least` on; that where it is no number. */
+/* The value of a variable as a number; `least` if it is unset, not a number or smaller. */
 static int number_of(const char *name, int least)
 {
     const char *text = getenv(name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See guard.h. */
+/* The parent process of a rank; see guard.h. */
 #include "mpi/guard.h"
 #include "base/error.h"
 
@@ -29,8 +29,9 @@ static sigset_t passed_set(void)
 
 static void become_child(const sigset_t *usual, pid_t parent)
 {
-    /* Some launchers signal groups of processes: each signal is to come once, from the parent.
-     * LLVM, which PoCL compiles with, lets the second of two at once kill the process. */
+    /* Some launchers signal groups of processes, but each signal should arrive once, from the
+     * parent. If two arrive at once, LLVM, which PoCL compiles with, lets the second kill the
+     * process. */
     setpgid(0, 0);
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -42,7 +43,7 @@ static void become_child(const sigset_t *usual, pid_t parent)
     sigprocmask(SIG_SETMASK, usual, NULL);
 }
 
-/* asked: somebody wanted the end, and knows. */
+/* asked: a signal asked for the end, so no message is needed. */
 static void end_as(int status, pid_t child, bool asked)
 {
     if (WIFEXITED(status))
@@ -50,15 +51,16 @@ static void end_as(int status, pid_t child, bool asked)
     if (asked)
         _exit(STATUS_FAILED);
     int number = WTERMSIG(status);
-    fprintf(stderr,
-            "hcnn-cl: process %ld, one of the ranks, was ended by signal %d (%s); so this training "
-            "ends. Its last checkpoint is whole: hcnn-cl train --resume RUN goes on from there\n",
-            (long)child, number, strsignal(number));
+    fprintf(
+        stderr,
+        "hcnn-cl: process %ld, one of the ranks, was ended by signal %d (%s), so this training "
+        "ends. Its last checkpoint is whole; continue from it with hcnn-cl train --resume RUN\n",
+        (long)child, number, strsignal(number));
     fflush(stderr);
     _exit(STATUS_FAILED);
 }
 
-/* The signals are blocked, and come one by one. */
+/* Waits for the child and passes signals on. The signals are blocked and arrive one by one. */
 static void watch_over(pid_t child, const sigset_t *signals)
 {
     for (bool asked = false;;) {
@@ -81,7 +83,7 @@ void guard_process(void)
     const sigset_t signals = passed_set();
     pid_t parent = getpid();
     fflush(NULL);
-    signal(SIGCHLD, SIG_DFL); /* a launcher may have it ignored: then nothing would be told */
+    signal(SIGCHLD, SIG_DFL); /* a launcher may ignore it, and so hide the child's end */
     sigprocmask(SIG_BLOCK, &signals, &usual);
     pid_t child = fork();
     if (child > 0)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A parent for a rank, that outlives it.
+/* A parent process that outlives a rank.
  *
- * A process that a signal kills (the kernel's, for want of memory; a driver's fault) can say
- * nothing, and what a launcher makes of it differs. So where there are several ranks the process
- * that the launcher started stays behind as the parent of the one that works, and turns its death
- * into a message and the exit code 1, upon which the launcher ends the other ranks. */
+ * A process that is killed by a signal (by the kernel if memory is out, or by a fault in a driver)
+ * cannot report anything, and launchers react differently. So if there are several ranks, the
+ * process that the launcher started stays as the parent of the process that works. It turns the
+ * child's death into a message and the exit code 1, and the launcher then ends the other ranks. */
 #pragma once
 
-/* Before threads are started. Returns in a child, which ends when its parent does; the parent exits
- * with the child's code. Signals that ask for an end are passed on. Where no process can be made,
- * it returns in this one. */
+/* Call it before threads are started. It returns in a child process, which ends when its parent
+ * ends; the parent exits with the child's code and passes on signals that ask for an end. If no
+ * process can be created, it returns in this one. */
 void guard_process(void);

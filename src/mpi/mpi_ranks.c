@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* On MPI; see mpi_ranks.h.
+/* The ranks on MPI; see mpi_ranks.h.
  *
- * Every wait is a look and a short sleep: an MPI that spins in a blocking call takes the cores that
- * a CPU device computes on. Each kind of combination has a communicator of its own, since within
- * one the ranks have to begin in the same order. */
+ * Each wait is a loop of a check and a short sleep, because an MPI that spins in a blocking call
+ * uses the cores that a CPU device needs. Each kind of combination has its own communicator,
+ * because within one communicator all ranks must begin in the same order. */
 #include "mpi/mpi_ranks.h"
 #include "base/half.h"
 #include "mpi/guard.h"
@@ -17,16 +17,16 @@
 
 enum {
     KINDS = RANKS_MAX_FLOATS + 1,
-    LOOKS = 100, /* before the first sleep */
+    LOOKS = 100, /* checks before the first sleep */
 };
 
 static const struct timespec nap = {.tv_nsec = 50000};
-static const struct timespec moment = {.tv_sec = 5}; /* in which a launcher ends a job */
+static const struct timespec moment = {.tv_sec = 5}; /* time in which a launcher ends a job */
 
 typedef struct joined_ranks {
     ranks r;
-    MPI_Comm common;       /* of what all wait for */
-    MPI_Comm kinds[KINDS]; /* of ranks_begin */
+    MPI_Comm common;       /* for calls that all ranks wait for */
+    MPI_Comm kinds[KINDS]; /* for ranks_begin */
     MPI_Op sum_of_halves;
 } joined_ranks;
 
@@ -46,7 +46,7 @@ static status check(int code, const char *what, error *err)
     return error_set(err, STATUS_FAILED, "MPI: %s while %s", text, what);
 }
 
-/* Waits for what was begun with that code. */
+/* Waits for a request; `code` is the result of the call that began it. */
 static status finish(int code, MPI_Request *request, const char *what, error *err)
 {
     int done = 0;
@@ -59,17 +59,18 @@ static status finish(int code, MPI_Request *request, const char *what, error *er
     return STATUS_OK;
 }
 
-/* Counts are ints to MPI. */
+/* MPI counts are ints. */
 static status check_count(size_t count, error *err)
 {
     return count <= INT_MAX ? STATUS_OK
-                            : error_set(err, STATUS_FAILED, "%zu values in one message", count);
+                            : error_set(err, STATUS_FAILED,
+                                        "%zu values in one message are too many for MPI", count);
 }
 
-/* Added up by one rank for all, so that they are the same bits everywhere. */
+/* One rank adds for all, so that the sums are bit-identical everywhere. */
 static status sum(const ranks *r, double *values, size_t count, error *err)
 {
-    static const char what[] = "adding up over the ranks";
+    static const char what[] = "summing over the ranks";
     MPI_Request request;
     MPI_Comm common = of(r)->common;
     bool lead = r->rank == 0;
@@ -95,7 +96,7 @@ static status broadcast(const ranks *r, void *data, size_t bytes, error *err)
     MPI_Request request;
     TRY(check_count(bytes, err));
     return finish(MPI_Ibcast(data, (int)bytes, MPI_BYTE, 0, of(r)->common, &request), &request,
-                  "telling the ranks", err);
+                  "broadcasting to the ranks", err);
 }
 
 static void add_halves(void *in, void *in_out, int *count, MPI_Datatype *type)
@@ -147,7 +148,7 @@ static status copy_world(MPI_Comm *copy, error *err)
     return check(MPI_Comm_set_errhandler(*copy, MPI_ERRORS_RETURN), joining, err);
 }
 
-/* This rank's number among those of its machine. */
+/* Finds the number of this rank among those of its machine. */
 static status find_place(ranks *r, error *err)
 {
     static const char what[] = "finding the ranks of this machine";
@@ -211,7 +212,7 @@ void mpi_ranks_leave(const ranks *r)
 
 void mpi_ranks_await_lead(const ranks *r)
 {
-    signal(SIGTERM, SIG_DFL); /* the launcher's, when another rank was quicker */
+    signal(SIGTERM, SIG_DFL); /* the launcher may send it if another rank was faster */
     if (r->rank != 0)
         nanosleep(&moment, NULL);
 }

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ranks (ranks/ranks.h) of processes that mpirun, or another launcher of MPI, has started. Only
- * the program links it: libhcnn needs no MPI. */
+/* The ranks (ranks/ranks.h) of processes started by mpirun or another MPI launcher. Only the
+ * program links MPI; libhcnn does not need it. */
 #pragma once
 
 #include "ranks/ranks.h"
 
-/* Of how many processes this one is, as the environment that a launcher of Open MPI, MPICH or Slurm
- * makes tells, without MPI: 1 where there is none. */
+/* The number of processes, from the environment that Open MPI, MPICH or Slurm set, without calling
+ * MPI; 1 without a launcher. */
 int mpi_ranks_announced(void);
-/* Whether it is the first of them, which says what all have to say. */
+/* Whether this is the first process, which prints messages for all. */
 bool mpi_ranks_announced_lead(void);
 
-/* Before threads are started and devices opened, once: joins the other processes. *joined is NULL
- * where this process is alone. Without MPI in this build, being one of several is
- * STATUS_USAGE. */
+/* Joins the other processes. Call it once, before threads are started and devices are opened.
+ * *joined is NULL if this process is alone. Returns STATUS_USAGE if there are several processes but
+ * this build has no MPI. */
 status mpi_ranks_join(const ranks **joined, error *err);
 
-/* The common end of ranks that all come here. NULL is fine. */
+/* Ends MPI when all ranks have come here. NULL is allowed. */
 void mpi_ranks_leave(const ranks *r);
 
-/* Where this rank has failed: one that does not lead waits for a moment, so that where all have
- * failed alike one of them says so. */
+/* Call it if this rank has failed. Ranks other than rank 0 wait for a moment, so that if all ranks
+ * fail in the same way only one of them says so. */
 void mpi_ranks_await_lead(const ranks *r);
-/* Ends all ranks with that exit code; the launcher kills those that still run. */
+/* Ends all ranks with this exit code; the launcher kills those that still run. */
 void mpi_ranks_abort(int code) __attribute__((noreturn));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* In a build without MPI; see mpi_ranks.h. */
+/* The same functions in a build without MPI; see mpi_ranks.h. */
 #include "mpi/mpi_ranks.h"
 
 #include <stdlib.h>
@@ -9,11 +9,12 @@ status mpi_ranks_join(const ranks **joined, error *err)
     *joined = NULL;
     if (mpi_ranks_announced() <= 1)
         return STATUS_OK;
-    return error_set(err, STATUS_USAGE,
-                     "this is one of %d processes of a parallel job, but this hcnn-cl was built "
-                     "without MPI: each would train the same; install Open MPI (on Debian: apt "
-                     "install libopenmpi-dev openmpi-bin), then ./configure && make",
-                     mpi_ranks_announced());
+    return error_set(
+        err, STATUS_USAGE,
+        "this is one of %d processes of a parallel job, but this hcnn-cl was built without MPI, so "
+        "each process would train the same network; install Open MPI (on Debian: apt install "
+        "libopenmpi-dev openmpi-bin), then run ./configure && make",
+        mpi_ranks_announced());
 }
 
 void mpi_ranks_leave(const ranks *r)
