@@ -74,7 +74,7 @@ int main(int argc, char **argv)
     }
     hcnn_image picture = read_ppm(argv[2]);
     if (!picture.pixels) {
-        fprintf(stderr, "%s: is no binary PPM (P6) with values up to 255\n", argv[2]);
+        fprintf(stderr, "%s: not a binary PPM (P6) with values up to 255\n", argv[2]);
         return HCNN_FAILED;
     }
     hcnn_device *device = hcnn_device_open(getenv("HCNN_DEVICE"), message, sizeof message);

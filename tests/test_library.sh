@@ -133,7 +133,7 @@ check "... a run like any other" [ -s runs/a/best.safetensors ] && [ -s runs/run
 run_example train lr=fast
 check "an invalid value" answered 2 "--lr 'fast': is not a number"
 run_example train speed=1
-check "an option that there is not" answered 2 "'speed' is no option of a training run"
+check "an option that there is not" answered 2 "'speed' is not an option of a training run"
 { printf 'P6\n32 32\n255\n' && head -c 3072 /dev/zero; } >black.ppm
 run_example classify runs/a/best.safetensors black.ppm
 check "the example classifies" answered 0 '^[a-z ]+ [0-9.]+%$'
@@ -144,7 +144,7 @@ check "four threads classify" [ "$code $(wc -l <out)" = "0 4" ]
 check "... with the same result as one" [ "$(sort -u out)" = "$(cat black)" ]
 head -c 3000 black.ppm >short.ppm
 run_example classify runs/a/best.safetensors short.ppm
-check "a picture that is cut off" answered 1 'short.ppm: is no binary PPM'
+check "a picture that is cut off" answered 1 'short.ppm: not a binary PPM'
 run_example classify runs/a/config.json black.ppm
 check "what is no checkpoint" answered 1 'runs/a/config.json: '
 

@@ -22,8 +22,8 @@ hcnn_classifier *hcnn_classifier_open(hcnn_device *device, const char *checkpoin
     TRY_OR_DONE(got_memory(handle, &err, checkpoint));
     handle->device = device;
     if (batch_size < 1)
-        TRY_OR_DONE(error_set(&err, STATUS_USAGE, "a batch_size of %d: it has to be at least 1",
-                              batch_size));
+        TRY_OR_DONE(
+            error_set(&err, STATUS_USAGE, "batch_size is %d; it must be at least 1", batch_size));
     pthread_mutex_lock(&device->lock);
     result = classifier_open(device->opened, checkpoint, batch_size, &handle->net, &err);
     pthread_mutex_unlock(&device->lock);
@@ -79,11 +79,11 @@ int hcnn_classifier_parent(const hcnn_classifier *handle, int fine)
 
 /* ---- Answers ---- */
 
-/* What a call works with; a pass is batch_size images at most. */
+/* The memory of a call. A pass has at most batch_size images. */
 typedef struct call {
     hcnn_classifier *from;
-    float *coarse_logits, *fine_logits; /* of a pass */
-    classifier_image *images;           /* of a pass */
+    float *coarse_logits, *fine_logits; /* of one pass */
+    classifier_image *images;           /* of one pass */
     decider decide;
 } call;
 
@@ -113,7 +113,7 @@ static void narrow(const ranking *from, float *to)
         to[i] = (float)from->probabilities[i];
 }
 
-/* The probabilities of image i of a pass; either place may be NULL. */
+/* Writes the probabilities of image i of a pass; coarse and fine may be NULL. */
 static status answer(call *c, size_t i, float *coarse, float *fine, error *err)
 {
     decider *d = &c->decide;
@@ -121,8 +121,8 @@ static status answer(call *c, size_t i, float *coarse, float *fine, error *err)
                    c->fine_logits + i * (size_t)d->fine.count);
     if (!d->coarse.decided || !d->fine.decided)
         return error_set(err, STATUS_FAILED,
-                         "image %zu: undecided: its logits are not finite; was the checkpoint of a "
-                         "training that diverged?",
+                         "image %zu: undecided, because its logits are not finite; if the "
+                         "checkpoint is from a training that diverged, use another one",
                          c->images[i].number);
     if (coarse)
         narrow(&d->coarse, coarse);
@@ -133,8 +133,8 @@ static status answer(call *c, size_t i, float *coarse, float *fine, error *err)
 
 /* ---- Passes ---- */
 
-/* Images from number `first` of the call. Only here the device is held: passes of several threads
- * take turns. */
+/* Runs the images from number `first` of the call on. Only this locks the device, so the passes of
+ * several threads take turns. */
 static status run_pass(call *c, const hcnn_image *images, size_t first, size_t count, error *err)
 {
     hcnn_device *device = c->from->device;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the handles of include/hcnn.h hold, and how errors leave. */
+/* What is inside the handles of include/hcnn.h, and how errors are returned. */
 #pragma once
 
 #include "device/device.h"
@@ -7,13 +7,13 @@
 #include <pthread.h>
 #include <stdio.h>
 
-/* One queue, one table of programs: whoever uses the device holds the lock. */
+/* A device has one queue and one table of programs, so a caller must have the lock to use it. */
 struct hcnn_device {
     device *opened;
     pthread_mutex_t lock;
 };
 
-/* Hands a status and its message to the caller. */
+/* Copies the message to the caller's buffer and returns the status. */
 static inline int library_return(status result, const error *err, char *message, size_t capacity)
 {
     if (capacity > 0)

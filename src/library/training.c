@@ -12,7 +12,7 @@
 
 struct hcnn_options {
     train_options values;
-    words texts; /* that values point to */
+    words texts; /* the texts that values point to */
 };
 
 hcnn_options *hcnn_options_create(void)
@@ -35,9 +35,10 @@ static status set(hcnn_options *options, const char *name, const char *value, er
 {
     const option_row *row = options_find(train_rows, name);
     if (!row || (row->transient && strcmp(row->name, "run") != 0))
-        return error_set(err, STATUS_USAGE,
-                         "'%s' is no option of a training run; `hcnn-cl train --help` lists them",
-                         name);
+        return error_set(
+            err, STATUS_USAGE,
+            "'%s' is not an option of a training run; `hcnn-cl train --help` lists the options",
+            name);
     TRY(words_add(&options->texts, value, strlen(value), err));
     return options_set(row, &options->values, options->texts.texts[options->texts.count - 1], err);
 }
