@@ -198,7 +198,7 @@ interrupt() {
     wait "$victim" || code=$?
 }
 interrupt
-check "an interrupt saves and is exit code 130" answered 130 'everything is saved: .*--resume interrupted'
+check "an interrupt saves and is exit code 130" answered 130 'everything is saved; .*--resume interrupted'
 steps=$(step_lines interrupted/metrics.jsonl | wc -l)
 check_run "... the run goes on after the step that was saved" 0 "after step $steps\$" \
     train --resume interrupted --max-steps $((steps + 1))

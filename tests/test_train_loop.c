@@ -323,7 +323,7 @@ static void expect_same_end(fixture *f, const char *what, uint64_t steps, uint64
     witness unbroken = {0}, first = {.stop_at = what}, second = {0};
     const train_observer observer = observer_of(&second);
     CHECK_OK(start(f, f->whole, &unbroken, &err));
-    CHECK_FAILS(STATUS_INTERRUPTED, "everything is saved: hcnn-cl train --resume",
+    CHECK_FAILS(STATUS_INTERRUPTED, "everything is saved; continue with hcnn-cl train --resume",
                 start(f, f->stopped, &first, &err));
     assert_non_null(strstr(err.message, f->stopped));
     assert_int_equal(first.stop, 1);

@@ -174,8 +174,8 @@ status run_directory_commit(run_directory *d, error *err)
         d->path, d->path);
 }
 
-/* Removes files that a killed process did not finish. Nobody else writes in the run, which is
- * locked. */
+/* Removes files that a killed process did not finish. The run is locked, so no other process is
+ * writing them. */
 static void remove_unfinished(const char *run)
 {
     DIR *directory = opendir(run);

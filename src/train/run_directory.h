@@ -29,7 +29,8 @@ status run_directory_begin(run_directory *d, error *err);
  * as DATE-TIME-2. */
 status run_directory_commit(run_directory *d, error *err);
 
-/* Opens and locks the directory of an existing run. */
+/* Opens and locks the directory of an existing run, and removes files that a killed process did not
+ * finish. */
 status run_directory_open(run_directory *d, const char *path, error *err);
 
 /* Unlocks the directory and, before run_directory_commit, removes it. Does nothing for zeros. */

@@ -132,8 +132,8 @@ static status next_batch(trainer *t, step_batch *next, error *err)
     return next->b ? network_reserve_pixels(t->model.net, next->b->pixel_bytes, err) : STATUS_OK;
 }
 
-/* The loss weights of one batch, such that gradients add up to those of the step's mean loss. Each
- * batch counts one part of the step. Each rank counts its share of the batch, because its loss is a
+/* The loss weights of one batch, such that gradients add up to those of the step's mean loss. The
+ * batches of a step have equal parts. Each rank has its share of a batch, because its loss is a
  * mean over that share. */
 static loss_weights batch_weights(const trainer *t, const step_batch *this)
 {

@@ -35,7 +35,7 @@ static status measure_part(trainer *t, const image_subset *part, const char *nam
     return result;
 }
 
-/* The closer look (seen) is at images that validation did not use. */
+/* `seen` gets only images that validation did not use. */
 static status measure_test(trainer *t, train_finished *what, evaluation *seen, error *err)
 {
     const image_subset *half = &t->data.parts.test, *whole = &t->data.parts.whole_test;

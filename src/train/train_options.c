@@ -204,7 +204,8 @@ status train_options_check(const train_options *o, error *err)
                          "`hcnn-cl tune` on each machine first, with the --batch-size of one rank");
     if (adam && o->momentum != 0)
         return error_set(err, STATUS_USAGE,
-                         "--momentum is for --optimizer sgd; adam and adamw have their own");
+                         "--momentum is for --optimizer sgd; leave it out, because adam and adamw "
+                         "have their own");
     return check_loss(o, err);
 }
 

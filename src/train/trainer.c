@@ -67,9 +67,10 @@ status trainer_ask_stop(trainer *t, error *err)
 
 status trainer_interrupted(const trainer *t, error *err)
 {
-    return error_set(err, STATUS_INTERRUPTED,
-                     "stopped after step %llu; everything is saved: hcnn-cl train --resume %s",
-                     (unsigned long long)t->state.step, t->files.run.path);
+    return error_set(
+        err, STATUS_INTERRUPTED,
+        "stopped after step %llu; everything is saved; continue with hcnn-cl train --resume %s",
+        (unsigned long long)t->state.step, t->files.run.path);
 }
 
 bool trainer_limit_reached(const trainer *t, uint64_t steps)
