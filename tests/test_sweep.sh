@@ -116,7 +116,7 @@ start random.yaml --name asked --count 2 -- $long
 await runs/asked-001/metrics.jsonl '^{"step":10,'
 end TERM
 check "an agent that is asked to end saves its runs, exit code 130" answered 130 \
-    'the runs of the sweep asked are saved, and the same command goes on'
+    'the runs of the sweep asked are saved, and the same command continues them'
 check "... its trial has not ended" [ "$(trials asked running)" -eq 1 ]
 check "... and its run stopped" grep -q 'everything is saved' runs/asked-001.log
 check_run "... and goes on" 0 '^asked-001 goes on' sweep random.yaml --name asked --count 2 -- $long
@@ -165,7 +165,7 @@ else
     code=0
     wait "$agent" || code=$?
     check "a run that is killed without its agent is a failed trial" \
-        grep -q '^lonely-001 failed .*it was killed' agent.out
+        grep -q '^lonely-001 failed .*the run was killed' agent.out
     check "... and the sweep continues" [ "$code" -eq 0 -a "$(trials lonely finished)" -eq 1 ]
 fi
 
@@ -222,12 +222,12 @@ check "... says what of \`command\` has no meaning" answered 0 'grid.yaml: line 
 check "... its fixed words reach the runs" grep -q '"backbone": "tiny"' "runs/all of it-003/config.json"
 check "... without a metric there is no best run" sh -c "! grep -q '^best' '$scratch/out'"
 export STEPS=3
-check_run "a variable in \`command\` that changed" 2 'all of it was begun with other words' sweep grid.yaml
+check_run "a variable in \`command\` that changed" 2 'all of it was started with other words' sweep grid.yaml
 unset STEPS
 check_run "... has no part in what is printed" 0 '^all of it-003 ' sweep "all of it" --summary
 
 check_run "a device that there is not fails every run" 1 \
-    "^hcnn-cl: 3 runs of the sweep nowhere failed.* it could not begin: HCNN_DEVICE: no device fits '99:0'" \
+    "^hcnn-cl: 3 runs of the sweep nowhere failed.* the run could not start: HCNN_DEVICE: no device fits '99:0'" \
     sweep random.yaml --name nowhere --devices 99:0 -- $brief
 check "... and the reason is in their logs" grep -q "HCNN_DEVICE: no device fits '99:0'" runs/nowhere-003.log
 check "... no fourth run was started" numbered nowhere 3
@@ -237,7 +237,7 @@ check_run "failures beside a run that goes on do not end it" 0 '^half-001 finish
     sweep random.yaml --name half --count 4 --devices cpu,99:0 -- $long
 check "... three" [ "$(trials half failed)" -eq 3 ]
 check_run "a sweep of which no run succeeded is a failure" 1 \
-    '^hcnn-cl: no run of the sweep succeeded. The last, none-001: it could not begin' \
+    '^hcnn-cl: no run of the sweep succeeded. The last, none-001: the run could not start' \
     sweep random.yaml --name none --count 1 --devices 99:0 -- $brief
 
 {
@@ -308,7 +308,7 @@ refused "an unknown key" 's/^method/methode/' 'line 1: .*methode'
 refused "a parameter that is no option" 's/lr:/learning:/' 'line 4: .*learning'
 refused "a metric that no run logs, with those there are" 's/loss/val_loss/' \
     'line 2: .*val_loss.*validation/loss'
-refused "a value that train refuses" 's/max: 0.1/max: 1e40/' "line 4: 'lr' reaches from .*--lr"
+refused "a value that train refuses" 's/max: 0.1/max: 1e40/' "line 4: 'lr' ranges from .*--lr"
 check_run "an option for the runs that there is not" 2 "behind --.*--epoch; did you mean --epochs" \
     sweep random.yaml --store refused/runs.db -- $brief --epoch 3
 check_run "... one that the sweep sets" 2 "behind --.*--run" \
@@ -324,19 +324,19 @@ check_run "a file that is not there" 1 'no-such.yaml' sweep no-such.yaml
 check_run "a name that is no directory's" 2 "'a/b' cannot be the beginning" sweep random.yaml --name a/b
 cp capped.yaml was.yaml
 sed -i 's/max: 0.1/max: 0.2/' capped.yaml
-check_run "another file under the same name" 2 'capped was begun with another file; .*another --name' \
+check_run "another file under the same name" 2 'capped was started with another file; .*another --name' \
     sweep capped.yaml -- $brief
 mv was.yaml capped.yaml
-check_run "other words for the runs" 2 'capped was begun with other words' sweep capped.yaml -- $words
-check_run "another seed" 2 'capped was begun with another --seed' sweep capped.yaml --seed 2 -- $brief
-check_run "the summary of a sweep that there is not" 1 'knows no sweep sevens; there are: all of it, ' \
+check_run "other words for the runs" 2 'capped was started with other words' sweep capped.yaml -- $words
+check_run "another seed" 2 'capped was started with another --seed' sweep capped.yaml --seed 2 -- $brief
+check_run "the summary of a sweep that there is not" 1 'the store does not have a sweep sevens; its sweeps are all of it, ' \
     sweep sevens --summary
 mkdir damaged
 head -c 5000 /dev/zero | tr '\0' x >damaged/runs.db
 check_run "a damaged store" 1 'damaged/runs.db: ' sweep random.yaml --store damaged/runs.db -- $brief
 check "... which is not changed" [ "$(wc -c <damaged/runs.db)" -eq 5000 ]
 check_run "a run outside of a sweep" 0 '' train $brief --run runs/mine-001
-check_run "... is not taken for one" 1 'mine-001: is there already, and no run of this sweep; .*runs --delete' \
+check_run "... is not taken for one" 1 'mine-001: already exists and is not a run of this sweep; .*runs --delete' \
     sweep random.yaml --name mine --count 1 -- $brief
 sed 's/validation.loss/validation_coarse_acc/' validated.yaml >coarse.yaml
 check_run "a metric that only_fine never logs fails after the first run" 1 \

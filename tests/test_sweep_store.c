@@ -94,7 +94,7 @@ static void test_begin_and_join(void **state)
     const words none = {0}, one = {&word, 1};
     sweep_store refused;
     sweep_terms terms = {"s", "method: grid", &none, 3};
-    CHECK_FAILS(STATUS_USAGE, "s was begun with another file",
+    CHECK_FAILS(STATUS_USAGE, "s was started with another file",
                 sweep_store_open(a.runs, &terms, &refused, &joined, &err));
     terms = (sweep_terms){"s", text, &one, 3};
     CHECK_FAILS(STATUS_USAGE, "other words",
@@ -134,7 +134,7 @@ static void test_find(void **state)
     words_free(&extra);
     terms.name = "b";
     CHECK_OK(sweep_store_open(a.runs, &terms, &found, &joined, &err));
-    CHECK_FAILS(STATUS_FAILED, "knows no sweep u; there are: b, s, t",
+    CHECK_FAILS(STATUS_FAILED, "the store does not have a sweep u; its sweeps are b, s, t",
                 sweep_store_find(a.runs, "u", &found, &found_text, &extra, &err));
     change(&a, "UPDATE sweeps SET extra = '[3]' WHERE name = 't'");
     CHECK_FAILS(STATUS_FAILED, "words for its runs are damaged",
@@ -201,7 +201,7 @@ static void test_foreign_run(void **state)
     sampler_advice advice;
     agent a = begin(text, false);
     log_run(&a, "s-001", NULL, 0);
-    CHECK_FAILS(STATUS_FAILED, "s-001: is there already",
+    CHECK_FAILS(STATUS_FAILED, "s-001: already exists",
                 sweep_store_claim(&a.store, &a.file, 0, &number, &advice, &err));
     sweep_trials trials = {0};
     CHECK_OK(sweep_store_update(&a.store, &a.file, &trials, &err));

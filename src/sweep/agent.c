@@ -12,16 +12,16 @@
 #include <time.h>
 
 enum {
-    LOOK_MILLISECONDS = 200, /* from one look at the runs to the next */
-    HOPELESS = 3,            /* failures, without a success, that end the sweep */
+    LOOK_MILLISECONDS = 200, /* between two looks at the runs */
+    HOPELESS = 3,            /* failures that end the sweep if no run has succeeded */
     STOPPED_CODE = 130,
-    UNREADY_CODE = 128 + SIGTERM, /* asked to end before it could save */
+    UNREADY_CODE = 128 + SIGTERM, /* ended by SIGTERM before it could save */
 };
 
 /* A run that this agent trains. */
 typedef struct slot {
-    int number;    /* of the trial; 0: the slot is free */
-    child process; /* none: it ended, with this code, and the trial is not settled yet */
+    int number;    /* number of the trial; 0: the slot is free */
+    child process; /* none: it ended with `code`, and the trial is not settled yet */
     int code;
     bool given_up; /* by hyperband */
     char reason[96];
@@ -33,14 +33,14 @@ typedef struct agent {
     const agent_options *options;
     const agent_observer *observer;
     slot *slots;         /* [options->jobs] */
-    sweep_trials trials; /* as they were last looked at */
-    size_t failures;     /* that this agent saw */
-    bool exhausted;      /* no further trial will be begun */
+    sweep_trials trials; /* as of the last look */
+    size_t failures;     /* seen by this agent */
+    bool exhausted;      /* no further trial will be started */
 } agent;
 
-/* ---- Starting ---- */
+/* ---- Starting a run ---- */
 
-/* The one with that trial, or for 0 one that is free. */
+/* The slot of that trial or, for 0, a free slot; NULL if there is none. */
 static slot *find_slot(const agent *a, int number)
 {
     for (int i = 0; i < a->options->jobs; i++)
@@ -73,7 +73,8 @@ static status start_trial(agent *a, slot *s, const sweep_trial *t, int log,
     char *text = trial_describe(a->file, t->places);
     status result;
     TRY_OR_DONE(got_memory(directory && text, err, t->run));
-    bool resumed = file_exists_in(directory, "config.json"); /* its directory is there, whole */
+    bool resumed = file_exists_in(directory, "config.json"); /* the directory exists and is
+                                                              * complete */
     TRY_OR_DONE((resumed ? trial_resume_arguments : trial_arguments)(a->file, o->extra, t->places,
                                                                      directory, &arguments, err));
     *s = (slot){.number = t->number};
@@ -87,7 +88,7 @@ done:
     return result;
 }
 
-/* ---- Ending ---- */
+/* ---- Settling trials ---- */
 
 static status settle(agent *a, sweep_trial *t, enum sweep_trial_state state, const char *message,
                      error *err)
@@ -102,32 +103,34 @@ static status settle(agent *a, sweep_trial *t, enum sweep_trial_state state, con
     return STATUS_OK;
 }
 
-/* Without the metric it ends the sweep: the other runs would be as blind. */
+/* A run that never logged the metric ends the sweep, because the other runs will not log it
+ * either. */
 static status settle_good(agent *a, sweep_trial *t, error *err)
 {
     if (!a->file->metric || t->history_count > 0)
         return settle(a, t, SWEEP_TRIAL_FINISHED, NULL, err);
-    TRY(settle(a, t, SWEEP_TRIAL_FAILED, "it never logged the metric", err));
+    TRY(settle(a, t, SWEEP_TRIAL_FAILED, "the run never logged the metric", err));
     return error_set(err, STATUS_FAILED,
-                     "%s: line %d: the run %s never logged '%s', so there is nothing to search by; "
-                     "with only_fine there are no coarse metrics, and a run that --max-steps ends "
-                     "within its first epoch has no validation",
+                     "%s: line %d: the run %s never logged '%s', so there is nothing to search by. "
+                     "With only_fine, no coarse metric is logged; a run that --max-steps ends "
+                     "within its first epoch is not validated",
                      a->file->path, a->file->metric_line, t->run, a->file->metric);
 }
 
-/* Why a run failed stands in the store: what its process printed may be lost. */
+/* The reason is in the store; what the process printed may be lost. */
 static status settle_failed(agent *a, sweep_trial *t, const run_record *run, error *err)
 {
-    return settle(a, t, SWEEP_TRIAL_FAILED, run->message ? run->message : "it was killed", err);
+    return settle(a, t, SWEEP_TRIAL_FAILED, run->message ? run->message : "the run was killed",
+                  err);
 }
 
-/* A process that began no run left its reason in the log alone. */
+/* A process that ended before it recorded a run left its reason only in the log. */
 static status settle_unborn(agent *a, sweep_trial *t, error *err)
 {
     char *log = log_of(a, t);
     char *reason = log ? child_last_words(log) : NULL;
-    char *text = reason ? text_format("it could not begin: %s", reason)
-                        : text_format("it could not begin: see %s", log ? log : "its log");
+    char *text = reason ? text_format("the run could not start: %s", reason)
+                        : text_format("the run could not start; see %s", log ? log : "its log");
     free(reason);
     free(log);
     status result = text ? settle(a, t, SWEEP_TRIAL_FAILED, text, err) : error_memory(err, t->run);
@@ -140,7 +143,8 @@ static bool is_stopping(const agent *a)
     return a->observer->stop && *a->observer->stop;
 }
 
-/* A run that was stopped with its agent stays as it is, for the next one. */
+/* A run that was stopped together with its agent is not settled, so that the next agent resumes
+ * it. */
 static status take_end(agent *a, const slot *s, sweep_trial *t, int code, error *err)
 {
     run_record run;
@@ -153,7 +157,7 @@ static status take_end(agent *a, const slot *s, sweep_trial *t, int code, error 
     else if (run.id == 0)
         result = settle_unborn(a, t, err);
     else if (code == STOPPED_CODE)
-        result = settle(a, t, SWEEP_TRIAL_FAILED, "it was stopped by a signal", err);
+        result = settle(a, t, SWEEP_TRIAL_FAILED, "the run was stopped by a signal", err);
     else if (code == 0 || (code == CHILD_LOST && run.state == RUN_FINISHED))
         result = settle_good(a, t, err);
     else
@@ -168,7 +172,7 @@ static sweep_trial *find_trial(const agent *a, int number)
     return number >= 1 && (size_t)number <= all->count ? &all->trials[number - 1] : NULL;
 }
 
-/* Before the trials are read, so that what is read holds all that these runs logged. */
+/* Called before the trials are read, so that the trials include all that the ended runs logged. */
 static void note_ended(agent *a)
 {
     for (int i = 0; i < a->options->jobs; i++)
@@ -206,17 +210,18 @@ static void give_up(agent *a)
     }
 }
 
-/* ---- Going on ---- */
+/* ---- Continuing and claiming trials ---- */
 
-/* A run that ended without its agent. What it logged may be more than was there at the last look.
- */
+/* Settles a run that ended after its agent was gone. It may have logged more since the trials were
+ * read. */
 static status settle_orphan(agent *a, sweep_trial *t, const run_record *run, error *err)
 {
     TRY(sweep_store_read_history(a->store, a->file, t, err));
     return run->state == RUN_FINISHED ? settle_good(a, t, err) : settle_failed(a, t, run, err);
 }
 
-/* With the log's lock nobody else can work on it, but for a person that trains its run on. */
+/* This process has the log's lock, so no other agent works on the trial; but a person may be
+ * resuming its run. */
 static status take_over_with(agent *a, slot *s, sweep_trial *t, int log, error *err)
 {
     run_record run;
@@ -236,8 +241,8 @@ done:
     return result;
 }
 
-/* A trial that nobody works on any more, or one of this agent's that waited for its log. The run of
- * a killed agent is still somebody's on its way to its end. */
+/* Takes over a trial that no agent works on, or one of this agent's that had to wait for its log.
+ * The run of a killed agent keeps its log locked until it has ended. */
 static status take_over(agent *a, slot *s, sweep_trial *t, error *err)
 {
     int log;
@@ -249,7 +254,7 @@ static status take_over(agent *a, slot *s, sweep_trial *t, error *err)
     return result;
 }
 
-/* The most trials; 0: no end is known. */
+/* The most trials of the sweep; 0: no limit is known. */
 static int limit_of(const agent *a)
 {
     int most = a->options->most, cap = a->file->run_cap;
@@ -267,15 +272,17 @@ static status claim_new(agent *a, slot *s, error *err)
     TRY(sweep_store_update(a->store, a->file, &a->trials, err));
     const sweep_trial *t = find_trial(a, number);
     if (!t)
-        return error_set(err, STATUS_FAILED, "trial %d is gone from the store", number);
+        return error_set(
+            err, STATUS_FAILED,
+            "trial %d has disappeared from the store of runs; try the same command again", number);
     TRY(open_log(a, t, &log, err));
     status result = log >= 0 ? start_trial(a, s, t, log, &advice, err) : STATUS_OK;
     child_close_log(log);
     return result;
 }
 
-/* Nothing has succeeded so far, and this agent has seen many failures: no more are begun until its
- * other runs have ended. */
+/* Whether nothing has succeeded so far and this agent has seen many failures. No trial is started
+ * then until its other runs have ended. */
 static bool is_in_doubt(const agent *a)
 {
     for (size_t i = 0; i < a->trials.count; i++)
@@ -293,7 +300,7 @@ static status fill_slots(agent *a, error *err)
         TRY(take_over(a, s, &a->trials.trials[i], err));
     while (!a->exhausted && !is_in_doubt(a) && (s = find_slot(a, 0))) {
         TRY(claim_new(a, s, err));
-        if (s->number == 0) /* its log is somebody's */
+        if (s->number == 0) /* another process has locked its log */
             break;
     }
     return STATUS_OK;
@@ -319,7 +326,8 @@ static bool is_idle(const agent *a)
     return true;
 }
 
-/* Every run fails: the fault is in what they have in common. Those that go on are waited for. */
+/* Ends the sweep if every run fails, because the cause is probably common to all. Runs that still
+ * train are waited for. */
 static status check_hope(const agent *a, error *err)
 {
     const sweep_trial *last = NULL;
@@ -329,10 +337,10 @@ static status check_hope(const agent *a, error *err)
         if (a->trials.trials[i].state == SWEEP_TRIAL_FAILED)
             last = &a->trials.trials[i];
     return error_set(err, STATUS_FAILED,
-                     "%zu runs of the sweep %s failed and none has succeeded; mend what they have "
-                     "in common, and the same command goes on. The last, %s: %s",
+                     "%zu runs of the sweep %s failed and none has succeeded; remove the common "
+                     "cause, and the same command continues the sweep. The last one, %s: %s",
                      a->failures, a->file->name, last ? last->run : "",
-                     last && last->message ? last->message : "no reason");
+                     last && last->message ? last->message : "no reason is known");
 }
 
 static size_t count_over(const sweep_trials *trials)
@@ -359,7 +367,7 @@ static status look(agent *a, bool *done, error *err)
     return STATUS_OK;
 }
 
-/* Asks every run to end and waits: each saves first. */
+/* Asks every run to save and end, and waits for all of them. */
 static void stop_runs(agent *a)
 {
     for (int i = 0; i < a->options->jobs; i++)
@@ -374,10 +382,10 @@ static status work(agent *a, error *err)
     bool done = false;
     while (!done) {
         if (is_stopping(a))
-            return error_set(err, STATUS_INTERRUPTED,
-                             "stopped; the runs of the sweep %s are saved, and the same command "
-                             "goes on with them",
-                             a->file->name);
+            return error_set(
+                err, STATUS_INTERRUPTED,
+                "stopped; the runs of the sweep %s are saved, and the same command continues them",
+                a->file->name);
         TRY(look(a, &done, err));
         if (!done)
             nanosleep(&pause, NULL);
@@ -392,7 +400,8 @@ status agent_run(sweep_store *store, const sweep_file *file, const agent_options
     a.slots = calloc((size_t)options->jobs, sizeof *a.slots);
     if (!a.slots)
         return error_memory(err, "the agent");
-    void (*before)(int) = signal(SIGCHLD, SIG_DFL); /* ignored, no child's end could be seen */
+    void (*before)(int) = signal(SIGCHLD, SIG_DFL); /* if it were ignored, waitpid could not tell
+                                                     * how a child ended */
     status result = work(&a, err);
     stop_runs(&a);
     signal(SIGCHLD, before);

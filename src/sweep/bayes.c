@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bayesian optimisation: a Gaussian process is fitted to what was tried, and the next point is
- * where it expects the greatest improvement. Jones, Schonlau and Welch, "Efficient Global
- * Optimization of Expensive Black-Box Functions" (1998); running trials take part as in Ginsbourger
- * and others, "Kriging Is Well-Suited to Parallelize Optimization" (2010). */
+/* Bayesian optimisation: a Gaussian process is fitted to the trials, and the next point is the one
+ * with the greatest expected improvement. Jones, Schonlau and Welch, "Efficient Global Optimization
+ * of Expensive Black-Box Functions" (1998); running trials take part as in Ginsbourger and others,
+ * "Kriging Is Well-Suited to Parallelize Optimization" (2010). */
 #include "base/random.h"
 #include "sweep/gaussian_process.h"
 #include "sweep/samples.h"
@@ -13,34 +13,36 @@
 #include <string.h>
 
 enum {
-    LEAST_FINISHED = 2, /* below it, points are random */
+    LEAST_FINISHED = 2, /* finished trials; with fewer, points are random */
     CANDIDATES = 1000,
     REFINED = 5,      /* best candidates whose neighbourhoods are searched */
-    REFINEMENTS = 40, /* tries for each */
+    REFINEMENTS = 40, /* tries around each */
 };
 
-/* How far a refinement goes, at first and in the end. */
+/* Radius of the first and of the last try of a refinement. */
 static const double FIRST_RADIUS = 0.1, LAST_RADIUS = 0.001;
 
-/* One choice of a point. */
+/* The state of choosing one point. */
 typedef struct search {
     const sweep_file *file;
     uint64_t seed;
     size_t count; /* of trials */
-    size_t size;  /* of the space, 0 when it is not counted */
+    size_t size;  /* points of the space; 0: not counted */
     gaussian_process *model;
-    double best;   /* objective to improve on */
+    double best;   /* the objective to improve on */
     double *point; /* [dimensions] of the candidate */
-    double *tried; /* [count][parameter_count] in the middle of their bins, and room for a point */
+    double *tried; /* [count][parameter_count] in the middle of their bins, and room for one point
+                    * more */
 } search;
 
-/* A point with what the model says. */
+/* A point and what the model predicts there. */
 typedef struct candidate {
     double *places; /* [parameter_count] */
     double mean, deviation, improvement;
 } candidate;
 
-/* Uniform in (0, 1), a function of the trial, the candidate and the parameter. */
+/* A random number, uniform in (0, 1). It depends only on the seed, the trial, the candidate and the
+ * parameter. */
 static double draw(const search *s, size_t number, size_t parameter)
 {
     uint64_t turn = number * s->file->parameter_count + parameter;
@@ -62,8 +64,8 @@ static bool was_tried(const search *s, const double *places)
     return false;
 }
 
-/* Candidate `number`: a small space is walked through, of another points are drawn. False when it
- * was tried or there is none. */
+/* Candidate `number`: the next point of a small space, or a random point of a larger one. False if
+ * it was tried or does not exist. */
 static bool choose_candidate(const search *s, size_t number, double *places)
 {
     if (s->size > 0 && s->size <= CANDIDATES) {
@@ -75,7 +77,7 @@ static bool choose_candidate(const search *s, size_t number, double *places)
     return !was_tried(s, places);
 }
 
-/* The first point of a counted space that was not tried; false when all were. */
+/* The first point of a counted space that was not tried; false if all were. */
 static bool find_left(const search *s, double *places)
 {
     for (size_t i = 0; i < s->size; i++) {
@@ -86,7 +88,8 @@ static bool find_left(const search *s, double *places)
     return false;
 }
 
-/* Random; only where the space has few points left are they looked for in their order. */
+/* A random point that was not tried. If many draws find none, the first one in order; false if all
+ * were tried. */
 static bool choose_random(const search *s, double *places)
 {
     for (size_t i = 0; i < CANDIDATES; i++) {
@@ -97,7 +100,7 @@ static bool choose_random(const search *s, double *places)
     return find_left(s, places);
 }
 
-/* Expected improvement, Jones and others, equation 15. */
+/* Expected improvement, equation 15 of Jones and others. Smaller is better. */
 static double improve(double best, double mean, double deviation)
 {
     double gain = best - mean;
@@ -115,8 +118,8 @@ static void score(const search *s, candidate *c)
     c->improvement = improve(s->best, c->mean, c->deviation);
 }
 
-/* Puts c among best[REFINED], the best first, where it is better than one of them; the one that
- * falls out lends its memory. */
+/* Inserts c into best[REFINED], which has the best first, if it is better than one of them. c
+ * becomes the candidate that drops out, so that its memory is used again. */
 static void keep(candidate *best, candidate *c)
 {
     size_t place = REFINED;
@@ -130,14 +133,15 @@ static void keep(candidate *best, candidate *c)
     *c = out;
 }
 
-/* Tries points around c, closer and closer; a parameter moves in every second of them, on the
- * average, so that some stay where they are. `turn` tells the draws from all others. */
+/* Tries points around c, closer and closer. A parameter moves in every second try on average, so
+ * that most tries leave some parameters where they are. `turn` is the number of the first try,
+ * different from that of every other candidate. */
 static void refine(const search *s, size_t turn, candidate *c, candidate *spare)
 {
     for (size_t i = 0; i < REFINEMENTS; i++) {
         double radius = FIRST_RADIUS * pow(LAST_RADIUS / FIRST_RADIUS, i / (REFINEMENTS - 1.0));
         for (size_t k = 0; k < s->file->parameter_count; k++) {
-            double u = 4 * draw(s, turn + i, k) - 2; /* in [-2, 2) */
+            double u = 4 * draw(s, turn + i, k) - 2; /* in (-2, 2) */
             double step = fabs(u) < 1 ? u * radius : 0;
             spare->places[k] = space_place(&s->file->parameters[k], c->places[k] + step);
         }
@@ -152,8 +156,8 @@ static void refine(const search *s, size_t turn, candidate *c, candidate *spare)
     }
 }
 
-/* The candidate with the greatest expected improvement becomes best[0]; false when none was left.
- * best has REFINED + 1 elements, the last of them spare. */
+/* Makes the candidate with the greatest expected improvement best[0]; false if none was left. best
+ * has REFINED + 1 elements; the last one is spare. */
 static bool choose_best(const search *s, candidate *best)
 {
     candidate *spare = &best[REFINED];
@@ -172,8 +176,8 @@ static bool choose_best(const search *s, candidate *best)
     return best[0].improvement >= 0;
 }
 
-/* The least mean at a sample: where values are noisy, the least value is partly luck. Pending ones
- * count too, or one that promises much would be proposed again. */
+/* The smallest predicted mean at a sample; if values are noisy, the smallest value itself is partly
+ * luck. Pending samples count too, or a promising one would be proposed again. */
 static double find_best(const gaussian_process *model, const samples *known)
 {
     double best = INFINITY, mean, deviation;
@@ -216,7 +220,7 @@ static status choose(search *s, const samples *known, double *places, sampler_ad
 {
     size_t parameters = s->file->parameter_count;
     double *found = s->tried + s->count * parameters;
-    /* With no more points than trials, all may have been tried. */
+    /* All points can have been tried only if there are at most as many as trials. */
     advice->exhausted = s->size > 0 && s->size <= s->count && !find_left(s, found);
     if (advice->exhausted)
         return STATUS_OK;

@@ -18,16 +18,16 @@
 
 enum { NO_PROGRAM = 127, MESSAGE_BYTES = 8192 };
 
-static const char shown_name[] = "hcnn-cl"; /* in lists of processes */
+static const char shown_name[] = "hcnn-cl"; /* what lists of processes show */
 
-/* In the child, between fork and exec: only calls that are safe there. */
+/* Runs in the child between fork and exec, where only some calls are safe. */
 static void become(const char *program, char *const *arguments, char *const *environment, int log,
                    pid_t parent)
 {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    setpgid(0, 0); /* Ctrl-C at a terminal is the agent's: it decides who ends */
+    setpgid(0, 0); /* Ctrl-C in a terminal must reach the agent alone, which decides who ends */
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
 #ifdef __linux__
@@ -44,7 +44,8 @@ static void become(const char *program, char *const *arguments, char *const *env
     _exit(NO_PROGRAM);
 }
 
-/* This process's environment with another HCNN_DEVICE; `entry` is that one. */
+/* This process's environment with `entry` in place of its HCNN_DEVICE; unchanged if entry is NULL.
+ * The caller frees the array, but not the texts. */
 static char **environment_with(char *entry)
 {
     extern char **environ;
@@ -77,7 +78,7 @@ status child_open_log(const char *path, int *log, error *err)
     if (*log < 0)
         return file_write_error(err, path, errno);
     if (flock(*log, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-        return STATUS_OK; /* where the file system has no locks there is none to wait for */
+        return STATUS_OK; /* a file system without locks has none to wait for */
     close(*log);
     *log = -1;
     return STATUS_OK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A training run as a process of its own. */
+/* A training run in a process of its own. */
 #pragma once
 
 #include "base/error.h"
@@ -12,27 +12,29 @@ typedef struct child {
     pid_t process; /* 0: none */
 } child;
 
-/* Opens the file that a child prints into and locks it. The child holds the lock from its first
- * moment to its last, through its standard output: also when its parent is gone, and before it has
- * made anything else that could be seen. *log is -1 while somebody has it. */
+/* Opens the file that a child prints into, and locks it; *log is -1 if another process has the
+ * lock. The child inherits the lock with its standard output and keeps it as long as it lives: even
+ * after its parent is gone, and before it has created anything else that others could see. */
 status child_open_log(const char *path, int *log, error *err);
 void child_close_log(int log); /* -1 is fine */
 
-/* Starts program with the words as its arguments. What it prints is added to `log`, which stays
- * open here. device: HCNN_DEVICE's value, or NULL for this process's own. When this process dies,
- * even by KILL, the child gets TERM: a training run saves and ends. */
+/* Starts `program` with the words as its arguments. What it prints is appended to `log`, which
+ * stays open here. device: the value of HCNN_DEVICE, or NULL for that of this process. On Linux,
+ * the child gets SIGTERM when this process dies, even by SIGKILL; a training run then saves and
+ * ends. */
 status child_start(const char *program, const words *arguments, const char *device, int log,
                    child *started, error *err);
 
-/* Whether it ended; then *code is its exit code, 128 + the signal that killed it, or CHILD_LOST
- * where the kernel does not know it any more. */
+/* Whether the child has ended. *code is then its exit code, 128 + the signal that killed it, or
+ * CHILD_LOST if the kernel no longer knows it. */
 enum { CHILD_LOST = -1 };
 bool child_ended(child *c, int *code);
-/* Asks it to save and end; none is fine. */
+/* Asks the child to save and end; does nothing if there is none. */
 void child_stop(const child *c);
-/* Waits until it ends; its code. None is fine, and CHILD_LOST. */
+/* Waits until the child ends and returns its code, as from child_ended; CHILD_LOST if there is
+ * none. */
 int child_wait(child *c);
 
-/* The last line of a log that begins with "hcnn-cl: ", without that: why the child ended. NULL when
- * there is none. Freed by the caller. */
+/* The last line of a log that begins with "hcnn-cl: ", without these characters: why the child
+ * ended. NULL if there is none. The caller frees it. */
 char *child_last_words(const char *log);

@@ -15,7 +15,7 @@ static double clamp(double x, double low, double high)
     return x < low ? low : x > high ? high : x;
 }
 
-/* Exact at both ends. */
+/* Linear interpolation, exact at both ends. */
 static double between(double low, double high, double u)
 {
     return clamp(low * (1 - u) + high * u, low, high);
@@ -33,7 +33,7 @@ static double normal_value(const distribution *d, double u)
     return d->mu + d->sigma * special_normal_inverse(clamp(u, least, 1 - least));
 }
 
-/* The bounds between which a value of the uniform kinds, or its logarithm, is uniform. */
+/* The bounds between which a value of a uniform kind, or its logarithm, is uniform. */
 static void find_bounds(const distribution *d, double *low, double *high)
 {
     const unsigned traits = distribution_forms[d->kind].traits;
@@ -41,7 +41,7 @@ static void find_bounds(const distribution *d, double *low, double *high)
     *high = traits & NEGATED ? -d->min : traits & OF_VALUES ? log(d->max) : d->max;
 }
 
-/* What a q_ kind rounds; and of the others, the value itself. */
+/* The value, before a q_ kind rounds it. */
 static double smooth_value(const distribution *d, double u)
 {
     const distribution_form *kind = &distribution_forms[d->kind];
@@ -54,7 +54,7 @@ static double smooth_value(const distribution *d, double u)
     return kind->traits & OF_VALUES ? clamp(x, d->min, d->max) : x;
 }
 
-/* The share below x: the inverse of smooth_value. */
+/* The probability below x: the inverse of smooth_value. */
 static double smooth_place(const distribution *d, double x)
 {
     const distribution_form *kind = &distribution_forms[d->kind];
@@ -70,7 +70,8 @@ static double smooth_place(const distribution *d, double x)
 
 /* ---- All kinds ---- */
 
-/* The first value whose share, with all before it, is above u; one without a share never is. */
+/* The first value whose probability, added to those before it, is above u. A value with probability
+ * 0 is never chosen. */
 static double weighted_value(const distribution *d, double u)
 {
     double sum = 0;
@@ -103,7 +104,7 @@ static double even_value(double count, double u)
 static double stepped(const distribution *d, double x)
 {
     double value = round(x / d->q) * d->q;
-    return value == 0 ? 0 : value; /* no -0 */
+    return value == 0 ? 0 : value; /* not -0 */
 }
 
 double distribution_value(const distribution *d, double u)

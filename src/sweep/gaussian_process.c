@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gaussian process regression with a Matern kernel; see gaussian_process.h. Numbers of equations
- * are of Rasmussen and Williams. */
+/* Gaussian process regression with a Matern kernel; see gaussian_process.h. Equation numbers are
+ * those of Rasmussen and Williams. */
 #include "sweep/gaussian_process.h"
 
 #include <math.h>
@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* On the diagonal, so that points close to each other do not make the matrix singular; each time
- * that they do all the same, ten times as much. */
+/* Added to the diagonal, so that points close to each other do not make the matrix singular. If it
+ * is singular even so, ten times as much is tried. */
 static const double NUGGET = 1e-7;
 enum { NUGGET_TRIES = 7 };
 
@@ -18,12 +18,14 @@ static const double SHORTEST = 0.02, LONGEST = 20;
 static const double LEAST_NOISE = 1e-8, MOST_NOISE = 1;
 static const double LEAST_AMPLITUDE = 0.05, MOST_AMPLITUDE = 20;
 
-/* The search for them, on logarithms: steps of this size, halved until they are small. */
+/* The search moves the logarithms of the terms by steps of FIRST_STEP, which are halved down to
+ * LAST_STEP. */
 static const double FIRST_STEP = 1.2, LAST_STEP = 0.1;
 enum { MOST_LIKELIHOODS = 150 };
 
-/* What is likely before any value is seen: logarithms around these, by so many standard
- * deviations. Few points tell little of many lengths; without it they would choose extremes. */
+/* The prior: the logarithms of the terms are normal around these values, with these standard
+ * deviations. Few points say little about many lengths, and without a prior they would choose
+ * extremes. */
 static const double USUAL_LENGTH = 0.5, LENGTH_SPREAD = 1;
 static const double USUAL_NOISE = 1e-4, NOISE_SPREAD = 3;
 
@@ -31,13 +33,13 @@ struct gaussian_process {
     size_t dimensions, count;
     double mean, scale; /* of the values */
     double amplitude, noise;
-    double likelihood; /* logarithm, less a constant */
-    /* All have room for the most points. */
+    double likelihood; /* its logarithm, up to a constant */
+    /* Each array has room for GAUSSIAN_PROCESS_MOST points. */
     double values[GAUSSIAN_PROCESS_MOST];  /* [count] standardised */
-    double weights[GAUSSIAN_PROCESS_MOST]; /* [count] the matrix' inverse times the values */
-    /* [count][count] lower triangle: of the matrix, the Cholesky factor */
+    double weights[GAUSSIAN_PROCESS_MOST]; /* [count] the inverse of the matrix times the values */
+    /* [count][count] lower triangle: the Cholesky factor of the matrix */
     double factor[GAUSSIAN_PROCESS_MOST * GAUSSIAN_PROCESS_MOST];
-    double *points;   /* [count][dimensions], behind the lengths */
+    double *points;   /* [count][dimensions], stored after the lengths */
     double lengths[]; /* [dimensions] */
 };
 
@@ -79,7 +81,7 @@ static status create(const gaussian_samples *from, gaussian_process **made, erro
     return STATUS_OK;
 }
 
-/* The Matern kernel with nu = 3/2, equation 4.17, of the distance in lengths. */
+/* The Matern kernel with nu = 3/2, equation 4.17, of the distance measured in lengths. */
 static double correlate(const gaussian_process *g, const double *a, const double *b)
 {
     double squares = 0;
@@ -102,7 +104,7 @@ static void fill_matrix(gaussian_process *g, double diagonal)
     }
 }
 
-/* Cholesky's decomposition in place; false where the matrix is not positive definite. */
+/* Cholesky decomposition in place; false if the matrix is not positive definite. */
 static bool decompose(double *a, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -136,7 +138,7 @@ static void solve_upper(const double *factor, size_t n, double *x)
     }
 }
 
-/* The factor for the lengths and the noise that are set; false where there is none. */
+/* Computes the factor for the current lengths and noise; false if there is none. */
 static bool factorise(gaussian_process *g)
 {
     double nugget = NUGGET;
@@ -154,8 +156,8 @@ static double log_prior(double value, double usual, double spread)
     return -z * z / 2;
 }
 
-/* The logarithm of the marginal likelihood, equation 2.30, and of what is supposed of the terms.
- * The amplitude is the one with which it is largest, which has a closed form. */
+/* Computes the logarithm of the marginal likelihood, equation 2.30, plus that of the prior. Sets
+ * the amplitude to the most likely one, which has a closed form. */
 static void measure_likelihood(gaussian_process *g)
 {
     size_t n = g->count;
@@ -176,13 +178,14 @@ static void measure_likelihood(gaussian_process *g)
         g->likelihood += log_prior(g->lengths[k], USUAL_LENGTH, LENGTH_SPREAD);
 }
 
-/* The term at a place of the search: the noise, then the lengths. */
+/* Term number `place` of the search: first the noise, then the lengths. */
 static double *term_at(gaussian_process *g, size_t place)
 {
     return place == 0 ? &g->noise : &g->lengths[place - 1];
 }
 
-/* Multiplies a term, within its bounds, where that makes the values likelier. */
+/* Multiplies a term, within its bounds, if that makes the values more likely; returns whether it
+ * did. */
 static bool try_factor(gaussian_process *g, size_t place, double factor)
 {
     double *term = term_at(g, place), before = *term, likelihood = g->likelihood;
@@ -198,7 +201,7 @@ static bool try_factor(gaussian_process *g, size_t place, double factor)
     return false;
 }
 
-/* Compass search: a step along each term in turn, and shorter ones when none helps. */
+/* Compass search: a step along each term in turn, and shorter steps once none helps. */
 static void climb(gaussian_process *g)
 {
     int left = MOST_LIKELIHOODS;
@@ -239,10 +242,10 @@ static void find_terms(gaussian_process *g)
     climb(g);
 }
 
-/* The factor and weights for the terms that are set; equation 2.25. */
+/* Computes the factor and the weights for the current terms; equation 2.25. */
 static void finish(gaussian_process *g)
 {
-    if (!factorise(g)) { /* so much noise always has a factor */
+    if (!factorise(g)) { /* with this much noise there always is one */
         g->noise = MOST_NOISE;
         factorise(g);
     }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bands, and who is behind at one; see hyperband.h. The rule is successive halving without waiting:
- * Li and others, "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization" (2018),
- * where each run is compared with those that were there before it. */
+/* Bands, and which trials stop at one; see hyperband.h. The rule is successive halving without
+ * waiting: Li and others, "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization"
+ * (2018); each run is compared with those that reached the band before it. */
 #include "sweep/hyperband.h"
 
 #include <limits.h>
 #include <math.h>
 
-/* Adds an iteration above all others, unless it is there already. */
+/* Appends an iteration, unless it is below 1, above INT_MAX or the same as the last. */
 static size_t add_band(int *bands, size_t count, double band)
 {
     if (!(band >= 1) || band > INT_MAX || (count > 0 && bands[count - 1] == (int)band))
@@ -40,7 +40,7 @@ static double or_worst(double value)
     return isnan(value) ? INFINITY : value;
 }
 
-/* The last band that a run of so many values has reached; 0 below the first. */
+/* The last band that a run with that number of values has reached; 0 below the first. */
 static int find_band(const sweep_hyperband *h, size_t values)
 {
     int bands[HYPERBAND_MOST], reached = 0;
@@ -50,8 +50,8 @@ static int find_band(const sweep_hyperband *h, size_t values)
     return reached;
 }
 
-/* The threshold is the value at rank int(reached / eta), from 0, of all at the band. Being above it
- * is having more values than the rank below oneself, which needs no sorting. */
+/* A value is above the threshold, which has rank int(reached / eta) counted from 0, if more values
+ * than that rank are smaller. Counting them needs no sorting. */
 bool hyperband_stops(const sweep_hyperband *h, const sweep_trials *trials, size_t index, int *band)
 {
     const sweep_trial *t = &trials->trials[index], *end = trials->trials + trials->count;

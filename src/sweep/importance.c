@@ -8,16 +8,16 @@
 
 enum {
     LEAST_TRIALS = 3,
-    GROUPS = 3,           /* of the places of a parameter whose values are not categories */
+    GROUPS = 3,           /* groups of places, for a parameter whose values are not categories */
     LEAST_FOR_GROUPS = 6, /* trials; with fewer there are two groups */
 };
 
-/* The finished trials of a sweep, by one parameter. */
+/* The finished trials of a sweep, seen along one parameter. */
 typedef struct view {
     size_t count;
     double *places;     /* [count] */
-    double *objectives; /* [count] less their mean */
-    bool varies;        /* the objective */
+    double *objectives; /* [count] minus their mean */
+    bool varies;        /* whether the objective varies */
 } view;
 
 static bool is_categorical(const sweep_parameter *p)
@@ -54,7 +54,8 @@ static double correlate(const view *v)
     return varies(v->places, v->count) ? xy / sqrt(xx * yy) : NAN;
 }
 
-/* What a group adds to the sum of squares between groups: found at its first trial, 0 at others. */
+/* What a group adds to the sum of squares between groups. It is added at the first trial of the
+ * group; other trials give 0. */
 static double between(const view *v, size_t first)
 {
     double sum = 0, members = 0;
@@ -69,7 +70,7 @@ static double between(const view *v, size_t first)
     return sum * sum / members;
 }
 
-/* Of equal places. */
+/* Trials with equal places form a group. */
 static double find_share(const view *v)
 {
     double total = 0, explained = 0;

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which parameters the objective of a sweep depended on. */
+/* Which parameters the objective of a sweep depends on. */
 #pragma once
 
 #include "sweep/sampler.h"
 
-/* Of one parameter, over the finished trials. */
+/* The importance of one parameter, over the finished trials. */
 typedef struct importance {
-    double correlation; /* Pearson's, of place and objective; NaN where either does not vary and for
-                           parameters whose values have no order */
-    double share;       /* of the objective's variance that groups of the parameter's value
-                           explain (eta squared of a one-way analysis of variance): categories,
-                           else thirds of the places, halves below six trials; NaN below three
-                           trials and where the objective does not vary or all trials are in one group */
+    double correlation; /* Pearson's correlation of place and objective, -1 to 1; NaN if either does
+                         * not vary, or if the parameter's values have no order */
+    double share;       /* share of the objective's variance that lies between groups of the
+                         * parameter's values, 0 to 1 (eta squared of a one-way analysis of
+                         * variance). The groups are the categories, else the thirds of the places,
+                         * or halves below six trials. NaN below three trials, if the objective does
+                         * not vary, or if all trials are in one group */
 } importance;
 
-/* found[parameter_count]; the objective's sign is as the user logs it. */
+/* Fills found[parameter_count]. The objective has the sign with which it was logged. */
 status importance_of(const sweep_file *file, const sweep_trials *trials, importance *found,
                      error *err);

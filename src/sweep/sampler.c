@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The methods; bayes is in bayes.c. See sampler.h. */
+/* The methods grid and random; bayes is in bayes.c. See sampler.h. */
 #include "sweep/sampler.h"
 #include "base/random.h"
 
-/* The product of all parameters' values, in the file's order, the last parameter fastest: the
- * trial's number is the point's, in digits of which each has a parameter's size as its base. False:
- * there are no more. */
+/* Visits all combinations of the parameters' values in the file's order, the last parameter
+ * changing fastest. The digits of the trial's number are the indices of the values; the base of
+ * each digit is the number of its parameter's values. False if there are no more points. */
 static bool next_of_grid(const sweep_file *file, size_t count, double *places)
 {
     uint64_t rest = count;
@@ -23,14 +23,15 @@ static bool next_of_grid(const sweep_file *file, size_t count, double *places)
     return true;
 }
 
-/* Each parameter by itself, uniform in its place: the trial's number and the parameter's decide,
- * nothing else. */
+/* Draws each place by itself, uniform in [0, 1). It depends only on the seed, the number of the
+ * trial and the number of the parameter. */
 static void next_at_random(const sweep_file *file, size_t count, uint64_t seed, double *places)
 {
     for (size_t i = 0; i < file->parameter_count; i++) {
         uint32_t words[4];
         random_block(seed, RANDOM_SWEEP, (uint64_t)count << 32 | i, words);
-        uint64_t bits = ((uint64_t)words[0] << 32 | words[1]) >> 11; /* 53, a double's */
+        uint64_t bits = ((uint64_t)words[0] << 32 | words[1]) >> 11; /* 53 bits, as many as a double
+                                                                      * has */
         places[i] = (double)bits * 0x1p-53;
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a sweep has tried, and where it looks next, by one of its methods: grid, random or bayes. */
+/* What a sweep has tried, and where its method (grid, random or bayes) looks next. */
 #pragma once
 
 #include "sweep/sweep_file.h"
@@ -15,18 +15,19 @@ enum sweep_trial_state {
 
 typedef struct sweep_trial {
     int number; /* from 1 */
-    char *run;  /* the run's name */
+    char *run;  /* name of the run */
     enum sweep_trial_state state;
     double *places; /* [parameter_count] each parameter's u in [0, 1] */
     char *message;  /* why it failed or ended early, or NULL */
-    bool owned;     /* by an agent that lives */
-    bool mine;      /* by this process */
-    /* From what the run logged, smaller is better: negated where the sweep maximises. */
+    bool owned;     /* by an agent that is alive */
+    bool mine;      /* owned by this process */
+    /* What the run logged of the metric. Smaller is better: values are negated if the sweep
+     * maximises. */
     double *history; /* [history_count] */
     size_t history_count;
     bool has_objective;
-    double objective; /* the smallest of history */
-    double latest;    /* the last of history */
+    double objective; /* the smallest finite value of history */
+    double latest;    /* the last value of history */
 } sweep_trial;
 
 typedef struct sweep_trials {
@@ -39,30 +40,31 @@ static inline bool sweep_trial_succeeded(const sweep_trial *t)
     return t->state == SWEEP_TRIAL_FINISHED || t->state == SWEEP_TRIAL_EARLY;
 }
 
-/* Whether it logged a number, which may still become better. */
+/* Whether the trial has logged a finite value; while it runs, a better one may follow. */
 static inline bool sweep_trial_has_number(const sweep_trial *t)
 {
     return t->has_objective && isfinite(t->objective);
 }
 
-/* Whether it has the number that it ended with. */
+/* Whether the trial has succeeded with a finite value. */
 static inline bool sweep_trial_has_result(const sweep_trial *t)
 {
     return sweep_trial_succeeded(t) && sweep_trial_has_number(t);
 }
 
-/* What the sampler says of its choice; NaN where it cannot. */
+/* What the sampler says about its choice; NaN if it cannot predict. */
 typedef struct sampler_advice {
     bool exhausted;              /* nothing is left to try, and nothing was chosen */
-    double predicted, deviation; /* of the objective there */
+    double predicted, deviation; /* the objective at the point (smaller is better) and its standard
+                                  * deviation */
 } sampler_advice;
 
-/* Chooses the places[parameter_count] of the next trial. The same arguments give the same answer.
- * Places are untouched where the advice is `exhausted`. */
+/* Chooses places[parameter_count] of the next trial. The same arguments give the same answer. If
+ * the advice is `exhausted`, the places are unchanged. */
 status sampler_next(const sweep_file *file, const sweep_trials *tried, uint64_t seed,
                     double *places, sampler_advice *advice, error *err);
 
-/* The method bayes (bayes.c), with the advice as sampler_next begins it: NaN. A space that can be
- * counted is exhausted once all points were tried. A random point has no other advice. */
+/* The method bayes (bayes.c). sampler_next calls it with the advice set to NaN, which remains so
+ * for a random point. A space that can be counted is exhausted once all its points were tried. */
 status bayes_next(const sweep_file *file, const sweep_trials *tried, uint64_t seed, double *places,
                   sampler_advice *advice, error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Trials as a model's samples; see samples.h. */
+/* Trials as samples of a model; see samples.h. */
 #include "sweep/samples.h"
 #include "sweep/gaussian_process.h"
 #include "sweep/search_space.h"
@@ -9,11 +9,11 @@
 
 enum {
     PENDING_MOST = GAUSSIAN_PROCESS_MOST / 2,
-    LEAST_TO_CLIP = 4, /* fewer values have no usual spread */
+    LEAST_TO_CLIP = 4, /* with fewer values there is no usual spread */
     MOST_ABOVE = 3,
 };
 
-/* A trial with the value that counts for it. */
+/* A trial and the value that counts for it. */
 typedef struct valued {
     double value;
     size_t trial;
@@ -32,7 +32,7 @@ static int latest_first(const void *a, const void *b)
     return (v < w) - (v > w);
 }
 
-/* Whether a trial without an objective of its own gets a value, and which. `worst` is that of all
+/* Whether a trial without a final value gets one, and which. `worst` is the worst value of all
  * finished trials. */
 static bool impute(const sweep_trial *t, enum sweep_impute how, double worst, double *value)
 {
@@ -43,7 +43,8 @@ static bool impute(const sweep_trial *t, enum sweep_impute how, double worst, do
     return how != IMPUTE_NONE;
 }
 
-/* Whether a trial that runs waits for its value: also while it has none that could be imputed. */
+/* Whether a running trial waits for its value: because the file says so, or because it has none yet
+ * that could be imputed. */
 static bool is_pending(const sweep_file *file, const sweep_trial *t)
 {
     return t->state == SWEEP_TRIAL_RUNNING &&
@@ -51,7 +52,7 @@ static bool is_pending(const sweep_file *file, const sweep_trial *t)
             (!t->has_objective && file->impute_while_running != IMPUTE_WORST));
 }
 
-/* The trials with a value, in their order; returns how many. */
+/* Collects the trials that have a value, in their order; returns their number. */
 static size_t value_trials(const sweep_file *file, const sweep_trials *tried, valued *found)
 {
     double worst = -INFINITY;
@@ -64,7 +65,7 @@ static size_t value_trials(const sweep_file *file, const sweep_trials *tried, va
         enum sweep_impute how =
             t->state == SWEEP_TRIAL_RUNNING ? file->impute_while_running : file->impute;
         double value = t->objective;
-        bool lost = sweep_trial_succeeded(t); /* without a number, which somebody deleted */
+        bool lost = sweep_trial_succeeded(t); /* without a number if the run was deleted */
         if (!is_pending(file, t) &&
             (sweep_trial_has_result(t) || (!lost && impute(t, how, worst, &value))))
             found[n++] = (valued){.value = value, .trial = i};
@@ -72,7 +73,8 @@ static size_t value_trials(const sweep_file *file, const sweep_trials *tried, va
     return n;
 }
 
-/* Moves the best half of `room` and the latest of the others to the front; returns how many. */
+/* Moves the best room / 2 trials and the latest of the others to the front; returns how many are
+ * kept. */
 static size_t choose(valued *found, size_t count, size_t room)
 {
     if (count <= room)
@@ -82,8 +84,9 @@ static size_t choose(valued *found, size_t count, size_t room)
     return room;
 }
 
-/* Lowers values that lie far above the median to as far as MOST_ABOVE times the best lies below
- * it: one run that diverged would else leave no difference between all others. */
+/* Lowers values far above the median: none stays more than MOST_ABOVE times as far above it as the
+ * best is below it. Otherwise one run that diverged would hide the differences between all
+ * others. */
 static void clip(valued *found, size_t count)
 {
     if (count < LEAST_TO_CLIP)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a model learns from: the trials of a sweep as points with values. */
+/* What a sweep's model learns from: the trials as points with values. */
 #pragma once
 
 #include "sweep/sampler.h"
@@ -7,21 +7,23 @@
 typedef struct samples {
     size_t dimensions; /* parameters that have more than one value */
     size_t count;      /* points with a value */
-    size_t pending;    /* points without, of running trials; those come last */
+    size_t pending;    /* points without a value, of running trials; they come last */
     double *points;    /* [count + pending][dimensions] */
     double *values;    /* [count] smaller is better */
-    size_t finished;   /* trials that ended with an objective, kept or not */
+    size_t finished;   /* trials that ended with a value, kept or not */
 } samples;
 
-/* Takes the trials over: failed ones with what file->impute puts in for an objective, running ones
- * with what file->impute_while_running does; IMPUTE_NONE leaves the former out and the latter
- * pending. Worst is the worst objective of a finished trial; best and latest are the trial's own,
- * and worst where a failed one has none. A finished trial without an objective, whose run was
- * deleted, is left out. Outliers upwards are lowered. count + pending is at most
- * GAUSSIAN_PROCESS_MOST: the latest of the pending, up to half, then the best half of the others
- * and the latest of the rest. */
+/* Collects the trials as samples. A failed trial gets the value that file->impute chooses, a
+ * running one that of file->impute_while_running. `worst` is the worst objective of a finished
+ * trial; `best` and `latest` are the trial's own values, or the worst for a failed trial that has
+ * none. IMPUTE_NONE leaves a failed trial out and a running one pending; a running trial without a
+ * value to impute is pending too. A trial that finished without a number, or whose run was deleted,
+ * is left out. Values far above the median are lowered. count + pending is at most
+ * GAUSSIAN_PROCESS_MOST: the latest pending trials, up to half of it, then the best half of the
+ * others and the latest of the rest. samples_free is due, also after a failure. */
 status samples_collect(const sweep_file *file, const sweep_trials *tried, samples *s, error *err);
 void samples_free(samples *s);
 
-/* The places of varying parameters only: point[dimensions] from places[parameter_count]. */
+/* Sets point[dimensions] from places[parameter_count]: the parameters that vary, each in the middle
+ * of its bin. */
 void samples_point(const sweep_file *file, const double *places, double *point);

@@ -7,10 +7,10 @@
 /* The quantiles of some distributions are infinite at 0 and 1. */
 static const double EDGE = 1e-6;
 
-/* What is counted to; beyond it, values are as good as continuous. */
+/* The most values that are counted; with more, a parameter is as good as continuous. */
 enum { MOST_VALUES = 1000000000 };
 
-/* Whether some of the listed values may have no share, so that they are no values. */
+/* Whether some of the listed values may have probability 0, so that they do not count as values. */
 static bool is_weighted(const distribution *d)
 {
     return d->kind == DISTRIBUTION_CATEGORICAL_W_PROBABILITIES && d->probabilities;
@@ -32,7 +32,7 @@ size_t space_values(const sweep_parameter *p)
     return size <= MOST_VALUES ? (size_t)size : 0;
 }
 
-/* The value in the list that is number `index` of the possible ones. */
+/* The place in the list of possible value number `index`. */
 static size_t find_possible(const distribution *d, size_t index)
 {
     size_t i = 0;
@@ -41,7 +41,7 @@ static size_t find_possible(const distribution *d, size_t index)
     return i;
 }
 
-/* The place of a counted parameter's value number `index`, from 0. */
+/* The place of value number `index`, from 0, of a counted parameter. */
 static double value_place(const sweep_parameter *p, size_t index)
 {
     const distribution *d = &p->form;
@@ -76,16 +76,16 @@ void space_point(const sweep_file *file, size_t index, double *places)
 {
     for (size_t i = 0; i < file->parameter_count; i++) {
         const sweep_parameter *p = &file->parameters[i];
-        /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): a grid is of finite ones. */
+        /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): all parameters are counted. */
         places[i] = value_place(p, index % space_values(p));
-        /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): likewise. */
+        /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): as above. */
         index /= space_values(p);
     }
 }
 
 bool space_same(const sweep_file *file, const double *a, const double *b)
 {
-    /* Middles are sums of the same numbers; no two bins are as near as this. */
+    /* Equal middles are computed from the same numbers; no two bins are as close as this. */
     for (size_t i = 0; i < file->parameter_count; i++)
         if (fabs(a[i] - b[i]) > 1e-12)
             return false;

@@ -9,7 +9,8 @@ double special_normal(double x)
     return 0.5 * erfc(-x / M_SQRT2);
 }
 
-/* Abramowitz and Stegun, "Handbook of Mathematical Functions", 26.2.23: to 4.5e-4. */
+/* Abramowitz and Stegun, "Handbook of Mathematical Functions", 26.2.23; the error is below
+ * 4.5e-4. */
 static double estimate_upper_quantile(double p)
 {
     double t = sqrt(-2 * log(p));
@@ -19,12 +20,13 @@ static double estimate_upper_quantile(double p)
 
 double special_normal_inverse(double p)
 {
-    /* The lower half, where the share keeps its digits; the upper one mirrors it. */
+    /* Only the lower half is computed, where p keeps its digits; the upper half mirrors it. */
     if (p > 0.5)
         return -special_normal_inverse(1 - p);
     double x = -estimate_upper_quantile(p);
-    /* Halley's method, whose error falls with its third power: two steps leave rounding, and a
-     * third one costs nothing. The second derivative of the share is -x times the first. */
+    /* Halley's method, which converges cubically: after two steps only rounding is left, and a
+     * third step costs next to nothing. The second derivative of the probability is -x times the
+     * first. */
     for (int step = 0; step < 3; step++) {
         double density = exp(-0.5 * x * x) / sqrt(2 * M_PI);
         double newton = (special_normal(x) - p) / density;
@@ -33,10 +35,10 @@ double special_normal_inverse(double p)
     return x;
 }
 
-/* The number d_m of the continued fraction. */
+/* The coefficient d_m of the continued fraction. */
 static double beta_term(int m, double x, double a, double b)
 {
-    double k = m / 2; /* NOLINT(bugprone-integer-division): for 2 k and 2 k + 1 alike */
+    double k = m / 2; /* NOLINT(bugprone-integer-division): the same k for m = 2 k and 2 k + 1 */
     if (m % 2 == 0)
         return k * (b - k) * x / ((a + 2 * k - 1) * (a + 2 * k));
     return -(a + k) * (a + b + k) * x / ((a + 2 * k) * (a + 2 * k + 1));
@@ -46,7 +48,7 @@ static double beta_term(int m, double x, double a, double b)
  * Bessel functions of complex arguments and order", J. Comput. Phys. 64, 1986). */
 static double beta_fraction(double x, double a, double b)
 {
-    enum { MOST_TERMS = 20000 }; /* some times the root of the largest a or b */
+    enum { MOST_TERMS = 20000 }; /* several times the square root of the largest a or b */
     const double tiny = 1e-300;
     double value = 1, c = 1, d = 0;
     for (int m = 1; m <= MOST_TERMS; m++) {
@@ -62,8 +64,8 @@ static double beta_fraction(double x, double a, double b)
     return value;
 }
 
-/* NIST Digital Library of Mathematical Functions, 8.17.22; fast below (a + 1) / (a + b + 2), the
- * other side by 8.17.4, I_x(a, b) = 1 - I_{1-x}(b, a). */
+/* NIST Digital Library of Mathematical Functions, 8.17.22, which is fast for x below (a + 1) / (a +
+ * b + 2); beyond that, 8.17.4, I_x(a, b) = 1 - I_{1-x}(b, a). */
 double special_beta(double x, double a, double b)
 {
     if (x <= 0 || x >= 1)
@@ -75,12 +77,12 @@ double special_beta(double x, double a, double b)
     return front / (a * beta_fraction(x, a, b));
 }
 
-/* By bisection of log(x / (1 - x)), on whose scale small x are as far apart as large ones. */
+/* Bisection of log(x / (1 - x)), a scale on which small x are as far apart as large ones. */
 double special_beta_inverse(double p, double a, double b)
 {
     if (p <= 0 || p >= 1)
         return p > 0;
-    double low = -700, high = 700; /* where exp ends */
+    double low = -700, high = 700; /* the range of exp */
     for (;;) {
         double middle = 0.5 * (low + high);
         double x = 1 / (1 + exp(-middle));

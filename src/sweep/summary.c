@@ -10,22 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The functions that make a part return NULL when it cannot be made, as json_pack then does in its
- * turn. */
+/* Functions that create a part return NULL if they fail; json_pack then returns NULL too. */
 
 static json_t *text_or_null(const char *text)
 {
     return text ? json_string(text) : json_null();
 }
 
-/* A message may name a file by any bytes. */
+/* A message may contain the name of a file, which need not be UTF-8. */
 static json_t *message_or_null(const char *text)
 {
     json_t *value = text_or_null(text);
     return value ? value : json_string("(not UTF-8)");
 }
 
-/* Takes over the item; an array that lacks one is none. */
+/* Appends the item, which it takes over. On failure it frees the array and returns NULL. */
 static json_t *append(json_t *array, json_t *item)
 {
     if (json_array_append_new(array, item) == 0)
@@ -52,7 +51,7 @@ static json_t *parameters_of(const sweep_file *file)
 
 /* ---- Trials ---- */
 
-/* As the user knows it. */
+/* The objective with the sign with which it was logged. */
 static double objective_of(const sweep_file *file, const sweep_trial *t)
 {
     double sign = file->maximize ? -1 : 1;
@@ -121,7 +120,7 @@ static const sweep_trial *find_best(const sweep_trials *trials)
     return best;
 }
 
-/* A word as a shell takes it: in quotes unless nothing in it means anything there. */
+/* Appends a word as a shell accepts it: in quotes, unless all its characters are plain there. */
 static void append_word(char **text, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -154,8 +153,8 @@ static status best_to_json(const sweep_file *file, const words *extra, const swe
     free(command);
     if (!*best)
         TRY_OR_DONE(error_set(err, STATUS_FAILED,
-                              "the best run's command cannot be shown: a word is not UTF-8, or "
-                              "memory is out"));
+                              "the command of the best run cannot be shown: one of its words is "
+                              "not UTF-8, or memory is out"));
 done:
     words_free(&arguments);
     return result;
@@ -187,7 +186,7 @@ done:
     return result;
 }
 
-/* The sweep file as it was when the sweep began, with the sweep's name. */
+/* Reads the sweep file as it was when the sweep was started, and gives it the name of the sweep. */
 static status reread(const char *name, const char *text, const option_row *rows,
                      const char *const *metrics, sweep_file *file, error *err)
 {

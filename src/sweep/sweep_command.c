@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The key `command`: wandb's words for starting a program, of which only options stay, since every
+/* The key `command`: wandb's words for starting a program. Only its options are used, because every
  * trial runs hcnn-cl train. */
 #include "base/text.h"
 #include "sweep/sweep_reading.h"
@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The words that say what to run. */
+/* Words that say what to run. */
 static const char *const program_words[] = {
     "${env}",   "${interpreter}", "${program}", "env",     "*/env", "python",    "python[0-9]*",
     "*/python", "*/python[0-9]*", "*.py",       "hcnn-cl", "train", "*/hcnn-cl", NULL,
 };
 
-/* Those that stand for the parameters, however they are to be spelled. */
+/* Words that stand for the parameters, in all of wandb's spellings. */
 static const char *const parameter_words[] = {
     "${args}",      "${args_no_boolean_flags}", "${args_no_hyphens}",
     "${args_json}", "${args_json_file}",        NULL,
@@ -38,13 +38,14 @@ static status check_macros(sweep_reading *from, const yaml_node_t *node, error *
     for (const char *at = strstr(text, "${"); at; at = strstr(at + 2, "${"))
         if (strncmp(at, variable_macro, strlen(variable_macro)) != 0 || !strchr(at, '}'))
             return sweep_fail(from, node, err,
-                              "'%s' holds none of wandb's macros: ${args} and its kin as words "
-                              "of their own, ${envvar:NAME} anywhere",
+                              "'%s' has a macro that cannot be used there; write ${args} and its "
+                              "variants as words of their own, ${envvar:NAME} anywhere",
                               text);
     return STATUS_OK;
 }
 
-/* The word with each ${envvar:NAME} replaced by that variable's value, in new memory. */
+/* Replaces each ${envvar:NAME} in the word by the value of that variable. The caller frees
+ * *expanded, also after a failure. */
 static status expand(sweep_reading *from, const yaml_node_t *node, char **expanded, error *err)
 {
     const char *rest = yaml_tree_text(node), *found;
@@ -56,9 +57,10 @@ static status expand(sweep_reading *from, const yaml_node_t *node, char **expand
         const char *value = variable ? getenv(variable) : NULL;
         free(variable);
         if (!value)
-            return sweep_fail(from, node, err,
-                              "the environment has no %.*s; set it before the sweep starts",
-                              (int)(end - name), name);
+            return sweep_fail(
+                from, node, err,
+                "the environment variable %.*s is not set; set it before the sweep starts",
+                (int)(end - name), name);
         text_append(expanded, "%.*s%s", (int)(found - rest), rest, value);
         rest = end + 1;
     }
@@ -73,9 +75,10 @@ static status check_unset(sweep_reading *from, const yaml_node_t *node, const op
 {
     for (size_t i = 0; i < from->file->parameter_count; i++)
         if (strcmp(from->file->parameters[i].option, row->name) == 0)
-            return sweep_fail(from, node, err,
-                              "--%s is a parameter of the sweep, in line %d; keep one of the two",
-                              row->name, from->file->parameters[i].line);
+            return sweep_fail(
+                from, node, err,
+                "--%s is also a parameter of the sweep, in line %d; remove one of the two",
+                row->name, from->file->parameters[i].line);
     return STATUS_OK;
 }
 
@@ -85,13 +88,14 @@ static status unknown_word(sweep_reading *from, const yaml_node_t *node, const c
     options_guess guess = {0};
     for (const option_row *row = from->rows; row->name; row++)
         options_guess_among(&guess, word + strspn(word, "-"), row->name);
-    return sweep_fail(from, node, err, "'%s' is no option of train, which every trial runs; %s%s%s",
-                      word, guess.best ? "did you mean --" : "remove it",
-                      guess.best ? guess.best : "", guess.best ? "?" : "");
+    return sweep_fail(from, node, err,
+                      "'%s' is not an option of train, which every trial runs; %s%s%s", word,
+                      guess.best ? "did you mean --" : "remove it", guess.best ? guess.best : "",
+                      guess.best ? "?" : "");
 }
 
-/* A word that is passed on. *waiting is the option whose value it has to be, or NULL; and then of
- * the next word. */
+/* Checks a word that is passed on to train. *waiting is the option whose value this word has to be,
+ * or NULL; afterwards, the same for the next word. */
 static status check_word(sweep_reading *from, const yaml_node_t *node, const char *word,
                          const option_row **waiting, error *err)
 {
@@ -117,7 +121,7 @@ static status check_word(sweep_reading *from, const yaml_node_t *node, const cha
     return STATUS_OK;
 }
 
-/* *dropped: the words that say what to run, for the note. */
+/* Words that say what to run are appended to *dropped, for the note. */
 static status read_word(sweep_reading *from, const yaml_node_t *node, const option_row **waiting,
                         char **dropped, error *err)
 {
@@ -154,10 +158,10 @@ status sweep_read_command(sweep_reading *from, error *err)
         TRY_OR_DONE(read_word(from, yaml_tree_item(&from->tree, list, i), &waiting, &dropped, err));
     if (waiting)
         TRY_OR_DONE(
-            sweep_fail(from, list, err, "--%s, the last word, needs a value", waiting->name));
+            sweep_fail(from, list, err, "the last word, --%s, needs a value", waiting->name));
     if (*dropped)
         result = sweep_note(from, list, err,
-                            "of command, '%s' is left out: each trial runs hcnn-cl train", dropped);
+                            "'%s' in command is left out: each trial runs hcnn-cl train", dropped);
 done:
     free(dropped);
     return result;

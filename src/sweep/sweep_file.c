@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys of a sweep's file; see sweep_file.h. */
+/* The keys of a sweep file; see sweep_file.h. */
 #include "sweep/sweep_file.h"
 #include "base/text.h"
 #include "sweep/sweep_reading.h"
@@ -15,17 +15,14 @@ static const char *const root_keys[] = {
     NULL,
 };
 
-/* What may stand there for wandb and changes nothing here. */
+/* Keys that wandb uses and that change nothing here, and why. */
 static const struct idle_key {
     const char *name, *reason;
 } idle_keys[] = {
-    {"program", "each trial runs hcnn-cl train"},
-    {"project", "runs lie in a directory"},
-    {"entity", "runs lie in a directory"},
-    {"job", "each trial runs hcnn-cl train"},
-    {"image_uri", "each trial runs hcnn-cl train"},
-    {"apiVersion", "there is one form of the file"},
-    {"kind", "a sweep is all that the file can be"},
+    {"program", "each trial runs hcnn-cl train"},   {"project", "runs are kept in a directory"},
+    {"entity", "runs are kept in a directory"},     {"job", "each trial runs hcnn-cl train"},
+    {"image_uri", "each trial runs hcnn-cl train"}, {"apiVersion", "the file has only one form"},
+    {"kind", "the file always describes a sweep"},
 };
 
 status sweep_note(sweep_reading *from, const yaml_node_t *node, error *err, const char *format, ...)
@@ -40,7 +37,8 @@ status sweep_note(sweep_reading *from, const yaml_node_t *node, error *err, cons
                       err);
 }
 
-/* The mapping under a key of the file, with none but these keys; NULL where there is none. */
+/* The mapping under a key of the file, which may have only these keys; NULL if the key is
+ * missing. */
 static status find_section(sweep_reading *from, const char *name, const char *const *keys,
                            const yaml_node_t **section, error *err)
 {
@@ -62,8 +60,9 @@ static status read_controller(sweep_reading *from, error *err)
     if (!node)
         return STATUS_OK;
     TRY(yaml_tree_read_choice(&from->tree, node, "type", types, &type, err));
-    return sweep_note(from, node, err,
-                      "controller has no meaning here: the sweep's directory is its only one");
+    return sweep_note(
+        from, node, err,
+        "controller has no meaning here: agents share the store in the sweep's directory instead");
 }
 
 static status read_idle_keys(sweep_reading *from, const yaml_node_t *root, error *err)
@@ -84,9 +83,9 @@ static status read_idle_keys(sweep_reading *from, const yaml_node_t *root, error
 static status refuse_keys(sweep_reading *from, const yaml_node_t *root, error *err)
 {
     static const char *const refused[][2] = {
-        {"metrics", ", several objectives at once, are not supported, as no method here weighs "
-                    "them; name one under metric"},
-        {"scheduler", ", an optimizer of your own, is not supported; remove it and choose a "
+        {"metrics", " (several objectives) is not supported, because no method here weighs them; "
+                    "name one under metric"},
+        {"scheduler", " (an optimizer of your own) is not supported; remove it and choose a "
                       "method: grid, random or bayes"},
     };
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
@@ -97,9 +96,9 @@ static status refuse_keys(sweep_reading *from, const yaml_node_t *root, error *e
     return STATUS_OK;
 }
 
-/* ---- What runs are compared by ---- */
+/* ---- The metric ---- */
 
-/* '/' and '_' are the same. */
+/* Compares two names; '/' and '_' are the same. */
 static bool same_name(const char *a, const char *b)
 {
     for (; *a && *b; a++, b++)
@@ -108,7 +107,7 @@ static bool same_name(const char *a, const char *b)
     return *a == *b;
 }
 
-/* The PyTorch project's names in our words: valid_fine_acc is validation_fine_top1. */
+/* Translates the PyTorch project's names: valid_fine_acc becomes validation_fine_top1. */
 static char *translate(const char *name)
 {
     bool valid = strncmp(name, "valid_", 6) == 0 || strncmp(name, "valid/", 6) == 0;
@@ -128,9 +127,9 @@ static status unknown_metric(sweep_reading *from, const yaml_node_t *node, error
         text_append(&all, "%s%s", i ? ", " : "", from->metrics[i]);
     }
     sweep_fail(from, node, err,
-               "'%s' is never logged, so no run could be compared%s%s%s; a run logs %s",
+               "'%s' is never logged, so runs cannot be compared by it%s%s%s; a run logs %s",
                yaml_tree_text(node), guess.best ? "; did you mean " : "",
-               guess.best ? guess.best : "", guess.best ? "?" : "", all ? all : "others");
+               guess.best ? guess.best : "", guess.best ? "?" : "", all ? all : "other metrics");
     free(all);
     return STATUS_FAILED;
 }
@@ -194,7 +193,7 @@ static status read_metric(sweep_reading *from, error *err)
     return read_impute(from, metric, err);
 }
 
-/* ---- The others ---- */
+/* ---- The other keys ---- */
 
 static status read_method(sweep_reading *from, const yaml_node_t *root, error *err)
 {
@@ -203,32 +202,33 @@ static status read_method(sweep_reading *from, const yaml_node_t *root, error *e
     int method = 0;
     if (!node)
         return sweep_fail(from, root, err,
-                          "method is missing; add 'method: grid', random or bayes");
+                          "method is missing; add 'method: grid', or random or bayes");
     if (node->type == YAML_SCALAR_NODE && strcmp(yaml_tree_text(node), "custom") == 0)
         return sweep_fail(from, node, err,
-                          "method custom, a controller of your own, is not supported; there are "
-                          "grid, random and bayes");
+                          "method custom (a controller of your own) is not supported; choose grid, "
+                          "random or bayes");
     TRY(yaml_tree_read_choice(&from->tree, root, "method", words, &method, err));
     from->file->method = (enum sweep_method)method;
     return STATUS_OK;
 }
 
-/* Bands begin at min_iter or end at max_iter. */
+/* Bands start from min_iter or are divided from max_iter. */
 static status check_hyperband(sweep_reading *from, const yaml_node_t *node, sweep_hyperband *h,
                               error *err)
 {
     if (h->eta <= 1)
         return sweep_fail(from, node, err, "eta has to be above 1");
     if (h->min_iter && h->max_iter)
-        return sweep_fail(from, node, err,
-                          "min_iter and max_iter exclude each other; keep min_iter, or max_iter "
-                          "with s");
+        return sweep_fail(
+            from, node, err,
+            "min_iter and max_iter exclude each other; keep min_iter alone, or max_iter with s");
     if (!h->min_iter && (!h->max_iter || !h->s))
         return sweep_fail(from, node, err,
-                          "needs min_iter, the first epoch to compare at, or max_iter with s");
+                          "early_terminate needs min_iter (the first epoch at which runs are "
+                          "compared), or max_iter with s");
     if (h->min_iter && h->s) {
         h->s = 0;
-        return sweep_note(from, node, err, "s has no meaning beside min_iter");
+        return sweep_note(from, node, err, "s has no meaning together with min_iter");
     }
     return STATUS_OK;
 }
@@ -257,20 +257,20 @@ static status read_hyperband(sweep_reading *from, error *err)
     return check_hyperband(from, node, h, err);
 }
 
-/* Bayes and hyperband compare by it. */
+/* Bayes and hyperband need a metric. */
 static status check_metric(sweep_reading *from, const yaml_node_t *root, error *err)
 {
     const sweep_file *file = from->file;
     if (file->metric || (file->method != SWEEP_BAYES && !file->hyperband.given))
         return STATUS_OK;
     return sweep_fail(from, root, err,
-                      "metric is missing, by which %s; add 'metric: {name: %s, goal: "
-                      "minimize}'",
-                      file->method == SWEEP_BAYES ? "bayes chooses" : "hyperband compares",
+                      "metric is missing, which %s; add 'metric: {name: %s, goal: minimize}'",
+                      file->method == SWEEP_BAYES ? "bayes needs to choose points"
+                                                  : "hyperband needs to compare runs",
                       from->metrics[0] ? from->metrics[0] : "NAME");
 }
 
-/* The file's name without directories and extension. */
+/* The file's name without its directories and extension. */
 static char *name_of(const char *path)
 {
     const char *slash = strrchr(path, '/');

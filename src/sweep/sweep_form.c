@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a parameter is distributed, and whether its option takes what comes of it. */
+/* How a parameter is distributed, and whether its option accepts the values. */
 #include "base/text.h"
 #include "sweep/sweep_reading.h"
 
@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Above these, a place in [0, 1] no longer tells neighbouring integers apart, and the incomplete
- * beta function loses digits. */
+/* Limits: above largest_whole, a place in [0, 1] no longer tells neighbouring integers apart; above
+ * largest_beta, the incomplete beta function loses digits. */
 static const double largest_whole = 1e15, largest_beta = 1e6;
 
 /* ---- The keys of each distribution ---- */
@@ -37,7 +37,7 @@ enum form_key {
     KEY_BETA = KEY_A | KEY_B,
 };
 
-/* Those that a family needs, and those that it may do without; a stepped kind has q besides. */
+/* Keys that a family needs, and keys that it also allows; a stepped kind allows q besides. */
 static const struct family_keys {
     unsigned needed, optional;
 } family_keys[] = {
@@ -50,13 +50,13 @@ static const struct family_keys {
     [FAMILY_BETA] = {0, KEY_BETA},
 };
 
-/* A parameter on its way. */
+/* A parameter that is being read. */
 typedef struct form_reading {
     sweep_reading *from;
     const yaml_node_t *body;
     const option_row *row;
     sweep_parameter *p; /* its name, option and line are set */
-    unsigned given;     /* keys, by their place in form_keys */
+    unsigned given;     /* keys in the file, a bit each by their place in form_keys */
 } form_reading;
 
 static yaml_node_t *find(const form_reading *r, const char *key)
@@ -85,7 +85,7 @@ static bool is_whole_bound(const form_reading *r, const char *key)
     return yaml_tree_is_number(find(r, key), &value, &whole) && whole;
 }
 
-/* By the keys that are there, as wandb does. */
+/* Infers the distribution from the keys, as wandb does. */
 static status infer_kind(form_reading *r, error *err)
 {
     distribution *form = &r->p->form;
@@ -118,7 +118,7 @@ static status read_kind(form_reading *r, error *err)
     return STATUS_OK;
 }
 
-/* "min, max" of a set of keys. */
+/* Writes the names of a set of keys: "min, max". */
 static void list_keys(unsigned keys, char *text, size_t capacity)
 {
     text[0] = '\0';
@@ -129,7 +129,7 @@ static void list_keys(unsigned keys, char *text, size_t capacity)
     }
 }
 
-/* Each key that is needed is there, and no other. */
+/* Checks that each needed key is there and no key that is not allowed. */
 static status check_form_keys(const form_reading *r, error *err)
 {
     const distribution_form *kind = &distribution_forms[r->p->form.kind];
@@ -142,9 +142,9 @@ static status check_form_keys(const form_reading *r, error *err)
         return fail(r, r->body, err, "%s needs %s", kind->name, keys);
     for (size_t i = 0; form_keys[i]; i++)
         if (r->given & ~allowed & ~KEY_DISTRIBUTION & 1u << i)
-            return fail(r, find(r, form_keys[i]), err, "%s has no meaning for %s, which takes %s%s",
-                        form_keys[i], kind->name, keys,
-                        r->given & KEY_DISTRIBUTION ? "" : "; name another distribution");
+            return fail(r, find(r, form_keys[i]), err,
+                        "%s has no meaning for %s, which accepts %s%s", form_keys[i], kind->name,
+                        keys, r->given & KEY_DISTRIBUTION ? "" : "; name another distribution");
     return STATUS_OK;
 }
 
@@ -171,12 +171,13 @@ static status check_bounds(const form_reading *r, error *err)
     if (form->min > form->max)
         return fail(r, find(r, "min"), err, "min is above max; swap them");
     if (distribution_forms[form->kind].traits & OF_VALUES && form->min <= 0)
-        return fail(r, find(r, "min"), err, "min has to be above 0, as its logarithm is taken");
+        return fail(r, find(r, "min"), err,
+                    "min has to be above 0, because its logarithm is taken");
     if (form->kind == DISTRIBUTION_INT_UNIFORM) {
         if (!is_whole_bound(r, "min") || !is_whole_bound(r, "max"))
             return fail(r, r->body, err, "min and max of int_uniform have to be whole numbers");
         if (fabs(form->min) > largest_whole || fabs(form->max) > largest_whole)
-            return fail(r, r->body, err, "min and max have to lie within 1e15 of 0");
+            return fail(r, r->body, err, "min and max have to be between -1e15 and 1e15");
     }
     return STATUS_OK;
 }
@@ -190,9 +191,9 @@ static status check_numbers(const form_reading *r, error *err)
         return fail(r, find(r, "q"), err, "q has to be above 0");
     if (form->sigma <= 0)
         return fail(r, find(r, "sigma"), err,
-                    "sigma has to be above 0; without spread, give a value");
+                    "sigma has to be above 0; for a single value, use the key value");
     if (form->a <= 0 || form->b <= 0 || form->a > largest_beta || form->b > largest_beta)
-        return fail(r, r->body, err, "a and b have to be above 0, and at most 1e6");
+        return fail(r, r->body, err, "a and b have to be above 0 and at most 1e6");
     return STATUS_OK;
 }
 
@@ -207,20 +208,21 @@ static status try_place(const form_reading *r, double u, error *err)
     free(text);
     if (result == STATUS_OK)
         return STATUS_OK;
-    return error_prefix(err, STATUS_FAILED, "%s: line %d: '%s' reaches from %.6g to %.6g",
+    return error_prefix(err, STATUS_FAILED, "%s: line %d: '%s' ranges from %.6g to %.6g",
                         r->from->file->path, p->line, p->name, distribution_value(&p->form, 0),
                         distribution_value(&p->form, 1));
 }
 
-/* Both ends; where those are thin, what one draw in 16000 leaves on either side: four sigma. */
+/* Tries both ends of the range. Distributions with thin tails are tried at four sigma instead,
+ * beyond which one draw in 16000 falls. */
 static status try_ends(const form_reading *r, error *err)
 {
     const double tail = distribution_forms[r->p->form.kind].family >= FAMILY_NORMAL ? 3.167e-5 : 0;
     bool number = r->row->kind == OPTION_INT || r->row->kind == OPTION_U64;
     if (number && !r->p->whole)
         return fail(r, r->body, err,
-                    "--%s takes whole numbers, and %s gives others; write min and max without a "
-                    "point, or use q_uniform with a whole q",
+                    "--%s accepts only whole numbers, and %s gives others; write min and max "
+                    "without a point, or use q_uniform with a whole q",
                     r->row->name, distribution_forms[r->p->form.kind].name);
     TRY(try_place(r, tail, err));
     return try_place(r, 1 - tail, err);
@@ -228,22 +230,22 @@ static status try_ends(const form_reading *r, error *err)
 
 /* ---- Values ---- */
 
-/* The text of a value as its option takes it. */
+/* The text of a value as its option accepts it. */
 static status read_text(const form_reading *r, const yaml_node_t *node, char **text, error *err)
 {
     bool flag;
     *text = NULL;
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): items exist. */
     if (node->type == YAML_SEQUENCE_NODE && yaml_tree_count(node) == 0)
-        return fail(r, node, err, "an empty list is no value");
+        return fail(r, node, err, "an empty list is not a value");
     if (node->type == YAML_MAPPING_NODE)
         return fail(r, node, err,
-                    "a value has to be a word, a number or a list; write 'parameters:' above "
-                    "options that are grouped");
+                    "a value has to be a word, a number or a list; to group options, write "
+                    "'parameters:' above them");
     if (node->type == YAML_SCALAR_NODE && yaml_tree_is_null(node))
         return fail(r, node, err,
-                    "null is no value; write the word for what it means, as none or default, or "
-                    "leave the parameter out");
+                    "null is not a value; write the word that you mean, such as none or default, "
+                    "or leave the parameter out");
     bool is_flag = r->row->kind == OPTION_FLAG && yaml_tree_is_flag(node, &flag);
     if (!is_flag)
         return yaml_tree_join(&r->from->tree, node, text, err);
@@ -275,7 +277,7 @@ static status read_value(const form_reading *r, const yaml_node_t *node, error *
     return STATUS_OK;
 }
 
-/* form.count rises with the values, so that what there is can be freed. */
+/* form.count rises with each value, so that after an error the values read so far can be freed. */
 static status read_values(form_reading *r, error *err)
 {
     yaml_tree *tree = &r->from->tree;
@@ -285,7 +287,7 @@ static status read_values(form_reading *r, error *err)
         TRY(yaml_tree_expect(tree, list, YAML_SEQUENCE_NODE, "values", err));
     size_t count = list ? yaml_tree_count(list) : 1;
     if (count == 0)
-        return fail(r, list, err, "values is empty; list what to try");
+        return fail(r, list, err, "values is empty; list the values to try");
     r->p->values = calloc(count, sizeof *r->p->values);
     TRY(got_memory(r->p->values, err, r->from->file->path));
     for (size_t i = 0; i < count; i++)
@@ -295,15 +297,15 @@ static status read_values(form_reading *r, error *err)
 
 static status read_probabilities(form_reading *r, error *err)
 {
-    const double slack = 1e-6; /* thirds have to be rounded */
+    const double slack = 1e-6; /* because 1/3 has to be rounded */
     yaml_tree *tree = &r->from->tree;
     sweep_parameter *p = r->p;
     const yaml_node_t *list = find(r, "probabilities");
     double sum = 0;
     TRY(yaml_tree_expect(tree, list, YAML_SEQUENCE_NODE, "probabilities", err));
     if (yaml_tree_count(list) != p->form.count)
-        return fail(r, list, err, "%zu probabilities for %zu values", yaml_tree_count(list),
-                    p->form.count);
+        return fail(r, list, err, "there are %zu probabilities for %zu values; give one for each",
+                    yaml_tree_count(list), p->form.count);
     p->probabilities = calloc(p->form.count, sizeof *p->probabilities);
     TRY(got_memory(p->probabilities, err, r->from->file->path));
     for (size_t i = 0; i < p->form.count; i++) {
@@ -327,8 +329,8 @@ status sweep_read_form(sweep_reading *from, const yaml_node_t *body, const optio
     form_reading r = {.from = from, .body = body, .row = row, .p = p};
     if (body->type != YAML_MAPPING_NODE)
         return fail(&r, body, err,
-                    "has to say what it is: 'value: X' for a constant, 'values: [X, "
-                    "Y]', or 'min: X' and 'max: Y', below it");
+                    "is not a mapping; write below it 'value: X' for a constant, 'values: [X, Y]', "
+                    "or 'min: X' and 'max: Y'");
     TRY(yaml_tree_check_keys(&from->tree, body, form_keys, "a parameter", err));
     for (size_t i = 0; form_keys[i]; i++)
         if (find(&r, form_keys[i]))
@@ -361,7 +363,8 @@ status sweep_try_value(const option_row *row, const char *text, error *err)
     return options_set(&copy, &scratch, text, err);
 }
 
-/* Training computes in float32: the shortest text of the same one. Of what is none, all digits. */
+/* The shortest text of the same float32, because training computes in float32. A number outside its
+ * range keeps all digits of a double. */
 static char *number_text(double value)
 {
     char text[32];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The key `parameters`: which options a sweep sets, and from what. */
+/* The key `parameters`: which options a sweep sets, and to which values. */
 #include "base/array.h"
 #include "base/text.h"
 #include "sweep/sweep_reading.h"
@@ -30,15 +30,14 @@ static status unknown_option(sweep_reading *from, const yaml_node_t *key, const 
             options_guess_among(&guess, word, row->alias);
     }
     if (guess.best)
-        return sweep_fail(from, key, err, "'%s' is no option of train; did you mean %s?", word,
+        return sweep_fail(from, key, err, "'%s' is not an option of train; did you mean %s?", word,
                           guess.best);
     return sweep_fail(from, key, err,
-                      "'%s' is no option of train; `hcnn-cl train --help` lists those there "
-                      "are",
-                      word);
+                      "'%s' is not an option of train; `hcnn-cl train --help` lists them", word);
 }
 
-/* The option that a name sets: that of its last part. Each is set by one parameter. */
+/* Finds the option that a name sets: the last part of the name is the name of the option. No two
+ * parameters may set the same option. */
 static status find_option(sweep_reading *from, const yaml_node_t *key, const char *name,
                           const option_row **row, error *err)
 {
@@ -46,17 +45,18 @@ static status find_option(sweep_reading *from, const yaml_node_t *key, const cha
     const char *dot = strrchr(name, '.'), *word = dot ? dot + 1 : name;
     if (!is_name(name) || !*word)
         return sweep_fail(from, key, err,
-                          "'%s' is no name of a parameter: letters, digits, '_', '-' and '.', "
-                          "the first no digit",
+                          "'%s' is not a parameter's name; use letters, digits, '_', '-' and '.', "
+                          "and begin with a letter or '_'",
                           name);
     *row = options_find(from->rows, word);
     if (!*row)
         return unknown_option(from, key, word, err);
     for (size_t i = 0; i < file->parameter_count; i++)
         if (strcmp(file->parameters[i].option, (*row)->name) == 0)
-            return sweep_fail(from, key, err,
-                              "'%s' sets --%s, which '%s' in line %d sets already; keep one", name,
-                              (*row)->name, file->parameters[i].name, file->parameters[i].line);
+            return sweep_fail(
+                from, key, err,
+                "'%s' sets --%s, which '%s' in line %d also sets; remove one of the two", name,
+                (*row)->name, file->parameters[i].name, file->parameters[i].line);
     return STATUS_OK;
 }
 
@@ -100,7 +100,7 @@ static status add_parameter(sweep_reading *from, const yaml_node_t *key, const y
 static status read_group(sweep_reading *from, const yaml_node_t *group, const char *prefix,
                          error *err);
 
-/* One entry of `parameters`: a parameter, or a group of them. */
+/* Reads one entry of `parameters`: a parameter or a group of parameters. */
 static status read_entry(sweep_reading *from, const yaml_node_t *key, const yaml_node_t *body,
                          const char *name, error *err)
 {
@@ -109,8 +109,7 @@ static status read_entry(sweep_reading *from, const yaml_node_t *key, const yaml
         body->type == YAML_MAPPING_NODE ? yaml_tree_find(&from->tree, body, "parameters") : NULL;
     if (!group)
         return add_parameter(from, key, body, name, err);
-    TRY(yaml_tree_check_keys(&from->tree, body, group_keys,
-                             "a parameter that has parameters below it", err));
+    TRY(yaml_tree_check_keys(&from->tree, body, group_keys, "a group of parameters", err));
     return read_group(from, group, name, err);
 }
 
@@ -121,7 +120,7 @@ static status read_group(sweep_reading *from, const yaml_node_t *group, const ch
     TRY(yaml_tree_expect(&from->tree, group, YAML_MAPPING_NODE, "parameters", err));
     if (yaml_tree_count(group) == 0)
         return sweep_fail(from, group, err,
-                          "parameters are missing; name an option of train and its values, as "
+                          "parameters is empty; name an option of train and its values, such as "
                           "'lr: {values: [0.1, 0.01]}'");
     for (size_t i = 0; i < yaml_tree_count(group); i++) {
         yaml_node_t *key, *body;
@@ -140,8 +139,8 @@ status sweep_read_parameters(sweep_reading *from, error *err)
     const yaml_node_t *root = yaml_tree_root(&from->tree);
     const yaml_node_t *group = yaml_tree_find(&from->tree, root, "parameters");
     if (!group)
-        return sweep_fail(from, root, err,
-                          "parameters are missing; add them, as 'parameters: {lr: {values: "
-                          "[0.1, 0.01]}}'");
+        return sweep_fail(
+            from, root, err,
+            "parameters is missing; add it, for example 'parameters: {lr: {values: [0.1, 0.01]}}'");
     return read_group(from, group, "", err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files that read a sweep's file share; for everyone else there is sweep_file.h. */
+/* What the files that read a sweep file share; all others include sweep_file.h. */
 #pragma once
 
 #include "base/yaml_tree.h"
@@ -13,21 +13,21 @@ typedef struct sweep_reading {
     bool again; /* from a text that was read before */
 } sweep_reading;
 
-/* Keeps a sentence for the user, with its line in front. */
+/* Adds a note for the user, with the path and the line of the node in front. */
 status sweep_note(sweep_reading *from, const yaml_node_t *node, error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* yaml_tree_fail of the file. */
+/* yaml_tree_fail for the file that is read. */
 #define sweep_fail(from, ...) yaml_tree_fail(&(from)->tree, __VA_ARGS__)
 
-/* The key `parameters`, once the method is known (sweep_parameters.c). */
+/* Reads the key `parameters`; the method has to be known (sweep_parameters.c). */
 status sweep_read_parameters(sweep_reading *from, error *err);
-/* The key `command`, once the parameters are known (sweep_command.c). */
+/* Reads the key `command`; the parameters have to be known (sweep_command.c). */
 status sweep_read_command(sweep_reading *from, error *err);
 
-/* Reads how a parameter is distributed and its values; its name, option and line are set
+/* Reads the distribution and the values of a parameter whose name, option and line are set
  * (sweep_form.c). */
 status sweep_read_form(sweep_reading *from, const yaml_node_t *body, const option_row *row,
                        sweep_parameter *p, error *err);
-/* Whether the option would take the text; its target is not touched. */
+/* Checks that the option accepts the text, without setting it; the error says why it does not. */
 status sweep_try_value(const option_row *row, const char *text, error *err);

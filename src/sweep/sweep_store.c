@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An agent is known by its process; `began` is that one's start, since numbers come again. */
+/* An agent is identified by its process number and by `began`, when that process started, because
+ * process numbers are reused. */
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS sweeps ("
     "  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, text TEXT NOT NULL, extra TEXT NOT NULL,"
@@ -33,9 +34,9 @@ char *sweep_run_name(const char *sweep, int number)
     return text_format("%s-%03d", sweep, number);
 }
 
-/* ---- Beginning ---- */
+/* ---- Starting and joining ---- */
 
-/* In new memory. */
+/* The caller frees *text. */
 static status words_to_json(const words *w, char **text, error *err)
 {
     json_t *array = json_array();
@@ -44,8 +45,8 @@ static status words_to_json(const words *w, char **text, error *err)
     for (size_t i = 0; i < w->count; i++)
         if (json_array_append_new(array, json_string(w->texts[i])) != 0)
             TRY_OR_DONE(error_set(err, STATUS_USAGE,
-                                  "the word '%s' for the runs is not UTF-8, and the store of runs "
-                                  "holds nothing else; rename what it names",
+                                  "the word '%s' for the runs is not UTF-8, which the store of "
+                                  "runs requires; rename what it names",
                                   w->texts[i]));
     *text = json_dumps(array, JSON_COMPACT);
     result = got_memory(*text, err, "the sweep's words");
@@ -57,11 +58,11 @@ done:
 static status damaged_words(error *err)
 {
     return error_set(err, STATUS_FAILED,
-                     "the sweep's words for its runs are damaged in the store of runs; begin it "
-                     "anew under another --name");
+                     "the sweep's words for its runs are damaged in the store of runs; start the "
+                     "sweep again under another --name");
 }
 
-/* Takes the array over. */
+/* Takes over the array. */
 static status words_from_json(json_t *array, words *w, error *err)
 {
     size_t i;
@@ -98,14 +99,14 @@ static status check_same(sqlite3_stmt *row, const sweep_terms *terms, const char
         const char *kept = (const char *)sqlite3_column_text(row, i);
         if (!kept || strcmp(kept, mine[i]) != 0)
             return error_set(err, STATUS_USAGE,
-                             "the sweep %s was begun with %s; bring the same to go on with it, or "
-                             "begin another one under another --name",
+                             "the sweep %s was started with %s; use the same to continue it, or "
+                             "start another sweep under another --name",
                              terms->name, what[i]);
     }
     return STATUS_OK;
 }
 
-/* Within a transaction. */
+/* Called within a transaction. */
 static status begin_or_join(sweep_store *s, const sweep_terms *terms, const char *extra,
                             const char *seed, bool *joined, error *err)
 {
@@ -150,8 +151,8 @@ static status no_such_sweep(database *db, const char *name, error *err)
     status result = database_each(db, database_take_word, &there, err,
                                   "SELECT name FROM sweeps ORDER BY name", "");
     if (result == STATUS_OK)
-        error_set(err, STATUS_FAILED, "%s: knows no sweep %s; there %s", db->path, name,
-                  there.count ? "are: " : "is none");
+        error_set(err, STATUS_FAILED, "%s: the store does not have a sweep %s; %s", db->path, name,
+                  there.count ? "its sweeps are " : "it has no sweeps");
     for (size_t i = 0; result == STATUS_OK && i < there.count; i++)
         error_suffix(err, STATUS_FAILED, "%s%s", i ? ", " : "", there.texts[i]);
     words_free(&there);
@@ -187,7 +188,7 @@ done:
 
 /* ---- Reading trials ---- */
 
-/* Where trials are gathered. */
+/* The list that trials are appended to, and the file of their sweep. */
 typedef struct gathering {
     const sweep_file *file;
     sweep_trials *trials;
@@ -196,12 +197,12 @@ typedef struct gathering {
 static status damaged_trial(int number, error *err)
 {
     return error_set(err, STATUS_FAILED,
-                     "trial %d of the sweep is damaged in the store of runs, or one before it is "
-                     "gone; begin it anew under another --name",
+                     "trial %d of the sweep is damaged in the store of runs, or a trial before it "
+                     "is missing; start the sweep again under another --name",
                      number);
 }
 
-/* Takes the array over. */
+/* Takes over the array. */
 static status read_places(sweep_trial *t, const sweep_file *file, json_t *array, error *err)
 {
     t->places = calloc(file->parameter_count + 1, sizeof *t->places);
@@ -242,7 +243,7 @@ static status append_trial(void *context, sqlite3_stmt *row, error *err)
     return read_places(t, g->file, database_json(row, 3), err);
 }
 
-/* A run that is not there has logged nothing. */
+/* A run that does not exist has logged nothing. */
 status sweep_store_read_history(sweep_store *s, const sweep_file *file, sweep_trial *t, error *err)
 {
     run_series series;
@@ -282,7 +283,7 @@ status sweep_store_update(sweep_store *s, const sweep_file *file, sweep_trials *
     for (size_t i = 0; result == STATUS_OK && i < fresh.count; i++) {
         if (i >= trials->count || trials->trials[i].state == SWEEP_TRIAL_RUNNING) {
             result = sweep_store_read_history(s, file, &fresh.trials[i], err);
-        } else { /* it was over, and nothing of it changes any more */
+        } else { /* it was over and does not change any more */
             sweep_trial over = trials->trials[i];
             trials->trials[i] = fresh.trials[i];
             fresh.trials[i] = over;
@@ -319,7 +320,7 @@ static char *places_to_text(const double *places, size_t count)
     return text;
 }
 
-/* A run of that name that is none of the sweep's would be gone on with, or its record lost. */
+/* A run of that name that does not belong to the sweep would be resumed, or its record lost. */
 static status check_free(sweep_store *s, const char *run, error *err)
 {
     int64_t id;
@@ -328,8 +329,8 @@ static status check_free(sweep_store *s, const char *run, error *err)
     if (id == 0 && !file_exists_in(directory, run))
         return STATUS_OK;
     return error_set(err, STATUS_FAILED,
-                     "%s/%s: is there already, and no run of this sweep; delete it with `hcnn-cl "
-                     "runs --delete`, or begin the sweep under another --name",
+                     "%s/%s: already exists and is not a run of this sweep; delete it with "
+                     "`hcnn-cl runs --delete`, or start the sweep under another --name",
                      directory, run);
 }
 
@@ -350,7 +351,7 @@ static status begin_trial(sweep_store *s, const sweep_file *file, int number, co
     return result;
 }
 
-/* Within a transaction. */
+/* Called within a transaction. */
 static status claim(sweep_store *s, const sweep_file *file, const sweep_trials *trials, int most,
                     int *number, sampler_advice *advice, error *err)
 {
@@ -384,7 +385,7 @@ status sweep_store_claim(sweep_store *s, const sweep_file *file, int most, int *
     return database_end(db, result, err);
 }
 
-/* Within a transaction: unless it is over, or whoever owns it lives. */
+/* Called within a transaction. Takes over the trial unless it is over or its owner is alive. */
 static status adopt(sweep_store *s, int number, bool *taken, error *err)
 {
     sqlite3_stmt *row;

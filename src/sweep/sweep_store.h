@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state of sweeps, in tables of their own beside the runs of a store: several agents of one
+/* The state of sweeps, in tables of their own beside the runs of a store. Several agents on one
  * machine may work on one sweep, and any of them may be killed. */
 #pragma once
 
@@ -13,42 +13,46 @@ typedef struct sweep_store {
     uint64_t seed;
 } sweep_store;
 
-/* What a sweep is made of; a second agent has to bring the same. */
+/* What a sweep is started with; every other agent has to bring the same. */
 typedef struct sweep_terms {
-    const char *name, *text; /* the sweep file's */
-    const words *extra;      /* words for every run: of the file's `command`, and others */
+    const char *name, *text; /* name of the sweep; text of its file */
+    const words *extra;      /* words for every run, from `command` in the file and from the command
+                              * line */
     uint64_t seed;
 } sweep_terms;
 
-/* Begins the sweep or joins it. *joined: it was there. STATUS_USAGE when one of that name was begun
- * with another file, other words or another seed, with the remedy. */
+/* Starts the sweep, or joins it if it exists: then *joined is true. STATUS_USAGE, with the remedy,
+ * if the sweep of that name was started with another file, other words or another seed. */
 status sweep_store_open(run_store *runs, const sweep_terms *terms, sweep_store *opened,
                         bool *joined, error *err);
 
-/* The text, words and seed that a sweep was begun with, without joining it; all are the caller's.
- * STATUS_FAILED names the sweeps that there are. */
+/* The text, words and seed with which a sweep was started, without joining it. The caller frees
+ * *text and *extra. STATUS_FAILED names the sweeps that exist. */
 status sweep_store_find(run_store *runs, const char *name, sweep_store *found, char **text,
                         words *extra, error *err);
 
 const char *sweep_trial_state_name(enum sweep_trial_state state);
 
-/* Reads the trials: those that were read before, or zeros, are brought up to date. What those that
- * were over had logged is not read again. After an error there are none. */
+/* Brings the trials up to date; a list of zeros is filled. What runs of trials that were already
+ * over had logged is not read again. After an error the list is empty. */
 status sweep_store_update(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err);
-/* Reads again what a trial's run logged. */
+/* Reads again what the run of a trial has logged. */
 status sweep_store_read_history(sweep_store *s, const sweep_file *file, sweep_trial *t, error *err);
 void sweep_trials_free(sweep_trials *trials); /* one of zeros is fine */
 
-/* Asks the sampler for the next point and begins the trial, as one transaction. *number 0: `most`
- * trials were begun already (0: no limit), or the advice is that nothing is left to try. */
+/* Asks the sampler for the next point and records the trial as this process's, in one transaction.
+ * *number is 0 if `most` trials were started already (0: no limit), or if the advice says that
+ * nothing is left to try. */
 status sweep_store_claim(sweep_store *s, const sweep_file *file, int most, int *number,
                          sampler_advice *advice, error *err);
 
-/* Takes over a trial whose agent is gone. *taken false: another agent was quicker. */
+/* Takes over a trial whose agent is gone. *taken is false if another agent was quicker or the trial
+ * is over. */
 status sweep_store_adopt(sweep_store *s, int number, bool *taken, error *err);
 
+/* Records how a trial ended. message: why it failed or ended early, or NULL. */
 status sweep_store_settle(sweep_store *s, int number, enum sweep_trial_state state,
                           const char *message, error *err);
 
-/* "NAME-007". */
+/* "NAME-007", the name of a trial's run. The caller frees it; NULL if memory is out. */
 char *sweep_run_name(const char *sweep, int number);
