@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Writes the C source of the report's page (report_page.h) from its sources.
+# Writes the report's page as C source (report_page.h).
 # Usage: embed-report.sh PAGE.html STYLES.css SCRIPT.js... > report_page.c
-# The scripts become one, in the order given. In the page, a line @POLICY@ is replaced by a policy
-# that lets nothing run or load but what is embedded here, by the hashes of its texts; @STYLES@ and
-# @SCRIPTS@ are replaced by the texts; the page is divided at @HEAD@ and @DOCUMENT@, where the
-# program puts what belongs to one report. The texts become arrays of numbers: a string literal may
-# not be longer than 4095 characters in portable C.
+# The scripts are joined in the order given. In the page, the line @POLICY@ is replaced by a content
+# security policy that lets nothing run or load but the scripts and styles that are embedded here,
+# identified by their hashes. @STYLES@ and @SCRIPTS@ are replaced by the texts. The page is divided
+# at @HEAD@ and @DOCUMENT@, where the program inserts what belongs to one report. The parts become
+# arrays of numbers, because in portable C a string literal may have at most 4095 characters.
 set -eu
 
 page=$1
@@ -23,14 +23,14 @@ for file in "$page" "$styles" "$@"; do
     fi
 done
 
-# The names of one script are not seen by another page's.
+# A function of its own, so that the scripts add no global names.
 {
     printf '\n(() => {\n"use strict";\n'
     cat "$@"
     printf '})();\n'
 } >"$work/scripts"
 if grep -in '</script\|<!--' "$work/scripts" >&2; then
-    echo "embed-report.sh: a script may hold neither </script nor <!--" >&2
+    echo "embed-report.sh: a script must not contain </script or <!--" >&2
     exit 1
 fi
 {
@@ -38,7 +38,7 @@ fi
     cat "$styles"
 } >"$work/styles"
 
-# 'sha256-BASE64' of a file, as content security policies have it.
+# The hash of a file as content security policies have it: 'sha256-BASE64'.
 hash_of() {
     digest=$(sha256sum "$1" | cut -c 1-64)
     octal=$(printf '%s' "$digest" | awk '{
@@ -53,7 +53,7 @@ hash_of() {
 policy="default-src 'none'; script-src $(hash_of "$work/scripts"); \
 style-src $(hash_of "$work/styles"); img-src data:; base-uri 'none'; form-action 'none'"
 
-# Prints FILE in place of the word on the line, which may stand between tags.
+# put prints a file in place of a word on the line, which may be between tags.
 awk -v policy="$policy" -v styles="$work/styles" -v scripts="$work/scripts" '
     function put(word, file, at, line) {
         at = index($0, word)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A chart of lines: axes, lines with their raw values faint behind, and the values under the
- * pointer. What the pointer does to the zoom is in chart_zoom.js. */
+/* A chart of lines: axes, lines with their raw values drawn faintly below them, and the values at
+ * the pointer. What the pointer does to the zoom is in chart_zoom.js. */
 
 const MARGIN = {left: 54, right: 14, top: 12, bottom: 38};
 
-/* One series of a run; raw is null where ys are not smoothed. */
+/* One series of a run. raw is null if ys are not smoothed. */
 function makeLine(run, name, {axis, smoothing}, title = run.name, dashed = false) {
     const {step, value} = run.series[name];
     return {run, title, dashed, xs: axis === 'epoch' ? toEpochs(run, step) : step,
@@ -16,7 +16,7 @@ class Chart {
     lines = [];
     tip = el('div', {class: 'tip', role: 'status', hidden: true});
 
-    /* zoomed is told [from, to], or null for all. */
+    /* zoomed is called with [from, to], or null for everything. */
     constructor(metric, label, zoomed) {
         this.metric = metric;
         this.zoomed = zoomed;
@@ -27,7 +27,7 @@ class Chart {
         new ResizeObserver(() => this.draw()).observe(this.node);
     }
 
-    /* view: its axis, zoom and whether it is logarithmic. */
+    /* view: the axis, the zoom, and whether the vertical axis is logarithmic. */
     draw(view = this.view) {
         const [width, height] = [this.node.clientWidth, this.plot.clientHeight];
         this.view = view;
@@ -52,11 +52,12 @@ class Chart {
         return isNumber(y) && (!this.view.logarithmic || y > 0);
     }
 
-    /* What the axes span: all steps or the zoom, and what the lines do in there. */
+    /* Sets what the axes span: horizontally all steps or the zoom, vertically the values of the
+     * lines within. */
     range() {
         const xs = this.lines.flatMap(({xs}) => xs.length ? [xs[0], xs.at(-1)] : []);
         const [least, most] = [Math.min(...xs), Math.max(...xs)];
-        const single = most > least ? 0 : 1; /* a point stands in the middle */
+        const single = most > least ? 0 : 1; /* a single point is drawn in the middle */
         this.all = xs.length ? [least - single, most + single] : [0, 1];
         this.x = this.view.zoom || this.all;
         this.shown = this.lines.map(({xs, ys}) => this.places(xs, ys));
@@ -88,7 +89,7 @@ class Chart {
         return this.area.top + (1 - at) * this.area.height;
     }
 
-    /* The value of the axis below a place in the chart. */
+    /* The value on the horizontal axis at a pixel. */
     xAt(px) {
         const share = clamp((px - this.area.left) / this.area.width, 0, 1);
         return this.x[0] + share * (this.x[1] - this.x[0]);
@@ -128,13 +129,14 @@ class Chart {
             ? [this.px(xs[place]), this.py(ys[place])] : null));
     }
 
-    /* Noise with several values a pixel: thin, so that other lines are seen through it. */
+    /* Whether the line is noise with several values per pixel. It is then drawn thin, so that other
+     * lines are seen through it. */
     isDense(line) {
         const points = lowerBound(line.xs, this.x[1]) - lowerBound(line.xs, this.x[0]);
         return !line.raw && points > 2 * this.area.width;
     }
 
-    /* An SVG within the other cuts off what is outside of the zoom. */
+    /* A nested SVG cuts off what is outside the zoom. */
     curves() {
         const one = (line, i) => svg('g', {style: runStyle(line.run)},
             line.raw && svg('path', {class: 'raw', d: this.path(line.xs, line.raw)}),
@@ -153,7 +155,7 @@ class Chart {
                               cx: this.px(line.xs[place]), cy: this.py(line.ys[place])});
     }
 
-    /* The values of all lines nearest to x. */
+    /* Shows the values of all lines nearest to x. */
     hover(x) {
         const found = this.lines.filter(line => line.xs.length)
             .map(line => ({line, place: nearest(line.xs, x)}));

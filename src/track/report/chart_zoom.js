@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the pointer, the wheel and the keys do to a chart: dragging, pinching and the wheel zoom,
- * a double click shows all again, the arrows move the crosshair. */
+/* What the pointer, the wheel and the keys do to a chart: dragging, pinching and the wheel zoom, a
+ * double click shows everything again, and the arrow keys move the crosshair. */
 
 const LEAST_DRAG = 6; /* pixels; less is a click */
 const WHEEL_FACTOR = 1.0015;
@@ -9,8 +9,8 @@ function zoomListeners(chart) {
     const fingers = new Map();
     const inOrder = () => [...fingers.values()].sort((a, b) => a - b);
     const at = event => event.clientX - chart.plot.getBoundingClientRect().left;
-    let from = null;   /* where a drag began */
-    let held = null;   /* the values under two fingers */
+    let from = null;   /* pixel where a drag began */
+    let held = null;   /* values under two fingers */
     const release = event => {
         fingers.delete(event.pointerId);
         if (from !== null && event.type === 'pointerup' && Math.abs(at(event) - from) > LEAST_DRAG)
@@ -53,7 +53,7 @@ function markSelection(chart, from, to) {
     chart.box.setAttribute('visibility', right - left > LEAST_DRAG ? 'visible' : 'hidden');
 }
 
-/* Not below the least that can be told apart, and as far out as all there is. */
+/* Zooms to at least the smallest range that can be told apart, and at most to everything. */
 function zoomTo(chart, from, to) {
     const [first, end] = chart.all;
     const [left, right] = [Math.max(first, from), Math.min(end, to)];
@@ -66,8 +66,8 @@ function zoomAround(chart, x, factor) {
     zoomTo(chart, x - (x - chart.x[0]) * factor, x + (chart.x[1] - x) * factor);
 }
 
-/* A page has to scroll on: the wheel zooms where the chart has the focus, or with Ctrl, which is
- * also what pinching a touchpad sends. */
+/* The page still has to scroll, so the wheel zooms only if the chart has the focus or with Ctrl,
+ * which pinching a touchpad sends too. */
 function wheel(chart, event, x) {
     if (!event.ctrlKey && document.activeElement !== chart.plot)
         return;
@@ -75,7 +75,7 @@ function wheel(chart, event, x) {
     zoomAround(chart, x, WHEEL_FACTOR ** (event.deltaY * (event.ctrlKey ? 4 : 1)));
 }
 
-/* The values that were under the fingers stay under them. */
+/* The values under the fingers stay under them. */
 function pinch(chart, [a, b], [left, right]) {
     const scale = (right - left) / (b - a);
     if (b - a >= LEAST_DRAG && right > left)

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The comparison of a network that learns the fine classes alone with one that learns both levels:
- * runs of equal options, but for the seed, are one side with a mean and a spread. */
+/* The comparison of a network that learns the fine classes alone with one that learns both levels.
+ * Runs with the same options, except for the seed, form one side, with a mean and a spread. */
 
-/* Options that do not change what is learnt, or are what is compared. */
+/* Options that do not change what is learnt, or that are compared. */
 const ASIDE = ['only_fine', 'seed', 'threads', 'max_bad', 'metrics', 'metrics_every',
                'checkpoint_every', 'histograms', 'run', 'tune'];
 
-/* The other options as {name: JSON}, in order. */
+/* The other options as {name: JSON}, sorted by name. */
 function comparedOptions(run) {
     const names = Object.keys(run.config).filter(name => !ASIDE.includes(name)).sort();
     return Object.fromEntries(names.map(name => [name, JSON.stringify(run.config[name])]));
 }
 
-/* Of n - 1; null of a single value. */
+/* Standard deviation, of n - 1; null for a single value. */
 function deviation(list) {
     const middle = mean(list);
     return list.length < 2 ? null
@@ -28,7 +28,7 @@ function isPair({fine, both}) {
     return fine.length > 0 && both.length > 0;
 }
 
-/* Pairs of equal options; where there is none, the best of each side. */
+/* Pairs whose other options are equal; if there is none, the best of each side. */
 function findPairs(runs) {
     const groups = [...groupBy(runs, run => JSON.stringify(comparedOptions(run))).values()]
         .map(sidesOf);
@@ -45,8 +45,8 @@ function differingOptions(...runs) {
     return Object.keys({...left, ...right}).filter(name => left[name] !== right[name]);
 }
 
-/* Both kinds of network have this coarse answer; only one has a coarse head. The set may be a part,
- * as "test half" is of "test". */
+/* A score that both kinds of network have, while only one has a coarse head. The name of the
+ * evaluated set may be longer than `set`: "test half" is a part of "test". */
 function parentScore(set) {
     return ({evaluation}) => evaluation?.set.startsWith(set)
         ? accuracy(foldMatrix(evaluation), evaluation.undecided) : null;
@@ -61,8 +61,8 @@ const COMPARED = [
     ['Test, coarse top-1 of the coarse head', run => testScore(run, 'coarse_top1')],
 ];
 
-/* One side of a row: the bar of the mean, a mark for each seed, the number. A single run has its
- * own colour; several have their side's. */
+/* One side of a row: a bar for the mean, a mark for each seed, and the number. A single run has its
+ * own colour, several have the colour of their side. */
 function sideBar(name, runs, colour, scores, top) {
     const spread = deviation(scores);
     const marks = scores.length > 1 && scores.map(
@@ -103,24 +103,24 @@ function pairCard(pair) {
                  'coarse + fine: ', names(pair.both)),
               COMPARED.map(row => comparedRow(pair, row)),
               Math.max(pair.fine.length, pair.both.length) > 1 &&
-                  note('Means over the runs of a side, \u00b1 their standard deviation; each run ' +
+                  note('Means over the runs of a side, \u00b1 their standard deviation. Each run ' +
                        'is a mark on the bar.'),
               differing.length > 0 &&
-                  el('p', {class: 'note warning'}, 'Not a like-for-like pair: these also differ ' +
-                     'in ', differing.map(readable).join(', '), '.'));
+                  el('p', {class: 'note warning'}, 'Not a like-for-like pair: the two also ' +
+                     'differ in ', differing.map(readable).join(', '), '.'));
 }
 
-/* A mean is of runs that came to their end; where a side has none of these, of all it has. */
+/* Means are taken over finished runs; if a side has none, over all runs. */
 function comparisonContent(runs) {
     if (!isPair(sidesOf(runs)))
         return 'This needs a run with --only-fine and one without it.';
     const finished = runs.filter(run => run.state === 'finished');
     const compared = isPair(sidesOf(finished)) ? finished : runs;
     const rest = runs.length - compared.length;
-    return [leadLine('Only fine classes against coarse and fine classes together; the difference ' +
-                     'is what the coarse classes add, in points.'),
+    return [leadLine('Fine classes alone, compared with coarse and fine classes together. The ' +
+                     'difference, in percentage points, is what the coarse classes add.'),
             el('div', {class: 'pairs'}, findPairs(compared).map(pairCard)),
-            rest > 0 && note('Left out, since not finished: ', plural(rest, 'run'), '.'),
+            rest > 0 && note('Left out because not finished: ', plural(rest, 'run'), '.'),
             compared.some(run => run.state !== 'finished') &&
-                note('Not all of these have finished yet.')];
+                note('Some of these runs have not finished.')];
 }

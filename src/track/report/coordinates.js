@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Parallel coordinates: a line a trial across all axes. A range that is brushed on an axis keeps
+/* Parallel coordinates: a line for each trial across all axes. A range brushed on an axis leaves
  * only the trials that pass through it. */
 
 const COORDINATES = {height: 380, top: 46, bottom: 20, side: 64, least: 118};
 const BRUSH_WIDTH = 22;
 const BRUSH_STEP = 0.1;
 
-/* ---- The axes: where a trial lies, 0 at the bottom to 1 at the top, or null; and ticks ---- */
+/* ---- The axes: the place of a trial, 0 (bottom) to 1 (top) or null, and the ticks ---- */
 
-/* Texts as numbers where all are; else each text is a place of its own. */
+/* Texts are read as numbers if all of them are; otherwise each text has its own place. */
 function parameterAxis({name, values, log}, trials) {
     const read = trial => trial.parameters[name] ?? null;
     const given = trials.map(read).filter(isThere);
@@ -45,7 +45,7 @@ function sweepAxes({parameters, trials, metric}) {
         ? [...axes, numberAxis(metric, false, trial => trial.objective, trials)] : axes;
 }
 
-/* How good an objective is among all of them: 1 is the best. */
+/* How good an objective is compared with all others, 0 to 1 for the best. */
 function goodness(sweep) {
     const list = sweep.trials.map(trial => trial.objective).filter(isNumber).sort((a, b) => a - b);
     return objective => {
@@ -59,7 +59,7 @@ function goodness(sweep) {
 /* ---- The drawing ---- */
 
 class Coordinates {
-    /* changed is told the trials that are left. */
+    /* changed is called with the trials that are left. */
     constructor(sweep, changed) {
         this.sweep = sweep;
         this.axes = sweepAxes(sweep);
@@ -170,7 +170,7 @@ class Coordinates {
         }
     }
 
-    /* range: from and to; null: all. */
+    /* range: [from, to]; null: everything. */
     brush(axis, range) {
         setState({brushes: {...state.brushes, [axis.name]: range}});
     }
@@ -183,7 +183,7 @@ class Coordinates {
         });
     }
 
-    /* Shows the ranges, and fades the trials that do not pass. */
+    /* Shows the ranges and fades the trials that do not pass through them. */
     showBrushes() {
         this.plot.querySelectorAll('.trial').forEach((line, i) =>
             line.classList.toggle('faded', !this.passes(this.sweep.trials[i])));

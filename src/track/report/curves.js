@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The section of curves: which metrics have a chart, what all charts share, and their lines. */
+/* The section of curves: which metrics have a chart, what all charts share, and the lines of
+ * each. */
 
-/* A metric's chart shows one series, or with "both:" training's and validation's. */
+/* The chart of a metric shows one series or, with "both:", those of training and validation. */
 const BOTH = 'both:';
 
 function seriesOf(metric) {
@@ -21,7 +22,8 @@ function allMetrics(runs) {
     return [...new Set(runs.flatMap(run => Object.keys(run.series)))].sort();
 }
 
-/* By what is measured, each with where it was: [label, [[metric, text]]]. */
+/* Metrics grouped by what they measure, each with the part where it was measured: [label, [[metric,
+ * text]]]. */
 function groupMetrics(runs) {
     const groups = groupBy(allMetrics(runs), metric => metric.split('/').pop());
     return [...groups].map(([name, metrics]) => {
@@ -31,7 +33,7 @@ function groupMetrics(runs) {
     });
 }
 
-/* How well it does on images that it does not learn from, and the losses. */
+/* Accuracy on images that are not trained on, and the losses. */
 function defaultCharts(runs) {
     const there = allMetrics(runs);
     const wanted = [['validation/fine_top1', 'validation/coarse_top1'], ['validation/loss'],
@@ -49,7 +51,7 @@ function chartLines(runs, metric) {
             pair && name.startsWith('train/'))));
 }
 
-/* One card: its chooser, its buttons, its chart. */
+/* One card: its chooser, its buttons and its chart. */
 function chartCard(runs, metric, place) {
     const enlarged = state.enlarged === place;
     const show = chosen => setState(
@@ -92,7 +94,7 @@ function curveTools(runs) {
               el('span', {class: 'grow'}), reset, button('Add a chart', add, {id: 'add-chart'}));
 }
 
-/* A button a run, pressed while it is shown. */
+/* A button for each run, pressed while the run is shown. */
 function curveLegend(runs) {
     const item = run => {
         const isHidden = () => state.hidden.includes(run.name);
@@ -109,12 +111,12 @@ function thinnedNote(runs) {
     const [most] = runs.flatMap(run => Object.values(run.series))
         .filter(({of, step}) => of > step.length).sort((a, b) => b.of - a.of);
     return most && note('Long series are thinned in this file: of up to ', count(most.of),
-        ' values ', count(most.step.length), ' are kept, the first, the last, and the least and ' +
-        'largest of each stretch.');
+        ' values, ', count(most.step.length), ' are kept: the first, the last, and the smallest ' +
+        'and the largest of each part between them.');
 }
 
-/* The cards, and their lines, are made anew only when what they are made of changes: zooming draws
- * the same lines. */
+/* The cards and their lines are created anew only if what they depend on changes; zooming draws the
+ * same lines. */
 function chartGrid(runs) {
     const grid = el('div', {class: 'charts'});
     let cards = [];
@@ -136,7 +138,7 @@ function curvesContent(runs) {
     if (!known.length)
         return 'No run has logged anything yet.';
     state.charts = (state.charts || defaultCharts(runs)).filter(metric => known.includes(metric));
-    return [leadLine('Drag across a chart to zoom; Ctrl and the wheel, pinching, + and \u2212 ' +
-                     'zoom too, a double click shows everything again.'),
+    return [leadLine('Drag across a chart to zoom, or pinch, turn the wheel with Ctrl, or press ' +
+                     '+ and \u2212. A double click shows everything again.'),
             curveTools(runs), curveLegend(runs), chartGrid(runs), thinnedNote(runs)];
 }

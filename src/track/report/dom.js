@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Making elements. Text gets into the page through text nodes only, so that what a run, a class or
- * a file is called stays text. */
+/* Creates elements. Text gets into the page only through text nodes, so that the name of a run, a
+ * class or a file is never read as HTML. */
 
 function isThere(value) {
     return value !== null && value !== undefined && value !== false;
 }
 
-/* A function that makes an element of its attributes and children, of which null and false are left
- * out. Attributes "on..." are listeners; "style" is an object of properties. */
+/* Returns a function that creates an element from its attributes and children; null and false
+ * children are left out. Attributes "on..." are listeners; "style" is an object of properties. */
 function maker(namespace) {
     return (tag, attributes = {}, ...children) => {
         const node = document.createElementNS(namespace, tag);
@@ -27,14 +27,14 @@ function maker(namespace) {
 const el = maker('http://www.w3.org/1999/xhtml');
 const svg = maker('http://www.w3.org/2000/svg');
 
-/* A section of the page. Content that is a text says why there is none. */
+/* A section of the page. Content that is a text says why there is nothing to show. */
 function section(id, title, ...content) {
     const parts = content.flat().map(part => typeof part === 'string' ? emptyLine(part) : part);
     return el('section', {id, 'aria-labelledby': `${id}-title`},
               el('h2', {id: `${id}-title`}, title), parts);
 }
 
-/* What a section shows, in a line. */
+/* A line that says what a section shows. */
 function leadLine(text) {
     return el('p', {class: 'lead'}, text);
 }
@@ -47,13 +47,13 @@ function note(...text) {
     return el('p', {class: 'note'}, text);
 }
 
-/* What may be wider than the page scrolls by itself, by keys too. */
+/* A box for content that may be wider than the page. It scrolls by itself, by keys too. */
 function scrollBox(label, content) {
     return el('div', {class: 'scroll', role: 'region', tabindex: 0, 'aria-label': label}, content);
 }
 
-/* A table in a box. A column is [title, what it shows of a row, kind]; of the kind "head" it names
- * the rows. */
+/* A table in a box. A column is [title, function that returns a row's cell, kind]; a column of the
+ * kind "head" names the rows. */
 function tableBox(label, kind, columns, rows) {
     const title = ([text, , kind]) =>
         text ? el('th', {scope: 'col', class: kind}, text) : el('td');
@@ -65,14 +65,15 @@ function tableBox(label, kind, columns, rows) {
             el('tr', {}, columns.map(column => cell(column, row)))))));
 }
 
-/* A table of facts by runs; a fact is [name, what it is of a run]. */
+/* A table with a row for each fact and a column for each run; a fact is [name, function that
+ * returns its value for a run]. */
 function runTable(label, runs, facts) {
     return tableBox(label, 'by-run', [
         ['', ([name]) => name, 'head'],
         ...runs.map(run => [runLabel(run), ([, read]) => read(run)])], facts);
 }
 
-/* Options are [value, text]; in groups, [label, [options]]. */
+/* Options are [value, text] or, for groups, [label, [options]]. */
 function selectBox(label, options, chosen, change, id) {
     const option = ([value, text]) =>
         Array.isArray(text)
@@ -96,7 +97,8 @@ function button(text, press, attributes = {}) {
     return el('button', {type: 'button', onclick: press, ...attributes}, text);
 }
 
-/* A bar of so much of the width, from a place on; `colour` is of CSS. */
+/* A bar that is `share` of the width, beginning at `from`, both 0 to 1; `colour` is a CSS
+ * colour. */
 function bar(share, colour, from = 0, ...marks) {
     return el('span', {class: 'bar', 'aria-hidden': 'true'}, el('span', {
         class: 'bar-fill', style: {'background': colour, 'margin-left': `${from * 100}%`,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The sections that show one run's evaluation: the confusion matrix, the tree of classes, the worst
- * mistakes. */
+/* The sections that show the evaluation of one run: the confusion matrix, the tree of classes and
+ * the worst mistakes. */
 
-/* runs: those that have an evaluation, of which one is chosen. */
+/* The chosen run among those that have an evaluation. */
 function chosenRun(runs) {
     return runs.find(run => run.name === state.run) || runs[0];
 }
@@ -13,7 +13,7 @@ function evaluationFacts({set, epoch, images, undecided}) {
            (undecided > 0 ? `, ${count(undecided)} of them without an answer` : '');
 }
 
-/* The chooser of the run, more controls, and what was evaluated. */
+/* The chooser of the run, other controls, and what was evaluated. */
 function evaluationTools(runs, label, ...more) {
     const chooser = selectBox(label, runs.map(run => [run.name, run.name]), state.run,
                               run => setState({run}));
@@ -25,7 +25,7 @@ function evaluationTools(runs, label, ...more) {
     return el('div', {class: 'tools'}, control('Run', chooser), more, facts);
 }
 
-/* The fine classes of a coarse one. */
+/* The fine classes of a coarse class. */
 function membersOf({parents}, parent) {
     return [...parents.keys()].filter(fine => parents[fine] === parent);
 }
@@ -65,8 +65,8 @@ function confusionContent(runs) {
     });
     watch(['theme'], () => matrix.draw());
     const legend = el('p', {class: 'matrix-legend'}, el('span', {class: 'swatch right'}), 'right',
-                      el('span', {class: 'swatch wrong'}), 'wrong; stronger: a larger share of ' +
-                      'the label\'s images. Rows are labels, columns answers.');
+                      el('span', {class: 'swatch wrong'}), 'wrong; the stronger, the larger the ' +
+                      'share of the label\'s images. Rows are labels, columns are answers.');
     return [leadLine('What the images of each class were taken for.'),
             evaluationTools(runs, 'Run of the confusion matrix', control('Show', views), back),
             el('div', {class: 'card'}, said, matrix.node, legend)];
@@ -74,7 +74,7 @@ function confusionContent(runs) {
 
 /* ---- Classes ---- */
 
-/* A class of a matrix: its recall, and the wrong answer that was given most often. */
+/* A class of a matrix: its recall and its most frequent wrong answer. */
 function classNode(matrix, names, label) {
     const row = matrix[label];
     const images = sum(row);
@@ -126,8 +126,8 @@ function classesContent(runs) {
             (_, label, names) => ({...classNode(matrix, names, label), label}));
         list.replaceChildren(...ordered(nodes).map(node => treeBranch(evaluation, node)));
     });
-    return [leadLine('The share of each class\'s images that was recognised: superclasses, and ' +
-                     'within them their fine classes.'),
+    return [leadLine('The share of each class\'s images that was recognised, for superclasses ' +
+                     'and for the fine classes within them.'),
             evaluationTools(runs, 'Run of the tree of classes', control('Order', order),
                             openAll('Open all', true), openAll('Close all', false)), list];
 }
@@ -160,6 +160,6 @@ function mistakesContent(runs) {
         list.replaceChildren(...worst.length ? worst.map(mistake => mistakeCard(mistake, names))
                                  : [el('li', {class: 'empty'}, 'Every image was recognised.')]);
     });
-    return [leadLine('Wrong fine answers by falling loss; the probability is that of the label.'),
+    return [leadLine('Wrong fine answers, highest loss first; the probability is the label\'s.'),
             evaluationTools(runs, 'Run of the mistakes'), list];
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Numbers, times and names as a person reads them, and the little arithmetic that all need. */
+/* Numbers, times and names in the form that people read, and the arithmetic that all scripts
+ * share. */
 
 const NONE = '\u2013';
 const isNumber = Number.isFinite;
@@ -16,7 +17,7 @@ function mean(list) {
     return list.length ? sum(list) / list.length : null;
 }
 
-/* A map from what `of` says of an item to all such items, in their order. */
+/* A map from `of(item)` to all items with that result, in their order. */
 function groupBy(list, of) {
     const groups = new Map();
     for (const item of list) {
@@ -44,7 +45,7 @@ function number(value, digits = 4) {
     return text.replaceAll('-', '\u2212');
 }
 
-/* How ticks at even distances are written: with as many digits as tell them apart. */
+/* Returns a function that writes ticks at even distances with enough digits to tell them apart. */
 function evenTicks(ticks, share) {
     const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) * (share ? 100 : 1) : 1;
     const digits = clamp(-Math.floor(Math.log10(step) + 1e-9), 0, 12);
@@ -63,7 +64,7 @@ function duration(seconds) {
     return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(all % 60)}`;
 }
 
-/* "2026-03-01 14:05" in the reader's time, as Swedes write it. */
+/* "2026-03-01 14:05" in the reader's time zone; Swedish dates have this form. */
 function moment(seconds) {
     return isNumber(seconds) && seconds > 0
         ? new Date(seconds * 1000).toLocaleString('sv', {dateStyle: 'short', timeStyle: 'short'})
@@ -76,7 +77,7 @@ function bytes(value) {
            ['B', 'KiB', 'MiB', 'GiB', 'TiB'][unit];
 }
 
-/* Shares are shown as percentages. */
+/* Whether a metric is a share, which is shown as a percentage. */
 function isShare(metric) {
     return /(top1|top5|agreement)$/.test(metric);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Puts the page together from the document that is embedded in it. */
+/* Builds the page from the document that is embedded in it. */
 
 function drawPage() {
     const page = JSON.parse(document.getElementById('document').textContent);
@@ -7,8 +7,8 @@ function drawPage() {
     const evaluated = runs.filter(run => run.evaluation);
     const ofRuns = content => runs.length ? content(runs) : 'There are no runs yet.';
     const ofEvaluations = content => evaluated.length ? content(evaluated)
-        : 'No run has left an evaluation yet: training writes one when an epoch is the best ' +
-          'so far.';
+        : 'No run has written an evaluation yet. Training writes one after each epoch that is ' +
+          'the best so far.';
     loadState();
     document.getElementById('header').append(...headerContent(page));
     const sections = [

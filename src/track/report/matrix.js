@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The confusion matrix on a canvas: rows are labels, columns answers, a cell's strength is its
- * share of the row. It shows all fine classes grouped by superclass, the coarse classes, or the
- * classes of one superclass with the answers outside of it summed up. */
+/* The confusion matrix on a canvas: rows are labels, columns are answers, and the strength of a
+ * cell is its share of the row. It shows all fine classes grouped by superclass, the coarse
+ * classes, or the classes of one superclass with all answers outside it in one column. */
 
 const MATRIX_MOST = 860; /* pixels */
 const CELL_MOST = 84;
-const TEXT_LEAST = 26; /* the smallest cell that has its number written */
+const TEXT_LEAST = 26; /* the smallest cell in which the number is written */
 
-/* Names that take up so many rows or columns from one on: each its own. */
+/* Names in groups of one row or column each. */
 function singly(names) {
     return names.map((name, from) => ({name, from, size: 1}));
 }
@@ -35,7 +35,7 @@ function coarseView(evaluation) {
 
 function blockView(evaluation, members) {
     const rows = members.map(fine => evaluation.fine_classes[fine]);
-    const columns = [...rows, 'elsewhere'];
+    const columns = [...rows, 'another superclass'];
     const counts = members.map(label => {
         const inside = members.map(answer => evaluation.fine[label][answer]);
         return [...inside, sum(evaluation.fine[label]) - sum(inside)];
@@ -52,8 +52,8 @@ function matrixView(evaluation, choice) {
 
 class Matrix {
     constructor(said, zoom) {
-        this.said = said; /* is told the cell under the pointer */
-        this.zoom = zoom; /* is told the superclass that was clicked */
+        this.said = said; /* called with the cell under the pointer */
+        this.zoom = zoom; /* called with the superclass that was clicked */
         this.canvas = el('canvas', {
             class: 'matrix', role: 'img', tabindex: 0,
             onpointermove: event => this.point(this.cellAt(event)),
@@ -76,7 +76,7 @@ class Matrix {
         context.font = `${size}px ${getComputedStyle(document.body).fontFamily}`;
     }
 
-    /* Where things lie: names to the left and above, then square cells. */
+    /* Sets the layout: names on the left and above, then square cells. */
     layout(context) {
         const {rows, columns, left, above} = this.view;
         const wide = Math.min(this.node.clientWidth, MATRIX_MOST);
@@ -109,7 +109,7 @@ class Matrix {
         this.drawNames(context, this.view.above, true);
     }
 
-    /* A canvas knows no variables. */
+    /* Reads the colours of the theme, because a canvas cannot use CSS variables. */
     readColours() {
         this.colours = {};
         for (const name of ['right', 'wrong', 'ink', 'muted', 'rule', 'cell', 'strong']) {
@@ -118,7 +118,7 @@ class Matrix {
         }
     }
 
-    /* act: told each cell that is not empty, where it is, and its share of the row. */
+    /* Calls act for each cell that is not empty, with its place and its share of the row. */
     eachCell(act) {
         this.view.counts.forEach((row, r) => row.forEach((images, c) => {
             if (images)
@@ -165,7 +165,7 @@ class Matrix {
         context.stroke();
     }
 
-    /* Names at the left, or above turned by a quarter; those that do not fit are cut. */
+    /* Draws the names on the left or, turned by a quarter, above; names that do not fit are cut. */
     drawNames(context, groups, turned) {
         this.setFont(context, clamp(this.size * this.view.left[0].size - 2.5, 8, 12));
         context.fillStyle = this.colours.muted;
@@ -188,7 +188,7 @@ class Matrix {
         return text;
     }
 
-    /* [row, column] below the pointer; -1 in the margin of names; null: outside. */
+    /* [row, column] under the pointer, -1 for the margins with the names; null outside. */
     cellAt(event) {
         const box = this.canvas.getBoundingClientRect();
         const place = at => Math.max(-1, Math.floor((at - this.margin) / this.size));
@@ -215,7 +215,7 @@ class Matrix {
                    share: this.totals[row] ? images / this.totals[row] : null});
     }
 
-    /* The superclass of a cell or, in the margin, of a name. */
+    /* Opens the superclass of a cell or, in the margin, of a name. */
     open(cell) {
         if (!cell || this.view.kind === 'block')
             return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The head of the page and the tables of all runs: their scores, on what they ran and how fast,
- * their options. */
+/* The head of the page and the tables of all runs: their scores, their devices and speed, and their
+ * options. */
 
 function headerContent(page) {
     const facts = [plural(page.runs.length, 'run'), page.generated &&
@@ -26,7 +26,7 @@ function themeButton() {
 
 /* ---- Runs ---- */
 
-/* The best of a column of scores stands out. */
+/* A column of scores, with the best one marked. */
 function scoreColumn(runs, title, read) {
     const scores = runs.map(read).filter(isNumber);
     const best = scores.length > 1 ? Math.max(...scores) : NaN;
@@ -53,8 +53,8 @@ function runsContent(runs) {
         ['Device', run => run.device || NONE, 'device'],
     ];
     const failed = runs.filter(run => run.message);
-    return [leadLine('Top-1 of the best epoch in validation, and of the best checkpoint on test ' +
-                     'images.'),
+    return [leadLine('Top-1 accuracy of the best epoch in validation, and of the best ' +
+                     'checkpoint on test images.'),
             tableBox('Table of runs', 'runs', columns, runs),
             failed.length > 0 && el('ul', {class: 'messages'}, failed.map(
                 run => el('li', {}, el('strong', {}, run.name), ': ', run.message)))];
@@ -82,7 +82,7 @@ function summaryText(name, value) {
     return Number.isInteger(value) ? count(value) : number(value);
 }
 
-/* What the record has of every run, then what its summary adds. */
+/* First what every run's record has, then what the summaries add. */
 function speedContent(runs) {
     const facts = [
         ...['device', 'driver', 'host', 'version'].map(name => [name, run => run[name] || NONE]),
@@ -101,7 +101,7 @@ function optionText(value) {
     return value === undefined ? NONE : value === null ? 'none' : valueText(value);
 }
 
-/* Rows in which the runs differ stand out. */
+/* Rows in which the runs differ are marked. */
 function configurationContent(runs) {
     const names = [...new Set(runs.flatMap(run => Object.keys(run.config)))].sort();
     const options = names.map(name => {
@@ -113,7 +113,7 @@ function configurationContent(runs) {
         run => texts[run.index]]));
     table.id = 'configuration-table';
     const rows = [...table.querySelectorAll('tbody tr')];
-    const none = emptyLine('No option fits.');
+    const none = emptyLine('No option matches.');
     watch(['filter', 'differences'], () => {
         const wanted = state.filter.trim().toLowerCase();
         options.forEach(({name, texts, differs}, i) => {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the page asks of a run: its colour, its series, its best values, its evaluation. */
+/* What the page needs to know about a run: its colour, its series, its best values, its
+ * evaluation. */
 
-const FINE = 'var(--c1)';   /* what is of fine classes alone */
-const COARSE = 'var(--c0)'; /* what is of coarse ones or of both */
+const FINE = 'var(--c1)';   /* fine classes alone */
+const COARSE = 'var(--c0)'; /* coarse classes, or both */
 const RUN_COLOURS = 8;
 const DASHES = ['none', '7 3', '2 3', '9 3 2 3'];
 
-/* Each run's object with its number, and a name that no other one has: runs of several stores may
- * be called the same. */
+/* Copies of the runs, each with its number and a unique name: runs of several stores may have the
+ * same name. */
 function prepareRuns(runs) {
     const isTaken = run => runs.some(other => other !== run && other.name === run.name);
     return runs.map((run, index) => ({...run, index, epochSteps: findEpochSteps(run),
@@ -18,7 +19,7 @@ function runColour(run) {
     return `var(--c${run.index % RUN_COLOURS})`;
 }
 
-/* A run's colour and, beyond eight, its dashes. */
+/* The colour of a run and, beyond eight runs, its dashes. */
 function runStyle(run) {
     return {'--run': runColour(run),
             '--dash': DASHES[Math.min(3, Math.floor(run.index / RUN_COLOURS))]};
@@ -29,7 +30,7 @@ function runMark(run) {
                        'aria-hidden': true}, svg('line', {x1: 1, y1: 5, x2: 21, y2: 5}));
 }
 
-/* A name with the mark of its colour. */
+/* The name of a run, with a mark in its colour. */
 function runLabel(run) {
     return el('span', {class: 'run-label'}, runMark(run),
               el('span', {class: 'run-name', title: run.directory || run.name}, run.name));
@@ -39,14 +40,14 @@ function stateBadge(run) {
     return el('span', {class: `badge ${run.state}`, title: run.message || null}, run.state);
 }
 
-/* The steps at which epochs ended: those of what is logged once an epoch. */
+/* The steps at which epochs ended, taken from a series that is logged once per epoch. */
 function findEpochSteps(run) {
     const names = ['validation/loss', 'train/loss', ...Object.keys(run.series).filter(
         name => /^(validation|train)\//.test(name))];
     return run.series[names.find(name => run.series[name])]?.step ?? [];
 }
 
-/* Steps as epochs and parts of them. */
+/* Converts steps to epochs and fractions of them. */
 function toEpochs(run, steps) {
     const ends = run.epochSteps;
     let epoch = 0;
@@ -63,7 +64,7 @@ function values(run, name) {
     return run.series[name]?.value.filter(isNumber) ?? [];
 }
 
-/* Of one metric in validation, or null. */
+/* The best value of a metric in validation, or null. */
 function bestValidation(run, metric) {
     const all = values(run, `validation/${metric}`);
     return all.length ? Math.max(...all) : null;
@@ -75,7 +76,7 @@ function accuracy(matrix, undecided) {
     return all > 0 ? sum(matrix.map((row, label) => row[label])) / all : null;
 }
 
-/* Fine answers as those of their parents. */
+/* The matrix of the fine answers, with each class replaced by its parent. */
 function foldMatrix({coarse_classes: classes, parents, fine}) {
     const folded = classes.map(() => classes.map(() => 0));
     fine.forEach((row, label) => row.forEach((images, answer) => {
@@ -84,13 +85,13 @@ function foldMatrix({coarse_classes: classes, parents, fine}) {
     return folded;
 }
 
-/* The head's own matrix, or what the fine answers say where there is no head. */
+/* The matrix of the coarse head or, if there is none, that of the fine answers' parents. */
 function coarseMatrix(evaluation) {
     return evaluation.coarse || foldMatrix(evaluation);
 }
 
-/* fine_top1 or coarse_top1 of the images that decided nothing, if they were measured. After
- * test_half the other half had decided what is best. */
+/* fine_top1 or coarse_top1 on images that took no part in choosing the best checkpoint, if it was
+ * measured. If there is a test_half, the other half of the test set was used for that choice. */
 function testScore(run, metric) {
     const logged = ['test_half', 'test'].flatMap(
         part => values(run, `${part}/${metric}`).slice(-1))[0];
@@ -99,7 +100,7 @@ function testScore(run, metric) {
     return logged ?? (matrix ? accuracy(matrix, e.undecided) : null);
 }
 
-/* By its end or, while it goes on, by the last that was heard of it. */
+/* Seconds from the start to the end or, for a run that has not ended, to its last update. */
 function runTime(run) {
     const end = run.ended > 0 ? run.ended : run.updated;
     return run.started > 0 && end >= run.started ? end - run.started : null;

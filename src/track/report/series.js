@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Curves as numbers: smoothing, what is worth drawing, the ticks of an axis. */
+/* Curves as numbers: smoothing, which points are worth drawing, and the ticks of an axis. */
 
-/* The exponential moving average, corrected for its beginning at 0; gaps stay gaps. */
+/* The exponential moving average, corrected for its start at 0; gaps stay gaps. */
 function smooth(list, weight) {
     let average = 0;
     let total = 0;
@@ -14,7 +14,7 @@ function smooth(list, weight) {
     });
 }
 
-/* The first place in a rising list whose value is not below. */
+/* The first place in a rising list whose value is at least `value`. */
 function lowerBound(list, value) {
     const place = list.findIndex(other => other >= value);
     return place < 0 ? list.length : place;
@@ -25,7 +25,7 @@ function nearest(list, value) {
         Math.abs(other - value) <= Math.abs(list[best] - value) ? place : best, 0);
 }
 
-/* The places worth drawing: of each column of pixels the first, least, largest and last. */
+/* The places worth drawing: the first, smallest, largest and last of each column of pixels. */
 function visiblePlaces(xs, ys, [from, to], columns) {
     const begin = Math.max(0, lowerBound(xs, from) - 1);
     const length = Math.min(xs.length, lowerBound(xs, to) + 2) - begin;
@@ -41,13 +41,13 @@ function visiblePlaces(xs, ys, [from, to], columns) {
         list => [...new Set(kept(list).sort((a, b) => a - b))]);
 }
 
-/* A path through points [x, y] in pixels; null is a gap. */
+/* An SVG path through points [x, y] in pixels; null is a gap. */
 function linePath(points) {
     return points.map((point, i) => point &&
         `${points[i - 1] ? 'L' : 'M'}${point[0].toFixed(1)} ${point[1].toFixed(1)}`).join('');
 }
 
-/* Round numbers, about so many of them. */
+/* Round numbers from low to high, `about` of them. */
 function linearTicks(low, high, about) {
     const rough = (high - low) / Math.max(1, about);
     if (!(rough > 0))
@@ -60,7 +60,7 @@ function linearTicks(low, high, about) {
     return ticks;
 }
 
-/* Powers of ten; with 2 and 5 between them, or round numbers, where those are too few. */
+/* Powers of ten; if they are too few, also 2 and 5 times these, or else round numbers. */
 function logarithmicTicks(low, high, about) {
     const ticks = [];
     const factors = Math.log10(high / low) > about ? [1] : [1, 2, 5];

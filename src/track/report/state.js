@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the reader has chosen: the theme, charts, zoom, hidden runs. It outlives a reload of the
- * page, which a report that is being watched does every few seconds. */
+/* What the reader has chosen: the theme, charts, zoom, hidden runs. It is kept when the page is
+ * reloaded, which happens every few seconds to a report that is being watched. */
 
 const STATE_KEY = `hcnn-cl report ${location.pathname}`;
 
 const state = {
-    theme: null,      /* "light", "dark"; null: the system's */
+    theme: null,      /* "light" or "dark"; null: the system's */
     charts: null,     /* metrics of the charts; null: the default ones */
-    enlarged: null,   /* the place of the one that has all the width */
-    smoothing: 0,     /* weight of what came before, 0 to 0.99 */
+    enlarged: null,   /* place of the chart that has the full width */
+    smoothing: 0,     /* weight of the values before, 0 to 0.99 */
     axis: 'step',     /* or "epoch" */
     logarithmic: false,
     zoom: null,       /* [from, to] on the axis */
     hidden: [],       /* names of runs */
-    run: null,        /* whose classes and mistakes are shown */
+    run: null,        /* the run whose classes and mistakes are shown */
     matrix: 'fine',   /* "fine", "coarse", or the number of a superclass */
     treeOrder: 'name',
     treeOpen: [],
@@ -25,7 +25,7 @@ const state = {
 
 const watchers = [];
 
-/* Draws now, and again whenever one of these parts of the state is set. */
+/* Calls draw now, and again whenever one of these parts of the state is set. */
 function watch(parts, draw) {
     watchers.push({parts, draw});
     draw();
@@ -36,7 +36,7 @@ function setState(changes) {
     try {
         sessionStorage.setItem(STATE_KEY, JSON.stringify(state));
     } catch {
-        /* A browser that keeps nothing for files: every load begins anew. */
+        /* This browser stores nothing for pages from files: every load starts anew. */
     }
     watchers.filter(({parts}) => parts.some(part => part in changes))
         .forEach(({draw}) => draw());
@@ -50,13 +50,13 @@ function loadState() {
     }
 }
 
-/* The list with the item or without it. */
+/* A copy of the list with or without the item. */
 function including(list, item, included) {
     const others = list.filter(other => other !== item);
     return included ? [...others, item] : others;
 }
 
-/* Back to where the reader was, and from then on remember it. */
+/* Scrolls back to where the reader was, and remembers the place when the page is left. */
 function keepScroll() {
     window.scrollTo(0, state.scroll);
     window.addEventListener('pagehide', () => setState({scroll: window.scrollY}));

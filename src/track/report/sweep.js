@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The section of a sweep: its trials as parallel coordinates and as a table, what mattered, and the
- * command of the best run. */
+/* The section of a sweep: its trials as parallel coordinates and as a table, the importance of the
+ * parameters, and the command of the best run. */
 
-/* A bar to the right of the middle, or to the left for what is negative. */
+/* A bar to the right of the middle, or to the left for a negative value. */
 function signedBar(value) {
     const size = Math.abs(value || 0) / 2;
     return el('div', {class: 'signed'},
@@ -22,7 +22,7 @@ function importanceTable(sweep) {
     ], list);
 }
 
-/* The best first; those without an objective last. */
+/* Sorts trials, the best first; trials without an objective come last. */
 function sortedTrials(sweep, trials) {
     const sign = sweep.goal === 'maximize' ? -1 : 1;
     return [...trials].sort((a, b) =>
@@ -40,7 +40,7 @@ function trialTable(sweep, trials) {
     ], sortedTrials(sweep, trials));
 }
 
-/* Without the clipboard, as in a page from a file in some browsers, the text is selected. */
+/* If there is no clipboard, as in some browsers for a page from a file, the text is selected. */
 async function copyText(source, pressed) {
     try {
         await navigator.clipboard.writeText(source.textContent);
@@ -56,8 +56,8 @@ async function copyText(source, pressed) {
 
 function bestCard(sweep) {
     if (!sweep.best)
-        return emptyLine(sweep.metric ? 'No trial has ended with an objective yet.'
-                                      : 'Without a metric no run is the best.');
+        return emptyLine(sweep.metric ? 'No trial has a result yet.'
+                                      : 'The sweep has no metric, so it has no best run.');
     const command = el('code', {tabindex: 0}, sweep.best.command);
     return el('div', {class: 'card best-run'},
               el('p', {}, 'The best run is ', el('strong', {}, sweep.best.run), '. Its command:'),
@@ -70,19 +70,19 @@ function sweepContent(sweep) {
     const trials = plural(sweep.trials.length, 'trial');
     const lead = leadLine(`${sweep.name || 'A sweep'}: ${sweep.method}${aim}, ${trials}.`);
     if (!sweep.trials.length)
-        return [lead, 'No trial has begun yet.'];
+        return [lead, 'No trial has started yet.'];
     const table = el('div');
     const said = el('p', {class: 'said', role: 'status', id: 'sweep-said'});
     const coordinates = new Coordinates(sweep, left => {
         table.replaceChildren(trialTable(sweep, left));
         said.textContent = left.length === sweep.trials.length
-            ? 'Drag along an axis to keep the trials that pass through the range.'
-            : `${count(left.length)} of ${trials} kept.`;
+            ? 'Drag along an axis to show only the trials that pass through the range.'
+            : `${count(left.length)} of ${trials} shown.`;
     });
     const clear = button('Clear the ranges', () => setState({brushes: {}}), {id: 'clear-brushes'});
     return [lead, bestCard(sweep), el('h3', {}, 'Trials'),
             el('div', {class: 'tools'}, said, el('span', {class: 'grow'}), clear),
             el('div', {class: 'card'}, coordinates.node,
-               el('p', {class: 'scale'}, 'poorer', el('span', {class: 'scale-bar'}), 'better')),
-            table, el('h3', {}, 'What mattered'), importanceTable(sweep)];
+               el('p', {class: 'scale'}, 'worse', el('span', {class: 'scale-bar'}), 'better')),
+            table, el('h3', {}, 'Importance'), importanceTable(sweep)];
 }
