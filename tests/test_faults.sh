@@ -178,7 +178,7 @@ store_fault() {
     check_run "a run beside a store that is $1" 0 'after step 1,' \
         train $tiny --max-steps 1 --run "store/run-$1"
     check "... reports the store at most once" \
-        [ "$(cat "$scratch/out" "$scratch/err" | grep -c 'the run goes on')" -le 1 ]
+        [ "$(cat "$scratch/out" "$scratch/err" | grep -c 'the run continues')" -le 1 ]
     for command in "runs --store store/runs.db" "report --store store/runs.db -o store/report.html" \
         "sweep search --summary --store store/runs.db"; do
         run_program $command
@@ -186,7 +186,7 @@ store_fault() {
     done
 }
 works_or_says() {
-    [ "$code" -eq 0 ] || answered 1 'store/runs.db: .*(runs --add|writable|knows no sweep|no run)'
+    [ "$code" -eq 0 ] || answered 1 'store/runs.db: .*(runs --add|writable|does not have a (sweep|run)|no run)'
 }
 mkdir store
 run_program train $tiny --max-steps 3 --run store/first

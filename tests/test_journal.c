@@ -70,9 +70,9 @@ static void test_full_file(void **state)
     error err;
     journal j;
     put_text("precious\n");
-    CHECK_FAILS(STATUS_USAGE, "holds 9 bytes already", journal_check_new(path, &err));
+    CHECK_FAILS(STATUS_USAGE, "already contains 9 bytes", journal_check_new(path, &err));
     assert_non_null(strstr(err.message, path));
-    CHECK_FAILS(STATUS_USAGE, "holds 9 bytes already", journal_create(&j, path, &err));
+    CHECK_FAILS(STATUS_USAGE, "already contains 9 bytes", journal_create(&j, path, &err));
     journal_close(&j);
     expect_text("precious\n");
     put_text("");

@@ -202,11 +202,11 @@ static void test_damaged_metrics(void **state)
     put("run/config.json", "{\"backbone\":\"tiny\"}");
     expect_failure("run/metrics.jsonl: cannot be read");
     put("run/metrics.jsonl", "{\"step\":1,\"loss\":4}\n{\"step\":2,\n");
-    expect_failure("run/metrics.jsonl: line 2: is no line of metrics: ");
+    expect_failure("run/metrics.jsonl: line 2: not a metrics line: ");
     put("run/metrics.jsonl", "{}\n\n{}\n");
-    expect_failure("run/metrics.jsonl: line 2: is no line of metrics: ");
+    expect_failure("run/metrics.jsonl: line 2: not a metrics line: ");
     put("run/metrics.jsonl", "[1]\n");
-    expect_failure("run/metrics.jsonl: line 1: is no line of metrics: it is no object");
+    expect_failure("run/metrics.jsonl: line 1: not a metrics line: expected a JSON object");
 }
 
 static void test_long_line(void **state)
@@ -219,7 +219,7 @@ static void test_long_line(void **state)
     put("run/config.json", "{\"backbone\":\"tiny\"}");
     put("run/metrics.jsonl", text);
     free(text);
-    expect_failure("run/metrics.jsonl: line 1: is too long for metrics");
+    expect_failure("run/metrics.jsonl: line 1: is too long for a metrics line");
 }
 
 static void test_damaged_config(void **state)
@@ -233,9 +233,9 @@ static void test_damaged_config(void **state)
     assert_int_equal(unlink(pipe), 0);
     free(pipe);
     put("run/config.json", "{\"backbone\":");
-    expect_failure("run/config.json: is no configuration of a run: ");
+    expect_failure("run/config.json: is not the configuration of a run: ");
     put("run/config.json", "[]");
-    expect_failure("run/config.json: is no configuration of a run: it is no object");
+    expect_failure("run/config.json: is not the configuration of a run: expected a JSON object");
     char *store = text_format("%s/runs.db", directory);
     assert_false(file_exists(store)); /* nothing was recorded */
     free(store);

@@ -179,7 +179,7 @@ static void test_damaged_evaluation(void **state)
     } bad[] = {
         {"", "line 1"},
         {"{\"set\":\"test\"", "line 1"},
-        {"[]", "it is no object"},
+        {"[]", "expected a JSON object"},
         {"{}", "set is not"},
         {"{\"set\":\"test\",\"coarse_classes\":[]}", "coarse_classes is not"},
         {"{\"set\":\"test\",\"coarse_classes\":[\"a\"],\"fine_classes\":[1]}", "fine_classes is"},

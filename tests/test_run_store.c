@@ -213,7 +213,8 @@ static void test_list_and_delete(void **state)
     assert_string_equal(list.runs[0].name, "b");
     run_list_free(&list);
     CHECK_OK(run_store_delete(store, run, &err));
-    CHECK_FAILS(STATUS_FAILED, "knows no run a", run_store_find(store, "a", &r, &err));
+    CHECK_FAILS(STATUS_FAILED, "the store does not have a run a",
+                run_store_find(store, "a", &r, &err));
     expect_steps(store, run, 0);
     CHECK_OK(run_store_list(store, &list, &err));
     assert_int_equal(list.count, 1);
@@ -304,10 +305,10 @@ static void test_foreign(void **state)
     assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "CREATE TABLE t (x)", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(other);
-    expect_refused("is no file of hcnn-cl's");
+    expect_refused("is not a file of hcnn-cl");
     assert_int_equal(remove(path), 0);
     assert_int_equal(mkdir(path, 0777), 0);
-    expect_refused("is no regular file");
+    expect_refused("is not a regular file");
     assert_int_equal(rmdir(path), 0);
 }
 
@@ -319,7 +320,7 @@ static void test_newer(void **state)
     assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(other);
-    expect_refused("newer hcnn-cl, in form 99");
+    expect_refused("newer hcnn-cl, in format 99");
 }
 
 static void change(const char *sql)
@@ -403,7 +404,8 @@ static void test_locked_for_writing(void **state)
     assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     run_store_set_patience(store, 1);
-    CHECK_FAILS(STATUS_FAILED, "runs.db: database is locked; another program holds it: end that",
+    CHECK_FAILS(STATUS_FAILED,
+                "runs.db: database is locked; end the program that is using the file",
                 run_store_log(store, run, metrics, 1, &err));
     sqlite3_close(other);
     CHECK_OK(run_store_log(store, run, metrics, 1, &err));
@@ -425,7 +427,7 @@ static void test_locked_exclusively(void **state)
         SQLITE_OK);
     for (int create = 0; create < 2; create++) {
         double before = clock_now();
-        CHECK_FAILS(STATUS_FAILED, "runs.db: database is locked; another program holds it: end",
+        CHECK_FAILS(STATUS_FAILED, "runs.db: database is locked; end the program that is using",
                     database_open(path, &form, create, &db, &err));
         double waited = clock_now() - before;
         assert_true(waited >= 0.5 && waited < 1);

@@ -253,12 +253,12 @@ static void test_malformed(void **state)
     error err;
     run_condition c;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        CHECK_FAILS(STATUS_USAGE, "is no condition; expected KEY=VALUE",
+        CHECK_FAILS(STATUS_USAGE, "is not a condition; expected KEY=VALUE",
                     run_condition_parse(all[i], strlen(all[i]), &c, &err));
         assert_null(c.key);
         run_condition_free(&c);
     }
-    CHECK_FAILS(STATUS_USAGE, "'a': is no condition", run_condition_parse("a,b=1", 1, &c, &err));
+    CHECK_FAILS(STATUS_USAGE, "'a': is not a condition", run_condition_parse("a,b=1", 1, &c, &err));
 }
 
 /* Numbers come first, then texts and booleans, then null. */

@@ -18,10 +18,10 @@ enum {
     APPLICATION = 0x48434e4e, /* "HCNN": SQLite's application_id */
     PATIENCE = 30000,         /* milliseconds to wait for another program */
     NAP = 20,                 /* milliseconds */
-    MOST_BYTES = 16 << 20,    /* of a value, a row, a statement */
+    MOST_BYTES = 16 << 20,    /* of a value, a row or a statement */
 };
 
-/* What to do about an error of SQLite's. */
+/* What to do about an error of SQLite. */
 static const char *advice(const database *db, int code)
 {
     switch (code) {
@@ -30,11 +30,11 @@ static const char *advice(const database *db, int code)
         return db->remedy;
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
-        return "it and its directory have to be writable, to read it too";
+        return "the file and its directory have to be writable, even to read it";
     case SQLITE_BUSY:
-        return "another program holds it: end that one";
+        return "end the program that is using the file";
     case SQLITE_FULL:
-        return "make room there";
+        return "make room on its disk";
     default:
         return "";
     }
@@ -80,7 +80,7 @@ static status next(database *db, sqlite3_stmt *statement, bool *found, error *er
     return *found || code == SQLITE_DONE ? STATUS_OK : fail(db, err);
 }
 
-/* Prepares a statement and takes its first row; *row is NULL after a failure. */
+/* Prepares a statement and steps to its first row; *row is NULL after a failure. */
 static status ask(database *db, sqlite3_stmt **row, bool *found, const char *sql, const char *kinds,
                   va_list values, error *err)
 {
@@ -187,7 +187,7 @@ status database_execute(database *db, const char *sql, error *err)
     return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? STATUS_OK : fail(db, err);
 }
 
-/* Within a transaction, so that of two processes one makes the tables. */
+/* Called within a transaction, so that only one of two processes creates the tables. */
 static status make_tables(database *db, const database_form *form, error *err)
 {
     char mark[96];
@@ -207,16 +207,18 @@ static status check_form(database *db, const database_form *form, error *err)
     TRY(database_number(db, &application, err, "PRAGMA application_id", ""));
     TRY(database_number(db, &version, err, "PRAGMA user_version", ""));
     if (application != APPLICATION)
-        return error_set(err, STATUS_FAILED, "%s: is no file of hcnn-cl's; %s", db->path,
+        return error_set(err, STATUS_FAILED, "%s: is not a file of hcnn-cl; %s", db->path,
                          form->remedy);
     if (version > form->version)
         return error_set(err, STATUS_FAILED,
-                         "%s: was written by a newer hcnn-cl, in form %lld; this one knows form %d",
+                         "%s: was written by a newer hcnn-cl, in format %lld, but this version "
+                         "reads only format %d; use the newer hcnn-cl, or move the file away",
                          db->path, (long long)version, form->version);
     return STATUS_OK;
 }
 
-/* A nap, unless the time that `deadline` points to has come: then 0. A busy handler of SQLite's. */
+/* SQLite's busy handler: sleeps for NAP and returns 1; returns 0 if the time in *deadline has
+ * come. */
 static int nap_until(void *deadline, int naps)
 {
     const struct timespec nap = {.tv_nsec = NAP * 1000000L};
@@ -227,7 +229,7 @@ static int nap_until(void *deadline, int naps)
     return 1;
 }
 
-/* SQLite does not wait where several open a fresh file at once. */
+/* SQLite itself does not wait here if several processes open a new file at once. */
 static status choose_journal(database *db, double *deadline, error *err)
 {
     for (;;) {
@@ -239,8 +241,8 @@ static status choose_journal(database *db, double *deadline, error *err)
     }
 }
 
-/* The file may be anybody's, as SQLite's "Defense Against The Dark Arts" has it: statements that
- * its schema brings along, views and triggers, do not run. */
+/* The file may come from anyone. As SQLite's "Defense Against The Dark Arts" advises, views and
+ * triggers in its schema are not run. */
 static void distrust(database *db)
 {
     static const int off[] = {SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_ENABLE_TRIGGER,
@@ -252,8 +254,8 @@ static void distrust(database *db)
     sqlite3_exec(db->handle, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0", NULL, NULL, NULL);
 }
 
-/* A journal that readers need not wait for. Where the file system cannot have one SQLite keeps the
- * other kind, and nothing changes but that they do wait. */
+/* Uses a write-ahead log, so that readers need not wait. If the file system cannot have one, SQLite
+ * keeps its other kind of journal; readers then wait, and nothing else changes. */
 static status make_file(database *db, const database_form *form, double *deadline, error *err)
 {
     TRY(choose_journal(db, deadline, err));
@@ -261,7 +263,7 @@ static status make_file(database *db, const database_form *form, double *deadlin
     return database_end(db, make_tables(db, form, err), err);
 }
 
-/* What opening waits for other programs is the patience once, whichever statements wait. */
+/* While a file is opened, all statements together wait for other programs at most `patience`. */
 static status prepare_file(database *db, const database_form *form, bool create, error *err)
 {
     int patience = form->patience > 0 ? form->patience : PATIENCE;
@@ -283,7 +285,7 @@ static status check_file(const char *path, bool create, error *err)
                                          : error_set(err, STATUS_FAILED, "%s: cannot be opened: %s",
                                                      path, strerror(errno));
     return S_ISREG(info.st_mode) ? STATUS_OK
-                                 : error_set(err, STATUS_FAILED, "%s: is no regular file", path);
+                                 : error_set(err, STATUS_FAILED, "%s: is not a regular file", path);
 }
 
 status database_open(const char *path, const database_form *form, bool create, database *db,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Event files; see event_file.h. A record is, little endian: the length of its data in 8 bytes, the
- * masked CRC-32C of these, the data, the masked CRC-32C of it. Records are kept until they are
- * flushed or many, and no write begins or ends within one: what a kill leaves can be read. */
+/* Event files; see event_file.h. A record is, in little-endian order: the length of its data in 8
+ * bytes, the masked CRC-32C of these 8 bytes, the data, and the masked CRC-32C of the data. Records
+ * are kept in memory until they are flushed or there are many, and no write begins or ends within a
+ * record, so that what a kill leaves can be read. */
 #include "track/event_file.h"
 #include "base/crc32c.h"
 #include "base/file.h"
@@ -30,7 +31,7 @@ enum {
     CHANNELS = 3,
 };
 
-/* The last second of ten digits: up to there names sort as their numbers. */
+/* The last second with ten digits: up to it, names sort like their numbers. */
 static const unsigned long long most_seconds = 9999999999;
 
 struct event_file {
@@ -50,7 +51,8 @@ static void put_little_endian(unsigned char *to, uint64_t value, size_t count)
         to[i] = (unsigned char)(value >> 8 * i);
 }
 
-/* A sum over bytes that hold their own sum is worth little, so the format stores it turned. */
+/* The format stores checksums masked, because a checksum over data that contains checksums is worth
+ * little. */
 static uint32_t masked_crc(const void *data, size_t size)
 {
     uint32_t crc = crc32c(data, size);
@@ -77,7 +79,7 @@ status event_file_flush(event_file *f, error *err)
         return STATUS_OK;
     if (write_all(f, f->pending, f->used) != STATUS_OK) {
         int reason = errno;
-        /* A part of a record would hide all that comes after it. */
+        /* A part of a record would hide all records after it. */
         if (ftruncate(f->file, f->written) != 0)
             f->used = 0;
         errno = reason;
@@ -134,8 +136,8 @@ static status put_value(event_file *f, uint64_t step, const char *tag, Tb__Value
 
 /* ---- The file ---- */
 
-/* Now, or the second after the newest of the files that are there: readers take the files of a run
- * in the order of their names, and clocks are set back. */
+/* The current second, or the one after the newest existing file if that is later: readers take the
+ * files of a run in the order of their names, and a clock may be set back. */
 static unsigned long long choose_seconds(const char *directory)
 {
     unsigned long long chosen = (unsigned long long)time(NULL);
@@ -227,7 +229,7 @@ status event_file_resume(event_file *f, uint64_t step, error *err)
     return put_event(f, &event, err);
 }
 
-/* ---- What goes in ---- */
+/* ---- Values ---- */
 
 status event_file_scalar(event_file *f, uint64_t step, const char *tag, double value, error *err)
 {
@@ -272,11 +274,11 @@ status event_file_histogram(event_file *f, uint64_t step, const char *tag, const
 
 /* ---- TensorBoard's HParams page, from a run's configuration ---- */
 
-/* What the messages point to is borrowed, so that the blocks of memory that they lie in are all
- * there is to free. */
+/* The messages borrow all that they point to, so that only the blocks of memory that contain them
+ * have to be freed. */
 static const char what[] = "the hyper-parameters of an event file";
 
-/* A value without a value: readers look at its metadata. */
+/* Writes a value that has only metadata, which is what readers look at. */
 static status put_hparams(event_file *f, const char *tag, Tb__HParams *message, error *err)
 {
     Tb__Value v = TB__VALUE__INIT;
@@ -297,7 +299,7 @@ static status put_hparams(event_file *f, const char *tag, Tb__HParams *message, 
     return result;
 }
 
-/* What the messages say of a parameter, and of a metric. */
+/* What the messages say about a parameter, and about a metric. */
 typedef struct parameter_parts {
     Tb__HParamInfo info;
     Tb__HParamsEntry entry;
@@ -309,7 +311,7 @@ typedef struct metric_parts {
     Tb__MetricName name;
 } metric_parts;
 
-/* Returns the value's type, and whether there is one. */
+/* Sets the value and returns its type; *there is false if it has none. */
 static Tb__HParamInfo__Type set_value(Tb__AnyValue *to, const json_t *value, bool *there)
 {
     *there = true;
@@ -328,7 +330,7 @@ static Tb__HParamInfo__Type set_value(Tb__AnyValue *to, const json_t *value, boo
     return TB__HPARAM_INFO__TYPE__STRING;
 }
 
-/* The messages have room for all that config holds. */
+/* Fills in the parameters. p, e and start have room for all members of config. */
 static void list_parameters(const json_t *config, parameter_parts *p, Tb__Experiment *e,
                             Tb__SessionStart *start)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Histograms over limits that grow exponentially; see histogram.h. They are those of TensorFlow's
- * own summaries: 0, and to both sides 1e-12, growing by a tenth up to 1e20, then the largest
- * number there is. */
+/* Histograms with limits that grow exponentially; see histogram.h. */
 #include "track/histogram.h"
 
 #include <float.h>
@@ -10,7 +8,7 @@
 
 static const double smallest = 1e-12, growth = 1.1, largest = 1e20;
 
-/* All limits, in rising order; their number. */
+/* Writes all limits, in rising order; returns their number. */
 static size_t fill_limits(double limits[HISTOGRAM_MOST])
 {
     double positive[HISTOGRAM_MOST];
@@ -27,7 +25,7 @@ static size_t fill_limits(double limits[HISTOGRAM_MOST])
     return count;
 }
 
-/* The first whose limit is above the value, which is below the last. */
+/* The first bucket whose limit is above the value, which has to be below the last limit. */
 static size_t find_bucket(const double *limits, size_t count, double value)
 {
     size_t low = 0, high = count - 1;
@@ -41,7 +39,7 @@ static size_t find_bucket(const double *limits, size_t count, double value)
     return low;
 }
 
-/* Leaves out what is empty before the first bucket and after the last that is not. */
+/* Removes the empty buckets at both ends. */
 static void trim(histogram *h)
 {
     size_t first = 0;

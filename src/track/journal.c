@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Enough digits that a float's value survives. */
+/* Enough digits to read back the same float. */
 enum { DIGITS = 9 };
 
 static status fail(const journal *j, error *err)
@@ -24,8 +24,8 @@ static status check_empty(const char *path, const struct stat *info, error *err)
     if (!S_ISREG(info->st_mode) || info->st_size == 0)
         return STATUS_OK;
     return error_set(err, STATUS_USAGE,
-                     "%s: holds %lld bytes already, and a run's metrics replace nothing; name "
-                     "another --metrics or move this file away",
+                     "%s: already contains %lld bytes, but the metrics file of a new run has to be "
+                     "new or empty; choose another --metrics or move this file away",
                      path, (long long)info->st_size);
 }
 
@@ -35,7 +35,8 @@ status journal_check_new(const char *path, error *err)
     return stat(path, &info) == 0 ? check_empty(path, &info, err) : STATUS_OK;
 }
 
-/* For appending. Only files have a length and are worth a lock; some file systems have none. */
+/* Opens the file for appending. Only regular files are worth a lock, and some file systems have no
+ * locks. */
 static status open_locked(journal *j, const char *path, struct stat *info, error *err)
 {
     *j = (journal){.path = text_format("%s", path)};
@@ -46,8 +47,8 @@ static status open_locked(journal *j, const char *path, struct stat *info, error
     if (S_ISREG(info->st_mode) && flock(fileno(j->stream), LOCK_EX | LOCK_NB) != 0 &&
         errno == EWOULDBLOCK)
         return error_set(err, STATUS_FAILED,
-                         "%s: another hcnn-cl writes its metrics there; wait for it or name "
-                         "another --metrics",
+                         "%s: another hcnn-cl is writing its metrics to it; wait until it has "
+                         "ended or choose another --metrics",
                          path);
     return STATUS_OK;
 }
@@ -59,7 +60,7 @@ status journal_create(journal *j, const char *path, error *err)
     return check_empty(path, &info, err);
 }
 
-/* Whether the byte before `bytes` ends a line. */
+/* Whether a line ends at `bytes`; 0 counts as an end. */
 static bool ends_line(const char *path, uint64_t bytes)
 {
     FILE *file = fopen(path, "rb");
@@ -78,10 +79,11 @@ status journal_resume(journal *j, const char *path, uint64_t bytes, error *err)
     if (!S_ISREG(info.st_mode) || info.st_size == 0)
         return STATUS_OK;
     if ((uint64_t)info.st_size < bytes || !ends_line(path, bytes))
-        return error_set(err, STATUS_FAILED,
-                         "%s: is not the metrics file that the run left, whose first %llu bytes "
-                         "are lines of it; put that one back, or move this one away to begin anew",
-                         path, (unsigned long long)bytes);
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: is not the metrics file that the run left: its first %llu bytes have to be whole "
+            "lines; put the right file back, or move this one away to start a new one",
+            path, (unsigned long long)bytes);
     return ftruncate(fileno(j->stream), (off_t)bytes) == 0 ? STATUS_OK : fail(j, err);
 }
 

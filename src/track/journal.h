@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metrics.jsonl: a line of JSON per step and per epoch, for scripts. */
+/* metrics.jsonl, for scripts: a line of JSON for each step, for each epoch and for the test. */
 #pragma once
 
 #include "track/metric_lines.h"
@@ -11,21 +11,23 @@ typedef struct journal {
     char *path;
 } journal;
 
-/* STATUS_USAGE where the file holds something already: a new run's metrics replace nothing and are
- * mixed into nothing. */
+/* STATUS_USAGE if the file is not empty: the metrics of a new run neither replace nor follow
+ * others. */
 status journal_check_new(const char *path, error *err);
 
-/* Opens a new run's metrics file, locked: another process that writes there is STATUS_FAILED, a
- * file that is not empty STATUS_USAGE. Neither is asked of a pipe or a terminal. */
+/* Opens a new run's metrics file and locks it. STATUS_FAILED if another process writes to it,
+ * STATUS_USAGE if it is not empty. Pipes and terminals are not checked. */
 status journal_create(journal *j, const char *path, error *err);
 
-/* Opens it to go on, after cutting it to `bytes`, where the checkpoint left it: lines of steps that
- * a kill undid are not there twice. A file that is gone begins anew; one that is shorter, or in
- * which no line ends there, is not this run's: STATUS_FAILED, and it stays as it is. */
+/* Opens the file of a resumed run and truncates it to `bytes`, its length at the checkpoint, so
+ * that steps that a kill undid are not there twice. A missing or empty file is started anew. A file
+ * that is shorter, or has no end of a line there, does not belong to this run: STATUS_FAILED, and
+ * it is unchanged. */
 status journal_resume(journal *j, const char *path, uint64_t bytes, error *err);
 void journal_close(journal *j);
 
+/* Writes the line at once, so that readers see it. */
 status journal_put(journal *j, const metric_line *line, error *err);
 
-/* Brings the file to the disk; *bytes is its length. */
+/* Writes the file to the disk. *bytes is its length; 0 for a pipe or a terminal. */
 status journal_sync(journal *j, uint64_t *bytes, error *err);

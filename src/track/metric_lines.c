@@ -29,7 +29,7 @@ const char *const metric_names[] = {
     METRICS(OF_TRAIN) METRICS(OF_VALIDATION) METRICS(OF_TEST_HALF) METRICS(OF_TEST) NULL,
 };
 
-/* How the names of a part's metrics begin; test_whole is the one that differs. */
+/* The prefix of the names of each part's metrics; only that of test_whole differs from its key. */
 static const struct part {
     const char *key, *prefix;
 } parts[] = {{"train", "train/"},
@@ -38,7 +38,7 @@ static const struct part {
              {"test_whole", "test/"}};
 enum { PARTS = sizeof parts / sizeof parts[0] };
 
-/* The name that stays for "PREFIX" "KEY"; NULL where that is not a metric. */
+/* The entry of metric_names that is "PREFIX" "KEY"; NULL if that is not a metric. */
 static const char *find_name(const char *prefix, const char *key)
 {
     size_t length = strlen(prefix);
@@ -107,7 +107,7 @@ size_t metric_line_metrics(const metric_line *line, run_metric metrics[METRICS_O
 
 /* ---- Reading ---- */
 
-/* The metrics of an object, after the `count` that there are. */
+/* Appends the metrics of an object to the first `count` ones; returns the new count. */
 static size_t add_metrics(const json_t *object, const char *prefix, uint64_t step,
                           run_metric metrics[METRICS_OF_LINE], size_t count)
 {

@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a run says at one moment, at the end of a step, an epoch or a test: a line of metrics.jsonl,
- * and of it single values under the names that the run store, event files, reports and sweeps know
- * them by. */
+/* What a run logs at the end of a step, an epoch or a test: a line of metrics.jsonl, and its single
+ * values under the names that the run store, event files, reports and sweeps use. */
 #pragma once
 
 #include "track/metric_table.h"
 #include "track/run_store.h"
 
-/* Every name that a run can log, ends with NULL: "loss", "coarse_loss", "fine_loss" and "lr" of
- * each step; "epoch", "seconds", "images_per_second", "coarse_weight" and "fine_weight" of each
- * epoch; and, after "train/", "validation/", "test_half/" and "test/", "loss" and those of
+/* Every name that a run can log; ends with NULL: "loss", "coarse_loss", "fine_loss" and "lr" for
+ * each step; "epoch", "seconds", "images_per_second", "coarse_weight" and "fine_weight" for each
+ * epoch; and, after "train/", "validation/", "test_half/" and "test/", "loss" and the names in
  * metric_table.h. */
 extern const char *const metric_names[];
 
-/* The most values of a line: the metrics and the number of images of each part, and what is said of
- * an epoch. */
+/* The most values of a line: the metrics and the number of images of each part, and the values
+ * about an epoch. */
 enum { METRICS_OF_LINE = 4 * (2 + METRICS_ROWS) + 16 };
 
 enum metric_form {
-    METRIC_REAL, /* what is not finite is null in JSON */
+    METRIC_REAL, /* null in JSON if not finite */
     METRIC_WHOLE,
     METRIC_FLAG, /* 0 or 1 */
 };
@@ -30,23 +29,24 @@ typedef struct metric_value {
     double value;
 } metric_value;
 
-/* Begins with a count of 0; values of one part follow each other. */
+/* Starts with a count of 0; values of one part follow each other. */
 typedef struct metric_line {
     uint64_t step;
     metric_value values[METRICS_OF_LINE];
     size_t count;
 } metric_line;
 
-/* Its strings must outlive the line. */
+/* Appends a value. Its strings must outlive the line. */
 void metric_line_add(metric_line *line, const char *part, const char *key, enum metric_form form,
                      double value);
 
-/* The line as metrics.jsonl has it, each part as an object in it. NULL when memory is out. */
+/* The line as in metrics.jsonl, with an object for each part. NULL if memory is out. */
 json_t *metric_line_to_json(const metric_line *line);
 
-/* Those values of a line that are metrics; returns how many. Names live as long as the program. */
+/* The values of a line that are metrics; returns their number. Names are valid as long as the
+ * program runs. */
 size_t metric_line_metrics(const metric_line *line, run_metric metrics[METRICS_OF_LINE]);
 
-/* The same of a line that was read. *step: of the line before, and then of this one. What is null
- * there is NaN; what is not a metric is left out. */
+/* The same for a line that was read. *step is the step of the line before and becomes that of this
+ * line. null is read as NaN; values that are not metrics are left out. */
 size_t metric_line_parse(const json_t *line, uint64_t *step, run_metric metrics[METRICS_OF_LINE]);

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of metrics: what is measured of each image, and the names that people know it by. */
+/* The table of metrics: what is measured for each image, and the names that people know it by. */
 #pragma once
 
-/* All metrics, in the order in which they are written. Whatever adds, sends, stores, prints or
- * names metrics goes over this table: a new metric is a new row and nothing else. A row:
+/* All metrics, in the order in which they are written. All code that adds, sends, stores, prints or
+ * names metrics uses this table, so that a new metric is a new row and nothing else. A row:
  *
- * - the member of `metrics` (measure/metrics.h) that holds the sum, also its key in a checkpoint;
+ * - the member of `metrics` (measure/metrics.h) with the sum, which is also its key in a
+ * checkpoint;
  * - its name in metrics.jsonl, the run store, event files, reports and sweeps;
- * - LOSS, a double whose mean over the images is reported, or HITS, a count whose share is;
- * - ALWAYS, or COARSE_HEAD: only results with a coarse part have it, or IF_ANY: what is 0 is not
+ * - LOSS, a double whose mean over the images is reported, or HITS, a count whose share of the
+ *   images is reported;
+ * - ALWAYS; COARSE_HEAD, if only results with a coarse part have it; or IF_ANY, if 0 is not
  *   reported;
- * - FIRST, or LATER: checkpoints from before the metric lack it, which means 0; so is each new one;
+ * - FIRST; or LATER, if older checkpoints lack it, which means 0. Every new metric is LATER;
  * - how a terminal shows it, given a percentage; NULL: not at all;
- * - what one image adds, from `fine` and `coarse` (head_result) and `parents` (each fine class's
- *   coarse one). */
+ * - what one image adds, computed from `fine` and `coarse` (head_result) and `parents` (the coarse
+ *   class of each fine class). */
 #define METRICS(ROW)                                                                               \
     ROW(marginal_loss, "marginal_loss", LOSS, IF_ANY, LATER, NULL, fine->marginal_loss)            \
     ROW(coarse_loss, "coarse_loss", LOSS, COARSE_HEAD, FIRST, NULL, coarse->loss)                  \

@@ -31,7 +31,7 @@ static void fill_square(const image *i, int left, int top, int side,
             memcpy(pixel_at(i, x, y), colour, CHANNELS);
 }
 
-/* Of 0..1; what is no number becomes 0. */
+/* 0..1 to 0..255, clamped; NaN becomes 0. */
 static unsigned char byte_of(double value)
 {
     return (unsigned char)lround(fmin(fmax(value, 0), 1) * 255);
@@ -81,8 +81,8 @@ status picture_of_batch(const float *values, int count, int size, const float me
 
 /* ---- A confusion matrix ---- */
 
-/* Green's colour at a share of 0..1. Its brightness is 1 - share; its hue goes round the grey
- * diagonal of the colours, farthest from it in the middle. The factors are his. */
+/* Green's colour for a share of 0..1. Its brightness is 1 - share. Its hue turns around the grey
+ * diagonal of the colour cube and is farthest from it in the middle. The factors are Green's. */
 static void colour_of(double share, unsigned char colour[CHANNELS])
 {
     static const double start = 0.5, rotations = -1, saturation = 1;
@@ -93,7 +93,7 @@ static void colour_of(double share, unsigned char colour[CHANNELS])
     colour[2] = byte_of(light + away * (1.97294 * along));
 }
 
-/* The classes in the order of the rows, and where each begins. */
+/* The classes in the order of the rows, and the pixel at which each begins. */
 typedef struct layout {
     int classes, cell, side;
     const int *order;
@@ -129,7 +129,7 @@ static status lay_out(layout *l, const int *groups, error *err)
     return STATUS_OK;
 }
 
-/* The pixel before each group, all the way down and across. */
+/* Draws the pixel before each group over the whole height and width. */
 static void draw_lines(const layout *l, const image *to)
 {
     for (int i = 1; i < l->classes; i++) {
@@ -162,7 +162,7 @@ status picture_of_confusion(const uint32_t *counts, int classes, const int *orde
     *made = (image){0};
     if (classes < 1 || classes > PICTURE_MOST_CLASSES)
         return error_set(err, STATUS_FAILED,
-                         "a picture of a confusion matrix has 1 to %d classes, not %d",
+                         "a picture of a confusion matrix can show 1 to %d classes, not %d",
                          PICTURE_MOST_CLASSES, classes);
     status result;
     TRY_OR_DONE(lay_out(&l, groups, err));

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pictures of a run for those who watch it: what the network sees, and which classes it takes for
- * which. */
+/* Pictures of a run, for people: what the network sees, and which classes it confuses. */
 #pragma once
 
 #include "data/image.h"
@@ -8,31 +7,31 @@
 #include <stdint.h>
 
 enum {
-    PICTURE_IMAGES = 64,         /* the most of a batch */
-    PICTURE_CELL = 64,           /* pixels that an image of a batch has at least */
-    PICTURE_GAP = 2,             /* white pixels between two */
+    PICTURE_IMAGES = 64,         /* most images of a batch */
+    PICTURE_CELL = 64,           /* least side of an image of a batch, in pixels */
+    PICTURE_GAP = 2,             /* white pixels between two images */
     PICTURE_BATCH_SIDE = 2048,   /* pixels: a picture of more than one image is not wider */
-    PICTURE_SIDE = 1024,         /* of a confusion matrix */
-    PICTURE_MOST_CLASSES = 2048, /* of a confusion matrix */
+    PICTURE_SIDE = 1024,         /* side of a confusion matrix, in pixels */
+    PICTURE_MOST_CLASSES = 2048, /* most classes of a confusion matrix */
 };
 
-/* The first images of a batch in a grid that is as wide as high, or a row less high: value *
- * deviation + mean of each colour, 0 to 1, clamped; small ones are enlarged by a whole factor.
- * values: [count][size][size][3], as network_read_input gives them, count and size at least 1. Free
- * with image_free. */
+/* Draws the first images of a batch in a grid that is as wide as high, or one row lower. Each
+ * colour is value * deviation + mean, clamped to 0 to 1; small images are enlarged by a whole
+ * factor. values: [count][size][size][3], as network_read_input returns them; count and size are at
+ * least 1. Free *made with image_free. */
 status picture_of_batch(const float *values, int count, int size, const float mean[3],
                         const float deviation[3], image *made, error *err);
 
-/* A confusion matrix as a square: a row for each class of the labels, from the top, a column for
- * each answer, white where none of the row's images were answered so and black where all were. The
- * colours between are D. A. Green's cubehelix ("A colour scheme for the display of astronomical
+/* Draws a confusion matrix as a square, with a row for each label, from the top, and a column for
+ * each answer. A cell is white if none of the row's images were answered so, and black if all were.
+ * The colours between are D. A. Green's cubehelix ("A colour scheme for the display of astronomical
  * intensity images", 2011), whose brightness falls evenly. A row without images stays white.
  *
- * counts: [classes][classes], label first. order: [classes], the classes as they are shown, each
- * once; NULL: by their numbers. groups: [classes], by class; a grey line of a pixel parts
- * neighbours of different groups; NULL: no lines. Cells are as large as fits into PICTURE_SIDE: the
- * picture has more than half of that, and more than all of it only where there are more classes;
- * lines are left out where they would not fit. STATUS_FAILED: more classes than
- * PICTURE_MOST_CLASSES. Free with image_free. */
+ * counts: [classes][classes], label first. order: [classes], the classes in the order in which they
+ * are shown, each once; NULL: by number. groups: [classes], the group of each class; a grey line,
+ * one pixel wide, separates neighbours of different groups; NULL: no lines. Cells are as large as
+ * fits into PICTURE_SIDE: the side is more than half of it, and more than all of it only if there
+ * are more classes than that. Lines are left out if they do not fit. STATUS_FAILED if there are no
+ * classes or more than PICTURE_MOST_CLASSES. Free *made with image_free. */
 status picture_of_confusion(const uint32_t *counts, int classes, const int *order,
                             const int *groups, image *made, error *err);

@@ -13,7 +13,7 @@
 enum {
     MAX_CONFIG_BYTES = 1 << 20,
     MAX_LINE_BYTES = 1 << 16,
-    LOGGED_AT_ONCE = 4096, /* values of a transaction */
+    LOGGED_AT_ONCE = 4096, /* values per transaction */
 };
 
 status record_config(const char *run, json_t **config, error *err)
@@ -28,8 +28,8 @@ status record_config(const char *run, json_t **config, error *err)
     TRY_OR_DONE(file_read(path, MAX_CONFIG_BYTES, &text, &size, err));
     *config = json_loadb((char *)text, size, 0, &fault);
     if (!json_is_object(*config)) {
-        result = error_set(err, STATUS_FAILED, "%s: is no configuration of a run: %s", path,
-                           *config ? "it is no object" : fault.text);
+        result = error_set(err, STATUS_FAILED, "%s: is not the configuration of a run: %s", path,
+                           *config ? "expected a JSON object" : fault.text);
         json_decref(*config);
         *config = NULL;
     }
@@ -41,12 +41,12 @@ done:
 
 /* ---- The metrics file ---- */
 
-/* Lines of a file on their way into a store. */
+/* The state of copying a metrics file into a store. */
 typedef struct logging {
     run_store *store;
     int64_t run;
     const char *path;
-    size_t line; /* its number */
+    size_t line; /* number of the line */
     char text[MAX_LINE_BYTES];
     uint64_t step;
     run_metric values[LOGGED_AT_ONCE + METRICS_OF_LINE];
@@ -65,8 +65,8 @@ static status log_line(logging *l, const char *text, size_t length, error *err)
     json_error_t fault;
     json_t *line = json_loadb(text, length, 0, &fault);
     if (!json_is_object(line)) {
-        error_set(err, STATUS_FAILED, "%s: line %zu: is no line of metrics: %s", l->path, l->line,
-                  line ? "it is no object" : fault.text);
+        error_set(err, STATUS_FAILED, "%s: line %zu: not a metrics line: %s", l->path, l->line,
+                  line ? "expected a JSON object" : fault.text);
         json_decref(line);
         return STATUS_FAILED;
     }
@@ -82,10 +82,10 @@ static status log_lines(logging *l, FILE *file, error *err)
         l->line++;
         if (length > 0 && l->text[length - 1] == '\n')
             TRY(log_line(l, l->text, length, err));
-        else if (!feof(file)) /* else a kill cut it */
+        else if (!feof(file)) /* at the end of the file, a kill has truncated the line */
             return error_set(err, STATUS_FAILED,
-                             "%s: line %zu: is too long for metrics, or holds zero bytes", l->path,
-                             l->line);
+                             "%s: line %zu: is too long for a metrics line, or contains zero bytes",
+                             l->path, l->line);
     }
     return log_values(l, err);
 }
@@ -119,7 +119,7 @@ static double modified(const char *path)
     return stat(path, &info) == 0 ? (double)info.st_mtime : run_store_now();
 }
 
-/* Whoever tested its best checkpoint was done. */
+/* A run that logged a test result had finished. */
 static status find_state(run_store *store, int64_t run, enum run_state *state, error *err)
 {
     run_series tested;
@@ -177,7 +177,7 @@ static status record_locked(const char *directory, const char *path, error *err)
     char *metrics =
         elsewhere ? text_format("%s", elsewhere) : text_format("%s/metrics.jsonl", directory);
     TRY_OR_DONE(got_memory(metrics, err, directory));
-    /* All of it is checked before what is recorded gives way. */
+    /* The whole file is checked before an older record is replaced. */
     TRY_OR_DONE(record_metrics(NULL, 0, metrics, err));
     TRY_OR_DONE(run_store_open(path, true, &store, err));
     TRY_OR_DONE(record(store, directory, metrics, config, err));

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A run's record made from its directory alone: for runs that the store does not know. */
+/* Creates a run's record from its directory alone, for runs that the store does not know. */
 #pragma once
 
 #include "track/run_store.h"
 
-/* RUN/config.json as an object. */
+/* Reads RUN/config.json, which has to be an object. *config is a new reference, NULL after a
+ * failure. */
 status record_config(const char *run, json_t **config, error *err);
 
-/* Logs the lines of a metrics file; the last line may be cut. STATUS_FAILED names the line that is
- * no JSON. What is no regular file, such as a pipe, holds nothing to log. store NULL: only checks.
- */
+/* Logs the lines of a metrics file; the last line may be truncated. STATUS_FAILED names a line that
+ * is not a JSON object. A pipe or another file that is not regular has nothing to log. store NULL:
+ * only checks the file. */
 status record_metrics(run_store *store, int64_t run, const char *path, error *err);
 
-/* Records the run in the store beside it, which is made where there is none, in the place of what
- * was recorded under its name. *path: the store's; freed by the caller. A run that a process is
- * training is STATUS_FAILED. */
+/* Records the run in the store beside it, which is created if it does not exist; an older record of
+ * that name is replaced. *path is the path of the store, which the caller frees; NULL after a
+ * failure. STATUS_FAILED if a process is training the run. */
 status record_run(const char *run, char **path, error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the report tells of a run, and the file that it becomes; see report.h. */
+/* What the report says about a run, and the file that is written; see report.h. */
 #include "track/report.h"
 #include "base/file.h"
 #include "base/json_values.h"
@@ -7,12 +7,12 @@
 
 #include <string.h>
 
-enum { DIGITS = 7 }; /* of a number on the page: more than a float has */
+enum { DIGITS = 7 }; /* of a number on the page; a float has fewer */
 
 /* ---- A run ---- */
 
-/* The places that are kept of a series that is too long, in `places`: the first, the last, and of
- * each of equal stretches between them the least and the largest value. How many these are. */
+/* Writes the places that are kept of a series that is too long: the first, the last, and the
+ * smallest and the largest value of each of the equal parts between them. Returns their number. */
 static size_t thin(const run_series *series, size_t *places)
 {
     const double *values = series->values;
@@ -35,7 +35,7 @@ static size_t thin(const run_series *series, size_t *places)
     return kept;
 }
 
-/* NULL when memory is out. */
+/* NULL if memory is out. */
 static json_t *series_to_json(const run_series *series)
 {
     size_t places[REPORT_POINTS];
@@ -79,21 +79,21 @@ static status add_all_series(run_store *store, const run_record *run, json_t *al
     TRY(run_store_names(store, run->id, &names, err));
     status result = STATUS_OK;
     for (size_t i = 0; i < names.count; i++)
-        if (is_utf8(names.texts[i])) /* no run of ours logs another */
+        if (is_utf8(names.texts[i])) /* no run of this program logs other names */
             TRY_OR_DONE(add_series(store, run, names.texts[i], all, err));
 done:
     words_free(&names);
     return result;
 }
 
-/* What is not UTF-8, as the name of a directory may be, is said to be so. */
+/* A name as JSON. The name of a directory need not be UTF-8; then the page says so. */
 static json_t *name_to_json(const char *text)
 {
     json_t *value = json_string(text);
-    return value ? value : json_string("(no UTF-8)");
+    return value ? value : json_string("(not UTF-8)");
 }
 
-/* Times are whole seconds: the page's numbers have fewer digits than a time with parts of one. */
+/* Times are whole seconds, because the page's numbers have too few digits for fractions of one. */
 static json_t *record_to_json(const run_record *run)
 {
     return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:O, s:O, s:{}}",
@@ -133,7 +133,7 @@ static status put_text(page_output *to, const char *text, error *err)
     return file_writer_put(&to->file, text, strlen(text), err);
 }
 
-/* The text with each of `special` as its entry of `escapes`. */
+/* Writes the text, with each character of `special` replaced by its entry in `escapes`. */
 static status put_escaped(page_output *to, const char *text, size_t size, const char *special,
                           const char *const *escapes, error *err)
 {
@@ -149,8 +149,8 @@ static status put_escaped(page_output *to, const char *text, size_t size, const 
     return file_writer_put(&to->file, text + done, size - done, err);
 }
 
-/* Within JSON these stand in strings only, which may have them as \u. Without '<' no </script> can
- * end the document. */
+/* In JSON, these characters occur only in strings, where they may be written with \u. Without '<',
+ * no </script> can end the document. */
 static int put_json(const char *text, size_t size, void *context)
 {
     static const char *const escapes[] = {"\\u003c", "\\u003e", "\\u0026"};
@@ -169,7 +169,8 @@ static status put_head(page_output *to, const char *title, int refresh, error *e
     return put_text(to, "</title>\n", err);
 }
 
-/* JSON_ENSURE_ASCII writes U+2028 and U+2029, which end a line of JavaScript, as \u, too. */
+/* JSON_ENSURE_ASCII also writes U+2028 and U+2029 with \u, because they end a line of
+ * JavaScript. */
 static status put_page(page_output *to, const json_t *document, int refresh, error *err)
 {
     const char *title = json_string_value(json_object_get(document, "title"));
@@ -183,7 +184,7 @@ static status put_page(page_output *to, const json_t *document, int refresh, err
     return put_text(to, report_page.after_document, err);
 }
 
-/* A page replaces a page, and nothing else that somebody might miss. */
+/* Only a report or an empty file is replaced, and nothing else that somebody might miss. */
 static status check_replaced(const char *path, error *err)
 {
     static const char mark[] = "content=\"hcnn-cl report\"";
@@ -195,9 +196,9 @@ static status check_replaced(const char *path, error *err)
     fclose(file);
     if (size == 0 || strstr(head, mark))
         return STATUS_OK;
-    return error_set(err, STATUS_USAGE,
-                     "%s: is there already and is no report; name another file, or move it away",
-                     path);
+    return error_set(
+        err, STATUS_USAGE,
+        "%s: already exists and is not a report; choose another file or move this one away", path);
 }
 
 status report_write(const char *path, const json_t *document, int refresh, error *err)

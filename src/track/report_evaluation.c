@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { MAX_EVALUATION_BYTES = 1 << 25 }; /* of EVALUATION_CLASSES and more */
+enum { MAX_EVALUATION_BYTES = 1 << 25 }; /* enough for EVALUATION_CLASSES classes */
 
 static bool is_list_of_texts(const json_t *list)
 {
@@ -55,7 +55,7 @@ static bool are_mistakes(const json_t *list, size_t fine)
     return json_is_array(list);
 }
 
-/* The first part that is not what it has to be, or NULL. */
+/* The key of the first part that is not valid, or NULL. */
 static const char *find_fault(const json_t *e)
 {
     const json_t *coarse_classes = json_object_get(e, "coarse_classes");
@@ -83,7 +83,7 @@ static status read_file(const char *path, json_t **evaluation, error *err)
     unsigned char *text;
     size_t size;
     json_error_t where;
-    char place[JSON_ERROR_TEXT_LENGTH + 32] = "it is no object";
+    char place[JSON_ERROR_TEXT_LENGTH + 32] = "expected a JSON object";
     TRY(file_read(path, MAX_EVALUATION_BYTES, &text, &size, err));
     *evaluation = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &where);
     free(text);
@@ -93,10 +93,11 @@ static status read_file(const char *path, json_t **evaluation, error *err)
     if (!*evaluation)
         snprintf(place, sizeof place, "line %d: %s", where.line, where.text);
     else if (fault)
-        snprintf(place, sizeof place, "%s is not what it has to be", fault);
+        snprintf(place, sizeof place, "%s is not valid", fault);
     json_decref(*evaluation);
     return error_set(err, STATUS_FAILED,
-                     "%s: is damaged: %s; remove it, and the report does without it", path, place);
+                     "%s: is damaged: %s; remove it, and the report is written without it", path,
+                     place);
 }
 
 status report_evaluation_read(const char *directory, json_t **evaluation, error *err)

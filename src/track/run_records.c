@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a store tells of its runs; see run_store.h. */
+/* Reading what a store has of its runs; see run_store.h. */
 #include "base/array.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -7,21 +7,22 @@
 
 #include <stdlib.h>
 
-/* The year 5138: times have eleven digits at most. */
+/* The year 5138: times have at most eleven digits. */
 static const double LATEST = 1e11;
 
 #define COLUMNS                                                                                    \
     "SELECT id, name, state, message, version, device, driver, host, config, summary, started,"    \
     " ended, updated, step FROM runs"
 
-/* Seconds since 1970, or 0 for what can be none. */
+/* Seconds since 1970, or 0 for a number that cannot be a time. */
 static double read_time(sqlite3_stmt *row, int column)
 {
     double seconds = database_double(row, column);
     return seconds > 0 && seconds < LATEST ? seconds : 0;
 }
 
-/* By its name and what holds the run's directory; false for a name that is none of a state. */
+/* The state by its name and by whether a process holds the run's directory. An unknown name gives
+ * RUN_FAILED and false. */
 static bool read_state(run_record *run, const char *name)
 {
     int state = name ? word_list_find(&run_states, name) : -1;
@@ -50,14 +51,15 @@ static status read_run(run_store *store, sqlite3_stmt *row, run_record *run, err
     TRY(got_memory(run->name, err, store->db.path));
     run->directory = text_format("%s/%s", store->directory, run->name);
     TRY(got_memory(run->directory, err, store->db.path));
-    /* The directory is one of the store's own, whatever the file says: `--delete` removes it. */
+    /* `--delete` removes the directory, so it has to be one beside the store, whatever the file
+     * says. */
     if (!json_is_object(run->config) || !json_is_object(run->summary) || !file_is_name(run->name))
         return error_set(err, STATUS_FAILED, "%s: the record of run %s is damaged; %s",
                          store->db.path, run->name, store->db.remedy);
     const char *state = (const char *)sqlite3_column_text(row, 2);
     return read_state(run, state)
                ? STATUS_OK
-               : error_set(err, STATUS_FAILED, "run %s: has a state that there is not: '%s'",
+               : error_set(err, STATUS_FAILED, "run %s: its record has the unknown state '%s'",
                            run->name, state ? state : "");
 }
 
@@ -83,7 +85,7 @@ void run_list_free(run_list *list)
     *list = (run_list){0};
 }
 
-/* Where a list grows. */
+/* The list that runs are appended to. */
 typedef struct listing {
     run_store *store;
     run_list *list;
@@ -116,8 +118,8 @@ status run_store_find(run_store *store, const char *name, run_record *run, error
     status result =
         found ? read_run(store, row, run, err)
               : error_set(err, STATUS_FAILED,
-                          "%s: knows no run %s; `hcnn-cl runs` lists those that it knows, and "
-                          "`hcnn-cl runs --add %s/%s` records one that has a directory there",
+                          "%s: the store does not have a run %s; `hcnn-cl runs` lists its runs, "
+                          "and `hcnn-cl runs --add %s/%s` records one from its directory",
                           store->db.path, name, store->directory, name);
     sqlite3_finalize(row);
     if (result != STATUS_OK)
@@ -146,7 +148,7 @@ done:
     return result;
 }
 
-/* ---- What was logged ---- */
+/* ---- Logged values ---- */
 
 static status append_point(void *context, sqlite3_stmt *row, error *err)
 {

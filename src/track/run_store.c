@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store of runs: its form, and what training writes; see run_store.h. Reading is
- * run_records.c's. */
+/* The store of runs: its tables, and what training writes; see run_store.h. Reading is in
+ * run_records.c. */
 #include "track/run_store.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-/* Names of metrics are kept once, and a run's values of one name lie together by step: this is
- * what a curve reads. Times are seconds since 1970. */
+/* The name of a metric is stored once, and the values of a run under one name are stored together
+ * by step, because that is what a curve reads. Times are seconds since 1970. */
 static const database_form form = {
     .version = 1,
     .schema = "CREATE TABLE runs ("
@@ -25,7 +25,7 @@ static const database_form form = {
               "CREATE TABLE artifacts ("
               "  run INTEGER NOT NULL, kind TEXT NOT NULL, file TEXT NOT NULL,"
               "  PRIMARY KEY (run, file)) WITHOUT ROWID;",
-    .remedy = "move it away: the runs are whole in their directories, and `hcnn-cl runs --add "
+    .remedy = "move it away; the runs are complete in their directories, and `hcnn-cl runs --add "
               "RUN...` records them in a new one",
 };
 
@@ -44,8 +44,8 @@ char *run_store_path_of(const char *run)
     return path;
 }
 
-/* The path without slashes at its end; from the root for "." and "..", which are no names. NULL
- * when memory is out. */
+/* The path without slashes at its end; the absolute path for "." and "..", which are not names of
+ * runs. NULL if memory is out. */
 static char *name_directory(const char *given)
 {
     size_t length = strlen(given);
@@ -130,7 +130,7 @@ static status forget(run_store *store, int64_t run, error *err)
     return database_run(&store->db, err, "DELETE FROM runs WHERE id = ?", "i", run);
 }
 
-/* Within a transaction, as what follows. The time of the first start stays a resumed run's. */
+/* Called within a transaction. A resumed run keeps the time of its first start. */
 static status put_run(run_store *store, const run_beginning *w, const char *config,
                       const char *summary, int64_t *run, error *err)
 {
@@ -138,7 +138,7 @@ static status put_run(run_store *store, const run_beginning *w, const char *conf
     int64_t step = (int64_t)w->step;
     TRY(run_store_id(store, w->name, run, err));
     if (*run != 0 && w->resumed) {
-        /* Nor does a run that goes on have a tested best checkpoint. */
+        /* Test results go too: the best checkpoint of a resumed run is not tested yet. */
         TRY(database_run(db, err,
                          "DELETE FROM metrics WHERE run = ? AND (step > ? OR name IN"
                          " (SELECT id FROM names WHERE name LIKE 'test%'))",
@@ -173,7 +173,7 @@ done:
     return result;
 }
 
-/* With the two statements that a value takes. */
+/* name and value are the two statements that store a value. */
 static status put_values(run_store *store, int64_t run, const run_metric *metrics, size_t count,
                          sqlite3_stmt *name, sqlite3_stmt *value, error *err)
 {

@@ -23,13 +23,14 @@ static json_t *find_member(const json_t *object, const char *key)
     return NULL;
 }
 
-/* Whole seconds: as a real it would be written with too few digits. 0: never. */
+/* Whole seconds, because a real number would be written with too few digits; null for 0, which
+ * means never. */
 static json_t *time_or_null(double seconds)
 {
     return seconds > 0 ? json_integer((json_int_t)seconds) : json_null();
 }
 
-/* A new reference, or NULL where it is none of these. */
+/* A new reference, or NULL if the key is none of these. */
 static json_t *own_value(const run_record *run, const char *key)
 {
     const struct {
@@ -64,7 +65,7 @@ bool run_metric_rises(const char *name)
     return strstr(name, "_top") || ends_with(name, "agreement");
 }
 
-/* The best of a test would be a choice that the test made. */
+/* The last value of a test counts: taking the best would be a choice made by the test. */
 static double best_of(const run_series *series)
 {
     bool tested = strncmp(series->name, "test", strlen("test")) == 0;
@@ -79,7 +80,7 @@ static double best_of(const run_series *series)
     return best;
 }
 
-/* Names of metrics have no '-'. */
+/* '-' is read as '_', because names of metrics have no '-'. */
 static status best_value(run_store *store, const run_record *run, const char *key, json_t **value,
                          bool *known, error *err)
 {
@@ -171,9 +172,10 @@ status run_condition_parse(const char *text, size_t length, run_condition *c, er
         c->value = strndup(text + from, length > from ? length - from : 0);
         return got_memory(c->key && c->value, err, text);
     }
-    return error_set(err, STATUS_USAGE,
-                     "'%.*s': is no condition; expected KEY=VALUE or another of != < <= > >=",
-                     (int)length, text);
+    return error_set(
+        err, STATUS_USAGE,
+        "'%.*s': is not a condition; expected KEY=VALUE, or one of != < <= > >= in place of =",
+        (int)length, text);
 }
 
 void run_condition_free(run_condition *c)

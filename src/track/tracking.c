@@ -15,12 +15,13 @@
 enum {
     FLUSH_SECONDS = 1,
     RETRY_SECONDS = 10,     /* after a flush that failed */
-    PATIENCE = 100,         /* milliseconds that a step waits for another process that writes, */
-    LAST_PATIENCE = 30000,  /* and the end of the run */
-    MOST_WAITING = 1 << 20, /* values, while the store cannot be written; then all are dropped */
+    PATIENCE = 100,         /* milliseconds that a step waits for another process that writes */
+    LAST_PATIENCE = 30000,  /* the same, for the end of the run */
+    MOST_WAITING = 1 << 20, /* values kept while the store cannot be written; beyond that, all are
+                             * dropped */
 };
 
-/* Beside what a person looks at first. */
+/* Metrics that TensorBoard's HParams page shows beside the options. */
 static const char *const shown_metrics[] = {"validation/loss", "validation/fine_top1",
                                             "validation/coarse_top1", "test/fine_top1",
                                             "test/coarse_top1"};
@@ -30,7 +31,7 @@ void tracking_check(tracking *k, status result)
     if (result == STATUS_OK || k->complained)
         return;
     k->complained = true;
-    char *text = text_format("%s; the run goes on, and what is written there may lack some of it",
+    char *text = text_format("%s; the run continues, but what is written there may be incomplete",
                              k->why.message);
     if (text && k->note)
         k->note(k->context, text);
@@ -39,7 +40,7 @@ void tracking_check(tracking *k, status result)
 
 /* ---- Lines ---- */
 
-/* The values that wait, to the store. */
+/* Writes the waiting values to the store. */
 static void flush_values(tracking *k)
 {
     status result = run_store_log(k->store, k->run, k->waiting, k->count, &k->why);
@@ -58,7 +59,7 @@ void tracking_flush(tracking *k)
     tracking_check(k, event_file_flush(k->events, &k->why));
 }
 
-/* Has values wait for the store; when too many do, they are dropped. */
+/* Keeps values for the next flush. If too many are waiting, those are dropped. */
 static status keep_values(tracking *k, const run_metric *values, size_t count, error *err)
 {
     size_t capacity = 2 * k->capacity + count;
@@ -120,12 +121,12 @@ static status begin_events(tracking *k, const tracked_run *run, json_t *config, 
     return event_file_flush(k->events, err);
 }
 
-/* The run's name in the store is the last part of its path from the root. */
+/* The run's name in the store is the last part of its absolute path. */
 static status begin_run(tracking *k, const tracked_run *run, json_t *config, error *err)
 {
     char host[HOST_NAME_MAX + 1] = "", *path = realpath(run->directory, NULL);
     if (!path)
-        return error_set(err, STATUS_FAILED, "%s: its path from the root cannot be found: %s",
+        return error_set(err, STATUS_FAILED, "%s: its absolute path cannot be found: %s",
                          run->directory, strerror(errno));
     gethostname(host, sizeof host - 1);
     const run_beginning what = {
@@ -146,7 +147,8 @@ static status begin_run(tracking *k, const tracked_run *run, json_t *config, err
     return result;
 }
 
-/* The test results of a checkpoint that a resumed run may better. */
+/* Removes the test results of an earlier best checkpoint, because a resumed run may find a better
+ * one. */
 static status remove_test(const char *directory, error *err)
 {
     char *path = text_format("%s/test.json", directory);
@@ -159,8 +161,8 @@ static status remove_test(const char *directory, error *err)
     return result;
 }
 
-/* The store may lack steps up to the one that the run resumes from: it is younger than the run, it
- * was moved away, or its disk was full. The metrics file has them. */
+/* The store may lack steps up to the one that the run resumes from: it may be newer than the run or
+ * have been moved away, or its disk was full. The metrics file has all steps. */
 static status complete_history(tracking *k, const tracked_run *run, error *err)
 {
     run_series losses;
@@ -183,7 +185,7 @@ static status begin_store(tracking *k, const tracked_run *run, json_t *config, e
     return STATUS_OK;
 }
 
-/* Each part alone: if one fails, the others may still succeed. */
+/* Starts each part on its own: if one fails, the others may still succeed. */
 void tracking_begin(tracking *k, const tracked_run *run)
 {
     json_t *config;
@@ -220,7 +222,7 @@ void tracking_file(tracking *k, const char *kind, const char *file)
 
 void tracking_end(tracking *k, enum run_state state, const char *message)
 {
-    /* Readers keep the first word on how a run ended: only what is final is said. */
+    /* Readers keep the first record of how a run ended, so only a final end is recorded. */
     if (state == RUN_FINISHED)
         tracking_check(k, event_file_end(k->events, &k->why));
     if (k->run != 0) {
