@@ -73,8 +73,7 @@ static status start_trial(agent *a, slot *s, const sweep_trial *t, int log,
     char *text = trial_describe(a->file, t->places);
     status result;
     TRY_OR_DONE(got_memory(directory && text, err, t->run));
-    bool resumed = file_exists_in(directory, "config.json"); /* the directory exists and is
-                                                              * complete */
+    bool resumed = file_exists_in(directory, "config.json"); /* its directory is complete */
     TRY_OR_DONE((resumed ? trial_resume_arguments : trial_arguments)(a->file, o->extra, t->places,
                                                                      directory, &arguments, err));
     *s = (slot){.number = t->number};
@@ -281,8 +280,8 @@ static status claim_new(agent *a, slot *s, error *err)
     return result;
 }
 
-/* Whether nothing has succeeded so far and this agent has seen many failures. No trial is started
- * then until its other runs have ended. */
+/* Whether nothing has succeeded so far and this agent has seen HOPELESS failures. It then starts no
+ * further trial until its other runs have ended. */
 static bool is_in_doubt(const agent *a)
 {
     for (size_t i = 0; i < a->trials.count; i++)
@@ -400,8 +399,7 @@ status agent_run(sweep_store *store, const sweep_file *file, const agent_options
     a.slots = calloc((size_t)options->jobs, sizeof *a.slots);
     if (!a.slots)
         return error_memory(err, "the agent");
-    void (*before)(int) = signal(SIGCHLD, SIG_DFL); /* if it were ignored, waitpid could not tell
-                                                     * how a child ended */
+    void (*before)(int) = signal(SIGCHLD, SIG_DFL); /* if ignored, children leave no exit code */
     status result = work(&a, err);
     stop_runs(&a);
     signal(SIGCHLD, before);

@@ -9,7 +9,7 @@
 #include <signal.h>
 
 typedef struct agent_options {
-    const char *program;        /* path of this program, which the runs are started with */
+    const char *program;        /* path of this program, with which the runs are started */
     const char *const *devices; /* [device_count] values of HCNN_DEVICE; none: the agent's own */
     int device_count;
     int jobs;           /* runs at a time */
@@ -31,9 +31,10 @@ typedef struct agent_observer {
     const volatile sig_atomic_t *stop; /* nonzero: stop the runs, which save, and return */
 } agent_observer;
 
-/* Works until `most` or run_cap trials, the target or the last point is reached. Two things end it
- * with STATUS_FAILED: a finished run that never logged the metric, and three runs that failed under
- * this agent while none of the sweep has succeeded. The same call then tries further points.
- * STATUS_INTERRUPTED after a stop. SIGCHLD has its default action during the call. */
+/* Works until there are `most` or run_cap trials, or until the target or the last point is reached.
+ * Two things end it with STATUS_FAILED: a finished run that never logged the metric, and three
+ * failed runs of this agent while no run of the sweep has succeeded. The same call then tries
+ * further points. STATUS_INTERRUPTED after a stop. SIGCHLD has its default action during the
+ * call. */
 status agent_run(sweep_store *store, const sweep_file *file, const agent_options *options,
                  const agent_observer *observer, error *err);

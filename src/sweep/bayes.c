@@ -31,8 +31,7 @@ typedef struct search {
     gaussian_process *model;
     double best;   /* the objective to improve on */
     double *point; /* [dimensions] of the candidate */
-    double *tried; /* [count][parameter_count] in the middle of their bins, and room for one point
-                    * more */
+    double *tried; /* [count][parameter_count] in the middle of their bins; and one point */
 } search;
 
 /* A point and what the model predicts there. */
@@ -134,8 +133,8 @@ static void keep(candidate *best, candidate *c)
 }
 
 /* Tries points around c, closer and closer. A parameter moves in every second try on average, so
- * that most tries leave some parameters where they are. `turn` is the number of the first try,
- * different from that of every other candidate. */
+ * that most tries leave some parameters where they are. `turn` is the number of the first try; no
+ * other candidate has the same numbers. */
 static void refine(const search *s, size_t turn, candidate *c, candidate *spare)
 {
     for (size_t i = 0; i < REFINEMENTS; i++) {
@@ -220,7 +219,7 @@ static status choose(search *s, const samples *known, double *places, sampler_ad
 {
     size_t parameters = s->file->parameter_count;
     double *found = s->tried + s->count * parameters;
-    /* All points can have been tried only if there are at most as many as trials. */
+    /* All points can have been tried only if there are no more points than trials. */
     advice->exhausted = s->size > 0 && s->size <= s->count && !find_left(s, found);
     if (advice->exhausted)
         return STATUS_OK;

@@ -13,8 +13,9 @@ typedef struct child {
 } child;
 
 /* Opens the file that a child prints into, and locks it; *log is -1 if another process has the
- * lock. The child inherits the lock with its standard output and keeps it as long as it lives: even
- * after its parent is gone, and before it has created anything else that others could see. */
+ * lock. The child inherits the lock with its standard output and keeps it until it ends, even if
+ * its parent is gone before. It has the lock before it creates anything else that others could
+ * see. */
 status child_open_log(const char *path, int *log, error *err);
 void child_close_log(int log); /* -1 is fine */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hyperband: it ends runs early if others do better. */
+/* Hyperband: ends runs early if others do better. */
 #pragma once
 
 #include "sweep/sampler.h"

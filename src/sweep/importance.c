@@ -70,7 +70,7 @@ static double between(const view *v, size_t first)
     return sum * sum / members;
 }
 
-/* Trials with equal places form a group. */
+/* The share of the variance that is explained by groups of trials with equal places. */
 static double find_share(const view *v)
 {
     double total = 0, explained = 0;

@@ -4,8 +4,9 @@
 #include "base/random.h"
 
 /* Visits all combinations of the parameters' values in the file's order, the last parameter
- * changing fastest. The digits of the trial's number are the indices of the values; the base of
- * each digit is the number of its parameter's values. False if there are no more points. */
+ * changing fastest. The digits of `count`, the number of trials so far, are the indices of the
+ * values; the base of each digit is the number of values of its parameter. False if there are no
+ * more points. */
 static bool next_of_grid(const sweep_file *file, size_t count, double *places)
 {
     uint64_t rest = count;
@@ -30,8 +31,7 @@ static void next_at_random(const sweep_file *file, size_t count, uint64_t seed, 
     for (size_t i = 0; i < file->parameter_count; i++) {
         uint32_t words[4];
         random_block(seed, RANDOM_SWEEP, (uint64_t)count << 32 | i, words);
-        uint64_t bits = ((uint64_t)words[0] << 32 | words[1]) >> 11; /* 53 bits, as many as a double
-                                                                      * has */
+        uint64_t bits = ((uint64_t)words[0] << 32 | words[1]) >> 11; /* 53 bits, for a double */
         places[i] = (double)bits * 0x1p-53;
     }
 }

@@ -65,7 +65,7 @@ static size_t value_trials(const sweep_file *file, const sweep_trials *tried, va
         enum sweep_impute how =
             t->state == SWEEP_TRIAL_RUNNING ? file->impute_while_running : file->impute;
         double value = t->objective;
-        bool lost = sweep_trial_succeeded(t); /* without a number if the run was deleted */
+        bool lost = sweep_trial_succeeded(t); /* without a number, it is left out */
         if (!is_pending(file, t) &&
             (sweep_trial_has_result(t) || (!lost && impute(t, how, worst, &value))))
             found[n++] = (valued){.value = value, .trial = i};

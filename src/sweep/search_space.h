@@ -10,7 +10,7 @@
 size_t space_values(const sweep_parameter *p);
 
 /* The middle of the places that have the same value as u. For a parameter without steps, u itself,
- * kept 1e-6 away from 0 and 1. NaN counts as 0. */
+ * kept at least 1e-6 away from 0 and 1. NaN counts as 0. */
 double space_place(const sweep_parameter *p, double u);
 
 /* Number of points; 0 if they are not counted or too many for a size_t. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a sweep searches: a sweep file, which has the form of wandb's, as YAML or JSON. */
+/* What a sweep searches: a file in the form of wandb's sweeps, as YAML or JSON. */
 #pragma once
 
 #include "base/options.h"
@@ -48,12 +48,13 @@ typedef struct sweep_file {
     words notes; /* a sentence for each thing in the file that has no meaning here */
 } sweep_file;
 
-/* Reads a file as docs/sweeps.md describes it or, unless it is NULL, a text that was read before.
- * With a text, path is only its name in messages, and `command` is skipped, because it may read the
- * environment and its words are in the store. rows: the options of a run, which the parameters set.
- * metrics: the names that a run can log; ends with NULL. STATUS_FAILED names file, line and remedy:
- * an unknown key, a value that an option would refuse, a metric that is never logged. After a
- * failure the file is empty, and sweep_file_free is harmless. */
+/* Reads a sweep file, which docs/sweeps.md describes. If text is not NULL, it is read in place of
+ * the file: what `text` was after an earlier reading. path is then only a name for messages, and
+ * `command` is skipped, because it may read the environment and its words are in the store. rows:
+ * the options of a run, which the parameters set. metrics: the names that a run can log; ends with
+ * NULL. STATUS_FAILED names file, line and remedy: an unknown key, a value that an option would
+ * refuse, a metric that is never logged. After a failure the file is empty, and sweep_file_free is
+ * harmless. */
 status sweep_file_read(const char *path, const char *text, const option_row *rows,
                        const char *const *metrics, sweep_file *file, error *err);
 void sweep_file_free(sweep_file *file);

@@ -129,7 +129,7 @@ static void list_keys(unsigned keys, char *text, size_t capacity)
     }
 }
 
-/* Checks that each needed key is there and no key that is not allowed. */
+/* Checks that all needed keys are there, and that all keys are allowed. */
 static status check_form_keys(const form_reading *r, error *err)
 {
     const distribution_form *kind = &distribution_forms[r->p->form.kind];

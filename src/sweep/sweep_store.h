@@ -33,8 +33,8 @@ status sweep_store_find(run_store *runs, const char *name, sweep_store *found, c
 
 const char *sweep_trial_state_name(enum sweep_trial_state state);
 
-/* Brings the trials up to date; a list of zeros is filled. What runs of trials that were already
- * over had logged is not read again. After an error the list is empty. */
+/* Brings the trials up to date, or fills an empty list (zeros). For a trial that was already over,
+ * what its run logged is not read again. After an error the list is empty. */
 status sweep_store_update(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err);
 /* Reads again what the run of a trial has logged. */
 status sweep_store_read_history(sweep_store *s, const sweep_file *file, sweep_trial *t, error *err);

@@ -39,8 +39,8 @@ status database_execute(database *db, const char *sql, error *err);
  * (SQL's NULL for NULL). */
 #define database_run(db, err, ...) database_each(db, NULL, NULL, err, __VA_ARGS__)
 
-/* Prepares a statement that is run many times, and runs it once; it returns no rows. Free it with
- * sqlite3_finalize. */
+/* database_prepare prepares a statement that is run many times, and database_rerun runs it once. It
+ * returns no rows. Free it with sqlite3_finalize. */
 status database_prepare(database *db, sqlite3_stmt **statement, const char *sql, error *err);
 status database_rerun(database *db, sqlite3_stmt *statement, error *err, const char *kinds, ...);
 

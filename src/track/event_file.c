@@ -311,7 +311,7 @@ typedef struct metric_parts {
     Tb__MetricName name;
 } metric_parts;
 
-/* Sets the value and returns its type; *there is false if it has none. */
+/* Sets the value and returns its type; *there is false for a null. */
 static Tb__HParamInfo__Type set_value(Tb__AnyValue *to, const json_t *value, bool *there)
 {
     *there = true;

@@ -39,10 +39,10 @@ status event_file_histogram(event_file *f, uint64_t step, const char *tag, const
 #define HPARAMS_EXPERIMENT_TAG "_hparams_/experiment"
 #define HPARAMS_START_TAG      "_hparams_/session_start_info"
 #define HPARAMS_END_TAG        "_hparams_/session_end_info"
-/* Writes two messages for that page: which parameters and metrics there are, and with which values
- * the run was started. config: a flat JSON object of texts, numbers and booleans. Null stands for a
- * text that this run does not have: the first message names it, the second leaves it out.
- * metrics[metric_count]: tags of the metrics that the page shows beside the parameters. */
+/* Writes two messages for that page: the first lists the parameters and metrics, the second has the
+ * values with which the run was started. config: a flat JSON object of texts, numbers and booleans.
+ * Null stands for a text that this run does not have: the first message names it, the second leaves
+ * it out. metrics[metric_count]: tags of the metrics that the page shows beside the parameters. */
 status event_file_hyperparameters(event_file *f, const json_t *config, const char *const *metrics,
                                   size_t metric_count, error *err);
 /* Records for that page that the run has finished. Readers keep the first such record of a run, in

@@ -5,8 +5,7 @@
 /* All metrics, in the order in which they are written. All code that adds, sends, stores, prints or
  * names metrics uses this table, so that a new metric is a new row and nothing else. A row:
  *
- * - the member of `metrics` (measure/metrics.h) with the sum, which is also its key in a
- * checkpoint;
+ * - the member of `metrics` (measure/metrics.h) with the sum, also its key in a checkpoint;
  * - its name in metrics.jsonl, the run store, event files, reports and sweeps;
  * - LOSS, a double whose mean over the images is reported, or HITS, a count whose share of the
  *   images is reported;

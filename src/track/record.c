@@ -82,7 +82,7 @@ static status log_lines(logging *l, FILE *file, error *err)
         l->line++;
         if (length > 0 && l->text[length - 1] == '\n')
             TRY(log_line(l, l->text, length, err));
-        else if (!feof(file)) /* at the end of the file, a kill has truncated the line */
+        else if (!feof(file)) /* at the end, a kill truncated the line */
             return error_set(err, STATUS_FAILED,
                              "%s: line %zu: is too long for a metrics line, or contains zero bytes",
                              l->path, l->line);

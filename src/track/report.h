@@ -13,7 +13,7 @@ enum { REPORT_POINTS = 5000 };
  *    "series": {NAME: {"step": [], "value": [], "of": N}}, "evaluation": EVALUATION or null}
  *
  * measure/evaluation.h describes EVALUATION. A series of more than REPORT_POINTS values is thinned
- * to at most that many; N is their number before. The caller owns the object; NULL, with err set,
+ * to at most that many; "of" is the number before. The caller owns the object; NULL, with err set,
  * on failure. */
 json_t *report_run(run_store *store, const run_record *run, error *err);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading what a store has of its runs; see run_store.h. */
+/* Reads runs from a store; see run_store.h. */
 #include "base/array.h"
 #include "base/file.h"
 #include "base/text.h"

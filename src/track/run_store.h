@@ -88,7 +88,7 @@ status run_store_end(run_store *store, int64_t run, enum run_state state, const 
 
 typedef struct run_record {
     int64_t id;
-    char *name, *directory; /* path: that of the store's directory, then the name */
+    char *name, *directory; /* the path begins with that of the store's directory */
     enum run_state state;
     char *message; /* or NULL */
     char *version, *device, *driver, *host;

@@ -24,7 +24,7 @@ enum { CONDITION_BELOW = 1, CONDITION_EQUAL = 2, CONDITION_ABOVE = 4 };
  * numbers. */
 typedef struct run_condition {
     char *key, *value;
-    int holds; /* bits of CONDITION_BELOW, _EQUAL and _ABOVE: where the run's value may be */
+    int holds; /* CONDITION_ bits: how the run's value may compare with `value` */
 } run_condition;
 
 /* Parses text[0..length). STATUS_USAGE if it has no operator or no key. Free it with

@@ -59,6 +59,6 @@ void tracking_file(tracking *k, const char *kind, const char *file);
  * if the run has not begun. */
 void tracking_end(tracking *k, enum run_state state, const char *message);
 
-/* If `result` is a failure and the first one, notes the message in `why`. For code that creates
+/* Calls `note` with the message in `why` if `result` is the first failure. For code that creates
  * what is tracked. */
 void tracking_check(tracking *k, status result);

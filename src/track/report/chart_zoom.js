@@ -53,7 +53,8 @@ function markSelection(chart, from, to) {
     chart.box.setAttribute('visibility', right - left > LEAST_DRAG ? 'visible' : 'hidden');
 }
 
-/* Zooms to at least the smallest range that can be told apart, and at most to everything. */
+/* Zooms to [from, to], cut to what there is. A range that is too small to be told apart is
+ * ignored. */
 function zoomTo(chart, from, to) {
     const [first, end] = chart.all;
     const [left, right] = [Math.max(first, from), Math.min(end, to)];

@@ -45,8 +45,8 @@ function differingOptions(...runs) {
     return Object.keys({...left, ...right}).filter(name => left[name] !== right[name]);
 }
 
-/* A score that both kinds of network have, while only one has a coarse head. The name of the
- * evaluated set may be longer than `set`: "test half" is a part of "test". */
+/* The coarse answer by the parents of the fine answers, which both kinds of network have. The name
+ * of the evaluated set may be longer than `set`: "test half" is a part of "test". */
 function parentScore(set) {
     return ({evaluation}) => evaluation?.set.startsWith(set)
         ? accuracy(foldMatrix(evaluation), evaluation.undecided) : null;

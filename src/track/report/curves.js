@@ -138,7 +138,7 @@ function curvesContent(runs) {
     if (!known.length)
         return 'No run has logged anything yet.';
     state.charts = (state.charts || defaultCharts(runs)).filter(metric => known.includes(metric));
-    return [leadLine('Drag across a chart to zoom, or pinch, turn the wheel with Ctrl, or press ' +
-                     '+ and \u2212. A double click shows everything again.'),
+    return [leadLine('Zoom by dragging across a chart, pinching, turning the wheel with Ctrl, ' +
+                     'or with + and \u2212. A double click shows everything again.'),
             curveTools(runs), curveLegend(runs), chartGrid(runs), thinnedNote(runs)];
 }

@@ -65,7 +65,7 @@ function confusionContent(runs) {
     });
     watch(['theme'], () => matrix.draw());
     const legend = el('p', {class: 'matrix-legend'}, el('span', {class: 'swatch right'}), 'right',
-                      el('span', {class: 'swatch wrong'}), 'wrong; the stronger, the larger the ' +
+                      el('span', {class: 'swatch wrong'}), 'wrong; a stronger colour is a larger ' +
                       'share of the label\'s images. Rows are labels, columns are answers.');
     return [leadLine('What the images of each class were taken for.'),
             evaluationTools(runs, 'Run of the confusion matrix', control('Show', views), back),
@@ -160,6 +160,6 @@ function mistakesContent(runs) {
         list.replaceChildren(...worst.length ? worst.map(mistake => mistakeCard(mistake, names))
                                  : [el('li', {class: 'empty'}, 'Every image was recognised.')]);
     });
-    return [leadLine('Wrong fine answers, highest loss first; the probability is the label\'s.'),
+    return [leadLine('Wrong fine answers, highest loss first, with the probability of the label.'),
             evaluationTools(runs, 'Run of the mistakes'), list];
 }
