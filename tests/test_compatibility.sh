@@ -61,7 +61,7 @@ check_run "runs are listed" 0 '^old +stopped +1 +100 +4.01035 +64.00% +46.00%' r
 check_run "one is shown" 0 '"step":100,"config":\{"data":null,"epochs":2,.*"ema":0.9,.*"validation/loss":4.0103499' \
     runs old --json
 check_run "two are compared" 0 '^lr +0.00287135 +0.00437311$' runs --compare tried-001 tried-002
-check_run "one is recorded anew from its directory" 0 '' runs --add runs/old
+check_run "one is recorded again from its directory" 0 '' runs --add runs/old
 check_run "... as it was" 0 '^old +stopped +1 +100 +4.01035 +64.00% +46.00%' runs
 check_run "a report is written" 0 '' report runs/old runs/tried-001 -o report.html
 check "... with a curve's values" grep -q '4.0103' report.html
@@ -71,7 +71,7 @@ check "... with a curve's values" grep -q '4.0103' report.html
 check_run "eval measures the best checkpoint" 0 '"images":200,.*"coarse_top1":0.64,.*"fine_top1":0.46,' \
     eval --checkpoint runs/old/best.safetensors --split validation --json
 check "... as before" close_to 4.0103499 "$(loss)"
-check_run "... one of the fine half" 0 '"images":20,' \
+check_run "... and one of only the fine half" 0 '"images":20,' \
     eval --checkpoint runs/tried-001/last.safetensors --data $data --json
 check "... as before" close_to 9.21210747 "$(loss)"
 check_run "... and one that was imported" 0 '"images":20,' \
@@ -79,7 +79,7 @@ check_run "... and one that was imported" 0 '"images":20,' \
 check "... as before" close_to 12.2196115 "$(loss)"
 check_run "classify" 0 '"name":"landscape","class":1,"probability":0.4891.*"striped","class":8,"probability":0.1857' \
     classify --checkpoint runs/old/best.safetensors --json --top 1 picture.bmp
-check_run "... by what was imported" 0 '"kind t","class":0,"probability":0.0525.*"thing_09"' \
+check_run "... with an imported network" 0 '"kind t","class":0,"probability":0.0525.*"thing_09"' \
     classify --checkpoint imported.safetensors --json --top 1 picture.bmp
 
 last=runs/old/last.safetensors
@@ -88,10 +88,10 @@ check "... with the same bytes" [ "$(sum last.safetensors)" = "365068776 50312" 
 check_run "export for torch.load" 0 '156 tensors' export $last -o last.pth
 check "... with the same bytes" [ "$(sum last.pth)" = "1069314695 92160" ]
 check_run "export to ONNX" 0 'logits coarse and fine' export $last -o last.onnx
-check_run "import of the one for torch.load" 0 '^156 tensors taken, 0 skipped, 0 missing$' \
+check_run "import of the file for torch.load" 0 '^156 tensors taken, 0 skipped, 0 missing$' \
     import last.pth -o back.safetensors
 check "... with the same bytes" cmp back.safetensors last.safetensors
-check_run "export of what was imported" 0 '156 tensors' export imported.safetensors -o plain.safetensors
+check_run "export of the imported network" 0 '156 tensors' export imported.safetensors -o plain.safetensors
 check "... with the same bytes" [ "$(sum plain.safetensors)" = "1464794271 59432" ]
 check_run "training starts from a checkpoint's weights" 0 '156 tensors loaded' \
     train --backbone tiny_basic --stem cifar --weights $last --max-steps 1 --run started

@@ -37,7 +37,7 @@ network=$scratch/network.safetensors
 check_run "a whole network is recognised" 0 'a network of tiny, imagenet stem, 3 coarse' \
     import "$golden" --prefix before. -o "$network" --data "$tree" --image-size 40
 check "... and every tensor is taken" grep -Eq '^186 tensors taken, [0-9]+ skipped, 0 missing$' "$scratch/out"
-check_run "with classes it is a checkpoint" 0 '^7 images' \
+check_run "with classes it becomes a checkpoint" 0 '^7 images' \
     eval --checkpoint "$network" --data "$tree"
 check "... without a training state" sh -c "! grep -aq 'hcnn.state\|hcnn.run' '$network'"
 check_run "... that classifies" 0 '\((insect|tree|fish)\)' \
@@ -46,7 +46,7 @@ check_run "... that classifies" 0 '\((insect|tree|fish)\)' \
 check_run "export as safetensors" 0 'plain.safetensors: 186 tensors' \
     export "$network" -o "$scratch/plain.safetensors"
 check_run "export for torch.load" 0 'out.pth: 186 tensors' export "$network" --out "$scratch/out.pth"
-check_run "PyTorch's file comes back" 0 '^186 tensors taken, 0 skipped, 0 missing$' \
+check_run "PyTorch's file is imported again" 0 '^186 tensors taken, 0 skipped, 0 missing$' \
     import "$scratch/out.pth" -o="$scratch/back.safetensors"
 check "... bit-identical" cmp "$scratch/back.safetensors" "$scratch/plain.safetensors"
 check_run "training starts from PyTorch's file" 0 '186 tensors loaded' \
@@ -54,7 +54,7 @@ check_run "training starts from PyTorch's file" 0 '186 tensors loaded' \
     --batch-size 7 --max-steps 1 --run "$scratch/run"
 
 cp "$network" "$scratch/run/last.safetensors"
-check_run "there is no training to resume in a model alone" 1 \
+check_run "a model without a training state cannot be resumed" 1 \
     'has no hcnn.state, so there is no training to resume.* --weights .*run/last.safetensors starts' \
     train --resume "$scratch/run"
 
@@ -70,7 +70,7 @@ check_run "the coarse backbone" 0 'coarse.safetensors: 78 tensors' \
     export "$network" --format torchvision --backbone coarse -o "$scratch/coarse.safetensors"
 check_run "... is a part of one" 1 'nearest is tiny, of which it has 65 of 85' \
     import "$scratch/coarse.safetensors" -o "$scratch/part.safetensors"
-check_run "... which has to be named" 0 '^78 tensors taken, 0 skipped, 20 missing$' \
+check_run "... and accepted if the backbone is named" 0 '^78 tensors taken, 0 skipped, 20 missing$' \
     import "$scratch/coarse.safetensors" -o "$scratch/part.safetensors" --backbone tiny
 
 alone=$scratch/alone.safetensors
@@ -79,7 +79,7 @@ check_run "an only-fine network has its classifier with it" 0 'fc.pth: 104 tenso
     export "$alone" --format torchvision -o "$scratch/fc.pth"
 check_run "... which import keeps" 0 '^104 tensors taken, 0 skipped, 0 missing$' \
     import "$scratch/fc.pth" -o "$scratch/fc.safetensors"
-check_run "... and training takes" 0 '104 tensors loaded$' \
+check_run "... and training loads" 0 '104 tensors loaded$' \
     train --weights "$scratch/fc.safetensors" --backbone tiny --stem cifar --only-fine \
     --data "$tree" --image-size 10 --batch-size 7 --max-steps 1 --run "$scratch/run-fine"
 check_run "it has no coarse backbone" 2 'was trained with --only-fine and has no coarse' \
@@ -118,7 +118,7 @@ check_run "weights that are no checkpoint" 1 'no checkpoint' \
 check_run "PyTorch's file as a checkpoint" 1 'hcnn-cl import .* makes it a checkpoint' \
     eval --checkpoint "$scratch/out.pth" --data "$tree"
 printf 'PK\003\004 and no archive behind it' >"$scratch/damaged.pth"
-check_run "... also where it cannot be read" 1 'hcnn-cl import .* makes it a checkpoint' \
+check_run "... even if it cannot be read" 1 'hcnn-cl import .* makes it a checkpoint' \
     eval --checkpoint "$scratch/damaged.pth" --data "$tree"
 check_run "a name without a format" 2 'says no format' export "$network" -o "$scratch/x"
 check_run "a name of another format" 2 'is not of --format onnx' \

@@ -37,7 +37,7 @@ for form in binary-gz binary python-archive python; do
 done
 mkdir nested
 cp -r python nested/cifar-100-python
-check_run "a directory that holds the directory" 0 '40 training' \
+check_run "a directory that contains the directory" 0 '40 training' \
     train $once --data nested --run from-nested
 
 # ---- Under data/ ----
@@ -106,7 +106,7 @@ check_run "a CSV file without a split" 0 '24 training, 3 validation, 3 test.*' \
     train $once --max-steps 1 --data train.csv --run from-train-csv
 check "... says what it holds out" grep -q 'a tenth, by --seed, validates' "$scratch/out"
 echo 'plain/x.png,a,b,dev' >>images.csv
-check_run "a CSV file with a fault" 1 'images.csv: line 62: the split is .dev.' train --data images.csv
+check_run "a CSV file with an error" 1 'images.csv: line 62: the split is .dev.' train --data images.csv
 
 # ---- data ----
 
@@ -157,7 +157,7 @@ list Anno/list_category_img.txt category_label label
 list Eval/list_eval_partition.txt evaluation_status part
 check_run "DeepFashion" 0 '30 training, 15 validation, 15 test images; 3 coarse, 4 fine classes' \
     train $once --max-steps 2 --data fashion --run from-fashion
-check_run "--crop-boxes where there are none" 2 'fashion has no boxes' \
+check_run "--crop-boxes without boxes" 2 'fashion has no boxes' \
     train $once --crop-boxes --data fashion
 list Anno/list_bbox.txt 'x_1 y_1 x_2 y_2' '012 014 018 016'
 check_run "--crop-boxes" 0 '30 training' \
@@ -166,17 +166,17 @@ check "... changes what is trained on" sh -c "! cmp -s from-fashion/metrics.json
 check_run "eval crops as the run did" 0 '"images":15' \
     eval --checkpoint cropped/last.safetensors --data fashion --json
 cp "$scratch/out" cropped-eval
-check_run "... or as it is told" 0 '"images":15' \
+check_run "... or if told to" 0 '"images":15' \
     eval --checkpoint cropped/last.safetensors --data fashion --json --crop-boxes
 check "... with the same scores" cmp "$scratch/out" cropped-eval
-check_run "data tells of the boxes and the class without images" 0 'Cape +0 +0 +0' data fashion
+check_run "data lists a class without images" 0 'Cape +0 +0 +0' data fashion
 check "... and the boxes" grep -q '^boxes: one for each image' "$scratch/out"
 rm fashion/Anno/list_bbox.txt
 check_run "eval without the boxes that the run had" 2 '--crop-boxes: the data set has no boxes' \
     eval --checkpoint cropped/last.safetensors --data fashion
-check_run "a type that is none" 2 "'valid' is neither train nor test" \
+check_run "an unknown type" 2 "'valid' is neither train nor test" \
     preprocess --data-dir python --types train,valid
-check_run "a data set that is not known" 2 'cifar100' preprocess --dataset mnist --data-dir python
+check_run "an unknown data set" 2 'cifar100' preprocess --dataset mnist --data-dir python
 check_run "a format that is not known" 2 'png\|jpg' preprocess --data-dir python --format gif
 check_run "an archive has no place for a tree" 2 'is no directory.*--out' \
     preprocess --data-dir "$golden/cifar-binary.tar.xz"
@@ -198,7 +198,7 @@ check "... to the same losses" same_losses broken broken-too
 check_run "data does not see a picture that is cut short by its header" 0 'bad files: 0 of 60' data tree
 check_run "... but with --check" 1 'bad files: 1 of 60' data --check tree
 check "... names it" grep -q 'train_00000.png: cannot be decoded' "$scratch/out"
-check_run "... and tells scripts" 1 '"decoded":true,"bad":\[{"part":"train","image":"tree/train_im' \
+check_run "... and in JSON" 1 '"decoded":true,"bad":\[{"part":"train","image":"tree/train_im' \
     data --check --json tree
 escape=$(printf '\033')
 for part in train valid; do
@@ -207,21 +207,21 @@ for part in train valid; do
     cp tree/test_images/*/*/test_00000.png "masked/$part/animal/red$escape[31m/one$escape.png"
 done
 : >"masked/train/animal/red$escape[31m/two$escape.png"
-check_run "names do nothing to the terminal" 0 'red\?\[31m' data masked
+check_run "control characters in names are masked" 0 'red\?\[31m' data masked
 check "... and columns are aligned by characters" grep -Eq '^  été {36}1 {9}1 {9}0$' "$scratch/out"
 check "... also in messages" grep -qF 'two?.png: ' "$scratch/out"
 check "... without any control character" sh -c "! grep -q '$escape' '$scratch/out'"
-check_run "... nor in errors" 1 'no\?\[2J.csv' data "no${escape}[2J.csv"
+check_run "... also in errors" 1 'no\?\[2J.csv' data "no${escape}[2J.csv"
 check "... without any control character" sh -c "! grep -q '$escape' '$scratch/err'"
 mirror=$(printf '\342\200\256') # the text after it is shown from right to left
 mv masked "mas${mirror}ked"
-check_run "... nor in JSON, which is ASCII" 0 'mas\\u202[Ee]ked' data --json "mas${mirror}ked"
+check_run "... also in JSON, which is ASCII" 0 'mas\\u202[Ee]ked' data --json "mas${mirror}ked"
 check "... without any control character" sh -c "! grep -q '$mirror' '$scratch/out'"
 check_run "... nor does a run's name" 0 '^run +r\?\[1mun$' train $once --run "r$escape[1mun"
 check "... at its end" grep -q -e '--resume r?\[1mun goes on' "$scratch/out"
 check "... without any control character" sh -c "! grep -q '$escape' '$scratch/out'"
 for bad in tree/test_images/*/*/*.png; do : >"$bad"; done
-check_run "eval allows no more than it is told" 1 '4 images cannot be read, and --max-bad allows 3' \
+check_run "eval stops after --max-bad broken images" 1 '4 images cannot be read, and --max-bad allows 3' \
     eval --checkpoint from-tree/last.safetensors --data tree --max-bad 3
 check_run "... and names those it skips" 1 'skipped, 1 of at most 10 images' \
     eval --checkpoint from-tree/last.safetensors --data tree

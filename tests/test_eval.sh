@@ -50,7 +50,7 @@ check "... and three coarse classes" answered 0 'coarse classes, .*\(3 of 4\)'
 check_run "--classes 0, in half precision" 0 '^fine +[0-9.]+%' \
     eval --checkpoint $terms --classes 0 --precision fp16
 check "... lists neither classes nor pairs" sh -c "! grep -q classes '$scratch/out'"
-check_run "--classes of something else" 2 "'some' is neither a number nor all" \
+check_run "--classes with another word" 2 "'some' is neither a number nor all" \
     eval --checkpoint $terms --classes some
 
 check_run "eval of a half" 0 '"images":200,' eval --checkpoint $terms --split validation --json
@@ -62,7 +62,7 @@ check "... has these keys" has_keys images loss coarse_loss coarse_top1 coarse_t
 check "... on one line" [ "$(wc -l <"$scratch/out")" -eq 1 ]
 check "... the loss of each head is its negative log likelihood" \
     grep -Eq '"coarse_loss":([0-9]+\.[0-9]{5}).*"nll":\1' "$scratch/out"
-check_run "... --seed wins" 0 '"images":200,' \
+check_run "... --seed overrides the run's" 0 '"images":200,' \
     eval --checkpoint $terms --split validation --seed 4 --json
 check "... and gives another half" [ "$(measured)" != "$(validation terms/metrics.jsonl)" ]
 check_run "... in batches that do not divide the set" 0 '^\{"images":400,' \
@@ -82,7 +82,7 @@ check "... with other answers than joint" [ "$(value fine_top1)" != "$joint" ]
 check_run "an unknown decision" 2 'decision' eval --checkpoint $terms --decision vote
 check_run "joint without a coarse head" 2 '^hcnn-cl: --decision joint needs a coarse head' \
     eval --checkpoint fine/last.safetensors --decision joint
-check_run "crm does without" 0 '"decision":"crm"' \
+check_run "crm works without a coarse head" 0 '"decision":"crm"' \
     eval --checkpoint fine/last.safetensors --decision crm --json
 check "... and leaves out the keys of the coarse head" has_keys images loss fine_loss fine_top1 fine_top5 split \
     decision coarse $head_keys fine $head_keys hierarchy coarse_from_fine coarse_marginal \
@@ -130,7 +130,7 @@ for decision in joint crm; do
         classify --checkpoint $terms --json --decision $decision picture.bmp
     check "... coarse and fine agree" agreeing
 done
-check_run "classify by both heads where one is missing" 2 'needs a coarse head' \
+check_run "classify with joint but without a coarse head" 2 'needs a coarse head' \
     classify --checkpoint fine/last.safetensors --decision joint picture.bmp
 echo 'no picture' >broken.png
 check_run "a file that cannot be read is an error of its own" 1 'broken.png: cannot be decoded' \

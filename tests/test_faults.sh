@@ -48,19 +48,19 @@ changed() {
 cp -r good/whole changed-run
 changed good/whole/last.safetensors changed-run/last.safetensors
 mismatch='last.safetensors: its checksum does not match: it was changed or damaged after it was written; .*best.safetensors'
-check_run "a changed checkpoint is not measured" 1 "$mismatch" \
+check_run "a changed checkpoint is refused by eval" 1 "$mismatch" \
     eval --checkpoint changed-run/last.safetensors
-check_run "... nor gone on with" 1 "$mismatch" train --resume changed-run --epochs 2
-check_run "... nor started from" 1 "$mismatch" \
+check_run "... by train --resume" 1 "$mismatch" train --resume changed-run --epochs 2
+check_run "... by train --weights" 1 "$mismatch" \
     train $tiny --weights changed-run/last.safetensors --max-steps 1 --run none
-check_run "... nor exported" 1 "$mismatch" export changed-run/last.safetensors -o none.safetensors
-check_run "... nor imported" 1 "$mismatch" import changed-run/last.safetensors -o none.safetensors
+check_run "... by export" 1 "$mismatch" export changed-run/last.safetensors -o none.safetensors
+check_run "... by import" 1 "$mismatch" import changed-run/last.safetensors -o none.safetensors
 check "... and no file is left" [ ! -e none ] && [ ! -e none.safetensors ]
-check_run "what the message says is possible" 0 'after step 1,' \
+check_run "the remedy in the message works" 0 'after step 1,' \
     train $tiny --weights changed-run/best.safetensors --max-steps 1 --run again
 cp good/whole/last.safetensors changed-run/
 changed good/whole/optimizer-30.safetensors changed-run/optimizer-30.safetensors
-check_run "nor is a changed state of the optimizer" 1 'optimizer-30.safetensors: its checksum does not match' \
+check_run "a changed state of the optimizer is refused" 1 'optimizer-30.safetensors: its checksum does not match' \
     train --resume changed-run --epochs 2
 
 # ---- A full disk, and a read-only one ----
@@ -74,14 +74,14 @@ if [ "$HCNN_TEST_MOUNTS" = yes ] && mkdir disk && disk 600k; then
     check_run "... the last checkpoint is good" 0 '^400 images' \
         eval --checkpoint disk/run/last.safetensors
     mount -o remount,size=8m disk
-    check_run "... with room the run goes on" 0 'whole test +loss' train --resume disk/run
+    check_run "... with room the run is resumed" 0 'whole test +loss' train --resume disk/run
     check "... and ends bit-identical" same_tensors good/whole/last.safetensors disk/run/last.safetensors
 
     disk 4k
     check_run "a disk that fills with metrics" 1 "metrics: cannot be written: $full; after that, " \
         train $tiny --momentum 0.9 --epochs 2 --metrics disk/metrics --run metered
     mount -o remount,size=1m disk
-    check_run "... with room that run goes on, too" 0 'whole test +loss' train --resume metered
+    check_run "... with room that run is resumed, too" 0 'whole test +loss' train --resume metered
     check "... with each step once" [ "$(step_lines disk/metrics | cut -d, -f1 | uniq | wc -l)" -eq 60 ]
 
     disk 8k
@@ -113,7 +113,7 @@ parameters:
         report good/whole -o disk/report.html
     check_run "... and a sweep" 1 'disk/runs.db: .*writable' \
         sweep search.yaml --store disk/runs.db -- $tiny --max-steps 1
-    check_run "... but what is there can be measured" 0 '^400 images' \
+    check_run "... but existing checkpoints can be measured" 0 '^400 images' \
         eval --checkpoint disk/whole/best.safetensors
     XDG_CACHE_HOME=$PWD/disk check_run "... and a cache need not be writable" 0 'after step 1,' \
         train $tiny --momentum 0.9 --max-steps 1 --run uncached
@@ -207,8 +207,8 @@ store_fault half-random
 rm store/runs.db
 store_fault removed
 rm store/runs.db*
-check_run "runs --add makes it anew" 0 'store/first: recorded in .*store/runs.db' \
+check_run "runs --add creates it again" 0 'store/first: recorded in .*store/runs.db' \
     runs --add store/first store/run-random
-check_run "... with what was in it" 0 '^first +stopped +- +3 ' runs --store store/runs.db first
+check_run "... with the runs that were in it" 0 '^first +stopped +- +3 ' runs --store store/runs.db first
 
 finish

@@ -133,7 +133,7 @@ check "... a run like any other" [ -s runs/a/best.safetensors ] && [ -s runs/run
 run_example train lr=fast
 check "an invalid value" answered 2 "--lr 'fast': is not a number"
 run_example train speed=1
-check "an option that there is not" answered 2 "'speed' is not an option of a training run"
+check "an unknown option" answered 2 "'speed' is not an option of a training run"
 { printf 'P6\n32 32\n255\n' && head -c 3072 /dev/zero; } >black.ppm
 run_example classify runs/a/best.safetensors black.ppm
 check "the example classifies" answered 0 '^[a-z ]+ [0-9.]+%$'
@@ -144,9 +144,9 @@ check "four threads classify" [ "$code $(wc -l <out)" = "0 4" ]
 check "... with the same result as one" [ "$(sort -u out)" = "$(cat black)" ]
 head -c 3000 black.ppm >short.ppm
 run_example classify runs/a/best.safetensors short.ppm
-check "a picture that is cut off" answered 1 'short.ppm: not a binary PPM'
+check "a truncated picture" answered 1 'short.ppm: not a binary PPM'
 run_example classify runs/a/config.json black.ppm
-check "what is no checkpoint" answered 1 'runs/a/config.json: '
+check "a file that is not a checkpoint" answered 1 'runs/a/config.json: '
 
 # ---- Functions that the examples do not use ----
 
@@ -263,10 +263,10 @@ check "another program builds" $HCNN_CC -I"$here/include" -DHCNN_TEST_DEVICE="\"
 run_example more
 check "options from a recipe and by name" answered 0 '^options 0$'
 check "training stops where the callback says so" answered 0 '^train 130 stopped after step [34]; '
-check "... goes on from there to its end" answered 0 '^resume 0 $'
-check "a message that does not fit is cut" answered 0 '^short 2 no devi$'
+check "... and is resumed from there" answered 0 '^resume 0 $'
+check "a message that does not fit is truncated" answered 0 '^short 2 no devi$'
 check "batches answer as single images do" answered 0 '^compare 0$'
-check "classes that there are not have no names" answered 0 '^names 0$'
-check "a batch of none is refused" answered 0 '^none 1$'
+check "out-of-range classes have no names" answered 0 '^names 0$'
+check "a batch size of 0 is refused" answered 0 '^none 1$'
 
 finish

@@ -119,7 +119,7 @@ check "... which is not empty" [ -n "$(shares out)" ]
 
 # ---- Resuming with another number of ranks ----
 
-check_ranks "half the way by two" 0 'stopped after step 10' \
+check_ranks "half of the steps by two" 0 'stopped after step 10' \
     2 train $tiny --max-steps 10 --sync-bn --run turns
 check_run "... the rest by one" 0 'stopped after step 20' train --resume turns --max-steps 20
 check "... has the losses of one process" same_losses one turns 1e-3 20
@@ -160,7 +160,7 @@ check "... and no process is left" [ -z "$(pgrep -f "run ranks-killed")" ]
 check_run "... its checkpoint can be measured" 0 'loss' \
     eval --checkpoint ranks-killed/last.safetensors --split test
 steps=$(losses ranks-killed/metrics.jsonl | wc -l)
-check_ranks "... and goes on" 0 'resumed after step' \
+check_ranks "... and the run is resumed" 0 'resumed after step' \
     2 train --resume ranks-killed --max-steps $((steps + 3))
 
 start_ranks parent-killed
@@ -176,7 +176,7 @@ start_ranks stopped
 kill -USR2 "$started"
 end_ranks
 check "SIGUSR2 to mpirun stops all between two steps" answered 130 'everything is saved'
-check_ranks "... and the run goes on there" 0 'resumed after step' \
+check_ranks "... and the run is resumed there" 0 'resumed after step' \
     2 train --resume stopped --max-steps 1
 check "... the resumed step is printed once" [ "$(grep -c 'resumed after' out)" -eq 1 ]
 
@@ -187,7 +187,7 @@ said() {
 }
 check_ranks "an option that does not exist" 2 "unknown option" 2 train --nonsense
 check "... is reported once" [ "$(said '^hcnn-cl:')" -eq 1 ]
-check_ranks "data that is not there" 1 'nowhere' 2 train $tiny --data nowhere --run none
+check_ranks "missing data" 1 'nowhere' 2 train $tiny --data nowhere --run none
 check "... is reported once" [ "$(said '^hcnn-cl:')" -eq 1 ]
 check_ranks "fewer images than ranks" 2 'each of 3 ranks needs one' \
     3 train $tiny --batch-size 2 --run none

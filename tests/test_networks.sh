@@ -14,7 +14,7 @@ while read -r name options; do
         train $quick $options --max-steps 4 --run "$name"
     check_run "... in two parts" 0 'stopped after step 2' \
         train $quick $options --max-steps 2 --run "$name-parts"
-    check_run "... goes on" 0 'stopped after step 4' train --resume "$name-parts" --max-steps 4
+    check_run "... and is resumed" 0 'stopped after step 4' train --resume "$name-parts" --max-steps 4
     check "... and ends bit-identical" same_tensors "$name/last.safetensors" "$name-parts/last.safetensors"
     check_run "... and evaluates" 0 '"coarse_loss":' \
         eval --checkpoint "$name/last.safetensors" --split test --json
@@ -28,23 +28,23 @@ LIST
 check "the shared trunk has one backbone" sh -c \
     'grep -aq "\"backbone.stages.3.blocks.0.conv1.weight\"" shared/last.safetensors &&
      ! grep -aq fine_backbone shared/last.safetensors'
-check_run "halves follow" 0 'stopped after step 2' \
+check_run "half precision works" 0 'stopped after step 2' \
     train $quick --backbone tiny_bit --fusion gate --precision fp16 --max-steps 2 --run halves
 
 # ---- Batches of one image ----
 
-check_run "without batch normalisation one image is a batch" 0 'stopped after step 3' \
+check_run "without batch normalisation a batch may have one image" 0 'stopped after step 3' \
     train --backbone tiny_bit --batch-size 1 --max-steps 3 --run single
 check_run "with it the remedy is named" 2 'bit_r50x1' \
     train --backbone tiny_basic --batch-size 11 --run none
-check_run "... also where only the fusion has it" 2 'only with --fusion concat-bn-relu' \
+check_run "... also if only the fusion has it" 2 'only with --fusion concat-bn-relu' \
     train --backbone tiny_bit --fusion concat-bn-relu --batch-size 1 --run none
 
 # ---- Options that exclude each other ----
 
 check_run "nothing to fuse in a shared trunk" 2 '^hcnn-cl: --fusion add with --shared-trunk: ' \
     train $quick --backbone tiny --shared-trunk --fusion add --run none
-check_run "... nor in the fine half" 2 '^hcnn-cl: --fusion gate with --only-fine: ' \
+check_run "... or in the fine half" 2 '^hcnn-cl: --fusion gate with --only-fine: ' \
     train $quick --backbone tiny --only-fine --fusion gate --run none
 check_run "the fine half shares nothing" 2 '^hcnn-cl: --shared-trunk and --only-fine: ' \
     train $quick --backbone tiny --only-fine --shared-trunk --run none

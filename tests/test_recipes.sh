@@ -24,7 +24,7 @@ lr: 0.02
 seed: 5
 END
 check_run "a recipe" 0 'lr 0.02 ' train --recipe small.yaml --run first
-check_run "the command line wins" 0 'lr 0.03 ' train --recipe small.yaml --run second --lr 0.03
+check_run "the command line overrides it" 0 'lr 0.03 ' train --recipe small.yaml --run second --lr 0.03
 check "... only for the given option" grep -q '"seed": "5"' second/config.json
 check_run "a run's config.json as a recipe" 0 '' train --recipe first/config.json --run third
 check "... gives the same steps" same_steps first/metrics.jsonl third/metrics.jsonl
@@ -44,9 +44,9 @@ check_run "... with another schedule" 0 '' train --recipe steps.yaml --backbone 
 check_run "the recipe in the documentation" 0 '' \
     train --recipe "$documentation/cifar100-short.yaml" --backbone tiny --max-steps 1 --run short
 echo 'lr: fast' >bad.yaml
-check_run "a value that is wrong" 1 "bad.yaml: line 1: --lr 'fast'" \
+check_run "an invalid value" 1 "bad.yaml: line 1: --lr 'fast'" \
     train --recipe bad.yaml --run bad
 check "... leaves no run" [ ! -e bad ]
-check_run "a recipe that is not there" 2 '--recipe nowhere: expected original' \
+check_run "a missing recipe" 2 '--recipe nowhere: expected original' \
     train --recipe nowhere --run bad
 finish

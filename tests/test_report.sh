@@ -49,7 +49,7 @@ check_run "report without a page" 2 'report needs -o FILE' report runs/both-1
 check_run "a run that is not there" 1 '^hcnn-cl: none/nowhere: there is no such run$' \
     report none/nowhere -o no.html
 mkdir -p elsewhere/unknown runs/unknown
-check_run "a directory beside which there is no store" 1 \
+check_run "a directory without a store beside it" 1 \
     '^hcnn-cl: elsewhere/unknown: is in no store of runs; `hcnn-cl runs --add elsewhere/unknown`' \
     report elsewhere/unknown -o no.html
 check_run "a directory that the store does not know" 1 '`hcnn-cl runs --add .*runs/unknown`' \
@@ -60,7 +60,7 @@ check_run "a store and runs" 2 'leave it or the RUNs away' \
     report --store runs/runs.db runs/both-1 -o no.html
 check_run "a page that cannot be written" 1 'no-such-directory/r.html' \
     report runs/both-1 -o no-such-directory/r.html
-check_run "--watch of no time" 2 '^hcnn-cl: --watch 0: has to be between 1 and' \
+check_run "--watch 0" 2 '^hcnn-cl: --watch 0: has to be between 1 and' \
     report runs/both-1 --watch=0 -o no.html
 cp runs/both-1/test.json whole.json
 head -c 500 whole.json >runs/both-1/test.json
@@ -81,7 +81,7 @@ check "... unchanged" cmp precious.json runs/both-1/test.json
 
 # ---- --watch ----
 
-check_run "--watch where no run goes on" 0 '^still.html: 1 run$' \
+check_run "--watch without a running run" 0 '^still.html: 1 run$' \
     report runs/both-1 -o still.html --watch
 check "... does not refresh" sh -c "! grep -q 'http-equiv=\"refresh\"' still.html"
 

@@ -102,7 +102,7 @@ else
     check "... the interrupted run kept its directory" [ "$(ls -id runs/seven-004)" = "$inode" ]
     check "... has each step once" steps_once runs/seven-004 $steps
     check "... and its log shows both parts" grep -q '^run .*resumed' runs/seven-004.log
-    check_run "once more: there is nothing to do" 0 '^best: seven-' \
+    check_run "the command once more has nothing to do" 0 '^best: seven-' \
         sweep bayes.yaml --name seven --count 7 -- $long
     check "... and nothing is done" sh -c "! grep -Eq '^seven-00. (begins|goes on)' '$scratch/out'"
     check_run "--count is a total" 0 '^seven-008 finished' \
@@ -186,7 +186,7 @@ start random.yaml --name removed --count 1 -- $long
 await runs/removed-001/metrics.jsonl '^{"step":3,'
 end TERM
 rm -r runs/removed-001
-check_run "a run whose directory was removed begins anew" 0 '^removed-001 begins' \
+check_run "a run whose directory was removed starts again" 0 '^removed-001 begins' \
     sweep random.yaml --name removed --count 1 -- $long
 check "... whole" steps_once runs/removed-001 $steps
 
@@ -218,22 +218,22 @@ check_run "a grid goes through all points and ends" 0 '^all of it-004 finished' 
 check "... after four trials" numbered "all of it" 4
 check "... varying the last parameter first" answered 0 \
     '^all of it-002 begins  batch_size=4 lr=0.001 seed=2$'
-check "... says what of \`command\` has no meaning" answered 0 'grid.yaml: line 3: .*left out'
+check "... reports the words of \`command\` that have no meaning" answered 0 'grid.yaml: line 3: .*left out'
 check "... its fixed words reach the runs" grep -q '"backbone": "tiny"' "runs/all of it-003/config.json"
 check "... without a metric there is no best run" sh -c "! grep -q '^best' '$scratch/out'"
 export STEPS=3
 check_run "a variable in \`command\` that changed" 2 'all of it was started with other words' sweep grid.yaml
 unset STEPS
-check_run "... has no part in what is printed" 0 '^all of it-003 ' sweep "all of it" --summary
+check_run "... does not matter for --summary" 0 '^all of it-003 ' sweep "all of it" --summary
 
 check_run "a device that there is not fails every run" 1 \
     "^hcnn-cl: 3 runs of the sweep nowhere failed.* the run could not start: HCNN_DEVICE: no device fits '99:0'" \
     sweep random.yaml --name nowhere --devices 99:0 -- $brief
 check "... and the reason is in their logs" grep -q "HCNN_DEVICE: no device fits '99:0'" runs/nowhere-003.log
 check "... no fourth run was started" numbered nowhere 3
-check_run "... with another device the sweep goes on" 0 '^nowhere-004 finished' \
+check_run "... with another device the sweep continues" 0 '^nowhere-004 finished' \
     sweep random.yaml --name nowhere --count 4 -- $brief
-check_run "failures beside a run that goes on do not end it" 0 '^half-001 finished' \
+check_run "failures beside a running run do not end the sweep" 0 '^half-001 finished' \
     sweep random.yaml --name half --count 4 --devices cpu,99:0 -- $long
 check "... three" [ "$(trials half failed)" -eq 3 ]
 check_run "a sweep of which no run succeeded is a failure" 1 \
@@ -262,7 +262,7 @@ check "... after one trial" numbered target 1
     echo 'early_terminate: {type: hyperband, min_iter: 20, eta: 6}'
     echo 'parameters: {lr: {values: [0.05, 1.0e-9, 0.04]}}'
 } >band.yaml
-check_run "hyperband ends hopeless runs" 0 '^band-002 ended early .*hyperband, at iteration 20' \
+check_run "hyperband ends bad runs early" 0 '^band-002 ended early .*hyperband, at iteration 20' \
     sweep band.yaml -- $words --batch-size 8 --max-steps 119 # the next band is 120
 check "... one run" [ "$(trials band 'ended early')" -eq 1 ]
 check "... and no other" [ "$(trials band finished)" -eq 2 ]
@@ -305,8 +305,8 @@ refused() {
     check_run "$1" 1 "^hcnn-cl: refused.yaml: $3" sweep refused.yaml --store refused/runs.db -- $brief
 }
 refused "an unknown key" 's/^method/methode/' 'line 1: .*methode'
-refused "a parameter that is no option" 's/lr:/learning:/' 'line 4: .*learning'
-refused "a metric that no run logs, with those there are" 's/loss/val_loss/' \
+refused "a parameter that is not an option" 's/lr:/learning:/' 'line 4: .*learning'
+refused "a metric that no run logs; the error lists the metrics" 's/loss/val_loss/' \
     'line 2: .*val_loss.*validation/loss'
 refused "a value that train refuses" 's/max: 0.1/max: 1e40/' "line 4: 'lr' ranges from .*--lr"
 check_run "an option for the runs that there is not" 2 "behind --.*--epoch; did you mean --epochs" \
@@ -339,17 +339,17 @@ check_run "a run outside of a sweep" 0 '' train $brief --run runs/mine-001
 check_run "... is not taken for one" 1 'mine-001: already exists and is not a run of this sweep; .*runs --delete' \
     sweep random.yaml --name mine --count 1 -- $brief
 sed 's/validation.loss/validation_coarse_acc/' validated.yaml >coarse.yaml
-check_run "a metric that only_fine never logs fails after the first run" 1 \
+check_run "a metric that --only-fine never logs ends the sweep after the first run" 1 \
     "coarse.yaml: line 2: the run coarse-001 never logged 'validation/coarse_top1'.*only_fine" \
     sweep coarse.yaml --count 3 -- $brief --only-fine
 check "... and not later" numbered coarse 1
 check "... whose trial failed" [ "$(trials coarse failed)" -eq 1 ]
-check_run "... another agent tries another" 1 "the run coarse-002 never logged" \
+check_run "... also in a second attempt" 1 "the run coarse-002 never logged" \
     sweep coarse.yaml --count 3 -- $brief --only-fine
 
 # ---- Output ----
 
-check_run "--json of a new sweep is nothing but its lines" 0 '^{"sweep":' \
+check_run "--json of a new sweep prints only its lines" 0 '^{"sweep":' \
     sweep validated.yaml --name "it's \"one\"" --seed 7 --count 3 --json -- $short
 check "... the sweep, three trials, a parameter and the best run" \
     [ "$(cut -d: -f1 "$scratch/out" | tr -d '\n')" = \
@@ -377,7 +377,7 @@ check_run "... and one that looks like an option" 2 'cannot be the beginning' \
 
 # ---- The PyTorch project's file, unchanged ----
 
-check_run "the original's search, mended" 0 '^original-001 finished  validation/loss' \
+check_run "the original's search, corrected" 0 '^original-001 finished  validation/loss' \
     sweep "$original" --count 1 -- $words --max-steps 4
 cat >wandb.yaml <<'END'
 method: bayes
@@ -399,7 +399,7 @@ parameters:
     min: 1.0
     max: 2.0
 END
-check_run "... and as it was written for wandb" 0 '^wandb-001 finished  validation/loss' \
+check_run "... and as written for wandb" 0 '^wandb-001 finished  validation/loss' \
     sweep wandb.yaml --count 1 -- $words --max-steps 4
 
 finish

@@ -103,12 +103,12 @@ check_run "... and says why" 0 'the loss of step [0-9]+ is not finite' runs dive
 start_run runs/killed 12 --epochs 1000 --checkpoint-every 5
 check "a run in training has the state running" is_fact runs/killed state running
 check_run "... and is not deleted" 1 'killed: is running; end it first' runs --delete killed
-check_run "... nor recorded anew" 1 'killed: another hcnn-cl is working in it' runs --add runs/killed
+check_run "... or recorded again" 1 'killed: another hcnn-cl is working in it' runs --add runs/killed
 check "... and keeps its directory" [ -s runs/killed/config.json ]
 end_run KILL
 check "without its process it has the state killed" is_fact runs/killed state killed
 check_run "... in the list, too" 0 '^killed +killed ' runs --where state=killed
-check_run "... and goes on" 0 'whole test +loss' train --resume runs/killed --epochs 1
+check_run "... and is resumed" 0 'whole test +loss' train --resume runs/killed --epochs 1
 check "... and finishes" is_fact runs/killed state finished
 check "... with each step once" steps_once runs/killed
 check "... and the store agrees with its metrics" agrees runs/killed
@@ -204,7 +204,7 @@ check "... in both orders" last_without -validation/loss
 check "--limit" are_names "whole limited " --limit 2
 check_run "a column that is not there" 2 "^hcnn-cl: --columns: 'los' is no fact of these runs" \
     runs --columns name,los
-check_run "a metric that has not come yet" 0 '^limited +- *$' \
+check_run "a metric without a value yet" 0 '^limited +- *$' \
     runs limited --columns name,validation/loss
 check_run "columns of options, metrics and facts" 0 \
     '^name +batch-size +validation/fine-top1 +parameters +device$' \
@@ -222,7 +222,7 @@ check "... with the option that differs" grep -Eq '^seed +3 +4 *$' "$scratch/out
 check "... and without those that do not" sh -c "! grep -q '^batch-size' '$scratch/out'"
 check_run "... as JSON" 0 '^\{"key":"seed","values":\{"left":"3","right":"4"\}\}$' \
     runs left right --compare --json
-check_run "one run beside nothing" 2 'compare needs two runs or more; there is 1' runs left --compare
+check_run "one run alone" 2 'compare needs two runs or more; there is 1' runs left --compare
 check_run "comparing and deleting at once" 2 'exclude each other' runs left --compare --delete
 check_run "deleting nothing" 2 'delete needs the names of runs' runs --delete
 check_run "deleting what a filter finds" 2 'takes names of runs and no filter' \
@@ -236,8 +236,8 @@ check_run "a name with markup and spaces" 0 '' train $tiny --max-steps 1 --run '
 check "... is found" is_fact 'runs/<script> & "b"' step 1
 check_run "... in the list, too" 0 '^<script> & "b" +stopped' runs '<script> & "b"'
 check_run "a name with control characters" 0 '' train $tiny --max-steps 1 --run "runs/$odd"
-check_run "... does not move the cursor" 0 '^a\?b\?\[1m\? +stopped' runs "$odd"
-check_run "... and is whole in JSON" 0 '"name":"a\\tb\\u001B\[1m' runs "$odd" --json
+check_run "... is masked" 0 '^a\?b\?\[1m\? +stopped' runs "$odd"
+check_run "... and complete in JSON" 0 '"name":"a\\tb\\u001B\[1m' runs "$odd" --json
 check_run "... also beside another" 0 '^ +a\?b\?\[1m\? +left$' runs "$odd" left --compare
 check_run "... and when it is deleted" 0 '^a\?b\?\[1m\?: deleted$' runs --delete "$odd"
 check "... and its directory is gone" [ ! -e "runs/$odd" ]

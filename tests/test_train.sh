@@ -96,9 +96,9 @@ done
 check "... the same losses" same_steps all-once/metrics.jsonl all-parts/metrics.jsonl
 check "... the best is the average, not the last" \
     differing_tensors all-once/best.safetensors all-once/last.safetensors
-check_run "a schedule that is none" 2 \
+check_run "an unknown schedule" 2 \
     "schedule 'step': is not one of plateau.multistep.cosine.one-cycle" train $tiny --schedule step
-check_run "a floor for a schedule that takes none" 2 'schedule one-cycle does not accept --min-lr' \
+check_run "a floor for a schedule without one" 2 'schedule one-cycle does not accept --min-lr' \
     train $tiny --schedule one-cycle --min-lr 1e-5
 check_run "a warm-up as long as the run" 2 'warmup 2 leaves no epoch of --epochs 2' \
     train $tiny --epochs 2 --warmup 2
@@ -107,11 +107,11 @@ check_run "a warm-up as long as the run" 2 'warmup 2 leaves no epoch of --epochs
 
 check_run "as many steps as an epoch has" 0 '^epoch 1/' train $tiny --run edge/ --max-steps 30
 check "... are all logged" [ "$(step_lines edge/metrics.jsonl | wc -l)" -eq 30 ]
-check_run "... and the next goes on" 0 'after step 30$' train --resume edge --max-steps 37
+check_run "... and the run is resumed" 0 'after step 30$' train --resume edge --max-steps 37
 check_run "37 plain steps at once" 0 '' train $tiny --run edge-once --max-steps 37
 check "... gives bit-identical weights" same_tensors edge-once/last.safetensors edge/last.safetensors
 echo precious >kept.jsonl
-check_run "a run that is there already" 2 'already exists' train $tiny --run edge --metrics kept.jsonl
+check_run "an existing run" 2 'already exists' train $tiny --run edge --metrics kept.jsonl
 check "... leaves the metrics file alone" grep -q precious kept.jsonl
 
 # ---- Killed at any moment ----
@@ -182,7 +182,7 @@ check "of two starts with the same name only one trains" start_twice
 check "... the other says what to do" grep -Eq 'hcnn-cl: twice: .*another --run' err.0 err.1
 check "... no other file is left beside the run" [ "$(echo twice*)" = twice ]
 check "... the run is whole" [ "$(step_lines twice/metrics.jsonl | wc -l)" -eq 5 ]
-check_run "... and goes on" 0 'after step 5$' train --resume twice --max-steps 6
+check_run "... and is resumed" 0 'after step 5$' train --resume twice --max-steps 6
 
 # ---- Interrupted ----
 
@@ -200,7 +200,7 @@ interrupt() {
 interrupt
 check "an interrupt saves and is exit code 130" answered 130 'everything is saved; .*--resume interrupted'
 steps=$(step_lines interrupted/metrics.jsonl | wc -l)
-check_run "... the run goes on after the step that was saved" 0 "after step $steps\$" \
+check_run "... the run is resumed after the saved step" 0 "after step $steps\$" \
     train --resume interrupted --max-steps $((steps + 1))
 
 # ---- Divergence ----
@@ -218,19 +218,19 @@ check "... weights freeze the coarse backbone before layer3 by default" \
     grep -q '"freeze": "default"' started/config.json
 check_run "... but not with --freeze none" 0 '' \
     train $tiny --weights whole/best.safetensors --freeze none --max-steps 1 --run thawed
-check_run "... nor what the weights leave as it was drawn" 1 ': [0-9]+ of the parameters that --freeze default freezes are missing' \
+check_run "... but frozen layers must come from the weights" 1 ': [0-9]+ of the parameters that --freeze default freezes are missing' \
     train $tiny --weights whole/best.safetensors --stem cifar --max-steps 1 --run refused
-check_run "... which is all right with --freeze none" 0 'not loaded' \
+check_run "... unless with --freeze none" 0 'not loaded' \
     train $tiny --weights whole/best.safetensors --stem cifar --freeze none --max-steps 1 \
     --run restemmed
-check_run "--freeze with a name that is not there" 2 'no_such_layer' \
+check_run "--freeze with an unknown name" 2 'no_such_layer' \
     train $tiny --freeze no_such_layer --max-steps 1 --run refused
 check "... leaves no run" [ ! -e refused ]
 check_run "only the fine half, CIFAR's stem, Adam" 0 'stopped after step 2' \
     train $tiny --only_fine --stem cifar --optimizer adam --lr 1e-3 --max-steps 2 --run fine
 check_run "... has no coarse loss" 0 '"fine_loss"' eval --checkpoint fine/last.safetensors --json
 check "... in the JSON output" sh -c "! grep -q coarse_loss '$scratch/out'"
-check_run "... nor, without the fine one, anything to learn" 2 'leaves* nothing to learn' \
+check_run "... and without the fine loss nothing to learn" 2 'leaves* nothing to learn' \
     train $tiny --only-fine --fine 0 --max-steps 1 --run refused
 check_run "a larger input" 0 '48x48 input' train $tiny --image_size 48 --max-steps 1 --run larger
 check_run "weights of the losses, metrics of every second step elsewhere" 0 'stopped after step 5' \
@@ -245,7 +245,7 @@ check_run "milestones" 0 'lr 0.0008 ' train $tiny --epochs 2 --milestones 1 --ru
 check_run "every augmentation, smoothed labels, the tree without a coarse half" 0 'stopped after step 4' \
     train $tiny --only-fine --label-smoothing 0.1 --coarse-loss marginal --max-steps 4 --run mixed \
     --augment crop=4,flip,rotate=20,resized-crop=0.3,cutout=8,mixup=0.2,cutmix=1
-check_run "... which eval knows of" 0 '"marginal_loss":[0-9.]+,"fine_loss"' \
+check_run "... which eval repeats" 0 '"marginal_loss":[0-9.]+,"fine_loss"' \
     eval --checkpoint mixed/last.safetensors --json
 check_run "other weights for each epoch" 0 'whole test +loss' \
     train $tiny --epochs 2 --loss-schedule 2:0.5:1 --run staged
@@ -254,7 +254,7 @@ check "... are in the lines of epochs" grep -q \
 check_run "an augmentation that is not there" 2 \
     "^hcnn-cl: --augment: there is no 'shear=3'; it is default, none, or a list" \
     train $tiny --augment flip,shear=3 --run none
-check_run "a schedule of losses that is none" 2 "^hcnn-cl: --loss-schedule: '2:1'" \
+check_run "an invalid schedule of losses" 2 "^hcnn-cl: --loss-schedule: '2:1'" \
     train $tiny --loss-schedule 2:1 --run none
 
 # ---- Metrics elsewhere ----
@@ -265,7 +265,7 @@ check_run "a metrics file that holds something is no new run's" 2 'kept.jsonl: a
 check "... and is left alone" grep -qx precious kept.jsonl
 mv elsewhere.jsonl own.jsonl
 cp kept.jsonl elsewhere.jsonl
-check_run "a run does not go on with another's" 1 'elsewhere.jsonl: is not the metrics file' \
+check_run "a resumed run refuses a foreign metrics file" 1 'elsewhere.jsonl: is not the metrics file' \
     train --resume weighted --max-steps 6
 check "... which is not changed" cmp kept.jsonl elsewhere.jsonl
 mv own.jsonl elsewhere.jsonl
@@ -283,13 +283,13 @@ check_run "metrics that cannot be written" 1 'no-such-directory/m.jsonl' \
     train $tiny --metrics no-such-directory/m.jsonl --max-steps 1 --run none
 check_run "a run without a name" 2 '^hcnn-cl: --run: is empty' train $tiny --run ''
 check "... leaves no temporary directory" [ -z "$(find . -name '*.new-*')" ]
-check_run "weights that are not there" 1 'no-such-file: cannot be opened' \
+check_run "missing weights" 1 'no-such-file: cannot be opened' \
     train $tiny --weights no-such-file --run none
 check_run "weights of another network" 1 'other.safetensors' \
     train --backbone wide_resnet_50 --weights no-network/other.safetensors --run none
-check_run "losses that teach the fine half nothing" 2 '--fine 0 with --only-fine leaves nothing' \
+check_run "losses from which the fine half cannot learn" 2 '--fine 0 with --only-fine leaves nothing' \
     train $tiny --only-fine --fine 0 --max-steps 1 --run none
-check_run "weights of another backbone, beside layers that are to stay as they are" 1 \
+check_run "weights of another backbone with frozen layers" 1 \
     '[0-9]+ of the parameters that --freeze default freezes are missing' \
     train --backbone tiny_basic --weights whole/best.safetensors --max-steps 1 --run none
 check "... leave no run" [ ! -e none ]
@@ -303,17 +303,17 @@ foreign=$(printf 'caf\351')
 mkdir "$foreign"
 check_run "data whose path is not UTF-8" 2 '^hcnn-cl: --data: .* is not UTF-8' \
     train $tiny --data "$foreign" --run none
-check_run "a run's name that is not" 2 '^hcnn-cl: --run: .* is not UTF-8' train $tiny --run "$foreign/none"
+check_run "a run's name that is not UTF-8" 2 '^hcnn-cl: --run: .* is not UTF-8' train $tiny --run "$foreign/none"
 cp "$golden/cifar-binary.tar.gz" "$foreign"
 ln -s "$foreign" linked
-check_run "data whose path from the root is not" 2 '^hcnn-cl: --data: .* is not UTF-8' \
+check_run "data whose absolute path is not UTF-8" 2 '^hcnn-cl: --data: .* is not UTF-8' \
     train --backbone tiny --batch-size 4 --data linked/cifar-binary.tar.gz --run none
 check_run "resuming what is no run" 1 'no-run/config.json' train --resume no-run
 check_run "resuming with other options" 2 '^hcnn-cl: --lr cannot be changed with --resume' \
     train --resume whole --lr 1e-4
 check_run "milestones that do not rise" 2 '^hcnn-cl: --milestones: ' train $tiny --milestones 7,3 --run none
 check_run "Nesterov without momentum" 2 'nesterov' train $tiny --nesterov --run none
-check_run "a batch size of nothing" 2 'batch-size' train --batch-size 0
+check_run "a batch size of 0" 2 'batch-size' train --batch-size 0
 check_run "an unknown precision" 2 'precision' train --precision fp8 --run none
 check_run "an unknown optimizer" 2 'optimizer' train --optimizer rmsprop
 check "... none of these left a run" [ ! -e none ]

@@ -36,7 +36,7 @@ check "... with all directions" grep -q '^weights  *1x1/1 ' "$scratch/out"
 check "... with the tile in its last column" grep -q ' TILE CHOSEN$' "$scratch/out"
 check "... which has a size or \`default\` in each row" sh -c \
     "! grep -E '^(forward|data|weights) ' '$scratch/out' | grep -Evq ' (default|[0-9]+(x[0-9]+)+)\$'"
-check "... says where it is remembered" grep -q "^remembered in $(choices)\$" "$scratch/out"
+check "... names the file" grep -q "^remembered in $(choices)\$" "$scratch/out"
 check "there is one file and no temporary one" [ "$(ls "$cache" | grep -c tune-)" -eq 1 ]
 check "... which names the device" grep -q '"device": "' "$(choices)"
 
@@ -47,7 +47,7 @@ check "... with each tile, null for the default" \
     "$(grep -o '"direction":' "$scratch/out" | wc -l)" ]
 check "... without the backward pass" sh -c "! grep -q '\"weights\"' '$scratch/out'"
 check "... keeps the other shapes in the file" grep -q '"direction": "weights"' "$(choices)"
-check_run "a batch of no images" 2 'batch-size' tune --batch-size 0
+check_run "a batch size of 0" 2 'batch-size' tune --batch-size 0
 
 # ---- Later commands ----
 
@@ -82,7 +82,7 @@ check_run "train --tune" 0 'stopped after step 2' \
     train --backbone tiny --batch-size 40 --image-size 16 --max-steps 2 --run run --tune
 check "... adds its batch" grep -q '"n": 40' "$(choices)"
 check "... and is not stored in config.json" sh -c '! grep -q tune run/config.json'
-check_run "... and is not for a run that goes on" 2 '.--tune' train --resume run --tune
+check_run "... and is refused for a resumed run" 2 '.--tune' train --resume run --tune
 
 # ---- CLBlast's parameters ----
 
