@@ -55,7 +55,7 @@ check_run "training starts from PyTorch's file" 0 '186 tensors loaded' \
 
 cp "$network" "$scratch/run/last.safetensors"
 check_run "a model without a training state cannot be resumed" 1 \
-    'has no hcnn.state, so there is no training to resume.* --weights .*run/last.safetensors starts' \
+    'has no hcnn.state, so there is no training to resume: .*start a run from it with --weights .*run/last.safetensors$' \
     train --resume "$scratch/run"
 
 # ---- One backbone ----
