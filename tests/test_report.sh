@@ -69,13 +69,13 @@ check_run "a damaged evaluation" 1 'runs/both-1/test.json: is damaged: line 1: .
 check "... none of these left a page" [ ! -e no.html ]
 cp whole.json runs/both-1/test.json
 
-check_run "a sweep that there is not" 1 'the store does not have a sweep none' \
+check_run "an unknown sweep" 1 'the store does not have a sweep none' \
     report --sweep none --store runs/runs.db -o no.html
 check_run "a sweep takes its own runs" 2 'sweep takes the runs of the sweep' \
     report runs/both-1 --sweep none -o no.html
 
 cp runs/both-1/test.json precious.json
-check_run "a file that is no report stays" 2 'already exists and is not a report' \
+check_run "a file that is not a report is not replaced" 2 'already exists and is not a report' \
     report runs/both-1 -o precious.json
 check "... unchanged" cmp precious.json runs/both-1/test.json
 

@@ -226,7 +226,7 @@ check_run "a variable in \`command\` that changed" 2 'all of it was started with
 unset STEPS
 check_run "... does not matter for --summary" 0 '^all of it-003 ' sweep "all of it" --summary
 
-check_run "a device that there is not fails every run" 1 \
+check_run "a missing device fails every run" 1 \
     "^hcnn-cl: 3 runs of the sweep nowhere failed.* the run could not start: HCNN_DEVICE: no device fits '99:0'" \
     sweep random.yaml --name nowhere --devices 99:0 -- $brief
 check "... and the reason is in their logs" grep -q "HCNN_DEVICE: no device fits '99:0'" runs/nowhere-003.log
@@ -329,14 +329,14 @@ check_run "another file under the same name" 2 'capped was started with another 
 mv was.yaml capped.yaml
 check_run "other words for the runs" 2 'capped was started with other words' sweep capped.yaml -- $words
 check_run "another seed" 2 'capped was started with another --seed' sweep capped.yaml --seed 2 -- $brief
-check_run "the summary of a sweep that there is not" 1 'the store does not have a sweep sevens; its sweeps are all of it, ' \
+check_run "the summary of an unknown sweep" 1 'the store does not have a sweep sevens; its sweeps are all of it, ' \
     sweep sevens --summary
 mkdir damaged
 head -c 5000 /dev/zero | tr '\0' x >damaged/runs.db
 check_run "a damaged store" 1 'damaged/runs.db: ' sweep random.yaml --store damaged/runs.db -- $brief
 check "... which is not changed" [ "$(wc -c <damaged/runs.db)" -eq 5000 ]
 check_run "a run outside of a sweep" 0 '' train $brief --run runs/mine-001
-check_run "... is not taken for one" 1 'mine-001: already exists and is not a run of this sweep; .*runs --delete' \
+check_run "... does not count as a trial" 1 'mine-001: already exists and is not a run of this sweep; .*runs --delete' \
     sweep random.yaml --name mine --count 1 -- $brief
 sed 's/validation.loss/validation_coarse_acc/' validated.yaml >coarse.yaml
 check_run "a metric that --only-fine never logs ends the sweep after the first run" 1 \

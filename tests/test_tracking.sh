@@ -186,7 +186,7 @@ check "a run elsewhere, whose store is beside it" sh -c \
 check_run "a run that is not there" 1 'runs/runs.db: knows no run nobody' runs nobody
 check_run "a store that is not there" 1 'none.db: there is no store' runs --store none.db
 : >empty.db
-check_run "a store that is empty is none of ours" 1 "empty.db: is not a file of hcnn-cl" \
+check_run "an empty file is not a store" 1 "empty.db: is not a file of hcnn-cl" \
     runs --store empty.db
 
 check "--where with a condition" are_names "whole killed plain histograms sgd seldom " --where state=finished
@@ -194,9 +194,9 @@ check "--where with several conditions" are_names "histograms sgd " --where 'sta
 check "--where with !=" are_names "limited ended " \
     --where 'state!=finished,state!=failed,max-steps!=9'
 check "--where with a key that few runs have" are_names "right " --where 'seed>=4'
-check_run "conditions that nothing meets" 0 '^no runs$' runs --where 'seed>4'
-check_run "a condition that is none" 2 "^hcnn-cl: --where: 'seed': is not a condition" runs --where seed
-check_run "... among good ones" 2 "'=3': is not a condition" runs --where 'seed=3,=3'
+check_run "conditions that no run meets" 0 '^no runs$' runs --where 'seed>4'
+check_run "an invalid condition" 2 "^hcnn-cl: --where: 'seed': is not a condition" runs --where seed
+check_run "... among valid ones" 2 "'=3': is not a condition" runs --where 'seed=3,=3'
 check "--sort in rising order" rising loss -g
 check "--sort in falling order" rising -loss -gr
 check "runs without the value come last" last_without validation/loss
@@ -279,9 +279,9 @@ printf 'this is no store of runs, and longer than the header that one would have
     >runs/damaged
 mv runs/runs.db runs/kept
 cp runs/damaged runs/runs.db
-check_run "a run goes on beside a damaged store" 0 'runs/runs.db: .*move it away; the runs are complete' \
+check_run "a run is trained beside a damaged store" 0 'runs/runs.db: .*move it away; the runs are complete' \
     train $tiny --max-steps 1 --run runs/next
-check "... and says so once" [ "$(cat "$scratch/out" "$scratch/err" | grep -c 'the run continues')" -eq 1 ]
+check "... and reports it once" [ "$(cat "$scratch/out" "$scratch/err" | grep -c 'the run continues')" -eq 1 ]
 check "... with its metrics and events" \
     [ -s runs/next/metrics.jsonl ] && [ "$(event_files runs/next)" -eq 1 ]
 check_run "... and a list" 1 'runs/runs.db: .*move it away' runs

@@ -260,7 +260,7 @@ check_run "an invalid schedule of losses" 2 "^hcnn-cl: --loss-schedule: '2:1'" \
 # ---- Metrics elsewhere ----
 
 echo precious >kept.jsonl
-check_run "a metrics file that holds something is no new run's" 2 'kept.jsonl: already contains 9 bytes' \
+check_run "a new run refuses a metrics file that is not empty" 2 'kept.jsonl: already contains 9 bytes' \
     train $tiny --max-steps 1 --run none --metrics kept.jsonl
 check "... and is left alone" grep -qx precious kept.jsonl
 mv elsewhere.jsonl own.jsonl
