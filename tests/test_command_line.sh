@@ -83,7 +83,7 @@ fi
 check_run "devices marks one" 0 '^\* [0-9]+:[0-9]+ ' devices
 check_run "devices --json" 0 '"chosen": true' devices --json
 check_run "devices: a mistyped option" 2 'did you mean --json\?' devices --jsno
-check_run "devices takes no operand" 2 "'0:0': takes no such argument" devices 0:0
+check_run "devices takes no operand" 2 "'0:0': unexpected argument" devices 0:0
 
 device=$HCNN_DEVICE
 export HCNN_DEVICE

@@ -215,7 +215,7 @@ static void names(void **state)
     char choices[WORD_LIST_TEXT];
     word_list_join(&decision_words, choices);
     assert_string_equal(choices, "argmax|joint|crm");
-    CHECK_FAILS(STATUS_USAGE, "unknown decision 'vote'; there are argmax|joint|crm",
+    CHECK_FAILS(STATUS_USAGE, "unknown decision 'vote'; expected argmax|joint|crm",
                 decider_create(&d, "vote", &few, true, &err));
     CHECK_FAILS(STATUS_USAGE, "--decision joint needs a coarse head",
                 decider_create(&d, "joint", &few, false, &err));

@@ -102,7 +102,7 @@ method: grid
 parameters:
   lr: {values: [0.1, 0.01]}' >search.yaml
     mount -o remount,ro disk
-    closed='Read-only file system; make its directory writable, or name another place'
+    closed='Read-only file system; make its directory writable, or choose another place'
     check_run "a place that cannot be written refuses a start" 1 "disk/new.*: $closed" \
         train $tiny --max-steps 1 --run disk/new
     check_run "... and a resumed run" 1 "disk/whole/metrics.jsonl: cannot be written: $closed" \
@@ -129,7 +129,7 @@ limited() (
 code=0
 limited limited || code=$?
 check "a limit on the size of files ends a start" answered 1 \
-    'cannot be written: File too large; the limit on the size of files \(ulimit -f\)'
+    'cannot be written: File too large; raise the limit on file sizes \(ulimit -f\)'
 check "... and no file is left" [ -z "$(find . -name 'limited*')" ]
 
 # ---- Device memory ----

@@ -51,7 +51,7 @@ static void read_errors_name_the_file(void **state)
     CHECK_FAILS(STATUS_FAILED, path, file_read(path, 10, &data, &size, &err));
     assert_null(data);
     CHECK_OK(file_write(path, "0123456789A", 11, &err));
-    CHECK_FAILS(STATUS_FAILED, "more than the 10", file_read(path, 10, &data, &size, &err));
+    CHECK_FAILS(STATUS_FAILED, "at most 10 are expected", file_read(path, 10, &data, &size, &err));
     CHECK_FAILS(STATUS_FAILED, "not a regular file", file_read(*state, 10, &data, &size, &err));
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkfifo(path, 0600), 0); /* no process writes to it */

@@ -157,8 +157,8 @@ static void a_flag_can_be_unset(void **state)
 static void an_empty_string_is_refused(void **state)
 {
     (void)state;
-    expect_error("--data: is empty, expected DIR", WORDS("--data="));
-    expect_error("--data: is empty, expected DIR", WORDS("--data", ""));
+    expect_error("--data: is empty; expected DIR", WORDS("--data="));
+    expect_error("--data: is empty; expected DIR", WORDS("--data", ""));
 }
 
 static void the_last_one_wins(void **state)
@@ -177,8 +177,8 @@ static void wrong_names(void **state)
     expect_error("unknown option --data_pth; did you mean --data-path?", WORDS("--data_pth"));
     expect_error("unknown option -epochs; did you mean --epochs?", WORDS("-epochs"));
     expect_error("unknown option --hlep; did you mean --help?", WORDS("--hlep"));
-    expect_error("unknown option --wandb; --help lists those there are", WORDS("--wandb"));
-    expect_error("unknown option --; --help lists those there are", WORDS("--=3"));
+    expect_error("unknown option --wandb; --help lists all options", WORDS("--wandb"));
+    expect_error("unknown option --; --help lists all options", WORDS("--=3"));
     char long_name[300] = "--";
     memset(long_name + 2, 'a', sizeof long_name - 3);
     long_name[sizeof long_name - 1] = '\0';
@@ -254,7 +254,7 @@ static void operands_are_kept_in_order(void **state)
     assert_string_equal(rest.values[1], "-");
     assert_string_equal(rest.values[2], "--seed");
     options_free(&rest);
-    expect_error("'a': takes no such argument; options start with --", WORDS("a"));
+    expect_error("'a': unexpected argument; options start with --", WORDS("a"));
 }
 
 static void help_wins_over_everything(void **state)

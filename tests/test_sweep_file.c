@@ -339,19 +339,19 @@ static void test_refused_keys(void **state)
     static const refusal bad[] = {
         {"", "line 1: is empty"},
         {"- a\n", "line 1: expected lines of"},
-        {"method: [grid\n", "is no YAML: "},
-        {"method: \xff\n", "is no YAML: "},
-        {"method: grid\n---\nmethod: grid\n", "line 2: holds more than one document"},
+        {"method: [grid\n", "is not YAML: "},
+        {"method: \xff\n", "is not YAML: "},
+        {"method: grid\n---\nmethod: grid\n", "line 2: contains more than one document"},
         {"method: grid\n" LR "method: grid\n", "line 3: 'method' is given twice, first in line 1"},
         {"method: grid\nparameters: &a {lr: {value: 1}}\n", "line 2: anchors"},
         {"method: grid\nname: *a\n", "line 2: anchors"},
         {"method: !!str grid\n", "line 1: anchors"},
-        {"method: \"gr\\0id\"\n", "line 1: holds a zero byte"},
+        {"method: \"gr\\0id\"\n", "line 1: contains a zero byte"},
         {"? [a]\n: 1\n", "line 1: a key has to be a single word"},
-        {"name: [[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]\n", "line 1: is nested deeper"},
-        {"metod: grid\n", "line 1: 'metod' is no key of a sweep; did you mean method?"},
+        {"name: [[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]\n", "line 1: is nested too deeply"},
+        {"metod: grid\n", "line 1: 'metod' is not a key of a sweep; did you mean method?"},
         {LR, "line 1: method is missing"},
-        {"method: gird\n" LR, "line 1: 'gird' is no method; did you mean grid?"},
+        {"method: gird\n" LR, "line 1: 'gird' is not a value of method; did you mean grid?"},
         {"method: custom\n" LR, "line 1: method custom"},
         {"method: {a: b}\n" LR, "line 1: method has to be a single value"},
         {"method: grid\nmetrics: [a, b]\n", "line 2: metrics (several objectives)"},
@@ -370,15 +370,16 @@ static void test_refused_keys(void **state)
          "validation/loss, validation/fine_top1, train/loss, loss"},
         {"method: grid\n" LR "metric: {name: validation/los}\n", "did you mean validation/loss?"},
         {"method: grid\n" LR "metric:\n  name: loss\n  goal: minimise\n",
-         "line 5: 'minimise' is no goal; did you mean minimize?"},
+         "line 5: 'minimise' is not a value of goal; did you mean minimize?"},
         {"method: grid\n" LR "metric: {name: loss, target: low}\n", "target has to be a number"},
         {"method: grid\n" LR "metric: {name: loss, target: .inf}\n", "target has to be a number"},
         {"method: grid\n" LR "metric: {name: loss, impute: none}\n",
-         "'none' is no impute; expected worst, best or latest"},
+         "'none' is not a value of impute; expected worst, best or latest"},
         {"method: grid\n" LR "run_cap: 0\n", "line 3: run_cap has to be a whole number from 1 up"},
         {"method: grid\n" LR "run_cap: 1e3\n", "line 3: run_cap has to be a whole"},
         {"method: grid\n" LR "name: ''\n", "line 3: name is empty"},
-        {"method: grid\n" LR "controller: {type: remote}\n", "line 3: 'remote' is no type"},
+        {"method: grid\n" LR "controller: {type: remote}\n",
+         "line 3: 'remote' is not a value of type"},
         {"method: grid\n" LR "program: [a]\n", "line 3: program has to be a single value"},
     };
     check_refused("", bad, sizeof bad / sizeof bad[0]);
@@ -390,7 +391,8 @@ static void test_refused_hyperband(void **state)
     static const refusal bad[] = {
         {"early_terminate: hyperband\n", "line 4: early_terminate has to be a mapping"},
         {"early_terminate: {min_iter: 1}\n", "line 4: type is missing"},
-        {"early_terminate: {type: median}\n", "'median' is no type; expected hyperband"},
+        {"early_terminate: {type: median}\n",
+         "'median' is not a value of type; expected hyperband"},
         {"early_terminate: {type: hyperband}\n", "line 4: early_terminate needs min_iter"},
         {"early_terminate: {type: hyperband, max_iter: 9}\n", "early_terminate needs min_iter"},
         {"early_terminate: {type: hyperband, max_iter: 9, s: 2, min_iter: 1}\n",
@@ -400,7 +402,7 @@ static void test_refused_hyperband(void **state)
         {"early_terminate: {type: hyperband, min_iter: 1, strict: 1}\n",
          "strict has to be true or false"},
         {"early_terminate:\n  type: hyperband\n  min_itr: 1\n",
-         "line 6: 'min_itr' is no key of early_terminate; did you mean min_iter?"},
+         "line 6: 'min_itr' is not a key of early_terminate; did you mean min_iter?"},
     };
     check_refused("method: grid\nmetric: {name: loss}\n" LR, bad, sizeof bad / sizeof bad[0]);
 }
@@ -424,9 +426,9 @@ static void test_refused_parameters(void **state)
         {"  lr: 0.1\n", "line 3: 'lr': is not a mapping; write below it 'value: X'"},
         {"  lr: {}\n", "line 3: 'lr': needs a value"},
         {"  lr: {min: 1}\n", "line 3: 'lr': needs a value"},
-        {"  lr:\n    valeus: [1]\n", "line 4: 'valeus' is no key of a parameter; did you mean"},
+        {"  lr:\n    valeus: [1]\n", "line 4: 'valeus' is not a key of a parameter; did you mean"},
         {"  o: {parameters: {lr: {value: 1}}, value: 1}\n",
-         "'value' is no key of a group of parameters"},
+         "'value' is not a key of a group of parameters"},
         {"  o: {parameters: {}}\n", "line 3: parameters is empty"},
         {"  lr: {values: 1}\n", "values has to be a list"},
         {"  lr: {values: []}\n", "'lr': values is empty"},
@@ -439,7 +441,7 @@ static void test_refused_parameters(void **state)
         {"  milestones: {values: [null, 7]}\n", "line 3: 'milestones': null is not a value"},
         {"  augment: {values: [{a: b}]}\n", "a value has to be a word"},
         {"  augment: {value: []}\n", "an empty list is not a value"},
-        {"  augment: {value: [[a]]}\n", "what a value lists has to be a single value"},
+        {"  augment: {value: [[a]]}\n", "each entry of a list has to be a single value"},
     };
     check_refused("method: grid\nparameters:\n", bad, sizeof bad / sizeof bad[0]);
 }
@@ -458,7 +460,7 @@ static void test_refused_numbers(void **state)
         {"  lr: {value: 1, values: [1]}\n", "values has no meaning for constant"},
         {"  lr: {mu: 1, distribution: uniform, min: 1, max: 2}\n", "mu has no meaning for uniform"},
         {"  lr: {distribution: log_unifrom, min: 1, max: 2}\n",
-         "'log_unifrom' is no distribution; did you mean log_uniform?"},
+         "'log_unifrom' is not a value of distribution; did you mean log_uniform?"},
         {"  lr: {distribution: q_uniform, min: 1, max: 2, q: 0}\n", "q has to be above 0"},
         {"  lr: {distribution: normal, sigma: 0}\n", "sigma has to be above 0"},
         {"  coarse: {distribution: beta, a: 0}\n", "a and b have to be above 0"},
@@ -525,7 +527,7 @@ static void test_large(void **state)
     CHECK_FAILS(STATUS_FAILED, path, sweep_file_read(path, NULL, train_rows, metrics, &file, &err));
     memset(text, '[', SIZE / 4);
     put(text, SIZE / 4);
-    CHECK_FAILS(STATUS_FAILED, "is nested deeper",
+    CHECK_FAILS(STATUS_FAILED, "is nested too deeply",
                 sweep_file_read(path, NULL, train_rows, metrics, &file, &err));
     put("m\0", 2);
     CHECK_FAILS(STATUS_FAILED, "zero bytes",

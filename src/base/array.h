@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Arrays that grow by one element at a time, with no capacity to keep: there is room for the power
- * of two at or above their count, at least. */
+/* Arrays that grow by one element at a time. No capacity is stored: there is always room for at
+ * least the power of two at or above the count. */
 #pragma once
 
 #include "base/error.h"
@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Makes room for element number `count`, from 0, of elements of `size` bytes. array is the address
- * of a pointer, which for a count of 0 is NULL or the memory of an array that begins again.
- * STATUS_FAILED, with the array as it was, when there is no memory for `what`. */
+/* Makes room for element number `count`, counted from 0; an element has `size` bytes. array is the
+ * address of a pointer; if count is 0, that pointer is NULL or the memory of an array that is being
+ * refilled. STATUS_FAILED if there is no memory for `what`; the array is then unchanged. */
 static inline status array_grow(void *array, size_t count, size_t size, const char *what,
                                 error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Base64: each three bytes are four letters of six bits; see base64.h. */
+/* Base64: three bytes become four letters of six bits each; see base64.h. */
 #include "base/base64.h"
 
 #include <stdint.h>
@@ -9,7 +9,7 @@ enum { GROUP = 3, LETTERS = 4, BITS = 6 };
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/* Four letters of 1 to 3 bytes. */
+/* Encodes 1 to 3 bytes as four letters; '=' fills up a short group. */
 static void encode_group(const unsigned char *bytes, size_t count, char *letters)
 {
     uint32_t bits = 0;

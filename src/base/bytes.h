@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole numbers as files hold them: up to eight bytes, the low one first. */
+/* Unsigned integers as files store them: up to eight bytes, low byte first. */
 #pragma once
 
 #include <stddef.h>

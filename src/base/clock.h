@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* Seconds since some fixed moment, never running backwards. */
+/* Seconds since some fixed moment; they never run backwards. */
 double clock_now(void);
-/* Writes "0:31", "12:05" or "3:07:41" into text. */
+/* Writes "0:31", "12:05" or "3:07:41" into text; NaN and negative durations become 0:00. */
 void clock_duration(double seconds, char *text, size_t capacity);

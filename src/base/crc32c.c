@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CRC-32C by its polynomial, 1EDC6F41 with its bits from low to high, as the sum has them. Of much
- * data eight bytes are taken at a time, by the tables that M. E. Kounavis and F. L. Berry, "A
- * Systematic Approach to Building High Performance, Software-based, CRC Generators" (ISCC 2005),
- * describe. */
+/* Computes CRC-32C with the polynomial 1EDC6F41, whose bits are reversed here because the sum is.
+ * Long data is processed eight bytes at a time, with the tables of M. E. Kounavis and F. L. Berry,
+ * "A Systematic Approach to Building High Performance, Software-based, CRC Generators" (ISCC 2005).
+ */
 #include "base/crc32c.h"
 
 enum {
-    SLICES = 8,          /* bytes at a time, */
-    WORTH_SLICING = 512, /* bytes from which on making the tables pays off */
+    SLICES = 8,          /* bytes processed at a time */
+    WORTH_SLICING = 512, /* length in bytes from which building the tables pays off */
 };
 
-/* What `rest` leaves before eight zero bits. */
+/* The remainder after eight more zero bits. */
 static uint32_t add_zeros(uint32_t rest)
 {
     for (int bit = 0; bit < 8; bit++)
@@ -18,7 +18,7 @@ static uint32_t add_zeros(uint32_t rest)
     return rest;
 }
 
-/* By how many bytes follow it: table[k][b] is what the byte b leaves before k zeros. */
+/* table[k][b] is the remainder of byte b followed by k zero bytes. */
 typedef struct slices {
     uint32_t table[SLICES][256];
 } slices;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CRC-32C (Castagnoli), as iSCSI and TensorBoard's event files have it: RFC 3720, appendix B.4. */
+/* CRC-32C (Castagnoli), which iSCSI and TensorBoard's event files use: RFC 3720, appendix B.4. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* The sum of what `sum` is of and of `data` behind it; that of nothing is 0. */
+/* Continues a checksum: returns the sum of the earlier data, of which `sum` is the sum, and `data`
+ * after it. The sum of no data is 0. */
 uint32_t crc32c_more(uint32_t sum, const void *data, size_t size);
 
 static inline uint32_t crc32c(const void *data, size_t size)

@@ -11,7 +11,7 @@
 #undef error_prefix
 #undef error_memory
 
-/* The place stands at the start of a message and the remedy at its end. */
+/* A message that does not fit loses its middle: the start says where, the end says what to do. */
 static void format_message(error *err, const char *format, va_list arguments)
 {
     static const char gap[] = " [...] ";

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Errors are values: every function that can fail returns a status and fills the error it was
- * handed. Nothing here prints or exits; the commands decide what a person sees. */
+/* Errors are values: every function that can fail returns a status and fills the error that it was
+ * passed. Nothing here prints or exits; the commands decide what the user sees. */
 #pragma once
 
 #include <stdbool.h>
 
-/* The values are the program's exit codes, so a command can return what it was given. */
+/* The values are the program's exit codes, so a command can return a status as it is. */
 typedef enum status {
     STATUS_OK = 0,
     STATUS_FAILED = 1,        /* the work failed */
@@ -20,21 +20,22 @@ typedef struct error {
     char message[ERROR_CAPACITY];
 } error;
 
-/* Formats the message and returns code. Of one that does not fit the middle is left out. */
+/* Formats the message and returns code. If the message does not fit, its middle is left out. */
 status error_set(error *err, status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Puts "context: " before the message that err holds, and returns code. */
+/* Puts "prefix: " before the message in err and returns code. */
 status error_prefix(error *err, status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Puts text behind the message that err holds, and returns code. */
+/* Appends text to the message in err and returns code. */
 status error_suffix(error *err, status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The message for an allocation of `what` that failed. */
+/* Sets the message for a failed allocation of `what`; returns STATUS_FAILED. */
 status error_memory(error *err, const char *what);
-/* The same unless all that was allocated is there: TRY(got_memory(a && b, err, "the lists")). */
+/* The same, but STATUS_OK if everything was allocated: TRY(got_memory(a && b, err, "the lists")).
+ */
 #define got_memory(there, err, what) ((there) ? STATUS_OK : error_memory(err, what))
 
 /* Returns from the calling function with the status of expression unless it is STATUS_OK. */
@@ -45,7 +46,8 @@ status error_memory(error *err, const char *what);
             return try_status_;                                                                    \
     } while (0)
 
-/* The same for functions with one way out: stores the status in `result` and jumps to `done`. */
+/* For functions with a single exit: stores the status in `result` and jumps to `done` unless it is
+ * STATUS_OK. */
 #define TRY_OR_DONE(expression)                                                                    \
     do {                                                                                           \
         result = (expression);                                                                     \
@@ -53,7 +55,7 @@ status error_memory(error *err, const char *what);
             goto done;                                                                             \
     } while (0)
 
-/* The static analyzer looks at one file at a time: it is told what these return. */
+/* The static analyzer sees one file at a time, so it has to be told what these functions return. */
 #ifdef __clang_analyzer__
 static inline status error_returns(status code, status returned)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Structs as JSON objects; see fields.h. */
+/* Converts structs to JSON objects and back; see fields.h. */
 #include "base/fields.h"
 #include "base/json_values.h"
 
@@ -66,14 +66,14 @@ json_t *fields_write(json_t *object, const field *table, const void *record)
 static status refuse(const fields_source *from, const char *key, const char *fault, error *err)
 {
     return error_set(err, STATUS_FAILED,
-                     "%s: %s: '%s' %s; the file is damaged or another program's: take another "
-                     "checkpoint",
+                     "%s: %s: '%s' %s; the file is damaged or was not written by hcnn-cl; use "
+                     "another checkpoint",
                      from->path, from->piece, key, fault);
 }
 
 status fields_refuse(const fields_source *from, const char *key, error *err)
 {
-    return refuse(from, key, "is not what hcnn-cl writes there", err);
+    return refuse(from, key, "is not a value that hcnn-cl writes", err);
 }
 
 static status find(const fields_source *from, const char *key, const json_t **found, error *err)
@@ -147,7 +147,7 @@ static bool take_whole(const field *f, const json_t *value, json_int_t most, voi
     return true;
 }
 
-/* Whether the value is one that value_of makes, which then is the member's. */
+/* Stores the value in the member; false if value_of cannot have written it. */
 static bool take(const field *f, const json_t *value, void *member)
 {
     const char *text = json_string_value(value);

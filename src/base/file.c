@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole files, atomic replacement, directories; see file.h. */
+/* Reads files, replaces them atomically, and handles directories, locks and paths; see file.h. */
 #include "base/file.h"
 #include "base/text.h"
 
@@ -17,7 +17,7 @@
  * second name. */
 static const char writer_mark[] = ".tmp-", link_mark[] = ".link";
 
-/* "PATH: cannot be opened: REASON", by errno. */
+/* Sets "PATH: WHAT: REASON", where errno gives the reason. */
 static status fail(error *err, const char *path, const char *what)
 {
     return error_set(err, STATUS_FAILED, "%s: %s: %s", path, what, strerror(errno));
@@ -25,7 +25,8 @@ static status fail(error *err, const char *path, const char *what)
 
 status file_open(const char *path, FILE **stream, size_t *size, error *err)
 {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would wait for ever */
+    int descriptor =
+        open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* without O_NONBLOCK, a pipe would block */
     struct stat info;
     *stream = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
     if (!*stream)
@@ -47,7 +48,8 @@ static status read_stream(const char *path, FILE *stream, size_t size, unsigned 
     if (fread(bytes, 1, size, stream) != size) {
         free(bytes);
         return error_set(err, STATUS_FAILED, "%s: cannot be read: %s", path,
-                         ferror(stream) ? strerror(errno) : "it became shorter meanwhile");
+                         ferror(stream) ? strerror(errno)
+                                        : "the file was truncated while it was being read");
     }
     bytes[size] = '\0';
     *data = bytes;
@@ -62,7 +64,7 @@ status file_read(const char *path, size_t limit, unsigned char **data, size_t *s
     *size = 0;
     TRY(file_open(path, &stream, &length, err));
     status result = length > limit ? error_set(err, STATUS_FAILED,
-                                               "%s: is %zu bytes, more than the %zu expected here",
+                                               "%s: has %zu bytes; at most %zu are expected here",
                                                path, length, limit)
                                    : read_stream(path, stream, length, data, err);
     if (result == STATUS_OK)
@@ -76,9 +78,10 @@ const char *file_write_advice(int reason)
     if (reason == ENOSPC || reason == EDQUOT)
         return "; make room there";
     if (reason == EFBIG)
-        return "; the limit on the size of files (ulimit -f), or the file system's, is reached";
+        return "; raise the limit on file sizes (ulimit -f), or use a file system that allows "
+               "larger files";
     if (reason == EACCES || reason == EPERM || reason == EROFS)
-        return "; make its directory writable, or name another place";
+        return "; make its directory writable, or choose another place";
     return "";
 }
 
@@ -88,13 +91,13 @@ status file_write_error(error *err, const char *path, int reason)
                      file_write_advice(reason));
 }
 
-/* The rename at the end would put a file where a device stands, and root may do that. */
+/* Without this check the final rename would replace a device by a file, which root may do. */
 static status check_replaceable(const char *path, error *err)
 {
     struct stat info;
     if (stat(path, &info) != 0 || S_ISREG(info.st_mode))
         return STATUS_OK;
-    return error_set(err, STATUS_FAILED, "%s: is %s, not a file to write; name another", path,
+    return error_set(err, STATUS_FAILED, "%s: is %s, not a regular file; choose another name", path,
                      S_ISDIR(info.st_mode) ? "a directory" : "a device or a pipe");
 }
 
@@ -147,7 +150,7 @@ char *file_parent(const char *path)
     return text_format("%.*s", (int)(slash - path), path);
 }
 
-/* Makes a rename in the directory above survive a crash of the machine. */
+/* Syncs the parent directory, so that a rename in it survives a crash of the machine. */
 static status sync_parent(const char *path, error *err)
 {
     char *parent = file_parent(path);
@@ -162,7 +165,7 @@ static status sync_parent(const char *path, error *err)
     return result;
 }
 
-/* Syncs and closes the stream and gives the file its name; 0, or the errno of what failed first. */
+/* Syncs and closes the stream and renames the file. Returns 0 or the errno of the first failure. */
 static int settle(file_writer *writer)
 {
     int reason = fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0 ? errno : 0;
@@ -249,7 +252,7 @@ status file_link(const char *from, const char *to, error *err)
     unlink(temporary);
     bool linked = link(from, temporary) == 0;
     status result = linked ? file_rename(temporary, to, err) : copy(from, to, err);
-    /* rename does nothing where both names already are the same file */
+    /* rename does nothing if both names are already the same file */
     if (linked)
         unlink(temporary);
     free(temporary);
@@ -286,7 +289,7 @@ status file_make_directory(const char *path, error *err)
         char kept = *at;
         *at = '\0';
         if (mkdir(copy, 0777) != 0 && !file_is_directory(copy)) {
-            result = error_set(err, STATUS_FAILED, "%s: directory cannot be made: %s%s", copy,
+            result = error_set(err, STATUS_FAILED, "%s: directory cannot be created: %s%s", copy,
                                strerror(errno), file_write_advice(errno));
             break;
         }
@@ -332,7 +335,8 @@ status file_rename(const char *from, const char *to, error *err)
     return sync_parent(to, err);
 }
 
-/* How long a lock is asked for: whoever only looks whether it is held has it for a moment. */
+/* How often and at which interval a lock is tried again: file_is_locked of another process takes it
+ * for a moment. */
 enum { LOCK_NAPS = 10, NAP_MILLISECONDS = 20 };
 
 static status open_directory(const char *directory, int *opened, error *err)
@@ -404,8 +408,8 @@ bool file_path_leaves(const char *path)
     return depth < 0;
 }
 
-/* Whether a path from the root is `root`, then a path that stays below it. Takes over `root`; NULL
- * is none. */
+/* Whether an absolute path is `root` followed by a path that stays below it. Frees `root`; NULL
+ * never matches. */
 static bool begins_with(const char *path, char *root)
 {
     size_t length = root ? strlen(root) : 0;

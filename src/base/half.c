@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Conversions of binary16 by its bits; see half.h. A half has 5 bits of exponent, biased by 15, and
- * 10 of fraction; a float 8, biased by 127, and 23. */
+/* Converts binary16 by working on its bits; see half.h. A half has 5 bits of exponent, biased by
+ * 15, and 10 bits of fraction; a float has 8, biased by 127, and 23. */
 #include "base/half.h"
 
 #include <string.h>
@@ -34,15 +34,15 @@ float half_to_float(uint16_t half)
     return sign ? -subnormal : subnormal;
 }
 
-/* value >> shift, to the nearest, ties to even. */
+/* value >> shift, rounded to nearest, ties to even. */
 static uint32_t shift_rounded(uint32_t value, uint32_t shift)
 {
     uint32_t kept = value >> shift, lost = value & ((1u << shift) - 1), middle = 1u << (shift - 1);
     return kept + (lost > middle || (lost == middle && (kept & 1)));
 }
 
-/* Rounding may carry into the exponent, and from the largest number to infinity: bits of halves
- * are in the order of their magnitudes. */
+/* Rounding may carry into the exponent, and from the largest number to infinity. The result is
+ * right, because the bit patterns of halves are ordered by magnitude. */
 uint16_t half_from_float(float value)
 {
     uint32_t bits = bits_of_float(value), magnitude = bits & 0x7fffffffu, half;
@@ -54,24 +54,24 @@ uint16_t half_from_float(float value)
         half = shift_rounded(magnitude - ((uint32_t)BIAS_DIFFERENCE << 23), FRACTION_DIFFERENCE);
     else if (magnitude < bits_of_float(0x1p-25f))
         half = 0;
-    else /* a subnormal: units of 2^-24 */
+    else /* a subnormal, in units of 2^-24 */
         half = shift_rounded((magnitude & 0x7fffffu) | 0x800000u, 126 - (magnitude >> 23));
     return (uint16_t)(half | (bits >> 16 & 0x8000u));
 }
 
-/* ---- Many at once ----
+/* ---- Arrays ----
  *
- * By the processor's own instructions where it has them. Each function of this kind does as many as
- * fill whole vectors and returns how many that were. */
+ * These use the processor's own instructions if it has them. Each vector function handles as many
+ * values as fill whole vectors and returns their number. */
 
 #if defined __GNUC__ && defined __x86_64__
 #include <immintrin.h>
 
-/* Wherever there is AVX2 there is F16C, which not every compiler can ask the processor for. */
+/* Every processor with AVX2 has F16C. Not every compiler can ask for F16C itself. */
 #define VECTOR_TARGET __attribute__((target("avx2,f16c")))
 enum { LANES = 8 };
 
-/* How many a function has done, where the processor has what it needs. */
+/* The number of values that a vector function handled; 0 if the processor lacks AVX2. */
 #define VECTORS(done) (__builtin_cpu_supports("avx2") ? (done) : 0)
 
 VECTOR_TARGET static size_t pack(const float *values, size_t count, float scale, uint16_t *halves)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* FNV-1a, 64 bits: names for files in the cache, and whether their bytes are still the same. Not
- * for what somebody might want to forge. */
+/* FNV-1a, 64 bits: names files in the cache and shows whether their bytes are still the same. It
+ * does not protect against forgery. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Goes on from the hash of what came before; HASH_START is that of nothing. */
+/* Continues the hash of the data so far; HASH_START is the hash of no data. */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 
 static inline uint64_t hash_more(uint64_t hash, const void *data, size_t size)

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Takes over the value. NULL, freeing the array, when there is none. */
+/* Appends a value, which it takes over. Returns NULL and frees the array if the value is NULL or
+ * there is no memory. */
 static json_t *append(json_t *array, json_t *value)
 {
     if (json_array_append_new(array, value) == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values as JSON where it has a word for them. */
+/* Converts C values to JSON, with null for what JSON cannot express. */
 #pragma once
 
 #include "base/error.h"
@@ -8,25 +8,26 @@
 #include <math.h>
 #include <stdint.h>
 
-/* A real, or null for NaN and infinity. NULL when memory is out. */
+/* A real, or null for NaN and infinity. NULL if there is no memory. */
 static inline json_t *number_to_json(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-/* A string, or null for NULL and for bytes that are not UTF-8. NULL when memory is out. */
+/* A string, or null for NULL and for bytes that are not UTF-8, and also if there is no memory. */
 static inline json_t *text_to_json(const char *text)
 {
     json_t *value = text ? json_string(text) : json_null();
     return value ? value : json_null();
 }
 
-/* Arrays. NULL when a text is not UTF-8 or memory is out. */
+/* Arrays. NULL if a text is not UTF-8 or there is no memory. */
 json_t *texts_to_json(char *const *texts, int count);
 json_t *ints_to_json(const int *values, int count);
-/* Rows of counts: values[side][side]; null for NULL. */
+/* An array of rows from values[side][side], or null if values is NULL. NULL if there is no memory.
+ */
 json_t *matrix_to_json(const uint32_t *values, int side);
 
-/* Writes a file, as file_write, in that form (jansson's flags), and takes the value over; NULL is
- * out of memory, or a text that is not UTF-8. */
+/* Writes a value to a file, like file_write; `form` is jansson's flags. The value is taken over. A
+ * NULL value is an error: there was no memory for it, or a text was not UTF-8. */
 status json_write(const char *path, json_t *value, size_t form, error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parses a command line by its table of options and prints the table as help; see options.h. */
+/* Parses a command line and prints help, both from the table of options; see options.h. */
 #include "base/options.h"
 
 #include <ctype.h>
@@ -11,12 +11,12 @@
 #include <string.h>
 
 enum {
-    MAX_WORD = 64,    /* the longest name that a guess looks at */
-    HELP_COLUMN = 28, /* where the text of help starts */
+    MAX_WORD = 64,    /* length of the longest name that is guessed */
+    HELP_COLUMN = 28, /* column where the text of help starts */
     HELP_WIDTH = 80,
 };
 
-/* '-' and '_' are the same letter in a name. */
+/* '-' and '_' are equal in a name. */
 static char fold(char letter)
 {
     return letter == '_' ? '-' : letter;
@@ -50,8 +50,8 @@ static unsigned smaller(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-/* Insertions, deletions, replacements and swaps of neighbours that turn one word into the other
- * (optimal string alignment). */
+/* The number of insertions, deletions, replacements and swaps of neighbours that turn one word into
+ * the other (optimal string alignment). */
 static unsigned edit_distance(const char *a, const char *b)
 {
     size_t rows = strlen(a), columns = strlen(b);
@@ -78,7 +78,7 @@ void options_guess_among(options_guess *guess, const char *word, const char *kno
 {
     size_t length = strlen(word);
     unsigned distance = edit_distance(word, known);
-    /* A word that was broken off is a likelier slip than one with other letters. */
+    /* An unfinished word is a likelier slip than one with other letters. */
     if (length >= 2 && starts_with(known, word))
         distance = smaller(distance, 1);
     unsigned allowed = length < 4 ? 1 : length < 8 ? 2 : 3;
@@ -88,7 +88,6 @@ void options_guess_among(options_guess *guess, const char *word, const char *kno
     guess->distance = distance;
 }
 
-/* The row for a name, which ends at '=' or at its end; NULL when there is none. */
 const option_row *options_find(const option_row *rows, const char *name)
 {
     size_t length = strcspn(name, "=");
@@ -115,7 +114,7 @@ static status unknown_option(const command_line *line, const char *argument, err
     if (guess.best)
         return error_set(err, STATUS_USAGE, "unknown option %.*s; did you mean --%s?", length,
                          argument, guess.best);
-    return error_set(err, STATUS_USAGE, "unknown option %.*s; --help lists those there are", length,
+    return error_set(err, STATUS_USAGE, "unknown option %.*s; --help lists all options", length,
                      argument);
 }
 
@@ -128,7 +127,7 @@ static status check_bounds(const option_row *row, double value, const char *text
 {
     if (within_bounds(row, value))
         return STATUS_OK;
-    /* A bound at the end of what the type holds is only there because C wants a number. */
+    /* A bound at the limit of the type is there only because the table needs a number. */
     bool open_above = row->max >= (row->kind == OPTION_INT ? (double)INT_MAX : 1e300);
     if (open_above)
         return error_set(err, STATUS_USAGE, "--%s %s: has to be at least %.10g", row->name, text,
@@ -156,7 +155,7 @@ static status parse_u64(const option_row *row, const char *text, uint64_t *targe
     char *end;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
-    /* strtoull would take "-1" and make it huge. */
+    /* strtoull would accept "-1" and make it huge. */
     if (!isdigit((unsigned char)*text) || *end)
         return error_set(err, STATUS_USAGE, "--%s '%s': is not a whole number from 0 up", row->name,
                          text);
@@ -203,7 +202,7 @@ static status parse_flag(const option_row *row, const char *text, bool *target, 
 static status parse_string(const option_row *row, const char *text, const char **target, error *err)
 {
     if (!*text)
-        return error_set(err, STATUS_USAGE, "--%s: is empty, expected %s", row->name,
+        return error_set(err, STATUS_USAGE, "--%s: is empty; expected %s", row->name,
                          row->argument);
     *target = text;
     return STATUS_OK;
@@ -248,7 +247,7 @@ bool options_unset(const option_row *row, void *values)
     return true;
 }
 
-/* The row of "-o" or "-o=VALUE"; NULL when there is none. */
+/* The row of "-o" or "-o=VALUE"; NULL if there is none. */
 static const option_row *find_letter(const option_row *rows, const char *argument)
 {
     for (; rows->name; rows++)
@@ -263,7 +262,7 @@ static bool is_whole_number(const char *text)
     return text && *text && text[strspn(text, "0123456789")] == '\0';
 }
 
-/* NULL for a flag. */
+/* What help calls the value; NULL for a flag. */
 static const char *value_name(const option_row *row, char text[WORD_LIST_TEXT])
 {
     if (!row->words)
@@ -272,7 +271,7 @@ static const char *value_name(const option_row *row, char text[WORD_LIST_TEXT])
     return text;
 }
 
-/* The value that is an argument of its own, at argv[*at + 1]. */
+/* Takes the value from the next argument, argv[*at + 1], or from row->bare. */
 static status take_value(const option_row *row, int argc, char **argv, int *at, const char **value,
                          error *err)
 {
@@ -290,7 +289,7 @@ static status take_value(const option_row *row, int argc, char **argv, int *at, 
     return STATUS_OK;
 }
 
-/* The option at argv[*at]; moves *at to the value when that is an argument of its own. */
+/* Parses the option at argv[*at]; moves *at to its value if that is a separate argument. */
 static status parse_option(const command_line *line, void *values, int argc, char **argv, int *at,
                            operands *rest, error *err)
 {
@@ -341,7 +340,7 @@ status options_parse(const command_line *line, void *values, int argc, char **ar
             rest->values[rest->count++] = argument;
         } else {
             TRY_OR_DONE(error_set(err, STATUS_USAGE,
-                                  "'%s': takes no such argument; options start with --", argument));
+                                  "'%s': unexpected argument; options start with --", argument));
         }
     }
 done:
@@ -365,7 +364,7 @@ bool options_given(const operands *rest, const char *name)
     return false;
 }
 
-/* The default as text, "" when there is none to show. */
+/* The default as text, "" if there is none to show. */
 static void format_value(const option_row *row, const void *value, char *text, size_t capacity)
 {
     const char *word = NULL;
@@ -395,7 +394,8 @@ static void format_value(const option_row *row, const void *value, char *text, s
     snprintf(text, capacity, "%s", word ? word : "");
 }
 
-/* Prints text from `column` on in lines of HELP_WIDTH that start at `indent`. */
+/* Prints text in lines of HELP_WIDTH columns: the first continues at `column`, the others start at
+ * `indent`. */
 static void print_wrapped(FILE *stream, const char *text, int indent, int column)
 {
     bool line_started = false;

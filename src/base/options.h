@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line of one command, as a constant table: each row names an option, the member of a
- * struct that its value goes to and its line of help. "--batch-size" and "--batch_size" are the
- * same option, "--lr 1" and "--lr=1" too. */
+/* The options of one command as a constant table: each row has the name of an option, the member of
+ * a struct that receives its value, and a line of help. "--batch-size" and "--batch_size" are the
+ * same option; so are "--lr 1" and "--lr=1". */
 #pragma once
 
 #include "base/error.h"
@@ -13,48 +13,50 @@
 #include <stdio.h>
 
 typedef enum option_kind {
-    OPTION_FLAG,   /* bool, set true when given; "--flag=false" takes back what a recipe set */
+    OPTION_FLAG,   /* bool, true if given; "--flag=false" undoes what a recipe set */
     OPTION_INT,    /* int */
     OPTION_U64,    /* uint64_t, for seeds */
     OPTION_DOUBLE, /* double */
     OPTION_STRING, /* const char *, points into argv */
-    OPTION_CHOICE, /* an enum: the place of the word among `words`, or OPTION_NONE */
-    OPTION_NAME,   /* const char *: one of `words`, as it stands there, or NULL */
+    OPTION_CHOICE, /* an enum: the index of the word in `words`, or OPTION_NONE */
+    OPTION_NAME,   /* const char *: the pointer in `words`, or NULL */
 } option_kind;
 
-enum { OPTION_NONE = -1 }; /* of a choice with a fallback: none was made */
+enum { OPTION_NONE = -1 }; /* a choice with a fallback that was not made */
 
 typedef struct option_row {
     const char *name;  /* without the dashes, words joined by '-' */
     const char *alias; /* another spelling, or NULL */
-    char letter;       /* 'o': -o is a third one; 0: there is none */
+    char letter;       /* 'o' for the spelling -o; 0: none */
     option_kind kind;
-    size_t at; /* the offset in the caller's struct of the value, which is the default that help
-                  shows; a number out of bounds or a NULL string means that there is none to show */
-    const char *argument; /* what help calls the value, NULL for a flag, a choice and a name:
-                             alternatives with '|' between, kinds in capitals ("N", "FILE"), words
-                             in small letters; shells complete FILE, PATH, DIR, RUN, CHECKPOINT and
-                             the words */
+    size_t at; /* offset of the value in the caller's struct. Before parsing, the value is the
+                  default that help shows; a number out of bounds or a NULL string is not shown */
+    const char
+        *argument; /* what help calls the value; NULL for a flag, a choice and a name. Alternatives
+                      are separated by '|', kinds are in capitals ("N", "FILE") and words in small
+                      letters; shells complete FILE, PATH, DIR, RUN, CHECKPOINT and the words */
     const char *help;
     const word_list *words; /* OPTION_CHOICE and OPTION_NAME only */
     double min, max;        /* OPTION_INT and OPTION_DOUBLE: inclusive bounds; both 0: none */
     const char *fallback;   /* what help shows as the default in place of the value */
-    const char *bare;       /* not NULL: the value of the option where it stands alone; its own is
-                               joined by '=', or follows if it is a whole number */
-    bool on_resume;         /* train: a resumed run may be given another value */
-    bool transient;         /* train: of one start, so neither in config.json nor in a recipe */
+    const char *bare; /* not NULL: the value if the option is given alone; a value of its own is
+                         joined by '=' or, if it is a whole number, may follow */
+    bool on_resume;   /* train: may be given again to resume a run */
+    bool transient;   /* train: applies to one start only, so it is neither in config.json nor in a
+                         recipe */
 } option_row;
 
-/* The offset of a member, which has to be of the type (a comparison of pointers warns), or of the
- * size of an enum. */
+/* The offset of a member. The compiler checks that the member has the type (it warns about the
+ * comparison of pointers) or, for an enum, its size. */
 #define OPTION_AT(struct_, member_, type_)                                                         \
     (offsetof(struct_, member_) + 0 * sizeof((const type_ *)0 == &((const struct_ *)0)->member_))
 #define OPTION_AT_ENUM(struct_, member_)                                                           \
     (offsetof(struct_, member_) +                                                                  \
      0 * sizeof(char[sizeof(((const struct_ *)0)->member_) == sizeof(int) ? 1 : -1]))
 
-/* Rows of a table. What follows the bounds, the words or the member is the help and, after it, any
- * other field: OPTION_ROW_INT("epochs", settings, epochs, 1, 100, "passes", .alias = "rounds"). */
+/* Rows of a table. The help follows the bounds, the words or the member, and any other fields
+ * follow the help: OPTION_ROW_INT("epochs", settings, epochs, 1, 100, "passes", .alias = "rounds").
+ */
 #define OPTION_ROW_FLAG(name_, struct_, member_, ...)                                              \
     {                                                                                              \
         .name = (name_), .kind = OPTION_FLAG, .at = OPTION_AT(struct_, member_, bool),             \
@@ -96,7 +98,8 @@ typedef struct command_line {
     const char *summary;    /* one paragraph */
     const char *example;    /* one command with its purpose */
     const option_row *rows; /* ends with a row whose name is NULL */
-    const char *operand; /* what help calls an operand, as an option's argument; NULL: takes none */
+    const char *operand;    /* what help calls an operand, written like an option's argument; NULL:
+                               accepts none */
 } command_line;
 
 typedef struct operands {
@@ -104,43 +107,45 @@ typedef struct operands {
     int count;
     const option_row **given; /* the options given, in order; freed by options_free */
     int given_count;
-    bool help;  /* --help was given: options_help has been asked for, nothing else is to be done */
-    bool words; /* with help: --help=words, options_words in its place */
+    bool help;  /* --help was given: call options_help and do nothing else */
+    bool words; /* --help=words was given: call options_words instead */
 } operands;
 
-/* Parses argv[1..argc) into the struct that the table's offsets are of; argv[0] is the command's
- * name. An unknown option, a missing or malformed value, one out of bounds or an operand that is
- * not taken is STATUS_USAGE, the message naming the option and, for an unknown one, the nearest
- * known. "--" ends the options. A value that starts with "--" has to be joined with '='. --help
- * anywhere before "--" wins: *values is not touched. */
+/* Parses argv[1..argc) into the struct that the table's offsets refer to; argv[0] is the command's
+ * name. STATUS_USAGE for an unknown option, a missing or malformed value, a value out of bounds and
+ * an unexpected operand; the message names the option and, for an unknown one, the nearest known
+ * option. "--" ends the options. A value that starts with "--" has to be joined by '='. --help
+ * anywhere before "--" wins: *values is then untouched. */
 status options_parse(const command_line *line, void *values, int argc, char **argv, operands *rest,
                      error *err);
 void options_free(operands *rest); /* harmless after a failed options_parse */
 /* Whether the option of that name was on the command line. */
 bool options_given(const operands *rest, const char *name);
 
-/* Whether two names are one: '-' and '_' are the same. */
+/* Whether two names are the same; '-' and '_' are equal. */
 bool options_same_name(const char *a, const char *b);
-/* The row that a name, without dashes, means; NULL when there is none. */
+/* The row of an option by name or alias, without dashes. The name ends at '=' or at its end. NULL
+ * if there is none. */
 const option_row *options_find(const option_row *rows, const char *name);
-/* Sets a row's value from text as the command line would; a flag's text is "true" or "false". The
- * value of a string is the text itself. */
+/* Sets a row's value from text, as the command line does; a flag's text is "true" or "false". A
+ * string option stores the pointer `text` itself. */
 status options_set(const option_row *row, void *values, const char *text, error *err);
-/* Sets it to none. False where the option cannot do without a value. */
+/* Sets a row's value to none. False if the option needs a value. */
 bool options_unset(const option_row *row, void *values);
 
-/* Prints usage, summary, each option with its default, which *defaults has, and the example. */
+/* Prints the usage, the summary, each option with its default (from *defaults), and the example. */
 void options_help(const command_line *line, const void *defaults, FILE *stream);
-/* Prints the table for programs: a line "SPELLING[,SPELLING...] VALUE" for each option, without
- * VALUE for a flag, "[VALUE]" where it may be left out; and "operand VALUE" where one is taken. */
+/* Prints the table for programs: for each option and --help a line "SPELLING[,SPELLING...] VALUE",
+ * without VALUE for a flag and with "[VALUE]" if the value may be left out; then "operand VALUE" if
+ * the command accepts operands. */
 void options_words(const command_line *line, FILE *stream);
 
-/* The known word that a mistyped one comes closest to; start with best = NULL and show it each
- * known word in turn. */
+/* The known word nearest to a mistyped one. Start with best = NULL and call options_guess_among for
+ * each known word. */
 typedef struct options_guess {
-    const char *best; /* NULL: nothing that a slip of the fingers explains */
+    const char *best; /* NULL: no known word is near enough */
     unsigned distance;
 } options_guess;
 
-/* Keeps `known` if it is nearer to `word` than the best so far. '-' and '_' are the same. */
+/* Keeps `known` if it is nearer to `word` than the best so far. '-' and '_' are equal. */
 void options_guess_among(options_guess *guess, const char *word, const char *known);

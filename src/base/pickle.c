@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pickle reader; see pickle.h. The opcodes are those of Python's pickletools, protocols 2 to 4,
- * as far as the files read here use them. Nothing recurses, so depth costs memory alone. Each byte
- * of input makes at most one value, and what all values hold is counted (see hold), so a file
- * cannot ask for more than its size explains. */
+/* The pickle reader; see pickle.h. The opcodes are those of protocols 2 to 4 that the files need;
+ * Python's pickletools documents them. Nothing recurses, so depth costs only memory. Each byte of
+ * input makes at most one value, and the bytes and items of all values are counted (see hold), so a
+ * file cannot use more memory than its size justifies. */
 #include "base/pickle.h"
 #include "base/array.h"
 #include "base/bytes.h"
@@ -18,29 +18,29 @@ struct pickle {
     const pickle_rules *rules;
     const unsigned char *data;
     size_t size, at;
-    pickle_value **values; /* all that were made, to free them */
+    pickle_value **values; /* all values, so that they can be freed */
     size_t value_count;
     size_t held; /* bytes and items of all values */
     pickle_value **stack;
     size_t depth;
     pickle_value **memo;
-    size_t memo_capacity, memo_next; /* memo_next: the index that MEMOIZE gives */
+    size_t memo_capacity, memo_next; /* memo_next: the index that MEMOIZE uses next */
     pickle_value *root;
 };
 
 status pickle_fail(const pickle *p, const char *what, error *err)
 {
-    return error_set(err, STATUS_FAILED, "%s: byte %zu: %s; it is damaged or no %s", p->where,
-                     p->at, what, p->rules->format);
+    return error_set(err, STATUS_FAILED, "%s: byte %zu: %s; the file is damaged or not %s",
+                     p->where, p->at, what, p->rules->format);
 }
 
-/* Counts bytes or items that a value is to hold. Each stands in the input and is copied once more
- * at most, by a call; but the memo lets a few bytes of input ask for the same call again and again.
- */
+/* Counts bytes or items before a value stores them. Each is in the input and is copied at most once
+ * more, by a call. Without the count, a few bytes of input could repeat a call again and again,
+ * because the memo keeps its arguments. */
 static status hold(pickle *p, size_t more, error *err)
 {
     if (more > 2 * p->size - p->held)
-        return pickle_fail(p, "its values hold more than it has bytes for", err);
+        return pickle_fail(p, "its values need more memory than its size allows", err);
     p->held += more;
     return STATUS_OK;
 }
@@ -48,7 +48,7 @@ static status hold(pickle *p, size_t more, error *err)
 status pickle_make(pickle *p, enum pickle_kind kind, pickle_value **made, error *err)
 {
     if (p->value_count == MAX_VALUES)
-        return pickle_fail(p, "it holds more values than are read here", err);
+        return pickle_fail(p, "it has too many values", err);
     TRY(array_grow(&p->values, p->value_count, sizeof *p->values, p->where, err));
     *made = calloc(1, sizeof **made);
     TRY(got_memory(*made, err, p->where));
@@ -92,7 +92,7 @@ size_t pickle_input_size(const pickle *p)
 static status push(pickle *p, pickle_value *value, error *err)
 {
     if (p->depth == MAX_STACK)
-        return pickle_fail(p, "it is nested or long beyond reason", err);
+        return pickle_fail(p, "it is nested too deeply or too long", err);
     TRY(array_grow(&p->stack, p->depth, sizeof *p->stack, p->where, err));
     p->stack[p->depth++] = value;
     return STATUS_OK;
@@ -118,7 +118,7 @@ static status top(pickle *p, size_t below, pickle_value **value, error *err)
 {
     *value = NULL;
     if (p->depth <= below || p->stack[p->depth - 1 - below]->kind == PICKLE_MARK)
-        return pickle_fail(p, "it takes more values than there are", err);
+        return pickle_fail(p, "it takes more values from the stack than there are", err);
     *value = p->stack[p->depth - 1 - below];
     return STATUS_OK;
 }
@@ -130,7 +130,8 @@ static status pop(pickle *p, pickle_value **value, error *err)
     return STATUS_OK;
 }
 
-/* The start of the values above the last mark or, with a count, of the last `count` values. */
+/* The stack index of the first value above the last mark or, if count is not 0, of the first of the
+ * last `count` values. */
 static status find_items(pickle *p, unsigned count, size_t *first, error *err)
 {
     pickle_value *unused;
@@ -147,8 +148,7 @@ static status find_items(pickle *p, unsigned count, size_t *first, error *err)
     return pickle_fail(p, "a mark is missing", err);
 }
 
-/* Moves stack[first..] into the container. Without a count a mark stands below them and goes too.
- */
+/* Moves stack[first..] into the container. If count is 0, the mark below them is removed too. */
 static status gather(pickle *p, size_t first, unsigned count, pickle_value *container, error *err)
 {
     if (container->kind == PICKLE_DICT && (p->depth - first) % 2 != 0)
@@ -159,7 +159,7 @@ static status gather(pickle *p, size_t first, unsigned count, pickle_value *cont
     return STATUS_OK;
 }
 
-/* Values go into the container below them. */
+/* Moves values into the container below them. */
 static status fill(pickle *p, enum pickle_kind kind, unsigned count, error *err)
 {
     size_t first;
@@ -170,7 +170,7 @@ static status fill(pickle *p, enum pickle_kind kind, unsigned count, error *err)
     return gather(p, first, count, p->stack[place - 1], err);
 }
 
-/* Values become a container. */
+/* Replaces values by a new container with them. */
 static status push_filled(pickle *p, enum pickle_kind kind, unsigned count, error *err)
 {
     size_t first;
@@ -221,7 +221,7 @@ static status push_counted(pickle *p, size_t length_bytes, error *err)
     return push_bytes(p, PICKLE_BYTES, bytes, (size_t)length, err);
 }
 
-/* LONG1: the count of bytes, then a two's complement number. */
+/* LONG1: the number of bytes, then an integer in two's complement. */
 static status push_long(pickle *p, error *err)
 {
     uint64_t count;
@@ -249,9 +249,9 @@ static status push_float(pickle *p, error *err)
     return STATUS_OK;
 }
 
-/* ---- Names and what is made of them ---- */
+/* ---- Names, calls and objects ---- */
 
-/* Only what the rules list may be named. */
+/* Accepts only the names that the rules list. */
 static status push_name(pickle *p, const unsigned char *module, size_t module_length,
                         const unsigned char *name, size_t name_length, error *err)
 {
@@ -268,7 +268,7 @@ static status push_name(pickle *p, const unsigned char *module, size_t module_le
         }
     for (char *c = full; fits && *c; c++)
         *c = *c == ' ' ? '.' : *c < ' ' || *c > '~' ? '?' : *c;
-    snprintf(what, sizeof what, "it names %s, which is not read here and never run",
+    snprintf(what, sizeof what, "it names %s, which hcnn-cl neither reads nor runs",
              fits ? full : "an object");
     return pickle_fail(p, what, err);
 }
@@ -288,7 +288,7 @@ static status push_stack_global(pickle *p, error *err)
     TRY(pop(p, &name, err));
     TRY(pop(p, &module, err));
     if (module->kind != PICKLE_BYTES || name->kind != PICKLE_BYTES)
-        return pickle_fail(p, "a name that is no text", err);
+        return pickle_fail(p, "a name that is not text", err);
     return push_name(p, module->bytes, module->size, name->bytes, name->size, err);
 }
 
@@ -298,7 +298,7 @@ static status reduce(pickle *p, error *err)
     TRY(pop(p, &arguments, err));
     TRY(pop(p, &name, err));
     if (name->kind != PICKLE_NAME || arguments->kind != PICKLE_LIST)
-        return pickle_fail(p, "a call that is not read here", err);
+        return pickle_fail(p, "a call that is not supported", err);
     const pickle_name *called = &p->rules->names[name->integer];
     if (called->call) {
         TRY(called->call(p, arguments, &made, err));
@@ -317,7 +317,7 @@ static status build(pickle *p, error *err)
     TRY(pop(p, &state, err));
     TRY(top(p, 0, &object, err));
     if (!p->rules->build)
-        return pickle_fail(p, "an object with a state", err);
+        return pickle_fail(p, "an object with a state, which is not supported", err);
     return p->rules->build(p, object, state, err);
 }
 
@@ -325,7 +325,7 @@ static status push_persistent(pickle *p, error *err)
 {
     pickle_value *id, *made;
     if (!p->rules->persistent)
-        return pickle_fail(p, "a value that lies outside the pickle", err);
+        return pickle_fail(p, "a value stored outside the pickle, which is not supported", err);
     TRY(pop(p, &id, err));
     TRY(pickle_make(p, PICKLE_PERSISTENT, &made, err));
     TRY(pickle_append(p, made, id, err));
@@ -339,7 +339,7 @@ static status remember(pickle *p, uint64_t index, error *err)
     pickle_value *value;
     TRY(top(p, 0, &value, err));
     if (index >= MAX_MEMO)
-        return pickle_fail(p, "a memo out of bounds", err);
+        return pickle_fail(p, "a memo index out of bounds", err);
     if (index >= p->memo_capacity) {
         size_t wanted = 2 * (size_t)index + 64;
         pickle_value **grown = realloc(p->memo, wanted * sizeof *grown);
@@ -356,7 +356,7 @@ static status remember(pickle *p, uint64_t index, error *err)
 static status recall(pickle *p, uint64_t index, error *err)
 {
     if (index >= p->memo_capacity || !p->memo[index])
-        return pickle_fail(p, "a memo that was never set", err);
+        return pickle_fail(p, "a memo entry that was never set", err);
     return push(p, p->memo[index], err);
 }
 
@@ -378,7 +378,7 @@ static status numbered(pickle *p, unsigned char opcode, error *err)
                     err);
 }
 
-/* Opcodes that make a value from the bytes behind them. */
+/* Opcodes that make a value from the bytes after them. */
 static status step_value(pickle *p, unsigned char opcode, error *err)
 {
     switch (opcode) {
@@ -415,11 +415,11 @@ static status step_value(pickle *p, unsigned char opcode, error *err)
     case 'j':
         return numbered(p, opcode, err);
     default:
-        return pickle_fail(p, "an opcode that is not read here", err);
+        return pickle_fail(p, "an opcode that is not supported", err);
     }
 }
 
-/* The others: they work on what is on the stack. */
+/* The other opcodes, which work on the stack. */
 static status step(pickle *p, unsigned char opcode, error *err)
 {
     const unsigned char *skipped;

@@ -9,10 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STARTED_FIELD = 22, NAME_FIELD = 2 }; /* of /proc/ID/stat, counted from 1 */
+enum { STARTED_FIELD = 22, NAME_FIELD = 2 }; /* fields of /proc/ID/stat, counted from 1 */
 
-/* The name, in brackets, may hold anything, brackets too: what follows the last one counts. "" also
- * for one that ended and whose parent has not asked for it yet. */
+/* Reads when a process started; "" if that is unknown or the process is a zombie. The program's
+ * name is in brackets and may itself contain brackets, so the fields are counted from the last one.
+ */
 static void read_began(int64_t id, char began[32])
 {
     char text[1024];

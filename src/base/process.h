@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes of this machine by a name that does not come again. */
+/* Names for processes of this machine. Unlike a process number, a name is never used again. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct process_name {
-    int64_t id;     /* the kernel's number, which comes again */
-    char began[32]; /* when it started, in the kernel's ticks; "" where that cannot be known */
+    int64_t id;     /* the process number, which the kernel uses again */
+    char began[32]; /* when it started, in the kernel's ticks; "" if that is unknown */
 } process_name;
 
 process_name process_this(void);
 
-/* Whether the process of that name lives here; began NULL: it does not. */
+/* Whether that process is running on this machine. If began is "", only the number counts; if it is
+ * NULL, the answer is false. */
 bool process_lives(int64_t id, const char *began);

@@ -17,7 +17,7 @@ enum {
 /* Seconds between two drawings. */
 static const double draw_interval = 0.1;
 
-/* The width may change at any time; where it cannot be asked for, `columns` stays. */
+/* The width may change at any time. If it cannot be read, `columns` keeps its value. */
 static void read_width(progress *bar)
 {
     struct winsize size;
@@ -36,7 +36,7 @@ void progress_begin(progress *bar, FILE *stream)
     bar->last = bar->started - draw_interval;
 }
 
-/* Ends the line where it would pass the width, never inside a UTF-8 character. */
+/* Cuts the line to the width, never inside a UTF-8 character. */
 static void cut_to_width(char *line, int columns)
 {
     int used = 0;

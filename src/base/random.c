@@ -37,7 +37,8 @@ void random_permutation(uint64_t seed, uint32_t stream, uint32_t turn, uint32_t 
     for (size_t i = count; i > 1; i--) {
         uint32_t words[4];
         random_block(seed, stream, (uint64_t)turn << 32 | i, words);
-        /* The remainder of 64 random bits: a bias below 2^-32 for any count an image set has. */
+        /* The remainder of 64 random bits has a bias below 2^-32 for any count that an image set
+         * has. */
         size_t j = (size_t)(((uint64_t)words[0] << 32 | words[1]) % i);
         uint32_t swapped = order[i - 1];
         order[i - 1] = order[j];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The safetensors file format (https://github.com/huggingface/safetensors, "Format"): u64 LE length
- * of a JSON header, the header {"name": {"dtype", "shape", "data_offsets"}, "__metadata__":
- * {string: string}}, then the tensors' bytes, little endian, row major. What is written here has a
- * checksum in its metadata. The header comes from whoever made the file: nothing in it is believed
- * before it has been checked against the file's size. */
+/* The safetensors file format (https://github.com/huggingface/safetensors, "Format"): the length of
+ * a JSON header as a little-endian uint64, the header {"name": {"dtype", "shape", "data_offsets"},
+ * "__metadata__": {string: string}}, then the bytes of the tensors, little endian, row major. Files
+ * written here have a checksum in their metadata. A file may come from anyone: nothing in its
+ * header is trusted before it has been checked against the file's size. */
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "base/tensor_format.h"
@@ -13,23 +13,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As JSON a header takes up to 50 times its bytes of memory; a tensor has some 150 of them. */
+/* Parsed, a header uses up to 50 times its bytes of memory. A tensor has about 150 bytes of header.
+ */
 enum { LENGTH_BYTES = 8, MAX_HEADER_BYTES = 16 << 20 };
 static const char metadata_key[] = "__metadata__";
 
-/* ---- The checksum: the CRC-32C that the file holds of itself, as eight hexadecimal digits, the
- * value of the metadata's key "crc32c". It is the sum of the whole file with '0' for each of them
- * ---- */
+/* ---- The checksum: the CRC-32C of the whole file, which the file contains as eight hexadecimal
+ * digits under the metadata's key "crc32c". It is computed with '0' in place of these digits ----
+ */
 
 #define CHECKSUM_KEY   "crc32c"
 #define CHECKSUM_ZEROS "00000000"
 enum { CHECKSUM_DIGITS = sizeof CHECKSUM_ZEROS - 1 };
 enum { BLOCK_BYTES = 1 << 18 };
 
-/* Where in the text, which is JSON without spaces, the digits begin; 0: it has none. */
+/* The offset of the digits in the text, which is JSON without spaces; 0 if there are none. */
 static size_t find_checksum(const char *text, size_t length)
 {
-    /* Inside a string the quotes would be escaped: this is a key, and its value a string. */
+    /* Inside a string the quotes would be escaped, so this is a key whose value is a string. */
     static const char before[] = "\"" CHECKSUM_KEY "\":\"";
     const char *found = memmem(text, length, before, sizeof before - 1);
     size_t at = found ? (size_t)(found - text) + sizeof before - 1 : 0;
@@ -40,13 +41,13 @@ static status mismatch(const char *path, error *err)
 {
     return error_set(err, STATUS_FAILED,
                      "%s: its checksum does not match: it was changed or damaged after it was "
-                     "written; take the run's other checkpoint, best.safetensors or "
-                     "last.safetensors, which --weights goes on from in a new run, or a copy of "
-                     "this one",
+                     "written; use a copy of it, or start a new run with --weights from the run's "
+                     "other checkpoint, best.safetensors or last.safetensors",
                      path);
 }
 
-/* The part of the block, which begins at byte `start`, that holds digits becomes zeros. */
+/* Puts '0' in place of the digits in a block. The block begins at byte `start` of the file, the
+ * digits at byte `at`. */
 static void blank(char *block, uint64_t start, size_t size, uint64_t at)
 {
     for (uint64_t i = at; i < at + CHECKSUM_DIGITS; i++)
@@ -70,7 +71,7 @@ static status add_stream(FILE *stream, const char *path, uint64_t at, char *bloc
                : STATUS_OK;
 }
 
-/* Reads the whole stream, whose digits begin at byte `at`. */
+/* Reads the whole stream and compares it with the digits at byte `at`. */
 static status verify_checksum(FILE *stream, const char *path, uint64_t at, error *err)
 {
     char kept[CHECKSUM_DIGITS], digits[CHECKSUM_DIGITS + 1];
@@ -92,12 +93,12 @@ static status verify_checksum(FILE *stream, const char *path, uint64_t at, error
 typedef struct safetensors_file {
     tensor_file base;
     uint64_t data_start, data_bytes;
-    uint64_t checksum_at; /* its digits; 0: nowhere */
+    uint64_t checksum_at; /* the byte where its digits begin; 0: none */
     json_t *header;
     tensor_entry *entries; /* in the order of their bytes */
 } safetensors_file;
 
-/* SAFETENSORS_TYPES when there is none of that name. */
+/* SAFETENSORS_TYPES if no type has that name. */
 static safetensors_type find_type(const char *name)
 {
     safetensors_type type = 0;
@@ -109,8 +110,7 @@ static safetensors_type find_type(const char *name)
 static status bad_entry(const safetensors_file *f, const char *name, const char *what, error *err)
 {
     return error_set(err, STATUS_FAILED,
-                     "%s: tensor '%.200s': %s; the file is damaged or no "
-                     "safetensors file",
+                     "%s: tensor '%.200s': %s; the file is damaged or not a safetensors file",
                      f->base.path, name, what);
 }
 
@@ -118,12 +118,12 @@ static status parse_shape(const safetensors_file *f, tensor_entry *e, const json
                           error *err)
 {
     if (!json_is_array(shape) || json_array_size(shape) > SAFETENSORS_MAX_RANK)
-        return bad_entry(f, e->name, "no shape of at most 8 numbers", err);
+        return bad_entry(f, e->name, "its shape is not a list of at most 8 numbers", err);
     e->rank = (int)json_array_size(shape);
     for (int i = 0; i < e->rank; i++) {
         const json_t *n = json_array_get(shape, (size_t)i);
         if (!json_is_integer(n) || json_integer_value(n) < 0)
-            return bad_entry(f, e->name, "a shape that is not made of whole numbers", err);
+            return bad_entry(f, e->name, "its shape is not a list of whole numbers from 0 up", err);
         e->shape[i] = json_integer_value(n);
     }
     return STATUS_OK;
@@ -139,18 +139,18 @@ static status parse_entry(const safetensors_file *f, tensor_entry *e, const char
     TRY(got_memory(e->name, err, f->base.path));
     e->type = type_name ? find_type(type_name) : SAFETENSORS_TYPES;
     if (e->type == SAFETENSORS_TYPES)
-        return bad_entry(f, name, "no dtype that is known here", err);
+        return bad_entry(f, name, "its dtype is missing or unknown", err);
     TRY(parse_shape(f, e, json_object_get(value, "shape"), err));
     if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end) ||
         json_integer_value(begin) < 0 || json_integer_value(end) < json_integer_value(begin) ||
         (uint64_t)json_integer_value(end) > f->data_bytes)
-        return bad_entry(f, name, "data_offsets outside the file", err);
+        return bad_entry(f, name, "its data_offsets are missing or outside the file", err);
     e->begin = (uint64_t)json_integer_value(begin);
     e->end = (uint64_t)json_integer_value(end);
     uint64_t size;
     if (!tensor_bytes_within(e->type, e->rank, e->shape, f->data_bytes, &size) ||
         size != e->end - e->begin)
-        return bad_entry(f, name, "dtype, shape and data_offsets do not agree", err);
+        return bad_entry(f, name, "its dtype, shape and data_offsets do not agree", err);
     return STATUS_OK;
 }
 
@@ -167,7 +167,7 @@ static status parse_entries(safetensors_file *f, error *err)
     size_t members =
         json_object_size(f->header) - (json_object_get(f->header, metadata_key) != NULL);
     if (members > SAFETENSORS_MOST)
-        return error_set(err, STATUS_FAILED, "%s: holds %zu tensors, more than the %d read here",
+        return error_set(err, STATUS_FAILED, "%s: has %zu tensors, more than the %d allowed",
                          f->base.path, members, SAFETENSORS_MOST);
     f->entries = calloc(members ? members : 1, sizeof *f->entries);
     TRY(got_memory(f->entries, err, f->base.path));
@@ -197,11 +197,10 @@ static status read_header(safetensors_file *f, uint64_t size, error *err)
                          f->base.path, (unsigned long long)size);
     uint64_t length = number_of_bytes(length_bytes, LENGTH_BYTES);
     if (length > size - LENGTH_BYTES || length > MAX_HEADER_BYTES)
-        return error_set(
-            err, STATUS_FAILED,
-            "%s: its header claims %llu bytes of a file of %llu; it is cut short or no "
-            "safetensors file",
-            f->base.path, (unsigned long long)length, (unsigned long long)size);
+        return error_set(err, STATUS_FAILED,
+                         "%s: its header claims %llu bytes of a file of %llu; it is cut short or "
+                         "not a safetensors file",
+                         f->base.path, (unsigned long long)length, (unsigned long long)size);
     f->data_start = LENGTH_BYTES + length;
     f->data_bytes = size - f->data_start;
     char *text = malloc(length + 1);
@@ -212,12 +211,11 @@ static status read_header(safetensors_file *f, uint64_t size, error *err)
         result = error_set(err, STATUS_FAILED, "%s: its header cannot be read", f->base.path);
     else if (!(f->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault)) ||
              !json_is_object(f->header))
-        result =
-            error_set(err, STATUS_FAILED,
-                      "%s: its header is no JSON object (byte %d: %s); the file is damaged or no "
-                      "safetensors file",
-                      f->base.path, f->header ? 0 : fault.position + LENGTH_BYTES,
-                      f->header ? "another value" : fault.text);
+        result = error_set(err, STATUS_FAILED,
+                           "%s: its header is not a JSON object (byte %d: %s); the file is damaged "
+                           "or not a safetensors file",
+                           f->base.path, f->header ? 0 : fault.position + LENGTH_BYTES,
+                           f->header ? "another JSON value" : fault.text);
     size_t found = find_checksum(text, length);
     f->checksum_at = found > 0 ? LENGTH_BYTES + found : 0;
     free(text);
@@ -254,7 +252,8 @@ static const char *metadata(const tensor_file *file, const char *key)
 static status verify(tensor_file *file, error *err)
 {
     const safetensors_file *f = (const safetensors_file *)file;
-    /* Any value of the key, be it no string: digits that were damaged are not digits left out. */
+    /* Any value of the key counts, even one that is not a string: damaged digits must not pass for
+     * missing ones. */
     if (!metadata_value(file, CHECKSUM_KEY))
         return STATUS_OK;
     return f->checksum_at > 0 ? verify_checksum(file->stream, file->path, f->checksum_at, err)
@@ -290,8 +289,8 @@ const tensor_format safetensors_format = {
 typedef struct safetensors_writer {
     tensor_writer base;
     json_t *header, *metadata;
-    uint32_t sum;         /* of the file so far, and */
-    uint64_t checksum_at; /* where its digits go */
+    uint32_t sum;         /* checksum of the file so far */
+    uint64_t checksum_at; /* the byte where its digits go */
 } safetensors_writer;
 
 static status open_writer(tensor_writer *writer, error *err)
@@ -314,7 +313,7 @@ static status describe(tensor_writer *writer, const char *name, safetensors_type
     safetensors_writer *w = (safetensors_writer *)writer;
     if (strcmp(name, metadata_key) == 0 || json_object_get(w->header, name))
         return error_set(err, STATUS_FAILED,
-                         "%s: tensor '%.200s' cannot be described: the name is taken",
+                         "%s: tensor '%.200s' cannot be written: its name is already taken",
                          writer->out.path, name);
     json_t *dimensions = json_array();
     for (int i = 0; i < rank; i++)
@@ -323,10 +322,10 @@ static status describe(tensor_writer *writer, const char *name, safetensors_type
                               dimensions, "data_offsets", (json_int_t)writer->bytes,
                               (json_int_t)(writer->bytes + writer->sizes[writer->described]));
     if (!entry || json_object_set_new(w->header, name, entry) != 0)
-        return error_set(err, STATUS_FAILED,
-                         "%s: tensor '%.200s' cannot be described: the name is no UTF-8 text, or "
-                         "memory is out",
-                         w->base.out.path, name);
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: tensor '%.200s' cannot be written: its name is not UTF-8, or there is no memory",
+            w->base.out.path, name);
     return STATUS_OK;
 }
 
@@ -334,12 +333,12 @@ static status set_metadata(tensor_writer *writer, const char *key, const char *v
 {
     const safetensors_writer *w = (const safetensors_writer *)writer;
     if (json_object_set_new(w->metadata, key, json_string(value)) != 0)
-        return error_set(err, STATUS_FAILED, "%s: metadata '%s' is no UTF-8 text", w->base.out.path,
+        return error_set(err, STATUS_FAILED, "%s: metadata '%s' is not UTF-8", w->base.out.path,
                          key);
     return STATUS_OK;
 }
 
-/* The header, padded with spaces so that the data starts at a multiple of 8. */
+/* Writes the header, padded with spaces so that the data starts at a multiple of 8. */
 static status write_header(tensor_writer *writer, error *err)
 {
     safetensors_writer *w = (safetensors_writer *)writer;
@@ -366,7 +365,7 @@ static status append(tensor_writer *writer, const void *bytes, size_t size, erro
     return put_bytes((safetensors_writer *)writer, bytes, size, err);
 }
 
-/* The checksum's digits take the place of the zeros that stand for them. */
+/* Replaces the zeros that stand for the checksum with its digits. */
 static status finish(tensor_writer *writer, error *err)
 {
     safetensors_writer *w = (safetensors_writer *)writer;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A named tensor in a file, whichever its format. */
+/* A named tensor in a file of any format. */
 #pragma once
 
 #include "base/error.h"
@@ -8,11 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The most dimensions of a tensor, and the most tensors of a file: twenty times what the largest
- * file that is read here has. */
+/* The maximum number of dimensions of a tensor and of tensors in a file. The latter is twenty times
+ * what the largest file that is used here has. */
 enum { SAFETENSORS_MAX_RANK = 8, SAFETENSORS_MOST = 1 << 16 };
 
-/* By safetensors' names. The first four can be read as fp32. */
+/* Element types under safetensors' names. The first four can be read as fp32. */
 typedef enum safetensors_type {
     SAFETENSORS_F32,
     SAFETENSORS_F16,
@@ -44,30 +44,30 @@ typedef struct tensor_entry {
     safetensors_type type;
     int rank;
     int64_t shape[SAFETENSORS_MAX_RANK];
-    size_t index;        /* among the file's */
-    uint64_t begin, end; /* bytes of a safetensors file, from the end of its header */
+    size_t index;        /* among the tensors of the file */
+    uint64_t begin, end; /* byte range in a safetensors file, counted from the end of the header */
 } tensor_entry;
 
-/* Bytes of a tensor, computed without overflow, as far as `limit`; false: they are more. No
- * elements fit any limit, whatever the other dimensions are. */
+/* Computes the bytes of a tensor without overflow. False if they exceed `limit` or a dimension is
+ * negative. A tensor with a dimension of 0 has no bytes, whatever its other dimensions are. */
 bool tensor_bytes_within(safetensors_type type, int rank, const int64_t *shape, uint64_t limit,
                          uint64_t *size);
-/* Elements of an entry (1 for rank 0). */
+/* The number of elements of an entry (1 for rank 0). */
 size_t tensor_elements(const tensor_entry *entry);
-/* Whether it can be read as fp32. */
+/* Whether the entry can be read as fp32. */
 bool tensor_is_floating(const tensor_entry *entry);
-/* An element of such a type as fp32; F64 is rounded to the nearest. */
+/* An element of one of these types as fp32; F64 is rounded to nearest. */
 float tensor_element_f32(const unsigned char *bytes, safetensors_type type);
 
-/* "[64, 3, 7, 7]", in `text`. */
+/* Writes a shape like "[64, 3, 7, 7]" to `text` and returns it. */
 enum { TENSOR_SHAPE_BYTES = 200 };
 const char *tensor_shape_text(int rank, const int64_t *shape, char text[TENSOR_SHAPE_BYTES]);
-/* Whether two shapes are the same but for dimensions of 1 at their ends: PyTorch keeps a linear
- * layer as [out, in], or as a convolution [out, in, 1, 1]. */
+/* Whether two shapes are equal except for dimensions of 1 at their ends: PyTorch stores a linear
+ * layer as [out, in] or, as a convolution, as [out, in, 1, 1]. */
 bool tensor_shapes_fit(int rank, const int64_t *shape, int other_rank, const int64_t *other);
 
-/* Sorts pointers to entries of one array by their names; of equal ones, which a state dict may
- * have, the first stays first. */
+/* Sorts pointers to entries of one array by name. Equal names, which a state dict may have, stay in
+ * the order of the array. */
 void tensors_sort(const tensor_entry **sorted, size_t count);
-/* The first of that name among sorted ones; NULL when there is none. */
+/* The first of the sorted entries with that name; NULL if there is none. */
 const tensor_entry *tensors_find(const tensor_entry *const *sorted, size_t count, const char *name);

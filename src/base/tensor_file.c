@@ -99,14 +99,14 @@ status tensor_file_get(tensor_file *f, const tensor_entry *e, uint64_t at, void 
                        error *err)
 {
     if (fseeko(f->stream, (off_t)at, SEEK_SET) != 0 || fread(bytes, 1, size, f->stream) != size)
-        return error_set(err, STATUS_FAILED,
-                         "%s: tensor '%.200s' cannot be read: the file became shorter or the disk "
-                         "failed",
-                         f->path, e->name);
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: tensor '%.200s' cannot be read: the file was truncated or the disk failed",
+            f->path, e->name);
     return STATUS_OK;
 }
 
-/* Reads an entry if it is of the wanted kind. */
+/* Reads an entry if its type fits. For the message, `wanted` names the types that do. */
 static status read_as(tensor_file *f, const tensor_entry *e, bool fits, const char *wanted,
                       void *values, error *err)
 {
@@ -155,14 +155,14 @@ status tensor_writer_describe(tensor_writer *w, const char *name, safetensors_ty
 {
     if (w->started)
         return error_set(err, STATUS_FAILED,
-                         "%s: tensor '%.200s' cannot be described: bytes were written already",
+                         "%s: tensor '%.200s' cannot be added: bytes were already written",
                          w->out.path, name);
     TRY(array_grow(&w->sizes, w->described, sizeof *w->sizes, w->out.path, err));
     uint64_t *size = &w->sizes[w->described];
     if (rank < 0 || rank > SAFETENSORS_MAX_RANK ||
         !tensor_bytes_within(type, rank, shape, INT64_MAX - w->bytes, size))
         return error_set(err, STATUS_FAILED,
-                         "%s: tensor '%.200s' has a shape that no file can hold", w->out.path,
+                         "%s: tensor '%.200s' has a shape that no file can contain", w->out.path,
                          name);
     TRY(w->format->describe(w, name, type, rank, shape, err));
     w->bytes += *size;
@@ -190,7 +190,7 @@ static status append_next(tensor_writer *w, const void *bytes, size_t size, erro
     return STATUS_OK;
 }
 
-/* Starts, and appends the empty tensors that are next: they have no bytes to wait for. */
+/* Starts, then appends the empty tensors that are next: they have no bytes to wait for. */
 static status pass_empty(tensor_writer *w, error *err)
 {
     TRY(start(w, err));
@@ -203,8 +203,9 @@ status tensor_writer_append(tensor_writer *w, const void *bytes, size_t size, er
 {
     TRY(size > 0 ? pass_empty(w, err) : start(w, err));
     if (w->appended == w->described || w->sizes[w->appended] != size)
-        return error_set(err, STATUS_FAILED, "%s: %zu bytes for a tensor of another size",
-                         w->out.path, size);
+        return error_set(err, STATUS_FAILED,
+                         "%s: %zu bytes were given for a tensor of another size", w->out.path,
+                         size);
     return append_next(w, bytes, size, err);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tells characters apart; see terminal.h. */
+/* Decodes UTF-8 and masks characters; see terminal.h. */
 #include "base/terminal.h"
 
 #include <stdarg.h>
@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many bytes the first one of a character announces, 0: it is none. Overlong forms begin with
- * 0xc0 and 0xc1, or are found by `code`. */
+/* The length of a character in bytes, which its first byte announces; 0 if no character begins with
+ * it. Overlong forms begin with 0xc0 or 0xc1, or `decode` finds them. */
 static size_t announced(unsigned char first)
 {
     return first < 0x80   ? 1
@@ -20,7 +20,7 @@ static size_t announced(unsigned char first)
                           : 0;
 }
 
-/* The character at text, and its bytes; 0 where it is no UTF-8, with 1 byte. */
+/* The character at text, and its length in bytes; 0 and a length of 1 if it is not UTF-8. */
 static uint32_t decode(const unsigned char *text, size_t *length)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -40,8 +40,8 @@ static uint32_t decode(const unsigned char *text, size_t *length)
     return code;
 }
 
-/* Marks, embeddings, overrides and isolates of Unicode's bidirectional algorithm are those of
- * "Trojan Source"; U+2028 and U+2029 end lines. */
+/* The marks, embeddings, overrides and isolates of Unicode's bidirectional algorithm are those that
+ * "Trojan Source" uses. U+2028 and U+2029 end lines. */
 static bool is_shown(uint32_t code)
 {
     return code >= ' ' && !(code >= 0x7f && code < 0xa0) && !(code >= 0x2028 && code <= 0x202e) &&
@@ -49,7 +49,8 @@ static bool is_shown(uint32_t code)
            code != 0x061c;
 }
 
-/* Masks in place: what is masked never becomes longer. */
+/* Masks in place all that is not shown, except characters in `kept`. The text never becomes longer.
+ */
 static void mask(char *text, const char *kept)
 {
     char *to = text;
@@ -71,7 +72,7 @@ void terminal_mask(char *text)
     mask(text, "");
 }
 
-/* A byte at a time, so that memory that is out changes nothing. */
+/* Needs no memory, so it cannot fail for lack of it. */
 void terminal_put(FILE *stream, const char *name)
 {
     size_t length;

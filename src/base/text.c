@@ -9,7 +9,9 @@
 static char *format_list(const char *format, va_list arguments)
 {
     char *made = NULL;
-    return vasprintf(&made, format, arguments) < 0 ? NULL : made; /* it leaves made undefined */
+    return vasprintf(&made, format, arguments) < 0
+               ? NULL
+               : made; /* a failed vasprintf leaves `made` undefined */
 }
 
 char *text_format(const char *format, ...)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text made with printf's formats, and lists of texts. */
+/* Formatted strings, and lists of strings. */
 #pragma once
 
 #include "base/error.h"
@@ -7,11 +7,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A new string, freed by the caller; NULL when memory runs out. */
+/* A new string, which the caller frees; NULL if there is no memory. */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* What follows `start` in a text that begins with it; NULL: it does not. */
+/* The rest of a text after `start`; NULL if it does not begin with `start`. */
 const char *text_after(const char *text, const char *start);
-/* Puts text behind *text, which is new memory, or NULL once memory ran out. */
+/* Appends to *text, which was allocated and is replaced. After a failed allocation *text is NULL
+ * and stays so. */
 void text_append(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 typedef struct words {
@@ -21,9 +22,10 @@ typedef struct words {
 
 /* Adds a copy of text[0..length). */
 status words_add(words *w, const char *text, size_t length, error *err);
-/* Adds the text itself, which is the list's from here on, also after a failure; NULL is one. */
+/* Adds the text itself, which the list takes over even on failure. A NULL text is a failed
+ * allocation. */
 status words_take(words *w, char *text, error *err);
-/* What lies between the commas of a text, empty parts too. */
+/* Splits a text at its commas; parts may be empty. */
 status words_split(const char *list, words *w, error *err);
 bool words_hold(const words *w, const char *text);
-void words_free(words *w); /* one of zeros is fine, and what a failed words_split left */
+void words_free(words *w); /* a list of zeros and the result of a failed words_split are allowed */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The objects of torch.save's pickles; see torch_contents.h. */
+/* Reads the objects in torch.save's pickles; see torch_contents.h. */
 #include "base/torch_contents.h"
 
 #include <stdlib.h>
@@ -7,7 +7,8 @@
 
 enum { PERSISTENT_ITEMS = 5, MAX_STORAGES = 1 << 16, KEY_BYTES = 128 };
 
-/* Tags of what a file's pickle may name; storages have the type of their elements on top. */
+/* Tags of the names that a pickle may contain. The tag of a storage is STORAGE plus the type of its
+ * elements. */
 enum { TENSOR = 1, PARAMETER, STORAGE };
 
 /* collections.OrderedDict(), empty in Python 3; Python 2 passes a list of pairs. */
@@ -17,22 +18,23 @@ static status make_ordered(pickle *p, const pickle_value *arguments, pickle_valu
     TRY(pickle_make(p, PICKLE_DICT, made, err));
     const pickle_value *pairs = arguments->count ? arguments->items[0] : NULL;
     if (pairs && pairs->kind != PICKLE_LIST)
-        return pickle_fail(p, "a dictionary in a form that is not read here", err);
+        return pickle_fail(p, "a dictionary in a form that is not supported", err);
     for (size_t i = 0; pairs && i < pairs->count; i++) {
         const pickle_value *pair = pairs->items[i];
         if (pair->kind != PICKLE_LIST || pair->count != 2)
-            return pickle_fail(p, "a dictionary in a form that is not read here", err);
+            return pickle_fail(p, "a dictionary in a form that is not supported", err);
         TRY(pickle_append(p, *made, pair->items[0], err));
         TRY(pickle_append(p, *made, pair->items[1], err));
     }
     return STATUS_OK;
 }
 
-/* A state dict's _metadata, versions of its modules, is the only state there is. */
+/* The only supported state is _metadata of a state dict: the versions of its modules, which are
+ * ignored. */
 static status build(pickle *p, pickle_value *object, const pickle_value *state, error *err)
 {
     if (object->kind != PICKLE_DICT || state->kind != PICKLE_DICT)
-        return pickle_fail(p, "an object with a state", err);
+        return pickle_fail(p, "an object with a state, which is not supported", err);
     return STATUS_OK;
 }
 
@@ -54,7 +56,7 @@ static const pickle_name names[] = {
 };
 
 const pickle_rules torch_rules = {
-    .format = "state dict of torch.save",
+    .format = "a state dict of torch.save",
     .names = names,
     .name_count = sizeof names / sizeof names[0],
     .build = build,
@@ -63,9 +65,10 @@ const pickle_rules torch_rules = {
 
 static status refuse(const torch_contents *c, const char *name, const char *what, error *err)
 {
-    return error_set(err, STATUS_FAILED,
-                     "%s: tensor '%.200s': %s; the file is damaged or no state dict of torch.save",
-                     c->path, name, what);
+    return error_set(
+        err, STATUS_FAILED,
+        "%s: tensor '%.200s': %s; the file is damaged or not a state dict of torch.save", c->path,
+        name, what);
 }
 
 static bool is_text(const pickle_value *v, const char *text)
@@ -78,7 +81,7 @@ static bool is_count(const pickle_value *v)
     return v->kind == PICKLE_INT && v->integer >= 0;
 }
 
-/* NULL when the value is no tensor. */
+/* The tensor in a value or in the parameter that it is; NULL if it is neither. */
 static const pickle_value *as_tensor(const pickle_value *v)
 {
     if (v->kind == PICKLE_OBJECT && v->tag == PARAMETER && v->count > 0)
@@ -110,15 +113,18 @@ torch_storage *torch_contents_find(const torch_contents *c, const pickle_value *
     return bsearch(&wanted, c->storages, c->storage_count, sizeof wanted, by_key);
 }
 
-/* ("storage", type, key, device, elements[, view]). The key is short: it is compared often. */
+/* Reads a storage's identity: ("storage", type, key, device, elements[, view]). Long keys are
+ * refused, because keys are compared often. */
 static status take_storage(torch_contents *c, const pickle_value *id, error *err)
 {
     if (id->kind != PICKLE_LIST || id->count < PERSISTENT_ITEMS ||
         !is_text(id->items[0], "storage") || id->items[1]->kind != PICKLE_NAME ||
         id->items[1]->tag < STORAGE || id->items[2]->kind != PICKLE_BYTES ||
         id->items[2]->size >= KEY_BYTES || !is_count(id->items[4]))
-        return error_set(err, STATUS_FAILED, "%s: a storage in a form that is not read here",
-                         c->path);
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: contains a storage in a form that is not supported; save model.state_dict() again",
+            c->path);
     safetensors_type type = (safetensors_type)(id->items[1]->tag - STORAGE);
     c->storages[c->storage_count++] = (torch_storage){.key = (const char *)id->items[2]->bytes,
                                                       .type = type,
@@ -127,7 +133,7 @@ static status take_storage(torch_contents *c, const pickle_value *id, error *err
     return STATUS_OK;
 }
 
-/* Sorts them by their keys, each once: a storage is named wherever a tensor lies in it. */
+/* Sorts the storages by key and drops duplicates: each tensor names its storage anew. */
 static status merge_storages(torch_contents *c, error *err)
 {
     size_t kept = 0;
@@ -145,12 +151,12 @@ static status merge_storages(torch_contents *c, error *err)
     }
     c->storage_count = kept;
     return kept <= MAX_STORAGES ? STATUS_OK
-                                : error_set(err, STATUS_FAILED, "%s: holds more than %d storages",
+                                : error_set(err, STATUS_FAILED, "%s: has more than %d storages",
                                             c->path, MAX_STORAGES);
 }
 
-/* All of the pickle, whatever the tensor is for: in the container before zip they can only be found
- * one after the other. */
+/* Collects all storages that the pickle names, whatever their tensors are for: in the container
+ * before zip, a storage can only be found after the one before it. */
 static status take_storages(torch_contents *c, error *err)
 {
     size_t most = 0;
@@ -169,25 +175,25 @@ static status take_storages(torch_contents *c, error *err)
 
 /* ---- Tensors ---- */
 
-/* Sets the tensor's storage. A view, of PyTorch before 0.4 and else None, is (key, first element,
- * elements) of the storage. */
+/* Sets the tensor's storage. A view is (key, first element, elements) of the storage; it is None
+ * since PyTorch 0.4. */
 static status set_storage(torch_contents *c, torch_tensor *t, const pickle_value *p, error *err)
 {
     if (p->kind != PICKLE_PERSISTENT)
-        return refuse(c, t->entry.name, "no storage", err);
+        return refuse(c, t->entry.name, "it has no storage", err);
     const pickle_value *id = p->items[0];
     const pickle_value *view = id->count > PERSISTENT_ITEMS ? id->items[PERSISTENT_ITEMS] : NULL;
     if (view && view->kind == PICKLE_LIST && view->count == 3 && is_count(view->items[1]))
         t->first += (uint64_t)view->items[1]->integer;
     else if (view && view->kind != PICKLE_NONE)
-        return refuse(c, t->entry.name, "a view in a form that is not read here", err);
+        return refuse(c, t->entry.name, "its view has a form that is not supported", err);
     t->storage = torch_contents_find(c, id->items[2]);
     t->entry.type = t->storage->type;
     return STATUS_OK;
 }
 
-/* Whether every element lies inside the storage, and there are no more of them than it has: a
- * dimension of stride 0 costs the file nothing. */
+/* Whether every element is inside the storage, and there are at most `count` elements. The second
+ * condition is needed because a dimension of stride 0 costs the file nothing. */
 static bool inside(const torch_tensor *t, uint64_t count)
 {
     uint64_t last = t->first, elements = 1;
@@ -208,7 +214,7 @@ static bool inside(const torch_tensor *t, uint64_t count)
     return true;
 }
 
-/* _rebuild_tensor_v2(storage, first element, shape, strides, ...). */
+/* Reads the arguments of _rebuild_tensor_v2(storage, first element, shape, strides, ...). */
 static status take_tensor(torch_contents *c, const char *name, const pickle_value *v, error *err)
 {
     torch_tensor *t = &c->tensors[c->count];
@@ -217,18 +223,18 @@ static status take_tensor(torch_contents *c, const char *name, const pickle_valu
     if (v->count < 4 || !is_count(v->items[1]) || v->items[2]->kind != PICKLE_LIST ||
         v->items[3]->kind != PICKLE_LIST || v->items[2]->count != v->items[3]->count ||
         v->items[2]->count > SAFETENSORS_MAX_RANK)
-        return refuse(c, name, "a form that is not read here", err);
+        return refuse(c, name, "its form is not supported", err);
     t->first = (uint64_t)v->items[1]->integer;
     t->entry.rank = (int)v->items[2]->count;
     for (int i = 0; i < t->entry.rank; i++) {
         if (!is_count(v->items[2]->items[i]) || !is_count(v->items[3]->items[i]))
-            return refuse(c, name, "a shape or strides that are no counts", err);
+            return refuse(c, name, "its shape or strides are not whole numbers from 0 up", err);
         t->entry.shape[i] = v->items[2]->items[i]->integer;
         t->strides[i] = v->items[3]->items[i]->integer;
     }
     TRY(set_storage(c, t, v->items[0], err));
     if (!inside(t, t->storage->count))
-        return refuse(c, name, "larger than its storage", err);
+        return refuse(c, name, "it is larger than its storage", err);
     c->count++;
     return STATUS_OK;
 }
@@ -241,11 +247,11 @@ static status take_tensors(torch_contents *c, error *err)
         from = pickle_get(root, keys[i]);
     if (!holds_tensors(from))
         return error_set(err, STATUS_FAILED,
-                         "%s: holds no dictionary of tensors, neither by itself nor as "
+                         "%s: contains no dictionary of tensors, neither at the top nor as "
                          "'state_dict', 'model_state_dict' or 'model'; save model.state_dict()",
                          c->path);
     if (from->count / 2 > SAFETENSORS_MOST)
-        return error_set(err, STATUS_FAILED, "%s: holds %zu values, more than the %d read here",
+        return error_set(err, STATUS_FAILED, "%s: has %zu values, more than the %d allowed",
                          c->path, from->count / 2, SAFETENSORS_MOST);
     c->tensors = calloc(from->count / 2, sizeof *c->tensors);
     TRY(got_memory(c->tensors, err, c->path));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What PyTorch's torch.save writes: a pickle that describes tensors, and their storages. Both
- * containers are read, the zip archive of PyTorch 1.6 and later and the plain sequence before it
- * (torch/serialization.py of https://github.com/pytorch/pytorch describes them by what it writes).
+/* Reads the files of PyTorch's torch.save: a pickle that describes tensors, and their storages.
+ * Both containers are read: the zip archive of PyTorch 1.6 and later, and the plain sequence of
+ * earlier versions. Their definition is the code that writes them, torch/serialization.py of
+ * https://github.com/pytorch/pytorch.
  *
- * The file comes from anybody: its pickle is only read, and nothing in it is believed before it has
- * been checked against the file's size. */
+ * A file may come from anyone: its pickle is read and never run, and nothing in it is trusted
+ * before it has been checked against the file's size. */
 #include "base/bytes.h"
 #include "base/tensor_format.h"
 #include "base/text.h"
@@ -42,7 +43,8 @@ static status check_byte_order(torch_file *f, const zip_member *m, error *err)
 {
     char order[6] = {0};
     if (!m)
-        return STATUS_OK; /* before PyTorch 2.1; always little endian in practice */
+        return STATUS_OK; /* PyTorch before 2.1 wrote none, and is always little endian in practice
+                           */
     if (m->size == sizeof order)
         TRY(zip_read(f->zip, m, 0, sizeof order, order, err));
     if (m->size != sizeof order || memcmp(order, "little", sizeof order) != 0)
@@ -52,7 +54,8 @@ static status check_byte_order(torch_file *f, const zip_member *m, error *err)
     return STATUS_OK;
 }
 
-/* The member PREFIX/DIRECTORY/END, where PREFIX is the pickle's; NULL when there is none. */
+/* Finds the member whose name is the PREFIX of the pickle, "/", directory and end; *found is NULL
+ * if there is none. */
 static status find_beside(const torch_file *f, const zip_member *pickled, const char *directory,
                           const char *end, const zip_member **found, error *err)
 {
@@ -83,8 +86,8 @@ static status open_zip(torch_file *f, error *err)
     pickled = find_pickle(f->zip);
     if (!pickled || pickled->size > MAX_PICKLE_BYTES)
         return error_set(err, STATUS_FAILED,
-                         "%s: is a zip archive without a data.pkl that is read here: no state dict "
-                         "of torch.save",
+                         "%s: is a zip archive whose data.pkl is missing or too large; it is not a "
+                         "state dict of torch.save",
                          f->base.path);
     TRY(find_beside(f, pickled, "", "byteorder", &order, err));
     TRY(check_byte_order(f, order, err));
@@ -97,9 +100,9 @@ static status open_zip(torch_file *f, error *err)
     return STATUS_OK;
 }
 
-/* ---- The container before: pickles of a magic number, a version, the machine, the tensors and the
- * storages' keys; then each storage in that order, its count of elements as 8 bytes and them ----
- */
+/* ---- The container before zip: pickles of a magic number, a version, the machine, the tensors and
+ * the storages' keys; then, in the order of the keys, each storage: its number of elements as 8
+ * bytes, and the elements ---- */
 
 static const unsigned char legacy_magic[] = {0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46,
                                              0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
@@ -120,8 +123,9 @@ static status read_preamble(const torch_file *f, size_t size, size_t *at, error 
     int64_t number = pickle_root(version)->integer;
     pickle_free(version);
     if (number != LEGACY_VERSION)
-        return error_set(err, STATUS_FAILED, "%s: is of torch.save's version %lld, not %d",
-                         f->base.path, (long long)number, LEGACY_VERSION);
+        return error_set(err, STATUS_FAILED,
+                         "%s: has version %lld of torch.save's format, expected %d", f->base.path,
+                         (long long)number, LEGACY_VERSION);
     TRY(next_pickle(f, size, at, &machine, err));
     const pickle_value *little = pickle_get(pickle_root(machine), "little_endian");
     bool is_little = little && little->kind == PICKLE_INT;
@@ -133,17 +137,17 @@ static status read_preamble(const torch_file *f, size_t size, size_t *at, error 
     return STATUS_OK;
 }
 
-/* The storage of that key, whose count of elements stands at byte `at`. *at moves behind it. */
+/* Places the storage with that key. Its number of elements is at byte *at, which moves to the byte
+ * after the storage. */
 static status place_storage(torch_file *f, const pickle_value *key, uint64_t *at, error *err)
 {
     unsigned char bytes[COUNT_BYTES];
     torch_storage *s = torch_contents_find(&f->contents, key);
     if (!s)
-        return error_set(
-            err, STATUS_FAILED,
-            "%s: holds a storage that no tensor has, so that those behind it cannot be "
-            "found; it is damaged",
-            f->base.path);
+        return error_set(err, STATUS_FAILED,
+                         "%s: contains a storage that no tensor uses, so the storages after it "
+                         "cannot be found; the file is damaged",
+                         f->base.path);
     if (fseeko(f->base.stream, (off_t)*at, SEEK_SET) != 0 ||
         fread(bytes, 1, COUNT_BYTES, f->base.stream) != COUNT_BYTES)
         return error_set(err, STATUS_FAILED, "%s: ends before storage '%.100s'; it is cut short",
@@ -163,14 +167,16 @@ static status place_storage(torch_file *f, const pickle_value *key, uint64_t *at
 static status place_storages(torch_file *f, const pickle_value *keys, uint64_t at, error *err)
 {
     if (keys->kind != PICKLE_LIST)
-        return error_set(err, STATUS_FAILED, "%s: byte %llu: no list of storages; it is damaged",
+        return error_set(err, STATUS_FAILED,
+                         "%s: byte %llu: expected a list of storages; the file is damaged",
                          f->base.path, (unsigned long long)at);
     for (size_t i = 0; i < keys->count; i++)
         TRY(place_storage(f, keys->items[i], &at, err));
     for (size_t i = 0; i < f->contents.storage_count; i++)
         if (!f->contents.storages[i].placed)
-            return error_set(err, STATUS_FAILED, "%s: storage '%.100s' is missing; it is damaged",
-                             f->base.path, f->contents.storages[i].key);
+            return error_set(err, STATUS_FAILED,
+                             "%s: storage '%.100s' is missing; the file is damaged", f->base.path,
+                             f->contents.storages[i].key);
     return STATUS_OK;
 }
 
@@ -220,7 +226,7 @@ static void close_file(tensor_file *file)
     torch_contents_free(&f->contents);
 }
 
-/* The elements of the storage from the tensor's first to its last one. */
+/* The number of elements in the storage from the tensor's first to its last one. */
 static uint64_t span(const torch_tensor *t)
 {
     uint64_t last = 0;
@@ -237,7 +243,7 @@ static void convert(const unsigned char *from, safetensors_type type, void *to, 
         ((float *)to)[index] = tensor_element_f32(from, type);
 }
 
-/* Row major into `to`, whatever the strides. */
+/* Copies the elements to `to` in row-major order, whatever the strides are. */
 static void gather(const torch_tensor *t, const unsigned char *from, size_t item, void *to)
 {
     size_t count = tensor_elements(&t->entry);

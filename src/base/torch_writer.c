@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* State dicts as torch.save writes them since PyTorch 1.6, which torch.load reads under
- * weights_only, too: a zip archive with data.pkl, which describes the tensors, then a member
- * data/INDEX with the bytes of each one. */
+/* Writes state dicts as torch.save does since PyTorch 1.6; torch.load reads them with weights_only
+ * too. A file is a zip archive: data.pkl describes the tensors, and a member data/INDEX contains
+ * the bytes of each. */
 #include "base/tensor_format.h"
 #include "base/text.h"
 
@@ -74,7 +74,7 @@ static void put_tensor(FILE *to, size_t index, const char *name, safetensors_typ
     put_text(to, key);
     put_text(to, "cpu");
     put_count(to, elements);
-    fputs("tQ", to); /* the tuple names what lies outside the pickle */
+    fputs("tQ", to); /* the tuple names a value outside the pickle */
     put_count(to, 0);
     put_counts(to, rank, lengths);
     put_counts(to, rank, strides);
@@ -92,7 +92,7 @@ static status refuse(const torch_writer *w, const char *what, error *err)
                      reason ? reason : "");
 }
 
-/* archive_errno is the errno of the write, or a number of libarchive's own below 0. */
+/* archive_errno is the errno of the write or, below 0, a code of libarchive. */
 static status write_failure(const torch_writer *w, error *err)
 {
     int reason = archive_errno(w->archive);
@@ -153,7 +153,7 @@ static status describe(tensor_writer *writer, const char *name, safetensors_type
 {
     torch_writer *w = (torch_writer *)writer;
     if (type != SAFETENSORS_F32 && type != SAFETENSORS_I64)
-        return error_set(err, STATUS_FAILED, "%s: tensor '%.200s' is %s, and is to be F32 or I64",
+        return error_set(err, STATUS_FAILED, "%s: tensor '%.200s' is %s; expected F32 or I64",
                          writer->out.path, name, tensor_types[type].name);
     put_tensor(w->pickle, writer->described, name, type, rank, shape);
     return STATUS_OK;

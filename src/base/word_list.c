@@ -40,5 +40,5 @@ status word_list_expect(const word_list *words, const char *what, const char *wo
     if (*value >= 0)
         return STATUS_OK;
     word_list_join(words, text);
-    return error_set(err, STATUS_USAGE, "unknown %s '%s'; there are %s", what, word, text);
+    return error_set(err, STATUS_USAGE, "unknown %s '%s'; expected %s", what, word, text);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A closed set of words, by number: those of an enum, or the names of a table's rows. Options,
- * files and messages take them from here, so that the enum or the table is the only list. */
+/* A closed set of numbered words: those of an enum, or the names of a table's rows. Options, files
+ * and messages use such a list, so that the words of the enum or table are written only once. */
 #pragma once
 
 #include "base/error.h"
@@ -8,7 +8,8 @@
 #include <stddef.h>
 
 typedef struct word_list {
-    const char *const *first; /* the words lie `stride` bytes apart; NULL ends them */
+    const char *const
+        *first; /* the pointers to the words are `stride` bytes apart; NULL ends them */
     size_t stride;
 } word_list;
 
@@ -17,21 +18,23 @@ typedef struct word_list {
     {                                                                                              \
         (const char *const[]){__VA_ARGS__, NULL}, sizeof(const char *)                             \
     }
-/* The names of an array of structs, whose last one has the name NULL. */
+/* The names in an array of structs; the last struct has the name NULL. */
 #define WORD_LIST_OF(table)                                                                        \
     {                                                                                              \
         &(table)->name, sizeof *(table)                                                            \
     }
 
-/* The word of a value below the number of words; NULL for a negative one. */
+/* The word of a value: NULL if the value is negative or the number of words. It must not be larger.
+ */
 const char *word_list_at(const word_list *words, int value);
-/* The value of a word, -1 when it is none of them. */
+/* The value of a word, -1 if it is not in the list. */
 int word_list_find(const word_list *words, const char *word);
 
-/* The same for a word that has to be one: "unknown backbone 'x'; there are ..." is STATUS_USAGE. */
+/* The same, with an error for the user. An unknown word is STATUS_USAGE, and `what` says what it
+ * should be: "unknown backbone 'x'; expected ...". */
 status word_list_expect(const word_list *words, const char *what, const char *word, int *value,
                         error *err);
 
 enum { WORD_LIST_TEXT = 256 };
-/* "sgd|adam|adamw" */
+/* Joins the words: "sgd|adam|adamw". A text that is too long is cut. */
 void word_list_join(const word_list *words, char text[WORD_LIST_TEXT]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks a file event by event and has libyaml make its tree; see yaml_tree.h. */
+/* Checks a file event by event, then lets libyaml build its tree; see yaml_tree.h. */
 #include "base/yaml_tree.h"
 #include "base/file.h"
 #include "base/options.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { WORDS = 1024 }; /* bytes of a list of words in a message */
+enum { WORDS = 1024 }; /* bytes for a list of words in a message */
 
 /* ---- Errors ---- */
 
@@ -35,9 +35,9 @@ status yaml_tree_fail(const yaml_tree *tree, const yaml_node_t *node, error *err
 
 static status fail_parser(const yaml_tree *tree, const yaml_parser_t *parser, error *err)
 {
-    return error_set(err, STATUS_FAILED, "%s: line %zu: is no YAML: %s", tree->path,
+    return error_set(err, STATUS_FAILED, "%s: line %zu: is not YAML: %s", tree->path,
                      parser->problem_mark.line + 1,
-                     parser->problem ? parser->problem : "memory ran out");
+                     parser->problem ? parser->problem : "out of memory");
 }
 
 /* ---- Loading ---- */
@@ -49,7 +49,7 @@ static status fail_event(const yaml_tree *tree, const yaml_event_t *event, const
                      message);
 }
 
-/* The anchor or the tag of what an event begins; NULL when it has none. */
+/* The anchor or tag of a node that an event begins; NULL if it has none. */
 static const yaml_char_t *mark_of(const yaml_event_t *event)
 {
     switch (event->type) {
@@ -76,19 +76,20 @@ static status check_event(const yaml_tree *tree, const yaml_event_t *event, even
     if (event->type == YAML_ALIAS_EVENT || mark_of(event))
         return fail_event(tree, event,
                           "anchors (&), aliases (*) and tags (!) are not supported; write the "
-                          "value itself, in quotes if it begins so",
+                          "value itself, in quotes if it begins with one of these characters",
                           err);
     if (event->type == YAML_DOCUMENT_START_EVENT && counts->documents++ == 1)
-        return fail_event(tree, event, "holds more than one document; make them files", err);
+        return fail_event(tree, event,
+                          "contains more than one document; put each into its own file", err);
     if (event->type == YAML_SEQUENCE_START_EVENT || event->type == YAML_MAPPING_START_EVENT)
         counts->depth++;
     if (event->type == YAML_SEQUENCE_END_EVENT || event->type == YAML_MAPPING_END_EVENT)
         counts->depth--;
     if (counts->depth > YAML_TREE_DEPTH)
-        return fail_event(tree, event, "is nested deeper than anything here has to be", err);
+        return fail_event(tree, event, "is nested too deeply", err);
     if (event->type == YAML_SCALAR_EVENT &&
         strlen((const char *)event->data.scalar.value) != event->data.scalar.length)
-        return fail_event(tree, event, "holds a zero byte", err);
+        return fail_event(tree, event, "contains a zero byte", err);
     return STATUS_OK;
 }
 
@@ -107,7 +108,8 @@ static status check_events(const yaml_tree *tree, yaml_parser_t *parser, error *
     return STATUS_OK;
 }
 
-/* Runs one of the two passes with a parser of its own. */
+/* Runs one of the two passes, each with its own parser: the checks, or the tree if `make` is true.
+ */
 static status parse(yaml_tree *tree, bool make, error *err)
 {
     yaml_parser_t parser;
@@ -122,7 +124,7 @@ static status parse(yaml_tree *tree, bool make, error *err)
     return result;
 }
 
-/* A mapping's keys: few enough to compare each with each. */
+/* Checks the keys of a mapping, which are few enough to compare each with all others. */
 static status check_mapping(yaml_tree *tree, const yaml_node_t *mapping, error *err)
 {
     for (size_t i = 0; i < yaml_tree_count(mapping); i++) {
@@ -153,11 +155,12 @@ static status check_nodes(yaml_tree *tree, error *err)
     return STATUS_OK;
 }
 
-/* With the text at hand. */
+/* Checks tree->text and builds the tree from it. */
 static status build(yaml_tree *tree, error *err)
 {
     if (strlen(tree->text) != tree->size)
-        return error_set(err, STATUS_FAILED, "%s: holds zero bytes; save it as UTF-8", tree->path);
+        return error_set(err, STATUS_FAILED, "%s: contains zero bytes; save it as UTF-8",
+                         tree->path);
     TRY(parse(tree, false, err));
     TRY(parse(tree, true, err));
     const yaml_node_t *root = yaml_tree_root(tree);
@@ -246,7 +249,7 @@ status yaml_tree_join(yaml_tree *tree, const yaml_node_t *value, char **text, er
     *text = strdup("");
     for (size_t i = 0; i < count; i++) {
         const yaml_node_t *item = is_list ? yaml_tree_item(tree, value, i) : value;
-        TRY(yaml_tree_expect(tree, item, YAML_SCALAR_NODE, "what a value lists", err));
+        TRY(yaml_tree_expect(tree, item, YAML_SCALAR_NODE, "each entry of a list", err));
         text_append(text, "%s%s", i ? "," : "", yaml_tree_text(item));
     }
     return got_memory(*text, err, tree->path);
@@ -272,7 +275,7 @@ bool yaml_tree_is_number(const yaml_node_t *node, double *value, bool *whole)
     *value = strtod(text, &end);
     if (whole)
         *whole = strspn(text, "+-0123456789") == strlen(text);
-    /* Digits, signs, point and exponent only: strtod also knows words and hexadecimal numbers. */
+    /* Digits, signs, point and exponent only: strtod also accepts words and hexadecimal numbers. */
     return end != text && !*end && strspn(text, "+-.0123456789eE") == strlen(text) &&
            isfinite(*value);
 }
@@ -291,8 +294,8 @@ status yaml_tree_expect(const yaml_tree *tree, const yaml_node_t *node, yaml_nod
     if (node->type == type)
         return STATUS_OK;
     return yaml_tree_fail(tree, node, err, "%s has to be %s", name,
-                          type == YAML_MAPPING_NODE    ? "a mapping, lines of 'key: value' below it"
-                          : type == YAML_SEQUENCE_NODE ? "a list, as [a, b]"
+                          type == YAML_MAPPING_NODE    ? "a mapping: lines of 'key: value'"
+                          : type == YAML_SEQUENCE_NODE ? "a list such as [a, b]"
                                                        : "a single value");
 }
 
@@ -310,7 +313,7 @@ static void join_words(const char *const *words, char text[WORDS])
     }
 }
 
-/* "'word' is WHAT; did you mean X?", or the known words where none is near. */
+/* "'word' is WHAT; did you mean X?", or the known words if none is near. */
 static status fail_word(const yaml_tree *tree, const yaml_node_t *node, const char *what,
                         const char *const *known, error *err)
 {
@@ -339,7 +342,7 @@ status yaml_tree_check_keys(yaml_tree *tree, const yaml_node_t *mapping, const c
         yaml_node_t *key, *value;
         if (find_word(known, yaml_tree_key(tree, mapping, i, &key, &value)) >= 0)
             continue;
-        snprintf(what, sizeof what, "no key of %s", of);
+        snprintf(what, sizeof what, "not a key of %s", of);
         return fail_word(tree, key, what, known, err);
     }
     return STATUS_OK;
@@ -409,6 +412,6 @@ status yaml_tree_read_choice(yaml_tree *tree, const yaml_node_t *mapping, const 
         *index = found;
         return STATUS_OK;
     }
-    snprintf(what, sizeof what, "no %s", key);
+    snprintf(what, sizeof what, "not a value of %s", key);
     return fail_word(tree, node, what, words, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Zip archives through libarchive, which reads them in the order of their members; see zip.h. */
+/* Reads zip archives with libarchive, which goes through the members in order; see zip.h. */
 #include "base/zip.h"
 #include "base/array.h"
 #include "base/file.h"
@@ -12,16 +12,16 @@
 enum {
     BLOCK_BYTES = 1 << 16,
     MAX_MEMBERS = 1 << 18,
-    MAX_RATIO = 1032, /* deflate makes no more bytes of one */
+    MAX_RATIO = 1032, /* deflate makes at most this many bytes of one */
 };
 
 struct zip_file {
     char *path;
     FILE *stream;
     struct archive *reader;
-    size_t next;   /* place of the member that the reader's next header is of */
-    uint64_t at;   /* bytes read of the member before it */
-    uint64_t most; /* bytes that a member can have, going by the file's size */
+    size_t next;   /* place of the member whose header the reader returns next */
+    uint64_t at;   /* bytes already read of the member before it */
+    uint64_t most; /* maximum bytes of a member, judged by the size of the file */
     zip_member *members;
     size_t count;
 };
@@ -30,11 +30,11 @@ static status damaged(const zip_file *z, error *err)
 {
     const char *reason = z->reader ? archive_error_string(z->reader) : NULL;
     return error_set(err, STATUS_FAILED,
-                     "%s: cannot be read as a zip archive: %s; fetch it again if it is damaged",
+                     "%s: cannot be read as a zip archive: %s; download it again if it is damaged",
                      z->path, reason ? reason : "it is cut short");
 }
 
-/* A reader before the first member. */
+/* Makes a new reader, which is before the first member. */
 static status rewind_reader(zip_file *z, error *err)
 {
     archive_read_free(z->reader);
@@ -69,9 +69,10 @@ static status append_member(zip_file *z, struct archive_entry *entry, error *err
     if (!name || archive_entry_filetype(entry) != AE_IFREG)
         return STATUS_OK;
     if (!archive_entry_size_is_set(entry) || size < 0 || (uint64_t)size > z->most)
-        return error_set(err, STATUS_FAILED,
-                         "%s: %s claims %lld bytes, more than the file can hold; it is damaged",
-                         z->path, name, (long long)size);
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: %s claims %lld bytes, more than the file can contain; the file is damaged",
+            z->path, name, (long long)size);
     TRY(array_grow(&z->members, z->count, sizeof *z->members, z->path, err));
     zip_member *m = &z->members[z->count];
     *m = (zip_member){.name = strdup(name), .size = (uint64_t)size, .place = place};
@@ -101,7 +102,8 @@ static status list_members(zip_file *z, error *err)
         qsort(z->members, z->count, sizeof *z->members, by_name);
     for (size_t i = 1; i < z->count; i++)
         if (strcmp(z->members[i - 1].name, z->members[i].name) == 0)
-            return error_set(err, STATUS_FAILED, "%s: has two members %s; it is damaged", z->path,
+            return error_set(err, STATUS_FAILED,
+                             "%s: has two members named %s; the file is damaged", z->path,
                              z->members[i].name);
     return rewind_reader(z, err);
 }
@@ -177,7 +179,7 @@ static status skip_to(zip_file *z, const zip_member *m, uint64_t begin, error *e
     while (z->next <= m->place) {
         TRY(next_header(z, &entry, err));
         if (!entry)
-            return error_set(err, STATUS_FAILED, "%s: changed while it was read", z->path);
+            return error_set(err, STATUS_FAILED, "%s: changed while it was being read", z->path);
     }
     while (z->at < begin) {
         uint64_t left = begin - z->at;
@@ -192,7 +194,7 @@ status zip_read(zip_file *z, const zip_member *m, uint64_t begin, size_t size, v
     unsigned char beyond;
     TRY(skip_to(z, m, begin, err));
     TRY(read_on(z, m, size, bytes, err));
-    /* libarchive compares the checksum when it is asked for more than there is. */
+    /* libarchive compares the checksum only when it is asked to read beyond the end. */
     if (z->at == m->size && archive_read_data(z->reader, &beyond, 1) < 0)
         return damaged(z, err);
     return STATUS_OK;
