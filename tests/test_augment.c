@@ -105,23 +105,25 @@ static void test_refused(void **state)
 {
     (void)state;
     static const char *const bad[][2] = {
-        {"", "there is no ''"},
-        {"flop", "there is no 'flop'; it is default, none, or a list with commas between of "
+        {"", "unknown ''"},
+        {"flop", "unknown 'flop'; expected default, none, or a comma-separated list of "
                  "resized-crop, rotate, crop, flip, cutout, mixup, cutmix"},
-        {"flip,", "there is no ''"},
-        {"flip,none", "there is no 'none'"},
-        {"flip,flip", "flip is there twice"},
-        {"rotate=", "'rotate=': rotate=X needs degrees, above 0 to 180"},
+        {"flip,", "unknown ''"},
+        {"flip,none", "unknown 'none'"},
+        {"flip,flip", "flip is given twice"},
+        {"rotate=",
+         "'rotate=': expected rotate=X; X is the angle in degrees, above 0, at most 180"},
         {"rotate=200", "'rotate=200'"},
         {"rotate=20x,flip", "'rotate=20x'"},
         {"rotate=nan", "'rotate=nan'"},
         {"rotate=0", "'rotate=0'"},
-        {"crop=1.5", "crop=X needs pixels of padding, from 1 to 4096, an integer"},
+        {"crop=1.5",
+         "expected crop=X; X is the padding in pixels, at least 1, at most 4096, an integer"},
         {"crop=0", "'crop=0'"},
-        {"cutout", "'cutout': cutout=X needs pixels a side, from 1"},
-        {"flip=1.5", "a probability, above 0 to 1"},
-        {"resized-crop=2", "the least share of the area, above 0 to 1"},
-        {"mixup=0", "Beta's alpha, above 0"},
+        {"cutout", "'cutout': expected cutout=X; X is the side in pixels, at least 1"},
+        {"flip=1.5", "X is the probability, above 0, at most 1"},
+        {"resized-crop=2", "X is the least share of the area, above 0, at most 1"},
+        {"mixup=0", "alpha of a beta distribution, above 0"},
         {"cutmix=-1", "'cutmix=-1'"},
     };
     error err;

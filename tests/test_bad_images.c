@@ -19,8 +19,8 @@ static void test_once_each(void **state)
     CHECK_OK(bad_images_add(b, "b.png", "b.png: is cut short", &err));
     CHECK_OK(bad_images_add(b, "a.png", "a.png: is empty", &err));
     CHECK_OK(bad_images_add(b, "b.png", "b.png: is cut short", &err));
-    assert_string_equal(notes, "skipped, 1 of at most 2 images: b.png: is cut short\n"
-                               "skipped, 2 of at most 2 images: a.png: is empty\n");
+    assert_string_equal(notes, "skipped image 1 of at most 2: b.png: is cut short\n"
+                               "skipped image 2 of at most 2: a.png: is empty\n");
     CHECK_FAILS(STATUS_FAILED, "3 images cannot be read, and --max-bad allows 2",
                 bad_images_add(b, "c.png", "c.png: is a pipe", &err));
     assert_non_null(strstr(err.message, "\n  b.png\n  a.png\n  c.png"));

@@ -118,14 +118,14 @@ static void test_refused(void **state)
     static const char *const bad[][2] = {
         {"", "list.csv: is empty"},
         {"image,coarse\nx.png,a\n", "line 1: the header has no column 'fine'"},
-        {"image,coarse,fine,spilt\n", "line 1: there is no column 'spilt'"},
-        {"image,coarse,fine,fine\n", "line 1: column 'fine' is there twice"},
-        {"image,coarse,fine\n", "has no row of a training image"},
-        {"image,coarse,fine,split\nx.png,a,b,test\n", "has no row of a training image"},
+        {"image,coarse,fine,spilt\n", "line 1: unknown column 'spilt'"},
+        {"image,coarse,fine,fine\n", "line 1: column 'fine' is given twice"},
+        {"image,coarse,fine\n", "has no row with a training image"},
+        {"image,coarse,fine,split\nx.png,a,b,test\n", "has no row with a training image"},
         {"image,coarse,fine,split\nx.png,a,b,Train\n", "line 2: the split is 'Train'"},
         {"image,coarse,fine,split\nx.png,a,b,\n", "line 2: the split is ''"},
-        {"image,coarse,fine\nx.png,a,b\nx.png,a\n", "line 3: has 2 fields, the header 3"},
-        {"image,coarse,fine\n\nx.png,a,b,c\n", "line 3: has 4 fields, the header 3"},
+        {"image,coarse,fine\nx.png,a,b\nx.png,a\n", "line 3: has 2 fields, but the header has 3"},
+        {"image,coarse,fine\n\nx.png,a,b,c\n", "line 3: has 4 fields, but the header has 3"},
         {"image,coarse,fine\n\"x\ny.png\",a,b\nx.png,,b\n", "line 4: a class has an empty name"},
         {"image,coarse,fine\nx.png,a,\n", "line 2: a class has an empty name"},
         {"image,coarse,fine\nx.png,a,\xff\n", "line 2: the class name '\xff' is not UTF-8"},
@@ -133,9 +133,9 @@ static void test_refused(void **state)
         {"image,coarse,fine\n../x.png,a,b\n", "line 2: '../x.png' leads out"},
         {"image,coarse,fine\nsub/../../x.png,a,b\n", "line 2: 'sub/../../x.png' leads out"},
         {"image,coarse,fine\n/etc/x.png,a,b\n", "line 2: '/etc/x.png' leads out"},
-        {"image,coarse,fine\nx\"y.png,a,b\n", "line 2: a quote is not where"},
-        {"image,coarse,fine\n\"x.png,a,b\n", "line 2: a quote is not where"},
-        {"image,coarse,fine\n\"x.png\"y,a,b\n", "line 2: a quote is not where"},
+        {"image,coarse,fine\nx\"y.png,a,b\n", "line 2: a quote is misplaced"},
+        {"image,coarse,fine\n\"x.png,a,b\n", "line 2: a quote is misplaced"},
+        {"image,coarse,fine\n\"x.png\"y,a,b\n", "line 2: a quote is misplaced"},
     };
     error err;
     dataset set;
@@ -153,7 +153,7 @@ static void test_zero_byte(void **state)
     dataset set;
     char *path = text_format("%s/zero.csv", directory);
     CHECK_OK(file_write(path, text, sizeof text - 1, &err));
-    CHECK_FAILS(STATUS_FAILED, "line 2: holds a zero byte", dataset_open(path, &set, &err));
+    CHECK_FAILS(STATUS_FAILED, "line 2: contains a zero byte", dataset_open(path, &set, &err));
     free(path);
 }
 

@@ -64,7 +64,7 @@ check_run "only one part" 0 'test_images: 20 images' \
     preprocess --data_dir "$golden/cifar-binary.tar.xz" --out half --types test --format jpg
 check "... and not the other" [ ! -e half/train_images ]
 check "... as JPEG" [ "$(find half -name '*.jpg' | wc -l)" -eq 20 ]
-check_run "half a tree is refused" 1 'half/train_images: holds no image' train $once --data half
+check_run "half a tree is refused" 1 'half/train_images: contains no image' train $once --data half
 
 # ---- Other trees and CSV: the same images give the same losses ----
 
@@ -122,7 +122,7 @@ check "... with the classes" \
     grep -q '{"class":0,"name":"kind a","train":2,"valid":1,"test":0,"fine":\[{"class":0,' "$scratch/out"
 check "... and the sizes" grep -q '"width":{"min":32,"median":32,"max":32}' "$scratch/out"
 check_run "data takes one path" 2 'takes one PATH' data a b
-check_run "data of what is none" 1 'known here; --data takes:' data half/test_images
+check_run "data of what is none" 1 'known form; --data accepts:' data half/test_images
 
 # ---- --balance ----
 
@@ -188,11 +188,11 @@ check_run "a checkpoint and data of other classes" 1 "class 0 is 'kind t'.*and '
 damaged=tree/train_images/'kind t'/thing_00/train_00000.png
 head -c 100 "$damaged" >cut && mv cut "$damaged"
 check_run "a broken image is skipped, by name" 0 \
-    'skipped, 1 of at most 10 images: .*train_00000.png: cannot be decoded' \
+    'skipped image 1 of at most 10: .*train_00000.png: cannot be decoded' \
     train $once --data tree --run broken
 check_run "... unless none is allowed" 1 '1 images cannot be read, and --max-bad allows 0' \
     train $once --data tree --max-bad 0 --checkpoint-every 1 --run broken-too
-check_run "... but the run can go on with more" 0 'skipped, 1 of at most 1 images' \
+check_run "... but the run can go on with more" 0 'skipped image 1 of at most 1: ' \
     train --resume broken-too --max-steps 4 --max-bad 1
 check "... to the same losses" same_losses broken broken-too
 check_run "data does not see a picture that is cut short by its header" 0 'bad files: 0 of 60' data tree
@@ -223,7 +223,7 @@ check "... without any control character" sh -c "! grep -q '$escape' '$scratch/o
 for bad in tree/test_images/*/*/*.png; do : >"$bad"; done
 check_run "eval stops after --max-bad broken images" 1 '4 images cannot be read, and --max-bad allows 3' \
     eval --checkpoint from-tree/last.safetensors --data tree --max-bad 3
-check_run "... and names those it skips" 1 'skipped, 1 of at most 10 images' \
+check_run "... and names those it skips" 1 'skipped image 1 of at most 10' \
     eval --checkpoint from-tree/last.safetensors --data tree
 rm "$damaged"
 for size in 0 10 1000 6000; do

@@ -114,7 +114,7 @@ static void test_other_directories(void **state)
     move("unpacked/img", "img");
     assert_good("/img/Red_Blazer/img_1.jpg");
     move("img", "elsewhere");
-    CHECK_FAILS(STATUS_FAILED, "has no Img/img and no img; unpack",
+    CHECK_FAILS(STATUS_FAILED, "has neither Img/img nor img; unpack",
                 dataset_open(directory, &set, &err));
     move("elsewhere", "unpacked/img");
     move("unpacked", "Img");
@@ -153,20 +153,20 @@ static void test_refused(void **state)
     (void)state;
     static const char *const bad[][4] = {
         /* file, its valid content, invalid content, text of the error */
-        {"Anno/list_category_cloth.txt", classes, "", "line 1: the number of rows"},
-        {"Anno/list_category_cloth.txt", classes, "x\ny\n", "line 1: the number of rows"},
+        {"Anno/list_category_cloth.txt", classes, "", "line 1: expected the number of rows"},
+        {"Anno/list_category_cloth.txt", classes, "x\ny\n", "line 1: expected the number of rows"},
         {"Anno/list_category_cloth.txt", classes, "1\nname type\nBlazer 4\n",
-         "line 3: '4' is no number from 1 to 3"},
+         "line 3: '4' is not a number from 1 to 3"},
         {"Anno/list_category_cloth.txt", classes, "1\nname type\nBlazer\n",
-         "line 3: a name and 1 values"},
+         "line 3: expected a name and 1 values"},
         {"Anno/list_category_cloth.txt", classes, "2\nname type\nBlazer 1\n",
-         "announces 2 rows, and there are fewer"},
+         "announces 2 rows, but there are fewer"},
         {"Anno/list_category_cloth.txt", classes, "2000000000\nname type\nBlazer 1\n",
-         "announces 2000000000 rows, and there are fewer"},
+         "announces 2000000000 rows, but there are fewer"},
         {"Anno/list_category_cloth.txt", classes, "1\nname type\nBlazer 1\nJeans 2\n",
-         "announces 1 rows, and there are more"},
+         "announces 1 rows, but there are more"},
         {"Anno/list_category_img.txt", images, "1\nname label\nimg/Jeans/img_1.jpg 5\n",
-         "line 3: '5' is no number from 1 to 4"},
+         "line 3: '5' is not a number from 1 to 4"},
         {"Anno/list_category_img.txt", images, "1\nname label\nimg/Jeans/img_3.jpg 4\n",
          "list_eval_partition.txt: has no row for 'img/Jeans/img_3.jpg'"},
         {"Anno/list_category_img.txt", images, "1\nname label\nimg/Jeans/img_1.jpg 4\n",
@@ -174,11 +174,11 @@ static void test_refused(void **state)
         {"Anno/list_bbox.txt", boxes, "1\nname box\nimg/Jeans/img_1.jpg 1 2 3 4\n",
          "list_bbox.txt: has no row for 'img/Red_Blazer/img_1.jpg'"},
         {"Anno/list_bbox.txt", boxes, "1\nname box\nimg/Red_Blazer/img_1.jpg 1 2 3 4x\n",
-         "line 3: '4x' is no number"},
+         "line 3: '4x' is not a number"},
         {"Anno/list_bbox.txt", boxes, "1\nname box\nimg/Red_Blazer/img_1.jpg 1 2 3\n",
-         "line 3: a name and 4 values"},
+         "line 3: expected a name and 4 values"},
         {"Eval/list_eval_partition.txt", parts, "1\nname status\nimg/Red_Blazer/img_1.jpg valley\n",
-         "line 3: 'valley' is none of train, val and test"},
+         "line 3: 'valley' is not train, val or test"},
     };
     error err;
     dataset set;

@@ -102,7 +102,7 @@ static void test_too_few(void **state)
     char source[] = "few.csv";
     const dataset data = {.source = source, .train = {.count = 2}};
     dataset_division made;
-    CHECK_FAILS(STATUS_FAILED, "few.csv: of 2 images none can be held out",
+    CHECK_FAILS(STATUS_FAILED, "few.csv: 2 images are too few to hold some out",
                 dataset_divide(&data, 0, &made, &err));
 }
 

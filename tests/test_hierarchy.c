@@ -36,7 +36,7 @@ static void test_refused(void **state)
     error err;
     hierarchy tree;
     static const int too_high[] = {0, 2, 0, 0}, negative[] = {0, -1, 0, 0};
-    CHECK_FAILS(STATUS_FAILED, "fine class 'oak' has coarse class 2; there are 0 to 1",
+    CHECK_FAILS(STATUS_FAILED, "fine class 'oak' has coarse class 2; expected 0 to 1",
                 hierarchy_create(&tree, 2, coarse, 4, fine, too_high, &err));
     CHECK_FAILS(STATUS_FAILED, "coarse class -1",
                 hierarchy_create(&tree, 2, coarse, 4, fine, negative, &err));

@@ -239,13 +239,13 @@ static void test_false_sizes(void **state)
     static const unsigned char jpeg[] = "\xff\xd8\xff\xc0\0\x11\x08\x0f\xa0\x0f\xa0\3"
                                         "\1\x11\0\2\x11\0\3\x11\0\xff\xd9";
     CHECK_OK(file_write(f->path, pixels, sizeof pixels - 1, &err));
-    CHECK_FAILS(STATUS_FAILED, "cannot hold 4000x4000 pixels", image_read(f->path, &read, &err));
+    CHECK_FAILS(STATUS_FAILED, "too few for 4000x4000 pixels", image_read(f->path, &read, &err));
     CHECK_OK(file_write(f->path, chunk, sizeof chunk - 1, &err));
     CHECK_FAILS(STATUS_FAILED, "is cut short", image_read(f->path, &read, &err));
     CHECK_OK(file_write(f->path, chunk, 44, &err)); /* too short for another chunk after it */
     CHECK_FAILS(STATUS_FAILED, "is cut short", image_read(f->path, &read, &err));
     CHECK_OK(file_write(f->path, jpeg, sizeof jpeg - 1, &err));
-    CHECK_FAILS(STATUS_FAILED, "cannot hold 4000x4000 pixels", image_read(f->path, &read, &err));
+    CHECK_FAILS(STATUS_FAILED, "too few for 4000x4000 pixels", image_read(f->path, &read, &err));
 }
 
 static unsigned char *put_chunk(unsigned char *to, const char *type, const void *data, size_t size)
@@ -293,9 +293,9 @@ static void test_unpacks_to_more(void **state)
     unsigned char *zeros = calloc(1, BYTES);
     assert_non_null(zeros);
     write_png(f, 1, false, zeros, BYTES, 9, BYTES);
-    CHECK_FAILS(STATUS_FAILED, "or to more than 1x1", image_read(f->path, &read, &err));
+    CHECK_FAILS(STATUS_FAILED, "or unpack to more than 1x1", image_read(f->path, &read, &err));
     write_png(f, 32, true, zeros, BYTES, 9, 1000);
-    CHECK_FAILS(STATUS_FAILED, "or to more than 32x32", image_read(f->path, &read, &err));
+    CHECK_FAILS(STATUS_FAILED, "or unpack to more than 32x32", image_read(f->path, &read, &err));
     free(zeros);
 }
 
@@ -320,7 +320,8 @@ static void test_unpacks_to_rows(void **state)
         assert_int_equal(read.height, SIDE);
         image_free(&read);
         write_png(f, SIDE, interlaced, zeros, rows + 1, 0, 1000);
-        CHECK_FAILS(STATUS_FAILED, "or to more than 61x61", image_read(f->path, &read, &err));
+        CHECK_FAILS(STATUS_FAILED, "or unpack to more than 61x61",
+                    image_read(f->path, &read, &err));
     }
     free(zeros);
 }
@@ -343,7 +344,7 @@ static void test_jpeg_code_tables(void **state)
         at++;
     data[at + 6] = data[at + 7] = 255;
     CHECK_OK(file_write(f->path, data, size, &err));
-    CHECK_FAILS(STATUS_FAILED, "a table of codes is damaged", image_read(f->path, &read, &err));
+    CHECK_FAILS(STATUS_FAILED, "a code table is damaged", image_read(f->path, &read, &err));
     free(data);
 }
 

@@ -455,7 +455,7 @@ static void test_box_outside(void **state)
     f->set.boxes[0] = (pixel_box){4, 0, 20, 3}; /* the picture is four pixels wide */
     CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &from, &err));
     CHECK_OK(loader_start(from, 0, 0, &err));
-    CHECK_FAILS(STATUS_FAILED, "/0.png: its box, columns 4 to 20 and rows 0 to 3, holds nothing",
+    CHECK_FAILS(STATUS_FAILED, "/0.png: its box, columns 4 to 20 and rows 0 to 3, contains none",
                 loader_next(from, &b, &err));
     loader_free(from);
 }

@@ -213,7 +213,8 @@ static void test_refused(void **state)
     run_directory d;
     put_file(f->directory, "parent"); /* a file where a directory is expected */
     CHECK_OK(run_directory_name(&d, f->run, &err));
-    CHECK_FAILS(STATUS_FAILED, "parent: directory cannot be created", run_directory_begin(&d, &err));
+    CHECK_FAILS(STATUS_FAILED, "parent: directory cannot be created",
+                run_directory_begin(&d, &err));
     run_directory_close(&d);
     CHECK_FAILS(STATUS_FAILED, "no-such-run", run_directory_open(&d, "no-such-run", &err));
     run_directory_close(&d);

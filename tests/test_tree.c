@@ -83,16 +83,16 @@ static void test_refused_maps(void **state)
         {"", "label_map.json: line"},
         {"{\"animal\": [\"cat\"", "label_map.json: line 1"},
         {"{\n\"a\": [\"x\"],\n\"a\": [\"y\"]}", "line 3"},
-        {"[1]", "no JSON object"},
+        {"[1]", "not a JSON object"},
         {"{}", "names no classes"},
         {"{\"animal\": []}", "names no classes"},
         {"{\"animal\": \"cat\"}", "'animal' must be"},
-        {"{\"animal\": [7]}", "'animal' lists something else"},
+        {"{\"animal\": [7]}", "'animal' lists something other"},
         {"{\"animal\": [\"cat\", \"dog\", \"cat\"]}", "'animal' lists 'cat' twice"},
         {"{\"..\": [\"cat\"]}", "'..' must be a directory's name"},
-        {"{\"animal\": [\"../../etc\"]}", "'animal' lists something else"},
+        {"{\"animal\": [\"../../etc\"]}", "'animal' lists something other"},
         {"{\"a/b\": [\"cat\"]}", "'a/b' must be"},
-        {"{\"fish\": [\"cod\"]}", "train_images: holds no image"},
+        {"{\"fish\": [\"cod\"]}", "train_images: contains no image"},
     };
     error err;
     dataset set;
@@ -191,10 +191,11 @@ static void test_validation_part(void **state)
         free(path);
     }
     make_below("val");
-    CHECK_FAILS(STATUS_FAILED, "val: holds no image of any class", dataset_open(plain, &set, &err));
+    CHECK_FAILS(STATUS_FAILED, "val: contains no image of any class",
+                dataset_open(plain, &set, &err));
     make_below("valid");
     CHECK_FAILS(STATUS_FAILED, "valid and ", dataset_open(plain, &set, &err));
-    assert_non_null(strstr(err.message, "/val are both there"));
+    assert_non_null(strstr(err.message, "/val both exist"));
 }
 
 /* The first images may be broken: native_size comes from a readable one. */
@@ -218,7 +219,7 @@ static void test_flat_tree(void **state)
     error err;
     dataset set;
     image_files_put(plain, "train/animal2/x.png", 3, 6, 8);
-    CHECK_FAILS(STATUS_FAILED, "train/animal2: holds no directory",
+    CHECK_FAILS(STATUS_FAILED, "train/animal2: contains no directory",
                 dataset_open(plain, &set, &err));
 }
 
@@ -238,13 +239,13 @@ static void test_unknown(void **state)
     error err;
     dataset set;
     char *path = text_format("%s/train/plant", plain);
-    CHECK_FAILS(STATUS_FAILED, "is no data set that is known here", dataset_open(path, &set, &err));
+    CHECK_FAILS(STATUS_FAILED, "is not a data set in a known form", dataset_open(path, &set, &err));
     assert_non_null(strstr(err.message, ".csv file"));
     assert_non_null(strstr(err.message, "DeepFashion"));
     assert_non_null(strstr(err.message, "train/COARSE/FINE"));
     assert_non_null(strstr(err.message, "CIFAR-100"));
     free(path);
-    CHECK_FAILS(STATUS_FAILED, "there is no such file", dataset_open("/no/such", &set, &err));
+    CHECK_FAILS(STATUS_FAILED, "does not exist", dataset_open("/no/such", &set, &err));
 }
 
 #define plain_test(test) cmocka_unit_test_setup_teardown(test, make_plain, remove_plain)

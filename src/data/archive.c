@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Archives through libarchive; see archive.h. */
+/* Reads archives with libarchive; see archive.h. */
 #include "data/archive.h"
 #include "base/file.h"
 
@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* MOST_BYTES, unpacked, are a few times CIFAR-100; archives of it hold nothing else that is large.
- */
+/* MOST_BYTES is a few times the size of CIFAR-100 unpacked; archives of it contain nothing else
+ * that is large. */
 enum { BLOCK_BYTES = 1 << 16, FIRST_BYTES = 1 << 16, MOST_BYTES = 1 << 30 };
 
-/* The member of that name which has not been read; NULL: none. */
+/* The member of that name that has not been read yet; NULL if there is none. */
 static archive_member *find_member(archive_member *members, int count, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -26,12 +26,12 @@ static status damaged(const char *path, struct archive *reader, error *err)
 {
     const char *reason = archive_error_string(reader);
     return error_set(err, STATUS_FAILED,
-                     "%s: cannot be read as an archive: %s; fetch it again if it is damaged", path,
-                     reason ? reason : "it is cut short");
+                     "%s: cannot be read as an archive: %s; download it again if it is damaged",
+                     path, reason ? reason : "it is cut short");
 }
 
-/* Memory for what has come: a header may claim anything. One byte more, so that text can be used
- * as a string. */
+/* Makes room for the bytes that have arrived, not for what the header claims, which may be
+ * anything. One extra byte lets text be used as a string. */
 static status make_room(archive_member *m, size_t *capacity, size_t size, error *err)
 {
     if (m->data && m->size < *capacity)
@@ -68,7 +68,7 @@ static status read_member(const char *path, struct archive *reader, struct archi
     return STATUS_OK;
 }
 
-/* What is skipped has to be unpacked, too: a few bytes may become very many. */
+/* Skipped members are unpacked too, and a few bytes may become very many. */
 static status check_size(const char *path, struct archive *reader, struct archive_entry *entry,
                          error *err)
 {
@@ -76,8 +76,8 @@ static status check_size(const char *path, struct archive *reader, struct archiv
     if (size >= 0 && before >= 0 && size <= MOST_BYTES && before <= MOST_BYTES - size)
         return STATUS_OK;
     return error_set(err, STATUS_FAILED,
-                     "%s: unpacks to more than %d bytes, so it is no CIFAR-100; unpack it yourself "
-                     "and name the directory",
+                     "%s: unpacks to more than %d bytes, so it is not CIFAR-100; unpack it "
+                     "yourself and name the directory",
                      path, MOST_BYTES);
 }
 
@@ -109,7 +109,7 @@ static status read_stream(const char *path, FILE *stream, archive_member *member
 {
     struct archive *reader = archive_read_new();
     TRY(got_memory(reader, err, path));
-    /* Not filter_all: that starts other programs for formats that libarchive does not know. */
+    /* Not filter_all, which starts other programs for formats that libarchive does not know. */
     archive_read_support_filter_gzip(reader);
     archive_read_support_filter_xz(reader);
     archive_read_support_format_tar(reader);

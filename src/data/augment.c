@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What each augmentation draws, the table of them, and the option's text; see augment.h. */
+/* The random numbers that each augmentation draws, the table of augmentations, and the parser of
+ * the option; see augment.h. */
 #include "data/augment.h"
 #include "base/random.h"
 
@@ -13,27 +14,27 @@ static const char original[] = "rotate=20,flip";
 
 /* ---- Numbers ---- */
 
-/* Four words of the place's own in a stream of base/random.h; `turn`, below 65536, tells several
- * blocks apart. */
+/* Draws four words for this place from a stream of base/random.h. `turn`, below 65536, tells
+ * several blocks apart. */
 static void draw_words(const augment_place *at, uint32_t stream, uint32_t turn, uint32_t words[4])
 {
     random_block(at->seed, stream | turn << 16, (uint64_t)at->epoch << 32 | at->position, words);
 }
 
-/* In [0, 1). */
+/* A uniform number in [0, 1). */
 static double unit(uint32_t word)
 {
     return word / 4294967296.0;
 }
 
-/* One of 0..count-1. */
+/* A uniform integer of 0..count-1. */
 static int pick(uint32_t word, int count)
 {
     return (int)((uint64_t)word * (uint64_t)count >> 32);
 }
 
-/* The logarithm of a Gamma(shape)-distributed number; its draws begin at block *turn. Marsaglia and
- * Tsang, "A simple method for generating gamma variables", 2000; below a shape of 1 by their
+/* The logarithm of a Gamma(shape)-distributed number, drawn from block *turn on. By Marsaglia and
+ * Tsang, "A simple method for generating gamma variables", 2000. A shape below 1 uses their
  * Gamma(shape + 1) * u^(1 / shape), whose logarithm does not underflow. */
 static double log_gamma_draw(const augment_place *at, uint32_t stream, double shape, uint32_t *turn)
 {
@@ -42,7 +43,7 @@ static double log_gamma_draw(const augment_place *at, uint32_t stream, double sh
     for (;;) {
         uint32_t words[4];
         draw_words(at, stream, (*turn)++, words);
-        /* Box and Muller; (0, 1] for the logarithms. */
+        /* Box and Muller; 1 - unit() is in (0, 1], as the logarithms need. */
         double radius = sqrt(-2 * log(1 - unit(words[0])));
         double normal = radius * cos(2 * pi * unit(words[1]));
         double v = pow(1 + c * normal, 3);
@@ -66,7 +67,7 @@ typedef struct part {
     int left, top, width, height;
 } part;
 
-/* Halves to even, as Python's round. */
+/* Rounds halves to even, like Python's round. */
 static int round_half_even(double value)
 {
     return (int)nearbyint(value);
@@ -104,10 +105,10 @@ static part draw_part(const augment_place *at, double value, int width, int heig
     return middle_of(width, height);
 }
 
-/* A part of the image in place of all of it, resized to the input: its share of the area is uniform
- * in [value, 1] and the logarithm of width / height is uniform between those of 3/4 and 4/3. Ten
- * tries for one that fits, then the largest in the middle with an allowed ratio: torchvision's
- * RandomResizedCrop(size, scale=(value, 1)). */
+/* Cuts out a part of the image. Its share of the area is uniform in [value, 1]; the logarithm of
+ * width / height is uniform between those of 3/4 and 4/3. After ten tries that do not fit, it is
+ * the largest part in the middle with an allowed ratio. As torchvision's RandomResizedCrop(size,
+ * scale=(value, 1)). */
 static void draw_resized_crop(const augment_place *at, double value, pixel_source *image)
 {
     bool whole = image->part_width == 0;
@@ -119,7 +120,7 @@ static void draw_resized_crop(const augment_place *at, double value, pixel_sourc
     image->part_height = p.height;
 }
 
-/* Rotation about the centre by an angle that is uniform within `value` degrees to either side, as
+/* Rotates about the centre by a uniform angle of at most `value` degrees to either side, as
  * torchvision's RandomRotation(value). */
 static void draw_rotate(const augment_place *at, double value, pixel_source *image)
 {
@@ -130,8 +131,8 @@ static void draw_rotate(const augment_place *at, double value, pixel_source *ima
     image->cosine = (float)cos(angle);
 }
 
-/* A crop, of the input's size and at a place that is uniform, of the image with `value` pixels of
- * zeros around it: torchvision's RandomCrop(size, padding=value). */
+/* Adds `value` pixels of zeros on every side and crops to the input's size at a uniform place, as
+ * torchvision's RandomCrop(size, padding=value). */
 static void draw_crop(const augment_place *at, double value, pixel_source *image)
 {
     uint32_t words[4];
@@ -141,8 +142,8 @@ static void draw_crop(const augment_place *at, double value, pixel_source *image
     image->shift_y = pick(words[1], 2 * padding + 1) - padding;
 }
 
-/* Mirroring left to right with probability `value`, as torchvision's RandomHorizontalFlip(value).
- * Its word lies beside rotation's: the two were one once. */
+/* Mirrors left to right with probability `value`, as torchvision's RandomHorizontalFlip(value). It
+ * uses the word next to rotation's because the two were once a single augmentation. */
 static void draw_flip(const augment_place *at, double value, pixel_source *image)
 {
     uint32_t words[4];
@@ -150,7 +151,7 @@ static void draw_flip(const augment_place *at, double value, pixel_source *image
     image->flip = unit(words[1]) >= 1 - value;
 }
 
-/* A square of `value` pixels a side around a pixel that is uniform, clipped at the edges, set to
+/* Sets a square with sides of `value` pixels, around a uniform pixel and clipped at the edges, to
  * the mean: DeVries and Taylor, "Improved regularization of convolutional neural networks with
  * cutout", 2017. */
 static void draw_cutout(const augment_place *at, double value, pixel_source *image)
@@ -163,24 +164,24 @@ static void draw_cutout(const augment_place *at, double value, pixel_source *ima
     image->cut_side = side;
 }
 
-/* A batch of means of two images each: lambda ~ Beta(value, value), one for the batch, is an
+/* Makes each image a mean of two: lambda ~ Beta(value, value), drawn once for the batch, is an
  * image's own share. */
 static void draw_mixup(const augment_place *at, double value, batch_mix *mix)
 {
     mix->partner_share = (float)(1 - augment_beta(at, RANDOM_MIXUP, value));
 }
 
-/* An axis of the box: from `centre` `half` to either side, inside 0..size. */
+/* One axis of the box: `half` to either side of `centre`, clipped to 0..size. */
 static void clip(int centre, int half, int size, int32_t *first, int32_t *end)
 {
     *first = centre > half ? centre - half : 0;
     *end = centre + half < size ? centre + half : size;
 }
 
-/* A batch of images with a box of another each: lambda ~ Beta(value, value), one for the batch, is
- * the share outside a box of the image's proportions around a pixel that is uniform; the box is
- * clipped at the edges, and what is left of it is the partner's true share. The rounding is that of
- * torchvision's CutMix(alpha=value). */
+/* Puts a box of another image into each image: lambda ~ Beta(value, value), drawn once for the
+ * batch, is the share outside the box. The box has the image's proportions, is centred on a uniform
+ * pixel and clipped at the edges; its area after clipping is the partner's true share. It is
+ * rounded as in torchvision's CutMix(alpha=value). */
 static void draw_cutmix(const augment_place *at, double value, batch_mix *mix)
 {
     uint32_t words[4];
@@ -195,12 +196,12 @@ static void draw_cutmix(const augment_place *at, double value, batch_mix *mix)
     mix->partner_share = (float)(area / ((double)at->size * at->size));
 }
 
-/* One of the two functions is there. `value` is the number behind "NAME=". */
+/* Exactly one of the two functions is set; `value` is the number after "NAME=". */
 typedef struct augmentation {
     const char *name;
-    const char *meaning; /* of the value, for messages */
-    double usual;        /* where no value is given; 0: one has to be */
-    double most;         /* of a value above 0 */
+    const char *meaning; /* what the value is, for messages */
+    double usual;        /* the value if none is given; 0: one has to be given */
+    double most;         /* the largest value; all are above 0 */
     bool whole;          /* an integer from 1 up */
     void (*draw_image)(const augment_place *at, double value, pixel_source *image);
     void (*draw_batch)(const augment_place *at, double value, batch_mix *mix);
@@ -208,15 +209,15 @@ typedef struct augmentation {
 
 enum { MOST_PIXELS = 4096 };
 
-/* In the order in which they are applied; ends with a name of NULL. */
+/* In the order in which they are applied; the last name is NULL. */
 static const augmentation augmentations[] = {
-    {"resized-crop", "the least share of the area", 0.08, 1, .draw_image = draw_resized_crop},
-    {"rotate", "degrees", 20, 180, .draw_image = draw_rotate},
-    {"crop", "pixels of padding", 4, MOST_PIXELS, .whole = true, .draw_image = draw_crop},
-    {"flip", "a probability", 0.5, 1, .draw_image = draw_flip},
-    {"cutout", "pixels a side", 0, MOST_PIXELS, .whole = true, .draw_image = draw_cutout},
-    {"mixup", "Beta's alpha", 0.2, 1000, .draw_batch = draw_mixup},
-    {"cutmix", "Beta's alpha", 1, 1000, .draw_batch = draw_cutmix},
+    {"resized-crop", "least share of the area", 0.08, 1, .draw_image = draw_resized_crop},
+    {"rotate", "angle in degrees", 20, 180, .draw_image = draw_rotate},
+    {"crop", "padding in pixels", 4, MOST_PIXELS, .whole = true, .draw_image = draw_crop},
+    {"flip", "probability", 0.5, 1, .draw_image = draw_flip},
+    {"cutout", "side in pixels", 0, MOST_PIXELS, .whole = true, .draw_image = draw_cutout},
+    {"mixup", "alpha of a beta distribution", 0.2, 1000, .draw_batch = draw_mixup},
+    {"cutmix", "alpha of a beta distribution", 1, 1000, .draw_batch = draw_cutmix},
     {0},
 };
 _Static_assert(sizeof augmentations / sizeof augmentations[0] <= AUGMENTATIONS + 1,
@@ -224,7 +225,7 @@ _Static_assert(sizeof augmentations / sizeof augmentations[0] <= AUGMENTATIONS +
 
 /* ---- The option ---- */
 
-/* The table's place of the name of `length` characters; -1: none. */
+/* The index in the table of the name of `length` characters; -1 if there is none. */
 static int find(const char *name, size_t length)
 {
     for (int i = 0; augmentations[i].name; i++)
@@ -241,10 +242,10 @@ static status unknown(const char *item, size_t length, error *err)
         strncat(known, i > 0 ? ", " : "", sizeof known - strlen(known) - 1);
         strncat(known, augmentations[i].name, sizeof known - strlen(known) - 1);
     }
-    return error_set(err, STATUS_USAGE,
-                     "--augment: there is no '%.*s'; it is default, none, or a list with commas "
-                     "between of %s",
-                     (int)length, item, known);
+    return error_set(
+        err, STATUS_USAGE,
+        "--augment: unknown '%.*s'; expected default, none, or a comma-separated list of %s",
+        (int)length, item, known);
 }
 
 static bool is_good(const augmentation *a, double value)
@@ -252,7 +253,7 @@ static bool is_good(const augmentation *a, double value)
     return value > 0 && value <= a->most && (!a->whole || value == floor(value));
 }
 
-/* One "NAME" or "NAME=X" of `length` characters. */
+/* Parses one "NAME" or "NAME=X" of `length` characters. */
 static status parse_item(const char *item, size_t length, augment_list *list, error *err)
 {
     size_t name = strcspn(item, "=,");
@@ -264,11 +265,12 @@ static status parse_item(const char *item, size_t length, augment_list *list, er
     double value = name < length ? strtod(item + name + 1, &end) : a->usual;
     bool given = name < length && end > item + name + 1 && end == item + length;
     if (list->chosen[at])
-        return error_set(err, STATUS_USAGE, "--augment: %s is there twice", a->name);
+        return error_set(err, STATUS_USAGE, "--augment: %s is given twice", a->name);
     if ((name < length || a->usual == 0) && !(given && is_good(a, value)))
-        return error_set(err, STATUS_USAGE, "--augment: '%.*s': %s=X needs %s, %s to %g%s",
-                         (int)length, item, a->name, a->meaning, a->whole ? "from 1" : "above 0",
-                         a->most, a->whole ? ", an integer" : "");
+        return error_set(
+            err, STATUS_USAGE, "--augment: '%.*s': expected %s=X; X is the %s, %s, at most %g%s",
+            (int)length, item, a->name, a->meaning, a->whole ? "at least 1" : "above 0", a->most,
+            a->whole ? ", an integer" : "");
     list->chosen[at] = true;
     list->values[at] = value;
     return STATUS_OK;

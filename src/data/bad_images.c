@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A set of paths; see bad_images.h. */
+/* Keeps the paths of broken images; see bad_images.h. */
 #include "data/bad_images.h"
 #include "base/text.h"
 
@@ -14,7 +14,7 @@ struct bad_images {
     size_t limit;
     void (*note)(void *context, const char *text);
     void *context;
-    json_t *paths; /* the keys, in the order in which they came */
+    json_t *paths; /* the keys, in the order in which they were added */
 };
 
 status bad_images_create(int limit, void (*note)(void *context, const char *text), void *context,
@@ -33,7 +33,7 @@ void bad_images_free(bad_images *b)
     free(b);
 }
 
-/* The error's own capacity ends a list that is too long. */
+/* A list that is too long is cut at the capacity of the error. */
 static status too_many(const bad_images *b, error *err)
 {
     char names[ERROR_CAPACITY / 2] = "";
@@ -45,8 +45,8 @@ static status too_many(const bad_images *b, error *err)
         snprintf(names + length, sizeof names - length, "\n  %s", path);
     }
     return error_set(err, STATUS_FAILED,
-                     "%zu images cannot be read, and --max-bad allows %zu; mend them or take them "
-                     "out (`hcnn-cl data PATH --check` finds all), or allow more:%s",
+                     "%zu images cannot be read, and --max-bad allows %zu; repair or remove them "
+                     "(`hcnn-cl data PATH --check` lists all), or allow more:%s",
                      json_object_size(b->paths), b->limit, names);
 }
 
@@ -57,7 +57,7 @@ status bad_images_add(bad_images *b, const char *path, const char *message, erro
     TRY(got_memory(json_object_set_new_nocheck(b->paths, path, json_true()) == 0, err, what));
     if (json_object_size(b->paths) > b->limit)
         return too_many(b, err);
-    char *text = text_format("skipped, %zu of at most %zu images: %s", json_object_size(b->paths),
+    char *text = text_format("skipped image %zu of at most %zu: %s", json_object_size(b->paths),
                              b->limit, message);
     if (text && b->note)
         b->note(b->context, text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Even shares for uneven classes; see balance.h. */
+/* Draws unequal classes equally often; see balance.h. */
 #include "data/balance.h"
 #include "base/random.h"
 
@@ -9,17 +9,17 @@ static const uint64_t no_pass = UINT64_MAX;
 
 typedef struct live_class {
     uint32_t *members; /* its images */
-    uint32_t *order;   /* in which its current pass takes them */
+    uint32_t *order;   /* order of its images in the current pass */
     uint32_t count;
-    uint64_t pass; /* that order belongs to; no_pass: none */
+    uint64_t pass; /* the pass that `order` is for; no_pass: none */
 } live_class;
 
 struct balance {
     size_t count;
-    live_class *classes; /* those with images, by number */
+    live_class *classes; /* classes with images, by number */
     size_t class_count;
-    uint32_t *members, *orders; /* what the classes' arrays are pieces of */
-    uint32_t *round;            /* an order of the classes */
+    uint32_t *members, *orders; /* the memory that the classes' arrays are parts of */
+    uint32_t *round;            /* an order of the classes for one round */
 };
 
 static status allocate(balance *b, size_t classes, error *err)
@@ -37,7 +37,8 @@ static size_t class_of(image_subset of, size_t i)
     return (size_t)of.set->fine[image_subset_at(&of, i)];
 }
 
-/* Counts, gives each class its piece, fills it, and closes the gaps that empty classes leave. */
+/* Counts the images of each class, gives each class its part of the memory, fills it, and removes
+ * classes without images. */
 static void sort_into_classes(balance *b, image_subset of, size_t classes)
 {
     size_t start = 0;
@@ -91,7 +92,8 @@ void balance_free(balance *b)
     free(b);
 }
 
-/* A seed for each pair of numbers, so that each order of each class is a permutation of its own. */
+/* A seed for each number, so that each round, and each pass of each class, has its own permutation.
+ */
 static uint64_t seed_of(uint64_t seed, uint32_t stream, uint64_t number)
 {
     uint32_t words[4];
@@ -113,7 +115,7 @@ static uint32_t take(live_class *one, uint64_t class_seed, uint64_t turn)
 void balance_order(balance *b, uint64_t seed, uint32_t epoch, uint32_t *order)
 {
     uint64_t first = (uint64_t)epoch * b->count, round_held = no_pass;
-    /* What an earlier call left may be of another seed. */
+    /* An earlier call may have used another seed. */
     for (size_t c = 0; c < b->class_count; c++)
         b->classes[c].pass = no_pass;
     for (size_t i = 0; i < b->count; i++) {

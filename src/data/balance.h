@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The order of an epoch in which every fine class that has images comes equally often.
+/* An order for an epoch in which all fine classes that have images come equally often.
  *
- * Positions are counted from the first epoch on. Each round of as many positions as there are live
- * classes takes every one of them once, in an order of its own; a class's n-th turn takes its n-th
- * image, and after all of them begins again in another order. Which image stands where is a
- * function of seed, epoch and position. */
+ * Positions are counted from the first epoch on. In each round of as many positions as there are
+ * such classes, every class comes once, in an order drawn for that round. The images of a class
+ * come in an order drawn for each pass, and none is repeated before all have been used. Which image
+ * is at a position depends only on the seed, the epoch and the position. */
 #pragma once
 
 #include "data/division.h"
 
 typedef struct balance balance;
 
-/* Over the images of a subset. */
+/* Prepares the order of a subset's images, whose set must have fine classes. The subset is not
+ * kept. */
 status balance_create(image_subset of, balance **created, error *err);
-void balance_free(balance *b); /* NULL is fine */
+void balance_free(balance *b); /* NULL is allowed */
 
-/* order[0..count): the image, by its place in the subset, at each position of the epoch. */
+/* Fills order[0..count) with the image at each position of the epoch, as its index in the subset;
+ * count is the size of the subset. */
 void balance_order(balance *b, uint64_t seed, uint32_t epoch, uint32_t *order);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CIFAR-100's binary and python versions; see dataset.h.
+/* Reads CIFAR-100's binary and python versions; see dataset.h.
  *
- * Binary: train.bin and test.bin, one record per image, <coarse><fine><3072 bytes, red plane, green
- * plane, blue plane>; the names in coarse_label_names.txt and fine_label_names.txt, one a line. The
- * fine labels stay CIFAR's own. Who belongs to whom is read off the records. */
+ * Binary version: train.bin and test.bin have a record per image, <coarse><fine><3072 bytes: red
+ * plane, green plane, blue plane>; coarse_label_names.txt and fine_label_names.txt have a name per
+ * line. Fine classes keep CIFAR's own numbers. The records tell which coarse class each fine class
+ * belongs to. */
 #include "base/file.h"
 #include "base/text.h"
 #include "data/archive.h"
@@ -19,11 +20,12 @@ enum {
     RECORD_BYTES = 2 + PIXEL_BYTES,
     COARSE_CLASSES = 20,
     FINE_CLASSES = 100,
-    MAX_SET_BYTES = 256 << 20, /* CIFAR-100's has 154 million */
+    MAX_SET_BYTES = 256 << 20, /* CIFAR-100's training set has 154 million */
     MAX_NAMES_BYTES = 1 << 20,
 };
 
-/* The files of both versions: the binary one's, and from PYTHON on the python one's. */
+/* The files of both versions: first those of the binary version, from PYTHON on those of the python
+ * version. */
 enum {
     TRAIN_BIN,
     TEST_BIN,
@@ -60,8 +62,8 @@ static status read_directory(const char *path, archive_member *members, error *e
     return STATUS_OK;
 }
 
-/* Each of members[first..end) was read; `version` says whose they are and which there have to be.
- */
+/* Checks that each of members[first..end) was read. For the message, `version` names the version
+ * and the files that it needs. */
 static status check_members(const archive_member *members, int first, int end, const char *version,
                             error *err)
 {
@@ -72,7 +74,7 @@ static status check_members(const archive_member *members, int first, int end, c
     return STATUS_OK;
 }
 
-/* Cuts text into lines in place; *names points into it. Empty lines at the end do not count. */
+/* Splits text into lines in place; *names points into it. Empty lines do not count. */
 static status split_lines(archive_member *member, int expected, const char *names[], error *err)
 {
     int count = 0;
@@ -92,25 +94,26 @@ static status split_lines(archive_member *member, int expected, const char *name
                      expected);
 }
 
-/* Puts the member's name before what is wrong in it. */
+/* Puts the member's name before an error. */
 static status in_member(const archive_member *member, status result, error *err)
 {
     return result == STATUS_OK ? STATUS_OK : error_prefix(err, result, "%s", member->name);
 }
 
-/* Takes one image's labels, which tell where its fine class belongs; -1 in parents: not seen. */
+/* Takes one image's labels and from them the parent of its fine class. parents is -1 for classes
+ * not seen yet. */
 static status take_labels(size_t index, int coarse, int fine, image_set *set,
                           int parents[FINE_CLASSES], error *err)
 {
     if (coarse < 0 || coarse >= COARSE_CLASSES || fine < 0 || fine >= FINE_CLASSES)
         return error_set(err, STATUS_FAILED,
-                         "image %zu has coarse label %d and fine label %d; there are %d and "
-                         "%d: the file is damaged or no CIFAR-100",
+                         "image %zu has coarse label %d and fine label %d, but there are %d and %d "
+                         "classes; the file is damaged or not CIFAR-100",
                          index, coarse, fine, COARSE_CLASSES, FINE_CLASSES);
     if (parents[fine] >= 0 && parents[fine] != coarse)
         return error_set(err, STATUS_FAILED,
-                         "image %zu puts fine class %d under coarse class %d, an earlier one "
-                         "under %d: the file is damaged or no CIFAR-100",
+                         "image %zu puts fine class %d under coarse class %d, but an earlier one "
+                         "puts it under %d; the file is damaged or not CIFAR-100",
                          index, fine, coarse, parents[fine]);
     parents[fine] = coarse;
     set->coarse[index] = coarse;
@@ -124,8 +127,8 @@ static status take_records(const archive_member *member, image_set *set, int par
     size_t count = member->size / RECORD_BYTES;
     if (count == 0 || member->size % RECORD_BYTES != 0)
         return error_set(err, STATUS_FAILED,
-                         "%s: %zu bytes are %zu whole records of %d and %zu bytes more: the file "
-                         "is cut short; fetch it again (data/fetch-cifar100)",
+                         "%s: %zu bytes are %zu whole records of %d bytes and %zu bytes more; the "
+                         "file is cut short; download it again (data/fetch-cifar100)",
                          member->name, member->size, count, RECORD_BYTES,
                          member->size % RECORD_BYTES);
     TRY(image_set_create(set, count, SIDE, err));
@@ -140,7 +143,8 @@ static status take_records(const archive_member *member, image_set *set, int par
 static status finish_set(dataset *set, const char *const *coarse, const char *const *fine,
                          int parents[FINE_CLASSES], error *err)
 {
-    /* A subset may lack a class; it then counts as a child of the first coarse one. */
+    /* A subset of CIFAR-100 may lack a fine class, which then becomes a child of the first coarse
+     * class. */
     for (int i = 0; i < FINE_CLASSES; i++)
         parents[i] = parents[i] < 0 ? 0 : parents[i];
     set->native_size = SIDE;
@@ -152,10 +156,10 @@ static status take_binary(archive_member members[MEMBERS], dataset *set, int par
                           error *err)
 {
     const char *coarse[COARSE_CLASSES], *fine[FINE_CLASSES];
-    TRY(check_members(members, TRAIN_BIN, PYTHON,
-                      "binary version holds train.bin, test.bin, coarse_label_names.txt and "
-                      "fine_label_names.txt",
-                      err));
+    TRY(check_members(
+        members, TRAIN_BIN, PYTHON,
+        "binary version has train.bin, test.bin, coarse_label_names.txt and fine_label_names.txt",
+        err));
     TRY(split_lines(&members[COARSE_NAMES], COARSE_CLASSES, coarse, err));
     TRY(split_lines(&members[FINE_NAMES], FINE_CLASSES, fine, err));
     TRY(take_records(&members[TRAIN_BIN], &set->train, parents, err));
@@ -163,15 +167,15 @@ static status take_binary(archive_member members[MEMBERS], dataset *set, int par
     return finish_set(set, coarse, fine, parents, err);
 }
 
-/* The labels or names under `key`: a list of `count` values. */
+/* Finds the labels or names under `key`: a list of `count` values. */
 static status python_list(const pickle_value *from, const char *key, size_t count,
                           const pickle_value **list, error *err)
 {
     *list = pickle_get(from, key);
     if (!*list || (*list)->kind != PICKLE_LIST)
-        return error_set(err, STATUS_FAILED, "has no list '%s'; it is no CIFAR-100", key);
+        return error_set(err, STATUS_FAILED, "has no list '%s'; it is not CIFAR-100", key);
     if ((*list)->count != count)
-        return error_set(err, STATUS_FAILED, "'%s' has %zu entries, %zu expected", key,
+        return error_set(err, STATUS_FAILED, "'%s' has %zu entries, expected %zu", key,
                          (*list)->count, count);
     return STATUS_OK;
 }
@@ -190,8 +194,8 @@ static status take_batch(const pickle_value *root, image_set *set, int parents[F
     const pickle_value *coarse, *fine, *data = pickle_get(root, "data");
     if (!data || data->kind != PICKLE_BYTES || data->size == 0 || data->size % PIXEL_BYTES != 0)
         return error_set(err, STATUS_FAILED,
-                         "'data' is no array of whole images of %d bytes; it is damaged or no "
-                         "CIFAR-100",
+                         "'data' is not an array of whole images of %d bytes; the file is damaged "
+                         "or not CIFAR-100",
                          PIXEL_BYTES);
     size_t count = data->size / PIXEL_BYTES;
     TRY(python_list(root, "coarse_labels", count, &coarse, err));
@@ -210,7 +214,7 @@ static status take_names(const pickle_value *root, const char *key, size_t count
     TRY(python_list(root, key, count, &list, err));
     for (size_t i = 0; i < count; i++) {
         if (list->items[i]->kind != PICKLE_BYTES)
-            return error_set(err, STATUS_FAILED, "'%s' holds something else than names", key);
+            return error_set(err, STATUS_FAILED, "'%s' contains something other than names", key);
         names[i] = (const char *)list->items[i]->bytes;
     }
     return STATUS_OK;
@@ -225,8 +229,7 @@ static status take_meta(const pickle_value *root, dataset *set, int parents[FINE
     return finish_set(set, coarse, fine, parents, err);
 }
 
-/* Takes a pickled file, whose contents are a part's batch or, for a part of PART_COUNT, the names.
- */
+/* Takes a pickled file: the images of a part or, if part is PART_COUNT, the names. */
 static status take_pickle(const archive_member *member, dataset *set, enum dataset_part part,
                           int parents[FINE_CLASSES], error *err)
 {
@@ -242,13 +245,13 @@ static status take_pickle(const archive_member *member, dataset *set, enum datas
 static status take_python(archive_member members[MEMBERS], dataset *set, int parents[FINE_CLASSES],
                           error *err)
 {
-    TRY(check_members(members, PYTHON, MEMBERS, "python version holds train, test and meta", err));
+    TRY(check_members(members, PYTHON, MEMBERS, "python version has train, test and meta", err));
     TRY(take_pickle(&members[PYTHON_TRAIN], set, PART_TRAIN, parents, err));
     TRY(take_pickle(&members[PYTHON_TEST], set, PART_TEST, parents, err));
     return take_pickle(&members[PYTHON_META], set, PART_COUNT, parents, err);
 }
 
-/* Whichever version has its training set is taken. */
+/* Takes the version whose files are there; the binary one if both are. */
 static status take_members(archive_member members[MEMBERS], dataset *opened, error *err)
 {
     int parents[FINE_CLASSES];
@@ -259,8 +262,8 @@ static status take_members(archive_member members[MEMBERS], dataset *opened, err
     if (members[PYTHON_TRAIN].data)
         return take_python(members, opened, parents, err);
     return error_set(err, STATUS_FAILED,
-                     "holds neither CIFAR-100's binary version (train.bin, test.bin, ...) nor "
-                     "its python version (train, test, meta); data/fetch-cifar100 gets it");
+                     "contains neither CIFAR-100's binary version (train.bin, test.bin, ...) nor "
+                     "its python version (train, test, meta); data/fetch-cifar100 downloads it");
 }
 
 static status open_members(const char *path, dataset *opened, error *err)
@@ -276,7 +279,7 @@ static status open_members(const char *path, dataset *opened, error *err)
     return result;
 }
 
-/* What an archive unpacks to, inside the directory that a user may name. */
+/* The directories that the archives unpack to. A user may also name their parent directory. */
 static const char *const inner[] = {"cifar-100-binary", "cifar-100-python"};
 enum { INNER_COUNT = sizeof inner / sizeof inner[0] };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pairs of names to numbers; see class_table.h. */
+/* Numbers pairs of class names; see class_table.h. */
 #include "data/class_table.h"
 
 #include <jansson.h>
@@ -55,7 +55,8 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The keys of an object, sorted or in the order in which they came; how many. */
+/* Lists the keys of an object, sorted or in the order in which they were added; returns their
+ * number. */
 static int list_keys(json_t *object, bool sorted, const char **keys)
 {
     const char *key;
@@ -70,7 +71,7 @@ static int list_keys(json_t *object, bool sorted, const char **keys)
     return count;
 }
 
-/* What hierarchy_create takes, and the class of each number. */
+/* The arguments of hierarchy_create, and the class of each number of class_table_add. */
 typedef struct numbering {
     const char **coarse, **fine;
     int *parents, *class_of;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A CSV file (RFC 4180) with a header: image, coarse, fine and, if wanted, split, in any order. A
- * row is an image: its path, from the file's own directory or from the root and then below that
- * directory, and the names of its classes, which are numbered by name. Without a split every image
- * is for training. */
+/* Reads a CSV file (RFC 4180) with a header: image, coarse, fine and, optionally, split, in any
+ * order. A row is an image: its path and the names of its classes, which are numbered by name. A
+ * path is relative to the file's directory, or absolute and below that directory. Without a split
+ * every image is for training. */
 #include "base/file.h"
 #include "base/text.h"
 #include "data/class_table.h"
@@ -19,17 +19,17 @@ enum column { COLUMN_IMAGE, COLUMN_COARSE, COLUMN_FINE, COLUMN_SPLIT, COLUMN_COU
 
 static const char *const column_names[COLUMN_COUNT] = {"image", "coarse", "fine", "split"};
 
-/* What libcsv's callbacks share. After a fault they do nothing more. */
+/* What libcsv's callbacks share. After an error they do nothing more. */
 typedef struct reader {
     const char *path;
     char *directory;
     dataset *opened;
     class_table *table;
-    size_t line, row_line; /* being parsed; on which the row began */
+    size_t line, row_line; /* the line being parsed; the line on which the row began */
     bool in_header;
-    int width, fields;                 /* of the header; of the row so far */
-    enum column columns[COLUMN_COUNT]; /* of each field of the header */
-    char *values[COLUMN_COUNT];        /* of the row, by column */
+    int width, fields;                 /* fields of the header; fields of the row so far */
+    enum column columns[COLUMN_COUNT]; /* the column of each field of the header */
+    char *values[COLUMN_COUNT];        /* the values of the row, by column */
     status result;
     error *err;
 } reader;
@@ -41,11 +41,10 @@ static status take_header_field(reader *r, const char *name, error *err)
         column++;
     for (int i = 0; i < r->width && i < COLUMN_COUNT; i++)
         if ((int)r->columns[i] == column)
-            return error_set(err, STATUS_FAILED, "column '%s' is there twice", name);
+            return error_set(err, STATUS_FAILED, "column '%s' is given twice", name);
     if (column == COLUMN_COUNT)
         return error_set(err, STATUS_FAILED,
-                         "there is no column '%s'; the header names image, coarse, fine and, if "
-                         "wanted, split",
+                         "unknown column '%s'; expected image, coarse, fine and, optionally, split",
                          name);
     r->columns[r->width++] = (enum column)column;
     return STATUS_OK;
@@ -56,7 +55,7 @@ static status take_field(reader *r, const char *text, size_t length, error *err)
     if (r->fields == 0)
         r->row_line = r->line;
     if (strlen(text) != length)
-        return error_set(err, STATUS_FAILED, "holds a zero byte: it is no text");
+        return error_set(err, STATUS_FAILED, "contains a zero byte; it is not text");
     if (r->in_header)
         return take_header_field(r, text, err);
     if (r->fields < r->width) {
@@ -77,8 +76,8 @@ static status finish_header(reader *r, error *err)
     for (int column = 0; column < COLUMN_SPLIT; column++)
         if (!found[column])
             return error_set(err, STATUS_FAILED,
-                             "the header has no column '%s'; it names image, coarse, fine and, if "
-                             "wanted, split",
+                             "the header has no column '%s'; expected image, coarse, fine and, "
+                             "optionally, split",
                              column_names[column]);
     r->in_header = false;
     return STATUS_OK;
@@ -104,7 +103,7 @@ static status choose_part(const reader *r, image_set **set, error *err)
     enum dataset_part part = split ? dataset_part_named(split) : PART_TRAIN;
     if (part == PART_COUNT)
         return error_set(err, STATUS_FAILED,
-                         "the split is '%s'; it is train, valid (or val, validation) or test",
+                         "the split is '%s'; expected train, valid (or val, validation) or test",
                          split);
     *set = dataset_part(r->opened, part);
     return STATUS_OK;
@@ -116,7 +115,8 @@ static status finish_row(reader *r, error *err)
     char *path;
     int number;
     if (r->fields != r->width)
-        return error_set(err, STATUS_FAILED, "has %d fields, the header %d", r->fields, r->width);
+        return error_set(err, STATUS_FAILED, "has %d fields, but the header has %d", r->fields,
+                         r->width);
     TRY(choose_part(r, &set, err));
     TRY(class_table_add(r->table, r->values[COLUMN_COARSE], r->values[COLUMN_FINE], &number, err));
     TRY(image_path(r, &path, err));
@@ -124,7 +124,7 @@ static status finish_row(reader *r, error *err)
     return image_set_append(set, path, 0, number, NULL, err);
 }
 
-/* Puts the place before what is wrong there. */
+/* Puts file and line before an error. */
 static status placed(const reader *r, status result)
 {
     return result == STATUS_OK ? STATUS_OK
@@ -146,7 +146,7 @@ static void on_row(int terminator, void *context)
         r->result = placed(r, r->in_header ? finish_header(r, r->err) : finish_row(r, r->err));
 }
 
-/* Of the line at the start of text, its end included: \n, \r\n or \r. */
+/* The length of the line at the start of text, including its end: \n, \r\n or \r. */
 static size_t line_length(const char *text, size_t size)
 {
     size_t length = 0;
@@ -162,13 +162,12 @@ static status parser_fault(reader *r, struct csv_parser *parser, error *err)
     if (csv_error(parser) != CSV_EPARSE)
         return error_memory(err, r->path);
     return error_set(err, STATUS_FAILED,
-                     "%s: line %zu: a quote is not where RFC 4180 has it: a field with commas, "
-                     "quotes or ends of line in it stands in quotes, and its own quotes are "
-                     "doubled",
+                     "%s: line %zu: a quote is misplaced; quote every field that contains commas, "
+                     "quotes or line breaks, and double its own quotes (RFC 4180)",
                      r->path, r->line);
 }
 
-/* Line by line, so that faults can be placed. */
+/* Parses line by line, so that errors can name the line. */
 static status parse(reader *r, const char *text, size_t size, error *err)
 {
     struct csv_parser parser;
@@ -200,10 +199,10 @@ static status read_rows(reader *r, error *err)
     free(data);
     TRY(result);
     if (r->in_header)
-        return error_set(err, STATUS_FAILED,
-                         "%s: is empty; it begins with the header image,coarse,fine", r->path);
+        return error_set(err, STATUS_FAILED, "%s: is empty; expected the header image,coarse,fine",
+                         r->path);
     if (r->opened->train.count == 0)
-        return error_set(err, STATUS_FAILED, "%s: has no row of a training image", r->path);
+        return error_set(err, STATUS_FAILED, "%s: has no row with a training image", r->path);
     return class_table_finish(r->table, true, r->opened, err);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The forms of data sets, and opening one of them; see dataset.h. */
+/* The table of forms, and opening a data set in one of them; see dataset.h. */
 #include "data/dataset.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -8,32 +8,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Asked in this order: the first that recognises a path opens it. */
+/* Tried in this order: the first that recognises a path opens it. */
 static const struct form {
     const char *name;
-    const char *what; /* for the error that lists them */
+    const char *what; /* for the error that lists the forms; NULL: not listed */
     bool (*recognise)(const char *path);
     status (*open)(const char *path, dataset *opened, error *err);
 } forms[] = {
     {"sample", NULL, sample_recognise, sample_open},
-    {"csv", "a .csv file with the columns image, coarse, fine and, if wanted, split", csv_recognise,
-     csv_open},
+    {"csv", "a .csv file with the columns image, coarse, fine and, optionally, split",
+     csv_recognise, csv_open},
     {"deepfashion",
      "DeepFashion's Category and Attribute benchmark: a directory with Anno/ (or Anno_coarse/), "
      "Eval/ and Img/ (or img/)",
      deepfashion_recognise, deepfashion_open},
     {"tree",
-     "a tree of image files: train/COARSE/FINE/*.jpg (jpeg, png, bmp) and, beside train/, valid/ "
-     "and test/; or the one that `hcnn-cl preprocess` makes",
+     "a tree of image files: train/COARSE/FINE/*.jpg (jpeg, png, bmp) and, optionally, valid/ and "
+     "test/ beside train/; or the tree that `hcnn-cl preprocess` writes",
      tree_recognise, tree_open},
     {"cifar100",
-     "CIFAR-100, binary or python version, a directory or .tar.gz/.tar.xz (data/fetch-cifar100 "
-     "gets it)",
+     "CIFAR-100, binary or python version, as a directory or a .tar.gz or .tar.xz archive "
+     "(data/fetch-cifar100 downloads it)",
      cifar_recognise, cifar_open},
 };
 enum { FORM_COUNT = sizeof forms / sizeof forms[0] };
 
-/* Where CIFAR-100 is looked for when no path is given. */
+/* Where CIFAR-100 is looked for if no path is given. */
 static const char *const default_paths[] = {
     "data/cifar-100-binary", "data/cifar-100-binary.tar.gz", "data/cifar-100-binary.tar.xz",
     "data/cifar-100-python", "data/cifar-100-python.tar.gz", "data/cifar-100-python.tar.xz",
@@ -47,14 +47,13 @@ static status unknown(const char *path, error *err)
             size_t length = strlen(list);
             snprintf(list + length, sizeof list - length, "\n  %s", forms[i].what);
         }
-    return error_set(err, STATUS_FAILED, "%s: %s; --data takes:%s", path,
-                     file_exists(path) ? "is no data set that is known here"
-                                       : "there is no such file or directory",
+    return error_set(err, STATUS_FAILED, "%s: %s; --data accepts:%s", path,
+                     file_exists(path) ? "is not a data set in a known form" : "does not exist",
                      list);
 }
 
-/* What native_size is read from: the first training image whose header can be read. A few may be
- * broken; that many at the start are another problem. */
+/* Sets native_size from the first training image whose header can be read. A few images may be
+ * broken; if the first TRIES all are, something else is wrong. */
 static status measure(dataset *set, error *err)
 {
     enum { TRIES = 100 };

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DeepFashion's Category and Attribute Prediction benchmark (Liu et al., "DeepFashion: Powering
- * Robust Clothes Recognition and Retrieval with Rich Annotations", CVPR 2016) as it is handed out:
+/* Reads DeepFashion's Category and Attribute Prediction benchmark (Liu et al., "DeepFashion:
+ * Powering Robust Clothes Recognition and Retrieval with Rich Annotations", CVPR 2016) as it is
+ * distributed:
  *
  *   Anno/list_category_cloth.txt    the fine classes, in the order of their numbers, each with its
  *                                   type, the coarse class: 1 upper, 2 lower, 3 full body
- *   Anno/list_category_img.txt      each image's fine class, from 1
+ *   Anno/list_category_img.txt      each image's fine class, counted from 1
  *   Anno/list_bbox.txt              a box around the clothes in each image; may be missing
  *   Eval/list_eval_partition.txt    each image's part: train, val, test
  *   Img/img/... or img/...          the images
  *
- * A list is the number of its rows, the names of its columns, and the rows: a name and, after
- * blanks, one or more values. Later editions call Anno Anno_coarse. A class without images (four
- * are) keeps its number. */
+ * A list has the number of its rows, the names of its columns, and the rows: a name, then one or
+ * more values separated by blanks. Later editions call Anno Anno_coarse. Four classes have no
+ * images; they keep their numbers. */
 #include "base/file.h"
 #include "base/text.h"
 #include "data/dataset.h"
@@ -25,14 +26,14 @@ enum {
     MAX_LIST_BYTES = 1 << 30,
     TYPES = 3,
     BOX_VALUES = 4,
-    BOX_PADDING = 10, /* pixels, as mmfashion's loader pads the boxes before it crops */
+    BOX_PADDING = 10, /* pixels; mmfashion's loader pads the boxes by as much before it crops */
 };
 
 static const char *const type_names[TYPES] = {"upper-body", "lower-body", "full-body"};
 
 /* ---- Lists ---- */
 
-/* A row, whose texts point into the list's. */
+/* A row; its texts point into the text of the list. */
 typedef struct row {
     const char *name;
     char *values[BOX_VALUES];
@@ -53,7 +54,7 @@ static void free_list(list *l)
     *l = (list){0};
 }
 
-/* Cuts the line at *text off, without its end; NULL after the last. */
+/* Cuts off and returns the line at *text, without its end; NULL after the last. */
 static char *next_line(char **text)
 {
     char *line = *text;
@@ -72,7 +73,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* Cuts the last word off the line; NULL when nothing would be left before it. */
+/* Cuts the last word off the line; NULL if nothing would be left before it. */
 static char *cut_last_word(char *line)
 {
     char *end = line + strlen(line);
@@ -87,14 +88,14 @@ static char *cut_last_word(char *line)
     return before == line ? NULL : word;
 }
 
-/* Only the values are free of blanks, so the line is read from its end. */
+/* Names may contain blanks and values do not, so the line is read from its end. */
 static status take_row(list *l, char *line, size_t number, int values, error *err)
 {
     row *r = &l->rows[l->count++];
     r->line = number;
     for (int i = values - 1; i >= 0; i--)
         if (!(r->values[i] = cut_last_word(line)))
-            return error_set(err, STATUS_FAILED, "%s: line %zu: a name and %d values are wanted",
+            return error_set(err, STATUS_FAILED, "%s: line %zu: expected a name and %d values",
                              l->path, number, values);
     r->name = line + strspn(line, " \t");
     return STATUS_OK;
@@ -106,21 +107,21 @@ static status take_rows(list *l, int values, error *err)
     errno = 0;
     unsigned long long expected = line ? strtoull(line, &end, 10) : 0;
     if (!line || end == line || errno || end[strspn(end, " \t")] || expected > INT_MAX)
-        return error_set(err, STATUS_FAILED,
-                         "%s: line 1: the number of rows is wanted; the file is damaged or another "
-                         "one",
-                         l->path);
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: line 1: expected the number of rows; the file is damaged or another one", l->path);
     next_line(&at); /* the columns' names */
-    /* A row has a byte at least: memory is not taken for more than the file can hold. */
+    /* A row has at least one byte, so no more memory is allocated than the file can fill. */
     size_t left = strlen(at), room = expected < left ? (size_t)expected : left;
     l->rows = calloc(room + 1, sizeof *l->rows);
     TRY(got_memory(l->rows, err, l->path));
     for (size_t number = 3; l->count < expected && (line = next_line(&at)); number++)
         TRY(take_row(l, line, number, values, err));
     if (l->count < expected || at[strspn(at, " \t\r\n")])
-        return error_set(err, STATUS_FAILED,
-                         "%s: line 1 announces %llu rows, and there are %s; fetch the file again",
-                         l->path, expected, l->count < expected ? "fewer" : "more");
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: line 1 announces %llu rows, but there are %s; download the file again", l->path,
+            expected, l->count < expected ? "fewer" : "more");
     return STATUS_OK;
 }
 
@@ -138,7 +139,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const row *)a)->name, ((const row *)b)->name);
 }
 
-/* The row of an image in the list, which is sorted. */
+/* Finds the row of an image in a list, which must be sorted. */
 static status find_row(const list *l, const list *images, const row *image, const row **found,
                        error *err)
 {
@@ -155,7 +156,7 @@ static status take_number(const list *l, const row *r, int value, int least, int
     errno = 0;
     long parsed = strtol(r->values[value], &end, 10);
     if (*end || errno || parsed < least || parsed > most)
-        return error_set(err, STATUS_FAILED, "%s: line %zu: '%s' is no number from %d to %d",
+        return error_set(err, STATUS_FAILED, "%s: line %zu: '%s' is not a number from %d to %d",
                          l->path, r->line, r->values[value], least, most);
     *number = (int)parsed;
     return STATUS_OK;
@@ -167,8 +168,8 @@ typedef struct lists {
     list classes, images, parts, boxes; /* boxes.rows NULL: there are none */
 } lists;
 
-/* The first of `names` that is a directory below path and has the directory `inner` in it; NULL:
- * none, or no memory. */
+/* The first of `names` that is a directory in `path` and contains the directory `inner`; NULL if
+ * there is none, or no memory. */
 static char *find_directory(const char *path, const char *const *names, const char *inner)
 {
     for (size_t i = 0; names[i]; i++) {
@@ -193,8 +194,8 @@ static status read_lists(const char *path, lists *l, error *err)
     char *annotations = find_annotations(path);
     if (!annotations)
         return error_set(err, STATUS_FAILED,
-                         "%s: has no directory Anno or Anno_coarse; DeepFashion's lists of "
-                         "classes and images lie there",
+                         "%s: has no directory Anno or Anno_coarse, which has DeepFashion's lists "
+                         "of classes and images",
                          path);
     status result;
     TRY_OR_DONE(read_list(annotations, "list_category_cloth.txt", 1, &l->classes, err));
@@ -235,7 +236,7 @@ static status find_part(const lists *l, const row *image, enum dataset_part *par
     *part = dataset_part_named(found->values[0]);
     if (*part != PART_COUNT)
         return STATUS_OK;
-    return error_set(err, STATUS_FAILED, "%s: line %zu: '%s' is none of train, val and test",
+    return error_set(err, STATUS_FAILED, "%s: line %zu: '%s' is not train, val or test",
                      l->parts.path, found->line, found->values[0]);
 }
 
@@ -264,7 +265,7 @@ static status take_image(const lists *l, const row *image, const char *root, dat
         TRY(find_box(l, image, &box, err));
     if (image->name[0] == '/' || file_path_leaves(image->name))
         return error_set(err, STATUS_FAILED,
-                         "%s: line %zu: '%s' leads out of the data set; fetch the list again",
+                         "%s: line %zu: '%s' leads out of the data set; download the list again",
                          l->images.path, image->line, image->name);
     return image_set_append(dataset_part(opened, part), text_format("%s/%s", root, image->name),
                             opened->classes.parents[fine - 1], fine - 1,
@@ -273,11 +274,12 @@ static status take_image(const lists *l, const row *image, const char *root, dat
 
 static status take_images(const char *path, const lists *l, dataset *opened, error *err)
 {
-    /* What "img/..." in the lists begins below. */
+    /* The directory that contains the "img/..." of the lists. */
     char *root = find_directory(path, (const char *const[]){"Img", "img", ".", NULL}, "img");
     if (!root)
         return error_set(err, STATUS_FAILED,
-                         "%s: has no Img/img and no img; unpack DeepFashion's img.zip there", path);
+                         "%s: has neither Img/img nor img; unpack DeepFashion's img.zip there",
+                         path);
     status result = STATUS_OK;
     for (size_t i = 0; i < l->images.count && result == STATUS_OK; i++)
         result = take_image(l, &l->images.rows[i], root, opened, err);

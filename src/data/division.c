@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Training, validation and test; see division.h. */
+/* Divides the images of a data set; see division.h. */
 #include "data/division.h"
 #include "base/random.h"
 
 #include <stdlib.h>
 
-enum { HELD_OUT_SHARE = 10 }; /* one image in so many, for either */
+enum {
+    HELD_OUT_SHARE = 10
+}; /* one image in this many is held out for validation, and one for the test */
 
 static image_subset all_of(const image_set *set)
 {
@@ -18,7 +20,7 @@ static status make_order(dataset_division *made, size_t count, error *err)
     return got_memory(made->order, err, "the order of the images");
 }
 
-/* The first half of a permutation, the larger one, validates. */
+/* The first half of a permutation validates; the odd image belongs to it. */
 static status halve(const dataset *data, uint64_t seed, dataset_division *made, error *err)
 {
     size_t count = data->test.count, half = (count + 1) / 2;
@@ -37,7 +39,7 @@ static int by_number(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
-/* The first `count` of those left in a permutation, back in the order of the files. */
+/* Deals the next `count` images of a permutation, sorted back into the order of the files. */
 static image_subset deal(const image_set *set, unsigned **left, size_t count)
 {
     image_subset dealt = {set, *left, count};
@@ -51,7 +53,7 @@ static status hold_out(const dataset *data, uint64_t seed, dataset_division *mad
     size_t count = data->train.count, share = (count + HELD_OUT_SHARE - 1) / HELD_OUT_SHARE;
     if (count < 3)
         return error_set(err, STATUS_FAILED,
-                         "%s: of %zu images none can be held out for validation and test; give it "
+                         "%s: %zu images are too few to hold some out for validation and test; add "
                          "a part valid or test",
                          data->source ? data->source : "the data set", count);
     TRY(make_order(made, count, err));

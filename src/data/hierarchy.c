@@ -14,8 +14,7 @@ status hierarchy_check_name(const char *name, error *err)
         return error_set(err, STATUS_FAILED, "a class has an empty name");
     return text ? STATUS_OK
                 : error_set(err, STATUS_FAILED,
-                            "the class name '%s' is not UTF-8, and checkpoints hold nothing else; "
-                            "rename it",
+                            "the class name '%s' is not UTF-8, which checkpoints need; rename it",
                             name);
 }
 
@@ -41,7 +40,7 @@ static status fill(hierarchy *tree, const char *const *coarse_names, const char 
     for (int i = 0; i < tree->fine_count; i++) {
         if (parents[i] < 0 || parents[i] >= tree->coarse_count)
             return error_set(err, STATUS_FAILED,
-                             "fine class '%s' has coarse class %d; there are 0 to %d",
+                             "fine class '%s' has coarse class %d; expected 0 to %d",
                              tree->fine_names[i], parents[i], tree->coarse_count - 1);
         tree->parents[i] = parents[i];
     }
@@ -54,7 +53,8 @@ status hierarchy_create(hierarchy *tree, int coarse_count, const char *const *co
 {
     *tree = (hierarchy){0};
     if (coarse_count < 1 || fine_count < 1)
-        return error_set(err, STATUS_FAILED, "a tree of %d coarse and %d fine classes",
+        return error_set(err, STATUS_FAILED,
+                         "a tree of %d coarse and %d fine classes; it needs at least one of each",
                          coarse_count, fine_count);
     tree->coarse_count = coarse_count;
     tree->fine_count = fine_count;

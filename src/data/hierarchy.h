@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tree of classes: coarse classes, and fine classes that each have one coarse parent. Branches
- * may have any number of children. */
+/* The tree of classes: coarse classes, and fine classes with one coarse parent each. A coarse class
+ * may have any number of fine classes. */
 #pragma once
 
 #include "base/error.h"
@@ -12,17 +12,17 @@ typedef struct hierarchy {
     int *parents;        /* [fine_count], the coarse class of each fine class */
 } hierarchy;
 
-/* STATUS_FAILED for a name that is empty or that JSON, and so a checkpoint, cannot hold. */
+/* STATUS_FAILED if a name is empty or not UTF-8: JSON, and so a checkpoint, cannot store it. */
 status hierarchy_check_name(const char *name, error *err);
 
-/* Copies names, which hierarchy_check_name has to let through, and parents; checks that every
- * parent exists. */
+/* Copies names and parents. STATUS_FAILED if there is no class of either kind, a name fails
+ * hierarchy_check_name, or a parent does not exist. */
 status hierarchy_create(hierarchy *tree, int coarse_count, const char *const *coarse_names,
                         int fine_count, const char *const *fine_names, const int *parents,
                         error *err);
 void hierarchy_free(hierarchy *tree);
 
-/* STATUS_FAILED with the first difference in the message when the two differ in a count, a name or
- * a parent. */
+/* STATUS_FAILED if the two differ in a number of classes, a name or a parent. The message has the
+ * first difference and calls the trees a_name and b_name. */
 status hierarchy_compare(const hierarchy *a, const char *a_name, const hierarchy *b,
                          const char *b_name, error *err);

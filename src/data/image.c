@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Image files through stb_image; see image.h. */
+/* Reads and writes image files with stb_image; see image.h. */
 #include "data/image.h"
 #include "base/bytes.h"
 #include "base/file.h"
@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Inside this file only, and only the formats that are promised. What the header declares and this
- * file does not use is reported at its end, so the warnings stay off to there. */
+/* stb_image is compiled into this file alone, and only for the formats that are promised. Compilers
+ * report its unused functions at the end of the file, so the warnings stay off until there. */
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wpragmas"
 #pragma GCC diagnostic ignored "-Wunknown-warning-option"
@@ -28,12 +28,13 @@
 #define STBI_ONLY_PNG
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
-/* Zeros, since a damaged JPEG may lack a plane of colour, which stb_image reads all the same. */
+/* Memory is zeroed because a damaged JPEG may lack a colour plane, which stb_image reads all the
+ * same. */
 #define STBI_MALLOC(size)          calloc(1, size)
 #define STBI_REALLOC(memory, size) realloc(memory, size)
 #define STBI_FREE(memory)          free(memory)
 #include <stb/stb_image.h>
-#ifndef __clang_analyzer__ /* which would judge it as ours */
+#ifndef __clang_analyzer__ /* it would analyze this code as ours */
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #else
 unsigned char *stbi_write_png_to_mem(const unsigned char *pixels, int stride, int width, int height,
@@ -47,24 +48,24 @@ enum {
     MAX_SIDE = 16384,
     MAX_PIXELS = 100 << 20,
     CHANNELS = 3,
-    JPEG_RATIO = 512, /* a JPEG has a bit at least for 8x8 pixels */
+    JPEG_RATIO = 512, /* a JPEG has at least one bit for 8x8 pixels */
 };
 
 static status undecodable(const char *path, const char *why, error *err)
 {
-    return error_set(err, STATUS_FAILED, "%s: cannot be decoded: %s; fetch or save it again", path,
-                     why);
+    return error_set(err, STATUS_FAILED, "%s: cannot be decoded: %s; download or save it again",
+                     path, why);
 }
 
-/* What stb_image refuses. The format is told by how the file begins: the reason that stb_image
- * gives for a damaged file is that of the format it tries last. */
+/* Sets the error for what stb_image refuses. The first bytes tell the format: for a damaged file,
+ * stb_image gives the reason of the format that it tries last. */
 static status unreadable(const char *path, const unsigned char *data, size_t size, error *err)
 {
     const char *reason = stbi_failure_reason();
     if (png_begins(data, size))
-        return undecodable(path, "this PNG is damaged, or of a kind that is not known here", err);
+        return undecodable(path, "this PNG is damaged or of an unsupported kind", err);
     if (jpeg_begins(data, size))
-        return undecodable(path, "this JPEG is damaged, or of a kind that is not known here", err);
+        return undecodable(path, "this JPEG is damaged or of an unsupported kind", err);
     return error_set(err, STATUS_FAILED, "%s: cannot be decoded as JPEG, PNG or BMP: %s", path,
                      reason ? reason : "unknown format");
 }
@@ -73,22 +74,22 @@ static status check_size(const char *path, int width, int height, error *err)
 {
     if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE ||
         (long long)width * height > MAX_PIXELS)
-        return error_set(err, STATUS_FAILED,
-                         "%s: %dx%d pixels are too many: a side has 1 to %d, an image %d; make it "
-                         "smaller",
-                         path, width, height, MAX_SIDE, MAX_PIXELS);
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: %dx%d pixels are too many: a side may have 1 to %d, an image %d; make it smaller",
+            path, width, height, MAX_SIDE, MAX_PIXELS);
     return STATUS_OK;
 }
 
-/* stb_image hands on what stands in the header: for a BMP whose rows go from the top down, that is
- * less than 0. */
+/* The number of rows. stb_image returns the height in the header, which is negative for a BMP whose
+ * rows go from the top down. */
 static int rows_of(int height)
 {
     return height < 0 && height >= -MAX_SIDE ? -height : height;
 }
 
-/* Whether a BMP file, which is not compressed, has all of its rows: stb_image makes up what is
- * missing. The last row may lack its padding. */
+/* Whether a BMP file, which is not compressed, has all of its rows; stb_image invents the missing
+ * ones. The last row may lack its padding. */
 static bool bmp_is_whole(const unsigned char *data, size_t size, int width, int height)
 {
     enum { PIXELS_AT = 10, HEADER_AT = 14, OS2_HEADER = 12, OS2_DEPTH_AT = 24, DEPTH_AT = 28 };
@@ -101,8 +102,8 @@ static bool bmp_is_whole(const unsigned char *data, size_t size, int width, int 
            number_of_bytes(data + PIXELS_AT, 4) + rows * ((bits + 31) / 32 * 4) + (bits + 7) / 8;
 }
 
-/* Whether the file has what its header announces, so that a small file cannot ask for the memory
- * of a large image. */
+/* Whether the file is large enough for what its header announces, so that a small file cannot claim
+ * the memory of a large image. */
 static bool is_whole(const unsigned char *data, size_t size, int width, int height)
 {
     if (size > 2 && data[0] == 'B' && data[1] == 'M')
@@ -115,7 +116,7 @@ static status decode(const char *path, const unsigned char *data, size_t size, i
 {
     int channels;
     if (jpeg_begins(data, size) && !jpeg_is_sound(data, size))
-        return undecodable(path, "a table of codes is damaged", err);
+        return undecodable(path, "a code table is damaged", err);
     if (!stbi_info_from_memory(data, (int)size, &read->width, &read->height, &channels))
         return unreadable(path, data, size, err);
     read->height = rows_of(read->height);
@@ -124,13 +125,13 @@ static status decode(const char *path, const unsigned char *data, size_t size, i
     enum png_contents found = png ? png_look(data, size, read->width, read->height) : PNG_WHOLE;
     if (png ? found == PNG_TOO_LITTLE : !is_whole(data, size, read->width, read->height))
         return error_set(err, STATUS_FAILED,
-                         "%s: cannot be decoded: it is cut short: its %zu bytes cannot hold %dx%d "
-                         "pixels; fetch or save it again",
+                         "%s: cannot be decoded: it is cut short: its %zu bytes are too few for "
+                         "%dx%d pixels; download or save it again",
                          path, size, read->width, read->height);
     if (found == PNG_DAMAGED)
         return error_set(err, STATUS_FAILED,
                          "%s: cannot be decoded: this PNG is damaged: its pixels do not unpack, or "
-                         "to more than %dx%d; fetch or save it again",
+                         "unpack to more than %dx%d; download or save it again",
                          path, read->width, read->height);
     read->pixels =
         stbi_load_from_memory(data, (int)size, &read->width, &read->height, &channels, CHANNELS);
@@ -153,7 +154,7 @@ status image_read(const char *path, image *read, error *err)
     return result;
 }
 
-/* A file, for stb_image to read as much of as it needs. */
+/* Callbacks through which stb_image reads as much of a file as it needs. */
 static int read_some(void *stream, char *data, int size)
 {
     return (int)fread(data, 1, (size_t)size, stream);
@@ -200,7 +201,7 @@ void image_free(image *i)
     *i = (image){0};
 }
 
-/* What the encoder has said so far. */
+/* Where the encoder's output goes. */
 typedef struct sink {
     file_writer out;
     status result;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The arrays of a set; see image_set.h. */
+/* The memory of a set; see image_set.h. */
 #include "data/image_set.h"
 #include "base/array.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Goes from segment to segment, as ITU-T T.81, annex B, has them; see jpeg.h. */
+/* Goes through the segments of a JPEG file as ITU-T T.81, annex B, defines them; see jpeg.h. */
 #include "data/jpeg.h"
 
 enum {
@@ -17,7 +17,8 @@ bool jpeg_begins(const unsigned char *data, size_t size)
     return size > 0 && data[0] == MARK;
 }
 
-/* The tables of a segment: a number, how many codes there are of each length, their values. */
+/* Whether the tables of a segment fit into it. A table has a number, how many codes there are of
+ * each length, and their values. */
 static bool codes_fit(const unsigned char *at, size_t length)
 {
     while (length > 0) {
@@ -34,13 +35,13 @@ static bool codes_fit(const unsigned char *at, size_t length)
     return true;
 }
 
-/* Whether a marker stands alone, or is none: a zero byte behind 0xff is the image's. */
+/* Whether a marker has no segment. 0xff followed by zero is no marker but data of the image. */
 static bool is_alone(int kind)
 {
     return kind == 0 || kind == 1 || (kind >= RESTART && kind <= BEGIN) || kind == MARK;
 }
 
-/* Between segments, as within the image, whatever is no marker is passed over. */
+/* Bytes that are not a marker are skipped, between segments and within the image. */
 bool jpeg_is_sound(const unsigned char *data, size_t size)
 {
     size_t at = 0;
@@ -54,19 +55,19 @@ bool jpeg_is_sound(const unsigned char *data, size_t size)
         if (data[at + 1] == CODES && !(inside && codes_fit(data + at + 4, length - 2)))
             return false;
         if (!inside)
-            return true; /* nothing is behind it */
+            return true; /* nothing follows it */
         at += 2 + length;
     }
     return true;
 }
 
-/* Baseline, extended and progressive. */
+/* Frames: baseline, extended and progressive. */
 static bool is_frame(int kind)
 {
     return kind >= 0xc0 && kind <= 0xc2;
 }
 
-/* The kind of the next segment, whose length follows; EOF: there is none. */
+/* The kind of the next segment, whose length is read next; EOF if there is none. */
 static int next_segment(FILE *stream)
 {
     int byte = getc(stream);

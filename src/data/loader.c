@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads that fill batches ahead of their use; see loader.h.
+/* Threads fill batches before they are used; see loader.h.
  *
- * A ring of slots; batch number b lives in slot b % SLOTS. A thread claims the next batch whose
- * slot is empty, fills it without the lock and marks it ready; the reader takes batches in order.
- */
+ * The batches are in a ring of slots; batch number b uses slot b % SLOTS. A thread claims the next
+ * batch whose slot is empty, fills it without the lock and marks it ready. The reader takes batches
+ * in order. */
 #include "data/loader.h"
 #include "base/random.h"
 #include "data/balance.h"
@@ -20,7 +20,7 @@ enum slot_state { SLOT_EMPTY, SLOT_FILLING, SLOT_READY, SLOT_TAKEN };
 
 typedef struct slot {
     batch b;
-    size_t capacity; /* of b.pixels */
+    size_t capacity; /* bytes of b.pixels */
     enum slot_state state;
     status result;
     error err;
@@ -30,13 +30,13 @@ typedef struct slot {
 struct loader {
     image_subset of;
     loader_options options;
-    size_t part_size; /* the most images of this rank's part of a batch */
+    size_t part_size; /* maximum number of images in this rank's part of a batch */
     size_t pixel_capacity;
     uint32_t *order;
     balance *even; /* NULL unless options.balance */
     uint32_t epoch;
     size_t claimed, taken, batches; /* numbers of batches in this epoch */
-    bool empty;                     /* begun at its start and nothing handed out so far */
+    bool empty; /* the epoch began with its first batch, and none has been handed out so far */
     unsigned filling;
     bool stopping;
     slot slots[SLOTS];
@@ -57,7 +57,8 @@ static augment_place place_of(const loader *from, size_t position)
                            from->options.image_size};
 }
 
-/* Room for an image's pixels in the batch; the source says how large it is. */
+/* Makes room for an image's pixels in the batch. The source has the image's size and gets its
+ * offset. */
 static status add_room(slot *s, pixel_source *image, unsigned char **to, error *err)
 {
     size_t bytes = image_bytes(image->width, image->height), begin = s->b.pixel_bytes;
@@ -77,7 +78,7 @@ static status add_room(slot *s, pixel_source *image, unsigned char **to, error *
     return STATUS_OK;
 }
 
-/* A box without what lies outside a width x height image; it may have nothing left. */
+/* Clips a box to a width x height image; the result may be empty. */
 static pixel_box clip(pixel_box box, int width, int height)
 {
     return (pixel_box){box.left > 0 ? box.left : 0, box.top > 0 ? box.top : 0,
@@ -98,7 +99,7 @@ static status put_box(slot *s, const image *from, pixel_box box, pixel_source *s
     return STATUS_OK;
 }
 
-/* Takes note of a file that cannot be read, once a batch; err says why. */
+/* Records a file that cannot be read, once per batch; err says why. */
 static status add_bad(slot *s, const char *path, error *err)
 {
     if (json_object_get(s->bad, path))
@@ -107,7 +108,7 @@ static status add_bad(slot *s, const char *path, error *err)
     return got_memory(code == 0, err, "a batch of images");
 }
 
-/* Decodes a file and finds what of it is wanted. */
+/* Decodes a file and finds the part of it to use. */
 static status read_image(const loader *from, size_t index, image *decoded, pixel_box *box,
                          error *err)
 {
@@ -120,16 +121,15 @@ static status read_image(const loader *from, size_t index, image *decoded, pixel
     *box = clip(b, decoded->width, decoded->height);
     if (box->left < box->right && box->top < box->bottom)
         return STATUS_OK;
-    status result = error_set(err, STATUS_FAILED,
-                              "%s: its box, columns %d to %d and rows %d to %d, holds nothing of "
-                              "its %dx%d pixels",
-                              set->paths[index], b.left, b.right, b.top, b.bottom, decoded->width,
-                              decoded->height);
+    status result = error_set(
+        err, STATUS_FAILED,
+        "%s: its box, columns %d to %d and rows %d to %d, contains none of its %dx%d pixels",
+        set->paths[index], b.left, b.right, b.top, b.bottom, decoded->width, decoded->height);
     image_free(decoded);
     return result;
 }
 
-/* *loaded is false when the file cannot be read and that is noted in the slot. */
+/* *loaded is false if the file cannot be read and the slot has recorded that. */
 static status load_file(const loader *from, size_t index, slot *s, pixel_source *source,
                         bool *loaded, error *err)
 {
@@ -166,8 +166,8 @@ static size_t index_at(const loader *from, size_t position)
     return image_subset_at(&from->of, from->order[position]);
 }
 
-/* The image for a position of the epoch, or the one in its place. Stops looking at more bad images
- * than the run allows: taking note of them ends it. */
+/* Loads the image for a position of the epoch, or the one that replaces it. Stops looking once the
+ * batch has more broken images than the run allows: recording them ends the run. */
 static status load_position(const loader *from, size_t position, slot *s, pixel_source *source,
                             size_t *index, bool *loaded, error *err)
 {
@@ -247,7 +247,7 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* Guesses the bytes of a batch; of files by the largest of a few, without their boxes. */
+/* Estimates the bytes of a batch; for files, from the largest of a few, without their boxes. */
 static void measure(loader *from)
 {
     enum { ASKED = 64 };
@@ -347,9 +347,10 @@ status loader_start(loader *from, uint32_t epoch, size_t first_batch, error *err
 {
     size_t batches = loader_batches(from);
     if (first_batch > batches)
-        return error_set(err, STATUS_FAILED, "batch %zu of an epoch of %zu", first_batch, batches);
+        return error_set(err, STATUS_FAILED, "batch %zu is beyond an epoch of %zu batches",
+                         first_batch, batches);
     pthread_mutex_lock(&from->lock);
-    /* What an epoch that was left early still has in hand. */
+    /* Ends what is left of an epoch that was not read to its end. */
     from->batches = from->claimed = 0;
     while (from->filling > 0)
         pthread_cond_wait(&from->changed, &from->lock);
@@ -385,7 +386,7 @@ size_t loader_batches(const loader *from)
     return (from->of.count + size - 1) / size;
 }
 
-/* The slot of the next batch, when it is filled; NULL: there is no further one. */
+/* Waits for the next batch and returns its slot; NULL after the last batch. */
 static slot *take_slot(loader *from)
 {
     slot *taken = NULL;
@@ -401,7 +402,8 @@ static slot *take_slot(loader *from)
     return taken;
 }
 
-/* Not in the threads that fill batches, on which the order of the images would depend then. */
+/* Called when a batch is taken and not by the threads that fill batches, so that the order of the
+ * images does not depend on them. */
 static status note_bad(const loader *from, const slot *s, error *err)
 {
     const char *path;
@@ -431,7 +433,7 @@ status loader_next(loader *from, const batch **next, error *err)
         loader_recycle(from, &s->b);
     }
     if (from->empty)
-        return error_set(err, STATUS_FAILED, "none of the %zu images can be read, as the last: %s",
+        return error_set(err, STATUS_FAILED, "none of the %zu images can be read; the last is %s",
                          from->of.count, from->of.set->paths[index_at(from, from->of.count - 1)]);
     return STATUS_OK;
 }

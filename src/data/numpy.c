@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* numpy's arrays of bytes in pickles; see numpy.h. */
+/* Reads numpy's arrays of bytes in pickles; see numpy.h. */
 #include "data/numpy.h"
 
 #include <string.h>
 
 enum { ARRAY = 1, DTYPE };
 
-/* _codecs.encode(text, "latin1"), which is how Python 3 writes bytes in protocol 2: each character
- * below 256 is one byte, and above 127 two bytes of UTF-8. */
+/* _codecs.encode(text, "latin1"): how Python 3 writes bytes in protocol 2. Each byte is a character
+ * below 256, which has two bytes of UTF-8 if it is above 127. */
 static status decode_latin1(pickle *p, const pickle_value *arguments, pickle_value **made,
                             error *err)
 {
-    static const char unread[] = "bytes in a form that is not read here";
+    static const char unread[] = "bytes in a form that is not supported";
     const pickle_value *text = arguments->count == 2 ? arguments->items[0] : NULL;
     if (!text || text->kind != PICKLE_BYTES)
         return pickle_fail(p, unread, err);
@@ -36,7 +36,7 @@ static status make_dtype(pickle *p, const pickle_value *arguments, pickle_value 
 {
     const pickle_value *type = arguments->count ? arguments->items[0] : NULL;
     if (!type || type->kind != PICKLE_BYTES || strcmp((const char *)type->bytes, "u1") != 0)
-        return pickle_fail(p, "an array of something else than bytes", err);
+        return pickle_fail(p, "an array of something other than bytes", err);
     TRY(pickle_make(p, PICKLE_OBJECT, made, err));
     (*made)->tag = DTYPE;
     return STATUS_OK;
@@ -50,7 +50,7 @@ static status build(pickle *p, pickle_value *object, const pickle_value *state, 
     if (object->kind != PICKLE_OBJECT || object->tag != ARRAY || state->kind != PICKLE_LIST ||
         state->count != 5 || state->items[4]->kind != PICKLE_BYTES ||
         state->items[1]->kind != PICKLE_LIST || state->items[3]->integer != 0)
-        return pickle_fail(p, "an array in a form that is not read here", err);
+        return pickle_fail(p, "an array in a form that is not supported", err);
     uint64_t elements = 1;
     for (size_t i = 0; i < state->items[1]->count; i++) {
         int64_t length = state->items[1]->items[i]->integer;
@@ -62,7 +62,7 @@ static status build(pickle *p, pickle_value *object, const pickle_value *state, 
     pickle_value *contents = state->items[4];
     if (elements != contents->size)
         return pickle_fail(p, "an array whose shape and contents do not agree", err);
-    /* The array is its contents from here on, which may be large: they move. */
+    /* The object becomes the array's contents. They may be large, so they are moved, not copied. */
     object->kind = PICKLE_BYTES;
     object->bytes = contents->bytes;
     object->size = contents->size;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See png.h; the format: RFC 2083. */
+/* Walks through the chunks of a PNG file (RFC 2083); see png.h. */
 #include "data/png.h"
 
 #include <string.h>
@@ -7,23 +7,23 @@
 
 enum {
     SIGNATURE = 8,
-    HEAD = 8,     /* a chunk's length and type; behind them so many bytes, and */
-    CHECKSUM = 4, /* bytes */
-    HEADER = 13,  /* bytes of the chunk IHDR, of which these: */
+    HEAD = 8,     /* bytes of a chunk's length and type, before its data */
+    CHECKSUM = 4, /* bytes of its checksum, after its data */
+    HEADER = 13,  /* bytes of the chunk IHDR; the next three are offsets in it */
     DEPTH_AT = 8,
     COLOUR_AT = 9,
     INTERLACE_AT = 12,
-    DEFLATE_RATIO = 1032, /* deflate makes no more bytes of one */
+    DEFLATE_RATIO = 1032, /* deflate makes at most this many bytes of one */
     BLOCK_BYTES = 1 << 15,
-    SPARED_BYTES = 4 << 20, /* what may come out of a file, or */
-    SPARED_RATIO = 4,       /* times its rows, without a look at it before */
+    SPARED_BYTES = 4 << 20, /* a file is not inflated if it cannot become more than this, */
+    SPARED_RATIO = 4,       /* or than this many times its rows */
 };
 
-/* What of a file in memory counts here. */
+/* What matters here of a file in memory. */
 typedef struct contents {
-    const unsigned char *header; /* of HEADER bytes; NULL: there is none */
-    size_t compressed;           /* bytes of all chunks IDAT */
-    bool bare;                   /* they are deflate's alone, without zlib's head and sum */
+    const unsigned char *header; /* the HEADER bytes of IHDR; NULL if there are none */
+    size_t compressed;           /* bytes of all chunks IDAT together */
+    bool bare;                   /* they are raw deflate, without the header and checksum of zlib */
 } contents;
 
 bool png_begins(const unsigned char *data, size_t size)
@@ -33,7 +33,9 @@ bool png_begins(const unsigned char *data, size_t size)
 
 static bool is_known(const unsigned char type[4])
 {
-    enum { OPTIONAL = 0x20 }; /* in the first letter: who does not know it may pass over it */
+    enum {
+        OPTIONAL = 0x20
+    }; /* bit of the first letter: a decoder that does not know the chunk may skip it */
     static const char known[][5] = {"CgBI", "IHDR", "PLTE", "tRNS", "IDAT", "IEND"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (memcmp(type, known[i], 4) == 0)
@@ -44,7 +46,7 @@ static bool is_known(const unsigned char type[4])
 static status cut_short(const char *path, error *err)
 {
     return error_set(err, STATUS_FAILED,
-                     "%s: cannot be decoded: it is cut short; fetch or save it again", path);
+                     "%s: cannot be decoded: it is cut short; download or save it again", path);
 }
 
 static size_t length_of(const unsigned char head[4])
@@ -62,8 +64,8 @@ static status check_from(FILE *stream, size_t at, size_t size, const char *last,
             return cut_short(path, err);
         if (!is_known(head + 4))
             return error_set(err, STATUS_FAILED,
-                             "%s: cannot be decoded: it is damaged at byte %zu, or has a PNG "
-                             "chunk there that nobody knows; fetch or save it again",
+                             "%s: cannot be decoded: it is damaged at byte %zu, or has an unknown "
+                             "PNG chunk there; download or save it again",
                              path, at);
         if (memcmp(head + 4, last, 4) == 0)
             return STATUS_OK;
@@ -84,8 +86,8 @@ status png_check_chunks(FILE *stream, size_t size, const char *last, const char 
     return result;
 }
 
-/* The chunk at byte *at of a file in memory: its data and their length, and *at of the next one.
- * NULL at the end. */
+/* Returns the data of the chunk at byte *at of a file in memory, sets *length to their length and
+ * moves *at to the next chunk. NULL at the end. */
 static const unsigned char *next_chunk(const unsigned char *data, size_t size, size_t *at,
                                        size_t *length)
 {
@@ -119,11 +121,11 @@ static contents look_through(const unsigned char *data, size_t size)
     return c;
 }
 
-/* Bytes of the rows before they are compressed, of which each begins with the number of its filter;
- * 0: the header has no such type of colour. An interlaced image is seven, one after another. */
+/* Bytes of all rows before compression; each begins with the number of its filter. 0 if the header
+ * has no such colour type. An interlaced image is seven images, one after another. */
 static size_t rows_size(const unsigned char *header, int width, int height)
 {
-    static const unsigned char channels[] = {1, 0, 3, 1, 2, 0, 4}; /* of the types of colour */
+    static const unsigned char channels[] = {1, 0, 3, 1, 2, 0, 4}; /* by colour type */
     static const struct {
         int x, y, step_x, step_y;
     } passes[] = {{0, 0, 1, 1}, {0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8},
@@ -141,7 +143,8 @@ static size_t rows_size(const unsigned char *header, int width, int height)
     return sum;
 }
 
-/* Inflates a chunk to nowhere. Whether that goes, and is no more than `most` with those before. */
+/* Inflates a chunk and drops the result. False if that fails or the result, with those of the
+ * chunks before, exceeds `most` bytes. */
 static bool inflate_chunk(z_stream *stream, const unsigned char *chunk, size_t length, size_t most,
                           bool *ended)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sample that is trained on when there is no data set: 32x32 pictures of ten things of four
- * kinds, drawn here, in CIFAR's layout. Branches are unequal on purpose. Everything is integer
- * arithmetic on the numbers of base/random.h, so every machine draws the same pictures. */
+/* Draws the sample, which is the data set if none is given: 32x32 pictures of ten things of four
+ * kinds, in CIFAR's layout. The coarse classes have unequal numbers of fine classes on purpose.
+ * Everything is integer arithmetic on the numbers of base/random.h, so every machine draws the same
+ * pictures. */
 #include "base/random.h"
 #include "data/dataset.h"
 
@@ -12,8 +13,8 @@ enum {
     FINE_CLASSES = 10,
     TRAIN_IMAGES = 1200,
     TEST_IMAGES = 400,
-    NOISE = 18,  /* of each byte, up and down */
-    JITTER = 22, /* of a picture's colours */
+    NOISE = 18,  /* largest change of each byte, up or down */
+    JITTER = 22, /* largest change of a picture's colours, up or down */
     SAMPLE_SEED = 2024,
 };
 
@@ -26,7 +27,8 @@ typedef struct colour {
     int r, g, b;
 } colour;
 
-/* Two colours of each thing: fruit and table, sky and ground, both threads, stars and sky. */
+/* The two colours of each fine class: fruit and table, sky and ground, both threads, stars and sky.
+ */
 static const colour palette[FINE_CLASSES][2] = {
     {{200, 30, 50}, {225, 215, 200}},   {{110, 190, 40}, {225, 215, 200}},
     {{245, 145, 20}, {225, 215, 200}},  {{100, 45, 130}, {225, 215, 200}},
@@ -35,13 +37,13 @@ static const colour palette[FINE_CLASSES][2] = {
     {{35, 60, 120}, {235, 235, 240}},   {{245, 240, 205}, {18, 18, 45}},
 };
 
-/* One picture's own numbers. */
+/* The random numbers of one picture. */
 typedef struct sketch {
     int fine;
     colour one, two;
     int x, y, size;    /* a fruit's centre and radius; a horizon's height is y */
-    int period, phase; /* of a cloth */
-    int slope;         /* of horizon and stripes, in 1/16 */
+    int period, phase; /* of a cloth's pattern */
+    int slope;         /* of the horizon and the stripes, in 1/16 */
     uint64_t image;
 } sketch;
 
@@ -77,7 +79,7 @@ static sketch make_sketch(uint64_t image)
     };
 }
 
-/* Lit from the upper left, with a stalk. */
+/* A fruit, lit from the upper left, with a stalk. */
 static colour draw_fruit(const sketch *s, int x, int y)
 {
     int dx = x - s->x, dy = y - s->y, square = dx * dx + dy * dy;
@@ -110,7 +112,7 @@ static colour draw_cloth(const sketch *s, int x, int y)
     return across != down ? s->one : s->two;
 }
 
-/* A star for one pixel in twenty-four, of any brightness. */
+/* One pixel in twenty-four is a star, of any brightness. */
 static colour draw_night(const sketch *s, int x, int y)
 {
     uint32_t words[4];
@@ -122,7 +124,7 @@ static colour draw_night(const sketch *s, int x, int y)
     return (colour){s->one.r - dim, s->one.g - dim, s->one.b - dim};
 }
 
-/* By coarse class. */
+/* Indexed by coarse class. */
 static colour (*const draw_pixel[COARSE_CLASSES])(const sketch *s, int x, int y) = {
     draw_fruit, draw_landscape, draw_cloth, draw_night};
 
@@ -144,7 +146,8 @@ static void draw_image(uint64_t image, unsigned char *planes)
     }
 }
 
-/* `first` is the number of its first picture: train and test have none in common. */
+/* `first` is the number of the first picture; with different numbers, train and test have no
+ * picture in common. */
 static status draw_set(image_set *set, size_t count, uint64_t first, error *err)
 {
     TRY(image_set_create(set, count, SIDE, err));

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* Where the part of a rank begins when `total` things are divided. */
+/* Where the part of a rank begins if `total` things are divided. */
 static int begin_of(int total, int rank, int ranks)
 {
     return (int)((int64_t)total * rank / ranks);

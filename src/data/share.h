@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The part of a batch that is one rank's, of several processes that train a network together
- * (ranks/ranks.h). The parts are disjoint, cover the batch and differ by little in size. */
+/* One rank's part of a batch, if several processes train a network together (ranks/ranks.h). The
+ * parts are disjoint, cover the batch and differ little in size. */
 #pragma once
 
 #include <stdbool.h>
 
-/* Whose part: of `ranks` the one numbered `rank`, from 0. ranks 0 or 1: the whole batch. With
- * `mirrored` an image's part holds the one as far from the batch's end as it is from its start,
- * too, and both as far from the part's ends: what batch_mix (base/pixels.h) mixes stays together.
- */
+/* Whose part it is: that of rank `rank` of `ranks`, counted from 0. With 0 or 1 ranks it is the
+ * whole batch. With `mirrored`, images i and n - 1 - i of a batch of n are in the same part, each
+ * as far from one end of the part as the other is from the other end, so that what batch_mix
+ * (base/pixels.h) mixes stays together. */
 typedef struct share_of {
     int rank, ranks;
     bool mirrored;
 } share_of;
 
-/* Positions first .. first + head - 1 and behind them tail .. of the batch, `count` in all. */
+/* The positions first .. first + head - 1 of the batch, then those from tail on; `count` in all. */
 typedef struct share {
     int first, head, tail, count;
 } share;
 
-/* Of a batch of `total` images. */
+/* The part of a batch of `total` images. */
 share share_take(const share_of *of, int total);
 /* The position in the batch of a part's image `index`, from 0. */
 int share_position(const share *part, int index);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads that look at every image file; see survey.h. */
+/* Examines every image file, in threads; see survey.h. */
 #include "data/survey.h"
 #include "base/array.h"
 #include "data/image.h"
@@ -11,7 +11,7 @@
 
 enum { MAX_THREADS = 64, CHUNK = 16, WAIT_NANOSECONDS = 100 * 1000 * 1000 };
 
-/* An image, and what was found of it. */
+/* An image and what was found out about it. */
 typedef struct finding {
     const image_set *set;
     enum dataset_part part;
@@ -30,7 +30,7 @@ typedef struct work {
     pthread_cond_t changed;
 } work;
 
-/* False: no memory for the message. */
+/* False if there is no memory for the message. */
 static bool look(finding *f, bool decode)
 {
     error err;
@@ -159,7 +159,7 @@ done:
     return result;
 }
 
-/* Images in memory are known; files are looked at later. */
+/* Lists all images. The sizes of images in memory are known; files are examined later. */
 static void list_images(work *w, dataset *data)
 {
     finding *next = w->findings;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the image files of a data set are like: their sizes, and which of them are broken. */
+/* Surveys the image files of a data set: their sizes, and which of them are broken. */
 #pragma once
 
 #include "data/dataset.h"
 
-/* Of one of the sides, over the images that can be read; the median of an even number of them is
- * the smaller of the two in the middle. */
+/* Widths or heights in pixels of the images that can be read. If their number is even, the median
+ * is the smaller of the two in the middle. */
 typedef struct survey_side {
     int min, median, max;
 } survey_side;
@@ -18,18 +18,20 @@ typedef struct survey_fault {
 
 typedef struct survey {
     size_t images, readable;
-    survey_side width, height; /* zeros when nothing is readable */
+    survey_side width, height; /* zeros if nothing is readable */
     survey_fault *faults;      /* in the order of parts and files */
     size_t fault_count;
 } survey;
 
 typedef struct survey_options {
     int threads; /* at least 1 */
-    bool decode; /* every image to its last byte; else the headers alone are read */
-    void (*progress)(void *context, size_t done, size_t total); /* may be NULL; on this thread */
+    bool decode; /* decode every image to its last byte; else only the headers are read */
+    void (*progress)(void *context, size_t done,
+                     size_t total); /* may be NULL; called on the thread of survey_run */
     void *context;
 } survey_options;
 
-/* A broken file is no error. */
+/* Examines all images. A broken file is not an error; it is listed in the faults. The caller frees
+ * *made with survey_free. */
 status survey_run(dataset *data, const survey_options *options, survey *made, error *err);
 void survey_free(survey *made);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A tree of image files: PART/COARSE/FINE/FILE, where the directories of a part are called train,
- * valid (or val) and test, or, as `hcnn-cl preprocess` makes them, train_images and so on.
- * label_map.json, coarse name to its fine names, numbers the classes as the original does: coarse
- * ones by their places in the map, fine ones by those in all its lists, one after the other.
- * Without it they are numbered by their names. */
+/* Reads a tree of image files: PART/COARSE/FINE/FILE. The directories of the parts are called
+ * train, valid (or val) and test or, as `hcnn-cl preprocess` writes them, train_images and so on.
+ * label_map.json maps each coarse name to a list of its fine names, and numbers the classes as the
+ * original does: coarse classes by their places in the map, fine classes by their places in all
+ * lists, one after another. Without it, classes are numbered by name. */
 #include "base/file.h"
 #include "base/text.h"
 #include "data/class_table.h"
@@ -56,14 +56,14 @@ typedef struct destination {
     image_set *set;
     class_table *table; /* NULL: label_map.json has named the classes */
     const char *coarse_name;
-    int *classes; /* how many fine ones there are below it */
+    int *classes; /* counts the fine classes below the coarse one */
     int coarse, fine;
 } destination;
 
 typedef status take(const destination *to, const char *path, const char *name, error *err);
 
-/* Hands each name in a directory, with its path, to take_one; with `inner` those that are
- * directories alone, and counts the others as ignored. */
+/* Calls take_one with each name in a directory and its path. With `inner`, only directories are
+ * taken, and the other entries are counted as ignored. */
 static status walk(const char *directory, const destination *to, bool inner, take *take_one,
                    error *err)
 {
@@ -96,7 +96,7 @@ static status take_file(const destination *to, const char *path, const char *nam
     return STATUS_OK;
 }
 
-/* *directory is freed by the caller; NULL: the part is not there. */
+/* The caller frees *directory; NULL: the part does not exist. */
 static status find_part(const char *path, enum dataset_part part, char **directory, error *err)
 {
     *directory = NULL;
@@ -105,10 +105,10 @@ static status find_part(const char *path, enum dataset_part part, char **directo
         TRY(got_memory(tried, err, path));
         bool there = file_is_directory(tried);
         if (there && *directory) {
-            status result = error_set(err, STATUS_FAILED,
-                                      "%s and %s are both there; a data set has one of them: "
-                                      "rename the other",
-                                      *directory, tried);
+            status result = error_set(
+                err, STATUS_FAILED,
+                "%s and %s both exist, but a data set may have only one of them; rename the other",
+                *directory, tried);
             free(tried);
             free(*directory);
             *directory = NULL;
@@ -124,7 +124,7 @@ static status find_part(const char *path, enum dataset_part part, char **directo
 
 /* ---- Classes by label_map.json ---- */
 
-/* A name that is there twice would be two classes with the same images. */
+/* A name that is listed twice would be two classes with the same images. */
 static status add_list(const char *path, const char *coarse, const json_t *list, class_table *table,
                        int *count, error *err)
 {
@@ -135,12 +135,13 @@ static status add_list(const char *path, const char *coarse, const json_t *list,
     {
         const char *name = json_string_value(item);
         int number;
-        if (!name || !file_is_name(name)) /* it is to be a directory's */
-            return error_set(err, STATUS_FAILED, "%s: '%s' lists something else than names", path,
+        if (!name || !file_is_name(name)) /* it has to be the name of a directory */
+            return error_set(err, STATUS_FAILED,
+                             "%s: '%s' lists something other than names of directories", path,
                              coarse);
         TRY(class_table_add(table, coarse, name, &number, err));
         if (number < *count)
-            return error_set(err, STATUS_FAILED, "%s: '%s' lists '%s' twice; take one out", path,
+            return error_set(err, STATUS_FAILED, "%s: '%s' lists '%s' twice; remove one", path,
                              coarse, name);
         ++*count;
     }
@@ -154,7 +155,7 @@ static status fill_table(const char *path, json_t *root, class_table *table, err
     int count = 0;
     if (!json_is_object(root))
         return error_set(err, STATUS_FAILED,
-                         "%s: is no JSON object of coarse names and lists of fine names", path);
+                         "%s: is not a JSON object of coarse names with lists of fine names", path);
     json_object_foreach(root, name, list)
     {
         if (!file_is_name(name) || !json_is_array(list))
@@ -194,7 +195,7 @@ done:
     return result;
 }
 
-/* A class may lack images in a part; only a directory that is not there says so. */
+/* A class may have no images in a part; its directory is then missing or empty. */
 static status list_mapped(const char *directory, destination *to, error *err)
 {
     const hierarchy *classes = &to->opened->classes;
@@ -228,17 +229,17 @@ static status take_coarse(const destination *to, const char *path, const char *n
     class.coarse_name = name;
     class.classes = &classes;
     TRY(walk(path, &class, true, take_fine, err));
-    return classes > 0 ? STATUS_OK
-                       : error_set(err, STATUS_FAILED,
-                                   "%s: holds no directory; a coarse class's holds one for each of "
-                                   "its fine classes, and those hold the images: "
-                                   "PART/COARSE/FINE/*.jpg",
-                                   path);
+    return classes > 0
+               ? STATUS_OK
+               : error_set(err, STATUS_FAILED,
+                           "%s: contains no directory; a coarse class has a directory for each of "
+                           "its fine classes, and these contain the images: PART/COARSE/FINE/*.jpg",
+                           path);
 }
 
 /* ---- Both ---- */
 
-/* table: NULL when label_map.json has named the classes. */
+/* table is NULL if label_map.json has named the classes. */
 static status list_part(const char *path, enum dataset_part part, class_table *table,
                         dataset *opened, error *err)
 {
@@ -253,7 +254,7 @@ static status list_part(const char *path, enum dataset_part part, class_table *t
     const char *name = directory ? strrchr(directory, '/') + 1 : "train_images";
     if (result == STATUS_OK && set->count == 0 && (directory || part == PART_TRAIN))
         result = error_set(err, STATUS_FAILED,
-                           "%s/%s: holds no image of any class%s; they are looked for as "
+                           "%s/%s: contains no image of any class%s; expected images in "
                            "%s/COARSE/FINE/*.jpg (jpeg, png, bmp)",
                            path, name, table ? "" : " in label_map.json", name);
     free(directory);
@@ -272,7 +273,7 @@ bool tree_recognise(const char *path)
     error ignored;
     char *train;
     bool found = file_exists_in(path, "label_map.json");
-    /* Of several, list_part tells. */
+    /* If there are several, list_part reports them. */
     if (!found && file_is_directory(path)) {
         found = find_part(path, PART_TRAIN, &train, &ignored) != STATUS_OK || train;
         free(train);
