@@ -25,8 +25,8 @@ static status fail(error *err, const char *path, const char *what)
 
 status file_open(const char *path, FILE **stream, size_t *size, error *err)
 {
-    int descriptor =
-        open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* without O_NONBLOCK, a pipe would block */
+    /* Without O_NONBLOCK, opening a pipe would wait for a writer. */
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
     *stream = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
     if (!*stream)
@@ -335,8 +335,8 @@ status file_rename(const char *from, const char *to, error *err)
     return sync_parent(to, err);
 }
 
-/* How often and at which interval a lock is tried again: file_is_locked of another process takes it
- * for a moment. */
+/* A lock is tried LOCK_NAPS times, because another process may have it only for the moment that
+ * file_is_locked takes. */
 enum { LOCK_NAPS = 10, NAP_MILLISECONDS = 20 };
 
 static status open_directory(const char *directory, int *opened, error *err)

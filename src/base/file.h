@@ -29,6 +29,7 @@ typedef struct file_writer {
 
 /* An existing `path` that is not a regular file (a device, a pipe, a directory) is an error. */
 status file_writer_open(file_writer *writer, const char *path, error *err);
+/* Appends bytes. After a failure the writer still has to be aborted. */
 status file_writer_put(file_writer *writer, const void *data, size_t size, error *err);
 /* Overwrites bytes that were already put, from byte `at` on. The next put still appends to the end.
  */
@@ -54,6 +55,7 @@ bool file_is_unfinished(const char *name);
  * links. An existing file `to` stays until the new one takes its name. */
 status file_link(const char *from, const char *to, error *err);
 
+/* These two follow symbolic links. */
 bool file_exists(const char *path);
 /* Whether DIRECTORY/NAME exists; false if there is no memory. */
 bool file_exists_in(const char *directory, const char *name);
@@ -63,7 +65,7 @@ bool file_is_directory(const char *path);
  * error; a pipe is not waited for. */
 status file_open(const char *path, FILE **stream, size_t *size, error *err);
 
-/* Whether the .. in a relative path lead above the directory that it starts from. */
+/* Whether a relative path leads, through its .., above the directory that it starts from. */
 bool file_path_leaves(const char *path);
 /* Whether a path from a list stays below `directory`. A relative path starts there; an absolute one
  * must begin with the directory's own path, as given or with its symbolic links resolved. Only the

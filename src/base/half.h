@@ -11,8 +11,10 @@ float half_to_float(uint16_t half);
  * stays NaN. */
 uint16_t half_from_float(float value);
 
-/* The same for arrays of `count` values, ten times as fast if the processor supports it: halves[i]
- * = scale * values[i]; values[i] = scale * halves[i]; sums[i] += more[i], rounded. */
+/* The same for arrays of `count` values, ten times as fast if the processor supports it:
+ * halves[i] = scale * values[i]
+ * values[i] = scale * halves[i]
+ * sums[i] += more[i], rounded */
 void half_pack(const float *values, size_t count, float scale, uint16_t *halves);
 void half_unpack(const uint16_t *halves, size_t count, float scale, float *values);
 void half_add(const uint16_t *more, size_t count, uint16_t *sums);

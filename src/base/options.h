@@ -29,19 +29,20 @@ typedef struct option_row {
     const char *alias; /* another spelling, or NULL */
     char letter;       /* 'o' for the spelling -o; 0: none */
     option_kind kind;
-    size_t at; /* offset of the value in the caller's struct. Before parsing, the value is the
-                  default that help shows; a number out of bounds or a NULL string is not shown */
-    const char
-        *argument; /* what help calls the value; NULL for a flag, a choice and a name. Alternatives
-                      are separated by '|', kinds are in capitals ("N", "FILE") and words in small
-                      letters; shells complete FILE, PATH, DIR, RUN, CHECKPOINT and the words */
+    /* Offset of the value in the caller's struct. Before parsing, the value is the default that
+     * help shows; a number out of bounds or a NULL string is not shown. */
+    size_t at;
+    /* What help calls the value; NULL for a flag, a choice and a name. Alternatives are separated
+     * by '|', kinds are in capitals ("N", "FILE") and words in small letters; shells complete FILE,
+     * PATH, DIR, RUN, CHECKPOINT and the words. */
+    const char *argument;
     const char *help;
     const word_list *words; /* OPTION_CHOICE and OPTION_NAME only */
     double min, max;        /* OPTION_INT and OPTION_DOUBLE: inclusive bounds; both 0: none */
     const char *fallback;   /* what help shows as the default in place of the value */
     const char *bare; /* not NULL: the value if the option is given alone; a value of its own is
                          joined by '=' or, if it is a whole number, may follow */
-    bool on_resume;   /* train: may be given again to resume a run */
+    bool on_resume;   /* train: may be given together with --resume */
     bool transient;   /* train: applies to one start only, so it is neither in config.json nor in a
                          recipe */
 } option_row;

@@ -170,7 +170,7 @@ static status fill(pickle *p, enum pickle_kind kind, unsigned count, error *err)
     return gather(p, first, count, p->stack[place - 1], err);
 }
 
-/* Replaces values by a new container with them. */
+/* Puts values into a new container, which takes their place. */
 static status push_filled(pickle *p, enum pickle_kind kind, unsigned count, error *err)
 {
     size_t first;

@@ -62,6 +62,7 @@ typedef struct pickle_rules {
  * pickle_free. */
 status pickle_parse(const char *where, const unsigned char *data, size_t size,
                     const pickle_rules *rules, pickle **parsed, error *err);
+/* The value of the whole pickle. All values belong to the pickle. */
 const pickle_value *pickle_root(const pickle *parsed);
 /* The values that were made, including those inside others, by index. */
 size_t pickle_count(const pickle *parsed);

@@ -31,6 +31,5 @@ typedef struct pixel_source {
 typedef struct batch_mix {
     float partner_share; /* the partner's share of the targets and, with mixup, of the pixels; 0:
                             not mixed */
-    int32_t left, top, right,
-        bottom; /* cutmix: the box that comes from the partner; right is 0 for mixup */
+    int32_t left, top, right, bottom; /* cutmix: the partner's box; right 0: mixup */
 } batch_mix;

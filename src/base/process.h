@@ -10,6 +10,7 @@ typedef struct process_name {
     char began[32]; /* when it started, in the kernel's ticks; "" if that is unknown */
 } process_name;
 
+/* The name of the calling process. */
 process_name process_this(void);
 
 /* Whether that process is running on this machine. If began is "", only the number counts; if it is

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Philox4x32-10 and what is built on it; see random.h. */
+/* The generator Philox4x32-10 and what uses it; see random.h. */
 #include "base/random.h"
 
 void random_block(uint64_t seed, uint32_t stream, uint64_t index, uint32_t words[4])

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The maximum number of dimensions of a tensor and of tensors in a file. The latter is twenty times
- * what the largest file that is used here has. */
+/* Limits: dimensions of a tensor, and tensors in a file (twenty times as many as the largest file
+ * in use has). */
 enum { SAFETENSORS_MAX_RANK = 8, SAFETENSORS_MOST = 1 << 16 };
 
 /* Element types under safetensors' names. The first four can be read as fp32. */

@@ -28,9 +28,8 @@ struct tensor_format {
     void (*close)(tensor_file *file);
     /* Reads all elements: of a floating type as fp32, of I64 as they are. */
     status (*read)(tensor_file *file, const tensor_entry *entry, void *values, error *err);
-    const char *(*metadata)(const tensor_file *file,
-                            const char *key);        /* NULL: the format has none */
-    status (*verify)(tensor_file *file, error *err); /* NULL: nothing to verify */
+    const char *(*metadata)(const tensor_file *file, const char *key); /* NULL: has none */
+    status (*verify)(tensor_file *file, error *err);                   /* NULL: nothing to verify */
 };
 extern const tensor_format safetensors_format, torch_format;
 
@@ -57,7 +56,7 @@ struct tensor_output {
     status (*describe)(tensor_writer *writer, const char *name, safetensors_type type, int rank,
                        const int64_t *shape, error *err);
     status (*set_metadata)(tensor_writer *writer, const char *key, const char *value,
-                           error *err);                 /* NULL: the format has none */
+                           error *err);                 /* NULL: has none */
     status (*start)(tensor_writer *writer, error *err); /* all tensors are described */
     status (*append)(tensor_writer *writer, const void *bytes, size_t size, error *err);
     status (*finish)(tensor_writer *writer, error *err);

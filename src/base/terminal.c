@@ -40,8 +40,9 @@ static uint32_t decode(const unsigned char *text, size_t *length)
     return code;
 }
 
-/* The marks, embeddings, overrides and isolates of Unicode's bidirectional algorithm are those that
- * "Trojan Source" uses. U+2028 and U+2029 end lines. */
+/* False for control characters, for the marks, embeddings, overrides and isolates of Unicode's
+ * bidirectional algorithm ("Trojan Source" uses them), and for U+2028 and U+2029, which end lines.
+ */
 static bool is_shown(uint32_t code)
 {
     return code >= ' ' && !(code >= 0x7f && code < 0xa0) && !(code >= 0x2028 && code <= 0x202e) &&
@@ -72,7 +73,7 @@ void terminal_mask(char *text)
     mask(text, "");
 }
 
-/* Needs no memory, so it cannot fail for lack of it. */
+/* Writes in pieces, so that it needs no memory and cannot fail for lack of it. */
 void terminal_put(FILE *stream, const char *name)
 {
     size_t length;

@@ -9,9 +9,8 @@
 static char *format_list(const char *format, va_list arguments)
 {
     char *made = NULL;
-    return vasprintf(&made, format, arguments) < 0
-               ? NULL
-               : made; /* a failed vasprintf leaves `made` undefined */
+    /* A failure leaves `made` undefined. */
+    return vasprintf(&made, format, arguments) < 0 ? NULL : made;
 }
 
 char *text_format(const char *format, ...)

@@ -27,5 +27,6 @@ status words_add(words *w, const char *text, size_t length, error *err);
 status words_take(words *w, char *text, error *err);
 /* Splits a text at its commas; parts may be empty. */
 status words_split(const char *list, words *w, error *err);
+/* Whether the text is one of the list. */
 bool words_hold(const words *w, const char *text);
 void words_free(words *w); /* a list of zeros and the result of a failed words_split are allowed */

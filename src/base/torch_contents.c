@@ -81,7 +81,7 @@ static bool is_count(const pickle_value *v)
     return v->kind == PICKLE_INT && v->integer >= 0;
 }
 
-/* The tensor in a value or in the parameter that it is; NULL if it is neither. */
+/* The tensor if the value is one or a parameter, which contains one; else NULL. */
 static const pickle_value *as_tensor(const pickle_value *v)
 {
     if (v->kind == PICKLE_OBJECT && v->tag == PARAMETER && v->count > 0)
@@ -133,7 +133,7 @@ static status take_storage(torch_contents *c, const pickle_value *id, error *err
     return STATUS_OK;
 }
 
-/* Sorts the storages by key and drops duplicates: each tensor names its storage anew. */
+/* Sorts the storages by key and drops duplicates: a storage is named once for each tensor in it. */
 static status merge_storages(torch_contents *c, error *err)
 {
     size_t kept = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the pickle of a torch.save file says: storages, and the tensors in them. Knows neither the
- * containers (torch_file.c) nor the bytes of the storages. */
+/* What the pickle of a torch.save file says: storages, and the tensors in them. It must know
+ * neither the containers (torch_file.c) nor the bytes of the storages. */
 #pragma once
 
 #include "base/pickle.h"

@@ -43,8 +43,7 @@ static status check_byte_order(torch_file *f, const zip_member *m, error *err)
 {
     char order[6] = {0};
     if (!m)
-        return STATUS_OK; /* PyTorch before 2.1 wrote none, and is always little endian in practice
-                           */
+        return STATUS_OK; /* before PyTorch 2.1; always little endian in practice */
     if (m->size == sizeof order)
         TRY(zip_read(f->zip, m, 0, sizeof order, order, err));
     if (m->size != sizeof order || memcmp(order, "little", sizeof order) != 0)

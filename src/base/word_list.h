@@ -8,8 +8,7 @@
 #include <stddef.h>
 
 typedef struct word_list {
-    const char *const
-        *first; /* the pointers to the words are `stride` bytes apart; NULL ends them */
+    const char *const *first; /* their pointers are `stride` bytes apart; NULL ends them */
     size_t stride;
 } word_list;
 
@@ -24,14 +23,14 @@ typedef struct word_list {
         &(table)->name, sizeof *(table)                                                            \
     }
 
-/* The word of a value: NULL if the value is negative or the number of words. It must not be larger.
- */
+/* The word of a value, which may be at most the number of words. NULL for that number and for
+ * negative values. */
 const char *word_list_at(const word_list *words, int value);
 /* The value of a word, -1 if it is not in the list. */
 int word_list_find(const word_list *words, const char *word);
 
-/* The same, with an error for the user. An unknown word is STATUS_USAGE, and `what` says what it
- * should be: "unknown backbone 'x'; expected ...". */
+/* Sets *value to the value of a word. An unknown word is STATUS_USAGE, and `what` names its kind in
+ * the message: "unknown backbone 'x'; expected ...". */
 status word_list_expect(const word_list *words, const char *what, const char *word, int *value,
                         error *err);
 

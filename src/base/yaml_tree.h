@@ -33,6 +33,7 @@ status yaml_tree_load(const char *path, yaml_tree *tree, error *err);
 status yaml_tree_read(const char *path, const char *text, size_t size, yaml_tree *tree, error *err);
 void yaml_tree_free(yaml_tree *tree);
 
+/* The mapping that is the document; all nodes belong to the tree. */
 yaml_node_t *yaml_tree_root(yaml_tree *tree);
 size_t yaml_tree_line(const yaml_node_t *node); /* from 1 */
 /* Sets "FILE: line N: message" and returns STATUS_FAILED. */
@@ -47,6 +48,7 @@ size_t yaml_tree_count(const yaml_node_t *node);
  * is not a scalar. */
 const char *yaml_tree_key(yaml_tree *tree, const yaml_node_t *mapping, size_t index,
                           yaml_node_t **key, yaml_node_t **value);
+/* Item `index` of a list, counted from 0. */
 yaml_node_t *yaml_tree_item(yaml_tree *tree, const yaml_node_t *list, size_t index);
 /* The value of a key; NULL if the mapping does not have it. */
 yaml_node_t *yaml_tree_find(yaml_tree *tree, const yaml_node_t *mapping, const char *key);
@@ -56,12 +58,12 @@ const char *yaml_tree_text(const yaml_node_t *scalar);
 /* The text of a scalar, or the texts of a list joined by commas, in new memory. The caller frees
  * it, also after a failure. */
 status yaml_tree_join(yaml_tree *tree, const yaml_node_t *value, char **text, error *err);
-/* Whether a scalar stands for no value: null, ~ or nothing, without quotes. */
+/* Whether a scalar means no value: null, ~ or nothing, without quotes. */
 bool yaml_tree_is_null(const yaml_node_t *node);
-/* Whether a node is a finite number without quotes. If `whole` is not NULL, *whole tells whether it
- * is written as an integer. */
+/* Whether a node is a finite number without quotes; sets *value. If `whole` is not NULL, *whole
+ * tells whether it is written as an integer. */
 bool yaml_tree_is_number(const yaml_node_t *node, double *value, bool *whole);
-/* Whether a node is true or false without quotes, in any case. */
+/* Whether a node is true or false without quotes, in small or capital letters; sets *value. */
 bool yaml_tree_is_flag(const yaml_node_t *node, bool *value);
 
 /* STATUS_FAILED unless the node has this type; messages call it `name`. */
@@ -74,13 +76,16 @@ status yaml_tree_check_keys(yaml_tree *tree, const yaml_node_t *mapping, const c
 
 /* ---- Values by key: if the key is missing, the value stays as it was ---- */
 
+/* A text that is neither empty nor null; it belongs to the tree. */
 status yaml_tree_read_text(yaml_tree *tree, const yaml_node_t *mapping, const char *key,
                            const char **value, error *err);
+/* A finite number. */
 status yaml_tree_read_number(yaml_tree *tree, const yaml_node_t *mapping, const char *key,
                              double *value, error *err);
 /* An integer from 1 up. */
 status yaml_tree_read_count(yaml_tree *tree, const yaml_node_t *mapping, const char *key,
                             int *value, error *err);
+/* true or false. */
 status yaml_tree_read_flag(yaml_tree *tree, const yaml_node_t *mapping, const char *key,
                            bool *value, error *err);
 /* One of `words`, which ends with NULL; sets *index to its index. */

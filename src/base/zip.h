@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads members of a zip archive in any order and in parts; nothing is unpacked to disk. Members
- * may be stored or deflated, and an archive may have more than 4 GiB. */
+ * may be stored or deflated, and an archive may be larger than 4 GiB. */
 #pragma once
 
 #include "base/error.h"

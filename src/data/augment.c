@@ -33,9 +33,9 @@ static int pick(uint32_t word, int count)
     return (int)((uint64_t)word * (uint64_t)count >> 32);
 }
 
-/* The logarithm of a Gamma(shape)-distributed number, drawn from block *turn on. By Marsaglia and
- * Tsang, "A simple method for generating gamma variables", 2000. A shape below 1 uses their
- * Gamma(shape + 1) * u^(1 / shape), whose logarithm does not underflow. */
+/* The logarithm of a Gamma(shape)-distributed number, drawn from block *turn on. The method is that
+ * of Marsaglia and Tsang, "A simple method for generating gamma variables", 2000. A shape below 1
+ * uses their Gamma(shape + 1) * u^(1 / shape), whose logarithm does not underflow. */
 static double log_gamma_draw(const augment_place *at, uint32_t stream, double shape, uint32_t *turn)
 {
     double boost = shape < 1 ? 1 : 0;
@@ -105,10 +105,10 @@ static part draw_part(const augment_place *at, double value, int width, int heig
     return middle_of(width, height);
 }
 
-/* Cuts out a part of the image. Its share of the area is uniform in [value, 1]; the logarithm of
- * width / height is uniform between those of 3/4 and 4/3. After ten tries that do not fit, it is
- * the largest part in the middle with an allowed ratio. As torchvision's RandomResizedCrop(size,
- * scale=(value, 1)). */
+/* Cuts out a part of the image, like torchvision's RandomResizedCrop(size, scale=(value, 1)). The
+ * part's share of the area is uniform in [value, 1]; the logarithm of width / height is uniform
+ * between those of 3/4 and 4/3. After ten tries that do not fit, it is the largest part in the
+ * middle with an allowed ratio. */
 static void draw_resized_crop(const augment_place *at, double value, pixel_source *image)
 {
     bool whole = image->part_width == 0;
@@ -120,7 +120,7 @@ static void draw_resized_crop(const augment_place *at, double value, pixel_sourc
     image->part_height = p.height;
 }
 
-/* Rotates about the centre by a uniform angle of at most `value` degrees to either side, as
+/* Rotates about the centre by a uniform angle of at most `value` degrees to either side, like
  * torchvision's RandomRotation(value). */
 static void draw_rotate(const augment_place *at, double value, pixel_source *image)
 {
@@ -131,7 +131,7 @@ static void draw_rotate(const augment_place *at, double value, pixel_source *ima
     image->cosine = (float)cos(angle);
 }
 
-/* Adds `value` pixels of zeros on every side and crops to the input's size at a uniform place, as
+/* Adds `value` pixels of zeros on every side and crops to the input's size at a uniform place, like
  * torchvision's RandomCrop(size, padding=value). */
 static void draw_crop(const augment_place *at, double value, pixel_source *image)
 {
@@ -142,8 +142,8 @@ static void draw_crop(const augment_place *at, double value, pixel_source *image
     image->shift_y = pick(words[1], 2 * padding + 1) - padding;
 }
 
-/* Mirrors left to right with probability `value`, as torchvision's RandomHorizontalFlip(value). It
- * uses the word next to rotation's because the two were once a single augmentation. */
+/* Mirrors left to right with probability `value`, like torchvision's RandomHorizontalFlip(value).
+ * It uses the word next to rotation's because the two were once a single augmentation. */
 static void draw_flip(const augment_place *at, double value, pixel_source *image)
 {
     uint32_t words[4];

@@ -11,8 +11,7 @@
 
 typedef struct balance balance;
 
-/* Prepares the order of a subset's images, whose set must have fine classes. The subset is not
- * kept. */
+/* Prepares the order of a subset's images. The subset is not kept. */
 status balance_create(image_subset of, balance **created, error *err);
 void balance_free(balance *b); /* NULL is allowed */
 

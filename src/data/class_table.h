@@ -8,9 +8,9 @@
 
 typedef struct class_table class_table;
 
+/* The caller frees *created, also after a failure. */
 status class_table_create(class_table **created, error *err);
-void class_table_free(
-    class_table *table); /* NULL and the result of a failed class_table_create are allowed */
+void class_table_free(class_table *table); /* NULL is allowed */
 
 /* *number is the class's place in the order in which classes were first met. A name that is empty
  * or not UTF-8 is STATUS_FAILED. */

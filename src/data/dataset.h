@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A labelled set of images in up to three parts, with the tree of their classes. Each form has its
  * own reader (cifar.c, csv.c, deepfashion.c, sample.c, tree.c) and a row of the table in dataset.c.
- * division.c decides which images train and which measure; loader.c makes batches. */
+ * division.c decides which images are for training and which for measuring; loader.c makes batches.
+ */
 #pragma once
 
 #include "data/hierarchy.h"
@@ -26,9 +27,11 @@ typedef struct dataset {
  * place and remedy; if no form recognises the path, the error lists the forms. Image files are not
  * opened, except for native_size, and need not exist. */
 status dataset_open(const char *path, dataset *opened, error *err);
+/* Frees everything; a set of zeros is allowed. */
 void dataset_close(dataset *set);
 bool dataset_is_sample(const dataset *set);
 
+/* A part, which belongs to the data set. */
 image_set *dataset_part(dataset *set, enum dataset_part part);
 /* "train", "valid" or "test". */
 const char *dataset_part_name(enum dataset_part part);

@@ -109,7 +109,8 @@ static status take_rows(list *l, int values, error *err)
     if (!line || end == line || errno || end[strspn(end, " \t")] || expected > INT_MAX)
         return error_set(
             err, STATUS_FAILED,
-            "%s: line 1: expected the number of rows; the file is damaged or another one", l->path);
+            "%s: line 1: expected the number of rows; the file is damaged or not this list",
+            l->path);
     next_line(&at); /* the columns' names */
     /* A row has at least one byte, so no more memory is allocated than the file can fill. */
     size_t left = strlen(at), room = expected < left ? (size_t)expected : left;
@@ -194,8 +195,8 @@ static status read_lists(const char *path, lists *l, error *err)
     char *annotations = find_annotations(path);
     if (!annotations)
         return error_set(err, STATUS_FAILED,
-                         "%s: has no directory Anno or Anno_coarse, which has DeepFashion's lists "
-                         "of classes and images",
+                         "%s: has no directory Anno or Anno_coarse with DeepFashion's lists of "
+                         "classes and images",
                          path);
     status result;
     TRY_OR_DONE(read_list(annotations, "list_category_cloth.txt", 1, &l->classes, err));

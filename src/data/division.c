@@ -5,9 +5,7 @@
 
 #include <stdlib.h>
 
-enum {
-    HELD_OUT_SHARE = 10
-}; /* one image in this many is held out for validation, and one for the test */
+enum { HELD_OUT_SHARE = 10 }; /* one image in this many, for either */
 
 static image_subset all_of(const image_set *set)
 {
@@ -20,7 +18,7 @@ static status make_order(dataset_division *made, size_t count, error *err)
     return got_memory(made->order, err, "the order of the images");
 }
 
-/* The first half of a permutation validates; the odd image belongs to it. */
+/* The first half of a permutation validates; of an odd number of images it is the larger half. */
 static status halve(const dataset *data, uint64_t seed, dataset_division *made, error *err)
 {
     size_t count = data->test.count, half = (count + 1) / 2;

@@ -12,10 +12,12 @@ status hierarchy_check_name(const char *name, error *err)
     json_decref(text);
     if (!*name)
         return error_set(err, STATUS_FAILED, "a class has an empty name");
-    return text ? STATUS_OK
-                : error_set(err, STATUS_FAILED,
-                            "the class name '%s' is not UTF-8, which checkpoints need; rename it",
-                            name);
+    return text
+               ? STATUS_OK
+               : error_set(
+                     err, STATUS_FAILED,
+                     "the class name '%s' is not UTF-8, so a checkpoint cannot store it; rename it",
+                     name);
 }
 
 static status copy_names(char ***names, int count, const char *const *from, error *err)

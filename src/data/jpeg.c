@@ -35,7 +35,7 @@ static bool codes_fit(const unsigned char *at, size_t length)
     return true;
 }
 
-/* Whether a marker has no segment. 0xff followed by zero is no marker but data of the image. */
+/* Whether a marker has no segment. 0xff followed by zero is image data, not a marker. */
 static bool is_alone(int kind)
 {
     return kind == 0 || kind == 1 || (kind >= RESTART && kind <= BEGIN) || kind == MARK;

@@ -402,8 +402,8 @@ static slot *take_slot(loader *from)
     return taken;
 }
 
-/* Called when a batch is taken and not by the threads that fill batches, so that the order of the
- * images does not depend on them. */
+/* Called when a batch is taken, not by the threads that fill batches, so that the order of the
+ * broken images does not depend on them. */
 static status note_bad(const loader *from, const slot *s, error *err)
 {
     const char *path;

@@ -21,7 +21,7 @@ typedef struct batch {
     int32_t *fine;        /* [count] */
     size_t *indices;      /* [count] index of each image in its set */
     batch_mix mix;
-    size_t position; /* of the whole batch's first image in the epoch */
+    size_t position; /* place of the whole batch's first image in the epoch */
     int total;       /* images that the whole batch should have, over all ranks */
 } batch;
 

@@ -33,9 +33,7 @@ bool png_begins(const unsigned char *data, size_t size)
 
 static bool is_known(const unsigned char type[4])
 {
-    enum {
-        OPTIONAL = 0x20
-    }; /* bit of the first letter: a decoder that does not know the chunk may skip it */
+    enum { OPTIONAL = 0x20 }; /* first letter: may be skipped */
     static const char known[][5] = {"CgBI", "IHDR", "PLTE", "tRNS", "IDAT", "IEND"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (memcmp(type, known[i], 4) == 0)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+/* Whether the data begins with the signature of a PNG file. */
 bool png_begins(const unsigned char *data, size_t size);
 /* STATUS_FAILED for a PNG in a stream of `size` bytes if one of its chunks, up to the first of type
  * `last`, is not inside the stream, or is unknown and must not be skipped. A file that is not a PNG

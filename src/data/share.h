@@ -6,9 +6,8 @@
 #include <stdbool.h>
 
 /* Whose part it is: that of rank `rank` of `ranks`, counted from 0. With 0 or 1 ranks it is the
- * whole batch. With `mirrored`, images i and n - 1 - i of a batch of n are in the same part, each
- * as far from one end of the part as the other is from the other end, so that what batch_mix
- * (base/pixels.h) mixes stays together. */
+ * whole batch. With `mirrored`, images i and n - 1 - i of a batch of n are in the same part, and at
+ * mirrored places of it, so that what batch_mix (base/pixels.h) mixes stays together. */
 typedef struct share_of {
     int rank, ranks;
     bool mirrored;

@@ -71,7 +71,7 @@ static void *look_at_chunks(void *argument)
     return NULL;
 }
 
-/* Wakes now and then to show the progress. */
+/* Wakes from time to time to show the progress. */
 static void watch(work *w)
 {
     const survey_options *o = w->options;

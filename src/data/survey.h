@@ -26,8 +26,8 @@ typedef struct survey {
 typedef struct survey_options {
     int threads; /* at least 1 */
     bool decode; /* decode every image to its last byte; else only the headers are read */
-    void (*progress)(void *context, size_t done,
-                     size_t total); /* may be NULL; called on the thread of survey_run */
+    /* May be NULL; called on the thread that called survey_run. */
+    void (*progress)(void *context, size_t done, size_t total);
     void *context;
 } survey_options;
 
