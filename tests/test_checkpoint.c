@@ -305,7 +305,7 @@ static void test_model_alone(void **state)
     CHECK_OK(run_terms_read(&m, &terms, &err));
     assert_true(terms.seed == 0 && terms.weights.coarse == 1 && terms.weights.fine == 2);
     assert_false(terms.crop_boxes);
-    CHECK_FAILS(STATUS_FAILED, "holds no weight that fits", model_file_load(&m, f->net, &err));
+    CHECK_FAILS(STATUS_FAILED, "contains no weight that fits", model_file_load(&m, f->net, &err));
     model_file_close(&m);
     free(path);
 }

@@ -168,14 +168,15 @@ static void a_partial_backbone_must_be_named(void **state)
     import_plan plan;
     error err;
     write_backbone(f, "imagenet-sgd", "before.coarse_backbone.", "", false);
-    CHECK_FAILS(STATUS_FAILED, "nearest is tiny", import_open(f->path, &plain, &plan, &err));
-    assert_non_null(
-        strstr(err.message, "layer4.0.conv1.weight: missing; tiny has one of [32, 32, 1, 1]"));
+    CHECK_FAILS(STATUS_FAILED, "the closest is tiny", import_open(f->path, &plain, &plan, &err));
+    assert_non_null(strstr(
+        err.message, "layer4.0.conv1.weight: missing; tiny expects it with shape [32, 32, 1, 1]"));
     CHECK_OK(import_open(f->path, &named, &plan, &err));
     assert_int_equal(plan.missing, 20); /* 4 convolutions, and 4 norms of 4 tensors each */
     assert_non_null(find_copy(&plan, "layer3.0.conv3.weight"));
     import_close(&plan);
-    CHECK_FAILS(STATUS_FAILED, "nearest is resnet18", import_open(f->path, &other, &plan, &err));
+    CHECK_FAILS(STATUS_FAILED, "the closest is resnet18",
+                import_open(f->path, &other, &plan, &err));
     CHECK_FAILS(STATUS_USAGE, "resnet99", import_open(f->path, &wrong, &plan, &err));
     CHECK_FAILS(STATUS_FAILED, "cannot be opened", import_open("/nowhere", &plain, &plan, &err));
 }

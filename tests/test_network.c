@@ -503,13 +503,13 @@ static void test_tickets(void **state)
     load_before(net, &g);
     make_batch(&g, &b);
     assert_ok(network_forward(net, &b.batch, STEP_EVALUATE, 1, 2, &err), &err);
-    CHECK_FAILS(STATUS_FAILED, "not on their way", network_wait(net, 0, &results, &err));
+    CHECK_FAILS(STATUS_FAILED, "ticket is not open", network_wait(net, 0, &results, &err));
     for (int i = 0; i < 2; i++)
         assert_ok(network_fetch(net, &tickets[i], &err), &err);
-    CHECK_FAILS(STATUS_FAILED, "more than 2 steps", network_fetch(net, &third, &err));
+    CHECK_FAILS(STATUS_FAILED, "more than 2 steps are open", network_fetch(net, &third, &err));
     for (int i = 0; i < 2; i++)
         assert_ok(network_wait(net, tickets[i], &results, &err), &err);
-    CHECK_FAILS(STATUS_FAILED, "not on their way", network_wait(net, tickets[0], &results, &err));
+    CHECK_FAILS(STATUS_FAILED, "ticket is not open", network_wait(net, tickets[0], &results, &err));
     free(b.pixels);
     network_free(net);
     tensor_file_close(g.file);

@@ -46,7 +46,7 @@ check_run "nothing to fuse in a shared trunk" 2 '^hcnn-cl: --fusion add with --s
     train $quick --backbone tiny --shared-trunk --fusion add --run none
 check_run "... or in the fine half" 2 '^hcnn-cl: --fusion gate with --only-fine: ' \
     train $quick --backbone tiny --only-fine --fusion gate --run none
-check_run "the fine half shares nothing" 2 '^hcnn-cl: --shared-trunk and --only-fine: ' \
+check_run "the fine half shares nothing" 2 '^hcnn-cl: --shared-trunk with --only-fine: ' \
     train $quick --backbone tiny --only-fine --shared-trunk --run none
 check_run "... and has no coarse depth" 2 '^hcnn-cl: --coarse-depth with --only-fine: ' \
     train $quick --backbone tiny --only-fine --coarse-depth layer4 --run none

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of backbones; see backbone.h. */
+/* Builds backbones from the rows of one table; see backbone.h. */
 #include "model/backbone.h"
 
 #include <stdlib.h>
 
-/* The tiny ones, one of each build, are for tests. */
+/* The tiny backbones, one for each way of building, are for tests. */
 static const backbone backbones[] = {
     {"wide_resnet_50", &resnet_bottleneck, 64, {128, 256, 512, 1024}, 2, {3, 4, 6, 3}, 0},
     {"resnet50", &resnet_bottleneck, 64, {64, 128, 256, 512}, 4, {3, 4, 6, 3}, 0},

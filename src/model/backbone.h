@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Backbones by name: from an image to feature maps. A table in backbone.c has a line for each, a
- * file here for each way to build one: resnet.c, bit.c. */
+/* Backbones, which turn an image into feature maps. backbone.c has a table with a line for each
+ * backbone; each way of building one has a file: resnet.c, bit.c. Nothing here knows classifiers or
+ * fusions. */
 #pragma once
 
 #include "base/word_list.h"
@@ -10,51 +11,56 @@ enum { BACKBONE_STAGES = 4 };
 
 typedef struct backbone backbone;
 
-/* What a stage ends with, and where it began. */
+/* Where a stage ends, and where its parameters begin. */
 typedef struct backbone_stage {
-    int value;      /* its last node */
-    int parameters; /* the index of its first parameter */
+    int value;      /* index of its last node */
+    int parameters; /* index of its first parameter */
 } backbone_stage;
 
-/* A way to build one. */
+/* One way of building a backbone. */
 typedef struct backbone_build {
-    /* Appends the first convolution and what follows it up to the pool; its parameters are called
-     * PREFIX.*. */
+    /* Appends the layers before the stages, without the pool, and returns the last node. The
+     * parameters are named PREFIX.*. */
     int (*stem)(graph *g, const char *prefix, convolution_shape shape, int input);
-    enum max_pool_padding pool; /* of the ImageNet stem's */
-    /* Appends a block of a stage, from 0; its parameters are called NAME.*. */
+    enum max_pool_padding pool; /* padding of the ImageNet stem's max pool */
+    /* Appends one block of a stage (stages count from 0) and returns its last node. The parameters
+     * are named NAME.*. */
     int (*block)(graph *g, const backbone *b, const char *name, int input, int stage, int stride);
-    /* The name of a block, from 0, of a stage; freed by the caller, NULL when memory is out. */
+    /* The name of a block; stages and blocks count from 0. The caller frees it. NULL if memory ran
+     * out. */
     char *(*block_name)(const char *prefix, int stage, int block);
-    /* What heads and fusions take instead of a stage's value; NULL: the value itself. Its
-     * parameters are those of a layer of that name. */
+    /* Appends what comes between a stage, whose last node is `value`, and the heads and fusions
+     * that use it, and returns the last node. The parameters are those of layer `of`. NULL if heads
+     * and fusions use the stage itself. */
     int (*finish)(graph *g, const backbone *b, layer_name of, int value);
-    const char *first_weight; /* the name, inside a backbone, of one that each of these has */
+    const char *first_weight; /* name, without PREFIX., of a weight that every such backbone has */
 } backbone_build;
 
 struct backbone {
-    const char *name; /* --backbone */
+    const char *name; /* value of --backbone */
     const backbone_build *build;
     int stem_channels;
-    int widths[BACKBONE_STAGES]; /* channels inside a block; */
-    int expansion;               /* a stage's value has so many times them */
-    int blocks[BACKBONE_STAGES];
-    int groups; /* of group normalisations */
+    int widths[BACKBONE_STAGES]; /* channels inside a block */
+    int expansion;               /* output channels of a block = width * expansion */
+    int blocks[BACKBONE_STAGES]; /* number of blocks in each stage */
+    int groups;                  /* in each group normalisation; 0 without group normalisations */
 };
 
 extern const backbone_build resnet_basic, resnet_bottleneck, bit_bottleneck;
 
 extern const word_list backbone_words;
 
-const backbone *backbone_find(const char *name); /* or NULL */
+const backbone *backbone_find(const char *name); /* the backbone of that name, or NULL */
 
-/* Appends the stem and `stages` stages, under parameters called PREFIX.*, in the order of the state
+/* Appends the stem and the first `stages` stages, 1 to BACKBONE_STAGES, to node `input` and fills
+ * made[0] to made[stages - 1]. The parameters are named PREFIX.*, in the order of the state
  * dict. */
 void backbone_stages(graph *g, const backbone *b, const char *prefix, enum stem stem, int input,
                      int stages, backbone_stage made[BACKBONE_STAGES]);
 
-/* The features that heads and fusions take, from the value of stage 1 .. BACKBONE_STAGES. Only the
- * last stage's norm is one of the published network, PREFIX.norm; an earlier one's is the caller's,
- * `own`. */
+/* Returns the node that heads and fusions use after stage `stage`, 1 to BACKBONE_STAGES, whose last
+ * node is `value`. If the backbone normalises its features, the normalisation is appended here. It
+ * is named PREFIX.norm after the last stage, as in the published network, and `own` after an
+ * earlier one. */
 int backbone_features(graph *g, const backbone *b, const char *prefix, const char *own, int stage,
                       int value);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* BiT's ResNet-v2 (Kolesnikov et al., "Big Transfer", 2020) with timm's names (models/resnetv2.py):
- * pre-activation bottlenecks, group normalisation, and every convolution by its standardised
- * weights. Nothing depends on the batch, so that one image is enough for a training step. */
+/* BiT's ResNet-v2 (Kolesnikov et al., "Big Transfer", 2020) with timm's parameter names
+ * (models/resnetv2.py): pre-activation bottlenecks, group normalisation, and standardised weights
+ * in every convolution. The result for an image does not depend on the rest of its batch, so one
+ * image is enough for a training step. */
 #include "base/text.h"
 #include "model/backbone.h"
 
@@ -12,7 +13,7 @@ static int declare_convolution(graph *g, const char *prefix, const char *name,
                                      shape.kernel, false);
 }
 
-/* A convolution of relu(norm(x)). */
+/* convolution(relu(norm(x))): the first parameter of each, and the shape. */
 typedef struct unit {
     int norm, convolution;
     convolution_shape shape;
@@ -31,8 +32,8 @@ static int convolve(graph *g, const backbone *b, unit u, int input)
     return graph_standardised_convolution(g, active, u.convolution, u.shape);
 }
 
-/* conv3(relu(norm3(conv2(relu(norm2(conv1(a))))))) + shortcut with a = relu(norm1(x)); the
- * shortcut is x or, where the shape changes, a convolution of a. */
+/* conv3(relu(norm3(conv2(relu(norm2(conv1(a))))))) + shortcut with a = relu(norm1(x)). The shortcut
+ * is x or, if the shape changes, a convolution of a. */
 static int build_block(graph *g, const backbone *b, const char *prefix, int input, int stage,
                        int stride)
 {
@@ -66,15 +67,15 @@ static char *block_name(const char *prefix, int stage, int block)
     return text_format("%s.stages.%d.blocks.%d", prefix, stage, block);
 }
 
-/* A stage ends with a sum that nothing has normalised. */
+/* A stage ends with a sum that is not normalised, so heads and fusions need this. */
 static int finish(graph *g, const backbone *b, layer_name of, int value)
 {
     int norm = graph_declare_group_norm(g, of, g->nodes[value].c);
     return graph_group_norm(g, value, norm, b->groups, true);
 }
 
-/* The stem's pool sees zeros around the map, which has no ReLU behind it: not what torchvision's
- * does. */
+/* The stem's max pool pads with zeros, unlike torchvision's. No ReLU precedes the pool, so this
+ * changes the result. */
 const backbone_build bit_bottleneck = {.stem = build_stem,
                                        .pool = MAX_POOL_ZEROS,
                                        .block = build_block,

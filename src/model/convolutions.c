@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See convolutions.h. */
+/* Lists the convolutions of a graph and records the algorithms chosen for them; see
+ * convolutions.h. */
 #include "model/convolutions.h"
 
 #include <stdlib.h>

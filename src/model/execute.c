@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One call per node and direction; see execute.h. */
+/* Calls one operation for each node and direction; see execute.h. */
 #include "model/execute.h"
 #include "device/buffer.h"
 #include "device/profile.h"
@@ -13,7 +13,7 @@
 #include "ops/group_norm.h"
 #include "ops/weight_standardise.h"
 
-/* What a node's calls have in common. */
+/* What all calls of one pass share. */
 typedef struct pass {
     device *dev;
     graph *g;
@@ -35,8 +35,8 @@ static tensor value_of(const pass *p, int index)
     return for_count(p->g->nodes[index].value, p->count);
 }
 
-/* The gradients that a node sends to its input and to its second; no buffer where none is wanted.
- */
+/* The gradients that a node sends to its input and to its second input; without a buffer if none is
+ * needed. */
 static tensor gradient_to_input(const pass *p, const node *n)
 {
     return graph_feeds_input(p->g, n) ? for_count(p->g->nodes[n->input].gradient, p->count)
@@ -54,7 +54,8 @@ static cl_mem weight_of(const pass *p, int index)
     return index == GRAPH_NONE ? NULL : p->g->parameters[index].value;
 }
 
-/* What the backward pass makes of a weight's gradient; NULL where nothing is trained. */
+/* The buffer that receives a parameter's gradient: its gradient buffer or, without one, the
+ * parameter itself. NULL if it is not trained. */
 static cl_mem gradient_target(const pass *p, int index)
 {
     if (index == GRAPH_NONE || !parameter_is_trained(&p->g->parameters[index]))
@@ -63,7 +64,7 @@ static cl_mem gradient_target(const pass *p, int index)
     return weight->gradient ? weight->gradient : weight->value;
 }
 
-/* gamma, beta, running mean and variance, counter: declared in this order. */
+/* The parameters of a batchnorm, in the order in which they are declared. */
 enum { NORM_GAMMA, NORM_BETA, NORM_MEAN, NORM_VARIANCE, NORM_COUNTER };
 
 static batchnorm_layer norm_layer(const pass *p, const node *n)
@@ -78,7 +79,7 @@ static batchnorm_layer norm_layer(const pass *p, const node *n)
     };
 }
 
-/* The value that a node adds, if any. */
+/* The residual that a batchnorm adds; without a buffer if there is none. */
 static tensor residual_of(const pass *p, const node *n)
 {
     if (n->second == GRAPH_NONE)
@@ -86,13 +87,14 @@ static tensor residual_of(const pass *p, const node *n)
     return value_of(p, n->second);
 }
 
-/* Whether the convolution writes its batchnorm's value: its statistics are fixed. */
+/* Whether the convolution also applies the batchnorm after it, which it can in evaluation, when the
+ * statistics are fixed. */
 static bool takes_norm(const pass *p, const node *n)
 {
     return !p->train && graph_takes_norm(n);
 }
 
-/* Whether the convolution leaves its batchnorm the first stage of the statistics. */
+/* Whether the convolution also computes the sums for the statistics of the batchnorm after it. */
 static bool makes_sums(const pass *p, const node *n)
 {
     return n->kind == NODE_CONVOLUTION && n->norm != GRAPH_NONE && n->bias == GRAPH_NONE &&
@@ -121,8 +123,10 @@ static weight_standardise_layer standardised_layer(const pass *p, const node *n)
     };
 }
 
-/* The weights that a node multiplies by: its own or, made anew for each direction, since they have
- * one place for all nodes, what standardising makes of them. */
+/* The weights that a node multiplies by: its own or, for a standardised convolution, the
+ * standardised ones. All nodes share one buffer for those, so each direction computes them again.
+ * With `measure`, their mean and deviation are computed first; the backward pass uses those of the
+ * forward pass. */
 static status prepare_weights(const pass *p, const node *n, bool measure, cl_mem *weights,
                               error *err)
 {
@@ -158,7 +162,8 @@ static status forward_convolution(const pass *p, const node *n, tensor y, error 
     return bias && !algorithm->finishes ? bias_forward(p->dev, y, bias, err) : STATUS_OK;
 }
 
-/* The statistics that the convolution before has left, if it is this batchnorm's own and does. */
+/* The sums that the convolution before this batchnorm has computed; none if it does not compute
+ * them. */
 static batchnorm_sums sums_from(const pass *p, const node *n)
 {
     const node *from = &p->g->nodes[n->input];
@@ -229,10 +234,11 @@ static status forward_node(const pass *p, const node *n, error *err)
     case NODE_GATE:
         return gate_forward(p->dev, value_of(p, n->input), value_of(p, n->second), y, err);
     }
-    return error_set(err, STATUS_FAILED, "node of unknown kind %d", (int)n->kind);
+    return error_set(err, STATUS_FAILED, "unknown kind of node: %d", (int)n->kind);
 }
 
-/* Of the weights as the optimizer has them. */
+/* Computes the weight gradient. A standardised convolution first computes the gradient of its
+ * standardised weights, which is then turned into that of the weights themselves. */
 static status backward_weights(const pass *p, const node *n, convolution_call call, cl_mem target,
                                error *err)
 {
@@ -247,7 +253,8 @@ static status backward_weights(const pass *p, const node *n, convolution_call ca
     weight_standardise_layer layer = standardised_layer(p, n);
     call.weights = p->memory.standardised_gradient;
     call.terms = (gradient_terms){1, 0};
-    /* The algorithms leave out taps that meet only padding, and another node was here before. */
+    /* The algorithms skip taps that meet only padding, and the buffer still contains the gradient
+     * of another node. */
     if (n->shape.pad > 0)
         TRY(buffer_zero(p->dev, call.weights, 0, p->g->parameters[n->weight].count * sizeof(float),
                         err));
@@ -256,7 +263,8 @@ static status backward_weights(const pass *p, const node *n, convolution_call ca
                                        p->memory.convolution.scratch, err);
 }
 
-/* The input's gradient first: it needs the weights as they were in the forward pass. */
+/* The gradient of the input comes first: it needs the weights of the forward pass, and computing
+ * the weight gradient may update them. */
 static status backward_convolution(const pass *p, const node *n, tensor dy, error *err)
 {
     tensor dx = gradient_to_input(p, n);
@@ -346,10 +354,11 @@ static status backward_node(const pass *p, const node *n, error *err)
         return gate_backward(p->dev, value_of(p, n->input), value_of(p, n->second), dy, dx, second,
                              n->accumulate_input, n->accumulate_second, err);
     }
-    return error_set(err, STATUS_FAILED, "node of unknown kind %d", (int)n->kind);
+    return error_set(err, STATUS_FAILED, "unknown kind of node: %d", (int)n->kind);
 }
 
-/* For profiles: the name of its first parameter, which tells the layer, or its kind. */
+/* The label of a node in profiles: the name of its first parameter, which identifies the layer, or
+ * its kind. */
 static const char *node_name(const graph *g, const node *n)
 {
     return n->weight == GRAPH_NONE ? node_kind_name(n->kind) : g->parameters[n->weight].name;
@@ -372,7 +381,7 @@ static status tell(const graph *g, int index, const gradient_watch *watch, error
     return learns ? watch->ready(watch->context, (size_t)index, err) : STATUS_OK;
 }
 
-/* Of the parameters of a node, whose gradients it alone computes. */
+/* Reports the parameters of a node; no other node computes their gradients. */
 static status tell_of_node(const graph *g, const node *n, const gradient_watch *watch, error *err)
 {
     if (!watch->ready)

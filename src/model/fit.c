@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See fit.h. */
+/* Adds up the device memory of a network and tries batch sizes; see fit.h. */
 #include "model/fit.h"
 #include "base/pixels.h"
 #include "model/parameters.h"
 #include "model/plan.h"
 #include "ops/cross_entropy.h"
 
-/* Whether a step in fp16 is to be taken is known when every gradient is; ranks add theirs up before
- * they take it. */
+/* In fp16, whether to take a step is known only when all gradients are, so they must be kept. Ranks
+ * add up their gradients before they take a step. */
 bool fit_steps_in_backward(const device *dev, const network_options *o)
 {
     return o->training && o->steps_in_backward && dev->precision != PRECISION_FP16 && !o->sync;
 }
 
-/* What lies beside the plan: parameters, gradients, optimizer state, the batch and its results. */
+/* Bytes outside the plan: parameters, gradients, optimizer state, the batch and its results. */
 static uint64_t fixed_bytes(const device *dev, const network_options *o, const graph *g, int batch)
 {
     uint64_t trained = o->training ? parameters_bytes(g, parameter_is_trained) : 0;

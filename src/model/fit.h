@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How much device memory a network takes, and the largest batch that fits. */
+/* How much device memory a network needs, and the largest batch that fits. */
 #pragma once
 
 #include "model/convolutions.h"
 
-/* Whether a network of these options, network_options.steps_in_backward being one, steps in its
- * backward pass and so keeps no gradients. */
+/* Whether a network of these options updates its parameters in the backward pass and so keeps no
+ * gradients. options->steps_in_backward asks for it; fp16 and sync prevent it. */
 bool fit_steps_in_backward(const device *dev, const network_options *options);
 
-/* Settles the algorithms of the graph's convolutions for steps of at most `batch` images: those
- * that tuning chose for speed if memory suffices; the quick ones, which may need less, if not.
- * *bytes is all that the network will hold. */
+/* Chooses the algorithms of the graph's convolutions for steps of at most `batch` images: those
+ * that tuning found fastest or, if they need too much memory, the quick choices, which may need
+ * less. *bytes is all device memory of the network; *fits is whether the device has it. */
 status fit_batch(const convolver *c, const network_options *options, graph *g, int batch,
                  uint64_t *bytes, bool *fits, error *err);
 
-/* The largest batch that fits, 0: not even one image. The graph is settled for any of those that
- * were tried. */
+/* The largest batch that fits, at most 65535; 0 if not even one image fits. It leaves the graph
+ * with the algorithms of some batch that was tried. */
 status fit_largest_batch(const convolver *c, const network_options *options, graph *g, int *largest,
                          error *err);

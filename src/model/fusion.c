@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every fusion, and the table of them; see fusion.h. */
+/* All fusions and the table of them; see fusion.h. */
 #include "model/fusion.h"
 
-/* The coarse map, pooled to the fine one's size where it is larger (its backbone then lacks
- * stages), and detached there; else it is the caller's to detach. The pool is the original's, which
- * halves a map as the missing stage would, for each that is missing. */
+/* Pools the coarse map to the size of the fine one. It is larger if the coarse backbone has fewer
+ * stages. The pool is the original's; it halves the map once for each missing stage. The pooled map
+ * is detached; if nothing is pooled, the caller detaches. */
 static int coarse_map(graph *g, int fine, int coarse)
 {
     while (!g->failed && g->nodes[coarse].h > g->nodes[fine].h) {
@@ -15,7 +15,7 @@ static int coarse_map(graph *g, int fine, int coarse)
     return coarse;
 }
 
-/* The average of a coarse map, detached: one pixel. */
+/* The average of a map over its pixels, detached: one pixel. */
 static int detached_average(graph *g, int map)
 {
     int average = graph_average_pool(g, map);
@@ -23,7 +23,7 @@ static int detached_average(graph *g, int map)
     return average;
 }
 
-/* A 1x1 convolution with a bias, under parameters called NAME.*. */
+/* A 1x1 convolution with a bias; its parameters are named NAME.*. */
 static int project(graph *g, const char *name, int input, int channels)
 {
     int cin = g->nodes[input].c;
@@ -32,13 +32,13 @@ static int project(graph *g, const char *name, int input, int channels)
                              (convolution_shape){cin, channels, 1, 1, 0});
 }
 
-/* The original's fusion: the coarse channels behind the fine ones, then a 1x1 convolution back to
- * the fine width, of which the classifier takes the average:
+/* The original's fusion. The coarse channels are appended to the fine ones, a 1x1 convolution
+ * reduces them to the fine width, and the classifier uses the average over the pixels:
  *
- *   average(W [fine; pool(coarse)] + b), W and b being fine_11conv
+ *   average(W [fine; pool(coarse)] + b), where W and b are fine_11conv
  *
- * Both are linear and the convolution mixes no pixels, so the average comes first: the same
- * function and gradients, one pixel to convolve. */
+ * Both are linear and the convolution mixes no pixels, so the average comes first: function and
+ * gradients are the same, and only one pixel is convolved. */
 static int concat(graph *g, int fine, int coarse)
 {
     int beside = detached_average(g, coarse_map(g, fine, coarse));
@@ -46,10 +46,10 @@ static int concat(graph *g, int fine, int coarse)
     return project(g, "fine_11conv", both, g->nodes[fine].c);
 }
 
-/* As concat, with batch normalisation and ReLU behind the convolution, which thus has no bias and
- * every pixel to convolve:
+/* Like concat, with batch normalisation and ReLU after the convolution. It therefore has no bias,
+ * and every pixel is convolved:
  *
- *   average(relu(bn(W [fine; pool(coarse)]))), W being fine_11conv and bn fine_bn */
+ *   average(relu(bn(W [fine; pool(coarse)]))), where W is fine_11conv and bn is fine_bn */
 static int concat_bn_relu(graph *g, int fine, int coarse)
 {
     int width = g->nodes[fine].c;
@@ -64,9 +64,9 @@ static int concat_bn_relu(graph *g, int fine, int coarse)
     return graph_average_pool(g, graph_batchnorm(g, mixed, norm, true, GRAPH_NONE));
 }
 
-/* The coarse features, brought to the fine width by a 1x1 convolution, added to the fine ones:
+/* Adds the coarse features, brought to the fine width by a 1x1 convolution, to the fine ones:
  *
- *   average(fine + W pool(coarse) + b), W and b being fine_11conv
+ *   average(fine + W pool(coarse) + b), where W and b are fine_11conv
  *
  * All of it is linear, so the averages come first, as in concat. */
 static int add(graph *g, int fine, int coarse)
@@ -78,17 +78,16 @@ static int add(graph *g, int fine, int coarse)
 
 /* The coarse features open and close the fine channels:
  *
- *   average(fine) * sigmoid(W average(coarse) + b), W and b being fine_gate
+ *   average(fine) * sigmoid(W average(coarse) + b), where W and b are fine_gate
  *
- * One gate an image and channel, so that it does not matter whether it comes before or behind the
- * average. */
+ * There is one gate per image and channel, so it may be applied before or after the average. */
 static int gate(graph *g, int fine, int coarse)
 {
     int opened = project(g, "fine_gate", detached_average(g, coarse), g->nodes[fine].c);
     return graph_pair(g, NODE_GATE, graph_average_pool(g, fine), opened);
 }
 
-/* The first is the default. */
+/* The first row is the default. */
 static const fusion fusions[] = {
     {"concat", concat}, {"concat-bn-relu", concat_bn_relu}, {"add", add}, {"gate", gate},
     {.name = NULL},

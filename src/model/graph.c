@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Building the list of nodes; see graph.h. */
+/* Builds the list of nodes and decides which gradients are needed; see graph.h. */
 #include "model/graph.h"
 #include "base/array.h"
 #include "base/text.h"
@@ -20,7 +20,7 @@ const char *node_kind_name(enum node_kind kind)
     return kinds[kind];
 }
 
-/* Makes room in an array of the graph's. */
+/* Makes room for one more element in an array of the graph. False if memory has run out. */
 static bool grow(graph *g, void *array, size_t count, size_t size)
 {
     error ignored;
@@ -45,7 +45,7 @@ static int declare(graph *g, enum parameter_kind kind, layer_name of, const char
     return (int)g->parameter_count++;
 }
 
-/* gamma and beta of a normalisation */
+/* Declares gamma and beta of a normalisation. */
 static int declare_norm(graph *g, layer_name of, const int64_t *channels)
 {
     int first = declare(g, PARAMETER_VECTOR, of, "weight", 1, channels, START_CONSTANT, 1.0f);
@@ -57,8 +57,8 @@ int graph_declare_convolution(graph *g, layer_name of, int cin, int cout, int ke
 {
     const int64_t shape[] = {cout, cin, kernel, kernel};
     const int64_t bias_shape[] = {cout};
-    /* A convolution with a bias is the fusion, which keeps PyTorch's default: uniform within
-     * 1 / sqrt(fan in). The others are kaiming normal by fan out, for ReLU. */
+    /* Only fusions have convolutions with a bias. Like PyTorch's, they start uniform within +-1 /
+     * sqrt(fan in). The others start kaiming normal by fan out, for ReLU. */
     float bound = 1.0f / sqrtf((float)cin * (float)(kernel * kernel));
     float deviation = sqrtf(2.0f / ((float)cout * (float)(kernel * kernel)));
     int first = declare(g, PARAMETER_CONVOLUTION, of, "weight", 4, shape,
@@ -108,7 +108,7 @@ static int append(graph *g, node made)
     return g->count++;
 }
 
-/* A node with the shape of `input` and nothing else set. */
+/* A node with the shape of `input`, which may be GRAPH_NONE, and nothing else set. */
 static node node_after(const graph *g, enum node_kind kind, int input)
 {
     node made = {.kind = kind, .input = input, .second = GRAPH_NONE};
@@ -121,6 +121,7 @@ static node node_after(const graph *g, enum node_kind kind, int input)
     return made;
 }
 
+/* Sets the height and width of the result of a convolution or pool. */
 static void slide(node *n)
 {
     n->h = (n->h + 2 * n->shape.pad - n->shape.kernel) / n->shape.stride + 1;
@@ -218,7 +219,7 @@ static bool is_trained(const graph *g, int parameter)
     return parameter != GRAPH_NONE && !g->parameters[parameter].frozen;
 }
 
-/* Whether what an edge comes from wants a gradient by it. */
+/* Whether node `from` needs a gradient through an edge that starts at it. */
 static bool wants_gradient(const graph *g, int from, bool detached)
 {
     return from != GRAPH_NONE && !detached && g->nodes[from].has_gradient;
@@ -234,7 +235,8 @@ bool graph_feeds_second(const graph *g, const node *n)
     return n->has_gradient && wants_gradient(g, n->second, n->second_detached);
 }
 
-/* Convolutions and the batchnorms that take them over: the next node, and the only reader. */
+/* Pairs each convolution with the batchnorm after it, if that is the next node and the only
+ * reader. */
 static void pair_norms(graph *g)
 {
     for (int i = 0; i < g->count; i++) {
@@ -257,7 +259,7 @@ status graph_finish(graph *g, bool training, error *err)
         node *n = &g->nodes[i];
         bool below = wants_gradient(g, n->input, n->detached) ||
                      wants_gradient(g, n->second, n->second_detached);
-        /* Weight and bias of a layer are asked apart: a freeze list may name only one. */
+        /* Weight and bias are checked separately: --freeze may name only one of them. */
         int last = n->kind == NODE_BATCHNORM ? n->weight + 1 : n->bias;
         n->trains = training && (is_trained(g, n->weight) || is_trained(g, last));
         n->has_gradient = n->trains || (training && below);
@@ -265,7 +267,8 @@ status graph_finish(graph *g, bool training, error *err)
     }
     if (g->count <= 0)
         return STATUS_OK;
-    /* Backward runs from the last node to the first: whoever comes first writes, the rest add. */
+    /* The backward pass runs from the last node to the first. The first node to send a value its
+     * gradient overwrites it; later ones add to it. */
     bool *written = calloc((size_t)g->count, sizeof *written);
     TRY(got_memory(written, err, "the network"));
     for (int i = g->count - 1; i >= 0; i--) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The network as a list of nodes in forward order, one mathematical operation each. Built once per
- * shape of network; plan.c gives its values memory, execute.c runs it. */
+/* A network as a list of nodes in forward order; each node is one mathematical operation. hcnn.c
+ * builds it, plan.c gives its values memory, execute.c runs it. Nothing here uses the device. */
 #pragma once
 
 #include "model/network_options.h"
@@ -24,39 +24,39 @@ enum node_kind {
     NODE_LINEAR,
 };
 
-/* "convolution", "max_pool": for profiles and for values that no parameter names. */
+/* The kind's name, such as "max_pool", for profiles and for values of nodes without parameters. */
 const char *node_kind_name(enum node_kind kind);
 
 typedef struct node {
     enum node_kind kind;
-    int input, second;       /* nodes; second: a batchnorm's residual (or GRAPH_NONE), the second
-                                part of a concat or an add, a gate */
-    int h, w, c;             /* of its value, for one image */
+    int input, second; /* nodes or GRAPH_NONE; second: the residual of a batchnorm, the second part
+                          of a concat or add, the gate of a gate */
+    int h, w, c;       /* size of its value for one image */
     convolution_shape shape; /* convolutions; pools use kernel, stride and pad */
-    int weight, bias;        /* parameters; a batchnorm's five follow each other from `weight` on,
-                                a group norm's gamma and beta are weight and bias */
+    int weight, bias; /* parameters or GRAPH_NONE; the five of a batchnorm start at `weight`; gamma
+                         and beta of a group norm are weight and bias */
     bool relu;
-    bool standardised; /* a convolution by its standardised weights (ops/weight_standardise.h) */
-    int groups;        /* of a group norm */
-    enum max_pool_padding padding;  /* of a max pool */
-    bool detached, second_detached; /* sends no gradient to its input, to its second */
+    bool standardised; /* a convolution with standardised weights (ops/weight_standardise.h) */
+    int groups;        /* group norms */
+    enum max_pool_padding padding;  /* max pools */
+    bool detached, second_detached; /* sends no gradient to its input, to its second input */
     /* Set by graph_finish: */
-    int norm; /* the batchnorm behind a convolution that nothing else reads; GRAPH_NONE: none */
-    bool has_gradient;                        /* a gradient of its value is computed */
-    bool trains;                              /* its own parameters get a gradient */
-    bool accumulate_input, accumulate_second; /* another node writes that gradient before it */
+    int norm; /* the batchnorm after a convolution, if nothing else reads it; else GRAPH_NONE */
+    bool has_gradient; /* the gradient of its value is computed */
+    bool trains;       /* the gradient of one of its parameters is computed */
+    bool accumulate_input, accumulate_second; /* another node writes that gradient first */
     /* Set by convolutions_choose: */
     convolution_choice choices[CONVOLUTION_DIRECTIONS];
     /* Set by the plan: */
     tensor value, gradient;
-    cl_mem mean, inverse_deviation; /* batchnorm: of the batch; group norm: of each image's groups;
-                                       standardised convolution: of its weights */
-    cl_mem maxima;                  /* max pool: where they were */
+    cl_mem mean, inverse_deviation; /* batchnorm: statistics of the batch; group norm: of each
+                                       image's groups; standardised convolution: of its weights */
+    cl_mem maxima;                  /* max pool: places of the maxima */
 } node;
 
-/* One output: logits, and what the loss needs. */
+/* One output: its logits, and the buffers of its loss. */
 typedef struct head {
-    int logits; /* node, GRAPH_NONE when the network has no such head */
+    int logits; /* node; GRAPH_NONE if the network has no such head */
     cl_mem labels, results;
 } head;
 
@@ -72,21 +72,22 @@ typedef struct graph {
     bool failed;   /* memory ran out while building; graph_finish reports it */
 } graph;
 
-/* What a layer's parameters are called: "PREFIX.NAME.*" or, where the prefix is NULL, "NAME.*". */
+/* The name of a layer. Its parameters are named PREFIX.NAME.* or, if the prefix is NULL, NAME.*. */
 typedef struct layer_name {
     const char *prefix, *name;
 } layer_name;
 
-/* Parameters are declared in state-dict order, which is not always forward order. Each returns the
- * index of the first one. */
+/* Declare the parameters of a layer and return the index of the first one. Call these in the order
+ * of the state dict, which is not always the forward order. */
 int graph_declare_convolution(graph *g, layer_name of, int cin, int cout, int kernel, bool bias);
 int graph_declare_batchnorm(graph *g, layer_name of, int channels);
 int graph_declare_group_norm(graph *g, layer_name of, int channels);
 int graph_declare_linear(graph *g, layer_name of, int in, int out);
-/* A network from scratch starts that parameter at 0. */
+/* Makes a parameter start at 0 in networks trained from scratch; see network_initialize. */
 void graph_start_at_zero(graph *g, int parameter);
 
-/* Nodes; each returns its index. */
+/* Append a node and return its index. `input`, `second` and `residual` are nodes, `parameters` is
+ * the index of the layer's first parameter, and `size` is height and width of the image. */
 int graph_input(graph *g, int size);
 int graph_convolution(graph *g, int input, int parameters, bool bias, convolution_shape shape);
 int graph_standardised_convolution(graph *g, int input, int parameters, convolution_shape shape);
@@ -95,27 +96,30 @@ int graph_group_norm(graph *g, int input, int parameters, int groups, bool relu)
 int graph_max_pool(graph *g, int input, int kernel, int stride, int pad,
                    enum max_pool_padding padding);
 int graph_average_pool(graph *g, int input);
-/* NODE_CONCAT, NODE_ADD or NODE_GATE. */
+/* kind: NODE_CONCAT, NODE_ADD or NODE_GATE. */
 int graph_pair(graph *g, enum node_kind kind, int input, int second);
 int graph_linear(graph *g, int input, int parameters, int out);
 
-/* Node `to` sends no gradient to `from`, one of those it reads. */
+/* Makes node `to` send no gradient to `from`, one of the nodes that it reads. */
 void graph_detach(graph *g, int to, int from);
 
-/* Settles who needs gradients, after parameters have been frozen or thawed. */
+/* Decides which gradients are needed. Call it after building, and again after parameters were
+ * frozen or thawed. Reports memory that ran out while the graph was built. */
 status graph_finish(graph *g, bool training, error *err);
 void graph_free(graph *g);
 
-/* Whether node n, of a finished graph, sends its input a gradient; its second. */
+/* Whether node n of a finished graph sends a gradient to its input; to its second input. */
 bool graph_feeds_input(const graph *g, const node *n);
 bool graph_feeds_second(const graph *g, const node *n);
 
-/* Whether node n, of a finished graph, runs a convolution in that direction. */
+/* Whether node n of a finished graph runs a convolution in that direction; linear layers do. */
 bool graph_convolves(const graph *g, const node *n, enum convolution_direction direction);
 
-/* Whether node n, with its algorithms, is a convolution that writes its batchnorm's value itself
- * when statistics are fixed. */
+/* Whether node n, whose algorithms are chosen, is a convolution that applies the batchnorm after it
+ * and writes its value, if the statistics are fixed. */
 bool graph_takes_norm(const node *n);
 
-/* The network of the options: model/hcnn.c. */
+/* Builds the network of the options (hcnn.c), without graph_finish. An unknown name, or options
+ * that contradict each other, is STATUS_USAGE. The caller releases the graph with graph_free, also
+ * after an error. */
 status hcnn_build(const network_options *options, graph *g, error *err);

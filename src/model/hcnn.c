@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The coarse/fine network: backbones, a linear head for each set of classes, and the fusion that
- * puts the coarse features beside the fine ones. Three shapes of it: two backbones, the original's;
- * the fine one alone; one trunk with both heads. */
+/* Builds the coarse/fine network: backbones, a linear head for each set of classes, and the fusion
+ * that combines coarse and fine features. It has three shapes: two backbones, as in the original;
+ * the fine backbone alone; one trunk shared by both heads. */
 #include "model/backbone.h"
 #include "model/fusion.h"
 
@@ -19,15 +19,16 @@ static void set_head(graph *g, enum head_index head, const char *name, int featu
     g->heads[head].logits = graph_linear(g, features, classifier, classes);
 }
 
-/* The original's loop over requires_grad, for any backbone and depth: what comes before the coarse
- * backbone's last stage. Batch normalisation there goes on using and moving its statistics. */
+/* Marks the parameters before the last stage of the coarse backbone, which --freeze default
+ * freezes. The original does this for its own backbone in a loop over requires_grad. Batch
+ * normalisation there still uses the statistics of the batch and updates the running ones. */
 static void mark_early(graph *g, size_t first, int end)
 {
     for (size_t i = first; i < (size_t)end && i < g->parameter_count; i++)
         g->parameters[i].early = true;
 }
 
-/* Returns the coarse features. */
+/* Builds the coarse backbone and its head, and returns the coarse features. */
 static int build_coarse(graph *g, const backbone *b, const network_options *o, int input)
 {
     backbone_stage made[BACKBONE_STAGES];
@@ -49,15 +50,15 @@ static void build_two(graph *g, const backbone *b, const fusion *f, const networ
     backbone_stages(g, b, "fine_backbone", o->stem, input, BACKBONE_STAGES, made);
     int fine = backbone_features(g, b, "fine_backbone", NULL, BACKBONE_STAGES,
                                  made[BACKBONE_STAGES - 1].value);
-    /* The state dict has the classifier before the fusion. */
+    /* In the state dict, the classifier comes before the fusion. */
     int classifier = graph_declare_linear(g, (layer_name){NULL, "fine_classifier"},
                                           g->nodes[fine].c, o->fine_classes);
     int fused = o->only_fine ? graph_average_pool(g, fine) : f->build(g, fine, coarse);
     g->heads[HEAD_FINE].logits = graph_linear(g, fused, classifier, o->fine_classes);
 }
 
-/* Both losses teach the trunk; there is nothing to fuse, since the fine features come from the
- * coarse ones. */
+/* Both losses train the trunk. There is no fusion: the fine features are computed from the coarse
+ * ones. */
 static void build_shared(graph *g, const backbone *b, const network_options *o, int input)
 {
     backbone_stage made[BACKBONE_STAGES];
@@ -75,10 +76,9 @@ static void build_shared(graph *g, const backbone *b, const network_options *o, 
 static status check_shape(const network_options *o, error *err)
 {
     if (o->shared_trunk && o->only_fine)
-        return error_set(
-            err, STATUS_USAGE,
-            "--shared-trunk and --only-fine: the trunk is shared with the coarse head; "
-            "leave one of them out");
+        return error_set(err, STATUS_USAGE,
+                         "--shared-trunk with --only-fine: there is no coarse head to share the "
+                         "trunk with; leave one of them out");
     if (o->fusion && (o->shared_trunk || o->only_fine))
         return error_set(err, STATUS_USAGE,
                          "--fusion %s with %s: there is no coarse backbone to fuse; leave one of "
@@ -90,7 +90,8 @@ static status check_shape(const network_options *o, error *err)
                          "them out");
     if (o->coarse_stages < 0 || o->coarse_stages > BACKBONE_STAGES)
         return error_set(err, STATUS_USAGE,
-                         "a coarse head behind stage %d of a backbone: there are 1 to %d",
+                         "the coarse head cannot use stage %d of a backbone; expected a stage "
+                         "from 1 to %d",
                          o->coarse_stages, BACKBONE_STAGES);
     return STATUS_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Recognising what a file of weights is of; see import.h. Every network that can be built is
- * compared with the file by its parameters' names and shapes: nothing here knows a backbone. */
+/* Recognises the network that a file's weights belong to; see import.h. It builds every possible
+ * network and compares the names and shapes of its parameters with the file's tensors. Nothing here
+ * depends on a particular backbone. */
 #include "model/import.h"
 #include "base/terminal.h"
 #include "base/text.h"
@@ -18,12 +19,12 @@ typedef struct search {
     const char *path;
     const import_options *options;
     import_plan *plan;
-    tensor_entry *entries;       /* the file's, their names without what is dropped; NULL: not asked
-                                    for */
-    const tensor_entry **sorted; /* [sorted_count] those that are asked for, by their names */
+    tensor_entry *entries; /* [tensors of the file], named without the prefix; name NULL: lacks
+                              options->prefix */
+    const tensor_entry **sorted; /* [sorted_count], the entries with a name, sorted by it */
     size_t sorted_count;
-    bool *used; /* by tensor */
-    graph best; /* the network that fits, or comes nearest */
+    bool *used; /* [tensors of the file], whether the plan copies it */
+    graph best; /* the network that fits or is closest */
     network_options best_options;
     size_t best_found, best_wanted;
 } search;
@@ -43,7 +44,7 @@ static const char *strip(const char *name, const char *prefix)
     return name;
 }
 
-/* A hundred networks ask for some hundred names each. */
+/* Sorts the tensors by name, because about a hundred networks look up hundreds of names each. */
 static void sort_names(search *s)
 {
     for (size_t i = 0; i < tensor_file_count(s->plan->file); i++) {
@@ -60,7 +61,8 @@ static const tensor_entry *find_tensor(const search *s, const char *name)
     return tensors_find(s->sorted, s->sorted_count, name);
 }
 
-/* The name to look for: inside a backbone's file there is no prefix. NULL: not of a backbone. */
+/* The name of a parameter in the file. A file of one backbone has names without a prefix; the name
+ * is then NULL for parameters outside the backbone. */
 static const char *wanted_name(const search *s, const parameter *p)
 {
     if (s->plan->whole)
@@ -80,7 +82,9 @@ static const tensor_entry *find_parameter(const search *s, const parameter *p)
 
 /* ---- Comparing ---- */
 
-/* Keeps the network if more of it is in the file than of the best so far. */
+/* Keeps the network if it is better than the best so far. A network that the file contains
+ * completely is better than one that it does not; otherwise, more parameters in the file are
+ * better. */
 static status try_network(search *s, network_options options, error *err)
 {
     graph g;
@@ -106,7 +110,7 @@ static status try_network(search *s, network_options options, error *err)
     return STATUS_OK;
 }
 
-/* The ways to put a coarse and a fine branch together. */
+/* Tries all ways of combining a coarse and a fine branch. */
 static status try_shapes(search *s, network_options o, error *err)
 {
     if (o.only_fine || o.shared_trunk) {
@@ -145,7 +149,7 @@ static int classes_of(const tensor_entry *classifier)
     return sane ? (int)classifier->shape[0] : 1;
 }
 
-/* What the names alone tell. */
+/* What the names alone reveal: whole network or backbone, its branches, its classes. */
 static network_options outline(search *s)
 {
     const tensor_entry *fine = find_tensor(s, "fine_classifier.weight");
@@ -176,8 +180,8 @@ static status take(search *s, const tensor_entry *e, const char *name, int rank,
     return STATUS_OK;
 }
 
-/* A backbone's own classifier, which a network of as many classes can take: torchvision's "fc" or
- * timm BiT's, which is a convolution there. */
+/* Takes a backbone's own classifier, which a network with as many classes can use: torchvision's
+ * "fc" or timm BiT's "head.fc", which is a convolution. */
 static status take_classifier(search *s, error *err)
 {
     static const char *const names[][2] = {{"fc.weight", "fc.bias"},
@@ -195,13 +199,13 @@ static status take_classifier(search *s, error *err)
     return STATUS_OK;
 }
 
-/* Its name is the file's. */
+/* The name comes from the file and may contain anything, so terminal_put masks it. */
 static void write_skipped(const search *s, const tensor_entry *e, FILE *text)
 {
     char shape[TENSOR_SHAPE_BYTES];
     terminal_put(text, e->name);
-    fprintf(text, ": skipped; %s has none of %s\n", s->best_options.backbone,
-            tensor_shape_text(e->rank, e->shape, shape));
+    fprintf(text, ": skipped; %s has no parameter of this name with shape %s\n",
+            s->best_options.backbone, tensor_shape_text(e->rank, e->shape, shape));
 }
 
 static status take_tensors(search *s, FILE *text, error *err)
@@ -214,8 +218,8 @@ static status take_tensors(search *s, FILE *text, error *err)
         if (e)
             TRY(take(s, e, name, p->rank, err));
         else if (name && p->kind != PARAMETER_COUNTER) {
-            fprintf(text, "%s: missing; %s has one of %s\n", name, s->best_options.backbone,
-                    tensor_shape_text(p->rank, p->shape, shape));
+            fprintf(text, "%s: missing; %s expects it with shape %s\n", name,
+                    s->best_options.backbone, tensor_shape_text(p->rank, p->shape, shape));
             s->plan->missing++;
         }
     }
@@ -238,9 +242,9 @@ static status judge(const search *s, error *err)
     if (s->plan->missing == 0 || partly)
         return STATUS_OK;
     return error_set(err, STATUS_FAILED,
-                     "%s: is of no network that is known here; nearest is %s, of which it has %zu "
-                     "of %zu weights and statistics (--backbone NAME takes a part of one, --prefix "
-                     "TEXT drops what stands before its names):\n%.*s",
+                     "%s: fits no known network; the closest is %s, of which it contains %zu of "
+                     "%zu weights and statistics. Use --backbone NAME if the file is a part of a "
+                     "backbone, or --prefix TEXT if its names begin with a prefix:\n%.*s",
                      s->path, s->best_options.backbone, s->best_found, s->best_wanted, NEAREST_TEXT,
                      s->plan->text);
 }

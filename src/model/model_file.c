@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Model files; see model_file.h. */
+/* Reads and writes model files; see model_file.h. */
 #include "model/model_file.h"
 #include "base/json_values.h"
 #include "model/backbone.h"
@@ -11,7 +11,7 @@
 
 static const char format_version[] = "1";
 
-enum { MAX_IMAGE_SIZE = 16384 }; /* the longest side of an image file */
+enum { MAX_IMAGE_SIZE = 16384 }; /* the longest side of an image file that can be read */
 
 static const field network_fields[] = {
     {FIELD(TEXT, network_options, backbone)},
@@ -49,8 +49,10 @@ status model_file_put(tensor_writer *writer, const char *piece, json_t *object, 
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     status result =
         text ? tensor_writer_set_metadata(writer, piece, text, err)
-             : error_set(err, STATUS_FAILED,
-                         "%s of a checkpoint: a name is not UTF-8, or memory is out", piece);
+             : error_set(
+                   err, STATUS_FAILED,
+                   "%s cannot be written to the checkpoint: a name is not UTF-8, or memory ran out",
+                   piece);
     free(text);
     json_decref(object);
     return result;
@@ -79,8 +81,8 @@ bool model_file_has(const model_file *m, const char *piece)
 static status lacks(const model_file *m, const char *piece, error *err)
 {
     return error_set(err, STATUS_FAILED,
-                     "%s: its metadata has no %s: it is no checkpoint of hcnn-cl (weights to start "
-                     "from are given as --weights)",
+                     "%s: is not a checkpoint of hcnn-cl: its metadata has no valid %s; to start "
+                     "from its weights, use --weights",
                      m->path, piece);
 }
 
@@ -95,7 +97,7 @@ status model_file_piece(const model_file *m, const char *piece, json_t **object,
     return lacks(m, piece, err);
 }
 
-/* Borrowed pointers to the texts of a list; the array is freed by the caller. */
+/* The names of a list. The texts are borrowed from the JSON; the caller frees the array. */
 static status read_names(const fields_source *from, const char *key, const char ***names,
                          int *count, error *err)
 {
@@ -130,8 +132,8 @@ done:
     return result;
 }
 
-/* The texts that the fields borrow become ones that outlive the JSON. Keys that older versions did
- * not write mean the default. */
+/* Replaces the texts that are borrowed from the JSON by ones that outlive it. A key that older
+ * versions did not write means the default. */
 static status read_network(model_file *m, const fields_source *from, error *err)
 {
     network_options *o = &m->options;
@@ -174,8 +176,9 @@ static status open_file(model_file *m, error *err)
     TRY(tensor_file_is_torch(m->path, &torch, err));
     if (torch)
         return error_set(err, STATUS_FAILED,
-                         "%s: is PyTorch's, without the classes: `hcnn-cl import %s -o FILE --data "
-                         "PATH`, with the data set that it was trained on, makes it a checkpoint",
+                         "%s: is a PyTorch file, which does not contain the classes; `hcnn-cl "
+                         "import %s -o FILE --data PATH`, with the data set that it was trained "
+                         "on, makes it a checkpoint",
                          m->path, m->path);
     TRY(tensor_file_open(m->path, &m->tensors, err));
     TRY(tensor_file_verify(m->tensors, err));
@@ -183,7 +186,8 @@ static status open_file(model_file *m, error *err)
     if (!version)
         return lacks(m, "hcnn.format", err);
     if (strcmp(version, format_version) != 0)
-        return error_set(err, STATUS_FAILED, "%s: format %s, this version reads format %s", m->path,
+        return error_set(err, STATUS_FAILED,
+                         "%s: has format %s, but this version of hcnn-cl reads format %s", m->path,
                          version, format_version);
     TRY(read_piece(m, "hcnn.classes", read_classes, err));
     return read_piece(m, "hcnn.network", read_network, err);

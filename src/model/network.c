@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A network on a device; see network.h. The graph says what to compute, the plan where it lies,
- * execute.c runs it; here they are put together and batches go in and results come out. */
+/* A network on a device; see network.h. The graph says what to compute, the plan gives it memory,
+ * and execute.c runs it. This file joins them, uploads batches and fetches results. */
 #include "model/network.h"
 #include "device/profile.h"
 #include "model/execute.h"
@@ -29,19 +29,19 @@ struct network {
     device *dev;
     convolver chooser;
     network_options options;
-    char *backbone, *freeze; /* options' own copies */
+    char *backbone, *freeze; /* owned; options points to them */
     graph g;
     plan *p;
     cl_mem pixels, images;
     ticket tickets[TICKETS];
-    unsigned fetched; /* tickets handed out */
-    int count;        /* images of the last forward pass, */
-    bool trains;      /* which was a training step's */
-    float loss_scale; /* of gradients */
-    float smoothing;  /* of targets in training */
+    unsigned fetched; /* number of tickets handed out */
+    int count;        /* images in the last forward pass */
+    bool trains;      /* the last forward pass was a training step's */
+    float loss_scale; /* factor of the gradients */
+    float smoothing;  /* label smoothing in training */
     gradient_watch watch;
     shared_statistics *shared; /* NULL without options.sync */
-    cl_mem tree;               /* cross_entropy_tree's; NULL without marginal_parents */
+    cl_mem tree;               /* from cross_entropy_tree; NULL without marginal_parents */
     uint64_t memory_bytes;
 };
 
@@ -49,14 +49,15 @@ static status check_options(const network_options *o, error *err)
 {
     if (o->batch_size < 1 || o->image_size < 1)
         return error_set(err, STATUS_USAGE,
-                         "a batch of %d images of %d pixels a side: both must be at least 1",
-                         o->batch_size, o->image_size);
+                         "batch size %d and image size %d: both must be at least 1", o->batch_size,
+                         o->image_size);
     if (o->fine_classes < 2 || (!o->only_fine && o->coarse_classes < 2))
         return error_set(err, STATUS_FAILED,
-                         "the data set has %d coarse and %d fine classes; a head needs at least "
-                         "two%s",
+                         "the data set has %d coarse and %d fine classes, but a classifier needs "
+                         "at least two%s",
                          o->coarse_classes, o->fine_classes,
-                         o->fine_classes < 2 ? "" : " (--only-fine leaves the coarse one out)");
+                         o->fine_classes < 2 ? ""
+                                             : "; use --only-fine to leave out the coarse one");
     return STATUS_OK;
 }
 
@@ -102,13 +103,13 @@ static status refuse_batch(network *net, uint64_t bytes, error *err)
     TRY(fit_largest_batch(&net->chooser, o, &net->g, &largest, err));
     char remedy[160];
     if (largest > 0)
-        snprintf(remedy, sizeof remedy, "the largest batch that fits is %d (--batch-size %d)",
+        snprintf(remedy, sizeof remedy, "the largest batch that fits is %d; use --batch-size %d",
                  largest, largest);
     else
-        snprintf(remedy, sizeof remedy, "not even one image fits; try a smaller --image-size");
+        snprintf(remedy, sizeof remedy, "not even one image fits; use a smaller --image-size");
     return error_set(err, STATUS_FAILED,
-                     "a batch of %d images of %dx%d needs %.2f GiB; %s has %.2f GiB, at most %.2f "
-                     "GiB in one piece: %s",
+                     "a batch of %d images of %dx%d needs %.2f GiB of device memory; %s has %.2f "
+                     "GiB, at most %.2f GiB per allocation: %s",
                      o->batch_size, o->image_size, o->image_size, (double)bytes / (1u << 30),
                      net->dev->info.name, (double)net->dev->info.memory_bytes / (1u << 30),
                      (double)net->dev->info.max_allocation_bytes / (1u << 30), remedy);
@@ -131,7 +132,7 @@ static status allocate_heads(network *net, error *err)
     return STATUS_OK;
 }
 
-/* Host memory for the widest batch normalisation. */
+/* Prepares sync, with host memory for the widest batch normalisation. */
 static status share_statistics(network *net, error *err)
 {
     int channels = 0;
@@ -229,7 +230,7 @@ status network_reserve_pixels(network *net, size_t bytes, error *err)
     if (bytes <= net->options.pixel_capacity)
         return STATUS_OK;
     TRY(buffer_create(net->dev, bytes, &larger, err));
-    buffer_release(&net->pixels); /* the runtime keeps it while a step still reads it */
+    buffer_release(&net->pixels); /* OpenCL keeps the buffer while a step still reads it */
     net->pixels = larger;
     net->memory_bytes += bytes - net->options.pixel_capacity;
     net->options.pixel_capacity = bytes;
@@ -312,8 +313,8 @@ status network_parameter_read(network *net, const parameter *p, float *values, e
 status network_gradient_read(network *net, const parameter *p, float *values, error *err)
 {
     if (!p->gradient)
-        return error_set(err, STATUS_FAILED, "%s has no gradient: %s", p->name,
-                         parameter_is_trained(p) ? "the backward pass updates it"
+        return error_set(err, STATUS_FAILED, "%s has no gradient to read: %s", p->name,
+                         parameter_is_trained(p) ? "the backward pass updates the parameter itself"
                                                  : "it is not trained");
     return read_layout(net, p, p->gradient, values, err);
 }
@@ -385,12 +386,13 @@ static status run_losses(network *net, const network_batch *batch, bool train,
     return STATUS_OK;
 }
 
-/* The next ticket has to be free. */
+/* Checks that the next ticket is free. */
 static status check_ticket(const network *net, error *err)
 {
     if (net->tickets[net->fetched % TICKETS].open)
-        return error_set(err, STATUS_FAILED, "more than %d steps whose results were not waited for",
-                         TICKETS);
+        return error_set(
+            err, STATUS_FAILED,
+            "more than %d steps are open; wait for the results of the oldest one first", TICKETS);
     return STATUS_OK;
 }
 
@@ -399,10 +401,11 @@ static status check_batch(const network *net, const network_batch *batch, error 
     const network_options *o = &net->options;
     if (batch->count < 1 || batch->count > o->batch_size)
         return error_set(err, STATUS_FAILED,
-                         "a batch of %d images for a network that takes 1 to %d", batch->count,
+                         "the batch has %d images; this network accepts 1 to %d", batch->count,
                          o->batch_size);
     if (batch->pixel_bytes > o->pixel_capacity)
-        return error_set(err, STATUS_FAILED, "a batch of %zu bytes of pixels, %zu were announced",
+        return error_set(err, STATUS_FAILED,
+                         "the batch has %zu bytes of pixels, but only %zu are reserved",
                          batch->pixel_bytes, o->pixel_capacity);
     return check_ticket(net, err);
 }
@@ -414,7 +417,7 @@ status network_forward(network *net, const network_batch *batch, enum step_mode 
     const float weights[HEAD_COUNT] = {coarse_weight, fine_weight};
     TRY(check_batch(net, batch, err));
     if (train && !net->options.training)
-        return error_set(err, STATUS_FAILED, "the network was made for evaluation only");
+        return error_set(err, STATUS_FAILED, "the network was created for evaluation only");
     if (train && (!batch->fine || (!batch->coarse && !net->options.only_fine)))
         return error_set(err, STATUS_FAILED, "a training step needs the labels of every head");
     net->count = batch->count;
@@ -428,8 +431,9 @@ status network_backward(network *net, gradient_terms terms, error *err)
 {
     if (!net->trains || (net->options.steps_in_backward && terms.beta != 1))
         return error_set(err, STATUS_FAILED,
-                         net->trains ? "gradients would replace the weights that they are added to"
-                                     : "a backward pass needs a training step's forward pass");
+                         net->trains
+                             ? "beta must be 1: this network adds its gradients to the weights"
+                             : "a backward pass must follow the forward pass of a training step");
     return execute_backward(net->dev, &net->g, net->p, net->count, terms, net->shared, &net->watch,
                             err);
 }
@@ -452,7 +456,7 @@ status network_wait(network *net, int opened, const step_results **results, erro
 {
     ticket *t = &net->tickets[opened];
     if (!t->open)
-        return error_set(err, STATUS_FAILED, "the results of a step are not on their way here");
+        return error_set(err, STATUS_FAILED, "no results to wait for: the ticket is not open");
     for (int h = 0; h < HEAD_COUNT; h++)
         TRY(buffer_wait(net->dev, &t->done[h], err));
     t->open = false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A graph's nodes as ONNX's; see onnx.h. Values are called after the first parameter of the layer
- * that makes them, "fine_backbone.layer1.0.bn1", or after the node. */
+/* Writes the nodes of a graph as ONNX nodes; see onnx.h. A value has the name of the layer that
+ * computes it, such as "fine_backbone.layer1.0.bn1", or, without parameters, the kind and number of
+ * its node. */
 #include "model/onnx.h"
 #include "model/onnx_message.h"
 #include "ops/batchnorm.h"
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a value, or "VALUE.PART" of what goes into it. */
+/* The name of a value, or VALUE.PART for something that the value is computed from. */
 typedef struct name {
     char text[176];
 } name;
@@ -25,11 +26,11 @@ typedef struct exporter {
     bool softmax;
 } exporter;
 
-/* A node on its way out. */
+/* The node that is being written, and the names of its values. */
 typedef struct emission {
     const exporter *e;
     const node *n;
-    name input, second, value; /* "" where it has none */
+    name input, second, value; /* "" if there is none */
 } emission;
 
 static const char *const head_names[HEAD_COUNT] = {"coarse", "fine"};
@@ -44,9 +45,8 @@ __attribute__((format(printf, 1, 2))) static name make_name(const char *format, 
     return made;
 }
 
-/* Of the value that others read: a layer's is "fine_backbone.conv1" of
- * "fine_backbone.conv1.weight".
- */
+/* The name of a node's value: "fine_backbone.conv1" if the node's first parameter is
+ * "fine_backbone.conv1.weight". */
 static name value_name(const exporter *e, int index)
 {
     if (index == GRAPH_NONE)
@@ -75,7 +75,7 @@ static void emit(const exporter *e, const char *operator_name, const char *input
     onnx_message_node(e->m, operator_name, second ? 2 : 1, inputs, output);
 }
 
-/* The values of a parameter, which move into the model. */
+/* Moves the values of a parameter into the model. */
 static void emit_parameter(const exporter *e, int parameter)
 {
     const struct parameter *p = &e->g->parameters[parameter];
@@ -85,7 +85,7 @@ static void emit_parameter(const exporter *e, int parameter)
 
 /* ---- Convolutions ---- */
 
-/* Makes w and b of the convolution those of convolution and batch normalisation together. */
+/* Changes the weights and `bias` of a convolution so that it includes the batch normalisation. */
 static void fold(const exporter *e, const node *convolution, const node *norm, float *bias)
 {
     const struct parameter *p = &e->g->parameters[convolution->weight];
@@ -102,7 +102,7 @@ static void fold(const exporter *e, const node *convolution, const node *norm, f
     }
 }
 
-/* Makes w the standardised weights: see ops/weight_standardise.h. */
+/* Replaces the weights by the standardised ones; see ops/weight_standardise.h. */
 static void standardise(const exporter *e, const node *n)
 {
     const struct parameter *p = &e->g->parameters[n->weight];
@@ -120,7 +120,7 @@ static void standardise(const exporter *e, const node *n)
     }
 }
 
-/* The bias, fresh memory; zeros where the convolution has none. */
+/* A copy of the bias in new memory; zeros if the convolution has none. */
 static float *copy_bias(const exporter *e, const node *n)
 {
     float *bias = calloc((size_t)n->shape.cout, sizeof *bias);
@@ -143,7 +143,8 @@ static bool has_tail(const node *norm)
     return norm->relu || norm->second != GRAPH_NONE;
 }
 
-/* What a batch normalisation does behind its sums: from -> [+ residual] -> [ReLU] -> value. */
+/* Writes what a batch normalisation does after normalising: from -> [+ residual] -> [ReLU] ->
+ * value. */
 static void emit_tail(const exporter *e, const node *norm, name from, name value)
 {
     const name sum = part_of(value, "sum");
@@ -156,7 +157,7 @@ static void emit_tail(const exporter *e, const node *norm, name from, name value
         emit(e, "Relu", from.text, NULL, value.text);
 }
 
-/* With the batch normalisation behind it, when that is its only reader. */
+/* Writes a convolution, including the batchnorm after it if that is its only reader. */
 static void emit_convolution(const emission *at)
 {
     const exporter *e = at->e;
@@ -182,7 +183,7 @@ static void emit_convolution(const emission *at)
         emit_tail(e, norm, output, value);
 }
 
-/* One that no convolution took over. */
+/* Writes a batchnorm, unless the convolution before it includes it. */
 static void emit_batchnorm(const emission *at)
 {
     const exporter *e = at->e;
@@ -201,7 +202,7 @@ static void emit_batchnorm(const emission *at)
 
 /* ---- The other nodes ---- */
 
-/* A constant of `count` equal numbers. */
+/* Writes a constant of `count` equal numbers. */
 static void emit_constant(const exporter *e, name of, int64_t count, float number)
 {
     float *values = malloc((size_t)count * sizeof *values);
@@ -210,7 +211,8 @@ static void emit_constant(const exporter *e, name of, int64_t count, float numbe
     onnx_message_floats(e->m, of.text, 1, &count, values);
 }
 
-/* A parameter of one value per channel, shaped to meet a map's channels. */
+/* Writes a parameter with one value per channel as [channels][1][1], which broadcasts over a
+ * map. */
 static void emit_per_channel(const exporter *e, int parameter)
 {
     const struct parameter *p = &e->g->parameters[parameter];
@@ -219,8 +221,8 @@ static void emit_per_channel(const exporter *e, int parameter)
     e->s->values[parameter] = NULL;
 }
 
-/* The operators of set 17 know no groups: each becomes a channel, which instance normalisation
- * takes, and the map its old shape again. */
+/* Operator set 17 has no group normalisation. Reshape makes each group a channel, instance
+ * normalisation normalises the channels, and Reshape restores the map. */
 static void emit_group_norm(const emission *at)
 {
     const exporter *e = at->e;
@@ -249,7 +251,7 @@ static void emit_group_norm(const emission *at)
         emit(e, "Relu", sum.text, NULL, at->value.text);
 }
 
-/* ONNX's pads by minus infinity; where zeros are asked for they are put there before. */
+/* ONNX's MaxPool pads with minus infinity. To pad with zeros, write a Pad before it. */
 static void emit_max_pool(const emission *at)
 {
     convolution_shape window = at->n->shape;
@@ -367,8 +369,8 @@ static status read_one(tensor_file *file, const char *path, const parameter *p, 
         fits = e->shape[i] == p->shape[i];
     if (!fits)
         return error_set(err, STATUS_FAILED,
-                         "%s: %s is %s; the file is not of the network that it says it is of", path,
-                         p->name, e ? "of another shape" : "missing");
+                         "%s: %s %s; the file does not match the network that its metadata names",
+                         path, p->name, e ? "has another shape" : "is missing");
     *values = malloc(p->count * sizeof **values);
     TRY(got_memory(*values, err, p->name));
     return tensor_file_read_f32(file, e, *values, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A network as an ONNX model, which any of its runtimes runs: operators of set 17, batch
- * normalisation folded into the convolutions before it, everything in one file. */
+/* Writes a network as an ONNX model: operators of set 17, batch normalisation folded into the
+ * convolutions before it, everything in one file. onnx_message.h knows the format of the file. */
 #pragma once
 
 #include "base/tensor_file.h"
@@ -8,13 +8,14 @@
 
 /* The parameters of a network in host memory, read from a file without a device. */
 typedef struct state {
-    float **values; /* by parameter of the graph, in PyTorch's layout; NULL for counters. Who takes
-                       one over puts NULL here */
+    float **values; /* one array for each parameter of the graph, in PyTorch's layout; NULL for
+                       counters. Code that takes over an array sets it to NULL */
     size_t count;
 } state;
 
-/* Every parameter of the graph from the tensor of its name, which must have its shape; whatever
- * else the file holds is left alone. Counters are not read. Messages call the file `path`. */
+/* Reads every parameter of the graph, except counters, from the tensor of its name, which must have
+ * its shape. Other tensors of the file are ignored. Messages call the file `path`. The caller
+ * releases the state with state_free; after an error it is released already. */
 status state_read(const graph *g, tensor_file *file, const char *path, state *s, error *err);
 void state_free(state *s);
 
@@ -23,19 +24,19 @@ typedef struct onnx_property {
 } onnx_property;
 
 typedef struct onnx_options {
-    bool softmax;                    /* the outputs are probabilities, not logits */
+    bool softmax;                    /* outputs are probabilities, not logits */
     const onnx_property *properties; /* for metadata_props */
     size_t property_count;
     const char *version; /* of the program */
 } onnx_options;
 
-/* Writes the model of a finished graph that is not for training. Input "image", float
- * [batch][3][h][w] in the range that ops/input.h leaves, the batch being free; outputs "coarse"
- * [batch][coarse classes], unless the network is fine only, and "fine". Folding is done in double
- * precision:
+/* Writes the model of a finished graph without training. The input is "image", float
+ * [batch][3][h][w] with any batch size, normalised as ops/input.h does it. The outputs are "fine"
+ * [batch][fine classes] and, unless the network is fine only, "coarse" [batch][coarse classes].
+ * Folding is done in double precision:
  *
  *   w' = w * gamma / sqrt(variance + eps),  b' = (b - mean) * gamma / sqrt(variance + eps) + beta
  *
- * The state is used up: its values are overwritten or move into the model. */
+ * This uses up the state: its values are overwritten or move into the model. */
 status onnx_write(const char *path, const graph *g, state *s, const onnx_options *options,
                   error *err);

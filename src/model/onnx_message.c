@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ONNX's messages through protobuf-c; see onnx_message.h. Everything in them is malloc'ed, so that
- * one call frees it. */
+/* Builds ONNX's messages with protobuf-c; see onnx_message.h. Everything in them comes from malloc,
+ * so one call frees it all. */
 #include "model/onnx_message.h"
 #include "base/file.h"
 #include "model/onnx.pb-c.h"
@@ -12,7 +12,7 @@
 
 struct onnx_message {
     Onnx__Model *model;
-    Onnx__Graph *graph; /* the model's */
+    Onnx__Graph *graph; /* owned by the model */
     bool failed;
 };
 
@@ -23,7 +23,7 @@ static char *copy_text(onnx_message *m, const char *text)
     return copy;
 }
 
-/* A message without fields; NULL when memory is out. */
+/* A message without fields; NULL if memory ran out. */
 static void *make(onnx_message *m, const ProtobufCMessageDescriptor *kind)
 {
     void *made = malloc(kind->sizeof_message);
@@ -33,8 +33,8 @@ static void *make(onnx_message *m, const ProtobufCMessageDescriptor *kind)
     return made;
 }
 
-/* Puts a message or a text, which is taken over, at the end of a repeated field; NULL when it is or
- * memory is out. */
+/* Appends a message or a text to a repeated field, takes it over and returns it. NULL if it is NULL
+ * or memory ran out. */
 static void *append(onnx_message *m, size_t *count, void *field, void *item)
 {
     void ***array = field;
@@ -148,7 +148,7 @@ void onnx_message_float(onnx_message *m, const char *name, float value)
 
 /* ---- Constants, inputs, outputs ---- */
 
-/* Takes over `bytes`. */
+/* Appends a constant and takes over `bytes`; NULL counts as memory that ran out. */
 static void constant(onnx_message *m, const char *name, int type, int rank, const int64_t *shape,
                      void *bytes, size_t size)
 {
@@ -237,7 +237,8 @@ void onnx_message_property(onnx_message *m, const char *key, const char *value)
 
 /* ---- The file ---- */
 
-/* What the library packs into: its first field is the function that takes bytes. */
+/* Where protobuf-c writes to. The first field has to be the library's, with the function that
+ * receives the bytes. */
 typedef struct sink {
     ProtobufCBuffer base;
     file_writer out;
@@ -259,7 +260,8 @@ status onnx_message_write(const onnx_message *m, const char *path, error *err)
     size_t size = onnx__model__get_packed_size(m->model);
     if (size > INT_MAX)
         return error_set(err, STATUS_FAILED,
-                         "%s: the model takes %zu bytes, and an ONNX file holds 2 GiB", path, size);
+                         "%s: the model has %zu bytes, but an ONNX file can have at most 2 GiB",
+                         path, size);
     TRY(file_writer_open(&s.out, path, err));
     onnx__model__pack_to_buffer(m->model, &s.base);
     if (s.result == STATUS_OK)

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How a parameter lies in files (PyTorch's layouts) and on the device. */
+/* The layout of a parameter in files (PyTorch's) and on the device. */
 enum parameter_kind {
     PARAMETER_CONVOLUTION, /* files [out][in][kh][kw]; device [kh][kw][in][out] */
     PARAMETER_LINEAR,      /* files [out][in]; device [in][out] */
@@ -17,32 +17,33 @@ enum parameter_kind {
     PARAMETER_COUNTER,     /* int64 scalar on the host: num_batches_tracked; not trained */
 };
 
-/* How a parameter starts. */
+/* The initial values of a parameter. */
 enum parameter_start {
-    START_CONSTANT, /* scale */
-    START_NORMAL,   /* deviation scale */
-    START_UNIFORM,  /* within -scale .. scale */
+    START_CONSTANT, /* all are scale */
+    START_NORMAL,   /* normal distribution with mean 0 and deviation scale */
+    START_UNIFORM,  /* uniform distribution from -scale to scale */
 };
 
 typedef struct parameter {
-    char *name; /* the original's state-dict name, "fine_backbone.layer4.2.bn3.running_var" */
+    char *name; /* as in the original's state dict: "fine_backbone.layer4.2.bn3.running_var" */
     enum parameter_kind kind;
     int rank;
     int64_t shape[4]; /* as in files */
     size_t count;     /* elements */
-    bool early;       /* freeze's "default" takes it in */
+    bool early;       /* frozen by --freeze default */
     bool frozen;      /* no gradient, no update */
     cl_mem value;     /* device layout; NULL for a counter */
-    cl_mem gradient;  /* NULL when frozen, not trained, or in a network without training or
-                         with network_options.steps_in_backward */
+    cl_mem gradient;  /* NULL if frozen or not trained, and in a network without training or with
+                         network_options.steps_in_backward */
     int64_t counter;  /* PARAMETER_COUNTER */
     enum parameter_start start;
     float scale;
-    bool zero_from_scratch; /* network_initialize */
+    bool zero_from_scratch; /* starts at 0 if trained from scratch; see network_initialize */
 } parameter;
 
-/* Is told, while the backward pass is being enqueued, that all that writes the gradient of a
- * parameter is in the queue. Parameters come in the same order in every step. */
+/* A callback for gradients. While the backward pass is being enqueued, `ready` is called with the
+ * index of a parameter as soon as everything that writes its gradient is in the queue. The order of
+ * the parameters is the same in every step. */
 typedef struct gradient_watch {
     void *context;
     status (*ready)(void *context, size_t parameter, error *err);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parameters: freezing, buffers, initial values, layouts; see parameters.h. */
+/* Freezes, allocates and initialises parameters and converts their layouts; see parameters.h. */
 #include "model/parameters.h"
 #include "device/buffer.h"
 #include "ops/initialize.h"
 
 #include <string.h>
 
-/* Whether `prefix` of that length is the name or ends at one of its dots. */
+/* Whether the name is `prefix`, of that length, or begins with it and a dot. */
 static bool names_it(const char *name, const char *prefix, size_t length)
 {
     return strncmp(name, prefix, length) == 0 && (name[length] == '.' || name[length] == '\0');
@@ -34,8 +34,8 @@ status parameters_freeze(graph *g, const char *what, error *err)
         size_t length = strcspn(at, ",");
         if (!freeze_prefix(g, at, length))
             return error_set(err, STATUS_USAGE,
-                             "--freeze: no parameter's name starts with '%.*s'; a name is "
-                             "written as in a checkpoint, as fine_backbone.layer1",
+                             "--freeze: no parameter name starts with '%.*s'; write names as in a "
+                             "checkpoint, for example fine_backbone.layer1",
                              (int)length, at);
         at += length + (at[length] == ',');
     }
@@ -90,7 +90,7 @@ void parameters_release(graph *g)
     }
 }
 
-/* FNV-1a: a parameter draws its own numbers whatever else the network holds. */
+/* FNV-1a. A parameter draws its own numbers, whatever else the network contains. */
 static uint32_t hash_name(const char *name)
 {
     uint32_t hash = 0x811c9dc5u;
@@ -105,7 +105,7 @@ static bool ends_with(const char *name, const char *end)
     return length >= wanted && strcmp(name + length - wanted, end) == 0;
 }
 
-/* How far a parameter starts from 0. */
+/* The scale of a parameter's initial values. */
 static float start_scale(const parameter *p, bool from_scratch)
 {
     if (from_scratch && p->zero_from_scratch)
@@ -141,7 +141,7 @@ static void reverse(const float *in, size_t rows, size_t middle, size_t columns,
                         out[(c * middle + m) * rows + r] = in[(r * middle + m) * columns + c];
 }
 
-/* [out][in][taps] in files and [taps][in][out] on the device, whatever of it the kind has. */
+/* [out][in][taps] in files and [taps][in][out] on the device; 1 for what the kind does not have. */
 typedef struct extents {
     size_t out, in, taps;
 } extents;

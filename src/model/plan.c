@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The memory plan; see plan.h.
  *
- * Time is the place in a step: node i runs forward at i, the losses at `count`, node i backward at
- * 2 * count - i. A piece lives from its first writing to its last reading. Pieces are placed
- * largest first, each at the lowest offset where nothing that lives at the same time lies. */
+ * Time is the position in a step: node i runs forward at time i, the losses at `count`, and node i
+ * backward at 2 * count - i. A piece lives from its first write to its last read. Pieces are placed
+ * largest first, each at the lowest offset where it overlaps no piece that lives at the same
+ * time. */
 #include "model/plan.h"
 #include "model/convolutions.h"
 #include "model/shared_statistics.h"
@@ -16,10 +17,11 @@
 #include <string.h>
 
 typedef struct piece {
-    size_t member; /* the offset, in a node or in the shared workspace, of the cl_mem it becomes */
-    int node;      /* GRAPH_NONE: the workspace */
+    size_t member; /* offset, in a node or in the shared workspace, of the cl_mem that receives the
+                      piece */
+    int node;      /* GRAPH_NONE: the shared workspace */
     uint64_t bytes;
-    int first, last; /* both inclusive */
+    int first, last; /* times, both inclusive */
     int chunk;
     uint64_t offset;
 } piece;
@@ -68,7 +70,7 @@ static void add_piece(plan *p, device *dev, size_t member, int node, uint64_t by
     p->pieces[p->piece_count++] = (piece){member, node, bytes, first, last, 0, 0};
 }
 
-/* Whether consumer n reads its input's value again when it runs backward; its second's. */
+/* Whether node n reads its input's value again when it runs backward; its second input's value. */
 static bool reads_input_backward(const node *n)
 {
     return n->has_gradient &&
@@ -81,7 +83,8 @@ static bool reads_second_backward(const node *n)
     return n->has_gradient && n->kind == NODE_GATE;
 }
 
-/* Whether its gradient is masked by its own value: the ReLU's mask is read off its result. */
+/* Whether node n reads its own value when it runs backward: the mask of its ReLU is derived from
+ * the result. */
 static bool reads_value_backward(const node *n)
 {
     return n->has_gradient && n->relu;
@@ -89,7 +92,7 @@ static bool reads_value_backward(const node *n)
 
 static int last_use_of_value(const graph *g, int index)
 {
-    /* The input of a training is read after the step, as logits are. */
+    /* In training, the input can be read after the step, as the logits can. */
     int last = g->training && index == 0 ? backward_time(g, 0) : forward_time(index);
     for (int h = 0; h < HEAD_COUNT; h++)
         if (g->heads[h].logits == index)
@@ -111,7 +114,7 @@ static int last_use_of_value(const graph *g, int index)
     return last;
 }
 
-/* The time of the first writing of a value's gradient: its last consumer, or the loss. */
+/* The time when a value's gradient is first written: by its last consumer, or by the loss. */
 static int first_gradient_time(const graph *g, int index)
 {
     for (int i = g->count - 1; i > index; i--) {
@@ -123,7 +126,7 @@ static int first_gradient_time(const graph *g, int index)
     return g->count;
 }
 
-/* Channels of the two vectors of statistics that a node keeps; 0: none. */
+/* Length of each of the two vectors of statistics that a node keeps; 0: none. */
 static size_t statistics_of(const node *n, int batch)
 {
     if (n->kind == NODE_GROUP_NORM)
@@ -131,8 +134,9 @@ static size_t statistics_of(const node *n, int batch)
     return n->kind == NODE_BATCHNORM || n->standardised ? (size_t)n->c : 0;
 }
 
-/* What a node's forward keeps for its backward beside values. A batchnorm's two vectors also hold
- * what its convolution applies in its stead, so they live from there on. */
+/* Adds what a node's forward pass keeps for its backward pass, besides values. If a convolution
+ * applies its batchnorm, it uses the two vectors of that batchnorm, so they live from the
+ * convolution on. */
 static void add_saved(plan *p, device *dev, const graph *g, int index)
 {
     const node *n = &g->nodes[index];
@@ -151,7 +155,7 @@ static void raise(size_t *most, size_t bytes)
     *most = bytes > *most ? bytes : *most;
 }
 
-/* The most bytes that a node's operations need of each workspace. */
+/* For each workspace, the most bytes that any operation needs. */
 typedef struct workspace_bytes {
     convolution_bytes convolution;
     size_t standardised, standardised_gradient;
@@ -202,7 +206,7 @@ static void add_value(plan *p, device *dev, const graph *g, int index)
     const node *n = &g->nodes[index];
     int first = forward_time(index);
     if (!g->training && graph_takes_norm(n))
-        return; /* it has none of its own */
+        return; /* it writes the batchnorm's value instead */
     if (n->kind == NODE_BATCHNORM && graph_takes_norm(&g->nodes[n->input]))
         first = forward_time(n->input);
     add_piece(p, dev, offsetof(node, value.buffer), index, tensor_bytes(dev, shape_of(n, p->batch)),
@@ -261,7 +265,7 @@ static uint64_t lowest_offset(const plan *p, int index, int chunk)
         if (other->chunk == chunk && live_together(wanted, other) &&
             offset < other->offset + other->bytes && other->offset < offset + wanted->bytes) {
             offset = other->offset + other->bytes;
-            i = -1; /* moved up: look at all of them again */
+            i = -1; /* moved up: check all of them again */
         }
     }
     return offset;
@@ -277,7 +281,7 @@ static status place_pieces(plan *p, device *dev, error *err)
         piece *placed = &p->pieces[i];
         for (placed->chunk = 0;; placed->chunk++) {
             placed->offset = lowest_offset(p, i, placed->chunk);
-            /* An empty chunk takes anything, so that measuring a batch that is too large ends. */
+            /* An empty chunk accepts any piece, so that planning a batch that is too large ends. */
             if (placed->offset + placed->bytes <= limit || p->chunk_bytes[placed->chunk] == 0)
                 break;
         }

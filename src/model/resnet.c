@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ResNet backbones as torchvision builds them (models/resnet.py), with its names: basic blocks
- * (resnet18) and bottlenecks (resnet50, wide_resnet50_2) with the stride on the 3x3 convolution. */
+/* ResNet backbones as torchvision builds them (models/resnet.py), with its parameter names: basic
+ * blocks (resnet18) and bottlenecks (resnet50, wide_resnet50_2) with the stride in the 3x3
+ * convolution. */
 #include "base/text.h"
 #include "model/backbone.h"
 
-/* Parameters of "PREFIX.convN" and "PREFIX.bnN", or of the two halves of a downsample. */
+/* A convolution and its batchnorm: their first parameters, and the shape. They are named
+ * PREFIX.convN and PREFIX.bnN or, in a shortcut, PREFIX.downsample.0 and .1. */
 typedef struct unit {
     int convolution, batchnorm;
     convolution_shape shape;
@@ -25,7 +27,7 @@ static int build_unit(graph *g, unit u, int input, bool relu, int residual)
     return graph_batchnorm(g, convolved, u.batchnorm, relu, residual);
 }
 
-/* What a block adds to its result: its input, or that brought to the same shape. */
+/* What a block adds to its result: its input, convolved if the shape changes. */
 static int build_shortcut(graph *g, const char *prefix, int input, int cout, int stride)
 {
     int cin = g->nodes[input].c;

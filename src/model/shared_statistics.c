@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums of batches go from the device to all ranks and back; see shared_statistics.h. */
+/* Sends the sums of a batch from the device to all ranks and back; see shared_statistics.h. */
 #include "model/shared_statistics.h"
 #include "device/buffer.h"
 
@@ -9,8 +9,9 @@
 
 struct shared_statistics {
     const statistics_gather *gather;
-    /* A message is a rank's two sums of each channel and, as bits, the pixels that they are of. */
-    float *mine, *all, *runs; /* one message, one of each rank, and these as batchnorm_sums */
+    /* A message contains a rank's two sums per channel and, as the bits of a float, their number of
+     * pixels. */
+    float *mine, *all, *runs; /* one message; one message per rank; the same as batchnorm_sums */
 };
 
 static size_t message_floats(int channels)
@@ -50,7 +51,7 @@ size_t shared_statistics_workspace(const statistics_gather *gather, int channels
     return batchnorm_sums_bytes((size_t)gather->ranks, channels);
 }
 
-/* The ranks' messages in the form of batchnorm_sums, and the pixels that they are of. */
+/* Arranges the ranks' messages as batchnorm_sums and counts their pixels. */
 static status pack_runs(const shared_statistics *s, int channels, int *pixels, error *err)
 {
     size_t floats = message_floats(channels), sums = floats - 1;
@@ -68,12 +69,12 @@ static status pack_runs(const shared_statistics *s, int channels, int *pixels, e
     *pixels = (int)all;
     return all <= INT_MAX ? STATUS_OK
                           : error_set(err, STATUS_FAILED,
-                                      "batch normalisation over %lld pixels in %d ranks, at "
-                                      "most %d can be counted: take smaller batches",
+                                      "batch normalisation over %lld pixels in %d ranks, but at "
+                                      "most %d can be counted; use smaller batches",
                                       (long long)all, ranks, INT_MAX);
 }
 
-/* The rank's run, [2][c] at the workspace's beginning, makes those of all ranks. */
+/* Replaces the rank's own sums, [2][c] at the start of the workspace, by those of all ranks. */
 static status exchange_runs(shared_statistics *s, device *dev, tensor x, cl_mem workspace,
                             int *pixels, error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See state_file.h. */
+/* Saves and loads a list of device buffers; see state_file.h. */
 #include "model/state_file.h"
 #include "base/array.h"
 #include "base/tensor_file.h"
@@ -49,8 +49,9 @@ static status read_buffer(const state_buffer *b, device *dev, tensor_file *from,
     size_t bytes = b->count * sizeof(float);
     const tensor_entry *entry = tensor_file_find(from, b->name);
     if (!entry || tensor_elements(entry) != b->count)
-        return error_set(err, STATUS_FAILED, "%s: the optimizer's state has no '%s' of %zu values",
-                         path, b->name, b->count);
+        return error_set(err, STATUS_FAILED,
+                         "%s: the optimizer's state has no buffer '%s' of %zu values", path,
+                         b->name, b->count);
     float *values = malloc(bytes);
     status result;
     TRY_OR_DONE(got_memory(values, err, b->name));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Named buffers of floats on the device, to a safetensors file and back, bit for bit: what an
- * optimizer keeps between steps. */
+/* Saves named buffers of floats on the device, such as an optimizer's state, to a safetensors file
+ * and loads them bit-identically. */
 #pragma once
 
 #include "device/device.h"
@@ -18,11 +18,12 @@ typedef struct state_list {
     size_t count;
 } state_list;
 
-/* A new buffer of `count` zeros behind the list's others, named "OWNER.KIND". */
+/* Appends a new buffer of `count` zeros, named "OWNER.KIND", to the list, which owns it. */
 status state_list_add(state_list *list, device *dev, const char *owner, const char *kind,
                       size_t count, cl_mem *created, error *err);
 void state_list_free(state_list *list);
 
 status state_file_save(const state_list *list, device *dev, const char *path, error *err);
-/* Every buffer must be there with its size, and the file as its checksum says. */
+/* Loads all buffers of the list. STATUS_FAILED if one is missing or has another size, or if the
+ * checksum of the file does not match. */
 status state_file_load(const state_list *list, device *dev, const char *path, error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Weights from files and to files; see weights.h. */
+/* Loads weights from files and writes them; see weights.h. */
 #include "model/weights.h"
 #include "base/terminal.h"
 #include "base/text.h"
@@ -17,8 +17,8 @@ enum { BACKBONES = sizeof backbone_prefixes / sizeof backbone_prefixes[0] };
 typedef struct loading {
     network *net;
     tensor_file *file;
-    bool *set;   /* by parameter */
-    int weights; /* parameters set, counters aside */
+    bool *set;   /* [parameters of the network], whether a tensor set it */
+    int weights; /* parameters set, without counters */
     FILE *text;
     weights_report *report;
 } loading;
@@ -35,7 +35,7 @@ static const char *without_module(const char *name)
     return inside ? inside : name;
 }
 
-/* "NAME: WHY" of a tensor, whose name is the file's. */
+/* Writes the line "NAME: WHY" about a tensor. The name comes from the file, so it is masked. */
 __attribute__((format(printf, 3, 4))) static void write_line(loading *l, const tensor_entry *e,
                                                              const char *why, ...)
 {
@@ -48,18 +48,18 @@ __attribute__((format(printf, 3, 4))) static void write_line(loading *l, const t
     fputc('\n', l->text);
 }
 
-/* Whether the tensor can set the parameter; writes the line why not. */
+/* Whether the tensor can set the parameter; if not, writes the line that says why. */
 static bool fits(loading *l, const tensor_entry *e, const parameter *p)
 {
     char ours[TENSOR_SHAPE_BYTES], theirs[TENSOR_SHAPE_BYTES];
     bool counter = p->kind == PARAMETER_COUNTER;
     if (!tensor_shapes_fit(p->rank, p->shape, e->rank, e->shape))
-        write_line(l, e, "is %s in the file, %s is %s in the network",
+        write_line(l, e, "has shape %s in the file, but %s has shape %s in the network",
                    tensor_shape_text(e->rank, e->shape, theirs), p->name,
                    tensor_shape_text(p->rank, p->shape, ours));
     else if (counter ? e->type != SAFETENSORS_I64 : !tensor_is_floating(e))
-        write_line(l, e, "is %s in the file, %s takes %s", tensor_types[e->type].name, p->name,
-                   counter ? "I64" : "F32, F16, BF16 and F64");
+        write_line(l, e, "has type %s in the file, but %s needs %s", tensor_types[e->type].name,
+                   p->name, counter ? "I64" : "F32, F16, BF16 or F64");
     else
         return true;
     return false;
@@ -78,8 +78,8 @@ static status set_values(loading *l, const tensor_entry *e, parameter *p, error 
     return result;
 }
 
-/* What torchvision calls the classifier, or timm BiT's, is the fine one's where that stands on the
- * backbone itself: only there does it mean the same. */
+/* A classifier "fc" of torchvision or "head.fc" of timm's BiT becomes the fine classifier if that
+ * one uses the features of the backbone alone; otherwise its weights would mean something else. */
 static const char *alias(const loading *l, const char *name)
 {
     static const char *const aliases[][2] = {
@@ -95,14 +95,14 @@ static const char *alias(const loading *l, const char *name)
     return name;
 }
 
-/* A shared trunk's tensors are for both backbones, as those of a backbone alone are. */
+/* The tensors of a shared trunk can set both backbones, like those of a file with one backbone. */
 static const char *without_trunk(const char *name)
 {
     const char *inside = text_after(name, backbone_prefixes[BACKBONES - 1]);
     return inside ? inside : name;
 }
 
-/* The parameters that a tensor is for, up to BACKBONES of them. */
+/* Finds the parameters that a tensor sets: at most BACKBONES of them. */
 static status find_targets(const loading *l, const tensor_entry *e, parameter *targets[BACKBONES],
                            int *count, error *err)
 {
@@ -133,12 +133,12 @@ static status load_entry(loading *l, const tensor_entry *e, error *err)
     bool used = false;
     TRY(find_targets(l, e, targets, &count, err));
     if (count == 0)
-        write_line(l, e, "the network has no parameter of that name (it is %s in the file)",
+        write_line(l, e, "the network has no parameter of this name (shape %s in the file)",
                    tensor_shape_text(e->rank, e->shape, shape));
     for (int i = 0; i < count; i++) {
         bool *set = &l->set[targets[i] - network_parameter(l->net, 0)];
         if (*set) {
-            write_line(l, e, "another tensor of the file has set %s", targets[i]->name);
+            write_line(l, e, "another tensor of the file has already set %s", targets[i]->name);
         } else if (fits(l, e, targets[i])) {
             TRY(set_values(l, e, targets[i], err));
             used = *set = true;
@@ -160,7 +160,7 @@ static bool in_backbone(const parameter *p)
     return false;
 }
 
-/* The parameters that were not set; how many. */
+/* Reports the parameters that were not set, and returns their number. */
 static int report_kept(loading *l)
 {
     int kept = 0;
@@ -169,10 +169,10 @@ static int report_kept(loading *l)
         const parameter *p = network_parameter(l->net, i);
         if (l->set[i])
             continue;
-        fprintf(l->text, "%s: nothing in the file has set it; it kept its value\n", p->name);
+        fprintf(l->text, "%s: not set by any tensor of the file; it keeps its value\n", p->name);
         kept++;
         l->report->frozen_kept += p->frozen && p->kind != PARAMETER_COUNTER;
-        /* Files from before PyTorch 0.4.1 have no counters, which evaluate nothing. */
+        /* Files from before PyTorch 0.4.1 have no counters; results do not depend on them. */
         if (in_backbone(p) && p->kind != PARAMETER_COUNTER)
             l->report->backbones = false;
     }
@@ -188,22 +188,21 @@ static status load_entries(loading *l, int *kept, error *err)
     return STATUS_OK;
 }
 
-/* What the outcome means, once every tensor has been tried. A counter alone, which has the shape of
- * every other network's, is nothing. */
+/* Decides whether the load succeeded, after every tensor has been tried. A counter does not count
+ * as a weight: it has the same shape in all networks. */
 static status judge(const loading *l, const char *path, bool strict, int kept, error *err)
 {
     const weights_report *report = l->report;
     if (l->weights == 0)
-        return error_set(
-            err, STATUS_FAILED,
-            "%s: holds no weight that fits the network; is it of another --backbone? Names are "
-            "expected as in the original's state dict or, for a backbone, in torchvision's and "
-            "timm's:\n%.1000s",
-            path, report->text);
+        return error_set(err, STATUS_FAILED,
+                         "%s: contains no weight that fits the network; check --backbone. Names "
+                         "must be those of the original's state dict or, for one backbone, those "
+                         "of torchvision or timm:\n%.1000s",
+                         path, report->text);
     if (strict && (report->skipped > 0 || kept > 0))
         return error_set(err, STATUS_FAILED,
-                         "%s: is not of this network: %d tensors fit nothing and %d parameters are "
-                         "missing:\n%.1000s",
+                         "%s: does not fit the network: %d tensors fit no parameter and %d "
+                         "parameters are missing:\n%.1000s",
                          path, report->skipped, kept, report->text);
     return STATUS_OK;
 }
@@ -242,7 +241,7 @@ status weights_load(network *net, const char *path, bool strict, weights_report 
     return result;
 }
 
-/* Whether `name` is a weight that every backbone of some build has, behind `prefix`. */
+/* Whether `name` is `prefix` and a weight that every backbone of some build has. */
 static bool is_backbone_weight(const char *name, const char *prefix)
 {
     const char *inside = text_after(name, prefix), *known;
