@@ -29,9 +29,9 @@ typedef struct backbone_build {
     /* The name of a block; stages and blocks count from 0. The caller frees it. NULL if memory ran
      * out. */
     char *(*block_name)(const char *prefix, int stage, int block);
-    /* Appends what comes between a stage, whose last node is `value`, and the heads and fusions
-     * that use it, and returns the last node. The parameters are those of layer `of`. NULL if heads
-     * and fusions use the stage itself. */
+    /* Appends the layers between a stage, whose last node is `value`, and its readers: heads and
+     * fusions. Returns the last node. The parameters are those of layer `of`. NULL: heads and
+     * fusions read the stage itself. */
     int (*finish)(graph *g, const backbone *b, layer_name of, int value);
     const char *first_weight; /* name, without PREFIX., of a weight that every such backbone has */
 } backbone_build;
@@ -58,9 +58,9 @@ const backbone *backbone_find(const char *name); /* the backbone of that name, o
 void backbone_stages(graph *g, const backbone *b, const char *prefix, enum stem stem, int input,
                      int stages, backbone_stage made[BACKBONE_STAGES]);
 
-/* Returns the node that heads and fusions use after stage `stage`, 1 to BACKBONE_STAGES, whose last
- * node is `value`. If the backbone normalises its features, the normalisation is appended here. It
- * is named PREFIX.norm after the last stage, as in the published network, and `own` after an
- * earlier one. */
+/* Returns the node that heads and fusions read after stage `stage`, 1 to BACKBONE_STAGES, whose
+ * last node is `value`. If the backbone has to normalise the stage for them, this appends the
+ * normalisation. It is named PREFIX.norm after the last stage, as in the published network, and
+ * `own` after an earlier one. */
 int backbone_features(graph *g, const backbone *b, const char *prefix, const char *own, int stage,
                       int value);

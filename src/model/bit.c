@@ -67,7 +67,7 @@ static char *block_name(const char *prefix, int stage, int block)
     return text_format("%s.stages.%d.blocks.%d", prefix, stage, block);
 }
 
-/* A stage ends with a sum that is not normalised, so heads and fusions need this. */
+/* A stage ends with a sum that is not normalised. This normalises it for heads and fusions. */
 static int finish(graph *g, const backbone *b, layer_name of, int value)
 {
     int norm = graph_declare_group_norm(g, of, g->nodes[value].c);

@@ -6,8 +6,8 @@
 #include "model/plan.h"
 #include "ops/cross_entropy.h"
 
-/* In fp16, whether to take a step is known only when all gradients are, so they must be kept. Ranks
- * add up their gradients before they take a step. */
+/* In fp16, a step is taken or skipped depending on all gradients, so all of them must be kept.
+ * Ranks must add up their gradients before they take a step. */
 bool fit_steps_in_backward(const device *dev, const network_options *o)
 {
     return o->training && o->steps_in_backward && dev->precision != PRECISION_FP16 && !o->sync;

@@ -10,7 +10,8 @@ bool fit_steps_in_backward(const device *dev, const network_options *options);
 
 /* Chooses the algorithms of the graph's convolutions for steps of at most `batch` images: those
  * that tuning found fastest or, if they need too much memory, the quick choices, which may need
- * less. *bytes is all device memory of the network; *fits is whether the device has it. */
+ * less. *bytes is all device memory of the network. *fits says whether that, and its largest
+ * allocation, fit the device. */
 status fit_batch(const convolver *c, const network_options *options, graph *g, int batch,
                  uint64_t *bytes, bool *fits, error *err);
 

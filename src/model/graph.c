@@ -219,7 +219,7 @@ static bool is_trained(const graph *g, int parameter)
     return parameter != GRAPH_NONE && !g->parameters[parameter].frozen;
 }
 
-/* Whether node `from` needs a gradient through an edge that starts at it. */
+/* Whether node `from` needs the gradient that an edge would carry back to it. */
 static bool wants_gradient(const graph *g, int from, bool detached)
 {
     return from != GRAPH_NONE && !detached && g->nodes[from].has_gradient;
@@ -267,8 +267,8 @@ status graph_finish(graph *g, bool training, error *err)
     }
     if (g->count <= 0)
         return STATUS_OK;
-    /* The backward pass runs from the last node to the first. The first node to send a value its
-     * gradient overwrites it; later ones add to it. */
+    /* The backward pass runs from the last node to the first. The first node that sends a gradient
+     * to a value writes it; later ones add to it. */
     bool *written = calloc((size_t)g->count, sizeof *written);
     TRY(got_memory(written, err, "the network"));
     for (int i = g->count - 1; i >= 0; i--) {

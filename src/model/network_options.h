@@ -14,21 +14,21 @@ enum stem {
 };
 extern const word_list stem_words;
 
-/* The coarse loss: that of the coarse head, or the sum of it and the loss of the fine head's
- * probabilities, summed by coarse class. */
+/* The coarse loss: that of the coarse head, or that plus the marginal loss, which is the loss of
+ * the fine head's probabilities after they were summed by coarse class. */
 enum coarse_loss { COARSE_LOSS_HEAD, COARSE_LOSS_MARGINAL };
 extern const word_list coarse_loss_words;
 
-/* The weights of the losses. If there is no coarse loss, its weight is 0. */
+/* The weights of the losses. Without a coarse loss, its weight is 0. */
 typedef struct loss_weights {
     double coarse, fine;
 } loss_weights;
 
 /* How ranks that share each batch exchange the sums of their parts. `gather` sends `count` floats
- * and fills all[ranks][count] with those of every rank, in rank order. It must copy them
- * bit-identically, because some of them are integers. It blocks until every rank has called it; all
- * ranks call it in the same order, with the same count. If it fails on one rank, it must fail on
- * all of them; otherwise the others would wait forever. */
+ * and fills all[ranks][count] with those of every rank, in rank order. The copies must be
+ * bit-identical: some of the floats are the bits of integers. It blocks until every rank has called
+ * it; all ranks call it in the same order, with the same count. If it fails on one rank, it must
+ * fail on all; otherwise the others wait forever. */
 typedef struct statistics_gather {
     void *context;
     int ranks;
@@ -52,19 +52,18 @@ typedef struct network_options {
     size_t pixel_capacity; /* largest number of bytes of a batch's raw pixels */
     int solver_slots;      /* number of buffers that the optimizer will keep per weight; counted as
                               memory, not allocated */
-    bool averaged; /* the optimizer will keep an average of everything that steps change; counted as
+    bool averaged; /* the optimizer will keep a moving average of all that steps change; counted as
                       memory, not allocated */
     bool steps_in_backward; /* the optimizer is gradient descent without momentum and decay: the
                                backward pass adds to the weights themselves, and no gradients are
-                               kept. In fp16 and with sync this is ignored, and network_get_options
-                               has false */
+                               kept. Ignored in fp16 and with sync; network_get_options then says
+                               false */
     const int *marginal_parents; /* [fine_classes], the coarse class of each fine class, kept by the
-                                    caller: adds the coarse loss of the fine head's probabilities.
-                                    NULL: no such loss */
-    const char
-        *freeze; /* NULL or "none": nothing; "default": the coarse backbone before its last stage,
-                    as in the original; else prefixes of parameter names, separated by commas */
-    const statistics_gather
-        *sync; /* batch normalisation in training is over the images of all ranks; kept by the
-                  caller. NULL: over those of this network alone */
+                                    caller: adds the marginal loss. NULL: no marginal loss */
+    /* NULL or "none": nothing; "default": the coarse backbone before its last stage, as in the
+     * original; else prefixes of parameter names, separated by commas. */
+    const char *freeze;
+    /* Batch normalisation in training is over the images of all these ranks; kept by the caller.
+     * NULL: over the images of this network alone. */
+    const statistics_gather *sync;
 } network_options;

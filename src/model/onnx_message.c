@@ -33,8 +33,8 @@ static void *make(onnx_message *m, const ProtobufCMessageDescriptor *kind)
     return made;
 }
 
-/* Appends a message or a text to a repeated field, takes it over and returns it. NULL if it is NULL
- * or memory ran out. */
+/* Appends a message or a text to a repeated field, takes it over and returns it. Returns NULL if
+ * the item is NULL or memory ran out. */
 static void *append(onnx_message *m, size_t *count, void *field, void *item)
 {
     void ***array = field;

@@ -141,7 +141,7 @@ static void reverse(const float *in, size_t rows, size_t middle, size_t columns,
                         out[(c * middle + m) * rows + r] = in[(r * middle + m) * columns + c];
 }
 
-/* [out][in][taps] in files and [taps][in][out] on the device; 1 for what the kind does not have. */
+/* [out][in][taps] in files and [taps][in][out] on the device; a length that the kind lacks is 1. */
 typedef struct extents {
     size_t out, in, taps;
 } extents;

@@ -70,7 +70,8 @@ static void add_piece(plan *p, device *dev, size_t member, int node, uint64_t by
     p->pieces[p->piece_count++] = (piece){member, node, bytes, first, last, 0, 0};
 }
 
-/* Whether node n reads its input's value again when it runs backward; its second input's value. */
+/* Whether node n reads the value of its input, or of its second input, again when it runs
+ * backward. */
 static bool reads_input_backward(const node *n)
 {
     return n->has_gradient &&

@@ -8,7 +8,7 @@
 typedef struct plan plan;
 
 /* Plans the memory of a graph for `batch` images, without allocating it. The algorithms of the
- * nodes must be chosen. `sync` are the ranks that share the batch, or NULL. */
+ * nodes must be chosen. `sync` is NULL unless several ranks share the batch. */
 status plan_create(device *dev, const graph *g, int batch, const statistics_gather *sync,
                    plan **created, error *err);
 /* Bytes of the activations, gradients and workspaces; bytes of the largest single piece. */

@@ -11,7 +11,7 @@ struct shared_statistics {
     const statistics_gather *gather;
     /* A message contains a rank's two sums per channel and, as the bits of a float, their number of
      * pixels. */
-    float *mine, *all, *runs; /* one message; one message per rank; the same as batchnorm_sums */
+    float *mine, *all, *runs; /* one message; one message per rank; those as batchnorm_sums */
 };
 
 static size_t message_floats(int channels)
@@ -51,7 +51,7 @@ size_t shared_statistics_workspace(const statistics_gather *gather, int channels
     return batchnorm_sums_bytes((size_t)gather->ranks, channels);
 }
 
-/* Arranges the ranks' messages as batchnorm_sums and counts their pixels. */
+/* Arranges the ranks' messages as batchnorm_sums expects them, and counts their pixels. */
 static status pack_runs(const shared_statistics *s, int channels, int *pixels, error *err)
 {
     size_t floats = message_floats(channels), sums = floats - 1;

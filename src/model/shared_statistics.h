@@ -17,8 +17,8 @@ void shared_statistics_free(shared_statistics *s); /* NULL is allowed */
 /* Bytes of device memory that the functions below need as workspace. */
 size_t shared_statistics_workspace(const statistics_gather *gather, int channels);
 
-/* Forward pass: replaces the sums of this rank's x by those of all ranks, which are stored in the
- * workspace; the rank's own may be there, too. x.n may differ between ranks. The result is
+/* Forward pass: replaces the sums of this rank's x by those of all ranks. They are stored in the
+ * workspace, where the rank's own sums may be as well. x.n may differ between ranks. The result is
  * bit-identical on all ranks if their devices are alike. It blocks for one exchange of 2 c + 1
  * floats per rank. More than 2^31 - 1 pixels in all ranks are STATUS_FAILED. */
 status shared_statistics_sums(shared_statistics *s, device *dev, tensor x, cl_mem workspace,

@@ -35,7 +35,8 @@ static const char *without_module(const char *name)
     return inside ? inside : name;
 }
 
-/* Writes the line "NAME: WHY" about a tensor. The name comes from the file, so it is masked. */
+/* Writes the line "NAME: WHY" about a tensor. The name comes from the file, so terminal_put masks
+ * it. */
 __attribute__((format(printf, 3, 4))) static void write_line(loading *l, const tensor_entry *e,
                                                              const char *why, ...)
 {
