@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Global average pooling: x[n][pixels][c] to y[n][c].
 
-// One work-item averages VEC channels of one image, in the order of the pixels.
+// One work-item averages VEC channels of one image, adding pixels in order.
 kernel void average_pool_forward(global const real *x, global real *y, int pixels, int c)
 {
     const int channel = get_global_id(0) * VEC;

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batch normalisation, NHWC: x[pixels][c], statistics per channel over all pixels.
+// Batch normalisation of x[pixels][c] in NHWC: statistics per channel over all pixels.
 //
-// A work-item handles a patch. A CPU's are whole rows, so that memory is read from end to end; a
-// GPU's are one vector wide, and its neighbours read the rest of the row.
+// Each work-item handles a patch. On a CPU a patch is usually whole rows, so memory is read
+// contiguously. On a GPU it is one vector wide, and neighbouring work-items read the rest of the
+// row.
 //
-// Statistics are made in two stages, both in a fixed order: the patches' sums, in
-// partials[runs][2][c], and then the runs' sums for each vector of channels, one after the other.
-// A convolution may have made the first stage of its own results already; else sum_channels makes
-// it, `group` rows at a time.
+// Statistics are computed in two stages, both in a fixed order: first the sums of the patches,
+// partials[runs][2][c], then the sum over the runs for each vector of channels. A convolution may
+// already have computed the first stage from its own results. Otherwise sum_channels computes it,
+// `group` rows at a time.
 
-// Forward, stage one: the sums of each run, partials[r].
+// Forward, stage one: the statistics of each run, in partials[r].
 kernel void batchnorm_sums(global const real *x, global float *partials, int pixels, int c,
                            int width, int run, int group)
 {
@@ -19,8 +20,9 @@ kernel void batchnorm_sums(global const real *x, global float *partials, int pix
         SUM_COUNTS(partials, get_global_size(1), c)[get_global_id(1)] = p.last - p.first;
 }
 
-// (count, mean, squared deviations) of the runs combined by Chan's formula, the means again as
-// differences from the first, for VEC channels from `at` on. Returns the count.
+// Combines the (count, mean, squared deviations) of all runs by Chan's formula, for VEC channels
+// from `at` on. The means are taken as differences from the first one, to keep precision. Returns
+// the total count.
 inline int merge_runs(global const float *partials, int runs, int c, int at, vec *mean,
                       vec *squared)
 {
@@ -41,8 +43,9 @@ inline int merge_runs(global const float *partials, int runs, int c, int at, vec
     return first;
 }
 
-// Forward, where ranks share a batch, between the stages: the runs as one, in merged[2][c]. That
-// may be partials[0]: a work-item, for VEC channels, touches no others. The count is left out.
+// Forward, between the stages, if ranks share a batch: combines the runs into one, merged[2][c].
+// merged may be partials[0], because each work-item reads and writes only its own VEC channels. The
+// count is not stored.
 kernel void batchnorm_merge(global const float *partials, int runs, global float *merged, int c)
 {
     const int at = get_global_id(0) * VEC;
@@ -52,8 +55,8 @@ kernel void batchnorm_merge(global const float *partials, int runs, global float
     vec_store_part(squares, merged + c + at, c - at);
 }
 
-// Forward, stage two. Running statistics move by momentum, the variance's towards the unbiased one.
-// One work-item for VEC channels.
+// Forward, stage two. The running statistics move towards the batch's by momentum; the running
+// variance uses the unbiased variance. One work-item per VEC channels.
 kernel void batchnorm_statistics(global const float *partials, int runs, global float *mean,
                                  global float *inverse_deviation, global float *running_mean,
                                  global float *running_variance, int c, float momentum,
@@ -73,7 +76,8 @@ kernel void batchnorm_statistics(global const float *partials, int runs, global 
                    left);
 }
 
-// Fixed statistics as a factor and a term, for convolutions that apply them to their results.
+// Turns fixed statistics into a scale and a shift, for convolutions that apply them to their
+// results.
 kernel void batchnorm_fold(global const float *mean, global const float *variance,
                            global const float *gamma, global const float *beta,
                            global float *scale, global float *shift, int c, float epsilon)
@@ -87,7 +91,7 @@ kernel void batchnorm_fold(global const float *mean, global const float *varianc
                    shift + at, left);
 }
 
-// Evaluation has its statistics already: inverse_deviation[c] of a variance[c].
+// For evaluation, which uses the running statistics: inverse_deviation[c] from variance[c].
 kernel void batchnorm_inverse(global const float *variance, global float *inverse_deviation, int c,
                               float epsilon)
 {
@@ -106,7 +110,7 @@ kernel void batchnorm_normalise(global const real *x, global const float *mean,
               patch_of(pixels, c, width, run), c);
 }
 
-// Backward, stage one: the sums of each run, partials[r].
+// Backward, stage one: the sums of each run, in partials[r].
 kernel void batchnorm_gradient_sums(global const real *x, global const float *mean,
                                     global const real *y, global const real *dy,
                                     global float *partials, int pixels, int c, int width, int run,
@@ -116,9 +120,9 @@ kernel void batchnorm_gradient_sums(global const real *x, global const float *me
                           patch_of(pixels, c, width, run), group, c);
 }
 
-// What the pass over the pixels needs takes the place of the partials, means[3][c]: the means of dy
-// and of dy * (x - mean) * inverse_deviation^2, and gamma * inverse_deviation, since gamma itself
-// may have changed by then.
+// Stores what the pass over the pixels needs, means[3][c], in place of the partials: the mean of
+// dy, the mean of dy * (x - mean) * inverse_deviation^2, and gamma * inverse_deviation. The last is
+// stored because gamma itself may have been updated by then.
 inline void store_means(global float *means, vec sum, vec product, global const float *gamma,
                         global const float *inverse_deviation, int pixels, int c, int at)
 {
@@ -129,10 +133,10 @@ inline void store_means(global float *means, vec sum, vec product, global const 
                    means + 2 * c + at, left);
 }
 
-// Backward, stage two: beta's gradient is the sum of dy, gamma's that of dy * (x - mean) *
-// inverse_deviation; dbeta and dgamma, either of which may be NULL, become alpha * theirs + beta *
-// what was there. Where ranks share a batch, `pixels` is 1 and batchnorm_gradient_means divides.
-// One work-item for VEC channels, and it touches no others.
+// Backward, stage two. The gradient of beta is the sum of dy, the gradient of gamma the sum of dy *
+// (x - mean) * inverse_deviation. dbeta and dgamma become alpha * gradient + beta * old value;
+// either may be NULL. If ranks share a batch, `pixels` is 1 and batchnorm_gradient_means divides
+// later. One work-item per VEC channels; it reads and writes no other channels.
 kernel void batchnorm_gradient_parameters(global float *partials, global const float *gamma,
                                           global const float *inverse_deviation,
                                           global float *dgamma, global float *dbeta, float alpha,
@@ -151,8 +155,8 @@ kernel void batchnorm_gradient_parameters(global float *partials, global const f
         store_gradient(sum, alpha, beta, dbeta + at, left);
 }
 
-// Backward, where ranks share a batch: the ranks' sums, in the form of partials, become means over
-// the pixels of all. One work-item for VEC channels.
+// Backward, if ranks share a batch: turns the sums of all ranks, stored like partials, into means
+// over all pixels. One work-item per VEC channels.
 kernel void batchnorm_gradient_means(global float *partials, int ranks, global const float *gamma,
                                      global const float *inverse_deviation, int pixels, int c)
 {
@@ -164,8 +168,8 @@ kernel void batchnorm_gradient_means(global float *partials, int ranks, global c
 
 // Backward, the pass over the pixels:
 //   dx = means[2] * (dy - means[0] - (x - mean) * means[1]), dresidual = dy,
-// dy being masked by the ReLU. Either may be NULL; each is read and written at the same place as
-// dy, by the same work-item, so one of them may share its buffer.
+// where dy is masked by the ReLU. dx and dresidual may be NULL. One of them may share dy's buffer,
+// because each work-item reads dy and writes both at the same index.
 kernel void batchnorm_gradient(global const real *x, global const float *mean,
                                global const real *y, global const real *dy,
                                global const float *means, global real *dx, int accumulate_x,

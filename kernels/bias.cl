@@ -8,7 +8,7 @@ kernel void bias_add(global real *y, global const float *bias, int c)
     real_store_part(real_load_part(out, left) + vec_load_part(bias + channel, left), out, left);
 }
 
-// dbias[c] = alpha * (the sum of dy[rows][c] over the rows, in their order) + beta * dbias.
+// dbias[c] = alpha * (the sum of dy[rows][c] over the rows, in order) + beta * dbias[c].
 kernel void bias_gradient(global const real *dy, global float *dbias, int rows, int c, float alpha,
                           float beta)
 {

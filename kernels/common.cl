@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Put before every program by src/device/program.c. VEC, the number of floats that one work-item
-// handles at once, comes from the device's native vector width.
+// src/device/program.c puts this file in front of every program. VEC, the number of floats that a
+// work-item handles at once, follows from the device's native vector width. This file knows no
+// operation: it contains what several of them share.
 #ifndef VEC
 #define VEC 4
 #endif
@@ -20,8 +21,9 @@ typedef JOIN(int, VEC) vec_mask;
 #define vec_store(v, p) JOIN(vstore, VEC)((v), 0, (p))
 #endif
 
-// Loads min(VEC, left) floats, the rest zero; for the last vector of a row whose length is no
-// multiple of VEC. The loop stays one: it is seldom run but stands in every kernel dozens of times.
+// Loads min(VEC, left) floats and sets the other lanes to zero. It serves the last vector of a row
+// if the row's length is not a multiple of VEC. The loop must not be unrolled: it rarely runs, but
+// it is inlined dozens of times in every kernel.
 inline vec vec_load_part(const global float *p, int left)
 {
     if (left >= VEC)
@@ -48,10 +50,11 @@ inline void vec_store_part(vec v, global float *p, int left)
         p[i] = lanes[i];
 }
 
-// A `real` is how activations and their gradients lie in memory: float, or with HALF_STORAGE half,
-// which is loaded and stored but not computed with. vload_half and vstore_half are in every OpenCL,
-// cl_khr_fp16 or not; stores round to the nearest, ties to even. real_get and real_set move one,
-// the others what their vec_ sisters move.
+// `real` is the type in which activations and their gradients are stored: float, or half if
+// HALF_STORAGE is defined. Halves are only loaded and stored; all arithmetic is in float.
+// vload_half and vstore_half are part of every OpenCL, with or without cl_khr_fp16. Stores round to
+// nearest, ties to even. real_get and real_set access one element; the other functions do for
+// `real` what the vec_ functions do for float.
 #ifdef HALF_STORAGE
 typedef half real;
 #define real_get(p)    vload_half(0, (p))
@@ -60,8 +63,9 @@ typedef half real;
 #define real_load(p)     real_get(p)
 #define real_store(v, p) real_set(v, p)
 #elif ON_CPU
-// PoCL 3.1 takes it that vload_half16 and vstore_half16 are given aligned addresses, and its
-// vstore16 of ushorts stores them one by one. A packed struct is moved whole from and to anywhere.
+// PoCL 3.1 assumes that the addresses of vload_half16 and vstore_half16 are aligned, and its
+// vstore16 of ushorts stores them one at a time. A packed struct is copied as a whole, to and from
+// any address.
 typedef struct __attribute__((packed)) halves {
     JOIN(ushort, VEC) bits;
 } halves;
@@ -123,8 +127,8 @@ inline float sum_of_lanes(vec v)
     return sum;
 }
 
-// target = alpha * gradient + beta * target, for min(VEC, left) weights. With a beta of 0 the
-// target is not read, so it may hold anything.
+// target = alpha * gradient + beta * target, for min(VEC, left) weights. If beta is 0 the target is
+// not read, so its old contents do not matter.
 inline void store_gradient(vec gradient, float alpha, float beta, global float *target, int left)
 {
     vec value = alpha * gradient;
@@ -133,21 +137,22 @@ inline void store_gradient(vec gradient, float alpha, float beta, global float *
     vec_store_part(value, target, left);
 }
 
-// Zero where v <= 0; a NaN stays.
+// max(v, 0), except that a NaN stays a NaN.
 inline vec relu_of(vec v)
 {
     return select(v, (vec)(0.0f), v <= 0.0f);
 }
 
-// The gradient dy where y came through the ReLU; without one y is NULL.
+// dy, set to zero where the ReLU's output y is not positive. If there is no ReLU, y is NULL and dy
+// is returned unchanged.
 inline vec load_masked(global const real *dy, global const real *y, size_t at, int left)
 {
     const vec d = real_load_part(dy + at, left);
     return y ? select(d, (vec)(0.0f), real_load_part(y + at, left) <= 0.0f) : d;
 }
 
-// A work-item's part of a normalisation of x[pixels][c]: a run of `run` pixels by `width` channels, a
-// multiple of VEC; the last of each may be smaller.
+// A work-item's part of a normalisation of x[pixels][c]: a run of `run` pixels by `width` channels,
+// where `width` is a multiple of VEC. The last patch in each direction may be smaller.
 typedef struct patch {
     int first, last; // pixels
     int begin, end;  // channels
@@ -159,9 +164,10 @@ inline patch patch_of(int pixels, int c, int width, int run)
     return (patch){first, min(pixels, first + run), begin, min(c, begin + width)};
 }
 
-// The first stage of a normalisation's sums, over a patch, in registers for `rows` pixels at a time.
-// [0][c] = their mean, [1][c] = the sum of squared deviations from it. Sums are of differences from
-// the first pixel, so that a mean that is large beside the deviation costs no digits.
+// First stage of a normalisation's statistics, over one patch: sums[0][c] = the mean, sums[1][c] =
+// the sum of squared deviations from it. Sums stay in registers for `rows` pixels at a time.
+// Differences from the first pixel are summed, so no digits are lost if the mean is large compared
+// with the deviation.
 inline void sum_channels(global const real *x, global float *sums, const patch p, int rows, int c)
 {
     global const real *shifts = x + p.first * (size_t)c;
@@ -191,8 +197,8 @@ inline void sum_channels(global const real *x, global float *sums, const patch p
     }
 }
 
-// The same for the backward pass: [0][c] = the sum of dy, [1][c] = of dy * (x - mean), dy being
-// masked by the ReLU.
+// First stage of the backward pass: sums[0][c] = the sum of dy, sums[1][c] = the sum of dy * (x -
+// mean). dy is masked by the ReLU.
 inline void sum_channel_gradients(global const real *x, global const float *mean,
                                   global const real *y, global const real *dy, global float *sums,
                                   const patch p, int rows, int c)
@@ -219,7 +225,7 @@ inline void sum_channel_gradients(global const real *x, global const float *mean
     }
 }
 
-// y = relu?((x - mean) * inverse_deviation * gamma + beta [+ residual]), of a patch.
+// y = relu?((x - mean) * inverse_deviation * gamma + beta [+ residual]), for one patch.
 inline void normalise(global const real *x, global const float *mean,
                       global const float *inverse_deviation, global const float *gamma,
                       global const float *beta, global const real *residual, int relu,
@@ -239,7 +245,7 @@ inline void normalise(global const real *x, global const float *mean,
         }
 }
 
-// The sums of `runs` partial sums [2][c], one after the other, for VEC channels from `at` on.
+// Adds up `runs` partial sums [2][c], in order, for VEC channels from channel `at` on.
 inline void add_runs(global const float *partials, int runs, int c, int at, vec *first,
                      vec *second)
 {
@@ -251,12 +257,12 @@ inline void add_runs(global const float *partials, int runs, int c, int at, vec 
     }
 }
 
-// A batch's statistics in parts: sums[runs][2][c] hold each run's mean and sum of squared
-// deviations from it, and behind them lies how many pixels each run had.
+// Partial statistics of a batch: sums[runs][2][c] contains the mean of each run and its sum of
+// squared deviations from that mean. They are followed by the number of pixels in each run.
 #define SUM_COUNTS(sums, runs, c) ((global int *)((sums) + (runs) * (size_t)2 * (c)))
 
-// What a convolution does to its results while they are at hand: src/ops/convolution.h's finish
-// (without a shift, nothing), and the first stage of their statistics.
+// What a convolution does to its results before it stores them: the convolution_finish of
+// src/ops/convolution.h (nothing if shift is NULL), and the first stage of their statistics.
 typedef struct ending {
     global const float *scale, *shift;
     global const real *residual;
@@ -264,8 +270,8 @@ typedef struct ending {
     global float *sums;
 } ending;
 
-// relu?(scale * v + shift [+ residual]) for the vector of channels from `channel` on, of which
-// `left` exist; `at` is its place in the result.
+// relu?(scale * v + shift [+ residual]) for the vector of channels that starts at `channel`, of
+// which `left` exist. `at` is the vector's index in the result.
 inline vec finish_vec(vec v, const ending e, int channel, size_t at, int left)
 {
     if (e.scale)
@@ -278,12 +284,12 @@ inline vec finish_vec(vec v, const ending e, int channel, size_t at, int left)
 
 // ---- Convolutions ----
 
-#define INLINE inline __attribute__((always_inline)) // else sums leave the registers
+#define INLINE inline __attribute__((always_inline)) // otherwise sums are spilled from registers
 
-// What follows the two factors and the result in the arguments of every kernel that is a direction
-// of a convolution, as src/ops/convolution.h's ARG_CONVOLUTION has it: the shapes of
-// x[n][h][w][cin], weights[size][size][cin][cout] and y[n][oh][ow][cout]; forward, an ending;
-// backward, whether dx is added to what is there, and the terms of dweights.
+// The arguments that follow the two factors and the result in every convolution kernel, in the
+// order of ARG_CONVOLUTION in src/ops/convolution.h: the shapes of x[n][h][w][cin],
+// weights[size][size][cin][cout] and y[n][oh][ow][cout]; the ending, for the forward pass; whether
+// to add to dx; and the terms of dweights.
 #define CONVOLUTION_ARGUMENTS                                                                      \
     int n, int h, int w, int cin, int oh, int ow, int cout, int size, int stride, int pad,         \
         global const float *scale, global const float *shift, global const real *residual,         \
@@ -295,7 +301,8 @@ typedef struct shapes {
     int n, h, w, cin, oh, ow, cout, size, stride, pad;
 } shapes;
 
-// The pixel of x that the output's pixel meets with tap (ky, kx); -1: padding, or no such pixel.
+// The pixel of x that tap (ky, kx) reads for the given output pixel, or -1 if it is in the padding
+// or the output pixel does not exist.
 INLINE int pixel_of_x(const shapes s, int pixel, int ky, int kx)
 {
     const int image = pixel / (s.oh * s.ow);
@@ -305,7 +312,7 @@ INLINE int pixel_of_x(const shapes s, int pixel, int ky, int kx)
     return inside ? (image * s.h + y) * s.w + x : -1;
 }
 
-// The output's places along one side whose tap k lies inside the image.
+// The output positions along one axis for which tap k is inside the image.
 typedef struct span {
     int first, count;
 } span;
@@ -316,11 +323,11 @@ INLINE span span_of_tap(int k, int length, int out, int stride, int pad)
     return (span){first, room < 0 ? 0 : max(0, min(out - 1, room / stride) - first + 1)};
 }
 
-// Forward, and the gradient by the input, as sums over taps of source * weights. The pixel of the
-// source that a result's pixel q = (qy, qx) of the grid meets with tap (ky, kx) lies at
-// q * source_step + offset; the result's own pixel is q * target_step + start. The taps that a pixel
-// meets are tap_step apart, from the first on. With `transposed` a tap's weights are
-// [target_c][source_c], else [source_c][target_c].
+// The forward pass and the data gradient have one form, a sum over taps of source * weights, and
+// this describes either. For pixel q = (qy, qx) of the grid, the source pixel of tap (ky, kx) is q
+// * source_step + offset, and the result's pixel is q * target_step + start. The taps that
+// contribute to a pixel are tap_step apart and begin with (first_ky, first_kx). The weights of a
+// tap are [target_c][source_c] if `transposed`, else [source_c][target_c].
 typedef struct geometry {
     int images, grid_h, grid_w;
     int source_h, source_w, source_c, source_step;
@@ -335,7 +342,8 @@ INLINE geometry forward_geometry(const shapes s)
                       1,    0,      0,    s.size, s.pad, 1,   0,        0,    false};
 }
 
-// Of one of the stride * stride classes of pixels that meet the same taps.
+// The geometry of the data gradient for one of the stride * stride classes of pixels that meet the
+// same taps.
 INLINE geometry backward_geometry(const shapes s, int place)
 {
     const int y = place / s.stride, x = place % s.stride;
@@ -345,7 +353,7 @@ INLINE geometry backward_geometry(const shapes s, int place)
                       s.size, s.pad, s.stride, (y + s.pad) % s.stride, (x + s.pad) % s.stride, true};
 }
 
-// Along one side, from the start on it.
+// The offset of a tap along one axis, given the start on that axis.
 INLINE int offset_of_tap(const geometry g, int start, int tap)
 {
     return g.transposed ? (start + g.pad - tap) / g.tap_step : tap - g.pad;

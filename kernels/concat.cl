@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Channel concatenation: one part at a time between its own tensor and its place in the whole.
+// Concatenation along the channels. Each kernel copies one part: into the whole tensor, or back out
+// of it.
 
-// whole[pixel][from .. from + c) = part[pixel][0 .. c); one work-item moves VEC channels.
+// whole[pixel][from .. from + c) = part[pixel][0 .. c). One work-item copies VEC channels.
 kernel void concat_put(global const real *part, global real *whole, int c, int from, int whole_c)
 {
     const int channel = get_global_id(0) * VEC;
@@ -11,7 +12,7 @@ kernel void concat_put(global const real *part, global real *whole, int c, int f
                     whole + pixel * whole_c + from + channel, left);
 }
 
-// part = (accumulate ? part : 0) + its place in the whole.
+// part[pixel][0 .. c) = (accumulate ? part : 0) + whole[pixel][from .. from + c).
 kernel void concat_take(global const real *whole, global real *part, int c, int from, int whole_c,
                         int accumulate)
 {

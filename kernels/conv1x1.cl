@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A strided 1x1 convolution sees only every stride-th pixel: they are gathered into a dense map
-// before the matrix product, and their gradients scattered back after it. Without a stride neither
-// is needed.
+// A 1x1 convolution with a stride reads only every stride-th pixel. These pixels are gathered into
+// a dense map before the matrix product, and their gradients are scattered back after it. Without a
+// stride neither is needed.
 
-// dense[n][oh][ow][c] = x[n][oy * stride][ox * stride][c]; one work-item moves VEC channels.
+// dense[n][oh][ow][c] = x[n][oy * stride][ox * stride][c]. One work-item copies VEC channels.
 kernel void conv1x1_gather(global const float *x, global float *dense, int h, int w, int c, int oh,
                            int ow, int stride)
 {
@@ -14,7 +14,7 @@ kernel void conv1x1_gather(global const float *x, global float *dense, int h, in
     vec_store_part(vec_load_part(x + from, c - channel), dense + pixel * c + channel, c - channel);
 }
 
-// x[n][y][x][c] = (accumulate ? x : 0) + dense at the pixels that were gathered, 0 at the others.
+// x[n][y][x][c] = (accumulate ? x : 0) + the value in dense if the pixel was gathered, else + 0.
 kernel void conv1x1_scatter(global const float *dense, global float *x, int h, int w, int c, int oh,
                             int ow, int stride, int accumulate)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Softmax cross entropy of logits[n][classes] with targets that may be smoothed and mixed; one
-// work-item takes one image, since there are some tens of them and some tens of classes.
+// Softmax cross entropy of logits[n][classes] with targets that may be smoothed and mixed. One
+// work-item handles one image: there are only tens of images, and tens of classes.
 
 // head_result of src/ops/cross_entropy.h
 typedef struct head_result {
@@ -9,12 +9,12 @@ typedef struct head_result {
     float marginal_loss;
 } head_result;
 
-// The target of image i: (1 - smoothing) * (own_share * own + (1 - own_share) * partner), as
-// one-hot vectors, + smoothing / classes.
+// The target of image i: (1 - smoothing) * ((1 - partner_share) * own + partner_share * partner) +
+// smoothing / classes, where own and partner are one-hot vectors.
 typedef struct target {
     int own, partner;
-    float own_share, partner_share; // with the smoothing in them
-    float rest;                     // of every class
+    float own_share, partner_share; // include the factor (1 - smoothing)
+    float rest;                     // added to every class
     int dominant;                   // the label with the larger share
     bool known;                     // both labels are classes
 } target;
@@ -45,13 +45,14 @@ inline float target_at(const target t, int j)
     return (j == t.own ? t.own_share : 0.0f) + (j == t.partner ? t.partner_share : 0.0f) + t.rest;
 }
 
-// A weight of 0 leaves a logit out, even an infinite one.
+// weight * value, but 0 if the weight is 0, even for an infinite value.
 inline float weighted(float weight, float value)
 {
     return weight == 0.0f ? 0.0f : weight * value;
 }
 
-// The largest logit; a NaN among them may or may not come out, but reaches the sum anyway.
+// The largest logit. If some logits are NaN the result may or may not be NaN; the NaN reaches the
+// sum of exponentials anyway.
 inline float largest(global const real *logits, int classes)
 {
     float top = real_get(logits);
@@ -82,8 +83,8 @@ inline int best_class(global const real *logits, int classes)
     return best;
 }
 
-// How many classes come before the label when sorted by falling logit, then by index. Written so
-// that a NaN comes first: no comparison with one makes a guess right.
+// The number of classes that come before the label when sorted by decreasing logit, then by index.
+// The comparison is written so that a NaN comes first: no NaN can make a guess count as right.
 inline int rank_of(global const real *logits, int classes, int label)
 {
     const float own = real_get(logits + label);
@@ -97,7 +98,7 @@ inline int rank_of(global const real *logits, int classes, int label)
     return rank;
 }
 
-// The sum over the classes of target * (logit - top).
+// The sum over all classes of target * (logit - top).
 inline float expected_logit(global const real *logits, int classes, const target t, float top)
 {
     float all = 0.0f;
@@ -119,8 +120,8 @@ inline head_result result_of(global const real *logits, int classes, const targe
     return result;
 }
 
-// loss = log(sum(exp(logit))) - sum(target * logit), both beside the largest logit so that nothing
-// overflows; gradient (may be NULL) = scale * (softmax - target).
+// loss = log(sum(exp(logit))) - sum(target * logit). Both terms use differences from the largest
+// logit, so nothing overflows. gradient = scale * (softmax - target); it may be NULL.
 kernel void cross_entropy(global const real *logits, global const int *labels,
                           global head_result *results, global real *gradient, float scale,
                           float partner_share, float smoothing, int classes)
@@ -141,8 +142,8 @@ kernel void cross_entropy(global const real *logits, global const int *labels,
     }
 }
 
-// The classes of one parent: their largest logit, the sum of their exponentials beside it, and
-// their share of the target.
+// The classes of one parent: their largest logit, the sum of exp(logit - that logit), and their
+// share of the target.
 typedef struct family {
     float top, sum, expected;
 } family;
@@ -160,12 +161,12 @@ inline family family_of(global const real *logits, global const int *members, in
     return f;
 }
 
-// The same, and the cross entropy of the parents: their probabilities and targets are sums over
-// their children, so marginal_loss = -sum(target of the parent * log of its probability), and its
-// gradient, which is added with a scale of its own, marginal_scale * (softmax - target of the
-// parent * softmax among its children). tree holds parents + 1 places in what follows them: the
-// classes, parent by parent. A family is read whole before its gradients are written, which may
-// replace its logits.
+// Like cross_entropy, plus the cross entropy of the parents. The probability and the target of a
+// parent are the sums over its children, so marginal_loss = -sum(parent's target * log(parent's
+// probability)). Its gradient, marginal_scale * (softmax - parent's target * softmax among the
+// parent's children), is added. `tree` contains parents + 1 offsets, followed by the classes sorted
+// by parent; the offsets count from the first class. All logits of a family are read before its
+// gradients are written, because the gradients may replace the logits.
 kernel void cross_entropy_marginal(global const real *logits, global const int *labels,
                                    global head_result *results, global real *gradient, float scale,
                                    float partner_share, float smoothing, int classes,

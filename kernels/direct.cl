@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutions straight from their definition, for every device and shape: a work-item owns a small
-// tile of the result in registers and walks over what it is the sum of. It needs no memory beside
-// the tensors, no groups and no local memory; it is what remains when nothing else fits.
+// Convolutions computed from their definition, for every device and shape. Each work-item keeps a
+// small tile of the result in registers and walks over the terms of its sum. These kernels need no
+// memory besides the tensors, no work-groups and no local memory, so they run where nothing else
+// can.
 //
-// src/ops/direct.c defines the tile: PIXELS are its rows, CHANNELS its columns, or rows, where they
-// are not a vector.
+// src/ops/direct.c defines PIXELS and CHANNELS. A tile is PIXELS x VEC in the forward pass, PIXELS
+// x CHANNELS in the data gradient, and CHANNELS x VEC in the weight gradient.
 
-// The output's pixel that meets x's pixel with tap (ky, kx); -1: none.
+// The output pixel that reads the given pixel of x with tap (ky, kx), or -1 if there is none.
 INLINE int pixel_of_y(const shapes s, int pixel, int ky, int kx)
 {
     const int image = pixel / (s.h * s.w);
@@ -16,7 +17,8 @@ INLINE int pixel_of_y(const shapes s, int pixel, int ky, int kx)
     return inside ? (image * s.oh + y / s.stride) * s.ow + x / s.stride : -1;
 }
 
-// y = convolution of x and weights. One item for PIXELS pixels and a vector of output channels.
+// y = convolution of x and weights. One work-item for PIXELS pixels and one vector of output
+// channels.
 kernel void direct_forward(global const real *x, global const float *weights, global real *y,
                            CONVOLUTION_ARGUMENTS)
 {
@@ -51,8 +53,8 @@ kernel void direct_forward(global const real *x, global const float *weights, gl
     }
 }
 
-// Both matrices have rows of cout values here, so a vector runs along the sum, and its lanes are
-// added at the end.
+// Adds the products of one tap. Here both matrices have rows of cout values, so the vectors run
+// along the sum; their lanes are added at the end.
 INLINE void add_tap(const global real *dy, const global float *tap_weights, const int *from,
                     int channels, int cout, vec sums[PIXELS][CHANNELS])
 {
@@ -71,8 +73,8 @@ INLINE void add_tap(const global real *dy, const global float *tap_weights, cons
     }
 }
 
-// dx = (accumulate ? dx : 0) + the gradient by x. One item for PIXELS pixels and CHANNELS input
-// channels.
+// dx = (accumulate ? dx : 0) + the data gradient. One work-item for PIXELS pixels and CHANNELS
+// input channels.
 kernel void direct_backward_data(global const real *dy, global const float *weights,
                                  global real *dx, CONVOLUTION_ARGUMENTS)
 {
@@ -101,8 +103,9 @@ kernel void direct_backward_data(global const real *dy, global const float *weig
         }
 }
 
-// dweights = alpha * (sum over pixels of x * dy) + beta * dweights, for the taps of which a pixel lies
-// inside the image. One item for a tap, CHANNELS input channels and a vector of output channels.
+// dweights = alpha * (sum over pixels of x * dy) + beta * dweights, for every tap that meets at
+// least one pixel inside the image. One work-item for a tap, CHANNELS input channels and one vector
+// of output channels.
 kernel void direct_backward_weights(global const real *x, global const real *dy,
                                     global float *dweights, CONVOLUTION_ARGUMENTS)
 {

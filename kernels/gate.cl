@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A value times the sigmoid of another of the same shape, and its gradients. One work-item handles
-// VEC elements.
+// x * sigmoid(gate) for two tensors of the same shape, and its gradients. One work-item handles VEC
+// elements.
 
 inline vec sigmoid_of(vec v)
 {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The norm of all gradients, between the backward pass and the optimizer. All sums in a fixed order.
+// The norm of all gradients, computed between the backward pass and the optimizer. All sums have a
+// fixed order.
 
 // sums[first + i] = the sum of squares of factor * gradient over part i of `parts`, one work-item
-// each. A CPU's parts are runs, so that each reads memory from end to end; a GPU's take turns
-// vector by vector, so that neighbours read side by side.
+// per part. On a CPU a part is one contiguous run, so each work-item reads memory in order. On a
+// GPU the vectors are dealt out in turn, so neighbouring work-items read neighbouring vectors.
 kernel void gradients_squares(global const float *gradient, uint count, float factor, uint parts,
                               global float *sums, uint first)
 {
@@ -23,7 +24,8 @@ kernel void gradients_squares(global const float *gradient, uint count, float fa
     sums[first + part] = sum_of_lanes(sum);
 }
 
-// fewer[i] = sums[i] + sums[i + items] + ...; one work-item each.
+// fewer[i] = sums[i] + sums[i + items] + ..., where items is the number of work-items, one for each
+// i.
 kernel void gradients_gather(global const float *sums, uint count, global float *fewer)
 {
     float sum = 0.0f;
@@ -32,8 +34,8 @@ kernel void gradients_gather(global const float *sums, uint count, global float 
     fewer[get_global_id(0)] = sum;
 }
 
-// *clip = what brings the norm, the root of the sum of `count` values, down to `most`, but not
-// above 1. A norm that is NaN gives NaN.
+// *clip = the factor that reduces the norm to `most`, at most 1. The norm is the square root of the
+// sum of `count` values; 1e-6 is added to it before dividing. A NaN norm gives a NaN factor.
 kernel void gradients_clip(global const float *fewer, uint count, float most, global float *clip)
 {
     float sum = 0.0f;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Group normalisation, NHWC: x[n][pixels][c], statistics per image and group of c / groups
+// Group normalisation of x[n][pixels][c] in NHWC: statistics per image and per group of c / groups
 // neighbouring channels, over all pixels of the image.
 //
-// Sums are made as kernels/batchnorm.cl makes them, in a fixed order: sum_channels sums each
-// channel of a patch of one image into partials[n][runs][2][c]; then the runs and channels of a
-// group are combined. What is found per group is written once per channel, [n][c], so that the
-// passes over the pixels read it as vectors.
+// Statistics are computed like those of kernels/batchnorm.cl, in a fixed order: sum_channels sums
+// each channel of a patch of one image into partials[n][runs][2][c], then the runs and channels of
+// each group are combined. Results per group are stored once per channel, [n][c], so that the
+// passes over the pixels can load them as vectors.
 
-// Forward, stage one: the sums of each run, partials[n][r].
+// Forward, stage one: the statistics of each run, in partials[n][r].
 kernel void group_norm_sums(global const real *x, global float *partials, int pixels, int c,
                             int width, int run, int rows)
 {
@@ -16,8 +16,9 @@ kernel void group_norm_sums(global const real *x, global float *partials, int pi
                  patch_of(pixels, c, width, run), rows, c);
 }
 
-// Forward, stage two: the group's mean, as differences from the first run's first channel's, then
-// the squared deviations from it. One work-item for a group of an image.
+// Forward, stage two: the group's mean, summed as differences from the mean of its first channel in
+// the first run, then the squared deviations from the group's mean. One work-item for a group of an
+// image.
 kernel void group_norm_statistics(global const float *partials, global float *mean,
                                   global float *inverse_deviation, int pixels, int c, int channels,
                                   int run, int runs, float epsilon)
@@ -48,7 +49,7 @@ kernel void group_norm_statistics(global const float *partials, global float *me
     }
 }
 
-// y = relu?((x - mean) * inverse_deviation * gamma + beta). One work-item for a patch.
+// y = relu?((x - mean) * inverse_deviation * gamma + beta). One work-item per patch.
 kernel void group_norm_normalise(global const real *x, global const float *mean,
                                  global const float *inverse_deviation, global const float *gamma,
                                  global const float *beta, int relu, global real *y, int pixels,
@@ -59,7 +60,7 @@ kernel void group_norm_normalise(global const real *x, global const float *mean,
               patch_of(pixels, c, width, run), c);
 }
 
-// Backward, stage one: the sums of each run, partials[n][r].
+// Backward, stage one: the sums of each run, in partials[n][r].
 kernel void group_norm_gradient_sums(global const real *x, global const float *mean,
                                      global const real *y, global const real *dy,
                                      global float *partials, int pixels, int c, int width, int run,
@@ -71,9 +72,9 @@ kernel void group_norm_gradient_sums(global const real *x, global const float *m
                           patch_of(pixels, c, width, run), rows, c);
 }
 
-// beta's gradient is the sum over images and runs of dy, gamma's that of dy * (x - mean) *
-// inverse_deviation; dbeta and dgamma, either of which may be NULL, become alpha * theirs + beta *
-// what was there. One work-item for VEC channels.
+// The gradient of beta is the sum of dy over images and runs, the gradient of gamma the sum of dy *
+// (x - mean) * inverse_deviation. dbeta and dgamma become alpha * gradient + beta * old value;
+// either may be NULL. One work-item per VEC channels.
 kernel void group_norm_gradient_parameters(global const float *partials,
                                            global const float *inverse_deviation,
                                            global float *dgamma, global float *dbeta, float alpha,
@@ -96,9 +97,9 @@ kernel void group_norm_gradient_parameters(global const float *partials,
         store_gradient(db, alpha, beta, dbeta + at, left);
 }
 
-// Backward, stage two, for the pass over the pixels: averages over the group, behind the partials,
-// means[n][2][c]: [0] of gamma * dy, [1] of gamma * dy * (x - mean) * inverse_deviation^2. One
-// work-item for a group of an image.
+// Backward, stage two: the averages over each group that the pass over the pixels needs, stored
+// after the partials as means[n][2][c]. means[0] is the average of gamma * dy, means[1] that of
+// gamma * dy * (x - mean) * inverse_deviation^2. One work-item for a group of an image.
 kernel void group_norm_gradient_means(global float *partials, global const float *gamma,
                                       global const float *inverse_deviation, int pixels, int c,
                                       int channels, int runs)
@@ -124,7 +125,8 @@ kernel void group_norm_gradient_means(global float *partials, global const float
 }
 
 // dx = (accumulate ? dx : 0) + inverse_deviation * (gamma * dy - means[0] - (x - mean) * means[1]),
-// dy being masked by the ReLU. dx may be dy: each place is read and written by one work-item.
+// where dy is masked by the ReLU. dx may share dy's buffer: each element is read and written by one
+// work-item.
 kernel void group_norm_gradient(global const real *x, global const float *mean,
                                 global const float *inverse_deviation, global const float *gamma,
                                 global const real *y, global const real *dy,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// im2col unrolls the windows of a convolution into the rows of a matrix, col2im adds such rows back
-// onto the image; both for NHWC, where the taps of one window row are neighbours in memory:
+// im2col unrolls the windows of a convolution into the rows of a matrix; col2im adds such rows back
+// onto the image. Both work on NHWC, where the taps of one window row are contiguous in memory:
 //
 //   cols[(n, oy, ox)][ky][kx][c] = x[n][oy * stride - pad + ky][ox * stride - pad + kx][c]
 //
-// for ky in [ky0, ky0 + rows) and kx in [kx0, kx0 + taps): the host leaves out taps that meet only
+// for ky in [ky0, ky0 + rows) and kx in [kx0, kx0 + taps). The host leaves out taps that meet only
 // padding.
 
-// One work-item copies VEC floats of one window row of `taps * c` floats.
+// One work-item copies VEC of the `taps * c` elements of one window row.
 kernel void im2col(global const real *x, global real *cols, int h, int w, int c, int oh, int ow,
                    int ky0, int rows, int kx0, int taps, int stride, int pad)
 {
@@ -20,7 +20,7 @@ kernel void im2col(global const real *x, global real *cols, int h, int w, int c,
     const size_t n = pixel / ((size_t)oh * ow);
 
     const int y = oy * stride - pad + ky0 + row;
-    // In floats from the start of the image's row; outside [0, w * c) lies padding.
+    // In elements from the start of the image's row; positions outside [0, w * c) are padding.
     const int from = (ox * stride - pad + kx0) * c + at;
     const int left = min(VEC, row_length - at);
     global real *out = cols + (pixel * rows + row) * row_length + at;
@@ -38,7 +38,7 @@ kernel void im2col(global const real *x, global real *cols, int h, int w, int c,
         real_set(from + i >= 0 && from + i < w * c ? real_get(in + from + i) : 0.0f, out + i);
 }
 
-// One work-item sums VEC channels of one pixel over the windows that hold it.
+// One work-item sums VEC channels of one pixel over all windows that contain it.
 kernel void col2im(global const real *cols, global real *x, int h, int w, int c, int oh, int ow,
                    int ky0, int rows, int kx0, int taps, int stride, int pad, int accumulate)
 {

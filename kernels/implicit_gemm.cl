@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutions as matrix products whose factors are gathered while they are multiplied: nothing is
-// unrolled in memory, taps that meet only padding cost nothing, weights stay where they are. For
-// devices that run a work-item on a core with vector registers, which is what a CPU is.
+// Convolutions as matrix products whose factors are gathered during the multiplication: nothing is
+// unrolled in memory, taps that meet only padding cost nothing, and the weights stay in place. Made
+// for devices that run a work-item on a core with vector registers, that is for CPUs.
 //
 // A work-item owns a block of `tiles` x `panels` tiles of the result, at most MAX_TILES and
 // MAX_PANELS. It copies a chunk of each factor, at most CHUNK steps of the sum, into private arrays
-// that fit the first two caches, and multiplies tile by tile: ROWS x 2 vectors of sums stay in
-// registers, a vector pair of one factor and one of the other beside them. These four are
-// src/ops/implicit_gemm.c's. The layout follows Goto and
-// van de Geijn, "Anatomy of high-performance matrix multiplication" (2008); copying makes every
-// later read contiguous and rids the inner loop of borders.
+// that fit the first two caches, and multiplies them tile by tile. Registers contain ROWS x 2
+// vectors of sums, a pair of vectors of one factor and a value of the other.
+// src/ops/implicit_gemm.c sets ROWS, CHUNK, MAX_TILES and MAX_PANELS. The layout follows Goto and
+// van de Geijn, "Anatomy of high-performance matrix multiplication" (2008): the copies make all
+// later reads contiguous and keep borders out of the inner loop.
 //
-// Rows of the forward product and of the one for the input's gradient are pixels, ordered by their
-// place in the image first and by image second: rows of one tile then mostly have the same place,
-// and with it the same taps outside of the image, which are left out.
+// In the forward pass and the data gradient the rows are pixels, ordered by position in the image
+// first and by image second. The rows of a tile then mostly have the same position, and so the same
+// taps outside the image, which are skipped.
 
 #define COLUMNS  (2 * VEC)
 #define MAX_ROWS (MAX_TILES * ROWS)
-// A row of the gathered factor; not a power of two, so that rows do not meet in the same cache set.
+// Length of a row of the gathered factor. Not a power of two, so that rows do not compete for the
+// same cache set.
 #define ROW_STEP (CHUNK + 16)
 
 typedef struct sums {
@@ -33,7 +34,7 @@ INLINE void copy_reals(const global real *from, float *to, int count)
         to[i] = real_get(from + i);
 }
 
-// A vector pair of a row of which `left` floats exist.
+// Copies a pair of vectors from a row of which `left` floats exist.
 INLINE void copy_columns(const global float *from, float *to, int left)
 {
     if (left >= COLUMNS) {
@@ -51,7 +52,8 @@ INLINE void copy_real_columns(const global real *from, float *to, int left)
     vec_store(left > VEC ? real_load_part(from + VEC, left - VEC) : (vec)(0.0f), to + VEC);
 }
 
-// to[k][column] = from[column * step + k], for k < count and column < columns; zero beyond.
+// to[k][column] = from[column * step + k] for k < count and column < columns; zero for other
+// columns.
 INLINE void copy_transposed(const global float *from, size_t step, float *to, int count,
                             int columns)
 {
@@ -61,7 +63,8 @@ INLINE void copy_transposed(const global float *from, size_t step, float *to, in
             rows[i] = from + (size_t)min(base + i, columns - 1) * step;
         int k = 0;
 #if VEC > 1
-        // Perfect shuffles: log2(VEC) rounds of interleaving row i with row i + VEC / 2 transpose.
+        // Transposes by perfect shuffles: log2(VEC) rounds that interleave row i with row i + VEC /
+        // 2.
         for (; k + VEC <= count && base + VEC <= columns; k += VEC) {
             vec a[VEC], b[VEC];
 #pragma unroll
@@ -91,18 +94,19 @@ INLINE void copy_transposed(const global float *from, size_t step, float *to, in
     }
 }
 
-// A panel of the weights as it lies in memory: `rows` rows of `lines` cache lines, `step` apart.
-// Too far apart for the processor's own prefetching to see through, and read only a few times in
-// all, so that waiting for them is up to a third of the time.
+// A panel of the weights in memory: `rows` rows of `lines` cache lines, `step` floats apart. The
+// rows are too far apart for the processor's own prefetcher, and each panel is read only a few
+// times, so waiting for it can take a third of the time.
 typedef struct panel {
     const global float *at;
     size_t step;
     int rows, lines;
 } panel;
 
-enum { LINE = 16 }; // floats; a guess that is right nearly everywhere and harmless elsewhere
+enum { LINE = 16 }; // floats in a cache line; true for nearly all processors and harmless for
+                    // others
 
-// Asks for the lines from `first` to `last` of them.
+// Prefetches cache lines [first, last) of a panel.
 INLINE void prefetch_lines(const panel p, int first, int last)
 {
 #ifdef __has_builtin
@@ -114,7 +118,7 @@ INLINE void prefetch_lines(const panel p, int first, int last)
 #endif
 }
 
-// sums += a * b; element (row, k) of a at row * row_step + k * k_step, b[k][COLUMNS].
+// sums += a * b. Element (row, k) of a is at row * row_step + k * k_step; b is [k][COLUMNS].
 INLINE void multiply(const float *a, int row_step, int k_step, const float *b, int count, sums *s)
 {
     for (int k = 0; k < count; k++) {
@@ -141,8 +145,9 @@ INLINE void store_row(vec low, vec high, global float *to, int left)
         vec_store_part(high, to + VEC, left - VEC);
 }
 
-// Sums that are not whole yet are floats. Where the target is too, they lie there; else, with rows
-// of PARTIAL_STEP, in private memory, since a half would round them at every chunk.
+// Unfinished sums are floats. If the target is float too, they are kept in it. Otherwise they are
+// kept in private memory with rows of PARTIAL_STEP, since storing them as halves would round them
+// after every chunk.
 #ifdef HALF_STORAGE
 #define PARTIAL private
 #define PARTIAL_STEP (MAX_PANELS * COLUMNS)
@@ -164,7 +169,7 @@ INLINE void store_partial(vec low, vec high, float *to, int left)
 #define store_partial(low, high, to, left)  store_row(low, high, to, left)
 #endif
 
-// target[to[i]...] = (add ? target : 0) + a * b for `rows` rows and `left` columns of one tile.
+// target[to[i]...] = (add ? target : 0) + a * b, for `rows` rows and `left` columns of one tile.
 INLINE void multiply_tile(const float *a, const float *b, int count, PARTIAL float *target,
                           const size_t *to, int rows, int left, bool add)
 {
@@ -184,8 +189,8 @@ INLINE void multiply_tile(const float *a, const float *b, int count, PARTIAL flo
             store_partial(s.low[i], s.high[i], target + to[i], left);
 }
 
-// A block's results, finished: `rows` rows that begin at to[...], `columns` of them from channel
-// `first` on.
+// Applies the ending to a block's results: `rows` rows that begin at to[...], and `columns` columns
+// from channel `first` on.
 INLINE void finish_block(global real *y, const size_t *to, int rows, int first, int columns,
                          const ending e)
 {
@@ -198,9 +203,9 @@ INLINE void finish_block(global real *y, const size_t *to, int rows, int first, 
         }
 }
 
-// The block's part of a batch's statistics: means[columns] and, c further on, sums of squared
-// deviations from them. The sums are of differences from the first row, so that a mean that is
-// large beside the deviation costs no digits.
+// The block's part of the batch statistics: means[columns] and, c floats later, the sums of squared
+// deviations from them. Differences from the first row are summed, so no digits are lost if the
+// mean is large compared with the deviation.
 INLINE void sum_block(const global real *y, const size_t *to, int rows, int columns,
                       global float *means, int c)
 {
@@ -219,7 +224,7 @@ INLINE void sum_block(const global real *y, const size_t *to, int rows, int colu
     }
 }
 
-// Where the panel of a tap lies that begins with channel c of the source and this column of the
+// The panel of a tap's weights that begins with channel c of the source and the given column of the
 // target.
 INLINE panel panel_of(const global float *tap, const geometry g, int c, int column)
 {
@@ -249,13 +254,15 @@ INLINE block block_of(const geometry g, int row_block, int tiles, int panels)
     return b;
 }
 
-// Where the block's rows meet the source, but for a tap's offset, and where they go.
+// Where the block's rows read the source, before the tap's offset is added, and where they write
+// the target.
 typedef struct places {
     int y[MAX_ROWS], x[MAX_ROWS], image[MAX_ROWS];
     size_t to[MAX_ROWS];
 } places;
 
-// Of each row, once: divisions cost as much as a dozen multiply-adds of a whole vector.
+// Computed once for each row, because divisions cost as much as a dozen multiply-adds of a whole
+// vector.
 INLINE void place_rows(const geometry g, const block b, places *p)
 {
     for (int r = 0; r < b.rows; r++) {
@@ -273,8 +280,8 @@ INLINE void place_rows(const geometry g, const block b, places *p)
         p->to[r] = p->to[b.rows - 1];
 }
 
-// The source's pixel of each row for a tap, -1: padding. Returns the tiles of which a row lies
-// inside.
+// For one tap: the source pixel of each row, or -1 for padding. Returns a bit mask of the tiles
+// that have a row inside the image.
 INLINE uint meet_tap(const geometry g, const block b, const places *p, int offset_y, int offset_x,
                      int *from)
 {
@@ -288,15 +295,15 @@ INLINE uint meet_tap(const geometry g, const block b, const places *p, int offse
     return used;
 }
 
-// A chunk of the sum: `count` channels of the source from c on, for one tap's weights, and the
-// tiles that it is used for. next_tap: the weights that come after these, or NULL.
+// A chunk of the sum: `count` channels of the source from channel c on, the weights of one tap, and
+// a bit mask of the tiles that use it. next_tap: the weights of the next tap in the row, or NULL.
 typedef struct chunk {
     const global float *tap, *next_tap;
     int c, count;
     uint used;
 } chunk;
 
-// The source's factor of a chunk.
+// Gathers the source's factor of a chunk.
 INLINE void gather_rows(const global real *source, const geometry g, const block b, const chunk k,
                         const int *from, float *a)
 {
@@ -311,7 +318,8 @@ INLINE void gather_rows(const global real *source, const geometry g, const block
     }
 }
 
-// The panel that is multiplied after that of a column; the same where nothing is known of it.
+// The panel that is multiplied after the one at `column`; the same panel if the next one is
+// unknown.
 INLINE panel next_panel(const geometry g, const block b, const chunk k, int column)
 {
     if (column + COLUMNS < b.first_column + b.columns)
@@ -323,8 +331,9 @@ INLINE panel next_panel(const geometry g, const block b, const chunk k, int colu
     return panel_of(k.tap, g, k.c, column);
 }
 
-// Adds a chunk's products to the sums at partial[at[row]...]; tiles that are not `written` begin
-// with it. The next panel comes while this one is multiplied, a part before each tile.
+// Adds a chunk's products to the sums at partial[at[row]...]. A tile that is not in `written` yet
+// is set instead of added to. While a panel is multiplied the next one is prefetched, a part of it
+// before each tile.
 INLINE void multiply_panels(const float *a, const geometry g, const block b, const chunk k,
                             uint written, PARTIAL float *partial, const size_t *at)
 {
@@ -351,8 +360,8 @@ INLINE void multiply_panels(const float *a, const geometry g, const block b, con
     }
 }
 
-// After the last chunk: sums that lie elsewhere go into the target, and pixels that a stride of 2
-// steps over, which meet no tap at all, become zero.
+// After the last chunk: moves sums that are kept elsewhere into the target, and sets pixels that
+// meet no tap, such as those that a stride of 2 skips, to zero.
 #ifdef HALF_STORAGE
 INLINE void settle_rows(const float *partial, const size_t *at, const block b, uint written,
                         int accumulate, global real *target, const size_t *to)
@@ -391,8 +400,8 @@ INLINE void end_block(global real *target, const geometry g, const block b, int 
         SUM_COUNTS(e.sums, get_global_size(0), g.target_c)[row_block] = b.rows;
 }
 
-// Adds the products of all taps to the sums at partial[at[row]...]. Returns the tiles that then have
-// sums; those that had some before are `written`.
+// Adds the products of all taps to the sums at partial[at[row]...]. `written` is the mask of the
+// tiles that already have sums; the result is the mask afterwards.
 INLINE uint add_taps(const global real *source, const global float *weights, const geometry g,
                      const block b, const places *p, uint written, PARTIAL float *partial,
                      const size_t *at)
@@ -416,8 +425,8 @@ INLINE uint add_taps(const global real *source, const global float *weights, con
     return written;
 }
 
-// target = (accumulate ? target : 0) + sum over taps of source * weights, for one block of rows and
-// columns of the convolution `which`; these follow each other in each buffer.
+// target = (accumulate ? target : 0) + sum over taps of source * weights, for one block of
+// convolution number `which`. The convolutions follow each other in each buffer.
 INLINE void gather_multiply(const global real *source, const global float *weights,
                             global real *target, size_t which, const geometry g, int row_block,
                             int tiles, int panels, int accumulate, const ending e)
@@ -445,8 +454,8 @@ INLINE void gather_multiply(const global real *source, const global float *weigh
     end_block(target, g, b, row_block, p.to, e);
 }
 
-// One signature for all three directions: one work-item for `tiles` x `panels` tiles, and
-// `partials`, which has the weights' shape, for the gradient by them.
+// All three directions have the same signature: one work-item computes `tiles` x `panels` tiles,
+// and only the weight gradient uses `partials`, which has the shape of the weights.
 #define item_kernel kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 #define BLOCK_ARGUMENTS int tiles, int panels, global float *partials
 
@@ -475,8 +484,8 @@ item_kernel implicit_gemm_backward_data(global const real *dy, global const floa
                     tiles, panels, accumulate, none);
 }
 
-// The pixels of x and dy that meet in a tap, at most CHUNK of them, from *pixel of dy on, which
-// moves on. Returns how many.
+// Lists the pairs of pixels of x and dy that meet in a tap, at most CHUNK of them, starting at
+// pixel *pixel of dy, which is advanced. Returns the number of pairs.
 INLINE int meet_pixels(const shapes s, int *pixel, int ky, int kx, int *from, int *to)
 {
     int count = 0, at = *pixel;
@@ -491,9 +500,9 @@ INLINE int meet_pixels(const shapes s, int *pixel, int ky, int kx, int *from, in
     return count;
 }
 
-// A tile's chunk of a sum: `rows` rows of cout, `left` columns of them. Chunks before it are in
-// `partial`, and the whole sum goes into the target, since an alpha that is small would lose part
-// of each chunk there.
+// Adds one chunk of a tile's sum: `rows` rows with a stride of cout, `left` columns. Sums of
+// earlier chunks are in `partial`. Only the complete sum is added to the target: with a small
+// alpha, adding each chunk by itself would lose digits.
 INLINE void add_gradient_tile(const float *a, const float *b, int count, global float *partial,
                               global float *target, int cout, int rows, int left, bool first,
                               bool last, float alpha, float beta)
@@ -521,10 +530,11 @@ INLINE void add_gradient_tile(const float *a, const float *b, int count, global 
         }
 }
 
-// dweights[tap] = alpha * (sum over pixels of x * dy) + beta * dweights[tap], for the taps of which a
-// pixel lies inside the image; the third dimension counts the taps of one convolution after the
-// other. Rows are input channels, and the sum runs over the output's pixels; `partials` holds sums of
-// more than one chunk until they are whole: with an alpha of 1 and a beta of 0 it may be dweights.
+// dweights[tap] = alpha * (sum over pixels of x * dy) + beta * dweights[tap], for every tap that
+// meets at least one pixel inside the image. The third dimension counts the taps of one convolution
+// after the other. Rows are input channels, and the sum runs over the output's pixels. `partials`
+// stores sums of more than one chunk until they are complete; it may be dweights if alpha is 1 and
+// beta is 0.
 item_kernel implicit_gemm_backward_weights(global const real *x, global const real *dy,
                                            global float *dweights, CONVOLUTION_ARGUMENTS,
                                            BLOCK_ARGUMENTS)

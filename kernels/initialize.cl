@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Initial weights from Philox4x32-10 (see src/base/random.h): block `index` of a stream is four
-// words, so one work-item fills four neighbouring floats, whatever the device.
+// Initial weights from Philox4x32-10 (see src/base/random.h). Block `index` of a stream is four
+// words and fills four neighbouring floats, so values do not depend on the device.
 
 inline uint4 random_block(ulong seed, uint stream, ulong index)
 {
@@ -16,7 +16,7 @@ inline uint4 random_block(ulong seed, uint stream, ulong index)
     return c;
 }
 
-// In (0, 1): the middle of one of 2^24 equal steps, so that its logarithm is finite.
+// A number in (0, 1): the middle of one of 2^24 equal steps, so its logarithm is finite.
 inline float unit_interval(uint word)
 {
     return ((float)(word >> 8) + 0.5f) * 0x1p-24f;
@@ -33,7 +33,7 @@ inline void store_four(float4 v, global float *values, uint count, uint at)
         values[i] = lanes[i - at];
 }
 
-// Box and Muller's transform: two normal numbers from two uniform ones. One work-item for four
+// The Box-Muller transform: two normal numbers from two uniform ones. One work-item handles four
 // blocks, so that the logarithms and angles fill vectors.
 kernel void initialize_normal(global float *values, uint count, ulong seed, uint stream, uint id,
                               float deviation)

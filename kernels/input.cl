@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Raw images to the network's input y[n][h][w][3]. One work-item makes one pixel of y: it looks
-// where that pixel was before mirroring, shifting and rotating, and resizes just this one.
-// Everything before the normalisation is integer arithmetic, so every device makes the same pixels,
-// Pillow's.
+// From raw images to the network's input y[n][h][w][3]. One work-item computes one pixel of y: it
+// finds where that pixel was before mirroring, shifting and rotating, and resizes the image at that
+// pixel only. All arithmetic before the normalisation is on integers, so every device produces the
+// same pixels as Pillow.
 
 // pixel_source of src/base/pixels.h
 typedef struct pixel_source {
@@ -18,12 +18,14 @@ typedef struct pixel_source {
     int cut_side;
 } pixel_source;
 
-#define FRACTION_BITS 22 // of a filter's coefficients
-#define KEPT_TAPS     32 // horizontal coefficients kept between rows; others are made again
+#define FRACTION_BITS 22 // fraction bits of a filter's coefficients
+#define KEPT_TAPS     32 // horizontal coefficients kept between rows; further ones are recomputed
 
-// Output `at` of an axis of `out` pixels is a weighted mean of inputs [first, end) of `in`. Pixel
-// centres lie at odd multiples of 1 / (2 * in * out); in that unit the triangle reaches
-// 2 * max(in, out) to either side, and a weight is what is left of that at an input's centre.
+// Output `at` of an axis with `out` pixels is a weighted mean of inputs [first, end) out of `in`.
+// In units of 1 / (2 * in * out) of the axis, the centre of input x is at (2 * x + 1) * out, and
+// the centre of the output at (2 * at + 1) * in. The triangle filter reaches 2 * max(in, out) to
+// either side of the output's centre; an input's weight is that reach minus the distance of the
+// centres.
 typedef struct filter {
     int in, out, at;
     int first, end;
@@ -47,7 +49,7 @@ inline filter filter_make(int in, int out, int at)
     return f;
 }
 
-// The share of input x, rounded to FRACTION_BITS.
+// The share of input x in the sum, rounded to FRACTION_BITS bits.
 inline int filter_coefficient(const filter f, int x)
 {
     if (f.end - f.first == 1)
@@ -60,7 +62,8 @@ inline int round_to_byte(int sum)
     return clamp((sum + (1 << (FRACTION_BITS - 1))) >> FRACTION_BITS, 0, 255);
 }
 
-// The three colours at (x, y) of the image's part resized to w x h: across each row, then down.
+// The three colours at (x, y) of the image's part after resizing it to w x h: first across each
+// row, then down the column.
 inline int3 resized_pixel(global const uchar *pixels, const pixel_source image, int w, int h, int x,
                           int y)
 {
@@ -90,16 +93,16 @@ inline int3 resized_pixel(global const uchar *pixels, const pixel_source image, 
     return (int3)(round_to_byte(column.x), round_to_byte(column.y), round_to_byte(column.z));
 }
 
-// Where pixel (x, y) of a rotated w x h image comes from; 16 bits of fraction, as Pillow's affine
-// transform: the matrix is rounded to them, and the first pixel's place is, and whole steps go
-// from there. The angle's sine and cosine come in with 30 bits.
+// The source of pixel (x, y) of a rotated w x h image. Like Pillow's affine transform it has 16
+// bits of fraction: the matrix and the position of the first pixel are rounded to them, and every
+// other position follows in whole steps. The angle's sine and cosine are converted with 30 bits.
 inline int2 rotated_from(const pixel_source image, int w, int h, int x, int y)
 {
     const long sine = convert_long_rte(image.sine * 1073741824.0f);
     const long cosine = convert_long_rte(image.cosine * 1073741824.0f);
     const long step_cosine = (cosine + (1 << 13)) >> 14, step_sine = (sine + (1 << 13)) >> 14;
     const long minus_sine = (-sine + (1 << 13)) >> 14;
-    // Half the size, plus the matrix times half a pixel from the middle of the image.
+    // Half the size, plus the matrix times the offset of the first pixel from the centre.
     const long start_x =
         ((long)w << 15) + ((cosine * (1 - w) - sine * (1 - h) + (1 << 14)) >> 15);
     const long start_y =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Max pooling of x[n][h][w][c] to y[n][oh][ow][c]. One work-item makes VEC channels of one pixel of
-// the output; backward, of the input.
+// Max pooling of x[n][h][w][c] to y[n][oh][ow][c]. One work-item computes VEC channels of one
+// pixel: of the output in the forward pass, of the input in the backward pass.
 
 #if VEC == 1
 typedef uchar vec_index;
@@ -42,8 +42,8 @@ inline void store_indices(vec_mask v, global uchar *p, int left)
 #endif
 }
 
-// maxima (may be NULL) keeps the tap of the largest value, ky * size + kx. With zeros the padding
-// counts as 0 and its taps may be the largest; else it is left out.
+// maxima receives the tap of the largest value, ky * size + kx; it may be NULL. If `zeros` is set,
+// padding counts as 0 and its taps can be the largest. Otherwise padding is ignored.
 kernel void max_pool(global const real *x, global real *y, global uchar *maxima, int h, int w,
                      int c, int oh, int ow, int size, int stride, int pad, int zeros)
 {
@@ -73,8 +73,8 @@ kernel void max_pool(global const real *x, global real *y, global uchar *maxima,
         store_indices(index, maxima + out, left);
 }
 
-// Every input pixel looks into the windows that hold it for those that chose it: no two work-items
-// write to the same place, and the sum has an order.
+// Each input pixel checks all windows that contain it for those that chose it. So no two work-items
+// write to the same element, and the sum has a fixed order.
 kernel void max_pool_gradient(global const real *dy, global const uchar *maxima, global real *dx,
                               int h, int w, int c, int oh, int ow, int size, int stride, int pad,
                               int accumulate)
@@ -82,7 +82,7 @@ kernel void max_pool_gradient(global const real *dy, global const uchar *maxima,
     const int channel = get_global_id(0) * VEC, left = c - channel;
     const int ix = get_global_id(1), iy = get_global_id(2) % h;
     const size_t n = get_global_id(2) / h;
-    // The windows that hold it: o * stride - pad <= i < o * stride - pad + size.
+    // The windows that contain it: o * stride - pad <= i < o * stride - pad + size.
     const int first_y = max(0, iy + pad - size + stride) / stride;
     const int first_x = max(0, ix + pad - size + stride) / stride;
     const int last_y = min(oh - 1, (iy + pad) / stride);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mixes the images y[n][size] of a batch in place: image i and its partner n - 1 - i take of each
-// other, and one work-item handles both, so neither is read after it was written.
+// Mixes the images y[n][size] of a batch in place: image i with its partner n - 1 - i. One
+// work-item handles both, so neither is read after it has been written.
 
-// Both become a mean of the two; VEC values of one pair.
+// Each image of a pair becomes a weighted mean of both. One work-item handles VEC values of a pair.
 kernel void mixup(global real *y, int n, uint size, float partner_share)
 {
     const uint vectors = (size + VEC - 1) / VEC;
@@ -18,7 +18,8 @@ kernel void mixup(global real *y, int n, uint size, float partner_share)
     real_store_part(share * partner + partner_share * own, b, left);
 }
 
-// Both exchange the box [left, right) x [top, bottom); one value, of one colour, of the box.
+// The two images of a pair exchange the box [left, right) x [top, bottom). One work-item handles
+// one value of the box, of one colour.
 kernel void cutmix(global real *y, int n, int h, int w, int left, int top, int right, int bottom)
 {
     const size_t width = (right - left) * 3, height = bottom - top;

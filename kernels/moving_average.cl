@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// average += share * (value - average). A value that stays leaves an average that reached it as it
-// is. One work-item owns VEC values.
+// average += share * (value - average). Written this way, an average that has reached a constant
+// value stays exactly there. One work-item handles VEC values.
 kernel void moving_average(global const float *value, global float *average, uint count,
                            float share)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The weight updates of torch.optim.SGD, Adam and AdamW; one work-item owns VEC weights. Gradients
-// are multiplied by `factor` and *clip first. Where *overflow is not 0 nothing is done. Either of
+// The weight updates of torch.optim.SGD, Adam and AdamW. One work-item handles VEC weights.
+// Gradients are first multiplied by `factor` and *clip. If *overflow is not 0, nothing is updated.
 // clip and overflow may be NULL.
 
-// *overflow becomes 1 where a gradient is infinite or NaN. Several work-items may write it, all the
-// same.
+// Sets *overflow to 1 if a gradient is infinite or NaN. Several work-items may write it, but all
+// write the same value.
 kernel void find_overflow(global const float *gradient, uint count, global int *overflow)
 {
     const size_t at = (size_t)get_global_id(0) * VEC;
@@ -36,8 +36,9 @@ kernel void sgd_step(global float *value, global const float *gradient, global f
     vec_store_part(w - lr * g, value + at, left);
 }
 
-// The weights are multiplied by `shrink` first: Adam's is 1, AdamW's 1 - lr * weight decay.
-// `rate` is lr / (1 - beta1^step) and `root` is sqrt(1 - beta2^step), from the host in double.
+// Weights are first multiplied by `shrink`, which is 1 for Adam and 1 - lr * weight decay for
+// AdamW. `rate` is lr / (1 - beta1^step) and `root` is sqrt(1 - beta2^step); the host computes both
+// in double precision.
 kernel void adam_step(global float *value, global const float *gradient, global float *first_moment,
                       global float *second_moment, uint count, float factor,
                       global const float *clip, global const int *overflow, float rate, float root,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the device can do at most: chains of multiply-adds that never leave the registers, and a
-// copy. Every figure of `hcnn-cl bench` is a share of these. CHAINS is src/ops/peak.c's.
+// The most that the device can do: chains of multiply-adds that never leave the registers, and a
+// copy. The shares that `hcnn-cl bench` prints refer to these peaks. src/ops/peak.c sets CHAINS.
 
-// Each item stores the sum of its chains: item's start times factor^steps, CHAINS of them. With
-// factor 1 and addend 0 the result is CHAINS * start, which the test checks.
+// Each work-item starts all CHAINS chains with sums[item], applies chain = chain * factor + addend
+// `steps` times, and stores the sum of the chains. With factor 1 and addend 0 the result is CHAINS
+// * the start value, which the test checks.
 kernel void peak_multiply(global float *sums, int steps, float factor, float addend)
 {
     vec chain[CHAINS];

@@ -1,34 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-// kernels/tiled_gemm.cl with its tiles multiplied by the tensor cores of NVIDIA's devices of
-// compute capability 8.0 and above: factors are rounded to TF32, which has single precision's range
-// and ten bits of mantissa, and their products summed in single precision.
+// kernels/tiled_gemm.cl with tiles that are multiplied by the tensor cores of NVIDIA devices of
+// compute capability 8.0 and above. Factors are rounded to TF32, which has the range of single
+// precision and ten bits of mantissa; the products are summed in single precision.
 //
-// The instructions are reached through inline PTX, where NV_PTX is defined. Everywhere else their
-// effect on a warp is acted out through local memory, slowly: so that tests on any device cover all
-// but the two PTX statements. Those have been assembled, but not yet run: no such device was at
-// hand when they were written. src/ops/tensor_gemm.c therefore offers none of this before the
-// device itself has multiplied a problem right.
+// If NV_PTX is defined, inline PTX reaches the instructions. Otherwise their effect on a warp is
+// emulated through local memory. That is slow, but it lets tests on any device cover everything
+// except the two PTX statements. Those have been assembled but not yet run, for lack of such a
+// device. Therefore src/ops/tensor_gemm.c offers these kernels only after the device has multiplied
+// a test problem correctly.
 //
-// The instruction and its fragments: PTX ISA, "Matrix Fragments for mma.m16n8k8". A warp's items,
-// 32 neighbours of a group, hold a[16][8] * b[8][8] together. With group = lane / 4 and
-// third = lane % 4, an item has
+// The instruction and its fragments: PTX ISA, "Matrix Fragments for mma.m16n8k8". The 32 work-items
+// of a warp, neighbours in a work-group, together contain a[16][8] and b[8][8]. With group = lane /
+// 4 and third = lane % 4, a work-item has
 //   a[group][third], a[group + 8][third], a[group][third + 4], a[group + 8][third + 4],
 //   b[third][group], b[third + 4][group],
-//   and of the sums c[group][2 * third], its right neighbour, and both 8 rows further down.
+//   and of the sums c[group][2 * third], its right neighbour, and the same two 8 rows further down.
 
 #define OWN_PRODUCT
-// TILE_ROWS, TILE_COLUMNS, TILE_STEPS, and SHARE_ROWS and SHARE_COLUMNS, a warp's share of the tile,
-// are src/ops/tensor_gemm.c's.
-#define WARP        32 // items
+// src/ops/tensor_gemm.c sets TILE_ROWS, TILE_COLUMNS and TILE_STEPS, and the part of a tile that
+// one warp computes: SHARE_ROWS and SHARE_COLUMNS.
+#define WARP        32 // work-items
 #define WARPS_ALONG (TILE_COLUMNS / SHARE_COLUMNS)
 #define ITEMS       (WARP * (TILE_ROWS / SHARE_ROWS) * WARPS_ALONG)
 
-// Four steps of eight neighbouring rows, which a warp reads at once, lie in 32 different banks.
+// With these strides the eight neighbouring rows of four steps, which a warp reads at once, are in
+// 32 different banks.
 #define A_STRIDE (TILE_ROWS + 8)
 #define B_STRIDE (TILE_COLUMNS + 8)
 #define B_AT     (TILE_STEPS * A_STRIDE)
 
-// One instruction's factors, for each warp, where it is acted out.
+// If instructions are emulated: for each warp, the factors of one instruction.
 #define EXCHANGE_AT (B_AT + TILE_STEPS * B_STRIDE)
 #define EXCHANGE_B  (16 * 8)
 #define EXCHANGE    (EXCHANGE_B + 8 * 8)
@@ -38,7 +39,7 @@
 #define LOCAL_FLOATS (EXCHANGE_AT + ITEMS / WARP * EXCHANGE)
 #endif
 
-// An item's sums: two neighbours of a row in each half of an instruction's result.
+// A work-item's sums: each half of an instruction's result has two neighbours of a row.
 typedef float2 piece;
 #define PIECE        2
 #define ROW_STEPS    (SHARE_ROWS / 16)
@@ -77,7 +78,7 @@ INLINE int piece_column(int i)
 
 #ifdef NV_PTX
 
-// To the nearest, ties away from zero.
+// Rounds to nearest, ties away from zero.
 INLINE float round_to_tf32(float value)
 {
     uint rounded;
@@ -85,7 +86,7 @@ INLINE float round_to_tf32(float value)
     return as_float(rounded);
 }
 
-// c += a * b, by the whole warp.
+// c += a * b, computed by the whole warp.
 INLINE void multiply_fragments(const float *a, const float *b, piece *c, local float *tiles)
 {
     float c0 = c[0].x, c1 = c[0].y, c2 = c[1].x, c3 = c[1].y;
@@ -134,14 +135,14 @@ INLINE void multiply_fragments(const float *a, const float *b, piece *c, local f
 
 #endif
 
-// What a float becomes on its way into a tile.
+// Converts floats for storage in a tile.
 INLINE float4 as_factor(float4 values)
 {
     return (float4)(round_to_tf32(values.s0), round_to_tf32(values.s1), round_to_tf32(values.s2),
                     round_to_tf32(values.s3));
 }
 
-// sums += a * b, of the whole local tiles.
+// sums += a * b, over the whole local tiles.
 INLINE void multiply_tiles(local float *tiles, piece *sums)
 {
     const local float *a = tiles + lane_third() * A_STRIDE + warp_row() + lane_group();

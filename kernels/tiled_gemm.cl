@@ -1,46 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutions as matrix products for devices whose work-items run in groups around a local memory,
-// which is what a GPU is: nothing is unrolled in global memory, taps that meet only padding cost
-// nothing, weights stay where they are.
+// Convolutions as matrix products for devices whose work-items run in groups that share local
+// memory, that is for GPUs. Nothing is unrolled in global memory, taps that meet only padding cost
+// nothing, and the weights stay in place.
 //
-// A group owns a tile of TILE_ROWS x TILE_COLUMNS of the result. TILE_STEPS steps of the sum at a
-// time, it gathers the two factors' tiles into local memory, and each item multiplies its share of
-// them in registers. While it does, the next tiles are already on their way into other registers.
-// These three, and SHARE_ROWS and SHARE_COLUMNS, the share, are src/ops/tiled_gemm.c's.
+// A work-group owns a tile of TILE_ROWS x TILE_COLUMNS of the result. For TILE_STEPS steps of the
+// sum at a time, it gathers the tiles of both factors into local memory, and each work-item
+// multiplies its share of SHARE_ROWS x SHARE_COLUMNS in registers. During that time the next tiles
+// are already being loaded into other registers. src/ops/tiled_gemm.c sets these five sizes.
 //
-// Rows of the forward product and of the one for the input's gradient are pixels, ordered by their
-// place in the image first and by image second: rows of one tile then mostly have the same place,
-// and with it the same taps outside of the image.
+// In the forward pass and the data gradient the rows are pixels, ordered by position in the image
+// first and by image second. The rows of a tile then mostly have the same position, and so the same
+// taps outside the image.
 //
-// No kernel here returns early from before a barrier, uniform though the condition would be: PoCL
-// 3.1 then takes the first item's branches for all of the group in what follows the last barrier.
+// No kernel here returns early if a barrier follows, even where the condition is the same for the
+// whole group: PoCL 3.1 would then use the first work-item's branches for the whole group after the
+// last barrier.
 //
-// A file that includes this one may bring its own product, as kernels/tensor_gemm.cl does. It then
-// defines OWN_PRODUCT and everything of the next section.
+// A file that includes this one may supply its own product, as kernels/tensor_gemm.cl does. It then
+// defines OWN_PRODUCT and everything in the next section.
 
 #ifndef OWN_PRODUCT
 
 // ---- The product of two tiles in single precision ----
 
-#define ITEMS (TILE_ROWS / SHARE_ROWS * (TILE_COLUMNS / SHARE_COLUMNS)) // in a group
+#define ITEMS (TILE_ROWS / SHARE_ROWS * (TILE_COLUMNS / SHARE_COLUMNS)) // work-items in a group
 
-// Floats from one step of a local tile to the next. Four more than needed, so that rows that are
-// stored across steps meet fewer equal banks, and whole vectors stay aligned.
+// Floats from one step of a local tile to the next. The four extra floats reduce bank conflicts
+// when rows are stored across steps, and keep whole vectors aligned.
 #define A_STRIDE (TILE_ROWS + 4)
 #define B_STRIDE (TILE_COLUMNS + 4)
 
-// Local memory: a[TILE_STEPS][A_STRIDE], b[TILE_STEPS][B_STRIDE], and what the product needs.
+// Local memory: a[TILE_STEPS][A_STRIDE], b[TILE_STEPS][B_STRIDE], and what the product needs beyond
+// them.
 #define B_AT         (TILE_STEPS * A_STRIDE)
 #define LOCAL_FLOATS (B_AT + TILE_STEPS * B_STRIDE)
 
-// An item's sums are vectors of a row, `piece`s. Its rows and columns come in groups of four that
-// lie evenly over the tile, so that neighbouring items read neighbouring vectors.
+// A work-item's sums are vectors along a row, called pieces. Its rows and columns come in groups of
+// four, spread evenly over the tile, so that neighbouring work-items read neighbouring vectors.
 typedef float4 piece;
 #define PIECE         4
 #define ROW_GROUPS    (SHARE_ROWS / 4)
 #define COLUMN_GROUPS (SHARE_COLUMNS / 4)
 #define PIECES        (SHARE_ROWS * COLUMN_GROUPS)
-#define ITEMS_ALONG   (TILE_COLUMNS / SHARE_COLUMNS) // items side by side in a row
+#define ITEMS_ALONG   (TILE_COLUMNS / SHARE_COLUMNS) // work-items per row of the tile
 
 INLINE int piece_row(int i)
 {
@@ -54,10 +56,10 @@ INLINE int piece_column(int i)
     return i % COLUMN_GROUPS * step + (int)get_local_id(0) % ITEMS_ALONG * 4;
 }
 
-// What a float becomes on its way into a tile.
+// Converts floats for storage in a tile.
 #define as_factor(values) (values)
 
-// sums += a * b, of the whole local tiles.
+// sums += a * b, over the whole local tiles.
 INLINE void multiply_tiles(local float *tiles, piece *sums)
 {
     const local float *a = tiles + piece_row(0), *b = tiles + B_AT + piece_column(0);
@@ -82,9 +84,9 @@ INLINE void multiply_tiles(local float *tiles, piece *sums)
 
 // ---- From global memory into local tiles ----
 
-// The lines of a tile, rows of a or columns of b, are either copied along their steps of the sum
-// ("along"), where these are contiguous in global memory, or a few lines of one step at a time
-// ("across"), where those are. An item moves A_LOADS and B_LOADS vectors of four floats.
+// The lines of a tile are rows of a or columns of b. They are copied either "along" the steps of
+// the sum, if these are contiguous in global memory, or "across", four lines of one step at a time,
+// if the lines are. A work-item copies A_LOADS and B_LOADS vectors of four floats.
 #define A_LOADS     (TILE_ROWS * TILE_STEPS / 4 / ITEMS)
 #define B_LOADS     (TILE_COLUMNS * TILE_STEPS / 4 / ITEMS)
 #define STEP_GROUPS (TILE_STEPS / 4)
@@ -109,8 +111,8 @@ INLINE int across_step(int load, int lines)
     return (int)get_local_id(0) / (lines / 4) + load * (ITEMS / (lines / 4));
 }
 
-// min(left, 4) floats, zero beyond. With `whole` the row that they are of has a multiple of four,
-// so that every vector of it is aligned and none is cut.
+// Loads min(left, 4) floats and sets the others to zero. `whole` means that the row's length is a
+// multiple of four, so that each of its vectors is aligned and complete.
 INLINE float4 load_vector(const global float *from, int left, bool whole)
 {
     if (left <= 0)
@@ -121,7 +123,7 @@ INLINE float4 load_vector(const global float *from, int left, bool whole)
                     left > 3 ? from[3] : 0.0f);
 }
 
-// The same of activations, as floats.
+// The same for activations, converted to float.
 #ifdef HALF_STORAGE
 INLINE float4 load_reals(const global real *from, int left, bool whole)
 {
@@ -152,7 +154,7 @@ INLINE void put_across(float4 values, local float *tile, int stride, int load, i
         as_factor(values);
 }
 
-// The vectors of the next tiles.
+// The vectors that a work-item has loaded for the next tiles.
 typedef struct loads {
     float4 a[A_LOADS], b[B_LOADS];
 } loads;
@@ -164,8 +166,8 @@ INLINE void clear(piece *sums)
         sums[i] = (piece)(0.0f);
 }
 
-// Where a piece of weights goes: target = alpha * sum + beta * target for the piece's first `left`
-// columns. With a beta of 0 the target is not read.
+// Stores a piece of a weight gradient: target = alpha * sum + beta * target for the piece's first
+// `left` columns. If beta is 0 the target is not read.
 INLINE void store_piece(piece sum, float alpha, float beta, global float *target, int left)
 {
     float lanes[PIECE];
@@ -184,7 +186,7 @@ INLINE void store_piece(piece sum, float alpha, float beta, global float *target
             target[i] = keep ? fma(alpha, lanes[i], beta * target[i]) : alpha * lanes[i];
 }
 
-// Where a piece of activations goes.
+// Stores a piece of activations, added to the old values if `keep`.
 #ifdef HALF_STORAGE
 INLINE void store_reals(piece sum, bool keep, global real *target, int left)
 {
@@ -199,9 +201,9 @@ INLINE void store_reals(piece sum, bool keep, global real *target, int left)
 #define store_reals(sum, keep, target, left) store_piece(sum, 1.0f, keep, target, left)
 #endif
 
-// ---- Forward, and the gradient by the input ----
+// ---- Forward, and the data gradient ----
 
-// A pixel of the result: its place in the grid and its image.
+// A pixel of the result: its position in the grid and its image.
 typedef struct row_place {
     int y, x, image;
 } row_place;
@@ -212,7 +214,7 @@ INLINE row_place place_of_row(const geometry *g, int row)
     return (row_place){q / g->grid_w, q % g->grid_w, row % g->images};
 }
 
-// The places of all rows of the group's tile lie within these.
+// Bounds of the positions of all rows in the group's tile.
 typedef struct bounds {
     int first_y, last_y, first_x, last_x;
 } bounds;
@@ -225,7 +227,7 @@ INLINE bounds bounds_of_tile(const geometry *g, int first_row, int rows)
     return (bounds){first.y, last.y, one_line ? first.x : 0, one_line ? last.x : g->grid_w - 1};
 }
 
-// A step of the sum: a tap, the source's place for it, and the first of TILE_STEPS channels.
+// A step of the sum: a tap, its offset in the source, and the first of TILE_STEPS channels.
 typedef struct walk {
     int ky, kx, channel, offset_y, offset_x;
 } walk;
@@ -236,7 +238,7 @@ INLINE void place_tap(walk *at, const geometry *g)
     at->offset_x = offset_of_tap(*g, g->start_x, at->kx);
 }
 
-// False where all that the tile's rows meet is padding.
+// False if the tile's rows meet only padding with this tap.
 INLINE bool tap_counts(const walk *at, const geometry *g, const bounds *b)
 {
     const int step = g->source_step;
@@ -245,13 +247,13 @@ INLINE bool tap_counts(const walk *at, const geometry *g, const bounds *b)
            b->last_x * step + at->offset_x >= 0 && b->first_x * step + at->offset_x < g->source_w;
 }
 
-// Before the first step.
+// The state before the first step.
 INLINE walk walk_start(const geometry *g)
 {
     return (walk){g->first_ky, g->first_kx - g->tap_step, g->source_c, 0, 0};
 }
 
-// To the next step; false behind the last.
+// Advances to the next step; false after the last one.
 INLINE bool walk_on(walk *at, const geometry *g, const bounds *b)
 {
     at->channel += TILE_STEPS;
@@ -323,7 +325,7 @@ INLINE void put_tiles(const loads *next, local float *tiles, bool transposed)
             put_across(next->b[i], tiles + B_AT, B_STRIDE, i, TILE_COLUMNS);
 }
 
-// A piece that begins at this channel, finished: as finish_vec, but a piece has its own width.
+// Applies the ending to a piece that begins at `channel`, as finish_vec does to a vector.
 INLINE piece finish_piece(piece sum, const ending *e, int channel, size_t at, int left)
 {
     float lanes[PIECE];
@@ -334,12 +336,12 @@ INLINE piece finish_piece(piece sum, const ending *e, int channel, size_t at, in
             float v = e->scale ? e->scale[channel + i] * lanes[i] : lanes[i];
             v += e->shift[channel + i];
             v += e->residual ? real_get(e->residual + at + i) : 0.0f;
-            lanes[i] = e->relu && v <= 0.0f ? 0.0f : v; // a NaN stays
+            lanes[i] = e->relu && v <= 0.0f ? 0.0f : v; // a NaN stays a NaN
         }
     return JOIN(vload, PIECE)(0, lanes);
 }
 
-// One place for all that is done to a result of these two directions.
+// Stores results of the forward pass or the data gradient, with the ending applied.
 INLINE void store_pixels(const piece *sums, const geometry *g, int first_row, int rows,
                          int first_column, int accumulate, const ending *e, global real *target)
 {
@@ -358,11 +360,11 @@ INLINE void store_pixels(const piece *sums, const geometry *g, int first_row, in
     }
 }
 
-// sums += source * weights, over all taps that count for the group's tile.
+// sums += source * weights, over all taps that contribute to the group's tile.
 INLINE void add_taps(const global real *source, const global float *weights, const geometry *g,
                      int first_row, int first_column, int count, local float *tiles, piece *sums)
 {
-    const bool some = first_row < count; // fewer rows than the largest class of pixels, or none
+    const bool some = first_row < count; // a smaller class of pixels may have no rows here
     const bounds reach = some ? bounds_of_tile(g, first_row, count) : (bounds){0, 0, 0, 0};
     row_place rows[A_LOADS];
     for (int i = 0; i < A_LOADS; i++) {
@@ -386,7 +388,7 @@ INLINE void add_taps(const global real *source, const global float *weights, con
 }
 
 // target = (accumulate ? target : 0) + sum over taps of source * weights, for the group's tile of
-// the convolution `which`; these follow each other in each buffer.
+// convolution number `which`. The convolutions follow each other in each buffer.
 INLINE void gather_multiply(const global real *source, const global float *weights,
                             global real *target, size_t which, const geometry *g, int accumulate,
                             const ending *e, local float *tiles)
@@ -403,11 +405,11 @@ INLINE void gather_multiply(const global real *source, const global float *weigh
     store_pixels(results, g, first_row, count, first_column, accumulate, e, target);
 }
 
-// One signature for all three directions: `parts` are those of the gradient by the weights.
+// All three directions have the same signature; only the weight gradient uses `parts`.
 #define group_kernel kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 
-// y = convolution of x and weights. Groups count tiles of columns, tiles of rows, and convolutions
-// of this shape.
+// y = convolution of x and weights. The group's indices are the tile's column, the tile's row, and
+// the number of the convolution.
 group_kernel tiled_gemm_forward(global const real *x, global const float *weights, global real *y,
                                 CONVOLUTION_ARGUMENTS, int parts)
 {
@@ -418,8 +420,8 @@ group_kernel tiled_gemm_forward(global const real *x, global const float *weight
     gather_multiply(x, weights, y, get_group_id(2), &g, 0, &e, (local float *)tiles);
 }
 
-// dx = (accumulate ? dx : 0) + the gradient by x. The third dimension counts the stride * stride
-// classes of pixels that meet the same taps, of one convolution after the other.
+// dx = (accumulate ? dx : 0) + the data gradient. The third dimension counts the stride * stride
+// classes of pixels that meet the same taps, for one convolution after the other.
 group_kernel tiled_gemm_backward_data(global const real *dy, global const float *weights,
                                       global real *dx, CONVOLUTION_ARGUMENTS, int parts)
 {
@@ -432,9 +434,9 @@ group_kernel tiled_gemm_backward_data(global const real *dy, global const float 
                     (local float *)tiles);
 }
 
-// ---- The gradient by the weights ----
+// ---- The weight gradient ----
 
-// The pixels of one sum: those of the output whose tap (ky, kx) lies inside the image.
+// The pixels of one sum: those output pixels for which tap (ky, kx) is inside the image.
 typedef struct field {
     shapes s;
     span y, x;
@@ -442,8 +444,8 @@ typedef struct field {
     int first_row, first_column; // of the group's tile
 } field;
 
-// Writes, for TILE_STEPS steps of the sum from `step` on, the pixels of x and dy into table[0] and
-// table[1]; -1 from `end` on.
+// For the TILE_STEPS steps of the sum that begin at `step`, writes the pixels of x into table[0]
+// and those of dy into table[1]; -1 for steps from `end` on.
 INLINE void tabulate(const field *f, int step, int end, local int (*table)[TILE_STEPS])
 {
     const shapes s = f->s;
@@ -491,7 +493,7 @@ INLINE void put_gradient_tiles(const loads *next, local float *tiles)
         put_across(next->b[i], tiles + B_AT, B_STRIDE, i, TILE_COLUMNS);
 }
 
-// sums += x * dy, over the field's pixels from `begin` up to `end`.
+// sums += x * dy, over the field's pixels [begin, end).
 INLINE void add_pixels(const global real *x, const global real *dy, const field *f, int begin,
                        int end, local float *tiles, local int (*table)[TILE_STEPS], piece *sums)
 {
@@ -510,10 +512,10 @@ INLINE void add_pixels(const global real *x, const global real *dy, const field 
     }
 }
 
-// dweights[part][tap] = alpha * (sum over the part's pixels of x * dy) + beta * dweights, for the taps
-// of which a pixel lies inside the image. The third dimension counts `parts` of the sum over pixels,
-// then the taps, then convolutions of this shape; these follow each other within a part. Rows are
-// input channels.
+// dweights[part][tap] = alpha * (sum over the part's pixels of x * dy) + beta * dweights, for every
+// tap that meets at least one pixel inside the image. The third dimension counts the `parts` of the
+// sum over pixels, then the taps, then the convolutions; within a part, taps and convolutions
+// follow each other. Rows are input channels.
 group_kernel tiled_gemm_backward_weights(global const real *x, global const real *dy,
                                          global float *dweights, CONVOLUTION_ARGUMENTS, int parts)
 {
@@ -530,7 +532,7 @@ group_kernel tiled_gemm_backward_weights(global const real *x, global const real
     dweights += (part * matrices + matrix) * cin * cout;
 
     const int steps = (pixels + TILE_STEPS - 1) / TILE_STEPS;
-    const int share = (steps + parts - 1) / parts * TILE_STEPS; // pixels of a part
+    const int share = (steps + parts - 1) / parts * TILE_STEPS; // pixels in a part
     piece results[PIECES];
     clear(results);
     add_pixels(x, dy, &f, part * share, min(pixels, (part + 1) * share), (local float *)tiles, table,
@@ -544,8 +546,9 @@ group_kernel tiled_gemm_backward_weights(global const real *x, global const real
     }
 }
 
-// dweights = alpha * (the sum of such `parts`, each of `count` weights, which follow each other) +
-// beta * dweights. With a beta of 0 the first part may be dweights itself. One item for a weight.
+// dweights = alpha * (the sum of `parts` partial results, each of `count` weights, which follow
+// each other) + beta * dweights. If beta is 0 the first part may be dweights itself. One work-item
+// per weight.
 kernel void tiled_gemm_add_parts(global const real *x, global const real *dy,
                                  global float *dweights, CONVOLUTION_ARGUMENTS, int parts,
                                  global const float *sums_of_parts, ulong count)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weight standardisation: each output channel of a convolution's weights [rows][c], rows being all
-// taps and input channels, by its own mean and deviation. Weights are floats in every precision:
-// the program is built as "weight_standardise:fp32", whose `real` is float.
+// Weight standardisation: the weights [rows][c] of a convolution are normalised per output channel
+// by that channel's mean and deviation. Rows are all combinations of tap and input channel. Weights
+// are floats in every precision, so the program is built as "weight_standardise:fp32", in which
+// `real` is float.
 //
-// A work-item handles a patch of `run` rows of VEC channels. Sums are made in two stages, both in a
-// fixed order: partials[runs][2][c], and then over the runs.
+// A work-item handles a patch of `run` rows by VEC channels. Sums are computed in two stages, both
+// in a fixed order: first partials[runs][2][c], then the sum over the runs.
 
-// [0][c] = the mean of the run, [1][c] = the sum of squared deviations from it, by differences from
-// its first row.
+// partials[r][0][c] = the mean of run r, partials[r][1][c] = the sum of squared deviations from it.
+// Differences from the run's first row are summed.
 kernel void weight_standardise_sums(global const float *w, global float *partials, int rows, int c,
                                     int run)
 {
@@ -15,8 +16,8 @@ kernel void weight_standardise_sums(global const float *w, global float *partial
                  c);
 }
 
-// The runs combined: the mean, as differences from the first run's, and 1 / sqrt(variance +
-// epsilon), the variance being the biased one. One work-item for VEC channels.
+// Combines the runs: the mean, summed as differences from the first run's mean, and 1 /
+// sqrt(variance + epsilon) with the biased variance. One work-item per VEC channels.
 kernel void weight_standardise_statistics(global const float *partials, global float *mean,
                                           global float *inverse_deviation, int rows, int c,
                                           int run, int runs, float epsilon)
@@ -37,8 +38,8 @@ kernel void weight_standardise_statistics(global const float *partials, global f
     vec_store_part(1.0f / sqrt(squares / rows + epsilon), inverse_deviation + at, left);
 }
 
-// standard = (w - mean) * inverse_deviation. A work-item's tile is `width` channels wide, a multiple
-// of VEC: on a CPU whole rows, which are memory from end to end.
+// standard = (w - mean) * inverse_deviation. A work-item's patch is `width` channels wide, a
+// multiple of VEC. On a CPU these are whole rows, which are contiguous in memory.
 kernel void weight_standardise_apply(global const float *w, global const float *mean,
                                      global const float *inverse_deviation,
                                      global float *standard, int rows, int c, int width, int run)
@@ -53,8 +54,8 @@ kernel void weight_standardise_apply(global const float *w, global const float *
         }
 }
 
-// Backward, stage one: [0][c] = the run's sum of g, the gradient by the standardised weights,
-// [1][c] = of g * (w - mean).
+// Backward, stage one: partials[r][0][c] = the run's sum of g, the gradient with respect to the
+// standardised weights; partials[r][1][c] = its sum of g * (w - mean).
 kernel void weight_standardise_gradient_sums(global const float *w, global const float *mean,
                                              global const float *g, global float *partials,
                                              int rows, int c, int run)
@@ -63,9 +64,9 @@ kernel void weight_standardise_gradient_sums(global const float *w, global const
                           patch_of(rows, c, VEC, run), run, c);
 }
 
-// Backward, stage two: with v = (w - mean) * inverse_deviation and averages over the rows,
-// dw = alpha * inverse_deviation * (g - average(g) - v * average(g * v)) + beta * dw. Each
-// work-item adds the runs' sums for itself. dw may be w.
+// Backward, stage two. With v = (w - mean) * inverse_deviation and averages over the rows: dw =
+// alpha * inverse_deviation * (g - average(g) - v * average(g * v)) + beta * dw. Each work-item
+// adds up the sums of all runs by itself. dw may be w.
 kernel void weight_standardise_gradient(global const float *w, global const float *mean,
                                         global const float *inverse_deviation,
                                         global const float *g, global const float *partials,

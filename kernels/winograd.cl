@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// Winograd's minimal filtering for 3x3 convolutions of stride 1: Lavin and Gray, "Fast Algorithms
-// for Convolutional Neural Networks" (2016). F(M x M): a tile of M x M results comes from a window
-// of A x A inputs, A = M + 2, by A * A products instead of 9 * M * M:
+// Winograd's minimal filtering for 3x3 convolutions of stride 1; see Lavin and Gray, "Fast
+// Algorithms for Convolutional Neural Networks" (2016). F(M x M) computes a tile of M x M results
+// from a window of A x A inputs, A = M + 2, with A * A products instead of 9 * M * M:
 //
 //   y = AT [(G w GT) * (BT x B)] A
 //
-// where * is by element, and so, over channels, A * A independent matrix products. These kernels
-// are what surrounds the products: the transforms of input, weights and results, and the adjoints
-// of two of them for the gradient by the weights. Points 0, 1, -1 and infinity for M = 2; also 2
-// and -2 for M = 4. The program is built for either M, so that loops and branches over it vanish.
+// where * multiplies element by element. Summed over channels, these are A * A independent matrix
+// products. The kernels in this file surround the products: the transforms of input, weights and
+// results, and the adjoints of two of them for the weight gradient. The interpolation points are 0,
+// 1, -1 and infinity, and for M = 4 also 2 and -2. The program is built once for each M, so that
+// loops and branches over M vanish.
 //
-// Transformed data lies [A * A][tiles or cin][channels], as floats. A work-item handles one tile,
-// or one input channel of the weights, for `width` of the channels of a row.
+// Transformed data is [A * A][tiles or cin][channels], in floats. A work-item handles one tile, or
+// one input channel of the weights, and `width` of the channels of a row.
 
 #define A             (M + 2)
 #define WINOGRAD(name) JOIN(JOIN(winograd, M), name)
 
-// Vectors of one window, row by row, in memory; a line of it is transformed in registers. Loops over
-// windows stay loops: unrolled, each with its borders, they would be thousands of instructions that
-// take a minute to compile.
+// The vectors of one window, row by row, in private memory. One line at a time is transformed in
+// registers. Loops over windows must not be unrolled: with a border check each, they would be
+// thousands of instructions that take a minute to compile.
 #define LOOP _Pragma("unroll 1") for
 typedef struct window {
     vec at[A][A];
 } window;
 
-// BT: A inputs to A.
+// BT: from A inputs to A values.
 INLINE void input_line(vec *d)
 {
     const vec a = d[0], b = d[1], c = d[2], e = d[3];
@@ -46,7 +47,7 @@ INLINE void input_line(vec *d)
     }
 }
 
-// G: 3 weights to A.
+// G: from 3 weights to A values.
 INLINE void weights_line(vec *d)
 {
     const vec a = d[0], b = d[1], c = d[2];
@@ -67,7 +68,7 @@ INLINE void weights_line(vec *d)
     }
 }
 
-// AT: A products to M results.
+// AT: from A products to M results.
 INLINE void output_line(vec *d)
 {
     const vec sum = d[1] + d[2], difference = d[1] - d[2];
@@ -83,7 +84,7 @@ INLINE void output_line(vec *d)
     }
 }
 
-// A: M gradients to A, the adjoint of output_line.
+// A: from M gradients to A values; the adjoint of output_line.
 INLINE void output_adjoint_line(vec *d)
 {
     const vec a = d[0], b = d[1];
@@ -103,7 +104,7 @@ INLINE void output_adjoint_line(vec *d)
     }
 }
 
-// GT: A to 3 weights, the adjoint of weights_line.
+// GT: from A values to 3 weights; the adjoint of weights_line.
 INLINE void weights_adjoint_line(vec *d)
 {
     const vec sum = d[1] + d[2], difference = d[1] - d[2];
@@ -135,8 +136,8 @@ INLINE void transform_line(vec *d, enum transform which)
         weights_adjoint_line(d);
 }
 
-// Of the `from` x `from` vectors of a window, its columns first and then its rows, which are `to`
-// by then.
+// Transforms the `from` x `from` vectors of a window: first its columns, which then have length
+// `to`, and then its rows.
 INLINE void transform_window(window *d, int from, int to, enum transform which)
 {
     LOOP(int x = 0; x < from; x++) {
@@ -153,7 +154,7 @@ INLINE void transform_window(window *d, int from, int to, enum transform which)
         transform_line(d->at[y], which);
 }
 
-// Where tile `index` of maps of h x w begins: image, and the place of its first result.
+// Where tile `index` of h x w maps begins: its image, and the position of its first result.
 typedef struct place {
     int image, y, x;
 } place;
@@ -165,7 +166,7 @@ INLINE place place_of(int index, int h, int w)
     return p;
 }
 
-// The window of a row, from `channel` on, in transformed data[A * A][rows][c].
+// Loads the window of one row, from `channel` on, of transformed data[A * A][rows][c].
 INLINE void load_window(window *d, global const float *data, int rows, int row, int c, int channel)
 {
     LOOP(int i = 0; i < A; i++)
@@ -182,8 +183,9 @@ INLINE void store_window(const window *d, global float *data, int rows, int row,
                            data + ((size_t)(i * A + j) * rows + row) * c + channel, c - channel);
 }
 
-// out[A * A][tiles][c] = the transform of windows of `from` x `from` of a map[n][h][w][c]: of x or of
-// dy. The windows are those of results of oh x ow, and begin `pad` before them.
+// out[A * A][tiles][c] = the transform of `from` x `from` windows of a map[n][h][w][c], which is x
+// or dy. There is one window for each tile of the oh x ow results, and it begins `pad` before its
+// tile.
 INLINE void map_tile(global const real *map, global float *out, int tiles, int h, int w, int c,
                      int oh, int ow, int pad, int width, int from, enum transform which)
 {
@@ -216,8 +218,8 @@ kernel void WINOGRAD(_output_adjoint)(global const real *dy, global float *out, 
     map_tile(dy, out, tiles, h, w, c, oh, ow, pad, width, M, OUTPUT_ADJOINT);
 }
 
-// out[A * A][cin][cout] = G w GT of w[3][3][cin][cout], which `flip` turns by half a circle: so the
-// gradient by the input is a convolution of the gradient by the result.
+// out[A * A][cin][cout] = G w GT of w[3][3][cin][cout]. With `flip` the taps are rotated by 180
+// degrees, which makes the data gradient a convolution of dy.
 kernel void WINOGRAD(_weights)(global const float *weights, global float *out, int cin, int cout,
                                int flip, int width)
 {
@@ -235,15 +237,15 @@ kernel void WINOGRAD(_weights)(global const float *weights, global float *out, i
     }
 }
 
-// How many of a tile's M x M results lie inside the map.
+// The number of rows and columns of a tile's M x M results that are inside the map.
 typedef struct extent {
     int down, across;
 } extent;
 
-// Adds one tile's results to its run's statistics. In between, the sums are of differences from the
-// run's first result, so that a mean that is large beside the deviation costs no digits; the run's
-// last tile, when `count` results have been added in all, turns them into the mean and the squared
-// deviations from it.
+// Adds one tile's results to the statistics of its run. Until the run's last tile, the sums are of
+// differences from the run's first result, so no digits are lost if the mean is large compared with
+// the deviation. In the last tile `count`, the number of results in the run, is not 0, and the sums
+// become the mean and the sum of squared deviations from it.
 INLINE void sum_tile(const window *d, extent inside, vec shift, bool first, int count,
                      global float *mean, global float *squares, int left)
 {
@@ -266,7 +268,7 @@ INLINE void sum_tile(const window *d, extent inside, vec shift, bool first, int 
     vec_store_part(square, squares, left);
 }
 
-// Stores them from y[at] on, pixels c and rows w * c apart.
+// Stores a tile's results from y[at] on. Neighbouring pixels are c elements apart, rows w * c.
 INLINE void store_tile(window *d, extent inside, global real *y, size_t at, int w, int c,
                        int accumulate, const ending e, int channel)
 {
@@ -283,8 +285,8 @@ INLINE void store_tile(window *d, extent inside, global real *y, size_t at, int 
         }
 }
 
-// y[n][h][w][c] = (accumulate ? y : 0) + AT products A of products[A * A][tiles][c], and an ending.
-// A work-item handles a run of `run` tiles.
+// y[n][h][w][c] = (accumulate ? y : 0) + AT products A, from products[A * A][tiles][c], with the
+// ending applied. A work-item handles a run of `run` tiles.
 kernel void WINOGRAD(_output)(global const float *products, global real *y, int tiles, int h, int w,
                               int c, int accumulate, int width, int run, global const float *scale,
                               global const float *shift, global const real *residual, int relu,
@@ -317,7 +319,7 @@ kernel void WINOGRAD(_output)(global const float *products, global real *y, int 
         SUM_COUNTS(e.sums, get_global_size(1), c)[get_global_id(1)] = count;
 }
 
-// dweights[3][3][cin][cout] = alpha * GT sums G + beta * dweights, of sums[A * A][cin][cout].
+// dweights[3][3][cin][cout] = alpha * GT sums G + beta * dweights, from sums[A * A][cin][cout].
 kernel void WINOGRAD(_weights_adjoint)(global const float *sums, global float *dweights, int cin,
                                        int cout, float alpha, float beta, int width)
 {
