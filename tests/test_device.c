@@ -136,11 +136,11 @@ static void test_lists(void **state)
     device *dev;
     CHECK_OK(device_open_place("cpu,nonsense,cpu", 0, &dev, &err));
     device_close(dev);
-    CHECK_FAILS(STATUS_USAGE, "no device fits 'nonsense'",
+    CHECK_FAILS(STATUS_USAGE, "no device matches 'nonsense'",
                 device_open_place("cpu,nonsense,cpu", 1, &dev, &err));
     CHECK_OK(device_open_place("cpu,nonsense,cpu", 2, &dev, &err));
     device_close(dev);
-    CHECK_FAILS(STATUS_USAGE, "no device fits 'nonsense'",
+    CHECK_FAILS(STATUS_USAGE, "no device matches 'nonsense'",
                 device_open_place("cpu,nonsense", 3, &dev, &err));
 }
 
@@ -157,15 +157,15 @@ static void expect_refusal(const device_list *list, const char *spec, const char
 static void test_refusals(void **state)
 {
     (void)state;
-    expect_refusal(&everything, "nonsense", "no device fits 'nonsense'");
+    expect_refusal(&everything, "nonsense", "no device matches 'nonsense'");
     expect_refusal(&everything, "nonsense", "1:1  gpu         Acme R950 (Acme OpenCL)");
     expect_refusal(&everything, "nonsense", "pocl-opencl-icd");
-    expect_refusal(&everything, "7:0", "no device fits '7:0'");
-    expect_refusal(&everything, "1:1x", "no device fits '1:1x'");
+    expect_refusal(&everything, "7:0", "no device matches '7:0'");
+    expect_refusal(&everything, "1:1x", "no device matches '1:1x'");
     expect_refusal(&everything, "1:0", "not available");
     const device_list nothing = {NULL, 0, 0}, only_cpu = {made_up, 1, 1};
     expect_refusal(&nothing, NULL, "pocl-opencl-icd");
-    expect_refusal(&only_cpu, "gpu", "no device fits 'gpu'");
+    expect_refusal(&only_cpu, "gpu", "no device matches 'gpu'");
 }
 
 /* Errors name HCNN_DEVICE only if the variable made the choice. */
@@ -179,15 +179,16 @@ static void test_environment(void **state)
     char *kept = before ? strdup(before) : NULL;
     const device_list nothing = {NULL, 0, 0};
     setenv("HCNN_DEVICE", "nonsense", 1);
-    CHECK_FAILS(STATUS_USAGE, "HCNN_DEVICE: no device fits 'nonsense'", device_open(&dev, &err));
-    CHECK_FAILS(STATUS_USAGE, "HCNN_DEVICE: no device fits 'nonsense'",
+    CHECK_FAILS(STATUS_USAGE, "HCNN_DEVICE: no device matches 'nonsense'", device_open(&dev, &err));
+    CHECK_FAILS(STATUS_USAGE, "HCNN_DEVICE: no device matches 'nonsense'",
                 device_choose_own(&everything, &index, &err));
-    CHECK_FAILS(STATUS_USAGE, "no device fits 'other'", device_open_place("other", 0, &dev, &err));
+    CHECK_FAILS(STATUS_USAGE, "no device matches 'other'",
+                device_open_place("other", 0, &dev, &err));
     assert_null(strstr(err.message, "HCNN_DEVICE"));
     CHECK_FAILS(STATUS_USAGE, "no OpenCL device", device_choose_own(&nothing, &index, &err));
     assert_null(strstr(err.message, "HCNN_DEVICE"));
     setenv("HCNN_DEVICE", "cpu,other", 1);
-    CHECK_FAILS(STATUS_USAGE, "HCNN_DEVICE: no device fits 'other'",
+    CHECK_FAILS(STATUS_USAGE, "HCNN_DEVICE: no device matches 'other'",
                 device_open_own(1, &dev, &err));
     unsetenv("HCNN_DEVICE");
     CHECK_OK(device_choose_own(&everything, &index, &err));

@@ -105,7 +105,7 @@ check "a program needs only the header and the library" \
     "$scratch/use.c" -o "$scratch/use" -L.libs -lhcnn
 LD_LIBRARY_PATH=$PWD/.libs "$scratch/use" >"$scratch/out" 2>"$scratch/err"
 check "a missing device is refused" \
-    grep -q "^1 no device fits 'nonsense'\. It may be" "$scratch/out"
+    grep -q "^1 no device matches 'nonsense'; expected gpu" "$scratch/out"
 check "the tests' device opens" grep -Eq '^1 [^ ]' "$scratch/out"
 
 # ---- The examples ----

@@ -227,9 +227,9 @@ unset STEPS
 check_run "... does not matter for --summary" 0 '^all of it-003 ' sweep "all of it" --summary
 
 check_run "a missing device fails every run" 1 \
-    "^hcnn-cl: 3 runs of the sweep nowhere failed.* the run could not start: HCNN_DEVICE: no device fits '99:0'" \
+    "^hcnn-cl: 3 runs of the sweep nowhere failed.* the run could not start: HCNN_DEVICE: no device matches '99:0'" \
     sweep random.yaml --name nowhere --devices 99:0 -- $brief
-check "... and the reason is in their logs" grep -q "HCNN_DEVICE: no device fits '99:0'" runs/nowhere-003.log
+check "... and the reason is in their logs" grep -q "HCNN_DEVICE: no device matches '99:0'" runs/nowhere-003.log
 check "... no fourth run was started" numbered nowhere 3
 check_run "... with another device the sweep continues" 0 '^nowhere-004 finished' \
     sweep random.yaml --name nowhere --count 4 -- $brief

@@ -27,7 +27,7 @@ status buffer_view(device *dev, cl_mem parent, size_t offset, size_t bytes, cl_m
         return STATUS_OK;
     *created = NULL;
     char what[96];
-    snprintf(what, sizeof what, "making a view of %zu bytes at %zu", bytes, offset);
+    snprintf(what, sizeof what, "creating a view of %zu bytes at offset %zu", bytes, offset);
     return device_check(dev, err, code, what);
 }
 
@@ -117,7 +117,7 @@ status buffer_poll(device *dev, cl_event *event, bool *done, error *err)
 
 status buffer_flush(device *dev, error *err)
 {
-    return device_check(dev, err, clFlush(dev->queue), "starting the device");
+    return device_check(dev, err, clFlush(dev->queue), "flushing the queue");
 }
 
 status buffer_copy(device *dev, cl_mem from, size_t from_offset, cl_mem to, size_t to_offset,

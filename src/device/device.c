@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The one variable of the process: a driver's own state is the process's as well, and neither PoCL
- * nor the ICD loader guards the making of it. Two threads that both open a device first end in a
- * crash, as may one that releases a context while another makes one. */
+/* The only global variable: a driver's own state belongs to the process as well, and neither PoCL
+ * nor the ICD loader protects its initialisation. The program may crash if two threads open their
+ * first devices at once, or if one releases a context while another creates one. */
 static pthread_mutex_t driver_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static const char own_name[] = "HCNN_DEVICE"; /* in the environment */
+static const char own_name[] = "HCNN_DEVICE"; /* environment variable */
 static const char install_hint[] =
     "Install an OpenCL driver: for any CPU `apt install pocl-opencl-icd`, for a GPU its vendor's "
     "(NVIDIA: the driver's libnvidia-opencl, AMD: rocm-opencl-icd or mesa-opencl-icd, Intel: "
@@ -97,7 +97,7 @@ static void read_text(cl_device_id id, cl_device_info what, char *text, size_t c
     char value[1024] = "";
     if (clGetDeviceInfo(id, what, sizeof value - 1, value, NULL) != CL_SUCCESS)
         value[0] = '\0';
-    /* Vendors pad names with spaces. */
+    /* Some vendors pad names with spaces. */
     const char *start = value;
     while (isspace((unsigned char)*start))
         start++;
@@ -110,7 +110,7 @@ static void read_text(cl_device_id id, cl_device_info what, char *text, size_t c
     text[length] = '\0';
 }
 
-/* From cl_nv_device_attribute_query, whose header not every system has. */
+/* From cl_nv_device_attribute_query; not every system has its header. */
 enum { NV_CAPABILITY_MAJOR = 0x4000, NV_CAPABILITY_MINOR = 0x4001 };
 
 static unsigned read_nv_capability(cl_device_id id, const char *extensions)
@@ -123,7 +123,8 @@ static unsigned read_nv_capability(cl_device_id id, const char *extensions)
     return 10 * major + minor;
 }
 
-/* What is not answered keeps its value; `target` has the type that the answer has. */
+/* If the device does not answer, the target keeps its value. The target must have the type of the
+ * answer. */
 #define GET(what, target) clGetDeviceInfo(id, what, sizeof(target), &(target), NULL)
 
 static void read_info(device_info *info)
@@ -189,7 +190,7 @@ static status append_platform(device_list *list, cl_platform_id platform, int pl
 static status list_platforms(device_list *list, error *err)
 {
     cl_uint count = 0;
-    /* The ICD loader reports "no platform" as an error of its own. */
+    /* The ICD loader reports a missing platform as an error code of its own. */
     if (clGetPlatformIDs(0, NULL, &count) != CL_SUCCESS || count == 0)
         return STATUS_OK;
     cl_platform_id *platforms = calloc(count, sizeof *platforms);
@@ -221,7 +222,7 @@ void device_list_free(device_list *list)
     *list = (device_list){0};
 }
 
-/* What a spec may name. */
+/* How a spec can match a device. */
 enum way { BY_TYPE, BY_INDEX, BY_NAME, BY_PLATFORM, WAYS };
 
 static bool is_at(const device_info *info, const char *spec)
@@ -244,7 +245,7 @@ static bool fits(const device_info *info, enum way way, const char *spec, cl_dev
     return strcasestr(way == BY_NAME ? info->name : info->platform_name, spec) != NULL;
 }
 
-/* Of those that fit, in turn by place; -1: there is none. */
+/* The index of the device for `place` among those that match, in turn; -1 if none matches. */
 static int pick(const device_list *list, enum way way, const char *spec, cl_device_type type,
                 int place)
 {
@@ -286,7 +287,7 @@ status device_choose(const device_list *list, const char *spec, int place, int *
         return error_set(err, STATUS_USAGE, "no OpenCL device on this machine. %s", install_hint);
     if (*index >= 0)
         return error_set(err, STATUS_USAGE,
-                         "the device %s is there but not available; another one has to be chosen "
+                         "the device %s is not available; choose another one "
                          "(`hcnn-cl devices` lists them)",
                          list->devices[*index].name);
 
@@ -299,14 +300,15 @@ status device_choose(const device_list *list, const char *spec, int place, int *
                                  device_type_name(info->type), info->name, info->platform_name);
     }
     return error_set(err, STATUS_USAGE,
-                     "no device fits '%s'. It may be gpu, cpu, accelerator, "
-                     "PLATFORM:DEVICE, a part of a name, or for several ranks such with commas "
-                     "between. There are:\n%s%s",
+                     "no device matches '%s'; expected gpu, cpu, accelerator, "
+                     "PLATFORM:DEVICE or a part of a name, or for several ranks a list of these "
+                     "separated by commas. The devices are:\n%s%s",
                      spec ? spec : "", lines, install_hint);
 }
 
-/* The widest vector worth giving to one work-item: a CPU's registers; on a GPU the lanes are the
- * work-items, and four floats make one memory transaction. */
+/* The widest vector that is worth giving to one work-item. On a CPU that is the width of a
+ * register. On a GPU the work-items are the lanes of a vector, and four floats make one memory
+ * transaction. */
 static int choose_vec(const device_info *info)
 {
     if (info->type & CL_DEVICE_TYPE_CPU)
@@ -342,7 +344,7 @@ status device_open_info(const device_info *info, device **opened, error *err)
     *opened = NULL;
     device *dev = calloc(1, sizeof *dev);
     TRY(got_memory(dev, err, "the device"));
-    dev->info = *info; /* NOLINT(clang-analyzer-core.NullDereference): what was chosen is there */
+    dev->info = *info; /* NOLINT(clang-analyzer-core.NullDereference): info is never NULL */
     dev->vec = choose_vec(info);
     status result = device_check(dev, err, create_queue(dev), "opening the device");
     if (result == STATUS_OK)
@@ -352,14 +354,15 @@ status device_open_info(const device_info *info, device **opened, error *err)
     return result;
 }
 
-/* What the environment asks for; NULL: nothing. */
+/* The spec in the environment; NULL if there is none. */
 static const char *own_spec(void)
 {
     const char *spec = getenv(own_name);
     return spec && *spec ? spec : NULL;
 }
 
-/* device_choose; `whose`, where it is not NULL, is named when of the devices none is chosen. */
+/* device_choose. `whose`, which may be NULL, is put before the error if there are devices but none
+ * could be chosen. */
 static status choose_for(const device_list *list, const char *spec, int place, const char *whose,
                          int *index, error *err)
 {
@@ -387,8 +390,8 @@ static status open_choice(const char *spec, int place, const char *whose, device
     return result;
 }
 
-/* The entry of a list with commas between that is `place`'s; *round becomes how often each entry
- * was taken before. NULL when memory is out. */
+/* The entry for `place` in a list separated by commas; the caller frees it. *round becomes the
+ * number of times that each entry has been taken before. NULL if memory is exhausted. */
 static char *entry_of(const char *spec, int place, int *round)
 {
     int entries = 1;
@@ -456,7 +459,7 @@ size_t device_real_bytes(const device *dev)
 
 status device_finish(device *dev, error *err)
 {
-    return device_check(dev, err, clFinish(dev->queue), "finishing the queue");
+    return device_check(dev, err, clFinish(dev->queue), "waiting for the queue");
 }
 
 size_t device_vectors(const device *dev, size_t length)

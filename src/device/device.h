@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The OpenCL device: which one, what it can do, its one in-order queue. Everything above works on
- * `struct device *` and never asks for a vendor. */
+/* The OpenCL device: which one is used, what it can do, and its one in-order queue. Code above this
+ * floor works on `struct device *` and never asks for a vendor. */
 #pragma once
 
 #include "base/error.h"
@@ -14,9 +14,9 @@
 #endif
 #include <CL/cl.h>
 
-/* What a device reports of itself. */
+/* What a device reports about itself. */
 typedef struct device_info {
-    int platform_index, device_index; /* HCNN_DEVICE=platform:device */
+    int platform_index, device_index; /* as in HCNN_DEVICE=PLATFORM:DEVICE */
     cl_platform_id platform;
     cl_device_id id;
     cl_device_type type;
@@ -31,20 +31,20 @@ typedef struct device_info {
     uint64_t max_allocation_bytes;
     uint64_t local_memory_bytes;
     size_t max_group_size;
-    unsigned vector_width;  /* native floats in one vector */
-    unsigned align_bytes;   /* of a sub-buffer's origin */
+    unsigned vector_width;  /* floats in the device's native vector, at least 1 */
+    unsigned align_bytes;   /* alignment of a sub-buffer's offset */
     bool fp16;              /* cl_khr_fp16 */
-    unsigned nv_capability; /* NVIDIA's compute capability: 10 * major + minor; 0 elsewhere */
-    bool available;
+    unsigned nv_capability; /* NVIDIA's compute capability: 10 * major + minor; 0 for others */
+    bool available;         /* available, and has a compiler */
 } device_info;
 
 typedef struct device_list {
-    device_info *devices; /* in platform, device order */
+    device_info *devices; /* ordered by platform, then by device; owned */
     int count;
     int platform_count;
 } device_list;
 
-/* How activations and their gradients are kept. Parameters and all arithmetic are fp32. */
+/* How activations and their gradients are stored. Parameters and all arithmetic are fp32. */
 enum precision {
     PRECISION_FP32,
     PRECISION_FP16, /* IEEE 754 binary16: 11 significant bits, at most 65504 */
@@ -53,58 +53,67 @@ extern const word_list precision_words;
 
 typedef struct device {
     device_info info;
-    enum precision precision; /* `real` of kernels/common.cl; device_set_precision */
+    enum precision precision; /* the type `real` in kernels; see device_set_precision */
     cl_context context;
     cl_command_queue queue;   /* in order */
-    int vec;                  /* floats a work-item handles at once: -DVEC of every program */
-    bool tensor_cores_tested; /* and found right: ops/tensor_gemm.h */
+    int vec;                  /* floats that a work-item handles at once: VEC in every program */
+    bool tensor_cores_tested; /* the self-test of ops/tensor_gemm.h has passed */
     struct program_table *programs;
-    struct profile *profile; /* NULL: no times are kept; profile.h */
+    struct profile *profile; /* NULL: profiling is off; see profile.h */
 } device;
 
-/* Devices may be listed, opened and closed by several threads at once; one that is open is used by
- * one at a time.
+/* Several threads may list, open and close devices at the same time. An open device may be used by
+ * one thread at a time.
  *
- * Every device of every platform. No platform at all is an empty list, not an error. */
+ * Lists every device of every platform, available or not; device_list_free frees the list. If there
+ * is no platform the list is empty, which is not an error. */
 status device_list_all(device_list *list, error *err);
 void device_list_free(device_list *list);
 
-/* The index in list that `spec` names, of several for `place` 0 the first, for 1 the second and so
- * on, and then anew: "gpu", "cpu", "accelerator", "P:D", or a case-insensitive
- * part of a device's or platform's name; NULL or "" means the first GPU, else the first CPU, else
- * the first device. No match is STATUS_USAGE, with the list and what to install in the message. */
+/* Finds the index in `list` of the device that `spec` names: "gpu", "cpu", "accelerator", "P:D"
+ * (platform and device index), or a part of a device's or platform's name, in upper or lower case.
+ * NULL or "" means the first GPU, else the first CPU, else the first device. If several devices
+ * match, place 0 takes the first, place 1 the second, and so on in turn. If no device matches, the
+ * result is STATUS_USAGE and the message lists the devices and says what to install. It is
+ * STATUS_USAGE too if the device that matches is not available. */
 status device_choose(const device_list *list, const char *spec, int place, int *index, error *err);
-/* The index of the one that HCNN_DEVICE in the environment names, which messages then name. */
+/* The same for the device that the environment variable HCNN_DEVICE names; error messages then name
+ * the variable. */
 status device_choose_own(const device_list *list, int *index, error *err);
 
-/* "gpu", "cpu" or "accelerator". */
+/* Returns "gpu", "cpu" or "accelerator". */
 const char *device_type_name(cl_device_type type);
 
-/* Opens the device that `spec` names, as device_choose's. Of several processes of one machine each
- * opens one: process `place`, from 0. spec may be a list with commas between, whose entries they
- * take in turn; a spec that fits several devices gives those in turn. */
+/* Opens the device that `spec` names (see device_choose) for process number `place`, from 0, of the
+ * processes on this machine. spec may be a list separated by commas, whose entries the processes
+ * take in turn; if an entry matches several devices, these are taken in turn too. *opened is closed
+ * by device_close; on failure it is NULL. */
 status device_open_place(const char *spec, int place, device **opened, error *err);
-/* The same as HCNN_DEVICE says; for one process alone. */
+/* The same, with the spec in HCNN_DEVICE. device_open opens the device for place 0, for a process
+ * alone on its machine. */
 status device_open_own(int place, device **opened, error *err);
 status device_open(device **opened, error *err);
-/* Opens this one. */
+/* Opens the device that `info` describes. */
 status device_open_info(const device_info *info, device **opened, error *err);
-/* Waits for the queue and releases all. NULL is fine. */
+/* Waits for the queue and releases everything; dev may be NULL. */
 void device_close(device *dev);
 
-/* A device starts with fp32. Before the first kernel runs, since programs are built for one
- * precision. */
+/* Sets the precision; a new device has fp32. Call it before the first kernel runs, because programs
+ * are built for one precision. */
 void device_set_precision(device *dev, enum precision precision);
-/* Bytes of one stored element of an activation. */
+/* Bytes of one stored element of an activation: 2 or 4. */
 size_t device_real_bytes(const device *dev);
 
 /* Waits until the queue is empty. */
 status device_finish(device *dev, error *err);
 
-/* Work-items for a row of `length` floats: vectors of dev->vec, the last one perhaps a part. */
+/* The number of work-items for a row of `length` floats, with dev->vec floats each; the last may
+ * have fewer. */
 size_t device_vectors(const device *dev, size_t length);
 
-/* The name of an OpenCL error code, "CL_OUT_OF_RESOURCES". */
+/* The name of an OpenCL error code, such as "CL_OUT_OF_RESOURCES"; "unknown OpenCL error" for
+ * others. */
 const char *device_error_name(cl_int code);
-/* The status of an OpenCL call: "CL_OUT_OF_RESOURCES while WHAT on DEVICE" if it failed. */
+/* Turns the result code of an OpenCL call into a status. An error reads "CL_OUT_OF_RESOURCES (-5)
+ * while WHAT on DEVICE". */
 status device_check(const device *dev, error *err, cl_int code, const char *what);

@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Writes the C source of the table kernel_sources (program.h) from OpenCL C files.
+# Writes the table kernel_sources (program.h) as C source, from files of OpenCL C.
 # Usage: embed-kernels.sh DIRECTORY FILE.cl... > kernel_sources.c; FILEs are relative to DIRECTORY.
-# The texts become arrays of numbers: a string literal may not be longer than 4095 characters in
-# portable C. A line `#include "NAME.cl"` is replaced by kernels/NAME.cl, since a compiler of OpenCL
-# C may have no files to look for it in.
+# The texts become arrays of numbers, because portable C limits string literals to 4095 characters.
+# A line `#include "NAME.cl"` is replaced by kernels/NAME.cl, because an OpenCL compiler may have no
+# files to find it in.
 set -eu
 
 directory=$1
 shift
 
-# The text of FILE with what it includes. `#line` keeps a compiler's messages right.
+# Prints FILE and what it includes. `#line` keeps the line numbers in a compiler's messages right.
 expand() {
     awk -v directory="$(dirname "$1")" -v name="$(basename "$1")" '
         /^#include "/ {
@@ -18,7 +18,7 @@ expand() {
             gsub(/"/, "", included)
             path = directory "/" included
             if ((getline line <path) < 0) {
-                print "embed-kernels.sh: " name ": cannot read " path >"/dev/stderr"
+                print "embed-kernels.sh: " name ": " path " cannot be read" >"/dev/stderr"
                 exit 1
             }
             printf "#line 1 \"%s\"\n", included
@@ -36,7 +36,7 @@ echo '#include "device/program.h"'
 for file in "$@"; do
     path=$directory/$file
     if LC_ALL=C grep -n '[^ -~	]' "$path" >&2; then
-        echo "embed-kernels.sh: $path: only ASCII can be embedded" >&2
+        echo "embed-kernels.sh: $path: only ASCII can be embedded; replace the characters above" >&2
         exit 1
     fi
     name=$(basename "$file" .cl)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Launching kernels; see kernel.h. */
+/* Ranges and launches; see kernel.h. */
 #include "device/kernel.h"
 #include "device/profile.h"
 #include "device/program.h"
@@ -23,7 +23,7 @@ static status set_arguments(device *dev, cl_kernel kernel, const char *name,
                             const kernel_argument *arguments, size_t count, error *err)
 {
     for (size_t i = 0; i < count; i++) {
-        /* A missing buffer is passed as NULL, which a kernel may compare with 0. */
+        /* A missing buffer is passed as NULL, which the kernel can compare with 0. */
         cl_int code = clSetKernelArg(kernel, (cl_uint)i, arguments[i].size, arguments[i].value);
         if (code != CL_SUCCESS) {
             char what[128];

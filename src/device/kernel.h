@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Launching: LAUNCH(dev, "batchnorm", "batchnorm_normalise", RANGE_1D(n), ARG_BUFFER(x), ...).
- * Programs are built on first use and kept (see program.h); kernels are created once. */
+/* Launches kernels: LAUNCH(dev, "batchnorm", "batchnorm_normalise", RANGE_1D(n), err,
+ * ARG_BUFFER(x), ...). A program is built when first used (see program.h), and each kernel is
+ * created once. */
 #pragma once
 
 #include "device/device.h"
@@ -9,7 +10,7 @@
 
 typedef struct kernel_argument {
     size_t size;
-    const void *value; /* alive until the launch */
+    const void *value; /* must stay valid until the launch; a NULL buffer is passed as NULL */
 } kernel_argument;
 
 #define ARG_BUFFER(b)      ARG_OF(cl_mem, (b))
@@ -19,9 +20,9 @@ typedef struct kernel_argument {
 #define ARG_FLOAT(f)       ARG_OF(cl_float, (cl_float)(f))
 #define ARG_OF(type, from) ((kernel_argument){sizeof(type), &(const type){from}})
 
-/* The work-items of a launch: as many as `global` says, in groups of `local`. local[0] == 0 lets
- * the runtime choose groups, for kernels without local memory or barriers. A global size is
- * rounded up to a multiple of local, so such a kernel checks its bounds. */
+/* The work-items of a launch: `global` of them, in groups of `local`. If local[0] is 0 the runtime
+ * chooses the groups, which suits kernels without local memory or barriers. Otherwise each global
+ * size is rounded up to a multiple of the local size, so the kernel must check its bounds. */
 typedef struct launch_range {
     unsigned dimensions;
     size_t global[3];
@@ -33,15 +34,16 @@ typedef struct launch_range {
 #define RANGE_3D(x, y, z)   ((launch_range){3, {(x), (y), (z)}, {0, 0, 0}})
 #define RANGE_GROUPS(x, lx) ((launch_range){1, {(x), 1, 1}, {(lx), 1, 1}})
 
-/* Ranges with one size of group for all launches of a kernel, since PoCL compiles it for each. The
- * vectors of `length` elements; beyond the end a kernel loads and stores nothing. */
+/* Ranges with the same group size for all launches of a kernel, because PoCL compiles a kernel
+ * again for each group size. range_of_vectors covers the vectors of `length` elements; work-items
+ * past the end must load and store nothing. */
 launch_range range_of_vectors(const device *dev, size_t length);
-/* Tiles, which are large on a CPU: a group each there. */
+/* A range of tiles. On a CPU tiles are large, and each is a group of its own. */
 launch_range range_of_tiles(const device *dev, size_t x, size_t y, size_t z);
 
-/* Enqueues the kernel `kernel` of kernels/PROGRAM.cl (program.h). A range with no items does
- * nothing. Errors name the kernel: a build failure with the compiler's log, a refused launch with
- * its code. */
+/* Enqueues the kernel `kernel` of kernels/PROGRAM.cl (`program` as in program.h). A range without
+ * work-items does nothing. Errors name the kernel and give the compiler's log if it cannot be
+ * built, or the error code if it cannot be launched. */
 status kernel_launch(device *dev, const char *program, const char *kernel, launch_range range,
                      const kernel_argument *arguments, size_t count, error *err);
 

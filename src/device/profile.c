@@ -19,7 +19,7 @@ status profile_start(device *dev, error *err)
     TRY(device_finish(dev, err));
     cl_command_queue queue =
         clCreateCommandQueue(dev->context, dev->info.id, CL_QUEUE_PROFILING_ENABLE, &code);
-    TRY(device_check(dev, err, code, "creating a queue that keeps times"));
+    TRY(device_check(dev, err, code, "creating a queue with profiling"));
     dev->profile = calloc(1, sizeof *dev->profile);
     if (!dev->profile) {
         clReleaseCommandQueue(queue);
@@ -43,7 +43,7 @@ cl_event *profile_event(device *dev, const char *kernel)
 {
     error ignored;
     struct profile *p = dev->profile;
-    /* Without memory there is one record less; the kernel runs all the same. */
+    /* If memory is exhausted a record is missing, but the kernel still runs. */
     if (!p || array_grow(&p->records, p->count, sizeof *p->records, "", &ignored) != STATUS_OK)
         return NULL;
     p->records[p->count] = (profile_record){.phase = p->phase, .label = p->label, .kernel = kernel};
@@ -53,7 +53,7 @@ cl_event *profile_event(device *dev, const char *kernel)
 static status read_times(device *dev, profile_record *r, error *err)
 {
     cl_ulong start = 0, end = 0;
-    if (!r->event) /* the launch failed, or its times have been read */
+    if (!r->event) /* the launch failed, or the times have been read already */
         return STATUS_OK;
     cl_int code =
         clGetEventProfilingInfo(r->event, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the device did and when: a record for every kernel, from OpenCL's event times. Off until
- * profile_start, and then the queue keeps times, which costs a little. */
+/* What the device did and when: one record per kernel, from the times of OpenCL events. Profiling
+ * is off until profile_start. From then on the queue records times, which costs a little. */
 #pragma once
 
 #include "device/device.h"
@@ -8,25 +8,29 @@
 #include <stddef.h>
 
 typedef struct profile_record {
-    const char *phase, *label; /* as profile_label set them last; "" before */
+    const char *phase, *label; /* as last set by profile_label; "" before */
     const char *kernel;
-    uint64_t start, end; /* nanoseconds of the device's clock */
-    cl_event event;
+    uint64_t start, end; /* nanoseconds on the device's clock */
+    cl_event event;      /* NULL once the times have been read, or if the launch failed */
 } profile_record;
 
-/* From now on kernels of dev are recorded. Once per device, while nothing is enqueued. */
+/* Starts recording the kernels of dev, with a new queue. Call it while nothing is enqueued; if
+ * profiling is on it does nothing. */
 status profile_start(device *dev, error *err);
 
-/* What the next kernels belong to ("forward", "fine_backbone.layer1.0.conv1"). The strings are kept
- * by address and must outlive the records. Does nothing while the profile is off. */
+/* Labels the following kernels with the phase and the layer that they belong to, such as "forward"
+ * and "fine_backbone.layer1.0.conv1". The strings are not copied and must outlive the records. Does
+ * nothing while profiling is off. */
 void profile_label(device *dev, const char *phase, const char *label);
 
-/* Where the runtime is to put the next kernel's event; NULL while the profile is off. */
+/* Returns where to store the next kernel's event; NULL while profiling is off. */
 cl_event *profile_event(device *dev, const char *kernel);
 
-/* Waits for the queue; the records since the start or the last profile_clear, in order, with their
- * times. They stay dev's. */
+/* Waits for the queue and returns the records since the start or the last profile_clear, in order
+ * and with their times. They belong to dev and are valid until the next kernel. *count is 0 while
+ * profiling is off. */
 status profile_read(device *dev, const profile_record **records, size_t *count, error *err);
+/* Forgets all records. */
 void profile_clear(device *dev);
 
 /* Called by device_close. */

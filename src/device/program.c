@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Builds programs and keeps their binaries on disk; see program.h.
+/* Builds programs and caches their binaries; see program.h.
  *
- * A cache entry is a file named by a hash of its key. It holds the key itself (device, driver,
- * options, source), so a collision or a stale entry is noticed by comparing, and a checksum of the
- * binary, so a damaged one is too. Any doubt means building from source again. */
+ * A cache entry is a file named by a hash of its key. It contains the key itself (device, driver,
+ * options, source), so a collision or an outdated entry is noticed by comparing, and a checksum of
+ * the binary, so damage is noticed too. In any doubt the program is built from source again. */
 #include "device/program.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -31,7 +31,7 @@ struct program_table {
     cached_kernel kernels[MAX_KERNELS];
 };
 
-/* The head of a cache file, followed by the key's text and the binary. */
+/* The head of a cache file; the key's text and the binary follow it. */
 typedef struct entry_head {
     char magic[8];
     uint64_t key_bytes, binary_bytes, checksum;
@@ -53,7 +53,8 @@ static char *make_key(const device *dev, const char *source, const char *options
                        info->driver, options, source);
 }
 
-/* NULL where there is no place for a cache. */
+/* The path of a cache entry; NULL if there is no cache directory or no memory. The caller frees
+ * it. */
 static char *entry_path(const char *program, const char *key)
 {
     char *directory = file_cache_directory();
@@ -80,7 +81,7 @@ static bool entry_is_sound(const unsigned char *data, size_t size, const char *k
            hash_bytes(stored_key + key_bytes, head.binary_bytes) == head.checksum;
 }
 
-/* The program from the cache, or NULL for any reason at all. */
+/* The program from the cache; NULL if that fails for any reason. */
 static cl_program load_entry(device *dev, const char *path, const char *key, const char *options)
 {
     error ignored;
@@ -108,8 +109,8 @@ static cl_program load_entry(device *dev, const char *path, const char *key, con
     return program;
 }
 
-/* Keeps the program's binary. Failure to write costs the next start some seconds and is no error
- * of this one. */
+/* Stores the program's binary. If it cannot be written, the next start takes some seconds longer;
+ * that is not an error of this one. */
 static void store_entry(const char *path, const char *key, cl_program program)
 {
     size_t length = 0;
@@ -146,7 +147,8 @@ static status build_failure(device *dev, cl_program program, const char *name, c
     char log[ERROR_CAPACITY - 512] = "";
     if (clGetProgramBuildInfo(program, dev->info.id, CL_PROGRAM_BUILD_LOG, sizeof log - 1, log,
                               NULL) != CL_SUCCESS)
-        snprintf(log, sizeof log, "(the compiler's log is longer than %zu bytes)", sizeof log);
+        snprintf(log, sizeof log, "(the compiler's log is left out; it is longer than %zu bytes)",
+                 sizeof log);
     return error_set(err, STATUS_FAILED, "kernels/%s.cl does not build on %s: %s (%d)\n%s", name,
                      dev->info.name, device_error_name(code), code, log);
 }
@@ -193,10 +195,11 @@ static const char *find_source(const char *name)
     return NULL;
 }
 
-/* `variant` is a name as program.h has it: NAME[:fp32][ DEFINITIONS]. */
+/* Builds a program of the table. `variant` is its name as in program.h: NAME[:fp32][
+ * DEFINITIONS]. */
 static status build_embedded(device *dev, const char *variant, cl_program *built, error *err)
 {
-    char name[64]; /* of the file */
+    char name[64]; /* without the variant */
     size_t length = strcspn(variant, ": ");
     snprintf(name, sizeof name, "%.*s", (int)length, variant);
     const char *rest = variant + length;
@@ -225,7 +228,10 @@ static status find_program(device *dev, const char *name, cl_program *program, e
             return STATUS_OK;
         }
     if (table->program_count == MAX_PROGRAMS)
-        return error_set(err, STATUS_FAILED, "more than %d programs", MAX_PROGRAMS);
+        return error_set(
+            err, STATUS_FAILED,
+            "more than %d OpenCL programs are needed; raise MAX_PROGRAMS in src/device/program.c",
+            MAX_PROGRAMS);
     TRY(build_embedded(dev, name, program, err));
     table->programs[table->program_count++] = (cached_program){name, *program};
     return STATUS_OK;
@@ -238,7 +244,7 @@ status program_kernel(device *dev, const char *program, const char *name, cl_ker
         return error_memory(err, "the table of programs");
     struct program_table *table = dev->programs;
     for (int i = 0; i < table->kernel_count; i++)
-        /* Names are literals, so the pointers nearly always agree already. */
+        /* Names are literals, so comparing the pointers is nearly always enough. */
         if ((table->kernels[i].name == name || strcmp(table->kernels[i].name, name) == 0) &&
             (table->kernels[i].program == program ||
              strcmp(table->kernels[i].program, program) == 0)) {
@@ -246,7 +252,10 @@ status program_kernel(device *dev, const char *program, const char *name, cl_ker
             return STATUS_OK;
         }
     if (table->kernel_count == MAX_KERNELS)
-        return error_set(err, STATUS_FAILED, "more than %d kernels", MAX_KERNELS);
+        return error_set(
+            err, STATUS_FAILED,
+            "more than %d kernels are needed; raise MAX_KERNELS in src/device/program.c",
+            MAX_KERNELS);
     cl_program built;
     TRY(find_program(dev, program, &built, err));
     cl_int code;
