@@ -4,18 +4,18 @@
 #include "device/kernel.h"
 
 enum {
-    CPU_ITEMS = 64,         /* tiles wanted per compute unit: smaller ones stay in cache better */
+    CPU_ITEMS = 64,         /* tiles per compute unit, about; smaller tiles stay in cache better */
     CPU_VECTORS = 8,        /* the narrowest tile of a CPU, in vectors */
-    CPU_GROUP = 4,          /* rows that a CPU sums at a time, at least */
-    CPU_CACHED = 64,        /* vectors in such a group of rows, where they are narrow */
-    CPU_PASS_FLOATS = 8192, /* in a tile where nothing is summed */
-    GPU_ITEMS = 512,        /* as CPU_ITEMS; it takes many threads to keep the memory busy */
-    GPU_PASS_RUN = 4,       /* pixels in a tile where nothing is summed */
-    SHORTEST_RUN = 16,      /* below this the second stage costs more than the first gains */
-    MOST_RUNS = 256,        /* the second stage walks over them one by one */
+    CPU_GROUP = 4,          /* least number of rows that a CPU sums at a time */
+    CPU_CACHED = 64,        /* vectors in such a group of rows, if the rows are narrow */
+    CPU_PASS_FLOATS = 8192, /* in a tile of a pass that sums nothing */
+    GPU_ITEMS = 512,        /* like CPU_ITEMS; many threads keep the memory busy */
+    GPU_PASS_RUN = 4,       /* pixels in a tile of a pass that sums nothing */
+    SHORTEST_RUN = 16,      /* pixels; shorter runs cost stage two more than stage one gains */
+    MOST_RUNS = 256,        /* the second stage adds the runs one by one */
 };
 
-/* How the work is cut into tiles; see the kernels. */
+/* How the work is divided into tiles; see the kernels. */
 typedef struct tiling {
     int pixels, width;
     int run, runs, group;
@@ -39,11 +39,11 @@ static tiling make_tiling(const device *dev, tensor x)
     bool cpu = (dev->info.type & CL_DEVICE_TYPE_CPU) != 0;
     size_t pixels = tensor_pixels(x), vectors = device_vectors(dev, x.c);
     size_t wanted = (size_t)dev->info.compute_units * (cpu ? CPU_ITEMS : GPU_ITEMS);
-    size_t parts = cpu ? 1 : vectors; /* of a row */
+    size_t parts = cpu ? 1 : vectors; /* parts of a row */
     size_t runs = at_most(divide_up(wanted, parts), MOST_RUNS);
     size_t run = at_least(divide_up(pixels, runs), SHORTEST_RUN);
     runs = divide_up(pixels, run);
-    if (cpu) /* few pixels: cut the rows as well */
+    if (cpu) /* if there are few pixels, divide the rows as well */
         parts = at_most(divide_up(wanted, runs), divide_up(vectors, CPU_VECTORS));
     size_t width = divide_up(vectors, parts);
     parts = divide_up(vectors, width);
@@ -93,7 +93,7 @@ status batchnorm_sum(device *dev, tensor x, cl_mem workspace, batchnorm_sums *ma
                   ARG_INT(t.run), ARG_INT(t.group));
 }
 
-/* One work-item for a vector of channels. */
+/* One work-item per vector of channels. */
 static launch_range channels_of(const device *dev, int channels)
 {
     return RANGE_1D(device_vectors(dev, channels));

@@ -6,5 +6,5 @@
 
 /* y[n][h][w][c] += bias[c]. */
 status bias_forward(device *dev, tensor y, cl_mem bias, error *err);
-/* dbias[c] = terms of the sum of dy over n, h and w. */
+/* Applies the terms to the sum of dy over n, h and w: dbias[c] = alpha * sum + beta * dbias[c]. */
 status bias_backward(device *dev, tensor dy, cl_mem dbias, gradient_terms terms, error *err);

@@ -17,8 +17,8 @@ enum { FORMAT = 1, MAX_FILE_BYTES = 4 << 20, GEMM_NAME = 32 };
 
 struct choices {
     const device *dev;
-    char *path;           /* NULL: there is no place for a cache */
-    bool gemm_measured;   /* as choice.measured */
+    char *path;           /* NULL: there is no cache directory */
+    bool gemm_measured;   /* like choice.measured */
     char gemm[GEMM_NAME]; /* "": none */
     double gemm_seconds;
     choice *entries;
@@ -70,7 +70,7 @@ static status put(choices *table, const choice *entry, error *err)
 
 /* ---- The file ---- */
 
-/* A driver may put any bytes into a name; Jansson takes only UTF-8. */
+/* A driver may put any bytes into a name, but Jansson accepts only UTF-8. */
 static json_t *text(const char *value)
 {
     json_t *made = json_string(value);
@@ -89,7 +89,7 @@ static uint64_t hash_text(uint64_t hash, const char *value)
     return hash_more(hash, value, strlen(value) + 1);
 }
 
-/* Of their texts and of the sizes that are built into them. */
+/* A hash of the kernels' texts and of the tile sizes that they are built with. */
 static uint64_t hash_kernels(void)
 {
     uint64_t hash = HASH_START;
@@ -112,8 +112,8 @@ static json_t *made_for(const device *dev)
                      PACKAGE_VERSION, "kernels", hexadecimal(hash_kernels()));
 }
 
-/* A file for each precision, with TF32 and without: their times have little to do with each other.
- */
+/* Each precision has its own file, and TF32 another, because their times have little in common.
+ * NULL if there is no cache directory or no memory. */
 static char *path_for(const device *dev, bool tf32)
 {
     const device_info *info = &dev->info;
@@ -144,7 +144,8 @@ static json_t *entry_to_json(const choice *c)
                      convolution_tile_name(c->by), "seconds", c->seconds);
 }
 
-/* False for what is no entry, or names what this program does not have. */
+/* False if it is not an entry, or names an algorithm or a direction that does not exist. An unknown
+ * tile becomes the default. */
 static bool entry_from_json(json_t *from, choice *c)
 {
     const char *direction, *algorithm, *tile = "";
@@ -204,7 +205,7 @@ static status take_all(choices *table, json_t *root, error *err)
     return STATUS_OK;
 }
 
-/* Into the table, but for what this process has measured itself. */
+/* Reads the file into the table, except for what this process has measured itself. */
 static status read_choices(choices *table, error *err)
 {
     unsigned char *data = NULL;
@@ -244,8 +245,8 @@ static status write_choices(const choices *table, error *err)
     return result;
 }
 
-/* Read again and written under one lock: of two processes that tune at once, neither loses what the
- * other found. */
+/* Reads and writes the file under one lock, so that of two processes that tune at once neither
+ * loses what the other has found. */
 static status merge(choices *table, const char *directory, error *err)
 {
     int lock;
@@ -262,8 +263,8 @@ status choices_save(choices *known, error *err)
 {
     if (!known->path)
         return error_set(err, STATUS_FAILED,
-                         "there is no directory to remember choices in; set XDG_CACHE_HOME or HOME "
-                         "to an absolute path");
+                         "the choices cannot be remembered without a cache directory; set "
+                         "XDG_CACHE_HOME or HOME to an absolute path");
     char *directory = file_parent(known->path);
     status result =
         directory ? merge(known, directory, err) : error_memory(err, "the tuned choices");

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What `hcnn-cl tune` measured on a device, remembered on disk: the fastest algorithm of each
- * convolution, and CLBlast's parameters. What to do with them is convolver.c's and gemm.c's.
+ * convolution, and CLBlast's parameters. convolver.c and gemm.c apply them; this file does not know
+ * how.
  *
- * The file is $XDG_CACHE_HOME/hcnn-cl/tune-HASH.json, HASH of the device, its driver, the precision
- * and whether TF32 is on, since what is fastest depends on all four:
+ * The file is $XDG_CACHE_HOME/hcnn-cl/tune-HASH.json. HASH depends on the device, its driver, the
+ * precision and whether TF32 is on, because all four decide what is fastest:
  *
  *   {"format": 1,
  *    "made_for": {"platform", "device", "version", "driver": texts as OpenCL reports them,
  *                 "units": compute units, "program": hcnn-cl's version,
- *                 "kernels": hash of kernels/, so that faster ones are measured again},
- *    "gemm": {"parameters": name of a set in gemm.c, "seconds": S},      (only when searched)
+ *                 "kernels": hash of kernels/, so that new kernels are measured again},
+ *    "gemm": {"parameters": name of a set in gemm.c, "seconds": S},      (only if it was searched)
  *    "convolutions": [{"direction": "forward" | "data" | "weights",
- *                      "cin", "cout", "kernel", "stride", "pad", "n", "h", "w": the input's,
- *                      "algorithm": its name, "tile": its tile's, without it the default's,
+ *                      "cin", "cout", "kernel", "stride", "pad", "n", "h", "w": of the input,
+ *                      "algorithm": its name, "tile": name of its tile, absent for the default,
  *                      "seconds": of one call}, ...]}
  *
- * A file that is missing, damaged or made for something else is as good as none. */
+ * A file that is damaged or made for something else is ignored, like a missing one. */
 #pragma once
 
 #include "ops/convolution.h"
@@ -26,28 +27,32 @@ typedef struct choice {
     int n, h, w; /* of x */
     convolution_choice by;
     double seconds;
-    bool measured; /* by this process: it wins over what others wrote */
+    bool measured; /* by this process; takes precedence over the file */
 } choice;
 
 typedef struct choices choices;
 
-/* What the file of the device, with the precision that it has now, says. */
+/* Reads the choices from the device's file, for the device's current precision. Without a usable
+ * file there are none, which is not an error. dev must outlive the choices. */
 status choices_open(const device *dev, bool tf32, choices **opened, error *err);
-void choices_close(choices *known); /* NULL is fine */
-/* Writes all that is known, and what other processes have written meanwhile. */
+void choices_close(choices *known); /* known may be NULL */
+/* Writes all choices to the file, together with those that other processes have written since it
+ * was read. */
 status choices_save(choices *known, error *err);
-/* The file; NULL where there is no place for a cache. */
+/* The path of the file; NULL if there is no cache directory. */
 const char *choices_path(const choices *known);
 
-/* The entry for a call, NULL when there is none. It may be a choice that does not support the
- * call. Valid until the next choices_put. */
+/* The entry for a call; NULL if there is none. Its choice may not support the call. Valid until the
+ * next choices_put. */
 const choice *choices_find(const choices *known, const convolution_call *call);
+/* Sets the entry for a call, as measured by this process; choices_save writes it. */
 status choices_put(choices *known, const convolution_call *call, convolution_choice by,
                    double seconds, error *err);
 
-/* The name of CLBlast's parameter set, NULL when none is remembered; gemm.h. */
+/* The name of CLBlast's parameter set (gemm.h); NULL if none is remembered. At most 31 characters
+ * are stored. */
 const char *choices_gemm(const choices *known);
 void choices_put_gemm(choices *known, const char *name, double seconds);
 
-/* Whether two calls share an entry. */
+/* Whether two calls have the same entry. */
 bool choices_same_call(const convolution_call *a, const convolution_call *b);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* 1x1 convolution without padding, straight as a CLBlast product over pixels: no im2col. A stride
- * gathers the pixels that count first. kernels/conv1x1.cl. */
+/* 1x1 convolutions without padding, as one CLBlast product over pixels, without im2col. With a
+ * stride, the pixels that it reads are gathered first. kernels/conv1x1.cl. */
 #include "device/kernel.h"
 #include "ops/convolution.h"
 #include "ops/gemm.h"
@@ -19,7 +19,7 @@ static gemm_problem problem_of(const convolution_call *call, cl_mem x)
             cin, cout, pixels, dense, y, weights, call->terms.alpha, call->terms.beta};
     }
     weights.transposed = true;
-    bool accumulate = call->accumulate && call->shape.stride == 1; /* else the scatter adds */
+    bool accumulate = call->accumulate && call->shape.stride == 1; /* otherwise the scatter adds */
     return (gemm_problem){pixels, cin, cout, y, weights, dense, 1, accumulate};
 }
 

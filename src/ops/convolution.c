@@ -63,7 +63,7 @@ convolution_extent convolution_products_of(const convolution_call *call, int bat
     switch (call->direction) {
     case CONVOLUTION_FORWARD:
         return (convolution_extent){tensor_pixels(call->y), cout, n};
-    case CONVOLUTION_BACKWARD_DATA: /* the largest class has this many pixels */
+    case CONVOLUTION_BACKWARD_DATA: /* rows: the pixels of the largest class */
         return (convolution_extent){(size_t)call->x.n * divide_up((size_t)call->x.h, stride) *
                                         divide_up((size_t)call->x.w, stride),
                                     cin, n * stride * stride};
@@ -72,7 +72,8 @@ convolution_extent convolution_products_of(const convolution_call *call, int bat
     }
 }
 
-/* Pairs of an output's place and a tap that meet inside the image, along one side. */
+/* The number of pairs of an output position and a tap that meet inside the image, along one
+ * axis. */
 static double pairs_inside(int size, int out, const convolution_shape *s)
 {
     int pairs = 0;

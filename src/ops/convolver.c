@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See convolver.h. */
+/* The choice of an algorithm; see convolver.h. */
 #include "ops/convolver.h"
 #include "ops/gemm.h"
 #include "ops/tensor_gemm.h"
@@ -26,7 +26,7 @@ static status unknown_family(const char *name, error *err)
         if (find_family(family) == convolution_algorithms[i])
             snprintf(families + used, sizeof families - used, "%s%s", used ? ", " : "", family);
     }
-    return error_set(err, STATUS_USAGE, "HCNN_CONV=%s: is none of %s", name, families);
+    return error_set(err, STATUS_USAGE, "HCNN_CONV=%s: expected one of %s", name, families);
 }
 
 static status read_family(convolver *c, error *err)
@@ -47,7 +47,7 @@ static status read_tf32(convolver *c, error *err)
     if (!asked || !*asked || strcmp(asked, "0") == 0)
         return STATUS_OK;
     if (strcmp(asked, "1") != 0)
-        return error_set(err, STATUS_USAGE, "HCNN_TF32=%s: it may be 0 or 1", asked);
+        return error_set(err, STATUS_USAGE, "HCNN_TF32=%s: expected 0 or 1", asked);
     c->tf32 = true;
     return tensor_gemm_check(c->dev, err);
 }
@@ -93,7 +93,7 @@ convolution_choice convolver_choose_quickly(const convolver *c, const convolutio
         if (convolver_supports(c, by, call) && suits(c, by, call))
             return by;
     }
-    return (convolution_choice){&direct_convolution, 0}; /* suits nothing, supports everything */
+    return (convolution_choice){&direct_convolution, 0}; /* suits no call but supports all */
 }
 
 convolution_choice convolver_choose(const convolver *c, const convolution_call *call,

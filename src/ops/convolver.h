@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The choice among the algorithms of a convolution. On a device it depends on what the environment
- * asks for and on what `hcnn-cl tune` remembered; whoever makes a network or tunes opens one. */
+/* Chooses the algorithm of a convolution. The choice depends on the environment and on what
+ * `hcnn-cl tune` has remembered for the device. Code that builds a network or tunes opens a
+ * convolver. */
 #pragma once
 
 #include "ops/choices.h"
@@ -12,21 +13,24 @@ typedef struct convolver {
     choices *known;     /* the device's file */
 } convolver;
 
-/* For the precision that the device has now. A HCNN_CONV that is no family or a HCNN_TF32 that is
- * neither 0 nor 1 is STATUS_USAGE, and so is TF32 where there is none (tensor_gemm.h). */
+/* Opens a convolver for the device's current precision. It is STATUS_USAGE if HCNN_CONV names no
+ * family, if HCNN_TF32 is neither 0 nor 1, or if TF32 is not available (tensor_gemm.h). */
 status convolver_open(device *dev, convolver *opened, error *err);
-void convolver_close(convolver *c); /* one of zeros is fine */
+void convolver_close(convolver *c); /* c may be all zeros */
 
-/* Makes CLBlast use the parameters that are remembered (gemm.h); before the first product. */
+/* Makes CLBlast use the remembered parameters (gemm.h), else the device's default. Call it before
+ * the first product. */
 status convolver_prepare_gemm(const convolver *c, error *err);
 
-/* Whether the choice may be taken for the call. */
+/* Whether the choice can run the call and is allowed to. */
 bool convolver_supports(const convolver *c, convolution_choice by, const convolution_call *call);
 
-/* The choice for a call, chosen once per layer and direction with the largest batch's shapes:
- * all smaller batches then run by the same one. The forced family wherever one of it supports the
- * call; else, with `remembered`, what `hcnn-cl tune` found; else the quick choice. */
+/* The choice for a call. It is made once per layer and direction, with the shapes of the largest
+ * batch, and applies to all smaller batches too. If HCNN_CONV forces a family that supports the
+ * call, its first such algorithm is chosen; else, if `remembered`, what `hcnn-cl tune` found; else
+ * the quick choice. */
 convolution_choice convolver_choose(const convolver *c, const convolution_call *call,
                                     bool remembered);
-/* The first in the table that suits, which measures nothing. */
+/* The quick choice, which measures nothing: the first algorithm of the table that suits the
+ * call. */
 convolution_choice convolver_choose_quickly(const convolver *c, const convolution_call *call);

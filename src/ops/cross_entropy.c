@@ -36,9 +36,10 @@ status cross_entropy_forward(device *dev, tensor logits, cl_mem labels, target_t
                              marginal_terms marginal, cl_mem results, tensor gradient, float weight,
                              error *err)
 {
-    /* Groups of one: the images spread over the device, and PoCL compiles for one size only. */
+    /* Groups of one work-item spread the images over the device, and PoCL compiles for only one
+     * group size. */
     float images = (float)logits.n;
-    /* The arguments of both kernels; the simpler one takes the first eight. */
+    /* The arguments of both kernels; the simpler one uses the first eight. */
     const kernel_argument arguments[] = {
         ARG_BUFFER(logits.buffer),
         ARG_BUFFER(labels),

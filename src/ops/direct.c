@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convolutions straight from their definition, kernels/direct.cl: for every device, shape and
- * direction, without workspace. The quick choice has something faster everywhere; it is here to be
- * measured, to be forced and to check others with. */
+/* Convolutions computed from their definition, kernels/direct.cl: for every device, shape and
+ * direction, without workspace. The quick choice always has something faster. This algorithm is
+ * here to be measured, to be forced, and to check others against. */
 #include "device/kernel.h"
 #include "ops/convolution.h"
 
-/* What an item owns: this many rows of its tile, and columns of it, or rows, where these are not a
- * vector. */
+/* A work-item's tile: its pixels, and its channels on the side that is not a vector. */
 typedef struct direct_tile {
     const char *name, *program;
     int pixels, channels;
@@ -26,7 +25,7 @@ static const direct_tile *tile_of(const convolution_call *call)
     return &tiles[call->by.tile ? call->by.tile - 1 : 0];
 }
 
-/* The default by its name is the default: measured once. */
+/* The default tile is not supported under its own number, so that it is not measured twice. */
 static bool supports(const device *dev, const convolution_call *call)
 {
     (void)dev;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CLBlast's SGEMM with scratch memory of our own, so that nothing is allocated inside a step; see
+/* CLBlast's SGEMM with our own scratch memory, so that nothing is allocated inside a step; see
  * gemm.h. */
 #include "ops/gemm.h"
 #include "device/profile.h"
@@ -13,13 +13,13 @@ static const char *const parameter_names[GEMM_PARAMETERS] = {
 
 static const char clblast_own[] = "clblast", cpu_default[] = "cpu";
 
-/* Two halves: what a CPU likes, without local memory, which there is only a copy; and what GPUs
- * like, small tiles to large.
+/* The first half is for CPUs and does without local memory, which on a CPU would only be a copy.
+ * The second half is for GPUs, from small tiles to large.
  *
- * A work-group of MDIMC x NDIMC owns a tile of MWG x NWG and takes KWG products at a time, through
- * local memory where SA and SB say so. CLBlast asks that KWG be a multiple of KWI, of MDIMC * NDIMC
- * / MDIMA and of MDIMC * NDIMC / NDIMB; MWG of MDIMC * VWM and of MDIMA * VWM; NWG of NDIMC * VWN
- * and of NDIMB * VWN; and KREG be 1 where GEMMK is 0. */
+ * A work-group of MDIMC x NDIMC work-items owns a tile of MWG x NWG and handles KWG steps of the
+ * sum at a time, through local memory if SA and SB are set. CLBlast requires that KWG is a multiple
+ * of KWI, of MDIMC * NDIMC / MDIMA and of MDIMC * NDIMC / NDIMB; MWG of MDIMC * VWM and of MDIMA *
+ * VWM; NWG of NDIMC * VWN and of NDIMB * VWN; and that KREG is 1 if GEMMK is 0. */
 const gemm_parameters gemm_parameter_sets[] = {
     /*                GEMMK KREG KWG KWI MDIMA MDIMC MWG NDIMB NDIMC NWG SA SB STRM STRN VWM VWN */
     {cpu_default, {0, 1, 64, 4, 2, 2, 32, 8, 8, 64, 0, 0, 0, 0, 8, 4}},
@@ -45,9 +45,9 @@ const gemm_parameters *gemm_find_parameters(const char *name)
     return NULL;
 }
 
-/* CLBlast knows no good parameters for PoCL: its own run everything through the kernel for small
- * matrices at some 25 GFLOP/s where "cpu" reaches 100 to 180 (two cores with AVX-512; a search over
- * a few dozen sets at this network's shapes). */
+/* CLBlast has no good parameters for PoCL. Its own use the kernel for small matrices everywhere, at
+ * about 25 GFLOP/s, while "cpu" reaches 100 to 180. (Two cores with AVX-512; the set was found by a
+ * search over a few dozen sets with the shapes of this network.) */
 const gemm_parameters *gemm_default_parameters(const device *dev)
 {
     return gemm_find_parameters(dev->info.type & CL_DEVICE_TYPE_CPU ? cpu_default : clblast_own);
@@ -58,10 +58,10 @@ static status override(device *dev, const char *kernel, size_t count, const char
 {
     CLBlastStatusCode code =
         CLBlastOverrideParameters(dev->info.id, kernel, CLBlastPrecisionSingle, count,
-                                  (const char **)names, values); /* it only reads them */
+                                  (const char **)names, values); /* CLBlast only reads them */
     if (code == CLBlastSuccess)
         return STATUS_OK;
-    return error_set(err, STATUS_FAILED, "CLBlast refused its %s parameters for %s (code %d)",
+    return error_set(err, STATUS_FAILED, "CLBlast rejected its %s parameters on %s (error %d)",
                      kernel, dev->info.name, (int)code);
 }
 
@@ -71,7 +71,7 @@ status gemm_use_parameters(device *dev, const gemm_parameters *set, error *err)
     static const size_t always[] = {1};
     if (set->name == clblast_own)
         return STATUS_OK;
-    /* The kernel for small matrices has parameters of its own, and they do not suit a CPU. */
+    /* The kernel for small matrices has parameters of its own, which do not suit a CPU. */
     if (dev->info.type & CL_DEVICE_TYPE_CPU)
         TRY(override(dev, "GemmRoutine", 1, smallest, always, err));
     return override(dev, "Xgemm", GEMM_PARAMETERS, parameter_names, set->values, err);
@@ -82,8 +82,8 @@ static CLBlastTranspose transpose_of(gemm_matrix matrix)
     return matrix.transposed ? CLBlastTransposeYes : CLBlastTransposeNo;
 }
 
-/* One more on each side is asked about: CLBlast copies no matrix whose sides its tiles divide, and
- * a smaller product, whose sides they do not divide, must find room as well. */
+/* Asks for one more in each size. CLBlast copies no matrix whose sides are multiples of its tiles,
+ * but a smaller product whose sides are not must fit into the same memory. */
 status gemm_workspace(device *dev, const gemm_problem *p, size_t *bytes, error *err)
 {
     CLBlastStatusCode code = CLBlastSGemmTempBufferSize(
@@ -92,8 +92,9 @@ status gemm_workspace(device *dev, const gemm_problem *p, size_t *bytes, error *
         &dev->queue, bytes);
     if (code == CLBlastSuccess)
         return STATUS_OK;
-    return error_set(err, STATUS_FAILED, "CLBlast code %d while sizing a %zux%zux%zu product on %s",
-                     (int)code, p->m, p->n, p->k, dev->info.name);
+    return error_set(err, STATUS_FAILED,
+                     "CLBlast error %d while sizing a %zux%zux%zu product on %s", (int)code, p->m,
+                     p->n, p->k, dev->info.name);
 }
 
 status gemm_run(device *dev, const gemm_problem *p, cl_mem workspace, error *err)
@@ -104,6 +105,6 @@ status gemm_run(device *dev, const gemm_problem *p, cl_mem workspace, error *err
         p->c.buffer, p->c.offset, p->c.stride, &dev->queue, profile_event(dev, "gemm"), workspace);
     if (code == CLBlastSuccess)
         return STATUS_OK;
-    return error_set(err, STATUS_FAILED, "CLBlast code %d for a %zux%zux%zu product on %s",
+    return error_set(err, STATUS_FAILED, "CLBlast error %d in a %zux%zux%zu product on %s",
                      (int)code, p->m, p->n, p->k, dev->info.name);
 }

@@ -4,25 +4,25 @@
 #include "device/kernel.h"
 
 enum {
-    CPU_ITEMS = 8,          /* tiles wanted per compute unit */
+    CPU_ITEMS = 8,          /* tiles per compute unit, about */
     CPU_ROWS = 4,           /* pixels that a CPU sums at a time */
-    CPU_PASS_FLOATS = 8192, /* in a tile where nothing is summed */
-    GPU_ITEMS = 512,        /* as CPU_ITEMS; it takes many threads to keep the memory busy */
-    GPU_PASS_RUN = 4,       /* pixels in a tile where nothing is summed */
-    SHORTEST_RUN = 16,      /* below this the second stage costs more than the first gains */
-    MOST_RUNS = 64,         /* the second stage walks over them one by one */
+    CPU_PASS_FLOATS = 8192, /* in a tile of a pass that sums nothing */
+    GPU_ITEMS = 512,        /* like CPU_ITEMS; many threads keep the memory busy */
+    GPU_PASS_RUN = 4,       /* pixels in a tile of a pass that sums nothing */
+    SHORTEST_RUN = 16,      /* pixels; shorter runs cost stage two more than stage one gains */
+    MOST_RUNS = 64,         /* the second stage adds the runs one by one */
 };
 
 const float group_norm_epsilon = 1e-5f;
 
-/* How the work is cut into tiles; see the kernels. */
+/* How the work is divided into tiles; see the kernels. */
 typedef struct tiling {
     int pixels, width;
     int run, runs, rows;
     int pass_run;
     launch_range sums;     /* tiles of `run` pixels */
     launch_range pass;     /* tiles of `pass_run` pixels */
-    launch_range channels; /* vectors */
+    launch_range channels; /* vectors of channels */
 } tiling;
 
 static size_t clamp(size_t value, size_t least, size_t most)
@@ -30,12 +30,13 @@ static size_t clamp(size_t value, size_t least, size_t most)
     return value < least ? least : value > most ? most : value;
 }
 
-/* Made from one image's shape, so that a short batch sums as a whole one does. */
+/* The tiling follows from the shape of one image, so that a short batch is summed like a full
+ * one. */
 static tiling make_tiling(const device *dev, tensor x)
 {
     bool cpu = (dev->info.type & CL_DEVICE_TYPE_CPU) != 0;
     size_t pixels = (size_t)x.h * (size_t)x.w, vectors = device_vectors(dev, x.c);
-    size_t parts = cpu ? 1 : vectors; /* of a row */
+    size_t parts = cpu ? 1 : vectors; /* parts of a row */
     size_t wanted = (size_t)dev->info.compute_units * (cpu ? CPU_ITEMS : GPU_ITEMS);
     size_t run = divide_up(pixels, clamp(divide_up(wanted, parts), 1, MOST_RUNS));
     run = clamp(run, SHORTEST_RUN, pixels > SHORTEST_RUN ? pixels : SHORTEST_RUN);
@@ -79,7 +80,7 @@ status group_norm_forward(device *dev, tensor x, const group_norm_layer *layer, 
                   ARG_INT(t.pass_run));
 }
 
-/* The gradient by x, of the sums in the workspace. */
+/* The data gradient, from the sums in the workspace. */
 static status backward_input(device *dev, const tiling *t, tensor x, const group_norm_layer *layer,
                              cl_mem mask, tensor dy, const group_norm_gradients *gradients,
                              cl_mem workspace, error *err)
@@ -97,7 +98,7 @@ static status backward_input(device *dev, const tiling *t, tensor x, const group
                   ARG_INT(t->width), ARG_INT(t->pass_run));
 }
 
-/* The input's gradient first: it needs gamma as it was in the forward pass. */
+/* The data gradient comes first, because it needs gamma as it was in the forward pass. */
 status group_norm_backward(device *dev, tensor x, const group_norm_layer *layer, bool relu,
                            tensor y, tensor dy, const group_norm_gradients *gradients,
                            cl_mem workspace, error *err)

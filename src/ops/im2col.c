@@ -3,7 +3,8 @@
 #include "ops/im2col.h"
 #include "device/kernel.h"
 
-/* The taps in [*first, *first + *count) of one axis that meet the image at some output. */
+/* The taps [*first, *first + *count) of one axis: the smallest range that contains every tap that
+ * meets the image at some output. */
 static void used_taps(int size, int out, int kernel, int stride, int pad, int *first, int *count)
 {
     int low = kernel, high = -1;

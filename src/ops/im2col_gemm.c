@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convolution as a CLBlast product over unrolled windows: the reference, right for every shape and
- * device, in fp32.
+/* Convolutions as CLBlast products over unrolled windows. This is the reference: it is correct for
+ * every shape and device, in fp32.
  *
- * With every tap in use it is one product. Where taps are left out (window_of), those that remain
- * are contiguous weights only within a kernel row, so there is one product per row. */
+ * If every tap is used it is one product. If taps are left out (window_of), the weights of the
+ * others are contiguous only within a row of the kernel, so there is one product per row. */
 #include "ops/convolution.h"
 #include "ops/gemm.h"
 #include "ops/im2col.h"
 
-/* A convolution cut into products over `k` rows of the weights each. */
+/* A convolution divided into products over `k` rows of the weights each. */
 typedef struct slices {
     window_shape windows;
     int count;          /* products */
-    size_t k;           /* weight rows of each */
+    size_t k;           /* rows of the weights in each product */
     size_t pixels;      /* n * oh * ow */
-    size_t first_row;   /* of the weights, for the first slice */
-    size_t row_step;    /* from one slice to the next */
+    size_t first_row;   /* of the weights, for the first product */
+    size_t row_step;    /* rows of the weights from one product to the next */
     size_t cols_stride; /* floats in a row of cols */
 } slices;
 

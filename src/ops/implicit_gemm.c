@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convolutions whose matrices are gathered while they are multiplied; kernels/implicit_gemm.cl,
- * which is made for devices that run one work-item on one core. */
+/* Convolutions whose matrices are gathered during the multiplication, kernels/implicit_gemm.cl; for
+ * devices that run one work-item on one core. */
 #include "ops/implicit_gemm.h"
 #include "device/kernel.h"
 #include "ops/batchnorm.h"
 
-enum { COLUMN_VECTORS = 2 }; /* of a tile */
+enum { COLUMN_VECTORS = 2 }; /* vectors in a row of a tile */
 
-/* A register tile, the steps of the sum that it takes at a time, and the most that makes a block:
- * tiles one below the other and panels of them side by side. */
+/* A register tile: its rows, the steps of the sum at a time, and the size of the largest block in
+ * tiles, one below the other, and panels, side by side. */
 typedef struct register_tile {
     const char *name, *program, *float_program;
     int rows, chunk, tiles, panels;
@@ -24,7 +24,7 @@ typedef struct register_tile {
             panels                                                                                 \
     }
 
-/* Eight rows are a divisor of usual batches and maps, where twelve leave more over. */
+/* Eight rows divide the usual numbers of images and pixels; twelve leave a larger remainder. */
 static const register_tile tiles[] = {TILE(8, 256, 18, 8), TILE(6, 256, 18, 8),
                                       TILE(12, 256, 12, 8), TILE(4, 256, 24, 8)};
 enum { DEFAULT_WIDE = 1, DEFAULT_NARROW = 2 };
@@ -39,15 +39,16 @@ static const register_tile *tile_of(const device *dev, const convolution_call *c
     return &tiles[(call->by.tile ? call->by.tile : default_tile(dev)) - 1];
 }
 
-/* Whether the sums fit the vector registers, of which AVX-512 has 32 and what is narrower 16,
- * beside a vector pair of one factor and one of the other; and fill half of them. */
+/* Whether the sums fit the vector registers together with a pair of vectors of one factor and one
+ * vector of the other, and fill at least half of them. AVX-512 has 32 registers, narrower
+ * instruction sets 16. */
 static bool fits_registers(const device *dev, const register_tile *tile)
 {
     int registers = dev->vec == 16 ? 32 : 16, sums = COLUMN_VECTORS * tile->rows;
     return sums + COLUMN_VECTORS + 1 <= registers && 2 * sums >= registers;
 }
 
-/* The default by its name is the default: measured once. */
+/* The default tile is not supported under its own number, so that it is not measured twice. */
 static bool supports(const device *dev, const convolution_call *call)
 {
     int tile = call->by.tile;
@@ -56,15 +57,15 @@ static bool supports(const device *dev, const convolution_call *call)
                           fits_registers(dev, &tiles[tile - 1])));
 }
 
-/* Whether a gradient by weights may be a sum of several chunks. */
+/* Whether the call is a weight gradient that may be a sum of several chunks. */
 static bool has_chunks(const device *dev, const convolution_call *call)
 {
     return call->direction == CONVOLUTION_BACKWARD_WEIGHTS &&
            tensor_pixels(call->y) > (size_t)tile_of(dev, call)->chunk;
 }
 
-/* The most sums that a call, or one for fewer images, makes: one for each tile; and room for a
- * gradient by weights whose chunks are not whole yet. */
+/* `sums` is enough for a run per tile, the most that the call, or one for fewer images, has.
+ * `scratch` stores a weight gradient until its chunks are complete. */
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
                       error *err)
 {
@@ -77,17 +78,18 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
     return STATUS_OK;
 }
 
-/* Tiles of a block and blocks of the result. */
+/* The tiles and panels of a block, and the rows and columns of blocks in the result. */
 typedef struct blocking {
     size_t tiles, panels, rows, columns;
 } blocking;
 
-/* A few blocks for each core, since they differ in the taps that they leave out; but one where they
- * are alike and long, as by weights, and each reads its rows of x and columns of dy from memory. */
+/* Several blocks per core, because they differ in the taps that they skip. The blocks of a weight
+ * gradient are all alike and long, and each reads its rows of x and columns of dy from memory, so
+ * one per core is best. */
 enum { SHARE = 4, SHARE_BY_WEIGHTS = 1 };
 
-/* Blocks as large as they may be, since a factor's chunk is copied once per block, but enough of
- * them that every core has its share. */
+/* Makes blocks as large as possible, because a factor's chunk is copied once per block, but enough
+ * of them for every core to have its share. */
 static blocking block(const device *dev, const convolution_call *c, convolution_extent e)
 {
     const register_tile *tile = tile_of(dev, c);
@@ -97,7 +99,7 @@ static blocking block(const device *dev, const convolution_call *c, convolution_
     size_t column_tiles = divide_up(e.columns, COLUMN_VECTORS * (size_t)dev->vec);
     blocking b = {(size_t)tile->tiles, (size_t)tile->panels, 0, 0};
     for (;;) {
-        /* The same number of blocks, evenly filled. */
+        /* Keeps the number of blocks and fills them evenly. */
         b.rows = divide_up(row_tiles, b.tiles);
         b.columns = divide_up(column_tiles, b.panels);
         b.tiles = divide_up(row_tiles, b.rows);
@@ -122,7 +124,7 @@ static status run_batch(device *dev, const char *program, const convolution_call
     static const char *const kernels[] = {"implicit_gemm_forward", "implicit_gemm_backward_data",
                                           "implicit_gemm_backward_weights"};
     size_t stride = c->direction == CONVOLUTION_BACKWARD_DATA ? (size_t)c->shape.stride : 1;
-    size_t classes = stride * stride; /* which are counted along the rows */
+    size_t classes = stride * stride; /* counted along the rows */
     bool apart = has_chunks(dev, c) && (c->terms.alpha != 1 || c->terms.beta != 0);
     convolution_extent e = convolution_products_of(c, batch);
     blocking b = block(dev, c, e);

@@ -8,7 +8,7 @@ size_t max_pool_index_bytes(tensor y)
     return tensor_size(y);
 }
 
-/* Channel vectors x columns x rows of all images. */
+/* Vectors of channels x columns x rows of all images. */
 static launch_range range_of(const device *dev, tensor t)
 {
     return RANGE_3D(device_vectors(dev, t.c), (size_t)t.w, (size_t)t.n * (size_t)t.h);

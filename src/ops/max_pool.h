@@ -4,21 +4,21 @@
 
 #include "ops/tensor.h"
 
-/* Bytes of the maxima of an output. */
+/* Bytes of the maxima for an output of y's shape. */
 size_t max_pool_index_bytes(tensor y);
 
-/* What the padding counts as: minus infinity, as in torch.nn.MaxPool2d, or 0, as where the input is
- * padded by zeros before it is pooled (BiT's stem). */
+/* What the padding counts as: minus infinity, as in torch.nn.MaxPool2d, or 0, as if the input were
+ * padded with zeros before it is pooled (BiT's stem). */
 enum max_pool_padding { MAX_POOL_NOTHING, MAX_POOL_ZEROS };
 
-/* y[n][oh][ow][c] = the largest of its window in x[n][h][w][c], oh = (h + 2 * pad - kernel) /
- * stride
- * + 1. The kernel is at most 15, and pad at most half of it, so that no window lies in the padding
- * alone. maxima (may be NULL) gets, one byte
- * for each element of y, which of the window's taps that was, ky * kernel + kx: the first of equal
- * ones, the last of NaNs, as PyTorch. */
+/* y[n][oh][ow][c] = the largest value of its window in x[n][h][w][c]; oh = (h + 2 * pad - kernel) /
+ * stride + 1. The kernel is at most 15, and pad at most half of it, so that no window is entirely
+ * in the padding. maxima, which may be NULL, receives one byte for each element of y: the window's
+ * tap that was largest, ky * kernel + kx. As in PyTorch, that is the first of equal values and the
+ * last of NaNs. */
 status max_pool_forward(device *dev, tensor x, int kernel, int stride, int pad,
                         enum max_pool_padding padding, tensor y, cl_mem maxima, error *err);
-/* dx = (accumulate ? dx : 0) + what dy brings to the inputs that were largest. */
+/* dx = (accumulate ? dx : 0) + the sum of dy over the windows in which that input was the
+ * largest. */
 status max_pool_backward(device *dev, tensor dy, cl_mem maxima, int kernel, int stride, int pad,
                          tensor dx, bool accumulate, error *err);

@@ -3,7 +3,8 @@
 #include "ops/mix.h"
 #include "device/kernel.h"
 
-/* Always groups of one size: PoCL compiles a kernel anew for each, and every box is another. */
+/* Always the same group size, because PoCL compiles a kernel again for each and every box has
+ * another size. */
 enum { GROUP = 64 };
 
 static status mixup(device *dev, tensor y, float partner_share, error *err)

@@ -5,7 +5,7 @@
 #include "device/buffer.h"
 #include "device/kernel.h"
 
-/* Of an item: enough that no multiply-add waits for the one before. */
+/* Chains of a work-item: enough that no multiply-add waits for the previous one. */
 #define CHAINS         12
 #define TEXT(number)   #number
 #define PROGRAM(count) "peak -DCHAINS=" TEXT(count)
@@ -20,7 +20,7 @@ enum {
 status peak_multiply(device *dev, cl_mem sums, size_t items, int steps, float factor, float addend,
                      error *err)
 {
-    /* Groups of one item on a CPU, so that every core gets its share of them. */
+    /* On a CPU groups of one work-item, so that every core gets its share. */
     bool cpu = dev->info.type & CL_DEVICE_TYPE_CPU;
     return LAUNCH(dev, PROGRAM(CHAINS), "peak_multiply",
                   cpu ? RANGE_GROUPS(items, 1) : RANGE_1D(items), err, ARG_BUFFER(sums),
@@ -41,7 +41,7 @@ static double best_rate(double amount, double seconds, double best)
 static status measure_flops(device *dev, double *flops, error *err)
 {
     cl_mem sums = NULL;
-    /* A GPU hides latency with many items a unit; a CPU runs them one after the other. */
+    /* A GPU hides latency with many work-items per unit; a CPU runs them one after the other. */
     bool cpu = dev->info.type & CL_DEVICE_TYPE_CPU;
     size_t items = (size_t)dev->info.compute_units * ITEMS_A_UNIT * (cpu ? 1 : 32);
     int steps = cpu ? STEPS : STEPS / 100;
@@ -54,7 +54,7 @@ static status measure_flops(device *dev, double *flops, error *err)
         result = peak_multiply(dev, sums, items, steps, 1.0f, 0.0f, err);
         if (result == STATUS_OK)
             result = device_finish(dev, err);
-        if (run > 0) /* the first builds the kernel */
+        if (run > 0) /* the first run builds the kernel */
             *flops = best_rate(amount, clock_now() - start, *flops);
     }
     buffer_release(&sums);

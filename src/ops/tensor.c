@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shapes and the device memory behind them; see tensor.h. */
+/* Shapes and their device memory; see tensor.h. */
 #include "ops/tensor.h"
 #include "base/half.h"
 

@@ -1,44 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an operation works on: a piece of device memory and its shape. Activations are NHWC, in the
- * device's precision; a matrix is {rows, 1, 1, columns}. */
+/* What an operation works on: device memory and its shape. Activations are NHWC, in the device's
+ * precision. A matrix is {rows, 1, 1, columns}. */
 #pragma once
 
 #include "device/buffer.h"
 #include "device/device.h"
 
 typedef struct tensor {
-    cl_mem buffer; /* elements from its start on: `real` of kernels/common.cl */
+    cl_mem buffer; /* its elements begin at its start and are of the type `real` of
+                      kernels/common.cl */
     int n, h, w, c;
 } tensor;
 
-/* What becomes of the gradient by weights: target = alpha * gradient + beta * target. {1, 0} stores
- * it, {1, 1} adds it to those of batches before, and {-learning rate, 1} with the weights
- * themselves as the target is a step of gradient descent. With a beta of 0 the target is not read,
- * so it may hold anything. */
+/* What becomes of a weight gradient: target = alpha * gradient + beta * target. {1, 0} stores it,
+ * {1, 1} adds it to the gradients of earlier batches, and {-learning rate, 1} with the weights
+ * themselves as target is a step of gradient descent. If beta is 0 the target is not read, so its
+ * old contents do not matter. */
 typedef struct gradient_terms {
     float alpha, beta;
 } gradient_terms;
 
-/* As a kernel's arguments (device/kernel.h). */
+/* The terms as arguments of a kernel (device/kernel.h). */
 #define ARG_TERMS(terms) ARG_FLOAT((terms).alpha), ARG_FLOAT((terms).beta)
 
-/* How many pieces of `b` cover `a`. */
+/* a / b, rounded up. */
 static inline size_t divide_up(size_t a, size_t b)
 {
     return (a + b - 1) / b;
 }
 
-/* Elements, and pixels (n * h * w). */
+/* The number of elements, and of pixels (n * h * w). */
 size_t tensor_size(tensor t);
 size_t tensor_pixels(tensor t);
-/* Of device memory. */
+/* Bytes of device memory, in the device's precision. */
 size_t tensor_bytes(const device *dev, tensor t);
 
-/* A tensor with a buffer of its own; contents undefined. Released by tensor_release. */
+/* Creates a tensor with its own buffer and undefined contents; tensor_release releases it. */
 status tensor_create(device *dev, int n, int h, int w, int c, tensor *created, error *err);
 void tensor_release(tensor *t);
 
-/* Blocking copies of tensor_size(t) floats, which are converted where the device keeps halves: to
- * the nearest, ties to even. */
+/* Blocking copies of tensor_size(t) floats. If the device stores halves they are converted,
+ * rounding to nearest, ties to even. */
 status tensor_write(device *dev, tensor t, const float *host, error *err);
 status tensor_read(device *dev, tensor t, float *host, error *err);

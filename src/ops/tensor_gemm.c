@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convolutions by NVIDIA's tensor cores; see tensor_gemm.h. Everything but the product of two tiles
- * is tiled_gemm.c's. */
+/* Convolutions on NVIDIA's tensor cores; see tensor_gemm.h. Everything except the product of two
+ * tiles is in tiled_gemm.c. */
 #include "ops/tensor_gemm.h"
 #include "base/random.h"
 #include "ops/tiled_gemm.h"
 
 #include <stdlib.h>
 
-enum { NEEDED_CAPABILITY = 80 }; /* the first with TF32 */
+enum { NEEDED_CAPABILITY = 80 }; /* the first to have TF32 */
 
 enum {
-    WARP = 32,                 /* items */
-    EXCHANGE = 16 * 8 + 8 * 8, /* an instruction's factors, where it is acted out */
+    WARP = 32,                 /* work-items */
+    EXCHANGE = 16 * 8 + 8 * 8, /* floats: an instruction's factors, if it is emulated */
 };
 
-/* A share is a warp's. */
+/* Each share is computed by one warp. */
 #define TILES(source, exchange)                                                                    \
     {                                                                                              \
         TILE(source, WARP, 8, exchange, 128, 64, 64, 32, 16),                                      \
@@ -22,7 +22,7 @@ enum {
             TILE(source, WARP, 8, exchange, 128, 128, 64, 32, 16)                                  \
     }
 
-/* By PTX, and acted out for tests on other devices. */
+/* With PTX, and emulated for tests on other devices. */
 static const tile_shape ptx[] = TILES("tensor_gemm -DNV_PTX", 0);
 static const tile_shape acted[] = TILES("tensor_gemm", EXCHANGE);
 static const tile_set ptx_tiles = TILE_SET(ptx), acted_tiles = TILE_SET(acted);
@@ -61,10 +61,11 @@ const convolution_algorithm tensor_gemm = {.name = "tensor_gemm",
 
 /* ---- The self-test ---- */
 
-/* Sides that no tile fits, and a sum whose last step is a part. */
+/* No side is a multiple of a tile, and the last step of the sum is not a full one. */
 enum { ROWS = 150, STEPS = 37, COLUMNS = 70 };
 
-/* Multiples of 1/16 between -1 and 1: TF32 holds them, and single precision their sums. */
+/* Multiples of 1/16 between -1 and 1: they are exact in TF32, and their sums in single
+ * precision. */
 static void fill(float *values, size_t count, uint64_t seed)
 {
     for (size_t i = 0; i < count; i++)
@@ -79,15 +80,16 @@ static status compare(const device *dev, const float *x, const float *w, const f
             for (int k = 0; k < STEPS; k++)
                 sum += (double)x[row * STEPS + k] * w[k * COLUMNS + column];
             if (y[row * COLUMNS + column] != sum)
-                return error_set(err, STATUS_FAILED,
-                                 "the tensor cores of %s multiply wrong: element (%d, %d) of a "
-                                 "product is %.9g instead of %.9g",
-                                 dev->info.name, row, column, y[row * COLUMNS + column], sum);
+                return error_set(
+                    err, STATUS_FAILED,
+                    "the tensor cores of %s compute wrong results: element (%d, %d) of a "
+                    "product is %.9g instead of %.9g",
+                    dev->info.name, row, column, y[row * COLUMNS + column], sum);
         }
     return STATUS_OK;
 }
 
-/* x, w and y are host memory of the problem's sizes. */
+/* x, w and y are host memory for the problem's matrices. */
 static status check_tiles(device *dev, convolution_call *call, float *x, float *w, float *y,
                           error *err)
 {
@@ -99,7 +101,7 @@ static status check_tiles(device *dev, convolution_call *call, float *x, float *
     TRY(buffer_create(dev, sizeof(float) * STEPS * COLUMNS, &call->weights, err));
     TRY(tensor_write(dev, call->x, x, err));
     TRY(buffer_write(dev, call->weights, 0, w, sizeof(float) * STEPS * COLUMNS, err));
-    /* What is taken where nothing is tuned; tune checks the others itself. */
+    /* The tiles that are used if nothing is tuned; tune checks the others itself. */
     for (int i = TILE_LARGE; i <= TILE_SMALL; i++) {
         if (!tile_fits(dev, &tiles->tiles[i]))
             continue;
@@ -136,16 +138,17 @@ status tensor_gemm_check(device *dev, error *err)
                          "which %s is not; leave it unset for single precision",
                          dev->info.name);
     if (dev->precision != PRECISION_FP32)
-        return error_set(err, STATUS_USAGE,
-                         "HCNN_TF32=1 and --precision fp16: one or the other, not both");
+        return error_set(
+            err, STATUS_USAGE,
+            "HCNN_TF32=1 cannot be combined with --precision fp16; leave one of them out");
     const tile_shape *large = &ptx[TILE_LARGE];
     if (!tile_fits(dev, large))
         return error_set(err, STATUS_USAGE,
                          "HCNN_TF32=1 needs groups of %d work-items and %zu bytes of local memory, "
-                         "which %s does not have",
+                         "which %s does not have; leave it unset for single precision",
                          large->items, large->local_bytes, dev->info.name);
     status result = tensor_gemm_self_test(dev, err);
     return result == STATUS_OK
                ? STATUS_OK
-               : error_prefix(err, result, "HCNN_TF32=1 (unset, single precision is used)");
+               : error_prefix(err, result, "HCNN_TF32=1 (leave it unset for single precision)");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convolutions as matrix products by groups of work-items around local memory,
- * kernels/tiled_gemm.cl: what a GPU runs. */
+/* Convolutions as matrix products by work-groups that share local memory, kernels/tiled_gemm.cl:
+ * what a GPU runs. */
 #include "ops/tiled_gemm.h"
 #include "device/kernel.h"
 
@@ -11,24 +11,25 @@
     }
 
 static const tile_shape plain[] = TILES("tiled_gemm");
-/* On floats, whatever activations are stored as. */
+/* For floats, whatever the device's precision. */
 static const tile_shape floats[] = TILES("tiled_gemm:fp32");
 static const tile_set plain_tiles = TILE_SET(plain), float_tiles = TILE_SET(floats);
 
 enum {
     GROUPS_PER_UNIT = 4, /* so that a compute unit has work while some of its groups wait */
-    CPU_ITEMS = 128,     /* of a group */
-    PART_PIXELS = 256,   /* of a sum, at least: below that the parts' traffic outweighs the gain */
+    CPU_ITEMS = 128,     /* most work-items in a group */
+    PART_PIXELS = 256, /* least pixels in a part of a sum; smaller ones cost more than they gain */
 };
 
-/* Of `lines` of a factor, four floats at a time: an item moves as many as any other. */
+/* Whether every work-item moves the same number of vectors of four floats if a factor's tile has
+ * `lines` lines. */
 static bool shared_evenly(const tile_shape *tile, int lines)
 {
     return lines * tile->steps / 4 % tile->items == 0 && tile->items % (lines / 4) == 0;
 }
 
-/* A CPU runs the items of a group one after the other: a larger group has no use there, and its
- * compiler may take minutes for one. */
+/* A CPU runs the work-items of a group one after the other. A larger group gains nothing there, and
+ * compiling it may take minutes. */
 static size_t most_items(const device *dev)
 {
     return dev->info.type & CL_DEVICE_TYPE_CPU ? CPU_ITEMS : dev->info.max_group_size;
@@ -63,7 +64,7 @@ static size_t wanted_groups(const device *dev)
     return GROUPS_PER_UNIT * (size_t)dev->info.compute_units;
 }
 
-/* Into which the sums of a call may be cut. */
+/* The largest number of parts into which the sums of a call may be cut. */
 static size_t most_parts(const convolution_call *call)
 {
     bool weights = call->direction == CONVOLUTION_BACKWARD_WEIGHTS;
@@ -83,7 +84,7 @@ status tile_run(device *dev, const tile_shape *tile, const convolution_call *cal
     static const char *const kernels[] = {"tiled_gemm_forward", "tiled_gemm_backward_data",
                                           "tiled_gemm_backward_weights"};
     convolution_extent e = convolution_products_of(call, batch);
-    convolution_call first = *call; /* what the products leave */
+    convolution_call first = *call; /* the call that the products run */
     int count = parts_of(dev, tile, call, e);
     if (count > 1) {
         first.weights = parts;
@@ -99,9 +100,8 @@ status tile_run(device *dev, const tile_shape *tile, const convolution_call *cal
                   ARG_INT(count), ARG_BUFFER(parts), ARG_ULONG(weights));
 }
 
-/* The tile that the call asks for; else a large one, unless these would be mostly empty, or too
- * few.
- */
+/* The tile that the call asks for. If it asks for none: the large tile, unless it would be mostly
+ * empty or there would be too few of them. */
 static const tile_shape *choose_tile(const device *dev, const tile_set *tiles,
                                      const convolution_call *call, int batch)
 {
@@ -162,7 +162,8 @@ static bool supports(const device *dev, const convolution_call *call)
     return tile_set_supports(dev, &plain_tiles, call);
 }
 
-/* A CPU runs the items of a group one after the other, and its local memory is memory. */
+/* Not on a CPU: it runs the work-items of a group one after the other, and its local memory is
+ * ordinary memory. */
 static bool suits(const device *dev, const convolution_call *call)
 {
     (void)call;

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matrix products by groups of work-items around local memory, kernels/tiled_gemm.cl: as a
- * convolution in convolution.h's table, for algorithms that prepare their factors themselves, and
- * for those that bring a product of their own. */
+/* Matrix products by work-groups that share local memory, kernels/tiled_gemm.cl. As a convolution
+ * algorithm it is in the table of convolution.h. This header is for algorithms that prepare their
+ * factors themselves, and for those that supply their own product of two tiles. */
 #pragma once
 
 #include "ops/convolution.h"
 
-/* A build of kernels/tiled_gemm.cl, or of a file that includes it, and what it takes. */
+/* One build of kernels/tiled_gemm.cl, or of a file that includes it, and what it needs. */
 typedef struct tile_shape {
-    const char *name, *program; /* the latter is LAUNCH's */
-    int rows, columns;          /* of the result, for one group */
-    int steps;                  /* of the sum at a time */
-    int items;                  /* in a group */
+    const char *name, *program; /* program: as in LAUNCH */
+    int rows, columns;          /* of the result, per work-group */
+    int steps;                  /* of the sum, at a time */
+    int items;                  /* work-items in a group */
     size_t local_bytes;
 } tile_shape;
 
-/* A group's tile of rows x columns is cut into shares, each of which `workers` items multiply, with
- * `exchange` floats of local memory. Beside these are there a step's rows and columns, with `gap`
- * floats behind each, and two pixels. */
+/* A group's tile of rows x columns is divided into shares. `workers` work-items multiply each
+ * share, with `exchange` floats of local memory per share. Local memory also contains, for each
+ * step, the rows and the columns with `gap` floats after each, and the indices of two pixels. */
 #define TILE(source, workers, gap, exchange, rows_, columns_, share_rows, share_columns, steps_)   \
     {                                                                                              \
         .name = #rows_ "x" #columns_ "x" #share_rows "x" #share_columns "x" #steps_,               \
@@ -33,8 +33,9 @@ typedef struct tile_shape {
 #define TILE_SHARES(rows, columns, share_rows, share_columns)                                      \
     ((rows) / (share_rows) * ((columns) / (share_columns)))
 
-/* Large tiles read each factor fewer times; small ones make groups enough of a small result, and
- * fit the least of devices. A call that asks for no tile runs by one of the first two. */
+/* Large tiles read each factor fewer times. Small ones yield enough groups for a small result, and
+ * fit every device that can run any of them. A call without a tile is run by one of these first
+ * two. */
 enum { TILE_LARGE, TILE_SMALL };
 typedef struct tile_set {
     const tile_shape *tiles;
@@ -45,32 +46,33 @@ typedef struct tile_set {
         (table), (int)(sizeof(table) / sizeof(table)[0])                                           \
     }
 
-/* Whether the device has the local memory, and takes the groups, of a call's tile: the small one if
- * it asks for none. A tile that a call without one would run by is not supported by its name, so
- * that it is measured once. */
+/* Whether the device has the local memory and the group size for the call's tile, or for the small
+ * tile if the call has none. The tile that a call without one would use is not supported under its
+ * own number, so that it is not measured twice. */
 bool tile_set_supports(const device *dev, const tile_set *tiles, const convolution_call *call);
-/* Whether the device has them for this tile, and its items share the work on it evenly. */
+/* The same for this tile; its work-items must also be able to divide the loads evenly. */
 bool tile_fits(const device *dev, const tile_shape *tile);
 
-/* `batch` convolutions of the same shape, whose x, y and weights follow each other in their
+/* Runs `batch` convolutions of the same shape, whose x, y and weights follow each other in their
  * buffers.
  *
- * The sum over pixels of a BACKWARD_WEIGHTS may be cut, so that there are groups enough for the
- * device: `parts` then holds the scratch of tile_set_bytes. It may be the weights' own buffer,
- * which is then as large, if the call's beta is 0. With one part, and for other directions, it is
- * not used. */
+ * The sum over the pixels of a BACKWARD_WEIGHTS may be cut into parts, so that there are enough
+ * groups for the device. `parts` is then the scratch memory of tile_set_bytes. If the call's beta
+ * is 0 it may be the weights' own buffer, which must then be as large. With one part, and for the
+ * other directions, it is not used. */
 status tile_set_run(device *dev, const tile_set *tiles, const convolution_call *call, int batch,
                     cl_mem parts, error *err);
-/* By this tile. */
+/* The same with this tile. */
 status tile_run(device *dev, const tile_shape *tile, const convolution_call *call, int batch,
                 cl_mem parts, error *err);
 
-/* The memory of one convolution: its scratch are the parts. */
+/* The memory that one convolution needs: its scratch contains the parts. */
 convolution_bytes tile_set_bytes(const device *dev, const tile_set *tiles,
                                  const convolution_call *call);
 
-/* In single precision, on factors and results that are floats on every device: what an algorithm
- * prepares for itself. The parts, then, are each as large as the weights of the whole batch. */
+/* For algorithms that prepare their factors themselves: products of floats, whatever the device's
+ * precision. tiled_gemm_parts is the number of parts in which `batch` convolutions are summed, each
+ * as large as the weights of the whole batch; tiled_gemm_batch runs the convolutions. */
 int tiled_gemm_parts(const device *dev, const convolution_call *call, int batch);
 status tiled_gemm_batch(device *dev, const convolution_call *call, int batch, cl_mem parts,
                         error *err);

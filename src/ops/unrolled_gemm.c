@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first layer, whose three channels fill no vector: its windows are unrolled once, and the
- * product over them runs as the 1x1 convolution that it then is; see implicit_gemm.c and
- * tiled_gemm.c. */
+/* The first layer. Its three channels do not fill a vector, so its windows are unrolled once, and
+ * the product over them runs as a 1x1 convolution; see implicit_gemm.c and tiled_gemm.c. */
 #include "ops/convolution.h"
 #include "ops/im2col.h"
 
@@ -21,13 +20,13 @@ static convolution_call product_of(const convolution_call *call, cl_mem columns)
     return product;
 }
 
-/* What multiplies on this device. */
+/* The algorithm that multiplies on this device. */
 static const convolution_algorithm *gemm_of(const device *dev, const convolution_call *call)
 {
     return implicit_gemm.supports(dev, call) ? &implicit_gemm : &tiled_gemm;
 }
 
-/* With taps left out the weights of those that remain would not be contiguous. */
+/* If taps were left out, the weights of the others would not be contiguous. */
 static bool supports(const device *dev, const convolution_call *call)
 {
     const convolution_shape *s = &call->shape;

@@ -4,13 +4,13 @@
 #include "device/kernel.h"
 
 enum {
-    SHORTEST_RUN = 64, /* rows; below this combining the runs costs more than they gain */
+    SHORTEST_RUN = 64, /* rows; combining shorter runs costs more than they gain */
     MOST_RUNS = 32,
 };
 
 const float weight_standardise_epsilon = 1e-8f;
 
-/* On floats, whatever activations are stored as. */
+/* For floats, whatever the device's precision. */
 static const char program[] = "weight_standardise:fp32";
 
 static size_t run_of(int rows)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* 3x3 convolutions of stride 1 by Winograd's minimal filtering, kernels/winograd.cl: transforms,
  * and between them one matrix product for each element of a tile's window. Tiles of 4x4 results
- * need a quarter of the direct method's multiplications and tiles of 2x2 four ninths, and lose
- * about 10 and 2 times its rounding error (tests/test_winograd.c states both). */
+ * need a quarter of the multiplications of the direct method and have about 10 times its rounding
+ * error; tiles of 2x2 need four ninths and have about twice its rounding error.
+ * tests/test_winograd.c states both. */
 #include "device/kernel.h"
 #include "ops/batchnorm.h"
 #include "ops/implicit_gemm.h"
@@ -10,16 +11,16 @@
 
 #include <limits.h>
 
-/* How a call is cut. */
+/* How a call is divided into tiles. */
 typedef struct tiling {
-    int m;        /* results on a tile's side */
+    int m;        /* side of a tile of results */
     int products; /* (m + 2) squared */
-    tensor from;  /* what windows are taken of: x, or dy for the gradient by x */
-    tensor to;    /* what tiles cover: y, or dx */
+    tensor from;  /* what windows are read from: x, or dy for the data gradient */
+    tensor to;    /* what tiles cover: y, or dx for the data gradient */
     int tiles, pad;
 } tiling;
 
-/* Results on the side of a call's tiles. */
+/* Side of the tiles of results in a call. */
 static int side_of(const convolution_call *call)
 {
     return call->by.algorithm == &winograd2 ? 2 : 4;
@@ -39,7 +40,7 @@ static tiling cut(const convolution_call *call, int m)
                 .to = back ? call->x : call->y,
                 .pad = back ? 2 - call->shape.pad : call->shape.pad};
     size_t tiles = (size_t)t.to.n * (size_t)tiles_along(t.to.h, m) * (size_t)tiles_along(t.to.w, m);
-    t.tiles = tiles < INT_MAX ? (int)tiles : INT_MAX; /* a batch that is refused for its size */
+    t.tiles = tiles < INT_MAX ? (int)tiles : INT_MAX; /* such a batch is rejected elsewhere */
     return t;
 }
 
@@ -55,8 +56,8 @@ static size_t transformed_bytes(const tiling *t, int rows, int c)
     return (size_t)t->products * (size_t)rows * (size_t)c * sizeof(float);
 }
 
-/* Tiles whose statistics one work-item makes: few enough for many cores, and enough that the sums
- * are little beside the results. */
+/* Tiles in a run, for which one work-item computes statistics: few enough to use many cores, and
+ * enough that the sums are small compared with the results. */
 enum { RUN = 8 };
 
 static size_t runs_of(const tiling *t)
@@ -64,7 +65,7 @@ static size_t runs_of(const tiling *t)
     return divide_up((size_t)t->tiles, RUN);
 }
 
-/* The products between the transforms, as a 1x1 convolution of tiles. */
+/* The products between the transforms, as a 1x1 convolution over tiles. */
 static convolution_call product_of(const convolution_call *call, const tiling *t,
                                    convolution_memory memory)
 {
@@ -81,7 +82,8 @@ static convolution_call product_of(const convolution_call *call, const tiling *t
     };
 }
 
-/* The gradient by transformed weights may be summed in parts, the first where the sum will be. */
+/* The gradient of the transformed weights may be summed in parts; the first part is where the sum
+ * will be. */
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
                       error *err)
 {
@@ -100,7 +102,7 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
 }
 
 /* Estimated time in multiply-adds. A float that goes through memory between the transforms and the
- * products costs as much as FLOAT_COST of them on the machines that were measured. */
+ * products costs as much as FLOAT_COST multiply-adds on the machines that were measured. */
 static double cost_of(const convolution_call *call, int m)
 {
     enum { FLOAT_COST = 12 };
@@ -117,14 +119,14 @@ static bool suits(const device *dev, const convolution_call *call)
     return side_of(call) == 2 ? two < direct : four < two && four < direct;
 }
 
-/* A CPU's work-item takes a whole row of channels, a GPU's one vector of it. */
+/* On a CPU a work-item handles a whole row of channels, on a GPU one vector of it. */
 static int width_of(const device *dev, int channels)
 {
     return dev->info.type & CL_DEVICE_TYPE_CPU ? channels : dev->vec;
 }
 
-/* On a CPU each work-item is a group: left to choose, PoCL makes groups of thousands, whose private
- * arrays together overflow a thread's stack. */
+/* On a CPU each work-item is a group. If PoCL chooses, it makes groups of thousands of work-items,
+ * and their private arrays together overflow a thread's stack. */
 static launch_range items(const device *dev, int channels, int rows)
 {
     size_t width = (size_t)width_of(dev, channels);
@@ -139,7 +141,7 @@ static const char *name_of(int m, const char *two, const char *four)
 #define NAME(m, kernel) name_of(m, "winograd2" kernel, "winograd4" kernel)
 #define PROGRAM(m)      name_of(m, "winograd -DM=2", "winograd -DM=4")
 
-/* The windows of the tiles, which begin `pad` before them in `map`. */
+/* Transforms the windows of all tiles; they begin `pad` before their tiles in `map`. */
 static status transform_map(device *dev, const tiling *t, const char *kernel, tensor map, int pad,
                             cl_mem out, error *err)
 {
