@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Samples of a device's time; see timing.h. */
+/* Takes samples of the time of work on the device; see timing.h. */
 #include "tune/timing.h"
 #include "base/clock.h"
 

@@ -6,14 +6,16 @@
 
 #include <stddef.h>
 
-/* The middle value, or the mean of the middle two; sorts them. count is at least 1. */
+/* The median: the middle value, or the mean of the middle two. Sorts the values; count is at least
+ * 1. */
 double timing_median(double *values, size_t count);
 
-/* Enqueues the work. */
+/* A function that enqueues the work. */
 typedef status timing_work(void *context, error *err);
 
-/* Seconds that the work takes, warmed up by the caller: the median of at least three samples and
- * 20 ms of them, each of them long enough for the clock. A first sample slower than `hopeless`
- * seconds is the answer as it is. */
+/* Measures the seconds that the work takes; the caller has warmed it up. The result is the median
+ * of at least three samples that together take at least 20 ms; short work is repeated within a
+ * sample so that the clock can measure it. If the first sample takes longer than `hopeless`
+ * seconds, it is the result. */
 status timing_measure(device *dev, timing_work *work, void *context, double hopeless,
                       double *seconds, error *err);

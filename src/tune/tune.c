@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tries every algorithm on every convolution of a network, and of the fastest every tile; see
+/* Tries every algorithm on every convolution of a network, and then every tile of the fastest; see
  * tune.h.
  *
- * Each works on the same random numbers, and its result is compared with the reference's (im2col's,
- * in fp32) before its time counts. A weight's gradient is timed by itself, without the step of
- * plain SGD that some algorithms can take along: one choice serves every optimizer, and a time that
- * holds for one of them only would mislead the others. What is in caches differs from a network's
- * step, where other layers have been in between. */
+ * All work on the same random numbers, and a result is compared with the reference's (im2col's, in
+ * fp32) before its time counts. A weight gradient is timed by itself, without the step of plain SGD
+ * that some algorithms can include: one choice serves every optimizer, and a time that is right for
+ * only one of them would mislead the others. The contents of the caches differ from those in a step
+ * of the network, where other layers run in between. */
 #include "tune/tune.h"
 #include "ops/initialize.h"
 #include "tune/timing.h"
@@ -20,26 +20,27 @@ enum { SEED = 1, CONFIRMATIONS = 2 };
 
 const double tune_tolerance = 1e-4;
 const double tune_worth_changing = 0.97;
-/* Where fp16 rounds two results, each element of them by up to 2^-11 of itself, or TF32 the factors
- * of one by as much: that makes 2e-4 to 3e-4, and a mistake still more than this. */
+/* The limit if results are rounded to halves, each element by up to 2^-11 of itself, or if TF32
+ * rounds the factors by as much. That makes a difference of 2e-4 to 3e-4; a mistake makes more than
+ * this limit. */
 static const double rounded_tolerance = 1e-3;
-/* After one run, a candidate that took this much longer than the best is left. */
+/* A candidate that takes this many times as long as the best in its first run is given up. */
 static const double hopeless_factor = 3;
 
-/* One call, its memory, and the reference's result. */
+/* One call, its memory and the reference's result. */
 typedef struct trial {
     const convolver *chooser;
     device *dev;
     const tune_observer *observer;
     convolution_call call; /* with buffers of random numbers */
     convolution_choice reference;
-    uint64_t bytes;  /* of these buffers */
-    int check_batch; /* images that are compared: those that im2col has memory for */
-    size_t count;    /* elements of a whole result */
+    uint64_t bytes;  /* bytes of these buffers */
+    int check_batch; /* images that are compared: as many as the reference has memory for */
+    size_t count;    /* elements of the whole result */
     float *want, *got;
 } trial;
 
-/* A choice at work on a trial. */
+/* A choice that is tried on a trial. */
 typedef struct candidate {
     trial *t;
     convolution_choice by;
@@ -61,7 +62,8 @@ static convolution_call with_batch(convolution_call call, int batch)
 
 /* ---- Memory ---- */
 
-/* With the sums, which a network has beside the call and the measurement has not. */
+/* Whether the memory fits the device, including the sums, which a network needs but the measurement
+ * does not. */
 static bool fits(const trial *t, convolution_bytes b)
 {
     uint64_t most = t->dev->info.max_allocation_bytes;
@@ -92,7 +94,8 @@ static status make_random(trial *t, size_t count, uint32_t id, cl_mem *made, err
     return initialize_uniform(t->dev, *made, count, SEED, id, 1, err);
 }
 
-/* The same numbers as activations, rounded where the device keeps halves. */
+/* Random activations: the same numbers in both precisions, but rounded if the device stores
+ * halves. */
 static status make_activation(trial *t, tensor *a, uint32_t id, error *err)
 {
     t->bytes += tensor_bytes(t->dev, *a);
@@ -139,7 +142,8 @@ static void free_trial(trial *t)
 
 /* ---- Right results ---- */
 
-/* The result of check_batch images, over zeros: what is never written counts as zero. */
+/* The result for check_batch images. It is computed over zeros, so elements that are never written
+ * count as zero. */
 static status run_checked(candidate *c, float *result, error *err)
 {
     trial *t = c->t;
@@ -153,7 +157,8 @@ static status run_checked(candidate *c, float *result, error *err)
                    : tensor_read(t->dev, activation, result, err);
 }
 
-/* im2col unrolls its whole input, so that the largest batches have no memory for it. */
+/* Finds the largest batch that the reference has memory for: im2col unrolls its whole input, which
+ * is too much for the largest batches. */
 static status find_check_batch(trial *t, convolution_bytes *bytes, error *err)
 {
     for (t->check_batch = t->call.x.n;; t->check_batch /= 2) {
@@ -177,7 +182,7 @@ static status run_reference(trial *t, error *err)
     return result;
 }
 
-/* Relative root mean square; not a number where a result is none. */
+/* The relative root mean square difference; NaN if a result contains NaN. */
 static double difference(const float *got, const float *want, size_t count)
 {
     double apart = 0, size = 0;
@@ -219,7 +224,7 @@ static double tolerance_for(const device *dev, const convolution_algorithm *a)
     return rounds ? rounded_tolerance : tune_tolerance;
 }
 
-/* Checks, warms up and times; *seconds stays as it is when the result is wrong. */
+/* Checks, warms up and times a candidate; *seconds does not change if the result is wrong. */
 static status run_candidate(candidate *c, double hopeless, double *seconds, error *err)
 {
     trial *t = c->t;
@@ -228,7 +233,7 @@ static status run_candidate(candidate *c, double hopeless, double *seconds, erro
     const convolution_call checked = with_batch(t->call, t->check_batch);
     double apart = difference(t->got, t->want, result_count(&checked));
     if (!(apart < tolerance_for(t->dev, c->by.algorithm))) {
-        snprintf(text, sizeof text, "it differs from %s's result by %.1e (relative rms)",
+        snprintf(text, sizeof text, "its result differs from %s's by %.1e (relative rms)",
                  t->reference.algorithm->name, apart);
         note(t, c->by, text);
         return STATUS_OK;
@@ -237,8 +242,8 @@ static status run_candidate(candidate *c, double hopeless, double *seconds, erro
     return timing_measure(t->dev, run_timed, c, hopeless, seconds, err);
 }
 
-/* The time of a choice, INFINITY for one that cannot be used: a failure is noted and is no error,
- * since another choice may work. */
+/* The time of a choice, or INFINITY if it cannot be used. A failure is noted but is not an error,
+ * because another choice may work. */
 static double time_choice(trial *t, convolution_choice by, double hopeless)
 {
     const convolution_call call = convolution_by(by, &t->call);
@@ -262,8 +267,8 @@ static double time_choice(trial *t, convolution_choice by, double hopeless)
     return INFINITY;
 }
 
-/* Both again, one beside the other, since on a machine with other work a difference may be chance:
- * what is chosen has to win each time, or `before` is chosen. */
+/* Measures both choices again, one after the other, because other work on the machine may have
+ * caused the difference. row->chosen must win every time, or `before` is chosen. */
 static void confirm(trial *t, convolution_choice before, double *before_seconds, tune_row *row)
 {
     for (int round = 0; round < CONFIRMATIONS; round++) {
@@ -288,8 +293,8 @@ static void try_choice(trial *t, convolution_choice by, tune_row *row)
     row->seconds = seconds;
 }
 
-/* Each algorithm by its default tile; then the other tiles of the fastest, since each of all would
- * be many kernels to compile. */
+/* Tries each algorithm with its default tile, then the other tiles of the fastest algorithm. Trying
+ * all tiles of all algorithms would mean compiling many kernels. */
 static status choose(trial *t, const convolution_algorithm *const *algorithms, tune_row *row,
                      error *err)
 {
@@ -300,7 +305,7 @@ static status choose(trial *t, const convolution_algorithm *const *algorithms, t
             try_choice(t, (convolution_choice){algorithms[i], 0}, row);
     if (isinf(row->seconds))
         return error_set(err, STATUS_FAILED,
-                         "no algorithm works for a %dx%d convolution of %d to %d channels on %s",
+                         "no algorithm works for a %dx%d convolution from %d to %d channels on %s",
                          t->call.shape.kernel, t->call.shape.kernel, t->call.shape.cin,
                          t->call.shape.cout, t->dev->info.name);
     const convolution_choice fastest = row->chosen;
@@ -316,7 +321,7 @@ static status choose(trial *t, const convolution_algorithm *const *algorithms, t
     return STATUS_OK;
 }
 
-/* The most general one, which is the last: im2col, in fp32. */
+/* The most general algorithm, which is the last that supports the call: im2col in fp32. */
 static convolution_choice reference_for(const convolver *c, const convolution_call *call)
 {
     convolution_choice last = {0};
@@ -361,11 +366,10 @@ bool tune_stop_wanted(const tune_observer *observer)
 
 static status interrupted(size_t done, size_t count, error *err)
 {
-    return error_set(
-        err, STATUS_INTERRUPTED,
-        "tuning stopped after %zu of %zu convolutions, which are remembered; --tune of "
-        "train or bench measures the others",
-        done, count);
+    return error_set(err, STATUS_INTERRUPTED,
+                     "tuning stopped after %zu of %zu convolutions, which are remembered; train "
+                     "--tune or bench --tune measures the others",
+                     done, count);
 }
 
 static status tune_convolutions(const convolver *c, const tune_options *o, convolution_call *calls,
@@ -386,7 +390,7 @@ static status tune_convolutions(const convolver *c, const tune_options *o, convo
         TRY(tune_call(c, o, observer, &report->rows[i], err));
         report->count++;
     }
-    /* A stop during the last one is meant for what the caller would go on with, too. */
+    /* A stop during the last convolution also applies to what the caller would do next. */
     return tune_stop_wanted(observer) ? interrupted(count, count, err) : STATUS_OK;
 }
 
@@ -400,7 +404,7 @@ status tune_run(device *dev, const tune_options *options, const tune_observer *o
     *report = (tune_report){0};
     TRY_OR_DONE(convolver_open(dev, &c, err));
     TRY_OR_DONE(network_convolutions(&options->network, &calls, &count, err));
-    /* CLBlast first: its speed decides what the rest is compared with. */
+    /* CLBlast comes first, because the other algorithms are compared with it. */
     TRY_OR_DONE(tune_gemm(&c, options, calls, count, observer, report, err));
     TRY_OR_DONE(convolver_prepare_gemm(&c, err));
     TRY_OR_DONE(tune_convolutions(&c, options, calls, count, observer, report, err));

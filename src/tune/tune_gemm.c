@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The search for CLBlast's parameters; see tune.h.
  *
- * A set of parameters that a device cannot run ends in an exception, a crash or a wrong product. So
- * each is tried by a child process, and one that does not answer as it should is left out. */
+ * A set of parameters that the device cannot run ends in an exception, a crash or a wrong product.
+ * So each set is tried by a child process, and a set whose process does not answer correctly is
+ * left out. */
 #include "base/clock.h"
 #include "ops/initialize.h"
 #include "tune/timing.h"
@@ -24,16 +25,16 @@
 extern char **environ;
 
 enum {
-    SIZES = 2,      /* products that a set is judged by: of 1x1 convolutions and of others */
-    FORMS = 3,      /* transpositions */
+    SIZES = 2, /* products that each set is judged by: one of 1x1 convolutions, one of others */
+    FORMS = 3, /* combinations of transposed matrices */
     CHECKED = 4096, /* elements of each product that are compared */
     ANSWER = 256,   /* bytes of a child's answer */
-    PATIENCE = 300, /* seconds for a child, compilation included */
-    GLANCE = 50,    /* milliseconds from one look at a child, and at a wish to stop, to the next */
+    PATIENCE = 300, /* seconds for a child, including compilation */
+    GLANCE = 50,    /* milliseconds between checks of a child and of the request to stop */
     MOST_SETS = 64,
 };
 
-/* Products of a size are cut to so many multiplications: enough for a GPU's time to be seen, not
+/* A product is shortened to about this many multiplications: enough to measure a GPU's time, not
  * too long for a CPU. */
 static const size_t most_products = (size_t)1 << 30;
 
@@ -46,8 +47,8 @@ typedef struct product {
     float *host_a, *host_b, *host_c;
 } product;
 
-/* The same buffers read as the matrices of a forward pass, of a gradient by data and of one by
- * weights. */
+/* Reads the same buffers as the matrices of a forward pass, a data gradient and a weight
+ * gradient. */
 static void set_forms(product *p, const gemm_size *s)
 {
     const gemm_matrix a = {p->a, 0, s->k, false}, a_transposed = {p->a, 0, s->m, true};
@@ -99,8 +100,8 @@ static double element(const gemm_matrix *m, const float *values, size_t row, siz
     return values[m->transposed ? column * m->stride + row : row * m->stride + column];
 }
 
-/* Of elements spread over the whole matrix; a step that shares no factor with its size would visit
- * all of them. */
+/* The relative rms difference of elements spread over the whole matrix. If the step shares no
+ * factor with the size, it would visit all of them. */
 static double check(const product *p, const gemm_problem *g)
 {
     const size_t step = 1000003, count = g->m * g->n;
@@ -159,7 +160,7 @@ status tune_gemm_try(device *dev, const gemm_parameters *set, const gemm_size *s
 
 /* ---- In the parent: all sets ---- */
 
-/* im2col's product for a forward call. */
+/* The product that im2col computes for a forward call. */
 static gemm_size size_of(const convolution_call *call)
 {
     const convolution_shape *s = &call->shape;
@@ -170,7 +171,7 @@ static gemm_size size_of(const convolution_call *call)
     return size;
 }
 
-/* The largest product of 1x1 convolutions and the largest of others. */
+/* The largest product of 1x1 convolutions and the largest of the others. */
 static size_t pick_sizes(const convolution_call *calls, size_t count, gemm_size sizes[SIZES])
 {
     const convolution_call *largest[SIZES] = {NULL};
@@ -199,7 +200,8 @@ static status start_child(const char *program, const gemm_parameters *set, const
     }
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)
-        return error_set(err, STATUS_FAILED, "a pipe to %s: %s", program, strerror(errno));
+        return error_set(err, STATUS_FAILED, "a pipe to %s cannot be created: %s", program,
+                         strerror(errno));
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
@@ -219,7 +221,7 @@ typedef struct trier {
     pid_t process;
     int answer; /* its standard output */
     const tune_observer *observer;
-    double deadline; /* as clock_now has it */
+    double deadline; /* in the time of clock_now */
 } trier;
 
 static bool may_go_on(const trier *t)
@@ -227,7 +229,8 @@ static bool may_go_on(const trier *t)
     return clock_now() < t->deadline && !tune_stop_wanted(t->observer);
 }
 
-/* What it writes until it closes its output; false when that takes too long. */
+/* Reads what the process writes until it closes its output; false if that takes too long or tuning
+ * is stopped. */
 static bool read_answer(const trier *t, char text[ANSWER])
 {
     size_t used = 0;
@@ -245,8 +248,8 @@ static bool read_answer(const trier *t, char text[ANSWER])
     return got == 0;
 }
 
-/* Waits for its end, and brings that about when it takes too long: a driver may hang after the
- * answer. False: it was ended so. */
+/* Waits until the process ends. If it takes too long (a driver may hang after the answer), or if
+ * `patient` is false, kills it. False: it was killed. */
 static bool await_end(const trier *t, bool patient, int *code)
 {
     pid_t ended;
@@ -262,8 +265,8 @@ static bool await_end(const trier *t, bool patient, int *code)
 
 typedef enum verdict { WORKS, IS_BAD, WAS_STOPPED } verdict;
 
-/* Sets its figures, or says in text what is wrong with its answer. The Ctrl-C that stops the search
- * reaches the child as well, perhaps earlier. */
+/* Sets *seconds, or says in `text` what is wrong with the answer. The Ctrl-C that stops the search
+ * also reaches the child, perhaps earlier. */
 static verdict judge_child(const trier *t, int patience, double *seconds, char *text,
                            size_t capacity)
 {
@@ -276,24 +279,24 @@ static verdict judge_child(const trier *t, int patience, double *seconds, char *
     if (tune_stop_wanted(t->observer) || (WIFSIGNALED(code) && WTERMSIG(code) == SIGINT))
         return WAS_STOPPED;
     if (!answered)
-        snprintf(text, capacity, "it gave no answer in %d seconds", patience);
+        snprintf(text, capacity, "it gave no answer within %d seconds", patience);
     else if (!ended)
-        snprintf(text, capacity, "it did not end in %d seconds", patience);
+        snprintf(text, capacity, "it did not exit within %d seconds", patience);
     else if (WIFSIGNALED(code))
-        snprintf(text, capacity, "signal %d ended it", WTERMSIG(code));
+        snprintf(text, capacity, "it was ended by signal %d", WTERMSIG(code));
     else if (WEXITSTATUS(code) != 0)
         snprintf(text, capacity, "it failed with exit code %d", WEXITSTATUS(code));
-    /* NOLINTNEXTLINE(cert-err34-c): what is out of range is outside the bounds below, too. */
+    /* NOLINTNEXTLINE(cert-err34-c): a number out of range fails the tests that follow. */
     else if (sscanf(said, "%lf %lf", seconds, &difference) != 2 || !(*seconds > 0))
-        snprintf(text, capacity, "its answer was not understood");
+        snprintf(text, capacity, "its answer cannot be read; expected two numbers");
     else if (!(difference < tune_tolerance))
-        snprintf(text, capacity, "its products are off by %.1e (relative rms)", difference);
+        snprintf(text, capacity, "its products are wrong by %.1e (relative rms)", difference);
     else
         return WORKS;
     return IS_BAD;
 }
 
-/* Seconds of a set, INFINITY where it does not work. */
+/* The seconds of a set; INFINITY if it does not work. */
 static status time_set(const tune_options *o, const gemm_parameters *set, const gemm_size *sizes,
                        size_t count, const tune_observer *observer, double *seconds, error *err)
 {
@@ -305,17 +308,19 @@ static status time_set(const tune_options *o, const gemm_parameters *set, const 
     if (found == WORKS)
         return STATUS_OK;
     if (found == WAS_STOPPED)
-        return error_set(err, STATUS_INTERRUPTED,
-                         "tuning stopped while CLBlast's parameters were tried, of which none are "
-                         "remembered yet");
+        return error_set(
+            err, STATUS_INTERRUPTED,
+            "tuning stopped while CLBlast's parameters were being tried; no new ones are "
+            "remembered");
     *seconds = INFINITY;
-    snprintf(text, sizeof text, "CLBlast's parameters %s are not chosen: %s", set->name, why);
+    snprintf(text, sizeof text, "CLBlast's parameter set %s is not chosen: %s", set->name, why);
     if (observer->note)
         observer->note(observer->context, text);
     return STATUS_OK;
 }
 
-/* The sets that the names ask for, the device's default first: a choice is compared with it. */
+/* The sets that the names ask for. The device's default comes first, because the others are
+ * compared with it. */
 static status list_sets(const device *dev, const char *names, const gemm_parameters **sets,
                         size_t *count, error *err)
 {
@@ -332,8 +337,8 @@ static status list_sets(const device *dev, const char *names, const gemm_paramet
         const gemm_parameters *set = gemm_find_parameters(name);
         if (!set)
             return error_set(err, STATUS_USAGE,
-                             "--gemm: CLBlast's parameters '%s': there is no such set; all tries "
-                             "every one",
+                             "--gemm: unknown set of CLBlast's parameters '%s'; --gemm all tries "
+                             "every set",
                              name);
         if (set != sets[0] && *count < MOST_SETS)
             sets[(*count)++] = set;
@@ -358,7 +363,7 @@ static bool is_wanted(const convolver *c, const tune_options *o, const convoluti
     return o->gemm || (o->program && uses_clblast(c, calls, count));
 }
 
-/* What the search goes through and what it found. */
+/* What the search tries and what it finds. */
 typedef struct search {
     const tune_options *options;
     const tune_observer *observer;
@@ -381,8 +386,8 @@ static status time_sets(search *s, error *err)
     return STATUS_OK;
 }
 
-/* The fastest set. Another than the default has to win twice, since on a machine with other work
- * the first time may be chance. */
+/* Picks the fastest set. A set other than the default must win twice, because other work on the
+ * machine may have decided the first time. */
 static status pick_set(search *s, size_t *picked, error *err)
 {
     double again[2];
@@ -410,13 +415,13 @@ status tune_gemm(const convolver *c, const tune_options *options, const convolut
         return STATUS_OK;
     if (!options->program)
         return error_set(err, STATUS_FAILED,
-                         "--gemm: CLBlast's parameters are tried by processes of this program, and "
-                         "it cannot find itself (/proc/self/exe); leave --gemm out");
+                         "--gemm: CLBlast's parameters are tried in processes of this program, but "
+                         "its own file cannot be found (/proc/self/exe); leave --gemm out");
     s.size_count = pick_sizes(calls, count, s.sizes);
     TRY(list_sets(c->dev, options->gemm, s.sets, &s.set_count, err));
     TRY(time_sets(&s, err));
     TRY(pick_set(&s, &picked, err));
-    if (isinf(s.seconds[picked])) /* none works: each was noted, and nothing is remembered */
+    if (isinf(s.seconds[picked])) /* no set works: each was noted, and nothing is remembered */
         return STATUS_OK;
     report->gemm = s.sets[picked];
     report->gemm_seconds = s.seconds[picked];
