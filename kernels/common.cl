@@ -143,8 +143,8 @@ inline vec relu_of(vec v)
     return select(v, (vec)(0.0f), v <= 0.0f);
 }
 
-// dy, set to zero where the ReLU's output y is not positive. If there is no ReLU, y is NULL and dy
-// is returned unchanged.
+// dy, set to zero where the ReLU's output y is 0. Without a ReLU y is NULL, and dy is returned
+// unchanged.
 inline vec load_masked(global const real *dy, global const real *y, size_t at, int left)
 {
     const vec d = real_load_part(dy + at, left);
@@ -323,9 +323,9 @@ INLINE span span_of_tap(int k, int length, int out, int stride, int pad)
     return (span){first, room < 0 ? 0 : max(0, min(out - 1, room / stride) - first + 1)};
 }
 
-// The forward pass and the data gradient have one form, a sum over taps of source * weights, and
-// this describes either. For pixel q = (qy, qx) of the grid, the source pixel of tap (ky, kx) is q
-// * source_step + offset, and the result's pixel is q * target_step + start. The taps that
+// The forward pass and the data gradient are both sums over taps of source * weights, and a
+// geometry describes either. For pixel q = (qy, qx) of the grid, the source pixel of tap (ky, kx)
+// is q * source_step + offset, and the result's pixel is q * target_step + start. The taps that
 // contribute to a pixel are tap_step apart and begin with (first_ky, first_kx). The weights of a
 // tap are [target_c][source_c] if `transposed`, else [source_c][target_c].
 typedef struct geometry {

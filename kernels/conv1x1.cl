@@ -14,7 +14,8 @@ kernel void conv1x1_gather(global const float *x, global float *dense, int h, in
     vec_store_part(vec_load_part(x + from, c - channel), dense + pixel * c + channel, c - channel);
 }
 
-// x[n][y][x][c] = (accumulate ? x : 0) + the value in dense if the pixel was gathered, else + 0.
+// x[n][y][x][c] = (accumulate ? x : 0) + the pixel's value in dense; pixels that were not gathered
+// have the value 0.
 kernel void conv1x1_scatter(global const float *dense, global float *x, int h, int w, int c, int oh,
                             int ow, int stride, int accumulate)
 {

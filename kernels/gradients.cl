@@ -34,8 +34,8 @@ kernel void gradients_gather(global const float *sums, uint count, global float 
     fewer[get_global_id(0)] = sum;
 }
 
-// *clip = the factor that reduces the norm to `most`, at most 1. The norm is the square root of the
-// sum of `count` values; 1e-6 is added to it before dividing. A NaN norm gives a NaN factor.
+// *clip = min(1, most / (norm + 1e-6)), where norm is the square root of the sum of the `count`
+// values. A NaN norm gives NaN.
 kernel void gradients_clip(global const float *fewer, uint count, float most, global float *clip)
 {
     float sum = 0.0f;

@@ -331,9 +331,9 @@ INLINE panel next_panel(const geometry g, const block b, const chunk k, int colu
     return panel_of(k.tap, g, k.c, column);
 }
 
-// Adds a chunk's products to the sums at partial[at[row]...]. A tile that is not in `written` yet
-// is set instead of added to. While a panel is multiplied the next one is prefetched, a part of it
-// before each tile.
+// Adds a chunk's products to the sums at partial[at[row]...]. A tile that is not in `written` has
+// no sums yet, so the products replace what is there. While a panel is multiplied the next one is
+// prefetched, a part of it before each tile.
 INLINE void multiply_panels(const float *a, const geometry g, const block b, const chunk k,
                             uint written, PARTIAL float *partial, const size_t *at)
 {

@@ -268,7 +268,8 @@ INLINE void sum_tile(const window *d, extent inside, vec shift, bool first, int 
     vec_store_part(square, squares, left);
 }
 
-// Stores a tile's results from y[at] on. Neighbouring pixels are c elements apart, rows w * c.
+// Applies the ending to a tile's results and stores them from y[at] on. Neighbouring pixels are c
+// elements apart, rows w * c.
 INLINE void store_tile(window *d, extent inside, global real *y, size_t at, int w, int c,
                        int accumulate, const ending e, int channel)
 {

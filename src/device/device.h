@@ -77,8 +77,8 @@ void device_list_free(device_list *list);
  * result is STATUS_USAGE and the message lists the devices and says what to install. It is
  * STATUS_USAGE too if the device that matches is not available. */
 status device_choose(const device_list *list, const char *spec, int place, int *index, error *err);
-/* The same for the device that the environment variable HCNN_DEVICE names; error messages then name
- * the variable. */
+/* The same for the device that the environment variable HCNN_DEVICE names. If it is set, error
+ * messages name it. */
 status device_choose_own(const device_list *list, int *index, error *err);
 
 /* Returns "gpu", "cpu" or "accelerator". */

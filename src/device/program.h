@@ -21,7 +21,7 @@ extern const kernel_source kernel_sources[];
 status program_kernel(device *dev, const char *program, const char *name, cl_kernel *kernel,
                       error *err);
 /* Builds a program from any source, or loads it from the cache. `program` is its name in messages
- * and in the cache. The caller releases *built. program_kernel uses it, and tests. */
+ * and in the cache. The caller releases *built. Only program_kernel and tests need it. */
 status program_build(device *dev, const char *program, const char *source, const char *options,
                      cl_program *built, error *err);
 /* Releases all programs and kernels of dev. */

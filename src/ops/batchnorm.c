@@ -8,7 +8,7 @@ enum {
     CPU_VECTORS = 8,        /* the narrowest tile of a CPU, in vectors */
     CPU_GROUP = 4,          /* least number of rows that a CPU sums at a time */
     CPU_CACHED = 64,        /* vectors in such a group of rows, if the rows are narrow */
-    CPU_PASS_FLOATS = 8192, /* in a tile of a pass that sums nothing */
+    CPU_PASS_FLOATS = 8192, /* floats in a tile of a pass that sums nothing */
     GPU_ITEMS = 512,        /* like CPU_ITEMS; many threads keep the memory busy */
     GPU_PASS_RUN = 4,       /* pixels in a tile of a pass that sums nothing */
     SHORTEST_RUN = 16,      /* pixels; shorter runs cost stage two more than stage one gains */

@@ -22,7 +22,7 @@ void convolver_close(convolver *c); /* c may be all zeros */
  * the first product. */
 status convolver_prepare_gemm(const convolver *c, error *err);
 
-/* Whether the choice can run the call and is allowed to. */
+/* Whether the choice supports the call and may be used: rounding to TF32 needs HCNN_TF32. */
 bool convolver_supports(const convolver *c, convolution_choice by, const convolution_call *call);
 
 /* The choice for a call. It is made once per layer and direction, with the shapes of the largest

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The softmax cross entropy of integer labels, which may be smoothed and mixed, with what
- * accuracies are computed from; and the cross entropy of the labels' parents.
+/* The softmax cross entropy of integer labels, which may be smoothed and mixed, and of the labels'
+ * parents. It also yields the ranks and guesses from which accuracies are computed.
  * kernels/cross_entropy.cl. Logits are {n, 1, 1, classes}. */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Convolutions computed from their definition, kernels/direct.cl: for every device, shape and
- * direction, without workspace. The quick choice always has something faster. This algorithm is
- * here to be measured, to be forced, and to check others against. */
+ * direction, without workspace. The quick choice uses it only if no other algorithm can run the
+ * call. It is here to be measured, to be forced, and to check others against. */
 #include "device/kernel.h"
 #include "ops/convolution.h"
 

@@ -93,8 +93,8 @@ status gemm_workspace(device *dev, const gemm_problem *p, size_t *bytes, error *
     if (code == CLBlastSuccess)
         return STATUS_OK;
     return error_set(err, STATUS_FAILED,
-                     "CLBlast error %d while sizing a %zux%zux%zu product on %s", (int)code, p->m,
-                     p->n, p->k, dev->info.name);
+                     "CLBlast error %d while sizing memory for a %zux%zux%zu product on %s",
+                     (int)code, p->m, p->n, p->k, dev->info.name);
 }
 
 status gemm_run(device *dev, const gemm_problem *p, cl_mem workspace, error *err)

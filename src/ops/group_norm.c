@@ -6,7 +6,7 @@
 enum {
     CPU_ITEMS = 8,          /* tiles per compute unit, about */
     CPU_ROWS = 4,           /* pixels that a CPU sums at a time */
-    CPU_PASS_FLOATS = 8192, /* in a tile of a pass that sums nothing */
+    CPU_PASS_FLOATS = 8192, /* floats in a tile of a pass that sums nothing */
     GPU_ITEMS = 512,        /* like CPU_ITEMS; many threads keep the memory busy */
     GPU_PASS_RUN = 4,       /* pixels in a tile of a pass that sums nothing */
     SHORTEST_RUN = 16,      /* pixels; shorter runs cost stage two more than stage one gains */

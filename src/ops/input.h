@@ -14,8 +14,9 @@ extern const float input_deviation[3];
 /* Fills y[n][h][w][3] from n images: `images` contains a pixel_source for each, `pixels` their
  * bytes. Up to the normalisation the result is bit-identical to that of Pillow and torchvision:
  * - Image.crop to the part, which is inside the image;
- * - Image.resize((w, h), BILINEAR): a triangle filter that widens as the image shrinks, rounded to
- * 8 bits after the horizontal pass and after the vertical one; no change if the sizes are equal.
+ * - Image.resize((w, h), BILINEAR): a triangle filter that widens as the image shrinks, rounded
+ *   to 8 bits after the horizontal pass and after the vertical one; no change if the sizes are
+ *   equal.
  *   (Recent releases of Pillow do the vertical pass first for some tall images, which can change a
  *   byte by one; here the horizontal pass is always first.)
  * - Image.rotate(angle, NEAREST): about the centre, anticlockwise, zeros outside;

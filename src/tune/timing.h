@@ -14,8 +14,8 @@ double timing_median(double *values, size_t count);
 typedef status timing_work(void *context, error *err);
 
 /* Measures the seconds that the work takes; the caller has warmed it up. The result is the median
- * of at least three samples that together take at least 20 ms; short work is repeated within a
- * sample so that the clock can measure it. If the first sample takes longer than `hopeless`
- * seconds, it is the result. */
+ * of at least 3 and at most 50 samples. Sampling stops when the samples have taken 20 ms together.
+ * Short work is repeated within a sample, so that the clock can measure it. If the first sample
+ * takes longer than `hopeless` seconds, it is the result. */
 status timing_measure(device *dev, timing_work *work, void *context, double hopeless,
                       double *seconds, error *err);

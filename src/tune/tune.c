@@ -20,11 +20,12 @@ enum { SEED = 1, CONFIRMATIONS = 2 };
 
 const double tune_tolerance = 1e-4;
 const double tune_worth_changing = 0.97;
-/* The limit if results are rounded to halves, each element by up to 2^-11 of itself, or if TF32
- * rounds the factors by as much. That makes a difference of 2e-4 to 3e-4; a mistake makes more than
- * this limit. */
+/* The same if results are rounded to halves, each element by up to 2^-11 of itself, or if TF32
+ * rounds the factors by as much. Such rounding makes a difference of 2e-4 to 3e-4; a mistake makes
+ * more than this. */
 static const double rounded_tolerance = 1e-3;
-/* A candidate that takes this many times as long as the best in its first run is given up. */
+/* A candidate is given up if its first run takes longer than this many times the best time so
+ * far. */
 static const double hopeless_factor = 3;
 
 /* One call, its memory and the reference's result. */
@@ -40,7 +41,7 @@ typedef struct trial {
     float *want, *got;
 } trial;
 
-/* A choice that is tried on a trial. */
+/* A choice that is being tried, and its memory. */
 typedef struct candidate {
     trial *t;
     convolution_choice by;
@@ -404,7 +405,8 @@ status tune_run(device *dev, const tune_options *options, const tune_observer *o
     *report = (tune_report){0};
     TRY_OR_DONE(convolver_open(dev, &c, err));
     TRY_OR_DONE(network_convolutions(&options->network, &calls, &count, err));
-    /* CLBlast comes first, because the other algorithms are compared with it. */
+    /* CLBlast comes first, because its speed decides how im2col compares with the other
+     * algorithms. */
     TRY_OR_DONE(tune_gemm(&c, options, calls, count, observer, report, err));
     TRY_OR_DONE(convolver_prepare_gemm(&c, err));
     TRY_OR_DONE(tune_convolutions(&c, options, calls, count, observer, report, err));

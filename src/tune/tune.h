@@ -70,9 +70,10 @@ typedef struct gemm_size {
 status tune_gemm_try(device *dev, const gemm_parameters *set, const gemm_size *sizes, size_t count,
                      double *seconds, double *difference, error *err);
 
-/* The largest relative rms difference of a correct result. It is above the rounding of any
- * algorithm (the worst, Winograd's F(4x4), stays under 1e-5) and below the effect of any
+/* A result is correct if its relative rms difference is below this. It is above the rounding of
+ * any algorithm (the worst, Winograd's F(4x4), stays under 1e-5) and below the effect of any
  * mistake. */
 extern const double tune_tolerance;
-/* The quick choice stays unless another takes less than this share of its time. */
+/* The quick choice stays unless another takes less than this share of its time; in the same way an
+ * algorithm's default tile stays. */
 extern const double tune_worth_changing;
