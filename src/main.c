@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of commands. */
+/* The program: finds the command that argv[1] names in the table of commands and runs it. What a
+ * command does is in commands/. */
 #include "commands/commands.h"
 #include "config.h"
 #include "mpi/mpi_ranks.h"
@@ -22,20 +23,20 @@ enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 static void print_usage(FILE *stream)
 {
     fputs("Usage: hcnn-cl COMMAND [OPTION]...\n\n"
-          "Trains a coarse/fine Wide ResNet-50 on any OpenCL device.\n\nCommands:\n",
+          "Trains and runs a coarse/fine Wide ResNet-50 on any OpenCL device.\n\nCommands:\n",
           stream);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (commands[i].summary)
             fprintf(stream, "  %-12s %s\n", commands[i].name, commands[i].summary);
     fputs("\n`hcnn-cl COMMAND --help` lists the options of a command.\n"
-          "HCNN_DEVICE chooses the device: gpu, cpu, accelerator, PLATFORM:DEVICE or a part of a "
-          "name;\nof several ranks under mpirun, each takes its own of those that fit.\n"
-          "Exit codes: 0 done, 1 the work failed, 2 the command line or the choice of device was\n"
-          "wrong, 130 interrupted after saving.\n",
+          "HCNN_DEVICE chooses the device: gpu, cpu, accelerator, PLATFORM:DEVICE or part\n"
+          "of a name; under mpirun, the ranks take the matching devices in turn.\n"
+          "Exit codes: 0 success, 1 the work failed, 2 the command line or the choice of\n"
+          "device was wrong, 130 interrupted (everything learnt or measured is saved).\n",
           stream);
 }
 
-/* For shells' completion, as options_words. */
+/* The table of commands for a shell's completion; options_words prints that of the options. */
 static void print_words(void)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++)
@@ -54,8 +55,8 @@ static int unknown_command(const char *name)
     if (guess.best)
         error_set(&err, STATUS_USAGE, "unknown command '%s'; did you mean %s?", name, guess.best);
     else
-        error_set(&err, STATUS_USAGE,
-                  "unknown command '%s'; `hcnn-cl --help` lists those there are", name);
+        error_set(&err, STATUS_USAGE, "unknown command '%s'; `hcnn-cl --help` lists the commands",
+                  name);
     return command_fail(&err, STATUS_USAGE);
 }
 
@@ -68,15 +69,15 @@ static int run(const struct command *c, int argc, char **argv)
     if (!mpi_ranks_announced_lead())
         return STATUS_USAGE;
     error_set(&err, STATUS_USAGE,
-              "%s runs in one process, and this is one of the %d of a parallel job; of the "
-              "commands only train works on several",
+              "%s runs in one process, but this is one of %d processes of a parallel job; start it "
+              "alone (only train can run in several processes)",
               c->name, mpi_ranks_announced());
     return command_fail(&err, STATUS_USAGE);
 }
 
 int main(int argc, char **argv)
 {
-    signal(SIGXFSZ, SIG_IGN); /* the write that passes `ulimit -f` fails, and that is reported */
+    signal(SIGXFSZ, SIG_IGN); /* so that a write beyond `ulimit -f` fails and is reported */
     if (argc < 2) {
         print_usage(stderr);
         return STATUS_USAGE;

@@ -63,7 +63,7 @@ check_run "a model without a training state cannot be resumed" 1 \
 check_run "the fine backbone under torchvision's names" 0 'tv.pth: 102 tensors' \
     export "$network" --format torchvision --backbone fine -o "$scratch/tv.pth"
 check "... without a classifier that has another input" \
-    grep -q 'the fine one stands behind the fusion' "$scratch/out"
+    grep -q 'the fine classifier comes after the fusion' "$scratch/out"
 check_run "... is one for import" 0 'backbone tiny, imagenet stem' \
     import "$scratch/tv.pth" -o "$scratch/tv.safetensors"
 check_run "the coarse backbone" 0 'coarse.safetensors: 78 tensors' \
@@ -82,7 +82,7 @@ check_run "... which import keeps" 0 '^104 tensors taken, 0 skipped, 0 missing$'
 check_run "... and training loads" 0 '104 tensors loaded$' \
     train --weights "$scratch/fc.safetensors" --backbone tiny --stem cifar --only-fine \
     --data "$tree" --image-size 10 --batch-size 7 --max-steps 1 --run "$scratch/run-fine"
-check_run "it has no coarse backbone" 2 'was trained with --only-fine and has no coarse' \
+check_run "it has no coarse backbone" 2 'has no coarse backbone, because it was trained with --only-fine' \
     export "$alone" --format torchvision --backbone coarse -o "$scratch/none.pth"
 
 # ---- ONNX ----
@@ -102,14 +102,14 @@ check_run "import without a file" 2 'one file of weights' import -o "$scratch/x.
 check_run "import without a place" 2 'needs -o FILE' import "$golden"
 check_run "a name that no network begins with" 1 'fits no known network' \
     import "$golden" --prefix gradient. -o "$scratch/x.safetensors"
-check_run "classes for a backbone" 2 'leave --data out' \
+check_run "classes for a backbone" 2 'leave out --data' \
     import "$scratch/tv.pth" -o "$scratch/x.safetensors" --data "$tree"
-check_run "a checkpoint as .pth" 2 'a checkpoint is a safetensors file' \
+check_run "a checkpoint as .pth" 2 'with --data the result is a model file' \
     import "$golden" --prefix before. -o "$scratch/x.pth" --data "$tree"
 make_class fish ray
 echo '{"fish": ["cod", "eel", "ray"], "insect": ["ant", "bee"], "tree": ["elm", "fir", "oak"]}' \
     >"$tree/label_map.json"
-check_run "other classes" 1 'has 3 coarse and 8 fine classes, the network' \
+check_run "other classes" 1 'has 3 coarse and 8 fine classes, but the network' \
     import "$golden" --prefix before. -o "$scratch/x.safetensors" --data "$tree"
 check_run "export without a checkpoint" 2 'needs one checkpoint' export -o "$scratch/x.onnx"
 check_run "export without a place" 2 'needs -o FILE' export "$network"
@@ -120,12 +120,12 @@ check_run "PyTorch's file as a checkpoint" 1 'hcnn-cl import .* makes it a check
 printf 'PK\003\004 and no archive behind it' >"$scratch/damaged.pth"
 check_run "... even if it cannot be read" 1 'hcnn-cl import .* makes it a checkpoint' \
     eval --checkpoint "$scratch/damaged.pth" --data "$tree"
-check_run "a name without a format" 2 'says no format' export "$network" -o "$scratch/x"
-check_run "a name of another format" 2 'is not of --format onnx' \
+check_run "a name without a format" 2 'does not say the format' export "$network" -o "$scratch/x"
+check_run "a name of another format" 2 'does not fit --format onnx' \
     export "$network" -o "$scratch/x.pth" --format onnx
-check_run "a backbone elsewhere" 2 'is for --format torchvision' \
+check_run "a backbone elsewhere" 2 'needs --format torchvision' \
     export "$network" -o "$scratch/x.pth" --backbone fine
-check_run "a softmax elsewhere" 2 'is for --format onnx' \
+check_run "a softmax elsewhere" 2 'needs --format onnx' \
     export "$network" -o "$scratch/x.pth" --softmax
 # `! ls x.* *tmp*` would succeed as soon as one of the two patterns matches nothing.
 left=$(find "$scratch" -maxdepth 1 \( -name 'x.*' -o -name '*tmp*' \))

@@ -104,7 +104,7 @@ check_run "... whose test half and whole are measured" 0 'whole test' \
     train $once --epochs 1 --max-steps 0 --data images.csv --run csv-tested
 check_run "a CSV file without a split" 0 '24 training, 3 validation, 3 test.*' \
     train $once --max-steps 1 --data train.csv --run from-train-csv
-check "... says what it holds out" grep -q 'a tenth, by --seed, validates' "$scratch/out"
+check "... says what it holds out" grep -q 'a tenth of the training images for validation' "$scratch/out"
 echo 'plain/x.png,a,b,dev' >>images.csv
 check_run "a CSV file with an error" 1 'images.csv: line 62: the split is .dev.' train --data images.csv
 
@@ -114,15 +114,20 @@ check_run "data shows the form and the classes" 0 '^plain: tree; 20 coarse, 100 
     data plain
 check "... as a tree with counts" grep -Eq '^  thing_00 +1 +0 +0$' "$scratch/out"
 check "... the sizes" grep -q 'width 32 to 32, median 32' "$scratch/out"
-check "... and no bad file" grep -q '^bad files: 0 of 60' "$scratch/out"
+check "... and no bad file" grep -q '^broken files: 0 of 60' "$scratch/out"
 check_run "data without a path shows the sample" 0 '^drawn sample: sample; 4 coarse, 10 fine' data
 check_run "data --json" 0 '^{"source":"plain","form":"tree","train":40,"valid":20,"test":0,' \
     data --json --threads 2 plain
 check "... with the classes" \
     grep -q '{"class":0,"name":"kind a","train":2,"valid":1,"test":0,"fine":\[{"class":0,' "$scratch/out"
 check "... and the sizes" grep -q '"width":{"min":32,"median":32,"max":32}' "$scratch/out"
+<<<<<<< HEAD
 check_run "data takes one path" 2 'takes one PATH' data a b
 check_run "data of what is none" 1 'known form; --data accepts:' data half/test_images
+=======
+check_run "data takes one path" 2 'accepts one PATH' data a b
+check_run "data of what is none" 1 'known here; --data takes:' data half/test_images
+>>>>>>> ff3db40 (commands: help, messages and comments in plain English)
 
 # ---- --balance ----
 
@@ -178,7 +183,7 @@ check_run "an unknown type" 2 "'valid' is neither train nor test" \
     preprocess --data-dir python --types train,valid
 check_run "an unknown data set" 2 'cifar100' preprocess --dataset mnist --data-dir python
 check_run "a format that is not known" 2 'png\|jpg' preprocess --data-dir python --format gif
-check_run "an archive has no place for a tree" 2 'is no directory.*--out' \
+check_run "an archive has no place for a tree" 2 'is not a directory.*--out' \
     preprocess --data-dir "$golden/cifar-binary.tar.xz"
 check_run "a checkpoint and data of other classes" 1 "class 0 is 'kind t'.*and 'kind a' in" \
     eval --checkpoint from-binary/last.safetensors --data tree
@@ -195,8 +200,8 @@ check_run "... unless none is allowed" 1 '1 images cannot be read, and --max-bad
 check_run "... but the run can go on with more" 0 'skipped image 1 of at most 1: ' \
     train --resume broken-too --max-steps 4 --max-bad 1
 check "... to the same losses" same_losses broken broken-too
-check_run "data does not see a picture that is cut short by its header" 0 'bad files: 0 of 60' data tree
-check_run "... but with --check" 1 'bad files: 1 of 60' data --check tree
+check_run "data does not see a picture that is cut short by its header" 0 'broken files: 0 of 60' data tree
+check_run "... but with --check" 1 'broken files: 1 of 60' data --check tree
 check "... names it" grep -q 'train_00000.png: cannot be decoded' "$scratch/out"
 check_run "... and in JSON" 1 '"decoded":true,"bad":\[{"part":"train","image":"tree/train_im' \
     data --check --json tree
@@ -218,7 +223,7 @@ mv masked "mas${mirror}ked"
 check_run "... also in JSON, which is ASCII" 0 'mas\\u202[Ee]ked' data --json "mas${mirror}ked"
 check "... without any control character" sh -c "! grep -q '$mirror' '$scratch/out'"
 check_run "... nor does a run's name" 0 '^run +r\?\[1mun$' train $once --run "r$escape[1mun"
-check "... at its end" grep -q -e '--resume r?\[1mun goes on' "$scratch/out"
+check "... at its end" grep -q -e '--resume r?\[1mun continues' "$scratch/out"
 check "... without any control character" sh -c "! grep -q '$escape' '$scratch/out'"
 for bad in tree/test_images/*/*/*.png; do : >"$bad"; done
 check_run "eval stops after --max-bad broken images" 1 '4 images cannot be read, and --max-bad allows 3' \

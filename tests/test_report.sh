@@ -46,17 +46,17 @@ check "report of the run in the current directory" has_runs here.html 1
 # ---- Errors ----
 
 check_run "report without a page" 2 'report needs -o FILE' report runs/both-1
-check_run "a run that is not there" 1 '^hcnn-cl: none/nowhere: there is no such run$' \
+check_run "a run that is not there" 1 '^hcnn-cl: none/nowhere: this run does not exist$' \
     report none/nowhere -o no.html
 mkdir -p elsewhere/unknown runs/unknown
 check_run "a directory without a store beside it" 1 \
-    '^hcnn-cl: elsewhere/unknown: is in no store of runs; `hcnn-cl runs --add elsewhere/unknown`' \
+    '^hcnn-cl: elsewhere/unknown: is not in a store of runs; `hcnn-cl runs --add elsewhere/unknown`' \
     report elsewhere/unknown -o no.html
 check_run "a directory that the store does not know" 1 '`hcnn-cl runs --add .*runs/unknown`' \
     report runs/unknown -o no.html
-check_run "a store that is not there" 1 'elsewhere/runs.db: there is no such store of runs' \
+check_run "a store that is not there" 1 'elsewhere/runs.db: this store of runs does not exist' \
     report --store elsewhere/runs.db -o no.html
-check_run "a store and runs" 2 'leave it or the RUNs away' \
+check_run "a store and runs" 2 'leave out either --store or the RUNs' \
     report --store runs/runs.db runs/both-1 -o no.html
 check_run "a page that cannot be written" 1 'no-such-directory/r.html' \
     report runs/both-1 -o no-such-directory/r.html
@@ -71,7 +71,7 @@ cp whole.json runs/both-1/test.json
 
 check_run "an unknown sweep" 1 'the store does not have a sweep none' \
     report --sweep none --store runs/runs.db -o no.html
-check_run "a sweep takes its own runs" 2 'sweep takes the runs of the sweep' \
+check_run "a sweep takes its own runs" 2 'sweep shows the runs of the sweep' \
     report runs/both-1 --sweep none -o no.html
 
 cp runs/both-1/test.json precious.json
@@ -106,7 +106,7 @@ check "--watch writes a page that reloads itself" refreshes
 ln live.html first.html
 code=0
 wait $watcher || code=$?
-check "... ends with the run" answered 0 '^live.html: anew every 1 s while a run goes on'
+check "... ends with the run" answered 0 '^live.html: rewritten every 1 s while a run is training'
 check "... names the page" grep -q '^live.html: 1 run$' "$scratch/out"
 check "... and has written it again" sh -c '! [ live.html -ef first.html ]'
 check "... without a refresh" sh -c "! grep -q 'http-equiv=\"refresh\"' live.html"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `hcnn-cl bench`: images a second, where the time goes, and how far that is from what the device
- * can do. */
+/* `hcnn-cl bench`: prints images per second, the time of each layer, and its share of the device's
+ * peak. train/bench.h measures. */
 #include "train/bench.h"
 #include "base/file.h"
 #include "base/json_values.h"
@@ -20,7 +20,7 @@ typedef struct request {
     bool layers, cold, tune;
 } request;
 
-/* What is known when all is measured. */
+/* Everything that was measured. */
 typedef struct findings {
     device *dev;
     peak limits;
@@ -37,7 +37,8 @@ static void show_progress(void *context, const char *what, int run, int runs)
     progress_draw(context, label, (size_t)run, (size_t)runs, "");
 }
 
-/* {"forward": "winograd4x4"}, or "data" and "weights"; NULL where it is no convolution. */
+/* {"forward": "winograd4x4"}, or the keys "data" and "weights" for a backward pass; NULL if the
+ * layer is not a convolution. */
 static json_t *algorithms_to_json(const bench_layer *l)
 {
     json_t *made = NULL;
@@ -96,8 +97,8 @@ static void print_speed(const char *name, const bench_speed *s)
            s->images_per_second, s->first_step, (double)s->bytes / (1u << 30));
 }
 
-/* "winograd4x4" of a forward pass, "winograd4x4/implicit_gemm" of a backward one: the gradient by
- * data before the one by weights, "-" for one that is not needed. */
+/* "winograd4x4" for a forward pass; for a backward pass "winograd4x4/implicit_gemm", the data
+ * gradient's before the weight gradient's, with "-" for one that is not computed. */
 static void name_algorithms(const bench_layer *l, char *text, size_t capacity)
 {
     const char *data = l->algorithms[CONVOLUTION_BACKWARD_DATA];
@@ -162,7 +163,7 @@ static status write_trace(device *dev, const char *path, error *err)
     return json_write(path, root, JSON_COMPACT, err);
 }
 
-/* Speeds first, since keeping times costs some. */
+/* The speeds come first, because recording the times of kernels costs some speed. */
 static status measure(request *r, findings *f, error *err)
 {
     device *dev = f->dev;
@@ -188,15 +189,17 @@ done:
     return result;
 }
 
-/* Empty caches of our own and of PoCL, whose compiler keeps one too. A driver that has another
- * cache is not covered: the help says so. */
+/* Makes an empty directory, to be freed and removed by the caller, and uses it for our cache and
+ * for the one of PoCL's compiler. The cache of another driver stays as it is; the help says so. */
 static status empty_caches(char **directory, error *err)
 {
     const char *root = getenv("TMPDIR");
     *directory = text_format("%s/hcnn-bench-XXXXXX", root && *root ? root : "/tmp");
     TRY(got_memory(*directory, err, "a cache"));
     if (!mkdtemp(*directory))
-        return error_set(err, STATUS_FAILED, "%s: cannot be made", *directory);
+        return error_set(err, STATUS_FAILED,
+                         "%s: cannot be created; set TMPDIR to a directory that can be written",
+                         *directory);
     setenv("XDG_CACHE_HOME", *directory, 1);
     setenv("POCL_CACHE_DIR", *directory, 1);
     return STATUS_OK;
@@ -233,27 +236,31 @@ done:
 }
 
 static const option_row rows[] = {
-    COMMAND_NETWORK_ROWS(request, "images in a step", "what to measure", "as train's"),
-    OPTION_ROW_INT("runs", request, options.runs, 1, 100, "a figure is the median of so many runs"),
-    OPTION_ROW_DOUBLE("seconds", request, options.seconds, 0.01, 3600, "that a run takes at least"),
+    COMMAND_NETWORK_ROWS(request, "images per batch", "what to measure",
+                         "format of activations; see train"),
+    OPTION_ROW_INT("runs", request, options.runs, 1, 100,
+                   "number of measurements; the figure is their median"),
+    OPTION_ROW_DOUBLE("seconds", request, options.seconds, 0.01, 3600,
+                      "least duration of a measurement in seconds"),
     OPTION_ROW_FLAG("layers", request, layers,
-                    "the time of each layer, of a training step unless --mode infer"),
+                    "print the time of each layer, its share of the peak and its algorithm; for a "
+                    "training step unless --mode is infer"),
     OPTION_ROW_STRING(
         "profile", request, trace, "FILE",
-        "write the times of every kernel of three steps as a trace for chrome://tracing "
+        "write the times of every kernel in three steps as a trace for chrome://tracing "
         "or Perfetto"),
     OPTION_ROW_FLAG("cold", request, cold,
-                    "start with empty caches of kernels (ours and PoCL's), to see the first step's "
-                    "time on a new machine"),
-    OPTION_ROW_FLAG("tune", request, tune, "first `hcnn-cl tune` what is not tuned yet"),
-    OPTION_ROW_FLAG("json", request, asked.json, "print a line of JSON"),
+                    "start with empty caches of compiled kernels (ours and PoCL's), to see the "
+                    "time of the first step on a new machine"),
+    OPTION_ROW_FLAG("tune", request, tune, "first tune what is not tuned yet; see tune"),
+    OPTION_ROW_FLAG("json", request, asked.json, "print one line of JSON"),
     {0},
 };
 
 static const command_line line = {
     .usage = "bench [OPTION]...",
-    .summary = "Measures training and inference on made-up images, the device's peak, and with "
-               "--layers each layer's share of it.",
+    .summary = "Measures training and inference on synthetic images, in images per second, and the "
+               "peak of the device.",
     .example = "hcnn-cl bench --image-size 224 --batch-size 8 --layers",
     .rows = rows,
 };

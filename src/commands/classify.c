@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `hcnn-cl classify`: the coarse and fine guesses for image files, as bars or as JSON. */
+/* `hcnn-cl classify`: prints the most likely coarse and fine classes of image files, as bars or as
+ * JSON. */
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "data/image.h"
@@ -19,7 +20,7 @@ typedef struct classify_options {
     bool json;
 } classify_options;
 
-/* What is needed for every image. */
+/* What stays the same for every image. */
 typedef struct session {
     const classify_options *options;
     classifier *from;
@@ -39,7 +40,7 @@ static void print_bar(const char *name, double probability)
     putchar('\n');
 }
 
-/* How many of a ranking's classes are shown; none where logits are not finite. */
+/* Number of classes of a ranking to show: none if the logits are not finite. */
 static int places(const session *s, const ranking *r)
 {
     int top = s->options->top < r->count ? s->options->top : r->count;
@@ -52,7 +53,7 @@ static void print_head(const session *s, bool fine)
     char name[COMMAND_CLASS_NAME];
     printf("  %s\n", fine ? "fine" : "coarse");
     if (!r->decided)
-        puts("    undecided: its logits are not finite");
+        puts("    undecided: the logits are not finite");
     for (int i = 0; i < places(s, r); i++) {
         command_class_name(s->classes, fine, r->order[i], name);
         print_bar(name, r->probabilities[r->order[i]]);
@@ -106,7 +107,7 @@ static status classify_image(session *s, const char *path, error *err)
     return STATUS_OK;
 }
 
-/* Every image is tried; the first failure decides the exit code. */
+/* Tries every image; the first failure decides the exit code. */
 static status classify_all(session *s, const operands *images, error *err)
 {
     status result = STATUS_OK;
@@ -122,7 +123,7 @@ static status classify_all(session *s, const operands *images, error *err)
     return result;
 }
 
-/* Room for an image's logits and their decision, then every image. */
+/* Allocates the logits of one image and the decision rule, then classifies every image. */
 static status decide_all(session *s, const operands *images, error *err)
 {
     const hierarchy *c = s->classes = classifier_classes(s->from);
@@ -141,8 +142,7 @@ static status run(void *values, const operands *images, error *err)
     status result;
     if (!o->checkpoint)
         return error_set(err, STATUS_USAGE,
-                         "classify needs --checkpoint FILE, as "
-                         "RUN/best.safetensors of a training run");
+                         "classify needs --checkpoint CHECKPOINT, such as RUN/best.safetensors");
     if (images->count == 0)
         return error_set(err, STATUS_USAGE, "classify needs at least one image");
     TRY(device_open(&dev, err));
@@ -160,19 +160,21 @@ done:
 
 static const option_row rows[] = {
     OPTION_ROW_STRING("checkpoint", classify_options, checkpoint, "CHECKPOINT",
-                      "RUN/best.safetensors or RUN/last.safetensors"),
-    OPTION_ROW_INT("top", classify_options, top, 1, 1000, "guesses of each head"),
-    OPTION_ROW_CHOICE("precision", classify_options, precision, precision_words, "as train's"),
+                      "checkpoint, such as RUN/best.safetensors"),
+    OPTION_ROW_INT("top", classify_options, top, 1, 1000, "number of classes to print per head"),
+    OPTION_ROW_CHOICE("precision", classify_options, precision, precision_words,
+                      "precision to compute with; see eval"),
     OPTION_ROW_NAME("decision", classify_options, decision, decision_words,
-                    "as eval's; with joint and crm the first coarse class is the parent of the "
-                    "first fine one"),
-    OPTION_ROW_FLAG("json", classify_options, json, "print a line of JSON for each image"),
+                    "how classes are ranked; see eval. With joint and crm, the first coarse class "
+                    "is the parent of the first fine one"),
+    OPTION_ROW_FLAG("json", classify_options, json, "print one line of JSON for each image"),
     {0},
 };
 
 static const command_line line = {
     .usage = "classify --checkpoint CHECKPOINT [OPTION]... IMAGE...",
-    .summary = "Guesses the coarse and the fine class of JPEG, PNG and BMP files.",
+    .summary = "Prints the most likely coarse and fine classes of JPEG, PNG and BMP files. A file "
+               "that cannot be read is reported, and the others are still classified.",
     .example = "hcnn-cl classify --checkpoint runs/first/best.safetensors cat.jpg",
     .rows = rows,
     .operand = "FILE",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the commands have in common; see commands.h. */
+/* Functions that several commands share; see commands.h. */
 #include "base/file.h"
 #include "base/json_values.h"
 #include "base/terminal.h"
@@ -174,9 +174,9 @@ void command_sweep_rows(option_row rows[])
     rows[count] = (option_row){0};
 }
 
-/* ---- Ctrl-C, SIGTERM and SIGUSR2, which mpirun passes on to its ranks, as a flag ---- */
+/* ---- A flag for Ctrl-C, SIGTERM and SIGUSR2 (which mpirun passes on to its ranks) ---- */
 
-/* A handler can reach nothing but a global. */
+/* Global, because a signal handler has no other way to reach it. */
 static volatile sig_atomic_t stop_requested;
 
 static void request_stop(int signal_number)
@@ -185,8 +185,8 @@ static void request_stop(int signal_number)
     stop_requested = 1;
 }
 
-/* Not SIGUSR1: LLVM, in whose hands PoCL compiles, takes that one over and keeps it; the others it
- * hands on. */
+/* Not SIGUSR1: LLVM, which PoCL compiles with, installs its own handler for that signal and keeps
+ * it; the other signals it passes on. */
 const volatile sig_atomic_t *command_catch_stop(void)
 {
     signal(SIGINT, request_stop);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `hcnn-cl data`: what a data set was understood to hold, and which of its files are broken. */
+/* `hcnn-cl data`: prints how train would read a data set, and which of its files are broken. */
 #include "base/progress.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Names of broken files, on paper; --json names all. Columns of a class. */
+/* NAMES_SHOWN: broken files named for people (--json names all). NAME_WIDTH: columns of a class. */
 enum { NAMES_SHOWN = 100, NAME_WIDTH = 32 };
 
 typedef struct data_options {
@@ -19,7 +19,7 @@ typedef struct data_options {
     int threads;
 } data_options;
 
-/* All that is shown. */
+/* Everything that is shown. */
 typedef struct description {
     const data_options *options;
     dataset *data;
@@ -30,7 +30,7 @@ typedef struct description {
     progress bar;
 } description;
 
-/* ---- Finding out ---- */
+/* ---- Reading the data set ---- */
 
 static status count_classes(description *d, error *err)
 {
@@ -67,7 +67,7 @@ static status look_at_files(description *d, error *err)
     return result;
 }
 
-/* ---- For people ---- */
+/* ---- Output for people ---- */
 
 static void print_row(const char *indent, const char *name, size_t *const by_part[PART_COUNT],
                       int class)
@@ -96,12 +96,12 @@ static void print_tree(const description *d)
 static void print_division(const description *d)
 {
     const dataset_division *p = &d->parts;
-    printf("in training: %zu train, %zu validate, %zu test", p->train.count, p->validation.count,
-           p->test.count);
+    printf("train uses %zu images for training, %zu for validation, %zu for testing",
+           p->train.count, p->validation.count, p->test.count);
     if (p->rule == DIVISION_HALVED)
-        printf("; without a part valid, half of test validates");
+        printf("; there is no valid part, so half of test is used for validation");
     if (p->rule == DIVISION_HELD_OUT)
-        printf("; without parts valid and test, a tenth of train is held out for either");
+        printf("; there are no valid and test parts, so a tenth of train is held out for each");
     printf("\n");
 }
 
@@ -112,18 +112,18 @@ static void print_files(const description *d)
         printf("image sizes: width %d to %d, median %d; height %d to %d, median %d\n", s->width.min,
                s->width.max, s->width.median, s->height.min, s->height.max, s->height.median);
     if (d->data->train.boxes)
-        printf("boxes: one for each image; --crop-boxes cuts them out\n");
+        printf("boxes: one for each image; --crop-boxes uses only what is in them\n");
     if (d->data->ignored > 0)
-        printf("ignored: %zu files and directories that are no images by their names or places\n",
+        printf("ignored: %zu files and directories that are not images by their names or places\n",
                d->data->ignored);
     if (d->data->train.pixels)
         return;
-    printf("bad files: %zu of %zu%s\n", s->fault_count, s->images,
-           d->options->check ? "" : ", by their headers; --check decodes all");
+    printf("broken files: %zu of %zu%s\n", s->fault_count, s->images,
+           d->options->check ? "" : ", by their headers; --check decodes every image");
     for (size_t i = 0; i < s->fault_count && i < NAMES_SHOWN; i++)
         terminal_print(stdout, "  %s\n", s->faults[i].message);
     if (s->fault_count > NAMES_SHOWN)
-        printf("  and %zu more; --json names all\n", s->fault_count - NAMES_SHOWN);
+        printf("  and %zu more; --json names all of them\n", s->fault_count - NAMES_SHOWN);
 }
 
 static void print_description(const description *d)
@@ -141,9 +141,9 @@ static void print_description(const description *d)
     print_files(d);
 }
 
-/* ---- For scripts ---- */
+/* ---- Output for scripts ---- */
 
-/* A file's name need not be UTF-8; what is not is left out. */
+/* A file's name may contain any bytes, but JSON only UTF-8. */
 static json_t *path_to_json(const char *text)
 {
     json_t *value = json_string(text);
@@ -222,7 +222,8 @@ static status describe(description *d, error *err)
     else
         print_description(d);
     if (d->options->check && d->files.fault_count > 0)
-        return error_set(err, STATUS_FAILED, "%zu of %zu images cannot be read",
+        return error_set(err, STATUS_FAILED,
+                         "%zu of %zu images cannot be read; repair or remove them",
                          d->files.fault_count, d->files.images);
     return STATUS_OK;
 }
@@ -232,7 +233,8 @@ static status run(void *values, const operands *rest, error *err)
     dataset data;
     description d = {.options = values, .data = &data};
     if (rest->count > 1)
-        return error_set(err, STATUS_USAGE, "data takes one PATH, as train's --data");
+        return error_set(err, STATUS_USAGE,
+                         "data accepts one PATH, of the form that train --data accepts");
     TRY(dataset_open(rest->count == 1 ? rest->values[0] : NULL, &data, err));
     status result = describe(&d, err);
     for (int part = 0; part < PART_COUNT; part++) {
@@ -247,16 +249,18 @@ static status run(void *values, const operands *rest, error *err)
 
 static const option_row rows[] = {
     OPTION_ROW_FLAG("check", data_options, check,
-                    "decode every image, not only its header; broken ones are exit code 1"),
-    OPTION_ROW_INT("threads", data_options, threads, 1, 64, "that read images"),
-    OPTION_ROW_FLAG("json", data_options, json, "print a line of JSON"),
+                    "decode every image completely, and exit with 1 if one is broken"),
+    OPTION_ROW_INT("threads", data_options, threads, 1, 64, "threads that read images"),
+    OPTION_ROW_FLAG("json", data_options, json, "print one line of JSON"),
     {0},
 };
 
 static const command_line line = {
     .usage = "data [OPTION]... [PATH]",
-    .summary = "Shows what train would make of a data set: its form, its classes as a tree "
-               "with the images of each, the images' sizes and the broken files.",
+    .summary = "Shows what train would do with the data set PATH (see train --data): its form, its "
+               "tree of classes with the number of images in each part, what is used for "
+               "validation and testing, the sizes of the images, and the files whose headers are "
+               "broken.",
     .example = "hcnn-cl data photos --check",
     .rows = rows,
     .operand = "PATH",

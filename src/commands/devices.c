@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `hcnn-cl devices`: every OpenCL device with what matters for training on it, and which one
- * HCNN_DEVICE chooses. */
+/* `hcnn-cl devices`: lists every OpenCL device with the properties that matter for training, and
+ * marks the one that HCNN_DEVICE chooses. */
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "device/device.h"
@@ -21,7 +21,7 @@ static void format_size(uint64_t bytes, char *text, size_t capacity)
         snprintf(text, capacity, "%.1f GiB", mebibytes / 1024);
 }
 
-/* The one that is chosen carries a star; chosen < 0: none is. */
+/* Marks the device at index `chosen` with a star; a negative index marks none. */
 static void print_table(const device_list *list, int chosen)
 {
     printf("  %-6s %-11s %5s  %9s  %9s  %-4s  %s\n", "DEVICE", "TYPE", "UNITS", "MEMORY", "LARGEST",
@@ -38,16 +38,18 @@ static void print_table(const device_list *list, int chosen)
                        info->platform_name, info->available ? "" : ", not available");
     }
     if (chosen >= 0)
-        printf("\n* is used now; HCNN_DEVICE=gpu, cpu, accelerator, %d:%d or a part of a name "
-               "chooses.\n",
-               list->devices[chosen].platform_index, list->devices[chosen].device_index);
+        printf(
+            "\n* is used now; choose another with HCNN_DEVICE=gpu, cpu, accelerator, %d:%d or part "
+            "of a name.\n",
+            list->devices[chosen].platform_index, list->devices[chosen].device_index);
 }
 
 static json_t *describe_device(const device_info *info, bool chosen)
 {
     char index[32];
     snprintf(index, sizeof index, "%d:%d", info->platform_index, info->device_index);
-    /* Drivers are free to put any bytes into a name; jansson refuses what is not UTF-8. */
+    /* A driver may put any bytes into a name. For bytes that are not UTF-8, jansson gives NULL, and
+     * the key is null. */
     return json_pack("{s:s, s:s, s:o?, s:o?, s:o?, s:o?, s:o?, s:i, s:i, s:I, s:I, s:I, s:I, s:i, "
                      "s:b, s:b, s:b}",
                      "device", index, "type", device_type_name(info->type), "name",
@@ -82,7 +84,7 @@ static status run(void *values, const operands *rest, error *err)
     if (o->json)
         result = print_json(&list, choice == STATUS_OK ? chosen : -1, err);
     else if (choice == STATUS_OK)
-        print_table(&list, chosen); /* else the message holds the list */
+        print_table(&list, chosen); /* else the error message contains the list */
     device_list_free(&list);
     TRY(result);
     if (choice != STATUS_OK)
@@ -97,9 +99,9 @@ static const option_row rows[] = {
 
 static const command_line line = {
     .usage = "devices [OPTION]...",
-    .summary = "Lists every OpenCL device and marks the one that is used: the one that "
+    .summary = "Lists all OpenCL devices and marks the one that would be used: the one that "
                "HCNN_DEVICE names, else the first GPU, else the first CPU.",
-    .example = "HCNN_DEVICE=cpu hcnn-cl devices    # which one would \"cpu\" be?",
+    .example = "HCNN_DEVICE=cpu hcnn-cl devices    # which device is \"cpu\"?",
     .rows = rows,
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `hcnn-cl eval`: a checkpoint's scores on a data set. */
+/* `hcnn-cl eval`: measures a checkpoint on a data set. eval_table.c prints the tables. */
 #include "base/progress.h"
 #include "commands/commands.h"
 #include "data/division.h"
@@ -20,7 +20,7 @@ typedef struct eval_options {
     enum split split;
     enum precision precision;
     int batch_size, max_bad;
-    int most_classes; /* what `classes` says */
+    int most_classes; /* --classes as a number */
     uint64_t seed;
     bool json, crop_boxes;
 } eval_options;
@@ -36,7 +36,7 @@ static void take(void *context, const batch *b, const float *coarse, const float
     }
 }
 
-/* The file comes last: where it cannot be written, the answer is there all the same. */
+/* The file comes last: if it cannot be written, the result has been printed all the same. */
 static status print(const eval_options *o, const measured *m, error *err)
 {
     TRY(o->json ? command_print_json(scores_to_object(m), JSON_LINE(9), err)
@@ -44,7 +44,7 @@ static status print(const eval_options *o, const measured *m, error *err)
     return o->confusion ? scores_write_confusion(&m->scores, o->confusion, err) : STATUS_OK;
 }
 
-/* A loader for the split. */
+/* Opens a loader for the images of --split. */
 static status open_split(const eval_options *o, const dataset *data, const dataset_division *parts,
                          bad_images *bad, loader **from, error *err)
 {
@@ -56,11 +56,12 @@ static status open_split(const eval_options *o, const dataset *data, const datas
         .batch_size = o->batch_size, .threads = 2, .crop = o->crop_boxes, .bad = bad};
     if (split->count == 0)
         return error_set(err, STATUS_FAILED,
-                         "%s: has no images for --split %s: there is no part test; --split "
-                         "validation measures what training validated with",
+                         "%s: there are no images for --split %s, because the data set has no "
+                         "test part; use --split validation for those that training validated with",
                          data->source, word_list_at(&split_words, o->split));
     if (o->crop_boxes && !split->set->boxes)
-        return error_set(err, STATUS_USAGE, "--crop-boxes: the data set has no boxes");
+        return error_set(err, STATUS_USAGE,
+                         "--crop-boxes: the data set has no boxes; leave the option out");
     return loader_create(*split, &plain, from, err);
 }
 
@@ -99,10 +100,10 @@ static status measure_and_print(const eval_options *o, const model_file *model,
     dataset data = {0};
     dataset_division parts = {0};
     device *dev = NULL;
-    /* The loss is weighted as the run's, so that it is the one that training reported. */
+    /* The run's weights, so that the loss is the one that training reported. */
     measured m = {.weights = terms->weights, .split = word_list_at(&split_words, o->split)};
     bool has_coarse = !model->options.only_fine;
-    const char *name = o->data ? o->data : "the data set that is taken without --data";
+    const char *name = o->data ? o->data : "the data set that is used without --data";
     status result;
     TRY_OR_DONE(decider_create(&m.decide, o->decision, &model->classes, has_coarse, err));
     TRY_OR_DONE(dataset_open(o->data, &data, err));
@@ -122,7 +123,7 @@ done:
     return result;
 }
 
-/* --classes: a number, or "all". */
+/* Reads --classes, which is a number or "all". */
 static status read_classes(eval_options *o, error *err)
 {
     char *end;
@@ -146,7 +147,7 @@ static status run(void *values, const operands *rest, error *err)
     status result;
     if (!o->checkpoint)
         return error_set(err, STATUS_USAGE,
-                         "eval needs --checkpoint FILE, as RUN/best.safetensors of a training run");
+                         "eval needs --checkpoint CHECKPOINT, such as RUN/best.safetensors");
     TRY(read_classes(o, err));
     TRY(model_file_open(o->checkpoint, &model, err));
     TRY_OR_DONE(run_terms_read(&model, &terms, err));
@@ -160,31 +161,39 @@ done:
 
 static const option_row rows[] = {
     OPTION_ROW_STRING("checkpoint", eval_options, checkpoint, "CHECKPOINT",
-                      "RUN/best.safetensors or RUN/last.safetensors"),
-    OPTION_ROW_STRING("data", eval_options, data, "PATH", "as train's", .alias = "data-path"),
+                      "checkpoint, such as RUN/best.safetensors"),
+    OPTION_ROW_STRING("data", eval_options, data, "PATH", "data set; see train",
+                      .alias = "data-path"),
     OPTION_ROW_CHOICE("split", eval_options, split, split_words,
-                      "all of the test set, what training validated with, or what of the "
-                      "test set it did not see"),
-    OPTION_ROW_FLAG("crop-boxes", eval_options, crop_boxes, "as train's; so if the run did"),
-    OPTION_ROW_INT("max-bad", eval_options, max_bad, 0, 2e9, "as train's"),
-    OPTION_ROW_U64("seed", eval_options, seed, "which decides the halves", .fallback = "the run's"),
-    OPTION_ROW_INT("batch-size", eval_options, batch_size, 1, 65536, "images at a time"),
-    OPTION_ROW_CHOICE("precision", eval_options, precision, precision_words,
-                      "as train's; a checkpoint of either can be measured in both"),
+                      "images to measure: all, the whole test set; validation, what training "
+                      "validated with; test, what training did not validate with"),
+    OPTION_ROW_FLAG("crop-boxes", eval_options, crop_boxes,
+                    "crop images to their boxes; automatic if the run cropped; see train"),
+    OPTION_ROW_INT("max-bad", eval_options, max_bad, 0, 2e9,
+                   "number of image files that may be broken; see train"),
+    OPTION_ROW_U64("seed", eval_options, seed, "seed that halves the test set",
+                   .fallback = "the run's"),
+    OPTION_ROW_INT("batch-size", eval_options, batch_size, 1, 65536, "images per batch"),
+    OPTION_ROW_CHOICE(
+        "precision", eval_options, precision, precision_words,
+        "precision to measure with; a checkpoint trained in either can be measured in "
+        "both"),
     OPTION_ROW_NAME("decision", eval_options, decision, decision_words,
-                    "how an image's classes are chosen: each head's likeliest, the likeliest "
-                    "pair, or the least expected distance in the tree of classes"),
+                    "how the classes of an image are chosen: argmax, the most likely of each head; "
+                    "joint, the fine class that is most likely by both heads; crm, the fine class "
+                    "with the least expected distance in the tree of classes"),
     OPTION_ROW_STRING("classes", eval_options, classes, "N|all",
-                      "list so many classes of each level, the worst first"),
+                      "number of classes to list at each level, the worst first, with the pairs "
+                      "confused most often; 0: none"),
     OPTION_ROW_STRING("confusion", eval_options, confusion, "FILE",
-                      "write both confusion matrices as CSV"),
-    OPTION_ROW_FLAG("json", eval_options, json, "print a line of JSON"),
+                      "write both confusion matrices to a CSV file"),
+    OPTION_ROW_FLAG("json", eval_options, json, "print one line of JSON"),
     {0},
 };
 
 static const command_line line = {
     .usage = "eval --checkpoint CHECKPOINT [OPTION]...",
-    .summary = "Measures a checkpoint on a data set's test images, weighted by image.",
+    .summary = "Measures a checkpoint on the test images of a data set. Every image counts once.",
     .example = "hcnn-cl eval --checkpoint runs/first/best.safetensors --json",
     .rows = rows,
 };

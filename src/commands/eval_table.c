@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `hcnn-cl eval` prints for people. */
+/* The tables that `hcnn-cl eval` prints for people. docs/metrics.md explains every number. */
 #include "commands/commands.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 
 enum { CONFUSED_PAIRS = 10 };
 
-/* "12.34%", or "-" where there was nothing to divide by. */
+/* "12.34%", or "-" for NaN, which means that there was nothing to divide by. */
 typedef struct cell {
     char text[32];
 } cell;
@@ -33,7 +33,7 @@ static void print_head(const char *name, const head_scores *h)
            percent(all.macro_f1).text, decimal("%.4f", all.nll).text, percent(all.ece).text,
            percent(all.mce).text);
     if (h->undecided > 0)
-        printf("%10s %llu images have logits that are not finite: wrong in all of these\n", "",
+        printf("%10s %llu images have logits that are not finite; they count as wrong\n", "",
                (unsigned long long)h->undecided);
 }
 
@@ -59,7 +59,7 @@ static void print_tree(const scores *s)
     TREE_HEIGHTS(PRINT)
 }
 
-/* The names of one level, and the width of their column. */
+/* One level of the classes, and the width of the column of its names. */
 typedef struct naming {
     const hierarchy *classes;
     bool fine;
@@ -105,7 +105,7 @@ static status print_classes(const head_scores *h, const naming *n, int most, err
     return STATUS_OK;
 }
 
-/* As many as classes are listed, and CONFUSED_PAIRS at most: there can be thousands. */
+/* As many pairs as classes are listed, but at most CONFUSED_PAIRS; there can be thousands. */
 static void print_confused(const head_scores *h, const naming *n, int most)
 {
     confused_pair pairs[CONFUSED_PAIRS];
@@ -113,7 +113,7 @@ static void print_confused(const head_scores *h, const naming *n, int most)
     int count = scores_confused(h, pairs, most < CONFUSED_PAIRS ? most : CONFUSED_PAIRS);
     if (count == 0)
         return;
-    printf("\n%s classes most often taken for another\n", n->fine ? "fine" : "coarse");
+    printf("\n%s classes most often confused with another\n", n->fine ? "fine" : "coarse");
     for (int i = 0; i < count; i++) {
         command_class_name(n->classes, n->fine, pairs[i].label, label);
         command_class_name(n->classes, n->fine, pairs[i].answer, answer);
@@ -132,7 +132,7 @@ static void print_loss(const measured *m)
         printf(", coarse %.4f", metrics_mean(sums, sums->coarse_loss));
     printf(", fine %.4f", metrics_mean(sums, sums->fine_loss));
     if (sums->marginal_loss != 0)
-        printf(", coarse of the fine head %.4f", metrics_mean(sums, sums->marginal_loss));
+        printf(", coarse by the fine head %.4f", metrics_mean(sums, sums->marginal_loss));
     putchar('\n');
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `hcnn-cl export`: a checkpoint for other programs. */
+/* `hcnn-cl export`: writes a checkpoint for PyTorch, torchvision or ONNX runtimes. */
 #include "base/json_values.h"
 #include "base/terminal.h"
 #include "base/text.h"
@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum format {
-    FORMAT_BY_NAME = -1, /* by the suffix of the file */
+    FORMAT_BY_NAME = -1, /* the suffix of the file decides */
     FORMAT_SAFETENSORS,
     FORMAT_PTH,
     FORMAT_TORCHVISION,
@@ -47,13 +47,15 @@ static status add(const options *o, copying *c, const char *name, const char *ne
 {
     const tensor_entry *e = tensor_file_find(c->from, name);
     if (!e)
-        return error_set(err, STATUS_FAILED, "%s: %s is missing; the checkpoint is damaged",
-                         o->file, name);
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: the tensor %s is missing, so the checkpoint is damaged; use another one", o->file,
+            name);
     c->copies[c->count] = (tensor_copy){e, strdup(new_name), rank};
     return c->copies[c->count++].name ? STATUS_OK : error_memory(err, name);
 }
 
-/* Everything, as it is called. */
+/* Adds every parameter under its own name. */
 static status add_all(const options *o, const graph *g, copying *c, error *err)
 {
     for (size_t i = 0; i < g->parameter_count; i++)
@@ -61,8 +63,8 @@ static status add_all(const options *o, const graph *g, copying *c, error *err)
     return STATUS_OK;
 }
 
-/* The classifier as torchvision's "fc", where it stands on all four stages of the backbone and
- * nothing else; timm's BiT has it as a convolution, "head.fc". */
+/* Adds the classifier as torchvision's "fc" if it uses all four stages of the backbone and nothing
+ * else; timm's BiT has it as a convolution, "head.fc". */
 static status add_classifier(const options *o, const network_options *n, bool bit, copying *c,
                              error *err)
 {
@@ -70,8 +72,8 @@ static status add_classifier(const options *o, const network_options *n, bool bi
     const char *name = word_list_at(&branch_words, o->backbone);
     char weight[64], bias[64];
     if (fine ? !n->only_fine && !n->shared_trunk : n->coarse_stages != BACKBONE_STAGES) {
-        printf("without a classifier: the %s one stands %s\n", name,
-               fine ? "behind the fusion" : "on an earlier layer");
+        printf("written without a classifier, because the %s classifier comes after %s\n", name,
+               fine ? "the fusion" : "an earlier layer");
         return STATUS_OK;
     }
     snprintf(weight, sizeof weight, "%s_classifier.weight", name);
@@ -80,7 +82,7 @@ static status add_classifier(const options *o, const network_options *n, bool bi
     return add(o, c, bias, bit ? "head.fc.bias" : "fc.bias", 1, err);
 }
 
-/* One backbone without what stands before its names. */
+/* Adds one backbone under its names without their prefix, and its classifier. */
 static status add_backbone(const options *o, const network_options *n, const graph *g, copying *c,
                            error *err)
 {
@@ -98,7 +100,7 @@ static status add_backbone(const options *o, const network_options *n, const gra
     }
     if (c->count == 0)
         return error_set(err, STATUS_USAGE,
-                         "%s: was trained with --only-fine and has no %s backbone", o->file,
+                         "%s: has no %s backbone, because it was trained with --only-fine", o->file,
                          word_list_at(&branch_words, o->backbone));
     return add_classifier(o, n, bit, c, err);
 }
@@ -141,14 +143,14 @@ static char *dump(json_t *value)
     return text;
 }
 
-/* Three decimal numbers, as they are written in the sources. */
+/* Three numbers as a JSON list, with the digits that the sources have. */
 static char *dump_colours(const float colours[3])
 {
     return text_format("[%.4g,%.4g,%.4g]", (double)colours[0], (double)colours[1],
                        (double)colours[2]);
 }
 
-/* With what whoever runs the model needs to know, as JSON texts. */
+/* The properties, JSON texts, are what a program that runs the model needs to know. */
 static status export_onnx(const options *o, const model_file *m, graph *g, error *err)
 {
     const hierarchy *classes = &m->classes;
@@ -168,7 +170,8 @@ static status export_onnx(const options *o, const model_file *m, graph *g, error
     for (int i = 0; i < COUNT; i++)
         if (!properties[i].value)
             TRY_OR_DONE(error_set(err, STATUS_FAILED,
-                                  "%s: a class's name is not UTF-8, or memory is out", o->out));
+                                  "%s: the name of a class is not UTF-8, or memory is out",
+                                  o->out));
     TRY_OR_DONE(graph_finish(g, false, err));
     TRY_OR_DONE(state_read(g, m->tensors, o->file, &values, err));
     TRY_OR_DONE(onnx_write(o->out, g, &values, &how, err));
@@ -197,24 +200,25 @@ static enum format format_of(const char *path)
 static status check(options *o, error *err)
 {
     if (!o->out)
-        return error_set(err, STATUS_USAGE, "export needs -o FILE, where it goes");
+        return error_set(err, STATUS_USAGE, "export needs -o FILE, the file to write");
     enum format by_name = format_of(o->out);
     if (o->format == FORMAT_BY_NAME)
         o->format = by_name;
     if (o->format == FORMAT_BY_NAME)
         return error_set(err, STATUS_USAGE,
-                         "%s: the name says no format: end it in .safetensors, .pth or .onnx, or "
-                         "give --format",
+                         "%s: the suffix does not say the format; use .safetensors, .pth, .pt or "
+                         ".onnx, or add --format",
                          o->out);
     bool torchvision = o->format == FORMAT_TORCHVISION, unnamed = by_name == FORMAT_BY_NAME;
     bool fits = unnamed || (torchvision ? by_name != FORMAT_ONNX : by_name == o->format);
     if (!fits || (o->format == FORMAT_PTH && unnamed))
-        return error_set(err, STATUS_USAGE, "%s: the name is not of --format %s", o->out,
+        return error_set(err, STATUS_USAGE,
+                         "%s: the suffix does not fit --format %s; change one of them", o->out,
                          word_list_at(&format_words, o->format));
     if (o->backbone != BRANCH_DEFAULT && !torchvision)
-        return error_set(err, STATUS_USAGE, "--backbone is for --format torchvision");
+        return error_set(err, STATUS_USAGE, "--backbone needs --format torchvision");
     if (o->softmax && o->format != FORMAT_ONNX)
-        return error_set(err, STATUS_USAGE, "--softmax is for --format onnx");
+        return error_set(err, STATUS_USAGE, "--softmax needs --format onnx");
     if (o->backbone == BRANCH_DEFAULT)
         o->backbone = BRANCH_FINE;
     return STATUS_OK;
@@ -227,7 +231,8 @@ static status run(void *values, const operands *rest, error *err)
     graph g;
     status result;
     if (rest->count != 1)
-        return error_set(err, STATUS_USAGE, "export needs one checkpoint, as RUN/best.safetensors");
+        return error_set(err, STATUS_USAGE,
+                         "export needs one checkpoint, such as RUN/best.safetensors");
     o->file = rest->values[0];
     TRY(check(o, err));
     TRY(model_file_open(o->file, &m, err));
@@ -241,20 +246,25 @@ done:
 }
 
 static const option_row rows[] = {
-    OPTION_ROW_STRING("out", options, out, "FILE", "where it goes", .letter = 'o'),
+    OPTION_ROW_STRING(
+        "out", options, out, "FILE",
+        "file to write; its suffix (.safetensors, .pth, .pt or .onnx) sets the format",
+        .letter = 'o'),
     OPTION_ROW_CHOICE("format", options, format, format_words,
-                      "a state dict under the original's names, in either container; one "
-                      "backbone under torchvision's; or a model for ONNX runtimes",
-                      .fallback = "by the suffix of -o"),
-    OPTION_ROW_CHOICE("backbone", options, backbone, branch_words, "which, with torchvision",
-                      .fallback = "fine"),
-    OPTION_ROW_FLAG("softmax", options, softmax, "with onnx: probabilities instead of logits"),
+                      "format to write: safetensors or pth, the state dict under the original's "
+                      "names; torchvision, one backbone under torchvision's names; onnx, a model "
+                      "for ONNX runtimes",
+                      .fallback = "by the suffix"),
+    OPTION_ROW_CHOICE("backbone", options, backbone, branch_words,
+                      "backbone to write in the torchvision format", .fallback = "fine"),
+    OPTION_ROW_FLAG("softmax", options, softmax,
+                    "with onnx: output probabilities instead of logits"),
     {0},
 };
 
 static const command_line line = {
     .usage = "export CHECKPOINT -o FILE [OPTION]...",
-    .summary = "Writes a checkpoint for other programs.",
+    .summary = "Writes a checkpoint for other programs; no device is needed.",
     .example = "hcnn-cl export runs/first/best.safetensors -o network.onnx",
     .rows = rows,
     .operand = "CHECKPOINT",

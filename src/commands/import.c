@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `hcnn-cl import`: weights of torchvision, timm or the original as a file under our names. */
+/* `hcnn-cl import`: converts weights of torchvision, timm or the original to a file with our names.
+ * model/import.h recognises the network. */
 #include "model/import.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
@@ -27,7 +28,7 @@ static void report(const options *o, const import_plan *plan)
                    plan->skipped, plan->missing, plan->text);
 }
 
-/* The classes of the data set make it a model file. */
+/* Adds the classes of the data set, which make the file a model file. */
 static status describe_classes(const options *o, const import_plan *plan, tensor_writer *writer,
                                error *err)
 {
@@ -39,7 +40,8 @@ static status describe_classes(const options *o, const import_plan *plan, tensor
         (!n.only_fine && n.coarse_classes != data.classes.coarse_count))
         TRY_OR_DONE(
             error_set(err, STATUS_FAILED,
-                      "%s has %d coarse and %d fine classes, the network in %s has %d and %d",
+                      "%s has %d coarse and %d fine classes, but the network in %s has %d and %d; "
+                      "--data must be the data set that it was trained on",
                       o->data, data.classes.coarse_count, data.classes.fine_count, o->file,
                       n.only_fine ? 0 : n.coarse_classes, n.fine_classes));
     n.image_size = o->image_size;
@@ -74,18 +76,19 @@ static status run(void *values, const operands *rest, error *err)
     const import_options how = {o->backbone, o->prefix};
     import_plan plan;
     if (!o->out)
-        return error_set(err, STATUS_USAGE, "import needs -o FILE, where the weights go");
+        return error_set(err, STATUS_USAGE, "import needs -o FILE, the file to write");
     if (o->data && tensor_name_is_torch(o->out))
-        return error_set(err, STATUS_USAGE,
-                         "%s: a checkpoint is a safetensors file; give it that suffix, or leave "
-                         "--data out",
-                         o->out);
+        return error_set(
+            err, STATUS_USAGE,
+            "%s: with --data the result is a model file, which has to be a safetensors "
+            "file; use that suffix, or leave out --data",
+            o->out);
     TRY(import_open(o->file, &how, &plan, err));
     status result = STATUS_OK;
     if (o->data && !plan.whole)
-        TRY_OR_DONE(error_set(err, STATUS_USAGE,
-                              "%s: is of a backbone alone, which has no classes: leave --data out",
-                              o->file));
+        TRY_OR_DONE(error_set(
+            err, STATUS_USAGE,
+            "%s: contains a backbone alone, which has no classes; leave out --data", o->file));
     report(o, &plan);
     TRY_OR_DONE(write_file(o, &plan, err));
     terminal_print(stdout, "%s written\n", o->out);
@@ -96,27 +99,31 @@ done:
 
 static const option_row rows[] = {
     OPTION_ROW_STRING("out", options, out, "FILE",
-                      "where the weights go: .safetensors, or .pth and .pt for PyTorch",
+                      "file to write: PyTorch's container if its suffix is .pth or .pt, else "
+                      "safetensors",
                       .letter = 'o'),
     OPTION_ROW_NAME("backbone", options, backbone, backbone_words,
-                    "what it is of, or of a part of which", .fallback = "whatever all of it fits"),
+                    "backbone that the weights belong to; the file may then contain only a part of "
+                    "it",
+                    .fallback = "recognised, and has to be complete"),
     OPTION_ROW_STRING("prefix", options, prefix, "TEXT",
-                      "take only tensors whose names begin so, and drop that",
-                      .fallback = "drop module., _orig_mod. and model."),
+                      "take only tensors whose names begin with TEXT, and remove it from the names",
+                      .fallback = "remove a leading module., _orig_mod. or model."),
     OPTION_ROW_STRING("data", options, data, "PATH",
-                      "the data set that a whole network was trained on: with its classes the "
-                      "file is a model for eval, classify and export",
+                      "data set that a whole network was trained on; with its classes the file "
+                      "becomes a model for eval, classify and export",
                       .alias = "data-path"),
     OPTION_ROW_INT("image-size", options, image_size, 1, 4096,
-                   "pixels a side that it was trained at, with --data"),
+                   "image size that the network was trained at, with --data"),
     {0},
 };
 
 static const command_line line = {
     .usage = "import FILE -o FILE [OPTION]...",
-    .summary = "Reads weights as torchvision, timm or the original saved them, .safetensors or "
-               ".pth, recognises what they are of, and writes them as fp32 under the names "
-               "that train --weights takes.",
+    .summary = "Reads weights that torchvision, timm or the original saved, in safetensors or in "
+               "PyTorch's .pth. It recognises the network, writes the weights as fp32 under the "
+               "names that train --weights expects, and names the tensors that were skipped or "
+               "are missing.",
     .example = "hcnn-cl import wide_resnet50_2-95faca4d.pth -o wide_resnet_50.safetensors",
     .rows = rows,
     .operand = "FILE",

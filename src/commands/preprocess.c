@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `hcnn-cl preprocess`: CIFAR-100 as the tree of image files that the original trains on,
- * one directory a fine class, with label_map.json. */
+/* `hcnn-cl preprocess`: writes CIFAR-100 as the tree of image files that the original trains on,
+ * one directory per fine class, with a label_map.json. */
 #include "base/file.h"
 #include "base/json_values.h"
 #include "base/progress.h"
@@ -24,18 +24,18 @@ static const word_list format_words = WORD_LIST("png", "jpg");
 
 typedef struct preprocess_options {
     const char *directory, *out, *types;
-    bool train, test; /* what `types` says */
+    bool train, test; /* the parts in `types` */
     enum data_name dataset;
     enum format format;
 } preprocess_options;
 
-/* A class's name becomes a directory: it must not lead anywhere else. */
+/* The name of a class becomes the name of a directory, so it must not lead anywhere else. */
 static status check_names(char *const *names, int count, error *err)
 {
     for (int i = 0; i < count; i++)
         if (!file_is_name(names[i]))
-            return error_set(err, STATUS_FAILED, "the class name '%s' cannot be a directory's name",
-                             names[i]);
+            return error_set(err, STATUS_FAILED,
+                             "the class name '%s' cannot be the name of a directory", names[i]);
     return STATUS_OK;
 }
 
@@ -94,7 +94,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The sorted fine names of one coarse class. */
+/* The fine names of one coarse class, sorted. */
 static json_t *children(const hierarchy *tree, int coarse)
 {
     const char **names = calloc((size_t)tree->fine_count, sizeof *names);
@@ -111,8 +111,8 @@ static json_t *children(const hierarchy *tree, int coarse)
     return list;
 }
 
-/* Coarse name to sorted fine names, sorted. Written last: its being there says that the tree is
- * whole. */
+/* Writes the map from each coarse name to its fine names, all sorted. It comes last: if it exists,
+ * the tree is complete. */
 static status write_map(const preprocess_options *o, const hierarchy *tree, error *err)
 {
     json_t *map = json_object();
@@ -141,7 +141,9 @@ static status read_types(preprocess_options *o, error *err)
         o->test |= test;
         at += word + (at[word] == ',');
     }
-    return *o->types ? STATUS_OK : error_set(err, STATUS_USAGE, "--types is empty");
+    return *o->types
+               ? STATUS_OK
+               : error_set(err, STATUS_USAGE, "--types is empty; expected train, test or both");
 }
 
 static status write_tree(const preprocess_options *o, const dataset *data, error *err)
@@ -162,12 +164,14 @@ static status run(void *values, const operands *rest, error *err)
     preprocess_options *o = values;
     dataset data = {0};
     if (!o->directory)
-        return error_set(err, STATUS_USAGE,
-                         "preprocess needs --data-dir DIR, where CIFAR-100 lies");
+        return error_set(
+            err, STATUS_USAGE,
+            "preprocess needs --data-dir DIR, the directory or archive with CIFAR-100");
     TRY(read_types(o, err));
     if (!o->out && !file_is_directory(o->directory))
         return error_set(err, STATUS_USAGE,
-                         "%s: is no directory to write the tree into; --out DIR names one",
+                         "%s: is not a directory, so the tree cannot be written into it; name "
+                         "another with --out DIR",
                          o->directory);
     o->out = o->out ? o->out : o->directory;
     status result = cifar_open(o->directory, &data, err);
@@ -178,23 +182,24 @@ static status run(void *values, const operands *rest, error *err)
 }
 
 static const option_row rows[] = {
-    OPTION_ROW_CHOICE("dataset", preprocess_options, dataset, data_words, "the data set"),
+    OPTION_ROW_CHOICE("dataset", preprocess_options, dataset, data_words,
+                      "data set to convert; cifar100 is the only one"),
     OPTION_ROW_STRING("data-dir", preprocess_options, directory, "DIR",
-                      "where CIFAR-100 lies, binary or python version, or its archive",
+                      "directory or archive that contains CIFAR-100, binary or python version",
                       .alias = "data-path"),
-    OPTION_ROW_STRING("out", preprocess_options, out, "DIR", "where the tree goes",
+    OPTION_ROW_STRING("out", preprocess_options, out, "DIR", "directory for the tree",
                       .fallback = "the data's directory"),
     OPTION_ROW_STRING("types", preprocess_options, types, "LIST",
-                      "train, test or both with a comma between"),
+                      "parts to write: train, test, or both separated by a comma"),
     OPTION_ROW_CHOICE("format", preprocess_options, format, format_words,
-                      "png loses nothing; jpg is what the original wrote"),
+                      "format of the images; png is lossless, jpg is what the original wrote"),
     {0},
 };
 
 static const command_line line = {
     .usage = "preprocess --data-dir DIR [OPTION]...",
-    .summary = "Writes CIFAR-100 as {train,test}_images/COARSE/FINE/* and label_map.json. Such a "
-               "tree can be given to train's --data.",
+    .summary = "Writes CIFAR-100 as a tree of images, {train,test}_images/COARSE/FINE/*, with a "
+               "label_map.json. train --data accepts the tree.",
     .example =
         "hcnn-cl preprocess --dataset cifar100 --data-dir cifar-100-python --types train,test",
     .rows = rows,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `hcnn-cl report`: runs as one HTML page. */
+/* `hcnn-cl report`: writes runs as one HTML page. It collects the runs and decides when to write;
+ * track/report.h makes the page. */
 #include "track/report.h"
 #include "base/file.h"
 #include "base/terminal.h"
@@ -18,14 +19,14 @@ enum { LONGEST_WATCH = 24 * 60 * 60, NAPS_A_SECOND = 10 };
 
 typedef struct report_options {
     const char *output, *title, *store, *sweep;
-    int watch; /* seconds; 0: written once */
+    int watch; /* seconds between two pages; 0: write one page */
 } report_options;
 
-/* A page in the making. */
+/* The contents of a page. */
 typedef struct page {
     json_t *runs;
     json_t *sweep; /* or NULL */
-    bool going_on; /* one of the runs */
+    bool going_on; /* whether one of the runs is training */
 } page;
 
 static status add_run(page *p, run_store *store, const run_record *run, error *err)
@@ -52,10 +53,11 @@ static status add_store(page *p, const char *path, error *err)
     run_list list = {0};
     status result;
     if (!file_exists(path))
-        return error_set(err, STATUS_FAILED,
-                         "%s: there is no such store of runs; train makes it, `hcnn-cl runs --add "
-                         "RUN` records a run that is there, and --store names another",
-                         path);
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: this store of runs does not exist; train creates it, `hcnn-cl runs --add "
+            "RUN` records an existing run, and --store names another store",
+            path);
     TRY_OR_DONE(run_store_open(path, false, &store, err));
     TRY_OR_DONE(run_store_list(store, &list, err));
     for (size_t i = 0; i < list.count; i++)
@@ -73,10 +75,10 @@ static status add_directory(page *p, const char *given, error *err)
     status result;
     TRY(run_path_split(given, &path, &name, err));
     if (!file_exists(path) && !file_is_directory(given))
-        TRY_OR_DONE(error_set(err, STATUS_FAILED, "%s: there is no such run", given));
+        TRY_OR_DONE(error_set(err, STATUS_FAILED, "%s: this run does not exist", given));
     if (!file_exists(path))
         TRY_OR_DONE(error_set(err, STATUS_FAILED,
-                              "%s: is in no store of runs; `hcnn-cl runs --add %s` records it",
+                              "%s: is not in a store of runs; `hcnn-cl runs --add %s` records it",
                               given, given));
     TRY_OR_DONE(run_store_open(path, false, &store, err));
     result = add_named(p, store, name, err);
@@ -87,7 +89,7 @@ done:
     return result;
 }
 
-/* With the runs of its trials; one that failed early has none. */
+/* Adds a sweep and the runs of its trials; a trial that failed early has no run. */
 static status add_sweep(page *p, const report_options *o, error *err)
 {
     option_row options[TRAIN_ROWS];
@@ -130,13 +132,15 @@ static status write_page(const report_options *o, const page *p, int refresh, er
     json_t *document =
         json_pack("{s:s, s:I, s:s, s:O, s:O?}", "title", title, "generated", (json_int_t)time(NULL),
                   "version", PACKAGE_VERSION, "runs", p->runs, "sweep", p->sweep);
-    status result = document ? report_write(o->output, document, refresh, err)
-                             : error_set(err, STATUS_USAGE, "--title: is not UTF-8");
+    status result = document
+                        ? report_write(o->output, document, refresh, err)
+                        : error_set(err, STATUS_USAGE, "--title: is not UTF-8; use another title");
     json_decref(document);
     return result;
 }
 
-/* Once; *going_on and *count tell of the runs. Refreshes only while one of them goes on. */
+/* Writes the page once. *going_on: whether a run is training; *count: the number of runs. The page
+ * reloads itself only while a run is training. */
 static status report_once(const report_options *o, const operands *runs, int refresh,
                           bool *going_on, size_t *count, error *err)
 {
@@ -158,7 +162,7 @@ static void nap_until(const volatile sig_atomic_t *stop, int seconds)
         nanosleep(&nap, NULL);
 }
 
-/* Until no run goes on or the user ends it. A last page that does not refresh stays either way. */
+/* Writes the page until no run is training or a signal comes; the last page does not reload. */
 static status watch(const report_options *o, const operands *runs, size_t *count, error *err)
 {
     const volatile sig_atomic_t *stop = command_catch_stop();
@@ -169,7 +173,8 @@ static status watch(const report_options *o, const operands *runs, size_t *count
         if (*stop || result != STATUS_OK || !going_on)
             break;
         if (!said)
-            terminal_print(stdout, "%s: anew every %d s while a run goes on; Ctrl-C ends it\n",
+            terminal_print(stdout,
+                           "%s: rewritten every %d s while a run is training; Ctrl-C ends this\n",
                            o->output, o->watch);
         fflush(stdout);
         said = true;
@@ -185,13 +190,14 @@ static status run(void *values, const operands *runs, error *err)
     bool going_on;
     size_t count;
     if (!o->output)
-        return error_set(err, STATUS_USAGE, "report needs -o FILE, as report.html");
+        return error_set(err, STATUS_USAGE, "report needs -o FILE, such as report.html");
     if (o->sweep && runs->count > 0)
-        return error_set(err, STATUS_USAGE,
-                         "--sweep takes the runs of the sweep: leave it or the RUNs away");
+        return error_set(
+            err, STATUS_USAGE,
+            "--sweep shows the runs of the sweep; leave out either --sweep or the RUNs");
     if (o->store && runs->count > 0)
         return error_set(err, STATUS_USAGE,
-                         "--store takes all of a store's runs: leave it or the RUNs away");
+                         "--store shows all runs of a store; leave out either --store or the RUNs");
     o->store = o->store ? o->store : COMMAND_STORE;
     TRY(o->watch > 0 ? watch(o, runs, &count, err)
                      : report_once(o, runs, 0, &going_on, &count, err));
@@ -200,26 +206,28 @@ static status run(void *values, const operands *runs, error *err)
 }
 
 static const option_row rows[] = {
-    OPTION_ROW_STRING("output", report_options, output, "FILE", "the page that is written",
+    OPTION_ROW_STRING("output", report_options, output, "FILE", "HTML file to write",
                       .letter = 'o'),
-    OPTION_ROW_STRING("title", report_options, title, "TEXT", "what stands at its head",
-                      .fallback = "Runs, or the sweep's name"),
+    OPTION_ROW_STRING("title", report_options, title, "TEXT", "title of the page",
+                      .fallback = "Runs, or the name of the sweep"),
     OPTION_ROW_STRING("sweep", report_options, sweep, "NAME",
-                      "the runs of that sweep, with what it found", .fallback = "none"),
-    OPTION_ROW_STRING("store", report_options, store, "FILE", "without RUN: the store to look in",
+                      "show the runs of a sweep and what it found", .fallback = "none"),
+    OPTION_ROW_STRING("store", report_options, store, "FILE",
+                      "store to show if no RUN is given: all its runs, or the sweep",
                       .fallback = COMMAND_STORE),
     OPTION_ROW_INT("watch", report_options, watch, 1, LONGEST_WATCH,
-                   "write it anew every N seconds, 5 if none are given, while any of the runs "
-                   "goes on; an open page follows",
+                   "rewrite the page every N seconds (5 without N) while one of the runs is "
+                   "training; a browser that shows the page reloads it",
                    .bare = "5"),
     {0},
 };
 
 static const command_line line = {
     .usage = "report [RUN]... -o FILE [OPTION]...",
-    .summary = "Writes runs as one HTML page that needs nothing else: scores, the comparison "
-               "of fine classes alone with coarse and fine ones, curves, confusion, mistakes, "
-               "options. RUN is a run's directory.",
+    .summary = "Writes runs as one HTML page that needs no network and no other files: a table of "
+               "the runs, fine classes alone (--only-fine) compared with coarse and fine ones, "
+               "curves, confusion matrices, the accuracy of each class, the worst mistakes as "
+               "pictures, speed, and options. RUN is a run directory.",
     .example = "hcnn-cl report runs/fine runs/both -o report.html --watch",
     .rows = rows,
     .operand = "RUN",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `hcnn-cl runs`: the store of runs: lists, compares, records, deletes. */
+/* `hcnn-cl runs`: lists, compares, records and deletes the runs of a store. */
 #include "commands/runs.h"
 #include "base/file.h"
 #include "base/terminal.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = 64 }; /* at most */
+enum { COLUMNS = 64 }; /* the most that --columns accepts */
 
 static const char default_columns[] =
     "name,state,epoch,step,validation/loss,validation/coarse_top1,validation/fine_top1,"
@@ -46,7 +46,7 @@ static status add_value(const listing *l, const run_record *r, const char *key, 
     return STATUS_OK;
 }
 
-/* A line of JSON: the whole record, and the columns that were asked for. */
+/* Prints a line of JSON: the whole record, and the columns of --columns. */
 static status print_run(const listing *l, const run_record *r, const words *columns, error *err)
 {
     static const char *const texts[] = {"started", "updated", "ended",  "message",
@@ -93,7 +93,8 @@ static status list_runs(const listing *l, error *err)
     status result;
     TRY(words_split(asked ? asked : default_columns, &columns, err));
     if (columns.count > COLUMNS)
-        TRY_OR_DONE(error_set(err, STATUS_USAGE, "--columns: %zu are more than %d", columns.count,
+        TRY_OR_DONE(error_set(err, STATUS_USAGE,
+                              "--columns: %zu columns are too many; name at most %d", columns.count,
                               COLUMNS));
     for (size_t i = 0; asked && i < columns.count; i++)
         TRY_OR_DONE(runs_choice_check_key(&l->choice, "--columns", columns.texts[i], err));
@@ -107,17 +108,18 @@ done:
 
 /* ---- Deleting and adding ---- */
 
-/* The directory only where it is a run's, and under its lock. */
+/* Removes the directory only if it is that of a run, and with its lock. */
 static status remove_directory(const run_record *r, error *err)
 {
     int lock;
     if (!file_is_directory(r->directory))
         return STATUS_OK;
     if (!file_exists_in(r->directory, "config.json"))
-        return error_set(err, STATUS_FAILED,
-                         "%s: holds no config.json, so it is no run's directory any more, and "
-                         "stays; --keep-files forgets the run alone",
-                         r->directory);
+        return error_set(
+            err, STATUS_FAILED,
+            "%s: does not contain a config.json, so it is no longer a run directory and "
+            "is kept; --keep-files deletes only the record",
+            r->directory);
     TRY(file_lock(r->directory, &lock, err));
     status result = file_remove_tree(r->directory, err);
     file_unlock(lock);
@@ -130,18 +132,19 @@ static status delete_runs(const listing *l, error *err)
         const run_record *r = l->choice.runs[i];
         if (r->state == RUN_RUNNING)
             return error_set(err, STATUS_FAILED,
-                             "%s: is running; end it first (Ctrl-C, or a TERM signal, saves)",
+                             "%s: is running; end it first (Ctrl-C or a TERM signal saves it)",
                              r->name);
         if (!l->options->keep_files)
             TRY(remove_directory(r, err));
         TRY(run_store_delete(l->store, r->id, err));
         terminal_put(stdout, r->name);
-        puts(l->options->keep_files ? ": deleted from the store; its files stay" : ": deleted");
+        puts(l->options->keep_files ? ": deleted from the store; its files are kept" : ": deleted");
     }
     return STATUS_OK;
 }
 
-/* All that can be; the first that cannot is the command's error, the others are told of before. */
+/* Records every run that can be recorded. The first failure is the error of the command; later ones
+ * are printed at once. */
 static status add_runs(const operands *names, error *err)
 {
     status result = STATUS_OK;
@@ -186,22 +189,28 @@ static status act(listing *l, const operands *names, error *err)
 static status check(const runs_options *o, const operands *names, error *err)
 {
     if (o->add + o->remove + o->compare > 1)
-        return error_set(err, STATUS_USAGE, "--add, --delete and --compare exclude each other");
+        return error_set(err, STATUS_USAGE,
+                         "--add, --delete and --compare exclude each other; give one of them");
     if ((o->add || o->remove) && names->count == 0)
-        return error_set(err, STATUS_USAGE, "%s needs the names of runs",
+        return error_set(err, STATUS_USAGE, "%s needs the names or directories of runs",
                          o->add ? "--add" : "--delete");
     if ((o->add || o->remove) && (o->where || o->sort || o->columns || o->limit))
-        return error_set(err, STATUS_USAGE, "%s takes names of runs and no filter",
-                         o->add ? "--add" : "--delete");
+        return error_set(
+            err, STATUS_USAGE,
+            "%s cannot be combined with --where, --sort, --columns and --limit; name the "
+            "runs instead",
+            o->add ? "--add" : "--delete");
     if (o->add && o->store)
-        return error_set(err, STATUS_USAGE,
-                         "--add records a run in the store beside it; leave --store away");
+        return error_set(
+            err, STATUS_USAGE,
+            "--add records a run in the store beside its directory; leave out --store");
     if (o->keep_files && !o->remove)
-        return error_set(err, STATUS_USAGE, "--keep-files belongs to --delete");
+        return error_set(err, STATUS_USAGE, "--keep-files needs --delete");
     return STATUS_OK;
 }
 
-/* The store that the first operand with a directory stands in, else the usual one. */
+/* The store beside the first run that is given by its directory, else the usual one. Freed by the
+ * caller. */
 static status find_store(const runs_options *o, const operands *names, char **store, error *err)
 {
     char *name;
@@ -229,8 +238,8 @@ static status run(void *values, const operands *names, error *err)
     status result = STATUS_OK;
     if (!file_exists(store))
         TRY_OR_DONE(error_set(err, STATUS_FAILED,
-                              "%s: there is no store of runs; a training run makes it, beside its "
-                              "directory; --store names another",
+                              "%s: this store of runs does not exist; train creates it beside the "
+                              "directory of a run, and --store names another store",
                               store));
     TRY_OR_DONE(run_store_open(store, false, &l.store, err));
     result = act(&l, names, err);
@@ -242,34 +251,41 @@ done:
 }
 
 static const option_row rows[] = {
-    OPTION_ROW_STRING("store", runs_options, store, "FILE", "the store",
-                      .fallback = "runs/runs.db, or the one beside the run that is named"),
+    OPTION_ROW_STRING("store", runs_options, store, "FILE", "store of runs",
+                      .fallback =
+                          "runs/runs.db, or the one beside the first run that is given by its "
+                          "directory"),
     OPTION_ROW_STRING("where", runs_options, where, "CONDITIONS",
-                      "only runs of which all hold, with commas between: state=finished, "
-                      "lr<0.01, validation/fine_top1>=0.5",
+                      "list only runs that meet all conditions, separated by commas: "
+                      "state=finished,lr<0.01,validation/fine_top1>=0.5",
                       .fallback = "all runs"),
-    OPTION_ROW_STRING("sort", runs_options, sort, "KEY", "by this value, rising; -KEY: falling",
-                      .fallback = "when they began"),
+    OPTION_ROW_STRING("sort", runs_options, sort, "KEY",
+                      "sort by this value, ascending, or descending with -KEY",
+                      .fallback = "by start time"),
     OPTION_ROW_STRING("columns", runs_options, columns, "KEYS",
-                      "what to show: name, state, step, started, seconds, device, version, "
-                      "options, metrics (their best value), with commas between",
-                      .fallback = "the usual ones"),
-    OPTION_ROW_INT("limit", runs_options, limit, 0, INT_MAX, "show so many; 0: all"),
+                      "columns to show, separated by commas: name, state, step, started, "
+                      "seconds, device, version and others; options; metrics (their best value)",
+                      .fallback = "name, state, progress, main metrics and times"),
+    OPTION_ROW_INT("limit", runs_options, limit, 0, INT_MAX, "show at most N runs; 0: all"),
     OPTION_ROW_FLAG("compare", runs_options, compare,
-                    "show side by side what differs between runs, and their metrics"),
+                    "show two or more runs side by side: the options in which they differ, and "
+                    "their metrics"),
     OPTION_ROW_FLAG("add", runs_options, add,
-                    "record runs from their directories, in the place of their records"),
-    OPTION_ROW_FLAG("delete", runs_options, remove,
-                    "delete runs: their records and their directories"),
-    OPTION_ROW_FLAG("keep-files", runs_options, keep_files, "with --delete: the records alone"),
-    OPTION_ROW_FLAG("json", runs_options, json, "print lines of JSON"),
+                    "record runs from their directories, replacing any older record"),
+    OPTION_ROW_FLAG("delete", runs_options, remove, "delete runs with their directories"),
+    OPTION_ROW_FLAG("keep-files", runs_options, keep_files,
+                    "with --delete: delete the records and keep the directories"),
+    OPTION_ROW_FLAG("json", runs_options, json,
+                    "print one line of JSON for each run, or for each row of a comparison"),
     {0},
 };
 
 static const command_line line = {
     .usage = "runs [OPTION]... [RUN]...",
-    .summary = "Lists training runs with their state and best metrics. A run that says it is "
-               "running and that no process holds was killed.",
+    .summary = "Lists training runs from the store beside their directories, with their states and "
+               "the best of their metrics. RUN is the name or the directory of a run; without it "
+               "all runs are listed. A run was killed if the store says that it is running but no "
+               "process holds it.",
     .example = "hcnn-cl runs --where 'backbone=resnet18' --sort -validation/fine_top1",
     .rows = rows,
     .operand = "RUN",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See runs.h. */
+/* Which runs `hcnn-cl runs` shows, and in which order; see runs.h. */
 #include "base/text.h"
 #include "commands/runs.h"
 #include "track/metric_lines.h"
@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Whether both are the same file. */
 static bool is_same_file(const char *a, const char *b)
 {
     struct stat first, second;
@@ -18,7 +17,7 @@ static bool is_same_file(const char *a, const char *b)
            first.st_ino == second.st_ino;
 }
 
-/* Adds the run that was named; a directory has to be one beside the store. */
+/* Adds the named run. If the operand is a directory, it has to be beside the store. */
 static status choose_named(runs_choice *l, const char *store_path, const char *operand, error *err)
 {
     char *store, *name;
@@ -29,14 +28,15 @@ static status choose_named(runs_choice *l, const char *store_path, const char *o
         i++;
     if (strchr(operand, '/') && !is_same_file(store, store_path))
         result = error_set(err, STATUS_USAGE,
-                           "%s: its store is %s, and this is about the runs of %s; name runs of "
-                           "one store at a time",
+                           "%s: its store is %s, but this command reads %s; name only runs of "
+                           "one store",
                            operand, store, store_path);
     else if (i == l->all.count)
-        result = error_set(err, STATUS_FAILED,
-                           "%s: knows no run %s; `hcnn-cl runs` lists those that it knows, and "
-                           "`hcnn-cl runs --add DIRECTORY` records one that has a directory there",
-                           store_path, operand);
+        result =
+            error_set(err, STATUS_FAILED,
+                      "%s: the store does not have a run %s; `hcnn-cl runs` lists its runs, and "
+                      "`hcnn-cl runs --add DIRECTORY` records one from its directory",
+                      store_path, operand);
     else
         l->runs[l->count++] = &l->all.runs[i];
     free(name);
@@ -66,7 +66,7 @@ void runs_choice_free(runs_choice *c)
     *c = (runs_choice){0};
 }
 
-/* Whether a run could log it, though none of these has yet. */
+/* Whether a run can log this metric, even if no run of the store has. */
 static bool is_metric(const char *key)
 {
     for (size_t i = 0; metric_names[i]; i++)
@@ -83,14 +83,15 @@ status runs_choice_check_key(const runs_choice *c, const char *option, const cha
         TRY(run_value(c->store, &c->all.runs[i], key, &value, &known, err));
         json_decref(value);
     }
-    return known ? STATUS_OK
-                 : error_set(err, STATUS_USAGE,
-                             "%s: '%s' is no fact of these runs, no option and no metric that they "
-                             "logged; --json shows all",
-                             option, key);
+    return known
+               ? STATUS_OK
+               : error_set(err, STATUS_USAGE,
+                           "%s: no run has the key '%s'; expected an option, a metric or a fact of "
+                           "these runs, which --json shows",
+                           option, key);
 }
 
-/* Keeps those of which the condition holds. */
+/* Keeps the runs that meet one condition. */
 static status keep(runs_choice *l, const char *text, error *err)
 {
     run_condition condition;
@@ -122,15 +123,15 @@ status runs_choice_filter(runs_choice *l, const char *text, error *err)
     return result;
 }
 
-/* A run with what it is ordered by. */
+/* A run and the value to sort it by. */
 typedef struct ranked {
     run_record *run;
     json_t *value;
     int sign;
-    size_t place; /* so that equals keep their order */
+    size_t place; /* so that runs with equal values keep their order */
 } ranked;
 
-/* Those without a value come last in either direction. */
+/* Runs without a value come last in either direction. */
 static int compare_ranked(const void *a, const void *b)
 {
     const ranked *x = a, *y = b;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See runs.h. */
+/* How runs differ; see runs.h. */
 #include "base/text.h"
 #include "commands/commands.h"
 #include "commands/runs.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Options whose values differ are worth a row; "data" of two machines may, too. */
+/* Adds a row for each option of the first run whose values differ. */
 static status add_differing(const runs_choice *l, words *keys, error *err)
 {
     const char *key;
@@ -24,7 +24,7 @@ static status add_differing(const runs_choice *l, words *keys, error *err)
     return STATUS_OK;
 }
 
-/* Each metric that one of them logged, once an epoch. */
+/* Adds a row for each metric that one of the runs logged once per epoch: its name has a '/'. */
 static status add_metrics(const runs_choice *l, words *keys, error *err)
 {
     for (size_t i = 0; i < l->count; i++) {

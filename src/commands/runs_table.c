@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See runs.h. */
+/* Tables of values for people; see runs.h. */
 #include "base/clock.h"
 #include "commands/commands.h"
 #include "commands/runs.h"
@@ -17,7 +17,7 @@ static bool is_time(const char *key)
     return strcmp(key, "started") == 0 || strcmp(key, "ended") == 0 || strcmp(key, "updated") == 0;
 }
 
-/* A value as a person reads it, cut to the cell. */
+/* A value as text for people, truncated to CELL - 1 bytes. */
 static void show(const char *key, const json_t *value, char text[CELL])
 {
     double number = json_number_value(value);
@@ -46,7 +46,7 @@ static void put(const char *text, int width, bool last)
         putchar('\n');
 }
 
-/* Of a heading and the values below it. */
+/* The width of a heading and the values below it. */
 static int column_width(const runs_table *t, size_t column)
 {
     char text[CELL];
@@ -58,7 +58,7 @@ static int column_width(const runs_table *t, size_t column)
     return widest;
 }
 
-/* widths [1 + columns]: of the keys, then of each column. */
+/* widths [1 + columns]: the width of the keys, then that of each column. */
 static void measure(const runs_table *t, int *widths)
 {
     int widest = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `hcnn-cl sweep`: an agent that works on a sweep, and what the sweep found. */
+/* `hcnn-cl sweep`: starts an agent that works on a sweep, and prints what the sweep found.
+ * sweep/agent.h trains the runs. */
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/terminal.h"
@@ -23,7 +24,7 @@ typedef struct sweep_options {
     bool summary, json;
 } sweep_options;
 
-/* All that the command works with. */
+/* Everything that the command works with. */
 typedef struct session {
     const sweep_options *options;
     option_row rows[TRAIN_ROWS];
@@ -34,7 +35,7 @@ typedef struct session {
     progress bar;
 } session;
 
-/* ---- What a person sees ---- */
+/* ---- Output for people ---- */
 
 static void show_began(void *context, const sweep_trial *t, const char *parameters, bool resumed,
                        const sampler_advice *advice)
@@ -42,7 +43,7 @@ static void show_began(void *context, const sweep_trial *t, const char *paramete
     session *s = context;
     progress_clear(&s->bar);
     terminal_put(stdout, t->run);
-    printf(" %s  ", resumed ? "goes on" : "begins");
+    printf(" %s  ", resumed ? "resumes" : "begins");
     terminal_put(stdout, parameters);
     if (advice && isfinite(advice->predicted))
         printf("  (expected %.4g +- %.2g)",
@@ -72,14 +73,14 @@ static void show_waiting(void *context, size_t over, size_t begun, size_t most)
 {
     session *s = context;
     char text[64];
-    snprintf(text, sizeof text, "%zu going on", begun - over);
+    snprintf(text, sizeof text, "%zu running", begun - over);
     progress_draw(&s->bar, "runs", over, most ? most : begun + 1, text);
 }
 
-/* ---- Beginning ---- */
+/* ---- Starting ---- */
 
-/* What train would say of its command line, but for what it finds out with the device and the
- * data. */
+/* Fails as train would on the options of the runs, except for what train can only find out with the
+ * device and the data. */
 static status check_words(session *s, error *err)
 {
     operands rest;
@@ -92,16 +93,17 @@ static status check_words(session *s, error *err)
         arguments[i + 1] = s->extra.texts[i];
     status result = options_parse(&line, &unused, (int)s->extra.count + 1, arguments, &rest, err);
     if (result == STATUS_OK && rest.help)
-        result = error_set(err, STATUS_USAGE, "--help: no run could begin with it; remove it");
+        result =
+            error_set(err, STATUS_USAGE, "--help: a run cannot start with this option; remove it");
     if (result == STATUS_OK)
         options_free(&rest);
     else
-        error_prefix(err, result, "the words behind -- and of command, which every run gets");
+        error_prefix(err, result, "options for every run (after -- and in the key command)");
     free(arguments);
     return result;
 }
 
-/* Words of the file's `command` and behind FILE go to every run. */
+/* Collects the options for every run: the words of the file's `command`, then those after FILE. */
 static status take_words(session *s, const operands *line, error *err)
 {
     for (size_t i = 0; i < s->file.fixed.count; i++)
@@ -111,7 +113,7 @@ static status take_words(session *s, const operands *line, error *err)
     return check_words(s, err);
 }
 
-/* It becomes a part of directories' names, and of JSON. */
+/* The name becomes a part of names of directories, and of JSON. */
 static status check_name(const char *name, error *err)
 {
     json_t *text = json_string(name);
@@ -123,10 +125,11 @@ static status check_name(const char *name, error *err)
     for (const char *at = name; *at; at++)
         plain &= (unsigned char)*at >= ' ' && *at != '\177';
     if (!plain)
-        return error_set(err, STATUS_USAGE,
-                         "the sweep's name '%s' cannot be the beginning of its runs' directories; "
-                         "give another --name",
-                         name);
+        return error_set(
+            err, STATUS_USAGE,
+            "the sweep's name '%s' cannot begin the names of its run directories; give "
+            "another --name",
+            name);
     return STATUS_OK;
 }
 
@@ -164,7 +167,7 @@ static status begin(session *s, const operands *line, error *err)
         return STATUS_OK;
     printf("sweep ");
     terminal_put(stdout, s->file.name);
-    terminal_print(stdout, "%s in %s\n", joined ? ", which goes on," : "", s->options->store);
+    terminal_print(stdout, "%s in %s\n", joined ? ", continued," : "", s->options->store);
     return STATUS_OK;
 }
 
@@ -193,8 +196,8 @@ static status work(session *s, error *err)
                                    .extra = &s->extra};
     if (!options.program)
         TRY_OR_DONE(error_set(err, STATUS_FAILED,
-                              "sweep starts this program anew for each run, and cannot find it: "
-                              "/proc/self/exe is not there"));
+                              "sweep starts this program again for each run, but cannot find it: "
+                              "/proc/self/exe does not exist; mount /proc"));
     result = agent_run(&s->store, &s->file, &options, &observer, err);
 done:
     progress_clear(&s->bar);
@@ -209,7 +212,7 @@ static bool has_state(const json_t *trial, enum sweep_trial_state state)
     return name && strcmp(name, sweep_trial_state_name(state)) == 0;
 }
 
-/* A sweep of which nothing succeeded is a failure of the command. */
+/* If no trial of a sweep succeeded, the command has failed. */
 static status check_success(const json_t *summary, error *err)
 {
     size_t i;
@@ -223,7 +226,8 @@ static status check_success(const json_t *summary, error *err)
     }
     if (!last)
         return STATUS_OK;
-    return error_set(err, STATUS_FAILED, "no run of the sweep succeeded. The last, %s: %s",
+    return error_set(err, STATUS_FAILED,
+                     "no run of the sweep succeeded. The last one, %s, failed: %s",
                      json_string_value(json_object_get(last, "run")),
                      json_string_value(json_object_get(last, "message")));
 }
@@ -255,8 +259,7 @@ static status run(void *values, const operands *line, error *err)
     session s = {.options = values};
     if (line->count == 0)
         return error_set(err, STATUS_USAGE,
-                         "sweep needs a sweep file, or with --summary the name "
-                         "of a sweep");
+                         "sweep needs a sweep file, or the name of a sweep with --summary");
     command_sweep_rows(s.rows);
     status result = search(&s, line, err);
     sweep_file_free(&s.file);
@@ -267,32 +270,34 @@ static status run(void *values, const operands *line, error *err)
 
 static const option_row rows[] = {
     OPTION_ROW_INT("count", sweep_options, count, 1, INT_MAX,
-                   "runs of the sweep in all, those that are done among them",
-                   .fallback = "run_cap of the file, else until Ctrl-C"),
-    OPTION_ROW_INT("jobs", sweep_options, jobs, 1, 256, "runs at a time",
-                   .fallback = "one for each of --devices"),
+                   "end after N runs of the sweep in all, including those of earlier commands",
+                   .fallback = "the file's run_cap, else no limit"),
+    OPTION_ROW_INT("jobs", sweep_options, jobs, 1, 256, "runs that train at the same time",
+                   .fallback = "one for each of --devices, else 1"),
     OPTION_ROW_STRING("devices", sweep_options, devices, "LIST",
-                      "values of HCNN_DEVICE, with commas between, that runs at a time get in "
-                      "turn",
+                      "values of HCNN_DEVICE, separated by commas; runs that train at the same "
+                      "time get them in turn",
                       .fallback = "HCNN_DEVICE for all"),
     OPTION_ROW_STRING("name", sweep_options, name, "NAME",
-                      "what the sweep is called: its runs are NAME-001 "
-                      "and so on",
-                      .fallback = "`name` in the file, else the file's name"),
+                      "name of the sweep; its runs are NAME-001, NAME-002, ...",
+                      .fallback = "the key name in the file, else the file's name without its "
+                                  "extension"),
     OPTION_ROW_STRING("store", sweep_options, store, "FILE",
-                      "the store, beside which the runs stand"),
-    OPTION_ROW_U64("seed", sweep_options, seed, "of the points that are chosen"),
+                      "store of runs, beside which the run directories are created"),
+    OPTION_ROW_U64("seed", sweep_options, seed,
+                   "seed for choosing points; continue a sweep with the same one"),
     OPTION_ROW_FLAG("summary", sweep_options, summary,
-                    "only print what the sweep of that name has found so far"),
+                    "only print what a sweep has found so far; give its name in place of FILE"),
     OPTION_ROW_FLAG("json", sweep_options, json, "print the summary as lines of JSON"),
     {0},
 };
 
 static const command_line line = {
     .usage = "sweep FILE.yaml [OPTION]... [-- TRAIN_OPTION...]",
-    .summary = "Searches the options of training as a sweep file of wandb's form says, with a "
-               "run of `hcnn-cl train` for each point. Stopped or killed, the same command goes "
-               "on; several may work on one sweep. Options behind -- go to every run.",
+    .summary = "Searches for the best options of train as a sweep file says, with one run for each "
+               "point that it tries. The file has wandb's form. If a sweep is stopped or killed, "
+               "the same command continues it. Several commands may work on one sweep at the same "
+               "time. Options after -- go to every run.",
     .example = "hcnn-cl sweep docs/sweep-original.yaml --count 20 -- --data cifar-100-binary",
     .rows = rows,
     .operand = "FILE",

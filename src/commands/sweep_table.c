@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `hcnn-cl sweep` prints; see commands.h. */
+/* The summary that `hcnn-cl sweep` prints, for people and as JSON; see commands.h. */
 #include "base/terminal.h"
 #include "commands/commands.h"
 
@@ -25,7 +25,7 @@ static void put_number(const json_t *value)
 
 /* ---- Trials ---- */
 
-/* A trial and how it compares. */
+/* A trial and the value to sort it by. */
 typedef struct ranked {
     const json_t *trial;
     double objective; /* smaller is better */
@@ -83,7 +83,7 @@ static void print_trials(const json_t *summary)
     free(order);
 }
 
-/* ---- The rest ---- */
+/* ---- Importance, the best run, JSON ---- */
 
 static void print_importance(const json_t *summary)
 {

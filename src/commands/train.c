@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `hcnn-cl train`: the options, and what a person sees while it goes on. */
+/* `hcnn-cl train`: reads the options and shows the progress of a run. train/train.h trains. */
 #include "train/train.h"
 #include "base/clock.h"
 #include "base/progress.h"
@@ -12,9 +12,10 @@
 
 static const command_line line = {
     .usage = "train [OPTION]...",
-    .summary = "Trains the coarse/fine network. Ctrl-C finishes the step, saves and exits with "
-               "130; --resume goes on from there. Under mpirun the ranks train one network "
-               "together, each with its part of every batch.",
+    .summary = "Trains a network and saves everything about the run in a run directory. Ctrl-C "
+               "finishes the step, saves and exits with 130; --resume continues the run. Started "
+               "by mpirun, the ranks train one network together; each takes its part of every "
+               "batch.",
     .example = "hcnn-cl train --data cifar-100-binary.tar.gz --image-size 32 --batch-size 64",
     .rows = train_rows,
 };
@@ -22,8 +23,8 @@ static const command_line line = {
 /* What the callbacks draw with. */
 typedef struct display {
     progress bar;
-    bool plain; /* no bar: ranks write to a terminal of mpirun's, whatever is behind it */
-    int epoch;  /* whose steps it shows */
+    bool plain; /* no bar: mpirun gives its ranks a terminal even if it writes to a file */
+    int epoch;  /* the epoch that the bar shows */
 } display;
 
 static void begin_bar(display *d)
@@ -59,8 +60,8 @@ static void show_started(void *context, const train_started *w)
                    w->test_images);
     printf("%d coarse, %d fine classes\n", w->coarse_classes, w->fine_classes);
     if (w->held_out)
-        printf("         it has neither a part valid nor test: of the training images a tenth, by "
-               "--seed, validates and another tests\n");
+        printf("         there are no valid and test parts: --seed chooses a tenth of the training "
+               "images for validation and another tenth for testing\n");
     printf("network  %zu parameters, %zu trained; %dx%d input; %.2f GiB of device memory\n",
            w->parameters, w->trained_parameters, w->image_size, w->image_size,
            (double)w->memory_bytes / (1u << 30));
@@ -141,10 +142,10 @@ static void show_finished(void *context, const train_finished *w)
                        w->only_fine);
         terminal_print(stdout, "%s/best.safetensors\n", w->run);
     } else {
-        terminal_print(
-            stdout,
-            "stopped after step %llu, as --max-steps says; hcnn-cl train --resume %s goes on\n",
-            (unsigned long long)w->step, w->run);
+        terminal_print(stdout,
+                       "stopped after step %llu, the limit of --max-steps; hcnn-cl train --resume "
+                       "%s continues\n",
+                       (unsigned long long)w->step, w->run);
     }
 }
 
@@ -156,7 +157,7 @@ static train_options command_defaults(void)
     return o;
 }
 
-/* What another rank than the first has to say: notes are of its own images. */
+/* For every rank but the first. Its notes are about images that it alone decodes. */
 static void show_rank_note(void *context, const char *text)
 {
     const ranks *r = context;
@@ -179,7 +180,8 @@ static status run(const train_options *o, error *err)
     return result;
 }
 
-/* "--epochs, --max-bad, --max-steps and --threads": the options that a resumed run may be given. */
+/* Lists the options that may be given with --resume: "--epochs, --max-bad, --max-steps and
+ * --threads". */
 static void list_changes(char *text, size_t capacity)
 {
     const char *last = NULL;
@@ -197,22 +199,22 @@ static void list_changes(char *text, size_t capacity)
         snprintf(text + used, capacity - used, "%s--%s", used ? " and " : "", last);
 }
 
-/* Anything else would make it another run. */
+/* Any other option would make it another run. */
 static status check_resume(const operands *line, error *err)
 {
     char changes[256];
     list_changes(changes, sizeof changes);
     for (int i = 0; i < line->given_count; i++)
         if (!line->given[i]->on_resume)
-            return error_set(err, STATUS_USAGE,
-                             "--%s cannot be changed with --resume: the run's own options hold, "
-                             "but for %s",
-                             line->given[i]->name, changes);
+            return error_set(
+                err, STATUS_USAGE,
+                "--%s cannot be given with --resume; a run keeps its options except for %s",
+                line->given[i]->name, changes);
     return STATUS_OK;
 }
 
-/* The run's or the recipe's options in place of the defaults, and the command line's in place of
- * those. */
+/* Replaces the defaults by the options of the run or the recipe, and those by the options of the
+ * command line. `kept` owns the texts of the first. */
 static status complete(const operands *given, int argc, char **argv, train_options *o, words *kept,
                        error *err)
 {
@@ -231,8 +233,8 @@ static status complete(const operands *given, int argc, char **argv, train_optio
     return STATUS_OK;
 }
 
-/* Parses the options, of several ranks on the first one alone before the others: what is wrong with
- * them is said once. As command_options. */
+/* Like command_options. With several ranks, the first rank parses before the others, so that an
+ * error is printed once. */
 static bool parse(train_options *o, int argc, char **argv, operands *rest, int *exit_code)
 {
     enum { GO_ON = -1 };
@@ -250,7 +252,8 @@ static bool parse(train_options *o, int argc, char **argv, operands *rest, int *
     return false;
 }
 
-/* All ranks are told of a stop, so they end alike; a failure is one rank's, and ends the others. */
+/* Returns the exit code. A stop reaches all ranks, so they end in the same way; a failure is that
+ * of one rank, and ends the others. */
 static int end_together(const ranks *r, status result, const error *err)
 {
     const bool failed = result != STATUS_OK && result != STATUS_INTERRUPTED;
@@ -270,7 +273,7 @@ int command_train(int argc, char **argv)
 {
     error err;
     train_options o = command_defaults();
-    command_catch_stop(); /* also one that comes while the ranks join is remembered */
+    command_catch_stop(); /* first, so that a signal is remembered while the ranks join */
     status result = mpi_ranks_join(&o.ranks, &err);
     if (result != STATUS_OK)
         return mpi_ranks_announced_lead() ? command_fail(&err, result) : (int)result;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `hcnn-cl tune`: measures the algorithms of every convolution, remembers the fastest, and prints
- * both. */
+/* `hcnn-cl tune`: prints which algorithm is the fastest for every convolution. tune/tune.h measures
+ * and remembers them. */
 #include "tune/tune.h"
 #include "base/json_values.h"
 #include "base/terminal.h"
@@ -14,7 +14,7 @@ typedef struct request {
     const char *gemm;
 } request;
 
-/* What is known when all is measured. */
+/* Everything that was measured. */
 typedef struct findings {
     device *dev;
     peak limits;
@@ -87,7 +87,7 @@ static void print_table(const request *r, const findings *f)
     double chosen = 0, quick = 0;
     command_print_network(&r->asked.network, f->dev, &f->limits, false);
     if (t->gemm)
-        printf("CLBlast    parameters %s, %.3f ms where the default takes %.3f\n", t->gemm->name,
+        printf("CLBlast    parameters %s, %.3f ms; the default takes %.3f ms\n", t->gemm->name,
                t->gemm_seconds * 1e3, t->gemm_default_seconds * 1e3);
     printf("\n%-9s %-6s %-11s %-9s %-15s %9s %9s %6s  %-15s %9s  %s\n", "DIRECTION", "WINDOW",
            "CHANNELS", "IMAGE", "CHOSEN", "MS", "GFLOP/S", "PEAK", "QUICK CHOICE", "MS",
@@ -97,7 +97,7 @@ static void print_table(const request *r, const findings *f)
         chosen += t->rows[i].seconds;
         quick += t->rows[i].quick_seconds;
     }
-    printf("%-54s %9.3f %34s %9.3f\n", "each of them once", chosen * 1e3, "", quick * 1e3);
+    printf("%-54s %9.3f %34s %9.3f\n", "sum", chosen * 1e3, "", quick * 1e3);
     terminal_print(stdout, "\nremembered in %s\n", f->report.file);
 }
 
@@ -130,24 +130,25 @@ done:
 }
 
 static const option_row rows[] = {
-    COMMAND_NETWORK_ROWS(request, "images in a step; each size is tuned by itself",
-                         "infer leaves the backward passes out",
-                         "as train's; each is tuned by itself"),
+    COMMAND_NETWORK_ROWS(
+        request, "images per batch; a choice applies to one batch size, image size and precision",
+        "what to tune; infer leaves out the backward passes", "format of activations; see train"),
     OPTION_ROW_STRING(
         "gemm", request, gemm, "NAMES",
-        "try CLBlast's parameters too, by name with commas between, or all (ten seconds "
-        "and more each on a CPU); done without asking on devices whose quick choices use "
-        "CLBlast: all but CPUs"),
-    OPTION_ROW_FLAG("json", request, asked.json, "print a line of JSON"),
+        "also try CLBlast parameter sets: all, or names from src/ops/gemm.c separated by commas; "
+        "on a CPU each takes ten seconds or more. Without this option, sets are tried on every "
+        "device whose estimate uses CLBlast, which is every device but CPUs"),
+    OPTION_ROW_FLAG("json", request, asked.json, "print one line of JSON"),
     {0},
 };
 
 static const command_line line = {
     .usage = "tune [OPTION]...",
-    .summary = "Times every algorithm for every convolution of the network on the device, and the "
-               "fastest by each of its tile sizes, compares each result with im2col's (in fp16 "
-               "direct's), and remembers the fastest for all later starts. HCNN_CONV still "
-               "overrides. Ctrl-C exits with 130 and keeps what is measured.",
+    .summary = "Finds the fastest algorithm for every distinct convolution of the network on this "
+               "device, and remembers it for all later starts. It times every algorithm, and the "
+               "fastest of them with each of its tile sizes, and compares each result with that of "
+               "im2col (in fp16, of direct). HCNN_CONV overrides what it found. Ctrl-C finishes "
+               "the current convolution, keeps all measurements and exits with 130.",
     .example = "hcnn-cl tune --image-size 224 --batch-size 8",
     .rows = rows,
 };
@@ -156,8 +157,8 @@ COMMAND(tune, request, command_network_defaults(), NULL)
 
 /* ---- `hcnn-cl tune-gemm SET MxNxK...` ----
  *
- * One trial of --gemm, which starts it since CLBlast may end the process; not for people, and in no
- * list of commands. Prints "SECONDS DIFFERENCE". */
+ * One trial of --gemm, in a process of its own because CLBlast may end the process. Started by
+ * `tune`, and not listed by --help. Prints "SECONDS DIFFERENCE". */
 
 enum { MOST_SIZES = 8 };
 
@@ -167,16 +168,16 @@ static status parse_trial(int argc, char **argv, const gemm_parameters **set, ge
     *set = argc > 1 ? gemm_find_parameters(argv[1]) : NULL;
     if (!*set || argc < 3 || argc > 2 + MOST_SIZES)
         return error_set(err, STATUS_USAGE,
-                         "tune-gemm is started by `hcnn-cl tune`: NAME MxNxK..., of a set of "
-                         "CLBlast's parameters");
+                         "tune-gemm is started by `hcnn-cl tune`; expected the NAME of a CLBlast "
+                         "parameter set and sizes MxNxK");
     for (*count = 0; *count < (size_t)argc - 2; ++*count) {
         const char *text = argv[2 + *count];
         gemm_size *s = &sizes[*count];
         int end = 0;
-        /* NOLINTNEXTLINE(cert-err34-c): `tune` wrote them, and a size too large fits no memory. */
+        /* NOLINTNEXTLINE(cert-err34-c): `tune` writes these; a size too large fits no memory. */
         if (sscanf(text, "%zux%zux%zu%n", &s->m, &s->n, &s->k, &end) != 3 || text[end] != '\0' ||
             s->m == 0 || s->n == 0 || s->k == 0)
-            return error_set(err, STATUS_USAGE, "tune-gemm: %s is no MxNxK", text);
+            return error_set(err, STATUS_USAGE, "tune-gemm: %s is not a size MxNxK", text);
     }
     return STATUS_OK;
 }
