@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# Completion of hcnn-cl's command line in bash. Which commands, options and values there are is asked
-# of the program that stands on the line (`hcnn-cl COMMAND --help=words`); there is no list here.
+# Completion of hcnn-cl's command line in bash. The script has no list of commands, options and
+# values of its own: it asks the program on the command line (`hcnn-cl COMMAND --help=words`).
 
-# What the table says a value of $1 is, or what an operand is for $1 = operand.
+# Prints what the table says about the value of option $1, or about an operand if $1 is operand.
 _hcnn_cl_value()
 {
     local names value
@@ -14,8 +14,8 @@ _hcnn_cl_value()
     done <<<"$table"
 }
 
-# What the shell makes of a word with ~/, quotes and backslashes. Nothing of it is run, so a variable
-# stays what it is.
+# Prints a word as the shell reads it: without quotes and backslashes, with ~/ expanded. Runs
+# nothing in it, so variables are not expanded.
 _hcnn_cl_plain()
 {
     local word=${1/#\~\//$HOME/} plain='' quote='' sign
@@ -36,8 +36,8 @@ _hcnn_cl_plain()
     printf '%s\n' "$plain"
 }
 
-# Directories of the runs in the store of the line, else in the usual one. One with a character that
-# is masked would not be found by what is shown.
+# Prints the directories of the runs in the store that the line names, else in the usual one. Leaves
+# out names with a masked character (?), because the masked name does not exist.
 _hcnn_cl_runs()
 {
     local -a store=()
@@ -53,7 +53,8 @@ _hcnn_cl_runs()
     "$program" runs --columns directory "${store[@]}" 2>/dev/null | tail -n +2 | grep -vF '?'
 }
 
-# Of the runs on standard input: the best checkpoint, or the last where the first epoch has not ended.
+# For each run on standard input, prints the best checkpoint, or the last one if the first epoch has
+# not ended.
 _hcnn_cl_checkpoints()
 {
     local run name
@@ -67,7 +68,7 @@ _hcnn_cl_checkpoints()
     done
 }
 
-# _hcnn_cl_offer OPTION_OF_COMPGEN...: what begins as the current word does. A name may hold blanks.
+# _hcnn_cl_offer OPTION_OF_COMPGEN...: offers what begins like the current word, blanks included.
 _hcnn_cl_offer()
 {
     local word
@@ -76,7 +77,7 @@ _hcnn_cl_offer()
     done < <(compgen "$@" -- "$current")
 }
 
-# Each line of $1 that begins as the current word does.
+# Offers each line of $1 that begins like the current word.
 _hcnn_cl_offer_lines()
 {
     local line
@@ -87,7 +88,7 @@ _hcnn_cl_offer_lines()
     done <<<"$1"
 }
 
-# _hcnn_cl_offer_value VALUE: kinds in capitals and words, with '|' between.
+# _hcnn_cl_offer_value VALUE: offers values for kinds (in capitals) and words, separated by '|'.
 _hcnn_cl_offer_value()
 {
     local kind
@@ -105,13 +106,13 @@ _hcnn_cl_offer_value()
             _hcnn_cl_offer_lines "$(_hcnn_cl_runs | _hcnn_cl_checkpoints)"
             _hcnn_cl_offer -f
             ;;
-        [[:upper:]]*) ;; # a number or a name of the user's own
+        [[:upper:]]*) ;; # a number, or a name that the user makes up
         *) _hcnn_cl_offer -W "$kind" ;;
         esac
     done
 }
 
-# Options of the table, by their first spelling.
+# Offers the options of the table in their first spelling.
 _hcnn_cl_offer_options()
 {
     local names value
@@ -137,12 +138,12 @@ _hcnn_cl()
             ended=yes
         fi
     done
-    # Behind -- a sweep takes options of train.
+    # After --, sweep accepts options of train.
     if [[ $ended && $command == sweep ]]; then
         command=train ended=''
     fi
     table=$("$program" "$command" --help=words 2>/dev/null) || return
-    # bash takes "--split=test" for three words.
+    # bash splits "--split=test" into three words.
     if [[ $current == = ]]; then
         current=''
     elif [[ $option == = ]]; then
