@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Shows that `make dist` gives the same bytes from two clones of the last commit, at different paths
-# and times and under different umasks, and once more from the unpacked tarball. Takes a minute or
-# two; exit code 0 if they are the same.
+# Checks that `make dist` makes the same bytes from two clones of the last commit, at different
+# paths and times and with different umasks, and from the unpacked tarball. Takes a minute or two.
+# Exit code 0 if they are the same.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/hcnn-dist-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-# pack DIRECTORY COMMAND: makes ./configure by COMMAND there, and the tarball's name.
+# pack DIRECTORY COMMAND: makes the tarball there (COMMAND creates ./configure); prints its path.
 pack() (
     cd "$1"
     { $2 && ./configure --quiet && make dist; } >"$work/log" 2>&1 || {
@@ -34,4 +34,4 @@ third=$(pack "$work/unpacked" true)
 sha256sum "$first" "$second" "$third"
 cmp "$first" "$second"
 cmp "$first" "$third"
-echo "check-dist: the same bytes"
+echo "check-dist: the three tarballs are the same bytes"

@@ -1,25 +1,26 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The Debian packages of the last commit, in a clean Debian 12: builds them from a clone, makes a
-# minimal system by debootstrap, installs them there with apt, which finds what they depend on, and
-# runs debian/tests there. As root, with dpkg-dev, the build dependencies and debootstrap installed.
+# Checks the Debian packages of the last commit in a clean Debian 12: builds them from a clone,
+# makes a minimal system with debootstrap, installs them there with apt, which finds their
+# dependencies, and runs debian/tests there. Run it as root, with dpkg-dev, the build dependencies
+# and debootstrap installed.
 #
 #   packaging/check-package.sh [DIRECTORY_WITH_DEBS]
 #
-# With a directory it takes the packages that lie there. MIRROR names another mirror of Debian.
-# Exit code 0 if all of it works.
+# With a directory, it uses the packages in it instead of building them. MIRROR names another mirror
+# of Debian. Exit code 0 if everything works.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 mirror=${MIRROR:-http://deb.debian.org/debian}
-[ "$(id -u)" -eq 0 ] || { echo "check-package: takes root, for debootstrap and chroot" >&2; exit 2; }
+[ "$(id -u)" -eq 0 ] || { echo "check-package: run it as root, for debootstrap and chroot" >&2; exit 2; }
 for tool in dpkg-buildpackage debootstrap; do
     command -v $tool >/dev/null ||
-        { echo "check-package: apt install dpkg-dev debootstrap" >&2; exit 2; }
+        { echo "check-package: a tool is missing; apt install dpkg-dev debootstrap" >&2; exit 2; }
 done
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/hcnn-package-XXXXXX")
 clean=$work/root
-# Nothing is removed through a mount that would not go.
+# --one-file-system: if a mount cannot be undone, nothing below it is removed.
 clean_up() {
     for place in proc sys dev/shm; do
         ! mountpoint -q "$clean/$place" || umount "$clean/$place"
