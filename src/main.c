@@ -36,7 +36,7 @@ static void print_usage(FILE *stream)
           stream);
 }
 
-/* The table of commands for a shell's completion; options_words prints that of the options. */
+/* Prints the names of the commands for a shell's completion, as options_words does for options. */
 static void print_words(void)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++)

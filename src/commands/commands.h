@@ -111,9 +111,9 @@ extern const word_list command_mode_words;
                         "use the fine backbone and classifier alone")
 /* The default values of these rows. */
 command_network command_network_defaults(void);
-/* The network and the device as both commands show them before their results: as the JSON object
- * that the results are added to (owned by the caller, NULL if memory is out), and for people; with
- * `copies`, the speed of copies too. */
+/* Both commands show the network and the device before their results: as the JSON object to which
+ * the results are added (owned by the caller; NULL if memory is out), and as text, which includes
+ * the speed of copies if `copies`. */
 json_t *command_network_to_json(const network_options *n, const device *dev, const peak *limits);
 void command_print_network(const network_options *n, const device *dev, const peak *limits,
                            bool copies);

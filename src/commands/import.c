@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `hcnn-cl import`: converts weights of torchvision, timm or the original to a file with our names.
- * model/import.h recognises the network. */
+/* `hcnn-cl import`: converts weights of torchvision, timm or the original to a file that train
+ * --weights accepts. model/import.h recognises the network. */
 #include "model/import.h"
 #include "base/terminal.h"
 #include "commands/commands.h"

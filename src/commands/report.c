@@ -174,7 +174,7 @@ static status watch(const report_options *o, const operands *runs, size_t *count
             break;
         if (!said)
             terminal_print(stdout,
-                           "%s: rewritten every %d s while a run is training; Ctrl-C ends this\n",
+                           "%s: rewritten every %d s while a run is training; stop with Ctrl-C\n",
                            o->output, o->watch);
         fflush(stdout);
         said = true;

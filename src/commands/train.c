@@ -199,7 +199,7 @@ static void list_changes(char *text, size_t capacity)
         snprintf(text + used, capacity - used, "%s--%s", used ? " and " : "", last);
 }
 
-/* Any other option would make it another run. */
+/* Refuses every other option, because it would make the run a different one. */
 static status check_resume(const operands *line, error *err)
 {
     char changes[256];
