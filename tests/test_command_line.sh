@@ -88,13 +88,13 @@ check_run "devices takes no operand" 2 "'0:0': unexpected argument" devices 0:0
 device=$HCNN_DEVICE
 export HCNN_DEVICE
 HCNN_DEVICE=nonsense
-check_run "HCNN_DEVICE that fits nothing" 2 "HCNN_DEVICE: no device matches 'nonsense'" devices
+check_run "HCNN_DEVICE that matches no device" 2 "HCNN_DEVICE: no device matches 'nonsense'" devices
 check "... prints the list" grep -Eq '^ +0:0 ' "$scratch/err"
 check_run "... with --json too" 2 '"chosen": false' devices --json
 HCNN_DEVICE=0:0
 check_run "HCNN_DEVICE by index" 0 '^\* 0:0 ' devices
 HCNN_DEVICE=99:0
-check_run "HCNN_DEVICE by an index that is not there" 2 "HCNN_DEVICE: no device matches '99:0'" devices
+check_run "HCNN_DEVICE with a missing index" 2 "HCNN_DEVICE: no device matches '99:0'" devices
 HCNN_DEVICE=
 check_run "HCNN_DEVICE empty is the default" 0 '^\* ' devices
 HCNN_DEVICE=$device

@@ -68,7 +68,7 @@ check_run "... is one for import" 0 'backbone tiny, imagenet stem' \
     import "$scratch/tv.pth" -o "$scratch/tv.safetensors"
 check_run "the coarse backbone" 0 'coarse.safetensors: 78 tensors' \
     export "$network" --format torchvision --backbone coarse -o "$scratch/coarse.safetensors"
-check_run "... is a part of one" 1 'the closest is tiny, of which it contains 65 of 85' \
+check_run "... is only a part of a backbone" 1 'the closest is tiny, of which it contains 65 of 85' \
     import "$scratch/coarse.safetensors" -o "$scratch/part.safetensors"
 check_run "... and accepted if the backbone is named" 0 '^78 tensors taken, 0 skipped, 20 missing$' \
     import "$scratch/coarse.safetensors" -o "$scratch/part.safetensors" --backbone tiny
@@ -99,8 +99,8 @@ check "... through a softmax" grep -aq Softmax "$scratch/n.onnx"
 # ---- Errors ----
 
 check_run "import without a file" 2 'one file of weights' import -o "$scratch/x.safetensors"
-check_run "import without a place" 2 'needs -o FILE' import "$golden"
-check_run "a name that no network begins with" 1 'fits no known network' \
+check_run "import without -o" 2 'needs -o FILE' import "$golden"
+check_run "a prefix that no network has" 1 'fits no known network' \
     import "$golden" --prefix gradient. -o "$scratch/x.safetensors"
 check_run "classes for a backbone" 2 'leave out --data' \
     import "$scratch/tv.pth" -o "$scratch/x.safetensors" --data "$tree"
@@ -112,8 +112,8 @@ echo '{"fish": ["cod", "eel", "ray"], "insect": ["ant", "bee"], "tree": ["elm", 
 check_run "other classes" 1 'has 3 coarse and 8 fine classes, but the network' \
     import "$golden" --prefix before. -o "$scratch/x.safetensors" --data "$tree"
 check_run "export without a checkpoint" 2 'needs one checkpoint' export -o "$scratch/x.onnx"
-check_run "export without a place" 2 'needs -o FILE' export "$network"
-check_run "weights that are no checkpoint" 1 'is not a checkpoint' \
+check_run "export without -o" 2 'needs -o FILE' export "$network"
+check_run "weights without a checkpoint" 1 'is not a checkpoint' \
     export "$scratch/plain.safetensors" -o "$scratch/x.onnx"
 check_run "PyTorch's file as a checkpoint" 1 'hcnn-cl import .* makes it a checkpoint' \
     eval --checkpoint "$scratch/out.pth" --data "$tree"

@@ -197,7 +197,7 @@ check_run "a broken image is skipped, by name" 0 \
     train $once --data tree --run broken
 check_run "... unless none is allowed" 1 '1 images cannot be read, and --max-bad allows 0' \
     train $once --data tree --max-bad 0 --checkpoint-every 1 --run broken-too
-check_run "... but the run can go on with more" 0 'skipped image 1 of at most 1: ' \
+check_run "... but the run can be resumed with a higher limit" 0 'skipped image 1 of at most 1: ' \
     train --resume broken-too --max-steps 4 --max-bad 1
 check "... to the same losses" same_losses broken broken-too
 check_run "data does not see a picture that is cut short by its header" 0 'broken files: 0 of 60' data tree

@@ -103,7 +103,7 @@ parameters:
   lr: {values: [0.1, 0.01]}' >search.yaml
     mount -o remount,ro disk
     closed='Read-only file system; make its directory writable, or choose another place'
-    check_run "a place that cannot be written refuses a start" 1 "disk/new.*: $closed" \
+    check_run "a read-only place refuses a start" 1 "disk/new.*: $closed" \
         train $tiny --max-steps 1 --run disk/new
     check_run "... and a resumed run" 1 "disk/whole/metrics.jsonl: cannot be written: $closed" \
         train --resume disk/whole --epochs 2

@@ -221,10 +221,10 @@ check_ranks "... and when all of it is" 1 'none of the 16 images of the validati
     --run all-broken
 HCNN_DEVICE=cpu,nonsense
 export HCNN_DEVICE
-check_ranks "a rank's device that is not there" 2 "rank 1: HCNN_DEVICE: no device matches 'nonsense'" \
+check_ranks "a missing device of a rank" 2 "rank 1: HCNN_DEVICE: no device matches 'nonsense'" \
     2 train $tiny --run none
 HCNN_DEVICE=nonsense,cpu
-check_ranks "... also the first one's" 2 "HCNN_DEVICE: no device matches 'nonsense'" \
+check_ranks "... also of the first rank" 2 "HCNN_DEVICE: no device matches 'nonsense'" \
     2 train $tiny --run none
 
 finish

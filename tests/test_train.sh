@@ -251,7 +251,7 @@ check_run "other weights for each epoch" 0 'whole test +loss' \
     train $tiny --epochs 2 --loss-schedule 2:0.5:1 --run staged
 check "... are in the lines of epochs" grep -q \
     '"epoch":2,.*"coarse_weight":0.5,"fine_weight":1.0' staged/metrics.jsonl
-check_run "an augmentation that is not there" 2 \
+check_run "an unknown augmentation" 2 \
     "^hcnn-cl: --augment: unknown 'shear=3'; expected default, none, or a comma-separated list" \
     train $tiny --augment flip,shear=3 --run none
 check_run "an invalid schedule of losses" 2 "^hcnn-cl: --loss-schedule: '2:1'" \
@@ -295,7 +295,7 @@ check_run "weights of another backbone with frozen layers" 1 \
 check "... leave no run" [ ! -e none ]
 head -c 1000 whole/last.safetensors >cut.safetensors
 check_run "a checkpoint cut short" 1 'cut.safetensors: .*cut short' eval --checkpoint cut.safetensors
-check_run "data that is not there" 1 'no-such-data: does not exist' \
+check_run "missing data" 1 'no-such-data: does not exist' \
     train --data no-such-data --run none
 LC_ALL=C # for grep, because the following names are not valid text in other locales
 export LC_ALL

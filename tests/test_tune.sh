@@ -89,7 +89,7 @@ check_run "... and is refused for a resumed run" 2 '.--tune' train --resume run 
 check_run "tune --gemm" 0 '"gemm":\{"parameters":"(cpu|cpu_tall|clblast)","seconds":' \
     tune $quick --mode infer --gemm cpu_tall --json
 check "... is saved" grep -q '"parameters": "' "$(choices)"
-check_run "a set that is not there" 2 "unknown set of CLBlast's parameters 'quickest'" tune $quick --gemm quickest
+check_run "an unknown set" 2 "unknown set of CLBlast's parameters 'quickest'" tune $quick --gemm quickest
 check_run "one trial" 0 '^[0-9.e-]+ [0-9.]+e-0[678]$' tune-gemm cpu 33x17x65 64x64x64
 
 # ---- Interrupted ----
