@@ -67,8 +67,8 @@ check_run "a mistyped command" 2 "did you mean devices\?" devcies
 
 run_program --help
 check "--help does not list tune-gemm" sh -c "! grep -q tune-gemm '$scratch/out'"
-check_run "... which wants a set and sizes" 2 'started by `hcnn-cl tune`' tune-gemm cpu
-check_run "... of that form" 2 '8x8 is not a size MxNxK' tune-gemm cpu 8x8
+check_run "... which needs a set and sizes" 2 'started by `hcnn-cl tune`' tune-gemm cpu
+check_run "... of the form MxNxK" 2 '8x8 is not a size MxNxK' tune-gemm cpu 8x8
 
 # A full disk must be an error.
 if [ -w /dev/full ]; then

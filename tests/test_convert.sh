@@ -64,7 +64,7 @@ check_run "the fine backbone under torchvision's names" 0 'tv.pth: 102 tensors' 
     export "$network" --format torchvision --backbone fine -o "$scratch/tv.pth"
 check "... without a classifier that has another input" \
     grep -q 'the fine classifier comes after the fusion' "$scratch/out"
-check_run "... is one for import" 0 'backbone tiny, imagenet stem' \
+check_run "... is accepted by import" 0 'backbone tiny, imagenet stem' \
     import "$scratch/tv.pth" -o "$scratch/tv.safetensors"
 check_run "the coarse backbone" 0 'coarse.safetensors: 78 tensors' \
     export "$network" --format torchvision --backbone coarse -o "$scratch/coarse.safetensors"
@@ -123,9 +123,9 @@ check_run "... even if it cannot be read" 1 'hcnn-cl import .* makes it a checkp
 check_run "a name without a format" 2 'does not say the format' export "$network" -o "$scratch/x"
 check_run "a name of another format" 2 'does not fit --format onnx' \
     export "$network" -o "$scratch/x.pth" --format onnx
-check_run "a backbone elsewhere" 2 'needs --format torchvision' \
+check_run "--backbone with another format" 2 'needs --format torchvision' \
     export "$network" -o "$scratch/x.pth" --backbone fine
-check_run "a softmax elsewhere" 2 'needs --format onnx' \
+check_run "--softmax with another format" 2 'needs --format onnx' \
     export "$network" -o "$scratch/x.pth" --softmax
 # `! ls x.* *tmp*` would succeed as soon as one of the two patterns matches nothing.
 left=$(find "$scratch" -maxdepth 1 \( -name 'x.*' -o -name '*tmp*' \))

@@ -104,7 +104,7 @@ check_run "... whose test half and whole are measured" 0 'whole test' \
     train $once --epochs 1 --max-steps 0 --data images.csv --run csv-tested
 check_run "a CSV file without a split" 0 '24 training, 3 validation, 3 test.*' \
     train $once --max-steps 1 --data train.csv --run from-train-csv
-check "... says what it holds out" grep -q 'a tenth of the training images for validation' "$scratch/out"
+check "... reports the images that are held out" grep -q 'a tenth of the training images for validation' "$scratch/out"
 echo 'plain/x.png,a,b,dev' >>images.csv
 check_run "a CSV file with an error" 1 'images.csv: line 62: the split is .dev.' train --data images.csv
 
@@ -121,13 +121,8 @@ check_run "data --json" 0 '^{"source":"plain","form":"tree","train":40,"valid":2
 check "... with the classes" \
     grep -q '{"class":0,"name":"kind a","train":2,"valid":1,"test":0,"fine":\[{"class":0,' "$scratch/out"
 check "... and the sizes" grep -q '"width":{"min":32,"median":32,"max":32}' "$scratch/out"
-<<<<<<< HEAD
-check_run "data takes one path" 2 'takes one PATH' data a b
-check_run "data of what is none" 1 'known form; --data accepts:' data half/test_images
-=======
 check_run "data takes one path" 2 'accepts one PATH' data a b
-check_run "data of what is none" 1 'known here; --data takes:' data half/test_images
->>>>>>> ff3db40 (commands: help, messages and comments in plain English)
+check_run "data of something that is not a data set" 1 'known form; --data accepts:' data half/test_images
 
 # ---- --balance ----
 
@@ -182,8 +177,8 @@ check_run "eval without the boxes that the run had" 2 '--crop-boxes: the data se
 check_run "an unknown type" 2 "'valid' is neither train nor test" \
     preprocess --data-dir python --types train,valid
 check_run "an unknown data set" 2 'cifar100' preprocess --dataset mnist --data-dir python
-check_run "a format that is not known" 2 'png\|jpg' preprocess --data-dir python --format gif
-check_run "an archive has no place for a tree" 2 'is not a directory.*--out' \
+check_run "an unknown format" 2 'png\|jpg' preprocess --data-dir python --format gif
+check_run "an archive without --out" 2 'is not a directory.*--out' \
     preprocess --data-dir "$golden/cifar-binary.tar.xz"
 check_run "a checkpoint and data of other classes" 1 "class 0 is 'kind t'.*and 'kind a' in" \
     eval --checkpoint from-binary/last.safetensors --data tree
@@ -200,7 +195,7 @@ check_run "... unless none is allowed" 1 '1 images cannot be read, and --max-bad
 check_run "... but the run can be resumed with a higher limit" 0 'skipped image 1 of at most 1: ' \
     train --resume broken-too --max-steps 4 --max-bad 1
 check "... to the same losses" same_losses broken broken-too
-check_run "data does not see a picture that is cut short by its header" 0 'broken files: 0 of 60' data tree
+check_run "data does not notice a truncated image from its header" 0 'broken files: 0 of 60' data tree
 check_run "... but with --check" 1 'broken files: 1 of 60' data --check tree
 check "... names it" grep -q 'train_00000.png: cannot be decoded' "$scratch/out"
 check_run "... and in JSON" 1 '"decoded":true,"bad":\[{"part":"train","image":"tree/train_im' \
@@ -222,8 +217,8 @@ mirror=$(printf '\342\200\256') # the text after it is shown from right to left
 mv masked "mas${mirror}ked"
 check_run "... also in JSON, which is ASCII" 0 'mas\\u202[Ee]ked' data --json "mas${mirror}ked"
 check "... without any control character" sh -c "! grep -q '$mirror' '$scratch/out'"
-check_run "... nor does a run's name" 0 '^run +r\?\[1mun$' train $once --run "r$escape[1mun"
-check "... at its end" grep -q -e '--resume r?\[1mun continues' "$scratch/out"
+check_run "... also in the name of a run" 0 '^run +r\?\[1mun$' train $once --run "r$escape[1mun"
+check "... also at the end" grep -q -e '--resume r?\[1mun continues' "$scratch/out"
 check "... without any control character" sh -c "! grep -q '$escape' '$scratch/out'"
 for bad in tree/test_images/*/*/*.png; do : >"$bad"; done
 check_run "eval stops after --max-bad broken images" 1 '4 images cannot be read, and --max-bad allows 3' \

@@ -46,7 +46,7 @@ check "report of the run in the current directory" has_runs here.html 1
 # ---- Errors ----
 
 check_run "report without a page" 2 'report needs -o FILE' report runs/both-1
-check_run "a run that is not there" 1 '^hcnn-cl: none/nowhere: this run does not exist$' \
+check_run "a missing run" 1 '^hcnn-cl: none/nowhere: this run does not exist$' \
     report none/nowhere -o no.html
 mkdir -p elsewhere/unknown runs/unknown
 check_run "a directory without a store beside it" 1 \
@@ -54,7 +54,7 @@ check_run "a directory without a store beside it" 1 \
     report elsewhere/unknown -o no.html
 check_run "a directory that the store does not know" 1 '`hcnn-cl runs --add .*runs/unknown`' \
     report runs/unknown -o no.html
-check_run "a store that is not there" 1 'elsewhere/runs.db: this store of runs does not exist' \
+check_run "a missing store" 1 'elsewhere/runs.db: this store of runs does not exist' \
     report --store elsewhere/runs.db -o no.html
 check_run "a store and runs" 2 'leave out either --store or the RUNs' \
     report --store runs/runs.db runs/both-1 -o no.html

@@ -89,22 +89,22 @@ else
     end KILL
     check "... when its agent is killed" [ "$code" -eq 137 ]
     check "... its finished trials are kept" [ "$(trials seven finished)" -eq 3 ]
-    check_run "the same command goes on" 0 '^seven-004 resumes' \
+    check_run "the same command continues it" 0 '^seven-004 resumes' \
         sweep bayes.yaml --name seven --count 7 -- $long
-    check "... it says that it was begun" answered 0 '^sweep seven, continued,'
+    check "... reports that the sweep exists" answered 0 '^sweep seven, continued,'
     check "... predicts the results of later runs" \
         answered 0 '^seven-007 begins .*\(expected [0-9.]+ \+- '
     check "... seven trials in all" numbered seven 7
     check "... each finished" [ "$(trials seven finished)" -eq 7 ]
     fingerprint runs/seven-00[1-3] >after
     check "... no finished run was touched" cmp before after
-    check "... nor begun again" sh -c "! grep -Eq '^seven-00[1-3] (begins|resumes)' '$scratch/out'"
+    check "... or started again" sh -c "! grep -Eq '^seven-00[1-3] (begins|resumes)' '$scratch/out'"
     check "... the interrupted run kept its directory" [ "$(ls -id runs/seven-004)" = "$inode" ]
     check "... has each step once" steps_once runs/seven-004 $steps
     check "... and its log shows both parts" grep -q '^run .*resumed' runs/seven-004.log
     check_run "the command once more has nothing to do" 0 '^best: seven-' \
         sweep bayes.yaml --name seven --count 7 -- $long
-    check "... and nothing is done" sh -c "! grep -Eq '^seven-00. (begins|resumes)' '$scratch/out'"
+    check "... and no run is started" sh -c "! grep -Eq '^seven-00. (begins|resumes)' '$scratch/out'"
     check_run "--count is a total" 0 '^seven-008 finished' \
         sweep bayes.yaml --name seven --count 8 -- $long
     check "... of eight" numbered seven 8
@@ -119,7 +119,7 @@ check "an agent that is asked to end saves its runs, exit code 130" answered 130
     'the runs of the sweep asked are saved, and the same command continues them'
 check "... its trial has not ended" [ "$(trials asked running)" -eq 1 ]
 check "... and its run stopped" grep -q 'everything is saved' runs/asked-001.log
-check_run "... and goes on" 0 '^asked-001 resumes' sweep random.yaml --name asked --count 2 -- $long
+check_run "... and is continued" 0 '^asked-001 resumes' sweep random.yaml --name asked --count 2 -- $long
 check "... to its end" [ "$(trials asked finished)" -eq 2 ]
 check "... every step once, and no more than --max-steps" steps_once runs/asked-001 $steps
 
@@ -236,7 +236,7 @@ check_run "... with another device the sweep continues" 0 '^nowhere-004 finished
 check_run "failures beside a running run do not end the sweep" 0 '^half-001 finished' \
     sweep random.yaml --name half --count 4 --devices cpu,99:0 -- $long
 check "... three" [ "$(trials half failed)" -eq 3 ]
-check_run "a sweep of which no run succeeded is a failure" 1 \
+check_run "a sweep without a successful run fails" 1 \
     '^hcnn-cl: no run of the sweep succeeded. The last one, none-001, failed: the run could not start' \
     sweep random.yaml --name none --count 1 --devices 99:0 -- $brief
 
@@ -309,7 +309,7 @@ refused "a parameter that is not an option" 's/lr:/learning:/' 'line 4: .*learni
 refused "a metric that no run logs; the error lists the metrics" 's/loss/val_loss/' \
     'line 2: .*val_loss.*validation/loss'
 refused "a value that train refuses" 's/max: 0.1/max: 1e40/' "line 4: 'lr' ranges from .*--lr"
-check_run "an option for the runs that there is not" 2 "after --.*--epoch; did you mean --epochs" \
+check_run "an unknown option for the runs" 2 "after --.*--epoch; did you mean --epochs" \
     sweep random.yaml --store refused/runs.db -- $brief --epoch 3
 check_run "... one that the sweep sets" 2 "after --.*--run" \
     sweep random.yaml --store refused/runs.db -- $brief --run x
@@ -320,8 +320,8 @@ odd=$(printf '\377')
 check_run "words that are not UTF-8" 2 'is not UTF-8' sweep random.yaml -- $words --data "$odd"
 check_run "a name that is not UTF-8" 2 'is not UTF-8' sweep random.yaml --name "$odd" -- $brief
 check_run "no file" 2 'sweep needs a sweep file' sweep
-check_run "a file that is not there" 1 'no-such.yaml' sweep no-such.yaml
-check_run "a name that is no directory's" 2 "'a/b' cannot begin the names" sweep random.yaml --name a/b
+check_run "a missing file" 1 'no-such.yaml' sweep no-such.yaml
+check_run "a name with a slash" 2 "'a/b' cannot begin the names" sweep random.yaml --name a/b
 cp capped.yaml was.yaml
 sed -i 's/max: 0.1/max: 0.2/' capped.yaml
 check_run "another file under the same name" 2 'capped was started with another file; .*another --name' \

@@ -69,7 +69,7 @@ matrix_sum() {
 
 # ---- The states of runs ----
 
-check_run "there is no store before a run" 1 'runs/runs.db: this store of runs does not exist' runs
+check_run "no store exists before the first run" 1 'runs/runs.db: this store of runs does not exist' runs
 check_run "a whole run" 0 'whole test +loss' train $tiny --epochs 1 --run runs/whole
 check "... is in the store beside it" [ -s runs/runs.db ]
 check "... as finished" is_fact runs/whole state finished
@@ -183,8 +183,8 @@ check "runs by directory" are_names "left whole " runs/left runs/whole/
 check "runs of a named store" are_names "left " --store runs/runs.db left
 check "a run elsewhere, whose store is beside it" sh -c \
     "mkdir -p sub && cd sub && '$program' runs ../runs/left | grep -q ^left"
-check_run "a run that is not there" 1 'runs/runs.db: the store does not have a run nobody' runs nobody
-check_run "a store that is not there" 1 'none.db: this store of runs does not exist' runs --store none.db
+check_run "an unknown run" 1 'runs/runs.db: the store does not have a run nobody' runs nobody
+check_run "a missing store" 1 'none.db: this store of runs does not exist' runs --store none.db
 : >empty.db
 check_run "an empty file is not a store" 1 "empty.db: is not a file of hcnn-cl" \
     runs --store empty.db
@@ -202,7 +202,7 @@ check "--sort in falling order" rising -loss -gr
 check "runs without the value come last" last_without validation/loss
 check "... in both orders" last_without -validation/loss
 check "--limit" are_names "whole limited " --limit 2
-check_run "a column that is not there" 2 "^hcnn-cl: --columns: no run has the key 'los'" \
+check_run "an unknown column" 2 "^hcnn-cl: --columns: no run has the key 'los'" \
     runs --columns name,los
 check_run "a metric without a value yet" 0 '^limited +- *$' \
     runs limited --columns name,validation/loss
@@ -242,8 +242,8 @@ check_run "... also beside another" 0 '^ +a\?b\?\[1m\? +left$' runs "$odd" left 
 check_run "... and when it is deleted" 0 '^a\?b\?\[1m\?: deleted$' runs --delete "$odd"
 check "... and its directory is gone" [ ! -e "runs/$odd" ]
 
-check_run "a condition on what there is not" 2 "where: no run has the key 'lrr'" runs --where 'lrr<1'
-check_run "an order by what there is not" 2 "sort: no run has the key 'lrr'" runs --sort -lrr
+check_run "a condition with an unknown key" 2 "where: no run has the key 'lrr'" runs --where 'lrr<1'
+check_run "an order by an unknown key" 2 "sort: no run has the key 'lrr'" runs --sort -lrr
 check_run "adding to a store elsewhere" 2 'leave out --store' runs --add runs/whole --store x.db
 
 # ---- Deleting ----
@@ -259,12 +259,12 @@ check "... and all of them stay" [ -e runs/limited ] && [ -e runs/whole ] && [ -
 
 rm -rf runs/left
 check_run "a run whose directory is gone is forgotten" 0 '^left: deleted$' runs --delete left
-check_run "... for good" 1 'does not have a run left' runs left
+check_run "... permanently" 1 'does not have a run left' runs left
 check_run "a run is forgotten and its files are kept" 0 '^right: deleted from the store; its files are kept' \
     runs --delete --keep-files right
 check "... with its checkpoint" [ -s runs/right/last.safetensors ]
 rm runs/seldom/config.json
-check_run "what is no run's directory any more stays" 1 'does not contain a config.json' runs --delete seldom
+check_run "a directory without config.json is not deleted" 1 'does not contain a config.json' runs --delete seldom
 check "... with its files" [ -s runs/seldom/last.safetensors ]
 check "... and in the store" are_names "seldom " seldom
 check_run "several at once" 0 '^sgd: deleted$' runs --delete ended sgd
@@ -293,9 +293,9 @@ check "... the other run can be added to the new store" [ "$("$program" runs --a
 check_run "runs are recorded again" 0 '^runs/whole: recorded in .*runs/runs.db$' runs --add runs/whole
 check "... with the same values" [ "$("$program" runs whole \
     --columns loss,validation/fine_top1,test/loss,state)" = "$best" ]
-check_run "what is no run is not recorded" 1 'sub/config.json: cannot be opened' runs --add sub
+check_run "a directory that is not a run is not recorded" 1 'sub/config.json: cannot be opened' runs --add sub
 check_run "adding nothing" 2 'add needs the names or directories of runs' runs --add
-check_run "a run goes on without its record" 0 'stopped after step 5' \
+check_run "a run without a record is resumed" 0 'stopped after step 5' \
     train --resume runs/limited --max-steps 5
 check "... and its history is complete again" agrees runs/limited
 check "... from its first step" [ "$(fact runs/limited loss)" = \
