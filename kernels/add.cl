@@ -4,7 +4,7 @@
 // than an int can count.
 
 // The number of elements from `at` on, at most VEC; 0 past the end.
-inline int left_from(size_t at, ulong count)
+static inline int left_from(size_t at, ulong count)
 {
     return at < count ? (int)min((ulong)VEC, count - at) : 0;
 }

@@ -23,8 +23,8 @@ kernel void batchnorm_sums(global const real *x, global float *partials, int pix
 // Combines the (count, mean, squared deviations) of all runs by Chan's formula, for VEC channels
 // from `at` on. The means are taken as differences from the first one, to keep precision. Returns
 // the total count.
-inline int merge_runs(global const float *partials, int runs, int c, int at, vec *mean,
-                      vec *squared)
+static inline int merge_runs(global const float *partials, int runs, int c, int at, vec *mean,
+                             vec *squared)
 {
     global const int *counts = SUM_COUNTS(partials, runs, c);
     const int left = c - at;
@@ -123,8 +123,8 @@ kernel void batchnorm_gradient_sums(global const real *x, global const float *me
 // Stores what the pass over the pixels needs, means[3][c], in place of the partials: the mean of
 // dy, the mean of dy * (x - mean) * inverse_deviation^2, and gamma * inverse_deviation. The last is
 // stored because gamma itself may have been updated by then.
-inline void store_means(global float *means, vec sum, vec product, global const float *gamma,
-                        global const float *inverse_deviation, int pixels, int c, int at)
+static inline void store_means(global float *means, vec sum, vec product, global const float *gamma,
+                               global const float *inverse_deviation, int pixels, int c, int at)
 {
     const int left = c - at;
     vec_store_part(sum / pixels, means + at, left);

@@ -24,7 +24,7 @@ typedef JOIN(int, VEC) vec_mask;
 // Loads min(VEC, left) floats and sets the other lanes to zero. It serves the last vector of a row
 // if the row's length is not a multiple of VEC. The loop must not be unrolled: it rarely runs, but
 // it is inlined dozens of times in every kernel.
-inline vec vec_load_part(const global float *p, int left)
+static inline vec vec_load_part(const global float *p, int left)
 {
     if (left >= VEC)
         return vec_load(p);
@@ -37,7 +37,7 @@ inline vec vec_load_part(const global float *p, int left)
 }
 
 // Stores min(VEC, left) floats.
-inline void vec_store_part(vec v, global float *p, int left)
+static inline void vec_store_part(vec v, global float *p, int left)
 {
     if (left >= VEC) {
         vec_store(v, p);
@@ -70,13 +70,13 @@ typedef struct __attribute__((packed)) halves {
     JOIN(ushort, VEC) bits;
 } halves;
 
-inline vec real_load(const global real *p)
+static inline vec real_load(const global real *p)
 {
     const JOIN(ushort, VEC) bits = ((const global halves *)p)->bits;
     return JOIN(vloada_half, VEC)(0, (const half *)&bits);
 }
 
-inline void real_store(vec v, global real *p)
+static inline void real_store(vec v, global real *p)
 {
     JOIN(ushort, VEC) bits;
     JOIN(JOIN(vstorea_half, VEC), _rte)(v, 0, (half *)&bits);
@@ -87,7 +87,7 @@ inline void real_store(vec v, global real *p)
 #define real_store(v, p) JOIN(JOIN(vstore_half, VEC), _rte)((v), 0, (p))
 #endif
 
-inline vec real_load_part(const global real *p, int left)
+static inline vec real_load_part(const global real *p, int left)
 {
     if (left >= VEC)
         return real_load(p);
@@ -97,7 +97,7 @@ inline vec real_load_part(const global real *p, int left)
     return vec_load(lanes);
 }
 
-inline void real_store_part(vec v, global real *p, int left)
+static inline void real_store_part(vec v, global real *p, int left)
 {
     if (left >= VEC) {
         real_store(v, p);
@@ -118,7 +118,7 @@ typedef float real;
 #define real_store_part(v, p, left) vec_store_part(v, p, left)
 #endif
 
-inline float sum_of_lanes(vec v)
+static inline float sum_of_lanes(vec v)
 {
     float lanes[VEC], sum = 0.0f;
     vec_store(v, lanes);
@@ -129,7 +129,8 @@ inline float sum_of_lanes(vec v)
 
 // target = alpha * gradient + beta * target, for min(VEC, left) weights. If beta is 0 the target is
 // not read, so its old contents do not matter.
-inline void store_gradient(vec gradient, float alpha, float beta, global float *target, int left)
+static inline void store_gradient(vec gradient, float alpha, float beta, global float *target,
+                                  int left)
 {
     vec value = alpha * gradient;
     if (beta != 0.0f)
@@ -138,14 +139,14 @@ inline void store_gradient(vec gradient, float alpha, float beta, global float *
 }
 
 // max(v, 0), except that a NaN stays a NaN.
-inline vec relu_of(vec v)
+static inline vec relu_of(vec v)
 {
     return select(v, (vec)(0.0f), v <= 0.0f);
 }
 
 // dy, set to zero where the ReLU's output y is 0. Without a ReLU y is NULL, and dy is returned
 // unchanged.
-inline vec load_masked(global const real *dy, global const real *y, size_t at, int left)
+static inline vec load_masked(global const real *dy, global const real *y, size_t at, int left)
 {
     const vec d = real_load_part(dy + at, left);
     return y ? select(d, (vec)(0.0f), real_load_part(y + at, left) <= 0.0f) : d;
@@ -158,7 +159,7 @@ typedef struct patch {
     int begin, end;  // channels
 } patch;
 
-inline patch patch_of(int pixels, int c, int width, int run)
+static inline patch patch_of(int pixels, int c, int width, int run)
 {
     const int first = get_global_id(1) * run, begin = get_global_id(0) * width;
     return (patch){first, min(pixels, first + run), begin, min(c, begin + width)};
@@ -168,7 +169,8 @@ inline patch patch_of(int pixels, int c, int width, int run)
 // the sum of squared deviations from it. Sums stay in registers for `rows` pixels at a time.
 // Differences from the first pixel are summed, so no digits are lost if the mean is large compared
 // with the deviation.
-inline void sum_channels(global const real *x, global float *sums, const patch p, int rows, int c)
+static inline void sum_channels(global const real *x, global float *sums, const patch p, int rows,
+                                int c)
 {
     global const real *shifts = x + p.first * (size_t)c;
     const float scale = 1.0f / (p.last - p.first);
@@ -199,9 +201,9 @@ inline void sum_channels(global const real *x, global float *sums, const patch p
 
 // First stage of the backward pass: sums[0][c] = the sum of dy, sums[1][c] = the sum of dy * (x -
 // mean). dy is masked by the ReLU.
-inline void sum_channel_gradients(global const real *x, global const float *mean,
-                                  global const real *y, global const real *dy, global float *sums,
-                                  const patch p, int rows, int c)
+static inline void sum_channel_gradients(global const real *x, global const float *mean,
+                                         global const real *y, global const real *dy,
+                                         global float *sums, const patch p, int rows, int c)
 {
     for (int row = p.first; row < p.last; row += rows) {
         const int stop = min(p.last, row + rows);
@@ -226,10 +228,10 @@ inline void sum_channel_gradients(global const real *x, global const float *mean
 }
 
 // y = relu?((x - mean) * inverse_deviation * gamma + beta [+ residual]), for one patch.
-inline void normalise(global const real *x, global const float *mean,
-                      global const float *inverse_deviation, global const float *gamma,
-                      global const float *beta, global const real *residual, int relu,
-                      global real *y, const patch p, int c)
+static inline void normalise(global const real *x, global const float *mean,
+                             global const float *inverse_deviation, global const float *gamma,
+                             global const float *beta, global const real *residual, int relu,
+                             global real *y, const patch p, int c)
 {
     for (int pixel = p.first; pixel < p.last; pixel++)
         for (int at = p.begin; at < p.end; at += VEC) {
@@ -246,8 +248,8 @@ inline void normalise(global const real *x, global const float *mean,
 }
 
 // Adds up `runs` partial sums [2][c], in order, for VEC channels from channel `at` on.
-inline void add_runs(global const float *partials, int runs, int c, int at, vec *first,
-                     vec *second)
+static inline void add_runs(global const float *partials, int runs, int c, int at, vec *first,
+                            vec *second)
 {
     *first = *second = (vec)(0.0f);
     for (int r = 0; r < runs; r++) {
@@ -272,7 +274,7 @@ typedef struct ending {
 
 // relu?(scale * v + shift [+ residual]) for the vector of channels that starts at `channel`, of
 // which `left` exist. `at` is the vector's index in the result.
-inline vec finish_vec(vec v, const ending e, int channel, size_t at, int left)
+static inline vec finish_vec(vec v, const ending e, int channel, size_t at, int left)
 {
     if (e.scale)
         v *= vec_load_part(e.scale + channel, left);
@@ -284,7 +286,8 @@ inline vec finish_vec(vec v, const ending e, int channel, size_t at, int left)
 
 // ---- Convolutions ----
 
-#define INLINE inline __attribute__((always_inline)) // otherwise sums are spilled from registers
+// Always inline: otherwise sums are spilled from registers.
+#define INLINE static inline __attribute__((always_inline))
 
 // The arguments that follow the two factors and the result in every convolution kernel, in the
 // order of ARG_CONVOLUTION in src/ops/convolution.h: the shapes of x[n][h][w][cin],

@@ -19,12 +19,13 @@ typedef struct target {
     bool known;                     // both labels are classes
 } target;
 
-inline bool is_class(int label, int classes)
+static inline bool is_class(int label, int classes)
 {
     return label >= 0 && label < classes;
 }
 
-inline target target_of(global const int *labels, int classes, float partner_share, float smoothing)
+static inline target target_of(global const int *labels, int classes, float partner_share,
+                               float smoothing)
 {
     const int image = get_global_id(0), images = get_global_size(0);
     const int own = labels ? labels[image] : -1;
@@ -40,20 +41,20 @@ inline target target_of(global const int *labels, int classes, float partner_sha
     return t;
 }
 
-inline float target_at(const target t, int j)
+static inline float target_at(const target t, int j)
 {
     return (j == t.own ? t.own_share : 0.0f) + (j == t.partner ? t.partner_share : 0.0f) + t.rest;
 }
 
 // weight * value, but 0 if the weight is 0, even for an infinite value.
-inline float weighted(float weight, float value)
+static inline float weighted(float weight, float value)
 {
     return weight == 0.0f ? 0.0f : weight * value;
 }
 
 // The largest logit. If some logits are NaN the result may or may not be NaN; the NaN reaches the
 // sum of exponentials anyway.
-inline float largest(global const real *logits, int classes)
+static inline float largest(global const real *logits, int classes)
 {
     float top = real_get(logits);
     for (int j = 1; j < classes; j++)
@@ -61,7 +62,7 @@ inline float largest(global const real *logits, int classes)
     return top;
 }
 
-inline float sum_of_exponentials(global const real *logits, int classes, float top)
+static inline float sum_of_exponentials(global const real *logits, int classes, float top)
 {
     float sum = 0.0f;
     for (int j = 0; j < classes; j++)
@@ -69,7 +70,7 @@ inline float sum_of_exponentials(global const real *logits, int classes, float t
     return sum;
 }
 
-inline int best_class(global const real *logits, int classes)
+static inline int best_class(global const real *logits, int classes)
 {
     int best = 0;
     float most = real_get(logits);
@@ -85,7 +86,7 @@ inline int best_class(global const real *logits, int classes)
 
 // The number of classes that come before the label when sorted by decreasing logit, then by index.
 // The comparison is written so that a NaN comes first: no NaN can make a guess count as right.
-inline int rank_of(global const real *logits, int classes, int label)
+static inline int rank_of(global const real *logits, int classes, int label)
 {
     const float own = real_get(logits + label);
     if (isnan(own))
@@ -99,7 +100,8 @@ inline int rank_of(global const real *logits, int classes, int label)
 }
 
 // The sum over all classes of target * (logit - top).
-inline float expected_logit(global const real *logits, int classes, const target t, float top)
+static inline float expected_logit(global const real *logits, int classes, const target t,
+                                   float top)
 {
     float all = 0.0f;
     for (int j = 0; j < classes && t.rest != 0.0f; j++)
@@ -108,8 +110,8 @@ inline float expected_logit(global const real *logits, int classes, const target
            weighted(t.partner_share, real_get(logits + t.partner) - top) + weighted(t.rest, all);
 }
 
-inline head_result result_of(global const real *logits, int classes, const target t, float top,
-                             float sum)
+static inline head_result result_of(global const real *logits, int classes, const target t,
+                                    float top, float sum)
 {
     head_result result;
     result.loss = t.known ? log(sum) - expected_logit(logits, classes, t, top) : NAN;
@@ -148,8 +150,8 @@ typedef struct family {
     float top, sum, expected;
 } family;
 
-inline family family_of(global const real *logits, global const int *members, int count,
-                        const target t)
+static inline family family_of(global const real *logits, global const int *members, int count,
+                               const target t)
 {
     family f = {real_get(logits + members[0]), 0.0f, 0.0f};
     for (int i = 1; i < count; i++)

@@ -2,7 +2,7 @@
 // x * sigmoid(gate) for two tensors of the same shape, and its gradients. One work-item handles VEC
 // elements.
 
-inline vec sigmoid_of(vec v)
+static inline vec sigmoid_of(vec v)
 {
     return 1.0f / (1.0f + exp(-v));
 }

@@ -106,10 +106,11 @@ typedef struct panel {
 enum { LINE = 16 }; // floats in a cache line; true for nearly all processors and harmless for
                     // others
 
-// Prefetches cache lines [first, last) of a panel.
+// Prefetches cache lines [first, last) of a panel, if PoCL compiles, which its macro tells: SPIR-V
+// cannot express the builtin, and Mesa's translator to SPIR-V ends the process over it.
 INLINE void prefetch_lines(const panel p, int first, int last)
 {
-#ifdef __has_builtin
+#if defined(POCL_DEVICE_ADDRESS_BITS) && defined(__has_builtin)
 #if __has_builtin(__builtin_prefetch)
     for (int i = first; i < last; i++)
         __builtin_prefetch(

@@ -2,7 +2,7 @@
 // Initial weights from Philox4x32-10 (see src/base/random.h). Block `index` of a stream is four
 // words and fills four neighbouring floats, so values do not depend on the device.
 
-inline uint4 random_block(ulong seed, uint stream, ulong index)
+static inline uint4 random_block(ulong seed, uint stream, ulong index)
 {
     uint key0 = (uint)seed, key1 = (uint)(seed >> 32);
     uint4 c = (uint4)((uint)index, (uint)(index >> 32), stream, 0);
@@ -17,12 +17,12 @@ inline uint4 random_block(ulong seed, uint stream, ulong index)
 }
 
 // A number in (0, 1): the middle of one of 2^24 equal steps, so its logarithm is finite.
-inline float unit_interval(uint word)
+static inline float unit_interval(uint word)
 {
     return ((float)(word >> 8) + 0.5f) * 0x1p-24f;
 }
 
-inline void store_four(float4 v, global float *values, uint count, uint at)
+static inline void store_four(float4 v, global float *values, uint count, uint at)
 {
     if (at + 4 <= count) {
         vstore4(v, 0, values + at);

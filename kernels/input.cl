@@ -32,12 +32,12 @@ typedef struct filter {
     long sum; // of the weights
 } filter;
 
-inline int filter_weight(const filter f, int x)
+static inline int filter_weight(const filter f, int x)
 {
     return 2 * max(f.in, f.out) - abs_diff((2 * x + 1) * f.out, (2 * f.at + 1) * f.in);
 }
 
-inline filter filter_make(int in, int out, int at)
+static inline filter filter_make(int in, int out, int at)
 {
     filter f = {in, out, at, 0, 0, 0};
     const int centre = (2 * at + 1) * in, reach = 2 * max(in, out);
@@ -50,22 +50,22 @@ inline filter filter_make(int in, int out, int at)
 }
 
 // The share of input x in the sum, rounded to FRACTION_BITS bits.
-inline int filter_coefficient(const filter f, int x)
+static inline int filter_coefficient(const filter f, int x)
 {
     if (f.end - f.first == 1)
         return 1 << FRACTION_BITS;
     return (((long)filter_weight(f, x) << (FRACTION_BITS + 1)) + f.sum) / (2 * f.sum);
 }
 
-inline int round_to_byte(int sum)
+static inline int round_to_byte(int sum)
 {
     return clamp((sum + (1 << (FRACTION_BITS - 1))) >> FRACTION_BITS, 0, 255);
 }
 
 // The three colours at (x, y) of the image's part after resizing it to w x h: first across each
 // row, then down the column.
-inline int3 resized_pixel(global const uchar *pixels, const pixel_source image, int w, int h, int x,
-                          int y)
+static inline int3 resized_pixel(global const uchar *pixels, const pixel_source image, int w, int h,
+                                 int x, int y)
 {
     const int step = image.layout ? 3 : 1;
     const int plane = image.layout ? 1 : image.width * image.height;
@@ -96,7 +96,7 @@ inline int3 resized_pixel(global const uchar *pixels, const pixel_source image, 
 // The source of pixel (x, y) of a rotated w x h image. Like Pillow's affine transform it has 16
 // bits of fraction: the matrix and the position of the first pixel are rounded to them, and every
 // other position follows in whole steps. The angle's sine and cosine are converted with 30 bits.
-inline int2 rotated_from(const pixel_source image, int w, int h, int x, int y)
+static inline int2 rotated_from(const pixel_source image, int w, int h, int x, int y)
 {
     const long sine = convert_long_rte(image.sine * 1073741824.0f);
     const long cosine = convert_long_rte(image.cosine * 1073741824.0f);
@@ -111,12 +111,12 @@ inline int2 rotated_from(const pixel_source image, int w, int h, int x, int y)
                   (int)((start_y + x * step_sine + y * step_cosine) >> 16));
 }
 
-inline bool is_inside(int2 at, int w, int h)
+static inline bool is_inside(int2 at, int w, int h)
 {
     return at.x >= 0 && at.x < w && at.y >= 0 && at.y < h;
 }
 
-inline bool is_cut(const pixel_source image, int x, int y)
+static inline bool is_cut(const pixel_source image, int x, int y)
 {
     return x >= image.cut_left && x < image.cut_left + image.cut_side && y >= image.cut_top &&
            y < image.cut_top + image.cut_side;

@@ -12,7 +12,7 @@ typedef JOIN(uchar, VEC) vec_index;
 #define vec_index_of(m) JOIN(convert_uchar, VEC)(m)
 #endif
 
-inline vec_mask load_indices(global const uchar *p, int left)
+static inline vec_mask load_indices(global const uchar *p, int left)
 {
 #if VEC == 1
     return *p;
@@ -26,7 +26,7 @@ inline vec_mask load_indices(global const uchar *p, int left)
 #endif
 }
 
-inline void store_indices(vec_mask v, global uchar *p, int left)
+static inline void store_indices(vec_mask v, global uchar *p, int left)
 {
 #if VEC == 1
     *p = v;

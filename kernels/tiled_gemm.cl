@@ -64,19 +64,26 @@ INLINE void multiply_tiles(local float *tiles, piece *sums)
 {
     const local float *a = tiles + piece_row(0), *b = tiles + B_AT + piece_column(0);
     for (int k = 0; k < TILE_STEPS; k++) {
-        float left[SHARE_ROWS];
         float4 right[COLUMN_GROUPS];
 #pragma unroll
-        for (int g = 0; g < ROW_GROUPS; g++)
-            vstore4(*(const local float4 *)(a + k * A_STRIDE + g * (TILE_ROWS / ROW_GROUPS)), g,
-                    left);
+        for (int c = 0; c < COLUMN_GROUPS; c++)
+            right[c] =
+                *(const local float4 *)(b + k * B_STRIDE + c * (TILE_COLUMNS / COLUMN_GROUPS));
+        // Four rows by name: AMD's LLVM 17 drops vectors that are stored into a private array and
+        // read back as single floats, and Intel's compiler spills them.
 #pragma unroll
-        for (int g = 0; g < COLUMN_GROUPS; g++)
-            right[g] =
-                *(const local float4 *)(b + k * B_STRIDE + g * (TILE_COLUMNS / COLUMN_GROUPS));
+        for (int g = 0; g < ROW_GROUPS; g++) {
+            const float4 left =
+                *(const local float4 *)(a + k * A_STRIDE + g * (TILE_ROWS / ROW_GROUPS));
 #pragma unroll
-        for (int i = 0; i < PIECES; i++)
-            sums[i] = fma((float4)(left[i / COLUMN_GROUPS]), right[i % COLUMN_GROUPS], sums[i]);
+            for (int c = 0; c < COLUMN_GROUPS; c++) {
+                piece *const rows = sums + 4 * g * COLUMN_GROUPS + c;
+                rows[0] = fma((piece)(left.s0), right[c], rows[0]);
+                rows[COLUMN_GROUPS] = fma((piece)(left.s1), right[c], rows[COLUMN_GROUPS]);
+                rows[2 * COLUMN_GROUPS] = fma((piece)(left.s2), right[c], rows[2 * COLUMN_GROUPS]);
+                rows[3 * COLUMN_GROUPS] = fma((piece)(left.s3), right[c], rows[3 * COLUMN_GROUPS]);
+            }
+        }
     }
 }
 
