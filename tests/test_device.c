@@ -95,6 +95,31 @@ static void test_choices(void **state)
     expect_choice(&only_fpga, NULL, 0);
 }
 
+static void test_kinds(void **state)
+{
+    (void)state;
+    const cl_device_type all = CL_DEVICE_TYPE_DEFAULT | CL_DEVICE_TYPE_CPU | CL_DEVICE_TYPE_GPU |
+                               CL_DEVICE_TYPE_ACCELERATOR; /* what Oclgrind reports */
+    const char *before = getenv("HCNN_AS_GPU");
+    char *kept = before ? strdup(before) : NULL;
+    unsetenv("HCNN_AS_GPU");
+    assert_int_equal(device_kind(all), CL_DEVICE_TYPE_GPU);
+    assert_int_equal(device_kind(CL_DEVICE_TYPE_GPU), CL_DEVICE_TYPE_GPU);
+    assert_int_equal(device_kind(CL_DEVICE_TYPE_ACCELERATOR | CL_DEVICE_TYPE_DEFAULT),
+                     CL_DEVICE_TYPE_ACCELERATOR);
+    assert_int_equal(device_kind(CL_DEVICE_TYPE_CPU | CL_DEVICE_TYPE_DEFAULT), CL_DEVICE_TYPE_CPU);
+    assert_int_equal(device_kind(0), CL_DEVICE_TYPE_CPU);
+    setenv("HCNN_AS_GPU", "1", true);
+    assert_int_equal(device_kind(CL_DEVICE_TYPE_CPU), CL_DEVICE_TYPE_GPU);
+    setenv("HCNN_AS_GPU", "0", true);
+    assert_int_equal(device_kind(CL_DEVICE_TYPE_CPU), CL_DEVICE_TYPE_CPU);
+    if (kept)
+        setenv("HCNN_AS_GPU", kept, true);
+    else
+        unsetenv("HCNN_AS_GPU");
+    free(kept);
+}
+
 static void expect_place(const char *spec, int place, int wanted)
 {
     error err = {""};
@@ -220,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_refusals),

@@ -83,13 +83,19 @@ status device_check(const device *dev, error *err, cl_int code, const char *what
                      what, dev->info.name, advice);
 }
 
+cl_device_type device_kind(cl_device_type reported)
+{
+    const char *as_gpu = getenv("HCNN_AS_GPU");
+    if ((reported & CL_DEVICE_TYPE_GPU) || (as_gpu && strcmp(as_gpu, "1") == 0))
+        return CL_DEVICE_TYPE_GPU;
+    return reported & CL_DEVICE_TYPE_ACCELERATOR ? CL_DEVICE_TYPE_ACCELERATOR : CL_DEVICE_TYPE_CPU;
+}
+
 const char *device_type_name(cl_device_type type)
 {
-    if (type & CL_DEVICE_TYPE_GPU)
-        return "gpu";
-    if (type & CL_DEVICE_TYPE_ACCELERATOR)
-        return "accelerator";
-    return "cpu";
+    return type == CL_DEVICE_TYPE_GPU           ? "gpu"
+           : type == CL_DEVICE_TYPE_ACCELERATOR ? "accelerator"
+                                                : "cpu";
 }
 
 static void read_text(cl_device_id id, cl_device_info what, char *text, size_t capacity)
@@ -134,6 +140,7 @@ static void read_info(device_info *info)
     cl_bool available = CL_FALSE, compiler = CL_FALSE;
     char extensions[8192] = "";
     GET(CL_DEVICE_TYPE, info->type);
+    info->type = device_kind(info->type);
     read_text(id, CL_DEVICE_NAME, info->name, sizeof info->name);
     read_text(id, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
     read_text(id, CL_DEVICE_VERSION, info->version, sizeof info->version);
