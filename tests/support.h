@@ -47,6 +47,9 @@ double support_rounding(const device *dev);
 double support_smallest(const device *dev);
 /* A random integer in [low, high]; `draw` is the number of the draw for this seed. */
 int support_pick(uint64_t seed, uint64_t draw, int low, int high);
+/* The number of shapes that a test draws: `all` of them, or at most HCNN_TEST_CASES. A simulator is
+ * too slow for more; the first shapes are the odd and the small ones. */
+int support_cases(int all);
 /* The values as doubles, in new memory. */
 double *support_widen(const float *values, size_t count);
 

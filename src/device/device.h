@@ -81,9 +81,9 @@ status device_choose(const device_list *list, const char *spec, int place, int *
  * messages name it. */
 status device_choose_own(const device_list *list, int *index, error *err);
 
-/* The one kind that a device counts as. OpenCL's type is a bit field, and a simulator may report all
- * bits: it counts as a GPU. With HCNN_AS_GPU=1 in the environment every device does, so that tests
- * run a GPU's kernels and choices on a processor. */
+/* The one kind that a device counts as. OpenCL's type is a bit field, and a simulator may report
+ * all bits: it counts as a GPU. With HCNN_AS_GPU=1 in the environment every device does, so that
+ * tests run a GPU's kernels and choices on a processor. */
 cl_device_type device_kind(cl_device_type reported);
 /* Returns "gpu", "cpu" or "accelerator". */
 const char *device_type_name(cl_device_type type);
