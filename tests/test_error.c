@@ -68,6 +68,31 @@ static void prefix_keeps_both_ends_of_long_messages(void **state)
     assert_string_equal(err.message + ERROR_CAPACITY - sizeof end, end);
 }
 
+/* The cut leaves whole characters on both sides, however they fall. */
+static void a_cut_splits_no_character(void **state)
+{
+    (void)state;
+    static const char *const characters[] = {"\u00e9", "\u20ac", "\U0001f333"};
+    static char text[3 * ERROR_CAPACITY];
+    error err;
+    for (int c = 0; c < 3; c++)
+        for (int before = 0; before < 4; before++)
+            for (int after = 0; after < 4; after++) {
+                size_t size = strlen(characters[c]), at = (size_t)before;
+                memset(text, 'x', sizeof text);
+                for (; at < 2 * ERROR_CAPACITY; at += size)
+                    memcpy(text + at, characters[c], size);
+                text[at + (size_t)after] = '\0';
+                error_set(&err, STATUS_FAILED, "%s", text);
+                const char *gap = strstr(err.message, " [...] ");
+                assert_non_null(gap);
+                size_t head = (size_t)(gap - err.message), tail = strlen(gap + 7);
+                assert_int_equal((head - (size_t)before) % size, 0);
+                assert_int_equal((tail - (size_t)after) % size, 0);
+                assert_true(head + 7 + tail + 2 * (size - 1) >= ERROR_CAPACITY - 1);
+            }
+}
+
 static void a_long_prefix_is_kept_whole(void **state)
 {
     (void)state;
@@ -122,6 +147,7 @@ int main(void)
         cmocka_unit_test(prefix_comes_first),
         cmocka_unit_test(prefix_keeps_a_full_message_in_bounds),
         cmocka_unit_test(prefix_keeps_both_ends_of_long_messages),
+        cmocka_unit_test(a_cut_splits_no_character),
         cmocka_unit_test(a_long_prefix_is_kept_whole),
         cmocka_unit_test(suffix_comes_last),
         cmocka_unit_test(out_of_memory_names_what_needed_it),

@@ -49,6 +49,15 @@ check "... without the backward pass" sh -c "! grep -q '\"weights\"' '$scratch/o
 check "... keeps the other shapes in the file" grep -q '"direction": "weights"' "$(choices)"
 check_run "a batch size of 0" 2 'batch-size' tune --batch-size 0
 
+# JSON is UTF-8, but the path of a cache may be any bytes.
+(
+    XDG_CACHE_HOME=$(printf '%s/not-\377-UTF-8' "$scratch")
+    run_program tune $quick --mode infer --json
+    exit "$code"
+)
+check "a cache whose path is not UTF-8: the measurements are printed" \
+    grep -q '"file":null,.*"direction":"forward"' "$scratch/out"
+
 # ---- Later commands ----
 
 # The file now says that im2col was the fastest everywhere.

@@ -2,27 +2,42 @@
 /* Formats error messages; see error.h. */
 #include "base/error.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #undef error_set
 #undef error_prefix
 #undef error_memory
 
-/* A message that does not fit loses its middle: the start says where, the end says what to do. */
-static void format_message(error *err, const char *format, va_list arguments)
+enum { MOST_CONTINUATIONS = 3 }; /* bytes of a UTF-8 character after its first */
+
+static bool continues_character(char byte)
+{
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+/* A text that does not fit loses its middle, from character to character: the start says where, the
+ * end says what to do. */
+static void shorten(const char *text, size_t length, char message[ERROR_CAPACITY])
 {
     static const char gap[] = " [...] ";
     enum { HEAD = ERROR_CAPACITY / 2, TAIL = ERROR_CAPACITY - HEAD - sizeof gap };
+    const char *head = text + HEAD, *tail = text + length - TAIL;
+    for (int i = 0; i < MOST_CONTINUATIONS && continues_character(*head); i++)
+        head--;
+    for (int i = 0; i < MOST_CONTINUATIONS && continues_character(*tail); i++)
+        tail++;
+    snprintf(message, ERROR_CAPACITY, "%.*s%s%s", (int)(head - text), text, gap, tail);
+}
+
+void error_format(error *err, const char *format, va_list arguments)
+{
     char *text = NULL;
     va_list again;
     va_copy(again, arguments);
     int length = vsnprintf(err->message, sizeof err->message, format, arguments);
     if (length >= ERROR_CAPACITY && vasprintf(&text, format, again) == length) {
-        memcpy(err->message + HEAD, gap, sizeof gap - 1);
-        memcpy(err->message + HEAD + sizeof gap - 1, text + length - TAIL, TAIL + 1);
+        shorten(text, (size_t)length, err->message);
         free(text);
     }
     va_end(again);
@@ -32,7 +47,7 @@ status error_set(error *err, status code, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    format_message(err, format, arguments);
+    error_format(err, format, arguments);
     va_end(arguments);
     return code;
 }
@@ -42,7 +57,7 @@ status error_prefix(error *err, status code, const char *format, ...)
     error prefix, kept = *err;
     va_list arguments;
     va_start(arguments, format);
-    format_message(&prefix, format, arguments);
+    error_format(&prefix, format, arguments);
     va_end(arguments);
     return error_set(err, code, "%s: %s", prefix.message, kept.message);
 }
@@ -52,7 +67,7 @@ status error_suffix(error *err, status code, const char *format, ...)
     error suffix, kept = *err;
     va_list arguments;
     va_start(arguments, format);
-    format_message(&suffix, format, arguments);
+    error_format(&suffix, format, arguments);
     va_end(arguments);
     return error_set(err, code, "%s%s", kept.message, suffix.message);
 }

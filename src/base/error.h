@@ -3,6 +3,7 @@
  * passed. Nothing here prints or exits; the commands decide what the user sees. */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 
 /* The values are the program's exit codes, so a command can return a status as it is. */
@@ -23,6 +24,10 @@ typedef struct error {
 /* Formats the message and returns code. If the message does not fit, its middle is left out. */
 status error_set(error *err, status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Formats the message of error_set. */
+void error_format(error *err, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 
 /* Puts "prefix: " before the message in err and returns code. */
 status error_prefix(error *err, status code, const char *format, ...)

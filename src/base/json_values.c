@@ -6,21 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Appends a value, which it takes over. Returns NULL and frees the array if the value is NULL or
- * there is no memory. */
-static json_t *append(json_t *array, json_t *value)
+static json_t *kept_if(bool whole, json_t *value)
 {
-    if (json_array_append_new(array, value) == 0)
-        return array;
-    json_decref(array);
+    if (whole)
+        return value;
+    json_decref(value);
     return NULL;
+}
+
+json_t *array_with(json_t *array, json_t *value)
+{
+    return kept_if(json_array_append_new(array, value) == 0, array);
+}
+
+json_t *object_with(json_t *object, json_t *members)
+{
+    return kept_if(json_object_update_new(object, members) == 0, object);
 }
 
 json_t *texts_to_json(char *const *texts, int count)
 {
     json_t *array = json_array();
     for (int i = 0; array && i < count; i++)
-        array = append(array, json_string(texts[i]));
+        array = array_with(array, json_string(texts[i]));
     return array;
 }
 
@@ -28,7 +36,7 @@ json_t *ints_to_json(const int *values, int count)
 {
     json_t *array = json_array();
     for (int i = 0; array && i < count; i++)
-        array = append(array, json_integer(values[i]));
+        array = array_with(array, json_integer(values[i]));
     return array;
 }
 
@@ -38,8 +46,8 @@ json_t *matrix_to_json(const uint32_t *values, int side)
     for (int i = 0; values && rows && i < side; i++) {
         json_t *row = json_array();
         for (int j = 0; row && j < side; j++)
-            row = append(row, json_integer(values[(size_t)i * (size_t)side + (size_t)j]));
-        rows = append(rows, row);
+            row = array_with(row, json_integer(values[(size_t)i * (size_t)side + (size_t)j]));
+        rows = array_with(rows, row);
     }
     return rows;
 }

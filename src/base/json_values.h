@@ -21,6 +21,12 @@ static inline json_t *text_to_json(const char *text)
     return value ? value : json_null();
 }
 
+/* Append a value to an array, and the members of an object to another. They take over both
+ * arguments and return the first. They return NULL if one of the two is NULL or there is no memory.
+ */
+json_t *array_with(json_t *array, json_t *value);
+json_t *object_with(json_t *object, json_t *members);
+
 /* Arrays. NULL if a text is not UTF-8 or there is no memory. */
 json_t *texts_to_json(char *const *texts, int count);
 json_t *ints_to_json(const int *values, int count);

@@ -65,7 +65,7 @@ static json_t *layers_to_json(const findings *f)
 {
     json_t *layers = json_array();
     for (size_t i = 0; i < f->layer_count; i++)
-        json_array_append_new(layers, layer_to_json(&f->layers[i], &f->limits));
+        layers = array_with(layers, layer_to_json(&f->layers[i], &f->limits));
     return layers;
 }
 
@@ -74,20 +74,20 @@ static status print_json(const request *r, const findings *f, error *err)
     const bench_options *o = &r->options;
     const bench_speed *train = &f->speed.train, *infer = &f->speed.infer;
     json_t *root = command_network_to_json(&o->network, f->dev, &f->limits);
-    json_object_set_new(root, "copy_gigabytes_per_second",
-                        json_real(f->limits.bytes_second * 1e-9));
+    root = object_with(
+        root, json_pack("{s:f}", "copy_gigabytes_per_second", f->limits.bytes_second * 1e-9));
     if (o->train)
-        json_object_update_new(root, json_pack("{s:f, s:f, s:I}", "train_images_per_second",
-                                               train->images_per_second, "train_first_step_seconds",
-                                               train->first_step, "train_bytes",
-                                               (json_int_t)train->bytes));
+        root = object_with(root,
+                           json_pack("{s:f, s:f, s:I}", "train_images_per_second",
+                                     train->images_per_second, "train_first_step_seconds",
+                                     train->first_step, "train_bytes", (json_int_t)train->bytes));
     if (o->infer)
-        json_object_update_new(root, json_pack("{s:f, s:f, s:I}", "infer_images_per_second",
-                                               infer->images_per_second, "infer_first_step_seconds",
-                                               infer->first_step, "infer_bytes",
-                                               (json_int_t)infer->bytes));
+        root = object_with(root,
+                           json_pack("{s:f, s:f, s:I}", "infer_images_per_second",
+                                     infer->images_per_second, "infer_first_step_seconds",
+                                     infer->first_step, "infer_bytes", (json_int_t)infer->bytes));
     if (r->layers)
-        json_object_set_new(root, "layers", layers_to_json(f));
+        root = object_with(root, json_pack("{s:o}", "layers", layers_to_json(f)));
     return command_print_json(root, JSON_LINE(6), err);
 }
 
@@ -153,11 +153,11 @@ static status write_trace(device *dev, const char *path, error *err)
     json_t *events = json_array();
     for (size_t i = 0; i < count; i++) {
         const profile_record *r = &records[i];
-        json_array_append_new(events, json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:i, s:{s:s}}",
-                                                "name", r->label, "cat", r->phase, "ph", "X", "ts",
-                                                (double)(r->start - records[0].start) * 1e-3, "dur",
-                                                (double)(r->end - r->start) * 1e-3, "pid", 1, "tid",
-                                                1, "args", "kernel", r->kernel));
+        events = array_with(events, json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:i, s:{s:s}}",
+                                              "name", r->label, "cat", r->phase, "ph", "X", "ts",
+                                              (double)(r->start - records[0].start) * 1e-3, "dur",
+                                              (double)(r->end - r->start) * 1e-3, "pid", 1, "tid",
+                                              1, "args", "kernel", r->kernel));
     }
     json_t *root = json_pack("{s:o, s:s}", "traceEvents", events, "displayTimeUnit", "ms");
     return json_write(path, root, JSON_COMPACT, err);

@@ -7,7 +7,6 @@
 #include "train/train_options.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +25,7 @@ void command_warn(const char *format, ...)
     error text;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text.message, sizeof text.message, format, arguments);
+    error_format(&text, format, arguments);
     va_end(arguments);
     terminal_print(stderr, "hcnn-cl: %s\n", text.message);
 }

@@ -115,12 +115,12 @@ static json_t *children(const hierarchy *tree, int coarse)
  * the tree is complete. */
 static status write_map(const preprocess_options *o, const hierarchy *tree, error *err)
 {
+    char *path = text_format("%s/label_map.json", o->out);
+    TRY(got_memory(path, err, o->out));
     json_t *map = json_object();
     for (int i = 0; i < tree->coarse_count; i++)
         json_object_set_new(map, tree->coarse_names[i], children(tree, i));
-    char *path = text_format("%s/label_map.json", o->out);
-    status result =
-        json_write(path ? path : o->out, path ? map : NULL, JSON_INDENT(2) | JSON_SORT_KEYS, err);
+    status result = json_write(path, map, JSON_INDENT(2) | JSON_SORT_KEYS, err);
     if (result == STATUS_OK)
         terminal_print(stdout, "%s: %d coarse, %d fine classes\n", path, tree->coarse_count,
                        tree->fine_count);

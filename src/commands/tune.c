@@ -41,13 +41,13 @@ static json_t *row_to_json(const tune_row *row, const peak *limits)
     const convolution_shape *s = &c->shape;
     double rate = flops_of(row) / row->seconds;
     return json_pack(
-        "{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:s?, s:f, s:f, s:f, s:s, s:o}",
+        "{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:s?, s:f, s:o, s:o, s:s, s:o}",
         "direction", convolution_direction_names[c->direction], "cin", s->cin, "cout", s->cout,
         "kernel", s->kernel, "stride", s->stride, "pad", s->pad, "n", c->x.n, "h", c->x.h, "w",
         c->x.w, "algorithm", row->chosen.algorithm->name, "tile",
-        convolution_tile_name(row->chosen), "seconds", row->seconds, "gflops", rate * 1e-9,
-        "share_of_peak", rate / limits->flops, "quick", row->quick.algorithm->name, "quick_seconds",
-        number_to_json(row->quick_seconds));
+        convolution_tile_name(row->chosen), "seconds", row->seconds, "gflops",
+        number_to_json(rate * 1e-9), "share_of_peak", number_to_json(rate / limits->flops), "quick",
+        row->quick.algorithm->name, "quick_seconds", number_to_json(row->quick_seconds));
 }
 
 static status print_json(const request *r, const findings *f, error *err)
@@ -58,10 +58,10 @@ static status print_json(const request *r, const findings *f, error *err)
                 : NULL;
     json_t *rows = json_array();
     for (size_t i = 0; i < t->count; i++)
-        json_array_append_new(rows, row_to_json(&t->rows[i], &f->limits));
+        rows = array_with(rows, row_to_json(&t->rows[i], &f->limits));
     json_t *root = command_network_to_json(&r->asked.network, f->dev, &f->limits);
-    json_object_update_new(
-        root, json_pack("{s:s, s:o*, s:o}", "file", t->file, "gemm", gemm, "convolutions", rows));
+    root = object_with(root, json_pack("{s:o, s:o*, s:o}", "file", text_to_json(t->file), "gemm",
+                                       gemm, "convolutions", rows));
     return command_print_json(root, JSON_LINE(6), err);
 }
 
