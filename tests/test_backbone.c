@@ -11,11 +11,14 @@ static void test_choices(void **state)
 {
     (void)state;
     const char *name;
-    for (int i = 0; (name = word_list_at(&backbone_words, i)); i++)
+    int backbones = 0, fusions = 0;
+    for (; (name = word_list_at(&backbone_words, backbones)); backbones++)
         assert_string_equal(backbone_find(name)->name, name);
+    assert_int_equal(backbones, 7);
     assert_null(backbone_find("resnet1"));
-    for (int i = 0; (name = word_list_at(&fusion_words, i)); i++)
+    for (; (name = word_list_at(&fusion_words, fusions)); fusions++)
         assert_string_equal(fusion_find(name)->name, name);
+    assert_int_equal(fusions, 4);
     assert_string_equal(fusion_find(NULL)->name, "concat");
     assert_null(fusion_find("conca"));
 }

@@ -120,6 +120,17 @@ check_run "PyTorch's file as a checkpoint" 1 'hcnn-cl import .* makes it a check
 printf 'PK\003\004 and no archive behind it' >"$scratch/damaged.pth"
 check_run "... even if it cannot be read" 1 'hcnn-cl import .* makes it a checkpoint' \
     eval --checkpoint "$scratch/damaged.pth" --data "$tree"
+# An archive of one empty file.
+{
+    printf 'PK\003\004\012\0\0\0\0\0\0\0\041\0\0\0\0\0\0\0\0\0\0\0\0\0\005\0\0\0a.txt'
+    printf 'PK\001\002\012\0\012\0\0\0\0\0\0\0\041\0\0\0\0\0\0\0\0\0\0\0\0\0\005\0\0\0\0\0'
+    printf '\0\0\0\0\0\0\0\0\0\0\0\0a.txt'
+    printf 'PK\005\006\0\0\0\0\001\0\001\0\063\0\0\0\043\0\0\0\0\0'
+} >"$scratch/other.zip"
+check_run "another zip archive as a checkpoint" 1 \
+    'data.pkl is missing.*; if it is a PyTorch file, `hcnn-cl import .*other.zip' \
+    eval --checkpoint "$scratch/other.zip" --data "$tree"
+check "... is not called a PyTorch file" sh -c "! grep -q ': is a PyTorch file' '$scratch/err'"
 check_run "a name without a format" 2 'does not say the format' export "$network" -o "$scratch/x"
 check_run "a name of another format" 2 'does not fit --format onnx' \
     export "$network" -o "$scratch/x.pth" --format onnx

@@ -159,6 +159,32 @@ static void backbones_and_their_heads(void **state)
     }
 }
 
+/* A name may consist of any number of wrappers. */
+static void many_wrappers(void **state)
+{
+    enum { WRAPPERS = 1 << 20, SIZE = 7 };
+    const fixture *f = *state;
+    const import_options tiny = {"tiny", NULL};
+    static const int64_t shape[] = {4, 3, 3, 3};
+    static const float values[4 * 3 * 3 * 3];
+    import_plan plan;
+    error err;
+    tensor_writer *w;
+    char *name = calloc(WRAPPERS + 2, SIZE);
+    assert_non_null(name);
+    for (size_t i = 0; i < WRAPPERS; i++)
+        memcpy(name + i * SIZE, "module.", SIZE);
+    strcpy(name + WRAPPERS * (size_t)SIZE, "conv1.weight");
+    CHECK_OK(tensor_writer_create(f->path, &w, &err));
+    CHECK_OK(tensor_writer_describe(w, name, SAFETENSORS_F32, 4, shape, &err));
+    CHECK_OK(tensor_writer_append(w, values, sizeof values, &err));
+    CHECK_OK(tensor_writer_commit(w, &err));
+    CHECK_OK(import_open(f->path, &tiny, &plan, &err));
+    assert_non_null(find_copy(&plan, "conv1.weight"));
+    import_close(&plan);
+    free(name);
+}
+
 /* The coarse backbone lacks the last stage: it is accepted only if a backbone is named. */
 static void a_partial_backbone_must_be_named(void **state)
 {
@@ -186,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_networks),
         cmocka_unit_test(backbones_and_their_heads),
+        cmocka_unit_test(many_wrappers),
         cmocka_unit_test(a_partial_backbone_must_be_named),
     };
     return cmocka_run_group_tests_name("import", tests, set_up, support_files_tear_down);

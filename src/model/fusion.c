@@ -83,7 +83,8 @@ static int add(graph *g, int fine, int coarse)
  * There is one gate per image and channel, so it may be applied before or after the average. */
 static int gate(graph *g, int fine, int coarse)
 {
-    int opened = project(g, "fine_gate", detached_average(g, coarse), g->nodes[fine].c);
+    int average = detached_average(g, coarse);
+    int opened = project(g, "fine_gate", average, g->nodes[fine].c);
     return graph_pair(g, NODE_GATE, graph_average_pool(g, fine), opened);
 }
 

@@ -136,7 +136,8 @@ int graph_input(graph *g, int size)
     return append(g, made);
 }
 
-int graph_convolution(graph *g, int input, int parameters, bool bias, convolution_shape shape)
+static node convolution_after(const graph *g, int input, int parameters, bool bias,
+                              convolution_shape shape)
 {
     node made = node_after(g, NODE_CONVOLUTION, input);
     made.shape = shape;
@@ -144,14 +145,19 @@ int graph_convolution(graph *g, int input, int parameters, bool bias, convolutio
     made.bias = bias ? parameters + 1 : GRAPH_NONE;
     slide(&made);
     made.c = shape.cout;
-    return append(g, made);
+    return made;
+}
+
+int graph_convolution(graph *g, int input, int parameters, bool bias, convolution_shape shape)
+{
+    return append(g, convolution_after(g, input, parameters, bias, shape));
 }
 
 int graph_standardised_convolution(graph *g, int input, int parameters, convolution_shape shape)
 {
-    int made = graph_convolution(g, input, parameters, false, shape);
-    g->nodes[made].standardised = true;
-    return made;
+    node made = convolution_after(g, input, parameters, false, shape);
+    made.standardised = true;
+    return append(g, made);
 }
 
 int graph_batchnorm(graph *g, int input, int parameters, bool relu, int residual)
@@ -209,9 +215,9 @@ void graph_detach(graph *g, int to, int from)
 int graph_linear(graph *g, int input, int parameters, int out)
 {
     const convolution_shape shape = {g->nodes[input].c, out, 1, 1, 0};
-    int made = graph_convolution(g, input, parameters, true, shape);
-    g->nodes[made].kind = NODE_LINEAR;
-    return made;
+    node made = convolution_after(g, input, parameters, true, shape);
+    made.kind = NODE_LINEAR;
+    return append(g, made);
 }
 
 static bool is_trained(const graph *g, int parameter)

@@ -107,6 +107,7 @@ status hcnn_build(const network_options *options, graph *g, error *err)
     const fusion *f = fusion_find(options->fusion);
     TRY(check_shape(options, err));
     int input = graph_input(g, options->image_size);
+    TRY(got_memory(!g->failed, err, "the network")); /* what follows reads the shape of node 0 */
     if (options->shared_trunk)
         build_shared(g, b, options, input);
     else

@@ -31,16 +31,22 @@ typedef struct search {
 
 /* ---- Names ---- */
 
-static const char *strip(const char *name, const char *prefix)
+/* The name inside one wrapper, or NULL if it has none. */
+static const char *unwrap(const char *name)
 {
     static const char *const wrappers[] = {"module.", "_orig_mod.", "model."};
+    const char *inside = NULL;
+    for (size_t i = 0; !inside && i < sizeof wrappers / sizeof wrappers[0]; i++)
+        inside = text_after(name, wrappers[i]);
+    return inside;
+}
+
+static const char *strip(const char *name, const char *prefix)
+{
     if (prefix)
         return text_after(name, prefix);
-    for (size_t i = 0; i < sizeof wrappers / sizeof wrappers[0]; i++) {
-        const char *inside = text_after(name, wrappers[i]);
-        if (inside)
-            return strip(inside, NULL);
-    }
+    for (const char *inside; (inside = unwrap(name));)
+        name = inside;
     return name;
 }
 

@@ -170,17 +170,31 @@ static status read_piece(model_file *m, const char *piece,
     return result;
 }
 
+/* PyTorch files are refused. Other zip archives begin like them, so a file is called a PyTorch file
+ * only if it can be read as one. */
+static status open_tensors(model_file *m, error *err)
+{
+    bool torch = false;
+    error ignored;
+    status result = tensor_file_open(m->path, &m->tensors, err);
+    (void)tensor_file_is_torch(m->path, &torch, &ignored);
+    if (!torch)
+        return result;
+    if (result != STATUS_OK)
+        return error_suffix(err, result,
+                            "; if it is a PyTorch file, `hcnn-cl import %s -o FILE --data PATH` "
+                            "makes it a checkpoint",
+                            m->path);
+    return error_set(err, STATUS_FAILED,
+                     "%s: is a PyTorch file, which does not contain the classes; `hcnn-cl import "
+                     "%s -o FILE --data PATH`, with the data set that it was trained on, makes it "
+                     "a checkpoint",
+                     m->path, m->path);
+}
+
 static status open_file(model_file *m, error *err)
 {
-    bool torch;
-    TRY(tensor_file_is_torch(m->path, &torch, err));
-    if (torch)
-        return error_set(err, STATUS_FAILED,
-                         "%s: is a PyTorch file, which does not contain the classes; `hcnn-cl "
-                         "import %s -o FILE --data PATH`, with the data set that it was trained "
-                         "on, makes it a checkpoint",
-                         m->path, m->path);
-    TRY(tensor_file_open(m->path, &m->tensors, err));
+    TRY(open_tensors(m, err));
     TRY(tensor_file_verify(m->tensors, err));
     const char *version = text_of(m, "hcnn.format");
     if (!version)

@@ -148,7 +148,7 @@ typedef struct extents {
 
 static extents extents_of(const parameter *p)
 {
-    return (extents){(size_t)p->shape[0], p->rank > 1 ? (size_t)p->shape[1] : 1,
+    return (extents){p->rank > 0 ? (size_t)p->shape[0] : 1, p->rank > 1 ? (size_t)p->shape[1] : 1,
                      p->rank > 2 ? (size_t)(p->shape[2] * p->shape[3]) : 1};
 }
 
