@@ -17,8 +17,8 @@ static int watch(void *context, const hcnn_progress *p)
         fflush(stdout);
         return 0;
     }
-    printf("\nepoch %d of %d: validation loss %.4f, %.1f%% right\n", p->epoch, p->epochs,
-           p->validation_loss, 100 * p->validation_fine_top1);
+    printf("\nepoch %d of %d, step %llu: validation loss %.4f, %.1f%% right\n", p->epoch, p->epochs,
+           (unsigned long long)p->step, p->validation_loss, 100 * p->validation_fine_top1);
     if (p->validation_loss > *best)
         return 1;
     *best = p->validation_loss;

@@ -111,7 +111,7 @@ HCNN_API int hcnn_options_load(hcnn_options *options, const char *recipe, char *
 
 /* The progress of training, after a step or at the end of an epoch. */
 typedef struct hcnn_progress {
-    uint64_t step;                       /* steps done; 0 at the end of an epoch */
+    uint64_t step;                       /* steps done */
     int epoch, epochs;                   /* epoch counts from 1 */
     double loss, coarse_loss, fine_loss; /* of the step; at the end of an epoch, its means */
     double lr, images_per_second;

@@ -128,7 +128,7 @@ run_example() {
 }
 
 run_example train backbone=tiny batch_size=40 epochs=1 run=runs/a
-check "the example trains" answered 0 'epoch 1 of 1: validation loss [0-9.]+, [0-9.]+% right'
+check "the example trains" answered 0 'epoch 1 of 1, step 30: validation loss [0-9.]+, [0-9.]+% right'
 check "... a run like any other" [ -s runs/a/best.safetensors ] && [ -s runs/runs.db ]
 run_example train lr=fast
 check "an invalid value" answered 2 "--lr 'fast': is not a number"

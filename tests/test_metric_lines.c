@@ -184,9 +184,9 @@ static void test_run_lines(void **state)
     (void)state;
     const metrics m = {.count = 4, .coarse_loss = 1, .fine_loss = 2, .marginal_loss = 3};
     const train_step step = {.step = 1, .loss = 1, .lr = NAN};
-    const train_epoch epoch = {.epoch = 1, .train = m, .validation = m};
+    const train_epoch epoch = {.step = 1, .epoch = 1, .train = m, .validation = m};
     const train_finished end = {.step = 9, .test_half = m, .test_whole = m, .stopped_early = 1};
-    const metric_line lines[] = {run_line_of_step(&step), run_line_of_epoch(&epoch, 1),
+    const metric_line lines[] = {run_line_of_step(&step), run_line_of_epoch(&epoch),
                                  run_line_of_test(&end)};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         check_line(&lines[i]);

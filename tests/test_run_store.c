@@ -371,6 +371,16 @@ static void test_damaged_record(void **state)
     assert_int_equal(r.state, RUN_FAILED);
     assert_non_null(strstr(r.message, "runs.db is damaged"));
     run_record_free(&r);
+    /* A process may still train it. */
+    int lock;
+    char *run = text_format("%s/a", directory);
+    CHECK_OK(file_make_directory(run, &err));
+    CHECK_OK(file_lock(run, &lock, &err));
+    CHECK_OK(run_store_find_state(store, "a", &r, &err));
+    assert_int_equal(r.state, RUN_RUNNING);
+    run_record_free(&r);
+    file_unlock(lock);
+    free(run);
     run_store_close(store);
 }
 

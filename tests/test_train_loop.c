@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "check.h"
 #include "measure/evaluate.h"
+#include "thread_ranks.h"
 #include "train/checkpoint.h"
 #include "train/recipe.h"
 #include "train/train.h"
@@ -27,11 +28,16 @@ status __wrap_network_reserve_pixels(network *net, size_t bytes, error *err);
 static uint64_t failing_step;             /* 0: none */
 static int batches_with_room;             /* 0: no limit */
 static double coarse_weight, fine_weight; /* sums over the batches since the last step */
+static bool several_ranks;                /* in threads: the two above are not kept */
+/* The flag that this thread's next forward pass sets; NULL: none. */
+static _Thread_local volatile sig_atomic_t *stop_now;
 
 status __wrap_network_forward(network *net, const network_batch *batch, enum step_mode mode,
                               float coarse, float fine, error *err)
 {
-    if (mode == STEP_TRAIN) {
+    if (stop_now)
+        *stop_now = 1;
+    if (mode == STEP_TRAIN && !several_ranks) {
         coarse_weight += coarse;
         fine_weight += fine;
     }
@@ -55,9 +61,10 @@ static const double staged_coarse = 0.25, staged_fine = 1.5;
 status __wrap_solver_step(solver *s, double lr, uint64_t step, error *err)
 {
     bool staged = staged_after > 0 && step > staged_after;
-    assert_true(fabs(coarse_weight - (staged ? staged_coarse : 1)) < 1e-6);
-    assert_true(fabs(fine_weight - (staged ? staged_fine : 2)) < 1e-6);
-    coarse_weight = fine_weight = 0;
+    assert_true(several_ranks || fabs(coarse_weight - (staged ? staged_coarse : 1)) < 1e-6);
+    assert_true(several_ranks || fabs(fine_weight - (staged ? staged_fine : 2)) < 1e-6);
+    if (!several_ranks)
+        coarse_weight = fine_weight = 0;
     if (step == failing_step)
         return error_set(err, STATUS_FAILED, "the update of step %llu fails on purpose",
                          (unsigned long long)step);
@@ -657,6 +664,61 @@ static void test_early_stop(void **state)
     assert_int_equal(w.stopped_early, 0);
 }
 
+/* ---- Several ranks ---- */
+
+enum { RANKS = 2 };
+
+typedef struct team {
+    const fixture *f;
+    thread_ranks *all;
+    witness witnesses[RANKS];
+    bool in_first_step; /* the last rank is asked to stop then */
+} team;
+
+static status train_rank(void *context, int rank, error *err)
+{
+    team *t = context;
+    train_options o = t->f->options;
+    const train_observer observer = observer_of(&t->witnesses[rank]);
+    o.run = t->f->stopped;
+    o.ranks = thread_ranks_of(t->all, rank);
+    if (t->in_first_step && rank == RANKS - 1)
+        stop_now = &t->witnesses[rank].stop;
+    status result = train_run(&o, &observer, err);
+    if (result == STATUS_OK)
+        return error_set(err, STATUS_FAILED, "rank %d was not stopped", rank);
+    return result == STATUS_INTERRUPTED ? STATUS_OK : result;
+}
+
+/* Only the last rank is asked to stop, and all end after this step. */
+static void expect_all_stop_at(team *t, uint64_t step)
+{
+    t->all = thread_ranks_open(RANKS);
+    several_ranks = true;
+    thread_ranks_run(t->all, train_rank, t);
+    several_ranks = false;
+    thread_ranks_close(t->all);
+    for (int rank = 0; rank < RANKS; rank++)
+        assert_true(t->witnesses[rank].steps == step);
+    checkpoint saved = read_info(t->f->stopped);
+    assert_true(saved.state.step == step);
+    checkpoint_close(&saved);
+}
+
+/* By the callback after a step, when the device is at the next one: as in one process. */
+static void test_one_rank_stops(void **state)
+{
+    team t = {.f = *state};
+    t.witnesses[RANKS - 1].stop_after = 3;
+    expect_all_stop_at(&t, 4);
+}
+
+static void test_one_rank_stops_in_first_step(void **state)
+{
+    team t = {.f = *state, .in_first_step = true};
+    expect_all_stop_at(&t, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -674,6 +736,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rates, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_plateau, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_early_stop, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_rank_stops, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_rank_stops_in_first_step, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("training loop", tests, NULL, NULL);
 }

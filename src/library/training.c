@@ -100,6 +100,7 @@ static void take_epoch(void *context, const train_epoch *e)
 {
     const metrics *v = &e->validation;
     hcnn_progress p = {
+        .step = e->step,
         .epoch = e->epoch,
         .epochs = e->epochs,
         .loss = metrics_loss(&e->train, e->weights),

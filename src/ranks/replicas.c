@@ -12,10 +12,11 @@ status replicas_sum_metrics(const ranks *r, metrics *sums, bool *flag, error *er
     if (!r)
         return STATUS_OK;
     metrics_pack(sums, packed);
-    packed[METRICS_PACKED] = *flag;
+    packed[METRICS_PACKED] = flag && *flag;
     TRY(ranks_sum(r, packed, METRICS_PACKED + 1, err));
     *sums = metrics_unpack(packed);
-    *flag = packed[METRICS_PACKED] > 0;
+    if (flag)
+        *flag = packed[METRICS_PACKED] > 0;
     return STATUS_OK;
 }
 

@@ -10,7 +10,7 @@
 #include "ranks/ranks.h"
 
 /* Replaces the sums over a part of the images by the sums over all, and sets *flag if it is set on
- * any rank. */
+ * any rank. flag may be NULL, on all ranks. */
 status replicas_sum_metrics(const ranks *r, metrics *sums, bool *flag, error *err);
 
 /* Replaces counts and mistakes of a part of the images by those of all. `seen` must be NULL on all

@@ -22,13 +22,18 @@ static double read_time(sqlite3_stmt *row, int column)
 }
 
 /* The state by its name and by whether a process holds the run's directory. An unknown name gives
- * RUN_FAILED and false. */
+ * false, and RUN_FAILED unless a process holds the directory: then the run is still working. */
 static bool read_state(run_record *run, const char *name)
 {
     int state = name ? word_list_find(&run_states, name) : -1;
-    bool left = state == RUN_RUNNING && !file_is_locked(run->directory);
-    run->state = state < 0 ? RUN_FAILED : left ? RUN_KILLED : (enum run_state)state;
-    return state >= 0;
+    bool known = state >= 0;
+    if (known && state != RUN_RUNNING)
+        run->state = (enum run_state)state;
+    else if (file_is_locked(run->directory))
+        run->state = RUN_RUNNING;
+    else
+        run->state = known ? RUN_KILLED : RUN_FAILED;
+    return known;
 }
 
 static status read_run(run_store *store, sqlite3_stmt *row, run_record *run, error *err)

@@ -14,8 +14,7 @@
 static bool has_to_rest(const trainer *t)
 {
     uint64_t every = (uint64_t)t->options->checkpoint_every, steps = steps_started(t);
-    return step_is_whole(t) &&
-           (t->stopping || trainer_limit_reached(t, steps) || (every > 0 && steps % every == 0));
+    return t->stopping || trainer_limit_reached(t, steps) || (every > 0 && steps % every == 0);
 }
 
 static status run_steps(trainer *t, bool *ended, error *err)
@@ -25,8 +24,9 @@ static status run_steps(trainer *t, bool *ended, error *err)
         TRY(training_step(t, ended, err));
         if (*ended)
             return STATUS_OK;
-        if (!t->options->ranks) /* ranks agree on a stop when they sum a batch's metrics */
-            TRY(trainer_ask_stop(t, err));
+        if (!step_is_whole(t))
+            continue;
+        TRY(trainer_ask_stop(t, err)); /* after the observer, whose callback may ask for it */
         if (!has_to_rest(t))
             continue;
         TRY(step_results_wait(t, err));
@@ -98,7 +98,7 @@ static status close_epoch(trainer *t, train_epoch *what, const evaluation *seen,
                          what->lr);
     what->best = loss < t->state.best_loss;
     if (trainer_leads(t)) {
-        const metric_line line = run_line_of_epoch(what, t->state.step);
+        const metric_line line = run_line_of_epoch(what);
         TRY(run_files_log(&t->files, &line, err));
         look_closely(t, seen);
     }
@@ -135,6 +135,7 @@ static status end_epoch(trainer *t, error *err)
     const train_options *o = t->options;
     double seconds = clock_now() - t->now.started;
     train_epoch what = {
+        .step = t->state.step,
         .epoch = (int)t->state.epoch + 1,
         .epochs = o->epochs,
         .train = t->state.sums,

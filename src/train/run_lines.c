@@ -19,11 +19,11 @@ metric_line run_line_of_step(const train_step *w)
     return line;
 }
 
-metric_line run_line_of_epoch(const train_epoch *w, uint64_t step)
+metric_line run_line_of_epoch(const train_epoch *w)
 {
-    metric_line line = {.step = step};
+    metric_line line = {.step = w->step};
     add(&line, "epoch", METRIC_WHOLE, w->epoch);
-    add(&line, "steps", METRIC_WHOLE, (double)step);
+    add(&line, "steps", METRIC_WHOLE, (double)w->step);
     add(&line, "lr", METRIC_REAL, w->lr);
     add(&line, "coarse_weight", METRIC_REAL, w->weights.coarse);
     add(&line, "fine_weight", METRIC_REAL, w->weights.fine);

@@ -9,6 +9,6 @@
  * batches. */
 metric_line run_line_of_step(const train_step *what);
 /* {"epoch":1,"steps":..,...,"train":{..},"validation":{..}} */
-metric_line run_line_of_epoch(const train_epoch *what, uint64_t step);
+metric_line run_line_of_epoch(const train_epoch *what);
 /* {"best_epoch":1,"test_half":{..},"test_whole":{..}}; parts without images are left out. */
 metric_line run_line_of_test(const train_finished *what);

@@ -78,8 +78,7 @@ static status take_results(trainer *t, step_place at, const step_results *result
     metrics sums = {0};
     step_losses *mean = &t->now.losses;
     metrics_add(&sums, results, t->options->only_fine ? NULL : t->data.set.classes.parents);
-    t->stopping = trainer_stop_asked(t);
-    TRY(replicas_sum_metrics(t->options->ranks, &sums, &t->stopping, err));
+    TRY(replicas_sum_metrics(t->options->ranks, &sums, NULL, err));
     if (at.index == 0)
         *mean = (step_losses){0};
     mean->coarse += metrics_mean(&sums, sums.coarse_loss) / at.count;

@@ -32,6 +32,7 @@ typedef struct train_step {
 } train_step;
 
 typedef struct train_epoch {
+    uint64_t step;     /* steps done */
     int epoch, epochs; /* epoch from 1 */
     metrics train, validation;
     loss_weights weights, run_weights; /* of this epoch's training loss; of the validation loss */

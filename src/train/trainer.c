@@ -54,14 +54,9 @@ void trainer_announce(const trainer *t)
         t->observer->started(t->observer->context, &what);
 }
 
-bool trainer_stop_asked(const trainer *t)
-{
-    return t->observer->stop && *t->observer->stop;
-}
-
 status trainer_ask_stop(trainer *t, error *err)
 {
-    t->stopping = trainer_stop_asked(t);
+    t->stopping = t->observer->stop && *t->observer->stop;
     return ranks_any(t->options->ranks, &t->stopping, err);
 }
 

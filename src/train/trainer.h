@@ -36,9 +36,7 @@ void trainer_close(trainer *t, status result, const error *why);
 
 /* Tells the observer what is about to start. */
 void trainer_announce(const trainer *t);
-/* Whether this process was asked to stop. */
-bool trainer_stop_asked(const trainer *t);
-/* Sets t->stopping if any rank was asked to stop. */
+/* Sets t->stopping if any rank was asked to stop. All ranks have to call it. */
 status trainer_ask_stop(trainer *t, error *err);
 /* Sets the error of a run that was stopped and saved. */
 status trainer_interrupted(const trainer *t, error *err);
