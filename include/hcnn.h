@@ -45,8 +45,8 @@ typedef struct hcnn_device hcnn_device;
 
 /* Opens the device that spec names: "gpu", "cpu", "accelerator", "PLATFORM:DEVICE" as `hcnn-cl
  * devices` prints it, or part of the name of a device or platform (case does not matter). If spec
- * is NULL or "", the first GPU, else the first CPU. Returns NULL on failure. The caller releases
- * the device with hcnn_device_close. */
+ * is NULL or "", it opens the first GPU or, if there is none, the first CPU. Returns NULL on
+ * failure. The caller releases the device with hcnn_device_close. */
 HCNN_API hcnn_device *hcnn_device_open(const char *spec, char *message, size_t capacity);
 
 /* The name that the driver reports; valid until the device is closed. */
@@ -113,9 +113,9 @@ HCNN_API int hcnn_options_load(hcnn_options *options, const char *recipe, char *
 typedef struct hcnn_progress {
     uint64_t step;                       /* steps done */
     int epoch, epochs;                   /* epoch counts from 1 */
-    double loss, coarse_loss, fine_loss; /* of the step; at the end of an epoch, its means */
+    double loss, coarse_loss, fine_loss; /* of the step; at the end of an epoch, means over it */
     double lr, images_per_second;
-    int epoch_ended; /* 1 at the end of an epoch, else 0, and the validation values are NaN */
+    int epoch_ended; /* 1 at the end of an epoch; if 0, the validation values are NaN */
     double validation_loss, validation_coarse_top1, validation_fine_top1; /* top1: 0 to 1 */
     const char *run; /* the run directory; valid during the call */
 } hcnn_progress;

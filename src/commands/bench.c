@@ -97,8 +97,8 @@ static void print_speed(const char *name, const bench_speed *s)
            s->images_per_second, s->first_step, (double)s->bytes / (1u << 30));
 }
 
-/* "winograd4x4" for a forward pass; for a backward pass "winograd4x4/implicit_gemm", the data
- * gradient's before the weight gradient's, with "-" for one that is not computed. */
+/* "winograd4x4" for a forward pass. For a backward pass "winograd4x4/implicit_gemm": the algorithm
+ * of the data gradient, then that of the weight gradient, or "-" if it is not computed. */
 static void name_algorithms(const bench_layer *l, char *text, size_t capacity)
 {
     const char *data = l->algorithms[CONVOLUTION_BACKWARD_DATA];
@@ -189,8 +189,9 @@ done:
     return result;
 }
 
-/* Makes an empty directory, to be freed and removed by the caller, and uses it for our cache and
- * for the one of PoCL's compiler. The cache of another driver stays as it is; the help says so. */
+/* Creates an empty directory and makes it the cache directory of this program and of PoCL's
+ * compiler. The caches of other drivers stay as they are, and the help says so. The caller frees
+ * the path and removes the directory. */
 static status empty_caches(char **directory, error *err)
 {
     const char *root = getenv("TMPDIR");

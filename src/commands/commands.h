@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands of the program, one file each. A command reads its options, calls the floors below,
  * prints, and returns the program's exit code. argv[0] is the command's own name. Nothing below
- * this floor may include it. */
+ * this floor may include this header. */
 #pragma once
 
 #include "base/error.h"
@@ -36,7 +36,8 @@
 COMMANDS(COMMAND_DECLARED)
 int command_tune_gemm(int argc, char **argv); /* `tune` starts it; --help does not list it */
 
-/* tune_run that draws its progress on the bar. A signal stops it: STATUS_INTERRUPTED. */
+/* Calls tune_run and draws its progress on the bar. Returns STATUS_INTERRUPTED if a signal stopped
+ * it. */
 status command_tune_network(device *dev, const tune_options *options, progress *bar,
                             tune_report *report, error *err);
 

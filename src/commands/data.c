@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* NAMES_SHOWN: broken files named for people (--json names all). NAME_WIDTH: columns of a class. */
+/* NAMES_SHOWN: the most broken files that are named for people; --json names all. NAME_WIDTH: width
+ * of the column with the names of classes. */
 enum { NAMES_SHOWN = 100, NAME_WIDTH = 32 };
 
 typedef struct data_options {

@@ -84,7 +84,7 @@ static status run(void *values, const operands *rest, error *err)
     if (o->json)
         result = print_json(&list, choice == STATUS_OK ? chosen : -1, err);
     else if (choice == STATUS_OK)
-        print_table(&list, chosen); /* else the error message contains the list */
+        print_table(&list, chosen); /* otherwise the error message lists them */
     device_list_free(&list);
     TRY(result);
     if (choice != STATUS_OK)

@@ -100,7 +100,7 @@ static status measure_and_print(const eval_options *o, const model_file *model,
     dataset data = {0};
     dataset_division parts = {0};
     device *dev = NULL;
-    /* The run's weights, so that the loss is the one that training reported. */
+    /* The run's loss weights, so that the loss is the one that training reported. */
     measured m = {.weights = terms->weights, .split = word_list_at(&split_words, o->split)};
     bool has_coarse = !model->options.only_fine;
     const char *name = o->data ? o->data : "the data set that is used without --data";

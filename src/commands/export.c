@@ -143,14 +143,14 @@ static char *dump(json_t *value)
     return text;
 }
 
-/* Three numbers as a JSON list, with the digits that the sources have. */
+/* Three numbers as a JSON list, rounded to the four digits that ops/input.c gives. */
 static char *dump_colours(const float colours[3])
 {
     return text_format("[%.4g,%.4g,%.4g]", (double)colours[0], (double)colours[1],
                        (double)colours[2]);
 }
 
-/* The properties, JSON texts, are what a program that runs the model needs to know. */
+/* The properties are JSON texts. They say what a program that runs the model needs to know. */
 static status export_onnx(const options *o, const model_file *m, graph *g, error *err)
 {
     const hierarchy *classes = &m->classes;

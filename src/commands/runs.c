@@ -108,7 +108,7 @@ done:
 
 /* ---- Deleting and adding ---- */
 
-/* Removes the directory only if it is that of a run, and with its lock. */
+/* Removes the directory, but only if it is a run directory and no other process has locked it. */
 static status remove_directory(const run_record *r, error *err)
 {
     int lock;
@@ -209,8 +209,8 @@ static status check(const runs_options *o, const operands *names, error *err)
     return STATUS_OK;
 }
 
-/* The store beside the first run that is given by its directory, else the usual one. Freed by the
- * caller. */
+/* The store that --store names; without it, the one beside the first run that is given by its
+ * directory; else the usual one. The caller frees the path. */
 static status find_store(const runs_options *o, const operands *names, char **store, error *err)
 {
     char *name;

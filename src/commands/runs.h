@@ -24,8 +24,8 @@ status runs_choice_make(run_store *store, const char *store_path, const operands
                         runs_choice *made, error *err);
 void runs_choice_free(runs_choice *c); /* accepts one that is all zeros */
 
-/* STATUS_USAGE, with the option in the message, for a key that no run of the store has and that is
- * not a metric which a run could log. */
+/* Returns STATUS_USAGE, with the option in the message, if no run of the store has the key and a
+ * run cannot log a metric of that name. */
 status runs_choice_check_key(const runs_choice *c, const char *option, const char *key, error *err);
 
 /* Keeps the runs that meet all conditions, which are separated by commas (track/run_values.h). */
@@ -34,8 +34,8 @@ status runs_choice_filter(runs_choice *c, const char *conditions, error *err);
 /* Sorts by a key's value, ascending, or descending with "-KEY". Runs without it come last. */
 status runs_choice_sort(runs_choice *c, const char *key, error *err);
 
-/* Prints the options in which runs differ, and their metrics, as a table, or with json as a line
- * {"key":..,"values":{RUN:..}} for each of its rows. Fewer than two runs are STATUS_USAGE. */
+/* Prints the options in which the runs differ, and their metrics: as a table or, with `json`, as
+ * one line {"key":..,"values":{RUN:..}} for each row. STATUS_USAGE for fewer than two. */
 status runs_compare(const runs_choice *c, bool json, error *err);
 
 /* A table of values. A key says how its values are printed (see show in runs_table.c). */

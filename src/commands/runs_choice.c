@@ -66,7 +66,7 @@ void runs_choice_free(runs_choice *c)
     *c = (runs_choice){0};
 }
 
-/* Whether a run can log this metric, even if no run of the store has. */
+/* Whether a run can log this metric, even if no run of the store has logged it. */
 static bool is_metric(const char *key)
 {
     for (size_t i = 0; metric_names[i]; i++)

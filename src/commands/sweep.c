@@ -79,8 +79,8 @@ static void show_waiting(void *context, size_t over, size_t begun, size_t most)
 
 /* ---- Starting ---- */
 
-/* Fails as train would on the options of the runs, except for what train can only find out with the
- * device and the data. */
+/* Checks the options of the runs and fails as train would. It cannot find the errors that train
+ * finds only with the device and the data. */
 static status check_words(session *s, error *err)
 {
     operands rest;

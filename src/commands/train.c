@@ -157,7 +157,8 @@ static train_options command_defaults(void)
     return o;
 }
 
-/* For every rank but the first. Its notes are about images that it alone decodes. */
+/* Shows the notes of a rank other than the first: they are about images that only this rank
+ * decodes. */
 static void show_rank_note(void *context, const char *text)
 {
     const ranks *r = context;
@@ -213,8 +214,8 @@ static status check_resume(const operands *line, error *err)
     return STATUS_OK;
 }
 
-/* Replaces the defaults by the options of the run or the recipe, and those by the options of the
- * command line. `kept` owns the texts of the first. */
+/* Sets the options again: the defaults, then those of the run or recipe, then those of the command
+ * line. `kept` owns the texts from the run or recipe. */
 static status complete(const operands *given, int argc, char **argv, train_options *o, words *kept,
                        error *err)
 {
@@ -252,8 +253,8 @@ static bool parse(train_options *o, int argc, char **argv, operands *rest, int *
     return false;
 }
 
-/* Returns the exit code. A stop reaches all ranks, so they end in the same way; a failure is that
- * of one rank, and ends the others. */
+/* Returns the exit code. A stop reaches all ranks, so they end in the same way. A failure may
+ * concern this rank alone, so it ends the other ranks. */
 static int end_together(const ranks *r, status result, const error *err)
 {
     const bool failed = result != STATUS_OK && result != STATUS_INTERRUPTED;

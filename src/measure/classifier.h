@@ -17,8 +17,9 @@ typedef struct classifier_image {
 } classifier_image;
 
 /* Loads a model file, such as a checkpoint, onto the device, which must outlive the classifier.
- * batch_size, at least 1, is the most images of one classifier_run. Returns STATUS_FAILED if the
- * file cannot be loaded or the batch does not fit the device. The caller calls classifier_close. */
+ * batch_size, at least 1, is the maximum number of images in one classifier_run. Returns
+ * STATUS_FAILED if the file cannot be loaded or the batch does not fit the device. The caller calls
+ * classifier_close. */
 status classifier_open(device *dev, const char *path, int batch_size, classifier **opened,
                        error *err);
 int classifier_batch_size(const classifier *c);

@@ -38,7 +38,7 @@ static double by_logit(const decider *d, int class)
 }
 
 /* The expected distance of class k is 1 * (P(parent of k) - p(k)) + 2 * (1 - P(parent of k)), which
- * is 2 minus this. */
+ * equals 2 minus the value returned here. */
 static double by_nearness(const decider *d, int class)
 {
     return d->fine.probabilities[class] + d->marginals[d->classes->parents[class]];

@@ -27,8 +27,8 @@ typedef struct decider {
     ranking coarse, fine;
     /* [coarse_count]: the sum of the fine probabilities of each coarse class. */
     double *marginals;
-    /* The most likely class of each head, whatever the decision; -1 without that head or if
-     * undecided. */
+    /* The most likely class of each head, whatever the rule; -1 if the head is missing or the image
+     * is undecided. */
     int coarse_guess, fine_guess;
     /* Of the current image. */
     const float *coarse_logits, *fine_logits;

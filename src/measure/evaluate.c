@@ -17,7 +17,7 @@ typedef struct pass {
     const hierarchy *classes;
     const evaluate_watch *watch; /* or NULL */
     const evaluate_sink *sink;   /* or NULL */
-    float *coarse, *fine; /* for the logits; NULL if not needed, and coarse without its head */
+    float *coarse, *fine;        /* for logits; NULL if not needed or if the head is missing */
     metrics *sums;
     /* A batch on the device whose results are not in yet, or NULL. */
     const batch *last;
@@ -46,8 +46,8 @@ static status finish_batch(pass *p, bool with_logits, error *err)
     return result;
 }
 
-/* While the device works on a batch, the previous batch is finished. Only then the logits of the
- * new one are read. */
+/* While the device works on a batch, the host processes the results of the previous one. The logits
+ * of the new batch are read after that. */
 static status run_batches(pass *p, error *err)
 {
     const evaluate_watch *watch = p->watch;

@@ -30,8 +30,8 @@ typedef struct backbone_build {
      * out. */
     char *(*block_name)(const char *prefix, int stage, int block);
     /* Appends the layers between a stage, whose last node is `value`, and its readers: heads and
-     * fusions. Returns the last node. The parameters are those of layer `of`. NULL: heads and
-     * fusions read the stage itself. */
+     * fusions. Returns the last node. The parameters belong to layer `of`. If this pointer is NULL,
+     * heads and fusions read the stage itself. */
     int (*finish)(graph *g, const backbone *b, layer_name of, int value);
     const char *first_weight; /* name, without PREFIX., of a weight that every such backbone has */
 } backbone_build;

@@ -8,7 +8,7 @@
 
 /* Runs all nodes forward for `count` images; the input node must be filled. With `train`, batch
  * normalisation uses the statistics of the batch and updates the running ones. If `shared` is not
- * NULL, the batch is that of all ranks. */
+ * NULL, these are the statistics of the whole batch of all ranks. */
 status execute_forward(device *dev, graph *g, const plan *p, int count, bool train,
                        shared_statistics *shared, error *err);
 /* Runs all nodes backward; the gradients of the logits must be filled. The gradient of each trained

@@ -2,9 +2,9 @@
 /* All fusions and the table of them; see fusion.h. */
 #include "model/fusion.h"
 
-/* Pools the coarse map to the size of the fine one. It is larger if the coarse backbone has fewer
- * stages. The pool is the original's; it halves the map once for each missing stage. The pooled map
- * is detached; if nothing is pooled, the caller detaches. */
+/* Pools the coarse map to the size of the fine one. The coarse map is larger if the coarse backbone
+ * has fewer stages; the pool, which is the original's, halves it once for each missing stage. A
+ * pooled map is detached. If nothing is pooled, the caller has to detach the map. */
 static int coarse_map(graph *g, int fine, int coarse)
 {
     while (!g->failed && g->nodes[coarse].h > g->nodes[fine].h) {

@@ -115,8 +115,8 @@ bool graph_feeds_second(const graph *g, const node *n);
 /* Whether node n of a finished graph runs a convolution in that direction; linear layers do. */
 bool graph_convolves(const graph *g, const node *n, enum convolution_direction direction);
 
-/* Whether node n, whose algorithms are chosen, is a convolution that applies the batchnorm after it
- * and writes its value, if the statistics are fixed. */
+/* Whether node n, whose algorithms are chosen, is a convolution that, if the statistics are fixed,
+ * also applies the batchnorm after it and writes the batchnorm's value. */
 bool graph_takes_norm(const node *n);
 
 /* Builds the network of the options (hcnn.c), without graph_finish. An unknown name, or options

@@ -21,7 +21,8 @@ static void set_head(graph *g, enum head_index head, const char *name, int featu
 
 /* Marks the parameters before the last stage of the coarse backbone, which --freeze default
  * freezes. The original does this for its own backbone in a loop over requires_grad. Batch
- * normalisation there still uses the statistics of the batch and updates the running ones. */
+ * normalisation in the frozen layers still uses the statistics of the batch and updates the running
+ * ones. */
 static void mark_early(graph *g, size_t first, int end)
 {
     for (size_t i = first; i < (size_t)end && i < g->parameter_count; i++)

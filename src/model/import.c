@@ -19,8 +19,8 @@ typedef struct search {
     const char *path;
     const import_options *options;
     import_plan *plan;
-    tensor_entry *entries; /* [tensors of the file], named without the prefix; name NULL: lacks
-                              options->prefix */
+    tensor_entry *entries; /* [tensors of the file], named without the prefix; the name is NULL for
+                              tensors without options->prefix */
     const tensor_entry **sorted; /* [sorted_count], the entries with a name, sorted by it */
     size_t sorted_count;
     bool *used; /* [tensors of the file], whether the plan copies it */

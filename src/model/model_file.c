@@ -132,8 +132,8 @@ done:
     return result;
 }
 
-/* Replaces the texts that are borrowed from the JSON by ones that outlive it. A key that older
- * versions did not write means the default. */
+/* Replaces the texts that are borrowed from the JSON by ones that outlive it. A missing key that
+ * older versions did not write has its default value. */
 static status read_network(model_file *m, const fields_source *from, error *err)
 {
     network_options *o = &m->options;

@@ -38,6 +38,6 @@ status model_file_piece(const model_file *m, const char *piece, json_t **object,
  * STATUS_FAILED if a class name is not UTF-8. */
 status model_file_describe(tensor_writer *writer, const network_options *options,
                            const hierarchy *classes, error *err);
-/* Writes another piece of the metadata and takes over `object`. NULL, for an object that could not
- * be made, is STATUS_FAILED. */
+/* Writes another piece of the metadata and takes over `object`. Returns STATUS_FAILED if `object`
+ * is NULL because it could not be created. */
 status model_file_put(tensor_writer *writer, const char *piece, json_t *object, error *err);

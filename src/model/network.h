@@ -86,8 +86,8 @@ void network_set_loss_scale(network *net, float scale);
 /* Sets the label smoothing (target_terms) of training steps, from the next one on; 0 at first. */
 void network_set_smoothing(network *net, float smoothing);
 
-/* Sets the callback for gradients (gradient_watch) from the next step on. All zeros, as at first:
- * none. */
+/* Sets the callback for gradients (gradient_watch) from the next step on. All zeros, the initial
+ * value, means no callback. */
 void network_watch_gradients(network *net, gradient_watch watch);
 
 /* A batch for network_forward. The memory that it points to must stay unchanged until network_wait

@@ -93,7 +93,7 @@ static bool reads_value_backward(const node *n)
 
 static int last_use_of_value(const graph *g, int index)
 {
-    /* In training, the input can be read after the step, as the logits can. */
+    /* In training, the input can still be read after the step, like the logits. */
     int last = g->training && index == 0 ? backward_time(g, 0) : forward_time(index);
     for (int h = 0; h < HEAD_COUNT; h++)
         if (g->heads[h].logits == index)
@@ -282,7 +282,8 @@ static status place_pieces(plan *p, device *dev, error *err)
         piece *placed = &p->pieces[i];
         for (placed->chunk = 0;; placed->chunk++) {
             placed->offset = lowest_offset(p, i, placed->chunk);
-            /* An empty chunk accepts any piece, so that planning a batch that is too large ends. */
+            /* An empty chunk accepts any piece, so that this loop ends even if the batch is too
+             * large. */
             if (placed->offset + placed->bytes <= limit || p->chunk_bytes[placed->chunk] == 0)
                 break;
         }

@@ -11,7 +11,8 @@ struct shared_statistics {
     const statistics_gather *gather;
     /* A message contains a rank's two sums per channel and, as the bits of a float, their number of
      * pixels. */
-    float *mine, *all, *runs; /* one message; one message per rank; those as batchnorm_sums */
+    float *mine, *all, *runs; /* this rank's message; the messages of all ranks; the same as
+                                 batchnorm_sums expects them */
 };
 
 static size_t message_floats(int channels)

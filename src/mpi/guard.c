@@ -83,7 +83,7 @@ void guard_process(void)
     const sigset_t signals = passed_set();
     pid_t parent = getpid();
     fflush(NULL);
-    signal(SIGCHLD, SIG_DFL); /* a launcher may ignore it, and so hide the child's end */
+    signal(SIGCHLD, SIG_DFL); /* if ignored, the child's end would be missed */
     sigprocmask(SIG_BLOCK, &signals, &usual);
     pid_t child = fork();
     if (child > 0)

@@ -212,7 +212,7 @@ void mpi_ranks_leave(const ranks *r)
 
 void mpi_ranks_await_lead(const ranks *r)
 {
-    signal(SIGTERM, SIG_DFL); /* the launcher may send it if another rank was faster */
+    signal(SIGTERM, SIG_DFL); /* lets the launcher end this rank if another failed first */
     if (r->rank != 0)
         nanosleep(&moment, NULL);
 }

@@ -14,7 +14,7 @@
  * with a step, long compared with checking both. The device may be the CPU and need the cores. */
 static const struct timespec nap = {.tv_nsec = 50000};
 
-static const float half_most = 32768; /* half of binary16's largest power of two, for rounding */
+static const float half_most = 32768; /* binary16's largest power of two: room for rounding */
 
 /* A bucket goes through these states in this order. */
 enum bucket_state {
@@ -203,7 +203,7 @@ static status advance(exchange *x, bucket *b, bool *moved, error *err)
         TRY(buffer_poll(x->dev, &b->read, moved, err));
         if (!*moved)
             return STATUS_OK;
-        x->all_read = clock_now(); /* in the end, the time of the last bucket */
+        x->all_read = clock_now(); /* overwritten until the last bucket is read */
         if (b == x->buckets)
             x->first_begun = x->all_read;
         return begin(x, b, err);
@@ -215,7 +215,7 @@ static status advance(exchange *x, bucket *b, bool *moved, error *err)
 }
 
 /* No bucket overtakes another: each waits until the one before it is in a later state. So all ranks
- * begin sums, and measurements, in the same order. */
+ * begin sums, and searches for the largest gradient, in the same order. */
 static status advance_all(exchange *x, bool *moved, error *err)
 {
     enum bucket_state before = BUCKET_DONE;

@@ -33,8 +33,8 @@ typedef struct agent_observer {
 
 /* Works until there are `most` or run_cap trials, or until the target or the last point is reached.
  * Two things end it with STATUS_FAILED: a finished run that never logged the metric, and three
- * failed runs of this agent while no run of the sweep has succeeded. The same call then tries
- * further points. STATUS_INTERRUPTED after a stop. SIGCHLD has its default action during the
- * call. */
+ * failed runs of this agent while no run of the sweep has succeeded. Calling it again then tries
+ * further points. Returns STATUS_INTERRUPTED after a stop. SIGCHLD has its default action during
+ * the call. */
 status agent_run(sweep_store *store, const sweep_file *file, const agent_options *options,
                  const agent_observer *observer, error *err);

@@ -31,7 +31,7 @@ typedef struct search {
     gaussian_process *model;
     double best;   /* the objective to improve on */
     double *point; /* [dimensions] of the candidate */
-    double *tried; /* [count][parameter_count] in the middle of their bins; and one point */
+    double *tried; /* [count][parameter_count] in the middle of their bins; room for one more */
 } search;
 
 /* A point and what the model predicts there. */

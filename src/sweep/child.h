@@ -14,8 +14,7 @@ typedef struct child {
 
 /* Opens the file that a child prints into, and locks it; *log is -1 if another process has the
  * lock. The child inherits the lock with its standard output and keeps it until it ends, even if
- * its parent is gone before. It has the lock before it creates anything else that others could
- * see. */
+ * its parent ends first. It has the lock before it creates anything else that others could see. */
 status child_open_log(const char *path, int *log, error *err);
 void child_close_log(int log); /* -1 is fine */
 
@@ -36,6 +35,6 @@ void child_stop(const child *c);
  * none. */
 int child_wait(child *c);
 
-/* The last line of a log that begins with "hcnn-cl: ", without these characters: why the child
+/* The last line of a log that begins with "hcnn-cl: ", without that prefix. It says why the child
  * ended. NULL if there is none. The caller frees it. */
 char *child_last_words(const char *log);

@@ -50,8 +50,8 @@ static int find_band(const sweep_hyperband *h, size_t values)
     return reached;
 }
 
-/* A value is above the threshold, which has rank int(reached / eta) counted from 0, if more values
- * than that rank are smaller. Counting them needs no sorting. */
+/* The threshold is the value of rank int(reached / eta), counted from 0. A value is above it if
+ * more values than this rank are smaller, so counting replaces sorting. */
 bool hyperband_stops(const sweep_hyperband *h, const sweep_trials *trials, size_t index, int *band)
 {
     const sweep_trial *t = &trials->trials[index], *end = trials->trials + trials->count;

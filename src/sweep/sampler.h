@@ -64,7 +64,8 @@ typedef struct sampler_advice {
 status sampler_next(const sweep_file *file, const sweep_trials *tried, uint64_t seed,
                     double *places, sampler_advice *advice, error *err);
 
-/* The method bayes (bayes.c). sampler_next calls it with the advice set to NaN, which remains so
- * for a random point. A space that can be counted is exhausted once all its points were tried. */
+/* The method bayes (bayes.c). sampler_next calls it with the numbers of the advice set to NaN; they
+ * stay NaN for a random point. A space that can be counted is exhausted once all its points were
+ * tried. */
 status bayes_next(const sweep_file *file, const sweep_trials *tried, uint64_t seed, double *places,
                   sampler_advice *advice, error *err);

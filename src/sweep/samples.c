@@ -84,9 +84,9 @@ static size_t choose(valued *found, size_t count, size_t room)
     return room;
 }
 
-/* Lowers values far above the median: none stays more than MOST_ABOVE times as far above it as the
- * best is below it. Otherwise one run that diverged would hide the differences between all
- * others. */
+/* Lowers values far above the median: the limit is as far above the median as MOST_ABOVE times the
+ * distance from the best value to the median. Without a limit, one run that diverged would hide the
+ * differences between all others. */
 static void clip(valued *found, size_t count)
 {
     if (count < LEAST_TO_CLIP)

@@ -19,8 +19,9 @@ typedef struct samples {
  * none. IMPUTE_NONE leaves a failed trial out and a running one pending; a running trial without a
  * value to impute is pending too. A trial that finished without a number, or whose run was deleted,
  * is left out. Values far above the median are lowered. count + pending is at most
- * GAUSSIAN_PROCESS_MOST: the latest pending trials, up to half of it, then the best half of the
- * others and the latest of the rest. samples_free is due, also after a failure. */
+ * GAUSSIAN_PROCESS_MOST. The latest pending trials may fill half of that; half of the remaining
+ * room goes to the best of the other trials, and the rest to the latest. Call samples_free also
+ * after a failure. */
 status samples_collect(const sweep_file *file, const sweep_trials *tried, samples *s, error *err);
 void samples_free(samples *s);
 

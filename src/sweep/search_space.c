@@ -32,7 +32,7 @@ size_t space_values(const sweep_parameter *p)
     return size <= MOST_VALUES ? (size_t)size : 0;
 }
 
-/* The place in the list of possible value number `index`. */
+/* The index, in the list of all values, of number `index` among the possible ones. */
 static size_t find_possible(const distribution *d, size_t index)
 {
     size_t i = 0;
@@ -85,7 +85,8 @@ void space_point(const sweep_file *file, size_t index, double *places)
 
 bool space_same(const sweep_file *file, const double *a, const double *b)
 {
-    /* Equal middles are computed from the same numbers; no two bins are as close as this. */
+    /* The middle of one bin is always computed from the same numbers, and the middles of two bins
+     * are farther apart than this. */
     for (size_t i = 0; i < file->parameter_count; i++)
         if (fabs(a[i] - b[i]) > 1e-12)
             return false;

@@ -49,7 +49,7 @@ typedef struct sweep_file {
 } sweep_file;
 
 /* Reads a sweep file, which docs/sweeps.md describes. If text is not NULL, it is read in place of
- * the file: what `text` was after an earlier reading. path is then only a name for messages, and
+ * the file; it is file->text from an earlier reading. path is then only a name for messages, and
  * `command` is skipped, because it may read the environment and its words are in the store. rows:
  * the options of a run, which the parameters set. metrics: the names that a run can log; ends with
  * NULL. STATUS_FAILED names file, line and remedy: an unknown key, a value that an option would

@@ -26,8 +26,8 @@ status trial_arguments(const sweep_file *file, const words *extra, const double 
     return directory ? words_take(arguments, text_format("--run=%s", directory), err) : STATUS_OK;
 }
 
-/* Appends the words that give --max-steps, the only option that a run does not keep for when it is
- * resumed. */
+/* Appends the words that give --max-steps, the only option that is not stored with a run and so has
+ * to be given again when it is resumed. */
 static status add_limit(const words *all, words *arguments, error *err)
 {
     static const char dashed[] = "--max-steps", joined[] = "--max_steps";

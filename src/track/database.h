@@ -26,8 +26,8 @@ typedef struct database_form {
 } database_form;
 
 /* Opens the file, and creates it if `create` is set. STATUS_FAILED if it does not exist, belongs to
- * another program or to a newer version of this one, is damaged, or is held by another program;
- * then *db is closed. */
+ * another program or to a newer version of this one, is damaged, or is locked by another program.
+ * After a failure *db is closed. */
 status database_open(const char *path, const database_form *form, bool create, database *db,
                      error *err);
 void database_close(database *db); /* one of zeros is fine */
@@ -53,8 +53,8 @@ status database_find(database *db, sqlite3_stmt **row, bool *found, error *err, 
 typedef status database_taker(void *context, sqlite3_stmt *row, error *err);
 status database_each(database *db, database_taker *take, void *context, error *err, const char *sql,
                      const char *kinds, ...);
-/* Takers of the first column: its integer, into an int64_t, and its text, appended to a list of
- * words. */
+/* Functions to pass as `take`. They read the first column of the row: take_number stores its
+ * integer in an int64_t, take_word appends its text to a list of words. */
 database_taker database_take_number, database_take_word;
 /* database_number(db, &number, err, sql, kinds, ...): without a row, the number is unchanged. */
 #define database_number(db, number, err, ...)                                                      \
@@ -62,7 +62,7 @@ database_taker database_take_number, database_take_word;
 
 /* A copy of a column, which the caller frees; NULL if the column is null or memory is out. */
 char *database_text(sqlite3_stmt *statement, int column);
-/* A new reference; NULL if the text is not a JSON array or object. */
+/* A column with JSON, as a new reference; NULL if the text is not a JSON array or object. */
 json_t *database_json(sqlite3_stmt *statement, int column);
 /* NaN if the column is null. */
 double database_double(sqlite3_stmt *statement, int column);

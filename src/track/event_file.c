@@ -79,7 +79,7 @@ status event_file_flush(event_file *f, error *err)
         return STATUS_OK;
     if (write_all(f, f->pending, f->used) != STATUS_OK) {
         int reason = errno;
-        /* A part of a record would hide all records after it. */
+        /* An incomplete record would hide all records after it. */
         if (ftruncate(f->file, f->written) != 0)
             f->used = 0;
         errno = reason;

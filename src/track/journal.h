@@ -20,9 +20,9 @@ status journal_check_new(const char *path, error *err);
 status journal_create(journal *j, const char *path, error *err);
 
 /* Opens the file of a resumed run and truncates it to `bytes`, its length at the checkpoint, so
- * that steps that a kill undid are not there twice. A missing or empty file is started anew. A file
- * that is shorter, or in which no line ends there, does not belong to this run: STATUS_FAILED, and
- * it is unchanged. */
+ * that steps that were lost in a kill and are trained again do not appear twice. A missing or empty
+ * file is started anew. A file that is shorter, or in which no line ends there, does not belong to
+ * this run: STATUS_FAILED, and it is unchanged. */
 status journal_resume(journal *j, const char *path, uint64_t bytes, error *err);
 void journal_close(journal *j);
 

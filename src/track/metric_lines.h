@@ -29,7 +29,7 @@ typedef struct metric_value {
     double value;
 } metric_value;
 
-/* Starts with a count of 0; values of one part follow each other. */
+/* Starts with a count of 0; the values of one part are consecutive. */
 typedef struct metric_line {
     uint64_t step;
     metric_value values[METRICS_OF_LINE];

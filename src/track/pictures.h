@@ -15,7 +15,7 @@ enum {
     PICTURE_MOST_CLASSES = 2048, /* most classes of a confusion matrix */
 };
 
-/* Draws the first images of a batch in a grid that is as wide as high, or one row lower. Each
+/* Draws the first images of a batch in a grid with as many rows as columns, or one row fewer. Each
  * colour is value * deviation + mean, clamped to 0 to 1; small images are enlarged by a whole
  * factor. values: [count][size][size][3], as network_read_input returns them; count and size are at
  * least 1. Free *made with image_free. */
@@ -29,9 +29,10 @@ status picture_of_batch(const float *values, int count, int size, const float me
  *
  * counts: [classes][classes], label first. order: [classes], the classes in the order in which they
  * are shown, each once; NULL: by number. groups: [classes], the group of each class; a grey line,
- * one pixel wide, separates neighbours of different groups; NULL: no lines. Cells are as large as
- * fits into PICTURE_SIDE: the side is more than half of it, and more than all of it only if there
- * are more classes than that. Lines are left out if they do not fit. STATUS_FAILED if there are no
- * classes or more than PICTURE_MOST_CLASSES. Free *made with image_free. */
+ * one pixel wide, separates neighbours of different groups; NULL: no lines. Cells have the largest
+ * whole number of pixels with which the picture fits into PICTURE_SIDE. Its side is more than half
+ * of PICTURE_SIDE, and exceeds PICTURE_SIDE only if there are more classes than that. Lines are
+ * left out if they do not fit. STATUS_FAILED if there are no classes or more than
+ * PICTURE_MOST_CLASSES. Free *made with image_free. */
 status picture_of_confusion(const uint32_t *counts, int classes, const int *order,
                             const int *groups, image *made, error *err);

@@ -11,8 +11,8 @@ enum { DIGITS = 7 }; /* of a number on the page; a float has fewer */
 
 /* ---- A run ---- */
 
-/* Writes the places that are kept of a series that is too long: the first, the last, and the
- * smallest and the largest value of each of the equal parts between them. Returns their number. */
+/* Writes the indices of the values that a series keeps if it is too long: the first, the last, and
+ * the smallest and largest in each of the equal parts between them. Returns their number. */
 static size_t thin(const run_series *series, size_t *places)
 {
     const double *values = series->values;

@@ -2,7 +2,8 @@
 /* The HTML page of the report, which the build embeds from src/track/report/. */
 #pragma once
 
-/* The parts of the page around what belongs to one report: lines in its head, and its document. */
+/* The parts of the page that are the same in every report. The program writes the report's lines
+ * for the head after the first part, and its document after the second. */
 typedef struct report_page_parts {
     const char *before_head, *before_document, *after_document;
 } report_page_parts;

@@ -21,8 +21,9 @@ static double read_time(sqlite3_stmt *row, int column)
     return seconds > 0 && seconds < LATEST ? seconds : 0;
 }
 
-/* The state by its name and by whether a process holds the run's directory. An unknown name gives
- * false, and RUN_FAILED unless a process holds the directory: then the run is still working. */
+/* Sets the state from its name and from whether a process has locked the run's directory. Returns
+ * false for an unknown name; the state is then RUN_RUNNING if the directory is locked, else
+ * RUN_FAILED. */
 static bool read_state(run_record *run, const char *name)
 {
     int state = name ? word_list_find(&run_states, name) : -1;

@@ -4,7 +4,8 @@
 
 static const double first_scale = 65536, growth = 2, backoff = 0.5;
 
-/* Below this, the loss cannot be the cause: its own gradients are at most its weights. */
+/* Below this scale, the loss is not the cause of an overflow: its gradients with respect to the
+ * logits are at most the loss weights. */
 static const double least_scale = 0x1p-24;
 
 loss_scale loss_scale_start(void)

@@ -18,10 +18,9 @@ typedef struct loss_schedule {
     } stages[LOSS_SCHEDULE_STAGES];
 } loss_schedule;
 
-/* Parses "EPOCH:COARSE:FINE,...": rising epochs, the first of a run being 1, and weights of at
- * least 0, not both 0. If text is NULL, every epoch has the weights `before`. If with_coarse is
- * false, a fine weight of 0 leaves nothing to learn and is an error too. STATUS_USAGE says what is
- * wrong. */
+/* Parses "EPOCH:COARSE:FINE,...": rising epochs, counted from 1, and weights of at least 0, not
+ * both 0. If text is NULL, every epoch has the weights `before`. If with_coarse is false, a fine
+ * weight of 0 leaves nothing to learn and is an error too. STATUS_USAGE says what is wrong. */
 status loss_schedule_parse(const char *text, loss_weights before, bool with_coarse,
                            loss_schedule *schedule, error *err);
 

@@ -2,7 +2,7 @@
 /* The data of a run; see run_data.h. */
 #include "train/run_data.h"
 
-/* mirrored: keep images that are mixed in the same share. */
+/* mirrored: images that are mixed with each other get into the same share. */
 static share_of own_share(const train_options *o, bool mirrored)
 {
     const ranks *r = o->ranks;

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The least size of a bucket of gradients that are summed over the ranks. Compared with a message's
- * own cost it is large. Compared with all gradients it is small, so most sums run during the
- * backward pass. */
+/* The least size of a bucket of gradients that are summed over the ranks. It is large enough that
+ * the fixed cost of a message does not matter, and small compared with all gradients, so most sums
+ * run during the backward pass. */
 enum { BUCKET_BYTES = 4 << 20 };
 
 /* ---- Creating ---- */
@@ -97,7 +97,7 @@ static network_options describe_network(const run_model *m, const train_options 
         .only_fine = o->only_fine,
         .shared_trunk = o->shared_trunk,
         .fusion = o->fusion,
-        /* 0 if the option is not given, because --only-fine forbids it */
+        /* 0 unless the option is given, because --only-fine allows no other value */
         .coarse_stages = o->coarse_depth == COARSE_DEPTH_DEFAULT  ? 0
                          : o->coarse_depth == COARSE_DEPTH_LAYER3 ? 3
                                                                   : 4,

@@ -131,9 +131,9 @@ static status next_batch(trainer *t, step_batch *next, error *err)
     return next->b ? network_reserve_pixels(t->model.net, next->b->pixel_bytes, err) : STATUS_OK;
 }
 
-/* The loss weights of one batch, such that gradients add up to those of the step's mean loss. The
- * batches of a step have equal parts. Each rank has its share of a batch, because its loss is a
- * mean over that share. */
+/* The loss weights of one batch on this rank, such that all gradients add up to those of the step's
+ * mean loss. They are divided by the number of batches in the step and multiplied by the rank's
+ * share of the batch's images, because a rank's loss is a mean over its share. */
 static loss_weights batch_weights(const trainer *t, const step_batch *this)
 {
     const loss_weights w = trainer_weights(t);
@@ -146,7 +146,8 @@ static loss_weights batch_weights(const trainer *t, const step_batch *this)
 static status begin_step(trainer *t, uint64_t step, error *err)
 {
     status result = solver_begin(t->model.solve, step, err);
-    /* The device may fail here too; then only the advice to resume is missing. */
+    /* A failure of the device counts as divergence here too; the only harm is that the message does
+     * not advise to resume. */
     t->diverged = result != STATUS_OK && t->model.dev->precision == PRECISION_FP16;
     return result;
 }
@@ -188,7 +189,8 @@ status training_step(trainer *t, bool *ended, error *err)
 done:;
     /* The previous batch has run, whether or not this one failed. */
     status before = step_results_wait(t, result == STATUS_OK ? err : &ignored);
-    if (runs) /* else the device may still read it: it stays reserved until the network is freed */
+    if (runs) /* otherwise the device may still read the batch, so its memory stays reserved until
+                 the network is freed */
         t->now.on_device = this;
     if (runs && t->state.step == 0 && t->state.batch == 0 && trainer_leads(t))
         snapshots_first_batch(&t->files.track, t->model.net, t->state.step, this.b->count);

@@ -45,7 +45,7 @@ function sweepAxes({parameters, trials, metric}) {
         ? [...axes, numberAxis(metric, false, trial => trial.objective, trials)] : axes;
 }
 
-/* How good an objective is compared with all others, 0 to 1 for the best. */
+/* How good an objective is compared with all others: 0 for the worst, 1 for the best. */
 function goodness(sweep) {
     const list = sweep.trials.map(trial => trial.objective).filter(isNumber).sort((a, b) => a - b);
     return objective => {
