@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batch normalisation of x[pixels][c] in NHWC: statistics per channel over all pixels.
 //
-// Each work-item handles a patch. On a CPU a patch is usually whole rows, so memory is read
-// contiguously. On a GPU it is one vector wide, and neighbouring work-items read the rest of the
-// row.
+// Each work-item handles a patch: a run of neighbouring pixels by a range of channels. On a CPU a
+// patch is usually whole rows, so memory is read contiguously. On a GPU it is one vector wide, and
+// neighbouring work-items read the rest of the row.
 //
 // Statistics are computed in two stages, both in a fixed order: first the sums of the patches,
 // partials[runs][2][c], then the sum over the runs for each vector of channels. A convolution may

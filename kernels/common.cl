@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // src/device/program.c puts this file in front of every program. VEC, the number of floats that a
-// work-item handles at once, follows from the device's native vector width. This file knows no
-// operation: it contains what several of them share.
+// work-item handles at once, follows from the device's native vector width. Nothing in this file
+// belongs to a single operation: it is what several of them share.
 #ifndef VEC
 #define VEC 4
 #endif
@@ -263,8 +263,9 @@ static inline void add_runs(global const float *partials, int runs, int c, int a
 // squared deviations from that mean. They are followed by the number of pixels in each run.
 #define SUM_COUNTS(sums, runs, c) ((global int *)((sums) + (runs) * (size_t)2 * (c)))
 
-// What a convolution does to its results before it stores them: the convolution_finish of
-// src/ops/convolution.h (nothing if shift is NULL), and the first stage of their statistics.
+// What a convolution does to its results before it stores them: it applies the convolution_finish
+// of src/ops/convolution.h (nothing if shift is NULL), and computes the first stage of the results'
+// statistics.
 typedef struct ending {
     global const float *scale, *shift;
     global const real *residual;
@@ -272,8 +273,8 @@ typedef struct ending {
     global float *sums;
 } ending;
 
-// relu?(scale * v + shift [+ residual]) for the vector of channels that starts at `channel`, of
-// which `left` exist. `at` is the vector's index in the result.
+// relu?(scale * v + shift [+ residual]) for the vector of channels that starts at `channel`; only
+// `left` channels remain in the row. `at` is the vector's index in the result.
 static inline vec finish_vec(vec v, const ending e, int channel, size_t at, int left)
 {
     if (e.scale)
@@ -326,11 +327,13 @@ INLINE span span_of_tap(int k, int length, int out, int stride, int pad)
     return (span){first, room < 0 ? 0 : max(0, min(out - 1, room / stride) - first + 1)};
 }
 
-// The forward pass and the data gradient are both sums over taps of source * weights, and a
-// geometry describes either. For pixel q = (qy, qx) of the grid, the source pixel of tap (ky, kx)
-// is q * source_step + offset, and the result's pixel is q * target_step + start. The taps that
-// contribute to a pixel are tap_step apart and begin with (first_ky, first_kx). The weights of a
-// tap are [target_c][source_c] if `transposed`, else [source_c][target_c].
+// The forward pass and the data gradient are both sums over taps of source * weights; this struct
+// describes either one. The grid is the pixels of the result that one description covers: all of
+// them, or one class of them (see backward_geometry). For pixel q = (qy, qx) of the grid, the
+// source pixel of tap (ky, kx) is q * source_step + offset, and the result's pixel is
+// q * target_step + start. The taps that contribute to a pixel are tap_step apart and begin with
+// (first_ky, first_kx). The weights of a tap are [target_c][source_c] if `transposed`, else
+// [source_c][target_c].
 typedef struct geometry {
     int images, grid_h, grid_w;
     int source_h, source_w, source_c, source_step;
@@ -345,8 +348,9 @@ INLINE geometry forward_geometry(const shapes s)
                       1,    0,      0,    s.size, s.pad, 1,   0,        0,    false};
 }
 
-// The geometry of the data gradient for one of the stride * stride classes of pixels that meet the
-// same taps.
+// The geometry of the data gradient for one class of pixels of x. All pixels of a class have the
+// same remainders (y % stride, x % stride) and therefore meet the same taps; there are
+// stride * stride classes.
 INLINE geometry backward_geometry(const shapes s, int place)
 {
     const int y = place / s.stride, x = place % s.stride;

@@ -167,7 +167,7 @@ static inline family family_of(global const real *logits, global const int *memb
 // parent are the sums over its children, so marginal_loss = -sum(parent's target * log(parent's
 // probability)). Its gradient, marginal_scale * (softmax - parent's target * softmax among the
 // parent's children), is added. `tree` contains parents + 1 offsets, followed by the classes sorted
-// by parent; the offsets count from the first class. All logits of a family are read before its
+// by parent; offset 0 is the first of these classes. All logits of a family are read before its
 // gradients are written, because the gradients may replace the logits.
 kernel void cross_entropy_marginal(global const real *logits, global const int *labels,
                                    global head_result *results, global real *gradient, float scale,

@@ -20,7 +20,8 @@ kernel void im2col(global const real *x, global real *cols, int h, int w, int c,
     const size_t n = pixel / ((size_t)oh * ow);
 
     const int y = oy * stride - pad + ky0 + row;
-    // In elements from the start of the image's row; positions outside [0, w * c) are padding.
+    // Counted in elements from the start of the image's row; positions outside [0, w * c) are
+    // padding.
     const int from = (ox * stride - pad + kx0) * c + at;
     const int left = min(VEC, row_length - at);
     global real *out = cols + (pixel * rows + row) * row_length + at;

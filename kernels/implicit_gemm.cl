@@ -34,7 +34,7 @@ INLINE void copy_reals(const global real *from, float *to, int count)
         to[i] = real_get(from + i);
 }
 
-// Copies a pair of vectors from a row of which `left` floats exist.
+// Copies a pair of vectors from a row that has `left` floats left; the others become zero.
 INLINE void copy_columns(const global float *from, float *to, int left)
 {
     if (left >= COLUMNS) {
@@ -106,8 +106,9 @@ typedef struct panel {
 enum { LINE = 16 }; // floats in a cache line; true for nearly all processors and harmless for
                     // others
 
-// Prefetches cache lines [first, last) of a panel, if PoCL compiles, which its macro tells: SPIR-V
-// cannot express the builtin, and Mesa's translator to SPIR-V ends the process over it.
+// Prefetches cache lines [first, last) of a panel, but only if the compiler is PoCL's, which is
+// recognised by its macro: SPIR-V cannot express the builtin, and Mesa's translator to SPIR-V ends
+// the process when it meets it.
 INLINE void prefetch_lines(const panel p, int first, int last)
 {
 #if defined(POCL_DEVICE_ADDRESS_BITS) && defined(__has_builtin)
@@ -361,8 +362,8 @@ INLINE void multiply_panels(const float *a, const geometry g, const block b, con
     }
 }
 
-// After the last chunk: moves sums that are kept elsewhere into the target, and sets pixels that
-// meet no tap, such as those that a stride of 2 skips, to zero.
+// After the last chunk: moves sums that are kept elsewhere into the target, and sets to zero the
+// pixels that meet no tap, such as those that a stride of 2 skips.
 #ifdef HALF_STORAGE
 INLINE void settle_rows(const float *partial, const size_t *at, const block b, uint written,
                         int accumulate, global real *target, const size_t *to)
@@ -470,9 +471,9 @@ item_kernel implicit_gemm_forward(global const real *x, global const float *weig
                     panels, 0, e);
 }
 
-// dx = (accumulate ? dx : 0) + the gradient by x. A block's rows are of one of the stride * stride
-// classes of pixels that meet the same taps. Classes differ in work and follow each other in the
-// first dimension: a runtime that gives each core a range of work-items gives each some of every
+// dx = (accumulate ? dx : 0) + the data gradient. All rows of a block belong to one class of pixels
+// (see backward_geometry). Classes differ in work, so they alternate along the first dimension: a
+// runtime that gives each core a contiguous range of work-items then gives every core some of each
 // class.
 item_kernel implicit_gemm_backward_data(global const real *dy, global const float *weights,
                                         global real *dx, CONVOLUTION_ARGUMENTS, BLOCK_ARGUMENTS)
@@ -532,10 +533,10 @@ INLINE void add_gradient_tile(const float *a, const float *b, int count, global 
 }
 
 // dweights[tap] = alpha * (sum over pixels of x * dy) + beta * dweights[tap], for every tap that
-// meets at least one pixel inside the image. The third dimension counts the taps of one convolution
-// after the other. Rows are input channels, and the sum runs over the output's pixels. `partials`
-// stores sums of more than one chunk until they are complete; it may be dweights if alpha is 1 and
-// beta is 0.
+// meets at least one pixel inside the image. The third dimension counts the taps of the first
+// convolution, then those of the second, and so on. Rows are input channels, and the sum runs over
+// the output's pixels. `partials` stores sums of more than one chunk until they are complete; it
+// may be dweights if alpha is 1 and beta is 0.
 item_kernel implicit_gemm_backward_weights(global const real *x, global const real *dy,
                                            global float *dweights, CONVOLUTION_ARGUMENTS,
                                            BLOCK_ARGUMENTS)

@@ -73,8 +73,8 @@ kernel void max_pool(global const real *x, global real *y, global uchar *maxima,
         store_indices(index, maxima + out, left);
 }
 
-// Each input pixel checks all windows that contain it for those that chose it. So no two work-items
-// write to the same element, and the sum has a fixed order.
+// Each input pixel goes through the windows that contain it and adds dy of those in which it was
+// the largest. So no two work-items write to the same element, and the sum has a fixed order.
 kernel void max_pool_gradient(global const real *dy, global const uchar *maxima, global real *dx,
                               int h, int w, int c, int oh, int ow, int size, int stride, int pad,
                               int accumulate)
@@ -82,7 +82,7 @@ kernel void max_pool_gradient(global const real *dy, global const uchar *maxima,
     const int channel = get_global_id(0) * VEC, left = c - channel;
     const int ix = get_global_id(1), iy = get_global_id(2) % h;
     const size_t n = get_global_id(2) / h;
-    // The windows that contain it: o * stride - pad <= i < o * stride - pad + size.
+    // Window o contains pixel i if o * stride - pad <= i < o * stride - pad + size.
     const int first_y = max(0, iy + pad - size + stride) / stride;
     const int first_x = max(0, ix + pad - size + stride) / stride;
     const int last_y = min(oh - 1, (iy + pad) / stride);

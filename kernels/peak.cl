@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The most that the device can do: chains of multiply-adds that never leave the registers, and a
-// copy. The shares that `hcnn-cl bench` prints refer to these peaks. src/ops/peak.c sets CHAINS.
+// Measures the device's peaks, with chains of multiply-adds that never leave the registers and with
+// a copy. `hcnn-cl bench` prints the share of these peaks that each layer reaches. src/ops/peak.c
+// sets CHAINS.
 
 // Each work-item starts all CHAINS chains with sums[item], applies chain = chain * factor + addend
 // `steps` times, and stores the sum of the chains. With factor 1 and addend 0 the result is CHAINS

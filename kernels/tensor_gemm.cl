@@ -3,18 +3,18 @@
 // compute capability 8.0 and above. Factors are rounded to TF32, which has the range of single
 // precision and ten bits of mantissa; the products are summed in single precision.
 //
-// If NV_PTX is defined, inline PTX reaches the instructions. Otherwise their effect on a warp is
-// emulated through local memory. That is slow, but it lets tests on any device cover everything
-// except the two PTX statements. Those have been assembled but not yet run, for lack of such a
-// device. Therefore src/ops/tensor_gemm.c offers these kernels only after the device has multiplied
-// a test problem correctly.
+// If NV_PTX is defined, the instructions are written in inline PTX. Otherwise their effect on a
+// warp is emulated through local memory. That is slow, but it lets tests on any device cover
+// everything except the two PTX statements. Those have been assembled but not yet run, for lack of
+// such a device. Therefore src/ops/tensor_gemm.c offers these kernels only after the device has
+// multiplied a test problem correctly.
 //
 // The instruction and its fragments: PTX ISA, "Matrix Fragments for mma.m16n8k8". The 32 work-items
 // of a warp, neighbours in a work-group, together contain a[16][8] and b[8][8]. With group = lane /
 // 4 and third = lane % 4, a work-item has
 //   a[group][third], a[group + 8][third], a[group][third + 4], a[group + 8][third + 4],
 //   b[third][group], b[third + 4][group],
-//   and of the sums c[group][2 * third], its right neighbour, and the same two 8 rows further down.
+// and four sums: c[group][2 * third], its right neighbour, and the same two 8 rows further down.
 
 #define OWN_PRODUCT
 // src/ops/tensor_gemm.c sets TILE_ROWS, TILE_COLUMNS and TILE_STEPS, and the part of a tile that
@@ -23,13 +23,14 @@
 #define WARPS_ALONG (TILE_COLUMNS / SHARE_COLUMNS)
 #define ITEMS       (WARP * (TILE_ROWS / SHARE_ROWS) * WARPS_ALONG)
 
-// With these strides the eight neighbouring rows of four steps, which a warp reads at once, are in
-// 32 different banks.
+// A warp reads eight neighbouring rows of four steps at once. With these strides the 32 floats are
+// in 32 different banks.
 #define A_STRIDE (TILE_ROWS + 8)
 #define B_STRIDE (TILE_COLUMNS + 8)
 #define B_AT     (TILE_STEPS * A_STRIDE)
 
-// If instructions are emulated: for each warp, the factors of one instruction.
+// If instructions are emulated, local memory also contains the factors of one instruction for each
+// warp.
 #define EXCHANGE_AT (B_AT + TILE_STEPS * B_STRIDE)
 #define EXCHANGE_B  (16 * 8)
 #define EXCHANGE    (EXCHANGE_B + 8 * 8)
@@ -39,7 +40,8 @@
 #define LOCAL_FLOATS (EXCHANGE_AT + ITEMS / WARP * EXCHANGE)
 #endif
 
-// A work-item's sums: each half of an instruction's result has two neighbours of a row.
+// A work-item's sums. An instruction leaves it two of these, each with two neighbouring floats of a
+// row.
 typedef float2 piece;
 #define PIECE        2
 #define ROW_STEPS    (SHARE_ROWS / 16)

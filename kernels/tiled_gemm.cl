@@ -12,7 +12,7 @@
 // first and by image second. The rows of a tile then mostly have the same position, and so the same
 // taps outside the image.
 //
-// No kernel here returns early if a barrier follows, even where the condition is the same for the
+// No kernel here returns early if a barrier follows, even if the condition is the same for the
 // whole group: PoCL 3.1 would then use the first work-item's branches for the whole group after the
 // last barrier.
 //
@@ -92,8 +92,9 @@ INLINE void multiply_tiles(local float *tiles, piece *sums)
 // ---- From global memory into local tiles ----
 
 // The lines of a tile are rows of a or columns of b. They are copied either "along" the steps of
-// the sum, if these are contiguous in global memory, or "across", four lines of one step at a time,
-// if the lines are. A work-item copies A_LOADS and B_LOADS vectors of four floats.
+// the sum, if the steps of a line are contiguous in global memory, or "across" them, four lines of
+// one step at a time, if neighbouring lines are contiguous. A work-item copies A_LOADS and B_LOADS
+// vectors of four floats.
 #define A_LOADS     (TILE_ROWS * TILE_STEPS / 4 / ITEMS)
 #define B_LOADS     (TILE_COLUMNS * TILE_STEPS / 4 / ITEMS)
 #define STEP_GROUPS (TILE_STEPS / 4)
@@ -428,7 +429,8 @@ group_kernel tiled_gemm_forward(global const real *x, global const float *weight
 }
 
 // dx = (accumulate ? dx : 0) + the data gradient. The third dimension counts the stride * stride
-// classes of pixels that meet the same taps, for one convolution after the other.
+// classes of pixels (see backward_geometry) of the first convolution, then those of the second, and
+// so on.
 group_kernel tiled_gemm_backward_data(global const real *dy, global const float *weights,
                                       global real *dx, CONVOLUTION_ARGUMENTS, int parts)
 {
@@ -520,9 +522,9 @@ INLINE void add_pixels(const global real *x, const global real *dy, const field 
 }
 
 // dweights[part][tap] = alpha * (sum over the part's pixels of x * dy) + beta * dweights, for every
-// tap that meets at least one pixel inside the image. The third dimension counts the `parts` of the
-// sum over pixels, then the taps, then the convolutions; within a part, taps and convolutions
-// follow each other. Rows are input channels.
+// tap that meets at least one pixel inside the image. In the third dimension the part of the sum
+// over pixels changes fastest, then the tap, then the convolution. In memory each part contains the
+// weights of all convolutions, one after another. Rows are input channels.
 group_kernel tiled_gemm_backward_weights(global const real *x, global const real *dy,
                                          global float *dweights, CONVOLUTION_ARGUMENTS, int parts)
 {
@@ -553,9 +555,9 @@ group_kernel tiled_gemm_backward_weights(global const real *x, global const real
     }
 }
 
-// dweights = alpha * (the sum of `parts` partial results, each of `count` weights, which follow
-// each other) + beta * dweights. If beta is 0 the first part may be dweights itself. One work-item
-// per weight.
+// dweights = alpha * (the sum of the parts) + beta * dweights. sums_of_parts contains `parts`
+// partial results of `count` weights each. If beta is 0 the first part may be dweights itself. One
+// work-item per weight.
 kernel void tiled_gemm_add_parts(global const real *x, global const real *dy,
                                  global float *dweights, CONVOLUTION_ARGUMENTS, int parts,
                                  global const float *sums_of_parts, ulong count)

@@ -6,10 +6,10 @@
 //   y = AT [(G w GT) * (BT x B)] A
 //
 // where * multiplies element by element. Summed over channels, these are A * A independent matrix
-// products. The kernels in this file surround the products: the transforms of input, weights and
-// results, and the adjoints of two of them for the weight gradient. The interpolation points are 0,
-// 1, -1 and infinity, and for M = 4 also 2 and -2. The program is built once for each M, so that
-// loops and branches over M vanish.
+// products. The kernels in this file do what comes before and after the products: they transform
+// input, weights and results, and for the weight gradient apply the adjoints of two of these
+// transforms. The interpolation points are 0, 1, -1 and infinity, and for M = 4 also 2 and -2. The
+// program is built once for each M, so that loops and branches over M vanish.
 //
 // Transformed data is [A * A][tiles or cin][channels], in floats. A work-item handles one tile, or
 // one input channel of the weights, and `width` of the channels of a row.
@@ -242,9 +242,9 @@ typedef struct extent {
     int down, across;
 } extent;
 
-// Adds one tile's results to the statistics of its run. Until the run's last tile, the sums are of
-// differences from the run's first result, so no digits are lost if the mean is large compared with
-// the deviation. In the last tile `count`, the number of results in the run, is not 0, and the sums
+// Adds one tile's results to the statistics of its run. Differences from the run's first result are
+// summed, so no digits are lost if the mean is large compared with the deviation. `count` is 0
+// except for the run's last tile, where it is the number of results in the run; the sums then
 // become the mean and the sum of squared deviations from it.
 INLINE void sum_tile(const window *d, extent inside, vec shift, bool first, int count,
                      global float *mean, global float *squares, int left)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Computes CRC-32C with the polynomial 1EDC6F41, whose bits are reversed here because those of the
- * sum are. Long data is processed eight bytes at a time, with the tables of M. E. Kounavis and F.
- * L. Berry, "A Systematic Approach to Building High Performance, Software-based, CRC Generators"
- * (ISCC 2005). */
+/* Computes CRC-32C, whose polynomial is 1EDC6F41. The sum's bits are in reversed order, so the
+ * polynomial is written in reversed order too. Long data is processed eight bytes at a time, with
+ * the tables of M. E. Kounavis and F. L. Berry, "A Systematic Approach to Building High
+ * Performance, Software-based, CRC Generators" (ISCC 2005). */
 #include "base/crc32c.h"
 
 enum {

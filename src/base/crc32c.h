@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Continues a checksum: `sum` is that of the data so far, and the result is that of the same data
- * followed by `data`. The checksum of no data is 0. */
+/* Continues a checksum: `sum` is the checksum of the data so far, and the result is the checksum of
+ * all of it, `data` included. The checksum of no data is 0. */
 uint32_t crc32c_more(uint32_t sum, const void *data, size_t size);
 
 static inline uint32_t crc32c(const void *data, size_t size)

@@ -16,8 +16,8 @@ static bool continues_character(char byte)
     return ((unsigned char)byte & 0xc0) == 0x80;
 }
 
-/* A text that does not fit loses its middle, from character to character: the start says where, the
- * end says what to do. */
+/* A text that does not fit loses whole characters from its middle, because its start says where the
+ * error is and its end says what to do. */
 static void shorten(const char *text, size_t length, char message[ERROR_CAPACITY])
 {
     static const char gap[] = " [...] ";

@@ -176,7 +176,7 @@ static bool take(const field *f, const json_t *value, void *member)
         return read_word(text, f->words, member);
     case FIELD_OBJECT:
     case FIELD_INTS:
-        break; /* read_object and read_ints */
+        break; /* read_object and read_ints read these */
     }
     return false;
 }

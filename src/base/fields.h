@@ -31,8 +31,9 @@ typedef struct field {
     bool optional; /* may be missing: the member then keeps its value, and a NULL text is not
                       written */
     size_t offset;
-    long long least, most;     /* bounds of an integer (most 0: the largest of the type); for
-                                  FIELD_INTS, least value of an element and most elements */
+    long long least,
+        most; /* bounds of an integer (most 0: the largest of the type); for FIELD_INTS, least value
+                 of an element and maximum number of elements */
     const word_list *words;    /* FIELD_WORD only */
     const struct field *inner; /* FIELD_OBJECT only */
     size_t count;              /* FIELD_INTS only: offset of the number of elements */
@@ -57,8 +58,8 @@ json_t *fields_write(json_t *object, const field *table, const void *record);
 /* Appends one value, which is taken over even on failure; otherwise like fields_write. */
 json_t *fields_put(json_t *object, const char *key, json_t *value);
 
-/* Guesses nothing: a missing key, or a value that fields_write never writes, is STATUS_FAILED, and
- * the message names file, piece and key. */
+/* Reads the fields of a record. A missing key, or a value that fields_write never writes, is
+ * STATUS_FAILED, and the message names file, piece and key. */
 status fields_read(const field *table, const fields_source *from, void *record, error *err);
 
 /* For members without a row: finds the value of a key, which must have this type. The value belongs

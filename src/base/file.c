@@ -91,7 +91,8 @@ status file_write_error(error *err, const char *path, int reason)
                      file_write_advice(reason));
 }
 
-/* Without this check the final rename would replace a device by a file, which root may do. */
+/* Without this check the final rename would replace a device with a file if the program runs as
+ * root. */
 static status check_replaceable(const char *path, error *err)
 {
     struct stat info;

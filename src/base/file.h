@@ -47,8 +47,8 @@ status file_writer_end(file_writer *writer, status so_far, error *err);
 /* Opens, puts and commits in one call. */
 status file_write(const char *path, const void *data, size_t size, error *err);
 
-/* Whether a kill of a process that used a file_writer or file_link may have left a file of this
- * name. */
+/* Whether a file of this name may be left over from a process that was killed while it used a
+ * file_writer or file_link. */
 bool file_is_unfinished(const char *name);
 
 /* Makes `to` a second name of the file `from`, or a copy of it if the file system has no hard
@@ -62,7 +62,7 @@ bool file_exists_in(const char *directory, const char *name);
 bool file_is_directory(const char *path);
 
 /* Opens a regular file for reading; *size is its size in bytes. Anything else with that name is an
- * error; a pipe is not waited for. */
+ * error; if it is a pipe, the call does not wait for a writer. */
 status file_open(const char *path, FILE **stream, size_t *size, error *err);
 
 /* Whether a relative path leads, through its .., above the directory that it starts from. */

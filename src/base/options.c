@@ -78,7 +78,7 @@ void options_guess_among(options_guess *guess, const char *word, const char *kno
 {
     size_t length = strlen(word);
     unsigned distance = edit_distance(word, known);
-    /* An unfinished word is a likelier slip than one with other letters. */
+    /* A word that breaks off early is a likelier mistake than one with wrong letters. */
     if (length >= 2 && starts_with(known, word))
         distance = smaller(distance, 1);
     unsigned allowed = length < 4 ? 1 : length < 8 ? 2 : 3;
@@ -127,7 +127,7 @@ static status check_bounds(const option_row *row, double value, const char *text
 {
     if (within_bounds(row, value))
         return STATUS_OK;
-    /* A bound at the limit of the type is there only because the table needs a number. */
+    /* A bound at the limit of the type is not a real bound; the table just needs a number. */
     bool open_above = row->max >= (row->kind == OPTION_INT ? (double)INT_MAX : 1e300);
     if (open_above)
         return error_set(err, STATUS_USAGE, "--%s %s: has to be at least %.10g", row->name, text,

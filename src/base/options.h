@@ -22,7 +22,7 @@ typedef enum option_kind {
     OPTION_NAME,   /* const char *: the pointer in `words`, or NULL */
 } option_kind;
 
-enum { OPTION_NONE = -1 }; /* a choice with a fallback that was not made */
+enum { OPTION_NONE = -1 }; /* the value of a choice that was not given and has a fallback */
 
 typedef struct option_row {
     const char *name;  /* without the dashes, words joined by '-' */
@@ -40,11 +40,12 @@ typedef struct option_row {
     const word_list *words; /* OPTION_CHOICE and OPTION_NAME only */
     double min, max;        /* OPTION_INT and OPTION_DOUBLE: inclusive bounds; both 0: none */
     const char *fallback;   /* what help shows as the default in place of the value */
-    const char *bare; /* not NULL: the value if the option is given alone; a value of its own is
-                         joined by '=' or, if it is a whole number, may follow */
-    bool on_resume;   /* train: may be given together with --resume */
-    bool transient;   /* train: applies to one start only, so it is neither in config.json nor in a
-                         recipe */
+    /* The value if the option is given without one, or NULL. Any other value is then joined by '='
+     * or, if it is a whole number, may be the next argument. */
+    const char *bare;
+    bool on_resume; /* train: may be given together with --resume */
+    bool transient; /* train: applies to one start only, so it is neither in config.json nor in a
+                       recipe */
 } option_row;
 
 /* The offset of a member. The compiler checks that the member has the type (it warns about the
@@ -125,8 +126,8 @@ bool options_given(const operands *rest, const char *name);
 
 /* Whether two names are the same; '-' and '_' are equal. */
 bool options_same_name(const char *a, const char *b);
-/* The row of an option by name or alias, without dashes. The name ends at '=' or at its end. NULL
- * if there is none. */
+/* The row of an option by name or alias, without dashes. The name ends at '=' or at the end of the
+ * text. NULL if there is none. */
 const option_row *options_find(const option_row *rows, const char *name);
 /* Sets a row's value from text, as the command line does; a flag's text is "true" or "false". A
  * string option stores the pointer `text` itself. */

@@ -34,9 +34,9 @@ status pickle_fail(const pickle *p, const char *what, error *err)
                      p->where, p->at, what, p->rules->format);
 }
 
-/* Counts bytes or items before a value stores them. Each is in the input and is copied at most once
- * more, by a call. Without the count, a few bytes of input could repeat a call again and again,
- * because the memo keeps its arguments. */
+/* Counts bytes or items before a value stores them. In an honest pickle each comes from the input
+ * once and is copied at most once more, by a call. Without the count, a few bytes of input could
+ * repeat a call again and again, because the memo keeps the call's arguments. */
 static status hold(pickle *p, size_t more, error *err)
 {
     if (more > 2 * p->size - p->held)

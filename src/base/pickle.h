@@ -12,12 +12,12 @@
 #include <stdint.h>
 
 enum pickle_kind {
-    PICKLE_NONE, /* and False */
-    PICKLE_INT,  /* and True */
+    PICKLE_NONE, /* None or False */
+    PICKLE_INT,  /* an integer of up to 8 bytes, or True */
     PICKLE_FLOAT,
     PICKLE_LONG,   /* an integer of more than 8 bytes: two's complement, low byte first */
     PICKLE_BYTES,  /* a string, or bytes */
-    PICKLE_LIST,   /* and tuples */
+    PICKLE_LIST,   /* a list or a tuple */
     PICKLE_DICT,   /* items: key, value, key, value, ... */
     PICKLE_NAME,   /* a class or function: tag comes from the table, integer is its index there */
     PICKLE_OBJECT, /* the result of a call: items are the arguments, tag is the name's */

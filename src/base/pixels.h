@@ -12,7 +12,7 @@ enum pixel_layout {
 
 /* One image of a batch and what is done to it, in the order that ops/input.h describes.
  * kernels/input.cl declares the same 64 bytes. If only offset, width, height and a cosine of 1 are
- * set, nothing is done. */
+ * set, the image is used unchanged. */
 typedef struct pixel_source {
     int32_t offset; /* offset of the first byte in the batch's pixels */
     int32_t width, height;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names for processes of this machine. Unlike a process number, a name is never used again. */
+/* Names for processes of this machine. Unlike a process number, a name is never reused. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct process_name {
-    int64_t id;     /* the process number, which the kernel uses again */
+    int64_t id;     /* the process number, which the kernel reuses */
     char began[32]; /* when it started, in the kernel's ticks; "" if that is unknown */
 } process_name;
 

@@ -18,9 +18,8 @@
 enum { LENGTH_BYTES = 8, MAX_HEADER_BYTES = 16 << 20 };
 static const char metadata_key[] = "__metadata__";
 
-/* ---- The checksum: the CRC-32C of the whole file, which the file contains as eight hexadecimal
- * digits under the metadata's key "crc32c". It is computed with '0' in place of these digits ----
- */
+/* ---- The checksum: the file's metadata contains, under the key "crc32c", the CRC-32C of the whole
+ * file as eight hexadecimal digits. It is computed with '0' in place of these digits ---- */
 
 #define CHECKSUM_KEY   "crc32c"
 #define CHECKSUM_ZEROS "00000000"
@@ -252,8 +251,8 @@ static const char *metadata(const tensor_file *file, const char *key)
 static status verify(tensor_file *file, error *err)
 {
     const safetensors_file *f = (const safetensors_file *)file;
-    /* Any value of the key counts, even one that is not a string: damaged digits must not pass for
-     * missing ones. */
+    /* Any value of the key counts, even one that is not a string: a file whose digits are damaged
+     * must not pass for a file without a checksum. */
     if (!metadata_value(file, CHECKSUM_KEY))
         return STATUS_OK;
     return f->checksum_at > 0 ? verify_checksum(file->stream, file->path, f->checksum_at, err)

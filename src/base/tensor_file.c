@@ -190,7 +190,8 @@ static status append_next(tensor_writer *w, const void *bytes, size_t size, erro
     return STATUS_OK;
 }
 
-/* Starts, then appends the empty tensors that are next: they have no bytes to wait for. */
+/* Starts, then appends the empty tensors that come next, because no call will bring bytes for
+ * them. */
 static status pass_empty(tensor_writer *w, error *err)
 {
     TRY(start(w, err));

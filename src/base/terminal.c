@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* The length of a character in bytes, which its first byte announces; 0 if no character begins with
- * it. Overlong forms begin with 0xc0 or 0xc1, or `decode` finds them. */
+ * it. Overlong forms that begin with 0xc0 or 0xc1 are refused here; `decode` finds the others. */
 static size_t announced(unsigned char first)
 {
     return first < 0x80   ? 1

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Prints text from foreign files on a terminal: names of classes, tensors, runs and files, and
- * messages that quote them. Characters that a terminal would obey, not show, are masked. */
+ * messages that quote them. Characters that a terminal would obey instead of showing them are
+ * masked. */
 #pragma once
 
 #include <stdio.h>

@@ -155,8 +155,8 @@ static status merge_storages(torch_contents *c, error *err)
                                             c->path, MAX_STORAGES);
 }
 
-/* Collects all storages that the pickle names, whatever their tensors are for: in the container
- * before zip, a storage can only be found after the one before it. */
+/* Collects all storages that the pickle names, even those whose tensors are not used: in the
+ * container before zip archives, a storage can be found only by passing all those before it. */
 static status take_storages(torch_contents *c, error *err)
 {
     size_t most = 0;

@@ -14,7 +14,7 @@ typedef struct torch_storage {
     uint64_t count; /* elements */
     /* Where it is; set by the container. */
     bool placed;
-    uint64_t begin;           /* byte of the file, in the container before zip */
+    uint64_t begin;           /* byte of the file, in the container before zip archives */
     const zip_member *member; /* in a zip archive */
 } torch_storage;
 

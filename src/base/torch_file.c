@@ -18,7 +18,7 @@ enum { MAX_PICKLE_BYTES = 64 << 20 };
 
 typedef struct torch_file {
     tensor_file base;
-    zip_file *zip; /* NULL: the container before zip */
+    zip_file *zip; /* NULL: the container before zip archives */
     unsigned char *bytes;
     torch_contents contents;
 } torch_file;
@@ -99,9 +99,9 @@ static status open_zip(torch_file *f, error *err)
     return STATUS_OK;
 }
 
-/* ---- The container before zip: pickles of a magic number, a version, the machine, the tensors and
- * the storages' keys; then, in the order of the keys, each storage: its number of elements as 8
- * bytes, and the elements ---- */
+/* ---- The container before zip archives: pickles of a magic number, a version, the machine, the
+ * tensors and the storages' keys; then, in the order of the keys, each storage: its number of
+ * elements as 8 bytes, and the elements ---- */
 
 static const unsigned char legacy_magic[] = {0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46,
                                              0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};

@@ -33,9 +33,10 @@ typedef struct augment_list {
  * wrong. */
 status augment_parse(const char *text, augment_list *list, error *err);
 
-/* Draw what `list` says. augment_image needs an image whose offset, width, height, layout and part
- * are set, with a cosine of 1 and zeros elsewhere; augment_batch needs a mix of zeros. If both
- * mixup and cutmix are chosen, each batch gets either with probability 1/2. */
+/* Draw the numbers for the augmentations in `list`. augment_image needs an image whose offset,
+ * width, height, layout and part are set, with a cosine of 1 and zeros elsewhere; augment_batch
+ * needs a batch_mix of zeros. If both mixup and cutmix are chosen, each batch gets either with
+ * probability 1/2. */
 void augment_image(const augment_list *list, const augment_place *at, pixel_source *image);
 void augment_batch(const augment_list *list, const augment_place *at, batch_mix *mix);
 

@@ -100,8 +100,8 @@ static status in_member(const archive_member *member, status result, error *err)
     return result == STATUS_OK ? STATUS_OK : error_prefix(err, result, "%s", member->name);
 }
 
-/* Takes one image's labels and from them the parent of its fine class. parents is -1 for classes
- * not seen yet. */
+/* Stores one image's labels and, in parents, the coarse class of its fine class. parents is -1 for
+ * fine classes not seen yet. */
 static status take_labels(size_t index, int coarse, int fine, image_set *set,
                           int parents[FINE_CLASSES], error *err)
 {

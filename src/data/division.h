@@ -21,10 +21,10 @@ static inline size_t image_subset_at(const image_subset *subset, size_t index)
 }
 
 enum division_rule {
-    DIVISION_GIVEN,    /* the data set has a part valid; without a part test nothing is tested */
-    DIVISION_HALVED,   /* it has test but not valid: one half of test validates, as the original's
-                          random_split */
-    DIVISION_HELD_OUT, /* it has only train: a tenth of it validates, another tenth tests */
+    DIVISION_GIVEN,  /* the data set has a validation part; without a test part nothing is tested */
+    DIVISION_HALVED, /* it has a test part but no validation part: half of the test part validates,
+                        as with the original's random_split */
+    DIVISION_HELD_OUT, /* it has only a training part: a tenth validates, another tenth tests */
 };
 
 typedef struct dataset_division {

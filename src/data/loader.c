@@ -350,7 +350,7 @@ status loader_start(loader *from, uint32_t epoch, size_t first_batch, error *err
         return error_set(err, STATUS_FAILED, "batch %zu is beyond an epoch of %zu batches",
                          first_batch, batches);
     pthread_mutex_lock(&from->lock);
-    /* Ends what is left of an epoch that was not read to its end. */
+    /* Abandons the rest of an epoch that was not read to its end. */
     from->batches = from->claimed = 0;
     while (from->filling > 0)
         pthread_cond_wait(&from->changed, &from->lock);

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The only global variable: a driver's own state belongs to the process as well, and neither PoCL
- * nor the ICD loader protects its initialisation. The program may crash if two threads open their
- * first devices at once, or if one releases a context while another creates one. */
+/* The only global variable. The lock is global because a driver's state belongs to the process, and
+ * neither PoCL nor the ICD loader protects its initialisation. The program may crash if two threads
+ * open their first devices at once, or if one releases a context while another creates one. */
 static pthread_mutex_t driver_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const char own_name[] = "HCNN_DEVICE"; /* environment variable */
@@ -368,8 +368,8 @@ static const char *own_spec(void)
     return spec && *spec ? spec : NULL;
 }
 
-/* device_choose. `whose`, which may be NULL, is put before the error if there are devices but none
- * could be chosen. */
+/* Calls device_choose. If there are devices but none can be chosen, the error begins with `whose`,
+ * unless that is NULL. */
 static status choose_for(const device_list *list, const char *spec, int place, const char *whose,
                          int *index, error *err)
 {
@@ -398,7 +398,8 @@ static status open_choice(const char *spec, int place, const char *whose, device
 }
 
 /* The entry for `place` in a list separated by commas; the caller frees it. *round becomes the
- * number of times that each entry has been taken before. NULL if memory is exhausted. */
+ * number of times that places before this one have gone through the whole list. NULL if memory is
+ * exhausted. */
 static char *entry_of(const char *spec, int place, int *round)
 {
     int entries = 1;

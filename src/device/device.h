@@ -74,16 +74,17 @@ void device_list_free(device_list *list);
  * (platform and device index), or a part of a device's or platform's name, in upper or lower case.
  * NULL or "" means the first GPU, else the first CPU, else the first device. If several devices
  * match, place 0 takes the first, place 1 the second, and so on in turn. If no device matches, the
- * result is STATUS_USAGE and the message lists the devices and says what to install. It is
- * STATUS_USAGE too if the device that matches is not available. */
+ * result is STATUS_USAGE and the message lists the devices and says what to install. A matching
+ * device that is not available is STATUS_USAGE too. */
 status device_choose(const device_list *list, const char *spec, int place, int *index, error *err);
 /* The same for the device that the environment variable HCNN_DEVICE names. If it is set, error
  * messages name it. */
 status device_choose_own(const device_list *list, int *index, error *err);
 
-/* The one kind that a device counts as. OpenCL's type is a bit field, and a simulator may report
- * all bits: it counts as a GPU. With HCNN_AS_GPU=1 in the environment every device does, so that
- * tests run a GPU's kernels and choices on a processor. */
+/* The single kind that a device counts as: GPU, accelerator or CPU. OpenCL's type is a bit field,
+ * and a simulator may report all bits; it then counts as a GPU. With HCNN_AS_GPU=1 in the
+ * environment every device counts as a GPU, so that tests can run a GPU's kernels and choices on a
+ * CPU. */
 cl_device_type device_kind(cl_device_type reported);
 /* Returns "gpu", "cpu" or "accelerator". */
 const char *device_type_name(cl_device_type type);

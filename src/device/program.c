@@ -109,8 +109,8 @@ static cl_program load_entry(device *dev, const char *path, const char *key, con
     return program;
 }
 
-/* Stores the program's binary. If it cannot be written, the next start takes some seconds longer;
- * that is not an error of this one. */
+/* Stores the program's binary. A failure is not an error: it only makes the next start some seconds
+ * slower. */
 static void store_entry(const char *path, const char *key, cl_program program)
 {
     size_t length = 0;
@@ -195,8 +195,7 @@ static const char *find_source(const char *name)
     return NULL;
 }
 
-/* Builds a program of the table. `variant` is its name as in program.h: NAME[:fp32][
- * DEFINITIONS]. */
+/* Builds an embedded program. `variant` is its name as in program.h: NAME[:fp32][ DEFINITIONS]. */
 static status build_embedded(device *dev, const char *variant, cl_program *built, error *err)
 {
     char name[64]; /* without the variant */

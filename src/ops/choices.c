@@ -245,8 +245,8 @@ static status write_choices(const choices *table, error *err)
     return result;
 }
 
-/* Reads and writes the file under one lock, so that of two processes that tune at once neither
- * loses what the other has found. */
+/* Reads and writes the file under one lock, so that two processes that tune at the same time do not
+ * lose each other's results. */
 static status merge(choices *table, const char *directory, error *err)
 {
     int lock;

@@ -42,8 +42,8 @@ status choices_save(choices *known, error *err);
 /* The path of the file; NULL if there is no cache directory. */
 const char *choices_path(const choices *known);
 
-/* The entry for a call; NULL if there is none. Its choice may not support the call. Valid until the
- * next choices_put. */
+/* The entry for a call; NULL if there is none. It is not certain that its choice supports the call.
+ * Valid until the next choices_put. */
 const choice *choices_find(const choices *known, const convolution_call *call);
 /* Sets the entry for a call, as measured by this process; choices_save writes it. */
 status choices_put(choices *known, const convolution_call *call, convolution_choice by,

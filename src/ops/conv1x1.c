@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* 1x1 convolutions without padding, as one CLBlast product over pixels, without im2col. With a
- * stride, the pixels that it reads are gathered first. kernels/conv1x1.cl. */
+ * stride, the pixels that the convolution reads are gathered first. kernels/conv1x1.cl. */
 #include "device/kernel.h"
 #include "ops/convolution.h"
 #include "ops/gemm.h"

@@ -18,8 +18,9 @@ enum convolution_direction {
                                      with respect to y */
     CONVOLUTION_BACKWARD_WEIGHTS, /* weights = terms.alpha * the weight gradient + terms.beta *
                                      weights. Taps that meet only padding have a gradient of zero
-                                     and may be left unchanged: this is correct for a beta of 1, and
-                                     for others if the caller has once set the weights to zero */
+                                     and may be left unchanged: this is correct if beta is 1, and
+                                     for any other beta if the caller has set the weights to zero
+                                     once */
     CONVOLUTION_DIRECTIONS,
 };
 
@@ -51,7 +52,7 @@ typedef struct convolution_call {
     convolution_finish finish; /* FORWARD, if the algorithm `finishes` */
     cl_mem sums; /* FORWARD, if the algorithm has sum_runs: receives the statistics of each run of
                     the results, as batchnorm_forward reads them; may be NULL. In fp16 they may be
-                    those before the results are rounded to halves */
+                    computed before the results are rounded to halves */
     bool accumulate;      /* BACKWARD_DATA */
     gradient_terms terms; /* BACKWARD_WEIGHTS */
 } convolution_call;

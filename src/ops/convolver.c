@@ -93,7 +93,7 @@ convolution_choice convolver_choose_quickly(const convolver *c, const convolutio
         if (convolver_supports(c, by, call) && suits(c, by, call))
             return by;
     }
-    return (convolution_choice){&direct_convolution, 0}; /* suits no call but supports all */
+    return (convolution_choice){&direct_convolution, 0}; /* it supports every call */
 }
 
 convolution_choice convolver_choose(const convolver *c, const convolution_call *call,

@@ -21,8 +21,8 @@ typedef struct head_result {
 
 /* How labels become a target: (1 - smoothing) * ((1 - partner_share) * own + partner_share *
  * partner) + smoothing / classes, where own and partner are the one-hot vectors of the labels of
- * images i and n - 1 - i. PyTorch's CrossEntropyLoss(label_smoothing) gives the same for mixed
- * probabilities. All zeros: the labels as they are. */
+ * images i and n - 1 - i. PyTorch's CrossEntropyLoss(label_smoothing) does the same if it is given
+ * the mixed one-hot vectors as probabilities. All zeros: the labels as they are. */
 typedef struct target_terms {
     float smoothing;     /* 0 .. 1 */
     float partner_share; /* as in batch_mix, 0 .. 1 */

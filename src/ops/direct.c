@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Convolutions computed from their definition, kernels/direct.cl: for every device, shape and
  * direction, without workspace. The quick choice uses it only if no other algorithm can run the
- * call. It is here to be measured, to be forced, and to check others against. */
+ * call. Otherwise it serves for measurements, for HCNN_CONV, and to check the other algorithms. */
 #include "device/kernel.h"
 #include "ops/convolution.h"
 
@@ -25,7 +25,8 @@ static const direct_tile *tile_of(const convolution_call *call)
     return &tiles[call->by.tile ? call->by.tile - 1 : 0];
 }
 
-/* The default tile is not supported under its own number, so that it is not measured twice. */
+/* The default tile is used as tile 0. It is not supported under its own number too, so that tuning
+ * does not measure it twice. */
 static bool supports(const device *dev, const convolution_call *call)
 {
     (void)dev;

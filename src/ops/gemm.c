@@ -45,9 +45,9 @@ const gemm_parameters *gemm_find_parameters(const char *name)
     return NULL;
 }
 
-/* CLBlast has no good parameters for PoCL. Its own use the kernel for small matrices everywhere, at
- * about 25 GFLOP/s, while "cpu" reaches 100 to 180. (Two cores with AVX-512; the set was found by a
- * search over a few dozen sets with the shapes of this network.) */
+/* CLBlast has no good parameters for PoCL. With its own it uses the kernel for small matrices
+ * everywhere and reaches about 25 GFLOP/s on two cores with AVX-512. The set "cpu" reaches 100 to
+ * 180 there; it was found by a search over a few dozen sets with the shapes of this network. */
 const gemm_parameters *gemm_default_parameters(const device *dev)
 {
     return gemm_find_parameters(dev->info.type & CL_DEVICE_TYPE_CPU ? cpu_default : clblast_own);
@@ -82,8 +82,9 @@ static CLBlastTranspose transpose_of(gemm_matrix matrix)
     return matrix.transposed ? CLBlastTransposeYes : CLBlastTransposeNo;
 }
 
-/* Asks for one more in each size. CLBlast copies no matrix whose sides are multiples of its tiles,
- * but a smaller product whose sides are not must fit into the same memory. */
+/* Asks for the memory of a product that is larger by one in each size. CLBlast does not copy a
+ * matrix whose sides are multiples of its tiles, so a smaller product whose sides are not multiples
+ * could need more memory than this one. */
 status gemm_workspace(device *dev, const gemm_problem *p, size_t *bytes, error *err)
 {
     CLBlastStatusCode code = CLBlastSGemmTempBufferSize(

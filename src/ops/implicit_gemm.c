@@ -48,7 +48,8 @@ static bool fits_registers(const device *dev, const register_tile *tile)
     return sums + COLUMN_VECTORS + 1 <= registers && 2 * sums >= registers;
 }
 
-/* The default tile is not supported under its own number, so that it is not measured twice. */
+/* The default tile is used as tile 0. It is not supported under its own number too, so that tuning
+ * does not measure it twice. */
 static bool supports(const device *dev, const convolution_call *call)
 {
     int tile = call->by.tile;
@@ -64,8 +65,9 @@ static bool has_chunks(const device *dev, const convolution_call *call)
            tensor_pixels(call->y) > (size_t)tile_of(dev, call)->chunk;
 }
 
-/* `sums` is enough for a run per tile, the most that the call, or one for fewer images, has.
- * `scratch` stores a weight gradient until its chunks are complete. */
+/* `sums` has room for one run per tile, which is the largest number of runs that this call, or the
+ * same call for fewer images, can have. `scratch` stores a weight gradient until its chunks are
+ * complete. */
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
                       error *err)
 {
@@ -88,8 +90,8 @@ typedef struct blocking {
  * one per core is best. */
 enum { SHARE = 4, SHARE_BY_WEIGHTS = 1 };
 
-/* Makes blocks as large as possible, because a factor's chunk is copied once per block, but enough
- * of them for every core to have its share. */
+/* Makes blocks as large as possible, because each block copies its chunks of the factors anew, but
+ * keeps enough of them to give every core its share. */
 static blocking block(const device *dev, const convolution_call *c, convolution_extent e)
 {
     const register_tile *tile = tile_of(dev, c);
@@ -99,7 +101,7 @@ static blocking block(const device *dev, const convolution_call *c, convolution_
     size_t column_tiles = divide_up(e.columns, COLUMN_VECTORS * (size_t)dev->vec);
     blocking b = {(size_t)tile->tiles, (size_t)tile->panels, 0, 0};
     for (;;) {
-        /* Keeps the number of blocks and fills them evenly. */
+        /* Evens out the sizes of the blocks without changing their number. */
         b.rows = divide_up(row_tiles, b.tiles);
         b.columns = divide_up(column_tiles, b.panels);
         b.tiles = divide_up(row_tiles, b.rows);

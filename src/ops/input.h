@@ -6,8 +6,8 @@
 #include "base/pixels.h"
 #include "ops/tensor.h"
 
-/* The mean and standard deviation of CIFAR-100's red, green and blue in 0..1, by which the original
- * normalises. */
+/* The mean and standard deviation of CIFAR-100's red, green and blue in 0..1; the original program
+ * normalises with them too. */
 extern const float input_mean[3];
 extern const float input_deviation[3];
 

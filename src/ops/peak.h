@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The most that the device can do, measured: multiply-adds and memory traffic. kernels/peak.cl. */
+/* Measures the device's peaks: multiply-adds and memory traffic. kernels/peak.cl. */
 #pragma once
 
 #include "device/device.h"
@@ -11,7 +11,7 @@ typedef struct peak {
 } peak;
 
 /* Measures both. It blocks for about a second and uses 256 MiB of device memory. The best of
- * several runs counts, because a peak must be undisturbed. */
+ * several runs counts, because a disturbance can only make a run slower. */
 status peak_measure(device *dev, peak *measured, error *err);
 /* Measures again and keeps the better value of each figure, in case another program disturbed the
  * first measurement. */

@@ -48,9 +48,10 @@ typedef struct tile_set {
 
 /* Whether the device has the local memory and the group size for the call's tile, or for the small
  * tile if the call has none. The tile that a call without one would use is not supported under its
- * own number, so that it is not measured twice. */
+ * own number, so that tuning does not measure it twice. */
 bool tile_set_supports(const device *dev, const tile_set *tiles, const convolution_call *call);
-/* The same for this tile; its work-items must also be able to divide the loads evenly. */
+/* The same for this tile. It must also be possible to divide its loads evenly among its
+ * work-items. */
 bool tile_fits(const device *dev, const tile_shape *tile);
 
 /* Runs `batch` convolutions of the same shape, whose x, y and weights follow each other in their
@@ -71,8 +72,9 @@ convolution_bytes tile_set_bytes(const device *dev, const tile_set *tiles,
                                  const convolution_call *call);
 
 /* For algorithms that prepare their factors themselves: products of floats, whatever the device's
- * precision. tiled_gemm_parts is the number of parts in which `batch` convolutions are summed, each
- * as large as the weights of the whole batch; tiled_gemm_batch runs the convolutions. */
+ * precision. tiled_gemm_parts is the number of parts that the sums of `batch` convolutions are cut
+ * into; each part is as large as the weights of all `batch` convolutions together; tiled_gemm_batch
+ * runs the convolutions. */
 int tiled_gemm_parts(const device *dev, const convolution_call *call, int batch);
 status tiled_gemm_batch(device *dev, const convolution_call *call, int batch, cl_mem parts,
                         error *err);

@@ -20,7 +20,7 @@ enum { SEED = 1, CONFIRMATIONS = 2 };
 
 const double tune_tolerance = 1e-4;
 const double tune_worth_changing = 0.97;
-/* The same if results are rounded to halves, each element by up to 2^-11 of itself, or if TF32
+/* The tolerance if results are rounded to halves, each element by up to 2^-11 of itself, or if TF32
  * rounds the factors by as much. Such rounding makes a difference of 2e-4 to 3e-4; a mistake makes
  * more than this. */
 static const double rounded_tolerance = 1e-3;
@@ -391,7 +391,7 @@ static status tune_convolutions(const convolver *c, const tune_options *o, convo
         TRY(tune_call(c, o, observer, &report->rows[i], err));
         report->count++;
     }
-    /* A stop during the last convolution also applies to what the caller would do next. */
+    /* If the stop came during the last convolution, the caller must not start its next work. */
     return tune_stop_wanted(observer) ? interrupted(count, count, err) : STATUS_OK;
 }
 

@@ -16,10 +16,11 @@ typedef struct tune_options {
                          NULL: all, but only if the quick choices use CLBlast */
     const char *program; /* this program's file; each set is tried in a process of its own, because
                             it may end the process. NULL: none is tried */
-    /* The algorithms to try, NULL after the last. NULL, as everywhere but in tests:
-     * convolution_algorithms. */
+    /* The algorithms to try; a NULL ends the list. If the pointer itself is NULL, as everywhere
+     * except in tests, all of convolution_algorithms are tried. */
     const convolution_algorithm *const *algorithms;
-    int patience; /* seconds for the process that tries a set; 0, as everywhere but in tests: 300 */
+    int patience; /* seconds for the process that tries a set; 0 means 300 and is used everywhere
+                     except in tests */
 } tune_options;
 
 typedef struct tune_observer {
@@ -45,8 +46,8 @@ typedef struct tune_report {
 } tune_report;
 
 /* Tunes, and writes the device's file after each call, so that nothing is lost if tuning is
- * stopped; it is STATUS_INTERRUPTED then. Call it before the device's first network. The caller
- * frees the report with tune_free, also after an error. */
+ * stopped; the result is then STATUS_INTERRUPTED. Call it before the device's first network. The
+ * caller frees the report with tune_free, also after an error. */
 status tune_run(device *dev, const tune_options *options, const tune_observer *observer,
                 tune_report *report, error *err);
 void tune_free(tune_report *report);
@@ -74,6 +75,6 @@ status tune_gemm_try(device *dev, const gemm_parameters *set, const gemm_size *s
  * any algorithm (the worst, Winograd's F(4x4), stays under 1e-5) and below the effect of any
  * mistake. */
 extern const double tune_tolerance;
-/* The quick choice stays unless another takes less than this share of its time; in the same way an
- * algorithm's default tile stays. */
+/* Another choice replaces the quick choice only if it takes less than this share of its time; the
+ * same rule decides whether another tile replaces an algorithm's default tile. */
 extern const double tune_worth_changing;
