@@ -117,7 +117,7 @@ check_run "weights without a checkpoint" 1 'is not a checkpoint' \
     export "$scratch/plain.safetensors" -o "$scratch/x.onnx"
 check_run "PyTorch's file as a checkpoint" 1 'hcnn-cl import .* makes it a checkpoint' \
     eval --checkpoint "$scratch/out.pth" --data "$tree"
-printf 'PK\003\004 and no archive behind it' >"$scratch/damaged.pth"
+printf 'PK\003\004 but not an archive' >"$scratch/damaged.pth"
 check_run "... even if it cannot be read" 1 'hcnn-cl import .* makes it a checkpoint' \
     eval --checkpoint "$scratch/damaged.pth" --data "$tree"
 # An archive of one empty file.

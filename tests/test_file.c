@@ -190,6 +190,47 @@ static void makes_and_removes_trees(void **state)
     free(link);
 }
 
+/* Counts the entry, which must be where its path says, and removes it. */
+static void count_and_remove(void *context, const char *name, const char *path)
+{
+    int *count = context;
+    assert_string_equal(path + strlen(path) - strlen(name), name);
+    assert_int_equal(unlink(path), 0);
+    ++*count;
+}
+
+static void visits_each_entry_once(void **state)
+{
+    error err;
+    char *inside = text_format("%s/inside", (char *)*state);
+    int count = 0;
+    CHECK_OK(file_make_directory(inside, &err));
+    for (int i = 0; i < 5; i++) {
+        char *path = text_format("%s/.%d.x", inside, i);
+        CHECK_OK(file_write(path, "x", 1, &err));
+        free(path);
+    }
+    file_each(inside, count_and_remove, &count);
+    assert_int_equal(count, 5);
+    file_each(inside, count_and_remove, &count); /* empty */
+    assert_int_equal(rmdir(inside), 0);
+    file_each(inside, count_and_remove, &count); /* missing */
+    assert_int_equal(count, 5);
+    free(inside);
+}
+
+static void test_is_unfinished(void **state)
+{
+    (void)state;
+    assert_true(file_is_unfinished("last.safetensors.tmp-1"));
+    assert_true(file_is_unfinished("best.safetensors.link"));
+    assert_false(file_is_unfinished("last.safetensors"));
+    assert_false(file_is_unfinished("notes.tmp-"));
+    assert_false(file_is_unfinished("notes.tmp-1x"));
+    assert_false(file_is_unfinished("a.link.txt"));
+    assert_false(file_is_unfinished("link"));
+}
+
 static void cache_directory_follows_the_environment(void **state)
 {
     (void)state;
@@ -373,6 +414,8 @@ int main(void)
         cmocka_unit_test(writer_reports_a_missing_directory),
         cmocka_unit_test(full_disk_is_reported),
         cmocka_unit_test(makes_and_removes_trees),
+        cmocka_unit_test(visits_each_entry_once),
+        cmocka_unit_test(test_is_unfinished),
         cmocka_unit_test(cache_directory_follows_the_environment),
         cmocka_unit_test(test_link),
         cmocka_unit_test(test_lock),

@@ -23,7 +23,7 @@ export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=no
 # them. Leaks of hcnn-cl show in the tests with one process.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 
-# run_ranks NUMBER ARGUMENT...: runs hcnn-cl in so many ranks, like run_program.
+# run_ranks NUMBER ARGUMENT...: runs hcnn-cl like run_program, in NUMBER ranks.
 run_ranks() {
     ranks=$1
     shift

@@ -203,17 +203,24 @@ static const convolution_algorithm greedy_sums = {.name = "greedy_sums",
                                                   .measure = needs_all_for_sums,
                                                   .run = does_nothing};
 
+/* Tunes with these algorithms alone, as a device on which nothing is remembered. */
+static tune_report tune_among(device *dev, const convolution_algorithm *const *algorithms,
+                              bool training)
+{
+    error err;
+    tune_report report;
+    tune_options o = small_options(training);
+    forget_all(dev);
+    o.algorithms = algorithms;
+    CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
+    return report;
+}
+
 static void test_never_chosen(void **state)
 {
     static const convolution_algorithm *const table[] = {&wrong, &broken, &greedy, &greedy_sums,
                                                          NULL};
-    device *dev = *state;
-    error err;
-    tune_report report;
-    tune_options o = small_options(true);
-    forget_all(dev);
-    o.algorithms = table;
-    CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
+    tune_report report = tune_among(*state, table, true);
     for (size_t i = 0; i < report.count; i++)
         assert_ptr_equal(report.rows[i].chosen.algorithm, report.rows[i].quick.algorithm);
     assert_non_null(strstr(notes, "wrong is not chosen for forward 7x7"));
@@ -275,19 +282,13 @@ static void test_tolerance(void **state)
     };
     convolution_algorithm whole[3];
     const convolution_algorithm *table[4] = {NULL};
-    device *dev = *state;
-    error err;
-    tune_report report;
-    tune_options o = small_options(true);
     for (int i = 0; i < 3; i++) {
         whole[i] = made[i];
         whole[i].supports = supports_all;
         whole[i].measure = measure_im2col;
         table[i] = &whole[i];
     }
-    forget_all(dev);
-    o.algorithms = table;
-    CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
+    tune_report report = tune_among(*state, table, true);
     assert_non_null(strstr(notes, "bad_tf32 is not chosen for weights 1x1"));
     assert_non_null(strstr(notes, "bad_fp32 is not chosen for data 3x3"));
     assert_non_null(strstr(notes, "3.0e-04"));
@@ -321,14 +322,10 @@ static void test_memory_of_halves(void **state)
     (void)state;
     error err;
     device *dev;
-    tune_report report;
-    tune_options o = small_options(false);
     CHECK_OK(device_open(&dev, &err));
     device_set_precision(dev, PRECISION_FP16);
     dev->info.memory_bytes = 16 << 20;
-    forget_all(dev);
-    o.algorithms = table;
-    CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
+    tune_report report = tune_among(dev, table, false);
     for (size_t i = 0; i < report.count; i++)
         assert_ptr_equal(report.rows[i].chosen.algorithm, report.rows[i].quick.algorithm);
     assert_non_null(notes);
@@ -380,14 +377,9 @@ static void test_tiles(void **state)
                                                 .measure = measure_unchecked,
                                                 .run = run_by_tile};
     static const convolution_algorithm *const table[] = {&tiled, NULL};
-    device *dev = *state;
     error err;
-    tune_report report;
-    tune_options o = small_options(false);
     size_t won = 0;
-    forget_all(dev);
-    o.algorithms = table;
-    CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
+    tune_report report = tune_among(*state, table, false);
     for (size_t i = 0; i < report.count; i++) {
         const tune_row *row = &report.rows[i];
         if (row->chosen.algorithm != &tiled)
@@ -443,14 +435,8 @@ static void test_lucky_tile(void **state)
                                                 .measure = measure_lucky,
                                                 .run = run_lucky};
     static const convolution_algorithm *const table[] = {&lucky, NULL};
-    device *dev = *state;
-    error err;
-    tune_report report;
-    tune_options o = small_options(false);
     size_t won = 0;
-    forget_all(dev);
-    o.algorithms = table;
-    CHECK_OK(tune_run(dev, &o, &observer, &report, &err));
+    tune_report report = tune_among(*state, table, false);
     for (size_t i = 0; i < report.count; i++) {
         assert_int_equal(report.rows[i].chosen.tile, 0);
         won += report.rows[i].chosen.algorithm == &lucky;

@@ -237,6 +237,21 @@ static status copy(const char *from, const char *to, error *err)
     return result;
 }
 
+void file_each(const char *directory, file_visit *visit, void *context)
+{
+    DIR *opened = opendir(directory);
+    for (const struct dirent *entry; opened && (entry = readdir(opened));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        char *path = text_format("%s/%s", directory, entry->d_name);
+        if (path)
+            visit(context, entry->d_name, path);
+        free(path);
+    }
+    if (opened)
+        closedir(opened);
+}
+
 bool file_is_unfinished(const char *name)
 {
     const char *dot = strrchr(name, '.');

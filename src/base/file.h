@@ -47,6 +47,12 @@ status file_writer_end(file_writer *writer, status so_far, error *err);
 /* Opens, puts and commits in one call. */
 status file_write(const char *path, const void *data, size_t size, error *err);
 
+/* Calls visit with the name and the path of each entry of a directory except . and .., in no
+ * particular order; visit may remove the entry. A directory that cannot be read has no entries. An
+ * entry is left out if there is no memory for its path. */
+typedef void file_visit(void *context, const char *name, const char *path);
+void file_each(const char *directory, file_visit *visit, void *context);
+
 /* Whether a file of this name may be left over from a process that was killed while it used a
  * file_writer or file_link. */
 bool file_is_unfinished(const char *name);

@@ -24,15 +24,6 @@ static json_t *message_or_null(const char *text)
     return value ? value : json_string("(not UTF-8)");
 }
 
-/* Appends the item, which it takes over. On failure it frees the array and returns NULL. */
-static json_t *append(json_t *array, json_t *item)
-{
-    if (json_array_append_new(array, item) == 0)
-        return array;
-    json_decref(array);
-    return NULL;
-}
-
 /* ---- Parameters ---- */
 
 static json_t *parameters_of(const sweep_file *file)
@@ -40,11 +31,11 @@ static json_t *parameters_of(const sweep_file *file)
     json_t *array = json_array();
     for (size_t i = 0; i < file->parameter_count; i++) {
         const sweep_parameter *p = &file->parameters[i];
-        array =
-            append(array, json_pack("{s:s, s:b, s:o}", "name", p->name, "log",
-                                    distribution_forms[p->form.kind].traits & EXPONENTIAL, "values",
-                                    p->values ? texts_to_json(p->values, (int)p->form.count)
-                                              : json_null()));
+        array = array_with(
+            array,
+            json_pack("{s:s, s:b, s:o}", "name", p->name, "log",
+                      distribution_forms[p->form.kind].traits & EXPONENTIAL, "values",
+                      p->values ? texts_to_json(p->values, (int)p->form.count) : json_null()));
     }
     return array;
 }
@@ -78,7 +69,8 @@ static json_t *trials_of(const sweep_file *file, const sweep_trials *trials)
     json_t *array = json_array();
     for (size_t i = 0; i < trials->count; i++) {
         const sweep_trial *t = &trials->trials[i];
-        array = append(array, json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "number", t->number,
+        array =
+            array_with(array, json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "number", t->number,
                                         "run", t->run, "state", sweep_trial_state_name(t->state),
                                         "message", message_or_null(t->message), "objective",
                                         number_to_json(objective_of(file, t)), "parameters",
@@ -98,9 +90,9 @@ static status importance_to_json(const sweep_file *file, const sweep_trials *tri
     TRY_OR_DONE(got_memory(found && *array, err, "the summary"));
     TRY_OR_DONE(importance_of(file, trials, found, err));
     for (size_t i = 0; i < file->parameter_count; i++)
-        *array = append(*array, json_pack("{s:s, s:o, s:o}", "name", file->parameters[i].name,
-                                          "correlation", number_to_json(found[i].correlation),
-                                          "share", number_to_json(found[i].share)));
+        *array = array_with(*array, json_pack("{s:s, s:o, s:o}", "name", file->parameters[i].name,
+                                              "correlation", number_to_json(found[i].correlation),
+                                              "share", number_to_json(found[i].share)));
     result = got_memory(*array, err, "the summary");
 done:
     free(found);

@@ -10,7 +10,6 @@
 #include "track/event.pb-c.h"
 #include "track/run_store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -136,21 +135,23 @@ static status put_value(event_file *f, uint64_t step, const char *tag, Tb__Value
 
 /* ---- The file ---- */
 
+/* Makes *chosen later than the second in the name of an event file. */
+static void go_after(void *context, const char *name, const char *path)
+{
+    unsigned long long *chosen = context;
+    const char *digits = text_after(name, NAME_BEGINS);
+    unsigned long long seconds = digits ? strtoull(digits, NULL, 10) : 0;
+    (void)path;
+    if (seconds >= *chosen && seconds < most_seconds)
+        *chosen = seconds + 1;
+}
+
 /* The current second, or the one after the newest existing file if that is later: readers take the
  * files of a run in the order of their names, and a clock may be set back. */
 static unsigned long long choose_seconds(const char *directory)
 {
     unsigned long long chosen = (unsigned long long)time(NULL);
-    DIR *listing = opendir(directory);
-    for (const struct dirent *entry; listing && (entry = readdir(listing));) {
-        if (strncmp(entry->d_name, NAME_BEGINS, strlen(NAME_BEGINS)) != 0)
-            continue;
-        unsigned long long seconds = strtoull(entry->d_name + strlen(NAME_BEGINS), NULL, 10);
-        if (seconds >= chosen && seconds < most_seconds)
-            chosen = seconds + 1;
-    }
-    if (listing)
-        closedir(listing);
+    file_each(directory, go_after, &chosen);
     return chosen;
 }
 

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "model/weights.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,21 +24,12 @@ done:
     return result;
 }
 
-/* Removes optimizer files that no checkpoint names any more. A file that cannot be removed only
- * takes space. */
-static void remove_old_states(const char *run, const char *kept)
+/* Removes an optimizer file unless it is the one to keep; `kept` is its name or NULL. A file that
+ * cannot be removed only takes space. */
+static void remove_old_state(void *kept, const char *name, const char *path)
 {
-    DIR *directory = opendir(run);
-    for (struct dirent *entry; directory && (entry = readdir(directory));)
-        if (strncmp(entry->d_name, "optimizer-", strlen("optimizer-")) == 0 &&
-            (!kept || strcmp(entry->d_name, kept) != 0)) {
-            char *path = text_format("%s/%s", run, entry->d_name);
-            if (path)
-                unlink(path);
-            free(path);
-        }
-    if (directory)
-        closedir(directory);
+    if (text_after(name, "optimizer-") && (!kept || strcmp(name, kept) != 0))
+        unlink(path);
 }
 
 /* Writes the best checkpoint under its own name first, then the last one. If the run is killed in
@@ -67,14 +57,14 @@ status checkpoint_save(const char *run, network *net, const hierarchy *classes, 
     char *name = text_format("optimizer-%llu.safetensors", (unsigned long long)state->step);
     char *path = text_format("%s/%s", run, name ? name : ""),
          *last = text_format("%s/last.safetensors", run);
-    const char *kept = solver_state(s)->count > 0 ? name : NULL;
+    char *kept = solver_state(s)->count > 0 ? name : NULL;
     status result;
     TRY_OR_DONE(got_memory(name && path && last, err, run));
     if (kept)
         TRY_OR_DONE(state_file_save(solver_state(s), network_device(net), path, err));
     TRY_OR_DONE(best ? write_best(run, last, net, classes, s, state, kept, err)
                      : write_checkpoint(last, net, classes, state, kept, err));
-    remove_old_states(run, kept);
+    file_each(run, remove_old_state, kept);
 done:
     free(name);
     free(path);

@@ -7,7 +7,6 @@
 #include "base/text.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,37 +60,21 @@ static bool is_temporary_name(const char *name, const char *run)
            number[1 + strspn(number + 1, "0123456789")] == '\0';
 }
 
-/* Removes a directory if no process has locked it and it is empty or contains a run. A run's
- * configuration is the first file that is put there. A directory that cannot be removed only takes
- * space. */
-static void remove_abandoned(const char *directory)
+/* Removes a temporary directory of the run if no process has locked it and it is empty or contains
+ * a run. A run's configuration is the first file that is put there. A directory that cannot be
+ * removed only takes space. */
+static void remove_abandoned(void *run, const char *name, const char *directory)
 {
     int lock;
     error ignored;
-    if (!file_try_lock(directory, &lock))
+    const char *slash = strrchr(run, '/');
+    if (!is_temporary_name(name, slash ? slash + 1 : run) || !file_try_lock(directory, &lock))
         return;
     char *config = text_format("%s/config.json", directory);
     if (rmdir(directory) != 0 && config && file_exists(config))
         file_remove_tree(directory, &ignored);
     free(config);
     file_unlock(lock);
-}
-
-static void remove_leftovers(const char *run, const char *parent)
-{
-    const char *slash = strrchr(run, '/');
-    const char *name = slash ? slash + 1 : run;
-    DIR *directory = opendir(parent);
-    for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        if (!is_temporary_name(entry->d_name, name))
-            continue;
-        char *path = text_format("%s/%s", parent, entry->d_name);
-        if (path)
-            remove_abandoned(path);
-        free(path);
-    }
-    if (directory)
-        closedir(directory);
 }
 
 /* Whether the locked directory still has this name. Before it was locked, another start may have
@@ -126,7 +109,7 @@ status run_directory_begin(run_directory *d, error *err)
     char *parent = file_parent(d->path);
     status result = parent ? file_make_directory(parent, err) : error_memory(err, d->path);
     if (result == STATUS_OK)
-        remove_leftovers(d->path, parent);
+        file_each(parent, remove_abandoned, d->path);
     free(parent);
     TRY(result);
     for (int number = 0; number < MOST_ATTEMPTS; number++) {
@@ -174,21 +157,13 @@ status run_directory_commit(run_directory *d, error *err)
         d->path, d->path);
 }
 
-/* Removes files that a killed process did not finish. The run is locked, so no other process is
- * writing them. */
-static void remove_unfinished(const char *run)
+/* Removes a file that a killed process did not finish. The run is locked, so no other process is
+ * writing it. */
+static void remove_unfinished(void *context, const char *name, const char *path)
 {
-    DIR *directory = opendir(run);
-    for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        if (!file_is_unfinished(entry->d_name))
-            continue;
-        char *path = text_format("%s/%s", run, entry->d_name);
-        if (path)
-            unlink(path);
-        free(path);
-    }
-    if (directory)
-        closedir(directory);
+    (void)context;
+    if (file_is_unfinished(name))
+        unlink(path);
 }
 
 status run_directory_open(run_directory *d, const char *path, error *err)
@@ -196,7 +171,7 @@ status run_directory_open(run_directory *d, const char *path, error *err)
     *d = (run_directory){.path = text_format("%s", path), .lock = -1};
     TRY(got_memory(d->path, err, path));
     TRY(file_lock(path, &d->lock, err));
-    remove_unfinished(path);
+    file_each(path, remove_unfinished, NULL);
     return STATUS_OK;
 }
 

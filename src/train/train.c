@@ -135,7 +135,8 @@ static status run_epochs(trainer *t, error *err)
     }
 }
 
-/* The cause may be mended, and everything in the last checkpoint is kept. */
+/* Adds how to continue: the last checkpoint is intact, and the user may be able to remove the
+ * cause. */
 static status advise(const trainer *t, status result, error *err)
 {
     if (result != STATUS_FAILED || t->diverged)
