@@ -95,11 +95,13 @@ static void test_one_start(void **state)
     for (int i = 0; i < 3; i++)
         put_file(f->run, unfinished[i]);
     put_file(f->run, "notes.tmp-old");
+    put_file(f->run, "notes.tmp-12"); /* the user's */
     CHECK_OK(run_directory_open(&other, f->run, &err));
     run_directory_close(&other);
     for (int i = 0; i < 3; i++)
         assert_false(holds(f->run, unfinished[i]));
     assert_true(holds(f->run, "notes.tmp-old"));
+    assert_true(holds(f->run, "notes.tmp-12"));
     assert_true(holds(f->run, "config.json"));
     CHECK_FAILS(STATUS_USAGE, "--resume", run_directory_name(&other, f->run, &err));
     run_directory_close(&other);

@@ -157,12 +157,13 @@ status run_directory_commit(run_directory *d, error *err)
         d->path, d->path);
 }
 
-/* Removes a file that a killed process did not finish. The run is locked, so no other process is
- * writing it. */
+/* Removes a file of the run that a killed process did not finish. The run is locked, so no other
+ * process is writing it. Other temporary files are the user's. */
 static void remove_unfinished(void *context, const char *name, const char *path)
 {
     (void)context;
-    if (file_is_unfinished(name))
+    bool of_run = strstr(name, ".json.") || strstr(name, ".safetensors.");
+    if (of_run && file_is_unfinished(name))
         unlink(path);
 }
 
