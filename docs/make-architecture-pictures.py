@@ -28,6 +28,7 @@ FLOORS = {
     "ranks": ("exchange between ranks", 1.25, 2),
     "measure": ("metrics, scores, decisions", 1.25, 3),
     "track": ("run store, events, report", 2.6, 3),
+    "selftest": ("checks of a device", 0, 3),
     "model": ("layers, memory plan", 0.5, 4),
     "ops": ("operations on tensors", 0, 5),
     "data": ("data sets to batches", 1.5, 5),

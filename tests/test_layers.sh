@@ -13,6 +13,7 @@ device:   base
 ops:      base device
 data:     base
 model:    base device ops data
+selftest: base device ops model
 track:    base data
 sweep:    base track
 measure:  base device data model track
@@ -21,7 +22,7 @@ tune:     base device ops model
 train:    base device ops data model track measure ranks tune
 library:  base device data measure train
 mpi:      base ranks
-commands: base device ops data model track sweep measure ranks tune train mpi
+commands: base device ops data model selftest track sweep measure ranks tune train mpi
 "
 
 # find_cycles FLOORS: prints each entry of the list that names a floor not above it.
