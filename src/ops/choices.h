@@ -3,20 +3,15 @@
  * convolution, and CLBlast's parameters. convolver.c and gemm.c apply them; this file does not know
  * how.
  *
- * The file is $XDG_CACHE_HOME/hcnn-cl/tune-HASH.json. HASH depends on the device, its driver, the
- * precision and whether TF32 is on, because all four decide what is fastest:
+ * The file (device/device_file.h) is tune-HASH.json. There is one for each precision, and one for
+ * TF32, because their times have little in common. Besides what all such files have, it holds:
  *
- *   {"format": 1,
- *    "made_for": {"platform", "device", "version", "driver": texts as OpenCL reports them,
- *                 "units": compute units, "program": hcnn-cl's version,
- *                 "kernels": hash of kernels/, so that new kernels are measured again},
+ *   {...
  *    "gemm": {"parameters": name of a set in gemm.c, "seconds": S},      (only if it was searched)
  *    "convolutions": [{"direction": "forward" | "data" | "weights",
  *                      "cin", "cout", "kernel", "stride", "pad", "n", "h", "w": of the input,
  *                      "algorithm": its name, "tile": name of its tile, absent for the default,
- *                      "seconds": of one call}, ...]}
- *
- * A file that is damaged or made for something else is ignored, like a missing one. */
+ *                      "seconds": of one call}, ...]} */
 #pragma once
 
 #include "ops/convolution.h"

@@ -4,33 +4,22 @@
  * A set of parameters that the device cannot run ends in an exception, a crash or a wrong product.
  * So each set is tried by a child process, and a set whose process does not answer correctly is
  * left out. */
-#include "base/clock.h"
+#include "base/worker.h"
 #include "ops/initialize.h"
 #include "tune/timing.h"
 #include "tune/tune.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-extern char **environ;
 
 enum {
     SIZES = 2, /* products that each set is judged by: one of 1x1 convolutions, one of others */
     FORMS = 3, /* combinations of transposed matrices */
     CHECKED = 4096, /* elements of each product that are compared */
-    ANSWER = 256,   /* bytes of a child's answer */
     PATIENCE = 300, /* seconds for a child, including compilation */
-    GLANCE = 50,    /* milliseconds between checks of a child and of the request to stop */
     MOST_SETS = 64,
 };
 
@@ -189,7 +178,7 @@ static size_t pick_sizes(const convolution_call *calls, size_t count, gemm_size 
 }
 
 static status start_child(const char *program, const gemm_parameters *set, const gemm_size *sizes,
-                          size_t count, pid_t *child, int *answer, error *err)
+                          size_t count, worker *child, error *err)
 {
     char size_texts[SIZES][72];
     char *arguments[3 + SIZES + 1] = {(char *)program, "tune-gemm", (char *)set->name};
@@ -198,96 +187,31 @@ static status start_child(const char *program, const gemm_parameters *set, const
                  sizes[i].k);
         arguments[3 + i] = size_texts[i];
     }
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return error_set(err, STATUS_FAILED, "a pipe to %s cannot be created: %s", program,
-                         strerror(errno));
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    int code = posix_spawn(child, program, &actions, NULL, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    *answer = ends[0];
-    if (code == 0)
-        return STATUS_OK;
-    close(ends[0]);
-    return error_set(err, STATUS_FAILED, "%s cannot be started: %s", program, strerror(code));
-}
-
-/* A process that tries a set. */
-typedef struct trier {
-    pid_t process;
-    int answer; /* its standard output */
-    const tune_observer *observer;
-    double deadline; /* in the time of clock_now */
-} trier;
-
-static bool may_go_on(const trier *t)
-{
-    return clock_now() < t->deadline && !tune_stop_wanted(t->observer);
-}
-
-/* Reads what the process writes until it closes its output; false if that takes too long or tuning
- * is stopped. */
-static bool read_answer(const trier *t, char text[ANSWER])
-{
-    size_t used = 0;
-    ssize_t got = -1;
-    struct pollfd ready = {.fd = t->answer, .events = POLLIN};
-    while (got != 0 && may_go_on(t)) {
-        if (poll(&ready, 1, GLANCE) <= 0)
-            continue;
-        got = read(t->answer, text + used, ANSWER - 1 - used);
-        if (got < 0 && errno != EINTR)
-            break;
-        used += got > 0 ? (size_t)got : 0;
-    }
-    text[used] = '\0';
-    return got == 0;
-}
-
-/* Waits until the process ends. If it takes too long (a driver may hang after the answer), or if
- * `patient` is false, kills it. False: it was killed. */
-static bool await_end(const trier *t, bool patient, int *code)
-{
-    pid_t ended;
-    while ((ended = waitpid(t->process, code, WNOHANG)) == 0 && patient && may_go_on(t))
-        nanosleep(&(struct timespec){.tv_nsec = GLANCE * 1000000L}, NULL);
-    if (ended != 0)
-        return true;
-    kill(t->process, SIGKILL);
-    while (waitpid(t->process, code, 0) < 0 && errno == EINTR)
-        ;
-    return false;
+    return worker_start(arguments, child, err);
 }
 
 typedef enum verdict { WORKS, IS_BAD, WAS_STOPPED } verdict;
 
 /* Sets *seconds, or says in `text` what is wrong with the answer. The Ctrl-C that stops the search
- * also reaches the child, perhaps earlier. */
-static verdict judge_child(const trier *t, int patience, double *seconds, char *text,
+ * also reaches the child, perhaps earlier. A driver may hang after the answer. */
+static verdict judge_child(worker *child, worker_patience patience, double *seconds, char *text,
                            size_t capacity)
 {
-    char said[ANSWER];
     double difference;
     int code = 0;
-    bool answered = read_answer(t, said);
-    close(t->answer);
-    bool ended = await_end(t, answered, &code);
-    if (tune_stop_wanted(t->observer) || (WIFSIGNALED(code) && WTERMSIG(code) == SIGINT))
+    enum worker_event event = worker_wait(child, patience);
+    bool answered = event == WORKER_SAID || event == WORKER_DONE;
+    bool ended = worker_end(child, answered ? patience : (worker_patience){0}, &code);
+    if ((patience.stop && *patience.stop) || (WIFSIGNALED(code) && WTERMSIG(code) == SIGINT))
         return WAS_STOPPED;
     if (!answered)
-        snprintf(text, capacity, "it gave no answer within %d seconds", patience);
+        snprintf(text, capacity, "it gave no answer within %.0f seconds", patience.seconds);
     else if (!ended)
-        snprintf(text, capacity, "it did not exit within %d seconds", patience);
-    else if (WIFSIGNALED(code))
-        snprintf(text, capacity, "it was ended by signal %d", WTERMSIG(code));
-    else if (WEXITSTATUS(code) != 0)
-        snprintf(text, capacity, "it failed with exit code %d", WEXITSTATUS(code));
+        snprintf(text, capacity, "it did not exit within %.0f seconds", patience.seconds);
+    else if (code != 0)
+        worker_describe(code, text, capacity);
     /* NOLINTNEXTLINE(cert-err34-c): a number out of range fails the tests that follow. */
-    else if (sscanf(said, "%lf %lf", seconds, &difference) != 2 || !(*seconds > 0))
+    else if (sscanf(child->line, "%lf %lf", seconds, &difference) != 2 || !(*seconds > 0))
         snprintf(text, capacity, "its answer cannot be read; expected two numbers");
     else if (!(difference < tune_tolerance))
         snprintf(text, capacity, "its products are wrong by %.1e (relative rms)", difference);
@@ -300,11 +224,11 @@ static verdict judge_child(const trier *t, int patience, double *seconds, char *
 static status time_set(const tune_options *o, const gemm_parameters *set, const gemm_size *sizes,
                        size_t count, const tune_observer *observer, double *seconds, error *err)
 {
-    int patience = o->patience ? o->patience : PATIENCE;
-    trier t = {.answer = -1, .observer = observer, .deadline = clock_now() + patience};
+    const worker_patience patience = {o->patience ? o->patience : PATIENCE, observer->stop};
+    worker child;
     char why[96], text[256];
-    TRY(start_child(o->program, set, sizes, count, &t.process, &t.answer, err));
-    verdict found = judge_child(&t, patience, seconds, why, sizeof why);
+    TRY(start_child(o->program, set, sizes, count, &child, err));
+    verdict found = judge_child(&child, patience, seconds, why, sizeof why);
     if (found == WORKS)
         return STATUS_OK;
     if (found == WAS_STOPPED)
