@@ -3,6 +3,7 @@
  * themselves checked by central differences. */
 #include "model/shared_statistics.h"
 #include "ops/batchnorm.h"
+#include "selftest/reference.h"
 #include "support.h"
 #include "thread_ranks.h"
 
@@ -10,8 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const double epsilon = 1e-5;
 
 typedef struct shape {
     int n, h, w, c;
@@ -23,62 +22,6 @@ static const shape shapes[] = {
     {1, 1, 1, 1},  {1, 1, 1, 5},  {2, 1, 1, 16}, {3, 1, 1, 33},  {1, 5, 7, 1},    {2, 3, 5, 3},
     {3, 4, 4, 17}, {2, 7, 1, 64}, {1, 9, 9, 48}, {4, 13, 11, 5}, {2, 31, 33, 19}, {2, 6, 6, 300},
 };
-
-/* One case: the inputs and the expected results, all [pixels][c] or [c]. */
-typedef struct reference {
-    size_t pixels, c, size;
-    bool relu;
-    const double *x, *gamma, *beta, *residual; /* residual may be NULL */
-    double *mean, *variance, *y;
-} reference;
-
-static void reference_statistics(reference *r)
-{
-    for (size_t k = 0; k < r->c; k++) {
-        double sum = 0, squares = 0;
-        for (size_t i = k; i < r->size; i += r->c)
-            sum += r->x[i];
-        r->mean[k] = sum / (double)r->pixels;
-        for (size_t i = k; i < r->size; i += r->c)
-            squares += (r->x[i] - r->mean[k]) * (r->x[i] - r->mean[k]);
-        r->variance[k] = squares / (double)r->pixels;
-    }
-}
-
-static void reference_normalise(reference *r)
-{
-    for (size_t i = 0; i < r->size; i++) {
-        size_t k = i % r->c;
-        double v = r->gamma[k] * (r->x[i] - r->mean[k]) / sqrt(r->variance[k] + epsilon) +
-                   r->beta[k] + (r->residual ? r->residual[i] : 0);
-        r->y[i] = r->relu && v <= 0 ? 0 : v;
-    }
-}
-
-typedef struct reference_gradients {
-    double *x, *residual, *gamma, *beta;
-} reference_gradients;
-
-/* y is the kernel's output, so that both sides agree on which values the ReLU let through. */
-static void reference_backward(const reference *r, const double *y, const double *dy,
-                               reference_gradients *g)
-{
-    for (size_t k = 0; k < r->c; k++) {
-        double inverse = 1 / sqrt(r->variance[k] + epsilon), sum = 0, product = 0;
-        for (size_t i = k; i < r->size; i += r->c) {
-            g->residual[i] = r->relu && y[i] <= 0 ? 0 : dy[i];
-            sum += g->residual[i];
-            product += g->residual[i] * (r->x[i] - r->mean[k]) * inverse;
-        }
-        g->beta[k] = sum;
-        g->gamma[k] = product;
-        for (size_t i = k; i < r->size; i += r->c) {
-            double normalised = (r->x[i] - r->mean[k]) * inverse;
-            g->x[i] = r->gamma[k] * inverse *
-                      (g->residual[i] - (sum + normalised * product) / (double)r->pixels);
-        }
-    }
-}
 
 /* The host's and the device's data of a case. */
 typedef struct fixture {
@@ -92,7 +35,7 @@ typedef struct fixture {
     float *values[4];                       /* x, gamma, beta, residual */
     double *wide[4];
     double *mean, *variance, *expected;
-    reference reference;
+    reference_batchnorm reference;
 } fixture;
 
 static fixture fixture_open(device *dev, shape s, uint64_t seed, bool relu, bool residual,
@@ -125,7 +68,7 @@ static fixture fixture_open(device *dev, shape s, uint64_t seed, bool relu, bool
     f.mean = support_memory(f.c, sizeof(double));
     f.variance = support_memory(f.c, sizeof(double));
     f.expected = support_memory(f.size, sizeof(double));
-    f.reference = (reference){
+    f.reference = (reference_batchnorm){
         f.size / f.c, f.c,        f.size,     relu,
         f.wide[0],    f.wide[1],  f.wide[2],  residual ? f.wide[3] : NULL,
         f.mean,       f.variance, f.expected,
@@ -193,13 +136,13 @@ static void run_forward(fixture *f)
 
 static void expect_statistics(const fixture *f)
 {
-    const reference *r = &f->reference;
+    const reference_batchnorm *r = &f->reference;
     double *inverse = support_memory(f->c, sizeof *inverse);
     double *running_mean = support_memory(f->c, sizeof *running_mean);
     double *running_variance = support_memory(f->c, sizeof *running_variance);
     double unbiased = r->pixels > 1 ? (double)r->pixels / (double)(r->pixels - 1) : 1;
     for (size_t k = 0; k < f->c; k++) {
-        inverse[k] = 1 / sqrt(r->variance[k] + epsilon);
+        inverse[k] = 1 / sqrt(r->variance[k] + reference_epsilon);
         running_mean[k] = 0.9 * f->running_mean[k] + 0.1 * r->mean[k];
         running_variance[k] = 0.9 * f->running_variance[k] + 0.1 * unbiased * r->variance[k];
     }
@@ -225,8 +168,8 @@ static void for_each_case(device *dev, void (*check)(fixture *))
 
 static void check_forward(fixture *f)
 {
-    reference_statistics(&f->reference);
-    reference_normalise(&f->reference);
+    reference_batchnorm_statistics(&f->reference);
+    reference_batchnorm_normalise(&f->reference);
     run_forward(f);
     expect_statistics(f);
     /* If a channel has two values close to each other, the deviation is far below the values, and
@@ -247,7 +190,7 @@ static void check_evaluate(fixture *f)
         f->mean[k] = f->running_mean[k];
         f->variance[k] = f->running_variance[k];
     }
-    reference_normalise(&f->reference);
+    reference_batchnorm_normalise(&f->reference);
     f->layer.mean = (buffer_release(&f->layer.mean), NULL);
     f->layer.inverse_deviation = (buffer_release(&f->layer.inverse_deviation), NULL);
     assert_ok(batchnorm_evaluate(f->dev, f->x, &f->layer, f->residual, f->reference.relu, f->y,
@@ -276,7 +219,7 @@ static void test_evaluate(void **state)
 typedef struct backward_case {
     float *dy;
     double *wide_dy;
-    reference_gradients want;
+    reference_batchnorm_gradients want;
     tensor device_dy;
 } backward_case;
 
@@ -290,11 +233,11 @@ static backward_case backward_open(fixture *f)
     b.want.gamma = support_memory(f->c, sizeof(double));
     b.want.beta = support_memory(f->c, sizeof(double));
     b.device_dy = support_tensor(f->dev, f->x.n, f->x.h, f->x.w, f->x.c, b.dy);
-    reference_statistics(&f->reference);
+    reference_batchnorm_statistics(&f->reference);
     run_forward(f);
     float *y = support_read(f->dev, f->y);
     double *wide_y = support_widen(y, f->size);
-    reference_backward(&f->reference, wide_y, b.wide_dy, &b.want);
+    reference_batchnorm_backward(&f->reference, wide_y, b.wide_dy, &b.want);
     free(y);
     free(wide_y);
     return b;
@@ -317,7 +260,7 @@ static double gradient_tolerance(const fixture *f)
 {
     double largest = 1;
     for (size_t k = 0; k < f->c; k++)
-        largest = fmax(largest, 1 / sqrt(f->variance[k] + epsilon));
+        largest = fmax(largest, 1 / sqrt(f->variance[k] + reference_epsilon));
     return 2e-6 * largest;
 }
 
@@ -476,26 +419,26 @@ static void test_single_gradients(void **state)
 }
 
 /* Sum of weights * y, as a function of x, gamma, beta and residual. */
-static double reference_loss(reference *r, const double *weights)
+static double weighted_sum(reference_batchnorm *r, const double *weights)
 {
-    reference_statistics(r);
-    reference_normalise(r);
+    reference_batchnorm_statistics(r);
+    reference_batchnorm_normalise(r);
     double loss = 0;
     for (size_t i = 0; i < r->size; i++)
         loss += weights[i] * r->y[i];
     return loss;
 }
 
-static void compare_differences(reference *r, const double *weights, double *values, size_t count,
-                                const double *gradient)
+static void compare_differences(reference_batchnorm *r, const double *weights, double *values,
+                                size_t count, const double *gradient)
 {
     const double step = 1e-5;
     for (size_t i = 0; i < count; i++) {
         double value = values[i];
         values[i] = value + step;
-        double above = reference_loss(r, weights);
+        double above = weighted_sum(r, weights);
         values[i] = value - step;
-        double below = reference_loss(r, weights);
+        double below = weighted_sum(r, weights);
         values[i] = value;
         double difference = (above - below) / (2 * step);
         assert_true(fabs(difference - gradient[i]) <= 1e-6 + 1e-6 * fabs(gradient[i]));
@@ -508,15 +451,15 @@ static void test_reference(void **state)
     for (unsigned flags = 0; flags < 4; flags++) {
         fixture f =
             fixture_open(*state, (shape){2, 3, 2, 3}, 900 + flags, flags & 1, flags & 2, 0.3);
-        reference *r = &f.reference;
+        reference_batchnorm *r = &f.reference;
         float *weights = support_random(f.size, 901, -1, 1);
         double *wide = support_widen(weights, f.size);
         double g_x[36], g_residual[36], g_gamma[3], g_beta[3];
-        reference_gradients g = {g_x, g_residual, g_gamma, g_beta};
-        reference_loss(r, wide);
+        reference_batchnorm_gradients g = {g_x, g_residual, g_gamma, g_beta};
+        weighted_sum(r, wide);
         double *y = support_memory(f.size, sizeof *y);
         memcpy(y, r->y, f.size * sizeof *y);
-        reference_backward(r, y, wide, &g);
+        reference_batchnorm_backward(r, y, wide, &g);
         compare_differences(r, wide, f.wide[0], f.size, g.x);
         compare_differences(r, wide, f.wide[1], f.c, g.gamma);
         compare_differences(r, wide, f.wide[2], f.c, g.beta);
@@ -535,12 +478,12 @@ static void test_reference(void **state)
 static void test_large_mean(void **state)
 {
     fixture f = fixture_open(*state, (shape){4, 16, 16, 20}, 33, false, false, 1000);
-    reference_statistics(&f.reference);
-    reference_normalise(&f.reference);
+    reference_batchnorm_statistics(&f.reference);
+    reference_batchnorm_normalise(&f.reference);
     run_forward(&f);
     double *inverse = support_memory(f.c, sizeof *inverse);
     for (size_t k = 0; k < f.c; k++)
-        inverse[k] = 1 / sqrt(f.variance[k] + epsilon);
+        inverse[k] = 1 / sqrt(f.variance[k] + reference_epsilon);
     /* The runs' means are floats near 1000, where half an ulp is 3e-5. The differences between
      * them, and the mean itself, have that error. */
     expect_buffer(f.dev, f.layer.inverse_deviation, inverse, f.c, 1e-5, 0);
@@ -796,8 +739,8 @@ static void expect_same_everywhere(const shared_batch *b, cl_mem first, cl_mem o
 
 static void check_shared_forward(shared_batch *b)
 {
-    reference_statistics(&b->whole.reference);
-    reference_normalise(&b->whole.reference);
+    reference_batchnorm_statistics(&b->whole.reference);
+    reference_batchnorm_normalise(&b->whole.reference);
     thread_ranks_run(b->ranks, forward_share, b);
     assert_int_equal(thread_ranks_exchanges(b->ranks), 1);
     const batchnorm_layer *first = &b->shares[0].layer;
@@ -830,11 +773,11 @@ static void expect_sum(const shared_batch *b, bool gamma, const double *want)
     free(sum);
 }
 
-static reference_gradients shared_gradients(const shared_batch *b)
+static reference_batchnorm_gradients shared_gradients(const shared_batch *b)
 {
     const fixture *f = &b->whole;
     double *wide_dy = support_widen(b->dy, f->size), *y = support_memory(f->size, sizeof *y);
-    reference_gradients want = {
+    reference_batchnorm_gradients want = {
         support_memory(f->size, sizeof(double)), support_memory(f->size, sizeof(double)),
         support_memory(f->c, sizeof(double)), support_memory(f->c, sizeof(double))};
     for (int r = 0; r < b->count; r++) {
@@ -844,7 +787,7 @@ static reference_gradients shared_gradients(const shared_batch *b)
             y[s->first + i] = own[i];
         free(own);
     }
-    reference_backward(&f->reference, y, wide_dy, &want);
+    reference_batchnorm_backward(&f->reference, y, wide_dy, &want);
     free(y);
     free(wide_dy);
     return want;
@@ -852,11 +795,11 @@ static reference_gradients shared_gradients(const shared_batch *b)
 
 static void check_shared_backward(shared_batch *b)
 {
-    reference_statistics(&b->whole.reference);
+    reference_batchnorm_statistics(&b->whole.reference);
     thread_ranks_run(b->ranks, forward_share, b);
     thread_ranks_run(b->ranks, backward_share, b);
     assert_int_equal(thread_ranks_exchanges(b->ranks), 2);
-    reference_gradients want = shared_gradients(b);
+    reference_batchnorm_gradients want = shared_gradients(b);
     double tolerance = gradient_tolerance(&b->whole);
     for (int r = 0; r < b->count; r++) {
         const share *s = &b->shares[r];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of src/ops/cross_entropy.c against the formulas in double precision. */
 #include "ops/cross_entropy.h"
+#include "selftest/reference.h"
 #include "support.h"
 
 #include <math.h>
@@ -21,17 +22,10 @@ static cl_mem label_buffer(device *dev, const int32_t *labels, size_t count)
     return buffer;
 }
 
-/* Losses other than the plain loss of the labels. */
-typedef struct terms {
-    target_terms targets;
-    const int *parents; /* NULL: no marginal loss */
-    int parent_count;
-    float marginal_weight;
-} terms;
-
 /* labels may be NULL. */
 static outcome run_terms(device *dev, const float *logits, int n, int classes,
-                         const int32_t *labels, const terms *also, float weight, bool want_gradient)
+                         const int32_t *labels, const loss_terms *also, float weight,
+                         bool want_gradient)
 {
     error err;
     size_t count = (size_t)n;
@@ -65,7 +59,7 @@ static outcome run_terms(device *dev, const float *logits, int n, int classes,
 static outcome run(device *dev, const float *logits, int n, int classes, const int32_t *labels,
                    float weight, bool want_gradient)
 {
-    const terms plain = {0};
+    const loss_terms plain = {0};
     return run_terms(dev, logits, n, classes, labels, &plain, weight, want_gradient);
 }
 
@@ -73,22 +67,6 @@ static void outcome_free(outcome *o)
 {
     free(o->results);
     free(o->gradient);
-}
-
-static double reference_loss(const double *logits, int classes, int label)
-{
-    double top = -INFINITY, sum = 0;
-    for (int j = 0; j < classes; j++)
-        top = fmax(top, logits[j]);
-    for (int j = 0; j < classes; j++)
-        sum += exp(logits[j] - top);
-    return log(sum) + top - logits[label];
-}
-
-static void reference_softmax(const double *logits, int classes, double *probabilities)
-{
-    for (int j = 0; j < classes; j++)
-        probabilities[j] = exp(-reference_loss(logits, classes, j));
 }
 
 static void expect_case(device *dev, int n, int classes, double spread, uint64_t seed)
@@ -170,99 +148,19 @@ static void test_reference(void **state)
 
 /* ---- Smoothed and mixed targets, and the marginal loss ---- */
 
-enum { MOST_CLASSES = 40 };
-
-/* One batch in double precision. */
-typedef struct problem {
-    int n, classes;
-    const int32_t *labels;
-    terms also;
-    double weight;
-} problem;
-
-static double target_of(const problem *p, int i, int j)
-{
-    double s = (double)p->also.targets.smoothing, share = (double)p->also.targets.partner_share;
-    double one_hot = (1 - share) * (p->labels[i] == j) + share * (p->labels[p->n - 1 - i] == j);
-    return (1 - s) * one_hot + s / p->classes;
-}
-
-/* The loss for the smoothed and mixed target; losses[j] is minus the logarithm of class j's
- * probability. */
-static double reference_target_loss(const problem *p, const double *losses, int i)
-{
-    double loss = 0;
-    for (int j = 0; j < p->classes; j++)
-        if (target_of(p, i, j) != 0)
-            loss += target_of(p, i, j) * losses[j];
-    return loss;
-}
-
-/* -sum of target * log(probability) over the parents; the probability of a parent is the sum over
- * its children. The largest term is factored out, because the sum may be too small for a double. */
-static double reference_marginal_loss(const problem *p, const double *losses, int i)
-{
-    double loss = 0;
-    for (int parent = 0; parent < p->also.parent_count; parent++) {
-        double target = 0, least = INFINITY, sum = 0;
-        for (int j = 0; j < p->classes; j++)
-            if (p->also.parents[j] == parent) {
-                target += target_of(p, i, j);
-                least = fmin(least, losses[j]);
-            }
-        for (int j = 0; j < p->classes; j++)
-            if (p->also.parents[j] == parent)
-                sum += exp(least - losses[j]);
-        if (target != 0)
-            loss += target * (least - log(sum));
-    }
-    return loss;
-}
-
-static void reference_losses(const problem *p, const double *row, int i, double *loss,
-                             double *marginal)
-{
-    double losses[MOST_CLASSES];
-    losses[0] = reference_loss(row, p->classes, 0);
-    for (int j = 1; j < p->classes; j++)
-        losses[j] = losses[0] + row[0] - row[j];
-    *loss = reference_target_loss(p, losses, i);
-    *marginal = p->also.parents ? reference_marginal_loss(p, losses, i) : 0;
-}
-
-static double reference_whole(const problem *p, const double *row, int i)
-{
-    double loss, marginal;
-    reference_losses(p, row, i, &loss, &marginal);
-    return p->weight / p->n * loss + (double)p->also.marginal_weight / p->n * marginal;
-}
-
-/* The slope by finite differences, which depends on no formula. */
-static double reference_slope(const problem *p, double *row, int i, int j)
-{
-    const double step = 1e-5;
-    double value = row[j];
-    row[j] = value + step;
-    double above = reference_whole(p, row, i);
-    row[j] = value - step;
-    double below = reference_whole(p, row, i);
-    row[j] = value;
-    return (above - below) / (2 * step);
-}
-
-static void expect_results(const problem *p, double *wide, const outcome *o)
+static void expect_results(const loss_problem *p, double *wide, const outcome *o)
 {
     size_t count = (size_t)p->n;
     double *losses = support_memory(2 * count, sizeof *losses);
     float *got = support_memory(2 * count, sizeof *got);
     for (int i = 0; i < p->n; i++) {
         double *row = wide + (size_t)i * (size_t)p->classes;
-        int dominant = p->labels[p->also.targets.partner_share > 0.5f ? p->n - 1 - i : i], rank = 0;
-        for (int j = 0; j < p->classes; j++)
-            rank += row[j] > row[dominant] || (row[j] == row[dominant] && j < dominant);
-        assert_int_equal(o->results[i].label, dominant);
-        assert_int_equal(o->results[i].rank, rank);
-        reference_losses(p, row, i, &losses[2 * i], &losses[2 * i + 1]);
+        reference_head head = reference_head_of(p, row, i);
+        assert_int_equal(o->results[i].label, head.label);
+        assert_int_equal(o->results[i].rank, head.rank);
+        assert_int_equal(o->results[i].guess, head.guess);
+        losses[2 * i] = head.loss;
+        losses[2 * i + 1] = head.marginal_loss;
         got[2 * i] = o->results[i].loss;
         got[2 * i + 1] = o->results[i].marginal_loss;
     }
@@ -272,12 +170,13 @@ static void expect_results(const problem *p, double *wide, const outcome *o)
 }
 
 /* A random tree: parents without children, with one child, and with most of them. */
-static void draw_problem(uint64_t seed, problem *p, int parents[MOST_CLASSES], int32_t labels[7])
+static void draw_problem(uint64_t seed, loss_problem *p, int parents[REFERENCE_CLASSES],
+                         int32_t labels[7])
 {
-    *p = (problem){.n = support_pick(seed, 0, 1, 7),
-                   .classes = support_pick(seed, 1, 2, MOST_CLASSES),
-                   .labels = labels,
-                   .weight = 1.75};
+    *p = (loss_problem){.n = support_pick(seed, 0, 1, 7),
+                        .classes = support_pick(seed, 1, 2, REFERENCE_CLASSES),
+                        .labels = labels,
+                        .weight = 1.75};
     p->also.targets.smoothing = support_pick(seed, 2, 0, 1) ? 0.1f : 0;
     p->also.targets.partner_share = (float)support_pick(seed, 3, 0, 4) / 4;
     p->also.parent_count = support_pick(seed, 4, 1, 12);
@@ -291,9 +190,9 @@ static void draw_problem(uint64_t seed, problem *p, int parents[MOST_CLASSES], i
 
 static void expect_terms(device *dev, uint64_t seed, double spread)
 {
-    int parents[MOST_CLASSES];
+    int parents[REFERENCE_CLASSES];
     int32_t labels[7];
-    problem p;
+    loss_problem p;
     draw_problem(seed, &p, parents, labels);
     int classes = p.classes;
     size_t size = (size_t)(p.n * classes);
@@ -325,7 +224,7 @@ static void test_unlikely_parent(void **state)
     const float logits[] = {200, 1, 200, 0};
     const int parents[] = {0, 1, 0, 1};
     const int32_t label = 3;
-    const terms also = {.parents = parents, .parent_count = 2, .marginal_weight = 2};
+    const loss_terms also = {.parents = parents, .parent_count = 2, .marginal_weight = 2};
     outcome o = run_terms(*state, logits, 1, 4, &label, &also, 0, true);
     const double loss = 200 + log(2) - log(exp(1) + 1);
     assert_true(fabs((double)o.results[0].marginal_loss - loss) < 1e-4);
@@ -356,7 +255,7 @@ static void test_absent_partner(void **state)
 {
     const float logits[] = {-INFINITY, 1, 2, 0, 1, 2};
     const int32_t labels[] = {2, 7};
-    terms also = {0};
+    loss_terms also = {0};
     outcome o = run_terms(*state, logits, 2, 3, labels, &also, 1, true);
     assert_true(isfinite(o.results[0].loss) && isnan(o.results[1].loss));
     outcome_free(&o);

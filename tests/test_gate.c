@@ -2,24 +2,13 @@
 /* The gate and its gradients against formulas in double precision; the formulas' gradients against
  * central differences. */
 #include "ops/gate.h"
+#include "selftest/reference.h"
 #include "support.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 enum { CASES = 12 };
-
-static double reference(double x, double gate)
-{
-    return x / (1 + exp(-gate));
-}
-
-static void reference_gradients(double x, double gate, double dy, double *dx, double *dgate)
-{
-    double open = 1 / (1 + exp(-gate));
-    *dx = dy * open;
-    *dgate = dy * x * open * (1 - open);
-}
 
 static void test_reference(void **state)
 {
@@ -28,9 +17,11 @@ static void test_reference(void **state)
     for (double x = -2; x < 2.1; x += 0.5)
         for (double gate = -6; gate < 6.1; gate += 1.5) {
             double dx, dgate;
-            reference_gradients(x, gate, 1, &dx, &dgate);
-            double by_x = (reference(x + step, gate) - reference(x - step, gate)) / (2 * step);
-            double by_gate = (reference(x, gate + step) - reference(x, gate - step)) / (2 * step);
+            reference_gate_gradients(x, gate, 1, &dx, &dgate);
+            double by_x =
+                (reference_gate(x + step, gate) - reference_gate(x - step, gate)) / (2 * step);
+            double by_gate =
+                (reference_gate(x, gate + step) - reference_gate(x, gate - step)) / (2 * step);
             assert_true(fabs(dx - by_x) < 1e-9 && fabs(dgate - by_gate) < 1e-9);
         }
 }
@@ -59,8 +50,8 @@ static fixture open_case(device *dev, uint64_t seed)
     for (int i = 0; i < 4; i++)
         *made[i] = support_memory(f.count, sizeof(double));
     for (size_t i = 0; i < f.count; i++) {
-        f.y[i] = reference(f.x[i], f.gate[i]);
-        reference_gradients(f.x[i], f.gate[i], f.dy[i], &f.dx[i], &f.dgate[i]);
+        f.y[i] = reference_gate(f.x[i], f.gate[i]);
+        reference_gate_gradients(f.x[i], f.gate[i], f.dy[i], &f.dx[i], &f.dgate[i]);
         f.dx_on_top[i] = f.before[i] + f.dx[i];
     }
     return f;

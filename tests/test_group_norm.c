@@ -2,12 +2,11 @@
 /* Group normalisation against the formulas in double precision, whose gradients are themselves
  * checked by central differences. */
 #include "ops/group_norm.h"
+#include "selftest/reference.h"
 #include "support.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-static const double epsilon = 1e-5;
 
 typedef struct shape {
     int n, h, w, c, groups;
@@ -21,71 +20,6 @@ static const shape shapes[] = {
     {4, 13, 11, 5, 1}, {2, 31, 33, 20, 5}, {1, 40, 40, 7, 7}, {2, 6, 6, 256, 32},
 };
 
-/* One case: inputs and expected results, [n][pixels][c], or [c] and [n][groups]. */
-typedef struct reference {
-    size_t n, pixels, c, groups, size;
-    bool relu;
-    const double *x, *gamma, *beta, *dy;
-    double *mean, *inverse; /* [n][c] */
-    double *y, *dx, *dgamma, *dbeta;
-} reference;
-
-/* A loop over each element of a group, in any order. */
-#define FOR_GROUP(r, image, group, i, k)                                                           \
-    for (size_t k = (group) * ((r)->c / (r)->groups); k < ((group) + 1) * ((r)->c / (r)->groups);  \
-         k++)                                                                                      \
-        for (size_t i = (image) * (r)->pixels * (r)->c + k;                                        \
-             i < ((image) + 1) * (r)->pixels * (r)->c; i += (r)->c)
-
-static void reference_forward(reference *r)
-{
-    double count = (double)(r->pixels * r->c / r->groups);
-    for (size_t image = 0; image < r->n; image++)
-        for (size_t group = 0; group < r->groups; group++) {
-            double sum = 0, squares = 0;
-            FOR_GROUP(r, image, group, i, k)
-            sum += r->x[i];
-            double mean = sum / count;
-            FOR_GROUP(r, image, group, i, k)
-            squares += (r->x[i] - mean) * (r->x[i] - mean);
-            double inverse = 1 / sqrt(squares / count + epsilon);
-            FOR_GROUP(r, image, group, i, k)
-            {
-                r->mean[image * r->c + k] = mean;
-                r->inverse[image * r->c + k] = inverse;
-                double v = r->gamma[k] * (r->x[i] - mean) * inverse + r->beta[k];
-                r->y[i] = r->relu && v <= 0 ? 0 : v;
-            }
-        }
-}
-
-/* y is the kernel's output, so that both sides agree on which values the ReLU let through. */
-static void reference_backward(reference *r, const double *y)
-{
-    double count = (double)(r->pixels * r->c / r->groups);
-    for (size_t image = 0; image < r->n; image++)
-        for (size_t group = 0; group < r->groups; group++) {
-            double sum = 0, product = 0;
-            FOR_GROUP(r, image, group, i, k)
-            {
-                double inverse = r->inverse[image * r->c + k];
-                double v = (r->x[i] - r->mean[image * r->c + k]) * inverse;
-                double d = r->relu && y[i] <= 0 ? 0 : r->dy[i];
-                r->dgamma[k] += d * v;
-                r->dbeta[k] += d;
-                sum += r->gamma[k] * d / count;
-                product += r->gamma[k] * d * v / count;
-            }
-            FOR_GROUP(r, image, group, i, k)
-            {
-                double inverse = r->inverse[image * r->c + k];
-                double v = (r->x[i] - r->mean[image * r->c + k]) * inverse;
-                double d = r->relu && y[i] <= 0 ? 0 : r->dy[i];
-                r->dx[i] = inverse * (r->gamma[k] * d - sum - v * product);
-            }
-        }
-}
-
 enum { X, GAMMA, BETA, DY, VALUES };
 
 typedef struct fixture {
@@ -96,18 +30,18 @@ typedef struct fixture {
     group_norm_layer layer;
     group_norm_gradients gradients;
     cl_mem workspace;
-    reference r;
+    reference_group_norm r;
 } fixture;
 
 static fixture fixture_open(device *dev, shape s, uint64_t seed, bool relu, double offset)
 {
     fixture f = {.dev = dev};
-    reference *r = &f.r;
-    *r = (reference){.n = (size_t)s.n,
-                     .pixels = (size_t)(s.h * s.w),
-                     .c = (size_t)s.c,
-                     .groups = (size_t)s.groups,
-                     .relu = relu};
+    reference_group_norm *r = &f.r;
+    *r = (reference_group_norm){.n = (size_t)s.n,
+                                .pixels = (size_t)(s.h * s.w),
+                                .c = (size_t)s.c,
+                                .groups = (size_t)s.groups,
+                                .relu = relu};
     r->size = r->n * r->pixels * r->c;
     const size_t sizes[VALUES] = {r->size, r->c, r->c, r->size};
     const double low[VALUES] = {offset - 2, 0.5, -0.5, -1},
@@ -185,8 +119,8 @@ static void run_forward(fixture *f)
 
 static void check_forward(fixture *f)
 {
-    reference *r = &f->r;
-    reference_forward(r);
+    reference_group_norm *r = &f->r;
+    reference_group_norm_forward(r);
     run_forward(f);
     expect_buffer(f->dev, f->layer.mean, r->mean, r->n * r->c, 1e-6, 2e-6);
     expect_buffer(f->dev, f->layer.inverse_deviation, r->inverse, r->n * r->c, 2e-5, 0);
@@ -208,7 +142,7 @@ static void run_backward(fixture *f, const group_norm_gradients *g)
 static void check_terms(fixture *f, double largest)
 {
     error err;
-    reference *r = &f->r;
+    reference_group_norm *r = &f->r;
     group_norm_gradients g = {.x = f->dx};
     for (int i = 0; i < SUPPORT_TERMS; i++) {
         g.terms = support_terms(r->c, i);
@@ -242,12 +176,12 @@ static void check_terms(fixture *f, double largest)
 
 static void check_backward(fixture *f)
 {
-    reference *r = &f->r;
-    reference_forward(r);
+    reference_group_norm *r = &f->r;
+    reference_group_norm_forward(r);
     run_forward(f);
     float *y = support_read(f->dev, f->y);
     double *mask = support_widen(y, r->size);
-    reference_backward(r, mask);
+    reference_group_norm_backward(r, mask);
     double largest = 1;
     for (size_t i = 0; i < r->n * r->c; i++)
         largest = fmax(largest, r->inverse[i]);
@@ -290,22 +224,23 @@ static void test_backward(void **state)
 static void test_large_mean(void **state)
 {
     fixture f = fixture_open(*state, (shape){2, 9, 8, 12, 3}, 77, false, 1000);
-    reference_forward(&f.r);
+    reference_group_norm_forward(&f.r);
     run_forward(&f);
     expect_tensor(f.dev, f.y, f.r.y, 1e-4, 2e-4);
     fixture_close(&f);
 }
 
-static double loss(reference *r)
+static double loss(reference_group_norm *r)
 {
     double sum = 0;
-    reference_forward(r);
+    reference_group_norm_forward(r);
     for (size_t i = 0; i < r->size; i++)
         sum += r->y[i] * r->dy[i];
     return sum;
 }
 
-static void expect_slopes(reference *r, double *values, size_t count, const double *gradient)
+static void expect_slopes(reference_group_norm *r, double *values, size_t count,
+                          const double *gradient)
 {
     const double step = 1e-5;
     for (size_t i = 0; i < count; i++) {
@@ -326,12 +261,12 @@ static void test_reference(void **state)
 {
     for (int relu = 0; relu < 2; relu++) {
         fixture f = fixture_open(*state, (shape){2, 2, 3, 6, 3}, 5 + (uint64_t)relu, relu, 0.3);
-        reference *r = &f.r;
+        reference_group_norm *r = &f.r;
         double *y = support_memory(r->size, sizeof *y);
-        reference_forward(r);
+        reference_group_norm_forward(r);
         for (size_t i = 0; i < r->size; i++)
             y[i] = r->y[i];
-        reference_backward(r, y);
+        reference_group_norm_backward(r, y);
         expect_slopes(r, f.wide[X], r->size, r->dx);
         expect_slopes(r, f.wide[GAMMA], r->c, r->dgamma);
         expect_slopes(r, f.wide[BETA], r->c, r->dbeta);

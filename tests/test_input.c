@@ -5,6 +5,7 @@
 #include "golden/augment.h"
 #include "golden/input.h"
 #include "ops/input.h"
+#include "selftest/reference.h"
 #include "support.h"
 
 #include <math.h>
@@ -47,20 +48,11 @@ static float *run(device *dev, const unsigned char *pixels, size_t bytes,
     return values;
 }
 
-/* The bytes, normalised. A byte that is off by one makes a difference of 0.014; single precision
- * makes about 1e-7 in the three operations. */
-static double *normalised(const unsigned char *bytes, size_t count)
-{
-    double *wide = support_memory(count, sizeof *wide);
-    for (size_t i = 0; i < count; i++)
-        wide[i] = (bytes[i] / 255.0 - (double)input_mean[i % 3]) / (double)input_deviation[i % 3];
-    return wide;
-}
-
 static void expect_normalised(const device *dev, const float *got, const unsigned char *want,
                               size_t count)
 {
-    double *wide = normalised(want, count);
+    double *wide = support_memory(count, sizeof *wide);
+    reference_normalised(want, count, wide);
     assert_close(got, wide, count, 1e-6 + support_rounding(dev), 1e-6);
     free(wide);
 }
@@ -149,104 +141,6 @@ static void test_torchvision(void **state)
         expect_golden_augment(*state, &golden_augments[i], i + 31);
 }
 
-/* One pass of Pillow's resize along an axis: `lines` lines of `in` bytes become lines of `out`. A
- * step leads to the next byte of a line, a stride to the next line. */
-static void reference_pass(const unsigned char *from, unsigned char *to, int in, int out, int lines,
-                           int from_step, int from_stride, int to_step, int to_stride)
-{
-    double scale = (double)in / out, reach = scale > 1 ? scale : 1;
-    for (int at = 0; at < out; at++) {
-        double centre = (at + 0.5) * scale, total = 0;
-        int first = (int)fmax(0, floor(centre - reach + 0.5));
-        int end = (int)fmin(in, floor(centre + reach + 0.5));
-        for (int x = first; x < end; x++)
-            total += fmax(0, 1 - fabs((x - centre + 0.5) / reach));
-        for (int line = 0; line < lines; line++) {
-            int sum = 1 << 21;
-            for (int x = first; x < end; x++) {
-                double weight = fmax(0, 1 - fabs((x - centre + 0.5) / reach)) / total;
-                sum += (int)(0.5 + weight * (1 << 22)) * from[line * from_stride + x * from_step];
-            }
-            to[line * to_stride + at * to_step] = (unsigned char)(sum >> 22);
-        }
-    }
-}
-
-static void reference_resize(const unsigned char *picture, int width, int height, int w, int h,
-                             unsigned char *resized)
-{
-    unsigned char *middle = support_memory((size_t)(w * height * 3), 1);
-    for (int colour = 0; colour < 3; colour++) {
-        reference_pass(picture + colour, middle + colour, width, w, height, 3, width * 3, 3, w * 3);
-        reference_pass(middle + colour, resized + colour, height, h, w, w * 3, 3, w * 3, 3);
-    }
-    free(middle);
-}
-
-/* Image.rotate's matrix about the centre, then Pillow's affine transform in fixed point with 16
- * bits. */
-static void reference_rotate(const unsigned char *from, int w, int h, double sine, double cosine,
-                             unsigned char *to)
-{
-    double left = w / 2.0 - cosine * w / 2.0 + sine * h / 2.0;
-    double top = h / 2.0 - sine * w / 2.0 - cosine * h / 2.0;
-    const double fixed = 65536;
-    long long xx = (long long)floor(cosine * fixed + 0.5),
-              yx = (long long)floor(sine * fixed + 0.5);
-    long long xy = (long long)floor(-sine * fixed + 0.5);
-    long long x0 = (long long)floor((left + cosine * 0.5 - sine * 0.5) * fixed + 0.5);
-    long long y0 = (long long)floor((top + sine * 0.5 + cosine * 0.5) * fixed + 0.5);
-    for (int y = 0; y < h; y++)
-        for (int x = 0; x < w; x++) {
-            long long sx = (x0 + x * xx + y * xy) >> 16, sy = (y0 + x * yx + y * xx) >> 16;
-            unsigned char *out = to + (y * w + x) * 3;
-            if (sx < 0 || sx >= w || sy < 0 || sy >= h)
-                memset(out, 0, 3);
-            else
-                memcpy(out, from + (sy * w + sx) * 3, 3);
-        }
-}
-
-static void reference_crop(const unsigned char *from, int w, int h, const pixel_source *p,
-                           unsigned char *to)
-{
-    for (int y = 0; y < h; y++)
-        for (int x = 0; x < w; x++) {
-            int sx = x + p->shift_x, sy = y + p->shift_y;
-            unsigned char *out = to + (y * w + (p->flip ? w - 1 - x : x)) * 3;
-            if (sx < 0 || sx >= w || sy < 0 || sy >= h)
-                memset(out, 0, 3);
-            else
-                memcpy(out, from + (sy * w + sx) * 3, 3);
-        }
-}
-
-/* The interleaved `picture` with everything that p asks for, in new memory. */
-static double *reference_image(const unsigned char *picture, const pixel_source *p, int w, int h)
-{
-    size_t size = (size_t)(w * h * 3);
-    int pw = p->part_width ? p->part_width : p->width;
-    int ph = p->part_width ? p->part_height : p->height;
-    unsigned char *part = support_memory((size_t)(pw * ph * 3), 1);
-    unsigned char *a = support_memory(size, 1), *b = support_memory(size, 1);
-    for (int y = 0; y < ph; y++)
-        memcpy(part + y * pw * 3, picture + ((p->top + y) * p->width + p->left) * 3,
-               (size_t)(pw * 3));
-    reference_resize(part, pw, ph, w, h, a);
-    reference_rotate(a, w, h, p->sine, p->cosine, b);
-    reference_crop(b, w, h, p, a);
-    double *wide = normalised(a, size);
-    for (int y = p->cut_top; y < p->cut_top + p->cut_side; y++)
-        for (int x = p->cut_left; x < p->cut_left + p->cut_side; x++)
-            for (int colour = 0; colour < 3; colour++)
-                if (x >= 0 && x < w && y >= 0 && y < h)
-                    wide[(y * w + x) * 3 + colour] = 0;
-    free(part);
-    free(a);
-    free(b);
-    return wide;
-}
-
 /* A part, a crop and a cut-out square, each for about half of the images. */
 static void draw_augmentations(pixel_source *p, int w, int h, uint64_t seed, uint64_t draw)
 {
@@ -270,6 +164,7 @@ static void draw_augmentations(pixel_source *p, int w, int h, uint64_t seed, uin
 /* One batch of images that differ in everything and follow each other in memory. */
 static void expect_batch(device *dev, uint64_t seed, int n, int h, int w, int largest)
 {
+    error err;
     pixel_source images[4];
     size_t bytes = 0, out_size = (size_t)(h * w * 3);
     for (int i = 0; i < n; i++) {
@@ -299,7 +194,8 @@ static void expect_batch(device *dev, uint64_t seed, int n, int h, int w, int la
             to_planar(picture, pixels + p->offset, count);
         else
             memcpy(pixels + p->offset, picture, count * 3);
-        want[i] = reference_image(picture, p, w, h);
+        want[i] = support_memory(out_size, sizeof *want[i]);
+        assert_ok(reference_image(picture, p, w, h, want[i], &err), &err);
     }
     float *got = run(dev, pixels, bytes, images, n, h, w);
     for (int i = 0; i < n; i++) {

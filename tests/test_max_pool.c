@@ -2,23 +2,12 @@
 /* Tests of src/ops/max_pool.c. Pooling only copies values, so the results must be equal, not just
  * close. */
 #include "ops/max_pool.h"
+#include "selftest/reference.h"
 #include "support.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct pool_window {
-    int kernel, stride, pad;
-    enum max_pool_padding padding;
-} pool_window;
-
-#define PADDING ((size_t)-1) /* a place outside x */
-
-typedef struct pool_case {
-    int n, h, w, c;
-    pool_window window;
-} pool_case;
 
 static const pool_case cases[] = {
     {1, 1, 1, 1, {3, 2, 1, MAX_POOL_NOTHING}},     {2, 1, 1, 17, {3, 2, 1, MAX_POOL_NOTHING}},
@@ -30,53 +19,19 @@ static const pool_case cases[] = {
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
-static float value_at(const float *x, size_t place)
-{
-    return place == PADDING ? 0 : x[place];
-}
-
-/* The place in x of the largest value for output pixel (n, oy, ox), channel k, or PADDING: the
- * first of equal values, the last of NaNs. */
-static size_t reference_place(const pool_case *p, const float *x, int n, int oy, int ox, int k)
-{
-    size_t best = 0;
-    bool found = false;
-    for (int ky = 0; ky < p->window.kernel; ky++)
-        for (int kx = 0; kx < p->window.kernel; kx++) {
-            int y = oy * p->window.stride - p->window.pad + ky;
-            int at = ox * p->window.stride - p->window.pad + kx;
-            bool inside = y >= 0 && y < p->h && at >= 0 && at < p->w;
-            if (!inside && p->window.padding != MAX_POOL_ZEROS)
-                continue;
-            size_t place = inside ? (size_t)(((n * p->h + y) * p->w + at) * p->c + k) : PADDING;
-            float value = value_at(x, place);
-            if (!found || value > value_at(x, best) || isnan(value))
-                best = place;
-            found = true;
-        }
-    assert_true(found);
-    return best;
-}
-
 typedef struct fixture {
     device *dev;
     const pool_case *p;
     size_t in, out;
     float *x, *dy;
-    float *want_y;
-    double *want_dx;
+    double *want_y, *want_dx;
     tensor device_x, device_y, device_dy, device_dx;
     cl_mem maxima;
 } fixture;
 
-static int output_of(int size, pool_window window)
-{
-    return (size + 2 * window.pad - window.kernel) / window.stride + 1;
-}
-
 static fixture fixture_open(device *dev, const pool_case *p, const float *x, uint64_t seed)
 {
-    int oh = output_of(p->h, p->window), ow = output_of(p->w, p->window);
+    int oh = reference_pool_output(p->h, p->window), ow = reference_pool_output(p->w, p->window);
     fixture f = {.dev = dev,
                  .p = p,
                  .in = (size_t)(p->n * p->h * p->w * p->c),
@@ -86,13 +41,7 @@ static fixture fixture_open(device *dev, const pool_case *p, const float *x, uin
     f.dy = support_activations(dev, f.out, seed + 1000, -1, 1);
     f.want_y = support_memory(f.out, sizeof *f.want_y);
     f.want_dx = support_memory(f.in, sizeof *f.want_dx);
-    for (size_t i = 0; i < f.out; i++) {
-        int k = (int)i % p->c, pixel = (int)i / p->c;
-        size_t place = reference_place(p, f.x, pixel / ow / oh, pixel / ow % oh, pixel % ow, k);
-        f.want_y[i] = value_at(f.x, place);
-        if (place != PADDING)
-            f.want_dx[place] += f.dy[i];
-    }
+    reference_max_pool(p, f.x, f.dy, f.want_y, f.want_dx);
     f.device_x = support_tensor(dev, p->n, p->h, p->w, p->c, f.x);
     f.device_y = support_tensor(dev, p->n, oh, ow, p->c, NULL);
     f.device_dy = support_tensor(dev, p->n, oh, ow, p->c, f.dy);
@@ -228,7 +177,7 @@ static void test_reference(void **state)
         x[i] += step;
         fixture moved = fixture_open(*state, &p, x, 9);
         for (size_t o = 0; o < f.out; o++)
-            change += f.dy[o] * ((double)moved.want_y[o] - f.want_y[o]) / step;
+            change += f.dy[o] * (moved.want_y[o] - f.want_y[o]) / step;
         fixture_close(&moved);
         x[i] = f.x[i];
         /* x + step is rounded to a float: an error of 6e-8 / 1e-4, for each of up to four

@@ -1,21 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of src/ops/mix.c: every pixel of the batch against the formulas. */
 #include "ops/mix.h"
+#include "selftest/reference.h"
 #include "support.h"
 
 #include <stdlib.h>
-
-/* The expected value of image i at (y, x). */
-static double reference(const float *before, int n, int h, int w, const batch_mix *m, int i, int y,
-                        int x, int colour)
-{
-    size_t at = (size_t)(((i * h + y) * w + x) * 3 + colour);
-    size_t there = (size_t)((((n - 1 - i) * h + y) * w + x) * 3 + colour);
-    double own = before[at], partner = before[there], share = m->partner_share;
-    if (m->right == 0)
-        return (1 - share) * own + share * partner;
-    return x >= m->left && x < m->right && y >= m->top && y < m->bottom ? partner : own;
-}
 
 static void expect_mix(device *dev, int n, int h, int w, const batch_mix *m, uint64_t seed)
 {
@@ -28,7 +17,7 @@ static void expect_mix(device *dev, int n, int h, int w, const batch_mix *m, uin
             for (int x = 0; x < w; x++)
                 for (int colour = 0; colour < 3; colour++)
                     want[((i * h + y) * w + x) * 3 + colour] =
-                        reference(before, n, h, w, m, i, y, x, colour);
+                        reference_mix(before, n, h, w, m, i, y, x, colour);
     tensor t = support_tensor(dev, n, h, w, 3, before);
     assert_ok(mix_forward(dev, t, m, &err), &err);
     float *got = support_read(dev, t);

@@ -4,6 +4,7 @@
  * more cases. */
 #include "ops/gradients.h"
 #include "ops/optimizer.h"
+#include "selftest/reference.h"
 #include "support.h"
 
 #include <float.h>
@@ -55,18 +56,14 @@ static void check_state(device *dev, state *s)
 static void run_sgd(device *dev, size_t count, double momentum, double decay, bool nesterov)
 {
     error err;
+    const optimizer_rule rule = {
+        .lr = 0.1, .momentum = momentum, .weight_decay = decay, .nesterov = nesterov};
     state s = make_state(dev, count);
     for (int step = 0; step < STEPS; step++) {
         float *g = support_random(count, count + 7u * (unsigned)step, -1, 1);
         cl_mem gradient = support_buffer(dev, count, g);
-        for (size_t i = 0; i < count; i++) {
-            double d = g[i] + decay * s.w[i];
-            if (momentum != 0) {
-                s.m[i] = step == 0 ? d : momentum * s.m[i] + d;
-                d = nesterov ? d + momentum * s.m[i] : s.m[i];
-            }
-            s.w[i] -= 0.1 * d;
-        }
+        for (size_t i = 0; i < count; i++)
+            reference_sgd(&rule, g[i], step == 0, &s.w[i], &s.m[i]);
         assert_ok(sgd_step(dev, count, s.value, gradient, momentum != 0 ? s.first : NULL, unscaled,
                            0.1f, (float)momentum, (float)decay, nesterov, step == 0, &err),
                   &err);
@@ -88,23 +85,22 @@ static void test_sgd(void **dev)
 
 static void run_adam(device *dev, size_t count, bool decoupled)
 {
-    const double b1 = 0.9, b2 = 0.999, epsilon = 1e-8, decay = 0.01, lr = 0.05;
+    const optimizer_rule rule = {.lr = 0.05,
+                                 .weight_decay = 0.01,
+                                 .beta1 = 0.9,
+                                 .beta2 = 0.999,
+                                 .epsilon = 1e-8,
+                                 .decoupled = decoupled};
     error err;
     state s = make_state(dev, count);
     for (int step = 1; step <= STEPS; step++) {
         float *g = support_random(count, count + 9u * (unsigned)step, -1, 1);
         cl_mem gradient = support_buffer(dev, count, g);
-        for (size_t i = 0; i < count; i++) {
-            double d = decoupled ? g[i] : g[i] + decay * s.w[i];
-            s.w[i] *= decoupled ? 1 - lr * decay : 1;
-            s.m[i] = b1 * s.m[i] + (1 - b1) * d;
-            s.v[i] = b2 * s.v[i] + (1 - b2) * d * d;
-            s.w[i] -= lr / (1 - pow(b1, step)) * s.m[i] /
-                      (sqrt(s.v[i]) / sqrt(1 - pow(b2, step)) + epsilon);
-        }
-        assert_ok(adam_step(dev, count, s.value, gradient, s.first, s.second, unscaled, (float)lr,
-                            (float)b1, (float)b2, (float)epsilon, (float)decay, decoupled, step,
-                            &err),
+        for (size_t i = 0; i < count; i++)
+            reference_adam(&rule, g[i], step, &s.w[i], &s.m[i], &s.v[i]);
+        assert_ok(adam_step(dev, count, s.value, gradient, s.first, s.second, unscaled,
+                            (float)rule.lr, (float)rule.beta1, (float)rule.beta2,
+                            (float)rule.epsilon, (float)rule.weight_decay, decoupled, step, &err),
                   &err);
         device_finish(dev, &err);
         free(g);

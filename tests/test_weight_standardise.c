@@ -2,6 +2,7 @@
 /* Weight standardisation against the formulas in double precision, whose gradient is itself checked
  * by central differences. */
 #include "ops/weight_standardise.h"
+#include "selftest/reference.h"
 #include "support.h"
 
 #include <math.h>
@@ -16,50 +17,16 @@ typedef struct size {
 static const size sizes[] = {{1, 1},   {1, 19},  {2, 5},    {147, 64}, {9, 1},
                              {64, 16}, {65, 33}, {576, 40}, {4613, 7}, {2048, 17}};
 
-typedef struct reference {
-    size_t rows, c;
-    const double *w, *g;
-    double *mean, *inverse, *v, *dw;
-} reference;
-
-static void reference_forward(reference *r)
-{
-    for (size_t k = 0; k < r->c; k++) {
-        double sum = 0, squares = 0;
-        for (size_t i = k; i < r->rows * r->c; i += r->c)
-            sum += r->w[i];
-        r->mean[k] = sum / (double)r->rows;
-        for (size_t i = k; i < r->rows * r->c; i += r->c)
-            squares += (r->w[i] - r->mean[k]) * (r->w[i] - r->mean[k]);
-        r->inverse[k] = 1 / sqrt(squares / (double)r->rows + (double)weight_standardise_epsilon);
-        for (size_t i = k; i < r->rows * r->c; i += r->c)
-            r->v[i] = (r->w[i] - r->mean[k]) * r->inverse[k];
-    }
-}
-
-static void reference_backward(reference *r)
-{
-    for (size_t k = 0; k < r->c; k++) {
-        double sum = 0, product = 0;
-        for (size_t i = k; i < r->rows * r->c; i += r->c) {
-            sum += r->g[i] / (double)r->rows;
-            product += r->g[i] * r->v[i] / (double)r->rows;
-        }
-        for (size_t i = k; i < r->rows * r->c; i += r->c)
-            r->dw[i] = r->inverse[k] * (r->g[i] - sum - r->v[i] * product);
-    }
-}
-
 typedef struct fixture {
     float *w, *g;
     double *wide_w, *wide_g;
-    reference r;
+    reference_weight_standardise r;
 } fixture;
 
 static fixture fixture_open(size s, uint64_t seed)
 {
     fixture f = {.r = {.rows = (size_t)s.rows, .c = (size_t)s.c}};
-    reference *r = &f.r;
+    reference_weight_standardise *r = &f.r;
     size_t count = r->rows * r->c;
     f.w = support_random(count, seed, 0.08, 0.12); /* the deviation is small beside the mean */
     f.g = support_random(count, seed + 1, -1, 1);
@@ -91,7 +58,7 @@ static void check_case(device *dev, size s, uint64_t seed)
 {
     error err;
     fixture f = fixture_open(s, seed);
-    reference *r = &f.r;
+    reference_weight_standardise *r = &f.r;
     size_t count = r->rows * r->c;
     cl_mem v = support_buffer(dev, count, NULL), g = support_buffer(dev, count, f.g);
     cl_mem workspace =
@@ -99,8 +66,8 @@ static void check_case(device *dev, size s, uint64_t seed)
     weight_standardise_layer layer = {s.rows, s.c, support_buffer(dev, count, f.w),
                                       support_buffer(dev, r->c, NULL),
                                       support_buffer(dev, r->c, NULL)};
-    reference_forward(r);
-    reference_backward(r);
+    reference_weight_standardise_forward(r);
+    reference_weight_standardise_backward(r);
     assert_ok(weight_standardise_measure(dev, &layer, workspace, &err), &err);
     expect(dev, layer.mean, r->mean, r->c, 1e-6, 0);
     expect(dev, layer.inverse_deviation, r->inverse, r->c, 1e-5, 0);
@@ -138,10 +105,10 @@ static void test_weight_standardise(void **state)
         check_case(*state, sizes[i], 3 * i);
 }
 
-static double loss(reference *r)
+static double loss(reference_weight_standardise *r)
 {
     double sum = 0;
-    reference_forward(r);
+    reference_weight_standardise_forward(r);
     for (size_t i = 0; i < r->rows * r->c; i++)
         sum += r->v[i] * r->g[i];
     return sum;
@@ -153,9 +120,9 @@ static void test_reference(void **state)
     (void)state;
     const double step = 1e-7;
     fixture f = fixture_open((size){11, 3}, 40);
-    reference *r = &f.r;
-    reference_forward(r);
-    reference_backward(r);
+    reference_weight_standardise *r = &f.r;
+    reference_weight_standardise_forward(r);
+    reference_weight_standardise_backward(r);
     for (size_t i = 0; i < r->rows * r->c; i++) {
         double kept = f.wide_w[i];
         f.wide_w[i] = kept + step;
