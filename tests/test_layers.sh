@@ -82,6 +82,20 @@ find_incomplete_operations() {
     done
 }
 
+# find_unchecked_operations DIRECTORY: prints each kernels/NAME.cl of which the table of the self-test
+# has no check NAME or NAME_PART. The self-test runs the algorithms of convolutions by themselves.
+find_unchecked_operations() {
+    for path in "$1"/kernels/*.cl; do
+        name=$(basename "$path" .cl)
+        case $name in
+        common | peak) continue ;;
+        conv1x1 | direct | im2col | implicit_gemm | tensor_gemm | tiled_gemm | winograd) continue ;;
+        esac
+        grep -Eqs "^ *\\{\"$name(_[a-z]+)*\"," "$1/src/selftest/operation_checks.c" ||
+            echo "kernels/$name.cl: src/selftest/operation_checks.c has no check of it"
+    done
+}
+
 # find_unlisted_files DIRECTORY: prints each file that Makefile.am does not list. Such a file would be
 # neither built nor in the tarball.
 find_unlisted_files() {
@@ -114,6 +128,7 @@ root=${srcdir:-.}
 check "the list of floors has no cycles" says_nothing find_cycles "$floors"
 check "each floor includes only the floors of its line" says_nothing find_wrong_includes "$root"
 check "each kernel has an operation and a test" says_nothing find_incomplete_operations "$root"
+check "each operation has a check in the self-test" says_nothing find_unchecked_operations "$root"
 check "docs/data-way.txt names the right files" says_nothing find_moved_functions "$root"
 # find_ignored_files DIRECTORY: prints files in the repository that .gitignore excludes.
 find_ignored_files() {
@@ -153,6 +168,9 @@ check "an include of a command in the library is found" \
 : >"$bad/src/ops/relu.c"
 check "a kernel without a test is found" \
     says 'kernels/relu.cl: tests/test_relu.c is missing' find_incomplete_operations "$bad"
+check "an operation without a check is found" \
+    says 'kernels/relu.cl: src/selftest/operation_checks.c has no check of it' \
+    find_unchecked_operations "$bad"
 mkdir "$bad/docs"
 echo 'host | a step | relu_forward@src/ops/relu.c' >"$bad/docs/data-way.txt"
 check "a function that is not in the documented file is found" \

@@ -50,18 +50,25 @@ static status write_operand(check_run *r, operand *o, error *err)
                          : buffer_write(r->dev, o->t.buffer, 0, o->values, bytes, err);
 }
 
-static status add_operand(check_run *r, tensor shape, bool activation, value_range range,
-                          const operand **made, error *err)
+/* Adds an operand without values. */
+static status add_operand(check_run *r, tensor shape, bool activation, operand **made, error *err)
 {
     if (r->count == CHECK_OPERANDS)
         return error_set(err, STATUS_FAILED, "a check has more than %d operands", CHECK_OPERANDS);
-    uint64_t seed = (uint64_t)r->count;
-    operand *o = &r->operands[r->count++];
+    operand *o = *made = &r->operands[r->count++];
     *o = (operand){.t = shape, .activation = activation, .count = tensor_size(shape)};
     o->values = malloc(o->count * sizeof *o->values);
     o->want = malloc(o->count * sizeof *o->want);
-    TRY(got_memory(o->values && o->want, err, "a check's values"));
+    return got_memory(o->values && o->want, err, "a check's values");
+}
+
+static status add_random(check_run *r, tensor shape, bool activation, value_range range,
+                         const operand **made, error *err)
+{
+    operand *o;
+    uint64_t seed = (uint64_t)r->count;
     bool halves = activation && r->dev->precision == PRECISION_FP16;
+    TRY(add_operand(r, shape, activation, &o, err));
     for (size_t i = 0; i < o->count; i++) {
         double share = random_uniform(seed, RANDOM_TEST, i);
         float value = (float)(range.low + (range.high - range.low) * share);
@@ -75,25 +82,52 @@ static status add_operand(check_run *r, tensor shape, bool activation, value_ran
 status check_activation(check_run *r, tensor shape, value_range range, const operand **made,
                         error *err)
 {
-    return add_operand(r, shape, true, range, made, err);
+    return add_random(r, shape, true, range, made, err);
+}
+
+static tensor row_of(size_t count)
+{
+    return (tensor){NULL, 1, 1, 1, (int)count};
 }
 
 status check_floats(check_run *r, size_t count, value_range range, const operand **made, error *err)
 {
-    return add_operand(r, (tensor){NULL, 1, 1, 1, (int)count}, false, range, made, err);
+    return add_random(r, row_of(count), false, range, made, err);
+}
+
+status check_known(check_run *r, size_t count, const double *values, const operand **made,
+                   error *err)
+{
+    operand *o;
+    TRY(add_operand(r, row_of(count), false, &o, err));
+    for (size_t i = 0; i < count; i++)
+        o->want[i] = o->values[i] = (float)values[i];
+    *made = o;
+    return write_operand(r, o, err);
+}
+
+status check_bytes(check_run *r, const void *bytes, size_t size, cl_mem *buffer, error *err)
+{
+    const operand *o;
+    TRY(check_floats(r, divide_up(size, sizeof(float)), UNWRITTEN, &o, err));
+    *buffer = o->t.buffer;
+    return bytes ? buffer_write(r->dev, *buffer, 0, bytes, size, err) : STATUS_OK;
 }
 
 status check_result(check_run *r, const operand *o, double roundings, error *err)
 {
     bool halves = o->activation && r->dev->precision == PRECISION_FP16;
+    /* A little more, for the products of the roundings. */
+    double bound = 1.001 * (roundings * 0x1p-24 + (halves ? 0x1p-11 : 0));
+    if (roundings == 0)
+        bound = 0;
     float *got = malloc(o->count * sizeof *got);
     TRY(got_memory(got, err, "a check's results"));
     status result = o->activation
                         ? tensor_read(r->dev, o->t, got, err)
                         : buffer_read(r->dev, o->t.buffer, 0, got, o->count * sizeof *got, err);
     if (result == STATUS_OK)
-        deviation_add(r->found, got, o->want, o->count,
-                      roundings * 0x1p-24 + (halves ? 0x1p-11 : 0));
+        deviation_add(r->found, got, o->want, o->count, bound);
     free(got);
     return result;
 }

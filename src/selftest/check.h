@@ -31,7 +31,7 @@ typedef struct operand {
 } operand;
 
 /* A check while it runs. It owns the operands. */
-enum { CHECK_OPERANDS = 24 };
+enum { CHECK_OPERANDS = 32 };
 typedef struct check_run {
     device *dev;
     deviation *found;
@@ -51,18 +51,33 @@ status check_activation(check_run *r, tensor shape, value_range range, const ope
                         error *err);
 status check_floats(check_run *r, size_t count, value_range range, const operand **made,
                     error *err);
+/* The same with given floats. */
+status check_known(check_run *r, size_t count, const double *values, const operand **made,
+                   error *err);
+/* A buffer of these bytes, or of NaNs if `bytes` is NULL: labels, workspaces. */
+status check_bytes(check_run *r, const void *bytes, size_t size, cl_mem *buffer, error *err);
 /* Adds the operand's result to r->found. The bound is `roundings` roundings to single precision,
- * relative to the largest value; storing halves adds one to half precision. */
+ * relative to the largest value; storing halves adds one to half precision. If `roundings` is 0 the
+ * result must be exact. */
 status check_result(check_run *r, const operand *o, double roundings, error *err);
 
 typedef status check_body(check_run *r, error *err);
 
+/* What a program runs on a network's batches and weights, which its options do not say. */
+typedef struct network_uses {
+    bool mixes; /* mixup or cutmix */
+    bool clips; /* gradient clipping */
+    bool steps; /* the optimizer's own kernels: not if the backward pass takes the steps */
+} network_uses;
+
+typedef bool check_condition(const graph *g, const network_options *o, network_uses uses);
+
 typedef struct operation_check {
     const char *name; /* the kernel file's name, then the part: "add", "batchnorm_backward" */
     check_body *run;
-    int kind;      /* the kind of node that runs it, or CHECK_EVERY_NETWORK */
-    bool training; /* only a network in training runs it */
-    bool (*also)(const graph *g, const network_options *o); /* what else it takes; NULL: nothing */
+    int kind;              /* the kind of node that runs it, or CHECK_EVERY_NETWORK */
+    bool training;         /* only a network in training runs it */
+    check_condition *also; /* what else it takes; NULL: nothing */
 } operation_check;
 enum { CHECK_EVERY_NETWORK = -1 };
 
@@ -71,6 +86,7 @@ extern const operation_check operation_checks[]; /* a NULL name ends it */
 /* Runs the check in milliseconds, not counting the compilation of kernels. *found is set if the
  * status is STATUS_OK. */
 status operation_check_run(const operation_check *c, device *dev, deviation *found, error *err);
-/* Whether a network that was built from this finished graph, with these options, runs the
+/* Whether a program that uses a network of this finished graph, with these options, runs the
  * operation. */
-bool operation_check_needed(const operation_check *c, const graph *g, const network_options *o);
+bool operation_check_needed(const operation_check *c, const graph *g, const network_options *o,
+                            network_uses uses);
