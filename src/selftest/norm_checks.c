@@ -3,8 +3,8 @@
  *
  * Every result is made of sums over the `count` values that are normalised together. A sum of count
  * terms rounds at most count times, each time by 2^-24 of the sum of the magnitudes. With these
- * inputs that sum is less than four times the largest result, and errors of mean and deviation
- * together at most double it: 8 * count roundings. */
+ * inputs that sum is less than six times the largest result, and errors of mean and deviation
+ * together at most double it: 12 * count roundings. */
 #include "ops/batchnorm.h"
 #include "ops/group_norm.h"
 #include "ops/weight_standardise.h"
@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SUMMED = 8 * ODD_PIXELS };
+enum { SUMMED = 12 * ODD_PIXELS };
 
 static const value_range off_centre = {-1.7, 2.3}, gammas = {0.5, 1.5}, betas = {-0.5, 0.5};
 static const value_range variances = {0.5, 2};
@@ -260,7 +260,7 @@ status check_batchnorm_shared(check_run *run, error *err)
 
 /* ---- Group normalisation ---- */
 
-enum { GROUPED_C = 33, GROUPS = 3, GROUPED = 8 * ODD_AREA * GROUPED_C / GROUPS };
+enum { GROUPED_C = 33, GROUPS = 3, GROUPED = 12 * ODD_AREA * GROUPED_C / GROUPS };
 static const tensor grouped = {NULL, ODD_N, ODD_H, ODD_W, GROUPED_C};
 
 /* Operands of both directions, with the results in double precision. */
@@ -350,7 +350,7 @@ status check_group_norm_backward(check_run *run, error *err)
 
 /* ---- Weight standardisation ---- */
 
-enum { ROWS = 135, STANDARDISED = 8 * ROWS };
+enum { ROWS = 135, STANDARDISED = 12 * ROWS };
 
 static status open_weights(check_run *run, reference_weight_standardise *r, const operand **w,
                            const operand **mean, const operand **inverse, const operand **v,
