@@ -16,6 +16,7 @@ static const struct command {
 } commands[] = {
 #define COMMAND_ROW(name, summary) {#name, summary, command_##name},
     COMMANDS(COMMAND_ROW){"tune-gemm", NULL, command_tune_gemm},
+    {"selftest-checks", NULL, command_selftest_checks},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

@@ -3,6 +3,7 @@
  * are themselves checked by finite differences. */
 #include "convolution_check.h"
 #include "ops/batchnorm.h"
+#include "selftest/reference_convolution.h"
 #include "support.h"
 
 #include <math.h>
@@ -11,26 +12,6 @@
 
 /* Error of fp32 sums of up to a few thousand products of numbers below 1. */
 const tolerance convolution_tolerance = {2e-5, 5e-5};
-
-static size_t x_at(const problem *p, int n, int y, int x, int c)
-{
-    return (((size_t)n * (size_t)p->h + (size_t)y) * (size_t)p->w + (size_t)x) * (size_t)p->s.cin +
-           (size_t)c;
-}
-
-static size_t y_at(const problem *p, int n, int y, int x, int c)
-{
-    return (((size_t)n * (size_t)p->oh + (size_t)y) * (size_t)p->ow + (size_t)x) *
-               (size_t)p->s.cout +
-           (size_t)c;
-}
-
-static size_t w_at(const problem *p, int ky, int kx, int in, int out)
-{
-    return (((size_t)ky * (size_t)p->s.kernel + (size_t)kx) * (size_t)p->s.cin + (size_t)in) *
-               (size_t)p->s.cout +
-           (size_t)out;
-}
 
 static size_t x_count(const problem *p)
 {
@@ -47,42 +28,10 @@ static size_t w_count(const problem *p)
     return (size_t)p->s.kernel * (size_t)p->s.kernel * (size_t)p->s.cin * (size_t)p->s.cout;
 }
 
-/* Called for every product x * w that is part of an element of y. */
-typedef void visit_product(void *state, size_t x, size_t w, size_t y);
-
-static void each_window(const problem *p, int n, int oy, int ox, visit_product *visit, void *state)
+/* x as a tensor without a buffer. */
+static tensor x_of(const problem *p)
 {
-    for (int ky = 0; ky < p->s.kernel; ky++)
-        for (int kx = 0; kx < p->s.kernel; kx++) {
-            int y = oy * p->s.stride - p->s.pad + ky, x = ox * p->s.stride - p->s.pad + kx;
-            if (y < 0 || y >= p->h || x < 0 || x >= p->w)
-                continue;
-            for (int in = 0; in < p->s.cin; in++)
-                for (int out = 0; out < p->s.cout; out++)
-                    visit(state, x_at(p, n, y, x, in), w_at(p, ky, kx, in, out),
-                          y_at(p, n, oy, ox, out));
-        }
-}
-
-static void each_product(const problem *p, visit_product *visit, void *state)
-{
-    for (int n = 0; n < p->n; n++)
-        for (int oy = 0; oy < p->oh; oy++)
-            for (int ox = 0; ox < p->ow; ox++)
-                each_window(p, n, oy, ox, visit, state);
-}
-
-typedef struct arrays {
-    const float *x, *w, *dy;
-    double *y, *dx, *dw;
-} arrays;
-
-static void add_products(void *state, size_t x, size_t w, size_t y)
-{
-    arrays *a = state;
-    a->y[y] += (double)a->x[x] * a->w[w];
-    a->dx[x] += (double)a->dy[y] * a->w[w];
-    a->dw[w] += (double)a->dy[y] * a->x[x];
+    return (tensor){NULL, p->n, p->h, p->w, p->s.cin};
 }
 
 /* The first problems are odd cases, the others are random; a kernel of 0 is drawn too. */
@@ -314,25 +263,6 @@ static void check_finish(device *dev, convolution_choice by, const problem *p, c
     free(y);
 }
 
-/* Combines the runs' means and squared deviations into those of each channel. */
-static void combine_runs(const float *sums, size_t runs, size_t c, double *mean, double *squares,
-                         size_t *pixels)
-{
-    const cl_int *counts = (const cl_int *)(sums + runs * 2 * c);
-    *pixels = 0;
-    for (size_t r = 0; r < runs; r++) {
-        assert_true(counts[r] > 0);
-        for (size_t i = 0; i < c; i++) {
-            double delta = sums[2 * r * c + i] - mean[i];
-            double both = (double)*pixels + counts[r];
-            mean[i] += delta * counts[r] / both;
-            squares[i] +=
-                sums[(2 * r + 1) * c + i] + delta * delta * (double)*pixels * counts[r] / both;
-        }
-        *pixels += (size_t)counts[r];
-    }
-}
-
 /* The forward pass with statistics, in a buffer of exactly as many runs as it announces. */
 static void check_sums(device *dev, convolution_choice by, const problem *p, const tensors *t,
                        const double *plain, tolerance within)
@@ -360,7 +290,7 @@ static void check_sums(device *dev, convolution_choice by, const problem *p, con
 
     float *sums = support_read_buffer(dev, call.sums, floats);
     double *mean = support_memory(c, sizeof *mean), *squares = support_memory(c, sizeof *squares);
-    combine_runs(sums, runs, c, mean, squares, &pixels);
+    pixels = reference_combine_runs(sums, runs, c, mean, squares);
     assert_int_equal(pixels, ny / c);
     double stored = support_rounding(dev) * largest_of(plain, ny); /* of one result */
     for (size_t i = 0; i < c; i++) {
@@ -446,10 +376,10 @@ void convolution_check_by(device *dev, convolution_choice by, const problem *p, 
     float *dy = support_activations(dev, ny, seed + 2, -1, 1);
     float *before = support_activations(dev, nx, seed + 3, -1, 1);
     float *zeros = support_memory(nw, sizeof *zeros);
-    arrays want = {
+    reference_convolution want = {
         x, w, dy, support_memory(ny, sizeof(double)), NULL, support_memory(nw, sizeof(double))};
     want.dx = accumulate ? support_widen(before, nx) : support_memory(nx, sizeof(double));
-    each_product(p, add_products, &want);
+    reference_convolution_add(&p->s, x_of(p), &want);
 
     tensors t = {.x = support_tensor(dev, p->n, p->h, p->w, p->s.cin, x),
                  .y = guarded_tensor(dev, p->n, p->oh, p->ow, p->s.cout, NULL),
@@ -491,17 +421,14 @@ void convolution_check_by(device *dev, convolution_choice by, const problem *p, 
 }
 
 /* Gradients of sum(y * dy) by central differences in double precision. */
-static void add_forward(void *state, size_t x, size_t w, size_t y)
-{
-    arrays *a = state;
-    a->y[0] += (double)a->x[x] * a->w[w] * a->dy[y];
-}
-
 static double loss_of(const problem *p, const float *x, const float *w, const float *dy)
 {
-    double loss = 0;
-    arrays a = {x, w, dy, &loss, NULL, NULL};
-    each_product(p, add_forward, &a);
+    double loss = 0, *y = support_memory(y_count(p), sizeof *y);
+    const reference_convolution r = {.x = x, .w = w, .y = y};
+    reference_convolution_add(&p->s, x_of(p), &r);
+    for (size_t i = 0; i < y_count(p); i++)
+        loss += y[i] * dy[i];
+    free(y);
     return loss;
 }
 
@@ -522,13 +449,13 @@ void convolution_check_reference(void)
     size_t nx = x_count(&p), nw = w_count(&p), ny = y_count(&p);
     float *x = support_random(nx, 1, -1, 1), *w = support_random(nw, 2, -1, 1);
     float *dy = support_random(ny, 3, -1, 1);
-    arrays a = {x,
-                w,
-                dy,
-                support_memory(ny, sizeof(double)),
-                support_memory(nx, sizeof(double)),
-                support_memory(nw, sizeof(double))};
-    each_product(&p, add_products, &a);
+    reference_convolution a = {x,
+                               w,
+                               dy,
+                               support_memory(ny, sizeof(double)),
+                               support_memory(nx, sizeof(double)),
+                               support_memory(nw, sizeof(double))};
+    reference_convolution_add(&p.s, x_of(&p), &a);
     for (size_t i = 0; i < nx; i++)
         assert_true(__builtin_fabs(slope(&p, x, w, dy, &x[i]) - a.dx[i]) < 1e-6);
     for (size_t i = 0; i < nw; i++)

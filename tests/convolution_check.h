@@ -17,13 +17,6 @@ typedef struct tolerance {
 } tolerance;
 extern const tolerance convolution_tolerance; /* error of plain fp32 sums */
 
-/* The shape of y for an x; its buffer is NULL. */
-static inline tensor convolution_output(const convolution_shape *s, tensor x)
-{
-    return (tensor){NULL, x.n, (x.h + 2 * s->pad - s->kernel) / s->stride + 1,
-                    (x.w + 2 * s->pad - s->kernel) / s->stride + 1, s->cout};
-}
-
 /* A problem by its number: the first are odd cases, the others random. A kernel of 0 draws 3, 5 or
  * 7. */
 problem convolution_problem(int index, int kernel);

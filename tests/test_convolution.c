@@ -3,6 +3,7 @@
  * the sums that all algorithms are compared with. */
 #include "convolution_check.h"
 #include "ops/convolver.h"
+#include "selftest/reference_convolution.h"
 #include "support.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@ static void test_output_shape(void **state)
 {
     (void)state;
     const tensor x = {NULL, 5, 9, 11, 3};
-    tensor y = convolution_output(&(convolution_shape){3, 17, 7, 2, 3}, x);
+    tensor y = reference_convolution_output(&(convolution_shape){3, 17, 7, 2, 3}, x);
     assert_int_equal(y.n, 5);
     assert_int_equal(y.h, 5);
     assert_int_equal(y.w, 6);
@@ -46,7 +47,7 @@ static void test_choice(void **state)
     for (int i = 0; i < 20; i++) {
         problem p = convolution_problem(i, i % 2);
         convolution_call call = {.shape = p.s, .x = {NULL, p.n, p.h, p.w, p.s.cin}};
-        call.y = convolution_output(&p.s, call.x);
+        call.y = reference_convolution_output(&p.s, call.x);
         for (int direction = 0; direction < CONVOLUTION_DIRECTIONS; direction++) {
             call.direction = (enum convolution_direction)direction;
             dev.info.type = CL_DEVICE_TYPE_CPU;
@@ -71,7 +72,7 @@ static void test_gpu_layers(void **state)
     dev.info.type = CL_DEVICE_TYPE_GPU;
     dev.vec = 4;
     convolution_call call = {.shape = {3, 64, 7, 2, 3}, .x = {NULL, 32, 224, 224, 3}};
-    call.y = convolution_output(&call.shape, call.x);
+    call.y = reference_convolution_output(&call.shape, call.x);
     assert_ptr_equal(convolver_choose(&c, &call, false).algorithm, &unrolled_gemm);
     call.shape = (convolution_shape){128, 128, 3, 1, 1};
     call.x = call.y = (tensor){NULL, 32, 56, 56, 128};
@@ -96,10 +97,10 @@ static void test_forced(void **state)
         setenv("HCNN_CONV", families[f], 1);
         assert_ok(convolver_open(dev, &c, &err), &err);
         convolution_call call = {.shape = {8, 8, 3, 1, 1}, .x = {NULL, 1, 9, 9, 8}};
-        call.y = convolution_output(&call.shape, call.x);
+        call.y = reference_convolution_output(&call.shape, call.x);
         assert_string_equal(convolver_choose(&c, &call, true).algorithm->family, families[f]);
         call.shape.stride = 2; /* Winograd does not support it: the quick choice is used */
-        call.y = convolution_output(&call.shape, call.x);
+        call.y = reference_convolution_output(&call.shape, call.x);
         assert_true(convolver_choose(&c, &call, true).algorithm->supports(dev, &call));
         convolver_close(&c);
     }
@@ -115,7 +116,7 @@ static void test_last_resort(void **state)
     device dev = **(device **)state;
     const convolver c = {.dev = &dev};
     convolution_call call = {.shape = {8, 8, 5, 3, 2}, .x = {NULL, 1, 9, 9, 8}};
-    call.y = convolution_output(&call.shape, call.x);
+    call.y = reference_convolution_output(&call.shape, call.x);
     dev.info.type = CL_DEVICE_TYPE_GPU;
     dev.info.local_memory_bytes = 1 << 10;
     dev.precision = PRECISION_FP16;

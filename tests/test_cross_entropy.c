@@ -87,7 +87,7 @@ static void expect_case(device *dev, int n, int classes, double spread, uint64_t
         int rank = 0, guess = 0;
         reference_softmax(row, classes, slope);
         for (int j = 0; j < classes; j++) {
-            rank += row[j] > row[labels[i]] || (row[j] == row[labels[i]] && j < labels[i]);
+            rank += row[j] > row[labels[i]] || (j < labels[i] && row[j] == row[labels[i]]);
             guess = row[j] > row[guess] ? j : guess;
             slope[j] = weight / n * (slope[j] - (j == labels[i]));
         }

@@ -16,11 +16,11 @@ model:    base device ops data
 selftest: base device ops model
 track:    base data
 sweep:    base track
-measure:  base device data model track
+measure:  base device data model selftest track
 ranks:    base device model measure
 tune:     base device ops model
-train:    base device ops data model track measure ranks tune
-library:  base device data measure train
+train:    base device ops data model selftest track measure ranks tune
+library:  base device data selftest measure train
 mpi:      base ranks
 commands: base device ops data model selftest track sweep measure ranks tune train mpi
 "

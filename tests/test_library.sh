@@ -12,10 +12,10 @@ forbidden='stdout|stderr|printf|vprintf|puts|putchar|perror|exit|_exit|_Exit|qui
 forbidden="$forbidden|err|errx|warn|warnx|error|psignal|syslog|setlocale|setenv|putenv|chdir|srand"
 
 # find_calls ARCHIVE: prints "OBJECT NAME" for each forbidden call. One is allowed: _exit in a child
-# process of a sweep whose exec failed.
+# process of a sweep or of a self-test whose exec failed.
 find_calls() {
     nm -A -u "$1" | sed -E 's/^[^:]*:([^:]*): *U +([^@ ]*).*/\1 \2/' |
-        grep -E " (__)?($forbidden)(_chk)?\$" | grep -v '^child\.o _exit$'
+        grep -E " (__)?($forbidden)(_chk)?\$" | grep -Ev '^(child|worker)\.o _exit$'
 }
 
 # find_state ARCHIVE: prints "OBJECT NAME" for each writable variable. Names with two underscores

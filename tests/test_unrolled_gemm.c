@@ -2,6 +2,7 @@
 /* unrolled_gemm.c with what it supports: few channels, and every tap in use; see
  * convolution_check.h. */
 #include "convolution_check.h"
+#include "selftest/reference_convolution.h"
 #include "support.h"
 
 static problem few_channels(int index)
@@ -47,7 +48,7 @@ static void test_unsupported(void **state)
     const device *dev = *state;
     const convolution_shape s = {3, 8, 3, 1, 1};
     convolution_call call = {.shape = s, .x = {NULL, 2, 8, 8, 3}};
-    call.y = convolution_output(&s, call.x);
+    call.y = reference_convolution_output(&s, call.x);
     assert_true(unrolled_gemm.supports(dev, &call));
     call.direction = CONVOLUTION_BACKWARD_DATA;
     assert_false(unrolled_gemm.supports(dev, &call));

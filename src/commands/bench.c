@@ -17,7 +17,7 @@ typedef struct request {
     command_network asked;
     bench_options options;
     const char *trace;
-    bool layers, cold, tune;
+    bool layers, cold, tune, no_selftest;
 } request;
 
 /* Everything that was measured. */
@@ -172,11 +172,14 @@ static status measure(request *r, findings *f, error *err)
     const tune_options tuning = {.network = bench_network(&r->options, r->options.train),
                                  .only_missing = true,
                                  .program = command_program()};
+    /* It would compile the kernels that --cold is to see compiled. */
+    const selftest_options selftest = command_selftest_options(r->no_selftest || r->cold, &bar);
     progress_begin(&bar, stderr);
     status result;
     TRY_OR_DONE(peak_measure(dev, &f->limits, err));
     if (r->tune)
         TRY_OR_DONE(command_tune_network(dev, &tuning, &bar, &tuned, err));
+    TRY_OR_DONE(selftest_network(dev, &tuning.network, &selftest, err));
     TRY_OR_DONE(bench_run(dev, &r->options, show_progress, &bar, &f->speed, err));
     if (r->layers || r->trace)
         TRY_OR_DONE(bench_layers(dev, &r->options, &f->net, &f->layers, &f->layer_count, err));
@@ -253,6 +256,7 @@ static const option_row rows[] = {
     OPTION_ROW_FLAG("cold", request, cold,
                     "start with empty caches of compiled kernels (ours and PoCL's), to see the "
                     "time of the first step on a new machine"),
+    COMMAND_SELFTEST_ROW(request),
     OPTION_ROW_FLAG("tune", request, tune, "first tune what is not tuned yet; see tune"),
     OPTION_ROW_FLAG("json", request, asked.json, "print one line of JSON"),
     {0},

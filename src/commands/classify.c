@@ -17,7 +17,7 @@ typedef struct classify_options {
     const char *checkpoint, *decision;
     enum precision precision;
     int top;
-    bool json;
+    bool json, no_selftest;
 } classify_options;
 
 /* What stays the same for every image. */
@@ -139,6 +139,7 @@ static status run(void *values, const operands *images, error *err)
     const classify_options *o = values;
     device *dev;
     session s = {.options = o};
+    progress bar;
     status result;
     if (!o->checkpoint)
         return error_set(err, STATUS_USAGE,
@@ -147,7 +148,12 @@ static status run(void *values, const operands *images, error *err)
         return error_set(err, STATUS_USAGE, "classify needs at least one image");
     TRY(device_open(&dev, err));
     device_set_precision(dev, o->precision);
-    TRY_OR_DONE(classifier_open(dev, o->checkpoint, 1, &s.from, err));
+    progress_begin(&bar, stderr);
+    const selftest_options selftest = command_selftest_options(o->no_selftest, &bar);
+    result = classifier_open(dev, o->checkpoint, 1, &selftest, &s.from, err);
+    progress_clear(&bar);
+    if (result != STATUS_OK)
+        goto done;
     result = decide_all(&s, images, err);
 done:
     free(s.coarse);
@@ -167,6 +173,7 @@ static const option_row rows[] = {
     OPTION_ROW_NAME("decision", classify_options, decision, decision_words,
                     "how classes are ranked; see eval. With joint and crm, the first coarse class "
                     "is the parent of the first fine one"),
+    COMMAND_SELFTEST_ROW(classify_options),
     OPTION_ROW_FLAG("json", classify_options, json, "print one line of JSON for each image"),
     {0},
 };

@@ -10,13 +10,14 @@
 #include "measure/scores_output.h"
 #include "model/backbone.h"
 #include "ops/peak.h"
+#include "selftest/selftest.h"
 #include "tune/tune.h"
 
 #include <jansson.h>
 #include <signal.h>
 #include <stddef.h>
 
-/* All commands but tune-gemm, in the order of `hcnn-cl --help`: ROW(NAME, purpose). command_NAME
+/* All commands but those below, in the order of `hcnn-cl --help`: ROW(NAME, purpose). command_NAME
  * runs the command and returns the exit code. */
 #define COMMANDS(ROW)                                                                              \
     ROW(train, "train a network, or resume a run")                                                 \
@@ -31,10 +32,13 @@
     ROW(sweep, "search for the best options of train")                                             \
     ROW(bench, "measure the speed of training and inference")                                      \
     ROW(tune, "find the fastest algorithm for each layer, and remember it")                        \
-    ROW(devices, "list the OpenCL devices and mark the one in use")
+    ROW(devices, "list the OpenCL devices and mark the one in use")                                \
+    ROW(selftest, "test the device's kernels against sums in double precision")
 #define COMMAND_DECLARED(name, summary) int command_##name(int argc, char **argv);
 COMMANDS(COMMAND_DECLARED)
-int command_tune_gemm(int argc, char **argv); /* `tune` starts it; --help does not list it */
+/* `tune` and the self-test start these; --help does not list them. */
+int command_tune_gemm(int argc, char **argv);
+int command_selftest_checks(int argc, char **argv);
 
 /* Calls tune_run and draws its progress on the bar. Returns STATUS_INTERRUPTED if a signal stopped
  * it. */
@@ -65,6 +69,12 @@ void command_warn(const char *format, ...) __attribute__((format(printf, 1, 2)))
  * the text like command_warn. */
 void command_draw(void *context, const char *what, size_t done, size_t total);
 void command_note(void *context, const char *text);
+
+/* Options for selftest_network that draw on the bar. */
+selftest_options command_selftest_options(bool skip, progress *bar);
+/* The row of --no-selftest, whose member is no_selftest. */
+#define COMMAND_SELFTEST_ROW(struct_)                                                              \
+    OPTION_ROW_FLAG("no-selftest", struct_, no_selftest, "run without the self-test; see train")
 
 /* A whole command: parses its options into *values, calls `body`, and prints the error if one of
  * them failed. Returns the exit code. */

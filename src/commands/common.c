@@ -41,6 +41,13 @@ void command_note(void *context, const char *text)
     command_warn("%s", text);
 }
 
+selftest_options command_selftest_options(bool skip, progress *bar)
+{
+    return (selftest_options){.skip = skip,
+                              .program = command_program(),
+                              .observer = {bar, command_draw, command_note, NULL, NULL}};
+}
+
 bool command_options(const command_line *line, void *values, int argc, char **argv, operands *rest,
                      int *exit_code)
 {

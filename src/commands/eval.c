@@ -22,7 +22,7 @@ typedef struct eval_options {
     int batch_size, max_bad;
     int most_classes; /* --classes as a number */
     uint64_t seed;
-    bool json, crop_boxes;
+    bool json, crop_boxes, no_selftest;
 } eval_options;
 
 static void take(void *context, const batch *b, const float *coarse, const float *fine)
@@ -76,12 +76,14 @@ static status measure(const eval_options *o, device *dev, const dataset *data,
     progress bar;
     const evaluate_watch watch = {command_draw, &bar, "evaluating", NULL};
     const evaluate_sink sink = {.logits = take, .context = m};
+    const selftest_options selftest = command_selftest_options(o->no_selftest, &bar);
     status result;
     progress_begin(&bar, stderr);
     TRY_OR_DONE(bad_images_create(o->max_bad, command_note, &bar, &bad, err));
     TRY_OR_DONE(open_split(o, data, parts, bad, &from, err));
     options.batch_size = o->batch_size;
     options.pixel_capacity = loader_pixel_capacity(from);
+    TRY_OR_DONE(selftest_network(dev, &options, &selftest, err));
     TRY_OR_DONE(network_create(dev, &options, &net, err));
     TRY_OR_DONE(model_file_load(model, net, err));
     progress_begin(&bar, stderr);
@@ -187,6 +189,7 @@ static const option_row rows[] = {
                       "confused most often; 0: none"),
     OPTION_ROW_STRING("confusion", eval_options, confusion, "FILE",
                       "write both confusion matrices to a CSV file"),
+    COMMAND_SELFTEST_ROW(eval_options),
     OPTION_ROW_FLAG("json", eval_options, json, "print one line of JSON"),
     {0},
 };

@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "device/profile.h"
 #include "device/program.h"
+#include "device/verdicts.h"
 
 #include <ctype.h>
 #include <pthread.h>
@@ -448,6 +449,7 @@ void device_close(device *dev)
     if (dev->queue)
         clFinish(dev->queue);
     profile_free(dev);
+    verdicts_close(dev->verdicts);
     program_release_all(dev);
     release_queue(dev);
     free(dev);

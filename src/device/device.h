@@ -59,7 +59,8 @@ typedef struct device {
     int vec;                  /* floats that a work-item handles at once: VEC in every program */
     bool tensor_cores_tested; /* the self-test of ops/tensor_gemm.h has passed */
     struct program_table *programs;
-    struct profile *profile; /* NULL: profiling is off; see profile.h */
+    struct profile *profile;   /* NULL: profiling is off; see profile.h */
+    struct verdicts *verdicts; /* of the self-test, for verdicts.h; NULL: it has not run */
 } device;
 
 /* Several threads may list, open and close devices at the same time. An open device may be used by

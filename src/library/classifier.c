@@ -25,7 +25,9 @@ hcnn_classifier *hcnn_classifier_open(hcnn_device *device, const char *checkpoin
         TRY_OR_DONE(
             error_set(&err, STATUS_USAGE, "batch_size is %d; it must be at least 1", batch_size));
     pthread_mutex_lock(&device->lock);
-    result = classifier_open(device->opened, checkpoint, batch_size, &handle->net, &err);
+    /* In this process: the library does not know a program that it could start for it. */
+    result = classifier_open(device->opened, checkpoint, batch_size, &(selftest_options){0},
+                             &handle->net, &err);
     pthread_mutex_unlock(&device->lock);
 done:
     if (library_return(result, &err, message, capacity) == STATUS_OK)

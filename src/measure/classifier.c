@@ -13,12 +13,14 @@ struct classifier {
     network *net;
 };
 
-static status load(classifier *c, device *dev, const char *path, int batch_size, error *err)
+static status load(classifier *c, device *dev, const char *path, int batch_size,
+                   const selftest_options *selftest, error *err)
 {
     model_file m;
     status result;
     TRY(model_file_open(path, &m, err));
     m.options.batch_size = batch_size;
+    TRY_OR_DONE(selftest_network(dev, &m.options, selftest, err));
     TRY_OR_DONE(network_create(dev, &m.options, &c->net, err));
     TRY_OR_DONE(model_file_load(&m, c->net, err));
     c->classes = m.classes; /* the network points to its parents */
@@ -28,13 +30,13 @@ done:
     return result;
 }
 
-status classifier_open(device *dev, const char *path, int batch_size, classifier **opened,
-                       error *err)
+status classifier_open(device *dev, const char *path, int batch_size,
+                       const selftest_options *selftest, classifier **opened, error *err)
 {
     *opened = NULL;
     classifier *c = calloc(1, sizeof *c);
     TRY(got_memory(c, err, path));
-    status result = load(c, dev, path, batch_size, err);
+    status result = load(c, dev, path, batch_size, selftest, err);
     if (result == STATUS_OK)
         *opened = c;
     else

@@ -4,6 +4,7 @@
 
 #include "data/hierarchy.h"
 #include "device/device.h"
+#include "selftest/selftest.h"
 
 #include <stddef.h>
 
@@ -20,8 +21,8 @@ typedef struct classifier_image {
  * batch_size, at least 1, is the maximum number of images in one classifier_run. Returns
  * STATUS_FAILED if the file cannot be loaded or the batch does not fit the device. The caller calls
  * classifier_close. */
-status classifier_open(device *dev, const char *path, int batch_size, classifier **opened,
-                       error *err);
+status classifier_open(device *dev, const char *path, int batch_size,
+                       const selftest_options *selftest, classifier **opened, error *err);
 int classifier_batch_size(const classifier *c);
 void classifier_close(classifier *c); /* NULL is allowed */
 

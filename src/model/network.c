@@ -96,6 +96,19 @@ status network_convolutions(const network_options *options, convolution_call **c
     return result;
 }
 
+status network_choose(const convolver *c, const network_options *options, graph *g, error *err)
+{
+    network_options adapted = *options;
+    uint64_t bytes;
+    bool fits;
+    adapted.steps_in_backward = fit_steps_in_backward(c->dev, options);
+    TRY(build_graph(&adapted, g, err));
+    status result = fit_batch(c, &adapted, g, adapted.batch_size, &bytes, &fits, err);
+    if (result != STATUS_OK)
+        graph_free(g);
+    return result;
+}
+
 static status refuse_batch(network *net, uint64_t bytes, error *err)
 {
     int largest;

@@ -29,6 +29,14 @@ typedef struct network network;
 status network_convolutions(const network_options *options, convolution_call **calls, size_t *count,
                             error *err);
 
+/* Builds the graph of a network of these options, with the algorithms that network_create would
+ * choose for the convolver's device. A batch too large for the device is not an error here. The
+ * caller releases the graph with graph_free. */
+struct convolver;
+struct graph;
+status network_choose(const struct convolver *c, const network_options *options, struct graph *g,
+                      error *err);
+
 /* Whether training needs at least two images per batch, counting the images of all ranks if sync is
  * set. It does if some batch normalisation has only one pixel per image: one value per channel has
  * no variance. */

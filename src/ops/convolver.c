@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The choice of an algorithm; see convolver.h. */
 #include "ops/convolver.h"
+#include "device/verdicts.h"
 #include "ops/gemm.h"
 #include "ops/tensor_gemm.h"
 
@@ -74,10 +75,44 @@ status convolver_prepare_gemm(const convolver *c, error *err)
                                err);
 }
 
+void convolver_check_name(const device *dev, convolution_choice by,
+                          enum convolution_direction direction, char name[CONVOLVER_CHECK_NAME])
+{
+    const char *tile = convolution_tile_name(by);
+    snprintf(name, CONVOLVER_CHECK_NAME, "%s %s%s%s %s",
+             word_list_at(&precision_words, dev->precision), by.algorithm->name, tile ? " " : "",
+             tile ? tile : "", convolution_direction_names[direction]);
+}
+
+/* Whether the self-test found the choice wrong. */
+static bool is_wrong(const device *dev, convolution_choice by, enum convolution_direction direction)
+{
+    char name[CONVOLVER_CHECK_NAME];
+    verdict found;
+    if (!dev->verdicts)
+        return false;
+    convolver_check_name(dev, by, direction, name);
+    return verdicts_find(dev->verdicts, name, &found) && !found.passed;
+}
+
 bool convolver_supports(const convolver *c, convolution_choice by, const convolution_call *call)
 {
     const convolution_call asked = convolution_by(by, call);
-    return (c->tf32 || !by.algorithm->tf32) && by.algorithm->supports(c->dev, &asked);
+    return (c->tf32 || !by.algorithm->tf32) && by.algorithm->supports(c->dev, &asked) &&
+           !is_wrong(c->dev, by, call->direction);
+}
+
+/* The algorithm with the first of its tiles, the default before all, that may be used for the call;
+ * without an algorithm if there is none. */
+static convolution_choice find_tile(const convolver *c, const convolution_algorithm *algorithm,
+                                    const convolution_call *call)
+{
+    for (int tile = 0; tile <= algorithm->tile_count; tile++) {
+        const convolution_choice by = {algorithm, tile};
+        if (convolver_supports(c, by, call))
+            return by;
+    }
+    return (convolution_choice){0};
 }
 
 static bool suits(const convolver *c, convolution_choice by, const convolution_call *call)
@@ -89,8 +124,8 @@ static bool suits(const convolver *c, convolution_choice by, const convolution_c
 convolution_choice convolver_choose_quickly(const convolver *c, const convolution_call *call)
 {
     for (int i = 0; convolution_algorithms[i]; i++) {
-        const convolution_choice by = {convolution_algorithms[i], 0};
-        if (convolver_supports(c, by, call) && suits(c, by, call))
+        const convolution_choice by = find_tile(c, convolution_algorithms[i], call);
+        if (by.algorithm && suits(c, by, call))
             return by;
     }
     return (convolution_choice){&direct_convolution, 0}; /* it supports every call */
@@ -100,14 +135,16 @@ convolution_choice convolver_choose(const convolver *c, const convolution_call *
                                     bool remembered)
 {
     for (int i = 0; c->forced && convolution_algorithms[i]; i++) {
-        const convolution_choice by = {convolution_algorithms[i], 0};
-        if (strcmp(by.algorithm->family, c->forced) == 0 && convolver_supports(c, by, call))
+        const convolution_choice by = find_tile(c, convolution_algorithms[i], call);
+        if (by.algorithm && strcmp(by.algorithm->family, c->forced) == 0)
             return by;
     }
     const choice *found = remembered ? choices_find(c->known, call) : NULL;
     if (found && convolver_supports(c, found->by, call))
         return found->by;
-    if (found && convolver_supports(c, (convolution_choice){found->by.algorithm, 0}, call))
-        return (convolution_choice){found->by.algorithm, 0};
+    const convolution_choice near =
+        found ? find_tile(c, found->by.algorithm, call) : (convolution_choice){0};
+    if (near.algorithm)
+        return near;
     return convolver_choose_quickly(c, call);
 }

@@ -22,7 +22,14 @@ void convolver_close(convolver *c); /* c may be all zeros */
  * the first product. */
 status convolver_prepare_gemm(const convolver *c, error *err);
 
-/* Whether the choice supports the call and may be used: rounding to TF32 needs HCNN_TF32. */
+/* The name that the self-test gives to a choice in the device's precision, such as "fp32 tiled_gemm
+ * 64x64x8x8x16 forward". */
+enum { CONVOLVER_CHECK_NAME = 96 };
+void convolver_check_name(const device *dev, convolution_choice by,
+                          enum convolution_direction direction, char name[CONVOLVER_CHECK_NAME]);
+
+/* Whether the choice supports the call and may be used: rounding to TF32 needs HCNN_TF32, and the
+ * self-test must not have found it wrong (dev->verdicts). */
 bool convolver_supports(const convolver *c, convolution_choice by, const convolution_call *call);
 
 /* The choice for a call. It is made once per layer and direction, with the shapes of the largest
@@ -31,6 +38,6 @@ bool convolver_supports(const convolver *c, convolution_choice by, const convolu
  * the quick choice. */
 convolution_choice convolver_choose(const convolver *c, const convolution_call *call,
                                     bool remembered);
-/* The quick choice, which measures nothing: the first algorithm of the table that suits the
- * call. */
+/* The quick choice, which measures nothing: the first algorithm of the table that suits the call,
+ * with its default tile or, if that may not be used, its first other one. */
 convolution_choice convolver_choose_quickly(const convolver *c, const convolution_call *call);

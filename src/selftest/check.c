@@ -132,15 +132,21 @@ status check_result(check_run *r, const operand *o, double roundings, error *err
     return result;
 }
 
+void check_release(check_run *r)
+{
+    for (int i = 0; i < r->count; i++) {
+        free(r->operands[i].values);
+        free(r->operands[i].want);
+        tensor_release(&r->operands[i].t);
+    }
+    r->count = 0;
+}
+
 status operation_check_run(const operation_check *c, device *dev, deviation *found, error *err)
 {
     check_run r = {.dev = dev, .found = found};
     *found = deviation_none;
     status result = c->run(&r, err);
-    for (int i = 0; i < r.count; i++) {
-        free(r.operands[i].values);
-        free(r.operands[i].want);
-        tensor_release(&r.operands[i].t);
-    }
+    check_release(&r);
     return result;
 }

@@ -60,6 +60,8 @@ status check_bytes(check_run *r, const void *bytes, size_t size, cl_mem *buffer,
  * relative to the largest value; storing halves adds one to half precision. If `roundings` is 0 the
  * result must be exact. */
 status check_result(check_run *r, const operand *o, double roundings, error *err);
+/* Releases the operands. */
+void check_release(check_run *r);
 
 typedef status check_body(check_run *r, error *err);
 

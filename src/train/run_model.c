@@ -2,9 +2,11 @@
 /* The network of a run; see run_model.h. */
 #include "train/run_model.h"
 #include "base/text.h"
+#include "model/fit.h"
 #include "model/parameters.h"
 #include "model/weights.h"
 #include "ranks/replicas.h"
+#include "selftest/selftest.h"
 #include "tune/tune.h"
 
 #include <stdlib.h>
@@ -85,6 +87,20 @@ static status tune(const run_model *m, const network_options *n, const char *pro
     return result;
 }
 
+static status test_device(const run_model *m, const network_options *n, const run_data *d,
+                          const train_options *o, const train_observer *watch, error *err)
+{
+    const selftest_options how = {
+        .skip = o->no_selftest,
+        .program = o->program,
+        .uses = {.mixes = augment_mixes(&d->augment),
+                 .clips = o->clip_norm > 0,
+                 .steps = !fit_steps_in_backward(m->dev, n)},
+        .observer = {watch->context, watch->evaluating, watch->note, NULL, watch->stop},
+    };
+    return selftest_network(m->dev, n, &how, err);
+}
+
 static network_options describe_network(const run_model *m, const train_options *o,
                                         const run_data *d)
 {
@@ -125,6 +141,7 @@ status run_model_create(run_model *m, const train_options *o, const run_data *d,
     TRY(check_batches(o, d, &n, err));
     if (o->tune)
         TRY(tune(m, &n, o->program, observer, err));
+    TRY(test_device(m, &n, d, o, observer, err));
     TRY(network_create(m->dev, &n, &m->net, err));
     network_set_smoothing(m->net, (float)o->label_smoothing);
     TRY(solver_create(m->net, o, &m->solve, err));

@@ -59,7 +59,7 @@ typedef struct train_observer {
     void (*started)(void *context, const train_started *what);
     void (*step)(void *context, const train_step *what);
     void (*evaluating)(void *context, const char *what, size_t done,
-                       size_t total); /* also tuning */
+                       size_t total); /* also tuning and the self-test */
     void (*epoch)(void *context, const train_epoch *what);
     void (*finished)(void *context, const train_finished *what);
     const volatile sig_atomic_t *stop; /* if nonzero: finish the step, save, return */

@@ -52,11 +52,12 @@ typedef struct train_options {
     enum precision wire; /* format of gradients between ranks */
     uint64_t seed;
     /* For one start of the program only, not stored in config.json: */
-    const char *recipe;  /* as recipe_load accepts it, or NULL */
-    const char *run;     /* the new run directory; NULL: runs/DATE-TIME */
-    const char *resume;  /* the run to resume; NULL: start a new one */
-    bool tune;           /* first tune what is not tuned yet (tune.h) */
-    const char *program; /* tune_options.program */
+    const char *recipe; /* as recipe_load accepts it, or NULL */
+    const char *run;    /* the new run directory; NULL: runs/DATE-TIME */
+    const char *resume; /* the run to resume; NULL: start a new one */
+    bool tune;          /* first tune what is not tuned yet (tune.h) */
+    bool no_selftest;
+    const char *program; /* of tune_options and selftest_options */
     const char *device;  /* as device_open_place accepts it; NULL: as HCNN_DEVICE says */
     const ranks *ranks;  /* the processes that train together; NULL: this one alone */
 } train_options;

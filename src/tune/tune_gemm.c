@@ -201,7 +201,8 @@ static verdict judge_child(worker *child, worker_patience patience, double *seco
     int code = 0;
     enum worker_event event = worker_wait(child, patience);
     bool answered = event == WORKER_SAID || event == WORKER_DONE;
-    bool ended = worker_end(child, answered ? patience : (worker_patience){0}, &code);
+    const worker_patience rest = {answered ? patience.seconds : 0, patience.stop};
+    bool ended = worker_end(child, rest, &code);
     if ((patience.stop && *patience.stop) || (WIFSIGNALED(code) && WTERMSIG(code) == SIGINT))
         return WAS_STOPPED;
     if (!answered)

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which checks there are, and which a network needs; see selftest.h. */
+#include "selftest/selftest.h"
+#include "base/array.h"
+#include "base/clock.h"
+#include "ops/convolver.h"
+#include "selftest/convolution_checks.h"
+#include "selftest/selftest_list.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { QUICK_SHAPES = 1, ALL_SHAPES = 16 };
+
+/* ---- The list of checks ---- */
+
+static status append(selftest_list *list, const selftest_check *check, error *err)
+{
+    TRY(array_grow(&list->checks, list->count, sizeof *list->checks, "the list of checks", err));
+    list->checks[list->count++] = *check;
+    return STATUS_OK;
+}
+
+static status append_operations(const device *dev, selftest_list *list, error *err)
+{
+    for (const operation_check *c = operation_checks; c->name; c++) {
+        selftest_check check = {.operation = c};
+        snprintf(check.name, sizeof check.name, "%s %s",
+                 word_list_at(&precision_words, dev->precision), c->name);
+        TRY(append(list, &check, err));
+    }
+    return STATUS_OK;
+}
+
+/* Tensor cores are acted out on other devices only for tests. */
+static bool applies(const device *dev, convolution_choice by, enum convolution_direction direction)
+{
+    return (!by.algorithm->tf32 || dev->info.nv_capability >= 80) &&
+           convolution_check_applies(dev, by, direction);
+}
+
+static status append_tiles(const device *dev, const convolution_algorithm *algorithm,
+                           selftest_list *list, error *err)
+{
+    for (int tile = 0; tile <= algorithm->tile_count; tile++)
+        for (int d = 0; d < CONVOLUTION_DIRECTIONS; d++) {
+            selftest_check check = {.by = {algorithm, tile},
+                                    .direction = (enum convolution_direction)d};
+            if (!applies(dev, check.by, check.direction))
+                continue;
+            convolver_check_name(dev, check.by, check.direction, check.name);
+            TRY(append(list, &check, err));
+        }
+    return STATUS_OK;
+}
+
+status selftest_list_all(const device *dev, selftest_list *list, error *err)
+{
+    *list = (selftest_list){0};
+    status result = append_operations(dev, list, err);
+    for (int i = 0; convolution_algorithms[i] && result == STATUS_OK; i++)
+        result = append_tiles(dev, convolution_algorithms[i], list, err);
+    if (result != STATUS_OK)
+        selftest_list_free(list);
+    return result;
+}
+
+void selftest_list_free(selftest_list *list)
+{
+    free(list->checks);
+    *list = (selftest_list){0};
+}
+
+static bool is_chosen(const selftest_check *check, const graph *g)
+{
+    for (int i = 0; i < g->count; i++) {
+        const node *n = &g->nodes[i];
+        const convolution_choice *by = &n->choices[check->direction];
+        if (graph_convolves(g, n, check->direction) && by->algorithm == check->by.algorithm &&
+            by->tile == check->by.tile)
+            return true;
+    }
+    return false;
+}
+
+static bool is_needed(const selftest_check *check, const graph *g, const network_options *o,
+                      network_uses uses)
+{
+    return check->operation ? operation_check_needed(check->operation, g, o, uses)
+                            : is_chosen(check, g);
+}
+
+/* The checks that the network needs, with the algorithms that are chosen now. */
+static status list_needed(device *dev, const network_options *o, network_uses uses,
+                          selftest_list *list, error *err)
+{
+    convolver c = {0};
+    graph g = {0};
+    size_t kept = 0;
+    status result;
+    *list = (selftest_list){0};
+    TRY_OR_DONE(convolver_open(dev, &c, err));
+    TRY_OR_DONE(network_choose(&c, o, &g, err));
+    TRY_OR_DONE(selftest_list_all(dev, list, err));
+    for (size_t i = 0; i < list->count; i++)
+        if (is_needed(&list->checks[i], &g, o, uses))
+            list->checks[kept++] = list->checks[i];
+    list->count = kept;
+done:
+    graph_free(&g);
+    convolver_close(&c);
+    return result;
+}
+
+/* ---- Running ---- */
+
+void selftest_judge(device *dev, const selftest_check *check, int shapes, verdict *found)
+{
+    deviation d = deviation_none;
+    error fault;
+    double begun = clock_now();
+    status result = check->operation ? operation_check_run(check->operation, dev, &d, &fault)
+                                     : convolution_check_run(dev, check->by, check->direction,
+                                                             shapes, &d, &fault);
+    *found = (verdict){.error = d.error, .bound = d.bound, .seconds = clock_now() - begun};
+    if (result != STATUS_OK)
+        snprintf(found->why, sizeof found->why, "%.*s", (int)strcspn(fault.message, "\n"),
+                 fault.message);
+    else if (isnan(d.error))
+        snprintf(found->why, sizeof found->why, "its result has a NaN, or a value is missing");
+    else if (!deviation_within(&d))
+        snprintf(found->why, sizeof found->why,
+                 "its result is wrong by %.1e of the largest value; rounding explains %.1e",
+                 d.error, d.bound);
+    else
+        found->passed = true;
+}
+
+static bool stop_wanted(const selftest_observer *o)
+{
+    return o->stop && *o->stop;
+}
+
+static status run_here(const selftest_work *w, error *err)
+{
+    for (size_t i = 0; i < w->list->count; i++) {
+        verdict found;
+        if (stop_wanted(w->observer))
+            return error_set(err, STATUS_INTERRUPTED, "the self-test was stopped");
+        selftest_judge(w->dev, &w->list->checks[i], w->shapes, &found);
+        TRY(selftest_record(w, i, &found, err));
+    }
+    return STATUS_OK;
+}
+
+status selftest_record(const selftest_work *w, size_t i, const verdict *found, error *err)
+{
+    const selftest_observer *o = w->observer;
+    const char *name = w->list->checks[i].name;
+    TRY(verdicts_put(w->dev->verdicts, name, found, err));
+    if (o->progress)
+        o->progress(o->context, "testing the device", i + 1, w->list->count);
+    if (o->checked)
+        o->checked(o->context, name, found);
+    return STATUS_OK;
+}
+
+static status open_verdicts(device *dev, error *err)
+{
+    return dev->verdicts ? STATUS_OK : verdicts_open(&dev->info, &dev->verdicts, err);
+}
+
+/* Runs the checks and remembers the verdicts. Without a cache directory they last as long as the
+ * device is open. */
+static status run_list(const selftest_work *w, const char *program, error *err)
+{
+    error fault;
+    status result = program ? selftest_run_apart(w, program, err) : run_here(w, err);
+    if (verdicts_save(w->dev->verdicts, &fault) != STATUS_OK && w->observer->note)
+        w->observer->note(w->observer->context, fault.message);
+    return result;
+}
+
+/* ---- For a network ---- */
+
+static verdict verdict_of(const device *dev, const selftest_check *check)
+{
+    verdict found = {0};
+    verdicts_find(dev->verdicts, check->name, &found);
+    return found;
+}
+
+/* Moves the checks without a verdict to the front; returns their number. */
+static size_t without_verdict(const device *dev, selftest_list *list)
+{
+    size_t count = 0;
+    verdict found;
+    for (size_t i = 0; i < list->count; i++)
+        if (!verdicts_find(dev->verdicts, list->checks[i].name, &found)) {
+            selftest_check moved = list->checks[i];
+            list->checks[i] = list->checks[count];
+            list->checks[count++] = moved;
+        }
+    return count;
+}
+
+/* Says which algorithms are left out from now on. */
+static void note_failures(const selftest_work *w)
+{
+    char text[ERROR_CAPACITY];
+    for (size_t i = 0; i < w->list->count; i++) {
+        const selftest_check *check = &w->list->checks[i];
+        const verdict found = verdict_of(w->dev, check);
+        if (found.passed || check->operation || !w->observer->note)
+            continue;
+        snprintf(text, sizeof text,
+                 "the self-test leaves out %s, and another algorithm takes its place: %s (device "
+                 "%s, driver %s; `hcnn-cl selftest` tests it again)",
+                 check->name, found.why, w->dev->info.name, w->dev->info.driver);
+        w->observer->note(w->observer->context, text);
+    }
+}
+
+/* An error if something that the network cannot do without has failed. */
+static status judge_needed(const device *dev, const selftest_list *list, error *err)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const verdict found = verdict_of(dev, &list->checks[i]);
+        if (!found.passed)
+            return error_set(err, STATUS_FAILED,
+                             "the device %s (driver %s) fails the self-test in %s, which nothing "
+                             "can replace: %s; choose another device or driver, or add "
+                             "--no-selftest to run all the same",
+                             dev->info.name, dev->info.driver, list->checks[i].name, found.why);
+    }
+    return STATUS_OK;
+}
+
+/* One round: runs what the network needs with the algorithms that are chosen now. *done: everything
+ * had a verdict, so that nothing ran and no choice will change. */
+static status run_round(device *dev, const network_options *network,
+                        const selftest_options *options, bool *done, error *err)
+{
+    selftest_list list;
+    const selftest_work w = {dev, &list, QUICK_SHAPES, &options->observer};
+    status result;
+    TRY_OR_DONE(list_needed(dev, network, options->uses, &list, err));
+    size_t missing = without_verdict(dev, &list);
+    *done = missing == 0;
+    if (missing == 0) {
+        TRY_OR_DONE(judge_needed(dev, &list, err));
+    } else {
+        list.count = missing;
+        TRY_OR_DONE(run_list(&w, options->program, err));
+        note_failures(&w);
+    }
+done:
+    selftest_list_free(&list);
+    return result;
+}
+
+static status read_environment(bool *skip, error *err)
+{
+    const char *asked = getenv("HCNN_SELFTEST");
+    *skip = asked && strcmp(asked, "0") == 0;
+    if (asked && *asked && strcmp(asked, "0") != 0 && strcmp(asked, "1") != 0)
+        return error_set(err, STATUS_USAGE, "HCNN_SELFTEST=%s: expected 0 or 1", asked);
+    return STATUS_OK;
+}
+
+status selftest_network(device *dev, const network_options *network,
+                        const selftest_options *options, error *err)
+{
+    bool done;
+    TRY(read_environment(&done, err));
+    if (done || options->skip)
+        return STATUS_OK;
+    TRY(open_verdicts(dev, err));
+    while (!done)
+        TRY(run_round(dev, network, options, &done, err));
+    return STATUS_OK;
+}
+
+/* ---- On request ---- */
+
+status selftest_run(device *dev, const network_options *network, const selftest_options *options,
+                    int *failed, error *err)
+{
+    selftest_list list;
+    const selftest_work w = {dev, &list, network ? QUICK_SHAPES : ALL_SHAPES, &options->observer};
+    *failed = 0;
+    TRY(open_verdicts(dev, err));
+    TRY(network ? list_needed(dev, network, options->uses, &list, err)
+                : selftest_list_all(dev, &list, err));
+    status result = run_list(&w, options->program, err);
+    for (size_t i = 0; i < list.count && result == STATUS_OK; i++)
+        *failed += !verdict_of(dev, &list.checks[i]).passed;
+    selftest_list_free(&list);
+    return result;
+}
