@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kernels/tensor_gemm.cl with its instructions emulated, which works on any device; see
- * convolution_check.h. The PTX itself is tested by tensor_gemm_self_test wherever it runs. */
+ * convolution_check.h. The PTX itself is tested by the self-test wherever it runs. */
 #include "convolution_check.h"
-#include "device/profile.h"
 #include "ops/convolver.h"
 #include "ops/tensor_gemm.h"
 #include "support.h"
@@ -37,26 +36,6 @@ static void test_tensor_gemm(void **state)
     check_with_units(dev, 1);
     check_with_units(dev, 1000);
     dev->info = info;
-}
-
-/* The self-test runs once per device, because each network and each tuning asks for it. */
-static void test_self_test(void **state)
-{
-    error err;
-    const profile_record *records;
-    size_t count;
-    device *dev;
-    assert_ok(device_open(&dev, &err), &err);
-    (void)state;
-    assert_ok(profile_start(dev, &err), &err);
-    assert_ok(tensor_gemm_self_test(dev, &err), &err);
-    assert_ok(profile_read(dev, &records, &count, &err), &err);
-    assert_true(count > 0);
-    profile_clear(dev);
-    assert_ok(tensor_gemm_self_test(dev, &err), &err);
-    assert_ok(profile_read(dev, &records, &count, &err), &err);
-    assert_int_equal(count, 0);
-    device_close(dev);
 }
 
 /* For a single pixel and channel, y = x * 1 is x rounded to ten bits, to the nearest value, with
@@ -117,7 +96,6 @@ static void test_opt_in(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_self_test),
         cmocka_unit_test(test_rounding),
         cmocka_unit_test(test_tensor_gemm),
         cmocka_unit_test(test_opt_in),

@@ -55,9 +55,8 @@ typedef struct device {
     device_info info;
     enum precision precision; /* the type `real` in kernels; see device_set_precision */
     cl_context context;
-    cl_command_queue queue;   /* in order */
-    int vec;                  /* floats that a work-item handles at once: VEC in every program */
-    bool tensor_cores_tested; /* the self-test of ops/tensor_gemm.h has passed */
+    cl_command_queue queue; /* in order */
+    int vec;                /* floats that a work-item handles at once: VEC in every program */
     struct program_table *programs;
     struct profile *profile;   /* NULL: profiling is off; see profile.h */
     struct verdicts *verdicts; /* of the self-test, for verdicts.h; NULL: it has not run */

@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "ops/convolver.h"
+#include "ops/tensor_gemm.h"
 #include "selftest/convolution_checks.h"
 #include "selftest/selftest_list.h"
 
@@ -37,7 +38,7 @@ static status append_operations(const device *dev, selftest_list *list, error *e
 /* Tensor cores are acted out on other devices only for tests. */
 static bool applies(const device *dev, convolution_choice by, enum convolution_direction direction)
 {
-    return (!by.algorithm->tf32 || dev->info.nv_capability >= 80) &&
+    return (!by.algorithm->tf32 || dev->info.nv_capability >= TENSOR_GEMM_CAPABILITY) &&
            convolution_check_applies(dev, by, direction);
 }
 
