@@ -27,13 +27,13 @@ FLOORS = {
     "tune": ("the fastest algorithm", 0, 2),
     "ranks": ("exchange between ranks", 1.25, 2),
     "measure": ("metrics, scores, decisions", 1.25, 3),
-    "track": ("run store, events, report", 2.6, 3),
-    "selftest": ("checks of a device", 0, 3),
-    "model": ("layers, memory plan", 0.5, 4),
-    "ops": ("operations on tensors", 0, 5),
-    "data": ("data sets to batches", 1.5, 5),
-    "device": ("the OpenCL device", 0, 6),
-    "base": ("errors, files, options, text", 0.75, 7),
+    "track": ("run store, events, report", 2.6, 4),
+    "selftest": ("checks of a device", 1.0, 4),
+    "model": ("layers, memory plan", 0.25, 5),
+    "ops": ("operations on tensors", 0, 6),
+    "data": ("data sets to batches", 1.5, 6),
+    "device": ("the OpenCL device", 0, 7),
+    "base": ("errors, files, options, text", 0.75, 8),
 }
 
 
