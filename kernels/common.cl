@@ -21,19 +21,32 @@ typedef JOIN(int, VEC) vec_mask;
 #define vec_store(v, p) JOIN(vstore, VEC)((v), 0, (p))
 #endif
 
+// Unrolls the loop that follows, on a GPU: it keeps an array in memory instead of in registers if a
+// loop that is not unrolled indexes it.
+#if ON_CPU
+#define UNROLL_ON_GPU
+#else
+#define UNROLL_ON_GPU _Pragma("unroll")
+#endif
+
 // Loads min(VEC, left) floats and sets the other lanes to zero. It serves the last vector of a row
 // if the row's length is not a multiple of VEC. The loop must not be unrolled: it rarely runs, but
-// it is inlined dozens of times in every kernel.
+// it is inlined dozens of times in every kernel. On a GPU, where vectors have four lanes, it
+// would keep the array in memory.
 static inline vec vec_load_part(const global float *p, int left)
 {
     if (left >= VEC)
         return vec_load(p);
+#if VEC == 4 && !ON_CPU
+    return (vec)(left > 0 ? p[0] : 0.0f, left > 1 ? p[1] : 0.0f, left > 2 ? p[2] : 0.0f, 0.0f);
+#else
     float lanes[VEC];
     vec_store((vec)(0.0f), lanes);
 #pragma unroll 1
     for (int i = 0; i < left; i++)
         lanes[i] = p[i];
     return vec_load(lanes);
+#endif
 }
 
 // Stores min(VEC, left) floats.
@@ -43,11 +56,20 @@ static inline void vec_store_part(vec v, global float *p, int left)
         vec_store(v, p);
         return;
     }
+#if VEC == 4 && !ON_CPU
+    if (left > 0)
+        p[0] = v.s0;
+    if (left > 1)
+        p[1] = v.s1;
+    if (left > 2)
+        p[2] = v.s2;
+#else
     float lanes[VEC];
     vec_store(v, lanes);
 #pragma unroll 1
     for (int i = 0; i < left; i++)
         p[i] = lanes[i];
+#endif
 }
 
 // `real` is the type in which activations and their gradients are stored: float, or half if

@@ -7,6 +7,14 @@
 // src/ops/direct.c defines PIXELS and CHANNELS. A tile is PIXELS x VEC in the forward pass, PIXELS
 // x CHANNELS in the data gradient, and CHANNELS x VEC in the weight gradient.
 
+// The bound of a loop over the first `channels` of CHANNELS. On a GPU it is a constant, so that the
+// loop can be unrolled.
+#if ON_CPU
+#define MOST(channels) (channels)
+#else
+#define MOST(channels) CHANNELS
+#endif
+
 // The output pixel that reads the given pixel of x with tap (ky, kx), or -1 if there is none.
 INLINE int pixel_of_y(const shapes s, int pixel, int ky, int kx)
 {
@@ -46,6 +54,7 @@ kernel void direct_forward(global const real *x, global const float *weights, gl
             }
         }
     }
+    UNROLL_ON_GPU
     for (int i = 0; i < PIXELS && first + i < n * oh * ow; i++) {
         const size_t at = (size_t)(first + i) * cout + column;
         const vec v = results[i];
@@ -63,6 +72,7 @@ INLINE void add_tap(const global real *dy, const global float *tap_weights, cons
         for (int k = 0; k < CHANNELS; k++)
             factors[k] = k < channels ? vec_load_part(tap_weights + (size_t)k * cout + c, cout - c)
                                       : (vec)(0.0f);
+        UNROLL_ON_GPU
         for (int i = 0; i < PIXELS; i++) {
             if (from[i] < 0)
                 continue;
@@ -88,6 +98,7 @@ kernel void direct_backward_data(global const real *dy, global const float *weig
     for (int tap = 0; tap < size * size; tap++) {
         int from[PIXELS];
         bool used = false;
+        UNROLL_ON_GPU
         for (int i = 0; i < PIXELS; i++) {
             from[i] = pixel_of_y(s, first + i, tap / size, tap % size);
             used |= from[i] >= 0;
@@ -95,8 +106,10 @@ kernel void direct_backward_data(global const real *dy, global const float *weig
         if (used)
             add_tap(dy, weights + ((size_t)tap * cin + column) * cout, from, channels, cout, lanes);
     }
+    UNROLL_ON_GPU
     for (int i = 0; i < PIXELS && first + i < n * h * w; i++)
-        for (int k = 0; k < channels; k++) {
+        UNROLL_ON_GPU
+        for (int k = 0; k < MOST(channels) && k < channels; k++) {
             global real *target = dx + (size_t)(first + i) * cin + column + k;
             const float before = accumulate ? real_get(target) : 0.0f;
             real_set(before + sum_of_lanes(lanes[i][k]), target);
@@ -129,7 +142,8 @@ kernel void direct_backward_weights(global const real *x, global const real *dy,
             results[k] = fma((vec)(value), gradient, results[k]);
         }
     }
-    for (int k = 0; used && k < channels; k++) {
+    UNROLL_ON_GPU
+    for (int k = 0; k < MOST(channels) && used && k < channels; k++) {
         global float *target = dweights + ((size_t)tap * cin + row + k) * cout + column;
         store_gradient(results[k], alpha, beta, target, left);
     }
