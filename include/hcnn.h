@@ -45,8 +45,8 @@ typedef struct hcnn_device hcnn_device;
 
 /* Opens the device that spec names: "gpu", "cpu", "accelerator", "PLATFORM:DEVICE" as `hcnn-cl
  * devices` prints it, or part of the name of a device or platform (case does not matter). If spec
- * is NULL or "", it opens the first GPU or, if there is none, the first CPU. Returns NULL on
- * failure. The caller releases the device with hcnn_device_close. */
+ * is NULL or "", it opens the device that `hcnn-cl devices` lists first: a GPU, if there is one.
+ * Returns NULL on failure. The caller releases the device with hcnn_device_close. */
 HCNN_API hcnn_device *hcnn_device_open(const char *spec, char *message, size_t capacity);
 
 /* The name that the driver reports; valid until the device is closed. */

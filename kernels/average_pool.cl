@@ -7,6 +7,8 @@ kernel void average_pool_forward(global const real *x, global real *y, int pixel
     const int channel = get_global_id(0) * VEC;
     const size_t n = get_global_id(1);
     const int left = c - channel;
+    if (left <= 0)
+        return;
     global const real *in = x + n * pixels * c + channel;
     vec sum = (vec)(0.0f);
     for (int i = 0; i < pixels; i++)
@@ -21,6 +23,8 @@ kernel void average_pool_backward(global const real *dy, global real *dx, int pi
     const int channel = get_global_id(0) * VEC;
     const size_t pixel = get_global_id(1);
     const int left = c - channel;
+    if (left <= 0)
+        return;
     global real *out = dx + pixel * c + channel;
     const vec share = real_load_part(dy + pixel / pixels * c + channel, left) / (float)pixels;
     real_store_part(accumulate ? real_load_part(out, left) + share : share, out, left);

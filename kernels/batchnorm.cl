@@ -49,6 +49,8 @@ static inline int merge_runs(global const float *partials, int runs, int c, int 
 kernel void batchnorm_merge(global const float *partials, int runs, global float *merged, int c)
 {
     const int at = get_global_id(0) * VEC;
+    if (at >= c)
+        return;
     vec m, squares;
     merge_runs(partials, runs, c, at, &m, &squares);
     vec_store_part(m, merged + at, c - at);
@@ -63,6 +65,8 @@ kernel void batchnorm_statistics(global const float *partials, int runs, global 
                                  float epsilon)
 {
     const int at = get_global_id(0) * VEC;
+    if (at >= c)
+        return;
     const int left = c - at;
     vec m, squares;
     const int pixels = merge_runs(partials, runs, c, at, &m, &squares);
@@ -83,6 +87,8 @@ kernel void batchnorm_fold(global const float *mean, global const float *varianc
                            global float *scale, global float *shift, int c, float epsilon)
 {
     const int at = get_global_id(0) * VEC;
+    if (at >= c)
+        return;
     const int left = c - at;
     const vec factor =
         vec_load_part(gamma + at, left) / sqrt(vec_load_part(variance + at, left) + epsilon);
@@ -96,6 +102,8 @@ kernel void batchnorm_inverse(global const float *variance, global float *invers
                               float epsilon)
 {
     const int at = get_global_id(0) * VEC;
+    if (at >= c)
+        return;
     const vec v = vec_load_part(variance + at, c - at);
     vec_store_part(1.0f / sqrt(v + epsilon), inverse_deviation + at, c - at);
 }
@@ -143,6 +151,8 @@ kernel void batchnorm_gradient_parameters(global float *partials, global const f
                                           float beta, int pixels, int c, int runs)
 {
     const int at = get_global_id(0) * VEC;
+    if (at >= c)
+        return;
     const int left = c - at;
     vec sum, product;
     add_runs(partials, runs, c, at, &sum, &product);
@@ -161,6 +171,8 @@ kernel void batchnorm_gradient_means(global float *partials, int ranks, global c
                                      global const float *inverse_deviation, int pixels, int c)
 {
     const int at = get_global_id(0) * VEC;
+    if (at >= c)
+        return;
     vec sum, product;
     add_runs(partials, ranks, c, at, &sum, &product);
     store_means(partials, sum, product, gamma, inverse_deviation, pixels, c, at);

@@ -9,6 +9,8 @@ kernel void conv1x1_gather(global const float *x, global float *dense, int h, in
 {
     const int channel = get_global_id(0) * VEC;
     const size_t pixel = get_global_id(1);
+    if (channel >= c)
+        return;
     const size_t oy = pixel / ow % oh, ox = pixel % ow, n = pixel / ((size_t)oh * ow);
     const size_t from = ((n * h + oy * stride) * w + ox * stride) * c + channel;
     vec_store_part(vec_load_part(x + from, c - channel), dense + pixel * c + channel, c - channel);
@@ -24,6 +26,8 @@ kernel void conv1x1_scatter(global const float *dense, global float *x, int h, i
     const int iy = pixel / w % h, ix = pixel % w;
     const size_t n = pixel / ((size_t)h * w);
     const int left = c - channel;
+    if (left <= 0)
+        return;
     global float *out = x + pixel * c + channel;
     const int gathered = iy % stride == 0 && ix % stride == 0;
     if (!gathered) {

@@ -33,6 +33,8 @@ kernel void direct_forward(global const real *x, global const float *weights, gl
     const shapes s = SHAPES;
     const ending e = ENDING;
     const int column = get_global_id(0) * VEC, left = cout - column;
+    if (left <= 0)
+        return;
     const int first = get_global_id(1) * PIXELS;
     vec results[PIXELS];
     for (int i = 0; i < PIXELS; i++)
@@ -90,6 +92,8 @@ kernel void direct_backward_data(global const real *dy, global const float *weig
 {
     const shapes s = SHAPES;
     const int column = get_global_id(0) * CHANNELS, channels = min(CHANNELS, cin - column);
+    if (channels <= 0)
+        return;
     const int first = get_global_id(1) * PIXELS;
     vec lanes[PIXELS][CHANNELS];
     for (int i = 0; i < PIXELS; i++)
@@ -124,6 +128,8 @@ kernel void direct_backward_weights(global const real *x, global const real *dy,
 {
     const shapes s = SHAPES;
     const int column = get_global_id(0) * VEC, left = cout - column;
+    if (left <= 0)
+        return;
     const int row = get_global_id(1) * CHANNELS, channels = min(CHANNELS, cin - row);
     const int tap = get_global_id(2);
     vec results[CHANNELS];

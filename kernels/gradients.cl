@@ -9,6 +9,8 @@ kernel void gradients_squares(global const float *gradient, uint count, float fa
                               global float *sums, uint first)
 {
     const uint vectors = (count + VEC - 1) / VEC, part = get_global_id(0);
+    if (part >= parts)
+        return;
 #if ON_CPU
     const uint run = (vectors + parts - 1) / parts, step = 1;
     const uint begin = min(vectors, part * run), end = min(vectors, begin + run);
@@ -24,14 +26,16 @@ kernel void gradients_squares(global const float *gradient, uint count, float fa
     sums[first + part] = sum_of_lanes(sum);
 }
 
-// fewer[i] = sums[i] + sums[i + items] + ..., where items is the number of work-items, one for each
-// i.
-kernel void gradients_gather(global const float *sums, uint count, global float *fewer)
+// fewer[i] = sums[i] + sums[i + items] + ..., one work-item for each of the `items` results.
+kernel void gradients_gather(global const float *sums, uint count, global float *fewer, uint items)
 {
+    const uint item = get_global_id(0);
+    if (item >= items)
+        return;
     float sum = 0.0f;
-    for (uint i = get_global_id(0); i < count; i += get_global_size(0))
+    for (uint i = item; i < count; i += items)
         sum += sums[i];
-    fewer[get_global_id(0)] = sum;
+    fewer[item] = sum;
 }
 
 // *clip = min(1, most / (norm + 1e-6)), where norm is the square root of the sum of the `count`

@@ -24,6 +24,8 @@ kernel void group_norm_statistics(global const float *partials, global float *me
                                   int run, int runs, float epsilon)
 {
     const int begin = get_global_id(0) * channels;
+    if (begin >= c)
+        return;
     const size_t n = get_global_id(1);
     const float count = (float)pixels * channels;
     global const float *sums = partials + n * runs * 2 * c + begin;
@@ -81,6 +83,8 @@ kernel void group_norm_gradient_parameters(global const float *partials,
                                            float beta, int images, int c, int runs)
 {
     const int at = get_global_id(0) * VEC, left = c - at;
+    if (left <= 0)
+        return;
     vec dg = (vec)(0.0f), db = (vec)(0.0f);
     for (int n = 0; n < images; n++) {
         vec product = (vec)(0.0f);
@@ -105,6 +109,8 @@ kernel void group_norm_gradient_means(global float *partials, global const float
                                       int channels, int runs)
 {
     const int begin = get_global_id(0) * channels;
+    if (begin >= c)
+        return;
     const size_t n = get_global_id(1), images = get_global_size(1);
     global const float *sums = partials + n * runs * 2 * c + begin;
     global float *means = partials + (images * runs + n) * 2 * c + begin;

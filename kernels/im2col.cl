@@ -13,6 +13,8 @@ kernel void im2col(global const real *x, global real *cols, int h, int w, int c,
 {
     const int row_length = taps * c;
     const int at = get_global_id(0) * VEC;
+    if (at >= row_length)
+        return;
     const int row = get_global_id(1);
     const size_t pixel = get_global_id(2);
     const int ox = pixel % ow;
@@ -49,6 +51,8 @@ kernel void col2im(global const real *cols, global real *x, int h, int w, int c,
     const int iy = pixel / w % h;
     const size_t n = pixel / ((size_t)h * w);
     const int left = c - channel;
+    if (left <= 0)
+        return;
     global real *out = x + pixel * c + channel;
 
     vec sum = accumulate ? real_load_part(out, left) : (vec)(0.0f);

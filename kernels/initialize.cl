@@ -39,6 +39,8 @@ kernel void initialize_normal(global float *values, uint count, ulong seed, uint
                               float deviation)
 {
     const uint at = get_global_id(0) * 16;
+    if (at >= count)
+        return;
     float radii[8], turns[8], lanes[16];
     for (uint i = 0; i < 4; i++) {
         const uint4 words = random_block(seed, stream, (ulong)id << 32 | (at / 4 + i));
@@ -65,13 +67,16 @@ kernel void initialize_uniform(global float *values, uint count, ulong seed, uin
                                float bound)
 {
     const uint block = get_global_id(0);
+    if (block >= (count + 3) / 4)
+        return;
     const uint4 words = random_block(seed, stream, (ulong)id << 32 | block);
     const float4 unit = (float4)(unit_interval(words.x), unit_interval(words.y),
                                  unit_interval(words.z), unit_interval(words.w));
     store_four((2.0f * unit - 1.0f) * bound, values, count, block * 4);
 }
 
-kernel void initialize_constant(global float *values, float value)
+kernel void initialize_constant(global float *values, uint count, float value)
 {
-    values[get_global_id(0)] = value;
+    if (get_global_id(0) < count)
+        values[get_global_id(0)] = value;
 }

@@ -48,6 +48,8 @@ kernel void max_pool(global const real *x, global real *y, global uchar *maxima,
                      int c, int oh, int ow, int size, int stride, int pad, int zeros)
 {
     const int channel = get_global_id(0) * VEC, left = c - channel;
+    if (left <= 0)
+        return;
     const int ox = get_global_id(1), oy = get_global_id(2) % oh;
     const size_t n = get_global_id(2) / oh;
     const int top = oy * stride - pad, side = ox * stride - pad;
@@ -80,6 +82,8 @@ kernel void max_pool_gradient(global const real *dy, global const uchar *maxima,
                               int accumulate)
 {
     const int channel = get_global_id(0) * VEC, left = c - channel;
+    if (left <= 0)
+        return;
     const int ix = get_global_id(1), iy = get_global_id(2) % h;
     const size_t n = get_global_id(2) / h;
     // Window o contains pixel i if o * stride - pad <= i < o * stride - pad + size.

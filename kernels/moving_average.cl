@@ -5,6 +5,8 @@ kernel void moving_average(global const float *value, global float *average, uin
                            float share)
 {
     const size_t at = (size_t)get_global_id(0) * VEC;
+    if (at >= count)
+        return;
     const int left = min((size_t)VEC, count - at);
     const vec before = vec_load_part(average + at, left);
     vec_store_part(before + share * (vec_load_part(value + at, left) - before), average + at, left);

@@ -23,6 +23,8 @@ kernel void sgd_step(global float *value, global const float *gradient, global f
     if (overflow && *overflow)
         return;
     const size_t at = (size_t)get_global_id(0) * VEC;
+    if (at >= count)
+        return;
     const int left = min((size_t)VEC, count - at);
     const vec w = vec_load_part(value + at, left);
     if (clip)
@@ -47,6 +49,8 @@ kernel void adam_step(global float *value, global const float *gradient, global 
     if (overflow && *overflow)
         return;
     const size_t at = (size_t)get_global_id(0) * VEC;
+    if (at >= count)
+        return;
     const int left = min((size_t)VEC, count - at);
     const vec w = shrink * vec_load_part(value + at, left);
     if (clip)

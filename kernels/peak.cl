@@ -6,8 +6,10 @@
 // Each work-item starts all CHAINS chains with sums[item], applies chain = chain * factor + addend
 // `steps` times, and stores the sum of the chains. With factor 1 and addend 0 the result is CHAINS
 // * the start value, which the test checks.
-kernel void peak_multiply(global float *sums, int steps, float factor, float addend)
+kernel void peak_multiply(global float *sums, uint items, int steps, float factor, float addend)
 {
+    if (get_global_id(0) >= items)
+        return;
     vec chain[CHAINS];
 #pragma unroll
     for (int i = 0; i < CHAINS; i++)
@@ -29,9 +31,10 @@ kernel void peak_multiply(global float *sums, int steps, float factor, float add
     sums[get_global_id(0)] = lowest;
 }
 
-// One work-item copies VEC floats.
-kernel void peak_copy(global const float *from, global float *to)
+// One work-item copies VEC floats; count is a multiple of VEC.
+kernel void peak_copy(global const float *from, global float *to, ulong count)
 {
     const size_t at = (size_t)get_global_id(0) * VEC;
-    vec_store(vec_load(from + at), to + at);
+    if (at < count)
+        vec_store(vec_load(from + at), to + at);
 }

@@ -23,6 +23,8 @@ kernel void weight_standardise_statistics(global const float *partials, global f
                                           int run, int runs, float epsilon)
 {
     const int at = get_global_id(0) * VEC, left = c - at;
+    if (left <= 0)
+        return;
     const vec shift = vec_load_part(partials + at, left);
     vec m = (vec)(0.0f), squares = (vec)(0.0f);
     for (int r = 0; r < runs; r++) {
@@ -74,6 +76,8 @@ kernel void weight_standardise_gradient(global const float *w, global const floa
                                         int rows, int c, int run)
 {
     const int at = get_global_id(0) * VEC, left = c - at;
+    if (left <= 0)
+        return;
     const int first = get_global_id(1) * run, last = min(rows, first + run);
     const vec m = vec_load_part(mean + at, left);
     const vec inverse = vec_load_part(inverse_deviation + at, left);

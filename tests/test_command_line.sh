@@ -82,6 +82,10 @@ fi
 
 check_run "devices marks one" 0 '^\* [0-9]+:[0-9]+ ' devices
 check_run "devices --json" 0 '"chosen": true' devices --json
+for key in '"rank": 1' '"tested": ' '"failed_checks": ' '"hints": \['; do
+    check "... has $key" grep -q "$key" "$scratch/out"
+done
+check_run "devices says which are tested" 0 ' FP16  TESTED +NAME' devices
 check_run "devices: a mistyped option" 2 'did you mean --json\?' devices --jsno
 check_run "devices takes no operand" 2 "'0:0': unexpected argument" devices 0:0
 
@@ -90,6 +94,7 @@ export HCNN_DEVICE
 HCNN_DEVICE=nonsense
 check_run "HCNN_DEVICE that matches no device" 2 "HCNN_DEVICE: no device matches 'nonsense'" devices
 check "... prints the list" grep -Eq '^ +0:0 ' "$scratch/err"
+check "... and does not advise to install a driver" sh -c "! grep -q nstall '$scratch/err'"
 check_run "... with --json too" 2 '"chosen": false' devices --json
 HCNN_DEVICE=0:0
 check_run "HCNN_DEVICE by index" 0 '^\* 0:0 ' devices
@@ -99,11 +104,39 @@ HCNN_DEVICE=
 check_run "HCNN_DEVICE empty is the default" 0 '^\* ' devices
 HCNN_DEVICE=$device
 
+for value in 2 yes; do
+    export HCNN_AS_GPU="$value"
+    check_run "HCNN_AS_GPU=$value" 2 "HCNN_AS_GPU is '$value'; expected 0 or 1" devices
+done
+export HCNN_AS_GPU=1 HCNN_DEVICE=0:0
+check_run "HCNN_AS_GPU=1 makes a processor count as a GPU" 0 '^\* 0:0 +gpu ' devices
+unset HCNN_AS_GPU
+HCNN_DEVICE=$device
+
 # The OpenCL loader reads the names of drivers from this directory. If it is empty, the machine has
 # no driver.
 mkdir "$scratch/vendors"
 export OCL_ICD_VENDORS="$scratch/vendors/" OPENCL_VENDOR_PATH="$scratch/vendors/"
 check_run "no driver at all" 2 'apt install pocl-opencl-icd' devices
 unset OCL_ICD_VENDORS OPENCL_VENDOR_PATH
+
+# Without its cache directory PoCL offers no device.
+pocl_cache=${POCL_CACHE_DIR-} own_cache=${XDG_CACHE_HOME-}
+if HCNN_DEVICE=portable "$program" devices >"$scratch/out" 2>&1 &&
+    [ "$(grep -c '(Portable Computing' "$scratch/out")" = "$(grep -c '^. [0-9]*:' "$scratch/out")" ]; then
+    export POCL_CACHE_DIR=/proc/nowhere HCNN_DEVICE=
+    check_run "PoCL without a cache" 2 "its cache directory /proc/nowhere cannot be written" devices
+    check "... says what to do" grep -q 'set POCL_CACHE_DIR' "$scratch/err"
+fi
+POCL_CACHE_DIR=$pocl_cache HCNN_DEVICE=$device
+[ -n "$pocl_cache" ] || unset POCL_CACHE_DIR
+
+# Without its own, the program works, and says once that it compiles each time.
+export XDG_CACHE_HOME=/proc/nowhere POCL_CACHE_DIR="${pocl_cache:-$scratch/pocl}"
+check_run "hcnn-cl without a cache" 0 'images/s' bench --image-size 32 --batch-size 2 --runs 1 \
+    --seconds 0.01 --backbone tiny --mode infer
+check "... warns once" [ "$(grep -c 'the cache directory /proc/nowhere/hcnn-cl cannot' "$scratch/err")" = 1 ]
+XDG_CACHE_HOME=$own_cache
+[ -n "$own_cache" ] || unset XDG_CACHE_HOME
 
 finish

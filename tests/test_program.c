@@ -3,6 +3,7 @@
  * directory of its own. */
 #include "base/file.h"
 #include "base/text.h"
+#include "check.h"
 #include "device/kernel.h"
 #include "device/program.h"
 #include "support.h"
@@ -12,6 +13,51 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+cl_int __real_clBuildProgram(cl_program program, cl_uint count, const cl_device_id *devices,
+                             const char *options,
+                             void(CL_CALLBACK *notify)(cl_program program, void *context),
+                             void *context);
+cl_int __wrap_clBuildProgram(cl_program program, cl_uint count, const cl_device_id *devices,
+                             const char *options,
+                             void(CL_CALLBACK *notify)(cl_program program, void *context),
+                             void *context);
+cl_int __real_clGetProgramBuildInfo(cl_program program, cl_device_id device,
+                                    cl_program_build_info what, size_t size, void *value,
+                                    size_t *size_out);
+cl_int __wrap_clGetProgramBuildInfo(cl_program program, cl_device_id device,
+                                    cl_program_build_info what, size_t size, void *value,
+                                    size_t *size_out);
+
+static int failures;         /* of the next builds */
+static const char *log_text; /* the compiler's; NULL: the driver's own */
+
+cl_int __wrap_clBuildProgram(cl_program program, cl_uint count, const cl_device_id *devices,
+                             const char *options,
+                             void(CL_CALLBACK *notify)(cl_program program, void *context),
+                             void *context)
+{
+    if (failures > 0) {
+        failures--;
+        return CL_BUILD_PROGRAM_FAILURE;
+    }
+    return __real_clBuildProgram(program, count, devices, options, notify, context);
+}
+
+cl_int __wrap_clGetProgramBuildInfo(cl_program program, cl_device_id device,
+                                    cl_program_build_info what, size_t size, void *value,
+                                    size_t *size_out)
+{
+    if (!log_text)
+        return __real_clGetProgramBuildInfo(program, device, what, size, value, size_out);
+    if (size_out)
+        *size_out = strlen(log_text) + 1;
+    if (value && size <= strlen(log_text))
+        return CL_INVALID_VALUE;
+    if (value)
+        memcpy(value, log_text, strlen(log_text) + 1);
+    return CL_SUCCESS;
+}
 
 static const char source[] = "kernel void fill(global int *x) { x[get_global_id(0)] = 7; }";
 
@@ -142,12 +188,76 @@ static void test_build_failure(void **state)
     assert_non_null(strstr(err.message, "undeclared_thing"));
 }
 
+/* A compiler that fails once. The program's name differs, so that it is not in the cache. */
+static void test_second_try(void **state)
+{
+    fixture *f = *state;
+    error err;
+    cl_program program;
+    failures = 1;
+    CHECK_OK(program_build(f->dev, "once", source, "-DONCE", &program, &err));
+    clReleaseProgram(program);
+    failures = 2;
+    CHECK_FAILS(STATUS_FAILED, "kernels/twice.cl does not build",
+                program_build(f->dev, "twice", source, "-DTWICE", &program, &err));
+    assert_int_equal(failures, 0);
+}
+
+/* Builds a program that fails with a log whose only error is in its middle. */
+static error fail_with_long_log(fixture *f)
+{
+    error err;
+    cl_program program;
+    char *log = support_memory(1, 1);
+    log[0] = '\0';
+    for (int i = 0; i < 2000; i++)
+        text_append(&log, i == 1000 ? "line %d: ERROR: no\n" : "line %d: a warning only\n", i);
+    log_text = log;
+    failures = 2;
+    CHECK_FAILS(STATUS_FAILED, "kernels/long.cl does not build",
+                program_build(f->dev, "long", source, "-DLONG", &program, &err));
+    log_text = NULL;
+    free(log);
+    return err;
+}
+
+static void test_long_log(void **state)
+{
+    fixture *f = *state;
+    error err;
+    unsigned char *data;
+    size_t size;
+    const error failed = fail_with_long_log(f);
+    char *path = text_format("%s/hcnn-cl/long-build.log", f->directory);
+    assert_non_null(strstr(failed.message, path));
+    assert_non_null(strstr(failed.message, "\nline 1000: ERROR: no"));
+    assert_null(strstr(failed.message, "warning only"));
+    CHECK_OK(file_read(path, 1 << 20, &data, &size, &err));
+    assert_non_null(strstr((char *)data, "-DLONG"));
+    assert_non_null(strstr((char *)data, "\nline 0: a warning only\n"));
+    assert_string_equal((char *)data + size - strlen("line 1999: a warning only\n"),
+                        "line 1999: a warning only\n");
+    free(data);
+    free(path);
+}
+
+/* Without a cache directory the message has the log. */
+static void test_log_without_file(void **state)
+{
+    fixture *f = *state;
+    setenv("XDG_CACHE_HOME", "/proc/nowhere", 1);
+    const error failed = fail_with_long_log(f);
+    setenv("XDG_CACHE_HOME", f->directory, 1);
+    assert_non_null(strstr(failed.message, "\nline 0: a warning only"));
+    assert_null(strstr(failed.message, "build.log"));
+}
+
 /* Each set of definitions is a program of its own. */
 static void test_variants(void **state)
 {
     const fixture *f = *state;
     error err;
-    cl_kernel plain, same, other;
+    const built_kernel *plain, *same, *other;
     assert_ok(program_kernel(f->dev, "bias", "bias_add", &plain, &err), &err);
     assert_ok(program_kernel(f->dev, "bias", "bias_add", &same, &err), &err);
     assert_ok(program_kernel(f->dev, "bias -DSMALL", "bias_add", &other, &err), &err);
@@ -161,7 +271,7 @@ static void test_unknown_kernel(void **state)
 {
     fixture *f = *state;
     error err;
-    cl_kernel kernel;
+    const built_kernel *kernel;
     assert_int_equal(program_kernel(f->dev, "no_such", "k", &kernel, &err), STATUS_FAILED);
     assert_non_null(strstr(err.message, "no_such"));
     assert_int_equal(program_kernel(f->dev, "bias", "no_such_kernel", &kernel, &err),
@@ -174,11 +284,11 @@ static void test_launch_reports(void **state)
     fixture *f = *state;
     error err;
     /* The kernel expects a buffer, not an integer. */
-    status result = LAUNCH(f->dev, "bias", "bias_gradient", RANGE_1D(1), &err, ARG_INT(1));
+    status result = LAUNCH(f->dev, "bias", "bias_gradient", range_1d(1), &err, ARG_INT(1));
     assert_int_equal(result, STATUS_FAILED);
     assert_non_null(strstr(err.message, "bias_gradient"));
     /* A launch with no items does nothing, whatever the kernel. */
-    assert_ok(LAUNCH(f->dev, "no_such", "k", RANGE_1D(0), &err, ARG_INT(1)), &err);
+    assert_ok(LAUNCH(f->dev, "no_such", "k", range_1d(0), &err, ARG_INT(1)), &err);
 }
 
 int main(void)
@@ -187,6 +297,8 @@ int main(void)
         cmocka_unit_test(test_cache_is_repaired), cmocka_unit_test(test_no_cache_directory),
         cmocka_unit_test(test_build_failure),     cmocka_unit_test(test_unknown_kernel),
         cmocka_unit_test(test_launch_reports),    cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_second_try),        cmocka_unit_test(test_long_log),
+        cmocka_unit_test(test_log_without_file),
     };
     return cmocka_run_group_tests_name("program", tests, program_setup, program_teardown);
 }

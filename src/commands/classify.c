@@ -146,7 +146,7 @@ static status run(void *values, const operands *images, error *err)
                          "classify needs --checkpoint CHECKPOINT, such as RUN/best.safetensors");
     if (images->count == 0)
         return error_set(err, STATUS_USAGE, "classify needs at least one image");
-    TRY(device_open(&dev, err));
+    TRY(command_open_device(&dev, err));
     device_set_precision(dev, o->precision);
     progress_begin(&bar, stderr);
     const selftest_options selftest = command_selftest_options(o->no_selftest, &bar);

@@ -65,6 +65,10 @@ int command_fail(const error *err, status code);
 /* Prints in the same way, for a fault after which the command continues. */
 void command_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Opens the device that HCNN_DEVICE names. Warns if compiled kernels cannot be kept. */
+status command_open_device(device **opened, error *err);
+void command_warn_cache(void); /* only the warning */
+
 /* Callbacks whose context is a progress. command_draw draws it; command_note clears it and prints
  * the text like command_warn. */
 void command_draw(void *context, const char *what, size_t done, size_t total);

@@ -4,6 +4,7 @@
 #include "base/json_values.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
+#include "device/cache.h"
 #include "train/train_options.h"
 
 #include <errno.h>
@@ -28,6 +29,20 @@ void command_warn(const char *format, ...)
     error_format(&text, format, arguments);
     va_end(arguments);
     terminal_print(stderr, "hcnn-cl: %s\n", text.message);
+}
+
+void command_warn_cache(void)
+{
+    error err;
+    if (cache_check(&err) != STATUS_OK)
+        command_warn("%s", err.message);
+}
+
+status command_open_device(device **opened, error *err)
+{
+    TRY(device_open(opened, err));
+    command_warn_cache();
+    return STATUS_OK;
 }
 
 void command_draw(void *context, const char *what, size_t done, size_t total)

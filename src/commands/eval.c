@@ -110,7 +110,7 @@ static status measure_and_print(const eval_options *o, const model_file *model,
     TRY_OR_DONE(decider_create(&m.decide, o->decision, &model->classes, has_coarse, err));
     TRY_OR_DONE(dataset_open(o->data, &data, err));
     TRY_OR_DONE(scores_create(&m.scores, &model->classes, has_coarse, err));
-    TRY_OR_DONE(device_open(&dev, err));
+    TRY_OR_DONE(command_open_device(&dev, err));
     device_set_precision(dev, o->precision);
     TRY_OR_DONE(hierarchy_compare(&model->classes, o->checkpoint, &data.classes, name, err));
     TRY_OR_DONE(dataset_divide(&data, o->seed, &parts, err));

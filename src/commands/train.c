@@ -175,6 +175,8 @@ static status run(const train_options *o, error *err)
     const train_observer quiet = {
         .context = (void *)o->ranks, .note = show_rank_note, .stop = full.stop};
     const train_observer *observer = ranks_lead(o->ranks) ? &full : &quiet;
+    if (ranks_lead(o->ranks))
+        command_warn_cache();
     begin_bar(&d);
     status result = train_run(o, observer, err);
     progress_clear(&d.bar);

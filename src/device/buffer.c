@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Device memory; see buffer.h. */
 #include "device/buffer.h"
+#include "device/wait.h"
 
 #include <stdio.h>
 
@@ -62,14 +63,24 @@ static status enqueue_read(device *dev, cl_mem buffer, cl_bool blocking, size_t 
     return device_check(dev, err, code, "reading device memory");
 }
 
+/* A blocking copy first waits for the work before it, because the copy itself may keep a processor
+ * core busy. A CPU's driver does not. */
+static status wait_before_copy(device *dev, size_t bytes, error *err)
+{
+    return bytes == 0 || (dev->info.type & CL_DEVICE_TYPE_CPU) ? STATUS_OK
+                                                               : device_finish(dev, err);
+}
+
 status buffer_write(device *dev, cl_mem buffer, size_t offset, const void *host, size_t bytes,
                     error *err)
 {
+    TRY(wait_before_copy(dev, bytes, err));
     return enqueue_write(dev, buffer, CL_TRUE, offset, host, bytes, NULL, err);
 }
 
 status buffer_read(device *dev, cl_mem buffer, size_t offset, void *host, size_t bytes, error *err)
 {
+    TRY(wait_before_copy(dev, bytes, err));
     return enqueue_read(dev, buffer, CL_TRUE, offset, host, bytes, NULL, err);
 }
 
@@ -96,7 +107,7 @@ status buffer_wait(device *dev, cl_event *event, error *err)
 {
     if (!*event)
         return STATUS_OK;
-    cl_int code = clWaitForEvents(1, event);
+    cl_int code = wait_for_event(dev, *event);
     buffer_forget(event);
     return device_check(dev, err, code, "waiting for a copy");
 }
@@ -130,6 +141,20 @@ status buffer_copy(device *dev, cl_mem from, size_t from_offset, cl_mem to, size
     return device_check(dev, err, code, "copying device memory");
 }
 
+/* Writes zeros at the beginning, and copies what is zero already behind it until all is zero. */
+static status zero_by_copies(device *dev, cl_mem buffer, size_t offset, size_t bytes, error *err)
+{
+    static const unsigned char zeros[1 << 16]; /* static: it outlives the write */
+    size_t done = bytes < sizeof zeros ? bytes : sizeof zeros;
+    TRY(buffer_write_later(dev, buffer, offset, zeros, done, NULL, err));
+    while (done < bytes) {
+        const size_t more = bytes - done < done ? bytes - done : done;
+        TRY(buffer_copy(dev, buffer, offset, buffer, offset + done, more, err));
+        done += more;
+    }
+    return STATUS_OK;
+}
+
 status buffer_zero(device *dev, cl_mem buffer, size_t offset, size_t bytes, error *err)
 {
     if (bytes == 0)
@@ -137,5 +162,6 @@ status buffer_zero(device *dev, cl_mem buffer, size_t offset, size_t bytes, erro
     const cl_uint zero = 0;
     cl_int code = clEnqueueFillBuffer(dev->queue, buffer, &zero, bytes % sizeof zero ? 1 : 4,
                                       offset, bytes, 0, NULL, NULL);
-    return device_check(dev, err, code, "zeroing device memory");
+    /* Some drivers cannot fill. If the reason is another one, the copies fail too. */
+    return code == CL_SUCCESS ? STATUS_OK : zero_by_copies(dev, buffer, offset, bytes, err);
 }

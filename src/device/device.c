@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds, chooses and opens devices; see device.h. */
+/* Lists and opens devices; see device.h. */
 #include "device/device.h"
 #include "base/array.h"
 #include "device/profile.h"
 #include "device/program.h"
 #include "device/verdicts.h"
+#include "device/wait.h"
 
 #include <ctype.h>
 #include <pthread.h>
@@ -17,79 +18,22 @@
  * open their first devices at once, or if one releases a context while another creates one. */
 static pthread_mutex_t driver_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static const char own_name[] = "HCNN_DEVICE"; /* environment variable */
-static const char install_hint[] =
-    "Install an OpenCL driver: for any CPU `apt install pocl-opencl-icd`, for a GPU its vendor's "
-    "(NVIDIA: the driver's libnvidia-opencl, AMD: rocm-opencl-icd or mesa-opencl-icd, Intel: "
-    "intel-opencl-icd).";
-
-static const struct {
-    cl_int code;
-    const char *name;
-} error_names[] = {
-    {CL_DEVICE_NOT_FOUND, "CL_DEVICE_NOT_FOUND"},
-    {CL_DEVICE_NOT_AVAILABLE, "CL_DEVICE_NOT_AVAILABLE"},
-    {CL_COMPILER_NOT_AVAILABLE, "CL_COMPILER_NOT_AVAILABLE"},
-    {CL_MEM_OBJECT_ALLOCATION_FAILURE, "CL_MEM_OBJECT_ALLOCATION_FAILURE"},
-    {CL_OUT_OF_RESOURCES, "CL_OUT_OF_RESOURCES"},
-    {CL_OUT_OF_HOST_MEMORY, "CL_OUT_OF_HOST_MEMORY"},
-    {CL_BUILD_PROGRAM_FAILURE, "CL_BUILD_PROGRAM_FAILURE"},
-    {CL_MISALIGNED_SUB_BUFFER_OFFSET, "CL_MISALIGNED_SUB_BUFFER_OFFSET"},
-    {CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST, "CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST"},
-    {CL_INVALID_VALUE, "CL_INVALID_VALUE"},
-    {CL_INVALID_DEVICE, "CL_INVALID_DEVICE"},
-    {CL_INVALID_CONTEXT, "CL_INVALID_CONTEXT"},
-    {CL_INVALID_COMMAND_QUEUE, "CL_INVALID_COMMAND_QUEUE"},
-    {CL_INVALID_MEM_OBJECT, "CL_INVALID_MEM_OBJECT"},
-    {CL_INVALID_BINARY, "CL_INVALID_BINARY"},
-    {CL_INVALID_BUILD_OPTIONS, "CL_INVALID_BUILD_OPTIONS"},
-    {CL_INVALID_PROGRAM, "CL_INVALID_PROGRAM"},
-    {CL_INVALID_PROGRAM_EXECUTABLE, "CL_INVALID_PROGRAM_EXECUTABLE"},
-    {CL_INVALID_KERNEL_NAME, "CL_INVALID_KERNEL_NAME"},
-    {CL_INVALID_KERNEL_DEFINITION, "CL_INVALID_KERNEL_DEFINITION"},
-    {CL_INVALID_KERNEL, "CL_INVALID_KERNEL"},
-    {CL_INVALID_ARG_INDEX, "CL_INVALID_ARG_INDEX"},
-    {CL_INVALID_ARG_VALUE, "CL_INVALID_ARG_VALUE"},
-    {CL_INVALID_ARG_SIZE, "CL_INVALID_ARG_SIZE"},
-    {CL_INVALID_KERNEL_ARGS, "CL_INVALID_KERNEL_ARGS"},
-    {CL_INVALID_WORK_DIMENSION, "CL_INVALID_WORK_DIMENSION"},
-    {CL_INVALID_WORK_GROUP_SIZE, "CL_INVALID_WORK_GROUP_SIZE"},
-    {CL_INVALID_WORK_ITEM_SIZE, "CL_INVALID_WORK_ITEM_SIZE"},
-    {CL_INVALID_GLOBAL_OFFSET, "CL_INVALID_GLOBAL_OFFSET"},
-    {CL_INVALID_EVENT_WAIT_LIST, "CL_INVALID_EVENT_WAIT_LIST"},
-    {CL_INVALID_EVENT, "CL_INVALID_EVENT"},
-    {CL_INVALID_OPERATION, "CL_INVALID_OPERATION"},
-    {CL_INVALID_BUFFER_SIZE, "CL_INVALID_BUFFER_SIZE"},
-    {CL_INVALID_GLOBAL_WORK_SIZE, "CL_INVALID_GLOBAL_WORK_SIZE"},
-    {-1001, "CL_PLATFORM_NOT_FOUND_KHR"},
-};
-
-const char *device_error_name(cl_int code)
-{
-    for (size_t i = 0; i < sizeof error_names / sizeof error_names[0]; i++)
-        if (error_names[i].code == code)
-            return error_names[i].name;
-    return "unknown OpenCL error";
-}
-
-status device_check(const device *dev, error *err, cl_int code, const char *what)
-{
-    if (code == CL_SUCCESS)
-        return STATUS_OK;
-    const char *advice = code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES ||
-                                 code == CL_OUT_OF_HOST_MEMORY
-                             ? "; a smaller --batch-size or --image-size needs less memory"
-                             : "";
-    return error_set(err, STATUS_FAILED, "%s (%d) while %s on %s%s", device_error_name(code), code,
-                     what, dev->info.name, advice);
-}
+static const char as_gpu_name[] = "HCNN_AS_GPU"; /* environment variable */
 
 cl_device_type device_kind(cl_device_type reported)
 {
-    const char *as_gpu = getenv("HCNN_AS_GPU");
+    const char *as_gpu = getenv(as_gpu_name);
     if ((reported & CL_DEVICE_TYPE_GPU) || (as_gpu && strcmp(as_gpu, "1") == 0))
         return CL_DEVICE_TYPE_GPU;
     return reported & CL_DEVICE_TYPE_ACCELERATOR ? CL_DEVICE_TYPE_ACCELERATOR : CL_DEVICE_TYPE_CPU;
+}
+
+static status check_as_gpu(error *err)
+{
+    const char *value = getenv(as_gpu_name);
+    if (!value || !*value || strcmp(value, "0") == 0 || strcmp(value, "1") == 0)
+        return STATUS_OK;
+    return error_set(err, STATUS_USAGE, "%s is '%s'; expected 0 or 1", as_gpu_name, value);
 }
 
 const char *device_type_name(cl_device_type type)
@@ -134,11 +78,22 @@ static unsigned read_nv_capability(cl_device_id id, const char *extensions)
  * answer. */
 #define GET(what, target) clGetDeviceInfo(id, what, sizeof(target), &(target), NULL)
 
+/* The answer has a size for each of the device's dimensions, which may be more than 3. */
+static void read_item_sizes(device_info *info)
+{
+    size_t sizes[16] = {0};
+    cl_int code =
+        clGetDeviceInfo(info->id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof sizes, sizes, NULL);
+    for (int i = 0; i < 3; i++)
+        info->max_item_sizes[i] =
+            code == CL_SUCCESS && sizes[i] > 0 ? sizes[i] : info->max_group_size;
+}
+
 static void read_info(device_info *info)
 {
     cl_device_id id = info->id;
     cl_uint align_bits = 0;
-    cl_bool available = CL_FALSE, compiler = CL_FALSE;
+    cl_bool available = CL_FALSE, compiler = CL_FALSE, unified = CL_FALSE;
     char extensions[8192] = "";
     GET(CL_DEVICE_TYPE, info->type);
     info->type = device_kind(info->type);
@@ -152,8 +107,10 @@ static void read_info(device_info *info)
     GET(CL_DEVICE_MAX_MEM_ALLOC_SIZE, info->max_allocation_bytes);
     GET(CL_DEVICE_LOCAL_MEM_SIZE, info->local_memory_bytes);
     GET(CL_DEVICE_MAX_WORK_GROUP_SIZE, info->max_group_size);
+    read_item_sizes(info);
     GET(CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, info->vector_width);
     GET(CL_DEVICE_MEM_BASE_ADDR_ALIGN, align_bits);
+    GET(CL_DEVICE_HOST_UNIFIED_MEMORY, unified);
     GET(CL_DEVICE_AVAILABLE, available);
     GET(CL_DEVICE_COMPILER_AVAILABLE, compiler);
     clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, sizeof extensions - 1, extensions, NULL);
@@ -161,6 +118,7 @@ static void read_info(device_info *info)
     info->align_bytes = align_bits >= 8 ? align_bits / 8 : 128;
     info->fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
     info->nv_capability = read_nv_capability(id, extensions);
+    info->unified_memory = unified;
     info->available = available && compiler;
 }
 
@@ -175,15 +133,25 @@ static status append_device(device_list *list, cl_platform_id platform, int plat
     clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof info->platform_name - 1,
                       info->platform_name, NULL);
     read_info(info);
-    return STATUS_OK;
+    return device_read_test(info, err);
+}
+
+static bool is_pocl(cl_platform_id platform)
+{
+    char name[128] = "";
+    clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name - 1, name, NULL);
+    return strcmp(name, "Portable Computing Language") == 0;
 }
 
 static status append_platform(device_list *list, cl_platform_id platform, int platform_index,
                               error *err)
 {
     cl_uint count = 0;
-    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count) != CL_SUCCESS || count == 0)
-        return STATUS_OK; /* a driver without its hardware */
+    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count) != CL_SUCCESS || count == 0) {
+        /* A driver without its hardware. PoCL's is always there, so it has a problem. */
+        list->pocl_is_empty |= is_pocl(platform);
+        return STATUS_OK;
+    }
     cl_device_id *ids = calloc(count, sizeof *ids);
     TRY(got_memory(ids, err, "the list of devices"));
     if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, count, ids, NULL) != CL_SUCCESS)
@@ -216,6 +184,7 @@ static status list_platforms(device_list *list, error *err)
 status device_list_all(device_list *list, error *err)
 {
     *list = (device_list){0};
+    TRY(check_as_gpu(err));
     pthread_mutex_lock(&driver_lock);
     status result = list_platforms(list, err);
     pthread_mutex_unlock(&driver_lock);
@@ -228,90 +197,6 @@ void device_list_free(device_list *list)
 {
     free(list->devices);
     *list = (device_list){0};
-}
-
-/* How a spec can match a device. */
-enum way { BY_TYPE, BY_INDEX, BY_NAME, BY_PLATFORM, WAYS };
-
-static bool is_at(const device_info *info, const char *spec)
-{
-    char *colon, *end;
-    const long platform = strtol(spec, &colon, 10);
-    if (colon == spec || *colon != ':')
-        return false;
-    const long index = strtol(colon + 1, &end, 10);
-    return end != colon + 1 && *end == '\0' && info->platform_index == platform &&
-           info->device_index == index;
-}
-
-static bool fits(const device_info *info, enum way way, const char *spec, cl_device_type type)
-{
-    if (way == BY_TYPE)
-        return info->available && (info->type & type);
-    if (way == BY_INDEX)
-        return is_at(info, spec);
-    return strcasestr(way == BY_NAME ? info->name : info->platform_name, spec) != NULL;
-}
-
-/* The index of the device for `place` among those that match, in turn; -1 if none matches. */
-static int pick(const device_list *list, enum way way, const char *spec, cl_device_type type,
-                int place)
-{
-    int count = 0;
-    for (int i = 0; i < list->count; i++)
-        count += fits(&list->devices[i], way, spec, type);
-    for (int i = 0, left = count > 0 ? place % count : 0; count > 0; i++)
-        if (fits(&list->devices[i], way, spec, type) && left-- == 0)
-            return i;
-    return -1;
-}
-
-static int find_device(const device_list *list, const char *spec, int place)
-{
-    static const cl_device_type preferred[] = {CL_DEVICE_TYPE_GPU, CL_DEVICE_TYPE_CPU,
-                                               CL_DEVICE_TYPE_ALL};
-    static const cl_device_type types[] = {CL_DEVICE_TYPE_GPU, CL_DEVICE_TYPE_CPU,
-                                           CL_DEVICE_TYPE_ACCELERATOR};
-    int found = -1;
-    if (!spec || !*spec) {
-        for (int i = 0; i < 3 && found < 0; i++)
-            found = pick(list, BY_TYPE, spec, preferred[i], place);
-        return found;
-    }
-    for (int i = 0; i < 3; i++)
-        if (strcmp(spec, device_type_name(types[i])) == 0)
-            return pick(list, BY_TYPE, spec, types[i], place);
-    for (enum way way = BY_INDEX; way < WAYS && found < 0; way++)
-        found = pick(list, way, spec, 0, place);
-    return found;
-}
-
-status device_choose(const device_list *list, const char *spec, int place, int *index, error *err)
-{
-    *index = list->count > 0 ? find_device(list, spec, place) : -1;
-    if (*index >= 0 && list->devices[*index].available)
-        return STATUS_OK;
-    if (list->count == 0)
-        return error_set(err, STATUS_USAGE, "no OpenCL device on this machine. %s", install_hint);
-    if (*index >= 0)
-        return error_set(err, STATUS_USAGE,
-                         "the device %s is not available; choose another one "
-                         "(`hcnn-cl devices` lists them)",
-                         list->devices[*index].name);
-
-    char lines[4096] = "";
-    size_t used = 0;
-    for (int i = 0; i < list->count && used < sizeof lines; i++) {
-        const device_info *info = &list->devices[i];
-        used += (size_t)snprintf(lines + used, sizeof lines - used, "  %d:%d  %-11s %s (%s)\n",
-                                 info->platform_index, info->device_index,
-                                 device_type_name(info->type), info->name, info->platform_name);
-    }
-    return error_set(err, STATUS_USAGE,
-                     "no device matches '%s'; expected gpu, cpu, accelerator, "
-                     "PLATFORM:DEVICE or a part of a name, or for several ranks a list of these "
-                     "separated by commas. The devices are:\n%s%s",
-                     spec ? spec : "", lines, install_hint);
 }
 
 /* The widest vector that is worth giving to one work-item. On a CPU that is the width of a
@@ -362,92 +247,12 @@ status device_open_info(const device_info *info, device **opened, error *err)
     return result;
 }
 
-/* The spec in the environment; NULL if there is none. */
-static const char *own_spec(void)
-{
-    const char *spec = getenv(own_name);
-    return spec && *spec ? spec : NULL;
-}
-
-/* Calls device_choose. If there are devices but none can be chosen, the error begins with `whose`,
- * unless that is NULL. */
-static status choose_for(const device_list *list, const char *spec, int place, const char *whose,
-                         int *index, error *err)
-{
-    status result = device_choose(list, spec, place, index, err);
-    return result != STATUS_OK && whose && list->count > 0 ? error_prefix(err, result, "%s", whose)
-                                                           : result;
-}
-
-status device_choose_own(const device_list *list, int *index, error *err)
-{
-    const char *spec = own_spec();
-    return choose_for(list, spec, 0, spec ? own_name : NULL, index, err);
-}
-
-static status open_choice(const char *spec, int place, const char *whose, device **opened,
-                          error *err)
-{
-    device_list list;
-    TRY(device_list_all(&list, err));
-    int index;
-    status result = choose_for(&list, spec, place, whose, &index, err);
-    if (result == STATUS_OK)
-        result = device_open_info(&list.devices[index], opened, err);
-    device_list_free(&list);
-    return result;
-}
-
-/* The entry for `place` in a list separated by commas; the caller frees it. *round becomes the
- * number of times that places before this one have gone through the whole list. NULL if memory is
- * exhausted. */
-static char *entry_of(const char *spec, int place, int *round)
-{
-    int entries = 1;
-    for (const char *at = spec; *at; at++)
-        entries += *at == ',';
-    *round = place / entries;
-    for (int skip = place % entries; skip > 0; skip--)
-        spec = strchr(spec, ',') + 1;
-    return strndup(spec, strcspn(spec, ","));
-}
-
-static status open_place(const char *spec, int place, const char *whose, device **opened,
-                         error *err)
-{
-    *opened = NULL;
-    if (!spec || !strchr(spec, ','))
-        return open_choice(spec, place, whose, opened, err);
-    int round;
-    char *entry = entry_of(spec, place, &round);
-    status result = entry ? open_choice(entry, round, whose, opened, err)
-                          : error_memory(err, "the device's name");
-    free(entry);
-    return result;
-}
-
-status device_open_place(const char *spec, int place, device **opened, error *err)
-{
-    return open_place(spec, place, NULL, opened, err);
-}
-
-status device_open_own(int place, device **opened, error *err)
-{
-    const char *spec = own_spec();
-    return open_place(spec, place, spec ? own_name : NULL, opened, err);
-}
-
-status device_open(device **opened, error *err)
-{
-    return device_open_own(0, opened, err);
-}
-
 void device_close(device *dev)
 {
     if (!dev)
         return;
     if (dev->queue)
-        clFinish(dev->queue);
+        wait_for_queue(dev);
     profile_free(dev);
     verdicts_close(dev->verdicts);
     program_release_all(dev);
@@ -468,6 +273,11 @@ size_t device_real_bytes(const device *dev)
 }
 
 status device_finish(device *dev, error *err)
+{
+    return device_check(dev, err, wait_for_queue(dev), "waiting for the queue");
+}
+
+status device_finish_promptly(device *dev, error *err)
 {
     return device_check(dev, err, clFinish(dev->queue), "waiting for the queue");
 }

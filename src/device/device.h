@@ -30,18 +30,25 @@ typedef struct device_info {
     uint64_t memory_bytes;
     uint64_t max_allocation_bytes;
     uint64_t local_memory_bytes;
-    size_t max_group_size;
-    unsigned vector_width;  /* floats in the device's native vector, at least 1 */
-    unsigned align_bytes;   /* alignment of a sub-buffer's offset */
-    bool fp16;              /* cl_khr_fp16 */
-    unsigned nv_capability; /* NVIDIA's compute capability: 10 * major + minor; 0 for others */
-    bool available;         /* available, and has a compiler */
+    size_t max_group_size;    /* work-items in a group */
+    size_t max_item_sizes[3]; /* the same along each dimension */
+    unsigned vector_width;    /* floats in the device's native vector, at least 1 */
+    unsigned align_bytes;     /* alignment of a sub-buffer's offset */
+    bool fp16;                /* cl_khr_fp16 */
+    unsigned nv_capability;   /* NVIDIA's compute capability: 10 * major + minor; 0 for others */
+    bool unified_memory;      /* shares its memory with the host, like an integrated GPU */
+    bool available;           /* available, and has a compiler */
+    /* What the self-test found: FAILED means that an operation failed and nothing replaces it. */
+    enum device_tested { DEVICE_UNTESTED, DEVICE_PASSED, DEVICE_FAILED } tested;
+    int failed_checks;
+    char tested_at[24]; /* date and time in UTC, "2026-11-29 20:15:03"; "" if untested */
 } device_info;
 
 typedef struct device_list {
     device_info *devices; /* ordered by platform, then by device; owned */
     int count;
     int platform_count;
+    bool pocl_is_empty; /* PoCL is installed but offers no device */
 } device_list;
 
 /* How activations and their gradients are stored. Parameters and all arithmetic are fp32. */
@@ -66,16 +73,27 @@ typedef struct device {
  * one thread at a time.
  *
  * Lists every device of every platform, available or not; device_list_free frees the list. If there
- * is no platform the list is empty, which is not an error. */
+ * is no platform the list is empty, which is not an error. HCNN_AS_GPU must be unset, empty, 0 or
+ * 1. */
 status device_list_all(device_list *list, error *err);
 void device_list_free(device_list *list);
 
+/* Reads what the self-test found into info; device_list_all calls it. */
+status device_read_test(device_info *info, error *err);
+
+/* The position of a device among those of the list, from 0, the best first: GPUs, CPUs,
+ * accelerators, GPUs that are simulated on the processor, devices that failed the self-test, and
+ * those that are not available. Among devices of a kind, those that have passed the self-test come
+ * first, then GPUs with memory of their own, then those with more compute units and a higher
+ * clock. */
+int device_rank(const device_list *list, int index);
+
 /* Finds the index in `list` of the device that `spec` names: "gpu", "cpu", "accelerator", "P:D"
  * (platform and device index), or a part of a device's or platform's name, in upper or lower case.
- * NULL or "" means the first GPU, else the first CPU, else the first device. If several devices
- * match, place 0 takes the first, place 1 the second, and so on in turn. If no device matches, the
- * result is STATUS_USAGE and the message lists the devices and says what to install. A matching
- * device that is not available is STATUS_USAGE too. */
+ * NULL or "" means any device. If several devices match, place 0 takes the best, place 1 the next,
+ * and so on in turn; see pick in device_choice.c. If no device matches, the result is STATUS_USAGE
+ * and the message lists the devices; if there is none at all, it says what to install, or why PoCL
+ * has none. A matching device that is not available is STATUS_USAGE too. */
 status device_choose(const device_list *list, const char *spec, int place, int *index, error *err);
 /* The same for the device that the environment variable HCNN_DEVICE names. If it is set, error
  * messages name it. */
@@ -109,8 +127,11 @@ void device_set_precision(device *dev, enum precision precision);
 /* Bytes of one stored element of an activation: 2 or 4. */
 size_t device_real_bytes(const device *dev);
 
-/* Waits until the queue is empty. */
+/* Waits until the queue is empty, in sleep (see wait.h). */
 status device_finish(device *dev, error *err);
+/* The same for measurements of time: the driver waits, which notices the end at once, but may keep
+ * a processor core busy. */
+status device_finish_promptly(device *dev, error *err);
 
 /* The number of work-items for a row of `length` floats, with dev->vec floats each; the last may
  * have fewer. */

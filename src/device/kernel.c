@@ -7,16 +7,59 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Work-items in a group: one or two of the bundles in which GPUs run them. */
+enum { GROUP_ITEMS = 64, GROUP_ROWS = 4 };
+
+/* The largest power of two that divides `size` and is at most `most`, a power of two. */
+static size_t power_in(size_t size, size_t most)
+{
+    size_t power = 1;
+    while (power < most && size > 0 && size % (2 * power) == 0)
+        power *= 2;
+    return power;
+}
+
+/* The smallest power of two that is at least `size`, but at most `most`. */
+static size_t power_above(size_t size, size_t most)
+{
+    size_t power = 1;
+    while (power < most && power < size)
+        power *= 2;
+    return power;
+}
+
+launch_range range_1d(size_t x)
+{
+    return (launch_range){1, {x, 1, 1}, {GROUP_ITEMS, 1, 1}, true};
+}
+
+/* Neighbours along x access neighbouring memory, so x gets most of a group. Sizes along y and z
+ * divide the range, so only x has work-items past the end. */
+launch_range range_3d(size_t x, size_t y, size_t z)
+{
+    const size_t width = power_above(x, GROUP_ITEMS / power_in(y, GROUP_ROWS));
+    const size_t height = power_in(y, GROUP_ITEMS / width);
+    const size_t depth = power_in(z, GROUP_ITEMS / width / height);
+    return (launch_range){3, {x, y, z}, {width, height, depth}, true};
+}
+
+launch_range range_2d(size_t x, size_t y)
+{
+    launch_range range = range_3d(x, y, 1);
+    range.dimensions = 2;
+    return range;
+}
+
 launch_range range_of_vectors(const device *dev, size_t length)
 {
-    enum { GROUP = 64 };
-    return RANGE_GROUPS(device_vectors(dev, length), GROUP);
+    return range_1d(device_vectors(dev, length));
 }
 
 launch_range range_of_tiles(const device *dev, size_t x, size_t y, size_t z)
 {
-    size_t group = (dev->info.type & CL_DEVICE_TYPE_CPU) != 0;
-    return (launch_range){3, {x, y, z}, {group, group, group}};
+    if (dev->info.type & CL_DEVICE_TYPE_CPU)
+        return (launch_range){3, {x, y, z}, {1, 1, 1}, true};
+    return range_3d(x, y, z);
 }
 
 static status set_arguments(device *dev, cl_kernel kernel, const char *name,
@@ -34,24 +77,65 @@ static status set_arguments(device *dev, cl_kernel kernel, const char *name,
     return STATUS_OK;
 }
 
+static size_t items_of(const launch_range *range)
+{
+    return range->local[0] * range->local[1] * range->local[2];
+}
+
+/* Halves the group along its longest side until the kernel and the device accept it. */
+static void shrink(const device *dev, size_t most_items, launch_range *range)
+{
+    for (unsigned i = 0; i < range->dimensions; i++)
+        while (range->local[i] > 1 && range->local[i] > dev->info.max_item_sizes[i])
+            range->local[i] /= 2;
+    while (items_of(range) > most_items && items_of(range) > 1) {
+        unsigned longest = 0;
+        for (unsigned i = 1; i < range->dimensions; i++)
+            if (range->local[i] > range->local[longest])
+                longest = i;
+        range->local[longest] /= 2;
+    }
+}
+
+/* Fits the range to what the device allows for this kernel, and rounds it up to whole groups. */
+static status fit_range(const device *dev, const built_kernel *kernel, launch_range *range,
+                        error *err)
+{
+    const char *program = kernel->program;
+    const int length = (int)strcspn(program, ": ");
+    if (range->shrinks)
+        shrink(dev, kernel->most_items, range);
+    if (items_of(range) > kernel->most_items)
+        return error_set(err, STATUS_FAILED,
+                         "kernel %s of kernels/%.*s.cl needs groups of %zu work-items, but %s runs "
+                         "it in groups of at most %zu; HCNN_CONV=direct uses kernels that run in "
+                         "groups of any size",
+                         kernel->name, length, program, items_of(range), dev->info.name,
+                         kernel->most_items);
+    if (kernel->local_bytes > dev->info.local_memory_bytes)
+        return error_set(err, STATUS_FAILED,
+                         "kernel %s of kernels/%.*s.cl needs %llu bytes of local memory, but %s "
+                         "has %llu; HCNN_CONV=direct uses kernels without local memory",
+                         kernel->name, length, program, (unsigned long long)kernel->local_bytes,
+                         dev->info.name, (unsigned long long)dev->info.local_memory_bytes);
+    range->global[0] += range->local[0] - 1;
+    range->global[0] -= range->global[0] % range->local[0];
+    return STATUS_OK;
+}
+
 status kernel_launch(device *dev, const char *program, const char *kernel, launch_range range,
                      const kernel_argument *arguments, size_t count, error *err)
 {
-    bool grouped = range.local[0] != 0;
-    for (unsigned i = 0; i < range.dimensions; i++) {
+    for (unsigned i = 0; i < range.dimensions; i++)
         if (range.global[i] == 0)
             return STATUS_OK;
-        if (grouped) {
-            size_t groups = (range.global[i] + range.local[i] - 1) / range.local[i];
-            range.global[i] = groups * range.local[i];
-        }
-    }
-    cl_kernel handle;
-    TRY(program_kernel(dev, program, kernel, &handle, err));
-    TRY(set_arguments(dev, handle, kernel, arguments, count, err));
+    const built_kernel *built;
+    TRY(program_kernel(dev, program, kernel, &built, err));
+    TRY(fit_range(dev, built, &range, err));
+    TRY(set_arguments(dev, built->handle, kernel, arguments, count, err));
     cl_int code =
-        clEnqueueNDRangeKernel(dev->queue, handle, range.dimensions, NULL, range.global,
-                               grouped ? range.local : NULL, 0, NULL, profile_event(dev, kernel));
+        clEnqueueNDRangeKernel(dev->queue, built->handle, range.dimensions, NULL, range.global,
+                               range.local, 0, NULL, profile_event(dev, kernel));
     if (code == CL_SUCCESS)
         return STATUS_OK;
     char what[128];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Launches kernels: LAUNCH(dev, "batchnorm", "batchnorm_normalise", RANGE_1D(n), err,
+/* Launches kernels: LAUNCH(dev, "batchnorm", "batchnorm_normalise", range_1d(n), err,
  * ARG_BUFFER(x), ...). A program is built when first used (see program.h), and each kernel is
  * created once. */
 #pragma once
@@ -20,30 +20,34 @@ typedef struct kernel_argument {
 #define ARG_FLOAT(f)       ARG_OF(cl_float, (cl_float)(f))
 #define ARG_OF(type, from) ((kernel_argument){sizeof(type), &(const type){from}})
 
-/* The work-items of a launch: `global` of them, in groups of `local`. If local[0] is 0 the runtime
- * chooses the groups, which suits kernels without local memory or barriers. Otherwise each global
- * size is rounded up to a multiple of the local size, so the kernel must check its bounds. */
+/* The work-items of a launch: `global` of them, in groups of `local`. The first global size is
+ * rounded up to a multiple of the local size, so the kernel must do nothing in work-items past the
+ * end of dimension 0. The other global sizes are multiples of their local sizes. */
 typedef struct launch_range {
     unsigned dimensions;
     size_t global[3];
     size_t local[3];
+    bool shrinks; /* smaller groups will do, if the device cannot run this kernel in such groups */
 } launch_range;
 
-#define RANGE_1D(x)         ((launch_range){1, {(x), 1, 1}, {0, 0, 0}})
-#define RANGE_2D(x, y)      ((launch_range){2, {(x), (y), 1}, {0, 0, 0}})
-#define RANGE_3D(x, y, z)   ((launch_range){3, {(x), (y), (z)}, {0, 0, 0}})
-#define RANGE_GROUPS(x, lx) ((launch_range){1, {(x), 1, 1}, {(lx), 1, 1}})
+/* A range in one dimension whose kernel needs groups of exactly lx work-items. */
+#define RANGE_GROUPS(x, lx) ((launch_range){1, {(x), 1, 1}, {(lx), 1, 1}, false})
 
-/* Ranges with the same group size for all launches of a kernel, because PoCL compiles a kernel
- * again for each group size. range_of_vectors covers the vectors of `length` elements; work-items
- * past the end must load and store nothing. */
+/* Ranges for kernels without local memory and barriers. range_1d has the same group size for all
+ * launches, because PoCL compiles a kernel again for each group size. In 2D and 3D the sizes are
+ * powers of two, so there are few. */
+launch_range range_1d(size_t x);
+launch_range range_2d(size_t x, size_t y);
+launch_range range_3d(size_t x, size_t y, size_t z);
+/* The vectors of `length` elements, in one dimension. */
 launch_range range_of_vectors(const device *dev, size_t length);
 /* A range of tiles. On a CPU tiles are large, and each is a group of its own. */
 launch_range range_of_tiles(const device *dev, size_t x, size_t y, size_t z);
 
 /* Enqueues the kernel `kernel` of kernels/PROGRAM.cl (`program` as in program.h). A range without
  * work-items does nothing. Errors name the kernel and give the compiler's log if it cannot be
- * built, or the error code if it cannot be launched. */
+ * built, the limit if the device cannot run it in groups of that size, or the error code if it
+ * cannot be launched. */
 status kernel_launch(device *dev, const char *program, const char *kernel, launch_range range,
                      const kernel_argument *arguments, size_t count, error *err);
 

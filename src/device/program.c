@@ -8,17 +8,13 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "device/build_log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_PROGRAMS = 128, MAX_KERNELS = 256 };
-
-typedef struct cached_kernel {
-    const char *program, *name;
-    cl_kernel kernel;
-} cached_kernel;
 
 typedef struct cached_program {
     const char *name;
@@ -28,7 +24,7 @@ typedef struct cached_program {
 struct program_table {
     int program_count, kernel_count;
     cached_program programs[MAX_PROGRAMS];
-    cached_kernel kernels[MAX_KERNELS];
+    built_kernel kernels[MAX_KERNELS];
 };
 
 /* The head of a cache file; the key's text and the binary follow it. */
@@ -141,32 +137,37 @@ static void store_entry(const char *path, const char *key, cl_program program)
     free(data);
 }
 
-static status build_failure(device *dev, cl_program program, const char *name, cl_int code,
-                            error *err)
-{
-    char log[ERROR_CAPACITY - 512] = "";
-    if (clGetProgramBuildInfo(program, dev->info.id, CL_PROGRAM_BUILD_LOG, sizeof log - 1, log,
-                              NULL) != CL_SUCCESS)
-        snprintf(log, sizeof log, "(the compiler's log is left out; it is longer than %zu bytes)",
-                 sizeof log);
-    return error_set(err, STATUS_FAILED, "kernels/%s.cl does not build on %s: %s (%d)\n%s", name,
-                     dev->info.name, device_error_name(code), code, log);
-}
-
-static status build_source(device *dev, const char *name, const char *source, const char *options,
-                           cl_program *built, error *err)
+/* Builds the source. On failure *failed is the program with the compiler's log. */
+static cl_int try_build(device *dev, const char *source, const char *options, cl_program *built,
+                        cl_program *failed)
 {
     cl_int code;
     cl_program program = clCreateProgramWithSource(dev->context, 1, &source, NULL, &code);
-    TRY(device_check(dev, err, code, "creating a program"));
+    *failed = NULL;
+    if (code != CL_SUCCESS)
+        return code;
     code = clBuildProgram(program, 1, &dev->info.id, options, NULL, NULL);
-    if (code != CL_SUCCESS) {
-        status result = build_failure(dev, program, name, code, err);
-        clReleaseProgram(program);
-        return result;
-    }
-    *built = program;
-    return STATUS_OK;
+    *(code == CL_SUCCESS ? built : failed) = program;
+    return code;
+}
+
+/* Builds the source, and once more if that fails, because some drivers' compilers fail at random.
+ */
+static status build_source(device *dev, const char *name, const char *source, const char *options,
+                           cl_program *built, error *err)
+{
+    cl_program failed;
+    cl_int code = try_build(dev, source, options, built, &failed);
+    if (code == CL_SUCCESS)
+        return STATUS_OK;
+    if (failed)
+        clReleaseProgram(failed);
+    code = try_build(dev, source, options, built, &failed);
+    if (!failed)
+        return device_check(dev, err, code, "creating a program");
+    status result = build_log_report(dev, failed, name, options, code, err);
+    clReleaseProgram(failed);
+    return result;
 }
 
 status program_build(device *dev, const char *program, const char *source, const char *options,
@@ -236,34 +237,59 @@ static status find_program(device *dev, const char *name, cl_program *program, e
     return STATUS_OK;
 }
 
-status program_kernel(device *dev, const char *program, const char *name, cl_kernel *kernel,
-                      error *err)
+/* Asks the driver what it allows for this kernel. A driver that does not know answers with an error
+ * or with 0; then the device's own limit holds. */
+static void ask_limits(const device *dev, built_kernel *kernel)
+{
+    size_t items = 0;
+    cl_ulong bytes = 0;
+    cl_device_id id = dev->info.id;
+    if (clGetKernelWorkGroupInfo(kernel->handle, id, CL_KERNEL_WORK_GROUP_SIZE, sizeof items,
+                                 &items, NULL) != CL_SUCCESS ||
+        items == 0 || items > dev->info.max_group_size)
+        items = dev->info.max_group_size;
+    if (clGetKernelWorkGroupInfo(kernel->handle, id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof bytes, &bytes,
+                                 NULL) != CL_SUCCESS)
+        bytes = 0;
+    kernel->most_items = items > 0 ? items : 1;
+    kernel->local_bytes = bytes;
+}
+
+static status create_kernel(device *dev, const char *program, const char *name, built_kernel *made,
+                            error *err)
+{
+    cl_program built;
+    TRY(find_program(dev, program, &built, err));
+    cl_int code;
+    *made = (built_kernel){.program = program, .name = name};
+    made->handle = clCreateKernel(built, name, &code);
+    if (code != CL_SUCCESS)
+        return error_set(err, STATUS_FAILED, "%s (%d) while creating kernel %s of kernels/%.*s.cl",
+                         device_error_name(code), code, name, (int)strcspn(program, ": "), program);
+    ask_limits(dev, made);
+    return STATUS_OK;
+}
+
+status program_kernel(device *dev, const char *program, const char *name,
+                      const built_kernel **kernel, error *err)
 {
     if (!dev->programs && !(dev->programs = calloc(1, sizeof *dev->programs)))
         return error_memory(err, "the table of programs");
     struct program_table *table = dev->programs;
-    for (int i = 0; i < table->kernel_count; i++)
+    for (int i = 0; i < table->kernel_count; i++) {
+        const built_kernel *known = *kernel = &table->kernels[i];
         /* Names are literals, so comparing the pointers is nearly always enough. */
-        if ((table->kernels[i].name == name || strcmp(table->kernels[i].name, name) == 0) &&
-            (table->kernels[i].program == program ||
-             strcmp(table->kernels[i].program, program) == 0)) {
-            *kernel = table->kernels[i].kernel;
+        if ((known->name == name || strcmp(known->name, name) == 0) &&
+            (known->program == program || strcmp(known->program, program) == 0))
             return STATUS_OK;
-        }
+    }
     if (table->kernel_count == MAX_KERNELS)
         return error_set(
             err, STATUS_FAILED,
             "more than %d kernels are needed; raise MAX_KERNELS in src/device/program.c",
             MAX_KERNELS);
-    cl_program built;
-    TRY(find_program(dev, program, &built, err));
-    cl_int code;
-    cl_kernel made = clCreateKernel(built, name, &code);
-    if (code != CL_SUCCESS)
-        return error_set(err, STATUS_FAILED, "%s (%d) while creating kernel %s of kernels/%.*s.cl",
-                         device_error_name(code), code, name, (int)strcspn(program, ": "), program);
-    table->kernels[table->kernel_count++] = (cached_kernel){program, name, made};
-    *kernel = made;
+    TRY(create_kernel(dev, program, name, &table->kernels[table->kernel_count], err));
+    *kernel = &table->kernels[table->kernel_count++];
     return STATUS_OK;
 }
 
@@ -273,7 +299,7 @@ void program_release_all(device *dev)
     if (!table)
         return;
     for (int i = 0; i < table->kernel_count; i++)
-        clReleaseKernel(table->kernels[i].kernel);
+        clReleaseKernel(table->kernels[i].handle);
     for (int i = 0; i < table->program_count; i++)
         clReleaseProgram(table->programs[i].program);
     free(table);

@@ -13,15 +13,24 @@ typedef struct kernel_source {
 } kernel_source;
 extern const kernel_source kernel_sources[];
 
+/* A kernel and what the device allows for it. */
+typedef struct built_kernel {
+    const char *program, *name;
+    cl_kernel handle;
+    size_t most_items;    /* in a group; at least 1 and at most the device's max_group_size */
+    uint64_t local_bytes; /* local memory that the kernel uses */
+} built_kernel;
+
 /* Finds the kernel `name` of kernels/PROGRAM.cl, which is built after kernels/common.cl. dev owns
- * the kernel and keeps the pointers `program` and `name`, so these must outlive it. A program can
- * be built in several ways: in "PROGRAM:fp32" `real` is float whatever the device's precision, for
- * activations that an algorithm computes for itself, and "PROGRAM -DSMALL" is built with that
- * definition. */
-status program_kernel(device *dev, const char *program, const char *name, cl_kernel *kernel,
-                      error *err);
+ * the kernel and keeps the pointers `program` and `name`, so these must outlive it; *kernel is
+ * valid until dev is closed. A program can be built in several ways: in "PROGRAM:fp32" `real` is
+ * float whatever the device's precision, for activations that an algorithm computes for itself, and
+ * "PROGRAM -DSMALL" is built with that definition. */
+status program_kernel(device *dev, const char *program, const char *name,
+                      const built_kernel **kernel, error *err);
 /* Builds a program from any source, or loads it from the cache. `program` is its name in messages
- * and in the cache. The caller releases *built. Only program_kernel and tests need it. */
+ * and in the cache. A build that fails is tried once more, because some compilers fail at random.
+ * The caller releases *built. Only program_kernel and tests need it. */
 status program_build(device *dev, const char *program, const char *source, const char *options,
                      cl_program *built, error *err);
 /* Releases all programs and kernels of dev. */

@@ -77,13 +77,15 @@ const char *verdicts_path(const verdicts *known)
 
 bool verdicts_find(const verdicts *known, const char *check, verdict *found)
 {
-    int passed;
+    int passed, required = 0;
     const char *why = "";
     json_t *from = json_object_get(known->checks, check), *error, *bound, *seconds;
-    if (!from || json_unpack(from, "{s:b, s:o, s:o, s:o, s?s}", "passed", &passed, "error", &error,
-                             "bound", &bound, "seconds", &seconds, "why", &why) != 0)
+    if (!from || json_unpack(from, "{s:b, s?b, s:o, s:o, s:o, s?s}", "passed", &passed, "required",
+                             &required, "error", &error, "bound", &bound, "seconds", &seconds,
+                             "why", &why) != 0)
         return false;
     *found = (verdict){.passed = passed,
+                       .required = required,
                        .error = json_is_number(error) ? json_number_value(error) : NAN,
                        .bound = json_is_number(bound) ? json_number_value(bound) : NAN,
                        .seconds = json_number_value(seconds)};
@@ -96,9 +98,10 @@ status verdicts_put(verdicts *known, const char *check, const verdict *found, er
     time_t now = time(NULL);
     struct tm utc;
     json_t *why = found->passed ? NULL : text_to_json(found->why);
-    json_t *made = json_pack("{s:b, s:o, s:o, s:o, s:o*}", "passed", found->passed, "error",
-                             number_to_json(found->error), "bound", number_to_json(found->bound),
-                             "seconds", number_to_json(found->seconds), "why", why);
+    json_t *made = json_pack("{s:b, s:b, s:o, s:o, s:o, s:o*}", "passed", found->passed, "required",
+                             found->required, "error", number_to_json(found->error), "bound",
+                             number_to_json(found->bound), "seconds",
+                             number_to_json(found->seconds), "why", why);
     if (gmtime_r(&now, &utc))
         strftime(known->tested, sizeof known->tested, "%Y-%m-%d %H:%M:%S", &utc);
     bool stored = made && json_object_set(known->own, check, made) == 0 &&
@@ -124,7 +127,9 @@ verdict_totals verdicts_totals(const verdicts *known)
     json_object_foreach(known->checks, name, check)
     {
         totals.checks++;
-        totals.failed += !json_is_true(json_object_get(check, "passed"));
+        const bool failed = !json_is_true(json_object_get(check, "passed"));
+        totals.failed += failed;
+        totals.refused += failed && json_is_true(json_object_get(check, "required"));
     }
     snprintf(totals.tested, sizeof totals.tested, "%s", known->tested);
     return totals;

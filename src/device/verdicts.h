@@ -5,13 +5,16 @@
  *
  *   {...
  *    "tested": date and time of the last check, "2026-11-29 20:15:03" in UTC,
- *    "checks": {NAME: {"passed", "error", "bound", "seconds", "why": absent if it passed}, ...}} */
+ *    "checks": {NAME: {"passed", "required", "error", "bound", "seconds", "why": absent if it
+ * passed}, ...}} */
 #pragma once
 
 #include "device/device.h"
 
 typedef struct verdict {
     bool passed;
+    bool required;       /* nothing else computes what the check tests, so a device that fails it is
+                            refused */
     double error, bound; /* as in selftest/check.h; NaN if there was no result */
     double seconds;
     char why[200]; /* what went wrong, without the check's name; "" if it passed */
@@ -37,6 +40,7 @@ status verdicts_save(verdicts *known, error *err);
 /* Totals, for lists of devices. */
 typedef struct verdict_totals {
     int checks, failed;
+    int refused;     /* failed checks that are required */
     char tested[24]; /* as in the file; "" if nothing was tested */
 } verdict_totals;
 verdict_totals verdicts_totals(const verdicts *known);

@@ -214,7 +214,8 @@ void network_free(network *net)
 {
     if (!net)
         return;
-    clFinish(net->dev->queue);
+    error ignored;
+    device_finish(net->dev, &ignored);
     for (int h = 0; h < HEAD_COUNT; h++) {
         buffer_release(&net->g.heads[h].labels);
         buffer_release(&net->g.heads[h].results);

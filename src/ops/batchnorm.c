@@ -55,8 +55,8 @@ static tiling make_tiling(const device *dev, tensor x)
         .runs = (int)runs,
         .group = (int)(cpu ? at_least(CPU_CACHED / width, CPU_GROUP) : run),
         .pass_run = (int)pass_run,
-        .sums = RANGE_2D(parts, runs),
-        .pass = RANGE_2D(parts, divide_up(pixels, pass_run)),
+        .sums = range_of_tiles(dev, parts, runs, 1),
+        .pass = range_of_tiles(dev, parts, divide_up(pixels, pass_run), 1),
     };
 }
 
@@ -96,7 +96,7 @@ status batchnorm_sum(device *dev, tensor x, cl_mem workspace, batchnorm_sums *ma
 /* One work-item per vector of channels. */
 static launch_range channels_of(const device *dev, int channels)
 {
-    return RANGE_1D(device_vectors(dev, channels));
+    return range_of_tiles(dev, device_vectors(dev, channels), 1, 1);
 }
 
 status batchnorm_merge(device *dev, batchnorm_sums sums, int channels, cl_mem merged, error *err)

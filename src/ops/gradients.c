@@ -15,16 +15,17 @@ status gradients_squares(device *dev, size_t count, cl_mem gradient, float facto
                          size_t first, error *err)
 {
     size_t parts = gradients_parts(dev, count);
-    return LAUNCH(dev, "gradients", "gradients_squares", RANGE_1D(parts), err, ARG_BUFFER(gradient),
-                  ARG_UINT(count), ARG_FLOAT(factor), ARG_UINT(parts), ARG_BUFFER(sums),
-                  ARG_UINT(first));
+    return LAUNCH(dev, "gradients", "gradients_squares", range_of_tiles(dev, parts, 1, 1), err,
+                  ARG_BUFFER(gradient), ARG_UINT(count), ARG_FLOAT(factor), ARG_UINT(parts),
+                  ARG_BUFFER(sums), ARG_UINT(first));
 }
 
 status gradients_clip(device *dev, cl_mem sums, size_t parts, cl_mem gathered, float most,
                       cl_mem clip, error *err)
 {
-    TRY(LAUNCH(dev, "gradients", "gradients_gather", RANGE_1D(GRADIENTS_GATHERED), err,
-               ARG_BUFFER(sums), ARG_UINT(parts), ARG_BUFFER(gathered)));
-    return LAUNCH(dev, "gradients", "gradients_clip", RANGE_1D(1), err, ARG_BUFFER(gathered),
+    TRY(LAUNCH(dev, "gradients", "gradients_gather", range_1d(GRADIENTS_GATHERED), err,
+               ARG_BUFFER(sums), ARG_UINT(parts), ARG_BUFFER(gathered),
+               ARG_UINT(GRADIENTS_GATHERED)));
+    return LAUNCH(dev, "gradients", "gradients_clip", RANGE_GROUPS(1, 1), err, ARG_BUFFER(gathered),
                   ARG_UINT(GRADIENTS_GATHERED), ARG_FLOAT(most), ARG_BUFFER(clip));
 }

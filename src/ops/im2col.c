@@ -33,7 +33,7 @@ window_shape window_of(int h, int w, int kernel, int stride, int pad)
 status im2col_run(device *dev, tensor x, const window_shape *s, cl_mem cols, error *err)
 {
     return LAUNCH(dev, "im2col", "im2col",
-                  RANGE_3D(device_vectors(dev, s->taps * x.c), (size_t)s->rows,
+                  range_3d(device_vectors(dev, s->taps * x.c), (size_t)s->rows,
                            (size_t)x.n * (size_t)s->oh * (size_t)s->ow),
                   err, ARG_BUFFER(x.buffer), ARG_BUFFER(cols), ARG_INT(s->h), ARG_INT(s->w),
                   ARG_INT(x.c), ARG_INT(s->oh), ARG_INT(s->ow), ARG_INT(s->ky0), ARG_INT(s->rows),
@@ -43,7 +43,7 @@ status im2col_run(device *dev, tensor x, const window_shape *s, cl_mem cols, err
 status col2im_run(device *dev, cl_mem cols, const window_shape *s, tensor x, bool accumulate,
                   error *err)
 {
-    return LAUNCH(dev, "im2col", "col2im", RANGE_2D(device_vectors(dev, x.c), tensor_pixels(x)),
+    return LAUNCH(dev, "im2col", "col2im", range_2d(device_vectors(dev, x.c), tensor_pixels(x)),
                   err, ARG_BUFFER(cols), ARG_BUFFER(x.buffer), ARG_INT(s->h), ARG_INT(s->w),
                   ARG_INT(x.c), ARG_INT(s->oh), ARG_INT(s->ow), ARG_INT(s->ky0), ARG_INT(s->rows),
                   ARG_INT(s->kx0), ARG_INT(s->taps), ARG_INT(s->stride), ARG_INT(s->pad),

@@ -130,7 +130,7 @@ static status run_batch(device *dev, const char *program, const convolution_call
     bool apart = has_chunks(dev, c) && (c->terms.alpha != 1 || c->terms.beta != 0);
     convolution_extent e = convolution_products_of(c, batch);
     blocking b = block(dev, c, e);
-    launch_range range = {3, {b.rows * classes, b.columns, e.products / classes}, {1, 1, 1}};
+    launch_range range = {3, {b.rows * classes, b.columns, e.products / classes}, {1, 1, 1}, false};
     return LAUNCH(dev, program, kernels[c->direction], range, err, ARG_CONVOLUTION(c),
                   ARG_INT(b.tiles), ARG_INT(b.panels), ARG_BUFFER(apart ? scratch : c->weights));
 }

@@ -7,7 +7,7 @@
 status initialize_normal(device *dev, cl_mem values, size_t count, uint64_t seed, uint32_t id,
                          float deviation, error *err)
 {
-    return LAUNCH(dev, "initialize", "initialize_normal", RANGE_1D((count + 15) / 16), err,
+    return LAUNCH(dev, "initialize", "initialize_normal", range_1d((count + 15) / 16), err,
                   ARG_BUFFER(values), ARG_UINT(count), ARG_ULONG(seed), ARG_UINT(RANDOM_WEIGHTS),
                   ARG_UINT(id), ARG_FLOAT(deviation));
 }
@@ -15,13 +15,13 @@ status initialize_normal(device *dev, cl_mem values, size_t count, uint64_t seed
 status initialize_uniform(device *dev, cl_mem values, size_t count, uint64_t seed, uint32_t id,
                           float bound, error *err)
 {
-    return LAUNCH(dev, "initialize", "initialize_uniform", RANGE_1D((count + 3) / 4), err,
+    return LAUNCH(dev, "initialize", "initialize_uniform", range_1d((count + 3) / 4), err,
                   ARG_BUFFER(values), ARG_UINT(count), ARG_ULONG(seed), ARG_UINT(RANDOM_WEIGHTS),
                   ARG_UINT(id), ARG_FLOAT(bound));
 }
 
 status initialize_constant(device *dev, cl_mem values, size_t count, float value, error *err)
 {
-    return LAUNCH(dev, "initialize", "initialize_constant", RANGE_1D(count), err,
-                  ARG_BUFFER(values), ARG_FLOAT(value));
+    return LAUNCH(dev, "initialize", "initialize_constant", range_1d(count), err,
+                  ARG_BUFFER(values), ARG_UINT(count), ARG_FLOAT(value));
 }

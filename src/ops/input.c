@@ -8,10 +8,9 @@ const float input_deviation[3] = {0.2675f, 0.2565f, 0.2761f};
 
 status input_forward(device *dev, cl_mem pixels, cl_mem images, tensor y, error *err)
 {
-    /* Always the same group size, because PoCL compiles a kernel again for each. */
-    return LAUNCH(dev, "input", "input", RANGE_GROUPS(tensor_pixels(y), 64), err,
-                  ARG_BUFFER(pixels), ARG_BUFFER(images), ARG_BUFFER(y.buffer),
-                  ARG_ULONG(tensor_pixels(y)), ARG_INT(y.w), ARG_INT(y.h), ARG_FLOAT(input_mean[0]),
-                  ARG_FLOAT(input_mean[1]), ARG_FLOAT(input_mean[2]), ARG_FLOAT(input_deviation[0]),
+    return LAUNCH(dev, "input", "input", range_1d(tensor_pixels(y)), err, ARG_BUFFER(pixels),
+                  ARG_BUFFER(images), ARG_BUFFER(y.buffer), ARG_ULONG(tensor_pixels(y)),
+                  ARG_INT(y.w), ARG_INT(y.h), ARG_FLOAT(input_mean[0]), ARG_FLOAT(input_mean[1]),
+                  ARG_FLOAT(input_mean[2]), ARG_FLOAT(input_deviation[0]),
                   ARG_FLOAT(input_deviation[1]), ARG_FLOAT(input_deviation[2]));
 }

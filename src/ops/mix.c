@@ -3,22 +3,18 @@
 #include "ops/mix.h"
 #include "device/kernel.h"
 
-/* Always the same group size, because PoCL compiles a kernel again for each and every box has
- * another size. */
-enum { GROUP = 64 };
-
 static status mixup(device *dev, tensor y, float partner_share, error *err)
 {
     size_t size = (size_t)y.h * (size_t)y.w * (size_t)y.c;
     size_t vectors = device_vectors(dev, size);
-    return LAUNCH(dev, "mix", "mixup", RANGE_GROUPS(vectors * (size_t)(y.n / 2), GROUP), err,
+    return LAUNCH(dev, "mix", "mixup", range_1d(vectors * (size_t)(y.n / 2)), err,
                   ARG_BUFFER(y.buffer), ARG_INT(y.n), ARG_UINT(size), ARG_FLOAT(partner_share));
 }
 
 static status cutmix(device *dev, tensor y, const batch_mix *m, error *err)
 {
     size_t box = (size_t)(m->right - m->left) * (size_t)(m->bottom - m->top) * (size_t)y.c;
-    return LAUNCH(dev, "mix", "cutmix", RANGE_GROUPS(box * (size_t)(y.n / 2), GROUP), err,
+    return LAUNCH(dev, "mix", "cutmix", range_1d(box * (size_t)(y.n / 2)), err,
                   ARG_BUFFER(y.buffer), ARG_INT(y.n), ARG_INT(y.h), ARG_INT(y.w), ARG_INT(m->left),
                   ARG_INT(m->top), ARG_INT(m->right), ARG_INT(m->bottom));
 }

@@ -6,6 +6,6 @@
 status moving_average(device *dev, size_t count, cl_mem value, cl_mem average, float share,
                       error *err)
 {
-    return LAUNCH(dev, "moving_average", "moving_average", RANGE_1D(device_vectors(dev, count)),
-                  err, ARG_BUFFER(value), ARG_BUFFER(average), ARG_UINT(count), ARG_FLOAT(share));
+    return LAUNCH(dev, "moving_average", "moving_average", range_of_vectors(dev, count), err,
+                  ARG_BUFFER(value), ARG_BUFFER(average), ARG_UINT(count), ARG_FLOAT(share));
 }

@@ -7,7 +7,7 @@
 
 static launch_range range_of(const device *dev, size_t count)
 {
-    return RANGE_1D(device_vectors(dev, count));
+    return range_of_vectors(dev, count);
 }
 
 status find_overflow(device *dev, size_t count, cl_mem gradient, cl_mem overflow, error *err)

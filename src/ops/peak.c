@@ -20,17 +20,16 @@ enum {
 status peak_multiply(device *dev, cl_mem sums, size_t items, int steps, float factor, float addend,
                      error *err)
 {
-    /* On a CPU groups of one work-item, so that every core gets its share. */
-    bool cpu = dev->info.type & CL_DEVICE_TYPE_CPU;
-    return LAUNCH(dev, PROGRAM(CHAINS), "peak_multiply",
-                  cpu ? RANGE_GROUPS(items, 1) : RANGE_1D(items), err, ARG_BUFFER(sums),
-                  ARG_INT(steps), ARG_FLOAT(factor), ARG_FLOAT(addend));
+    /* Tiles, so that on a CPU every core gets its share. */
+    return LAUNCH(dev, PROGRAM(CHAINS), "peak_multiply", range_of_tiles(dev, items, 1, 1), err,
+                  ARG_BUFFER(sums), ARG_UINT(items), ARG_INT(steps), ARG_FLOAT(factor),
+                  ARG_FLOAT(addend));
 }
 
 status peak_copy(device *dev, cl_mem from, cl_mem to, size_t count, error *err)
 {
-    return LAUNCH(dev, PROGRAM(CHAINS), "peak_copy", RANGE_1D(count / (size_t)dev->vec), err,
-                  ARG_BUFFER(from), ARG_BUFFER(to));
+    return LAUNCH(dev, PROGRAM(CHAINS), "peak_copy", range_1d(count / (size_t)dev->vec), err,
+                  ARG_BUFFER(from), ARG_BUFFER(to), ARG_ULONG(count));
 }
 
 static double best_rate(double amount, double seconds, double best)
@@ -53,7 +52,7 @@ static status measure_flops(device *dev, double *flops, error *err)
         double start = clock_now();
         result = peak_multiply(dev, sums, items, steps, 1.0f, 0.0f, err);
         if (result == STATUS_OK)
-            result = device_finish(dev, err);
+            result = device_finish_promptly(dev, err);
         if (run > 0) /* the first run builds the kernel */
             *flops = best_rate(amount, clock_now() - start, *flops);
     }
@@ -74,7 +73,7 @@ static status measure_copy(device *dev, double *bytes_second, error *err)
         double start = clock_now();
         result = peak_copy(dev, from, to, COPY_BYTES / sizeof(float), err);
         if (result == STATUS_OK)
-            result = device_finish(dev, err);
+            result = device_finish_promptly(dev, err);
         if (run > 0)
             *bytes_second = best_rate(2.0 * COPY_BYTES, clock_now() - start, *bytes_second);
     }

@@ -50,7 +50,8 @@ static launch_range groups_of(const tile_shape *tile, convolution_extent e, size
     return (launch_range){3,
                           {divide_up(e.columns, (size_t)tile->columns) * items,
                            divide_up(e.rows, (size_t)tile->rows), e.products * parts},
-                          {items, 1, 1}};
+                          {items, 1, 1},
+                          false};
 }
 
 static size_t count_groups(const tile_shape *tile, convolution_extent e)
@@ -95,9 +96,8 @@ status tile_run(device *dev, const tile_shape *tile, const convolution_call *cal
     if (count == 1)
         return STATUS_OK;
     size_t weights = e.products * e.rows * e.columns;
-    return LAUNCH(dev, tile->program, "tiled_gemm_add_parts",
-                  RANGE_GROUPS(weights, (size_t)tile->items), err, ARG_CONVOLUTION(call),
-                  ARG_INT(count), ARG_BUFFER(parts), ARG_ULONG(weights));
+    return LAUNCH(dev, tile->program, "tiled_gemm_add_parts", range_1d(weights), err,
+                  ARG_CONVOLUTION(call), ARG_INT(count), ARG_BUFFER(parts), ARG_ULONG(weights));
 }
 
 /* The tile that the call asks for. If it asks for none: the large tile, unless it would be mostly

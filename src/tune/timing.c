@@ -27,7 +27,7 @@ static status sample(device *dev, timing_work *work, void *context, int repeats,
     double start = clock_now();
     for (int i = 0; i < repeats; i++)
         TRY(work(context, err));
-    TRY(device_finish(dev, err));
+    TRY(device_finish_promptly(dev, err));
     *seconds = (clock_now() - start) / repeats;
     return STATUS_OK;
 }
@@ -36,7 +36,7 @@ status timing_measure(device *dev, timing_work *work, void *context, double hope
                       double *seconds, error *err)
 {
     double samples[MOST_SAMPLES], total = 0;
-    TRY(device_finish(dev, err));
+    TRY(device_finish_promptly(dev, err));
     TRY(sample(dev, work, context, 1, seconds, err));
     if (*seconds > hopeless)
         return STATUS_OK;

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reports of failed builds; see build_log.h. */
+#include "device/build_log.h"
+#include "base/file.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Lines of the log that a message shows, and the bytes of each. */
+enum { MOST_LINES = 8, MOST_LINE_BYTES = 400 };
+
+/* The whole log; NULL if there is no memory or the driver does not answer. The caller frees it. */
+static char *read_log(const device *dev, cl_program program)
+{
+    size_t bytes = 0;
+    cl_device_id id = dev->info.id;
+    if (clGetProgramBuildInfo(program, id, CL_PROGRAM_BUILD_LOG, 0, NULL, &bytes) != CL_SUCCESS)
+        return NULL;
+    char *log = calloc(1, bytes + 1);
+    if (log && bytes > 0 &&
+        clGetProgramBuildInfo(program, id, CL_PROGRAM_BUILD_LOG, bytes, log, NULL) != CL_SUCCESS) {
+        free(log);
+        return NULL;
+    }
+    return log;
+}
+
+/* Writes the log to a file. Returns the file's path, which the caller frees; NULL if that fails. */
+static char *write_log(const device *dev, const char *name, const char *options, const char *log)
+{
+    error ignored;
+    const device_info *info = &dev->info;
+    char *directory = file_cache_directory();
+    char *path = directory ? text_format("%s/%s-build.log", directory, name) : NULL;
+    char *text =
+        text_format("kernels/%s.cl with the options %s\n%s (%s, %s, driver %s)\n\n%s", name,
+                    options, info->name, info->platform_name, info->version, info->driver, log);
+    if (!path || !text || file_make_directory(directory, &ignored) != STATUS_OK ||
+        file_write(path, text, strlen(text), &ignored) != STATUS_OK) {
+        free(path);
+        path = NULL;
+    }
+    free(text);
+    free(directory);
+    return path;
+}
+
+/* The first lines that say "error", or the first lines if none does. The caller frees the text;
+ * NULL if there is no memory. */
+static char *first_errors(const char *log)
+{
+    char *found = text_format("%s", "");
+    const bool any = strcasestr(log, "error") != NULL;
+    for (int lines = 0; *log && lines < MOST_LINES;) {
+        const size_t length = strcspn(log, "\n");
+        char *line =
+            text_format("%.*s", (int)(length < MOST_LINE_BYTES ? length : MOST_LINE_BYTES), log);
+        if (line && *line && (!any || strcasestr(line, "error"))) {
+            text_append(&found, "\n%s", line);
+            lines++;
+        }
+        free(line);
+        log += length + (log[length] == '\n');
+    }
+    return found;
+}
+
+status build_log_report(const device *dev, cl_program program, const char *name,
+                        const char *options, cl_int code, error *err)
+{
+    char *log = read_log(dev, program);
+    char *path = log ? write_log(dev, name, options, log) : NULL;
+    char *lines = log ? first_errors(log) : NULL;
+    const char *code_name = device_error_name(code);
+    if (path && lines)
+        error_set(err, STATUS_FAILED,
+                  "kernels/%s.cl does not build on %s: %s (%d); the compiler's log is in %s%s",
+                  name, dev->info.name, code_name, code, path, lines);
+    else
+        error_set(err, STATUS_FAILED, "kernels/%s.cl does not build on %s: %s (%d)\n%s", name,
+                  dev->info.name, code_name, code, log ? log : "(the driver gives no log)");
+    free(lines);
+    free(path);
+    free(log);
+    return STATUS_FAILED;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks of cache directories; see cache.h. */
+#include "device/cache.h"
+#include "base/file.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Whether the directory is there, or can be made, and can be written. If not, *reason is errno. */
+static bool can_write(const char *directory, int *reason)
+{
+    error ignored;
+    errno = 0;
+    bool good = file_make_directory(directory, &ignored) == STATUS_OK &&
+                access(directory, W_OK | X_OK) == 0;
+    *reason = errno ? errno : EACCES;
+    return good;
+}
+
+status cache_check(error *err)
+{
+    static const char remedy[] = "so the kernels are compiled again at every start; set "
+                                 "XDG_CACHE_HOME to a directory that can be written";
+    char *directory = file_cache_directory();
+    int reason;
+    if (!directory)
+        return error_set(err, STATUS_FAILED, "there is no cache directory, %s", remedy);
+    status result = STATUS_OK;
+    if (!can_write(directory, &reason))
+        result = error_set(err, STATUS_FAILED, "the cache directory %s cannot be written (%s), %s",
+                           directory, strerror(reason), remedy);
+    free(directory);
+    return result;
+}
+
+/* PoCL's rules. The caller frees the text; NULL if there is no memory. */
+static char *pocl_directory(void)
+{
+    const char *own = getenv("POCL_CACHE_DIR"), *cache = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    if (own && *own)
+        return text_format("%s", own);
+    if (cache && *cache)
+        return text_format("%s/pocl/kcache", cache);
+    return home ? text_format("%s/.cache/pocl/kcache", home) : text_format("/tmp/pocl/kcache");
+}
+
+status cache_check_pocl(error *err)
+{
+    char *directory = pocl_directory();
+    int reason;
+    TRY(got_memory(directory, err, "the name of PoCL's cache directory"));
+    status result = STATUS_OK;
+    if (!can_write(directory, &reason))
+        result =
+            error_set(err, STATUS_FAILED,
+                      "PoCL offers no device, because its cache directory %s cannot be written "
+                      "(%s); set POCL_CACHE_DIR to a directory that can be written",
+                      directory, strerror(reason));
+    free(directory);
+    return result;
+}

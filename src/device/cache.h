@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether the directories can be written in which compiled programs are kept. */
+#pragma once
+
+#include "base/error.h"
+
+/* Checks hcnn-cl's own cache directory, and makes it if it is missing. Nothing fails without it,
+ * but programs are compiled at every start; the error says so, with the directory and the remedy.
+ */
+status cache_check(error *err);
+
+/* Checks PoCL's cache directory in the same way. Without it PoCL offers no device. */
+status cache_check_pocl(error *err);

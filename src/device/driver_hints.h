@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is known about drivers with faults, from docs/drivers.md and from what others have met. */
+#pragma once
+
+#include "device/device.h"
+
+/* The next advice about this device's driver, or NULL if there is no more. *at is 0 before the
+ * first call. */
+const char *driver_hint(const device_info *info, size_t *at);
