@@ -160,7 +160,9 @@ status selftest_record(const selftest_work *w, size_t i, const verdict *found, e
 {
     const selftest_observer *o = w->observer;
     const char *name = w->list->checks[i].name;
-    TRY(verdicts_put(w->dev->verdicts, name, found, err));
+    verdict kept = *found;
+    kept.required = w->list->checks[i].operation != NULL;
+    TRY(verdicts_put(w->dev->verdicts, name, &kept, err));
     if (o->progress)
         o->progress(o->context, "testing the device", i + 1, w->list->count);
     if (o->checked)
