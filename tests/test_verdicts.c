@@ -62,8 +62,8 @@ static void test_kept(void **state)
 {
     (void)state;
     verdicts *known = open_verdicts(&card);
-    put(known, "good", (verdict){true, 1e-6, 2e-6, 0.5, ""});
-    put(known, "bad", (verdict){false, NAN, 2e-6, 0.25, "a NaN"});
+    put(known, "good", (verdict){true, 1e-6, 2e-6, 0.5, "", false});
+    put(known, "bad", (verdict){false, NAN, 2e-6, 0.25, "a NaN", false});
     save(known);
     verdicts_close(known);
     known = open_verdicts(&card);

@@ -13,11 +13,11 @@
 
 typedef struct verdict {
     bool passed;
-    bool required;       /* nothing else computes what the check tests, so a device that fails it is
-                            refused */
     double error, bound; /* as in selftest/check.h; NaN if there was no result */
     double seconds;
     char why[200]; /* what went wrong, without the check's name; "" if it passed */
+    bool required; /* nothing else computes what the check tests, so a device that fails it is
+                      refused */
 } verdict;
 
 typedef struct verdicts verdicts;
