@@ -96,7 +96,7 @@ status check_bias_backward(check_run *r, error *err)
     return check_result(r, added, ODD_PIXELS + 2, err);
 }
 
-enum { SECOND_C = 5, BOTH_C = ODD_C + SECOND_C };
+enum { SECOND_C = 133, BOTH_C = ODD_C + SECOND_C };
 static const tensor second_part = {NULL, ODD_N, ODD_H, ODD_W, SECOND_C};
 static const tensor both_parts = {NULL, ODD_N, ODD_H, ODD_W, BOTH_C};
 

@@ -4,13 +4,15 @@
 
 #include "selftest/check.h"
 
-/* 105 pixels and 19 channels: on a CPU and a GPU this is more than one work-group, several runs of
- * the normalisations, and a last vector that is not full. */
+/* 160 pixels and 131 channels: on a CPU and a GPU this is more than one work-group, several runs of
+ * the normalisations, a last vector that is not full and a last group that is not full. The groups
+ * have the sizes that they have in a wide network, because PoCL compiles a kernel again for each
+ * size. */
 enum {
-    ODD_N = 3,
+    ODD_N = 4,
     ODD_H = 5,
-    ODD_W = 7,
-    ODD_C = 19,
+    ODD_W = 8,
+    ODD_C = 131,
     ODD_AREA = ODD_H * ODD_W,
     ODD_PIXELS = ODD_N * ODD_AREA,
 };
