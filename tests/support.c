@@ -108,11 +108,29 @@ int support_pick(uint64_t seed, uint64_t draw, int low, int high)
     return low + (int)((high - low + 1) * random_uniform(~seed, RANDOM_TEST, draw));
 }
 
+__attribute__((constructor)) static void choose_tests(void)
+{
+    const char *only = getenv("HCNN_TEST_ONLY");
+    if (only && *only)
+        cmocka_set_test_filter(only);
+}
+
 int support_cases(int all)
 {
     const char *most = getenv("HCNN_TEST_CASES");
     int given = most ? atoi(most) : 0; /* NOLINT(cert-err34-c): nonsense means all */
     return given > 0 && given < all ? given : all;
+}
+
+bool support_is_short(int all)
+{
+    return support_cases(all) < all;
+}
+
+int support_case(int i, int all)
+{
+    int cases = support_cases(all);
+    return (2 * i + 1) * all / (2 * cases);
 }
 
 double *support_widen(const float *values, size_t count)

@@ -47,9 +47,17 @@ double support_rounding(const device *dev);
 double support_smallest(const device *dev);
 /* A random integer in [low, high]; `draw` is the number of the draw for this seed. */
 int support_pick(uint64_t seed, uint64_t draw, int low, int high);
+/* With HCNN_TEST_ONLY=PATTERN in the environment, a program runs only the tests whose names match;
+ * the pattern may contain * and ?. */
+
 /* The number of shapes that a test draws: `all` of them, or at most HCNN_TEST_CASES. A simulator is
  * too slow for more; the first shapes are the odd and the small ones. */
 int support_cases(int all);
+/* Whether HCNN_TEST_CASES asks for fewer shapes than `all`. */
+bool support_is_short(int all);
+/* The i-th of support_cases(all) shapes in a table of `all`: every one of them or, since a table
+ * begins with tiny shapes, some that are spread over it. */
+int support_case(int i, int all);
 /* The values as doubles, in new memory. */
 double *support_widen(const float *values, size_t count);
 

@@ -41,6 +41,8 @@ typedef struct request {
 struct thread_ranks {
     int count;
     seat *seats; /* [count] */
+    bool take_turns;
+    pthread_mutex_t turn; /* if they take turns, held by the rank that runs; locked before mutex */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     char *table; /* [count][bytes] of the current exchange */
@@ -55,11 +57,35 @@ struct thread_ranks {
 
 /* ---- Exchanges, for which all ranks wait ---- */
 
+static void begin_turn(thread_ranks *all)
+{
+    if (all->take_turns)
+        pthread_mutex_lock(&all->turn);
+}
+
+static void end_turn(thread_ranks *all)
+{
+    if (all->take_turns)
+        pthread_mutex_unlock(&all->turn);
+}
+
+/* With the mutex held, lets other ranks run until one changes something. */
+static void wait_for_change(thread_ranks *all)
+{
+    end_turn(all);
+    pthread_cond_wait(&all->changed, &all->mutex);
+    if (all->take_turns) {
+        pthread_mutex_unlock(&all->mutex);
+        begin_turn(all);
+        pthread_mutex_lock(&all->mutex);
+    }
+}
+
 /* With the mutex held, waits until all->leaving equals `leaving` or a rank has failed. */
 static status wait_for(thread_ranks *all, bool leaving, error *err)
 {
     while (all->leaving != leaving && !all->broken)
-        pthread_cond_wait(&all->changed, &all->mutex);
+        wait_for_change(all);
     return all->broken ? error_set(err, STATUS_FAILED, "another rank has failed") : STATUS_OK;
 }
 
@@ -180,6 +206,7 @@ static status begin(const ranks *r, enum ranks_combination how, void *values, si
     status result = c->begun == s->all->count
                         ? error_set(err, STATUS_FAILED, "more than %d at once", UNDER_WAY)
                         : join(c, how, mine, count, err);
+    pthread_cond_broadcast(&s->all->changed);
     pthread_mutex_unlock(&s->all->mutex);
     *begun = mine;
     return result;
@@ -191,6 +218,8 @@ static status poll(const ranks *r, void **begun, bool *done, error *err)
     request *mine = *begun;
     combination *c = mine->of;
     pthread_mutex_lock(&all->mutex);
+    if (all->take_turns && c->begun < all->count && !all->broken)
+        wait_for_change(all);
     bool broken = all->broken;
     *done = c->begun == all->count;
     if (*done) {
@@ -213,6 +242,9 @@ thread_ranks *thread_ranks_open(int count)
     thread_ranks *all = support_memory(1, sizeof *all);
     all->count = count;
     all->seats = support_memory((size_t)count, sizeof *all->seats);
+    const char *turns = getenv("HCNN_TEST_TURNS");
+    all->take_turns = turns && strcmp(turns, "1") == 0;
+    assert_int_equal(pthread_mutex_init(&all->turn, NULL), 0);
     assert_int_equal(pthread_mutex_init(&all->mutex, NULL), 0);
     assert_int_equal(pthread_cond_init(&all->changed, NULL), 0);
     for (int i = 0; i < count; i++) {
@@ -228,6 +260,7 @@ void thread_ranks_close(thread_ranks *all)
 {
     pthread_cond_destroy(&all->changed);
     pthread_mutex_destroy(&all->mutex);
+    pthread_mutex_destroy(&all->turn);
     free(all->table);
     free(all->seats);
     free(all);
@@ -251,6 +284,7 @@ int thread_ranks_exchanges(const thread_ranks *all)
 static void *sit(void *argument)
 {
     seat *s = argument;
+    begin_turn(s->all);
     s->result = s->work(s->context, s->r.rank, &s->err);
     if (s->result != STATUS_OK) {
         pthread_mutex_lock(&s->all->mutex);
@@ -260,6 +294,7 @@ static void *sit(void *argument)
         pthread_cond_broadcast(&s->all->changed);
         pthread_mutex_unlock(&s->all->mutex);
     }
+    end_turn(s->all);
     return NULL;
 }
 

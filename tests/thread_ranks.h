@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ranks (ranks/ranks.h) that are threads of one process, to test what several processes do
  * together. Except for the work itself, everything here runs in the test's own thread, where checks
- * may fail. */
+ * may fail. With HCNN_TEST_TURNS=1 in the environment, only one rank runs at a time, until it waits
+ * for the others in an exchange; for OpenCL drivers that are not safe with several threads. */
 #pragma once
 
 #include "ranks/ranks.h"
