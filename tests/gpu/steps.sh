@@ -225,17 +225,19 @@ step_training() {
 
 step_tune() {
     local log=$logs/tune size=128 rows members=
-    [ "$kind" = gpu ] || size=32
     announce "tune 32x32, batch $size"
-    # When it is stopped, it keeps what it measured and prints nothing.
+    # When it is stopped, it prints nothing, but its file has what it measured.
     ours "$(limit 1)" "$log" hcnn-cl tune --backbone "$backbone" --image-size 32 \
         --batch-size $size --json
-    rows=$(grep -o '"direction":' "$log.out" 2>/dev/null | wc -l)
+    cat "$XDG_CACHE_HOME"/hcnn-cl/tune-*.json >"$work/tuned" 2>/dev/null
+    rows=$(grep -c '"direction":' "$work/tuned")
     say "$rows convolutions; $outcome after $seconds s"
     table 40 Tuning image batch convolutions seconds result
     row 40 32 $size "$rows" "$seconds" "$outcome"
     [ "$outcome" != failed ] || failure tune "$log"
-    [ "$rows" -eq 0 ] || members="\"tuned\": $(cat "$log.out")"
+    [ "$outcome" != passed ] || members="\"tune\": $(cat "$log.out")"
+    [ "$rows" -eq 0 ] ||
+        members="${members:+$members, }\"remembered\": $(tr -d '\n' <"$work/tuned")"
     result tune "$outcome" "$seconds" "$members"
 }
 
@@ -329,16 +331,23 @@ step_bench() {
     parts=$(($(bench_shapes | wc -w) * $(wc -w <<<"$all")))
     for shape in $(bench_shapes); do
         for precision in $all; do
-            # Half as much again as its share for each, because most need less than the first.
-            bench_case "${shape%x*}" "${shape#*x}" "$precision" $(((2 * parts + 2) / 3))
+            # Up to three times its share for each, because the first have to compile the most.
+            bench_case "${shape%x*}" "${shape#*x}" "$precision" $(((parts + 2) / 3))
             parts=$((parts - 1))
         done
     done
     [ "$kind" = gpu ] ||
-        sentence 50 'Left out on a processor: all but 32x32 with batch 32, and a full self-test.'
+        sentence 50 'Left out on a processor: all but 32x32 with batch 32, tuning, and a full self-test.'
 }
 
 # ---- PyTorch ----
+
+# Whether python3 has it, without the seconds that an import takes.
+has_torch() {
+    command -v python3 >/dev/null && python3 -c '
+import importlib.util, sys
+sys.exit(importlib.util.find_spec("torch") is None)' 2>/dev/null
+}
 
 # torch_rows FILE: rows from the lines of torch_bench.py, with the ratio to ours in the precision that
 # is closest: fp16 for a format of 16 bits.
@@ -369,9 +378,9 @@ step_torch() {
     shapes=$(bench_shapes | tr ' ' ',')
     announce 'PyTorch'
     touch "$work/rates"
-    if ! command -v python3 >/dev/null; then
-        say 'skipped: there is no python3'
-        result torch skipped 0 '"why": "there is no python3"'
+    if ! has_torch; then
+        say 'skipped: there is no python3 with torch'
+        result torch skipped 0 '"why": "there is no python3 with torch"'
         return
     fi
     limited "$(limit 1)" "$log" python3 "$kit/parts/torch_bench.py" --device $device \
