@@ -147,6 +147,10 @@ step_test() {
     failed=$(grep -oE '^\[  FAILED  \] [A-Za-z_0-9]+$' "$log" | sort -u | wc -l)
     skipped=$(grep -oE '^\[  SKIPPED \] [A-Za-z_0-9]+$' "$log" | sort -u | wc -l)
     first=$(first_failure "$log")
+    if [ "$outcome" = failed ] && [ "$failed" -eq 0 ]; then
+        first="exit code $exit_code in $(grep '^\[ RUN' "$log" | tail -n 1 | cut -c14-)"
+        echo "the program ended: $first" >>"$log"
+    fi
     say "$passed passed, $failed failed, $skipped skipped; $outcome after $seconds s"
     row "$3" "$name" "$outcome" "$passed" "$failed" "$skipped" "$seconds" "$first"
     [ "$outcome" != failed ] || failure "test $name" "$log"
