@@ -2,6 +2,7 @@
 /* Lists and opens devices; see device.h. */
 #include "device/device.h"
 #include "base/array.h"
+#include "base/environment.h"
 #include "device/profile.h"
 #include "device/program.h"
 #include "device/verdicts.h"
@@ -22,18 +23,12 @@ static const char as_gpu_name[] = "HCNN_AS_GPU"; /* environment variable */
 
 cl_device_type device_kind(cl_device_type reported)
 {
-    const char *as_gpu = getenv(as_gpu_name);
-    if ((reported & CL_DEVICE_TYPE_GPU) || (as_gpu && strcmp(as_gpu, "1") == 0))
+    error ignored; /* device_list_all has refused a wrong value */
+    bool as_gpu;
+    (void)environment_flag(as_gpu_name, false, &as_gpu, &ignored);
+    if (as_gpu || (reported & CL_DEVICE_TYPE_GPU))
         return CL_DEVICE_TYPE_GPU;
     return reported & CL_DEVICE_TYPE_ACCELERATOR ? CL_DEVICE_TYPE_ACCELERATOR : CL_DEVICE_TYPE_CPU;
-}
-
-static status check_as_gpu(error *err)
-{
-    const char *value = getenv(as_gpu_name);
-    if (!value || !*value || strcmp(value, "0") == 0 || strcmp(value, "1") == 0)
-        return STATUS_OK;
-    return error_set(err, STATUS_USAGE, "%s is '%s'; expected 0 or 1", as_gpu_name, value);
 }
 
 const char *device_type_name(cl_device_type type)
@@ -184,7 +179,8 @@ static status list_platforms(device_list *list, error *err)
 status device_list_all(device_list *list, error *err)
 {
     *list = (device_list){0};
-    TRY(check_as_gpu(err));
+    bool as_gpu; /* device_kind reads it too, and cannot fail */
+    TRY(environment_flag(as_gpu_name, false, &as_gpu, err));
     pthread_mutex_lock(&driver_lock);
     status result = list_platforms(list, err);
     pthread_mutex_unlock(&driver_lock);
