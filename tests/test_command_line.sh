@@ -106,7 +106,7 @@ HCNN_DEVICE=$device
 
 for value in 2 yes; do
     export HCNN_AS_GPU="$value"
-    check_run "HCNN_AS_GPU=$value" 2 "HCNN_AS_GPU is '$value'; expected 0 or 1" devices
+    check_run "HCNN_AS_GPU=$value" 2 "HCNN_AS_GPU=$value: expected 0 or 1" devices
 done
 export HCNN_AS_GPU=1 HCNN_DEVICE=0:0
 check_run "HCNN_AS_GPU=1 makes a processor count as a GPU" 0 '^\* 0:0 +gpu ' devices
@@ -127,6 +127,11 @@ if HCNN_DEVICE=portable "$program" devices >"$scratch/out" 2>&1 &&
     export POCL_CACHE_DIR=/proc/nowhere HCNN_DEVICE=
     check_run "PoCL without a cache" 2 "its cache directory /proc/nowhere cannot be written" devices
     check "... says what to do" grep -q 'set POCL_CACHE_DIR' "$scratch/err"
+    POCL_CACHE_DIR=$scratch/pocl
+    export POCL_DEVICES=nonsense
+    check_run "PoCL without a device" 2 "PoCL is installed but offers no device, with POCL_DEVICES=nonsense" devices
+    check "... is not to be installed" sh -c "! grep 'apt install' '$scratch/err'"
+    unset POCL_DEVICES
 fi
 POCL_CACHE_DIR=$pocl_cache HCNN_DEVICE=$device
 [ -n "$pocl_cache" ] || unset POCL_CACHE_DIR

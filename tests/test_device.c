@@ -145,11 +145,12 @@ static void test_kinds(void **state)
 /* In the order of their ranks; the test shuffles them. */
 #define GPU .type = CL_DEVICE_TYPE_GPU, .available = true
 static const device_info ranked[] = {
-    {GPU, .name = "tested", .tested = DEVICE_PASSED, .unified_memory = true, .compute_units = 1},
     {GPU, .name = "more units", .compute_units = 80, .clock_mhz = 1000},
     {GPU, .name = "higher clock", .compute_units = 40, .clock_mhz = 1500},
-    {GPU, .name = "small", .compute_units = 40, .clock_mhz = 1000},
-    {GPU, .name = "integrated", .unified_memory = true, .compute_units = 96, .clock_mhz = 9000},
+    {GPU, .name = "tested", .tested = DEVICE_PASSED, .compute_units = 40, .clock_mhz = 1000},
+    {GPU, .name = "untested", .compute_units = 40, .clock_mhz = 1000},
+    {GPU, .name = "integrated", .tested = DEVICE_PASSED, .unified_memory = true,
+     .compute_units = 96, .clock_mhz = 9000},
     {.type = CL_DEVICE_TYPE_CPU, .name = "tested CPU", .available = true, .tested = DEVICE_PASSED},
     {.type = CL_DEVICE_TYPE_CPU, .name = "CPU", .available = true, .compute_units = 64},
     {.type = CL_DEVICE_TYPE_ACCELERATOR, .name = "FPGA", .available = true},
@@ -210,9 +211,10 @@ static void test_ranked_choices(void **state)
     /* A name takes all that work. */
     assert_string_equal(given(&list, "cpu", 1), "CPU");
     assert_string_equal(given(&list, "te", 0), "tested");
-    assert_string_equal(given(&list, "te", 1), "integrated");
-    assert_string_equal(given(&list, "te", 2), "tested CPU");
-    assert_string_equal(given(&list, "te", 3), "tested");
+    assert_string_equal(given(&list, "te", 1), "untested");
+    assert_string_equal(given(&list, "te", 2), "integrated");
+    assert_string_equal(given(&list, "te", 3), "tested CPU");
+    assert_string_equal(given(&list, "te", 4), "tested");
     assert_string_equal(given(&list, "simul", 1), "simulator");
     assert_string_equal(given(&list, "oclgrind", 0), "simulator");
     assert_string_equal(given(&list, "wrong", 0), "wrong results");
@@ -336,7 +338,7 @@ static void check_remembered(verdicts *known, bool required, bool passed, enum d
     error err;
     device_info info = made_up[2];
     const verdict found = {.passed = passed, .required = required};
-    CHECK_OK(verdicts_put(known, required ? "needed" : "spare", &found, &err));
+    CHECK_OK(verdicts_put(known, required ? "fp32 needed" : "fp32 spare", &found, &err));
     CHECK_OK(verdicts_save(known, &err));
     CHECK_OK(device_read_test(&info, &err));
     assert_int_equal(info.tested, wanted);
@@ -373,12 +375,27 @@ static void test_remembered_test(void **state)
     free(kept);
 }
 
+/* The variable's value, for restore; NULL if it is unset. */
+static char *kept(const char *name)
+{
+    const char *value = getenv(name);
+    return value ? strdup(value) : NULL;
+}
+
+static void restore(const char *name, char *value)
+{
+    if (value)
+        setenv(name, value, 1);
+    else
+        unsetenv(name);
+    free(value);
+}
+
 /* PoCL without a device, because of its cache directory or for another reason. */
 static void test_pocl_cache(void **state)
 {
     (void)state;
-    const char *before = getenv("POCL_CACHE_DIR");
-    char *kept = before ? strdup(before) : NULL;
+    char *cache = kept("POCL_CACHE_DIR"), *devices = kept("POCL_DEVICES");
     const device_list empty = {NULL, 0, 1, true}, others = {made_up + 1, 3, 3, true};
     setenv("POCL_CACHE_DIR", "/proc/nowhere", 1);
     expect_refusal(&empty, NULL, "its cache directory /proc/nowhere cannot be written");
@@ -386,12 +403,13 @@ static void test_pocl_cache(void **state)
     expect_refusal(&others, "cpu", "no device matches 'cpu'");
     expect_refusal(&others, "cpu", "its cache directory /proc/nowhere cannot be written");
     setenv("POCL_CACHE_DIR", "/tmp", 1);
-    expect_refusal(&empty, NULL, "pocl-opencl-icd");
-    if (kept)
-        setenv("POCL_CACHE_DIR", kept, 1);
-    else
-        unsetenv("POCL_CACHE_DIR");
-    free(kept);
+    unsetenv("POCL_DEVICES");
+    expect_refusal(&empty, NULL, "PoCL is installed but offers no device; POCL_DEBUG=err");
+    expect_refusal(&others, "cpu", "\nPoCL is installed but offers no device; POCL_DEBUG=err");
+    setenv("POCL_DEVICES", "nonsense", 1);
+    expect_refusal(&empty, NULL, "offers no device, with POCL_DEVICES=nonsense; unset");
+    restore("POCL_CACHE_DIR", cache);
+    restore("POCL_DEVICES", devices);
 }
 
 /* Errors name HCNN_DEVICE only if the variable made the choice. */

@@ -204,7 +204,7 @@ static void test_second_try(void **state)
 }
 
 /* Builds a program that fails with a log whose only error is in its middle. */
-static error fail_with_long_log(fixture *f)
+static error fail_with_long_log(fixture *f, const char *options)
 {
     error err;
     cl_program program;
@@ -215,10 +215,23 @@ static error fail_with_long_log(fixture *f)
     log_text = log;
     failures = 2;
     CHECK_FAILS(STATUS_FAILED, "kernels/long.cl does not build",
-                program_build(f->dev, "long", source, "-DLONG", &program, &err));
+                program_build(f->dev, "long", source, options, &program, &err));
     log_text = NULL;
     free(log);
     return err;
+}
+
+/* The path of the log that the message names. The caller frees it. */
+static char *log_path(const fixture *f, const error *failed)
+{
+    static const char end[] = "-build.log";
+    char *start = text_format("%s/hcnn-cl/long-", f->directory);
+    const char *from = strstr(failed->message, start);
+    assert_non_null(from);
+    const char *to = strstr(from, end);
+    assert_non_null(to);
+    free(start);
+    return text_format("%.*s%s", (int)(to - from), from, end);
 }
 
 static void test_long_log(void **state)
@@ -227,9 +240,9 @@ static void test_long_log(void **state)
     error err;
     unsigned char *data;
     size_t size;
-    const error failed = fail_with_long_log(f);
-    char *path = text_format("%s/hcnn-cl/long-build.log", f->directory);
-    assert_non_null(strstr(failed.message, path));
+    const error failed = fail_with_long_log(f, "-DLONG"), other = fail_with_long_log(f, "-DSECOND");
+    char *path = log_path(f, &failed), *second = log_path(f, &other);
+    assert_string_not_equal(path, second); /* each variant has a file of its own */
     assert_non_null(strstr(failed.message, "\nline 1000: ERROR: no"));
     assert_null(strstr(failed.message, "warning only"));
     CHECK_OK(file_read(path, 1 << 20, &data, &size, &err));
@@ -238,6 +251,10 @@ static void test_long_log(void **state)
     assert_string_equal((char *)data + size - strlen("line 1999: a warning only\n"),
                         "line 1999: a warning only\n");
     free(data);
+    CHECK_OK(file_read(second, 1 << 20, &data, &size, &err));
+    assert_non_null(strstr((char *)data, "-DSECOND"));
+    free(data);
+    free(second);
     free(path);
 }
 
@@ -246,7 +263,7 @@ static void test_log_without_file(void **state)
 {
     fixture *f = *state;
     setenv("XDG_CACHE_HOME", "/proc/nowhere", 1);
-    const error failed = fail_with_long_log(f);
+    const error failed = fail_with_long_log(f, "-DLONG");
     setenv("XDG_CACHE_HOME", f->directory, 1);
     assert_non_null(strstr(failed.message, "\nline 0: a warning only"));
     assert_null(strstr(failed.message, "build.log"));

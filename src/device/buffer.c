@@ -141,7 +141,7 @@ status buffer_copy(device *dev, cl_mem from, size_t from_offset, cl_mem to, size
     return device_check(dev, err, code, "copying device memory");
 }
 
-/* Writes zeros at the beginning, and copies what is zero already behind it until all is zero. */
+/* Writes zeros at the beginning, then doubles the zeroed part by copying. */
 static status zero_by_copies(device *dev, cl_mem buffer, size_t offset, size_t bytes, error *err)
 {
     static const unsigned char zeros[1 << 16]; /* static: it outlives the write */

@@ -27,15 +27,17 @@ static char *read_log(const device *dev, cl_program program)
 }
 
 /* Writes the log to a file. Returns the file's path, which the caller frees; NULL if that fails. */
-static char *write_log(const device *dev, const char *name, const char *options, const char *log)
+static char *write_log(const device *dev, const failed_build *failed, const char *log)
 {
     error ignored;
     const device_info *info = &dev->info;
     char *directory = file_cache_directory();
-    char *path = directory ? text_format("%s/%s-build.log", directory, name) : NULL;
-    char *text =
-        text_format("kernels/%s.cl with the options %s\n%s (%s, %s, driver %s)\n\n%s", name,
-                    options, info->name, info->platform_name, info->version, info->driver, log);
+    char *path = directory ? text_format("%s/%s-%016llx-build.log", directory, failed->name,
+                                         (unsigned long long)failed->key)
+                           : NULL;
+    char *text = text_format("kernels/%s.cl with the options %s\n%s (%s, %s, driver %s)\n\n%s",
+                             failed->name, failed->options, info->name, info->platform_name,
+                             info->version, info->driver, log);
     if (!path || !text || file_make_directory(directory, &ignored) != STATUS_OK ||
         file_write(path, text, strlen(text), &ignored) != STATUS_OK) {
         free(path);
@@ -66,20 +68,20 @@ static char *first_errors(const char *log)
     return found;
 }
 
-status build_log_report(const device *dev, cl_program program, const char *name,
-                        const char *options, cl_int code, error *err)
+status build_log_report(const device *dev, const failed_build *failed, error *err)
 {
-    char *log = read_log(dev, program);
-    char *path = log ? write_log(dev, name, options, log) : NULL;
+    char *log = read_log(dev, failed->program);
+    char *path = log ? write_log(dev, failed, log) : NULL;
     char *lines = log ? first_errors(log) : NULL;
-    const char *code_name = device_error_name(code);
+    const char *code_name = device_error_name(failed->code);
     if (path && lines)
         error_set(err, STATUS_FAILED,
                   "kernels/%s.cl does not build on %s: %s (%d); the compiler's log is in %s%s",
-                  name, dev->info.name, code_name, code, path, lines);
+                  failed->name, dev->info.name, code_name, failed->code, path, lines);
     else
-        error_set(err, STATUS_FAILED, "kernels/%s.cl does not build on %s: %s (%d)\n%s", name,
-                  dev->info.name, code_name, code, log ? log : "(the driver gives no log)");
+        error_set(err, STATUS_FAILED, "kernels/%s.cl does not build on %s: %s (%d)\n%s",
+                  failed->name, dev->info.name, code_name, failed->code,
+                  log ? log : "(the driver gives no log)");
     free(lines);
     free(path);
     free(log);

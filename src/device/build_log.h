@@ -4,9 +4,14 @@
 
 #include "device/device.h"
 
-/* Sets the error for `program`, whose build failed with `code`, and returns STATUS_FAILED. The
- * whole log goes to NAME-build.log in the cache directory, which the message names; the message has
- * the first lines that say "error". If the file cannot be written, the message has the log itself.
- */
-status build_log_report(const device *dev, cl_program program, const char *name,
-                        const char *options, cl_int code, error *err);
+typedef struct failed_build {
+    cl_program program;
+    cl_int code;                /* of clBuildProgram */
+    const char *name, *options; /* as in program_build */
+    uint64_t key;               /* the hash of the program's key in the cache */
+} failed_build;
+
+/* Sets the error for the build and returns STATUS_FAILED. The whole log goes to NAME-KEY-build.log
+ * in the cache directory, which the message names; the message has the first lines that say
+ * "error". If the file cannot be written, the message has the log itself. */
+status build_log_report(const device *dev, const failed_build *failed, error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether the directories can be written in which compiled programs are kept. */
+/* Checks that the cache directories, which keep compiled programs, are writable. */
 #pragma once
 
 #include "base/error.h"

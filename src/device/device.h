@@ -38,7 +38,7 @@ typedef struct device_info {
     unsigned nv_capability;   /* NVIDIA's compute capability: 10 * major + minor; 0 for others */
     bool unified_memory;      /* shares its memory with the host, like an integrated GPU */
     bool available;           /* available, and has a compiler */
-    /* What the self-test found: FAILED means that an operation failed and nothing replaces it. */
+    /* What the self-test found. FAILED: an operation that nothing can replace failed in fp32. */
     enum device_tested { DEVICE_UNTESTED, DEVICE_PASSED, DEVICE_FAILED } tested;
     int failed_checks;
     char tested_at[24]; /* date and time in UTC, "2026-11-29 20:15:03"; "" if untested */
@@ -83,9 +83,9 @@ status device_read_test(device_info *info, error *err);
 
 /* The position of a device among those of the list, from 0, the best first: GPUs, CPUs,
  * accelerators, GPUs that are simulated on the processor, devices that failed the self-test, and
- * those that are not available. Among devices of a kind, those that have passed the self-test come
- * first, then GPUs with memory of their own, then those with more compute units and a higher
- * clock. */
+ * those that are not available. Among the GPUs, and among the devices of each later kind, those
+ * with memory of their own come first, then those with more compute units and a higher clock. Of
+ * equal devices, and of the drivers of a CPU, those that have passed the self-test come first. */
 int device_rank(const device_list *list, int index);
 
 /* Finds the index in `list` of the device that `spec` names: "gpu", "cpu", "accelerator", "P:D"
@@ -127,7 +127,7 @@ void device_set_precision(device *dev, enum precision precision);
 /* Bytes of one stored element of an activation: 2 or 4. */
 size_t device_real_bytes(const device *dev);
 
-/* Waits until the queue is empty, in sleep (see wait.h). */
+/* Waits until the queue is empty, and sleeps meanwhile (see wait.h). */
 status device_finish(device *dev, error *err);
 /* The same for measurements of time: the driver waits, which notices the end at once, but may keep
  * a processor core busy. */

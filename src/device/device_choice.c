@@ -62,15 +62,17 @@ static int compare_ranks(const device_info *a, const device_info *b)
     const int tiers = (int)tier_of(a) - (int)tier_of(b);
     if (tiers != 0)
         return tiers;
+    /* A device is tested when it is first used, so a test that it passed is the last thing to
+     * count: otherwise the first device that was ever used would stay the default. */
     const int passed = (b->tested == DEVICE_PASSED) - (a->tested == DEVICE_PASSED);
     /* The drivers of a CPU all run on the same processor, whatever they report. */
-    if (passed != 0 || tier_of(a) == TIER_CPU)
+    if (tier_of(a) == TIER_CPU)
         return passed;
     if (a->unified_memory != b->unified_memory)
         return (int)a->unified_memory - (int)b->unified_memory;
     const uint64_t speed_a = (uint64_t)a->compute_units * a->clock_mhz;
     const uint64_t speed_b = (uint64_t)b->compute_units * b->clock_mhz;
-    return (speed_a < speed_b) - (speed_a > speed_b);
+    return speed_a != speed_b ? (speed_a < speed_b) - (speed_a > speed_b) : passed;
 }
 
 int device_rank(const device_list *list, int index)
@@ -158,22 +160,39 @@ static int find_device(const device_list *list, const char *spec, int place)
 
 /* ---- Errors ---- */
 
-/* If PoCL is installed and offers no device, which may be why none was found, appends the reason to
- * the error. */
+/* Why PoCL, which is installed, offers no device. */
+static void explain_pocl(error *reason)
+{
+    const char *allowed = getenv("POCL_DEVICES");
+    if (cache_check_pocl(reason) != STATUS_OK)
+        return;
+    if (allowed && *allowed)
+        error_set(reason, STATUS_USAGE,
+                  "PoCL is installed but offers no device, with POCL_DEVICES=%s; unset that "
+                  "variable",
+                  allowed);
+    else
+        error_set(reason, STATUS_USAGE,
+                  "PoCL is installed but offers no device; POCL_DEBUG=err prints why");
+}
+
+/* If PoCL offers no device, which may be why none was found, appends the reason to the error. */
 static status add_pocl_reason(const device_list *list, error *err)
 {
     error reason;
-    if (list->pocl_is_empty && cache_check_pocl(&reason) != STATUS_OK)
-        return error_suffix(err, STATUS_USAGE, "%s", reason.message);
-    return STATUS_USAGE;
+    if (!list->pocl_is_empty)
+        return STATUS_USAGE;
+    explain_pocl(&reason);
+    return error_suffix(err, STATUS_USAGE, "\n%s", reason.message);
 }
 
 static status refuse_empty(const device_list *list, error *err)
 {
     error reason;
-    if (list->pocl_is_empty && cache_check_pocl(&reason) != STATUS_OK)
-        return error_set(err, STATUS_USAGE, "no OpenCL device on this machine. %s", reason.message);
-    return error_set(err, STATUS_USAGE, "no OpenCL device on this machine. %s", install_hint);
+    if (list->pocl_is_empty)
+        explain_pocl(&reason);
+    return error_set(err, STATUS_USAGE, "no OpenCL device on this machine. %s",
+                     list->pocl_is_empty ? reason.message : install_hint);
 }
 
 status device_choose(const device_list *list, const char *spec, int place, int *index, error *err)

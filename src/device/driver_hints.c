@@ -20,8 +20,7 @@ static const driver_row rows[] = {
      "PoCL 3.0 does not know recent processors (\"unknown target CPU\"); install 3.1 or later"},
     {"Clover", NULL, NULL, 0, 0,
      "Mesa's Clover is no longer developed and miscompiles; use the vendor's driver, or rusticl "
-     "with "
-     "RUSTICL_ENABLE=radeonsi (AMD) or iris (Intel)"},
+     "with RUSTICL_ENABLE=radeonsi (AMD) or iris (Intel)"},
     {"rusticl", NULL, NULL, 0, 23.0,
      "this rusticl computes wrong group normalisations (Mesa 22.3); use Mesa 25 or later"},
     {NULL, "llvmpipe", NULL, 0, 0,
@@ -30,12 +29,10 @@ static const driver_row rows[] = {
      "Oclgrind is a simulator that looks for faults in kernels; it is far too slow for training"},
     {"AMD Accelerated", NULL, NULL, 3590, 3625,
      "ROCm 5.7 to 6.1 (LLVM 17) drops some stores to private arrays; hcnn-cl avoids the known "
-     "case, "
-     "but ROCm 6.2 or later is safer"},
+     "case, but ROCm 6.2 or later is safer"},
     {"NVIDIA", NULL, NULL, 465, 472,
      "compilers of the NVIDIA drivers 465 to 471 may hang or compute mul_hi wrongly; install a "
-     "later "
-     "one"},
+     "later one"},
     {"Intel(R) OpenCL Graphics", NULL, NULL, 0, 0,
      "the kernel's i915 driver resets the GPU if queued work takes too long; if a run ends with "
      "CL_OUT_OF_RESOURCES or hangs, use a smaller --batch-size"},

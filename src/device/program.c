@@ -152,21 +152,20 @@ static cl_int try_build(device *dev, const char *source, const char *options, cl
 }
 
 /* Builds the source, and once more if that fails, because some drivers' compilers fail at random.
- */
-static status build_source(device *dev, const char *name, const char *source, const char *options,
-                           cl_program *built, error *err)
+ * `build` has the name, the options and the key, and is completed if the build fails. */
+static status build_source(device *dev, const char *source, failed_build *build, cl_program *built,
+                           error *err)
 {
-    cl_program failed;
-    cl_int code = try_build(dev, source, options, built, &failed);
-    if (code == CL_SUCCESS)
+    build->code = try_build(dev, source, build->options, built, &build->program);
+    if (build->code == CL_SUCCESS)
         return STATUS_OK;
-    if (failed)
-        clReleaseProgram(failed);
-    code = try_build(dev, source, options, built, &failed);
-    if (!failed)
-        return device_check(dev, err, code, "creating a program");
-    status result = build_log_report(dev, failed, name, options, code, err);
-    clReleaseProgram(failed);
+    if (build->program)
+        clReleaseProgram(build->program);
+    build->code = try_build(dev, source, build->options, built, &build->program);
+    if (!build->program)
+        return device_check(dev, err, build->code, "creating a program");
+    status result = build_log_report(dev, build, err);
+    clReleaseProgram(build->program);
     return result;
 }
 
@@ -179,7 +178,9 @@ status program_build(device *dev, const char *program, const char *source, const
     status result = STATUS_OK;
     *built = load_entry(dev, path, key, options);
     if (!*built) {
-        result = build_source(dev, program, source, options, built, err);
+        failed_build build = {
+            .name = program, .options = options, .key = hash_bytes(key, strlen(key))};
+        result = build_source(dev, source, &build, built, err);
         if (result == STATUS_OK)
             store_entry(path, key, *built);
     }
