@@ -88,4 +88,68 @@ check "... and so does its JSON" \
 check "the reports have no path of this machine" \
     sh -c "! grep -F -e '$scratch' -e '$PWD' '$scratch/results/report.md' '$scratch/results/report.jsonl'"
 
+# ---- What its parts do ----
+
+# parts COMMANDS: runs commands in bash after the kit's parts, with programs made up here instead of
+# those of the kit, and with one second for each.
+mkdir -p "$scratch/made-up/bin" "$scratch/work/cache/hcnn-cl"
+cat >"$scratch/parts" <<'END'
+set -u -o pipefail
+kit=$scratch/made-up out=$scratch/parts-results work=$scratch/work
+deadline=100 shares='1 1' quick=yes kind=cpu failures=0 running= library_path=
+. "$scratch/gpu-kit/parts/report.sh"
+. "$scratch/gpu-kit/parts/steps.sh"
+limit() { echo 1; }
+begin_reports
+END
+parts() {
+    code=0
+    { cat "$scratch/parts"; echo "$1"; } |
+        scratch=$scratch bash >"$scratch/out" 2>"$scratch/err" || code=$?
+}
+
+# made_up NAME TEXT COMMAND: a program that prints a text.
+made_up() {
+    printf '#!/bin/sh\ncat <<END\n%s\nEND\n%s\n' "$2" "$3" >"$scratch/made-up/bin/$1"
+    chmod +x "$scratch/made-up/bin/$1"
+}
+
+good='fp32 bias                  1.5e-08    2.0e-06    0.01  passed'
+bad='fp32 gemm                  1.0e+00    2.0e-06    0.01  FAILED: wrong'
+# shellcheck disable=SC2016 # expanded by parts
+steps='step_selftest; step_test made_up 1 20; echo "$failures failures"'
+made_up hcnn-cl "$good" "exec sleep 20"
+made_up test_made_up '[ RUN      ] test_one
+[       OK ] test_one
+[ RUN      ] test_two' "exec sleep 20"
+parts "$steps"
+check "a step that is stopped is not a failure" answered 0 '^0 failures'
+check "... and names the case that ran" grep -q '"result": "stopped".*"first": "test_two"' \
+    "$scratch/parts-results/report.jsonl"
+made_up hcnn-cl "$good
+$bad" "exec sleep 20"
+made_up test_made_up '[ RUN      ] test_one
+[  FAILED  ] test_one
+[ RUN      ] test_two' "exec sleep 20"
+parts "$steps"
+check "a step that is stopped after a failed check is a failure" answered 0 '^2 failures'
+check "... and names the case that failed" grep -q '"result": "stopped".*"first": "test_one"' \
+    "$scratch/parts-results/report.jsonl"
+check "... and the report has it" \
+    grep -q 'stopped after .* when 1 had failed' "$scratch/parts-results/report.md"
+
+# shellcheck disable=SC2016 # expanded by parts
+parts 'TMPDIR=/scratch/alice/ work=/scratch/alice/hcnn-kit-1
+    echo "$out/a $kit/b $work/c /scratch/alice/d ${HOME%/}/e" | anonymous'
+check "paths become words" answered 0 '^RESULTS/a KIT/b WORK/c TMPDIR/d HOME/e$'
+parts 'TMPDIR=/ HOME=/; echo /usr/lib | anonymous'
+check "... but not every slash" answered 0 '^/usr/lib$'
+
+touch "$scratch/work/cache/hcnn-cl/tune-1.json" "$scratch/work/cache/hcnn-cl/bias-1.bin" \
+    "$scratch/work/cache/hcnn-cl/bias-1-build.log"
+# shellcheck disable=SC2016 # expanded by parts
+parts 'keep_findings; ls "$out/found"'
+check "the results have the tuning and the logs of builds" \
+    test "$(paste -sd' ' "$scratch/out")" = 'bias-1-build.log tune-1.json'
+
 finish

@@ -13,13 +13,16 @@ begin_reports() {
     : >"$out/report.jsonl"
 }
 
-# anonymous: copies stdin without the paths of this machine, which may contain the user's name.
+# anonymous: copies stdin without the paths of this machine, which may contain the user's name. A
+# directory stands before those that contain it.
 anonymous() {
-    local text
+    local text place path
     text=$(cat)
-    text=${text//"$out"/RESULTS}
-    text=${text//"$kit"/KIT}
-    [ "${#HOME}" -lt 2 ] || text=${text//"$HOME"/HOME}
+    for place in "RESULTS=$out" "KIT=$kit" "WORK=$work" "TMPDIR=${TMPDIR:-}" "HOME=${HOME:-}"; do
+        path=${place#*=}
+        path=${path%/}
+        [[ $path != /?* ]] || text=${text//"$path"/${place%%=*}}
+    done
     printf '%s\n' "$text"
 }
 
@@ -76,6 +79,13 @@ failure() {
         grep -v '^\[\(==========\| RUN \|       OK\)' "$2" | tail -n 12 | cut -c1-300
         printf '```\n'
     } >>"$tables/90"
+}
+
+# keep_findings: copies what tune chose and what the self-test found for this device, and what its
+# compiler said about programs that do not build.
+keep_findings() {
+    mkdir -p "$out/found"
+    cp "$work"/cache/hcnn-cl/*.json "$work"/cache/hcnn-cl/*-build.log "$out/found" 2>/dev/null
 }
 
 write_report() {

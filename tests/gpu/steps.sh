@@ -78,6 +78,17 @@ ours() {
     limited "$most" "$log" env "LD_LIBRARY_PATH=$library_path" "srcdir=$kit" "$program" "$@"
 }
 
+# count_failure NAME LOG FAILED: notes a failure if the step failed, or if it was stopped after FAILED
+# checks had failed.
+count_failure() {
+    if [ "$outcome" = stopped ] && [ "$3" -gt 0 ]; then
+        echo "stopped after $seconds s, when $3 had failed" >>"$2"
+        failure "$1" "$2"
+    elif [ "$outcome" = failed ]; then
+        failure "$1" "$2"
+    fi
+}
+
 # On a processor, compiling the kernels of everything would take most of the time.
 is_thorough() {
     [ "$kind" = gpu ] && [ "$quick" = no ]
@@ -115,19 +126,18 @@ step_selftest() {
     [ "$failed" -eq 0 ] || sentence 10 "Failed:"
     selftest_checks "$log.out" | awk -F '\t' '
         $5 != "passed" { printf "\n- %s: error %s, bound %s: %s\n", $1, $2, $3, $6 }' >>"$tables/10"
-    [ "$outcome" != failed ] || failure self-test "$log"
+    count_failure self-test "$log" "$failed"
     result selftest "$outcome" "$seconds" "\"extent\": \"${extent#--}\", \"passed\": $passed, \
 \"failed\": $failed, \"checks\": [$(selftest_json "$log.out")]"
 }
 
 # ---- The test programs ----
 
-# first_failure LOG: of cmocka's output, the case that failed or, of a program that was stopped, ran.
+# first_failure LOG: the first case of cmocka's output that failed. If none did and the program was
+# stopped, the case that ran then.
 first_failure() {
-    case $outcome in
-    failed) grep -m 1 -oE '^\[  FAILED  \] [A-Za-z_0-9]+$' "$1" | cut -c14- ;;
-    stopped) grep '^\[ RUN' "$1" | tail -n 1 | cut -c14- ;;
-    esac
+    grep -m 1 -oE '^\[  FAILED  \] [A-Za-z_0-9]+$' "$1" | cut -c14- && return
+    [ "$outcome" != stopped ] || grep '^\[ RUN' "$1" | tail -n 1 | cut -c14-
 }
 
 # step_test NAME PARTS PLACE: a test program; PARTS as for limit, PLACE is its table's.
@@ -153,7 +163,7 @@ step_test() {
     fi
     say "$passed passed, $failed failed, $skipped skipped; $outcome after $seconds s"
     row "$3" "$name" "$outcome" "$passed" "$failed" "$skipped" "$seconds" "$first"
-    [ "$outcome" != failed ] || failure "test $name" "$log"
+    count_failure "test $name" "$log" "$failed"
     result "test $name" "$outcome" "$seconds" "\"passed\": $passed, \"failed\": $failed, \
 \"skipped\": $skipped, \"first\": $(json_text "$first")"
 }
