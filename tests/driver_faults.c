@@ -11,6 +11,9 @@
  *   exit:PROGRAM             ... by exit(8), as a translator of Mesa does
  *   group:KERNEL:ITEMS       the kernel accepts at most so many work-items in a group
  *   fill                     clEnqueueFillBuffer does not exist
+ *   poison:KERNEL            its launch fails, and after it every launch and every new buffer
+ *   memory:KERNEL            its launch fails for want of memory
+ *   noise                    the driver prints to standard output, without ending the line
  *
  * It is made for one thread: it knows each kernel's arguments only as they were last set. */
 #include <math.h>
@@ -39,6 +42,7 @@ static struct {
     cl_mem buffer;
 } seen[BUFFERS];
 static int seen_count;
+static int poisoned;
 
 static int is(const char *name)
 {
@@ -74,6 +78,11 @@ static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_ui
                                  cl_uint waits, const cl_event *wait_list, cl_event *event)
 {
     static float value;
+    poisoned |= is("poison") && is_target(kernel);
+    if (poisoned)
+        return CL_OUT_OF_RESOURCES;
+    if (is("memory") && is_target(kernel))
+        return CL_MEM_OBJECT_ALLOCATION_FAILURE;
     cl_int code = next->clEnqueueNDRangeKernel(queue, kernel, dimensions, offset, global, local,
                                                waits, wait_list, event);
     value = is("nan") ? NAN : 1000;
@@ -129,6 +138,15 @@ static cl_int CL_API_CALL group_info(cl_kernel kernel, cl_device_id device,
     return code;
 }
 
+static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, size_t size,
+                                        void *host, cl_int *code)
+{
+    if (!poisoned)
+        return next->clCreateBuffer(context, flags, size, host, code);
+    *code = CL_OUT_OF_RESOURCES;
+    return NULL;
+}
+
 static cl_int CL_API_CALL fill(cl_command_queue queue, cl_mem buffer, const void *pattern,
                                size_t pattern_size, size_t offset, size_t size, cl_uint waits,
                                const cl_event *wait_list, cl_event *event)
@@ -162,12 +180,17 @@ CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint count,
         return CL_INVALID_VALUE;
     sscanf(asked, "%15[^:]:%127[^:]:%ld", kind, target, &number);
     next = target_dispatch;
+    if (is("noise")) {
+        printf("driver: ");
+        fflush(stdout);
+    }
     memcpy(&mine, next, sizeof mine);
     mine.clSetKernelArg = set_argument;
     mine.clEnqueueNDRangeKernel = launch;
     mine.clBuildProgram = build;
     mine.clGetKernelWorkGroupInfo = group_info;
     mine.clEnqueueFillBuffer = fill;
+    mine.clCreateBuffer = create_buffer;
     *made = &mine;
     *made_count = sizeof mine / sizeof mine.clGetPlatformIDs;
     return CL_SUCCESS;

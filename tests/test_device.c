@@ -333,12 +333,13 @@ static void test_hints(void **state)
                      1);
 }
 
-static void check_remembered(verdicts *known, bool required, bool passed, enum device_tested wanted)
+static void check_remembered(verdicts *known, const char *check, bool required, bool passed,
+                             enum device_tested wanted)
 {
     error err;
     device_info info = made_up[2];
     const verdict found = {.passed = passed, .required = required};
-    CHECK_OK(verdicts_put(known, required ? "fp32 needed" : "fp32 spare", &found, &err));
+    CHECK_OK(verdicts_put(known, check, &found, &err));
     CHECK_OK(verdicts_save(known, &err));
     CHECK_OK(device_read_test(&info, &err));
     assert_int_equal(info.tested, wanted);
@@ -361,11 +362,12 @@ static void test_remembered_test(void **state)
     assert_int_equal(info.tested, DEVICE_UNTESTED);
     assert_string_equal(info.tested_at, "");
     CHECK_OK(verdicts_open(&info, &known, &err));
-    check_remembered(known, true, true, DEVICE_PASSED);
-    check_remembered(known, false, false, DEVICE_PASSED);
-    check_remembered(known, true, false, DEVICE_FAILED);
+    check_remembered(known, "fp32 needed", true, true, DEVICE_PASSED);
+    check_remembered(known, "fp32 spare", false, false, DEVICE_PASSED);
+    check_remembered(known, "fp16 needed", true, false, DEVICE_PASSED);
+    check_remembered(known, "fp32 needed", true, false, DEVICE_FAILED);
     CHECK_OK(device_read_test(&info, &err));
-    assert_int_equal(info.failed_checks, 2);
+    assert_int_equal(info.failed_checks, 3);
     verdicts_close(known);
     CHECK_OK(file_remove_tree(directory, &err));
     if (kept)

@@ -75,6 +75,16 @@ check_fault "wrong numbers are noticed" 0 \
     wrong:implicit_gemm_forward:2
 check "... and the driver is named" grep -q '(device .*, driver ' "$scratch/out"
 check "... and another algorithm computes the same" [ "$(loss)" = "$right" ]
+OPENCL_LAYERS=$scratch/faults.so
+HCNN_FAULT=wrong:implicit_gemm_forward:2
+export OPENCL_LAYERS HCNN_FAULT
+check_run "--no-selftest tests nothing" 0 '^stopped after step 5' train $(brief) --no-selftest
+check "... and still leaves out what is known to be wrong" [ "$(loss)" = "$right" ]
+HCNN_CONV=gemm
+export HCNN_CONV
+check_run "a forced family that is wrong is named at each start" 0 \
+    'leaves out fp32 implicit_gemm forward' train $(brief)
+unset HCNN_CONV OPENCL_LAYERS HCNN_FAULT
 HCNN_SELFTEST_SECONDS=4
 export HCNN_SELFTEST_SECONDS
 check_fault "a build that hangs is noticed" 0 \
@@ -96,6 +106,16 @@ if ! is_short; then
         'leaves out fp32 implicit_gemm forward, .*: it was ended by signal 9' crash:implicit_gemm
     check_fault "a driver that exits is noticed" 0 \
         'leaves out fp32 implicit_gemm forward, .*: it failed with exit code 8' exit:implicit_gemm
+    check_fault "a device that fails for good after a fault is opened again" 0 \
+        'leaves out fp32 implicit_gemm data, .*: CL_OUT_OF_RESOURCES' \
+        poison:implicit_gemm_backward_data
+    check "... and another algorithm computes the same" [ "$(loss)" = "$right" ]
+    check_fault "too little memory is not the kernel's fault" 1 \
+        'needs more memory for fp32 implicit_gemm data: .*--no-selftest runs all the same' \
+        memory:implicit_gemm_backward_data
+    check "... and no verdict" sh -c "! grep -q 'implicit_gemm data' '$(verdicts)'"
+    check_fault "what a driver prints does not mix up the checks" 0 '^stopped after step 5' noise
+    check "... which all pass" sh -c "! grep -q '\"passed\": false' '$(verdicts)'"
     check_fault "what nothing can replace is refused" 1 \
         'fails the self-test in fp32 batchnorm.*, which nothing can replace: its result has a NaN' \
         nan:batchnorm_normalise:7

@@ -62,8 +62,9 @@ static void test_kept(void **state)
 {
     (void)state;
     verdicts *known = open_verdicts(&card);
-    put(known, "good", (verdict){true, 1e-6, 2e-6, 0.5, "", false});
-    put(known, "bad", (verdict){false, NAN, 2e-6, 0.25, "a NaN", false});
+    put(known, "good", (verdict){.passed = true, .error = 1e-6, .bound = 2e-6});
+    put(known, "bad",
+        (verdict){.error = NAN, .bound = 2e-6, .seconds = 0.25, .why = "a NaN", .shapes = 3});
     save(known);
     verdicts_close(known);
     known = open_verdicts(&card);
@@ -73,6 +74,7 @@ static void test_kept(void **state)
     assert_true(verdicts_find(known, "bad", &found));
     assert_true(!found.passed && isnan(found.error) && found.seconds == 0.25);
     assert_string_equal(found.why, "a NaN");
+    assert_int_equal(found.shapes, 3);
     assert_false(verdicts_find(known, "other", &found));
     verdict_totals totals = verdicts_totals(known);
     assert_int_equal(totals.checks, 2);

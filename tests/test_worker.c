@@ -5,6 +5,8 @@
 
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t stop;
 static const worker_patience patient = {30, &stop}, hasty = {0.2, &stop};
@@ -68,6 +70,50 @@ static void test_late(void **state)
     assert_int_equal(waitpid(w.process, NULL, 0), -1); /* it is not left as a zombie */
 }
 
+/* A compiler that outlives the process holds its output, and ends with it. */
+static void test_orphan(void **state)
+{
+    (void)state;
+    worker w = start("sleep 60 & echo $!; kill -KILL $$");
+    assert_int_equal(worker_wait(&w, patient), WORKER_SAID);
+    pid_t orphan = (pid_t)strtol(w.line, NULL, 10);
+    assert_int_equal(worker_wait(&w, patient), WORKER_DONE);
+    expect_end(&w, "it was ended by signal 9");
+    char path[64], program[64];
+    ssize_t runs = 1;
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)orphan);
+    for (int i = 0; i < 100 && runs > 0; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        runs = readlink(path, program, sizeof program); /* fails for a zombie */
+    }
+    assert_int_equal(runs, -1);
+}
+
+/* What it prints at its end does not end it by SIGPIPE. */
+static void test_last_words(void **state)
+{
+    (void)state;
+    worker w = start("echo answer; sleep 0.2; head -c 200000 /dev/zero; exit 4");
+    assert_int_equal(worker_wait(&w, patient), WORKER_SAID);
+    expect_end(&w, "it failed with exit code 4");
+}
+
+/* The pipe is not among the descriptors that are replaced, even if these are closed here. */
+static void test_closed_input(void **state)
+{
+    (void)state;
+    int kept = dup(STDIN_FILENO), code;
+    close(STDIN_FILENO);
+    worker w = start("echo one; cat");
+    assert_int_equal(worker_wait(&w, patient), WORKER_SAID);
+    assert_string_equal(w.line, "one");
+    assert_int_equal(worker_wait(&w, patient), WORKER_DONE);
+    assert_true(worker_end(&w, patient, &code));
+    dup2(kept, STDIN_FILENO);
+    close(kept);
+    assert_int_equal(code, 0);
+}
+
 static void test_stop(void **state)
 {
     (void)state;
@@ -94,8 +140,10 @@ static void test_ends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines), cmocka_unit_test(test_long_line), cmocka_unit_test(test_late),
-        cmocka_unit_test(test_stop),  cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_lines),        cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_late),         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_orphan),       cmocka_unit_test(test_last_words),
+        cmocka_unit_test(test_closed_input), cmocka_unit_test(test_ends),
     };
     return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
 }

@@ -27,19 +27,21 @@ typedef struct worker {
 } worker;
 
 /* Starts `arguments[0]`, a program's file, with these arguments; a NULL ends them. Its standard
- * input and its standard error are /dev/null. On Linux it is killed when this process dies. */
+ * input and its standard error are /dev/null. It has a process group of its own, which keeps the
+ * terminal's Ctrl-C from it. On Linux it is killed when this process dies. */
 status worker_start(char *const arguments[], worker *started, error *err);
 
 enum worker_event {
     WORKER_SAID, /* worker.line is the next line, at most WORKER_LINE_BYTES - 1 bytes of it */
-    WORKER_DONE, /* it closed its output */
+    WORKER_DONE, /* it closed its output or ended */
     WORKER_LATE, /* `seconds` passed without a line */
     WORKER_STOPPED,
 };
 enum worker_event worker_wait(worker *w, worker_patience patience);
 
-/* Waits until the process ends and kills it if that takes too long. Call it once for each worker
- * that was started. False: it was killed here. *code is as from waitpid. */
+/* Waits until the process ends, and kills it and what it started if that takes too long. Its output
+ * is read and dropped. Call it once for each worker that was started. False: it was killed here;
+ * one that hangs in the kernel, and so cannot be killed, is left. *code is as from waitpid. */
 bool worker_end(worker *w, worker_patience patience, int *code);
 /* Says how a process with this code ended: "it was ended by signal 11". */
 void worker_describe(int code, char *text, size_t capacity);

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "commands/commands.h"
 #include "device/profile.h"
+#include "model/fit.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -163,6 +164,20 @@ static status write_trace(device *dev, const char *path, error *err)
     return json_write(path, root, JSON_COMPACT, err);
 }
 
+/* Tests what the measured networks run. */
+static status test_device(const request *r, device *dev, progress *bar, error *err)
+{
+    /* It would compile the kernels that --cold is to see compiled. */
+    selftest_options options = command_selftest_options(r->no_selftest || r->cold, bar);
+    for (int train = 0; train < 2; train++) {
+        const network_options n = bench_network(&r->options, train);
+        options.uses.steps = train && !fit_steps_in_backward(dev, &n);
+        if (train ? r->options.train : r->options.infer)
+            TRY(selftest_network(dev, &n, &options, err));
+    }
+    return STATUS_OK;
+}
+
 /* The speeds come first, because recording the times of kernels costs some speed. */
 static status measure(request *r, findings *f, error *err)
 {
@@ -172,14 +187,12 @@ static status measure(request *r, findings *f, error *err)
     const tune_options tuning = {.network = bench_network(&r->options, r->options.train),
                                  .only_missing = true,
                                  .program = command_program()};
-    /* It would compile the kernels that --cold is to see compiled. */
-    const selftest_options selftest = command_selftest_options(r->no_selftest || r->cold, &bar);
     progress_begin(&bar, stderr);
     status result;
     TRY_OR_DONE(peak_measure(dev, &f->limits, err));
     if (r->tune)
         TRY_OR_DONE(command_tune_network(dev, &tuning, &bar, &tuned, err));
-    TRY_OR_DONE(selftest_network(dev, &tuning.network, &selftest, err));
+    TRY_OR_DONE(test_device(r, dev, &bar, err));
     TRY_OR_DONE(bench_run(dev, &r->options, show_progress, &bar, &f->speed, err));
     if (r->layers || r->trace)
         TRY_OR_DONE(bench_layers(dev, &r->options, &f->net, &f->layers, &f->layer_count, err));

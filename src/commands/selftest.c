@@ -121,9 +121,9 @@ static status test_device(session *s, error *err)
     if (s->failed == 0)
         return STATUS_OK;
     return error_set(err, STATUS_FAILED,
-                     "%d checks fail on %s (driver %s); what fails is not used where something "
+                     "%s (driver %s) fails %d of %d checks; what fails is not used where something "
                      "else can take its place",
-                     s->failed, info->name, info->driver);
+                     info->name, info->driver, s->failed, s->total);
 }
 
 static status run(void *values, const operands *rest, error *err)
@@ -194,6 +194,9 @@ int command_selftest_checks(int argc, char **argv)
     device *dev = NULL;
     error err;
     status result = serve(argc, argv, &dev, &err);
+    if (result != STATUS_OK)
+        selftest_serve_error(&err, stdout);
+    fflush(stdout);
     device_close(dev);
     return result == STATUS_OK ? command_finish() : command_fail(&err, result);
 }

@@ -5,8 +5,7 @@
  *
  *   {...
  *    "tested": date and time of the last check, "2026-11-29 20:15:03" in UTC,
- *    "checks": {NAME: {"passed", "required", "error", "bound", "seconds", "why": absent if it
- * passed}, ...}} */
+ *    "checks": {NAME: the members of a verdict; "why" only if it failed, ...}} */
 #pragma once
 
 #include "device/device.h"
@@ -15,9 +14,10 @@ typedef struct verdict {
     bool passed;
     double error, bound; /* as in selftest/check.h; NaN if there was no result */
     double seconds;
-    char why[200]; /* what went wrong, without the check's name; "" if it passed */
+    char why[640]; /* what went wrong, without the check's name; "" if it passed */
     bool required; /* nothing else computes what the check tests, so a device that fails it is
                       refused */
+    int shapes;    /* that a convolution was tested with, at most */
 } verdict;
 
 typedef struct verdicts verdicts;
@@ -29,7 +29,7 @@ void verdicts_close(verdicts *known); /* known may be NULL */
 /* The path of the file; NULL if there is no cache directory. */
 const char *verdicts_path(const verdicts *known);
 
-/* False if a check of this name has no verdict. */
+/* False if a check of this name has no verdict; *found is then unchanged. */
 bool verdicts_find(const verdicts *known, const char *check, verdict *found);
 /* Sets the verdict of a check; verdicts_save writes it. */
 status verdicts_put(verdicts *known, const char *check, const verdict *found, error *err);
@@ -40,7 +40,7 @@ status verdicts_save(verdicts *known, error *err);
 /* Totals, for lists of devices. */
 typedef struct verdict_totals {
     int checks, failed;
-    int refused;     /* failed checks that are required */
+    int refused;     /* failed checks that are required, in fp32 */
     char tested[24]; /* as in the file; "" if nothing was tested */
 } verdict_totals;
 verdict_totals verdicts_totals(const verdicts *known);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The choice of an algorithm; see convolver.h. */
 #include "ops/convolver.h"
+#include "base/environment.h"
 #include "device/verdicts.h"
 #include "ops/gemm.h"
 #include "ops/tensor_gemm.h"
@@ -44,13 +45,21 @@ static status read_family(convolver *c, error *err)
 
 static status read_tf32(convolver *c, error *err)
 {
-    const char *asked = getenv("HCNN_TF32");
-    if (!asked || !*asked || strcmp(asked, "0") == 0)
-        return STATUS_OK;
-    if (strcmp(asked, "1") != 0)
-        return error_set(err, STATUS_USAGE, "HCNN_TF32=%s: expected 0 or 1", asked);
-    c->tf32 = true;
-    return tensor_gemm_check(c->dev, err);
+    TRY(environment_flag("HCNN_TF32", false, &c->tf32, err));
+    return c->tf32 ? tensor_gemm_check(c->dev, err) : STATUS_OK;
+}
+
+static status open_files(convolver *c, error *err)
+{
+    if (!c->dev->verdicts)
+        TRY(verdicts_open(&c->dev->info, &c->dev->verdicts, err));
+    return choices_open(c->dev, c->tf32, &c->known, err);
+}
+
+status convolver_open_plain(device *dev, convolver *opened, error *err)
+{
+    *opened = (convolver){.dev = dev};
+    return open_files(opened, err);
 }
 
 status convolver_open(device *dev, convolver *opened, error *err)
@@ -58,7 +67,7 @@ status convolver_open(device *dev, convolver *opened, error *err)
     *opened = (convolver){.dev = dev};
     TRY(read_family(opened, err));
     TRY(read_tf32(opened, err));
-    return choices_open(dev, opened->tf32, &opened->known, err);
+    return open_files(opened, err);
 }
 
 void convolver_close(convolver *c)
@@ -84,15 +93,26 @@ void convolver_check_name(const device *dev, convolution_choice by,
              tile ? tile : "", convolution_direction_names[direction]);
 }
 
-/* Whether the self-test found the choice wrong. */
+static bool has_failed(const device *dev, const char *check)
+{
+    verdict found;
+    return verdicts_find(dev->verdicts, check, &found) && !found.passed;
+}
+
+bool convolver_uses_clblast(const convolution_algorithm *algorithm)
+{
+    return algorithm == &im2col_gemm || algorithm == &conv1x1_gemm;
+}
+
+/* Whether the self-test found the choice wrong, or CLBlast if it is made of that. */
 static bool is_wrong(const device *dev, convolution_choice by, enum convolution_direction direction)
 {
     char name[CONVOLVER_CHECK_NAME];
-    verdict found;
-    if (!dev->verdicts)
-        return false;
+    snprintf(name, sizeof name, "%s gemm", word_list_at(&precision_words, dev->precision));
+    if (convolver_uses_clblast(by.algorithm) && has_failed(dev, name))
+        return true;
     convolver_check_name(dev, by, direction, name);
-    return verdicts_find(dev->verdicts, name, &found) && !found.passed;
+    return has_failed(dev, name);
 }
 
 bool convolver_supports(const convolver *c, convolution_choice by, const convolution_call *call)
@@ -128,7 +148,13 @@ convolution_choice convolver_choose_quickly(const convolver *c, const convolutio
         if (by.algorithm && suits(c, by, call))
             return by;
     }
-    return (convolution_choice){&direct_convolution, 0}; /* it supports every call */
+    for (int i = 0; convolution_algorithms[i]; i++) {
+        const convolution_choice by = find_tile(c, convolution_algorithms[i], call);
+        if (by.algorithm)
+            return by;
+    }
+    /* It supports every call. The self-test found it wrong, and everything else, too. */
+    return (convolution_choice){&direct_convolution, 0};
 }
 
 convolution_choice convolver_choose(const convolver *c, const convolution_call *call,

@@ -13,9 +13,12 @@ typedef struct convolver {
     choices *known;     /* the device's file */
 } convolver;
 
-/* Opens a convolver for the device's current precision. It is STATUS_USAGE if HCNN_CONV names no
- * family, if HCNN_TF32 is neither 0 nor 1, or if TF32 is not available (tensor_gemm.h). */
+/* Opens a convolver for the device's current precision, and dev->verdicts, if it is the first. It
+ * is STATUS_USAGE if HCNN_CONV names no family, if HCNN_TF32 is neither 0 nor 1, or if TF32 is not
+ * available (tensor_gemm.h). */
 status convolver_open(device *dev, convolver *opened, error *err);
+/* The same without regard to HCNN_CONV and HCNN_TF32. */
+status convolver_open_plain(device *dev, convolver *opened, error *err);
 void convolver_close(convolver *c); /* c may be all zeros */
 
 /* Makes CLBlast use the remembered parameters (gemm.h), else the device's default. Call it before
@@ -27,6 +30,9 @@ status convolver_prepare_gemm(const convolver *c, error *err);
 enum { CONVOLVER_CHECK_NAME = 96 };
 void convolver_check_name(const device *dev, convolution_choice by,
                           enum convolution_direction direction, char name[CONVOLVER_CHECK_NAME]);
+
+/* Whether the algorithm multiplies by CLBlast. */
+bool convolver_uses_clblast(const convolution_algorithm *algorithm);
 
 /* Whether the choice supports the call and may be used: rounding to TF32 needs HCNN_TF32, and the
  * self-test must not have found it wrong (dev->verdicts). */

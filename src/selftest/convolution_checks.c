@@ -89,17 +89,20 @@ static status check_weights(check_run *r, convolution_call *call, error *err)
     const operand *x, *dy, *dw;
     reference_convolution reference = {0};
     const gradient_terms terms[] = {{1, 0}, {-0.5F, 1}}; /* stored; a step of descent */
+    /* A stored gradient leaves taps that meet only padding unchanged. */
+    const bool all_meet = call->shape.kernel <= call->x.h && call->shape.kernel <= call->x.w;
+    const value_range before = all_meet ? UNWRITTEN : zeros;
     TRY(check_activation(r, call->x, ones, &x, err));
     TRY(check_activation(r, call->y, ones, &dy, err));
     for (int i = 0; i < 2; i++) {
-        /* Taps that meet only padding may be left unchanged if beta is not 1. */
-        TRY(check_floats(r, convolution_weights(&call->shape), i ? ones : zeros, &dw, err));
+        TRY(check_floats(r, convolution_weights(&call->shape), i ? ones : before, &dw, err));
         double *gradient = calloc(dw->count, sizeof *gradient);
         TRY(got_memory(gradient, err, "a check's values"));
         reference = (reference_convolution){.x = x->values, .dy = dy->values, .dw = gradient};
         reference_convolution_add(&call->shape, call->x, &reference);
         for (size_t k = 0; k < dw->count; k++)
-            dw->want[k] = terms[i].alpha * gradient[k] + terms[i].beta * dw->want[k];
+            dw->want[k] = terms[i].alpha * gradient[k] +
+                          (terms[i].beta == 0 ? 0 : terms[i].beta * dw->want[k]);
         free(gradient);
         call->x = x->t;
         call->y = dy->t;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of checks, and which networks need which; see check.h. */
 #include "selftest/operation_checks.h"
+#include "ops/convolver.h"
 
 static bool has_bias(const graph *g, const network_options *o, network_uses uses)
 {
@@ -29,7 +30,7 @@ static bool has_gemm(const graph *g, const network_options *o, network_uses uses
         for (int d = 0; d < CONVOLUTION_DIRECTIONS; d++) {
             const convolution_algorithm *chosen = g->nodes[i].choices[d].algorithm;
             if (graph_convolves(g, &g->nodes[i], (enum convolution_direction)d) &&
-                (chosen == &im2col_gemm || chosen == &conv1x1_gemm))
+                convolver_uses_clblast(chosen))
                 return true;
         }
     return false;

@@ -3,6 +3,7 @@
 #include "selftest/selftest.h"
 #include "base/array.h"
 #include "base/clock.h"
+#include "base/environment.h"
 #include "ops/convolver.h"
 #include "ops/tensor_gemm.h"
 #include "selftest/convolution_checks.h"
@@ -35,7 +36,7 @@ static status append_operations(const device *dev, selftest_list *list, error *e
     return STATUS_OK;
 }
 
-/* Tensor cores are acted out on other devices only for tests. */
+/* Tensor cores are emulated on other devices only for tests. */
 static bool applies(const device *dev, convolution_choice by, enum convolution_direction direction)
 {
     return (!by.algorithm->tf32 || dev->info.nv_capability >= TENSOR_GEMM_CAPABILITY) &&
@@ -117,7 +118,33 @@ done:
 
 /* ---- Running ---- */
 
-void selftest_judge(device *dev, const selftest_check *check, int shapes, verdict *found)
+/* Whether the device still computes: after a fault, some drivers fail every later call. */
+static bool still_works(device *dev)
+{
+    const uint32_t sent = 0x12345678u;
+    uint32_t got = 0;
+    cl_mem probe = NULL;
+    error ignored;
+    bool works = buffer_create(dev, sizeof sent, &probe, &ignored) == STATUS_OK &&
+                 buffer_write(dev, probe, 0, &sent, sizeof sent, &ignored) == STATUS_OK &&
+                 buffer_read(dev, probe, 0, &got, sizeof got, &ignored) == STATUS_OK && got == sent;
+    buffer_release(&probe);
+    return works;
+}
+
+/* Whether a failure says nothing about the kernels. */
+static bool is_shortage(const error *fault)
+{
+    static const char *const signs[] = {"CL_MEM_OBJECT_ALLOCATION_FAILURE", "CL_OUT_OF_HOST_MEMORY",
+                                        "out of memory"};
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
+        if (strstr(fault->message, signs[i]))
+            return true;
+    return false;
+}
+
+status selftest_judge(device *dev, const selftest_check *check, int shapes, verdict *found,
+                      bool *works, error *err)
 {
     deviation d = deviation_none;
     error fault;
@@ -126,6 +153,10 @@ void selftest_judge(device *dev, const selftest_check *check, int shapes, verdic
                                      : convolution_check_run(dev, check->by, check->direction,
                                                              shapes, &d, &fault);
     *found = (verdict){.error = d.error, .bound = d.bound, .seconds = clock_now() - begun};
+    *works = result == STATUS_OK || still_works(dev);
+    if (result != STATUS_OK && is_shortage(&fault))
+        return error_set(err, STATUS_FAILED, "the self-test needs more memory for %s: %s",
+                         check->name, fault.message);
     if (result != STATUS_OK)
         snprintf(found->why, sizeof found->why, "%.*s", (int)strcspn(fault.message, "\n"),
                  fault.message);
@@ -137,6 +168,7 @@ void selftest_judge(device *dev, const selftest_check *check, int shapes, verdic
                  d.error, d.bound);
     else
         found->passed = true;
+    return STATUS_OK;
 }
 
 static bool stop_wanted(const selftest_observer *o)
@@ -147,11 +179,18 @@ static bool stop_wanted(const selftest_observer *o)
 static status run_here(const selftest_work *w, error *err)
 {
     for (size_t i = 0; i < w->list->count; i++) {
+        const selftest_check *check = &w->list->checks[i];
         verdict found;
+        bool works;
         if (stop_wanted(w->observer))
             return error_set(err, STATUS_INTERRUPTED, "the self-test was stopped");
-        selftest_judge(w->dev, &w->list->checks[i], w->shapes, &found);
+        TRY(selftest_judge(w->dev, check, w->shapes, &found, &works, err));
         TRY(selftest_record(w, i, &found, err));
+        if (!works)
+            return error_set(err, STATUS_FAILED,
+                             "the device %s (driver %s) does not answer any more after %s of the "
+                             "self-test failed: %s; start again, and the check is left out",
+                             w->dev->info.name, w->dev->info.driver, check->name, found.why);
     }
     return STATUS_OK;
 }
@@ -160,9 +199,14 @@ status selftest_record(const selftest_work *w, size_t i, const verdict *found, e
 {
     const selftest_observer *o = w->observer;
     const char *name = w->list->checks[i].name;
-    verdict kept = *found;
-    kept.required = w->list->checks[i].operation != NULL;
-    TRY(verdicts_put(w->dev->verdicts, name, &kept, err));
+    const operation_check *operation = w->list->checks[i].operation;
+    verdict kept = *found, before = {.passed = true};
+    kept.required = operation && strcmp(operation->name, "gemm") != 0;
+    kept.shapes = w->shapes;
+    verdicts_find(w->dev->verdicts, name, &before);
+    /* A shape that passes does not excuse another that failed. */
+    if (before.passed || !kept.passed || before.shapes <= kept.shapes)
+        TRY(verdicts_put(w->dev->verdicts, name, &kept, err));
     if (o->progress)
         o->progress(o->context, "testing the device", i + 1, w->list->count);
     if (o->checked)
@@ -226,6 +270,33 @@ static void note_failures(const selftest_work *w)
     }
 }
 
+/* Says at each start what is left out of what the environment asks for: the family of HCNN_CONV, or
+ * TF32. */
+static status remind(device *dev, const selftest_options *options, error *err)
+{
+    convolver c = {0};
+    selftest_list list = {0};
+    size_t kept = 0;
+    status result;
+    TRY_OR_DONE(convolver_open(dev, &c, err));
+    if (!c.forced && !c.tf32)
+        goto done;
+    TRY_OR_DONE(selftest_list_all(dev, &list, err));
+    for (size_t i = 0; i < list.count; i++) {
+        const convolution_algorithm *a = list.checks[i].by.algorithm;
+        verdict found;
+        if (a && ((c.tf32 && a->tf32) || (c.forced && strcmp(a->family, c.forced) == 0)) &&
+            verdicts_find(dev->verdicts, list.checks[i].name, &found))
+            list.checks[kept++] = list.checks[i];
+    }
+    list.count = kept;
+    note_failures(&(selftest_work){dev, &list, QUICK_SHAPES, &options->observer});
+done:
+    selftest_list_free(&list);
+    convolver_close(&c);
+    return result;
+}
+
 /* An error if something that the network cannot do without has failed. */
 static status judge_needed(const device *dev, const selftest_list *list, error *err)
 {
@@ -234,9 +305,11 @@ static status judge_needed(const device *dev, const selftest_list *list, error *
         if (!found.passed)
             return error_set(err, STATUS_FAILED,
                              "the device %s (driver %s) fails the self-test in %s, which nothing "
-                             "can replace: %s; choose another device or driver, or add "
-                             "--no-selftest to run all the same",
-                             dev->info.name, dev->info.driver, list->checks[i].name, found.why);
+                             "can replace: %s (tested %s; `hcnn-cl selftest` tests it again); "
+                             "choose another device or driver, or add --no-selftest to run all the "
+                             "same",
+                             dev->info.name, dev->info.driver, list->checks[i].name, found.why,
+                             verdicts_totals(dev->verdicts).tested);
     }
     return STATUS_OK;
 }
@@ -256,31 +329,25 @@ static status run_round(device *dev, const network_options *network,
         TRY_OR_DONE(judge_needed(dev, &list, err));
     } else {
         list.count = missing;
-        TRY_OR_DONE(run_list(&w, options->program, err));
+        result = run_list(&w, options->program, err);
         note_failures(&w);
+        if (result == STATUS_FAILED)
+            result = error_suffix(err, result, "; --no-selftest runs all the same");
     }
 done:
     selftest_list_free(&list);
     return result;
 }
 
-static status read_environment(bool *skip, error *err)
-{
-    const char *asked = getenv("HCNN_SELFTEST");
-    *skip = asked && strcmp(asked, "0") == 0;
-    if (asked && *asked && strcmp(asked, "0") != 0 && strcmp(asked, "1") != 0)
-        return error_set(err, STATUS_USAGE, "HCNN_SELFTEST=%s: expected 0 or 1", asked);
-    return STATUS_OK;
-}
-
 status selftest_network(device *dev, const network_options *network,
                         const selftest_options *options, error *err)
 {
-    bool done;
-    TRY(read_environment(&done, err));
-    if (done || options->skip)
+    bool wanted, done = false;
+    TRY(environment_flag("HCNN_SELFTEST", true, &wanted, err));
+    if (!wanted || options->skip)
         return STATUS_OK;
     TRY(open_verdicts(dev, err));
+    TRY(remind(dev, options, err));
     while (!done)
         TRY(run_round(dev, network, options, &done, err));
     return STATUS_OK;

@@ -48,3 +48,5 @@ status selftest_run(device *dev, const network_options *network, const selftest_
  * runs the named checks, one after the other, and reports each to `out`, its standard output. */
 status selftest_serve(device *dev, int shapes, char *const names[], int count, FILE *out,
                       error *err);
+/* Reports an error of that process to the one that started it. */
+void selftest_serve_error(const error *err, FILE *out);

@@ -22,8 +22,10 @@ typedef struct selftest_list {
 status selftest_list_all(const device *dev, selftest_list *list, error *err);
 void selftest_list_free(selftest_list *list);
 
-/* Runs a check in this process; a failure is a verdict, too. */
-void selftest_judge(device *dev, const selftest_check *check, int shapes, verdict *found);
+/* Runs a check in this process; a failure is a verdict, too, unless memory is too short. *works:
+ * whether the device can still be used. */
+status selftest_judge(device *dev, const selftest_check *check, int shapes, verdict *found,
+                      bool *works, error *err);
 
 /* Checks that are to run. */
 typedef struct selftest_work {
