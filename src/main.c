@@ -65,7 +65,8 @@ static int run(const struct command *c, int argc, char **argv)
 {
     error err;
     bool asks = argc > 1 && strcmp(argv[1], "--help") == 0;
-    if (mpi_ranks_announced() == 1 || c->run == command_train || asks)
+    bool hidden = !c->summary; /* a rank of train starts it, as a process of its own */
+    if (mpi_ranks_announced() == 1 || c->run == command_train || hidden || asks)
         return c->run(argc, argv);
     if (!mpi_ranks_announced_lead())
         return STATUS_USAGE;

@@ -58,7 +58,7 @@ done
 # ---- Values ----
 
 offers "the start of a command" "data devices" d
-offers "the start of an option" "--no-norm-decay --no-shuffle" train --no
+offers "the start of an option" "--no-norm-decay --no-selftest --no-shuffle" train --no
 offers "values of a choice" "all test validation" eval --split ""
 offers "... one of them" "validation" eval --split v
 offers "... after =" "validation" eval --split = v

@@ -96,7 +96,7 @@ void convolver_check_name(const device *dev, convolution_choice by,
 static bool has_failed(const device *dev, const char *check)
 {
     verdict found;
-    return verdicts_find(dev->verdicts, check, &found) && !found.passed;
+    return dev->verdicts && verdicts_find(dev->verdicts, check, &found) && !found.passed;
 }
 
 bool convolver_uses_clblast(const convolution_algorithm *algorithm)
