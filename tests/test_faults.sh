@@ -21,7 +21,7 @@ program=${HCNN_CL:-./hcnn-cl}
 tiny="--backbone tiny --batch-size 40 --seed 3"
 
 nothing_temporary() {
-    [ -z "$(find "$@" -name '*.tmp-*' -o -name '*.new-*' -o -name '*.link')" ]
+    [ -z "$(find "$@" -name '*.tmp-*' -o -name '*.new-*' -o -name '*.link-*')" ]
 }
 said_once() {
     [ "$(cat "$scratch/out" "$scratch/err" | grep -c "$1")" -eq 1 ]

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "check.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -119,6 +120,65 @@ static void writer_replaces_bytes(void **state)
     free(path);
 }
 
+/* The name cannot be guessed, is recognised afterwards, and differs for two writers of a file. */
+static void temporary_names_are_random(void **state)
+{
+    error err;
+    char *path = text_format("%s/names", (char *)*state);
+    file_writer one, two;
+    CHECK_OK(file_writer_open(&one, path, &err));
+    CHECK_OK(file_writer_open(&two, path, &err));
+    assert_string_not_equal(one.temporary, two.temporary);
+    assert_true(file_is_unfinished(one.temporary) && file_is_unfinished(two.temporary));
+    CHECK_OK(file_writer_put(&one, "one", 3, &err));
+    CHECK_OK(file_writer_put(&two, "two", 3, &err));
+    CHECK_OK(file_writer_commit(&one, &err));
+    CHECK_OK(file_writer_commit(&two, &err));
+    unsigned char *data;
+    size_t size;
+    CHECK_OK(file_read(path, 100, &data, &size, &err));
+    assert_string_equal((char *)data, "two");
+    free(data);
+    free(path);
+}
+
+/* The number of the call of fsync that fails, and the calls so far. */
+static int failing_sync, syncs;
+int __real_fsync(int descriptor);
+int __wrap_fsync(int descriptor);
+int __wrap_fsync(int descriptor)
+{
+    if (++syncs != failing_sync)
+        return __real_fsync(descriptor);
+    errno = EIO;
+    return -1;
+}
+
+/* A file's own sync and the first of its directory come before the rename, so that an error means
+ * that the old file is there. The second of the directory may fail. */
+static void a_failed_sync_leaves_the_old_file(void **state)
+{
+    error err;
+    char *path = text_format("%s/synced", (char *)*state);
+    CHECK_OK(file_write(path, "old", 3, &err));
+    for (int call = 1; call <= 3; call++) {
+        unsigned char *data;
+        size_t size;
+        syncs = 0;
+        failing_sync = call;
+        if (call < 3)
+            CHECK_FAILS(STATUS_FAILED, "cannot be written", file_write(path, "new", 3, &err));
+        else
+            CHECK_OK(file_write(path, "new", 3, &err));
+        assert_int_equal(syncs, call);
+        failing_sync = 0;
+        CHECK_OK(file_read(path, 100, &data, &size, &err));
+        assert_string_equal((char *)data, call < 3 ? "old" : "new");
+        free(data);
+    }
+    free(path);
+}
+
 static void aborted_writer_leaves_the_old_file(void **state)
 {
     error err;
@@ -222,8 +282,11 @@ static void visits_each_entry_once(void **state)
 static void test_is_unfinished(void **state)
 {
     (void)state;
-    assert_true(file_is_unfinished("last.safetensors.tmp-1"));
-    assert_true(file_is_unfinished("best.safetensors.link"));
+    assert_true(file_is_unfinished("last.safetensors.tmp-0123456789abcdef"));
+    assert_true(file_is_unfinished("best.safetensors.link-0123456789abcdef"));
+    assert_false(file_is_unfinished("notes.tmp-0123456789abcdefa"));
+    assert_false(file_is_unfinished("notes.tmp-0123456789abcdeF"));
+    assert_false(file_is_unfinished("notes.old-0123456789abcdef"));
     assert_false(file_is_unfinished("last.safetensors"));
     assert_false(file_is_unfinished("notes.tmp-"));
     assert_false(file_is_unfinished("notes.tmp-1x"));
@@ -410,6 +473,8 @@ int main(void)
         cmocka_unit_test(writer_replaces_only_regular_files),
         cmocka_unit_test(writer_shows_the_file_only_when_committed),
         cmocka_unit_test(writer_replaces_bytes),
+        cmocka_unit_test(temporary_names_are_random),
+        cmocka_unit_test(a_failed_sync_leaves_the_old_file),
         cmocka_unit_test(aborted_writer_leaves_the_old_file),
         cmocka_unit_test(writer_reports_a_missing_directory),
         cmocka_unit_test(full_disk_is_reported),

@@ -85,7 +85,7 @@ start() {
 note_phase() {
     if [ ! -d "$run" ]; then
         before=$((before + 1))
-    elif [ -n "$(find "$run" -name "*.tmp-$victim" -o -name '*.link')" ]; then
+    elif [ -n "$(find "$run" -name '*.tmp-*' -o -name '*.link-*')" ]; then
         writing=$((writing + 1))
     else
         between=$((between + 1))
@@ -167,7 +167,7 @@ check "runs were killed" [ "$killed" -gt 0 ]
 check "... no checkpoint was lost" [ "$lost" -eq 0 ]
 check "... every resumed run is bit-identical to the uninterrupted one" [ "$wrong" -eq 0 ]
 check "... and no temporary file is left" \
-    [ -z "$(find . -name '*.tmp-*' -o -name '*.new-*' -o -name '*.link')" ]
+    [ -z "$(find . -name '*.tmp-*' -o -name '*.new-*' -o -name '*.link-*')" ]
 check "the comparison can fail" sh -c '! cmp -s "$1" "$2"' - \
     reference/last.safetensors reference/best.safetensors
 

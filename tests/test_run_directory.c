@@ -90,8 +90,9 @@ static void test_one_start(void **state)
     assert_int_equal(made.st_mode, plain.st_mode);
     run_directory_close(&d);
     /* Files that a killed process left unfinished are removed when the run is opened again. */
-    const char *const unfinished[] = {"last.safetensors.tmp-1", "test.json.tmp-18199",
-                                      "best.safetensors.link"};
+    const char *const unfinished[] = {"last.safetensors.tmp-0123456789abcdef",
+                                      "test.json.tmp-fedcba9876543210",
+                                      "best.safetensors.link-00000000000000a0"};
     for (int i = 0; i < 3; i++)
         put_file(f->run, unfinished[i]);
     put_file(f->run, "notes.tmp-old");

@@ -13,9 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The ends of temporary names: ".tmp-PROCESS" while a file is written, ".link" while one gets a
- * second name. */
-static const char writer_mark[] = ".tmp-", link_mark[] = ".link";
+/* The ends of temporary names, before random digits: while a file is written, and while one gets a
+ * second name. Nobody can guess the digits and put a symbolic link there, and two processes with
+ * the same number, in two containers, do not meet. */
+static const char writer_mark[] = ".tmp-", link_mark[] = ".link-";
+enum { RANDOM_DIGITS = 16 };
 
 /* Sets "PATH: WHAT: REASON", where errno gives the reason. */
 static status fail(error *err, const char *path, const char *what)
@@ -102,17 +104,30 @@ static status check_replaceable(const char *path, error *err)
                      S_ISDIR(info.st_mode) ? "a directory" : "a device or a pipe");
 }
 
+/* A temporary name beside `path`; the caller frees it. */
+static status temporary_name(const char *path, const char *mark, char **name, error *err)
+{
+    uint64_t digits;
+    *name = NULL;
+    if (getentropy(&digits, sizeof digits) != 0)
+        return fail(err, path, "no random name can be made");
+    *name = text_format("%s%s%016llx", path, mark, (unsigned long long)digits);
+    return got_memory(*name, err, path);
+}
+
 status file_writer_open(file_writer *writer, const char *path, error *err)
 {
     *writer = (file_writer){0};
     TRY(check_replaceable(path, err));
     writer->path = strdup(path);
-    writer->temporary = text_format("%s%s%ld", path, writer_mark, (long)getpid());
     status result;
-    TRY_OR_DONE(got_memory(writer->path && writer->temporary, err, path));
-    writer->stream = fopen(writer->temporary, "wb");
+    TRY_OR_DONE(got_memory(writer->path, err, path));
+    TRY_OR_DONE(temporary_name(path, writer_mark, &writer->temporary, err));
+    int descriptor =
+        open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    writer->stream = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
     if (!writer->stream)
-        result = file_write_error(err, writer->temporary, errno);
+        result = file_write_error(err, path, errno);
 done:
     if (result != STATUS_OK)
         file_writer_abort(writer);
@@ -151,19 +166,28 @@ char *file_parent(const char *path)
     return text_format("%.*s", (int)(slash - path), path);
 }
 
-/* Syncs the parent directory, so that a rename in it survives a crash of the machine. */
-static status sync_parent(const char *path, error *err)
+/* Some file systems cannot sync a directory (EINVAL); a rename in it is still atomic. */
+static int sync_directory(int descriptor)
 {
-    char *parent = file_parent(path);
-    TRY(got_memory(parent, err, path));
-    int descriptor = open(parent, O_RDONLY | O_DIRECTORY);
-    /* Some file systems cannot sync a directory (EINVAL); the rename itself is still atomic. */
-    bool failed = descriptor < 0 || (fsync(descriptor) != 0 && errno != EINVAL);
-    status result = failed ? fail(err, parent, "cannot be synced") : STATUS_OK;
+    return fsync(descriptor) == 0 || errno == EINVAL ? 0 : errno;
+}
+
+/* Renames, and syncs the directory, so that the rename survives a crash of the machine. Whatever
+ * can fail is tried before the rename: an error means that nothing was renamed. Returns 0 or the
+ * errno of the first failure. */
+static int rename_synced(const char *from, const char *to)
+{
+    char *parent = file_parent(to);
+    int descriptor = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int reason = descriptor < 0 ? errno : sync_directory(descriptor);
+    if (!reason && rename(from, to) != 0)
+        reason = errno;
+    if (!reason)
+        sync_directory(descriptor);
     if (descriptor >= 0)
         close(descriptor);
     free(parent);
-    return result;
+    return reason;
 }
 
 /* Syncs and closes the stream and renames the file. Returns 0 or the errno of the first failure. */
@@ -173,9 +197,7 @@ static int settle(file_writer *writer)
     if (fclose(writer->stream) != 0 && !reason)
         reason = errno;
     writer->stream = NULL;
-    if (!reason && rename(writer->temporary, writer->path) != 0)
-        reason = errno;
-    return reason;
+    return reason ? reason : rename_synced(writer->temporary, writer->path);
 }
 
 status file_writer_commit(file_writer *writer, error *err)
@@ -183,8 +205,7 @@ status file_writer_commit(file_writer *writer, error *err)
     int reason = settle(writer);
     if (reason)
         unlink(writer->temporary);
-    status result =
-        reason ? file_write_error(err, writer->path, reason) : sync_parent(writer->path, err);
+    status result = reason ? file_write_error(err, writer->path, reason) : STATUS_OK;
     file_writer_abort(writer);
     return result;
 }
@@ -255,17 +276,20 @@ void file_each(const char *directory, file_visit *visit, void *context)
 bool file_is_unfinished(const char *name)
 {
     const char *dot = strrchr(name, '.');
-    if (!dot || strncmp(dot, writer_mark, strlen(writer_mark)) != 0)
-        return dot && strcmp(dot, link_mark) == 0;
-    const char *process = dot + strlen(writer_mark);
-    return *process && process[strspn(process, "0123456789")] == '\0';
+    const char *dash = dot ? strchr(dot, '-') : NULL;
+    if (!dash)
+        return false;
+    size_t mark = (size_t)(dash + 1 - dot);
+    bool marked = (mark == strlen(writer_mark) && strncmp(dot, writer_mark, mark) == 0) ||
+                  (mark == strlen(link_mark) && strncmp(dot, link_mark, mark) == 0);
+    return marked && strlen(dash + 1) == RANDOM_DIGITS &&
+           strspn(dash + 1, "0123456789abcdef") == RANDOM_DIGITS;
 }
 
 status file_link(const char *from, const char *to, error *err)
 {
-    char *temporary = text_format("%s%s", to, link_mark);
-    TRY(got_memory(temporary, err, to));
-    unlink(temporary);
+    char *temporary;
+    TRY(temporary_name(to, link_mark, &temporary, err));
     bool linked = link(from, temporary) == 0;
     status result = linked ? file_rename(temporary, to, err) : copy(from, to, err);
     /* rename does nothing if both names are already the same file */
@@ -345,10 +369,10 @@ status file_remove_tree(const char *path, error *err)
 
 status file_rename(const char *from, const char *to, error *err)
 {
-    if (rename(from, to) != 0)
-        return error_set(err, STATUS_FAILED, "%s: cannot be renamed to %s: %s", from, to,
-                         strerror(errno));
-    return sync_parent(to, err);
+    int reason = rename_synced(from, to);
+    return reason ? error_set(err, STATUS_FAILED, "%s: cannot be renamed to %s: %s", from, to,
+                              strerror(reason))
+                  : STATUS_OK;
 }
 
 /* A lock is tried LOCK_NAPS times, because another process may have it only for the moment that

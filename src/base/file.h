@@ -35,9 +35,8 @@ status file_writer_put(file_writer *writer, const void *data, size_t size, error
  */
 status file_writer_replace(file_writer *writer, uint64_t at, const void *data, size_t size,
                            error *err);
-/* Flushes and syncs the file, renames it to its path and syncs the directory. If anything fails up
- * to the rename, the temporary file is removed and the old file is untouched. The writer is closed
- * in any case. */
+/* Flushes and syncs the file, renames it to its path and syncs the directory. After an error the
+ * temporary file is removed and the old file is untouched. The writer is closed in any case. */
 status file_writer_commit(file_writer *writer, error *err);
 /* Closes and removes the temporary file. Harmless after commit or a failed open. */
 void file_writer_abort(file_writer *writer);
@@ -85,8 +84,8 @@ bool file_is_name(const char *name);
 status file_make_directory(const char *path, error *err);
 /* Removes a directory with everything in it; symbolic links are removed, not followed. */
 status file_remove_tree(const char *path, error *err);
-/* Renames, then syncs the parent directory. `to` may be an empty directory, but not one with files.
- */
+/* Renames and syncs the parent directory; an error means that nothing was renamed. `to` may be an
+ * empty directory, but not one with files. */
 status file_rename(const char *from, const char *to, error *err);
 /* Keeps other processes out of a directory until file_unlock or the end of this process.
  * STATUS_FAILED if another process has the lock for longer than a moment. Succeeds without a lock

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "data/jpeg.h"
 #include "data/png.h"
+#include "data/png_writer.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -36,9 +37,6 @@
 #include <stb/stb_image.h>
 #ifndef __clang_analyzer__ /* it would analyze this code as ours */
 #define STB_IMAGE_WRITE_IMPLEMENTATION
-#else
-unsigned char *stbi_write_png_to_mem(const unsigned char *pixels, int stride, int width, int height,
-                                     int channels, int *size);
 #endif
 #define STB_IMAGE_WRITE_STATIC
 #define STBI_WRITE_NO_STDIO
@@ -217,11 +215,7 @@ static void put_bytes(void *context, void *data, int size)
 
 status image_encode_png(const image *i, unsigned char **bytes, size_t *size, error *err)
 {
-    int length = 0;
-    *bytes = stbi_write_png_to_mem(i->pixels, i->width * CHANNELS, i->width, i->height, CHANNELS,
-                                   &length);
-    *size = *bytes ? (size_t)length : 0;
-    return got_memory(*bytes, err, "a PNG image");
+    return png_encode(i->pixels, i->width, i->height, bytes, size, err);
 }
 
 status image_write_png(const char *path, const image *i, error *err)

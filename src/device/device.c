@@ -19,6 +19,16 @@
  * open their first devices at once, or if one releases a context while another creates one. */
 static pthread_mutex_t driver_lock = PTHREAD_MUTEX_INITIALIZER;
 
+void device_lock(void)
+{
+    pthread_mutex_lock(&driver_lock);
+}
+
+void device_unlock(void)
+{
+    pthread_mutex_unlock(&driver_lock);
+}
+
 static const char as_gpu_name[] = "HCNN_AS_GPU"; /* environment variable */
 
 cl_device_type device_kind(cl_device_type reported)
@@ -181,9 +191,9 @@ status device_list_all(device_list *list, error *err)
     *list = (device_list){0};
     bool as_gpu; /* device_kind reads it too, and cannot fail */
     TRY(environment_flag(as_gpu_name, false, &as_gpu, err));
-    pthread_mutex_lock(&driver_lock);
+    device_lock();
     status result = list_platforms(list, err);
-    pthread_mutex_unlock(&driver_lock);
+    device_unlock();
     if (result != STATUS_OK)
         device_list_free(list);
     return result;
@@ -210,22 +220,22 @@ static cl_int create_queue(device *dev)
     cl_int code;
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
                                                 (cl_context_properties)dev->info.platform, 0};
-    pthread_mutex_lock(&driver_lock);
+    device_lock();
     dev->context = clCreateContext(properties, 1, &dev->info.id, NULL, NULL, &code);
     if (code == CL_SUCCESS)
         dev->queue = clCreateCommandQueue(dev->context, dev->info.id, 0, &code);
-    pthread_mutex_unlock(&driver_lock);
+    device_unlock();
     return code;
 }
 
 static void release_queue(const device *dev)
 {
-    pthread_mutex_lock(&driver_lock);
+    device_lock();
     if (dev->queue)
         clReleaseCommandQueue(dev->queue);
     if (dev->context)
         clReleaseContext(dev->context);
-    pthread_mutex_unlock(&driver_lock);
+    device_unlock();
 }
 
 status device_open_info(const device_info *info, device **opened, error *err)

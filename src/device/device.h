@@ -127,6 +127,12 @@ void device_set_precision(device *dev, enum precision precision);
 /* Bytes of one stored element of an activation: 2 or 4. */
 size_t device_real_bytes(const device *dev);
 
+/* A lock of the whole process, which listing, opening and closing devices take. It is for calls
+ * into a library that initialises itself the first time and does not protect that. Do not call the
+ * functions above while you have it. */
+void device_lock(void);
+void device_unlock(void);
+
 /* Waits until the queue is empty, and sleeps meanwhile (see wait.h). */
 status device_finish(device *dev, error *err);
 /* The same for measurements of time: the driver waits, which notices the end at once, but may keep

@@ -53,12 +53,16 @@ const gemm_parameters *gemm_default_parameters(const device *dev)
     return gemm_find_parameters(dev->info.type & CL_DEVICE_TYPE_CPU ? cpu_default : clblast_own);
 }
 
+/* CLBlast fills the table of its parameters when it is first asked, without a lock. So every way
+ * into that table has ours; gemm_run follows a gemm_workspace for the same device. */
 static status override(device *dev, const char *kernel, size_t count, const char *const *names,
                        const size_t *values, error *err)
 {
+    device_lock();
     CLBlastStatusCode code =
         CLBlastOverrideParameters(dev->info.id, kernel, CLBlastPrecisionSingle, count,
                                   (const char **)names, values); /* CLBlast only reads them */
+    device_unlock();
     if (code == CLBlastSuccess)
         return STATUS_OK;
     return error_set(err, STATUS_FAILED, "CLBlast rejected its %s parameters on %s (error %d)",
@@ -87,10 +91,12 @@ static CLBlastTranspose transpose_of(gemm_matrix matrix)
  * could need more memory than this one. */
 status gemm_workspace(device *dev, const gemm_problem *p, size_t *bytes, error *err)
 {
+    device_lock();
     CLBlastStatusCode code = CLBlastSGemmTempBufferSize(
         CLBlastLayoutRowMajor, transpose_of(p->a), transpose_of(p->b), p->m + 1, p->n + 1, p->k + 1,
         p->a.offset, p->a.stride + 1, p->b.offset, p->b.stride + 1, p->c.offset, p->c.stride + 1,
         &dev->queue, bytes);
+    device_unlock();
     if (code == CLBlastSuccess)
         return STATUS_OK;
     return error_set(err, STATUS_FAILED,

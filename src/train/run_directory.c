@@ -162,8 +162,7 @@ status run_directory_commit(run_directory *d, error *err)
 static void remove_unfinished(void *context, const char *name, const char *path)
 {
     (void)context;
-    bool of_run = strstr(name, ".json.") || strstr(name, ".safetensors.");
-    if (of_run && file_is_unfinished(name))
+    if (file_is_unfinished(name))
         unlink(path);
 }
 
