@@ -85,10 +85,10 @@ export HCNN_CONV
 check_run "a forced family that is wrong is named at each start" 0 \
     'leaves out fp32 implicit_gemm forward' train $(brief)
 unset HCNN_CONV OPENCL_LAYERS HCNN_FAULT
-HCNN_SELFTEST_SECONDS=4
+HCNN_SELFTEST_SECONDS=8
 export HCNN_SELFTEST_SECONDS
 check_fault "a build that hangs is noticed" 0 \
-    'leaves out fp32 implicit_gemm forward, .*: the driver did not finish it within 4 seconds' \
+    'leaves out fp32 implicit_gemm forward, .*: the driver did not finish it within 8 seconds' \
     hang:implicit_gemm
 check "... and no process stays" [ -z "$(left_over)" ]
 HCNN_SELFTEST_SECONDS=0
