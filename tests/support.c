@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "check.h"
+#include "device/verdicts.h"
 #include "model/fit.h"
 #include "model/parameters.h"
 
@@ -17,11 +18,13 @@ int support_open_device(void **state)
 {
     error err;
     device *dev;
-    if (device_open(&dev, &err) != STATUS_OK) {
+    if (device_open(&dev, &err) != STATUS_OK ||
+        verdicts_open(&dev->info, &dev->verdicts, &err) != STATUS_OK) {
         print_error("%s\n", err.message);
+        device_close(dev);
         return -1;
     }
-    *state = dev;
+    *state = dev; /* tests that copy it share its verdicts, which it closes */
     return 0;
 }
 
