@@ -9,7 +9,7 @@
  *   hang:PROGRAM             building it takes an hour
  *   crash:PROGRAM            building it ends the process by SIGKILL
  *   exit:PROGRAM             ... by exit(8), as a translator of Mesa does
- *   group:KERNEL:ITEMS       the kernel accepts at most so many work-items in a group
+ *   group:KERNEL:ITEMS       the kernel accepts at most ITEMS work-items in a group
  *   fill                     clEnqueueFillBuffer does not exist
  *   poison:KERNEL            its launch fails, and after it every launch and every new buffer
  *   memory:KERNEL            its launch fails for want of memory

@@ -25,7 +25,8 @@ static unsigned char *put_u32(unsigned char *to, uint32_t value)
     return to + 4;
 }
 
-/* Writes a chunk whose data is already behind its head; returns where the next one begins. */
+/* Completes a chunk whose data is in place, with its head and checksum; returns where the next
+ * chunk begins. */
 static unsigned char *put_chunk(unsigned char *to, const char type[4], size_t length)
 {
     unsigned char *tagged = put_u32(to, (uint32_t)length);
@@ -93,7 +94,8 @@ static void filter_rows(const unsigned char *pixels, int height, size_t bytes,
     }
 }
 
-/* The whole file around the compressed rows, which are `length` bytes behind the head of IDAT. */
+/* Writes everything but the compressed rows, `length` bytes that are already in their place.
+ * Returns the size of the file. */
 static size_t put_frame(unsigned char *file, int width, int height, size_t length)
 {
     static const unsigned char rgb8[] = {8, 2, 0, 0, 0}; /* depth, colours, three methods */

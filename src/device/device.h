@@ -133,7 +133,7 @@ size_t device_real_bytes(const device *dev);
 void device_lock(void);
 void device_unlock(void);
 
-/* Waits until the queue is empty, and sleeps meanwhile (see wait.h). */
+/* Waits until the queue is empty. While it waits for a GPU it sleeps (see wait.h). */
 status device_finish(device *dev, error *err);
 /* The same for measurements of time: the driver waits, which notices the end at once, but may keep
  * a processor core busy. */

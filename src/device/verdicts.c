@@ -62,6 +62,11 @@ done:
     return result;
 }
 
+status verdicts_open_own(device *dev, error *err)
+{
+    return dev->verdicts ? STATUS_OK : verdicts_open(&dev->info, &dev->verdicts, err);
+}
+
 void verdicts_close(verdicts *known)
 {
     if (!known)

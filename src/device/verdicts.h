@@ -25,6 +25,8 @@ typedef struct verdicts verdicts;
 /* Reads the verdicts from the device's file. Without a usable file there are none, which is not an
  * error. */
 status verdicts_open(const device_info *info, verdicts **opened, error *err);
+/* Opens dev->verdicts, which device_close closes, unless they are open. */
+status verdicts_open_own(device *dev, error *err);
 void verdicts_close(verdicts *known); /* known may be NULL */
 /* The path of the file; NULL if there is no cache directory. */
 const char *verdicts_path(const verdicts *known);

@@ -51,8 +51,7 @@ static status read_tf32(convolver *c, error *err)
 
 static status open_files(convolver *c, error *err)
 {
-    if (!c->dev->verdicts)
-        TRY(verdicts_open(&c->dev->info, &c->dev->verdicts, err));
+    TRY(verdicts_open_own(c->dev, err));
     return choices_open(c->dev, c->tf32, &c->known, err);
 }
 

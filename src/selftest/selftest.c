@@ -214,11 +214,6 @@ status selftest_record(const selftest_work *w, size_t i, const verdict *found, e
     return STATUS_OK;
 }
 
-static status open_verdicts(device *dev, error *err)
-{
-    return dev->verdicts ? STATUS_OK : verdicts_open(&dev->info, &dev->verdicts, err);
-}
-
 /* Runs the checks and remembers the verdicts. Without a cache directory they last as long as the
  * device is open. */
 static status run_list(const selftest_work *w, const char *program, error *err)
@@ -346,7 +341,7 @@ status selftest_network(device *dev, const network_options *network,
     TRY(environment_flag("HCNN_SELFTEST", true, &wanted, err));
     if (!wanted || options->skip)
         return STATUS_OK;
-    TRY(open_verdicts(dev, err));
+    TRY(verdicts_open_own(dev, err));
     TRY(remind(dev, options, err));
     while (!done)
         TRY(run_round(dev, network, options, &done, err));
@@ -361,7 +356,7 @@ status selftest_run(device *dev, const network_options *network, const selftest_
     selftest_list list;
     const selftest_work w = {dev, &list, network ? QUICK_SHAPES : ALL_SHAPES, &options->observer};
     *failed = 0;
-    TRY(open_verdicts(dev, err));
+    TRY(verdicts_open_own(dev, err));
     TRY(network ? list_needed(dev, network, options->uses, &list, err)
                 : selftest_list_all(dev, &list, err));
     status result = run_list(&w, options->program, err);
