@@ -29,11 +29,12 @@ static void print_usage(FILE *stream)
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (commands[i].summary)
             fprintf(stream, "  %-12s %s\n", commands[i].name, commands[i].summary);
-    fputs("\n`hcnn-cl COMMAND --help` lists the options of a command.\n"
+    fputs("\n`hcnn-cl COMMAND --help` (or `hcnn-cl help COMMAND`) lists a command's options.\n"
           "HCNN_DEVICE chooses the device: gpu, cpu, accelerator, PLATFORM:DEVICE or part\n"
           "of a name; under mpirun, the ranks take the matching devices in turn.\n"
-          "Exit codes: 0 success, 1 the work failed, 2 the command line or the choice of\n"
-          "device was wrong, 130 interrupted (everything learnt or measured is saved).\n",
+          "Exit codes: 0 success; 1 the work failed, or a file is missing or damaged; 2 the\n"
+          "command line or the choice of device was wrong; 130 interrupted (everything\n"
+          "learnt or measured is saved).\n",
           stream);
 }
 
@@ -46,19 +47,59 @@ static void print_words(void)
     puts("--help\n--version");
 }
 
-static int unknown_command(const char *name)
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int unknown_word(const char *word)
 {
     options_guess guess = {0};
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (commands[i].summary)
-            options_guess_among(&guess, name, commands[i].name);
+            options_guess_among(&guess, word, commands[i].name);
+    options_guess_among(&guess, word, "help");
+    options_guess_among(&guess, word, "--help");
+    options_guess_among(&guess, word, "--version");
+    const char *what = *word == '-' ? "option" : "command";
     error err;
-    if (guess.best)
-        error_set(&err, STATUS_USAGE, "unknown command '%s'; did you mean %s?", name, guess.best);
+    if (strncmp(word, "--help=", strlen("--help=")) == 0)
+        error_set(&err, STATUS_USAGE, "%s: --help accepts no value", word);
+    else if (guess.best)
+        error_set(&err, STATUS_USAGE, "unknown %s '%s'; did you mean %s?", what, word, guess.best);
     else
-        error_set(&err, STATUS_USAGE, "unknown command '%s'; `hcnn-cl --help` lists the commands",
-                  name);
+        error_set(&err, STATUS_USAGE, "unknown %s '%s'; `hcnn-cl --help` lists the commands%s",
+                  what, word, *word == '-' ? ", whose options follow them" : "");
     return command_fail(&err, STATUS_USAGE);
+}
+
+static int unexpected(const char *argument)
+{
+    error err;
+    error_set(&err, STATUS_USAGE, "'%s': unexpected argument", argument);
+    return command_fail(&err, STATUS_USAGE);
+}
+
+static bool asks_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+/* `hcnn-cl help train` is `hcnn-cl train --help`. */
+static int show_help(int argc, char **argv)
+{
+    char help[] = "--help";
+    if (argc > 3)
+        return unexpected(argv[3]);
+    if (argc == 3 && !asks_help(argv[2])) {
+        const struct command *c = find_command(argv[2]);
+        return c ? c->run(2, (char *[]){argv[2], help, NULL}) : unknown_word(argv[2]);
+    }
+    print_usage(stdout);
+    return command_finish();
 }
 
 static int run(const struct command *c, int argc, char **argv)
@@ -85,20 +126,19 @@ int main(int argc, char **argv)
         return STATUS_USAGE;
     }
     const char *name = argv[1];
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
-        print_usage(stdout);
-        return command_finish();
-    }
-    if (strcmp(name, "--help=words") == 0) {
+    const struct command *c = find_command(name);
+    bool words = strcmp(name, "--help=words") == 0, version = strcmp(name, "--version") == 0;
+    if (c)
+        return run(c, argc - 1, argv + 1);
+    if (asks_help(name))
+        return show_help(argc, argv);
+    if (!words && !version)
+        return unknown_word(name);
+    if (argc > 2)
+        return unexpected(argv[2]);
+    if (words)
         print_words();
-        return command_finish();
-    }
-    if (strcmp(name, "--version") == 0) {
+    else
         printf("hcnn-cl %s\n", PACKAGE_VERSION);
-        return command_finish();
-    }
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (strcmp(name, commands[i].name) == 0)
-            return run(&commands[i], argc - 1, argv + 1);
-    return unknown_command(name);
+    return command_finish();
 }

@@ -62,6 +62,18 @@ done <"$scratch/examples"
 
 check_run "--help=words is for shells" 0 '^--split all\|validation\|test$' eval --help=words
 check_run "--version names program and version" 0 '^hcnn-cl [0-9]+\.[0-9]+\.[0-9]+$' --version
+check_run "help COMMAND is COMMAND --help" 0 '^Usage: hcnn-cl train' help train
+check_run "--help COMMAND too" 0 '^Usage: hcnn-cl eval' --help eval
+check_run "help of help" 0 '^Usage: hcnn-cl COMMAND' help help
+check_run "help for an unknown command" 2 "unknown command 'trian'; did you mean train\?" help trian
+check_run "help for two commands" 2 "^hcnn-cl: 'eval': unexpected argument" help train eval
+check_run "--help with a value" 2 '^hcnn-cl: --help=foo: --help accepts no value' --help=foo
+check_run "--help of a command with a value" 2 '^hcnn-cl: --help=foo: --help accepts no value' \
+    train --help=foo
+check_run "--version with an argument" 2 "^hcnn-cl: 'train': unexpected argument" --version train
+check_run "a mistyped option without a command" 2 "unknown option '--hlep'; did you mean --help\?" --hlep
+check_run "an option before the command" 2 "unknown option '--json'; .* whose options follow" --json devices
+check_run "an empty command" 2 "unknown command ''; \`hcnn-cl --help\` lists" ''
 check_run "an unknown command" 2 "^hcnn-cl: unknown command 'frobnicate'" frobnicate
 check_run "a mistyped command" 2 "did you mean devices\?" devcies
 
@@ -88,6 +100,22 @@ done
 check_run "devices says which are tested" 0 ' FP16  TESTED +NAME' devices
 check_run "devices: a mistyped option" 2 'did you mean --json\?' devices --jsno
 check_run "devices takes no operand" 2 "'0:0': unexpected argument" devices 0:0
+check_run "... after -- either" 2 "'--json': unexpected argument; devices accepts only" devices -- --json
+
+# ---- Values ----
+
+for text in 0 -1 1e3 nan '' ' 1' 99999999999; do
+    check_run "--epochs '$text'" 2 '^hcnn-cl: --epochs .*1000000' train --epochs "$text"
+done
+for text in 0 -1 nan inf 1e400 '' 1,5; do
+    check_run "--lr '$text'" 2 '^hcnn-cl: --lr .*1e-12.*1e\+30' train --lr "$text"
+done
+check_run "--run ''" 2 '^hcnn-cl: --run: is empty; expected DIR' train --run ''
+check_run "a negative seed" 2 "^hcnn-cl: --seed '-1': is not a whole number from 0 up" train --seed -1
+check_run "an option without its dashes" 2 "'epochs': unexpected argument; did you mean --epochs\?" \
+    train epochs 3
+check_run "an empty argument" 2 "^hcnn-cl: '': unexpected argument" train ''
+check_run "another data set" 2 "^hcnn-cl: --dataset 'cifar10': is not cifar100" preprocess --dataset cifar10
 
 device=$HCNN_DEVICE
 export HCNN_DEVICE
@@ -112,6 +140,16 @@ export HCNN_AS_GPU=1 HCNN_DEVICE=0:0
 check_run "HCNN_AS_GPU=1 makes a processor count as a GPU" 0 '^\* 0:0 +gpu ' devices
 unset HCNN_AS_GPU
 HCNN_DEVICE=$device
+
+# ---- Files that do not exist: exit code 1, whatever the option ----
+
+for arguments in "train --recipe none" "train --resume none" "train --weights none" "train --data none" \
+    "sweep none" "sweep s --summary --store none" "eval --checkpoint none" "classify --checkpoint none none" \
+    "export none -o $scratch/n.pth" "import none -o $scratch/n.pth" "data none" "runs --store none" \
+    "runs --add none" "report none -o $scratch/n.html" "report --store none -o $scratch/n.html" \
+    "preprocess --data-dir none" "preprocess --data-dir none --out $scratch/tree"; do
+    check_run "hcnn-cl $arguments" 1 '^hcnn-cl: .*none.*(No such file|does not exist|is not a run|not open)' $arguments
+done
 
 # The OpenCL loader reads the names of drivers from this directory. If it is empty, the machine has
 # no driver.

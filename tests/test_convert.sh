@@ -102,6 +102,7 @@ check_run "import without a file" 2 'one file of weights' import -o "$scratch/x.
 check_run "import without -o" 2 'needs -o FILE' import "$golden"
 check_run "a prefix that no network has" 1 'fits no known network' \
     import "$golden" --prefix gradient. -o "$scratch/x.safetensors"
+check "... names whole tensors" sh -c "! tail -n +2 '$scratch/err' | grep -Ev '^(hcnn-cl: .*|[^ ]+: (missing|skipped); .* shape \\[[0-9, ]*\\]|and [0-9]+ more)$'"
 check_run "classes for a backbone" 2 'leave out --data' \
     import "$scratch/tv.pth" -o "$scratch/x.safetensors" --data "$tree"
 check_run "a checkpoint as .pth" 2 'with --data the result is a model file' \

@@ -11,6 +11,7 @@ static const word_list optimizers = WORD_LIST("sgd", "adam");
 static const struct maker {
     const char *name;
 } makers[] = {{"one"}, {"another"}, {NULL}};
+static const word_list one_word = WORD_LIST("cifar100");
 static const word_list maker_names = WORD_LIST_OF(makers);
 
 typedef struct settings {
@@ -20,6 +21,7 @@ typedef struct settings {
     double rate;
     const char *data, *maker;
     enum optimizer optimizer;
+    enum { CIFAR100 } dataset;
 } settings;
 static settings set;
 
@@ -36,6 +38,8 @@ static const option_row table[] = {
     OPTION_ROW_INT("watch", settings, watch, 1, 60, "Seconds", .bare = "5"),
     OPTION_ROW_CHOICE("optimizer", settings, optimizer, optimizers, "Optimizer"),
     OPTION_ROW_NAME("maker", settings, maker, maker_names, "Maker", .fallback = "whoever"),
+    OPTION_ROW_CHOICE("dataset", settings, dataset, one_word, "Data set",
+                      .fallback = "the only one"),
     {0},
 };
 
@@ -133,7 +137,7 @@ static void an_option_may_stand_alone(void **state)
     assert_string_equal(rest.values[0], "9a");
     options_free(&rest);
     expect_error("--watch 0: has to be between 1 and 60", WORDS("--watch", "0"));
-    expect_error("--watch '': is not a whole number", WORDS("--watch="));
+    expect_error("--watch '': is not a whole number from 1 to 60", WORDS("--watch="));
 }
 
 static void a_joined_value_may_be_anything(void **state)
@@ -177,6 +181,7 @@ static void wrong_names(void **state)
     expect_error("unknown option --data_pth; did you mean --data-path?", WORDS("--data_pth"));
     expect_error("unknown option -epochs; did you mean --epochs?", WORDS("-epochs"));
     expect_error("unknown option --hlep; did you mean --help?", WORDS("--hlep"));
+    expect_error("--help=foo: --help accepts no value", WORDS("--help=foo"));
     expect_error("unknown option --wandb; --help lists all options", WORDS("--wandb"));
     expect_error("unknown option --; --help lists all options", WORDS("--=3"));
     char long_name[300] = "--";
@@ -198,11 +203,17 @@ static void missing_and_surplus_values(void **state)
 static void malformed_numbers(void **state)
 {
     (void)state;
-    expect_error("--epochs '3x': is not a whole number", WORDS("--epochs", "3x"));
-    expect_error("--epochs '': is not a whole number", WORDS("--epochs="));
-    expect_error("--epochs ' 3': is not a whole number", WORDS("--epochs", " 3"));
-    expect_error("--epochs '1.5': is not a whole number", WORDS("--epochs", "1.5"));
-    expect_error("--epochs 99999999999: is too large", WORDS("--epochs", "99999999999"));
+    expect_error("--epochs '3x': is not a whole number from 1 up", WORDS("--epochs", "3x"));
+    expect_error("--epochs '': is not a whole number from 1 up", WORDS("--epochs="));
+    expect_error("--epochs ' 3': is not a whole number from 1 up", WORDS("--epochs", " 3"));
+    expect_error("--epochs '1.5': is not a whole number from 1 up", WORDS("--epochs", "1.5"));
+    expect_error("--epochs '1e3': is not a whole number from 1 up", WORDS("--epochs", "1e3"));
+    expect_error("--image-size 'x': is not a whole number from 8 to 1024", WORDS("--image-size=x"));
+    expect_error("--epochs 99999999999: is too large; at most 2147483647",
+                 WORDS("--epochs", "99999999999"));
+    expect_error("--image-size 99999999999999999999: is too large; at most 1024",
+                 WORDS("--image-size", "99999999999999999999"));
+    expect_error("--epochs -99999999999: has to be at least 1", WORDS("--epochs", "-99999999999"));
     expect_error("--seed '-1': is not a whole number from 0 up", WORDS("--seed", "-1"));
     expect_error("--seed 18446744073709551616: does not fit into 64 bits",
                  WORDS("--seed", "18446744073709551616"));
@@ -227,6 +238,8 @@ static void choices(void **state)
     expect_error("--optimizer 'adm': is not one of sgd|adam; did you mean adam?",
                  WORDS("--optimizer", "adm"));
     expect_error("--optimizer 'lamb': is not one of sgd|adam", WORDS("--optimizer", "lamb"));
+    expect_error("--dataset 'cifar10': is not cifar100; did you mean cifar100?",
+                 WORDS("--dataset", "cifar10"));
     expect_error("--maker 'anothr': is not one of one|another; did you mean another?",
                  WORDS("--maker", "anothr"));
     expect_ok(WORDS("--maker", "another", "--optimizer", "adam"));
@@ -254,7 +267,12 @@ static void operands_are_kept_in_order(void **state)
     assert_string_equal(rest.values[1], "-");
     assert_string_equal(rest.values[2], "--seed");
     options_free(&rest);
-    expect_error("'a': unexpected argument; options start with --", WORDS("a"));
+    expect_error("'a': unexpected argument; train accepts only options, which start with --",
+                 WORDS("a"));
+    expect_error("'--seed': unexpected argument; train accepts only options, which start with --",
+                 WORDS("--", "--seed"));
+    expect_error("'seed=3': unexpected argument; did you mean --seed?", WORDS("seed=3"));
+    expect_error("'help': unexpected argument; did you mean --help?", WORDS("help"));
 }
 
 static void help_wins_over_everything(void **state)
@@ -296,6 +314,7 @@ static void help_shows_defaults(void **state)
         "  --watch[=N]               Seconds\n"
         "  --optimizer sgd|adam      Optimizer (default: sgd)\n"
         "  --maker one|another       Maker (default: whoever)\n"
+        "  --dataset cifar100        Data set (default: the only one)\n"
         "  --help                    show this text\n"
         "\n"
         "Example:\n"
@@ -327,6 +346,7 @@ static void words_are_for_programs(void **state)
                               "--watch [N]\n"
                               "--optimizer sgd|adam\n"
                               "--maker one|another\n"
+                              "--dataset cifar100\n"
                               "--help\n"
                               "operand FILE\n");
     free(text);

@@ -120,7 +120,7 @@ static void test_names(void **state)
     CHECK_OK(recipe_load("modern", &o, &r, &err));
     assert_true(o.momentum == 0.9);
     words_free(&r);
-    CHECK_FAILS(STATUS_USAGE, "--recipe no-such: expected original",
+    CHECK_FAILS(STATUS_FAILED, "--recipe no-such: this file does not exist; expected original",
                 recipe_load("no-such", &o, &r, &err));
     words_free(&r);
     CHECK_FAILS(STATUS_FAILED, "no-such/config.json", recipe_load_run("no-such", &o, &r, &err));

@@ -47,6 +47,6 @@ echo 'lr: fast' >bad.yaml
 check_run "an invalid value" 1 "bad.yaml: line 1: --lr 'fast'" \
     train --recipe bad.yaml --run bad
 check "... leaves no run" [ ! -e bad ]
-check_run "a missing recipe" 2 '--recipe nowhere: expected original' \
+check_run "a missing recipe" 1 '--recipe nowhere: this file does not exist; expected original' \
     train --recipe nowhere --run bad
 finish

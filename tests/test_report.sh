@@ -27,7 +27,8 @@ check "... shows them" has_runs two.html 2
 check "... has the default title" grep -q '^<title>Runs</title>' two.html
 check "... does not refresh" sh -c "! grep -q 'http-equiv=\"refresh\"' two.html"
 check_run "report of all runs" 0 '^all.html: 4 runs$' \
-    report --output all.html --title 'All <b> & more'
+    report --out all.html --title 'All <b> & more'
+check_run "... under the option's other name" 0 '^same.html: 4 runs$' report --output same.html
 check "... shows them" has_runs all.html 4
 check "... escapes its title" grep -q '^<title>All &lt;b&gt; &amp; more</title>' all.html
 check "... turns no name into an element" sh -c "! grep -q '<script>alert' all.html"

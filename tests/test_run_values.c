@@ -172,7 +172,7 @@ static bool holds(const char *text, json_t *value)
 {
     error err;
     run_condition c;
-    CHECK_OK(run_condition_parse(text, strlen(text), &c, &err));
+    CHECK_OK(run_condition_parse(text, &c, &err));
     assert_string_equal(c.key, "key");
     bool result = run_condition_holds(&c, value);
     run_condition_free(&c);
@@ -204,7 +204,6 @@ static void test_texts(void **state)
     assert_true(holds("key=tiny", json_string("tiny")));
     assert_false(holds("key=tiny", json_string("tiny_basic")));
     assert_true(holds("key!=tiny", json_string("Tiny")));
-    assert_true(holds("key=", json_string("")));
     assert_true(holds("key=a=b", json_string("a=b")));
     assert_true(holds("key=true", json_true()));
     assert_false(holds("key=true", json_false()));
@@ -215,17 +214,16 @@ static void test_texts(void **state)
 static void test_null(void **state)
 {
     (void)state;
-    static const char *const all[] = {"key=", "key!=1", "key<1", "key<=1", "key>1", "key>=1"};
+    static const char *const all[] = {"key=x", "key!=1", "key<1", "key<=1", "key>1", "key>=1"};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         assert_false(holds(all[i], json_null()));
 }
 
-static void expect_parsed(const char *text, size_t length, const char *key, int op,
-                          const char *value)
+static void expect_parsed(const char *text, const char *key, int op, const char *value)
 {
     error err;
     run_condition c;
-    CHECK_OK(run_condition_parse(text, length, &c, &err));
+    CHECK_OK(run_condition_parse(text, &c, &err));
     assert_string_equal(c.key, key);
     assert_string_equal(c.value, value);
     assert_int_equal(c.holds, op);
@@ -235,30 +233,66 @@ static void expect_parsed(const char *text, size_t length, const char *key, int 
 static void test_parse(void **state)
 {
     (void)state;
-    expect_parsed("a=1", 3, "a", CONDITION_EQUAL, "1");
-    expect_parsed("a!=1", 4, "a", CONDITION_BELOW | CONDITION_ABOVE, "1");
-    expect_parsed("a<1", 3, "a", CONDITION_BELOW, "1");
-    expect_parsed("a<=1", 4, "a", CONDITION_BELOW | CONDITION_EQUAL, "1");
-    expect_parsed("a>1", 3, "a", CONDITION_ABOVE, "1");
-    expect_parsed("a>=1", 4, "a", CONDITION_EQUAL | CONDITION_ABOVE, "1");
-    expect_parsed("a/b_c-d>=x y", 12, "a/b_c-d", CONDITION_EQUAL | CONDITION_ABOVE, "x y");
-    expect_parsed("a=12,b=3", 4, "a", CONDITION_EQUAL, "12"); /* reads only 4 characters */
-    expect_parsed("a==1", 4, "a", CONDITION_EQUAL, "=1");
+    expect_parsed("a=1", "a", CONDITION_EQUAL, "1");
+    expect_parsed("a!=1", "a", CONDITION_BELOW | CONDITION_ABOVE, "1");
+    expect_parsed("a<1", "a", CONDITION_BELOW, "1");
+    expect_parsed("a<=1", "a", CONDITION_BELOW | CONDITION_EQUAL, "1");
+    expect_parsed("a>1", "a", CONDITION_ABOVE, "1");
+    expect_parsed("a>=1", "a", CONDITION_EQUAL | CONDITION_ABOVE, "1");
+    expect_parsed("a/b_c-d>=x y", "a/b_c-d", CONDITION_EQUAL | CONDITION_ABOVE, "x y");
+    expect_parsed("a=<b>", "a", CONDITION_EQUAL, "<b>");
 }
 
 static void test_malformed(void **state)
 {
     (void)state;
-    static const char *const all[] = {"", "=", "=1", "a", "a!", "a!1", "<3", "a b", "!=3"};
+    static const struct {
+        const char *text, *fault;
+    } all[] = {
+        {"", "'': is not a condition; expected KEY=VALUE, or one of"},
+        {"a", "'a': is not a condition"},
+        {"a b", "'a b': is not a condition"},
+        {"a!", "'a!': is not a condition"},
+        {"a!1", "'a!1': is not a condition"},
+        {"=", "'=': has no key"},
+        {"<3", "'<3': has no key"},
+        {"!=3", "'!=3': has no key"},
+        {"a=", "'a=': has no value"},
+        {"a<", "'a<': has no value"},
+        {"a!=", "'a!=': has no value"},
+        {"a>=", "'a>=': has no value"},
+        {"a==1", "'a==1': has two operators"},
+        {"a<==1", "'a<==1': has two operators"},
+    };
     error err;
     run_condition c;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        CHECK_FAILS(STATUS_USAGE, "is not a condition; expected KEY=VALUE",
-                    run_condition_parse(all[i], strlen(all[i]), &c, &err));
+        CHECK_FAILS(STATUS_USAGE, all[i].fault, run_condition_parse(all[i].text, &c, &err));
         assert_null(c.key);
         run_condition_free(&c);
     }
-    CHECK_FAILS(STATUS_USAGE, "'a': is not a condition", run_condition_parse("a,b=1", 1, &c, &err));
+}
+
+static bool suits(const char *text, json_t *value)
+{
+    error err;
+    run_condition c;
+    CHECK_OK(run_condition_parse(text, &c, &err));
+    bool result = run_condition_suits(&c, value);
+    run_condition_free(&c);
+    json_decref(value);
+    return result;
+}
+
+static void test_kinds(void **state)
+{
+    (void)state;
+    assert_true(suits("key<1e3", json_integer(1)));
+    assert_false(suits("key<1e3x", json_integer(1)));
+    assert_false(suits("key=<1", json_real(0.5)));
+    assert_true(suits("key=any", json_string("7")));
+    assert_true(suits("key=any", json_true()));
+    assert_true(suits("key=any", json_null()));
 }
 
 /* Numbers come first, then texts and booleans, then null. */
@@ -286,7 +320,8 @@ int main(void)
         values_test(test_metrics),        values_test(test_metric_spelling),
         cmocka_unit_test(test_numbers),   cmocka_unit_test(test_texts),
         cmocka_unit_test(test_null),      cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_malformed), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_malformed), cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_order),
     };
     return cmocka_run_group_tests_name("run_values", tests, NULL, NULL);
 }

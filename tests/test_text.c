@@ -53,12 +53,28 @@ static void text_after_a_prefix(void **state)
     assert_null(text_after("mod", "module."));
 }
 
+static void first_lines_are_whole(void **state)
+{
+    (void)state;
+    char head[TEXT_FIRST_LINES], list[3001], want[TEXT_FIRST_LINES];
+    assert_string_equal(text_first_lines("", head), "");
+    assert_string_equal(text_first_lines("one\ntwo\n", head), "one\ntwo");
+    for (int i = 0; i < 300; i++) /* 300 lines of 10 bytes; 100 of them without the last \n fit */
+        sprintf(list + 10 * i, "tensor%03d\n", i);
+    snprintf(want, sizeof want, "%.999s\nand 200 more", list);
+    assert_string_equal(text_first_lines(list, head), want);
+    memset(list, 'x', 2000);
+    strcpy(list + 2000, "\ny\n");
+    assert_string_equal(text_first_lines(list, head), "and 2 more");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split),
         cmocka_unit_test(test_add_and_find),
         cmocka_unit_test(text_after_a_prefix),
+        cmocka_unit_test(first_lines_are_whole),
     };
     return cmocka_run_group_tests_name("words", tests, NULL, NULL);
 }

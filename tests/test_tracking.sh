@@ -196,7 +196,13 @@ check "--where with !=" are_names "limited ended " \
 check "--where with a key that few runs have" are_names "right " --where 'seed>=4'
 check_run "conditions that no run meets" 0 '^no runs$' runs --where 'seed>4'
 check_run "an invalid condition" 2 "^hcnn-cl: --where: 'seed': is not a condition" runs --where seed
-check_run "... among valid ones" 2 "'=3': is not a condition" runs --where 'seed=3,=3'
+check_run "... among valid ones" 2 "'=3': has no key" runs --where 'seed=3,=3'
+check_run "... without a value" 2 "^hcnn-cl: --where: 'lr<': has no value; expected KEY=VALUE" \
+    runs --where 'state=finished,lr<'
+check_run "... with a word for a number" 2 "^hcnn-cl: --where: lr is a number, but .* 'fast'" \
+    runs --where 'lr<fast'
+check_run "... with an unknown state" 2 \
+    "^hcnn-cl: --where: unknown state 'done'; expected running\|finished" runs --where state=done
 check "--sort in rising order" rising loss -g
 check "--sort in falling order" rising -loss -gr
 check "runs without the value come last" last_without validation/loss

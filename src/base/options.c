@@ -104,6 +104,8 @@ static status unknown_option(const command_line *line, const char *argument, err
     snprintf(word, sizeof word, "%.*s", length, argument);
     const char *bare = word + strspn(word, "-");
 
+    if (strcmp(bare, "help") == 0)
+        return error_set(err, STATUS_USAGE, "%s: --help accepts no value", argument);
     options_guess guess = {0};
     for (const option_row *row = line->rows; row->name; row++) {
         options_guess_among(&guess, bare, row->name);
@@ -118,22 +120,50 @@ static status unknown_option(const command_line *line, const char *argument, err
                      argument);
 }
 
+/* `hcnn-cl train epochs 3`: an option whose dashes are missing, or a command without operands. */
+static status unexpected(const command_line *line, const char *command, const char *argument,
+                         error *err)
+{
+    const option_row *row = options_find(line->rows, argument);
+    if (row || strcmp(argument, "help") == 0)
+        return error_set(err, STATUS_USAGE, "'%s': unexpected argument; did you mean --%s?",
+                         argument, row ? row->name : "help");
+    return error_set(err, STATUS_USAGE,
+                     "'%s': unexpected argument; %s accepts only options, which start with --",
+                     argument, command);
+}
+
 static bool within_bounds(const option_row *row, double value)
 {
     return (row->min == 0 && row->max == 0) || (value >= row->min && value <= row->max);
+}
+
+/* A bound at the limit of the type is not a real bound; the table just needs a number. */
+static bool is_open_above(const option_row *row)
+{
+    return row->max >= (row->kind == OPTION_INT ? (double)INT_MAX : 1e300);
 }
 
 static status check_bounds(const option_row *row, double value, const char *text, error *err)
 {
     if (within_bounds(row, value))
         return STATUS_OK;
-    /* A bound at the limit of the type is not a real bound; the table just needs a number. */
-    bool open_above = row->max >= (row->kind == OPTION_INT ? (double)INT_MAX : 1e300);
-    if (open_above)
+    if (is_open_above(row))
         return error_set(err, STATUS_USAGE, "--%s %s: has to be at least %.10g", row->name, text,
                          row->min);
     return error_set(err, STATUS_USAGE, "--%s %s: has to be between %.10g and %.10g", row->name,
                      text, row->min, row->max);
+}
+
+static status not_a_number(const option_row *row, const char *text, error *err)
+{
+    char bounds[64] = "";
+    if (row->min != 0 || row->max != 0)
+        snprintf(bounds, sizeof bounds,
+                 is_open_above(row) ? " from %.10g up" : " from %.10g to %.10g", row->min,
+                 row->max);
+    return error_set(err, STATUS_USAGE, "--%s '%s': is not a %snumber%s", row->name, text,
+                     row->kind == OPTION_INT ? "whole " : "", bounds);
 }
 
 static status parse_int(const option_row *row, const char *text, int *target, error *err)
@@ -142,9 +172,11 @@ static status parse_int(const option_row *row, const char *text, int *target, er
     errno = 0;
     long value = strtol(text, &end, 10);
     if (end == text || *end || isspace((unsigned char)*text))
-        return error_set(err, STATUS_USAGE, "--%s '%s': is not a whole number", row->name, text);
-    if (errno == ERANGE || value < INT_MIN || value > INT_MAX)
-        return error_set(err, STATUS_USAGE, "--%s %s: is too large", row->name, text);
+        return not_a_number(row, text, err);
+    if (value > INT_MAX)
+        return error_set(err, STATUS_USAGE, "--%s %s: is too large; at most %.10g", row->name, text,
+                         row->max != 0 ? row->max : INT_MAX);
+    value = value < INT_MIN ? INT_MIN : value;
     TRY(check_bounds(row, (double)value, text, err));
     *target = (int)value;
     return STATUS_OK;
@@ -170,7 +202,7 @@ static status parse_double(const option_row *row, const char *text, double *targ
     char *end;
     double value = strtod(text, &end);
     if (end == text || *end || isspace((unsigned char)*text) || !isfinite(value))
-        return error_set(err, STATUS_USAGE, "--%s '%s': is not a number", row->name, text);
+        return not_a_number(row, text, err);
     TRY(check_bounds(row, value, text, err));
     *target = value;
     return STATUS_OK;
@@ -186,7 +218,8 @@ static status parse_choice(const option_row *row, const char *text, int *value, 
     word_list_join(row->words, list);
     for (int i = 0; word_list_at(row->words, i); i++)
         options_guess_among(&guess, text, word_list_at(row->words, i));
-    return error_set(err, STATUS_USAGE, "--%s '%s': is not one of %s%s%s%s", row->name, text, list,
+    return error_set(err, STATUS_USAGE, "--%s '%s': %s %s%s%s%s", row->name, text,
+                     word_list_at(row->words, 1) ? "is not one of" : "is not", list,
                      guess.best ? "; did you mean " : "", guess.best ? guess.best : "",
                      guess.best ? "?" : "");
 }
@@ -339,8 +372,7 @@ status options_parse(const command_line *line, void *values, int argc, char **ar
         } else if (line->operand) {
             rest->values[rest->count++] = argument;
         } else {
-            TRY_OR_DONE(error_set(err, STATUS_USAGE,
-                                  "'%s': unexpected argument; options start with --", argument));
+            TRY_OR_DONE(unexpected(line, argv[0], argument, err));
         }
     }
 done:

@@ -28,6 +28,24 @@ const char *text_after(const char *text, const char *start)
     return strncmp(text, start, length) == 0 ? text + length : NULL;
 }
 
+const char *text_first_lines(const char *list, char head[TEXT_FIRST_LINES])
+{
+    enum { MOST = 1000 };
+    size_t used = 0, left = 0;
+    for (const char *at = list; *at;) {
+        size_t length = strcspn(at, "\n"), gap = used > 0;
+        if (left == 0 && used + gap + length <= MOST)
+            used += (size_t)sprintf(head + used, "%s%.*s", gap ? "\n" : "", (int)length, at);
+        else
+            left++;
+        at += length + (at[length] == '\n');
+    }
+    head[used] = '\0';
+    if (left > 0)
+        snprintf(head + used, TEXT_FIRST_LINES - used, "%sand %zu more", used ? "\n" : "", left);
+    return head;
+}
+
 void text_append(char **text, const char *format, ...)
 {
     va_list arguments;

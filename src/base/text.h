@@ -15,6 +15,11 @@ const char *text_after(const char *text, const char *start);
  * and stays so. */
 void text_append(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+enum { TEXT_FIRST_LINES = 1100 };
+/* Copies the first lines of a list, about 1000 bytes, into `head` and returns it. If there are
+ * more, a last line says how many. Neither ends with a line break. */
+const char *text_first_lines(const char *list, char head[TEXT_FIRST_LINES]);
+
 typedef struct words {
     char **texts;
     size_t count;

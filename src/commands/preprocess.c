@@ -168,7 +168,7 @@ static status run(void *values, const operands *rest, error *err)
             err, STATUS_USAGE,
             "preprocess needs --data-dir DIR, the directory or archive with CIFAR-100");
     TRY(read_types(o, err));
-    if (!o->out && !file_is_directory(o->directory))
+    if (!o->out && file_exists(o->directory) && !file_is_directory(o->directory))
         return error_set(err, STATUS_USAGE,
                          "%s: is not a directory, so the tree cannot be written into it; name "
                          "another with --out DIR",

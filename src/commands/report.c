@@ -18,7 +18,7 @@
 enum { LONGEST_WATCH = 24 * 60 * 60, NAPS_A_SECOND = 10 };
 
 typedef struct report_options {
-    const char *output, *title, *store, *sweep;
+    const char *out, *title, *store, *sweep;
     int watch; /* seconds between two pages; 0: write one page */
 } report_options;
 
@@ -133,7 +133,7 @@ static status write_page(const report_options *o, const page *p, int refresh, er
         json_pack("{s:s, s:I, s:s, s:O, s:O?}", "title", title, "generated", (json_int_t)time(NULL),
                   "version", PACKAGE_VERSION, "runs", p->runs, "sweep", p->sweep);
     status result = document
-                        ? report_write(o->output, document, refresh, err)
+                        ? report_write(o->out, document, refresh, err)
                         : error_set(err, STATUS_USAGE, "--title: is not UTF-8; use another title");
     json_decref(document);
     return result;
@@ -175,7 +175,7 @@ static status watch(const report_options *o, const operands *runs, size_t *count
         if (!said)
             terminal_print(stdout,
                            "%s: rewritten every %d s while a run is training; stop with Ctrl-C\n",
-                           o->output, o->watch);
+                           o->out, o->watch);
         fflush(stdout);
         said = true;
         nap_until(stop, o->watch);
@@ -189,7 +189,7 @@ static status run(void *values, const operands *runs, error *err)
     report_options *o = values;
     bool going_on;
     size_t count;
-    if (!o->output)
+    if (!o->out)
         return error_set(err, STATUS_USAGE, "report needs -o FILE, such as report.html");
     if (o->sweep && runs->count > 0)
         return error_set(
@@ -201,13 +201,13 @@ static status run(void *values, const operands *runs, error *err)
     o->store = o->store ? o->store : COMMAND_STORE;
     TRY(o->watch > 0 ? watch(o, runs, &count, err)
                      : report_once(o, runs, 0, &going_on, &count, err));
-    terminal_print(stdout, "%s: %zu run%s\n", o->output, count, count == 1 ? "" : "s");
+    terminal_print(stdout, "%s: %zu run%s\n", o->out, count, count == 1 ? "" : "s");
     return STATUS_OK;
 }
 
 static const option_row rows[] = {
-    OPTION_ROW_STRING("output", report_options, output, "FILE", "HTML file to write",
-                      .letter = 'o'),
+    OPTION_ROW_STRING("out", report_options, out, "FILE", "HTML file to write", .letter = 'o',
+                      .alias = "output"),
     OPTION_ROW_STRING("title", report_options, title, "TEXT", "title of the page",
                       .fallback = "Runs, or the name of the sweep"),
     OPTION_ROW_STRING("sweep", report_options, sweep, "NAME",

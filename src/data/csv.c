@@ -26,6 +26,7 @@ typedef struct reader {
     dataset *opened;
     class_table *table;
     size_t line, row_line; /* the line being parsed; the line on which the row began */
+    bool in_row;           /* whether a row has begun and not ended */
     bool in_header;
     int width, fields;                 /* fields of the header; fields of the row so far */
     enum column columns[COLUMN_COUNT]; /* the column of each field of the header */
@@ -52,8 +53,6 @@ static status take_header_field(reader *r, const char *name, error *err)
 
 static status take_field(reader *r, const char *text, size_t length, error *err)
 {
-    if (r->fields == 0)
-        r->row_line = r->line;
     if (strlen(text) != length)
         return error_set(err, STATUS_FAILED, "contains a zero byte; it is not text");
     if (r->in_header)
@@ -142,6 +141,7 @@ static void on_row(int terminator, void *context)
 {
     reader *r = context;
     (void)terminator;
+    r->in_row = false;
     if (r->result == STATUS_OK)
         r->result = placed(r, r->in_header ? finish_header(r, r->err) : finish_row(r, r->err));
 }
@@ -157,14 +157,25 @@ static size_t line_length(const char *text, size_t size)
     return length;
 }
 
-static status parser_fault(reader *r, struct csv_parser *parser, error *err)
+/* A line begins a row unless it continues a quoted field or is blank, which libcsv ignores. */
+static void enter_line(reader *r, const char *text, size_t length)
+{
+    r->line++;
+    if (r->in_row)
+        return;
+    r->row_line = r->line;
+    for (size_t i = 0; i < length; i++)
+        r->in_row |= !strchr(" \t\r\n", text[i]);
+}
+
+static status parser_fault(const reader *r, struct csv_parser *parser, size_t line, error *err)
 {
     if (csv_error(parser) != CSV_EPARSE)
         return error_memory(err, r->path);
     return error_set(err, STATUS_FAILED,
                      "%s: line %zu: a quote is misplaced; quote every field that contains commas, "
                      "quotes or line breaks, and double its own quotes (RFC 4180)",
-                     r->path, r->line);
+                     r->path, line);
 }
 
 /* Parses line by line, so that errors can name the line. */
@@ -176,13 +187,15 @@ static status parse(reader *r, const char *text, size_t size, error *err)
     status result;
     for (size_t at = 0, length; at < size; at += length) {
         length = line_length(text + at, size - at);
-        r->line++;
+        enter_line(r, text + at, length);
         if (csv_parse(&parser, text + at, length, on_field, on_row, r) != length)
-            TRY_OR_DONE(parser_fault(r, &parser, err));
+            TRY_OR_DONE(parser_fault(r, &parser, r->line, err));
         TRY_OR_DONE(r->result);
     }
-    result =
-        csv_fini(&parser, on_field, on_row, r) == 0 ? r->result : parser_fault(r, &parser, err);
+    /* At the end of the file, the fault is the quote that is still open. */
+    result = csv_fini(&parser, on_field, on_row, r) == 0
+                 ? r->result
+                 : parser_fault(r, &parser, r->row_line, err);
 done:
     csv_free(&parser);
     return result;

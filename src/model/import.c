@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NEAREST_TEXT = 1000, NATIVE_IMAGE = 224 };
+enum { NATIVE_IMAGE = 224 };
 
 /* One call of import_open. */
 typedef struct search {
@@ -244,15 +244,16 @@ static status take_tensors(search *s, FILE *text, error *err)
 
 static status judge(const search *s, error *err)
 {
+    char list[TEXT_FIRST_LINES];
     bool partly = s->options->backbone && !s->plan->whole && s->best_found > 0;
     if (s->plan->missing == 0 || partly)
         return STATUS_OK;
     return error_set(err, STATUS_FAILED,
                      "%s: fits no known network; the closest is %s, of which it contains %zu of "
                      "%zu weights and statistics. Use --backbone NAME if the file is a part of a "
-                     "backbone, or --prefix TEXT if its names begin with a prefix:\n%.*s",
-                     s->path, s->best_options.backbone, s->best_found, s->best_wanted, NEAREST_TEXT,
-                     s->plan->text);
+                     "backbone, or --prefix TEXT if its names begin with a prefix:\n%s",
+                     s->path, s->best_options.backbone, s->best_found, s->best_wanted,
+                     text_first_lines(s->plan->text, list));
 }
 
 static status decide(search *s, error *err)

@@ -193,18 +193,19 @@ static status load_entries(loading *l, int *kept, error *err)
  * as a weight: it has the same shape in all networks. */
 static status judge(const loading *l, const char *path, bool strict, int kept, error *err)
 {
+    char list[TEXT_FIRST_LINES];
     const weights_report *report = l->report;
     if (l->weights == 0)
         return error_set(err, STATUS_FAILED,
                          "%s: contains no weight that fits the network; check --backbone. Names "
                          "must be those of the original's state dict or, for one backbone, those "
-                         "of torchvision or timm:\n%.1000s",
-                         path, report->text);
+                         "of torchvision or timm:\n%s",
+                         path, text_first_lines(report->text, list));
     if (strict && (report->skipped > 0 || kept > 0))
         return error_set(err, STATUS_FAILED,
                          "%s: does not fit the network: %d tensors fit no parameter and %d "
-                         "parameters are missing:\n%.1000s",
-                         path, report->skipped, kept, report->text);
+                         "parameters are missing:\n%s",
+                         path, report->skipped, kept, text_first_lines(report->text, list));
     return STATUS_OK;
 }
 

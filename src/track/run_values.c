@@ -3,6 +3,7 @@
 #include "track/run_values.h"
 #include "base/json_values.h"
 #include "base/options.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -158,24 +159,24 @@ static const struct {
                  {"<", CONDITION_BELOW},
                  {">", CONDITION_ABOVE}};
 
-status run_condition_parse(const char *text, size_t length, run_condition *c, error *err)
+status run_condition_parse(const char *text, run_condition *c, error *err)
 {
-    size_t key = strcspn(text, "=!<>");
+    const size_t key = strcspn(text, "=!<>");
+    const char *fault = key == 0 && text[key] ? "has no key" : "is not a condition";
     *c = (run_condition){0};
-    for (size_t i = 0; key > 0 && key < length && i < sizeof operators / sizeof operators[0]; i++) {
-        size_t width = strlen(operators[i].text);
-        if (strncmp(text + key, operators[i].text, width) != 0)
+    for (size_t i = 0; key > 0 && i < sizeof operators / sizeof operators[0]; i++) {
+        const char *value = text_after(text + key, operators[i].text);
+        if (!value)
             continue;
-        size_t from = key + width;
-        c->holds = operators[i].holds;
-        c->key = strndup(text, key);
-        c->value = strndup(text + from, length > from ? length - from : 0);
+        fault = *value ? "has two operators" : "has no value";
+        if (!*value || *value == '=')
+            break;
+        *c = (run_condition){strndup(text, key), strdup(value), operators[i].holds};
         return got_memory(c->key && c->value, err, text);
     }
-    return error_set(
-        err, STATUS_USAGE,
-        "'%.*s': is not a condition; expected KEY=VALUE, or one of != < <= > >= in place of =",
-        (int)length, text);
+    return error_set(err, STATUS_USAGE,
+                     "'%s': %s; expected KEY=VALUE, or one of != < <= > >= in place of =", text,
+                     fault);
 }
 
 void run_condition_free(run_condition *c)
@@ -197,4 +198,13 @@ bool run_condition_holds(const run_condition *c, const json_t *value)
     return c->holds & (order < 0    ? CONDITION_BELOW
                        : order == 0 ? CONDITION_EQUAL
                                     : CONDITION_ABOVE);
+}
+
+bool run_condition_suits(const run_condition *c, const json_t *value)
+{
+    double number;
+    json_t *wanted = json_string(c->value);
+    bool suits = !json_is_number(value) || (wanted && read_number(wanted, &number));
+    json_decref(wanted);
+    return suits;
 }

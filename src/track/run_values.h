@@ -27,12 +27,14 @@ typedef struct run_condition {
     int holds; /* CONDITION_ bits: how the run's value may compare with `value` */
 } run_condition;
 
-/* Parses text[0..length). STATUS_USAGE if it has no operator or no key. Free it with
+/* Parses a text. STATUS_USAGE if it has no key, no operator or no value. Free it with
  * run_condition_free. */
-status run_condition_parse(const char *text, size_t length, run_condition *condition, error *err);
+status run_condition_parse(const char *text, run_condition *condition, error *err);
 void run_condition_free(run_condition *condition);
 /* Whether the condition holds; never for a value that the run does not have (null). */
 bool run_condition_holds(const run_condition *condition, const json_t *value);
+/* False if the run's value is a number and the condition's is not. */
+bool run_condition_suits(const run_condition *condition, const json_t *value);
 
 /* Compares two values; numbers come first, by size, then texts by their bytes, then null. Returns
  * <0, 0 or >0. */

@@ -129,8 +129,9 @@ status recipe_load(const char *name, train_options *options, words *kept, error 
     const char *text = find_builtin(name);
     if (text || file_exists(name))
         return load(name, text, options, kept, err);
-    return error_set(err, STATUS_USAGE,
-                     "--recipe %s: expected original, modern or a file that exists", name);
+    return error_set(err, STATUS_FAILED,
+                     "--recipe %s: this file does not exist; expected original, modern or a file",
+                     name);
 }
 
 status recipe_load_run(const char *run, train_options *options, words *kept, error *err)

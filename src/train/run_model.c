@@ -157,13 +157,14 @@ status run_model_create(run_model *m, const train_options *o, const run_data *d,
 static status check_frozen(const run_model *m, const train_options *o, const weights_report *report,
                            error *err)
 {
+    char list[TEXT_FIRST_LINES];
     if (report->frozen_kept == 0 || strcmp(m->freeze, "default") != 0)
         return STATUS_OK;
     return error_set(
         err, STATUS_FAILED,
         "%s: %d of the parameters that --freeze default freezes are missing; is the file of "
-        "another --backbone or --stem? Use --freeze none to train all:\n%.1000s",
-        o->weights, report->frozen_kept, report->text);
+        "another --backbone or --stem? Use --freeze none to train all:\n%s",
+        o->weights, report->frozen_kept, text_first_lines(report->text, list));
 }
 
 status run_model_start(run_model *m, const train_options *o, const train_observer *observer,
