@@ -443,6 +443,83 @@ static void test_environment(void **state)
     free(kept);
 }
 
+/* ---- A driver that does not answer a question ---- */
+
+static cl_device_info unanswered;
+
+cl_int __real_clGetDeviceInfo(cl_device_id id, cl_device_info what, size_t size, void *value,
+                              size_t *needed);
+cl_int __wrap_clGetDeviceInfo(cl_device_id id, cl_device_info what, size_t size, void *value,
+                              size_t *needed)
+{
+    return unanswered && what == unanswered ? CL_OUT_OF_HOST_MEMORY
+                                            : __real_clGetDeviceInfo(id, what, size, value, needed);
+}
+
+/* Without an answer to one of these a device cannot be used. */
+static const struct {
+    cl_device_info what;
+    const char *name;
+} needed[] = {
+    {CL_DEVICE_TYPE, "CL_DEVICE_TYPE"},
+    {CL_DEVICE_NAME, "CL_DEVICE_NAME"},
+    {CL_DEVICE_VERSION, "CL_DEVICE_VERSION"},
+    {CL_DRIVER_VERSION, "CL_DRIVER_VERSION"},
+    {CL_DEVICE_MAX_COMPUTE_UNITS, "CL_DEVICE_MAX_COMPUTE_UNITS"},
+    {CL_DEVICE_GLOBAL_MEM_SIZE, "CL_DEVICE_GLOBAL_MEM_SIZE"},
+    {CL_DEVICE_MAX_MEM_ALLOC_SIZE, "CL_DEVICE_MAX_MEM_ALLOC_SIZE"},
+    {CL_DEVICE_MAX_WORK_GROUP_SIZE, "CL_DEVICE_MAX_WORK_GROUP_SIZE"},
+    {CL_DEVICE_AVAILABLE, "CL_DEVICE_AVAILABLE"},
+    {CL_DEVICE_COMPILER_AVAILABLE, "CL_DEVICE_COMPILER_AVAILABLE"},
+};
+
+static void test_unanswered(void **state)
+{
+    (void)state;
+    error err;
+    char expected[160];
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        device *dev = NULL;
+        unanswered = needed[i].what;
+        status result = device_open_place("0:0", 0, &dev, &err);
+        unanswered = 0;
+        snprintf(expected, sizeof expected,
+                 "is not available: its driver answers %s with CL_OUT_OF_HOST_MEMORY (-6)",
+                 needed[i].name);
+        CHECK_FAILS(STATUS_USAGE, expected, result);
+        assert_null(dev);
+    }
+}
+
+static void test_defaults(void **state)
+{
+    static const cl_device_info optional[] = {
+        CL_DEVICE_VENDOR,
+        CL_DEVICE_MAX_CLOCK_FREQUENCY,
+        CL_DEVICE_LOCAL_MEM_SIZE,
+        CL_DEVICE_MAX_WORK_ITEM_SIZES,
+        CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT,
+        CL_DEVICE_MEM_BASE_ADDR_ALIGN,
+        CL_DEVICE_HOST_UNIFIED_MEMORY,
+        CL_DEVICE_EXTENSIONS,
+    };
+    (void)state;
+    error err;
+    for (size_t i = 0; i < sizeof optional / sizeof optional[0]; i++) {
+        device *dev = NULL;
+        unanswered = optional[i];
+        status result = device_open_place("0:0", 0, &dev, &err);
+        unanswered = 0;
+        CHECK_OK(result);
+        assert_true(dev->info.vector_width >= 1);
+        assert_true(dev->info.align_bytes >= 128);
+        assert_true(dev->info.max_item_sizes[2] >= 1);
+        assert_true(optional[i] != CL_DEVICE_EXTENSIONS || !dev->info.fp16);
+        assert_true(optional[i] != CL_DEVICE_VENDOR || !dev->info.vendor[0]);
+        device_close(dev);
+    }
+}
+
 static void test_open(void **state)
 {
     const device *dev = *state;
@@ -476,6 +553,8 @@ int main(void)
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_unanswered),
+        cmocka_unit_test(test_defaults),
         cmocka_unit_test_setup_teardown(test_open, support_open_device, support_close_device),
         cmocka_unit_test(test_error_names),
     };

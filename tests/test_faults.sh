@@ -167,6 +167,28 @@ for kind in truncated random directory; do
     check "... and give the same results" same_tensors cached/last.safetensors \
         cached-$kind/last.safetensors
 done
+# Compiled kernels are code, so nobody else may be able to put them there.
+modes() {
+    find cache/hcnn-cl -printf '%m\n' | sort -u | tr '\n' ' '
+}
+rm -r cache && check "a new cache" cached cached-private
+check "... is for this user alone" says '600 700 ' modes
+refused_cache() {
+    rm cache/hcnn-cl/*
+    check "a cache $1" cached "cached-$2"
+    check "... is named with the remedy, once" said_once "not kept or used: .*/cache/hcnn-cl: $3"
+    check "... and neither read nor written" [ -z "$(ls cache/hcnn-cl)" ]
+}
+chmod 777 cache/hcnn-cl
+refused_cache "that others can write to" shared 'other users can write to it (mode 0777); run .chmod -R go-w '
+chmod 755 cache/hcnn-cl
+check "a cache that others can read" cached cached-readable
+check "... is used" [ -n "$(ls cache/hcnn-cl)" ]
+if [ "$(id -u)" = 0 ] && chown 12345 cache/hcnn-cl 2>"$scratch/err"; then
+    refused_cache "of another user" foreign 'belongs to another user (number 12345)'
+else
+    skip "a cache of another user" "only root can give a directory away"
+fi
 rm -r cache && : >cache
 check "a file in place of the cache directory" cached cached-file
 

@@ -25,14 +25,17 @@ static status fail(error *err, const char *path, const char *what)
     return error_set(err, STATUS_FAILED, "%s: %s: %s", path, what, strerror(errno));
 }
 
-status file_open(const char *path, FILE **stream, size_t *size, error *err)
+/* Takes over the descriptor. */
+static status open_stream(int descriptor, const char *path, FILE **stream, size_t *size, error *err)
 {
-    /* Without O_NONBLOCK, opening a pipe would wait for a writer. */
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
     *stream = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
-    if (!*stream)
-        return fail(err, path, "cannot be opened");
+    if (!*stream) {
+        status result = fail(err, path, "cannot be opened");
+        if (descriptor >= 0)
+            close(descriptor);
+        return result;
+    }
     if (fstat(fileno(*stream), &info) != 0 || !S_ISREG(info.st_mode)) {
         fclose(*stream);
         *stream = NULL;
@@ -40,6 +43,17 @@ status file_open(const char *path, FILE **stream, size_t *size, error *err)
     }
     *size = (size_t)info.st_size;
     return STATUS_OK;
+}
+
+/* Without O_NONBLOCK, opening a pipe would wait for a writer. */
+static int open_to_read(const char *path)
+{
+    return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+status file_open(const char *path, FILE **stream, size_t *size, error *err)
+{
+    return open_stream(open_to_read(path), path, stream, size, err);
 }
 
 static status read_stream(const char *path, FILE *stream, size_t size, unsigned char **data,
@@ -58,13 +72,14 @@ static status read_stream(const char *path, FILE *stream, size_t size, unsigned 
     return STATUS_OK;
 }
 
-status file_read(const char *path, size_t limit, unsigned char **data, size_t *size, error *err)
+status file_read_descriptor(int descriptor, const char *path, size_t limit, unsigned char **data,
+                            size_t *size, error *err)
 {
     FILE *stream;
     size_t length;
     *data = NULL;
     *size = 0;
-    TRY(file_open(path, &stream, &length, err));
+    TRY(open_stream(descriptor, path, &stream, &length, err));
     status result = length > limit ? error_set(err, STATUS_FAILED,
                                                "%s: has %zu bytes; at most %zu are expected here",
                                                path, length, limit)
@@ -73,6 +88,11 @@ status file_read(const char *path, size_t limit, unsigned char **data, size_t *s
         *size = length;
     fclose(stream);
     return result;
+}
+
+status file_read(const char *path, size_t limit, unsigned char **data, size_t *size, error *err)
+{
+    return file_read_descriptor(open_to_read(path), path, limit, data, size, err);
 }
 
 const char *file_write_advice(int reason)

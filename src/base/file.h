@@ -13,6 +13,9 @@
 /* Reads a whole file into *data, which the caller frees. A zero byte follows the data, so that text
  * can be used as a string. A file of more than limit bytes is an error. */
 status file_read(const char *path, size_t limit, unsigned char **data, size_t *size, error *err);
+/* The same for a file that is open; takes over the descriptor. `path` is for messages. */
+status file_read_descriptor(int descriptor, const char *path, size_t limit, unsigned char **data,
+                            size_t *size, error *err);
 
 /* What to do about a write that failed with this errno, such as "; make room there"; "" if nothing
  * is known. */

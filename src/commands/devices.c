@@ -51,10 +51,11 @@ static void print_device(const device_info *info, bool chosen)
     format_size(info->memory_bytes, memory, sizeof memory);
     format_size(info->max_allocation_bytes, largest, sizeof largest);
     format_test(info, test, sizeof test);
-    terminal_print(stdout, "%c %-6s %-11s %5u  %9s  %9s  %-4s  %-10s  %s (%s)%s\n",
+    terminal_print(stdout, "%c %-6s %-11s %5u  %9s  %9s  %-4s  %-10s  %s (%s)%s%s%s\n",
                    chosen ? '*' : ' ', index, device_type_name(info->type), info->compute_units,
                    memory, largest, info->fp16 ? "yes" : "no", test, info->name,
-                   info->platform_name, info->available ? "" : ", not available");
+                   info->platform_name, info->available ? "" : ", not available",
+                   info->fault[0] ? ": " : "", info->fault);
 }
 
 /* What is known about the drivers, one line each. */
@@ -132,6 +133,7 @@ static status run(void *values, const operands *rest, error *err)
     device_list list;
     int chosen, *order = NULL;
     error why;
+    command_warn_cache(); /* it holds what the self-test found */
     TRY(device_list_all(&list, err));
     status choice = device_choose_own(&list, &chosen, &why);
     status result = order_devices(&list, &order, err);

@@ -2,6 +2,7 @@
 /* Reports of failed builds; see build_log.h. */
 #include "device/build_log.h"
 #include "base/file.h"
+#include "base/private_file.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -38,8 +39,7 @@ static char *write_log(const device *dev, const failed_build *failed, const char
     char *text = text_format("kernels/%s.cl with the options %s\n%s (%s, %s, driver %s)\n\n%s",
                              failed->name, failed->options, info->name, info->platform_name,
                              info->version, info->driver, log);
-    if (!path || !text || file_make_directory(directory, &ignored) != STATUS_OK ||
-        file_write(path, text, strlen(text), &ignored) != STATUS_OK) {
+    if (!path || !text || private_file_write(path, text, strlen(text), &ignored) != STATUS_OK) {
         free(path);
         path = NULL;
     }

@@ -2,6 +2,7 @@
 /* Checks of cache directories; see cache.h. */
 #include "device/cache.h"
 #include "base/file.h"
+#include "base/private_file.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -9,13 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether the directory is there, or can be made, and can be written. If not, *reason is errno. */
-static bool can_write(const char *directory, int *reason)
+/* Whether the directory is there, or `make` makes it, and it can be written. If not, *reason is
+ * errno. */
+static bool can_write(const char *directory, status make(const char *path, error *err), int *reason)
 {
     error ignored;
     errno = 0;
-    bool good = file_make_directory(directory, &ignored) == STATUS_OK &&
-                access(directory, W_OK | X_OK) == 0;
+    bool good = make(directory, &ignored) == STATUS_OK && access(directory, W_OK | X_OK) == 0;
     *reason = errno ? errno : EACCES;
     return good;
 }
@@ -29,7 +30,12 @@ status cache_check(error *err)
     if (!directory)
         return error_set(err, STATUS_FAILED, "there is no cache directory, %s", remedy);
     status result = STATUS_OK;
-    if (!can_write(directory, &reason))
+    if (file_is_directory(directory))
+        result = private_directory_check(directory, err);
+    if (result != STATUS_OK)
+        result =
+            error_prefix(err, result, "compiled kernels and tuned choices are not kept or used");
+    else if (!can_write(directory, private_directory_make, &reason))
         result = error_set(err, STATUS_FAILED, "the cache directory %s cannot be written (%s), %s",
                            directory, strerror(reason), remedy);
     free(directory);
@@ -54,7 +60,7 @@ status cache_check_pocl(error *err)
     int reason;
     TRY(got_memory(directory, err, "the name of PoCL's cache directory"));
     status result = STATUS_OK;
-    if (!can_write(directory, &reason))
+    if (!can_write(directory, file_make_directory, &reason))
         result =
             error_set(err, STATUS_FAILED,
                       "PoCL offers no device, because its cache directory %s cannot be written "

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks that the cache directories, which keep compiled programs, are writable. */
+/* Checks that the cache directories, which keep compiled programs, can be used. */
 #pragma once
 
 #include "base/error.h"
 
-/* Checks hcnn-cl's own cache directory, and makes it if it is missing. Nothing fails without it,
- * but programs are compiled at every start; the error says so, with the directory and the remedy.
- */
+/* Checks hcnn-cl's own cache directory, and makes it if it is missing. It must be private
+ * (base/private_file.h), because compiled programs are run as they are, and writable. Nothing fails
+ * without it, but programs are compiled at every start; the error says so, with the directory and
+ * the remedy. */
 status cache_check(error *err);
 
 /* Checks PoCL's cache directory in the same way. Without it PoCL offers no device. */

@@ -48,10 +48,27 @@ const char *device_type_name(cl_device_type type)
                                                 : "cpu";
 }
 
-static void read_text(cl_device_id id, cl_device_info what, char *text, size_t capacity)
+/* Keeps the first question that the driver failed to answer; such a device is not available. */
+static void take_answer(device_info *info, const char *question, cl_int code)
+{
+    if (code != CL_SUCCESS && !info->fault[0])
+        snprintf(info->fault, sizeof info->fault, "its driver answers %s with %s (%d)", question,
+                 device_error_name(code), code);
+}
+
+/* The target must have the type of the answer. NEED is for what nothing can be done without; after
+ * a failed ASK the target keeps its value, a default. */
+#define ASK(info, what, target)  clGetDeviceInfo((info)->id, what, sizeof(target), &(target), NULL)
+#define NEED(info, what, target) take_answer(info, #what, ASK(info, what, target))
+#define NEED_TEXT(info, what, target)                                                              \
+    take_answer(info, #what, read_text((info)->id, what, target, sizeof(target)))
+
+/* Without an answer the text is empty. */
+static cl_int read_text(cl_device_id id, cl_device_info what, char *text, size_t capacity)
 {
     char value[1024] = "";
-    if (clGetDeviceInfo(id, what, sizeof value - 1, value, NULL) != CL_SUCCESS)
+    cl_int code = clGetDeviceInfo(id, what, sizeof value - 1, value, NULL);
+    if (code != CL_SUCCESS)
         value[0] = '\0';
     /* Some vendors pad names with spaces. */
     const char *start = value;
@@ -64,67 +81,88 @@ static void read_text(cl_device_id id, cl_device_info what, char *text, size_t c
         length = capacity - 1;
     memcpy(text, start, length);
     text[length] = '\0';
+    return code;
 }
 
 /* From cl_nv_device_attribute_query; not every system has its header. */
 enum { NV_CAPABILITY_MAJOR = 0x4000, NV_CAPABILITY_MINOR = 0x4001 };
 
-static unsigned read_nv_capability(cl_device_id id, const char *extensions)
+static unsigned read_nv_capability(const device_info *info, const char *extensions)
 {
     cl_uint major = 0, minor = 0;
     if (!strstr(extensions, "cl_nv_device_attribute_query") ||
-        clGetDeviceInfo(id, NV_CAPABILITY_MAJOR, sizeof major, &major, NULL) != CL_SUCCESS ||
-        clGetDeviceInfo(id, NV_CAPABILITY_MINOR, sizeof minor, &minor, NULL) != CL_SUCCESS)
+        ASK(info, NV_CAPABILITY_MAJOR, major) != CL_SUCCESS ||
+        ASK(info, NV_CAPABILITY_MINOR, minor) != CL_SUCCESS)
         return 0;
     return 10 * major + minor;
 }
 
-/* If the device does not answer, the target keeps its value. The target must have the type of the
- * answer. */
-#define GET(what, target) clGetDeviceInfo(id, what, sizeof(target), &(target), NULL)
-
-/* The answer has a size for each of the device's dimensions, which may be more than 3. */
+/* The answer has a size for each of the device's dimensions, which may be more than 3. Without an
+ * answer only the size of a group is a limit. */
 static void read_item_sizes(device_info *info)
 {
     size_t sizes[16] = {0};
-    cl_int code =
-        clGetDeviceInfo(info->id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof sizes, sizes, NULL);
+    cl_int code = ASK(info, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizes);
     for (int i = 0; i < 3; i++)
         info->max_item_sizes[i] =
             code == CL_SUCCESS && sizes[i] > 0 ? sizes[i] : info->max_group_size;
 }
 
-static void read_info(device_info *info)
+/* Extensions are a list of names without a limit. A driver that does not answer has none. */
+static status read_extensions(device_info *info, error *err)
 {
-    cl_device_id id = info->id;
+    size_t bytes = 0;
+    if (clGetDeviceInfo(info->id, CL_DEVICE_EXTENSIONS, 0, NULL, &bytes) != CL_SUCCESS)
+        bytes = 0;
+    char *names = calloc(1, bytes + 1);
+    TRY(got_memory(names, err, "the device's extensions"));
+    if (bytes > 0 &&
+        clGetDeviceInfo(info->id, CL_DEVICE_EXTENSIONS, bytes, names, NULL) != CL_SUCCESS)
+        names[0] = '\0';
+    info->fp16 = strstr(names, "cl_khr_fp16") != NULL;
+    info->nv_capability = read_nv_capability(info, names);
+    free(names);
+    return STATUS_OK;
+}
+
+/* What has a default: the vendor and the clock are only shown and ranked by; without local memory,
+ * kernels that need it are not run; one float a vector and 128 bytes always work. */
+static void read_optional(device_info *info)
+{
     cl_uint align_bits = 0;
-    cl_bool available = CL_FALSE, compiler = CL_FALSE, unified = CL_FALSE;
-    char extensions[8192] = "";
-    GET(CL_DEVICE_TYPE, info->type);
-    info->type = device_kind(info->type);
-    read_text(id, CL_DEVICE_NAME, info->name, sizeof info->name);
-    read_text(id, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
-    read_text(id, CL_DEVICE_VERSION, info->version, sizeof info->version);
-    read_text(id, CL_DRIVER_VERSION, info->driver, sizeof info->driver);
-    GET(CL_DEVICE_MAX_COMPUTE_UNITS, info->compute_units);
-    GET(CL_DEVICE_MAX_CLOCK_FREQUENCY, info->clock_mhz);
-    GET(CL_DEVICE_GLOBAL_MEM_SIZE, info->memory_bytes);
-    GET(CL_DEVICE_MAX_MEM_ALLOC_SIZE, info->max_allocation_bytes);
-    GET(CL_DEVICE_LOCAL_MEM_SIZE, info->local_memory_bytes);
-    GET(CL_DEVICE_MAX_WORK_GROUP_SIZE, info->max_group_size);
-    read_item_sizes(info);
-    GET(CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, info->vector_width);
-    GET(CL_DEVICE_MEM_BASE_ADDR_ALIGN, align_bits);
-    GET(CL_DEVICE_HOST_UNIFIED_MEMORY, unified);
-    GET(CL_DEVICE_AVAILABLE, available);
-    GET(CL_DEVICE_COMPILER_AVAILABLE, compiler);
-    clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, sizeof extensions - 1, extensions, NULL);
+    cl_bool unified = CL_FALSE;
+    read_text(info->id, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
+    ASK(info, CL_DEVICE_MAX_CLOCK_FREQUENCY, info->clock_mhz);
+    ASK(info, CL_DEVICE_LOCAL_MEM_SIZE, info->local_memory_bytes);
+    ASK(info, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, info->vector_width);
+    ASK(info, CL_DEVICE_MEM_BASE_ADDR_ALIGN, align_bits);
+    ASK(info, CL_DEVICE_HOST_UNIFIED_MEMORY, unified);
     info->vector_width += info->vector_width == 0;
     info->align_bytes = align_bits >= 8 ? align_bits / 8 : 128;
-    info->fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
-    info->nv_capability = read_nv_capability(id, extensions);
     info->unified_memory = unified;
-    info->available = available && compiler;
+}
+
+static status read_info(device_info *info, error *err)
+{
+    cl_bool available = CL_FALSE, compiler = CL_FALSE;
+    take_answer(info, "CL_PLATFORM_NAME",
+                clGetPlatformInfo(info->platform, CL_PLATFORM_NAME, sizeof info->platform_name - 1,
+                                  info->platform_name, NULL));
+    NEED(info, CL_DEVICE_TYPE, info->type);
+    info->type = device_kind(info->type);
+    NEED_TEXT(info, CL_DEVICE_NAME, info->name);
+    NEED_TEXT(info, CL_DEVICE_VERSION, info->version);
+    NEED_TEXT(info, CL_DRIVER_VERSION, info->driver);
+    NEED(info, CL_DEVICE_MAX_COMPUTE_UNITS, info->compute_units);
+    NEED(info, CL_DEVICE_GLOBAL_MEM_SIZE, info->memory_bytes);
+    NEED(info, CL_DEVICE_MAX_MEM_ALLOC_SIZE, info->max_allocation_bytes);
+    NEED(info, CL_DEVICE_MAX_WORK_GROUP_SIZE, info->max_group_size);
+    read_item_sizes(info);
+    NEED(info, CL_DEVICE_AVAILABLE, available);
+    NEED(info, CL_DEVICE_COMPILER_AVAILABLE, compiler);
+    read_optional(info);
+    info->available = available && compiler && !info->fault[0];
+    return read_extensions(info, err);
 }
 
 static status append_device(device_list *list, cl_platform_id platform, int platform_index,
@@ -135,17 +173,17 @@ static status append_device(device_list *list, cl_platform_id platform, int plat
     device_info *info = &list->devices[list->count++];
     *info = (device_info){
         .platform_index = platform_index, .device_index = index, .platform = platform, .id = id};
-    clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof info->platform_name - 1,
-                      info->platform_name, NULL);
-    read_info(info);
+    TRY(read_info(info, err));
     return device_read_test(info, err);
 }
 
+/* A platform that does not tell its name is not PoCL. */
 static bool is_pocl(cl_platform_id platform)
 {
     char name[128] = "";
-    clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name - 1, name, NULL);
-    return strcmp(name, "Portable Computing Language") == 0;
+    return clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name - 1, name, NULL) ==
+               CL_SUCCESS &&
+           strcmp(name, "Portable Computing Language") == 0;
 }
 
 static status append_platform(device_list *list, cl_platform_id platform, int platform_index,

@@ -37,7 +37,8 @@ typedef struct device_info {
     bool fp16;                /* cl_khr_fp16 */
     unsigned nv_capability;   /* NVIDIA's compute capability: 10 * major + minor; 0 for others */
     bool unified_memory;      /* shares its memory with the host, like an integrated GPU */
-    bool available;           /* available, and has a compiler */
+    bool available;           /* available, has a compiler, and has no fault */
+    char fault[160];          /* which question the driver failed to answer; "" if none */
     /* What the self-test found. FAILED: an operation that nothing can replace failed in fp32. */
     enum device_tested { DEVICE_UNTESTED, DEVICE_PASSED, DEVICE_FAILED } tested;
     int failed_checks;

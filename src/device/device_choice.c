@@ -195,6 +195,15 @@ static status refuse_empty(const device_list *list, error *err)
                      list->pocl_is_empty ? reason.message : install_hint);
 }
 
+static status refuse_unavailable(const device_info *info, error *err)
+{
+    return error_set(err, STATUS_USAGE,
+                     "the device %s is not available%s%s; choose another one (`hcnn-cl devices` "
+                     "lists them)",
+                     info->name[0] ? info->name : "without a name", info->fault[0] ? ": " : "",
+                     info->fault);
+}
+
 status device_choose(const device_list *list, const char *spec, int place, int *index, error *err)
 {
     *index = list->count > 0 ? find_device(list, spec, place) : -1;
@@ -203,19 +212,17 @@ status device_choose(const device_list *list, const char *spec, int place, int *
     if (list->count == 0)
         return refuse_empty(list, err);
     if (*index >= 0)
-        return error_set(err, STATUS_USAGE,
-                         "the device %s is not available; choose another one "
-                         "(`hcnn-cl devices` lists them)",
-                         list->devices[*index].name);
+        return refuse_unavailable(&list->devices[*index], err);
 
     char lines[4096] = "";
     size_t used = 0;
     for (int i = 0; i < list->count && used < sizeof lines; i++) {
         const device_info *info = &list->devices[i];
-        used += (size_t)snprintf(lines + used, sizeof lines - used, "\n  %d:%d  %-11s %s (%s)%s",
-                                 info->platform_index, info->device_index,
-                                 device_type_name(info->type), info->name, info->platform_name,
-                                 info->available ? "" : ", not available");
+        used += (size_t)snprintf(lines + used, sizeof lines - used,
+                                 "\n  %d:%d  %-11s %s (%s)%s%s%s", info->platform_index,
+                                 info->device_index, device_type_name(info->type), info->name,
+                                 info->platform_name, info->available ? "" : ", not available",
+                                 info->fault[0] ? ": " : "", info->fault);
     }
     error_set(
         err, STATUS_USAGE,

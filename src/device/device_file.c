@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json_values.h"
+#include "base/private_file.h"
 #include "base/text.h"
 #include "config.h"
 #include "device/program.h"
@@ -82,7 +83,7 @@ json_t *device_file_read(const device_file *f)
     size_t size;
     error ignored;
     json_t *root = NULL;
-    if (f->path && file_read(f->path, MAX_FILE_BYTES, &data, &size, &ignored) == STATUS_OK)
+    if (f->path && private_file_read(f->path, MAX_FILE_BYTES, &data, &size, &ignored) == STATUS_OK)
         root = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
     free(data);
     if (json_integer_value(json_object_get(root, "format")) == FORMAT &&
@@ -100,14 +101,19 @@ static status change_file(const device_file *f, const device_file_change *change
     TRY(result);
     root = json_pack("{s:i, s:O}", "format", FORMAT, "made_for", f->made_for);
     root = object_with(root, change->make(change->context));
-    return json_write(f->path, root, JSON_INDENT(1) | JSON_REAL_PRECISION(6), err);
+    char *written = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) : NULL;
+    json_decref(root);
+    result = written ? private_file_write(f->path, written, strlen(written), err)
+                     : error_memory(err, f->path);
+    free(written);
+    return result;
 }
 
 static status change_alone(const device_file *f, const char *directory,
                            const device_file_change *change, error *err)
 {
     int lock;
-    TRY(file_make_directory(directory, err));
+    TRY(private_directory_make(directory, err));
     TRY(file_wait_lock(directory, &lock, err));
     status result = change_file(f, change, err);
     file_unlock(lock);

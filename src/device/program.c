@@ -7,6 +7,7 @@
 #include "device/program.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/private_file.h"
 #include "base/text.h"
 #include "device/build_log.h"
 
@@ -83,7 +84,7 @@ static cl_program load_entry(device *dev, const char *path, const char *key, con
     error ignored;
     unsigned char *data;
     size_t size;
-    if (!path || file_read(path, MAX_ENTRY_BYTES, &data, &size, &ignored) != STATUS_OK)
+    if (!path || private_file_read(path, MAX_ENTRY_BYTES, &data, &size, &ignored) != STATUS_OK)
         return NULL;
     cl_program program = NULL;
     if (entry_is_sound(data, size, key)) {
@@ -116,24 +117,17 @@ static void store_entry(const char *path, const char *key, cl_program program)
         length == 0 || length > MAX_ENTRY_BYTES / 2)
         return;
     size_t key_bytes = strlen(key), size = sizeof(entry_head) + key_bytes + length;
-    unsigned char *data = malloc(size);
-    char *directory = file_cache_directory();
-    if (data && directory) {
-        unsigned char *binary = data + sizeof(entry_head) + key_bytes;
+    unsigned char *data = malloc(size), *binary = data ? data + size - length : NULL;
+    if (data && clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) ==
+                    CL_SUCCESS) {
         error ignored;
-        if (clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) ==
-                CL_SUCCESS &&
-            file_make_directory(directory, &ignored) == STATUS_OK) {
-            entry_head head = {.key_bytes = key_bytes,
-                               .binary_bytes = length,
-                               .checksum = hash_bytes(binary, length)};
-            memcpy(head.magic, entry_magic, sizeof head.magic);
-            memcpy(data, &head, sizeof head);
-            memcpy(data + sizeof head, key, key_bytes);
-            file_write(path, data, size, &ignored);
-        }
+        entry_head head = {
+            .key_bytes = key_bytes, .binary_bytes = length, .checksum = hash_bytes(binary, length)};
+        memcpy(head.magic, entry_magic, sizeof head.magic);
+        memcpy(data, &head, sizeof head);
+        memcpy(data + sizeof head, key, key_bytes);
+        private_file_write(path, data, size, &ignored);
     }
-    free(directory);
     free(data);
 }
 
