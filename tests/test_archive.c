@@ -86,7 +86,10 @@ static void test_other_filters(void **state)
     error err;
     tar t = {.bytes = "LRZI\0\6", .size = BLOCK};
     archive_member member = {.name = "meta", .limit = 3};
-    CHECK_FAILS(STATUS_FAILED, "cannot be read as an archive: Unrecognized",
+    CHECK_FAILS(STATUS_FAILED, "cannot be read as a tar archive: Unrecognized",
+                read_tar(state, &t, &member, 1, &err));
+    memcpy(t.bytes, "PK\3\4", 4);
+    CHECK_FAILS(STATUS_FAILED, "appears to be a zip archive; expected a .tar.gz, .tar.xz or .tar",
                 read_tar(state, &t, &member, 1, &err));
 }
 

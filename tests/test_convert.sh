@@ -103,6 +103,11 @@ check_run "import without -o" 2 'needs -o FILE' import "$golden"
 check_run "a prefix that no network has" 1 'fits no known network' \
     import "$golden" --prefix gradient. -o "$scratch/x.safetensors"
 check "... names whole tensors" sh -c "! tail -n +2 '$scratch/err' | grep -Ev '^(hcnn-cl: .*|[^ ]+: (missing|skipped); .* shape \\[[0-9, ]*\\]|and [0-9]+ more)$'"
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:00\n' >"$scratch/lfs.pth"
+check_run "a file that is not weights" 1 'lfs.pth: appears to be a Git LFS pointer .*; expected weights' \
+    import "$scratch/lfs.pth" -o "$scratch/x.safetensors"
+check_run "... as a checkpoint" 1 'README.md: appears to be a text file; expected weights' \
+    export "${srcdir:-.}/README.md" -o "$scratch/x.pth"
 check_run "classes for a backbone" 2 'leave out --data' \
     import "$scratch/tv.pth" -o "$scratch/x.safetensors" --data "$tree"
 check_run "a checkpoint as .pth" 2 'with --data the result is a model file' \

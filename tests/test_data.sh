@@ -247,6 +247,14 @@ for name in pipe.tar.gz pipe.csv pipe.pth; do
     timeout 20 "${HCNN_CL:-./hcnn-cl}" "$@" >"$scratch/out" 2>"$scratch/err" || code=$?
     check "a pipe is not waited for: $*" answered 1 "$name: is not a regular file"
 done
+echo '# Title' >page.md
+printf 'PK\003\004' >photos.zip
+check_run "a text file" 1 'page.md: appears to be a text file; --data accepts:' data page.md
+check "... lists the forms" grep -q '^  CIFAR-100, binary or python' "$scratch/err"
+check_run "a zip archive" 1 'photos.zip: appears to be a zip archive; --data accepts:' \
+    train --data photos.zip
+check_run "... for preprocess" 1 'photos.zip: appears to be a zip archive; expected a .tar.gz' \
+    preprocess --data-dir photos.zip --out photos
 mkdir empty
 check_run "a directory with nothing in it" 1 'empty' train --data empty
 check "none of these left a run" [ ! -e runs ]

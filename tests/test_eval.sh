@@ -68,6 +68,9 @@ check "... and gives another half" [ "$(measured)" != "$(validation terms/metric
 check_run "... in batches that do not divide the set" 0 '^\{"images":400,' \
     eval --checkpoint $terms --batch-size 37 --json
 check_run "eval without a checkpoint" 2 'needs --checkpoint' eval
+check_run "a run in place of its checkpoint" 1 \
+    '^hcnn-cl: terms: is a directory; expected a file, such as terms/best.safetensors$' \
+    eval --checkpoint terms
 
 # ---- Decisions ----
 

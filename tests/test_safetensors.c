@@ -391,7 +391,8 @@ static void header_lengths_that_lie(void **state)
         CHECK_OK(file_write(f->path, bytes, sizeof bytes, &err));
         CHECK_FAILS(STATUS_FAILED, "claims", tensor_file_open(f->path, &file, &err));
     }
-    CHECK_FAILS(STATUS_FAILED, "regular", tensor_file_open(f->directory, &file, &err));
+    CHECK_FAILS(STATUS_FAILED, "is a directory; expected a file",
+                tensor_file_open(f->directory, &file, &err));
     CHECK_FAILS(STATUS_FAILED, "opened", tensor_file_open("/nonexistent/x", &file, &err));
 }
 

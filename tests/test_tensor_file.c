@@ -421,8 +421,13 @@ static void other_files_are_refused(void **state)
     write_bytes(f->path, "PK\3\4 no archive at all", 23);
     CHECK_FAILS(STATUS_FAILED, "zip archive", tensor_file_open(f->path, &file, &err));
     write_bytes(f->path, "", 0);
-    CHECK_FAILS(STATUS_FAILED, "too few", tensor_file_open(f->path, &file, &err));
-    CHECK_FAILS(STATUS_FAILED, "regular", tensor_file_open(f->directory, &file, &err));
+    CHECK_FAILS(STATUS_FAILED, "appears to be an empty file",
+                tensor_file_open(f->path, &file, &err));
+    write_bytes(f->path, "weights, one day\n", 17);
+    CHECK_FAILS(STATUS_FAILED, "appears to be a text file; expected weights in a safetensors file",
+                tensor_file_open(f->path, &file, &err));
+    CHECK_FAILS(STATUS_FAILED, "is a directory; expected a file",
+                tensor_file_open(f->directory, &file, &err));
     free(path);
 }
 

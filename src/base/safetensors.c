@@ -197,8 +197,8 @@ static status read_header(safetensors_file *f, uint64_t size, error *err)
     uint64_t length = number_of_bytes(length_bytes, LENGTH_BYTES);
     if (length > size - LENGTH_BYTES || length > MAX_HEADER_BYTES)
         return error_set(err, STATUS_FAILED,
-                         "%s: its header claims %llu bytes of a file of %llu; it is cut short or "
-                         "not a safetensors file",
+                         "%s: is cut short, or neither a safetensors file nor one that PyTorch "
+                         "saved: the length of its header claims %llu bytes of a file of %llu",
                          f->base.path, (unsigned long long)length, (unsigned long long)size);
     f->data_start = LENGTH_BYTES + length;
     f->data_bytes = size - f->data_start;

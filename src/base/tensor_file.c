@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One interface to both formats; see tensor_file.h. */
 #include "base/array.h"
+#include "base/file_kind.h"
 #include "base/tensor_format.h"
 
 #include <stdlib.h>
@@ -38,13 +39,58 @@ static status open_contents(tensor_file *f, error *err)
     return STATUS_OK;
 }
 
+/* Refuses a file that is recognised as something else; every other file is taken for a safetensors
+ * file. */
+static status choose_format(const char *path, FILE *stream, const tensor_format **format,
+                            error *err)
+{
+    *format = begins_as_torch(stream) ? &torch_format : &safetensors_format;
+    const file_kind *kind = *format == &torch_format ? NULL : file_kind_read(stream);
+    if (!kind || kind->use == FILE_SAFETENSORS)
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED,
+                     "%s: appears to be %s; expected weights in a safetensors file or in one that "
+                     "PyTorch saved (.pth)",
+                     path, kind->name);
+}
+
+/* Keeps the first safetensors file by name. In the directory of a run this is the best checkpoint
+ * and, before there is one, the last. */
+static void keep_first(void *context, const char *name, const char *path)
+{
+    char **first = context;
+    const char *dot = strrchr(name, '.');
+    if (!dot || strcmp(dot, ".safetensors") != 0 || (*first && strcmp(path, *first) > 0))
+        return;
+    free(*first);
+    *first = strdup(path);
+}
+
+/* A user may have named a run in place of its checkpoint. */
+static status refuse_directory(const char *path, error *err)
+{
+    char *first = NULL;
+    file_each(path, keep_first, &first);
+    error_set(err, STATUS_FAILED, "%s: is a directory; expected a file%s%s", path,
+              first ? ", such as " : "", first ? first : "");
+    free(first);
+    return STATUS_FAILED;
+}
+
 status tensor_file_open(const char *path, tensor_file **opened, error *err)
 {
     FILE *stream;
     size_t size;
+    const tensor_format *format;
     *opened = NULL;
+    if (file_is_directory(path))
+        return refuse_directory(path, err);
     TRY(file_open(path, &stream, &size, err));
-    const tensor_format *format = begins_as_torch(stream) ? &torch_format : &safetensors_format;
+    status chosen = choose_format(path, stream, &format, err);
+    if (chosen != STATUS_OK) {
+        fclose(stream);
+        return chosen;
+    }
     tensor_file *f = calloc(1, format->bytes);
     if (!f) {
         fclose(stream);

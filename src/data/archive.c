@@ -2,6 +2,7 @@
 /* Reads archives with libarchive; see archive.h. */
 #include "data/archive.h"
 #include "base/file.h"
+#include "base/file_kind.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -26,7 +27,7 @@ static status damaged(const char *path, struct archive *reader, error *err)
 {
     const char *reason = archive_error_string(reader);
     return error_set(err, STATUS_FAILED,
-                     "%s: cannot be read as an archive: %s; download it again if it is damaged",
+                     "%s: cannot be read as a tar archive: %s; download it again if it is damaged",
                      path, reason ? reason : "it is cut short");
 }
 
@@ -128,6 +129,11 @@ status archive_read_members(const char *path, archive_member *members, int count
         members[i].data = NULL;
         members[i].size = 0;
     }
+    const file_kind *kind = file_kind_at(path);
+    if (kind && kind->use != FILE_PACKED)
+        return error_set(err, STATUS_FAILED,
+                         "%s: appears to be %s; expected a .tar.gz, .tar.xz or .tar archive", path,
+                         kind->name);
     TRY(file_open(path, &stream, &size, err));
     status result = read_stream(path, stream, members, count, err);
     fclose(stream);

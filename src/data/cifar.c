@@ -6,6 +6,7 @@
  * line. Fine classes keep CIFAR's own numbers. The records tell which coarse class each fine class
  * belongs to. */
 #include "base/file.h"
+#include "base/file_kind.h"
 #include "base/text.h"
 #include "data/archive.h"
 #include "data/dataset.h"
@@ -283,11 +284,13 @@ static status open_members(const char *path, dataset *opened, error *err)
 static const char *const inner[] = {"cifar-100-binary", "cifar-100-python"};
 enum { INNER_COUNT = sizeof inner / sizeof inner[0] };
 
-/* Any file may be an archive, whatever its name. */
+/* Any file may be an archive, whatever its name, unless it is recognised as something else. */
 bool cifar_recognise(const char *path)
 {
-    if (!file_is_directory(path))
-        return file_exists(path);
+    if (!file_is_directory(path)) {
+        const file_kind *kind = file_kind_at(path);
+        return file_exists(path) && (!kind || kind->use == FILE_PACKED);
+    }
     bool found = false;
     for (int i = 0; i < MEMBERS; i++)
         found |= file_exists_in(path, known_members[i].name);

@@ -2,6 +2,7 @@
 /* The table of forms, and opening a data set in one of them; see dataset.h. */
 #include "data/dataset.h"
 #include "base/file.h"
+#include "base/file_kind.h"
 #include "base/text.h"
 #include "data/image.h"
 
@@ -47,6 +48,10 @@ static status unknown(const char *path, error *err)
             size_t length = strlen(list);
             snprintf(list + length, sizeof list - length, "\n  %s", forms[i].what);
         }
+    const file_kind *kind = file_kind_at(path);
+    if (kind)
+        return error_set(err, STATUS_FAILED, "%s: appears to be %s; --data accepts:%s", path,
+                         kind->name, list);
     return error_set(err, STATUS_FAILED, "%s: %s; --data accepts:%s", path,
                      file_exists(path) ? "is not a data set in a known form" : "does not exist",
                      list);
