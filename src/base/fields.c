@@ -153,11 +153,11 @@ static bool take(const field *f, const json_t *value, void *member)
     const char *text = json_string_value(value);
     switch (f->kind) {
     case FIELD_INT:
-        return take_whole(f, value, INT_MAX, member);
+        return take_whole(f, value, FIELD_MOST, member);
     case FIELD_U32:
-        return take_whole(f, value, UINT32_MAX, member);
+        return take_whole(f, value, FIELD_MOST, member);
     case FIELD_COUNT:
-        return take_whole(f, value, LLONG_MAX, member);
+        return take_whole(f, value, FIELD_MOST_COUNT, member);
     case FIELD_SEED:
         return read_seed(text, member);
     case FIELD_FLAG:

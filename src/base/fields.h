@@ -11,9 +11,9 @@
 #include <stddef.h>
 
 enum field_kind {
-    FIELD_INT,      /* int, at least 0 */
-    FIELD_U32,      /* uint32_t */
-    FIELD_COUNT,    /* uint64_t below 2^63 */
+    FIELD_INT,      /* int, 0 to FIELD_MOST */
+    FIELD_U32,      /* uint32_t, at most FIELD_MOST */
+    FIELD_COUNT,    /* uint64_t, at most FIELD_MOST_COUNT */
     FIELD_SEED,     /* uint64_t, decimal digits in a string: JSON's integers end at 2^63 */
     FIELD_FLAG,     /* bool */
     FIELD_REAL,     /* double, finite, at least 0 */
@@ -25,16 +25,20 @@ enum field_kind {
     FIELD_INTS,     /* int [most]; the number of elements in use is the int at offset `count` */
 };
 
+/* What no training reaches. A program may add to numbers below these without an overflow, and a
+ * double holds each of them exactly. */
+enum { FIELD_MOST = 1 << 30 };
+#define FIELD_MOST_COUNT (1LL << 53)
+
 typedef struct field {
     const char *key;
     enum field_kind kind;
     bool optional; /* may be missing: the member then keeps its value, and a NULL text is not
                       written */
     size_t offset;
-    long long least,
-        most; /* bounds of an integer (most 0: the largest of the type); for FIELD_INTS, least value
-                 of an element and maximum number of elements */
-    const word_list *words;    /* FIELD_WORD only */
+    long long least, most;  /* bounds of an integer (most 0: as for its kind); for FIELD_INTS, least
+                               value  of an element and maximum number of elements */
+    const word_list *words; /* FIELD_WORD only */
     const struct field *inner; /* FIELD_OBJECT only */
     size_t count;              /* FIELD_INTS only: offset of the number of elements */
 } field;
