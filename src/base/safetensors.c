@@ -161,6 +161,26 @@ static int by_begin(const void *a, const void *b)
     return one->end < two->end ? -1 : one->end > two->end;
 }
 
+/* The format allows no byte that belongs to no tensor, or to two. */
+static status check_places(const safetensors_file *f, error *err)
+{
+    uint64_t end = 0;
+    for (size_t i = 0; i < f->base.count; end = f->entries[i++].end) {
+        const tensor_entry *e = &f->entries[i];
+        if (e->begin != end)
+            return bad_entry(f, e->name,
+                             e->begin < end ? "its bytes overlap another tensor's"
+                                            : "the bytes before it belong to no tensor",
+                             err);
+    }
+    if (end < f->data_bytes)
+        return error_set(err, STATUS_FAILED,
+                         "%s: its last %llu bytes belong to no tensor; the file is damaged or not "
+                         "a safetensors file",
+                         f->base.path, (unsigned long long)(f->data_bytes - end));
+    return STATUS_OK;
+}
+
 static status parse_entries(safetensors_file *f, error *err)
 {
     size_t members =
@@ -180,12 +200,9 @@ static status parse_entries(safetensors_file *f, error *err)
             TRY(parse_entry(f, &f->entries[f->base.count++], name, value, err));
     }
     qsort(f->entries, f->base.count, sizeof *f->entries, by_begin);
-    for (size_t i = 0; i < f->base.count; i++) {
+    for (size_t i = 0; i < f->base.count; i++)
         f->entries[i].index = i;
-        if (i > 0 && f->entries[i].begin < f->entries[i - 1].end)
-            return bad_entry(f, f->entries[i].name, "its bytes overlap another tensor's", err);
-    }
-    return STATUS_OK;
+    return check_places(f, err);
 }
 
 static status read_header(safetensors_file *f, uint64_t size, error *err)

@@ -26,7 +26,7 @@ static bool add_tensor(json_t *header, char *line, uint64_t *end)
         json_array_append_new(shape, json_integer((json_int_t)length));
         bytes = bytes > MOST_BYTES ? bytes : bytes * length;
     }
-    if (*end + bytes > MOST_BYTES) {
+    if (*end + bytes > MOST_BYTES || json_object_get(header, name)) {
         json_decref(shape);
         return false;
     }
@@ -43,7 +43,7 @@ static char *make_file(const uint8_t *data, size_t size)
     char *text = fuzz_text(data, size), *rest = text;
     uint64_t end = 0;
     for (char *line; (line = strsep(&rest, "\n")) != NULL;)
-        if (*line && !json_object_get(header, line))
+        if (*line)
             add_tensor(header, line, &end);
     free(text);
     text = json_dumps(header, JSON_COMPACT);
