@@ -312,6 +312,38 @@ static void test_foreign(void **state)
     assert_int_equal(rmdir(path), 0);
 }
 
+/* An empty file is a store without runs, also for commands that only read; so is a file whose
+ * creation was interrupted before it had tables. */
+static void test_empty(void **state)
+{
+    (void)state;
+    error err;
+    run_store *store;
+    run_list list;
+    sqlite3 *other;
+    for (int tables = 0; tables < 2; tables++) {
+        write_bytes(0, "", 0);
+        if (tables) {
+            assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+            assert_int_equal(sqlite3_exec(other, "PRAGMA journal_mode = WAL", NULL, NULL, NULL),
+                             SQLITE_OK);
+            sqlite3_close(other);
+        }
+        CHECK_OK(run_store_open(path, false, &store, &err));
+        CHECK_OK(run_store_list(store, &list, &err));
+        assert_int_equal(list.count, 0);
+        run_list_free(&list);
+        begin(store, "a", false, 0, false);
+        run_store_close(store);
+        CHECK_OK(run_store_open(path, false, &store, &err));
+        CHECK_OK(run_store_list(store, &list, &err));
+        assert_int_equal(list.count, 1);
+        run_list_free(&list);
+        run_store_close(store);
+        assert_int_equal(remove(path), 0);
+    }
+}
+
 static void test_newer(void **state)
 {
     (void)state;
@@ -476,6 +508,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_list_and_delete, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_writers, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_foreign, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_empty, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_newer, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_locked_for_writing, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_locked_exclusively, set_up, support_files_tear_down),

@@ -187,12 +187,17 @@ status database_execute(database *db, const char *sql, error *err)
     return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? STATUS_OK : fail(db, err);
 }
 
+static status count_tables(database *db, int64_t *tables, error *err)
+{
+    return database_number(db, tables, err, "SELECT count(*) FROM sqlite_master", "");
+}
+
 /* Called within a transaction, so that only one of two processes creates the tables. */
 static status make_tables(database *db, const database_form *form, error *err)
 {
     char mark[96];
     int64_t tables = 0;
-    TRY(database_number(db, &tables, err, "SELECT count(*) FROM sqlite_master", ""));
+    TRY(count_tables(db, &tables, err));
     if (tables > 0)
         return STATUS_OK;
     snprintf(mark, sizeof mark, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
@@ -263,14 +268,18 @@ static status make_file(database *db, const database_form *form, double *deadlin
     return database_end(db, make_tables(db, form, err), err);
 }
 
-/* While a file is opened, all statements together wait for other programs at most `patience`. */
+/* A file without tables is new: it is empty, or the process that created it was killed. While a
+ * file is opened, all statements together wait for other programs at most `patience`. */
 static status prepare_file(database *db, const database_form *form, bool create, error *err)
 {
     int patience = form->patience > 0 ? form->patience : PATIENCE;
     double deadline = clock_now() + patience / 1e3;
     distrust(db);
     sqlite3_busy_handler(db->handle, nap_until, &deadline);
-    status result = create ? make_file(db, form, &deadline, err) : STATUS_OK;
+    int64_t tables = 0;
+    status result = create ? STATUS_OK : count_tables(db, &tables, err);
+    if (result == STATUS_OK && tables == 0)
+        result = make_file(db, form, &deadline, err);
     if (result == STATUS_OK)
         result = check_form(db, form, err);
     sqlite3_busy_timeout(db->handle, patience);

@@ -25,7 +25,8 @@ typedef struct database_form {
                    * 0: 30000, which only tests change */
 } database_form;
 
-/* Opens the file, and creates it if `create` is set. STATUS_FAILED if it does not exist, belongs to
+/* Opens the file, and creates it if `create` is set. A file that is empty gets its tables, as a new
+ * one does. STATUS_FAILED if it does not exist, belongs to
  * another program or to a newer version of this one, is damaged, or is locked by another program.
  * After a failure *db is closed. */
 status database_open(const char *path, const database_form *form, bool create, database *db,
