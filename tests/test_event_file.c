@@ -47,6 +47,19 @@ ssize_t __wrap_write(int file, const void *bytes, size_t size)
     return done;
 }
 
+/* ---- The clock ---- */
+
+time_t __real_time(time_t *now);
+time_t __wrap_time(time_t *now);
+
+static bool clock_is_wrong;
+static time_t wrong_time;
+
+time_t __wrap_time(time_t *now)
+{
+    return clock_is_wrong ? wrong_time : __real_time(now);
+}
+
 /* ---- Reading ---- */
 
 typedef struct reading {
@@ -329,6 +342,29 @@ static void test_names(void **state)
     event_file_close(first);
 }
 
+/* Whatever the clock says, names have ten digits, and the next file sorts after those before it. */
+static void test_clocks(void **state)
+{
+    (void)state;
+    static const time_t times[] = {-86400 * 365, -1, 0, 7, 999999999, 9999999999, 253402300800};
+    char last[300] = "";
+    error err;
+    char *own = text_format("%s/clocks", directory);
+    CHECK_OK(file_make_directory(own, &err));
+    clock_is_wrong = true;
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        event_file *f;
+        wrong_time = times[i];
+        CHECK_OK(event_file_create(own, &f, &err));
+        assert_int_equal(strspn(event_file_name(f) + 20, "0123456789"), 10);
+        assert_true(strcmp(last, event_file_name(f)) < 0);
+        snprintf(last, sizeof last, "%s", event_file_name(f));
+        event_file_close(f);
+    }
+    clock_is_wrong = false;
+    free(own);
+}
+
 /* Nothing is written before the flush, and then everything in one write. Large records are written
  * earlier, as whole records. */
 static void test_writes(void **state)
@@ -438,6 +474,7 @@ int main(void)
         cmocka_unit_test(test_hyperparameters), cmocka_unit_test(test_names),
         cmocka_unit_test(test_writes),          cmocka_unit_test(test_cut),
         cmocka_unit_test(test_full_disk),       cmocka_unit_test(test_no_directory),
+        cmocka_unit_test(test_clocks),
     };
     return cmocka_run_group_tests_name("event_file", tests, set_up, support_files_tear_down);
 }

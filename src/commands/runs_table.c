@@ -21,7 +21,6 @@ static bool is_time(const char *key)
 static void show(const char *key, const json_t *value, char text[CELL])
 {
     double number = json_number_value(value);
-    time_t seconds = (time_t)number;
     struct tm local;
     if (json_is_null(value))
         snprintf(text, CELL, "-");
@@ -29,7 +28,7 @@ static void show(const char *key, const json_t *value, char text[CELL])
         snprintf(text, CELL, "%s", json_is_true(value) ? "true" : "false");
     else if (json_is_string(value))
         snprintf(text, CELL, "%s", json_string_value(value));
-    else if (is_time(key) && localtime_r(&seconds, &local))
+    else if (is_time(key) && localtime_r(&(time_t){json_integer_value(value)}, &local))
         strftime(text, CELL, "%Y-%m-%d %H:%M:%S", &local);
     else if (strcmp(key, "seconds") == 0)
         clock_duration(number, text, CELL);

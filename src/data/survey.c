@@ -78,7 +78,7 @@ static void watch(work *w)
     pthread_mutex_lock(&w->lock);
     while (w->running > 0) {
         struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += WAIT_NANOSECONDS;
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
@@ -95,10 +95,14 @@ static void watch(work *w)
 static status run_threads(work *w, error *err)
 {
     pthread_t threads[MAX_THREADS];
+    pthread_condattr_t monotonic;
     int wanted = w->options->threads < MAX_THREADS ? w->options->threads : MAX_THREADS;
     int started = 0, code = 0;
     pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->changed, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     pthread_mutex_lock(&w->lock);
     while (started < wanted &&
            (code = pthread_create(&threads[started], NULL, look_at_chunks, w)) == 0)

@@ -30,7 +30,7 @@ enum {
     CHANNELS = 3,
 };
 
-/* The last second with ten digits: up to it, names sort like their numbers. */
+/* The last second with ten digits, which all names have, so that they sort like their numbers. */
 static const unsigned long long most_seconds = 9999999999;
 
 struct event_file {
@@ -147,10 +147,12 @@ static void go_after(void *context, const char *name, const char *path)
 }
 
 /* The current second, or the one after the newest existing file if that is later: readers take the
- * files of a run in the order of their names, and a clock may be set back. */
+ * files of a run in the order of their names, and a clock may be set back, even to before 1970. */
 static unsigned long long choose_seconds(const char *directory)
 {
-    unsigned long long chosen = (unsigned long long)time(NULL);
+    time_t now = time(NULL);
+    unsigned long long chosen = now > 0 ? (unsigned long long)now : 0;
+    chosen = chosen < most_seconds ? chosen : most_seconds;
     file_each(directory, go_after, &chosen);
     return chosen;
 }
@@ -164,7 +166,7 @@ static status open_new(event_file *f, const char *directory, error *err)
     host[sizeof host - 1] = '\0';
     for (int number = 0; number < MOST_NUMBERS; number++) {
         free(f->path);
-        f->path = text_format("%s/" NAME_BEGINS "%llu.%s.%ld.%d", directory, seconds, host,
+        f->path = text_format("%s/" NAME_BEGINS "%010llu.%s.%ld.%d", directory, seconds, host,
                               (long)getpid(), number);
         TRY(got_memory(f->path, err, directory));
         f->name = f->path + strlen(directory) + 1;

@@ -50,8 +50,9 @@ static json_t *own_value(const run_record *run, const char *key)
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
         if (options_same_name(times[i].key, key))
             return time_or_null(times[i].value);
-    if (options_same_name("seconds", key))
-        return number_to_json(run->updated - run->started);
+    if (options_same_name("seconds", key)) /* the clock may have been set back */
+        return number_to_json(
+            run->started > 0 && run->updated >= run->started ? run->updated - run->started : NAN);
     return options_same_name("step", key) ? json_integer((json_int_t)run->step) : NULL;
 }
 
