@@ -97,7 +97,6 @@ static void golden_files_are_read(void **state)
         char *path = golden_path(names[i]);
         CHECK_OK(tensor_file_open(path, &file, &err));
         assert_int_equal(tensor_file_count(file), ALL);
-        assert_string_equal(tensor_file_at(file, 0)->name, "f32");
         assert_null(tensor_file_find(file, "epoch"));
         CHECK_OK(tensor_file_is_torch(path, &torch, &err));
         assert_true(torch);
@@ -219,7 +218,7 @@ static void a_changed_weight_is_found(void **state)
     assert_true(at + sizeof wanted < size);
     bytes[at] ^= 1;
     write_bytes(f->path, bytes, size);
-    CHECK_FAILS(STATUS_FAILED, "CRC", open_and_read(f->path, &err));
+    CHECK_FAILS(STATUS_FAILED, "does not match its checksum", open_and_read(f->path, &err));
     free(bytes);
     free(path);
 }

@@ -15,7 +15,7 @@ status tensor_file_is_torch(const char *path, bool *torch, error *err);
 status tensor_file_open(const char *path, tensor_file **opened, error *err);
 void tensor_file_close(tensor_file *file); /* NULL is allowed */
 size_t tensor_file_count(const tensor_file *file);
-/* Entry `index`, in the order of the bytes of a safetensors file or in that of a state dict.
+/* Entry `index`, in the order of the bytes of the file: in this order the file is read only once.
  * Entries belong to the file. */
 const tensor_entry *tensor_file_at(const tensor_file *file, size_t index);
 /* The entry of that name, or NULL. */

@@ -14,7 +14,7 @@ typedef struct torch_storage {
     uint64_t count; /* elements */
     /* Where it is; set by the container. */
     bool placed;
-    uint64_t begin;           /* byte of the file, in the container before zip archives */
+    uint64_t begin;           /* byte of the file; in a zip archive, of the member's header */
     const zip_member *member; /* in a zip archive */
 } torch_storage;
 
@@ -30,7 +30,8 @@ typedef struct torch_contents {
     pickle *parsed;          /* names and keys point into it */
     torch_storage *storages; /* all that the pickle names, sorted by key */
     size_t storage_count;
-    torch_tensor *tensors; /* the tensors of the state dict, in its order */
+    torch_tensor
+        *tensors; /* the tensors of the state dict, in its order; torch_file.c sorts them */
     size_t count;
 } torch_contents;
 

@@ -74,6 +74,7 @@ static status place_member(torch_file *f, const zip_member *pickled, torch_stora
                          "%s: storage '%.100s' of %llu elements is %s; the file is damaged",
                          f->base.path, s->key, (unsigned long long)s->count,
                          s->member ? "shorter than that" : "missing");
+    s->begin = s->member->place;
     s->placed = true;
     return STATUS_OK;
 }
@@ -203,6 +204,24 @@ bool torch_file_begins(const unsigned char bytes[TORCH_MAGIC_BYTES])
     return memcmp(bytes, "PK\3\4", 4) == 0 || memcmp(bytes, legacy_magic, sizeof legacy_magic) == 0;
 }
 
+/* By the places of their bytes. */
+static int by_place(const void *a, const void *b)
+{
+    const torch_tensor *one = a, *two = b;
+    if (one->storage->begin != two->storage->begin)
+        return one->storage->begin < two->storage->begin ? -1 : 1;
+    if (one->first != two->first)
+        return one->first < two->first ? -1 : 1;
+    return (one->entry.index > two->entry.index) - (one->entry.index < two->entry.index);
+}
+
+static void sort_tensors(torch_contents *c)
+{
+    qsort(c->tensors, c->count, sizeof *c->tensors, by_place);
+    for (size_t i = 0; i < c->count; i++)
+        c->tensors[i].entry.index = i;
+}
+
 static status open_file(tensor_file *file, error *err)
 {
     torch_file *f = (torch_file *)file;
@@ -211,6 +230,7 @@ static status open_file(tensor_file *file, error *err)
     status result = zip ? open_zip(f, err) : open_legacy(f, err);
     free(f->bytes); /* the parsed pickle has copies */
     if (result == STATUS_OK) {
+        sort_tensors(&f->contents);
         file->first = &f->contents.tensors[0].entry;
         file->stride = sizeof f->contents.tensors[0];
         file->count = f->contents.count;

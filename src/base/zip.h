@@ -5,13 +5,18 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct zip_member {
-    char *name;    /* with its directories: "archive/data/0" */
-    uint64_t size; /* bytes when unpacked; no more than the file can contain */
-    size_t place;  /* index among all entries of the archive */
+    char *name;      /* with its directories: "archive/data/0" */
+    uint64_t size;   /* bytes when unpacked; no more than the packed ones can contain */
+    uint64_t packed; /* bytes in the file */
+    uint64_t place;  /* where its header begins in the file */
+    uint32_t checksum;
+    uint16_t method;
+    bool encrypted, checked; /* checked: a stored member's checksum was found to match */
 } zip_member;
 
 typedef struct zip_file zip_file;
@@ -23,8 +28,8 @@ void zip_close(zip_file *file); /* NULL is allowed */
 const zip_member *zip_members(const zip_file *file, size_t *count);
 /* The member of that name; NULL if there is none. */
 const zip_member *zip_find(const zip_file *file, const char *name);
-/* Reads bytes [begin, begin + size) of a member, which must be inside it. Reading the members in
- * the order of their places reads the file only once. The checksum is verified when the last byte
- * is read. */
+/* Reads bytes [begin, begin + size) of a member, which must be inside it, after its checksum was
+ * verified. A deflated member is unpacked as a whole and kept in memory until another one is read,
+ * so read all parts of one before those of the next. */
 status zip_read(zip_file *file, const zip_member *member, uint64_t begin, size_t size, void *bytes,
                 error *err);

@@ -242,6 +242,13 @@ static status take_tensors(search *s, FILE *text, error *err)
     return STATUS_OK;
 }
 
+/* In the order of the file, so that it is read once from its beginning to its end. */
+static int by_place(const void *a, const void *b)
+{
+    const tensor_copy *one = a, *two = b;
+    return (one->from->index > two->from->index) - (one->from->index < two->from->index);
+}
+
 static status judge(const search *s, error *err)
 {
     char list[TEXT_FIRST_LINES];
@@ -272,6 +279,7 @@ static status decide(search *s, error *err)
     status result = take_tensors(s, text, err);
     if (fclose(text) != 0 && result == STATUS_OK)
         result = error_memory(err, s->path);
+    qsort(s->plan->copies, (size_t)s->plan->taken, sizeof *s->plan->copies, by_place);
     return result == STATUS_OK ? judge(s, err) : result;
 }
 
