@@ -44,6 +44,13 @@ result() {
     write_report
 }
 
+# unfinished_steps: how many steps had too little time, also when they were tried once more.
+unfinished_steps() {
+    awk -F '"' '{ result[$4] = $8 }
+        END { for (step in result) count += result[step] ~ /^(stopped|not run)$/; print count + 0 }' \
+        "$out/report.jsonl"
+}
+
 # row PLACE CELL...: a row of a table.
 row() {
     local place=$1

@@ -10,6 +10,7 @@ logs=$out/logs
 # Another one makes sense to try the kit itself out, where this one takes too long.
 backbone=${HCNN_KIT_BACKBONE:-wide_resnet_50}
 not_run=
+unfinished_tests=
 
 # ---- Time ----
 
@@ -147,6 +148,7 @@ step_test() {
     ours "$(limit "$2")" "$log" "test_$name"
     if [ "$outcome" = 'not run' ]; then
         say "$outcome"
+        unfinished_tests="$unfinished_tests $name"
         not_run="${not_run:+$not_run, }$name"
         result "test $name" "$outcome" "$seconds"
         return
@@ -157,6 +159,7 @@ step_test() {
     failed=$(grep -oE '^\[  FAILED  \] [A-Za-z_0-9]+$' "$log" | sort -u | wc -l)
     skipped=$(grep -oE '^\[  SKIPPED \] [A-Za-z_0-9]+$' "$log" | sort -u | wc -l)
     first=$(first_failure "$log")
+    [ "$outcome" != stopped ] || unfinished_tests="$unfinished_tests $name"
     if [ "$outcome" = failed ] && [ "$failed" -eq 0 ]; then
         first="exit code $exit_code in $(grep '^\[ RUN' "$log" | tail -n 1 | cut -c14-)"
         echo "the program ended: $first" >>"$log"
@@ -190,17 +193,40 @@ ordered_tests() {
 
 test_columns='test result passed failed skipped seconds'
 
+# fewer_cases: where the time is too short for all random shapes of the tests.
+fewer_cases() {
+    [ "$quick" = no ] || export HCNN_TEST_CASES=3
+    [ "$kind" = gpu ] || export HCNN_TEST_CASES=1
+}
+
 step_tests() {
     local name
     # shellcheck disable=SC2086 # words
     table 20 Operations $test_columns 'failed or stopped in'
-    [ "$quick" = no ] || export HCNN_TEST_CASES=3
-    [ "$kind" = gpu ] || export HCNN_TEST_CASES=1
+    fewer_cases
     for name in $(ordered_tests); do
         step_test "$name" 4 20
     done
     end_tests 20
     [ -z "${HCNN_TEST_CASES:-}" ] || sentence 20 "Random shapes per test: $HCNN_TEST_CASES."
+    unset HCNN_TEST_CASES
+}
+
+# Gives the tests that had too little time what the other steps have left over. The last line of a
+# test in report.jsonl counts.
+step_again() {
+    local names name again=0
+    read -ra names <<<"$unfinished_tests"
+    unfinished_tests=
+    [ ${#names[@]} -gt 0 ] || return 0
+    # shellcheck disable=SC2086 # words
+    table 80 'Once more, with the time that was left' $test_columns 'failed or stopped in'
+    fewer_cases
+    for name in "${names[@]}"; do
+        step_test "$name" $((${#names[@]} - again)) 80
+        again=$((again + 1))
+    done
+    end_tests 80
     unset HCNN_TEST_CASES
 }
 
