@@ -43,20 +43,12 @@ static json_t *value_of(const field *f, const void *record)
     return NULL;
 }
 
-json_t *fields_put(json_t *object, const char *key, json_t *value)
-{
-    if (json_object_set_new(object, key, value) == 0)
-        return object;
-    json_decref(object);
-    return NULL;
-}
-
 json_t *fields_write(json_t *object, const field *table, const void *record)
 {
     for (const field *f = table; f->key; f++) {
         const void *member = (const char *)record + f->offset;
         if (f->kind != FIELD_TEXT || !f->optional || *(const char *const *)member)
-            object = fields_put(object, f->key, value_of(f, record));
+            object = object_put(object, f->key, value_of(f, record));
     }
     return object;
 }

@@ -59,8 +59,6 @@ typedef struct fields_source {
  * a text is not UTF-8 or there is no memory; a NULL object stays NULL. A row of zeros ends the
  * table. */
 json_t *fields_write(json_t *object, const field *table, const void *record);
-/* Appends one value, which is taken over even on failure; otherwise like fields_write. */
-json_t *fields_put(json_t *object, const char *key, json_t *value);
 
 /* Reads the fields of a record. A missing key, or a value that fields_write never writes, is
  * STATUS_FAILED, and the message names file, piece and key. */

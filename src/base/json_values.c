@@ -6,6 +6,75 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- Failed allocations ---- */
+
+static _Thread_local bool lost, parsing;
+static _Thread_local void *reserve; /* RESERVE bytes while parsing, until they are used */
+static json_malloc_t allocate;      /* what Jansson called before */
+static json_free_t release;
+
+/* Jansson's parser leaves out a character of a token if the token's memory cannot grow. It may then
+ * read beyond the end of a string, unless its next allocation fails too, or find a number like
+ * "1.5e", which ends the process. So after a failure all allocations of the parser fail, and the
+ * one that failed first gets the reserve, in which every number that this program writes fits. */
+enum { RESERVE = 32 };
+
+static void *watched_allocate(size_t size)
+{
+    if (parsing && lost)
+        return NULL;
+    void *made = allocate(size);
+    if (made)
+        return made;
+    lost = true;
+    if (size > RESERVE)
+        return NULL;
+    made = reserve;
+    reserve = NULL;
+    return made;
+}
+
+/* A constructor, because Jansson's pointers to functions may be changed only while no other thread
+ * uses Jansson. */
+__attribute__((constructor)) static void install(void)
+{
+    json_get_alloc_funcs(&allocate, &release);
+    json_set_alloc_funcs(watched_allocate, release);
+}
+
+/* For dlclose, after which Jansson may still be in use. */
+__attribute__((destructor)) static void uninstall(void)
+{
+    json_malloc_t current;
+    json_free_t frees;
+    json_get_alloc_funcs(&current, &frees);
+    if (current == watched_allocate)
+        json_set_alloc_funcs(allocate, frees);
+}
+
+void json_watch(void)
+{
+    lost = false;
+}
+
+bool json_lost_memory(void)
+{
+    bool answer = lost;
+    lost = false;
+    return answer;
+}
+
+/* Ends a piece of work within a value's construction, of which `before` is the state: STATUS_FAILED
+ * if an allocation of the piece itself failed. */
+static status end_piece(bool before, const char *what, error *err)
+{
+    bool failed = lost;
+    lost = before;
+    return got_memory(!failed, err, what);
+}
+
+/* ---- Values ---- */
+
 static json_t *kept_if(bool whole, json_t *value)
 {
     if (whole)
@@ -14,9 +83,20 @@ static json_t *kept_if(bool whole, json_t *value)
     return NULL;
 }
 
+json_t *name_to_json(const char *text)
+{
+    json_t *value = json_string(text);
+    return value ? value : json_string("(not UTF-8)");
+}
+
 json_t *array_with(json_t *array, json_t *value)
 {
     return kept_if(json_array_append_new(array, value) == 0, array);
+}
+
+json_t *object_put(json_t *object, const char *key, json_t *value)
+{
+    return kept_if(json_object_set_new(object, key, value) == 0, object);
 }
 
 json_t *object_with(json_t *object, json_t *members)
@@ -52,11 +132,59 @@ json_t *matrix_to_json(const uint32_t *values, int side)
     return rows;
 }
 
+/* ---- Texts ---- */
+
+status json_check_text(const char *text, bool *utf8, error *err)
+{
+    bool before = json_lost_memory();
+    json_t *value = json_string(text);
+    json_decref(value);
+    *utf8 = value != NULL;
+    return end_piece(before, text, err);
+}
+
+status json_from_text(const char *text, size_t size, size_t form, const char *what, json_t **value,
+                      json_error_t *fault, error *err)
+{
+    *value = NULL;
+    reserve = allocate(RESERVE);
+    TRY(got_memory(reserve, err, what));
+    bool before = json_lost_memory();
+    parsing = true;
+    *value = json_loadb(text, size, form, fault);
+    parsing = false;
+    if (reserve)
+        release(reserve);
+    reserve = NULL;
+    status result = end_piece(before, what, err);
+    if (result != STATUS_OK) {
+        json_decref(*value);
+        *value = NULL;
+    }
+    return result;
+}
+
+status json_to_text(json_t *value, size_t form, const char *what, char **text, error *err)
+{
+    *text = value ? json_dumps(value, form) : NULL;
+    json_decref(value);
+    bool whole = !json_lost_memory();
+    if (whole && *text)
+        return STATUS_OK;
+    free(*text);
+    *text = NULL;
+    return whole ? error_set(err, STATUS_FAILED,
+                             "%s: cannot be written as JSON: a text is not UTF-8 or a number is "
+                             "not finite",
+                             what)
+                 : error_memory(err, what);
+}
+
 status json_write(const char *path, json_t *value, size_t form, error *err)
 {
-    char *text = value ? json_dumps(value, form) : NULL;
-    status result = text ? file_write(path, text, strlen(text), err) : error_memory(err, path);
+    char *text;
+    TRY(json_to_text(value, form, path, &text, err));
+    status result = file_write(path, text, strlen(text), err);
     free(text);
-    json_decref(value);
     return result;
 }

@@ -6,10 +6,10 @@
  * header is trusted before it has been checked against the file's size. */
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "base/json_values.h"
 #include "base/tensor_format.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -221,12 +221,13 @@ static status read_header(safetensors_file *f, uint64_t size, error *err)
     f->data_bytes = size - f->data_start;
     char *text = malloc(length + 1);
     TRY(got_memory(text, err, f->base.path));
-    status result = STATUS_OK;
+    status result;
     json_error_t fault;
     if (fread(text, 1, length, f->base.stream) != length)
-        result = error_set(err, STATUS_FAILED, "%s: its header cannot be read", f->base.path);
-    else if (!(f->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault)) ||
-             !json_is_object(f->header))
+        TRY_OR_DONE(error_set(err, STATUS_FAILED, "%s: its header cannot be read", f->base.path));
+    TRY_OR_DONE(json_from_text(text, length, JSON_REJECT_DUPLICATES, f->base.path, &f->header,
+                               &fault, err));
+    if (!json_is_object(f->header))
         result = error_set(err, STATUS_FAILED,
                            "%s: its header is not a JSON object (byte %d: %s); the file is damaged "
                            "or not a safetensors file",
@@ -234,6 +235,7 @@ static status read_header(safetensors_file *f, uint64_t size, error *err)
                            f->header ? "another JSON value" : fault.text);
     size_t found = find_checksum(text, length);
     f->checksum_at = found > 0 ? LENGTH_BYTES + found : 0;
+done:
     free(text);
     return result;
 }
@@ -312,6 +314,7 @@ typedef struct safetensors_writer {
 static status open_writer(tensor_writer *writer, error *err)
 {
     safetensors_writer *w = (safetensors_writer *)writer;
+    json_watch();
     w->header = json_object();
     w->metadata = json_object();
     return got_memory(w->header && w->metadata, err, writer->out.path);
@@ -333,25 +336,27 @@ static status describe(tensor_writer *writer, const char *name, safetensors_type
                          writer->out.path, name);
     json_t *dimensions = json_array();
     for (int i = 0; i < rank; i++)
-        json_array_append_new(dimensions, json_integer(shape[i]));
+        dimensions = array_with(dimensions, json_integer(shape[i]));
     json_t *entry = json_pack("{s:s, s:o, s:[I,I]}", "dtype", tensor_types[type].name, "shape",
                               dimensions, "data_offsets", (json_int_t)writer->bytes,
                               (json_int_t)(writer->bytes + writer->sizes[writer->described]));
-    if (!entry || json_object_set_new(w->header, name, entry) != 0)
-        return error_set(
-            err, STATUS_FAILED,
-            "%s: tensor '%.200s' cannot be written: its name is not UTF-8, or there is no memory",
-            w->base.out.path, name);
-    return STATUS_OK;
+    if (json_object_set_new(w->header, name, entry) == 0)
+        return STATUS_OK;
+    return json_lost_memory()
+               ? error_memory(err, w->base.out.path)
+               : error_set(err, STATUS_FAILED,
+                           "%s: tensor '%.200s' cannot be written: its name is not UTF-8",
+                           w->base.out.path, name);
 }
 
 static status set_metadata(tensor_writer *writer, const char *key, const char *value, error *err)
 {
     const safetensors_writer *w = (const safetensors_writer *)writer;
-    if (json_object_set_new(w->metadata, key, json_string(value)) != 0)
-        return error_set(err, STATUS_FAILED, "%s: metadata '%s' is not UTF-8", w->base.out.path,
-                         key);
-    return STATUS_OK;
+    if (json_object_set_new(w->metadata, key, json_string(value)) == 0)
+        return STATUS_OK;
+    return json_lost_memory() ? error_memory(err, w->base.out.path)
+                              : error_set(err, STATUS_FAILED, "%s: metadata '%s' is not UTF-8",
+                                          w->base.out.path, key);
 }
 
 /* Writes the header, padded with spaces so that the data starts at a multiple of 8. */
@@ -361,8 +366,8 @@ static status write_header(tensor_writer *writer, error *err)
     TRY(set_metadata(writer, CHECKSUM_KEY, CHECKSUM_ZEROS, err));
     TRY(got_memory(json_object_set(w->header, metadata_key, w->metadata) == 0, err,
                    w->base.out.path));
-    char *text = json_dumps(w->header, JSON_COMPACT);
-    TRY(got_memory(text, err, w->base.out.path));
+    char *text;
+    TRY(json_to_text(json_incref(w->header), JSON_COMPACT, w->base.out.path, &text, err));
     size_t length = strlen(text), padding = (LENGTH_BYTES - length % LENGTH_BYTES) % LENGTH_BYTES;
     unsigned char length_bytes[LENGTH_BYTES];
     bytes_of_number(length + padding, LENGTH_BYTES, length_bytes);

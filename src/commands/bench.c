@@ -46,8 +46,8 @@ static json_t *algorithms_to_json(const bench_layer *l)
     for (int d = 0; d < CONVOLUTION_DIRECTIONS; d++) {
         if (!l->algorithms[d])
             continue;
-        made = made ? made : json_object();
-        json_object_set_new(made, convolution_direction_names[d], json_string(l->algorithms[d]));
+        json_t *name = json_string(l->algorithms[d]);
+        made = object_put(made ? made : json_object(), convolution_direction_names[d], name);
     }
     return made;
 }

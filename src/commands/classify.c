@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl classify`: prints the most likely coarse and fine classes of image files, as bars or as
  * JSON. */
+#include "base/json_values.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "data/image.h"
 #include "measure/classifier.h"
 #include "measure/decision.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -68,21 +68,19 @@ static json_t *head_to_json(const session *s, bool fine)
     for (int i = 0; i < places(s, r); i++) {
         int class = r->order[i];
         const char *parent = fine ? c->coarse_names[c->parents[class]] : NULL;
-        json_array_append_new(list, json_pack("{s:s, s:i, s:f, s:s*}", "name",
-                                              fine ? c->fine_names[class] : c->coarse_names[class],
-                                              "class", class, "probability",
-                                              r->probabilities[class], "coarse", parent));
+        list = array_with(list, json_pack("{s:s, s:i, s:f, s:s*}", "name",
+                                          fine ? c->fine_names[class] : c->coarse_names[class],
+                                          "class", class, "probability", r->probabilities[class],
+                                          "coarse", parent));
     }
     return list;
 }
 
 static status print_json(const session *s, const char *path, error *err)
 {
-    json_t *name = json_string(path);
     json_t *coarse = classifier_has_coarse(s->from) ? head_to_json(s, false) : NULL;
-    json_t *line =
-        json_pack("{s:o, s:o*, s:o}", "image", name ? name : json_string("(no UTF-8 name)"),
-                  "coarse", coarse, "fine", head_to_json(s, true));
+    json_t *line = json_pack("{s:o, s:o*, s:o}", "image", name_to_json(path), "coarse", coarse,
+                             "fine", head_to_json(s, true));
     TRY(command_print_json(line, JSON_LINE(6), err));
     fflush(stdout);
     return STATUS_OK;

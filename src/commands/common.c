@@ -155,10 +155,8 @@ const word_list command_mode_words = WORD_LIST("both", "train", "infer");
 
 status command_print_json(json_t *value, size_t form, error *err)
 {
-    char *text = value ? json_dumps(value, form | JSON_ENSURE_ASCII) : NULL;
-    json_decref(value);
-    if (!text)
-        return error_memory(err, "the result");
+    char *text;
+    TRY(json_to_text(value, form | JSON_ENSURE_ASCII, "the result", &text, err));
     puts(text);
     free(text);
     return STATUS_OK;

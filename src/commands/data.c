@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl data`: prints how train would read a data set, and which of its files are broken. */
+#include "base/json_values.h"
 #include "base/progress.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "data/division.h"
 #include "data/survey.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,13 +144,6 @@ static void print_description(const description *d)
 
 /* ---- Output for scripts ---- */
 
-/* A file's name may contain any bytes, but JSON only UTF-8. */
-static json_t *path_to_json(const char *text)
-{
-    json_t *value = json_string(text);
-    return value ? value : json_string("(no UTF-8)");
-}
-
 static json_t *class_to_json(const char *name, int class, size_t *const by_part[PART_COUNT])
 {
     return json_pack("{s:i, s:s, s:I, s:I, s:I}", "class", class, "name", name, "train",
@@ -168,10 +161,9 @@ static json_t *classes_to_json(const description *d)
         json_t *children = json_array();
         for (int fine = 0; fine < classes->fine_count; fine++)
             if (classes->parents[fine] == coarse)
-                json_array_append_new(children,
-                                      class_to_json(classes->fine_names[fine], fine, d->fine));
-        json_object_set_new(one, "fine", children);
-        json_array_append_new(list, one);
+                children =
+                    array_with(children, class_to_json(classes->fine_names[fine], fine, d->fine));
+        list = array_with(list, object_put(one, "fine", children));
     }
     return list;
 }
@@ -187,10 +179,9 @@ static json_t *faults_to_json(const description *d)
     for (size_t i = 0; i < d->files.fault_count; i++) {
         const survey_fault *fault = &d->files.faults[i];
         const image_set *set = dataset_part(d->data, fault->part);
-        json_array_append_new(list,
-                              json_pack("{s:s, s:o, s:o}", "part", dataset_part_name(fault->part),
-                                        "image", path_to_json(set->paths[fault->index]), "error",
-                                        path_to_json(fault->message)));
+        list = array_with(list, json_pack("{s:s, s:o, s:o}", "part", dataset_part_name(fault->part),
+                                          "image", name_to_json(set->paths[fault->index]), "error",
+                                          name_to_json(fault->message)));
     }
     return list;
 }
@@ -200,7 +191,7 @@ static status print_json(const description *d, error *err)
     const dataset *data = d->data;
     json_t *line = json_pack(
         "{s:o?, s:s, s:I, s:I, s:I, s:{s:s, s:I, s:I, s:I}, s:o, s:o, s:o, s:b, s:I, s:b, s:o}",
-        "source", data->source ? path_to_json(data->source) : NULL, "form", data->form, "train",
+        "source", data->source ? name_to_json(data->source) : NULL, "form", data->form, "train",
         (json_int_t)data->train.count, "valid", (json_int_t)data->valid.count, "test",
         (json_int_t)data->test.count, "division", "validation", division_rule_name(d->parts.rule),
         "train", (json_int_t)d->parts.train.count, "valid", (json_int_t)d->parts.validation.count,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `hcnn-cl devices`: lists every OpenCL device with the properties that matter for training, marks
  * the one that HCNN_DEVICE chooses, and prints what is known about the drivers. */
+#include "base/json_values.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "device/device.h"
 #include "device/driver_hints.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -91,7 +91,7 @@ static json_t *describe_hints(const device_info *info)
     json_t *hints = json_array();
     const char *hint;
     for (size_t at = 0; (hint = driver_hint(info, &at));)
-        json_array_append_new(hints, json_string(hint));
+        hints = array_with(hints, json_string(hint));
     return hints;
 }
 
@@ -121,8 +121,8 @@ static status print_json(const device_list *list, const int *order, int chosen, 
 {
     json_t *devices = json_array();
     for (int i = 0; i < list->count; i++)
-        json_array_append_new(devices,
-                              describe_device(&list->devices[order[i]], i + 1, order[i] == chosen));
+        devices = array_with(devices,
+                             describe_device(&list->devices[order[i]], i + 1, order[i] == chosen));
     return command_print_json(devices, JSON_INDENT(2), err);
 }
 

@@ -138,9 +138,9 @@ done:
 
 static char *dump(json_t *value)
 {
-    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
-    json_decref(value);
-    return text;
+    char *text;
+    error ignored;
+    return json_to_text(value, JSON_COMPACT, "", &text, &ignored) == STATUS_OK ? text : NULL;
 }
 
 /* Three numbers as a JSON list, rounded to the four digits that ops/input.c gives. */

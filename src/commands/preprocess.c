@@ -2,14 +2,12 @@
 /* `hcnn-cl preprocess`: writes CIFAR-100 as the tree of image files that the original trains on,
  * one directory per fine class, with a label_map.json. */
 #include "base/file.h"
-#include "base/json_values.h"
 #include "base/progress.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "commands/commands.h"
 #include "data/dataset.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,38 +87,12 @@ static status write_part(const preprocess_options *o, const char *type, const hi
     return result;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The fine names of one coarse class, sorted. */
-static json_t *children(const hierarchy *tree, int coarse)
-{
-    const char **names = calloc((size_t)tree->fine_count, sizeof *names);
-    json_t *list = json_array();
-    size_t count = 0;
-    for (int i = 0; names && i < tree->fine_count; i++)
-        if (tree->parents[i] == coarse)
-            names[count++] = tree->fine_names[i];
-    if (names)
-        qsort(names, count, sizeof *names, by_name);
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_string(names[i]));
-    free(names);
-    return list;
-}
-
-/* Writes the map from each coarse name to its fine names, all sorted. It comes last: if it exists,
- * the tree is complete. */
+/* The map comes last: if it exists, the tree is complete. */
 static status write_map(const preprocess_options *o, const hierarchy *tree, error *err)
 {
     char *path = text_format("%s/label_map.json", o->out);
     TRY(got_memory(path, err, o->out));
-    json_t *map = json_object();
-    for (int i = 0; i < tree->coarse_count; i++)
-        json_object_set_new(map, tree->coarse_names[i], children(tree, i));
-    status result = json_write(path, map, JSON_INDENT(2) | JSON_SORT_KEYS, err);
+    status result = hierarchy_write_map(tree, path, err);
     if (result == STATUS_OK)
         terminal_print(stdout, "%s: %d coarse, %d fine classes\n", path, tree->coarse_count,
                        tree->fine_count);

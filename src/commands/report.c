@@ -3,6 +3,7 @@
  * track/report.h makes the page. */
 #include "track/report.h"
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "config.h"
@@ -132,9 +133,11 @@ static status write_page(const report_options *o, const page *p, int refresh, er
     json_t *document =
         json_pack("{s:s, s:I, s:s, s:O, s:O?}", "title", title, "generated", (json_int_t)time(NULL),
                   "version", PACKAGE_VERSION, "runs", p->runs, "sweep", p->sweep);
-    status result = document
-                        ? report_write(o->out, document, refresh, err)
-                        : error_set(err, STATUS_USAGE, "--title: is not UTF-8; use another title");
+    status result = got_memory(!json_lost_memory(), err, o->out);
+    if (result == STATUS_OK)
+        result = document
+                     ? report_write(o->out, document, refresh, err)
+                     : error_set(err, STATUS_USAGE, "--title: is not UTF-8; use another title");
     json_decref(document);
     return result;
 }

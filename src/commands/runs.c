@@ -42,8 +42,7 @@ static status add_value(const listing *l, const run_record *r, const char *key, 
     if (json_object_get(line, key))
         return STATUS_OK;
     TRY(run_value(l->store, r, key, &value, NULL, err));
-    json_object_set_new(line, key, value);
-    return STATUS_OK;
+    return got_memory(json_object_set_new(line, key, value) == 0, err, r->name);
 }
 
 /* Prints a line of JSON: the whole record, and the columns of --columns. */

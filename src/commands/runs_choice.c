@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which runs `hcnn-cl runs` shows, and in which order; see runs.h. */
+#include "base/json_values.h"
 #include "base/text.h"
 #include "commands/runs.h"
 #include "track/metric_lines.h"
@@ -130,6 +131,7 @@ static status keep(runs_choice *l, const char *text, error *err)
         json_decref(value);
     }
     l->count = kept;
+    result = got_memory(!json_lost_memory(), err, text);
 done:
     run_condition_free(&condition);
     return result;

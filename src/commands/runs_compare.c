@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How runs differ; see runs.h. */
+#include "base/json_values.h"
 #include "base/text.h"
 #include "commands/commands.h"
 #include "commands/runs.h"
@@ -44,7 +45,7 @@ static status print_lines(const runs_table *t, error *err)
     for (size_t k = 0; k < t->rows; k++) {
         json_t *values = json_object();
         for (size_t c = 0; c < t->columns; c++)
-            json_object_set(values, t->headings[c], t->cells[k * t->columns + c]);
+            values = object_put(values, t->headings[c], json_incref(t->cells[k * t->columns + c]));
         json_t *line = json_pack("{s:s, s:o}", "key", t->keys[k], "values", values);
         TRY(command_print_json(line, JSON_LINE(RUNS_DIGITS), err));
     }

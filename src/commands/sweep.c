@@ -2,6 +2,7 @@
 /* `hcnn-cl sweep`: starts an agent that works on a sweep, and prints what the sweep found.
  * sweep/agent.h trains the runs. */
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/progress.h"
 #include "base/terminal.h"
 #include "base/text.h"
@@ -116,9 +117,9 @@ static status take_words(session *s, const operands *line, error *err)
 /* The name becomes a part of names of directories, and of JSON. */
 static status check_name(const char *name, error *err)
 {
-    json_t *text = json_string(name);
-    json_decref(text);
-    if (!text)
+    bool utf8;
+    TRY(json_check_text(name, &utf8, err));
+    if (!utf8)
         return error_set(err, STATUS_USAGE,
                          "the sweep's name '%s' is not UTF-8; give another --name", name);
     bool plain = *name && !strchr(".-", *name) && !strchr(name, '/');

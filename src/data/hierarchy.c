@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tree of classes; see hierarchy.h. */
 #include "data/hierarchy.h"
+#include "base/json_values.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 status hierarchy_check_name(const char *name, error *err)
 {
-    json_t *text = json_string(name);
-    json_decref(text);
+    bool utf8;
     if (!*name)
         return error_set(err, STATUS_FAILED, "a class has an empty name");
-    return text
+    TRY(json_check_text(name, &utf8, err));
+    return utf8
                ? STATUS_OK
                : error_set(
                      err, STATUS_FAILED,
@@ -108,4 +108,35 @@ status hierarchy_compare(const hierarchy *a, const char *a_name, const hierarchy
                              a->fine_names[i], a->coarse_names[a->parents[i]], a_name,
                              b->coarse_names[b->parents[i]], b_name);
     return STATUS_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The fine names of one coarse class; names[fine_count] is room to sort them. */
+static json_t *children(const hierarchy *tree, int coarse, const char **names)
+{
+    json_t *list = json_array();
+    size_t count = 0;
+    for (int i = 0; i < tree->fine_count; i++)
+        if (tree->parents[i] == coarse)
+            names[count++] = tree->fine_names[i];
+    qsort(names, count, sizeof *names, by_name);
+    for (size_t i = 0; i < count; i++)
+        list = array_with(list, json_string(names[i]));
+    return list;
+}
+
+status hierarchy_write_map(const hierarchy *tree, const char *path, error *err)
+{
+    const char **names = calloc((size_t)tree->fine_count, sizeof *names);
+    TRY(got_memory(names, err, path));
+    json_watch();
+    json_t *map = json_object();
+    for (int i = 0; i < tree->coarse_count; i++)
+        map = object_put(map, tree->coarse_names[i], children(tree, i, names));
+    free(names);
+    return json_write(path, map, JSON_INDENT(2) | JSON_SORT_KEYS, err);
 }

@@ -5,13 +5,13 @@
  * original does: coarse classes by their places in the map, fine classes by their places in all
  * lists, one after another. Without it, classes are numbered by name. */
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/text.h"
 #include "data/class_table.h"
 #include "data/dataset.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -173,8 +173,10 @@ static status read_map(const char *path, json_t **root, error *err)
     size_t size;
     json_error_t fault;
     TRY(file_read(path, MAX_MAP_BYTES, &text, &size, err));
-    *root = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &fault);
+    status result =
+        json_from_text((const char *)text, size, JSON_REJECT_DUPLICATES, path, root, &fault, err);
     free(text);
+    TRY(result);
     if (!*root)
         return error_set(err, STATUS_FAILED, "%s: line %d: %s", path, fault.line, fault.text);
     return STATUS_OK;

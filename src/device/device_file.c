@@ -9,6 +9,7 @@
 #include "config.h"
 #include "device/program.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,12 +63,13 @@ status device_file_open(const device_info *info, const char *kind, const char *v
                         uint64_t salt, device_file *opened, error *err)
 {
     opened->path = make_path(info, kind, variant);
+    json_watch();
     opened->made_for = json_pack(
         "{s:o, s:o, s:o, s:o, s:s, s:i, s:s, s:o}", "platform", text(info->platform_name), "device",
         text(info->name), "version", text(info->version), "driver", text(info->driver), "type",
         device_type_name(info->type), "units", (int)info->compute_units, "program", PACKAGE_VERSION,
         "kernels", hexadecimal(hash_kernels(salt)));
-    return got_memory(opened->made_for, err, "the file of a device");
+    return got_memory(opened->made_for && !json_lost_memory(), err, "the file of a device");
 }
 
 void device_file_close(device_file *f)
@@ -77,34 +79,38 @@ void device_file_close(device_file *f)
     *f = (device_file){0};
 }
 
-json_t *device_file_read(const device_file *f)
+status device_file_read(const device_file *f, json_t **root, error *err)
 {
-    unsigned char *data = NULL;
+    unsigned char *data;
     size_t size;
-    error ignored;
-    json_t *root = NULL;
-    if (f->path && private_file_read(f->path, MAX_FILE_BYTES, &data, &size, &ignored) == STATUS_OK)
-        root = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
+    *root = NULL;
+    errno = 0;
+    if (!f->path || private_file_read(f->path, MAX_FILE_BYTES, &data, &size, err) != STATUS_OK)
+        return errno == ENOMEM ? STATUS_FAILED : STATUS_OK;
+    status result =
+        json_from_text((const char *)data, size, JSON_REJECT_DUPLICATES, f->path, root, NULL, err);
     free(data);
-    if (json_integer_value(json_object_get(root, "format")) == FORMAT &&
-        json_equal(json_object_get(root, "made_for"), f->made_for))
-        return root;
-    json_decref(root);
-    return NULL;
+    if (json_integer_value(json_object_get(*root, "format")) == FORMAT &&
+        json_equal(json_object_get(*root, "made_for"), f->made_for))
+        return result;
+    json_decref(*root);
+    *root = NULL;
+    return result;
 }
 
 static status change_file(const device_file *f, const device_file_change *change, error *err)
 {
-    json_t *root = device_file_read(f);
+    json_t *root;
+    TRY(device_file_read(f, &root, err));
+    json_watch();
     status result = change->merge(change->context, root, err);
     json_decref(root);
     TRY(result);
     root = json_pack("{s:i, s:O}", "format", FORMAT, "made_for", f->made_for);
     root = object_with(root, change->make(change->context));
-    char *written = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) : NULL;
-    json_decref(root);
-    result = written ? private_file_write(f->path, written, strlen(written), err)
-                     : error_memory(err, f->path);
+    char *written;
+    TRY(json_to_text(root, JSON_INDENT(1) | JSON_REAL_PRECISION(6), f->path, &written, err));
+    result = private_file_write(f->path, written, strlen(written), err);
     free(written);
     return result;
 }

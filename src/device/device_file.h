@@ -28,9 +28,9 @@ status device_file_open(const device_info *info, const char *kind, const char *v
                         uint64_t salt, device_file *opened, error *err);
 void device_file_close(device_file *f);
 
-/* The file's object, which the caller releases; NULL if there is none that is made for this
- * device. */
-json_t *device_file_read(const device_file *f);
+/* The file's object, which the caller releases; NULL if there is none that is made for this device.
+ * STATUS_FAILED only if memory is out. */
+status device_file_read(const device_file *f, json_t **root, error *err);
 
 /* How device_file_update changes a file: `merge` takes what other processes have written since
  * (NULL: nothing), then `make` returns the members to write besides "format" and "made_for"; NULL

@@ -51,8 +51,9 @@ status verdicts_open(const device_info *info, verdicts **opened, error *err)
     known->own = json_object();
     TRY_OR_DONE(got_memory(known->checks && known->own, err, "the verdicts of the self-test"));
     TRY_OR_DONE(device_file_open(info, "selftest", "", 0, &known->file, err));
-    root = device_file_read(&known->file);
-    result = take(known, root, err);
+    TRY_OR_DONE(device_file_read(&known->file, &root, err));
+    TRY_OR_DONE(take(known, root, err));
+    result = got_memory(!json_lost_memory(), err, "the verdicts of the self-test");
 done:
     json_decref(root);
     if (result == STATUS_OK)
@@ -105,6 +106,7 @@ status verdicts_put(verdicts *known, const char *check, const verdict *found, er
 {
     time_t now = time(NULL);
     struct tm utc;
+    json_watch();
     json_t *why = found->passed ? NULL : text_to_json(found->why);
     json_t *made = json_pack("{s:b, s:b, s:i, s:o, s:o, s:o, s:o*}", "passed", found->passed,
                              "required", found->required, "shapes", found->shapes, "error",
@@ -115,7 +117,7 @@ status verdicts_put(verdicts *known, const char *check, const verdict *found, er
     bool stored = made && json_object_set(known->own, check, made) == 0 &&
                   json_object_set(known->checks, check, made) == 0;
     json_decref(made);
-    return got_memory(stored, err, "the verdicts of the self-test");
+    return got_memory(stored && !json_lost_memory(), err, "the verdicts of the self-test");
 }
 
 status verdicts_save(verdicts *known, error *err)

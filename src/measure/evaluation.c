@@ -159,7 +159,7 @@ static json_t *mistakes_of(const evaluation *e, const image_set *set)
 {
     json_t *array = json_array();
     for (int i = 0; i < e->worst_count; i++)
-        json_array_append_new(array, mistake_of(&e->worst[i], set));
+        array = array_with(array, mistake_of(&e->worst[i], set));
     return array;
 }
 
@@ -167,6 +167,7 @@ status evaluation_write(const evaluation *e, const char *path, const char *set_n
                         const image_set *set, int epoch, uint64_t step, error *err)
 {
     const hierarchy *c = e->classes;
+    json_watch();
     json_t *root = json_pack("{s:s, s:i, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "set",
                              set_name, "epoch", epoch, "step", (json_int_t)step, "images",
                              (json_int_t)e->images, "undecided", (json_int_t)e->undecided,

@@ -15,10 +15,10 @@ static json_t *head_to_object(const head_scores *h, char *const *names)
            *f1 = json_array();
     for (int i = 0; i < h->classes; i++) {
         class_scores c = scores_class(h, i);
-        json_array_append_new(images, json_integer((json_int_t)c.images));
-        json_array_append_new(precision, number_to_json(c.precision));
-        json_array_append_new(recall, number_to_json(c.recall));
-        json_array_append_new(f1, number_to_json(c.f1));
+        images = array_with(images, json_integer((json_int_t)c.images));
+        precision = array_with(precision, number_to_json(c.precision));
+        recall = array_with(recall, number_to_json(c.recall));
+        f1 = array_with(f1, number_to_json(c.f1));
     }
     return json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "macro_f1",
                      number_to_json(all.macro_f1), "nll", number_to_json(all.nll), "ece",
@@ -34,22 +34,22 @@ static json_t *tree_to_object(const scores *s)
     json_t *o = json_object();
 #define PUT(member, sum, by, ...)                                                                  \
     if ((by) != TREE_HEADS || s->has_coarse_head)                                                  \
-        json_object_set_new(o, #member, number_to_json(t.member));
+        o = object_put(o, #member, number_to_json(t.member));
     TREE_FIGURES(PUT)
     return o;
 }
 
 /* The device's accuracies are those of argmax; this replaces them by the decision's. */
-static void put_accuracies(json_t *o, const scores *s)
+static json_t *put_accuracies(json_t *o, const scores *s)
 {
     head_summary coarse = scores_head(&s->coarse), fine = scores_head(&s->fine);
-    json_object_set_new(o, "fine_top1", number_to_json(fine.top1));
-    json_object_set_new(o, "fine_top5", number_to_json(fine.top5));
+    o = object_put(o, "fine_top1", number_to_json(fine.top1));
+    o = object_put(o, "fine_top5", number_to_json(fine.top5));
     if (!s->has_coarse_head)
-        return;
-    json_object_set_new(o, "coarse_top1", number_to_json(coarse.top1));
-    json_object_set_new(o, "coarse_top5", number_to_json(coarse.top5));
-    json_object_set_new(o, "agreement", number_to_json(scores_tree(s).agreement));
+        return o;
+    o = object_put(o, "coarse_top1", number_to_json(coarse.top1));
+    o = object_put(o, "coarse_top5", number_to_json(coarse.top5));
+    return object_put(o, "agreement", number_to_json(scores_tree(s).agreement));
 }
 
 json_t *scores_to_object(const measured *m)
@@ -57,16 +57,12 @@ json_t *scores_to_object(const measured *m)
     metric_line line = {0};
     const scores *s = &m->scores;
     metrics_log(&m->sums, NULL, m->weights, !s->has_coarse_head, &line);
-    json_t *o = metric_line_to_json(&line);
-    if (!o)
-        return NULL;
-    put_accuracies(o, s);
-    json_object_set_new(o, "split", json_string(m->split));
-    json_object_set_new(o, "decision", json_string(decider_name(&m->decide)));
-    json_object_set_new(o, "coarse", head_to_object(&s->coarse, s->classes->coarse_names));
-    json_object_set_new(o, "fine", head_to_object(&s->fine, s->classes->fine_names));
-    json_object_set_new(o, "hierarchy", tree_to_object(s));
-    return o;
+    json_t *o = put_accuracies(metric_line_to_json(&line), s);
+    o = object_put(o, "split", json_string(m->split));
+    o = object_put(o, "decision", json_string(decider_name(&m->decide)));
+    o = object_put(o, "coarse", head_to_object(&s->coarse, s->classes->coarse_names));
+    o = object_put(o, "fine", head_to_object(&s->fine, s->classes->fine_names));
+    return object_put(o, "hierarchy", tree_to_object(s));
 }
 
 /* ---- CSV ---- */

@@ -40,21 +40,16 @@ static json_t *write_network(const network_options *options)
     network_options o = *options;
     o.freeze = o.freeze ? o.freeze : "none";
     enum coarse_loss loss = o.marginal_parents ? COARSE_LOSS_MARGINAL : COARSE_LOSS_HEAD;
-    return fields_put(fields_write(json_object(), network_fields, &o), "coarse_loss",
+    return object_put(fields_write(json_object(), network_fields, &o), "coarse_loss",
                       json_string(word_list_at(&coarse_loss_words, loss)));
 }
 
 status model_file_put(tensor_writer *writer, const char *piece, json_t *object, error *err)
 {
-    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-    status result =
-        text ? tensor_writer_set_metadata(writer, piece, text, err)
-             : error_set(
-                   err, STATUS_FAILED,
-                   "%s cannot be written to the checkpoint: a name is not UTF-8, or memory ran out",
-                   piece);
+    char *text;
+    TRY(json_to_text(object, JSON_COMPACT, piece, &text, err));
+    status result = tensor_writer_set_metadata(writer, piece, text, err);
     free(text);
-    json_decref(object);
     return result;
 }
 
@@ -89,7 +84,9 @@ static status lacks(const model_file *m, const char *piece, error *err)
 status model_file_piece(const model_file *m, const char *piece, json_t **object, error *err)
 {
     const char *text = text_of(m, piece);
-    *object = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    *object = NULL;
+    if (text)
+        TRY(json_from_text(text, strlen(text), JSON_REJECT_DUPLICATES, m->path, object, NULL, err));
     if (json_is_object(*object))
         return STATUS_OK;
     json_decref(*object);

@@ -171,9 +171,12 @@ status choices_open(const device *dev, bool tf32, choices **opened, error *err)
     TRY(got_memory(table, err, "the tuned choices"));
     const char *variant = tf32 ? "tf32" : word_list_at(&precision_words, dev->precision);
     TRY_OR_DONE(device_file_open(&dev->info, "tune", variant, hash_tiles(), &table->file, err));
-    json_t *root = device_file_read(&table->file);
+    json_t *root;
+    TRY_OR_DONE(device_file_read(&table->file, &root, err));
     result = merge(table, root, err);
     json_decref(root);
+    if (result == STATUS_OK)
+        result = got_memory(!json_lost_memory(), err, "the tuned choices");
 done:
     if (result == STATUS_OK)
         return STATUS_OK;

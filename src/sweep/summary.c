@@ -20,8 +20,7 @@ static json_t *text_or_null(const char *text)
 /* A message may contain the name of a file, which need not be UTF-8. */
 static json_t *message_or_null(const char *text)
 {
-    json_t *value = text_or_null(text);
-    return value ? value : json_string("(not UTF-8)");
+    return text ? name_to_json(text) : json_null();
 }
 
 /* ---- Parameters ---- */
@@ -54,12 +53,8 @@ static json_t *places_of(const sweep_file *file, const sweep_trial *t)
     json_t *object = json_object();
     for (size_t i = 0; i < file->parameter_count; i++) {
         char *text = sweep_parameter_text(&file->parameters[i], t->places[i]);
-        int failed = json_object_set_new(object, file->parameters[i].name, json_string(text));
+        object = object_put(object, file->parameters[i].name, json_string(text));
         free(text);
-        if (failed) {
-            json_decref(object);
-            return NULL;
-        }
     }
     return object;
 }
@@ -140,13 +135,15 @@ static status best_to_json(const sweep_file *file, const words *extra, const swe
     char *command = strdup("hcnn-cl");
     for (size_t i = 0; i < arguments.count; i++)
         append_word(&command, arguments.texts[i]);
+    TRY_OR_DONE(got_memory(command, err, "the summary"));
     *best = json_pack("{s:s, s:o, s:o}", "run", t->run, "objective",
                       number_to_json(objective_of(file, t)), "command", json_string(command));
     free(command);
+    TRY_OR_DONE(got_memory(!json_lost_memory(), err, "the summary"));
     if (!*best)
         TRY_OR_DONE(error_set(err, STATUS_FAILED,
                               "the command of the best run cannot be shown: one of its words is "
-                              "not UTF-8, or memory is out"));
+                              "not UTF-8"));
 done:
     words_free(&arguments);
     return result;
@@ -163,6 +160,7 @@ status summary_create(sweep_store *store, const sweep_file *file, const words *e
     *created = NULL;
     status result;
     TRY(sweep_store_update(store, file, &trials, err));
+    json_watch();
     TRY_OR_DONE(importance_to_json(file, &trials, &found, err));
     TRY_OR_DONE(best_to_json(file, extra, &trials, &best, err));
     *created =
@@ -170,10 +168,14 @@ status summary_create(sweep_store *store, const sweep_file *file, const words *e
                   methods[file->method], "metric", text_or_null(file->metric), "goal",
                   file->maximize ? "maximize" : "minimize", "parameters", parameters_of(file),
                   "trials", trials_of(file, &trials), "importance", found, "best", best);
-    result = got_memory(*created, err, "the summary");
+    result = got_memory(*created && !json_lost_memory(), err, "the summary");
 done:
     json_decref(found);
     json_decref(best);
+    if (result != STATUS_OK) {
+        json_decref(*created);
+        *created = NULL;
+    }
     sweep_trials_free(&trials);
     return result;
 }

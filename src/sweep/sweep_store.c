@@ -3,6 +3,7 @@
 #include "sweep/sweep_store.h"
 #include "base/array.h"
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "track/database.h"
@@ -39,20 +40,19 @@ char *sweep_run_name(const char *sweep, int number)
 /* The caller frees *text. */
 static status words_to_json(const words *w, char **text, error *err)
 {
-    json_t *array = json_array();
-    status result = STATUS_OK;
+    bool utf8;
+    json_watch();
     *text = NULL;
-    for (size_t i = 0; i < w->count; i++)
-        if (json_array_append_new(array, json_string(w->texts[i])) != 0)
-            TRY_OR_DONE(error_set(err, STATUS_USAGE,
-                                  "the word '%s' for the runs is not UTF-8, which the store of "
-                                  "runs requires; rename what it names",
-                                  w->texts[i]));
-    *text = json_dumps(array, JSON_COMPACT);
-    result = got_memory(*text, err, "the sweep's words");
-done:
-    json_decref(array);
-    return result;
+    for (size_t i = 0; i < w->count; i++) {
+        TRY(json_check_text(w->texts[i], &utf8, err));
+        if (!utf8)
+            return error_set(err, STATUS_USAGE,
+                             "the word '%s' for the runs is not UTF-8, which the store of runs "
+                             "requires; rename what it names",
+                             w->texts[i]);
+    }
+    return json_to_text(texts_to_json(w->texts, (int)w->count), JSON_COMPACT, "the sweep's words",
+                        text, err);
 }
 
 static status damaged_words(error *err)
@@ -96,7 +96,8 @@ static status check_same(sqlite3_stmt *row, const sweep_terms *terms, const char
                                        "another --seed"};
     const char *const mine[] = {"", terms->text, extra, seed};
     for (int i = 1; i < 4; i++) {
-        const char *kept = (const char *)sqlite3_column_text(row, i);
+        const char *kept;
+        TRY(database_look(row, i, &kept, err));
         if (!kept || strcmp(kept, mine[i]) != 0)
             return error_set(err, STATUS_USAGE,
                              "the sweep %s was started with %s; use the same to continue it, or "
@@ -171,12 +172,15 @@ status sweep_store_find(run_store *runs, const char *name, sweep_store *found, c
     TRY(find_row(db, name, &row, &is_there, err));
     status result;
     TRY_OR_DONE(is_there ? STATUS_OK : no_such_sweep(db, name, err));
-    const char *seed = (const char *)sqlite3_column_text(row, 3);
+    const char *seed;
+    json_t *array;
+    TRY_OR_DONE(database_look(row, 3, &seed, err));
     *found =
         (sweep_store){runs, sqlite3_column_int64(row, 0), strtoull(seed ? seed : "", NULL, 10)};
-    *text = database_text(row, 1);
+    TRY_OR_DONE(database_text(row, 1, text, err));
     TRY_OR_DONE(got_memory(*text, err, name));
-    TRY_OR_DONE(words_from_json(database_json(row, 2), extra, err));
+    TRY_OR_DONE(database_json(row, 2, &array, err));
+    TRY_OR_DONE(words_from_json(array, extra, err));
 done:
     sqlite3_finalize(row);
     if (result != STATUS_OK) {
@@ -202,11 +206,10 @@ static status damaged_trial(int number, error *err)
                      number);
 }
 
-/* Takes over the array. */
+/* Takes over the array; t->places has room for the parameters. */
 static status read_places(sweep_trial *t, const sweep_file *file, json_t *array, error *err)
 {
-    t->places = calloc(file->parameter_count + 1, sizeof *t->places);
-    bool whole = t->places && json_array_size(array) == file->parameter_count;
+    bool whole = json_array_size(array) == file->parameter_count;
     for (size_t i = 0; whole && i < file->parameter_count; i++) {
         const json_t *place = json_array_get(array, i);
         whole = json_is_number(place);
@@ -229,18 +232,24 @@ static status append_trial(void *context, sqlite3_stmt *row, error *err)
     sweep_trials *all = g->trials;
     TRY(array_grow(&all->trials, all->count, sizeof *all->trials, "the sweep's trials", err));
     sweep_trial *t = &all->trials[all->count++];
+    const char *name, *began;
+    json_t *places;
     *t = (sweep_trial){.number = (int)sqlite3_column_int64(row, 0),
-                       .run = database_text(row, 1),
-                       .message = database_text(row, 4)};
+                       .places = calloc(g->file->parameter_count + 1, sizeof *t->places)};
+    TRY(got_memory(t->places, err, "a trial"));
+    TRY(database_text(row, 1, &t->run, err));
+    TRY(database_text(row, 4, &t->message, err));
     if (!t->run || !file_is_name(t->run) || t->number != (int)all->count)
         return damaged_trial(t->number, err);
-    const char *name = (const char *)sqlite3_column_text(row, 2);
+    TRY(database_look(row, 2, &name, err));
     int state = name ? word_list_find(&states, name) : -1;
     if (state < 0)
         return damaged_trial(t->number, err);
     t->state = (enum sweep_trial_state)state;
-    read_owner(t, sqlite3_column_int64(row, 5), (const char *)sqlite3_column_text(row, 6));
-    return read_places(t, g->file, database_json(row, 3), err);
+    TRY(database_look(row, 6, &began, err));
+    read_owner(t, sqlite3_column_int64(row, 5), began);
+    TRY(database_json(row, 3, &places, err));
+    return read_places(t, g->file, places, err);
 }
 
 /* A run that does not exist has logged nothing. */
@@ -310,14 +319,13 @@ void sweep_trials_free(sweep_trials *trials)
 
 /* ---- Claiming ---- */
 
-static char *places_to_text(const double *places, size_t count)
+static status places_to_text(const double *places, size_t count, char **text, error *err)
 {
+    json_watch();
     json_t *array = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(array, json_real(places[i]));
-    char *text = array ? json_dumps(array, JSON_COMPACT) : NULL;
-    json_decref(array);
-    return text;
+        array = array_with(array, json_real(places[i]));
+    return json_to_text(array, JSON_COMPACT, "a trial", text, err);
 }
 
 /* A run of that name that does not belong to the sweep would be resumed, or its record lost. */
@@ -338,9 +346,10 @@ static status begin_trial(sweep_store *s, const sweep_file *file, int number, co
                           error *err)
 {
     process_name me = process_this();
-    char *text = places_to_text(places, file->parameter_count);
+    char *text;
+    TRY(places_to_text(places, file->parameter_count, &text, err));
     char *run = sweep_run_name(file->name, number);
-    status result = text && run ? check_free(s, run, err) : error_memory(err, "a trial");
+    status result = run ? check_free(s, run, err) : error_memory(err, "a trial");
     if (result == STATUS_OK)
         result = database_run(&s->runs->db, err,
                               "INSERT INTO trials (sweep, number, run, state, places, process,"
@@ -395,9 +404,11 @@ static status adopt(sweep_store *s, int number, bool *taken, error *err)
                       "SELECT process, began FROM trials WHERE sweep = ? AND number = ?"
                       " AND state = 'running'",
                       "ii", s->id, (int64_t)number));
-    *taken = found && !process_lives(sqlite3_column_int64(row, 0),
-                                     (const char *)sqlite3_column_text(row, 1));
+    const char *began = NULL;
+    status result = found ? database_look(row, 1, &began, err) : STATUS_OK;
+    *taken = found && result == STATUS_OK && !process_lives(sqlite3_column_int64(row, 0), began);
     sqlite3_finalize(row);
+    TRY(result);
     return *taken ? database_run(&s->runs->db, err,
                                  "UPDATE trials SET process = ?, began = ?"
                                  " WHERE sweep = ? AND number = ?",

@@ -2,6 +2,7 @@
 /* SQLite, checked; see database.h. */
 #include "track/database.h"
 #include "base/clock.h"
+#include "base/json_values.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -20,6 +21,8 @@ enum {
     NAP = 20,                 /* milliseconds */
     MOST_BYTES = 16 << 20,    /* of a value, a row or a statement */
 };
+
+static const char what[] = "a value of the store of runs";
 
 /* What to do about an error of SQLite. */
 static const char *advice(const database *db, int code)
@@ -144,19 +147,33 @@ status database_take_number(void *number, sqlite3_stmt *row, error *err)
 
 status database_take_word(void *list, sqlite3_stmt *row, error *err)
 {
-    return words_take(list, database_text(row, 0), err);
+    char *text;
+    TRY(database_text(row, 0, &text, err));
+    return words_take(list, text, err);
 }
 
-char *database_text(sqlite3_stmt *statement, int column)
+status database_look(sqlite3_stmt *row, int column, const char **text, error *err)
 {
-    const unsigned char *text = sqlite3_column_text(statement, column);
-    return text ? strdup((const char *)text) : NULL;
+    bool null = sqlite3_column_type(row, column) == SQLITE_NULL;
+    *text = null ? NULL : (const char *)sqlite3_column_text(row, column);
+    return got_memory(null || *text, err, what);
 }
 
-json_t *database_json(sqlite3_stmt *statement, int column)
+status database_text(sqlite3_stmt *row, int column, char **text, error *err)
 {
-    const char *text = (const char *)sqlite3_column_text(statement, column);
-    return text ? json_loads(text, 0, NULL) : NULL;
+    const char *found;
+    *text = NULL;
+    TRY(database_look(row, column, &found, err));
+    *text = found ? strdup(found) : NULL;
+    return got_memory(!found || *text, err, what);
+}
+
+status database_json(sqlite3_stmt *row, int column, json_t **value, error *err)
+{
+    const char *text;
+    *value = NULL;
+    TRY(database_look(row, column, &text, err));
+    return text ? json_from_text(text, strlen(text), 0, what, value, NULL, err) : STATUS_OK;
 }
 
 double database_double(sqlite3_stmt *statement, int column)

@@ -61,10 +61,13 @@ database_taker database_take_number, database_take_word;
 #define database_number(db, number, err, ...)                                                      \
     database_each(db, database_take_number, number, err, __VA_ARGS__)
 
-/* A copy of a column, which the caller frees; NULL if the column is null or memory is out. */
-char *database_text(sqlite3_stmt *statement, int column);
-/* A column with JSON, as a new reference; NULL if the text is not a JSON array or object. */
-json_t *database_json(sqlite3_stmt *statement, int column);
+/* A column of a row: its text, which belongs to the row; a copy of its text, which the caller
+ * frees; and a new reference to the JSON array or object that its text is. They are NULL if the
+ * column is null, and *value also if the text is something else. STATUS_FAILED only if memory is
+ * out; NULL is stored then too. */
+status database_look(sqlite3_stmt *row, int column, const char **text, error *err);
+status database_text(sqlite3_stmt *row, int column, char **text, error *err);
+status database_json(sqlite3_stmt *row, int column, json_t **value, error *err);
 /* NaN if the column is null. */
 double database_double(sqlite3_stmt *statement, int column);
 

@@ -2,6 +2,7 @@
 /* Lines of JSON; see journal.h. */
 #include "track/journal.h"
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -97,13 +98,14 @@ void journal_close(journal *j)
 
 status journal_put(journal *j, const metric_line *line, error *err)
 {
-    json_t *object = metric_line_to_json(line);
-    TRY(got_memory(object, err, j->path));
+    char *text;
+    json_watch();
+    TRY(json_to_text(metric_line_to_json(line),
+                     JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(DIGITS), j->path,
+                     &text, err));
     bool written =
-        json_dumpf(object, j->stream,
-                   JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(DIGITS)) == 0 &&
-        fputc('\n', j->stream) != EOF && fflush(j->stream) == 0;
-    json_decref(object);
+        fputs(text, j->stream) != EOF && fputc('\n', j->stream) != EOF && fflush(j->stream) == 0;
+    free(text);
     return written ? STATUS_OK : fail(j, err);
 }
 

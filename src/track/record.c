@@ -2,6 +2,7 @@
 /* See record.h. */
 #include "track/record.h"
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/text.h"
 #include "track/metric_lines.h"
 
@@ -26,7 +27,7 @@ status record_config(const char *run, json_t **config, error *err)
     status result;
     TRY_OR_DONE(got_memory(path, err, run));
     TRY_OR_DONE(file_read(path, MAX_CONFIG_BYTES, &text, &size, err));
-    *config = json_loadb((char *)text, size, 0, &fault);
+    TRY_OR_DONE(json_from_text((char *)text, size, 0, path, config, &fault, err));
     if (!json_is_object(*config)) {
         result = error_set(err, STATUS_FAILED, "%s: is not the configuration of a run: %s", path,
                            *config ? "expected a JSON object" : fault.text);
@@ -63,7 +64,8 @@ static status log_values(logging *l, error *err)
 static status log_line(logging *l, const char *text, size_t length, error *err)
 {
     json_error_t fault;
-    json_t *line = json_loadb(text, length, 0, &fault);
+    json_t *line;
+    TRY(json_from_text(text, length, 0, l->path, &line, &fault, err));
     if (!json_is_object(line)) {
         error_set(err, STATUS_FAILED, "%s: line %zu: not a metrics line: %s", l->path, l->line,
                   line ? "expected a JSON object" : fault.text);
@@ -147,6 +149,7 @@ static status record(run_store *store, const char *directory, const char *metric
                      error *err)
 {
     char *config_path = text_format("%s/config.json", directory);
+    json_watch();
     json_t *summary = json_object();
     int64_t run = 0;
     enum run_state state;

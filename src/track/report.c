@@ -42,18 +42,13 @@ static json_t *series_to_json(const run_series *series)
     bool whole = series->count <= REPORT_POINTS;
     size_t kept = whole ? series->count : thin(series, places);
     json_t *steps = json_array(), *values = json_array();
-    bool full = steps && values;
-    for (size_t i = 0; full && i < kept; i++) {
+    for (size_t i = 0; i < kept; i++) {
         size_t at = whole ? i : places[i];
-        full = json_array_append_new(steps, json_integer((json_int_t)series->steps[at])) == 0 &&
-               json_array_append_new(values, number_to_json(series->values[at])) == 0;
+        steps = array_with(steps, json_integer((json_int_t)series->steps[at]));
+        values = array_with(values, number_to_json(series->values[at]));
     }
-    json_t *made = json_pack("{s:o, s:o, s:I}", "step", steps, "value", values, "of",
-                             (json_int_t)series->count);
-    if (full)
-        return made;
-    json_decref(made);
-    return NULL;
+    return json_pack("{s:o, s:o, s:I}", "step", steps, "value", values, "of",
+                     (json_int_t)series->count);
 }
 
 static status add_series(run_store *store, const run_record *run, const char *name, json_t *all,
@@ -66,31 +61,20 @@ static status add_series(run_store *store, const run_record *run, const char *na
     return got_memory(json_object_set_new(all, name, one) == 0, err, run->name);
 }
 
-static bool is_utf8(const char *text)
-{
-    json_t *value = json_string(text);
-    json_decref(value);
-    return value != NULL;
-}
-
 static status add_all_series(run_store *store, const run_record *run, json_t *all, error *err)
 {
     words names;
     TRY(run_store_names(store, run->id, &names, err));
     status result = STATUS_OK;
-    for (size_t i = 0; i < names.count; i++)
-        if (is_utf8(names.texts[i])) /* no run of this program logs other names */
+    bool utf8;
+    for (size_t i = 0; i < names.count; i++) {
+        TRY_OR_DONE(json_check_text(names.texts[i], &utf8, err));
+        if (utf8) /* no run of this program logs other names */
             TRY_OR_DONE(add_series(store, run, names.texts[i], all, err));
+    }
 done:
     words_free(&names);
     return result;
-}
-
-/* A name as JSON. The name of a directory need not be UTF-8; then the page says so. */
-static json_t *name_to_json(const char *text)
-{
-    json_t *value = json_string(text);
-    return value ? value : json_string("(not UTF-8)");
 }
 
 /* Times are whole seconds, because the page's numbers have too few digits for fractions of one. */
@@ -178,10 +162,10 @@ static status put_page(page_output *to, const json_t *document, int refresh, err
     TRY(put_head(to, title ? title : "hcnn-cl", refresh, err));
     TRY(put_text(to, report_page.before_document, err));
     snprintf(err->message, sizeof err->message, "the report cannot be written as JSON");
-    if (json_dump_callback(document, put_json, to,
-                           JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(DIGITS)) != 0)
-        return STATUS_FAILED;
-    return put_text(to, report_page.after_document, err);
+    int code = json_dump_callback(document, put_json, to,
+                                  JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(DIGITS));
+    TRY(got_memory(!json_lost_memory(), err, to->file.path));
+    return code == 0 ? put_text(to, report_page.after_document, err) : STATUS_FAILED;
 }
 
 /* Only a report or an empty file is replaced, and nothing else that somebody might miss. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads and checks test.json and validation.json; see report.h. */
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/text.h"
 #include "track/report.h"
 
@@ -85,8 +86,10 @@ static status read_file(const char *path, json_t **evaluation, error *err)
     json_error_t where;
     char place[JSON_ERROR_TEXT_LENGTH + 32] = "expected a JSON object";
     TRY(file_read(path, MAX_EVALUATION_BYTES, &text, &size, err));
-    *evaluation = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &where);
+    status result = json_from_text((const char *)text, size, JSON_REJECT_DUPLICATES, path,
+                                   evaluation, &where, err);
     free(text);
+    TRY(result);
     const char *fault = json_is_object(*evaluation) ? find_fault(*evaluation) : NULL;
     if (json_is_object(*evaluation) && !fault)
         return STATUS_OK;

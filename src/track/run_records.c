@@ -37,23 +37,29 @@ static bool read_state(run_record *run, const char *name)
     return known;
 }
 
+static status read_texts(sqlite3_stmt *row, run_record *run, error *err)
+{
+    TRY(database_text(row, 1, &run->name, err));
+    TRY(database_text(row, 3, &run->message, err));
+    TRY(database_text(row, 4, &run->version, err));
+    TRY(database_text(row, 5, &run->device, err));
+    TRY(database_text(row, 6, &run->driver, err));
+    TRY(database_text(row, 7, &run->host, err));
+    TRY(database_json(row, 8, &run->config, err));
+    return database_json(row, 9, &run->summary, err);
+}
+
 static status read_run(run_store *store, sqlite3_stmt *row, run_record *run, error *err)
 {
+    const char *state;
     *run = (run_record){
         .id = sqlite3_column_int64(row, 0),
-        .name = database_text(row, 1),
-        .message = database_text(row, 3),
-        .version = database_text(row, 4),
-        .device = database_text(row, 5),
-        .driver = database_text(row, 6),
-        .host = database_text(row, 7),
-        .config = database_json(row, 8),
-        .summary = database_json(row, 9),
         .started = read_time(row, 10),
         .ended = read_time(row, 11),
         .updated = read_time(row, 12),
         .step = (uint64_t)sqlite3_column_int64(row, 13),
     };
+    TRY(read_texts(row, run, err));
     TRY(got_memory(run->name, err, store->db.path));
     run->directory = text_format("%s/%s", store->directory, run->name);
     TRY(got_memory(run->directory, err, store->db.path));
@@ -62,7 +68,7 @@ static status read_run(run_store *store, sqlite3_stmt *row, run_record *run, err
     if (!json_is_object(run->config) || !json_is_object(run->summary) || !file_is_name(run->name))
         return error_set(err, STATUS_FAILED, "%s: the record of run %s is damaged; %s",
                          store->db.path, run->name, store->db.remedy);
-    const char *state = (const char *)sqlite3_column_text(row, 2);
+    TRY(database_look(row, 2, &state, err));
     return read_state(run, state)
                ? STATUS_OK
                : error_set(err, STATUS_FAILED, "run %s: its record has the unknown state '%s'",
@@ -137,6 +143,7 @@ status run_store_find_state(run_store *store, const char *name, run_record *run,
 {
     sqlite3_stmt *row;
     bool found;
+    const char *state;
     *run = (run_record){.state = RUN_STOPPED};
     TRY(database_find(&store->db, &row, &found, err,
                       "SELECT id, state, message FROM runs WHERE name = ?", "s", name));
@@ -145,9 +152,11 @@ status run_store_find_state(run_store *store, const char *name, run_record *run,
         run->id = sqlite3_column_int64(row, 0);
         run->directory = text_format("%s/%s", store->directory, name);
         TRY_OR_DONE(got_memory(run->directory, err, name));
-        run->message = read_state(run, (const char *)sqlite3_column_text(row, 1))
-                           ? database_text(row, 2)
-                           : text_format("its record in %s is damaged", store->db.path);
+        TRY_OR_DONE(database_look(row, 1, &state, err));
+        if (read_state(run, state))
+            TRY_OR_DONE(database_text(row, 2, &run->message, err));
+        else
+            run->message = text_format("its record in %s is damaged", store->db.path);
     }
 done:
     sqlite3_finalize(row);

@@ -3,6 +3,7 @@
  * run_records.c. */
 #include "track/run_store.h"
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -161,10 +162,11 @@ static status put_run(run_store *store, const run_beginning *w, const char *conf
 
 status run_store_begin(run_store *store, const run_beginning *what, int64_t *run, error *err)
 {
-    char *config = json_dumps(what->config, JSON_COMPACT);
-    char *summary = json_dumps(what->summary, JSON_COMPACT);
+    char *config = NULL, *summary = NULL;
+    const char *path = store->db.path;
     status result;
-    TRY_OR_DONE(got_memory(config && summary, err, store->db.path));
+    TRY_OR_DONE(json_to_text(json_incref(what->config), JSON_COMPACT, path, &config, err));
+    TRY_OR_DONE(json_to_text(json_incref(what->summary), JSON_COMPACT, path, &summary, err));
     TRY_OR_DONE(database_begin(&store->db, err));
     result = database_end(&store->db, put_run(store, what, config, summary, run, err), err);
 done:

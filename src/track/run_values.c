@@ -107,15 +107,18 @@ status run_value(run_store *store, const run_record *run, const char *key, json_
     if (known)
         *known = true;
     *value = own_value(run, key);
-    if (*value)
-        return STATUS_OK;
-    json_t *member = find_member(run->config, key);
-    member = member ? member : find_member(run->summary, key);
-    if (member) {
+    json_t *member = *value ? NULL : find_member(run->config, key);
+    if (!*value && !member)
+        member = find_member(run->summary, key);
+    if (member)
         *value = json_incref(member);
+    if (!*value)
+        TRY(best_value(store, run, key, value, known, err));
+    if (*value && !json_lost_memory())
         return STATUS_OK;
-    }
-    return best_value(store, run, key, value, known, err);
+    json_decref(*value);
+    *value = NULL;
+    return error_memory(err, key);
 }
 
 /* ---- Comparing ---- */

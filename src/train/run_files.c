@@ -2,6 +2,7 @@
 /* The files of a run; see run_files.h. */
 #include "train/run_files.h"
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/text.h"
 #include "train/trainer.h"
 
@@ -86,6 +87,7 @@ static json_t *summary_of(const trainer *t)
 static void begin_tracking(trainer *t, bool resumed)
 {
     run_files *f = &t->files;
+    json_watch();
     const tracked_run run = {
         .directory = f->run.path,
         .device = t->model.dev->info.name,

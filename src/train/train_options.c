@@ -6,8 +6,6 @@
 #include "model/fusion.h"
 #include "train/schedule.h"
 
-#include <jansson.h>
-
 enum { INDENT = 2 };
 
 static const word_list optimizer_words = WORD_LIST("sgd", "adam", "adamw");
@@ -250,9 +248,10 @@ static json_t *to_json(const option_row *row, const train_options *options)
 
 static status check_text(const char *option, const char *text, error *err)
 {
-    json_t *value = text ? json_string(text) : json_null();
-    json_decref(value);
-    return value
+    bool utf8 = true;
+    if (text)
+        TRY(json_check_text(text, &utf8, err));
+    return utf8
                ? STATUS_OK
                : error_set(err, STATUS_USAGE,
                            "--%s: '%s' is not UTF-8, which the run's JSON files require; rename it",
@@ -271,12 +270,13 @@ status config_write(const char *path, const train_options *options, error *err)
 {
     char key[64];
     TRY(config_check(options, err));
+    json_watch();
     json_t *root = json_object();
     for (const option_row *row = train_rows; row->name; row++) {
         if (row->transient)
             continue;
         key_of(row, key);
-        json_object_set_new(root, key, to_json(row, options));
+        root = object_put(root, key, to_json(row, options));
     }
     return json_write(path, root, JSON_INDENT(INDENT), err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Converts a training state to JSON and back; see training_state.h. */
 #include "train/training_state.h"
+#include "base/json_values.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,7 @@ status training_state_write(tensor_writer *writer, const training_state *s,
                        err));
     TRY(model_file_put(writer, scaling_piece,
                        fields_write(json_object(), scaling_fields, &s->scaling), err));
-    json_t *object = fields_put(fields_write(json_object(), state_fields, s), "optimizer_file",
+    json_t *object = object_put(fields_write(json_object(), state_fields, s), "optimizer_file",
                                 optimizer_file ? json_string(optimizer_file) : json_null());
     return model_file_put(writer, state_piece, object, err);
 }
