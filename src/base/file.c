@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -280,14 +281,13 @@ static status copy(const char *from, const char *to, error *err)
 
 void file_each(const char *directory, file_visit *visit, void *context)
 {
+    char path[PATH_MAX];
     DIR *opened = opendir(directory);
     for (const struct dirent *entry; opened && (entry = readdir(opened));) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        char *path = text_format("%s/%s", directory, entry->d_name);
-        if (path)
+        if (snprintf(path, sizeof path, "%s/%s", directory, entry->d_name) < PATH_MAX)
             visit(context, entry->d_name, path);
-        free(path);
     }
     if (opened)
         closedir(opened);
@@ -326,10 +326,8 @@ bool file_exists(const char *path)
 
 bool file_exists_in(const char *directory, const char *name)
 {
-    char *path = text_format("%s/%s", directory, name);
-    bool found = path && file_exists(path);
-    free(path);
-    return found;
+    char path[PATH_MAX]; /* a longer one cannot exist */
+    return snprintf(path, sizeof path, "%s/%s", directory, name) < PATH_MAX && file_exists(path);
 }
 
 bool file_is_directory(const char *path)
@@ -496,10 +494,9 @@ bool file_is_name(const char *name)
 
 char *file_absolute(const char *path)
 {
-    char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
-    char *absolute = here ? text_format("%s/%s", here, path) : text_format("%s", path);
-    free(here);
-    return absolute;
+    char here[PATH_MAX];
+    return path[0] == '/' || !getcwd(here, sizeof here) ? text_format("%s", path)
+                                                        : text_format("%s/%s", here, path);
 }
 
 char *file_cache_directory(void)

@@ -51,7 +51,7 @@ status file_write(const char *path, const void *data, size_t size, error *err);
 
 /* Calls visit with the name and the path of each entry of a directory except . and .., in no
  * particular order; visit may remove the entry. A directory that cannot be read has no entries. An
- * entry is left out if there is no memory for its path. */
+ * entry is left out if its path is too long to be opened. */
 typedef void file_visit(void *context, const char *name, const char *path);
 void file_each(const char *directory, file_visit *visit, void *context);
 
@@ -65,7 +65,7 @@ status file_link(const char *from, const char *to, error *err);
 
 /* These two follow symbolic links. */
 bool file_exists(const char *path);
-/* Whether DIRECTORY/NAME exists; false if there is no memory. */
+/* Whether DIRECTORY/NAME exists. */
 bool file_exists_in(const char *directory, const char *name);
 bool file_is_directory(const char *path);
 

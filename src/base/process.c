@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See process.h. */
 #include "base/process.h"
-#include "base/text.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,11 +15,11 @@ enum { STARTED_FIELD = 22, NAME_FIELD = 2 }; /* fields of /proc/ID/stat, counted
  */
 static void read_began(int64_t id, char began[32])
 {
-    char text[1024];
-    char *path = text_format("/proc/%lld/stat", (long long)id);
-    FILE *file = path ? fopen(path, "rb") : NULL;
-    size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
-    text[size] = '\0';
+    char text[1024], path[64];
+    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)id);
+    int file = open(path, O_RDONLY | O_CLOEXEC); /* a FILE would need memory */
+    ssize_t size = file < 0 ? 0 : read(file, text, sizeof text - 1);
+    text[size < 0 ? 0 : size] = '\0';
     char *at = strrchr(text, ')');
     if (at && strncmp(at, ") Z", 3) == 0)
         at = NULL;
@@ -29,9 +28,8 @@ static void read_began(int64_t id, char began[32])
     began[0] = '\0';
     if (at)
         snprintf(began, 32, "%.*s", (int)strcspn(at + 1, " "), at + 1);
-    if (file)
-        fclose(file);
-    free(path);
+    if (file >= 0)
+        close(file);
 }
 
 process_name process_this(void)

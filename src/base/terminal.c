@@ -88,15 +88,16 @@ void terminal_put(FILE *stream, const char *name)
 
 void terminal_print(FILE *stream, const char *format, ...)
 {
-    char *text = NULL;
-    va_list arguments;
+    char line[1024], *text = NULL; /* the line is for want of memory */
+    va_list arguments, again;
     va_start(arguments, format);
+    va_copy(again, arguments);
+    vsnprintf(line, sizeof line, format, again);
+    va_end(again);
     if (vasprintf(&text, format, arguments) < 0)
         text = NULL;
     va_end(arguments);
-    if (text) {
-        mask(text, "\n\t");
-        fputs(text, stream);
-    }
+    mask(text ? text : line, "\n\t");
+    fputs(text ? text : line, stream);
     free(text);
 }

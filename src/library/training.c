@@ -63,7 +63,7 @@ typedef struct watching {
     hcnn_watch watch;
     void *context;
     volatile sig_atomic_t stop;
-    char *run;
+    const char *run;
 } watching;
 
 static void tell(watching *w, hcnn_progress *p)
@@ -76,8 +76,7 @@ static void tell(watching *w, hcnn_progress *p)
 static void take_start(void *context, const train_started *what)
 {
     watching *w = context;
-    free(w->run);
-    w->run = strdup(what->run);
+    w->run = what->run;
 }
 
 static void take_step(void *context, const train_step *s)
@@ -126,9 +125,7 @@ static status train(train_options *o, const char *device, hcnn_watch watch, void
                                      .epoch = take_epoch,
                                      .stop = &w.stop};
     o->device = device ? device : "";
-    status result = train_run(o, &observer, err);
-    free(w.run);
-    return result;
+    return train_run(o, &observer, err);
 }
 
 int hcnn_train(const char *device, const hcnn_options *options, hcnn_watch watch, void *context,

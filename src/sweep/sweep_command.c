@@ -54,7 +54,8 @@ static status expand(sweep_reading *from, const yaml_node_t *node, char **expand
     while ((found = strstr(rest, variable_macro)) != NULL) {
         const char *name = found + strlen(variable_macro), *end = strchr(name, '}');
         char *variable = strndup(name, (size_t)(end - name));
-        const char *value = variable ? getenv(variable) : NULL;
+        TRY(got_memory(variable, err, from->file->path));
+        const char *value = getenv(variable);
         free(variable);
         if (!value)
             return sweep_fail(

@@ -153,10 +153,12 @@ status run_store_find_state(run_store *store, const char *name, run_record *run,
         run->directory = text_format("%s/%s", store->directory, name);
         TRY_OR_DONE(got_memory(run->directory, err, name));
         TRY_OR_DONE(database_look(row, 1, &state, err));
-        if (read_state(run, state))
+        if (read_state(run, state)) {
             TRY_OR_DONE(database_text(row, 2, &run->message, err));
-        else
+        } else {
             run->message = text_format("its record in %s is damaged", store->db.path);
+            TRY_OR_DONE(got_memory(run->message, err, name));
+        }
     }
 done:
     sqlite3_finalize(row);

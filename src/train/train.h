@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <stddef.h>
 
-/* What is about to start. Pointers are valid during the call. */
+/* What is about to start. Pointers are valid during the call, `run` until training has ended. */
 typedef struct train_started {
     const char *device, *data, *run;
     bool is_sample, resumed, held_out; /* validation and test are tenths of the training images */
