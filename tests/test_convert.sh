@@ -108,6 +108,8 @@ check_run "a file that is not weights" 1 'lfs.pth: appears to be a Git LFS point
     import "$scratch/lfs.pth" -o "$scratch/x.safetensors"
 check_run "... as a checkpoint" 1 'README.md: appears to be a text file; expected weights' \
     export "${srcdir:-.}/README.md" -o "$scratch/x.pth"
+check_run "an image size without classes" 2 'image-size needs --data' \
+    import "$golden" --image-size 32 -o "$scratch/x.safetensors"
 check_run "classes for a backbone" 2 'leave out --data' \
     import "$scratch/tv.pth" -o "$scratch/x.safetensors" --data "$tree"
 check_run "a checkpoint as .pth" 2 'with --data the result is a model file' \

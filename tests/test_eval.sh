@@ -53,6 +53,10 @@ check "... lists neither classes nor pairs" sh -c "! grep -q classes '$scratch/o
 check_run "--classes with another word" 2 "'some' is neither a number nor all" \
     eval --checkpoint $terms --classes some
 
+check_run "--classes, of which --json has all" 2 'classes has no effect with --json' \
+    eval --checkpoint $terms --classes 3 --json
+check_run "a seed for the whole test set" 2 'seed halves the test set, so it needs --split' \
+    eval --checkpoint $terms --seed 4
 check_run "eval of a half" 0 '"images":200,' eval --checkpoint $terms --split validation --json
 check "... uses the run's halves and loss weights" [ "$(measured)" = "$(validation terms/metrics.jsonl)" ]
 check "... has these keys" has_keys images loss coarse_loss coarse_top1 coarse_top5 fine_loss fine_top1 \

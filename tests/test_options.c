@@ -15,7 +15,7 @@ static const word_list one_word = WORD_LIST("cifar100");
 static const word_list maker_names = WORD_LIST_OF(makers);
 
 typedef struct settings {
-    bool flag;
+    bool flag, tuned, trial;
     int epochs, size, watch;
     uint64_t seed;
     double rate;
@@ -27,6 +27,8 @@ static settings set;
 
 static const option_row table[] = {
     OPTION_ROW_FLAG("only-fine", settings, flag, "One branch"),
+    OPTION_ROW_FLAG("tuned", settings, tuned, "Tuned", .excludes = "only-fine"),
+    OPTION_ROW_FLAG("trial", settings, trial, "Trial", .needs = "tuned"),
     OPTION_ROW_INT("epochs", settings, epochs, 1, INT_MAX, "Epochs"),
     OPTION_ROW_INT(
         "image-size", settings, size, 8, 1024,
@@ -232,6 +234,21 @@ static void bounds(void **state)
     expect_ok(WORDS("--image-size=1024"));
 }
 
+static void options_that_go_together(void **state)
+{
+    (void)state;
+    const char *alone = "--trial needs --tuned";
+    const char *both = "--tuned has no effect with --only-fine; leave one of them out";
+    expect_error(alone, WORDS("--trial"));
+    expect_error(alone, WORDS("--trial", "--tuned=false"));
+    expect_ok(WORDS("--trial", "--tuned"));
+    expect_ok(WORDS("--trial=false"));
+    expect_error(both, WORDS("--tuned", "--only-fine"));
+    expect_error(both, WORDS("--only-fine", "--tuned"));
+    expect_ok(WORDS("--tuned", "--only-fine=false"));
+    expect_ok(WORDS("--tuned=false", "--only-fine"));
+}
+
 static void choices(void **state)
 {
     (void)state;
@@ -305,6 +322,8 @@ static void help_shows_defaults(void **state)
         "\n"
         "Options:\n"
         "  --only-fine               One branch\n"
+        "  --tuned                   Tuned\n"
+        "  --trial                   Trial\n"
         "  --epochs N                Epochs (default: 15)\n"
         "  --image-size N            Size of the images, which is explained here at such\n"
         "                            length that the line is wrapped\n"
@@ -338,6 +357,8 @@ static void words_are_for_programs(void **state)
     options_words(&open_ended, stream);
     fclose(stream);
     assert_string_equal(text, "--only-fine\n"
+                              "--tuned\n"
+                              "--trial\n"
                               "--epochs N\n"
                               "--image-size N\n"
                               "--seed N\n"
@@ -379,6 +400,7 @@ int main(void)
         cmocka_unit_test(missing_and_surplus_values),
         cmocka_unit_test(malformed_numbers),
         cmocka_unit_test(bounds),
+        cmocka_unit_test(options_that_go_together),
         cmocka_unit_test(choices),
         cmocka_unit_test(optional_values_can_be_unset),
         cmocka_unit_test(operands_are_kept_in_order),

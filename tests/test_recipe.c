@@ -127,13 +127,49 @@ static void test_names(void **state)
     words_free(&r);
 }
 
+static void expect_placed(const char *message, const train_options *o, status before, status after,
+                          const char *placed)
+{
+    error err;
+    error_set(&err, before, "%s", message);
+    assert_int_equal(recipe_place_error(o, before, &err), after);
+    size_t prefix = strlen(err.message) - strlen(placed);
+    assert_string_equal(err.message + prefix, placed);
+    assert_true(prefix == 0 ? strcmp(placed, message) == 0
+                            : strncmp(err.message, path, prefix) == 0);
+}
+
+/* Later errors name the lines of the options that they are about. */
+static void test_later_errors(void **state)
+{
+    (void)state;
+    error err;
+    words r = {0};
+    train_options o = train_defaults();
+    expect_placed("--lr 3: no", &o, STATUS_USAGE, STATUS_USAGE, "--lr 3: no"); /* no recipe */
+    put("epochs: 3\n\nmin_lr: 2\ndata: photos\nlr: 1\n");
+    CHECK_OK(recipe_load(path, &o, &r, &err));
+    expect_placed("--min-lr 2: too high", &o, STATUS_USAGE, STATUS_FAILED,
+                  ": line 3: --min-lr 2: too high");
+    expect_placed("--min-lr 2 is above --lr", &o, STATUS_USAGE, STATUS_FAILED,
+                  ": line 5, line 3: --min-lr 2 is above --lr");
+    expect_placed("--lrx --warm-lr --ep", &o, STATUS_USAGE, STATUS_USAGE, "--lrx --warm-lr --ep");
+    expect_placed("photos: gone", &o, STATUS_FAILED, STATUS_FAILED, ": line 4: photos: gone");
+    expect_placed("photos/a.jpg: gone", &o, STATUS_FAILED, STATUS_FAILED, "photos/a.jpg: gone");
+    expect_placed("--lr", &o, STATUS_INTERRUPTED, STATUS_INTERRUPTED, "--lr");
+    o.origin.lines[options_find(train_rows, "lr") - train_rows] = TRAIN_GIVEN;
+    expect_placed("--min-lr 2 is above --lr", &o, STATUS_USAGE, STATUS_USAGE,
+                  ": line 3: --min-lr 2 is above --lr");
+    expect_placed("--lr", &o, STATUS_USAGE, STATUS_USAGE, "--lr");
+    words_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_values),       cmocka_unit_test(test_json),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_names),
+        cmocka_unit_test(test_later_errors),
     };
     return cmocka_run_group_tests_name("recipe", tests, set_up, support_files_tear_down);
 }

@@ -47,6 +47,28 @@ echo 'lr: fast' >bad.yaml
 check_run "an invalid value" 1 "bad.yaml: line 1: --lr 'fast'" \
     train --recipe bad.yaml --run bad
 check "... leaves no run" [ ! -e bad ]
+
+# Errors that are found after the recipe was read name its lines, too.
+expect_late() {
+    printf '%b' "$1" >late.yaml
+    late_code=$2
+    late_message=$3
+    shift 3
+    check_run "$late_message" "$late_code" "^hcnn-cl: late.yaml: $late_message" \
+        train --recipe late.yaml --backbone tiny --run bad "$@"
+}
+expect_late 'epochs: 3\nwarmup: 3\n' 1 'line 1, line 2: --warmup 3 leaves no epoch'
+expect_late 'warmup: 3\n' 2 'line 1: --warmup 3 leaves no epoch of --epochs 2' --epochs 2
+expect_late 'fine: 0\ncoarse: 0\n' 1 'line 2, line 1: --coarse 0 and --fine 0 leave nothing'
+expect_late 'lr: 1\nmilestones: [3, 2]\n' 1 "line 2: --milestones: '3,2': expected rising"
+expect_late 'lr: 1\naugment: [flip, flop]\n' 1 "line 2: --augment: unknown 'flop'"
+expect_late 'lr: 1\nloss_schedule: 0\n' 1 'line 2: --loss-schedule: '
+expect_late 'only_fine: true\nfusion: gate\n' 1 'line 1, line 2: --fusion gate with --only-fine'
+expect_late 'lr: 1\nfreeze: nothing\n' 1 "line 2: --freeze: no parameter name starts with 'nothing'"
+expect_late 'lr: 1\nweights: gone.pth\n' 1 'line 2: gone.pth: cannot be opened'
+expect_late 'lr: 1\ndata: gone\n' 1 'line 2: gone: does not exist; --data accepts'
+expect_late 'lr: 1\ncrop_boxes: true\n' 1 'line 2: --crop-boxes: the sample has no boxes'
+check "none of these left a run" [ ! -e bad ]
 check_run "a missing recipe" 1 '--recipe nowhere: this file does not exist; expected original' \
     train --recipe nowhere --run bad
 finish

@@ -232,6 +232,9 @@ check_run "comparing and deleting at once" 2 'exclude each other' runs left --co
 check_run "deleting nothing" 2 'delete needs the names or directories of runs' runs --delete
 check_run "deleting what a filter finds" 2 'cannot be combined with --where' \
     runs --delete left --where state=failed
+check_run "deleting as JSON" 2 'cannot be combined with .* and --json' runs --delete left --json
+check_run "columns of a comparison" 2 'columns has no effect with --compare' \
+    runs left right --compare --columns name
 check_run "keeping files of nothing" 2 'keep-files needs --delete' runs left --keep-files
 
 # ---- Names ----

@@ -96,6 +96,14 @@ done
 check "... the same losses" same_steps all-once/metrics.jsonl all-parts/metrics.jsonl
 check "... the best is the average, not the last" \
     differing_tensors all-once/best.safetensors all-once/last.safetensors
+check_run "options without effect" 0 '^--sync-bn has no effect in one process; start several' \
+    train $tiny --run idle --max-steps 1 --sync-bn --wire fp16 --only-fine --coarse 3 --no-norm-decay
+for name in wire coarse no-norm-decay; do
+    check "... --$name" grep -q "^--$name has no effect \(in\|with\)" "$scratch/out"
+done
+echo 'sync_bn: true' >sync.yaml
+check_run "... from a recipe" 0 '' train $tiny --recipe sync.yaml --run idle-recipe --max-steps 1
+check "... are not mentioned" sh -c "! grep 'no effect' '$scratch/out'"
 check_run "an unknown schedule" 2 \
     "schedule 'step': is not one of plateau.multistep.cosine.one-cycle" train $tiny --schedule step
 check_run "a floor for a schedule without one" 2 'schedule one-cycle does not accept --min-lr' \

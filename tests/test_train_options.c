@@ -129,13 +129,55 @@ static void test_not_utf8(void **state)
     free(none);
 }
 
+/* Whether the option is said to have no effect. */
+static bool is_idle(const char *option, const train_options *o)
+{
+    for (const train_idle *idle = train_idle_options; idle->option; idle++)
+        if (strcmp(idle->option, option) == 0)
+            return idle->holds(o);
+    fail_msg("%s is not in the list", option);
+    return false;
+}
+
+static void test_idle_options(void **state)
+{
+    (void)state;
+    const ranks two = {.count = 2};
+    train_options o = train_defaults();
+    for (const train_idle *idle = train_idle_options; idle->option; idle++) {
+        const option_row *row = options_find(train_rows, idle->option);
+        assert_non_null(row);
+        assert_false(idle->holds(&o));
+        assert_false(train_is_given(&o, idle->option));
+        o.origin.lines[row - train_rows] = 7; /* a recipe's */
+        assert_false(train_is_given(&o, idle->option));
+        o.origin.lines[row - train_rows] = TRAIN_GIVEN;
+        assert_true(train_is_given(&o, idle->option));
+    }
+    o.sync_bn = o.no_norm_decay = true;
+    o.wire = PRECISION_FP16;
+    assert_true(is_idle("sync-bn", &o) && is_idle("wire", &o) && is_idle("no-norm-decay", &o));
+    o.ranks = &two;
+    o.weight_decay = 0.1;
+    assert_false(is_idle("sync-bn", &o) || is_idle("wire", &o) || is_idle("no-norm-decay", &o));
+    o.freeze = "default";
+    assert_false(is_idle("coarse", &o) || is_idle("freeze", &o));
+    o.only_fine = true;
+    assert_true(is_idle("coarse", &o) && is_idle("freeze", &o));
+    o.coarse_loss = COARSE_LOSS_MARGINAL;
+    assert_false(is_idle("coarse", &o) || is_idle("coarse-loss", &o));
+    o.loss.coarse = 0;
+    assert_true(is_idle("coarse-loss", &o));
+    o.loss_schedule = "2:1:1";
+    assert_false(is_idle("coarse-loss", &o));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_every_row),
-        cmocka_unit_test(test_help_of_resume),
-        cmocka_unit_test(test_not_utf8),
+        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_every_row),
+        cmocka_unit_test(test_help_of_resume), cmocka_unit_test(test_not_utf8),
+        cmocka_unit_test(test_idle_options),
     };
     return cmocka_run_group_tests_name("config", tests, set_up, support_files_tear_down);
 }

@@ -343,6 +343,32 @@ static status parse_option(const command_line *line, void *values, int argc, cha
     return STATUS_OK;
 }
 
+/* Whether the option was given, and not as --FLAG=false. */
+static bool is_on(const command_line *line, const operands *rest, const void *values,
+                  const char *name)
+{
+    const option_row *row = options_find(line->rows, name);
+    return options_given(rest, name) &&
+           (row->kind != OPTION_FLAG || *(const bool *)((const char *)values + row->at));
+}
+
+static status check_together(const command_line *line, const void *values, const operands *rest,
+                             error *err)
+{
+    for (int i = 0; i < rest->given_count; i++) {
+        const option_row *row = rest->given[i];
+        if (!is_on(line, rest, values, row->name))
+            continue;
+        if (row->needs && !is_on(line, rest, values, row->needs))
+            return error_set(err, STATUS_USAGE, "--%s needs --%s", row->name, row->needs);
+        if (row->excludes && is_on(line, rest, values, row->excludes))
+            return error_set(err, STATUS_USAGE,
+                             "--%s has no effect with --%s; leave one of them out", row->name,
+                             row->excludes);
+    }
+    return STATUS_OK;
+}
+
 static void look_for_help(int argc, char **argv, operands *rest)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
@@ -375,6 +401,7 @@ status options_parse(const command_line *line, void *values, int argc, char **ar
             TRY_OR_DONE(unexpected(line, argv[0], argument, err));
         }
     }
+    result = check_together(line, values, rest, err);
 done:
     if (result != STATUS_OK)
         options_free(rest);

@@ -43,6 +43,9 @@ typedef struct option_row {
     /* The value if the option is given without one, or NULL. Any other value is then joined by '='
      * or, if it is a whole number, may be the next argument. */
     const char *bare;
+    /* Names of options, or NULL: one without which this one has no effect, and one with which it
+     * has none. options_parse refuses both. */
+    const char *needs, *excludes;
     bool on_resume; /* train: may be given together with --resume */
     bool transient; /* train: applies to one start only, so it is neither in config.json nor in a
                        recipe */
@@ -114,10 +117,10 @@ typedef struct operands {
 } operands;
 
 /* Parses argv[1..argc) into the struct that the table's offsets refer to; argv[0] is the command's
- * name. STATUS_USAGE for an unknown option, a missing or malformed value, a value out of bounds and
- * an unexpected operand; the message names the option and, for an unknown one, the nearest known
- * option. "--" ends the options. A value that starts with "--" has to be joined by '='. --help
- * anywhere before "--" wins: *values is then untouched. */
+ * name. STATUS_USAGE for an unknown option, a missing or malformed value, a value out of bounds,
+ * options that do not go together and an unexpected operand; the message names the option and, for
+ * an unknown one, the nearest known option. "--" ends the options. A value that starts with "--"
+ * has to be joined by '='. --help anywhere before "--" wins: *values is then untouched. */
 status options_parse(const command_line *line, void *values, int argc, char **argv, operands *rest,
                      error *err);
 void options_free(operands *rest); /* harmless after a failed options_parse */

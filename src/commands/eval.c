@@ -151,6 +151,9 @@ static status run(void *values, const operands *rest, error *err)
         return error_set(err, STATUS_USAGE,
                          "eval needs --checkpoint CHECKPOINT, such as RUN/best.safetensors");
     TRY(read_classes(o, err));
+    if (options_given(rest, "seed") && o->split == SPLIT_ALL)
+        return error_set(err, STATUS_USAGE,
+                         "--seed halves the test set, so it needs --split validation or test");
     TRY(model_file_open(o->checkpoint, &model, err));
     TRY_OR_DONE(run_terms_read(&model, &terms, err));
     o->seed = options_given(rest, "seed") ? o->seed : terms.seed;
@@ -186,7 +189,8 @@ static const option_row rows[] = {
                     "with the least expected distance in the tree of classes"),
     OPTION_ROW_STRING("classes", eval_options, classes, "N|all",
                       "number of classes to list at each level, the worst first, with the pairs "
-                      "confused most often; 0: none"),
+                      "confused most often; 0: none",
+                      .excludes = "json"),
     OPTION_ROW_STRING("confusion", eval_options, confusion, "FILE",
                       "write both confusion matrices to a CSV file"),
     COMMAND_SELFTEST_ROW(eval_options),

@@ -114,7 +114,7 @@ static const option_row rows[] = {
                       "becomes a model for eval, classify and export",
                       .alias = "data-path"),
     OPTION_ROW_INT("image-size", options, image_size, 1, 4096,
-                   "image size that the network was trained at, with --data"),
+                   "image size that the network was trained at, with --data", .needs = "data"),
     {0},
 };
 

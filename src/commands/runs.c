@@ -193,18 +193,16 @@ static status check(const runs_options *o, const operands *names, error *err)
     if ((o->add || o->remove) && names->count == 0)
         return error_set(err, STATUS_USAGE, "%s needs the names or directories of runs",
                          o->add ? "--add" : "--delete");
-    if ((o->add || o->remove) && (o->where || o->sort || o->columns || o->limit))
+    if ((o->add || o->remove) && (o->where || o->sort || o->columns || o->limit || o->json))
         return error_set(
             err, STATUS_USAGE,
-            "%s cannot be combined with --where, --sort, --columns and --limit; name the "
-            "runs instead",
+            "%s cannot be combined with --where, --sort, --columns, --limit and --json; name the "
+            "runs alone",
             o->add ? "--add" : "--delete");
     if (o->add && o->store)
         return error_set(
             err, STATUS_USAGE,
             "--add records a run in the store beside its directory; leave out --store");
-    if (o->keep_files && !o->remove)
-        return error_set(err, STATUS_USAGE, "--keep-files needs --delete");
     return STATUS_OK;
 }
 
@@ -264,7 +262,8 @@ static const option_row rows[] = {
     OPTION_ROW_STRING("columns", runs_options, columns, "KEYS",
                       "columns to show, separated by commas: name, state, step, started, "
                       "seconds, device, version and others; options; metrics (their best value)",
-                      .fallback = "name, state, progress, main metrics and times"),
+                      .fallback = "name, state, progress, main metrics and times",
+                      .excludes = "compare"),
     OPTION_ROW_INT("limit", runs_options, limit, 0, INT_MAX, "show at most N runs; 0: all"),
     OPTION_ROW_FLAG("compare", runs_options, compare,
                     "show two or more runs side by side: the options in which they differ, and "
@@ -273,7 +272,8 @@ static const option_row rows[] = {
                     "record runs from their directories, replacing any older record"),
     OPTION_ROW_FLAG("delete", runs_options, remove, "delete runs with their directories"),
     OPTION_ROW_FLAG("keep-files", runs_options, keep_files,
-                    "with --delete: delete the records and keep the directories"),
+                    "with --delete: delete the records and keep the directories",
+                    .needs = "delete"),
     OPTION_ROW_FLAG("json", runs_options, json,
                     "print one line of JSON for each run, or for each row of a comparison"),
     {0},

@@ -131,8 +131,6 @@ static status run(void *values, const operands *rest, error *err)
     (void)rest;
     session s = {.asked = values};
     status result;
-    if (s.asked->quick && s.asked->full)
-        return error_set(err, STATUS_USAGE, "--quick and --full exclude each other");
     s.checks = json_array();
     TRY_OR_DONE(got_memory(s.checks, err, "the result"));
     TRY_OR_DONE(s.asked->device ? device_open_place(s.asked->device, 0, &s.dev, err)
@@ -148,7 +146,8 @@ static const option_row rows[] = {
     OPTION_ROW_STRING("device", request, device, "DEVICE",
                       "device to test, as in HCNN_DEVICE, which it overrides"),
     OPTION_ROW_FLAG("quick", request, quick,
-                    "only what wide_resnet_50 runs in training, with one shape each"),
+                    "only what wide_resnet_50 runs in training, with one shape each",
+                    .excludes = "full"),
     OPTION_ROW_FLAG("full", request, full,
                     "everything that the device can run, with several shapes; the default"),
     OPTION_ROW_FLAG("json", request, json, "print one line of JSON"),

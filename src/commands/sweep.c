@@ -261,6 +261,10 @@ static status run(void *values, const operands *line, error *err)
     if (line->count == 0)
         return error_set(err, STATUS_USAGE,
                          "sweep needs a sweep file, or the name of a sweep with --summary");
+    if (s.options->summary && line->count > 1)
+        return error_set(err, STATUS_USAGE,
+                         "'%s': unexpected argument; --summary accepts the name of one sweep",
+                         line->values[1]);
     command_sweep_rows(s.rows);
     status result = search(&s, line, err);
     sweep_file_free(&s.file);
@@ -272,21 +276,23 @@ static status run(void *values, const operands *line, error *err)
 static const option_row rows[] = {
     OPTION_ROW_INT("count", sweep_options, count, 1, INT_MAX,
                    "end after N runs of the sweep in all, including those of earlier commands",
-                   .fallback = "the file's run_cap, else no limit"),
+                   .fallback = "the file's run_cap, else no limit", .excludes = "summary"),
     OPTION_ROW_INT("jobs", sweep_options, jobs, 1, 256, "runs that train at the same time",
-                   .fallback = "one for each of --devices, else 1"),
+                   .fallback = "one for each of --devices, else 1", .excludes = "summary"),
     OPTION_ROW_STRING("devices", sweep_options, devices, "LIST",
                       "values of HCNN_DEVICE, separated by commas; runs that train at the same "
                       "time get them in turn",
-                      .fallback = "HCNN_DEVICE for all"),
+                      .fallback = "HCNN_DEVICE for all", .excludes = "summary"),
     OPTION_ROW_STRING("name", sweep_options, name, "NAME",
                       "name of the sweep; its runs are NAME-001, NAME-002, ...",
                       .fallback = "the key name in the file, else the file's name without its "
-                                  "extension"),
+                                  "extension",
+                      .excludes = "summary"),
     OPTION_ROW_STRING("store", sweep_options, store, "FILE",
                       "store of runs, beside which the run directories are created"),
     OPTION_ROW_U64("seed", sweep_options, seed,
-                   "seed for choosing points; continue a sweep with the same one"),
+                   "seed for choosing points; continue a sweep with the same one",
+                   .excludes = "summary"),
     OPTION_ROW_FLAG("summary", sweep_options, summary,
                     "only print what a sweep has found so far; give its name in place of FILE"),
     OPTION_ROW_FLAG("json", sweep_options, json, "print the summary as lines of JSON"),

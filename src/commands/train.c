@@ -236,6 +236,12 @@ static status complete(const operands *given, int argc, char **argv, train_optio
     return STATUS_OK;
 }
 
+static void note_given(const operands *given, train_options *o)
+{
+    for (int i = 0; i < given->given_count; i++)
+        o->origin.lines[given->given[i] - train_rows] = TRAIN_GIVEN;
+}
+
 /* Like command_options. With several ranks, the first rank parses before the others, so that an
  * error is printed once. */
 static bool parse(train_options *o, int argc, char **argv, operands *rest, int *exit_code)
@@ -289,6 +295,7 @@ int command_train(int argc, char **argv)
         return exit_code;
     }
     result = complete(&given, argc, argv, &o, &kept, &err);
+    note_given(&given, &o);
     if (result == STATUS_OK)
         result = run(&o, &err);
     options_free(&given);

@@ -40,6 +40,7 @@ static status set(hcnn_options *options, const char *name, const char *value, er
             "'%s' is not an option of a training run; `hcnn-cl train --help` lists the options",
             name);
     TRY(words_add(&options->texts, value, strlen(value), err));
+    options->values.origin.lines[row - train_rows] = TRAIN_GIVEN;
     return options_set(row, &options->values, options->texts.texts[options->texts.count - 1], err);
 }
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "base/yaml_tree.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,7 @@ static status read_all(reading *from, error *err)
                                   yaml_tree_text(key));
         *seen = true;
         TRY(set_value(from, value, row, err));
+        from->options->origin.lines[row - train_rows] = (int)yaml_tree_line(value);
     }
     return STATUS_OK;
 }
@@ -116,6 +118,8 @@ static status load(const char *name, const char *text, train_options *options, w
                    error *err)
 {
     reading from = {.options = options, .kept = kept};
+    TRY(words_add(kept, name, strlen(name), err));
+    options->origin = (train_origin){.recipe = kept->texts[kept->count - 1]};
     status result = text ? yaml_tree_read(name, text, strlen(text), &from.tree, err)
                          : yaml_tree_load(name, &from.tree, err);
     if (result == STATUS_OK)
@@ -142,4 +146,43 @@ status recipe_load_run(const char *run, train_options *options, words *kept, err
     options->max_steps = 0;
     free(path);
     return result;
+}
+
+/* ---- Errors that are found later ---- */
+
+/* Whether a message is about the option: it has the option's name, or begins with its value, which
+ * is then a file. */
+static bool is_about(const char *message, const option_row *row, const train_options *o)
+{
+    for (const char *at = message; (at = strstr(at, "--")); at += 2) {
+        const char *end = text_after(at + 2, row->name);
+        if (end && *end != '-' && !isalnum((unsigned char)*end))
+            return true;
+    }
+    if (row->kind != OPTION_STRING)
+        return false;
+    const char *value = *(const char *const *)((const char *)o + row->at);
+    const char *end = value ? text_after(message, value) : NULL;
+    return end && *end == ':';
+}
+
+status recipe_place_error(const train_options *o, status result, error *err)
+{
+    char lines[128] = "";
+    size_t used = 0;
+    bool given = false;
+    if (!o->origin.recipe || (result != STATUS_USAGE && result != STATUS_FAILED))
+        return result;
+    for (int i = 0; train_rows[i].name; i++) {
+        int line = o->origin.lines[i];
+        if (line == 0 || !is_about(err->message, &train_rows[i], o))
+            continue;
+        given |= line == TRAIN_GIVEN;
+        if (line > 0 && used < sizeof lines)
+            used += (size_t)snprintf(lines + used, sizeof lines - used, "%sline %d",
+                                     used ? ", " : "", line);
+    }
+    return used ? error_prefix(err, given ? result : STATUS_FAILED, "%s: %s", o->origin.recipe,
+                               lines)
+                : result;
 }

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "model/weights.h"
 #include "train/epoch.h"
+#include "train/recipe.h"
 #include "train/run_lines.h"
 
 #include <math.h>
@@ -146,6 +147,14 @@ static status advise(const trainer *t, status result, error *err)
         t->files.run.path);
 }
 
+/* Says which of the options that the caller gave have no effect beside the others. */
+static void note_idle(const trainer *t)
+{
+    for (const train_idle *idle = train_idle_options; idle->option && trainer_leads(t); idle++)
+        if (train_is_given(t->options, idle->option) && idle->holds(t->options))
+            train_note(t->observer, "--%s has no effect %s", idle->option, idle->reason);
+}
+
 status train_run(const train_options *options, const train_observer *observer, error *err)
 {
     trainer t = {
@@ -156,7 +165,10 @@ status train_run(const train_options *options, const train_observer *observer, e
     status result = options->resume ? trainer_reopen(&t, err) : trainer_begin(&t, err);
     if (result == STATUS_OK) {
         trainer_announce(&t);
+        note_idle(&t);
         result = advise(&t, run_epochs(&t, err), err);
+    } else {
+        result = recipe_place_error(options, result, err);
     }
     trainer_close(&t, result, err);
     return result;

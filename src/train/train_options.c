@@ -6,6 +6,8 @@
 #include "model/fusion.h"
 #include "train/schedule.h"
 
+#include <string.h>
+
 enum { INDENT = 2 };
 
 static const word_list optimizer_words = WORD_LIST("sgd", "adam", "adamw");
@@ -209,6 +211,53 @@ status train_options_check(const train_options *o, error *err)
                          "have their own");
     return check_loss(o, err);
 }
+
+/* ---- Options without effect ---- */
+
+bool train_is_given(const train_options *o, const char *name)
+{
+    return o->origin.lines[options_find(train_rows, name) - train_rows] == TRAIN_GIVEN;
+}
+
+static bool syncs_alone(const train_options *o)
+{
+    return o->sync_bn && !o->ranks;
+}
+
+static bool sends_alone(const train_options *o)
+{
+    return o->wire != PRECISION_FP32 && !o->ranks;
+}
+
+static bool has_no_decay(const train_options *o)
+{
+    return o->no_norm_decay && o->weight_decay == 0;
+}
+
+static bool has_no_coarse_loss(const train_options *o)
+{
+    return !train_has_coarse_loss(o);
+}
+
+static bool has_no_coarse_weight(const train_options *o)
+{
+    return o->coarse_loss == COARSE_LOSS_MARGINAL && o->loss.coarse == 0 && !o->loss_schedule;
+}
+
+static bool freezes_no_coarse(const train_options *o)
+{
+    return (o->only_fine || o->shared_trunk) && o->freeze && strcmp(o->freeze, "default") == 0;
+}
+
+const train_idle train_idle_options[] = {
+    {"sync-bn", syncs_alone, "in one process; start several with mpirun"},
+    {"wire", sends_alone, "in one process; start several with mpirun"},
+    {"no-norm-decay", has_no_decay, "without --weight-decay"},
+    {"coarse", has_no_coarse_loss, "with --only-fine, unless --coarse-loss is marginal"},
+    {"coarse-loss", has_no_coarse_weight, "with --coarse 0"},
+    {"freeze", freezes_no_coarse, "without a coarse backbone of its own"},
+    {0},
+};
 
 /* ---- config.json ---- */
 

@@ -16,6 +16,15 @@ enum optimizer { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW };
 /* The last layer of the coarse classifier's backbone. */
 enum coarse_depth { COARSE_DEPTH_DEFAULT = -1, COARSE_DEPTH_LAYER3, COARSE_DEPTH_LAYER4 };
 
+enum { TRAIN_ROWS = 64 }; /* rows of the table of options, at most, including the last one */
+
+/* Who set the options, by their rows. Errors name the lines of a recipe. */
+typedef struct train_origin {
+    const char *recipe;    /* the recipe that was loaded, or NULL */
+    int lines[TRAIN_ROWS]; /* its line that set the option; TRAIN_GIVEN; 0: a default */
+} train_origin;
+enum { TRAIN_GIVEN = -1 }; /* the caller set it, after the recipe if there was one */
+
 typedef struct train_options {
     const char *data;              /* NULL: see dataset_open */
     const char *metrics;           /* file for the metrics; NULL: RUN/metrics.jsonl */
@@ -60,6 +69,7 @@ typedef struct train_options {
     const char *program; /* of tune_options and selftest_options */
     const char *device;  /* as device_open_place accepts it; NULL: as HCNN_DEVICE says */
     const ranks *ranks;  /* the processes that train together; NULL: this one alone */
+    train_origin origin;
 } train_options;
 
 /* The original's options: plain SGD at 0.008, 15 epochs, 32 images per batch, loss weights 1
@@ -68,13 +78,23 @@ train_options train_defaults(void);
 
 /* The table: rows of train_options, in the order of config.json; it ends with a row without a
  * name. */
-enum { TRAIN_ROWS = 64 }; /* at most, including the last one */
 extern const option_row train_rows[];
 
 /* Whether the coarse classes have a loss. */
 bool train_has_coarse_loss(const train_options *options);
 /* Returns STATUS_USAGE if options contradict each other or leave nothing to learn. */
 status train_options_check(const train_options *options, error *err);
+
+/* Whether the caller set the option of that name: neither a recipe nor the defaults did. */
+bool train_is_given(const train_options *options, const char *name);
+/* An option that has no effect beside certain others. This is not an error: a sweep may vary both,
+ * and a recipe may serve several kinds of runs. The list ends with a row without an option. */
+typedef struct train_idle {
+    const char *option;
+    bool (*holds)(const train_options *options);
+    const char *reason; /* "without --weight-decay" */
+} train_idle;
+extern const train_idle train_idle_options[];
 
 /* Returns STATUS_USAGE and names the option if a text is not UTF-8, because JSON cannot contain
  * it. */
