@@ -115,6 +115,8 @@ check_run "a negative seed" 2 "^hcnn-cl: --seed '-1': is not a whole number from
 check_run "an option without its dashes" 2 "'epochs': unexpected argument; did you mean --epochs\?" \
     train epochs 3
 check_run "an empty argument" 2 "^hcnn-cl: '': unexpected argument" train ''
+check_run "a longer name of an option" 2 'unknown option --dataset; did you mean --data\?' \
+    train --dataset cifar100
 check_run "another data set" 2 "^hcnn-cl: --dataset 'cifar10': is not cifar100" preprocess --dataset cifar10
 
 device=$HCNN_DEVICE

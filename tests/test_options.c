@@ -183,6 +183,7 @@ static void wrong_names(void **state)
     expect_error("unknown option --data_pth; did you mean --data-path?", WORDS("--data_pth"));
     expect_error("unknown option -epochs; did you mean --epochs?", WORDS("-epochs"));
     expect_error("unknown option --hlep; did you mean --help?", WORDS("--hlep"));
+    expect_error("unknown option --maker-name; did you mean --maker?", WORDS("--maker-name"));
     expect_error("--help=foo: --help accepts no value", WORDS("--help=foo"));
     expect_error("unknown option --wandb; --help lists all options", WORDS("--wandb"));
     expect_error("unknown option --; --help lists all options", WORDS("--=3"));

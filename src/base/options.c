@@ -81,6 +81,9 @@ void options_guess_among(options_guess *guess, const char *word, const char *kno
     /* A word that breaks off early is a likelier mistake than one with wrong letters. */
     if (length >= 2 && starts_with(known, word))
         distance = smaller(distance, 1);
+    /* --dataset for --data */
+    if (strlen(known) >= 4 && starts_with(word, known))
+        distance = smaller(distance, 2);
     unsigned allowed = length < 4 ? 1 : length < 8 ? 2 : 3;
     if (distance > allowed || (guess->best && distance >= guess->distance))
         return;
