@@ -52,7 +52,13 @@ HCNN_API hcnn_device *hcnn_device_open(const char *spec, char *message, size_t c
 /* The name that the driver reports; valid until the device is closed. */
 HCNN_API const char *hcnn_device_name(const hcnn_device *device);
 
-/* Waits for the device to finish its work and releases it. NULL is allowed. */
+/* Sets the time after which a device that finishes no kernel counts as stuck: the call that waits
+ * for it fails, and so does every later one on this device, at once. 0: never. A new device has 600
+ * seconds. For a training it is the option device-timeout. */
+HCNN_API void hcnn_device_set_timeout(hcnn_device *device, double seconds);
+
+/* Waits for the device to finish its work and releases it. NULL is allowed. What a stuck device may
+ * still use stays allocated until the process ends. */
 HCNN_API void hcnn_device_close(hcnn_device *device);
 
 /* ---- Classifying ---- */

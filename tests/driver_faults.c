@@ -13,14 +13,18 @@
  *   fill                     clEnqueueFillBuffer does not exist
  *   poison:KERNEL            its launch fails, and after it every launch and every new buffer
  *   memory:KERNEL            its launch fails for want of memory
+ *   stop:KERNEL:COUNT        that launch of it, from 1, never begins, nor does what follows
+ *   slow:KERNEL:MILLISECONDS each launch of it takes at least so long
  *   noise                    the driver prints to standard output, without ending the line
  *
  * It is made for one thread: it knows each kernel's arguments only as they were last set. */
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CL_TARGET_OPENCL_VERSION 120
@@ -73,6 +77,54 @@ static cl_int CL_API_CALL set_argument(cl_kernel kernel, cl_uint index, size_t s
     return next->clSetKernelArg(kernel, index, size, value);
 }
 
+/* A launch that waits for a moment, in seconds after some fixed one. */
+typedef struct delay {
+    cl_event gate;
+    double until;
+} delay;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void *open_gate(void *context)
+{
+    delay *d = context;
+    const double left = d->until - now();
+    if (left > 0)
+        usleep((useconds_t)(left * 1e6));
+    next->clSetUserEventStatus(d->gate, CL_COMPLETE);
+    next->clReleaseEvent(d->gate);
+    free(d);
+    return NULL;
+}
+
+/* The event that a launch of the target has to wait for; NULL if it does not have to. Delays add
+ * up, because the launches are in order. */
+static cl_event make_gate(cl_command_queue queue)
+{
+    static long launches;
+    static double free_from;
+    pthread_t thread;
+    cl_context context;
+    if (is("stop") && ++launches != number)
+        return NULL;
+    next->clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof(cl_context), &context, NULL);
+    cl_event gate = next->clCreateUserEvent(context, NULL);
+    if (is("stop"))
+        return gate;
+    delay *d = malloc(sizeof *d);
+    free_from = (free_from > now() ? free_from : now()) + (double)number * 1e-3;
+    *d = (delay){gate, free_from};
+    next->clRetainEvent(gate);
+    pthread_create(&thread, NULL, open_gate, d);
+    pthread_detach(thread);
+    return gate;
+}
+
 static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions,
                                  const size_t *offset, const size_t *global, const size_t *local,
                                  cl_uint waits, const cl_event *wait_list, cl_event *event)
@@ -83,8 +135,11 @@ static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_ui
         return CL_OUT_OF_RESOURCES;
     if (is("memory") && is_target(kernel))
         return CL_MEM_OBJECT_ALLOCATION_FAILURE;
+    cl_event gate = (is("stop") || is("slow")) && is_target(kernel) ? make_gate(queue) : NULL;
     cl_int code = next->clEnqueueNDRangeKernel(queue, kernel, dimensions, offset, global, local,
-                                               waits, wait_list, event);
+                                               gate ? 1 : waits, gate ? &gate : wait_list, event);
+    if (gate)
+        next->clReleaseEvent(gate);
     value = is("nan") ? NAN : 1000;
     for (int i = 0; i < seen_count && code == CL_SUCCESS; i++)
         if (seen[i].kernel == kernel && seen[i].buffer)

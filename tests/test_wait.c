@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting in sleep, as for a GPU. The event is one that the test itself completes. */
+/* Waiting in sleep, and no longer than the device makes progress. The events are some that the test
+ * itself completes. */
 #include "base/clock.h"
 #include "check.h"
+#include "device/flight.h"
 #include "device/wait.h"
+#include "ops/peak.h"
 #include "support.h"
 
 #include <pthread.h>
@@ -33,7 +36,7 @@ static double own_cpu_seconds(void)
 }
 
 /* Waits for an event that gets this state after a delay, and returns what the wait returned. */
-static cl_int wait_for_state(const device *dev, cl_int state)
+static status wait_for_state(device *dev, cl_int state, error *err)
 {
     cl_int code;
     pthread_t thread;
@@ -42,28 +45,34 @@ static cl_int wait_for_state(const device *dev, cl_int state)
     assert_int_equal(code, CL_SUCCESS);
     assert_int_equal(pthread_create(&thread, NULL, complete, &l), 0);
     const double cpu = own_cpu_seconds();
-    code = wait_for_event(dev, l.event);
+    status result = wait_for_event(dev, l.event, "testing", err);
     const double end = clock_now(), burnt = own_cpu_seconds() - cpu;
     pthread_join(thread, NULL);
     /* A loop without sleep would take the whole delay. */
     assert_true(burnt < delay / 4);
     assert_true(end >= l.done);
     clReleaseEvent(l.event);
-    return code;
+    return result;
 }
 
 static void test_event(void **state)
 {
-    device gpu = *(const device *)*state;
-    gpu.info.type = CL_DEVICE_TYPE_GPU;
-    assert_int_equal(wait_for_state(&gpu, CL_COMPLETE), CL_SUCCESS);
-    assert_int_equal(wait_for_state(&gpu, CL_OUT_OF_RESOURCES), CL_OUT_OF_RESOURCES);
+    static const cl_device_type types[] = {CL_DEVICE_TYPE_GPU, CL_DEVICE_TYPE_CPU};
+    error err;
+    device other = *(const device *)*state;
+    for (int i = 0; i < 2; i++) {
+        other.info.type = types[i];
+        CHECK_OK(wait_for_state(&other, CL_COMPLETE, &err));
+        CHECK_FAILS(STATUS_FAILED, "CL_OUT_OF_RESOURCES (-5) while testing on",
+                    wait_for_state(&other, CL_OUT_OF_RESOURCES, &err));
+    }
 }
 
 /* A wait for something that has completed does not sleep: 1000 of them take less time than the
  * shortest sleeps would. */
 static void test_completed(void **state)
 {
+    error err;
     cl_int code;
     device gpu = *(const device *)*state;
     gpu.info.type = CL_DEVICE_TYPE_GPU;
@@ -73,7 +82,7 @@ static void test_completed(void **state)
     double best = 1;
     for (int i = 0; i < 1000; i++) {
         const double before = clock_now();
-        assert_int_equal(wait_for_event(&gpu, event), CL_SUCCESS);
+        CHECK_OK(wait_for_event(&gpu, event, "testing", &err));
         const double took = clock_now() - before;
         best = took < best ? took : best;
     }
@@ -94,7 +103,7 @@ static void test_queue(void **state)
     cl_mem buffer = support_buffer(&gpu, COUNT, values);
     cl_event read;
     CHECK_OK(buffer_read_later(&gpu, buffer, 0, got, COUNT * sizeof *got, &read, &err));
-    assert_int_equal(wait_for_queue(&gpu), CL_SUCCESS);
+    CHECK_OK(wait_for_queue(&gpu, false, &err));
     assert_memory_equal(got, values, COUNT * sizeof *got);
     CHECK_OK(buffer_wait(&gpu, &read, &err));
     buffer_release(&buffer);
@@ -102,12 +111,142 @@ static void test_queue(void **state)
     free(got);
 }
 
+/* ---- A device that stops answering ---- */
+
+/* A device that waits for an event of ours before it runs the kernels that follow. */
+static device *open_blocked(const device *dev, cl_event *gate)
+{
+    error err;
+    cl_int code;
+    device *blocked = support_open_another(dev);
+    *gate = clCreateUserEvent(blocked->context, &code);
+    assert_int_equal(code, CL_SUCCESS);
+    assert_int_equal(clEnqueueMarkerWithWaitList(blocked->queue, 1, gate, NULL), CL_SUCCESS);
+    CHECK_OK(flight_begin(blocked, &err));
+    device_set_timeout(blocked, 0.2);
+    return blocked;
+}
+
+static void expect_stuck(device *dev, cl_mem buffer, const char *where)
+{
+    error err;
+    char expected[300];
+    float value;
+    snprintf(expected, sizeof expected,
+             "driver %s) has stopped answering: it made no progress for 0.2 seconds at %s;",
+             dev->info.driver, where);
+    const double start = clock_now(), cpu = own_cpu_seconds();
+    CHECK_FAILS(STATUS_FAILED, expected, wait_for_queue(dev, false, &err));
+    assert_true(clock_now() - start >= 0.2);
+    assert_true(own_cpu_seconds() - cpu < 0.1);
+    assert_true(device_is_stuck(dev));
+    /* From now on everything fails at once, and closing it does not wait. */
+    const double later = clock_now();
+    CHECK_FAILS(STATUS_FAILED, expected, device_finish_promptly(dev, &err));
+    CHECK_FAILS(STATUS_FAILED, expected, buffer_read(dev, buffer, 0, &value, sizeof value, &err));
+    CHECK_FAILS(STATUS_FAILED, expected, flight_begin(dev, &err));
+    device_close(dev);
+    assert_true(clock_now() - later < 0.1);
+}
+
+/* Lets the device continue and releases what is left. */
+static void unblock(device *dev, cl_event gate, cl_mem *buffer)
+{
+    assert_int_equal(clSetUserEventStatus(gate, CL_COMPLETE), CL_SUCCESS);
+    assert_int_equal(clReleaseEvent(gate), CL_SUCCESS);
+    assert_int_equal(clFinish(dev->queue), CL_SUCCESS);
+    buffer_release(buffer);
+    dev->stuck = false;
+    device_close(dev);
+}
+
+static void test_stuck(void **state)
+{
+    for (int kernels = 0; kernels < 2; kernels++) {
+        error err;
+        cl_event gate;
+        cl_mem buffer;
+        device *dev = open_blocked(*state, &gate);
+        const size_t count = (size_t)dev->vec;
+        CHECK_OK(buffer_create(dev, 2 * count * sizeof(float), &buffer, &err));
+        if (kernels)
+            CHECK_OK(peak_copy(dev, buffer, buffer, count, &err));
+        expect_stuck(dev, buffer, kernels ? "the kernel peak_copy" : "a copy of memory");
+        unblock(dev, gate, &buffer);
+    }
+}
+
+/* A device that finishes a kernel now and then is slow, not stuck. */
+static void *open_gates(void *context)
+{
+    for (cl_event *gate = context; *gate; gate++) {
+        nanosleep(&(struct timespec){.tv_nsec = 150000000}, NULL);
+        clSetUserEventStatus(*gate, CL_COMPLETE);
+    }
+    return NULL;
+}
+
+static void test_slow(void **state)
+{
+    enum { GATES = 6 };
+    error err;
+    cl_event gates[GATES + 1] = {NULL};
+    cl_mem buffer;
+    pthread_t thread;
+    device *dev = support_open_another(*state);
+    const size_t count = (size_t)dev->vec;
+    device_set_timeout(dev, 0.4);
+    CHECK_OK(buffer_create(dev, 2 * count * sizeof(float), &buffer, &err));
+    for (int i = 0; i < GATES; i++) {
+        gates[i] = clCreateUserEvent(dev->context, NULL);
+        assert_int_equal(clEnqueueMarkerWithWaitList(dev->queue, 1, &gates[i], NULL), CL_SUCCESS);
+        CHECK_OK(peak_copy(dev, buffer, buffer, count, &err));
+    }
+    assert_int_equal(pthread_create(&thread, NULL, open_gates, gates), 0);
+    const double start = clock_now();
+    CHECK_OK(device_finish(dev, &err));
+    assert_true(clock_now() - start > 2 * dev->timeout);
+    assert_int_equal(flight_count(dev), 0);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < GATES; i++)
+        clReleaseEvent(gates[i]);
+    buffer_release(&buffer);
+    device_close(dev);
+}
+
+/* Once the pace of the kernels is known, no more than dev->most_queued seconds are queued. */
+static void test_bound(void **state)
+{
+    enum { ITEMS = 64, STEPS = 200000, KERNELS = 100 };
+    error err;
+    cl_mem sums;
+    size_t most = 0;
+    device *dev = support_open_another(*state);
+    CHECK_OK(buffer_create(dev, ITEMS * sizeof(float), &sums, &err));
+    CHECK_OK(peak_multiply(dev, sums, ITEMS, STEPS, 1, 0, &err)); /* builds */
+    CHECK_OK(device_finish(dev, &err));
+    const double start = clock_now();
+    for (int i = 0; i < FLIGHT_LEAST; i++)
+        CHECK_OK(peak_multiply(dev, sums, ITEMS, STEPS, 1, 0, &err));
+    CHECK_OK(device_finish(dev, &err));
+    const double each = (clock_now() - start) / FLIGHT_LEAST;
+    dev->most_queued = 2 * FLIGHT_LEAST * each;
+    for (int i = 0; i < KERNELS; i++) {
+        CHECK_OK(peak_multiply(dev, sums, ITEMS, STEPS, 1, 0, &err));
+        most = flight_count(dev) > most ? flight_count(dev) : most;
+    }
+    print_message("# %.1f ms a kernel, at most %zu queued\n", 1e3 * each, most);
+    assert_true(most >= FLIGHT_LEAST && most < KERNELS / 2 + FLIGHT_LEAST);
+    buffer_release(&sums);
+    device_close(dev);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_event),
-        cmocka_unit_test(test_completed),
-        cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_event), cmocka_unit_test(test_completed),
+        cmocka_unit_test(test_queue), cmocka_unit_test(test_stuck),
+        cmocka_unit_test(test_slow),  cmocka_unit_test(test_bound),
     };
     return cmocka_run_group_tests_name("wait", tests, support_open_device, support_close_device);
 }

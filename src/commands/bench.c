@@ -235,7 +235,7 @@ static status run(void *values, const operands *rest, error *err)
     r->options.infer = r->asked.mode != MODE_TRAIN;
     if (r->cold)
         TRY_OR_DONE(empty_caches(&caches, err));
-    TRY_OR_DONE(command_open_device(&f.dev, err));
+    TRY_OR_DONE(command_open_device(r->asked.device_timeout, &f.dev, err));
     device_set_precision(f.dev, r->asked.precision);
     TRY_OR_DONE(measure(r, &f, err));
     if (r->asked.json)

@@ -17,6 +17,7 @@ typedef struct classify_options {
     const char *checkpoint, *decision;
     enum precision precision;
     int top;
+    double device_timeout;
     bool json, no_selftest;
 } classify_options;
 
@@ -144,7 +145,7 @@ static status run(void *values, const operands *images, error *err)
                          "classify needs --checkpoint CHECKPOINT, such as RUN/best.safetensors");
     if (images->count == 0)
         return error_set(err, STATUS_USAGE, "classify needs at least one image");
-    TRY(command_open_device(&dev, err));
+    TRY(command_open_device(o->device_timeout, &dev, err));
     device_set_precision(dev, o->precision);
     progress_begin(&bar, stderr);
     const selftest_options selftest = command_selftest_options(o->no_selftest, &bar);
@@ -172,6 +173,7 @@ static const option_row rows[] = {
                     "how classes are ranked; see eval. With joint and crm, the first coarse class "
                     "is the parent of the first fine one"),
     COMMAND_SELFTEST_ROW(classify_options),
+    COMMAND_TIMEOUT_ROW(classify_options, device_timeout),
     OPTION_ROW_FLAG("json", classify_options, json, "print one line of JSON for each image"),
     {0},
 };
@@ -185,4 +187,5 @@ static const command_line line = {
     .operand = "FILE",
 };
 
-COMMAND(classify, classify_options, .decision = "argmax", .top = 5)
+COMMAND(classify, classify_options, .decision = "argmax", .top = 5,
+        .device_timeout = DEVICE_TIMEOUT)

@@ -65,8 +65,13 @@ int command_fail(const error *err, status code);
 /* Prints in the same way, for a fault after which the command continues. */
 void command_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Opens the device that HCNN_DEVICE names. Warns if compiled kernels cannot be kept. */
-status command_open_device(device **opened, error *err);
+/* Opens the device that HCNN_DEVICE names, with the time of --device-timeout. Warns if compiled
+ * kernels cannot be kept. */
+status command_open_device(double timeout, device **opened, error *err);
+/* The row of --device-timeout, whose member is device_timeout; its default is DEVICE_TIMEOUT. */
+#define COMMAND_TIMEOUT_ROW(struct_, member)                                                       \
+    OPTION_ROW_DOUBLE("device-timeout", struct_, member, 0, 1e9,                                   \
+                      "end if the device finishes no kernel for X seconds; see train")
 void command_warn_cache(void); /* only the warning */
 
 /* Callbacks whose context is a progress. command_draw draws it; command_note clears it and prints
@@ -109,6 +114,7 @@ typedef struct command_network {
     network_options network;
     enum command_mode { MODE_BOTH, MODE_TRAIN, MODE_INFER } mode;
     enum precision precision;
+    double device_timeout;
     bool json;
 } command_network;
 extern const word_list command_mode_words;
@@ -123,7 +129,8 @@ extern const word_list command_mode_words;
                           "first layers; see train"),                                              \
         OPTION_ROW_CHOICE("precision", struct_, asked.precision, precision_words, precision_help), \
         OPTION_ROW_FLAG("only-fine", struct_, asked.network.only_fine,                             \
-                        "use the fine backbone and classifier alone")
+                        "use the fine backbone and classifier alone"),                             \
+        COMMAND_TIMEOUT_ROW(struct_, asked.device_timeout)
 /* The default values of these rows. */
 command_network command_network_defaults(void);
 /* Both commands show the network and the device before their results: as the JSON object to which

@@ -13,8 +13,21 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { LAST_SECONDS = 60 };
+static volatile sig_atomic_t last_code; /* for end_now */
+
+static void end_now(int signal_number)
+{
+    (void)signal_number;
+    _exit(last_code);
+}
+
+/* After the message the process ends soon, even if a driver does not let go of it. */
 int command_fail(const error *err, status code)
 {
+    last_code = (sig_atomic_t)code;
+    signal(SIGALRM, end_now);
+    alarm(LAST_SECONDS);
     fflush(stdout);
     terminal_print(stderr, "hcnn-cl: %s\n", err->message);
     return (int)code;
@@ -38,9 +51,10 @@ void command_warn_cache(void)
         command_warn("%s", err.message);
 }
 
-status command_open_device(device **opened, error *err)
+status command_open_device(double timeout, device **opened, error *err)
 {
     TRY(device_open(opened, err));
+    device_set_timeout(*opened, timeout);
     command_warn_cache();
     return STATUS_OK;
 }
@@ -116,7 +130,8 @@ command_network command_network_defaults(void)
                                          .coarse_classes = 20,
                                          .fine_classes = 100,
                                          .image_size = 32,
-                                         .batch_size = 32}};
+                                         .batch_size = 32},
+                             .device_timeout = DEVICE_TIMEOUT};
 }
 
 json_t *command_network_to_json(const network_options *n, const device *dev, const peak *limits)

@@ -22,6 +22,7 @@ typedef struct eval_options {
     int batch_size, max_bad;
     int most_classes; /* --classes as a number */
     uint64_t seed;
+    double device_timeout;
     bool json, crop_boxes, no_selftest;
 } eval_options;
 
@@ -110,7 +111,7 @@ static status measure_and_print(const eval_options *o, const model_file *model,
     TRY_OR_DONE(decider_create(&m.decide, o->decision, &model->classes, has_coarse, err));
     TRY_OR_DONE(dataset_open(o->data, &data, err));
     TRY_OR_DONE(scores_create(&m.scores, &model->classes, has_coarse, err));
-    TRY_OR_DONE(command_open_device(&dev, err));
+    TRY_OR_DONE(command_open_device(o->device_timeout, &dev, err));
     device_set_precision(dev, o->precision);
     TRY_OR_DONE(hierarchy_compare(&model->classes, o->checkpoint, &data.classes, name, err));
     TRY_OR_DONE(dataset_divide(&data, o->seed, &parts, err));
@@ -194,6 +195,7 @@ static const option_row rows[] = {
     OPTION_ROW_STRING("confusion", eval_options, confusion, "FILE",
                       "write both confusion matrices to a CSV file"),
     COMMAND_SELFTEST_ROW(eval_options),
+    COMMAND_TIMEOUT_ROW(eval_options, device_timeout),
     OPTION_ROW_FLAG("json", eval_options, json, "print one line of JSON"),
     {0},
 };
@@ -205,4 +207,5 @@ static const command_line line = {
     .rows = rows,
 };
 
-COMMAND(eval, eval_options, .decision = "argmax", .classes = "10", .batch_size = 32, .max_bad = 10)
+COMMAND(eval, eval_options, .decision = "argmax", .classes = "10", .batch_size = 32, .max_bad = 10,
+        .device_timeout = DEVICE_TIMEOUT)

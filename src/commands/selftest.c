@@ -185,6 +185,7 @@ static status serve(int argc, char **argv, device **dev, error *err)
                          "precision, a number of shapes and names of checks");
     TRY(device_open_place(argv[1], 0, dev, err));
     device_set_precision(*dev, (enum precision)precision);
+    device_set_timeout(*dev, 0); /* the process that started this one has a limit of its own */
     return selftest_serve(*dev, shapes, argv + FIRST_NAME, argc - FIRST_NAME, stdout, err);
 }
 

@@ -111,7 +111,7 @@ static status run(void *values, const operands *rest, error *err)
     progress bar;
     status result;
     options.network.training = r->asked.mode != MODE_INFER;
-    TRY(command_open_device(&f.dev, err));
+    TRY(command_open_device(r->asked.device_timeout, &f.dev, err));
     device_set_precision(f.dev, r->asked.precision);
     progress_begin(&bar, stderr);
     TRY_OR_DONE(peak_measure(f.dev, &f.limits, err));

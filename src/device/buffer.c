@@ -63,12 +63,11 @@ static status enqueue_read(device *dev, cl_mem buffer, cl_bool blocking, size_t 
     return device_check(dev, err, code, "reading device memory");
 }
 
-/* A blocking copy first waits for the work before it, because the copy itself may keep a processor
- * core busy. A CPU's driver does not. */
+/* A blocking copy first waits for the work before it: the copy itself may keep a processor core
+ * busy, and would never end behind a kernel that does not. */
 static status wait_before_copy(device *dev, size_t bytes, error *err)
 {
-    return bytes == 0 || (dev->info.type & CL_DEVICE_TYPE_CPU) ? STATUS_OK
-                                                               : device_finish(dev, err);
+    return bytes == 0 ? STATUS_OK : device_finish(dev, err);
 }
 
 status buffer_write(device *dev, cl_mem buffer, size_t offset, const void *host, size_t bytes,
@@ -107,23 +106,18 @@ status buffer_wait(device *dev, cl_event *event, error *err)
 {
     if (!*event)
         return STATUS_OK;
-    cl_int code = wait_for_event(dev, *event);
+    status result = wait_for_event(dev, *event, "waiting for a copy", err);
     buffer_forget(event);
-    return device_check(dev, err, code, "waiting for a copy");
+    return result;
 }
 
 status buffer_poll(device *dev, cl_event *event, bool *done, error *err)
 {
-    cl_int state = CL_COMPLETE, code = CL_SUCCESS;
-    if (*event)
-        code =
-            clGetEventInfo(*event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
-    if (code == CL_SUCCESS && state < 0)
-        code = state;
-    *done = code == CL_SUCCESS && state == CL_COMPLETE;
-    if (*done || code != CL_SUCCESS)
+    const cl_int state = *event ? wait_state(*event) : CL_COMPLETE;
+    *done = state == CL_COMPLETE;
+    if (state <= CL_COMPLETE)
         buffer_forget(event);
-    return device_check(dev, err, code, "waiting for a copy");
+    return device_check(dev, err, state < 0 ? state : CL_SUCCESS, "waiting for a copy");
 }
 
 status buffer_flush(device *dev, error *err)

@@ -3,6 +3,7 @@
 #include "device/device.h"
 #include "base/array.h"
 #include "base/environment.h"
+#include "device/flight.h"
 #include "device/profile.h"
 #include "device/program.h"
 #include "device/verdicts.h"
@@ -276,6 +277,8 @@ static void release_queue(const device *dev)
     device_unlock();
 }
 
+static const double most_queued = 10; /* seconds */
+
 status device_open_info(const device_info *info, device **opened, error *err)
 {
     *opened = NULL;
@@ -283,7 +286,11 @@ status device_open_info(const device_info *info, device **opened, error *err)
     TRY(got_memory(dev, err, "the device"));
     dev->info = *info; /* NOLINT(clang-analyzer-core.NullDereference): info is never NULL */
     dev->vec = choose_vec(info);
-    status result = device_check(dev, err, create_queue(dev), "opening the device");
+    dev->timeout = DEVICE_TIMEOUT;
+    dev->most_queued = most_queued;
+    status result = flight_create(dev, err);
+    if (result == STATUS_OK)
+        result = device_check(dev, err, create_queue(dev), "opening the device");
     if (result == STATUS_OK)
         *opened = dev;
     else
@@ -293,15 +300,29 @@ status device_open_info(const device_info *info, device **opened, error *err)
 
 void device_close(device *dev)
 {
+    error ignored;
     if (!dev)
         return;
     if (dev->queue)
-        wait_for_queue(dev);
+        (void)wait_for_queue(dev, false, &ignored);
+    if (dev->stuck)
+        return;
+    flight_free(dev);
     profile_free(dev);
     verdicts_close(dev->verdicts);
     program_release_all(dev);
     release_queue(dev);
     free(dev);
+}
+
+bool device_is_stuck(const device *dev)
+{
+    return dev && dev->stuck;
+}
+
+void device_set_timeout(device *dev, double seconds)
+{
+    dev->timeout = seconds;
 }
 
 const word_list precision_words = WORD_LIST("fp32", "fp16");
@@ -318,12 +339,12 @@ size_t device_real_bytes(const device *dev)
 
 status device_finish(device *dev, error *err)
 {
-    return device_check(dev, err, wait_for_queue(dev), "waiting for the queue");
+    return wait_for_queue(dev, false, err);
 }
 
 status device_finish_promptly(device *dev, error *err)
 {
-    return device_check(dev, err, clFinish(dev->queue), "waiting for the queue");
+    return wait_for_queue(dev, true, err);
 }
 
 size_t device_vectors(const device *dev, size_t length)

@@ -59,12 +59,19 @@ enum precision {
 };
 extern const word_list precision_words;
 
+/* Seconds; see --device-timeout. */
+#define DEVICE_TIMEOUT 600.0
+
 typedef struct device {
     device_info info;
     enum precision precision; /* the type `real` in kernels; see device_set_precision */
     cl_context context;
     cl_command_queue queue; /* in order */
     int vec;                /* floats that a work-item handles at once: VEC in every program */
+    double timeout;         /* seconds without progress after which it is stuck; 0: never */
+    double most_queued;     /* seconds of work, about, that are queued at most; see flight.h */
+    bool stuck;             /* it has stopped answering; see wait.h */
+    struct flight *flight;  /* the kernels that may not have finished */
     struct program_table *programs;
     struct profile *profile;   /* NULL: profiling is off; see profile.h */
     struct verdicts *verdicts; /* of the self-test, for verdicts.h; NULL: it has not run */
@@ -119,8 +126,16 @@ status device_open_own(int place, device **opened, error *err);
 status device_open(device **opened, error *err);
 /* Opens the device that `info` describes. */
 status device_open_info(const device_info *info, device **opened, error *err);
-/* Waits for the queue and releases everything; dev may be NULL. */
+/* Waits for the queue and releases everything; dev may be NULL. Nothing of a stuck device is
+ * released, because its driver may still use it, or wait for it. */
 void device_close(device *dev);
+
+/* Whether the device has stopped answering; false if dev is NULL. What it was given, such as the
+ * memory of a copy that has not ended, must then stay as it is until the process ends. */
+bool device_is_stuck(const device *dev);
+/* Sets the seconds without progress after which the device counts as stuck (see wait.h); 0: never.
+ * A new device has DEVICE_TIMEOUT. */
+void device_set_timeout(device *dev, double seconds);
 
 /* Sets the precision; a new device has fp32. Call it before the first kernel runs, because programs
  * are built for one precision. */
@@ -134,10 +149,10 @@ size_t device_real_bytes(const device *dev);
 void device_lock(void);
 void device_unlock(void);
 
-/* Waits until the queue is empty. While it waits for a GPU it sleeps (see wait.h). */
+/* Waits until the queue is empty. While it waits it sleeps (see wait.h). */
 status device_finish(device *dev, error *err);
-/* The same for measurements of time: the driver waits, which notices the end at once, but may keep
- * a processor core busy. */
+/* The same for measurements of time: notices the end at once, but may keep a processor core busy.
+ */
 status device_finish_promptly(device *dev, error *err);
 
 /* The number of work-items for a row of `length` floats, with dev->vec floats each; the last may

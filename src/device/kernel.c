@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ranges and launches; see kernel.h. */
 #include "device/kernel.h"
-#include "device/profile.h"
+#include "device/flight.h"
 #include "device/program.h"
 
 #include <stdio.h>
@@ -133,9 +133,11 @@ status kernel_launch(device *dev, const char *program, const char *kernel, launc
     TRY(program_kernel(dev, program, kernel, &built, err));
     TRY(fit_range(dev, built, &range, err));
     TRY(set_arguments(dev, built->handle, kernel, arguments, count, err));
-    cl_int code =
-        clEnqueueNDRangeKernel(dev->queue, built->handle, range.dimensions, NULL, range.global,
-                               range.local, 0, NULL, profile_event(dev, kernel));
+    TRY(flight_begin(dev, err));
+    cl_event event = NULL;
+    cl_int code = clEnqueueNDRangeKernel(dev->queue, built->handle, range.dimensions, NULL,
+                                         range.global, range.local, 0, NULL, &event);
+    flight_add(dev, built->name, event);
     if (code == CL_SUCCESS)
         return STATUS_OK;
     char what[128];

@@ -39,21 +39,22 @@ void profile_label(device *dev, const char *phase, const char *label)
     dev->profile->label = label;
 }
 
-cl_event *profile_event(device *dev, const char *kernel)
+void profile_add(device *dev, const char *kernel, cl_event event)
 {
     error ignored;
     struct profile *p = dev->profile;
     /* If memory is exhausted a record is missing, but the kernel still runs. */
     if (!p || array_grow(&p->records, p->count, sizeof *p->records, "", &ignored) != STATUS_OK)
-        return NULL;
-    p->records[p->count] = (profile_record){.phase = p->phase, .label = p->label, .kernel = kernel};
-    return &p->records[p->count++].event;
+        return;
+    clRetainEvent(event);
+    p->records[p->count++] =
+        (profile_record){.phase = p->phase, .label = p->label, .kernel = kernel, .event = event};
 }
 
 static status read_times(device *dev, profile_record *r, error *err)
 {
     cl_ulong start = 0, end = 0;
-    if (!r->event) /* the launch failed, or the times have been read already */
+    if (!r->event) /* the times have been read already */
         return STATUS_OK;
     cl_int code =
         clGetEventProfilingInfo(r->event, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL);

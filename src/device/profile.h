@@ -11,7 +11,7 @@ typedef struct profile_record {
     const char *phase, *label; /* as last set by profile_label; "" before */
     const char *kernel;
     uint64_t start, end; /* nanoseconds on the device's clock */
-    cl_event event;      /* NULL once the times have been read, or if the launch failed */
+    cl_event event;      /* NULL once the times have been read */
 } profile_record;
 
 /* Starts recording the kernels of dev, with a new queue. Call it while nothing is enqueued; if
@@ -23,8 +23,8 @@ status profile_start(device *dev, error *err);
  * nothing while profiling is off. */
 void profile_label(device *dev, const char *phase, const char *label);
 
-/* Returns where to store the next kernel's event; NULL while profiling is off. */
-cl_event *profile_event(device *dev, const char *kernel);
+/* Records a launched kernel by its event; does nothing while profiling is off. */
+void profile_add(device *dev, const char *kernel, cl_event event);
 
 /* Waits for the queue and returns the records since the start or the last profile_clear, in order
  * and with their times. They belong to dev and are valid until the next kernel. *count is 0 while

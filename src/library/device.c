@@ -33,6 +33,13 @@ const char *hcnn_device_name(const hcnn_device *handle)
     return handle->opened->info.name;
 }
 
+void hcnn_device_set_timeout(hcnn_device *handle, double seconds)
+{
+    pthread_mutex_lock(&handle->lock);
+    device_set_timeout(handle->opened, seconds > 0 ? seconds : 0);
+    pthread_mutex_unlock(&handle->lock);
+}
+
 void hcnn_device_close(hcnn_device *handle)
 {
     if (!handle)

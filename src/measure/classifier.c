@@ -137,6 +137,8 @@ status classifier_run(classifier *c, const classifier_image *images, int count, 
     status result = pack(images, count, &p, err);
     if (result == STATUS_OK)
         result = run(c, &p, count, coarse, fine, err);
+    if (device_is_stuck(network_device(c->net)))
+        return result; /* the device may still read the pixels */
     free(p.pixels);
     free(p.sources);
     return result;

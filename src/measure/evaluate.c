@@ -42,7 +42,8 @@ static status finish_batch(pass *p, bool with_logits, error *err)
         if (p->fine && with_logits)
             p->sink->logits(p->sink->context, done, p->coarse, p->fine);
     }
-    loader_recycle(p->from, done);
+    if (!device_is_stuck(network_device(p->net))) /* which may still read it */
+        loader_recycle(p->from, done);
     return result;
 }
 

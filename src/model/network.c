@@ -216,6 +216,8 @@ void network_free(network *net)
         return;
     error ignored;
     device_finish(net->dev, &ignored);
+    if (device_is_stuck(net->dev))
+        return; /* the device may still use everything */
     for (int h = 0; h < HEAD_COUNT; h++) {
         buffer_release(&net->g.heads[h].labels);
         buffer_release(&net->g.heads[h].results);

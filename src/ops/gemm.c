@@ -2,7 +2,7 @@
 /* CLBlast's SGEMM with our own scratch memory, so that nothing is allocated inside a step; see
  * gemm.h. */
 #include "ops/gemm.h"
-#include "device/profile.h"
+#include "device/flight.h"
 
 #include <clblast_c.h>
 #include <string.h>
@@ -106,10 +106,13 @@ status gemm_workspace(device *dev, const gemm_problem *p, size_t *bytes, error *
 
 status gemm_run(device *dev, const gemm_problem *p, cl_mem workspace, error *err)
 {
+    TRY(flight_begin(dev, err));
+    cl_event event = NULL;
     CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(
         CLBlastLayoutRowMajor, transpose_of(p->a), transpose_of(p->b), p->m, p->n, p->k, p->alpha,
         p->a.buffer, p->a.offset, p->a.stride, p->b.buffer, p->b.offset, p->b.stride, p->beta,
-        p->c.buffer, p->c.offset, p->c.stride, &dev->queue, profile_event(dev, "gemm"), workspace);
+        p->c.buffer, p->c.offset, p->c.stride, &dev->queue, &event, workspace);
+    flight_add(dev, "gemm", event);
     if (code == CLBlastSuccess)
         return STATUS_OK;
     return error_set(err, STATUS_FAILED, "CLBlast error %d in a %zux%zux%zu product on %s",

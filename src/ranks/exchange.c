@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/half.h"
 #include "device/buffer.h"
+#include "device/wait.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -104,6 +105,8 @@ void exchange_free(exchange *x)
     if (!x)
         return;
     exchange_abandon(x);
+    if (device_is_stuck(x->dev))
+        return; /* the device may still use the values */
     network_watch_gradients(x->net, (gradient_watch){0});
     free(x->values);
     free(x->packed);
@@ -289,11 +292,16 @@ static status take_rest(exchange *x, error *err)
 
 static status wait_for_all(exchange *x, error *err)
 {
+    double last = clock_now(); /* time of the device's last progress */
     while (x->first_open < x->bucket_count) {
         bool moved;
         TRY(advance_all(x, &moved, err));
-        if (!moved)
-            nanosleep(&nap, NULL);
+        if (moved || x->buckets[x->first_open].state != BUCKET_READING)
+            last = clock_now();
+        if (moved)
+            continue;
+        TRY(wait_watch(x->dev, &last, err));
+        nanosleep(&nap, NULL);
     }
     return STATUS_OK;
 }

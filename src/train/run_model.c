@@ -38,6 +38,7 @@ status run_model_open_device(run_model *m, const train_options *o, error *err)
     TRY(o->device ? device_open_place(o->device, place, &m->dev, err)
                   : device_open_own(place, &m->dev, err));
     device_set_precision(m->dev, o->precision);
+    device_set_timeout(m->dev, o->device_timeout);
     return STATUS_OK;
 }
 

@@ -110,13 +110,15 @@ status solver_create(network *net, const train_options *options, solver **create
 
 void solver_free(solver *s)
 {
+    error ignored;
     if (!s)
+        return;
+    for (int i = 0; i < 2; i++)
+        buffer_wait(s->dev, &s->known[i], &ignored); /* the device writes into *s until then */
+    if (device_is_stuck(s->dev))
         return;
     free(s->companions);
     state_list_free(&s->state);
-    error ignored;
-    for (int i = 0; i < 2; i++)
-        buffer_wait(s->dev, &s->known[i], &ignored); /* the device writes into *s until then */
     buffer_release(&s->overflow);
     buffer_release(&s->squares);
     buffer_release(&s->gathered);

@@ -100,7 +100,8 @@ status step_results_wait(trainer *t, error *err)
     status result = network_wait(t->model.net, done.ticket, &results, err);
     if (result == STATUS_OK)
         result = take_results(t, done.at, results, err);
-    loader_recycle(t->data.train, done.b);
+    if (!device_is_stuck(t->model.dev)) /* which may still read it */
+        loader_recycle(t->data.train, done.b);
     return result;
 }
 
@@ -113,7 +114,8 @@ void step_abandon(trainer *t)
     if (!t->now.on_device.b)
         return;
     network_wait(t->model.net, t->now.on_device.ticket, &results, &ignored);
-    loader_recycle(t->data.train, t->now.on_device.b);
+    if (!device_is_stuck(t->model.dev))
+        loader_recycle(t->data.train, t->now.on_device.b);
     t->now.on_device.b = NULL;
 }
 

@@ -27,6 +27,7 @@ train_options train_defaults(void)
         .loss = {1, 2},
         .metrics_every = 1,
         .threads = 2,
+        .device_timeout = DEVICE_TIMEOUT,
         .max_bad = 10,
     };
 }
@@ -144,6 +145,9 @@ const option_row train_rows[] = {
     OPTION_ROW_INT("threads", train_options, threads, 1, 256,
                    "threads that decode images; the result does not depend on it",
                    .alias = "num-workers", .on_resume = true),
+    OPTION_ROW_DOUBLE("device-timeout", train_options, device_timeout, 0, 1e9,
+                      "end with an error if the device finishes no kernel for X seconds; 0: never",
+                      .on_resume = true),
     OPTION_ROW_FLAG(
         "sync-bn", train_options, sync_bn,
         "with mpirun: normalise by the statistics of the whole batch, not of each rank's part"),
@@ -161,8 +165,9 @@ const option_row train_rows[] = {
     OPTION_ROW_STRING("run", train_options, run, "DIR", "new directory for the run",
                       .fallback = "runs/DATE-TIME", .transient = true),
     OPTION_ROW_STRING("resume", train_options, resume, "RUN",
-                      "continue a run with its own options, except --epochs, --threads and "
-                      "--max-bad if they are given; the run's --max-steps no longer applies",
+                      "continue a run with its own options, except --epochs, --threads, --max-bad "
+                      "and --device-timeout if they are given; the run's --max-steps no longer "
+                      "applies",
                       .on_resume = true, .transient = true),
     {0},
 };

@@ -44,10 +44,11 @@ typedef struct train_options {
     int metrics_every;                  /* steps per line of metrics */
     int checkpoint_every;               /* steps; 0: at the end of each epoch only */
     int threads;
-    int max_bad;    /* number of image files that may be broken */
-    int accumulate; /* batches per step */
-    int histograms; /* write them every N epochs; 0: never */
-    int early_stop; /* epochs without a lower validation loss; 0: never */
+    double device_timeout; /* as device_set_timeout takes it */
+    int max_bad;           /* number of image files that may be broken */
+    int accumulate;        /* batches per step */
+    int histograms;        /* write them every N epochs; 0: never */
+    int early_stop;        /* epochs without a lower validation loss; 0: never */
     double lr, momentum, weight_decay;
     double warmup, min_lr; /* see schedule_terms */
     double clip_norm;      /* L2 norm of all gradients together; 0: no clipping */

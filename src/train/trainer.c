@@ -81,8 +81,10 @@ status trainer_save(trainer *t, bool best, error *err)
 
 void trainer_close(trainer *t, status result, const error *why)
 {
+    const bool stuck = device_is_stuck(t->model.dev);
     run_model_close(&t->model);
-    run_data_close(&t->data);
+    if (!stuck) /* a stuck device may still read a batch */
+        run_data_close(&t->data);
     run_files_close(&t->files, result, t->complete, why); /* last: it unlocks the run */
 }
 
