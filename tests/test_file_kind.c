@@ -52,6 +52,9 @@ static void test_uses(void **state)
     (void)state;
     assert_int_equal(file_kind_of(BYTES("\x1f\x8b"))->use, FILE_PACKED);
     assert_int_equal(file_kind_of(BYTES("PK\3\4"))->use, FILE_OTHER);
+    assert_int_equal(file_kind_of(BYTES("<html>"))->use, FILE_OTHER);
+    assert_int_equal(file_kind_of(BYTES(""))->use, FILE_TEXT);
+    assert_int_equal(file_kind_of(BYTES("lr: 1\n"))->use, FILE_TEXT);
     assert_int_equal(file_kind_of(BYTES("\x10\0\0\0\0\0\0\0{}"))->use, FILE_SAFETENSORS);
 }
 

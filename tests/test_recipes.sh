@@ -69,6 +69,10 @@ expect_late 'lr: 1\nweights: gone.pth\n' 1 'line 2: gone.pth: cannot be opened'
 expect_late 'lr: 1\ndata: gone\n' 1 'line 2: gone: does not exist; --data accepts'
 expect_late 'lr: 1\ncrop_boxes: true\n' 1 'line 2: --crop-boxes: the sample has no boxes'
 check "none of these left a run" [ ! -e bad ]
+check_run "a run as a recipe" 1 'first: is a directory; expected original, .* the config.json of a run' \
+    train --recipe first --run bad
+check_run "a checkpoint as a recipe" 1 'appears to be a safetensors file; expected a text file' \
+    train --recipe first/last.safetensors --run bad
 check_run "a missing recipe" 1 '--recipe nowhere: this file does not exist; expected original' \
     train --recipe nowhere --run bad
 finish

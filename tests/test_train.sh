@@ -316,7 +316,14 @@ cp "$golden/cifar-binary.tar.gz" "$foreign"
 ln -s "$foreign" linked
 check_run "data whose absolute path is not UTF-8" 2 '^hcnn-cl: --data: .* is not UTF-8' \
     train --backbone tiny --batch-size 4 --data linked/cifar-binary.tar.gz --run none
-check_run "resuming a directory that is not a run" 1 'no-run/config.json' train --resume no-run
+check_run "resuming a directory that is not a run" 1 \
+    '^hcnn-cl: no-run: is not the directory of a run, because no-run/config.json does not exist$' \
+    train --resume no-run
+check_run "resuming a checkpoint" 1 'edge/last.safetensors: is not the .*; did you mean edge\?' \
+    train --resume edge/last.safetensors
+mkdir no-run
+check_run "a new run in the place of something else" 2 'no-run: already exists and is not a run' \
+    train $tiny --run no-run
 check_run "resuming with other options" 2 '^hcnn-cl: --lr cannot be given with --resume' \
     train --resume whole --lr 1e-4
 check_run "milestones that do not rise" 2 '^hcnn-cl: --milestones: ' train $tiny --milestones 7,3 --run none

@@ -84,7 +84,7 @@ static bool is_text(const unsigned char *bytes, size_t size)
 
 const file_kind *file_kind_of(const unsigned char *bytes, size_t size)
 {
-    static const file_kind empty = {.name = "an empty file"}, text = {.name = "a text file"},
+    static const file_kind empty = {"an empty file", FILE_TEXT}, text = {"a text file", FILE_TEXT},
                            safetensors = {"a safetensors file", FILE_SAFETENSORS},
                            onnx = {.name = "an ONNX model"}, pickle = {.name = "a Python pickle"};
     if (size == 0)

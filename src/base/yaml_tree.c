@@ -2,6 +2,7 @@
 /* Checks a file event by event, then lets libyaml build its tree; see yaml_tree.h. */
 #include "base/yaml_tree.h"
 #include "base/file.h"
+#include "base/file_kind.h"
 #include "base/options.h"
 #include "base/text.h"
 
@@ -176,6 +177,10 @@ status yaml_tree_load(const char *path, yaml_tree *tree, error *err)
 {
     *tree = (yaml_tree){.path = path};
     unsigned char *text;
+    const file_kind *kind = file_kind_at(path);
+    if (kind && kind->use != FILE_TEXT)
+        return error_set(err, STATUS_FAILED, "%s: appears to be %s; expected a text file with YAML",
+                         path, kind->name);
     TRY(file_read(path, YAML_TREE_BYTES, &text, &tree->size, err));
     tree->text = (char *)text;
     return build(tree, err);

@@ -131,6 +131,11 @@ static status load(const char *name, const char *text, train_options *options, w
 status recipe_load(const char *name, train_options *options, words *kept, error *err)
 {
     const char *text = find_builtin(name);
+    if (!text && file_is_directory(name))
+        return error_set(err, STATUS_FAILED,
+                         "--recipe %s: is a directory; expected original, modern or a file, such "
+                         "as the config.json of a run",
+                         name);
     if (text || file_exists(name))
         return load(name, text, options, kept, err);
     return error_set(err, STATUS_FAILED,
@@ -138,11 +143,25 @@ status recipe_load(const char *name, train_options *options, words *kept, error 
                      name);
 }
 
+/* A user may have named a checkpoint in place of its run. */
+static status not_a_run(const char *run, const char *config, error *err)
+{
+    char *parent = file_parent(run);
+    TRY(got_memory(parent, err, run));
+    bool inside = !file_is_directory(run) && file_exists_in(parent, "config.json");
+    error_set(err, STATUS_FAILED,
+              "%s: is not the directory of a run, because %s does not exist%s%s%s", run, config,
+              inside ? "; did you mean " : "", inside ? parent : "", inside ? "?" : "");
+    free(parent);
+    return STATUS_FAILED;
+}
+
 status recipe_load_run(const char *run, train_options *options, words *kept, error *err)
 {
     char *path = text_format("%s/config.json", run);
     TRY(got_memory(path, err, run));
-    status result = load(path, NULL, options, kept, err);
+    status result =
+        file_exists(path) ? load(path, NULL, options, kept, err) : not_a_run(run, path, err);
     options->max_steps = 0;
     free(path);
     return result;

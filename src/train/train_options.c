@@ -229,6 +229,11 @@ static bool syncs_alone(const train_options *o)
     return o->sync_bn && !o->ranks;
 }
 
+static bool has_groups(const train_options *o)
+{
+    return o->sync_bn && backbone_find(o->backbone)->groups > 0;
+}
+
 static bool sends_alone(const train_options *o)
 {
     return o->wire != PRECISION_FP32 && !o->ranks;
@@ -256,6 +261,7 @@ static bool freezes_no_coarse(const train_options *o)
 
 const train_idle train_idle_options[] = {
     {"sync-bn", syncs_alone, "in one process; start several with mpirun"},
+    {"sync-bn", has_groups, "with a backbone that has no batch normalisation"},
     {"wire", sends_alone, "in one process; start several with mpirun"},
     {"no-norm-decay", has_no_decay, "without --weight-decay"},
     {"coarse", has_no_coarse_loss, "with --only-fine, unless --coarse-loss is marginal"},
