@@ -85,20 +85,21 @@ const char *verdicts_path(const verdicts *known)
 
 bool verdicts_find(const verdicts *known, const char *check, verdict *found)
 {
-    int passed, required = 0, shapes = 0;
-    const char *why = "";
-    json_t *from = json_object_get(known->checks, check), *error, *bound, *seconds;
-    if (!from || json_unpack(from, "{s:b, s?b, s?i, s:o, s:o, s:o, s?s}", "passed", &passed,
-                             "required", &required, "shapes", &shapes, "error", &error, "bound",
-                             &bound, "seconds", &seconds, "why", &why) != 0)
+    /* json_unpack would need memory, and a failed check would then count as an unknown one. */
+    const json_t *from = json_object_get(known->checks, check);
+    const json_t *passed = json_object_get(from, "passed");
+    const json_t *error = json_object_get(from, "error"), *bound = json_object_get(from, "bound");
+    const json_t *seconds = json_object_get(from, "seconds");
+    const char *why = json_string_value(json_object_get(from, "why"));
+    if (!json_is_boolean(passed) || !error || !bound || !seconds)
         return false;
-    *found = (verdict){.passed = passed,
-                       .required = required,
-                       .shapes = shapes,
+    *found = (verdict){.passed = json_is_true(passed),
+                       .required = json_is_true(json_object_get(from, "required")),
+                       .shapes = (int)json_integer_value(json_object_get(from, "shapes")),
                        .error = json_is_number(error) ? json_number_value(error) : NAN,
                        .bound = json_is_number(bound) ? json_number_value(bound) : NAN,
                        .seconds = json_number_value(seconds)};
-    snprintf(found->why, sizeof found->why, "%s", why);
+    snprintf(found->why, sizeof found->why, "%s", why ? why : "");
     return true;
 }
 
