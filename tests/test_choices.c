@@ -269,6 +269,28 @@ static void test_damage(void **state)
     forget_all(dev);
 }
 
+/* Each entry is found among many, also after it was put again, and after all were read. */
+static void test_many_entries(void **state)
+{
+    enum { ENTRIES = 5000 };
+    device *dev = *state;
+    error err;
+    forget_all(dev);
+    for (int twice = 0; twice < 2; twice++)
+        for (int n = ENTRIES; n > 0; n--) {
+            const convolution_call call = make_call(n % 3, 16, n);
+            CHECK_OK(choices_put(chooser.known, &call, by(&im2col_gemm), twice * n, &err));
+        }
+    CHECK_OK(choices_save(chooser.known, &err));
+    start_again(dev);
+    for (int n = 1; n <= ENTRIES; n++) {
+        const convolution_call call = make_call(n % 3, 16, n);
+        const choice *found = choices_find(chooser.known, &call);
+        assert_true(found && found->seconds == n);
+    }
+    forget_all(dev);
+}
+
 static void test_no_cache_directory(void **state)
 {
     device *dev = *state;
@@ -341,15 +363,11 @@ static void test_tf32_has_its_own_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_each_part_of_a_call_counts),
-        cmocka_unit_test(test_choosing),
-        cmocka_unit_test(test_tiles),
-        cmocka_unit_test(test_foreign_files),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_no_cache_directory),
-        cmocka_unit_test(test_two_at_once),
-        cmocka_unit_test(test_tf32_has_its_own_file),
+        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_each_part_of_a_call_counts),
+        cmocka_unit_test(test_choosing),      cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_foreign_files), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_many_entries),  cmocka_unit_test(test_no_cache_directory),
+        cmocka_unit_test(test_two_at_once),   cmocka_unit_test(test_tf32_has_its_own_file),
     };
     return cmocka_run_group_tests_name("choices", tests, set_up, tear_down);
 }

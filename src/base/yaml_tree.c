@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "base/text.h"
 
+#include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
@@ -125,20 +126,31 @@ static status parse(yaml_tree *tree, bool make, error *err)
     return result;
 }
 
-/* Checks the keys of a mapping, which are few enough to compare each with all others. */
+/* Adds the key to `lines`, which has the line of each earlier one. */
+static status check_key(const yaml_tree *tree, const yaml_node_t *key, const char *text,
+                        json_t *lines, error *err)
+{
+    if (!text)
+        return yaml_tree_fail(tree, key, err, "a key has to be a single word");
+    const json_t *first = json_object_get(lines, text);
+    if (first)
+        return yaml_tree_fail(tree, key, err, "'%s' is given twice, first in line %lld", text,
+                              json_integer_value(first));
+    json_t *line = json_integer((json_int_t)yaml_tree_line(key));
+    return got_memory(json_object_set_new(lines, text, line) == 0, err, tree->path);
+}
+
 static status check_mapping(yaml_tree *tree, const yaml_node_t *mapping, error *err)
 {
-    for (size_t i = 0; i < yaml_tree_count(mapping); i++) {
-        yaml_node_t *key, *other, *value;
+    json_t *lines = json_object();
+    status result = got_memory(lines, err, tree->path);
+    for (size_t i = 0; result == STATUS_OK && i < yaml_tree_count(mapping); i++) {
+        yaml_node_t *key, *value;
         const char *text = yaml_tree_key(tree, mapping, i, &key, &value);
-        if (!text)
-            return yaml_tree_fail(tree, key, err, "a key has to be a single word");
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(yaml_tree_key(tree, mapping, j, &other, &value), text) == 0)
-                return yaml_tree_fail(tree, key, err, "'%s' is given twice, first in line %zu",
-                                      text, yaml_tree_line(other));
+        result = check_key(tree, key, text, lines, err);
     }
-    return STATUS_OK;
+    json_decref(lines);
+    return result;
 }
 
 static status check_nodes(yaml_tree *tree, error *err)
@@ -251,13 +263,18 @@ status yaml_tree_join(yaml_tree *tree, const yaml_node_t *value, char **text, er
 {
     bool is_list = value->type == YAML_SEQUENCE_NODE;
     size_t count = is_list ? yaml_tree_count(value) : 1;
-    *text = strdup("");
-    for (size_t i = 0; i < count; i++) {
+    size_t size;
+    status result = STATUS_OK;
+    FILE *to = open_memstream(text, &size);
+    TRY(got_memory(to, err, tree->path));
+    for (size_t i = 0; result == STATUS_OK && i < count; i++) {
         const yaml_node_t *item = is_list ? yaml_tree_item(tree, value, i) : value;
-        TRY(yaml_tree_expect(tree, item, YAML_SCALAR_NODE, "each entry of a list", err));
-        text_append(text, "%s%s", i ? "," : "", yaml_tree_text(item));
+        result = yaml_tree_expect(tree, item, YAML_SCALAR_NODE, "each entry of a list", err);
+        if (result == STATUS_OK)
+            fprintf(to, "%s%s", i ? "," : "", yaml_tree_text(item));
     }
-    return got_memory(*text, err, tree->path);
+    bool whole = fclose(to) == 0;
+    return result == STATUS_OK ? got_memory(whole, err, tree->path) : result;
 }
 
 static bool is_plain(const yaml_node_t *node)

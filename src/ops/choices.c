@@ -7,19 +7,22 @@
 #include "device/device_file.h"
 
 #include <jansson.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { GEMM_NAME = 32 };
+static const char what[] = "the tuned choices";
 
 struct choices {
     device_file file;
     bool gemm_measured;   /* like choice.measured */
     char gemm[GEMM_NAME]; /* "": none */
     double gemm_seconds;
-    choice *entries;
+    choice **entries; /* in the order in which they were put */
     size_t count;
+    void *by_call; /* the same, as a tree for tfind */
 };
 
 static choice key_of(const convolution_call *call)
@@ -33,36 +36,51 @@ static choice key_of(const convolution_call *call)
     };
 }
 
-static bool same_key(const choice *a, const choice *b)
+/* The order of choices by what they are for; 0 if it is the same. */
+static int compare(const void *a, const void *b)
 {
-    const convolution_shape *s = &a->shape, *t = &b->shape;
-    return a->direction == b->direction && s->cin == t->cin && s->cout == t->cout &&
-           s->kernel == t->kernel && s->stride == t->stride && s->pad == t->pad && a->n == b->n &&
-           a->h == b->h && a->w == b->w;
+    const choice *c = a, *d = b;
+    const convolution_shape *s = &c->shape, *t = &d->shape;
+    const int pairs[][2] = {{(int)c->direction, (int)d->direction},
+                            {s->cin, t->cin},
+                            {s->cout, t->cout},
+                            {s->kernel, t->kernel},
+                            {s->stride, t->stride},
+                            {s->pad, t->pad},
+                            {c->n, d->n},
+                            {c->h, d->h},
+                            {c->w, d->w}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        if (pairs[i][0] != pairs[i][1])
+            return pairs[i][0] < pairs[i][1] ? -1 : 1;
+    return 0;
 }
 
 bool choices_same_call(const convolution_call *a, const convolution_call *b)
 {
     const choice one = key_of(a), two = key_of(b);
-    return same_key(&one, &two);
+    return compare(&one, &two) == 0;
 }
 
 static choice *find(const choices *table, const choice *key)
 {
-    for (size_t i = 0; i < table->count; i++)
-        if (same_key(&table->entries[i], key))
-            return &table->entries[i];
-    return NULL;
+    choice *const *found = tfind(key, &table->by_call, compare);
+    return found ? *found : NULL;
 }
 
 static status put(choices *table, const choice *entry, error *err)
 {
     choice *known = find(table, entry);
-    if (!known)
-        TRY(array_grow(&table->entries, table->count, sizeof *table->entries, "the tuned choices",
-                       err));
-    *(known ? known : &table->entries[table->count++]) = *entry;
-    return STATUS_OK;
+    if (known) {
+        *known = *entry;
+        return STATUS_OK;
+    }
+    TRY(array_grow(&table->entries, table->count, sizeof *table->entries, what, err));
+    choice *added = table->entries[table->count] = malloc(sizeof *added);
+    TRY(got_memory(added, err, what));
+    *added = *entry;
+    table->count++;
+    return got_memory(tsearch(added, &table->by_call, compare), err, what);
 }
 
 /* ---- The file ---- */
@@ -150,7 +168,7 @@ static json_t *make_members(void *context)
     const choices *table = context;
     json_t *entries = json_array(), *gemm = NULL;
     for (size_t i = 0; i < table->count; i++)
-        entries = array_with(entries, entry_to_json(&table->entries[i]));
+        entries = array_with(entries, entry_to_json(table->entries[i]));
     if (table->gemm[0])
         gemm = json_pack("{s:s, s:f}", "parameters", table->gemm, "seconds", table->gemm_seconds);
     return json_pack("{s:o*, s:o}", "gemm", gemm, "convolutions", entries);
@@ -168,7 +186,7 @@ status choices_open(const device *dev, bool tf32, choices **opened, error *err)
 {
     status result;
     choices *table = *opened = calloc(1, sizeof *table);
-    TRY(got_memory(table, err, "the tuned choices"));
+    TRY(got_memory(table, err, what));
     const char *variant = tf32 ? "tf32" : word_list_at(&precision_words, dev->precision);
     TRY_OR_DONE(device_file_open(&dev->info, "tune", variant, hash_tiles(), &table->file, err));
     json_t *root;
@@ -190,6 +208,11 @@ void choices_close(choices *known)
     if (!known)
         return;
     device_file_close(&known->file);
+    while (known->count > 0) {
+        choice *last = known->entries[--known->count];
+        tdelete(last, &known->by_call, compare);
+        free(last);
+    }
     free(known->entries);
     free(known);
 }
