@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists of texts (base/text.c): splitting at commas, adding, and finding. */
+/* Lists of texts (base/text.c): splitting at commas, adding. */
+#include "base/json_values.h"
 #include "base/text.h"
 #include "check.h"
 
@@ -24,22 +25,18 @@ static void test_split(void **state)
     expect_split("a,,b,", 4, (const char *const[]){"a", "", "b", ""});
 }
 
-static void test_add_and_find(void **state)
+static void test_add(void **state)
 {
     (void)state;
     error err;
     words w = {0};
-    assert_false(words_hold(&w, ""));
     CHECK_OK(words_add(&w, "lossless", 4, &err));
     CHECK_OK(words_add(&w, "", 0, &err));
     assert_int_equal(w.count, 2);
-    assert_true(words_hold(&w, "loss"));
-    assert_true(words_hold(&w, ""));
-    assert_false(words_hold(&w, "lossless"));
-    assert_false(words_hold(&w, "los"));
+    assert_string_equal(w.texts[0], "loss");
+    assert_string_equal(w.texts[1], "");
     words_free(&w);
     assert_int_equal(w.count, 0);
-    assert_false(words_hold(&w, "loss"));
     words_free(&w);
 }
 
@@ -68,13 +65,31 @@ static void first_lines_are_whole(void **state)
     assert_string_equal(text_first_lines(list, head), "and 2 more");
 }
 
+/* Names of files need not be UTF-8, but JSON does. */
+static void text_becomes_json(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"a \xc3\xa4 \xf0\x9f\x98\x80", "a \xc3\xa4 \xf0\x9f\x98\x80"},
+        {"\xff", "\xef\xbf\xbd"},
+        {"a\xc3", "a\xef\xbf\xbd"},
+        {"\xc0\xafz\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbdz\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        json_t *made = text_to_json(pairs[i][0]);
+        assert_string_equal(json_string_value(made), pairs[i][1]);
+        json_decref(made);
+    }
+    assert_true(json_is_null(text_to_json(NULL)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_split),
-        cmocka_unit_test(test_add_and_find),
-        cmocka_unit_test(text_after_a_prefix),
-        cmocka_unit_test(first_lines_are_whole),
+        cmocka_unit_test(test_split),          cmocka_unit_test(test_add),
+        cmocka_unit_test(text_after_a_prefix), cmocka_unit_test(first_lines_are_whole),
+        cmocka_unit_test(text_becomes_json),
     };
     return cmocka_run_group_tests_name("words", tests, NULL, NULL);
 }

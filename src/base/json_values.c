@@ -2,7 +2,9 @@
 /* See json_values.h. */
 #include "base/json_values.h"
 #include "base/file.h"
+#include "base/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,12 +85,6 @@ static json_t *kept_if(bool whole, json_t *value)
     return NULL;
 }
 
-json_t *name_to_json(const char *text)
-{
-    json_t *value = json_string(text);
-    return value ? value : json_string("(not UTF-8)");
-}
-
 json_t *array_with(json_t *array, json_t *value)
 {
     return kept_if(json_array_append_new(array, value) == 0, array);
@@ -102,6 +98,25 @@ json_t *object_put(json_t *object, const char *key, json_t *value)
 json_t *object_with(json_t *object, json_t *members)
 {
     return kept_if(json_object_update_new(object, members) == 0, object);
+}
+
+json_t *text_to_json(const char *text)
+{
+    json_t *value = text ? json_string(text) : json_null();
+    if (value)
+        return value;
+    char *valid = NULL;
+    size_t size, length;
+    FILE *to = open_memstream(&valid, &size);
+    for (const char *at = text; to && *at; at += length)
+        if (text_character(at, &length))
+            fwrite(at, 1, length, to);
+        else
+            fputs("\xef\xbf\xbd", to);
+    if (to && fclose(to) == 0)
+        value = json_string(valid);
+    free(valid);
+    return value;
 }
 
 json_t *texts_to_json(char *const *texts, int count)

@@ -30,16 +30,9 @@ static inline json_t *number_to_json(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-/* A string, or null for NULL and for bytes that are not UTF-8, and also if there is no memory,
- * which json_to_text then reports. */
-static inline json_t *text_to_json(const char *text)
-{
-    json_t *value = text ? json_string(text) : json_null();
-    return value ? value : json_null();
-}
-
-/* The text, or one that says that it is not UTF-8: names of files may contain any bytes. */
-json_t *name_to_json(const char *text);
+/* A string, with U+FFFD in place of each byte that is not UTF-8, or null for NULL. Names of files
+ * and devices may have any bytes. NULL if there is no memory. */
+json_t *text_to_json(const char *text);
 
 /* Append a value to an array, a member to an object, and the members of an object to another. They
  * take over the values and return the first. They return NULL if one of the two is NULL or there is

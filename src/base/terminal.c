@@ -1,44 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decodes UTF-8 and masks characters; see terminal.h. */
+/* Masks characters; see terminal.h. */
 #include "base/terminal.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The length of a character in bytes, which its first byte announces; 0 if no character begins with
- * it. Overlong forms that begin with 0xc0 or 0xc1 are refused here; `decode` finds the others. */
-static size_t announced(unsigned char first)
-{
-    return first < 0x80   ? 1
-           : first < 0xc2 ? 0
-           : first < 0xe0 ? 2
-           : first < 0xf0 ? 3
-           : first < 0xf5 ? 4
-                          : 0;
-}
-
-/* The character at text, and its length in bytes; 0 and a length of 1 if it is not UTF-8. */
-static uint32_t decode(const unsigned char *text, size_t *length)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t count = announced(text[0]);
-    uint32_t code = count < 2 ? text[0] : text[0] & (0x7fu >> count);
-    *length = 1;
-    if (count == 0)
-        return 0;
-    for (size_t i = 1; i < count; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (text[i] & 0x3f);
-    }
-    if (code < least[count] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-        return 0;
-    *length = count;
-    return code;
-}
 
 /* False for control characters, for the marks, embeddings, overrides and isolates of Unicode's
  * bidirectional algorithm ("Trojan Source" uses them), and for U+2028 and U+2029, which end lines.
@@ -57,7 +25,7 @@ static void mask(char *text, const char *kept)
     char *to = text;
     size_t length;
     for (const char *at = text; *at; at += length) {
-        uint32_t code = decode((const unsigned char *)at, &length);
+        uint32_t code = text_character(at, &length);
         if (is_shown(code) || strchr(kept, *at)) {
             memmove(to, at, length);
             to += length;
@@ -78,7 +46,7 @@ void terminal_put(FILE *stream, const char *name)
 {
     size_t length;
     for (; *name; name += length) {
-        uint32_t code = decode((const unsigned char *)name, &length);
+        uint32_t code = text_character(name, &length);
         if (is_shown(code))
             fwrite(name, 1, length, stream);
         else

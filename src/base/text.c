@@ -46,6 +46,39 @@ const char *text_first_lines(const char *list, char head[TEXT_FIRST_LINES])
     return head;
 }
 
+/* The length of a character in bytes, which its first byte announces; 0 if no character begins with
+ * it. Overlong forms that begin with 0xc0 or 0xc1 are refused here; text_character finds the
+ * others. */
+static size_t announced(unsigned char first)
+{
+    return first < 0x80   ? 1
+           : first < 0xc2 ? 0
+           : first < 0xe0 ? 2
+           : first < 0xf0 ? 3
+           : first < 0xf5 ? 4
+                          : 0;
+}
+
+uint32_t text_character(const char *at, size_t *length)
+{
+    const unsigned char *text = (const unsigned char *)at;
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t count = announced(text[0]);
+    uint32_t code = count < 2 ? text[0] : text[0] & (0x7fu >> count);
+    *length = 1;
+    if (count == 0)
+        return 0;
+    for (size_t i = 1; i < count; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (text[i] & 0x3f);
+    }
+    if (code < least[count] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+        return 0;
+    *length = count;
+    return code;
+}
+
 void text_append(char **text, const char *format, ...)
 {
     va_list arguments;
@@ -88,12 +121,4 @@ void words_free(words *w)
         free(w->texts[i]);
     free(w->texts);
     *w = (words){0};
-}
-
-bool words_hold(const words *w, const char *text)
-{
-    for (size_t i = 0; i < w->count; i++)
-        if (strcmp(w->texts[i], text) == 0)
-            return true;
-    return false;
 }

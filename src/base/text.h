@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 
-#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A new string, which the caller frees; NULL if there is no memory. */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -14,6 +14,10 @@ const char *text_after(const char *text, const char *start);
 /* Appends to *text, which was allocated and is replaced. After a failed allocation *text is NULL
  * and stays so. */
 void text_append(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Decodes the UTF-8 character at the start of a text: its code, and its length in bytes. 0 and a
+ * length of 1 if it is not UTF-8. */
+uint32_t text_character(const char *text, size_t *length);
 
 enum { TEXT_FIRST_LINES = 1100 };
 /* Copies the first lines of a list, about 1000 bytes, into `head` and returns it. If there are
@@ -32,6 +36,4 @@ status words_add(words *w, const char *text, size_t length, error *err);
 status words_take(words *w, char *text, error *err);
 /* Splits a text at its commas; parts may be empty. */
 status words_split(const char *list, words *w, error *err);
-/* Whether the text is one of the list. */
-bool words_hold(const words *w, const char *text);
 void words_free(words *w); /* a list of zeros and the result of a failed words_split are allowed */

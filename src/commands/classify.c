@@ -80,7 +80,7 @@ static json_t *head_to_json(const session *s, bool fine)
 static status print_json(const session *s, const char *path, error *err)
 {
     json_t *coarse = classifier_has_coarse(s->from) ? head_to_json(s, false) : NULL;
-    json_t *line = json_pack("{s:o, s:o*, s:o}", "image", name_to_json(path), "coarse", coarse,
+    json_t *line = json_pack("{s:o, s:o*, s:o}", "image", text_to_json(path), "coarse", coarse,
                              "fine", head_to_json(s, true));
     TRY(command_print_json(line, JSON_LINE(6), err));
     fflush(stdout);

@@ -180,8 +180,8 @@ static json_t *faults_to_json(const description *d)
         const survey_fault *fault = &d->files.faults[i];
         const image_set *set = dataset_part(d->data, fault->part);
         list = array_with(list, json_pack("{s:s, s:o, s:o}", "part", dataset_part_name(fault->part),
-                                          "image", name_to_json(set->paths[fault->index]), "error",
-                                          name_to_json(fault->message)));
+                                          "image", text_to_json(set->paths[fault->index]), "error",
+                                          text_to_json(fault->message)));
     }
     return list;
 }
@@ -191,7 +191,7 @@ static status print_json(const description *d, error *err)
     const dataset *data = d->data;
     json_t *line = json_pack(
         "{s:o?, s:s, s:I, s:I, s:I, s:{s:s, s:I, s:I, s:I}, s:o, s:o, s:o, s:b, s:I, s:b, s:o}",
-        "source", data->source ? name_to_json(data->source) : NULL, "form", data->form, "train",
+        "source", data->source ? text_to_json(data->source) : NULL, "form", data->form, "train",
         (json_int_t)data->train.count, "valid", (json_int_t)data->valid.count, "test",
         (json_int_t)data->test.count, "division", "validation", division_rule_name(d->parts.rule),
         "train", (json_int_t)d->parts.train.count, "valid", (json_int_t)d->parts.validation.count,

@@ -100,15 +100,13 @@ static json_t *describe_device(const device_info *info, int rank, bool chosen)
     char index[32];
     snprintf(index, sizeof index, "%d:%d", info->platform_index, info->device_index);
     json_t *tested = info->tested == DEVICE_UNTESTED ? json_null() : json_string(info->tested_at);
-    /* A driver may put any bytes into a name. For bytes that are not UTF-8, jansson gives NULL, and
-     * the key is null. */
     return json_pack(
-        "{s:s, s:i, s:s, s:o?, s:o?, s:o?, s:o?, s:o?, s:i, s:i, s:I, s:I, s:I, s:I, "
+        "{s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:I, "
         "s:i, s:b, s:b, s:b, s:b, s:o?, s:i, s:o}",
         "device", index, "rank", rank, "type", device_type_name(info->type), "name",
-        json_string(info->name), "platform", json_string(info->platform_name), "vendor",
-        json_string(info->vendor), "version", json_string(info->version), "driver",
-        json_string(info->driver), "compute_units", (int)info->compute_units, "clock_mhz",
+        text_to_json(info->name), "platform", text_to_json(info->platform_name), "vendor",
+        text_to_json(info->vendor), "version", text_to_json(info->version), "driver",
+        text_to_json(info->driver), "compute_units", (int)info->compute_units, "clock_mhz",
         (int)info->clock_mhz, "memory_bytes", (json_int_t)info->memory_bytes,
         "max_allocation_bytes", (json_int_t)info->max_allocation_bytes, "local_memory_bytes",
         (json_int_t)info->local_memory_bytes, "max_group_size", (json_int_t)info->max_group_size,

@@ -16,13 +16,6 @@
 
 enum { FORMAT = 1, MAX_FILE_BYTES = 4 << 20 };
 
-/* A driver may put any bytes into a name, but Jansson accepts only UTF-8. */
-static json_t *text(const char *value)
-{
-    json_t *made = json_string(value);
-    return made ? made : json_string("");
-}
-
 static json_t *hexadecimal(uint64_t value)
 {
     char digits[17];
@@ -64,11 +57,12 @@ status device_file_open(const device_info *info, const char *kind, const char *v
 {
     opened->path = make_path(info, kind, variant);
     json_watch();
-    opened->made_for = json_pack(
-        "{s:o, s:o, s:o, s:o, s:s, s:i, s:s, s:o}", "platform", text(info->platform_name), "device",
-        text(info->name), "version", text(info->version), "driver", text(info->driver), "type",
-        device_type_name(info->type), "units", (int)info->compute_units, "program", PACKAGE_VERSION,
-        "kernels", hexadecimal(hash_kernels(salt)));
+    opened->made_for =
+        json_pack("{s:o, s:o, s:o, s:o, s:s, s:i, s:s, s:o}", "platform",
+                  text_to_json(info->platform_name), "device", text_to_json(info->name), "version",
+                  text_to_json(info->version), "driver", text_to_json(info->driver), "type",
+                  device_type_name(info->type), "units", (int)info->compute_units, "program",
+                  PACKAGE_VERSION, "kernels", hexadecimal(hash_kernels(salt)));
     return got_memory(opened->made_for && !json_lost_memory(), err, "the file of a device");
 }
 

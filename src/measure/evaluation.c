@@ -148,11 +148,10 @@ static json_t *picture_of(const image_set *set, size_t index)
 static json_t *mistake_of(const mistake *m, const image_set *set)
 {
     json_t *name =
-        set->paths ? json_string(set->paths[m->image]) : json_sprintf("image %zu", m->image);
-    return json_pack("{s:o, s:i, s:i, s:o, s:o, s:o}", "image", name ? name : json_null(), "label",
-                     m->label, "answer", m->answer, "loss", number_to_json((double)m->loss),
-                     "probability", number_to_json(exp(-(double)m->loss)), "picture",
-                     picture_of(set, m->image));
+        set->paths ? text_to_json(set->paths[m->image]) : json_sprintf("image %zu", m->image);
+    return json_pack("{s:o, s:i, s:i, s:o, s:o, s:o}", "image", name, "label", m->label, "answer",
+                     m->answer, "loss", number_to_json((double)m->loss), "probability",
+                     number_to_json(exp(-(double)m->loss)), "picture", picture_of(set, m->image));
 }
 
 static json_t *mistakes_of(const evaluation *e, const image_set *set)

@@ -20,7 +20,7 @@ static json_t *text_or_null(const char *text)
 /* A message may contain the name of a file, which need not be UTF-8. */
 static json_t *message_or_null(const char *text)
 {
-    return text ? name_to_json(text) : json_null();
+    return text_to_json(text);
 }
 
 /* ---- Parameters ---- */

@@ -81,7 +81,7 @@ done:
 static json_t *record_to_json(const run_record *run)
 {
     return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:O, s:O, s:{}}",
-                     "name", name_to_json(run->name), "directory", name_to_json(run->directory),
+                     "name", text_to_json(run->name), "directory", text_to_json(run->directory),
                      "state", run_state_name(run->state), "message", text_to_json(run->message),
                      "version", text_to_json(run->version), "device", text_to_json(run->device),
                      "driver", text_to_json(run->driver), "host", text_to_json(run->host),
