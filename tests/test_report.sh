@@ -65,9 +65,10 @@ check_run "--watch 0" 2 '^hcnn-cl: --watch 0: has to be between 1 and' \
     report runs/both-1 --watch=0 -o no.html
 cp runs/both-1/test.json whole.json
 head -c 500 whole.json >runs/both-1/test.json
-check_run "a damaged evaluation" 1 'runs/both-1/test.json: is damaged: line 1: .*; remove it' \
-    report runs/both-1 -o no.html
-check "... none of these left a page" [ ! -e no.html ]
+check "none of these left a page" [ ! -e no.html ]
+check_run "a damaged evaluation does not hide the run" 0 \
+    'runs/both-1/test.json: is damaged: line 1: .*; remove the file' report runs/both-1 -o no.html
+check "... on the page" grep -q '"name":"both-1"' no.html
 cp whole.json runs/both-1/test.json
 
 check_run "an unknown sweep" 1 'the store does not have a sweep none' \

@@ -375,8 +375,40 @@ static void test_name_with_a_path(void **state)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *sql = text_format("UPDATE runs SET name = '%s'", names[i]);
         change(sql);
-        CHECK_FAILS(STATUS_FAILED, "is damaged", run_store_list(store, &list, &err));
+        CHECK_OK(run_store_list(store, &list, &err));
+        assert_int_equal(list.count, 0);
+        assert_int_equal(list.damaged.count, 1);
+        assert_non_null(strstr(list.damaged.texts[0], "is damaged; move it away"));
+        run_list_free(&list);
         free(sql);
+    }
+    run_store_close(store);
+}
+
+/* One record that cannot be read does not hide the others. */
+static void test_damaged_among_others(void **state)
+{
+    (void)state;
+    static const char *const damages[] = {
+        "UPDATE runs SET config = '{' WHERE id = 2", "UPDATE runs SET summary = '[]' WHERE id = 2",
+        "UPDATE runs SET state = 'odd' WHERE id = 2", "UPDATE runs SET config = '' WHERE id = 2"};
+    error err;
+    run_list list;
+    run_record r;
+    run_store *store = open_store();
+    begin(store, "a", false, 0, false);
+    begin(store, "b", false, 0, false);
+    begin(store, "c", false, 0, false);
+    for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
+        begin(store, "b", true, 0, true);
+        change(damages[i]);
+        CHECK_OK(run_store_list(store, &list, &err));
+        assert_int_equal(list.count, 2);
+        assert_string_equal(list.runs[1].name, "c");
+        assert_int_equal(list.damaged.count, 1);
+        assert_non_null(strstr(list.damaged.texts[0], "the record of run b is damaged; `hcnn-cl"));
+        run_list_free(&list);
+        CHECK_FAILS(STATUS_FAILED, "run b is damaged", run_store_find(store, "b", &r, &err));
     }
     run_store_close(store);
 }
@@ -515,6 +547,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_name_with_a_path, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_statements, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_damaged_record, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_damaged_among_others, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_damaged, set_up, support_files_tear_down),
     };
     return cmocka_run_group_tests_name("run_store", tests, NULL, NULL);

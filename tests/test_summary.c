@@ -90,7 +90,7 @@ static void test_document(void **state)
         "\"objective\":0.875,\"parameters\":{\"lr\":\"0.2\",\"batch_size\":\"8\",\"seed\":\"7\"}},"
         "{\"number\":4,\"run\":\"s-004\",\"state\":\"running\",\"message\":null,"
         "\"objective\":null,\"parameters\":{\"lr\":\"0.2\",\"batch_size\":\"16\",\"seed\":\"7\"}}],"
-        "\"importance\":["
+        "\"damaged\":0,\"importance\":["
         "{\"name\":\"lr\",\"correlation\":null,\"share\":null},"
         "{\"name\":\"batch_size\",\"correlation\":null,\"share\":null},"
         "{\"name\":\"seed\",\"correlation\":null,\"share\":null}],"

@@ -363,6 +363,14 @@ static void test_damaged(void **state)
         CHECK_FAILS(STATUS_FAILED, "is damaged in the store of runs",
                     sweep_store_update(&a.store, &a.file, &trials, &err));
         assert_int_equal(trials.count, 0);
+        /* A summary shows the others. */
+        int lost;
+        CHECK_OK(sweep_store_read(&a.store, &a.file, &trials, &lost, &err));
+        assert_int_equal(trials.count, 1 + (strstr(damages[i], "-7") != NULL));
+        assert_int_equal(
+            lost,
+            strstr(damages[i], "UPDATE trials SET number") || strstr(damages[i], "DELETE") ? 0 : 1);
+        sweep_trials_free(&trials);
         end(&a);
     }
 }

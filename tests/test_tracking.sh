@@ -188,6 +188,20 @@ check_run "a missing store" 1 'none.db: this store of runs does not exist' runs 
 : >empty.db
 check_run "an empty file is a store without runs" 0 '^no runs$' runs --store empty.db
 
+# A directory may have a name of any bytes, which JSON does not.
+odd=$(printf 'odd-\377')
+mkdir -p odd
+cp -r runs/left "odd/$odd" && cp -r runs/left odd/even
+run_program runs --add "odd/$odd" odd/even
+check_run "a name that is not UTF-8 does not hide other runs" 0 '"name": ?"even"' \
+    runs --store odd/runs.db --json
+check "... and is shown with a replacement character" \
+    grep -q '"name": *"odd-.uFFFD"' "$scratch/out"
+check_run "... nor in a comparison" 0 'odd-.uFFFD' runs --store odd/runs.db --json --compare
+check_run "... nor in a table" 0 '^odd-' runs --store odd/runs.db
+check_run "... nor in a report" 0 ': 2 runs' report --store odd/runs.db -o odd.html
+check_run "--where finds it" 0 '^odd-' runs --store odd/runs.db --where "name=$odd"
+
 check "--where with a condition" are_names "whole killed plain histograms sgd seldom " --where state=finished
 check "--where with several conditions" are_names "histograms sgd " --where 'state=finished,histograms=1,loss<1e3'
 check "--where with !=" are_names "limited ended " \

@@ -28,13 +28,22 @@ typedef struct page {
     json_t *runs;
     json_t *sweep; /* or NULL */
     bool going_on; /* whether one of the runs is training */
+    bool again;    /* what is wrong with the runs was said when the page was first written */
 } page;
+
+/* What cannot be shown of a run does not keep the others off the page. */
+static void warn(const page *p, const char *message)
+{
+    if (message && !p->again)
+        command_warn("%s", message);
+}
 
 static status add_run(page *p, run_store *store, const run_record *run, error *err)
 {
     json_t *record = report_run(store, run, err);
     if (!record)
         return STATUS_FAILED;
+    warn(p, json_string_value(json_object_get(record, "fault")));
     p->going_on |= run->state == RUN_RUNNING;
     return got_memory(json_array_append_new(p->runs, record) == 0, err, run->name);
 }
@@ -61,6 +70,8 @@ static status add_store(page *p, const char *path, error *err)
             path);
     TRY_OR_DONE(run_store_open(path, false, &store, err));
     TRY_OR_DONE(run_store_list(store, &list, err));
+    for (size_t i = 0; i < list.damaged.count; i++)
+        warn(p, list.damaged.texts[i]);
     for (size_t i = 0; i < list.count; i++)
         TRY_OR_DONE(add_run(p, store, &list.runs[i], err));
 done:
@@ -106,8 +117,9 @@ static status add_sweep(page *p, const report_options *o, error *err)
         int64_t id;
         const char *name = json_string_value(json_object_get(trial, "run"));
         TRY_OR_DONE(run_store_id(store, name, &id, err));
-        if (id != 0)
-            TRY_OR_DONE(add_named(p, store, name, err));
+        error why;
+        if (id != 0 && add_named(p, store, name, &why) != STATUS_OK)
+            warn(p, why.message);
     }
 done:
     run_store_close(store);
@@ -116,7 +128,7 @@ done:
 
 static status collect(page *p, const report_options *o, const operands *runs, error *err)
 {
-    *p = (page){.runs = json_array()};
+    p->runs = json_array();
     TRY(got_memory(p->runs, err, "the report"));
     if (o->sweep)
         return add_sweep(p, o, err);
@@ -142,12 +154,13 @@ static status write_page(const report_options *o, const page *p, int refresh, er
     return result;
 }
 
-/* Writes the page once. *going_on: whether a run is training; *count: the number of runs. The page
+/* Writes the page once. *going_on: whether a run is training, and before the call, whether the page
+ * was written before; *count: the number of runs. The page
  * reloads itself only while a run is training. */
 static status report_once(const report_options *o, const operands *runs, int refresh,
                           bool *going_on, size_t *count, error *err)
 {
-    page p;
+    page p = {.again = *going_on};
     status result = collect(&p, o, runs, err);
     if (result == STATUS_OK)
         result = write_page(o, &p, p.going_on ? refresh : 0, err);
@@ -169,7 +182,7 @@ static void nap_until(const volatile sig_atomic_t *stop, int seconds)
 static status watch(const report_options *o, const operands *runs, size_t *count, error *err)
 {
     const volatile sig_atomic_t *stop = command_catch_stop();
-    bool going_on, said = false;
+    bool going_on = false, said = false;
     status result;
     do {
         result = report_once(o, runs, *stop ? 0 : o->watch, &going_on, count, err);
@@ -190,7 +203,7 @@ static status watch(const report_options *o, const operands *runs, size_t *count
 static status run(void *values, const operands *runs, error *err)
 {
     report_options *o = values;
-    bool going_on;
+    bool going_on = false;
     size_t count;
     if (!o->out)
         return error_set(err, STATUS_USAGE, "report needs -o FILE, such as report.html");

@@ -2,6 +2,7 @@
 /* `hcnn-cl runs`: lists, compares, records and deletes the runs of a store. */
 #include "commands/runs.h"
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "commands/commands.h"
@@ -50,9 +51,10 @@ static status print_run(const listing *l, const run_record *r, const words *colu
 {
     static const char *const texts[] = {"started", "updated", "ended",  "message",
                                         "version", "device",  "driver", "host"};
-    json_t *line = json_pack("{s:s, s:s, s:s, s:I, s:O, s:O}", "name", r->name, "state",
-                             run_state_name(r->state), "directory", r->directory, "step",
-                             (json_int_t)r->step, "config", r->config, "summary", r->summary);
+    json_t *line =
+        json_pack("{s:o, s:s, s:o, s:I, s:O, s:O}", "name", text_to_json(r->name), "state",
+                  run_state_name(r->state), "directory", text_to_json(r->directory), "step",
+                  (json_int_t)r->step, "config", r->config, "summary", r->summary);
     status result;
     TRY(got_memory(line, err, r->name));
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
@@ -174,6 +176,8 @@ static status act(listing *l, const operands *names, error *err)
     const runs_options *o = l->options;
     runs_choice *c = &l->choice;
     TRY(runs_choice_make(l->store, o->store, names, c, err));
+    for (size_t i = 0; i < c->all.damaged.count; i++)
+        command_warn("%s", c->all.damaged.texts[i]);
     if (o->remove)
         return delete_runs(l, err);
     if (o->where)

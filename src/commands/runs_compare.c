@@ -28,25 +28,35 @@ static status add_differing(const runs_choice *l, words *keys, error *err)
 /* Adds a row for each metric that one of the runs logged once per epoch: its name has a '/'. */
 static status add_metrics(const runs_choice *l, words *keys, error *err)
 {
-    for (size_t i = 0; i < l->count; i++) {
+    status result = STATUS_OK;
+    json_t *seen = json_object(); /* the names so far */
+    for (size_t i = 0; result == STATUS_OK && i < l->count; i++) {
         words names;
-        status result = run_store_names(l->store, l->runs[i]->id, &names, err);
-        for (size_t n = 0; result == STATUS_OK && n < names.count; n++)
-            if (strchr(names.texts[n], '/') && !words_hold(keys, names.texts[n]))
-                result = words_add(keys, names.texts[n], strlen(names.texts[n]), err);
+        result = run_store_names(l->store, l->runs[i]->id, &names, err);
+        for (size_t n = 0; result == STATUS_OK && n < names.count; n++) {
+            const char *name = names.texts[n];
+            if (!strchr(name, '/') || json_object_get(seen, name))
+                continue;
+            json_object_set_new_nocheck(seen, name, json_true());
+            result = words_add(keys, name, strlen(name), err);
+        }
         words_free(&names);
-        TRY(result);
     }
-    return STATUS_OK;
+    json_decref(seen);
+    return result;
 }
 
 static status print_lines(const runs_table *t, error *err)
 {
     for (size_t k = 0; k < t->rows; k++) {
         json_t *values = json_object();
-        for (size_t c = 0; c < t->columns; c++)
-            values = object_put(values, t->headings[c], json_incref(t->cells[k * t->columns + c]));
-        json_t *line = json_pack("{s:s, s:o}", "key", t->keys[k], "values", values);
+        for (size_t c = 0; c < t->columns; c++) {
+            json_t *name = text_to_json(t->headings[c]);
+            json_t *cell = json_incref(t->cells[k * t->columns + c]);
+            values = object_put(values, json_string_value(name), cell);
+            json_decref(name);
+        }
+        json_t *line = json_pack("{s:o, s:o}", "key", text_to_json(t->keys[k]), "values", values);
         TRY(command_print_json(line, JSON_LINE(RUNS_DIGITS), err));
     }
     return STATUS_OK;

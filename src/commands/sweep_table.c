@@ -102,7 +102,11 @@ static void print_importance(const json_t *summary)
 void command_print_summary(const json_t *summary)
 {
     const json_t *best = json_object_get(summary, "best");
+    json_int_t damaged = json_integer_value(json_object_get(summary, "damaged"));
     print_trials(summary);
+    if (damaged > 0)
+        printf("%lld trial%s left out: the record in the store of runs is damaged\n", damaged,
+               damaged == 1 ? " is" : "s are");
     print_importance(summary);
     if (!json_is_object(best))
         return;

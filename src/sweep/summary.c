@@ -12,17 +12,6 @@
 
 /* Functions that create a part return NULL if they fail; json_pack then returns NULL too. */
 
-static json_t *text_or_null(const char *text)
-{
-    return text ? json_string(text) : json_null();
-}
-
-/* A message may contain the name of a file, which need not be UTF-8. */
-static json_t *message_or_null(const char *text)
-{
-    return text_to_json(text);
-}
-
 /* ---- Parameters ---- */
 
 static json_t *parameters_of(const sweep_file *file)
@@ -64,12 +53,12 @@ static json_t *trials_of(const sweep_file *file, const sweep_trials *trials)
     json_t *array = json_array();
     for (size_t i = 0; i < trials->count; i++) {
         const sweep_trial *t = &trials->trials[i];
-        array =
-            array_with(array, json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "number", t->number,
-                                        "run", t->run, "state", sweep_trial_state_name(t->state),
-                                        "message", message_or_null(t->message), "objective",
-                                        number_to_json(objective_of(file, t)), "parameters",
-                                        places_of(file, t)));
+        array = array_with(array, json_pack("{s:i, s:o, s:s, s:o, s:o, s:o}", "number", t->number,
+                                            "run", text_to_json(t->run), "state",
+                                            sweep_trial_state_name(t->state), "message",
+                                            text_to_json(t->message), "objective",
+                                            number_to_json(objective_of(file, t)), "parameters",
+                                            places_of(file, t)));
     }
     return array;
 }
@@ -107,19 +96,39 @@ static const sweep_trial *find_best(const sweep_trials *trials)
     return best;
 }
 
-/* Appends a word as a shell accepts it: in quotes, unless all its characters are plain there. */
-static void append_word(char **text, const char *word)
+/* Writes a word as a shell accepts it: in quotes, unless all its characters are plain there. */
+static void put_word(FILE *to, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "-_=./:,+@%";
     if (*word && word[strspn(word, plain)] == '\0') {
-        text_append(text, " %s", word);
+        fprintf(to, " %s", word);
         return;
     }
-    text_append(text, " '");
+    fputs(" '", to);
     for (const char *at = word; *at; at++)
-        text_append(text, "%.*s%s", *at != '\'', at, *at == '\'' ? "'\\''" : "");
-    text_append(text, "'");
+        if (*at == '\'')
+            fputs("'\\''", to);
+        else
+            putc(*at, to);
+    putc('\'', to);
+}
+
+/* NULL if memory is out. */
+static char *command_of(const words *arguments)
+{
+    char *command = NULL;
+    size_t size;
+    FILE *to = open_memstream(&command, &size);
+    if (!to)
+        return NULL;
+    fputs("hcnn-cl", to);
+    for (size_t i = 0; i < arguments->count; i++)
+        put_word(to, arguments->texts[i]);
+    if (fclose(to) == 0)
+        return command;
+    free(command);
+    return NULL;
 }
 
 static status best_to_json(const sweep_file *file, const words *extra, const sweep_trials *trials,
@@ -132,11 +141,9 @@ static status best_to_json(const sweep_file *file, const words *extra, const swe
         return STATUS_OK;
     status result;
     TRY_OR_DONE(trial_arguments(file, extra, t->places, NULL, &arguments, err));
-    char *command = strdup("hcnn-cl");
-    for (size_t i = 0; i < arguments.count; i++)
-        append_word(&command, arguments.texts[i]);
+    char *command = command_of(&arguments);
     TRY_OR_DONE(got_memory(command, err, "the summary"));
-    *best = json_pack("{s:s, s:o, s:o}", "run", t->run, "objective",
+    *best = json_pack("{s:o, s:o, s:o}", "run", text_to_json(t->run), "objective",
                       number_to_json(objective_of(file, t)), "command", json_string(command));
     free(command);
     TRY_OR_DONE(got_memory(!json_lost_memory(), err, "the summary"));
@@ -157,17 +164,18 @@ status summary_create(sweep_store *store, const sweep_file *file, const words *e
     static const char *const methods[] = {"grid", "random", "bayes"};
     sweep_trials trials = {0};
     json_t *found = NULL, *best = NULL;
+    int damaged;
     *created = NULL;
     status result;
-    TRY(sweep_store_update(store, file, &trials, err));
+    TRY(sweep_store_read(store, file, &trials, &damaged, err));
     json_watch();
     TRY_OR_DONE(importance_to_json(file, &trials, &found, err));
     TRY_OR_DONE(best_to_json(file, extra, &trials, &best, err));
-    *created =
-        json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:O, s:O}", "name", file->name, "method",
-                  methods[file->method], "metric", text_or_null(file->metric), "goal",
-                  file->maximize ? "maximize" : "minimize", "parameters", parameters_of(file),
-                  "trials", trials_of(file, &trials), "importance", found, "best", best);
+    *created = json_pack(
+        "{s:o, s:s, s:o, s:s, s:o, s:o, s:i, s:O, s:O}", "name", text_to_json(file->name), "method",
+        methods[file->method], "metric", text_to_json(file->metric), "goal",
+        file->maximize ? "maximize" : "minimize", "parameters", parameters_of(file), "trials",
+        trials_of(file, &trials), "damaged", damaged, "importance", found, "best", best);
     result = got_memory(*created && !json_lost_memory(), err, "the summary");
 done:
     json_decref(found);

@@ -13,6 +13,7 @@
  *    "parameters": [{"name", "log", "values": [TEXT] or null}],
  *    "trials": [{"number", "run", "state", "message" or null, "objective" or null,
  *                "parameters": {NAME: TEXT}}],
+ *    "damaged": number of trials that are left out because their records cannot be read,
  *    "importance": [{"name", "correlation" or null, "share" or null}],
  *    "best": {"run", "objective", "command"} or null}
  *

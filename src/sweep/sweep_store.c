@@ -196,6 +196,7 @@ done:
 typedef struct gathering {
     const sweep_file *file;
     sweep_trials *trials;
+    int *damaged; /* counts the damaged trials, which are left out; NULL: they are an error */
 } gathering;
 
 static status damaged_trial(int number, error *err)
@@ -207,7 +208,7 @@ static status damaged_trial(int number, error *err)
 }
 
 /* Takes over the array; t->places has room for the parameters. */
-static status read_places(sweep_trial *t, const sweep_file *file, json_t *array, error *err)
+static bool read_places(sweep_trial *t, const sweep_file *file, json_t *array)
 {
     bool whole = json_array_size(array) == file->parameter_count;
     for (size_t i = 0; whole && i < file->parameter_count; i++) {
@@ -216,7 +217,7 @@ static status read_places(sweep_trial *t, const sweep_file *file, json_t *array,
         t->places[i] = json_number_value(place);
     }
     json_decref(array);
-    return whole ? STATUS_OK : damaged_trial(t->number, err);
+    return whole;
 }
 
 static void read_owner(sweep_trial *t, int64_t process, const char *began)
@@ -226,30 +227,51 @@ static void read_owner(sweep_trial *t, int64_t process, const char *began)
     t->mine = t->owned && process == me.id && strcmp(began, me.began) == 0;
 }
 
+/* *whole is false if the trial is damaged. */
+static status read_trial(const sweep_file *file, sweep_trial *t, sqlite3_stmt *row, bool *whole,
+                         error *err)
+{
+    const char *name, *began;
+    json_t *places;
+    *t = (sweep_trial){.number = (int)sqlite3_column_int64(row, 0),
+                       .places = calloc(file->parameter_count + 1, sizeof *t->places)};
+    TRY(got_memory(t->places, err, "a trial"));
+    TRY(database_text(row, 1, &t->run, err));
+    TRY(database_text(row, 4, &t->message, err));
+    TRY(database_look(row, 2, &name, err));
+    int state = name ? word_list_find(&states, name) : -1;
+    *whole = t->run && file_is_name(t->run) && state >= 0;
+    t->state = *whole ? (enum sweep_trial_state)state : SWEEP_TRIAL_FAILED;
+    TRY(database_look(row, 6, &began, err));
+    read_owner(t, sqlite3_column_int64(row, 5), began);
+    TRY(database_json(row, 3, &places, err));
+    *whole &= read_places(t, file, places);
+    return STATUS_OK;
+}
+static void free_trial(sweep_trial *t)
+{
+    free(t->run);
+    free(t->places);
+    free(t->message);
+    free(t->history);
+}
+
 static status append_trial(void *context, sqlite3_stmt *row, error *err)
 {
     const gathering *g = context;
     sweep_trials *all = g->trials;
     TRY(array_grow(&all->trials, all->count, sizeof *all->trials, "the sweep's trials", err));
     sweep_trial *t = &all->trials[all->count++];
-    const char *name, *began;
-    json_t *places;
-    *t = (sweep_trial){.number = (int)sqlite3_column_int64(row, 0),
-                       .places = calloc(g->file->parameter_count + 1, sizeof *t->places)};
-    TRY(got_memory(t->places, err, "a trial"));
-    TRY(database_text(row, 1, &t->run, err));
-    TRY(database_text(row, 4, &t->message, err));
-    if (!t->run || !file_is_name(t->run) || t->number != (int)all->count)
-        return damaged_trial(t->number, err);
-    TRY(database_look(row, 2, &name, err));
-    int state = name ? word_list_find(&states, name) : -1;
-    if (state < 0)
-        return damaged_trial(t->number, err);
-    t->state = (enum sweep_trial_state)state;
-    TRY(database_look(row, 6, &began, err));
-    read_owner(t, sqlite3_column_int64(row, 5), began);
-    TRY(database_json(row, 3, &places, err));
-    return read_places(t, g->file, places, err);
+    bool whole = false;
+    TRY(read_trial(g->file, t, row, &whole, err));
+    if (!g->damaged)
+        return whole && t->number == (int)all->count ? STATUS_OK : damaged_trial(t->number, err);
+    if (!whole) {
+        free_trial(t);
+        all->count--;
+        ++*g->damaged;
+    }
+    return STATUS_OK;
 }
 
 /* A run that does not exist has logged nothing. */
@@ -281,14 +303,33 @@ status sweep_store_read_history(sweep_store *s, const sweep_file *file, sweep_tr
     return STATUS_OK;
 }
 
+static status gather(sweep_store *s, gathering *g, error *err)
+{
+    return database_each(&s->runs->db, append_trial, g, err,
+                         "SELECT number, run, state, places, message, process, began"
+                         " FROM trials WHERE sweep = ? ORDER BY number",
+                         "i", s->id);
+}
+
+status sweep_store_read(sweep_store *s, const sweep_file *file, sweep_trials *trials, int *damaged,
+                        error *err)
+{
+    gathering g = {file, trials, damaged};
+    *trials = (sweep_trials){0};
+    *damaged = 0;
+    status result = gather(s, &g, err);
+    for (size_t i = 0; result == STATUS_OK && i < trials->count; i++)
+        result = sweep_store_read_history(s, file, &trials->trials[i], err);
+    if (result != STATUS_OK)
+        sweep_trials_free(trials);
+    return result;
+}
+
 status sweep_store_update(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err)
 {
     sweep_trials fresh = {0};
-    gathering g = {file, &fresh};
-    status result = database_each(&s->runs->db, append_trial, &g, err,
-                                  "SELECT number, run, state, places, message, process, began"
-                                  " FROM trials WHERE sweep = ? ORDER BY number",
-                                  "i", s->id);
+    gathering g = {file, &fresh, NULL};
+    status result = gather(s, &g, err);
     for (size_t i = 0; result == STATUS_OK && i < fresh.count; i++) {
         if (i >= trials->count || trials->trials[i].state == SWEEP_TRIAL_RUNNING) {
             result = sweep_store_read_history(s, file, &fresh.trials[i], err);
@@ -307,12 +348,8 @@ status sweep_store_update(sweep_store *s, const sweep_file *file, sweep_trials *
 
 void sweep_trials_free(sweep_trials *trials)
 {
-    for (size_t i = 0; i < trials->count; i++) {
-        free(trials->trials[i].run);
-        free(trials->trials[i].places);
-        free(trials->trials[i].message);
-        free(trials->trials[i].history);
-    }
+    for (size_t i = 0; i < trials->count; i++)
+        free_trial(&trials->trials[i]);
     free(trials->trials);
     *trials = (sweep_trials){0};
 }

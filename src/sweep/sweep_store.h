@@ -36,6 +36,10 @@ const char *sweep_trial_state_name(enum sweep_trial_state state);
 /* Brings the trials up to date, or fills an empty list (zeros). For a trial that was already over,
  * what its run logged is not read again. After an error the list is empty. */
 status sweep_store_update(sweep_store *s, const sweep_file *file, sweep_trials *trials, error *err);
+/* Reads all trials but the damaged ones, which *damaged counts. After an error the list is empty.
+ */
+status sweep_store_read(sweep_store *s, const sweep_file *file, sweep_trials *trials, int *damaged,
+                        error *err);
 /* Reads again what the run of a trial has logged. */
 status sweep_store_read_history(sweep_store *s, const sweep_file *file, sweep_trial *t, error *err);
 void sweep_trials_free(sweep_trials *trials); /* one of zeros is fine */

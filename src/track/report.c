@@ -92,13 +92,18 @@ static json_t *record_to_json(const run_record *run)
 
 json_t *report_run(run_store *store, const run_record *run, error *err)
 {
-    json_t *record = record_to_json(run), *evaluation;
+    json_t *record = record_to_json(run), *evaluation, *fault = NULL;
+    error why;
     status result;
     TRY_OR_DONE(got_memory(record, err, run->name));
     TRY_OR_DONE(add_all_series(store, run, json_object_get(record, "series"), err));
-    TRY_OR_DONE(report_evaluation_read(run->directory, &evaluation, err));
-    TRY_OR_DONE(
-        got_memory(json_object_set_new(record, "evaluation", evaluation) == 0, err, run->name));
+    if (report_evaluation_read(run->directory, &evaluation, &why) != STATUS_OK) {
+        evaluation = json_null();
+        fault = text_to_json(why.message);
+    }
+    bool whole = json_object_set_new(record, "evaluation", evaluation) == 0 &&
+                 (!fault || json_object_set_new(record, "fault", fault) == 0);
+    TRY_OR_DONE(got_memory(whole, err, run->name));
     return record;
 done:
     json_decref(record);

@@ -12,7 +12,8 @@ enum { REPORT_POINTS = 5000 };
  *    "ended", "updated", "step", "config": {}, "summary": {},
  *    "series": {NAME: {"step": [], "value": [], "of": N}}, "evaluation": EVALUATION or null}
  *
- * measure/evaluation.h describes EVALUATION. A series of more than REPORT_POINTS values is thinned
+ * If the evaluation is damaged, it is null, and "fault" says why. measure/evaluation.h describes
+ * EVALUATION. A series of more than REPORT_POINTS values is thinned
  * to at most that many; "of" is the number before. The caller owns the object; NULL, with err set,
  * on failure. */
 json_t *report_run(run_store *store, const run_record *run, error *err);

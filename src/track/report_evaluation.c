@@ -98,9 +98,10 @@ static status read_file(const char *path, json_t **evaluation, error *err)
     else if (fault)
         snprintf(place, sizeof place, "%s is not valid", fault);
     json_decref(*evaluation);
-    return error_set(err, STATUS_FAILED,
-                     "%s: is damaged: %s; remove it, and the report is written without it", path,
-                     place);
+    return error_set(
+        err, STATUS_FAILED,
+        "%s: is damaged: %s; the report shows the run without it; remove the file, or test again",
+        path, place);
 }
 
 status report_evaluation_read(const char *directory, json_t **evaluation, error *err)

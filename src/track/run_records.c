@@ -6,6 +6,7 @@
 #include "track/run_store.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The year 5138: times have at most eleven digits. */
 static const double LATEST = 1e11;
@@ -49,7 +50,9 @@ static status read_texts(sqlite3_stmt *row, run_record *run, error *err)
     return database_json(row, 9, &run->summary, err);
 }
 
-static status read_run(run_store *store, sqlite3_stmt *row, run_record *run, error *err)
+/* Reads a record. *whole is false if it is damaged. */
+static status read_run(run_store *store, sqlite3_stmt *row, run_record *run, bool *whole,
+                       error *err)
 {
     const char *state;
     *run = (run_record){
@@ -60,19 +63,26 @@ static status read_run(run_store *store, sqlite3_stmt *row, run_record *run, err
         .step = (uint64_t)sqlite3_column_int64(row, 13),
     };
     TRY(read_texts(row, run, err));
+    if (!run->name)
+        run->name = strdup("");
     TRY(got_memory(run->name, err, store->db.path));
     run->directory = text_format("%s/%s", store->directory, run->name);
     TRY(got_memory(run->directory, err, store->db.path));
     /* `--delete` removes the directory, so it has to be one beside the store, whatever the file
      * says. */
-    if (!json_is_object(run->config) || !json_is_object(run->summary) || !file_is_name(run->name))
-        return error_set(err, STATUS_FAILED, "%s: the record of run %s is damaged; %s",
-                         store->db.path, run->name, store->db.remedy);
     TRY(database_look(row, 2, &state, err));
-    return read_state(run, state)
-               ? STATUS_OK
-               : error_set(err, STATUS_FAILED, "run %s: its record has the unknown state '%s'",
-                           run->name, state ? state : "");
+    *whole = json_is_object(run->config) && json_is_object(run->summary) &&
+             file_is_name(run->name) && read_state(run, state);
+    return STATUS_OK;
+}
+
+static status damaged(const run_store *store, const run_record *run, error *err)
+{
+    error_set(err, STATUS_FAILED, "%s: the record of run %s is damaged", store->db.path, run->name);
+    if (!file_is_name(run->name))
+        return error_suffix(err, STATUS_FAILED, "; %s", store->db.remedy);
+    return error_suffix(err, STATUS_FAILED, "; `hcnn-cl runs --add %s` records it again",
+                        run->directory);
 }
 
 void run_record_free(run_record *run)
@@ -94,6 +104,7 @@ void run_list_free(run_list *list)
     for (size_t i = 0; i < list->count; i++)
         run_record_free(&list->runs[i]);
     free(list->runs);
+    words_free(&list->damaged);
     *list = (run_list){0};
 }
 
@@ -106,8 +117,18 @@ typedef struct listing {
 static status append_run(void *context, sqlite3_stmt *row, error *err)
 {
     const listing *l = context;
-    TRY(array_grow(&l->list->runs, l->list->count, sizeof *l->list->runs, l->store->db.path, err));
-    return read_run(l->store, row, &l->list->runs[l->list->count++], err);
+    run_list *list = l->list;
+    bool whole = false;
+    error why;
+    TRY(array_grow(&list->runs, list->count, sizeof *list->runs, l->store->db.path, err));
+    run_record *run = &list->runs[list->count++];
+    TRY(read_run(l->store, row, run, &whole, err));
+    if (whole)
+        return STATUS_OK;
+    damaged(l->store, run, &why);
+    run_record_free(run);
+    list->count--;
+    return words_add(&list->damaged, why.message, strlen(why.message), err);
 }
 
 status run_store_list(run_store *store, run_list *list, error *err)
@@ -124,16 +145,18 @@ status run_store_list(run_store *store, run_list *list, error *err)
 status run_store_find(run_store *store, const char *name, run_record *run, error *err)
 {
     sqlite3_stmt *row;
-    bool found;
+    bool found, whole = true;
     *run = (run_record){0};
     TRY(database_find(&store->db, &row, &found, err, COLUMNS " WHERE name = ?", "s", name));
     status result =
-        found ? read_run(store, row, run, err)
+        found ? read_run(store, row, run, &whole, err)
               : error_set(err, STATUS_FAILED,
                           "%s: the store does not have a run %s; `hcnn-cl runs` lists its runs, "
                           "and `hcnn-cl runs --add %s/%s` records one from its directory",
                           store->db.path, name, store->directory, name);
     sqlite3_finalize(row);
+    if (!whole)
+        result = damaged(store, run, err);
     if (result != STATUS_OK)
         run_record_free(run);
     return result;

@@ -100,9 +100,11 @@ typedef struct run_record {
 typedef struct run_list {
     run_record *runs;
     size_t count;
+    words damaged; /* a message for each record that cannot be read */
 } run_list;
 
-/* All runs, in the order in which they first started. Free them with run_list_free. */
+/* All runs whose records can be read, in the order in which they first started. Free them with
+ * run_list_free. */
 status run_store_list(run_store *store, run_list *list, error *err);
 /* The run of that name. STATUS_FAILED, with what to do, if there is none. Free it with
  * run_record_free. */

@@ -192,7 +192,7 @@ void run_condition_free(run_condition *c)
 
 bool run_condition_holds(const run_condition *c, const json_t *value)
 {
-    json_t *wanted = json_string(c->value);
+    json_t *wanted = text_to_json(c->value);
     if (!wanted || json_is_null(value)) {
         json_decref(wanted);
         return false;
@@ -207,7 +207,7 @@ bool run_condition_holds(const run_condition *c, const json_t *value)
 bool run_condition_suits(const run_condition *c, const json_t *value)
 {
     double number;
-    json_t *wanted = json_string(c->value);
+    json_t *wanted = text_to_json(c->value);
     bool suits = !json_is_number(value) || (wanted && read_number(wanted, &number));
     json_decref(wanted);
     return suits;
