@@ -20,9 +20,9 @@ find_calls() {
 
 # find_state ARCHIVE: prints "OBJECT NAME" for each writable variable. Names with two underscores
 # belong to sanitizers and gcov. stb_image, in image.o, has settings that are never set, two tables
-# that are only read, a string for unknown PNG chunks, which never reach it, and a reason of failure
-# per thread. driver_lock, in device.o, lets only one thread at a time open a device, because the state
-# of a driver belongs to the process. Jansson's functions belong to the process too: json_values.o
+# that are only read, a string for unknown PNG chunks, which never reach it, and for each thread a
+# reason of failure and whether an allocation failed. driver_lock, in device.o, lets only one thread
+# at a time open a device, because the state of a driver belongs to the process. Jansson's functions belong to the process too: json_values.o
 # keeps the two that it replaced, and for each thread whether one of its allocations failed.
 find_state() {
     nm -A -f sysv "$1" | awk -F'|' '

@@ -2,6 +2,7 @@
 /* Formats error messages; see error.h. */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -49,6 +50,7 @@ status error_set(error *err, status code, const char *format, ...)
     va_start(arguments, format);
     error_format(err, format, arguments);
     va_end(arguments);
+    err->shortage = false;
     return code;
 }
 
@@ -59,7 +61,9 @@ status error_prefix(error *err, status code, const char *format, ...)
     va_start(arguments, format);
     error_format(&prefix, format, arguments);
     va_end(arguments);
-    return error_set(err, code, "%s: %s", prefix.message, kept.message);
+    error_set(err, code, "%s: %s", prefix.message, kept.message);
+    err->shortage = kept.shortage;
+    return code;
 }
 
 status error_suffix(error *err, status code, const char *format, ...)
@@ -69,10 +73,19 @@ status error_suffix(error *err, status code, const char *format, ...)
     va_start(arguments, format);
     error_format(&suffix, format, arguments);
     va_end(arguments);
-    return error_set(err, code, "%s%s", kept.message, suffix.message);
+    error_set(err, code, "%s%s", kept.message, suffix.message);
+    err->shortage = kept.shortage;
+    return code;
+}
+
+bool error_is_shortage(int reason)
+{
+    return reason == ENOMEM || reason == EMFILE || reason == ENFILE;
 }
 
 status error_memory(error *err, const char *what)
 {
-    return error_set(err, STATUS_FAILED, "out of memory for %s", what);
+    error_set(err, STATUS_FAILED, "out of memory for %s", what);
+    err->shortage = true;
+    return STATUS_FAILED;
 }

@@ -19,6 +19,7 @@ enum { ERROR_CAPACITY = 8192 }; /* a compiler's log has to fit */
 /* What went wrong, where, and what to do about it, as one text. */
 typedef struct error {
     char message[ERROR_CAPACITY];
+    bool shortage; /* the process lacks memory or file descriptors; the file is not to blame */
 } error;
 
 /* Formats the message and returns code. If the message does not fit, its middle is left out. */
@@ -37,6 +38,8 @@ status error_prefix(error *err, status code, const char *format, ...)
 status error_suffix(error *err, status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Whether this errno means a shortage. */
+bool error_is_shortage(int reason);
 /* Sets the message for a failed allocation of `what`; returns STATUS_FAILED. */
 status error_memory(error *err, const char *what);
 /* The same, but STATUS_OK if everything was allocated: TRY(got_memory(a && b, err, "the lists")).

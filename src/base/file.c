@@ -23,7 +23,10 @@ enum { RANDOM_DIGITS = 16 };
 /* Sets "PATH: WHAT: REASON", where errno gives the reason. */
 static status fail(error *err, const char *path, const char *what)
 {
-    return error_set(err, STATUS_FAILED, "%s: %s: %s", path, what, strerror(errno));
+    int reason = errno;
+    error_set(err, STATUS_FAILED, "%s: %s: %s", path, what, strerror(reason));
+    err->shortage = error_is_shortage(reason);
+    return STATUS_FAILED;
 }
 
 /* Takes over the descriptor. */

@@ -64,8 +64,11 @@ static status measure(dataset *set, error *err)
     enum { TRIES = 100 };
     int width = 0, height = 0;
     status result = STATUS_FAILED;
-    for (size_t i = 0; i < set->train.count && i < TRIES && result != STATUS_OK; i++)
+    for (size_t i = 0; i < set->train.count && i < TRIES && result != STATUS_OK; i++) {
         result = image_read_size(set->train.paths[i], &width, &height, err);
+        if (result != STATUS_OK && err->shortage)
+            return result;
+    }
     if (result != STATUS_OK)
         return error_prefix(err, result, "none of the first training images can be read");
     set->native_size = width > height ? width : height;

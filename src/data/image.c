@@ -31,9 +31,20 @@
 #define STBI_NO_STDIO
 /* Memory is zeroed because a damaged JPEG may lack a colour plane, which stb_image reads all the
  * same. */
-#define STBI_MALLOC(size)          calloc(1, size)
-#define STBI_REALLOC(memory, size) realloc(memory, size)
+#define STBI_MALLOC(size)          stbi_got(calloc(1, size))
+#define STBI_REALLOC(memory, size) stbi_got(realloc(memory, size))
 #define STBI_FREE(memory)          free(memory)
+
+/* Whether an allocation failed. stb_image's own reason of failure is often that of another format,
+ * which it tries next. */
+static _Thread_local bool stbi_memory_out;
+
+static void *stbi_got(void *memory)
+{
+    stbi_memory_out |= !memory;
+    return memory;
+}
+
 #include <stb/stb_image.h>
 #ifndef __clang_analyzer__ /* it would analyze this code as ours */
 #define STB_IMAGE_WRITE_IMPLEMENTATION
@@ -59,6 +70,8 @@ static status undecodable(const char *path, const char *why, error *err)
  * stb_image gives the reason of the format that it tries last. */
 static status unreadable(const char *path, const unsigned char *data, size_t size, error *err)
 {
+    if (stbi_memory_out)
+        return error_memory(err, path);
     const char *reason = stbi_failure_reason();
     if (png_begins(data, size))
         return undecodable(path, "this PNG is damaged or of an unsupported kind", err);
@@ -113,6 +126,7 @@ static status decode(const char *path, const unsigned char *data, size_t size, i
                      error *err)
 {
     int channels;
+    stbi_memory_out = false;
     if (jpeg_begins(data, size) && !jpeg_is_sound(data, size))
         return undecodable(path, "a code table is damaged", err);
     if (!stbi_info_from_memory(data, (int)size, &read->width, &read->height, &channels))
@@ -126,6 +140,8 @@ static status decode(const char *path, const unsigned char *data, size_t size, i
                          "%s: cannot be decoded: it is cut short: its %zu bytes are too few for "
                          "%dx%d pixels; download or save it again",
                          path, size, read->width, read->height);
+    if (found == PNG_NO_MEMORY)
+        return error_memory(err, path);
     if (found == PNG_DAMAGED)
         return error_set(err, STATUS_FAILED,
                          "%s: cannot be decoded: this PNG is damaged: its pixels do not unpack, or "
@@ -177,6 +193,7 @@ status image_read_size(const char *path, int *width, int *height, error *err)
     size_t size;
     int channels;
     TRY(file_open(path, &stream, &size, err));
+    stbi_memory_out = false;
     size_t begun = fread(begin, 1, sizeof begin, stream);
     rewind(stream);
     status result = png_check_chunks(stream, size, "IDAT", path, err);

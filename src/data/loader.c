@@ -138,7 +138,8 @@ static status load_file(const loader *from, size_t index, slot *s, pixel_source 
     status result = read_image(from, index, &decoded, &box, err);
     *loaded = result == STATUS_OK;
     if (!*loaded)
-        return from->options.bad ? add_bad(s, from->of.set->paths[index], err) : result;
+        return from->options.bad && !err->shortage ? add_bad(s, from->of.set->paths[index], err)
+                                                   : result;
     result = put_box(s, &decoded, box, source, err);
     image_free(&decoded);
     return result;

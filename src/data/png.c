@@ -141,10 +141,10 @@ static size_t rows_size(const unsigned char *header, int width, int height)
     return sum;
 }
 
-/* Inflates a chunk and drops the result. False if that fails or the result, with those of the
- * chunks before, exceeds `most` bytes. */
-static bool inflate_chunk(z_stream *stream, const unsigned char *chunk, size_t length, size_t most,
-                          bool *ended)
+/* Inflates a chunk and drops the result. Returns Z_OK, zlib's error, or Z_DATA_ERROR if the result,
+ * with those of the chunks before, exceeds `most` bytes. */
+static int inflate_chunk(z_stream *stream, const unsigned char *chunk, size_t length, size_t most,
+                         bool *ended)
 {
     unsigned char nowhere[BLOCK_BYTES];
     stream->next_in = (unsigned char *)chunk;
@@ -156,26 +156,28 @@ static bool inflate_chunk(z_stream *stream, const unsigned char *chunk, size_t l
         *ended = code == Z_STREAM_END;
         if ((code != Z_OK && code != Z_BUF_ERROR && !*ended) || stream->total_out > most) {
             stream->next_out = NULL;
-            return false;
+            return code == Z_MEM_ERROR ? code : Z_DATA_ERROR;
         }
     } while (!*ended && stream->avail_out == 0);
     stream->next_out = NULL;
-    return true;
+    return Z_OK;
 }
 
-static bool inflates(const unsigned char *data, size_t size, const contents *c, size_t most)
+static enum png_contents inflate_all(const unsigned char *data, size_t size, const contents *c,
+                                     size_t most)
 {
     z_stream stream = {0};
     if (inflateInit2(&stream, c->bare ? -MAX_WBITS : MAX_WBITS) != Z_OK)
-        return false;
+        return PNG_NO_MEMORY;
     size_t at = SIGNATURE, length;
     const unsigned char *chunk;
-    bool fine = true, ended = false;
-    while (fine && (chunk = next_chunk(data, size, &at, &length)))
+    int code = Z_OK;
+    bool ended = false;
+    while (code == Z_OK && (chunk = next_chunk(data, size, &at, &length)))
         if (is_chunk(chunk, "IDAT"))
-            fine = inflate_chunk(&stream, chunk, length, most, &ended);
+            code = inflate_chunk(&stream, chunk, length, most, &ended);
     inflateEnd(&stream);
-    return fine;
+    return code == Z_OK ? PNG_WHOLE : code == Z_MEM_ERROR ? PNG_NO_MEMORY : PNG_DAMAGED;
 }
 
 enum png_contents png_look(const unsigned char *data, size_t size, int width, int height)
@@ -186,5 +188,5 @@ enum png_contents png_look(const unsigned char *data, size_t size, int width, in
     if (rows == 0 || rows > possible)
         return PNG_TOO_LITTLE;
     bool spared = possible <= SPARED_BYTES || possible <= SPARED_RATIO * rows;
-    return spared || inflates(data, size, &c, rows) ? PNG_WHOLE : PNG_DAMAGED;
+    return spared ? PNG_WHOLE : inflate_all(data, size, &c, rows);
 }

@@ -20,6 +20,7 @@ status png_check_chunks(FILE *stream, size_t size, const char *last, const char 
  * times its rows, is taken for whole. */
 enum png_contents {
     PNG_WHOLE,
+    PNG_NO_MEMORY,  /* to find out */
     PNG_TOO_LITTLE, /* the file is too short for the rows */
     PNG_DAMAGED,    /* it does not inflate, or inflates to more: stb_image would allocate memory for
                        all of it */

@@ -25,45 +25,52 @@ typedef struct work {
     finding *findings; /* [count], in the order of parts and files */
     size_t count, next, done;
     int running;
-    bool memory_out;
+    bool failed;
+    error err; /* of the first thread that failed */
     pthread_mutex_t lock;
     pthread_cond_t changed;
 } work;
 
-/* False if there is no memory for the message. */
-static bool look(finding *f, bool decode)
+/* False: the process lacks memory or file descriptors. */
+static bool look(finding *f, bool decode, error *err)
 {
-    error err;
     image decoded = {0};
     const char *path = f->set->paths[f->index];
     status result;
     if (decode) {
-        result = image_read(path, &decoded, &err);
+        result = image_read(path, &decoded, err);
         f->width = decoded.width;
         f->height = decoded.height;
         image_free(&decoded);
     } else {
-        result = image_read_size(path, &f->width, &f->height, &err);
+        result = image_read_size(path, &f->width, &f->height, err);
     }
-    f->message = result == STATUS_OK ? NULL : strdup(err.message);
-    return result == STATUS_OK || f->message;
+    if (result == STATUS_OK)
+        return true;
+    f->message = err->shortage ? NULL : strdup(err->message);
+    if (!f->message && !err->shortage)
+        error_memory(err, path);
+    return f->message != NULL;
 }
 
 static void *look_at_chunks(void *argument)
 {
     work *w = argument;
     pthread_mutex_lock(&w->lock);
-    while (!w->memory_out && w->next < w->count) {
+    while (!w->failed && w->next < w->count) {
         size_t first = w->next, left = w->count - first;
         size_t count = left < CHUNK ? left : CHUNK;
-        bool whole = true;
+        bool fine = true;
+        error err;
         w->next += count;
         pthread_mutex_unlock(&w->lock);
-        for (size_t i = first; i < first + count; i++)
-            whole &= look(&w->findings[i], w->options->decode);
+        for (size_t i = first; fine && i < first + count; i++)
+            fine = look(&w->findings[i], w->options->decode, &err);
         pthread_mutex_lock(&w->lock);
         w->done += count;
-        w->memory_out |= !whole;
+        if (!fine && !w->failed)
+            w->err = err;
+        w->failed |= !fine;
     }
     w->running--;
     pthread_cond_signal(&w->changed);
@@ -118,7 +125,9 @@ static status run_threads(work *w, error *err)
         return error_set(err, STATUS_FAILED, "a thread cannot be started: %s", strerror(code));
     if (w->options->progress)
         w->options->progress(w->options->context, w->done, w->count);
-    return got_memory(!w->memory_out, err, "the list of images");
+    if (w->failed)
+        *err = w->err;
+    return w->failed ? STATUS_FAILED : STATUS_OK;
 }
 
 /* ---- Adding up ---- */

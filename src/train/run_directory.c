@@ -97,14 +97,24 @@ static bool make_locked(run_directory *d, error *err)
                   strerror(errno), file_write_advice(errno));
         return false;
     }
-    if (file_lock(d->temporary, &d->lock, err) != STATUS_OK)
+    if (file_lock(d->temporary, &d->lock, err) != STATUS_OK) {
+        rmdir(d->temporary);
         return false;
+    }
     if (is_at(d->lock, d->temporary))
         return true;
     error_set(err, STATUS_FAILED, "%s: was removed by another process", d->temporary);
     file_unlock(d->lock);
     d->lock = -1;
     return false;
+}
+
+static status list_entries(run_directory *d, error *err)
+{
+    d->entries = opendir(d->temporary);
+    return d->entries ? STATUS_OK
+                      : error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", d->temporary,
+                                  strerror(errno));
 }
 
 status run_directory_begin(run_directory *d, error *err)
@@ -119,7 +129,7 @@ status run_directory_begin(run_directory *d, error *err)
         d->temporary = text_format("%s%s%ld-%d", d->path, temporary_mark, (long)getpid(), number);
         TRY(got_memory(d->temporary, err, d->path));
         if (make_locked(d, err))
-            return STATUS_OK;
+            return list_entries(d, err);
         free(d->temporary);
         d->temporary = NULL;
     }
@@ -141,6 +151,13 @@ static status rename_to_free_name(run_directory *d, const char *first, error *er
     return result;
 }
 
+static void close_entries(run_directory *d)
+{
+    if (d->entries)
+        closedir(d->entries);
+    d->entries = NULL;
+}
+
 status run_directory_commit(run_directory *d, error *err)
 {
     char *first = text_format("%s", d->path);
@@ -148,6 +165,7 @@ status run_directory_commit(run_directory *d, error *err)
     status result = rename_to_free_name(d, first, err);
     free(first);
     if (result == STATUS_OK) {
+        close_entries(d);
         free(d->temporary);
         d->temporary = NULL;
     }
@@ -178,13 +196,23 @@ status run_directory_open(run_directory *d, const char *path, error *err)
     return STATUS_OK;
 }
 
+/* A run's directory contains only files. */
+static void remove_temporary(run_directory *d)
+{
+    if (d->entries)
+        rewinddir(d->entries);
+    for (const struct dirent *entry; d->entries && (entry = readdir(d->entries));)
+        unlinkat(dirfd(d->entries), entry->d_name, 0);
+    close_entries(d);
+    rmdir(d->temporary);
+}
+
 void run_directory_close(run_directory *d)
 {
-    error ignored;
     if (!d->path)
         return;
     if (d->temporary)
-        file_remove_tree(d->temporary, &ignored);
+        remove_temporary(d);
     file_unlock(d->lock);
     free(d->temporary);
     free(d->path);

@@ -7,12 +7,15 @@
 
 #include "base/error.h"
 
+#include <dirent.h>
 #include <stdbool.h>
 
 typedef struct run_directory {
     char *path;      /* its name, without slashes at the end */
     char *temporary; /* its name until run_directory_commit, then NULL */
     int lock;
+    DIR *
+        entries; /* of the temporary directory: removing it needs no memory and no new descriptor */
     bool own_name; /* the program chose the name: if it is taken, use the next free one */
 } run_directory;
 
