@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two devices in one process (include/hcnn.h): a thread each opens its own, trains and classifies,
+ * from the first call into the driver on and at the same time. PoCL shows the processor as two
+ * devices; where there is no second one, both threads open the same. */
+#include "base/file.h"
+#include "check.h"
+#include "device/device.h"
+#include "hcnn.h"
+
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { THREADS = 2, ROUNDS = 2, SIDE = 32, IMAGES = 5, CLASSES = 10, SPEC = 32, MESSAGE = 1024 };
+
+/* A thread's device and files, and what it found. */
+typedef struct worker_thread {
+    char spec[SPEC], directory[MESSAGE];
+    pthread_barrier_t *start;
+    float fine[IMAGES * CLASSES];
+    char message[MESSAGE]; /* "": everything went well */
+} worker_thread;
+
+static int stop_after_two(void *context, const hcnn_progress *p)
+{
+    (void)context;
+    return p->step >= 2;
+}
+
+/* Trains two steps into DIRECTORY/run-ROUND. */
+static int train(worker_thread *t, int round)
+{
+    int code = HCNN_OK;
+    char run[MESSAGE + 16];
+    snprintf(run, sizeof run, "%s/run-%d", t->directory, round);
+    const char *const values[][2] = {
+        {"backbone", "tiny"}, {"batch-size", "20"}, {"seed", "3"}, {"threads", "2"}, {"run", run}};
+    hcnn_options *options = hcnn_options_create();
+    for (size_t i = 0; i < sizeof values / sizeof values[0] && code == HCNN_OK; i++)
+        code = hcnn_options_set(options, values[i][0], values[i][1], t->message, MESSAGE);
+    if (code == HCNN_OK)
+        code = hcnn_train(t->spec, options, stop_after_two, NULL, t->message, MESSAGE);
+    hcnn_options_free(options);
+    if (code == HCNN_STOPPED)
+        t->message[0] = '\0';
+    return code == HCNN_STOPPED ? HCNN_OK : code;
+}
+
+static int classify(worker_thread *t, hcnn_device *device, int round)
+{
+    static const unsigned char black[SIDE * SIDE * 3];
+    char checkpoint[MESSAGE + 64];
+    hcnn_image images[IMAGES];
+    snprintf(checkpoint, sizeof checkpoint, "%s/run-%d/last.safetensors", t->directory, round);
+    for (int i = 0; i < IMAGES; i++)
+        images[i] = (hcnn_image){black, SIDE - i, SIDE};
+    hcnn_classifier *c = hcnn_classifier_open(device, checkpoint, 2, t->message, MESSAGE);
+    if (!c)
+        return HCNN_FAILED;
+    int code = hcnn_classify(c, images, IMAGES, NULL, t->fine, t->message, MESSAGE);
+    hcnn_classifier_close(c);
+    return code;
+}
+
+/* Trains while the device is open, so that there are two of each kind in the process. */
+static int work(worker_thread *t, int round)
+{
+    hcnn_device *device = hcnn_device_open(t->spec, t->message, MESSAGE);
+    if (!device)
+        return HCNN_FAILED;
+    int code = train(t, round);
+    if (code == HCNN_OK)
+        code = classify(t, device, round);
+    hcnn_device_close(device);
+    return code;
+}
+
+static void *run(void *context)
+{
+    worker_thread *t = context;
+    pthread_barrier_wait(t->start);
+    for (int round = 0; round < ROUNDS; round++)
+        if (work(t, round) != HCNN_OK)
+            break;
+    return NULL;
+}
+
+/* Names the first two available devices of PoCL, if it has two; what HCNN_DEVICE names otherwise.
+ */
+static void name_devices(char specs[THREADS][SPEC])
+{
+    error err;
+    device_list list;
+    char names[THREADS][SPEC];
+    int found = 0;
+    const char *chosen = getenv("HCNN_DEVICE");
+    if (device_list_all(&list, &err) != STATUS_OK)
+        _exit(1);
+    for (int i = 0; i < list.count && found < THREADS; i++)
+        if (list.devices[i].available && strstr(list.devices[i].platform_name, "Portable"))
+            snprintf(names[found++], SPEC, "%d:%d", list.devices[i].platform_index,
+                     list.devices[i].device_index);
+    for (int i = 0; i < THREADS; i++)
+        snprintf(specs[i], SPEC, "%s", found == THREADS ? names[i] : chosen ? chosen : "");
+}
+
+/* Asks in a process of its own, because the threads are to be the first in this one that use the
+ * driver. */
+static void find_devices(char specs[THREADS][SPEC])
+{
+    int ends[2], code;
+    const size_t bytes = (size_t)THREADS * SPEC;
+    assert_int_equal(pipe(ends), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        name_devices(specs);
+        _exit(write(ends[1], specs, bytes) != (ssize_t)bytes);
+    }
+    assert_int_equal(read(ends[0], specs, bytes), (ssize_t)bytes);
+    assert_int_equal(waitpid(child, &code, 0), child);
+    close(ends[0]);
+    close(ends[1]);
+    print_message("# devices '%s' and '%s'\n", specs[0], specs[1]);
+}
+
+static void test_side_by_side(void **state)
+{
+    (void)state;
+    error err;
+    char specs[THREADS][SPEC] = {{0}}, *directory = check_directory();
+    static worker_thread threads[THREADS];
+    pthread_t started[THREADS];
+    pthread_barrier_t start;
+    find_devices(specs);
+    pthread_barrier_init(&start, NULL, THREADS);
+    for (int i = 0; i < THREADS; i++) {
+        worker_thread *t = &threads[i];
+        t->start = &start;
+        snprintf(t->spec, sizeof t->spec, "%s", specs[i]);
+        snprintf(t->directory, sizeof t->directory, "%s/%d", directory, i);
+        CHECK_OK(file_make_directory(t->directory, &err));
+        assert_int_equal(pthread_create(&started[i], NULL, run, t), 0);
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(started[i], NULL);
+    for (int i = 0; i < THREADS; i++)
+        assert_string_equal(threads[i].message, "");
+    pthread_barrier_destroy(&start);
+    assert_memory_equal(threads[0].fine, threads[1].fine, sizeof threads[0].fine);
+    CHECK_OK(file_remove_tree(directory, &err));
+    free(directory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_side_by_side)};
+    setenv("POCL_DEVICES", "pthread pthread", 1);
+    return cmocka_run_group_tests_name("two_devices", tests, NULL, NULL);
+}
