@@ -145,8 +145,8 @@ static void expect_stuck(device *dev, cl_mem buffer, const char *where)
     CHECK_FAILS(STATUS_FAILED, expected, device_finish_promptly(dev, &err));
     CHECK_FAILS(STATUS_FAILED, expected, buffer_read(dev, buffer, 0, &value, sizeof value, &err));
     CHECK_FAILS(STATUS_FAILED, expected, flight_begin(dev, &err));
-    device_close(dev);
-    assert_true(clock_now() - later < 0.1);
+    device_close(dev); /* does not free it */
+    assert_true(clock_now() - later < 2 * dev->timeout); /* four waits */
 }
 
 /* Lets the device continue and releases what is left. */
@@ -180,7 +180,7 @@ static void test_stuck(void **state)
 static void *open_gates(void *context)
 {
     for (cl_event *gate = context; *gate; gate++) {
-        nanosleep(&(struct timespec){.tv_nsec = 150000000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
         clSetUserEventStatus(*gate, CL_COMPLETE);
     }
     return NULL;
@@ -188,14 +188,14 @@ static void *open_gates(void *context)
 
 static void test_slow(void **state)
 {
-    enum { GATES = 6 };
+    enum { GATES = 10 };
     error err;
     cl_event gates[GATES + 1] = {NULL};
     cl_mem buffer;
     pthread_t thread;
     device *dev = support_open_another(*state);
     const size_t count = (size_t)dev->vec;
-    device_set_timeout(dev, 0.4);
+    device_set_timeout(dev, 2);
     CHECK_OK(buffer_create(dev, 2 * count * sizeof(float), &buffer, &err));
     for (int i = 0; i < GATES; i++) {
         gates[i] = clCreateUserEvent(dev->context, NULL);
@@ -205,7 +205,7 @@ static void test_slow(void **state)
     assert_int_equal(pthread_create(&thread, NULL, open_gates, gates), 0);
     const double start = clock_now();
     CHECK_OK(device_finish(dev, &err));
-    assert_true(clock_now() - start > 2 * dev->timeout);
+    assert_true(clock_now() - start > dev->timeout);
     assert_int_equal(flight_count(dev), 0);
     pthread_join(thread, NULL);
     for (int i = 0; i < GATES; i++)
