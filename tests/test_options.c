@@ -287,7 +287,7 @@ static void operands_are_kept_in_order(void **state)
     options_free(&rest);
     expect_error("'a': unexpected argument; train accepts only options, which start with --",
                  WORDS("a"));
-    expect_error("'--seed': unexpected argument; train accepts only options, which start with --",
+    expect_error("'--seed': unexpected argument; train accepts only options, and -- ends them",
                  WORDS("--", "--seed"));
     expect_error("'seed=3': unexpected argument; did you mean --seed?", WORDS("seed=3"));
     expect_error("'help': unexpected argument; did you mean --help?", WORDS("help"));

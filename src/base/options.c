@@ -131,9 +131,9 @@ static status unexpected(const command_line *line, const char *command, const ch
     if (row || strcmp(argument, "help") == 0)
         return error_set(err, STATUS_USAGE, "'%s': unexpected argument; did you mean --%s?",
                          argument, row ? row->name : "help");
-    return error_set(err, STATUS_USAGE,
-                     "'%s': unexpected argument; %s accepts only options, which start with --",
-                     argument, command);
+    return error_set(err, STATUS_USAGE, "'%s': unexpected argument; %s accepts only options, %s",
+                     argument, command,
+                     *argument == '-' && argument[1] ? "and -- ends them" : "which start with --");
 }
 
 static bool within_bounds(const option_row *row, double value)
