@@ -530,6 +530,83 @@ static void test_damaged(void **state)
     }
 }
 
+/* ---- Memory ---- */
+
+static long left; /* SQLite's allocations up to and including the one that fails; 0: none fails */
+static sqlite3_mem_methods usual;
+
+static bool fails(void)
+{
+    return left > 0 && --left == 0;
+}
+
+static void *allocate(int size)
+{
+    return fails() ? NULL : usual.xMalloc(size);
+}
+
+static void *grow(void *memory, int size)
+{
+    return fails() ? NULL : usual.xRealloc(memory, size);
+}
+
+static void watch_sqlite(void)
+{
+    assert_int_equal(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &usual), SQLITE_OK);
+    sqlite3_mem_methods own = usual;
+    own.xMalloc = allocate;
+    own.xRealloc = grow;
+    assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &own), SQLITE_OK);
+    assert_int_equal(sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0), SQLITE_OK);
+}
+
+/* SQLite has to allocate room for the end of a blob of this length when it is read as a text. */
+#define LONG_VERSION "123456789012345678901234567890"
+static const char as_blob[] = "UPDATE runs SET version = CAST('" LONG_VERSION "' AS BLOB)";
+
+static status read_record(error *err)
+{
+    run_store *store;
+    run_record r;
+    TRY(run_store_open(path, false, &store, err));
+    status result = run_store_find(store, "a", &r, err);
+    if (result == STATUS_OK) {
+        assert_string_equal(r.message, "the disk is full");
+        assert_string_equal(r.version, LONG_VERSION);
+        assert_null(r.driver);
+        assert_string_equal(r.host, "host");
+        assert_int_equal(r.state, RUN_FAILED);
+        run_record_free(&r);
+    }
+    run_store_close(store);
+    return result;
+}
+
+/* A text that SQLite could not allocate is not taken for one that the record does not have. */
+static void test_memory(void **state)
+{
+    (void)state;
+    error err;
+    bool struck = true;
+    int failed = 0;
+    run_store *store = open_store();
+    int64_t run = begin(store, "a", false, 0, false);
+    CHECK_OK(run_store_end(store, run, RUN_FAILED, "the disk is full", 1.6e9, &err));
+    CHECK_OK(database_execute(&store->db, as_blob, &err));
+    run_store_close(store);
+    for (long n = 1; struck; n++) {
+        left = n;
+        status result = read_record(&err);
+        struck = left == 0;
+        left = 0;
+        if (result != STATUS_OK && !strstr(err.message, "out of memory"))
+            fail_msg("allocation %ld: %s", n, err.message);
+        failed += result != STATUS_OK;
+        assert_true(struck || result == STATUS_OK);
+    }
+    assert_true(failed > 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +626,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_damaged_record, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_damaged_among_others, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_damaged, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_memory, set_up, support_files_tear_down),
     };
+    watch_sqlite();
     return cmocka_run_group_tests_name("run_store", tests, NULL, NULL);
 }
