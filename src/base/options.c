@@ -360,6 +360,7 @@ static status check_together(const command_line *line, const void *values, const
 {
     for (int i = 0; i < rest->given_count; i++) {
         const option_row *row = rest->given[i];
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): parse_option stored it. */
         if (!is_on(line, rest, values, row->name))
             continue;
         if (row->needs && !is_on(line, rest, values, row->needs))
