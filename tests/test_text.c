@@ -84,12 +84,60 @@ static void text_becomes_json(void **state)
     assert_true(json_is_null(text_to_json(NULL)));
 }
 
+static long left; /* reallocations up to and including the one that fails; 0: none fails */
+
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return left > 0 && --left == 0 ? NULL : __real_realloc(memory, size);
+}
+
+/* Writes 100 kB; *text is NULL after a failure. */
+static status write_much(char **text, error *err)
+{
+    text_writer w;
+    TRY(text_writer_open(&w, "it", err));
+    for (int i = 0; i < 10000; i++)
+        fprintf(w.stream, "%09d\n", i);
+    return text_writer_end(&w, STATUS_OK, "it", text, err);
+}
+
+static void a_writer_loses_nothing(void **state)
+{
+    (void)state;
+    error err;
+    char *text, line[16];
+    text_writer w;
+    CHECK_OK(write_much(&text, &err));
+    for (int i = 0; i < 10000; i++) {
+        snprintf(line, sizeof line, "%09d\n", i);
+        assert_memory_equal(text + 10L * i, line, 10);
+    }
+    assert_int_equal(strlen(text), 100000);
+    free(text);
+    for (long n = 1; n <= 3; n++) {
+        left = n;
+        CHECK_FAILS(STATUS_FAILED, "out of memory for it", write_much(&text, &err));
+        assert_int_equal(left, 0);
+        assert_null(text);
+    }
+    CHECK_OK(text_writer_open(&w, "it", &err));
+    CHECK_OK(text_writer_end(&w, STATUS_OK, "it", &text, &err));
+    assert_string_equal(text, "");
+    free(text);
+    CHECK_OK(text_writer_open(&w, "it", &err));
+    fputs("part", w.stream);
+    assert_int_equal(text_writer_end(&w, STATUS_USAGE, "it", &text, &err), STATUS_USAGE);
+    assert_null(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split),          cmocka_unit_test(test_add),
         cmocka_unit_test(text_after_a_prefix), cmocka_unit_test(first_lines_are_whole),
-        cmocka_unit_test(text_becomes_json),
+        cmocka_unit_test(text_becomes_json),   cmocka_unit_test(a_writer_loses_nothing),
     };
     return cmocka_run_group_tests_name("words", tests, NULL, NULL);
 }

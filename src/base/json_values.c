@@ -105,16 +105,20 @@ json_t *text_to_json(const char *text)
     json_t *value = text ? json_string(text) : json_null();
     if (value)
         return value;
+    error ignored;
+    text_writer to;
     char *valid = NULL;
-    size_t size, length;
-    FILE *to = open_memstream(&valid, &size);
-    for (const char *at = text; to && *at; at += length)
-        if (text_character(at, &length))
-            fwrite(at, 1, length, to);
-        else
-            fputs("\xef\xbf\xbd", to);
-    if (to && fclose(to) == 0)
-        value = json_string(valid);
+    size_t length;
+    if (text_writer_open(&to, text, &ignored) == STATUS_OK) {
+        for (const char *at = text; *at; at += length)
+            if (text_character(at, &length))
+                fwrite(at, 1, length, to.stream);
+            else
+                fputs("\xef\xbf\xbd", to.stream);
+        text_writer_end(&to, STATUS_OK, text, &valid, &ignored);
+    }
+    lost |= !valid;
+    value = valid ? json_string(valid) : NULL;
     free(valid);
     return value;
 }

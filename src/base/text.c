@@ -22,6 +22,42 @@ char *text_format(const char *format, ...)
     return made;
 }
 
+static ssize_t append_bytes(void *context, const char *bytes, size_t size)
+{
+    text_writer *w = context;
+    size_t needed = w->length + size + 1;
+    if (needed > w->capacity && !w->failed) {
+        char *grown = realloc(w->text, 2 * needed);
+        w->failed = !grown;
+        w->text = grown ? grown : w->text;
+        w->capacity = 2 * needed;
+    }
+    if (w->failed)
+        return 0;
+    memcpy(w->text + w->length, bytes, size);
+    w->length += size;
+    w->text[w->length] = '\0';
+    return (ssize_t)size;
+}
+
+status text_writer_open(text_writer *w, const char *what, error *err)
+{
+    *w = (text_writer){.text = NULL};
+    w->stream = fopencookie(w, "w", (cookie_io_functions_t){.write = append_bytes});
+    return got_memory(w->stream, err, what);
+}
+
+status text_writer_end(text_writer *w, status so_far, const char *what, char **text, error *err)
+{
+    bool whole = fclose(w->stream) == 0 && !w->failed;
+    *text = whole && !w->text ? strdup("") : w->text;
+    if (so_far == STATUS_OK && whole && *text)
+        return STATUS_OK;
+    free(*text);
+    *text = NULL;
+    return so_far == STATUS_OK ? error_memory(err, what) : so_far;
+}
+
 const char *text_after(const char *text, const char *start)
 {
     size_t length = strlen(start);

@@ -4,8 +4,10 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* A new string, which the caller frees; NULL if there is no memory. */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -14,6 +16,22 @@ const char *text_after(const char *text, const char *start);
 /* Appends to *text, which was allocated and is replaced. After a failed allocation *text is NULL
  * and stays so. */
 void text_append(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A stream that collects a text. If memory runs out, that of open_memstream leaves bytes out, and
+ * glibc does not report it; this one fails at its end. */
+typedef struct text_writer {
+    FILE *stream;
+    char *text;
+    size_t length, capacity;
+    bool failed;
+} text_writer;
+
+/* STATUS_FAILED if there is no memory for `what`. The writer must stay where it is. */
+status text_writer_open(text_writer *writer, const char *what, error *err);
+/* If so_far is STATUS_OK, *text is what was written, which the caller frees; otherwise returns
+ * so_far. *text is NULL after a failure. */
+status text_writer_end(text_writer *writer, status so_far, const char *what, char **text,
+                       error *err);
 
 /* Decodes the UTF-8 character at the start of a text: its code, and its length in bytes. 0 and a
  * length of 1 if it is not UTF-8. */

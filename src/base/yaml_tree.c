@@ -263,18 +263,17 @@ status yaml_tree_join(yaml_tree *tree, const yaml_node_t *value, char **text, er
 {
     bool is_list = value->type == YAML_SEQUENCE_NODE;
     size_t count = is_list ? yaml_tree_count(value) : 1;
-    size_t size;
+    text_writer to;
+    *text = NULL;
+    TRY(text_writer_open(&to, tree->path, err));
     status result = STATUS_OK;
-    FILE *to = open_memstream(text, &size);
-    TRY(got_memory(to, err, tree->path));
     for (size_t i = 0; result == STATUS_OK && i < count; i++) {
         const yaml_node_t *item = is_list ? yaml_tree_item(tree, value, i) : value;
         result = yaml_tree_expect(tree, item, YAML_SCALAR_NODE, "each entry of a list", err);
         if (result == STATUS_OK)
-            fprintf(to, "%s%s", i ? "," : "", yaml_tree_text(item));
+            fprintf(to.stream, "%s%s", i ? "," : "", yaml_tree_text(item));
     }
-    bool whole = fclose(to) == 0;
-    return result == STATUS_OK ? got_memory(whole, err, tree->path) : result;
+    return text_writer_end(&to, result, tree->path, text, err);
 }
 
 static bool is_plain(const yaml_node_t *node)

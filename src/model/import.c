@@ -265,7 +265,8 @@ static status judge(const search *s, error *err)
 
 static status decide(search *s, error *err)
 {
-    size_t size, count = tensor_file_count(s->plan->file);
+    size_t count = tensor_file_count(s->plan->file);
+    text_writer text;
     s->entries = calloc(count + 1, sizeof *s->entries);
     s->used = calloc(count + 1, sizeof *s->used);
     s->plan->copies = calloc(count + 1, sizeof *s->plan->copies);
@@ -274,11 +275,9 @@ static status decide(search *s, error *err)
     sort_names(s);
     TRY(try_all(s, outline(s), err));
     s->plan->options = s->best_options;
-    FILE *text = open_memstream(&s->plan->text, &size);
-    TRY(got_memory(text, err, s->path));
-    status result = take_tensors(s, text, err);
-    if (fclose(text) != 0 && result == STATUS_OK)
-        result = error_memory(err, s->path);
+    TRY(text_writer_open(&text, s->path, err));
+    status result = take_tensors(s, text.stream, err);
+    result = text_writer_end(&text, result, s->path, &s->plan->text, err);
     qsort(s->plan->copies, (size_t)s->plan->taken, sizeof *s->plan->copies, by_place);
     return result == STATUS_OK ? judge(s, err) : result;
 }

@@ -209,19 +209,26 @@ static status judge(const loading *l, const char *path, bool strict, int kept, e
     return STATUS_OK;
 }
 
+/* Loads, and collects the report's text meanwhile. */
+static status write_report(loading *l, const char *path, int *kept, error *err)
+{
+    text_writer text;
+    TRY(text_writer_open(&text, path, err));
+    l->text = text.stream;
+    return text_writer_end(&text, load_entries(l, kept, err), path, &l->report->text, err);
+}
+
 status weights_load_file(network *net, tensor_file *file, const char *path, bool strict,
                          weights_report *report, error *err)
 {
     weights_report own = {0};
-    size_t size;
     int kept = 0;
     loading l = {.net = net, .file = file, .report = report ? report : &own};
     *l.report = (weights_report){0};
     l.set = calloc(network_parameter_count(net), sizeof *l.set);
-    l.text = open_memstream(&l.report->text, &size);
-    status result = l.set && l.text ? load_entries(&l, &kept, err) : error_memory(err, path);
-    if (l.text && fclose(l.text) != 0 && result == STATUS_OK)
-        result = error_memory(err, path);
+    status result = got_memory(l.set, err, path);
+    if (result == STATUS_OK)
+        result = write_report(&l, path, &kept, err);
     if (result == STATUS_OK)
         result = judge(&l, path, strict, kept, err);
     free(l.set);

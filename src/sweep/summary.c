@@ -114,21 +114,15 @@ static void put_word(FILE *to, const char *word)
     putc('\'', to);
 }
 
-/* NULL if memory is out. */
-static char *command_of(const words *arguments)
+static status command_of(const words *arguments, char **command, error *err)
 {
-    char *command = NULL;
-    size_t size;
-    FILE *to = open_memstream(&command, &size);
-    if (!to)
-        return NULL;
-    fputs("hcnn-cl", to);
+    static const char what[] = "the command of the best run";
+    text_writer to;
+    TRY(text_writer_open(&to, what, err));
+    fputs("hcnn-cl", to.stream);
     for (size_t i = 0; i < arguments->count; i++)
-        put_word(to, arguments->texts[i]);
-    if (fclose(to) == 0)
-        return command;
-    free(command);
-    return NULL;
+        put_word(to.stream, arguments->texts[i]);
+    return text_writer_end(&to, STATUS_OK, what, command, err);
 }
 
 static status best_to_json(const sweep_file *file, const words *extra, const sweep_trials *trials,
@@ -141,8 +135,8 @@ static status best_to_json(const sweep_file *file, const words *extra, const swe
         return STATUS_OK;
     status result;
     TRY_OR_DONE(trial_arguments(file, extra, t->places, NULL, &arguments, err));
-    char *command = command_of(&arguments);
-    TRY_OR_DONE(got_memory(command, err, "the summary"));
+    char *command;
+    TRY_OR_DONE(command_of(&arguments, &command, err));
     *best = json_pack("{s:o, s:o, s:o}", "run", text_to_json(t->run), "objective",
                       number_to_json(objective_of(file, t)), "command", json_string(command));
     free(command);
