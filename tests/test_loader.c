@@ -5,6 +5,8 @@
 #include "data/loader.h"
 #include "image_files.h"
 
+#include <sys/resource.h>
+
 enum { IMAGES = 23, BATCH = 5, BATCHES = 5 };
 
 static image_set make_set(void)
@@ -402,6 +404,30 @@ static void test_all_broken(void **state)
     bad_images_free(bad);
 }
 
+/* A file that the process cannot open for want of descriptors is not a broken one. */
+static void test_no_descriptor(void **state)
+{
+    files *f = *state;
+    error err;
+    loader *from;
+    const batch *b;
+    bad_images *bad;
+    struct rlimit all, none;
+    CHECK_OK(bad_images_create(100, NULL, NULL, &bad, &err));
+    const loader_options options = {.batch_size = 4, .threads = 2, .bad = bad, .replace = true};
+    CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &from, &err));
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+    none = (struct rlimit){3, all.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    status started = loader_start(from, 0, 0, &err);
+    status result = started == STATUS_OK ? loader_next(from, &b, &err) : started;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+    CHECK_FAILS(STATUS_FAILED, "png: cannot be opened: Too many open files", result);
+    assert_null(strstr(err.message, "images")); /* "none of the 9 images can be read" */
+    loader_free(from);
+    bad_images_free(bad);
+}
+
 /* Without a list of broken images, the first one is an error. */
 static void test_missing_file(void **state)
 {
@@ -586,6 +612,7 @@ int main(void)
         files_test(test_too_many_broken),
         files_test(test_all_broken),
         files_test(test_missing_file),
+        files_test(test_no_descriptor),
         files_test(test_boxes),
         files_test(test_box_outside),
         files_test(test_balanced),

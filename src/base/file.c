@@ -152,6 +152,10 @@ status file_writer_open(file_writer *writer, const char *path, error *err)
     writer->stream = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
     if (!writer->stream)
         result = file_write_error(err, path, errno);
+    if (descriptor >= 0 && !writer->stream) {
+        close(descriptor);
+        unlink(writer->temporary);
+    }
 done:
     if (result != STATUS_OK)
         file_writer_abort(writer);

@@ -82,13 +82,12 @@ static status check_size(const char *path, struct archive *reader, struct archiv
                      path, MOST_BYTES);
 }
 
-static status read_all(const char *path, struct archive *reader, archive_member *members, int count,
-                       error *err)
+static status read_all(const char *path, struct archive *reader, struct archive_entry *entry,
+                       archive_member *members, int count, error *err)
 {
     int missing = count;
-    struct archive_entry *entry;
     while (missing > 0) {
-        int code = archive_read_next_header(reader, &entry);
+        int code = archive_read_next_header2(reader, entry);
         if (code == ARCHIVE_EOF)
             return STATUS_OK;
         if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
@@ -109,14 +108,20 @@ static status read_stream(const char *path, FILE *stream, archive_member *member
                           error *err)
 {
     struct archive *reader = archive_read_new();
-    TRY(got_memory(reader, err, path));
+    /* The reader's own entry may be missing for want of memory, and nothing says so. */
+    struct archive_entry *entry = archive_entry_new();
+    status result = got_memory(reader && entry, err, path);
+    if (result != STATUS_OK)
+        goto done;
     /* Not filter_all, which starts other programs for formats that libarchive does not know. */
     archive_read_support_filter_gzip(reader);
     archive_read_support_filter_xz(reader);
     archive_read_support_format_tar(reader);
-    status result = archive_read_open_fd(reader, fileno(stream), BLOCK_BYTES) == ARCHIVE_OK
-                        ? read_all(path, reader, members, count, err)
-                        : damaged(path, reader, err);
+    result = archive_read_open_fd(reader, fileno(stream), BLOCK_BYTES) == ARCHIVE_OK
+                 ? read_all(path, reader, entry, members, count, err)
+                 : damaged(path, reader, err);
+done:
+    archive_entry_free(entry);
     archive_read_free(reader);
     return result;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keeps the paths of broken images; see bad_images.h. */
 #include "data/bad_images.h"
-#include "base/text.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -57,11 +56,11 @@ status bad_images_add(bad_images *b, const char *path, const char *message, erro
     TRY(got_memory(json_object_set_new_nocheck(b->paths, path, json_true()) == 0, err, what));
     if (json_object_size(b->paths) > b->limit)
         return too_many(b, err);
-    char *text = text_format("skipped image %zu of at most %zu: %s", json_object_size(b->paths),
-                             b->limit, message);
-    if (text && b->note)
-        b->note(b->context, text);
-    free(text);
+    error text;
+    error_set(&text, STATUS_OK, "skipped image %zu of at most %zu: %s", json_object_size(b->paths),
+              b->limit, message);
+    if (b->note)
+        b->note(b->context, text.message);
     return STATUS_OK;
 }
 

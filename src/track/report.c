@@ -98,6 +98,10 @@ json_t *report_run(run_store *store, const run_record *run, error *err)
     TRY_OR_DONE(got_memory(record, err, run->name));
     TRY_OR_DONE(add_all_series(store, run, json_object_get(record, "series"), err));
     if (report_evaluation_read(run->directory, &evaluation, &why) != STATUS_OK) {
+        if (why.shortage) {
+            *err = why;
+            goto done;
+        }
         evaluation = json_null();
         fault = text_to_json(why.message);
     }

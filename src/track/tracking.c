@@ -31,11 +31,10 @@ void tracking_check(tracking *k, status result)
     if (result == STATUS_OK || k->complained)
         return;
     k->complained = true;
-    char *text = text_format("%s; the run continues, but what is written there may be incomplete",
-                             k->why.message);
-    if (text && k->note)
-        k->note(k->context, text);
-    free(text);
+    error_suffix(&k->why, result,
+                 "; the run continues, but what is written there may be incomplete");
+    if (k->note)
+        k->note(k->context, k->why.message);
 }
 
 /* ---- Lines ---- */

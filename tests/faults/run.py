@@ -269,10 +269,10 @@ class Names:
 
 
 def read_exemptions(path):
-    """Lines "CLASS FUNCTION REASON", where FUNCTION is a part of any name of the stack."""
+    """Lines "CLASS PATTERN REASON"; see the file."""
     lines = [line.split(None, 2) for line in path.read_text().splitlines()
              if line.strip() and not line.startswith("#")]
-    return [(cls, re.compile(function), reason.strip()) for cls, function, reason in lines]
+    return [(cls, re.compile(pattern), reason.strip()) for cls, pattern, reason in lines]
 
 
 # ---- The whole ----
@@ -330,9 +330,9 @@ class Tally:
         self.rows = {s.name: dict.fromkeys(COLUMNS, 0) for s in scenarios}
         self.names, self.exemptions, self.records, self.bad = names, exemptions, [], 0
 
-    def is_exempt(self, cls, frames):
-        return any(fnmatch.fnmatch(cls, exempt) and any(map(function.search, frames))
-                   for exempt, function, _ in self.exemptions)
+    def is_exempt(self, cls, texts):
+        return any(fnmatch.fnmatch(cls, exempt) and any(map(pattern.search, texts))
+                   for exempt, pattern, _ in self.exemptions)
 
     def take(self, item, verdict, reasons):
         stack, mode, scenario, cls, frames = item
@@ -342,7 +342,7 @@ class Tally:
             return
         functions = self.names.of(frames)
         bad = verdict in ("crashes", "hangs", "wrong")
-        if bad and self.is_exempt(cls, functions):
+        if bad and self.is_exempt(cls, functions + reasons):
             verdict, bad = "exempt", False
         row["injected"] += 1
         row[verdict] += 1

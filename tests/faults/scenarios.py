@@ -57,7 +57,8 @@ SCENARIOS = [
     scenario("preprocess", [], [*TREE, "--out", "tree"], grown=["tree/*"]),
     # a run that could not start counts: the next start has to try another one
     scenario("sweep", [sweep_file], [*SWEEP, "--count", "2", *TRIAL],
-             again=[*SWEEP, "--count", "4", *TRIAL], extra=["runs/search-00[34]*"], **PARTS),
+             again=[*SWEEP, "--count", "4", *TRIAL], extra=["runs/search-00[34]*"],
+             **{**PARTS, "optional": [*PARTS["optional"], "runs/search-*"]}),
     scenario("runs", [FIRST], ["runs"]),
     scenario("runs-add", [FIRST, lambda place: (place / "runs/runs.db").unlink()],
              ["runs", "--add", "runs/first"], grown=["*runs.db"]),
