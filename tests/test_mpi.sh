@@ -6,6 +6,7 @@
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 picture=$(cd "${srcdir:-.}/tests/fuzz/corpus/image" && pwd)/seed-png-rgb
+faults=$(cd "${srcdir:-.}/tests" && pwd)/driver_faults.c
 cd "$scratch" || exit 1
 hcnn_cl=${HCNN_CL:-hcnn-cl}
 
@@ -162,6 +163,22 @@ check_run "... its checkpoint can be measured" 0 'loss' \
 steps=$(losses ranks-killed/metrics.jsonl | wc -l)
 check_ranks "... and the run is resumed" 0 'resumed after step' \
     2 train --resume ranks-killed --max-steps $((steps + 3))
+
+# The device of one rank stops answering (tests/driver_faults.c).
+check "the layer that acts out faults builds" $HCNN_CC -shared -fPIC "$faults" -o faults.so
+cat >hung-rank <<'END'
+#!/bin/sh
+[ "$OMPI_COMM_WORLD_RANK" = 0 ] || export OPENCL_LAYERS="$PWD/faults.so" HCNN_FAULT=stop:input:4
+HCNN_SELFTEST=0 exec "$@"
+END
+chmod +x hung-rank
+code=0
+mpirun -n 2 ./hung-rank "$hcnn_cl" train $tiny --checkpoint-every 1 --device-timeout 4 --run hung \
+    >out 2>err </dev/null || code=$?
+check "a rank whose device stops answering ends all, with 1" answered 1 \
+    'rank 1: the device .* has stopped answering: .* at the kernel input;'
+check_run "... and the last checkpoint is whole" 0 '"images":' \
+    eval --checkpoint hung/last.safetensors --split test --json
 
 start_ranks parent-killed
 kill -KILL "$(pgrep -P "$started" | tail -n 1)"
