@@ -51,7 +51,15 @@ static status wait_for_state(device *dev, cl_int state, error *err)
     /* A loop without sleep would take the whole delay. */
     assert_true(burnt < delay / 4);
     assert_true(end >= l.done);
-    clReleaseEvent(l.event);
+    /* PoCL 3.1 does not call back for an event that failed, and what it was to call stays with that
+     * event, which is kept here for leak checkers. */
+    static cl_event failed[2];
+    static int failures;
+    if (state == CL_COMPLETE)
+        clReleaseEvent(l.event);
+    else
+        failed[failures++] = l.event;
+    assert_true(failures <= 2 && (!failures || failed[0]));
     return result;
 }
 
@@ -145,7 +153,7 @@ static void expect_stuck(device *dev, cl_mem buffer, const char *where)
     CHECK_FAILS(STATUS_FAILED, expected, device_finish_promptly(dev, &err));
     CHECK_FAILS(STATUS_FAILED, expected, buffer_read(dev, buffer, 0, &value, sizeof value, &err));
     CHECK_FAILS(STATUS_FAILED, expected, flight_begin(dev, &err));
-    device_close(dev); /* does not free it */
+    device_close(dev);                                   /* does not free it */
     assert_true(clock_now() - later < 2 * dev->timeout); /* four waits */
 }
 

@@ -55,7 +55,8 @@ status wait_watch(device *dev, double *moved, error *err)
 
 /* ---- A bell that the driver rings when an event has completed ---- */
 
-/* The driver may ring long after a wait has failed, so the last of the two frees it. */
+/* The driver may ring long after a wait has failed, so the last of the two frees it. A driver that
+ * never rings, as PoCL 3.1 for a command that failed, keeps it. */
 typedef struct bell {
     pthread_mutex_t lock;
     pthread_cond_t rung;
