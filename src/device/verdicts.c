@@ -23,8 +23,8 @@ static status take(verdicts *known, json_t *root, error *err)
     if (!json_is_object(checks))
         checks = NULL;
     const char *tested = json_string_value(json_object_get(root, "tested"));
-    if (!known->tested[0] && tested)
-        snprintf(known->tested, sizeof known->tested, "%s", tested);
+    if (!known->tested[0] && tested && strlen(tested) < sizeof known->tested)
+        strcpy(known->tested, tested); /* whole, because a part may not be UTF-8 */
     bool merged = (!checks || json_object_update(known->checks, checks) == 0) &&
                   json_object_update(known->checks, known->own) == 0;
     return got_memory(merged, err, "the verdicts of the self-test");

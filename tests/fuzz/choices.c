@@ -3,21 +3,9 @@
  * after "format" and "made_for", which match the device. Choices that were read must be the same
  * after saving and reading them. */
 #include "ops/choices.h"
-#include "base/file.h"
-#include "base/text.h"
-#include "fuzz.h"
+#include "device_files.h"
 
-#include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-/* Not an OpenCL device: nothing here uses it as one. */
-static device made_up_device(void)
-{
-    setenv("XDG_CACHE_HOME", fuzz_directory(), 1);
-    return (device){.info = {.name = "fuzz", .driver = "1"}};
-}
 
 static choices *open_choices(const device *dev)
 {
@@ -47,41 +35,23 @@ static const char *file_head(void)
     static char *head;
     if (head)
         return head;
-    device dev = made_up_device();
+    device dev = fuzz_device();
     choices *known = open_choices(&dev);
     unlink(choices_path(known));
     choices_close(known);
     char *text = save(open_choices(&dev));
-    json_t *root = json_loads(text, 0, NULL);
-    char *made_for = json_dumps(json_object_get(root, "made_for"), JSON_COMPACT);
-    FUZZ_HOLDS(made_for != NULL);
-    head = text_format("{\"format\":1,\"made_for\":%s", made_for);
-    free(made_for);
-    json_decref(root);
+    head = fuzz_device_head(text);
     free(text);
     return head;
 }
 
-static void put_file(const device *dev, const char *head, const uint8_t *data, size_t size)
-{
-    error err;
-    choices *known = open_choices(dev);
-    const char *path = choices_path(known);
-    char *rest = fuzz_text(data, size);
-    char *text = text_format("%s,%s}", head, rest);
-    char *directory = file_parent(path);
-    FUZZ_SUCCEEDS(file_make_directory(directory, &err));
-    free(fuzz_file(path + strlen(fuzz_directory()) + 1, text, strlen(text)));
-    free(directory);
-    free(rest);
-    free(text);
-    choices_close(known);
-}
-
 int fuzz_choices(const uint8_t *data, size_t size)
 {
-    device dev = made_up_device();
-    put_file(&dev, file_head(), data, size);
+    device dev = fuzz_device();
+    const char *head = file_head();
+    choices *known = open_choices(&dev);
+    fuzz_device_file(choices_path(known), head, data, size);
+    choices_close(known);
     char *saved = save(open_choices(&dev));
     char *same = save(open_choices(&dev));
     FUZZ_HOLDS(strcmp(saved, same) == 0);

@@ -23,4 +23,5 @@
     X(sweep, 4096)                                                                                 \
     X(torch, 8192)                                                                                 \
     X(torch_contents, 4096)                                                                        \
-    X(tree, 2048)
+    X(tree, 2048)                                                                                  \
+    X(verdicts, 4096)
