@@ -8,6 +8,7 @@ set -u
 golden=$(cd "${srcdir:-.}/tests/golden" && pwd)
 cd "$scratch" || exit 1
 
+program=${HCNN_CL:-./hcnn-cl}
 once="--backbone tiny --batch-size 10 --augment none --no-shuffle --max-steps 4"
 
 steps() {
@@ -64,8 +65,53 @@ check_run "only one part" 0 'test_images: 20 images' \
     preprocess --data_dir "$golden/cifar-binary.tar.xz" --out half --types test --format jpg
 check "... and not the other" [ ! -e half/train_images ]
 check "... as JPEG" [ "$(find half -name '*.jpg' | wc -l)" -eq 20 ]
+check_run "a part that exists is not replaced" 2 'half/test_images: already exists; remove it' \
+    preprocess --data_dir "$golden/cifar-binary.tar.xz" --out half
 check_run "half a tree is refused" 1 'half/train_images: contains no image' train $once --data half
 
+# ---- A preprocess that is killed ----
+
+# Enough images that it takes seconds. Whenever it is killed, there is either no data set or a whole
+# one; the next start removes what it left, or completes it.
+mkdir many
+cp binary/*.txt binary/test.bin many
+five_times() {
+    cat "$1" "$1" "$1" "$1" "$1"
+}
+five_times binary/train.bin >many/5
+five_times many/5 >many/25
+cat many/25 many/25 >many/50
+five_times many/50 >many/train.bin
+rm many/5 many/25 many/50
+all=10020
+images() {
+    find "$1" -name '*.png' | wc -l
+}
+none_or_whole() {
+    if run_program data killed && [ "$code" -eq 0 ]; then
+        [ "$(images killed/train_images)" -eq $((all - 20)) ] &&
+            [ "$(images killed/test_images)" -eq 20 ]
+    else
+        [ ! -e killed/train_images ]
+    fi
+}
+torn=0
+for moment in 0.02 0.05 0.1 0.3 0.6 1 1.5 2; do
+    "$program" preprocess --data-dir many --out killed >going 2>&1 &
+    victim=$!
+    sleep $moment
+    kill -9 $victim 2>/dev/null
+    wait $victim 2>/dev/null
+    none_or_whole || torn=$((torn + 1))
+done
+check "killed at any moment, preprocess leaves no part of a data set" [ $torn -eq 0 ]
+run_program preprocess --data-dir many --out killed
+check "the next start completes it" [ "$(images killed)" -eq $all ]
+check "... and leaves nothing else" says "label_map.json test_images train_images" words_of ls -A killed
+check_run "... which is then refused" 2 'killed/test_images: already exists; remove it' \
+    preprocess --data-dir many --out killed
+check "... and is still whole" [ "$(images killed)" -eq $all ]
+rm -r killed many
 # ---- Other trees and CSV: the same images give the same losses ----
 
 mkdir plain

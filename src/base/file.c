@@ -257,6 +257,18 @@ void file_writer_abort(file_writer *writer)
     *writer = (file_writer){0};
 }
 
+status file_put(const char *path, const void *data, size_t size, error *err)
+{
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    FILE *stream = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
+    if (!stream)
+        return file_write_error(err, path, errno);
+    int reason = fwrite(data, 1, size, stream) == size ? 0 : errno;
+    if (fclose(stream) != 0 && !reason)
+        reason = errno;
+    return reason ? file_write_error(err, path, reason) : STATUS_OK;
+}
+
 status file_write(const char *path, const void *data, size_t size, error *err)
 {
     file_writer writer;

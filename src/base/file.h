@@ -46,6 +46,11 @@ void file_writer_abort(file_writer *writer);
 /* Commits if so_far is STATUS_OK, else aborts and returns so_far. */
 status file_writer_end(file_writer *writer, status so_far, error *err);
 
+/* Creates or replaces a file, without syncing it and under its own name: for directories that get
+ * their name when all their files are whole and synced. What a failure leaves goes with the
+ * directory. */
+status file_put(const char *path, const void *data, size_t size, error *err);
+
 /* Opens, puts and commits in one call. */
 status file_write(const char *path, const void *data, size_t size, error *err);
 

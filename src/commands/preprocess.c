@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "commands/commands.h"
 #include "data/dataset.h"
+#include "data/tree_output.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,8 @@ static const word_list format_words = WORD_LIST("png", "jpg");
 
 typedef struct preprocess_options {
     const char *directory, *out, *types;
-    bool train, test; /* the parts in `types` */
+    bool train, test;                  /* the parts in `types` */
+    const volatile sig_atomic_t *stop; /* whether a signal has asked to stop */
     enum data_name dataset;
     enum format format;
 } preprocess_options;
@@ -37,28 +39,28 @@ static status check_names(char *const *names, int count, error *err)
     return STATUS_OK;
 }
 
-static status make_directories(const char *out, const char *type, const hierarchy *tree, error *err)
+static status make_directories(const char *to, const char *type, const hierarchy *tree, error *err)
 {
     for (int i = 0; i < tree->fine_count; i++) {
-        char *path = text_format("%s/%s_images/%s/%s", out, type,
+        char *path = text_format("%s/%s_images/%s/%s", to, type,
                                  tree->coarse_names[tree->parents[i]], tree->fine_names[i]);
-        status result = path ? file_make_directory(path, err) : error_memory(err, out);
+        status result = path ? file_make_directory(path, err) : error_memory(err, to);
         free(path);
         TRY(result);
     }
     return STATUS_OK;
 }
 
-static status write_image(const preprocess_options *o, const char *type, const hierarchy *tree,
-                          const image_set *set, size_t index, error *err)
+static status write_image(const preprocess_options *o, const char *to, const char *type,
+                          const hierarchy *tree, const image_set *set, size_t index, error *err)
 {
     int fine = set->fine[index];
     image picture = {0};
-    char *path = text_format("%s/%s_images/%s/%s/%s_%05zu.%s", o->out, type,
+    char *path = text_format("%s/%s_images/%s/%s/%s_%05zu.%s", to, type,
                              tree->coarse_names[tree->parents[fine]], tree->fine_names[fine], type,
                              index, word_list_at(&format_words, o->format));
     status result;
-    TRY_OR_DONE(got_memory(path, err, o->out));
+    TRY_OR_DONE(got_memory(path, err, to));
     TRY_OR_DONE(image_set_picture(set, index, &picture, err));
     result = o->format == FORMAT_JPG ? image_write_jpeg(path, &picture, JPEG_QUALITY, err)
                                      : image_write_png(path, &picture, err);
@@ -68,34 +70,29 @@ done:
     return result;
 }
 
-static status write_part(const preprocess_options *o, const char *type, const hierarchy *tree,
-                         const image_set *set, error *err)
+static status write_part(const preprocess_options *o, const char *to, const char *type,
+                         const hierarchy *tree, const image_set *set, error *err)
 {
     progress bar;
     char label[32];
-    TRY(make_directories(o->out, type, tree, err));
+    TRY(make_directories(to, type, tree, err));
     snprintf(label, sizeof label, "%s images", type);
     progress_begin(&bar, stderr);
     status result = STATUS_OK;
     for (size_t i = 0; i < set->count && result == STATUS_OK; i++) {
-        result = write_image(o, type, tree, set, i, err);
+        result = *o->stop ? error_set(err, STATUS_INTERRUPTED, "stopped; nothing was written")
+                          : write_image(o, to, type, tree, set, i, err);
         progress_draw(&bar, label, i + 1, set->count, "");
     }
     progress_clear(&bar);
-    if (result == STATUS_OK)
-        terminal_print(stdout, "%s/%s_images: %zu images\n", o->out, type, set->count);
     return result;
 }
 
-/* The map comes last: if it exists, the tree is complete. */
-static status write_map(const preprocess_options *o, const hierarchy *tree, error *err)
+static status write_map(const char *to, const hierarchy *tree, error *err)
 {
-    char *path = text_format("%s/label_map.json", o->out);
-    TRY(got_memory(path, err, o->out));
+    char *path = text_format("%s/label_map.json", to);
+    TRY(got_memory(path, err, to));
     status result = hierarchy_write_map(tree, path, err);
-    if (result == STATUS_OK)
-        terminal_print(stdout, "%s: %d coarse, %d fine classes\n", path, tree->coarse_count,
-                       tree->fine_count);
     free(path);
     return result;
 }
@@ -118,16 +115,46 @@ static status read_types(preprocess_options *o, error *err)
                : error_set(err, STATUS_USAGE, "--types is empty; expected train, test or both");
 }
 
-static status write_tree(const preprocess_options *o, const dataset *data, error *err)
+static status write_tree(const preprocess_options *o, const char *to, const dataset *data,
+                         error *err)
 {
     const hierarchy *tree = &data->classes;
-    TRY(check_names(tree->coarse_names, tree->coarse_count, err));
-    TRY(check_names(tree->fine_names, tree->fine_count, err));
     if (o->train)
-        TRY(write_part(o, "train", tree, &data->train, err));
+        TRY(write_part(o, to, "train", tree, &data->train, err));
     if (o->test)
-        TRY(write_part(o, "test", tree, &data->test, err));
-    return write_map(o, tree, err);
+        TRY(write_part(o, to, "test", tree, &data->test, err));
+    return write_map(to, tree, err);
+}
+
+static void print_tree(const preprocess_options *o, const dataset *data)
+{
+    if (o->train)
+        terminal_print(stdout, "%s/train_images: %zu images\n", o->out, data->train.count);
+    if (o->test)
+        terminal_print(stdout, "%s/test_images: %zu images\n", o->out, data->test.count);
+    terminal_print(stdout, "%s/label_map.json: %d coarse, %d fine classes\n", o->out,
+                   data->classes.coarse_count, data->classes.fine_count);
+}
+
+static status convert(preprocess_options *o, const dataset *data, error *err)
+{
+    tree_output tree = {0};
+    status result;
+    TRY(check_names(data->classes.coarse_names, data->classes.coarse_count, err));
+    TRY(check_names(data->classes.fine_names, data->classes.fine_count, err));
+    o->stop = command_catch_stop();
+    result = tree_output_begin(&tree, o->out, o->train, o->test, err);
+    if (tree.completed)
+        command_warn("%s: completed what an interrupted preprocess had written", o->out);
+    if (result == STATUS_OK)
+        result = write_tree(o, tree.path, data, err);
+    if (result == STATUS_OK)
+        result = tree_output_commit(&tree, err);
+    tree_output_close(&tree);
+    command_release_stop();
+    if (result == STATUS_OK)
+        print_tree(o, data);
+    return result;
 }
 
 static status run(void *values, const operands *rest, error *err)
@@ -148,7 +175,7 @@ static status run(void *values, const operands *rest, error *err)
     o->out = o->out ? o->out : o->directory;
     status result = cifar_open(o->directory, &data, err);
     if (result == STATUS_OK)
-        result = write_tree(o, &data, err);
+        result = convert(o, &data, err);
     dataset_close(&data);
     return result;
 }

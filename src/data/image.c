@@ -216,18 +216,9 @@ void image_free(image *i)
     *i = (image){0};
 }
 
-/* Where the encoder's output goes. */
-typedef struct sink {
-    file_writer out;
-    status result;
-    error *err;
-} sink;
-
-static void put_bytes(void *context, void *data, int size)
+static void put_bytes(void *stream, void *data, int size)
 {
-    sink *s = context;
-    if (s->result == STATUS_OK)
-        s->result = file_writer_put(&s->out, data, (size_t)size, s->err);
+    fwrite(data, 1, (size_t)size, stream);
 }
 
 status image_encode_png(const image *i, unsigned char **bytes, size_t *size, error *err)
@@ -240,18 +231,21 @@ status image_write_png(const char *path, const image *i, error *err)
     unsigned char *bytes;
     size_t size;
     TRY(image_encode_png(i, &bytes, &size, err));
-    status result = file_write(path, bytes, size, err);
+    status result = file_put(path, bytes, size, err);
     free(bytes);
     return result;
 }
 
 status image_write_jpeg(const char *path, const image *i, int quality, error *err)
 {
-    sink s = {.err = err};
-    TRY(file_writer_open(&s.out, path, err));
-    int encoded =
-        stbi_write_jpg_to_func(put_bytes, &s, i->width, i->height, CHANNELS, i->pixels, quality);
-    if (s.result == STATUS_OK && !encoded)
-        s.result = error_memory(err, path);
-    return file_writer_end(&s.out, s.result, err);
+    char *bytes = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&bytes, &size);
+    TRY(got_memory(stream, err, path));
+    bool encoded = stbi_write_jpg_to_func(put_bytes, stream, i->width, i->height, CHANNELS,
+                                          i->pixels, quality) != 0;
+    encoded &= fclose(stream) == 0;
+    status result = encoded ? file_put(path, bytes, size, err) : error_memory(err, path);
+    free(bytes);
+    return result;
 }

@@ -24,6 +24,6 @@ void image_free(image *i);
 /* Makes the bytes of a PNG file, which the caller frees. */
 status image_encode_png(const image *i, unsigned char **bytes, size_t *size, error *err);
 
-/* Write the file whole or not at all. quality is that of JPEG, 1 to 100. */
+/* Write a file and do not sync it (see file_put). quality is that of JPEG, 1 to 100. */
 status image_write_png(const char *path, const image *i, error *err);
 status image_write_jpeg(const char *path, const image *i, int quality, error *err);

@@ -5,18 +5,13 @@
 #include "train/run_directory.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/unfinished.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { MOST_ATTEMPTS = 100 };
-
-static const char temporary_mark[] = ".new-";
 
 /* Turns "runs/first/" into "runs/first". */
 static void cut_slashes(char *path)
@@ -51,62 +46,14 @@ status run_directory_name(run_directory *d, const char *name, error *err)
                      d->path, d->path);
 }
 
-/* Whether `name` is "RUN.new-PROCESS-NUMBER", where RUN is `run`. */
-static bool is_temporary_name(const char *name, const char *run)
+/* Removes what a killed start left if it is empty or contains a run, whose configuration is the
+ * first file that is put there. A directory that cannot be removed only takes space. */
+static void remove_abandoned(void *context, const char *directory)
 {
-    size_t length = strlen(run), mark = strlen(temporary_mark);
-    if (strncmp(name, run, length) != 0 || strncmp(name + length, temporary_mark, mark) != 0)
-        return false;
-    const char *process = name + length + mark;
-    const char *number = process + strspn(process, "0123456789");
-    return number > process && *number == '-' && isdigit((unsigned char)number[1]) &&
-           number[1 + strspn(number + 1, "0123456789")] == '\0';
-}
-
-/* Removes a temporary directory of the run if no process has locked it and it is empty or contains
- * a run. A run's configuration is the first file that is put there. A directory that cannot be
- * removed only takes space. */
-static void remove_abandoned(void *run, const char *name, const char *directory)
-{
-    int lock;
     error ignored;
-    const char *slash = strrchr(run, '/');
-    if (!is_temporary_name(name, slash ? slash + 1 : run) || !file_try_lock(directory, &lock))
-        return;
-    char *config = text_format("%s/config.json", directory);
-    if (rmdir(directory) != 0 && config && file_exists(config))
+    (void)context;
+    if (rmdir(directory) != 0 && file_exists_in(directory, "config.json"))
         file_remove_tree(directory, &ignored);
-    free(config);
-    file_unlock(lock);
-}
-
-/* Whether the locked directory still has this name. Before it was locked, another start may have
- * removed it as a leftover. */
-static bool is_at(int lock, const char *path)
-{
-    struct stat locked, named;
-    return fstat(lock, &locked) == 0 && stat(path, &named) == 0 && locked.st_ino == named.st_ino &&
-           locked.st_dev == named.st_dev;
-}
-
-/* Uses mkdir, because the directories of mkdtemp are closed to the group whatever the umask is. */
-static bool make_locked(run_directory *d, error *err)
-{
-    if (mkdir(d->temporary, 0777) != 0) {
-        error_set(err, STATUS_FAILED, "%s: directory cannot be created: %s%s", d->temporary,
-                  strerror(errno), file_write_advice(errno));
-        return false;
-    }
-    if (file_lock(d->temporary, &d->lock, err) != STATUS_OK) {
-        rmdir(d->temporary);
-        return false;
-    }
-    if (is_at(d->lock, d->temporary))
-        return true;
-    error_set(err, STATUS_FAILED, "%s: was removed by another process", d->temporary);
-    file_unlock(d->lock);
-    d->lock = -1;
-    return false;
 }
 
 static status list_entries(run_directory *d, error *err)
@@ -119,21 +66,8 @@ static status list_entries(run_directory *d, error *err)
 
 status run_directory_begin(run_directory *d, error *err)
 {
-    char *parent = file_parent(d->path);
-    status result = parent ? file_make_directory(parent, err) : error_memory(err, d->path);
-    if (result == STATUS_OK)
-        file_each(parent, remove_abandoned, d->path);
-    free(parent);
-    TRY(result);
-    for (int number = 0; number < MOST_ATTEMPTS; number++) {
-        d->temporary = text_format("%s%s%ld-%d", d->path, temporary_mark, (long)getpid(), number);
-        TRY(got_memory(d->temporary, err, d->path));
-        if (make_locked(d, err))
-            return list_entries(d, err);
-        free(d->temporary);
-        d->temporary = NULL;
-    }
-    return STATUS_FAILED; /* err says why the last attempt failed */
+    TRY(unfinished_create(d->path, remove_abandoned, NULL, &d->temporary, &d->lock, err));
+    return list_entries(d, err);
 }
 
 /* rename replaces only an empty directory. If the program chose the name, this tries

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See unfinished.h. */
+#include "base/unfinished.h"
+#include "base/file.h"
+#include "base/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MOST_ATTEMPTS = 100 };
+
+static const char mark[] = ".new-";
+
+/* Whether `entry` is "NAME.new-PROCESS-NUMBER". */
+static bool is_temporary_name(const char *entry, const char *name)
+{
+    const char *rest = text_after(entry, name), *process = rest ? text_after(rest, mark) : NULL;
+    const char *number = process ? process + strspn(process, "0123456789") : NULL;
+    return number && number > process && *number == '-' && isdigit((unsigned char)number[1]) &&
+           number[1 + strspn(number + 1, "0123456789")] == '\0';
+}
+
+typedef struct search {
+    const char *name; /* without its directory */
+    unfinished_visit *visit;
+    void *context;
+} search;
+
+static void visit_left(void *context, const char *entry, const char *directory)
+{
+    const search *s = context;
+    int lock;
+    if (!is_temporary_name(entry, s->name) || !file_try_lock(directory, &lock))
+        return;
+    s->visit(s->context, directory);
+    file_unlock(lock);
+}
+
+/* Whether the locked directory still has this name. Before it was locked, another process may have
+ * removed it as a leftover. */
+static bool is_at(int lock, const char *path)
+{
+    struct stat locked, named;
+    return fstat(lock, &locked) == 0 && stat(path, &named) == 0 && locked.st_ino == named.st_ino &&
+           locked.st_dev == named.st_dev;
+}
+
+/* Uses mkdir, because the directories of mkdtemp are closed to the group whatever the umask is. */
+static status make_locked(const char *path, int *lock, error *err)
+{
+    if (mkdir(path, 0777) != 0)
+        return error_set(err, STATUS_FAILED, "%s: directory cannot be created: %s%s", path,
+                         strerror(errno), file_write_advice(errno));
+    status result = file_lock(path, lock, err);
+    if (result != STATUS_OK)
+        rmdir(path);
+    TRY(result);
+    if (is_at(*lock, path))
+        return STATUS_OK;
+    file_unlock(*lock);
+    *lock = -1;
+    return error_set(err, STATUS_FAILED, "%s: was removed by another process", path);
+}
+
+status unfinished_create(const char *name, unfinished_visit *visit, void *context, char **path,
+                         int *lock, error *err)
+{
+    const char *slash = strrchr(name, '/');
+    search s = {slash ? slash + 1 : name, visit, context};
+    char *parent = file_parent(name);
+    *path = NULL;
+    *lock = -1;
+    status result = parent ? file_make_directory(parent, err) : error_memory(err, name);
+    if (result == STATUS_OK)
+        file_each(parent, visit_left, &s);
+    free(parent);
+    TRY(result);
+    for (int number = 0; number < MOST_ATTEMPTS; number++) {
+        char *tried = text_format("%s%s%ld-%d", name, mark, (long)getpid(), number);
+        TRY(got_memory(tried, err, name));
+        if (make_locked(tried, lock, err) == STATUS_OK) {
+            *path = tried;
+            return STATUS_OK;
+        }
+        free(tried);
+    }
+    return STATUS_FAILED; /* err says why the last attempt failed */
+}
