@@ -358,7 +358,7 @@ check "... the sweep, three trials, a parameter and the best run" \
     [ "$(cut -d: -f1 "$scratch/out" | tr -d '\n')" = \
     '{"sweep"{"trial"{"trial"{"trial"{"importance"{"best"' ]
 check "... each line is an object" [ "$(grep -c '^{.*}$' "$scratch/out")" -eq 6 ]
-check "... the sweep's" grep -q '^{"sweep":{"name":"it.s \\"one\\"","method":"random","metric":"validation/loss","goal":"minimize","parameters":\[{"name":"lr","log":true,"values":null}\]}}$' "$scratch/out"
+check "... the sweep's" grep -q '^{"sweep":{"name":"it.s \\"one\\"","method":"random","metric":"validation/loss","goal":"minimize","parameters":\[{"name":"lr","log":true,"values":null}\],"damaged":0}}$' "$scratch/out"
 check "... a trial's" grep -Eq '^{"trial":{"number":2,"run":"it.s \\"one\\"-002","state":"finished","message":null,"objective":[0-9.]+,"parameters":{"lr":"0\.[0-9]+"}}}$' "$scratch/out"
 check "... a parameter's" grep -Eq '^{"importance":{"name":"lr","correlation":-?[0-9.e-]+,"share":([0-9.]+|null)}}$' "$scratch/out"
 check "... the best run's" grep -Eq '^{"best":{"run":"it.s \\"one\\"-00[1-3]","objective":[0-9.]+,"command":"hcnn-cl train .* --lr=0\.[0-9]+"}}$' "$scratch/out"

@@ -79,8 +79,10 @@ status device_file_read(const device_file *f, json_t **root, error *err)
     size_t size;
     *root = NULL;
     errno = 0;
-    if (!f->path || private_file_read(f->path, MAX_FILE_BYTES, &data, &size, err) != STATUS_OK)
-        return errno == ENOMEM ? STATUS_FAILED : STATUS_OK;
+    if (!f->path)
+        return STATUS_OK;
+    if (private_file_read(f->path, MAX_FILE_BYTES, &data, &size, err) != STATUS_OK)
+        return err->shortage || error_is_shortage(errno) ? STATUS_FAILED : STATUS_OK;
     status result =
         json_from_text((const char *)data, size, JSON_REJECT_DUPLICATES, f->path, root, NULL, err);
     free(data);

@@ -29,7 +29,7 @@ status device_file_open(const device_info *info, const char *kind, const char *v
 void device_file_close(device_file *f);
 
 /* The file's object, which the caller releases; NULL if there is none that is made for this device.
- * STATUS_FAILED only if memory is out. */
+ * STATUS_FAILED only if memory or descriptors are out. */
 status device_file_read(const device_file *f, json_t **root, error *err);
 
 /* How device_file_update changes a file: `merge` takes what other processes have written since
