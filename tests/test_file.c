@@ -5,6 +5,8 @@
 #include "check.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -179,6 +181,33 @@ static void a_failed_sync_leaves_the_old_file(void **state)
     free(path);
 }
 
+/* Even if the caller missed the failure, as Jansson does at some places. */
+static void a_failed_write_is_not_committed(void **state)
+{
+    static const char bytes[1 << 16];
+    error err;
+    char *path = text_format("%s/limited", (char *)*state);
+    file_writer writer;
+    struct rlimit all, few;
+    CHECK_OK(file_write(path, "old", 3, &err));
+    CHECK_OK(file_writer_open(&writer, path, &err));
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &all), 0);
+    few = (struct rlimit){10, all.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+    status failed = file_writer_put(&writer, bytes, sizeof bytes, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+    CHECK_FAILS(STATUS_FAILED, "File too large", failed);
+    CHECK_OK(file_writer_put(&writer, "more", 4, &err));
+    CHECK_FAILS(STATUS_FAILED, "File too large", file_writer_commit(&writer, &err));
+    unsigned char *data;
+    size_t size;
+    CHECK_OK(file_read(path, 100, &data, &size, &err));
+    assert_string_equal((char *)data, "old");
+    free(data);
+    free(path);
+}
+
 static void aborted_writer_leaves_the_old_file(void **state)
 {
     error err;
@@ -216,7 +245,7 @@ static void full_disk_is_reported(void **state)
     if (access("/dev/full", W_OK) != 0)
         skip();
     file_writer writer = {fopen("/dev/full", "wb"), text_format("/dev/full"),
-                          text_format("/dev/null/x")};
+                          text_format("/dev/null/x"), 0};
     assert_non_null(writer.stream);
     CHECK_OK(file_writer_put(&writer, "x", 1, &err));
     CHECK_FAILS(STATUS_FAILED, "No space left", file_writer_commit(&writer, &err));
@@ -475,6 +504,7 @@ int main(void)
         cmocka_unit_test(writer_replaces_bytes),
         cmocka_unit_test(temporary_names_are_random),
         cmocka_unit_test(a_failed_sync_leaves_the_old_file),
+        cmocka_unit_test(a_failed_write_is_not_committed),
         cmocka_unit_test(aborted_writer_leaves_the_old_file),
         cmocka_unit_test(writer_reports_a_missing_directory),
         cmocka_unit_test(full_disk_is_reported),

@@ -166,6 +166,8 @@ status file_writer_put(file_writer *writer, const void *data, size_t size, error
 {
     if (size == 0 || fwrite(data, 1, size, writer->stream) == size)
         return STATUS_OK;
+    if (!writer->reason)
+        writer->reason = errno;
     return file_write_error(err, writer->path, errno);
 }
 
@@ -221,7 +223,9 @@ static int rename_synced(const char *from, const char *to)
 /* Syncs and closes the stream and renames the file. Returns 0 or the errno of the first failure. */
 static int settle(file_writer *writer)
 {
-    int reason = fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0 ? errno : 0;
+    int reason = writer->reason;
+    if (!reason && (fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0))
+        reason = errno;
     if (fclose(writer->stream) != 0 && !reason)
         reason = errno;
     writer->stream = NULL;

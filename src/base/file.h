@@ -28,6 +28,7 @@ typedef struct file_writer {
     FILE *stream;
     char *path;
     char *temporary;
+    int reason; /* errno of the first write that failed: no commit after it */
 } file_writer;
 
 /* An existing `path` that is not a regular file (a device, a pipe, a directory) is an error. */

@@ -264,8 +264,7 @@ class Names:
                                   capture_output=True, text=True, check=True).stdout.splitlines()
             for frame, function, line in zip(missing, text[::2], text[1::2]):
                 self.known[frame] = f"{function}({line.split(' ')[0]})"
-        return [self.known.get(frame, frame.split(":")[-1] if ":" in frame else frame)
-                for frame in frames]
+        return [self.known.get(frame, frame) for frame in frames]
 
 
 def read_exemptions(path):
@@ -293,30 +292,27 @@ def choose(scenarios, options):
     return [item[2:] for item in sorted(chosen)]
 
 
-_own = {}  # of a process of the pool: its Work, and the end of the time
+_own = {}  # of a process of the pool: its Work, the scenarios by name, and the end of the time
 
 
-def begin_process(works, end):
-    _own["work"], _own["end"] = works.get(), end
+def begin_process(works, scenarios, end):
+    _own.update(work=works.get(), scenarios={s.name: s for s in scenarios}, end=end)
 
 
 def judge_one(item):
-    """Returns (item, verdict, reasons); verdict None: there was no time left."""
+    """Returns a verdict and its reasons; verdict None: there was no time left."""
     stack, mode, scenario, cls, _ = item
     if _own["end"] and time.monotonic() > _own["end"]:
         return None, []
-    return SCENARIO_OBJECTS[scenario].judge(_own["work"], f"{mode}:{cls}:{stack}")
+    return _own["scenarios"][scenario].judge(_own["work"], f"{mode}:{cls}:{stack}")
 
 
-SCENARIO_OBJECTS = {}
-
-
-def run_all(chosen, works, seconds):
+def run_all(chosen, works, scenarios, seconds):
     places = multiprocessing.Queue()
     for work in works:
         places.put(work)
     end = time.monotonic() + seconds if seconds else None
-    with multiprocessing.Pool(len(works), begin_process, (places, end)) as pool:
+    with multiprocessing.Pool(len(works), begin_process, (places, scenarios, end)) as pool:
         for number, result in enumerate(pool.imap(judge_one, chosen)):
             if sys.stderr.isatty():
                 print(f"\r{number + 1} of {len(chosen)}", end="", file=sys.stderr)
@@ -376,35 +372,42 @@ def parse():
     return parser.parse_args()
 
 
+def prepare(options, root):
+    """Makes a Work for each job, and runs each scenario undisturbed in each of them."""
+    cache = options.cache or root / "cache"
+    (cache / "pocl").mkdir(parents=True, exist_ok=True)
+    scenarios = [Scenario(s) for s in SCENARIOS
+                 if not options.scenario or s["name"] in options.scenario.split()]
+    works = []
+    for i in range(options.jobs):
+        works.append(Work(root / f"work-{i}", options.program.resolve(), options.library.resolve(),
+                          cache, is_warm=i > 0))
+        if i == 0:
+            works[0].place.mkdir()
+            Scenario.undisturbed(works[0], [*TREE, "--out", "TREE"])
+        for scenario in scenarios:
+            scenario.begin(works[i])
+        if i == 0:
+            works[0].keep_cache()
+    return works, scenarios
+
+
 def main():
     options = parse()
-    program, library = options.program.resolve(), options.library.resolve()
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="hcnn-faults-", dir=memory) as root:
-        root = pathlib.Path(root)
-        cache = options.cache or root / "cache"
-        (cache / "pocl").mkdir(parents=True, exist_ok=True)
-        scenarios = [Scenario(s) for s in SCENARIOS
-                     if not options.scenario or s["name"] in options.scenario.split()]
-        works = []
-        for i in range(options.jobs):
-            works.append(Work(root / f"work-{i}", program, library, cache, is_warm=i > 0))
-            if i == 0:
-                works[0].place.mkdir()
-                Scenario.undisturbed(works[0], [*TREE, "--out", "TREE"])
-            for scenario in scenarios:
-                scenario.begin(works[i])
-            if i == 0:
-                works[0].keep_cache()
-        SCENARIO_OBJECTS.update({s.name: s for s in scenarios})
-        tally = Tally(scenarios, Names(program),
+        works, scenarios = prepare(options, pathlib.Path(root))
+        chosen = choose(scenarios, options)
+        if not chosen:
+            sys.exit("no call of these classes, with these stacks, was recorded")
+        tally = Tally(scenarios, Names(options.program),
                       read_exemptions(pathlib.Path(__file__).parent / "exempt"))
-        for result in run_all(choose(scenarios, options), works, options.seconds):
+        for result in run_all(chosen, works, scenarios, options.seconds):
             tally.take(*result)
         tally.print()
         if options.results:
             options.results.write_text(json.dumps(tally.records, indent=0))
-    return 1 if tally.bad else 0
+    return 1 if tally.bad or not tally.records else 0
 
 
 if __name__ == "__main__":
