@@ -17,8 +17,8 @@ const char *text_after(const char *text, const char *start);
  * and stays so. */
 void text_append(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A stream that collects a text. If memory runs out, that of open_memstream leaves bytes out, and
- * glibc does not report it; this one fails at its end. */
+/* A stream that collects a text, or `length` bytes of any kind. If memory runs out, that of
+ * open_memstream leaves bytes out, and glibc does not report it; this one fails at its end. */
 typedef struct text_writer {
     FILE *stream;
     char *text;

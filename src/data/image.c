@@ -3,6 +3,7 @@
 #include "data/image.h"
 #include "base/bytes.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "data/jpeg.h"
 #include "data/png.h"
 #include "data/png_writer.h"
@@ -238,14 +239,13 @@ status image_write_png(const char *path, const image *i, error *err)
 
 status image_write_jpeg(const char *path, const image *i, int quality, error *err)
 {
-    char *bytes = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&bytes, &size);
-    TRY(got_memory(stream, err, path));
-    bool encoded = stbi_write_jpg_to_func(put_bytes, stream, i->width, i->height, CHANNELS,
+    char *bytes;
+    text_writer to;
+    TRY(text_writer_open(&to, path, err));
+    bool encoded = stbi_write_jpg_to_func(put_bytes, to.stream, i->width, i->height, CHANNELS,
                                           i->pixels, quality) != 0;
-    encoded &= fclose(stream) == 0;
-    status result = encoded ? file_put(path, bytes, size, err) : error_memory(err, path);
+    TRY(text_writer_end(&to, got_memory(encoded, err, path), path, &bytes, err));
+    status result = file_put(path, bytes, to.length, err);
     free(bytes);
     return result;
 }
