@@ -6,6 +6,7 @@
 #include "check.h"
 #include "train/run_directory.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -209,6 +210,34 @@ static void test_leftovers(void **state)
     free(linked);
 }
 
+/* Removing an uncommitted directory, or one that cannot be locked, needs no descriptor. */
+static void test_without_descriptors(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    run_directory d;
+    struct rlimit all, none;
+    char *parent = file_parent(f->run);
+    CHECK_OK(file_make_directory(parent, &err));
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+    none = (struct rlimit){3, all.rlim_max};
+    for (int begun = 0; begun < 2; begun++) {
+        CHECK_OK(run_directory_name(&d, f->run, &err));
+        if (begun) {
+            CHECK_OK(run_directory_begin(&d, &err));
+            put_file(d.temporary, "config.json");
+        }
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        status result = begun ? STATUS_FAILED : run_directory_begin(&d, &err);
+        run_directory_close(&d);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+        assert_int_equal(result, STATUS_FAILED);
+        assert_int_equal(rmdir(parent), 0); /* it is empty */
+        CHECK_OK(file_make_directory(parent, &err));
+    }
+    free(parent);
+}
+
 static void test_refused(void **state)
 {
     const fixture *f = *state;
@@ -230,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_two_starts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_own_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_leftovers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_descriptors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("run directory", tests, NULL, NULL);

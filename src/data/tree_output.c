@@ -118,10 +118,15 @@ status tree_output_commit(tree_output *t, error *err)
 {
     if (syncfs(t->lock) != 0)
         return file_write_error(err, t->path, errno);
-    TRY(place(t->path, t->out, err));
-    free(t->path);
+    status result = place(t->path, t->out, err);
+    bool half = file_exists_in(t->path, parts[TRAIN]) && !file_exists_in(t->path, parts[TEST]);
+    if (result != STATUS_OK && !half)
+        return result;
+    free(t->path); /* so that tree_output_close leaves the part that has no place yet */
     t->path = NULL;
-    return STATUS_OK;
+    return result == STATUS_OK
+               ? STATUS_OK
+               : error_suffix(err, result, "; the next preprocess with this --out completes it");
 }
 
 void tree_output_close(tree_output *t)

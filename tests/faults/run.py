@@ -172,13 +172,14 @@ class Scenario:
     def is_optional(self, name):
         return any(fnmatch.fnmatch(name, pattern) for pattern in self.optional)
 
-    def check_files(self, work, done, said):
-        """A list of what is wrong with the files."""
+    def check_files(self, work, done, said, short=False):
+        """A list of what is wrong with the files. `short`: removing a tree was not possible."""
         wrong = []
         now, old, new = read_tree(work.place), self.old[work.root], self.new[work.root]
         for name, value in now.items():
             if re.search(r"\.(tmp|new|link)-", name):
-                wrong.append(f"{name} is left")
+                if not (short and any(fnmatch.fnmatch(name, pattern) for pattern in self.swept)):
+                    wrong.append(f"{name} is left")
             elif isinstance(value, Broken):
                 if not (self.is_grown(name) and not done):
                     wrong.append(f"{name}: {value}")
@@ -209,7 +210,7 @@ class Scenario:
         if self.resume and (work.place / self.resume).exists():
             words = ["train", "--resume", self.resume]
         code, out, err = work.start(words, self.limit[work.root])
-        if code != 0:
+        if code != 0 and not (self.refusal and re.search(self.refusal, err)):
             return [f"the next start ends with {code}: {err.strip()[-300:]}"]
         return ["after the next start, " + text for text in self.check_files(work, True, True)]
 
@@ -233,7 +234,8 @@ class Scenario:
             wrong.append(f"no message with exit code {code}: {err[-300:]}")
         if "(null)" in err + out:
             wrong.append(f"(null): {err[-300:]}")
-        wrong += self.check_files(work, code == 0, said)
+        short = inject.startswith(("from:open:", "from:memory:")) or "completes it" in err
+        wrong += self.check_files(work, code == 0, said, short)
         if code != 0:
             wrong += self.next_start(work)
         if wrong:

@@ -7,7 +7,10 @@ resume    a run; if it exists after a failure, the next start resumes it
 again     the words of the next start after a failure, if they are not those of `command`
 optional  files that may be older or missing after a message, while the command succeeds
 grown     files that grow by lines or rows, so that a failed command may leave a part
+refusal   what the next start may say instead of succeeding, if all files are there then
 extra     files that may be there as well
+swept     unfinished files that the next start removes or completes, if removing them needs the
+          very memory or descriptors that are out
 checkpoints  files of which a failed command may leave an earlier state, if it is whole
 """
 import pathlib
@@ -34,8 +37,8 @@ def sweep_file(place):
 
 
 def scenario(name, before, command, **more):
-    usual = {"resume": None, "again": None, "extra": [], "optional": [], "grown": [],
-             "checkpoints": []}
+    usual = {"resume": None, "again": None, "refusal": None, "extra": [], "swept": [],
+             "optional": [], "grown": [], "checkpoints": []}
     return {"name": name, "before": before, "command": command, **usual, **more}
 
 
@@ -54,7 +57,8 @@ SCENARIOS = [
                             "before.", "-o", "out.safetensors"]),
     scenario("import-pth", [FIRST, ["export", BEST, "-o", "in.pth"]],
              ["import", "in.pth", "-o", "out.safetensors"]),
-    scenario("preprocess", [], [*TREE, "--out", "tree"], grown=["tree/*"]),
+    scenario("preprocess", [], [*TREE, "--out", "tree"], swept=["tree/.preprocess.new-*"],
+             refusal="tree/test_images: already exists"),
     # a run that could not start counts: the next start has to try another one
     scenario("sweep", [sweep_file], [*SWEEP, "--count", "2", *TRIAL],
              again=[*SWEEP, "--count", "4", *TRIAL], extra=["runs/search-00[34]*"],
