@@ -85,7 +85,7 @@ static void test_good(void **state)
 
 static void expect_refusal(const char *says)
 {
-    error err = {""};
+    error err = {0};
     dataset set;
     assert_int_equal(dataset_open(directory, &set, &err), STATUS_FAILED);
     if (!strstr(err.message, says))

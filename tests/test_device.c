@@ -70,7 +70,7 @@ static const device_list everything = {made_up, 4, 3, false};
 
 static void expect_choice(const device_list *list, const char *spec, int wanted)
 {
-    error err = {""};
+    error err = {0};
     int index = -2;
     status result = device_choose(list, spec, 0, &index, &err);
     if (result != STATUS_OK)
@@ -81,7 +81,7 @@ static void expect_choice(const device_list *list, const char *spec, int wanted)
 
 static void expect_refusal(const device_list *list, const char *spec, const char *says)
 {
-    error err = {""};
+    error err = {0};
     int index;
     assert_int_equal(device_choose(list, spec, 0, &index, &err), STATUS_USAGE);
     if (!strstr(err.message, says))
@@ -233,7 +233,7 @@ static void test_ranked_choices(void **state)
 
 static void expect_place(const char *spec, int place, int wanted)
 {
-    error err = {""};
+    error err = {0};
     int index = -2;
     CHECK_OK(device_choose(&everything, spec, place, &index, &err));
     assert_int_equal(index, wanted);

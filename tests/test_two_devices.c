@@ -115,7 +115,7 @@ static void find_devices(char specs[THREADS][SPEC])
     assert_true(child >= 0);
     if (child == 0) {
         name_devices(specs);
-        _exit(write(ends[1], specs, bytes) != (ssize_t)bytes);
+        _exit(write(ends[1], specs, bytes) == (ssize_t)bytes ? 0 : 1);
     }
     assert_int_equal(read(ends[0], specs, bytes), (ssize_t)bytes);
     assert_int_equal(waitpid(child, &code, 0), child);

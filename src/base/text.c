@@ -26,14 +26,16 @@ static ssize_t append_bytes(void *context, const char *bytes, size_t size)
 {
     text_writer *w = context;
     size_t needed = w->length + size + 1;
-    if (needed > w->capacity && !w->failed) {
-        char *grown = realloc(w->text, 2 * needed);
-        w->failed = !grown;
-        w->text = grown ? grown : w->text;
-        w->capacity = 2 * needed;
-    }
     if (w->failed)
         return 0;
+    if (needed > w->capacity) {
+        char *grown = realloc(w->text, 2 * needed);
+        w->failed = !grown;
+        if (!grown)
+            return 0;
+        w->text = grown;
+        w->capacity = 2 * needed;
+    }
     memcpy(w->text + w->length, bytes, size);
     w->length += size;
     w->text[w->length] = '\0';
