@@ -473,6 +473,11 @@ CL_CODE(clGetEventInfo, (cl_event event, cl_event_info what, INFO),
 CL_CODE(clGetEventProfilingInfo, (cl_event event, cl_profiling_info what, INFO),
         (event, what, size, value, needed))
 CL_CODE(clWaitForEvents, (cl_uint count, const cl_event *events), (count, events))
+CL_CODE(clSetEventCallback,
+        (cl_event event, cl_int kind, void(CL_CALLBACK *notify)(cl_event, cl_int, void *),
+         void *data),
+        (event, kind, notify, data))
+CL_CODE(clRetainEvent, (cl_event event), (event))
 CL_CODE(clReleaseEvent, (cl_event event), (event))
 CL_CODE(clFlush, (cl_command_queue queue), (queue))
 CL_CODE(clFinish, (cl_command_queue queue), (queue))

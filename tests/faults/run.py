@@ -374,6 +374,16 @@ def parse():
     return parser.parse_args()
 
 
+def check_library(options):
+    """The library has to replace every OpenCL function that the program calls."""
+    def names(kind, path):
+        text = subprocess.run(["nm", "-D", kind, path], capture_output=True, text=True, check=True)
+        return set(re.findall(r" (cl[A-Z]\w*)", text.stdout))
+    missing = names("--undefined-only", options.program) - names("--defined-only", options.library)
+    if missing:
+        sys.exit(f"tests/faults/inject.c lacks {' '.join(sorted(missing))}")
+
+
 def prepare(options, root):
     """Makes a Work for each job, and runs each scenario undisturbed in each of them."""
     cache = options.cache or root / "cache"
@@ -396,6 +406,7 @@ def prepare(options, root):
 
 def main():
     options = parse()
+    check_library(options)
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="hcnn-faults-", dir=memory) as root:
         works, scenarios = prepare(options, pathlib.Path(root))
