@@ -13,6 +13,22 @@
 
 static const double delay = 0.3; /* seconds */
 
+/* A driver that no longer says what has finished: the n-th question from now on fails, and all that
+ * follow; 0: none. */
+static int fail_from, asked;
+
+cl_int __real_clGetEventInfo(cl_event event, cl_event_info what, size_t size, void *value,
+                             size_t *needed);
+cl_int __wrap_clGetEventInfo(cl_event event, cl_event_info what, size_t size, void *value,
+                             size_t *needed);
+cl_int __wrap_clGetEventInfo(cl_event event, cl_event_info what, size_t size, void *value,
+                             size_t *needed)
+{
+    if (fail_from > 0 && ++asked >= fail_from)
+        return CL_OUT_OF_HOST_MEMORY;
+    return __real_clGetEventInfo(event, what, size, value, needed);
+}
+
 typedef struct later {
     cl_event event;
     cl_int state;
@@ -184,6 +200,31 @@ static void test_stuck(void **state)
     }
 }
 
+/* What a driver that does not answer has finished is unknown, so that nothing may be released. */
+static void test_lost(void **state)
+{
+    static const char expected[] =
+        "cannot be waited for: clGetEventInfo failed with CL_OUT_OF_HOST_MEMORY (-6); restart";
+    for (int from = 1; from <= 3; from++) {
+        error err;
+        cl_event gate;
+        cl_mem buffer;
+        device *dev = open_blocked(*state, &gate);
+        const size_t count = (size_t)dev->vec;
+        CHECK_OK(buffer_create(dev, 2 * count * sizeof(float), &buffer, &err));
+        CHECK_OK(peak_copy(dev, buffer, buffer, count, &err));
+        asked = 0;
+        fail_from = from;
+        CHECK_FAILS(STATUS_FAILED, expected, wait_for_queue(dev, false, &err));
+        assert_true(device_is_stuck(dev));
+        fail_from = 0;
+        CHECK_FAILS(STATUS_FAILED, expected, device_finish(dev, &err));
+        device_close(dev); /* does not free it */
+        dev->lost[0] = '\0';
+        unblock(dev, gate, &buffer);
+    }
+}
+
 /* A device that finishes a kernel now and then is slow, not stuck. */
 static void *open_gates(void *context)
 {
@@ -254,7 +295,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_event), cmocka_unit_test(test_completed),
         cmocka_unit_test(test_queue), cmocka_unit_test(test_stuck),
-        cmocka_unit_test(test_slow),  cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_lost),  cmocka_unit_test(test_slow),
+        cmocka_unit_test(test_bound),
     };
     return cmocka_run_group_tests_name("wait", tests, support_open_device, support_close_device);
 }

@@ -113,7 +113,7 @@ status buffer_wait(device *dev, cl_event *event, error *err)
 
 status buffer_poll(device *dev, cl_event *event, bool *done, error *err)
 {
-    const cl_int state = *event ? wait_state(*event) : CL_COMPLETE;
+    const cl_int state = *event ? wait_state(dev, *event) : CL_COMPLETE;
     *done = state == CL_COMPLETE;
     if (state <= CL_COMPLETE)
         buffer_forget(event);

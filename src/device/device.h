@@ -71,6 +71,7 @@ typedef struct device {
     double timeout;         /* seconds without progress after which it is stuck; 0: never */
     double most_queued;     /* seconds of work, about, that are queued at most; see flight.h */
     bool stuck;             /* it has stopped answering; see wait.h */
+    char lost[96];          /* why nothing can be waited for, if that made it stuck; else "" */
     struct flight *flight;  /* the kernels that may not have finished */
     struct program_table *programs;
     struct profile *profile;   /* NULL: profiling is off; see profile.h */

@@ -49,7 +49,7 @@ bool flight_advance(device *dev)
 {
     struct flight *f = dev->flight;
     const size_t before = f->count;
-    while (f->count > 0 && wait_state(f->ring[f->first].event) <= CL_COMPLETE)
+    while (f->count > 0 && wait_state(dev, f->ring[f->first].event) <= CL_COMPLETE)
         forget_first(f);
     if (f->count == before)
         return false;

@@ -5,6 +5,7 @@
 #include "device/flight.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -20,11 +21,23 @@ static double within(double value, double least, double most)
     return value < least ? least : value > most ? most : value;
 }
 
-cl_int wait_state(cl_event event)
+/* What is in the queue cannot be waited for any more. Keeps the first reason. */
+static cl_int lose(device *dev, const char *function, cl_int code)
+{
+    if (code != CL_SUCCESS && !dev->stuck) {
+        dev->stuck = true;
+        snprintf(dev->lost, sizeof dev->lost, "%s failed with %s (%d)", function,
+                 device_error_name(code), code);
+    }
+    return code;
+}
+
+cl_int wait_state(device *dev, cl_event event)
 {
     cl_int state = CL_QUEUED;
     cl_int code =
-        clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
+        lose(dev, "clGetEventInfo",
+             clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL));
     return code == CL_SUCCESS ? state : code;
 }
 
@@ -35,6 +48,11 @@ status wait_refuse(const device *dev, error *err)
     const device_info *info = &dev->info;
     if (!dev->stuck)
         return STATUS_OK;
+    if (dev->lost[0])
+        return error_set(err, STATUS_FAILED,
+                         "the device %s (%s, driver %s) cannot be waited for: %s; restart the "
+                         "machine or its driver, or choose another device with HCNN_DEVICE",
+                         info->name, info->platform_name, info->driver, dev->lost);
     const char *kernel = flight_oldest(dev);
     return error_set(err, STATUS_FAILED,
                      "the device %s (%s, driver %s) has stopped answering: it made no progress for "
@@ -139,7 +157,7 @@ static status wait_until(device *dev, cl_event event, bool promptly, cl_int *sta
     double moved = start;
     bell *b = NULL;
     status result = wait_refuse(dev, err);
-    if (result == STATUS_OK && (*state = wait_state(event)) > CL_COMPLETE)
+    if (result == STATUS_OK && (*state = wait_state(dev, event)) > CL_COMPLETE)
         b = dev->info.type & CL_DEVICE_TYPE_CPU ? hang_bell(event) : NULL;
     while (result == STATUS_OK && *state > CL_COMPLETE) {
         const double waited = clock_now() - start;
@@ -148,19 +166,19 @@ static status wait_until(device *dev, cl_event event, bool promptly, cl_int *sta
         else if (!promptly)
             sleep_after(waited);
         if (*state > CL_COMPLETE)
-            *state = wait_state(event);
+            *state = wait_state(dev, event);
         if (*state > CL_COMPLETE)
             result = wait_watch(dev, &moved, err);
     }
     drop_bell(b);
-    return result;
+    return result == STATUS_OK ? wait_refuse(dev, err) : result;
 }
 
 static status wait_for(device *dev, cl_event event, bool promptly, const char *what, error *err)
 {
     cl_int state = CL_COMPLETE;
     /* Without a flush the device need not begin. */
-    TRY(device_check(dev, err, clFlush(dev->queue), "flushing the queue"));
+    lose(dev, "clFlush", clFlush(dev->queue));
     TRY(wait_until(dev, event, promptly, &state, err));
     flight_advance(dev);
     return device_check(dev, err, state, what);
@@ -176,7 +194,9 @@ status wait_for_queue(device *dev, bool promptly, error *err)
     static const char what[] = "waiting for the queue";
     cl_event last;
     TRY(wait_refuse(dev, err));
-    TRY(device_check(dev, err, clEnqueueMarkerWithWaitList(dev->queue, 0, NULL, &last), what));
+    lose(dev, "clEnqueueMarkerWithWaitList",
+         clEnqueueMarkerWithWaitList(dev->queue, 0, NULL, &last));
+    TRY(wait_refuse(dev, err));
     status result = wait_for(dev, last, promptly, what, err);
     clReleaseEvent(last);
     return result;

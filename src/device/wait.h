@@ -2,7 +2,8 @@
 /* Waiting for the device, asleep, and no longer than it makes progress: a kernel that finishes
  * (flight.h) is progress. If there is none for dev->timeout seconds, the device counts as stuck:
  * the wait fails, and so does every later one, at once. The device may then still use the memory
- * that it was given, so whoever owns such memory leaves it as it is, and so does device_close.
+ * that it was given, so whoever owns such memory leaves it as it is, and so does device_close. The
+ * same holds if the driver no longer says what has finished.
  *
  * A wait ends for certain only because nothing in it blocks: this program looks at events, or
  * sleeps until the driver calls back. Copies that the driver itself waits for begin when the queue
@@ -28,4 +29,4 @@ status wait_watch(device *dev, double *moved, error *err);
 status wait_refuse(const device *dev, error *err);
 
 /* CL_COMPLETE, a positive value before that, or a negative error code. */
-cl_int wait_state(cl_event event);
+cl_int wait_state(device *dev, cl_event event);
