@@ -200,11 +200,28 @@ static void test_stuck(void **state)
     }
 }
 
+/* Time in which this process itself stood still does not count: two looks are a minute apart. */
+static void test_stopped(void **state)
+{
+    error err;
+    cl_event gate;
+    cl_mem buffer;
+    device *dev = open_blocked(*state, &gate);
+    CHECK_OK(buffer_create(dev, sizeof(float), &buffer, &err));
+    double moved = clock_now() - 60;
+    dev->looked = moved;
+    CHECK_OK(wait_watch(dev, &moved, &err));
+    assert_true(clock_now() - moved < 30);
+    moved = clock_now() - 60;
+    CHECK_FAILS(STATUS_FAILED, "has stopped answering", wait_watch(dev, &moved, &err));
+    unblock(dev, gate, &buffer);
+}
+
 /* What a driver that does not answer has finished is unknown, so that nothing may be released. */
 static void test_lost(void **state)
 {
     static const char expected[] =
-        "cannot be waited for: clGetEventInfo failed with CL_OUT_OF_HOST_MEMORY (-6); restart";
+        "has finished: clGetEventInfo failed with CL_OUT_OF_HOST_MEMORY (-6); run the command";
     for (int from = 1; from <= 3; from++) {
         error err;
         cl_event gate;
@@ -219,6 +236,7 @@ static void test_lost(void **state)
         assert_true(device_is_stuck(dev));
         fail_from = 0;
         CHECK_FAILS(STATUS_FAILED, expected, device_finish(dev, &err));
+        assert_false(device_settled(dev));
         device_close(dev); /* does not free it */
         dev->lost[0] = '\0';
         unblock(dev, gate, &buffer);
@@ -293,10 +311,10 @@ static void test_bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_event), cmocka_unit_test(test_completed),
-        cmocka_unit_test(test_queue), cmocka_unit_test(test_stuck),
-        cmocka_unit_test(test_lost),  cmocka_unit_test(test_slow),
-        cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_event),   cmocka_unit_test(test_completed),
+        cmocka_unit_test(test_queue),   cmocka_unit_test(test_stuck),
+        cmocka_unit_test(test_stopped), cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_slow),    cmocka_unit_test(test_bound),
     };
     return cmocka_run_group_tests_name("wait", tests, support_open_device, support_close_device);
 }

@@ -92,7 +92,8 @@ static status measure(const eval_options *o, device *dev, const dataset *data,
     progress_clear(&bar);
 done:
     network_free(net);
-    loader_free(from);
+    if (device_settled(dev)) /* a stuck device may still read a batch */
+        loader_free(from);
     bad_images_free(bad);
     return result;
 }

@@ -64,7 +64,7 @@ static status enqueue_read(device *dev, cl_mem buffer, cl_bool blocking, size_t 
 }
 
 /* A blocking copy first waits for the work before it: the copy itself may keep a processor core
- * busy, and would never end behind a kernel that does not. */
+ * busy, and would never return if an earlier kernel hangs. */
 static status wait_before_copy(device *dev, size_t bytes, error *err)
 {
     return bytes == 0 ? STATUS_OK : device_finish(dev, err);

@@ -300,12 +300,7 @@ status device_open_info(const device_info *info, device **opened, error *err)
 
 void device_close(device *dev)
 {
-    error ignored;
-    if (!dev)
-        return;
-    if (dev->queue)
-        (void)wait_for_queue(dev, false, &ignored);
-    if (dev->stuck)
+    if (!dev || !device_settled(dev))
         return;
     flight_free(dev);
     profile_free(dev);
@@ -318,6 +313,14 @@ void device_close(device *dev)
 bool device_is_stuck(const device *dev)
 {
     return dev && dev->stuck;
+}
+
+bool device_settled(device *dev)
+{
+    error ignored;
+    if (dev && dev->queue)
+        (void)wait_for_queue(dev, false, &ignored);
+    return !device_is_stuck(dev);
 }
 
 void device_set_timeout(device *dev, double seconds)

@@ -70,6 +70,7 @@ typedef struct device {
     int vec;                /* floats that a work-item handles at once: VEC in every program */
     double timeout;         /* seconds without progress after which it is stuck; 0: never */
     double most_queued;     /* seconds of work, about, that are queued at most; see flight.h */
+    double looked;          /* time of the last look in a wait; see wait.c */
     bool stuck;             /* it has stopped answering; see wait.h */
     char lost[96];          /* why nothing can be waited for, if that made it stuck; else "" */
     struct flight *flight;  /* the kernels that may not have finished */
@@ -134,6 +135,9 @@ void device_close(device *dev);
 /* Whether the device has stopped answering; false if dev is NULL. What it was given, such as the
  * memory of a copy that has not ended, must then stay as it is until the process ends. */
 bool device_is_stuck(const device *dev);
+/* Waits for the queue. False if the device is stuck, so that what it was given must stay; true if
+ * dev is NULL. */
+bool device_settled(device *dev);
 /* Sets the seconds without progress after which the device counts as stuck (see wait.h); 0: never.
  * A new device has DEVICE_TIMEOUT. */
 void device_set_timeout(device *dev, double seconds);

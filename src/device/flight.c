@@ -90,7 +90,7 @@ status flight_begin(device *dev, error *err)
         flight_advance(dev);
     if (f->count < most_in_flight(dev))
         return STATUS_OK;
-    /* Not for the first alone, so that there is not a wait for each launch. */
+    /* The middle one, because waiting for the oldest would stall every launch. */
     cl_event middle = f->ring[(f->first + f->count / 2) % FLIGHT_MOST].event;
     clRetainEvent(middle);
     status result = wait_for_event(dev, middle, "waiting for a kernel", err);

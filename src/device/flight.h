@@ -2,7 +2,8 @@
 /* The kernels in flight: those that were given to the device and may not have finished. They show
  * whether the device makes progress and which kernel it is at, and bound how much is queued: at
  * most FLIGHT_MOST kernels and, once their pace is known, about dev->most_queued seconds of work.
- * Then a stop is noticed soon, and no driver's own queue fills up, which would block a launch. */
+ * This bounds how long a request to stop waits, and keeps a driver's own queue from filling up,
+ * which would block a launch. */
 #pragma once
 
 #include "device/device.h"

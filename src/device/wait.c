@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "device/flight.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,13 +16,16 @@ enum { NANOSECONDS = 1000000000 };
 static const double shortest_sleep = 20e-6, longest_sleep = 1e-3, sleep_part = 1.0 / 64;
 /* While a driver is to call back, looks are only for progress, and if a driver forgets to call. */
 static const double shortest_nap = 1e-3, longest_nap = 0.1;
+/* A longer gap between two looks is time in which this process stood still (Ctrl-Z, a suspended
+ * machine), and the threads of a CPU's driver with it. */
+static const double longest_gap = 1;
 
 static double within(double value, double least, double most)
 {
     return value < least ? least : value > most ? most : value;
 }
 
-/* What is in the queue cannot be waited for any more. Keeps the first reason. */
+/* The queue's state is unknown from now on. Keeps the first reason. */
 static cl_int lose(device *dev, const char *function, cl_int code)
 {
     if (code != CL_SUCCESS && !dev->stuck) {
@@ -49,10 +53,12 @@ status wait_refuse(const device *dev, error *err)
     if (!dev->stuck)
         return STATUS_OK;
     if (dev->lost[0])
-        return error_set(err, STATUS_FAILED,
-                         "the device %s (%s, driver %s) cannot be waited for: %s; restart the "
-                         "machine or its driver, or choose another device with HCNN_DEVICE",
-                         info->name, info->platform_name, info->driver, dev->lost);
+        return error_set(
+            err, STATUS_FAILED,
+            "the driver no longer reports what the device %s (%s, driver %s) has finished: "
+            "%s; run the command again, and if that fails, restart the machine or its "
+            "driver, or choose another device with HCNN_DEVICE",
+            info->name, info->platform_name, info->driver, dev->lost);
     const char *kernel = flight_oldest(dev);
     return error_set(err, STATUS_FAILED,
                      "the device %s (%s, driver %s) has stopped answering: it made no progress for "
@@ -64,9 +70,12 @@ status wait_refuse(const device *dev, error *err)
 
 status wait_watch(device *dev, double *moved, error *err)
 {
-    const double now = clock_now();
+    const double now = clock_now(), gap = now - dev->looked;
+    dev->looked = now;
     if (flight_advance(dev))
         *moved = now;
+    else if (gap > longest_gap)
+        *moved = fmin(*moved + gap, now);
     dev->stuck |= dev->timeout > 0 && now - *moved > dev->timeout;
     return wait_refuse(dev, err);
 }
@@ -156,6 +165,7 @@ static status wait_until(device *dev, cl_event event, bool promptly, cl_int *sta
     const double start = clock_now();
     double moved = start;
     bell *b = NULL;
+    dev->looked = start;
     status result = wait_refuse(dev, err);
     if (result == STATUS_OK && (*state = wait_state(dev, event)) > CL_COMPLETE)
         b = dev->info.type & CL_DEVICE_TYPE_CPU ? hang_bell(event) : NULL;

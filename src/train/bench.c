@@ -71,11 +71,14 @@ static status make_network(subject *s, device *dev, const bench_options *o, bool
 
 static void free_subject(subject *s)
 {
+    const bool settled = !s->net || device_settled(network_device(s->net));
     solver_free(s->optimizer);
     network_free(s->net);
-    free(s->pixels);
-    free(s->images);
-    free(s->labels);
+    if (settled) { /* a stuck device may still read them */
+        free(s->pixels);
+        free(s->images);
+        free(s->labels);
+    }
     *s = (subject){0};
 }
 

@@ -32,7 +32,8 @@ static status measure_part(trainer *t, const image_subset *part, const char *nam
         return STATUS_OK;
     TRY(run_data_open_part(&t->data, t->options, part, &from, err));
     status result = trainer_measure(t, from, part, name, sums, seen, err);
-    loader_free(from);
+    if (device_settled(t->model.dev)) /* a stuck device may still read a batch */
+        loader_free(from);
     return result;
 }
 

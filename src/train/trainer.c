@@ -81,9 +81,9 @@ status trainer_save(trainer *t, bool best, error *err)
 
 void trainer_close(trainer *t, status result, const error *why)
 {
-    const bool stuck = device_is_stuck(t->model.dev);
+    const bool settled = device_settled(t->model.dev);
     run_model_close(&t->model);
-    if (!stuck) /* a stuck device may still read a batch */
+    if (settled) /* a stuck device may still read a batch */
         run_data_close(&t->data);
     run_files_close(&t->files, result, t->complete, why); /* last: it unlocks the run */
 }
