@@ -12,7 +12,7 @@
  *   group:KERNEL:ITEMS       the kernel accepts at most ITEMS work-items in a group
  *   fill                     clEnqueueFillBuffer does not exist
  *   poison:KERNEL            its launch fails, and after it every launch and every new buffer
- *   memory:KERNEL            its launch fails for want of memory
+ *   memory:KERNEL            its launch fails because memory is out
  *   stop:KERNEL:COUNT        that launch of it, from 1, never begins, nor does what follows
  *   slow:KERNEL:MILLISECONDS each launch of it takes at least so long
  *   noise                    the driver prints to standard output, without ending the line

@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -141,6 +142,45 @@ static void temporary_names_are_random(void **state)
     CHECK_OK(file_read(path, 100, &data, &size, &err));
     assert_string_equal((char *)data, "two");
     free(data);
+    free(path);
+}
+
+static bool failing_stream; /* fdopen fails */
+FILE *__real_fdopen(int descriptor, const char *mode);
+FILE *__wrap_fdopen(int descriptor, const char *mode);
+
+FILE *__wrap_fdopen(int descriptor, const char *mode)
+{
+    if (!failing_stream)
+        return __real_fdopen(descriptor, mode);
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* The number that the next descriptor gets. */
+static int next_descriptor(void)
+{
+    int next = open("/dev/null", O_RDONLY);
+    assert_true(next >= 0 && close(next) == 0);
+    return next;
+}
+
+static void a_failed_stream_keeps_no_descriptor(void **state)
+{
+    error err;
+    char *path = text_format("%s/stream", (char *)*state);
+    unsigned char *data;
+    size_t size;
+    int before = next_descriptor();
+    CHECK_OK(file_put(path, "old", 3, &err));
+    failing_stream = true;
+    status put = file_put(path, "new", 3, &err), written = file_write(path, "new", 3, &err);
+    status read = file_read(path, 100, &data, &size, &err);
+    failing_stream = false;
+    assert_true(put == STATUS_FAILED && written == STATUS_FAILED && read == STATUS_FAILED);
+    assert_true(err.shortage);
+    assert_int_equal(next_descriptor(), before);
+    assert_int_equal(unlink(path), 0);
     free(path);
 }
 
@@ -503,6 +543,7 @@ int main(void)
         cmocka_unit_test(writer_shows_the_file_only_when_committed),
         cmocka_unit_test(writer_replaces_bytes),
         cmocka_unit_test(temporary_names_are_random),
+        cmocka_unit_test(a_failed_stream_keeps_no_descriptor),
         cmocka_unit_test(a_failed_sync_leaves_the_old_file),
         cmocka_unit_test(a_failed_write_is_not_committed),
         cmocka_unit_test(aborted_writer_leaves_the_old_file),

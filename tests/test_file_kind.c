@@ -33,6 +33,7 @@ static void test_kinds(void **state)
                 BYTES("version https://git-lfs.github.com/spec/v1\n"));
     expect_kind("an HTML page", BYTES("<!DOCTYPE html><title>404</title>"));
     expect_kind("a safetensors file", BYTES("\x10\0\0\0\0\0\0\0{}"));
+    expect_kind("a safetensors file", BYTES("\x1f\x8b\0\0\0\0\0\0{}")); /* begins like gzip */
     expect_kind("an ONNX model", BYTES("\x08\x08\x12\x07pytorch"));
     expect_kind("a Python pickle", BYTES("\x80\x04}q"));
     expect_kind("an empty file", BYTES(""));

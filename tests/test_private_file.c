@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "check.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -137,14 +138,33 @@ static bool can_read(const place *p, uid_t user)
     return WEXITSTATUS(code) == 0;
 }
 
+/* The caller must be able to tell a file that cannot be opened now from a bad one. */
+static void test_without_descriptors(void **state)
+{
+    error err;
+    struct rlimit all, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+    none = (struct rlimit){3, all.rlim_max};
+    for (int spare = 0; spare < 2; spare++) { /* for the directory */
+        int next = dup(0);
+        assert_true(next > 2);
+        close(next);
+        none.rlim_cur = (rlim_t)(next + spare);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        status result = read_file(*state, &err);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+        CHECK_FAILS(STATUS_FAILED, spare ? "kernel.bin: cannot be opened" : "cache: cannot be",
+                    result);
+        assert_true(err.shortage);
+    }
+}
+
 static void test_owners(void **state)
 {
     error err;
     const place *p = *state;
-    if (geteuid() != 0) {
-        print_message("# only root can give files to other users\n");
-        return;
-    }
+    if (geteuid() != 0)
+        skip(); /* only root can give files to other users */
     assert_int_equal(chmod(p->root, 0755), 0);
     assert_int_equal(chmod(p->directory, 0755), 0);
     assert_int_equal(chmod(p->file, 0644), 0);
@@ -158,7 +178,7 @@ static void test_owners(void **state)
     assert_true(can_read(p, SOMEBODY));
     assert_int_equal(chown(p->file, 0, 0), 0);
     CHECK_FAILS(STATUS_FAILED, "cache: belongs to another user (number 12345)", read_file(p, &err));
-    CHECK_FAILS(STATUS_FAILED, "run `chown -R 0 ", private_directory_make(p->directory, &err));
+    CHECK_FAILS(STATUS_FAILED, "set XDG_CACHE_HOME to", private_directory_make(p->directory, &err));
     assert_false(can_read(p, SOMEBODY_ELSE));
 }
 
@@ -168,6 +188,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_new, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_modes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_kinds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_descriptors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_owners, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("private_file", tests, NULL, NULL);

@@ -25,8 +25,8 @@ enum field_kind {
     FIELD_INTS,     /* int [most]; the number of elements in use is the int at offset `count` */
 };
 
-/* What no training reaches. A program may add to numbers below these without an overflow, and a
- * double holds each of them exactly. */
+/* Limits that no training reaches. A program may add to numbers below these without an overflow,
+ * and a double holds each of them exactly. */
 enum { FIELD_MOST = 1 << 30 };
 #define FIELD_MOST_COUNT (1LL << 53)
 
@@ -36,9 +36,10 @@ typedef struct field {
     bool optional; /* may be missing: the member then keeps its value, and a NULL text is not
                       written */
     size_t offset;
-    long long least, most;  /* bounds of an integer (most 0: as for its kind); for FIELD_INTS, least
-                               value  of an element and maximum number of elements */
-    const word_list *words; /* FIELD_WORD only */
+    /* bounds of an integer (most 0: as for its kind); for FIELD_INTS, least value of an element and
+     * maximum number of elements */
+    long long least, most;
+    const word_list *words;    /* FIELD_WORD only */
     const struct field *inner; /* FIELD_OBJECT only */
     size_t count;              /* FIELD_INTS only: offset of the number of elements */
 } field;

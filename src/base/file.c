@@ -20,8 +20,7 @@
 static const char writer_mark[] = ".tmp-", link_mark[] = ".link-";
 enum { RANDOM_DIGITS = 16 };
 
-/* Sets "PATH: WHAT: REASON", where errno gives the reason. */
-static status fail(error *err, const char *path, const char *what)
+status file_error(error *err, const char *path, const char *what)
 {
     int reason = errno;
     error_set(err, STATUS_FAILED, "%s: %s: %s", path, what, strerror(reason));
@@ -29,17 +28,24 @@ static status fail(error *err, const char *path, const char *what)
     return STATUS_FAILED;
 }
 
+/* Like fdopen, but takes over the descriptor in any case; -1 is allowed. NULL: errno says why. */
+static FILE *to_stream(int descriptor, const char *mode)
+{
+    FILE *stream = descriptor < 0 ? NULL : fdopen(descriptor, mode);
+    int reason = errno;
+    if (descriptor >= 0 && !stream)
+        close(descriptor);
+    errno = reason;
+    return stream;
+}
+
 /* Takes over the descriptor. */
 static status open_stream(int descriptor, const char *path, FILE **stream, size_t *size, error *err)
 {
     struct stat info;
-    *stream = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
-    if (!*stream) {
-        status result = fail(err, path, "cannot be opened");
-        if (descriptor >= 0)
-            close(descriptor);
-        return result;
-    }
+    *stream = to_stream(descriptor, "rb");
+    if (!*stream)
+        return file_error(err, path, "cannot be opened");
     if (fstat(fileno(*stream), &info) != 0 || !S_ISREG(info.st_mode)) {
         fclose(*stream);
         *stream = NULL;
@@ -134,7 +140,7 @@ static status temporary_name(const char *path, const char *mark, char **name, er
     uint64_t digits;
     *name = NULL;
     if (getentropy(&digits, sizeof digits) != 0)
-        return fail(err, path, "no random name can be made");
+        return file_error(err, path, "no random name can be made");
     *name = text_format("%s%s%016llx", path, mark, (unsigned long long)digits);
     return got_memory(*name, err, path);
 }
@@ -149,13 +155,11 @@ status file_writer_open(file_writer *writer, const char *path, error *err)
     TRY_OR_DONE(temporary_name(path, writer_mark, &writer->temporary, err));
     int descriptor =
         open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-    writer->stream = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
+    writer->stream = to_stream(descriptor, "wb");
     if (!writer->stream)
         result = file_write_error(err, path, errno);
-    if (descriptor >= 0 && !writer->stream) {
-        close(descriptor);
+    if (descriptor >= 0 && !writer->stream)
         unlink(writer->temporary);
-    }
 done:
     if (result != STATUS_OK)
         file_writer_abort(writer);
@@ -264,7 +268,7 @@ void file_writer_abort(file_writer *writer)
 status file_put(const char *path, const void *data, size_t size, error *err)
 {
     int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    FILE *stream = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
+    FILE *stream = to_stream(descriptor, "wb");
     if (!stream)
         return file_write_error(err, path, errno);
     int reason = fwrite(data, 1, size, stream) == size ? 0 : errno;
@@ -286,7 +290,7 @@ static status copy_contents(const char *from, FILE *source, file_writer *writer,
     size_t got;
     while ((got = fread(block, 1, sizeof block, source)) > 0)
         TRY(file_writer_put(writer, block, got, err));
-    return ferror(source) ? fail(err, from, "cannot be read") : STATUS_OK;
+    return ferror(source) ? file_error(err, from, "cannot be read") : STATUS_OK;
 }
 
 static status copy(const char *from, const char *to, error *err)
@@ -294,7 +298,7 @@ static status copy(const char *from, const char *to, error *err)
     file_writer writer;
     FILE *source = fopen(from, "rb");
     if (!source)
-        return error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", from, strerror(errno));
+        return file_error(err, from, "cannot be opened");
     status result = file_writer_open(&writer, to, err);
     if (result == STATUS_OK)
         result = file_writer_end(&writer, copy_contents(from, source, &writer, err), err);
@@ -386,7 +390,7 @@ status file_remove_tree(const char *path, error *err)
 {
     DIR *directory = opendir(path);
     if (!directory)
-        return fail(err, path, "cannot be removed");
+        return file_error(err, path, "cannot be removed");
     status result = STATUS_OK;
     struct dirent *entry;
     while (result == STATUS_OK && (entry = readdir(directory)) != NULL) {
@@ -399,12 +403,12 @@ status file_remove_tree(const char *path, error *err)
         else if (lstat(child, &info) == 0 && S_ISDIR(info.st_mode))
             result = file_remove_tree(child, err);
         else if (unlink(child) != 0)
-            result = fail(err, child, "cannot be removed");
+            result = file_error(err, child, "cannot be removed");
         free(child);
     }
     closedir(directory);
     if (result == STATUS_OK && rmdir(path) != 0)
-        result = fail(err, path, "cannot be removed");
+        result = file_error(err, path, "cannot be removed");
     return result;
 }
 
@@ -416,20 +420,20 @@ status file_rename(const char *from, const char *to, error *err)
                   : STATUS_OK;
 }
 
+status file_open_directory(const char *directory, int *opened, error *err)
+{
+    *opened = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return *opened >= 0 ? STATUS_OK : file_error(err, directory, "cannot be opened");
+}
+
 /* A lock is tried LOCK_NAPS times, because another process may have it only for the moment that
  * file_is_locked takes. */
 enum { LOCK_NAPS = 10, NAP_MILLISECONDS = 20 };
 
-static status open_directory(const char *directory, int *opened, error *err)
-{
-    *opened = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return *opened >= 0 ? STATUS_OK : fail(err, directory, "cannot be opened");
-}
-
 status file_lock(const char *directory, int *lock, error *err)
 {
     const struct timespec nap = {.tv_nsec = NAP_MILLISECONDS * 1000000L};
-    TRY(open_directory(directory, lock, err));
+    TRY(file_open_directory(directory, lock, err));
     for (int i = 0; i < LOCK_NAPS; i++) {
         if (flock(*lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
             return STATUS_OK;
@@ -443,7 +447,7 @@ status file_lock(const char *directory, int *lock, error *err)
 
 status file_wait_lock(const char *directory, int *lock, error *err)
 {
-    TRY(open_directory(directory, lock, err));
+    TRY(file_open_directory(directory, lock, err));
     while (flock(*lock, LOCK_EX) != 0 && errno == EINTR)
         ;
     return STATUS_OK;

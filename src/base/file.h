@@ -17,6 +17,10 @@ status file_read(const char *path, size_t limit, unsigned char **data, size_t *s
 status file_read_descriptor(int descriptor, const char *path, size_t limit, unsigned char **data,
                             size_t *size, error *err);
 
+/* Sets "PATH: WHAT: REASON", where errno gives the reason, and whether that is a shortage; returns
+ * STATUS_FAILED. */
+status file_error(error *err, const char *path, const char *what);
+
 /* What to do about a write that failed with this errno, such as "; make room there"; "" if nothing
  * is known. */
 const char *file_write_advice(int reason);
@@ -89,6 +93,8 @@ bool file_path_is_below(const char *path, const char *directory);
  * "..". */
 bool file_is_name(const char *name);
 
+/* Opens a directory; the caller closes the descriptor. */
+status file_open_directory(const char *directory, int *opened, error *err);
 /* Creates the directory and its parents; it may already exist. */
 status file_make_directory(const char *path, error *err);
 /* Removes a directory with everything in it; symbolic links are removed, not followed. */

@@ -70,8 +70,8 @@ static bool is_pickle(const unsigned char *bytes, size_t size)
     return size > 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5;
 }
 
-/* Without control characters other than those between words and lines, and without bytes that UTF-8
- * never has. */
+/* True if there are no control characters except those between words and lines, and no bytes that
+ * UTF-8 never has. */
 static bool is_text(const unsigned char *bytes, size_t size)
 {
     static const char allowed[] = {'\t', '\n', '\f', '\r', '\33'};
@@ -89,11 +89,11 @@ const file_kind *file_kind_of(const unsigned char *bytes, size_t size)
                            onnx = {.name = "an ONNX model"}, pickle = {.name = "a Python pickle"};
     if (size == 0)
         return &empty;
+    if (is_safetensors(bytes, size)) /* first: its length may begin with another kind's mark */
+        return &safetensors;
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
         if (has_bytes(&marks[i], bytes, size))
             return &marks[i].kind;
-    if (is_safetensors(bytes, size))
-        return &safetensors;
     if (is_onnx(bytes, size))
         return &onnx;
     if (is_pickle(bytes, size))

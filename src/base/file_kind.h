@@ -12,7 +12,7 @@ typedef struct file_kind {
         FILE_OTHER,
         FILE_PACKED, /* a tar archive, or packed with gzip or xz */
         FILE_SAFETENSORS,
-        FILE_TEXT, /* of no kind with a name of its own; may be empty */
+        FILE_TEXT, /* any other text, or an empty file */
     } use;
 } file_kind;
 

@@ -12,9 +12,16 @@
 
 enum { OWN_DIRECTORY = 0700, OWN_FILE = 0600 };
 
-static status fail(error *err, const char *path)
+/* Under sudo, HOME may be that of the user who called it, whose cache root must not take over. */
+static status refuse_owner(error *err, const char *path, uid_t owner)
 {
-    return error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", path, strerror(errno));
+    error_set(err, STATUS_FAILED, "%s: belongs to another user (number %lu), who could change it; ",
+              path, (unsigned long)owner);
+    if (geteuid() == 0)
+        return error_suffix(err, STATUS_FAILED,
+                            "set XDG_CACHE_HOME to a directory that belongs to root");
+    return error_suffix(err, STATUS_FAILED, "run `chown -R %lu %s` or choose another place",
+                        (unsigned long)geteuid(), path);
 }
 
 /* Whether what was opened belongs to this user or root, and nobody else may write to it. */
@@ -22,12 +29,9 @@ static status check_owner(int descriptor, const char *path, error *err)
 {
     struct stat info;
     if (fstat(descriptor, &info) != 0)
-        return fail(err, path);
+        return file_error(err, path, "cannot be examined");
     if (info.st_uid != geteuid() && info.st_uid != 0)
-        return error_set(err, STATUS_FAILED,
-                         "%s: belongs to another user (number %lu), who could change it; run "
-                         "`chown -R %lu %s` or choose another place",
-                         path, (unsigned long)info.st_uid, (unsigned long)geteuid(), path);
+        return refuse_owner(err, path, info.st_uid);
     if (info.st_mode & (S_IWGRP | S_IWOTH))
         return error_set(err, STATUS_FAILED,
                          "%s: other users can write to it (mode %04o); run `chmod -R go-w %s`",
@@ -38,9 +42,7 @@ static status check_owner(int descriptor, const char *path, error *err)
 /* Opens and checks a directory. */
 static status open_directory(const char *path, int *directory, error *err)
 {
-    *directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (*directory < 0)
-        return fail(err, path);
+    TRY(file_open_directory(path, directory, err));
     status result = check_owner(*directory, path, err);
     if (result != STATUS_OK)
         close(*directory);
@@ -79,7 +81,7 @@ static status read_in(int directory, const char *path, size_t limit, unsigned ch
     int file =
         openat(directory, slash ? slash + 1 : path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (file < 0)
-        return fail(err, path);
+        return file_error(err, path, "cannot be opened");
     status result = check_owner(file, path, err);
     if (result == STATUS_OK)
         return file_read_descriptor(file, path, limit, data, size, err);

@@ -56,7 +56,7 @@ void terminal_put(FILE *stream, const char *name)
 
 void terminal_print(FILE *stream, const char *format, ...)
 {
-    char line[1024], *text = NULL; /* the line is for want of memory */
+    char line[1024], *text = NULL; /* the line is used if memory is out */
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);

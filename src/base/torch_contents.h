@@ -30,8 +30,8 @@ typedef struct torch_contents {
     pickle *parsed;          /* names and keys point into it */
     torch_storage *storages; /* all that the pickle names, sorted by key */
     size_t storage_count;
-    torch_tensor
-        *tensors; /* the tensors of the state dict, in its order; torch_file.c sorts them */
+    /* the tensors of the state dict, in its order; torch_file.c sorts them */
+    torch_tensor *tensors;
     size_t count;
 } torch_contents;
 

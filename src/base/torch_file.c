@@ -204,7 +204,7 @@ bool torch_file_begins(const unsigned char bytes[TORCH_MAGIC_BYTES])
     return memcmp(bytes, "PK\3\4", 4) == 0 || memcmp(bytes, legacy_magic, sizeof legacy_magic) == 0;
 }
 
-/* By the places of their bytes. */
+/* Orders tensors by their position in the file. */
 static int by_place(const void *a, const void *b)
 {
     const torch_tensor *one = a, *two = b;

@@ -50,20 +50,25 @@ static bool is_at(int lock, const char *path)
            locked.st_dev == named.st_dev;
 }
 
-/* Uses mkdir, because the directories of mkdtemp are closed to the group whatever the umask is. */
-static status make_locked(const char *path, int *lock, error *err)
+/* Uses mkdir, because the directories of mkdtemp are closed to the group whatever the umask is.
+ * *taken: the name exists, or another process removed the new directory as a leftover; the next
+ * name may be free. */
+static status make_locked(const char *path, int *lock, bool *taken, error *err)
 {
-    if (mkdir(path, 0777) != 0)
+    int reason = mkdir(path, 0777) == 0 ? 0 : errno;
+    *taken = reason == EEXIST;
+    if (reason)
         return error_set(err, STATUS_FAILED, "%s: directory cannot be created: %s%s", path,
-                         strerror(errno), file_write_advice(errno));
+                         strerror(reason), file_write_advice(reason));
     status result = file_lock(path, lock, err);
     if (result != STATUS_OK)
-        rmdir(path);
+        *taken = rmdir(path) != 0 && errno == ENOENT;
     TRY(result);
     if (is_at(*lock, path))
         return STATUS_OK;
     file_unlock(*lock);
     *lock = -1;
+    *taken = true;
     return error_set(err, STATUS_FAILED, "%s: was removed by another process", path);
 }
 
@@ -80,10 +85,11 @@ status unfinished_create(const char *name, unfinished_visit *visit, void *contex
         file_each(parent, visit_left, &s);
     free(parent);
     TRY(result);
-    for (int number = 0; number < MOST_ATTEMPTS; number++) {
+    bool taken = true;
+    for (int number = 0; taken && number < MOST_ATTEMPTS; number++) {
         char *tried = text_format("%s%s%ld-%d", name, mark, (long)getpid(), number);
         TRY(got_memory(tried, err, name));
-        if (make_locked(tried, lock, err) == STATUS_OK) {
+        if (make_locked(tried, lock, &taken, err) == STATUS_OK) {
             *path = tried;
             return STATUS_OK;
         }

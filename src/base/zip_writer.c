@@ -113,7 +113,7 @@ static void make_entry(const zip_stored *m, record *r)
 static void add_end64(record *r, uint64_t count, uint64_t size, uint64_t at, uint64_t end)
 {
     add(r, 0x06064b50, 4);
-    add(r, 44, 8); /* bytes of what follows of it */
+    add(r, 44, 8); /* size of the rest of this record */
     add(r, UNIX | ZIP64_VERSION, 2);
     add(r, ZIP64_VERSION, 2);
     add(r, 0, 4); /* disks */

@@ -21,7 +21,8 @@ typedef struct zip_writer {
     size_t count;
 } zip_writer;
 
-/* Writes to a file that stays the caller's. Nothing else may write to it until zip_writer_end. */
+/* Writes to a file that the caller still owns. Nothing else may write to it until zip_writer_end.
+ */
 void zip_writer_open(zip_writer *zip, file_writer *out);
 /* Begins a member; its name is shorter than ZIP_NAME. */
 status zip_writer_begin(zip_writer *zip, const char *name, error *err);
@@ -29,7 +30,7 @@ status zip_writer_begin(zip_writer *zip, const char *name, error *err);
 status zip_writer_put(zip_writer *zip, const void *bytes, size_t size, error *err);
 /* Completes that member. */
 status zip_writer_complete(zip_writer *zip, error *err);
-/* All of the three. */
+/* Begins, writes and completes a member. */
 status zip_writer_add(zip_writer *zip, const char *name, const void *bytes, size_t size,
                       error *err);
 /* Writes the directory of the archive, which ends it. */

@@ -108,7 +108,7 @@ static status read_stream(const char *path, FILE *stream, archive_member *member
                           error *err)
 {
     struct archive *reader = archive_read_new();
-    /* The reader's own entry may be missing for want of memory, and nothing says so. */
+    /* The reader's own entry may be NULL if memory is out; libarchive does not report it. */
     struct archive_entry *entry = archive_entry_new();
     status result = got_memory(reader && entry, err, path);
     if (result != STATUS_OK)

@@ -9,7 +9,6 @@
 #include "config.h"
 #include "device/program.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,11 +77,10 @@ status device_file_read(const device_file *f, json_t **root, error *err)
     unsigned char *data;
     size_t size;
     *root = NULL;
-    errno = 0;
     if (!f->path)
         return STATUS_OK;
     if (private_file_read(f->path, MAX_FILE_BYTES, &data, &size, err) != STATUS_OK)
-        return err->shortage || error_is_shortage(errno) ? STATUS_FAILED : STATUS_OK;
+        return err->shortage ? STATUS_FAILED : STATUS_OK;
     status result =
         json_from_text((const char *)data, size, JSON_REJECT_DUPLICATES, f->path, root, NULL, err);
     free(data);

@@ -248,6 +248,7 @@ static status read_trial(const sweep_file *file, sweep_trial *t, sqlite3_stmt *r
     *whole &= read_places(t, file, places);
     return STATUS_OK;
 }
+
 static void free_trial(sweep_trial *t)
 {
     free(t->run);

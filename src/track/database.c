@@ -2,6 +2,7 @@
 /* SQLite, checked; see database.h. */
 #include "track/database.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json_values.h"
 #include "base/text.h"
 
@@ -307,9 +308,7 @@ static status check_file(const char *path, bool create, error *err)
 {
     struct stat info;
     if (stat(path, &info) != 0)
-        return create && errno == ENOENT ? STATUS_OK
-                                         : error_set(err, STATUS_FAILED, "%s: cannot be opened: %s",
-                                                     path, strerror(errno));
+        return create && errno == ENOENT ? STATUS_OK : file_error(err, path, "cannot be opened");
     return S_ISREG(info.st_mode) ? STATUS_OK
                                  : error_set(err, STATUS_FAILED, "%s: is not a regular file", path);
 }

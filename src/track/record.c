@@ -197,7 +197,7 @@ status record_run(const char *run, char **path, error *err)
     char *directory = realpath(run, NULL);
     *path = NULL;
     if (!directory)
-        return error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", run, strerror(errno));
+        return file_error(err, run, "cannot be opened");
     *path = run_store_path_of(directory);
     status result = *path ? file_lock(directory, &lock, err) : error_memory(err, run);
     if (result == STATUS_OK) {

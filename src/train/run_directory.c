@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "base/unfinished.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -59,9 +58,7 @@ static void remove_abandoned(void *context, const char *directory)
 static status list_entries(run_directory *d, error *err)
 {
     d->entries = opendir(d->temporary);
-    return d->entries ? STATUS_OK
-                      : error_set(err, STATUS_FAILED, "%s: cannot be opened: %s", d->temporary,
-                                  strerror(errno));
+    return d->entries ? STATUS_OK : file_error(err, d->temporary, "cannot be opened");
 }
 
 status run_directory_begin(run_directory *d, error *err)

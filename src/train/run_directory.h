@@ -14,8 +14,8 @@ typedef struct run_directory {
     char *path;      /* its name, without slashes at the end */
     char *temporary; /* its name until run_directory_commit, then NULL */
     int lock;
-    DIR *
-        entries; /* of the temporary directory: removing it needs no memory and no new descriptor */
+    /* of the temporary directory: removing it needs no memory and no new descriptor */
+    DIR *entries;
     bool own_name; /* the program chose the name: if it is taken, use the next free one */
 } run_directory;
 
@@ -28,8 +28,8 @@ status run_directory_name(run_directory *d, const char *name, error *err);
 status run_directory_begin(run_directory *d, error *err);
 
 /* Renames it to its final name, atomically and never over another run. Returns STATUS_USAGE if
- * another start was faster. If the program chose the name, d->path becomes the next free one, such
- * as DATE-TIME-2. */
+ * another start got the name first. If the program chose the name, d->path becomes the next free
+ * one, such as DATE-TIME-2. */
 status run_directory_commit(run_directory *d, error *err);
 
 /* Opens and locks the directory of an existing run, and removes files that a killed process did not
