@@ -111,7 +111,13 @@ check "... and leaves nothing else" says "label_map.json test_images train_image
 check_run "... which is then refused" 2 'killed/test_images: already exists; remove it' \
     preprocess --data-dir many --out killed
 check "... and is still whole" [ "$(images killed)" -eq $all ]
+mkdir killed/.preprocess.new-1-0
+mv killed/test_images killed/train_images killed/label_map.json killed/.preprocess.new-1-0
+check_run "a start that only completes succeeds" 0 'killed: completed what .* wrote nothing else' \
+    preprocess --data-dir many --out killed
+check "... with all images" [ "$(images killed/train_images)" -eq $((all - 20)) ]
 rm -r killed many
+
 # ---- Other trees and CSV: the same images give the same losses ----
 
 mkdir plain

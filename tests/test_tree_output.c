@@ -5,9 +5,11 @@
 #include "base/text.h"
 #include "check.h"
 #include "data/dataset.h"
-
 #include "data/tree_output.h"
+
+#include <errno.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct fixture {
@@ -35,20 +37,35 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* ---- A kill ---- */
+/* ---- A kill, or an error ---- */
 
 enum { KILLED = 9 };
-static int renames = -1; /* that succeed before the process ends; -1: all */
+static int renames = -1; /* that succeed before one fails; -1: all */
+static bool killing;     /* the process ends instead */
+static void (*at_sync)(void);
 
 int __real_rename(const char *from, const char *to);
 int __wrap_rename(const char *from, const char *to);
+int __real_syncfs(int descriptor);
+int __wrap_syncfs(int descriptor);
 
 int __wrap_rename(const char *from, const char *to)
 {
-    if (renames == 0)
+    if (renames != 0) {
+        renames -= renames > 0;
+        return __real_rename(from, to);
+    }
+    if (killing)
         _exit(KILLED);
-    renames -= renames > 0;
-    return __real_rename(from, to);
+    errno = EIO;
+    return -1;
+}
+
+int __wrap_syncfs(int descriptor)
+{
+    if (at_sync)
+        at_sync();
+    return __real_syncfs(descriptor);
 }
 
 /* ---- Trees ---- */
@@ -63,12 +80,19 @@ static void put(const char *directory, const char *name, const char *text)
     free(path);
 }
 
-static void fill(const char *directory, bool whole)
+static char *coarse_name = "a", *fine_name = "b";
+static int parent;
+static const hierarchy classes = {1, 1, &coarse_name, &fine_name, &parent};
+
+static void fill(const char *directory)
 {
     put(directory, "test_images/a/b/0.png", "test");
     put(directory, "train_images/a/b/0.png", "train");
-    if (whole)
-        put(directory, "label_map.json", "{\"a\":[\"b\"]}");
+}
+
+static void put_map(const char *directory)
+{
+    put(directory, "label_map.json", "{\"a\":[\"b\"]}");
 }
 
 static bool is_data(const fixture *f)
@@ -99,9 +123,9 @@ static void test_whole(void **state)
     error err;
     tree_output t;
     CHECK_OK(tree_output_begin(&t, f->out, true, true, &err));
-    fill(t.path, true);
+    fill(t.path);
     assert_false(is_data(f));
-    CHECK_OK(tree_output_commit(&t, &err));
+    CHECK_OK(tree_output_commit(&t, &classes, &err));
     tree_output_close(&t);
     assert_true(is_data(f));
     assert_int_equal(entries(f), 3);
@@ -118,15 +142,14 @@ static void test_parts(void **state)
     error err;
     tree_output t;
     CHECK_OK(tree_output_begin(&t, f->out, true, true, &err));
-    fill(t.path, false);
+    fill(t.path);
     tree_output_close(&t);
     assert_int_equal(entries(f), 0);
     for (int train = 0; train < 2; train++) {
         assert_false(is_data(f));
         CHECK_OK(tree_output_begin(&t, f->out, train, !train, &err));
         put(t.path, train ? "train_images/a/b/0.png" : "test_images/a/b/0.png", "x");
-        put(t.path, "label_map.json", "{\"a\":[\"b\"]}");
-        CHECK_OK(tree_output_commit(&t, &err));
+        CHECK_OK(tree_output_commit(&t, &classes, &err));
         tree_output_close(&t);
     }
     assert_true(is_data(f));
@@ -138,9 +161,11 @@ static void test_parts(void **state)
 static void leave(const fixture *f, int steps)
 {
     char *left = text_format("%s/.preprocess.new-1-0", f->out);
-    fill(left, steps >= 0);
+    fill(left);
+    if (steps >= 0)
+        put_map(left);
     if (steps >= 1)
-        put(f->out, "label_map.json", "{\"a\":[\"b\"]}");
+        put_map(f->out);
     static const char *const parts[] = {"test_images", "train_images"};
     for (int i = 0; i < 2 && i + 2 <= steps; i++) {
         error err;
@@ -162,9 +187,8 @@ static void test_left(void **state)
     for (int steps = -1; steps <= 3; steps++) {
         leave(f, steps);
         assert_true(is_data(f) == (steps == 3));
-        status result = tree_output_begin(&t, f->out, true, true, &err);
-        assert_int_equal(result, steps < 0 ? STATUS_OK : STATUS_USAGE);
-        assert_true(t.completed == (steps >= 0));
+        CHECK_OK(tree_output_begin(&t, f->out, true, true, &err));
+        assert_true(t.completed == (steps >= 0) && t.done == t.completed);
         tree_output_close(&t);
         assert_true(is_data(f) == (steps >= 0));
         assert_int_equal(entries(f), steps < 0 ? 0 : 3);
@@ -172,31 +196,166 @@ static void test_left(void **state)
     }
 }
 
-/* A process that is killed at any of its renames, of the map and then of the parts. */
+/* A tree that was completed but lacks a part that is asked for, or has one that will be written. */
+static void test_left_part(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    tree_output t;
+    put(f->out, ".preprocess.new-1-0/test_images/a/b/0.png", "test");
+    put(f->out, ".preprocess.new-1-0/label_map.json", "{}");
+    CHECK_FAILS(STATUS_USAGE, "out/test_images: already exists",
+                tree_output_begin(&t, f->out, true, true, &err));
+    assert_true(t.completed && !t.done);
+    tree_output_close(&t);
+    put(f->out, ".preprocess.new-1-0/label_map.json", "{}");
+    CHECK_OK(tree_output_begin(&t, f->out, true, false, &err));
+    assert_true(t.completed && !t.done);
+    tree_output_close(&t);
+}
+
+/* After an error that may pass, what was left stays, and the next call completes it. */
+static void test_left_error(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    tree_output t;
+    for (int done = 0; done < 2; done++) {
+        leave(f, 2); /* the test images have their place */
+        renames = done;
+        status result = tree_output_begin(&t, f->out, true, true, &err);
+        renames = -1;
+        CHECK_FAILS(STATUS_FAILED, "out/.preprocess.new-1-0, which cannot be moved", result);
+        assert_non_null(strstr(err.message, strerror(EIO)));
+        tree_output_close(&t);
+        assert_false(is_data(f));
+        CHECK_OK(tree_output_begin(&t, f->out, true, true, &err));
+        assert_true(t.done);
+        tree_output_close(&t);
+        assert_true(is_data(f));
+        assert_int_equal(entries(f), 3);
+        CHECK_OK(file_remove_tree(f->out, &err));
+    }
+}
+
+/* A tree whose place is taken is removed, and so is one that was not committed. */
+static void test_left_taken(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    tree_output t;
+    leave(f, 0);
+    put(f->out, "train_images/a/b/0.png", "old");
+    CHECK_FAILS(STATUS_USAGE, "out/train_images: already exists",
+                tree_output_begin(&t, f->out, true, true, &err));
+    assert_false(t.completed);
+    tree_output_close(&t);
+    assert_int_equal(entries(f), 1);
+}
+
+/* The error says that the next call completes the tree only if it does. */
+static void test_half(void **state)
+{
+    static const char next[] = "the next preprocess with this --out completes it";
+    const fixture *f = *state;
+    error err;
+    tree_output t;
+    for (int both = 0; both < 2; both++) {
+        CHECK_OK(tree_output_begin(&t, f->out, true, both, &err));
+        put(t.path, "train_images/a/b/0.png", "train");
+        if (both)
+            put(t.path, "test_images/a/b/0.png", "test");
+        renames = both + 2; /* the map and its link, and then the test images */
+        status result = tree_output_commit(&t, &classes, &err);
+        renames = -1;
+        assert_int_equal(result, STATUS_FAILED);
+        assert_true(!!strstr(err.message, next) == both);
+        tree_output_close(&t);
+        CHECK_OK(tree_output_begin(&t, f->out, true, both, &err));
+        assert_true(t.done == both);
+        tree_output_close(&t);
+        assert_int_equal(entries(f), both ? 3 : 1); /* the map has its place in any case */
+    }
+}
+
+static const char *synced; /* the directory that is synced */
+
+static void look_at_sync(void)
+{
+    assert_true(file_exists_in(synced, "train_images/a/b/0.png"));
+    assert_false(file_exists_in(synced, "label_map.json"));
+    synced = NULL;
+}
+
+/* The map, which says that all else is whole, is written only after that is on the disk. */
+static void test_sync(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    tree_output t;
+    CHECK_OK(tree_output_begin(&t, f->out, true, true, &err));
+    fill(t.path);
+    synced = t.path;
+    at_sync = look_at_sync;
+    CHECK_OK(tree_output_commit(&t, &classes, &err));
+    at_sync = NULL;
+    assert_null(synced);
+    tree_output_close(&t);
+}
+
+/* The temporary name of a map may be another process's, which holds the lock while it has it. */
+static void test_lock(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    int lock, code;
+    char *link = text_format("%s/label_map.json.link-0123456789abcdef", f->out);
+    put(f->out, "label_map.json.link-0123456789abcdef", "{}");
+    CHECK_OK(file_wait_lock(f->out, &lock, &err));
+    pid_t child = fork();
+    if (child == 0) {
+        tree_output t;
+        file_unlock(lock);
+        bool begun = tree_output_begin(&t, f->out, true, true, &err) == STATUS_OK;
+        tree_output_close(&t);
+        free(link);
+        _exit(begun ? 0 : 1);
+    }
+    assert_true(child > 0);
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    assert_true(file_exists(link));
+    file_unlock(lock);
+    assert_int_equal(waitpid(child, &code, 0), child);
+    assert_int_equal(code, 0);
+    assert_false(file_exists(link));
+    free(link);
+}
+
+/* A process that is killed at any of its renames: of the map, of its link, and of the parts. */
 static void test_killed(void **state)
 {
     const fixture *f = *state;
     error err;
     tree_output t;
-    for (int done = 0; done < 3; done++) {
+    for (int done = 0; done < 4; done++) {
         int code;
         pid_t child = fork();
         if (child == 0) {
             renames = done;
+            killing = true;
             if (tree_output_begin(&t, f->out, true, true, &err) == STATUS_OK)
-                fill(t.path, true);
-            tree_output_commit(&t, &err);
+                fill(t.path);
+            tree_output_commit(&t, &classes, &err);
             _exit(1);
         }
         assert_int_equal(waitpid(child, &code, 0), child);
         assert_true(WIFEXITED(code) && WEXITSTATUS(code) == KILLED);
         assert_false(is_data(f));
-        CHECK_FAILS(STATUS_USAGE, "already exists",
-                    tree_output_begin(&t, f->out, true, true, &err));
-        assert_true(t.completed);
+        CHECK_OK(tree_output_begin(&t, f->out, true, true, &err));
+        assert_true(t.done == (done > 0));
         tree_output_close(&t);
-        assert_true(is_data(f));
-        assert_int_equal(entries(f), 3);
+        assert_true(is_data(f) == (done > 0));
+        assert_int_equal(entries(f), done > 0 ? 3 : 0);
         CHECK_OK(file_remove_tree(f->out, &err));
     }
 }
@@ -210,10 +369,10 @@ static void test_two(void **state)
     CHECK_OK(tree_output_begin(&first, f->out, true, true, &err));
     CHECK_OK(tree_output_begin(&second, f->out, true, true, &err));
     assert_true(strcmp(first.path, second.path) != 0 && file_is_directory(first.path));
-    fill(first.path, true);
-    fill(second.path, true);
-    CHECK_OK(tree_output_commit(&second, &err));
-    CHECK_FAILS(STATUS_USAGE, "already exists", tree_output_commit(&first, &err));
+    fill(first.path);
+    fill(second.path);
+    CHECK_OK(tree_output_commit(&second, &classes, &err));
+    CHECK_FAILS(STATUS_USAGE, "already exists", tree_output_commit(&first, &classes, &err));
     tree_output_close(&first);
     tree_output_close(&second);
     assert_true(is_data(f));
@@ -226,6 +385,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_left, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_left_part, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_left_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_left_taken, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_half, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sync, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lock, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two, set_up, tear_down),
     };

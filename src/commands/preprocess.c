@@ -88,15 +88,6 @@ static status write_part(const preprocess_options *o, const char *to, const char
     return result;
 }
 
-static status write_map(const char *to, const hierarchy *tree, error *err)
-{
-    char *path = text_format("%s/label_map.json", to);
-    TRY(got_memory(path, err, to));
-    status result = hierarchy_write_map(tree, path, err);
-    free(path);
-    return result;
-}
-
 static status read_types(preprocess_options *o, error *err)
 {
     for (const char *at = o->types; *at;) {
@@ -115,15 +106,15 @@ static status read_types(preprocess_options *o, error *err)
                : error_set(err, STATUS_USAGE, "--types is empty; expected train, test or both");
 }
 
-static status write_tree(const preprocess_options *o, const char *to, const dataset *data,
+static status write_tree(const preprocess_options *o, tree_output *to, const dataset *data,
                          error *err)
 {
     const hierarchy *tree = &data->classes;
     if (o->train)
-        TRY(write_part(o, to, "train", tree, &data->train, err));
+        TRY(write_part(o, to->path, "train", tree, &data->train, err));
     if (o->test)
-        TRY(write_part(o, to, "test", tree, &data->test, err));
-    return write_map(to, tree, err);
+        TRY(write_part(o, to->path, "test", tree, &data->test, err));
+    return tree_output_commit(to, tree, err);
 }
 
 static void print_tree(const preprocess_options *o, const dataset *data)
@@ -145,14 +136,14 @@ static status convert(preprocess_options *o, const dataset *data, error *err)
     o->stop = command_catch_stop();
     result = tree_output_begin(&tree, o->out, o->train, o->test, err);
     if (tree.completed)
-        command_warn("%s: completed what an interrupted preprocess had written", o->out);
-    if (result == STATUS_OK)
-        result = write_tree(o, tree.path, data, err);
-    if (result == STATUS_OK)
-        result = tree_output_commit(&tree, err);
+        command_warn("%s: completed what an interrupted preprocess had written%s", o->out,
+                     tree.done ? ", from its data and in its format; wrote nothing else" : "");
+    bool write = result == STATUS_OK && !tree.done;
+    if (write)
+        result = write_tree(o, &tree, data, err);
     tree_output_close(&tree);
     command_release_stop();
-    if (result == STATUS_OK)
+    if (write && result == STATUS_OK)
         print_tree(o, data);
     return result;
 }

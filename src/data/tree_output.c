@@ -6,6 +6,8 @@
 #include "base/unfinished.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -21,21 +23,23 @@ static void count_entry(void *count, const char *name, const char *path)
     ++*(int *)count;
 }
 
-static status check_free(const char *out, const char *part, error *err)
+/* Whether `out` has the part; an empty directory does not count. */
+static bool has_part(const char *out, const char *part)
 {
     int entries = 0;
-    char *path = text_format("%s/%s", out, part);
-    TRY(got_memory(path, err, out));
-    bool there = file_exists(path);
-    if (there && file_is_directory(path)) {
-        file_each(path, count_entry, &entries);
-        there = entries > 0;
-    }
-    status result = there ? error_set(err, STATUS_USAGE,
-                                      "%s: already exists; remove it or choose another --out", path)
-                          : STATUS_OK;
-    free(path);
-    return result;
+    char path[PATH_MAX]; /* a longer one cannot exist */
+    if (snprintf(path, sizeof path, "%s/%s", out, part) >= PATH_MAX || !file_exists(path))
+        return false;
+    file_each(path, count_entry, &entries);
+    return entries > 0 || !file_is_directory(path);
+}
+
+static status check_free(const char *out, const char *part, error *err)
+{
+    return has_part(out, part)
+               ? error_set(err, STATUS_USAGE,
+                           "%s/%s: already exists; remove it or choose another --out", out, part)
+               : STATUS_OK;
 }
 
 static status move_part(const char *from, const char *out, const char *part, error *err)
@@ -79,47 +83,103 @@ static status place(const char *from, const char *out, error *err)
     return result;
 }
 
-/* The map is the last file that is written, so a directory that has it is whole. */
+/* The map goes first: without it, a directory that is only partly removed is not taken for a whole
+ * tree. */
+static void discard(const char *directory)
+{
+    error ignored;
+    char map[PATH_MAX];
+    if (snprintf(map, sizeof map, "%s/%s", directory, map_name) < PATH_MAX)
+        unlink(map);
+    file_remove_tree(directory, &ignored);
+}
+
+typedef struct leftovers {
+    tree_output *output;
+    status result; /* of the last one that could be neither placed nor removed */
+    error err;
+} leftovers;
+
+/* A directory with the map is whole. It is removed if its place is taken. After any other error it
+ * stays, because it may have the only copy of a part whose other one is already in its place. */
 static void take_left(void *context, const char *directory)
 {
-    tree_output *t = context;
-    error ignored;
-    if (file_exists_in(directory, map_name) && place(directory, t->out, &ignored) == STATUS_OK)
-        t->completed = true;
+    leftovers *l = context;
+    status result = STATUS_USAGE;
+    if (file_exists_in(directory, map_name))
+        result = place(directory, l->output->out, &l->err);
+    if (result == STATUS_OK)
+        l->output->completed = true;
+    else if (result == STATUS_USAGE)
+        discard(directory);
     else
-        file_remove_tree(directory, &ignored);
+        l->result = error_suffix(&l->err, result,
+                                 "; an interrupted preprocess left a complete tree in %s, which "
+                                 "cannot be moved to its place: try again, or remove it",
+                                 directory);
 }
 
 /* A process that was killed in link_map leaves a temporary name. */
-static void remove_unfinished(void *context, const char *name, const char *path)
+static void remove_link(void *context, const char *name, const char *path)
 {
     (void)context;
     if (text_after(name, map_name) && file_is_unfinished(name))
         unlink(path);
 }
 
+/* Under the lock, so that no other process is in link_map. */
+static status remove_links(const char *out, error *err)
+{
+    int lock;
+    TRY(file_wait_lock(out, &lock, err));
+    file_each(out, remove_link, NULL);
+    file_unlock(lock);
+    return STATUS_OK;
+}
+
 status tree_output_begin(tree_output *t, const char *out, bool train, bool test, error *err)
 {
     const bool wanted[PARTS] = {[TRAIN] = train, [TEST] = test};
+    leftovers left = {.output = t, .result = STATUS_OK};
     *t = (tree_output){.out = out, .lock = -1};
     char *name = text_format("%s/.preprocess", out);
     TRY(got_memory(name, err, out));
-    status result = unfinished_create(name, take_left, t, &t->path, &t->lock, err);
+    status result = unfinished_create(name, take_left, &left, &t->path, &t->lock, err);
     free(name);
     TRY(result);
-    file_each(out, remove_unfinished, NULL);
+    TRY(remove_links(out, err));
+    if (left.result != STATUS_OK)
+        *err = left.err;
+    TRY(left.result);
+    t->done = t->completed;
     for (int i = 0; i < PARTS; i++)
+        t->done = t->done && (!wanted[i] || has_part(out, parts[i]));
+    for (int i = 0; i < PARTS && !t->done; i++)
         if (wanted[i])
             TRY(check_free(out, parts[i], err));
     return STATUS_OK;
 }
 
-status tree_output_commit(tree_output *t, error *err)
+/* All images are on the disk before the map exists, so that a directory with the map is whole also
+ * after a power cut. */
+static status write_map(const tree_output *t, const hierarchy *classes, error *err)
 {
     if (syncfs(t->lock) != 0)
         return file_write_error(err, t->path, errno);
+    char *path = text_format("%s/%s", t->path, map_name);
+    TRY(got_memory(path, err, t->path));
+    status result = hierarchy_write_map(classes, path, err);
+    free(path);
+    return result;
+}
+
+status tree_output_commit(tree_output *t, const hierarchy *classes, error *err)
+{
+    bool both = file_exists_in(t->path, parts[TEST]) && file_exists_in(t->path, parts[TRAIN]);
+    TRY(write_map(t, classes, err));
     status result = place(t->path, t->out, err);
-    bool half = file_exists_in(t->path, parts[TRAIN]) && !file_exists_in(t->path, parts[TEST]);
+    bool half =
+        both && file_exists_in(t->path, parts[TRAIN]) && !file_exists_in(t->path, parts[TEST]);
     if (result != STATUS_OK && !half)
         return result;
     free(t->path); /* so that tree_output_close leaves the part that has no place yet */
@@ -131,11 +191,10 @@ status tree_output_commit(tree_output *t, error *err)
 
 void tree_output_close(tree_output *t)
 {
-    error ignored;
     if (!t->out)
         return;
     if (t->path)
-        file_remove_tree(t->path, &ignored);
+        discard(t->path);
     file_unlock(t->lock);
     free(t->path);
     *t = (tree_output){0};
