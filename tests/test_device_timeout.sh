@@ -14,25 +14,40 @@ export HCNN_SELFTEST
 # What a stuck device may still use is not freed.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 
+# Seconds, in which a busy machine compiles any kernel; and the seconds after which a command that has
+# failed is ended if its driver blocks the exit (command_fail).
+timeout=15 last=60
 tiny="--backbone tiny --batch-size 40 --seed 3 --momentum 0.9 --epochs 1"
 stuck() {
-    echo "the device .*, driver .*\) has stopped answering: it made no progress for 4 seconds at the kernel $1;"
+    echo "the device .*, driver .*\) has stopped answering: it made no progress for $timeout seconds at the kernel $1;"
 }
-# check_stuck NAME KERNEL COUNT ARGUMENT...: a case in which that launch of the kernel never ends.
+# start_stuck KERNEL COUNT COMMAND ARGUMENT...: runs hcnn-cl in the background; that launch of the
+# kernel never ends.
+start_stuck() {
+    stuck_kernel=$1 stuck_count=$2
+    shift 2
+    (
+        begun=$(date +%s) code=0
+        OPENCL_LAYERS=$scratch/faults.so HCNN_FAULT=stop:$stuck_kernel:$stuck_count \
+            "${HCNN_CL:-hcnn-cl}" "$@" --device-timeout $timeout >"$1.out" 2>"$1.err" || code=$?
+        echo "$code $(($(date +%s) - begun))" >"$1.end"
+    ) &
+}
+# check_stuck KERNEL COMMAND: a case that checks what it did.
 check_stuck() {
-    stuck_name=$1 stuck_kernel=$2 stuck_count=$3
-    shift 3
-    begun=$(date +%s)
-    OPENCL_LAYERS=$scratch/faults.so HCNN_FAULT=stop:$stuck_kernel:$stuck_count \
-        check_run "$stuck_name" 1 "$(stuck "$stuck_kernel")" "$@" --device-timeout 4
-    check "... soon" [ $(($(date +%s) - begun)) -lt 60 ]
+    read -r code took <"$2.end"
+    mv "$2.out" out && mv "$2.err" err
+    check "$2" answered 1 "$(stuck "$1")"
+    check "... soon" [ "$took" -lt $((timeout + last)) ]
 }
 
 check "the layer that acts out faults builds" $HCNN_CC -shared -fPIC "$here/tests/driver_faults.c" \
     -o faults.so
 check_run "an undisturbed run" 0 'whole test +loss' train $tiny --run whole
 
-check_stuck "a training" input 6 train $tiny --checkpoint-every 1 --run broken
+start_stuck input 6 train $tiny --checkpoint-every 1 --run broken
+wait
+check_stuck input train
 check "... that says how to continue" \
     grep -q 'hcnn-cl train --resume broken. continues from the last checkpoint' "$scratch/err"
 check "... has trained" grep -q '^step 4 ' "$scratch/out"
@@ -43,10 +58,10 @@ check "... to the same end" same_tensors whole/last.safetensors broken/last.safe
 
 # Each step launches this kernel some 30 times.
 begun=$(date +%s)
-OPENCL_LAYERS=$scratch/faults.so HCNN_FAULT=slow:batchnorm_normalise:400 \
+OPENCL_LAYERS=$scratch/faults.so HCNN_FAULT=slow:batchnorm_normalise:800 \
     check_run "a slow device" 0 '^stopped after step 1' \
-    train $tiny --max-steps 1 --run slow --device-timeout 4
-check "... takes longer than that for a step" [ $(($(date +%s) - begun)) -gt 8 ]
+    train $tiny --max-steps 1 --run slow --device-timeout $timeout
+check "... takes longer than that for a step" [ $(($(date +%s) - begun)) -gt $timeout ]
 
 best=whole/best.safetensors
 # A 3x2 picture as BMP: PPM is not supported.
@@ -56,10 +71,15 @@ bmp() {
     printf '\377\0\0\0\377\0\0\0\377\0\0\0\020\040\060\100\120\140\160\0\0\0\0\0'
 }
 bmp >picture.bmp
-check_stuck "eval" input 2 eval --checkpoint $best
-check_stuck "classify" input 1 classify --checkpoint $best picture.bmp
-check_stuck "bench" peak_multiply 2 bench --backbone tiny --batch-size 2
-check_stuck "tune" peak_copy 2 tune --backbone tiny --batch-size 2
+start_stuck input 2 eval --checkpoint $best
+start_stuck input 1 classify --checkpoint $best picture.bmp
+start_stuck peak_multiply 2 bench --backbone tiny --batch-size 2
+start_stuck peak_copy 2 tune --backbone tiny --batch-size 2
+wait
+check_stuck input eval
+check_stuck input classify
+check_stuck peak_multiply bench
+check_stuck peak_copy tune
 for command in "eval --checkpoint $best" "classify --checkpoint $best picture.bmp" \
     "bench --backbone tiny" "tune --backbone tiny" "train $tiny"; do
     check_run "${command%% *} has bounds" 2 "--device-timeout '?-1'?: " $command --device-timeout=-1
@@ -72,7 +92,7 @@ if [ ! -f "$library/libhcnn.so" ]; then
     finish
     exit
 fi
-cat >use.c <<'END'
+cat >use.c <<END
 #include <hcnn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,7 +104,7 @@ static void classify(const char *checkpoint)
     static unsigned char pixels[32 * 32 * 3];
     const hcnn_image image = {pixels, 32, 32};
     hcnn_device *device = hcnn_device_open(getenv("HCNN_DEVICE"), message, sizeof message);
-    hcnn_device_set_timeout(device, 4);
+    hcnn_device_set_timeout(device, $timeout);
     hcnn_classifier *c = hcnn_classifier_open(device, checkpoint, 1, message, sizeof message);
     float *fine = calloc((size_t)hcnn_classifier_fine_count(c), sizeof *fine);
     for (int i = 0; i < 3; i++) {
@@ -99,7 +119,7 @@ static void classify(const char *checkpoint)
 static void train(void)
 {
     static const char *const values[][2] = {
-        {"backbone", "tiny"}, {"run", "library"}, {"device-timeout", "4"}, {"epochs", "1"}};
+        {"backbone", "tiny"}, {"run", "library"}, {"device-timeout", "$timeout"}, {"epochs", "1"}};
     hcnn_options *options = hcnn_options_create();
     for (int i = 0; i < 4; i++)
         hcnn_options_set(options, values[i][0], values[i][1], message, sizeof message);

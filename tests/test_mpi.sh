@@ -173,7 +173,7 @@ HCNN_SELFTEST=0 exec "$@"
 END
 chmod +x hung-rank
 code=0
-mpirun -n 2 ./hung-rank "$hcnn_cl" train $tiny --checkpoint-every 1 --device-timeout 4 --run hung \
+mpirun -n 2 ./hung-rank "$hcnn_cl" train $tiny --checkpoint-every 1 --device-timeout 15 --run hung \
     >out 2>err </dev/null || code=$?
 check "a rank whose device stops answering ends all, with 1" answered 1 \
     'rank 1: the device .* has stopped answering: .* at the kernel input;'

@@ -147,7 +147,7 @@ static device *open_blocked(const device *dev, cl_event *gate)
     assert_int_equal(code, CL_SUCCESS);
     assert_int_equal(clEnqueueMarkerWithWaitList(blocked->queue, 1, gate, NULL), CL_SUCCESS);
     CHECK_OK(flight_begin(blocked, &err));
-    device_set_timeout(blocked, 0.2);
+    device_set_timeout(blocked, 2);
     return blocked;
 }
 
@@ -157,20 +157,20 @@ static void expect_stuck(device *dev, cl_mem buffer, const char *where)
     char expected[300];
     float value;
     snprintf(expected, sizeof expected,
-             "driver %s) has stopped answering: it made no progress for 0.2 seconds at %s;",
+             "driver %s) has stopped answering: it made no progress for 2 seconds at %s;",
              dev->info.driver, where);
     const double start = clock_now(), cpu = own_cpu_seconds();
     CHECK_FAILS(STATUS_FAILED, expected, wait_for_queue(dev, false, &err));
-    assert_true(clock_now() - start >= 0.2);
-    assert_true(own_cpu_seconds() - cpu < 0.1);
+    assert_true(clock_now() - start >= dev->timeout);
+    assert_true(own_cpu_seconds() - cpu < dev->timeout / 4);
     assert_true(device_is_stuck(dev));
     /* From now on everything fails at once, and closing it does not wait. */
     const double later = clock_now();
     CHECK_FAILS(STATUS_FAILED, expected, device_finish_promptly(dev, &err));
     CHECK_FAILS(STATUS_FAILED, expected, buffer_read(dev, buffer, 0, &value, sizeof value, &err));
     CHECK_FAILS(STATUS_FAILED, expected, flight_begin(dev, &err));
-    device_close(dev);                                   /* does not free it */
-    assert_true(clock_now() - later < 2 * dev->timeout); /* four waits */
+    device_close(dev); /* does not free it */
+    assert_true(clock_now() - later < dev->timeout);
 }
 
 /* Lets the device continue and releases what is left. */
@@ -284,7 +284,7 @@ static void test_slow(void **state)
 /* Once the pace of the kernels is known, no more than dev->most_queued seconds are queued. */
 static void test_bound(void **state)
 {
-    enum { ITEMS = 64, STEPS = 200000, KERNELS = 100 };
+    enum { ITEMS = 64, STEPS = 20000, ROUNDS = 10, KERNELS = 1000 };
     error err;
     cl_mem sums;
     size_t most = 0;
@@ -292,18 +292,24 @@ static void test_bound(void **state)
     CHECK_OK(buffer_create(dev, ITEMS * sizeof(float), &sums, &err));
     CHECK_OK(peak_multiply(dev, sums, ITEMS, STEPS, 1, 0, &err)); /* builds */
     CHECK_OK(device_finish(dev, &err));
-    const double start = clock_now();
-    for (int i = 0; i < FLIGHT_LEAST; i++)
-        CHECK_OK(peak_multiply(dev, sums, ITEMS, STEPS, 1, 0, &err));
-    CHECK_OK(device_finish(dev, &err));
-    const double each = (clock_now() - start) / FLIGHT_LEAST;
+    /* The best round, and later a bound far above the 32 kernels expected, because the pace varies
+     * on a busy machine. */
+    double each = 1;
+    for (int round = 0; round < ROUNDS; round++) {
+        const double start = clock_now();
+        for (int i = 0; i < FLIGHT_LEAST; i++)
+            CHECK_OK(peak_multiply(dev, sums, ITEMS, STEPS, 1, 0, &err));
+        CHECK_OK(device_finish(dev, &err));
+        const double mean = (clock_now() - start) / FLIGHT_LEAST;
+        each = mean < each ? mean : each;
+    }
     dev->most_queued = 2 * FLIGHT_LEAST * each;
     for (int i = 0; i < KERNELS; i++) {
         CHECK_OK(peak_multiply(dev, sums, ITEMS, STEPS, 1, 0, &err));
         most = flight_count(dev) > most ? flight_count(dev) : most;
     }
     print_message("# %.1f ms a kernel, at most %zu queued\n", 1e3 * each, most);
-    assert_true(most >= FLIGHT_LEAST && most < KERNELS / 2 + FLIGHT_LEAST);
+    assert_true(most >= FLIGHT_LEAST && most < KERNELS / 2);
     buffer_release(&sums);
     device_close(dev);
 }
