@@ -404,7 +404,7 @@ static void test_all_broken(void **state)
     bad_images_free(bad);
 }
 
-/* A file that the process cannot open for want of descriptors is not a broken one. */
+/* A file that the process cannot open because it has no descriptor left is not a broken one. */
 static void test_no_descriptor(void **state)
 {
     files *f = *state;

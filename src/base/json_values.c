@@ -183,9 +183,22 @@ status json_from_text(const char *text, size_t size, size_t form, const char *wh
     return result;
 }
 
+/* A copy of what Jansson allocated, for free(), which need not be Jansson's. */
+static char *own_copy(char *text)
+{
+    json_free_t frees;
+    if (!text)
+        return NULL;
+    char *copy = strdup(text);
+    lost |= !copy;
+    json_get_alloc_funcs(NULL, &frees);
+    frees(text);
+    return copy;
+}
+
 status json_to_text(json_t *value, size_t form, const char *what, char **text, error *err)
 {
-    *text = value ? json_dumps(value, form) : NULL;
+    *text = value ? own_copy(json_dumps(value, form)) : NULL;
     json_decref(value);
     bool whole = !json_lost_memory();
     if (whole && *text)

@@ -4,7 +4,7 @@
  * Jansson does not always say that memory ran out: json_copy and its parser leave out what they
  * could not allocate, json_pack leaves out a member that is optional, and json_string returns NULL
  * for a text that is not UTF-8 too. So this file watches every allocation of Jansson through its
- * hooks, and whoever makes a text of a value asks once whether one of them failed in this thread.
+ * hooks, and code that serialises a value checks once whether one of them failed in this thread.
  * The hooks call the functions that were there before (malloc and free, or those of a program that
  * set its own before it loaded this library), so other users of Jansson in the process notice
  * nothing. If a program sets its own functions later, failed allocations are no longer seen here,

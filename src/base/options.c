@@ -172,8 +172,7 @@ static status not_a_number(const option_row *row, const char *text, error *err)
 static status parse_int(const option_row *row, const char *text, int *target, error *err)
 {
     char *end;
-    errno = 0;
-    long value = strtol(text, &end, 10);
+    long long value = strtoll(text, &end, 10);
     if (end == text || *end || isspace((unsigned char)*text))
         return not_a_number(row, text, err);
     if (value > INT_MAX)

@@ -26,7 +26,8 @@ typedef struct text_writer {
     bool failed;
 } text_writer;
 
-/* STATUS_FAILED if there is no memory for `what`. The writer must stay where it is. */
+/* STATUS_FAILED if there is no memory for `what`. Do not move or copy the writer while it is
+ * open. */
 status text_writer_open(text_writer *writer, const char *what, error *err);
 /* If so_far is STATUS_OK, *text is what was written, which the caller frees; otherwise returns
  * so_far. *text is NULL after a failure. */

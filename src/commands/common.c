@@ -22,7 +22,7 @@ static void end_now(int signal_number)
     _exit(last_code);
 }
 
-/* After the message the process ends soon, even if a driver does not let go of it. */
+/* After the message the process ends soon, even if a driver blocks the exit. */
 int command_fail(const error *err, status code)
 {
     last_code = (sig_atomic_t)code;

@@ -31,7 +31,7 @@ typedef struct page {
     bool again;    /* what is wrong with the runs was said when the page was first written */
 } page;
 
-/* What cannot be shown of a run does not keep the others off the page. */
+/* A run that cannot be shown does not hide the others. */
 static void warn(const page *p, const char *message)
 {
     if (message && !p->again)
@@ -154,13 +154,12 @@ static status write_page(const report_options *o, const page *p, int refresh, er
     return result;
 }
 
-/* Writes the page once. *going_on: whether a run is training, and before the call, whether the page
- * was written before; *count: the number of runs. The page
- * reloads itself only while a run is training. */
-static status report_once(const report_options *o, const operands *runs, int refresh,
+/* Writes the page once, `again` if it was written before. *going_on: whether a run is training;
+ * *count: the number of runs. The page reloads itself only while a run is training. */
+static status report_once(const report_options *o, const operands *runs, int refresh, bool again,
                           bool *going_on, size_t *count, error *err)
 {
-    page p = {.again = *going_on};
+    page p = {.again = again};
     status result = collect(&p, o, runs, err);
     if (result == STATUS_OK)
         result = write_page(o, &p, p.going_on ? refresh : 0, err);
@@ -182,18 +181,18 @@ static void nap_until(const volatile sig_atomic_t *stop, int seconds)
 static status watch(const report_options *o, const operands *runs, size_t *count, error *err)
 {
     const volatile sig_atomic_t *stop = command_catch_stop();
-    bool going_on = false, said = false;
+    bool going_on, again = false;
     status result;
     do {
-        result = report_once(o, runs, *stop ? 0 : o->watch, &going_on, count, err);
+        result = report_once(o, runs, *stop ? 0 : o->watch, again, &going_on, count, err);
         if (*stop || result != STATUS_OK || !going_on)
             break;
-        if (!said)
+        if (!again)
             terminal_print(stdout,
                            "%s: rewritten every %d s while a run is training; stop with Ctrl-C\n",
                            o->out, o->watch);
         fflush(stdout);
-        said = true;
+        again = true;
         nap_until(stop, o->watch);
     } while (true);
     command_release_stop();
@@ -203,7 +202,7 @@ static status watch(const report_options *o, const operands *runs, size_t *count
 static status run(void *values, const operands *runs, error *err)
 {
     report_options *o = values;
-    bool going_on = false;
+    bool going_on;
     size_t count;
     if (!o->out)
         return error_set(err, STATUS_USAGE, "report needs -o FILE, such as report.html");
@@ -216,7 +215,7 @@ static status run(void *values, const operands *runs, error *err)
                          "--store shows all runs of a store; leave out either --store or the RUNs");
     o->store = o->store ? o->store : COMMAND_STORE;
     TRY(o->watch > 0 ? watch(o, runs, &count, err)
-                     : report_once(o, runs, 0, &going_on, &count, err));
+                     : report_once(o, runs, 0, false, &going_on, &count, err));
     terminal_print(stdout, "%s: %zu run%s\n", o->out, count, count == 1 ? "" : "s");
     return STATUS_OK;
 }

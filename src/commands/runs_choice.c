@@ -92,26 +92,32 @@ status runs_choice_check_key(const runs_choice *c, const char *option, const cha
                            option, key);
 }
 
-/* Refuses a value that no run can have. */
-static status check_value(const runs_choice *l, const run_condition *c, error *err)
+/* Refuses a key that no run has, and a state that does not exist. */
+static status check_condition(const runs_choice *l, const run_condition *c, error *err)
 {
     int known;
     TRY(runs_choice_check_key(l, "--where", c->key, err));
     if (options_same_name("state", c->key) &&
         word_list_expect(&run_states, "state", c->value, &known, err) != STATUS_OK)
         return error_prefix(err, STATUS_USAGE, "--where");
-    for (size_t i = 0; i < l->all.count; i++) {
-        json_t *value;
-        TRY(run_value(l->store, &l->all.runs[i], c->key, &value, NULL, err));
-        bool suits = run_condition_suits(c, value);
-        json_decref(value);
-        if (!suits)
-            return error_set(err, STATUS_USAGE,
+    return STATUS_OK;
+}
+
+/* Whether a run meets the condition. STATUS_USAGE if that compares the run's number with a word. */
+static status meets(run_store *store, const run_record *run, const run_condition *c, bool *answer,
+                    error *err)
+{
+    json_t *value;
+    TRY(run_value(store, run, c->key, &value, NULL, err));
+    bool suits = run_condition_suits(c, value);
+    *answer = run_condition_holds(c, value);
+    json_decref(value);
+    TRY(got_memory(!json_lost_memory(), err, c->key));
+    return suits ? STATUS_OK
+                 : error_set(err, STATUS_USAGE,
                              "--where: %s is a number, but its condition has '%s'; expected a "
                              "number there",
                              c->key, c->value);
-    }
-    return STATUS_OK;
 }
 
 /* Keeps the runs that meet one condition. */
@@ -122,16 +128,14 @@ static status keep(runs_choice *l, const char *text, error *err)
     status result = run_condition_parse(text, &condition, err);
     if (result != STATUS_OK)
         TRY_OR_DONE(error_prefix(err, result, "--where"));
-    TRY_OR_DONE(check_value(l, &condition, err));
+    TRY_OR_DONE(check_condition(l, &condition, err));
     for (size_t i = 0; i < l->count; i++) {
-        json_t *value;
-        TRY_OR_DONE(run_value(l->store, l->runs[i], condition.key, &value, NULL, err));
-        if (run_condition_holds(&condition, value))
+        bool met;
+        TRY_OR_DONE(meets(l->store, l->runs[i], &condition, &met, err));
+        if (met)
             l->runs[kept++] = l->runs[i];
-        json_decref(value);
     }
     l->count = kept;
-    result = got_memory(!json_lost_memory(), err, text);
 done:
     run_condition_free(&condition);
     return result;
