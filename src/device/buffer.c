@@ -46,6 +46,7 @@ static status enqueue_write(device *dev, cl_mem buffer, cl_bool blocking, size_t
         *done = NULL;
     if (bytes == 0)
         return STATUS_OK;
+    dev->busy |= !blocking;
     cl_int code =
         clEnqueueWriteBuffer(dev->queue, buffer, blocking, offset, bytes, host, 0, NULL, done);
     return device_check(dev, err, code, "writing to device memory");
@@ -58,6 +59,7 @@ static status enqueue_read(device *dev, cl_mem buffer, cl_bool blocking, size_t 
         *done = NULL;
     if (bytes == 0)
         return STATUS_OK;
+    dev->busy |= !blocking;
     cl_int code =
         clEnqueueReadBuffer(dev->queue, buffer, blocking, offset, bytes, host, 0, NULL, done);
     return device_check(dev, err, code, "reading device memory");
@@ -130,6 +132,7 @@ status buffer_copy(device *dev, cl_mem from, size_t from_offset, cl_mem to, size
 {
     if (bytes == 0)
         return STATUS_OK;
+    dev->busy = true;
     cl_int code =
         clEnqueueCopyBuffer(dev->queue, from, to, from_offset, to_offset, bytes, 0, NULL, NULL);
     return device_check(dev, err, code, "copying device memory");
@@ -154,6 +157,7 @@ status buffer_zero(device *dev, cl_mem buffer, size_t offset, size_t bytes, erro
     if (bytes == 0)
         return STATUS_OK;
     const cl_uint zero = 0;
+    dev->busy = true;
     cl_int code = clEnqueueFillBuffer(dev->queue, buffer, &zero, bytes % sizeof zero ? 1 : 4,
                                       offset, bytes, 0, NULL, NULL);
     /* Some drivers cannot fill. If the reason is another one, the copies fail too. */

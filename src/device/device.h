@@ -70,6 +70,7 @@ typedef struct device {
     int vec;                /* floats that a work-item handles at once: VEC in every program */
     double timeout;         /* seconds without progress after which it is stuck; 0: never */
     double most_queued;     /* seconds of work, about, that are queued at most; see flight.h */
+    bool busy;              /* something was enqueued since the queue was last seen empty */
     double looked;          /* time of the last look in a wait; see wait.c */
     bool stuck;             /* it has stopped answering; see wait.h */
     char lost[96];          /* why nothing can be waited for, if that made it stuck; else "" */

@@ -86,6 +86,7 @@ status flight_begin(device *dev, error *err)
 {
     struct flight *f = dev->flight;
     TRY(wait_refuse(dev, err));
+    dev->busy = true;
     if (f->count % LOOK_EVERY == LOOK_EVERY - 1)
         flight_advance(dev);
     if (f->count < most_in_flight(dev))
