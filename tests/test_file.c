@@ -308,6 +308,8 @@ static void makes_and_removes_trees(void **state)
 
     CHECK_OK(file_make_directory(outside, &err));
     assert_int_equal(symlink(outside, link), 0);
+    CHECK_FAILS(STATUS_FAILED, link, file_remove_tree(link, &err));
+    assert_true(file_is_directory(outside) && file_is_directory(link));
     CHECK_OK(file_remove_tree(top, &err));
     assert_false(file_exists(top));
     assert_true(file_is_directory(outside)); /* the link was not followed */

@@ -289,6 +289,11 @@ rm runs/seldom/config.json
 check_run "a directory without config.json is not deleted" 1 'does not contain a config.json' runs --delete seldom
 check "... with its files" [ -s runs/seldom/last.safetensors ]
 check "... and in the store" are_names "seldom " seldom
+mv runs/sgd elsewhere && ln -s ../elsewhere runs/sgd
+check_run "a link to a directory is not deleted" 1 'sgd: is a symbolic link, .*--keep-files' runs --delete sgd
+check "... nor is what it leads to" [ -s elsewhere/last.safetensors ] && [ -L runs/sgd ]
+check "... and it stays in the store" are_names "sgd " sgd
+rm runs/sgd && mv elsewhere runs/sgd
 check_run "several at once" 0 '^sgd: deleted$' runs --delete ended sgd
 check "... whose directories are gone" [ ! -e runs/ended ] && [ ! -e runs/sgd ]
 check "the other runs stay" are_names \

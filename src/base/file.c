@@ -388,9 +388,13 @@ status file_make_directory(const char *path, error *err)
 
 status file_remove_tree(const char *path, error *err)
 {
-    DIR *directory = opendir(path);
-    if (!directory)
-        return file_error(err, path, "cannot be removed");
+    int opened = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *directory = opened < 0 ? NULL : fdopendir(opened);
+    if (!directory) {
+        file_error(err, path, "cannot be removed");
+        file_unlock(opened);
+        return STATUS_FAILED;
+    }
     status result = STATUS_OK;
     struct dirent *entry;
     while (result == STATUS_OK && (entry = readdir(directory)) != NULL) {

@@ -97,7 +97,8 @@ bool file_is_name(const char *name);
 status file_open_directory(const char *directory, int *opened, error *err);
 /* Creates the directory and its parents; it may already exist. */
 status file_make_directory(const char *path, error *err);
-/* Removes a directory with everything in it; symbolic links are removed, not followed. */
+/* Removes a directory with everything in it; symbolic links in it are removed, not followed. A path
+ * that is itself a symbolic link is an error. */
 status file_remove_tree(const char *path, error *err);
 /* Renames and syncs the parent directory; an error means that nothing was renamed. `to` may be an
  * empty directory, but not one with files. */

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { COLUMNS = 64 }; /* the most that --columns accepts */
 
@@ -109,12 +110,19 @@ done:
 
 /* ---- Deleting and adding ---- */
 
-/* Removes the directory, but only if it is a run directory and no other process has locked it. */
+/* Removes the directory, but only if it is a run directory and no other process has locked it. What
+ * a symbolic link leads to may be anything. */
 static status remove_directory(const run_record *r, error *err)
 {
     int lock;
+    struct stat info;
     if (!file_is_directory(r->directory))
         return STATUS_OK;
+    if (lstat(r->directory, &info) != 0 || S_ISLNK(info.st_mode))
+        return error_set(err, STATUS_FAILED,
+                         "%s: is a symbolic link, so the directory that it leads to is kept; "
+                         "--keep-files deletes only the record",
+                         r->directory);
     if (!file_exists_in(r->directory, "config.json"))
         return error_set(
             err, STATUS_FAILED,
