@@ -289,12 +289,32 @@ static void write_bytes(size_t offset, const char *bytes, size_t size)
     assert_int_equal(fclose(f), 0);
 }
 
+/* Makes another program's file, and expects that a refusal leaves each of its bytes. */
+static void expect_foreign(const char *sql)
+{
+    enum { MOST = 1 << 20 };
+    error err;
+    sqlite3 *other;
+    unsigned char *before, *after;
+    size_t size, new_size;
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    CHECK_OK(file_read(path, MOST, &before, &size, &err));
+    expect_refused("is not a file of hcnn-cl");
+    CHECK_OK(file_read(path, MOST, &after, &new_size, &err));
+    assert_int_equal(new_size, size);
+    assert_memory_equal(after, before, size);
+    free(before);
+    free(after);
+    assert_int_equal(remove(path), 0);
+}
+
 static void test_foreign(void **state)
 {
     (void)state;
     error err;
     run_store *store;
-    sqlite3 *other;
     CHECK_FAILS(STATUS_FAILED, "cannot be opened", run_store_open(path, false, &store, &err));
     write_bytes(0,
                 "this is a text and no database, long enough to be looked at by SQLite: it "
@@ -302,11 +322,9 @@ static void test_foreign(void **state)
                 104);
     expect_refused("move it away");
     assert_int_equal(remove(path), 0);
-    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(other, "CREATE TABLE t (x)", NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(other);
-    expect_refused("is not a file of hcnn-cl");
-    assert_int_equal(remove(path), 0);
+    expect_foreign("CREATE TABLE t (x)");
+    expect_foreign("CREATE TABLE t (x); PRAGMA application_id = 7; PRAGMA user_version = 1");
+    expect_foreign("PRAGMA application_id = 7");
     assert_int_equal(mkdir(path, 0777), 0);
     expect_refused("is not a regular file");
     assert_int_equal(rmdir(path), 0);

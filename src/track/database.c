@@ -286,19 +286,32 @@ static status make_file(database *db, const database_form *form, double *deadlin
     return database_end(db, make_tables(db, form, err), err);
 }
 
-/* A file without tables is new: it is empty, or the process that created it was killed. While a
- * file is opened, all statements together wait for other programs at most `patience`. */
+/* A file without tables is new: it is empty, or the process that created it was killed. Other
+ * programs mark theirs with another number. */
+static status is_new(database *db, bool *new, error *err)
+{
+    int64_t application = 0, tables = 0;
+    TRY(count_tables(db, &tables, err));
+    TRY(database_number(db, &application, err, "PRAGMA application_id", ""));
+    *new = tables == 0 && application == 0;
+    return STATUS_OK;
+}
+
+/* The file of another program is refused before anything in it changes. While a file is opened, all
+ * statements together wait for other programs at most `patience`. */
 static status prepare_file(database *db, const database_form *form, bool create, error *err)
 {
     int patience = form->patience > 0 ? form->patience : PATIENCE;
     double deadline = clock_now() + patience / 1e3;
     distrust(db);
     sqlite3_busy_handler(db->handle, nap_until, &deadline);
-    int64_t tables = 0;
-    status result = create ? STATUS_OK : count_tables(db, &tables, err);
-    if (result == STATUS_OK && tables == 0)
+    bool new = false;
+    status result = is_new(db, &new, err);
+    if (result == STATUS_OK && !new)
+        result = check_form(db, form, err);
+    if (result == STATUS_OK && (create || new))
         result = make_file(db, form, &deadline, err);
-    if (result == STATUS_OK)
+    if (result == STATUS_OK && new)
         result = check_form(db, form, err);
     sqlite3_busy_timeout(db->handle, patience);
     return result;
