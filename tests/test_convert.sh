@@ -146,6 +146,35 @@ check_run "--backbone with another format" 2 'needs --format torchvision' \
     export "$network" -o "$scratch/x.pth" --backbone fine
 check_run "--softmax with another format" 2 'needs --format onnx' \
     export "$network" -o "$scratch/x.pth" --softmax
+
+# ---- What may not be replaced ----
+
+run=$scratch/run
+touch "$run/optimizer-1.safetensors"
+ln "$network" "$scratch/second.safetensors"
+cp -r "$run" "$scratch/kept"
+cp "$network" "$scratch/kept.safetensors"
+for name in network second; do
+    check_run "export to what it reads, as $name" 2 "$name.safetensors: is the file that is read" \
+        export "$network" -o "$scratch/$name.safetensors"
+done
+check_run "import to what it reads" 2 'network.safetensors: is the file that is read' \
+    import "$network" -o "$network"
+check_run "a confusion matrix to what eval reads" 2 'network.safetensors: is the file that is read' \
+    eval --checkpoint "$network" --data "$tree" --confusion "$network"
+for name in last best optimizer-1; do
+    check_run "export to the run's $name" 2 "run/$name.safetensors: is a file that its run needs" \
+        export "$network" -o "$run/$name.safetensors"
+done
+check_run "import to a run's checkpoint" 2 'run/best.safetensors: is a file that its run needs' \
+    import "$scratch/out.pth" -o "$run/best.safetensors"
+check_run "a confusion matrix to a run's metrics" 2 'run/metrics.jsonl: is a file that its run needs' \
+    eval --checkpoint "$network" --data "$tree" --confusion "$run/metrics.jsonl"
+check "... and all of them stay" diff -r "$run" "$scratch/kept"
+check "... as does what was read" cmp "$network" "$scratch/kept.safetensors"
+check_run "another name in a run's directory" 0 '186 tensors' export "$network" -o "$run/out.safetensors"
+check_run "a run's name elsewhere" 0 '186 tensors' export "$network" -o "$scratch/last.safetensors"
+
 # `! ls x.* *tmp*` would succeed as soon as one of the two patterns matches nothing.
 left=$(find "$scratch" -maxdepth 1 \( -name 'x.*' -o -name '*tmp*' \))
 check "no output or temporary file is left" [ -z "$left" ]

@@ -146,6 +146,9 @@ void command_print_network(const network_options *n, const device *dev, const pe
  * text was not UTF-8. */
 status command_print_json(json_t *value, size_t form, error *err);
 
+/* STATUS_USAGE if the file to write is the one that is read, or one that a run needs. */
+status command_check_output(const char *read, const char *written, error *err);
+
 /* Number of characters of a UTF-8 text; each is taken to fill one column of a terminal. */
 int command_width(const char *text);
 /* Prints a text, masked (base/terminal.h), and spaces up to `width` columns. */

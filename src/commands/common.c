@@ -5,12 +5,14 @@
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "device/cache.h"
+#include "train/run_directory.h"
 #include "train/train_options.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LAST_SECONDS = 60 };
@@ -174,6 +176,20 @@ status command_print_json(json_t *value, size_t form, error *err)
     TRY(json_to_text(value, form | JSON_ENSURE_ASCII, "the result", &text, err));
     puts(text);
     free(text);
+    return STATUS_OK;
+}
+
+status command_check_output(const char *read, const char *written, error *err)
+{
+    struct stat from, to;
+    if (stat(read, &from) == 0 && stat(written, &to) == 0 && from.st_dev == to.st_dev &&
+        from.st_ino == to.st_ino)
+        return error_set(err, STATUS_USAGE,
+                         "%s: is the file that is read, which would be lost; choose another name",
+                         written);
+    if (run_directory_needs(written))
+        return error_set(err, STATUS_USAGE, "%s: is a file that its run needs; choose another name",
+                         written);
     return STATUS_OK;
 }
 

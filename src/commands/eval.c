@@ -153,6 +153,8 @@ static status run(void *values, const operands *rest, error *err)
         return error_set(err, STATUS_USAGE,
                          "eval needs --checkpoint CHECKPOINT, such as RUN/best.safetensors");
     TRY(read_classes(o, err));
+    if (o->confusion)
+        TRY(command_check_output(o->checkpoint, o->confusion, err));
     if (options_given(rest, "seed") && o->split == SPLIT_ALL)
         return error_set(err, STATUS_USAGE,
                          "--seed halves the test set, so it needs --split validation or test");

@@ -235,6 +235,7 @@ static status run(void *values, const operands *rest, error *err)
                          "export needs one checkpoint, such as RUN/best.safetensors");
     o->file = rest->values[0];
     TRY(check(o, err));
+    TRY(command_check_output(o->file, o->out, err));
     TRY(model_file_open(o->file, &m, err));
     TRY_OR_DONE(hcnn_build(&m.options, &g, err));
     result =

@@ -83,6 +83,7 @@ static status run(void *values, const operands *rest, error *err)
             "%s: with --data the result is a model file, which has to be a safetensors "
             "file; use that suffix, or leave out --data",
             o->out);
+    TRY(command_check_output(o->file, o->out, err));
     TRY(import_open(o->file, &how, &plan, err));
     status result = STATUS_OK;
     if (o->data && !plan.whole)

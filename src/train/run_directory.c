@@ -127,6 +127,21 @@ status run_directory_open(run_directory *d, const char *path, error *err)
     return STATUS_OK;
 }
 
+bool run_directory_needs(const char *path)
+{
+    static const char *const names[] = {"config.json", "metrics.jsonl", "last.safetensors",
+                                        "best.safetensors"};
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    bool needed = text_after(name, "optimizer-");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        needed |= strcmp(name, names[i]) == 0;
+    char *directory = needed ? file_parent(path) : NULL;
+    needed = directory && file_exists_in(directory, "config.json") &&
+             file_exists_in(directory, "last.safetensors");
+    free(directory);
+    return needed;
+}
+
 /* A run's directory contains only files. */
 static void remove_temporary(run_directory *d)
 {

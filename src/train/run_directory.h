@@ -36,5 +36,8 @@ status run_directory_commit(run_directory *d, error *err);
  * finish. */
 status run_directory_open(run_directory *d, const char *path, error *err);
 
+/* Whether the path is one of the files in a run's directory without which it cannot be resumed. */
+bool run_directory_needs(const char *path);
+
 /* Unlocks the directory and, before run_directory_commit, removes it. Does nothing for zeros. */
 void run_directory_close(run_directory *d);
