@@ -35,11 +35,13 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Makes a directory beside the run, with a file in it unless `file` is NULL. */
+/* Makes a directory beside the run, with a file in it unless `file` is NULL. Its name is the run's
+ * and the suffix, or the suffix alone if that begins with a slash. */
 static char *put_beside(const fixture *f, const char *suffix, const char *file)
 {
     error err;
-    char *path = text_format("%s%s", f->run, suffix);
+    char *path = suffix[0] == '/' ? text_format("%s/parent%s", f->directory, suffix)
+                                  : text_format("%s%s", f->run, suffix);
     CHECK_OK(file_make_directory(path, &err));
     if (file) {
         char *inside = text_format("%s/%s", path, file);
@@ -174,11 +176,23 @@ static void test_leftovers(void **state)
         const char *suffix, *file;
         bool removed;
     } cases[] = {
-        {".new-123-0", "config.json", true},   {".new-4-15", NULL, true},
-        {".new-123-1", "thesis.tex", false},   {".new-123", "config.json", false},
-        {".new-123-", "config.json", false},   {".new-a-0", "config.json", false},
-        {".new-123-0x", "config.json", false}, {"-2.new-123-0", "config.json", false},
-        {".new--0", "config.json", false},     {".new", "config.json", false},
+        {".new-123-0", "config.json", true},
+        {".new-4-15", NULL, true},
+        {".new-5-0", "config.json.tmp-0123456789abcdef", true},
+        {".new-6-0", "last.safetensors", true},
+        {"/20260102-030405.new-7-0", "config.json", true},
+        {"/20260102-030405.new-8-0", "thesis.tex", false},
+        {"/20260102-030405", "config.json", false},
+        {"/20260102-030405-2.new-7-0", "config.json", false},
+        {"/20260102-03040a.new-7-0", "config.json", false},
+        {".new-123-1", "thesis.tex", false},
+        {".new-123", "config.json", false},
+        {".new-123-", "config.json", false},
+        {".new-a-0", "config.json", false},
+        {".new-123-0x", "config.json", false},
+        {"-2.new-123-0", "config.json", false},
+        {".new--0", "config.json", false},
+        {".new", "config.json", false},
     };
     enum { CASES = sizeof cases / sizeof cases[0] };
     error err;

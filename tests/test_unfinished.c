@@ -45,7 +45,7 @@ static void expect_number(const char *directory, int number)
     error err;
     int lock;
     char *name = text_format("%s/a", directory), *expected = name_of(directory, number), *path;
-    CHECK_OK(unfinished_create(name, leave, NULL, &path, &lock, &err));
+    CHECK_OK(unfinished_create(name, NULL, leave, NULL, &path, &lock, &err));
     assert_string_equal(path, expected);
     file_unlock(lock);
     free(path);
@@ -78,7 +78,7 @@ static void test_held(void **state)
     char *name = text_format("%s/a", directory), *first = name_of(directory, 0), *path;
     held = true;
     locks = 0;
-    status result = unfinished_create(name, leave, NULL, &path, &lock, &err);
+    status result = unfinished_create(name, NULL, leave, NULL, &path, &lock, &err);
     held = false;
     CHECK_FAILS(STATUS_FAILED, "another hcnn-cl is working in it", result);
     assert_in_range(locks, 1, 20);

@@ -6,7 +6,10 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fnmatch.h>
+#include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,26 +19,31 @@ enum { MOST_ATTEMPTS = 100 };
 
 static const char mark[] = ".new-";
 
-/* Whether `entry` is "NAME.new-PROCESS-NUMBER". */
-static bool is_temporary_name(const char *entry, const char *name)
-{
-    const char *rest = text_after(entry, name), *process = rest ? text_after(rest, mark) : NULL;
-    const char *number = process ? process + strspn(process, "0123456789") : NULL;
-    return number && number > process && *number == '-' && isdigit((unsigned char)number[1]) &&
-           number[1 + strspn(number + 1, "0123456789")] == '\0';
-}
-
 typedef struct search {
     const char *name; /* without its directory */
+    const char *pattern;
     unfinished_visit *visit;
     void *context;
 } search;
+
+/* Whether `entry` is "NAME.new-PROCESS-NUMBER". */
+static bool is_temporary_name(const char *entry, const search *s)
+{
+    char name[NAME_MAX + 1];
+    const char *dot = strrchr(entry, '.'), *process = dot ? text_after(dot, mark) : NULL;
+    const char *number = process ? process + strspn(process, "0123456789") : NULL;
+    if (!number || number == process || *number != '-' || !isdigit((unsigned char)number[1]) ||
+        number[1 + strspn(number + 1, "0123456789")] != '\0')
+        return false;
+    snprintf(name, sizeof name, "%.*s", (int)(dot - entry), entry);
+    return strcmp(name, s->name) == 0 || (s->pattern && fnmatch(s->pattern, name, 0) == 0);
+}
 
 static void visit_left(void *context, const char *entry, const char *directory)
 {
     const search *s = context;
     int lock;
-    if (!is_temporary_name(entry, s->name) || !file_try_lock(directory, &lock))
+    if (!is_temporary_name(entry, s) || !file_try_lock(directory, &lock))
         return;
     s->visit(s->context, directory);
     file_unlock(lock);
@@ -72,11 +80,11 @@ static status make_locked(const char *path, int *lock, bool *taken, error *err)
     return error_set(err, STATUS_FAILED, "%s: was removed by another process", path);
 }
 
-status unfinished_create(const char *name, unfinished_visit *visit, void *context, char **path,
-                         int *lock, error *err)
+status unfinished_create(const char *name, const char *pattern, unfinished_visit *visit,
+                         void *context, char **path, int *lock, error *err)
 {
     const char *slash = strrchr(name, '/');
-    search s = {slash ? slash + 1 : name, visit, context};
+    search s = {slash ? slash + 1 : name, pattern, visit, context};
     char *parent = file_parent(name);
     *path = NULL;
     *lock = -1;

@@ -144,7 +144,7 @@ status tree_output_begin(tree_output *t, const char *out, bool train, bool test,
     *t = (tree_output){.out = out, .lock = -1};
     char *name = text_format("%s/.preprocess", out);
     TRY(got_memory(name, err, out));
-    status result = unfinished_create(name, take_left, &left, &t->path, &t->lock, err);
+    status result = unfinished_create(name, NULL, take_left, &left, &t->path, &t->lock, err);
     free(name);
     TRY(result);
     TRY(remove_links(out, err));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Creates, names and locks the directory of a run; see run_directory.h. The lock belongs to the
  * directory, not to its name, so it survives the rename. A start that is killed leaves
- * RUN.new-PROCESS-NUMBER without a lock; the next start with the same name removes that. */
+ * RUN.new-PROCESS-NUMBER without a lock; the next start with the same name removes that. Every
+ * start removes those of the names that the program chooses, because these never come again. */
 #include "train/run_directory.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -11,6 +12,10 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+/* The names of dated_name. */
+#define FOUR_DIGITS "[0-9][0-9][0-9][0-9]"
+static const char dated_names[] = FOUR_DIGITS FOUR_DIGITS "-" FOUR_DIGITS "[0-9][0-9]";
 
 /* Turns "runs/first/" into "runs/first". */
 static void cut_slashes(char *path)
@@ -45,13 +50,35 @@ status run_directory_name(run_directory *d, const char *name, error *err)
                      d->path, d->path);
 }
 
-/* Removes what a killed start left if it is empty or contains a run, whose configuration is the
- * first file that is put there. A directory that cannot be removed only takes space. */
+/* Whether this is the name of a file without which a run cannot be resumed. */
+static bool is_needed(const char *name)
+{
+    static const char *const names[] = {"config.json", "metrics.jsonl", "last.safetensors",
+                                        "best.safetensors"};
+    bool needed = text_after(name, "optimizer-");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        needed |= strcmp(name, names[i]) == 0;
+    return needed;
+}
+
+static void find_file_of_run(void *context, const char *name, const char *path)
+{
+    bool *found = context;
+    (void)path;
+    *found |= is_needed(name) || file_is_unfinished(name);
+}
+
+/* Removes what a killed start left if it is empty or contains a file of a run, perhaps only one
+ * that is unfinished. A directory that cannot be removed only takes space. */
 static void remove_abandoned(void *context, const char *directory)
 {
     error ignored;
+    bool found = false;
     (void)context;
-    if (rmdir(directory) != 0 && file_exists_in(directory, "config.json"))
+    if (rmdir(directory) == 0)
+        return;
+    file_each(directory, find_file_of_run, &found);
+    if (found)
         file_remove_tree(directory, &ignored);
 }
 
@@ -63,7 +90,8 @@ static status list_entries(run_directory *d, error *err)
 
 status run_directory_begin(run_directory *d, error *err)
 {
-    TRY(unfinished_create(d->path, remove_abandoned, NULL, &d->temporary, &d->lock, err));
+    TRY(unfinished_create(d->path, dated_names, remove_abandoned, NULL, &d->temporary, &d->lock,
+                          err));
     return list_entries(d, err);
 }
 
@@ -129,15 +157,10 @@ status run_directory_open(run_directory *d, const char *path, error *err)
 
 bool run_directory_needs(const char *path)
 {
-    static const char *const names[] = {"config.json", "metrics.jsonl", "last.safetensors",
-                                        "best.safetensors"};
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    bool needed = text_after(name, "optimizer-");
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        needed |= strcmp(name, names[i]) == 0;
-    char *directory = needed ? file_parent(path) : NULL;
-    needed = directory && file_exists_in(directory, "config.json") &&
-             file_exists_in(directory, "last.safetensors");
+    const char *slash = strrchr(path, '/');
+    char *directory = is_needed(slash ? slash + 1 : path) ? file_parent(path) : NULL;
+    bool needed = directory && file_exists_in(directory, "config.json") &&
+                  file_exists_in(directory, "last.safetensors");
     free(directory);
     return needed;
 }
