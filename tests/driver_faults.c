@@ -7,7 +7,8 @@
  *   build:PROGRAM            kernels/PROGRAM.cl does not build
  *   once:PROGRAM             ... the first time that a process tries
  *   hang:PROGRAM             building it takes an hour
- *   crash:PROGRAM            building it ends the process by SIGKILL
+ *   crash:PROGRAM            building it ends the process by SIGABRT
+ *   kill:PROGRAM             ... by SIGKILL, as the system does when memory is out
  *   exit:PROGRAM             ... by exit(8), as a translator of Mesa does
  *   group:KERNEL:ITEMS       the kernel accepts at most ITEMS work-items in a group
  *   fill                     clEnqueueFillBuffer does not exist
@@ -174,6 +175,8 @@ static cl_int CL_API_CALL build(cl_program program, cl_uint count, const cl_devi
         if (is("hang"))
             sleep(3600);
         if (is("crash"))
+            abort();
+        if (is("kill"))
             kill(getpid(), SIGKILL);
         if (is("exit"))
             _exit(8);

@@ -23,14 +23,31 @@ brief() {
 # check_fault NAME CODE PATTERN FAULT [OPTION]...: a case that trains with a fault and empty caches,
 # and whose output has to match the pattern.
 check_fault() {
+    forget
+    check_fault_again "$@"
+}
+# The same with the caches of the case before.
+check_fault_again() {
     fault_name=$1 fault_code=$2 fault_pattern=$3
     OPENCL_LAYERS=$scratch/faults.so
     HCNN_FAULT=$4
     export OPENCL_LAYERS HCNN_FAULT
     shift 4
-    forget
     check_run "$fault_name" "$fault_code" "$fault_pattern" train $(brief) "$@"
     unset OPENCL_LAYERS HCNN_FAULT
+}
+# check_limited NAME PATTERN LIMIT: a failure under a limit of the shell is an error and no verdict.
+check_limited() {
+    if ! "$HCNN_CL" devices | grep -q 'Portable Computing Language'; then
+        skip "$1" "for PoCL"
+        return
+    fi
+    printf '#!/bin/sh\nulimit -%s\nexec "%s" "$@"\n' "$3" "$HCNN_CL" >limited
+    chmod +x limited
+    all=$HCNN_CL HCNN_CL=$scratch/limited
+    check_fault "$1" 2 "$2" build:implicit_gemm
+    HCNN_CL=$all
+    check "... is no verdict" sh -c "! grep -q '\"passed\": false' '$(verdicts)'"
 }
 verdicts() {
     find "$XDG_CACHE_HOME" -name 'selftest-*.json'
@@ -91,6 +108,18 @@ check_fault "a build that hangs is noticed" 0 \
     'leaves out fp32 implicit_gemm forward, .*: the driver did not finish it within 8 seconds' \
     hang:implicit_gemm
 check "... and no process stays" [ -z "$(left_over)" ]
+forget
+OPENCL_LAYERS=$scratch/faults.so HCNN_FAULT=hang:implicit_gemm HCNN_SELFTEST_SECONDS=60 "$HCNN_CL" \
+    train $(brief) >out 2>err &
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    sleep 1
+    [ "$(left_over | wc -l)" -lt 2 ] || break
+done
+sleep 1
+kill -TERM $!
+wait $!
+check "one that is stopped" [ $? -eq 130 ]
+check "... says only that" says "hcnn-cl: the self-test was stopped" grep hcnn-cl: err
 HCNN_SELFTEST_SECONDS=0
 check_run "HCNN_SELFTEST_SECONDS has bounds" 2 'expected a number from 1 to 86400' selftest --quick
 unset HCNN_SELFTEST_SECONDS
@@ -102,8 +131,20 @@ if ! is_short; then
         'leaves out fp32 implicit_gemm weights, .*: .*implicit_gemm.cl does not build' \
         build:implicit_gemm
     check "... and another algorithm computes the same" [ "$(loss)" = "$right" ]
+    check_fault_again "... and stays if it fails again" 0 \
+        'weights, .*implicit_gemm.cl does not build.*hcnn-cl selftest. tests it' build:implicit_gemm
+    check "... for good" sh -c "! grep -q suspected '$(verdicts)'"
+    check_limited "a limit of files" 'its cache directory .* takes no file of 4 MiB .File too large' \
+        'f 2000'
+    check_limited "too few open files" 'may open only 40 files.*raise .ulimit -n' 'n 40'
     check_fault "a crash is noticed" 0 \
-        'leaves out fp32 implicit_gemm forward, .*: it was ended by signal 9' crash:implicit_gemm
+        'leaves out fp32 implicit_gemm forward, .*: it was ended by signal 6' crash:implicit_gemm
+    check "... and suspected" grep -q '"suspected": true' "$(verdicts)"
+    check_run "... until the next start tests it again" 0 '^stopped after step 5' train $(brief)
+    check "... which passes" sh -c "grep -A1 '\"fp32 implicit_gemm forward\"' '$(verdicts)' | grep true"
+    check_fault "a killed process" 1 \
+        'was killed by signal 9 in fp32 [a-z_]* forward, as .* start again' kill:implicit_gemm
+    check "... is no verdict" sh -c "! grep -q '\"passed\": false' '$(verdicts)'"
     check_fault "a driver that exits is noticed" 0 \
         'leaves out fp32 implicit_gemm forward, .*: it failed with exit code 8' exit:implicit_gemm
     check_fault "a device that fails for good after a fault is opened again" 0 \

@@ -83,6 +83,45 @@ static void test_kept(void **state)
     verdicts_close(known);
 }
 
+/* A start: reads the verdicts, and the check fails without a result. Returns whether it has to be
+ * tested in the next start. */
+static bool fails_suspected(const char *name)
+{
+    verdicts *known = open_verdicts(&card);
+    verdict found;
+    verdicts_retry(known);
+    put(known, name, (verdict){.why = "a crash", .suspected = true});
+    put(known, name, (verdict){.why = "a crash", .suspected = true}); /* in the same start */
+    assert_true(verdicts_find(known, name, &found) && !found.passed);
+    save(known);
+    verdicts_close(known);
+    known = open_verdicts(&card);
+    assert_true(verdicts_find(known, name, &found) && !found.passed);
+    verdicts_retry(known);
+    bool again = !verdicts_find(known, name, &found);
+    assert_int_equal(found.suspected, again);
+    verdicts_close(known);
+    return again;
+}
+
+static void test_suspected(void **state)
+{
+    (void)state;
+    assert_true(fails_suspected("crash"));
+    assert_false(fails_suspected("crash"));
+    verdicts *known = open_verdicts(&card);
+    put(known, "wrong", (verdict){.error = 1, .bound = 0});
+    put(known, "good", (verdict){.passed = true});
+    save(known);
+    const int failed = verdicts_totals(known).failed;
+    verdicts_close(known);
+    assert_false(fails_suspected("wrong"));
+    assert_true(fails_suspected("good"));
+    known = open_verdicts(&card);
+    assert_int_equal(verdicts_totals(known).failed, failed); /* a device is not refused for it */
+    verdicts_close(known);
+}
+
 static void test_two_processes(void **state)
 {
     (void)state;
@@ -146,7 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kept),          cmocka_unit_test(test_two_processes),
         cmocka_unit_test(test_other_devices), cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_no_cache),
+        cmocka_unit_test(test_suspected),     cmocka_unit_test(test_no_cache),
     };
     return cmocka_run_group_tests_name("verdicts", tests, set_up, tear_down);
 }

@@ -114,6 +114,25 @@ static void test_closed_input(void **state)
     assert_int_equal(code, 0);
 }
 
+/* The worker stops this process for longer than its patience, as Ctrl-Z does. A process of its own
+ * is stopped, because what started the test may watch for that. */
+static void test_stood_still(void **state)
+{
+    (void)state;
+    int code;
+    pid_t waiting = fork();
+    if (waiting == 0) {
+        const worker_patience little = {1.5, &stop};
+        worker w = start("kill -STOP $PPID; sleep 3; kill -CONT $PPID; sleep 0.3; echo back");
+        _exit(worker_wait(&w, little) == WORKER_SAID && w.stood > 2 && w.stood < 30 &&
+                      worker_end(&w, patient, &code)
+                  ? 0
+                  : 1);
+    }
+    assert_int_equal(waitpid(waiting, &code, 0), waiting);
+    assert_int_equal(code, 0);
+}
+
 static void test_stop(void **state)
 {
     (void)state;
@@ -144,6 +163,7 @@ int main(void)
         cmocka_unit_test(test_late),         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_orphan),       cmocka_unit_test(test_last_words),
         cmocka_unit_test(test_closed_input), cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_stood_still),
     };
     return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
 }

@@ -79,6 +79,9 @@ status worker_start(char *const arguments[], worker *started, error *err)
     return STATUS_OK;
 }
 
+/* A longer gap between two looks is time in which this process stood still. */
+static const double longest_gap = 1;
+
 static bool may_wait(worker_patience p, double until)
 {
     return clock_now() < until && !(p.stop && *p.stop);
@@ -121,12 +124,16 @@ static bool receive(worker *w)
 
 enum worker_event worker_wait(worker *w, worker_patience patience)
 {
-    double until = clock_now() + patience.seconds;
+    double looked = clock_now(), until = looked + patience.seconds;
     while (may_wait(patience, until)) {
         if (take_line(w))
             return WORKER_SAID;
         if (!receive(w))
             return take_line(w) ? WORKER_SAID : WORKER_DONE;
+        const double now = clock_now(), stood = now - looked > longest_gap ? now - looked : 0;
+        looked = now;
+        until += stood;
+        w->stood += stood;
     }
     return patience.stop && *patience.stop ? WORKER_STOPPED : WORKER_LATE;
 }

@@ -24,6 +24,8 @@ typedef struct worker {
     char line[WORKER_LINE_BYTES];         /* of the last WORKER_SAID */
     char received[2 * WORKER_LINE_BYTES]; /* not yet returned */
     size_t used;
+    double stood; /* seconds in which this process stood still (Ctrl-Z) while it waited; they do not
+                     count as waiting */
 } worker;
 
 /* Starts `arguments[0]`, a program's file, with these arguments; a NULL ends them. Its standard

@@ -6,9 +6,12 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { ROOM_MEGABYTES = 4 };
 
 /* Whether the directory is there, or `make` makes it, and it can be written. If not, *reason is
  * errno. */
@@ -66,6 +69,39 @@ status cache_check_pocl(error *err)
                       "PoCL offers no device, because its cache directory %s cannot be written "
                       "(%s); set POCL_CACHE_DIR to a directory that can be written",
                       directory, strerror(reason));
+    free(directory);
+    return result;
+}
+
+/* 0 if the directory takes a file of this size; otherwise the reason, as in errno. The file is
+ * removed. */
+static int try_room(const char *directory, off_t bytes)
+{
+    char *path = text_format("%s/hcnn-cl-room-XXXXXX", directory);
+    if (!path)
+        return ENOMEM;
+    int file = mkstemp(path), reason = errno;
+    if (file >= 0) {
+        unlink(path);
+        reason = posix_fallocate(file, 0, bytes);
+        close(file);
+    }
+    free(path);
+    return reason;
+}
+
+status cache_check_pocl_room(error *err)
+{
+    char *directory = pocl_directory();
+    TRY(got_memory(directory, err, "the name of PoCL's cache directory"));
+    status result = STATUS_OK;
+    int reason = try_room(directory, (off_t)ROOM_MEGABYTES << 20);
+    if (reason)
+        result = error_set(err, STATUS_USAGE,
+                           "PoCL cannot compile, because its cache directory %s takes no file of "
+                           "%d MiB (%s); make room or allow writing there, raise `ulimit -f`, or "
+                           "set POCL_CACHE_DIR to another directory",
+                           directory, ROOM_MEGABYTES, strerror(reason));
     free(directory);
     return result;
 }

@@ -12,3 +12,6 @@ status cache_check(error *err);
 
 /* Checks PoCL's cache directory in the same way. Without it PoCL offers no device. */
 status cache_check_pocl(error *err);
+/* Checks that PoCL's cache directory takes a file of the size of some kernels. PoCL offers devices
+ * without that, but then it compiles nothing. */
+status cache_check_pocl_room(error *err);

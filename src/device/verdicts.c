@@ -14,6 +14,7 @@ struct verdicts {
     device_file file;
     json_t *checks; /* by name, as in the file */
     json_t *own;    /* those of this process, which take precedence over the file */
+    bool retry;
     char tested[24];
 };
 
@@ -83,6 +84,16 @@ const char *verdicts_path(const verdicts *known)
     return known->file.path;
 }
 
+void verdicts_retry(verdicts *known)
+{
+    known->retry = true;
+}
+
+static bool has(const json_t *from, const char *member)
+{
+    return json_is_true(json_object_get(from, member));
+}
+
 bool verdicts_find(const verdicts *known, const char *check, verdict *found)
 {
     /* json_unpack would need memory, and a failed check would then count as an unknown one. */
@@ -91,10 +102,14 @@ bool verdicts_find(const verdicts *known, const char *check, verdict *found)
     const json_t *error = json_object_get(from, "error"), *bound = json_object_get(from, "bound");
     const json_t *seconds = json_object_get(from, "seconds");
     const char *why = json_string_value(json_object_get(from, "why"));
+    const bool suspected = has(from, "suspected");
     if (!json_is_boolean(passed) || !error || !bound || !seconds)
         return false;
+    if (suspected && known->retry && !json_object_get(known->own, check))
+        return false;
     *found = (verdict){.passed = json_is_true(passed),
-                       .required = json_is_true(json_object_get(from, "required")),
+                       .required = has(from, "required"),
+                       .suspected = suspected,
                        .shapes = (int)json_integer_value(json_object_get(from, "shapes")),
                        .error = json_is_number(error) ? json_number_value(error) : NAN,
                        .bound = json_is_number(bound) ? json_number_value(bound) : NAN,
@@ -103,16 +118,27 @@ bool verdicts_find(const verdicts *known, const char *check, verdict *found)
     return true;
 }
 
+/* Whether a failure without a result is only suspected: it is unless an earlier start, or a result,
+ * has shown a failure. */
+static bool stays_suspected(const verdicts *known, const char *check)
+{
+    const json_t *before = json_object_get(known->checks, check);
+    return !json_is_false(json_object_get(before, "passed")) ||
+           (has(before, "suspected") && json_object_get(known->own, check));
+}
+
 status verdicts_put(verdicts *known, const char *check, const verdict *found, error *err)
 {
     time_t now = time(NULL);
     struct tm utc;
     json_watch();
     json_t *why = found->passed ? NULL : text_to_json(found->why);
-    json_t *made = json_pack("{s:b, s:b, s:i, s:o, s:o, s:o, s:o*}", "passed", found->passed,
-                             "required", found->required, "shapes", found->shapes, "error",
-                             number_to_json(found->error), "bound", number_to_json(found->bound),
-                             "seconds", number_to_json(found->seconds), "why", why);
+    json_t *suspected = found->suspected && stays_suspected(known, check) ? json_true() : NULL;
+    json_t *made =
+        json_pack("{s:b, s:b, s:i, s:o, s:o, s:o, s:o*, s:o*}", "passed", found->passed, "required",
+                  found->required, "shapes", found->shapes, "error", number_to_json(found->error),
+                  "bound", number_to_json(found->bound), "seconds", number_to_json(found->seconds),
+                  "why", why, "suspected", suspected);
     if (gmtime_r(&now, &utc))
         strftime(known->tested, sizeof known->tested, "%Y-%m-%d %H:%M:%S", &utc);
     bool stored = made && json_object_set(known->own, check, made) == 0 &&
@@ -139,10 +165,10 @@ verdict_totals verdicts_totals(const verdicts *known)
     json_object_foreach(known->checks, name, check)
     {
         totals.checks++;
-        const bool failed = !json_is_true(json_object_get(check, "passed"));
+        const bool failed = !has(check, "passed") && !has(check, "suspected");
         totals.failed += failed;
-        totals.refused += failed && json_is_true(json_object_get(check, "required")) &&
-                          strncmp(name, usual, strlen(usual)) == 0;
+        totals.refused +=
+            failed && has(check, "required") && strncmp(name, usual, strlen(usual)) == 0;
     }
     snprintf(totals.tested, sizeof totals.tested, "%s", known->tested);
     return totals;

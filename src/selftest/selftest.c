@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/environment.h"
+#include "device/cache.h"
 #include "ops/convolver.h"
 #include "ops/tensor_gemm.h"
 #include "selftest/convolution_checks.h"
@@ -13,8 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
-enum { QUICK_SHAPES = 1, ALL_SHAPES = 16 };
+enum {
+    QUICK_SHAPES = 1,
+    ALL_SHAPES = 16,
+    FEW_FILES = 64, /* open files that may be too few for a driver and its compiler */
+};
 
 /* ---- The list of checks ---- */
 
@@ -153,6 +159,7 @@ status selftest_judge(device *dev, const selftest_check *check, int shapes, verd
                                      : convolution_check_run(dev, check->by, check->direction,
                                                              shapes, &d, &fault);
     *found = (verdict){.error = d.error, .bound = d.bound, .seconds = clock_now() - begun};
+    found->suspected = result != STATUS_OK;
     *works = result == STATUS_OK || still_works(dev);
     if (result != STATUS_OK && is_shortage(&fault))
         return error_set(err, STATUS_FAILED, "the self-test needs more memory for %s: %s",
@@ -195,12 +202,28 @@ static status run_here(const selftest_work *w, error *err)
     return STATUS_OK;
 }
 
+/* After a failure without a result: an error if this system is why the driver cannot compile. */
+static status check_surroundings(const device *dev, error *err)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < FEW_FILES)
+        return error_set(err, STATUS_USAGE,
+                         "this process may open only %d files, which are too few for the driver of "
+                         "%s; raise `ulimit -n` to %d or more",
+                         (int)files.rlim_cur, dev->info.name, FEW_FILES);
+    return strcmp(dev->info.platform_name, "Portable Computing Language") == 0
+               ? cache_check_pocl_room(err)
+               : STATUS_OK;
+}
+
 status selftest_record(const selftest_work *w, size_t i, const verdict *found, error *err)
 {
     const selftest_observer *o = w->observer;
     const char *name = w->list->checks[i].name;
     const operation_check *operation = w->list->checks[i].operation;
     verdict kept = *found, before = {.passed = true};
+    if (found->suspected)
+        TRY(check_surroundings(w->dev, err));
     kept.required = operation && strcmp(operation->name, "gemm") != 0;
     kept.shapes = w->shapes;
     verdicts_find(w->dev->verdicts, name, &before);
@@ -248,19 +271,26 @@ static size_t without_verdict(const device *dev, selftest_list *list)
     return count;
 }
 
+/* What tests a check again that failed. */
+static const char *next_test(const verdict *failed)
+{
+    return failed->suspected ? "the next start" : "`hcnn-cl selftest`";
+}
+
 /* Says which algorithms are left out from now on. */
 static void note_failures(const selftest_work *w)
 {
     char text[ERROR_CAPACITY];
     for (size_t i = 0; i < w->list->count; i++) {
         const selftest_check *check = &w->list->checks[i];
-        const verdict found = verdict_of(w->dev, check);
-        if (found.passed || check->operation || !w->observer->note)
+        verdict found; /* none if the self-test ended before it */
+        if (!verdicts_find(w->dev->verdicts, check->name, &found) || found.passed ||
+            check->operation || !w->observer->note)
             continue;
         snprintf(text, sizeof text,
                  "the self-test leaves out %s, and another algorithm takes its place: %s (device "
-                 "%s, driver %s; `hcnn-cl selftest` tests it again)",
-                 check->name, found.why, w->dev->info.name, w->dev->info.driver);
+                 "%s, driver %s; %s tests it again)",
+                 check->name, found.why, w->dev->info.name, w->dev->info.driver, next_test(&found));
         w->observer->note(w->observer->context, text);
     }
 }
@@ -300,11 +330,11 @@ static status judge_needed(const device *dev, const selftest_list *list, error *
         if (!found.passed)
             return error_set(err, STATUS_FAILED,
                              "the device %s (driver %s) fails the self-test in %s, which nothing "
-                             "can replace: %s (tested %s; `hcnn-cl selftest` tests it again); "
+                             "can replace: %s (tested %s; %s tests it again); "
                              "choose another device or driver, or add --no-selftest to run all the "
                              "same",
                              dev->info.name, dev->info.driver, list->checks[i].name, found.why,
-                             verdicts_totals(dev->verdicts).tested);
+                             verdicts_totals(dev->verdicts).tested, next_test(&found));
     }
     return STATUS_OK;
 }
@@ -342,6 +372,7 @@ status selftest_network(device *dev, const network_options *network,
     if (!wanted || options->skip)
         return STATUS_OK;
     TRY(verdicts_open_own(dev, err));
+    verdicts_retry(dev->verdicts);
     TRY(remind(dev, options, err));
     while (!done)
         TRY(run_round(dev, network, options, &done, err));
@@ -357,6 +388,7 @@ status selftest_run(device *dev, const network_options *network, const selftest_
     const selftest_work w = {dev, &list, network ? QUICK_SHAPES : ALL_SHAPES, &options->observer};
     *failed = 0;
     TRY(verdicts_open_own(dev, err));
+    verdicts_retry(dev->verdicts);
     TRY(network ? list_needed(dev, network, options->uses, &list, err)
                 : selftest_list_all(dev, &list, err));
     status result = run_list(&w, options->program, err);

@@ -2,10 +2,10 @@
 /* The self-test in a process of its own; see selftest_list.h.
  *
  * The process prints "selftest: begin I" before its check number I, from 0, and after it "selftest:
- * end I PASSED ERROR BOUND SECONDS WHY". It then ends if the device no longer works, and its parent
- * starts another for the checks that are left. If it cannot do its work it prints "selftest: error
- * MESSAGE". Each of these begins on a new line; everything else comes from drivers and is
- * ignored. */
+ * end I PASSED SUSPECTED ERROR BOUND SECONDS WHY". It then ends if the device no longer works, and
+ * its parent starts another for the checks that are left. If it cannot do its work it prints
+ * "selftest: error MESSAGE". Each of these begins on a new line; everything else comes from drivers
+ * and is ignored. */
 #include "base/clock.h"
 #include "base/worker.h"
 #include "selftest/selftest_list.h"
@@ -41,8 +41,8 @@ static status serve_check(device *dev, const selftest_check *check, int number, 
     fprintf(out, "\n%sbegin %d\n", mark, number);
     fflush(out);
     TRY(selftest_judge(dev, check, shapes, &found, works, err));
-    fprintf(out, "\n%send %d %d %.9g %.9g %.9g %s\n", mark, number, found.passed, found.error,
-            found.bound, found.seconds, found.why);
+    fprintf(out, "\n%send %d %d %d %.9g %.9g %.9g %s\n", mark, number, found.passed,
+            found.suspected, found.error, found.bound, found.seconds, found.why);
     fflush(out);
     return STATUS_OK;
 }
@@ -148,12 +148,13 @@ static bool read_number(const char *line, const char *word, size_t *number, cons
 
 static bool read_end(const char *text, verdict *found)
 {
-    int passed, used = 0;
+    int passed, suspected, used = 0;
     /* NOLINTNEXTLINE(cert-err34-c): serve_check writes these. */
-    if (sscanf(text, "%d %lf %lf %lf %n", &passed, &found->error, &found->bound, &found->seconds,
-               &used) != 4)
+    if (sscanf(text, "%d %d %lf %lf %lf %n", &passed, &suspected, &found->error, &found->bound,
+               &found->seconds, &used) != 5)
         return false;
     found->passed = passed;
+    found->suspected = suspected;
     snprintf(found->why, sizeof found->why, "%s", text + used);
     return true;
 }
@@ -176,7 +177,7 @@ static status take_line(session *s, error *err)
         !read_end(rest, &found))
         return STATUS_OK;
     s->begun = false;
-    s->deadline = clock_now() + s->patience;
+    s->deadline = clock_now() - s->process.stood + s->patience;
     return selftest_record(s->work, s->at++, &found, err);
 }
 
@@ -186,7 +187,7 @@ static status listen(session *s, enum worker_event *last, error *err)
     status result = STATUS_OK;
     *last = WORKER_SAID;
     while (*last == WORKER_SAID && s->at < s->work->list->count && result == STATUS_OK) {
-        const double left = s->deadline - clock_now();
+        const double left = s->deadline + s->process.stood - clock_now();
         *last = worker_wait(&s->process,
                             (worker_patience){left > 0 ? left : 0, s->work->observer->stop});
         if (*last == WORKER_SAID)
@@ -208,7 +209,7 @@ static bool was_stopped(const session *s, enum worker_event last, int code)
 static status blame(session *s, enum worker_event last, int code, error *err)
 {
     const device_info *info = &s->work->dev->info;
-    verdict found = {.error = NAN, .bound = NAN};
+    verdict found = {.error = NAN, .bound = NAN, .suspected = true};
     if (last == WORKER_LATE)
         snprintf(found.why, sizeof found.why, "the driver did not finish it within %.0f seconds",
                  s->patience);
@@ -224,6 +225,12 @@ static status blame(session *s, enum worker_event last, int code, error *err)
                      info->name, info->driver, s->why[0] ? s->why : found.why);
 }
 
+/* The system, or a person, ends a process in this way, but no driver does. */
+static bool was_killed(int code)
+{
+    return WIFSIGNALED(code) && (WTERMSIG(code) == SIGKILL || WTERMSIG(code) == SIGXCPU);
+}
+
 static status run_session(session *s, const char *program, error *err)
 {
     enum worker_event last;
@@ -231,12 +238,18 @@ static status run_session(session *s, const char *program, error *err)
     TRY(start(s, program, err));
     status result = listen(s, &last, err);
     bool wait = result == STATUS_OK && (last == WORKER_SAID || last == WORKER_DONE);
-    worker_end(&s->process, (worker_patience){wait ? LAST_SECONDS : 0, NULL}, &code);
+    bool ended = worker_end(&s->process, (worker_patience){wait ? LAST_SECONDS : 0, NULL}, &code);
     TRY(result);
     if (s->at == s->work->list->count)
         return STATUS_OK;
     if (was_stopped(s, last, last == WORKER_LATE ? 0 : code))
         return error_set(err, STATUS_INTERRUPTED, "the self-test was stopped");
+    if (ended && last != WORKER_LATE && was_killed(code))
+        return error_set(err, STATUS_FAILED,
+                         "the process of the self-test was killed by signal %d in %s, as the "
+                         "system does when memory is short or `ulimit -t` is reached; free memory "
+                         "or raise the limit, and start again",
+                         WTERMSIG(code), s->work->list->checks[s->at].name);
     return blame(s, last, code, err);
 }
 
