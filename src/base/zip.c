@@ -217,6 +217,7 @@ static status list_members(zip_file *z, error *err)
         return damaged(z, "its directory is larger than the file", err);
     unsigned char *bytes = malloc((size_t)d.size + 1);
     TRY(got_memory(bytes, err, z->path));
+    bytes[d.size] = '\0'; /* for AddressSanitizer, which takes strndup's argument for a string */
     status result = get(z, d.begin, bytes, (size_t)d.size, err);
     if (result == STATUS_OK)
         result = take_entries(z, &d, bytes, err);
