@@ -46,6 +46,22 @@ static void test_refused(void **state)
                 hierarchy_create(&tree, 1, coarse, 0, fine, parents, &err));
 }
 
+static void test_equal_names(void **state)
+{
+    (void)state;
+    error err;
+    hierarchy tree;
+    static const char *const twice[] = {"tree", "tree"}, *const same[] = {"oak", "elm", "oak",
+                                                                          "ash"};
+    static const int below_one[] = {0, 1, 0, 1}, below_two[] = {0, 1, 1, 0};
+    CHECK_FAILS(STATUS_FAILED, "two coarse classes are named 'tree'",
+                hierarchy_create(&tree, 2, twice, 4, fine, parents, &err));
+    CHECK_FAILS(STATUS_FAILED, "two fine classes are named 'oak'",
+                hierarchy_create(&tree, 2, coarse, 4, same, below_one, &err));
+    CHECK_OK(hierarchy_create(&tree, 2, coarse, 4, same, below_two, &err));
+    hierarchy_free(&tree);
+}
+
 static void expect_difference(int coarse_count, const char *const *coarse_names, int fine_count,
                               const char *const *fine_names, const int *of, const char *says)
 {
@@ -91,9 +107,8 @@ static void test_refused_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copy_is_equal),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_differences),
+        cmocka_unit_test(test_copy_is_equal), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_equal_names),   cmocka_unit_test(test_differences),
         cmocka_unit_test(test_refused_names),
     };
     return cmocka_run_group_tests_name("hierarchy", tests, NULL, NULL);

@@ -32,6 +32,37 @@ static status copy_names(char ***names, int count, const char *const *from, erro
     return STATUS_OK;
 }
 
+typedef struct class_key {
+    const char *name;
+    int parent; /* 0 for coarse classes */
+} class_key;
+
+static int by_key(const void *a, const void *b)
+{
+    const class_key *x = a, *y = b;
+    return x->parent != y->parent ? x->parent - y->parent : strcmp(x->name, y->name);
+}
+
+/* Classes of one name would become one directory and one entry of a map. Fine classes of different
+ * coarse ones may share a name. */
+static status check_unique(char *const *names, const int *parents, int count, const char *what,
+                           error *err)
+{
+    class_key *keys = malloc((size_t)count * sizeof *keys);
+    status result = got_memory(keys, err, "class names");
+    TRY(result);
+    for (int i = 0; i < count; i++)
+        keys[i] = (class_key){names[i], parents ? parents[i] : 0};
+    qsort(keys, (size_t)count, sizeof *keys, by_key);
+    for (int i = 1; i < count && result == STATUS_OK; i++)
+        if (by_key(&keys[i - 1], &keys[i]) == 0)
+            result =
+                error_set(err, STATUS_FAILED, "two %s classes are named '%s'; rename one of them",
+                          what, keys[i].name);
+    free(keys);
+    return result;
+}
+
 static status fill(hierarchy *tree, const char *const *coarse_names, const char *const *fine_names,
                    const int *parents, error *err)
 {
@@ -46,7 +77,8 @@ static status fill(hierarchy *tree, const char *const *coarse_names, const char 
                              tree->fine_names[i], parents[i], tree->coarse_count - 1);
         tree->parents[i] = parents[i];
     }
-    return STATUS_OK;
+    TRY(check_unique(tree->coarse_names, NULL, tree->coarse_count, "coarse", err));
+    return check_unique(tree->fine_names, tree->parents, tree->fine_count, "fine", err);
 }
 
 status hierarchy_create(hierarchy *tree, int coarse_count, const char *const *coarse_names,
