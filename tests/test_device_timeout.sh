@@ -38,6 +38,7 @@ check_stuck() {
     read -r code took <"$2.end"
     mv "$2.out" out && mv "$2.err" err
     check "$2" answered 1 "$(stuck "$1")"
+    check "... once" [ "$(cat out err | grep -c 'has stopped answering')" -eq 1 ]
     check "... soon" [ "$took" -lt $((timeout + last)) ]
 }
 
@@ -75,11 +76,14 @@ start_stuck input 2 eval --checkpoint $best
 start_stuck input 1 classify --checkpoint $best picture.bmp
 start_stuck peak_multiply 2 bench --backbone tiny --batch-size 2
 start_stuck peak_copy 2 tune --backbone tiny --batch-size 2
+# In the first step, whose batch the run then reads for a picture.
+start_stuck batchnorm_normalise 30 train $tiny --run first
 wait
 check_stuck input eval
 check_stuck input classify
 check_stuck peak_multiply bench
 check_stuck peak_copy tune
+check_stuck batchnorm_normalise train
 for command in "eval --checkpoint $best" "classify --checkpoint $best picture.bmp" \
     "bench --backbone tiny" "tune --backbone tiny" "train $tiny"; do
     check_run "${command%% *} has bounds" 2 "--device-timeout '?-1'?: " $command --device-timeout=-1

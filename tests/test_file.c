@@ -56,7 +56,7 @@ static void read_errors_name_the_file(void **state)
     assert_null(data);
     CHECK_OK(file_write(path, "0123456789A", 11, &err));
     CHECK_FAILS(STATUS_FAILED, "at most 10 are expected", file_read(path, 10, &data, &size, &err));
-    CHECK_FAILS(STATUS_FAILED, "not a regular file", file_read(*state, 10, &data, &size, &err));
+    CHECK_FAILS(STATUS_FAILED, "is a directory", file_read(*state, 10, &data, &size, &err));
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkfifo(path, 0600), 0); /* no process writes to it */
     CHECK_FAILS(STATUS_FAILED, "not a regular file", file_read(path, 10, &data, &size, &err));
@@ -306,8 +306,11 @@ static void makes_and_removes_trees(void **state)
     assert_false(file_is_directory(file));
     CHECK_FAILS(STATUS_FAILED, "/f", file_make_directory(file, &err));
 
-    CHECK_OK(file_make_directory(outside, &err));
     assert_int_equal(symlink(outside, link), 0);
+    assert_true(file_is_dangling(link));
+    CHECK_FAILS(STATUS_FAILED, "cannot be created: File exists", file_make_directory(link, &err));
+    CHECK_OK(file_make_directory(outside, &err));
+    assert_false(file_is_dangling(link) || file_is_dangling(outside));
     CHECK_FAILS(STATUS_FAILED, link, file_remove_tree(link, &err));
     assert_true(file_is_directory(outside) && file_is_directory(link));
     CHECK_OK(file_remove_tree(top, &err));

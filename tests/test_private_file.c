@@ -118,6 +118,8 @@ static void test_kinds(void **state)
     assert_int_equal(unlink(p->file), 0);
     assert_int_equal(mkfifo(p->file, 0600), 0);
     CHECK_FAILS(STATUS_FAILED, "kernel.bin: is not a regular file", read_file(p, &err));
+    CHECK_FAILS(STATUS_FAILED, "kernel.bin: is not a regular file; remove it",
+                private_file_write(p->file, "new", 3, &err));
     assert_int_equal(unlink(p->file), 0);
     CHECK_FAILS(STATUS_FAILED, "kernel.bin: cannot be opened", read_file(p, &err));
     free(other);

@@ -67,6 +67,21 @@ static void put_file(const char *directory, const char *name)
     free(path);
 }
 
+static void test_dangling_link(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    run_directory d;
+    char *link = put_beside(f, "-link", NULL);
+    assert_int_equal(rmdir(link), 0);
+    assert_int_equal(symlink("nowhere", link), 0);
+    CHECK_FAILS(STATUS_USAGE, "-link: is a symbolic link whose target does not exist",
+                run_directory_name(&d, link, &err));
+    run_directory_close(&d);
+    assert_int_equal(unlink(link), 0);
+    free(link);
+}
+
 static void test_one_start(void **state)
 {
     const fixture *f = *state;
@@ -270,6 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_one_start, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_dangling_link, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two_starts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_own_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_leftovers, set_up, tear_down),

@@ -326,7 +326,7 @@ static void test_foreign(void **state)
     expect_foreign("CREATE TABLE t (x); PRAGMA application_id = 7; PRAGMA user_version = 1");
     expect_foreign("PRAGMA application_id = 7");
     assert_int_equal(mkdir(path, 0777), 0);
-    expect_refused("is not a regular file");
+    expect_refused("is a directory");
     assert_int_equal(rmdir(path), 0);
 }
 

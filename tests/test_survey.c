@@ -94,7 +94,7 @@ static void test_headers(void **state)
         assert_int_equal(s.fault_count, 4);
         assert_fault(&s, 0, PART_VALID, 0, "/empty.png");
         assert_fault(&s, 1, PART_TEST, 1, "/text.jpg");
-        assert_fault(&s, 2, PART_TEST, 2, "/directory.png: is not a regular file");
+        assert_fault(&s, 2, PART_TEST, 2, "/directory.png: is a directory");
         assert_fault(&s, 3, PART_TEST, 3, "/gone.png: cannot be opened");
         assert_int_equal(s.readable, PLAIN + 2);
         assert_int_equal(s.width.min, 5);

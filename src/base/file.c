@@ -46,10 +46,13 @@ static status open_stream(int descriptor, const char *path, FILE **stream, size_
     *stream = to_stream(descriptor, "rb");
     if (!*stream)
         return file_error(err, path, "cannot be opened");
-    if (fstat(fileno(*stream), &info) != 0 || !S_ISREG(info.st_mode)) {
+    bool known = fstat(fileno(*stream), &info) == 0;
+    if (!known || !S_ISREG(info.st_mode)) {
         fclose(*stream);
         *stream = NULL;
-        return error_set(err, STATUS_FAILED, "%s: is not a regular file", path);
+        return error_set(err, STATUS_FAILED, "%s: is %s", path,
+                         known && S_ISDIR(info.st_mode) ? "a directory; expected a file"
+                                                        : "not a regular file");
     }
     *size = (size_t)info.st_size;
     return STATUS_OK;
@@ -357,6 +360,12 @@ bool file_exists_in(const char *directory, const char *name)
     return snprintf(path, sizeof path, "%s/%s", directory, name) < PATH_MAX && file_exists(path);
 }
 
+bool file_is_dangling(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && !file_exists(path);
+}
+
 bool file_is_directory(const char *path)
 {
     struct stat info;
@@ -373,9 +382,10 @@ status file_make_directory(const char *path, error *err)
             continue;
         char kept = *at;
         *at = '\0';
-        if (mkdir(copy, 0777) != 0 && !file_is_directory(copy)) {
+        int reason = mkdir(copy, 0777) == 0 ? 0 : errno;
+        if (reason && !file_is_directory(copy)) {
             result = error_set(err, STATUS_FAILED, "%s: directory cannot be created: %s%s", copy,
-                               strerror(errno), file_write_advice(errno));
+                               strerror(reason), file_write_advice(reason));
             break;
         }
         *at = kept;

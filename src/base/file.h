@@ -78,6 +78,8 @@ bool file_exists(const char *path);
 /* Whether DIRECTORY/NAME exists. */
 bool file_exists_in(const char *directory, const char *name);
 bool file_is_directory(const char *path);
+/* Whether it is a symbolic link whose target does not exist. */
+bool file_is_dangling(const char *path);
 
 /* Opens a regular file for reading; *size is its size in bytes. Anything else with that name is an
  * error; if it is a pipe, the call does not wait for a writer. */

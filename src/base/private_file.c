@@ -112,6 +112,15 @@ static status write_contents(file_writer *writer, const void *data, size_t size,
     return file_writer_put(writer, data, size, err);
 }
 
+/* The program chose the name, so only removal helps. */
+static status check_kind(const char *path, error *err)
+{
+    struct stat info;
+    if (stat(path, &info) != 0 || S_ISREG(info.st_mode))
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED, "%s: is not a regular file; remove it", path);
+}
+
 status private_file_write(const char *path, const void *data, size_t size, error *err)
 {
     file_writer writer;
@@ -120,6 +129,7 @@ status private_file_write(const char *path, const void *data, size_t size, error
     status result = private_directory_make(parent, err);
     free(parent);
     TRY(result);
+    TRY(check_kind(path, err));
     TRY(file_writer_open(&writer, path, err));
     return file_writer_end(&writer, write_contents(&writer, data, size, err), err);
 }

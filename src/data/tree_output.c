@@ -141,7 +141,7 @@ status tree_output_begin(tree_output *t, const char *out, bool train, bool test,
 {
     const bool wanted[PARTS] = {[TRAIN] = train, [TEST] = test};
     leftovers left = {.output = t, .result = STATUS_OK};
-    *t = (tree_output){.out = out, .lock = -1};
+    *t = (tree_output){.out = out, .lock = -1, .made = !file_exists(out)};
     char *name = text_format("%s/.preprocess", out);
     TRY(got_memory(name, err, out));
     status result = unfinished_create(name, NULL, take_left, &left, &t->path, &t->lock, err);
@@ -195,6 +195,8 @@ void tree_output_close(tree_output *t)
         return;
     if (t->path)
         discard(t->path);
+    if (t->made)
+        rmdir(t->out); /* fails if anything is in it */
     file_unlock(t->lock);
     free(t->path);
     *t = (tree_output){0};

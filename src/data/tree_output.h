@@ -14,6 +14,7 @@ typedef struct tree_output {
     const char *out; /* borrowed: where the tree belongs */
     char *path;      /* where it is written, as PART_images/COARSE/FINE/FILE */
     int lock;
+    bool made;      /* `out` did not exist */
     bool completed; /* tree_output_begin has completed a tree that a killed process left */
     bool done;      /* it was, and now `out` has all parts that were asked for: write nothing */
 } tree_output;

@@ -238,12 +238,13 @@ status selftest_record(const selftest_work *w, size_t i, const verdict *found, e
 }
 
 /* Runs the checks and remembers the verdicts. Without a cache directory they last as long as the
- * device is open. */
+ * device is open. What is wrong with the whole cache is for the program to say, once. */
 static status run_list(const selftest_work *w, const char *program, error *err)
 {
-    error fault;
+    error fault, ignored;
     status result = program ? selftest_run_apart(w, program, err) : run_here(w, err);
-    if (verdicts_save(w->dev->verdicts, &fault) != STATUS_OK && w->observer->note)
+    if (verdicts_save(w->dev->verdicts, &fault) != STATUS_OK && w->observer->note &&
+        cache_check(&ignored) == STATUS_OK)
         w->observer->note(w->observer->context, fault.message);
     return result;
 }

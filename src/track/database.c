@@ -322,8 +322,10 @@ static status check_file(const char *path, bool create, error *err)
     struct stat info;
     if (stat(path, &info) != 0)
         return create && errno == ENOENT ? STATUS_OK : file_error(err, path, "cannot be opened");
-    return S_ISREG(info.st_mode) ? STATUS_OK
-                                 : error_set(err, STATUS_FAILED, "%s: is not a regular file", path);
+    if (S_ISREG(info.st_mode))
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED, "%s: is %s", path,
+                     S_ISDIR(info.st_mode) ? "a directory; expected a file" : "not a regular file");
 }
 
 status database_open(const char *path, const database_form *form, bool create, database *db,

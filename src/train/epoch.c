@@ -79,7 +79,8 @@ static void look_closely(trainer *t, const evaluation *seen)
     status result = t->model.dev->precision == PRECISION_FP16
                         ? solver_get_loss_scale(t->model.solve, &scaling, &k->why)
                         : STATUS_OK;
-    tracking_check(k, result);
+    if (!device_is_stuck(t->model.dev)) /* the next step reports that */
+        tracking_check(k, result);
     if (result == STATUS_OK)
         snapshots_histograms(k, t->model.net, t->state.step, scaling.scale);
 }

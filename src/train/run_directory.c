@@ -40,6 +40,11 @@ status run_directory_name(run_directory *d, const char *name, error *err)
         .path = name ? text_format("%s", name) : dated_name(), .lock = -1, .own_name = !name};
     TRY(got_memory(d->path, err, "the run's name"));
     cut_slashes(d->path);
+    if (file_is_dangling(d->path))
+        return error_set(err, STATUS_USAGE,
+                         "%s: is a symbolic link whose target does not exist; remove it or choose "
+                         "another --run",
+                         d->path);
     if (d->own_name || !file_exists(d->path))
         return STATUS_OK;
     if (!file_exists_in(d->path, "config.json"))
