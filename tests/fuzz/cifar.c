@@ -58,12 +58,12 @@ static void put_batch(const char *name)
     free(fuzz_file(name, batch, size + sizeof tail - 1));
 }
 
-/* A list of names in a pickle: ](U1aU1a...e. */
+/* A list of names of two digits in a pickle: ](U\x0200U\x0201...e. */
 static size_t put_list(uint8_t *to, const char *key, int count)
 {
     size_t size = (size_t)sprintf((char *)to, "U%c%s](", (int)strlen(key), key);
-    for (int i = 0; i < count; i++, size += 3)
-        memcpy(to + size, "U\1a", 3);
+    for (int i = 0; i < count; i++, size += 4)
+        memcpy(to + size, (const char[]){'U', 2, (char)('0' + i / 10), (char)('0' + i % 10)}, 4);
     to[size++] = 'e';
     return size;
 }
