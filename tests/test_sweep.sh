@@ -329,7 +329,7 @@ check_run "another file under the same name" 2 'capped was started with another 
 mv was.yaml capped.yaml
 check_run "other words for the runs" 2 'capped was started with other words' sweep capped.yaml -- $words
 check_run "another seed" 2 'capped was started with another --seed' sweep capped.yaml --seed 2 -- $brief
-check_run "a summary of so many runs" 2 'count has no effect with --summary' \
+check_run "a summary with a number of runs" 2 'count has no effect with --summary' \
     sweep "all of it" --summary --count 3
 check_run "a summary of two sweeps" 2 "'other': unexpected argument" sweep "all of it" other --summary
 check_run "the summary of an unknown sweep" 1 'the store does not have a sweep sevens; its sweeps are all of it, ' \

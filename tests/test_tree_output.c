@@ -156,8 +156,8 @@ static void test_parts(void **state)
     assert_int_equal(entries(f), 3);
 }
 
-/* What a process leaves that was killed after so many of the steps of placing a whole tree; -1:
- * before the tree was whole. */
+/* Leaves what a process leaves that is killed after this number of steps of placing a whole tree;
+ * -1: before the tree is whole. */
 static void leave(const fixture *f, int steps)
 {
     char *left = text_format("%s/.preprocess.new-1-0", f->out);

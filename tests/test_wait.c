@@ -137,8 +137,9 @@ static void test_queue(void **state)
 
 /* ---- A device that stops answering ---- */
 
-/* A device that waits for an event of ours before it runs the kernels that follow. */
-static device *open_blocked(const device *dev, cl_event *gate)
+/* A device that waits for an event of ours before it runs the kernels that follow, with a
+ * buffer and, on request, a kernel that waits. */
+static device *open_blocked(const device *dev, bool with_kernel, cl_event *gate, cl_mem *buffer)
 {
     error err;
     cl_int code;
@@ -148,6 +149,10 @@ static device *open_blocked(const device *dev, cl_event *gate)
     assert_int_equal(clEnqueueMarkerWithWaitList(blocked->queue, 1, gate, NULL), CL_SUCCESS);
     CHECK_OK(flight_begin(blocked, &err));
     device_set_timeout(blocked, 2);
+    const size_t count = (size_t)blocked->vec;
+    CHECK_OK(buffer_create(blocked, 2 * count * sizeof(float), buffer, &err));
+    if (with_kernel)
+        CHECK_OK(peak_copy(blocked, *buffer, *buffer, count, &err));
     return blocked;
 }
 
@@ -187,14 +192,9 @@ static void unblock(device *dev, cl_event gate, cl_mem *buffer)
 static void test_stuck(void **state)
 {
     for (int kernels = 0; kernels < 2; kernels++) {
-        error err;
         cl_event gate;
         cl_mem buffer;
-        device *dev = open_blocked(*state, &gate);
-        const size_t count = (size_t)dev->vec;
-        CHECK_OK(buffer_create(dev, 2 * count * sizeof(float), &buffer, &err));
-        if (kernels)
-            CHECK_OK(peak_copy(dev, buffer, buffer, count, &err));
+        device *dev = open_blocked(*state, kernels, &gate, &buffer);
         expect_stuck(dev, buffer, kernels ? "the kernel peak_copy" : "a copy of memory");
         unblock(dev, gate, &buffer);
     }
@@ -206,8 +206,7 @@ static void test_stopped(void **state)
     error err;
     cl_event gate;
     cl_mem buffer;
-    device *dev = open_blocked(*state, &gate);
-    CHECK_OK(buffer_create(dev, sizeof(float), &buffer, &err));
+    device *dev = open_blocked(*state, false, &gate, &buffer);
     double moved = clock_now() - 60;
     dev->looked = moved;
     CHECK_OK(wait_watch(dev, &moved, &err));
@@ -226,10 +225,7 @@ static void test_lost(void **state)
         error err;
         cl_event gate;
         cl_mem buffer;
-        device *dev = open_blocked(*state, &gate);
-        const size_t count = (size_t)dev->vec;
-        CHECK_OK(buffer_create(dev, 2 * count * sizeof(float), &buffer, &err));
-        CHECK_OK(peak_copy(dev, buffer, buffer, count, &err));
+        device *dev = open_blocked(*state, true, &gate, &buffer);
         asked = 0;
         fail_from = from;
         CHECK_FAILS(STATUS_FAILED, expected, wait_for_queue(dev, false, &err));

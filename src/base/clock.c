@@ -12,6 +12,13 @@ double clock_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+double clock_stood(double *looked)
+{
+    const double longest = 1, now = clock_now(), gap = now - *looked;
+    *looked = now;
+    return gap > longest ? gap : 0;
+}
+
 void clock_duration(double seconds, char *text, size_t capacity)
 {
     /* The negated comparison catches NaN too. */

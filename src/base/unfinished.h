@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-/* Called with each directory that a killed process left; the directory is locked meanwhile. */
+/* Called with each directory that a killed process left. It is locked during the call. */
 typedef void unfinished_visit(void *context, const char *directory);
 
 /* Creates the directory for `name`, locked, and its parents, after it has passed to `visit` those

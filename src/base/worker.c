@@ -79,9 +79,6 @@ status worker_start(char *const arguments[], worker *started, error *err)
     return STATUS_OK;
 }
 
-/* A longer gap between two looks is time in which this process stood still. */
-static const double longest_gap = 1;
-
 static bool may_wait(worker_patience p, double until)
 {
     return clock_now() < until && !(p.stop && *p.stop);
@@ -130,8 +127,7 @@ enum worker_event worker_wait(worker *w, worker_patience patience)
             return WORKER_SAID;
         if (!receive(w))
             return take_line(w) ? WORKER_SAID : WORKER_DONE;
-        const double now = clock_now(), stood = now - looked > longest_gap ? now - looked : 0;
-        looked = now;
+        const double stood = clock_stood(&looked);
         until += stood;
         w->stood += stood;
     }

@@ -337,7 +337,7 @@ static status inflate_all(const zip_file *z, const zip_member *m, uint64_t at, z
     return compare_checksum(z, m, crc32_z(0, to, (size_t)m->size), err);
 }
 
-/* Unpacks the member to z->bytes, unless it is there already. */
+/* Unpacks the member to z->bytes if it is not there yet. */
 static status unpack(zip_file *z, const zip_member *m, uint64_t at, error *err)
 {
     z_stream s = {0};

@@ -42,19 +42,12 @@ static status check_free(const char *out, const char *part, error *err)
                : STATUS_OK;
 }
 
-static status move_part(const char *from, const char *out, const char *part, error *err)
+/* Gives FROM/NAME its place, OUT/NAME, by file_rename or file_link. */
+static status put(const char *from, const char *out, const char *name,
+                  status by(const char *from, const char *to, error *err), error *err)
 {
-    char *old = text_format("%s/%s", from, part), *new = text_format("%s/%s", out, part);
-    status result = old && new ? file_rename(old, new, err) : error_memory(err, out);
-    free(old);
-    free(new);
-    return result;
-}
-
-static status link_map(const char *from, const char *out, error *err)
-{
-    char *old = text_format("%s/%s", from, map_name), *new = text_format("%s/%s", out, map_name);
-    status result = old && new ? file_link(old, new, err) : error_memory(err, out);
+    char *old = text_format("%s/%s", from, name), *new = text_format("%s/%s", out, name);
+    status result = old && new ? by(old, new, err) : error_memory(err, out);
     free(old);
     free(new);
     return result;
@@ -66,10 +59,10 @@ static status place_locked(const char *from, const char *out, error *err)
     for (int i = 0; i < PARTS; i++)
         if (file_exists_in(from, parts[i]))
             TRY(check_free(out, parts[i], err));
-    TRY(link_map(from, out, err));
+    TRY(put(from, out, map_name, file_link, err));
     for (int i = 0; i < PARTS; i++)
         if (file_exists_in(from, parts[i]))
-            TRY(move_part(from, out, parts[i], err));
+            TRY(put(from, out, parts[i], file_rename, err));
     return file_remove_tree(from, err);
 }
 
@@ -119,7 +112,7 @@ static void take_left(void *context, const char *directory)
                                  directory);
 }
 
-/* A process that was killed in link_map leaves a temporary name. */
+/* A process that was killed in file_link leaves a temporary name. */
 static void remove_link(void *context, const char *name, const char *path)
 {
     (void)context;
@@ -127,7 +120,7 @@ static void remove_link(void *context, const char *name, const char *path)
         unlink(path);
 }
 
-/* Under the lock, so that no other process is in link_map. */
+/* Under the lock, so that no other process is in file_link. */
 static status remove_links(const char *out, error *err)
 {
     int lock;

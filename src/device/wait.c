@@ -16,9 +16,6 @@ enum { NANOSECONDS = 1000000000 };
 static const double shortest_sleep = 20e-6, longest_sleep = 1e-3, sleep_part = 1.0 / 64;
 /* While a driver is to call back, looks are only for progress, and if a driver forgets to call. */
 static const double shortest_nap = 1e-3, longest_nap = 0.1;
-/* A longer gap between two looks is time in which this process stood still (Ctrl-Z, a suspended
- * machine), and the threads of a CPU's driver with it. */
-static const double longest_gap = 1;
 
 static double within(double value, double least, double most)
 {
@@ -70,12 +67,9 @@ status wait_refuse(const device *dev, error *err)
 
 status wait_watch(device *dev, double *moved, error *err)
 {
-    const double now = clock_now(), gap = now - dev->looked;
-    dev->looked = now;
-    if (flight_advance(dev))
-        *moved = now;
-    else if (gap > longest_gap)
-        *moved = fmin(*moved + gap, now);
+    /* If this process stood still, the threads of a CPU's driver did so too. */
+    const double stood = clock_stood(&dev->looked), now = dev->looked;
+    *moved = flight_advance(dev) ? now : fmin(*moved + stood, now);
     dev->stuck |= dev->timeout > 0 && now - *moved > dev->timeout;
     return wait_refuse(dev, err);
 }
@@ -136,7 +130,7 @@ static bell *hang_bell(cl_event event)
     return NULL;
 }
 
-/* Sleeps until the bell rings, but at most so many seconds. Returns the event's state. */
+/* Sleeps until the bell rings or the time is over. Returns the event's state. */
 static cl_int listen(bell *b, double seconds)
 {
     const double end = clock_now() + seconds;

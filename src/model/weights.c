@@ -209,7 +209,7 @@ static status judge(const loading *l, const char *path, bool strict, int kept, e
     return STATUS_OK;
 }
 
-/* Loads, and collects the report's text meanwhile. */
+/* Loads the weights and collects the text of the report. */
 static status write_report(loading *l, const char *path, int *kept, error *err)
 {
     text_writer text;
