@@ -426,8 +426,18 @@ static status check_batch(const network *net, const network_batch *batch, error 
     return check_ticket(net, err);
 }
 
-status network_forward(network *net, const network_batch *batch, enum step_mode mode,
-                       float coarse_weight, float fine_weight, error *err)
+/* Waits, after a failure, until the device has read the host's memory: the caller may free the
+ * batch then. */
+static status leave(network *net, status result)
+{
+    error ignored;
+    if (result != STATUS_OK)
+        device_finish(net->dev, &ignored);
+    return result;
+}
+
+static status forward(network *net, const network_batch *batch, enum step_mode mode,
+                      float coarse_weight, float fine_weight, error *err)
 {
     bool train = mode == STEP_TRAIN;
     const float weights[HEAD_COUNT] = {coarse_weight, fine_weight};
@@ -443,6 +453,12 @@ status network_forward(network *net, const network_batch *batch, enum step_mode 
     return batch->fine ? run_losses(net, batch, train, weights, err) : STATUS_OK;
 }
 
+status network_forward(network *net, const network_batch *batch, enum step_mode mode,
+                       float coarse_weight, float fine_weight, error *err)
+{
+    return leave(net, forward(net, batch, mode, coarse_weight, fine_weight, err));
+}
+
 status network_backward(network *net, gradient_terms terms, error *err)
 {
     if (!net->trains || (net->options.steps_in_backward && terms.beta != 1))
@@ -450,11 +466,11 @@ status network_backward(network *net, gradient_terms terms, error *err)
                          net->trains
                              ? "beta must be 1: this network adds its gradients to the weights"
                              : "a backward pass must follow the forward pass of a training step");
-    return execute_backward(net->dev, &net->g, net->p, net->count, terms, net->shared, &net->watch,
-                            err);
+    return leave(net, execute_backward(net->dev, &net->g, net->p, net->count, terms, net->shared,
+                                       &net->watch, err));
 }
 
-status network_fetch(network *net, int *opened, error *err)
+static status fetch(network *net, int *opened, error *err)
 {
     TRY(check_ticket(net, err));
     *opened = (int)(net->fetched++ % TICKETS);
@@ -468,7 +484,12 @@ status network_fetch(network *net, int *opened, error *err)
     return buffer_flush(net->dev, err);
 }
 
-status network_wait(network *net, int opened, const step_results **results, error *err)
+status network_fetch(network *net, int *opened, error *err)
+{
+    return leave(net, fetch(net, opened, err));
+}
+
+static status wait(network *net, int opened, const step_results **results, error *err)
 {
     ticket *t = &net->tickets[opened];
     if (!t->open)
@@ -479,6 +500,11 @@ status network_wait(network *net, int opened, const step_results **results, erro
     t->handed = (step_results){t->count, t->results[HEAD_COARSE], t->results[HEAD_FINE]};
     *results = &t->handed;
     return STATUS_OK;
+}
+
+status network_wait(network *net, int opened, const step_results **results, error *err)
+{
+    return leave(net, wait(net, opened, results, err));
 }
 
 static status read_value(network *net, int index, float *values, error *err)

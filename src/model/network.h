@@ -117,7 +117,9 @@ enum step_mode {
 };
 
 /* A step is network_forward, then network_backward if it is a training step, then network_fetch.
- * network_wait returns its results; only network_wait waits for the device.
+ * network_wait returns its results; only network_wait waits for the device. If one of the four
+ * fails, it waits too, unless the device is stuck (device_is_stuck): the batch's memory is free
+ * then.
  *
  * The forward pass uploads the batch and runs the input and the layers. With labels it computes the
  * losses. With STEP_TRAIN it also computes the gradients of coarse_weight * (coarse loss + marginal
