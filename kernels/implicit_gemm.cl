@@ -4,28 +4,42 @@
 // for devices that run a work-item on a core with vector registers, that is for CPUs.
 //
 // A work-item owns a block of `tiles` x `panels` tiles of the result, at most MAX_TILES and
-// MAX_PANELS. It copies a chunk of each factor, at most CHUNK steps of the sum, into private arrays
-// that fit the first two caches, and multiplies them tile by tile. Registers contain ROWS x 2
-// vectors of sums, a pair of vectors of one factor and a value of the other.
+// MAX_PANELS. It copies a chunk of each factor, at most CHUNK lanes (matrix_unit.cl) of the sum,
+// into private arrays that fit the first two caches, and multiplies them tile by tile. Registers
+// contain ROWS x 2 vectors of sums, a pair of vectors of one factor and a lane of the other.
 // src/ops/implicit_gemm.c sets ROWS, CHUNK, MAX_TILES and MAX_PANELS. The layout follows Goto and
 // van de Geijn, "Anatomy of high-performance matrix multiplication" (2008): the copies make all
 // later reads contiguous and keep borders out of the inner loop.
+//
+// Weights that many products share can be packed once: implicit_gemm_pack stores them as the
+// products read them, lanes[taps][panels][lanes of the source's channels][COLUMNS], with zeros for
+// channels and columns that do not exist. They are then multiplied where they are.
 //
 // In the forward pass and the data gradient the rows are pixels, ordered by position in the image
 // first and by image second. The rows of a tile then mostly have the same position, and so the same
 // taps outside the image, which are skipped.
 
+#include "matrix_unit.cl"
+
 #define COLUMNS  (2 * VEC)
 #define MAX_ROWS (MAX_TILES * ROWS)
+#define CHANNELS (CHUNK * STEPS) // steps of the sum in a chunk
 // Length of a row of the gathered factor. Not a power of two, so that rows do not compete for the
 // same cache set.
 #define ROW_STEP (CHUNK + 16)
+
+INLINE int lanes_in(int steps)
+{
+    return (steps + STEPS - 1) / STEPS;
+}
 
 typedef struct sums {
     vec low[ROWS], high[ROWS];
 } sums;
 
-INLINE void copy_reals(const global real *from, float *to, int count)
+#if STEPS == 1
+// Copies `count` channels of a pixel.
+INLINE void copy_lanes(const global real *from, lane *to, int count)
 {
     int i = 0;
     for (; i + VEC <= count; i += VEC)
@@ -33,6 +47,39 @@ INLINE void copy_reals(const global real *from, float *to, int count)
     for (; i < count; i++)
         to[i] = real_get(from + i);
 }
+
+// The lanes of one step, or of two steps that follow each other, from VEC channels of a pixel each.
+// Only `left` channels exist; the others become zero.
+INLINE lanes lanes_of_pixels(const global real *first, const global real *second, int left)
+{
+    return real_load_part(first, left);
+}
+#else
+// Bfloat16 is stored as it is multiplied. A packed struct is copied to and from any address.
+typedef struct __attribute__((packed)) loose_lanes {
+    lanes bits;
+} loose_lanes;
+
+INLINE void copy_lanes(const global real *from, lane *to, int count)
+{
+    int i = 0;
+    for (; i + 2 * VEC <= count; i += 2 * VEC)
+        lanes_store(((const global loose_lanes *)(from + i))->bits, to + i / 2);
+    for (; i < count; i += 2)
+        to[i / 2] = from[i] | (i + 1 < count ? (uint)from[i + 1] << 16 : 0);
+}
+
+INLINE lanes bits_of(const global real *pixel, int left)
+{
+    return as_lanes(real_load_part(pixel, left));
+}
+
+INLINE lanes lanes_of_pixels(const global real *first, const global real *second, int left)
+{
+    const lanes low = bits_of(first, left) >> 16;
+    return second ? low | bits_of(second, left) : low;
+}
+#endif
 
 // Copies a pair of vectors from a row that has `left` floats left; the others become zero.
 INLINE void copy_columns(const global float *from, float *to, int left)
@@ -44,12 +91,6 @@ INLINE void copy_columns(const global float *from, float *to, int left)
     }
     vec_store(vec_load_part(from, left), to);
     vec_store(left > VEC ? vec_load_part(from + VEC, left - VEC) : (vec)(0.0f), to + VEC);
-}
-
-INLINE void copy_real_columns(const global real *from, float *to, int left)
-{
-    vec_store(real_load_part(from, left), to);
-    vec_store(left > VEC ? real_load_part(from + VEC, left - VEC) : (vec)(0.0f), to + VEC);
 }
 
 // to[k][column] = from[column * step + k] for k < count and column < columns; zero for other
@@ -94,17 +135,19 @@ INLINE void copy_transposed(const global float *from, size_t step, float *to, in
     }
 }
 
-// A panel of the weights in memory: `rows` rows of `lines` cache lines, `step` floats apart. The
-// rows are too far apart for the processor's own prefetcher, and each panel is read only a few
-// times, so waiting for it can take a third of the time.
+// A panel of the weights in memory: `rows` rows of `lines` cache lines, `step` floats apart. If the
+// weights are not packed, the rows are too far apart for the processor's own prefetcher. Each panel
+// is read only a few times, so waiting for it can take a third of the time.
 typedef struct panel {
     const global float *at;
     size_t step;
     int rows, lines;
 } panel;
 
-enum { LINE = 16 }; // floats in a cache line; true for nearly all processors and harmless for
-                    // others
+enum {
+    LINE = 16
+}; // floats in a cache line; true for nearly all processors and harmless for
+   // others
 
 // Prefetches cache lines [first, last) of a panel, but only if the compiler is PoCL's, which is
 // recognised by its macro: SPIR-V cannot express the builtin, and Mesa's translator to SPIR-V ends
@@ -114,25 +157,30 @@ INLINE void prefetch_lines(const panel p, int first, int last)
 #if defined(POCL_DEVICE_ADDRESS_BITS) && defined(__has_builtin)
 #if __has_builtin(__builtin_prefetch)
     for (int i = first; i < last; i++)
-        __builtin_prefetch(
-            (const void *)(size_t)(p.at + i / p.lines * p.step + i % p.lines * LINE), 0, 2);
+        __builtin_prefetch((const void *)(size_t)(p.at + i / p.lines * p.step + i % p.lines * LINE),
+                           0, 2);
 #endif
 #endif
 }
 
-// sums += a * b. Element (row, k) of a is at row * row_step + k * k_step; b is [k][COLUMNS].
-INLINE void multiply(const float *a, int row_step, int k_step, const float *b, int count, sums *s)
-{
-    for (int k = 0; k < count; k++) {
-        const vec low = vec_load(b + k * COLUMNS), high = vec_load(b + k * COLUMNS + VEC);
-#pragma unroll
-        for (int i = 0; i < ROWS; i++) {
-            const vec factor = (vec)(a[i * row_step + k * k_step]);
-            s->low[i] = fma(factor, low, s->low[i]);
-            s->high[i] = fma(factor, high, s->high[i]);
-        }
+// sums += a * b. Lane (row, k) of a is at row * row_step + k * k_step; b is [k][COLUMNS].
+#define MULTIPLY(name, space)                                                                      \
+    INLINE void name(const lane *a, int row_step, int k_step, const space lane *b, int count,      \
+                     sums *s)                                                                      \
+    {                                                                                              \
+        for (int k = 0; k < count; k++) {                                                          \
+            const lanes low = lanes_load(b + k * COLUMNS);                                         \
+            const lanes high = lanes_load(b + k * COLUMNS + VEC);                                  \
+            _Pragma("unroll") for (int i = 0; i < ROWS; i++)                                       \
+            {                                                                                      \
+                const lane factor = a[i * row_step + k * k_step];                                  \
+                s->low[i] = multiply_add(factor, low, s->low[i]);                                  \
+                s->high[i] = multiply_add(factor, high, s->high[i]);                               \
+            }                                                                                      \
+        }                                                                                          \
     }
-}
+MULTIPLY(multiply, private)
+MULTIPLY(multiply_packed, global)
 
 INLINE void load_row(const global float *from, int left, vec *low, vec *high)
 {
@@ -151,7 +199,7 @@ INLINE void store_row(vec low, vec high, global float *to, int left)
 // kept in private memory with rows of PARTIAL_STEP, since storing them as halves would round them
 // after every chunk.
 #ifdef HALF_STORAGE
-#define PARTIAL private
+#define PARTIAL      private
 #define PARTIAL_STEP (MAX_PANELS * COLUMNS)
 
 INLINE void load_partial(const float *from, int left, vec *low, vec *high)
@@ -166,14 +214,15 @@ INLINE void store_partial(vec low, vec high, float *to, int left)
     vec_store(high, to + VEC);
 }
 #else
-#define PARTIAL global
+#define PARTIAL                             global
 #define load_partial(from, left, low, high) load_row(from, left, low, high)
 #define store_partial(low, high, to, left)  store_row(low, high, to, left)
 #endif
 
-// target[to[i]...] = (add ? target : 0) + a * b, for `rows` rows and `left` columns of one tile.
-INLINE void multiply_tile(const float *a, const float *b, int count, PARTIAL float *target,
-                          const size_t *to, int rows, int left, bool add)
+// target[to[i]...] = (add ? target : 0) + a * b, for `rows` rows and `left` columns of one tile. b
+// is `packed` or, if that is NULL, `copied`.
+INLINE void multiply_tile(const lane *a, const lane *copied, const global lane *packed, int count,
+                          PARTIAL float *target, const size_t *to, int rows, int left, bool add)
 {
     sums s;
 #pragma unroll
@@ -184,7 +233,10 @@ INLINE void multiply_tile(const float *a, const float *b, int count, PARTIAL flo
         for (int i = 0; i < ROWS; i++)
             load_partial(target + to[i], left, &s.low[i], &s.high[i]);
     }
-    multiply(a, ROW_STEP, 1, b, count, &s);
+    if (packed)
+        multiply_packed(a, ROW_STEP, 1, packed, count, &s);
+    else
+        multiply(a, ROW_STEP, 1, copied, count, &s);
 #pragma unroll
     for (int i = 0; i < ROWS; i++)
         if (i < rows)
@@ -226,19 +278,66 @@ INLINE void sum_block(const global real *y, const size_t *to, int rows, int colu
     }
 }
 
+// The weights of one tap, as they are or packed.
+typedef struct tap_weights {
+    const global float *at;
+    bool packed;
+} tap_weights;
+
 // The panel of a tap's weights that begins with channel c of the source and the given column of the
-// target.
-INLINE panel panel_of(const global float *tap, const geometry g, int c, int column)
+// target, both the first of a chunk and of a panel.
+INLINE panel panel_of(const tap_weights tap, const geometry g, int c, int column)
 {
-    const int channels = min(CHUNK, g.source_c - c), columns = min(COLUMNS, g.target_c - column);
+    const int channels = min(CHANNELS, g.source_c - c), columns = min(COLUMNS, g.target_c - column);
+    if (tap.packed) {
+        const size_t before = (size_t)(column / COLUMNS) * lanes_in(g.source_c) + c / STEPS;
+        const panel p = {tap.at + before * COLUMNS, COLUMNS, lanes_in(channels),
+                         (COLUMNS + LINE - 1) / LINE};
+        return p;
+    }
     if (g.transposed) {
-        const panel p = {tap + (size_t)column * g.source_c + c, g.source_c, columns,
+        const panel p = {tap.at + (size_t)column * g.source_c + c, g.source_c, columns,
                          (channels + LINE - 1) / LINE};
         return p;
     }
-    const panel p = {tap + (size_t)c * g.target_c + column, g.target_c, channels,
+    const panel p = {tap.at + (size_t)c * g.target_c + column, g.target_c, channels,
                      (columns + LINE - 1) / LINE};
     return p;
+}
+
+// Copies `count` channels of a panel that is not packed, from channel `first` of it on, to
+// to[count][COLUMNS]. `columns` columns exist; the others become zero.
+INLINE void copy_panel(const panel p, const geometry g, int first, int count, int columns,
+                       float *to)
+{
+    if (g.transposed)
+        copy_transposed(p.at + first, p.step, to, count, p.rows);
+    else
+        for (int i = 0; i < count; i++)
+            copy_columns(p.at + (first + i) * p.step, to + i * COLUMNS, columns);
+}
+
+// Packs `count` channels of a panel: lanes[lanes_in(count)][COLUMNS].
+INLINE void pack_panel(const panel p, const geometry g, int count, int columns, lane *to)
+{
+#if STEPS == 1
+    copy_panel(p, g, 0, count, columns, to);
+#else
+    enum { GROUP = 4 * VEC }; // channels; even
+    float steps[GROUP * COLUMNS];
+    for (int first = 0; first < count; first += GROUP) {
+        const int some = min((int)GROUP, count - first);
+        copy_panel(p, g, first, some, columns, steps);
+        if (some % 2)
+            for (int i = 0; i < COLUMNS; i++)
+                steps[some * COLUMNS + i] = 0.0f;
+        for (int i = 0; i < lanes_in(some) * COLUMNS; i += VEC) {
+            const float *at = steps + i / COLUMNS * 2 * COLUMNS + i % COLUMNS;
+            lanes_store(lanes_of(vec_load(at), vec_load(at + COLUMNS)),
+                        to + first / 2 * COLUMNS + i);
+        }
+    }
+#endif
 }
 
 // A work-item's block of the result.
@@ -300,23 +399,23 @@ INLINE uint meet_tap(const geometry g, const block b, const places *p, int offse
 // A chunk of the sum: `count` channels of the source from channel c on, the weights of one tap, and
 // a bit mask of the tiles that use it. next_tap: the weights of the next tap in the row, or NULL.
 typedef struct chunk {
-    const global float *tap, *next_tap;
+    tap_weights tap, next_tap;
     int c, count;
     uint used;
 } chunk;
 
 // Gathers the source's factor of a chunk.
 INLINE void gather_rows(const global real *source, const geometry g, const block b, const chunk k,
-                        const int *from, float *a)
+                        const int *from, lane *a)
 {
     for (int r = 0; r < b.tiles * ROWS; r++) {
         if (!(k.used >> r / ROWS & 1))
             continue;
         if (r < b.rows && from[r] >= 0)
-            copy_reals(source + (size_t)from[r] * g.source_c + k.c, a + r * ROW_STEP, k.count);
+            copy_lanes(source + (size_t)from[r] * g.source_c + k.c, a + r * ROW_STEP, k.count);
         else
-            for (int i = 0; i < k.count; i++)
-                a[r * ROW_STEP + i] = 0.0f;
+            for (int i = 0; i < lanes_in(k.count); i++)
+                a[r * ROW_STEP + i] = 0;
     }
 }
 
@@ -326,9 +425,9 @@ INLINE panel next_panel(const geometry g, const block b, const chunk k, int colu
 {
     if (column + COLUMNS < b.first_column + b.columns)
         return panel_of(k.tap, g, k.c, column + COLUMNS);
-    if (k.c + CHUNK < g.source_c)
-        return panel_of(k.tap, g, k.c + CHUNK, b.first_column);
-    if (k.next_tap)
+    if (k.c + CHANNELS < g.source_c)
+        return panel_of(k.tap, g, k.c + CHANNELS, b.first_column);
+    if (k.next_tap.at)
         return panel_of(k.next_tap, g, 0, b.first_column);
     return panel_of(k.tap, g, k.c, column);
 }
@@ -336,19 +435,17 @@ INLINE panel next_panel(const geometry g, const block b, const chunk k, int colu
 // Adds a chunk's products to the sums at partial[at[row]...]. A tile that is not in `written` has
 // no sums yet, so the products replace what is there. While a panel is multiplied the next one is
 // prefetched, a part of it before each tile.
-INLINE void multiply_panels(const float *a, const geometry g, const block b, const chunk k,
+INLINE void multiply_panels(const lane *a, const geometry g, const block b, const chunk k,
                             uint written, PARTIAL float *partial, const size_t *at)
 {
-    float factors[CHUNK * COLUMNS];
+    lane factors[CHUNK * COLUMNS];
     const int tiles_used = popcount(k.used);
     for (int p = 0; p < b.columns; p += COLUMNS) {
         const int left = g.target_c - b.first_column - p;
         const panel now = panel_of(k.tap, g, k.c, b.first_column + p);
-        if (g.transposed)
-            copy_transposed(now.at, now.step, factors, k.count, now.rows);
-        else
-            for (int i = 0; i < k.count; i++)
-                copy_columns(now.at + i * now.step, factors + i * COLUMNS, left);
+        if (!k.tap.packed)
+            pack_panel(now, g, k.count, left, factors);
+        const global lane *packed = k.tap.packed ? (const global lane *)now.at : 0;
         const panel next = next_panel(g, b, k, b.first_column + p);
         const int lines = next.at == now.at ? 0 : next.rows * next.lines;
         int done = 0;
@@ -356,44 +453,49 @@ INLINE void multiply_panels(const float *a, const geometry g, const block b, con
             if (k.used >> t & 1) {
                 prefetch_lines(next, lines * done / tiles_used, lines * (done + 1) / tiles_used);
                 done++;
-                multiply_tile(a + t * ROWS * ROW_STEP, factors, k.count, partial + p,
-                              at + t * ROWS, min(b.rows - t * ROWS, ROWS), left, written >> t & 1);
+                multiply_tile(a + t * ROWS * ROW_STEP, factors, packed, lanes_in(k.count),
+                              partial + p, at + t * ROWS, min(b.rows - t * ROWS, ROWS), left,
+                              written >> t & 1);
             }
     }
 }
 
-// After the last chunk: moves sums that are kept elsewhere into the target, and sets to zero the
-// pixels that meet no tap, such as those that a stride of 2 skips.
+// After the last chunk: sets to zero the pixels that meet no tap, such as those that a stride of 2
+// skips, and applies the ending. Sums that are kept elsewhere move into the target.
 #ifdef HALF_STORAGE
 INLINE void settle_rows(const float *partial, const size_t *at, const block b, uint written,
-                        int accumulate, global real *target, const size_t *to)
+                        int accumulate, global real *target, const size_t *to, const ending e)
 {
     for (int r = 0; r < b.rows; r++)
         for (int column = 0; column < b.columns; column += VEC) {
-            global real *out = target + to[r] + column;
+            const size_t here = to[r] + column;
+            const int left = b.columns - column;
             vec sum = (vec)(0.0f);
             if (written >> r / ROWS & 1)
                 sum = vec_load(partial + at[r] + column);
             if (accumulate)
-                sum += real_load_part(out, b.columns - column);
-            real_store_part(sum, out, b.columns - column);
+                sum += real_load_part(target + here, left);
+            if (e.shift)
+                sum = finish_vec(sum, e, b.first_column + column, here, left);
+            real_store_part(sum, target + here, left);
         }
 }
 #else
-INLINE void settle_rows(const block b, uint written, global real *target, const size_t *to)
+INLINE void settle_rows(const block b, uint written, global real *target, const size_t *to,
+                        const ending e)
 {
     for (int r = 0; r < b.rows; r++)
         if (!(written >> r / ROWS & 1))
             for (int column = 0; column < b.columns; column++)
                 target[to[r] + column] = 0.0f;
+    if (e.shift)
+        finish_block(target, to, b.rows, b.first_column, b.columns, e);
 }
 #endif
 
-INLINE void end_block(global real *target, const geometry g, const block b, int row_block,
-                      const size_t *to, const ending e)
+INLINE void sum_results(global real *target, const geometry g, const block b, int row_block,
+                        const size_t *to, const ending e)
 {
-    if (e.shift)
-        finish_block(target, to, b.rows, b.first_column, b.columns, e);
     if (!e.sums)
         return;
     sum_block(target, to, b.rows, b.columns,
@@ -402,23 +504,32 @@ INLINE void end_block(global real *target, const geometry g, const block b, int 
         SUM_COUNTS(e.sums, get_global_size(0), g.target_c)[row_block] = b.rows;
 }
 
+// The size of a tap's weights, in floats or lanes.
+INLINE size_t weights_in_tap(const geometry g, bool packed)
+{
+    const size_t panels = (g.target_c + COLUMNS - 1) / COLUMNS;
+    return packed ? panels * COLUMNS * lanes_in(g.source_c) : (size_t)g.source_c * g.target_c;
+}
+
 // Adds the products of all taps to the sums at partial[at[row]...]. `written` is the mask of the
 // tiles that already have sums; the result is the mask afterwards.
-INLINE uint add_taps(const global real *source, const global float *weights, const geometry g,
+INLINE uint add_taps(const global real *source, const tap_weights first, const geometry g,
                      const block b, const places *p, uint written, PARTIAL float *partial,
                      const size_t *at)
 {
-    float a[MAX_ROWS * ROW_STEP];
+    lane a[MAX_ROWS * ROW_STEP];
     int from[MAX_ROWS];
-    const int step = g.tap_step, tap_weights = g.source_c * g.target_c;
+    const int step = g.tap_step;
+    const size_t tap_size = weights_in_tap(g, first.packed);
     for (int ky = g.first_ky; ky < g.size; ky += step)
         for (int kx = g.first_kx; kx < g.size; kx += step) {
-            const global float *tap = weights + (size_t)(ky * g.size + kx) * tap_weights;
+            const tap_weights tap = {first.at + (ky * g.size + kx) * tap_size, first.packed};
+            const tap_weights next = {kx + step < g.size ? tap.at + step * tap_size : 0,
+                                      first.packed};
             const uint used = meet_tap(g, b, p, offset_of_tap(g, g.start_y, ky),
                                        offset_of_tap(g, g.start_x, kx), from);
-            for (int c = 0; used && c < g.source_c; c += CHUNK) {
-                const chunk k = {tap, kx + step < g.size ? tap + step * tap_weights : 0, c,
-                                 min(CHUNK, g.source_c - c), used};
+            for (int c = 0; used && c < g.source_c; c += CHANNELS) {
+                const chunk k = {tap, next, c, min(CHANNELS, g.source_c - c), used};
                 gather_rows(source, g, b, k, from, a);
                 multiply_panels(a, g, b, k, written, partial, at);
                 written |= used;
@@ -429,7 +540,7 @@ INLINE uint add_taps(const global real *source, const global float *weights, con
 
 // target = (accumulate ? target : 0) + sum over taps of source * weights, for one block of
 // convolution number `which`. The convolutions follow each other in each buffer.
-INLINE void gather_multiply(const global real *source, const global float *weights,
+INLINE void gather_multiply(const global real *source, const tap_weights weights,
                             global real *target, size_t which, const geometry g, int row_block,
                             int tiles, int panels, int accumulate, const ending e)
 {
@@ -438,7 +549,8 @@ INLINE void gather_multiply(const global real *source, const global float *weigh
     if (b.rows <= 0 || b.columns <= 0)
         return;
     source += which * g.images * g.source_h * g.source_w * g.source_c;
-    weights += which * g.size * g.size * g.source_c * g.target_c;
+    const tap_weights first = {
+        weights.at + which * g.size * g.size * weights_in_tap(g, weights.packed), weights.packed};
     target += which * g.images * g.target_h * g.target_w * g.target_c;
     place_rows(g, b, &p);
 #ifdef HALF_STORAGE
@@ -446,20 +558,43 @@ INLINE void gather_multiply(const global real *source, const global float *weigh
     size_t at[MAX_ROWS];
     for (int r = 0; r < tiles * ROWS; r++)
         at[r] = r * PARTIAL_STEP;
-    const uint written = add_taps(source, weights, g, b, &p, 0, partial, at);
-    settle_rows(partial, at, b, written, accumulate, target, p.to);
+    const uint written = add_taps(source, first, g, b, &p, 0, partial, at);
+    settle_rows(partial, at, b, written, accumulate, target, p.to, e);
 #else
     const uint before = accumulate ? (1u << (b.rows + ROWS - 1) / ROWS) - 1 : 0;
-    const uint written = add_taps(source, weights, g, b, &p, before, target, p.to);
-    settle_rows(b, written, target, p.to);
+    const uint written = add_taps(source, first, g, b, &p, before, target, p.to);
+    settle_rows(b, written, target, p.to, e);
 #endif
-    end_block(target, g, b, row_block, p.to, e);
+    sum_results(target, g, b, row_block, p.to, e);
 }
 
-// All three directions have the same signature: one work-item computes `tiles` x `panels` tiles,
-// and only the weight gradient uses `partials`, which has the shape of the weights.
-#define item_kernel kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-#define BLOCK_ARGUMENTS int tiles, int panels, global float *partials
+// All three directions have the same signature: one work-item computes `tiles` x `panels` tiles.
+// `packed` says whether the weights are packed. Only the weight gradient uses `partials`, which has
+// the shape of the weights.
+#define item_kernel     kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+#define BLOCK_ARGUMENTS int tiles, int panels, int packed, global float *partials
+
+// Packs `count` channels of the source at a time, in one tap of the weights [taps][cin][cout],
+// which the third dimension counts. `transposed` says that they are for the data gradient, whose
+// source is dy.
+item_kernel implicit_gemm_pack(global const float *weights, global lane *packed, int cin, int cout,
+                               int transposed, int count)
+{
+    lane made[CHUNK * COLUMNS];
+    const geometry g = {.source_c = transposed ? cout : cin,
+                        .target_c = transposed ? cin : cout,
+                        .transposed = transposed};
+    const int c = get_global_id(0) * count, channels = min(count, g.source_c - c);
+    const size_t tap = get_global_id(2), place = tap * weights_in_tap(g, true);
+    const tap_weights from = {weights + tap * cin * cout, false};
+    for (int column = 0; column < g.target_c; column += COLUMNS) {
+        global lane *to = packed + place +
+                          ((size_t)(column / COLUMNS) * lanes_in(g.source_c) + c / STEPS) * COLUMNS;
+        pack_panel(panel_of(from, g, c, column), g, channels, g.target_c - column, made);
+        for (int i = 0; i < lanes_in(channels) * COLUMNS; i += VEC)
+            lanes_store(lanes_load(made + i), to + i);
+    }
+}
 
 // y = convolution of x and weights. The third dimension counts convolutions of this shape.
 item_kernel implicit_gemm_forward(global const real *x, global const float *weights, global real *y,
@@ -467,7 +602,8 @@ item_kernel implicit_gemm_forward(global const real *x, global const float *weig
 {
     const shapes s = SHAPES;
     const ending e = ENDING;
-    gather_multiply(x, weights, y, get_global_id(2), forward_geometry(s), get_global_id(0), tiles,
+    const tap_weights all = {weights, packed};
+    gather_multiply(x, all, y, get_global_id(2), forward_geometry(s), get_global_id(0), tiles,
                     panels, 0, e);
 }
 
@@ -481,17 +617,17 @@ item_kernel implicit_gemm_backward_data(global const real *dy, global const floa
     const shapes s = SHAPES;
     const ending none = {0, 0, 0, 0, 0};
     const int classes = stride * stride;
-    gather_multiply(dy, weights, dx, get_global_id(2),
-                    backward_geometry(s, get_global_id(0) % classes), get_global_id(0) / classes,
-                    tiles, panels, accumulate, none);
+    const tap_weights all = {weights, packed};
+    gather_multiply(dy, all, dx, get_global_id(2), backward_geometry(s, get_global_id(0) % classes),
+                    get_global_id(0) / classes, tiles, panels, accumulate, none);
 }
 
-// Lists the pairs of pixels of x and dy that meet in a tap, at most CHUNK of them, starting at
+// Lists the pairs of pixels of x and dy that meet in a tap, at most CHANNELS of them, starting at
 // pixel *pixel of dy, which is advanced. Returns the number of pairs.
 INLINE int meet_pixels(const shapes s, int *pixel, int ky, int kx, int *from, int *to)
 {
     int count = 0, at = *pixel;
-    for (; at < s.n * s.oh * s.ow && count < CHUNK; at++) {
+    for (; at < s.n * s.oh * s.ow && count < CHANNELS; at++) {
         const int met = pixel_of_x(s, at, ky, kx);
         if (met < 0)
             continue;
@@ -502,10 +638,26 @@ INLINE int meet_pixels(const shapes s, int *pixel, int ky, int kx, int *from, in
     return count;
 }
 
+// The lanes of steps k * STEPS and so on, which are pixels of x or dy: `channels` of their c
+// channels, and zeros up to `width`. It may write VEC - 1 lanes more. `met` is the number of
+// pixels.
+INLINE void gather_channels(const global real *pixels, int c, const int *at, int k, int met,
+                            int channels, int width, lane *to)
+{
+    const global real *first = pixels + (size_t)at[k * STEPS] * c;
+    const global real *second =
+        STEPS > 1 && k * STEPS + 1 < met ? pixels + (size_t)at[k * STEPS + 1] * c : 0;
+    int i = 0;
+    for (; i < min(channels, width); i += VEC)
+        lanes_store(lanes_of_pixels(first + i, second ? second + i : 0, channels - i), to + i);
+    for (i = min(i, channels); i < width; i++)
+        to[i] = 0;
+}
+
 // Adds one chunk of a tile's sum: `rows` rows with a stride of cout, `left` columns. Sums of
 // earlier chunks are in `partial`. Only the complete sum is added to the target: with a small
 // alpha, adding each chunk by itself would lose digits.
-INLINE void add_gradient_tile(const float *a, const float *b, int count, global float *partial,
+INLINE void add_gradient_tile(const lane *a, const lane *b, int count, global float *partial,
                               global float *target, int cout, int rows, int left, bool first,
                               bool last, float alpha, float beta)
 {
@@ -541,8 +693,8 @@ item_kernel implicit_gemm_backward_weights(global const real *x, global const re
                                            global float *dweights, CONVOLUTION_ARGUMENTS,
                                            BLOCK_ARGUMENTS)
 {
-    float a[CHUNK * MAX_ROWS], b[CHUNK * COLUMNS];
-    int from[CHUNK], to[CHUNK];
+    lane a[CHUNK * MAX_ROWS + VEC], b[CHUNK * COLUMNS];
+    int from[CHANNELS], to[CHANNELS];
     const shapes s = SHAPES;
     const int first_row = get_global_id(0) * tiles * ROWS;
     const int first_column = get_global_id(1) * panels * COLUMNS;
@@ -554,20 +706,17 @@ item_kernel implicit_gemm_backward_weights(global const real *x, global const re
     x += which * n * h * w * cin;
     dy += which * n * oh * ow * cout;
     int pixel = 0;
-    int left_over = n * span_of_tap(ky, h, oh, stride, pad).count *
-                    span_of_tap(kx, w, ow, stride, pad).count;
+    int left_over =
+        n * span_of_tap(ky, h, oh, stride, pad).count * span_of_tap(kx, w, ow, stride, pad).count;
     for (bool first = true; left_over > 0; first = false) {
-        const int count = meet_pixels(s, &pixel, ky, kx, from, to);
-        left_over -= count;
-        for (int k = 0; k < count; k++) {
-            copy_reals(x + (size_t)from[k] * cin + first_row, a + k * MAX_ROWS, rows);
-            for (int r = rows; r < tiles * ROWS; r++)
-                a[k * MAX_ROWS + r] = 0.0f;
-        }
+        const int met = meet_pixels(s, &pixel, ky, kx, from, to), count = lanes_in(met);
+        left_over -= met;
+        for (int k = 0; k < count; k++)
+            gather_channels(x + first_row, cin, from, k, met, rows, tiles * ROWS, a + k * MAX_ROWS);
         for (int column = first_column; column < first_column + columns; column += COLUMNS) {
             const int left = cout - column;
             for (int k = 0; k < count; k++)
-                copy_real_columns(dy + (size_t)to[k] * cout + column, b + k * COLUMNS, left);
+                gather_channels(dy + column, cout, to, k, met, left, COLUMNS, b + k * COLUMNS);
             for (int row = 0; row < rows; row += ROWS) {
                 const size_t at = matrix + (size_t)(first_row + row) * cout + column;
                 add_gradient_tile(a + row, b, count, partials + at, dweights + at, cout, rows - row,

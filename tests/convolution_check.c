@@ -149,10 +149,10 @@ static void run_call(device *dev, convolution_choice by, const convolution_call 
         memory.weights = support_buffer(dev, floats_in(bytes.weights), NULL);
     if (bytes.scratch)
         memory.scratch = support_buffer(dev, floats_in(bytes.scratch), NULL);
-    assert_ok(call.by.algorithm->run(dev, &call, memory, &err), &err);
-    buffer_release(&memory.columns);
-    buffer_release(&memory.weights);
-    buffer_release(&memory.scratch);
+    if (bytes.prepared)
+        memory.prepared = support_buffer(dev, floats_in(bytes.prepared), NULL);
+    assert_ok(convolution_run(dev, &call, memory, &err), &err);
+    convolution_memory_release(&memory);
 }
 
 /* The memory measured for a batch must be enough for every smaller batch. */
@@ -171,19 +171,25 @@ static void check_smaller_batches(device *dev, convolution_choice by, const conv
         assert_ok(by.algorithm->measure(dev, &call, &bytes, &err), &err);
         assert_true(bytes.columns <= most.columns && bytes.weights <= most.weights);
         assert_true(bytes.scratch <= most.scratch && bytes.sums <= most.sums);
+        assert_int_equal(bytes.prepared, most.prepared);
     }
 }
 
 static void run_all(device *dev, convolution_choice by, const problem *p, const tensors *t,
                     bool accumulate)
 {
-    const convolution_call forward = {
-        .direction = CONVOLUTION_FORWARD, .shape = p->s, .x = t->x, .y = t->y, .weights = t->w};
+    const convolution_call forward = {.direction = CONVOLUTION_FORWARD,
+                                      .shape = p->s,
+                                      .x = t->x,
+                                      .y = t->y,
+                                      .weights = t->w,
+                                      .fixed = accumulate};
     const convolution_call data = {.direction = CONVOLUTION_BACKWARD_DATA,
                                    .shape = p->s,
                                    .x = t->dx,
                                    .y = t->dy,
                                    .weights = t->w,
+                                   .fixed = !accumulate,
                                    .accumulate = accumulate};
     const convolution_call weights = {.direction = CONVOLUTION_BACKWARD_WEIGHTS,
                                       .shape = p->s,
@@ -244,6 +250,7 @@ static void check_finish(device *dev, convolution_choice by, const problem *p, c
                                    .x = t->x,
                                    .y = t->y,
                                    .weights = t->w,
+                                   .fixed = true,
                                    .finish = finish};
     forget(dev, t->y);
     run_call(dev, by, &call);

@@ -129,12 +129,9 @@ static double error_of(device *dev, const convolution_algorithm *algorithm, cons
                              .weights = support_buffer(dev, 9u * CHANNELS * CHANNELS, w)};
     convolution_bytes bytes;
     assert_ok(algorithm->measure(dev, &call, &bytes, &err), &err);
-    convolution_memory memory = {
-        .columns = support_buffer(dev, bytes.columns / sizeof(float) + 1, NULL),
-        .weights = support_buffer(dev, bytes.weights / sizeof(float) + 1, NULL),
-        .scratch = support_buffer(dev, bytes.scratch / sizeof(float) + 1, NULL),
-    };
-    assert_ok(algorithm->run(dev, &call, memory, &err), &err);
+    convolution_memory memory;
+    assert_ok(convolution_memory_create(dev, &bytes, &memory, &err), &err);
+    assert_ok(convolution_run(dev, &call, memory, &err), &err);
     float *got = support_read(dev, call.y);
     double errors = 0, squares = 0;
     for (size_t i = 0; i < count; i++) {
@@ -145,9 +142,7 @@ static double error_of(device *dev, const convolution_algorithm *algorithm, cons
     tensor_release(&call.x);
     tensor_release(&call.y);
     buffer_release(&call.weights);
-    buffer_release(&memory.columns);
-    buffer_release(&memory.weights);
-    buffer_release(&memory.scratch);
+    convolution_memory_release(&memory);
     return sqrt(errors / squares);
 }
 

@@ -2,6 +2,7 @@
 /* Lists the convolutions of a graph and records the algorithms chosen for them; see
  * convolutions.h. */
 #include "model/convolutions.h"
+#include "model/parameters.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,13 @@ convolution_call convolutions_call(const graph *g, const node *n, int batch,
                                    enum convolution_direction direction)
 {
     const node *from = &g->nodes[n->input];
+    bool learns = g->training && parameter_is_trained(&g->parameters[n->weight]);
     return (convolution_call){.by = n->choices[direction],
                               .direction = direction,
                               .shape = n->shape,
                               .x = {NULL, batch, from->h, from->w, from->c},
                               .y = {NULL, batch, n->h, n->w, n->c},
+                              .fixed = !learns,
                               .terms = {1, 0}};
 }
 

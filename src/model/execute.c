@@ -123,21 +123,33 @@ static weight_standardise_layer standardised_layer(const pass *p, const node *n)
     };
 }
 
-/* The weights that a node multiplies by: its own or, for a standardised convolution, the
- * standardised ones. All nodes share one buffer for those, so each direction computes them again.
- * With `measure`, their mean and deviation are computed first; the backward pass uses those of the
- * forward pass. */
-static status prepare_weights(const pass *p, const node *n, bool measure, cl_mem *weights,
-                              error *err)
+/* Computes the standardised weights of a node, in a buffer that all nodes share. With `measure`,
+ * their mean and deviation are computed first; the backward pass uses those of the forward pass. */
+static status standardise(const pass *p, const node *n, bool measure, error *err)
 {
-    *weights = weight_of(p, n->weight);
-    if (!n->standardised)
-        return STATUS_OK;
     weight_standardise_layer layer = standardised_layer(p, n);
-    *weights = p->memory.standardised;
     if (measure)
         TRY(weight_standardise_measure(p->dev, &layer, p->memory.convolution.scratch, err));
-    return weight_standardise_apply(p->dev, &layer, *weights, err);
+    return weight_standardise_apply(p->dev, &layer, p->memory.standardised, err);
+}
+
+/* Runs a convolution of a node forward, or its data gradient, with the node's weights. If they have
+ * changed, they are prepared again. */
+static status run_with_weights(const pass *p, const node *n, convolution_call *call, error *err)
+{
+    const convolution_algorithm *algorithm = call->by.algorithm;
+    const uint64_t version = p->g->parameters[n->weight].version;
+    uint64_t *known = &p->g->nodes[n - p->g->nodes].prepared_version[call->direction];
+    convolution_memory memory = p->memory.convolution;
+    memory.prepared = n->prepared[call->direction];
+    call->weights = n->standardised ? p->memory.standardised : weight_of(p, n->weight);
+    bool is_prepared = memory.prepared && *known == version;
+    if (n->standardised && (p->train || !is_prepared))
+        TRY(standardise(p, n, call->direction == CONVOLUTION_FORWARD, err));
+    if (memory.prepared && !is_prepared)
+        TRY(algorithm->prepare(p->dev, call, memory.prepared, err));
+    *known = version;
+    return algorithm->run(p->dev, call, memory, err);
 }
 
 static status forward_convolution(const pass *p, const node *n, tensor y, error *err)
@@ -151,14 +163,13 @@ static status forward_convolution(const pass *p, const node *n, tensor y, error 
         .x = value_of(p, n->input),
         .y = y,
     };
-    TRY(prepare_weights(p, n, true, &call.weights, err));
     if (takes_norm(p, n))
         TRY(take_norm(p, &p->g->nodes[n->norm], &call, err));
     else if (bias && algorithm->finishes)
         call.finish.shift = bias;
     else if (makes_sums(p, n))
         call.sums = p->memory.convolution.sums;
-    TRY(algorithm->run(p->dev, &call, p->memory.convolution, err));
+    TRY(run_with_weights(p, n, &call, err));
     return bias && !algorithm->finishes ? bias_forward(p->dev, y, bias, err) : STATUS_OK;
 }
 
@@ -279,10 +290,10 @@ static status backward_convolution(const pass *p, const node *n, tensor dy, erro
     };
     if (bias)
         TRY(bias_backward(p->dev, dy, bias, p->terms, err));
-    if (dx.buffer) {
-        TRY(prepare_weights(p, n, false, &call.weights, err));
-        TRY(call.by.algorithm->run(p->dev, &call, p->memory.convolution, err));
-    }
+    if (dx.buffer)
+        TRY(run_with_weights(p, n, &call, err));
+    if (weights && !p->g->parameters[n->weight].gradient)
+        parameter_changed(&p->g->parameters[n->weight]);
     return weights ? backward_weights(p, n, call, weights, err) : STATUS_OK;
 }
 

@@ -52,6 +52,10 @@ typedef struct node {
     cl_mem mean, inverse_deviation; /* batchnorm: statistics of the batch; group norm: of each
                                        image's groups; standardised convolution: of its weights */
     cl_mem maxima;                  /* max pool: places of the maxima */
+    cl_mem prepared[CONVOLUTION_DIRECTIONS]; /* convolutions: the weights as the algorithm of that
+                                                direction multiplies them; NULL: as they are */
+    /* Set by execution: the version of the weights that are prepared; 0: none. */
+    uint64_t prepared_version[CONVOLUTION_DIRECTIONS];
 } node;
 
 /* One output: its logits, and the buffers of its loss. */

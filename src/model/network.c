@@ -340,6 +340,7 @@ status network_parameter_write(network *net, parameter *p, const float *values, 
     float *raw = malloc(p->count * sizeof *raw);
     TRY(got_memory(raw, err, p->name));
     parameter_to_device_layout(p, values, raw);
+    parameter_changed(p);
     status result = buffer_write(net->dev, p->value, 0, raw, p->count * sizeof *raw, err);
     free(raw);
     return result;

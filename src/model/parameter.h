@@ -33,6 +33,7 @@ typedef struct parameter {
     bool early;       /* frozen by --freeze default */
     bool frozen;      /* no gradient, no update */
     cl_mem value;     /* device layout; NULL for a counter */
+    uint64_t version; /* from 1 on; see parameter_changed */
     cl_mem gradient;  /* NULL if frozen or not trained, and in a network without training or with
                          network_options.steps_in_backward */
     int64_t counter;  /* PARAMETER_COUNTER */

@@ -66,6 +66,11 @@ uint64_t parameters_bytes(const graph *g, bool (*counts)(const parameter *p))
     return bytes;
 }
 
+void parameter_changed(parameter *p)
+{
+    p->version++;
+}
+
 status parameters_allocate(device *dev, graph *g, bool gradients, error *err)
 {
     for (size_t i = 0; i < g->parameter_count; i++) {
@@ -74,6 +79,7 @@ status parameters_allocate(device *dev, graph *g, bool gradients, error *err)
         if (p->kind == PARAMETER_COUNTER)
             continue;
         TRY(buffer_create(dev, bytes, &p->value, err));
+        parameter_changed(p);
         if (!gradients || !parameter_is_trained(p))
             continue;
         TRY(buffer_create(dev, bytes, &p->gradient, err));
@@ -120,6 +126,7 @@ status parameter_initialize(device *dev, parameter *p, uint64_t seed, bool from_
     uint32_t id = hash_name(p->name);
     float scale = start_scale(p, from_scratch);
     p->counter = 0;
+    parameter_changed(p);
     if (p->kind == PARAMETER_COUNTER)
         return STATUS_OK;
     if (p->start == START_NORMAL)

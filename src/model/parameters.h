@@ -25,6 +25,9 @@ uint64_t parameters_bytes(const graph *g, bool (*counts)(const parameter *p));
 status parameters_allocate(device *dev, graph *g, bool gradients, error *err);
 void parameters_release(graph *g);
 
+/* Call it whenever values may have changed, so that whatever was made of them is made again. */
+void parameter_changed(parameter *p);
+
 /* Initialises a parameter on the device as p->start says; the values depend on seed and name.
  * Counters become 0. from_scratch: see network_initialize. */
 status parameter_initialize(device *dev, parameter *p, uint64_t seed, bool from_scratch,

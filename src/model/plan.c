@@ -38,7 +38,7 @@ struct plan {
     plan_workspace shared;
 };
 
-enum { PIECES_PER_NODE = 4, PIECES_SHARED = 6 };
+enum { PIECES_PER_NODE = 4 + CONVOLUTION_DIRECTIONS, PIECES_SHARED = 6 };
 
 static int forward_time(int node)
 {
@@ -172,10 +172,12 @@ static void standardise_workspace(const graph *g, const node *n, workspace_bytes
         raise(&most->standardised_gradient, bytes);
 }
 
-/* Raises `all` to what the node's operations need. */
-static status node_workspace(const plan *p, device *dev, const graph *g, const node *n,
-                             workspace_bytes *all, error *err)
+/* Raises `all` to what the operations of a node need, and adds the node's prepared weights, which
+ * are kept from step to step. */
+static status node_workspace(plan *p, device *dev, const graph *g, int index, workspace_bytes *all,
+                             error *err)
 {
+    const node *n = &g->nodes[index];
     convolution_bytes *most = &all->convolution;
     int batch = p->batch;
     if (n->kind == NODE_BATCHNORM)
@@ -196,6 +198,8 @@ static status node_workspace(const plan *p, device *dev, const graph *g, const n
         raise(&most->columns, bytes.columns);
         raise(&most->weights, bytes.weights);
         raise(&most->scratch, bytes.scratch);
+        add_piece(p, dev, offsetof(node, prepared) + (size_t)i * sizeof(cl_mem), index,
+                  bytes.prepared, 0, backward_time(g, 0));
         if (g->training && n->norm != GRAPH_NONE && chosen->sum_runs)
             raise(&most->sums, bytes.sums);
     }
@@ -226,7 +230,7 @@ static status list_pieces(plan *p, device *dev, const graph *g, error *err)
             add_piece(p, dev, offsetof(node, gradient.buffer), i, bytes, first_gradient_time(g, i),
                       backward_time(g, i));
         add_saved(p, dev, g, i);
-        TRY(node_workspace(p, dev, g, n, &shared, err));
+        TRY(node_workspace(p, dev, g, i, &shared, err));
     }
     const struct {
         size_t member, bytes;

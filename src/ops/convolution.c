@@ -43,6 +43,36 @@ convolution_call convolution_by(convolution_choice by, const convolution_call *c
     return made;
 }
 
+status convolution_memory_create(device *dev, const convolution_bytes *bytes,
+                                 convolution_memory *created, error *err)
+{
+    *created = (convolution_memory){0};
+    if (bytes->columns)
+        TRY(buffer_create(dev, bytes->columns, &created->columns, err));
+    if (bytes->weights)
+        TRY(buffer_create(dev, bytes->weights, &created->weights, err));
+    if (bytes->scratch)
+        TRY(buffer_create(dev, bytes->scratch, &created->scratch, err));
+    return bytes->prepared ? buffer_create(dev, bytes->prepared, &created->prepared, err)
+                           : STATUS_OK;
+}
+
+void convolution_memory_release(convolution_memory *memory)
+{
+    buffer_release(&memory->columns);
+    buffer_release(&memory->weights);
+    buffer_release(&memory->scratch);
+    buffer_release(&memory->prepared);
+}
+
+status convolution_run(device *dev, const convolution_call *call, convolution_memory memory,
+                       error *err)
+{
+    if (memory.prepared)
+        TRY(call->by.algorithm->prepare(dev, call, memory.prepared, err));
+    return call->by.algorithm->run(dev, call, memory, err);
+}
+
 size_t convolution_weights(const convolution_shape *s)
 {
     return (size_t)s->kernel * (size_t)s->kernel * (size_t)s->cin * (size_t)s->cout;

@@ -49,6 +49,7 @@ typedef struct convolution_call {
     convolution_shape shape;
     tensor x, y; /* buffers may be NULL if only shapes matter */
     cl_mem weights;
+    bool fixed; /* the weights serve many calls, as in evaluation, so it pays to prepare them */
     convolution_finish finish; /* FORWARD, if the algorithm `finishes` */
     cl_mem sums; /* FORWARD, if the algorithm has sum_runs: receives the statistics of each run of
                     the results, as batchnorm_forward reads them; may be NULL. In fp16 they may be
@@ -59,16 +60,26 @@ typedef struct convolution_call {
 
 /* Bytes of device memory that a call uses while it runs: `columns` for gathered or transformed
  * input, `weights` for transformed weights, `scratch` for anything else. `sums` is the most that
- * the sums of a call need, for this number of images or fewer. */
+ * the sums of a call need, for this number of images or fewer. `prepared`, the same for any number
+ * of images, is for weights in the form in which the algorithm multiplies them. It belongs to one
+ * layer and direction and keeps its contents between calls. */
 typedef struct convolution_bytes {
     size_t columns, weights, scratch;
+    size_t prepared;
     size_t sums;
 } convolution_bytes;
 
 typedef struct convolution_memory {
     cl_mem columns, weights, scratch; /* NULL if 0 bytes are needed */
+    cl_mem prepared;                  /* the same; filled by the algorithm's `prepare` */
     cl_mem sums;                      /* for the caller, to set convolution_call.sums */
 } convolution_memory;
+
+/* Creates the buffers of one call, all but the sums; after a failure, too, the caller releases
+ * them. */
+status convolution_memory_create(device *dev, const convolution_bytes *bytes,
+                                 convolution_memory *created, error *err);
+void convolution_memory_release(convolution_memory *memory);
 
 /* An algorithm. Its functions expect calls whose `by` names it. */
 typedef struct convolution_algorithm {
@@ -89,6 +100,10 @@ typedef struct convolution_algorithm {
     /* The memory that a supported call needs. */
     status (*measure)(device *dev, const convolution_call *call, convolution_bytes *bytes,
                       error *err);
+    /* Enqueues the conversion of call->weights into `prepared`. It must run before the first call,
+     * and again after the weights have changed, if `measure` asks for such memory; NULL if it never
+     * does. */
+    status (*prepare)(device *dev, const convolution_call *call, cl_mem prepared, error *err);
     /* Enqueues the call; `memory` has at least the bytes that `measure` asked for. */
     status (*run)(device *dev, const convolution_call *call, convolution_memory memory, error *err);
     bool finishes; /* supports `finish` */
@@ -115,6 +130,10 @@ const char *convolution_tile_name(convolution_choice choice);
 int convolution_find_tile(const convolution_algorithm *algorithm, const char *name);
 /* The same call, run by this choice. */
 convolution_call convolution_by(convolution_choice by, const convolution_call *call);
+
+/* Enqueues a call by itself: prepares the weights if the algorithm asks for it, and runs it. */
+status convolution_run(device *dev, const convolution_call *call, convolution_memory memory,
+                       error *err);
 
 /* The number of weights. */
 size_t convolution_weights(const convolution_shape *shape);

@@ -11,7 +11,7 @@ enum { COLUMN_VECTORS = 2 }; /* vectors in a row of a tile */
  * tiles, one below the other, and panels, side by side. */
 typedef struct register_tile {
     const char *name, *program, *float_program;
-    int rows, chunk, tiles, panels;
+    int rows, chunk, tiles, panels; /* chunk: in lanes */
 } register_tile;
 
 #define DEFINITIONS(rows, chunk, tiles, panels)                                                    \
@@ -58,11 +58,51 @@ static bool supports(const device *dev, const convolution_call *call)
                           fits_registers(dev, &tiles[tile - 1])));
 }
 
+/* Steps of the sum in a lane of the factors; see kernels/matrix_unit.cl. */
+static size_t steps_of(const device *dev)
+{
+    (void)dev;
+    return 1;
+}
+
 /* Whether the call is a weight gradient that may be a sum of several chunks. */
 static bool has_chunks(const device *dev, const convolution_call *call)
 {
     return call->direction == CONVOLUTION_BACKWARD_WEIGHTS &&
-           tensor_pixels(call->y) > (size_t)tile_of(dev, call)->chunk;
+           tensor_pixels(call->y) > (size_t)tile_of(dev, call)->chunk * steps_of(dev);
+}
+
+/* Whether the weights are packed once for many calls. Packing them in each step of a training takes
+ * as long as copying them in the products, so it pays only if it also converts them. */
+static bool packs(const device *dev, const convolution_call *call)
+{
+    return call->direction != CONVOLUTION_BACKWARD_WEIGHTS && (call->fixed || steps_of(dev) > 1);
+}
+
+/* The channels of the source, and of the target, of a forward pass or a data gradient. */
+static size_t source_channels(const convolution_call *call)
+{
+    bool back = call->direction == CONVOLUTION_BACKWARD_DATA;
+    return (size_t)(back ? call->shape.cout : call->shape.cin);
+}
+
+static size_t target_channels(const convolution_call *call)
+{
+    bool back = call->direction == CONVOLUTION_BACKWARD_DATA;
+    return (size_t)(back ? call->shape.cin : call->shape.cout);
+}
+
+static size_t taps_of(const convolution_call *call)
+{
+    return (size_t)call->shape.kernel * (size_t)call->shape.kernel;
+}
+
+static size_t packed_bytes(const device *dev, const convolution_call *call)
+{
+    size_t columns = COLUMN_VECTORS * (size_t)dev->vec;
+    size_t lanes = divide_up(source_channels(call), steps_of(dev));
+    return taps_of(call) * divide_up(target_channels(call), columns) * columns * lanes *
+           sizeof(float);
 }
 
 /* `sums` has room for one run per tile, which is the largest number of runs that this call, or the
@@ -76,7 +116,8 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
     size_t row_tiles = divide_up(tensor_pixels(call->y), (size_t)tile_of(dev, call)->rows);
     size_t whole = convolution_weights(s) * sizeof(float);
     *bytes = (convolution_bytes){.sums = batchnorm_sums_bytes(row_tiles, s->cout),
-                                 .scratch = has_chunks(dev, call) ? whole : 0};
+                                 .scratch = has_chunks(dev, call) ? whole : 0,
+                                 .prepared = packs(dev, call) ? packed_bytes(dev, call) : 0};
     return STATUS_OK;
 }
 
@@ -120,8 +161,19 @@ static size_t sum_runs(const device *dev, const convolution_call *call)
     return block(dev, call, convolution_products_of(call, 1)).rows;
 }
 
+static status prepare(device *dev, const convolution_call *call, cl_mem prepared, error *err)
+{
+    enum { CHANNELS = 64 }; /* that a work-item packs; their rows of weights fit the cache */
+    size_t items = divide_up(source_channels(call), CHANNELS);
+    launch_range range = {3, {items, 1, taps_of(call)}, {1, 1, 1}, false};
+    return LAUNCH(dev, tile_of(dev, call)->program, "implicit_gemm_pack", range, err,
+                  ARG_BUFFER(call->weights), ARG_BUFFER(prepared), ARG_INT(call->shape.cin),
+                  ARG_INT(call->shape.cout), ARG_INT(call->direction == CONVOLUTION_BACKWARD_DATA),
+                  ARG_INT(CHANNELS));
+}
+
 static status run_batch(device *dev, const char *program, const convolution_call *c, int batch,
-                        cl_mem scratch, error *err)
+                        bool packed, cl_mem scratch, error *err)
 {
     static const char *const kernels[] = {"implicit_gemm_forward", "implicit_gemm_backward_data",
                                           "implicit_gemm_backward_weights"};
@@ -132,19 +184,25 @@ static status run_batch(device *dev, const char *program, const convolution_call
     blocking b = block(dev, c, e);
     launch_range range = {3, {b.rows * classes, b.columns, e.products / classes}, {1, 1, 1}, false};
     return LAUNCH(dev, program, kernels[c->direction], range, err, ARG_CONVOLUTION(c),
-                  ARG_INT(b.tiles), ARG_INT(b.panels), ARG_BUFFER(apart ? scratch : c->weights));
+                  ARG_INT(b.tiles), ARG_INT(b.panels), ARG_INT(packed),
+                  ARG_BUFFER(apart ? scratch : c->weights));
 }
 
 status implicit_gemm_batch(device *dev, const convolution_call *call, int batch, error *err)
 {
     const register_tile *tile = tile_of(dev, call);
     bool half = dev->precision == PRECISION_FP16;
-    return run_batch(dev, half ? tile->float_program : tile->program, call, batch, NULL, err);
+    return run_batch(dev, half ? tile->float_program : tile->program, call, batch, false, NULL,
+                     err);
 }
 
 static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
 {
-    return run_batch(dev, tile_of(dev, call)->program, call, 1, memory.scratch, err);
+    convolution_call made = *call;
+    if (memory.prepared)
+        made.weights = memory.prepared;
+    return run_batch(dev, tile_of(dev, call)->program, &made, 1, memory.prepared, memory.scratch,
+                     err);
 }
 
 const convolution_algorithm implicit_gemm = {.name = "implicit_gemm",
@@ -152,6 +210,7 @@ const convolution_algorithm implicit_gemm = {.name = "implicit_gemm",
                                              TILE_TABLE(tiles),
                                              .supports = supports,
                                              .measure = measure,
+                                             .prepare = prepare,
                                              .run = run,
                                              .finishes = true,
                                              .sum_runs = sum_runs};

@@ -45,6 +45,12 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
     return STATUS_OK;
 }
 
+static status prepare(device *dev, const convolution_call *call, cl_mem prepared, error *err)
+{
+    const convolution_call product = product_of(call, NULL);
+    return gemm_of(dev, call)->prepare(dev, &product, prepared, err);
+}
+
 static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
 {
     window_shape windows = windows_of(call);
@@ -64,6 +70,7 @@ const convolution_algorithm unrolled_gemm = {.name = "unrolled_gemm",
                                              .family = "gemm",
                                              .supports = supports,
                                              .measure = measure,
+                                             .prepare = prepare,
                                              .run = run,
                                              .finishes = true,
                                              .sum_runs = sum_runs};

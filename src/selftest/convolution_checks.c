@@ -67,18 +67,11 @@ static status run_call(device *dev, const convolution_call *call, error *err)
     convolution_memory memory = {0};
     status result;
     TRY_OR_DONE(call->by.algorithm->measure(dev, call, &bytes, err));
-    if (bytes.columns)
-        TRY_OR_DONE(buffer_create(dev, bytes.columns, &memory.columns, err));
-    if (bytes.weights)
-        TRY_OR_DONE(buffer_create(dev, bytes.weights, &memory.weights, err));
-    if (bytes.scratch)
-        TRY_OR_DONE(buffer_create(dev, bytes.scratch, &memory.scratch, err));
-    TRY_OR_DONE(call->by.algorithm->run(dev, call, memory, err));
+    TRY_OR_DONE(convolution_memory_create(dev, &bytes, &memory, err));
+    TRY_OR_DONE(convolution_run(dev, call, memory, err));
     result = device_finish(dev, err);
 done:
-    buffer_release(&memory.columns);
-    buffer_release(&memory.weights);
-    buffer_release(&memory.scratch);
+    convolution_memory_release(&memory);
     return result;
 }
 
@@ -120,7 +113,7 @@ static status check_data(check_run *r, convolution_call *call, error *err)
     TRY(check_floats(r, convolution_weights(&call->shape), ones, &w, err));
     TRY(check_activation(r, call->y, ones, &dy, err));
     for (int i = 0; i < 2; i++) {
-        call->accumulate = i == 1;
+        call->accumulate = call->fixed = i == 1;
         TRY(check_activation(r, call->x, i ? ones : UNWRITTEN, &dx, err));
         if (!call->accumulate)
             memset(dx->want, 0, dx->count * sizeof *dx->want);
@@ -194,6 +187,7 @@ static status check_finish(check_run *r, convolution_call *call, const operand *
     }
     call->y = y->t;
     call->finish = (convolution_finish){scale->t.buffer, shift->t.buffer, residual->t.buffer, true};
+    call->fixed = true; /* as in evaluation */
     TRY(run_call(r->dev, call, err));
     /* The plain result may have been stored as halves in between. */
     double stored = r->dev->precision == PRECISION_FP16 ? 2 * HALF : 0;

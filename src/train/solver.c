@@ -204,13 +204,14 @@ static status measure_norm(solver *s, float factor, error *err)
                           s->clip, err);
 }
 
-static status update(solver *s, const parameter *p, unscaling unscale, float lr, uint64_t step,
+static status update(solver *s, parameter *p, unscaling unscale, float lr, uint64_t step,
                      error *err)
 {
     const train_options *o = &s->options;
     const companion *c = companion_of(s, p);
     bool spared = o->no_norm_decay && p->kind == PARAMETER_VECTOR;
     float decay = spared ? 0 : (float)o->weight_decay;
+    parameter_changed(p);
     if (o->optimizer != OPTIMIZER_SGD)
         return adam_step(s->dev, p->count, p->value, p->gradient, c->momenta[0], c->momenta[1],
                          unscale, lr, adam_beta1, adam_beta2, adam_epsilon, decay,
@@ -238,7 +239,7 @@ status solver_step(solver *s, double lr, uint64_t step, error *err)
         TRY(check_gradients(s, step, err));
     if (s->clip)
         TRY(measure_norm(s, unscale.factor, err));
-    for (const parameter *p = NULL; (p = network_next(s->net, p));)
+    for (parameter *p = NULL; (p = network_next(s->net, p));)
         if (p->gradient)
             TRY(update(s, p, unscale, (float)lr, step, err));
     return s->options.ema > 0 ? move_average(s, step, err) : STATUS_OK;
@@ -258,6 +259,7 @@ void solver_swap_average(solver *s)
         cl_mem weights = p->value;
         p->value = c->average;
         c->average = weights;
+        parameter_changed(p);
     }
 }
 

@@ -69,24 +69,9 @@ static bool fits(const trial *t, convolution_bytes b)
 {
     uint64_t most = t->dev->info.max_allocation_bytes;
     return b.columns <= most && b.weights <= most && b.scratch <= most && b.sums <= most &&
-           t->bytes + b.columns + b.weights + b.scratch + b.sums <= t->dev->info.memory_bytes;
-}
-
-static void release_workspace(convolution_memory *memory)
-{
-    buffer_release(&memory->columns);
-    buffer_release(&memory->weights);
-    buffer_release(&memory->scratch);
-}
-
-static status make_workspace(device *dev, convolution_bytes b, convolution_memory *memory,
-                             error *err)
-{
-    if (b.columns)
-        TRY(buffer_create(dev, b.columns, &memory->columns, err));
-    if (b.weights)
-        TRY(buffer_create(dev, b.weights, &memory->weights, err));
-    return b.scratch ? buffer_create(dev, b.scratch, &memory->scratch, err) : STATUS_OK;
+           b.prepared <= most &&
+           t->bytes + b.columns + b.weights + b.scratch + b.prepared + b.sums <=
+               t->dev->info.memory_bytes;
 }
 
 static status make_random(trial *t, size_t count, uint32_t id, cl_mem *made, error *err)
@@ -153,7 +138,7 @@ static status run_checked(candidate *c, float *result, error *err)
     tensor activation = call.direction == CONVOLUTION_FORWARD ? call.y : call.x;
     size_t bytes = weights ? result_count(&call) * sizeof(float) : tensor_bytes(t->dev, activation);
     TRY(buffer_zero(t->dev, convolution_result(&call), 0, bytes, err));
-    TRY(c->by.algorithm->run(t->dev, &call, c->memory, err));
+    TRY(convolution_run(t->dev, &call, c->memory, err));
     return weights ? buffer_read(t->dev, call.weights, 0, result, bytes, err)
                    : tensor_read(t->dev, activation, result, err);
 }
@@ -176,10 +161,10 @@ static status run_reference(trial *t, error *err)
     candidate reference = {t, t->reference, {0}};
     convolution_bytes bytes;
     TRY(find_check_batch(t, &bytes, err));
-    status result = make_workspace(t->dev, bytes, &reference.memory, err);
+    status result = convolution_memory_create(t->dev, &bytes, &reference.memory, err);
     if (result == STATUS_OK)
         result = run_checked(&reference, t->want, err);
-    release_workspace(&reference.memory);
+    convolution_memory_release(&reference.memory);
     return result;
 }
 
@@ -201,7 +186,8 @@ static status run_timed(void *context, error *err)
 {
     candidate *c = context;
     const convolution_call call = convolution_by(c->by, &c->t->call);
-    return call.by.algorithm->run(c->t->dev, &call, c->memory, err);
+    return (call.fixed ? call.by.algorithm->run : convolution_run)(c->t->dev, &call, c->memory,
+                                                                   err);
 }
 
 static void note(const trial *t, convolution_choice by, const char *what)
@@ -258,10 +244,10 @@ static double time_choice(trial *t, convolution_choice by, double hopeless)
     if (result == STATUS_OK && !fits(t, bytes))
         return seconds;
     if (result == STATUS_OK)
-        result = make_workspace(t->dev, bytes, &c.memory, &fault);
+        result = convolution_memory_create(t->dev, &bytes, &c.memory, &fault);
     if (result == STATUS_OK)
         result = run_candidate(&c, hopeless, &seconds, &fault);
-    release_workspace(&c.memory);
+    convolution_memory_release(&c.memory);
     if (result == STATUS_OK)
         return seconds;
     note(t, by, fault.message);

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The units that multiply vectors on a CPU, one section each. src/ops/matrix_unit.c has the same
+// units as a table and says which device has which; it defines the UNIT_ name of one of them, or
+// none for fused multiply-adds of floats.
+//
+// A unit says how factors are stored. A `lane` contains STEPS consecutive steps of the sum for one
+// row or one column, a `lanes` one lane for each of VEC columns. multiply_add adds to each column's
+// sum the products of a row's lane and that column's lane.
+
+#if defined(UNIT_X86_BF16) || defined(UNIT_ARM_BF16) || defined(UNIT_PLAIN_BF16)
+#define STEPS 2
+typedef uint lane;
+#if VEC == 1
+typedef uint lanes;
+#define lanes_load(p)     (*(p))
+#define lanes_store(v, p) (*(p) = (v))
+#define as_lanes(v)       as_uint(v)
+#define as_sums(v)        as_float(v)
+#else
+typedef JOIN(uint, VEC) lanes;
+#define lanes_load(p)     JOIN(vload, VEC)(0, (p))
+#define lanes_store(v, p) JOIN(vstore, VEC)((v), 0, (p))
+#define as_lanes(v)       JOIN(as_uint, VEC)(v)
+#define as_sums(v)        JOIN(as_float, VEC)(v)
+#endif
+
+// The upper half of each float, rounded to nearest, ties to even. A NaN stays one, because its
+// lowest bits are dropped and the quiet bit is set.
+INLINE lanes upper_halves(vec v)
+{
+    const lanes bits = as_lanes(v);
+    const lanes rounded = bits + (lanes)(0x7fff) + (bits >> 16 & (lanes)(1));
+    return select(rounded, bits | (lanes)(0x400000), as_lanes(isnan(v)));
+}
+
+// The lanes of two consecutive steps, rounded to bfloat16: the first in the low half.
+INLINE lanes lanes_of(vec first, vec second)
+{
+    return upper_halves(first) >> 16 | (upper_halves(second) & (lanes)(0xffff0000));
+}
+#else
+#define STEPS             1
+typedef float lane;
+typedef vec lanes;
+#define lanes_load(p)     vec_load(p)
+#define lanes_store(v, p) vec_store(v, p)
+
+INLINE vec multiply_add(lane row, lanes columns, vec sum)
+{
+    return fma((vec)(row), columns, sum);
+}
+#endif
+
+#if defined(UNIT_X86_BF16)
+// vdpbf16ps, on 512 or 256 bits: Intel's manual, volume 2. It takes subnormal numbers for zero and
+// rounds each sum to nearest. Written as assembly, because the compilers of PoCL 3.1 to 6 know the
+// instruction but not that the processor has it.
+INLINE vec multiply_add(lane row, lanes columns, vec sum)
+{
+    __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"((lanes)(row)), "v"(columns));
+    return sum;
+}
+#elif defined(UNIT_ARM_BF16)
+// bfdot of Armv8.6: Arm's manual, C7.2. It adds both products to the sum with one rounding each.
+INLINE vec multiply_add(lane row, lanes columns, vec sum)
+{
+    __asm__(".arch_extension bf16\n\tbfdot %0.4s, %1.8h, %2.8h"
+            : "+w"(sum)
+            : "w"((lanes)(row)), "w"(columns));
+    return sum;
+}
+#elif defined(UNIT_PLAIN_BF16)
+// The same product without the instruction, for tests on other devices.
+INLINE vec multiply_add(lane row, lanes columns, vec sum)
+{
+    const lanes rows = (lanes)(row), high = (lanes)(0xffff0000);
+    sum = fma(as_sums(rows & high), as_sums(columns & high), sum);
+    return fma(as_sums(rows << 16), as_sums(columns << 16), sum);
+}
+#endif
