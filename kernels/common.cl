@@ -72,15 +72,61 @@ static inline void vec_store_part(vec v, global float *p, int left)
 #endif
 }
 
-// `real` is the type in which activations and their gradients are stored: float, or half if
-// HALF_STORAGE is defined. Halves are only loaded and stored; all arithmetic is in float.
-// vload_half and vstore_half are part of every OpenCL, with or without cl_khr_fp16. Stores round to
-// nearest, ties to even. real_get and real_set access one element; the other functions do for
-// `real` what the vec_ functions do for float.
-#ifdef HALF_STORAGE
+// `real` is the type in which activations and their gradients are stored: float, bfloat16 if
+// BF16_STORAGE is defined, or half if HALF_STORAGE is; SMALL_STORAGE says that it is not float.
+// Reals are only loaded and stored; all arithmetic is in float. Stores round to nearest, ties to
+// even; NaN stays NaN. real_get and real_set access one element; the other functions do for `real`
+// what the vec_ functions do for float.
+#if defined BF16_STORAGE
+#define SMALL_STORAGE
+// The upper half of a float.
+typedef ushort real;
+#define real_get(p)    as_float((uint)*(p) << 16)
+#define real_set(v, p) (*(p) = bf16_of(v))
+#define real_load4(p)  as_float4(convert_uint4(vload4(0, (p))) << 16)
+
+static inline ushort bf16_of(float v)
+{
+    const uint bits = as_uint(v), rounded = bits + 0x7fff + (bits >> 16 & 1);
+    return (isnan(v) ? bits | 0x400000 : rounded) >> 16;
+}
+
+#if VEC > 1
+static inline vec widen(JOIN(ushort, VEC) bits)
+{
+    return JOIN(as_float, VEC)(JOIN(convert_uint, VEC)(bits) << 16);
+}
+
+static inline JOIN(ushort, VEC) narrow(vec v)
+{
+    const JOIN(uint, VEC) bits = JOIN(as_uint, VEC)(v), rounded = bits + 0x7fff + (bits >> 16 & 1);
+    return JOIN(convert_ushort, VEC)(select(rounded, bits | 0x400000, isnan(v)) >> 16);
+}
+#endif
+#elif defined HALF_STORAGE
+#define SMALL_STORAGE
+// vload_half and vstore_half are part of every OpenCL, with or without cl_khr_fp16.
 typedef half real;
 #define real_get(p)    vload_half(0, (p))
 #define real_set(v, p) vstore_half_rte((v), 0, (p))
+#define real_load4(p)  vload_half4(0, (p))
+
+#if VEC > 1
+static inline vec widen(JOIN(ushort, VEC) bits)
+{
+    return JOIN(vloada_half, VEC)(0, (const half *)&bits);
+}
+
+static inline JOIN(ushort, VEC) narrow(vec v)
+{
+    JOIN(ushort, VEC) bits;
+    JOIN(JOIN(vstorea_half, VEC), _rte)(v, 0, (half *)&bits);
+    return bits;
+}
+#endif
+#endif
+
+#ifdef SMALL_STORAGE
 #if VEC == 1
 #define real_load(p)     real_get(p)
 #define real_store(v, p) real_set(v, p)
@@ -88,22 +134,22 @@ typedef half real;
 // PoCL 3.1 assumes that the addresses of vload_half16 and vstore_half16 are aligned, and its
 // vstore16 of ushorts stores them one at a time. A packed struct is copied as a whole, to and from
 // any address.
-typedef struct __attribute__((packed)) halves {
+typedef struct __attribute__((packed)) reals {
     JOIN(ushort, VEC) bits;
-} halves;
+} reals;
 
 static inline vec real_load(const global real *p)
 {
-    const JOIN(ushort, VEC) bits = ((const global halves *)p)->bits;
-    return JOIN(vloada_half, VEC)(0, (const half *)&bits);
+    return widen(((const global reals *)p)->bits);
 }
 
 static inline void real_store(vec v, global real *p)
 {
-    JOIN(ushort, VEC) bits;
-    JOIN(JOIN(vstorea_half, VEC), _rte)(v, 0, (half *)&bits);
-    ((global halves *)p)->bits = bits;
+    ((global reals *)p)->bits = narrow(v);
 }
+#elif defined BF16_STORAGE
+#define real_load(p)     widen(JOIN(vload, VEC)(0, (p)))
+#define real_store(v, p) JOIN(vstore, VEC)(narrow(v), 0, (p))
 #else
 #define real_load(p)     JOIN(vload_half, VEC)(0, (p))
 #define real_store(v, p) JOIN(JOIN(vstore_half, VEC), _rte)((v), 0, (p))

@@ -198,7 +198,7 @@ INLINE void store_row(vec low, vec high, global float *to, int left)
 // Unfinished sums are floats. If the target is float too, they are kept in it. Otherwise they are
 // kept in private memory with rows of PARTIAL_STEP, since storing them as halves would round them
 // after every chunk.
-#ifdef HALF_STORAGE
+#ifdef SMALL_STORAGE
 #define PARTIAL      private
 #define PARTIAL_STEP (MAX_PANELS * COLUMNS)
 
@@ -462,7 +462,7 @@ INLINE void multiply_panels(const lane *a, const geometry g, const block b, cons
 
 // After the last chunk: sets to zero the pixels that meet no tap, such as those that a stride of 2
 // skips, and applies the ending. Sums that are kept elsewhere move into the target.
-#ifdef HALF_STORAGE
+#ifdef SMALL_STORAGE
 INLINE void settle_rows(const float *partial, const size_t *at, const block b, uint written,
                         int accumulate, global real *target, const size_t *to, const ending e)
 {
@@ -553,7 +553,7 @@ INLINE void gather_multiply(const global real *source, const tap_weights weights
         weights.at + which * g.size * g.size * weights_in_tap(g, weights.packed), weights.packed};
     target += which * g.images * g.target_h * g.target_w * g.target_c;
     place_rows(g, b, &p);
-#ifdef HALF_STORAGE
+#ifdef SMALL_STORAGE
     float partial[MAX_ROWS * PARTIAL_STEP];
     size_t at[MAX_ROWS];
     for (int r = 0; r < tiles * ROWS; r++)

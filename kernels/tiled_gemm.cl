@@ -132,13 +132,13 @@ INLINE float4 load_vector(const global float *from, int left, bool whole)
 }
 
 // The same for activations, converted to float.
-#ifdef HALF_STORAGE
+#ifdef SMALL_STORAGE
 INLINE float4 load_reals(const global real *from, int left, bool whole)
 {
     if (left <= 0)
         return (float4)(0.0f);
     if (whole)
-        return vload_half4(0, from);
+        return real_load4(from);
     return (float4)(real_get(from), left > 1 ? real_get(from + 1) : 0.0f,
                     left > 2 ? real_get(from + 2) : 0.0f, left > 3 ? real_get(from + 3) : 0.0f);
 }
@@ -195,7 +195,7 @@ INLINE void store_piece(piece sum, float alpha, float beta, global float *target
 }
 
 // Stores a piece of activations, added to the old values if `keep`.
-#ifdef HALF_STORAGE
+#ifdef SMALL_STORAGE
 INLINE void store_reals(piece sum, bool keep, global real *target, int left)
 {
     float lanes[PIECE];

@@ -2,7 +2,6 @@
 /* See support.h. */
 #include "support.h"
 #include "base/file.h"
-#include "base/half.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "check.h"
@@ -28,12 +27,22 @@ int support_open_device(void **state)
     return 0;
 }
 
-int support_open_half_device(void **state)
+static int open_with(enum precision precision, void **state)
 {
     if (support_open_device(state) != 0)
         return -1;
-    device_set_precision(*state, PRECISION_FP16);
+    device_set_precision(*state, precision);
     return 0;
+}
+
+int support_open_bf16_device(void **state)
+{
+    return open_with(PRECISION_BF16, state);
+}
+
+int support_open_fp16_device(void **state)
+{
+    return open_with(PRECISION_FP16, state);
 }
 
 void support_measure(device *dev, const network_options *options, uint64_t *bytes, int *largest)
@@ -91,14 +100,14 @@ float *support_random(size_t count, uint64_t seed, double low, double high)
 float *support_activations(const device *dev, size_t count, uint64_t seed, double low, double high)
 {
     float *values = support_random(count, seed, low, high);
-    for (size_t i = 0; i < count && dev->precision == PRECISION_FP16; i++)
-        values[i] = half_to_float(half_from_float(values[i]));
+    for (size_t i = 0; i < count; i++)
+        values[i] = tensor_stored(dev, values[i]);
     return values;
 }
 
 double support_rounding(const device *dev)
 {
-    return dev->precision == PRECISION_FP16 ? 0x1p-11 : 0;
+    return precision_rounding(dev->precision);
 }
 
 double support_smallest(const device *dev)

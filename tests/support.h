@@ -18,12 +18,19 @@
 /* Setup and teardown of a group of tests: *state is the device that HCNN_DEVICE names. */
 int support_open_device(void **state);
 int support_close_device(void **state);
-/* Setup of a single test that runs in half precision. */
-int support_open_half_device(void **state);
-#define support_half_test(test)                                                                    \
+/* Setups of a single test that runs in another precision than fp32. */
+int support_open_bf16_device(void **state);
+int support_open_fp16_device(void **state);
+#define support_bf16_test(test)                                                                    \
     {                                                                                              \
-#test "_fp16", test, support_open_half_device, support_close_device, NULL                  \
+#test "_bf16", test, support_open_bf16_device, support_close_device, NULL                  \
     }
+#define support_fp16_test(test)                                                                    \
+    {                                                                                              \
+#test "_fp16", test, support_open_fp16_device, support_close_device, NULL                  \
+    }
+/* The test in each precision whose activations take two bytes. */
+#define support_small_tests(test) support_bf16_test(test), support_fp16_test(test)
 
 /* Opens the same device again, with a context and a queue of its own, in the same precision. */
 device *support_open_another(const device *dev);
@@ -41,8 +48,9 @@ void support_fill(float *values, size_t count, uint64_t seed, double low, double
 float *support_random(size_t count, uint64_t seed, double low, double high);
 /* The same, rounded to values that the device's activations can represent. */
 float *support_activations(const device *dev, size_t count, uint64_t seed, double low, double high);
-/* Rounding error of a stored activation: the relative one, and the absolute one below the normal
- * numbers of a half. Both are 0 in fp32, where storing does not round. */
+/* Rounding error of a stored activation: the relative one, which is 2^-8 in bf16 and 2^-11 in fp16,
+ * and the absolute one below the normal numbers of a half. Both are 0 in fp32, where storing does
+ * not round. */
 double support_rounding(const device *dev);
 double support_smallest(const device *dev);
 /* A random integer in [low, high]; `draw` is the number of the draw for this seed. */

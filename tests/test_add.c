@@ -51,6 +51,6 @@ static void test_add(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_add), support_half_test(test_add)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_add), support_small_tests(test_add)};
     return cmocka_run_group_tests_name("add", tests, support_open_device, support_close_device);
 }

@@ -53,7 +53,7 @@ static void test_average_pool(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_average_pool),
-                                       support_half_test(test_average_pool)};
+                                       support_small_tests(test_average_pool)};
     return cmocka_run_group_tests_name("average_pool", tests, support_open_device,
                                        support_close_device);
 }

@@ -28,6 +28,7 @@ for key in train_images_per_second infer_images_per_second peak_gflops copy_giga
 done
 
 check_run "half precision" 0 '"precision":"fp16"' bench $quick --json --precision fp16
+check_run "bfloat16" 0 '"precision":"bf16"' bench $quick --json --precision bf16
 check_run "training alone" 0 '"train_images_per_second"' bench $quick --json --mode train
 check "... does not mention inference" sh -c "! grep -q infer_ '$scratch/out'"
 check_run "inference alone, only fine, CIFAR's stem" 0 '"infer_images_per_second"' \
@@ -38,6 +39,9 @@ check_run "layers" 0 '^backward +fine_backbone.layer1.0.conv2.weight .*% +[a-z0-
 check "... plain SGD updates in the backward pass" sh -c "! grep -q '^update ' '$scratch/out'"
 check_run "layers in half precision, whose update waits for every gradient" 0 '^update ' \
     bench $quick --layers --mode train --precision fp16
+check_run "layers in bfloat16, which skips no step" 0 '^backward ' \
+    bench $quick --layers --mode train --precision bf16
+check "... update in the backward pass, too" sh -c "! grep -q '^update ' '$scratch/out'"
 check "the trace has chrome://tracing's format" grep -q '^{"traceEvents":\[{"name":' trace.json
 check "... and contains the kernels" grep -q '"kernel":"batchnorm' trace.json
 check_run "layers of inference" 0 \

@@ -47,6 +47,6 @@ static void test_bias(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bias), support_half_test(test_bias)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bias), support_small_tests(test_bias)};
     return cmocka_run_group_tests_name("bias", tests, support_open_device, support_close_device);
 }

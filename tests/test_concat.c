@@ -63,6 +63,6 @@ static void test_concat(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_concat),
-                                       support_half_test(test_concat)};
+                                       support_small_tests(test_concat)};
     return cmocka_run_group_tests_name("concat", tests, support_open_device, support_close_device);
 }

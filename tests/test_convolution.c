@@ -51,13 +51,12 @@ static void test_choice(void **state)
         for (int direction = 0; direction < CONVOLUTION_DIRECTIONS; direction++) {
             call.direction = (enum convolution_direction)direction;
             dev.info.type = CL_DEVICE_TYPE_CPU;
-            const convolution_algorithm *chosen = convolver_choose(&c, &call, false).algorithm;
-            assert_true(chosen->supports(&dev, &call));
-            assert_string_not_equal(chosen->family, "im2col");
-            dev.precision = PRECISION_FP16;
-            chosen = convolver_choose(&c, &call, false).algorithm;
-            assert_true(chosen->supports(&dev, &call));
-            assert_string_not_equal(chosen->family, "im2col");
+            for (int p = 0; word_list_at(&precision_words, p); p++) {
+                dev.precision = (enum precision)p;
+                const convolution_algorithm *chosen = convolver_choose(&c, &call, false).algorithm;
+                assert_true(chosen->supports(&dev, &call));
+                assert_string_not_equal(chosen->family, "im2col");
+            }
             dev.precision = PRECISION_FP32;
             dev.info.type = CL_DEVICE_TYPE_GPU;
             check_gpu_choice(&dev, &call);
@@ -110,7 +109,8 @@ static void test_forced(void **state)
     unsetenv("HCNN_CONV");
 }
 
-/* A GPU with too little local memory for tiled_gemm, and halves, which CLBlast does not support. */
+/* A GPU with too little local memory for tiled_gemm, and activations that CLBlast does not support.
+ */
 static void test_last_resort(void **state)
 {
     device dev = **(device **)state;
@@ -119,6 +119,8 @@ static void test_last_resort(void **state)
     call.y = reference_convolution_output(&call.shape, call.x);
     dev.info.type = CL_DEVICE_TYPE_GPU;
     dev.info.local_memory_bytes = 1 << 10;
+    dev.precision = PRECISION_BF16;
+    assert_ptr_equal(convolver_choose(&c, &call, false).algorithm, &direct_convolution);
     dev.precision = PRECISION_FP16;
     assert_ptr_equal(convolver_choose(&c, &call, false).algorithm, &direct_convolution);
 }

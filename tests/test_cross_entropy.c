@@ -359,15 +359,15 @@ int main(void)
         cmocka_unit_test(test_terms),
         cmocka_unit_test(test_unlikely_parent),
         cmocka_unit_test(test_absent_partner),
-        support_half_test(test_terms),
+        support_small_tests(test_terms),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_huge_logits),
         cmocka_unit_test(test_nan),
         cmocka_unit_test(test_no_label),
         cmocka_unit_test(test_repeat_is_bit_identical),
-        support_half_test(test_random),
-        support_half_test(test_nan),
+        support_small_tests(test_random),
+        support_small_tests(test_nan),
     };
     return cmocka_run_group_tests_name("cross_entropy", tests, support_open_device,
                                        support_close_device);

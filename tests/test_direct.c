@@ -38,7 +38,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_widths),
-        support_half_test(test_native_width),
+        support_small_tests(test_native_width),
     };
     return cmocka_run_group_tests_name("direct", tests, support_open_device, support_close_device);
 }

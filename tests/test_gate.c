@@ -107,6 +107,6 @@ static void test_gate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_reference),
-                                       cmocka_unit_test(test_gate), support_half_test(test_gate)};
+                                       cmocka_unit_test(test_gate), support_small_tests(test_gate)};
     return cmocka_run_group_tests_name("gate", tests, support_open_device, support_close_device);
 }

@@ -278,9 +278,9 @@ static void test_reference(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reference), cmocka_unit_test(test_forward),
-        cmocka_unit_test(test_backward),  cmocka_unit_test(test_large_mean),
-        support_half_test(test_forward),  support_half_test(test_backward),
+        cmocka_unit_test(test_reference),  cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_backward),   cmocka_unit_test(test_large_mean),
+        support_small_tests(test_forward), support_small_tests(test_backward),
     };
     return cmocka_run_group_tests_name("group_norm", tests, support_open_device,
                                        support_close_device);

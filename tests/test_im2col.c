@@ -105,6 +105,6 @@ static void test_random_shapes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_shapes),
-                                       support_half_test(test_random_shapes)};
+                                       support_small_tests(test_random_shapes)};
     return cmocka_run_group_tests_name("im2col", tests, support_open_device, support_close_device);
 }

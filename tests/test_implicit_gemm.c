@@ -47,11 +47,13 @@ static void test_widths(void **state)
         check_width(width, support_open_device, CASES);
 }
 
-static void test_widths_fp16(void **state)
+static void test_widths_small(void **state)
 {
     (void)state;
-    for (int width = 1; width <= 16; width *= width == 1 ? 4 : 2)
-        check_width(width, support_open_half_device, CASES / 2);
+    for (int width = 1; width <= 16; width *= width == 1 ? 4 : 2) {
+        check_width(width, support_open_bf16_device, CASES / 2);
+        check_width(width, support_open_fp16_device, CASES / 2);
+    }
 }
 
 int main(void)
@@ -60,7 +62,7 @@ int main(void)
         cmocka_unit_test(test_native_width),
         cmocka_unit_test(test_many_chunks),
         cmocka_unit_test(test_widths),
-        cmocka_unit_test(test_widths_fp16),
+        cmocka_unit_test(test_widths_small),
     };
     return cmocka_run_group_tests_name("implicit_gemm", tests, support_open_device,
                                        support_close_device);

@@ -294,8 +294,8 @@ int main(void)
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_normalisation),
         cmocka_unit_test(test_repeat_is_bit_identical),
-        support_half_test(test_random),
-        support_half_test(test_normalisation),
+        support_small_tests(test_random),
+        support_small_tests(test_normalisation),
     };
     return cmocka_run_group_tests_name("input", tests, support_open_device, support_close_device);
 }

@@ -214,11 +214,11 @@ int main(void)
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_special_values),
         cmocka_unit_test(test_repeat_is_bit_identical),
-        support_half_test(test_random),
-        support_half_test(test_ties),
-        support_half_test(test_special_values),
+        support_small_tests(test_random),
+        support_small_tests(test_ties),
+        support_small_tests(test_special_values),
         cmocka_unit_test(test_zeros_around),
-        support_half_test(test_zeros_around),
+        support_small_tests(test_zeros_around),
     };
     return cmocka_run_group_tests_name("max_pool", tests, support_open_device,
                                        support_close_device);

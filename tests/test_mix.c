@@ -64,8 +64,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mixup),          cmocka_unit_test(test_cutmix),
-        cmocka_unit_test(test_nothing_to_mix), support_half_test(test_mixup),
-        support_half_test(test_cutmix),
+        cmocka_unit_test(test_nothing_to_mix), support_small_tests(test_mixup),
+        support_small_tests(test_cutmix),
     };
     return cmocka_run_group_tests_name("mix", tests, support_open_device, support_close_device);
 }

@@ -701,7 +701,7 @@ int main(void)
         cmocka_unit_test(test_tickets),
         cmocka_unit_test(test_freeze),
         cmocka_unit_test(test_input_outlives_the_step),
-        support_half_test(test_input_outlives_the_step),
+        support_small_tests(test_input_outlives_the_step),
         cmocka_unit_test(test_measure),
         cmocka_unit_test(test_seed_determines_bits),
         cmocka_unit_test(test_bad_options),

@@ -28,8 +28,10 @@ LIST
 check "the shared trunk has one backbone" sh -c \
     'grep -aq "\"backbone.stages.3.blocks.0.conv1.weight\"" shared/last.safetensors &&
      ! grep -aq fine_backbone shared/last.safetensors'
-check_run "half precision works" 0 'stopped after step 2' \
-    train $quick --backbone tiny_bit --fusion gate --precision fp16 --max-steps 2 --run halves
+for precision in bf16 fp16; do
+    check_run "$precision works" 0 'stopped after step 2' \
+        train $quick --backbone tiny_bit --fusion gate --precision $precision --max-steps 2 --run $precision
+done
 
 # ---- Batches of one image ----
 

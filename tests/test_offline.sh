@@ -49,6 +49,7 @@ if grep -q -e '-DVEC=' .libs/libfloors.a && command -v strings >/dev/null; then
         words_of programs nvidia
     check "tiles are in the list" grep -qx 'tiled_gemm:128x64x8x8x16' "$scratch/amd"
     check "halves are in the list" grep -qx 'tiled_gemm:128x64x8x8x16:half' "$scratch/amd"
+    check "bfloat16 is in the list" grep -qx 'tiled_gemm:128x64x8x8x16:bf16' "$scratch/amd"
     check "both tiles of Winograd are in the list" \
         says '2 4 ' eval "sed -n 's/^winograd:\([0-9]\)$/\1/p' '$scratch/amd' | tr '\n' ' '"
     check "no program is listed without its definitions" \

@@ -170,6 +170,7 @@ fi
 forget
 check_run "a quick one in JSON" 0 '^\{"device":".*"failed":0,.*"check":"fp16 [^}]*"passed":true' \
     selftest --device "$HCNN_DEVICE" --quick --json
+check "... in bf16 too" grep -q '"check":"bf16 [^}]*"passed":true' "$scratch/out"
 check_run "--quick and --full" 2 'quick has no effect with --full' selftest --quick --full
 check_run "an unknown device" 2 "no device matches 'nothing'" selftest --device nothing
 check_run "the process of checks is not for people" 2 'is started by the self-test' selftest-checks

@@ -142,13 +142,13 @@ static void test_checks_pass(void **state)
     }
 }
 
-/* The launches of a check that change nothing: a step that must be skipped, and in half precision
- * the search for an overflow that there is not. */
+/* The launches of a check that change nothing: a step that must be skipped, and in fp16 the search
+ * for an overflow that there is not. */
 static int idle_launches(const device *dev, const operation_check *c)
 {
     if (strncmp(c->name, "optimizer", strlen("optimizer")) != 0)
         return 0;
-    return dev->precision == PRECISION_FP16 ? 2 : 1;
+    return precision_scales_loss(dev->precision) ? 2 : 1;
 }
 
 static void test_lost_kernel(void **state)
@@ -261,9 +261,9 @@ int main(void)
         cmocka_unit_test(test_odd_references),
         cmocka_unit_test(test_worst_is_kept),
         cmocka_unit_test(test_checks_pass),
-        support_half_test(test_checks_pass),
+        support_small_tests(test_checks_pass),
         cmocka_unit_test(test_lost_kernel),
-        support_half_test(test_lost_kernel),
+        support_small_tests(test_lost_kernel),
         cmocka_unit_test(test_needed_in_evaluation),
         cmocka_unit_test(test_needed_in_training),
     };

@@ -220,7 +220,7 @@ static void check_clipping(enum precision precision, double share)
     CHECK_OK(solver_begin(s->optimizer, 1, &err));
     run_batch(s, 0, BATCH, 1, 0);
     CHECK_OK(solver_get_loss_scale(s->optimizer, &scale, &err));
-    double unscale = precision == PRECISION_FP16 ? 1 / scale.scale : 1;
+    double unscale = precision_scales_loss(precision) ? 1 / scale.scale : 1;
     float *gradients = read_all(s, GRADIENTS, &count);
     double norm = norm_of(gradients, count) * unscale;
     double *want = support_memory(count, sizeof *want);
@@ -259,12 +259,11 @@ static void check_clipping(enum precision precision, double share)
 
 static void test_clipping(void **state)
 {
-    static const enum precision precisions[] = {PRECISION_FP32, PRECISION_FP16};
     (void)state;
-    for (int i = 0; i < 2; i++) {
-        check_clipping(precisions[i], 0.1);
-        check_clipping(precisions[i], 0.9);
-        check_clipping(precisions[i], 1.5);
+    for (int p = 0; word_list_at(&precision_words, p); p++) {
+        check_clipping((enum precision)p, 0.1);
+        check_clipping((enum precision)p, 0.9);
+        check_clipping((enum precision)p, 1.5);
     }
 }
 
@@ -309,6 +308,7 @@ static void test_accumulation(void **state)
     (void)state;
     for (int batches = 1; batches <= SETS; batches++) {
         check_sum(PRECISION_FP32, batches);
+        check_sum(PRECISION_BF16, batches);
         check_sum(PRECISION_FP16, batches);
     }
 }

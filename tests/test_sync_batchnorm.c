@@ -216,22 +216,36 @@ static void test_one_image_in_a_rank(void **state)
     check_team(*state, shape, shares, 3);
 }
 
-/* Convolutions that compute the sums, and some that do not. */
-static void test_other_convolutions(void **state)
+static void check_with(device *dev, const char *family, const int *shares, int count)
 {
-    static const char *const families[] = {"direct", "gemm"};
-    const int shares[] = {2, 5};
     const char *set = getenv("HCNN_CONV");
     char *before = set ? strdup(set) : NULL;
-    for (int i = 0; i < 2; i++) {
-        setenv("HCNN_CONV", families[i], true);
-        check_team(*state, shape, shares, 2);
-    }
+    setenv("HCNN_CONV", family, true);
+    check_team(dev, shape, shares, count);
     if (before)
         setenv("HCNN_CONV", before, true);
     else
         unsetenv("HCNN_CONV");
     free(before);
+}
+
+/* Convolutions that compute the sums, and some that do not. */
+static void test_other_convolutions(void **state)
+{
+    const int shares[] = {2, 5};
+    check_with(*state, "direct", shares, 2);
+    check_with(*state, "gemm", shares, 2);
+}
+
+/* In bf16, a statistic that differs in its last bit makes some values round the other way, by 2^-8
+ * each, and this network makes as much of that as of bf16's own rounding. Sums of results that are
+ * already rounded to 8 bits are nearly exact, whatever their order. So the convolutions are of the
+ * kind that leaves the sums to the normalisation. */
+static void test_sums_of_rounded_results(void **state)
+{
+    const int two[] = {3, 4}, three[] = {1, 4, 2};
+    check_with(*state, "direct", two, 2);
+    check_with(*state, "direct", three, 3);
 }
 
 /* Frozen batch normalisations still normalise with the statistics of the batch over all ranks, but
@@ -282,10 +296,15 @@ static void test_memory_is_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_two_ranks),          cmocka_unit_test(test_one_image_in_a_rank),
-        cmocka_unit_test(test_other_convolutions), cmocka_unit_test(test_frozen),
-        cmocka_unit_test(test_no_descent),         cmocka_unit_test(test_memory_is_counted),
-        support_half_test(test_two_ranks),         support_half_test(test_one_image_in_a_rank),
+        cmocka_unit_test(test_two_ranks),
+        cmocka_unit_test(test_one_image_in_a_rank),
+        cmocka_unit_test(test_other_convolutions),
+        cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_no_descent),
+        cmocka_unit_test(test_memory_is_counted),
+        support_fp16_test(test_two_ranks),
+        support_fp16_test(test_one_image_in_a_rank),
+        support_bf16_test(test_sums_of_rounded_results),
     };
     return cmocka_run_group_tests_name("sync_batchnorm", tests, support_open_device,
                                        support_close_device);

@@ -93,8 +93,8 @@ static void test_small_devices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few_units),     support_half_test(test_few_units),
-        cmocka_unit_test(test_many_units),    support_half_test(test_many_units),
+        cmocka_unit_test(test_few_units),     support_small_tests(test_few_units),
+        cmocka_unit_test(test_many_units),    support_small_tests(test_many_units),
         cmocka_unit_test(test_small_devices),
     };
     return cmocka_run_group_tests_name("tiled_gemm", tests, support_open_device,

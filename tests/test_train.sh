@@ -77,6 +77,7 @@ if ! is_short; then
     resume_to_the_bit "sgd --momentum 0.9 --nesterov --weight-decay 1e-4"
     resume_to_the_bit "adam --lr 1e-3"
 fi
+resume_to_the_bit "adam --precision bf16"
 resume_to_the_bit "sgd --momentum 0.9 --precision fp16"
 
 # ---- All options of a recipe together are bit-identical ----
@@ -329,7 +330,9 @@ check_run "resuming with other options" 2 '^hcnn-cl: --lr cannot be given with -
 check_run "milestones that do not rise" 2 '^hcnn-cl: --milestones: ' train $tiny --milestones 7,3 --run none
 check_run "Nesterov without momentum" 2 'nesterov' train $tiny --nesterov --run none
 check_run "a batch size of 0" 2 'batch-size' train --batch-size 0
-check_run "an unknown precision" 2 'precision' train --precision fp8 --run none
+check_run "an unknown precision" 2 "precision.*'fp8'.*fp32|bf16|fp16" \
+    train --precision fp8 --run none
+check_run "wires have words of their own" 2 "wire.*'bf16'.*fp32|fp16" train --wire bf16 --run none
 check_run "an unknown optimizer" 2 'optimizer' train --optimizer rmsprop
 check "... none of these left a run" [ ! -e none ]
 

@@ -159,7 +159,7 @@ static void test_idle_options(void **state)
         assert_true(train_is_given(&o, idle->option));
     }
     o.sync_bn = o.no_norm_decay = true;
-    o.wire = PRECISION_FP16;
+    o.wire = WIRE_FP16;
     assert_true(is_idle("sync-bn", &o) && is_idle("wire", &o) && is_idle("no-norm-decay", &o));
     o.ranks = &two;
     o.weight_decay = 0.1;

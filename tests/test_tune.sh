@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# `hcnn-cl tune` on the tiny network, and how later commands use its file. Short leaves out half
-# precision, which is the same code with other kernels.
+# `hcnn-cl tune` on the tiny network, and how later commands use its file. Short leaves out the other
+# precisions, which are the same code with other kernels.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 cd "$scratch" || exit 1
@@ -120,15 +120,17 @@ check "an interrupt is exit code 130" answered 130 'tuning stopped after [0-9]+ 
 check "... measurements so far are saved" grep -q '"n": 24' "$(choices)"
 check "... and earlier ones are kept" grep -q '"n": 40' "$(choices)"
 
-# ---- Half precision ----
+# ---- Other precisions ----
 
-if is_short; then
-    skip "half precision" "the same code with other kernels"
-else
+for precision in bf16 fp16; do
+    if is_short; then
+        skip "$precision" "the same code with other kernels"
+        continue
+    fi
     before=$(choices | wc -l)
-    check_run "half precision" 0 '"precision":"fp16"' tune $quick --precision fp16 --json
+    check_run "$precision" 0 "\"precision\":\"$precision\"" tune $quick --precision $precision --json
     check "... every algorithm gives right results" sh -c "! grep 'is not chosen' '$scratch/err'"
     check "... and has a file of its own" [ "$(choices | wc -l)" -eq $((before + 1)) ]
-fi
+done
 
 finish

@@ -62,7 +62,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unrolled_gemm),
         cmocka_unit_test(test_on_a_gpu),
-        support_half_test(test_unrolled_gemm),
+        support_small_tests(test_unrolled_gemm),
         cmocka_unit_test(test_unsupported),
     };
     return cmocka_run_group_tests_name("unrolled_gemm", tests, support_open_device,

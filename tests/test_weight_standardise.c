@@ -142,7 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reference),
         cmocka_unit_test(test_weight_standardise),
-        support_half_test(test_weight_standardise),
+        support_small_tests(test_weight_standardise),
     };
     return cmocka_run_group_tests_name("weight_standardise", tests, support_open_device,
                                        support_close_device);

@@ -35,7 +35,7 @@ static problem draw(int index)
 
 static void check(device *dev, const convolution_algorithm *algorithm, tolerance within)
 {
-    int cases = dev->precision == PRECISION_FP16 ? CASES / 2 : CASES; /* compiling takes long */
+    int cases = precision_is_small(dev->precision) ? CASES / 2 : CASES; /* compiling takes long */
     for (int i = 0; i < support_cases(cases); i++) {
         problem p = draw(i);
         convolution_check(dev, algorithm, &p, 5000u + 1000u * (uint64_t)i, i % 2 == 1, within);
@@ -178,10 +178,10 @@ static void test_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tiles_of_2),  cmocka_unit_test(test_tiles_of_4),
-        support_half_test(test_tiles_of_2), support_half_test(test_tiles_of_4),
-        cmocka_unit_test(test_widths),      cmocka_unit_test(test_many_tiles),
-        cmocka_unit_test(test_on_a_gpu),    cmocka_unit_test(test_error),
+        cmocka_unit_test(test_tiles_of_2),    cmocka_unit_test(test_tiles_of_4),
+        support_small_tests(test_tiles_of_2), support_small_tests(test_tiles_of_4),
+        cmocka_unit_test(test_widths),        cmocka_unit_test(test_many_tiles),
+        cmocka_unit_test(test_on_a_gpu),      cmocka_unit_test(test_error),
     };
     return cmocka_run_group_tests_name("winograd", tests, support_open_device,
                                        support_close_device);

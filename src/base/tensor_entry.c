@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Named tensors; see tensor_entry.h. */
 #include "base/tensor_entry.h"
+#include "base/bfloat16.h"
 #include "base/half.h"
 
 #include <stdio.h>
@@ -51,21 +52,18 @@ bool tensor_is_floating(const tensor_entry *entry)
 float tensor_element_f32(const unsigned char *bytes, safetensors_type type)
 {
     uint16_t half;
-    uint32_t bits;
     double real;
     float value;
     memcpy(&half, bytes, sizeof half);
     if (type == SAFETENSORS_F16)
         return half_to_float(half);
+    if (type == SAFETENSORS_BF16)
+        return bfloat16_to_float(half);
     if (type == SAFETENSORS_F64) {
         memcpy(&real, bytes, sizeof real);
         return (float)real;
     }
-    if (type == SAFETENSORS_BF16)
-        bits = (uint32_t)half << 16;
-    else
-        memcpy(&bits, bytes, sizeof bits);
-    memcpy(&value, &bits, sizeof value);
+    memcpy(&value, bytes, sizeof value);
     return value;
 }
 

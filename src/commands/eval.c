@@ -185,8 +185,8 @@ static const option_row rows[] = {
     OPTION_ROW_INT("batch-size", eval_options, batch_size, 1, 65536, "images per batch"),
     OPTION_ROW_CHOICE(
         "precision", eval_options, precision, precision_words,
-        "precision to measure with; a checkpoint trained in either can be measured in "
-        "both"),
+        "precision to measure with; a checkpoint can be measured in any, whichever it "
+        "was trained in"),
     OPTION_ROW_NAME("decision", eval_options, decision, decision_words,
                     "how the classes of an image are chosen: argmax, the most likely of each head; "
                     "joint, the fine class that is most likely by both heads; crm, the fine class "

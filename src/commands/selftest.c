@@ -111,6 +111,7 @@ static status test_device(session *s, error *err)
         printf("%-52s %8s %8s %7s  %s\n", "CHECK", "ERROR", "BOUND", "SECONDS", "RESULT");
     }
     TRY(test_precision(s, PRECISION_FP32, err));
+    TRY(test_precision(s, PRECISION_BF16, err));
     TRY(test_precision(s, PRECISION_FP16, err));
     double seconds = clock_now() - begun;
     if (s->asked->json)
@@ -158,7 +159,7 @@ static const command_line line = {
     .usage = "selftest [OPTION]...",
     .summary =
         "Tests the kernels on a device: each operation, and each algorithm and tile size of a "
-        "convolution in each direction, in fp32 and fp16, against sums in double precision. An "
+        "convolution in each direction, in fp32, bf16 and fp16, against sums in double precision. An "
         "error is the largest difference of a result, relative to its largest value. Verdicts are "
         "remembered for the device and its driver: an algorithm that failed is not used. train, "
         "eval, classify and bench test by themselves what they are about to use for the first "

@@ -328,8 +328,6 @@ void device_set_timeout(device *dev, double seconds)
     dev->timeout = seconds;
 }
 
-const word_list precision_words = WORD_LIST("fp32", "fp16");
-
 void device_set_precision(device *dev, enum precision precision)
 {
     dev->precision = precision;
@@ -337,7 +335,7 @@ void device_set_precision(device *dev, enum precision precision)
 
 size_t device_real_bytes(const device *dev)
 {
-    return dev->precision == PRECISION_FP16 ? sizeof(uint16_t) : sizeof(float);
+    return precision_is_small(dev->precision) ? sizeof(uint16_t) : sizeof(float);
 }
 
 status device_finish(device *dev, error *err)

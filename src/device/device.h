@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/error.h"
-#include "base/word_list.h"
+#include "device/precision.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,13 +51,6 @@ typedef struct device_list {
     int platform_count;
     bool pocl_is_empty; /* PoCL is installed but offers no device */
 } device_list;
-
-/* How activations and their gradients are stored. Parameters and all arithmetic are fp32. */
-enum precision {
-    PRECISION_FP32,
-    PRECISION_FP16, /* IEEE 754 binary16: 11 significant bits, at most 65504 */
-};
-extern const word_list precision_words;
 
 /* Seconds; see --device-timeout. */
 #define DEVICE_TIMEOUT 600.0

@@ -191,6 +191,12 @@ static const char *find_source(const char *name)
     return NULL;
 }
 
+/* The definition that sets the type `real` of kernels/common.cl. */
+static const char *storage_of(enum precision p)
+{
+    return p == PRECISION_BF16 ? " -DBF16_STORAGE" : p == PRECISION_FP16 ? " -DHALF_STORAGE" : "";
+}
+
 /* Builds an embedded program. `variant` is its name as in program.h: NAME[:fp32][ DEFINITIONS]. */
 static status build_embedded(device *dev, const char *variant, cl_program *built, error *err)
 {
@@ -204,11 +210,10 @@ static status build_embedded(device *dev, const char *variant, cl_program *built
         return error_set(err, STATUS_FAILED, "kernels/%s.cl is not part of this program", name);
     char *source = text_format("%s\n#line 1 \"%s.cl\"\n%s", common, name, own);
     TRY(got_memory(source, err, name));
-    bool half = dev->precision == PRECISION_FP16 && !fp32;
+    const char *storage = fp32 ? "" : storage_of(dev->precision);
     char options[256];
     snprintf(options, sizeof options, "-cl-std=CL1.2 -DVEC=%d -DON_CPU=%d%s%s", dev->vec,
-             (dev->info.type & CL_DEVICE_TYPE_CPU) != 0, half ? " -DHALF_STORAGE" : "",
-             rest + (fp32 ? 5 : 0));
+             (dev->info.type & CL_DEVICE_TYPE_CPU) != 0, storage, rest + (fp32 ? 5 : 0));
     status result = program_build(dev, name, source, options, built, err);
     free(source);
     return result;

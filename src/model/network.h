@@ -148,7 +148,7 @@ status network_fetch(network *net, int *ticket, error *err);
 status network_wait(network *net, int ticket, const step_results **results, error *err);
 
 /* Reads the input of the last step, [count][image_size][image_size][3] in the order red, green,
- * blue, as ops/input.h computes it: augmented, normalised and, in fp16, rounded to halves. It waits
+ * blue, as ops/input.h computes it: augmented, normalised and rounded to the stored type. It waits
  * for the device. Only for networks with options.training; in others, other values have overwritten
  * the input. */
 status network_read_input(network *net, float *values, error *err);

@@ -52,8 +52,8 @@ typedef struct convolution_call {
     bool fixed; /* the weights serve many calls, as in evaluation, so it pays to prepare them */
     convolution_finish finish; /* FORWARD, if the algorithm `finishes` */
     cl_mem sums; /* FORWARD, if the algorithm has sum_runs: receives the statistics of each run of
-                    the results, as batchnorm_forward reads them; may be NULL. In fp16 they may be
-                    computed before the results are rounded to halves */
+                    the results, as batchnorm_forward reads them; may be NULL. They may be
+                    computed before the results are rounded to the stored type */
     bool accumulate;      /* BACKWARD_DATA */
     gradient_terms terms; /* BACKWARD_WEIGHTS */
 } convolution_call;

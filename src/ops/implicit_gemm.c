@@ -191,8 +191,8 @@ static status run_batch(device *dev, const char *program, const convolution_call
 status implicit_gemm_batch(device *dev, const convolution_call *call, int batch, error *err)
 {
     const register_tile *tile = tile_of(dev, call);
-    bool half = dev->precision == PRECISION_FP16;
-    return run_batch(dev, half ? tile->float_program : tile->program, call, batch, false, NULL,
+    bool small = precision_is_small(dev->precision);
+    return run_batch(dev, small ? tile->float_program : tile->program, call, batch, false, NULL,
                      err);
 }
 

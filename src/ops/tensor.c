@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shapes and their device memory; see tensor.h. */
 #include "ops/tensor.h"
+#include "base/bfloat16.h"
 #include "base/half.h"
 
 #include <stdlib.h>
@@ -31,40 +32,55 @@ void tensor_release(tensor *t)
     buffer_release(&t->buffer);
 }
 
-static status write_halves(device *dev, tensor t, const float *host, error *err)
+static uint16_t rounded(const device *dev, float value)
+{
+    return dev->precision == PRECISION_BF16 ? bfloat16_from_float(value) : half_from_float(value);
+}
+
+static float widened(const device *dev, uint16_t value)
+{
+    return dev->precision == PRECISION_BF16 ? bfloat16_to_float(value) : half_to_float(value);
+}
+
+float tensor_stored(const device *dev, float value)
+{
+    return precision_is_small(dev->precision) ? widened(dev, rounded(dev, value)) : value;
+}
+
+static status write_small(device *dev, tensor t, const float *host, error *err)
 {
     size_t count = tensor_size(t);
-    uint16_t *halves = malloc(count * sizeof *halves);
-    TRY(got_memory(halves, err, "a tensor on its way to the device"));
+    uint16_t *small = malloc(count * sizeof *small);
+    TRY(got_memory(small, err, "a tensor on its way to the device"));
     for (size_t i = 0; i < count; i++)
-        halves[i] = half_from_float(host[i]);
-    status result = buffer_write(dev, t.buffer, 0, halves, count * sizeof *halves, err);
-    free(halves);
+        small[i] = rounded(dev, host[i]);
+    status result = buffer_write(dev, t.buffer, 0, small, count * sizeof *small, err);
+    free(small);
     return result;
 }
 
-static status read_halves(device *dev, tensor t, float *host, error *err)
+static status read_small(device *dev, tensor t, float *host, error *err)
 {
     size_t count = tensor_size(t);
-    uint16_t *halves = malloc(count * sizeof *halves);
-    TRY(got_memory(halves, err, "a tensor on its way from the device"));
-    status result = buffer_read(dev, t.buffer, 0, halves, count * sizeof *halves, err);
+    uint16_t *small = malloc(count * sizeof *small);
+    TRY(got_memory(small, err, "a tensor on its way from the device"));
+    status result = buffer_read(dev, t.buffer, 0, small, count * sizeof *small, err);
     for (size_t i = 0; i < count && result == STATUS_OK; i++)
-        host[i] = half_to_float(halves[i]);
-    free(halves);
+        host[i] = widened(dev, small[i]);
+    free(small);
     return result;
 }
 
 status tensor_write(device *dev, tensor t, const float *host, error *err)
 {
-    if (dev->precision == PRECISION_FP16)
-        return write_halves(dev, t, host, err);
+    if (precision_is_small(dev->precision))
+        return write_small(dev, t, host, err);
     return buffer_write(dev, t.buffer, 0, host, tensor_size(t) * sizeof(float), err);
 }
 
 status tensor_read(device *dev, tensor t, float *host, error *err)
 {
-    if (dev->precision == PRECISION_FP16)
-        return read_halves(dev, t, host, err);
+    if (precision_is_small(dev->precision))
+        return read_small(dev, t, host, err);
     return buffer_read(dev, t.buffer, 0, host, tensor_size(t) * sizeof(float), err);
 }

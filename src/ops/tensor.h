@@ -39,7 +39,9 @@ size_t tensor_bytes(const device *dev, tensor t);
 status tensor_create(device *dev, int n, int h, int w, int c, tensor *created, error *err);
 void tensor_release(tensor *t);
 
-/* Blocking copies of tensor_size(t) floats. If the device stores halves they are converted,
- * rounding to nearest, ties to even. */
+/* The value that a device stores for an activation: rounded to nearest, ties to even. */
+float tensor_stored(const device *dev, float value);
+/* Blocking copies of tensor_size(t) floats, which are converted if the device stores another type.
+ */
 status tensor_write(device *dev, tensor t, const float *host, error *err);
 status tensor_read(device *dev, tensor t, float *host, error *err);

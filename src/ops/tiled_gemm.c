@@ -153,8 +153,8 @@ int tiled_gemm_parts(const device *dev, const convolution_call *call, int batch)
 status tiled_gemm_batch(device *dev, const convolution_call *call, int batch, cl_mem parts,
                         error *err)
 {
-    bool half = dev->precision == PRECISION_FP16;
-    return tile_set_run(dev, half ? &float_tiles : &plain_tiles, call, batch, parts, err);
+    bool small = precision_is_small(dev->precision);
+    return tile_set_run(dev, small ? &float_tiles : &plain_tiles, call, batch, parts, err);
 }
 
 static bool supports(const device *dev, const convolution_call *call)

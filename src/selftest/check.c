@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What checks share: operands and comparisons; see check.h. */
 #include "selftest/check.h"
-#include "base/half.h"
 #include "base/random.h"
 
 #include <math.h>
@@ -67,12 +66,11 @@ static status add_random(check_run *r, tensor shape, bool activation, value_rang
 {
     operand *o;
     uint64_t seed = (uint64_t)r->count;
-    bool halves = activation && r->dev->precision == PRECISION_FP16;
     TRY(add_operand(r, shape, activation, &o, err));
     for (size_t i = 0; i < o->count; i++) {
         double share = random_uniform(seed, RANDOM_TEST, i);
         float value = (float)(range.low + (range.high - range.low) * share);
-        o->values[i] = halves ? half_to_float(half_from_float(value)) : value;
+        o->values[i] = activation ? tensor_stored(r->dev, value) : value;
         o->want[i] = o->values[i];
     }
     *made = o;
@@ -116,9 +114,9 @@ status check_bytes(check_run *r, const void *bytes, size_t size, cl_mem *buffer,
 
 status check_result(check_run *r, const operand *o, double roundings, error *err)
 {
-    bool halves = o->activation && r->dev->precision == PRECISION_FP16;
+    double stored = o->activation ? precision_rounding(r->dev->precision) : 0;
     /* A little more, for the products of the roundings. */
-    double bound = 1.001 * (roundings * 0x1p-24 + (halves ? 0x1p-11 : 0));
+    double bound = 1.001 * (roundings * 0x1p-24 + stored);
     if (roundings == 0)
         bound = 0;
     float *got = malloc(o->count * sizeof *got);

@@ -57,8 +57,8 @@ status check_known(check_run *r, size_t count, const double *values, const opera
 /* A buffer of these bytes, or of NaNs if `bytes` is NULL: labels, workspaces. */
 status check_bytes(check_run *r, const void *bytes, size_t size, cl_mem *buffer, error *err);
 /* Adds the operand's result to r->found. The bound is `roundings` roundings to single precision,
- * relative to the largest value; storing halves adds one to half precision. If `roundings` is 0 the
- * result must be exact. */
+ * relative to the largest value; storing the result adds one to the device's precision. If
+ * `roundings` is 0 the result must be exact. */
 status check_result(check_run *r, const operand *o, double roundings, error *err);
 /* Releases the operands. */
 void check_release(check_run *r);

@@ -22,8 +22,8 @@ enum { CHECK_SHAPES = sizeof check_shapes / sizeof check_shapes[0] };
 
 /* The largest error of sums in single precision, in roundings of the largest result. The sums have
  * at most 630 products. Winograd's F(4x4) loses most: its transforms add numbers up to 100 times as
- * large as their result. TF32 rounds each factor to 11 bits, as halves do. */
-enum { SUMS = 64, SUMS_WINOGRAD = 1024, SUMS_TF32 = 1 << 14, HALF = 1 << 13 };
+ * large as their result. TF32 rounds each factor to 11 bits. */
+enum { SUMS = 64, SUMS_WINOGRAD = 1024, SUMS_TF32 = 1 << 14 };
 
 static double roundings_of(const convolution_algorithm *a)
 {
@@ -144,8 +144,7 @@ static status compare_sums(check_run *r, const float *sums, size_t runs, const o
     TRY(got_memory(got, err, "a check's results"));
     for (size_t i = 0; i < 2 * c; i++)
         got[i] = (float)work[i];
-    double bound =
-        8 * SUMS_WINOGRAD * 0x1p-24 + (r->dev->precision == PRECISION_FP16 ? 0x1p-10 : 0);
+    double bound = 8 * SUMS_WINOGRAD * 0x1p-24 + 2 * precision_rounding(r->dev->precision);
     deviation_add(r->found, got, want, c, bound);
     deviation_add(r->found, got + c, want + c, c, bound);
     free(got);
@@ -189,8 +188,8 @@ static status check_finish(check_run *r, convolution_call *call, const operand *
     call->finish = (convolution_finish){scale->t.buffer, shift->t.buffer, residual->t.buffer, true};
     call->fixed = true; /* as in evaluation */
     TRY(run_call(r->dev, call, err));
-    /* The plain result may have been stored as halves in between. */
-    double stored = r->dev->precision == PRECISION_FP16 ? 2 * HALF : 0;
+    /* The plain result may have been stored in between. */
+    double stored = 2 * precision_rounding(r->dev->precision) / 0x1p-24;
     return check_result(r, y, 2 * roundings_of(call->by.algorithm) + stored, err);
 }
 

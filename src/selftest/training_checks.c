@@ -172,7 +172,7 @@ static status compare_step(check_run *r, const weights *w, error *err)
     return check_result(r, w->v, STEP, err);
 }
 
-/* In half precision, an overflow of the gradients is noticed and the step is skipped. */
+/* In fp16, an overflow of the gradients is noticed and the step is skipped. */
 static status check_overflow(check_run *r, const weights *w, error *err)
 {
     const float bad = INFINITY;
@@ -180,7 +180,7 @@ static status check_overflow(check_run *r, const weights *w, error *err)
     cl_mem gradient = w->gradient->t.buffer;
     const double want[2] = {0, 1};
     float got[2];
-    if (r->dev->precision != PRECISION_FP16)
+    if (!precision_scales_loss(r->dev->precision))
         return STATUS_OK;
     for (int turn = 0; turn < 2; turn++) {
         cl_int found;

@@ -76,7 +76,7 @@ static void look_closely(trainer *t, const evaluation *seen)
         snapshots_confusions(k, t->state.step, seen);
     if (every == 0 || (t->state.epoch + 1) % (uint32_t)every != 0)
         return;
-    status result = t->model.dev->precision == PRECISION_FP16
+    status result = precision_scales_loss(t->model.dev->precision)
                         ? solver_get_loss_scale(t->model.solve, &scaling, &k->why)
                         : STATUS_OK;
     if (!device_is_stuck(t->model.dev)) /* the next step reports that */

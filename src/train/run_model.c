@@ -148,8 +148,7 @@ status run_model_create(run_model *m, const train_options *o, const run_data *d,
     TRY(solver_create(m->net, o, &m->solve, err));
     if (!o->ranks)
         return STATUS_OK;
-    return exchange_create(o->ranks, m->net, o->wire == PRECISION_FP16, BUCKET_BYTES, &m->between,
-                           err);
+    return exchange_create(o->ranks, m->net, o->wire == WIRE_FP16, BUCKET_BYTES, &m->between, err);
 }
 
 /* ---- Weights ---- */

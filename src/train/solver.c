@@ -98,7 +98,7 @@ status solver_create(network *net, const train_options *options, solver **create
     s->dev = network_device(net);
     s->options = *options;
     s->slots = solver_slots(options);
-    s->scales = s->dev->precision == PRECISION_FP16;
+    s->scales = precision_scales_loss(s->dev->precision);
     s->scaling = loss_scale_start();
     status result = create_buffers(s, err);
     if (result == STATUS_OK)

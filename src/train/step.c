@@ -61,7 +61,7 @@ static status end_step(trainer *t, step_losses mean, error *err)
             "the loss of step %llu is not finite: training diverged; start a new run with "
             "--weights %s/last.safetensors, the last checkpoint, and a lower --lr (now %g)%s",
             (unsigned long long)t->state.step + 1, t->files.run.path, lr,
-            t->model.dev->precision == PRECISION_FP16 ? " or --precision fp32" : "");
+            precision_scales_loss(t->model.dev->precision) ? " or --precision fp32" : "");
     t->state.step++;
     const train_step what = describe_step(t, loss, mean, lr);
     if (t->observer->step)
@@ -150,7 +150,7 @@ static status begin_step(trainer *t, uint64_t step, error *err)
     status result = solver_begin(t->model.solve, step, err);
     /* A failure of the device counts as divergence here too; the only harm is that the message does
      * not advise to resume. */
-    t->diverged = result != STATUS_OK && t->model.dev->precision == PRECISION_FP16;
+    t->diverged = result != STATUS_OK && precision_scales_loss(t->model.dev->precision);
     return result;
 }
 

@@ -12,6 +12,7 @@ enum { INDENT = 2 };
 
 static const word_list optimizer_words = WORD_LIST("sgd", "adam", "adamw");
 static const word_list coarse_depth_words = WORD_LIST("layer3", "layer4");
+static const word_list wire_words = WORD_LIST("fp32", "fp16");
 
 train_options train_defaults(void)
 {
@@ -151,7 +152,7 @@ const option_row train_rows[] = {
     OPTION_ROW_FLAG(
         "sync-bn", train_options, sync_bn,
         "with mpirun: normalise by the statistics of the whole batch, not of each rank's part"),
-    OPTION_ROW_CHOICE("wire", train_options, wire, precision_words,
+    OPTION_ROW_CHOICE("wire", train_options, wire, wire_words,
                       "with mpirun: format in which the ranks exchange gradients"),
     OPTION_ROW_STRING("recipe", train_options, recipe, "original|modern|FILE",
                       "replace the defaults by those of a recipe: original, modern, or a YAML file "
@@ -236,7 +237,7 @@ static bool has_groups(const train_options *o)
 
 static bool sends_alone(const train_options *o)
 {
-    return o->wire != PRECISION_FP32 && !o->ranks;
+    return o->wire != WIRE_FP32 && !o->ranks;
 }
 
 static bool has_no_decay(const train_options *o)

@@ -11,6 +11,9 @@
 
 #include <stdint.h>
 
+/* The format of gradients between ranks. */
+enum wire { WIRE_FP32, WIRE_FP16 };
+
 enum optimizer { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW };
 
 /* The last layer of the coarse classifier's backbone. */
@@ -58,8 +61,8 @@ typedef struct train_options {
     const char *loss_schedule; /* as loss_schedule_parse accepts it, or NULL */
     bool nesterov, no_norm_decay, only_fine, shared_trunk;
     bool no_shuffle, balance, crop_boxes;
-    bool sync_bn;        /* batch normalisation over the whole batch of all ranks */
-    enum precision wire; /* format of gradients between ranks */
+    bool sync_bn; /* batch normalisation over the whole batch of all ranks */
+    enum wire wire;
     uint64_t seed;
     /* For one start of the program only, not stored in config.json: */
     const char *recipe; /* as recipe_load accepts it, or NULL */

@@ -20,10 +20,10 @@ enum { SEED = 1, CONFIRMATIONS = 2 };
 
 const double tune_tolerance = 1e-4;
 const double tune_worth_changing = 0.97;
-/* The tolerance if results are rounded to halves, each element by up to 2^-11 of itself, or if TF32
- * rounds the factors by as much. Such rounding makes a difference of 2e-4 to 3e-4; a mistake makes
- * more than this. */
-static const double rounded_tolerance = 1e-3;
+/* The tolerance if results are rounded, or if TF32 rounds the factors, by up to 2^-11 of
+ * themselves; bfloat16 rounds eight times as much. Such rounding makes a difference of at most
+ * 3e-4, or 2.4e-3; a mistake makes more than this. */
+static const double rounded_tolerance = 1e-3, bfloat16_tolerance = 8e-3;
 /* A candidate is given up if its first run takes longer than this many times the best time so
  * far. */
 static const double hopeless_factor = 3;
@@ -80,12 +80,11 @@ static status make_random(trial *t, size_t count, uint32_t id, cl_mem *made, err
     return initialize_uniform(t->dev, *made, count, SEED, id, 1, err);
 }
 
-/* Random activations: the same numbers in both precisions, but rounded if the device stores
- * halves. */
+/* Random activations: the same numbers in every precision, rounded as the device stores them. */
 static status make_activation(trial *t, tensor *a, uint32_t id, error *err)
 {
     t->bytes += tensor_bytes(t->dev, *a);
-    if (t->dev->precision == PRECISION_FP32)
+    if (!precision_is_small(t->dev->precision))
         return make_random(t, tensor_size(*a), id, &a->buffer, err);
     cl_mem floats = NULL;
     size_t bytes = tensor_size(*a) * sizeof(float);
@@ -207,6 +206,8 @@ static void note(const trial *t, convolution_choice by, const char *what)
 
 static double tolerance_for(const device *dev, const convolution_algorithm *a)
 {
+    if (dev->precision == PRECISION_BF16)
+        return bfloat16_tolerance;
     bool rounds = dev->precision == PRECISION_FP16 || strcmp(a->family, "tensor") == 0;
     return rounds ? rounded_tolerance : tune_tolerance;
 }
