@@ -57,6 +57,15 @@ HCNN_API const char *hcnn_device_name(const hcnn_device *device);
  * seconds. For a training it is the option device-timeout. */
 HCNN_API void hcnn_device_set_timeout(hcnn_device *device, double seconds);
 
+/* Sets what the device's classifiers compute with, before the first of them is opened: "fp32", as a
+ * new device does, "tf32", "bf16", "fp16", or "auto", which is what the device has the fastest unit
+ * for. Any checkpoint can be used in any precision. An unknown precision, tf32 without a unit for
+ * it, and a device that has been used are HCNN_USAGE. For a training it is the option precision. */
+HCNN_API int hcnn_device_set_precision(hcnn_device *device, const char *precision, char *message,
+                                       size_t capacity);
+/* The precision that was set, or what "auto" chose. */
+HCNN_API const char *hcnn_device_precision(const hcnn_device *device);
+
 /* Waits for the device to finish its work and releases it. NULL is allowed. What a stuck device may
  * still use stays allocated until the process ends. */
 HCNN_API void hcnn_device_close(hcnn_device *device);

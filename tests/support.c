@@ -35,6 +35,11 @@ static int open_with(enum precision precision, void **state)
     return 0;
 }
 
+int support_open_tf32_device(void **state)
+{
+    return open_with(PRECISION_TF32, state);
+}
+
 int support_open_bf16_device(void **state)
 {
     return open_with(PRECISION_BF16, state);

@@ -19,6 +19,7 @@
 int support_open_device(void **state);
 int support_close_device(void **state);
 /* Setups of a single test that runs in another precision than fp32. */
+int support_open_tf32_device(void **state);
 int support_open_bf16_device(void **state);
 int support_open_fp16_device(void **state);
 #define support_bf16_test(test)                                                                    \

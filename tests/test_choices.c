@@ -338,8 +338,8 @@ static void test_two_at_once(void **state)
     forget_all(dev);
 }
 
-/* Choices with TF32 have a file of their own. */
-static void test_tf32_has_its_own_file(void **state)
+/* The choices of each precision have a file of their own. */
+static void test_a_file_for_each_precision(void **state)
 {
     device *dev = *state;
     error err;
@@ -348,15 +348,19 @@ static void test_tf32_has_its_own_file(void **state)
     forget_all(dev);
     CHECK_OK(choices_put(chooser.known, &call, by(&im2col_gemm), 1, &err));
     CHECK_OK(choices_save(chooser.known, &err));
-    CHECK_OK(choices_open(dev, true, &with, &err));
-    assert_string_not_equal(choices_path(with), choices_path(chooser.known));
-    assert_null(choices_find(with, &call));
-    CHECK_OK(choices_put(with, &call, by(&implicit_gemm), 1, &err));
-    CHECK_OK(choices_save(with, &err));
-    start_again(dev);
-    assert_ptr_equal(choices_find(chooser.known, &call)->by.algorithm, &im2col_gemm);
-    remove(choices_path(with));
-    choices_close(with);
+    for (int p = 1; word_list_at(&precision_words, p); p++) {
+        dev->precision = (enum precision)p;
+        CHECK_OK(choices_open(dev, &with, &err));
+        assert_string_not_equal(choices_path(with), choices_path(chooser.known));
+        assert_null(choices_find(with, &call));
+        CHECK_OK(choices_put(with, &call, by(&implicit_gemm), 1, &err));
+        CHECK_OK(choices_save(with, &err));
+        dev->precision = PRECISION_FP32;
+        start_again(dev);
+        assert_ptr_equal(choices_find(chooser.known, &call)->by.algorithm, &im2col_gemm);
+        remove(choices_path(with));
+        choices_close(with);
+    }
     forget_all(dev);
 }
 
@@ -367,7 +371,7 @@ int main(void)
         cmocka_unit_test(test_choosing),      cmocka_unit_test(test_tiles),
         cmocka_unit_test(test_foreign_files), cmocka_unit_test(test_damage),
         cmocka_unit_test(test_many_entries),  cmocka_unit_test(test_no_cache_directory),
-        cmocka_unit_test(test_two_at_once),   cmocka_unit_test(test_tf32_has_its_own_file),
+        cmocka_unit_test(test_two_at_once),   cmocka_unit_test(test_a_file_for_each_precision),
     };
     return cmocka_run_group_tests_name("choices", tests, set_up, tear_down);
 }

@@ -235,6 +235,39 @@ static int compare_names(hcnn_device *device, const char *checkpoint)
     return bad;
 }
 
+static int set_precision(hcnn_device *device, const char *precision, int expected)
+{
+    return hcnn_device_set_precision(device, precision, message, sizeof message) != expected;
+}
+
+/* A classifier in bf16 answers about as in fp32. A precision is not changed after that. */
+static int compare_precisions(const char *checkpoint)
+{
+    static const unsigned char grey[16 * 16 * 3];
+    const hcnn_image image = {grey, 16, 16};
+    float fine[2][16] = {{0}};
+    int bad = 0;
+    for (int i = 0; i < 2; i++) {
+        hcnn_device *device = hcnn_device_open(HCNN_TEST_DEVICE, NULL, 0);
+        bad |= strcmp(hcnn_device_precision(device), "fp32") != 0;
+        bad |= set_precision(device, "fp8", HCNN_USAGE) || !strstr(message, "auto");
+        bad |= set_precision(device, "auto", HCNN_OK);
+        bad |= strcmp(hcnn_device_precision(device), "auto") == 0;
+        bad |= set_precision(device, i ? "bf16" : "fp32", HCNN_OK);
+        hcnn_classifier *c = hcnn_classifier_open(device, checkpoint, 1, message, sizeof message);
+        bad |= !c || hcnn_classifier_fine_count(c) > 16;
+        bad |= hcnn_classify(c, &image, 1, NULL, fine[i], message, sizeof message);
+        bad |= set_precision(device, "fp16", HCNN_USAGE) || !strstr(message, "first classifier");
+        bad |= strcmp(hcnn_device_precision(device), i ? "bf16" : "fp32") != 0;
+        hcnn_classifier_close(c);
+        hcnn_device_close(device);
+    }
+    bad |= memcmp(fine[0], fine[1], sizeof fine[0]) == 0;
+    for (int k = 0; k < 16; k++)
+        bad |= !(fabs(fine[0][k] - fine[1][k]) < 0.05);
+    return bad;
+}
+
 int main(int argc, char **argv)
 {
     unsigned last = 3;
@@ -257,6 +290,7 @@ int main(int argc, char **argv)
     printf("names %d\n", compare_names(device, "runs/stopped/best.safetensors"));
     printf("none %d\n", hcnn_classifier_open(device, "runs", 0, message, sizeof message) == NULL);
     hcnn_device_close(device);
+    printf("precisions %d\n", compare_precisions("runs/stopped/best.safetensors"));
     return argc == 0 || !argv;
 }
 END
@@ -271,5 +305,6 @@ check "a message that does not fit is truncated" answered 0 '^short 2 no devi$'
 check "batches answer as single images do" answered 0 '^compare 0$'
 check "out-of-range classes have no names" answered 0 '^names 0$'
 check "a batch size of 0 is refused" answered 0 '^none 1$'
+check "a device's precision is set before it is used" answered 0 '^precisions 0$'
 
 finish

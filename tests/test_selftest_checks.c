@@ -7,6 +7,7 @@
 #include "model/parameters.h"
 #include "ops/gemm.h"
 #include "selftest/check.h"
+#include "selftest/convolution_checks.h"
 #include "support.h"
 
 #include <math.h>
@@ -168,6 +169,26 @@ static void test_lost_kernel(void **state)
     }
 }
 
+/* The tensor cores' convolutions, which are emulated here, are checked in tf32 alone. The error is
+ * one of rounded factors, and within its bound. */
+static void test_tensor_cores(void **state)
+{
+    device *dev = *state;
+    const convolution_choice by = {&tensor_gemm, 0};
+    for (int d = 0; d < CONVOLUTION_DIRECTIONS; d++) {
+        const enum convolution_direction direction = (enum convolution_direction)d;
+        deviation found;
+        error err;
+        for (int p = 0; word_list_at(&precision_words, p); p++) {
+            dev->precision = (enum precision)p;
+            assert_int_equal(convolution_check_applies(dev, by, direction), p == PRECISION_TF32);
+        }
+        dev->precision = PRECISION_TF32;
+        CHECK_OK(convolution_check_run(dev, by, direction, 1, &found, &err));
+        assert_true(deviation_within(&found) && found.error > 0x1p-16);
+    }
+}
+
 /* The checks that a network needs, as one text. */
 static void expect_needed(const network_options *options, network_uses uses, bool gemm,
                           const char *expected)
@@ -264,6 +285,8 @@ int main(void)
         support_small_tests(test_checks_pass),
         cmocka_unit_test(test_lost_kernel),
         support_small_tests(test_lost_kernel),
+        cmocka_unit_test_setup_teardown(test_tensor_cores, support_open_tf32_device,
+                                        support_close_device),
         cmocka_unit_test(test_needed_in_evaluation),
         cmocka_unit_test(test_needed_in_training),
     };

@@ -64,33 +64,30 @@ static void test_rounding(void **state)
     buffer_release(&call.weights);
 }
 
-/* Available only on request. On devices without tensor cores the request is refused with the
- * reason. */
-static void test_opt_in(void **state)
+/* Available in tf32 alone. Whatever rounds nothing is available there, too, and the self-test calls
+ * it by the name that it has in fp32. */
+static void test_only_tf32(void **state)
 {
     device *dev = *state;
+    const convolution_choice tensor = {&tensor_gemm, 0}, direct = {&direct_convolution, 0};
     const convolution_call call = {.shape = {8, 8, 1, 1, 0}, .x = {NULL, 1, 4, 4, 8}};
     error err;
-    convolver c;
-    unsetenv("HCNN_TF32");
-    assert_ok(convolver_open(dev, &c, &err), &err);
-    assert_false(convolver_supports(&c, (convolution_choice){&tensor_gemm, 0}, &call));
-    convolver_close(&c);
-    setenv("HCNN_TF32", "1", 1);
-    if (dev->info.nv_capability < 80) {
-        assert_int_equal(convolver_open(dev, &c, &err), STATUS_USAGE);
-        assert_non_null(strstr(err.message, "compute capability 8.0"));
-    } else {
+    for (int p = 0; word_list_at(&precision_words, p); p++) {
+        convolver c;
+        char name[CONVOLVER_CHECK_NAME];
+        dev->precision = (enum precision)p;
         assert_ok(convolver_open(dev, &c, &err), &err);
-        assert_true(convolver_supports(&c, (convolution_choice){&tensor_gemm, 0}, &call));
+        assert_int_equal(convolver_supports(&c, tensor, &call), p == PRECISION_TF32);
+        assert_true(convolver_supports(&c, direct, &call));
         convolver_close(&c);
-        dev->precision = PRECISION_FP16;
-        assert_int_equal(convolver_open(dev, &c, &err), STATUS_USAGE);
-        dev->precision = PRECISION_FP32;
+        convolver_check_name(dev, direct, CONVOLUTION_FORWARD, name);
+        const char *own = word_list_at(&precision_words, p == PRECISION_TF32 ? PRECISION_FP32 : p);
+        assert_int_equal(strncmp(name, own, strlen(own)), 0);
     }
-    setenv("HCNN_TF32", "fast", 1);
-    assert_int_equal(convolver_open(dev, &c, &err), STATUS_USAGE);
-    unsetenv("HCNN_TF32");
+    dev->precision = PRECISION_TF32;
+    char name[CONVOLVER_CHECK_NAME];
+    convolver_check_name(dev, tensor, CONVOLUTION_FORWARD, name);
+    assert_string_equal(name, "tf32 tensor_gemm forward");
 }
 
 int main(void)
@@ -98,8 +95,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rounding),
         cmocka_unit_test(test_tensor_gemm),
-        cmocka_unit_test(test_opt_in),
+        cmocka_unit_test(test_only_tf32),
     };
-    return cmocka_run_group_tests_name("tensor_gemm", tests, support_open_device,
+    return cmocka_run_group_tests_name("tensor_gemm", tests, support_open_tf32_device,
                                        support_close_device);
 }

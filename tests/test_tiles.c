@@ -26,6 +26,12 @@ static bool takes(const device *dev, const convolution_algorithm *a, int tile)
     return a->supports(dev, &call);
 }
 
+/* A precision in which it runs. Kernels are the same in tf32 and fp32. */
+static enum precision precision_of(const convolution_algorithm *a)
+{
+    return a->tf32 ? PRECISION_TF32 : PRECISION_FP32;
+}
+
 static void test_each_gives_right_results(void **state)
 {
     device *dev = *state;
@@ -35,12 +41,14 @@ static void test_each_gives_right_results(void **state)
     dev->info.compute_units = units > 1 ? units : 2;
     for (int i = 0; convolution_algorithms[i]; i++) {
         const convolution_algorithm *a = convolution_algorithms[i];
+        dev->precision = precision_of(a);
         for (int tile = 1; tile <= a->tile_count; tile++)
             for (size_t p = 0; takes(dev, a, tile) && p < sizeof problems / sizeof *problems; p++)
                 convolution_check_by(dev, (convolution_choice){a, tile}, &problems[p], 100 + p,
                                      p == 1, a->tf32 ? tf32_tolerance : convolution_tolerance);
     }
     dev->info.compute_units = units;
+    dev->precision = PRECISION_FP32;
 }
 
 static void test_names(void **state)
@@ -62,15 +70,16 @@ static void test_names(void **state)
  * refused. */
 static void test_offers(void **state)
 {
-    const device *dev = *state;
+    device dev = **(device **)state;
     static const convolution_algorithm *const offering[] = {&direct_convolution, &tiled_gemm,
                                                             &tensor_gemm};
     for (size_t i = 0; i < sizeof offering / sizeof offering[0]; i++) {
+        dev.precision = precision_of(offering[i]);
         int taken = 0, count = offering[i]->tile_count;
         for (int tile = 1; tile <= count; tile++)
-            taken += takes(dev, offering[i], tile);
+            taken += takes(&dev, offering[i], tile);
         assert_true(taken >= 1);
-        assert_false(takes(dev, offering[i], count + 1));
+        assert_false(takes(&dev, offering[i], count + 1));
     }
 }
 

@@ -80,6 +80,11 @@ fi
 resume_to_the_bit "adam --precision bf16"
 resume_to_the_bit "sgd --momentum 0.9 --precision fp16"
 
+# What auto means is decided once, so that a run that is resumed elsewhere keeps its precision.
+check_run "auto" 0 '^--precision auto: (fp32|tf32|bf16|fp16), by the ' \
+    train $tiny --precision auto --max-steps 1 --run auto
+check "... is not what the run remembers" sh -c "! grep -Eq '\"precision\": *\"auto\"' auto/config.json"
+
 # ---- All options of a recipe together are bit-identical ----
 
 # The 30 batches of an epoch make seven steps of 4 and one of 2.
@@ -330,9 +335,16 @@ check_run "resuming with other options" 2 '^hcnn-cl: --lr cannot be given with -
 check_run "milestones that do not rise" 2 '^hcnn-cl: --milestones: ' train $tiny --milestones 7,3 --run none
 check_run "Nesterov without momentum" 2 'nesterov' train $tiny --nesterov --run none
 check_run "a batch size of 0" 2 'batch-size' train --batch-size 0
-check_run "an unknown precision" 2 "precision.*'fp8'.*fp32|bf16|fp16" \
+check_run "an unknown precision" 2 "'fp8': is not one of fp32\|tf32\|bf16\|fp16\|auto$" \
     train --precision fp8 --run none
-check_run "wires have words of their own" 2 "wire.*'bf16'.*fp32|fp16" train --wire bf16 --run none
+HCNN_TF32=1
+export HCNN_TF32
+check_run "the old name of tf32 with another precision" 2 \
+    '^hcnn-cl: HCNN_TF32=1 means --precision tf32, but --precision fp32 is given' \
+    train $tiny --precision fp32 --run none
+unset HCNN_TF32
+check_run "wires have words of their own" 2 "'bf16': is not one of fp32\|fp16;" \
+    train --wire bf16 --run none
 check_run "an unknown optimizer" 2 'optimizer' train --optimizer rmsprop
 check "... none of these left a run" [ ! -e none ]
 

@@ -276,8 +276,8 @@ static status run_too_rounded(device *dev, const convolution_call *call, convolu
 static void test_tolerance(void **state)
 {
     static const convolution_algorithm made[] = {
-        {.name = "tf32", .family = "tensor", .run = run_rounded},
-        {.name = "bad_tf32", .family = "tensor", .run = run_too_rounded},
+        {.name = "tf32", .family = "tensor", .run = run_rounded, .tf32 = true},
+        {.name = "bad_tf32", .family = "tensor", .run = run_too_rounded, .tf32 = true},
         {.name = "bad_fp32", .family = "gemm", .run = run_rounded},
     };
     convolution_algorithm whole[3];

@@ -224,19 +224,18 @@ static status empty_caches(char **directory, error *err)
 
 static status run(void *values, const operands *rest, error *err)
 {
-    (void)rest;
     request *r = values;
     findings f = {0};
     char *caches = NULL;
     error ignored;
     status result;
+    r->asked.precision.given = options_given(rest, "precision");
     r->options.network = r->asked.network;
     r->options.train = r->asked.mode != MODE_INFER;
     r->options.infer = r->asked.mode != MODE_TRAIN;
     if (r->cold)
         TRY_OR_DONE(empty_caches(&caches, err));
-    TRY_OR_DONE(command_open_device(r->asked.device_timeout, &f.dev, err));
-    device_set_precision(f.dev, r->asked.precision);
+    TRY_OR_DONE(command_open_device(r->asked.device_timeout, r->asked.precision, &f.dev, err));
     TRY_OR_DONE(measure(r, &f, err));
     if (r->asked.json)
         TRY_OR_DONE(print_json(r, &f, err));
@@ -254,7 +253,7 @@ done:
 
 static const option_row rows[] = {
     COMMAND_NETWORK_ROWS(request, "images per batch", "what to measure",
-                         "format of activations; see train"),
+                         "precision to compute with; see train"),
     OPTION_ROW_INT("runs", request, options.runs, 1, 100,
                    "number of measurements; the figure is their median"),
     OPTION_ROW_DOUBLE("seconds", request, options.seconds, 0.01, 3600,

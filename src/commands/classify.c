@@ -15,7 +15,7 @@ enum { NAME_WIDTH = 28, BAR_WIDTH = 24 };
 
 typedef struct classify_options {
     const char *checkpoint, *decision;
-    enum precision precision;
+    precision_request precision;
     int top;
     double device_timeout;
     bool json, no_selftest;
@@ -135,7 +135,7 @@ static status decide_all(session *s, const operands *images, error *err)
 
 static status run(void *values, const operands *images, error *err)
 {
-    const classify_options *o = values;
+    classify_options *o = values;
     device *dev;
     session s = {.options = o};
     progress bar;
@@ -145,8 +145,8 @@ static status run(void *values, const operands *images, error *err)
                          "classify needs --checkpoint CHECKPOINT, such as RUN/best.safetensors");
     if (images->count == 0)
         return error_set(err, STATUS_USAGE, "classify needs at least one image");
-    TRY(command_open_device(o->device_timeout, &dev, err));
-    device_set_precision(dev, o->precision);
+    o->precision.given = options_given(images, "precision");
+    TRY(command_open_device(o->device_timeout, o->precision, &dev, err));
     progress_begin(&bar, stderr);
     const selftest_options selftest = command_selftest_options(o->no_selftest, &bar);
     result = classifier_open(dev, o->checkpoint, 1, &selftest, &s.from, err);
@@ -167,8 +167,8 @@ static const option_row rows[] = {
     OPTION_ROW_STRING("checkpoint", classify_options, checkpoint, "CHECKPOINT",
                       "checkpoint, such as RUN/best.safetensors"),
     OPTION_ROW_INT("top", classify_options, top, 1, 1000, "number of classes to print per head"),
-    OPTION_ROW_CHOICE("precision", classify_options, precision, precision_words,
-                      "precision to compute with; see eval"),
+    COMMAND_PRECISION_ROW(classify_options, precision.precision,
+                          "precision to compute with; see eval"),
     OPTION_ROW_NAME("decision", classify_options, decision, decision_words,
                     "how classes are ranked; see eval. With joint and crm, the first coarse class "
                     "is the parent of the first fine one"),

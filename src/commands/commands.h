@@ -10,6 +10,7 @@
 #include "measure/scores_output.h"
 #include "model/backbone.h"
 #include "ops/peak.h"
+#include "ops/precision_choice.h"
 #include "selftest/selftest.h"
 #include "tune/tune.h"
 
@@ -65,13 +66,17 @@ int command_fail(const error *err, status code);
 /* Prints in the same way, for a fault after which the command continues. */
 void command_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Opens the device that HCNN_DEVICE names, with the time of --device-timeout. Warns if compiled
- * kernels cannot be kept. */
-status command_open_device(double timeout, device **opened, error *err);
+/* Opens the device that HCNN_DEVICE names, with the time of --device-timeout and in the precision
+ * of
+ * --precision. Says what auto chose, and warns if compiled kernels cannot be kept. */
+status command_open_device(double timeout, precision_request asked, device **opened, error *err);
 /* The row of --device-timeout, whose member is device_timeout; its default is DEVICE_TIMEOUT. */
 #define COMMAND_TIMEOUT_ROW(struct_, member)                                                       \
     OPTION_ROW_DOUBLE("device-timeout", struct_, member, 0, 1e9,                                   \
                       "end if the device finishes no kernel for X seconds; see train")
+/* The row of --precision. */
+#define COMMAND_PRECISION_ROW(struct_, member, help)                                               \
+    OPTION_ROW_CHOICE("precision", struct_, member, precision_choice_words, help)
 void command_warn_cache(void); /* only the warning */
 
 /* Callbacks whose context is a progress. command_draw draws it; command_note clears it and prints
@@ -113,7 +118,7 @@ void command_sweep_rows(option_row rows[]);
 typedef struct command_network {
     network_options network;
     enum command_mode { MODE_BOTH, MODE_TRAIN, MODE_INFER } mode;
-    enum precision precision;
+    precision_request precision; /* the command sets `given` */
     double device_timeout;
     bool json;
 } command_network;
@@ -127,7 +132,7 @@ extern const word_list command_mode_words;
                         "backbone of both branches; see train"),                                   \
         OPTION_ROW_CHOICE("stem", struct_, asked.network.stem, stem_words,                         \
                           "first layers; see train"),                                              \
-        OPTION_ROW_CHOICE("precision", struct_, asked.precision, precision_words, precision_help), \
+        COMMAND_PRECISION_ROW(struct_, asked.precision.precision, precision_help),                 \
         OPTION_ROW_FLAG("only-fine", struct_, asked.network.only_fine,                             \
                         "use the fine backbone and classifier alone"),                             \
         COMMAND_TIMEOUT_ROW(struct_, asked.device_timeout)

@@ -53,12 +53,27 @@ void command_warn_cache(void)
         command_warn("%s", err.message);
 }
 
-status command_open_device(double timeout, device **opened, error *err)
+static status set_precision(device *dev, precision_request asked, error *err)
+{
+    enum precision chosen;
+    char note[PRECISION_NOTE];
+    TRY(precision_choose(dev, asked, &chosen, note, err));
+    if (note[0])
+        command_warn("%s", note);
+    return precision_set(dev, chosen, err);
+}
+
+status command_open_device(double timeout, precision_request asked, device **opened, error *err)
 {
     TRY(device_open(opened, err));
     device_set_timeout(*opened, timeout);
     command_warn_cache();
-    return STATUS_OK;
+    status result = set_precision(*opened, asked, err);
+    if (result == STATUS_OK)
+        return STATUS_OK;
+    device_close(*opened);
+    *opened = NULL;
+    return result;
 }
 
 void command_draw(void *context, const char *what, size_t done, size_t total)

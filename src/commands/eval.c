@@ -18,7 +18,7 @@ static const word_list split_words = WORD_LIST("all", "validation", "test");
 typedef struct eval_options {
     const char *checkpoint, *data, *decision, *classes, *confusion;
     enum split split;
-    enum precision precision;
+    precision_request precision;
     int batch_size, max_bad;
     int most_classes; /* --classes as a number */
     uint64_t seed;
@@ -112,8 +112,7 @@ static status measure_and_print(const eval_options *o, const model_file *model,
     TRY_OR_DONE(decider_create(&m.decide, o->decision, &model->classes, has_coarse, err));
     TRY_OR_DONE(dataset_open(o->data, &data, err));
     TRY_OR_DONE(scores_create(&m.scores, &model->classes, has_coarse, err));
-    TRY_OR_DONE(command_open_device(o->device_timeout, &dev, err));
-    device_set_precision(dev, o->precision);
+    TRY_OR_DONE(command_open_device(o->device_timeout, o->precision, &dev, err));
     TRY_OR_DONE(hierarchy_compare(&model->classes, o->checkpoint, &data.classes, name, err));
     TRY_OR_DONE(dataset_divide(&data, o->seed, &parts, err));
     TRY_OR_DONE(measure(o, dev, &data, &parts, model, &m, err));
@@ -161,6 +160,7 @@ static status run(void *values, const operands *rest, error *err)
     TRY(model_file_open(o->checkpoint, &model, err));
     TRY_OR_DONE(run_terms_read(&model, &terms, err));
     o->seed = options_given(rest, "seed") ? o->seed : terms.seed;
+    o->precision.given = options_given(rest, "precision");
     o->crop_boxes |= terms.crop_boxes;
     result = measure_and_print(o, &model, &terms, err);
 done:
@@ -183,10 +183,9 @@ static const option_row rows[] = {
     OPTION_ROW_U64("seed", eval_options, seed, "seed that halves the test set",
                    .fallback = "the run's"),
     OPTION_ROW_INT("batch-size", eval_options, batch_size, 1, 65536, "images per batch"),
-    OPTION_ROW_CHOICE(
-        "precision", eval_options, precision, precision_words,
-        "precision to measure with; a checkpoint can be measured in any, whichever it "
-        "was trained in"),
+    COMMAND_PRECISION_ROW(eval_options, precision.precision,
+                          "precision to measure with, as in train; a checkpoint can be measured in "
+                          "any, whichever it was trained in"),
     OPTION_ROW_NAME("decision", eval_options, decision, decision_words,
                     "how the classes of an image are chosen: argmax, the most likely of each head; "
                     "joint, the fine class that is most likely by both heads; crm, the fine class "

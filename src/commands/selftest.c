@@ -5,6 +5,7 @@
 #include "base/json_values.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
+#include "device/matrix_unit.h"
 #include "device/verdicts.h"
 
 #include <jansson.h>
@@ -101,6 +102,12 @@ static status print_json(session *s, double seconds, error *err)
         JSON_LINE(6), err);
 }
 
+/* Without a unit for it, tf32 is refused, and its kernels are for tests. */
+static bool has_tf32(const device *dev)
+{
+    return matrix_unit_for(dev, PRECISION_TF32)->precision == PRECISION_TF32;
+}
+
 static status test_device(session *s, error *err)
 {
     const device_info *info = &s->dev->info;
@@ -110,9 +117,9 @@ static status test_device(session *s, error *err)
                        info->driver);
         printf("%-52s %8s %8s %7s  %s\n", "CHECK", "ERROR", "BOUND", "SECONDS", "RESULT");
     }
-    TRY(test_precision(s, PRECISION_FP32, err));
-    TRY(test_precision(s, PRECISION_BF16, err));
-    TRY(test_precision(s, PRECISION_FP16, err));
+    for (int p = 0; word_list_at(&precision_words, p); p++)
+        if (p != PRECISION_TF32 || has_tf32(s->dev))
+            TRY(test_precision(s, (enum precision)p, err));
     double seconds = clock_now() - begun;
     if (s->asked->json)
         TRY(print_json(s, seconds, err));
@@ -159,7 +166,7 @@ static const command_line line = {
     .usage = "selftest [OPTION]...",
     .summary =
         "Tests the kernels on a device: each operation, and each algorithm and tile size of a "
-        "convolution in each direction, in fp32, bf16 and fp16, against sums in double precision. An "
+        "convolution in each direction, in each precision, against sums in double precision. An "
         "error is the largest difference of a result, relative to its largest value. Verdicts are "
         "remembered for the device and its driver: an algorithm that failed is not used. train, "
         "eval, classify and bench test by themselves what they are about to use for the first "

@@ -103,16 +103,15 @@ static void print_table(const request *r, const findings *f)
 
 static status run(void *values, const operands *rest, error *err)
 {
-    (void)rest;
-    const request *r = values;
+    request *r = values;
     tune_options options = {
         .network = r->asked.network, .gemm = r->gemm, .program = command_program()};
     findings f = {0};
     progress bar;
     status result;
     options.network.training = r->asked.mode != MODE_INFER;
-    TRY(command_open_device(r->asked.device_timeout, &f.dev, err));
-    device_set_precision(f.dev, r->asked.precision);
+    r->asked.precision.given = options_given(rest, "precision");
+    TRY(command_open_device(r->asked.device_timeout, r->asked.precision, &f.dev, err));
     progress_begin(&bar, stderr);
     TRY_OR_DONE(peak_measure(f.dev, &f.limits, err));
     TRY_OR_DONE(command_tune_network(f.dev, &options, &bar, &f.report, err));
@@ -132,7 +131,8 @@ done:
 static const option_row rows[] = {
     COMMAND_NETWORK_ROWS(
         request, "images per batch; a choice applies to one batch size, image size and precision",
-        "what to tune; infer leaves out the backward passes", "format of activations; see train"),
+        "what to tune; infer leaves out the backward passes",
+        "precision to compute with; see train"),
     OPTION_ROW_STRING(
         "gemm", request, gemm, "NAMES",
         "also try CLBlast parameter sets: all, or names from src/ops/gemm.c separated by commas; "

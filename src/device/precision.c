@@ -2,7 +2,8 @@
 /* The properties of the precisions; see precision.h. */
 #include "device/precision.h"
 
-const word_list precision_words = WORD_LIST("fp32", "bf16", "fp16");
+const word_list precision_words = WORD_LIST("fp32", "tf32", "bf16", "fp16");
+const word_list precision_choice_words = WORD_LIST("fp32", "tf32", "bf16", "fp16", "auto");
 
 bool precision_is_small(enum precision p)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a device computes with. Sums, statistics, losses, master weights and the optimizer are fp32
- * in every precision; a precision says how activations and their gradients are stored. */
+/* What a device computes with. A precision says how activations and their gradients are stored, and
+ * to what the factors of a product may be rounded. Sums, statistics, losses, master weights and the
+ * optimizer are fp32 in every precision. */
 #pragma once
 
 #include "base/word_list.h"
@@ -9,10 +10,14 @@
 
 enum precision {
     PRECISION_FP32,
+    PRECISION_TF32, /* stored as floats; factors are rounded to 11 significant bits */
     PRECISION_BF16, /* the upper half of a float: 8 significant bits, the range of a float */
     PRECISION_FP16, /* IEEE 754 binary16: 11 significant bits, at most 65504 */
+    PRECISION_AUTO, /* what the device is best at: something to ask for, never a device's precision
+                     */
 };
-extern const word_list precision_words;
+extern const word_list precision_words;        /* without auto */
+extern const word_list precision_choice_words; /* with it */
 
 /* Whether activations take two bytes instead of four. */
 bool precision_is_small(enum precision p);

@@ -182,12 +182,12 @@ status choices_save(choices *known, error *err)
                                : error_prefix(err, result, "the choices are not remembered");
 }
 
-status choices_open(const device *dev, bool tf32, choices **opened, error *err)
+status choices_open(const device *dev, choices **opened, error *err)
 {
     status result;
     choices *table = *opened = calloc(1, sizeof *table);
     TRY(got_memory(table, err, what));
-    const char *variant = tf32 ? "tf32" : word_list_at(&precision_words, dev->precision);
+    const char *variant = word_list_at(&precision_words, dev->precision);
     TRY_OR_DONE(device_file_open(&dev->info, "tune", variant, hash_tiles(), &table->file, err));
     json_t *root;
     TRY_OR_DONE(device_file_read(&table->file, &root, err));

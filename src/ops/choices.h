@@ -3,8 +3,8 @@
  * convolution, and CLBlast's parameters. convolver.c and gemm.c apply them; this file does not know
  * how.
  *
- * The file (device/device_file.h) is tune-HASH.json. There is one for each precision, and one for
- * TF32, because their times have little in common. Besides what all such files have, it holds:
+ * The file (device/device_file.h) is tune-HASH.json. There is one for each precision, because their
+ * times have little in common. Besides what all such files have, it holds:
  *
  *   {...
  *    "gemm": {"parameters": name of a set in gemm.c, "seconds": S},      (only if it was searched)
@@ -29,7 +29,7 @@ typedef struct choices choices;
 
 /* Reads the choices from the device's file, for the device's current precision. Without a usable
  * file there are none, which is not an error. dev must outlive the choices. */
-status choices_open(const device *dev, bool tf32, choices **opened, error *err);
+status choices_open(const device *dev, choices **opened, error *err);
 void choices_close(choices *known); /* known may be NULL */
 /* Writes all choices to the file, together with those that other processes have written since it
  * was read. */

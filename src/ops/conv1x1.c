@@ -25,7 +25,7 @@ static gemm_problem problem_of(const convolution_call *call, cl_mem x)
 
 static bool supports(const device *dev, const convolution_call *call)
 {
-    return dev->precision == PRECISION_FP32 && call->shape.kernel == 1 && call->shape.pad == 0;
+    return !precision_is_small(dev->precision) && call->shape.kernel == 1 && call->shape.pad == 0;
 }
 
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,

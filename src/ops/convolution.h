@@ -107,7 +107,7 @@ typedef struct convolution_algorithm {
     /* Enqueues the call; `memory` has at least the bytes that `measure` asked for. */
     status (*run)(device *dev, const convolution_call *call, convolution_memory memory, error *err);
     bool finishes; /* supports `finish` */
-    bool tf32; /* rounds its factors to ten bits of mantissa; used only if HCNN_TF32 allows it */
+    bool tf32;     /* rounds its factors to ten bits of mantissa; used only in PRECISION_TF32 */
     /* The number of runs in the sums of a supported FORWARD call; NULL or 0: it computes none. */
     size_t (*sum_runs)(const device *dev, const convolution_call *call);
 } convolution_algorithm;

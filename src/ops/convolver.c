@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The choice of an algorithm; see convolver.h. */
 #include "ops/convolver.h"
-#include "base/environment.h"
 #include "device/verdicts.h"
 #include "ops/gemm.h"
-#include "ops/tensor_gemm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,16 +41,10 @@ static status read_family(convolver *c, error *err)
     return STATUS_OK;
 }
 
-static status read_tf32(convolver *c, error *err)
-{
-    TRY(environment_flag("HCNN_TF32", false, &c->tf32, err));
-    return c->tf32 ? tensor_gemm_check(c->dev, err) : STATUS_OK;
-}
-
 static status open_files(convolver *c, error *err)
 {
     TRY(verdicts_open_own(c->dev, err));
-    return choices_open(c->dev, c->tf32, &c->known, err);
+    return choices_open(c->dev, &c->known, err);
 }
 
 status convolver_open_plain(device *dev, convolver *opened, error *err)
@@ -65,7 +57,6 @@ status convolver_open(device *dev, convolver *opened, error *err)
 {
     *opened = (convolver){.dev = dev};
     TRY(read_family(opened, err));
-    TRY(read_tf32(opened, err));
     return open_files(opened, err);
 }
 
@@ -83,12 +74,18 @@ status convolver_prepare_gemm(const convolver *c, error *err)
                                err);
 }
 
+const char *convolver_check_precision(const device *dev, const convolution_algorithm *algorithm)
+{
+    bool shared = dev->precision == PRECISION_TF32 && !(algorithm && algorithm->tf32);
+    return word_list_at(&precision_words, shared ? PRECISION_FP32 : dev->precision);
+}
+
 void convolver_check_name(const device *dev, convolution_choice by,
                           enum convolution_direction direction, char name[CONVOLVER_CHECK_NAME])
 {
     const char *tile = convolution_tile_name(by);
     snprintf(name, CONVOLVER_CHECK_NAME, "%s %s%s%s %s",
-             word_list_at(&precision_words, dev->precision), by.algorithm->name, tile ? " " : "",
+             convolver_check_precision(dev, by.algorithm), by.algorithm->name, tile ? " " : "",
              tile ? tile : "", convolution_direction_names[direction]);
 }
 
@@ -107,7 +104,7 @@ bool convolver_uses_clblast(const convolution_algorithm *algorithm)
 static bool is_wrong(const device *dev, convolution_choice by, enum convolution_direction direction)
 {
     char name[CONVOLVER_CHECK_NAME];
-    snprintf(name, sizeof name, "%s gemm", word_list_at(&precision_words, dev->precision));
+    snprintf(name, sizeof name, "%s gemm", convolver_check_precision(dev, NULL));
     if (convolver_uses_clblast(by.algorithm) && has_failed(dev, name))
         return true;
     convolver_check_name(dev, by, direction, name);
@@ -117,8 +114,7 @@ static bool is_wrong(const device *dev, convolution_choice by, enum convolution_
 bool convolver_supports(const convolver *c, convolution_choice by, const convolution_call *call)
 {
     const convolution_call asked = convolution_by(by, call);
-    return (c->tf32 || !by.algorithm->tf32) && by.algorithm->supports(c->dev, &asked) &&
-           !is_wrong(c->dev, by, call->direction);
+    return by.algorithm->supports(c->dev, &asked) && !is_wrong(c->dev, by, call->direction);
 }
 
 /* The algorithm with the first of its tiles, the default before all, that may be used for the call;

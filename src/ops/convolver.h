@@ -9,15 +9,13 @@
 typedef struct convolver {
     device *dev;
     const char *forced; /* the family that HCNN_CONV names; NULL: none */
-    bool tf32;          /* HCNN_TF32: algorithms may round their factors to TF32 */
     choices *known;     /* the device's file */
 } convolver;
 
 /* Opens a convolver for the device's current precision, and dev->verdicts, if it is the first. It
- * is STATUS_USAGE if HCNN_CONV names no family, if HCNN_TF32 is neither 0 nor 1, or if TF32 is not
- * available (tensor_gemm.h). */
+ * is STATUS_USAGE if HCNN_CONV names no family. */
 status convolver_open(device *dev, convolver *opened, error *err);
-/* The same without regard to HCNN_CONV and HCNN_TF32. */
+/* The same without regard to HCNN_CONV. */
 status convolver_open_plain(device *dev, convolver *opened, error *err);
 void convolver_close(convolver *c); /* c may be all zeros */
 
@@ -25,8 +23,10 @@ void convolver_close(convolver *c); /* c may be all zeros */
  * the first product. */
 status convolver_prepare_gemm(const convolver *c, error *err);
 
-/* The name that the self-test gives to a choice in the device's precision, such as "fp32 tiled_gemm
- * 64x64x8x8x16 forward". */
+/* The precision by whose name the self-test calls a check of the algorithm, or of an operation if
+ * it is NULL: the device's, except that tf32 runs the kernels of fp32 where nothing is rounded. */
+const char *convolver_check_precision(const device *dev, const convolution_algorithm *algorithm);
+/* The name that the self-test gives to a choice, such as "fp32 tiled_gemm 64x64x8x8x16 forward". */
 enum { CONVOLVER_CHECK_NAME = 96 };
 void convolver_check_name(const device *dev, convolution_choice by,
                           enum convolution_direction direction, char name[CONVOLVER_CHECK_NAME]);
@@ -34,8 +34,7 @@ void convolver_check_name(const device *dev, convolution_choice by,
 /* Whether the algorithm multiplies by CLBlast. */
 bool convolver_uses_clblast(const convolution_algorithm *algorithm);
 
-/* Whether the choice supports the call and may be used: rounding to TF32 needs HCNN_TF32, and the
- * self-test must not have found it wrong (dev->verdicts). */
+/* Whether the choice supports the call and the self-test has not found it wrong (dev->verdicts). */
 bool convolver_supports(const convolver *c, convolution_choice by, const convolution_call *call);
 
 /* The choice for a call. It is made once per layer and direction, with the shapes of the largest

@@ -56,7 +56,7 @@ static gemm_problem slice_problem(const convolution_call *call, const slices *c,
 static bool supports(const device *dev, const convolution_call *call)
 {
     (void)call;
-    return dev->precision == PRECISION_FP32;
+    return !precision_is_small(dev->precision);
 }
 
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,

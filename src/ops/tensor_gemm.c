@@ -2,6 +2,7 @@
 /* Convolutions on NVIDIA's tensor cores; see tensor_gemm.h. Everything except the product of two
  * tiles is in tiled_gemm.c. */
 #include "ops/tensor_gemm.h"
+#include "device/matrix_unit.h"
 #include "ops/tiled_gemm.h"
 
 enum {
@@ -22,14 +23,19 @@ static const tile_shape ptx[] = TILES("tensor_gemm -DNV_PTX", 0);
 static const tile_shape acted[] = TILES("tensor_gemm", EXCHANGE);
 static const tile_set ptx_tiles = TILE_SET(ptx), acted_tiles = TILE_SET(acted);
 
+static bool has_cores(const device *dev)
+{
+    return matrix_unit_for(dev, PRECISION_TF32)->precision == PRECISION_TF32;
+}
+
 static const tile_set *tiles_of(const device *dev)
 {
-    return dev->info.nv_capability >= TENSOR_GEMM_CAPABILITY ? &ptx_tiles : &acted_tiles;
+    return has_cores(dev) ? &ptx_tiles : &acted_tiles;
 }
 
 static bool supports(const device *dev, const convolution_call *call)
 {
-    return dev->precision == PRECISION_FP32 && tile_set_supports(dev, tiles_of(dev), call);
+    return dev->precision == PRECISION_TF32 && tile_set_supports(dev, tiles_of(dev), call);
 }
 
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
@@ -56,20 +62,16 @@ const convolution_algorithm tensor_gemm = {.name = "tensor_gemm",
 
 status tensor_gemm_check(const device *dev, error *err)
 {
-    if (dev->info.nv_capability < TENSOR_GEMM_CAPABILITY)
+    if (!has_cores(dev))
         return error_set(err, STATUS_USAGE,
-                         "HCNN_TF32=1 needs an NVIDIA device of compute capability 8.0 or above, "
-                         "which %s is not; leave it unset for single precision",
+                         "--precision tf32 needs an NVIDIA device of compute capability 8.0 or "
+                         "above, which %s is not; choose another precision",
                          dev->info.name);
-    if (dev->precision != PRECISION_FP32)
-        return error_set(
-            err, STATUS_USAGE,
-            "HCNN_TF32=1 cannot be combined with --precision fp16; leave one of them out");
     const tile_shape *large = &ptx[TILE_LARGE];
     if (!tile_fits(dev, large))
         return error_set(err, STATUS_USAGE,
-                         "HCNN_TF32=1 needs groups of %d work-items and %zu bytes of local memory, "
-                         "which %s does not have; leave it unset for single precision",
+                         "--precision tf32 needs groups of %d work-items and %zu bytes of local "
+                         "memory, which %s does not have; choose another precision",
                          large->items, large->local_bytes, dev->info.name);
     return STATUS_OK;
 }

@@ -6,7 +6,6 @@
 #include "base/environment.h"
 #include "device/cache.h"
 #include "ops/convolver.h"
-#include "ops/tensor_gemm.h"
 #include "selftest/convolution_checks.h"
 #include "selftest/selftest_list.h"
 
@@ -35,18 +34,11 @@ static status append_operations(const device *dev, selftest_list *list, error *e
 {
     for (const operation_check *c = operation_checks; c->name; c++) {
         selftest_check check = {.operation = c};
-        snprintf(check.name, sizeof check.name, "%s %s",
-                 word_list_at(&precision_words, dev->precision), c->name);
+        snprintf(check.name, sizeof check.name, "%s %s", convolver_check_precision(dev, NULL),
+                 c->name);
         TRY(append(list, &check, err));
     }
     return STATUS_OK;
-}
-
-/* Tensor cores are emulated on other devices only for tests. */
-static bool applies(const device *dev, convolution_choice by, enum convolution_direction direction)
-{
-    return (!by.algorithm->tf32 || dev->info.nv_capability >= TENSOR_GEMM_CAPABILITY) &&
-           convolution_check_applies(dev, by, direction);
 }
 
 static status append_tiles(const device *dev, const convolution_algorithm *algorithm,
@@ -56,7 +48,7 @@ static status append_tiles(const device *dev, const convolution_algorithm *algor
         for (int d = 0; d < CONVOLUTION_DIRECTIONS; d++) {
             selftest_check check = {.by = {algorithm, tile},
                                     .direction = (enum convolution_direction)d};
-            if (!applies(dev, check.by, check.direction))
+            if (!convolution_check_applies(dev, check.by, check.direction))
                 continue;
             convolver_check_name(dev, check.by, check.direction, check.name);
             TRY(append(list, &check, err));
@@ -296,8 +288,7 @@ static void note_failures(const selftest_work *w)
     }
 }
 
-/* Says at each start what is left out of what the environment asks for: the family of HCNN_CONV, or
- * TF32. */
+/* Says at each start what is left out of what was asked for: the family of HCNN_CONV, or tf32. */
 static status remind(device *dev, const selftest_options *options, error *err)
 {
     convolver c = {0};
@@ -305,13 +296,13 @@ static status remind(device *dev, const selftest_options *options, error *err)
     size_t kept = 0;
     status result;
     TRY_OR_DONE(convolver_open(dev, &c, err));
-    if (!c.forced && !c.tf32)
+    if (!c.forced && dev->precision != PRECISION_TF32)
         goto done;
     TRY_OR_DONE(selftest_list_all(dev, &list, err));
     for (size_t i = 0; i < list.count; i++) {
         const convolution_algorithm *a = list.checks[i].by.algorithm;
         verdict found;
-        if (a && ((c.tf32 && a->tf32) || (c.forced && strcmp(a->family, c.forced) == 0)) &&
+        if (a && (a->tf32 || (c.forced && strcmp(a->family, c.forced) == 0)) &&
             verdicts_find(dev->verdicts, list.checks[i].name, &found))
             list.checks[kept++] = list.checks[i];
     }
@@ -382,6 +373,17 @@ status selftest_network(device *dev, const network_options *network,
 
 /* ---- On request ---- */
 
+/* Leaves out the checks that another precision has, too. */
+static void keep_own(const device *dev, selftest_list *list)
+{
+    const char *own = word_list_at(&precision_words, dev->precision);
+    size_t kept = 0, length = strlen(own);
+    for (size_t i = 0; i < list->count; i++)
+        if (strncmp(list->checks[i].name, own, length) == 0)
+            list->checks[kept++] = list->checks[i];
+    list->count = kept;
+}
+
 status selftest_run(device *dev, const network_options *network, const selftest_options *options,
                     int *failed, error *err)
 {
@@ -392,6 +394,7 @@ status selftest_run(device *dev, const network_options *network, const selftest_
     verdicts_retry(dev->verdicts);
     TRY(network ? list_needed(dev, network, options->uses, &list, err)
                 : selftest_list_all(dev, &list, err));
+    keep_own(dev, &list);
     status result = run_list(&w, options->program, err);
     for (size_t i = 0; i < list.count && result == STATUS_OK; i++)
         *failed += !verdict_of(dev, &list.checks[i]).passed;

@@ -23,6 +23,7 @@ static status write_config(const trainer *t, const char *directory, error *err)
     const dataset *set = &t->data.set;
     train_options kept = *t->options;
     kept.freeze = t->model.freeze;
+    kept.precision = t->model.dev->precision; /* auto may mean another on another device */
     kept.image_size = network_get_options(t->model.net)->image_size;
     bool sample = dataset_is_sample(set);
     char *path = text_format("%s/config.json", directory);

@@ -5,6 +5,7 @@
 #include "model/fit.h"
 #include "model/parameters.h"
 #include "model/weights.h"
+#include "ops/precision_choice.h"
 #include "ranks/replicas.h"
 #include "selftest/selftest.h"
 #include "tune/tune.h"
@@ -31,15 +32,29 @@ static status choose_freeze(run_model *m, const train_options *o, error *err)
     return got_memory(m->freeze, err, "the options");
 }
 
-status run_model_open_device(run_model *m, const train_options *o, error *err)
+/* The first rank chooses. */
+static status choose_precision(run_model *m, const train_options *o, const train_observer *observer,
+                               error *err)
+{
+    enum precision chosen;
+    char note[PRECISION_NOTE];
+    const precision_request asked = {o->precision, train_is_given(o, "precision")};
+    TRY(precision_choose(m->dev, asked, &chosen, note, err));
+    TRY(ranks_broadcast(o->ranks, &chosen, sizeof chosen, err));
+    if (note[0] && ranks_lead(o->ranks))
+        train_note(observer, "%s", note);
+    return precision_set(m->dev, chosen, err);
+}
+
+status run_model_open_device(run_model *m, const train_options *o, const train_observer *observer,
+                             error *err)
 {
     TRY(choose_freeze(m, o, err));
     int place = o->ranks ? o->ranks->place : 0;
     TRY(o->device ? device_open_place(o->device, place, &m->dev, err)
                   : device_open_own(place, &m->dev, err));
-    device_set_precision(m->dev, o->precision);
     device_set_timeout(m->dev, o->device_timeout);
-    return STATUS_OK;
+    return choose_precision(m, o, observer, err);
 }
 
 /* The smallest number of images that batch normalisation sees together in a batch of `images`. */

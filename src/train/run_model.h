@@ -17,8 +17,10 @@ typedef struct run_model {
     char *freeze;                 /* the option --freeze, or its default */
 } run_model;
 
-/* Opens the device. *m is zeros before the call. */
-status run_model_open_device(run_model *m, const train_options *o, error *err);
+/* Opens the device and chooses its precision, the same for all ranks. *m is zeros before the call.
+ */
+status run_model_open_device(run_model *m, const train_options *o, const train_observer *observer,
+                             error *err);
 /* Creates the network, whose weights are undefined, and what belongs to it. With --tune it first
  * tunes the device. */
 status run_model_create(run_model *m, const train_options *o, const run_data *d,

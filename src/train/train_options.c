@@ -49,9 +49,10 @@ const option_row train_rows[] = {
     OPTION_ROW_CHOICE("stem", train_options, stem, stem_words,
                       "first layers; imagenet: 7x7 convolution with stride 2 and max pool; cifar: "
                       "3x3 convolution with stride 1, for small images"),
-    OPTION_ROW_CHOICE("precision", train_options, precision, precision_words,
-                      "format in which activations and their gradients are stored; weights and all "
-                      "arithmetic are fp32"),
+    OPTION_ROW_CHOICE("precision", train_options, precision, precision_choice_words,
+                      "what to compute with: bf16 and fp16 store activations and their gradients "
+                      "in two bytes; tf32 rounds the factors of products, on NVIDIA GPUs; auto is "
+                      "what the device has the fastest unit for. Weights and sums are fp32"),
     OPTION_ROW_INT("image-size", train_options, image_size, 1, 4096,
                    "side in pixels to which images are resized (the original's: 224)",
                    .fallback = "the data's own size"),

@@ -180,7 +180,7 @@ static status prepare(trainer *t, error *err)
     TRY(train_options_check(o, err));
     TRY(parse_options(t, err));
     TRY(start_state(t, err));
-    TRY(run_model_open_device(&t->model, o, err));
+    TRY(run_model_open_device(&t->model, o, t->observer, err));
     TRY(run_data_open(&t->data, o, t->observer->note, t->observer->context, err));
     span_schedule(t);
     return run_model_create(&t->model, o, &t->data, t->observer, err);

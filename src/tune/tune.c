@@ -208,7 +208,7 @@ static double tolerance_for(const device *dev, const convolution_algorithm *a)
 {
     if (dev->precision == PRECISION_BF16)
         return bfloat16_tolerance;
-    bool rounds = dev->precision == PRECISION_FP16 || strcmp(a->family, "tensor") == 0;
+    bool rounds = dev->precision == PRECISION_FP16 || a->tf32;
     return rounds ? rounded_tolerance : tune_tolerance;
 }
 
