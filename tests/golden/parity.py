@@ -4,7 +4,8 @@
 
   parity.py make-weights W [--stem S] [--only-fine]      write weights under the original's names
   parity.py train DATA W [--steps 10] [--lr 5e-4] ...    print the losses of each step as JSON lines;
-                                                         --double computes in fp64
+                                                         --double computes in fp64, --bf16 by bf16
+                                                         autocast
   parity.py compare OURS THEIRS                          print the largest relative difference
   parity.py load CHECKPOINT [--stem S] [--only-fine]     try load_state_dict(strict=True)
   parity.py logits CHECKPOINT IMAGE OURS                 compare the logits of an image with OURS, the
@@ -16,6 +17,9 @@ DATA is CIFAR-100's binary version, a directory or a tar archive. The same train
 
   hcnn-cl train --data DATA --weights W --freeze none --augment none --no-shuffle --batch-size 8 \
     --lr 5e-4 --max-steps 10 --metrics OURS
+
+For --precision bf16, compare both programs with fp64 as well: `compare OURS DOUBLE` and `compare BF16
+DOUBLE`. What rounding does to PyTorch's losses is as much as it may do to ours.
 """
 import argparse
 import json
@@ -103,7 +107,8 @@ def train(options):
     optimizer = torch.optim.SGD(model.parameters(), lr=options.lr)
     for step in range(options.steps):
         at = slice(step * options.batch_size, (step + 1) * options.batch_size)
-        _, _, coarse_loss, fine_loss = losses(model, pixels[at], coarse[at], fine[at])
+        with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
+            _, _, coarse_loss, fine_loss = losses(model, pixels[at], coarse[at], fine[at])
         loss = 2 * fine_loss + (0 if options.only_fine else coarse_loss)
         optimizer.zero_grad()
         loss.backward()
@@ -205,7 +210,9 @@ def main():
             command.add_argument("--steps", type=int, default=10)
             command.add_argument("--batch-size", type=int, default=8)
             command.add_argument("--lr", type=float, default=5e-4)
-            command.add_argument("--double", action="store_true")
+            precision = command.add_mutually_exclusive_group()
+            precision.add_argument("--double", action="store_true")
+            precision.add_argument("--bf16", action="store_true")
         command.add_argument("weights")
         command.add_argument("--stem", default="imagenet")
         command.add_argument("--backbone", default="wide_resnet_50")
